@@ -1,0 +1,23 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real files that nobody here made; JETSMITH_DATA or ../shared/data.
+
+    With JETSMITH_REQUIRE_DATA set (as in CI) their absence is a failure, not a skip.
+    """
+    place = Path(os.environ.get("JETSMITH_DATA", ROOT.parent / "shared" / "data"))
+    if not place.is_dir():
+        message = f"no real files at {place}; set JETSMITH_DATA to run this test"
+        if os.environ.get("JETSMITH_REQUIRE_DATA"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return place

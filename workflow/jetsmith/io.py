@@ -1,0 +1,241 @@
+"""The only reader and writer of stage files. Every write is atomic: temporary name, then rename.
+
+A killed job therefore leaves no file that looks finished; the temporary names start with a dot.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jetsmith.errors import InputError
+
+FloatArray = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.integer[Any]]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@contextmanager
+def atomic_file(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it there on success, remove it on failure."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb+") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_directory(path: str | Path) -> Iterator[Path]:
+    """The same for a directory; a directory that stood there before is replaced."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        shutil.rmtree(path, ignore_errors=True)
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write JSON with sorted keys; NaN and infinity are refused, since JSON has none."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read JSON; a file that is none is an InputError that names it."""
+    try:
+        return json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable as JSON: {error}") from error
+
+
+def write_rows(path: str | Path, rows: ak.Array) -> None:
+    """Write one row a jet as parquet, ZSTD-3; floating columns split by byte.
+
+    Args:
+        path: Target, replaced at once when everything is written.
+        rows: Record array; fields are numbers or ragged lists of numbers.
+    """
+    table = ak.to_arrow_table(rows, extensionarray=False, list_to32=False)
+    table = pa.table({name: _plain(table[name]) for name in table.column_names})
+    with atomic_file(path) as temporary:
+        pq.write_table(
+            table,
+            temporary,
+            compression="zstd",
+            compression_level=3,
+            use_dictionary=False,
+            use_byte_stream_split=[
+                leaf for leaf, kind in _leaves(table.schema) if pa.types.is_floating(kind)
+            ],
+            row_group_size=100_000,
+            store_schema=True,
+        )
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.combine_chunks() if column.num_chunks != 1 else column
+
+
+def _leaves(schema: pa.Schema) -> Iterator[tuple[str, pa.DataType]]:
+    """Parquet's paths of the leaf columns with their types."""
+    for field in schema:
+        kind, path = field.type, field.name
+        while pa.types.is_list(kind) or pa.types.is_large_list(kind):
+            path, kind = f"{path}.list.element", kind.value_type
+        yield path, kind
+
+
+def read_rows(path: str | Path, columns: list[str] | None = None) -> ak.Array:
+    """Read rows back; only `columns` where given.
+
+    Raises:
+        InputError: The file is no parquet file or lacks a column.
+    """
+    try:
+        table = pq.read_table(path, columns=columns)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: not readable as parquet: {error}") from error
+    lacking = set(columns or ()) - set(table.column_names)
+    if lacking:
+        raise InputError(f"{path}: no column {', '.join(sorted(lacking))}; run its stage again")
+    return ak.zip({name: _from_arrow(table[name]) for name in table.column_names}, depth_limit=1)
+
+
+def _from_arrow(column: pa.ChunkedArray) -> ak.Array:
+    return ak.drop_none(ak.from_arrow(column), axis=0)
+
+
+def column_names(path: str | Path) -> list[str]:
+    """Names of the columns of a parquet file; reads its footer alone."""
+    return list(pq.read_schema(path).names)
+
+
+def count_rows(path: str | Path) -> int:
+    """Rows of a parquet file, from its footer."""
+    return int(pq.read_metadata(path).num_rows)
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """A packed sequence: all jets' constituents one behind the other.
+
+    Attributes:
+        values: Shape (total, F).
+        offsets: Shape (N + 1,); jet i owns values[offsets[i]:offsets[i + 1]].
+        names: The F features.
+    """
+
+    values: FloatArray
+    offsets: IntArray
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A packed split, memory-mapped.
+
+    Attributes:
+        flat: Shape (N, F), float32.
+        flat_names: The F features.
+        sequences: Ragged features by group name.
+        label: Truth ids, shape (N,), int32.
+        weight: Normalised generator weights, signed, shape (N,), float64.
+        columns: Key and kinematics by canonical name, shape (N,) each: run, luminosity_block,
+            event, jet_index, dataset (index in `datasets`), fold, and where the object has them
+            jet_pt_gev, jet_eta, hadron_flavour.
+        datasets: Names of the datasets.
+        generators: Generator of each dataset.
+    """
+
+    flat: FloatArray
+    flat_names: tuple[str, ...]
+    sequences: dict[str, Ragged]
+    label: IntArray
+    weight: FloatArray
+    columns: dict[str, npt.NDArray[Any]]
+    datasets: tuple[str, ...]
+    generators: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+def write_packed(path: str | Path, packed: Packed) -> None:
+    """Write a split as a directory of `.npy` files and `columns.json`."""
+    with atomic_directory(path) as folder:
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "flat": packed.flat, "label": packed.label, "weight": packed.weight
+        }
+        arrays |= {f"column.{name}": array for name, array in packed.columns.items()}
+        for name, ragged in packed.sequences.items():
+            arrays |= {f"values.{name}": ragged.values, f"offsets.{name}": ragged.offsets}
+        for name, array in arrays.items():
+            np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        write_json(
+            folder / "columns.json",
+            {
+                "rows": len(packed),
+                "flat": list(packed.flat_names),
+                "sequences": {name: list(ragged.names) for name, ragged in packed.sequences.items()},
+                "columns": sorted(packed.columns),
+                "datasets": list(packed.datasets),
+                "generators": list(packed.generators),
+            },
+        )
+
+
+def read_packed(path: str | Path) -> Packed:
+    """Map a split into memory; nothing is read before it is used."""
+    folder = Path(path)
+    about: Mapping[str, Any] = read_json(folder / "columns.json")
+
+    def load(name: str) -> npt.NDArray[Any]:
+        target = folder / f"{name}.npy"
+        if about["rows"] == 0 or target.stat().st_size == 0:  # an empty file cannot be mapped
+            return np.asarray(np.load(target, allow_pickle=False))
+        return np.asanyarray(np.load(target, mmap_mode="r", allow_pickle=False))
+
+    return Packed(
+        flat=load("flat"),
+        flat_names=tuple(about["flat"]),
+        sequences={
+            name: Ragged(load(f"values.{name}"), load(f"offsets.{name}"), tuple(names))
+            for name, names in about["sequences"].items()
+        },
+        label=load("label"),
+        weight=load("weight"),
+        columns={name: load(f"column.{name}") for name in about["columns"]},
+        datasets=tuple(about["datasets"]),
+        generators=tuple(about["generators"]),
+    )

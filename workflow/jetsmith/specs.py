@@ -1,0 +1,237 @@
+"""The configuration as frozen, strict records, and every cross-field check, run before any job.
+
+Light on purpose: every batch job parses the Snakefile, and with it imports this module.
+A stage gets its record as a plain dict in `params` (Snakemake compares those) and builds it
+anew with `model_validate`.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Object = Literal["ak4", "ak8", "event"]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Record(BaseModel):
+    """A frozen record that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SimulateSpec(Record):
+    """A dataset of the embedded demo."""
+
+    process: Name = Field(description="Process of jetsmith.simulation.processes.")
+    n_events: int = Field(gt=0, description="Events in all parts together.")
+    parts: int = Field(1, gt=0, description="Files, each from its own seed, made in parallel.")
+
+
+class DatasetSpec(Record):
+    """One list of files of one process, read as one kind of row."""
+
+    object: Object = Field(description="What a row is: an AK4 jet, an AK8 jet or an event.")
+    layout: Literal["auto", "nanoaod", "pfnano", "deepntuples"] = Field(
+        "auto", description="ROOT layout; `auto` lets inspect recognise it."
+    )
+    files: tuple[str, ...] = Field((), description="Paths, globs or root:// addresses.")
+    simulate: SimulateSpec | None = Field(None, description="Simulate it instead of reading files.")
+    process: Name = Field(description="Physics process, for labels and truth.")
+    generator: str = Field("", description="Generator and its set-up; the class of a reweighter.")
+    is_data: bool = Field(False, description="Collision data: no truth, masks apply.")
+    cross_section_pb: Positive | None = Field(None, description="Cross-section [pb].")
+    golden_json: str | None = Field(None, description="Certified luminosity blocks (data).")
+    hlt: tuple[str, ...] = Field((), description="Triggers, any of which passes.")
+    parts: int | None = Field(None, gt=0, description="Partitions; by default from the file sizes.")
+
+
+class SelectionSpec(Record):
+    """Cuts on the jets of one object."""
+
+    pt_min_gev: float = Field(30.0, ge=0, description="Smallest transverse momentum [GeV].")
+    abseta_max: Positive = Field(2.5, description="Largest absolute pseudorapidity.")
+    jet_id: int = Field(2, ge=0, description="Bits that Jet_jetId must have, where it exists; 0 for none.")
+
+
+class SplitSpec(Record):
+    """Fractions of the events, by a hash of the event key; they add up to 1."""
+
+    train: Fraction = Field(0.5, description="Fitted on: networks, trees, scalers.")
+    validation: Fraction = Field(0.1, description="Early stopping.")
+    calibration: Fraction = Field(0.15, description="Working-point thresholds, probability calibration.")
+    test: Fraction = Field(0.25, description="Every number that is reported.")
+
+
+class SampleSpec(Record):
+    """Datasets that are packed together."""
+
+    datasets: tuple[Name, ...] = Field(min_length=1, description="Names of config/datasets.yaml.")
+    folds: int = Field(0, ge=0, description="Cross-validation folds; 0 for one split.")
+    normalise: Literal["unit", "cross_section"] = Field(
+        "unit",
+        description="unit: mean weight 1 in each dataset; cross_section: weights add up to it [pb].",
+    )
+
+
+class FeatureSpec(Record):
+    """One named input."""
+
+    source: str = Field(description="Canonical column, stored or derived.")
+    slot: int | None = Field(None, ge=0, description="Element of a ragged source, for a flat feature.")
+    unit: str = Field("", description="Unit after the transform.")
+    default: float = Field(0.0, description="Value where the source is missing, empty or not finite.")
+    transform: Literal["none", "abs", "log", "log1p", "signed_log1p"] = Field(
+        "none", description="Applied before the default is set."
+    )
+    clip: tuple[float, float] | None = Field(None, description="Smallest and largest value.")
+    label: str = Field("", description="TeX label for plots.")
+
+
+class FeatureGroup(Record):
+    """A file of config/features: flat features of an object, or one of its sequences."""
+
+    name: Name
+    object: Object = Field(description="The rows that it describes.")
+    kind: Literal["flat", "sequence"]
+    length: int = Field(0, ge=0, description="Longest sequence; longer ones are cut after sorting.")
+    sort_by: str = Field("", description="Canonical column that orders a sequence, largest first; empty: as stored.")
+    features: dict[str, FeatureSpec] = Field(min_length=1)
+    presets: dict[Name, tuple[str, ...]] = Field({}, description="Named lists of features.")
+
+
+class Inputs(Record):
+    """The inputs of a classifier from one feature group, resolved."""
+
+    group: Name
+    kind: Literal["flat", "sequence"]
+    length: int = Field(ge=0)
+    features: tuple[str, ...] = Field(min_length=1)
+    sources: tuple[str, ...] = Field(description="Canonical columns that the features need.")
+
+
+class ClassSpec(Record):
+    """One class of config/flavours.yaml."""
+
+    name: Name
+    truth: tuple[int, ...] = Field((), description="Truth ids.")
+    generator: str = Field("", description="Generator of the dataset, for reweighters.")
+    label: str = Field(description="TeX label.")
+    color: str = Field(pattern=r"^#[0-9a-f]{6}$", description="Colour, hexadecimal.")
+    flavor: int | None = Field(None, description="Code of the class in correction files.")
+
+
+class TrainingSpec(Record):
+    """How a classifier is trained; a backend uses what concerns it."""
+
+    epochs: int = Field(30, gt=0, description="Largest number of epochs, or boosting rounds.")
+    patience: int = Field(5, gt=0, description="Epochs or rounds without progress before it stops.")
+    batch_size: int = Field(1024, gt=0, description="Jets a gradient step.")
+    learning_rate: Positive = Field(1e-3, description="Learning rate, or shrinkage.")
+    balance: Literal["none", "class", "pt_eta_class"] = Field(
+        "pt_eta_class", description="Weights that level the classes, or their spectra too."
+    )
+    pt_bins_gev: tuple[float, ...] = Field(
+        (20, 30, 40, 50, 60, 80, 100, 140, 200, 300, 600, 13000), description="Bins of the balance."
+    )
+    abseta_bins: tuple[float, ...] = Field((0, 0.8, 1.6, 2.5), description="Bins of the balance.")
+    checkpoint_every: int = Field(1, gt=0, description="Epochs, or tens of rounds, between checkpoints.")
+
+
+class DiscriminantSpec(Record):
+    """One number from the class probabilities: S/(S + sum f_i B_i), or ln(S / sum f_i B_i)."""
+
+    signal: tuple[Name, ...] = Field(min_length=1, description="Classes of the numerator, added.")
+    background: dict[Name, Positive] = Field(description="Classes of the denominator with their fractions.")
+    form: Literal["ratio", "log_ratio"] = Field("ratio")
+
+
+class EvaluationSpec(Record):
+    """Which truth is signal and which is background in ROC curves and working points."""
+
+    signal: Name
+    backgrounds: tuple[Name, ...] = Field(min_length=1, description="The first fixes the working points.")
+
+
+class ClassifierSpec(Record):
+    """A tagger or a reweighter, resolved: classes and inputs spelled out."""
+
+    name: Name
+    role: Literal["tagger", "reweighter"]
+    sample: Name
+    folds: int = 0
+    backend: Literal["xgboost", "keras", "stored", "sklearn"]
+    model: str = Field("", description="Architecture of jetsmith.models (keras).")
+    title: str = Field(description="Name on plots.")
+    object: Object
+    classes: tuple[ClassSpec, ...] = Field(min_length=2)
+    inputs: tuple[Inputs, ...] = Field(min_length=1)
+    architecture: dict[str, Any] = Field({}, description="Arguments of the architecture or the trees.")
+    training: TrainingSpec
+    discriminant: DiscriminantSpec | None = None
+    evaluation: EvaluationSpec | None = None
+    signal_class: ClassSpec | None = None
+    background_classes: tuple[ClassSpec, ...] = ()
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the outputs."""
+        return tuple(c.name for c in self.classes)
+
+
+class PartitionSpec(Record):
+    """How inspect cuts a dataset into jobs."""
+
+    target_mb: Positive = Field(2000.0, description="Bytes a partition [MB].")
+    target_entries: int = Field(2_000_000, gt=0, description="Entries a partition.")
+
+
+class SkimSpec(Record):
+    """How skim reads."""
+
+    chunk_entries: int = Field(100_000, gt=0, description="Entries read at once.")
+    max_loss_fraction: float = Field(0.0, ge=0, lt=1, description="Entries that may be lost, declared.")
+    retries: int = Field(2, ge=0, description="Further attempts after a passing read error.")
+
+
+class ClosureSpec(Record):
+    """The closure test of the reweighters."""
+
+    bootstraps: int = Field(200, gt=0, description="Bootstrap replicas of the interval.")
+    max_auc: float = Field(0.53, gt=0.5, lt=1, description="Closure passes below this AUC.")
+
+
+class PlotSpec(Record):
+    """Style of the plots."""
+
+    label: str = Field("Private work (simulation)", description="Label on every plot.")
+    width_in: Positive = Field(7.0, description="Width of a plot [in].")
+    dpi: int = Field(150, gt=0, description="Resolution of the PNG files.")
+
+
+class RunSpec(Record):
+    """The run: config/config.yaml. Everything else is looked up from the names in it."""
+
+    seed: int = Field(ge=0, description="Everything random follows from it.")
+    data_root: str = Field(".", description="Relative paths of datasets start here; $VARIABLES expand.")
+    simulation_scale: Positive = Field(1.0, description="Factor on the events of simulated datasets.")
+    pathvars: dict[str, str] = Field({}, description="Snakemake's own: results, logs, benchmarks.")
+    splits: SplitSpec = SplitSpec()
+    selection: dict[Object, SelectionSpec] = Field({}, description="Cuts by object.")
+    partition: PartitionSpec = PartitionSpec()
+    skim: SkimSpec = SkimSpec()
+    samples: dict[Name, SampleSpec] = Field(min_length=1)
+    taggers: dict[Name, Name] = Field({}, description="Tagger (config/taggers) and its sample.")
+    reweighters: dict[Name, Name] = Field({}, description="Reweighter and its sample.")
+    working_points: dict[str, Fraction] = Field(
+        {"L": 0.1, "M": 0.01, "T": 0.001}, description="Background efficiency of each working point."
+    )
+    pt_bins_gev: tuple[float, ...] = Field((30, 50, 70, 100, 140, 200, 300, 600, 1000))
+    abseta_bins: tuple[float, ...] = Field((0, 0.8, 1.6, 2.5))
+    closure: ClosureSpec = ClosureSpec()
+    plots: PlotSpec = PlotSpec()
+
+
+CONFIG_DIR = Path("config")
