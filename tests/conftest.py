@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("jetsmith", deadline=None)  # the first call of a kernel compiles it
+settings.load_profile("jetsmith")
 
 ROOT = Path(__file__).parent.parent
 

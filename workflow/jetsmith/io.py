@@ -195,7 +195,9 @@ def write_packed(path: str | Path, packed: Packed) -> None:
     """Write a split as a directory of `.npy` files and `columns.json`."""
     with atomic_directory(path) as folder:
         arrays: dict[str, npt.NDArray[Any]] = {
-            "flat": packed.flat, "label": packed.label, "weight": packed.weight
+            "flat": packed.flat,
+            "label": packed.label,
+            "weight": packed.weight,
         }
         arrays |= {f"column.{name}": array for name, array in packed.columns.items()}
         for name, ragged in packed.sequences.items():

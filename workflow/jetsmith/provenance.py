@@ -31,6 +31,18 @@ def code_digest(*modules: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def script_digest(script: Path, *modules: str) -> str:
+    """Digest of a rule's script and of the modules that it imports or that are named beside them.
+
+    Args:
+        script: Path of the script; its `from jetsmith import …` statements are followed.
+        modules: Further modules, such as a backend that is looked up by its name.
+    """
+    tree = ast.parse(script.read_bytes())
+    reached = code_digest(*sorted({*_imports_of(tree), *modules}))
+    return hashlib.sha256((ast.dump(tree) + reached).encode()).hexdigest()[:16]
+
+
 def import_closure(*modules: str) -> frozenset[str]:
     """The modules and every module of this package that they import, as names below it."""
     seen: set[str] = set()
@@ -71,8 +83,12 @@ def _canonical(name: str) -> str:
 
 def _imports(name: str) -> list[str]:
     """Modules of this package that a module names in an import statement, at any depth."""
+    return _imports_of(_tree(name))
+
+
+def _imports_of(tree: ast.Module) -> list[str]:
     found: list[str] = []
-    for node in ast.walk(_tree(name)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level == 0:
             found += [f"{node.module}.{alias.name}" for alias in node.names] + [node.module or ""]
         elif isinstance(node, ast.Import):
@@ -119,7 +135,11 @@ def _commit() -> str:
     try:
         return subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40"],
-            cwd=PACKAGE, capture_output=True, text=True, check=True, timeout=10,
+            cwd=PACKAGE,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
         ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return "unknown"

@@ -5,11 +5,11 @@ A stage gets its record as a plain dict in `params` (Snakemake compares those) a
 anew with `model_validate`.
 """
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Backend = Literal["xgboost", "keras", "stored", "sklearn"]
 Object = Literal["ak4", "ak8", "event"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Positive = Annotated[float, Field(gt=0)]
@@ -49,11 +49,15 @@ class DatasetSpec(Record):
 
 
 class SelectionSpec(Record):
-    """Cuts on the jets of one object."""
+    """Cuts on the jets of one object, and the bins in which their efficiencies are quoted."""
 
     pt_min_gev: float = Field(30.0, ge=0, description="Smallest transverse momentum [GeV].")
     abseta_max: Positive = Field(2.5, description="Largest absolute pseudorapidity.")
     jet_id: int = Field(2, ge=0, description="Bits that Jet_jetId must have, where it exists; 0 for none.")
+    pt_bins_gev: tuple[float, ...] = Field(
+        (30, 50, 70, 100, 140, 200, 300, 600, 1000), description="Bins of the efficiencies [GeV]."
+    )
+    abseta_bins: tuple[float, ...] = Field((0, 0.8, 1.6, 2.5), description="Bins of the efficiencies.")
 
 
 class SplitSpec(Record):
@@ -97,7 +101,9 @@ class FeatureGroup(Record):
     object: Object = Field(description="The rows that it describes.")
     kind: Literal["flat", "sequence"]
     length: int = Field(0, ge=0, description="Longest sequence; longer ones are cut after sorting.")
-    sort_by: str = Field("", description="Canonical column that orders a sequence, largest first; empty: as stored.")
+    sort_by: str = Field(
+        "", description="Canonical column that orders a sequence, largest first; empty: as stored."
+    )
     features: dict[str, FeatureSpec] = Field(min_length=1)
     presets: dict[Name, tuple[str, ...]] = Field({}, description="Named lists of features.")
 
@@ -155,6 +161,23 @@ class EvaluationSpec(Record):
     backgrounds: tuple[Name, ...] = Field(min_length=1, description="The first fixes the working points.")
 
 
+class ClassifierFile(Record):
+    """A file of config/taggers or config/reweighters, with names still to be looked up."""
+
+    title: str = Field(description="Name on plots.")
+    backend: Backend = Field(description="What trains it.")
+    model: str = Field("", description="Architecture of jetsmith.models; keras alone needs it.")
+    object: Object = Field(description="What a row is.")
+    classes: tuple[Name, ...] = Field(min_length=2, description="Classes of config/flavours.yaml.")
+    inputs: dict[Name, Name | tuple[str, ...]] = Field(
+        min_length=1, description="Feature group (config/features) and its preset, or a list of features."
+    )
+    architecture: dict[str, Any] = Field({}, description="Arguments of the architecture or the trees.")
+    training: TrainingSpec = TrainingSpec()
+    discriminant: DiscriminantSpec | None = None
+    evaluation: EvaluationSpec | None = None
+
+
 class ClassifierSpec(Record):
     """A tagger or a reweighter, resolved: classes and inputs spelled out."""
 
@@ -162,9 +185,9 @@ class ClassifierSpec(Record):
     role: Literal["tagger", "reweighter"]
     sample: Name
     folds: int = 0
-    backend: Literal["xgboost", "keras", "stored", "sklearn"]
-    model: str = Field("", description="Architecture of jetsmith.models (keras).")
-    title: str = Field(description="Name on plots.")
+    backend: Backend
+    model: str = ""
+    title: str
     object: Object
     classes: tuple[ClassSpec, ...] = Field(min_length=2)
     inputs: tuple[Inputs, ...] = Field(min_length=1)
@@ -228,10 +251,5 @@ class RunSpec(Record):
     working_points: dict[str, Fraction] = Field(
         {"L": 0.1, "M": 0.01, "T": 0.001}, description="Background efficiency of each working point."
     )
-    pt_bins_gev: tuple[float, ...] = Field((30, 50, 70, 100, 140, 200, 300, 600, 1000))
-    abseta_bins: tuple[float, ...] = Field((0, 0.8, 1.6, 2.5))
     closure: ClosureSpec = ClosureSpec()
     plots: PlotSpec = PlotSpec()
-
-
-CONFIG_DIR = Path("config")

@@ -1,0 +1,48 @@
+# Every target sets up .venv from uv.lock first; nothing is installed outside this folder.
+PYTHON ?= python3
+CORES ?= all
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+STAMP := .venv/.synced
+DATA := $(or $(JETSMITH_DATA),../shared/data)
+
+.PHONY: help setup demo real test test-fast lint bench clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: $(STAMP)  ## .venv with everything that uv.lock names
+
+$(STAMP): pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "jetsmith needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version). Set PYTHON=…"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
+	  || { echo "no venv module: on Debian and Ubuntu 'apt install python3-venv'"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv sync --locked --inexact --compile-bytecode --extra simulation --extra deep --group dev
+	@touch $@
+
+demo: $(STAMP)  ## the whole workflow on the embedded demo
+	$(BIN)/snakemake --cores $(CORES)
+	@echo; echo "report:  results/report/index.html"; echo "plots:   results/plots/"; echo "taggers: results/models/, corrections: results/calibration/"
+
+real: $(STAMP)  ## the same workflow on real files in JETSMITH_DATA
+	$(BIN)/snakemake --cores $(CORES) --configfile config/real.yaml --config data_root=$(DATA)
+	@echo; echo "report:  results/real/report/index.html"
+
+test: $(STAMP)  ## all tests
+	$(BIN)/python -m pytest
+
+test-fast: $(STAMP)  ## unit tests alone, about a minute
+	$(BIN)/python -m pytest tests/unit
+
+lint: $(STAMP)  ## ruff, mypy, snakefmt, snakemake --lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+clean:  ## everything that the workflow made
+	rm -rf results .snakemake

@@ -1,0 +1,31 @@
+# jetsmith: from ROOT files to calibrated jet taggers. The way of the data: ARCHITECTURE.md.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+# A --configfile with samples is a run of its own and stands for the demo's; --config adds to either.
+if "samples" not in config:
+
+    configfile: "config/config.yaml"
+
+
+include: "workflow/common.smk"
+include: "workflow/simulate.smk"
+include: "workflow/inspect.smk"
+include: "workflow/skim.smk"
+include: "workflow/features.smk"
+include: "workflow/pack.smk"
+include: "workflow/train.smk"
+include: "workflow/reweight.smk"
+include: "workflow/calibrate.smk"
+include: "workflow/plot.smk"
+include: "workflow/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/report/index.html",
+        expand("<results>/calibration/{tagger}.json", tagger=RUN.run.taggers),
+        [weights_of(name) for name in RUN.run.reweighters],

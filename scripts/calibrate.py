@@ -1,0 +1,16 @@
+"""Find one tagger's working points and efficiencies."""
+
+from jetsmith.calibration.stage import calibrate
+from jetsmith.job import job
+from jetsmith.specs import ClassifierSpec
+
+with job(snakemake.log[0]):
+    calibrate(
+        spec=ClassifierSpec(**snakemake.params.spec),
+        scores=snakemake.input[0],
+        working_points=snakemake.params.working_points,
+        pt_bins_gev=snakemake.params.selection["pt_bins_gev"],
+        abseta_bins=snakemake.params.selection["abseta_bins"],
+        output=snakemake.output.corrections,
+        numbers_output=snakemake.output.numbers,
+    )

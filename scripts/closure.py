@@ -1,0 +1,19 @@
+"""Test the weights of a reweighter on events that nothing was fitted on."""
+
+from pathlib import Path
+
+from jetsmith.job import job
+from jetsmith.reweighting.closure import closure
+from jetsmith.specs import ClassifierSpec, ClosureSpec
+
+with job(snakemake.log[0]):
+    closure(
+        spec=ClassifierSpec(**snakemake.params.spec),
+        scores=snakemake.input.scores,
+        packed=Path(snakemake.input.packed[0]).parent,
+        weights=dict(zip(snakemake.params.datasets, snakemake.input.weights, strict=True)),
+        settings=ClosureSpec(**snakemake.params.settings),
+        seed=snakemake.params.seed,
+        output=snakemake.output[0],
+        threads=snakemake.threads,
+    )

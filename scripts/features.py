@@ -1,0 +1,14 @@
+"""Compute the features of one partition."""
+
+from jetsmith.features.compute import compute_features
+from jetsmith.job import job
+from jetsmith.specs import FeatureGroup
+
+with job(snakemake.log[0]):
+    compute_features(
+        groups=[FeatureGroup(**group) for group in snakemake.params.groups],
+        obj=snakemake.params.object,
+        skim=snakemake.input.rows,
+        output=snakemake.output.features,
+        meta=snakemake.output.meta,
+    )

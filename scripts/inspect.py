@@ -1,0 +1,15 @@
+"""Look into the files of a dataset and plan its partitions."""
+
+from jetsmith.inspection import inspect_dataset
+from jetsmith.job import job
+from jetsmith.specs import DatasetSpec, PartitionSpec
+
+with job(snakemake.log[0]):
+    inspect_dataset(
+        name=snakemake.wildcards.dataset,
+        spec=DatasetSpec(**snakemake.params.spec),
+        files=snakemake.params.files,
+        n_parts=snakemake.params.n_parts,
+        target=PartitionSpec(**snakemake.params.target),
+        output=snakemake.output[0],
+    )

@@ -1,0 +1,15 @@
+"""Draw one tagger's efficiency."""
+
+from jetsmith.job import job
+from jetsmith.plots.efficiency import plot_efficiency
+from jetsmith.specs import ClassifierSpec, PlotSpec
+
+with job(snakemake.log[0]):
+    plot_efficiency(
+        spec=ClassifierSpec(**snakemake.params.spec),
+        scores=snakemake.input.scores,
+        numbers=snakemake.input.numbers,
+        pt_bins_gev=snakemake.params.selection["pt_bins_gev"],
+        style=PlotSpec(**snakemake.params.style),
+        output=snakemake.output.png.removesuffix(".png"),
+    )

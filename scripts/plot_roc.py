@@ -1,0 +1,16 @@
+"""Draw the ROC curves of all taggers of a sample against one background."""
+
+from jetsmith.job import job
+from jetsmith.plots.roc import plot_roc
+from jetsmith.specs import ClassifierSpec, PlotSpec
+
+with job(snakemake.log[0]):
+    plot_roc(
+        specs=[ClassifierSpec(**spec) for spec in snakemake.params.specs],
+        scores=snakemake.input.scores,
+        background=snakemake.wildcards.background,
+        style=PlotSpec(**snakemake.params.style),
+        output=snakemake.output.png.removesuffix(".png"),
+        numbers=snakemake.input.numbers,
+        seed=snakemake.params.seed,
+    )

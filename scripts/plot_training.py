@@ -1,0 +1,13 @@
+"""Draw the loss of one training."""
+
+from jetsmith.job import job
+from jetsmith.plots.training import plot_training
+from jetsmith.specs import ClassifierSpec, PlotSpec
+
+with job(snakemake.log[0]):
+    plot_training(
+        spec=ClassifierSpec(**snakemake.params.spec),
+        model=snakemake.input[0],
+        style=PlotSpec(**snakemake.params.style),
+        output=snakemake.output.png.removesuffix(".png"),
+    )

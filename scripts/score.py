@@ -1,0 +1,16 @@
+"""Score a sample with one classifier."""
+
+from pathlib import Path
+
+from jetsmith.job import job
+from jetsmith.scoring import score
+from jetsmith.specs import ClassifierSpec
+
+with job(snakemake.log[0]):
+    score(
+        spec=ClassifierSpec(**snakemake.params.spec),
+        model=snakemake.input.model,
+        packed=Path(snakemake.input.packed[0]).parent,
+        output=snakemake.output[0],
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,15 @@
+"""Simulate one part of a dataset of the embedded demo."""
+
+from jetsmith.job import job
+from jetsmith.simulate import simulate_part
+from jetsmith.specs import SimulateSpec
+
+with job(snakemake.log[0]):
+    simulate_part(
+        name=snakemake.wildcards.dataset,
+        spec=SimulateSpec(**snakemake.params.spec),
+        part=snakemake.params.part,
+        seed=snakemake.params.seed,
+        scale=snakemake.params.scale,
+        output=snakemake.output[0],
+    )

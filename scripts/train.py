@@ -1,0 +1,16 @@
+"""Train one classifier."""
+
+from pathlib import Path
+
+from jetsmith.job import job
+from jetsmith.specs import ClassifierSpec
+from jetsmith.training import train
+
+with job(snakemake.log[0]):
+    train(
+        spec=ClassifierSpec(**snakemake.params.spec),
+        packed=Path(snakemake.input[0]).parent,
+        output=snakemake.output[0],
+        seed=snakemake.params.seed,
+        threads=snakemake.threads,
+    )

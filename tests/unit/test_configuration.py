@@ -1,0 +1,193 @@
+"""configuration: every mistake comes up before any job and names file, key and choices."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from jetsmith import reference
+from jetsmith.configuration import load
+from jetsmith.errors import ConfigError
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of config/ to spoil."""
+    return Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
+
+
+def _run(folder):
+    return yaml.safe_load((folder / "config.yaml").read_text())
+
+
+def _edit(path, change):
+    content = yaml.safe_load(path.read_text())
+    change(content)
+    path.write_text(yaml.safe_dump(content))
+
+
+def test_demo_is_valid(folder):
+    """The demo's own configuration loads and knows the partitions of its datasets."""
+    loaded = load(_run(folder), folder)
+    assert loaded.parts("ttbar") == ["000", "001", "002", "003"]
+    assert {spec.role for spec in loaded.classifiers.values()} == {"tagger", "reweighter"}
+
+
+def _set(*keys, value):
+    def change(content):
+        for key in keys[:-1]:
+            content = content[key]
+        content[keys[-1]] = value
+
+    return change
+
+
+RUN_MISTAKES = {
+    "unknown key": (_set("sead", value=1), ["unknown key `sead`", "did you mean `seed`"]),
+    "nested key": (
+        _set("splits", "trian", value=0.1),
+        ["unknown key `splits.trian`", "did you mean `train`"],
+    ),
+    "splits": (_set("splits", "train", value=0.9), ["splits add up to"]),
+    "unknown tagger": (_set("taggers", "depcsv", value="jets"), ["unknown tagger `depcsv`", "`deepcsv`"]),
+    "unknown sample": (
+        _set("taggers", "cmva", value="jet"),
+        ["taggers.cmva", "unknown sample `jet`", "`jets`"],
+    ),
+    "unknown dataset": (
+        _set("samples", "jets", "datasets", value=["tbar"]),
+        ["unknown dataset `tbar`", "`ttbar`"],
+    ),
+    "mixed objects": (
+        _set("samples", "jets", "datasets", value=["ttbar", "higgs_bb"]),
+        ["samples.jets", "different objects"],
+    ),
+    "wrong object": (_set("taggers", "double_b", value="jets"), ["taggers.double_b", "`ak8`", "`ak4`"]),
+    "wrong type": (_set("seed", value="twelve"), ["`seed`", "'twelve'"]),
+    "working point": (_set("working_points", "L", value=1.5), ["working_points.L", "1.5"]),
+    "one fold": (_set("samples", "jets", "folds", value=1), ["samples.jets.folds", "got 1"]),
+    "cross-section": (
+        _set("samples", "jets", "normalise", value="cross_section"),
+        ["samples.jets", "cross_section_pb", "ttbar"],
+    ),
+    "bins": (
+        _set("selection", "ak4", "pt_bins_gev", value=[30, 20]),
+        ["selection.ak4.pt_bins_gev", "must rise"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), RUN_MISTAKES.values(), ids=RUN_MISTAKES)
+def test_mistakes_in_the_run(folder, change, words):
+    """config/config.yaml."""
+    run = _run(folder)
+    change(run)
+    with pytest.raises(ConfigError) as caught:
+        load(run, folder, "config/config.yaml")
+    for word in ["config/config.yaml", *words]:
+        assert word in str(caught.value)
+
+
+FILE_MISTAKES = {
+    "unknown class": ("taggers/deepcsv.yaml", _set("classes", 0, value="bottom"), ["unknown class `bottom`"]),
+    "unknown preset": (
+        "taggers/deepcsv.yaml",
+        _set("inputs", "ak4", value="deepscv"),
+        ["inputs.ak4", "unknown preset `deepscv`", "`deepcsv`"],
+    ),
+    "unknown feature": (
+        "taggers/deepcsv.yaml",
+        _set("inputs", "ak4", value=["trackSip3dSig"]),
+        ["unknown feature `trackSip3dSig`", "trackSip3dSig_0"],
+    ),
+    "unknown group": (
+        "taggers/deepcsv.yaml",
+        _set("inputs", "ak5", value="x"),
+        ["unknown feature group `ak5`"],
+    ),
+    "unknown model": (
+        "taggers/deepcsv.yaml",
+        _set("model", value="danse"),
+        ["architecture `danse`", "`dense`"],
+    ),
+    "unknown backend": ("taggers/deepcsv.yaml", _set("backend", value="torch"), ["backend", "'torch'"]),
+    "overlap": ("taggers/deepcsv.yaml", _set("classes", value=["b", "b_jets"]), ["overlap"]),
+    "discriminant": (
+        "taggers/deepcsv.yaml",
+        _set("discriminant", "signal", value=["top"]),
+        ["discriminant", "`top`"],
+    ),
+    "negative epochs": (
+        "taggers/deepcsv.yaml",
+        _set("training", "epochs", value=-1),
+        ["training.epochs", "-1"],
+    ),
+    "generator": (
+        "datasets.yaml",
+        _set("zjets_dipole", "generator", value="sherpa"),
+        ["pythia_shower", "generator", "sherpa"],
+    ),
+    "unknown process": (
+        "datasets.yaml",
+        _set("ttbar", "simulate", "process", value="tbar"),
+        ["ttbar", "unknown process `tbar`", "`ttbar`"],
+    ),
+    "files and simulate": (
+        "datasets.yaml",
+        _set("ttbar", "files", value=["a.root"]),
+        ["ttbar", "one of the two"],
+    ),
+    "missing file": (
+        "datasets.yaml",
+        _set("ttbar", value={"object": "ak4", "process": "ttbar", "files": ["gone/*.root"]}),
+        ["datasets.yaml", "ttbar", "gone/*.root", "data_root"],
+    ),
+    "unknown source": (
+        "features/ak4.yaml",
+        _set("features", "jetPt", "source", value="jet_pt"),
+        ["features.jetPt.source", "`jet_pt`"],
+    ),
+    "preset's feature": (
+        "features/ak4.yaml",
+        _set("presets", "deepcsv", value=["jetPtt"]),
+        ["presets.deepcsv", "`jetPtt`", "`jetPt`"],
+    ),
+    "colour": ("flavours.yaml", _set("b", "color", value="blue"), ["flavours.yaml", "color", "'blue'"]),
+}
+
+
+@pytest.mark.parametrize(("name", "change", "words"), FILE_MISTAKES.values(), ids=FILE_MISTAKES)
+def test_mistakes_in_files(folder, name, change, words):
+    """The files that the run's names are looked up in."""
+    _edit(folder / name, change)
+    with pytest.raises(ConfigError) as caught:
+        load(_run(folder), folder)
+    for word in [name.rsplit("/", maxsplit=1)[-1], *words]:
+        assert word in str(caught.value)
+
+
+def test_yaml_cannot_run_code(folder):
+    """A configuration from elsewhere is data: tags that build objects are refused."""
+    (folder / "flavours.yaml").write_text("b: !!python/object/apply:os.system ['true']\n")
+    with pytest.raises(ConfigError, match=r"flavours\.yaml"):
+        load(_run(folder), folder)
+
+
+def test_every_classifier_file_is_valid(folder):
+    """The taggers that the demo leaves out load too."""
+    run = _run(folder)
+    known = yaml.safe_load((folder / "datasets.yaml").read_text())
+    objects = {"ak4": "jets", "ak8": "fat_jets", "event": "zjets"}
+    assert known
+    for role in ("taggers", "reweighters"):
+        for path in sorted((folder / role).glob("*.yaml")):
+            run[role] = {path.stem: objects[yaml.safe_load(path.read_text())["object"]]}
+            assert load(run, folder).classifiers[path.stem].inputs
+
+
+def test_reference_is_current():
+    """docs/config.md says what the records say; `python -m jetsmith.reference > docs/config.md` mends it."""
+    assert (ROOT / "docs" / "config.md").read_text() == reference.markdown()

@@ -1,0 +1,32 @@
+"""The estimate of a run's rest: from jobs of the same rule, at as many at a time as so far."""
+
+from snakemake_logger_plugin_jetsmith import Estimate
+
+
+def test_rest_of_one_rule():
+    """Two of four jobs took 10 s each, one after the other: 20 s are left."""
+    estimate = Estimate({"skim": 4}, start=0)
+    assert estimate.rest_s(1) is None
+    for job in range(2):
+        estimate.begin(job, "skim", 10.0 * job)
+        estimate.end(job, 10.0 * (job + 1))
+    assert abs(estimate.rest_s(20.0) - 20) < 1e-9
+
+
+def test_parallel_jobs_halve_it():
+    """Two at a time: half the time."""
+    estimate = Estimate({"skim": 4}, start=0)
+    for job in range(2):
+        estimate.begin(job, "skim", 0.0)
+    for job in range(2):
+        estimate.end(job, 10.0)
+    assert abs(estimate.rest_s(10.0) - 10) < 1e-9
+
+
+def test_running_jobs_count():
+    """Half of a running job is done; an unknown rule counts with the mean."""
+    estimate = Estimate({"skim": 2, "train": 1}, start=0)
+    estimate.begin(0, "skim", 0.0)
+    estimate.end(0, 10.0)
+    estimate.begin(1, "skim", 10.0)
+    assert abs(estimate.rest_s(15.0) - 15) < 1e-9

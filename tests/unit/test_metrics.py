@@ -1,0 +1,269 @@
+"""Protects efficiencies, ROC curves, areas and working points, with signed weights and ties."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import roc_auc_score
+from sklearn.metrics import roc_curve as sklearn_roc_curve
+
+from jetsmith import metrics
+from jetsmith.errors import InputError
+from jetsmith.specs import DiscriminantSpec
+
+Array = np.ndarray[Any, Any]
+
+
+@st.composite
+def samples(draw: st.DrawFn, signed: bool = False) -> tuple[Array, Array, Array, Array]:
+    """Scores with many ties and weights of two classes, of positive sum."""
+    found = []
+    for _ in range(2):
+        n = draw(st.integers(2, 30))
+        found.append(draw(arrays(np.float32, n, elements=st.integers(-5, 5).map(float))))
+        weight = draw(arrays(np.float64, n, elements=st.sampled_from([0.5, 1.0, 1.5, 3.0])))
+        if signed:
+            flipped = draw(arrays(np.bool_, n))
+            weight = np.where(flipped, -weight, weight)
+            weight[0] = abs(weight).sum() + 1
+        found.append(weight)
+    return found[0], found[1], found[2], found[3]
+
+
+def slow_auc(signal: Array, signal_weight: Array, background: Array, background_weight: Array) -> float:
+    """Twin of `auc`: every pair."""
+    total = 0.0
+    for s, ws in zip(signal, signal_weight, strict=True):
+        for b, wb in zip(background, background_weight, strict=True):
+            total += ws * wb * (1.0 if s > b else 0.5 if s == b else 0.0)
+    return total / (signal_weight.sum() * background_weight.sum())
+
+
+def slow_threshold(score: Array, weight: Array, target: float) -> float:
+    """Twin of the quantile: every score from the top, until the efficiency reaches the target."""
+    for candidate in sorted(set(score.tolist()), reverse=True):
+        passing = weight[score >= candidate].sum() / weight.sum()
+        if passing >= target * (1 - 1e-12) and passing > 0:
+            return float(candidate)
+    return float(score.min())
+
+
+def slow_efficiency(mask: Array, weight: Array) -> tuple[float, float]:
+    """Twin of value and effective count of `efficiency`, jet by jet."""
+    value = sum(w for m, w in zip(mask, weight, strict=True) if m) / sum(weight)
+    value = min(max(value, 0.0), 1.0)
+    pairs = list(zip(mask, weight, strict=True))
+    variance = sum(w * w * ((1 - value) ** 2 if m else value**2) for m, w in pairs) / sum(weight) ** 2
+    if value in (0, 1) or variance == 0:
+        return value, sum(weight) ** 2 / sum(w * w for w in weight)
+    return value, value * (1 - value) / variance
+
+
+@given(samples(signed=True))
+def test_auc_is_that_of_all_pairs(sample: tuple[Array, Array, Array, Array]) -> None:
+    """Ties count half, weights keep their sign."""
+    assert metrics.auc(*sample) == pytest.approx(slow_auc(*sample), abs=1e-12)
+
+
+@given(samples())
+def test_auc_is_sklearns_and_invariant_under_monotone_maps(sample: tuple[Array, Array, Array, Array]) -> None:
+    """Same as scikit-learn for positive weights; only the order of the scores counts."""
+    s, ws, b, wb = sample
+    truth = np.repeat([1, 0], [len(s), len(b)])
+    theirs = roc_auc_score(truth, np.concatenate([s, b]), sample_weight=np.concatenate([ws, wb]))
+    ours = metrics.auc(s, ws, b, wb)
+    assert ours == pytest.approx(theirs, abs=1e-12)
+    assert metrics.auc(np.exp(s) + s, ws, np.exp(b) + b, wb) == pytest.approx(ours, abs=1e-12)
+
+
+@given(samples(signed=True), st.sampled_from([2, 10, 100]))
+def test_roc_rises_and_stays_in_its_bands(sample: tuple[Array, Array, Array, Array], n_points: int) -> None:
+    """Monotone for any weights, within [0, 1], thresholds falling, intervals around values."""
+    roc = metrics.roc_curve(*sample, n_points=n_points)
+    assert len(roc.threshold) <= n_points
+    assert (np.diff(roc.threshold) < 0).all()
+    for value, low, high in (
+        (roc.signal_efficiency, roc.signal_low, roc.signal_high),
+        (roc.background_efficiency, roc.background_low, roc.background_high),
+    ):
+        assert (np.diff(value) >= -1e-12).all()
+        assert ((low >= 0) & (low <= value) & (value <= high) & (high <= 1)).all()
+
+
+@given(samples())
+def test_roc_points_are_exact(sample: tuple[Array, Array, Array, Array]) -> None:
+    """Each point has the efficiencies of its threshold, and lies on scikit-learn's curve."""
+    s, ws, b, wb = sample
+    roc = metrics.roc_curve(*sample, n_points=40)
+    for k, threshold in enumerate(roc.threshold):
+        for side, weight, found in ((s, ws, roc.signal_efficiency), (b, wb, roc.background_efficiency)):
+            assert found[k] == pytest.approx(weight[side >= threshold].sum() / weight.sum(), abs=1e-12)
+    truth = np.repeat([1, 0], [len(s), len(b)])
+    fpr, tpr, _ = sklearn_roc_curve(
+        truth, np.concatenate([s, b]), sample_weight=np.concatenate([ws, wb]), drop_intermediate=False
+    )
+    distance = np.abs(fpr[:, None] - roc.background_efficiency) + np.abs(tpr[:, None] - roc.signal_efficiency)
+    assert (distance.min(axis=0) < 1e-9).all()
+
+
+def test_roc_reaches_the_smallest_mistag_smoothly() -> None:
+    """From one background jet to all of them, without a gap of more than a step in the bulk."""
+    rng = np.random.default_rng(1)
+    s, b = rng.normal(1.5, 1, 20_000), rng.normal(0, 1, 20_000)
+    roc = metrics.roc_curve(s, np.ones(20_000), b, np.ones(20_000), n_points=400)
+    assert roc.background_efficiency[0] == pytest.approx(1 / 20_000)
+    assert roc.background_efficiency[-1] == pytest.approx(1.0)
+    bulk = roc.background_efficiency[roc.background_efficiency > 0.01]
+    assert np.diff(np.log(bulk)).max() < 0.06
+
+
+@given(samples(signed=True), st.data())
+def test_efficiency_is_its_slow_twin(sample: tuple[Array, Array, Array, Array], data: st.DataObject) -> None:
+    """Value and effective count, jet by jet; the interval holds the value."""
+    _, weight, _, _ = sample
+    mask = data.draw(arrays(np.bool_, len(weight)))
+    found = metrics.efficiency(mask, weight)
+    value, count = slow_efficiency(mask, weight)
+    assert (found.value, found.n_effective) == pytest.approx((value, count), rel=1e-6, abs=1e-9)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_efficiency_of_unit_weights_is_wilsons() -> None:
+    """The textbook interval: 3 of 10 at 95%."""
+    found = metrics.efficiency(np.arange(10) < 3, np.ones(10), level=0.95)
+    assert found.n_effective == pytest.approx(10)
+    assert (found.low, found.high) == pytest.approx((0.10779, 0.60322), abs=2e-5)
+
+
+def test_efficiency_without_jets_is_nan_in_the_whole_range() -> None:
+    """No division by zero, no invented number."""
+    found = metrics.efficiency(np.zeros(0, bool), np.zeros(0))
+    assert np.isnan(found.value)
+    assert (found.low, found.high, found.n_effective) == (0, 1, 0)
+
+
+def test_interval_covers_with_weights_that_differ_between_passing_and_failing() -> None:
+    """68.3% of intervals hold the truth where passing jets are ten times heavier."""
+    rng = np.random.default_rng(5)
+    covered = []
+    for _ in range(600):
+        mask = rng.random(800) < 0.05
+        weight = np.where(mask, rng.gamma(2, 5, 800), rng.gamma(2, 0.5, 800))
+        truth = 0.05 * 10 / (0.05 * 10 + 0.95)
+        found = metrics.efficiency(mask, weight)
+        covered.append(found.low <= truth <= found.high)
+    assert np.mean(covered) == pytest.approx(0.683, abs=0.06)
+
+
+def test_effective_count() -> None:
+    """Ten unit weights count ten; a negative one takes away from the sum, not from the squares."""
+    assert metrics.effective_count(np.ones(10)) == pytest.approx(10)
+    assert metrics.effective_count(np.array([1.0, 1, 1, -1])) == pytest.approx(1)
+    assert metrics.effective_count(np.zeros(0)) == 0
+
+
+@settings(max_examples=200)
+@given(samples(signed=True), st.sampled_from([0.1, 0.25, 0.5, 0.9]))
+def test_working_point_is_its_slow_twin(sample: tuple[Array, Array, Array, Array], target: float) -> None:
+    """Exact with ties and negative weights, where the cumulative sum is not monotone."""
+    score, weight, _, _ = sample
+    if metrics.effective_count(weight) * target < 1:
+        with pytest.raises(InputError, match="leave less than one"):
+            metrics.working_point(score, weight, target)
+        return
+    found = metrics.working_point(score, weight, target)
+    assert found.threshold == slow_threshold(score, weight, target)
+    assert found.threshold_low <= found.threshold <= found.threshold_high
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_working_points_of_many_jets(dtype: str) -> None:
+    """The histogram finds the cut of a full sort, and the background efficiency is the target."""
+    rng = np.random.default_rng(2)
+    score = (1 / (1 + np.exp(-4 * rng.standard_normal(100_000)))).astype(dtype)
+    weight = rng.gamma(4, 0.25, 100_000)
+    order = np.argsort(-score, kind="stable")
+    cumulative = np.cumsum(weight[order]) / weight.sum()
+    for point in metrics.working_points(score, weight, [0.1, 0.01, 0.001]):
+        assert point.threshold == score[order][np.searchsorted(cumulative, point.target)]
+        assert point.background.value == pytest.approx(point.target, abs=2e-5)
+        assert point.reliable
+        assert point.threshold_low < point.threshold < point.threshold_high
+
+
+def test_threshold_interval_covers_the_true_quantile() -> None:
+    """68.3% of intervals hold the quantile of the uniform distribution."""
+    rng = np.random.default_rng(3)
+    points = [metrics.working_point(rng.random(2000), np.ones(2000), 0.05) for _ in range(500)]
+    covered = np.mean([p.threshold_low <= 0.95 <= p.threshold_high for p in points])
+    assert covered == pytest.approx(0.683, abs=0.06)
+
+
+def test_working_point_says_when_it_is_not_reliable() -> None:
+    """Few jets above the threshold, or ties that make the efficiency jump over the target."""
+    rng = np.random.default_rng(4)
+    assert not metrics.working_point(rng.random(500), np.ones(500), 0.01).reliable
+    tied = np.where(np.arange(2000) < 600, 1.0, rng.random(2000))
+    point = metrics.working_point(tied, np.ones(2000), 0.1)
+    assert point.background.value == pytest.approx(0.3)
+    assert not point.reliable
+
+
+def test_auc_interval_is_that_of_drawing_jets() -> None:
+    """The binned bootstrap gives the spread of the plain one, for signed weights too."""
+    rng = np.random.default_rng(6)
+    n = 500
+    s, b = rng.normal(0.7, 1, n), rng.normal(0, 1, n)
+    ws, wb = (np.where(rng.random(n) < 0.15, -1.0, 1.0) * rng.gamma(4, 0.25, n) for _ in range(2))
+    value, low, high = metrics.auc_interval(s, ws, b, wb, 2000, 1)
+    plain = [
+        metrics.auc(s, ws * rng.poisson(1, n), b, wb * rng.poisson(1, n)) for _ in range(1000)
+    ]
+    assert low < value < high
+    assert (high - low) / 2 == pytest.approx(np.std(plain), rel=0.12)
+    assert metrics.auc_interval(s, ws, b, wb, 50, 1) == metrics.auc_interval(s, ws, b, wb, 50, 1)
+
+
+def test_auc_interval_covers_one_half() -> None:
+    """68.3% of intervals of equal distributions hold 1/2."""
+    rng = np.random.default_rng(8)
+    covered = []
+    for k in range(300):
+        s, b = rng.normal(size=(2, 200))
+        _, low, high = metrics.auc_interval(s, np.ones(200), b, np.ones(200), 200, k)
+        covered.append(low <= 0.5 <= high)
+    assert np.mean(covered) == pytest.approx(0.683, abs=0.08)
+
+
+def test_discriminants() -> None:
+    """Both forms, with fractions; zeros stay finite."""
+    p = {"b": np.array([0.6, 0.0]), "c": np.array([0.3, 0.0]), "light": np.array([0.1, 0.0])}
+    ratio = DiscriminantSpec(signal=("b",), background={"c": 1.0, "light": 1.0})
+    assert metrics.discriminant(ratio, p) == pytest.approx([0.6, 0.0])
+    log = DiscriminantSpec(signal=("b",), background={"c": 0.018, "light": 0.982}, form="log_ratio")
+    assert metrics.discriminant(log, p) == pytest.approx([np.log(0.6 / (0.018 * 0.3 + 0.982 * 0.1)), 0.0])
+    with pytest.raises(InputError, match="no probability of light"):
+        metrics.discriminant(ratio, {"b": p["b"], "c": p["c"]})
+
+
+@pytest.mark.parametrize(
+    ("score", "weight", "message"),
+    [
+        ([1.0, np.nan], [1.0, 1.0], "not finite"),
+        ([1.0, 2.0], [1.0, -1.0], "do not add up"),
+        ([], [], "0 jets"),
+        ([1.0], [1.0, 1.0], "1 scores but 2 weights"),
+    ],
+)
+def test_bad_samples_are_refused(score: list[float], weight: list[float], message: str) -> None:
+    """Scores that are no numbers, and classes without weight, never give a curve."""
+    good = (np.arange(4.0), np.ones(4))
+    bad = (np.array(score), np.array(weight))
+    for call in (metrics.auc, metrics.roc_curve):
+        with pytest.raises(InputError, match=message):
+            call(*good, *bad)
+    with pytest.raises(InputError, match=message):
+        metrics.working_point(*bad, 0.5)

@@ -1,0 +1,104 @@
+"""provenance: an edit of a stage's own logic reruns it; comments, docstrings and other stages do not."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from jetsmith import provenance
+
+PACKAGE = Path(provenance.__file__).parent
+ROOT = PACKAGE.parent.parent
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A little package in the place of the real one."""
+    (tmp_path / "a.py").write_text('"""Doc."""\nfrom jetsmith.b import f\nx = 1\n')
+    (tmp_path / "b.py").write_text("def f():\n    from jetsmith import c\n    return 2\n")
+    (tmp_path / "c.py").write_text("y = 3\n")
+    (tmp_path / "other.py").write_text("z = 4\n")
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
+    _forget()
+    yield tmp_path
+    _forget()
+
+
+def _forget():
+    for cached in (provenance.code_digest, provenance._tree, provenance._canonical):
+        cached.cache_clear()
+
+
+def _edit(path, text):
+    path.write_text(text)
+    _forget()
+
+
+def test_closure_follows_imports_at_any_depth(package):
+    """Imports inside functions count too: the job runs that code."""
+    assert provenance.import_closure("a") == {"a", "b", "c"}
+
+
+def test_comments_and_docstrings_do_not_count(package):
+    """A better comment must not cost a night of training."""
+    before = provenance.code_digest("a")
+    _edit(package / "a.py", '"""Another."""\n# why\nfrom jetsmith.b import f\n\nx = 1\n')
+    assert provenance.code_digest("a") == before
+
+
+@pytest.mark.parametrize(("name", "changes"), [("a", True), ("c", True), ("other", False)])
+def test_edits_count_where_they_are_imported(package, name, changes):
+    """Logic that the stage reaches counts; that of another stage does not."""
+    before = provenance.code_digest("a")
+    _edit(package / f"{name}.py", (package / f"{name}.py").read_text() + "new = 5\n")
+    assert (provenance.code_digest("a") != before) is changes
+
+
+def test_unknown_module():
+    """A typo in a rule's list is an error, not an empty digest."""
+    with pytest.raises(ModuleNotFoundError, match="nowhere"):
+        provenance.code_digest("nowhere")
+
+
+def test_config_digest_ignores_order():
+    """The order of keys in YAML means nothing."""
+    assert provenance.config_digest({"a": 1, "b": 2}) == provenance.config_digest({"b": 2, "a": 1})
+
+
+STAGES = (
+    "simulate",
+    "inspection",
+    "skim",
+    "account",
+    "pack",
+    "training",
+    "scoring",
+    "reweighting",
+    "calibration",
+    "report",
+)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stages_do_not_import_each_other(stage):
+    """Data flows one way, through files: a stage knows no other stage's code."""
+    assert not (provenance.import_closure(stage) - {stage}) & set(STAGES)
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "scripts").glob("*.py")), ids=lambda p: p.stem)
+def test_scripts_are_one_call(script):
+    """Logic lives in the package: a script has no branch and no function of its own."""
+    tree = ast.parse(script.read_text())
+    assert len(script.read_text().splitlines()) <= 25
+    assert not [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.If | ast.For | ast.ClassDef)]
+
+
+def test_parsing_the_snakefile_imports_nothing_heavy():
+    """Every batch job parses the Snakefile again."""
+    import subprocess
+    import sys
+
+    heavy = "tensorflow coffea awkward uproot xgboost matplotlib sklearn numba pythia8mc"
+    code = f"import sys, jetsmith.configuration; print(*[m for m in '{heavy}'.split() if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -1,0 +1,271 @@
+"""Protects the reweighting: weights are the density ratio, and the closure test tells right from wrong.
+
+The toy: events of two Gaussian features whose means differ, and a third that does not, so that the
+ratio of the densities is known. A fifth of the generator weights is negative.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import pytest
+
+from jetsmith import io
+from jetsmith.errors import ConfigError, InputError
+from jetsmith.hashing import SPLITS
+from jetsmith.reweighting import closure, write_weights
+from jetsmith.reweighting.closure import Events, closure_numbers
+from jetsmith.reweighting.histograms import chi2, compare_features, spectrum, spectrum_edges
+from jetsmith.reweighting.weights import RatioCalibration, density_ratio, fit_ratio
+from jetsmith.specs import ClassifierSpec, ClassSpec, ClosureSpec, Inputs, TrainingSpec
+
+Array = np.ndarray[Any, Any]
+SHIFT = np.array([0.5, -0.3, 0.0])
+DATASETS = [("old", "power"), ("other", "unused"), ("new", "dipole")]
+SETTINGS = ClosureSpec(bootstraps=50, max_auc=0.53)
+N = 6000  # of each generator
+
+SPEC = ClassifierSpec(
+    name="shower",
+    role="reweighter",
+    sample="events",
+    backend="xgboost",
+    title="Shower",
+    object="event",
+    classes=(
+        ClassSpec(name="power_shower", generator="power", label="power", color="#1f77b4"),
+        ClassSpec(name="dipole_shower", generator="dipole", label="dipole", color="#d62728"),
+    ),
+    inputs=(Inputs(group="event", kind="flat", length=0, features=("x", "y", "z"), sources=("x", "y", "z")),),
+    training=TrainingSpec(balance="class"),
+)
+
+
+def toy(rng: np.random.Generator, target: bool, n: int = N) -> tuple[Array, Array]:
+    """Features and generator weights."""
+    return rng.normal(SHIFT * target, 1, (n, 3)), np.where(rng.random(n) < 0.1, -1.0, 1.0)
+
+
+def log_ratio(features: Array) -> Array:
+    """log(f_target/f_source), analytic."""
+    return np.asarray(features @ SHIFT - SHIFT @ SHIFT / 2)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Packed features and scores of a classifier that is off: logit = 0.8 truth + 0.4."""
+    folder = tmp_path_factory.mktemp("reweighting")
+    rng = np.random.default_rng(1)
+    features, weight, dataset = [], [], []
+    for k, (_, generator) in enumerate(DATASETS):
+        x, w = toy(rng, generator == "dipole", 200 if generator == "unused" else N)
+        features.append(x)
+        weight.append(w)
+        dataset.append(np.full(len(x), k))
+    x, w, d = np.concatenate(features), np.concatenate(weight), np.concatenate(dataset)
+    n = len(x)
+    shuffled = rng.permutation(n)
+    x, w, d = x[shuffled], w[shuffled], d[shuffled]
+    key = {"run": np.ones(n, "u4"), "luminosity_block": (np.arange(n) // 100).astype("u4")}
+    key |= {"event": np.arange(n).astype("u8"), "jet_index": np.zeros(n, "i2")}
+    split = rng.choice(4, n, p=[0.1, 0.1, 0.3, 0.5]).astype("i1")
+    logit = 0.8 * log_ratio(x) + 0.4
+    columns = {**key, "dataset": d.astype("i4"), "fold": np.zeros(n, "i1")}
+    for k, name in enumerate(SPLITS):
+        at = split == k
+        packed = io.Packed(
+            flat=x[at][:, [2, 0, 1]].astype("f4"),
+            flat_names=("z", "x", "y"),
+            sequences={},
+            label=np.zeros(at.sum(), "i4"),
+            weight=w[at],
+            columns={field: values[at] for field, values in columns.items()},
+            datasets=tuple(name for name, _ in DATASETS),
+            generators=tuple(generator for _, generator in DATASETS),
+        )
+        io.write_packed(folder / "packed" / name, packed)
+    p = 1 / (1 + np.exp(-logit))
+    scores = {**key, "dataset": d, "split": split, "weight": w, "label": np.zeros(n, "i4")}
+    scores |= {"p_power_shower": (1 - p).astype("f4"), "p_dipole_shower": p.astype("f4")}
+    io.write_rows(folder / "scores.parquet", ak.zip(scores, depth_limit=1))
+    for name in ("old", "new"):
+        outputs = folder / f"{name}.parquet", folder / f"{name}.json"
+        write_weights(SPEC, folder / "scores.parquet", DATASETS, name, *outputs)
+    np.savez(folder / "truth.npz", event=key["event"], log_ratio=log_ratio(x))
+    return folder
+
+
+def run_closure(files: Path, output: Path, spec: ClassifierSpec = SPEC, **replaced: Path) -> dict[str, Any]:
+    """Run the stage, with the weights of some datasets replaced."""
+    weights = {"old": files / "old.parquet", "new": files / "new.parquet", **replaced}
+    closure(spec, files / "scores.parquet", files / "packed", weights, SETTINGS, 7, output)
+    found: dict[str, Any] = json.loads(output.read_text())
+    return found
+
+
+def test_weights_are_the_known_ratio(files: Path) -> None:
+    """The calibration undoes slope and offset of the scores; target events weigh 1."""
+    rows = io.read_rows(files / "old.parquet")
+    event, weight = ak.to_numpy(rows["event"]), ak.to_numpy(rows["weight"])
+    truth = np.load(files / "truth.npz")
+    difference = np.log(weight) - truth["log_ratio"][event]
+    assert np.abs(difference).mean() < 0.06
+    assert (ak.to_numpy(io.read_rows(files / "new.parquet")["weight"]) == 1).all()
+    assert ak.fields(rows) == ["run", "luminosity_block", "event", "split", "weight_generator", "weight"]
+    assert (np.diff(event) > 0).all()
+    about = json.loads((files / "old.json").read_text())
+    assert about["calibration"]["slope"] == pytest.approx(1.25, abs=0.2)
+    assert about["splits"]["calibration"]["normalisation"] == pytest.approx(1, abs=1e-9)
+    assert about["splits"]["test"]["n_clipped"] == 0
+    assert 0.3 < about["splits"]["test"]["n_effective_fraction"] < 1
+
+
+def test_same_input_same_bytes(files: Path, tmp_path: Path) -> None:
+    """Weights and closure do not depend on anything but their arguments."""
+    write_weights(SPEC, files / "scores.parquet", DATASETS, "old", tmp_path / "again.parquet")
+    assert (tmp_path / "again.parquet").read_bytes() == (files / "old.parquet").read_bytes()
+    first, second = (run_closure(files, tmp_path / f"{k}.json") for k in range(2))
+    assert first == second
+
+
+def test_closure_passes_with_right_weights(files: Path, tmp_path: Path) -> None:
+    """A fresh classifier sees the difference before and not after; features agree after."""
+    found = run_closure(files, tmp_path / "closure.json")
+    assert found["auc_before"]["value"] > 0.6
+    assert found["auc_after"]["value"] == pytest.approx(0.5, abs=0.03)
+    assert found["passed"]
+    assert found["conclusive"]
+    assert found["worst_chi2_before"] > 5
+    assert found["worst_chi2_after"] < 2.5
+    assert [h["feature"] for h in found["histograms"]] == ["x", "y", "z"]
+    assert found["weights"]["normalisation"] == pytest.approx(1, abs=0.1)
+
+
+def test_closure_fails_with_wrong_weights(files: Path, tmp_path: Path) -> None:
+    """Control: inverted weights, and no weights at all, do not pass."""
+    rows = io.read_rows(files / "old.parquet")
+    for name, weight in (("inverted", 1 / rows["weight"]), ("none", ak.ones_like(rows["weight"]))):
+        io.write_rows(tmp_path / f"{name}.parquet", ak.with_field(rows, weight, "weight"))
+        found = run_closure(files, tmp_path / f"{name}.json", old=tmp_path / f"{name}.parquet")
+        assert not found["passed"]
+        assert found["auc_after"]["low"] > 0.57
+
+
+def test_closure_refuses_what_is_not_finite(files: Path, tmp_path: Path) -> None:
+    """A NaN weight is an error, never a silent pass."""
+    rows = io.read_rows(files / "old.parquet")
+    weight = ak.to_numpy(rows["weight"]).copy()
+    weight[ak.to_numpy(rows["split"]) == 3] = np.nan
+    io.write_rows(tmp_path / "nan.parquet", ak.with_field(rows, weight, "weight"))
+    with pytest.raises(InputError, match="not finite"):
+        run_closure(files, tmp_path / "nan.json", old=tmp_path / "nan.parquet")
+
+
+def test_closure_needs_each_event_once(files: Path, tmp_path: Path) -> None:
+    """Repeated keys, unknown events and missing datasets are named."""
+    rows = io.read_rows(files / "old.parquet")
+    io.write_rows(tmp_path / "twice.parquet", ak.concatenate([rows, rows]))
+    with pytest.raises(InputError, match="repeat"):
+        run_closure(files, tmp_path / "x.json", old=tmp_path / "twice.parquet")
+    io.write_rows(tmp_path / "moved.parquet", ak.with_field(rows, rows["event"] + 10**9, "event"))
+    with pytest.raises(InputError, match="not packed"):
+        run_closure(files, tmp_path / "x.json", old=tmp_path / "moved.parquet")
+    with pytest.raises(InputError, match="no weights of dataset `old`"):
+        closure(SPEC, files / "scores.parquet", files / "packed", {}, SETTINGS, 7, tmp_path / "x.json")
+
+
+def test_mistakes_of_the_configuration_are_named(files: Path, tmp_path: Path) -> None:
+    """Generators without dataset, datasets of another generator, features that are not packed."""
+    with pytest.raises(ConfigError, match="generator `dipole`"):
+        write_weights(SPEC, files / "scores.parquet", [("old", "power")], "old", tmp_path / "x.parquet")
+    with pytest.raises(ConfigError, match="`other` is no dataset"):
+        write_weights(SPEC, files / "scores.parquet", DATASETS, "other", tmp_path / "x.parquet")
+    inputs = SPEC.inputs[0].model_copy(update={"features": ("x", "gone")})
+    with pytest.raises(InputError, match="gone are not packed"):
+        run_closure(files, tmp_path / "x.json", SPEC.model_copy(update={"inputs": (inputs,)}))
+
+
+def test_calibration_is_scikit_learns_for_positive_weights() -> None:
+    """Slope and intercept of an unregularised logistic regression with levelled classes."""
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(3)
+    truth = rng.random(3000) < 0.3
+    x, weight = rng.normal(truth * 1.5, 1), rng.gamma(4, 0.25, 3000)
+    ours = fit_ratio(x, truth, weight)
+    levelled = weight / np.where(truth, weight[truth].sum(), weight[~truth].sum()) * 1500
+    theirs = LogisticRegression(C=1e9, tol=1e-10).fit(x[:, None], truth, sample_weight=levelled)
+    assert ours.slope == pytest.approx(theirs.coef_[0, 0], abs=1e-4)
+    assert ours.intercept == pytest.approx(theirs.intercept_[0], abs=1e-4)
+
+
+def test_a_classifier_that_learned_nothing_gives_weights_of_one() -> None:
+    """A constant output is legal."""
+    truth = np.arange(1000) < 300
+    found = fit_ratio(np.full(1000, 0.3), truth, np.ones(1000))
+    weight, _ = density_ratio(np.full(5, 0.3), found)
+    assert weight == pytest.approx(np.ones(5))
+
+
+def test_calibration_needs_both_classes() -> None:
+    """An empty class is named."""
+    with pytest.raises(InputError, match="no target events"):
+        fit_ratio(np.zeros(10), np.zeros(10, bool), np.ones(10))
+
+
+def test_probabilities_of_zero_and_one_are_clipped_and_counted() -> None:
+    """Weights stay finite and positive."""
+    weight, clipped = density_ratio(np.array([-np.inf, 0.0, np.inf]), RatioCalibration(1, 0, 1, 1, 1))
+    assert np.isfinite(weight).all()
+    assert (weight > 0).all()
+    assert clipped.tolist() == [True, False, True]
+
+
+def test_closure_of_few_events_is_refused() -> None:
+    """No verdict from a handful of events."""
+    rng = np.random.default_rng(4)
+    events = Events(rng.normal(size=(40, 1)), ("x",), np.arange(40) < 20, np.ones(40), np.ones(40))
+    with pytest.raises(InputError, match="too few"):
+        closure_numbers(events, SETTINGS, 1)
+
+
+def test_equal_samples_close_without_weights() -> None:
+    """The test does not invent differences; without any before, it is not conclusive."""
+    rng = np.random.default_rng(5)
+    n = 4000
+    events = Events(rng.normal(size=(n, 2)), ("x", "y"), rng.random(n) < 0.5, np.ones(n), np.ones(n))
+    found = closure_numbers(events, SETTINGS, 1)
+    assert found["passed"]
+    assert not found["conclusive"]
+    scaled = dataclasses.replace(events, weight=np.where(events.target_mask, 1.0, 3.0))
+    assert closure_numbers(scaled, SETTINGS, 1)["auc_after"]["value"] == pytest.approx(0.5, abs=0.03)
+
+
+def test_spectra() -> None:
+    """Normalised with outliers in the end bins; variances are sums of squares; chi2 by hand."""
+    values, weight = np.array([-9.0, 0.5, 1.5, 99.0]), np.array([1.0, 1, -1, 3])
+    content, variance = spectrum(values, weight, np.array([0.0, 1, 2]))
+    assert content.tolist() == [0.5, 0.5]
+    assert variance.tolist() == [2 / 16, 10 / 16]
+    variances = np.array([0.1, 0.1])
+    assert chi2(np.array([0.5, 0.5]), variances, np.array([0.7, 0.3]), variances) == (pytest.approx(0.4), 1)
+    assert spectrum_edges(np.array([1.0, 2, 2, 4])).tolist() == [0.5, 1.5, 3.0, 5.0]
+    assert spectrum_edges(np.array([3.0, 3.0])).tolist() == [2.5, 3.5]
+
+
+def test_chi2_is_one_for_equal_densities() -> None:
+    """Mean chi2/ndf of many features is 1, with negative weights too."""
+    rng = np.random.default_rng(6)
+    n = 4000
+    generator = np.where(rng.random(n) < 0.2, -1.0, 1.0)
+    features = rng.normal(size=(n, 30))
+    found = compare_features(
+        features, [f"f{k}" for k in range(30)], rng.random(n) < 0.5, generator, np.ones(n)
+    )
+    assert np.mean([h["chi2_after"] / h["n_dof"] for h in found]) == pytest.approx(1, abs=0.15)
+    for h in found:
+        assert sum(h["target"]) == pytest.approx(1)
+        assert len(h["edges"]) == len(h["source_variance"]) + 1

@@ -1,0 +1,98 @@
+"""A copy of the project in which Snakemake runs, and one finished run of the whole workflow."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+PARTS = ("Snakefile", "workflow", "scripts", "config", "profiles")
+SCALE = 0.1
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the project.
+
+    Attributes:
+        folder: Where it is; results/ lies in it.
+    """
+
+    folder: Path
+
+    def snakemake(self, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
+        """Call Snakemake in the copy, with the package of the copy."""
+        return subprocess.run(
+            [sys.executable, "-m", "snakemake", *arguments, "--config", f"simulation_scale={SCALE}"],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(self.folder / "workflow")},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Rules that a dry run would execute, with the number of their jobs."""
+        done = self.snakemake("-n", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        table = re.search(r"Job stats:\njob +count\n-+ +-+\n(.*?)\ntotal", done.stdout, re.S)
+        rows = table.group(1).splitlines() if table else []
+        return {row.split()[0]: int(row.split()[1]) for row in rows}
+
+    def edit_yaml(self, name: str, *keys: str, value: object) -> None:
+        """Set one value in a file below config/."""
+        path = self.folder / "config" / name
+        content = yaml.safe_load(path.read_text())
+        place = content
+        for key in keys[:-1]:
+            place = place[key]
+        place[keys[-1]] = value
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def copy_project(target: Path) -> Project:
+    """Copy what a checkout holds of the workflow; fewer epochs, since nothing here judges a network."""
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, target / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target / part)
+    project = Project(target)
+    for name, epochs in {"taggers/deepcsv": 3, "taggers/deepjet": 2, "reweighters/pythia_shower": 3}.items():
+        project.edit_yaml(f"{name}.yaml", "training", "epochs", value=epochs)
+    return project
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The project after one run of everything, on a tenth of the demo's events."""
+    project = copy_project(tmp_path_factory.mktemp("finished"))
+    done = project.snakemake("--cores", "2")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
+    return project
+
+
+@pytest.fixture
+def edited(finished):
+    """The finished project, its files put back after the test."""
+    keep = {
+        path: path.read_bytes()
+        for part in PARTS
+        for path in (
+            [finished.folder / part]
+            if (finished.folder / part).is_file()
+            else (finished.folder / part).rglob("*")
+        )
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    yield finished
+    for path, content in keep.items():
+        if path.read_bytes() != content:
+            path.write_bytes(content)

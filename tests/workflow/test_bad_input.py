@@ -1,0 +1,85 @@
+"""Bad input ends with one clear message and a non-zero exit; nothing is half-written, what was finished stays."""
+
+import time
+
+import numpy as np
+import pytest
+import uproot
+import yaml
+
+from .conftest import copy_project
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return copy_project(tmp_path_factory.mktemp("bad"))
+
+
+def _empty(path):
+    path.write_bytes(b"")
+
+
+def _text(path):
+    path.write_text("this is no ROOT file\n" * 100)
+
+
+def _foreign(path):
+    with uproot.recreate(path) as file:
+        file.mktree("Other", {"x": "float64"}).extend({"x": np.arange(3.0)})
+
+
+def _truncated(path):
+    with uproot.recreate(path) as file:
+        file.mktree("Events", {"event": "uint64"}).extend({"event": np.arange(100_000, dtype=np.uint64)})
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def _no_jets(path):
+    with uproot.recreate(path) as file:
+        file.mktree("Events", {"event": "uint64"}).extend({"event": np.arange(3, dtype=np.uint64)})
+
+
+BAD = {
+    "empty": (_empty, ["empty", "bad.root"]),
+    "text": (_text, ["bad.root"]),
+    "foreign": (_foreign, ["bad.root", "Events"]),
+    "truncated": (_truncated, ["bad.root", "truncated"]),
+    "no_jets": (_no_jets, ["bad.root", "Jet_pt"]),
+}
+
+
+@pytest.mark.parametrize(("make", "words"), BAD.values(), ids=BAD)
+def test_bad_files(project, tmp_path, make, words):
+    """At inspect, before any long job; the message names the file."""
+    path = tmp_path / "bad.root"
+    make(path)
+    datasets = project.folder / "config" / "datasets.yaml"
+    content = yaml.safe_load(datasets.read_text())
+    content["ttbar"] = {"object": "ak4", "process": "ttbar", "files": [str(path)]}
+    datasets.write_text(yaml.safe_dump(content))
+    done = project.snakemake("--cores", "1", "results/inspect/ttbar.json")
+    assert done.returncode != 0
+    (message,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")][:1]
+    for word in words:
+        assert word in message
+    assert "Traceback" not in done.stderr
+    assert not (project.folder / "results" / "inspect" / "ttbar.json").exists()
+
+
+def test_config_error_in_the_dry_run(project):
+    """At `snakemake -n`, in one message without a traceback."""
+    path = project.folder / "config" / "taggers" / "deepcsv.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("backend: keras", "backend: kears"))
+    start = time.monotonic()
+    done = project.snakemake("-n")
+    seconds = time.monotonic() - start
+    path.write_text(before)
+    assert done.returncode != 0
+    assert "deepcsv.yaml" in done.stderr
+    assert "kears" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert seconds < 30  # a hang, not a speed, is what this catches; the speed is quoted in the README

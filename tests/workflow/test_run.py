@@ -1,0 +1,113 @@
+"""The whole workflow on the embedded demo: every promised result is there and means what it says."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+pytestmark = pytest.mark.workflow
+
+TAGGERS = ("cmva", "deepcsv", "deepjet", "double_b")
+
+
+@pytest.fixture(scope="module")
+def results(finished):
+    return finished.folder / "results"
+
+
+def _read(path: Path):
+    return json.loads(path.read_text())
+
+
+@pytest.mark.parametrize(
+    "dataset", ["ttbar", "qcd", "higgs_bb", "qcd_boosted", "zjets_power", "zjets_dipole"]
+)
+def test_every_event_is_accounted_for(results, dataset):
+    """Planned = processed, and the sum of weights is that of the file before cuts."""
+    account = _read(results / "skim" / f"{dataset}.json")
+    assert account["planned"] == account["processed"] > 0
+    assert not account["lost"]
+
+
+@pytest.mark.parametrize("tagger", TAGGERS)
+def test_scores(results, tagger):
+    """Probabilities add up to 1, in every split."""
+    (path,) = (results / "scores" / tagger).glob("*.parquet")
+    table = pq.read_table(path).to_pandas()
+    probabilities = table[[name for name in table if name.startswith("p_")]].to_numpy()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-4)
+    assert set(table["split"]) == {0, 1, 2, 3}
+
+
+def test_no_event_is_in_two_splits(results):
+    """All jets of an event share its split: none is trained on and judged by."""
+    table = pq.read_table(results / "scores" / "cmva" / "jets.parquet").to_pandas()
+    splits = table.groupby(["dataset", "run", "luminosity_block", "event"])["split"].nunique()
+    assert (splits == 1).all()
+
+
+@pytest.mark.parametrize("tagger", TAGGERS)
+def test_taggers_beat_chance(results, tagger):
+    """On the test split the AUC is above 0.6, its error considered: the labels reach the training."""
+    table = pq.read_table(results / "scores" / tagger).to_pandas().query("split == 3")
+    is_signal = table["label"].isin([500, 510, 511, 520, 521, 2505])
+    score, weight = table["discriminant"].to_numpy(), table["weight"].to_numpy()
+    from jetsmith.metrics import auc_interval
+
+    _, low, _ = auc_interval(
+        score[is_signal], weight[is_signal], score[~is_signal], weight[~is_signal], bootstraps=50, seed=1
+    )
+    assert low > 0.6
+
+
+@pytest.mark.parametrize("tagger", TAGGERS)
+def test_corrections_are_valid(results, tagger):
+    """correctionlib's own validator accepts the file and can list it."""
+    path = str(results / "calibration" / f"{tagger}.json")
+    for verb in ("validate", "summary"):
+        done = subprocess.run(
+            [str(Path(sys.executable).parent / "correction"), verb, path], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_weights(results):
+    """Finite, one an event, and the target's are 1."""
+    power = pq.read_table(results / "weights" / "pythia_shower" / "zjets_power.parquet").to_pandas()
+    dipole = pq.read_table(results / "weights" / "pythia_shower" / "zjets_dipole.parquet").to_pandas()
+    assert np.isfinite(power["weight"]).all()
+    assert (power["weight"] >= 0).all()
+    assert (dipole["weight"] == 1).all()
+    assert not power.duplicated(["run", "luminosity_block", "event"]).any()
+
+
+def test_closure_has_numbers(results):
+    """Closure before and after, with intervals."""
+    closure = _read(results / "closure" / "pythia_shower.json")
+    assert closure["auc_before"]["low"] <= closure["auc_before"]["value"] <= closure["auc_before"]["high"]
+    assert closure["auc_after"]["value"] < closure["auc_before"]["value"]
+
+
+def test_every_plot_has_its_numbers(results):
+    """PDF, PNG and JSON of each."""
+    plots = sorted((results / "plots").rglob("*.png"))
+    assert len(plots) > 10
+    for path in plots:
+        assert path.with_suffix(".pdf").stat().st_size > 1000
+        assert _read(path.with_suffix(".json"))
+
+
+def test_report_shows_all(results):
+    """The page names every tagger and dataset and carries the provenance."""
+    page = (results / "report" / "index.html").read_text()
+    for word in (*TAGGERS, "pythia_shower", "ttbar", "seed"):
+        assert word in page
+
+
+def test_second_run_does_nothing(finished):
+    """Nothing is left to do."""
+    assert finished.planned() == {}

@@ -1,0 +1,21 @@
+# calibrate: reads the scores of a tagger; writes calibration/{tagger}.json (correctionlib) and {tagger}.numbers.json.
+
+
+rule calibrate:
+    input:
+        lambda wildcards: scores_of(wildcards.tagger),
+    output:
+        corrections="<results>/calibration/{tagger}.json",
+        numbers="<results>/calibration/{tagger}.numbers.json",
+    log:
+        "<logs>/calibrate/{tagger}.log",
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        spec=lambda wildcards: RUN.classifiers[wildcards.tagger].model_dump(mode="json"),
+        working_points=RUN.run.working_points,
+        selection=lambda wildcards: RUN.run.selection[RUN.classifiers[wildcards.tagger].object].model_dump(),
+        code=code("calibrate"),
+    script:
+        "../scripts/calibrate.py"

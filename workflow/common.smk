@@ -1,0 +1,75 @@
+# Loads and checks the configuration; the input functions that several stages share.
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+
+from jetsmith import provenance
+from jetsmith.configuration import load
+from jetsmith.errors import ConfigError
+
+CONFIG_FOLDER = Path(workflow.basedir) / "config"
+
+try:
+    RUN = load(config, CONFIG_FOLDER, ", ".join(map(str, workflow.configfiles)))
+except ConfigError as error:
+    raise WorkflowError(f"configuration: {error}") from None
+
+SPLITS = ("train", "validation", "calibration", "test")
+
+
+wildcard_constraints:
+    dataset="[a-z][a-z0-9_]*",
+    part=r"\d{3,}",
+    sample="[a-z][a-z0-9_]*",
+    split="|".join(SPLITS),
+    classifier="[a-z][a-z0-9_]*",
+    tagger="[a-z][a-z0-9_]*",
+    reweighter="[a-z][a-z0-9_]*",
+    plot="[a-z][a-z0-9_]*",
+
+
+def code(script, *modules):
+    """Digest of a rule's script and of all package code that it reaches: an edit reruns the rule."""
+    return provenance.script_digest(Path(workflow.basedir) / "scripts" / f"{script}.py", *modules)
+
+
+def dataset_spec(wildcards):
+    return RUN.datasets[wildcards.dataset].model_dump(mode="json")
+
+
+def classifier_spec(wildcards):
+    return RUN.classifiers[wildcards.classifier].model_dump(mode="json")
+
+
+def simulated(dataset):
+    """Files of the embedded demo that a dataset asks for; none where it has its own."""
+    spec = RUN.datasets[dataset]
+    parts = range(spec.simulate.parts) if spec.simulate else ()
+    return [f"<results>/simulated/{dataset}/{part:03d}.root" for part in parts]
+
+
+def parts_of(dataset, stage, suffix=".parquet"):
+    """A stage's files of all partitions of a dataset."""
+    return [f"<results>/{stage}/{dataset}/{part}{suffix}" for part in RUN.parts(dataset)]
+
+
+def packed_of(sample):
+    """The packed splits of a sample."""
+    return [f"<results>/packed/{sample}/{split}" for split in SPLITS]
+
+
+def scores_of(classifier):
+    """The scores of a classifier on its sample."""
+    return f"<results>/scores/{classifier}/{RUN.classifiers[classifier].sample}.parquet"
+
+
+def weights_of(reweighter):
+    """The event weights of a reweighter, one file a dataset of its sample."""
+    sample = RUN.run.samples[RUN.run.reweighters[reweighter]]
+    return [f"<results>/weights/{reweighter}/{dataset}.parquet" for dataset in sample.datasets]
+
+
+def taggers_on(sample):
+    """Taggers that a sample scores, in the order of the configuration."""
+    return [tagger for tagger, where in RUN.run.taggers.items() if where == sample]

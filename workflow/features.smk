@@ -1,0 +1,26 @@
+# features: reads skim/{dataset}/{part}.parquet; writes features/{dataset}/{part}.parquet, the columns of config/features.
+
+
+rule features:
+    input:
+        rows="<results>/skim/{dataset}/{part}.parquet",
+        account="<results>/skim/{dataset}.json",
+    output:
+        features="<results>/features/{dataset}/{part}.parquet",
+        meta="<results>/features/{dataset}/{part}.meta.json",
+    log:
+        "<logs>/features/{dataset}.{part}.log",
+    benchmark:
+        "<benchmarks>/features/{dataset}.{part}.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        object=lambda wildcards: RUN.datasets[wildcards.dataset].object,
+        groups=lambda wildcards: [
+            group.model_dump(mode="json")
+            for group in RUN.groups_of(RUN.datasets[wildcards.dataset].object).values()
+        ],
+        code=code("features"),
+    script:
+        "../scripts/features.py"

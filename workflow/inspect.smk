@@ -1,0 +1,49 @@
+# inspect: reads the ROOT files of a dataset; writes inspect/{dataset}.json, what they hold and the partition plan.
+# check: reads the inspections of a classifier's sample; writes inspect/check/{classifier}.json or says what is missing.
+
+
+rule inspect:
+    input:
+        lambda wildcards: simulated(wildcards.dataset),
+    output:
+        "<results>/inspect/{dataset}.json",
+    log:
+        "<logs>/inspect/{dataset}.log",
+    benchmark:
+        "<benchmarks>/inspect/{dataset}.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        spec=dataset_spec,
+        files=lambda wildcards, input: list(input) or RUN.files(wildcards.dataset),
+        sizes=lambda wildcards: RUN.sizes_mb(wildcards.dataset),
+        n_parts=lambda wildcards: RUN.n_parts(wildcards.dataset),
+        target=RUN.run.partition.model_dump(),
+        code=code("inspect", "sources.nanoaod", "sources.pfnano", "sources.deepntuples"),
+    script:
+        "../scripts/inspect.py"
+
+
+rule check:
+    input:
+        lambda wildcards: [
+            f"<results>/inspect/{dataset}.json"
+            for dataset in RUN.run.samples[RUN.classifiers[wildcards.classifier].sample].datasets
+        ],
+    output:
+        "<results>/inspect/check/{classifier}.json",
+    log:
+        "<logs>/check/{classifier}.log",
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec=classifier_spec,
+        groups=lambda wildcards: [
+            RUN.groups[inputs.group].model_dump(mode="json")
+            for inputs in RUN.classifiers[wildcards.classifier].inputs
+        ],
+        code=code("check"),
+    script:
+        "../scripts/check.py"

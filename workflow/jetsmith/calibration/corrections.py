@@ -1,0 +1,115 @@
+"""Thresholds and efficiency maps as a correction set of correctionlib, schema 2."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from correctionlib import schemav2
+
+from jetsmith.calibration.maps import EfficiencyMap
+from jetsmith.io import FloatArray
+from jetsmith.metrics import WorkingPoint
+from jetsmith.provenance import config_digest
+from jetsmith.specs import ClassifierSpec
+
+ENDS = (  # suffix of the name, what it is, field of EfficiencyMap
+    ("", "Efficiency", "value"),
+    ("_low", "Lower end of the efficiency", "low"),
+    ("_high", "Upper end of the efficiency", "high"),
+)
+
+
+def corrections(
+    spec: ClassifierSpec,
+    points: Mapping[str, WorkingPoint],
+    undefined: Mapping[str, str],
+    maps: Mapping[tuple[str, int], EfficiencyMap],
+    pt_bins_gev: Sequence[float],
+    abseta_bins: Sequence[float],
+) -> dict[str, Any]:
+    """The correction set as plain values, checked by correctionlib's own schema.
+
+    Args:
+        spec: The tagger.
+        points: Working points by name.
+        undefined: Those left out, with the reason.
+        maps: Efficiencies by working point and flavor code.
+        pt_bins_gev: Edges [GeV].
+        abseta_bins: Edges.
+    """
+    digest = config_digest(spec.model_dump(mode="json"))
+    about = f"{spec.title} ({spec.name}), sample {spec.sample}, config {digest}"
+    if undefined:
+        about += f"; left out for lack of jets: {', '.join(undefined)}"
+    point = schemav2.Variable(name="working_point", type="string", description=", ".join(points))
+    codes = ", ".join(f"{c.flavor} {c.name}" for c in _coded(spec))
+    axes = [
+        point,
+        schemav2.Variable(name="flavor", type="int", description=codes),
+        schemav2.Variable(name="abseta", type="real", description="|eta| of the jet"),
+        schemav2.Variable(name="pt", type="real", description="pt of the jet [GeV], clamped"),
+    ]
+    values = schemav2.Correction(
+        name=f"{spec.name}_wp_values",
+        description=f"Threshold on the discriminant of {about}",
+        version=1,
+        inputs=[point],
+        output=schemav2.Variable(name="threshold", type="real"),
+        data=_category("working_point", {name: found.threshold for name, found in points.items()}),
+    )
+    efficiencies = [
+        schemav2.Correction(
+            name=f"{spec.name}_eff{suffix}",
+            description=f"{what} in simulation (68.3%, statistical) of {about}",
+            version=1,
+            inputs=axes,
+            output=schemav2.Variable(name="efficiency", type="real"),
+            data=_efficiencies(field, points, maps, pt_bins_gev, abseta_bins),
+        )
+        for suffix, what, field in ENDS
+    ]
+    whole = schemav2.CorrectionSet(
+        schema_version=2, description=f"Calibration of {about}", corrections=[values, *efficiencies]
+    )
+    return dict(whole.model_dump(mode="json", exclude_unset=True))
+
+
+def _coded(spec: ClassifierSpec) -> list[Any]:
+    classes = [spec.signal_class, *spec.background_classes]
+    return [entry for entry in classes if entry is not None and entry.flavor is not None]
+
+
+def _efficiencies(
+    field: str,
+    points: Mapping[str, WorkingPoint],
+    maps: Mapping[tuple[str, int], EfficiencyMap],
+    pt_bins_gev: Sequence[float],
+    abseta_bins: Sequence[float],
+) -> Any:
+    """working_point -> flavor -> abseta -> pt -> one field of the maps."""
+    by_point: dict[str, dict[int, Any]] = {name: {} for name in points}
+    for (name, flavor), found in maps.items():
+        by_point[name][flavor] = _bins(getattr(found, field), pt_bins_gev, abseta_bins)
+    return _category("working_point", {name: _category("flavor", of) for name, of in by_point.items()})
+
+
+def _category(axis: str, content: Mapping[Any, Any]) -> Any:
+    items = [schemav2.CategoryItem(key=key, value=value) for key, value in content.items()]
+    return schemav2.Category(nodetype="category", input=axis, content=items)
+
+
+def _bins(values: FloatArray, pt_bins_gev: Sequence[float], abseta_bins: Sequence[float]) -> Any:
+    """Nested bins, shape (n_abseta, n_pt); the last |eta| edge is moved up to be included."""
+    closed = [float(edge) for edge in abseta_bins]
+    closed[-1] = float(np.nextafter(closed[-1], np.inf))
+    rows = [
+        schemav2.Binning(
+            nodetype="binning",
+            input="pt",
+            edges=[float(edge) for edge in pt_bins_gev],
+            content=[float(value) for value in row],
+            flow="clamp",
+        )
+        for row in values
+    ]
+    return schemav2.Binning(nodetype="binning", input="abseta", edges=closed, content=rows, flow="error")

@@ -1,0 +1,200 @@
+"""Read the configuration, look its names up, and check every field against every other.
+
+All of it happens while Snakemake reads the Snakefile: a mistake costs a second, not a night.
+"""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jetsmith.checks import (
+    REMOTE,
+    check_classifier,
+    check_dataset,
+    check_group,
+    check_run,
+    check_samples,
+    expand_files,
+)
+from jetsmith.errors import ConfigError
+from jetsmith.records import load_table, pick, read_yaml, require, validate
+from jetsmith.specs import (
+    ClassifierFile,
+    ClassifierSpec,
+    ClassSpec,
+    DatasetSpec,
+    FeatureGroup,
+    Inputs,
+    RunSpec,
+    SelectionSpec,
+)
+
+REMOTE_FILE_MB = 2000.0  # ASSUME: a remote file's size before anyone has looked at it
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The run with every name looked up.
+
+    Attributes:
+        run: config/config.yaml, or the file given with --configfile.
+        datasets: Those that the run's samples use.
+        groups: Feature groups by name.
+        classifiers: Taggers and reweighters of the run by name.
+        raw: All of it as plain values, for digests and the report.
+    """
+
+    run: RunSpec
+    datasets: dict[str, DatasetSpec]
+    groups: dict[str, FeatureGroup]
+    classifiers: dict[str, ClassifierSpec]
+    raw: dict[str, Any]
+
+    def files(self, dataset: str) -> list[str]:
+        """Paths of a dataset that has files, globs expanded, sorted."""
+        return expand_files(dataset, self.datasets[dataset].files, self.run.data_root)
+
+    def n_parts(self, dataset: str) -> int:
+        """Partitions of a dataset: its own `parts`, one a simulated file, or by file sizes."""
+        spec = self.datasets[dataset]
+        if spec.simulate is not None:
+            return spec.parts or spec.simulate.parts
+        if spec.parts is not None:
+            return spec.parts
+        return max(1, math.ceil(sum(self.sizes_mb(dataset)) / self.run.partition.target_mb))
+
+    def sizes_mb(self, dataset: str) -> list[float]:
+        """Size of each file [MB]; with it a changed file is noticed, a touched one is not."""
+        paths = self.files(dataset)
+        return [REMOTE_FILE_MB if p.startswith(REMOTE) else os.path.getsize(p) / 1e6 for p in paths]
+
+    def selection_of(self, dataset: str) -> SelectionSpec:
+        """Cuts on the rows of a dataset."""
+        return self.run.selection.get(self.datasets[dataset].object, SelectionSpec())
+
+    def generators(self, sample: str) -> dict[str, str]:
+        """Generator of each dataset of a sample."""
+        return {name: self.datasets[name].generator for name in self.run.samples[sample].datasets}
+
+    def parts(self, dataset: str) -> list[str]:
+        """Names of the partitions: 000, 001, …"""
+        return [f"{part:03d}" for part in range(self.n_parts(dataset))]
+
+    def groups_of(self, obj: str) -> dict[str, FeatureGroup]:
+        """Feature groups of an object."""
+        return {name: group for name, group in self.groups.items() if group.object == obj}
+
+    def object_of(self, sample: str) -> str:
+        """What a row of the sample is."""
+        return self.datasets[self.run.samples[sample].datasets[0]].object
+
+    def classifiers_of(self, dataset: str) -> list[str]:
+        """Classifiers whose sample holds the dataset."""
+        return [
+            name
+            for name, spec in self.classifiers.items()
+            if dataset in self.run.samples[spec.sample].datasets
+        ]
+
+
+def load(config: Mapping[str, Any], folder: Path, source: str = "config/config.yaml") -> Configuration:
+    """Build the configuration.
+
+    Args:
+        config: Snakemake's `config`.
+        folder: The folder `config`, with datasets.yaml, flavours.yaml and the folders below it.
+        source: Name of the run's file, for messages.
+
+    Raises:
+        ConfigError: Names file, key, and what would be right.
+    """
+    run = validate(RunSpec, dict(config), source)
+    check_run(run, source)
+    flavours = load_table(ClassSpec, folder / "flavours.yaml")
+    groups = {path.stem: _group(path) for path in sorted((folder / "features").glob("*.yaml"))}
+    known = load_table(DatasetSpec, folder / "datasets.yaml", named=False)
+    datasets: dict[str, DatasetSpec] = {}
+    for sample, content in run.samples.items():
+        for name in content.datasets:
+            where = f"{source}: samples.{sample} ({folder / 'datasets.yaml'})"
+            datasets[name] = pick(known, name, where, "dataset")
+    for name, dataset in datasets.items():
+        check_dataset(name, dataset, run, folder / "datasets.yaml")
+    check_samples(run, datasets, source)
+    classifiers: dict[str, ClassifierSpec] = {}
+    for role, table in (("tagger", run.taggers), ("reweighter", run.reweighters)):
+        choices = [path.stem for path in (folder / f"{role}s").glob("*.yaml")]
+        for name, sample in table.items():
+            require(name, choices, f"{source}: {role}s ({folder / f'{role}s'})", role)
+            path = folder / f"{role}s" / f"{name}.yaml"
+            spec = _resolve(name, role, sample, run.samples[sample].folds, path, flavours, groups)
+            check_classifier(spec, path, run.samples[sample], datasets)
+            classifiers[name] = spec
+    raw = {
+        "run": run.model_dump(mode="json"),
+        "datasets": {name: d.model_dump(mode="json") for name, d in datasets.items()},
+        "classifiers": {name: c.model_dump(mode="json") for name, c in classifiers.items()},
+    }
+    return Configuration(run, datasets, groups, classifiers, raw)
+
+
+def _group(path: Path) -> FeatureGroup:
+    group = validate(FeatureGroup, read_yaml(path) | {"name": path.stem}, path)
+    check_group(group, path)
+    return group
+
+
+def _resolve(
+    name: str,
+    role: str,
+    sample: str,
+    folds: int,
+    path: Path,
+    flavours: Mapping[str, ClassSpec],
+    groups: Mapping[str, FeatureGroup],
+) -> ClassifierSpec:
+    """Read one classifier's file and look up the names in it."""
+    content = validate(ClassifierFile, read_yaml(path), path)
+
+    def classes(names: tuple[str, ...], key: str) -> list[ClassSpec]:
+        return [pick(flavours, wanted, f"{path}: {key}", "class") for wanted in names]
+
+    judged: dict[str, Any] = {}
+    if content.evaluation is not None:
+        (judged["signal_class"],) = classes((content.evaluation.signal,), "evaluation.signal")
+        judged["background_classes"] = classes(content.evaluation.backgrounds, "evaluation.backgrounds")
+    return ClassifierSpec(
+        name=name,
+        role=role,
+        sample=sample,
+        folds=folds,
+        classes=tuple(classes(content.classes, "classes")),
+        inputs=tuple(
+            _inputs(group, wanted, content.object, groups, path) for group, wanted in content.inputs.items()
+        ),
+        **content.model_dump(exclude={"classes", "inputs"}),
+        **judged,
+    )
+
+
+def _inputs(
+    name: str, wanted: str | tuple[str, ...], obj: str, groups: Mapping[str, FeatureGroup], path: Path
+) -> Inputs:
+    group = pick(groups, name, f"{path}: inputs", "feature group")
+    if group.object != obj:
+        raise ConfigError(f"{path}: inputs.{name} describes `{group.object}`, the classifier reads `{obj}`")
+    if isinstance(wanted, str):
+        require(wanted, group.presets, f"{path}: inputs.{name}", "preset")
+        wanted = group.presets[wanted]
+    for feature in wanted:
+        require(feature, group.features, f"{path}: inputs.{name}", "feature")
+    return Inputs(
+        group=name,
+        kind=group.kind,
+        length=group.length,
+        features=wanted,
+        sources=tuple(dict.fromkeys(group.features[feature].source for feature in wanted)),
+    )

@@ -1,0 +1,1 @@
+"""From canonical columns to the named inputs of classifiers."""

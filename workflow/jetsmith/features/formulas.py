@@ -1,0 +1,147 @@
+"""Formulas of derived columns with one value an element: numpy arrays of one shape in, one out.
+
+Definitions follow CMS (RecoBTag/ImpactParameter, TrackingTools/IPTools and DeepNtuples): the jet
+axis is the direction of the jet's momentum, tracks carry the charged pion's mass.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+PION_MASS_GEV = 0.13957018
+
+
+def total(first: Array, second: Array) -> Array:
+    """Sum of two columns."""
+    return np.asarray(first + second)
+
+
+def difference(first: Array, second: Array) -> Array:
+    """First column less the second."""
+    return np.asarray(first - second)
+
+
+def ratio(first: Array, second: Array) -> Array:
+    """First column over the second; not finite where that is zero."""
+    return np.asarray(first / second)
+
+
+def magnitude(values: Array) -> Array:
+    """Absolute value."""
+    return np.abs(values)
+
+
+def length(first: Array, second: Array) -> Array:
+    """Root of the sum of squares."""
+    return np.asarray(np.hypot(first, second))
+
+
+def delta_phi(first: Array, second: Array) -> Array:
+    """Difference of azimuths in [-pi, pi)."""
+    return np.asarray((first - second + np.pi) % (2 * np.pi) - np.pi)
+
+
+def delta_r(eta_1: Array, phi_1: Array, eta_2: Array, phi_2: Array) -> Array:
+    """Distance in pseudorapidity and azimuth."""
+    return length(eta_1 - eta_2, delta_phi(phi_1, phi_2))
+
+
+def is_muon(pdg_id: Array) -> Array:
+    """1 for a muon, else 0."""
+    return np.asarray(np.abs(pdg_id) == 13)
+
+
+def is_electron(pdg_id: Array) -> Array:
+    """1 for an electron, else 0."""
+    return np.asarray(np.abs(pdg_id) == 11)
+
+
+def is_photon(pdg_id: Array) -> Array:
+    """1 for a photon, else 0."""
+    return np.asarray(pdg_id == 22)
+
+
+def along_axis(pt: Array, eta: Array, dphi: Array, jet_eta: Array) -> Array:
+    """Momentum along the jet axis [GeV], from the azimuth relative to it."""
+    return np.asarray(pt * (np.cos(dphi) + np.sinh(eta) * np.sinh(jet_eta)) / np.cosh(jet_eta))
+
+
+def across_axis(pt: Array, eta: Array, dphi: Array, jet_eta: Array) -> Array:
+    """Momentum across the jet axis [GeV]; by the vector product, which keeps its digits."""
+    in_plane = np.sinh(eta) / np.cosh(jet_eta) - np.cos(dphi) * np.tanh(jet_eta)
+    return np.asarray(pt * np.hypot(np.sin(dphi), in_plane))
+
+
+def along_axis_ratio(pt: Array, eta: Array, dphi: Array, jet_eta: Array) -> Array:
+    """Momentum along the jet axis over momentum."""
+    return np.asarray(along_axis(pt, eta, dphi, jet_eta) / (pt * np.cosh(eta)))
+
+
+def across_axis_ratio(pt: Array, eta: Array, dphi: Array, jet_eta: Array) -> Array:
+    """Momentum across the jet axis over momentum."""
+    return np.asarray(across_axis(pt, eta, dphi, jet_eta) / (pt * np.cosh(eta)))
+
+
+def eta_rel(pt: Array, eta: Array, dphi: Array, jet_eta: Array) -> Array:
+    """Rapidity along the jet axis, CMS' 0.5 ln((E + p_par) / (E - p_par)) for a pion."""
+    transverse_mass = np.hypot(across_axis(pt, eta, dphi, jet_eta), PION_MASS_GEV)
+    return np.asarray(np.arcsinh(along_axis(pt, eta, dphi, jet_eta) / transverse_mass))
+
+
+def signed_ip_2d(d0: Array, phi: Array, jet_phi: Array) -> Array:
+    """Transverse impact parameter [cm], positive where it lies on the jet's side of the vertex.
+
+    The point of closest approach is d0 (-sin phi, cos phi).
+    """
+    return np.asarray(np.where(d0 * np.sin(jet_phi - phi) >= 0, 1.0, -1.0) * np.abs(d0))
+
+
+def _closest_point(d0: Array, dz: Array, eta: Array) -> tuple[Array, Array, Array]:
+    """The straight track's point nearest to the vertex, in the frame along (phi, across, z) [cm]."""
+    along = dz * np.tanh(eta)  # track direction (1, 0, sinh eta) / cosh eta
+    return -along / np.cosh(eta), d0, dz - along * np.tanh(eta)
+
+
+def _axis(phi: Array, jet_eta: Array, jet_phi: Array) -> tuple[Array, Array, Array]:
+    """The jet's direction in the frame of the track's azimuth."""
+    turn = jet_phi - phi
+    return np.cos(turn) / np.cosh(jet_eta), np.sin(turn) / np.cosh(jet_eta), np.tanh(jet_eta)
+
+
+def signed_ip_3d(d0: Array, dz: Array, eta: Array, phi: Array, jet_eta: Array, jet_phi: Array) -> Array:
+    """Impact parameter in space [cm], positive where it lies on the jet's side of the vertex."""
+    x, y, z = _closest_point(d0, dz, eta)
+    jet_x, jet_y, jet_z = _axis(phi, jet_eta, jet_phi)
+    side = np.where(x * jet_x + y * jet_y + z * jet_z >= 0, 1.0, -1.0)
+    return np.asarray(side * np.sqrt(x * x + y * y + z * z))
+
+
+def signed_ip_3d_significance(
+    value: Array, d0: Array, d0_err: Array, dz: Array, dz_err: Array, eta: Array
+) -> Array:
+    """Its significance.
+
+    ASSUME d0 and dz uncorrelated: files do not store their covariance, CMS' own value has it.
+    """
+    across = dz / np.cosh(eta)
+    variance = (d0 * d0_err) ** 2 + (across * dz_err / np.cosh(eta)) ** 2
+    return np.asarray(value * np.hypot(d0, across) / np.sqrt(variance))
+
+
+def distance_to_axis(d0: Array, dz: Array, eta: Array, phi: Array, jet_eta: Array, jet_phi: Array) -> Array:
+    """Distance of the straight track to the jet axis [cm]; negative, as CMS stores it."""
+    x, y, z = _closest_point(d0, dz, eta)
+    jet_x, jet_y, jet_z = _axis(phi, jet_eta, jet_phi)
+    track_x, track_z = 1 / np.cosh(eta), np.tanh(eta)
+    normal = -track_z * jet_y, track_z * jet_x - track_x * jet_z, track_x * jet_y
+    size = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2)
+    return np.asarray(-np.abs(x * normal[0] + y * normal[1] + z * normal[2]) / size)
+
+
+def energy_ratio(pt: Array, eta: Array, mass: Array, jet_pt: Array, jet_eta: Array, jet_mass: Array) -> Array:
+    """Energy over that of the jet."""
+    energy = np.hypot(pt * np.cosh(eta), mass)
+    return np.asarray(energy / np.hypot(jet_pt * np.cosh(jet_eta), jet_mass))

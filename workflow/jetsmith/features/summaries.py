@@ -1,0 +1,250 @@
+"""Formulas of derived columns that look at whole lists: `Lists` in, an array (N,) or `Lists` out.
+
+Rows without a value get NaN, which the features replace by their default.
+"""
+
+import numpy as np
+from scipy.special import gammaincc
+
+from jetsmith.features.formulas import delta_phi, delta_r, length
+from jetsmith.features.table import Array, Lists
+from jetsmith.io import BoolArray, FloatArray
+
+N_B_TRACKS = 4  # CMS: tracks of the second term of the jet b probability
+MIN_TRACK_PT_GEV = 1.0
+MAX_JET_DIST_CM = 0.07  # CMS: rejects tracks of other collisions and of long-lived light hadrons
+TRACK_FLOOR = 1e-4  # a floor of 5e-3 (CMS) saturates on the demo's jets
+LOG_FLOOR = -30.0  # CMS: smallest logarithm of a jet's probability
+DISPLACED_CM = 0.01  # ASSUME: five times the resolution of a 5 GeV track
+CENTRAL_PT_GEV, CENTRAL_ABSETA = 20.0, 2.5
+MAX_SV_DISTANCE = 0.4  # CMS: candidates without a vertex get the jet's radius
+
+
+def _sum(lists: Lists, values: Array) -> FloatArray:
+    return np.asarray(np.bincount(lists.owner, weights=values, minlength=len(lists)), np.float64)
+
+
+def _nan_where(empty: Array, values: Array) -> FloatArray:
+    return np.asarray(np.where(empty, np.nan, values))
+
+
+def count(lists: Lists) -> Array:
+    """Length of each list."""
+    return lists.counts
+
+
+def total_by_row(lists: Lists) -> Array:
+    """Sum of each list; 0 for an empty one."""
+    return _sum(lists, lists.values)
+
+
+def total_where(lists: Lists, mask: Lists) -> Array:
+    """Sum of the values with a mask that is not 0."""
+    return _sum(lists, lists.values * (mask.values != 0))
+
+
+def first(lists: Lists) -> Array:
+    """First value of each list."""
+    return lists.slot(0)
+
+
+def _nth_largest(lists: Lists, index: int) -> Array:
+    return Lists(lists.offsets, lists.values[lists.falling()]).slot(index)
+
+
+def largest_abs(lists: Lists) -> Array:
+    """Largest magnitude of each list."""
+    return _nth_largest(Lists(lists.offsets, np.abs(lists.values)), 0)
+
+
+def second_abs(lists: Lists) -> Array:
+    """Second largest magnitude of each list."""
+    return _nth_largest(Lists(lists.offsets, np.abs(lists.values)), 1)
+
+
+def third_abs(lists: Lists) -> Array:
+    """Third largest magnitude of each list."""
+    return _nth_largest(Lists(lists.offsets, np.abs(lists.values)), 2)
+
+
+def largest_of_ratio(lists: Lists, scale: Array) -> Array:
+    """Largest magnitude of each list over the row's `scale`."""
+    return largest_abs(lists) / scale
+
+
+def weighted_mean_abs(lists: Lists, weight: Lists) -> Array:
+    """Mean magnitude of each list, weighted."""
+    return _sum(lists, np.abs(lists.values) * weight.values) / _sum(lists, weight.values)
+
+
+def dispersion(charged_pt: Lists, neutral_pt: Lists) -> Array:
+    """sqrt(sum pt^2) / sum pt over all candidates: near 1 for few hard ones (CMS' pTD)."""
+    squares = _sum(charged_pt, charged_pt.values**2.0) + _sum(neutral_pt, neutral_pt.values**2.0)
+    return np.asarray(np.sqrt(squares) / (total_by_row(charged_pt) + total_by_row(neutral_pt)))
+
+
+def n_displaced(d0: Lists, pt: Lists) -> Array:
+    """Tracks above 1 GeV further than 0.01 cm from the vertex."""
+    return _sum(d0, (np.abs(d0.values) > DISPLACED_CM) & (pt.values > MIN_TRACK_PT_GEV))
+
+
+def of_hardest(lists: Lists, pt: Lists, mask: Lists) -> Array:
+    """The value of the hardest candidate with a mask that is not 0."""
+    chosen = mask.values != 0
+    values, momenta = lists.where(chosen), pt.where(chosen)
+    return Lists(values.offsets, values.values[momenta.falling()]).slot(0)
+
+
+def min_delta_r(eta: Lists, phi: Lists, sv_eta: Lists, sv_phi: Lists) -> Lists:
+    """Distance of each candidate to the nearest vertex of its row, 0.4 at most."""
+    owner = eta.owner
+    nearest = np.full(len(eta.values), MAX_SV_DISTANCE)
+    for index in range(int(sv_eta.counts.max(initial=0))):  # a handful: vertices of the richest row
+        distance = delta_r(eta.values, phi.values, sv_eta.slot(index)[owner], sv_phi.slot(index)[owner])
+        nearest = np.fmin(nearest, distance)
+    return Lists(eta.offsets, nearest)
+
+
+# --- jet probability and track counting ---
+
+
+def resolution_function(significance: Array) -> FloatArray:
+    """Probability that a track of the primary vertex has at least this significance.
+
+    ASSUME a core, a tail and long-lived light hadrons in fixed shares, as fitted once to light jets
+    of the demo; CMS fits it to data by track category.
+    """
+    s = np.abs(significance).astype(np.float64)
+    shape = 0.93 * np.exp(-s * s / 2) + 0.06 * np.exp(-s / 2.2) + 0.012 * np.exp(-s / 10)
+    return np.asarray(np.clip(shape, TRACK_FLOOR, 1.0))
+
+
+def _log_probability(probability: Lists) -> FloatArray:
+    """ln of P = Pi sum_{j<n} (-ln Pi)^j / j!, the chance of n uniform numbers with a product Pi.
+
+    The sum is the regularised incomplete gamma function Q(n, -ln Pi). NaN without tracks.
+    """
+    exponent = -_sum(probability, np.log(probability.values))
+    n = probability.counts
+    chance = gammaincc(np.maximum(n, 1), exponent)
+    return _nan_where(n == 0, np.log(np.maximum(chance, np.exp(LOG_FLOOR))))
+
+
+def jet_probability_derived(significance: Lists) -> Array:
+    """CMS' JP: -log10(P) / 4 of all tracks, those of negative sign counted as unlikely displaced."""
+    used = _measured(significance)
+    chance = resolution_function(used.values) / 2
+    chance = np.maximum(np.where(used.values >= 0, chance, 1 - chance), TRACK_FLOOR)
+    return np.asarray(-_log_probability(Lists(used.offsets, chance)) / (4 * np.log(10)))
+
+
+def jet_b_probability_derived(significance: Lists) -> Array:
+    """CMS' JBP: -ln(P_b) / 4 - ln(P) / 4, P_b of the four most displaced tracks of positive sign."""
+    used = _measured(significance)
+    everything = _log_probability(Lists(used.offsets, resolution_function(used.values)))
+    positive = used.where(used.values > 0)
+    ordered = Lists(positive.offsets, positive.values[positive.falling()])
+    rank = np.arange(len(ordered.values)) - ordered.offsets[:-1][ordered.owner]
+    leading = ordered.where(rank < N_B_TRACKS)
+    displaced = _log_probability(Lists(leading.offsets, resolution_function(leading.values)))
+    return np.asarray(-np.where(leading.counts == 0, 0.0, displaced) / 4 - everything / 4)
+
+
+def track_counting_second(significance: Lists) -> Array:
+    """CMS' track counting, high efficiency: the second largest 3D significance."""
+    return _nth_largest(_measured(significance), 1)
+
+
+def track_counting_third(significance: Lists) -> Array:
+    """CMS' track counting, high purity: the third largest 3D significance."""
+    return _nth_largest(_measured(significance), 2)
+
+
+def _measured(significance: Lists) -> Lists:
+    """Without tracks that have no measurement; CMS stores an exact 0 for them."""
+    return significance.where(np.isfinite(significance.values) & (significance.values != 0))
+
+
+def _selected(significance: Lists, pt: Lists, jet_dist: Lists) -> Lists:
+    """The tracks of candidates that CMS' impact-parameter taggers would take."""
+    keep = (pt.values > MIN_TRACK_PT_GEV) & (np.abs(jet_dist.values) < MAX_JET_DIST_CM)
+    return significance.where(keep)
+
+
+def jet_probability_derived_of_candidates(significance: Lists, pt: Lists, jet_dist: Lists) -> Array:
+    """JP of the selected candidates."""
+    return jet_probability_derived(_selected(significance, pt, jet_dist))
+
+
+def jet_b_probability_derived_of_candidates(significance: Lists, pt: Lists, jet_dist: Lists) -> Array:
+    """JBP of the selected candidates."""
+    return jet_b_probability_derived(_selected(significance, pt, jet_dist))
+
+
+def track_counting_second_of_candidates(significance: Lists, pt: Lists, jet_dist: Lists) -> Array:
+    """Track counting, second, of the selected candidates."""
+    return track_counting_second(_selected(significance, pt, jet_dist))
+
+
+def track_counting_third_of_candidates(significance: Lists, pt: Lists, jet_dist: Lists) -> Array:
+    """Track counting, third, of the selected candidates."""
+    return track_counting_third(_selected(significance, pt, jet_dist))
+
+
+# --- generator level ---
+
+
+def central(values: Lists, pt: Lists, eta: Lists) -> Lists:
+    """The values of the generator jets with pt > 20 GeV and |eta| < 2.5."""
+    return values.where((pt.values > CENTRAL_PT_GEV) & (np.abs(eta.values) < CENTRAL_ABSETA))
+
+
+def abs_delta_phi_to(phi: Lists, other: Array) -> Lists:
+    """Distance in azimuth of each element to the row's `other`, in [0, pi]."""
+    return Lists(phi.offsets, np.abs(delta_phi(phi.values, other[phi.owner])))
+
+
+def n_bottom(flavour: Lists) -> Array:
+    """Jets of hadron flavour 5."""
+    return _sum(flavour, flavour.values == 5)
+
+
+def n_charm(flavour: Lists) -> Array:
+    """Jets of hadron flavour 4."""
+    return _sum(flavour, flavour.values == 4)
+
+
+def bottom_ht(pt: Lists, flavour: Lists) -> Array:
+    """Scalar sum of the pt of jets of hadron flavour 5 [GeV]."""
+    return _sum(pt, pt.values * (flavour.values == 5))
+
+
+def balance(z_pt: Array, jet_pt: Lists) -> Array:
+    """pt of the leading jet over that of the Z."""
+    return np.asarray(jet_pt.slot(0) / z_pt)
+
+
+def pair_delta_r(_pt: Lists, eta: Lists, phi: Lists) -> Array:
+    """Distance of the two leading jets."""
+    return delta_r(eta.slot(0), phi.slot(0), eta.slot(1), phi.slot(1))
+
+
+def pair_abs_delta_eta(eta: Lists) -> Array:
+    """Distance in pseudorapidity of the two leading jets."""
+    return np.abs(eta.slot(0) - eta.slot(1))
+
+
+def pair_delta_r_bottom(pt: Lists, eta: Lists, phi: Lists, flavour: Lists) -> Array:
+    """Distance of the two leading jets of hadron flavour 5."""
+    bottom: BoolArray = flavour.values == 5
+    return pair_delta_r(pt.where(bottom), eta.where(bottom), phi.where(bottom))
+
+
+def pair_mass(pt: Lists, eta: Lists, phi: Lists, mass: Lists) -> Array:
+    """Mass of the two leading jets [GeV]."""
+    momenta = []
+    for index in (0, 1):
+        p, h, f, m = (column.slot(index).astype(np.float64) for column in (pt, eta, phi, mass))
+        momenta.append(np.stack([length(p * np.cosh(h), m), p * np.cos(f), p * np.sin(f), p * np.sinh(h)]))
+    e, x, y, z = np.sum(momenta, axis=0)
+    return np.asarray(np.sqrt(np.maximum(e * e - x * x - y * y - z * z, 0)))

@@ -1,0 +1,48 @@
+"""What every job does around its one call: a log file beside the terminal, and plain errors."""
+
+import contextlib
+import io
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from jetsmith.errors import ConfigError, InputError
+
+
+class _Tee(io.TextIOBase):
+    """Write to the terminal and to the log."""
+
+    def __init__(self, *streams: io.TextIOBase) -> None:
+        self._streams = streams
+
+    def write(self, text: str) -> int:
+        for stream in self._streams:
+            stream.write(text)
+            stream.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        for stream in self._streams:
+            stream.flush()
+
+
+@contextlib.contextmanager
+def job(log: str | Path) -> Iterator[None]:
+    """Copy standard error into `log`; end with exit code 1 and one clear message on bad input.
+
+    Any other error keeps its traceback: that is a defect of ours, not of the input.
+    """
+    path = Path(log)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        tee = _Tee(sys.stderr, stream)  # type: ignore[arg-type]
+        with contextlib.redirect_stderr(tee):
+            try:
+                yield
+            except (ConfigError, InputError) as error:
+                print(f"error: {error}", file=tee)
+                sys.exit(1)
+            except Exception:
+                traceback.print_exc(file=tee)
+                sys.exit(1)

@@ -1,0 +1,24 @@
+"""Efficiencies, ROC curves, areas and working points with weights, negative ones too.
+
+A jet passes where score >= threshold. Scores are finite; weights are generator weights, so a class
+has a positive sum of weights although single weights may be negative. Statistical intervals are
+binomial with effective counts; `efficiency` says what that means under negative weights.
+"""
+
+from jetsmith.metrics.curves import Roc, auc, auc_interval, roc_curve
+from jetsmith.metrics.efficiencies import Efficiency, discriminant, effective_count, efficiency
+from jetsmith.metrics.thresholds import WorkingPoint, working_point, working_points
+
+__all__ = [
+    "Efficiency",
+    "Roc",
+    "WorkingPoint",
+    "auc",
+    "auc_interval",
+    "discriminant",
+    "effective_count",
+    "efficiency",
+    "roc_curve",
+    "working_point",
+    "working_points",
+]

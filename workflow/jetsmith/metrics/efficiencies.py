@@ -1,0 +1,126 @@
+"""Effective counts, weighted efficiencies with intervals, and the discriminant."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jetsmith.errors import InputError
+from jetsmith.io import BoolArray, FloatArray
+from jetsmith.specs import DiscriminantSpec
+
+LEVEL = 0.683
+EPSILON = 1e-10  # in both terms of the logarithm, as ATLAS does
+
+
+@dataclass(frozen=True)
+class Efficiency:
+    """A weighted efficiency with its interval; NaN in [0, 1] where no jets define it."""
+
+    value: float
+    low: float
+    high: float
+    n_effective: float
+
+
+def discriminant(spec: DiscriminantSpec, probabilities: Mapping[str, FloatArray]) -> FloatArray:
+    """One number a jet: S/(S + sum f_i B_i), or ln[(S + 1e-10)/(sum f_i B_i + 1e-10)].
+
+    Args:
+        spec: Classes of S, classes of B with their fractions f, and the form.
+        probabilities: Class probabilities by class name, shape (N,) each.
+
+    Returns:
+        Shape (N,), float64; the ratio is 0 where all its terms are.
+
+    Raises:
+        InputError: A class of the discriminant has no probability.
+    """
+    lacking = sorted((set(spec.signal) | set(spec.background)) - set(probabilities))
+    if lacking:
+        raise InputError(
+            f"discriminant: no probability of {', '.join(lacking)}; "
+            f"there are those of {', '.join(sorted(probabilities))}"
+        )
+    doubles = {name: np.asarray(p, np.float64) for name, p in probabilities.items()}
+    signal = sum((doubles[name] for name in spec.signal), np.float64(0))
+    background = sum((f * doubles[name] for name, f in spec.background.items()), np.float64(0))
+    if spec.form == "log_ratio":
+        return np.asarray(np.log((signal + EPSILON) / (background + EPSILON)), np.float64)
+    total = np.asarray(signal + background)
+    return np.divide(signal, total, out=np.zeros(total.shape), where=total > 0)
+
+
+def effective_count(weight: FloatArray) -> float:
+    """Number of unweighted jets of the same relative error: (sum w)^2 / sum w^2; 0 for none."""
+    weight = np.asarray(weight, np.float64)
+    squares = float(weight @ weight)
+    return float(weight.sum()) ** 2 / squares if squares > 0 else 0.0
+
+
+def efficiency(pass_mask: BoolArray, weight: FloatArray, level: float = LEVEL) -> Efficiency:
+    """Weighted efficiency with a Wilson interval of effective counts.
+
+    The effective count is e(1 - e)/variance, with the variance of a ratio of weighted sums,
+    sum over passing w^2 (1 - e)^2 + sum over failing w^2 e^2, over (sum w)^2: the number of jets
+    for unit weights, and right also where passing and failing jets differ in weight. At e = 0 and
+    e = 1 it is (sum w)^2 / sum w^2. Negative weights enter all sums as they are; an efficiency
+    that they push out of [0, 1] is set to the nearer end.
+
+    Args:
+        pass_mask: Shape (N,), True for jets that pass.
+        weight: Shape (N,).
+        level: Probability content of the interval.
+
+    Returns:
+        The efficiency; value NaN, interval [0, 1] where the weights do not add up to more than 0.
+    """
+    weight = np.asarray(weight, np.float64)
+    passing = weight[pass_mask]
+    found = binomial(
+        passing.sum(), passing @ passing, np.asarray(weight.sum()), np.asarray(weight @ weight), level
+    )
+    return Efficiency(*(float(x) for x in found))
+
+
+def binomial(
+    passing: FloatArray, passing2: FloatArray, total: FloatArray, total2: FloatArray, level: float
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Efficiency, Wilson interval and effective count from sums of w and w^2; any shape."""
+    known = total > 0
+    norm = np.where(known, total, 1.0)
+    value = np.clip(passing / norm, 0.0, 1.0)
+    variance = ((1 - 2 * value) * passing2 + value**2 * total2) / norm**2
+    spread = value * (1 - value)
+    inside = (spread > 0) & (variance > 0)
+    plain = norm**2 / np.where(known, total2, np.inf)
+    count = np.where(known, np.where(inside, spread / np.where(inside, variance, 1.0), plain), 0.0)
+    z2 = NormalDist().inv_cdf(0.5 + level / 2) ** 2
+    safe = np.maximum(count, 1e-9)
+    centre = (value + z2 / (2 * safe)) / (1 + z2 / safe)
+    half = np.sqrt(z2 * (spread / safe + z2 / (4 * safe**2))) / (1 + z2 / safe)
+    low = np.where(known, np.clip(np.minimum(centre - half, value), 0, 1), 0.0)
+    high = np.where(known, np.clip(np.maximum(centre + half, value), 0, 1), 1.0)
+    return np.where(known, value, np.nan), low, high, count
+
+
+def from_here_up(values: npt.NDArray[Any]) -> FloatArray:
+    """Sums from each entry to the last, shape (N,) -> (N + 1,), the final one 0."""
+    return np.append(np.cumsum(values[::-1])[::-1], 0.0)
+
+
+def check_scores(score: FloatArray, weight: FloatArray, what: str) -> None:
+    """Refuse an empty class, one without positive sum of weights, and values that are not finite.
+
+    Raises:
+        InputError: Names `what`.
+    """
+    if len(score) != len(weight):
+        raise InputError(f"{what}: {len(score)} scores but {len(weight)} weights")
+    if not np.isfinite(score).all() or not np.isfinite(weight).all():
+        raise InputError(f"{what}: scores or weights that are not finite")
+    if not np.sum(weight, dtype=np.float64) > 0:
+        raise InputError(f"{what}: {len(score)} jets, whose weights do not add up to more than 0")

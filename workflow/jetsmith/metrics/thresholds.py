@@ -1,0 +1,134 @@
+"""Working points: thresholds of given background efficiencies, with intervals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from jetsmith.errors import InputError
+from jetsmith.io import FloatArray
+from jetsmith.metrics.efficiencies import (
+    LEVEL,
+    Efficiency,
+    check_scores,
+    effective_count,
+    efficiency,
+    from_here_up,
+)
+
+RELIABLE_COUNT = 10.0  # effective background jets above a threshold from which its error is Gaussian
+N_BINS = 1 << 16
+
+
+@dataclass(frozen=True)
+class WorkingPoint:
+    """A threshold with the interval from the size of the background sample.
+
+    Attributes:
+        threshold: The highest score at which the background efficiency reaches `target`.
+        threshold_low: Threshold if the background had fluctuated up.
+        threshold_high: Threshold if it had fluctuated down.
+        background: Efficiency that the threshold has on the sample it was found on.
+        target: Background efficiency that was asked for.
+        n_passing: Effective number of background jets expected above the threshold.
+        reliable: False below 10 of those, or where ties push the efficiency beyond its error.
+    """
+
+    threshold: float
+    threshold_low: float
+    threshold_high: float
+    background: Efficiency
+    target: float
+    n_passing: float
+    reliable: bool
+
+
+def working_point(
+    background: FloatArray, weight: FloatArray, efficiency: float, level: float = LEVEL
+) -> WorkingPoint:
+    """The one of `working_points` with this background efficiency."""
+    return working_points(background, weight, [efficiency], level)[0]
+
+
+def working_points(
+    background: FloatArray, weight: FloatArray, efficiencies: Sequence[float], level: float = LEVEL
+) -> list[WorkingPoint]:
+    """Thresholds of given weighted background efficiencies, exact, with their intervals.
+
+    A threshold is the highest score at which the efficiency reaches its target. Its interval is
+    that of order statistics: the thresholds at target ± z sqrt(variance of the efficiency).
+
+    Args:
+        background: Scores, shape (N,).
+        weight: Shape (N,), signed.
+        efficiencies: Targets in (0, 1).
+        level: Probability content of the intervals.
+
+    Raises:
+        InputError: Fewer than one effective background jet is expected above a threshold, or
+            scores or weights are not finite.
+    """
+    check_scores(background, weight, "working point: background")
+    background, weight = np.asarray(background), np.asarray(weight, np.float64)
+    targets = np.asarray(efficiencies, np.float64)
+    n_effective = effective_count(weight)
+    for target in efficiencies:
+        if not n_effective * target >= 1:
+            raise InputError(
+                f"working point at background efficiency {target:g}: {len(background)} background jets "
+                f"(effectively {n_effective:.1f}) leave less than one above it; "
+                f"it needs {1 / target:.0f} at least"
+            )
+    finder = _Finder(background, weight)
+    thresholds = finder.find(targets)
+    found = [efficiency(background >= threshold, weight, level) for threshold in thresholds]
+    counts = np.array([value.n_effective for value in found])
+    sigma = np.sqrt(targets * (1 - targets) / counts)
+    around = NormalDist().inv_cdf(0.5 + level / 2) * sigma
+    high = finder.find(np.maximum(targets - around, 0))
+    low = finder.find(np.minimum(targets + around, 1))
+    excess = np.array([value.value for value in found]) - targets
+    reliable = (counts * targets >= RELIABLE_COUNT) & (excess <= 3 * sigma)
+    return [
+        WorkingPoint(
+            float(thresholds[k]), float(low[k]), float(high[k]), found[k],
+            float(targets[k]), float(counts[k] * targets[k]), bool(reliable[k]),
+        )
+        for k in range(len(targets))
+    ]  # fmt: skip
+
+
+class _Finder:
+    """Finds the highest scores at which the weighted fraction from there up reaches a target.
+
+    A histogram tells the bins in which a target can be reached, and only the jets of those are
+    sorted: exact for any weights, without sorting the sample.
+    """
+
+    def __init__(self, score: FloatArray, weight: FloatArray) -> None:
+        self.score, self.weight = score, weight
+        start, width = float(score.min()), float(score.max()) - float(score.min())
+        scale = (N_BINS - 1) / width if width > 0 else 0.0
+        self.place = ((score - start) * scale).astype(np.int32)
+        sums = np.bincount(self.place, weight, N_BINS)
+        self.above = from_here_up(sums)  # (N_BINS + 1,): weight in bin k and higher
+        self.positive = sums
+        if weight.min() < 0:
+            self.positive = np.bincount(self.place, np.maximum(weight, 0), N_BINS)
+
+    def find(self, targets: FloatArray) -> FloatArray:
+        """Scores that reach each target, shape (T,); a target of 0 gives the first that passes."""
+        needed = np.maximum(targets * self.above[0] * (1 - 1e-12), np.finfo(float).tiny)
+        return np.array([self._find_one(float(need)) for need in needed])
+
+    def _find_one(self, need: float) -> float:
+        last = np.flatnonzero(self.above[:-1] >= need)[-1]  # no higher bin reaches it as a whole
+        first = np.flatnonzero(self.above[1:] + self.positive >= need)[-1]  # nor any above inside
+        chosen = np.flatnonzero((self.place >= last) & (self.place <= first))
+        chosen = chosen[np.argsort(-self.score[chosen], kind="stable")]
+        sums = self.above[first + 1] + np.cumsum(self.weight[chosen])
+        ordered = self.score[chosen]
+        group_ends = np.append(ordered[1:] != ordered[:-1], True)  # all jets of one score pass together
+        reached = np.flatnonzero(group_ends & (sums >= need))
+        return float(ordered[reached[0]] if len(reached) else ordered[-1])

@@ -1,0 +1,177 @@
+"""Shapes of a tagger's discriminant by class, with the thresholds of its working points."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from jetsmith import metrics
+from jetsmith.io import FloatArray
+from jetsmith.plots import style as looks
+from jetsmith.plots.inputs import (
+    ScoredJets,
+    Threshold,
+    digits,
+    evaluated,
+    read_test,
+    read_thresholds,
+    split_text,
+)
+from jetsmith.specs import ClassifierSpec, ClassSpec, PlotSpec, Record
+
+MAX_BINS = 50
+MIN_BINS = 8
+
+
+class Shape(Record):
+    """Distribution of one class: fraction of its weight a bin, with statistical errors."""
+
+    name: str
+    label: str
+    color: str
+    n: int
+    n_effective: float
+    fraction: tuple[float, ...]
+    error: tuple[float, ...]
+
+
+class DiscriminantNumbers(Record):
+    """All that the figure shows; weight outside `edges` is counted in the end bins."""
+
+    plot: str = "discriminant"
+    tagger: str
+    title: str
+    sample: str
+    folds: int
+    form: str
+    edges: tuple[float, ...]
+    shapes: tuple[Shape, ...]
+    thresholds: tuple[Threshold, ...]
+    message: str = ""
+
+
+def plot_discriminant(
+    spec: ClassifierSpec,
+    scores: str | Path,
+    style: PlotSpec,
+    output: str | Path,
+    numbers: str | Path | None = None,
+) -> DiscriminantNumbers:
+    """Read the test jets of a tagger; write `output`.pdf, .png and .json.
+
+    Args:
+        spec: The tagger.
+        scores: Its score file.
+        style: Look of the plots.
+        output: Path without suffix.
+        numbers: Numbers file of calibrate, for the threshold lines.
+
+    Raises:
+        InputError: A file lacks what is needed.
+    """
+    found = compute(spec, read_test(scores), read_thresholds(numbers) if numbers is not None else ())
+    looks.save(draw(found, style), found, output)
+    return found
+
+
+def compute(spec: ClassifierSpec, jets: ScoredJets, thresholds: Sequence[Threshold]) -> DiscriminantNumbers:
+    """Histograms of signal and backgrounds; fewer bins where jets are few."""
+    classes = [c for c in evaluated(spec) if jets.scores(c)[1].sum() > 0]
+    form = spec.discriminant.form if spec.discriminant is not None else "ratio"
+    scores = [jets.scores(c)[0] for c in classes]
+    edges = _edges(scores, form) if classes else np.array([0.0, 1.0])
+    return DiscriminantNumbers(
+        tagger=spec.name,
+        title=spec.title,
+        sample=spec.sample,
+        folds=spec.folds,
+        form=form,
+        edges=digits(edges),
+        shapes=tuple(_shape(c, *jets.scores(c), edges) for c in classes),
+        thresholds=tuple(thresholds),
+        message="" if classes else f"No jets of the classes that are evaluated ({split_text(spec.folds)})",
+    )
+
+
+def _edges(scores: Sequence[FloatArray], form: str) -> FloatArray:
+    n = int(np.clip(np.sqrt(min(map(len, scores))), MIN_BINS, MAX_BINS))
+    if form == "ratio":
+        return np.linspace(0, 1, n + 1)
+    # Far tails of a logarithm would squeeze everything else.
+    low = min(float(np.quantile(s, 0.001)) for s in scores)
+    high = max(float(np.quantile(s, 0.999)) for s in scores)
+    return np.linspace(np.floor(low), np.ceil(high) + float(np.ceil(high) == np.floor(low)), n + 1)
+
+
+def _shape(wanted: ClassSpec, score: FloatArray, weight: FloatArray, edges: FloatArray) -> Shape:
+    inside = np.clip(score, edges[0], edges[-1])
+    total = weight.sum()
+    return Shape(
+        name=wanted.name,
+        label=wanted.label,
+        color=wanted.color,
+        n=len(score),
+        n_effective=metrics.effective_count(weight),
+        fraction=digits(np.histogram(inside, edges, weights=weight)[0] / total),
+        error=digits(np.sqrt(np.histogram(inside, edges, weights=weight**2)[0]) / total),
+    )
+
+
+def draw(numbers: DiscriminantNumbers, style: PlotSpec) -> Figure:
+    """Normalised steps with error bands on a log axis; dashed lines where jets begin to pass."""
+    if not numbers.shapes:
+        return looks.message_figure(numbers.message, style, numbers.title)
+    with looks.rc():
+        figure = looks.new_figure(style, 0.78)
+        axes = figure.subplots()
+        edges = np.asarray(numbers.edges)
+        for shape in numbers.shapes:
+            _draw_shape(axes, shape, edges)
+        values = np.concatenate([shape.fraction for shape in numbers.shapes])
+        bottom = 10 ** np.floor(np.log10(values[values > 0].min()))
+        decades = np.log10(values.max() / bottom)
+        axes.set(
+            yscale="log",
+            ylim=(bottom, values.max() * 10 ** (0.22 * decades + 0.15)),
+            xlim=(edges[0], edges[-1]),
+            ylabel="Fraction of jets / bin",
+            xlabel=f"{looks.plain(numbers.title)} discriminant" + (" (log ratio)" if numbers.form == "log_ratio" else ""),
+        )
+        _draw_thresholds(axes, numbers.thresholds)
+        axes.legend(loc="upper center", ncols=min(len(numbers.shapes), 3), borderaxespad=0.3)
+        looks.title_line(axes, style, f"{numbers.sample}, {split_text(numbers.folds)}")
+    return figure
+
+
+def _draw_shape(axes: Axes, shape: Shape, edges: FloatArray) -> None:
+    fraction, error = np.asarray(shape.fraction), np.asarray(shape.error)
+    label = f"{looks.tex(shape.label)} ({shape.n:,})"
+    axes.stairs(fraction, edges, color=shape.color, linewidth=1.8, label=label, gid=shape.name)
+    axes.fill_between(
+        edges,
+        np.append(np.maximum(fraction - error, 1e-12), 1e-12),
+        np.append(fraction + error, 1e-12),
+        step="post", color=shape.color, alpha=0.22, linewidth=0,
+    )  # type: ignore[arg-type]  # fmt: skip
+
+
+def _draw_thresholds(axes: Axes, thresholds: Sequence[Threshold]) -> None:
+    left, right = axes.get_xlim()
+    shown = [point for point in thresholds if left <= point.threshold <= right]
+    level, last = 0, -np.inf
+    for point in sorted(shown, key=lambda point: point.threshold):
+        # Close thresholds would write their names over each other: they step down.
+        level = level + 1 if point.threshold - last < 0.04 * (right - left) else 0
+        last = point.threshold
+        axes.axvline(point.threshold, ymax=0.84, color=looks.GREY, linestyle=(0, (4, 2)), linewidth=1.1, gid=point.name)
+        axes.axvspan(
+            max(point.threshold_low, left), min(point.threshold_high, right), ymax=0.84,
+            color=looks.GREY, alpha=0.13, linewidth=0,
+        )  # fmt: skip
+        axes.annotate(
+            looks.plain(point.name), (point.threshold, 0.84), xycoords=("data", "axes fraction"),
+            xytext=(-3, -2 - 13 * level), textcoords="offset points",
+            ha="right", va="top", color=looks.GREY, fontsize=looks.LEGEND_SIZE,
+        )  # fmt: skip

@@ -1,0 +1,176 @@
+"""Efficiency of each working point against transverse momentum, by class."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from jetsmith import metrics
+from jetsmith.plots import style as looks
+from jetsmith.plots.inputs import (
+    ScoredJets,
+    Threshold,
+    digits,
+    evaluated,
+    read_test,
+    read_thresholds,
+    split_text,
+)
+from jetsmith.specs import ClassifierSpec, ClassSpec, PlotSpec, Record
+
+SHADES = (1.0, 0.72, 0.5)  # of a class's colour, one a working point
+
+
+class Points(Record):
+    """Efficiencies of one class at one working point, one a bin; None where a bin is empty."""
+
+    name: str
+    working_point: str
+    threshold: float
+    efficiency: tuple[float | None, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    n_effective: tuple[float, ...]
+
+
+class EfficiencyNumbers(Record):
+    """All that the figure shows; jets outside `pt_edges_gev` are left out."""
+
+    plot: str = "efficiency"
+    tagger: str
+    title: str
+    sample: str
+    folds: int
+    classes: tuple[ClassSpec, ...]
+    pt_edges_gev: tuple[float, ...]
+    points: tuple[Points, ...]
+    message: str = ""
+
+
+def plot_efficiency(
+    spec: ClassifierSpec,
+    scores: str | Path,
+    numbers: str | Path,
+    pt_bins_gev: Sequence[float],
+    style: PlotSpec,
+    output: str | Path,
+) -> EfficiencyNumbers:
+    """Read the test jets and the thresholds of a tagger; write `output`.pdf, .png and .json.
+
+    Args:
+        spec: The tagger.
+        scores: Its score file.
+        numbers: Numbers file of calibrate.
+        pt_bins_gev: Edges of the bins [GeV].
+        style: Look of the plots.
+        output: Path without suffix.
+
+    Raises:
+        InputError: A file lacks what is needed.
+    """
+    found = compute(spec, read_test(scores), read_thresholds(numbers), pt_bins_gev)
+    looks.save(draw(found, style), found, output)
+    return found
+
+
+def compute(
+    spec: ClassifierSpec, jets: ScoredJets, thresholds: Sequence[Threshold], pt_bins_gev: Sequence[float]
+) -> EfficiencyNumbers:
+    """Weighted efficiencies with Wilson intervals, for signal and backgrounds, bin by bin."""
+    classes = evaluated(spec)
+    points = [_points(c, point, jets, pt_bins_gev) for c in classes for point in thresholds]
+    filled = any(value is not None for p in points for value in p.efficiency)
+    return EfficiencyNumbers(
+        tagger=spec.name,
+        title=spec.title,
+        sample=spec.sample,
+        folds=spec.folds,
+        classes=classes,
+        pt_edges_gev=tuple(float(edge) for edge in pt_bins_gev),
+        points=tuple(points),
+        message="" if filled else f"No jets in the bins, or no working points ({split_text(spec.folds)})",
+    )
+
+
+def _points(wanted: ClassSpec, point: Threshold, jets: ScoredJets, edges: Sequence[float]) -> Points:
+    mask = jets.of(wanted)
+    place = np.digitize(jets.pt_gev[mask], edges) - 1
+    passed, weight = jets.discriminant[mask] >= point.threshold, jets.weight[mask]
+    found = [
+        metrics.efficiency(passed[place == k], weight[place == k])
+        for k in range(len(edges) - 1)  # a few bins, not jets
+    ]
+    return Points(
+        name=wanted.name,
+        working_point=point.name,
+        threshold=point.threshold,
+        efficiency=tuple(digits([e.value])[0] if np.isfinite(e.value) else None for e in found),
+        low=digits([e.low for e in found]),
+        high=digits([e.high for e in found]),
+        n_effective=digits([e.n_effective for e in found]),
+    )
+
+
+def draw(numbers: EfficiencyNumbers, style: PlotSpec) -> Figure:
+    """One panel a class: the signal on a linear axis, backgrounds on logarithmic ones."""
+    if numbers.message:
+        return looks.message_figure(numbers.message, style, numbers.title)
+    with looks.rc():
+        panels = len(numbers.classes)
+        figure = looks.new_figure(style, 0.38 + 0.3 * panels)
+        rows = np.atleast_1d(figure.subplots(panels, 1, sharex=True, height_ratios=[1.35] + [1] * (panels - 1)))
+        for index, (axes, wanted) in enumerate(zip(rows, numbers.classes, strict=True)):
+            chosen = [p for p in numbers.points if p.name == wanted.name]
+            for k, points in enumerate(chosen):
+                _draw_points(axes, points, numbers.pt_edges_gev, wanted.color, k, is_log=index > 0)
+            _dress(axes, chosen, wanted, is_signal=index == 0)
+        _dress_pt(rows[-1], numbers.pt_edges_gev)
+        looks.title_line(rows[0], style, f"{numbers.sample}, {split_text(numbers.folds)}")
+    return figure
+
+
+def _draw_points(
+    axes: Axes, points: Points, edges: Sequence[float], color: str, k: int, is_log: bool
+) -> None:
+    known = [bin_ for bin_, value in enumerate(points.efficiency) if value is not None]
+    if not known:
+        return
+    low_edge, high_edge = np.asarray(edges[:-1])[known], np.asarray(edges[1:])[known]
+    # Small steps aside, so that intervals of equal bins stay apart.
+    centre = np.sqrt(low_edge * high_edge) * (high_edge / low_edge) ** (0.08 * (k - 1))
+    value = np.asarray([points.efficiency[bin_] for bin_ in known], float)
+    low, high = np.asarray(points.low)[known], np.asarray(points.high)[known]
+    look = {"color": color, "alpha": SHADES[k % len(SHADES)], "linewidth": 1.2}
+    point = value > 0 if is_log else np.ones(len(value), bool)
+    axes.errorbar(
+        centre[point], value[point], yerr=np.stack([value - low, high - value])[:, point],
+        xerr=np.stack([centre - low_edge, high_edge - centre])[:, point], fmt=looks.markers(k + 1)[-1], markersize=5.5,
+        label=points.working_point, gid=f"{points.name}.{points.working_point}", **look,
+    )  # fmt: skip
+    # Where no jet passes a logarithmic axis has no point: an arrow hangs from the upper end of the interval.
+    axes.errorbar(centre[~point], high[~point], yerr=0.45 * high[~point], uplims=True, fmt="none", capsize=2, **look)
+
+
+def _dress(axes: Axes, points: Sequence[Points], wanted: ClassSpec, is_signal: bool) -> None:
+    name = looks.tex(wanted.label)
+    axes.grid(axis="y", which="major")
+    axes.set_axisbelow(True)
+    if is_signal:
+        axes.set(ylim=(0, 1.28), ylabel=f"{name} efficiency", yticks=np.linspace(0, 1, 6))
+        axes.legend(loc="upper right", ncols=len(points), title=None, columnspacing=1.2, handlelength=1.2)
+        return
+    values = np.asarray([v for p in points for v in p.efficiency if v], float)
+    lowest = float(values.min()) if len(values) else 1e-3
+    axes.set(yscale="log", ylim=(10 ** np.floor(np.log10(lowest) - 0.3), 1.5), ylabel=f"{name} mistag")
+
+
+def _dress_pt(axes: Axes, edges: Sequence[float]) -> None:
+    axes.set(xlim=(max(edges[0], 1.0), edges[-1]), xlabel=r"jet $p_T$ [GeV]")
+    if edges[0] > 0 and edges[-1] / edges[0] > 5:
+        axes.set_xscale("log")
+        axes.set_xticks([t for t in (20, 30, 50, 100, 200, 300, 500, 1000, 2000) if edges[0] <= t <= edges[-1]])
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())

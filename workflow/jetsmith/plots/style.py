@@ -1,0 +1,121 @@
+"""What all plots share: the look, colours for taggers, labels, and saving as PDF, PNG and JSON.
+
+No pyplot figure is ever made and no global setting changed: figures are free objects, drawn and
+saved under `rc`, so that nothing leaks from one plot into the next.
+"""
+
+import re
+from contextlib import AbstractContextManager
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import mplhep
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from jetsmith.io import atomic_file, write_json
+from jetsmith.specs import PlotSpec, Record
+
+# Told apart with every common colour blindness: M. Petroff, arXiv 2107.02270, ten colours.
+TAGGER_COLORS = (
+    "#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#94a4a2", "#a96b59", "#e76300", "#717581", "#b9ac70", "#92dadd",
+)  # fmt: skip
+TAGGER_LINES = ("-", (0, (5, 1.5)), (0, (6, 1.5, 1.2, 1.5)), (0, (1.5, 1.2)))
+MARKERS = ("o", "s", "^", "D", "v")
+GREY = "#5f6368"
+WIDTH_IN = 7.0  # the width for which the sizes below are made
+LEGEND_SIZE = 11.5
+
+RC: dict[str, Any] = {
+    **{key: value for key, value in mplhep.style.ROOT.items() if key != "figure.figsize"},
+    "font.size": 14,
+    "axes.linewidth": 1.1,
+    "axes.labelsize": 15,
+    "xtick.labelsize": 12.5,
+    "ytick.labelsize": 12.5,
+    "xtick.major.size": 7,
+    "xtick.minor.size": 3.5,
+    "ytick.major.size": 7,
+    "ytick.minor.size": 3.5,
+    "legend.fontsize": LEGEND_SIZE,
+    "legend.handlelength": 2.4,
+    "legend.labelspacing": 0.35,
+    "lines.linewidth": 1.7,
+    "grid.color": "#c8ccd0",
+    "grid.linewidth": 0.7,
+    "pdf.fonttype": 42,
+    "axes.formatter.useoffset": False,
+}
+
+
+def rc() -> AbstractContextManager[None]:
+    """The look of all plots, for as long as the context lasts."""
+    return matplotlib.rc_context(RC)
+
+
+def new_figure(style: PlotSpec, aspect: float = 0.8) -> Figure:
+    """An empty figure; `aspect` is its height over its width. Sizes of text follow no width."""
+    return Figure((style.width_in, style.width_in * aspect), dpi=style.dpi, layout="constrained", facecolor="white")
+
+
+def line_style(index: int) -> dict[str, Any]:
+    """Colour and dashes of the tagger at this place of the list."""
+    return {
+        "color": TAGGER_COLORS[index % len(TAGGER_COLORS)],
+        "linestyle": TAGGER_LINES[index % len(TAGGER_LINES)],
+    }
+
+
+def markers(n: int) -> list[str]:
+    """`n` markers, one a working point."""
+    return list(islice(cycle(MARKERS), n))
+
+
+def title_line(axes: Axes, style: PlotSpec, right: str = "") -> None:
+    """Write the label of the run above the frame on the left, and what is shown on the right."""
+    # Two titles and no free text: the layout then keeps room for them.
+    axes.set_title(plain(style.label), loc="left", fontsize=13, fontweight="bold", fontstyle="italic", pad=7)
+    axes.set_title(plain(right), loc="right", fontsize=12, color=GREY, pad=7)
+
+
+def message_figure(message: str, style: PlotSpec, right: str = "") -> Figure:
+    """A figure that says why there is nothing to draw."""
+    with rc():
+        figure = new_figure(style, 0.5)
+        axes = figure.subplots()
+        axes.set(xticks=[], yticks=[])
+        axes.minorticks_off()
+        axes.text(0.5, 0.5, plain(message), ha="center", va="center", wrap=True, color=GREY, fontsize=13)
+        title_line(axes, style, right)
+    return figure
+
+
+def plain(text: str) -> str:
+    """Text that matplotlib shows as it is: no dollar sign starts mathematics."""
+    return text.replace("$", r"\$")
+
+
+def tex(label: str) -> str:
+    """A label of config for matplotlib: words stay text, from the first TeX command on it is mathematics.
+
+    `light` stays; `not H\\to b\\bar{b}` becomes `not $H\\to\\ b\\bar{b}$`. A label without TeX commands
+    is taken literally, dollars included, unless it marks its own mathematics with two of them.
+    """
+    if label.count("$") >= 2:
+        return label
+    if not re.search(r"\\[a-zA-Z]", label):
+        return plain(label)
+    words = label.split(" ")
+    first = next(k for k, word in enumerate(words) if "\\" in word)
+    return " ".join([*words[:first], "$" + r"\ ".join(words[first:]) + "$"])
+
+
+def save(figure: Figure, numbers: Record, base: str | Path) -> None:
+    """Write `base`.pdf, `base`.png and `base`.json, each at once; same input, same bytes."""
+    with rc():
+        for suffix, metadata in (("pdf", {"CreationDate": None}), ("png", {})):
+            with atomic_file(f"{base}.{suffix}") as temporary:
+                figure.savefig(temporary, format=suffix, metadata=metadata, dpi="figure")
+    write_json(f"{base}.json", numbers.model_dump(mode="json"))

@@ -1,0 +1,143 @@
+"""Loss of a classifier against the epoch, or the boosting round, on training and validation rows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from jetsmith import io
+from jetsmith.errors import InputError
+from jetsmith.plots import style as looks
+from jetsmith.plots.inputs import digits
+from jetsmith.specs import ClassifierSpec, PlotSpec, Record
+
+TRAIN_COLOR, VALIDATION_COLOR = "#3f90da", "#bd1f01"
+
+
+class History(Record):
+    """One training: the whole of it, or a fold. `best` is the place of the smallest validation loss."""
+
+    fold: int | None
+    epoch: tuple[float, ...]
+    loss: tuple[float, ...]
+    validation_loss: tuple[float, ...]
+    seconds: float
+    best: int
+
+
+class TrainingNumbers(Record):
+    """All that the figure shows; `message` where nothing was trained."""
+
+    plot: str = "training"
+    classifier: str
+    title: str
+    unit: str
+    histories: tuple[History, ...]
+    message: str = ""
+
+
+def plot_training(
+    spec: ClassifierSpec, model: str | Path, style: PlotSpec, output: str | Path
+) -> TrainingNumbers:
+    """Read the history in a model's directory, or in its folds; write `output`.pdf, .png and .json.
+
+    Args:
+        spec: The classifier.
+        model: Directory results/models/{classifier}.
+        style: Look of the plots.
+        output: Path without suffix.
+
+    Raises:
+        InputError: A history is not a list of epochs with their losses.
+    """
+    folder = Path(model)
+    places: list[tuple[int | None, Path]] = (
+        [(k, folder / f"fold{k}" / "history.json") for k in range(spec.folds)]
+        if spec.folds
+        else [(None, folder / "history.json")]
+    )
+    found = compute(spec, [(fold, _read(path)) for fold, path in places if path.is_file()])
+    looks.save(draw(found, style), found, output)
+    return found
+
+
+def _read(path: Path) -> list[dict[str, float]]:
+    content = io.read_json(path)
+    needed = {"epoch", "loss", "validation_loss"}
+    if not isinstance(content, list) or not all(isinstance(row, dict) and needed <= set(row) for row in content):
+        raise InputError(f"{path}: must be a list of records with {', '.join(sorted(needed))}; train again")
+    return content
+
+
+def compute(
+    spec: ClassifierSpec, histories: Sequence[tuple[int | None, Sequence[dict[str, float]]]]
+) -> TrainingNumbers:
+    """The losses of each training that has any."""
+    kept = [_history(fold, rows) for fold, rows in histories if rows]
+    return TrainingNumbers(
+        classifier=spec.name,
+        title=spec.title,
+        unit="Boosting round" if spec.backend == "xgboost" else "Epoch",
+        histories=tuple(kept),
+        message="" if kept else f"{spec.title} has no training history (backend {spec.backend})",
+    )
+
+
+def _history(fold: int | None, rows: Sequence[dict[str, float]]) -> History:
+    validation = digits(row["validation_loss"] for row in rows)
+    return History(
+        fold=fold,
+        epoch=digits(row["epoch"] for row in rows),
+        loss=digits(row["loss"] for row in rows),
+        validation_loss=validation,
+        seconds=float(sum(row.get("seconds") or 0.0 for row in rows)),
+        best=int(np.argmin(validation)),
+    )
+
+
+def draw(numbers: TrainingNumbers, style: PlotSpec) -> Figure:
+    """Both losses of each training, and a dot at the best epoch."""
+    if not numbers.histories:
+        return looks.message_figure(numbers.message, style, numbers.title)
+    with looks.rc():
+        figure = looks.new_figure(style, 0.66)
+        axes = figure.subplots()
+        for history in numbers.histories:
+            _draw_history(axes, history, faint=len(numbers.histories) > 1)
+        handles = [
+            Line2D([], [], color=TRAIN_COLOR, label="training"),
+            Line2D([], [], color=VALIDATION_COLOR, linestyle=looks.TAGGER_LINES[1], label="validation"),
+            Line2D([], [], color=VALIDATION_COLOR, marker="o", linestyle="none", label="best"),
+        ]
+        axes.legend(handles=handles, loc="upper right")
+        axes.set(xlabel=numbers.unit, ylabel="Loss", ylim=_limits(numbers))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        folds = len(numbers.histories)
+        looks.title_line(axes, style, numbers.title + (f", {folds} folds" if folds > 1 else ""))
+    return figure
+
+
+def _draw_history(axes: Axes, history: History, faint: bool) -> None:
+    alpha, name = 0.6 if faint else 1.0, "all" if history.fold is None else f"fold{history.fold}"
+    marker = "." if len(history.epoch) < 3 else ""  # a line of one point is invisible
+    axes.plot(history.epoch, history.loss, color=TRAIN_COLOR, alpha=alpha, marker=marker, gid=f"{name}.loss")
+    axes.plot(
+        history.epoch, history.validation_loss, color=VALIDATION_COLOR, alpha=alpha, marker=marker,
+        linestyle=looks.TAGGER_LINES[1], gid=f"{name}.validation_loss",
+    )  # fmt: skip
+    axes.plot([history.epoch[history.best]], [history.validation_loss[history.best]], "o", color=VALIDATION_COLOR, markersize=6)
+
+
+def _limits(numbers: TrainingNumbers) -> tuple[float, float]:
+    """Limits with room for the legend; a first epoch far above the others may leave the frame."""
+    losses = [np.asarray(part) for h in numbers.histories for part in (h.loss, h.validation_loss)]
+    low = min(float(part.min()) for part in losses)
+    high = max(float(max(part[1:].max(initial=part[-1]), np.median(part))) for part in losses)
+    first = max(float(part[0]) for part in losses)
+    high = first if first - low < 3 * (high - low) else high
+    span = (high - low) or abs(high) or 1.0
+    return low - 0.06 * span, high + 0.35 * span

@@ -1,0 +1,264 @@
+"""What the report shows, as plain rows for its template: numbers become text here and nowhere else."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+MAX_FILES = 200  # listed a dataset: the page stays light, inspect's JSON has all
+SYMMETRIC = 1.25  # errors whose ratio is below this are quoted as ±
+
+Row = dict[str, Any]
+Table = Mapping[str, Any]
+
+
+def interval(value: float | None, low: float | None, high: float | None, percent: bool = False) -> Row:
+    """A number and its errors to two digits of the larger one: `text`, and `up`, `down` where they differ.
+
+    Args:
+        value: The number; None for none.
+        low: Lower end of its interval.
+        high: Upper end.
+        percent: Say it in per cent (the sign is left to the table).
+    """
+    if value is None or low is None or high is None:
+        return {"text": "–", "up": "", "down": ""}
+    scale = 100.0 if percent else 1.0
+    value, down, up = value * scale, (value - low) * scale, (high - value) * scale
+    largest = max(up, down)
+    places = max(0, 1 - math.floor(math.log10(largest))) if largest > 0 else 4
+    text = minus(f"{value:.{places}f}")
+    if max(up, down) <= SYMMETRIC * min(up, down):
+        return {"text": f"{text} ± {(up + down) / 2:.{places}f}", "up": "", "down": ""}
+    if largest <= 0:
+        return {"text": text, "up": "", "down": ""}
+    return {"text": text, "up": f"+{up:.{places}f}", "down": f"−{down:.{places}f}"}
+
+
+def minus(text: str) -> str:
+    """A true minus sign in front of negative numbers."""
+    return text.replace("-", "−")
+
+
+def count(value: float | None) -> str:
+    """A whole number with separators; a dash for none."""
+    return "–" if value is None else minus(f"{value:,.0f}")
+
+
+def weight_sum(value: float | None) -> str:
+    """A sum of weights: whole where it is large, else four digits."""
+    if value is None:
+        return "–"
+    return minus(f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4g}")
+
+
+def size(n_bytes: float | None) -> str:
+    """Bytes in a unit that fits."""
+    if n_bytes is None:
+        return "–"
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.1f} TB"
+
+
+def share(fraction: float) -> str:
+    """A fraction in per cent, without zeros that say nothing."""
+    return f"{100 * fraction:g}%"
+
+
+def label_text(label: str) -> str:
+    """A TeX label as plain text: `H\\to b\\bar{b}` becomes `H→bb̄`."""
+    text = re.sub(r"\\bar\{(\w)\}", "\\1\u0304", label)
+    for command, sign in ((r"\to", "→"), (r"\tau", "τ"), (r"\mu", "μ"), (r"\ell", "ℓ"), (r"\ ", " ")):
+        text = text.replace(command, sign)
+    text = re.sub(r"\\[a-zA-Z]+", "", text)
+    return re.sub(r"\s*→\s*", "→", re.sub(r"[{}$]", "", text)).strip()
+
+
+def folds_text(folds: int) -> str:
+    """How the evaluated jets were kept apart from training."""
+    return f"{folds}-fold cross-validation, out-of-fold" if folds else "test split"
+
+
+def summary(rocs: Sequence[Table]) -> list[Row]:
+    """One table a sample from the numbers of its ROC figures: taggers by falling area, the best first.
+
+    Returns:
+        A sample: name, folds, signal, readings (mistag rates of the columns), backgrounds, and rows
+        with title, auc and efficiencies against the first background and the areas of the others.
+    """
+    tables = []
+    for sample in dict.fromkeys(roc["sample"] for roc in rocs):
+        of_sample = [roc for roc in rocs if roc["sample"] == sample]
+        first = next((roc for roc in of_sample if roc["is_first"] and roc["curves"]), None)
+        if first is None:
+            continue
+        others = [roc for roc in of_sample if roc is not first and roc["curves"]]
+        ranked = sorted(first["curves"], key=lambda curve: -curve["auc"]["value"])
+        tables.append(
+            {
+                "sample": sample,
+                "folds": folds_text(ranked[0]["folds"]),
+                "signal": label_text(first["signal"]["label"]),
+                "background": label_text(first["background"]["label"]),
+                "others": [label_text(roc["background"]["label"]) for roc in others],
+                "readings": [share(reading["mistag"]) for reading in ranked[0]["readings"]],
+                "n_signal": count(max(curve["n_signal"] for curve in ranked)),
+                "n_background": count(max(curve["n_background"] for curve in ranked)),
+                "rows": [_summary_row(curve, others) for curve in ranked],
+            }
+        )
+    return tables
+
+
+def _summary_row(curve: Table, others: Sequence[Table]) -> Row:
+    areas = [{c["tagger"]: c["auc"] for c in roc["curves"]}.get(curve["tagger"]) for roc in others]
+    return {
+        "title": curve["title"],
+        "tagger": curve["tagger"],
+        "auc": _whole(curve["auc"]),
+        "others": [_whole(area) for area in areas],
+        "readings": [_whole(reading["signal_efficiency"], percent=True) for reading in curve["readings"]],
+    }
+
+
+def _whole(found: Table | None, percent: bool = False) -> Row:
+    if found is None:
+        return interval(None, None, None)
+    return interval(found["value"], found["low"], found["high"], percent)
+
+
+def working_points(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
+    """One table a tagger: thresholds with intervals, and the efficiency of each class there."""
+    tables = []
+    for entry in numbers:
+        spec = classifiers.get(entry["tagger"], {})
+        classes = list(entry.get("classes", {}))
+        labels = {c["name"]: c["label"] for c in (spec.get("signal_class"), *spec.get("background_classes", ())) if c}
+        classes.sort(key=lambda name: list(labels).index(name) if name in labels else len(labels))
+        points = sorted(entry["working_points"].items(), key=lambda item: -item[1]["target"])
+        tables.append(
+            {
+                "title": spec.get("title", entry["tagger"]),
+                "tagger": entry["tagger"],
+                "sample": entry.get("sample", ""),
+                "threshold_class": label_text(labels.get(entry.get("threshold_class"), "background")),
+                "classes": [label_text(labels.get(name, name)) for name in classes],
+                "rows": [_point_row(name, point, classes) for name, point in points],
+                "undefined": entry.get("undefined", {}),
+            }
+        )
+    return tables
+
+
+def _point_row(name: str, point: Table, classes: Sequence[str]) -> Row:
+    return {
+        "name": name,
+        "target": share(point["target"]),
+        "threshold": interval(point["threshold"], point["threshold_low"], point["threshold_high"]),
+        "reliable": point.get("reliable", True),
+        "n_passing": count(point.get("n_passing")),
+        "efficiencies": [_whole(point.get("efficiencies", {}).get(c), percent=True) for c in classes],
+    }
+
+
+def closures(entries: Sequence[Table], classifiers: Table) -> list[Row]:
+    """One row a reweighter."""
+    rows = []
+    for entry in entries:
+        weights = entry.get("weights", {})
+        kept = weights.get("n_effective_fraction")
+        rows.append(
+            {
+                "title": classifiers.get(entry["reweighter"], {}).get("title", entry["reweighter"]),
+                "before": _whole(entry["auc_before"]),
+                "after": _whole(entry["auc_after"]),
+                "limit": f"{entry['max_auc']:g}",
+                "n_source": count(entry.get("n_source")),
+                "n_target": count(entry.get("n_target")),
+                "n_effective": count(weights.get("n_effective")),
+                "kept": "–" if kept is None else f"{100 * kept:.0f}%",
+                "largest": "–" if weights.get("largest_weight") is None else f"{weights['largest_weight']:.3g}",
+                "passed": entry["passed"],
+                "conclusive": entry.get("conclusive", True),
+            }
+        )
+    return rows
+
+
+def inputs(inspections: Sequence[Table]) -> list[Row]:
+    """One entry a dataset: layout, size, its files, and the columns that its files do not give."""
+    rows = []
+    for entry in inspections:
+        files = entry["files"]
+        filled = [file for file in files if file["entries"]] or files
+        everywhere = set.intersection(*(set(file["missing"]) for file in filled)) if filled else set()
+        somewhere = {name for file in filled for name in file["missing"]} - everywhere
+        rows.append(
+            {
+                "name": entry["dataset"],
+                "object": entry["object"],
+                "layout": entry["layout"] or "none recognised",
+                "n_files": count(len(files)),
+                "n_entries": count(entry["n_entries"]),
+                "bytes": size(entry["bytes"]),
+                "n_columns": count(len(entry["columns"])),
+                "missing": sorted(everywhere),
+                "missing_somewhere": sorted(somewhere),
+                "files": [
+                    {
+                        "file": file["file"],
+                        "uuid": file["uuid"],
+                        "bytes": size(file["bytes"]),
+                        "entries": count(file["entries"]),
+                        "codec": file.get("codec", "–"),
+                    }
+                    for file in files[:MAX_FILES]
+                ],
+                "n_more": max(len(files) - MAX_FILES, 0),
+            }
+        )
+    return rows
+
+
+def truth_names(classifiers: Table) -> dict[str, str]:
+    """Names of truth ids, from the first classifier class that has each."""
+    names: dict[str, str] = {}
+    for spec in classifiers.values():
+        for entry in spec.get("classes", ()):
+            for truth in entry.get("truth", ()):
+                names.setdefault(str(truth), label_text(entry["label"]))
+    return names
+
+
+def accounts(entries: Sequence[Table], names: Mapping[str, str]) -> list[Row]:
+    """One entry a dataset: entries planned, processed and lost, the cutflow, and rows by truth class."""
+    rows = []
+    for entry in entries:
+        planned, processed = entry["planned_entries"], entry["processed_entries"]
+        rows.append(
+            {
+                "name": entry["dataset"],
+                "planned": count(planned),
+                "processed": count(processed),
+                "lost": count(planned - processed),
+                "is_complete": planned == processed,
+                "sum_of_weights": weight_sum(entry["sum_w"]),
+                "rows": count(entry["rows"]),
+                "cutflow": [
+                    {"cut": step["cut"], "raw": count(step["raw"]), "weighted": weight_sum(step["weighted"])}
+                    for step in entry["cutflow"]
+                ],
+                "flavours": [
+                    {"truth": truth, "name": names.get(truth, ""), "rows": count(n)}
+                    for truth, n in sorted(entry.get("rows_by_flavour", {}).items(), key=lambda item: int(item[0]))
+                ],
+                "losses": [
+                    {"what": str(loss.get("part", "")), "why": str(loss.get("reason", ""))}
+                    for loss in entry.get("skipped", ())
+                ],
+            }
+        )
+    return rows

@@ -1,0 +1,265 @@
+"""The closure test: can a fresh classifier still tell the weighted source from the target?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import numpy.typing as npt
+
+from jetsmith import io
+from jetsmith.errors import InputError
+from jetsmith.hashing import SPLITS
+from jetsmith.io import BoolArray, FloatArray
+from jetsmith.metrics import auc_interval
+from jetsmith.reweighting.histograms import compare_features
+from jetsmith.reweighting.weights import KEY, density_ratio, read_scores, summarise
+from jetsmith.specs import ClassifierSpec, ClosureSpec
+
+TREES = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 4, "eta": 0.1}
+ROUNDS = 100
+MIN_CHILD_WEIGHT = 20
+MIN_EVENTS = 20  # of each class in each half
+
+
+@dataclass(frozen=True)
+class Events:
+    """Held-out events of both generators.
+
+    Attributes:
+        features: Shape (N, F).
+        names: The F features.
+        target_mask: True for events of the target, shape (N,).
+        generator: Generator weights, signed, shape (N,).
+        weight: Weights under test, 1 for the target, shape (N,).
+    """
+
+    features: FloatArray
+    names: tuple[str, ...]
+    target_mask: BoolArray
+    generator: FloatArray
+    weight: FloatArray
+
+
+@dataclass(frozen=True)
+class Area:
+    """An AUC with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def separation(
+    events: Events, weight: FloatArray, bootstraps: int, seed: Sequence[int], threads: int = 1
+) -> Area:
+    """AUC of a fresh classifier between the source, weighted, and the target.
+
+    Two halves: boosted trees of fixed settings are trained on one and judged on the other, and the
+    other way round, so no event is judged by trees that saw it. The AUC is the mean of both, its
+    interval the quadratic sum of their bootstrap intervals. XGBoost takes no negative weights, so
+    the trees see their size alone, which costs power but never fakes or hides closure: the AUC is
+    of signed weights, and is 1/2 for every classifier where the two densities agree.
+
+    Args:
+        events: Held-out events.
+        weight: Signed weight of each event, shape (N,).
+        bootstraps: Replicas of the interval.
+        seed: Of halves, trees and replicas.
+        threads: Of XGBoost.
+
+    Raises:
+        InputError: Too few events of a class.
+    """
+    import xgboost
+
+    half = np.random.default_rng([*seed, 0]).random(len(weight)) < 0.5
+    truth = events.target_mask
+    sides = [side & (truth == kind) for side in (half, ~half) for kind in (False, True)]
+    if min(int(side.sum()) for side in sides) < MIN_EVENTS:
+        raise InputError(
+            f"closure: {int((~truth).sum())} source and {int(truth.sum())} target events in the test split "
+            f"are too few; each half needs {MIN_EVENTS} of both"
+        )
+    size = np.abs(weight)
+    for kind in (truth, ~truth):
+        size = np.where(kind, size / max(float(size[kind].mean()), 1e-300), size)
+    tree_seed = int(np.random.default_rng([*seed, 1]).integers(2**31))
+    parameters = {**TREES, "min_child_weight": MIN_CHILD_WEIGHT, "nthread": threads, "seed": tree_seed}
+    found = []
+    for k, judged in enumerate((half, ~half)):
+        data = xgboost.QuantileDMatrix(
+            events.features[~judged], truth[~judged], weight=size[~judged], nthread=threads
+        )
+        trees = xgboost.train(parameters, data, ROUNDS, verbose_eval=False)
+        score = trees.inplace_predict(events.features[judged], predict_type="margin")
+        t, w = truth[judged], weight[judged]
+        found.append(auc_interval(score[t], w[t], score[~t], w[~t], bootstraps, [*seed, 2 + k]))
+    value, low, high = np.array(found).T
+    down, up = np.hypot(*(value - low)) / 2, np.hypot(*(high - value)) / 2
+    middle = float(value.mean())
+    return Area(middle, middle - float(down), middle + float(up))
+
+
+def closure_numbers(
+    events: Events, settings: ClosureSpec, seed: int | Sequence[int], threads: int = 1
+) -> dict[str, Any]:
+    """Run the test on arrays.
+
+    Args:
+        events: Held-out events with the weights under test.
+        settings: Replicas and the largest AUC.
+        seed: Of everything random.
+        threads: Of XGBoost.
+
+    Returns:
+        auc_before and auc_after with intervals (68.3%); `passed`: the interval after weighting
+        reaches down to `max_auc` or below, and no number is missing; `conclusive`: the interval
+        before weighting lies above `max_auc`, so the test has the power to see a difference;
+        `histograms` of each feature with chi2 before and after (see `compare_features`).
+    """
+    seeds = [seed] if isinstance(seed, int) else list(seed)
+    after_weight = events.generator * events.weight
+    finite = bool(np.isfinite(after_weight).all() and np.isfinite(events.features).all())
+    if not finite:
+        raise InputError("closure: weights or features that are not finite; run the weights stage again")
+    before = separation(events, events.generator, settings.bootstraps, [*seeds, 1], threads)
+    after = separation(events, after_weight, settings.bootstraps, [*seeds, 2], threads)
+    histograms = compare_features(
+        events.features, events.names, events.target_mask, events.generator, events.weight
+    )
+    passed = bool(np.isfinite([after.value, after.low, after.high]).all() and after.low <= settings.max_auc)
+    return {
+        "auc_before": asdict(before),
+        "auc_after": asdict(after),
+        "max_auc": settings.max_auc,
+        "bootstraps": settings.bootstraps,
+        "passed": passed,
+        "conclusive": before.low > settings.max_auc,
+        "n_source": int((~events.target_mask).sum()),
+        "n_target": int(events.target_mask.sum()),
+        "worst_chi2_before": max(h["chi2_before"] / h["n_dof"] for h in histograms),
+        "worst_chi2_after": max(h["chi2_after"] / h["n_dof"] for h in histograms),
+        "histograms": histograms,
+    }
+
+
+def closure(
+    spec: ClassifierSpec,
+    scores: str | Path,
+    packed: str | Path,
+    weights: Mapping[str, str | Path],
+    settings: ClosureSpec,
+    seed: int,
+    output: str | Path,
+    threads: int = 1,
+) -> None:
+    """Test the weights on the held-out events (split `test` of the scores) and write the numbers.
+
+    Args:
+        spec: The reweighter.
+        scores: results/scores/{reweighter}/{sample}.parquet.
+        packed: results/packed/{sample}, whose flat features the reweighter reads.
+        weights: results/weights/{reweighter}/{dataset}.parquet by dataset, of both generators.
+        settings: Replicas and the largest AUC.
+        seed: Of halves, trees and replicas.
+        output: JSON of `closure_numbers`, `calibration` of the ratio and `weights`, the summary of
+            the source's weights in the test split.
+        threads: Of XGBoost.
+
+    Raises:
+        ConfigError: See `read_scores`.
+        InputError: Keys that do not match or repeat, too few events, numbers that are not finite.
+    """
+    splits = [path for name in SPLITS if (path := Path(packed) / name).is_dir()]
+    if not splits:
+        raise InputError(f"{packed}: no packed split; run the pack stage")
+    about = io.read_packed(splits[0])
+    datasets = list(zip(about.datasets, about.generators, strict=True))
+    found = read_scores(spec, scores, datasets)
+    calibration = found.calibrate()
+    events = held_out(spec, splits, datasets, weights)
+    numbers = closure_numbers(events, settings, seed, threads)
+    source = (found.split == SPLITS.index("test")) & ~found.target_mask
+    clipped = density_ratio(found.logit[source], calibration)[1]
+    at = ~events.target_mask
+    if len(clipped) != int(at.sum()):
+        raise InputError(f"{scores}: {len(clipped)} held-out source events, but {int(at.sum())} weights")
+    summary = summarise(events.weight[at], events.generator[at], clipped)
+    classes = list(spec.class_names)
+    subject = {"reweighter": spec.name, "sample": spec.sample, "classes": classes, "seed": seed}
+    io.write_json(output, {**subject, **numbers, "calibration": asdict(calibration), "weights": summary})
+
+
+def held_out(
+    spec: ClassifierSpec,
+    splits: Sequence[Path],
+    datasets: Sequence[tuple[str, str]],
+    weights: Mapping[str, str | Path],
+) -> Events:
+    """Put features (packed) and weights (parquet) of the held-out events together by event key.
+
+    Raises:
+        InputError: A dataset lacks its weights, keys repeat, or an event has no features.
+    """
+    generators = {c.generator: k for k, c in enumerate(spec.classes)}
+    keys = [*KEY, *(["jet_index"] if spec.object != "event" else [])]
+    wanted: list[npt.NDArray[Any]] = []
+    columns: list[npt.NDArray[Any]] = []
+    for k, (name, generator) in enumerate(datasets):
+        if generator not in generators:
+            continue
+        if name not in weights:
+            raise InputError(f"closure of {spec.name}: no weights of dataset `{name}`")
+        rows = io.read_rows(weights[name], [*keys, "split", "weight_generator", "weight"])
+        table = {field: np.asarray(ak.to_numpy(rows[field])) for field in ak.fields(rows)}
+        kept = table["split"] == SPLITS.index("test")
+        n = int(kept.sum())
+        key = [table[field][kept].astype(np.int64) for field in keys]
+        wanted.append(np.column_stack([np.full(n, k), *key]))
+        side = np.full(n, generators[generator])
+        columns.append(np.column_stack([table["weight_generator"][kept], table["weight"][kept], side]))
+    names, values, has = _features(spec, splits, keys)
+    place = _match(np.concatenate(wanted), has, spec.name)
+    generator_weight, weight, side = np.concatenate(columns).T
+    return Events(values[place], names, side == 1, generator_weight, weight)
+
+
+def _features(
+    spec: ClassifierSpec, splits: Sequence[Path], keys: Sequence[str]
+) -> tuple[tuple[str, ...], FloatArray, npt.NDArray[np.int64]]:
+    """Flat inputs of the reweighter and keys (dataset first) of all packed events."""
+    wanted = [name for group in spec.inputs if group.kind == "flat" for name in group.features]
+    values, rows = [], []
+    for split in splits:
+        packed = io.read_packed(split)
+        lacking = [name for name in wanted if name not in packed.flat_names]
+        if lacking or not wanted:
+            raise InputError(
+                f"{split}: closure of {spec.name} needs flat features; "
+                + (f"{', '.join(lacking)} are not packed" if lacking else "the reweighter reads none")
+            )
+        values.append(packed.flat[:, [packed.flat_names.index(name) for name in wanted]])
+        rows.append(np.column_stack([packed.columns[field].astype(np.int64) for field in ["dataset", *keys]]))
+    return tuple(wanted), np.concatenate(values), np.concatenate(rows)
+
+
+def _match(wanted: npt.NDArray[np.int64], has: npt.NDArray[np.int64], name: str) -> npt.NDArray[np.intp]:
+    """Row of `has`, shape (M, K), that equals each row of `wanted`, shape (N, K)."""
+    both = np.concatenate([has, wanted])
+    code = np.zeros(len(both), np.int64)
+    for column in both.T:  # a few key columns: pair what was found so far with the next
+        _, part = np.unique(column, return_inverse=True)
+        _, code = np.unique(code * (int(part.max(initial=0)) + 1) + part, return_inverse=True)
+    there, asked = code[: len(has)], code[len(has) :]
+    for what, codes in (("packed", there), ("weighted", asked)):
+        if len(np.unique(codes)) != len(codes):
+            raise InputError(f"closure of {name}: {what} events repeat their run, luminosity block and event")
+    place = np.full(int(code.max(initial=-1)) + 1, -1, np.intp)
+    place[there] = np.arange(len(there))
+    if (place[asked] < 0).any():
+        lost = int((place[asked] < 0).sum())
+        raise InputError(f"closure of {name}: {lost} weighted events are not packed; run scores again")
+    return place[asked]

@@ -1,0 +1,184 @@
+"""The 27 inputs of the CMS double-b tagger (FatJet_DDX_*): tracks and vertices about two axes.
+
+After arXiv:1712.07158, section 7, with its paddings: -50 for significances, -1 for vertices and
+relative pseudorapidities, -3 for the z ratio; -999 for a jet without tracks.
+"""
+
+import numpy as np
+
+from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.simulation.impact import Impact, impact_parameters
+from jetsmith.simulation.jets import track_momenta
+from jetsmith.simulation.substructure import Substructure
+from jetsmith.simulation.taginfo import (
+    MISSING, VertexLinks, first_above_mass, link_vertices, select_tracks, vertex_tracks,
+)  # fmt: skip
+from jetsmith.simulation.tables import Array, Jets, Tracks, Vertices, delta_phi, rank_within
+
+_CHARM_MASS_GEV = 1.5
+_BOTTOM_MASS_GEV = 5.2
+_NO_TRACK, _NO_VERTEX, _NO_RATIO = -50.0, -1.0, -3.0
+_VERTEX_DELTA_R = 0.8
+_AXIS_DELTA_R = 0.4
+# PFNano's third relative pseudorapidity of the second axis is called _3; readers expect that.
+_ETA_REL_NAMES = (("0", "1", "2"), ("0", "1", "3"))
+
+
+def double_b_inputs(
+    jets: Jets,
+    axes: Substructure,
+    link_jet: IntArray,
+    link_track: IntArray,
+    tracks: Tracks,
+    vertices: Vertices,
+    vertex_links: tuple[IntArray, IntArray],
+    n_events: int,
+) -> dict[str, Array]:
+    """The branches FatJet_DDX_* (without that prefix), one value a jet.
+
+    Args:
+        jets: AK8 jets.
+        axes: Their substructure, of which the two axes are used.
+        link_jet, link_track: Charged constituents, ordered by jet.
+        tracks, vertices: Of the same events.
+        vertex_links: Vertex and track of each track that is in a vertex.
+        n_events: Events of the batch.
+    """
+    n_jets = len(jets)
+    momentum = track_momenta(tracks)
+    near = _nearest_axis(axes, link_jet, tracks.eta[link_track], tracks.phi[link_track])[0]
+    impact = impact_parameters(
+        tracks, link_track, axes.axis_eta[link_jet, near], axes.axis_phi[link_jet, near]
+    )
+    rows = np.flatnonzero(select_tracks(tracks.pt[link_track], impact))
+    jet, axis, track = link_jet[rows], near[rows], link_track[rows]
+    out: dict[str, Array] = {"jetNTracks": np.bincount(jet, minlength=n_jets).astype(np.int32)}
+    out |= _leading(jet, axis, impact.sip3d_sig[rows], n_jets)
+    out |= _above(jet, axis, momentum[:, track], impact, rows, n_jets)
+    energy = np.bincount(jet, weights=momentum[3, track], minlength=n_jets)
+    links = link_vertices(jets.event, jets.eta, jets.phi, vertices, _VERTEX_DELTA_R, n_events)
+    out["jetNSecondaryVertices"] = np.bincount(links.jet, minlength=n_jets).astype(np.int32)
+    out |= _vertex_inputs(axes, links, tracks, vertices, vertex_links, energy)
+    empty = (out["jetNTracks"] == 0) & (out["jetNSecondaryVertices"] == 0)
+    return {
+        name: values if values.dtype == np.int32 else np.where(empty, MISSING, values)
+        for name, values in out.items()
+    }
+
+
+def _nearest_axis(
+    axes: Substructure, jet: IntArray, eta: FloatArray, phi: FloatArray
+) -> tuple[IntArray, FloatArray]:
+    """0 or 1, and the distance to that axis."""
+    distance = np.hypot(
+        eta[:, None] - axes.axis_eta[jet], delta_phi(phi[:, None], axes.axis_phi[jet])
+    )
+    return np.argmin(distance, axis=1), np.min(distance, axis=1)
+
+
+def _fill(jet: IntArray, rank: IntArray, values: FloatArray, shape: tuple[int, int], missing: float) -> FloatArray:
+    table = np.full(shape, missing)
+    inside = rank < shape[1]
+    table[jet[inside], rank[inside]] = values[inside]
+    return table
+
+
+def _leading(jet: IntArray, axis: IntArray, significance: FloatArray, n_jets: int) -> dict[str, Array]:
+    """The largest 3D significances of the jet and of each axis."""
+    order, rank = rank_within(jet, significance)
+    table = _fill(jet[order], rank, significance[order], (n_jets, 4), _NO_TRACK)
+    out: dict[str, Array] = {f"trackSip3dSig_{slot}": table[:, slot] for slot in range(4)}
+    for which in (0, 1):
+        mine = axis == which
+        order, rank = rank_within(jet[mine], significance[mine])
+        table = _fill(jet[mine][order], rank, significance[mine][order], (n_jets, 2), _NO_TRACK)
+        out |= {f"tau{which + 1}_trackSip3dSig_{slot}": table[:, slot] for slot in range(2)}
+    return out
+
+
+def _above(
+    jet: IntArray, axis: IntArray, momentum: FloatArray, impact: Impact, rows: IntArray, n_jets: int
+) -> dict[str, Array]:
+    """2D significance of the track that lifts the mass above charm (jet) and bottom (each axis)."""
+    value = impact.sip2d_sig[rows]
+
+    def reached(mask: BoolArray, mass_gev: float) -> FloatArray:
+        mine = np.flatnonzero(mask)
+        order = mine[rank_within(jet[mine], value[mine])[0]]
+        row = first_above_mass(jet[order], momentum[:, order], np.full(n_jets, mass_gev))
+        out = np.full(n_jets, _NO_TRACK)
+        out[row >= 0] = value[order][row[row >= 0]]
+        return out
+
+    return {
+        "trackSip2dSigAboveCharm": reached(np.ones(len(jet), np.bool_), _CHARM_MASS_GEV),
+        "trackSip2dSigAboveBottom_0": reached(axis == 0, _BOTTOM_MASS_GEV),
+        "trackSip2dSigAboveBottom_1": reached(axis == 1, _BOTTOM_MASS_GEV),
+    }
+
+
+def _vertex_inputs(
+    axes: Substructure,
+    links: VertexLinks,
+    tracks: Tracks,
+    vertices: Vertices,
+    vertex_links: tuple[IntArray, IntArray],
+    track_energy: FloatArray,
+) -> dict[str, Array]:
+    """Vertices about each axis; the most significant one stands for it."""
+    n_jets = len(axes.axis_eta)
+    near, distance = _nearest_axis(
+        axes, links.jet, vertices.flight_eta[links.vertex], vertices.flight_phi[links.vertex]
+    )
+    out: dict[str, Array] = {}
+    leading = np.full((n_jets, 2), -1)
+    for which in (0, 1):
+        chosen = np.flatnonzero((near == which) & (distance < _AXIS_DELTA_R))
+        leading[links.jet[chosen][::-1], which] = chosen[::-1]  # the most significant is written last
+        found = leading[:, which] >= 0
+        row = links.vertex[leading[found, which]]
+        energy = np.bincount(links.jet[chosen], weights=vertices.energy[links.vertex[chosen]], minlength=n_jets)
+        prefix = f"tau{which + 1}_"
+        for name, values in (
+            ("vertexMass", vertices.mass[row]),
+            ("vertexEnergyRatio", (energy / np.maximum(track_energy, 1e-3))[found]),
+            ("flightDistance2dSig", vertices.dxy_sig[row]),
+            ("vertexDeltaR", distance[leading[found, which]]),
+        ):
+            column = np.full(n_jets, _NO_VERTEX)
+            column[found] = values
+            out[prefix + name] = column
+        slots = _eta_rel(axes, links, leading[found, which], which, tracks, vertex_links, len(vertices))
+        out |= {f"{prefix}trackEtaRel_{name}": slots[:, i] for i, name in enumerate(_ETA_REL_NAMES[which])}
+    del out["tau2_vertexDeltaR"]  # the tagger does not use it and PFNano does not have it
+    both = np.flatnonzero((leading >= 0).all(axis=1))
+    out["z_ratio"] = np.full(n_jets, _NO_RATIO)
+    out["z_ratio"][both] = _z_ratio(vertices, links.vertex[leading[both, 0]], links.vertex[leading[both, 1]])
+    return out
+
+
+def _eta_rel(
+    axes: Substructure, links: VertexLinks, chosen: IntArray, which: int, tracks: Tracks,
+    vertex_links: tuple[IntArray, IntArray], n_vertices: int,
+) -> FloatArray:  # fmt: skip
+    """The three smallest relative pseudorapidities of the leading vertex' tracks, shape (n_jets, 3)."""
+    mine = VertexLinks(links.jet[chosen], links.vertex[chosen], links.delta_r[chosen])
+    link, track = vertex_tracks(mine, vertex_links, n_vertices)
+    jet = mine.jet[link]
+    axis_eta, axis_phi = axes.axis_eta[jet, which], axes.axis_phi[jet, which]
+    values = impact_parameters(tracks, track, axis_eta, axis_phi).eta_rel
+    order, rank = rank_within(jet, -values)
+    return _fill(jet[order], rank, values[order], (len(axes.axis_eta), 3), _NO_VERTEX)
+
+
+def _z_ratio(vertices: Vertices, first: IntArray, second: IntArray) -> FloatArray:
+    """Distance of two vertices times the second's pt over their mass, eq. 7 of arXiv:1712.07158."""
+    distance = np.hypot(
+        vertices.flight_eta[first] - vertices.flight_eta[second],
+        delta_phi(vertices.flight_phi[first], vertices.flight_phi[second]),
+    )
+    total = [
+        getattr(vertices, name)[first] + getattr(vertices, name)[second] for name in ("px", "py", "pz", "energy")
+    ]
+    mass = np.sqrt(np.maximum(total[3] ** 2 - total[0] ** 2 - total[1] ** 2 - total[2] ** 2, 0.0))
+    return np.asarray(distance * vertices.pt[second] / np.maximum(mass, 0.1))

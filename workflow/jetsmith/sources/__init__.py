@@ -1,0 +1,74 @@
+"""ROOT layouts, one module each: from the branches of a tree to the canonical jet columns.
+
+A layout is looked up by the name of its module. To add one, write a module with the members of
+`Source` and put its name into `LAYOUTS`, before the layouts that it extends.
+"""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, Protocol, cast
+
+import awkward as ak
+
+from jetsmith.errors import InputError
+from jetsmith.specs import DatasetSpec, SelectionSpec
+
+# In the order in which they are tried: the most special one first.
+LAYOUTS = ("deepntuples", "pfnano", "nanoaod")
+
+# Without these columns there is nothing to select or to label.
+REQUIRED = {
+    "ak4": ("run", "luminosity_block", "event", "jet_index", "jet_pt_gev", "jet_eta"),
+    "ak8": ("run", "luminosity_block", "event", "jet_index", "jet_pt_gev", "jet_eta"),
+    "event": ("run", "luminosity_block", "event", "z_pt_gev", "genjet_pt_gev"),
+}
+
+
+class Source(Protocol):
+    """What the module of a layout has."""
+
+    TREE: str
+
+    def recognises(self, branches: set[str]) -> bool:
+        """Whether a tree with these branches is of this layout."""
+
+    def gives(self, branches: set[str], obj: str) -> set[str]:
+        """Canonical columns that these branches suffice for, stored scores with them."""
+
+    def branches(self, available: set[str], obj: str) -> list[str]:
+        """Branches that `rows` reads, of those that there are."""
+
+    def rows(
+        self, events: Mapping[str, ak.Array], spec: DatasetSpec, selection: SelectionSpec
+    ) -> tuple[ak.Array, list[dict[str, Any]]]:
+        """Canonical columns of the rows that pass, and the cutflow.
+
+        Args:
+            events: Arrays by branch name, one entry an event (deepntuples: a jet).
+            spec: The dataset.
+            selection: Cuts on its jets.
+
+        Returns:
+            Record array, one row a jet or an event; and the cutflow in order, each with `cut`,
+            `n`, `sum_w` and `sum_w2`. Its first line, `entries`, is everything before cuts.
+        """
+
+
+def load(layout: str) -> Source:
+    """The module of a layout.
+
+    Raises:
+        InputError: There is no such layout.
+    """
+    if layout not in LAYOUTS:
+        raise InputError(f"unknown layout `{layout}`; choices: {', '.join(LAYOUTS)}")
+    return cast(Source, importlib.import_module(f"jetsmith.sources.{layout}"))
+
+
+def recognise(trees: Mapping[str, set[str]]) -> str | None:
+    """The layout of a file with these trees (branches by path), or None where no layout fits."""
+    for layout in LAYOUTS:
+        source = load(layout)
+        if source.TREE in trees and source.recognises(trees[source.TREE]):
+            return layout
+    return None

@@ -1,0 +1,94 @@
+"""Opening ROOT files, and saying plainly what is wrong with one that cannot be read."""
+
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uproot
+
+from jetsmith.errors import InputError
+
+REMOTE = "root://"
+MAGIC = b"root"
+TREES = ("Events", "deepntuplizer/tree")
+
+
+@contextmanager
+def open_root(path: str) -> Iterator[Any]:
+    """Open a ROOT file, on a disk or at a root:// address.
+
+    Raises:
+        InputError: It is missing, empty, truncated, or no ROOT file; or a root:// address is asked
+            for and the package that reads it is not installed.
+        OSError: A remote file cannot be read now.
+    """
+    if not path.startswith(REMOTE):
+        _check_local(path)
+    try:
+        file = uproot.open(path)
+    except ImportError as error:
+        raise InputError(
+            f"{path}: reading root:// needs the packages fsspec-xrootd and XRootD; "
+            f"install the extra `xrootd` ({error})"
+        ) from error
+    except (ValueError, EOFError, uproot.DeserializationError) as error:
+        raise InputError(f"{path}: a damaged ROOT file: {_first_line(error)}; copy it again") from error
+    with file:
+        yield file
+
+
+def _check_local(path: str) -> None:
+    if not os.path.exists(path):
+        raise InputError(f"{path}: no such file; check `files` and `data_root`, or remove the entry")
+    if os.path.isdir(path):
+        raise InputError(f"{path}: a folder; `files` takes ROOT files or a glob such as {path}/*.root")
+    size = os.path.getsize(path)
+    if size == 0:
+        raise InputError(f"{path}: empty (0 bytes), as an interrupted copy leaves it; copy it again")
+    with open(path, "rb") as stream:
+        head = stream.read(20)
+    if head[:4] != MAGIC:
+        raise InputError(f"{path}: not a ROOT file (it starts with {head[:4]!r}, not {MAGIC!r})")
+    expected = _end(head)
+    if size < expected:
+        raise InputError(
+            f"{path}: truncated: {size:,} bytes, its header says {expected:,}; copy it again"
+        )
+
+
+def _end(head: bytes) -> int:
+    """Size of the file by its own header: fEND, 4 bytes, or 8 in files above 2 GB."""
+    if len(head) < 20:
+        return 20
+    version = int(struct.unpack(">i", head[4:8])[0])
+    large = version >= 1_000_000
+    return int(struct.unpack(">q", head[12:20])[0] if large else struct.unpack(">i", head[12:16])[0])
+
+
+def find_trees(file: Any, path: str) -> dict[str, Any]:
+    """The trees that layouts read, by path.
+
+    Raises:
+        InputError: There is none; the message names what is there.
+    """
+    classes = {name.split(";")[0]: kind for name, kind in file.classnames().items()}
+    found = [name for name in TREES if name in classes]
+    for name in found:
+        if classes[name] != "TTree":
+            raise InputError(f"{path}: `{name}` is a {classes[name]}, but only a TTree can be read")
+    if not found:
+        there = ", ".join(f"{name} ({kind})" for name, kind in classes.items()) or "nothing"
+        raise InputError(
+            f"{path}: no tree `Events` (NanoAOD, PFNano) and no `deepntuplizer/tree` (DeepNtuples); "
+            f"there is {there}"
+        )
+    try:
+        return {name: file[name] for name in found}
+    except (ValueError, EOFError, KeyError, uproot.DeserializationError) as error:
+        raise InputError(f"{path}: a damaged tree: {_first_line(error)}; copy the file again") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,190 @@
+"""Flat buffers of ragged branches: what all layouts use to gather, pair and write columns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import numpy.typing as npt
+
+from jetsmith import columns
+from jetsmith.io import BoolArray, FloatArray, IntArray
+
+Array = npt.NDArray[Any]
+
+
+def split(array: ak.Array) -> tuple[IntArray, Array]:
+    """Offsets (N + 1,) from 0 and flat content of a ragged array of N lists."""
+    layout = ak.materialize(array).layout.to_ListOffsetArray64(True)
+    offsets = np.asarray(layout.offsets.data)
+    return offsets, np.asarray(layout.content.data)[: offsets[-1]]
+
+
+def values(array: ak.Array) -> Array:
+    """The numbers of a branch with one value an entry."""
+    return np.asarray(ak.to_numpy(ak.materialize(array)))
+
+
+def owners(offsets: IntArray) -> IntArray:
+    """For each element of a ragged array the list that it is in; shape (offsets[-1],)."""
+    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+
+
+def join(left: IntArray, right: IntArray) -> tuple[IntArray, IntArray]:
+    """All pairs of two ragged arrays within each list, as flat indices.
+
+    Args:
+        left: Offsets (N + 1,).
+        right: Offsets (N + 1,).
+
+    Returns:
+        Two index arrays of one length; pairs of a left element stand together, in order.
+    """
+    n_right = np.diff(right)
+    list_of_left = owners(left)
+    repeats = n_right[list_of_left]
+    first = np.repeat(np.arange(len(list_of_left)), repeats)
+    starts = np.cumsum(repeats) - repeats
+    second = np.arange(len(first)) - starts[first] + right[:-1][list_of_left[first]]
+    return first, second
+
+
+def delta_phi(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Difference of azimuths in [-pi, pi)."""
+    turn: FloatArray = (first - second + np.pi) % (2 * np.pi) - np.pi
+    return turn
+
+
+def delta_r(eta_1: FloatArray, phi_1: FloatArray, eta_2: FloatArray, phi_2: FloatArray) -> FloatArray:
+    """Distance in pseudorapidity and azimuth."""
+    distance: FloatArray = np.hypot(eta_1 - eta_2, delta_phi(phi_1, phi_2))
+    return distance
+
+
+def near(offsets: IntArray, eta: FloatArray, phi: FloatArray, others: "Points", radius: float) -> BoolArray:
+    """True for each element that has one of `others` of its list within `radius`."""
+    first, second = join(offsets, others.offsets)
+    close = delta_r(eta[first], phi[first], others.eta[second], others.phi[second]) < radius
+    found = np.zeros(len(eta), dtype=bool)
+    found[first[close]] = True
+    return found
+
+
+@dataclass(frozen=True)
+class Points:
+    """Directions, ragged by event: offsets (N + 1,), eta and phi (total,)."""
+
+    offsets: IntArray
+    eta: FloatArray
+    phi: FloatArray
+
+    def where(self, mask: BoolArray) -> "Points":
+        """Those that pass."""
+        return Points(masked_offsets(self.offsets, mask), self.eta[mask], self.phi[mask])
+
+
+def masked_offsets(offsets: IntArray, mask: BoolArray) -> IntArray:
+    """Offsets of a ragged array of which only elements with True stay."""
+    before = np.concatenate([[0], np.cumsum(mask)])
+    return np.asarray(before[offsets], dtype=np.int64)
+
+
+def counts_to_offsets(counts: IntArray) -> IntArray:
+    """Offsets (N + 1,) of lists with these lengths (N,)."""
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def gather(
+    child_offsets: IntArray, parent_index: IntArray, parent_offsets: IntArray, row_of_parent: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Find the children of the selected parents, e.g. the candidates of the selected jets.
+
+    Args:
+        child_offsets: Children by event, shape (N + 1,).
+        parent_index: Parent of each child, counted in its event; one outside the event is none.
+        parent_offsets: Parents by event, shape (N + 1,).
+        row_of_parent: Row of each parent, or -1 where it was cut; shape (parents,).
+
+    Returns:
+        Flat indices of the children, ordered by row and by position in the file within a row, and
+        the row of each; shapes (M,).
+    """
+    event = owners(child_offsets)
+    inside = (parent_index >= 0) & (parent_index < np.diff(parent_offsets)[event])
+    parent = np.where(inside, parent_offsets[event] + parent_index, 0)
+    row = np.where(inside, row_of_parent[parent], -1) if len(row_of_parent) else np.full(len(event), -1)
+    kept = np.flatnonzero(row >= 0)
+    row = row[kept]
+    if np.any(row[1:] < row[:-1]):
+        order = np.argsort(row, kind="stable")
+        kept, row = kept[order], row[order]
+    return kept, row
+
+
+@dataclass
+class Columns:
+    """Collects canonical columns and makes a record array of them.
+
+    Attributes:
+        obj: Object of the rows.
+        n_rows: Their number.
+    """
+
+    obj: str
+    n_rows: int
+    _layouts: dict[str, Any] = field(default_factory=dict)
+
+    def flat(self, name: str, array: Array) -> None:
+        """A column with one value a row."""
+        kind = columns.column(self.obj, name).dtype
+        self._layouts[name] = ak.contents.NumpyArray(np.ascontiguousarray(array, dtype=kind))
+
+    def ragged(self, name: str, offsets: IntArray, content: Array) -> None:
+        """A column with a list a row."""
+        kind = columns.column(self.obj, name).dtype
+        self._layouts[name] = ak.contents.ListOffsetArray(
+            ak.index.Index64(np.ascontiguousarray(offsets, dtype=np.int64)),
+            ak.contents.NumpyArray(np.ascontiguousarray(content, dtype=kind)),
+        )
+
+    def rows(self) -> ak.Array:
+        """The record array; fields in the order of `jetsmith.columns`, stored scores last."""
+        names = ordered(self._layouts, self.obj)
+        contents = [self._layouts[name] for name in names]
+        return ak.Array(ak.contents.RecordArray(contents, names, length=self.n_rows))
+
+
+def ordered(names: Mapping[str, Any] | set[str], obj: str) -> list[str]:
+    """Canonical columns in the order of `jetsmith.columns`, stored scores by name behind them."""
+    known = [name for name in columns.BY_OBJECT[obj] if name in names]
+    return known + sorted(set(names) - set(known))
+
+
+def no_rows(names: list[str], obj: str) -> ak.Array:
+    """A record array without rows but with columns and types."""
+    empty = Columns(obj, 0)
+    for name in names:
+        if columns.column(obj, name).ragged:
+            empty.ragged(name, np.zeros(1, dtype=np.int64), np.zeros(0))
+        else:
+            empty.flat(name, np.zeros(0))
+    return empty.rows()
+
+
+class Cutflow:
+    """What is left after each cut: rows, sum of weights, and sum of squared weights."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    def add(self, cut: str, weight: FloatArray) -> None:
+        """The weights of all that passed `cut`."""
+        self.lines.append(
+            {
+                "cut": cut,
+                "n": len(weight),
+                "sum_w": float(np.sum(weight)),
+                "sum_w2": float(np.sum(np.square(weight))),
+            }
+        )

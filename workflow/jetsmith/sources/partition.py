@@ -1,0 +1,86 @@
+"""How the entries of a dataset's files are cut into partitions, and those into chunks."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from jetsmith.specs import PartitionSpec
+
+SNAP = 0.25  # a cut moves to a cluster boundary that is nearer than this share of a partition
+
+
+def plan_parts(
+    records: Sequence[dict[str, Any]], n_parts: int, target: PartitionSpec
+) -> list[dict[str, Any]]:
+    """Cut the entries of all files into `n_parts` runs of about equal cost.
+
+    Cost is bytes or entries, whichever is nearer to its target. Cuts move to a cluster boundary
+    that is close, so that no basket is read twice; large files are split, small ones grouped.
+
+    Args:
+        records: `file`, `uuid`, `entries`, `bytes` and `bounds` of each file.
+        n_parts: Partitions.
+        target: Bytes and entries that cost the same.
+
+    Returns:
+        `part` and `ranges` of each partition; every entry is in exactly one range.
+    """
+    costs = [
+        max(record["bytes"] / (target.target_mb * 1e6), record["entries"] / target.target_entries)
+        if record["entries"]
+        else 0.0
+        for record in records
+    ]
+    cuts = _cuts(records, costs, n_parts)
+    parts: list[dict[str, Any]] = []
+    for part, (begin, end) in enumerate(pairwise(cuts)):
+        ranges = []
+        for index in range(begin[0], min(end[0] + 1, len(records))):
+            start = begin[1] if index == begin[0] else 0
+            stop = end[1] if index == end[0] else records[index]["entries"]
+            if start < stop:
+                record = records[index]
+                ranges.append({"file": record["file"], "uuid": record["uuid"], "start": start, "stop": stop})
+        parts.append({"part": f"{part:03d}", "ranges": ranges})
+    return parts
+
+
+def _cuts(
+    records: Sequence[dict[str, Any]], costs: Sequence[float], n_parts: int
+) -> list[tuple[int, int]]:
+    """Begin and end of the partitions as (index of file, entry), rising."""
+    size = sum(costs) / n_parts
+    cuts, index, before = [(0, 0)], 0, 0.0
+    for number in range(1, n_parts):
+        wanted = number * size
+        while index < len(records) and before + costs[index] <= wanted * (1 + 1e-12):
+            before += costs[index]
+            index += 1
+        if index == len(records):
+            cuts.append((index, 0))
+            continue
+        entries = records[index]["entries"]
+        entry = round((wanted - before) / costs[index] * entries)
+        nearest = min(records[index]["bounds"], key=lambda bound: abs(bound - entry))
+        if abs(nearest - entry) * costs[index] <= SNAP * size * entries:
+            entry = nearest
+        cuts.append(max(cuts[-1], (index, entry)))
+    return [*cuts, (len(records), 0)]
+
+
+def chunks(start: int, stop: int, bounds: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
+    """Cut a range into chunks of `most` entries at most, at cluster boundaries where there are any.
+
+    Args:
+        start: First entry.
+        stop: Entry behind the last.
+        bounds: Cluster boundaries of the file, rising.
+        most: Entries of a chunk.
+    """
+    inside = [bound for bound in bounds if start < bound < stop]
+    while stop - start > most:
+        reachable = [bound for bound in inside if start + most // 2 <= bound <= start + most]
+        end = reachable[-1] if reachable else start + most
+        yield start, end
+        start = end
+    yield start, stop

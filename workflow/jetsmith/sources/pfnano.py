@@ -1,0 +1,209 @@
+"""CMS PFNano: NanoAOD with the candidates and vertices of the jets, and the inputs of old taggers."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from jetsmith.io import FloatArray, IntArray
+from jetsmith.sources import nanoaod, taginfo
+from jetsmith.sources.flat import Array, Columns, counts_to_offsets, gather, owners, split
+from jetsmith.sources.nanoaod import Jets
+from jetsmith.specs import DatasetSpec, SelectionSpec
+
+TREE = nanoaod.TREE
+CANDIDATES = "PFCands"
+INDEX = "pFCandsIdx"
+NAMES = {  # canonical column without cpf_ or npf_ -> branch of the candidate
+    "pt_gev": "pt",
+    "eta": "eta",
+    "phi_rad": "phi",
+    "pdg_id": "pdgId",
+    "puppi_weight": "puppiWeight",
+}
+CHARGED = NAMES | {
+    "charge": "charge",
+    "d0_cm": "d0",
+    "d0_err_cm": "d0Err",
+    "dz_cm": "dz",
+    "dz_err_cm": "dzErr",
+    "chi2": "trkChi2",
+    "quality": "trkQuality",
+    "vertex_association": "pvAssocQuality",
+    "lost_inner_hits": "lostInnerHits",
+}
+NEUTRAL = NAMES | {"had_frac": "hcalFraction"}
+IN_JET = {  # what depends on the jet, too, stands beside the index
+    "eta_rel": "btagEtaRel",
+    "pt_ratio": "btagPtRatio",
+    "p_par_ratio": "btagPParRatio",
+    "sip3d_val_cm": "btagSip3dVal",
+    "sip3d_sig": "btagSip3dSig",
+    "jet_dist_cm": "btagJetDistVal",
+}
+OF_TRACK = {"d0_cm", "d0_err_cm", "dz_cm", "dz_err_cm", "chi2", *IN_JET}  # coded where there is no track
+VERTEX = {
+    "sv_pt_gev": "pt",
+    "sv_mass_gev": "mass",
+    "sv_n_tracks": "ntracks",
+    "sv_chi2": "chi2",
+    "sv_norm_chi2": "normchi2",
+    "sv_dxy_cm": "dxy",
+    "sv_dxy_sig": "dxysig",
+    "sv_d3d_cm": "d3d",
+    "sv_d3d_sig": "d3dsig",
+    "sv_cos_theta": "costhetasvpv",
+    "sv_energy_ratio": "enration",
+    "sv_delta_r": "deltaR",
+}
+VERTEX_DIRECTION = {"sv_eta": "SV_eta", "sv_phi_rad": "SV_phi"}
+DELTA_R_SHIFT = 0.5  # CMS stores the distance less 0.5, never above 0
+
+
+def recognises(branches: set[str]) -> bool:
+    """Whether candidates of jets or the inputs of taggers are there besides NanoAOD."""
+    marks = ("JetPFCands_", "FatJetPFCands_", "JetSVs_", "Jet_DeepCSV_", "FatJet_DDX_")
+    return nanoaod.recognises(branches) and any(name.startswith(marks) for name in branches)
+
+
+def _candidate_branch(branches: set[str], table: str, name: str) -> str:
+    """Where a property of a candidate stands: with the candidates, or (older files) with the jet's."""
+    return f"{CANDIDATES}_{name}" if f"{table}_{INDEX}" in branches else f"{table}_{name}"
+
+
+def _needs(branches: set[str], obj: str) -> dict[str, tuple[str, ...]]:
+    """The branches that each canonical column needs besides those of NanoAOD."""
+    table, vertices = (f"{nanoaod.PREFIX[obj]}{name}" for name in ("PFCands", "SVs"))
+    charge = _candidate_branch(branches, table, "charge")
+    common = (f"{table}_jetIdx", charge)
+    needs = taginfo.wanted(obj)
+    needs |= {"n_cpf": common, "n_npf": common, "n_sv": (f"{vertices}_jetIdx",)}
+    for prefix, names in (("cpf", CHARGED), ("npf", NEUTRAL)):
+        for name, branch in names.items():
+            needs[f"{prefix}_{name}"] = (*common, _candidate_branch(branches, table, branch))
+    needs |= {f"cpf_{name}": (*common, f"{table}_{branch}") for name, branch in IN_JET.items()}
+    for name, branch in VERTEX.items():
+        needs[name] = (f"{vertices}_jetIdx", f"{vertices}_{branch}")
+    for name, branch in VERTEX_DIRECTION.items():
+        needs[name] = (f"{vertices}_jetIdx", f"{vertices}_sVIdx", branch)
+    return needs
+
+
+def gives(branches: set[str], obj: str) -> set[str]:
+    """Canonical columns that these branches suffice for, stored scores with them."""
+    found = nanoaod.gives(branches, obj)
+    if obj == "event" or "jet_pt_gev" not in found:
+        return found
+    return found | {name for name, needed in _needs(branches, obj).items() if branches.issuperset(needed)}
+
+
+def branches(available: set[str], obj: str) -> list[str]:
+    """Branches that `rows` reads, of those that there are."""
+    wanted = dict.fromkeys(nanoaod.branches(available, obj))
+    if obj != "event":
+        for needed in _needs(available, obj).values():
+            if available.issuperset(needed):
+                wanted |= dict.fromkeys(needed)
+        table = f"{nanoaod.PREFIX[obj]}PFCands"
+        if f"{table}_jetIdx" in available:
+            optional = (f"{table}_{INDEX}", _candidate_branch(available, table, "d0Err"))
+            wanted |= dict.fromkeys(name for name in optional if name in available)
+    return list(wanted)
+
+
+def rows(
+    events: Mapping[str, ak.Array], spec: DatasetSpec, selection: SelectionSpec
+) -> tuple[ak.Array, list[dict[str, Any]]]:
+    """Canonical columns of the rows that pass, and the cutflow (see `sources.Source.rows`)."""
+    if spec.object == "event":
+        return nanoaod.event_rows(events, spec)
+    columns, jets, cutflow = nanoaod.select(events, spec, selection)
+    taginfo.fill(columns, jets, spec.object)
+    _fill_candidates(columns, jets)
+    _fill_vertices(columns, jets)
+    return columns.rows(), cutflow.lines
+
+
+def _fill_candidates(columns: Columns, jets: Jets) -> None:
+    events, table = jets.events, f"{jets.prefix}PFCands"
+    names = set(events)
+    charge_branch = _candidate_branch(names, table, "charge")
+    if f"{table}_jetIdx" not in events or charge_branch not in events:
+        return
+    child_offsets, jet_index = split(events[f"{table}_jetIdx"])
+    child, row = gather(child_offsets, jet_index, jets.offsets, jets.row)
+    candidate = child
+    if f"{table}_{INDEX}" in events:
+        candidate, known = _candidates_of(events, table, child, child_offsets)
+        child, row, candidate = child[known], row[known], candidate[known]
+    charged = split(events[charge_branch])[1][candidate] != 0
+    for prefix, table_names, mask in (("cpf", CHARGED, charged), ("npf", NEUTRAL, ~charged)):
+        counts = np.bincount(row[mask], minlength=columns.n_rows)
+        offsets, place = counts_to_offsets(counts), candidate[mask]
+        columns.flat(f"n_{prefix}", counts)
+        sources = {name: (_candidate_branch(names, table, b), place) for name, b in table_names.items()}
+        if prefix == "cpf":
+            sources |= {name: (f"{table}_{b}", child[mask]) for name, b in IN_JET.items()}
+        clean = _track_cleaner(events, _candidate_branch(names, table, "d0Err"), place)
+        for name, (branch, index) in sources.items():
+            if branch in events:
+                content = split(events[branch])[1][index]
+                columns.ragged(f"{prefix}_{name}", offsets, clean(content) if name in OF_TRACK else content)
+
+
+def _candidates_of(
+    events: Mapping[str, ak.Array], table: str, child: IntArray, child_offsets: IntArray
+) -> tuple[IntArray, Array]:
+    """Flat index of the candidate that each child names, and which of them exist."""
+    offsets = split(events[f"{CANDIDATES}_charge"])[0]
+    event = owners(child_offsets)[child]
+    local = split(events[f"{table}_{INDEX}"])[1][child].astype(np.int64)
+    known = (local >= 0) & (local < np.diff(offsets)[event])
+    return offsets[event] + local, known
+
+
+def _track_cleaner(
+    events: Mapping[str, ak.Array], error_branch: str, place: IntArray
+) -> Callable[[Array], FloatArray]:
+    """Make the codes of candidates without track details NaN: CMS writes an error of -1 there."""
+    if error_branch not in events:
+        return lambda content: content
+    no_track = split(events[error_branch])[1][place] < 0
+    return lambda content: np.where(no_track, np.float32(np.nan), content)
+
+
+def _fill_vertices(columns: Columns, jets: Jets) -> None:
+    events, table = jets.events, f"{jets.prefix}SVs"
+    if f"{table}_jetIdx" not in events:
+        return
+    child_offsets, jet_index = split(events[f"{table}_jetIdx"])
+    child, row = gather(child_offsets, jet_index, jets.offsets, jets.row)
+    counts = np.bincount(row, minlength=columns.n_rows)
+    offsets = counts_to_offsets(counts)
+    columns.flat("n_sv", counts)
+    for name, branch in VERTEX.items():
+        if f"{table}_{branch}" in events:
+            content = split(events[f"{table}_{branch}"])[1][child]
+            columns.ragged(name, offsets, plain_delta_r(content) if name == "sv_delta_r" else content)
+    if f"{table}_sVIdx" not in events:
+        return
+    local = split(events[f"{table}_sVIdx"])[1][child].astype(np.int64)
+    event = owners(child_offsets)[child]
+    for name, branch in VERTEX_DIRECTION.items():
+        if branch in events:
+            columns.ragged(name, offsets, _look_up(events[branch], event, local))
+
+
+def plain_delta_r(stored: FloatArray) -> FloatArray:
+    """Distance of a vertex to its jet: CMS stores it less 0.5, bounded by 0; others store it plainly."""
+    return np.where(stored <= 0, stored + np.float32(DELTA_R_SHIFT), stored)
+
+
+def _look_up(array: ak.Array, event: IntArray, local: IntArray) -> FloatArray:
+    """Elements by event and index in the event; NaN where the file lists none (index -1)."""
+    offsets, content = split(array)
+    known = (local >= 0) & (local < np.diff(offsets)[event])
+    found = np.full(len(local), np.nan, dtype=np.float32)
+    found[known] = content[(offsets[event] + local)[known]]
+    return found

@@ -1,0 +1,175 @@
+"""Truth ids of jets (config/flavours.yaml) from what NanoAOD-like files say about them."""
+
+from collections.abc import Mapping
+
+import awkward as ak
+import numpy as np
+
+from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.sources.flat import Array, Points, delta_r, join, masked_offsets, near, owners, split
+
+DATA = -1
+UNMATCHED = 999
+LAST_COPY = 1 << 13  # NanoAOD GenPart_statusFlags
+FROM_HARD_PROCESS = 1 << 8
+MOTHER_DOUBLINGS = 16  # chains of 65,536 at most, so that a damaged file cannot loop for ever
+
+GEN_BRANCHES = tuple(
+    f"GenPart_{name}" for name in ("pt", "eta", "phi", "pdgId", "status", "statusFlags", "genPartIdxMother")
+)
+
+
+def ak4_flavour(
+    hadron: IntArray, parton: IntArray, n_b: IntArray, n_c: IntArray, lepton: IntArray
+) -> IntArray:
+    """CMS FlavSplit ids from ghost flavours and generator leptons.
+
+    Args:
+        hadron: 5, 4 or 0, shape (N,).
+        parton: PDG id of the matched parton, 0 for none.
+        n_b: Ghost b hadrons.
+        n_c: Ghost c hadrons.
+        lepton: 0 none, 1 lepton of a b-hadron decay in the jet, 2 of a c hadron from one.
+
+    Returns:
+        500 b, 510 bb, 520 and 521 leptonic b, 400 c, 410 cc, 1 ud, 2 s, 0 g, 999 none of these.
+    """
+    parton = np.abs(parton)
+    return np.select(
+        [
+            (hadron == 5) & (n_b >= 2),
+            (hadron == 5) & (lepton == 1),
+            (hadron == 5) & (lepton == 2),
+            hadron == 5,
+            (hadron == 4) & (n_c >= 2),
+            hadron == 4,
+            parton == 21,
+            (parton == 1) | (parton == 2),
+            parton == 3,
+        ],
+        [510, 520, 521, 500, 410, 400, 0, 1, 2],
+        # ASSUME a b or c parton without a heavy hadron in the jet is as unmatched as none at all
+        default=UNMATCHED,
+    ).astype(np.int32)
+
+
+def clean_flavsplit(flavsplit: IntArray) -> IntArray:
+    """`Jet_FlavSplit` as it is, its code for undefined jets (1000) made that of unmatched ones."""
+    return np.where(flavsplit >= UNMATCHED, UNMATCHED, flavsplit).astype(np.int32)
+
+
+def ak8_flavour(n_b: IntArray, n_c: IntArray, resonance: IntArray) -> IntArray:
+    """Truth ids of large jets.
+
+    Args:
+        n_b: Ghost b hadrons, shape (N,).
+        n_c: Ghost c hadrons.
+        resonance: 0 none, 5 H to bb, 4 H to cc, 6 top, -1 another Higgs decay.
+
+    Returns:
+        2505 H to bb, 2504 H to cc, 2506 top, 999 another Higgs decay; QCD: 1055 two b hadrons or
+        more, 1005 one, 1044 two c hadrons or more, 1004 one, 1000 none.
+    """
+    return np.select(
+        [resonance == 5, resonance == 4, resonance == 6, resonance == -1]
+        + [n_b >= 2, n_b == 1, n_c >= 2, n_c == 1],
+        [2505, 2504, 2506, UNMATCHED, 1055, 1005, 1044, 1004],
+        default=1000,
+    ).astype(np.int32)
+
+
+class Generator:
+    """The generator particles of a chunk, flat, with global mother indices."""
+
+    def __init__(self, events: Mapping[str, ak.Array]) -> None:
+        self.offsets, self.pdg_id = split(events["GenPart_pdgId"])
+        self._events = events
+        local = split(events["GenPart_genPartIdxMother"])[1].astype(np.int64)
+        event = owners(self.offsets)
+        known = (local >= 0) & (local < np.diff(self.offsets)[event])
+        # A particle without a mother is its own: chains then end instead of leaving the array.
+        self.mother = np.where(known, self.offsets[event] + local, np.arange(len(local)))
+
+    def flat(self, name: str) -> Array:
+        """A branch of the particles, flat."""
+        return split(self._events[f"GenPart_{name}"])[1]
+
+    def flag(self, bits: int) -> BoolArray:
+        """Particles with all these status flags."""
+        found: BoolArray = (self.flat("statusFlags") & bits) == bits
+        return found
+
+    def points(self) -> Points:
+        """Directions of all particles."""
+        return Points(self.offsets, self.flat("eta"), self.flat("phi"))
+
+    def with_ancestor(self, mask: BoolArray) -> BoolArray:
+        """Particles of which one passes `mask` among mother, grandmother and so on.
+
+        Pointers double in each turn, so a chain of n takes log2(n) of them.
+        """
+        found, ancestor = mask[self.mother] & (self.mother != np.arange(len(mask))), self.mother
+        for _ in range(MOTHER_DOUBLINGS):
+            found = found | found[ancestor]
+            further = ancestor[ancestor]
+            if np.array_equal(further, ancestor):
+                break
+            ancestor = further
+        return np.asarray(found)
+
+
+def has_quark(pdg_id: IntArray, quark: int) -> BoolArray:
+    """Hadrons that hold this quark as their heaviest digit says, by PDG numbering."""
+    size = np.abs(pdg_id)
+    found: BoolArray = ((size // 100) % 10 == quark) | ((size // 1000) % 10 == quark)
+    return found
+
+
+def decay_lepton(generator: Generator, jets: Points, radius: float = 0.4) -> IntArray:
+    """Leptons of heavy-flavour decays in b jets.
+
+    Args:
+        generator: Generator particles.
+        jets: Directions of the jets, by event.
+        radius: Largest distance of the lepton to the jet axis.
+
+    Returns:
+        Shape (jets,): 1 where an electron or muon comes from a b hadron, 2 where it comes from a
+        c hadron that comes from one, 0 where there is none.
+    """
+    # ASSUME taus are left out: their decays to leptons are found through the b hadron above them
+    lepton = np.isin(np.abs(generator.pdg_id), (11, 13)) & (generator.flat("status") == 1)
+    from_b = lepton & generator.with_ancestor(has_quark(generator.pdg_id, 5))
+    from_c = generator.with_ancestor(has_quark(generator.pdg_id, 4) & ~has_quark(generator.pdg_id, 5))
+    points = generator.points()
+    direct = near(jets.offsets, jets.eta, jets.phi, points.where(from_b & ~from_c), radius)
+    cascade = near(jets.offsets, jets.eta, jets.phi, points.where(from_b & from_c), radius)
+    return np.select([direct, cascade], [1, 2], default=0)
+
+
+def resonance(generator: Generator, jets: Points, radius: float = 0.6) -> IntArray:
+    """The Higgs boson or top quark nearest to each large jet, within `radius`.
+
+    Returns:
+        Shape (jets,): 5 and 4 for a Higgs boson with b or c daughters, -1 for one with others,
+        6 for a top quark, 0 for none.
+    """
+    size = np.abs(generator.pdg_id)
+    wanted = np.isin(size, (6, 25)) & generator.flag(LAST_COPY)
+    daughters = [np.zeros(len(size), dtype=bool) for _ in range(2)]
+    for mask, quark in zip(daughters, (5, 4), strict=True):
+        mask[generator.mother[size == quark]] = True
+    kind = np.select([size == 6, daughters[0], daughters[1]], [6, 5, 4], default=-1)[wanted]
+    points = generator.points().where(wanted)
+    first, second = join(jets.offsets, masked_offsets(generator.offsets, wanted))
+    distance = delta_r(jets.eta[first], jets.phi[first], points.eta[second], points.phi[second])
+    return _nearest(first, distance, kind[second], len(jets.eta), radius)
+
+
+def _nearest(first: IntArray, distance: FloatArray, kind: IntArray, n: int, radius: float) -> IntArray:
+    """`kind` of the nearest partner of each of n elements, 0 where none is within `radius`."""
+    order = np.argsort(-distance, kind="stable")  # the nearest is written last and stays
+    order = order[distance[order] < radius]
+    found = np.zeros(n, dtype=np.int64)
+    found[first[order]] = kind[order]
+    return found

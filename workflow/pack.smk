@@ -1,0 +1,40 @@
+# pack: reads the features of a sample's datasets; writes packed/{sample}/{split}/, memory-mapped, split by event.
+
+
+rule pack:
+    input:
+        features=lambda wildcards: [
+            path
+            for dataset in RUN.run.samples[wildcards.sample].datasets
+            for path in parts_of(dataset, "features")
+        ],
+        accounts=lambda wildcards: [
+            f"<results>/skim/{dataset}.json" for dataset in RUN.run.samples[wildcards.sample].datasets
+        ],
+    output:
+        [directory(path) for path in packed_of("{sample}")],
+    log:
+        "<logs>/pack/{sample}.log",
+    benchmark:
+        "<benchmarks>/pack/{sample}.tsv"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        sample=lambda wildcards: RUN.run.samples[wildcards.sample].model_dump(mode="json"),
+        datasets=lambda wildcards: {
+            dataset: RUN.datasets[dataset].model_dump(mode="json")
+            for dataset in RUN.run.samples[wildcards.sample].datasets
+        },
+        parts=lambda wildcards: [
+            RUN.n_parts(dataset) for dataset in RUN.run.samples[wildcards.sample].datasets
+        ],
+        groups=lambda wildcards: [
+            group.model_dump(mode="json")
+            for group in RUN.groups_of(RUN.object_of(wildcards.sample)).values()
+        ],
+        splits=RUN.run.splits.model_dump(),
+        seed=RUN.run.seed,
+        code=code("pack"),
+    script:
+        "../scripts/pack.py"

@@ -1,0 +1,46 @@
+# weights: reads the scores of a reweighter; writes weights/{reweighter}/{dataset}.parquet, one weight an event.
+# closure: reads the weights and the packed test split; writes closure/{reweighter}.json.
+
+
+rule weights:
+    input:
+        scores=lambda wildcards: scores_of(wildcards.reweighter),
+    output:
+        weights="<results>/weights/{reweighter}/{dataset}.parquet",
+        numbers="<results>/weights/{reweighter}/{dataset}.json",
+    log:
+        "<logs>/weights/{reweighter}.{dataset}.log",
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        spec=lambda wildcards: RUN.classifiers[wildcards.reweighter].model_dump(mode="json"),
+        datasets=lambda wildcards: RUN.generators(RUN.run.reweighters[wildcards.reweighter]),
+        code=code("weights"),
+    script:
+        "../scripts/weights.py"
+
+
+rule closure:
+    input:
+        scores=lambda wildcards: scores_of(wildcards.reweighter),
+        weights=lambda wildcards: weights_of(wildcards.reweighter),
+        packed=lambda wildcards: packed_of(RUN.classifiers[wildcards.reweighter].sample),
+    output:
+        "<results>/closure/{reweighter}.json",
+    log:
+        "<logs>/closure/{reweighter}.log",
+    benchmark:
+        "<benchmarks>/closure/{reweighter}.tsv"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        spec=lambda wildcards: RUN.classifiers[wildcards.reweighter].model_dump(mode="json"),
+        datasets=lambda wildcards: RUN.generators(RUN.run.reweighters[wildcards.reweighter]),
+        settings=RUN.run.closure.model_dump(),
+        seed=RUN.run.seed,
+        code=code("closure"),
+    script:
+        "../scripts/closure.py"

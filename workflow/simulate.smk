@@ -1,0 +1,22 @@
+# simulate: reads nothing; writes simulated/{dataset}/{part}.root (PFNano layout).
+# Only for datasets with `simulate`: the embedded demo.
+
+
+rule simulate:
+    output:
+        "<results>/simulated/{dataset}/{part}.root",
+    log:
+        "<logs>/simulate/{dataset}.{part}.log",
+    benchmark:
+        "<benchmarks>/simulate/{dataset}.{part}.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        spec=lambda wildcards: dataset_spec(wildcards)["simulate"],
+        part=lambda wildcards: int(wildcards.part),
+        seed=RUN.run.seed,
+        scale=RUN.run.simulation_scale,
+        code=code("simulate"),
+    script:
+        "../scripts/simulate.py"

@@ -1,0 +1,106 @@
+"""A line after each job: how many of all are done and about how long the rest takes.
+
+Snakemake finds this package by its name; profiles/default/profile.yaml turns it on with
+`logger: [jetsmith]`. It adds to Snakemake's own output and replaces none of it.
+"""
+
+import sys
+import time
+from collections import Counter, defaultdict
+from logging import LogRecord
+from typing import Any
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+
+class Estimate:
+    """Time that the remaining jobs need, from the finished jobs of the same rule.
+
+    Args:
+        planned: Jobs by rule.
+        start: Clock reading at the start [s].
+    """
+
+    def __init__(self, planned: dict[str, int], start: float) -> None:
+        self._left = Counter(planned)
+        self._start = start
+        self._running: dict[int, tuple[str, float]] = {}
+        self._seconds: defaultdict[str, list[float]] = defaultdict(list)
+
+    def begin(self, job: int, rule: str, now: float) -> None:
+        """A job has started."""
+        self._running[job] = (rule, now)
+
+    def end(self, job: int, now: float) -> None:
+        """A job has ended."""
+        rule, since = self._running.pop(job, ("", now))
+        self._left[rule] -= 1
+        self._seconds[rule].append(now - since)
+
+    def rest_s(self, now: float) -> float | None:
+        """Seconds to the end, jobs at a time as so far; None while nothing has finished.
+
+        A rule of which no job has finished counts with the mean of all finished jobs.
+        """
+        busy = sum(map(sum, self._seconds.values()))
+        n_done = sum(map(len, self._seconds.values()))
+        if not n_done or now <= self._start:
+            return None
+        work = 0.0
+        for rule, n_left in self._left.items():
+            known = self._seconds.get(rule)
+            work += max(n_left, 0) * (sum(known) / len(known) if known else busy / n_done)
+        running = sum(now - since for _, since in self._running.values())
+        at_a_time = max((busy + running) / (now - self._start), 0.1)
+        return max(work - running, 0.0) / at_a_time
+
+
+class LogHandler(LogHandlerBase):  # type: ignore[misc]
+    """Snakemake's interface to it."""
+
+    def __post_init__(self) -> None:
+        self._estimate = Estimate({}, time.monotonic())
+
+    def emit(self, record: LogRecord) -> None:
+        """Take what concerns us from Snakemake's record and print the line."""
+        event = getattr(record, "event", None)
+        fields: dict[str, Any] = record.__dict__
+        now = time.monotonic()
+        if event == LogEvent.RUN_INFO:
+            planned = {rule: n for rule, n in fields["stats"].items() if rule != "total"}
+            self._estimate = Estimate(planned, now)
+        elif event == LogEvent.JOB_INFO:
+            self._estimate.begin(fields["jobid"], fields["rule_name"], now)
+        elif event == LogEvent.JOB_FINISHED:
+            self._estimate.end(fields["job_id"], now)
+        elif event == LogEvent.PROGRESS:
+            rest = self._estimate.rest_s(now)
+            note = "" if rest is None or fields["done"] == fields["total"] else f", about {_clock(rest)} left"
+            print(f"[jetsmith] {fields['done']} of {fields['total']} jobs{note}", file=sys.stderr, flush=True)
+
+    @property
+    def writes_to_stream(self) -> bool:
+        """False keeps Snakemake's own output."""
+        return False
+
+    @property
+    def writes_to_file(self) -> bool:
+        return False
+
+    @property
+    def has_filter(self) -> bool:
+        return True
+
+    @property
+    def has_formatter(self) -> bool:
+        return True
+
+    @property
+    def needs_rulegraph(self) -> bool:
+        return False
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

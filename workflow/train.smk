@@ -1,0 +1,50 @@
+# train: reads packed/{sample}; writes models/{classifier}/. Taggers and reweighters, all backends.
+# score: reads a model and packed/{sample}; writes scores/{classifier}/{sample}.parquet, p_<class> a row.
+
+
+def model_code(script, wildcards):
+    """Digest of the stage, of the classifier's backend and of its architecture; no others."""
+    spec = RUN.classifiers[wildcards.classifier]
+    return code(script, f"classifiers.{spec.backend}", *([f"models.{spec.model}"] if spec.model else []))
+
+
+rule train:
+    input:
+        lambda wildcards: packed_of(RUN.classifiers[wildcards.classifier].sample),
+    output:
+        directory("<results>/models/{classifier}"),
+    log:
+        "<logs>/train/{classifier}.log",
+    benchmark:
+        "<benchmarks>/train/{classifier}.tsv"
+    threads: 2
+    resources:
+        mem_mb=6000,
+        runtime=480,
+    params:
+        spec=classifier_spec,
+        seed=RUN.run.seed,
+        code=lambda wildcards: model_code("train", wildcards),
+    script:
+        "../scripts/train.py"
+
+
+rule score:
+    input:
+        packed=lambda wildcards: packed_of(wildcards.sample),
+        model="<results>/models/{classifier}",
+    output:
+        "<results>/scores/{classifier}/{sample}.parquet",
+    log:
+        "<logs>/score/{classifier}.{sample}.log",
+    benchmark:
+        "<benchmarks>/score/{classifier}.{sample}.tsv"
+    threads: 2
+    resources:
+        mem_mb=6000,
+        runtime=60,
+    params:
+        spec=classifier_spec,
+        code=lambda wildcards: model_code("score", wildcards),
+    script:
+        "../scripts/score.py"
