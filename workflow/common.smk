@@ -20,7 +20,7 @@ SPLITS = ("train", "validation", "calibration", "test")
 
 wildcard_constraints:
     dataset="[a-z][a-z0-9_]*",
-    part=r"\d{3,}",
+    part=r"\d\d\d+",
     sample="[a-z][a-z0-9_]*",
     split="|".join(SPLITS),
     classifier="[a-z][a-z0-9_]*",

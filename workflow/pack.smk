@@ -1,16 +1,17 @@
 # pack: reads the features of a sample's datasets; writes packed/{sample}/{split}/, memory-mapped, split by event.
 
 
+def packed_inputs(wildcards):
+    """Features and account of each dataset of a sample, by its name."""
+    datasets = RUN.run.samples[wildcards.sample].datasets
+    return {f"features_{dataset}": parts_of(dataset, "features") for dataset in datasets} | {
+        f"account_{dataset}": f"<results>/skim/{dataset}.json" for dataset in datasets
+    }
+
+
 rule pack:
     input:
-        features=lambda wildcards: [
-            path
-            for dataset in RUN.run.samples[wildcards.sample].datasets
-            for path in parts_of(dataset, "features")
-        ],
-        accounts=lambda wildcards: [
-            f"<results>/skim/{dataset}.json" for dataset in RUN.run.samples[wildcards.sample].datasets
-        ],
+        unpack(packed_inputs),
     output:
         [directory(path) for path in packed_of("{sample}")],
     log:
@@ -26,9 +27,6 @@ rule pack:
             dataset: RUN.datasets[dataset].model_dump(mode="json")
             for dataset in RUN.run.samples[wildcards.sample].datasets
         },
-        parts=lambda wildcards: [
-            RUN.n_parts(dataset) for dataset in RUN.run.samples[wildcards.sample].datasets
-        ],
         groups=lambda wildcards: [
             group.model_dump(mode="json")
             for group in RUN.groups_of(RUN.object_of(wildcards.sample)).values()

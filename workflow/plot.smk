@@ -101,7 +101,8 @@ rule plot_efficiency:
 
 rule plot_reweighting:
     input:
-        "<results>/closure/{reweighter}.json",
+        closure="<results>/closure/{reweighter}.json",
+        weights=lambda wildcards: weights_of(wildcards.reweighter),
     output:
         **drawn("reweighting", "{reweighter}"),
     log:
@@ -111,6 +112,8 @@ rule plot_reweighting:
         runtime=20,
     params:
         spec=lambda wildcards: RUN.classifiers[wildcards.reweighter].model_dump(mode="json"),
+        datasets=lambda wildcards: RUN.generators(RUN.run.reweighters[wildcards.reweighter]),
+        labels=lambda wildcards: RUN.labels(wildcards.reweighter),
         style=RUN.run.plots.model_dump(),
         code=code("plot_reweighting"),
     script:

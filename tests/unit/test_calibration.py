@@ -191,6 +191,15 @@ def test_taggers_without_evaluation_are_refused(tmp_path: Path) -> None:
         calibrate(twice, tmp_path / "scores.parquet", POINTS, PT, ETA, *outputs)
 
 
+def test_scores_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    """A NaN never counts as a jet that fails the cut."""
+    table = make_scores(tmp_path / "scores.parquet", 600)
+    table["discriminant"][np.flatnonzero(table["split"] == 3)[0]] = np.nan
+    io.write_rows(tmp_path / "scores.parquet", ak.zip(table, depth_limit=1))
+    with pytest.raises(InputError, match="discriminant has values that are not finite"):
+        calibrate(make_spec(), tmp_path / "scores.parquet", POINTS, PT, ETA, tmp_path / "o", tmp_path / "n")
+
+
 def test_empty_eta_bins_take_the_inclusive_value() -> None:
     """No jets in an |eta| bin: the value of all jets of the class."""
     rng = np.random.default_rng(2)

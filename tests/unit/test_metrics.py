@@ -267,3 +267,20 @@ def test_bad_samples_are_refused(score: list[float], weight: list[float], messag
             call(*good, *bad)
     with pytest.raises(InputError, match=message):
         metrics.working_point(*bad, 0.5)
+
+
+@given(samples(signed=True), st.data())
+def test_efficiency_table_is_the_efficiency_of_each_group(
+    sample: tuple[Array, Array, Array, Array], data: st.DataObject
+) -> None:
+    """One pass over all groups and thresholds gives what a mask a group and threshold gives."""
+    score, weight, _, _ = sample
+    group = data.draw(arrays(np.int64, len(score), elements=st.integers(0, 2)))
+    thresholds = np.array([1.0, -2.5, 0.1, 1.0])
+    found = metrics.efficiency_table(score, weight, thresholds, group, 4)
+    for k in range(4):
+        for j, threshold in enumerate(thresholds):
+            one = metrics.efficiency((score >= threshold)[group == k], weight[group == k])
+            here = [x[k, j] for x in (found.value, found.low, found.high, found.n_effective)]
+            want = [one.value, one.low, one.high, one.n_effective]
+            assert here == pytest.approx(want, rel=1e-6, abs=1e-9, nan_ok=True)

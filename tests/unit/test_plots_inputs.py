@@ -21,7 +21,9 @@ FLAVOURS = {
 WORKING_POINTS = {"L": 0.1, "M": 0.01, "T": 0.001}
 
 
-def make_spec(name: str = "deepjet", title: str = "DeepJet", folds: int = 0, **changes: Any) -> ClassifierSpec:
+def make_spec(
+    name: str = "deepjet", title: str = "DeepJet", folds: int = 0, **changes: Any
+) -> ClassifierSpec:
     """A tagger of b, c and light jets."""
     content: dict[str, Any] = {
         "name": name,
@@ -33,7 +35,9 @@ def make_spec(name: str = "deepjet", title: str = "DeepJet", folds: int = 0, **c
         "title": title,
         "object": "ak4",
         "classes": tuple(FLAVOURS.values()),
-        "inputs": (Inputs(group="ak4", kind="flat", length=0, features=("jet_pt",), sources=("jet_pt_gev",)),),
+        "inputs": (
+            Inputs(group="ak4", kind="flat", length=0, features=("jet_pt",), sources=("jet_pt_gev",)),
+        ),
         "training": TrainingSpec(),
         "discriminant": DiscriminantSpec(signal=("b_jets",), background={"light_jets": 0.9, "c_jets": 0.1}),
         "evaluation": EvaluationSpec(signal="b_jets", backgrounds=("light_jets", "c_jets")),
@@ -43,7 +47,9 @@ def make_spec(name: str = "deepjet", title: str = "DeepJet", folds: int = 0, **c
     return ClassifierSpec.model_validate(content | changes)
 
 
-def make_scores(path: Path, n: int = 30_000, power: float = 3.0, seed: int = 1, log_ratio: bool = False) -> Path:
+def make_scores(
+    path: Path, n: int = 30_000, power: float = 3.0, seed: int = 1, log_ratio: bool = False
+) -> Path:
     """A score file of the documented form: jets whose class shows in the score with this power."""
     rng = np.random.default_rng(seed)
     label = rng.choice([500, 510, 400, 0, 1, 2], n, p=[0.2, 0.05, 0.15, 0.2, 0.2, 0.2]).astype(np.int32)

@@ -227,7 +227,7 @@ def test_probabilities_of_zero_and_one_are_clipped_and_counted() -> None:
 def test_closure_of_few_events_is_refused() -> None:
     """No verdict from a handful of events."""
     rng = np.random.default_rng(4)
-    events = Events(rng.normal(size=(40, 1)), ("x",), np.arange(40) < 20, np.ones(40), np.ones(40))
+    events = Events(rng.normal(size=(20, 1)), ("x",), np.arange(20) < 10, np.ones(20), np.ones(20))
     with pytest.raises(InputError, match="too few"):
         closure_numbers(events, SETTINGS, 1)
 

@@ -22,8 +22,9 @@ def account_dataset(
         plan: JSON file of stage inspect.
         reports: JSON files of stage skim, one a partition.
         max_loss_fraction: Entries that may be lost, of all that were planned.
-        output: JSON file to write: totals, `sum_w`, `sum_w2`, `mean_weight` (generator weight of an
-            entry before cuts), `sum_w_generated` (trees `Runs`, or null), cutflow, rows by flavour.
+        output: JSON file to write: totals, `sum_w`, `sum_w2`, `mean_weight` (weight of an
+            entry before cuts), `sum_w_generated` (trees `Runs`, or null), cutflow, rows by
+            flavour and by part.
 
     Raises:
         InputError: Entries are unaccounted for, too many are lost, or no row passed the cuts.
@@ -86,12 +87,12 @@ def _check_parts(name: str, planned: dict[str, Any], parts: Sequence[dict[str, A
         if part["n_processed"] + lost != expected[part["part"]]:
             raise InputError(
                 f"dataset {name}, partition {part['part']}: {expected[part['part']]:,} entries planned, but "
-                f"{part['n_processed']:,} processed and {lost:,} declared lost; remove its skim and run again"
+                f"{part['n_processed']:,} processed and {lost:,} declared lost; run its skim again"
             )
     if sum(expected.values()) != planned["n_entries"]:
         raise InputError(
-            f"dataset {name}: its plan covers {sum(expected.values()):,} of {planned['n_entries']:,} entries; "
-            "remove the inspect file and run again"
+            f"dataset {name}: its plan covers {sum(expected.values()):,} of {planned['n_entries']:,} "
+            "entries; remove the inspect file and run again"
         )
 
 
@@ -116,12 +117,12 @@ def _explain_losses(
     allowed: float,
 ) -> str:
     lines = [
-        f"dataset {name}: {fraction:.3%} of {n_planned:,} entries are lost (about {weight_fraction:.3%} of the "
-        f"weights), {allowed:.3%} are allowed (skim.max_loss_fraction):"
+        f"dataset {name}: {fraction:.3%} of {n_planned:,} entries are lost (about {weight_fraction:.3%} "
+        f"of the weights), {allowed:.3%} are allowed (skim.max_loss_fraction):"
     ]
     lines += [
         f"  {loss['file']} entries {loss['start']:,} to {loss['stop']:,} "
-        f"({(loss['stop'] - loss['start']) / n_planned:.3%}) after {loss['attempts']} attempts: {loss['reason']}"
+        f"({(loss['stop'] - loss['start']) / n_planned:.3%}), {loss['attempts']} attempts: {loss['reason']}"
         for loss in lost
     ]
     lines.append("Copy these files again and rerun skim, leave them out of `files`, or allow the loss.")

@@ -194,7 +194,7 @@ EVENT = {
     "genjet_hadron_flavour": _list("", "5, 4 or 0", "int8"),
 }
 
-# Computed by jetsmith.features.derived.
+# Computed by jetsmith.features.derived. Near tracks: pt > 1 GeV, |d0| < 0.2 cm, |dz| < 0.5 cm.
 DERIVED_JET = {
     "jet_tau21": _flat("", "2- over 1-subjettiness (derived)"),
     "jet_tau32": _flat("", "3- over 2-subjettiness (derived)"),
@@ -204,14 +204,14 @@ DERIVED_JET = {
     "track_counting_third": _flat("", "third largest 3D significance (derived)"),
     "n_muons": _flat("", "muons among the charged candidates (derived)"),
     "n_electrons": _flat("", "electrons among the charged candidates (derived)"),
-    "n_displaced": _flat("", "charged candidates above 1 GeV, 0.01 cm from the vertex (derived)"),
+    "n_displaced": _flat("", "near tracks more than 0.01 cm from the vertex (derived)"),
     "cpf_sum_pt_fraction": _flat("", "charged pt over the jet's (derived)"),
     "npf_sum_pt_fraction": _flat("", "neutral pt over the jet's (derived)"),
     "photon_sum_pt_fraction": _flat("", "photon pt over the jet's (derived)"),
-    "cpf_max_abs_d0_cm": _flat("cm", "largest transverse impact parameter (derived)"),
-    "cpf_second_abs_d0_cm": _flat("cm", "second largest transverse impact parameter (derived)"),
-    "cpf_third_abs_d0_cm": _flat("cm", "third largest transverse impact parameter (derived)"),
-    "cpf_mean_abs_d0_cm": _flat("cm", "mean transverse impact parameter, pt-weighted (derived)"),
+    "cpf_max_abs_d0_cm": _flat("cm", "largest |d0| of near tracks (derived)"),
+    "cpf_second_abs_d0_cm": _flat("cm", "second largest |d0| of near tracks (derived)"),
+    "cpf_third_abs_d0_cm": _flat("cm", "third largest |d0| of near tracks (derived)"),
+    "cpf_mean_abs_d0_cm": _flat("cm", "mean |d0| of near tracks, pt-weighted (derived)"),
     "cpf_max_pt_fraction": _flat("", "largest pt of a charged candidate over the jet's (derived)"),
     "cpf_max_pt_rel_gev": _flat("GeV", "largest charged momentum across the jet axis (derived)"),
     "npf_max_pt_fraction": _flat("", "largest pt of a neutral candidate over the jet's (derived)"),

@@ -79,6 +79,14 @@ class Configuration:
         """Generator of each dataset of a sample."""
         return {name: self.datasets[name].generator for name in self.run.samples[sample].datasets}
 
+    def labels(self, classifier: str) -> dict[str, str]:
+        """TeX label of each feature that a classifier reads."""
+        return {
+            feature: self.groups[inputs.group].features[feature].label
+            for inputs in self.classifiers[classifier].inputs
+            for feature in inputs.features
+        }
+
     def parts(self, dataset: str) -> list[str]:
         """Names of the partitions: 000, 001, …"""
         return [f"{part:03d}" for part in range(self.n_parts(dataset))]

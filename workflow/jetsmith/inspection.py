@@ -99,7 +99,8 @@ def _inspect_file(path: str, spec: DatasetSpec) -> tuple[dict[str, Any], dict[st
             _check_required(path, spec, schema, set(tree.keys()))
         bounds = _clusters(tree, frozenset(schema["branches"]))
         size = sum(tree[name].uncompressed_bytes for name in schema["branches"])
-        codec = tree.branches[0].compression if tree.branches else None
+        codecs = (branch.compression for branch in tree.branches)
+        codec = next((found for found in codecs if found is not None), file.file.compression)
         record = {
             "file": path,
             "uuid": str(file.file.uuid),

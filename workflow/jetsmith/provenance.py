@@ -104,6 +104,11 @@ def _exists(name: str) -> bool:
         return False
 
 
+def file_digest(path: Path) -> str:
+    """Digest of a file that is no Python module, such as a template."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
 def config_digest(content: Any) -> str:
     """Digest of a configuration, the same for the same values in any order of keys."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -56,23 +56,11 @@ def write_report(
     Raises:
         InputError: A file is missing, or of another form than its stage writes.
     """
-    classifiers = run.get("classifiers", {})
     figures = [_figure(Path(path), Path(output).parent) for path in plots]
     page = {
         "title": title,
-        "label": run.get("run", {}).get("plots", {}).get("label", ""),
-        "summary": _table(tables.summary, [f["path"] for f in figures if f["kind"] == "roc"]),
-        "working_points": _table(tables.working_points, numbers, classifiers),
-        "closures": _table(tables.closures, closures, classifiers),
-        "accounts": _table(tables.accounts, accounts, tables.truth_names(classifiers)),
-        "inputs": _table(tables.inputs, inspections),
-        "sections": [
-            {"id": f"plots-{kind or 'more'}", "heading": heading, "figures": chosen}
-            for kind, heading in SECTIONS.items()
-            if (chosen := [f for f in figures if (f["kind"] if f["kind"] in SECTIONS else "") == kind])
-        ],
-        "provenance": _provenance(run, provenance),
-        "config": yaml.safe_dump(_plain(run), sort_keys=False, allow_unicode=True, width=100),
+        **_tables(run.get("classifiers", {}), figures, accounts, inspections, numbers, closures),
+        **_record(run, figures, provenance),
     }
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -83,6 +71,42 @@ def write_report(
     )
     with atomic_file(output) as temporary:
         temporary.write_text(environment.get_template("report.html.j2").render(page), encoding="utf-8")
+
+
+def _tables(
+    classifiers: Mapping[str, Any],
+    figures: Sequence[tables.Row],
+    accounts: Sequence[str | Path],
+    inspections: Sequence[str | Path],
+    numbers: Sequence[str | Path],
+    closures: Sequence[str | Path],
+) -> tables.Row:
+    """The parts of the page that are tables."""
+    return {
+        "summary": _table(tables.summary, [f["path"] for f in figures if f["kind"] == "roc"]),
+        "working_points": _table(tables.working_points, numbers, classifiers),
+        "closures": _table(tables.closures, closures, classifiers),
+        "accounts": _table(tables.accounts, accounts, tables.truth_names(classifiers)),
+        "inputs": _table(tables.inputs, inspections),
+    }
+
+
+def _record(
+    run: Mapping[str, Any], figures: Sequence[tables.Row], provenance: Mapping[str, Any]
+) -> tables.Row:
+    """The other parts: figures by section, where it all came from, the configuration."""
+    return {
+        "label": run.get("run", {}).get("plots", {}).get("label", ""),
+        "sections": [
+            {"id": f"plots-{kind or 'more'}", "heading": heading, "figures": chosen}
+            for kind, heading in SECTIONS.items()
+            if (chosen := [f for f in figures if (f["kind"] if f["kind"] in SECTIONS else "") == kind])
+        ],
+        "provenance": _provenance(run, provenance),
+        "config": yaml.safe_dump(
+            _plain(run), sort_keys=False, allow_unicode=True, width=100, default_flow_style=None
+        ),
+    }
 
 
 def _table(make: Any, paths: Sequence[str | Path], *arguments: Any) -> list[tables.Row]:
@@ -145,15 +169,18 @@ def _texts(content: Mapping[str, Any]) -> tuple[str, str]:
     if kind == "roc":
         return _roc_texts(content)
     if kind == "discriminant":
-        shapes = ", ".join(f"{tables.label_text(s['label'])} ({tables.count(s['n'])})" for s in content["shapes"])
+        shapes = ", ".join(
+            f"{tables.label_text(s['label'])} ({tables.count(s['n'])})" for s in content["shapes"]
+        )
         return (
-            f"Each class adds up to one; jets: {shapes}; {tables.folds_text(content['folds'])}. Bands are statistical. "
-            "Dashed lines: thresholds of the working points, with their intervals.",
+            f"Each class adds up to one; jets: {shapes}; {tables.folds_text(content['folds'])}. "
+            "Bands are statistical. Dashed lines: thresholds of the working points, with their intervals.",
             f"Shapes of the {content['title']} discriminant for {shapes}.",
         )
     if kind == "efficiency":
         return (
-            f"Efficiency of each working point in bins of transverse momentum, {tables.folds_text(content['folds'])}. "
+            "Efficiency of each working point in bins of transverse momentum, "
+            f"{tables.folds_text(content['folds'])}. "
             "Bars are 68.3% intervals; an arrow is the upper end of one where no jet passes.",
             f"Efficiencies of {content['title']} against transverse momentum, a panel a class.",
         )
@@ -193,7 +220,7 @@ def _training_texts(content: Mapping[str, Any]) -> tuple[str, str]:
     took = f" {seconds:,.0f} s in all." if seconds else ""
     return (
         f"Smallest validation loss: {found}.{took}",
-        f"Training and validation loss of {content['title']} against the {unit}; smallest validation loss {found}.",
+        f"Losses of {content['title']} against the {unit}; smallest validation loss {found}.",
     )
 
 

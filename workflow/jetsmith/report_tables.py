@@ -28,10 +28,10 @@ def interval(value: float | None, low: float | None, high: float | None, percent
     largest = max(up, down)
     places = max(0, 1 - math.floor(math.log10(largest))) if largest > 0 else 4
     text = minus(f"{value:.{places}f}")
-    if max(up, down) <= SYMMETRIC * min(up, down):
-        return {"text": f"{text} ± {(up + down) / 2:.{places}f}", "up": "", "down": ""}
     if largest <= 0:
         return {"text": text, "up": "", "down": ""}
+    if largest <= SYMMETRIC * min(up, down):
+        return {"text": f"{text} ± {(up + down) / 2:.{places}f}", "up": "", "down": ""}
     return {"text": text, "up": f"+{up:.{places}f}", "down": f"−{down:.{places}f}"}
 
 
@@ -136,7 +136,11 @@ def working_points(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
     for entry in numbers:
         spec = classifiers.get(entry["tagger"], {})
         classes = list(entry.get("classes", {}))
-        labels = {c["name"]: c["label"] for c in (spec.get("signal_class"), *spec.get("background_classes", ())) if c}
+        labels = {
+            c["name"]: c["label"]
+            for c in (spec.get("signal_class"), *spec.get("background_classes", ()))
+            if c
+        }
         classes.sort(key=lambda name: list(labels).index(name) if name in labels else len(labels))
         points = sorted(entry["working_points"].items(), key=lambda item: -item[1]["target"])
         tables.append(
@@ -180,7 +184,9 @@ def closures(entries: Sequence[Table], classifiers: Table) -> list[Row]:
                 "n_target": count(entry.get("n_target")),
                 "n_effective": count(weights.get("n_effective")),
                 "kept": "–" if kept is None else f"{100 * kept:.0f}%",
-                "largest": "–" if weights.get("largest_weight") is None else f"{weights['largest_weight']:.3g}",
+                "largest": "–"
+                if weights.get("largest_weight") is None
+                else f"{weights['largest_weight']:.3g}",
                 "passed": entry["passed"],
                 "conclusive": entry.get("conclusive", True),
             }
@@ -224,41 +230,40 @@ def inputs(inspections: Sequence[Table]) -> list[Row]:
 
 
 def truth_names(classifiers: Table) -> dict[str, str]:
-    """Names of truth ids, from the first classifier class that has each."""
+    """Names of truth ids: the label of the narrowest class of any classifier that has the id."""
+    classes = [entry for spec in classifiers.values() for entry in spec.get("classes", ())]
     names: dict[str, str] = {}
-    for spec in classifiers.values():
-        for entry in spec.get("classes", ()):
-            for truth in entry.get("truth", ()):
-                names.setdefault(str(truth), label_text(entry["label"]))
+    for entry in sorted(classes, key=lambda entry: len(entry["truth"])):
+        for truth in entry["truth"]:
+            names.setdefault(str(truth), label_text(entry["label"]))
     return names
 
 
 def accounts(entries: Sequence[Table], names: Mapping[str, str]) -> list[Row]:
     """One entry a dataset: entries planned, processed and lost, the cutflow, and rows by truth class."""
-    rows = []
-    for entry in entries:
-        planned, processed = entry["planned_entries"], entry["processed_entries"]
-        rows.append(
-            {
-                "name": entry["dataset"],
-                "planned": count(planned),
-                "processed": count(processed),
-                "lost": count(planned - processed),
-                "is_complete": planned == processed,
-                "sum_of_weights": weight_sum(entry["sum_w"]),
-                "rows": count(entry["rows"]),
-                "cutflow": [
-                    {"cut": step["cut"], "raw": count(step["raw"]), "weighted": weight_sum(step["weighted"])}
-                    for step in entry["cutflow"]
-                ],
-                "flavours": [
-                    {"truth": truth, "name": names.get(truth, ""), "rows": count(n)}
-                    for truth, n in sorted(entry.get("rows_by_flavour", {}).items(), key=lambda item: int(item[0]))
-                ],
-                "losses": [
-                    {"what": str(loss.get("part", "")), "why": str(loss.get("reason", ""))}
-                    for loss in entry.get("skipped", ())
-                ],
-            }
-        )
-    return rows
+    return [_account(entry, names) for entry in entries]
+
+
+def _account(entry: Table, names: Mapping[str, str]) -> Row:
+    return {
+        "name": entry["dataset"],
+        "planned": count(entry["n_entries"]),
+        "processed": count(entry["n_events"]),
+        "lost": count(entry["n_lost"]),
+        "lost_share": f"{100 * entry['loss_fraction']:.2g}%",
+        "is_complete": entry["n_lost"] == 0,
+        "sum_of_weights": weight_sum(entry["sum_w"]),
+        "rows": count(entry["n_rows"]),
+        "cutflow": [
+            {"cut": step["cut"], "raw": count(step["n"]), "weighted": weight_sum(step["sum_w"])}
+            for step in entry["cutflow"]
+        ],
+        "flavours": [
+            {"truth": minus(truth), "name": names.get(truth, ""), "rows": count(n)}
+            for truth, n in sorted(entry["rows_by_flavour"].items(), key=lambda item: int(item[0]))
+        ],
+        "losses": [
+            f"{loss['file']}, entries {loss['start']:,} to {loss['stop']:,}: {loss['reason']}"
+            for loss in entry["lost"]
+        ],
+    }

@@ -7,7 +7,6 @@ declared in the report, and stage account decides. Nothing is skipped in silence
 
 import os
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,8 +30,16 @@ RETRY_PAUSE_S = 2.0  # before the second attempt; twice as long before each furt
 CHUNK_BYTES = 500e6  # uncompressed; PFNano with all candidates of an event would fill the memory else
 
 
-class ReadFailure(Exception):
-    """The branches of a chunk could not be read; the cause says why."""
+class RowsError(Exception):
+    """What was read could not be turned into rows: a defect of ours, not of the file."""
+
+
+class PlainExecutor(processor.IterativeExecutor):
+    """coffea's IterativeExecutor without its bar: progress is reported a partition, not a chunk."""
+
+    def __call__(self, items: Any, function: Any, accumulator: Any) -> tuple[Any, int]:
+        """Process the items one after the other."""
+        return processor.accumulate(map(function, items), accumulator), 0
 
 
 class SkimProcessor(processor.ProcessorABC):
@@ -43,12 +50,12 @@ class SkimProcessor(processor.ProcessorABC):
 
     def process(self, events: Any) -> dict[str, Any]:
         """Read the chunk and give its rows and cutflow."""
+        arrays = {name: ak.materialize(events[name]) for name in events.fields}
         try:
-            arrays = {name: ak.materialize(events[name]) for name in events.fields}
+            rows, cutflow = sources.load(self.layout).rows(arrays, self.spec, self.selection)
+            return {"chunks": [(rows[self.columns], cutflow)]}
         except Exception as error:
-            raise ReadFailure(str(error)) from error
-        rows, cutflow = sources.load(self.layout).rows(arrays, self.spec, self.selection)
-        return {"chunks": [(rows[self.columns], cutflow)]}
+            raise RowsError(f"{type(error).__name__} in layout {self.layout}: {error}") from error
 
     def postprocess(self, accumulator: Any) -> Any:
         """Nothing is left to do."""
@@ -93,16 +100,15 @@ class PartReader:
             attempts += 1
             try:
                 return self._attempt(item), None
-            except InputError:
-                raise
             except Exception as error:
                 causes = list(_chain(error))
                 for cause in causes:
                     if isinstance(cause, InputError):
-                        raise cause from error
+                        raise cause from None
+                if any(isinstance(cause, RowsError) for cause in causes):
+                    raise
+                # Damage (a basket that cannot be decompressed) stays; only OSError may pass.
                 passing = any(isinstance(cause, OSError) for cause in causes)
-                if not passing and not any(isinstance(cause, ReadFailure) for cause in causes):
-                    raise  # a defect of ours, not of the file
                 if not passing or attempts > self._settings.retries:
                     return None, _loss(item, causes[-1], attempts)
             time.sleep(RETRY_PAUSE_S * 2 ** (attempts - 1))
@@ -110,7 +116,7 @@ class PartReader:
     def _attempt(self, item: processor.executor.WorkItem) -> Any:
         self._check_uuid(item.filename)
         runner = processor.Runner(
-            executor=processor.IterativeExecutor(status=False, retries=0),
+            executor=PlainExecutor(retries=0),
             schema=BaseSchema,
             processor_compression=None,
         )
@@ -191,7 +197,7 @@ def skim_partition(
     ranges = planned["parts"][part]["ranges"]
     n_planned = sum(r["stop"] - r["start"] for r in ranges)
     progress = Progress(f"skim {name} {part:03d}", n_planned, "entries")
-    pieces, cutflows, lost, n_processed = [], [], [], 0
+    pieces, cutflows, lost, n_processed, n_done = [], [], [], 0, 0
     for item in reader.items(ranges):
         result, loss = reader.read(item)
         if loss is not None:
@@ -200,7 +206,8 @@ def skim_partition(
             n_processed += len(item)
             pieces.append(result[0])
             cutflows.append(result[1])
-        progress.update(n_processed + sum(x["stop"] - x["start"] for x in lost), f"{len(lost)} lost" if lost else "")
+        n_done += len(item)
+        progress.update(n_done, f"{len(lost)} chunks lost" if lost else "")
     rows = ak.concatenate(pieces) if pieces else no_rows(planned["columns"], spec.object)
     write_rows(output, rows)
     cutflow = merge_cutflows(cutflows)
@@ -235,4 +242,4 @@ def merge_cutflows(cutflows: Sequence[Sequence[dict[str, Any]]]) -> list[dict[st
 def count_flavours(rows: ak.Array) -> dict[str, int]:
     """Rows by truth id."""
     ids, counts = np.unique(ak.to_numpy(rows["flavour"]), return_counts=True)
-    return {str(key): int(n) for key, n in Counter(dict(zip(ids, counts, strict=True))).items()}
+    return {str(key): int(n) for key, n in zip(ids, counts, strict=True)}

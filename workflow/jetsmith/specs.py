@@ -237,6 +237,7 @@ class PlotSpec(Record):
 class RunSpec(Record):
     """The run: config/config.yaml. Everything else is looked up from the names in it."""
 
+    title: str = Field("jetsmith", description="Title of the report.")
     seed: int = Field(ge=0, description="Everything random follows from it.")
     data_root: str = Field(".", description="Relative paths of datasets start here; $VARIABLES expand.")
     simulation_scale: Positive = Field(1.0, description="Factor on the events of simulated datasets.")

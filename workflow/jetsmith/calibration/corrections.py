@@ -42,13 +42,7 @@ def corrections(
     if undefined:
         about += f"; left out for lack of jets: {', '.join(undefined)}"
     point = schemav2.Variable(name="working_point", type="string", description=", ".join(points))
-    codes = ", ".join(f"{c.flavor} {c.name}" for c in _coded(spec))
-    axes = [
-        point,
-        schemav2.Variable(name="flavor", type="int", description=codes),
-        schemav2.Variable(name="abseta", type="real", description="|eta| of the jet"),
-        schemav2.Variable(name="pt", type="real", description="pt of the jet [GeV], clamped"),
-    ]
+    axes = [point, *_jet_axes(spec)]
     values = schemav2.Correction(
         name=f"{spec.name}_wp_values",
         description=f"Threshold on the discriminant of {about}",
@@ -57,13 +51,14 @@ def corrections(
         output=schemav2.Variable(name="threshold", type="real"),
         data=_category("working_point", {name: found.threshold for name, found in points.items()}),
     )
+    output = schemav2.Variable(name="efficiency", type="real")
     efficiencies = [
         schemav2.Correction(
             name=f"{spec.name}_eff{suffix}",
             description=f"{what} in simulation (68.3%, statistical) of {about}",
             version=1,
             inputs=axes,
-            output=schemav2.Variable(name="efficiency", type="real"),
+            output=output,
             data=_efficiencies(field, points, maps, pt_bins_gev, abseta_bins),
         )
         for suffix, what, field in ENDS
@@ -74,9 +69,14 @@ def corrections(
     return dict(whole.model_dump(mode="json", exclude_unset=True))
 
 
-def _coded(spec: ClassifierSpec) -> list[Any]:
-    classes = [spec.signal_class, *spec.background_classes]
-    return [entry for entry in classes if entry is not None and entry.flavor is not None]
+def _jet_axes(spec: ClassifierSpec) -> list[schemav2.Variable]:
+    classes = [c for c in (spec.signal_class, *spec.background_classes) if c is not None]
+    codes = ", ".join(f"{c.flavor} {c.name}" for c in classes if c.flavor is not None)
+    return [
+        schemav2.Variable(name="flavor", type="int", description=codes),
+        schemav2.Variable(name="abseta", type="real", description="|eta| of the jet"),
+        schemav2.Variable(name="pt", type="real", description="pt of the jet [GeV], clamped"),
+    ]
 
 
 def _efficiencies(

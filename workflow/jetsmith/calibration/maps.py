@@ -10,7 +10,7 @@ import numpy.typing as npt
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.metrics import WorkingPoint, working_point
-from jetsmith.metrics.efficiencies import LEVEL, binomial
+from jetsmith.metrics.efficiencies import LEVEL, binomial, passing_sums
 from jetsmith.specs import ClassSpec
 
 
@@ -66,15 +66,14 @@ def efficiency_map(
     inside = (jets.abseta >= abseta_bins[0]) & (jets.abseta <= abseta_bins[-1])
     eta = np.clip(np.searchsorted(abseta_bins, jets.abseta[inside], side="right") - 1, 0, n_eta - 1)
     pt = np.clip(np.searchsorted(pt_bins_gev, jets.pt_gev[inside], side="right") - 1, 0, n_pt - 1)
-    weight = jets.weight[inside].astype(np.float64)
-    passing = np.where(jets.score[inside] >= threshold, weight, 0.0)
-    sums = np.stack(  # (4, n_eta, n_pt): w and w^2 of the passing, of all
-        [
-            np.bincount(eta * n_pt + pt, values, n_eta * n_pt).reshape(n_eta, n_pt)
-            for values in (passing, passing**2, weight, weight**2)
-        ]
+    (total, passing), (total2, passing2) = (
+        sums.T.reshape(2, n_eta, n_pt)
+        for sums in passing_sums(
+            jets.score[inside], jets.weight[inside], np.array([threshold]), eta * n_pt + pt, n_eta * n_pt
+        )
     )
-    if not sums[2].sum() > 0:
+    sums = np.stack([passing, passing2, total, total2])  # (4, n_eta, n_pt)
+    if not total.sum() > 0:
         raise InputError("efficiencies: no jets whose weights add up to more than 0")
     filled = sums[2] > 0
     in_eta = np.broadcast_to(sums.sum(axis=2, keepdims=True), sums.shape)

@@ -88,6 +88,9 @@ def _read(scores: str | Path, split: str) -> Jets:
     rows = io.read_rows(scores, names)
     table = {name: np.asarray(ak.to_numpy(rows[name])) for name in names}
     kept = table["split"] == SPLITS.index(split)
+    for name in names:
+        if not np.isfinite(table[name][kept]).all():
+            raise InputError(f"{scores}: column {name} has values that are not finite; run score again")
     return Jets(
         score=table["discriminant"][kept],
         weight=table["weight"][kept].astype(np.float64),

@@ -75,20 +75,14 @@ def across_axis(pt: Array, eta: Array, dphi: Array, jet_eta: Array) -> Array:
     return np.asarray(pt * np.hypot(np.sin(dphi), in_plane))
 
 
-def along_axis_ratio(pt: Array, eta: Array, dphi: Array, jet_eta: Array) -> Array:
-    """Momentum along the jet axis over momentum."""
-    return np.asarray(along_axis(pt, eta, dphi, jet_eta) / (pt * np.cosh(eta)))
+def over_momentum(value: Array, pt: Array, eta: Array) -> Array:
+    """A component of the momentum over its magnitude."""
+    return np.asarray(value / (pt * np.cosh(eta)))
 
 
-def across_axis_ratio(pt: Array, eta: Array, dphi: Array, jet_eta: Array) -> Array:
-    """Momentum across the jet axis over momentum."""
-    return np.asarray(across_axis(pt, eta, dphi, jet_eta) / (pt * np.cosh(eta)))
-
-
-def eta_rel(pt: Array, eta: Array, dphi: Array, jet_eta: Array) -> Array:
+def eta_rel(along: Array, across: Array) -> Array:
     """Rapidity along the jet axis, CMS' 0.5 ln((E + p_par) / (E - p_par)) for a pion."""
-    transverse_mass = np.hypot(across_axis(pt, eta, dphi, jet_eta), PION_MASS_GEV)
-    return np.asarray(np.arcsinh(along_axis(pt, eta, dphi, jet_eta) / transverse_mass))
+    return np.asarray(np.arcsinh(along / np.hypot(across, PION_MASS_GEV)))
 
 
 def signed_ip_2d(d0: Array, phi: Array, jet_phi: Array) -> Array:

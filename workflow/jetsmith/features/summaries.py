@@ -15,12 +15,17 @@ MIN_TRACK_PT_GEV = 1.0
 MAX_JET_DIST_CM = 0.07  # CMS: rejects tracks of other collisions and of long-lived light hadrons
 TRACK_FLOOR = 1e-4  # a floor of 5e-3 (CMS) saturates on the demo's jets
 LOG_FLOOR = -30.0  # CMS: smallest logarithm of a jet's probability
+# CMS: |d0| of its selected tracks. ASSUME the cut on |dz|: on DeepNtuples' ttbar jets (40 collisions) the
+# two raise the AUC of the largest |d0| alone for b against light jets from 0.57 to 0.78.
+MAX_D0_CM, MAX_DZ_CM = 0.2, 0.5
 DISPLACED_CM = 0.01  # ASSUME: five times the resolution of a 5 GeV track
 CENTRAL_PT_GEV, CENTRAL_ABSETA = 20.0, 2.5
 MAX_SV_DISTANCE = 0.4  # CMS: candidates without a vertex get the jet's radius
 
 
 def _sum(lists: Lists, values: Array) -> FloatArray:
+    """Sum of `values` by row; what was not measured (NaN) counts nothing."""
+    values = np.where(np.isfinite(values), values, 0)
     return np.asarray(np.bincount(lists.owner, weights=values, minlength=len(lists)), np.float64)
 
 
@@ -54,17 +59,7 @@ def _nth_largest(lists: Lists, index: int) -> Array:
 
 def largest_abs(lists: Lists) -> Array:
     """Largest magnitude of each list."""
-    return _nth_largest(Lists(lists.offsets, np.abs(lists.values)), 0)
-
-
-def second_abs(lists: Lists) -> Array:
-    """Second largest magnitude of each list."""
-    return _nth_largest(Lists(lists.offsets, np.abs(lists.values)), 1)
-
-
-def third_abs(lists: Lists) -> Array:
-    """Third largest magnitude of each list."""
-    return _nth_largest(Lists(lists.offsets, np.abs(lists.values)), 2)
+    return Lists(lists.offsets, np.abs(lists.values)).largest()
 
 
 def largest_of_ratio(lists: Lists, scale: Array) -> Array:
@@ -74,7 +69,8 @@ def largest_of_ratio(lists: Lists, scale: Array) -> Array:
 
 def weighted_mean_abs(lists: Lists, weight: Lists) -> Array:
     """Mean magnitude of each list, weighted."""
-    return _sum(lists, np.abs(lists.values) * weight.values) / _sum(lists, weight.values)
+    used = np.where(np.isfinite(lists.values), weight.values, 0)
+    return _sum(lists, np.abs(lists.values) * used) / _sum(lists, used)
 
 
 def dispersion(charged_pt: Lists, neutral_pt: Lists) -> Array:
@@ -83,9 +79,37 @@ def dispersion(charged_pt: Lists, neutral_pt: Lists) -> Array:
     return np.asarray(np.sqrt(squares) / (total_by_row(charged_pt) + total_by_row(neutral_pt)))
 
 
-def n_displaced(d0: Lists, pt: Lists) -> Array:
-    """Tracks above 1 GeV further than 0.01 cm from the vertex."""
-    return _sum(d0, (np.abs(d0.values) > DISPLACED_CM) & (pt.values > MIN_TRACK_PT_GEV))
+def _near(d0: Lists, dz: Lists, pt: Lists) -> tuple[Lists, Lists]:
+    """|d0| and pt of the tracks that may come from this collision or a heavy hadron of it."""
+    distance = np.abs(d0.values)
+    keep = (pt.values > MIN_TRACK_PT_GEV) & (distance < MAX_D0_CM) & (np.abs(dz.values) < MAX_DZ_CM)
+    return Lists(d0.offsets, distance).where(keep), pt.where(keep)
+
+
+def largest_d0(d0: Lists, dz: Lists, pt: Lists) -> Array:
+    """Largest |d0| of the near tracks [cm]."""
+    return _nth_largest(_near(d0, dz, pt)[0], 0)
+
+
+def second_d0(d0: Lists, dz: Lists, pt: Lists) -> Array:
+    """Second largest |d0| of the near tracks [cm]."""
+    return _nth_largest(_near(d0, dz, pt)[0], 1)
+
+
+def third_d0(d0: Lists, dz: Lists, pt: Lists) -> Array:
+    """Third largest |d0| of the near tracks [cm]."""
+    return _nth_largest(_near(d0, dz, pt)[0], 2)
+
+
+def mean_d0(d0: Lists, dz: Lists, pt: Lists) -> Array:
+    """Mean |d0| of the near tracks, weighted by pt [cm]."""
+    return weighted_mean_abs(*_near(d0, dz, pt))
+
+
+def n_displaced(d0: Lists, dz: Lists, pt: Lists) -> Array:
+    """Near tracks further than 0.01 cm from the vertex."""
+    near, _ = _near(d0, dz, pt)
+    return _sum(near, near.values > DISPLACED_CM)
 
 
 def of_hardest(lists: Lists, pt: Lists, mask: Lists) -> Array:
@@ -231,7 +255,7 @@ def pair_delta_r(_pt: Lists, eta: Lists, phi: Lists) -> Array:
 
 def pair_abs_delta_eta(eta: Lists) -> Array:
     """Distance in pseudorapidity of the two leading jets."""
-    return np.abs(eta.slot(0) - eta.slot(1))
+    return np.asarray(np.abs(eta.slot(0) - eta.slot(1)))
 
 
 def pair_delta_r_bottom(pt: Lists, eta: Lists, phi: Lists, flavour: Lists) -> Array:

@@ -52,7 +52,19 @@ class Lists:
 
     def falling(self) -> IntArray:
         """Indices that put each list in falling order, NaN last; equal values keep their order."""
-        return np.lexsort((-self.values.astype(np.float64), self.owner))
+        known = np.where(np.isnan(self.values), -np.inf, self.values)  # awkward leaves their place open
+        lists = ak.Array(_layout(Lists(self.offsets, known)))
+        order = ak.argsort(lists, axis=1, ascending=False, stable=True)
+        found = np.asarray(ak.flatten(order)) + np.repeat(self.offsets[:-1], self.counts)
+        return np.asarray(found, np.int64)
+
+    def largest(self) -> Array:
+        """Largest number of each list, NaN where there is none; shape (N,), floating."""
+        found = np.full(len(self), np.nan)
+        filled = self.counts > 0
+        if filled.any():
+            found[filled] = np.fmax.reduceat(self.values, self.offsets[:-1][filled])
+        return found
 
 
 Table = dict[str, Array | Lists]

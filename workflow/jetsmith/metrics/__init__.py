@@ -6,11 +6,19 @@ binomial with effective counts; `efficiency` says what that means under negative
 """
 
 from jetsmith.metrics.curves import Roc, auc, auc_interval, roc_curve
-from jetsmith.metrics.efficiencies import Efficiency, discriminant, effective_count, efficiency
+from jetsmith.metrics.efficiencies import (
+    Efficiency,
+    EfficiencyTable,
+    discriminant,
+    effective_count,
+    efficiency,
+    efficiency_table,
+)
 from jetsmith.metrics.thresholds import WorkingPoint, working_point, working_points
 
 __all__ = [
     "Efficiency",
+    "EfficiencyTable",
     "Roc",
     "WorkingPoint",
     "auc",
@@ -18,6 +26,7 @@ __all__ = [
     "discriminant",
     "effective_count",
     "efficiency",
+    "efficiency_table",
     "roc_curve",
     "working_point",
     "working_points",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+import numpy.typing as npt
 
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
@@ -13,7 +14,7 @@ from jetsmith.metrics.efficiencies import (
     Efficiency,
     check_scores,
     effective_count,
-    efficiency,
+    efficiency_table,
     from_here_up,
 )
 
@@ -82,21 +83,25 @@ def working_points(
             )
     finder = _Finder(background, weight)
     thresholds = finder.find(targets)
-    found = [efficiency(background >= threshold, weight, level) for threshold in thresholds]
-    counts = np.array([value.n_effective for value in found])
+    table = efficiency_table(background, weight, thresholds, level=level)
+    counts = table.n_effective[0]
     sigma = np.sqrt(targets * (1 - targets) / counts)
     around = NormalDist().inv_cdf(0.5 + level / 2) * sigma
-    high = finder.find(np.maximum(targets - around, 0))
-    low = finder.find(np.minimum(targets + around, 1))
-    excess = np.array([value.value for value in found]) - targets
-    reliable = (counts * targets >= RELIABLE_COUNT) & (excess <= 3 * sigma)
+    ends = finder.find(np.concatenate([np.minimum(targets + around, 1), np.maximum(targets - around, 0)]))
+    low, high = ends.reshape(2, -1)
+    reliable = (counts * targets >= RELIABLE_COUNT) & (table.value[0] - targets <= 3 * sigma)
     return [
         WorkingPoint(
-            float(thresholds[k]), float(low[k]), float(high[k]), found[k],
-            float(targets[k]), float(counts[k] * targets[k]), bool(reliable[k]),
+            threshold=float(thresholds[k]),
+            threshold_low=float(low[k]),
+            threshold_high=float(high[k]),
+            background=Efficiency(*(float(x[0, k]) for x in vars(table).values())),
+            target=float(target),
+            n_passing=float(counts[k] * target),
+            reliable=bool(reliable[k]),
         )
-        for k in range(len(targets))
-    ]  # fmt: skip
+        for k, target in enumerate(targets)
+    ]
 
 
 class _Finder:
@@ -110,7 +115,7 @@ class _Finder:
         self.score, self.weight = score, weight
         start, width = float(score.min()), float(score.max()) - float(score.min())
         scale = (N_BINS - 1) / width if width > 0 else 0.0
-        self.place = ((score - start) * scale).astype(np.int32)
+        self.place = ((score - start) * scale).astype(np.intp)
         sums = np.bincount(self.place, weight, N_BINS)
         self.above = from_here_up(sums)  # (N_BINS + 1,): weight in bin k and higher
         self.positive = sums
@@ -120,15 +125,28 @@ class _Finder:
     def find(self, targets: FloatArray) -> FloatArray:
         """Scores that reach each target, shape (T,); a target of 0 gives the first that passes."""
         needed = np.maximum(targets * self.above[0] * (1 - 1e-12), np.finfo(float).tiny)
-        return np.array([self._find_one(float(need)) for need in needed])
+        spans = [self._bins(float(need)) for need in needed]
+        wanted = np.zeros(N_BINS, bool)
+        for last, first in spans:  # a few working points, not jets
+            wanted[last : first + 1] = True
+        chosen = np.flatnonzero(wanted[self.place])
+        chosen = chosen[np.argsort(-self.score[chosen], kind="stable")]
+        return np.array(
+            [self._find_one(float(need), *span, chosen) for need, span in zip(needed, spans, strict=True)]
+        )
 
-    def _find_one(self, need: float) -> float:
+    def _bins(self, need: float) -> tuple[int, int]:
+        """Lowest and highest bin in which a sum of weights may be reached first."""
         last = np.flatnonzero(self.above[:-1] >= need)[-1]  # no higher bin reaches it as a whole
         first = np.flatnonzero(self.above[1:] + self.positive >= need)[-1]  # nor any above inside
-        chosen = np.flatnonzero((self.place >= last) & (self.place <= first))
-        chosen = chosen[np.argsort(-self.score[chosen], kind="stable")]
-        sums = self.above[first + 1] + np.cumsum(self.weight[chosen])
-        ordered = self.score[chosen]
+        return int(last), int(first)
+
+    def _find_one(self, need: float, last: int, first: int, chosen: npt.NDArray[np.intp]) -> float:
+        place = self.place[chosen]  # falling, since the scores are
+        ends = np.searchsorted(-place, [-first, -last + 1])
+        jets = chosen[ends[0] : ends[1]]
+        sums = self.above[first + 1] + np.cumsum(self.weight[jets])
+        ordered = self.score[jets]
         group_ends = np.append(ordered[1:] != ordered[:-1], True)  # all jets of one score pass together
         reached = np.flatnonzero(group_ends & (sums >= need))
         return float(ordered[reached[0]] if len(reached) else ordered[-1])

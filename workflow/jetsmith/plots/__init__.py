@@ -1,1 +1,1 @@
-"""One module a plot: `compute` gives the numbers, `draw` a figure of nothing but them, `plot_…` saves both."""
+"""One module a plot: `compute` gives the numbers, `draw` a figure of them alone, `plot_…` saves both."""

@@ -137,7 +137,8 @@ def draw(numbers: DiscriminantNumbers, style: PlotSpec) -> Figure:
             ylim=(bottom, values.max() * 10 ** (0.22 * decades + 0.15)),
             xlim=(edges[0], edges[-1]),
             ylabel="Fraction of jets / bin",
-            xlabel=f"{looks.plain(numbers.title)} discriminant" + (" (log ratio)" if numbers.form == "log_ratio" else ""),
+            xlabel=f"{looks.plain(numbers.title)} discriminant"
+            + (" (log ratio)" if numbers.form == "log_ratio" else ""),
         )
         _draw_thresholds(axes, numbers.thresholds)
         axes.legend(loc="upper center", ncols=min(len(numbers.shapes), 3), borderaxespad=0.3)
@@ -154,7 +155,7 @@ def _draw_shape(axes: Axes, shape: Shape, edges: FloatArray) -> None:
         np.append(np.maximum(fraction - error, 1e-12), 1e-12),
         np.append(fraction + error, 1e-12),
         step="post", color=shape.color, alpha=0.22, linewidth=0,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def _draw_thresholds(axes: Axes, thresholds: Sequence[Threshold]) -> None:
@@ -165,7 +166,9 @@ def _draw_thresholds(axes: Axes, thresholds: Sequence[Threshold]) -> None:
         # Close thresholds would write their names over each other: they step down.
         level = level + 1 if point.threshold - last < 0.04 * (right - left) else 0
         last = point.threshold
-        axes.axvline(point.threshold, ymax=0.84, color=looks.GREY, linestyle=(0, (4, 2)), linewidth=1.1, gid=point.name)
+        axes.axvline(
+            point.threshold, ymax=0.84, color=looks.GREY, linestyle=(0, (4, 2)), linewidth=1.1, gid=point.name
+        )
         axes.axvspan(
             max(point.threshold_low, left), min(point.threshold_high, right), ymax=0.84,
             color=looks.GREY, alpha=0.13, linewidth=0,
@@ -174,4 +177,5 @@ def _draw_thresholds(axes: Axes, thresholds: Sequence[Threshold]) -> None:
             looks.plain(point.name), (point.threshold, 0.84), xycoords=("data", "axes fraction"),
             xytext=(-3, -2 - 13 * level), textcoords="offset points",
             ha="right", va="top", color=looks.GREY, fontsize=looks.LEGEND_SIZE,
+            bbox={"facecolor": "white", "alpha": 0.7, "pad": 0.5, "linewidth": 0},
         )  # fmt: skip

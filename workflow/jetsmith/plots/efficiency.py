@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -121,7 +122,9 @@ def draw(numbers: EfficiencyNumbers, style: PlotSpec) -> Figure:
     with looks.rc():
         panels = len(numbers.classes)
         figure = looks.new_figure(style, 0.38 + 0.3 * panels)
-        rows = np.atleast_1d(figure.subplots(panels, 1, sharex=True, height_ratios=[1.35] + [1] * (panels - 1)))
+        rows = np.atleast_1d(
+            figure.subplots(panels, 1, sharex=True, height_ratios=[1.35] + [1] * (panels - 1))
+        )
         for index, (axes, wanted) in enumerate(zip(rows, numbers.classes, strict=True)):
             chosen = [p for p in numbers.points if p.name == wanted.name]
             for k, points in enumerate(chosen):
@@ -143,15 +146,17 @@ def _draw_points(
     centre = np.sqrt(low_edge * high_edge) * (high_edge / low_edge) ** (0.08 * (k - 1))
     value = np.asarray([points.efficiency[bin_] for bin_ in known], float)
     low, high = np.asarray(points.low)[known], np.asarray(points.high)[known]
-    look = {"color": color, "alpha": SHADES[k % len(SHADES)], "linewidth": 1.2}
+    look: dict[str, Any] = {"color": color, "alpha": SHADES[k % len(SHADES)], "linewidth": 1.2}
     point = value > 0 if is_log else np.ones(len(value), bool)
     axes.errorbar(
         centre[point], value[point], yerr=np.stack([value - low, high - value])[:, point],
-        xerr=np.stack([centre - low_edge, high_edge - centre])[:, point], fmt=looks.markers(k + 1)[-1], markersize=5.5,
-        label=points.working_point, gid=f"{points.name}.{points.working_point}", **look,
+        xerr=np.stack([centre - low_edge, high_edge - centre])[:, point], fmt=looks.markers(k + 1)[-1],
+        markersize=5.5, label=points.working_point, gid=f"{points.name}.{points.working_point}", **look,
     )  # fmt: skip
     # Where no jet passes a logarithmic axis has no point: an arrow hangs from the upper end of the interval.
-    axes.errorbar(centre[~point], high[~point], yerr=0.45 * high[~point], uplims=True, fmt="none", capsize=2, **look)
+    axes.errorbar(
+        centre[~point], high[~point], yerr=0.45 * high[~point], uplims=True, fmt="none", capsize=2, **look
+    )
 
 
 def _dress(axes: Axes, points: Sequence[Points], wanted: ClassSpec, is_signal: bool) -> None:
@@ -171,6 +176,8 @@ def _dress_pt(axes: Axes, edges: Sequence[float]) -> None:
     axes.set(xlim=(max(edges[0], 1.0), edges[-1]), xlabel=r"jet $p_T$ [GeV]")
     if edges[0] > 0 and edges[-1] / edges[0] > 5:
         axes.set_xscale("log")
-        axes.set_xticks([t for t in (20, 30, 50, 100, 200, 300, 500, 1000, 2000) if edges[0] <= t <= edges[-1]])
+        axes.set_xticks(
+            [t for t in (20, 30, 50, 100, 200, 300, 500, 1000, 2000) if edges[0] <= t <= edges[-1]]
+        )
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         axes.xaxis.set_minor_locator(NullLocator())

@@ -56,9 +56,14 @@ def read_test(path: str | Path) -> ScoredJets:
     score = _numpy(rows["discriminant"], np.float64)
     if not np.isfinite(score).all():
         n_bad = int((~np.isfinite(score)).sum())
-        raise InputError(f"{path}: discriminant: {n_bad} of {len(score)} test rows are not finite; score them again")
+        raise InputError(
+            f"{path}: discriminant: {n_bad} of {len(score)} test rows are not finite; score them again"
+        )
     return ScoredJets(
-        score, _numpy(rows["weight"], np.float64), _numpy(rows["label"], np.int64), _numpy(rows[pt], np.float64)
+        score,
+        _numpy(rows["weight"], np.float64),
+        _numpy(rows["label"], np.int64),
+        _numpy(rows[pt], np.float64),
     )
 
 
@@ -127,5 +132,7 @@ def read_thresholds(path: str | Path) -> tuple[Threshold, ...]:
             for name, point in content["working_points"].items()
         ]
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: working_points: not what calibrate writes ({error}); run calibrate again") from error
+        raise InputError(
+            f"{path}: working_points: not what calibrate writes ({error}); run calibrate again"
+        ) from error
     return tuple(sorted(found, key=lambda point: -point.background_efficiency))

@@ -99,7 +99,9 @@ def plot_reweighting(
     try:
         found = compute(spec, content["histograms"], _read_weights(source), labels or {})
     except (KeyError, TypeError) as error:
-        raise InputError(f"{closure}: histograms: not what closure writes ({error}); run closure again") from error
+        raise InputError(
+            f"{closure}: histograms: not what closure writes ({error}); run closure again"
+        ) from error
     looks.save(draw(found, style), found, output)
     return found
 
@@ -189,27 +191,38 @@ def draw(numbers: ReweightingNumbers, style: PlotSpec) -> Figure:
         columns = min(COLUMNS, cells)
         rows = -(-cells // columns)
         wide = style.model_copy(update={"width_in": style.width_in * (0.35 + 0.4 * columns)})
-        figure = looks.new_figure(wide, (0.52 + 3.35 * rows * style.width_in / looks.WIDTH_IN) / wide.width_in)
-        figure.get_layout_engine().set(w_pad=0.09, h_pad=0.06)  # type: ignore[union-attr]
+        figure = looks.new_figure(
+            wide, (0.52 + 3.35 * rows * style.width_in / looks.WIDTH_IN) / wide.width_in
+        )
         grid = figure.add_gridspec(rows, columns)
         for index, spectrum in enumerate(numbers.spectra):
             _draw_cell(figure, grid[index // columns, index % columns], spectrum, numbers)
         if numbers.weights is not None:
             index = cells - 1
-            _draw_weights(figure.add_subplot(grid[index // columns, index % columns]), numbers.weights, numbers.source)
+            _draw_weights(
+                figure.add_subplot(grid[index // columns, index % columns]), numbers.weights, numbers.source
+            )
         figure.suptitle(
             looks.plain(f"{style.label}: {numbers.title}"), x=0.01, ha="left", fontsize=14, fontweight="bold",
             fontstyle="italic",
         )  # fmt: skip
-        figure.legend(handles=_handles(numbers), loc="outside upper right", ncols=3, fontsize=12.5, borderaxespad=0.2)
+        figure.legend(
+            handles=_handles(numbers), loc="outside upper right", ncols=3, fontsize=12.5, borderaxespad=0.2
+        )
     return figure
 
 
 def _handles(numbers: ReweightingNumbers) -> list[Any]:
     return [
-        Line2D([], [], color=numbers.source.color, label=looks.tex(numbers.source.label), linestyle=(0, (5, 1.5))),
-        Line2D([], [], color=REWEIGHTED_COLOR, marker="o", markersize=4, linestyle="none", label="reweighted"),
-        Patch(facecolor=numbers.target.color, alpha=0.35, label=f"{looks.tex(numbers.target.label)} (target)"),
+        Line2D(
+            [], [], color=numbers.source.color, label=looks.tex(numbers.source.label), linestyle=(0, (5, 1.5))
+        ),
+        Line2D(
+            [], [], color=REWEIGHTED_COLOR, marker="o", markersize=4, linestyle="none", label="reweighted"
+        ),
+        Patch(
+            facecolor=numbers.target.color, alpha=0.35, label=f"{looks.tex(numbers.target.label)} (target)"
+        ),
     ]
 
 
@@ -222,17 +235,33 @@ def _draw_cell(figure: Figure, place: SubplotSpec, spectrum: Spectrum, numbers: 
     target_error, after_error = np.asarray(spectrum.target_error), np.asarray(spectrum.reweighted_error)
     middle = (edges[1:] + edges[:-1]) / 2
     main.stairs(target, edges, fill=True, color=numbers.target.color, alpha=0.35, gid="target")
-    main.stairs(source, edges, color=numbers.source.color, linestyle=(0, (5, 1.5)), linewidth=1.5, gid="source")
-    main.errorbar(middle, after, after_error, fmt="o", color=REWEIGHTED_COLOR, markersize=2.6, linewidth=0.9, gid="reweighted")
-    filled = target > 0
+    main.stairs(
+        source, edges, color=numbers.source.color, linestyle=(0, (5, 1.5)), linewidth=1.5, gid="source"
+    )
+    main.errorbar(
+        middle,
+        after,
+        after_error,
+        fmt="o",
+        color=REWEIGHTED_COLOR,
+        markersize=2.6,
+        linewidth=0.9,
+        gid="reweighted",
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
-        band = np.where(filled, target_error / target, 0.0)
-        ratios = [np.where(filled, values / target, np.nan) for values in (source, after, after_error)]
+        band = np.where(target > 0, target_error / target, 0.0)
+        ratios = [np.where(target > 0, values / target, np.nan) for values in (source, after, after_error)]
     below.stairs(1 + band, edges, baseline=1 - band, fill=True, color=numbers.target.color, alpha=0.35)
-    below.stairs(ratios[0], edges, baseline=None, color=numbers.source.color, linestyle=(0, (5, 1.5)), linewidth=1.3)
-    below.errorbar(middle, ratios[1], ratios[2], fmt="o", color=REWEIGHTED_COLOR, markersize=2.4, linewidth=0.8)
+    below.stairs(
+        ratios[0], edges, baseline=None, color=numbers.source.color, linestyle=(0, (5, 1.5)), linewidth=1.3
+    )
+    below.errorbar(
+        middle, ratios[1], ratios[2], fmt="o", color=REWEIGHTED_COLOR, markersize=2.4, linewidth=0.8
+    )
     below.axhline(1, color=looks.GREY, linewidth=0.7)
-    below.set(ylim=RATIO_RANGE, xlim=(edges[0], edges[-1]), xlabel=looks.tex(spectrum.label), yticks=(0.75, 1, 1.25))
+    below.set(
+        ylim=RATIO_RANGE, xlim=(edges[0], edges[-1]), xlabel=looks.tex(spectrum.label), yticks=(0.75, 1, 1.25)
+    )
     _dress(main, below, spectrum)
 
 

@@ -14,13 +14,15 @@ import matplotlib
 import mplhep
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from jetsmith.io import atomic_file, write_json
 from jetsmith.specs import PlotSpec, Record
 
 # Told apart with every common colour blindness: M. Petroff, arXiv 2107.02270, ten colours.
 TAGGER_COLORS = (
-    "#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#94a4a2", "#a96b59", "#e76300", "#717581", "#b9ac70", "#92dadd",
+    "#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#94a4a2", "#a96b59", "#e76300",
+    "#717581", "#b9ac70", "#92dadd",
 )  # fmt: skip
 TAGGER_LINES = ("-", (0, (5, 1.5)), (0, (6, 1.5, 1.2, 1.5)), (0, (1.5, 1.2)))
 MARKERS = ("o", "s", "^", "D", "v")
@@ -52,12 +54,13 @@ RC: dict[str, Any] = {
 
 def rc() -> AbstractContextManager[None]:
     """The look of all plots, for as long as the context lasts."""
-    return matplotlib.rc_context(RC)
+    return matplotlib.rc_context(RC)  # type: ignore[arg-type]  # its keys are literals
 
 
-def new_figure(style: PlotSpec, aspect: float = 0.8) -> Figure:
+def new_figure(style: PlotSpec, aspect: float = 0.8, pad_in: float = 0.04) -> Figure:
     """An empty figure; `aspect` is its height over its width. Sizes of text follow no width."""
-    return Figure((style.width_in, style.width_in * aspect), dpi=style.dpi, layout="constrained", facecolor="white")
+    engine = ConstrainedLayoutEngine(w_pad=pad_in, h_pad=pad_in)
+    return Figure((style.width_in, style.width_in * aspect), dpi=style.dpi, layout=engine, facecolor="white")
 
 
 def line_style(index: int) -> dict[str, Any]:

@@ -68,7 +68,9 @@ def plot_training(
 def _read(path: Path) -> list[dict[str, float]]:
     content = io.read_json(path)
     needed = {"epoch", "loss", "validation_loss"}
-    if not isinstance(content, list) or not all(isinstance(row, dict) and needed <= set(row) for row in content):
+    if not isinstance(content, list) or not all(
+        isinstance(row, dict) and needed <= set(row) for row in content
+    ):
         raise InputError(f"{path}: must be a list of records with {', '.join(sorted(needed))}; train again")
     return content
 
@@ -129,7 +131,13 @@ def _draw_history(axes: Axes, history: History, faint: bool) -> None:
         history.epoch, history.validation_loss, color=VALIDATION_COLOR, alpha=alpha, marker=marker,
         linestyle=looks.TAGGER_LINES[1], gid=f"{name}.validation_loss",
     )  # fmt: skip
-    axes.plot([history.epoch[history.best]], [history.validation_loss[history.best]], "o", color=VALIDATION_COLOR, markersize=6)
+    axes.plot(
+        [history.epoch[history.best]],
+        [history.validation_loss[history.best]],
+        "o",
+        color=VALIDATION_COLOR,
+        markersize=6,
+    )
 
 
 def _limits(numbers: TrainingNumbers) -> tuple[float, float]:

@@ -21,7 +21,7 @@ from jetsmith.specs import ClassifierSpec, ClosureSpec
 TREES = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 4, "eta": 0.1}
 ROUNDS = 100
 MIN_CHILD_WEIGHT = 20
-MIN_EVENTS = 20  # of each class in each half
+MIN_EVENTS = 10  # of each class in each half
 
 
 @dataclass(frozen=True)

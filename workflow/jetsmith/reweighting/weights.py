@@ -210,16 +210,14 @@ def write_weights(
         datasets: Name and generator of the sample's datasets, in its order.
         dataset: The one to write.
         output: Parquet with run, luminosity_block, event, split, weight_generator, weight.
-        calibration_output: JSON with the calibration, clipped fraction, largest weight and
-            effective size in each split; not written where None.
+        calibration_output: JSON: the calibration, and `summarise` of each split; None for none.
 
     Raises:
-        ConfigError: See `read_scores`; `dataset` is of neither generator.
-        InputError: See `read_scores` and `fit_ratio`.
+        ConfigError, InputError: See `read_scores`, `fit_ratio`; `dataset` is of neither generator.
     """
     names = [name for name, _ in datasets]
     generators = [c.generator for c in spec.classes]
-    if dataset not in names or datasets[names.index(dataset)][1] not in generators:
+    if dict(datasets).get(dataset) not in generators:
         raise ConfigError(
             f"reweighter {spec.name}: `{dataset}` is no dataset of its generators {', '.join(generators)}"
         )
@@ -235,19 +233,12 @@ def write_weights(
     columns |= {"split": split, "weight_generator": generator, "weight": weight}
     io.write_rows(output, ak.zip(columns, depth_limit=1))
     if calibration_output is not None:
-        summaries = {
+        splits = {
             name: summarise(weight[split == k], generator[split == k], clipped[split == k])
             for k, name in enumerate(SPLITS)
         }
-        io.write_json(
-            calibration_output,
-            {
-                "reweighter": spec.name,
-                "dataset": dataset,
-                "calibration": asdict(calibration),
-                "splits": summaries,
-            },
-        )
+        subject = {"reweighter": spec.name, "dataset": dataset}
+        io.write_json(calibration_output, {**subject, "calibration": asdict(calibration), "splits": splits})
 
 
 def summarise(weight: FloatArray, generator: FloatArray, clipped: BoolArray) -> dict[str, float | None]:

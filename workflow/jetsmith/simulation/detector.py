@@ -5,52 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.simulation.calorimeter import deposits, pile_up_neutrals
+from jetsmith.simulation.parameters import Detector
 from jetsmith.simulation.pythia import Batch
 from jetsmith.simulation.smearing import displace_crowded, track_errors, track_parameters
 from jetsmith.simulation.tables import Neutrals, Particles, Table, Tracks, offsets
 
 NEUTRINOS = (12, 14, 16)
-
-
-@dataclass(frozen=True)
-class Detector:
-    """What the detector can do. Lengths in cm, momenta in GeV.
-
-    The resolutions are those of a silicon tracker such as the CMS phase-1 one.
-    """
-
-    field_tesla: float = 3.8
-    abseta_max: float = 2.5
-    calorimeter_abseta_max: float = 4.7
-    pt_min_gev: float = 0.5
-    efficiency: float = 0.95
-    d0_constant_cm: float = 14e-4
-    d0_scattering_cm: float = 90e-4
-    dz_constant_cm: float = 28e-4
-    dz_scattering_cm: float = 100e-4
-    primary_xy_cm: float = 8e-4
-    primary_z_cm: float = 12e-4
-    layers_cm: tuple[float, ...] = (2.2, 2.9, 6.8, 10.9, 16.0)
-    # ASSUME tails of the resolution, as (fraction, factor): pattern errors are not simulated.
-    wide_tail: tuple[float, float] = (0.07, 2.5)
-    far_tail: tuple[float, float] = (0.008, 8.0)
-    fake_fraction: float = 0.004
-    # ASSUME one number for the material: nuclear interactions of hadrons, conversions of photons.
-    nuclear_fraction: float = 0.04
-    conversion_fraction: float = 0.05
-    # ASSUME soft particles an event that the pile-up removal leaves over.
-    pile_up_tracks: float = 25.0
-    pile_up_neutrals: float = 25.0
-    # ASSUME close pairs of tracks share merged clusters, and with them one displacement: the source of
-    # fake vertices. An effective knob that was tuned to a mistag rate, not physics.
-    crowd_probability: float = 0.30
-    crowd_delta_r: float = 0.04
-    crowd_cm: float = 90e-4
-    # ASSUME particle identification: efficiency of each lepton, and hadrons taken for it.
-    electron_efficiency: float = 0.85
-    muon_efficiency: float = 0.95
-    fake_electron_fraction: float = 0.004
-    fake_muon_fraction: float = 0.003
 
 
 @dataclass(frozen=True)
@@ -77,9 +38,7 @@ def charge(pdg_id: IntArray) -> IntArray:
     return np.asarray((positive - negative) * np.sign(pdg_id))
 
 
-def simulate_detector(
-    batch: Batch, detector: Detector, rng: np.random.Generator
-) -> tuple[Tracks, Neutrals]:
+def simulate_detector(batch: Batch, detector: Detector, rng: np.random.Generator) -> tuple[Tracks, Neutrals]:
     """What the detector sees of a batch.
 
     Returns:
@@ -104,8 +63,8 @@ def simulate_detector(
     tracks = _measure(flying.take(seen), batch.n_events, detector, rng)
     lost = lost[(absolute[lost] != 13) & (particles.energy[lost] > 2.0)]
     neutral = stable[(charges == 0) & (absolute[stable] != 13)]
-    deposits = _deposits(particles, np.concatenate([neutral, lost]), rng)
-    neutrals = deposits.join(_pile_up_neutrals(batch.n_events, detector, rng))
+    seen_neutrals = deposits(particles, np.concatenate([neutral, lost]), rng)
+    neutrals = seen_neutrals.join(pile_up_neutrals(batch.n_events, detector, rng))
     return tracks, neutrals.take(np.argsort(neutrals.event, kind="stable"))
 
 
@@ -270,42 +229,3 @@ def _identify(flying: Flying, detector: Detector, rng: np.random.Generator) -> I
     is_electron = (1 - dice < electron) & (flying.pt > 2.0) & ~is_muon
     lepton = np.where(is_muon, -13, np.where(is_electron, -11, 211))
     return np.asarray(lepton * flying.charge)
-
-
-def _deposits(particles: Particles, rows: IntArray, rng: np.random.Generator) -> Neutrals:
-    """Photons and neutral hadrons, and charged particles that left no track."""
-    chosen = particles.take(rows)
-    electromagnetic = np.isin(np.abs(chosen.pdg_id), (11, 22))
-    resolution = np.where(
-        electromagnetic,
-        np.hypot(0.05 / np.sqrt(chosen.energy), 0.01),
-        np.hypot(0.9 / np.sqrt(chosen.energy), 0.06),
-    )
-    response = np.where(electromagnetic, 1.0, 0.92)
-    measured = response * (1 + rng.normal(size=len(rows)) * resolution)
-    direction = rng.normal(0.0, 0.006, (2, len(rows)))
-    momentum = np.sqrt(chosen.px**2 + chosen.py**2 + chosen.pz**2)
-    deposits = Neutrals(
-        event=chosen.event,
-        pt=chosen.pt * measured * chosen.energy / np.maximum(momentum, 1e-9),
-        eta=chosen.eta + direction[0],
-        phi=np.asarray((chosen.phi + direction[1] + np.pi) % (2 * np.pi) - np.pi),
-        pdg_id=np.where(electromagnetic, 22, 130),
-        puppi_weight=np.clip(rng.normal(1.0, 0.1, len(rows)), 0.3, 1.0),
-    )
-    return deposits.take(measured * chosen.energy > np.where(electromagnetic, 0.4, 1.2))
-
-
-def _pile_up_neutrals(n_events: int, detector: Detector, rng: np.random.Generator) -> Neutrals:
-    """Soft calorimeter candidates of other collisions, mostly with a small weight."""
-    counts = rng.poisson(detector.pile_up_neutrals, n_events)
-    n = int(counts.sum())
-    edge = detector.calorimeter_abseta_max
-    return Neutrals(
-        event=np.repeat(np.arange(n_events), counts),
-        pt=0.4 + rng.exponential(0.5, n),
-        eta=rng.uniform(-edge, edge, n),
-        phi=rng.uniform(-np.pi, np.pi, n),
-        pdg_id=np.where(rng.random(n) < 0.7, 22, 130),
-        puppi_weight=rng.beta(1.0, 4.0, n),
-    )

@@ -10,10 +10,15 @@ from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.simulation.impact import Impact, impact_parameters
 from jetsmith.simulation.jets import track_momenta
 from jetsmith.simulation.substructure import Substructure
+from jetsmith.simulation.tables import Array, Jets, Tracks, Vertices, delta_phi, rank_within, sum_by
 from jetsmith.simulation.taginfo import (
-    MISSING, VertexLinks, first_above_mass, link_vertices, select_tracks, vertex_tracks,
-)  # fmt: skip
-from jetsmith.simulation.tables import Array, Jets, Tracks, Vertices, delta_phi, rank_within
+    MISSING,
+    VertexLinks,
+    first_above_mass,
+    link_vertices,
+    select_tracks,
+    vertex_tracks,
+)
 
 _CHARM_MASS_GEV = 1.5
 _BOTTOM_MASS_GEV = 5.2
@@ -55,7 +60,7 @@ def double_b_inputs(
     out: dict[str, Array] = {"jetNTracks": np.bincount(jet, minlength=n_jets).astype(np.int32)}
     out |= _leading(jet, axis, impact.sip3d_sig[rows], n_jets)
     out |= _above(jet, axis, momentum[:, track], impact, rows, n_jets)
-    energy = np.bincount(jet, weights=momentum[3, track], minlength=n_jets)
+    energy = sum_by(jet, momentum[3, track], n_jets)
     links = link_vertices(jets.event, jets.eta, jets.phi, vertices, _VERTEX_DELTA_R, n_events)
     out["jetNSecondaryVertices"] = np.bincount(links.jet, minlength=n_jets).astype(np.int32)
     out |= _vertex_inputs(axes, links, tracks, vertices, vertex_links, energy)
@@ -70,13 +75,13 @@ def _nearest_axis(
     axes: Substructure, jet: IntArray, eta: FloatArray, phi: FloatArray
 ) -> tuple[IntArray, FloatArray]:
     """0 or 1, and the distance to that axis."""
-    distance = np.hypot(
-        eta[:, None] - axes.axis_eta[jet], delta_phi(phi[:, None], axes.axis_phi[jet])
-    )
+    distance = np.hypot(eta[:, None] - axes.axis_eta[jet], delta_phi(phi[:, None], axes.axis_phi[jet]))
     return np.argmin(distance, axis=1), np.min(distance, axis=1)
 
 
-def _fill(jet: IntArray, rank: IntArray, values: FloatArray, shape: tuple[int, int], missing: float) -> FloatArray:
+def _fill(
+    jet: IntArray, rank: IntArray, values: FloatArray, shape: tuple[int, int], missing: float
+) -> FloatArray:
     table = np.full(shape, missing)
     inside = rank < shape[1]
     table[jet[inside], rank[inside]] = values[inside]
@@ -137,7 +142,7 @@ def _vertex_inputs(
         leading[links.jet[chosen][::-1], which] = chosen[::-1]  # the most significant is written last
         found = leading[:, which] >= 0
         row = links.vertex[leading[found, which]]
-        energy = np.bincount(links.jet[chosen], weights=vertices.energy[links.vertex[chosen]], minlength=n_jets)
+        energy = sum_by(links.jet[chosen], vertices.energy[links.vertex[chosen]], n_jets)
         prefix = f"tau{which + 1}_"
         for name, values in (
             ("vertexMass", vertices.mass[row]),
@@ -178,7 +183,8 @@ def _z_ratio(vertices: Vertices, first: IntArray, second: IntArray) -> FloatArra
         delta_phi(vertices.flight_phi[first], vertices.flight_phi[second]),
     )
     total = [
-        getattr(vertices, name)[first] + getattr(vertices, name)[second] for name in ("px", "py", "pz", "energy")
+        component[first] + component[second]
+        for component in (vertices.px, vertices.py, vertices.pz, vertices.energy)
     ]
     mass = np.sqrt(np.maximum(total[3] ** 2 - total[0] ** 2 - total[1] ** 2 - total[2] ** 2, 0.0))
     return np.asarray(distance * vertices.pt[second] / np.maximum(mass, 0.1))

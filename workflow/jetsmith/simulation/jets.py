@@ -56,9 +56,7 @@ def find_ghosts(particles: Particles) -> Ghosts:
     flavour = heavy_hadrons(particles)
     chosen = np.flatnonzero((flavour > 0) & (particles.pt > 1e-3))
     momentum = np.stack([particles.px[chosen], particles.py[chosen], particles.pz[chosen]])
-    return Ghosts(
-        particles.event[chosen], momentum / np.sqrt(np.sum(momentum**2, axis=0)), flavour[chosen]
-    )
+    return Ghosts(particles.event[chosen], momentum / np.sqrt(np.sum(momentum**2, axis=0)), flavour[chosen])
 
 
 def cluster(
@@ -102,9 +100,7 @@ def cluster(
     link_jet, link_input = link_jet[by_jet], link_input[by_jet]
     is_ghost = link_input >= n_inputs
     flavour = ghosts.flavour[link_input[is_ghost] - n_inputs]
-    counted = [
-        np.bincount(link_jet[is_ghost][flavour == quark], minlength=len(jets)) for quark in (5, 4)
-    ]
+    counted = [np.bincount(link_jet[is_ghost][flavour == quark], minlength=len(jets)) for quark in (5, 4)]
     return Clustered(jets, link_jet[~is_ghost], link_input[~is_ghost], counted[0], counted[1])
 
 
@@ -152,7 +148,9 @@ def reconstructed_jets(
     return Clustered(jets, found.link_jet, rows[found.link_input], found.n_b_hadrons, found.n_c_hadrons)
 
 
-def generator_jets(particles: Particles, ghosts: Ghosts, n_events: int, pt_min_gev: float = 10.0) -> Clustered:
+def generator_jets(
+    particles: Particles, ghosts: Ghosts, n_events: int, pt_min_gev: float = 10.0
+) -> Clustered:
     """AK4 jets of all stable particles but neutrinos; leptons of the hard process stay in, as in NanoAOD."""
     stable = (particles.status > 0) & ~np.isin(np.abs(particles.pdg_id), NEUTRINOS)
     stable &= np.abs(particles.eta) < _GEN_ABSETA_MAX

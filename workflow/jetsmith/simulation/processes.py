@@ -18,6 +18,11 @@ class Process:
     text: str
 
 
+MISSING_PACKAGES = (
+    "simulated datasets need pythia8mc and fastjet: install the extra `simulation`, "
+    "or give `files` instead of `simulate` in config/datasets.yaml"
+)
+
 # ASSUME multiparton interactions are damped (pT0Ref 3.5, Monash: 2.28): they take most of the time,
 # and what they add to a jet is replaced by the pile-up residue of the detector.
 COMMON = (

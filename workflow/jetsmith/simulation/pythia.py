@@ -8,7 +8,7 @@ import numpy as np
 
 from jetsmith.errors import ConfigError
 from jetsmith.io import FloatArray, IntArray
-from jetsmith.simulation.processes import COMMON, Process
+from jetsmith.simulation.processes import COMMON, MISSING_PACKAGES, Process
 from jetsmith.simulation.tables import Array, Particles
 
 BATCH = 250  # part of the definition of a sample: another size gives other events for the same seed
@@ -32,6 +32,15 @@ class Batch:
     weight: FloatArray
     pt_hat: FloatArray
 
+    def head(self, n_events: int) -> "Batch":
+        """The first events; all of them where there are no more."""
+        if n_events >= self.n_events:
+            return self
+        last = int(np.searchsorted(self.particles.event, n_events))
+        return Batch(
+            self.particles.take(np.arange(last)), n_events, self.weight[:n_events], self.pt_hat[:n_events]
+        )
+
 
 def make_generator(process: Process, seed: int) -> Any:
     """A Pythia object that is ready to generate.
@@ -46,10 +55,7 @@ def make_generator(process: Process, seed: int) -> Any:
     try:
         import pythia8mc
     except ImportError as error:
-        raise ConfigError(
-            "simulated datasets need pythia8mc and fastjet: install the extra `simulation`, "
-            "or give `files` instead of `simulate` in config/datasets.yaml"
-        ) from error
+        raise ConfigError(MISSING_PACKAGES) from error
     generator = pythia8mc.Pythia("", False)
     for setting in (*COMMON, f"Random:seed={1 + seed % _LARGEST_SEED}", *process.settings):
         if not generator.readString(setting):

@@ -2,16 +2,13 @@
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 
 from jetsmith.io import FloatArray, IntArray
+from jetsmith.simulation.parameters import Detector
 from jetsmith.simulation.tables import Tracks, delta_phi
-
-if TYPE_CHECKING:
-    from jetsmith.simulation.detector import Detector
 
 # Radii that end a layer [cm], and by how much the impact parameter of a track born beyond each is worse.
 _LAYER_RADII_CM = np.array([2.9, 6.8, 10.9, 16.0, 25.0, 36.0, 50.0])
@@ -41,7 +38,7 @@ def track_parameters(
 
 
 def track_errors(
-    detector: "Detector", pt: FloatArray, eta: FloatArray, radius: FloatArray
+    detector: Detector, pt: FloatArray, eta: FloatArray, radius: FloatArray
 ) -> tuple[FloatArray, FloatArray, IntArray]:
     """Resolutions of d0 and dz [cm], and the layers that a track born at `radius` [cm] misses."""
     sin_theta = 1 / np.cosh(eta)
@@ -52,7 +49,7 @@ def track_errors(
 
 
 def displace_crowded(
-    tracks: Tracks, starts: IntArray, detector: "Detector", rng: np.random.Generator
+    tracks: Tracks, starts: IntArray, detector: Detector, rng: np.random.Generator
 ) -> Tracks:
     """Give some close pairs of tracks a common displacement (see Detector.crowd_probability)."""
     n = len(tracks)

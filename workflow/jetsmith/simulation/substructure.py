@@ -1,5 +1,6 @@
 """Soft-drop mass, N-subjettiness and subjets of AK8 jets."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,8 +48,8 @@ def substructure(jet: IntArray, momentum: FloatArray, n_jets: int) -> Substructu
         n_jets: Number of jets.
     """
     if n_jets == 0:
-        nothing = np.zeros((0, 2))
-        return Substructure(np.zeros(0), np.zeros((0, 3)), nothing, nothing, np.zeros(0, np.int64), np.zeros((4, 0)))
+        none, pair = np.zeros(0), np.zeros((0, 2))
+        return Substructure(none, np.zeros((0, 3)), pair, pair, np.zeros(0, np.int64), np.zeros((4, 0)))
     counts = np.bincount(jet, minlength=n_jets)
     constituents = _momenta({name: momentum[row] for row, name in enumerate(("px", "py", "pz", "E"))}, counts)
     angular = _sequence(constituents, fastjet.cambridge_algorithm)
@@ -56,14 +57,14 @@ def substructure(jet: IntArray, momentum: FloatArray, n_jets: int) -> Substructu
         njets=1, beta=0.0, symmetry_cut=_SYMMETRY_CUT, R0=_RADIUS
     )
     tau = ak.to_numpy(angular.njettiness(njets=[1, 2, 3], R0=_RADIUS))
-    axes = _by_pt(_sequence(constituents, fastjet.kt_algorithm).exclusive_jets_up_to(n_jets=2))
+    axes = _two_jets(_sequence(constituents, fastjet.kt_algorithm))
     axis_eta, axis_phi = _directions(axes)
     # Angular ordering of what grooming left: its last merging is the one that passed soft drop.
     inside = groomed.constituents
     left = _momenta(
         {name: _flat(inside[name]) for name in ("px", "py", "pz", "E")}, ak.to_numpy(ak.num(inside.px))
     )
-    subjets = _by_pt(_sequence(left, fastjet.cambridge_algorithm).exclusive_jets_up_to(n_jets=2))
+    subjets = _two_jets(_sequence(left, fastjet.cambridge_algorithm))
     return Substructure(
         softdrop_mass=np.maximum(ak.to_numpy(groomed.msoftdrop), 0.0),
         tau=tau,
@@ -88,7 +89,11 @@ def _sequence(constituents: Any, algorithm: Any) -> Any:
     return fastjet.ClusterSequence(constituents, fastjet.JetDefinition(algorithm, _HUGE_RADIUS))
 
 
-def _by_pt(jets: Any) -> Any:
+def _two_jets(sequence: Any) -> Any:
+    """Up to two exclusive jets, the harder first; fastjet's wrapper warns whatever the algorithm."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "dcut and exclusive jets", UserWarning)
+        jets = sequence.exclusive_jets_up_to(n_jets=2)
     return jets[ak.argsort(-(jets.px**2 + jets.py**2), axis=1)]
 
 

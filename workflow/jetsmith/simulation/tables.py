@@ -4,6 +4,7 @@ All lengths are in cm, momenta and masses in GeV, angles in radians.
 """
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -61,17 +62,17 @@ class Particles(Table):
     y: FloatArray
     z: FloatArray
 
-    @property
+    @cached_property
     def pt(self) -> FloatArray:
         """Transverse momentum [GeV]."""
         return np.hypot(self.px, self.py)
 
-    @property
+    @cached_property
     def eta(self) -> FloatArray:
         """Pseudorapidity; large but finite along the beam."""
         return np.arcsinh(self.pz / np.maximum(self.pt, 1e-9))
 
-    @property
+    @cached_property
     def phi(self) -> FloatArray:
         """Azimuth."""
         return np.arctan2(self.py, self.px)
@@ -219,6 +220,11 @@ def pairs(event: IntArray, starts: IntArray) -> tuple[IntArray, IntArray]:
     first = np.repeat(np.arange(len(event)), counts)
     before = np.concatenate([[0], np.cumsum(counts)])[:-1]
     return first, np.arange(len(first)) - before[first] + starts[event][first]
+
+
+def sum_by(group: IntArray, values: FloatArray, n_groups: int) -> FloatArray:
+    """Sum of the values of each group, shape (n_groups,)."""
+    return np.asarray(np.bincount(group, weights=values, minlength=n_groups), np.float64)
 
 
 def rank_within(group: IntArray, key: FloatArray) -> tuple[IntArray, IntArray]:

@@ -10,7 +10,17 @@ from scipy.special import gammaincc
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.simulation.impact import Impact, impact_parameters
 from jetsmith.simulation.jets import track_momenta
-from jetsmith.simulation.tables import Array, Jets, Tracks, Vertices, delta_phi, offsets, pairs, rank_within
+from jetsmith.simulation.tables import (
+    Array,
+    Jets,
+    Tracks,
+    Vertices,
+    delta_phi,
+    offsets,
+    pairs,
+    rank_within,
+    sum_by,
+)
 
 MISSING = -999.0
 N_SLOTS = 6
@@ -20,7 +30,7 @@ _PSEUDO_SIGNIFICANCE = 2.0
 _CHARM_MASS_GEV = 1.5
 # The survival function of the significance of tracks from the primary vertex: sums of
 # fraction * exp(-(s / scale)^power), fitted to the negative side of light jets of simulated ttbar.
-_RESOLUTION = ((0.93, 1.414, 2.0), (0.06, 2.2, 1.0), (0.012, 10.0, 1.0))
+_RESOLUTION = ((0.755, 1.46, 2.0), (0.151, 2.99, 1.0), (0.094, 5.18, 1.0))
 _PROBABILITY_FLOOR = 1e-4
 
 
@@ -88,7 +98,7 @@ def first_above_mass(group, momentum, threshold):
 def track_probability(significance: FloatArray) -> FloatArray:
     """Probability that a track of the primary vertex has at least this significance (>= 0)."""
     sums = [fraction * np.exp(-((significance / scale) ** power)) for fraction, scale, power in _RESOLUTION]
-    return np.clip(np.sum(sums, axis=0), _PROBABILITY_FLOOR, 1.0)
+    return np.asarray(np.clip(np.sum(sums, axis=0), _PROBABILITY_FLOOR, 1.0))
 
 
 def jet_probability(jet: IntArray, significance: FloatArray, n_jets: int) -> FloatArray:
@@ -99,7 +109,7 @@ def jet_probability(jet: IntArray, significance: FloatArray, n_jets: int) -> Flo
     """
     positive = significance >= 0
     minus_log = -np.log(track_probability(significance[positive]))
-    exponent = np.bincount(jet[positive], weights=minus_log, minlength=n_jets)
+    exponent = sum_by(jet[positive], minus_log, n_jets)
     count = np.bincount(jet[positive], minlength=n_jets)
     combined = gammaincc(np.maximum(count, 1), exponent)
     return np.where(count > 0, -np.log10(np.maximum(combined, 1e-30)) / 4, 0.0)
@@ -114,7 +124,7 @@ def _slots(jet: IntArray, rank: IntArray, values: FloatArray, n_jets: int, n_slo
 
 
 def _sum(jet: IntArray, momentum: FloatArray, n_jets: int) -> FloatArray:
-    return np.stack([np.bincount(jet, weights=row, minlength=n_jets) for row in momentum])
+    return np.stack([sum_by(jet, row, n_jets) for row in momentum])
 
 
 def _direction(momentum: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -158,9 +168,7 @@ def tag_inputs(
     out: dict[str, Array] = {"jetNSelectedTracks": n_selected.astype(np.int32)}
     empty = n_selected == 0
     eta, phi = _direction(total)
-    out["trackSumJetDeltaR"] = np.where(
-        empty, MISSING, np.hypot(eta - jets.eta, delta_phi(phi, jets.phi))
-    )
+    out["trackSumJetDeltaR"] = np.where(empty, MISSING, np.hypot(eta - jets.eta, delta_phi(phi, jets.phi)))
     out["trackSumJetEtRatio"] = np.where(empty, MISSING, np.hypot(total[0], total[1]) / jets.pt)
     out |= _track_slots(jet, rank, rows, impact, n_jets)
     above = first_above_mass(jet, momentum[:, track], np.full(n_jets, _CHARM_MASS_GEV))

@@ -180,7 +180,8 @@ def parton_flavour(
     partons = particles.take(is_parton)
     jet, parton = pairs(jets.event, offsets(partons.event, n_events))
     parton_code = np.abs(partons.pdg_id[parton])
-    wanted = np.where(hadron_flavour[jet] > 0, parton_code == hadron_flavour[jet], ~np.isin(parton_code, (4, 5)))
+    heavy = hadron_flavour[jet]
+    wanted = np.where(heavy > 0, parton_code == heavy, ~np.isin(parton_code, (4, 5)))
     distance = np.hypot(partons.eta[parton] - eta[jet], delta_phi(partons.phi[parton], phi[jet]))
     near: BoolArray = wanted & (distance < radius)
     jet, parton = jet[near], parton[near]

@@ -67,7 +67,7 @@ class PfnanoWriter:
     def close(self, run: int) -> None:
         """Write what is pending and the sums of weights."""
         self._flush()
-        runs = {
+        runs: dict[str, Array] = {
             "run": np.array([run], np.uint32),
             "genEventCount": np.array([self._n_events], np.int64),
             "genEventSumw": np.array([self._sum_weight], np.float64),
@@ -78,16 +78,17 @@ class PfnanoWriter:
     def _flush(self) -> None:
         if not self._pending:
             return
-        names = self._pending[0]
-        joined = {name: _join([batch[name] for batch in self._pending]) for name in names}
+        names = list(self._pending[0])
+        joined: dict[str, Any] = {name: _join([batch[name] for batch in self._pending]) for name in names}
         if self._tree is None:
-            types = {
-                name: values.type.content if isinstance(values, ak.Array) else values.dtype
-                for name, values in joined.items()
-            }
+            types = {name: _type(values) for name, values in joined.items()}
             self._tree = self._file.mktree("Events", types)
         self._tree.extend(joined)
         self._pending, self._n_pending = [], 0
+
+
+def _type(values: Any) -> Any:
+    return values.type.content if isinstance(values, ak.Array) else values.dtype
 
 
 def _join(parts: list[Any]) -> Any:

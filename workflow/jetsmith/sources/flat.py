@@ -110,10 +110,14 @@ def gather(
         Flat indices of the children, ordered by row and by position in the file within a row, and
         the row of each; shapes (M,).
     """
-    event = owners(child_offsets)
-    inside = (parent_index >= 0) & (parent_index < np.diff(parent_offsets)[event])
-    parent = np.where(inside, parent_offsets[event] + parent_index, 0)
-    row = np.where(inside, row_of_parent[parent], -1) if len(row_of_parent) else np.full(len(event), -1)
+    n_children = np.diff(child_offsets)
+    parent = np.repeat(parent_offsets[:-1], n_children) + parent_index
+    row = np.full(len(parent), -1)
+    inside = (parent_index >= 0) & (parent < np.repeat(parent_offsets[1:], n_children))
+    if inside.all():
+        row = row_of_parent[parent]
+    else:
+        row[inside] = row_of_parent[parent[inside]]
     kept = np.flatnonzero(row >= 0)
     row = row[kept]
     if np.any(row[1:] < row[:-1]):

@@ -38,6 +38,8 @@ IN_JET = {  # what depends on the jet, too, stands beside the index
     "eta_rel": "btagEtaRel",
     "pt_ratio": "btagPtRatio",
     "p_par_ratio": "btagPParRatio",
+    "sip2d_val_cm": "btagSip2dVal",
+    "sip2d_sig": "btagSip2dSig",
     "sip3d_val_cm": "btagSip3dVal",
     "sip3d_sig": "btagSip3dSig",
     "jet_dist_cm": "btagJetDistVal",

@@ -1,0 +1,19 @@
+"""Pack a sample into memory-mapped splits."""
+
+from jetsmith.hashing import SPLITS
+from jetsmith.job import job
+from jetsmith.pack import pack_sample
+from jetsmith.specs import DatasetSpec, FeatureGroup, SampleSpec, SplitSpec
+
+with job(snakemake.log[0]):
+    names = snakemake.params.datasets
+    pack_sample(
+        sample=SampleSpec(**snakemake.params.sample),
+        datasets={name: DatasetSpec(**names[name]) for name in names},
+        groups=[FeatureGroup(**group) for group in snakemake.params.groups],
+        features={name: snakemake.input[f"features_{name}"] for name in names},
+        accounts={name: snakemake.input[f"account_{name}"] for name in names},
+        splits=SplitSpec(**snakemake.params.splits),
+        seed=snakemake.params.seed,
+        outputs=dict(zip(SPLITS, snakemake.output, strict=True)),
+    )

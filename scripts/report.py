@@ -1,0 +1,18 @@
+"""Write the page that shows the run."""
+
+from jetsmith.job import job
+from jetsmith.provenance import record
+from jetsmith.report import write_report
+
+with job(snakemake.log[0]):
+    write_report(
+        output=snakemake.output[0],
+        run=snakemake.params.run,
+        title=snakemake.params.title,
+        accounts=snakemake.input.accounts,
+        inspections=snakemake.input.inspections,
+        plots=snakemake.input.plots,
+        numbers=snakemake.input.numbers,
+        closures=snakemake.input.closures,
+        provenance=record(),
+    )

@@ -1,0 +1,154 @@
+"""The reading side on files of CMS and ATLAS that nobody here made."""
+
+import awkward as ak
+import numpy as np
+import pytest
+
+from jetsmith import account, inspection, io, skim
+from jetsmith.errors import InputError
+from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
+
+pytestmark = pytest.mark.golden
+
+LOOSE = SelectionSpec(pt_min_gev=0, abseta_max=10, jet_id=0)
+PFNANO = "cms-pfnano/pfnano.root"
+DEEPNTUPLES = "deepntuples/ntuple_ttbar.root"
+TTBAR = "cms-nanoaod/nano_tt_v12.root"
+DRELL_YAN = "cms-nanoaod/nano_dy.root"
+EMPTY = "cms-nanoaod/nano_dy_empty.root"
+SENTINELS = "cms-nanoaod/nano_tree.root"
+
+
+def rows_of(folder, data, files, obj="ak4", cuts=LOOSE, n_parts=1, **more):
+    """Inspect, skim and account; all rows, and the account."""
+    spec = DatasetSpec(object=obj, process="real", files=tuple(files), **more)
+    plan, output = folder / "inspect.json", folder / "account.json"
+    inspection.inspect_dataset("real", spec, [str(data / f) for f in files], n_parts, PartitionSpec(), plan)
+    reports = []
+    for part in range(n_parts):
+        paths = folder / f"{part}.parquet", folder / f"{part}.json"
+        skim.skim_partition("real", spec, cuts, SkimSpec(), plan, part, *paths)
+        reports.append(paths[1])
+    account.account_dataset("real", plan, reports, 0.0, output)
+    rows = ak.concatenate([io.read_rows(folder / f"{part}.parquet") for part in range(n_parts)])
+    return rows, io.read_json(output)
+
+
+def momentum_over_raw(rows, weighted):
+    """Size of the vector sum of all candidates over the raw pt of the jet."""
+    x = y = 0.0
+    for kind in ("cpf", "npf"):
+        pt = rows[f"{kind}_pt_gev"] * (rows[f"{kind}_puppi_weight"] if weighted else 1)
+        x = x + ak.sum(pt * np.cos(rows[f"{kind}_phi_rad"]), axis=1)
+        y = y + ak.sum(pt * np.sin(rows[f"{kind}_phi_rad"]), axis=1)
+    return ak.to_numpy(np.hypot(x, y) / rows["jet_raw_pt_gev"])
+
+
+@pytest.mark.parametrize(("obj", "weighted", "n_jets"), [("ak4", False, 64), ("ak8", True, 24)])
+def test_candidates_add_up_to_their_jet(tmp_path, shared_data, obj, weighted, n_jets):
+    """Each jet has its own candidates and all of them: their sum is its raw momentum to half a percent."""
+    rows, _ = rows_of(tmp_path, shared_data, [PFNANO], obj)
+    assert len(rows) == n_jets
+    assert momentum_over_raw(rows, weighted) == pytest.approx(1, abs=5e-3)
+    assert ak.all(ak.num(rows["cpf_pt_gev"]) == rows["n_cpf"])
+    assert ak.all(np.isfinite(rows["cpf_d0_cm"]) | np.isnan(rows["cpf_d0_cm"]))
+
+
+def test_vertices_of_pfnano(tmp_path, shared_data):
+    """The stored distance of a vertex (less 0.5) is that from its own direction."""
+    rows, _ = rows_of(tmp_path, shared_data, [PFNANO])
+    turn = (rows["sv_phi_rad"] - rows["jet_phi_rad"] + np.pi) % (2 * np.pi) - np.pi
+    distance = np.hypot(rows["sv_eta"] - rows["jet_eta"], turn)
+    difference = ak.to_numpy(ak.flatten(distance - rows["sv_delta_r"]))
+    assert np.isnan(difference).sum() == 12  # listed nowhere: less than three standard deviations away
+    assert np.nanmax(np.abs(difference)) < 1e-3
+
+
+def test_slots_of_pfnano_hold_no_memory(tmp_path, shared_data):
+    """Unused DeepCSV slots of that file hold NaN and 1e30; what is left is finite and sane."""
+    rows, _ = rows_of(tmp_path, shared_data, [PFNANO])
+    n_tracks = ak.to_numpy(rows["tag_n_selected_tracks"])
+    assert list(ak.num(rows["track_sip2d_sig"])) == list(np.minimum(n_tracks, 6))
+    for name in (field for field in rows.fields if field.startswith("track_")):
+        assert ak.all(np.abs(rows[name]) < 1e4), name
+    assert not ak.any(rows["tag_vertex_mass_gev"] == -999)
+
+
+def test_double_b_of_pfnano(tmp_path, shared_data):
+    """Four leading significances fall; no code for missing is left."""
+    rows, _ = rows_of(tmp_path, shared_data, [PFNANO], "ak8")
+    lists = rows["ddx_track_sip3d_sig"]
+    assert ak.all(lists[:, 1:] <= lists[:, :-1])
+    assert not any(ak.any(rows[name] == -999) for name in rows.fields if name.startswith("ddx_"))
+    assert set(rows["flavour"]) <= {1000, 1004, 1005, 1044, 1055}
+
+
+def test_truth_of_nanoaod(tmp_path, shared_data):
+    """Hadron flavours as counted in the file; a third of the b jets or so hold a decay lepton."""
+    rows, found = rows_of(tmp_path, shared_data, [TTBAR])
+    counts = dict(zip(*np.unique(ak.to_numpy(rows["hadron_flavour"]), return_counts=True), strict=True))
+    assert counts == {0: 948, 4: 150, 5: 406}
+    by_id = {int(key): n for key, n in found["rows_by_flavour"].items()}
+    assert by_id[500] + by_id[520] + by_id[521] == 406
+    assert 0.25 < (by_id[520] + by_id[521]) / 406 < 0.5
+    assert by_id[400] == 150
+
+
+def test_weights_of_nanoaod(tmp_path, shared_data):
+    """Negative generator weights keep their sign; an empty file in the list changes nothing."""
+    rows, found = rows_of(tmp_path, shared_data, [DRELL_YAN, EMPTY], n_parts=3)
+    assert found["n_events"] == 40
+    assert found["n_rows"] == 188
+    signs = {int(e): w < 0 for e, w in zip(rows["event"], rows["weight"], strict=True)}
+    assert sum(signs.values()) == 9  # 22.5% of 40 events, all of which have jets
+    assert found["sum_w_generated"] is None  # the empty file has no tree `Runs`
+
+
+def test_z_events(tmp_path, shared_data):
+    """Two thirds of the Drell-Yan events have electrons or muons, at the mass of the Z."""
+    rows, found = rows_of(tmp_path, shared_data, [DRELL_YAN], "event")
+    assert len(rows) == 22
+    assert abs(np.median(rows["z_mass_gev"]) - 91) < 3
+    assert ak.all(rows["genjet_pt_gev"][:, 1:] <= rows["genjet_pt_gev"][:, :-1])
+    assert found["sum_w_generated"] == pytest.approx(1.5166686735858717e10)
+
+
+def test_sentinels_are_missing(tmp_path, shared_data):
+    """DeepJet was not run there, its scores of -3000 are codes; DeepCSV was."""
+    rows, _ = rows_of(tmp_path, shared_data, [SENTINELS])
+    assert ak.all(np.isnan(rows["stored_btagDeepFlavB"]))
+    assert ak.all(rows["stored_btagDeepB"] > -900)
+
+
+def test_deepntuples(tmp_path, shared_data):
+    """The truth as the file's own table says, and counts that agree with the lists."""
+    rows, found = rows_of(tmp_path, shared_data, [DEEPNTUPLES], n_parts=2)
+    assert found["rows_by_flavour"] == {"0": 1792, "1": 2276, "400": 899, "500": 2232}
+    for count, column in (("n_cpf", "cpf_pt_gev"), ("n_npf", "npf_pt_gev"), ("n_sv", "sv_pt_gev")):
+        assert ak.all(rows[count] == ak.num(rows[column]))
+    # sv_eta goes with |jet_eta|: all vertices lie in their jet
+    assert ak.max(np.abs(rows["sv_eta"] - rows["jet_eta"])) < 0.4
+
+
+@pytest.mark.parametrize(
+    ("path", "obj"),
+    [(PFNANO, "ak4"), (PFNANO, "ak8"), (DEEPNTUPLES, "ak4"), (TTBAR, "ak4"), (DRELL_YAN, "event")],
+)
+def test_partitions_change_nothing(tmp_path, shared_data, path, obj):
+    """One partition and three give the same rows."""
+    whole, _ = rows_of(tmp_path / "1", shared_data, [path], obj)
+    parts, _ = rows_of(tmp_path / "3", shared_data, [path], obj, n_parts=3)
+    assert ak.array_equal(whole, parts, equal_nan=True)
+
+
+def test_foreign_file(tmp_path, shared_data):
+    """ATLAS' PHYSLITE is no layout yet: the message names its tree."""
+    with pytest.raises(InputError, match="CollectionTree"):
+        rows_of(tmp_path, shared_data, ["atlas-physlite/PHYSLITE_example.root"])
+
+
+def test_golden_json(tmp_path, shared_data):
+    """A CMS list of certified blocks is read; simulated events lie outside it, and account says so."""
+    golden = next((shared_data / "reference-corrections").glob("Cert_*.txt"))
+    with pytest.raises(InputError, match="certified: 0"):
+        rows_of(tmp_path, shared_data, [DRELL_YAN], is_data=True, golden_json=str(golden))

@@ -1,0 +1,154 @@
+"""Our inputs put through the experiments' own public taggers give the scores stored in their files.
+
+This is the proof that names, order, units, defaults and derived columns are what CMS means by them:
+file -> source -> skim file -> features -> preset -> public weights -> stored score.
+"""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import awkward as ak
+import numpy as np
+import numpy.typing as npt
+import pytest
+import uproot
+
+from jetsmith import io, sources
+from jetsmith.features.compute import compute_features
+from jetsmith.features.derived import with_derived
+from jetsmith.records import read_yaml, validate
+from jetsmith.specs import DatasetSpec, FeatureGroup, SelectionSpec
+
+pytestmark = pytest.mark.golden
+
+FloatArray = npt.NDArray[np.floating[Any]]
+CONFIG = Path(__file__).parents[2] / "config" / "features"
+
+
+def canonical(shared_data: Path, obj: str) -> ak.Array:
+    """All jets of the PFNano file."""
+    source = sources.load("pfnano")
+    spec = DatasetSpec(object=obj, layout="pfnano", files=("pfnano.root",), process="qcd")
+    selection = SelectionSpec(pt_min_gev=0, abseta_max=10, jet_id=0)
+    with uproot.open(shared_data / "cms-pfnano" / "pfnano.root") as file:
+        tree = file["Events"]
+        branches = source.branches(set(tree.keys()), obj)
+        events = {name: tree[name].array() for name in branches}
+    return source.rows(events, spec, selection)[0]
+
+
+def preset(
+    rows: ak.Array, obj: str, group: str, name: str, folder: Path
+) -> tuple[tuple[str, ...], FloatArray, ak.Array]:
+    """Names and values (N, F) of a preset, by way of the files that the workflow writes."""
+    path = CONFIG / f"{group}.yaml"
+    spec = validate(FeatureGroup, {"name": group, **read_yaml(path)}, path)
+    io.write_rows(folder / "skim.parquet", rows)
+    compute_features([spec], obj, folder / "skim.parquet", folder / "f.parquet", folder / "f.meta.json")
+    names = spec.presets[name]
+    features = io.read_rows(folder / "f.parquet")
+    return names, np.stack([np.asarray(features[n]) for n in names], axis=1), features
+
+
+def lwtnn(network: dict[str, Any], inputs: FloatArray) -> FloatArray:
+    """Evaluate a dense network of lwtnn's JSON: x' = (x + offset) scale, kernels row by row."""
+    values = np.stack(
+        [(x + i["offset"]) * i["scale"] for x, i in zip(inputs.T, network["inputs"], strict=True)]
+    )
+    for layer in network["layers"]:
+        bias = np.array(layer["bias"])[:, None]
+        values = np.array(layer["weights"]).reshape(len(bias), -1) @ values + bias
+        if layer["activation"] == "rectified":
+            values = np.maximum(values, 0)
+    odds = np.exp(values - values.max(axis=0))
+    return np.asarray((odds / odds.sum(axis=0)).T)
+
+
+def test_deepcsv_returns_the_stored_scores(shared_data: Path, tmp_path: Path) -> None:
+    """51 of 51 jets with a stored score, all four outputs; float16 storage leaves 5e-4."""
+    network = json.loads((shared_data / "reference-models" / "DeepCSV_PhaseI.json").read_text())
+    rows = canonical(shared_data, "ak4")
+    names, inputs, features = preset(rows, "ak4", "ak4", "deepcsv", tmp_path)
+    assert names == tuple(i["name"] for i in network["inputs"])
+    stored = ("btagDeepB_b", "btagDeepB_bb", "btagDeepC", "btagDeepL")
+    expected = np.stack([np.asarray(features[name]) for name in stored], axis=1)
+    valid = expected[:, 0] >= 0
+    difference = np.abs(lwtnn(network, inputs) - expected)[valid]
+    print(f"DeepCSV: {np.sum(valid)} jets, worst difference {difference.max():.2e}")
+    assert np.sum(valid) == 51
+    assert difference.max() < 6e-4
+
+
+def tree_response(node: ElementTree.Element, jet: FloatArray) -> float:
+    """TMVA's walk: right where the value is above the cut, in float32; turned where cType is 0."""
+    while int(node.attrib["IVar"]) >= 0:
+        right = jet[int(node.attrib["IVar"])] > np.float32(node.attrib["Cut"])
+        right = right == (node.attrib["cType"] == "1")
+        node = next(child for child in node if child.attrib["pos"] == ("r" if right else "l"))
+    return float(node.attrib["res"])
+
+
+def test_double_b_returns_the_stored_scores(shared_data: Path, tmp_path: Path) -> None:
+    """19 of 24 jets within 2e-3 (the file stores rounded inputs, and trees jump at their cuts)."""
+    path = shared_data / "reference-models" / "BoostedDoubleSV_AK8_BDT_PhaseI_v1.weights.xml.gz"
+    forest = ElementTree.fromstring(gzip.decompress(path.read_bytes()))
+    trees = [tree[0] for tree in forest.iter("BinaryTree")]
+    rows = canonical(shared_data, "ak8")
+    names, inputs, features = preset(rows, "ak8", "ak8", "double_b", tmp_path)
+    assert len(names) == len(list(forest.find("Variables") or ()))
+    total = np.array([sum(tree_response(tree, jet) for tree in trees) for jet in inputs])
+    difference = np.abs(2 / (1 + np.exp(-2 * total)) - 1 - np.asarray(features.btagHbb))
+    close = int(np.sum(difference < 2e-3))
+    print(f"double-b: {close} of {len(difference)} within 2e-3, median {np.median(difference):.1e}")
+    assert len(difference) == 24
+    assert close >= 19
+    assert np.median(difference) < 5e-4
+
+
+def test_derived_track_variables_are_those_of_cms(shared_data: Path) -> None:
+    """EtaRel, ratios, signed 3D impact parameter and distance to the axis, computed and stored."""
+    rows = canonical(shared_data, "ak4")
+    compared = {
+        "cpf_eta_rel": 5e-3,
+        "cpf_pt_ratio": 5e-4,
+        "cpf_p_par_ratio": 5e-4,
+        "cpf_sip3d_val_cm": 2e-3,
+        "cpf_jet_dist_cm": 2e-3,
+    }
+    without = rows[[name for name in rows.fields if name not in compared]]
+    derived = with_derived(without, list(compared), "ak4")
+    measured = ak.to_numpy(ak.flatten((rows.cpf_sip3d_sig != 0) & np.isfinite(rows.cpf_sip3d_sig)))
+    near = measured & (np.abs(ak.to_numpy(ak.flatten(rows.cpf_sip3d_val_cm))) < 0.5)
+    for name, tolerance in compared.items():
+        found, stored = (ak.to_numpy(ak.flatten(table[name]))[near] for table in (derived, rows))
+        off = np.abs(found - stored) > tolerance * np.maximum(1, np.abs(stored))
+        worst = np.percentile(np.abs(found - stored), [50, 90])
+        print(f"{name}: {np.mean(~off):.3f} of {len(off)} agree; median and 90%: {worst}")
+        assert np.mean(off) < 0.1, name
+    found, stored = (ak.to_numpy(ak.flatten(t.cpf_sip3d_val_cm))[near] for t in (derived, rows))
+    assert np.mean(np.sign(found) == np.sign(stored)) > 0.99
+
+
+def test_derived_2d_significance_is_that_of_deepcsv(shared_data: Path) -> None:
+    """The tracks that CMS stores with both significances, found again among the candidates."""
+    rows = with_derived(canonical(shared_data, "ak4"), ["cpf_sip2d_sig"], "ak4")
+    ratios = []
+    for jet in rows.to_list():
+        candidates = list(zip(jet["cpf_sip3d_sig"], jet["cpf_pt_ratio"], jet["cpf_sip2d_sig"], strict=True))
+        for key, ratio, expected in zip(
+            jet["track_sip3d_sig"], jet["track_pt_ratio"], jet["track_sip2d_sig"], strict=True
+        ):
+            same = [
+                s2d
+                for s3d, r, s2d in candidates
+                if abs(s3d - key) < 1e-3 + 3e-3 * abs(key) and abs(r - ratio) < 2e-3
+            ]
+            ratios += [same[0] / expected] if len(same) == 1 else []
+    found = np.percentile(ratios, [5, 50, 95])
+    print(f"2D significance: {len(ratios)} tracks, ratio to CMS' 5%, 50%, 95%: {found}")
+    assert len(ratios) > 150
+    assert np.mean(np.array(ratios) > 0) > 0.98  # the sign
+    assert found == pytest.approx([1, 1, 1], abs=0.1)

@@ -1,0 +1,227 @@
+"""Stage inspect: damaged and foreign files are named, and the plan holds each entry once."""
+
+import numpy as np
+import pytest
+import uproot
+
+from jetsmith import inspection, io
+from jetsmith.errors import InputError
+from jetsmith.sources import mock, partition
+from jetsmith.specs import ClassifierSpec, ClassSpec, DatasetSpec, Inputs, PartitionSpec, TrainingSpec
+
+SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
+
+
+def inspect(folder, files, spec=SPEC, n_parts=1):
+    output = folder / "inspect.json"
+    inspection.inspect_dataset("test", spec, [str(f) for f in files], n_parts, PartitionSpec(), output)
+    return io.read_json(output)
+
+
+def fails(folder, files, spec=SPEC):
+    with pytest.raises(InputError) as error:
+        inspect(folder, files, spec)
+    assert not (folder / "inspect.json").exists()
+    return str(error.value)
+
+
+def covered(found):
+    """All entries of a plan as (file, entry)."""
+    return [
+        (piece["file"], entry)
+        for part in found["parts"]
+        for piece in part["ranges"]
+        for entry in range(piece["start"], piece["stop"])
+    ]
+
+
+def test_a_good_dataset(tmp_path):
+    """Files of one layout, one of them without entries; Runs trees are added up."""
+    runs = {"genEventCount": np.int64(99), "genEventSumw": np.float64(49.5)}
+    files = [
+        mock.write(tmp_path / "a.root", [mock.events(30, 1), mock.events(20, 2)], runs=runs),
+        mock.write(tmp_path / "b.root", [mock.events(0, 3)], runs=runs),
+    ]
+    found = inspect(tmp_path, files, n_parts=3)
+    assert found["layout"] == "pfnano"
+    assert found["n_entries"] == 50
+    assert found["sum_w_generated"] == 99.0
+    first, second = found["files"]
+    assert (first["entries"], first["clusters"], first["bounds"]) == (50, 2, [0, 30, 50])
+    assert first["codec"] == "ZSTD(1)"
+    assert first["tree"] == "Events"
+    assert second["entries"] == 0
+    schema = found["schemas"][first["schema"]]
+    assert schema["constituents"]
+    assert {"cpf_pt_gev", "stored_btagDeepFlavB"} <= set(schema["available"])
+    assert "sv_pt_gev" in schema["missing"]
+    assert covered(found) == [(files[0], entry) for entry in range(50)]
+
+
+def test_all_files_empty(tmp_path):
+    """A dataset without entries passes inspect, with partitions that hold nothing."""
+    found = inspect(tmp_path, [mock.write(tmp_path / "a.root", [mock.events(0)])], n_parts=2)
+    assert [part["ranges"] for part in found["parts"]] == [[], []]
+    assert "jet_pt_gev" in found["columns"]
+
+
+def test_columns_are_those_of_every_file(tmp_path):
+    """A score that one file lacks is no column of the dataset; each file keeps its own list."""
+    without = mock.events(20, 2)
+    without["Jet"] = without["Jet"][[f for f in without["Jet"].fields if f != "btagDeepFlavB"]]
+    files = [
+        mock.write(tmp_path / "a.root", [mock.events(20, 1)]),
+        mock.write(tmp_path / "b.root", [without]),
+    ]
+    found = inspect(tmp_path, files)
+    assert "stored_btagDeepFlavB" not in found["columns"]
+    assert "stored_btagDeepFlavB" in found["schemas"][found["files"][0]["schema"]]["available"]
+
+
+def test_damaged_files_are_named(tmp_path):
+    """Missing, a folder, empty, not ROOT, truncated: each with the file and what is wrong."""
+    good = tmp_path / "good.root"
+    mock.write(good, [mock.events(50)])
+    empty, text, cut, junk = (tmp_path / f"{name}.root" for name in ("empty", "text", "cut", "junk"))
+    empty.write_bytes(b"")
+    text.write_text("not a ROOT file at all, but long enough")
+    cut.write_bytes(good.read_bytes()[:-100])
+    content = bytearray(good.read_bytes())
+    content[60:400] = b"\0" * 340
+    junk.write_bytes(content)
+    for path, word in [
+        (tmp_path / "gone.root", "no such file"),
+        (tmp_path, "a folder"),
+        (empty, r"empty (0 bytes)"),
+        (text, "not a ROOT file"),
+        (cut, "truncated"),
+        (junk, "damaged"),
+    ]:
+        message = fails(tmp_path, [good, path])
+        assert str(path) in message
+        assert word in message
+
+
+def test_foreign_files_are_named(tmp_path):
+    """A ROOT file without a tree that is read, and one whose tree lacks jets."""
+    path = tmp_path / "foreign.root"
+    with uproot.recreate(path) as file:
+        file.mktree("CollectionTree", {"x": np.dtype("f4")}).extend({"x": np.ones(3, "f4")})
+    assert "CollectionTree (TTree)" in fails(tmp_path, [path])
+    bare = mock.events(5)
+    del bare["Jet"]
+    other = mock.write(tmp_path / "bare.root", [bare])
+    assert "jet_pt_gev" in fails(tmp_path, [other])
+
+
+def test_rntuple_is_named(tmp_path):
+    """uproot writes RNTuples by default now; they cannot be read here."""
+    path = tmp_path / "tuple.root"
+    with uproot.recreate(path) as file:
+        file.mkrntuple("Events", {"x": np.ones(3)})
+    assert "only a TTree" in fails(tmp_path, [path])
+
+
+def test_the_same_file_twice(tmp_path):
+    """A copy under another name would count twice."""
+    first = tmp_path / "a.root"
+    mock.write(first, [mock.events(5)])
+    second = tmp_path / "b.root"
+    second.write_bytes(first.read_bytes())
+    assert "the same file" in fails(tmp_path, [first, second])
+
+
+def test_wrong_layout_and_object(tmp_path):
+    """The message says which layout it is, and which objects the file can serve."""
+    path = mock.write(tmp_path / "a.root", [mock.events(5, with_candidates=False)])
+    assert "layout: nanoaod" in fails(tmp_path, [path], SPEC.model_copy(update={"layout": "pfnano"}))
+    assert "it can serve: ak4" in fails(tmp_path, [path], SPEC.model_copy(update={"object": "ak8"}))
+    other = mock.write(tmp_path / "b.root", [mock.events(5, 2)])
+    assert "several layouts" in fails(tmp_path, [path, other])
+    asked = inspect(tmp_path, [path, other], SPEC.model_copy(update={"layout": "nanoaod"}))
+    assert asked["layout"] == "nanoaod"
+
+
+def test_missing_trigger_names_close_ones(tmp_path):
+    """A typo in a trigger is found at once."""
+    path = mock.write(tmp_path / "a.root", [mock.events(5)])
+    assert "HLT_PFJet40" in fails(tmp_path, [path], SPEC.model_copy(update={"hlt": ("HLT_PFJet400",)}))
+
+
+def test_remote_files_need_their_package(tmp_path, monkeypatch):
+    """Without fsspec-xrootd the message says what to install."""
+
+    def no_package(path):
+        raise ImportError("No module named fsspec_xrootd")
+
+    monkeypatch.setattr("jetsmith.sources.files.uproot.open", no_package)
+    assert "xrootd" in fails(tmp_path, ["root://host//a.root"])
+
+
+@pytest.mark.parametrize("n_parts", [1, 2, 3, 7, 50])
+@pytest.mark.parametrize("seed", range(4))
+def test_every_entry_is_in_one_partition(n_parts, seed):
+    """Random files and clusters: exactly n_parts, all entries once and in order."""
+    rng = np.random.default_rng(seed)
+    records = []
+    for index in range(int(rng.integers(1, 9))):
+        entries = int(rng.choice([0, 1, 10, 1000]))
+        inner = sorted({int(b) for b in rng.integers(0, entries + 1, 3)} - {0, entries})
+        bounds = [0, *inner, entries] if entries else [0]
+        records.append(
+            {"file": f"{index}", "uuid": f"{index}", "entries": entries, "bounds": bounds}
+            | {"bytes": int(rng.integers(100, 10**6))}
+        )
+    parts = partition.plan_parts(records, n_parts, PartitionSpec())
+    assert [part["part"] for part in parts] == [f"{i:03d}" for i in range(n_parts)]
+    expected = [(r["file"], entry) for r in records for entry in range(r["entries"])]
+    assert covered({"parts": parts}) == expected
+
+
+def test_partitions_are_balanced_and_cut_at_clusters():
+    """Equal files give equal partitions; a cluster boundary nearby is taken."""
+    record = {"file": "a", "uuid": "a", "entries": 1000, "bytes": 10**6, "bounds": [0, 480, 1000]}
+    parts = partition.plan_parts([record], 2, PartitionSpec())
+    assert [(r["start"], r["stop"]) for part in parts for r in part["ranges"]] == [(0, 480), (480, 1000)]
+    many = [{**record, "file": str(i), "entries": 100, "bounds": [0, 100]} for i in range(10)]
+    parts = partition.plan_parts(many, 5, PartitionSpec())
+    assert [len(part["ranges"]) for part in parts] == [2] * 5
+
+
+def test_chunks_cover_the_range():
+    """Chunks are no longer than allowed and end at cluster boundaries where these are near."""
+    found = list(partition.chunks(5, 100, [0, 30, 60, 90, 120], 40))
+    assert found == [(5, 30), (30, 60), (60, 100)]
+    assert list(partition.chunks(0, 25, [0, 25], 10)) == [(0, 10), (10, 20), (20, 25)]
+
+
+def classifier(sources, backend="xgboost"):
+    two = [ClassSpec(name=n, truth=(i,), label=n, color="#000000") for i, n in enumerate("bc")]
+    return ClassifierSpec(
+        name="tagger", role="tagger", sample="s", backend=backend, title="t", object="ak4",
+        classes=tuple(two), training=TrainingSpec(),
+        inputs=(Inputs(group="ak4", kind="flat", length=0, features=("a",), sources=sources),),
+    )  # fmt: skip
+
+
+def test_check_classifier(tmp_path):
+    """A column that is stored or derivable passes; another names dataset, file, input and remedy."""
+    path = mock.write(tmp_path / "a.root", [mock.events(5, with_candidates=False)])
+    inspect(tmp_path, [path])
+    inspections, output = [tmp_path / "inspect.json"], tmp_path / "check.json"
+
+    def derivable(available):
+        return available | {"derived_column"}
+
+    good = classifier(("jet_pt_gev", "derived_column", "stored_btagDeepFlavB"))
+    inspection.check_classifier(good, inspections, derivable, output)
+    assert io.read_json(output)["classifier"] == "tagger"
+    output.unlink()
+    with pytest.raises(InputError) as error:
+        inspection.check_classifier(classifier(("cpf_pt_gev",)), inspections, derivable, output)
+    message = str(error.value)
+    assert not output.exists()
+    for word in ("tagger", "dataset test", "nanoaod", "cpf_pt_gev", path, "inputs ak4", "stored"):
+        assert word in message
+    with pytest.raises(InputError, match="stored_btagDeepFlavB"):
+        inspection.check_classifier(classifier(("stored_JP",)), inspections, derivable, output)

@@ -1,0 +1,200 @@
+"""The pack stage: splits by identity, order, weights, what is left out, and the layout on disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import pytest
+
+from jetsmith import io
+from jetsmith.errors import InputError
+from jetsmith.features.compute import compute_features
+from jetsmith.hashing import SPLITS, fold_of, split_of
+from jetsmith.mock import mock_rows
+from jetsmith.pack import pack_sample
+from jetsmith.specs import DatasetSpec, FeatureGroup, FeatureSpec, SampleSpec, SplitSpec
+
+SEED = 11
+GROUPS = [
+    FeatureGroup(
+        name="flat", object="ak4", kind="flat",
+        features={
+            "pt": FeatureSpec(source="jet_pt_gev"), "score": FeatureSpec(source="stored_btagDeepB"),
+            "eta": FeatureSpec(source="jet_eta"), "sip": FeatureSpec(source="track_sip3d_sig", slot=0),
+        },
+    ),
+    FeatureGroup(
+        name="tracks", object="ak4", kind="sequence", length=6, sort_by="cpf_pt_gev",
+        features={"pt": FeatureSpec(source="cpf_pt_gev"), "d0": FeatureSpec(source="cpf_d0_cm")},
+    ),
+]  # fmt: skip
+
+
+def write_features(folder: Path, name: str, rows: ak.Array, groups: Sequence[FeatureGroup] = GROUPS) -> Path:
+    """Features of made-up rows, by the stage itself, and an account with a mean weight."""
+    obj = groups[0].object
+    io.write_rows(folder / f"{name}.skim.parquet", rows)
+    path = folder / f"{name}.parquet"
+    compute_features(groups, obj, folder / f"{name}.skim.parquet", path, folder / f"{name}.meta.json")
+    total = float(np.sum(rows.weight))
+    account = {"mean_weight": total / max(len(rows), 1), "sum_w": total}
+    io.write_json(folder / f"{name}.account.json", account)
+    return path
+
+
+def pack(folder: Path, names: Sequence[str], into: str = "packed", **options: Any) -> dict[str, io.Packed]:
+    """Pack data sets with one partition each; options are those of SampleSpec and `groups`."""
+    groups = options.pop("groups", GROUPS)
+    spec = DatasetSpec(object=groups[0].object, process="p", generator="g", cross_section_pb=10)
+    outputs = {split: folder / into / split for split in SPLITS}
+    pack_sample(
+        SampleSpec(datasets=tuple(names), **options),
+        {name: spec.model_copy(update={"generator": f"{name}_generator"}) for name in names},
+        groups,
+        {name: [folder / f"{name}.parquet"] for name in names},
+        {name: folder / f"{name}.account.json" for name in names},
+        SplitSpec(),
+        SEED,
+        outputs,
+    )
+    return {split: io.read_packed(path) for split, path in outputs.items()}
+
+
+def identities(packed: io.Packed) -> list[tuple[int, int, int]]:
+    keys = (packed.columns[name].tolist() for name in ("dataset", "event", "jet_index"))
+    return list(zip(*keys, strict=True))
+
+
+def test_rows_arrive_whole_and_once(tmp_path: Path) -> None:
+    """Each jet but the pile-up ones is in exactly one split, with its own features and tracks."""
+    rows = mock_rows("ak4", 400, seed=1)
+    write_features(tmp_path, "a", rows)
+    features = io.read_rows(tmp_path / "a.parquet")
+    splits = pack(tmp_path, ["a"])
+    place = {(0, e, j): i for i, (e, j) in enumerate(zip(rows.event, rows.jet_index, strict=True))}
+    seen = []
+    for name, packed in splits.items():
+        assert packed.flat_names == ("pt", "score", "eta", "sip")
+        assert packed.sequences["tracks"].names == ("pt", "d0")
+        assert packed.generators == ("a_generator",)
+        for i, identity in enumerate(identities(packed)):
+            row = features[place[identity]]
+            assert packed.flat[i].tolist() == [row.pt, row.score, row.eta, row.sip]
+            tracks = packed.sequences["tracks"]
+            mine = tracks.values[tracks.offsets[i] : tracks.offsets[i + 1]]
+            assert mine.tolist() == np.stack([row.tracks_pt, row.tracks_d0], axis=1).tolist()
+            assert packed.label[i] == row.flavour
+            assert packed.columns["jet_pt_gev"][i] == row.jet_pt_gev
+            assert packed.columns["hadron_flavour"][i] == row.hadron_flavour
+        key = [packed.columns[k] for k in ("run", "luminosity_block", "event")]
+        assert np.all(split_of(*key, SEED, SplitSpec()) == SPLITS.index(name))
+        seen += identities(packed)
+    kept = [i for i in place if rows.flavour[place[i]] != 999]
+    assert sorted(seen) == sorted(kept)
+    meta = io.read_json(tmp_path / "packed" / "test" / "meta.json")
+    assert meta["left_out_rows"] == {"a": {"999": 400 - len(kept)}}
+    assert sum(meta["rows"]["a"].values()) == len(splits["test"])
+
+
+def test_a_further_dataset_moves_no_row(tmp_path: Path) -> None:
+    """Split and relative order of the old rows stay when a data set is added."""
+    for name, seed in (("a", 1), ("b", 2)):
+        write_features(tmp_path, name, mock_rows("ak4", 300, seed))
+    alone, both = pack(tmp_path, ["a"], "one"), pack(tmp_path, ["a", "b"], "two")
+    for split in SPLITS:
+        of_a = [identity for identity in identities(both[split]) if identity[0] == 0]
+        assert identities(alone[split]) == of_a
+
+
+def test_order_is_mixed_and_independent_of_the_files(tmp_path: Path) -> None:
+    """Batches are mixtures of data sets; splitting the rows over files otherwise changes nothing."""
+    rows = mock_rows("ak4", 600, seed=3)
+    write_features(tmp_path, "a", rows)
+    write_features(tmp_path, "b", mock_rows("ak4", 600, seed=4))
+    train = pack(tmp_path, ["a", "b"])["train"]
+    half = train.columns["dataset"][: len(train) // 2]
+    assert 0.4 < np.mean(half) < 0.6
+    write_features(tmp_path, "a", rows[::-1])
+    again = pack(tmp_path, ["a", "b"], "again")["train"]
+    assert np.array_equal(train.flat, again.flat)
+    assert np.array_equal(train.sequences["tracks"].values, again.sequences["tracks"].values)
+
+
+@pytest.mark.parametrize(("normalise", "total"), [("unit", 1.0), ("cross_section", 10.0)])
+def test_weights_are_normalised_and_keep_their_sign(tmp_path: Path, normalise: str, total: float) -> None:
+    """Unit: mean 1 a row before cuts. Cross-section: they add up to it [pb]."""
+    rows = mock_rows("ak4", 500, seed=5)
+    rows["flavour"] = np.full(500, 500, np.int32)
+    write_features(tmp_path, "a", rows)
+    splits = pack(tmp_path, ["a"], normalise=normalise)
+    weight = np.concatenate([packed.weight for packed in splits.values()])
+    assert np.sum(weight < 0) == np.sum(rows.weight < 0)
+    assert (weight.mean() if normalise == "unit" else weight.sum()) == pytest.approx(total)
+
+
+def test_weights_that_cancel_are_refused(tmp_path: Path) -> None:
+    """Dividing by a sum that is not positive would turn signs around."""
+    rows = mock_rows("ak4", 20, seed=5)
+    rows["weight"] = -abs(rows.weight)
+    write_features(tmp_path, "a", rows)
+    with pytest.raises(InputError, match=r"a.account.json: mean_weight is -.* must be positive"):
+        pack(tmp_path, ["a"])
+
+
+def test_features_that_one_dataset_lacks_are_left_out(tmp_path: Path) -> None:
+    """A sample of rich and poor files has what both have, and says what it has not."""
+    rich = mock_rows("ak4", 100, seed=6)
+    write_features(tmp_path, "a", rich)
+    lacking = ("stored_btagDeepB", "cpf_d0_cm")
+    write_features(tmp_path, "b", rich[[n for n in rich.fields if n not in lacking]])
+    train = pack(tmp_path, ["a", "b"])["train"]
+    assert train.flat_names == ("pt", "eta", "sip")
+    assert train.sequences["tracks"].names == ("pt",)
+    assert train.sequences["tracks"].values.shape[1] == 1
+    meta = io.read_json(tmp_path / "packed" / "train" / "meta.json")
+    assert meta["left_out_features"] == {"score": ["b"], "tracks_d0": ["b"]}
+
+
+def test_folds_are_those_of_the_hash(tmp_path: Path) -> None:
+    """Cross-validation scores each row with the model that did not see its event."""
+    write_features(tmp_path, "a", mock_rows("ak4", 200, seed=7))
+    packed = pack(tmp_path, ["a"], folds=5)["train"]
+    key = [packed.columns[k] for k in ("run", "luminosity_block", "event")]
+    assert np.array_equal(packed.columns["fold"], fold_of(*key, SEED, 5))
+    assert set(packed.columns["fold"].tolist()) == set(range(5))
+
+
+def test_events_and_empty_partitions(tmp_path: Path) -> None:
+    """Event rows carry the Z's momentum; a partition without rows, and a split without, are no error."""
+    groups = [
+        FeatureGroup(name="event", object="event", kind="flat", features={"y": FeatureSpec(source="z_abs_y")})
+    ]
+    write_features(tmp_path, "a", mock_rows("event", 3, seed=8), groups)
+    write_features(tmp_path, "b", mock_rows("event", 0, seed=8), groups)
+    io.write_json(tmp_path / "b.account.json", {"mean_weight": 1.0, "sum_w": 4.0})
+    io.write_json(tmp_path / "a.account.json", {"mean_weight": 1.0, "sum_w": 3.0})
+    splits = pack(tmp_path, ["a", "b"], groups=groups)
+    assert sum(len(packed) for packed in splits.values()) == 3
+    assert all("z_pt_gev" in packed.columns for packed in splits.values())
+    assert all(packed.flat.shape == (len(packed), 1) for packed in splits.values())
+
+
+def test_no_rows_at_all_is_an_error(tmp_path: Path) -> None:
+    """Training on nothing would fail later and say less."""
+    write_features(tmp_path, "a", mock_rows("ak4", 0, seed=9))
+    io.write_json(tmp_path / "a.account.json", {"mean_weight": 1.0, "sum_w": 1.0})
+    with pytest.raises(InputError, match="no rows in a"):
+        pack(tmp_path, ["a"])
+
+
+def test_rows_without_constituents(tmp_path: Path) -> None:
+    """A split in which no jet has a track keeps its empty sequence."""
+    rows = mock_rows("ak4", 40, seed=10)
+    for name in [n for n in rows.fields if n.startswith("cpf_")]:
+        rows[name] = rows[name][:, :0]
+    write_features(tmp_path, "a", rows)
+    train = pack(tmp_path, ["a"])["train"]
+    assert train.sequences["tracks"].values.shape == (0, 2)
+    assert train.sequences["tracks"].offsets.tolist() == [0] * (len(train) + 1)

@@ -1,0 +1,316 @@
+"""The figures: what they draw is what their JSON says, and the same input gives the same bytes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+
+from jetsmith import io
+from jetsmith.errors import InputError
+from jetsmith.plots import discriminant, efficiency, reweighting, roc, roc_figure, style, training
+from jetsmith.plots.inputs import ScoredJets, Threshold, read_test
+from jetsmith.reweighting.histograms import compare_features
+from jetsmith.specs import ClassSpec, PlotSpec
+from tests.unit.test_plots_inputs import FLAVOURS, make_numbers, make_scores, make_spec
+
+STYLE = PlotSpec(dpi=60)
+PT_BINS_GEV = (30.0, 60.0, 120.0, 300.0)
+POINT = Threshold(
+    name="M", background_efficiency=0.01, threshold=0.6, threshold_low=0.59, threshold_high=0.62
+)
+HOSTILE = r"<b>$x_{1} & \alpha 50% ^"
+
+
+def by_gid(figure: Figure, gid: str) -> list[Any]:
+    """Artists of a figure that stand for one entry of its numbers."""
+    return figure.findobj(lambda artist: artist.get_gid() == gid)
+
+
+def as_jets(score: list[float], label: list[int], weight: list[float] | None = None) -> ScoredJets:
+    return ScoredJets(
+        np.array(score), np.array(weight or np.ones(len(score))), np.array(label), np.full(len(score), 50.0)
+    )
+
+
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("scores")
+    return [make_scores(folder / f"{k}.parquet", 8000, power, seed=k) for k, power in enumerate((3.4, 2.6))]
+
+
+@pytest.fixture(scope="module")
+def curves(scores: list[Path]) -> roc_figure.RocNumbers:
+    specs = [make_spec("deepjet", "DeepJet"), make_spec("deepcsv", "DeepCSV")]
+    return roc.compute(specs, [read_test(path) for path in scores], "light_jets", [[POINT], [POINT]], 50)
+
+
+def test_roc_draws_its_numbers(curves: roc_figure.RocNumbers) -> None:
+    """Protects: the JSON beside a figure holds exactly the points of its lines."""
+    figure = roc.draw(curves, STYLE)
+    for curve in curves.curves:
+        main, ratio = by_gid(figure, curve.tagger)
+        np.testing.assert_array_equal(main.get_xdata(), curve.signal_efficiency)
+        np.testing.assert_array_equal(main.get_ydata(), curve.mistag)
+        np.testing.assert_array_equal(ratio.get_ydata(), curve.ratio)
+
+
+def test_roc_points_agree_with_a_count(scores: list[Path], curves: roc_figure.RocNumbers) -> None:
+    """Protects: efficiencies and mistags against sums written out, one jet after the other."""
+    jets, curve = read_test(scores[0]), curves.curves[0]
+    marked = curve.working_points[0]
+    for wanted, found in (("b_jets", marked.signal_efficiency), ("light_jets", marked.mistag)):
+        passed = total = 0.0
+        for score, weight, label in zip(jets.discriminant, jets.weight, jets.label, strict=True):
+            if label in FLAVOURS[wanted].truth:
+                total += weight
+                passed += weight * (score >= POINT.threshold)
+        assert found.value == pytest.approx(passed / total)
+        assert found.low < found.value < found.high
+
+
+def test_roc_readings_lie_on_the_curve(curves: roc_figure.RocNumbers) -> None:
+    """Protects: the summary table and the figure tell the same efficiency at 1% mistag."""
+    for curve in curves.curves:
+        reading = curve.readings[1].signal_efficiency
+        assert reading is not None
+        assert reading.low <= reading.value <= reading.high
+        on_curve = np.interp(np.log(0.01), np.log(curve.mistag), curve.signal_efficiency)
+        assert reading.value == pytest.approx(on_curve, abs=0.03)
+
+
+def test_roc_ratio_is_one_for_the_first_tagger_and_below_for_a_worse_one(
+    curves: roc_figure.RocNumbers,
+) -> None:
+    """Protects: the lower panel is rejection over rejection, not its inverse."""
+    first, second = curves.curves
+    np.testing.assert_allclose(first.ratio, 1)
+    assert np.median(second.ratio) < 0.9
+
+
+def test_working_points_keep_their_marker(scores: list[Path]) -> None:
+    """Protects: where one tagger lacks a working point, the others' markers still mean the same."""
+    loose = POINT.model_copy(update={"name": "L", "background_efficiency": 0.1, "threshold": 0.3})
+    jets = [read_test(path) for path in scores]
+    specs = [make_spec("deepjet"), make_spec("deepcsv")]
+    figure = roc.draw(roc.compute(specs, jets, "light_jets", [[POINT], [loose, POINT]], 10), STYLE)
+    marks = [line.get_marker() for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
+    assert marks == ["s", "o", "s"]
+
+
+def test_all_plots_have_the_same_bytes_again(scores: list[Path], tmp_path: Path) -> None:
+    """Protects: no time, no random order in PDF, PNG or JSON."""
+    numbers = make_numbers(tmp_path / "numbers.json")
+    for place in ("first", "again"):
+        base = tmp_path / place
+        roc.plot_roc([make_spec()], scores[:1], "c_jets", STYLE, base / "roc", [numbers], 20, seed=3)
+        discriminant.plot_discriminant(make_spec(), scores[0], STYLE, base / "discriminant", numbers)
+        efficiency.plot_efficiency(make_spec(), scores[0], numbers, PT_BINS_GEV, STYLE, base / "efficiency")
+    files = sorted(path.name for path in (tmp_path / "first").iterdir())
+    assert len(files) == 9
+    for name in files:
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
+    assert b"CreationDate" not in (tmp_path / "first" / "roc.pdf").read_bytes()
+    assert json.loads((tmp_path / "first" / "roc.json").read_text())["plot"] == "roc"
+
+
+def test_plots_leave_no_global_state(scores: list[Path], tmp_path: Path) -> None:
+    """Protects: one plot cannot change the look of the next, and no figure stays open."""
+    before = dict(matplotlib.rcParams)
+    discriminant.plot_discriminant(make_spec(), scores[0], STYLE, tmp_path / "discriminant")
+    assert dict(matplotlib.rcParams) == before
+    assert pyplot.get_fignums() == []
+
+
+def test_a_class_without_jets_gives_a_message() -> None:
+    """Protects: a small sample must not stop the report; the figure says what is missing."""
+    numbers = roc.compute(
+        [make_spec(folds=5)], [as_jets([0.2, 0.9], [0, 500])], "c_jets", [[POINT]], bootstraps=5
+    )
+    assert numbers.curves == ()
+    assert numbers.message == "No jets of class c_jets (5-fold cross-validation, out-of-fold)"
+    texts = [text.get_text() for text in roc.draw(numbers, STYLE).axes[0].texts]
+    assert texts == [numbers.message]
+
+
+@pytest.mark.parametrize("n", [2, 8])
+def test_tiny_samples_are_drawn(n: int, tmp_path: Path) -> None:
+    """Protects: a handful of jets gives figures and valid JSON, not NaN or a traceback."""
+    label = [500, 0] + [400, 510, 1, 2] * n
+    rng = np.random.default_rng(n)
+    jets = as_jets(list(rng.random(len(label[:n]))), label[:n])
+    numbers = roc.compute(
+        [make_spec(), make_spec("two", "Two")], [jets, jets], "light_jets", [[POINT]] * 2, 20
+    )
+    style.save(roc.draw(numbers, STYLE), numbers, tmp_path / "roc")
+    assert numbers.curves[0].readings[-1].signal_efficiency is None
+    shapes = discriminant.compute(make_spec(), jets, [POINT])
+    style.save(discriminant.draw(shapes, STYLE), shapes, tmp_path / "discriminant")
+    points = efficiency.compute(make_spec(), jets, [POINT], PT_BINS_GEV)
+    style.save(efficiency.draw(points, STYLE), points, tmp_path / "efficiency")
+
+
+def test_no_tagger_with_the_background_is_an_error(scores: list[Path], tmp_path: Path) -> None:
+    """Protects: a typo in the background names the figure and the key."""
+    with pytest.raises(InputError, match=r"roc: no tagger has `qcd` among `evaluation\.backgrounds`"):
+        roc.plot_roc([make_spec()], scores[:1], "qcd", STYLE, tmp_path / "roc")
+
+
+def test_hostile_titles_are_drawn_literally(scores: list[Path], tmp_path: Path) -> None:
+    """Protects: dollars, angle brackets and backslashes in a title are no mathematics."""
+    spec = make_spec(title=HOSTILE)
+    roc.plot_roc([spec], scores[:1], "light_jets", STYLE, tmp_path / "roc", bootstraps=5)
+    discriminant.plot_discriminant(spec, scores[0], STYLE, tmp_path / "discriminant")
+    training.plot_training(spec, tmp_path, STYLE, tmp_path / "training")
+
+
+def test_discriminant_draws_its_numbers_and_adds_up_to_one(scores: list[Path]) -> None:
+    """Protects: normalisation with signed weights, and figure = JSON."""
+    numbers = discriminant.compute(make_spec(), read_test(scores[0]), [POINT])
+    figure = discriminant.draw(numbers, STYLE)
+    for shape in numbers.shapes:
+        (steps,) = by_gid(figure, shape.name)
+        np.testing.assert_array_equal(steps.get_data().values, shape.fraction)
+        np.testing.assert_array_equal(steps.get_data().edges, numbers.edges)
+        assert sum(shape.fraction) == pytest.approx(1)
+        assert steps.get_edgecolor() == matplotlib.colors.to_rgba(shape.color)
+    (line,) = by_gid(figure, "M")
+    assert line.get_xdata()[0] == POINT.threshold
+
+
+def test_efficiency_draws_its_numbers(scores: list[Path]) -> None:
+    """Protects: each bin against a count, and figure = JSON; empty bins have no point."""
+    jets = read_test(scores[0])
+    bins = (*PT_BINS_GEV, 9000.0, 9001.0)
+    numbers = efficiency.compute(make_spec(), jets, [POINT], bins)
+    figure = efficiency.draw(numbers, STYLE)
+    for points in numbers.points:
+        line = by_gid(figure, f"{points.name}.M")[0]
+        known = [value for value in points.efficiency if value]
+        np.testing.assert_array_equal(line.get_ydata(), known)
+        assert points.efficiency[-1] is None
+        for k, value in enumerate(points.efficiency[:3]):
+            inside = jets.of(FLAVOURS[points.name]) & (jets.pt_gev >= bins[k]) & (jets.pt_gev < bins[k + 1])
+            expected = jets.weight[inside & (jets.discriminant >= 0.6)].sum() / jets.weight[inside].sum()
+            assert value == pytest.approx(expected, rel=1e-5)
+
+
+def history(n: int, shift: float = 0.0) -> list[dict[str, float]]:
+    return [
+        {"epoch": k, "loss": 1 / k + shift, "validation_loss": 1 / k + 0.02 * k, "seconds": 2.0}
+        for k in range(1, n + 1)
+    ]
+
+
+def test_training_draws_its_numbers(tmp_path: Path) -> None:
+    """Protects: folds are read from their directories; the best epoch is that of the validation loss."""
+    for fold in range(2):
+        io.write_json(tmp_path / f"fold{fold}" / "history.json", history(10, 0.1 * fold))
+    numbers = training.plot_training(make_spec(folds=2), tmp_path, STYLE, tmp_path / "plot")
+    assert [h.fold for h in numbers.histories] == [0, 1]
+    assert numbers.histories[0].epoch[numbers.histories[0].best] == 7
+    assert numbers.histories[0].seconds == 20
+    figure = training.draw(numbers, STYLE)
+    (line,) = by_gid(figure, "fold1.loss")
+    np.testing.assert_array_equal(line.get_ydata(), numbers.histories[1].loss)
+
+
+def test_training_without_history_says_so(tmp_path: Path) -> None:
+    """Protects: stored taggers are not trained, and their figure is no error."""
+    numbers = training.plot_training(make_spec(backend="stored"), tmp_path, STYLE, tmp_path / "plot")
+    assert numbers.message == "DeepJet has no training history (backend stored)"
+    one = training.compute(make_spec(), [(None, history(1))])
+    assert training.draw(one, STYLE).axes
+
+
+def test_training_history_of_another_form_is_named(tmp_path: Path) -> None:
+    """Protects: the message names file and fields."""
+    io.write_json(tmp_path / "history.json", [{"epoch": 1}])
+    with pytest.raises(InputError, match=r"history\.json: must be a list of records with epoch, loss, valid"):
+        training.plot_training(make_spec(), tmp_path, STYLE, tmp_path / "plot")
+
+
+def reweighter() -> Any:
+    return make_spec(
+        "shower",
+        "Power to dipole shower",
+        role="reweighter",
+        classes=(
+            ClassSpec(name="power", generator="p", label="power shower", color="#1f77b4"),
+            ClassSpec(name="dipole", generator="d", label="dipole shower", color="#d62728"),
+        ),
+    )
+
+
+def make_closure(folder: Path, n_features: int) -> Path:
+    """Spectra as the closure stage makes them, and the weights of two datasets."""
+    rng = np.random.default_rng(7)
+    target = rng.random(3000) < 0.5
+    features = rng.normal(0.3 * target[:, None] / (1 + np.arange(n_features)), 1, (3000, n_features))
+    weight = np.where(target, 1.0, np.exp(0.3 * features[:, 0] - 0.05))
+    names = [f"f{k}" for k in range(n_features)]
+    spectra = compare_features(features, names, target, np.ones(3000), weight)
+    io.write_json(folder / "closure.json", {"histograms": spectra})
+    for name, mask in (("a", ~target), ("b", target)):
+        rows = {
+            "split": np.full(mask.sum(), 3, np.int8),
+            "weight": weight[mask],
+            "weight_generator": np.ones(mask.sum()),
+        }
+        io.write_rows(folder / f"{name}.parquet", ak.Array(rows))
+    return folder / "closure.json"
+
+
+def test_reweighting_draws_its_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protects: spectra of the closure JSON reach the figure; the most different features come first."""
+    monkeypatch.setattr(reweighting, "MAX_FEATURES", 3)
+    closure = make_closure(tmp_path, 5)
+    numbers = reweighting.plot_reweighting(
+        reweighter(), closure, STYLE, tmp_path / "plot",
+        [tmp_path / "a.parquet", tmp_path / "b.parquet"], {"za": "p", "zb": "d"}, {"f0": r"p_T^{\ell} [GeV]"},
+    )  # fmt: skip
+    assert len(numbers.spectra) == 3
+    assert len(numbers.left_out) == 2
+    assert numbers.spectra[0].feature == "f0"
+    assert numbers.spectra[0].chi2_before > numbers.spectra[0].chi2_after
+    figure = reweighting.draw(numbers, STYLE)
+    for kind in ("source", "target"):
+        steps = by_gid(figure, kind)
+        for shown, spectrum in zip(steps, numbers.spectra, strict=True):
+            np.testing.assert_array_equal(shown.get_data().values, getattr(spectrum, kind))
+    assert numbers.weights is not None
+    assert sum(numbers.weights.count) == numbers.weights.n == io.count_rows(tmp_path / "a.parquet")
+    assert numbers.weights.n_effective < numbers.weights.n
+
+
+def test_reweighting_of_one_feature_needs_no_weights(tmp_path: Path) -> None:
+    """Protects: weights are optional, and one cell is a grid too."""
+    numbers = reweighting.plot_reweighting(reweighter(), make_closure(tmp_path, 1), STYLE, tmp_path / "plot")
+    assert numbers.weights is None
+
+
+def test_closure_of_another_form_is_named(tmp_path: Path) -> None:
+    """Protects: the message names file and stage."""
+    io.write_json(tmp_path / "closure.json", {"histograms": [{"chi2_before": 1}]})
+    with pytest.raises(InputError, match=r"closure\.json: histograms: .*run closure again"):
+        reweighting.plot_reweighting(reweighter(), tmp_path / "closure.json", STYLE, tmp_path / "plot")
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("light", "light"),
+        (r"H\to b\bar{b}", r"$H\to\ b\bar{b}$"),
+        (r"not H\to b\bar{b}", r"not $H\to\ b\bar{b}$"),
+        ("n_tracks $", r"n_tracks \$"),
+        ("$p_T$ [GeV]", "$p_T$ [GeV]"),
+    ],
+)
+def test_labels_become_mathematics_only_where_they_are(label: str, expected: str) -> None:
+    """Protects: labels of flavours.yaml and of features print as they are meant."""
+    assert style.tex(label) == expected

@@ -1,0 +1,310 @@
+"""The report: one page, whole and safe, with the numbers that the stages wrote."""
+
+import itertools
+import os
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jetsmith import io, report_tables
+from jetsmith.account import account_dataset
+from jetsmith.calibration import calibrate
+from jetsmith.errors import InputError
+from jetsmith.plots import discriminant, roc
+from jetsmith.report import TEMPLATES, write_report
+from jetsmith.specs import PlotSpec
+from tests.unit.test_plots_inputs import WORKING_POINTS, make_scores, make_spec
+
+STYLE = PlotSpec(dpi=40)
+HOSTILE = "<script>alert(1)</script> & \"quoted\" 'name' {{ 7 * 7 }}"
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+class Page(HTMLParser):
+    """Checks that tags are balanced while it gathers attributes and text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def attributes(self, tag: str) -> Iterator[dict[str, str | None]]:
+        return (found for name, found in self.tags if name == tag)
+
+
+def make_account(folder: Path, name: str = "ttbar", n_lost: int = 0) -> Path:
+    """The account that the account stage makes of a plan and one report."""
+    lost = [{"file": "a.root", "start": 0, "stop": n_lost, "attempts": 3, "reason": "basket <7>"}]
+    part = {"part": "000", "ranges": [{"file": "a.root", "uuid": "u", "start": 0, "stop": 1000}]}
+    io.write_json(
+        folder / "plan.json",
+        {
+            "n_entries": 1000, "parts": [part], "object": "ak4", "layout": "pfnano", "columns": [],
+            "sum_w_generated": None,
+        },
+    )  # fmt: skip
+    io.write_json(
+        folder / "part.json",
+        {
+            "part": "000", "state": "ok", "n_processed": 1000 - n_lost, "lost": lost if n_lost else [],
+            "n_rows": 321, "sum_w": 812.5, "sum_w2": 900.0, "rows_by_flavour": {"500": 300, "999": 21},
+            "cutflow": [{"cut": "all <jets>", "n": 400, "sum_w": 333.25, "sum_w2": 1.0}],
+        },
+    )  # fmt: skip
+    output = folder / f"{name}.account.json"
+    account_dataset(name, folder / "plan.json", [folder / "part.json"], 0.5, output)
+    return output
+
+
+def make_inspection(folder: Path, name: str = "ttbar") -> Path:
+    files = [
+        {
+            "file": f"{name}_{k}.root", "uuid": f"uuid-{k}", "entries": 500, "bytes": 1_500_000,
+            "codec": "ZSTD(3)", "missing": ["npf_had_frac", *(["jet_tau1"] if k else [])],
+        }
+        for k in range(2)
+    ]  # fmt: skip
+    content = {
+        "dataset": name, "object": "ak4", "layout": "pfnano", "columns": ["jet_pt_gev"], "n_entries": 1000,
+        "bytes": 3_000_000, "files": files,
+    }  # fmt: skip
+    io.write_json(folder / f"{name}.inspect.json", content)
+    return folder / f"{name}.inspect.json"
+
+
+def make_closure(folder: Path, passed: bool = True, conclusive: bool = True) -> Path:
+    area = {"value": 0.5712, "low": 0.5652, "high": 0.577}
+    content = {
+        "reweighter": "shower", "auc_before": area, "auc_after": area, "max_auc": 0.53, "passed": passed,
+        "conclusive": conclusive, "n_source": 20123, "n_target": 19876,
+        "weights": {"n_effective": 15321.2, "n_effective_fraction": 0.76, "largest_weight": 7.312},
+    }  # fmt: skip
+    io.write_json(folder / "closure.json", content)
+    return folder / "closure.json"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The arguments of a report whose inputs the stages themselves wrote; every name is hostile."""
+    folder = tmp_path_factory.mktemp("run")
+    spec = make_spec(title=HOSTILE, folds=5)
+    scores = make_scores(folder / "scores.parquet", 4000)
+    numbers = folder / "calibration" / "deepjet.numbers.json"
+    calibrate(
+        spec, scores, WORKING_POINTS | {"XXT": 0.0001}, (30, 100, 1000), (0, 2.5), folder / "c.json", numbers
+    )
+    plots = folder / "results" / "plots"
+    for background in ("light_jets", "c_jets"):
+        roc.plot_roc([spec], [scores], background, STYLE, plots / "roc" / "demo" / background, [numbers], 20)
+    discriminant.plot_discriminant(spec, scores, STYLE, plots / "discriminant" / "deepjet", numbers)
+    run = {
+        "run": {"seed": 42, "plots": {"label": "Private work (simulation)"}, "note": HOSTILE},
+        "classifiers": {"deepjet": spec.model_dump(mode="json")},
+    }
+    return {
+        "output": folder / "results" / "report" / "index.html",
+        "run": run,
+        "title": HOSTILE,
+        "accounts": [make_account(folder, n_lost=120)],
+        "inspections": [make_inspection(folder)],
+        "plots": sorted(plots.rglob("*.png")),
+        "numbers": [numbers],
+        "closures": [make_closure(folder)],
+        "provenance": {"commit": "abc", "versions": {"numpy": HOSTILE}},
+    }
+
+
+@pytest.fixture(scope="module")
+def html(made: dict[str, Any]) -> str:
+    write_report(**made)
+    return Path(made["output"]).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return Page(html)
+
+
+def test_hostile_names_are_text(html: str, page: Page) -> None:
+    """Protects: no name from a config or a file can run or break the page."""
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert "<script" not in html
+    assert "basket <7>" in page.text
+    assert page.text.count(HOSTILE) >= 4
+    assert "49" not in re.findall(r"name' (\d+)", page.text)
+
+
+def test_page_stands_alone(page: Page) -> None:
+    """Protects: it can be mailed: nothing is loaded, and links stay inside the results folder."""
+    for tag, attributes in page.tags:
+        assert tag not in {"script", "link", "iframe", "object"}
+        assert not any(name.startswith("on") for name in attributes)
+    for image in page.attributes("img"):
+        assert (image["src"] or "").startswith("data:image/png;base64,")
+
+
+def test_page_can_be_read_by_all(page: Page) -> None:
+    """Protects: language, alternative texts with the numbers, scopes, unique ids, working contents."""
+    assert next(page.attributes("html"))["lang"] == "en"
+    assert all(image["alt"] for image in page.attributes("img"))
+    assert any("AUC 0.9" in (image["alt"] or "") for image in page.attributes("img"))
+    assert all(cell["scope"] in {"col", "row", "colgroup"} for cell in page.attributes("th"))
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    inside = [link["href"] or "" for link in page.attributes("a") if (link["href"] or "").startswith("#")]
+    assert {link[1:] for link in inside} <= set(ids)
+    assert len(inside) >= 8
+    headings = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h\d", tag)]
+    assert headings.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(headings))
+
+
+def test_links_lead_to_the_files_of_the_figures(made: dict[str, Any], page: Page) -> None:
+    """Protects: PDF and JSON of each figure are a click away, by a relative path."""
+    links = [link["href"] or "" for link in page.attributes("a") if not (link["href"] or "").startswith("#")]
+    assert len(links) == 2 * len(made["plots"])
+    for link in links:
+        assert not os.path.isabs(link)
+        assert (Path(made["output"]).parent / link).is_file()
+
+
+def test_page_has_the_numbers(made: dict[str, Any], page: Page) -> None:
+    """Protects: areas, thresholds, closure, account, inputs, provenance all reach the page."""
+    numbers = io.read_json(made["numbers"][0])
+    threshold = numbers["working_points"]["L"]
+    shown = report_tables.interval(
+        threshold["threshold"], threshold["threshold_low"], threshold["threshold_high"]
+    )
+    curve = io.read_json(made["plots"][-1].with_suffix(".json"))["curves"][0]
+    for expected in (
+        shown["text"],
+        report_tables.interval(**curve["auc"])["text"],
+        numbers["undefined"]["XXT"],
+        "5-fold cross-validation, out-of-fold",
+        "0.5712 ± 0.0059",
+        "passed",
+        "15,321 (76%)",
+        "120 (12%)",
+        "812.5",
+        "npf_had_frac",
+        "uuid-1",
+        "Private work (simulation)",
+        "abc",
+        "seed: 42",
+    ):
+        assert expected in page.text, expected
+
+
+def test_same_input_gives_the_same_page(made: dict[str, Any], html: str, tmp_path: Path) -> None:
+    """Protects: nothing of the moment is in it (links change with the place alone)."""
+    write_report(**made | {"output": Path(made["output"]).with_name("again.html")})
+    assert Path(made["output"]).with_name("again.html").read_text(encoding="utf-8") == html
+
+
+def test_a_run_of_nothing_is_a_page_too(tmp_path: Path) -> None:
+    """Protects: a run without taggers, or without reweighters, has a report."""
+    write_report(tmp_path / "index.html", {}, "Empty", [], [], [], [], [], {})
+    assert "Provenance" in Page((tmp_path / "index.html").read_text(encoding="utf-8")).text
+
+
+@pytest.mark.parametrize(
+    ("passed", "conclusive", "words"),
+    [(True, True, "passed"), (False, True, "failed"), (True, False, "passed not conclusive")],
+)
+def test_closure_says_its_result(tmp_path: Path, passed: bool, conclusive: bool, words: str) -> None:
+    """Protects: a failed or powerless closure test cannot look passed."""
+    closure = make_closure(tmp_path, passed, conclusive)
+    write_report(tmp_path / "index.html", {}, "t", [], [], [], [], [closure], {})
+    badges = re.findall(r'class="badge \w+">([^<]+)<', (tmp_path / "index.html").read_text(encoding="utf-8"))
+    assert " ".join(badges) == words
+
+
+def test_a_file_of_another_form_is_named(tmp_path: Path) -> None:
+    """Protects: the message names the file and the remedy, not a template's line."""
+    io.write_json(tmp_path / "account.json", {"dataset": "ttbar"})
+    with pytest.raises(InputError, match=r"account\.json: not what the stage writes .*run it again"):
+        write_report(tmp_path / "index.html", {}, "t", [tmp_path / "account.json"], [], [], [], [], {})
+    with pytest.raises(InputError, match=r"none\.png: plot cannot be read"):
+        write_report(tmp_path / "index.html", {}, "t", [], [], [tmp_path / "none.png"], [], [], {})
+    assert not (tmp_path / "index.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "percent", "expected"),
+    [
+        (0.96123, 0.96045, 0.96205, False, ("0.96123 ± 0.00080", "", "")),
+        (0.683, 0.678, 0.6878, True, ("68.30 ± 0.49", "", "")),
+        (0.5, 0.3, 0.55, False, ("0.50", "+0.05", "−0.20")),
+        (-1.5, -1.6, -1.4, False, ("−1.50 ± 0.10", "", "")),
+        (0.0, 0.0, 0.01, True, ("0.0", "+1.0", "−0.0")),
+        (1.0, 1.0, 1.0, False, ("1.0000", "", "")),
+        (None, None, None, True, ("–", "", "")),
+        (1234.0, 1200.0, 1268.0, False, ("1234 ± 34", "", "")),
+    ],
+)
+def test_intervals_are_quoted_to_two_digits_of_the_error(
+    value: float | None, low: float | None, high: float | None, percent: bool, expected: tuple[str, str, str]
+) -> None:
+    """Protects: no number with more digits than it knows, and asymmetric errors stay so."""
+    found = report_tables.interval(value, low, high, percent)
+    assert (found["text"], found["up"], found["down"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [("light", "light"), (r"H\to b\bar{b}", "H→bb̄"), (r"not H\to b\bar{b}", "not H→bb̄"), ("$p_T$", "p_T")],
+)
+def test_labels_are_readable_text(label: str, expected: str) -> None:
+    """Protects: no TeX source in a table."""
+    assert report_tables.label_text(label) == expected
+
+
+def test_truth_ids_go_by_their_narrowest_class() -> None:
+    """Protects: id 0 is called g where a tagger has gluons, not `not b`."""
+    broad = {"classes": [{"truth": [0, 1, 2, 400], "label": "not b"}]}
+    fine = {"classes": [{"truth": [0], "label": "g"}, {"truth": [1, 2], "label": "uds"}]}
+    names = report_tables.truth_names({"a": broad, "b": fine})
+    assert names == {"0": "g", "1": "uds", "2": "uds", "400": "not b"}
+
+
+def test_colours_have_contrast_in_light_and_dark() -> None:
+    """Protects: text reaches 4.5:1 on its ground (WCAG 2.1, 1.4.3) in both schemes."""
+    style = (TEMPLATES / "report.html.j2").read_text(encoding="utf-8")
+    schemes = [
+        dict(re.findall(r"--([\w-]+): (#\w{6});", block))
+        for block in re.findall(r":root \{(.*?)\}", style, re.S)
+    ]
+    assert len(schemes) == 2
+    for scheme in schemes:
+        pairs = [(name, "paper") for name in ("ink", "soft", "accent")]
+        pairs += [(name, "faint") for name in ("ink", "soft")]
+        pairs += [(name, f"{name}-paper") for name in ("good", "bad", "warn")]
+        for text, ground in pairs:
+            bright, dark = sorted((_luminance(scheme[text]), _luminance(scheme[ground])), reverse=True)
+            assert (bright + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
+
+
+def _luminance(color: str) -> float:
+    channels = np.array([int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)])
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])

@@ -1,0 +1,249 @@
+"""The simulated files: schema, units, indices, determinism and sums of weights."""
+
+import warnings
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import pytest
+import uproot
+
+pytest.importorskip("pythia8mc")
+pytest.importorskip("fastjet")
+
+from jetsmith.simulate import simulate_part
+from jetsmith.specs import SimulateSpec
+
+N_EVENTS = 80
+DEEPCSV_SCALARS = (
+    "flightDistance2dVal", "flightDistance2dSig", "flightDistance3dVal", "flightDistance3dSig",
+    "trackSip2dValAboveCharm", "trackSip2dSigAboveCharm", "trackSip3dValAboveCharm",
+    "trackSip3dSigAboveCharm", "trackSumJetDeltaR", "trackSumJetEtRatio", "vertexCategory",
+    "vertexEnergyRatio", "vertexJetDeltaR", "vertexMass", "vertexNTracks", "jetNSecondaryVertices",
+    "jetNSelectedTracks", "jetNTracksEtaRel",
+)  # fmt: skip
+DEEPCSV_TRACKS = (
+    "trackSip2dSig", "trackSip3dSig", "trackJetDistVal", "trackDecayLenVal", "trackDeltaR", "trackPtRel",
+    "trackPtRatio",
+)  # fmt: skip
+
+REAL_TYPES = {
+    "run": "uint32_t",
+    "luminosityBlock": "uint32_t",
+    "event": "uint64_t",
+    "genWeight": "float",
+    "PV_npvs": "int32_t",
+    "Jet_pt": "float[]",
+    "Jet_hadronFlavour": "int32_t[]",
+    "Jet_nBHadrons": "int32_t[]",
+    "Jet_jetId": "int32_t[]",
+    "Jet_genJetIdx": "int32_t[]",
+    "Jet_DeepCSV_jetNSelectedTracks": "int32_t[]",
+    "Jet_DeepCSV_vertexNTracks": "int32_t[]",
+    "Jet_DeepCSV_vertexCategory": "float[]",
+    "FatJet_nBHadrons": "uint8_t[]",
+    "FatJet_hadronFlavour": "int32_t[]",
+    "FatJet_subJetIdx1": "int32_t[]",
+    "FatJet_DDX_jetNTracks": "int32_t[]",
+    "GenJet_hadronFlavour": "uint8_t[]",
+    "GenJet_partonFlavour": "int32_t[]",
+    "GenPart_pdgId": "int32_t[]",
+    "GenPart_statusFlags": "int32_t[]",
+    "JetPFCands_pFCandsIdx": "int32_t[]",
+    "JetSVs_ntracks": "float[]",
+    "PFCands_charge": "int32_t[]",
+    "PFCands_d0": "float[]",
+    "SV_ntracks": "uint8_t[]",
+}
+
+
+def simulate(path: Path, process: str, n_events: int = N_EVENTS, name: str = "demo", part: int = 0) -> Path:
+    spec = SimulateSpec(process=process, n_events=n_events * (part + 1), parts=part + 1)
+    simulate_part(name, spec, part, 42, 1.0, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def ttbar_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return simulate(tmp_path_factory.mktemp("simulated") / "ttbar.root", "ttbar")
+
+
+@pytest.fixture(scope="session")
+def boosted_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return simulate(tmp_path_factory.mktemp("simulated") / "higgs.root", "higgs_bb", 40)
+
+
+@pytest.fixture(scope="session")
+def ttbar(ttbar_file: Path) -> Any:
+    return uproot.open(ttbar_file)["Events"].arrays()
+
+
+@pytest.fixture(scope="session")
+def boosted(boosted_file: Path) -> Any:
+    return uproot.open(boosted_file)["Events"].arrays()
+
+
+def flat(values: Any) -> Any:
+    return ak.to_numpy(ak.flatten(values))
+
+
+def test_events_and_runs_agree(ttbar_file: Path, boosted_file: Path) -> None:
+    """The sums of Runs, by which samples are normalised, are those of the events."""
+    for path, n_events in ((ttbar_file, N_EVENTS), (boosted_file, 40)):
+        with uproot.open(path) as file:
+            weight = file["Events"]["genWeight"].array(library="np").astype(np.float64)
+            runs = file["Runs"].arrays(library="np")
+        assert len(weight) == n_events == runs["genEventCount"][0]
+        assert runs["genEventSumw"][0] == pytest.approx(weight.sum(), rel=1e-12)
+        assert runs["genEventSumw2"][0] == pytest.approx((weight**2).sum(), rel=1e-12)
+        assert runs["run"][0] == 1
+
+
+def test_same_seed_same_content_other_part_other_events(tmp_path: Path, ttbar: Any) -> None:
+    """A rerun reproduces every branch; another part or dataset is independent."""
+    again = uproot.open(simulate(tmp_path / "a.root", "ttbar"))["Events"].arrays()
+    assert ak.fields(again) == ak.fields(ttbar)
+    for name in ak.fields(ttbar):
+        assert ak.array_equal(again[name], ttbar[name], equal_nan=True), name
+    other = uproot.open(simulate(tmp_path / "b.root", "ttbar", 5, part=1))["Events"].arrays()
+    assert set(other.luminosityBlock) == {2}
+    assert not set(other.event) & set(ttbar.event)
+    assert flat(other.Jet_pt)[0] != flat(ttbar.Jet_pt)[0]
+    named = uproot.open(simulate(tmp_path / "c.root", "ttbar", 5, name="demo2"))["Events"].arrays()
+    assert flat(named.Jet_pt)[0] != flat(ttbar.Jet_pt)[0]
+
+
+def test_an_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    """A job that fails while it writes leaves neither half a file nor a temporary one."""
+    target = tmp_path / "part.root"
+    target.write_text("old")
+    with pytest.raises(RuntimeError, match="broken"):
+        _write_and_fail(target)
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def _write_and_fail(target: Path) -> None:
+    from jetsmith.simulation.writer import open_pfnano
+
+    with open_pfnano(target) as writer:
+        writer.add({"genWeight": np.ones(2, np.float32)}, {})
+        raise RuntimeError("broken")
+
+
+def test_coffea_reads_it_like_a_real_file(ttbar_file: Path) -> None:
+    """Collections, behaviours and cross-references of coffea's schema work."""
+    from coffea.nanoevents import NanoEventsFactory, PFNanoAODSchema
+
+    with warnings.catch_warnings():
+        # Said of every collection that a file does not have, of real ones too.
+        warnings.filterwarnings("ignore", "Missing cross-reference", RuntimeWarning)
+        events = NanoEventsFactory.from_root(
+            {str(ttbar_file): "Events"}, schemaclass=PFNanoAODSchema, mode="virtual"
+        ).events()
+    assert len(events) == N_EVENTS
+    charged = events.JetPFCands.pf.charge != 0
+    np.testing.assert_allclose(
+        flat(events.JetPFCands.pf.pt[charged]), flat(events.JetPFCands.pt[charged]), rtol=1e-5
+    )
+    assert ak.all(events.JetPFCands.jet.pt >= 20)
+    np.testing.assert_allclose(flat(events.JetSVs.sv.mass), flat(events.JetSVs.mass))
+    response = flat(ak.drop_none(events.Jet.pt / events.Jet.matched_gen.pt))
+    assert 0.9 < np.median(response) < 1.1
+    assert ak.any(abs(events.GenPart.pdgId) == 6)
+    assert ak.all(events.GenPart.hasFlags(["isHardProcess"]) == events.GenPart.hasFlags("isHardProcess"))
+
+
+def test_constituents_add_up_to_their_jet(ttbar: Any) -> None:
+    """Indices and weights: the constituents' momenta make the raw jet, with charge where it matters."""
+    pt = ttbar.JetPFCands_pt
+    index = ttbar.JetPFCands_pFCandsIdx
+    phi, eta = ttbar.PFCands_phi[index], ttbar.PFCands_eta[index]
+    for event in range(10):
+        for jet in range(len(ttbar.Jet_pt[event])):
+            mine = ttbar.JetPFCands_jetIdx[event] == jet
+            px = np.sum(pt[event][mine] * np.cos(phi[event][mine]))
+            py = np.sum(pt[event][mine] * np.sin(phi[event][mine]))
+            raw = ttbar.Jet_pt[event, jet] * (1 - ttbar.Jet_rawFactor[event, jet])
+            assert np.hypot(px, py) == pytest.approx(raw, rel=1e-4)
+            assert len(pt[event][mine]) == ttbar.Jet_nConstituents[event, jet]
+    neutral = flat(ttbar.PFCands_charge[index] == 0)
+    assert (flat(ttbar.JetPFCands_btagSip3dVal)[neutral] == 0).all()
+    assert np.isfinite(flat(eta)).all()
+
+
+def test_lengths_are_in_cm(ttbar: Any) -> None:
+    """Impact parameters, their errors and flight distances have the size that they have in cm."""
+    charged = flat(ttbar.PFCands_charge) != 0
+    assert 0.001 < np.median(flat(ttbar.PFCands_d0Err)[charged]) < 0.02
+    assert np.abs(flat(ttbar.PFCands_d0)).max() < 2.5
+    assert 0.1 < np.median(flat(ttbar.JetSVs_d3d)) < 2
+    assert np.std(ttbar.PV_z) > 1
+    position = np.stack([flat(ttbar[f"SV_{axis}"] - ttbar[f"PV_{axis}"]) for axis in "xyz"])
+    np.testing.assert_allclose(
+        np.sqrt(np.sum(position**2, axis=0)), flat(ttbar.SV_dlen), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_all_deepcsv_inputs_are_there(ttbar: Any) -> None:
+    """The 66 inputs of DeepCSV, finite, -999 exactly in the unused slots."""
+    for name in DEEPCSV_SCALARS:
+        assert np.isfinite(flat(ttbar[f"Jet_DeepCSV_{name}"])).all()
+    n_tracks = flat(ttbar.Jet_DeepCSV_jetNSelectedTracks)
+    for name in DEEPCSV_TRACKS:
+        for slot in range(6):
+            values = flat(ttbar[f"Jet_DeepCSV_{name}_{slot}"])
+            np.testing.assert_array_equal(values == -999, n_tracks <= slot, err_msg=name)
+    n_eta_rel = flat(ttbar.Jet_DeepCSV_jetNTracksEtaRel)
+    for slot in range(4):
+        values = flat(ttbar[f"Jet_DeepCSV_trackEtaRel_{slot}"])
+        np.testing.assert_array_equal(values == -999, n_eta_rel <= slot)
+    assert set(flat(ttbar.Jet_DeepCSV_vertexCategory)) <= {0.0, 1.0, 2.0, -999.0}
+    slots = [flat(ttbar[f"Jet_DeepCSV_trackSip2dSig_{slot}"]) for slot in range(6)]
+    assert all((first >= second).all() for first, second in pairwise(slots))
+
+
+def test_flavours_make_physical_sense(ttbar: Any) -> None:
+    """b jets have b hadrons and flavour 5, two a top pair or nearly, and are displaced."""
+    flavour = flat(ttbar.Jet_hadronFlavour)
+    np.testing.assert_array_equal(flavour == 5, flat(ttbar.Jet_nBHadrons) > 0)
+    assert (np.abs(flat(ttbar.Jet_partonFlavour))[flavour > 0] == flavour[flavour > 0]).all()
+    assert not np.isin(np.abs(flat(ttbar.Jet_partonFlavour))[flavour == 0], (4, 5)).any()
+    assert 1.2 < (flavour == 5).sum() / len(ttbar) < 2.2
+    probability = flat(ttbar.Jet_Proba)
+    assert probability[flavour == 5].mean() > 2 * probability[flavour == 0].mean()
+
+
+def test_types_are_those_of_a_real_file(boosted_file: Path) -> None:
+    """Readers meet the types that CMS' PFNano files have; counters are signed here (uproot)."""
+    with uproot.open(boosted_file) as file:
+        types = file["Events"].typenames()
+    for name, expected in REAL_TYPES.items():
+        assert types[name] == expected, name
+    doubles = {name for name, kind in types.items() if "double" in kind or "int64_t[]" in kind}
+    assert not doubles
+
+
+def test_boosted_jets(boosted: Any) -> None:
+    """AK8 jets of H(bb): the Higgs mass, two subjets, two b hadrons, and all double-b inputs."""
+    mass, n_b = flat(boosted.FatJet_msoftdrop), flat(boosted.FatJet_nBHadrons)
+    assert 100 < np.median(mass[n_b >= 2]) < 135
+    assert (flat(boosted.FatJet_pt) >= 200).all()
+    second = flat(boosted.FatJet_subJetIdx2)
+    subjet_pt = ak.to_numpy(boosted.SubJet_pt[boosted.FatJet_subJetIdx1][:, :1].layout.content)
+    assert (second[n_b >= 2] > 0).mean() > 0.9
+    assert (subjet_pt > 0).all()
+    names = {name for name in ak.fields(boosted) if name.startswith("FatJet_DDX_")}
+    assert len(names) == 27
+    assert "FatJet_DDX_tau2_trackEtaRel_3" in names
+    for name in names:
+        assert np.isfinite(flat(boosted[name])).all()
+    assert set(flat(boosted.FatJetPFCands_jetIdx)) <= set(range(10))
+
+
+def test_block_of_ak8_only_where_boosted(ttbar: Any, boosted: Any) -> None:
+    """AK8 costs time and space, so that processes without boosted jets leave it out."""
+    assert not any(name.startswith("FatJet") for name in ak.fields(ttbar))
+    assert {"FatJet_pt", "SubJet_pt", "FatJetSVs_enration", "Jet_pt"} <= set(ak.fields(boosted))

@@ -1,0 +1,190 @@
+"""The layouts: what they give, what they read, and that rows agree with loops over a small tree."""
+
+import json
+
+import awkward as ak
+import numpy as np
+import pytest
+
+from jetsmith import columns, sources
+from jetsmith.errors import InputError
+from jetsmith.sources import deepntuples, mock, nanoaod, pfnano, taginfo
+from jetsmith.specs import DatasetSpec, SelectionSpec
+
+SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
+CUTS = SelectionSpec(pt_min_gev=30, abseta_max=2.5, jet_id=2)
+
+
+def selected(arrays):
+    """Event and index of the jets that pass, by a loop."""
+    found = []
+    for event, jets in enumerate(arrays["Jet_pt"]):
+        for index, pt in enumerate(jets):
+            good = pt >= 30 and abs(arrays["Jet_eta"][event][index]) <= 2.5
+            if good and arrays["Jet_jetId"][event][index] & 2:
+                found.append((event, index))
+    return found
+
+
+def test_nanoaod_rows_are_those_of_a_loop():
+    """Key, kinematics, weight and stored scores of every jet that passes."""
+    arrays = mock.flatten(mock.events(with_candidates=False))
+    rows, cutflow = nanoaod.rows(arrays, SPEC, CUTS)
+    keys = selected(arrays)
+    assert list(zip(rows["event"], rows["jet_index"], strict=True)) == keys
+    for row, (event, index) in zip(rows, keys, strict=True):
+        raw = arrays["Jet_pt"][event][index] * (1 - arrays["Jet_rawFactor"][event][index])
+        assert row["jet_raw_pt_gev"] == pytest.approx(raw, rel=1e-6)
+        assert row["weight"] == arrays["genWeight"][event]
+        stored = arrays["Jet_btagDeepFlavB"][event][index]
+        score = row["stored_btagDeepFlavB"]
+        assert np.isnan(score) if stored < -900 else score == stored
+    assert [line["cut"] for line in cutflow] == ["entries", "jets", "pt", "abseta", "jet_id"]
+    assert cutflow[0]["n"] == 40
+    assert cutflow[0]["sum_w"] == pytest.approx(float(ak.sum(arrays["genWeight"])))
+    assert cutflow[-1]["sum_w"] == pytest.approx(float(ak.sum(rows["weight"])))
+
+
+def test_pfnano_constituents_are_those_of_a_loop():
+    """Candidates and vertices of each jet, broken links left out, file order kept."""
+    arrays = mock.flatten(mock.events())
+    rows, _ = pfnano.rows(arrays, SPEC, CUTS)
+    for row, (event, index) in zip(rows, selected(arrays), strict=True):
+        charged, neutral = [], []
+        links = (arrays[f"JetPFCands_{name}"][event] for name in ("jetIdx", "pFCandsIdx"))
+        for jet, cand in zip(*links, strict=True):
+            if jet == index and 0 <= cand < len(arrays["PFCands_pt"][event]):
+                (charged if arrays["PFCands_charge"][event][cand] else neutral).append(cand)
+        assert row["cpf_pt_gev"].to_list() == [arrays["PFCands_pt"][event][i] for i in charged]
+        assert row["npf_eta"].to_list() == [arrays["PFCands_eta"][event][i] for i in neutral]
+        assert (row["n_cpf"], row["n_npf"]) == (len(charged), len(neutral))
+        lost = [arrays["PFCands_d0Err"][event][i] < 0 for i in charged]
+        assert np.isnan(row["cpf_d0_cm"].to_numpy()).tolist() == lost
+        assert np.isnan(row["cpf_sip3d_val_cm"].to_numpy()).tolist() == lost
+        vertices = [i for i, jet in enumerate(arrays["JetSVs_jetIdx"][event]) if jet == index]
+        assert row["sv_mass_gev"].to_list() == [arrays["JetSVs_mass"][event][i] for i in vertices]
+        for eta, i in zip(row["sv_eta"], vertices, strict=True):
+            place = arrays["JetSVs_sVIdx"][event][i]
+            known = 0 <= place < len(arrays["SV_eta"][event])
+            assert eta == arrays["SV_eta"][event][place] if known else np.isnan(eta)
+
+
+def test_older_candidates_without_index():
+    """Files in which the candidates of the jets stand by themselves."""
+    arrays = mock.flatten(mock.events())
+    new = pfnano.rows(arrays, SPEC, CUTS)[0]
+    known = (arrays["JetPFCands_pFCandsIdx"] >= 0) & (
+        arrays["JetPFCands_pFCandsIdx"] < ak.num(arrays["PFCands_pt"])
+    )
+    old = {name: array for name, array in arrays.items() if not name.startswith(("PFCands_", "JetPFCands_"))}
+    place = arrays["JetPFCands_pFCandsIdx"][known]
+    for name in ("pt", "eta", "charge", "d0Err"):
+        old[f"JetPFCands_{name}"] = arrays[f"PFCands_{name}"][place]
+    old["JetPFCands_jetIdx"] = arrays["JetPFCands_jetIdx"][known]
+    rows = pfnano.rows(old, SPEC, CUTS)[0]
+    assert "cpf_eta" in pfnano.gives(set(old), "ak4")
+    assert ak.array_equal(rows["cpf_eta"], new["cpf_eta"])
+
+
+@pytest.mark.parametrize("with_candidates", [True, False])
+def test_rows_have_the_columns_that_are_promised(with_candidates):
+    """`gives` and `rows` agree, from the branches that `branches` names alone."""
+    arrays = mock.flatten(mock.events(with_candidates=with_candidates))
+    source = sources.load("pfnano" if with_candidates else "nanoaod")
+    read = source.branches(set(arrays), "ak4")
+    rows, _ = source.rows({name: arrays[name] for name in read}, SPEC, CUTS)
+    assert set(rows.fields) == source.gives(set(arrays), "ak4")
+    for name in rows.fields:
+        column = columns.column("ak4", name)
+        assert str(rows[name].type).endswith(("var * " if column.ragged else "* ") + column.dtype)
+
+
+def test_data_has_no_truth_and_weight_one(tmp_path):
+    """Data pass the certified blocks and the trigger; their truth id is -1."""
+    arrays = mock.flatten(mock.events(with_candidates=False))
+    golden = tmp_path / "golden.json"
+    golden.write_text(json.dumps({"1": [[2, 4], [7, 7]]}))
+    spec = SPEC.model_copy(update={"is_data": True, "golden_json": str(golden), "hlt": ("HLT_PFJet40",)})
+    rows, cutflow = nanoaod.rows(arrays, spec, CUTS)
+    certified = [b in (2, 3, 4, 7) for b in arrays["luminosityBlock"]]
+    passed = [good and bool(fired) for good, fired in zip(certified, arrays["HLT_PFJet40"], strict=True)]
+    assert [line["n"] for line in cutflow[:3]] == [40, sum(certified), sum(passed)]
+    assert set(rows["flavour"]) == {-1}
+    assert set(rows["weight"]) == {1.0}
+    assert all(passed[event] for event in rows["event"])
+
+
+def test_a_broken_golden_json_is_named(tmp_path):
+    """The message names the file."""
+    path = tmp_path / "golden.json"
+    path.write_text("{")
+    with pytest.raises(InputError, match=r"golden\.json"):
+        nanoaod._lumi_mask(str(path))
+
+
+def test_slots_behind_the_count_are_dropped():
+    """Unused slots hold uninitialised memory; -999 within the count is missing, not absent."""
+    matrix = np.array([[1.0, -999.0, 1e30], [np.nan, 2.0, 3.0], [1.0, 2.0, 3.0]], dtype=np.float32)
+    offsets, content = taginfo.filled_slots(matrix, np.array([2, 0, 9]))
+    assert list(offsets) == [0, 2, 2, 5]
+    assert content[0] == 1
+    assert np.isnan(content[1])
+    assert list(content[2:]) == [1, 2, 3]
+
+
+def test_missing_slots_at_the_end_are_trimmed():
+    """Double-b slots: the last that is not missing ends the list."""
+    matrix = np.array([[1.0, -999.0, 3.0], [1.0, -999.0, -999.0], [-999.0] * 3], dtype=np.float32)
+    offsets, content = taginfo.trimmed_slots(matrix)
+    assert list(offsets) == [0, 3, 4, 4]
+    assert np.isnan(content[1])
+
+
+def test_tag_columns_of_pfnano():
+    """DeepCSV branches become tag_ and track_ columns."""
+    arrays = mock.flatten(mock.events(with_candidates=False))
+    shape = arrays["Jet_pt"]
+    for needed in taginfo.wanted("ak4").values():
+        for branch in needed:
+            arrays[branch] = ak.full_like(shape, 3 if "jetN" in branch else 0.5)
+    assert pfnano.recognises(set(arrays))
+    rows, _ = pfnano.rows(arrays, SPEC, CUTS)
+    assert set(ak.num(rows["track_sip2d_sig"])) == {3}
+    assert set(taginfo.wanted("ak4")) <= set(rows.fields)
+
+
+def test_plain_delta_r():
+    """CMS stores it less 0.5."""
+    assert pfnano.plain_delta_r(np.array([-0.5, 0.0, 0.2], dtype=np.float32)) == pytest.approx([0, 0.5, 0.2])
+
+
+def test_deepntuples_rows():
+    """Truth flags, significances from errors, ragged columns of the jets that pass."""
+    arrays = {
+        "event_no": [7, 7, 8], "jet_no": [0, 1, 0], "jet_pt": [50.0, 20.0, 80.0], "jet_eta": [1.0, 1.0, 2.0],
+        "isB": [0, 1, 0], "isC": [1, 0, 0], "isUDS": [0, 0, 0], "isG": [0, 0, 1],
+        "Cpfcan_pt": [[1.0, 2.0], [3.0], []],
+        "sv_dxy": [[1.0], [], [4.0]], "sv_dxyerr": [[0.5], [], [2.0]],
+    }  # fmt: skip
+    rows, cutflow = deepntuples.rows({k: ak.Array(v) for k, v in arrays.items()}, SPEC, CUTS)
+    assert rows["event"].to_list() == [7, 8]
+    assert rows["flavour"].to_list() == [400, 0]
+    assert rows["hadron_flavour"].to_list() == [4, 0]
+    assert rows["cpf_pt_gev"].to_list() == [[1.0, 2.0], []]
+    assert rows["sv_dxy_sig"].to_list() == [[2.0], [2.0]]
+    assert [line["n"] for line in cutflow] == [3, 2, 2]
+    assert deepntuples.gives(set(arrays), "ak4") == set(rows.fields)
+
+
+def test_unknown_layout_is_named():
+    """The choices are in the message."""
+    with pytest.raises(InputError, match="pfnano"):
+        sources.load("physlite")
+
+
+def test_recognise():
+    """The most special layout wins; a foreign tree has none."""
+    nano = {"event", "Jet_pt"}
+    assert sources.recognise({"Events": nano}) == "nanoaod"
+    assert sources.recognise({"Events": nano | {"JetPFCands_jetIdx"}}) == "pfnano"
+    assert sources.recognise({"Events": {"x"}}) is None

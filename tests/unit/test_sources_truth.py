@@ -1,0 +1,155 @@
+"""Truth ids agree with a readable scalar version, and generator chains with a walk."""
+
+import awkward as ak
+import numpy as np
+import pytest
+
+from jetsmith.sources import generator, truth
+from jetsmith.sources.flat import Columns, Points
+
+
+def scalar_ak4(hadron, parton, n_b, n_c, lepton):
+    if hadron == 5:
+        if n_b >= 2:
+            return 510
+        return {0: 500, 1: 520, 2: 521}[lepton]
+    if hadron == 4:
+        return 410 if n_c >= 2 else 400
+    return {21: 0, 1: 1, 2: 1, 3: 2}.get(abs(parton), 999)
+
+
+def scalar_ak8(n_b, n_c, resonance):
+    if resonance:
+        return {5: 2505, 4: 2504, 6: 2506, -1: 999}[resonance]
+    if n_b:
+        return 1055 if n_b >= 2 else 1005
+    if n_c:
+        return 1044 if n_c >= 2 else 1004
+    return 1000
+
+
+def test_ak4_flavour_is_that_of_the_scalar_version():
+    """Every combination of the inputs."""
+    grid = np.meshgrid([0, 4, 5], [0, 1, -2, 3, 4, -5, 21], range(4), range(4), range(3))
+    columns = [axis.ravel() for axis in grid]
+    expected = [scalar_ak4(*row) for row in zip(*columns, strict=True)]
+    assert list(truth.ak4_flavour(*columns)) == expected
+
+
+def test_ak8_flavour_is_that_of_the_scalar_version():
+    """Every combination of the inputs."""
+    columns = [axis.ravel() for axis in np.meshgrid(range(4), range(4), [0, 4, 5, 6, -1])]
+    expected = [scalar_ak8(*row) for row in zip(*columns, strict=True)]
+    assert list(truth.ak8_flavour(*columns)) == expected
+
+
+def test_flavsplit_undefined_is_unmatched():
+    """CMS' code 1000 is no class of flavours.yaml."""
+    assert list(truth.clean_flavsplit(np.array([500, 0, 999, 1000]))) == [500, 0, 999, 999]
+
+
+def particles(events):
+    """GenPart branches from lists of (pdg id, mother, status, flags, pt, eta, phi)."""
+    names = ("pdgId", "genPartIdxMother", "status", "statusFlags", "pt", "eta", "phi")
+    return {
+        f"GenPart_{name}": ak.values_astype(
+            ak.Array([[particle[i] for particle in event] for event in events]),
+            np.int32 if i < 4 else np.float32,
+        )
+        for i, name in enumerate(names)
+    }
+
+
+def test_ancestors_are_those_of_a_walk():
+    """Pointer doubling finds what following the mothers one by one finds."""
+    rng = np.random.default_rng(3)
+    events = []
+    for _ in range(30):
+        n = rng.integers(1, 40)
+        mothers = [int(rng.integers(-1, i)) if i else -1 for i in range(n)]
+        events.append([(int(rng.choice([5, 521, 11])), m, 1, 0, 1.0, 0.0, 0.0) for m in mothers])
+    found = truth.Generator(particles(events))
+    mask = truth.has_quark(found.pdg_id, 5)
+    expected = []
+    for event in events:
+        for particle in event:
+            mother, hit = particle[1], False
+            while mother >= 0:
+                hit |= event[mother][0] == 521
+                mother = event[mother][1]
+            expected.append(hit)
+    assert list(found.with_ancestor(mask)) == expected
+
+
+def test_a_loop_of_mothers_ends():
+    """A damaged file must not hang a job."""
+    event = [(521, 1, 1, 0, 1.0, 0.0, 0.0), (11, 2, 1, 0, 1.0, 0.0, 0.0), (11, 0, 1, 0, 1.0, 0.0, 0.0)]
+    found = truth.Generator(particles([event]))
+    assert found.with_ancestor(np.abs(found.pdg_id) == 521).all()
+
+
+@pytest.mark.parametrize(
+    ("pdg_id", "b", "c"),
+    [(521, True, False), (-5122, True, False), (411, False, True), (5, False, False), (211, False, False)],
+)
+def test_quark_content(pdg_id, b, c):
+    """Hadrons by PDG numbering; quarks themselves are none."""
+    assert truth.has_quark(np.array([pdg_id]), 5)[0] == b
+    assert truth.has_quark(np.array([pdg_id]), 4)[0] == c
+
+
+def test_decay_leptons():
+    """A lepton of a b hadron, one through a c hadron, and one that is neither or too far away."""
+    b, c = (521, -1, 2, 0, 50.0, 0.0, 0.0), (411, 0, 2, 0, 30.0, 0.0, 0.0)
+    events = [
+        [b, (13, 0, 1, 0, 9.0, 0.1, 0.1)],
+        [b, c, (-11, 1, 1, 0, 9.0, 0.1, 0.1)],
+        [b, (13, 0, 1, 0, 9.0, 2.0, 0.1)],
+        [(13, -1, 1, 0, 9.0, 0.1, 0.1)],
+    ]
+    jets = Points(np.arange(5), np.zeros(4), np.zeros(4))
+    assert list(truth.decay_lepton(truth.Generator(particles(events)), jets)) == [1, 2, 0, 0]
+
+
+def test_resonance_takes_the_nearest():
+    """H to bb, H to cc, another decay, a top nearer than a Higgs, none."""
+    higgs = (25, -1, 22, truth.LAST_COPY, 400.0, 0.3, 0.0)
+    events = [
+        [higgs, (5, 0, 23, 0, 1.0, 0.0, 0.0)],
+        [higgs, (4, 0, 23, 0, 1.0, 0.0, 0.0)],
+        [higgs, (24, 0, 22, 0, 1.0, 0.0, 0.0)],
+        [higgs, (5, 0, 23, 0, 1.0, 0.0, 0.0), (6, -1, 22, truth.LAST_COPY, 400.0, 0.1, 0.0)],
+        [(25, -1, 22, 0, 400.0, 0.0, 0.0)],
+    ]
+    jets = Points(np.arange(6), np.zeros(5), np.zeros(5))
+    assert list(truth.resonance(truth.Generator(particles(events)), jets)) == [5, 4, -1, 6, 0]
+
+
+def test_z_and_jets_agree_with_four_vectors():
+    """The Z from the leading pair; jets below threshold or on a lepton go; the others fall in pt."""
+    hard = truth.FROM_HARD_PROCESS
+    events = [
+        [(23, -1, 22, 0, 1.0, 0.0, 0.0), (11, 0, 1, 0, 30.0, 0.5, 0.2), (-11, 0, 1, 0, 45.0, -0.2, 2.9)],
+        [(13, -1, 1, hard, 30.0, 0.5, 0.2), (-11, -1, 1, hard, 45.0, -0.2, 2.9)],
+        [(13, -1, 1, 0, 30.0, 0.5, 0.2), (-13, -1, 1, 0, 45.0, -0.2, 2.9)],
+    ]
+    branches = particles(events) | {
+        "GenJet_pt": ak.Array([[45.0, 20.0, 60.0, 14.0], [30.0], []]),
+        "GenJet_eta": ak.Array([[-0.2, 1.0, 2.0, 2.0], [0.0], []]),
+        "GenJet_phi": ak.Array([[2.8, 1.0, -1.0, -1.0], [0.0], []]),
+    }
+    found = truth.Generator(branches)
+    kept, pairs = generator.z_leptons(found)
+    assert list(kept) == [True, False, False]  # another flavour; not of the hard process
+    columns = Columns("event", 1)
+    generator.fill(columns, branches, found, kept, pairs)
+    row = columns.rows()[0]
+    vectors = [(45.0, -0.2, 2.9), (30.0, 0.5, 0.2)]
+    px = sum(pt * np.cos(phi) for pt, _, phi in vectors)
+    py = sum(pt * np.sin(phi) for pt, _, phi in vectors)
+    pz = sum(pt * np.sinh(eta) for pt, eta, _ in vectors)
+    energy = sum(pt * np.cosh(eta) for pt, eta, _ in vectors)
+    assert row["z_pt_gev"] == pytest.approx(np.hypot(px, py), rel=1e-5)
+    assert row["z_y"] == pytest.approx(np.arctanh(pz / energy), rel=1e-5)
+    assert row["z_mass_gev"] == pytest.approx(np.sqrt(energy**2 - px**2 - py**2 - pz**2), rel=1e-5)
+    assert row["genjet_pt_gev"].to_list() == [60.0, 20.0]

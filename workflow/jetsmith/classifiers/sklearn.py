@@ -1,0 +1,99 @@
+"""Boosted trees by scikit-learn's HistGradientBoostingClassifier, saved with skops.
+
+It needs minutes at most and no checkpoints: a killed training starts anew, with the same result.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skops.io
+from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
+
+from jetsmith import io
+from jetsmith.classifiers import Labelled, Rows, Task, flat_only
+from jetsmith.classifiers._rows import CHUNK
+from jetsmith.errors import InputError
+from jetsmith.io import FloatArray
+from jetsmith.progress import Progress
+from jetsmith.specs import ClassifierSpec
+
+TRAINS = True
+DEFAULTS: dict[str, Any] = {
+    "max_leaf_nodes": 31, "max_depth": None, "min_samples_leaf": 20, "l2_regularization": 0.0,
+    "max_features": 1.0, "max_bins": 255,
+}  # fmt: skip
+# What a saved model consists of; anything else in the file is refused.
+TRUSTED = (
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.link.MultinomialLogit",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn._loss.loss.HalfMultinomialLoss",
+    "sklearn._loss._loss.CyHalfBinomialLoss",
+    "sklearn._loss._loss.CyHalfMultinomialLoss",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+)
+
+
+def fit(task: Task) -> list[dict[str, float]]:
+    """Boost until the validation loss has not fallen for `patience` rounds."""
+    start, training = time.monotonic(), task.spec.training
+    classifier = HistGradientBoostingClassifier(
+        **flat_only(task.spec, DEFAULTS),
+        learning_rate=training.learning_rate,
+        max_iter=training.epochs,
+        early_stopping=True,
+        n_iter_no_change=training.patience,
+        scoring="loss",
+        random_state=int(np.random.default_rng([task.seed, 2]).integers(2**31)),
+    )
+    validation = task.validation
+    with threadpool_limits(task.threads):
+        classifier.fit(
+            _matrix(task.train),
+            task.train.target,
+            task.train.weight,
+            X_val=_matrix(validation),
+            y_val=validation.target,
+            sample_weight_val=validation.weight,
+        )
+    with io.atomic_file(task.folder / "model.skops") as temporary:
+        temporary.write_bytes(skops.io.dumps(classifier))
+    losses = zip(-classifier.train_score_[1:], -classifier.validation_score_[1:], strict=True)
+    seconds = round((time.monotonic() - start) / classifier.n_iter_, 4)
+    history = [
+        {"epoch": i, "loss": float(loss), "validation_loss": float(validation_loss), "seconds": seconds}
+        for i, (loss, validation_loss) in enumerate(losses, start=1)
+    ]
+    last = history[-1]
+    note = f"loss {last['loss']:.5f}, validation {last['validation_loss']:.5f}"
+    Progress(f"train {task.spec.name}", len(history), "rounds").update(len(history), note)
+    return history
+
+
+def _matrix(data: Labelled) -> FloatArray:
+    return data.rows.matrix(slice(0, len(data.rows)))
+
+
+def predict(spec: ClassifierSpec, model: Path, rows: Rows, threads: int) -> FloatArray:
+    """Class probabilities, shape (N, C), float32.
+
+    Raises:
+        InputError: The model's file holds something that such a model does not consist of.
+    """
+    path = model / "model.skops"
+    foreign = set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED)
+    if foreign:
+        raise InputError(f"{path}: holds {', '.join(sorted(foreign))}, which no trained model does; not loaded")
+    classifier = skops.io.load(path, trusted=list(TRUSTED))
+    out = np.empty((len(rows), len(spec.classes)), np.float32)
+    progress = Progress(f"score {spec.name}", len(rows), "rows")
+    with threadpool_limits(threads):
+        for which in rows.slices(CHUNK):
+            out[which] = classifier.predict_proba(rows.matrix(which))
+            progress.update(which.stop)
+    return out

@@ -1,0 +1,250 @@
+"""Stage pack: the features of a sample's data sets as memory-mapped arrays, one folder a split.
+
+Split, fold and order of a row follow from hashes of its event's key (`jetsmith.hashing`), so a
+data set that is added later moves no row from one split to another.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import numpy.typing as npt
+
+from jetsmith import columns, io
+from jetsmith.errors import InputError
+from jetsmith.hashing import SPLITS, fold_of, hash64, split_of
+from jetsmith.progress import Progress
+from jetsmith.specs import DatasetSpec, FeatureGroup, SampleSpec, SplitSpec
+
+Array = npt.NDArray[Any]
+
+LEFT_OUT_FLAVOURS = (999,)  # pile-up and unmatched jets: no truth, so neither trained on nor counted
+KINEMATICS = ("jet_pt_gev", "jet_eta", "hadron_flavour", "z_pt_gev")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What all files of the sample have: flat features, sequences by group, and kinematics."""
+
+    flat: tuple[str, ...]
+    sequences: dict[str, tuple[str, ...]]
+    kinematics: tuple[str, ...]
+    left_out: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The rows of one file; sequences as (counts (N,), values (total, F))."""
+
+    flat: io.FloatArray
+    sequences: dict[str, tuple[io.IntArray, io.FloatArray]]
+    label: io.IntArray
+    weight: io.FloatArray
+    columns: dict[str, Array]
+    split: io.IntArray
+    order: Array
+
+
+def pack_sample(
+    sample: SampleSpec,
+    datasets: Mapping[str, DatasetSpec],
+    groups: Sequence[FeatureGroup],
+    features: Mapping[str, Sequence[str | Path]],
+    accounts: Mapping[str, str | Path],
+    splits: SplitSpec,
+    seed: int,
+    outputs: Mapping[str, str | Path],
+) -> None:
+    """Write the four splits of a sample.
+
+    Args:
+        sample: Names of the data sets, folds and normalisation.
+        datasets: Their records by name.
+        groups: Feature groups of the object; they give the order of the features.
+        features: Files of stage features by data set.
+        accounts: File of stage account by data set.
+        splits: Fractions of the splits.
+        seed: Seed of split, fold and order.
+        outputs: Folder of each split, by its name in `hashing.SPLITS`. Each gets a `meta.json` too:
+            rows by data set and flavour, rows and features that were left out, weight factors.
+
+    Raises:
+        InputError: A file is damaged, no row is left, or the weights cannot be normalised.
+    """
+    layout = _layout(groups, {name: features[name] for name in sample.datasets})
+    factors = {name: _weight_factor(name, sample, datasets[name], accounts[name]) for name in sample.datasets}
+    dropped: dict[str, dict[str, int]] = {}
+    parts: list[_Part] = []
+    progress = Progress("pack", sum(len(features[name]) for name in sample.datasets), "files")
+    for index, name in enumerate(sample.datasets):
+        dropped[name] = {str(flavour): 0 for flavour in LEFT_OUT_FLAVOURS}
+        for path in features[name]:
+            rows = _read(path, layout)
+            flavour = np.asarray(rows["flavour"])
+            for unwanted in LEFT_OUT_FLAVOURS:
+                dropped[name][str(unwanted)] += int(np.sum(flavour == unwanted))
+            rows = rows[~np.isin(flavour, LEFT_OUT_FLAVOURS)]
+            parts.append(_part(rows, layout, index, factors[name], sample.folds, splits, seed))
+            progress.update(len(parts))
+    if not sum(len(part.label) for part in parts):
+        raise InputError(f"no rows in {', '.join(sample.datasets)}; loosen `selection`")
+    for index, split in enumerate(SPLITS):
+        packed = _assemble(parts, index, layout, sample, datasets)
+        io.write_packed(outputs[split], packed)
+        about = _about(packed, layout, dropped, factors)
+        io.write_json(Path(outputs[split]) / "meta.json", about)
+
+
+def _layout(groups: Sequence[FeatureGroup], features: Mapping[str, Sequence[str | Path]]) -> _Layout:
+    """Features that every file has, in the order of the groups."""
+    present = {name: [set(io.column_names(path)) for path in paths] for name, paths in features.items()}
+    left_out: dict[str, list[str]] = {}
+
+    def everywhere(column: str) -> bool:
+        lacking = [name for name, files in present.items() if not all(column in file for file in files)]
+        if lacking:
+            left_out[column] = lacking
+        return not lacking
+
+    flat: list[str] = []
+    sequences: dict[str, tuple[str, ...]] = {}
+    for group in groups:
+        if group.kind == "flat":
+            flat += [name for name in group.features if everywhere(name)]
+        elif names := tuple(name for name in group.features if everywhere(f"{group.name}_{name}")):
+            sequences[group.name] = names
+    kinematics = tuple(
+        n for n in KINEMATICS if all(n in file for files in present.values() for file in files)
+    )
+    return _Layout(tuple(flat), sequences, kinematics, left_out)
+
+
+def _weight_factor(name: str, sample: SampleSpec, spec: DatasetSpec, account: str | Path) -> float:
+    """What generator weights are multiplied with.
+
+    Unit: they then have mean 1 over all entries before cuts. Cross-section: their sum over all
+    entries before cuts is the cross-section [pb].
+    """
+    about = io.read_json(account)
+    if sample.normalise == "cross_section":
+        if spec.cross_section_pb is None:
+            raise InputError(f"dataset {name}: normalise: cross_section needs its cross_section_pb")
+        numerator, key = spec.cross_section_pb, "sum_w"
+    else:
+        numerator, key = 1.0, "mean_weight"
+    if not about[key] > 0:
+        raise InputError(
+            f"{account}: {key} is {about[key]:g}; weights are normalised by it, so it must be positive"
+        )
+    return float(numerator / about[key])
+
+
+def _read(path: str | Path, layout: _Layout) -> ak.Array:
+    sequences = [f"{group}_{name}" for group, names in layout.sequences.items() for name in names]
+    wanted = [*columns.KEY, *columns.COMMON, *layout.kinematics, *layout.flat, *sequences]
+    return io.read_rows(path, list(dict.fromkeys(wanted)))
+
+
+def _part(
+    rows: ak.Array,
+    layout: _Layout,
+    dataset: int,
+    factor: float,
+    folds: int,
+    splits: SplitSpec,
+    seed: int,
+) -> _Part:
+    key = (np.asarray(rows.run), np.asarray(rows.luminosity_block), np.asarray(rows.event))
+    jet_index = np.asarray(rows["jet_index"])
+    kept = {name: np.asarray(rows[name]) for name in (*columns.KEY, *layout.kinematics)}
+    kept["dataset"] = np.full(len(rows), dataset, np.int16)
+    kept["fold"] = fold_of(*key, seed, folds)
+    flat = np.empty((len(rows), len(layout.flat)), np.float32)
+    for column, name in enumerate(layout.flat):
+        flat[:, column] = np.asarray(rows[name])
+    event_hash = hash64(*key, seed, "order")
+    return _Part(
+        flat=flat,
+        sequences={
+            group: (
+                np.asarray(ak.num(rows[f"{group}_{names[0]}"])).astype(np.int64),
+                np.stack([np.asarray(ak.flatten(rows[f"{group}_{name}"])) for name in names], axis=1),
+            )
+            for group, names in layout.sequences.items()
+        },
+        label=np.asarray(rows["flavour"]).astype(np.int32),
+        weight=np.asarray(rows["weight"]) * factor,
+        columns=kept,
+        split=split_of(*key, seed, splits),
+        order=hash64(event_hash, jet_index.astype(np.uint64), 0, seed, "row"),
+    )
+
+
+def _assemble(
+    parts: Sequence[_Part],
+    split: int,
+    layout: _Layout,
+    sample: SampleSpec,
+    datasets: Mapping[str, DatasetSpec],
+) -> io.Packed:
+    """The rows of one split, in the order of their hashes."""
+    chosen = [part.split == split for part in parts]
+
+    def gather(arrays: Sequence[Array]) -> Array:
+        return np.concatenate([array[mask] for array, mask in zip(arrays, chosen, strict=True)])
+
+    dataset = gather([part.columns["dataset"] for part in parts])
+    order = np.lexsort((dataset, gather([part.order for part in parts])))
+    return io.Packed(
+        flat=gather([part.flat for part in parts])[order],
+        flat_names=layout.flat,
+        sequences={
+            group: _ragged([part.sequences[group] for part in parts], chosen, order, names)
+            for group, names in layout.sequences.items()
+        },
+        label=gather([part.label for part in parts])[order],
+        weight=gather([part.weight for part in parts])[order],
+        columns={name: gather([part.columns[name] for part in parts])[order] for name in parts[0].columns},
+        datasets=sample.datasets,
+        generators=tuple(datasets[name].generator for name in sample.datasets),
+    )
+
+
+def _ragged(
+    pieces: Sequence[tuple[io.IntArray, io.FloatArray]],
+    chosen: Sequence[io.BoolArray],
+    order: io.IntArray,
+    names: tuple[str, ...],
+) -> io.Ragged:
+    """Select the rows of each piece and put them in order; offsets (N + 1,), values (total, F)."""
+    counts = np.concatenate([count[mask] for (count, _), mask in zip(pieces, chosen, strict=True)])
+    values = np.concatenate(
+        [value[np.repeat(mask, count)] for (count, value), mask in zip(pieces, chosen, strict=True)]
+    )
+    starts = np.concatenate([[0], np.cumsum(counts)])[:-1]
+    sorted_counts = counts[order]
+    offsets = np.concatenate([[0], np.cumsum(sorted_counts)]).astype(np.int64)
+    index = np.arange(offsets[-1]) + np.repeat(starts[order] - offsets[:-1], sorted_counts)
+    return io.Ragged(values[index].astype(np.float32, copy=False), offsets, names)
+
+
+def _about(
+    packed: io.Packed,
+    layout: _Layout,
+    dropped: Mapping[str, Mapping[str, int]],
+    factors: Mapping[str, float],
+) -> dict[str, Any]:
+    """Counts by data set and flavour, and what was left out of all splits together."""
+    rows: dict[str, dict[str, int]] = {}
+    for index, name in enumerate(packed.datasets):
+        flavours, counts = np.unique(packed.label[packed.columns["dataset"] == index], return_counts=True)
+        rows[name] = {str(flavour): int(count) for flavour, count in zip(flavours, counts, strict=True)}
+    return {
+        "rows": rows,
+        "left_out_rows": {name: dict(counts) for name, counts in dropped.items()},
+        "left_out_features": layout.left_out,
+        "weight_factors": dict(factors),
+    }

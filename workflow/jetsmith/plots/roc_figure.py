@@ -1,0 +1,227 @@
+"""The numbers of a ROC figure, and the figure of nothing but them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from jetsmith.plots import style as looks
+from jetsmith.plots.inputs import split_text
+from jetsmith.specs import ClassSpec, PlotSpec, Record
+
+
+class Interval(Record):
+    """A value with its 68.3% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Reading(Record):
+    """The curve at one mistag rate; `signal_efficiency` is None where too few background jets are left.
+
+    Its interval holds the binomial errors of the signal and, through the threshold, of the background.
+    """
+
+    mistag: float
+    signal_efficiency: Interval | None
+
+
+class Marked(Record):
+    """A working point of calibrate, with the efficiencies that it has on these jets.
+
+    `target` is the mistag rate of the first background that it was made for.
+    """
+
+    name: str
+    target: float
+    threshold: float
+    signal_efficiency: Interval
+    mistag: Interval
+
+
+class Curve(Record):
+    """The curve of one tagger; lists run by rising efficiency.
+
+    Attributes:
+        tagger: Its name.
+        title: Its name on plots.
+        folds: Cross-validation folds; 0 for none.
+        n_signal: Signal jets, unweighted, and their effective number.
+        n_background: The same for the background.
+        auc: Area under the curve.
+        signal_efficiency: Abscissae.
+        mistag: Ordinates, with the ends of their binomial intervals.
+        ratio_signal_efficiency: Abscissae of the lower panel.
+        ratio: Background rejection over that of the first tagger, with the ends of this tagger's band.
+        readings: Signal efficiencies at 10, 1 and 0.1% mistag.
+        working_points: Those of calibrate, where given.
+    """
+
+    tagger: str
+    title: str
+    folds: int
+    n_signal: int
+    n_signal_effective: float
+    n_background: int
+    n_background_effective: float
+    auc: Interval
+    signal_efficiency: tuple[float, ...]
+    mistag: tuple[float, ...]
+    mistag_low: tuple[float, ...]
+    mistag_high: tuple[float, ...]
+    ratio_signal_efficiency: tuple[float, ...] = ()
+    ratio: tuple[float, ...] = ()
+    ratio_low: tuple[float, ...] = ()
+    ratio_high: tuple[float, ...] = ()
+    readings: tuple[Reading, ...]
+    working_points: tuple[Marked, ...]
+
+
+class RocNumbers(Record):
+    """All that the figure shows; `message` says why `curves` is empty where it is.
+
+    `is_first` tells whether this background is the one that fixes the working points.
+    """
+
+    plot: str = "roc"
+    sample: str
+    signal: ClassSpec
+    background: ClassSpec
+    is_first: bool
+    curves: tuple[Curve, ...]
+    message: str = ""
+
+
+def draw(numbers: RocNumbers, style: PlotSpec) -> Figure:
+    """Curves with their bands above, the ratio of rejections to the first tagger below."""
+    if not numbers.curves:
+        return looks.message_figure(numbers.message, style, numbers.sample)
+    with looks.rc():
+        several = len(numbers.curves) > 1
+        figure = looks.new_figure(style, 1.0 if several else 0.85)
+        panels: list[Axes] = (
+            list(figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))) if several else [figure.subplots()]
+        )
+        main, lower = panels[0], panels[1:]
+        signs = _signs(numbers)
+        for index, curve in enumerate(numbers.curves):
+            _draw_curve(main, curve, looks.line_style(index), signs)
+            for axes in lower:
+                _draw_ratio(axes, curve, looks.line_style(index))
+        _dress(main, numbers, signs)
+        looks.title_line(main, style, f"{numbers.sample}, {split_text(numbers.curves[0].folds)}")
+        for axes in lower:
+            _dress_ratio(axes, numbers)
+        (lower or [main])[-1].set_xlabel(f"{looks.tex(numbers.signal.label)} jet efficiency")
+    return figure
+
+
+def _signs(numbers: RocNumbers) -> dict[str, str]:
+    """A marker for each working point that any tagger has, the loosest first."""
+    points = [point for curve in numbers.curves for point in curve.working_points]
+    # A tagger may lack the tight ones, so the order is that of the mistag, not of the first tagger.
+    names = list(dict.fromkeys(p.name for p in sorted(points, key=lambda p: -p.target)))
+    return dict(zip(names, looks.markers(len(names)), strict=True))
+
+
+def _draw_curve(axes: Axes, curve: Curve, look: dict[str, Any], signs: Mapping[str, str]) -> None:
+    axes.plot(curve.signal_efficiency, curve.mistag, gid=curve.tagger, label=legend_text(curve), **look)
+    axes.fill_between(
+        curve.signal_efficiency,
+        curve.mistag_low,
+        curve.mistag_high,
+        color=look["color"],
+        alpha=0.2,
+        linewidth=0,
+    )
+    for point in curve.working_points:
+        axes.plot(
+            [point.signal_efficiency.value], [point.mistag.value], signs[point.name], color=look["color"],
+            markersize=7, markeredgecolor="white", markeredgewidth=0.8, zorder=5,
+        )  # fmt: skip
+
+
+def legend_text(curve: Curve) -> str:
+    """Title and area: `DeepJet (AUC 0.9612 ± 0.0008)`."""
+    error = (curve.auc.high - curve.auc.low) / 2
+    if error > 0.2:  # a handful of jets: no interval worth its digits
+        return f"{looks.plain(curve.title)} (AUC {curve.auc.value:.2f})"
+    places = int(np.clip(1 - np.floor(np.log10(error)), 2, 5)) if error > 0 else 4
+    return f"{looks.plain(curve.title)} (AUC {curve.auc.value:.{places}f} ± {error:.{places}f})"
+
+
+def _dress(axes: Axes, numbers: RocNumbers, signs: Mapping[str, str]) -> None:
+    lowest = min(curve.mistag[0] for curve in numbers.curves)
+    marked = [point for curve in numbers.curves for point in curve.working_points if point.mistag.value > 0]
+    lowest = min([lowest, *(point.mistag.value for point in marked)])
+    start = min(
+        [curve.signal_efficiency[0] for curve in numbers.curves]
+        + [point.signal_efficiency.value for point in marked]
+    )
+    left = min(float(np.floor(start * 10)) / 10, 0.5)
+    bottom = 10 ** np.floor(np.log10(0.9 * min(lowest, 0.09)))
+    # Head room above 1 for the legend: the curves end in the upper right corner.
+    top = (1 / bottom) ** (0.1 + 0.075 * len(numbers.curves))
+    axes.set(
+        yscale="log",
+        ylim=(bottom, top),
+        xlim=(left, 1 + 0.01 * (1 - left)),
+        ylabel=f"{looks.tex(numbers.background.label)} jet mistag rate",
+    )
+    axes.set_yticks([10.0**k for k in range(round(np.log10(bottom)), 1)])
+    axes.yaxis.set_minor_locator(
+        FixedLocator([k * 10.0**d for d in range(round(np.log10(bottom)), 0) for k in range(2, 10)])
+    )
+    axes.axhline(1, color="black", linewidth=0.6)
+    axes.grid(which="major", linestyle="-")
+    axes.set_axisbelow(True)
+    opaque: dict[str, Any] = {"frameon": True, "facecolor": "white", "edgecolor": "white", "framealpha": 1.0}
+    taggers = axes.legend(loc="upper left", borderaxespad=0.6, borderpad=0.2, **opaque)
+    if signs:
+        handles = [
+            Line2D([], [], color=looks.GREY, marker=marker, linestyle="none", label=name)
+            for name, marker in signs.items()
+        ]
+        axes.legend(
+            handles=handles, title="working point", title_fontsize=looks.LEGEND_SIZE, loc="lower right",
+            ncols=len(signs), columnspacing=0.8, handlelength=1, **opaque,
+        )  # fmt: skip
+        axes.add_artist(taggers)
+
+
+def _draw_ratio(axes: Axes, curve: Curve, look: dict[str, Any]) -> None:
+    axes.plot(curve.ratio_signal_efficiency, curve.ratio, gid=curve.tagger, **look)
+    axes.fill_between(
+        curve.ratio_signal_efficiency,
+        curve.ratio_low,
+        curve.ratio_high,
+        color=look["color"],
+        alpha=0.2,
+        linewidth=0,
+    )
+
+
+def _dress_ratio(axes: Axes, numbers: RocNumbers) -> None:
+    values = np.concatenate([curve.ratio for curve in numbers.curves])
+    low, high = max(float(values.min()), 0.02), min(float(values.max()), 50.0)
+    is_log = high / low > 5
+    # Room below the curves, for the name of the first tagger.
+    room = (high / low) ** 0.3 if is_log else 1.0 + 0.45 * (high - low + 0.1) / low
+    axes.set(ylabel="Rejection ratio", ylim=(max(low / room, 0.0), high * (1.4 if is_log else 1.1)))
+    if is_log:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(FixedLocator([m * 10.0**k for k in range(-2, 2) for m in (1, 2, 5)]))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.grid(which="major", linestyle="-")
+    axes.set_axisbelow(True)
+    axes.text(
+        0.02, 0.06, f"relative to {looks.plain(numbers.curves[0].title)}", transform=axes.transAxes,
+        fontsize=looks.LEGEND_SIZE, color=looks.GREY,
+    )  # fmt: skip

@@ -1,0 +1,88 @@
+"""Stage simulate: one part of a dataset of the embedded demo, as a PFNano file."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from jetsmith.errors import ConfigError, InputError
+from jetsmith.progress import Progress
+from jetsmith.simulation.parameters import Detector
+from jetsmith.simulation.processes import MISSING_PACKAGES, PROCESSES
+from jetsmith.simulation.tables import Array
+from jetsmith.specs import SimulateSpec
+
+RUN = 1  # the run number of all simulation
+_EVENTS_A_PART = 10_000_000  # room for the event numbers of a part
+
+
+def simulate_part(
+    name: str, spec: SimulateSpec, part: int, seed: int, scale: float, output: str | Path
+) -> None:
+    """Generate, simulate and reconstruct one part of a dataset.
+
+    Args:
+        name: The dataset; with `seed` and `part` it fixes all random numbers.
+        spec: Process, events of all parts together, and parts.
+        part: Number of this part, from 0.
+        seed: Seed of the configuration.
+        scale: Factor on the events.
+        output: ROOT file with the trees Events and Runs; the same arguments give the same content
+            (ROOT files hold the time of their making, so not the same bytes).
+
+    Raises:
+        ConfigError: An unknown process or part, or the packages of the simulation are missing.
+        InputError: Pythia makes no events.
+    """
+    _check(name, spec, part)
+    # Heavy, and not installed where only real files are read.
+    try:
+        from jetsmith.simulation import pythia, reconstruction, writer
+    except ImportError as error:
+        raise ConfigError(f"dataset {name}: {MISSING_PACKAGES} ({error})") from error
+    wanted = events_of_part(round(spec.n_events * scale), spec.parts, part)
+    process = PROCESSES[spec.process]
+    sequence = np.random.SeedSequence([seed, _number(name), part])
+    generator = pythia.make_generator(process, int(sequence.generate_state(1)[0]))
+    rng = np.random.default_rng(sequence.spawn(1)[0])
+    progress = Progress(f"simulate {name} {part:03d}", wanted, "events")
+    done = 0
+    with writer.open_pfnano(output) as file:
+        while done < wanted:
+            batch = pythia.next_batch(generator).head(wanted - done)
+            if batch.n_events == 0:
+                raise InputError(f"dataset {name}: Pythia gave up on a whole batch of {spec.process}")
+            scalars, collections = reconstruction.reconstruct(batch, Detector(), process.boosted, rng)
+            file.add(_key(part, done, batch.n_events) | scalars, collections)
+            done += batch.n_events
+            progress.update(done)
+        file.close(RUN)
+
+
+def _check(name: str, spec: SimulateSpec, part: int) -> None:
+    if spec.process not in PROCESSES:
+        raise ConfigError(
+            f"dataset {name}: simulate.process: unknown process `{spec.process}`; "
+            f"choose one of {', '.join(PROCESSES)}"
+        )
+    if not 0 <= part < spec.parts:
+        raise ConfigError(f"dataset {name}: part {part} does not exist; simulate.parts is {spec.parts}")
+
+
+def _key(part: int, done: int, n_events: int) -> dict[str, Array]:
+    """Run, luminosity block and event numbers, which no other part of the dataset has."""
+    first = part * _EVENTS_A_PART + done + 1
+    return {
+        "run": np.full(n_events, RUN, np.uint32),
+        "luminosityBlock": np.full(n_events, part + 1, np.uint32),
+        "event": np.arange(first, first + n_events, dtype=np.uint64),
+    }
+
+
+def events_of_part(n_events: int, parts: int, part: int) -> int:
+    """Events of one part: an even division, the remainder to the first ones; at least 1."""
+    return max(n_events // parts + (part < n_events % parts), 1)
+
+
+def _number(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")

@@ -1,0 +1,44 @@
+"""What the parametric detector can do, in one record."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Detector:
+    """What the detector can do. Lengths in cm, momenta in GeV.
+
+    The resolutions are those of a silicon tracker such as the CMS phase-1 one.
+    """
+
+    field_tesla: float = 3.8
+    abseta_max: float = 2.5
+    calorimeter_abseta_max: float = 4.7
+    pt_min_gev: float = 0.5
+    efficiency: float = 0.95
+    d0_constant_cm: float = 14e-4
+    d0_scattering_cm: float = 90e-4
+    dz_constant_cm: float = 28e-4
+    dz_scattering_cm: float = 100e-4
+    primary_xy_cm: float = 8e-4
+    primary_z_cm: float = 12e-4
+    layers_cm: tuple[float, ...] = (2.2, 2.9, 6.8, 10.9, 16.0)
+    # ASSUME tails of the resolution, as (fraction, factor): pattern errors are not simulated.
+    wide_tail: tuple[float, float] = (0.07, 2.5)
+    far_tail: tuple[float, float] = (0.008, 8.0)
+    fake_fraction: float = 0.004
+    # ASSUME one number for the material: nuclear interactions of hadrons, conversions of photons.
+    nuclear_fraction: float = 0.04
+    conversion_fraction: float = 0.05
+    # ASSUME soft particles an event that the pile-up removal leaves over.
+    pile_up_tracks: float = 25.0
+    pile_up_neutrals: float = 25.0
+    # ASSUME close pairs of tracks share merged clusters, and with them one displacement: the source of
+    # fake vertices. An effective knob that was tuned to a mistag rate, not physics.
+    crowd_probability: float = 0.30
+    crowd_delta_r: float = 0.04
+    crowd_cm: float = 90e-4
+    # ASSUME particle identification: efficiency of each lepton, and hadrons taken for it.
+    electron_efficiency: float = 0.85
+    muon_efficiency: float = 0.95
+    fake_electron_fraction: float = 0.004
+    fake_muon_fraction: float = 0.003

@@ -1,0 +1,24 @@
+# report: reads every number and plot of the run; writes report/index.html, one page that holds them all.
+
+
+rule report:
+    input:
+        plots=all_plots,
+        accounts=expand("<results>/skim/{dataset}.json", dataset=RUN.datasets),
+        inspections=expand("<results>/inspect/{dataset}.json", dataset=RUN.datasets),
+        numbers=expand("<results>/calibration/{tagger}.numbers.json", tagger=RUN.run.taggers),
+        closures=expand("<results>/closure/{reweighter}.json", reweighter=RUN.run.reweighters),
+    output:
+        report("<results>/report/index.html", category="report"),
+    log:
+        "<logs>/report.log",
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        run=RUN.raw,
+        title=RUN.run.title,
+        code=code("report"),
+        template=provenance.file_digest(Path(workflow.basedir) / "workflow/jetsmith/templates/report.html.j2"),
+    script:
+        "../scripts/report.py"
