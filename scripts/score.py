@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from jetsmith.job import job
 from jetsmith.scoring import score
+
+from jetsmith.job import job
 from jetsmith.specs import ClassifierSpec
 
 with job(snakemake.log[0]):

@@ -57,9 +57,14 @@ def test_failed_directory_leaves_the_old_one(tmp_path):
     target = tmp_path / "model"
     with io.atomic_directory(target) as folder:
         (folder / "a").write_text("old")
-    with pytest.raises(RuntimeError), io.atomic_directory(target) as folder:
-        (folder / "a").write_text("new")
-        raise RuntimeError
+
+    def fail():
+        with io.atomic_directory(target) as folder:
+            (folder / "a").write_text("new")
+            raise RuntimeError("in mid-write")
+
+    with pytest.raises(RuntimeError, match="mid-write"):
+        fail()
     assert (target / "a").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
 

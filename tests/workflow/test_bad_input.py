@@ -1,4 +1,4 @@
-"""Bad input ends with one clear message and a non-zero exit; nothing is half-written, what was finished stays."""
+"""Bad input ends with one clear message and a non-zero exit; nothing is half-written."""
 
 import time
 

@@ -83,7 +83,7 @@ REPRODUCIBLE = (
 
 
 def test_same_config_same_bytes(finished, tmp_path):
-    """A second run of the same configuration in another place gives the same skim, features, BDT and weights."""
+    """The same configuration in another place gives the same skim, features, BDT and weights."""
     again = copy_project(tmp_path / "again")
     targets = [f"results/{name}" for name in REPRODUCIBLE if not name.startswith("models")]
     done = again.snakemake("--cores", "2", *targets, "results/models/cmva")

@@ -62,19 +62,14 @@ def inspect_dataset(
         records.append({**record, "schema": schemas.index(schema)})
         progress.update(done)
     _check_unique(records)
-    used = {record["schema"]: record["file"] for record in records if record["entries"]}
-    used = used or {record["schema"]: record["file"] for record in records}
-    layouts = {schemas[index]["layout"]: file for index, file in used.items()}
-    if len(layouts) > 1:
-        raise InputError(f"dataset {name}: files of several layouts: {layouts}; make a dataset of each")
-    shared = set.intersection(*(set(schemas[index]["available"]) for index in used)) if used else set()
+    layout, shared = _in_common(name, records, schemas)
     generated = [record["runs"] for record in records]
     write_json(
         output,
         {
             "dataset": name,
             "object": spec.object,
-            "layout": next(iter(layouts), None),
+            "layout": layout,
             "columns": ordered(shared, spec.object),
             "n_entries": sum(record["entries"] for record in records),
             "bytes": sum(record["bytes"] for record in records),
@@ -84,6 +79,19 @@ def inspect_dataset(
             "parts": plan_parts(records, n_parts, target),
         },
     )
+
+
+def _in_common(
+    name: str, records: Sequence[dict[str, Any]], schemas: Sequence[dict[str, Any]]
+) -> tuple[str | None, set[str]]:
+    """The layout of the files that have entries, and the columns that all of them give."""
+    used = {record["schema"]: record["file"] for record in records if record["entries"]}
+    used = used or {record["schema"]: record["file"] for record in records}
+    layouts = {schemas[index]["layout"]: file for index, file in used.items()}
+    if len(layouts) > 1:
+        raise InputError(f"dataset {name}: files of several layouts: {layouts}; make a dataset of each")
+    shared = set.intersection(*(set(schemas[index]["available"]) for index in used)) if used else set()
+    return next(iter(layouts), None), shared
 
 
 def _inspect_file(path: str, spec: DatasetSpec) -> tuple[dict[str, Any], dict[str, Any]]:

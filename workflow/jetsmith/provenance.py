@@ -5,7 +5,7 @@ import hashlib
 import json
 import platform
 import subprocess
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 PACKAGE = Path(__file__).parent
 
 
-@lru_cache(maxsize=None)
+@cache
 def code_digest(*modules: str) -> str:
     """Digest of modules of this package and of all they import from it, directly or not.
 
@@ -63,21 +63,19 @@ def _file(name: str) -> Path:
     raise ModuleNotFoundError(f"no module jetsmith.{name}")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _tree(name: str) -> ast.Module:
     return ast.parse(_file(name).read_bytes())
 
 
-@lru_cache(maxsize=None)
+@cache
 def _canonical(name: str) -> str:
     """The module's syntax tree as text, without docstrings."""
     tree = ast.parse(_file(name).read_bytes())
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                if isinstance(first.value.value, str):
-                    node.body = node.body[1:]
+        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
     return ast.dump(tree)
 
 

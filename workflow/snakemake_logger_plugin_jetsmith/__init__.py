@@ -38,6 +38,10 @@ class Estimate:
         self._left[rule] -= 1
         self._seconds[rule].append(now - since)
 
+    def give_up(self, job: int) -> None:
+        """A job has failed."""
+        self._running.pop(job, None)
+
     def rest_s(self, now: float) -> float | None:
         """Seconds to the end, jobs at a time as so far; None while nothing has finished.
 
@@ -74,6 +78,8 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
             self._estimate.begin(fields["jobid"], fields["rule_name"], now)
         elif event == LogEvent.JOB_FINISHED:
             self._estimate.end(fields["job_id"], now)
+        elif event == LogEvent.JOB_ERROR:
+            self._estimate.give_up(fields["jobid"])
         elif event == LogEvent.PROGRESS:
             rest = self._estimate.rest_s(now)
             note = "" if rest is None or fields["done"] == fields["total"] else f", about {_clock(rest)} left"

@@ -88,7 +88,9 @@ def predict(spec: ClassifierSpec, model: Path, rows: Rows, threads: int) -> Floa
     path = model / "model.skops"
     foreign = set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED)
     if foreign:
-        raise InputError(f"{path}: holds {', '.join(sorted(foreign))}, which no trained model does; not loaded")
+        raise InputError(
+            f"{path}: holds {', '.join(sorted(foreign))}, which no trained model does; not loaded"
+        )
     classifier = skops.io.load(path, trusted=list(TRUSTED))
     out = np.empty((len(rows), len(spec.classes)), np.float32)
     progress = Progress(f"score {spec.name}", len(rows), "rows")

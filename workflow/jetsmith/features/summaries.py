@@ -135,8 +135,8 @@ def min_delta_r(eta: Lists, phi: Lists, sv_eta: Lists, sv_phi: Lists) -> Lists:
 def resolution_function(significance: Array) -> FloatArray:
     """Probability that a track of the primary vertex has at least this significance.
 
-    ASSUME a core, a tail and long-lived light hadrons in fixed shares, as fitted once to light jets
-    of the demo; CMS fits it to data by track category.
+    ASSUME a core, a tail and long-lived light hadrons in fixed shares, as in the detector of the
+    demo; CMS fits it to tracks of negative sign, by track category.
     """
     s = np.abs(significance).astype(np.float64)
     shape = 0.93 * np.exp(-s * s / 2) + 0.06 * np.exp(-s / 2.2) + 0.012 * np.exp(-s / 10)

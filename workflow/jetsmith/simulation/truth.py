@@ -83,6 +83,14 @@ def _is_hadron_or_tau(pdg_id):
     return abs(pdg_id) > 100 or abs(pdg_id) == 15
 
 
+def _hepmc_status(status: IntArray) -> IntArray:
+    """Pythia's status codes as NanoAOD has them: 1 stable, 2 decayed hadron or tau, else unsigned.
+
+    Source: Pythia's HepMC interface; 81 to 99 are hadronisation and decay products.
+    """
+    return np.select([status > 0, status < -80], [1, 2], np.abs(status))
+
+
 @njit(cache=True)
 def _history(pdg_id, status, mother, first, last):
     """Flags of each particle, and whether GenPart keeps it; mothers stand before daughters."""
@@ -146,7 +154,7 @@ def gen_particles(particles: Particles, n_events: int) -> GenParticles:
     return GenParticles(
         event=event,
         pdg_id=chosen.pdg_id,
-        status=np.abs(chosen.status),
+        status=_hepmc_status(chosen.status),
         status_flags=flags[rows],
         mother=np.where(ancestor >= 0, position[ancestor] - start, -1),
         pt=chosen.pt,

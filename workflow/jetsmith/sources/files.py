@@ -53,9 +53,7 @@ def _check_local(path: str) -> None:
         raise InputError(f"{path}: not a ROOT file (it starts with {head[:4]!r}, not {MAGIC!r})")
     expected = _end(head)
     if size < expected:
-        raise InputError(
-            f"{path}: truncated: {size:,} bytes, its header says {expected:,}; copy it again"
-        )
+        raise InputError(f"{path}: truncated: {size:,} bytes, its header says {expected:,}; copy it again")
 
 
 def _end(head: bytes) -> int:

@@ -38,15 +38,14 @@ def wanted_branches(available: set[str]) -> list[str]:
 def z_leptons(particles: Generator) -> tuple[BoolArray, IntArray]:
     """The two leading leptons of the hard process, where they can come from a Z.
 
-    Status-1 electrons and muons with the flag `fromHardProcess` or with a Z as mother; the leading
+    Final electrons and muons with the flag `fromHardProcess` or with a Z as mother; the leading
     two must be of one flavour and of opposite charge.
 
     Returns:
         Which events have them, shape (N,); and flat indices of the two, shape (M, 2).
     """
-    size = np.abs(particles.pdg_id)
     mother_is_z = particles.pdg_id[particles.mother] == 23
-    lepton = np.isin(size, (11, 13)) & (particles.flat("status") == 1)
+    lepton = particles.leptons()
     lepton &= particles.flag(FROM_HARD_PROCESS) | mother_is_z
     index = np.flatnonzero(lepton)
     event = owners(particles.offsets)[index]

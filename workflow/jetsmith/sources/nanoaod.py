@@ -198,9 +198,7 @@ def _fill_jets(columns: Columns, jets: Jets) -> None:
         columns.flat(canonical.STORED_PREFIX + branch, np.where(score < SENTINEL, np.nan, score))
 
 
-def event_cuts(
-    events: Mapping[str, ak.Array], spec: DatasetSpec
-) -> tuple[FloatArray, BoolArray, Cutflow]:
+def event_cuts(events: Mapping[str, ak.Array], spec: DatasetSpec) -> tuple[FloatArray, BoolArray, Cutflow]:
     """Weights of all events, those that pass the certification and the trigger, and the cutflow."""
     n_events = len(events["run"])
     weight = np.ones(n_events)

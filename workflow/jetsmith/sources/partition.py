@@ -45,9 +45,7 @@ def plan_parts(
     return parts
 
 
-def _cuts(
-    records: Sequence[dict[str, Any]], costs: Sequence[float], n_parts: int
-) -> list[tuple[int, int]]:
+def _cuts(records: Sequence[dict[str, Any]], costs: Sequence[float], n_parts: int) -> list[tuple[int, int]]:
     """Begin and end of the partitions as (index of file, entry), rising."""
     size = sum(costs) / n_parts
     cuts, index, before = [(0, 0)], 0, 0.0

@@ -99,6 +99,12 @@ class Generator:
         found: BoolArray = (self.flat("statusFlags") & bits) == bits
         return found
 
+    def leptons(self) -> BoolArray:
+        """Electrons and muons after all radiation: status 1, or the last copy where codes differ."""
+        final = (self.flat("status") == 1) | self.flag(LAST_COPY)
+        found: BoolArray = np.isin(np.abs(self.pdg_id), (11, 13)) & final
+        return found
+
     def points(self) -> Points:
         """Directions of all particles."""
         return Points(self.offsets, self.flat("eta"), self.flat("phi"))
@@ -138,8 +144,7 @@ def decay_lepton(generator: Generator, jets: Points, radius: float = 0.4) -> Int
         c hadron that comes from one, 0 where there is none.
     """
     # ASSUME taus are left out: their decays to leptons are found through the b hadron above them
-    lepton = np.isin(np.abs(generator.pdg_id), (11, 13)) & (generator.flat("status") == 1)
-    from_b = lepton & generator.with_ancestor(has_quark(generator.pdg_id, 5))
+    from_b = generator.leptons() & generator.with_ancestor(has_quark(generator.pdg_id, 5))
     from_c = generator.with_ancestor(has_quark(generator.pdg_id, 4) & ~has_quark(generator.pdg_id, 5))
     points = generator.points()
     direct = near(jets.offsets, jets.eta, jets.phi, points.where(from_b & ~from_c), radius)

@@ -1,0 +1,117 @@
+"""Small packed samples whose classes differ as physics makes them: displaced tracks and heavy vertices."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jetsmith import io
+from jetsmith.hashing import SPLITS
+from jetsmith.specs import ClassifierSpec, ClassSpec, DiscriminantSpec, Inputs, TrainingSpec
+
+Array = np.ndarray[Any, Any]
+
+TRUTHS = {"b_jets": (500, 510), "c_jets": (400,), "light_jets": (0, 1)}
+FLAT = ("unused", "jet_pt", "sip", "mass", "tracks")
+TRACK = ("unused", "sip", "ptrel")
+VERTEX = ("mass", "flight")
+CHARGED_LENGTH, VERTICES_LENGTH = 6, 2
+
+
+def pack_jets(n: int, seed: int, n_folds: int = 0, truths: tuple[int, ...] = ()) -> io.Packed:
+    """n jets; a tenth carries a negative weight, and b jets are harder than others.
+
+    Args:
+        n: Number of jets.
+        seed: The same arguments give the same jets.
+        n_folds: Number of folds; 0 puts all jets into fold 0.
+        truths: Truth ids to draw from; all of `TRUTHS` and 999 by default.
+    """
+    rng = np.random.default_rng([seed, 17])
+    choices = truths or (*(key for keys in TRUTHS.values() for key in keys), 999)
+    label = rng.choice(choices, n).astype(np.int32)
+    life = np.where(np.isin(label, TRUTHS["b_jets"]), 1.0, np.where(label == 400, 0.45, 0.0))
+    pt = 30 * (1 + rng.pareto(3 - life))
+    flat = np.stack(
+        [
+            rng.normal(0, 1, n),
+            pt,
+            rng.normal(0, 1, n) + 3 * life,
+            rng.gamma(2, 0.3 + life),
+            rng.poisson(5, n),
+        ],
+        axis=1,
+    )
+    tracks = rng.poisson(4 + 2 * life)
+    owner = np.repeat(np.arange(n), tracks)
+    sip = rng.standard_t(3, len(owner)) + life[owner] * rng.exponential(4, len(owner))
+    track_values = np.stack([rng.normal(0, 1, len(owner)), sip, rng.beta(1, 8, len(owner))], axis=1)
+    vertices = rng.binomial(2, 0.05 + 0.45 * life)
+    owner = np.repeat(np.arange(n), vertices)
+    vertex_values = np.stack(
+        [rng.gamma(3, 0.3 + 0.5 * life[owner]), rng.exponential(1 + 4 * life[owner])], axis=1
+    )
+    return io.Packed(
+        flat=flat.astype(np.float32),
+        flat_names=FLAT,
+        sequences={
+            "charged": _ragged(tracks, track_values, TRACK),
+            "vertices": _ragged(vertices, vertex_values, VERTEX),
+        },
+        label=label,
+        weight=np.where(rng.random(n) < 0.1, -1.0, 1.0) * rng.uniform(0.5, 1.5, n),
+        columns={
+            "run": np.ones(n, np.uint32),
+            "luminosity_block": np.ones(n, np.uint32),
+            "event": (np.arange(n) + 1_000_000 * seed).astype(np.uint64),
+            "jet_index": np.zeros(n, np.int16),
+            "dataset": (np.arange(n) % 2).astype(np.int16),
+            "fold": (rng.integers(0, n_folds, n) if n_folds else np.zeros(n)).astype(np.int8),
+            "jet_pt_gev": pt.astype(np.float32),
+            "jet_eta": rng.uniform(-2.5, 2.5, n).astype(np.float32),
+        },
+        datasets=("first", "second"),
+        generators=("power", "dipole"),
+    )
+
+
+def _ragged(counts: Array, values: Array, names: tuple[str, ...]) -> io.Ragged:
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return io.Ragged(values.astype(np.float32), offsets, names)
+
+
+def write_sample(folder: Path, n: int, n_folds: int = 0, truths: tuple[int, ...] = ()) -> Path:
+    """Write a packed sample: n jets in the train split, half as many in each of the others."""
+    for seed, split in enumerate(SPLITS):
+        io.write_packed(folder / split, pack_jets(n if seed == 0 else n // 2, seed, n_folds, truths))
+    return folder
+
+
+GROUPS = {
+    "ak4": Inputs(
+        group="ak4", kind="flat", length=0, features=("sip", "mass", "jet_pt"), sources=("jet_pt_gev",)
+    ),
+    "charged": Inputs(
+        group="charged",
+        kind="sequence",
+        length=CHARGED_LENGTH,
+        features=("ptrel", "sip"),
+        sources=("cpf_sip2d_sig",),
+    ),
+    "vertices": Inputs(
+        group="vertices", kind="sequence", length=VERTICES_LENGTH, features=VERTEX, sources=("sv_mass_gev",)
+    ),
+}
+
+
+def make_spec(backend: str, groups: tuple[str, ...] = ("ak4",), **changes: Any) -> ClassifierSpec:
+    """A tagger of three classes on the packed jets."""
+    content: dict[str, Any] = {
+        "name": f"{backend}_tagger", "role": "tagger", "sample": "jets", "backend": backend,
+        "title": "Test", "object": "ak4",
+        "classes": [ClassSpec(name=n, truth=t, label=n, color="#000000") for n, t in TRUTHS.items()],
+        "inputs": [GROUPS[name] for name in groups],
+        "training": TrainingSpec(epochs=4, patience=3, batch_size=128),
+        "discriminant": DiscriminantSpec(signal=("b_jets",), background={"c_jets": 0.1, "light_jets": 0.9}),
+    }  # fmt: skip
+    return ClassifierSpec(**content | changes)

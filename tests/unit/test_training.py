@@ -1,0 +1,273 @@
+"""Protects training with trees and stored scores: classes, weights, folds, stops, resumed runs."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jetsmith import io, training
+from jetsmith.classifiers import Rows
+from jetsmith.classifiers import xgboost as backend
+from jetsmith.errors import ConfigError, InputError
+from jetsmith.hashing import SPLITS
+from jetsmith.metrics import auc
+from jetsmith.scoring import score
+from jetsmith.specs import ClassSpec, Inputs, TrainingSpec
+from jetsmith.training import balance_factors, balanced_weights, class_index, train
+from tests.unit.packed_jets import GROUPS, TRUTHS, make_spec, pack_jets, write_sample
+
+Array = np.ndarray[Any, Any]
+ROUNDS = TrainingSpec(epochs=25, patience=5, learning_rate=0.2)
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A packed sample of 2,000 jets in all."""
+    return write_sample(tmp_path_factory.mktemp("packed"), 800)
+
+
+@pytest.fixture(scope="module")
+def folded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in three folds."""
+    return write_sample(tmp_path_factory.mktemp("folded"), 800, n_folds=3)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def losses(path: Path) -> list[tuple[float, ...]]:
+    return [(r["epoch"], r["loss"], r["validation_loss"]) for r in io.read_json(path)]
+
+
+@pytest.mark.parametrize("name", ["xgboost", "sklearn"])
+def test_trees_learn_and_repeat(sample: Path, tmp_path: Path, name: str) -> None:
+    """Same seed, same bytes; b jets are told from light ones; the model's folder is complete."""
+    spec = make_spec(name, training=ROUNDS)
+    for run in ("one", "two"):
+        train(spec, sample, tmp_path / run, seed=5, threads=1)
+    model = next(p.name for p in (tmp_path / "one").glob("model.*"))
+    assert digest(tmp_path / "one" / model) == digest(tmp_path / "two" / model)
+    assert losses(tmp_path / "one/history.json") == losses(tmp_path / "two/history.json")
+    assert {p.name for p in (tmp_path / "one").iterdir()} == {model, "history.json", "spec.json", "meta.json"}
+    assert not (tmp_path / "one.partial").exists()
+    history = io.read_json(tmp_path / "one/history.json")
+    assert history[-1]["validation_loss"] < history[0]["validation_loss"]
+    about = io.read_json(tmp_path / "one/meta.json")["rows"]["model"]["train"]
+    assert sum(about.values()) == 800 and about["of_no_class"] > 0
+    score(spec, tmp_path / "one", sample, tmp_path / "scores.parquet")
+    rows = io.read_rows(tmp_path / "scores.parquet")
+    b, light = (np.isin(rows["label"], TRUTHS[c]) for c in ("b_jets", "light_jets"))
+    found = np.asarray(rows["discriminant"]), np.asarray(rows["weight"])
+    assert auc(found[0][b], found[1][b], found[0][light], found[1][light]) > 0.85
+
+
+@pytest.mark.parametrize("sampling", [{}, {"subsample": 0.6, "colsample_bytree": 0.7}])
+def test_an_interrupted_boosting_ends_the_same(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampling: dict[str, float]
+) -> None:
+    """A run that dies between checkpoints goes on from the last one, to the same bytes."""
+    spec = make_spec("xgboost", training=ROUNDS, architecture={"max_depth": 3, **sampling})
+    monkeypatch.setattr(backend, "CHECKPOINT_ROUNDS", 4)
+    train(spec, sample, tmp_path / "whole", seed=5)
+
+    def die(history: list[dict[str, float]], patience: int) -> bool:
+        if len(history) == 10:
+            raise KeyboardInterrupt
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backend, "_stalled", die)
+        with pytest.raises(KeyboardInterrupt):
+            train(spec, sample, tmp_path / "broken", seed=5)
+    assert not (tmp_path / "broken").exists()
+    assert (tmp_path / "broken.partial/checkpoint.ubj").is_file()
+    train(spec, sample, tmp_path / "broken", seed=5)
+    assert digest(tmp_path / "whole/model.json") == digest(tmp_path / "broken/model.json")
+    assert losses(tmp_path / "whole/history.json") == losses(tmp_path / "broken/history.json")
+
+
+def test_a_killed_boosting_ends_the_same(sample: Path, tmp_path: Path) -> None:
+    """kill -9, at whatever point it strikes, costs at most the rounds since the last checkpoint."""
+    spec = make_spec("xgboost", training=TrainingSpec(epochs=3000, patience=3000, learning_rate=0.01))
+    (tmp_path / "spec.json").write_text(spec.model_dump_json())
+    program = (
+        "import sys, pathlib; from jetsmith.specs import ClassifierSpec; from jetsmith.training import train;"
+        "spec = ClassifierSpec.model_validate_json(pathlib.Path(sys.argv[1]).read_text());"
+        "train(spec, sys.argv[2], sys.argv[3], seed=5)"
+    )
+    output = tmp_path / "model"
+    command = [sys.executable, "-c", program, str(tmp_path / "spec.json"), str(sample), str(output)]
+    job = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    limit = time.monotonic() + 60
+    while not (tmp_path / "model.partial/checkpoint.ubj").exists() and time.monotonic() < limit:
+        time.sleep(0.01)
+    os.kill(job.pid, signal.SIGKILL)
+    job.wait()
+    assert not output.exists()
+    before = io.read_json(tmp_path / "model.partial/task.json")
+    assert before["seed"] == 5
+
+
+def test_another_task_does_not_go_on(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A checkpoint of another seed is not used: the result is that of a fresh run."""
+    spec = make_spec("xgboost", training=ROUNDS)
+    monkeypatch.setattr(backend, "CHECKPOINT_ROUNDS", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(backend, "_stalled", lambda history, patience: 1 / (len(history) < 5))
+        with pytest.raises(ZeroDivisionError):
+            train(spec, sample, tmp_path / "model", seed=4)
+    train(spec, sample, tmp_path / "model", seed=5)
+    assert "starting anew" in capsys.readouterr().err
+    train(spec, sample, tmp_path / "fresh", seed=5)
+    assert digest(tmp_path / "model/model.json") == digest(tmp_path / "fresh/model.json")
+
+
+def test_folds_never_see_their_rows(folded: Path, tmp_path: Path) -> None:
+    """Out of fold: changing the labels of fold 0 changes models 1 and 2, but not model 0."""
+    spec = make_spec("xgboost", training=ROUNDS, folds=3)
+    train(spec, folded, tmp_path / "model", seed=5)
+    changed = tmp_path / "changed"
+    for split in SPLITS:
+        packed = io.read_packed(folded / split)
+        label = np.where(packed.columns["fold"] == 0, np.roll(packed.label, 1), packed.label).astype(np.int32)
+        io.write_packed(changed / split, io.Packed(**{**vars(packed), "label": label}))
+    train(spec, changed, tmp_path / "other", seed=5)
+    same = [
+        digest(tmp_path / "model" / f"fold{k}/model.json")
+        == digest(tmp_path / "other" / f"fold{k}/model.json")
+        for k in range(3)
+    ]
+    assert same == [True, False, False]
+    assert set(io.read_json(tmp_path / "model/meta.json")["rows"]) == {"fold0", "fold1", "fold2"}
+
+
+def test_a_class_without_rows_stops(tmp_path: Path) -> None:
+    """The message names class, sample and counts."""
+    packed = write_sample(tmp_path / "packed", 100, truths=(500, 0))
+    with pytest.raises(
+        InputError, match=r"class `c_jets` \(truth \[400\]\) has no rows .* sample `jets`.*b_jets \d+"
+    ):
+        train(make_spec("xgboost"), packed, tmp_path / "model", seed=5)
+
+
+@pytest.mark.parametrize("where", ["train", "validation"])
+def test_nan_in_an_input_stops(tmp_path: Path, where: str) -> None:
+    """At once, with the feature's name and the number of its rows; unused features may be NaN."""
+    packed = write_sample(tmp_path / "packed", 200)
+    flat = io.read_packed(packed / where).flat
+    changed = np.array(flat)
+    changed[:, 0] = np.nan  # `unused`
+    known = np.flatnonzero(class_index(make_spec("xgboost"), io.read_packed(packed / where)) >= 0)
+    changed[known[:3], 3] = np.inf
+    np.save(packed / where / "flat.npy", changed)
+    with pytest.raises(InputError, match=rf"ak4\.mass in 3 of {len(known)} rows"):
+        train(make_spec("xgboost"), packed, tmp_path / "model", seed=5)
+
+
+def test_missing_features_are_named(sample: Path, tmp_path: Path) -> None:
+    """A feature that was not packed stops the training; near names are offered."""
+    wrong = Inputs(group="ak4", kind="flat", length=0, features=("jet_pt", "masss"), sources=())
+    with pytest.raises(InputError, match=r"not packed: masss; close to: mass"):
+        train(make_spec("xgboost", inputs=(wrong,)), sample, tmp_path / "model", seed=5)
+    absent = GROUPS["charged"].model_copy(update={"group": "neutral"})
+    with pytest.raises(InputError, match="sequence `neutral` was not packed; there are: charged, vertices"):
+        train(make_spec("keras", inputs=(absent,), model="deepsets"), sample, tmp_path / "model", seed=5)
+
+
+def test_wrong_configurations_are_named(sample: Path, tmp_path: Path) -> None:
+    """Sequences for trees, unknown parameters: the message lists what there is."""
+    with pytest.raises(ConfigError, match="charged is a sequence"):
+        train(make_spec("xgboost", ("ak4", "charged")), sample, tmp_path / "model", seed=5)
+    for name in ("xgboost", "sklearn"):
+        with pytest.raises(ConfigError, match="unknown key `max_deep`; did you mean `max_depth`"):
+            train(make_spec(name, architecture={"max_deep": 3}), sample, tmp_path / "model", seed=5)
+
+
+def test_classes_come_from_truth_or_generator() -> None:
+    """Scalar twin of the class index."""
+    packed = pack_jets(60, 1)
+    spec = make_spec("xgboost")
+    expected = [next((i for i, c in enumerate(spec.classes) if t in c.truth), -1) for t in packed.label]
+    np.testing.assert_array_equal(class_index(spec, packed), expected)
+    classes = [ClassSpec(name=g, generator=g, label=g, color="#000000") for g in ("dipole", "power")]
+    by_generator = class_index(make_spec("xgboost", classes=classes), packed)
+    np.testing.assert_array_equal(by_generator, [1 - d for d in packed.columns["dataset"]])
+
+
+def test_balance_factors_match_their_scalar_twin() -> None:
+    """Every class gets the mean spectrum where no factor is capped; caps and empty bins hold too."""
+    rng = np.random.default_rng(3)
+    target, bins = rng.integers(0, 3, 500), rng.integers(0, 4, 500)
+    bins[target == 2] = np.minimum(bins[target == 2], 2)  # an empty bin
+    weight = rng.uniform(0.5, 2, 500)
+    sums = [[0.0] * 4 for _ in range(3)]
+    for t, b, w in zip(target, bins, weight, strict=True):
+        sums[t][b] += w
+    expected = []
+    for row in sums:
+        factors = []
+        for b in range(4):
+            wanted = sum(other[b] / sum(other) for other in sums) / 3
+            share = row[b] / sum(row)
+            factors.append(min(training.MAX_BALANCE, wanted / share) if share > 0 else training.MAX_BALANCE)
+        total = sum(f * s for f, s in zip(factors, row, strict=True))
+        expected.append([f / total for f in factors])
+    np.testing.assert_allclose(balance_factors(target, bins, weight, (3, 4)), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("balance", ["none", "class", "pt_eta_class"])
+def test_balanced_classes_have_the_same_spectrum(balance: str) -> None:
+    """Weights are positive, of mean 1, and level what the configuration asks for."""
+    wanted = TrainingSpec(balance=balance, pt_bins_gev=(20, 40, 60, 13000), abseta_bins=(0, 1, 2.5))
+    spec = make_spec("xgboost", training=wanted)
+    packed = pack_jets(6000, 2)
+    index = class_index(spec, packed)
+    rows = Rows.select(spec.inputs, [packed], [index >= 0])
+    target = index[index >= 0]
+    (weight,) = balanced_weights(spec, [rows], [target])
+    assert weight.mean() == pytest.approx(1, rel=1e-5) and weight.min() > 0
+    spectra = np.stack(
+        [
+            np.histogram(
+                rows.column("jet_pt_gev")[target == i], wanted.pt_bins_gev, weights=weight[target == i]
+            )[0]
+            for i in range(3)
+        ]
+    )
+    totals, shares = spectra.sum(axis=1), spectra / spectra.sum(axis=1, keepdims=True)
+    assert (np.ptp(totals) < 1e-3 * totals.mean()) == (balance != "none")
+    assert (np.ptp(shares, axis=0).max() < 1e-5) == (balance == "pt_eta_class")
+    if balance == "none":
+        np.testing.assert_allclose(weight, np.abs(rows.weight()) / np.abs(rows.weight()).mean(), rtol=1e-6)
+
+
+def test_rows_of_events_level_classes_alone(tmp_path: Path) -> None:
+    """Reweighters have no jets: the default balance must not ask for a jet's momentum."""
+    packed = pack_jets(300, 1)
+    columns = {n: c for n, c in packed.columns.items() if not n.startswith("jet_p") and n != "jet_eta"}
+    packed = io.Packed(**{**vars(packed), "columns": columns})
+    classes = [ClassSpec(name=g, generator=g, label=g, color="#000000") for g in ("power", "dipole")]
+    spec = make_spec("xgboost", classes=classes, object="event", role="reweighter", discriminant=None)
+    rows = Rows.select(spec.inputs, [packed])
+    (weight,) = balanced_weights(spec, [rows], [class_index(spec, packed)])
+    sums = np.bincount(class_index(spec, packed), weight)
+    assert sums[0] == pytest.approx(sums[1], rel=1e-4)
+
+
+def test_stored_scores_train_nothing(sample: Path, tmp_path: Path) -> None:
+    """The folder holds the specification and an empty history, so later stages read it as any other."""
+    spec = make_spec("stored", classes=make_spec("stored").classes[:2], architecture={"column": "mass"})
+    train(spec, sample, tmp_path / "model", seed=5)
+    assert io.read_json(tmp_path / "model/history.json") == []
+    assert json.loads((tmp_path / "model/spec.json").read_text())["name"] == "stored_tagger"

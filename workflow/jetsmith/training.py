@@ -1,0 +1,269 @@
+"""Stage train: a classifier from a packed sample.
+
+Work goes on in `<output>.partial`, which survives a killed job: a rerun with the same specification,
+seed, data and code continues there. It becomes the output, in one rename, when everything is done.
+"""
+
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jetsmith import io, provenance
+from jetsmith.classifiers import Backend, Labelled, Rows, Task, find_backend
+from jetsmith.errors import InputError
+from jetsmith.hashing import SPLITS
+from jetsmith.io import BoolArray, FloatArray, IntArray, Packed
+from jetsmith.specs import ClassifierSpec
+
+MAX_BALANCE = 10.0  # largest factor of a bin of the spectrum: rare bins must not dominate
+_HASHED_ROWS = 4096  # rows of features that enter the digest of the data
+
+
+def train(spec: ClassifierSpec, packed: str | Path, output: str | Path, seed: int, threads: int = 1) -> None:
+    """Train a classifier, or one a fold.
+
+    With K folds, model k is fitted on all folds but k and (k + 1) mod K, of all splits together; the
+    latter is its validation, the former it never sees.
+
+    Args:
+        spec: The classifier, resolved.
+        packed: Folder results/packed/{sample} with the four splits.
+        output: Folder of the model: spec.json, meta.json, history.json and the model's own files, or
+            spec.json, meta.json and fold0/, fold1/, … with folds.
+        seed: Seed of weights, batches and sampling.
+        threads: CPU threads.
+
+    Raises:
+        ConfigError: The backend or the model does not exist or does not take its arguments.
+        InputError: A feature was not packed or is not finite, a class has no rows, the loss is NaN.
+    """
+    packed, output = Path(packed), Path(output)
+    backend = find_backend(spec.backend)
+    parts = [io.read_packed(packed / split) for split in SPLITS]
+    partial = output.with_name(output.name + ".partial")
+    _open(partial, _identity(spec, parts, seed))
+    classes = [class_index(spec, part) for part in parts]
+    about: dict[str, Any] = {}
+    for fold in range(spec.folds) if spec.folds else [None]:
+        folder = partial if fold is None else partial / f"fold{fold}"
+        if (folder / "history.json").is_file():
+            continue
+        folder.mkdir(exist_ok=True)
+        history: list[dict[str, float]] = []
+        if backend.TRAINS:
+            history = _fit(spec, backend, parts, classes, fold, folder, seed, threads, packed)
+        io.write_json(folder / "history.json", history)
+    for path in sorted(partial.glob("**/rows.json")):
+        about["/".join(path.relative_to(partial).parts[:-1]) or "model"] = io.read_json(path)
+        path.unlink()
+    io.write_json(partial / "spec.json", spec.model_dump(mode="json"))
+    io.write_json(
+        partial / "meta.json",
+        {"rows": about, "seed": seed, "threads": threads, "provenance": provenance.record()},
+    )
+    (partial / "task.json").unlink()
+    shutil.rmtree(output, ignore_errors=True)
+    partial.replace(output)
+
+
+def _fit(
+    spec: ClassifierSpec,
+    backend: Backend,
+    parts: Sequence[Packed],
+    classes: Sequence[IntArray],
+    fold: int | None,
+    folder: Path,
+    seed: int,
+    threads: int,
+    packed: Path,
+) -> list[dict[str, float]]:
+    """Train on one split, or for one fold; leaves rows.json with the counts."""
+    masks = _chosen(spec, parts, fold)
+    rows, target, about = [], [], {}
+    for role, chosen in zip(("train", "validation"), masks, strict=True):
+        known = [mask & (index >= 0) for mask, index in zip(chosen, classes, strict=True)]
+        rows.append(Rows.select(spec.inputs, parts, known))
+        target.append(np.concatenate([index[mask] for index, mask in zip(classes, known, strict=True)]))
+        counts = np.bincount(target[-1], minlength=len(spec.classes))
+        about[role] = dict(zip(spec.class_names, map(int, counts), strict=True))
+        dropped = int(sum(mask.sum() for mask in chosen)) - len(target[-1])
+        about[role]["of_no_class"] = dropped
+    _require_classes(spec, about, packed)
+    for which in rows:
+        which.check()
+    weights = balanced_weights(spec, rows, target)
+    task = Task(
+        spec=spec,
+        train=Labelled(rows[0], target[0], weights[0]),
+        validation=Labelled(rows[1], target[1], weights[1]),
+        folder=folder,
+        seed=seed if fold is None else int(np.random.default_rng([seed, fold]).integers(2**31)),
+        threads=threads,
+    )
+    history = backend.fit(task)
+    io.write_json(folder / "rows.json", about)
+    return history
+
+
+def _chosen(
+    spec: ClassifierSpec, parts: Sequence[Packed], fold: int | None
+) -> tuple[list[BoolArray], list[BoolArray]]:
+    """Masks of the rows to train on and of those to validate on, one a split."""
+    if fold is None:
+        return tuple(  # type: ignore[return-value]
+            [np.full(len(part), split == role) for split, part in zip(SPLITS, parts, strict=True)]
+            for role in ("train", "validation")
+        )
+    following = (fold + 1) % spec.folds
+    folds = [np.asarray(part.columns["fold"]) for part in parts]
+    return [~np.isin(f, (fold, following)) for f in folds], [f == following for f in folds]
+
+
+def class_index(spec: ClassifierSpec, packed: Packed) -> IntArray:
+    """The class of each row, by truth id or by the generator of its dataset.
+
+    Returns:
+        Shape (N,), int32, index in `spec.classes`; -1 for rows of no class.
+    """
+    found = np.full(len(packed), -1, np.int32)
+    dataset = np.asarray(packed.columns["dataset"])
+    for index, wanted in enumerate(spec.classes):
+        if wanted.truth:
+            mask = np.isin(packed.label, wanted.truth)
+        else:
+            made = [i for i, name in enumerate(packed.generators) if name == wanted.generator]
+            mask = np.isin(dataset, made)
+        found[mask] = index
+    return found
+
+
+def _require_classes(spec: ClassifierSpec, counts: dict[str, dict[str, int]], packed: Path) -> None:
+    """Every class has rows to train on, and there are rows to validate on."""
+    for wanted in spec.classes:
+        if not counts["train"][wanted.name]:
+            means = f"truth {list(wanted.truth)}" if wanted.truth else f"generator {wanted.generator}"
+            raise InputError(
+                f"{spec.name}: class `{wanted.name}` ({means}) has no rows to train on in sample "
+                f"`{spec.sample}` ({packed}); rows by class: {_listed(counts['train'])}. Leave the class "
+                "out, take one of config/flavours.yaml that holds it, or add a dataset that has it"
+            )
+    if not sum(counts["validation"][name] for name in spec.class_names):
+        raise InputError(
+            f"{spec.name}: no rows to validate on in sample `{spec.sample}` ({packed}): "
+            f"{_listed(counts['validation'])}; raise splits.validation, or use folds"
+        )
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def balanced_weights(
+    spec: ClassifierSpec, rows: Sequence[Rows], target: Sequence[IntArray]
+) -> list[FloatArray]:
+    """|generator weight| times the factor that levels the classes, or their spectra too; mean 1.
+
+    Factors come from the first rows, those to train on, and serve the others too. Signs are dropped:
+    a loss with negative weights has no lower bound.
+
+    Args:
+        spec: Says what to level; rows of events have no spectrum, their classes alone are levelled.
+        rows: Rows to train on, rows to validate on.
+        target: Class of each row, shape (N,) each.
+
+    Returns:
+        Shape (N,) each, float32.
+    """
+    weights = [np.abs(np.asarray(r.weight(), np.float64)) for r in rows]
+    if not all(np.isfinite(weight).all() and weight.sum() > 0 for weight in weights):
+        raise InputError(f"{spec.name}: generator weights are not finite, or all 0; look at the skim")
+    bins = [spectrum_bins(spec, r) for r in rows]
+    n_bins = (len(spec.training.pt_bins_gev) - 1) * (len(spec.training.abseta_bins) - 1)
+    factors = np.ones((len(spec.classes), n_bins))
+    if spec.training.balance != "none":
+        factors = balance_factors(target[0], bins[0], weights[0], factors.shape)
+    levelled = [w * factors[t, b] for w, t, b in zip(weights, target, bins, strict=True)]
+    return [(w / w.mean()).astype(np.float32) for w in levelled]
+
+
+def spectrum_bins(spec: ClassifierSpec, rows: Rows) -> IntArray:
+    """Bin in transverse momentum and |pseudorapidity|, shape (N,); 0 where only classes are levelled."""
+    training = spec.training
+    if training.balance != "pt_eta_class" or spec.object == "event":
+        return np.zeros(len(rows), np.int64)
+    place = np.zeros(len(rows), np.int64)
+    for values, edges in (
+        (rows.column("jet_pt_gev"), training.pt_bins_gev),
+        (np.abs(rows.column("jet_eta")), training.abseta_bins),
+    ):
+        here = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+        place = place * (len(edges) - 1) + here
+    return place
+
+
+def balance_factors(
+    target: IntArray, bins: IntArray, weight: FloatArray, shape: tuple[int, ...]
+) -> FloatArray:
+    """Factors that give each class the mean of the classes' spectra, and the same sum of weights.
+
+    Args:
+        target: Class, shape (N,).
+        bins: Bin of the spectrum, shape (N,).
+        weight: Not negative, shape (N,).
+        shape: Classes, bins.
+
+    Returns:
+        The shape given; at most `MAX_BALANCE` before the classes' sums are levelled.
+    """
+    sums = np.bincount(target * shape[1] + bins, weight, shape[0] * shape[1]).reshape(shape)
+    share = sums / sums.sum(axis=1, keepdims=True)
+    wanted = np.broadcast_to(share.mean(axis=0), shape)
+    factors = np.full(shape, MAX_BALANCE)
+    np.divide(wanted, share, out=factors, where=share > 0)
+    factors = np.minimum(factors, MAX_BALANCE)
+    return np.asarray(factors / (factors * sums).sum(axis=1, keepdims=True))
+
+
+def _open(partial: Path, identity: dict[str, Any]) -> None:
+    """Make the working folder, or keep that of an earlier run of the same task."""
+    record = partial / "task.json"
+    if record.is_file():
+        if io.read_json(record) == identity:
+            print(f"[train] going on in {partial}", file=sys.stderr, flush=True)
+            return
+        print(f"[train] {partial} is of another task: starting anew", file=sys.stderr, flush=True)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    io.write_json(record, identity)
+
+
+def _identity(spec: ClassifierSpec, parts: Sequence[Packed], seed: int) -> dict[str, Any]:
+    """What must be the same for a training to be gone on with."""
+    modules = ["training", f"classifiers.{spec.backend}", *([f"models.{spec.model}"] if spec.model else [])]
+    return {
+        "spec": provenance.config_digest(spec.model_dump(mode="json")),
+        "seed": seed,
+        "data": _data_digest(parts),
+        "code": provenance.code_digest(*modules),
+    }
+
+
+def _data_digest(parts: Sequence[Packed]) -> str:
+    """Digest of labels, weights, keys and a sample of the features."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        step = max(1, len(part) // _HASHED_ROWS)
+        names = {name: ragged.names for name, ragged in part.sequences.items()}
+        digest.update(json.dumps([part.flat_names, names, part.datasets, part.generators]).encode())
+        arrays = [part.label, part.weight, *(part.columns[name] for name in sorted(part.columns))]
+        arrays += [part.flat[::step], *(ragged.offsets[::step] for ragged in part.sequences.values())]
+        arrays += [ragged.values[: 8 * _HASHED_ROWS] for ragged in part.sequences.values()]
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
