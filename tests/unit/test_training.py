@@ -48,6 +48,17 @@ def losses(path: Path) -> list[tuple[float, ...]]:
     return [(r["epoch"], r["loss"], r["validation_loss"]) for r in io.read_json(path)]
 
 
+def die_at(rounds: int) -> Any:
+    """A stand-in for the check of early stopping that ends the process instead."""
+
+    def die(history: list[dict[str, float]], patience: int) -> bool:
+        if len(history) == rounds:
+            raise KeyboardInterrupt
+        return False
+
+    return die
+
+
 @pytest.mark.parametrize("name", ["xgboost", "sklearn"])
 def test_trees_learn_and_repeat(sample: Path, tmp_path: Path, name: str) -> None:
     """Same seed, same bytes; b jets are told from light ones; the model's folder is complete."""
@@ -55,16 +66,20 @@ def test_trees_learn_and_repeat(sample: Path, tmp_path: Path, name: str) -> None
     for run in ("one", "two"):
         train(spec, sample, tmp_path / run, seed=5, threads=1)
     model = next(p.name for p in (tmp_path / "one").glob("model.*"))
-    assert digest(tmp_path / "one" / model) == digest(tmp_path / "two" / model)
+    if name != "sklearn":  # skops writes memory addresses into its files
+        assert digest(tmp_path / "one" / model) == digest(tmp_path / "two" / model)
     assert losses(tmp_path / "one/history.json") == losses(tmp_path / "two/history.json")
     assert {p.name for p in (tmp_path / "one").iterdir()} == {model, "history.json", "spec.json", "meta.json"}
     assert not (tmp_path / "one.partial").exists()
     history = io.read_json(tmp_path / "one/history.json")
     assert history[-1]["validation_loss"] < history[0]["validation_loss"]
     about = io.read_json(tmp_path / "one/meta.json")["rows"]["model"]["train"]
-    assert sum(about.values()) == 800 and about["of_no_class"] > 0
-    score(spec, tmp_path / "one", sample, tmp_path / "scores.parquet")
-    rows = io.read_rows(tmp_path / "scores.parquet")
+    assert sum(about.values()) == 800
+    assert about["of_no_class"] > 0
+    for run in ("one", "two"):
+        score(spec, tmp_path / run, sample, tmp_path / f"{run}.parquet")
+    assert digest(tmp_path / "one.parquet") == digest(tmp_path / "two.parquet")
+    rows = io.read_rows(tmp_path / "one.parquet")
     b, light = (np.isin(rows["label"], TRUTHS[c]) for c in ("b_jets", "light_jets"))
     found = np.asarray(rows["discriminant"]), np.asarray(rows["weight"])
     assert auc(found[0][b], found[1][b], found[0][light], found[1][light]) > 0.85
@@ -79,13 +94,8 @@ def test_an_interrupted_boosting_ends_the_same(
     monkeypatch.setattr(backend, "CHECKPOINT_ROUNDS", 4)
     train(spec, sample, tmp_path / "whole", seed=5)
 
-    def die(history: list[dict[str, float]], patience: int) -> bool:
-        if len(history) == 10:
-            raise KeyboardInterrupt
-        return False
-
     with monkeypatch.context() as patch:
-        patch.setattr(backend, "_stalled", die)
+        patch.setattr(backend, "_stalled", die_at(10))
         with pytest.raises(KeyboardInterrupt):
             train(spec, sample, tmp_path / "broken", seed=5)
     assert not (tmp_path / "broken").exists()
@@ -97,24 +107,28 @@ def test_an_interrupted_boosting_ends_the_same(
 
 def test_a_killed_boosting_ends_the_same(sample: Path, tmp_path: Path) -> None:
     """kill -9, at whatever point it strikes, costs at most the rounds since the last checkpoint."""
-    spec = make_spec("xgboost", training=TrainingSpec(epochs=3000, patience=3000, learning_rate=0.01))
+    spec = make_spec("xgboost", training=TrainingSpec(epochs=600, patience=600, learning_rate=0.01))
     (tmp_path / "spec.json").write_text(spec.model_dump_json())
     program = (
         "import sys, pathlib; from jetsmith.specs import ClassifierSpec; from jetsmith.training import train;"
         "spec = ClassifierSpec.model_validate_json(pathlib.Path(sys.argv[1]).read_text());"
         "train(spec, sys.argv[2], sys.argv[3], seed=5)"
     )
-    output = tmp_path / "model"
-    command = [sys.executable, "-c", program, str(tmp_path / "spec.json"), str(sample), str(output)]
-    job = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    limit = time.monotonic() + 60
-    while not (tmp_path / "model.partial/checkpoint.ubj").exists() and time.monotonic() < limit:
-        time.sleep(0.01)
-    os.kill(job.pid, signal.SIGKILL)
-    job.wait()
-    assert not output.exists()
-    before = io.read_json(tmp_path / "model.partial/task.json")
-    assert before["seed"] == 5
+    command = [
+        sys.executable,
+        "-c",
+        program,
+        *(str(tmp_path / "spec.json"), str(sample), str(tmp_path / "m")),
+    ]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as job:
+        limit = time.monotonic() + 60
+        while not (tmp_path / "m.partial/checkpoint.ubj").exists() and time.monotonic() < limit:
+            time.sleep(0.01)
+        os.kill(job.pid, signal.SIGKILL)
+    assert not (tmp_path / "m").exists()
+    train(spec, sample, tmp_path / "m", seed=5)
+    train(spec, sample, tmp_path / "whole", seed=5)
+    assert digest(tmp_path / "m/model.json") == digest(tmp_path / "whole/model.json")
 
 
 def test_another_task_does_not_go_on(
@@ -124,8 +138,8 @@ def test_another_task_does_not_go_on(
     spec = make_spec("xgboost", training=ROUNDS)
     monkeypatch.setattr(backend, "CHECKPOINT_ROUNDS", 2)
     with monkeypatch.context() as patch:
-        patch.setattr(backend, "_stalled", lambda history, patience: 1 / (len(history) < 5))
-        with pytest.raises(ZeroDivisionError):
+        patch.setattr(backend, "_stalled", die_at(5))
+        with pytest.raises(KeyboardInterrupt):
             train(spec, sample, tmp_path / "model", seed=4)
     train(spec, sample, tmp_path / "model", seed=5)
     assert "starting anew" in capsys.readouterr().err
@@ -236,7 +250,8 @@ def test_balanced_classes_have_the_same_spectrum(balance: str) -> None:
     rows = Rows.select(spec.inputs, [packed], [index >= 0])
     target = index[index >= 0]
     (weight,) = balanced_weights(spec, [rows], [target])
-    assert weight.mean() == pytest.approx(1, rel=1e-5) and weight.min() > 0
+    assert weight.mean() == pytest.approx(1, rel=1e-5)
+    assert weight.min() > 0
     spectra = np.stack(
         [
             np.histogram(

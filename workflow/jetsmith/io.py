@@ -7,9 +7,10 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -79,28 +80,37 @@ def read_json(path: str | Path) -> Any:
         raise InputError(f"{path}: not readable as JSON: {error}") from error
 
 
-def write_rows(path: str | Path, rows: ak.Array) -> None:
+def write_rows(path: str | Path, rows: ak.Array | Iterable[ak.Array]) -> None:
     """Write one row a jet as parquet, ZSTD-3; floating columns split by byte.
 
     Args:
         path: Target, replaced at once when everything is written.
-        rows: Record array; fields are numbers or ragged lists of numbers.
+        rows: Record array, or several with the same columns, written one after the other so that
+            only one is in memory; fields are numbers or ragged lists of numbers.
     """
-    table = ak.to_arrow_table(rows, extensionarray=False, list_to32=False)
-    table = pa.table({name: _plain(table[name]) for name in table.column_names})
-    with atomic_file(path) as temporary:
-        pq.write_table(
-            table,
+    tables = map(_table, [rows] if isinstance(rows, ak.Array) else rows)
+    first = next(tables)
+    floating = [leaf for leaf, kind in _leaves(first.schema) if pa.types.is_floating(kind)]
+    with (
+        atomic_file(path) as temporary,
+        pq.ParquetWriter(
             temporary,
+            first.schema,
             compression="zstd",
             compression_level=3,
             use_dictionary=False,
-            use_byte_stream_split=[
-                leaf for leaf, kind in _leaves(table.schema) if pa.types.is_floating(kind)
-            ],
-            row_group_size=100_000,
+            use_byte_stream_split=floating,
             store_schema=True,
-        )
+        ) as writer,
+    ):
+        for table in chain([first], tables):
+            if table.num_rows:
+                writer.write_table(table, row_group_size=100_000)
+
+
+def _table(rows: ak.Array) -> pa.Table:
+    table = ak.to_arrow_table(rows, extensionarray=False, list_to32=False)
+    return pa.table({name: _plain(table[name]) for name in table.column_names})
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -7,7 +7,10 @@ declared in the report, and stage account decides. Nothing is skipped in silence
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +116,18 @@ class PartReader:
                     return None, _loss(item, causes[-1], attempts)
             time.sleep(RETRY_PAUSE_S * 2 ** (attempts - 1))
 
+    def read_ahead(self, ranges: Sequence[dict[str, Any]]) -> Iterator[tuple[Any, Any, Any]]:
+        """Item, result and loss of each chunk in order; the next is read while this one is used."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            waiting: tuple[Any, Any] | None = None
+            for item in self.items(ranges):
+                following = item, pool.submit(self.read, item)
+                if waiting is not None:
+                    yield waiting[0], *waiting[1].result()
+                waiting = following
+            if waiting is not None:
+                yield waiting[0], *waiting[1].result()
+
     def _attempt(self, item: processor.executor.WorkItem) -> Any:
         self._check_uuid(item.filename)
         runner = processor.Runner(
@@ -196,37 +211,61 @@ def skim_partition(
     reader = PartReader(planned, spec, selection, settings)
     ranges = planned["parts"][part]["ranges"]
     n_planned = sum(r["stop"] - r["start"] for r in ranges)
-    progress = Progress(f"skim {name} {part:03d}", n_planned, "entries")
-    pieces, cutflows, lost, n_processed, n_done = [], [], [], 0, 0
-    for item in reader.items(ranges):
-        result, loss = reader.read(item)
-        if loss is not None:
-            lost.append(loss)
-        else:
-            n_processed += len(item)
-            pieces.append(result[0])
-            cutflows.append(result[1])
-        n_done += len(item)
-        progress.update(n_done, f"{len(lost)} chunks lost" if lost else "")
-    rows = ak.concatenate(pieces) if pieces else no_rows(planned["columns"], spec.object)
-    write_rows(output, rows)
-    cutflow = merge_cutflows(cutflows)
+    tally = Tally(Progress(f"skim {name} {part:03d}", n_planned, "entries"))
+    # Chunk by chunk, the next one read while this one is written: two are in memory at most.
+    pieces = tally.collect(reader.read_ahead(ranges))
+    write_rows(output, chain([no_rows(planned["columns"], spec.object)], pieces))
+    cutflow = merge_cutflows(tally.cutflows)
+    n_rows = sum(tally.flavours.values())
     write_json(
         report,
         {
             "dataset": name,
             "part": f"{part:03d}",
-            "state": "ok" if len(rows) else "skipped" if n_planned and not n_processed else "empty",
+            "state": "ok" if n_rows else "skipped" if n_planned and not tally.n_processed else "empty",
             "n_planned": n_planned,
-            "n_processed": n_processed,
-            "lost": lost,
+            "n_processed": tally.n_processed,
+            "lost": tally.lost,
             "sum_w": cutflow[0]["sum_w"] if cutflow else 0.0,
             "sum_w2": cutflow[0]["sum_w2"] if cutflow else 0.0,
             "cutflow": cutflow,
-            "n_rows": len(rows),
-            "rows_by_flavour": count_flavours(rows),
+            "n_rows": n_rows,
+            "rows_by_flavour": {str(key): tally.flavours[key] for key in sorted(tally.flavours)},
         },
     )
+
+
+class Tally:
+    """Counts what became of the chunks while their rows pass through.
+
+    Attributes:
+        n_processed: Entries that were read.
+        lost: Chunks that were not.
+        cutflows: One a chunk.
+        flavours: Rows by truth id.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self.n_processed = 0
+        self.lost: list[dict[str, Any]] = []
+        self.cutflows: list[list[dict[str, Any]]] = []
+        self.flavours: Counter[int] = Counter()
+        self._progress = progress
+
+    def collect(self, results: Iterator[tuple[Any, Any, Any]]) -> Iterator[ak.Array]:
+        """Yield the rows of each chunk that was read."""
+        n_done = 0
+        for item, result, loss in results:
+            n_done += len(item)
+            if loss is not None:
+                self.lost.append(loss)
+            else:
+                rows, cutflow = result
+                self.n_processed += len(item)
+                self.cutflows.append(cutflow)
+                self.flavours.update(count_flavours(rows))
+                yield rows
+            self._progress.update(n_done, f"{len(self.lost)} chunks lost" if self.lost else "")
 
 
 def merge_cutflows(cutflows: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -239,7 +278,7 @@ def merge_cutflows(cutflows: Sequence[Sequence[dict[str, Any]]]) -> list[dict[st
     return list(merged.values())
 
 
-def count_flavours(rows: ak.Array) -> dict[str, int]:
+def count_flavours(rows: ak.Array) -> dict[int, int]:
     """Rows by truth id."""
     ids, counts = np.unique(ak.to_numpy(rows["flavour"]), return_counts=True)
-    return {str(key): int(n) for key, n in zip(ids, counts, strict=True)}
+    return dict(zip(ids.tolist(), counts.tolist(), strict=True))

@@ -185,9 +185,11 @@ def balanced_weights(
         raise InputError(f"{spec.name}: generator weights are not finite, or all 0; look at the skim")
     bins = [spectrum_bins(spec, r) for r in rows]
     n_bins = (len(spec.training.pt_bins_gev) - 1) * (len(spec.training.abseta_bins) - 1)
-    factors = np.ones((len(spec.classes), n_bins))
-    if spec.training.balance != "none":
-        factors = balance_factors(target[0], bins[0], weights[0], factors.shape)
+    shape = (len(spec.classes), n_bins)
+    if spec.training.balance == "none":
+        factors: FloatArray = np.ones(shape)
+    else:
+        factors = balance_factors(target[0], bins[0], weights[0], shape)
     levelled = [w * factors[t, b] for w, t, b in zip(weights, target, bins, strict=True)]
     return [(w / w.mean()).astype(np.float32) for w in levelled]
 

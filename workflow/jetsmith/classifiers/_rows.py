@@ -148,9 +148,10 @@ class Rows:
             part, index = self.part[which], self.index[which]
             for inputs in self.inputs:
                 if inputs.kind == "flat":
-                    wrong = ~np.isfinite(self._flat(inputs.group, part, index))
+                    values = self._flat(inputs.group, part, index)[:, None]  # (n, F) -> (n, 1, F)
                 else:
-                    wrong = (~np.isfinite(self._sequence(inputs, part, index)[0])).any(axis=1)
+                    values = self._sequence(inputs, part, index)[0]
+                wrong: BoolArray = np.any(~np.isfinite(values), axis=1)  # (n, T, F) -> (n, F)
                 for column in np.flatnonzero(wrong.any(axis=0)):
                     name = f"{inputs.group}.{inputs.features[column]}"
                     bad[name] = bad.get(name, 0) + int(wrong[:, column].sum())

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -141,7 +141,7 @@ class _Training:
         )
         self._progress.every_s = every
 
-    def _give_up(self, number: int, batch: dict[str, Any]) -> None:
+    def _give_up(self, number: int, batch: dict[str, Any]) -> NoReturn:
         raise InputError(
             f"{self.task.spec.name}: the loss is not finite in epoch {number + 1}; largest standardised "
             f"inputs of the batch: {largest(self.scalers, batch)}. Lower training.learning_rate, or `clip` "
@@ -218,7 +218,7 @@ def _shuffled(n: int, rng: np.random.Generator) -> IntArray:
 
 
 def _rate(start: float, epoch: int, epochs: int) -> float:
-    return start * (LAST_RATE + (1 - LAST_RATE) * (1 + np.cos(np.pi * epoch / epochs)) / 2)
+    return float(start * (LAST_RATE + (1 - LAST_RATE) * (1 + np.cos(np.pi * epoch / epochs)) / 2))
 
 
 def _stalled(history: list[dict[str, float]], patience: int) -> bool:
@@ -250,9 +250,8 @@ def predict(spec: ClassifierSpec, model: Path, rows: Rows, threads: int) -> Floa
     import keras
     import tensorflow as tf
 
-    import jetsmith.models
+    import jetsmith.models  # noqa: F401  registers the layers that the file names
 
-    assert jetsmith.models.Standardise  # its import registers the layers that the file names
     _prepare(threads)
     network = keras.models.load_model(model / "model.keras", compile=False, safe_mode=True)
     names = [tensor.name for tensor in network.inputs]

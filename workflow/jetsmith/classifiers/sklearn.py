@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from jetsmith import io
 from jetsmith.classifiers import Labelled, Rows, Task, flat_only
@@ -52,6 +52,7 @@ def fit(task: Task) -> list[dict[str, float]]:
         random_state=int(np.random.default_rng([task.seed, 2]).integers(2**31)),
     )
     validation = task.validation
+    progress = Progress(f"train {task.spec.name}", training.epochs, "rounds", every_s=0)
     with threadpool_limits(task.threads):
         classifier.fit(
             _matrix(task.train),
@@ -71,7 +72,7 @@ def fit(task: Task) -> list[dict[str, float]]:
     ]
     last = history[-1]
     note = f"loss {last['loss']:.5f}, validation {last['validation_loss']:.5f}"
-    Progress(f"train {task.spec.name}", len(history), "rounds").update(len(history), note)
+    progress.update(len(history), note)
     return history
 
 

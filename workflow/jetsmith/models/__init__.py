@@ -78,7 +78,7 @@ def dense_stack(
 
 
 @keras.saving.register_keras_serializable(package="jetsmith")
-class Standardise(layers.Layer):  # type: ignore[misc]
+class Standardise(layers.Layer):
     """Scale inputs as a `Scaler` says; its numbers are weights that no training changes.
 
     z = (x - centre)/width, its asinh where squash is 1, then (z - mean)/deviation; on the last axis.
@@ -104,7 +104,7 @@ class Standardise(layers.Layer):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable(package="jetsmith")
-class Masked(layers.Layer):  # type: ignore[misc]
+class Masked(layers.Layer):
     """Zero in padded slots, whatever they held; (n, T, F) and (n, T) -> (n, T, F)."""
 
     def call(self, tensors: list[Tensor]) -> Tensor:
@@ -113,7 +113,7 @@ class Masked(layers.Layer):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable(package="jetsmith")
-class SumReal(layers.Layer):  # type: ignore[misc]
+class SumReal(layers.Layer):
     """Sum over real constituents; (n, T, F) and (n, T) -> (n, F), zeros for jets without any."""
 
     def call(self, tensors: list[Tensor]) -> Tensor:
@@ -122,7 +122,7 @@ class SumReal(layers.Layer):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable(package="jetsmith")
-class Unroll(layers.Layer):  # type: ignore[misc]
+class Unroll(layers.Layer):
     """Sequences of at most `length` side by side, zeros behind; (n, T, F) -> (n, length * F)."""
 
     def __init__(self, length: int, **other: Any) -> None:

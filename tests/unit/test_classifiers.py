@@ -1,0 +1,111 @@
+"""Protects the reading of packed rows, the look-up of backends, and what they refuse."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import skops.io
+
+from jetsmith.classifiers import Rows, find_backend
+from jetsmith.classifiers import sklearn as trees
+from jetsmith.errors import ConfigError, InputError
+from jetsmith.io import Packed
+from jetsmith.specs import Backend, Inputs
+from tests.unit.packed_jets import FLAT, GROUPS, TRACK, make_spec, pack_jets
+
+Array = np.ndarray[Any, Any]
+
+
+def rows_of(*packed: Packed, masks: list[Array] | None = None) -> Rows:
+    return Rows.select(list(GROUPS.values()), packed, masks)
+
+
+def scalar_sequence(packed: Packed, row: int, inputs: Inputs) -> list[list[float]]:
+    """The slow twin: constituents of one jet, cut to the length, features in order."""
+    ragged = packed.sequences[inputs.group]
+    found = []
+    for k in range(int(ragged.offsets[row]), int(ragged.offsets[row + 1]))[: inputs.length]:
+        found.append([float(ragged.values[k, ragged.names.index(name)]) for name in inputs.features])
+    return found
+
+
+def test_batches_match_their_scalar_twin() -> None:
+    """Rows of several splits in any order: columns by name, cut, padded with zeros, masks right."""
+    first, second = pack_jets(40, 1), pack_jets(30, 2)
+    masks = [first.label != 999, second.label != 999]
+    rows = rows_of(first, second, masks=masks)
+    where = [
+        (p, int(i)) for p, mask in zip((first, second), masks, strict=True) for i in np.flatnonzero(mask)
+    ]
+    assert len(rows) == len(where)
+    order = np.random.default_rng(1).permutation(len(rows))[:25]
+    batch = rows.batch(order)
+    for place, row in enumerate(order):
+        packed, i = where[row]
+        expected = [packed.flat[i, FLAT.index(name)] for name in GROUPS["ak4"].features]
+        np.testing.assert_array_equal(batch["ak4"][place], expected)
+        for group in ("charged", "vertices"):
+            real = scalar_sequence(packed, i, GROUPS[group])
+            mask = batch[f"{group}_mask"][place]
+            assert mask.sum() == len(real)
+            assert mask[: len(real)].all()
+            np.testing.assert_array_equal(batch[group][place][mask].tolist(), real)
+            assert not batch[group][place][~mask].any()
+    np.testing.assert_array_equal(rows.label()[order], [where[r][0].label[where[r][1]] for r in order])
+    np.testing.assert_array_equal(rows[order].weight(), rows.weight()[order])
+
+
+def test_padding_goes_to_the_longest_of_the_batch_alone() -> None:
+    """Short jets do not pay for long ones of other batches; a batch without any still has a slot."""
+    packed = pack_jets(60, 1)
+    counts = np.diff(packed.sequences["vertices"].offsets)
+    rows = rows_of(packed)
+    assert rows.batch(np.flatnonzero(counts == 0))["vertices"].shape[1:] == (1, 2)
+    assert rows.batch(np.flatnonzero(counts == 1))["vertices"].shape[1:] == (1, 2)
+    assert rows.batch(np.flatnonzero(counts == 2))["vertices"].shape[1:] == (2, 2)
+    assert rows.batch(slice(0, 60))["charged"].shape[1] == GROUPS["charged"].length
+
+
+def test_empty_rows_are_allowed() -> None:
+    """A fold or a split may be empty."""
+    rows = rows_of(pack_jets(5, 1), masks=[np.zeros(5, np.bool_)])
+    assert len(rows) == 0
+    assert list(rows.slices(10)) == []
+    assert rows.batch(slice(0, 0))["charged"].shape == (0, 1, 2)
+
+
+def test_a_batch_with_nan_names_the_feature() -> None:
+    """Scoring stops as training does; padding beyond the length and unused features do not matter."""
+    packed = pack_jets(50, 1)
+    ragged = packed.sequences["charged"]
+    counts = np.diff(ragged.offsets)
+    ragged.values[ragged.offsets[np.argmax(counts)] + GROUPS["charged"].length :, 1] *= 1  # beyond: untouched
+    long = int(np.argmax(counts > GROUPS["charged"].length))
+    ragged.values[ragged.offsets[long] + GROUPS["charged"].length, TRACK.index("sip")] = np.nan
+    rows_of(packed).check()
+    ragged.values[ragged.offsets[long], TRACK.index("sip")] = np.nan
+    with pytest.raises(InputError, match=r"charged\.sip in 1 of 50 rows"):
+        rows_of(packed).batch(slice(0, 50))
+
+
+def test_every_backend_of_the_configuration_exists() -> None:
+    """The names in specs.Backend are the modules of the package; others are refused with the choices."""
+    for name in get_args(Backend):
+        backend = find_backend(name)
+        assert isinstance(backend.TRAINS, bool)
+        assert callable(backend.fit)
+        assert callable(backend.predict)
+    with pytest.raises(
+        ConfigError, match=r"backend: unknown value `xgbost`; did you mean `xgboost`\? Choices: keras"
+    ):
+        find_backend("xgbost")
+
+
+def test_a_foreign_model_file_is_refused(tmp_path: Path) -> None:
+    """A file with types that no trained model has is not loaded."""
+    from sklearn.pipeline import FunctionTransformer
+
+    skops.io.dump(FunctionTransformer(pack_jets), tmp_path / "model.skops")
+    with pytest.raises(InputError, match=r"holds .*pack_jets.*not loaded"):
+        trees.predict(make_spec("sklearn"), tmp_path, rows_of(pack_jets(5, 1)), 1)

@@ -1,0 +1,230 @@
+"""Protects the networks and their training: shapes, masks, scaling, stops, resumed runs.
+
+All that needs TensorFlow is in this module, since its import takes seconds.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jetsmith import io
+from jetsmith.classifiers import Rows
+from jetsmith.classifiers import keras as backend
+from jetsmith.classifiers._scaler import fit_scaler, fit_scalers
+from jetsmith.errors import ConfigError, InputError
+from jetsmith.metrics import auc
+from jetsmith.scoring import score
+from jetsmith.specs import Inputs, TrainingSpec
+from jetsmith.training import train
+from tests.unit.packed_jets import GROUPS, TRUTHS, make_spec, pack_jets, write_sample
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
+]
+
+Array = np.ndarray[Any, Any]
+ALL = ("ak4", "charged", "vertices")
+SMALL: dict[str, dict[str, Any]] = {
+    "dense": {"dense": [16, 8]},
+    "deepjet": {
+        "convolutions": {"charged": [8, 4], "vertices": [4]},
+        "recurrent": {"charged": 6, "vertices": 3},
+        "dense": [16, 8],
+    },
+    "deepsets": {"constituent": [8, 12], "jet": [16, 8]},
+}
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A packed sample of 1,000 jets in all."""
+    return write_sample(tmp_path_factory.mktemp("packed"), 400)
+
+
+def network(name: str, groups: tuple[str, ...] = ALL, **architecture: Any) -> Any:
+    """A small network with its standardisation set and weights that are not at their start values."""
+    spec = make_spec("keras", groups, model=name, architecture=SMALL[name] | architecture)
+    model = backend.build_model(spec, fit_scalers(Rows.select(spec.inputs, [pack_jets(200, 1)])))
+    rng = np.random.default_rng(1)
+    for variable in model.trainable_variables:
+        variable.assign(variable + rng.normal(0, 0.1, variable.shape))
+    for variable in model.non_trainable_variables:
+        if "moving" in variable.path:
+            variable.assign(rng.uniform(0.5, 2, variable.shape))
+    return model
+
+
+def jets(groups: tuple[str, ...] = ALL, n: int = 50) -> dict[str, Array]:
+    return Rows.select([GROUPS[name] for name in groups], [pack_jets(n, 3)]).batch(slice(0, n))
+
+
+@pytest.mark.parametrize(
+    ("name", "groups", "shape"),
+    [
+        ("dense", ("ak4",), (50, 3)),
+        ("dense", ALL, (50, 3)),
+        ("deepjet", ALL, (50, 3)),
+        ("deepjet", ("charged",), (50, 3)),
+        ("deepsets", ALL, (50, 3)),
+        ("deepsets", ("charged",), (50, 3)),
+    ],
+)
+def test_shapes(name: str, groups: tuple[str, ...], shape: tuple[int, int]) -> None:
+    """Architectures: inputs to output shape; the output is a probability."""
+    found = np.asarray(network(name, groups)(jets(groups)))
+    assert found.shape == shape
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_padding_does_not_leak(name: str, training: bool) -> None:
+    """Values in padded slots and their number change nothing, batch statistics included."""
+    batch = jets()
+    model = network(name, dropout=0.0)
+    expected = np.asarray(model(batch, training=training))
+    statistics = [np.array(v) for v in model.non_trainable_variables]
+    assert not all(mask.all() for key, mask in batch.items() if key.endswith("_mask"))
+    changed = dict(batch)
+    for group in ("charged", "vertices"):
+        mask, limit = batch[f"{group}_mask"], GROUPS[group].length
+        more = limit - mask.shape[1]
+        values = np.where(mask[..., None], batch[group], np.float32(1e3))
+        changed[group] = np.pad(values, [(0, 0), (0, more), (0, 0)], constant_values=-7.0)
+        changed[f"{group}_mask"] = np.pad(mask, [(0, 0), (0, more)])
+    again = network(name, dropout=0.0)
+    np.testing.assert_allclose(np.asarray(again(changed, training=training)), expected, atol=2e-6)
+    for variable, before in zip(again.non_trainable_variables, statistics, strict=True):
+        if "seed" not in variable.path:
+            np.testing.assert_allclose(np.array(variable), before, rtol=1e-4, atol=1e-5)
+    real = dict(batch)
+    real["charged"] = batch["charged"] + np.float32(0.1)
+    assert np.abs(np.asarray(model(real)) - np.asarray(model(batch))).max() > 1e-4
+
+
+@pytest.mark.parametrize("name", ["deepjet", "deepsets"])
+def test_padding_is_like_a_jet_alone(name: str) -> None:
+    """A jet in a padded batch gives what it gives alone with exactly its constituents; also none at all."""
+    batch = jets(n=30)
+    model = network(name)
+    together = np.asarray(model(batch))
+    counts = batch["charged_mask"].sum(axis=1)
+    for i in [int(np.argmin(counts)), int(np.argmax(counts)), 0]:
+        alone = {key: value[i : i + 1] for key, value in batch.items()}
+        for group in ("charged", "vertices"):
+            n = max(1, int(alone[f"{group}_mask"].sum()))
+            alone[group], alone[f"{group}_mask"] = alone[group][:, :n], alone[f"{group}_mask"][:, :n]
+        np.testing.assert_allclose(np.asarray(model(alone))[0], together[i], atol=2e-6)
+    empty = {k: np.zeros_like(v) for k, v in batch.items()}
+    assert np.isfinite(np.asarray(model(empty))).all()
+
+
+def test_deepjet_has_the_public_number_of_parameters() -> None:
+    """DeepJet_Run3_122X.onnx holds 269,258 numbers, of which 1,000 are the LSTMs' second biases."""
+
+    def group(name: str, kind: Any, length: int, width: int) -> Inputs:
+        features = tuple(f"x{i}" for i in range(width))
+        return Inputs(group=name, kind=kind, length=length, features=features, sources=("x",))
+
+    inputs = (
+        group("ak4", "flat", 0, 15), group("charged", "sequence", 25, 16),
+        group("neutral", "sequence", 25, 6), group("vertices", "sequence", 4, 12),
+    )  # fmt: skip
+    spec = make_spec("keras", model="deepjet", inputs=inputs)
+    classes = tuple(spec.classes[0].model_copy(update={"name": f"c{i}"}) for i in range(6))
+    model = backend.build_model(spec.model_copy(update={"classes": classes}), {})
+    own = sum(
+        int(np.prod(w.shape)) for layer in model.layers if "standardise" in layer.name for w in layer.weights
+    )
+    assert sum(int(np.prod(w.shape)) for w in model.weights) - own == 269_258 - 1_000
+
+
+def test_deepcsv_has_the_public_number_of_parameters() -> None:
+    """PhaseI: 66 inputs, five layers of 100, four classes, 47,504 parameters."""
+    inputs = Inputs(
+        group="ak4", kind="flat", length=0, features=tuple(f"x{i}" for i in range(66)), sources=("x",)
+    )
+    spec = make_spec("keras", model="dense", inputs=(inputs,))
+    classes = tuple(spec.classes[0].model_copy(update={"name": f"c{i}"}) for i in range(4))
+    model = backend.build_model(spec.model_copy(update={"classes": classes}), {})
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_variables) == 47_504
+
+
+def test_standardise_layer_matches_the_scaler() -> None:
+    """What the saved model does to its inputs is what scaler.json says; heavy tails go through asinh."""
+    rows = Rows.select([GROUPS["charged"]], [pack_jets(2000, 4)])
+    scaler = fit_scalers(rows)["charged"]
+    assert scaler.squash.tolist() == [0, 1]  # ptrel is bounded, sip has Student's tails
+    from jetsmith.models import Standardise
+
+    layer = Standardise()
+    layer.build((None, 2))
+    layer.set(**scaler.numbers())
+    batch = rows.batch(slice(0, 2000))
+    real = batch["charged"][batch["charged_mask"]]
+    np.testing.assert_allclose(np.asarray(layer(real)), scaler(real), rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(scaler(real).mean(axis=0), 0, atol=1e-3)
+    np.testing.assert_allclose(scaler(real).std(axis=0), 1, atol=1e-3)
+
+
+def test_scaler_of_constants_and_of_nothing() -> None:
+    """A constant stays 0, an empty sequence gives the identity: no division by zero."""
+    inputs = GROUPS["charged"]
+    assert fit_scaler(inputs, np.full((5, 2), 3.0, np.float32))(np.full((1, 2), 3.0)).tolist() == [[0, 0]]
+    assert fit_scaler(inputs, np.zeros((0, 2), np.float32))(np.ones((1, 2))).tolist() == [[1, 1]]
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_networks_learn_and_go_on(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A run that dies ends, once it goes on, with the same scores to the bit; b jets are found."""
+    settings = TrainingSpec(epochs=6, patience=6, batch_size=64, learning_rate=1e-2)
+    spec = make_spec("keras", ALL, model=name, architecture=SMALL[name], training=settings)
+    train(spec, sample, tmp_path / "whole", seed=5, threads=1)
+    epoch = backend._Training.epoch
+
+    def die(self: Any, number: int) -> dict[str, float]:
+        if number == 3:
+            raise KeyboardInterrupt
+        return epoch(self, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backend._Training, "epoch", die)
+        with pytest.raises(KeyboardInterrupt):
+            train(spec, sample, tmp_path / "broken", seed=5, threads=1)
+    assert (tmp_path / "broken.partial/checkpoint.npz").is_file()
+    train(spec, sample, tmp_path / "broken", seed=5, threads=1)
+    histories = [io.read_json(tmp_path / run / "history.json") for run in ("whole", "broken")]
+    assert [[r["loss"], r["validation_loss"]] for r in histories[0]] == [
+        [r["loss"], r["validation_loss"]] for r in histories[1]
+    ]
+    for run in ("whole", "broken"):
+        score(spec, tmp_path / run, sample, tmp_path / f"{run}.parquet")
+    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "broken.parquet").read_bytes()
+    assert {p.name for p in (tmp_path / "broken").iterdir()} == {
+        "model.keras", "scaler.json", "history.json", "spec.json", "meta.json",
+    }  # fmt: skip
+    rows = io.read_rows(tmp_path / "whole.parquet")
+    b, light = (np.isin(rows["label"], TRUTHS[c]) for c in ("b_jets", "light_jets"))
+    found, weight = np.asarray(rows["discriminant"]), np.asarray(rows["weight"])
+    assert auc(found[b], weight[b], found[light], weight[light]) > 0.9
+
+
+def test_a_nan_loss_stops(sample: Path, tmp_path: Path) -> None:
+    """With the epoch and the largest inputs, not after hours."""
+    settings = TrainingSpec(epochs=3, batch_size=64, learning_rate=1e38)
+    spec = make_spec("keras", model="dense", architecture=SMALL["dense"], training=settings)
+    with pytest.raises(InputError, match=r"not finite in epoch 1; largest standardised inputs .*ak4\.\w+ \("):
+        train(spec, sample, tmp_path / "model", seed=5)
+
+
+def test_wrong_architectures_are_named(sample: Path, tmp_path: Path) -> None:
+    """Unknown models and arguments: the message lists what there is."""
+    with pytest.raises(ConfigError, match=r"unknown value `deepjets`; did you mean `deepjet`"):
+        train(make_spec("keras", model="deepjets"), sample, tmp_path / "model", seed=5)
+    with pytest.raises(ConfigError, match=r"'widths'; keys of model dense: dense, dropout"):
+        train(make_spec("keras", model="dense", architecture={"widths": [3]}), sample, tmp_path / "m", seed=5)
