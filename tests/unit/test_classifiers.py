@@ -24,10 +24,10 @@ def rows_of(*packed: Packed, masks: list[Array] | None = None) -> Rows:
 def scalar_sequence(packed: Packed, row: int, inputs: Inputs) -> list[list[float]]:
     """The slow twin: constituents of one jet, cut to the length, features in order."""
     ragged = packed.sequences[inputs.group]
-    found = []
-    for k in range(int(ragged.offsets[row]), int(ragged.offsets[row + 1]))[: inputs.length]:
-        found.append([float(ragged.values[k, ragged.names.index(name)]) for name in inputs.features])
-    return found
+    return [
+        [float(ragged.values[k, ragged.names.index(name)]) for name in inputs.features]
+        for k in range(int(ragged.offsets[row]), int(ragged.offsets[row + 1]))[: inputs.length]
+    ]
 
 
 def test_batches_match_their_scalar_twin() -> None:

@@ -46,6 +46,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def network(name: str, groups: tuple[str, ...] = ALL, **architecture: Any) -> Any:
     """A small network with its standardisation set and weights that are not at their start values."""
+    import keras
+
+    keras.utils.set_random_seed(1)
     spec = make_spec("keras", groups, model=name, architecture=SMALL[name] | architecture)
     model = backend.build_model(spec, fit_scalers(Rows.select(spec.inputs, [pack_jets(200, 1)])))
     rng = np.random.default_rng(1)
@@ -183,7 +186,8 @@ def test_networks_learn_and_go_on(
 ) -> None:
     """A run that dies ends, once it goes on, with the same scores to the bit; b jets are found."""
     settings = TrainingSpec(epochs=6, patience=6, batch_size=64, learning_rate=1e-2)
-    spec = make_spec("keras", ALL, model=name, architecture=SMALL[name], training=settings)
+    groups = ("ak4", "charged")
+    spec = make_spec("keras", groups, model=name, architecture=SMALL[name], training=settings)
     train(spec, sample, tmp_path / "whole", seed=5, threads=1)
     epoch = backend._Training.epoch
 

@@ -80,13 +80,14 @@ def make_inspection(folder: Path, name: str = "ttbar") -> Path:
     files = [
         {
             "file": f"{name}_{k}.root", "uuid": f"uuid-{k}", "entries": 500, "bytes": 1_500_000,
-            "codec": "ZSTD(3)", "missing": ["npf_had_frac", *(["jet_tau1"] if k else [])],
+            "codec": "ZSTD(3)", "schema": k,
         }
         for k in range(2)
     ]  # fmt: skip
     content = {
         "dataset": name, "object": "ak4", "layout": "pfnano", "columns": ["jet_pt_gev"], "n_entries": 1000,
         "bytes": 3_000_000, "files": files,
+        "schemas": [{"missing": ["npf_had_frac", *(["jet_tau1"] if k else [])]} for k in range(2)],
     }  # fmt: skip
     io.write_json(folder / f"{name}.inspect.json", content)
     return folder / f"{name}.inspect.json"

@@ -95,7 +95,7 @@ def test_an_interrupted_boosting_ends_the_same(
     train(spec, sample, tmp_path / "whole", seed=5)
 
     with monkeypatch.context() as patch:
-        patch.setattr(backend, "_stalled", die_at(10))
+        patch.setattr(backend, "_stalled", die_at(17))
         with pytest.raises(KeyboardInterrupt):
             train(spec, sample, tmp_path / "broken", seed=5)
     assert not (tmp_path / "broken").exists()

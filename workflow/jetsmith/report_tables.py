@@ -200,8 +200,10 @@ def inputs(inspections: Sequence[Table]) -> list[Row]:
     for entry in inspections:
         files = entry["files"]
         filled = [file for file in files if file["entries"]] or files
-        everywhere = set.intersection(*(set(file["missing"]) for file in filled)) if filled else set()
-        somewhere = {name for file in filled for name in file["missing"]} - everywhere
+        kinds = {file["schema"] for file in filled}
+        missing = [set(entry["schemas"][kind]["missing"]) for kind in sorted(kinds)]
+        everywhere = set.intersection(*missing) if missing else set()
+        somewhere = set().union(*missing) - everywhere
         rows.append(
             {
                 "name": entry["dataset"],

@@ -247,7 +247,9 @@ def _open(partial: Path, identity: dict[str, Any]) -> None:
 
 def _identity(spec: ClassifierSpec, parts: Sequence[Packed], seed: int) -> dict[str, Any]:
     """What must be the same for a training to be gone on with."""
-    modules = ["training", f"classifiers.{spec.backend}", *([f"models.{spec.model}"] if spec.model else [])]
+    modules = ["training", f"classifiers.{spec.backend}"]
+    if (provenance.PACKAGE / "models" / f"{spec.model}.py").is_file():
+        modules.append(f"models.{spec.model}")
     return {
         "spec": provenance.config_digest(spec.model_dump(mode="json")),
         "seed": seed,

@@ -26,6 +26,7 @@ DEFAULTS: dict[str, Any] = {
     "subsample": 1.0, "colsample_bytree": 1.0, "colsample_bynode": 1.0,
 }  # fmt: skip
 SAMPLING = ("subsample", "colsample_bytree", "colsample_bynode")
+GROWTH = 1.5  # with sampling, from one checkpoint to the next: going on from it costs a prediction
 
 
 class _Chunks(xgboost.DataIter):
@@ -63,7 +64,8 @@ def fit(task: Task) -> list[dict[str, float]]:
     validation = xgboost.QuantileDMatrix(_Chunks(task.validation), ref=train)
     checkpoint = task.folder / "checkpoint.ubj"
     booster, history = _load(parameters, [train, validation], checkpoint)
-    sampled = any(parameters[name] < 1 for name in SAMPLING)
+    growth = GROWTH if any(parameters[name] < 1 for name in SAMPLING) else 1.0
+    saved = len(history)
     progress = Progress(f"train {spec.name}", training.epochs, "rounds")
     while len(history) < training.epochs and not _stalled(history, training.patience):
         start, this = time.monotonic(), len(history)
@@ -72,9 +74,10 @@ def fit(task: Task) -> list[dict[str, float]]:
         history.append({"epoch": this + 1, **losses, "seconds": round(time.monotonic() - start, 4)})
         note = f"loss {losses['loss']:.5f}, validation {losses['validation_loss']:.5f}"
         progress.update(this + 1, note)
-        if (this + 1) % (CHECKPOINT_ROUNDS * training.checkpoint_every) == 0:
+        if this + 1 >= max(saved + CHECKPOINT_ROUNDS * training.checkpoint_every, int(growth * saved)):
+            saved = this + 1
             _save(booster, history, checkpoint)
-            if sampled:
+            if growth > 1:
                 booster, _ = _load(parameters, [train, validation], checkpoint)
     best = int(np.argmin([row["validation_loss"] for row in history]))
     booster.set_attr(history=None)

@@ -116,6 +116,13 @@ class Masked(layers.Layer):
 class SumReal(layers.Layer):
     """Sum over real constituents; (n, T, F) and (n, T) -> (n, F), zeros for jets without any."""
 
+    def __init__(self, **other: Any) -> None:
+        super().__init__(**other)
+        self.supports_masking = True  # Keras' own, which batch normalisation hands on; it ends here
+
+    def compute_mask(self, tensors: list[Tensor], previous: Any = None) -> None:
+        return None
+
     def call(self, tensors: list[Tensor]) -> Tensor:
         values, mask = tensors
         return ops.sum(ops.where(ops.expand_dims(mask, -1), values, 0.0), axis=1)
