@@ -9,6 +9,8 @@ rule calibrate:
         numbers="<results>/calibration/{tagger}.numbers.json",
     log:
         "<logs>/calibrate/{tagger}.log",
+    conda:
+        "../envs/jetsmith.yaml"
     resources:
         mem_mb=2000,
         runtime=30,

@@ -7,6 +7,9 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 from jetsmith import provenance
 from jetsmith.configuration import load
 from jetsmith.errors import ConfigError
+from jetsmith.job import export_package
+
+export_package()
 
 CONFIG_FOLDER = Path(workflow.basedir) / "config"
 
@@ -73,3 +76,52 @@ def weights_of(reweighter):
 def taggers_on(sample):
     """Taggers that a sample scores, in the order of the configuration."""
     return [tagger for tagger, where in RUN.run.taggers.items() if where == sample]
+
+
+def packed_inputs(wildcards):
+    """Features and account of each dataset of a sample, by its name."""
+    datasets = RUN.run.samples[wildcards.sample].datasets
+    return {f"features_{dataset}": parts_of(dataset, "features") for dataset in datasets} | {
+        f"account_{dataset}": f"<results>/skim/{dataset}.json" for dataset in datasets
+    }
+
+
+def model_code(script, wildcards):
+    """Digest of the stage, of the classifier's backend and of its architecture; no others."""
+    spec = RUN.classifiers[wildcards.classifier]
+    return code(script, f"classifiers.{spec.backend}", *([f"models.{spec.model}"] if spec.model else []))
+
+
+def drawn(plot, subject):
+    """The three files of a plot; the PNG also goes into `snakemake --report`."""
+    base = f"<results>/plots/{plot}/{subject}"
+    return {
+        "pdf": f"{base}.pdf",
+        "png": report(f"{base}.png", category=plot, labels={"plot": plot, "of": subject}),
+        "json": f"{base}.json",
+    }
+
+
+def backgrounds_on(sample):
+    """Background classes that the taggers of a sample are judged against, in order."""
+    return list(
+        dict.fromkeys(
+            c.name for tagger in taggers_on(sample) for c in RUN.classifiers[tagger].background_classes
+        )
+    )
+
+
+def all_plots(wildcards):
+    """PNG files of every plot of the run, in the order of the report."""
+    samples = [sample for sample in RUN.run.samples if taggers_on(sample)]
+    trained = [name for name, spec in RUN.classifiers.items() if spec.backend != "stored"]
+    return [
+        f"<results>/plots/{subject}.png"
+        for subject in (
+            *(f"roc/{sample}/{background}" for sample in samples for background in backgrounds_on(sample)),
+            *(f"discriminant/{tagger}" for tagger in RUN.run.taggers),
+            *(f"efficiency/{tagger}" for tagger in RUN.run.taggers),
+            *(f"reweighting/{reweighter}" for reweighter in RUN.run.reweighters),
+            *(f"training/{classifier}" for classifier in trained),
+        )
+    ]

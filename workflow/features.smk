@@ -12,6 +12,8 @@ rule features:
         "<logs>/features/{dataset}.{part}.log",
     benchmark:
         "<benchmarks>/features/{dataset}.{part}.tsv"
+    conda:
+        "../envs/jetsmith.yaml"
     resources:
         mem_mb=4000,
         runtime=60,

@@ -11,6 +11,8 @@ rule inspect:
         "<logs>/inspect/{dataset}.log",
     benchmark:
         "<benchmarks>/inspect/{dataset}.tsv"
+    conda:
+        "../envs/jetsmith.yaml"
     resources:
         mem_mb=2000,
         runtime=60,
@@ -35,6 +37,8 @@ rule check:
         "<results>/inspect/check/{classifier}.json",
     log:
         "<logs>/check/{classifier}.log",
+    conda:
+        "../envs/jetsmith.yaml"
     resources:
         mem_mb=1000,
         runtime=10,

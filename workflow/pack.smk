@@ -1,14 +1,6 @@
 # pack: reads the features of a sample's datasets; writes packed/{sample}/{split}/, memory-mapped, split by event.
 
 
-def packed_inputs(wildcards):
-    """Features and account of each dataset of a sample, by its name."""
-    datasets = RUN.run.samples[wildcards.sample].datasets
-    return {f"features_{dataset}": parts_of(dataset, "features") for dataset in datasets} | {
-        f"account_{dataset}": f"<results>/skim/{dataset}.json" for dataset in datasets
-    }
-
-
 rule pack:
     input:
         unpack(packed_inputs),
@@ -18,6 +10,8 @@ rule pack:
         "<logs>/pack/{sample}.log",
     benchmark:
         "<benchmarks>/pack/{sample}.tsv"
+    conda:
+        "../envs/jetsmith.yaml"
     resources:
         mem_mb=8000,
         runtime=60,

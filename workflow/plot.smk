@@ -1,41 +1,6 @@
 # plot: reads scores, calibration numbers, histories and closures; writes plots/{plot}/….{pdf,png,json}.
 
 
-def drawn(plot, subject):
-    """The three files of a plot; the PNG also goes into `snakemake --report`."""
-    base = f"<results>/plots/{plot}/{subject}"
-    return {
-        "pdf": f"{base}.pdf",
-        "png": report(f"{base}.png", category=plot, labels={"plot": plot, "of": subject}),
-        "json": f"{base}.json",
-    }
-
-
-def backgrounds_on(sample):
-    """Background classes that the taggers of a sample are judged against, in order."""
-    return list(
-        dict.fromkeys(
-            c.name for tagger in taggers_on(sample) for c in RUN.classifiers[tagger].background_classes
-        )
-    )
-
-
-def all_plots(wildcards):
-    """PNG files of every plot of the run, in the order of the report."""
-    samples = [sample for sample in RUN.run.samples if taggers_on(sample)]
-    trained = [name for name, spec in RUN.classifiers.items() if spec.backend != "stored"]
-    return [
-        f"<results>/plots/{subject}.png"
-        for subject in (
-            *(f"roc/{sample}/{background}" for sample in samples for background in backgrounds_on(sample)),
-            *(f"discriminant/{tagger}" for tagger in RUN.run.taggers),
-            *(f"efficiency/{tagger}" for tagger in RUN.run.taggers),
-            *(f"reweighting/{reweighter}" for reweighter in RUN.run.reweighters),
-            *(f"training/{classifier}" for classifier in trained),
-        )
-    ]
-
-
 rule plot_roc:
     input:
         scores=lambda wildcards: [scores_of(tagger) for tagger in taggers_on(wildcards.sample)],
@@ -46,6 +11,8 @@ rule plot_roc:
         **drawn("roc", "{sample}/{background}"),
     log:
         "<logs>/plot_roc/{sample}.{background}.log",
+    conda:
+        "../envs/jetsmith.yaml"
     resources:
         mem_mb=2000,
         runtime=20,
@@ -68,6 +35,8 @@ rule plot_discriminant:
         **drawn("discriminant", "{tagger}"),
     log:
         "<logs>/plot_discriminant/{tagger}.log",
+    conda:
+        "../envs/jetsmith.yaml"
     resources:
         mem_mb=2000,
         runtime=20,
@@ -87,6 +56,8 @@ rule plot_efficiency:
         **drawn("efficiency", "{tagger}"),
     log:
         "<logs>/plot_efficiency/{tagger}.log",
+    conda:
+        "../envs/jetsmith.yaml"
     resources:
         mem_mb=2000,
         runtime=20,
@@ -107,6 +78,8 @@ rule plot_reweighting:
         **drawn("reweighting", "{reweighter}"),
     log:
         "<logs>/plot_reweighting/{reweighter}.log",
+    conda:
+        "../envs/jetsmith.yaml"
     resources:
         mem_mb=2000,
         runtime=20,
@@ -127,6 +100,8 @@ rule plot_training:
         **drawn("training", "{classifier}"),
     log:
         "<logs>/plot_training/{classifier}.log",
+    conda:
+        "../envs/jetsmith.yaml"
     resources:
         mem_mb=2000,
         runtime=20,

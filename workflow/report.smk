@@ -12,6 +12,8 @@ rule report:
         report("<results>/report/index.html", category="report"),
     log:
         "<logs>/report.log",
+    conda:
+        "../envs/jetsmith.yaml"
     resources:
         mem_mb=2000,
         runtime=20,

@@ -10,6 +10,8 @@ rule weights:
         numbers="<results>/weights/{reweighter}/{dataset}.json",
     log:
         "<logs>/weights/{reweighter}.{dataset}.log",
+    conda:
+        "../envs/jetsmith.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
@@ -32,6 +34,8 @@ rule closure:
         "<logs>/closure/{reweighter}.log",
     benchmark:
         "<benchmarks>/closure/{reweighter}.tsv"
+    conda:
+        "../envs/jetsmith.yaml"
     threads: 2
     resources:
         mem_mb=4000,

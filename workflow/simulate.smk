@@ -9,6 +9,8 @@ rule simulate:
         "<logs>/simulate/{dataset}.{part}.log",
     benchmark:
         "<benchmarks>/simulate/{dataset}.{part}.tsv"
+    conda:
+        "../envs/jetsmith.yaml"
     resources:
         mem_mb=2000,
         runtime=60,

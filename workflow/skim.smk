@@ -16,6 +16,8 @@ rule skim:
         "<logs>/skim/{dataset}.{part}.log",
     benchmark:
         "<benchmarks>/skim/{dataset}.{part}.tsv"
+    conda:
+        "../envs/jetsmith.yaml"
     resources:
         mem_mb=3000,
         runtime=120,
@@ -38,6 +40,8 @@ rule account:
         "<results>/skim/{dataset}.json",
     log:
         "<logs>/account/{dataset}.log",
+    conda:
+        "../envs/jetsmith.yaml"
     resources:
         mem_mb=1000,
         runtime=10,

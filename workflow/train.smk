@@ -2,12 +2,6 @@
 # score: reads a model and packed/{sample}; writes scores/{classifier}/{sample}.parquet, p_<class> a row.
 
 
-def model_code(script, wildcards):
-    """Digest of the stage, of the classifier's backend and of its architecture; no others."""
-    spec = RUN.classifiers[wildcards.classifier]
-    return code(script, f"classifiers.{spec.backend}", *([f"models.{spec.model}"] if spec.model else []))
-
-
 rule train:
     input:
         lambda wildcards: packed_of(RUN.classifiers[wildcards.classifier].sample),
@@ -17,6 +11,8 @@ rule train:
         "<logs>/train/{classifier}.log",
     benchmark:
         "<benchmarks>/train/{classifier}.tsv"
+    conda:
+        "../envs/jetsmith.yaml"
     threads: 2
     resources:
         mem_mb=6000,
@@ -39,6 +35,8 @@ rule score:
         "<logs>/score/{classifier}.{sample}.log",
     benchmark:
         "<benchmarks>/score/{classifier}.{sample}.tsv"
+    conda:
+        "../envs/jetsmith.yaml"
     threads: 2
     resources:
         mem_mb=6000,

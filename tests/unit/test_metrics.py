@@ -219,9 +219,7 @@ def test_auc_interval_is_that_of_drawing_jets() -> None:
     s, b = rng.normal(0.7, 1, n), rng.normal(0, 1, n)
     ws, wb = (np.where(rng.random(n) < 0.15, -1.0, 1.0) * rng.gamma(4, 0.25, n) for _ in range(2))
     value, low, high = metrics.auc_interval(s, ws, b, wb, 2000, 1)
-    plain = [
-        metrics.auc(s, ws * rng.poisson(1, n), b, wb * rng.poisson(1, n)) for _ in range(1000)
-    ]
+    plain = [metrics.auc(s, ws * rng.poisson(1, n), b, wb * rng.poisson(1, n)) for _ in range(1000)]
     assert low < value < high
     assert (high - low) / 2 == pytest.approx(np.std(plain), rel=0.12)
     assert metrics.auc_interval(s, ws, b, wb, 50, 1) == metrics.auc_interval(s, ws, b, wb, 50, 1)

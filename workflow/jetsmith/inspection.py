@@ -13,6 +13,7 @@
 """
 
 import difflib
+import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,12 @@ def inspect_dataset(
             "parts": plan_parts(records, n_parts, target),
         },
     )
+    if layout and spec.object != "event" and not any(schema["constituents"] for schema in schemas):
+        print(
+            f"[inspect {name}] layout {layout}: no track information; it serves stored scores and "
+            "classifiers that read jet kinematics alone",
+            file=sys.stderr,
+        )
 
 
 def _in_common(

@@ -2,12 +2,21 @@
 
 import contextlib
 import io
+import os
 import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 from jetsmith.errors import ConfigError, InputError
+
+
+def export_package() -> None:
+    """Let the scripts of this process's children import this very package, in any environment."""
+    here = str(Path(__file__).parent.parent)
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if here not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join([here, *filter(None, paths)])
 
 
 class _Tee(io.TextIOBase):

@@ -1,0 +1,32 @@
+"""What sites install says what uv.lock says, and every profile reruns for the same reasons."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_conda_environment_is_that_of_the_lock():
+    """A thesis made with conda has the versions that the tests ran with."""
+    lock = tomllib.loads((ROOT / "uv.lock").read_text())
+    locked = {package["name"]: package.get("version") for package in lock["package"]}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["simulation"], *extras["deep"]]
+    names = sorted(re.match(r"[A-Za-z0-9-]+", line).group(0) for line in wanted)
+    environment = yaml.safe_load((ROOT / "envs" / "jetsmith.yaml").read_text())
+    (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert pip == [f"{name}=={locked[name]}" for name in names]
+
+
+@pytest.mark.parametrize(
+    "profile", sorted((ROOT / "profiles").glob("*/profile.yaml")), ids=lambda p: p.parent.name
+)
+def test_profiles_rerun_for_the_same_reasons(profile):
+    """`code` among the triggers would rerun everything after a new checkout."""
+    triggers = yaml.safe_load(profile.read_text())["rerun-triggers"]
+    assert sorted(triggers) == ["input", "mtime", "params"]
