@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from jetsmith.scoring import score
-
 from jetsmith.job import job
+from jetsmith.scoring import score
 from jetsmith.specs import ClassifierSpec
 
 with job(snakemake.log[0]):

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from jetsmith.training import train
-
 from jetsmith.job import job
 from jetsmith.specs import ClassifierSpec
+from jetsmith.training import train
 
 with job(snakemake.log[0]):
     train(

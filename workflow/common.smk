@@ -4,12 +4,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
-from jetsmith import provenance
+from jetsmith import locks, provenance
 from jetsmith.configuration import load
 from jetsmith.errors import ConfigError
 from jetsmith.job import export_package
 
 export_package()
+if workflow.is_main_process and locks.release_stale(Path(".snakemake")):
+    logger.info("The run before was killed; its lock is taken away, and what it finished stays.")
+
+
+onstart:
+    locks.claim(Path(".snakemake"))
+
 
 CONFIG_FOLDER = Path(workflow.basedir) / "config"
 

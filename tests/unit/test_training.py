@@ -107,7 +107,7 @@ def test_an_interrupted_boosting_ends_the_same(
 
 def test_a_killed_boosting_ends_the_same(sample: Path, tmp_path: Path) -> None:
     """kill -9, at whatever point it strikes, costs at most the rounds since the last checkpoint."""
-    spec = make_spec("xgboost", training=TrainingSpec(epochs=600, patience=600, learning_rate=0.01))
+    spec = make_spec("xgboost", training=TrainingSpec(epochs=400, patience=400, learning_rate=0.01))
     (tmp_path / "spec.json").write_text(spec.model_dump_json())
     program = (
         "import sys, pathlib; from jetsmith.specs import ClassifierSpec; from jetsmith.training import train;"

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent.parent
-PARTS = ("Snakefile", "workflow", "scripts", "config", "profiles")
+PARTS = ("Snakefile", "workflow", "scripts", "config", "envs", "profiles")
 SCALE = 0.1
 
 
@@ -58,6 +58,7 @@ class Project:
 
 def copy_project(target: Path) -> Project:
     """Copy what a checkout holds of the workflow; fewer epochs, since nothing here judges a network."""
+    target.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():

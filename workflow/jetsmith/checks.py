@@ -133,7 +133,8 @@ def check_classifier(
         if len(spec.classes) != 2 or lacking:
             raise ConfigError(
                 f"{path}: a reweighter has two classes with `generator`, source then target, each made by "
-                f"a dataset of its sample (key `generator` in datasets.yaml); generators there: {', '.join(sorted(made))}; lacking: {lacking}"
+                "a dataset of its sample (key `generator` in datasets.yaml); "
+                f"generators there: {', '.join(sorted(made))}; lacking: {lacking}"
             )
         return
     if spec.discriminant is None or spec.evaluation is None:

@@ -21,7 +21,7 @@ from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray, Packed
 from jetsmith.specs import ClassifierSpec
 
-MAX_BALANCE = 10.0  # largest factor of a bin of the spectrum: rare bins must not dominate
+MAX_BALANCE = 10.0  # ASSUME: largest factor of a bin of the spectrum: rare bins must not dominate
 _HASHED_ROWS = 4096  # rows of features that enter the digest of the data
 
 
@@ -180,6 +180,7 @@ def balanced_weights(
     Returns:
         Shape (N,) each, float32.
     """
+    # ASSUME: the share of negative weights depends little on the inputs, else |w| shifts the optimum.
     weights = [np.abs(np.asarray(r.weight(), np.float64)) for r in rows]
     if not all(np.isfinite(weight).all() and weight.sum() > 0 for weight in weights):
         raise InputError(f"{spec.name}: generator weights are not finite, or all 0; look at the skim")

@@ -4,6 +4,7 @@ A backend is a module with the functions of `Backend`. Nothing else knows which 
 """
 
 import importlib
+import os
 import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,10 @@ from jetsmith.errors import ConfigError
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.records import hint
 from jetsmith.specs import ClassifierSpec
+
+# Before a backend loads OpenMP: on shared cores its waiting threads otherwise burn those that work, and
+# XGBoost boosts ten times slower and worse.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __all__ = ["Backend", "Batch", "Labelled", "Rows", "Task", "choose", "find_backend", "flat_only"]
 

@@ -258,7 +258,7 @@ def predict(spec: ClassifierSpec, model: Path, rows: Rows, threads: int) -> Floa
     specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in network.inputs]
     call = tf.function(
         lambda *tensors: network(dict(zip(names, tensors, strict=True))), input_signature=specs
-    )
+    ).get_concrete_function()  # each fold has its own: TensorFlow would warn of repeated tracing
     out = np.empty((len(rows), len(spec.classes)), np.float32)
     progress = Progress(f"score {spec.name}", len(rows), "rows")
     for which in rows.slices(PREDICT_ROWS):
