@@ -66,7 +66,7 @@ def copy_project(target: Path) -> Project:
         else:
             shutil.copy(source, target / part)
     project = Project(target)
-    for name, epochs in {"taggers/deepcsv": 3, "taggers/deepjet": 2, "reweighters/pythia_shower": 3}.items():
+    for name, epochs in {"taggers/deepcsv": 3, "taggers/deepjet": 2}.items():
         project.edit_yaml(f"{name}.yaml", "training", "epochs", value=epochs)
     return project
 

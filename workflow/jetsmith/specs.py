@@ -136,8 +136,10 @@ class TrainingSpec(Record):
     patience: int = Field(5, gt=0, description="Epochs or rounds without progress before it stops.")
     batch_size: int = Field(1024, gt=0, description="Jets a gradient step.")
     learning_rate: Positive = Field(1e-3, description="Learning rate, or shrinkage.")
-    balance: Literal["none", "class", "pt_eta_class"] = Field(
-        "pt_eta_class", description="Weights that level the classes, or their spectra too."
+    balance: Literal["none", "class", "pt_eta", "pt_eta_class"] = Field(
+        "pt_eta_class",
+        description="Weights that give the classes the same sum (class), the same spectrum (pt_eta) or both. "
+        "A rare class is better left rare: levelled, its few jets drown the others.",
     )
     pt_bins_gev: tuple[float, ...] = Field(
         (20, 30, 40, 50, 60, 80, 100, 140, 200, 300, 600, 13000), description="Bins of the balance."

@@ -191,6 +191,8 @@ def balanced_weights(
         factors: FloatArray = np.ones(shape)
     else:
         factors = balance_factors(target[0], bins[0], weights[0], shape)
+        if "class" not in spec.training.balance:
+            factors *= np.bincount(target[0], weights[0], shape[0])[:, np.newaxis]
     levelled = [w * factors[t, b] for w, t, b in zip(weights, target, bins, strict=True)]
     return [(w / w.mean()).astype(np.float32) for w in levelled]
 
@@ -198,7 +200,7 @@ def balanced_weights(
 def spectrum_bins(spec: ClassifierSpec, rows: Rows) -> IntArray:
     """Bin in transverse momentum and |pseudorapidity|, shape (N,); 0 where only classes are levelled."""
     training = spec.training
-    if training.balance != "pt_eta_class" or spec.object == "event":
+    if not training.balance.startswith("pt_eta") or spec.object == "event":
         return np.zeros(len(rows), np.int64)
     place = np.zeros(len(rows), np.int64)
     for values, edges in (
