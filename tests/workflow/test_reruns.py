@@ -57,7 +57,7 @@ def test_comment_reruns_nothing(edited):
     ("module", "first", "spared"),
     [
         ("pack", "pack", {"simulate", "inspect", "skim", "features"}),
-        ("calibration", "calibrate", {"train", "score", "weights", "plot_roc"}),
+        ("calibration/stage", "calibrate", {"train", "score", "weights", "closure"}),
         ("models/deepjet", "train", {"pack", "weights", "closure"}),
         ("plots/roc", "plot_roc", {"calibrate", "train", "plot_discriminant"}),
         ("features/derived", "features", {"simulate", "skim"}),

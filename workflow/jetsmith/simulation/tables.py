@@ -114,14 +114,12 @@ class Neutrals(Table):
     puppi_weight: FloatArray
 
 
-@dataclass(frozen=True)
-class Jets(Table):
-    """Clustered jets, falling pt within an event, momenta as clustered."""
+class Momenta:
+    """Cylindrical coordinates of rows that have a momentum."""
 
     px: FloatArray
     py: FloatArray
     pz: FloatArray
-    energy: FloatArray
 
     @property
     def pt(self) -> FloatArray:
@@ -130,13 +128,23 @@ class Jets(Table):
 
     @property
     def eta(self) -> FloatArray:
-        """Pseudorapidity."""
+        """Pseudorapidity of the momentum."""
         return np.arcsinh(self.pz / np.maximum(self.pt, 1e-9))
 
     @property
     def phi(self) -> FloatArray:
-        """Azimuth."""
+        """Azimuth of the momentum."""
         return np.arctan2(self.py, self.px)
+
+
+@dataclass(frozen=True)
+class Jets(Momenta, Table):
+    """Clustered jets, falling pt within an event, momenta as clustered."""
+
+    px: FloatArray
+    py: FloatArray
+    pz: FloatArray
+    energy: FloatArray
 
     @property
     def mass(self) -> FloatArray:
@@ -146,7 +154,7 @@ class Jets(Table):
 
 
 @dataclass(frozen=True)
-class Vertices(Table):
+class Vertices(Momenta, Table):
     """Secondary vertices relative to the primary one.
 
     `dlen` and `dxy` are the flight distances, `*_sig` their significances; `cos_theta` is the cosine
@@ -169,21 +177,6 @@ class Vertices(Table):
     chi2: FloatArray
     ndof: FloatArray
     cos_theta: FloatArray
-
-    @property
-    def pt(self) -> FloatArray:
-        """Transverse momentum [GeV]."""
-        return np.hypot(self.px, self.py)
-
-    @property
-    def eta(self) -> FloatArray:
-        """Pseudorapidity of the momentum."""
-        return np.arcsinh(self.pz / np.maximum(self.pt, 1e-9))
-
-    @property
-    def phi(self) -> FloatArray:
-        """Azimuth of the momentum."""
-        return np.arctan2(self.py, self.px)
 
     @property
     def flight_eta(self) -> FloatArray:
