@@ -24,7 +24,7 @@ def test_parallel_jobs_halve_it():
 
 
 def test_running_jobs_count():
-    """Half of a running job is done; an unknown rule counts with the mean."""
+    """Half of a running job is done; an unknown rule counts as a typical one."""
     estimate = Estimate({"skim": 2, "train": 1}, start=0)
     estimate.begin(0, "skim", 0.0)
     estimate.end(0, 10.0)

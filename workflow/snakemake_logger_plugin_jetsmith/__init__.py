@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from logging import LogRecord
+from statistics import mean, median
 from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
@@ -45,16 +46,17 @@ class Estimate:
     def rest_s(self, now: float) -> float | None:
         """Seconds to the end, jobs at a time as so far; None while nothing has finished.
 
-        A rule of which no job has finished counts with the mean of all finished jobs.
+        A rule of which no job has finished counts with the median of the rules that are known: most
+        rules are short.
         """
         busy = sum(map(sum, self._seconds.values()))
-        n_done = sum(map(len, self._seconds.values()))
-        if not n_done or now <= self._start:
+        if not self._seconds or now <= self._start:
             return None
+        typical = median(mean(seconds) for seconds in self._seconds.values())
         work = 0.0
         for rule, n_left in self._left.items():
             known = self._seconds.get(rule)
-            work += max(n_left, 0) * (sum(known) / len(known) if known else busy / n_done)
+            work += max(n_left, 0) * (mean(known) if known else typical)
         running = sum(now - since for _, since in self._running.values())
         at_a_time = max((busy + running) / (now - self._start), 0.1)
         return max(work - running, 0.0) / at_a_time
