@@ -57,9 +57,10 @@ def slow_efficiency(mask: Array, weight: Array) -> tuple[float, float]:
     value = min(max(value, 0.0), 1.0)
     pairs = list(zip(mask, weight, strict=True))
     variance = sum(w * w * ((1 - value) ** 2 if m else value**2) for m, w in pairs) / sum(weight) ** 2
+    kish = sum(weight) ** 2 / sum(w * w for w in weight)
     if value in (0, 1) or variance == 0:
-        return value, sum(weight) ** 2 / sum(w * w for w in weight)
-    return value, value * (1 - value) / variance
+        return value, kish
+    return value, min(value * (1 - value) / variance, kish)
 
 
 @given(samples(signed=True))
@@ -136,6 +137,14 @@ def test_efficiency_of_unit_weights_is_wilsons() -> None:
     found = metrics.efficiency(np.arange(10) < 3, np.ones(10), level=0.95)
     assert found.n_effective == pytest.approx(10)
     assert (found.low, found.high) == pytest.approx((0.10779, 0.60322), abs=2e-5)
+
+
+def test_one_light_jet_that_passes_does_not_make_a_small_error() -> None:
+    """A biased sample: the heavy jets that might have passed keep the upper limit where it was at 0."""
+    weight = np.append(np.ones(999), 1e-3)
+    none, light = (metrics.efficiency(mask, weight) for mask in (np.arange(1000) < 0, np.arange(1000) == 999))
+    assert light.value == pytest.approx(1e-6, rel=2e-3)
+    assert light.high >= none.high > 9e-4
 
 
 def test_efficiency_without_jets_is_nan_in_the_whole_range() -> None:

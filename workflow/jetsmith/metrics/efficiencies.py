@@ -66,9 +66,11 @@ def efficiency(pass_mask: BoolArray, weight: FloatArray, level: float = LEVEL) -
 
     The effective count is e(1 - e)/variance, with the variance of a ratio of weighted sums,
     sum over passing w^2 (1 - e)^2 + sum over failing w^2 e^2, over (sum w)^2: the number of jets
-    for unit weights, and right also where passing and failing jets differ in weight. At e = 0 and
-    e = 1 it is (sum w)^2 / sum w^2. Negative weights enter all sums as they are; an efficiency
-    that they push out of [0, 1] is set to the nearer end.
+    for unit weights, and right also where passing and failing jets differ in weight. It is
+    (sum w)^2 / sum w^2 at most, and just that at e = 0 and e = 1: where only jets of small weight
+    happen to pass, the variance that they show says nothing of the heavy ones that might have.
+    Negative weights enter all sums as they are; an efficiency that they push out of [0, 1] is set
+    to the nearer end.
 
     Args:
         pass_mask: Shape (N,), True for jets that pass.
@@ -167,7 +169,8 @@ def binomial(
     spread = value * (1 - value)
     inside = (spread > 0) & (variance > 0)
     plain = norm**2 / np.where(known, total2, np.inf)
-    count = np.where(known, np.where(inside, spread / np.where(inside, variance, 1.0), plain), 0.0)
+    shown = np.where(inside, spread / np.where(inside, variance, 1.0), plain)
+    count = np.where(known, np.minimum(shown, plain), 0.0)
     z2 = NormalDist().inv_cdf(0.5 + level / 2) ** 2
     safe = np.maximum(count, 1e-9)
     centre = (value + z2 / (2 * safe)) / (1 + z2 / safe)
