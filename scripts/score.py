@@ -11,6 +11,6 @@ with job(snakemake.log[0]):
         spec=ClassifierSpec(**snakemake.params.spec),
         model=snakemake.input.model,
         packed=Path(snakemake.input.packed[0]).parent,
-        output=snakemake.output[0],
+        output=snakemake.output.scores,
         threads=snakemake.threads,
     )

@@ -9,7 +9,7 @@ from jetsmith.training import train
 with job(snakemake.log[0]):
     train(
         spec=ClassifierSpec(**snakemake.params.spec),
-        packed=Path(snakemake.input[0]).parent,
+        packed=Path(snakemake.input.packed[0]).parent,
         output=snakemake.output[0],
         seed=snakemake.params.seed,
         threads=snakemake.threads,

@@ -37,6 +37,7 @@ rule check:
         "<results>/inspect/check/{classifier}.json",
     log:
         "<logs>/check/{classifier}.log",
+    priority: 100  # missing inputs come up before the long stages
     conda:
         "../envs/jetsmith.yaml"
     resources:

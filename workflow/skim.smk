@@ -5,10 +5,7 @@
 rule skim:
     input:
         plan="<results>/inspect/{dataset}.json",
-        # Only the order matters: a classifier whose inputs are missing stops the run before the long stage.
-        checks=lambda wildcards: ancient(
-            [f"<results>/inspect/check/{name}.json" for name in RUN.classifiers_of(wildcards.dataset)]
-        ),
+        simulated=lambda wildcards: simulated(wildcards.dataset),
     output:
         rows="<results>/skim/{dataset}/{part}.parquet",
         report="<results>/skim/{dataset}/{part}.report.json",

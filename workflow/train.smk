@@ -1,10 +1,11 @@
-# train: reads packed/{sample}; writes models/{classifier}/. Taggers and reweighters, all backends.
+# train: reads packed/{sample} and the classifier's check; writes models/{classifier}/. Taggers and reweighters, all backends.
 # score: reads a model and packed/{sample}; writes scores/{classifier}/{sample}.parquet, p_<class> a row.
 
 
 rule train:
     input:
-        lambda wildcards: packed_of(RUN.classifiers[wildcards.classifier].sample),
+        packed=lambda wildcards: packed_of(RUN.classifiers[wildcards.classifier].sample),
+        check="<results>/inspect/check/{classifier}.json",
     output:
         directory("<results>/models/{classifier}"),
     log:
@@ -30,11 +31,8 @@ rule score:
         packed=lambda wildcards: packed_of(wildcards.sample),
         model="<results>/models/{classifier}",
     output:
-        "<results>/scores/{classifier}/{sample}.parquet",
-    log:
-        "<logs>/score/{classifier}.{sample}.log",
-    benchmark:
-        "<benchmarks>/score/{classifier}.{sample}.tsv"
+        scores="<results>/scores/{classifier}/{sample}.parquet",
+        meta="<results>/scores/{classifier}/{sample}.meta.json",
     conda:
         "../envs/jetsmith.yaml"
     threads: 2

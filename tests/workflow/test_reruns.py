@@ -10,7 +10,6 @@ from .conftest import copy_project
 
 pytestmark = pytest.mark.workflow
 
-AFTER_TRAINING = {"score", "calibrate", "report", "all"}
 PLOTS = {"plot_roc", "plot_discriminant", "plot_efficiency", "plot_reweighting", "plot_training"}
 
 

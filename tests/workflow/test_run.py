@@ -37,8 +37,7 @@ def test_every_event_is_accounted_for(results, dataset):
 @pytest.mark.parametrize("tagger", TAGGERS)
 def test_scores(results, tagger):
     """Probabilities add up to 1, in every split."""
-    (path,) = (results / "scores" / tagger).glob("*.parquet")
-    table = pq.read_table(path).to_pandas()
+    table = _scores(results, tagger)
     probabilities = table[[name for name in table if name.startswith("p_")]].to_numpy()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-4)
     assert set(table["split"]) == {0, 1, 2, 3}
@@ -54,7 +53,7 @@ def test_no_event_is_in_two_splits(results):
 @pytest.mark.parametrize("tagger", TAGGERS)
 def test_taggers_beat_chance(results, tagger):
     """On the test split the AUC is above 0.6, its error considered: the labels reach the training."""
-    table = pq.read_table(results / "scores" / tagger).to_pandas().query("split == 3")
+    table = _scores(results, tagger).query("split == 3")
     is_signal = table["label"].isin([500, 510, 511, 520, 521, 2505])
     score, weight = table["discriminant"].to_numpy(), table["weight"].to_numpy()
     from jetsmith.metrics import auc_interval
