@@ -33,6 +33,10 @@ rule score:
     output:
         scores="<results>/scores/{classifier}/{sample}.parquet",
         meta="<results>/scores/{classifier}/{sample}.meta.json",
+    log:
+        "<logs>/score/{classifier}.{sample}.log",
+    benchmark:
+        "<benchmarks>/score/{classifier}.{sample}.tsv"
     conda:
         "../envs/jetsmith.yaml"
     threads: 2

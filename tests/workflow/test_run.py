@@ -23,6 +23,11 @@ def _read(path: Path):
     return json.loads(path.read_text())
 
 
+def _scores(results: Path, tagger: str):
+    (path,) = (results / "scores" / tagger).glob("*.parquet")
+    return pq.read_table(path).to_pandas()
+
+
 @pytest.mark.parametrize(
     "dataset", ["ttbar", "qcd", "higgs_bb", "qcd_boosted", "zjets_power", "zjets_dipole"]
 )
