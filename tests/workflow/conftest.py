@@ -26,15 +26,17 @@ class Project:
 
     folder: Path
 
-    def snakemake(self, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
-        """Call Snakemake in the copy, with the package of the copy."""
+    def snakemake(self, *arguments: str, **config: object) -> subprocess.CompletedProcess[str]:
+        """Call Snakemake in the copy, with the package of the copy and further configuration."""
+        settings = {"simulation_scale": SCALE} | config
         return subprocess.run(
-            [sys.executable, "-m", "snakemake", *arguments, "--config", f"simulation_scale={SCALE}"],
+            [sys.executable, "-m", "snakemake", *arguments]
+            + ["--config", *(f"{key}={value}" for key, value in settings.items())],
             cwd=self.folder,
             env=os.environ | {"PYTHONPATH": str(self.folder / "workflow")},
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=900,
         )
 
     def planned(self, *arguments: str) -> dict[str, int]:
