@@ -18,8 +18,8 @@ def test_bad_input_is_one_message(tmp_path, capsys):
 
 
 def test_defects_keep_their_traceback(tmp_path):
-    """Our own errors must stay findable."""
-    with pytest.raises(SystemExit), job(tmp_path / "job.log"):
+    """Our own errors must stay findable, in the log too."""
+    with pytest.raises(KeyError, match="oops"), job(tmp_path / "job.log"):
         raise KeyError("oops")
     assert "Traceback" in (tmp_path / "job.log").read_text()
     assert "KeyError: 'oops'" in (tmp_path / "job.log").read_text()

@@ -99,14 +99,6 @@ class Configuration:
         """What a row of the sample is."""
         return self.datasets[self.run.samples[sample].datasets[0]].object
 
-    def classifiers_of(self, dataset: str) -> list[str]:
-        """Classifiers whose sample holds the dataset."""
-        return [
-            name
-            for name, spec in self.classifiers.items()
-            if dataset in self.run.samples[spec.sample].datasets
-        ]
-
 
 def load(config: Mapping[str, Any], folder: Path, source: str = "config/config.yaml") -> Configuration:
     """Build the configuration.

@@ -151,11 +151,6 @@ def column_names(path: str | Path) -> list[str]:
     return list(pq.read_schema(path).names)
 
 
-def count_rows(path: str | Path) -> int:
-    """Rows of a parquet file, from its footer."""
-    return int(pq.read_metadata(path).num_rows)
-
-
 @dataclass(frozen=True)
 class Ragged:
     """A packed sequence: all jets' constituents one behind the other.

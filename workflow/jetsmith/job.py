@@ -53,5 +53,5 @@ def job(log: str | Path) -> Iterator[None]:
                 print(f"error: {error}", file=tee)
                 sys.exit(1)
             except Exception:
-                traceback.print_exc(file=tee)
-                sys.exit(1)
+                traceback.print_exc(file=stream)
+                raise
