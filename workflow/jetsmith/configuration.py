@@ -18,6 +18,7 @@ from jetsmith.checks import (
     check_run,
     check_samples,
     expand_files,
+    local,
 )
 from jetsmith.errors import ConfigError
 from jetsmith.records import load_table, pick, read_yaml, require, validate
@@ -70,6 +71,11 @@ class Configuration:
         """Size of each file [MB]; with it a changed file is noticed, a touched one is not."""
         paths = self.files(dataset)
         return [REMOTE_FILE_MB if p.startswith(REMOTE) else os.path.getsize(p) / 1e6 for p in paths]
+
+    def golden_json(self, dataset: str) -> str | None:
+        """Path of a dataset's certified luminosity blocks."""
+        given = self.datasets[dataset].golden_json
+        return str(local(given, self.run.data_root)) if given is not None else None
 
     def selection_of(self, dataset: str) -> SelectionSpec:
         """Cuts on the rows of a dataset."""
