@@ -24,7 +24,7 @@ rule skim:
         selection=lambda wildcards: RUN.selection_of(wildcards.dataset).model_dump(),
         settings=RUN.run.skim.model_dump(),
         data_root=RUN.run.data_root,
-        code=code("skim", "sources.nanoaod", "sources.pfnano", "sources.deepntuples"),
+        code=code("skim", "sources.nanoaod", "sources.pfnano", "sources.deepntuples", "sources.physlite"),
     script:
         "../scripts/skim.py"
 

@@ -186,7 +186,8 @@ def _clusters(tree: Any, wanted: Collection[str]) -> list[int]:
     """Entries at which the baskets of all wanted branches begin together."""
     if tree.num_entries == 0:
         return [0]
-    bounds = tree.common_entry_offsets(filter_branch=lambda branch: branch.name in wanted)
+    names = {name.rsplit("/", 1)[-1] for name in wanted}  # a branch in a branch knows its own name alone
+    bounds = tree.common_entry_offsets(filter_branch=lambda branch: branch.name in names)
     return [int(bound) for bound in bounds] or [0, int(tree.num_entries)]
 
 

@@ -12,7 +12,7 @@ from jetsmith.errors import InputError
 
 REMOTE = "root://"
 MAGIC = b"root"
-TREES = ("Events", "deepntuplizer/tree")
+TREES = ("Events", "deepntuplizer/tree", "CollectionTree")
 
 
 @contextmanager
@@ -79,8 +79,8 @@ def find_trees(file: Any, path: str) -> dict[str, Any]:
     if not found:
         there = ", ".join(f"{name} ({kind})" for name, kind in classes.items()) or "nothing"
         raise InputError(
-            f"{path}: no tree `Events` (NanoAOD, PFNano) and no `deepntuplizer/tree` (DeepNtuples); "
-            f"there is {there}"
+            f"{path}: no tree `Events` (NanoAOD, PFNano), no `deepntuplizer/tree` (DeepNtuples) and no "
+            f"`CollectionTree` (PHYSLITE); there is {there}"
         )
     try:
         return {name: file[name] for name in found}
