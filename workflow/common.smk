@@ -26,7 +26,7 @@ except ConfigError as error:
     raise WorkflowError(f"configuration: {error}") from None
 
 SPLITS = ("train", "validation", "calibration", "test")
-LAYOUT_MODULES = ("sources.nanoaod", "sources.pfnano", "sources.deepntuples")
+LAYOUT_MODULES = ("sources.nanoaod", "sources.pfnano", "sources.deepntuples", "sources.physlite")
 
 
 wildcard_constraints:

@@ -1,8 +1,9 @@
-"""The reading side on files of CMS and ATLAS that nobody here made."""
+"""The reading side on files of CMS that nobody here made (ATLAS: test_physlite)."""
 
 import awkward as ak
 import numpy as np
 import pytest
+import uproot
 
 from jetsmith import account, inspection, io, skim
 from jetsmith.errors import InputError
@@ -143,10 +144,12 @@ def test_partitions_change_nothing(tmp_path, shared_data, path, obj):
     assert ak.array_equal(whole, parts, equal_nan=True)
 
 
-def test_foreign_file(tmp_path, shared_data):
-    """ATLAS' PHYSLITE is no layout yet: the message names its tree."""
-    with pytest.raises(InputError, match="CollectionTree"):
-        rows_of(tmp_path, shared_data, ["atlas-physlite/PHYSLITE_example.root"])
+def test_foreign_file(tmp_path):
+    """A file without a tree that a layout reads: the message names what is there."""
+    with uproot.recreate(tmp_path / "foreign.root") as file:
+        file.mktree("Delphes", {"x": np.dtype("f4")}).extend({"x": np.ones(3, "f4")})
+    with pytest.raises(InputError, match=r"Delphes \(TTree\)"):
+        rows_of(tmp_path, tmp_path, ["foreign.root"])
 
 
 def test_golden_json(tmp_path, shared_data):

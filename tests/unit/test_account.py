@@ -6,8 +6,12 @@ from jetsmith import account, io
 from jetsmith.errors import InputError
 
 
-def plan(folder, sizes=(60, 40), generated=None):
+def plan(folder, sizes=(60, 40), generated=None, damaged=()):
     path = folder / "plan.json"
+    files = [
+        {"file": f"{i}.root", "entries": n, "runs": None if generated is None else {"sum_w": generated / 2}}
+        for i, n in enumerate(sizes)
+    ]
     parts = [
         {"part": f"{i:03d}", "ranges": [{"file": f"{i}.root", "uuid": "", "start": 0, "stop": n}]}
         for i, n in enumerate(sizes)
@@ -15,14 +19,15 @@ def plan(folder, sizes=(60, 40), generated=None):
     io.write_json(
         path,
         {"object": "ak4", "layout": "pfnano", "columns": ["run"], "n_entries": sum(sizes)}
-        | {"sum_w_generated": generated, "parts": parts},
+        | {"sum_w_generated": generated, "parts": parts, "files": files}
+        | {"damaged": [{"file": name, "reason": "empty (0 bytes)"} for name in damaged]},
     )
     return path
 
 
 def report(folder, part, processed, lost=0, rows=10):
     path = folder / f"{part}.json"
-    losses = [{"file": "x.root", "start": 0, "stop": lost, "reason": "OSError: gone", "attempts": 3}]
+    losses = [{"file": f"{part}.root", "start": 0, "stop": lost, "reason": "OSError: gone", "attempts": 3}]
     io.write_json(
         path,
         {
@@ -38,9 +43,21 @@ def report(folder, part, processed, lost=0, rows=10):
     return path
 
 
-def run(folder, plan_path, reports, allowed=0.0):
+def identity(folder, part, events, block=1, file=0):
+    """Entries of run 1 with these event numbers."""
+    path = folder / f"{part}.identity.parquet"
+    n = len(events)
+    columns = {"run": [1] * n, "luminosity_block": [block] * n, "event": events, "file": [file] * n}
+    io.write_identity(path, columns)
+    return path
+
+
+def run(folder, plan_path, reports, allowed=0.0, identities=None, **more):
     output = folder / "account.json"
-    account.account_dataset("test", plan_path, reports, allowed, output)
+    if identities is None:
+        sizes = [io.read_json(path)["n_processed"] for path in reports]
+        identities = [identity(folder, part, range(n), block=part) for part, n in enumerate(sizes)]
+    account.account_dataset("test", plan_path, reports, identities, allowed, output, **more)
     return io.read_json(output)
 
 
@@ -73,10 +90,15 @@ def test_losses(tmp_path):
     reports = [report(tmp_path, 0, 60), report(tmp_path, 1, 30, lost=10)]
     found = run(tmp_path, plan(tmp_path, generated=50.0), reports, 0.1)
     assert (found["n_lost"], found["loss_fraction"], found["n_events"]) == (10, 0.1, 90)
-    assert found["loss_weight_fraction"] == pytest.approx(0.1)
+    (loss,) = found["lost"]
+    assert loss["fraction"] == 0.1
+    assert loss["weight_fraction"] == pytest.approx(
+        10 / 40 / 2
+    )  # a quarter of a file with half of the weights
+    assert found["loss_weight_fraction"] == loss["weight_fraction"]
     with pytest.raises(InputError) as error:
         run(tmp_path, plan(tmp_path), reports, 0.05)
-    for word in ("10.000%", "x.root", "OSError: gone", "3 attempts", "max_loss_fraction"):
+    for word in ("10.000%", "1.root", "OSError: gone", "3 attempts", "max_loss_fraction"):
         assert word in str(error.value)
 
 
@@ -91,3 +113,60 @@ def test_no_entries_stop_the_run(tmp_path):
     """A dataset whose files are all empty has nothing to train on."""
     with pytest.raises(InputError, match="test"):
         run(tmp_path, plan(tmp_path, sizes=(0,)), [report(tmp_path, 0, 0, rows=0)])
+
+
+def test_files_that_could_not_be_opened_are_losses(tmp_path):
+    """They are taken to be like the others: half of the files is half of the entries."""
+    reports = [report(tmp_path, 0, 60), report(tmp_path, 1, 40)]
+    damaged = plan(tmp_path, damaged=("bad.root", "worse.root"))
+    with pytest.raises(
+        InputError, match=r"50.000% of 100 entries are lost(.|\n)*bad.root whole, 50 entries if"
+    ):
+        run(tmp_path, damaged, reports, 0.4)
+    found = run(tmp_path, damaged, reports, 0.5)
+    assert (found["n_events"], found["n_lost"], found["loss_fraction"]) == (100, 100, 0.5)
+
+
+def test_duplicate_entries_are_refused(tmp_path):
+    """Two files share entries: number, files and one of the entries are named; or it is allowed."""
+    reports = [report(tmp_path, 0, 60), report(tmp_path, 1, 40)]
+    keys = [identity(tmp_path, 0, range(60)), identity(tmp_path, 1, range(57, 97), file=1)]
+    with pytest.raises(InputError) as error:
+        run(tmp_path, plan(tmp_path), reports, identities=keys)
+    for word in ("3 entries would count twice", "0.root and 1.root", "such as 1:1:57", "duplicates: allow"):
+        assert word in str(error.value)
+    assert run(tmp_path, plan(tmp_path), reports, identities=keys, allow_duplicates=True)["n_events"] == 100
+
+
+def test_entries_that_differ_in_one_number_are_no_duplicates(tmp_path):
+    """The same event number in another luminosity block is another event."""
+    reports = [report(tmp_path, 0, 60), report(tmp_path, 1, 40)]
+    keys = [identity(tmp_path, 0, range(60)), identity(tmp_path, 1, range(40), block=2)]
+    assert run(tmp_path, plan(tmp_path), reports, identities=keys)["n_events"] == 100
+
+
+@pytest.mark.parametrize("most", [1, 7, 99, 100])
+def test_duplicates_are_found_in_turns(tmp_path, monkeypatch, most):
+    """Entries that do not fit into memory at once are compared in turns, by a hash."""
+    monkeypatch.setattr(account, "MOST_KEYS", most)
+    reports = [report(tmp_path, 0, 60), report(tmp_path, 1, 40)]
+    keys = [identity(tmp_path, 0, range(60)), identity(tmp_path, 1, [*range(100, 139), 31])]
+    with pytest.raises(InputError, match="1:1:31"):
+        run(tmp_path, plan(tmp_path), reports, identities=keys)
+    run(tmp_path, plan(tmp_path), reports)
+
+
+def test_identities_are_complete(tmp_path):
+    """Who was read is known of every entry that counts."""
+    reports = [report(tmp_path, 0, 60), report(tmp_path, 1, 40)]
+    with pytest.raises(InputError, match="hold 60"):
+        run(tmp_path, plan(tmp_path), reports, identities=[identity(tmp_path, 0, range(60))])
+
+
+def test_event_weight(tmp_path):
+    """Cross-section times luminosity over the sum of the weights that were really processed."""
+    reports = [report(tmp_path, 0, 60), report(tmp_path, 1, 30, lost=10)]
+    about = run(tmp_path, plan(tmp_path), reports, 0.5, cross_section_pb=9.0, luminosity_ifb=2.0)
+    assert about["event_weight"] == pytest.approx(9.0 * 2000 / 45)
+    assert run(tmp_path, plan(tmp_path), reports, 0.5, cross_section_pb=9.0)["event_weight"] == 0.2
+    assert run(tmp_path, plan(tmp_path), reports, 0.5)["event_weight"] is None

@@ -32,6 +32,9 @@ GROUPS = [
 ]  # fmt: skip
 
 
+CROSS_SECTION_PB = 10
+
+
 def write_features(folder: Path, name: str, rows: ak.Array, groups: Sequence[FeatureGroup] = GROUPS) -> Path:
     """Features of made-up rows, by the stage itself, and an account with a mean weight."""
     obj = groups[0].object
@@ -40,6 +43,7 @@ def write_features(folder: Path, name: str, rows: ak.Array, groups: Sequence[Fea
     compute_features(groups, obj, folder / f"{name}.skim.parquet", path, folder / f"{name}.meta.json")
     total = float(np.sum(rows.weight))
     account = {"mean_weight": total / max(len(rows), 1), "sum_w": total}
+    account["event_weight"] = CROSS_SECTION_PB / total if total > 0 else None
     io.write_json(folder / f"{name}.account.json", account)
     return path
 
@@ -47,7 +51,7 @@ def write_features(folder: Path, name: str, rows: ak.Array, groups: Sequence[Fea
 def pack(folder: Path, names: Sequence[str], into: str = "packed", **options: Any) -> dict[str, io.Packed]:
     """Pack data sets with one partition each; options are those of SampleSpec and `groups`."""
     groups = options.pop("groups", GROUPS)
-    spec = DatasetSpec(object=groups[0].object, process="p", generator="g", cross_section_pb=10)
+    spec = DatasetSpec(object=groups[0].object, process="p", generator="g", cross_section_pb=CROSS_SECTION_PB)
     outputs = {split: folder / into / split for split in SPLITS}
     pack_sample(
         SampleSpec(datasets=tuple(names), **options),
@@ -139,7 +143,9 @@ def test_weights_that_cancel_are_refused(tmp_path: Path) -> None:
     rows = mock_rows("ak4", 20, seed=5)
     rows["weight"] = -abs(rows.weight)
     write_features(tmp_path, "a", rows)
-    with pytest.raises(InputError, match=r"a.account.json: mean_weight is -.* must be positive"):
+    with pytest.raises(
+        InputError, match=r"a.account.json: normalise: unit needs .* more than 0.*; sum_w is -"
+    ):
         pack(tmp_path, ["a"])
 
 

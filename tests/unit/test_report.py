@@ -60,7 +60,8 @@ def make_account(folder: Path, name: str = "ttbar", n_lost: int = 0) -> Path:
         folder / "plan.json",
         {
             "n_entries": 1000, "parts": [part], "object": "ak4", "layout": "pfnano", "columns": [],
-            "sum_w_generated": None,
+            "sum_w_generated": None, "damaged": [],
+            "files": [{"file": "a.root", "entries": 1000, "runs": None}],
         },
     )  # fmt: skip
     io.write_json(
@@ -72,7 +73,12 @@ def make_account(folder: Path, name: str = "ttbar", n_lost: int = 0) -> Path:
         },
     )  # fmt: skip
     output = folder / f"{name}.account.json"
-    account_dataset(name, folder / "plan.json", [folder / "part.json"], 0.5, output)
+    n = 1000 - n_lost
+    columns = {"run": np.ones(n), "luminosity_block": np.ones(n), "event": np.arange(n), "file": np.zeros(n)}
+    io.write_identity(folder / "identity.parquet", columns)
+    account_dataset(
+        name, folder / "plan.json", [folder / "part.json"], [folder / "identity.parquet"], 0.5, output
+    )
     return output
 
 

@@ -1,11 +1,16 @@
 """Stage skim: exactly the planned entries, in order, whatever the chunks; losses are declared."""
 
-import awkward as ak
-import pytest
+import os
+import signal
 
-from jetsmith import inspection, io, skim
+import awkward as ak
+import numpy as np
+import pytest
+import uproot
+
+from jetsmith import inspection, io, reading, skim
 from jetsmith.errors import InputError
-from jetsmith.sources import mock
+from jetsmith.sources import mock, trees
 from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
@@ -26,11 +31,17 @@ def files(tmp_path):
     ]
 
 
+def planned(folder, files, spec=SPEC, n_parts=1):
+    """Inspect alone."""
+    inspection.inspect_dataset("test", spec, files, n_parts, PartitionSpec(), folder / "inspect.json")
+    return io.read_json(folder / "inspect.json")
+
+
 def run(folder, files, n_parts=1, cuts=CUTS, spec=SPEC, **settings):
     """Inspect and skim all partitions; their rows and reports."""
     plan = folder / "inspect.json"
     if files is not None:
-        inspection.inspect_dataset("test", spec, files, n_parts, PartitionSpec(), plan)
+        planned(folder, files, spec, n_parts)
     rows, reports = [], []
     for part in range(n_parts):
         paths = tuple(folder / f"{part}.{end}" for end in ("parquet", "report.json", "identity.parquet"))
@@ -88,35 +99,37 @@ def test_empty_partitions_have_all_columns(tmp_path, files):
 
 
 class Flaky:
-    """Fails a number of times, then works."""
+    """Reading c.root fails a number of times, then works."""
 
-    def __init__(self, times, error):
-        self.times, self.error, self.real = times, error, skim.processor.Runner.run
+    def __init__(self, monkeypatch, times, error):
+        self.times, self.error, self.real = times, error, trees.Tree.read
+        monkeypatch.setattr(trees.Tree, "read", lambda tree, *a: self(tree, *a))
 
-    def __call__(self, runner, items, *args, **kwargs):
-        if self.times and items[0].filename.endswith("c.root"):
+    def __call__(self, tree, *arguments):
+        if self.times and tree._tree.file.file_path.endswith("c.root"):
             self.times -= 1
-            raise RuntimeError("wrapped, as coffea does") from self.error
-        return self.real(runner, items, *args, **kwargs)
+            raise self.error
+        return self.real(tree, *arguments)
 
 
 def test_passing_errors_are_tried_again(tmp_path, files, monkeypatch):
     """Two failures, then success: nothing is lost."""
-    flaky = Flaky(2, OSError("connection lost"))
-    monkeypatch.setattr(skim.processor.Runner, "run", lambda self, *a, **k: flaky(self, *a, **k))
-    _, reports = run(tmp_path, files, retries=2)
+    plan = planned(tmp_path, files)
+    Flaky(monkeypatch, 2, OSError("connection lost"))
+    _, reports = run(tmp_path, None, retries=2)
+    assert plan["n_entries"] == reports[0]["n_processed"] == 75
     assert reports[0]["lost"] == []
-    assert reports[0]["n_processed"] == 75
 
 
 def test_lasting_errors_are_declared(tmp_path, files, monkeypatch):
     """The attempts are bounded; file, range, reason and attempts stand in the report."""
-    flaky = Flaky(99, OSError("connection lost"))
-    monkeypatch.setattr(skim.processor.Runner, "run", lambda self, *a, **k: flaky(self, *a, **k))
-    _, reports = run(tmp_path, files, retries=1)
+    planned(tmp_path, files)
+    Flaky(monkeypatch, 99, OSError("connection lost"))
+    _, reports = run(tmp_path, None, retries=1)
     loss = {"file": files[2], "start": 0, "stop": 25, "reason": "OSError: connection lost", "attempts": 2}
     assert reports[0]["lost"] == [loss]
     assert reports[0]["n_processed"] == 50
+    assert reports[0]["state"] == "skipped"
 
 
 def test_our_own_errors_are_not_swallowed(tmp_path, files, monkeypatch):
@@ -132,8 +145,7 @@ def test_our_own_errors_are_not_swallowed(tmp_path, files, monkeypatch):
 
 def test_a_damaged_basket_is_declared(tmp_path, files):
     """What cannot be decompressed is lost at once, without further attempts."""
-    plan = tmp_path / "inspect.json"
-    inspection.inspect_dataset("test", SPEC, files, 1, PartitionSpec(), plan)
+    planned(tmp_path, files)
     content = bytearray((tmp_path / "c.root").read_bytes())
     place = content.find(b"ZS", 3000)
     content[place + 9 : place + 60] = b"\xff" * 51
@@ -145,8 +157,7 @@ def test_a_damaged_basket_is_declared(tmp_path, files):
 
 def test_a_file_that_is_gone_is_declared(tmp_path, files):
     """All files gone: the partition says `skipped`."""
-    plan = tmp_path / "inspect.json"
-    inspection.inspect_dataset("test", SPEC, files[:1], 1, PartitionSpec(), plan)
+    planned(tmp_path, files[:1])
     (tmp_path / "a.root").unlink()
     rows, reports = run(tmp_path, None)
     assert reports[0]["state"] == "skipped"
@@ -156,34 +167,149 @@ def test_a_file_that_is_gone_is_declared(tmp_path, files):
 
 def test_a_changed_file_stops(tmp_path, files):
     """Another uuid than planned: the plan no longer holds."""
-    plan = tmp_path / "inspect.json"
-    inspection.inspect_dataset("test", SPEC, files[:1], 1, PartitionSpec(), plan)
+    planned(tmp_path, files[:1])
     mock.write(tmp_path / "a.root", [mock.events(30, 9)])
     with pytest.raises(InputError, match="changed since inspect"):
         run(tmp_path, None)
 
 
-def test_only_planned_branches_are_read(tmp_path, files, monkeypatch):
-    """Branches that no column needs stay on the disk."""
-    seen = []
-    real = skim.SkimProcessor.process
+class Log:
+    """What the skim reads: names, and entries of each step, a chunk an element."""
 
-    def spy(self, events):
-        seen.append(set(events.fields))
-        return real(self, events)
+    def __init__(self, monkeypatch):
+        self.events = []
+        real = trees.Events.__init__
 
-    monkeypatch.setattr(skim.SkimProcessor, "process", spy)
-    run(tmp_path, files)
-    assert "PFCands_d0" in seen[0]
-    assert "HLT_PFJet40" not in seen[0]
+        def spy(events, *arguments):
+            self.events.append(events)
+            real(events, *arguments)
+
+        monkeypatch.setattr(trees.Events, "__init__", spy)
 
 
-def test_golden_json_starts_at_data_root(tmp_path, files):
-    """A relative path is looked for below data_root."""
-    (tmp_path / "golden.json").write_text('{"1": [[1, 4]]}')
+def test_only_declared_branches_are_read(tmp_path, files, monkeypatch):
+    """By the access log, and by the bytes that uproot asks the disk for."""
+    plan = planned(tmp_path, files)
+    declared = set(plan["schemas"][0]["branches"])
+    log, asked, real = Log(monkeypatch), [], trees.Tree.read
+
+    def spy(tree, names, start, stop):
+        before = tree._tree.file.source.num_requested_bytes
+        found = real(tree, names, start, stop)
+        keys = 200 * len(names) * 3  # the key before each basket
+        most = sum(tree._by_name[name].compressed_bytes for name in names) + keys
+        asked.append((tree._tree.file.source.num_requested_bytes - before, most))
+        return found
+
+    monkeypatch.setattr(trees.Tree, "read", spy)
+    run(tmp_path, None)
+    accessed = {name for events in log.events for name in events.accessed}
+    assert accessed == declared
+    assert "PFCands_d0" in declared
+    assert "HLT_PFJet40" not in declared
+    assert all(0 < size <= most for size, most in asked)
+
+
+def test_candidates_are_read_where_a_jet_is_left(tmp_path, monkeypatch):
+    """Of three clusters one holds a jet that passes: the second step reads that one."""
+    tables = [mock.events(30, seed, first_event=100 * seed) for seed in (1, 2, 3)]
+    for index in (0, 2):
+        tables[index]["Jet"]["pt"] = tables[index]["Jet"]["pt"] * 0
+    path = mock.write(tmp_path / "a.root", tables)
+    log = Log(monkeypatch)
+    rows, _ = run(tmp_path, [path])
+    assert len(rows[0]) > 5
+    assert log.events[0].n_fetched == [90, 30]
+    everything, _ = run(tmp_path / "2", [mock.write(tmp_path / "b.root", tables[1:2])])
+    assert ak.array_equal(rows[0], everything[0], equal_nan=True)
+
+
+@pytest.mark.parametrize("kept", [[0], [89], [0, 89], [29, 30, 59, 60], range(90), []])
+def test_what_is_left_out_changes_nothing_that_is_kept(tmp_path, kept):
+    """Whatever entries are kept, theirs are the same as without `narrow`; others are empty."""
+    path = mock.write(tmp_path / "a.root", [mock.events(30, seed) for seed in (1, 2, 3)])
+    names = ["run", "genWeight", "Jet_pt", "PFCands_d0", "PV_npvs"]
+    with uproot.open(path) as file:
+        tree = trees.table(file["Events"], "Events")
+        events = trees.Events(tree, names, {"run"}, 0, 90)
+        trees.narrow(events, np.array(kept, dtype=np.int64))
+        everything = tree.read(names, 0, 90)
+        for name in names:
+            assert len(events[name]) == 90
+            assert events[name].type.content == everything[name].type.content
+            assert ak.array_equal(events[name][list(kept)], everything[name][list(kept)])
+
+
+def test_golden_json(tmp_path, files):
+    """Entries of blocks that are not certified are cut."""
+    golden = tmp_path / "golden.json"
+    golden.write_text('{"1": [[1, 4]]}')
     spec = SPEC.model_copy(update={"is_data": True, "golden_json": "golden.json"})
+    planned(tmp_path, files, spec)
+    paths = [tmp_path / name for name in ("0.parquet", "0.json", "0.identity.parquet")]
     plan = tmp_path / "inspect.json"
-    inspection.inspect_dataset("test", spec, files, 1, PartitionSpec(), plan)
-    paths = tmp_path / "0.parquet", tmp_path / "0.json"
-    skim.skim_partition("test", spec, CUTS, SkimSpec(), plan, 0, *paths, data_root=str(tmp_path))
+    skim.skim_partition("test", spec, CUTS, SkimSpec(), plan, 0, *paths, golden_json=str(golden))
     assert set(io.read_rows(paths[0])["luminosity_block"]) <= {1, 2, 3, 4}
+    assert io.count_rows(paths[2]) == 75  # who was read, certified or not
+
+
+def test_processes_change_nothing(tmp_path, files):
+    """coffea's FuturesExecutor with two processes writes the same bytes as the iterative one."""
+    run(tmp_path / "1", files, chunk_entries=7)
+    (tmp_path / "2").mkdir()
+    plan = planned(tmp_path / "2", files)
+    assert plan["n_entries"] == 75
+    paths = [tmp_path / "2" / f"0.{end}" for end in ("parquet", "report.json", "identity.parquet")]
+    settings = SkimSpec(chunk_entries=7)
+    skim.skim_partition("test", SPEC, CUTS, settings, tmp_path / "2" / "inspect.json", 0, *paths, threads=2)
+    for path in paths:
+        assert path.read_bytes() == (tmp_path / "1" / path.name).read_bytes()
+
+
+class Suicidal(reading.ChunkReader):
+    """Kills its process the first time that it reads, as a full memory would."""
+
+    def __call__(self, chunk):
+        mark = os.environ["JETSMITH_TEST_MARK"]
+        if not os.path.exists(mark):
+            open(mark, "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(chunk)
+
+
+def test_a_killed_process_is_replaced(tmp_path, files, monkeypatch):
+    """A worker dies by SIGKILL in mid-partition: its chunks are read again, all is there, once."""
+    monkeypatch.setenv("JETSMITH_TEST_MARK", str(tmp_path / "mark"))
+    whole, reports = run(tmp_path / "1", files, chunk_entries=7)
+    planned(tmp_path, files)
+    monkeypatch.setattr(skim, "ChunkReader", Suicidal)
+    paths = [tmp_path / f"0.{end}" for end in ("parquet", "report.json", "identity.parquet")]
+    skim.skim_partition(
+        "test", SPEC, CUTS, SkimSpec(chunk_entries=7), tmp_path / "inspect.json", 0, *paths, threads=2
+    )
+    assert (tmp_path / "mark").exists()
+    assert ak.array_equal(io.read_rows(paths[0]), whole[0], equal_nan=True)
+    assert io.read_json(paths[1]) == reports[0]
+
+
+def test_root_files_for_people(tmp_path, files):
+    """The same rows as a TTree, ZSTD; lists that belong together share their counter."""
+    planned(tmp_path, files)
+    paths = [tmp_path / f"0.{end}" for end in ("parquet", "json", "identity.parquet", "root")]
+    skim.skim_partition("test", SPEC, CUTS, SkimSpec(chunk_entries=30), tmp_path / "inspect.json", 0, *paths)
+    rows = io.read_rows(paths[0])
+    with uproot.open(paths[3]) as file:
+        assert file.file.compression.name == "ZSTD"
+        found = file["jets"].arrays()
+    for name in rows.fields:
+        assert ak.array_equal(found[name], rows[name], equal_nan=True), name
+    assert ak.all(found["ncpf"] == ak.num(rows["cpf_d0_cm"]))
+
+
+def test_rows_are_counted_again(tmp_path, files, monkeypatch):
+    """A file that does not hold what was written into it fails the job, and there is no report."""
+    planned(tmp_path, files)
+    monkeypatch.setattr(io, "count_rows", lambda path: 3)
+    with pytest.raises(InputError, match="were written, 3 are there"):
+        run(tmp_path, None)
+    assert not (tmp_path / "0.report.json").exists()

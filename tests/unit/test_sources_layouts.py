@@ -179,7 +179,7 @@ def test_deepntuples_rows():
 def test_unknown_layout_is_named():
     """The choices are in the message."""
     with pytest.raises(InputError, match="pfnano"):
-        sources.load("physlite")
+        sources.load("delphes")
 
 
 def test_recognise():

@@ -153,9 +153,10 @@ def _check_identities(
 
     Every turn compares the entries of which a hash says that it is theirs, so that memory stays bounded.
     """
-    turns = -(-n_processed // MOST_KEYS)
+    turns, n_compared = -(-n_processed // MOST_KEYS), 0
     for turn in range(turns):
         pieces = [_of_turn(read_identity(path), turn, turns) for path in identities]
+        n_compared += sum(len(piece["event"]) for piece in pieces)
         keys = {key: np.concatenate([piece[key] for piece in pieces]) for key in IDENTITY}
         order = np.lexsort((keys["event"], keys["luminosity_block"], keys["run"]))
         keys = {key: values[order] for key, values in keys.items()}
@@ -164,6 +165,11 @@ def _check_identities(
         )
         if same.any():
             raise InputError(_explain_duplicates(name, planned, keys, np.flatnonzero(same)))
+    if n_compared != n_processed:
+        raise InputError(
+            f"dataset {name}: {n_processed:,} entries were processed, but its identity files hold "
+            f"{n_compared:,}; run its skim again"
+        )
 
 
 def _of_turn(keys: dict[str, IntArray], turn: int, turns: int) -> dict[str, IntArray]:

@@ -9,6 +9,7 @@ linked into its place.
 import contextlib
 import importlib
 import os
+import re
 import shutil
 import signal
 import sys
@@ -135,8 +136,8 @@ def _finished(client: Client, pending: Sequence[Future], settings: DaskSpec) -> 
         waited_min = (now - last_seen) / 60
         if waited_min > settings.patience_min:
             raise InputError(
-                f"no Dask worker for {waited_min:.0f} minutes (skim.dask.patience_min): the queue is full, or the "
-                f"workers' own logs say why; {len(pending)} partitions are left, finished ones are kept"
+                f"no Dask worker for {waited_min:.0f} minutes (skim.dask.patience_min): the queue is full, "
+                f"or the logs of the workers say why; {len(pending)} partitions are left, the others are kept"
             )
         if waited_min > 0.5 and now - said > 60:
             print(f"waiting for Dask workers since {waited_min:.0f} minutes", file=sys.stderr, flush=True)
@@ -223,11 +224,10 @@ def walltime_s(text: str) -> int:
     Raises:
         InputError: It is none of these.
     """
-    days, _, clock = text.rpartition("-")
-    fields = clock.split(":")
-    if not all(field.isdigit() for field in [*fields, days or "0"]) or len(fields) > 3:
+    found = re.fullmatch(r"(?:(\d+)-)?(\d+(?::\d+){0,2})", text)
+    if found is None:
         raise InputError(f"skim.dask.options.walltime: `{text}` is no walltime such as 04:00:00")
-    numbers = [int(field) for field in fields]
+    days, numbers = found[1], [int(field) for field in found[2].split(":")]
     if days:  # D-HH, D-HH:MM, D-HH:MM:SS
         hours, minutes, seconds = [*numbers, 0, 0][:3]
     else:  # MM, MM:SS, HH:MM:SS

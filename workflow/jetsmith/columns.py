@@ -57,7 +57,7 @@ JET = {
     "n_cpf": _flat("", "charged candidates of the jet, before any cut on their number"),
     "n_npf": _flat("", "neutral candidates of the jet"),
     "n_sv": _flat("", "secondary vertices in the jet"),
-    "hadron_flavour": _flat("", "5, 4 or 0 by ghost association", "int8"),
+    "hadron_flavour": _flat("", "5, 4 or 0 by ghost association; ATLAS: in a cone, and 15 for a tau", "int8"),
     "parton_flavour": _flat("", "PDG id of the matched parton, 0 for none", "int16"),
     "n_b_hadrons": _flat("", "ghost b hadrons", "int16"),
     "n_c_hadrons": _flat("", "ghost c hadrons", "int16"),
@@ -191,7 +191,7 @@ EVENT = {
     "genjet_eta": _list("", "pseudorapidity"),
     "genjet_phi_rad": _list("rad", "azimuth"),
     "genjet_mass_gev": _list("GeV", "mass"),
-    "genjet_hadron_flavour": _list("", "5, 4 or 0", "int8"),
+    "genjet_hadron_flavour": _list("", "5, 4 or 0; ATLAS: 15 for a tau", "int8"),
 }
 
 # Computed by jetsmith.features.derived. Near tracks: pt > 1 GeV, |d0| < 0.2 cm, |dz| < 0.5 cm.

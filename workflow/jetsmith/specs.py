@@ -34,7 +34,7 @@ class DatasetSpec(Record):
     """One list of files of one process, read as one kind of row."""
 
     object: Object = Field(description="What a row is: an AK4 jet, an AK8 jet or an event.")
-    layout: Literal["auto", "nanoaod", "pfnano", "deepntuples"] = Field(
+    layout: Literal["auto", "nanoaod", "pfnano", "deepntuples", "physlite"] = Field(
         "auto", description="ROOT layout; `auto` lets inspect recognise it."
     )
     files: tuple[str, ...] = Field((), description="Paths, globs or root:// addresses.")
@@ -56,7 +56,12 @@ class SelectionSpec(Record):
 
     pt_min_gev: float = Field(30.0, ge=0, description="Smallest transverse momentum [GeV].")
     abseta_max: Positive = Field(2.5, description="Largest absolute pseudorapidity.")
-    jet_id: int = Field(2, ge=0, description="Bits that Jet_jetId must have, where it exists; 0 for none.")
+    jet_id: int = Field(
+        2,
+        ge=0,
+        description="Bits that Jet_jetId must have, where it exists; 0 for none. In ATLAS files any other "
+        "number asks for NNJvtPass.",
+    )
     pt_bins_gev: tuple[float, ...] = Field(
         (30, 50, 70, 100, 140, 200, 300, 600, 1000), description="Bins of the efficiencies [GeV]."
     )
@@ -236,7 +241,7 @@ class DaskSpec(Record):
     patience_min: float = Field(
         120.0,
         gt=0,
-        description="Without any worker for so long [min] the driver gives up; the queue may be long.",
+        description="Without any worker for so long [min] the driver gives up.",
     )
     retries: int = Field(3, ge=0, description="Further runs of a partition whose worker was lost or failed.")
 

@@ -1,7 +1,12 @@
-"""An experiment's own score, read from the file: nothing is trained.
+"""An experiment's own scores, read from the file: nothing is trained.
 
-`architecture: {column: btagDeepFlavB}` names the feature with the score, which is the probability
-of the first of two classes. Sentinels, scores below 0 or above 1, are no scores.
+`architecture` says which features they are, in one of two ways:
+
+- `{column: btagDeepFlavB}`: the probability of the first of two classes;
+- `{columns: {b_jets: GN2v00_pb, c_jets: GN2v00_pc, light_jets: GN2v00_pu}}`: one of each class,
+  made to add up to 1.
+
+Sentinels, scores below 0 or above 1, are no scores.
 """
 
 from pathlib import Path
@@ -23,25 +28,39 @@ def fit(task: Task) -> list[dict[str, float]]:
 
 
 def predict(spec: ClassifierSpec, model: Path, rows: Rows, threads: int) -> FloatArray:
-    """The score and 1 less it; NaN where it is a sentinel.
+    """The probabilities as stored; NaN where one of them is a sentinel, or all are 0.
 
     Returns:
-        Shape (N, 2), float32.
+        Shape (N, C), float32.
 
     Raises:
-        ConfigError: There are not two classes, or `column` is no input of the classifier.
+        ConfigError: `architecture` does not name a flat feature of the inputs for each class.
     """
-    column = spec.architecture.get("column")
     names = [feature for inputs in spec.inputs if inputs.kind == "flat" for feature in inputs.features]
-    if set(spec.architecture) != {"column"} or column not in names or len(spec.classes) != 2:
-        raise ConfigError(
-            f"{spec.name}: backend stored needs two classes and `architecture: {{column: <feature>}}` with "
-            f"a flat feature of its inputs ({', '.join(names) or 'none'}); got {spec.architecture}"
-        )
+    places = [names.index(column) for column in _columns(spec, names)]
     flat = [inputs for inputs in spec.inputs if inputs.kind == "flat"]
     only = Rows(tuple(flat), rows.parts, rows.part, rows.index, rows.picked)
-    score = np.empty(len(rows), np.float32)
+    score = np.empty((len(rows), len(places)), np.float32)
     for which in only.slices(CHUNK):
-        score[which] = only.matrix(which)[:, names.index(column)]
-    score[(score < 0) | (score > 1)] = np.nan
-    return np.stack([score, 1 - score], axis=1)
+        score[which] = only.matrix(which)[:, places]
+    score[((score < 0) | (score > 1)).any(axis=1)] = np.nan
+    if len(places) == 1:  # (N, 1) -> (N, 2)
+        return np.concatenate([score, 1 - score], axis=1)
+    total = score.sum(axis=1, keepdims=True)
+    return score / np.where(total > 0, total, np.nan)
+
+
+def _columns(spec: ClassifierSpec, names: list[str]) -> list[str]:
+    """The feature of each class, or the one of the first of two classes."""
+    keys, column, columns = set(spec.architecture), *map(spec.architecture.get, ("column", "columns"))
+    if keys == {"column"} and column in names and len(spec.classes) == 2:
+        return [column]
+    if keys == {"columns"} and isinstance(columns, dict) and set(columns) == set(spec.class_names):
+        found = [columns[name] for name in spec.class_names]
+        if all(name in names for name in found):
+            return found
+    raise ConfigError(
+        f"{spec.name}: backend stored needs two classes and `architecture: {{column: <feature>}}`, or "
+        f"`architecture: {{columns: {{<class>: <feature>, …}}}}` with each of {', '.join(spec.class_names)}; "
+        f"a feature is a flat one of its inputs ({', '.join(names) or 'none'}); got {spec.architecture}"
+    )

@@ -15,7 +15,7 @@ from jetsmith.io import IntArray
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
 # In the order in which they are tried: the most special one first.
-LAYOUTS = ("deepntuples", "pfnano", "nanoaod")
+LAYOUTS = ("deepntuples", "pfnano", "nanoaod", "physlite")
 
 # Without these columns there is nothing to select or to label.
 REQUIRED = {

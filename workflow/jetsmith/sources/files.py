@@ -14,7 +14,7 @@ from jetsmith.sources.trees import Table, table
 REMOTE = "root://"
 MAGIC = b"root"
 RETRY_PAUSE_S = 2.0  # before the second turn over the replicas; twice as long before each further one
-TREES = ("Events", "deepntuplizer/tree")
+TREES = ("Events", "deepntuplizer/tree", "CollectionTree")
 KINDS = ("TTree", "ROOT::RNTuple")
 
 
@@ -93,8 +93,8 @@ def find_trees(file: Any, path: str) -> dict[str, Table]:
     if not found:
         there = ", ".join(f"{name} ({kind})" for name, kind in classes.items()) or "nothing"
         raise InputError(
-            f"{path}: no tree `Events` (NanoAOD, PFNano) and no `deepntuplizer/tree` (DeepNtuples); "
-            f"there is {there}"
+            f"{path}: no tree `Events` (NanoAOD, PFNano), no `deepntuplizer/tree` (DeepNtuples) and no "
+            f"`CollectionTree` (PHYSLITE); there is {there}"
         )
     try:
         return {name: table(file[name], name) for name in found}

@@ -134,7 +134,8 @@ class Jets:
         """A branch of the kept jets, shape (n_rows,)."""
         # By event and place in it: a branch read later may lack the jets of events without any kept one.
         offsets, content = split(self.events[f"{self.prefix}_{name}"])
-        return content[offsets[self.event] + self.index]
+        found: Array = content[offsets[self.event] + self.index]
+        return found
 
     @cached_property
     def index(self) -> IntArray:

@@ -1,4 +1,4 @@
-"""Truth ids of jets (config/flavours.yaml) from what NanoAOD-like files say about them."""
+"""Truth ids of jets (config/flavours.yaml) from what files say about them."""
 
 from collections.abc import Mapping
 
@@ -76,6 +76,36 @@ def ak8_flavour(n_b: IntArray, n_c: IntArray, resonance: IntArray) -> IntArray:
         [2505, 2504, 2506, UNMATCHED, 1055, 1005, 1044, 1004],
         default=1000,
     ).astype(np.int32)
+
+
+def atlas_ak4_flavour(hadron: IntArray, extended: IntArray, parton: IntArray) -> IntArray:
+    """Truth ids of jets by ATLAS' labels; leptons of b-hadron decays are not told apart.
+
+    Args:
+        hadron: `HadronConeExclTruthLabelID`, what is within 0.3 of the axis: 5 a b hadron, else 4
+            a c hadron, else 15 a tau, else 0; shape (N,).
+        extended: `HadronConeExclExtendedTruthLabelID`: 55 and 44 for two of a kind, 54 for a b
+            hadron and a c hadron that is not from it; else as `hadron`.
+        parton: PDG id of the matched parton, 0 for none.
+    """
+    n_b, n_c = (1 + (extended == code).astype(np.int64) for code in (55, 44))
+    found = ak4_flavour(hadron, parton, n_b, n_c, np.zeros_like(parton))
+    # ASSUME jets of taus are none of our classes, whatever parton is near
+    return np.where(hadron == 15, UNMATCHED, found).astype(np.int32)
+
+
+def atlas_ak8_flavour(label: IntArray, n_b: IntArray, n_c: IntArray) -> IntArray:
+    """Truth ids of large jets by ATLAS' LargeRJetTruthLabel, QCD divided by its ghost hadrons.
+
+    Args:
+        label: 1 a whole top, 10 QCD, 11 H to bb, 12 H to cc; 2 to 5 and 8 are W and Z, 6 and 7
+            parts of a top, 9 pile-up, 13 and above another Higgs decay; shape (N,).
+        n_b: Ghost b hadrons.
+        n_c: Ghost c hadrons.
+    """
+    # ASSUME W, Z, pile-up and tops that are not wholly in the jet are none of our classes
+    found = np.select([label == 11, label == 12, label == 1, label == 10], [5, 4, 6, 0], default=-1)
+    return ak8_flavour(n_b, n_c, found)
 
 
 class Generator:

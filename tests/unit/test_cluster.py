@@ -1,0 +1,199 @@
+"""Backend `dask` of the skim: the bytes that jobs write, whoever dies meanwhile; nothing is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from distributed import LocalCluster
+
+from jetsmith import cluster, inspection, skim
+from jetsmith.errors import InputError
+from jetsmith.sources import mock
+from jetsmith.specs import DaskSpec, DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
+
+SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
+CUTS = SelectionSpec(pt_min_gev=30, abseta_max=2.5, jet_id=2)
+ENDS = {"rows": "parquet", "report": "report.json", "identity": "identity.parquet"}
+N_PARTS = 4
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """Four partitions of three files, beside the files that jobs make of them."""
+    files = [mock.write(tmp_path / f"{i}.root", [mock.events(40, i, first_event=100 * i)]) for i in range(3)]
+    path = tmp_path / "inspect.json"
+    inspection.inspect_dataset("test", SPEC, files, N_PARTS, PartitionSpec(), path)
+    for part in range(N_PARTS):
+        (tmp_path / "jobs").mkdir(exist_ok=True)
+        paths = [tmp_path / "jobs" / f"{part:03d}.{end}" for end in ENDS.values()]
+        skim.skim_partition("test", SPEC, CUTS, SkimSpec(), path, part, *paths)
+    return path
+
+
+def run(plan, **settings):
+    """The driver; its files are those of the jobs."""
+    folder = plan.parent / "dask"
+    folder.mkdir(exist_ok=True)
+    outputs = {
+        key: [str(folder / f"{part:03d}.{end}") for part in range(N_PARTS)] for key, end in ENDS.items()
+    }
+    dask = DaskSpec(**({"retries": 2} | settings))
+    cluster.skim_dataset("test", SPEC, CUTS, SkimSpec(dask=dask), plan, outputs, "code", threads=2)
+    for path in sorted((plan.parent / "jobs").iterdir()):
+        assert path.read_bytes() == (folder / path.name).read_bytes(), path.name
+    assert sorted(p.name for p in folder.iterdir()) == sorted(
+        p.name for p in (plan.parent / "jobs").iterdir()
+    )
+
+
+def staged(plan):
+    """Reports of finished partitions that a driver has not yet put into their place."""
+    return sorted((plan.parent / "dask").glob(".dask-*/*.report.json"))
+
+
+def no_children():
+    """Whether every process that this one started has ended, within ten seconds."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        alive = [
+            c for c in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(c.cmdline())
+        ]
+        if not alive:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_the_same_bytes_as_jobs(plan, capfd):
+    """Rows, reports and identities; the dashboard's address is printed; no process stays."""
+    run(plan)
+    assert "Dask dashboard: http://" in capfd.readouterr().err
+    assert no_children()
+
+
+def dies_once(arguments):
+    """Kill the worker in the middle of partition 2, once."""
+    mark = Path(arguments["plan"]).with_name("mark")
+    if arguments["part"] == 2 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return skim.skim_partition(**arguments)
+
+
+def test_a_lost_worker(plan, monkeypatch):
+    """A worker is killed by SIGKILL in mid-partition: complete, and nothing twice."""
+    monkeypatch.setattr(cluster, "run_part", dies_once)
+    run(plan)
+    assert plan.with_name("mark").exists()
+
+
+def fails_always(arguments):
+    """Partition 1 cannot be made."""
+    if arguments["part"] == 1:
+        raise RuntimeError("cannot be made")
+    return skim.skim_partition(**arguments)
+
+
+def test_a_failing_partition(plan, monkeypatch):
+    """It is named with its reason; the others are kept, and the next driver makes it alone."""
+    monkeypatch.setattr(cluster, "run_part", fails_always)
+    with pytest.raises(InputError, match=r"1 partitions failed:\n  partition 001: .* cannot be made"):
+        run(plan)
+    assert [path.name[:3] for path in staged(plan)] == ["000", "002", "003"]
+    assert no_children()
+    before = {path.name: path.stat().st_ino for path in staged(plan)}
+    monkeypatch.undo()
+    run(plan)
+    after = {name: (plan.parent / "dask" / name).stat().st_ino for name in before}
+    assert after == before  # the very files of the first driver
+
+
+DRIVER = """
+import sys, time
+from pathlib import Path
+from jetsmith import cluster
+from tests.unit import test_cluster
+if __name__ == "__main__":
+    cluster.run_part = test_cluster.hangs_at_2
+    test_cluster.run(Path(sys.argv[1]))
+"""
+
+
+def hangs_at_2(arguments):
+    """Partition 2 never ends."""
+    if arguments["part"] == 2:
+        time.sleep(600)
+    return skim.skim_partition(**arguments)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_driver(plan, how):
+    """What was finished stays and is not made again; workers without a driver end."""
+    script = plan.with_name("driver.py")
+    script.write_text(DRIVER)
+    root = Path(__file__).parent.parent.parent
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), str(root / "workflow")])}
+    with subprocess.Popen([sys.executable, script, plan], env=environment) as driver:
+        deadline = time.monotonic() + 60
+        while len(staged(plan)) < N_PARTS - 1 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        workers = psutil.Process(driver.pid).children(recursive=True)
+        assert workers
+        driver.send_signal(how)
+        assert driver.wait(30) == (-how if how == signal.SIGKILL else 128 + how)
+    before = {path.name: path.stat().st_ino for path in staged(plan)}
+    assert len(before) == N_PARTS - 1
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive
+    run(plan)
+    assert {name: (plan.parent / "dask" / name).stat().st_ino for name in before} == before
+
+
+class NoWorkers(LocalCluster):
+    """A site's own cluster whose queue is full."""
+
+    def adapt(self, *args, **kwargs):
+        return None
+
+
+def test_no_workers(plan):
+    """A cluster of any class, by its dotted name; without workers the driver ends with a reason."""
+    with pytest.raises(InputError, match=r"no Dask worker for .*patience_min.*4 partitions are left"):
+        run(plan, cluster="tests.unit.test_cluster.NoWorkers", patience_min=0.02)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("04:00:00", 14400), ("00:10:30", 630), ("90", 5400), ("90:30", 5430),
+        ("2-00:00:00", 172800), ("1-12", 129600), ("1-12:30", 131400),
+    ],
+)  # fmt: skip
+def test_walltimes(text, seconds):
+    """As Slurm writes them."""
+    assert cluster.walltime_s(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "1:2:3:4", "-5", "1h", "01:-2:00"])
+def test_walltimes_that_are_none(text):
+    """A message instead of a worker that ends at once."""
+    with pytest.raises(InputError, match="walltime"):
+        cluster.walltime_s(text)
+
+
+@pytest.mark.parametrize("system", ["SLURMCluster", "HTCondorCluster"])
+def test_workers_end_before_their_walltime(system):
+    """Batch workers get a lifetime of 90% with a stagger, find the package, and die without a driver."""
+    more = {"memory": "1GB"} | ({"disk": "1GB"} if system == "HTCondorCluster" else {})
+    options = more | ({"walltime": "01:00:00"} if system == "SLURMCluster" else {})
+    minutes = None if system == "SLURMCluster" else 54
+    spec = DaskSpec(cluster=f"dask_jobqueue.{system}", options=options, lifetime_min=minutes)
+    with cluster.make_cluster(spec) as made:
+        script = made.job_script()
+    for part in ("--lifetime 3240s", "--lifetime-stagger 180s", "--death-timeout 60", cluster.PACKAGE_ROOT):
+        assert part in script

@@ -1,0 +1,335 @@
+"""ATLAS DAOD_PHYSLITE: tree `CollectionTree`, calibrated jets without candidates, stored scores.
+
+Names, codes and units below were read in a file of release 22 (Sherpa Z to ee). MeV become GeV.
+
+The key of simulated events. `runNumber` is that of a simulation campaign (300000), the same for
+all of its samples; `mcChannelNumber` (700322) is that of the sample; `mcEventNumber` is 0 in every
+event; `lumiBlock` goes with pile-up. `eventNumber` counts within a sample, so column `run` is
+`mcChannelNumber`: two samples in one dataset then share no key. In data it is `runNumber`.
+
+The weight is the first of `mcEventWeights`, the nominal one; pile-up and beam-spot weights are not
+applied. Triggers are bit masks whose meaning is not in this tree: `hlt` is refused. `golden_json`
+is a list in CMS' form (ATLAS' own are XML).
+
+Jets of electrons stand among the jets, as in the file: overlaps are for an analysis to remove.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from jetsmith import columns as canonical
+from jetsmith.errors import InputError
+from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.sources import generator, nanoaod, truth
+from jetsmith.sources.flat import Array, Columns, Cutflow, owners, split, values
+from jetsmith.sources.trees import narrow
+from jetsmith.specs import DatasetSpec, SelectionSpec
+
+TREE = "CollectionTree"
+PREFIX = {"ak4": "AnalysisJetsAuxDyn.", "ak8": "AnalysisLargeRJetsAuxDyn."}
+RUN = "EventInfoAuxDyn.runNumber"
+CHANNEL = "EventInfoAuxDyn.mcChannelNumber"
+EVENT = {
+    "run": RUN,
+    "luminosity_block": "EventInfoAuxDyn.lumiBlock",
+    "event": "EventInfoAuxDyn.eventNumber",
+}
+WEIGHTS = "EventInfoAuxDyn.mcEventWeights"
+VERTEX_TYPE = "PrimaryVerticesAuxDyn.vertexType"
+COLLISIONS = (1, 3)  # xAOD::VxType: PriVtx and PileUp; 0, one an event, is a dummy
+MEV = 1e-3
+
+JET = {
+    "jet_pt_gev": "pt",
+    # The sum of the constituents, before every calibration (that subtracts pile-up, too).
+    "jet_raw_pt_gev": "JetConstitScaleMomentum_pt",
+    "jet_eta": "eta",
+    "jet_phi_rad": "phi",
+    "jet_mass_gev": "m",
+    "hadron_flavour": "HadronConeExclTruthLabelID",
+    "parton_flavour": "PartonTruthLabelID",
+    "n_b_hadrons": "GhostBHadronsFinalCount",
+    "n_c_hadrons": "GhostCHadronsFinalCount",
+    "jet_tau1": "Tau1_wta",
+    "jet_tau2": "Tau2_wta",
+    "jet_tau3": "Tau3_wta",
+}
+JVT = "NNJvtPass"  # 0 for jets of pile-up; 1 where it does not apply
+EXTENDED = "HadronConeExclExtendedTruthLabelID"
+# Older labels of large jets (R21Precision and before) were once written with other codes.
+LARGE_LABELS = ("R10TruthLabel_R22v1", "R10TruthLabel_R21Precision_2022v1")
+EXTRA = (JVT, EXTENDED, *LARGE_LABELS)  # read for cuts and truth, no columns of their own
+
+# Scores of small jets are in a container of their own; jets have links into it.
+SCORES = {"ak4": "BTagging_AntiKt4EMPFlowAuxDyn.", "ak8": PREFIX["ak8"]}
+STORED = re.compile(r"(GN|DL1)\w*_p[a-z]+")
+_LINK = "AnalysisJetsAuxDyn.btaggingLink"
+LINK_KEY, LINK_INDEX = (f"{_LINK}.{member}" for member in ("m_persKey", "m_persIndex"))
+
+LEPTONS = ("TruthElectronsAuxDyn.", "TruthMuonsAuxDyn.")  # after radiation (status 1), not dressed
+LEPTON = ("px", "py", "pz", "pdgId", "status", "classifierParticleOrigin")
+FROM_Z = 13  # MCTruthPartClassifier: ZBoson
+_TRUTH_JETS = "AntiKt4TruthDressedWZJetsAux"
+TRUTH_JET = {name: f"{_TRUTH_JETS}.{name}" for name in ("pt", "eta", "phi", "m")}
+TRUTH_JET |= {"hadronFlavour": f"{_TRUTH_JETS}Dyn.HadronConeExclTruthLabelID"}
+GENERATOR = (*(prefix + name for prefix in LEPTONS for name in LEPTON), *TRUTH_JET.values())
+
+
+def recognises(branches: set[str]) -> bool:
+    """Whether there is an event number and one of the calibrated jet collections."""
+    return EVENT["event"] in branches and not branches.isdisjoint(f"{name}pt" for name in PREFIX.values())
+
+
+def gives(branches: set[str], obj: str) -> set[str]:
+    """Canonical columns that these branches suffice for, stored scores with them."""
+    found = {name for name, branch in EVENT.items() if branch in branches}
+    found |= set(canonical.COMMON) | {"jet_index"}
+    if obj == "event":
+        suffices = branches.issuperset(GENERATOR)
+        return found | ({*generator.Z_COLUMNS, *generator.JET_BRANCHES} if suffices else set())
+    if f"{PREFIX[obj]}pt" not in branches:
+        return found
+    found |= {name for name, branch in JET.items() if PREFIX[obj] + branch in branches}
+    if VERTEX_TYPE in branches:
+        found.add("n_pv")
+    return found | {canonical.STORED_PREFIX + name for name in stored(branches, obj)}
+
+
+def stored(branches: set[str], obj: str) -> list[str]:
+    """Names of the stored scores of a jet collection, as the experiment spells them."""
+    if obj == "ak4" and not branches.issuperset((LINK_KEY, LINK_INDEX)):
+        return []
+    bare = [name.removeprefix(SCORES[obj]) for name in branches if name.startswith(SCORES[obj])]
+    return sorted(name for name in bare if STORED.fullmatch(name))
+
+
+def branches(available: set[str], obj: str) -> list[str]:
+    """Branches that `rows` reads, of those that there are."""
+    wanted = [*EVENT.values(), CHANNEL, WEIGHTS]
+    if obj == "event":
+        wanted += GENERATOR
+    else:
+        wanted += [VERTEX_TYPE, *(PREFIX[obj] + name for name in (*JET.values(), *EXTRA))]
+        wanted += [SCORES[obj] + name for name in stored(available, obj)]
+        wanted += (LINK_KEY, LINK_INDEX) if obj == "ak4" else ()
+    return [name for name in wanted if name in available]
+
+
+def selecting(spec: DatasetSpec) -> set[str]:
+    """Branches that decide which rows stay (see `sources.Source.selecting`)."""
+    header = {*EVENT.values(), CHANNEL, WEIGHTS}
+    if spec.object == "event":
+        return header
+    return header | {PREFIX[spec.object] + name for name in ("pt", "eta", JVT)}
+
+
+def identity(events: Mapping[str, ak.Array]) -> tuple[IntArray, IntArray, IntArray]:
+    """Channel (data: run), luminosity block and event of every entry."""
+    run, block, event = (values(events[branch]) for branch in EVENT.values())
+    channel = values(events[CHANNEL]) if CHANNEL in events else np.zeros_like(run)
+    return np.where(channel > 0, channel, run), block, event
+
+
+@dataclass(frozen=True)
+class Jets:
+    """The jets of a chunk and which of them are kept.
+
+    Attributes:
+        events: Arrays by branch name.
+        obj: `ak4` or `ak8`.
+        offsets: Jets by event, before cuts, shape (N + 1,).
+        kept: Flat indices of those that pass, shape (n_rows,).
+        event: Event of each of those.
+    """
+
+    events: Mapping[str, ak.Array]
+    obj: str
+    offsets: IntArray
+    kept: IntArray
+    event: IntArray
+
+    def has(self, *names: str) -> bool:
+        """Whether the collection has these branches."""
+        return all(PREFIX[self.obj] + name in self.events for name in names)
+
+    def take(self, name: str) -> Array:
+        """A branch of the kept jets, shape (n_rows,)."""
+        return self.take_branch(PREFIX[self.obj] + name)
+
+    def take_branch(self, branch: str) -> Array:
+        """The same by its whole name.
+
+        Raises:
+            InputError: It has other lengths than the jets.
+        """
+        # By event and place in it: a branch read later may lack the jets of events without any kept one.
+        own, content = split(self.events[branch])
+        if np.any((np.diff(own) != np.diff(self.offsets))[self.event]):
+            raise InputError(f"branch {branch} has not one value a jet")
+        found: Array = content[own[self.event] + self.index]
+        return found
+
+    @cached_property
+    def index(self) -> IntArray:
+        """Place of each kept jet in its event, before cuts."""
+        return self.kept - self.offsets[self.event]
+
+
+def flat(events: Mapping[str, ak.Array], name: str, offsets: IntArray) -> Array:
+    """The content of a branch with one value a jet.
+
+    Raises:
+        InputError: It has other lengths than the jets.
+    """
+    own, content = split(events[name])
+    if not np.array_equal(own, offsets):
+        raise InputError(f"branch {name} has {own[-1]} values for {offsets[-1]} jets, or in other events")
+    return content
+
+
+def rows(
+    events: Mapping[str, ak.Array], spec: DatasetSpec, selection: SelectionSpec
+) -> tuple[ak.Array, list[dict[str, Any]]]:
+    """Canonical columns of the rows that pass, and the cutflow (see `sources.Source.rows`).
+
+    `selection.jet_id` is a bit mask of CMS; here anything but 0 asks for `NNJvtPass`, ATLAS' flag
+    against jets of pile-up (cut `jvt`), where the collection has it.
+
+    Raises:
+        InputError: A trigger is asked for, or a simulated event has no weight.
+    """
+    if spec.hlt:
+        raise InputError(f"hlt: PHYSLITE has no branch a trigger; remove {', '.join(spec.hlt)}")
+    header = _header(events, spec)
+    if spec.object == "event":
+        return nanoaod.event_rows(header | _generator(events), spec)
+    weight, passed, cutflow = nanoaod.event_cuts(header, spec)
+    jets = _select(events, spec.object, selection, weight, passed, cutflow)
+    columns = Columns(spec.object, len(jets.kept))
+    columns.flat("weight", weight[jets.event])
+    for name, branch in (("run", "run"), ("luminosity_block", "luminosityBlock"), ("event", "event")):
+        columns.flat(name, values(header[branch])[jets.event])
+    columns.flat("jet_index", jets.index)
+    _fill(columns, jets)
+    columns.flat("flavour", np.full(len(jets.kept), truth.DATA) if spec.is_data else flavour(jets))
+    return columns.rows(), cutflow.lines
+
+
+def _header(events: Mapping[str, ak.Array], spec: DatasetSpec) -> dict[str, ak.Array]:
+    """Key and weight of the events by the names of NanoAOD, for its cuts."""
+    simulated = not spec.is_data and CHANNEL in events
+    header = {
+        "run": events[CHANNEL if simulated else RUN],
+        "luminosityBlock": events[EVENT["luminosity_block"]],
+        "event": events[EVENT["event"]],
+    }
+    if WEIGHTS in events and not spec.is_data:
+        offsets, weight = split(events[WEIGHTS])
+        if np.any(np.diff(offsets) == 0):
+            raise InputError(f"{WEIGHTS}: events without a weight; are these data (`is_data: true`)?")
+        header["genWeight"] = ak.Array(weight[offsets[:-1]])
+    return header
+
+
+def _select(
+    events: Mapping[str, ak.Array],
+    obj: str,
+    selection: SelectionSpec,
+    weight: FloatArray,
+    passed: BoolArray,
+    cutflow: Cutflow,
+) -> Jets:
+    """Cut on the jets of the events that pass; weight and passed of shape (N,)."""
+    prefix = PREFIX[obj]
+    offsets, pt = split(events[f"{prefix}pt"])
+    event = owners(offsets)
+    mask, jet_weight = passed[event], weight[event]
+    cutflow.add("jets", jet_weight[mask])
+    cuts = [
+        ("pt", pt * MEV >= selection.pt_min_gev),
+        ("abseta", np.abs(flat(events, f"{prefix}eta", offsets)) <= selection.abseta_max),
+    ]
+    if selection.jet_id and prefix + JVT in events:
+        cuts.append(("jvt", flat(events, prefix + JVT, offsets) != 0))
+    for name, good in cuts:
+        mask &= good
+        cutflow.add(name, jet_weight[mask])
+    kept = np.flatnonzero(mask)
+    narrow(events, np.unique(event[kept]))
+    return Jets(events, obj, offsets, kept, event[kept])
+
+
+def _fill(columns: Columns, jets: Jets) -> None:
+    """What the collection holds of each kept jet, and the vertices of its event."""
+    for name, branch in JET.items():
+        if jets.has(branch):
+            taken = jets.take(branch)
+            columns.flat(name, taken * MEV if name.endswith("_gev") else taken)
+    if jets.has(JET["parton_flavour"]):
+        columns.flat("parton_flavour", _parton(jets))
+    if VERTEX_TYPE in jets.events:
+        offsets, kind = split(jets.events[VERTEX_TYPE])
+        collisions = owners(offsets)[np.isin(kind, COLLISIONS)]
+        columns.flat("n_pv", np.bincount(collisions, minlength=len(offsets) - 1)[jets.event])
+    for name in stored(set(jets.events), jets.obj):
+        score = _linked(jets, name) if jets.obj == "ak4" else jets.take(name)
+        columns.flat(canonical.STORED_PREFIX + name, score)
+
+
+def _linked(jets: Jets, name: str) -> Array:
+    """A score of the kept jets through their links; NaN where a link is broken. Shape (n_rows,).
+
+    A link is the hashed name of a container, 0 for none, and an index into it within the event.
+    """
+    # ASSUME a link that is set points to the container of SCORES; its key is a hash that is not in the tree
+    key, index = (jets.take_branch(link) for link in (LINK_KEY, LINK_INDEX))
+    offsets, content = split(jets.events[SCORES["ak4"] + name])
+    place = offsets[jets.event] + index.astype(np.int64)
+    good = (key != 0) & (place < offsets[jets.event + 1])  # one to nothing has key 0, index 2^32 - 1
+    score = np.full(len(jets.kept), np.nan, dtype=np.float32)
+    score[good] = content[place[good]]
+    return score
+
+
+def _parton(jets: Jets) -> IntArray:
+    """PDG id of the parton of each kept jet, 0 for none, which the file calls -1."""
+    return np.maximum(jets.take(JET["parton_flavour"]), 0).astype(np.int64)
+
+
+def flavour(jets: Jets) -> IntArray:
+    """Truth ids of the kept jets, shape (n_rows,), unmatched where the file lacks a label."""
+    if jets.obj == "ak4":
+        hadron = JET["hadron_flavour"]
+        if jets.has(hadron, EXTENDED, JET["parton_flavour"]):
+            return truth.atlas_ak4_flavour(jets.take(hadron), jets.take(EXTENDED), _parton(jets))
+    else:
+        counts = JET["n_b_hadrons"], JET["n_c_hadrons"]
+        label = next((name for name in LARGE_LABELS if jets.has(name, *counts)), None)
+        if label is not None:
+            return truth.atlas_ak8_flavour(jets.take(label), *map(jets.take, counts))
+    return np.full(len(jets.kept), truth.UNMATCHED, dtype=np.int32)
+
+
+def _generator(events: Mapping[str, ak.Array]) -> dict[str, ak.Array]:
+    """Leptons, those from a Z marked as of the hard process, and jets, by the names of NanoAOD; GeV."""
+    x, y, z, pdg_id, status, origin = (
+        ak.concatenate([events[prefix + name] for prefix in LEPTONS], axis=1) for name in LEPTON
+    )
+    pt = np.hypot(x, y)
+    lepton = {
+        **{"pt": pt * MEV, "eta": np.arcsinh(z / pt), "phi": np.arctan2(y, x)},
+        "pdgId": pdg_id,
+        "status": status,
+        "statusFlags": ak.where(origin == FROM_Z, truth.FROM_HARD_PROCESS, 0),
+        "genPartIdxMother": ak.full_like(pdg_id, -1),
+    }
+    jet = {name: events[branch] for name, branch in TRUTH_JET.items()}
+    jet |= {"pt": jet["pt"] * MEV, "mass": jet.pop("m") * MEV}
+    found = {f"GenPart_{name}": array for name, array in lepton.items()}
+    return found | {f"GenJet_{name}": array for name, array in jet.items()}
