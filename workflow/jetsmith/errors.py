@@ -1,4 +1,4 @@
-"""The two kinds of error that a user sees; both carry what, where and what would be right."""
+"""The kinds of error that a user sees; all carry what, where and what would be right."""
 
 
 class ConfigError(ValueError):
@@ -11,3 +11,7 @@ class InputError(RuntimeError):
 
 class DamagedError(InputError):
     """A file that cannot be read at all: its events are lost, as far as losses are allowed."""
+
+
+class OutputError(RuntimeError):
+    """A result cannot be written: names file and reason. Nothing of it is left behind."""

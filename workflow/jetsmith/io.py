@@ -3,6 +3,7 @@
 A killed job therefore leaves no file that looks finished; the temporary names start with a dot.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -21,8 +22,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import uproot
 
-from jetsmith.errors import InputError
+from jetsmith.errors import InputError, OutputError
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
@@ -42,6 +44,13 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise OutputError(
+                f"{path}: cannot be written: {os.strerror(error.errno)}; make room below {path.parent} and run again, "
+                "what is finished stays"
+            ) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

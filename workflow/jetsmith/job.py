@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from jetsmith.errors import ConfigError, InputError
+from jetsmith.errors import ConfigError, InputError, OutputError
 
 
 def export_package() -> None:
@@ -49,7 +49,7 @@ def job(log: str | Path) -> Iterator[None]:
         with contextlib.redirect_stderr(tee):
             try:
                 yield
-            except (ConfigError, InputError) as error:
+            except (ConfigError, InputError, OutputError) as error:
                 print(f"error: {error}", file=tee)
                 sys.exit(1)
             except Exception:

@@ -1,0 +1,190 @@
+"""Faults that a skim has to survive, each with the account that is expected: nothing lost, nothing twice."""
+
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+import uproot
+
+from jetsmith import account, inspection, io, skim
+from jetsmith.errors import InputError, OutputError
+from jetsmith.sources import mock
+from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
+
+SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
+CUTS = SelectionSpec(pt_min_gev=30, abseta_max=2.5, jet_id=2)
+ENDS = ("parquet", "report.json", "identity.parquet")
+N_PARTS, N_EVENTS = 2, 120
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch):
+    monkeypatch.setattr("jetsmith.sources.files.RETRY_PAUSE_S", 0.0)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Three files of 40 events, each of two clusters."""
+    return [
+        mock.write(
+            tmp_path / f"{i}.root",
+            [mock.events(20, 10 * i + j, first_event=1000 * i + 100 * j) for j in range(2)],
+        )
+        for i in range(3)
+    ]
+
+
+def inspect(folder, files, **settings):
+    """Stage inspect; the plan."""
+    path = folder / "inspect.json"
+    target = PartitionSpec()
+    inspection.inspect_dataset("test", SPEC, files, N_PARTS, target, path, SkimSpec(**settings))
+    return path
+
+
+def finish(folder, plan, **settings):
+    """Stages skim and account."""
+    options = SkimSpec(**settings)
+    made = []
+    for part in range(N_PARTS):
+        made.append([folder / f"{part}.{end}" for end in ENDS])
+        skim.skim_partition("test", SPEC, CUTS, options, plan, part, *made[-1])
+    output = folder / "account.json"
+    reports, identities = [paths[1] for paths in made], [paths[2] for paths in made]
+    account.account_dataset("test", plan, reports, identities, options.max_loss_fraction, output)
+    return io.read_json(output)
+
+
+def whole(folder, files):
+    """The account without faults."""
+    folder.mkdir()
+    return finish(folder, inspect(folder, files))
+
+
+def cut_baskets(path):
+    """Zeros in the second half of a branch's second basket, as a copy with a hole leaves them."""
+    with uproot.open(path) as file:
+        branch = file["Events"]["Jet_eta"]
+        start = int(branch.member("fBasketSeek")[1])
+        size = int(branch.member("fBasketBytes")[1])
+    with open(path, "rb+") as stream:
+        stream.seek(start + size // 2)
+        stream.write(bytes(size - size // 2))
+
+
+def test_baskets_cut(tmp_path, files):
+    """Metadata are readable, a basket is not: its chunk alone is lost, by the range that was asked for."""
+    plan = inspect(tmp_path, files)
+    cut_baskets(files[1])
+    with pytest.raises(InputError, match=r"16.667% of 120 entries are lost(.|\n)*1.root entries 20 to 40"):
+        finish(tmp_path, plan, chunk_entries=20)
+    found = finish(tmp_path, plan, chunk_entries=20, max_loss_fraction=0.2)
+    (loss,) = found["lost"]
+    assert (loss["file"], loss["start"], loss["stop"], loss["attempts"]) == (files[1], 20, 40, 1)
+    assert (found["n_entries"], found["n_events"], found["n_lost"]) == (N_EVENTS, 100, 20)
+    assert found["loss_fraction"] == pytest.approx(1 / 6)
+
+
+def test_truncated_after_inspect(tmp_path, files):
+    """The end of a file is gone: all of it counts as lost, nothing else."""
+    plan = inspect(tmp_path, files)
+    os.truncate(files[2], os.path.getsize(files[2]) // 2)
+    found = finish(tmp_path, plan, max_loss_fraction=0.5)
+    assert {loss["file"] for loss in found["lost"]} == {files[2]}
+    assert (found["n_events"], found["n_lost"]) == (80, 40)
+
+
+def test_empty_file(tmp_path, files):
+    """0 bytes: the run stops at inspect, with all such files in one message; or it is a declared loss."""
+    for path in files[:2]:
+        open(path, "w").close()
+    with pytest.raises(InputError, match=r"0.root: empty \(0 bytes\)(.|\n)*1.root: empty \(0 bytes\)"):
+        inspect(tmp_path, files)
+    assert not (tmp_path / "inspect.json").exists()
+    found = finish(tmp_path, inspect(tmp_path, files, max_loss_fraction=0.7), max_loss_fraction=0.7)
+    assert (found["n_entries"], found["n_events"], found["n_lost"]) == (40, 40, 80)
+    assert found["loss_fraction"] == pytest.approx(2 / 3)
+    with pytest.raises(InputError, match=r"66.667%"):
+        finish(tmp_path, tmp_path / "inspect.json", max_loss_fraction=0.5)
+
+
+def test_file_vanishes(tmp_path, files):
+    """Between inspect and skim; it comes back, and the same plan gives everything."""
+    expected = whole(tmp_path / "whole", files)
+    plan = inspect(tmp_path, files)
+    os.rename(files[0], tmp_path / "away")
+    with pytest.raises(InputError, match=r"33.333% of 120 entries are lost(.|\n)*0.root(.|\n)*3 attempts"):
+        finish(tmp_path, plan)
+    found = finish(tmp_path, plan, max_loss_fraction=0.4)
+    assert (found["n_events"], found["n_lost"], found["n_entries"]) == (80, 40, N_EVENTS)
+    os.rename(tmp_path / "away", files[0])
+    assert finish(tmp_path, plan) == expected
+
+
+@contextmanager
+def small_disk(folder, size):
+    """A file system of `size` bytes; needs root."""
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    mounted = subprocess.run(["mount", *options], capture_output=True, text=True)
+    if mounted.returncode:
+        message = f"no small disk can be mounted ({mounted.stderr.strip()}); run this test as root"
+        if os.environ.get("JETSMITH_REQUIRE_DATA"):
+            pytest.fail(message)
+        pytest.skip(message)
+    try:
+        yield
+    finally:
+        # Lazily: the traceback of what failed there still holds its file.
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_full_disk(tmp_path, files):
+    """The job fails with the file and the reason, and leaves nothing; with room it ends as ever."""
+    expected = whole(tmp_path / "whole", files)
+    plan = inspect(tmp_path, files)
+    disk = tmp_path / "disk"
+    with small_disk(disk, 4096 * 4):
+        with pytest.raises(OutputError, match=r"0.parquet: cannot be written: No space left on device"):
+            finish(disk, plan)
+        assert list(disk.iterdir()) == []
+        subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
+        assert finish(disk, plan) == expected
+
+
+def test_same_file_twice(tmp_path, files):
+    """Under another name it is found by its uuid at inspect."""
+    copy = str(tmp_path / "copy.root")
+    shutil.copy(files[0], copy)
+    with pytest.raises(InputError, match=r"copy.root: the same file as .*0.root"):
+        inspect(tmp_path, [*files, copy])
+
+
+def test_same_events_in_another_file(tmp_path, files):
+    """Written anew, as merging does, a file has another uuid: its events are found in the account."""
+    again = mock.write(tmp_path / "again.root", [mock.events(20, 11, first_event=1100)])
+    plan = inspect(tmp_path, [*files, again])
+    with pytest.raises(InputError) as error:
+        finish(tmp_path, plan)
+    assert f"20 of {files[1]} and {again}, such as 1:" in str(error.value)
+
+
+def test_other_layout_in_the_list(tmp_path, files):
+    """A NanoAOD file among PFNano files would leave columns empty: it is refused by name."""
+    other = mock.write(tmp_path / "nano.root", [mock.events(20, 5, with_candidates=False, first_event=9000)])
+    with pytest.raises(InputError, match=r"files of several layouts: .*'nanoaod': '.*nano.root'"):
+        inspect(tmp_path, [*files, other])
+    with uproot.recreate(tmp_path / "foreign.root") as file:
+        file.mktree("Delphes", {"x": "f4"}).extend({"x": [1.0]})
+    with pytest.raises(InputError, match=r"foreign.root: no tree .*there is Delphes"):
+        inspect(tmp_path, [*files, str(tmp_path / "foreign.root")])
+
+
+def test_replaced_file(tmp_path, files):
+    """Another file under the same name would make the plan a lie: the job stops."""
+    plan = inspect(tmp_path, files)
+    mock.write(files[0], [mock.events(40, 77, first_event=5000)])
+    with pytest.raises(InputError, match=r"0.root: changed since inspect"):
+        finish(tmp_path, plan, max_loss_fraction=0.9)
