@@ -1,10 +1,14 @@
 """Fixtures that every test may use."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests import xrootd_server
 
 settings.register_profile("jetsmith", deadline=None)  # the first call of a kernel compiles it
 settings.load_profile("jetsmith")
@@ -25,3 +29,11 @@ def shared_data() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return place
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., xrootd_server.XrootdServer]]:
+    """Start XRootD servers: `serve(folder, bytes_per_s=None)`; they are gone after the test."""
+    xrootd_server.require()
+    with ExitStack() as stack:
+        yield lambda folder, **options: stack.enter_context(xrootd_server.XrootdServer(folder, **options))

@@ -1,5 +1,7 @@
 """Stage inspect: damaged and foreign files are named, and the plan holds each entry once."""
 
+import sys
+
 import numpy as np
 import pytest
 import uproot
@@ -145,13 +147,10 @@ def test_missing_trigger_names_close_ones(tmp_path):
 
 
 def test_remote_files_need_their_package(tmp_path, monkeypatch):
-    """Without fsspec-xrootd the message says what to install."""
-
-    def no_package(path):
-        raise ImportError("No module named fsspec_xrootd")
-
-    monkeypatch.setattr("jetsmith.sources.files.uproot.open", no_package)
-    assert "xrootd" in fails(tmp_path, ["root://host//a.root"])
+    """Without the XRootD client the message says what to install."""
+    monkeypatch.setitem(sys.modules, "XRootD", None)
+    message = fails(tmp_path, ["root://host//a.root"])
+    assert "extra `xrootd`" in message
 
 
 @pytest.mark.parametrize("n_parts", [1, 2, 3, 7, 50])

@@ -162,7 +162,7 @@ def test_a_file_that_is_gone_is_declared(tmp_path, files):
     rows, reports = run(tmp_path, None)
     assert reports[0]["state"] == "skipped"
     assert len(rows[0]) == 0
-    assert "gone" in reports[0]["lost"][0]["reason"]
+    assert "no such file" in reports[0]["lost"][0]["reason"]
 
 
 def test_a_changed_file_stops(tmp_path, files):

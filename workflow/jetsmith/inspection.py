@@ -28,6 +28,7 @@ from jetsmith.errors import DamagedError, InputError
 from jetsmith.io import read_json, write_json
 from jetsmith.progress import Progress
 from jetsmith.sources import files as rootfiles
+from jetsmith.sources import remote
 from jetsmith.sources.flat import ordered
 from jetsmith.sources.partition import plan_parts
 from jetsmith.sources.trees import table
@@ -123,7 +124,9 @@ def _look(
         if turn:
             time.sleep(rootfiles.RETRY_PAUSE_S * 2 ** (turn - 1))
         may_pass = False
-        for address in rootfiles.replicas(path, xrootd.redirectors):
+        for address in remote.replicas(path, xrootd.redirectors):
+            if address.startswith(remote.SCHEME):
+                remote.configure_client(xrootd.timeout_s)
             try:
                 record, schema = _inspect_file(address, spec)
                 return record | {"file": path}, schema

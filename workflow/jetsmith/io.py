@@ -47,8 +47,8 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno in DISK_FULL:
             raise OutputError(
-                f"{path}: cannot be written: {os.strerror(error.errno)}; make room below {path.parent} and run again, "
-                "what is finished stays"
+                f"{path}: cannot be written: {os.strerror(error.errno)}; make room below {path.parent} and "
+                "run again, what is finished stays"
             ) from error
         raise
     finally:

@@ -7,20 +7,21 @@ is open, so any process can read any chunk.
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 import awkward as ak
-import uproot
 
 from jetsmith import sources
-from jetsmith.errors import InputError
+from jetsmith.errors import DamagedError, InputError
 from jetsmith.io import IntArray
-from jetsmith.sources import files
+from jetsmith.sources import files, remote
 from jetsmith.sources.partition import chunks
 from jetsmith.sources.trees import Events, ReadError, Table, table
 from jetsmith.specs import DatasetSpec, SelectionSpec, XRootDSpec
 
+READ_FAILURES = (DamagedError, ReadError)
 CHUNK_BYTES = 100e6  # uncompressed; two chunks are in memory, and PFNano holds 5 kB an event
 
 
@@ -105,7 +106,7 @@ class ChunkReader:
     columns: Sequence[str]
     retries: int = 0
     xrootd: XRootDSpec = field(default_factory=XRootDSpec)
-    _opened: tuple[str, Any, Table] | None = field(default=None, repr=False)
+    _opened: tuple[str, ExitStack, Table] | None = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_opened": None}
@@ -120,18 +121,20 @@ class ChunkReader:
         for turn in range(self.retries + 1):
             if turn:
                 time.sleep(files.RETRY_PAUSE_S * 2 ** (turn - 1))
-            for address in files.replicas(chunk.file, self.xrootd.redirectors):
+            for address in remote.replicas(chunk.file, self.xrootd.redirectors):
                 attempts += 1
                 try:
                     return [self._read(chunk, address)]
                 except (InputError, ReadError) as error:
                     failures[address] = error
                     self._close()
+                    if address.startswith(remote.SCHEME) and isinstance(error, READ_FAILURES):
+                        remote.forget(address)
                     print(f"attempt {attempts}: {address}: {_reason(error)}", file=sys.stderr, flush=True)
             if not any(map(_may_pass, failures.values())):
                 break
         for failure in failures.values():
-            if isinstance(failure, InputError):
+            if not isinstance(failure, READ_FAILURES):
                 raise failure
         reason = "; ".join(dict.fromkeys(map(_reason, failures.values())))
         about = {"file": chunk.file, "start": chunk.start, "stop": chunk.stop}
@@ -154,19 +157,22 @@ class ChunkReader:
         if self._opened is not None and self._opened[0] == address:
             return self._opened[2]
         self._close()
-        try:
-            files.check_there(address)
-            file = uproot.open(address)
-            uuid, found = str(file.file.uuid), table(file[chunk.tree], chunk.tree)
-        except Exception as error:
-            raise ReadError(address) from error
-        if uuid != chunk.uuid:
-            file.close()
-            raise InputError(
-                f"{address}: changed since inspect (uuid {uuid}, planned {chunk.uuid}); "
-                "remove the inspect file of its dataset and run again"
-            )
-        self._opened = address, file, found
+        if address.startswith(remote.SCHEME):
+            remote.configure_client(self.xrootd.timeout_s)
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(files.open_root(address))
+                uuid, found = str(file.file.uuid), table(file[chunk.tree], chunk.tree)
+            except InputError:
+                raise
+            except Exception as error:
+                raise ReadError(address) from error
+            if uuid != chunk.uuid:
+                raise InputError(
+                    f"{address}: changed since inspect (uuid {uuid}, planned {chunk.uuid}); "
+                    "remove the inspect file of its dataset and run again"
+                )
+            self._opened = address, stack.pop_all(), found
         return found
 
     def _close(self) -> None:
@@ -185,9 +191,11 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _may_pass(error: BaseException) -> bool:
     """Whether another attempt may succeed: damage stays, a failed read may pass."""
-    return any(isinstance(cause, OSError) for cause in _chain(error))
+    return any(isinstance(cause, OSError) or files.CLOSED in str(cause) for cause in _chain(error))
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, InputError):
+        return str(error)
     cause = list(_chain(error))[-1]
     return f"{type(cause).__name__}: {(str(cause).strip().splitlines() or [''])[0]}"

@@ -2,17 +2,20 @@
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import uproot
 
 from jetsmith.errors import DamagedError, InputError
+from jetsmith.sources import remote
 from jetsmith.sources.trees import Table, table
 
-REMOTE = "root://"
+REMOTE = remote.SCHEME
 MAGIC = b"root"
+SMALLEST = 403  # bytes that uproot reads first
+CLOSED = "I/O operation on closed file"
 RETRY_PAUSE_S = 2.0  # before the second turn over the replicas; twice as long before each further one
 TREES = ("Events", "deepntuplizer/tree", "CollectionTree")
 KINDS = ("TTree", "ROOT::RNTuple")
@@ -25,10 +28,20 @@ def open_root(path: str) -> Iterator[Any]:
     Raises:
         InputError: It is missing, empty, truncated, or no ROOT file; or a root:// address is asked
             for and the package that reads it is not installed.
-        OSError: A remote file cannot be read now.
+        OSError: A remote file cannot be read now, at its opening or within the body; it is named,
+            and may be opened again.
     """
-    if not path.startswith(REMOTE):
+    if path.startswith(REMOTE):
+        with _named(path), _open(path, _remote_size(path)) as file:
+            yield file
+    else:
         _check_local(path)
+        with _open(path, os.path.getsize(path)) as file:
+            yield file
+
+
+@contextmanager
+def _open(path: str, size: int) -> Iterator[Any]:
     try:
         file = uproot.open(path)
     except ImportError as error:
@@ -37,14 +50,38 @@ def open_root(path: str) -> Iterator[Any]:
             f"install the extra `xrootd` ({error})"
         ) from error
     except (ValueError, EOFError, uproot.DeserializationError) as error:
+        if CLOSED in str(error):  # a connection that another read lost
+            raise OSError(str(error)) from error
         raise DamagedError(f"{path}: a damaged ROOT file: {_first_line(error)}; copy it again") from error
     with file:
+        expected = int(file.file.fEND)
+        if size < expected:
+            raise DamagedError(_truncated(path, size, expected))
         yield file
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Name the remote file in an OSError, and let go of the connection that it came from."""
+    try:
+        yield
+    except OSError as error:
+        remote.forget(path)
+        raise remote.explain(path, error) from error
+
+
+def _remote_size(path: str) -> int:
+    size = remote.remote_size(path)
+    if size < SMALLEST:
+        raise DamagedError(f"{path}: {size:,} bytes, less than any ROOT file has; copy it again")
+    return size
 
 
 def _check_local(path: str) -> None:
     if not os.path.exists(path):
-        raise DamagedError(f"{path}: no such file; check `files` and `data_root`, or remove the entry")
+        raise DamagedError(
+            f"{path}: no such file; check `files` and `data_root`, or remove the entry"
+        ) from FileNotFoundError(path)
     if os.path.isdir(path):
         raise InputError(f"{path}: a folder; `files` takes ROOT files or a glob such as {path}/*.root")
     size = os.path.getsize(path)
@@ -56,18 +93,11 @@ def _check_local(path: str) -> None:
         raise DamagedError(f"{path}: not a ROOT file (it starts with {head[:4]!r}, not {MAGIC!r})")
     expected = _end(head)
     if size < expected:
-        raise DamagedError(f"{path}: truncated: {size:,} bytes, its header says {expected:,}; copy it again")
+        raise DamagedError(_truncated(path, size, expected))
 
 
-def check_there(path: str) -> None:
-    """Fail with a FileNotFoundError where a local file is gone; uproot's own message is a page long."""
-    if not path.startswith(REMOTE) and not os.path.exists(path):
-        raise FileNotFoundError(f"{path} is gone since inspect")
-
-
-def replicas(path: str, redirectors: Sequence[str] = ()) -> list[str]:
-    """Addresses of a file in the order in which they are tried."""
-    return [path]
+def _truncated(path: str, size: int, expected: int) -> str:
+    return f"{path}: truncated: {size:,} bytes, its header says {expected:,}; copy it again"
 
 
 def _end(head: bytes) -> int:
