@@ -1,0 +1,62 @@
+"""The command line of the benchmarks."""
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks._harness import RESULTS, package_on_path
+
+
+def names() -> list[str]:
+    """The benchmarks: modules of this package without an underscore."""
+    return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+
+
+def main(arguments: list[str], results: Path = RESULTS) -> int:
+    """Run what the command line names; several in processes of their own."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(names())}; all by default")
+    parser.add_argument("--table", action="store_true", help="print the table of docs/benchmarks.md")
+    asked = parser.parse_args(arguments)
+    unknown = [name for name in asked.names if name not in names()]
+    if unknown:
+        parser.error(f"no benchmark {', '.join(unknown)}; there are: {', '.join(names())}")
+    wanted = asked.names or names()
+    if len(wanted) == 1:
+        print(json.dumps(_run(wanted[0], results)))
+        return 0
+    codes = [
+        subprocess.run([sys.executable, "-m", "tests.benchmarks", name], env=os.environ | package_on_path())
+        for name in wanted
+    ]
+    return max(code.returncode for code in codes)
+
+
+def _run(name: str, results: Path) -> dict[str, Any]:
+    """Run one benchmark and write what it found."""
+    load = os.getloadavg()
+    found: dict[str, Any] = importlib.import_module(f"tests.benchmarks.{name}").run()
+    from jetsmith import io, provenance  # after the run: they are large, see _harness
+
+    content = {"name": name, **found, "machine": _machine(load), "provenance": provenance.record()}
+    io.write_json(results / f"{name}.json", content)
+    return content
+
+
+def _machine(load: tuple[float, float, float]) -> dict[str, Any]:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "cpu": models[0] if models else platform.processor(),
+        "cores": os.cpu_count(),
+        "load_before": [round(x, 2) for x in load],
+        "load_after": [round(x, 2) for x in os.getloadavg()],
+    }
