@@ -30,13 +30,19 @@ class Cost:
         seconds: Wall time.
         cpu_seconds: CPU time of all its threads and of the children that it waited for.
         peak_rss_mb: Largest resident memory.
-        said: JSON object in the last line of its standard output; empty where there is none.
+        output: Its standard output.
     """
 
     seconds: float
     cpu_seconds: float
     peak_rss_mb: float
-    said: Mapping[str, Any]
+    output: str
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The JSON object in the last line of its standard output."""
+        found: dict[str, Any] = json.loads(self.output.strip().splitlines()[-1])
+        return found
 
 
 @dataclass
@@ -66,16 +72,7 @@ class Process:
             stream.close()
         if self.popen.returncode:
             raise RuntimeError(f"{self.popen.args}: exit code {self.popen.returncode}\n{texts[1][-3000:]}")
-        return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, _last_json(texts[0]))
-
-
-def _last_json(text: str) -> dict[str, Any]:
-    lines = text.strip().splitlines()
-    try:
-        found = json.loads(lines[-1])
-    except (IndexError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, texts[0])
 
 
 def start(
