@@ -25,7 +25,10 @@ JET = (
     "btagPNetCvL btagPNetQvG qgl chHEF neHEF"
 )
 CANDIDATE = "mass d0 dz dzErr trkChi2 puppiWeight puppiWeightNoLep hcalFraction vtxChi2 trkPt"
-LINK = "pt btagEtaRel btagPtRatio btagPParRatio btagSip2dVal btagSip2dSig btagSip3dVal btagSip3dSig btagJetDistVal"
+LINK = (
+    "pt btagEtaRel btagPtRatio btagPParRatio btagSip2dVal btagSip2dSig btagSip3dVal btagSip3dSig "
+    "btagJetDistVal"
+)
 VERTEX = "mass x y z dlen dlenSig dxySig pAngle"
 JET_VERTEX = "pt mass chi2 normchi2 dxy dxysig d3d d3dsig costhetasvpv enration deltaR"
 

@@ -66,10 +66,10 @@ rule calibrate:
     shell: ""
 rule plot:
     input: "scores.parquet", "calibration.numbers.json"
-    output: "{{plot}}.pdf", "{{plot}}.png", "{{plot}}.json"
+    output: "plots/{{plot}}.pdf", "plots/{{plot}}.png", "plots/{{plot}}.json"
     shell: ""
 rule report:
-    input: expand("{{plot}}.png", plot=PLOTS), "skim.json", "inspect.json", "calibration.numbers.json"
+    input: expand("plots/{{plot}}.png", plot=PLOTS), "skim.json", "inspect.json", "calibration.numbers.json"
     output: "report.html"
     shell: ""
 """
