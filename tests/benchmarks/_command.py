@@ -28,6 +28,9 @@ def main(arguments: list[str], results: Path = RESULTS) -> int:
     unknown = [name for name in asked.names if name not in names()]
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are: {', '.join(names())}")
+    if asked.table:
+        print(table(results))
+        return 0
     wanted = asked.names or names()
     if len(wanted) == 1:
         print(json.dumps(_run(wanted[0], results)))
@@ -60,3 +63,39 @@ def _machine(load: tuple[float, float, float]) -> dict[str, Any]:
         "load_before": [round(x, 2) for x in load],
         "load_after": [round(x, 2) for x in os.getloadavg()],
     }
+
+
+def table(results: Path) -> str:
+    """The numbers of all benchmarks that were run, as Markdown; one column for each of several inputs."""
+    blocks = []
+    for name in names():
+        path = results / f"{name}.json"
+        if path.is_file():
+            blocks.append(_block(name, json.loads(path.read_text())))
+    return "\n\n".join(blocks)
+
+
+def _block(name: str, content: dict[str, Any]) -> str:
+    """A heading with date, machine and versions, and the table of one benchmark."""
+    machine, record = content.pop("machine"), content.pop("provenance")
+    shared = {key: value for key, value in content.items() if isinstance(value, int | float)}
+    groups = [value for value in content.values() if isinstance(value, dict)]
+    columns: dict[str, dict[str, Any]] = groups[0] if groups else {}
+    rows = list(dict.fromkeys(key for column in columns.values() for key in column))
+    lines = [
+        f"| field | {' | '.join(columns) if columns else 'value'} |",
+        "|---|" + "---|" * max(len(columns), 1),
+    ]
+    lines += [f"| {row} | {' | '.join(str(c.get(row, '')) for c in columns.values())} |" for row in rows]
+    lines += [
+        f"| {key} | {' | '.join([str(value)] + [''] * (len(columns) - 1))} |"
+        for key, value in shared.items()
+        if key not in rows
+    ]
+    versions = ", ".join(f"{package} {found}" for package, found in record["versions"].items())
+    about = (
+        f"{machine['date']}, {machine['cores']} cores ({machine['cpu']}), load {machine['load_before'][0]} "
+        f"before and {machine['load_after'][0]} after, {record['system']}, Python {record['python']}, "
+        f"commit {record['commit']}; {versions}."
+    )
+    return "\n".join([f"### {name}", "", *lines, "", about])

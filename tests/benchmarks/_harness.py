@@ -6,7 +6,9 @@ until that has replaced it, so nothing large is imported, and no input is made, 
 
 import functools
 import json
+import math
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -29,7 +31,8 @@ class Cost:
     Attributes:
         seconds: Wall time.
         cpu_seconds: CPU time of all its threads and of the children that it waited for.
-        peak_rss_mb: Largest resident memory.
+        peak_rss_mb: Largest resident memory; NaN, which no JSON takes, where this process was as large
+            and the number may be its own.
         output: Its standard output.
     """
 
@@ -72,7 +75,9 @@ class Process:
             stream.close()
         if self.popen.returncode:
             raise RuntimeError(f"{self.popen.args}: exit code {self.popen.returncode}\n{texts[1][-3000:]}")
-        return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, texts[0])
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = usage.ru_maxrss / 1024 if usage.ru_maxrss > own else math.nan
+        return Cost(seconds, usage.ru_utime + usage.ru_stime, peak, texts[0])
 
 
 def start(

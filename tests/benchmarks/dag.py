@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,12 +94,16 @@ def _measure(n_files: int) -> dict[str, Any]:
         if jobs["ours"] != jobs["bare"]:
             raise RuntimeError(f"the bare Snakefile has another shape now; jobs: {jobs}")
 
-        def dry_run(folder: Path) -> Callable[[], Cost]:
-            return lambda: harness.call(
-                [*COMMAND, "-q", "all", *_config(folder)], folder, **environment(folder)
-            )
+        def dry_run(folder: Path) -> Cost:
+            return harness.call([*COMMAND, "-q", "all", *_config(folder)], folder, **environment(folder))
 
-        found = harness.in_turn({f.name: dry_run(f) for f in (ours, bare)}, harness.rounds(5))
+        def first() -> Cost:
+            (ours / ".snakemake" / "jetsmith-sources.json").unlink()
+            return dry_run(ours)
+
+        # The first run after an edit of the package leaves notes of its files; `ours` finds them.
+        ways = {"first": first, "ours": partial(dry_run, ours), "bare": partial(dry_run, bare)}
+        found = harness.in_turn(ways, harness.rounds(5))
         cpu = {name: [cost.cpu_seconds for cost in costs] for name, costs in found.items()}
         wall = {name: [cost.seconds for cost in costs] for name, costs in found.items()}
         memory = {name: [cost.peak_rss_mb for cost in costs] for name, costs in found.items()}
@@ -111,6 +115,7 @@ def _measure(n_files: int) -> dict[str, Any]:
             "ratio_floor": harness.ratio(wall["ours"], wall["bare"]),
             "ratio_floor_cpu": harness.ratio(cpu["ours"], cpu["bare"]),
             "ratio_floor_mb": harness.ratio(memory["ours"], memory["bare"]),
+            "ratio_floor_first": harness.ratio(wall["first"], wall["bare"]),
             "floor_seconds": harness.median(wall["bare"]),
             "floor_mb": harness.median(memory["bare"]),
         }
