@@ -78,24 +78,26 @@ def table(results: Path) -> str:
 def _block(name: str, content: dict[str, Any]) -> str:
     """A heading with date, machine and versions, and the table of one benchmark."""
     machine, record = content.pop("machine"), content.pop("provenance")
-    shared = {key: value for key, value in content.items() if isinstance(value, int | float)}
     groups = [value for value in content.values() if isinstance(value, dict)]
     columns: dict[str, dict[str, Any]] = groups[0] if groups else {}
-    rows = list(dict.fromkeys(key for column in columns.values() for key in column))
-    lines = [
-        f"| field | {' | '.join(columns) if columns else 'value'} |",
-        "|---|" + "---|" * max(len(columns), 1),
-    ]
-    lines += [f"| {row} | {' | '.join(str(c.get(row, '')) for c in columns.values())} |" for row in rows]
-    lines += [
-        f"| {key} | {' | '.join([str(value)] + [''] * (len(columns) - 1))} |"
-        for key, value in shared.items()
-        if key not in rows
-    ]
+    inside = list(dict.fromkeys(key for column in columns.values() for key in column))
+    single = {k: v for k, v in content.items() if isinstance(v, int | float) and k not in inside}
+    blocks = []
+    if columns:
+        rows = [[key, *(column.get(key, "") for column in columns.values())] for key in inside]
+        blocks.append(_rows(["field", *columns], rows))
+    if single:
+        blocks.append(_rows(["field", "value"], [[key, value] for key, value in single.items()]))
     versions = ", ".join(f"{package} {found}" for package, found in record["versions"].items())
     about = (
         f"{machine['date']}, {machine['cores']} cores ({machine['cpu']}), load {machine['load_before'][0]} "
         f"before and {machine['load_after'][0]} after, {record['system']}, Python {record['python']}, "
         f"commit {record['commit']}; {versions}."
     )
-    return "\n".join([f"### {name}", "", *lines, "", about])
+    return "\n\n".join([f"### {name}", *blocks, about])
+
+
+def _rows(head: list[str], rows: list[list[Any]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)

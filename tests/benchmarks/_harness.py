@@ -8,7 +8,6 @@ import functools
 import json
 import math
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -75,9 +74,14 @@ class Process:
             stream.close()
         if self.popen.returncode:
             raise RuntimeError(f"{self.popen.args}: exit code {self.popen.returncode}\n{texts[1][-3000:]}")
-        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        peak = usage.ru_maxrss / 1024 if usage.ru_maxrss > own else math.nan
+        peak = usage.ru_maxrss / 1024 if usage.ru_maxrss > _own_peak_kb() else math.nan
         return Cost(seconds, usage.ru_utime + usage.ru_stime, peak, texts[0])
+
+
+def _own_peak_kb() -> int:
+    """Largest resident memory of this process, without what it took over from its own parent."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
 
 
 def start(

@@ -13,7 +13,11 @@ from tests.benchmarks import _command, _harness
 def benchmark(monkeypatch, tmp_path):
     """A benchmark `tiny` in the place of the real ones, and the folder of its results."""
     module = type(sys)("tests.benchmarks.tiny")
-    module.run = lambda: {"seconds": 1.5, "sizes": {"1": {"seconds": 1.5}, "2": {"seconds": 2.5, "mb": 7}}}
+    module.run = lambda: {
+        "seconds": 1.5,
+        "rounds": 3,
+        "sizes": {"1": {"seconds": 1.5}, "2": {"seconds": 2.5, "mb": 7}},
+    }
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(_command, "names", lambda: ["tiny"])
     return tmp_path
@@ -37,6 +41,7 @@ def test_table(benchmark, capsys):
     assert "| field | 1 | 2 |" in lines
     assert "| seconds | 1.5 | 2.5 |" in lines
     assert "| mb |  | 7 |" in lines
+    assert "| rounds | 3 |" in lines
 
 
 def test_unknown_names_list_the_choices(benchmark, capsys):
