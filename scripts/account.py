@@ -8,6 +8,10 @@ with job(snakemake.log[0]):
         name=snakemake.wildcards.dataset,
         plan=snakemake.input.plan,
         reports=snakemake.input.reports,
-        max_loss_fraction=snakemake.params.max_loss_fraction,
+        identities=snakemake.input.identities,
         output=snakemake.output[0],
+        max_loss_fraction=snakemake.params.max_loss_fraction,
+        cross_section_pb=snakemake.params.cross_section_pb,
+        luminosity_ifb=snakemake.params.luminosity_ifb,
+        allow_duplicates=snakemake.params.allow_duplicates,
     )

@@ -2,7 +2,7 @@
 
 from jetsmith.inspection import inspect_dataset
 from jetsmith.job import job
-from jetsmith.specs import DatasetSpec, PartitionSpec
+from jetsmith.specs import DatasetSpec, PartitionSpec, SkimSpec, XRootDSpec
 
 with job(snakemake.log[0]):
     inspect_dataset(
@@ -12,4 +12,6 @@ with job(snakemake.log[0]):
         n_parts=snakemake.params.n_parts,
         target=PartitionSpec(**snakemake.params.target),
         output=snakemake.output[0],
+        settings=SkimSpec(**snakemake.config.get("skim", {})),
+        xrootd=XRootDSpec(**snakemake.config.get("xrootd", {})),
     )

@@ -2,17 +2,21 @@
 
 from jetsmith.job import job
 from jetsmith.skim import skim_partition
-from jetsmith.specs import DatasetSpec, SelectionSpec, SkimSpec
+from jetsmith.specs import DatasetSpec, SelectionSpec, SkimSpec, XRootDSpec
 
 with job(snakemake.log[0]):
     skim_partition(
         name=snakemake.wildcards.dataset,
         spec=DatasetSpec(**snakemake.params.spec),
         selection=SelectionSpec(**snakemake.params.selection),
-        settings=SkimSpec(**snakemake.params.settings),
+        settings=SkimSpec(**snakemake.config.get("skim", {})),
         plan=snakemake.input.plan,
-        part=snakemake.params.part,
-        output=snakemake.output.rows,
+        part=int(snakemake.wildcards.part),
+        rows=snakemake.output.rows,
         report=snakemake.output.report,
-        data_root=snakemake.params.data_root,
+        identity=snakemake.output.identity,
+        root=snakemake.output.get("root"),
+        golden_json=snakemake.input.get("golden_json"),
+        xrootd=XRootDSpec(**snakemake.config.get("xrootd", {})),
+        threads=snakemake.threads,
     )

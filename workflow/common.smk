@@ -30,6 +30,7 @@ except ConfigError as error:
     raise WorkflowError(f"configuration: {error}") from None
 
 SPLITS = ("train", "validation", "calibration", "test")
+LAYOUT_MODULES = ("sources.nanoaod", "sources.pfnano", "sources.deepntuples")
 
 
 wildcard_constraints:
@@ -43,6 +44,7 @@ wildcard_constraints:
     plot="[a-z][a-z0-9_]*",
 
 
+@cache
 def code(script, *modules):
     """Digest of a rule's script and of all package code that it reaches: an edit reruns the rule."""
     return provenance.script_digest(Path(workflow.basedir) / "scripts" / f"{script}.py", *modules)

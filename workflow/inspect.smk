@@ -22,7 +22,7 @@ rule inspect:
         sizes=lambda wildcards: RUN.sizes_mb(wildcards.dataset),
         n_parts=lambda wildcards: RUN.n_parts(wildcards.dataset),
         target=RUN.run.partition.model_dump(),
-        code=code("inspect", "sources.nanoaod", "sources.pfnano", "sources.deepntuples"),
+        code=code("inspect", *LAYOUT_MODULES),
     script:
         "../scripts/inspect.py"
 

@@ -1,38 +1,87 @@
-# skim: reads ROOT files by the plan of inspect; writes skim/{dataset}/{part}.parquet and {part}.report.json.
-# account: reads the reports; writes skim/{dataset}.json, or stops where an event is unaccounted for.
+# skim: reads ROOT files by the plan of inspect; writes skim/{dataset}/{part}.parquet, .report.json (what became of the
+# entries) and .identity.parquet (who they are). skim.backend: one job a partition, or one a dataset that owns a cluster.
+# account: reads the reports; writes skim/{dataset}.json, or stops where an event is unaccounted for or there twice.
+
+SKIM_FILES = {
+    "rows": ".parquet",
+    "report": ".report.json",
+    "identity": ".identity.parquet",
+    **({"root": ".root"} if RUN.run.skim.write_root else {}),
+}
 
 
-rule skim:
-    input:
-        plan="<results>/inspect/{dataset}.json",
-        simulated=lambda wildcards: simulated(wildcards.dataset),
-    output:
-        rows="<results>/skim/{dataset}/{part}.parquet",
-        report="<results>/skim/{dataset}/{part}.report.json",
-    log:
-        "<logs>/skim/{dataset}.{part}.log",
-    benchmark:
-        "<benchmarks>/skim/{dataset}.{part}.tsv"
-    conda:
-        "../envs/jetsmith.yaml"
-    resources:
-        mem_mb=3000,
-        runtime=120,
-    params:
-        spec=dataset_spec,
-        part=lambda wildcards: int(wildcards.part),
-        selection=lambda wildcards: RUN.selection_of(wildcards.dataset).model_dump(),
-        settings=RUN.run.skim.model_dump(),
-        data_root=RUN.run.data_root,
-        code=code("skim", "sources.nanoaod", "sources.pfnano", "sources.deepntuples"),
-    script:
-        "../scripts/skim.py"
+@cache
+def skim_params(dataset):
+    """The same for both backends, so that a change from one to the other runs nothing again."""
+    return {
+        "spec": RUN.raw["datasets"][dataset],
+        "selection": RUN.selection_of(dataset).model_dump(),
+        "code": code("skim", *LAYOUT_MODULES),
+    }
+
+
+def skim_inputs(dataset):
+    """The plan, and files whose content decides about rows."""
+    golden = RUN.golden_json(dataset)
+    found = {"plan": f"<results>/inspect/{dataset}.json", "simulated": simulated(dataset)}
+    return found | ({"golden_json": golden} if golden else {})
+
+
+if RUN.run.skim.backend == "jobs":
+
+    rule skim:
+        input:
+            unpack(lambda wildcards: skim_inputs(wildcards.dataset)),
+        output:
+            **{key: "<results>/skim/{dataset}/{part}" + suffix for key, suffix in SKIM_FILES.items()},
+        log:
+            "<logs>/skim/{dataset}.{part}.log",
+        benchmark:
+            "<benchmarks>/skim/{dataset}.{part}.tsv"
+        conda:
+            "../envs/jetsmith.yaml"
+        threads: RUN.run.skim.threads
+        resources:
+            mem_mb=3000 * RUN.run.skim.threads,
+            runtime=120,
+        params:
+            spec=lambda wildcards: skim_params(wildcards.dataset)["spec"],
+            selection=lambda wildcards: skim_params(wildcards.dataset)["selection"],
+            code=lambda wildcards: skim_params(wildcards.dataset)["code"],
+        script:
+            "../scripts/skim.py"
+
+else:
+    for name in RUN.datasets:
+
+        rule:
+            name:
+                f"skim_{name}"
+            input:
+                **skim_inputs(name),
+            output:
+                **{key: parts_of(name, "skim", suffix) for key, suffix in SKIM_FILES.items()},
+            log:
+                f"<logs>/skim/{name}.log",
+            benchmark:
+                f"<benchmarks>/skim/{name}.tsv"
+            conda:
+                "../envs/jetsmith.yaml"
+            threads: workflow.cores
+            resources:
+                mem_mb=3000,
+                runtime=1440,
+            params:
+                **skim_params(name),
+            script:
+                "../scripts/skim_dask.py"
 
 
 rule account:
     input:
         plan="<results>/inspect/{dataset}.json",
         reports=lambda wildcards: parts_of(wildcards.dataset, "skim", ".report.json"),
+        identities=lambda wildcards: parts_of(wildcards.dataset, "skim", ".identity.parquet"),
     output:
         "<results>/skim/{dataset}.json",
     log:
@@ -40,10 +89,13 @@ rule account:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=4000,
+        runtime=60,
     params:
         max_loss_fraction=RUN.run.skim.max_loss_fraction,
+        cross_section_pb=lambda wildcards: RUN.datasets[wildcards.dataset].cross_section_pb,
+        luminosity_ifb=RUN.run.luminosity_ifb,
+        allow_duplicates=lambda wildcards: RUN.datasets[wildcards.dataset].duplicates == "allow",
         code=code("account"),
     script:
         "../scripts/account.py"

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import uproot
 
-from jetsmith import inspection, skim
+from jetsmith import inspection, reading, skim
 from jetsmith.io import read_json
 from jetsmith.sources import pfnano
 from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
@@ -57,9 +57,8 @@ class Job:
         return found
 
     def step(self) -> int:
-        """Entries that `ours` reads at once: no more than its limit in bytes."""
-        limit = getattr(skim, "CHUNK_BYTES", float("inf"))
-        return int(min(self.chunk_entries, limit / read_json(self.plan)["files"][0]["entry_bytes"]))
+        """Entries that `ours` reads at once: it also has a limit in bytes."""
+        return max(map(len, reading.chunks_of(read_json(self.plan), 0, self.chunk_entries)))
 
     def branches(self) -> list[str]:
         """Branches that the plan lists."""
@@ -70,10 +69,10 @@ class Job:
 def ours(job: Job) -> Callable[[], None]:
     """The stage itself."""
     settings = SkimSpec(chunk_entries=job.chunk_entries)
-    report = Path(job.output).with_suffix(".report.json")
+    report, identity = (Path(job.output).with_suffix(end) for end in (".report.json", ".identity.parquet"))
 
     def work() -> None:
-        skim.skim_partition(NAME, SPEC, SELECTION, settings, job.plan, 0, job.output, report)
+        skim.skim_partition(NAME, SPEC, SELECTION, settings, job.plan, 0, job.output, report, identity)
 
     return work
 

@@ -38,10 +38,13 @@ rule check:
     shell: ""
 rule skim:
     input: "inspect.json"
-    output: "skim/{{part}}.parquet", "skim/{{part}}.report.json"
+    output: "skim/{{part}}.parquet", "skim/{{part}}.report.json", "skim/{{part}}.identity.parquet"
     shell: ""
 rule account:
-    input: "inspect.json", expand("skim/{{part}}.report.json", part=PARTS)
+    input:
+        "inspect.json",
+        expand("skim/{{part}}.report.json", part=PARTS),
+        expand("skim/{{part}}.identity.parquet", part=PARTS)
     output: "skim.json"
     shell: ""
 rule features:

@@ -24,12 +24,14 @@ def rows_of(folder, data, files, obj="ak4", cuts=LOOSE, n_parts=1, **more):
     spec = DatasetSpec(object=obj, process="real", files=tuple(files), **more)
     plan, output = folder / "inspect.json", folder / "account.json"
     inspection.inspect_dataset("real", spec, [str(data / f) for f in files], n_parts, PartitionSpec(), plan)
-    reports = []
+    reports, identities = [], []
     for part in range(n_parts):
-        paths = folder / f"{part}.parquet", folder / f"{part}.json"
-        skim.skim_partition("real", spec, cuts, SkimSpec(), plan, part, *paths)
+        paths = [folder / f"{part}.{end}" for end in ("parquet", "json", "identity.parquet")]
+        golden = spec.golden_json
+        skim.skim_partition("real", spec, cuts, SkimSpec(), plan, part, *paths, golden_json=golden)
         reports.append(paths[1])
-    account.account_dataset("real", plan, reports, 0.0, output)
+        identities.append(paths[2])
+    account.account_dataset("real", plan, reports, identities, 0.0, output)
     rows = ak.concatenate([io.read_rows(folder / f"{part}.parquet") for part in range(n_parts)])
     return rows, io.read_json(output)
 

@@ -14,7 +14,7 @@ CUTS = SelectionSpec(pt_min_gev=30, abseta_max=2.5, jet_id=2)
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch):
-    monkeypatch.setattr(skim, "RETRY_PAUSE_S", 0.0)
+    monkeypatch.setattr("jetsmith.sources.files.RETRY_PAUSE_S", 0.0)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def run(folder, files, n_parts=1, cuts=CUTS, spec=SPEC, **settings):
         inspection.inspect_dataset("test", spec, files, n_parts, PartitionSpec(), plan)
     rows, reports = [], []
     for part in range(n_parts):
-        paths = folder / f"{part}.parquet", folder / f"{part}.report.json"
+        paths = tuple(folder / f"{part}.{end}" for end in ("parquet", "report.json", "identity.parquet"))
         skim.skim_partition("test", spec, cuts, SkimSpec(**settings), plan, part, *paths)
         rows.append(io.read_rows(paths[0]))
         reports.append(io.read_json(paths[1]))

@@ -1,19 +1,29 @@
-"""Stage account: every planned entry was processed or is declared lost, else the run stops."""
+"""Stage account: every planned entry was processed, once, or is declared lost; else the run stops."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jetsmith.errors import InputError
-from jetsmith.io import read_json, write_json
+from jetsmith.hashing import hash64
+from jetsmith.io import IDENTITY, IntArray, read_identity, read_json, write_json
+
+MOST_KEYS = 50_000_000  # entries whose keys are compared at once: about 3 GB
 
 
 def account_dataset(
     name: str,
     plan: str | Path,
     reports: Sequence[str | Path],
+    identities: Sequence[str | Path],
     max_loss_fraction: float,
     output: str | Path,
+    cross_section_pb: float | None = None,
+    luminosity_ifb: float | None = None,
+    allow_duplicates: bool = False,
 ) -> None:
     """Add up the reports of a dataset's partitions and check them against its plan.
 
@@ -21,25 +31,33 @@ def account_dataset(
         name: The dataset.
         plan: JSON file of stage inspect.
         reports: JSON files of stage skim, one a partition.
+        identities: Its files with run, luminosity block and event of every entry, one a partition.
         max_loss_fraction: Entries that may be lost, of all that were planned.
-        output: JSON file to write: totals, `sum_w`, `sum_w2`, `mean_weight` (weight of an
-            entry before cuts), `sum_w_generated` (trees `Runs`, or null), cutflow, rows by
-            flavour and by part.
+        output: JSON file to write: totals, losses with their shares, `sum_w`, `sum_w2`,
+            `mean_weight` (weight of an entry before cuts), `sum_w_generated` (trees `Runs`, or
+            null), `event_weight` (below), cutflow, rows by flavour and by part.
+        cross_section_pb: With it, `event_weight` is what a generator weight is multiplied with:
+            cross-section x luminosity / sum of the weights that were really processed; else null.
+        luminosity_ifb: Integrated luminosity [1/fb]; 1/pb where None, so that weights add up to [pb].
+        allow_duplicates: Do not compare entries.
 
     Raises:
-        InputError: Entries are unaccounted for, too many are lost, or no row passed the cuts.
+        InputError: Entries are unaccounted for or stand there twice, too many are lost, or no row
+            passed the cuts.
     """
     planned = read_json(plan)
     parts = [read_json(path) for path in reports]
     _check_parts(name, planned, parts)
-    lost = [loss for part in parts for loss in part["lost"]]
     n_planned, n_processed = planned["n_entries"], sum(part["n_processed"] for part in parts)
-    n_lost = sum(loss["stop"] - loss["start"] for loss in lost)
+    lost = _losses(planned, [loss for part in parts for loss in part["lost"]])
+    n_lost = sum(loss["n_entries"] for loss in lost)
     sum_w = sum(part["sum_w"] for part in parts)
-    fraction = n_lost / n_planned if n_planned else 0.0
-    weight_fraction = _weight_fraction(planned["sum_w_generated"], sum_w, fraction)
+    fraction = sum(loss["fraction"] for loss in lost)
+    weight_fraction = sum(loss["weight_fraction"] for loss in lost)
     if fraction > max_loss_fraction:
         raise InputError(_explain_losses(name, lost, n_planned, fraction, weight_fraction, max_loss_fraction))
+    if not allow_duplicates:
+        _check_identities(name, planned, identities, n_processed)
     cutflow = _add_cutflows([part["cutflow"] for part in parts])
     n_rows = sum(part["n_rows"] for part in parts)
     if n_rows == 0:
@@ -62,6 +80,7 @@ def account_dataset(
             "sum_w2": sum(part["sum_w2"] for part in parts),
             "sum_w_generated": planned["sum_w_generated"],
             "mean_weight": sum_w / n_processed,
+            "event_weight": _event_weight(cross_section_pb, luminosity_ifb, sum_w),
             "n_rows": n_rows,
             "rows_by_flavour": _add_counts([part["rows_by_flavour"] for part in parts]),
             "rows_by_part": {part["part"]: part["n_rows"] for part in parts},
@@ -96,16 +115,79 @@ def _check_parts(name: str, planned: dict[str, Any], parts: Sequence[dict[str, A
         )
 
 
-def _weight_fraction(generated: float | None, sum_w: float, fraction: float) -> float:
-    """Share of the weights that is lost; the share of the entries where the files do not say.
+def _losses(planned: dict[str, Any], lost: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Losses with `n_entries` and their shares of all entries and of all weights.
 
-    The trees `Runs` also count what an earlier skim cut away, so they say nothing without a loss.
+    A file that could not even be opened is taken to hold as many entries as the others on average.
+    The share of the weights is that of the file's tree `Runs` by entries, where every file has one.
     """
-    if fraction == 0:
-        return 0.0
-    if not generated:
-        return fraction
-    return max(0.0, 1 - sum_w / generated)
+    files = {record["file"]: record for record in planned["files"]}
+    typical = round(planned["n_entries"] / len(files)) if files else 0
+    found = [{**loss, "n_entries": loss["stop"] - loss["start"]} for loss in lost]
+    found += [
+        {"file": damaged["file"], "start": 0, "stop": None, "reason": damaged["reason"], "attempts": 1}
+        | {"n_entries": typical}
+        for damaged in planned["damaged"]
+    ]
+    n_all = planned["n_entries"] + typical * len(planned["damaged"])
+    generated = planned["sum_w_generated"]
+    for loss in found:
+        loss["fraction"] = loss["weight_fraction"] = loss["n_entries"] / n_all
+        record = files.get(loss["file"])
+        if record is not None and generated and not planned["damaged"]:
+            share = loss["n_entries"] / record["entries"]
+            loss["weight_fraction"] = share * record["runs"]["sum_w"] / generated
+    return found
+
+
+def _event_weight(cross_section_pb: float | None, luminosity_ifb: float | None, sum_w: float) -> float | None:
+    if cross_section_pb is None or not sum_w > 0:
+        return None
+    return cross_section_pb * (1.0 if luminosity_ifb is None else 1000 * luminosity_ifb) / sum_w
+
+
+def _check_identities(
+    name: str, planned: dict[str, Any], identities: Sequence[str | Path], n_processed: int
+) -> None:
+    """Fail where two entries have the same run, luminosity block and event.
+
+    Every turn compares the entries of which a hash says that it is theirs, so that memory stays bounded.
+    """
+    turns = -(-n_processed // MOST_KEYS)
+    for turn in range(turns):
+        pieces = [_of_turn(read_identity(path), turn, turns) for path in identities]
+        keys = {key: np.concatenate([piece[key] for piece in pieces]) for key in IDENTITY}
+        order = np.lexsort((keys["event"], keys["luminosity_block"], keys["run"]))
+        keys = {key: values[order] for key, values in keys.items()}
+        same = np.logical_and.reduce(
+            [keys[key][1:] == keys[key][:-1] for key in ("run", "luminosity_block", "event")]
+        )
+        if same.any():
+            raise InputError(_explain_duplicates(name, planned, keys, np.flatnonzero(same)))
+
+
+def _of_turn(keys: dict[str, IntArray], turn: int, turns: int) -> dict[str, IntArray]:
+    if turns == 1:
+        return keys
+    mine = hash64(keys["run"], keys["luminosity_block"], keys["event"], 0, "account") % turns == turn
+    return {key: values[mine] for key, values in keys.items()}
+
+
+def _explain_duplicates(
+    name: str, planned: dict[str, Any], keys: dict[str, IntArray], places: IntArray
+) -> str:
+    files = [record["file"] for record in planned["files"]]
+    pairs = Counter((int(keys["file"][place]), int(keys["file"][place + 1])) for place in places)
+    lines = [f"dataset {name}: at least {len(places):,} entries would count twice:"]
+    for (one, other), n in pairs.most_common(10):
+        where = next(p for p in places if (keys["file"][p], keys["file"][p + 1]) == (one, other))
+        event = ":".join(str(keys[key][where]) for key in ("run", "luminosity_block", "event"))
+        lines.append(f"  {n:,} of {files[one]} and {files[other]}, such as {event} (run:block:event)")
+    lines.append(
+        "Leave one of the files out. Where different events bear the same numbers, as private productions "
+        "make them, set `duplicates: allow` of the dataset."
+    )
+    return "\n".join(lines)
 
 
 def _explain_losses(
@@ -121,12 +203,18 @@ def _explain_losses(
         f"of the weights), {allowed:.3%} are allowed (skim.max_loss_fraction):"
     ]
     lines += [
-        f"  {loss['file']} entries {loss['start']:,} to {loss['stop']:,} "
-        f"({(loss['stop'] - loss['start']) / n_planned:.3%}), {loss['attempts']} attempts: {loss['reason']}"
+        f"  {loss['file']} {_entries(loss)} ({loss['fraction']:.3%}, {loss['weight_fraction']:.3%} of the "
+        f"weights), {loss['attempts']} attempts: {loss['reason']}"
         for loss in lost
     ]
     lines.append("Copy these files again and rerun skim, leave them out of `files`, or allow the loss.")
     return "\n".join(lines)
+
+
+def _entries(loss: dict[str, Any]) -> str:
+    if loss["stop"] is None:
+        return f"whole, {loss['n_entries']:,} entries if it is like the others"
+    return f"entries {loss['start']:,} to {loss['stop']:,}"
 
 
 def _add_cutflows(cutflows: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:

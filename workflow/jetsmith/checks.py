@@ -4,6 +4,7 @@ import glob
 import itertools
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from jetsmith import columns
@@ -28,9 +29,20 @@ def check_run(run: RunSpec, source: str) -> None:
     for role, table in (("taggers", run.taggers), ("reweighters", run.reweighters)):
         for name, sample in table.items():
             require(sample, run.samples, f"{source}: {role}.{name}", "sample")
+    check_cluster(run, source)
     both = set(run.taggers) & set(run.reweighters)
     if both:
         raise ConfigError(f"{source}: {', '.join(sorted(both))} is a tagger and a reweighter; rename one")
+
+
+def check_cluster(run: RunSpec, source: str) -> None:
+    """The class of the Dask cluster has a module that is installed."""
+    module = run.skim.dask.cluster.rpartition(".")[0]
+    if run.skim.backend == "dask" and (not module or find_spec(module.partition(".")[0]) is None):
+        raise ConfigError(
+            f"{source}: skim.dask.cluster: no module `{module}` for `{run.skim.dask.cluster}`; give a class "
+            "by its dotted name, such as distributed.LocalCluster, and install its package (extra `dask`)"
+        )
 
 
 def _check_edges(edges: tuple[float, ...], where: str) -> None:
@@ -65,14 +77,15 @@ def check_dataset(name: str, spec: DatasetSpec, run: RunSpec, path: Path) -> lis
     if spec.simulate is not None:
         require(spec.simulate.process, PROCESSES, f"{where}: simulate.process", "process")
     files = expand_files(spec.files, run.data_root, where)
-    if spec.golden_json is not None and not _local(spec.golden_json, run.data_root).is_file():
-        raise ConfigError(f"{where}: golden_json: no file {_local(spec.golden_json, run.data_root)}")
+    if spec.golden_json is not None and not local(spec.golden_json, run.data_root).is_file():
+        raise ConfigError(f"{where}: golden_json: no file {local(spec.golden_json, run.data_root)}")
     if spec.object not in run.selection and spec.object != "event":
         raise ConfigError(f"config: selection.{spec.object} is missing, and dataset `{name}` needs it")
     return files
 
 
-def _local(path: str, data_root: str) -> Path:
+def local(path: str, data_root: str) -> Path:
+    """A path of the configuration, variables expanded; a relative one starts at `data_root`."""
     return Path(os.path.expandvars(data_root)) / os.path.expandvars(path)
 
 
@@ -83,7 +96,7 @@ def expand_files(patterns: tuple[str, ...], data_root: str, where: str) -> list[
         if pattern.startswith(REMOTE):
             found.append(pattern)
             continue
-        path = str(_local(pattern, data_root))
+        path = str(local(pattern, data_root))
         matches = sorted(glob.glob(path, recursive=True))
         if not matches:
             raise ConfigError(

@@ -18,6 +18,7 @@ from jetsmith.checks import (
     check_group,
     check_run,
     check_samples,
+    local,
 )
 from jetsmith.errors import ConfigError
 from jetsmith.records import load_table, pick, read_yaml, require, validate
@@ -76,6 +77,11 @@ class Configuration:
     @cached_property
     def _sizes(self) -> dict[str, list[float]]:
         return {}
+
+    def golden_json(self, dataset: str) -> str | None:
+        """Path of a dataset's certified luminosity blocks."""
+        given = self.datasets[dataset].golden_json
+        return str(local(given, self.run.data_root)) if given is not None else None
 
     def selection_of(self, dataset: str) -> SelectionSpec:
         """Cuts on the rows of a dataset."""

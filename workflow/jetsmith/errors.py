@@ -7,3 +7,7 @@ class ConfigError(ValueError):
 
 class InputError(RuntimeError):
     """An input file or its content cannot serve: names file, what is wrong and the remedy."""
+
+
+class DamagedError(InputError):
+    """A file that cannot be read at all: its events are lost, as far as losses are allowed."""

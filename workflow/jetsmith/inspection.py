@@ -8,26 +8,34 @@
                                         are read, constituents; once for all files that are alike
     files                               file, uuid, tree, schema (index), entries, bytes, codec,
                                         clusters, bounds (where they begin), entry_bytes, runs
+    damaged                             file, reason of those that cannot be read and may be lost
     parts                               part, ranges: [{file, uuid, start, stop}]; each entry is in
                                         exactly one of them
 """
 
 import difflib
 import sys
-from collections.abc import Callable, Collection, Sequence
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import awkward as ak
+
 from jetsmith import columns, sources
-from jetsmith.errors import InputError
+from jetsmith.errors import DamagedError, InputError
 from jetsmith.io import read_json, write_json
 from jetsmith.progress import Progress
 from jetsmith.sources import files as rootfiles
 from jetsmith.sources.flat import ordered
 from jetsmith.sources.partition import plan_parts
-from jetsmith.specs import ClassifierSpec, DatasetSpec, FeatureGroup, PartitionSpec
+from jetsmith.sources.trees import table
+from jetsmith.specs import ClassifierSpec, DatasetSpec, FeatureGroup, PartitionSpec, SkimSpec, XRootDSpec
 
-MOST_BOUNDS = 500  # cluster boundaries of a file that are kept for the skim, evenly thinned
+MOST_BOUNDS = 64  # cluster boundaries of a file that are kept for plan and skim, evenly thinned
+READING, REMOTE = SkimSpec(), XRootDSpec()
+WORKERS = 8  # files that are looked at in parallel
 CONSTITUENTS = ("cpf_pt_gev", "npf_pt_gev")
 
 
@@ -38,6 +46,8 @@ def inspect_dataset(
     n_parts: int,
     target: PartitionSpec,
     output: str | Path,
+    settings: SkimSpec = READING,
+    xrootd: XRootDSpec = REMOTE,
 ) -> None:
     """Look at every file of a dataset and plan its partitions.
 
@@ -48,21 +58,36 @@ def inspect_dataset(
         n_parts: Partitions; exactly so many are planned, some without entries where there are few.
         target: Size of a partition; here it sets what a byte costs against an entry.
         output: JSON file to write.
+        settings: Retries, and the loss that is allowed: where it is more than none, files that cannot
+            be read are listed and left out, and stage account counts them; else they stop the run here.
+        xrootd: Servers that may hold remote files, too, and the time they have to answer.
 
     Raises:
-        InputError: A file is missing, empty, truncated, foreign or of another layout, holds no
-            required column, or stands in the list twice.
+        InputError: Files are missing, empty, truncated, foreign or of another layout, hold no
+            required column, or stand in the list twice; the message lists all of them.
     """
     progress = Progress(f"inspect {name}", len(files), "files")
     records: list[dict[str, Any]] = []
     schemas: list[dict[str, Any]] = []
-    for done, path in enumerate(files, start=1):
-        record, schema = _inspect_file(path, spec)
-        if schema not in schemas:
-            schemas.append(schema)
-        records.append({**record, "schema": schemas.index(schema)})
-        progress.update(done)
-    _check_unique(records)
+    damaged: list[dict[str, Any]] = []
+    problems: list[str] = []
+    # Threads, since remote files are mostly waited for; in order, so that the plan does not depend on them.
+    with ThreadPoolExecutor(WORKERS) as pool:
+        looks = pool.map(lambda path: _look(path, spec, settings.retries, xrootd), files)
+        for done, (path, found) in enumerate(zip(files, looks, strict=True), start=1):
+            if isinstance(found, DamagedError) and settings.max_loss_fraction > 0:
+                damaged.append({"file": path, "reason": str(found)})
+            elif isinstance(found, InputError):
+                problems.append(str(found))
+            else:
+                record, schema = found
+                if schema not in schemas:
+                    schemas.append(schema)
+                records.append({**record, "schema": schemas.index(schema)})
+            progress.update(done)
+    problems += _repeated(records)
+    if problems or not records:
+        raise InputError("\n".join(problems or [f"dataset {name}: none of its files can be read: {damaged}"]))
     layout, shared = _in_common(name, records, schemas)
     generated = [record["runs"] for record in records]
     write_json(
@@ -77,6 +102,7 @@ def inspect_dataset(
             "sum_w_generated": sum(r["sum_w"] for r in generated) if all(generated) and generated else None,
             "schemas": schemas,
             "files": records,
+            "damaged": damaged,
             "parts": plan_parts(records, n_parts, target),
         },
     )
@@ -86,6 +112,29 @@ def inspect_dataset(
             "classifiers that read jet kinematics alone",
             file=sys.stderr,
         )
+
+
+def _look(
+    path: str, spec: DatasetSpec, retries: int, xrootd: XRootDSpec
+) -> tuple[dict[str, Any], dict[str, Any]] | InputError:
+    """Record and schema of a file, or why it cannot serve; all replicas are tried, in bounded turns."""
+    reason: InputError | None = None
+    for turn in range(retries + 1):
+        if turn:
+            time.sleep(rootfiles.RETRY_PAUSE_S * 2 ** (turn - 1))
+        may_pass = False
+        for address in rootfiles.replicas(path, xrootd.redirectors):
+            try:
+                record, schema = _inspect_file(address, spec)
+                return record | {"file": path}, schema
+            except InputError as error:
+                reason = reason or error
+            except OSError as error:
+                reason, may_pass = reason or DamagedError(f"{address}: cannot be read: {error}"), True
+        if not may_pass:
+            break
+    assert reason is not None
+    return reason
 
 
 def _in_common(
@@ -104,28 +153,24 @@ def _in_common(
 def _inspect_file(path: str, spec: DatasetSpec) -> tuple[dict[str, Any], dict[str, Any]]:
     """The record of one file, and its schema: what files of its kind have in common."""
     with rootfiles.open_root(path) as file:
-        trees = rootfiles.find_trees(file, path)
-        layout = _layout(path, spec, {name: set(tree.keys()) for name, tree in trees.items()})
+        tables = rootfiles.find_trees(file, path)
+        layout = _layout(path, spec, {name: tree.branches for name, tree in tables.items()})
         # A file without entries may lack its branches, as merging leaves it; nothing is read from it.
-        tree = trees[sources.load(layout).TREE] if layout else next(iter(trees.values()))
-        schema = _schema(layout, set(tree.keys()), spec)
-        entries = int(tree.num_entries)
-        if entries:
-            _check_required(path, spec, schema, set(tree.keys()))
-        bounds = _clusters(tree, frozenset(schema["branches"]))
-        size = sum(tree[name].uncompressed_bytes for name in schema["branches"])
-        codecs = (branch.compression for branch in tree.branches)
-        codec = next((found for found in codecs if found is not None), file.file.compression)
+        tree = tables[sources.load(layout).TREE] if layout else next(iter(tables.values()))
+        schema = _schema(layout, tree.branches, spec)
+        if tree.n_entries:
+            _check_required(path, spec, schema, tree.branches)
+        bounds = tree.bounds(schema["branches"])
         record = {
             "file": path,
             "uuid": str(file.file.uuid),
-            "tree": tree.object_path.strip("/").split(";")[0],
-            "entries": entries,
+            "tree": tree.path,
+            "entries": tree.n_entries,
             "bytes": int(file.file.fEND),
-            "codec": "none" if codec is None else f"{codec.name}({codec.level})",
+            "codec": tree.codec(),
             "clusters": max(len(bounds) - 1, 0),
             "bounds": bounds[:: max(1, len(bounds) // MOST_BOUNDS)],
-            "entry_bytes": round(size / entries, 1) if entries else 0.0,
+            "entry_bytes": round(tree.entry_bytes(schema["branches"]), 1),
             "runs": _runs(file),
         }
     return record, schema
@@ -182,38 +227,31 @@ def _check_required(path: str, spec: DatasetSpec, schema: dict[str, Any], branch
             )
 
 
-def _clusters(tree: Any, wanted: Collection[str]) -> list[int]:
-    """Entries at which the baskets of all wanted branches begin together."""
-    if tree.num_entries == 0:
-        return [0]
-    bounds = tree.common_entry_offsets(filter_branch=lambda branch: branch.name in wanted)
-    return [int(bound) for bound in bounds] or [0, int(tree.num_entries)]
-
-
 def _runs(file: Any) -> dict[str, float] | None:
     """Events and weights before any skim of the file, from its tree `Runs`."""
-    if "Runs" not in file or file["Runs"].num_entries == 0:
+    if "Runs" not in file:
         return None
-    runs = file["Runs"]
+    runs = table(file["Runs"], "Runs")
     for tail in ("", "_"):  # older NanoAOD ends its names with an underscore
-        if f"genEventSumw{tail}" in runs and f"genEventCount{tail}" in runs:
-            return {
-                "n_events": int(runs[f"genEventCount{tail}"].array(library="np").sum()),
-                "sum_w": float(runs[f"genEventSumw{tail}"].array(library="np").sum()),
-            }
+        names = [f"genEventCount{tail}", f"genEventSumw{tail}"]
+        if runs.n_entries and runs.branches.issuperset(names):
+            found = runs.read(names, 0, runs.n_entries)
+            return {"n_events": int(ak.sum(found[names[0]])), "sum_w": float(ak.sum(found[names[1]]))}
     return None
 
 
-def _check_unique(records: Sequence[dict[str, Any]]) -> None:
-    """The same file under two names would be counted twice."""
+def _repeated(records: Sequence[dict[str, Any]]) -> list[str]:
+    """Files that stand in the list under another name, too: their events would count twice."""
     seen: dict[str, str] = {}
+    problems = []
     for record in records:
         if record["uuid"] in seen:
-            raise InputError(
+            problems.append(
                 f"{record['file']}: the same file as {seen[record['uuid']]} (uuid {record['uuid']}); "
                 "its events would count twice: remove one of them"
             )
-        seen[record["uuid"]] = record["file"]
+        seen.setdefault(record["uuid"], record["file"])
+    return problems
 
 
 def check_classifier(

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+import uproot
 
 from jetsmith.errors import InputError
 
@@ -108,6 +109,47 @@ def write_rows(path: str | Path, rows: ak.Array | Iterable[ak.Array]) -> None:
                 writer.write_table(table, row_group_size=100_000)
 
 
+ROOT_TREE = "jets"
+TOGETHER = ("cpf", "npf", "sv", "genjet")  # prefixes of lists that share their length
+
+
+def write_root(path: str | Path, rows: str | Path) -> None:
+    """Write a file of `write_rows` as a TTree `jets`, ZSTD-1, a group of rows at a time.
+
+    Args:
+        path: Target, replaced at once when everything is written.
+        rows: The parquet file.
+    """
+    with (
+        atomic_file(path) as temporary,
+        uproot.recreate(temporary, compression=uproot.ZSTD(1)) as file,
+        pq.ParquetFile(rows) as source,
+    ):
+        empty = _branches(_records(source.schema_arrow.empty_table()))
+        types = {name: _branch_type(array) for name, array in empty.items()}
+        tree = file.mktree(ROOT_TREE, types)
+        for group in range(source.num_row_groups):
+            tree.extend(_branches(_records(source.read_row_group(group))))
+
+
+def _branches(rows: ak.Array) -> dict[str, ak.Array]:
+    """Columns as branches; lists that share their length are zipped, so that they share a counter."""
+    grouped: dict[str, dict[str, ak.Array]] = {}
+    found: dict[str, ak.Array] = {}
+    for name in rows.fields:
+        prefix, _, rest = name.partition("_")
+        if rows[name].ndim > 1 and prefix in TOGETHER:
+            grouped.setdefault(prefix, {})[rest] = rows[name]
+        else:
+            found[name] = rows[name]
+    return found | {prefix: ak.zip(lists) for prefix, lists in grouped.items()}
+
+
+def _branch_type(array: ak.Array) -> Any:
+    kind = array.type.content
+    return np.dtype(kind.primitive) if array.ndim == 1 else kind
+
+
 def _table(rows: ak.Array) -> pa.Table:
     table = ak.to_arrow_table(rows, extensionarray=False, list_to32=False)
     return pa.table({name: _plain(table[name]) for name in table.column_names})
@@ -139,11 +181,49 @@ def read_rows(path: str | Path, columns: list[str] | None = None) -> ak.Array:
     lacking = set(columns or ()) - set(table.column_names)
     if lacking:
         raise InputError(f"{path}: no column {', '.join(sorted(lacking))}; run its stage again")
+    return _records(table)
+
+
+def _records(table: pa.Table) -> ak.Array:
     return ak.zip({name: _from_arrow(table[name]) for name in table.column_names}, depth_limit=1)
 
 
 def _from_arrow(column: pa.ChunkedArray) -> ak.Array:
     return ak.drop_none(ak.from_arrow(column), axis=0)
+
+
+def count_rows(path: str | Path) -> int:
+    """Rows of a parquet file by its footer; an InputError where it is none."""
+    try:
+        with pq.ParquetFile(path) as file:
+            return int(file.metadata.num_rows)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: not readable as parquet: {error}") from error
+
+
+IDENTITY = {"run": "uint32", "luminosity_block": "uint32", "event": "uint64", "file": "uint32"}
+
+
+def write_identity(path: str | Path, columns: Mapping[str, npt.ArrayLike]) -> None:
+    """Write who the entries of a partition are: columns `IDENTITY`, an entry a row, a few bytes each."""
+    table = pa.table({name: np.asarray(columns[name]).astype(kind) for name, kind in IDENTITY.items()})
+    with atomic_file(path) as temporary:
+        pq.write_table(
+            table,
+            temporary,
+            compression="zstd",
+            use_dictionary=False,
+            column_encoding=dict.fromkeys(IDENTITY, "DELTA_BINARY_PACKED"),
+        )
+
+
+def read_identity(path: str | Path) -> dict[str, IntArray]:
+    """Read what `write_identity` wrote."""
+    try:
+        table = pq.read_table(path, columns=list(IDENTITY))
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: not readable as parquet: {error}") from error
+    return {name: table[name].to_numpy() for name in IDENTITY}
 
 
 def column_names(path: str | Path) -> list[str]:

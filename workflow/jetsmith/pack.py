@@ -75,7 +75,7 @@ def pack_sample(
         InputError: A file is damaged, no row is left, or the weights cannot be normalised.
     """
     layout = _layout(groups, {name: features[name] for name in sample.datasets})
-    factors = {name: _weight_factor(name, sample, datasets[name], accounts[name]) for name in sample.datasets}
+    factors = {name: _weight_factor(sample, accounts[name]) for name in sample.datasets}
     dropped: dict[str, dict[str, int]] = {}
     parts: list[_Part] = []
     progress = Progress("pack", sum(len(features[name]) for name in sample.datasets), "files")
@@ -122,24 +122,20 @@ def _layout(groups: Sequence[FeatureGroup], features: Mapping[str, Sequence[str 
     return _Layout(tuple(flat), sequences, kinematics, left_out)
 
 
-def _weight_factor(name: str, sample: SampleSpec, spec: DatasetSpec, account: str | Path) -> float:
+def _weight_factor(sample: SampleSpec, account: str | Path) -> float:
     """What generator weights are multiplied with.
 
     Unit: they then have mean 1 over all entries before cuts. Cross-section: their sum over all
-    entries before cuts is the cross-section [pb].
+    entries before cuts is the cross-section [pb], or the expected events where there is a luminosity.
     """
     about = io.read_json(account)
-    if sample.normalise == "cross_section":
-        if spec.cross_section_pb is None:
-            raise InputError(f"dataset {name}: normalise: cross_section needs its cross_section_pb")
-        numerator, key = spec.cross_section_pb, "sum_w"
-    else:
-        numerator, key = 1.0, "mean_weight"
-    if not about[key] > 0:
+    factor = about["event_weight"] if sample.normalise == "cross_section" else about["mean_weight"]
+    if factor is None or not factor > 0:
         raise InputError(
-            f"{account}: {key} is {about[key]:g}; weights are normalised by it, so it must be positive"
+            f"{account}: normalise: {sample.normalise} needs weights that add up to more than 0 and, for "
+            f"cross_section, the dataset's cross_section_pb; sum_w is {about['sum_w']:g}"
         )
-    return float(numerator / about[key])
+    return float(factor if sample.normalise == "cross_section" else 1 / factor)
 
 
 def _read(path: str | Path, layout: _Layout) -> ak.Array:

@@ -17,6 +17,8 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("config/config.yaml: selection", "One entry an object (`ak4`, `ak8`, `event`).", specs.SelectionSpec),
     ("config/config.yaml: partition", "Size of the skim's jobs.", specs.PartitionSpec),
     ("config/config.yaml: skim", "Reading.", specs.SkimSpec),
+    ("config/config.yaml: skim: dask", "The cluster of the backend `dask`.", specs.DaskSpec),
+    ("config/config.yaml: xrootd", "Files at root:// addresses.", specs.XRootDSpec),
     ("config/config.yaml: closure", "The reweighters' test.", specs.ClosureSpec),
     ("config/config.yaml: plots", "Style.", specs.PlotSpec),
     ("config/datasets.yaml", "One entry a dataset.", specs.DatasetSpec),

@@ -46,6 +46,9 @@ class DatasetSpec(Record):
     golden_json: str | None = Field(None, description="Certified luminosity blocks (data).")
     hlt: tuple[str, ...] = Field((), description="Triggers, any of which passes.")
     parts: int | None = Field(None, gt=0, description="Partitions; by default from the file sizes.")
+    duplicates: Literal["refuse", "allow"] = Field(
+        "refuse", description="Two entries of one run, block and event; `allow` where numbers begin anew."
+    )
 
 
 class SelectionSpec(Record):
@@ -76,7 +79,8 @@ class SampleSpec(Record):
     folds: int = Field(0, ge=0, description="Cross-validation folds; 0 for one split.")
     normalise: Literal["unit", "cross_section"] = Field(
         "unit",
-        description="unit: mean weight 1 in each dataset; cross_section: weights add up to it [pb].",
+        description="unit: mean weight 1 in each dataset; cross_section: weights add up to it [pb], or to "
+        "the expected events with `luminosity_ifb`.",
     )
 
 
@@ -213,12 +217,52 @@ class PartitionSpec(Record):
     target_entries: int = Field(2_000_000, gt=0, description="Entries a partition.")
 
 
-class SkimSpec(Record):
-    """How skim reads."""
+class DaskSpec(Record):
+    """The cluster that one driver job owns where `skim.backend` is `dask`."""
 
+    cluster: str = Field(
+        "distributed.LocalCluster",
+        description="Class by its dotted name: `distributed.LocalCluster`, `dask_jobqueue.SLURMCluster`, "
+        "`dask_jobqueue.HTCondorCluster`, or a site's own.",
+    )
+    options: dict[str, Any] = Field(
+        {}, description="Its arguments, e.g. `{cores: 1, memory: 3GB, queue: main, walltime: '04:00:00'}`."
+    )
+    minimum: int = Field(1, ge=0, description="Workers that are always asked for.")
+    maximum: int = Field(0, ge=0, description="Workers at most; 0 for one a thread of the driver's job.")
+    lifetime_min: int | None = Field(
+        None, gt=0, description="A worker ends after so long [min]; by default 90% of `options.walltime`."
+    )
+    patience_min: float = Field(
+        120.0,
+        gt=0,
+        description="Without any worker for so long [min] the driver gives up; the queue may be long.",
+    )
+    retries: int = Field(3, ge=0, description="Further runs of a partition whose worker was lost or failed.")
+
+
+class SkimSpec(Record):
+    """How skim reads. Nothing here changes a row, so no change of it runs anything again."""
+
+    backend: Literal["jobs", "dask"] = Field(
+        "jobs",
+        description="`jobs`: one Snakemake job a partition; `dask`: one job a dataset, with a cluster.",
+    )
+    threads: int = Field(1, gt=0, description="Processes of a job: coffea's FuturesExecutor above 1.")
     chunk_entries: int = Field(100_000, gt=0, description="Entries read at once.")
     max_loss_fraction: float = Field(0.0, ge=0, lt=1, description="Entries that may be lost, declared.")
     retries: int = Field(2, ge=0, description="Further attempts after a passing read error.")
+    write_root: bool = Field(False, description="Write the rows as ROOT files, too (TTree `jets`, ZSTD).")
+    dask: DaskSpec = DaskSpec()
+
+
+class XRootDSpec(Record):
+    """Remote files."""
+
+    redirectors: tuple[str, ...] = Field(
+        (), description="Servers (`root://host/`) that may hold a remote file, too; tried in this order."
+    )
+    timeout_s: int = Field(60, gt=0, description="Seconds until a request counts as failed [s].")
 
 
 class ClosureSpec(Record):
@@ -244,10 +288,12 @@ class RunSpec(Record):
     data_root: str = Field(".", description="Relative paths of datasets start here; $VARIABLES expand.")
     simulation_scale: Positive = Field(1.0, description="Factor on the events of simulated datasets.")
     pathvars: dict[str, str] = Field({}, description="Snakemake's own: results, logs, benchmarks.")
+    luminosity_ifb: Positive | None = Field(None, description="Integrated luminosity [1/fb].")
     splits: SplitSpec = SplitSpec()
     selection: dict[Object, SelectionSpec] = Field({}, description="Cuts by object.")
     partition: PartitionSpec = PartitionSpec()
     skim: SkimSpec = SkimSpec()
+    xrootd: XRootDSpec = XRootDSpec()
     samples: dict[Name, SampleSpec] = Field(min_length=1)
     taggers: dict[Name, Name] = Field({}, description="Tagger (config/taggers) and its sample.")
     reweighters: dict[Name, Name] = Field({}, description="Reweighter and its sample.")

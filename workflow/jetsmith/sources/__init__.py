@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 import awkward as ak
 
 from jetsmith.errors import InputError
+from jetsmith.io import IntArray
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
 # In the order in which they are tried: the most special one first.
@@ -38,13 +39,20 @@ class Source(Protocol):
     def branches(self, available: set[str], obj: str) -> list[str]:
         """Branches that `rows` reads, of those that there are."""
 
+    def selecting(self, spec: DatasetSpec) -> set[str]:
+        """Branches that decide which rows stay; they are read first (see `trees.Events`)."""
+
+    def identity(self, events: Mapping[str, ak.Array]) -> tuple[IntArray, IntArray, IntArray]:
+        """Run, luminosity block and event of every entry: what no two entries may share."""
+
     def rows(
         self, events: Mapping[str, ak.Array], spec: DatasetSpec, selection: SelectionSpec
     ) -> tuple[ak.Array, list[dict[str, Any]]]:
         """Canonical columns of the rows that pass, and the cutflow.
 
         Args:
-            events: Arrays by branch name, one entry an event (deepntuples: a jet).
+            events: Arrays by branch name, one entry an event (deepntuples: a jet). A layout calls
+                `trees.narrow` once it knows which entries are left, before it asks for more.
             spec: The dataset.
             selection: Cuts on its jets.
 

@@ -15,6 +15,7 @@ from jetsmith import columns as canonical
 from jetsmith.io import IntArray
 from jetsmith.sources import truth
 from jetsmith.sources.flat import Array, Columns, Cutflow, split, values
+from jetsmith.sources.trees import narrow
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
 TREE = "deepntuplizer/tree"
@@ -87,6 +88,18 @@ def branches(available: set[str], obj: str) -> list[str]:
     return [name for name in wanted if name in available]
 
 
+def selecting(spec: DatasetSpec) -> set[str]:
+    """Branches that decide which rows stay (see `sources.Source.selecting`)."""
+    return {"jet_pt", "jet_eta", "event_no", "jet_no"}
+
+
+def identity(events: Mapping[str, ak.Array]) -> tuple[IntArray, IntArray, IntArray]:
+    """Event, number and momentum of the jet: event numbers alone may begin anew in each file."""
+    event, pt = values(events["event_no"]), values(events["jet_pt"]).astype(np.float32)
+    number = values(events["jet_no"]) if "jet_no" in events else np.zeros(len(event), dtype=np.uint32)
+    return pt.view(np.uint32), number, event
+
+
 def rows(
     events: Mapping[str, ak.Array], spec: DatasetSpec, selection: SelectionSpec
 ) -> tuple[ak.Array, list[dict[str, Any]]]:
@@ -99,6 +112,7 @@ def rows(
     mask &= np.abs(eta) <= selection.abseta_max
     cutflow.add("abseta", weight[mask])
     kept = np.flatnonzero(mask)
+    narrow(events, kept)
     columns = Columns("ak4", len(kept))
     for name in ("run", "luminosity_block", "weight"):
         columns.flat(name, np.ones(len(kept)))

@@ -2,17 +2,20 @@
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import uproot
 
-from jetsmith.errors import InputError
+from jetsmith.errors import DamagedError, InputError
+from jetsmith.sources.trees import Table, table
 
 REMOTE = "root://"
 MAGIC = b"root"
+RETRY_PAUSE_S = 2.0  # before the second turn over the replicas; twice as long before each further one
 TREES = ("Events", "deepntuplizer/tree")
+KINDS = ("TTree", "ROOT::RNTuple")
 
 
 @contextmanager
@@ -34,26 +37,37 @@ def open_root(path: str) -> Iterator[Any]:
             f"install the extra `xrootd` ({error})"
         ) from error
     except (ValueError, EOFError, uproot.DeserializationError) as error:
-        raise InputError(f"{path}: a damaged ROOT file: {_first_line(error)}; copy it again") from error
+        raise DamagedError(f"{path}: a damaged ROOT file: {_first_line(error)}; copy it again") from error
     with file:
         yield file
 
 
 def _check_local(path: str) -> None:
     if not os.path.exists(path):
-        raise InputError(f"{path}: no such file; check `files` and `data_root`, or remove the entry")
+        raise DamagedError(f"{path}: no such file; check `files` and `data_root`, or remove the entry")
     if os.path.isdir(path):
         raise InputError(f"{path}: a folder; `files` takes ROOT files or a glob such as {path}/*.root")
     size = os.path.getsize(path)
     if size == 0:
-        raise InputError(f"{path}: empty (0 bytes), as an interrupted copy leaves it; copy it again")
+        raise DamagedError(f"{path}: empty (0 bytes), as an interrupted copy leaves it; copy it again")
     with open(path, "rb") as stream:
         head = stream.read(20)
     if head[:4] != MAGIC:
-        raise InputError(f"{path}: not a ROOT file (it starts with {head[:4]!r}, not {MAGIC!r})")
+        raise DamagedError(f"{path}: not a ROOT file (it starts with {head[:4]!r}, not {MAGIC!r})")
     expected = _end(head)
     if size < expected:
-        raise InputError(f"{path}: truncated: {size:,} bytes, its header says {expected:,}; copy it again")
+        raise DamagedError(f"{path}: truncated: {size:,} bytes, its header says {expected:,}; copy it again")
+
+
+def check_there(path: str) -> None:
+    """Fail with a FileNotFoundError where a local file is gone; uproot's own message is a page long."""
+    if not path.startswith(REMOTE) and not os.path.exists(path):
+        raise FileNotFoundError(f"{path} is gone since inspect")
+
+
+def replicas(path: str, redirectors: Sequence[str] = ()) -> list[str]:
+    """Addresses of a file in the order in which they are tried."""
+    return [path]
 
 
 def _end(head: bytes) -> int:
@@ -65,8 +79,8 @@ def _end(head: bytes) -> int:
     return int(struct.unpack(">q", head[12:20])[0] if large else struct.unpack(">i", head[12:16])[0])
 
 
-def find_trees(file: Any, path: str) -> dict[str, Any]:
-    """The trees that layouts read, by path.
+def find_trees(file: Any, path: str) -> dict[str, Table]:
+    """The tables that layouts read, by path.
 
     Raises:
         InputError: There is none; the message names what is there.
@@ -74,8 +88,8 @@ def find_trees(file: Any, path: str) -> dict[str, Any]:
     classes = {name.split(";")[0]: kind for name, kind in file.classnames().items()}
     found = [name for name in TREES if name in classes]
     for name in found:
-        if classes[name] != "TTree":
-            raise InputError(f"{path}: `{name}` is a {classes[name]}, but only a TTree can be read")
+        if classes[name] not in KINDS:
+            raise InputError(f"{path}: `{name}` is a {classes[name]}; {' and '.join(KINDS)} can be read")
     if not found:
         there = ", ".join(f"{name} ({kind})" for name, kind in classes.items()) or "nothing"
         raise InputError(
@@ -83,9 +97,9 @@ def find_trees(file: Any, path: str) -> dict[str, Any]:
             f"there is {there}"
         )
     try:
-        return {name: file[name] for name in found}
+        return {name: table(file[name], name) for name in found}
     except (ValueError, EOFError, KeyError, uproot.DeserializationError) as error:
-        raise InputError(f"{path}: a damaged tree: {_first_line(error)}; copy the file again") from error
+        raise DamagedError(f"{path}: a damaged tree: {_first_line(error)}; copy the file again") from error
 
 
 def _first_line(error: BaseException) -> str:

@@ -13,7 +13,17 @@ from jetsmith import columns as canonical
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.sources import generator, truth
-from jetsmith.sources.flat import Array, Columns, Cutflow, Points, owners, split, values
+from jetsmith.sources.flat import (
+    Array,
+    Columns,
+    Cutflow,
+    Points,
+    counts_to_offsets,
+    owners,
+    split,
+    values,
+)
+from jetsmith.sources.trees import narrow
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
 TREE = "Events"
@@ -84,6 +94,20 @@ def branches(available: set[str], obj: str) -> list[str]:
     return [name for name in wanted if name in available]
 
 
+def selecting(spec: DatasetSpec) -> set[str]:
+    """Branches that decide which rows stay (see `sources.Source.selecting`)."""
+    names = {*EVENT.values(), *WEIGHTS, *spec.hlt}
+    if spec.object != "event":
+        names |= {f"{PREFIX[spec.object]}_{name}" for name in ("pt", "eta", "jetId")}
+    return names
+
+
+def identity(events: Mapping[str, ak.Array]) -> tuple[IntArray, IntArray, IntArray]:
+    """Run, luminosity block and event of every entry."""
+    run, block, event = (values(events[branch]) for branch in EVENT.values())
+    return run, block, event
+
+
 @dataclass(frozen=True)
 class Jets:
     """The jets of a chunk and which of them are kept.
@@ -108,7 +132,14 @@ class Jets:
 
     def take(self, name: str) -> Array:
         """A branch of the kept jets, shape (n_rows,)."""
-        return split(self.events[f"{self.prefix}_{name}"])[1][self.kept]
+        # By event and place in it: a branch read later may lack the jets of events without any kept one.
+        offsets, content = split(self.events[f"{self.prefix}_{name}"])
+        return content[offsets[self.event] + self.index]
+
+    @cached_property
+    def index(self) -> IntArray:
+        """Place of each kept jet in its event, before cuts."""
+        return self.kept - self.offsets[self.event]
 
     @cached_property
     def row(self) -> IntArray:
@@ -118,9 +149,9 @@ class Jets:
         return row
 
     def points(self) -> Points:
-        """Directions of all jets before cuts."""
-        eta, phi = (split(self.events[f"{self.prefix}_{name}"])[1] for name in ("eta", "phi"))
-        return Points(self.offsets, eta, phi)
+        """Directions of the kept jets."""
+        n_kept = np.bincount(self.event, minlength=len(self.offsets) - 1)
+        return Points(counts_to_offsets(n_kept), self.take("eta"), self.take("phi"))
 
 
 def rows(
@@ -136,6 +167,7 @@ def rows(
 def event_rows(events: Mapping[str, ak.Array], spec: DatasetSpec) -> tuple[ak.Array, list[dict[str, Any]]]:
     """Rows of the object `event`: those with two leptons of a Z."""
     weight, passed, cutflow = event_cuts(events, spec)
+    narrow(events, np.flatnonzero(passed))
     particles = truth.Generator(events)
     found, pairs = generator.z_leptons(particles)
     kept = found & passed
@@ -168,6 +200,7 @@ def select(
         mask &= (bits & selection.jet_id) == selection.jet_id
         cutflow.add("jet_id", jet_weight[mask])
     kept = np.flatnonzero(mask)
+    narrow(events, np.unique(event[kept]))
     jets = Jets(events, prefix, offsets, kept, event[kept])
     columns = Columns(spec.object, len(kept))
     columns.flat("weight", jet_weight[kept])
@@ -183,7 +216,7 @@ def _fill_key(columns: Columns, events: Mapping[str, ak.Array], event: IntArray)
 
 def _fill_jets(columns: Columns, jets: Jets) -> None:
     _fill_key(columns, jets.events, jets.event)
-    columns.flat("jet_index", jets.kept - jets.offsets[jets.event])
+    columns.flat("jet_index", jets.index)
     for name, branch in JET.items():
         if jets.has(branch):
             columns.flat(name, jets.take(branch))
@@ -244,7 +277,7 @@ def flavour(jets: Jets, obj: str) -> IntArray:
     n_b = number("nBHadrons", (hadron == 5).astype(np.int64))
     n_c = number("nCHadrons", (hadron == 4).astype(np.int64))
     if obj == "ak8":
-        found = truth.resonance(particles, jets.points())[jets.kept] if particles else nothing
+        found = truth.resonance(particles, jets.points()) if particles else nothing
         return truth.ak8_flavour(n_b, n_c, found)
-    lepton = truth.decay_lepton(particles, jets.points())[jets.kept] if particles else nothing
+    lepton = truth.decay_lepton(particles, jets.points()) if particles else nothing
     return truth.ak4_flavour(hadron, number("partonFlavour", nothing), n_b, n_c, lepton)

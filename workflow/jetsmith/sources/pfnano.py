@@ -13,6 +13,7 @@ from jetsmith.sources.nanoaod import Jets
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
 TREE = nanoaod.TREE
+selecting, identity = nanoaod.selecting, nanoaod.identity
 CANDIDATES = "PFCands"
 INDEX = "pFCandsIdx"
 NAMES = {  # canonical column without cpf_ or npf_ -> branch of the candidate

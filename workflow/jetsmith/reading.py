@@ -1,0 +1,193 @@
+"""Reading chunks of a partition: replicas, bounded retries, and the loss that is left.
+
+`ChunkReader` is what coffea's executors and Dask workers run. It holds no state but the file that
+is open, so any process can read any chunk.
+"""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import awkward as ak
+import uproot
+
+from jetsmith import sources
+from jetsmith.errors import InputError
+from jetsmith.io import IntArray
+from jetsmith.sources import files
+from jetsmith.sources.partition import chunks
+from jetsmith.sources.trees import Events, ReadError, Table, table
+from jetsmith.specs import DatasetSpec, SelectionSpec, XRootDSpec
+
+CHUNK_BYTES = 100e6  # uncompressed; two chunks are in memory, and PFNano holds 5 kB an event
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Entries of a file that are read at once.
+
+    Attributes:
+        index: Place in the partition.
+        file: Path or address, as planned.
+        place: Number of the file in the plan.
+        uuid: Its uuid, as planned.
+        tree: Path of its table.
+        branches: What is read of it.
+        start: First entry.
+        stop: Entry behind the last.
+    """
+
+    index: int
+    file: str
+    place: int
+    uuid: str
+    tree: str
+    branches: tuple[str, ...]
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a chunk: rows, or a loss.
+
+    Attributes:
+        chunk: The chunk.
+        rows: Canonical columns of the rows that pass; None where it is lost.
+        cutflow: Rows and weights after each cut; empty where it is lost.
+        identity: Run, luminosity block and event of every entry, shape (entries,) each.
+        loss: file, start, stop, reason and attempts where it is lost, else None.
+    """
+
+    chunk: Chunk
+    rows: ak.Array | None = None
+    cutflow: tuple[dict[str, Any], ...] = ()
+    identity: tuple[IntArray, IntArray, IntArray] | None = None
+    loss: dict[str, Any] | None = None
+
+
+def chunks_of(plan: dict[str, Any], part: int, most: int) -> list[Chunk]:
+    """The chunks of a partition in order, each of `most` entries and `CHUNK_BYTES` at most."""
+    places = {record["file"]: index for index, record in enumerate(plan["files"])}
+    found: list[Chunk] = []
+    for planned in plan["parts"][part]["ranges"]:
+        place = places[planned["file"]]
+        record = plan["files"][place]
+        size = max(1, min(most, int(CHUNK_BYTES / max(record["entry_bytes"], 1e-9))))
+        branches = tuple(plan["schemas"][record["schema"]]["branches"])
+        for start, stop in chunks(planned["start"], planned["stop"], record["bounds"], size):
+            about = record["file"], place, record["uuid"], record["tree"], branches
+            found.append(Chunk(len(found), *about, start, stop))
+    return found
+
+
+@dataclass
+class ChunkReader:
+    """Turns chunks into rows.
+
+    Attributes:
+        layout: ROOT layout of the files.
+        spec: The dataset.
+        selection: Cuts on its jets.
+        columns: Canonical columns that every file gives, in order.
+        retries: Further turns over all replicas after an error that may pass.
+        xrootd: Servers that may hold remote files, too, and the time they have to answer.
+    """
+
+    layout: str
+    spec: DatasetSpec
+    selection: SelectionSpec
+    columns: Sequence[str]
+    retries: int = 0
+    xrootd: XRootDSpec = field(default_factory=XRootDSpec)
+    _opened: tuple[str, Any, Table] | None = field(default=None, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_opened": None}
+
+    def __call__(self, chunk: Chunk) -> list[Outcome]:
+        """The outcome, in a list as coffea's executors add results up.
+
+        Raises:
+            InputError: The file is another one than was planned.
+        """
+        attempts, failures = 0, dict[str, Exception]()
+        for turn in range(self.retries + 1):
+            if turn:
+                time.sleep(files.RETRY_PAUSE_S * 2 ** (turn - 1))
+            for address in files.replicas(chunk.file, self.xrootd.redirectors):
+                attempts += 1
+                try:
+                    return [self._read(chunk, address)]
+                except (InputError, ReadError) as error:
+                    failures[address] = error
+                    self._close()
+                    print(f"attempt {attempts}: {address}: {_reason(error)}", file=sys.stderr, flush=True)
+            if not any(map(_may_pass, failures.values())):
+                break
+        for failure in failures.values():
+            if isinstance(failure, InputError):
+                raise failure
+        reason = "; ".join(dict.fromkeys(map(_reason, failures.values())))
+        about = {"file": chunk.file, "start": chunk.start, "stop": chunk.stop}
+        return [Outcome(chunk, loss=about | {"reason": reason, "attempts": attempts})]
+
+    def _read(self, chunk: Chunk, address: str) -> Outcome:
+        source = sources.load(self.layout)
+        events = Events(
+            self._table(chunk, address),
+            chunk.branches,
+            source.selecting(self.spec),
+            chunk.start,
+            chunk.stop,
+        )
+        rows, cutflow = source.rows(events, self.spec, self.selection)
+        return Outcome(chunk, rows[list(self.columns)], tuple(cutflow), source.identity(events))
+
+    def _table(self, chunk: Chunk, address: str) -> Table:
+        """The table of the chunk's file, which stays open for the next chunk."""
+        if self._opened is not None and self._opened[0] == address:
+            return self._opened[2]
+        self._close()
+        try:
+            files.check_there(address)
+            file = uproot.open(address)
+            uuid, found = str(file.file.uuid), table(file[chunk.tree], chunk.tree)
+        except Exception as error:
+            raise ReadError(address) from error
+        if uuid != chunk.uuid:
+            file.close()
+            raise InputError(
+                f"{address}: changed since inspect (uuid {uuid}, planned {chunk.uuid}); "
+                "remove the inspect file of its dataset and run again"
+            )
+        self._opened = address, file, found
+        return found
+
+    def _close(self) -> None:
+        if self._opened is not None:
+            self._opened[1].close()
+        self._opened = None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception and what caused it, outermost first."""
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether another attempt may succeed: damage stays, a failed read may pass."""
+    return any(isinstance(cause, OSError) for cause in _chain(error))
+
+
+def _reason(error: BaseException) -> str:
+    cause = list(_chain(error))[-1]
+    return f"{type(cause).__name__}: {(str(cause).strip().splitlines() or [''])[0]}"
