@@ -44,5 +44,8 @@ lint: $(STAMP)  ## ruff, mypy, snakefmt, snakemake --lint
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
+bench: $(STAMP)  ## all benchmarks, or one: make bench only=NAME
+	$(BIN)/python -m tests.benchmarks $(only)
+
 clean:  ## everything that the workflow made
 	rm -rf results .snakemake

@@ -1,5 +1,6 @@
 # Loads and checks the configuration; the input functions that several stages share.
 import sys
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
@@ -12,6 +13,9 @@ from jetsmith.job import export_package
 export_package()
 if workflow.is_main_process and locks.release_stale(Path(".snakemake")):
     logger.info("The run before was killed; its lock is taken away, and what it finished stays.")
+
+
+provenance.remember(Path(".snakemake/jetsmith-sources.json"))
 
 
 onstart:
@@ -40,17 +44,24 @@ wildcard_constraints:
     plot="[a-z][a-z0-9_]*",
 
 
+@cache
 def code(script, *modules):
     """Digest of a rule's script and of all package code that it reaches: an edit reruns the rule."""
     return provenance.script_digest(Path(workflow.basedir) / "scripts" / f"{script}.py", *modules)
 
 
 def dataset_spec(wildcards):
-    return RUN.datasets[wildcards.dataset].model_dump(mode="json")
+    return RUN.raw["datasets"][wildcards.dataset]
 
 
 def classifier_spec(wildcards):
-    return RUN.classifiers[wildcards.classifier].model_dump(mode="json")
+    return RUN.raw["classifiers"][wildcards.classifier]
+
+
+@cache
+def groups_of(obj):
+    """The feature groups of an object as plain values, made once for all jobs."""
+    return [group.model_dump(mode="json") for group in RUN.groups_of(obj).values()]
 
 
 def simulated(dataset):

@@ -19,10 +19,7 @@ rule features:
         runtime=60,
     params:
         object=lambda wildcards: RUN.datasets[wildcards.dataset].object,
-        groups=lambda wildcards: [
-            group.model_dump(mode="json")
-            for group in RUN.groups_of(RUN.datasets[wildcards.dataset].object).values()
-        ],
+        groups=lambda wildcards: groups_of(RUN.datasets[wildcards.dataset].object),
         code=code("features"),
     script:
         "../scripts/features.py"

@@ -18,7 +18,7 @@ rule inspect:
         runtime=60,
     params:
         spec=dataset_spec,
-        files=lambda wildcards, input: list(input) or RUN.files(wildcards.dataset),
+        files=lambda wildcards, input: list(input) or RUN.paths[wildcards.dataset],
         sizes=lambda wildcards: RUN.sizes_mb(wildcards.dataset),
         n_parts=lambda wildcards: RUN.n_parts(wildcards.dataset),
         target=RUN.run.partition.model_dump(),

@@ -21,10 +21,7 @@ rule pack:
             dataset: RUN.datasets[dataset].model_dump(mode="json")
             for dataset in RUN.run.samples[wildcards.sample].datasets
         },
-        groups=lambda wildcards: [
-            group.model_dump(mode="json")
-            for group in RUN.groups_of(RUN.object_of(wildcards.sample)).values()
-        ],
+        groups=lambda wildcards: groups_of(RUN.object_of(wildcards.sample)),
         splits=RUN.run.splits.model_dump(),
         seed=RUN.run.seed,
         code=code("pack"),

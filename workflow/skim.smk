@@ -10,10 +10,11 @@ SKIM_FILES = {
 }
 
 
+@cache
 def skim_params(dataset):
     """The same for both backends, so that a change from one to the other runs nothing again."""
     return {
-        "spec": RUN.datasets[dataset].model_dump(mode="json"),
+        "spec": RUN.raw["datasets"][dataset],
         "selection": RUN.selection_of(dataset).model_dump(),
         "code": code("skim", *LAYOUT_MODULES),
     }

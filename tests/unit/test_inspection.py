@@ -1,10 +1,13 @@
 """Stage inspect: damaged and foreign files are named, and the plan holds each entry once."""
 
 import sys
+import time
 
 import numpy as np
 import pytest
 import uproot
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jetsmith import inspection, io
 from jetsmith.errors import InputError
@@ -171,6 +174,45 @@ def test_every_entry_is_in_one_partition(n_parts, seed):
     assert [part["part"] for part in parts] == [f"{i:03d}" for i in range(n_parts)]
     expected = [(r["file"], entry) for r in records for entry in range(r["entries"])]
     assert covered({"parts": parts}) == expected
+
+
+@st.composite
+def file_records(draw):
+    """Files as inspect describes them: some without entries, boundaries anywhere."""
+    records = []
+    for index in range(draw(st.integers(1, 6))):
+        entries = draw(st.integers(0, 300))
+        inner = draw(st.sets(st.integers(1, max(entries - 1, 1)), max_size=5)) if entries > 1 else set()
+        records.append(
+            {"file": str(index), "uuid": str(index), "entries": entries}
+            | {"bytes": draw(st.integers(1, 10**9)), "bounds": sorted({0, entries, *inner})}
+        )
+    return records
+
+
+@given(records=file_records(), n_parts=st.integers(1, 20))
+def test_partitions_are_complete_and_balanced(records, n_parts):
+    """Each entry is in one partition; none costs more than a cut at either end may move, and an entry."""
+    target = PartitionSpec(target_mb=100, target_entries=100)
+    parts = partition.plan_parts(records, n_parts, target)
+    assert covered({"parts": parts}) == [(r["file"], entry) for r in records for entry in range(r["entries"])]
+    cost = {
+        r["file"]: max(r["bytes"] / 100e6, r["entries"] / 100) / r["entries"] for r in records if r["entries"]
+    }
+    costs = [sum(cost[p["file"]] * (p["stop"] - p["start"]) for p in part["ranges"]) for part in parts]
+    mean = sum(costs) / n_parts
+    slack = 2 * partition.SNAP * mean + max(cost.values(), default=0) + 1e-6
+    assert all(abs(found - mean) <= slack for found in costs)
+
+
+def test_many_files_are_planned_quickly():
+    """10,000 files with as many boundaries as are kept take well under a second."""
+    record = {"entries": 500_000, "bytes": 10**8, "bounds": list(range(0, 500_001, 1000))}
+    records = [record | {"file": str(i), "uuid": str(i)} for i in range(10_000)]
+    begin = time.process_time()
+    parts = partition.plan_parts(records, 2_000, PartitionSpec())
+    assert time.process_time() - begin < 1
+    assert len(parts) == 2_000
 
 
 def test_partitions_are_balanced_and_cut_at_clusters():

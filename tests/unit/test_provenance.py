@@ -1,6 +1,9 @@
 """provenance: an edit of a stage's own logic reruns it; comments, docstrings and other stages do not."""
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,7 +28,7 @@ def package(tmp_path, monkeypatch):
 
 
 def _forget():
-    for cached in (provenance.code_digest, provenance._tree, provenance._canonical):
+    for cached in (provenance.code_digest, provenance._source, provenance._file, provenance._exists):
         cached.cache_clear()
 
 
@@ -93,12 +96,59 @@ def test_scripts_are_one_call(script):
     assert not [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.If | ast.For | ast.ClassDef)]
 
 
-def test_parsing_the_snakefile_imports_nothing_heavy():
-    """Every batch job parses the Snakefile again."""
-    import subprocess
-    import sys
+def test_parsing_the_snakefile_imports_nothing_heavy(tmp_path):
+    """Every batch job parses the Snakefile again, and builds the jobs that it is for."""
+    heavy = (
+        "tensorflow keras coffea awkward uproot pyarrow pandas xgboost matplotlib mplhep sklearn scipy numba "
+        "hist correctionlib pythia8mc fastjet dask vector"
+    )
+    code = (
+        "import atexit, sys\n"
+        f"atexit.register(lambda: print('HEAVY', *[m for m in {heavy.split()} if m in sys.modules]))\n"
+        "from snakemake.cli import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    arguments = ["-n", "--snakefile", ROOT / "Snakefile", "--configfile", ROOT / "config" / "config.yaml"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments), "--directory", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")},
+    )
+    assert "Job stats" in done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].split() == ["HEAVY"]
 
-    heavy = "tensorflow coffea awkward uproot xgboost matplotlib sklearn numba pythia8mc"
-    code = f"import sys, jetsmith.configuration; print(*[m for m in '{heavy}'.split() if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
+
+def test_what_was_read_is_remembered(package, tmp_path, monkeypatch):
+    """A later process finds the digests of unchanged files; those of edited ones are made anew."""
+    notes = tmp_path / "notes" / "sources.json"
+    notes.parent.mkdir()
+    saved = []
+    monkeypatch.setattr(provenance, "_notes", {})
+    monkeypatch.setattr(provenance.atexit, "register", saved.append)
+    provenance.remember(notes)
+    before = provenance.code_digest("a")
+    saved.pop()()
+    monkeypatch.setattr(provenance, "_notes", {})
+    monkeypatch.setattr(provenance, "_canonical", lambda tree: pytest.fail("read again"))
+    _forget()
+    provenance.remember(notes)
+    assert provenance.code_digest("a") == before
+    monkeypatch.undo()
+    monkeypatch.setattr(provenance, "PACKAGE", package)
+    _edit(package / "c.py", "y = 33\n")
+    provenance.remember(notes)
+    assert provenance.code_digest("a") != before
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"about": "another Python", "files": {"a": 1}}'])
+def test_notes_that_cannot_be_used_are_left_alone(tmp_path, monkeypatch, content):
+    """A damaged file, or one of another version, costs time and nothing else."""
+    monkeypatch.setattr(provenance, "_notes", {})
+    monkeypatch.setattr(provenance.atexit, "register", lambda save: None)
+    notes = tmp_path / "sources.json"
+    notes.write_text(content)
+    provenance.remember(notes)
+    assert provenance._notes == {}

@@ -65,18 +65,23 @@ def check_group(group: FeatureGroup, path: Path) -> None:
             require(name, group.features, f"{path}: presets.{preset}", "feature")
 
 
-def check_dataset(name: str, spec: DatasetSpec, run: RunSpec, path: Path) -> None:
-    """Files exist, or the process to simulate does; cuts for its rows are given."""
+def check_dataset(name: str, spec: DatasetSpec, run: RunSpec, path: Path) -> list[str]:
+    """Files exist, or the process to simulate does; cuts for its rows are given.
+
+    Returns:
+        The files, globs expanded.
+    """
     where = f"{path}: {name}"
     if bool(spec.files) == (spec.simulate is not None):
         raise ConfigError(f"{where}: needs `files` or `simulate`, one of the two")
     if spec.simulate is not None:
         require(spec.simulate.process, PROCESSES, f"{where}: simulate.process", "process")
-    expand_files(name, spec.files, run.data_root, where)
+    files = expand_files(spec.files, run.data_root, where)
     if spec.golden_json is not None and not local(spec.golden_json, run.data_root).is_file():
         raise ConfigError(f"{where}: golden_json: no file {local(spec.golden_json, run.data_root)}")
     if spec.object not in run.selection and spec.object != "event":
         raise ConfigError(f"config: selection.{spec.object} is missing, and dataset `{name}` needs it")
+    return files
 
 
 def local(path: str, data_root: str) -> Path:
@@ -84,7 +89,7 @@ def local(path: str, data_root: str) -> Path:
     return Path(os.path.expandvars(data_root)) / os.path.expandvars(path)
 
 
-def expand_files(dataset: str, patterns: tuple[str, ...], data_root: str, where: str = "") -> list[str]:
+def expand_files(patterns: tuple[str, ...], data_root: str, where: str) -> list[str]:
     """Expand globs; every pattern must match a file. Remote paths stay as they are."""
     found: list[str] = []
     for pattern in patterns:
@@ -95,13 +100,13 @@ def expand_files(dataset: str, patterns: tuple[str, ...], data_root: str, where:
         matches = sorted(glob.glob(path, recursive=True))
         if not matches:
             raise ConfigError(
-                f"{where or dataset}: files: no file {path}; a relative path starts at "
+                f"{where}: files: no file {path}; a relative path starts at "
                 f"`data_root` ({os.path.abspath(os.path.expandvars(data_root))})"
             )
         found += matches
     twice = {path for path in found if found.count(path) > 1} if len(found) != len(set(found)) else set()
     if twice:
-        raise ConfigError(f"{where or dataset}: files: given twice: {', '.join(sorted(twice))}")
+        raise ConfigError(f"{where}: files: given twice: {', '.join(sorted(twice))}")
     return found
 
 

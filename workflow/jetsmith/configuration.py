@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from jetsmith.checks import (
     check_group,
     check_run,
     check_samples,
-    expand_files,
     local,
 )
 from jetsmith.errors import ConfigError
@@ -45,6 +45,7 @@ class Configuration:
         datasets: Those that the run's samples use.
         groups: Feature groups by name.
         classifiers: Taggers and reweighters of the run by name.
+        paths: Files of each dataset, globs expanded; none where it is simulated.
         raw: All of it as plain values, for digests and the report.
     """
 
@@ -52,11 +53,8 @@ class Configuration:
     datasets: dict[str, DatasetSpec]
     groups: dict[str, FeatureGroup]
     classifiers: dict[str, ClassifierSpec]
+    paths: dict[str, list[str]]
     raw: dict[str, Any]
-
-    def files(self, dataset: str) -> list[str]:
-        """Paths of a dataset that has files, globs expanded, sorted."""
-        return expand_files(dataset, self.datasets[dataset].files, self.run.data_root)
 
     def n_parts(self, dataset: str) -> int:
         """Partitions of a dataset: its own `parts`, one a simulated file, or by file sizes."""
@@ -69,8 +67,16 @@ class Configuration:
 
     def sizes_mb(self, dataset: str) -> list[float]:
         """Size of each file [MB]; with it a changed file is noticed, a touched one is not."""
-        paths = self.files(dataset)
-        return [REMOTE_FILE_MB if p.startswith(REMOTE) else os.path.getsize(p) / 1e6 for p in paths]
+        if dataset not in self._sizes:
+            self._sizes[dataset] = [
+                REMOTE_FILE_MB if path.startswith(REMOTE) else os.path.getsize(path) / 1e6
+                for path in self.paths[dataset]
+            ]
+        return self._sizes[dataset]
+
+    @cached_property
+    def _sizes(self) -> dict[str, list[float]]:
+        return {}
 
     def golden_json(self, dataset: str) -> str | None:
         """Path of a dataset's certified luminosity blocks."""
@@ -127,8 +133,8 @@ def load(config: Mapping[str, Any], folder: Path, source: str = "config/config.y
         for name in content.datasets:
             where = f"{source}: samples.{sample} ({folder / 'datasets.yaml'})"
             datasets[name] = pick(known, name, where, "dataset")
-    for name, dataset in datasets.items():
-        check_dataset(name, dataset, run, folder / "datasets.yaml")
+    listed = folder / "datasets.yaml"
+    paths = {name: check_dataset(name, dataset, run, listed) for name, dataset in datasets.items()}
     check_samples(run, datasets, source)
     classifiers: dict[str, ClassifierSpec] = {}
     for role, table in (("tagger", run.taggers), ("reweighter", run.reweighters)):
@@ -144,7 +150,7 @@ def load(config: Mapping[str, Any], folder: Path, source: str = "config/config.y
         "datasets": {name: d.model_dump(mode="json") for name, d in datasets.items()},
         "classifiers": {name: c.model_dump(mode="json") for name, c in classifiers.items()},
     }
-    return Configuration(run, datasets, groups, classifiers, raw)
+    return Configuration(run, datasets, groups, classifiers, paths, raw)
 
 
 def _group(path: Path) -> FeatureGroup:

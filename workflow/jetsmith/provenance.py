@@ -1,14 +1,17 @@
 """What a result came from: code digests for reruns, versions and commit for the record."""
 
 import ast
+import atexit
 import hashlib
 import json
+import os
 import platform
 import subprocess
+import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 PACKAGE = Path(__file__).parent
 
@@ -27,7 +30,7 @@ def code_digest(*modules: str) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(import_closure(*modules)):
-        digest.update(name.encode() + _canonical(name).encode())
+        digest.update(name.encode() + _source(_file(name)).digest.encode())
     return digest.hexdigest()[:16]
 
 
@@ -38,9 +41,9 @@ def script_digest(script: Path, *modules: str) -> str:
         script: Path of the script; its `from jetsmith import …` statements are followed.
         modules: Further modules, such as a backend that is looked up by its name.
     """
-    tree = ast.parse(script.read_bytes())
-    reached = code_digest(*sorted({*_imports_of(tree), *modules}))
-    return hashlib.sha256((ast.dump(tree) + reached).encode()).hexdigest()[:16]
+    source = _source(script)
+    reached = code_digest(*sorted({*filter(_exists, source.imports), *modules}))
+    return hashlib.sha256((source.digest + reached).encode()).hexdigest()[:16]
 
 
 def import_closure(*modules: str) -> frozenset[str]:
@@ -51,10 +54,11 @@ def import_closure(*modules: str) -> frozenset[str]:
         name = queue.pop()
         if name not in seen:
             seen.add(name)
-            queue += _imports(name)
+            queue += filter(_exists, _source(_file(name)).imports)
     return frozenset(seen)
 
 
+@cache
 def _file(name: str) -> Path:
     base = PACKAGE.joinpath(*name.split(".")) if name else PACKAGE
     for candidate in (base.with_suffix(".py"), base / "__init__.py"):
@@ -64,14 +68,66 @@ def _file(name: str) -> Path:
 
 
 @cache
-def _tree(name: str) -> ast.Module:
-    return ast.parse(_file(name).read_bytes())
+def _exists(name: str) -> bool:
+    try:
+        return _file(name).is_file()
+    except ModuleNotFoundError:
+        return False
+
+
+class _Source(NamedTuple):
+    """What counts of a Python file.
+
+    Attributes:
+        digest: Of its syntax tree, without docstrings.
+        imports: What it names below `jetsmith` in import statements, at any depth: modules and
+            what is in them.
+    """
+
+    digest: str
+    imports: tuple[str, ...]
+
+
+_notes: dict[str, Any] = {}  # by path: size and time of a file, digest and imports of its _Source
+
+
+def remember(path: Path) -> None:
+    """Read what an earlier process found of each file, and leave there what this one finds.
+
+    Every job parses the Snakefile, and with it would parse the whole package. As for Python's byte
+    code, a file of the same size and time is the same file.
+    """
+    about = f"{sys.version} {file_digest(Path(__file__))}"
+    try:
+        stored = json.loads(path.read_text())
+    except (OSError, ValueError):
+        stored = {}
+    if stored.get("about") == about:
+        _notes.update(stored["files"])
+    known = dict(_notes)
+
+    def save() -> None:
+        if _notes != known and path.parent.is_dir():
+            temporary = path.with_name(f".{path.name}.{os.getpid()}")
+            temporary.write_text(json.dumps({"about": about, "files": _notes}))
+            temporary.replace(path)
+
+    atexit.register(save)
 
 
 @cache
-def _canonical(name: str) -> str:
-    """The module's syntax tree as text, without docstrings."""
-    tree = ast.parse(_file(name).read_bytes())
+def _source(path: Path) -> _Source:
+    status, key = path.stat(), str(path)
+    mark = [status.st_size, status.st_mtime_ns]
+    if key not in _notes or _notes[key][:2] != mark:
+        tree = ast.parse(path.read_bytes())
+        imports = _imports(tree)
+        _notes[key] = [*mark, hashlib.sha256(_canonical(tree).encode()).hexdigest(), imports]
+    return _Source(_notes[key][2], tuple(_notes[key][3]))
+
+
+def _canonical(tree: ast.Module) -> str:
+    """A syntax tree as text; its docstrings are taken out."""
     for node in ast.walk(tree):
         match node:
             case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -80,27 +136,14 @@ def _canonical(name: str) -> str:
     return ast.dump(tree)
 
 
-def _imports(name: str) -> list[str]:
-    """Modules of this package that a module names in an import statement, at any depth."""
-    return _imports_of(_tree(name))
-
-
-def _imports_of(tree: ast.Module) -> list[str]:
+def _imports(tree: ast.Module) -> list[str]:
     found: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level == 0:
             found += [f"{node.module}.{alias.name}" for alias in node.names] + [node.module or ""]
         elif isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
-    below = [module.removeprefix("jetsmith.") for module in found if module.startswith("jetsmith.")]
-    return [module for module in below if _exists(module)]
-
-
-def _exists(name: str) -> bool:
-    try:
-        return _file(name).is_file()
-    except ModuleNotFoundError:
-        return False
+    return [name.removeprefix("jetsmith.") for name in found if name.startswith("jetsmith.")]
 
 
 def file_digest(path: Path) -> str:

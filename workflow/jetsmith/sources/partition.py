@@ -1,5 +1,6 @@
 """How the entries of a dataset's files are cut into partitions, and those into chunks."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -59,11 +60,17 @@ def _cuts(records: Sequence[dict[str, Any]], costs: Sequence[float], n_parts: in
             continue
         entries = records[index]["entries"]
         entry = round((wanted - before) / costs[index] * entries)
-        nearest = min(records[index]["bounds"], key=lambda bound: abs(bound - entry))
+        nearest = _nearest(records[index]["bounds"], entry)
         if abs(nearest - entry) * costs[index] <= SNAP * size * entries:
             entry = nearest
         cuts.append(max(cuts[-1], (index, entry)))
     return [*cuts, (len(records), 0)]
+
+
+def _nearest(bounds: Sequence[int], entry: int) -> int:
+    """The boundary next to an entry, the lower of two that are as near; boundaries rise."""
+    above = bisect_left(bounds, entry)
+    return min(bounds[max(above - 1, 0) : above + 1], key=lambda bound: abs(bound - entry))
 
 
 def chunks(start: int, stop: int, bounds: Sequence[int], most: int) -> Iterator[tuple[int, int]]:

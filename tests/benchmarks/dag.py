@@ -1,0 +1,161 @@
+"""Benchmark `dag`: a dry run of the whole workflow over many files, against a bare Snakefile of its shape."""
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks import _harness as harness
+from tests.benchmarks._harness import ROOT, Cost
+
+SIZES = (100, 1_000, 10_000)  # input files
+FILE_BYTES = 100_000_000  # 20 make a partition by the default partition.target_mb
+PROJECT = ("Snakefile", "workflow", "scripts", "config", "envs", "profiles")
+DATASET = "dag: {object: ak4, process: qcd, files: ['files/*.root']}\n"
+RUN = """
+seed: 1
+selection: {ak4: {}}
+samples: {jets: {datasets: [dag]}}
+taggers: {cmva: jets}
+"""
+# Stage by stage the jobs, files and edges of the workflow; nothing else.
+BARE = """
+PARTS = [f"{{i:03d}}" for i in range({parts})]
+SPLITS = ["train", "validation", "calibration", "test"]
+PLOTS = ["roc_light", "roc_c", "discriminant", "efficiency", "training"]
+rule all:
+    input: "report.html", "calibration.json"
+rule inspect:
+    output: "inspect.json"
+    shell: ""
+rule check:
+    input: "inspect.json"
+    output: "check.json"
+    shell: ""
+rule skim:
+    input: "inspect.json"
+    output: "skim/{{part}}.parquet", "skim/{{part}}.report.json", "skim/{{part}}.identity.parquet"
+    shell: ""
+rule account:
+    input:
+        "inspect.json",
+        expand("skim/{{part}}.report.json", part=PARTS),
+        expand("skim/{{part}}.identity.parquet", part=PARTS)
+    output: "skim.json"
+    shell: ""
+rule features:
+    input: "skim/{{part}}.parquet", "skim.json"
+    output: "features/{{part}}.parquet", "features/{{part}}.meta.json"
+    shell: ""
+rule pack:
+    input: expand("features/{{part}}.parquet", part=PARTS), "skim.json"
+    output: [directory(f"packed/{{split}}") for split in SPLITS]
+    shell: ""
+rule train:
+    input: expand("packed/{{split}}", split=SPLITS), "check.json"
+    output: directory("model")
+    shell: ""
+rule score:
+    input: expand("packed/{{split}}", split=SPLITS), "model"
+    output: "scores.parquet", "scores.meta.json"
+    shell: ""
+rule calibrate:
+    input: "scores.parquet"
+    output: "calibration.json", "calibration.numbers.json"
+    shell: ""
+rule plot:
+    input: "scores.parquet", "calibration.numbers.json"
+    output: "plots/{{plot}}.pdf", "plots/{{plot}}.png", "plots/{{plot}}.json"
+    shell: ""
+rule report:
+    input: expand("plots/{{plot}}.png", plot=PLOTS), "skim.json", "inspect.json", "calibration.numbers.json"
+    output: "report.html"
+    shell: ""
+"""
+COMMAND = [sys.executable, "-m", "snakemake", "-n", "--cores", "1"]
+
+
+def run() -> dict[str, Any]:
+    """Measure; the fields are explained in docs/benchmarks.md.
+
+    The fields of the largest size stand at the top, those of each size in `sizes`.
+    """
+    sizes = {str(size): _measure(size) for size in SIZES}
+    return sizes[str(max(SIZES))] | {"sizes": sizes}
+
+
+def _measure(n_files: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="jetsmith-dag-") as name:
+        ours, bare = write_ours(Path(name) / "ours", n_files), Path(name) / "bare"
+        bare.mkdir()
+        (bare / "Snakefile").write_text(BARE.format(parts=max(1, n_files * FILE_BYTES // 2_000_000_000)))
+        jobs = {folder.name: count_jobs(folder) for folder in (ours, bare)}  # warms the disk's cache, too
+        if jobs["ours"] != jobs["bare"]:
+            raise RuntimeError(f"the bare Snakefile has another shape now; jobs: {jobs}")
+
+        def dry_run(folder: Path) -> Cost:
+            return harness.call([*COMMAND, "-q", "all", *_config(folder)], folder, **environment(folder))
+
+        def first() -> Cost:
+            (ours / ".snakemake" / "jetsmith-sources.json").unlink()
+            return dry_run(ours)
+
+        # The first run after an edit of the package leaves notes of its files; `ours` finds them.
+        ways = {"first": first, "ours": partial(dry_run, ours), "bare": partial(dry_run, bare)}
+        found = harness.in_turn(ways, harness.rounds(5))
+        cpu = {name: [cost.cpu_seconds for cost in costs] for name, costs in found.items()}
+        wall = {name: [cost.seconds for cost in costs] for name, costs in found.items()}
+        memory = {name: [cost.peak_rss_mb for cost in costs] for name, costs in found.items()}
+        return {
+            "files": n_files,
+            "jobs": jobs["ours"],
+            "seconds": harness.median(wall["ours"]),
+            "mb": harness.median(memory["ours"]),
+            "ratio_floor": harness.ratio(wall["ours"], wall["bare"]),
+            "ratio_floor_cpu": harness.ratio(cpu["ours"], cpu["bare"]),
+            "ratio_floor_mb": harness.ratio(memory["ours"], memory["bare"]),
+            "ratio_floor_first": harness.ratio(wall["first"], wall["bare"]),
+            "floor_seconds": harness.median(wall["bare"]),
+            "floor_mb": harness.median(memory["bare"]),
+        }
+
+
+def write_ours(folder: Path, n_files: int) -> Path:
+    """A copy of the project with a run over files that have a size and no content."""
+    folder.mkdir()
+    for part in PROJECT:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / part)
+    (folder / "config" / "datasets.yaml").write_text(DATASET)
+    (folder / "run.yaml").write_text(RUN)
+    (folder / "files").mkdir()
+    for number in range(n_files):
+        with (folder / "files" / f"{number:05d}.root").open("wb") as file:
+            os.truncate(file.fileno(), FILE_BYTES)
+    harness.call([sys.executable, "-m", "compileall", "-q", folder / "workflow"])
+    return folder
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The package of the copy; byte code is written and used."""
+    return {"PYTHONPATH": str(folder / "workflow"), "PYTHONDONTWRITEBYTECODE": ""}
+
+
+def _config(folder: Path) -> list[str]:
+    return ["--configfile", "run.yaml"] if (folder / "run.yaml").exists() else []
+
+
+def count_jobs(folder: Path) -> int:
+    """Jobs of a dry run, by the table that it prints."""
+    listed = harness.call([*COMMAND, *_config(folder)], folder, **environment(folder)).output
+    total = re.search(r"^total +(\d+)$", listed, re.M)
+    if total is None:
+        raise RuntimeError(f"{folder}: a dry run without a table of jobs:\n{listed[-2000:]}")
+    return int(total[1])
