@@ -14,4 +14,5 @@ with job(snakemake.log[0]):
         output=snakemake.output[0],
         settings=SkimSpec(**snakemake.config.get("skim", {})),
         xrootd=XRootDSpec(**snakemake.config.get("xrootd", {})),
+        threads=snakemake.threads,
     )

@@ -13,9 +13,10 @@ rule inspect:
         "<benchmarks>/inspect/{dataset}.tsv"
     conda:
         "../envs/jetsmith.yaml"
+    threads: lambda wildcards: min(8, 1 + len(RUN.paths[wildcards.dataset]) // 100)
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=lambda wildcards, threads: 1000 + 1000 * threads,
+        runtime=lambda wildcards: 60 + len(RUN.paths[wildcards.dataset]) // 100,
     params:
         spec=dataset_spec,
         files=lambda wildcards, input: list(input) or RUN.paths[wildcards.dataset],

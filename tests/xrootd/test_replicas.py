@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jetsmith.errors import InputError
-from jetsmith.sources.remote import replicas, split
+from jetsmith.remote import replicas, split
 
 HOSTS = st.from_regex(r"[a-z]([a-z0-9-]{0,8}\.){0,2}[a-z]{1,4}(:[1-9][0-9]{0,3})?", fullmatch=True)
 FOLDERS = st.from_regex(r"(/[A-Za-z0-9_+-]{1,6}){0,3}", fullmatch=True)

@@ -11,10 +11,10 @@ import awkward as ak
 import pytest
 import uproot
 
-from jetsmith import inspection, io
+from jetsmith import inspection, io, remote
 from jetsmith.errors import InputError
 from jetsmith.sources import files as rootfiles
-from jetsmith.sources import mock, remote
+from jetsmith.sources import mock
 from jetsmith.specs import DatasetSpec, PartitionSpec
 from tests.xrootd_server import XrootdServer, free_port
 
@@ -214,7 +214,7 @@ def test_a_replaced_file_is_seen_after_forget(server, folder):
 
 PROBE = """
 import sys
-from jetsmith.sources import remote
+from jetsmith import remote
 print(sorted(remote.configure_client(int(sys.argv[1])).items()))
 print(sorted(remote.configure_client(20).items()))
 """
@@ -248,7 +248,7 @@ def test_the_client_is_configured(serve):
 def test_the_defaults_are_those_of_the_client(serve):
     """Else configure_client would take them for the user's."""
     probe = (
-        "from XRootD.client.env import EnvGetInt; from jetsmith.sources.remote import CLIENT_DEFAULTS\n"
+        "from XRootD.client.env import EnvGetInt; from jetsmith.remote import CLIENT_DEFAULTS\n"
         "assert {k: EnvGetInt(k) for k in CLIENT_DEFAULTS} == CLIENT_DEFAULTS"
     )
     clean = {key: value for key, value in os.environ.items() if not key.startswith("XRD_")}
@@ -258,7 +258,8 @@ def test_the_defaults_are_those_of_the_client(serve):
 
 DEAD = """
 import sys, uproot
-from jetsmith.sources import files, remote
+from jetsmith import remote
+from jetsmith.sources import files
 from tests.xrootd_server import XrootdServer
 remote.configure_client(2)
 with XrootdServer(sys.argv[1]) as server:

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from jetsmith import columns
-from jetsmith.errors import ConfigError
+from jetsmith import columns, remote
+from jetsmith.errors import ConfigError, InputError
 from jetsmith.features.derived import available_with_derived
 from jetsmith.records import hint, require
 from jetsmith.simulation.processes import PROCESSES
 from jetsmith.specs import ClassifierSpec, DatasetSpec, FeatureGroup, RunSpec, SampleSpec
 
-REMOTE = "root://"
 MODELS = Path(__file__).parent / "models"
 
 
@@ -76,7 +75,7 @@ def check_dataset(name: str, spec: DatasetSpec, run: RunSpec, path: Path) -> lis
         raise ConfigError(f"{where}: needs `files` or `simulate`, one of the two")
     if spec.simulate is not None:
         require(spec.simulate.process, PROCESSES, f"{where}: simulate.process", "process")
-    files = expand_files(spec.files, run.data_root, where)
+    files = expand_files(spec.files, run.data_root, where, run.xrootd.redirectors)
     if spec.golden_json is not None and not local(spec.golden_json, run.data_root).is_file():
         raise ConfigError(f"{where}: golden_json: no file {local(spec.golden_json, run.data_root)}")
     if spec.object not in run.selection and spec.object != "event":
@@ -89,11 +88,20 @@ def local(path: str, data_root: str) -> Path:
     return Path(os.path.expandvars(data_root)) / os.path.expandvars(path)
 
 
-def expand_files(patterns: tuple[str, ...], data_root: str, where: str) -> list[str]:
-    """Expand globs; every pattern must match a file. Remote paths stay as they are."""
+def expand_files(
+    patterns: tuple[str, ...], data_root: str, where: str, redirectors: tuple[str, ...] = ()
+) -> list[str]:
+    """Expand globs; every pattern must match a file. Remote paths stay as they are.
+
+    So do logical file names, `/store/…`, where there are redirectors to ask for them.
+    """
     found: list[str] = []
     for pattern in patterns:
-        if pattern.startswith(REMOTE):
+        if remote.is_remote(pattern, redirectors):
+            try:
+                remote.replicas(pattern, redirectors)
+            except InputError as error:
+                raise ConfigError(f"{where}: files: {error}") from error
             found.append(pattern)
             continue
         path = str(local(pattern, data_root))

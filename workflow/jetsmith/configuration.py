@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from jetsmith import remote
 from jetsmith.checks import (
-    REMOTE,
     check_classifier,
     check_dataset,
     check_group,
@@ -69,7 +69,9 @@ class Configuration:
         """Size of each file [MB]; with it a changed file is noticed, a touched one is not."""
         if dataset not in self._sizes:
             self._sizes[dataset] = [
-                REMOTE_FILE_MB if path.startswith(REMOTE) else os.path.getsize(path) / 1e6
+                REMOTE_FILE_MB
+                if remote.is_remote(path, self.run.xrootd.redirectors)
+                else os.path.getsize(path) / 1e6
                 for path in self.paths[dataset]
             ]
         return self._sizes[dataset]

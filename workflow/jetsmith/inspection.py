@@ -14,21 +14,23 @@
 """
 
 import difflib
+import gc
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import awkward as ak
+import loky
 
-from jetsmith import columns, sources
+from jetsmith import columns, remote, sources
 from jetsmith.errors import DamagedError, InputError
 from jetsmith.io import read_json, write_json
 from jetsmith.progress import Progress
 from jetsmith.sources import files as rootfiles
-from jetsmith.sources import remote
 from jetsmith.sources.flat import ordered
 from jetsmith.sources.partition import plan_parts
 from jetsmith.sources.trees import table
@@ -36,7 +38,8 @@ from jetsmith.specs import ClassifierSpec, DatasetSpec, FeatureGroup, PartitionS
 
 MOST_BOUNDS = 64  # cluster boundaries of a file that are kept for plan and skim, evenly thinned
 READING, REMOTE = SkimSpec(), XRootDSpec()
-WORKERS = 8  # files that are looked at in parallel
+BATCH, WAITING = 50, 8  # files that a process looks at, and that it has open at once
+Look = tuple[dict[str, Any], dict[str, Any]] | InputError
 CONSTITUENTS = ("cpf_pt_gev", "npf_pt_gev")
 
 
@@ -49,6 +52,7 @@ def inspect_dataset(
     output: str | Path,
     settings: SkimSpec = READING,
     xrootd: XRootDSpec = REMOTE,
+    threads: int = 1,
 ) -> None:
     """Look at every file of a dataset and plan its partitions.
 
@@ -62,6 +66,7 @@ def inspect_dataset(
         settings: Retries, and the loss that is allowed: where it is more than none, files that cannot
             be read are listed and left out, and stage account counts them; else they stop the run here.
         xrootd: Servers that may hold remote files, too, and the time they have to answer.
+        threads: Processes that look at files.
 
     Raises:
         InputError: Files are missing, empty, truncated, foreign or of another layout, hold no
@@ -72,20 +77,18 @@ def inspect_dataset(
     schemas: list[dict[str, Any]] = []
     damaged: list[dict[str, Any]] = []
     problems: list[str] = []
-    # Threads, since remote files are mostly waited for; in order, so that the plan does not depend on them.
-    with ThreadPoolExecutor(WORKERS) as pool:
-        looks = pool.map(lambda path: _look(path, spec, settings.retries, xrootd), files)
-        for done, (path, found) in enumerate(zip(files, looks, strict=True), start=1):
-            if isinstance(found, DamagedError) and settings.max_loss_fraction > 0:
-                damaged.append({"file": path, "reason": str(found)})
-            elif isinstance(found, InputError):
-                problems.append(str(found))
-            else:
-                record, schema = found
-                if schema not in schemas:
-                    schemas.append(schema)
-                records.append({**record, "schema": schemas.index(schema)})
-            progress.update(done)
+    looks = _look_at_all(files, partial(_look, spec=spec, retries=settings.retries, xrootd=xrootd), threads)
+    for done, (path, found) in enumerate(zip(files, looks, strict=True), start=1):
+        if isinstance(found, DamagedError) and settings.max_loss_fraction > 0:
+            damaged.append({"file": path, "reason": str(found)})
+        elif isinstance(found, InputError):
+            problems.append(str(found))
+        else:
+            record, schema = found
+            if schema not in schemas:
+                schemas.append(schema)
+            records.append({**record, "schema": schemas.index(schema)})
+        progress.update(done)
     problems += _repeated(records)
     if problems or not records:
         raise InputError("\n".join(problems or [f"dataset {name}: none of its files can be read: {damaged}"]))
@@ -115,9 +118,29 @@ def inspect_dataset(
         )
 
 
-def _look(
-    path: str, spec: DatasetSpec, retries: int, xrootd: XRootDSpec
-) -> tuple[dict[str, Any], dict[str, Any]] | InputError:
+def _look_at_all(files: Sequence[str], look: Callable[[str], Look], threads: int) -> Iterator[Look]:
+    """Look at files in order, many at once: unpacking metadata takes a core, remote files are waited for."""
+    batches = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
+    if threads == 1 or len(batches) == 1:
+        for batch in batches:
+            yield from _look_at_batch(batch, look)
+        return
+    with loky.ProcessPoolExecutor(threads) as pool:  # not forked: see jetsmith.remote
+        for looks in pool.map(partial(_look_at_batch, look=look), batches):
+            yield from looks
+
+
+def _look_at_batch(files: Sequence[str], look: Callable[[str], Look]) -> list[Look]:
+    gc.disable()  # metadata are many small objects that all stay until the file is closed
+    try:
+        with ThreadPoolExecutor(WAITING) as pool:
+            return list(pool.map(look, files))
+    finally:
+        gc.enable()
+        gc.collect()
+
+
+def _look(path: str, spec: DatasetSpec, retries: int, xrootd: XRootDSpec) -> Look:
     """Record and schema of a file, or why it cannot serve; all replicas are tried, in bounded turns."""
     reason: InputError | None = None
     for turn in range(retries + 1):

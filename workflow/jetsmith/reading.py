@@ -4,6 +4,7 @@
 is open, so any process can read any chunk.
 """
 
+import gc
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -13,10 +14,10 @@ from typing import Any
 
 import awkward as ak
 
-from jetsmith import sources
+from jetsmith import remote, sources
 from jetsmith.errors import DamagedError, InputError
 from jetsmith.io import IntArray
-from jetsmith.sources import files, remote
+from jetsmith.sources import files
 from jetsmith.sources.partition import chunks
 from jetsmith.sources.trees import Events, ReadError, Table, table
 from jetsmith.specs import DatasetSpec, SelectionSpec, XRootDSpec
@@ -117,6 +118,7 @@ class ChunkReader:
         Raises:
             InputError: The file is another one than was planned.
         """
+        _tidy()
         attempts, failures = 0, dict[str, Exception]()
         for turn in range(self.retries + 1):
             if turn:
@@ -179,6 +181,17 @@ class ChunkReader:
         if self._opened is not None:
             self._opened[1].close()
         self._opened = None
+
+
+def _tidy() -> None:
+    """Collect what earlier chunks left behind: uproot's objects refer to each other in circles.
+
+    Python itself would wait until gigabytes of arrays hang on them. What is there before the first
+    chunk, mostly modules, is set aside once, so that a collection takes milliseconds.
+    """
+    if not gc.get_freeze_count():
+        gc.freeze()
+    gc.collect()
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

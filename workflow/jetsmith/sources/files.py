@@ -8,8 +8,8 @@ from typing import Any
 
 import uproot
 
+from jetsmith import remote
 from jetsmith.errors import DamagedError, InputError
-from jetsmith.sources import remote
 from jetsmith.sources.trees import Table, table
 
 REMOTE = remote.SCHEME

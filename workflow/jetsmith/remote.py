@@ -71,6 +71,11 @@ def configure_client(timeout_s: int) -> dict[str, int]:
     return {key: int(env.EnvGetInt(key)) for key in settings}
 
 
+def is_remote(path: str, redirectors: Sequence[str] = ()) -> bool:
+    """Whether a path is an address, or a logical file name that redirectors can be asked for."""
+    return "://" in path or (path.startswith(LOGICAL) and bool(redirectors))
+
+
 def remote_size(path: str) -> int:
     """Bytes of a file at a root:// address; one request, without opening it.
 
