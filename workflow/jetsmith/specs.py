@@ -59,7 +59,7 @@ class SelectionSpec(Record):
     jet_id: int = Field(
         2,
         ge=0,
-        description="Bits that Jet_jetId must have, where it exists; 0 for none. In ATLAS files any other "
+        description="Bits that Jet_jetId must have; 0 for none. In ATLAS files any other "
         "number asks for NNJvtPass.",
     )
     pt_bins_gev: tuple[float, ...] = Field(

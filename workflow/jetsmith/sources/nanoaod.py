@@ -49,6 +49,9 @@ JET = {
     "jet_tau3": "tau3",
 }
 EXTRA = ("jetId", "FlavSplit")  # read for cuts and truth, no columns of their own
+# NanoAOD from v15 on stores no jetId; JME's identification is then computed from these.
+ID_INPUTS = ("neHEF", "neEmEF", "chHEF", "chMultiplicity", "neMultiplicity", "chEmEF", "muEF")
+TIGHT, TIGHT_LEPTON_VETO = 2, 4  # bits of jetId
 STORED = re.compile(
     r"(btag|particleNet|deepTag|globalParT|PNet|robustParT|qgl|puIdDisc|CSV|JP$|JBP$|SoftMu|SoftEl).*"
 )
@@ -89,6 +92,8 @@ def branches(available: set[str], obj: str) -> list[str]:
         return [name for name in wanted if name in available] + generator.wanted_branches(available)
     prefix = PREFIX[obj]
     wanted += [f"{prefix}_{name}" for name in (*JET.values(), *EXTRA, *stored(available, prefix))]
+    if f"{prefix}_jetId" not in available:
+        wanted += [f"{prefix}_{name}" for name in ID_INPUTS]
     if obj == "ak8" or "Jet_FlavSplit" not in available:
         wanted += truth.GEN_BRANCHES if available.issuperset(truth.GEN_BRANCHES) else ()
     return [name for name in wanted if name in available]
@@ -98,7 +103,7 @@ def selecting(spec: DatasetSpec) -> set[str]:
     """Branches that decide which rows stay (see `sources.Source.selecting`)."""
     names = {*EVENT.values(), *WEIGHTS, *spec.hlt}
     if spec.object != "event":
-        names |= {f"{PREFIX[spec.object]}_{name}" for name in ("pt", "eta", "jetId")}
+        names |= {f"{PREFIX[spec.object]}_{name}" for name in ("pt", "eta", "jetId", *ID_INPUTS)}
     return names
 
 
@@ -196,9 +201,9 @@ def select(
     cutflow.add("pt", jet_weight[mask])
     mask &= np.abs(split(events[f"{prefix}_eta"])[1]) <= selection.abseta_max
     cutflow.add("abseta", jet_weight[mask])
-    if selection.jet_id and f"{prefix}_jetId" in events:
-        bits = split(events[f"{prefix}_jetId"])[1].astype(np.int64)
-        mask &= (bits & selection.jet_id) == selection.jet_id
+    identified = jet_id(events, prefix) if selection.jet_id else None
+    if identified is not None:
+        mask &= (identified & selection.jet_id) == selection.jet_id
         cutflow.add("jet_id", jet_weight[mask])
     kept = np.flatnonzero(mask)
     narrow(events, np.unique(event[kept]))
@@ -208,6 +213,32 @@ def select(
     _fill_jets(columns, jets)
     columns.flat("flavour", np.full(len(kept), truth.DATA) if spec.is_data else flavour(jets, spec.object))
     return columns, jets, cutflow
+
+
+def jet_id(events: Mapping[str, ak.Array], prefix: str) -> IntArray | None:
+    """The bits of jetId of all jets, flat: 2 tight, 4 tight with lepton veto; None where nothing says.
+
+    Computed, they are JME's identification of PUPPI jets for Run 3, as in jetid.json of CMS'
+    jsonpog-integration; bit 1 (loose) is then never set.
+    """
+    if f"{prefix}_jetId" in events:
+        return split(events[f"{prefix}_jetId"])[1].astype(np.int64)
+    if not all(f"{prefix}_{name}" in events for name in ID_INPUTS):
+        return None
+    eta = np.abs(split(events[f"{prefix}_eta"])[1])
+    ne_hef, ne_emef, ch_hef, n_charged, n_neutral, ch_emef, mu_ef = (
+        split(events[f"{prefix}_{name}"])[1] for name in ID_INPUTS
+    )
+    n_candidates = n_charged.astype(np.int64) + n_neutral  # bytes in the file
+    central = (ne_hef < 0.99) & (ne_emef < 0.9) & (n_candidates > 1) & (ch_hef > 0.01) & (n_charged > 0)
+    tight = np.select(
+        [eta <= 2.6, eta <= 2.7, eta <= 3.0],
+        [central, (ne_hef < 0.90) & (ne_emef < 0.99), ne_hef < 0.99],
+        default=(n_neutral >= 2) & (ne_emef < 0.4),
+    )
+    veto = tight & ((eta > 2.7) | ((mu_ef < 0.8) & (ch_emef < 0.8)))
+    found: IntArray = TIGHT * tight.astype(np.int64) + TIGHT_LEPTON_VETO * veto.astype(np.int64)
+    return found
 
 
 def _fill_key(columns: Columns, events: Mapping[str, ak.Array], event: IntArray) -> None:
