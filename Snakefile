@@ -29,3 +29,4 @@ rule all:
         "<results>/report/index.html",
         expand("<results>/calibration/{tagger}.json", tagger=RUN.run.taggers),
         [weights_of(name) for name in RUN.run.reweighters],
+        [parts_of(name, "skim", ".root") for name in RUN.datasets if RUN.run.skim.write_root],

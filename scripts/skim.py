@@ -15,7 +15,6 @@ with job(snakemake.log[0]):
         rows=snakemake.output.rows,
         report=snakemake.output.report,
         identity=snakemake.output.identity,
-        root=snakemake.output.get("root"),
         golden_json=snakemake.input.get("golden_json"),
         xrootd=XRootDSpec(**snakemake.config.get("xrootd", {})),
         threads=snakemake.threads,

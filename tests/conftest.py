@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests import xrootd_server
+
+with suppress(ImportError):
+    import XRootD.client  # noqa: F401  before TensorFlow: the other way round its import crashes
 
 settings.register_profile("jetsmith", deadline=None)  # the first call of a kernel compiles it
 settings.load_profile("jetsmith")

@@ -1,12 +1,12 @@
 # skim: reads ROOT files by the plan of inspect; writes skim/{dataset}/{part}.parquet, .report.json (what became of the
 # entries) and .identity.parquet (who they are). skim.backend: one job a partition, or one a dataset that owns a cluster.
+# skim_root: reads the rows; writes skim/{dataset}/{part}.root, a TTree for people (skim.write_root).
 # account: reads the reports; writes skim/{dataset}.json, or stops where an event is unaccounted for or there twice.
 
 SKIM_FILES = {
     "rows": ".parquet",
     "report": ".report.json",
     "identity": ".identity.parquet",
-    **({"root": ".root"} if RUN.run.skim.write_root else {}),
 }
 
 
@@ -75,6 +75,24 @@ else:
                 **skim_params(name),
             script:
                 "../scripts/skim_dask.py"
+
+
+rule skim_root:
+    input:
+        "<results>/skim/{dataset}/{part}.parquet",
+    output:
+        "<results>/skim/{dataset}/{part}.root",
+    log:
+        "<logs>/skim_root/{dataset}.{part}.log",
+    conda:
+        "../envs/jetsmith.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        code=code("skim_root"),
+    script:
+        "../scripts/skim_root.py"
 
 
 rule account:

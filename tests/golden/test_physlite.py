@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import uproot
 
-from jetsmith import inspection, io
+from jetsmith import account, inspection, io, skim
 from jetsmith.errors import InputError
 from jetsmith.sources import physlite, trees
-from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec
+from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
 
 pytestmark = pytest.mark.golden
 
@@ -195,3 +195,23 @@ def test_electrons_are_among_the_jets(tmp_path, shared_data, raw):
         turns = [(eta - e, (phi - p + np.pi) % (2 * np.pi) - np.pi) for e, p in electrons[event]]
         near += min(np.hypot(*turn) for turn in turns) < 0.2
     assert near == 196
+
+
+@pytest.mark.parametrize(("obj", "n_rows"), [("ak4", 881), ("ak8", 97), ("event", 100)])
+def test_skim_and_account(tmp_path, shared_data, obj, n_rows):
+    """The stages read the file, in two partitions, and account for every event."""
+    plan, spec = plan_of(tmp_path, shared_data, obj)
+    made = [
+        [tmp_path / f"{part}.{end}" for end in ("parquet", "json", "identity.parquet")] for part in range(2)
+    ]
+    for part, paths in enumerate(made):
+        skim.skim_partition("z", spec, LOOSE, SkimSpec(), tmp_path / "inspect.json", part, *paths)
+    reports, identities = [paths[1] for paths in made], [paths[2] for paths in made]
+    output = tmp_path / "account.json"
+    account.account_dataset("z", tmp_path / "inspect.json", reports, identities, 0.0, output)
+    found = io.read_json(output)
+    assert (found["n_entries"], found["n_events"], found["n_rows"]) == (100, 100, n_rows)
+    assert found["sum_w"] == pytest.approx(1.2453689e9, rel=1e-6)
+    rows = ak.concatenate([io.read_rows(paths[0]) for paths in made])
+    expected, _ = rows_of(tmp_path, shared_data, obj)
+    assert ak.array_equal(rows, expected[plan["columns"]], equal_nan=True)

@@ -294,16 +294,24 @@ def test_a_killed_process_is_replaced(tmp_path, files, monkeypatch):
 
 def test_root_files_for_people(tmp_path, files):
     """The same rows as a TTree, ZSTD; lists that belong together share their counter."""
-    planned(tmp_path, files)
-    paths = [tmp_path / f"0.{end}" for end in ("parquet", "json", "identity.parquet", "root")]
-    skim.skim_partition("test", SPEC, CUTS, SkimSpec(chunk_entries=30), tmp_path / "inspect.json", 0, *paths)
-    rows = io.read_rows(paths[0])
-    with uproot.open(paths[3]) as file:
+    rows = run(tmp_path, files, chunk_entries=30)[0][0]
+    path = tmp_path / "0.root"
+    io.write_root(path, tmp_path / "0.parquet")
+    with uproot.open(path) as file:
         assert file.file.compression.name == "ZSTD"
         found = file["jets"].arrays()
     for name in rows.fields:
         assert ak.array_equal(found[name], rows[name], equal_nan=True), name
     assert ak.all(found["ncpf"] == ak.num(rows["cpf_d0_cm"]))
+
+
+def test_root_files_without_rows(tmp_path, files):
+    """They have all branches."""
+    rows = run(tmp_path, files, cuts=SelectionSpec(pt_min_gev=1e6))[0][0]
+    io.write_root(tmp_path / "0.root", tmp_path / "0.parquet")
+    with uproot.open(tmp_path / "0.root") as file:
+        assert file["jets"].num_entries == 0
+        assert set(rows.fields) <= set(file["jets"].keys())
 
 
 def test_rows_are_counted_again(tmp_path, files, monkeypatch):

@@ -55,7 +55,7 @@ def skim_dataset(
         selection: Cuts on its jets.
         settings: Cluster, chunk size, retries.
         plan: JSON file of stage inspect.
-        outputs: Files to write by what `skim_partition` calls them (rows, report, identity, root), one
+        outputs: Files to write by what `skim_partition` calls them (rows, report, identity), one
             a partition each.
         code: Digest of the code; with it partitions of an earlier driver are known to be the same.
         golden_json: Path of the certified luminosity blocks, where the dataset has them.

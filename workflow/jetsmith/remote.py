@@ -8,6 +8,7 @@ a file, so that opening it again fails even when the server is back. Hence, in t
     for address in replicas(path, redirectors):  the addresses to try
         read; on OSError: forget(address), then the same address again, or the next
 
+TensorFlow, imported before the client, makes its import crash (2.21 and 6.2.1): skim and inspect import none.
 A process that has used the client must not fork: fork waits for the client's threads, which wait
 for the interpreter, for ever. Workers are to be spawned (`multiprocessing.get_context("spawn")`, loky).
 """

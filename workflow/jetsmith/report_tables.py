@@ -255,6 +255,7 @@ def _account(entry: Table, names: Mapping[str, str]) -> Row:
         "lost_share": f"{100 * entry['loss_fraction']:.2g}%",
         "is_complete": entry["n_lost"] == 0,
         "sum_of_weights": weight_sum(entry["sum_w"]),
+        "event_weight": "–" if entry["event_weight"] is None else f"{entry['event_weight']:.4g}",
         "rows": count(entry["n_rows"]),
         "cutflow": [
             {"cut": step["cut"], "raw": count(step["n"]), "weighted": weight_sum(step["sum_w"])}
@@ -264,8 +265,15 @@ def _account(entry: Table, names: Mapping[str, str]) -> Row:
             {"truth": minus(truth), "name": names.get(truth, ""), "rows": count(n)}
             for truth, n in sorted(entry["rows_by_flavour"].items(), key=lambda item: int(item[0]))
         ],
-        "losses": [
-            f"{loss['file']}, entries {loss['start']:,} to {loss['stop']:,}: {loss['reason']}"
-            for loss in entry["lost"]
-        ],
+        "losses": [_loss(loss) for loss in entry["lost"]],
+        "empty": ", ".join(part for part, state in entry["states"].items() if state == "empty"),
     }
+
+
+def _loss(loss: Table) -> str:
+    """What is lost, its shares of entries and weights, and why."""
+    which = "all entries" if loss["stop"] is None else f"entries {loss['start']:,} to {loss['stop']:,}"
+    shares = (
+        f"{100 * loss['fraction']:.2g}% of the entries, {100 * loss['weight_fraction']:.2g}% of the weights"
+    )
+    return f"{loss['file']}, {which} ({shares}; {loss['attempts']} attempts): {loss['reason']}"

@@ -42,7 +42,6 @@ def skim_partition(
     rows: str | Path,
     report: str | Path,
     identity: str | Path,
-    root: str | Path | None = None,
     golden_json: str | None = None,
     xrootd: XRootDSpec = REMOTE,
     threads: int = 1,
@@ -60,7 +59,6 @@ def skim_partition(
         report: JSON file to write: planned and processed entries, lost ranges, sums of weights
             before cuts, cutflow, rows by flavour. It holds no times: the same input gives the same.
         identity: Parquet file to write: run, luminosity block, event and file of every entry read.
-        root: ROOT file to write, too: the same rows as a TTree for people; None for none.
         golden_json: Path of the certified luminosity blocks, where the dataset has them.
         xrootd: Servers that may hold remote files, too, and the time they have to answer.
         threads: Processes that read; one reads in this process.
@@ -83,8 +81,6 @@ def skim_partition(
         pieces = tally.collect(read_ahead(execute, todo, threads))
         io.write_rows(rows, chain([no_rows(planned["columns"], spec.object)], pieces))
     io.write_identity(identity, tally.identity())
-    if root is not None:
-        io.write_root(root, rows)
     content = tally.report(name, part, sum(map(len, todo)))
     _check_written(rows, content["n_rows"])
     _check_written(identity, content["n_processed"])

@@ -1,0 +1,122 @@
+"""The skim as jobs and on a Dask cluster: the same bytes, no rerun between them, and no work done twice."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+from jetsmith.sources import mock
+
+from .conftest import copy_project
+
+pytestmark = pytest.mark.workflow
+N_PARTS = 40
+TARGET = "results/skim/mock.json"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A run of one dataset of small files in many partitions."""
+    folder = tmp_path_factory.mktemp("backends")
+    project = copy_project(folder / "project")
+    for seed in range(4):
+        tables = [mock.events(10, 10 * seed + j, first_event=1000 * seed + 100 * j) for j in range(10)]
+        mock.write(folder / f"{seed}.root", tables)
+    entry = {"object": "ak4", "process": "ttbar", "files": [str(folder / "*.root")], "parts": N_PARTS}
+    (project.folder / "config" / "datasets.yaml").write_text(yaml.safe_dump({"mock": entry}))
+    run = {"seed": 1, "selection": {"ak4": {"pt_min_gev": 30}}, "samples": {"mine": {"datasets": ["mock"]}}}
+    (project.folder / "config" / "mine.yaml").write_text(yaml.safe_dump(run))
+    return project
+
+
+def call(project, *arguments, backend="jobs", **skim):
+    """Snakemake on the run's own configuration."""
+    return project.snakemake(
+        "--configfile",
+        "config/mine.yaml",
+        "--cores",
+        "2",
+        TARGET,
+        *arguments,
+        skim={"backend": backend, **skim},
+    )
+
+
+def digests(project):
+    """Digest of every file of the skim."""
+    folder = project.folder / "results" / "skim"
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def remove(project):
+    """The skim's files."""
+    for path in (project.folder / "results" / "skim").rglob("*.*"):
+        if path.is_file():
+            path.unlink()
+
+
+@pytest.fixture(scope="module")
+def by_jobs(project):
+    """Digests of what jobs write."""
+    done = call(project)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
+    found = digests(project)
+    assert len(found) == 3 * N_PARTS + 1
+    return found
+
+
+def test_same_bytes(project, by_jobs):
+    """And a change of the backend, or of how it reads, finds nothing to do."""
+    for backend, more in (("dask", {}), ("jobs", {"retries": 7, "threads": 2})):
+        planned = call(project, "-n", backend=backend, **more)
+        assert "Nothing to be done" in planned.stdout + planned.stderr
+    remove(project)
+    done = call(project, backend="dask")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
+    assert "Dask dashboard: http://" in done.stderr
+    assert digests(project) == by_jobs
+    assert "Nothing to be done" in call(project, "-n").stdout
+
+
+def test_killed_driver(project, by_jobs):
+    """kill -9 of everything in mid-run: the next run takes what was finished; the bytes are the same."""
+    remove(project)
+    command = [sys.executable, "-m", "snakemake", "--configfile", "config/mine.yaml", "--cores", "1", TARGET]
+    running = subprocess.Popen(
+        [*command, "--config", "skim={backend: dask}", "simulation_scale=0.1"],
+        cwd=project.folder, env=os.environ | {"PYTHONPATH": str(project.folder / "workflow")},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    finished = project.folder / "results" / "skim" / "mock"
+    deadline = time.monotonic() + 120
+    while not 1 <= len(list(finished.glob(".dask-*/*.report.json"))) < N_PARTS:
+        assert time.monotonic() < deadline
+        assert running.poll() is None
+        time.sleep(0.02)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    time.sleep(1)  # workers without a driver may finish what they are at
+    kept = len(list(finished.glob(".dask-*/*.report.json")))
+    assert 1 <= kept < N_PARTS
+    assert not list(finished.glob("*.parquet"))
+    done = call(project, backend="dask")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
+    assert "partitions were finished before" in done.stderr
+    assert digests(project) == by_jobs
+
+
+def test_root_files(project, by_jobs):
+    """`skim.write_root` adds a ROOT file a partition, made of its rows; nothing is skimmed again."""
+    done = project.snakemake(
+        "--configfile", "config/mine.yaml", "--cores", "2", "--until", "skim_root", skim={"write_root": True}
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
+    found = digests(project)
+    assert sum(name.endswith(".root") for name in found) == N_PARTS
+    assert {name: digest for name, digest in found.items() if not name.endswith(".root")} == by_jobs
