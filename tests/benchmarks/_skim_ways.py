@@ -8,6 +8,7 @@ imports nor first calls count. What it took is the JSON in its last line.
 """
 
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -40,12 +41,16 @@ class Job:
         output: Parquet file to write.
         rows: Parquet file that `ours` wrote of the same plan; `floor` writes its rows again.
         chunk_entries: Entries read at once.
+        threads: Processes of `ours`.
+        core: Number of the only core that may be used; -1 for all.
     """
 
     plan: str
     output: str
     rows: str = ""
     chunk_entries: int = SkimSpec().chunk_entries
+    threads: int = 1
+    core: int = -1
 
     def entries(self) -> int:
         """Entries of the partition."""
@@ -70,9 +75,10 @@ def ours(job: Job) -> Callable[[], None]:
     """The stage itself."""
     settings = SkimSpec(chunk_entries=job.chunk_entries)
     report, identity = (Path(job.output).with_suffix(end) for end in (".report.json", ".identity.parquet"))
+    files = job.output, report, identity
 
     def work() -> None:
-        skim.skim_partition(NAME, SPEC, SELECTION, settings, job.plan, 0, job.output, report, identity)
+        skim.skim_partition(NAME, SPEC, SELECTION, settings, job.plan, 0, *files, threads=job.threads)
 
     return work
 
@@ -227,8 +233,10 @@ def main(way: str, *arguments: str) -> None:
         return
     keys = json.loads(arguments[0])
     warm = keys.pop("warm")
-    WAYS[way](Job(**warm))()
     job = Job(**keys)
+    if job.core >= 0:
+        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[job.core]})
+    WAYS[way](Job(**warm))()
     work = WAYS[way](job)
     print("ready", flush=True)
     sys.stdin.readline()

@@ -15,6 +15,7 @@ EVENTS = {"zstd1": 40_000, "lzma4": 20_000}  # LZMA takes two minutes for as man
 WARM_EVENTS = 500
 MEMORY_EVENTS = 100_000  # one chunk of the default size
 MANY_FILES = 50
+CORES_FILES = 15
 FILE_EVENTS = 20_000  # entries of each of them
 OTHERS = ("floor", "floor_all", "coffea")
 ENVIRONMENT = harness.package_on_path() | {"OMP_NUM_THREADS": "1"}
@@ -29,8 +30,8 @@ def run() -> dict[str, Any]:
         folder = Path(name)
         warm = _plan(folder / "warm.json", _input(WARM_EVENTS, "zstd1"))
         codecs = {codec: _codec(folder, codec, warm) for codec in EVENTS}
-        memory = _memory(folder, warm)
-    return codecs["zstd1"] | memory | {"codecs": codecs}
+        cores, memory = _cores(folder, warm), _memory(folder, warm)
+    return codecs["zstd1"] | cores | memory | {"codecs": codecs}
 
 
 def _input(events: int, codec: str, fillers: bool = True) -> Path:
@@ -73,18 +74,11 @@ def _codec(folder: Path, codec: str, warm: Path) -> dict[str, Any]:
         job = {"plan": str(plan), "output": str(folder / f"{name}.parquet"), "rows": rows}
         return lambda: _measure(name, job, warm)
 
-    def two() -> list[Cost]:
-        jobs = [{"plan": str(plan), "output": str(folder / f"two.{i}.parquet")} for i in range(2)]
-        processes = [_start("ours", job, warm) for job in jobs]
-        harness.go(processes)
-        return [process.finish() for process in processes]
-
     ways: dict[str, Callable[[], Any]] = {name: way(name) for name in ("ours", *OTHERS)}
-    found = harness.in_turn(ways | {"two": two}, harness.rounds(5))
+    found = harness.in_turn(ways, harness.rounds(5))
     n = EVENTS[codec]
     cpu = {name: [n / cost.said["cpu_seconds"] for cost in found[name]] for name in ways}
     wall = {name: [n / cost.said["seconds"] for cost in found[name]] for name in ways}
-    both = [2 * n / max(cost.said["seconds"] for cost in pair) for pair in found["two"]]
     ours = cpu["ours"]
     return {
         "events": n,
@@ -92,25 +86,59 @@ def _codec(folder: Path, codec: str, warm: Path) -> dict[str, Any]:
         "events_per_cpu_s": harness.median(ours),
         **{f"ratio_{name}": harness.ratio(ours, cpu[name]) for name in OTHERS},
         **{f"ratio_{name}_wall": harness.ratio(wall["ours"], wall[name]) for name in OTHERS},
-        "ratio_two_cores": harness.ratio(both, wall["ours"]),
         **{f"{name}_events_per_cpu_s": harness.median(cpu[name]) for name in OTHERS},
     }
 
 
-def _memory(folder: Path, warm: Path) -> dict[str, Any]:
-    """Peak memory of one job: a chunk of 100,000 events, and many files against one."""
-    big = _input(MEMORY_EVENTS, "zstd1", fillers=False)
-    one = _plan(folder / "one.json", big)
-    many = folder / "many.json"
+def _cores(folder: Path, warm: Path) -> dict[str, Any]:
+    """One job that has one core, against two such jobs, and against one job of two processes."""
+    plan = str(_repeated(folder / "cores.json", CORES_FILES))
+
+    def jobs(*options: dict[str, int]) -> Callable[[], list[Cost]]:
+        def work() -> list[Cost]:
+            job = {"plan": plan, "chunk_entries": FILE_EVENTS}
+            made = [job | {"output": str(folder / f"cores.{i}.parquet")} | o for i, o in enumerate(options)]
+            processes = [_start("ours", one, warm) for one in made]
+            harness.go(processes)
+            return [process.finish() for process in processes]
+
+        return work
+
+    ways = {
+        "one core": jobs({"core": 0}),
+        "two jobs": jobs({"core": 0}, {"core": 1}),
+        "two processes": jobs({"threads": 2}),
+    }
+    found = harness.in_turn(ways, harness.rounds(3))
+    rate = {
+        name: [len(costs) / max(cost.said["seconds"] for cost in costs) for costs in rounds]
+        for name, rounds in found.items()
+    }
+    return {
+        "ratio_two_cores": harness.ratio(rate["two jobs"], rate["one core"]),
+        "ratio_two_processes": harness.ratio(rate["two processes"], rate["one core"]),
+    }
+
+
+def _repeated(path: Path, n_files: int) -> Path:
+    """A plan of the first entries of one file under many names."""
+    one = _plan(path.with_suffix(".one.json"), _input(MEMORY_EVENTS, "zstd1", fillers=False))
     content = json.loads(one.read_text())
-    (record,), links = content["files"], [folder / f"{i:02d}.root" for i in range(MANY_FILES)]
+    (record,), links = content["files"], [path.with_suffix(f".{i:02d}.root") for i in range(n_files)]
     for link in links:
-        link.symlink_to(big)
+        link.symlink_to(record["file"])
     content["files"] = [record | {"file": str(link)} for link in links]
     content["parts"][0]["ranges"] = [
         {"file": str(link), "uuid": record["uuid"], "start": 0, "stop": FILE_EVENTS} for link in links
     ]
-    many.write_text(json.dumps(content))
+    path.write_text(json.dumps(content))
+    return path
+
+
+def _memory(folder: Path, warm: Path) -> dict[str, Any]:
+    """Peak memory of one job: a chunk of 100,000 events, and many files against one."""
+    one = _plan(folder / "one.json", _input(MEMORY_EVENTS, "zstd1", fillers=False))
+    many = _repeated(folder / "many.json", MANY_FILES)
 
     def way(plan: Path, chunk: int) -> Callable[[], Cost]:
         job = {"plan": str(plan), "output": str(folder / "memory.parquet"), "chunk_entries": chunk}

@@ -167,25 +167,6 @@ def test_no_workers(plan):
         run(plan, cluster="tests.unit.test_cluster.NoWorkers", patience_min=0.02)
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("04:00:00", 14400), ("00:10:30", 630), ("90", 5400), ("90:30", 5430),
-        ("2-00:00:00", 172800), ("1-12", 129600), ("1-12:30", 131400),
-    ],
-)  # fmt: skip
-def test_walltimes(text, seconds):
-    """As Slurm writes them."""
-    assert cluster.walltime_s(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "soon", "1:2:3:4", "-5", "1h", "01:-2:00"])
-def test_walltimes_that_are_none(text):
-    """A message instead of a worker that ends at once."""
-    with pytest.raises(InputError, match="walltime"):
-        cluster.walltime_s(text)
-
-
 @pytest.mark.parametrize("system", ["SLURMCluster", "HTCondorCluster"])
 def test_workers_end_before_their_walltime(system):
     """Batch workers get a lifetime of 90% with a stagger, find the package, and die without a driver."""

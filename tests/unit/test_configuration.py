@@ -46,6 +46,27 @@ def _set(*keys, value):
 
 
 RUN_MISTAKES = {
+    "redirector": (
+        _set("xrootd", value={"redirectors": ["xrootd.example.org"]}),
+        ["xrootd.redirectors", "'xrootd.example.org'", "root://host.name:1094/"],
+    ),
+    "secret in a redirector": (
+        _set("xrootd", value={"redirectors": ["root://me:pw@example.org/"]}),
+        ["xrootd.redirectors", "no user or password"],
+    ),
+    "backend": (_set("skim", value={"backend": "spark"}), ["skim.backend", "'jobs' or 'dask'", "'spark'"]),
+    "cluster": (
+        _set("skim", value={"backend": "dask", "dask": {"cluster": "mysite.Cluster"}}),
+        ["skim.dask.cluster", "no module `mysite`", "distributed.LocalCluster"],
+    ),
+    "cluster without a module": (
+        _set("skim", value={"backend": "dask", "dask": {"cluster": "SLURMCluster"}}),
+        ["skim.dask.cluster", "by its dotted name"],
+    ),
+    "walltime": (
+        _set("skim", value={"backend": "dask", "dask": {"options": {"walltime": "4h"}}}),
+        ["skim.dask.options.walltime", "`4h`", "04:00:00"],
+    ),
     "unknown key": (_set("sead", value=1), ["unknown key `sead`", "did you mean `seed`"]),
     "nested key": (
         _set("splits", "trian", value=0.1),
@@ -147,6 +168,11 @@ FILE_MISTAKES = {
         "datasets.yaml",
         _set("ttbar", value={"object": "ak4", "process": "ttbar", "files": ["gone/*.root"]}),
         ["datasets.yaml", "ttbar", "gone/*.root", "data_root"],
+    ),
+    "remote file": (
+        "datasets.yaml",
+        _set("ttbar", value={"object": "ak4", "process": "ttbar", "files": ["root://host/store/a.root"]}),
+        ["datasets.yaml", "ttbar", "two slashes must follow the host", "root://host//store/a.root"],
     ),
     "unknown source": (
         "features/ak4.yaml",

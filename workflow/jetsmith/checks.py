@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from jetsmith import columns, remote
+from jetsmith.batch import walltime_s
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.features.derived import available_with_derived
 from jetsmith.records import hint, require
@@ -28,16 +29,27 @@ def check_run(run: RunSpec, source: str) -> None:
     for role, table in (("taggers", run.taggers), ("reweighters", run.reweighters)):
         for name, sample in table.items():
             require(sample, run.samples, f"{source}: {role}.{name}", "sample")
-    check_cluster(run, source)
+    check_reading(run, source)
     both = set(run.taggers) & set(run.reweighters)
     if both:
         raise ConfigError(f"{source}: {', '.join(sorted(both))} is a tagger and a reweighter; rename one")
 
 
-def check_cluster(run: RunSpec, source: str) -> None:
-    """The class of the Dask cluster has a module that is installed."""
+def check_reading(run: RunSpec, source: str) -> None:
+    """Redirectors are servers; the class of the Dask cluster has a module that is installed."""
+    try:
+        remote.replicas(remote.EXAMPLE, run.xrootd.redirectors)
+    except InputError as error:
+        raise ConfigError(f"{source}: xrootd.redirectors: {error}") from error
+    if run.skim.backend != "dask":
+        return
+    if "walltime" in run.skim.dask.options:
+        try:
+            walltime_s(str(run.skim.dask.options["walltime"]))
+        except ConfigError as error:
+            raise ConfigError(f"{source}: skim.dask.options.{error}") from error
     module = run.skim.dask.cluster.rpartition(".")[0]
-    if run.skim.backend == "dask" and (not module or find_spec(module.partition(".")[0]) is None):
+    if not module or find_spec(module.partition(".")[0]) is None:
         raise ConfigError(
             f"{source}: skim.dask.cluster: no module `{module}` for `{run.skim.dask.cluster}`; give a class "
             "by its dotted name, such as distributed.LocalCluster, and install its package (extra `dask`)"

@@ -9,7 +9,6 @@ linked into its place.
 import contextlib
 import importlib
 import os
-import re
 import shutil
 import signal
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 import dask
 from distributed import Client, Future
 
+from jetsmith.batch import walltime_s
 from jetsmith.errors import InputError
 from jetsmith.io import read_json
 from jetsmith.progress import Progress
@@ -216,23 +216,6 @@ def _lifetime(settings: DaskSpec) -> list[str]:
         return []
     stagger = STAGGER_SHARE / LIFETIME_SHARE * seconds
     return ["--lifetime", f"{seconds:.0f}s", "--lifetime-stagger", f"{stagger:.0f}s"]
-
-
-def walltime_s(text: str) -> int:
-    """Seconds of a walltime as batch systems write it: `D-HH:MM:SS`, `HH:MM:SS`, `MM:SS` or minutes.
-
-    Raises:
-        InputError: It is none of these.
-    """
-    found = re.fullmatch(r"(?:(\d+)-)?(\d+(?::\d+){0,2})", text)
-    if found is None:
-        raise InputError(f"skim.dask.options.walltime: `{text}` is no walltime such as 04:00:00")
-    days, numbers = found[1], [int(field) for field in found[2].split(":")]
-    if days:  # D-HH, D-HH:MM, D-HH:MM:SS
-        hours, minutes, seconds = [*numbers, 0, 0][:3]
-    else:  # MM, MM:SS, HH:MM:SS
-        hours, minutes, seconds = {1: [0, *numbers, 0], 2: [0, *numbers], 3: numbers}[len(numbers)]
-    return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
 @contextlib.contextmanager

@@ -1,0 +1,25 @@
+"""What batch systems have in common."""
+
+import pytest
+
+from jetsmith.batch import walltime_s
+from jetsmith.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("04:00:00", 14400), ("00:10:30", 630), ("90", 5400), ("90:30", 5430),
+        ("2-00:00:00", 172800), ("1-12", 129600), ("1-12:30", 131400),
+    ],
+)  # fmt: skip
+def test_walltimes(text, seconds):
+    """As Slurm writes them."""
+    assert walltime_s(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "1:2:3:4", "-5", "1h", "01:-2:00"])
+def test_walltimes_that_are_none(text):
+    """A message instead of a worker that ends at once."""
+    with pytest.raises(ConfigError, match="walltime"):
+        walltime_s(text)

@@ -1,0 +1,22 @@
+"""What batch systems have in common, without importing any of them."""
+
+import re
+
+from jetsmith.errors import ConfigError
+
+
+def walltime_s(text: str) -> int:
+    """Seconds of a walltime as Slurm writes it: `D-HH[:MM[:SS]]`, `HH:MM:SS`, `MM:SS` or minutes.
+
+    Raises:
+        ConfigError: It is none of these.
+    """
+    found = re.fullmatch(r"(?:(\d+)-)?(\d+(?::\d+){0,2})", text)
+    if found is None:
+        raise ConfigError(f"walltime: `{text}` is none such as 04:00:00 or 1-12:00:00")
+    days, numbers = found[1], [int(field) for field in found[2].split(":")]
+    if days:
+        hours, minutes, seconds = [*numbers, 0, 0][:3]
+    else:
+        hours, minutes, seconds = {1: [0, *numbers, 0], 2: [0, *numbers], 3: numbers}[len(numbers)]
+    return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
