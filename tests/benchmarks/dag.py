@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from jetsmith.specs import PartitionSpec
 from tests.benchmarks import _harness as harness
 from tests.benchmarks._harness import ROOT, Cost
 
 SIZES = (100, 1_000, 10_000)  # input files
-FILE_BYTES = 100_000_000  # 20 make a partition by the default partition.target_mb
+FILE_BYTES = 1_000_000_000  # 20 make a partition by the default partition.target_mb
 PROJECT = ("Snakefile", "workflow", "scripts", "config", "envs", "profiles")
 DATASET = "dag: {object: ak4, process: qcd, files: ['files/*.root']}\n"
 RUN = """
@@ -92,7 +93,9 @@ def _measure(n_files: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="jetsmith-dag-") as name:
         ours, bare = write_ours(Path(name) / "ours", n_files), Path(name) / "bare"
         bare.mkdir()
-        (bare / "Snakefile").write_text(BARE.format(parts=max(1, n_files * FILE_BYTES // 2_000_000_000)))
+        (bare / "Snakefile").write_text(
+            BARE.format(parts=PartitionSpec().n_parts(n_files * FILE_BYTES / 1e6))
+        )
         jobs = {folder.name: count_jobs(folder) for folder in (ours, bare)}  # warms the disk's cache, too
         if jobs["ours"] != jobs["bare"]:
             raise RuntimeError(f"the bare Snakefile has another shape now; jobs: {jobs}")

@@ -6,6 +6,12 @@ from jetsmith import account, io
 from jetsmith.errors import InputError
 
 
+def write_identity(path, columns):
+    """All entries at once."""
+    with io.identity_writer(path) as write:
+        write(columns)
+
+
 def plan(folder, sizes=(60, 40), generated=None, damaged=()):
     path = folder / "plan.json"
     files = [
@@ -48,7 +54,7 @@ def identity(folder, part, events, block=1, file=0):
     path = folder / f"{part}.identity.parquet"
     n = len(events)
     columns = {"run": [1] * n, "luminosity_block": [block] * n, "event": events, "file": [file] * n}
-    io.write_identity(path, columns)
+    write_identity(path, columns)
     return path
 
 

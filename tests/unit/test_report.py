@@ -75,7 +75,8 @@ def make_account(folder: Path, name: str = "ttbar", n_lost: int = 0) -> Path:
     output = folder / f"{name}.account.json"
     n = 1000 - n_lost
     columns = {"run": np.ones(n), "luminosity_block": np.ones(n), "event": np.arange(n), "file": np.zeros(n)}
-    io.write_identity(folder / "identity.parquet", columns)
+    with io.identity_writer(folder / "identity.parquet") as write:
+        write(columns)
     account_dataset(
         name, folder / "plan.json", [folder / "part.json"], [folder / "identity.parquet"], 0.5, output
     )

@@ -3,7 +3,6 @@
 All of it happens while Snakemake reads the Snakefile: a mistake costs a second, not a night.
 """
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,7 +62,7 @@ class Configuration:
             return spec.parts or spec.simulate.parts
         if spec.parts is not None:
             return spec.parts
-        return max(1, math.ceil(sum(self.sizes_mb(dataset)) / self.run.partition.target_mb))
+        return self.run.partition.n_parts(sum(self.sizes_mb(dataset)))
 
     def sizes_mb(self, dataset: str) -> list[float]:
         """Size of each file [MB]; with it a changed file is noticed, a touched one is not."""

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -213,21 +213,26 @@ def count_rows(path: str | Path) -> int:
 IDENTITY = {"run": "uint32", "luminosity_block": "uint32", "event": "uint64", "file": "uint32"}
 
 
-def write_identity(path: str | Path, columns: Mapping[str, npt.ArrayLike]) -> None:
-    """Write who the entries of a partition are: columns `IDENTITY`, an entry a row, a few bytes each."""
-    table = pa.table({name: np.asarray(columns[name]).astype(kind) for name, kind in IDENTITY.items()})
-    with atomic_file(path) as temporary:
-        pq.write_table(
-            table,
-            temporary,
-            compression="zstd",
-            use_dictionary=False,
-            column_encoding=dict.fromkeys(IDENTITY, "DELTA_BINARY_PACKED"),
-        )
+@contextmanager
+def identity_writer(path: str | Path) -> Iterator[Callable[[Mapping[str, npt.ArrayLike]], None]]:
+    """Write who the entries of a partition are: columns `IDENTITY`, an entry a row, a few bytes each.
+
+    Yields a function that writes some of them; the file is there when all are written.
+    """
+    schema = pa.schema([(name, pa.from_numpy_dtype(kind)) for name, kind in IDENTITY.items()])
+    delta = dict.fromkeys(IDENTITY, "DELTA_BINARY_PACKED")
+    options = {"compression": "zstd", "use_dictionary": False, "column_encoding": delta}
+    with atomic_file(path) as temporary, pq.ParquetWriter(temporary, schema, **options) as writer:
+
+        def write(columns: Mapping[str, npt.ArrayLike]) -> None:
+            arrays = [np.asarray(columns[name]).astype(kind) for name, kind in IDENTITY.items()]
+            writer.write_table(pa.table(arrays, schema=schema))
+
+        yield write
 
 
 def read_identity(path: str | Path) -> dict[str, IntArray]:
-    """Read what `write_identity` wrote."""
+    """Read what `identity_writer` wrote."""
     try:
         table = pq.read_table(path, columns=list(IDENTITY))
     except (OSError, pa.ArrowException) as error:

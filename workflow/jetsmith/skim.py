@@ -76,11 +76,11 @@ def skim_partition(
         xrootd,
     )
     todo = chunks_of(planned, part, settings.chunk_entries)
-    tally = Tally(Progress(f"skim {name} {part:03d}", sum(map(len, todo)), "entries"))
-    with executor(reader, threads, settings.retries) as execute:
+    progress = Progress(f"skim {name} {part:03d}", sum(map(len, todo)), "entries")
+    with executor(reader, threads, settings.retries) as execute, io.identity_writer(identity) as identify:
+        tally = Tally(progress, identify)
         pieces = tally.collect(read_ahead(execute, todo, threads))
         io.write_rows(rows, chain([no_rows(planned["columns"], spec.object)], pieces))
-    io.write_identity(identity, tally.identity())
     content = tally.report(name, part, sum(map(len, todo)))
     _check_written(rows, content["n_rows"])
     _check_written(identity, content["n_processed"])
@@ -142,6 +142,10 @@ def read_ahead(execute: Execute, todo: Sequence[Chunk], threads: int) -> Iterato
 class Tally:
     """Counts what became of the chunks while their rows pass through.
 
+    Args:
+        progress: Is told of every chunk.
+        identify: Is given run, luminosity block, event and file of every entry that was read.
+
     Attributes:
         n_processed: Entries that were read.
         lost: Chunks that were not.
@@ -149,13 +153,12 @@ class Tally:
         flavours: Rows by truth id.
     """
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, identify: Callable[[dict[str, io.IntArray]], None]) -> None:
         self.n_processed = 0
         self.lost: list[dict[str, Any]] = []
         self.cutflows: list[Sequence[dict[str, Any]]] = []
         self.flavours: Counter[int] = Counter()
-        self._progress = progress
-        self._identity: list[dict[str, io.IntArray]] = []
+        self._progress, self._identify = progress, identify
 
     def collect(self, outcomes: Iterator[Outcome]) -> Iterator[ak.Array]:
         """Yield the rows of each chunk that was read."""
@@ -174,19 +177,7 @@ class Tally:
         self.cutflows.append(cutflow)
         self.flavours.update(count_flavours(rows))
         columns = (*identity, np.full(len(chunk), chunk.place))
-        self._identity.append(
-            {
-                name: column.astype(kind)
-                for (name, kind), column in zip(io.IDENTITY.items(), columns, strict=True)
-            }
-        )
-
-    def identity(self) -> dict[str, io.IntArray]:
-        """Who the entries are, of all chunks that were read (see `io.write_identity`)."""
-        return {
-            name: np.concatenate([np.zeros(0, kind), *(piece[name] for piece in self._identity)])
-            for name, kind in io.IDENTITY.items()
-        }
+        self._identify(dict(zip(io.IDENTITY, columns, strict=True)))
 
     def report(self, name: str, part: int, n_planned: int) -> dict[str, Any]:
         """What became of the partition's entries.

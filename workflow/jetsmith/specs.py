@@ -5,6 +5,7 @@ A stage gets its record as a plain dict in `params` (Snakemake compares those) a
 anew with `model_validate`.
 """
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -218,8 +219,19 @@ class ClassifierSpec(Record):
 class PartitionSpec(Record):
     """How inspect cuts a dataset into jobs."""
 
-    target_mb: Positive = Field(2000.0, description="Bytes a partition [MB].")
-    target_entries: int = Field(2_000_000, gt=0, description="Entries a partition.")
+    target_mb: Positive = Field(
+        20_000.0,
+        description="Bytes a partition [MB]: by default a quarter of an hour for LZMA files on a disk, half "
+        "an hour for files that come with 10 MB/s.",
+    )
+    target_entries: int = Field(10_000_000, gt=0, description="Entries that cost as much.")
+    at_least: int = Field(8, gt=0, description="Partitions of a dataset, unless they get too small.")
+    smallest_mb: Positive = Field(500.0, description="What is too small [MB].")
+
+    def n_parts(self, total_mb: float) -> int:
+        """Partitions of a dataset of so many bytes."""
+        few = min(self.at_least, math.ceil(total_mb / self.smallest_mb))
+        return max(1, few, math.ceil(total_mb / self.target_mb))
 
 
 class DaskSpec(Record):
