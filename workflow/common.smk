@@ -1,4 +1,5 @@
 # Loads and checks the configuration; the input functions that several stages share.
+import os
 import sys
 from functools import cache
 from pathlib import Path

@@ -27,6 +27,9 @@ def skim_inputs(dataset):
     return found | ({"golden_json": golden} if golden else {})
 
 
+# Workers of a LocalCluster live in the driver's job; Snakemake lowers the number to the cores that there are.
+DRIVER_THREADS = (RUN.run.skim.dask.maximum or os.cpu_count()) if RUN.run.skim.dask.is_local else 1
+
 if RUN.run.skim.backend == "jobs":
 
     rule skim:
@@ -42,7 +45,7 @@ if RUN.run.skim.backend == "jobs":
             "../envs/jetsmith.yaml"
         threads: RUN.run.skim.threads
         resources:
-            mem_mb=3000 * RUN.run.skim.threads,
+            mem_mb=1000 + 2000 * RUN.run.skim.threads,
             runtime=120,
         params:
             spec=lambda wildcards: skim_params(wildcards.dataset)["spec"],
@@ -67,9 +70,9 @@ else:
                 f"<benchmarks>/skim/{name}.tsv"
             conda:
                 "../envs/jetsmith.yaml"
-            threads: workflow.cores
+            threads: DRIVER_THREADS
             resources:
-                mem_mb=3000,
+                mem_mb=1000 + 2000 * DRIVER_THREADS,
                 runtime=1440,
             params:
                 **skim_params(name),

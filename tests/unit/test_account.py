@@ -26,7 +26,7 @@ def plan(folder, sizes=(60, 40), generated=None, damaged=()):
         path,
         {"object": "ak4", "layout": "pfnano", "columns": ["run"], "n_entries": sum(sizes)}
         | {"sum_w_generated": generated, "parts": parts, "files": files}
-        | {"damaged": [{"file": name, "reason": "empty (0 bytes)"} for name in damaged]},
+        | {"damaged": [{"file": name, "reason": "empty (0 bytes)", "attempts": 2} for name in damaged]},
     )
     return path
 
@@ -124,13 +124,40 @@ def test_no_entries_stop_the_run(tmp_path):
 def test_files_that_could_not_be_opened_are_losses(tmp_path):
     """They are taken to be like the others: half of the files is half of the entries."""
     reports = [report(tmp_path, 0, 60), report(tmp_path, 1, 40)]
-    damaged = plan(tmp_path, damaged=("bad.root", "worse.root"))
-    with pytest.raises(
-        InputError, match=r"50.000% of 100 entries are lost(.|\n)*bad.root whole, 50 entries if"
-    ):
-        run(tmp_path, damaged, reports, 0.4)
-    found = run(tmp_path, damaged, reports, 0.5)
+    bad = ("bad.root", "worse.root")
+    whole = r"50.000% of its entries(.|\n)*bad.root whole, 50 entries if(.|\n)*2 attempts: empty"
+    with pytest.raises(InputError, match=whole):
+        run(tmp_path, plan(tmp_path, damaged=bad), reports, 0.4)
+    found = run(tmp_path, plan(tmp_path, damaged=bad), reports, 0.5)
     assert (found["n_events"], found["n_lost"], found["loss_fraction"]) == (100, 100, 0.5)
+
+
+def test_what_is_lost_is_read_again(tmp_path):
+    """The next run makes lossy reports anew, and a plan without damaged files; all others stay."""
+    reports = [report(tmp_path, 0, 60), report(tmp_path, 1, 30, lost=10)]
+    planned = plan(tmp_path)
+    with pytest.raises(InputError, match="The next run reads them again"):
+        run(tmp_path, planned, reports)
+    assert (planned.exists(), reports[0].exists(), reports[1].exists()) == (True, True, False)
+    reports = [report(tmp_path, 0, 60), report(tmp_path, 1, 40)]
+    with pytest.raises(InputError):
+        run(tmp_path, plan(tmp_path, damaged=("bad.root",)), reports)
+    assert (planned.exists(), reports[0].exists(), reports[1].exists()) == (False, True, True)
+
+
+def test_shares_of_the_weights(tmp_path):
+    """They lie between 0 and 1 where weights of files cancel, and where no file has an entry."""
+    path = plan(tmp_path, generated=2.0)
+    planned = io.read_json(path)
+    for record, sum_w in zip(planned["files"], (52.0, -50.0), strict=True):
+        record["runs"]["sum_w"] = sum_w
+    io.write_json(path, planned)
+    found = run(tmp_path, path, [report(tmp_path, 0, 60), report(tmp_path, 1, 30, lost=10)], 0.1)
+    assert found["loss_weight_fraction"] == pytest.approx(0.25 * 50 / 102)
+    with pytest.raises(InputError, match=r"100.000% of its entries"):
+        run(
+            tmp_path, plan(tmp_path, sizes=(0,), damaged=("bad.root",)), [report(tmp_path, 0, 0, rows=0)], 0.9
+        )
 
 
 def test_duplicate_entries_are_refused(tmp_path):

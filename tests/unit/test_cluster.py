@@ -11,7 +11,7 @@ import psutil
 import pytest
 from distributed import LocalCluster
 
-from jetsmith import cluster, inspection, skim
+from jetsmith import cluster, inspection, io, skim
 from jetsmith.errors import InputError
 from jetsmith.sources import mock
 from jetsmith.specs import DaskSpec, DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
@@ -20,6 +20,7 @@ SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
 CUTS = SelectionSpec(pt_min_gev=30, abseta_max=2.5, jet_id=2)
 ENDS = {"rows": "parquet", "report": "report.json", "identity": "identity.parquet"}
 N_PARTS = 4
+RUN_PART = cluster.run_part  # what tests put faults in front of
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def dies_once(arguments):
     if arguments["part"] == 2 and not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return skim.skim_partition(**arguments)
+    return RUN_PART(arguments)
 
 
 def test_a_lost_worker(plan, monkeypatch):
@@ -96,7 +97,7 @@ def fails_always(arguments):
     """Partition 1 cannot be made."""
     if arguments["part"] == 1:
         raise RuntimeError("cannot be made")
-    return skim.skim_partition(**arguments)
+    return RUN_PART(arguments)
 
 
 def test_a_failing_partition(plan, monkeypatch):
@@ -111,6 +112,33 @@ def test_a_failing_partition(plan, monkeypatch):
     run(plan)
     after = {name: (plan.parent / "dask" / name).stat().st_ino for name in before}
     assert after == before  # the very files of the first driver
+
+
+def loses_once(arguments):
+    """The file of partition 0 is away while it is read for the first time."""
+    mark = Path(arguments["plan"]).with_name("mark")
+    away = Path(arguments["plan"]).with_name("0.root")
+    if arguments["part"] != 0 or mark.exists():
+        return RUN_PART(arguments)
+    mark.touch()
+    away.rename(f"{away}.away")
+    try:
+        return RUN_PART(arguments)
+    finally:
+        Path(f"{away}.away").rename(away)
+
+
+def test_a_partition_with_losses_is_read_again(plan, monkeypatch):
+    """By the next driver, that one alone: an outage does not stay a loss."""
+    monkeypatch.setattr(cluster, "run_part", loses_once)
+    with pytest.raises(AssertionError):  # the files are not those of the jobs
+        run(plan, maximum=1)
+    report = plan.parent / "dask" / "000.report.json"
+    assert io.read_json(report)["state"] == "skipped"
+    kept = {path.name: path.stat().st_ino for path in staged(plan)[1:]}
+    monkeypatch.undo()
+    run(plan)
+    assert {name: (plan.parent / "dask" / name).stat().st_ino for name in kept} == kept
 
 
 DRIVER = """
@@ -128,7 +156,7 @@ def hangs_at_2(arguments):
     """Partition 2 never ends."""
     if arguments["part"] == 2:
         time.sleep(600)
-    return skim.skim_partition(**arguments)
+    return RUN_PART(arguments)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

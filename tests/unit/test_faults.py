@@ -5,11 +5,13 @@ import shutil
 import subprocess
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 import uproot
 
 from jetsmith import account, inspection, io, skim
 from jetsmith.errors import InputError, OutputError
+from jetsmith.sources import files as rootfiles
 from jetsmith.sources import mock
 from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
 
@@ -78,7 +80,7 @@ def test_baskets_cut(tmp_path, files):
     """Metadata are readable, a basket is not: its chunk alone is lost, by the range that was asked for."""
     plan = inspect(tmp_path, files)
     cut_baskets(files[1])
-    with pytest.raises(InputError, match=r"16.667% of 120 entries are lost(.|\n)*1.root entries 20 to 40"):
+    with pytest.raises(InputError, match=r"16.667% of its entries are lost(.|\n)*1.root entries 20 to 40"):
         finish(tmp_path, plan, chunk_entries=20)
     found = finish(tmp_path, plan, chunk_entries=20, max_loss_fraction=0.2)
     (loss,) = found["lost"]
@@ -115,7 +117,7 @@ def test_file_vanishes(tmp_path, files):
     expected = whole(tmp_path / "whole", files)
     plan = inspect(tmp_path, files)
     os.rename(files[0], tmp_path / "away")
-    with pytest.raises(InputError, match=r"33.333% of 120 entries are lost(.|\n)*0.root(.|\n)*3 attempts"):
+    with pytest.raises(InputError, match=r"33.333% of its entries are lost(.|\n)*0.root(.|\n)*3 attempts"):
         finish(tmp_path, plan)
     found = finish(tmp_path, plan, max_loss_fraction=0.4)
     assert (found["n_events"], found["n_lost"], found["n_entries"]) == (80, 40, N_EVENTS)
@@ -188,3 +190,122 @@ def test_replaced_file(tmp_path, files):
     mock.write(files[0], [mock.events(40, 77, first_event=5000)])
     with pytest.raises(InputError, match=r"0.root: changed since inspect"):
         finish(tmp_path, plan, max_loss_fraction=0.9)
+
+
+def tables_and_ntuples(folder):
+    """The same events in both formats, compressed and not, with a tree of sums of weights."""
+    table = mock.events(40, 3)
+    runs = {"genEventCount": np.int64(40), "genEventSumw": np.float64(10)}
+    yield mock.write(folder / "tree.root", [table], runs=runs)
+    for name, codec in (("ntuple", uproot.ZSTD(1)), ("plain", None)):
+        with uproot.recreate(folder / f"{name}.root", compression=codec) as file:
+            file.mkrntuple("Events", table)
+        yield str(folder / f"{name}.root")
+
+
+def corrupted(content, rng):
+    """The file with some bytes overwritten, by zeros or by others."""
+    changed = bytearray(content)
+    start, size = int(rng.integers(100, len(content))), int(rng.choice([1, 4, 40, 400]))
+    size = min(size, len(content) - start)
+    changed[start : start + size] = bytes(size) if rng.random() < 0.5 else rng.bytes(size)
+    return changed
+
+
+def test_damage_anywhere_is_named_at_inspect(tmp_path):
+    """Bytes overwritten at random: inspect gives a plan, or an InputError that names the file."""
+    rng, refused = np.random.default_rng(5), []
+    for path in tables_and_ntuples(tmp_path):
+        with open(path, "rb") as stream:
+            content = stream.read()
+        for _ in range(120):
+            with open(path, "wb") as stream:
+                stream.write(corrupted(content, rng))
+            try:
+                inspect(tmp_path, [path])
+            except InputError as error:
+                refused.append(path in str(error))
+    assert len(refused) > 60
+    assert all(refused)
+
+
+def test_damage_anywhere_is_named_at_skim(tmp_path):
+    """After inspect: rows, declared losses, or an error that names the file."""
+    rng, n_lost, named = np.random.default_rng(6), 0, []
+    for path in tables_and_ntuples(tmp_path):
+        with open(path, "rb") as stream:
+            content = stream.read()
+        plan = inspect(tmp_path, [path])
+        for _ in range(120):
+            with open(path, "wb") as stream:
+                stream.write(corrupted(content, rng))
+            try:
+                found = finish(tmp_path, plan, max_loss_fraction=0.999)
+                assert found["n_events"] + found["n_lost"] == 40
+                n_lost += found["n_lost"] > 0
+            except InputError:
+                n_lost += 1
+                plan = inspect_again(tmp_path, path, content)
+            except Exception as error:
+                named.append(path in "".join(error.__notes__))
+    assert n_lost > 60
+    assert all(named)
+
+
+def inspect_again(folder, path, content):
+    """The plan of the sound file: a failed account takes plans of damaged ones away."""
+    with open(path, "wb") as stream:
+        stream.write(content)
+    return inspect(folder, [path])
+
+
+def test_a_dead_server_is_not_asked_for_every_chunk(tmp_path, files, monkeypatch):
+    """Its replica is tried once; then the open file of the second serves all chunks."""
+    opened = []
+    real = rootfiles.open_root
+
+    def spy(path):
+        opened.append(path)
+        if path == "dead":
+            raise OSError("no route to host")
+        return real(path)
+
+    plan = inspect(tmp_path, files[:1])
+    monkeypatch.setattr(rootfiles, "open_root", spy)
+    monkeypatch.setattr("jetsmith.remote.replicas", lambda path, _: ["dead", path])
+    found = finish(tmp_path, plan, chunk_entries=5)
+    assert (found["n_events"], found["lost"]) == (40, [])
+    assert opened == ["dead", files[0]] * N_PARTS
+
+
+def test_a_file_is_waited_for_once(tmp_path, files, monkeypatch):
+    """However many chunks it has: the others are lost with it, for the same reason."""
+    pauses = []
+    monkeypatch.setattr("jetsmith.reading.time.sleep", pauses.append)
+    plan = inspect(tmp_path, files)
+    os.unlink(files[0])
+    found = finish(tmp_path, plan, chunk_entries=5, retries=2, max_loss_fraction=0.5)
+    assert len(found["lost"]) == 8
+    assert {loss["attempts"] for loss in found["lost"]} == {3}
+    assert len(pauses) == 2
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_weights_that_are_no_numbers(tmp_path, bad):
+    """A weight or a sum that is not finite would make every normalisation nothing."""
+    table = mock.events(20, 1)
+    runs = {"genEventCount": np.int64(20), "genEventSumw": np.float64(bad)}
+    with pytest.raises(InputError, match=r"a.root: its tree Runs has a sum of weights that is not finite"):
+        inspect(tmp_path, [mock.write(tmp_path / "a.root", [table], runs=runs)])
+    table["genWeight"][7] = bad
+    plan = inspect(tmp_path, [mock.write(tmp_path / "b.root", [table])])
+    with pytest.raises(InputError, match=r"b.root, entries 0 to 10: 1 generator weights are not finite"):
+        finish(tmp_path, plan)
+
+
+def test_a_colon_in_a_name(tmp_path, files):
+    """`.root:` in a path is no tree in a file."""
+    place = tmp_path / "run.root:1"
+    place.mkdir()
+    shutil.copy(files[0], place / "a.root")
+    assert finish(tmp_path, inspect(tmp_path, [str(place / "a.root")]))["n_events"] == 40

@@ -1,5 +1,8 @@
 """io: stage files come back as they were, and no killed or failed write leaves one behind."""
 
+import subprocess
+import sys
+
 import awkward as ak
 import numpy as np
 import pytest
@@ -106,3 +109,19 @@ def test_packed_round_trip(tmp_path, n):
     np.testing.assert_array_equal(back.sequences["charged"].offsets, packed.sequences["charged"].offsets)
     assert back.flat_names == ("a", "b")
     assert back.datasets == ("one",)
+
+
+def test_leftovers_of_dead_processes_go(tmp_path):
+    """What a killed job left under a temporary name is removed by the next one; that of the living stays."""
+    code = (
+        "import os, signal, sys\nfrom jetsmith import io\n"
+        "with io.atomic_file(sys.argv[1]) as path:\n    path.write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    target = tmp_path / "a.json"
+    subprocess.run([sys.executable, "-c", code, target], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    with io.atomic_file(target) as first:
+        assert list(tmp_path.iterdir()) == [first]
+        io.write_json(target, {})
+        assert first.exists()

@@ -111,6 +111,26 @@ def test_killed_driver(project, by_jobs):
     assert digests(project) == by_jobs
 
 
+@pytest.mark.parametrize("backend", ["jobs", "dask"])
+def test_an_outage_is_no_lasting_loss(project, by_jobs, backend):
+    """A file is bad during the skim: the run stops and names it; when it is mended the next is whole."""
+    remove(project)
+    path = project.folder.parent / "2.root"
+    content = path.read_bytes()
+    path.write_bytes(bytes(len(content)))  # of the same size: inspect has nothing to do
+    done = call(project, backend=backend, retries=0)
+    path.write_bytes(content)
+    assert done.returncode != 0
+    assert "25.000% of its entries are lost" in done.stderr
+    assert str(path) in done.stderr
+    assert "Traceback" not in done.stderr
+    done = call(project, backend=backend)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
+    assert digests(project) == by_jobs
+    if backend == "dask":
+        assert "30 partitions were finished before" in done.stderr
+
+
 def test_root_files(project, by_jobs):
     """`skim.write_root` adds a ROOT file a partition, made of its rows; nothing is skimmed again."""
     done = project.snakemake(

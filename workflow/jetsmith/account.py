@@ -54,8 +54,9 @@ def account_dataset(
     sum_w = sum(part["sum_w"] for part in parts)
     fraction = sum(loss["fraction"] for loss in lost)
     weight_fraction = sum(loss["weight_fraction"] for loss in lost)
-    if fraction > max_loss_fraction:
-        raise InputError(_explain_losses(name, lost, n_planned, fraction, weight_fraction, max_loss_fraction))
+    if fraction > max_loss_fraction * (1 + 1e-9):
+        _take_away(plan if planned["damaged"] else None, reports, parts)
+        raise InputError(_explain_losses(name, lost, fraction, weight_fraction, max_loss_fraction))
     if not allow_duplicates:
         _check_identities(name, planned, identities, n_processed)
     cutflow = _add_cutflows([part["cutflow"] for part in parts])
@@ -119,24 +120,26 @@ def _losses(planned: dict[str, Any], lost: Sequence[dict[str, Any]]) -> list[dic
     """Losses with `n_entries` and their shares of all entries and of all weights.
 
     A file that could not even be opened is taken to hold as many entries as the others on average.
-    The share of the weights is that of the file's tree `Runs` by entries, where every file has one.
+    The share of the weights is that of the file's tree `Runs`, by size, where every file has one, else
+    that of the entries.
     """
     files = {record["file"]: record for record in planned["files"]}
-    typical = round(planned["n_entries"] / len(files)) if files else 0
+    typical = max(1, round(planned["n_entries"] / len(files))) if files else 1
     found = [{**loss, "n_entries": loss["stop"] - loss["start"]} for loss in lost]
     found += [
-        {"file": damaged["file"], "start": 0, "stop": None, "reason": damaged["reason"], "attempts": 1}
-        | {"n_entries": typical}
+        {"file": damaged["file"], "start": 0, "stop": None, "n_entries": typical}
+        | {"reason": damaged["reason"], "attempts": damaged["attempts"]}
         for damaged in planned["damaged"]
     ]
     n_all = planned["n_entries"] + typical * len(planned["damaged"])
-    generated = planned["sum_w_generated"]
+    # Signs are left out: sums of a few files with negative weights may cancel.
+    sizes = {name: abs(record["runs"]["sum_w"]) for name, record in files.items() if record["runs"]}
+    known = len(sizes) == len(files) and not planned["damaged"] and sum(sizes.values()) > 0
     for loss in found:
         loss["fraction"] = loss["weight_fraction"] = loss["n_entries"] / n_all
-        record = files.get(loss["file"])
-        if record is not None and generated and not planned["damaged"]:
-            share = loss["n_entries"] / record["entries"]
-            loss["weight_fraction"] = share * record["runs"]["sum_w"] / generated
+        if known:
+            share = loss["n_entries"] / files[loss["file"]]["entries"]
+            loss["weight_fraction"] = share * sizes[loss["file"]] / sum(sizes.values())
     return found
 
 
@@ -196,16 +199,29 @@ def _explain_duplicates(
     return "\n".join(lines)
 
 
+def _take_away(
+    plan: str | Path | None, reports: Sequence[str | Path], parts: Sequence[dict[str, Any]]
+) -> None:
+    """Remove the reports with losses, and a plan without the damaged files: the next run makes them anew.
+
+    Else a loss that was to pass, such as a server that was down, would stay for ever.
+    """
+    for path, part in zip(reports, parts, strict=True):
+        if part["lost"]:
+            Path(path).unlink(missing_ok=True)
+    if plan is not None:
+        Path(plan).unlink(missing_ok=True)
+
+
 def _explain_losses(
     name: str,
     lost: Sequence[dict[str, Any]],
-    n_planned: int,
     fraction: float,
     weight_fraction: float,
     allowed: float,
 ) -> str:
     lines = [
-        f"dataset {name}: {fraction:.3%} of {n_planned:,} entries are lost (about {weight_fraction:.3%} "
+        f"dataset {name}: {fraction:.3%} of its entries are lost (about {weight_fraction:.3%} "
         f"of the weights), {allowed:.3%} are allowed (skim.max_loss_fraction):"
     ]
     lines += [
@@ -213,7 +229,10 @@ def _explain_losses(
         f"weights), {loss['attempts']} attempts: {loss['reason']}"
         for loss in lost
     ]
-    lines.append("Copy these files again and rerun skim, leave them out of `files`, or allow the loss.")
+    lines.append(
+        "The next run reads them again. If it says the same: copy them again, leave them out of `files`, or "
+        "allow the loss."
+    )
     return "\n".join(lines)
 
 

@@ -60,7 +60,7 @@ def skim_dataset(
         code: Digest of the code; with it partitions of an earlier driver are known to be the same.
         golden_json: Path of the certified luminosity blocks, where the dataset has them.
         xrootd: Servers that may hold remote files, too, and the time they have to answer.
-        threads: Workers at most, unless the settings say otherwise.
+        threads: Workers of a LocalCluster at most, unless the settings say otherwise.
 
     Raises:
         InputError: A partition failed more often than is allowed; all others are kept.
@@ -83,20 +83,24 @@ def skim_dataset(
     ]
     common = {"name": name, "spec": spec, "selection": selection, "settings": settings}
     common |= {"plan": os.path.abspath(plan), "golden_json": golden_json, "xrootd": xrootd}
+    common |= {"folder": os.getcwd()}
     tasks = {part: common | {"part": part} | files for part, files in enumerate(staged)}
     sizes = [sum(r["stop"] - r["start"] for r in part["ranges"]) for part in planned["parts"]]
     _run_all(name, tasks, sizes, settings.dask, threads)
     for part, files in enumerate(staged):
         for key, path in files.items():
             _link(path, outputs[key][part])
-    shutil.rmtree(folder)
+    # Where a partition has losses, the others stay for the driver that reads it again.
+    keep = {folder} if any(read_json(files["report"])["lost"] for files in staged) else set()
+    for made in set(folder.parent.glob(".dask-*")) - keep:
+        shutil.rmtree(made)
 
 
 def _run_all(
     name: str, tasks: Mapping[int, dict[str, Any]], sizes: Sequence[int], settings: DaskSpec, threads: int
 ) -> None:
     """Run the partitions that are not finished yet; all are tried before a failure is raised."""
-    todo = {part: task for part, task in tasks.items() if not os.path.exists(task["report"])}
+    todo = {part: task for part, task in tasks.items() if not _is_finished(task["report"])}
     progress, done = Progress(f"skim {name}", sum(sizes), "entries"), sum(sizes)
     done -= sum(sizes[part] for part in todo)
     if len(todo) < len(tasks):
@@ -104,7 +108,7 @@ def _run_all(
     if not todo:
         return
     failures: dict[int, str] = {}
-    with client_of(settings, threads) as client:
+    with client_of(settings, threads, len(todo)) as client:
         futures = {
             client.submit(
                 run_part, task, key=f"skim-{name}-{part:03d}", retries=settings.retries, pure=False
@@ -145,8 +149,19 @@ def _finished(client: Client, pending: Sequence[Future], settings: DaskSpec) -> 
         time.sleep(POLL_S)
 
 
+def _is_finished(report: str) -> bool:
+    """Whether a staged partition is whole; it is read again where something of it was lost."""
+    return os.path.exists(report) and not read_json(report)["lost"]
+
+
 def run_part(arguments: dict[str, Any]) -> str:
-    """Run one partition on a worker; only the path of its report travels back."""
+    """Run one partition on a worker; only the path of its report travels back.
+
+    Args:
+        arguments: Those of `skim_partition`, and `folder`, where relative paths start.
+    """
+    arguments = dict(arguments)
+    os.chdir(arguments.pop("folder"))
     skim_partition(**arguments)
     return str(arguments["report"])
 
@@ -158,6 +173,8 @@ def _explain(error: BaseException | None) -> str:
 
 def _link(source: str, target: str) -> None:
     """Put a finished file into its place and leave it in the staging folder, too."""
+    if os.path.exists(target) and os.path.samefile(source, target):
+        return  # to rename one link of a file to another does nothing
     temporary = Path(target).with_name(f".{Path(target).name}.link")
     temporary.unlink(missing_ok=True)
     try:
@@ -168,8 +185,9 @@ def _link(source: str, target: str) -> None:
 
 
 @contextlib.contextmanager
-def client_of(settings: DaskSpec, threads: int) -> Iterator[Client]:
+def client_of(settings: DaskSpec, threads: int, n_tasks: int) -> Iterator[Client]:
     """A client of a new cluster, which is closed whatever happens, at SIGTERM too."""
+    most = settings.maximum or (threads if settings.is_local else n_tasks)
     with (
         _end_at_sigterm(),
         _main_left_alone(),
@@ -178,7 +196,9 @@ def client_of(settings: DaskSpec, threads: int) -> Iterator[Client]:
     ):
         cluster = make_cluster(settings)
         stack.callback(_close, cluster)
-        cluster.adapt(minimum=settings.minimum, maximum=max(settings.maximum or threads, settings.minimum, 1))
+        cluster.adapt(
+            minimum=min(settings.minimum, n_tasks), maximum=max(settings.minimum, min(most, n_tasks))
+        )
         client = stack.enter_context(Client(cluster))
         print(f"Dask dashboard: {cluster.dashboard_link}", file=sys.stderr, flush=True)
         yield client

@@ -6,7 +6,13 @@ class ConfigError(ValueError):
 
 
 class InputError(RuntimeError):
-    """An input file or its content cannot serve: names file, what is wrong and the remedy."""
+    """An input file or its content cannot serve: names file, what is wrong and the remedy.
+
+    Attributes:
+        attempts: How often it was tried to read the file.
+    """
+
+    attempts = 1
 
 
 class DamagedError(InputError):

@@ -8,17 +8,19 @@
                                         are read, constituents; once for all files that are alike
     files                               file, uuid, tree, schema (index), entries, bytes, codec,
                                         clusters, bounds (where they begin), entry_bytes, runs
-    damaged                             file, reason of those that cannot be read and may be lost
+    damaged                             file, reason, attempts of those that cannot be read and may be lost
     parts                               part, ranges: [{file, uuid, start, stop}]; each entry is in
                                         exactly one of them
 """
 
 import difflib
 import gc
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -80,7 +82,7 @@ def inspect_dataset(
     looks = _look_at_all(files, partial(_look, spec=spec, retries=settings.retries, xrootd=xrootd), threads)
     for done, (path, found) in enumerate(zip(files, looks, strict=True), start=1):
         if isinstance(found, DamagedError) and settings.max_loss_fraction > 0:
-            damaged.append({"file": path, "reason": str(found)})
+            damaged.append({"file": path, "reason": str(found), "attempts": found.attempts})
         elif isinstance(found, InputError):
             problems.append(str(found))
         else:
@@ -125,9 +127,15 @@ def _look_at_all(files: Sequence[str], look: Callable[[str], Look], threads: int
         for batch in batches:
             yield from _look_at_batch(batch, look)
         return
-    with loky.ProcessPoolExecutor(threads) as pool:  # not forked: see jetsmith.remote
-        for looks in pool.map(partial(_look_at_batch, look=look), batches):
-            yield from looks
+    try:
+        with loky.ProcessPoolExecutor(threads) as pool:  # not forked: see jetsmith.remote
+            for looks in pool.map(partial(_look_at_batch, look=look), batches):
+                yield from looks
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a process that looked at files was killed, as it happens when the memory is full: ask for more "
+            "(mem_mb of the rule inspect)"
+        ) from error
 
 
 def _look_at_batch(files: Sequence[str], look: Callable[[str], Look]) -> list[Look]:
@@ -142,25 +150,29 @@ def _look_at_batch(files: Sequence[str], look: Callable[[str], Look]) -> list[Lo
 
 def _look(path: str, spec: DatasetSpec, retries: int, xrootd: XRootDSpec) -> Look:
     """Record and schema of a file, or why it cannot serve; all replicas are tried, in bounded turns."""
-    reason: InputError | None = None
+    failures: dict[str, InputError] = {}
+    attempts = 0
     for turn in range(retries + 1):
         if turn:
             time.sleep(rootfiles.RETRY_PAUSE_S * 2 ** (turn - 1))
         may_pass = False
         for address in remote.replicas(path, xrootd.redirectors):
-            if address.startswith(remote.SCHEME):
-                remote.configure_client(xrootd.timeout_s)
+            attempts += 1
             try:
+                if address.startswith(remote.SCHEME):
+                    remote.configure_client(xrootd.timeout_s)
                 record, schema = _inspect_file(address, spec)
                 return record | {"file": path}, schema
             except InputError as error:
-                reason = reason or error
+                failures[address] = error
             except OSError as error:
-                reason, may_pass = reason or DamagedError(f"{address}: cannot be read: {error}"), True
+                failures[address], may_pass = DamagedError(f"{address}: cannot be read: {error}"), True
         if not may_pass:
             break
-    assert reason is not None
-    return reason
+    # What no other copy can mend, such as another layout, counts before damage.
+    found = sorted(failures.values(), key=lambda error: isinstance(error, DamagedError))
+    found[0].attempts = attempts
+    return found[0]
 
 
 def _in_common(
@@ -180,25 +192,30 @@ def _inspect_file(path: str, spec: DatasetSpec) -> tuple[dict[str, Any], dict[st
     """The record of one file, and its schema: what files of its kind have in common."""
     with rootfiles.open_root(path) as file:
         tables = rootfiles.find_trees(file, path)
-        layout = _layout(path, spec, {name: tree.branches for name, tree in tables.items()})
+        with rootfiles.damage_named(path):
+            branches = {name: tree.branches for name, tree in tables.items()}
+        layout = _layout(path, spec, branches)
         # A file without entries may lack its branches, as merging leaves it; nothing is read from it.
         tree = tables[sources.load(layout).TREE] if layout else next(iter(tables.values()))
-        schema = _schema(layout, tree.branches, spec)
+        schema = _schema(layout, branches[tree.path], spec)
         if tree.n_entries:
-            _check_required(path, spec, schema, tree.branches)
-        bounds = tree.bounds(schema["branches"])
-        record = {
-            "file": path,
-            "uuid": str(file.file.uuid),
-            "tree": tree.path,
-            "entries": tree.n_entries,
-            "bytes": int(file.file.fEND),
-            "codec": tree.codec(),
-            "clusters": max(len(bounds) - 1, 0),
-            "bounds": bounds[:: max(1, len(bounds) // MOST_BOUNDS)],
-            "entry_bytes": round(tree.entry_bytes(schema["branches"]), 1),
-            "runs": _runs(file),
-        }
+            _check_required(path, spec, schema, branches[tree.path])
+        with rootfiles.damage_named(path):
+            bounds = tree.bounds(schema["branches"])
+            record = {
+                "file": path,
+                "uuid": str(file.file.uuid),
+                "tree": tree.path,
+                "entries": tree.n_entries,
+                "bytes": int(file.file.fEND),
+                "codec": tree.codec(),
+                "clusters": max(len(bounds) - 1, 0),
+                "bounds": bounds[:: max(1, len(bounds) // MOST_BOUNDS)],
+                "entry_bytes": round(tree.entry_bytes(schema["branches"]), 1),
+                "runs": (runs := _runs(file)),
+            }
+    if runs is not None and not math.isfinite(runs["sum_w"]):
+        raise InputError(f"{path}: its tree Runs has a sum of weights that is not finite; leave the file out")
     return record, schema
 
 

@@ -4,9 +4,11 @@ A killed job therefore leaves no file that looks finished; the temporary names s
 """
 
 import errno
+import glob
 import json
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,7 +37,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it there on success, remove it on failure."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=_mark(path), dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -60,7 +62,7 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
     """The same for a directory; a directory that stood there before is replaced."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=_mark(path), dir=path.parent))
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
@@ -68,6 +70,16 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _mark(path: Path) -> str:
+    """Beginning of a temporary name, which says whose it is; what dead processes left here is removed."""
+    host = socket.gethostname()
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(host)}.*.*"):
+        pid = left.name.removeprefix(f".{path.name}.{host}.").partition(".")[0]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+    return f".{path.name}.{host}.{os.getpid()}."
 
 
 def _umask() -> int:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import awkward as ak
@@ -23,6 +24,7 @@ from jetsmith.sources.trees import Events, ReadError, Table, table
 from jetsmith.specs import DatasetSpec, SelectionSpec, XRootDSpec
 
 READ_FAILURES = (DamagedError, ReadError)
+REMEMBERED_S = 300.0  # a server that failed is asked last for so long
 CHUNK_BYTES = 100e6  # uncompressed; two chunks are in memory, and PFNano holds 5 kB an event
 
 
@@ -108,6 +110,8 @@ class ChunkReader:
     retries: int = 0
     xrootd: XRootDSpec = field(default_factory=XRootDSpec)
     _opened: tuple[str, ExitStack, Table] | None = field(default=None, repr=False)
+    _lost: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    _failed_at: dict[str, float] = field(default_factory=dict, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_opened": None}
@@ -116,22 +120,23 @@ class ChunkReader:
         """The outcome, in a list as coffea's executors add results up.
 
         Raises:
-            InputError: The file is another one than was planned.
+            InputError: The file is another one than was planned, or its content makes no sense.
         """
         _tidy()
+        about = {"file": chunk.file, "start": chunk.start, "stop": chunk.stop}
+        if chunk.file in self._lost:  # it was waited for once; a partition has many chunks
+            return [Outcome(chunk, loss=about | self._lost[chunk.file])]
         attempts, failures = 0, dict[str, Exception]()
         for turn in range(self.retries + 1):
             if turn:
                 time.sleep(files.RETRY_PAUSE_S * 2 ** (turn - 1))
-            for address in remote.replicas(chunk.file, self.xrootd.redirectors):
+            for address in self._addresses(chunk):
                 attempts += 1
                 try:
                     return [self._read(chunk, address)]
                 except (InputError, ReadError) as error:
                     failures[address] = error
-                    self._close()
-                    if address.startswith(remote.SCHEME) and isinstance(error, READ_FAILURES):
-                        remote.forget(address)
+                    self._give_up(address, error)
                     print(f"attempt {attempts}: {address}: {_reason(error)}", file=sys.stderr, flush=True)
             if not any(map(_may_pass, failures.values())):
                 break
@@ -139,8 +144,29 @@ class ChunkReader:
             if not isinstance(failure, READ_FAILURES):
                 raise failure
         reason = "; ".join(dict.fromkeys(map(_reason, failures.values())))
-        about = {"file": chunk.file, "start": chunk.start, "stop": chunk.stop}
-        return [Outcome(chunk, loss=about | {"reason": reason, "attempts": attempts})]
+        loss = {"reason": reason, "attempts": attempts}
+        if any(map(_may_pass, failures.values())):
+            self._lost[chunk.file] = loss
+        return [Outcome(chunk, loss=about | loss)]
+
+    def _addresses(self, chunk: Chunk) -> list[str]:
+        """Replicas in the order in which they are tried: the open one first, lately failed ones last."""
+        found = remote.replicas(chunk.file, self.xrootd.redirectors)
+        opened = self._opened[0] if self._opened is not None else None
+        now = time.monotonic()
+
+        def rank(address: str) -> tuple[bool, bool]:
+            failed_at = self._failed_at.get(remote.server(address), -REMEMBERED_S)
+            return address != opened, now - failed_at < REMEMBERED_S
+
+        return sorted(found, key=rank)
+
+    def _give_up(self, address: str, error: Exception) -> None:
+        self._close()
+        if address.startswith(remote.SCHEME) and isinstance(error, READ_FAILURES):
+            remote.forget(address)
+            if _may_pass(error):
+                self._failed_at[remote.server(address)] = time.monotonic()
 
     def _read(self, chunk: Chunk, address: str) -> Outcome:
         source = sources.load(self.layout)
@@ -151,8 +177,17 @@ class ChunkReader:
             chunk.start,
             chunk.stop,
         )
-        rows, cutflow = source.rows(events, self.spec, self.selection)
-        return Outcome(chunk, rows[list(self.columns)], tuple(cutflow), source.identity(events))
+        where = f"{address}, entries {chunk.start:,} to {chunk.stop:,}"
+        try:
+            rows, cutflow = source.rows(events, self.spec, self.selection)
+            return Outcome(chunk, rows[list(self.columns)], tuple(cutflow), source.identity(events))
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+        except ReadError:
+            raise
+        except Exception as error:
+            error.add_note(f"while reading {where}: a defect of jetsmith, or damage that looks like data")
+            raise
 
     def _table(self, chunk: Chunk, address: str) -> Table:
         """The table of the chunk's file, which stays open for the next chunk."""
@@ -189,9 +224,13 @@ def _tidy() -> None:
     Python itself would wait until gigabytes of arrays hang on them. What is there before the first
     chunk, mostly modules, is set aside once, so that a collection takes milliseconds.
     """
-    if not gc.get_freeze_count():
-        gc.freeze()
+    _set_aside()
     gc.collect()
+
+
+@cache
+def _set_aside() -> None:
+    gc.freeze()
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

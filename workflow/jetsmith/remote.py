@@ -77,6 +77,11 @@ def is_remote(path: str, redirectors: Sequence[str] = ()) -> bool:
     return "://" in path or (path.startswith(LOGICAL) and bool(redirectors))
 
 
+def server(path: str) -> str:
+    """Host and port of an address; empty for a local path."""
+    return path.removeprefix(SCHEME).partition("/")[0] if path.startswith(SCHEME) else ""
+
+
 def remote_size(path: str) -> int:
     """Bytes of a file at a root:// address; one request, without opening it.
 

@@ -6,11 +6,13 @@ decides. Nothing is skipped in silence, and the report is written last: where it
 """
 
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -107,7 +109,9 @@ def executor(reader: ChunkReader, threads: int, retries: int) -> Iterator[Execut
         while True:
             futures = processor.FuturesExecutor(pool=pool, workers=threads, status=False, compression=None)
             try:
-                found: list[Outcome] = futures(list(batch), reader, [])[0]
+                found = futures(list(batch), partial(_caught, reader), [])[0]
+                for error in (item for item in found if isinstance(item, Exception)):
+                    raise error
                 return sorted(found, key=lambda outcome: outcome.chunk.index)
             except BrokenProcessPool as error:
                 killed += 1
@@ -124,6 +128,15 @@ def executor(reader: ChunkReader, threads: int, retries: int) -> Iterator[Execut
         yield execute
     finally:
         pool.shutdown(kill_workers=True)
+
+
+def _caught(reader: ChunkReader, chunk: Chunk) -> list[Outcome] | list[Exception]:
+    """Outcome or error: coffea prints a page about whatever a process raises, before any message."""
+    try:
+        return reader(chunk)
+    except Exception as error:
+        error.add_note(traceback.format_exc())
+        return [error]
 
 
 def read_ahead(execute: Execute, todo: Sequence[Chunk], threads: int) -> Iterator[Outcome]:

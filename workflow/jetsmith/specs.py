@@ -246,7 +246,9 @@ class DaskSpec(Record):
         {}, description="Its arguments, e.g. `{cores: 1, memory: 3GB, queue: main, walltime: '04:00:00'}`."
     )
     minimum: int = Field(1, ge=0, description="Workers that are always asked for.")
-    maximum: int = Field(0, ge=0, description="Workers at most; 0 for one a thread of the driver's job.")
+    maximum: int = Field(
+        0, ge=0, description="Workers at most; 0 for one a core (LocalCluster) or one a partition (others)."
+    )
     lifetime_min: int | None = Field(
         None, gt=0, description="A worker ends after so long [min]; by default 90% of `options.walltime`."
     )
@@ -256,6 +258,11 @@ class DaskSpec(Record):
         description="Without any worker for so long [min] the driver gives up.",
     )
     retries: int = Field(3, ge=0, description="Further runs of a partition whose worker was lost or failed.")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether workers are processes of the driver's own job."""
+        return self.cluster.rpartition(".")[2] == "LocalCluster"
 
 
 class SkimSpec(Record):

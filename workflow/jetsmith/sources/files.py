@@ -43,13 +43,15 @@ def open_root(path: str) -> Iterator[Any]:
 @contextmanager
 def _open(path: str, size: int) -> Iterator[Any]:
     try:
-        file = uproot.open(path)
+        file = uproot.open({path: None})  # as a name a path may hold `.root:`, which uproot would split
     except ImportError as error:
         raise InputError(
             f"{path}: reading root:// needs the packages fsspec-xrootd and XRootD; "
             f"install the extra `xrootd` ({error})"
         ) from error
-    except (ValueError, EOFError, uproot.DeserializationError) as error:
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # whatever uproot raises on damaged bytes
         if CLOSED in str(error):  # a connection that another read lost
             raise OSError(str(error)) from error
         raise DamagedError(f"{path}: a damaged ROOT file: {_first_line(error)}; copy it again") from error
@@ -115,7 +117,8 @@ def find_trees(file: Any, path: str) -> dict[str, Table]:
     Raises:
         InputError: There is none; the message names what is there.
     """
-    classes = {name.split(";")[0]: kind for name, kind in file.classnames().items()}
+    with damage_named(path):
+        classes = {name.split(";")[0]: kind for name, kind in file.classnames().items()}
     found = [name for name in TREES if name in classes]
     for name in found:
         if classes[name] not in KINDS:
@@ -126,10 +129,21 @@ def find_trees(file: Any, path: str) -> dict[str, Table]:
             f"{path}: no tree `Events` (NanoAOD, PFNano), no `deepntuplizer/tree` (DeepNtuples) and no "
             f"`CollectionTree` (PHYSLITE); there is {there}"
         )
-    try:
+    with damage_named(path):
         return {name: table(file[name], name) for name in found}
-    except (ValueError, EOFError, KeyError, uproot.DeserializationError) as error:
-        raise DamagedError(f"{path}: a damaged tree: {_first_line(error)}; copy the file again") from error
+
+
+@contextmanager
+def damage_named(path: str) -> Iterator[None]:
+    """Make whatever uproot raises on damaged metadata a DamagedError; nothing of ours belongs inside."""
+    try:
+        yield
+    except (InputError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise DamagedError(
+            f"{path}: damaged metadata: {type(error).__name__}: {_first_line(error)}; copy the file again"
+        ) from error
 
 
 def _first_line(error: BaseException) -> str:

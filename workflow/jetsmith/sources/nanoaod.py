@@ -11,7 +11,7 @@ import numpy as np
 
 from jetsmith import columns as canonical
 from jetsmith.errors import InputError
-from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.io import BoolArray, FloatArray, IntArray, read_json
 from jetsmith.sources import generator, truth
 from jetsmith.sources.flat import (
     Array,
@@ -23,7 +23,7 @@ from jetsmith.sources.flat import (
     split,
     values,
 )
-from jetsmith.sources.trees import narrow
+from jetsmith.sources.trees import ReadError, narrow
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
 TREE = "Events"
@@ -139,6 +139,8 @@ class Jets:
         """A branch of the kept jets, shape (n_rows,)."""
         # By event and place in it: a branch read later may lack the jets of events without any kept one.
         offsets, content = split(self.events[f"{self.prefix}_{name}"])
+        if np.any((np.diff(offsets) != np.diff(self.offsets))[self.event]):
+            raise ReadError(f"branch {self.prefix}_{name} has not one value a jet")
         found: Array = content[offsets[self.event] + self.index]
         return found
 
@@ -271,6 +273,11 @@ def event_cuts(events: Mapping[str, ak.Array], spec: DatasetSpec) -> tuple[Float
         if branch in events and not spec.is_data:
             weight = values(events[branch]).astype(np.float64)
             break
+    n_bad = int(np.sum(~np.isfinite(weight)))
+    if n_bad:
+        raise InputError(
+            f"{n_bad:,} generator weights are not finite; leave the file out, its sums mean nothing"
+        )
     cutflow, passed = Cutflow(), np.ones(n_events, dtype=bool)
     cutflow.add("entries", weight)
     if spec.golden_json is not None:
@@ -288,8 +295,11 @@ def _lumi_mask(path: str) -> Any:
     from coffea.lumi_tools import LumiMask  # heavy, and data alone needs it
 
     try:
+        for run, blocks in read_json(path).items():
+            if not (run.isdigit() and all(len(pair) == 2 and pair[0] <= pair[1] for pair in blocks)):
+                raise ValueError(f"run {run}: {blocks} are no pairs of first and last block")
         return LumiMask(path)
-    except (OSError, ValueError, AttributeError) as error:
+    except (InputError, ValueError, AttributeError, TypeError) as error:
         raise InputError(f"{path}: not readable as certified luminosity blocks (JSON): {error}") from error
 
 

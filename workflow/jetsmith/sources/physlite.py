@@ -28,7 +28,7 @@ from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.sources import generator, nanoaod, truth
 from jetsmith.sources.flat import Array, Columns, Cutflow, owners, split, values
-from jetsmith.sources.trees import narrow
+from jetsmith.sources.trees import ReadError, narrow
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
 TREE = "CollectionTree"
@@ -166,12 +166,12 @@ class Jets:
         """The same by its whole name.
 
         Raises:
-            InputError: It has other lengths than the jets.
+            ReadError: It has other lengths than the jets.
         """
         # By event and place in it: a branch read later may lack the jets of events without any kept one.
         own, content = split(self.events[branch])
         if np.any((np.diff(own) != np.diff(self.offsets))[self.event]):
-            raise InputError(f"branch {branch} has not one value a jet")
+            raise ReadError(f"branch {branch} has not one value a jet")
         found: Array = content[own[self.event] + self.index]
         return found
 

@@ -5,6 +5,7 @@ Branches are called as in a TTree: the field `Jet.pt` of an RNTuple, a collectio
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import chain, pairwise
 from typing import Any, Protocol
@@ -105,7 +106,8 @@ class NTuple:
         """Path of the field of each branch; collections of records are named by their members alone."""
         paths = list(self._ntuple.keys())
         nested = {path.rpartition(".")[0] for path in paths}
-        return {path.replace(".", "_"): path for path in paths if path not in nested}
+        members = {path.replace(".", "_"): path for path in paths if path not in nested}
+        return members | {path: path for path in paths if path in members.values() and "." not in path}
 
     @property
     def branches(self) -> set[str]:
@@ -200,7 +202,8 @@ class Events(Mapping[str, ak.Array]):
     def keep(self, entries: IntArray) -> None:
         """Fetch from here on only blocks with one of these entries, counted from the range's start."""
         start, stop = self._range
-        inner = [bound for bound in self._source.bounds(self._steps[1]) if start < bound < stop]
+        with failures_named(self._source.path):
+            inner = [bound for bound in self._source.bounds(self._steps[1]) if start < bound < stop]
         edges = [start, *inner, stop]
         used = np.zeros(len(edges) - 1, dtype=bool)
         used[np.searchsorted(edges, entries + start, side="right") - 1] = True
@@ -209,19 +212,40 @@ class Events(Mapping[str, ak.Array]):
     def _fetch(self, names: list[str]) -> None:
         start, stop = self._range
         spans = self._spans or [(start, start)]
-        try:
+        with failures_named(self._source.path):
             pieces = [self._source.read(names, *span) for span in spans]
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise ReadError(self._source.path) from error
+            for piece, (begin, end) in zip(pieces, spans, strict=True):
+                for name in names:
+                    _check_array(name, piece[name], end - begin)
         self.accessed += names
         self.n_fetched.append(sum(end - begin for begin, end in spans))
         if spans == [(start, stop)]:
-            self._arrays |= pieces[0]
+            self._arrays |= {name: pieces[0][name] for name in names}
         else:
             gaps = [b - a for a, b in pairwise([start, *chain(*spans), stop])][::2]
             self._arrays |= {name: _spread([piece[name] for piece in pieces], gaps) for name in names}
+
+
+@contextmanager
+def failures_named(what: str) -> Iterator[None]:
+    """Make whatever uproot raises on damaged bytes a ReadError; a full memory is none."""
+    try:
+        yield
+    except (MemoryError, ReadError):
+        raise
+    except Exception as error:
+        raise ReadError(what) from error
+
+
+def _check_array(name: str, array: ak.Array, n_entries: int) -> None:
+    """Damaged bytes may decode: at least the lengths have to make sense."""
+    if len(array) != n_entries:
+        raise ValueError(f"branch {name} gives {len(array)} of {n_entries} entries")
+    if array.ndim > 1 and n_entries:
+        layout = array.layout.to_ListOffsetArray64(True)
+        offsets = np.asarray(layout.offsets.data)
+        if np.any(np.diff(offsets) < 0) or offsets[-1] > len(layout.content):
+            raise ValueError(f"branch {name}: the lengths of its lists make no sense")
 
 
 def narrow(events: Mapping[str, ak.Array], entries: IntArray) -> None:
