@@ -225,17 +225,29 @@ def test_candidates_are_read_where_a_jet_is_left(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kept", [[0], [89], [0, 89], [29, 30, 59, 60], range(90), []])
-def test_what_is_left_out_changes_nothing_that_is_kept(tmp_path, kept):
+@pytest.mark.parametrize("kind", ["tree", "ntuple"])
+def test_what_is_left_out_changes_nothing_that_is_kept(tmp_path, kept, kind):
     """Whatever entries are kept, theirs are the same as without `narrow`; others are empty."""
-    path = mock.write(tmp_path / "a.root", [mock.events(30, seed) for seed in (1, 2, 3)])
+    tables, path = [mock.events(30, seed) for seed in (1, 2, 3)], tmp_path / "a.root"
+    if kind == "tree":
+        mock.write(path, tables)
+    else:
+        with uproot.recreate(path) as file:
+            target = file.mkrntuple("Events", tables[0])
+            for table in tables[1:]:
+                target.extend(table)
     names = ["run", "genWeight", "Jet_pt", "PFCands_d0", "PV_npvs"]
     with uproot.open(path) as file:
         tree = trees.table(file["Events"], "Events")
         events = trees.Events(tree, names, {"run"}, 0, 90)
         trees.narrow(events, np.array(kept, dtype=np.int64))
         everything = tree.read(names, 0, 90)
+        blocks = {entry // 30 for entry in kept}
         for name in names:
             assert len(events[name]) == 90
+            if events[name].ndim > 1:
+                left_out = [entry for entry in range(90) if entry // 30 not in blocks]
+                assert ak.all(ak.num(events[name][left_out]) == 0)
             assert events[name].type.content == everything[name].type.content
             assert ak.array_equal(events[name][list(kept)], everything[name][list(kept)])
 

@@ -86,9 +86,8 @@ def test_a_server_that_stays_away(tmp_path, folder, expected, serve, monkeypatch
     assert about["n_events"] + about["n_lost"] == about["n_entries"] == N_EVENTS
     assert about["n_events"] == 100
     assert {loss["attempts"] for loss in about["lost"]} == {2}
-    assert all(
-        server.url("store/a.root") in loss["reason"] or "Error" in loss["reason"] for loss in about["lost"]
-    )
+    for loss in about["lost"]:
+        assert loss["reason"].startswith(("OSError: File did not", "OSError: root://127.0.0.1"))
 
 
 def test_the_second_replica_serves(tmp_path, folder, expected, serve, monkeypatch):
@@ -98,7 +97,7 @@ def test_the_second_replica_serves(tmp_path, folder, expected, serve, monkeypatc
     rows, about = run(tmp_path / "remote", one.url("store/a.root"), redirectors=(two.prefix,), retries=0)
     assert rows == expected
     assert about["n_lost"] == 0
-    assert two.requests()["open"] >= 1
+    assert two.requests()["open"] == 1  # it stays open; server one is not asked again for every chunk
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9])

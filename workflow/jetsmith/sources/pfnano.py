@@ -139,19 +139,23 @@ def _fill_candidates(columns: Columns, jets: Jets) -> None:
     candidate = child
     if f"{table}_{INDEX}" in events:
         candidate, known = _candidates_of(events, table, child, child_offsets)
-        child, row, candidate = child[known], row[known], candidate[known]
-    charged = split(events[charge_branch])[1][candidate] != 0
+        if not known.all():
+            child, row, candidate = child[known], row[known], candidate[known]
+    charged = split(events[charge_branch])[1].take(candidate) != 0
     for prefix, table_names, mask in (("cpf", CHARGED, charged), ("npf", NEUTRAL, ~charged)):
-        counts = np.bincount(row[mask], minlength=columns.n_rows)
-        offsets, place = counts_to_offsets(counts), candidate[mask]
+        # Indices, since a mask is looked through anew for every column.
+        chosen = np.flatnonzero(mask)
+        counts = np.bincount(row.take(chosen), minlength=columns.n_rows)
+        offsets, place = counts_to_offsets(counts), candidate.take(chosen)
         columns.flat(f"n_{prefix}", counts)
         sources = {name: (_candidate_branch(names, table, b), place) for name, b in table_names.items()}
         if prefix == "cpf":
-            sources |= {name: (f"{table}_{b}", child[mask]) for name, b in IN_JET.items()}
+            link = child.take(chosen)
+            sources |= {name: (f"{table}_{b}", link) for name, b in IN_JET.items()}
         clean = _track_cleaner(events, _candidate_branch(names, table, "d0Err"), place)
         for name, (branch, index) in sources.items():
             if branch in events:
-                content = split(events[branch])[1][index]
+                content = split(events[branch])[1].take(index)
                 columns.ragged(f"{prefix}_{name}", offsets, clean(content) if name in OF_TRACK else content)
 
 
@@ -172,7 +176,7 @@ def _track_cleaner(
     """Make the codes of candidates without track details NaN: CMS writes an error of -1 there."""
     if error_branch not in events:
         return lambda content: content
-    no_track = split(events[error_branch])[1][place] < 0
+    no_track = split(events[error_branch])[1].take(place) < 0
     return lambda content: np.where(no_track, np.float32(np.nan), content)
 
 

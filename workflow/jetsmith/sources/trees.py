@@ -94,7 +94,7 @@ class Tree:
 
 
 class NTuple:
-    """An RNTuple (see `Table`)."""
+    """An RNTuple (see `Table`). uproot verifies no checksums of pages: damage that decodes is not seen."""
 
     def __init__(self, ntuple: Any, path: str) -> None:
         self._ntuple = ntuple

@@ -16,6 +16,7 @@ from jetsmith.errors import InputError
 from jetsmith.sources import mock
 from jetsmith.specs import DaskSpec, DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
 
+pytestmark = pytest.mark.cluster
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
 CUTS = SelectionSpec(pt_min_gev=30, abseta_max=2.5, jet_id=2)
 ENDS = {"rows": "parquet", "report": "report.json", "identity": "identity.parquet"}
@@ -145,10 +146,10 @@ DRIVER = """
 import sys, time
 from pathlib import Path
 from jetsmith import cluster
-from tests.unit import test_cluster
+from tests.cluster import test_dask
 if __name__ == "__main__":
-    cluster.run_part = test_cluster.hangs_at_2
-    test_cluster.run(Path(sys.argv[1]))
+    cluster.run_part = test_dask.hangs_at_2
+    test_dask.run(Path(sys.argv[1]))
 """
 
 
@@ -192,7 +193,7 @@ class NoWorkers(LocalCluster):
 def test_no_workers(plan):
     """A cluster of any class, by its dotted name; without workers the driver ends with a reason."""
     with pytest.raises(InputError, match=r"no Dask worker for .*patience_min.*4 partitions are left"):
-        run(plan, cluster="tests.unit.test_cluster.NoWorkers", patience_min=0.02)
+        run(plan, cluster="tests.cluster.test_dask.NoWorkers", patience_min=0.02)
 
 
 @pytest.mark.parametrize("system", ["SLURMCluster", "HTCondorCluster"])
