@@ -77,6 +77,23 @@ def parts_of(dataset, stage, suffix=".parquet"):
     return [f"<results>/{stage}/{dataset}/{part}{suffix}" for part in RUN.parts(dataset)]
 
 
+@cache
+def skim_params(dataset):
+    """The same for both backends, so that a change from one to the other runs nothing again."""
+    return {
+        "spec": RUN.raw["datasets"][dataset],
+        "selection": RUN.selection_of(dataset).model_dump(),
+        "code": code("skim", *LAYOUT_MODULES),
+    }
+
+
+def skim_inputs(dataset):
+    """The plan, and files whose content decides about rows."""
+    golden = RUN.golden_json(dataset)
+    found = {"plan": f"<results>/inspect/{dataset}.json", "simulated": simulated(dataset)}
+    return found | ({"golden_json": golden} if golden else {})
+
+
 def packed_of(sample):
     """The packed splits of a sample."""
     return [f"<results>/packed/{sample}/{split}" for split in SPLITS]

@@ -3,30 +3,6 @@
 # skim_root: reads the rows; writes skim/{dataset}/{part}.root, a TTree for people (skim.write_root).
 # account: reads the reports; writes skim/{dataset}.json, or stops where an event is unaccounted for or there twice.
 
-SKIM_FILES = {
-    "rows": ".parquet",
-    "report": ".report.json",
-    "identity": ".identity.parquet",
-}
-
-
-@cache
-def skim_params(dataset):
-    """The same for both backends, so that a change from one to the other runs nothing again."""
-    return {
-        "spec": RUN.raw["datasets"][dataset],
-        "selection": RUN.selection_of(dataset).model_dump(),
-        "code": code("skim", *LAYOUT_MODULES),
-    }
-
-
-def skim_inputs(dataset):
-    """The plan, and files whose content decides about rows."""
-    golden = RUN.golden_json(dataset)
-    found = {"plan": f"<results>/inspect/{dataset}.json", "simulated": simulated(dataset)}
-    return found | ({"golden_json": golden} if golden else {})
-
-
 # Workers of a LocalCluster live in the driver's job; Snakemake lowers the number to the cores that there are.
 DRIVER_THREADS = (RUN.run.skim.dask.maximum or os.cpu_count()) if RUN.run.skim.dask.is_local else 1
 
@@ -36,7 +12,9 @@ if RUN.run.skim.backend == "jobs":
         input:
             unpack(lambda wildcards: skim_inputs(wildcards.dataset)),
         output:
-            **{key: "<results>/skim/{dataset}/{part}" + suffix for key, suffix in SKIM_FILES.items()},
+            rows="<results>/skim/{dataset}/{part}.parquet",
+            report="<results>/skim/{dataset}/{part}.report.json",
+            identity="<results>/skim/{dataset}/{part}.identity.parquet",
         log:
             "<logs>/skim/{dataset}.{part}.log",
         benchmark:
@@ -63,7 +41,9 @@ else:
             input:
                 **skim_inputs(name),
             output:
-                **{key: parts_of(name, "skim", suffix) for key, suffix in SKIM_FILES.items()},
+                rows=parts_of(name, "skim", ".parquet"),
+                report=parts_of(name, "skim", ".report.json"),
+                identity=parts_of(name, "skim", ".identity.parquet"),
             log:
                 f"<logs>/skim/{name}.log",
             benchmark:

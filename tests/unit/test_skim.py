@@ -11,6 +11,7 @@ import uproot
 from jetsmith import inspection, io, reading, skim
 from jetsmith.errors import InputError
 from jetsmith.sources import mock, trees
+from jetsmith.sources.flat import merge_cutflows
 from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
@@ -60,7 +61,7 @@ def test_partitions_and_chunks_change_nothing(tmp_path, files):
     assert ak.array_equal(ak.concatenate(parts), whole[0], equal_nan=True)
     assert ak.array_equal(chunked[0], whole[0], equal_nan=True)
     assert sum(r["n_processed"] for r in part_reports) == reports[0]["n_processed"] == 75
-    merged = skim.merge_cutflows([r["cutflow"] for r in part_reports])
+    merged = merge_cutflows([r["cutflow"] for r in part_reports])
     assert [line["n"] for line in merged] == [line["n"] for line in reports[0]["cutflow"]]
 
 

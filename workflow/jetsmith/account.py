@@ -10,6 +10,7 @@ import numpy as np
 from jetsmith.errors import InputError
 from jetsmith.hashing import hash64
 from jetsmith.io import IDENTITY, IntArray, read_identity, read_json, write_json
+from jetsmith.sources.flat import merge_cutflows
 
 MOST_KEYS = 50_000_000  # entries whose keys are compared at once: about 3 GB
 
@@ -59,7 +60,7 @@ def account_dataset(
         raise InputError(_explain_losses(name, lost, fraction, weight_fraction, max_loss_fraction))
     if not allow_duplicates:
         _check_identities(name, planned, identities, n_processed)
-    cutflow = _add_cutflows([part["cutflow"] for part in parts])
+    cutflow = merge_cutflows([part["cutflow"] for part in parts])
     n_rows = sum(part["n_rows"] for part in parts)
     if n_rows == 0:
         steps = "; ".join(f"{line['cut']}: {line['n']:,}" for line in cutflow) or "no entries in its files"
@@ -240,16 +241,6 @@ def _entries(loss: dict[str, Any]) -> str:
     if loss["stop"] is None:
         return f"whole, {loss['n_entries']:,} entries if it is like the others"
     return f"entries {loss['start']:,} to {loss['stop']:,}"
-
-
-def _add_cutflows(cutflows: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Add cutflows by the name of the cut, in order."""
-    total: dict[str, dict[str, Any]] = {}
-    for line in (line for cutflow in cutflows for line in cutflow):
-        sums = total.setdefault(line["cut"], {"cut": line["cut"], "n": 0, "sum_w": 0.0, "sum_w2": 0.0})
-        for key in ("n", "sum_w", "sum_w2"):
-            sums[key] += line[key]
-    return list(total.values())
 
 
 def _add_counts(counts: Sequence[dict[str, int]]) -> dict[str, int]:

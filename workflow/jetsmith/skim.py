@@ -27,7 +27,7 @@ from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.progress import Progress
 from jetsmith.reading import Chunk, ChunkReader, Outcome, chunks_of
-from jetsmith.sources.flat import no_rows
+from jetsmith.sources.flat import merge_cutflows, no_rows
 from jetsmith.specs import DatasetSpec, SelectionSpec, SkimSpec, XRootDSpec
 
 REMOTE = XRootDSpec()
@@ -213,16 +213,6 @@ class Tally:
             "n_rows": n_rows,
             "rows_by_flavour": {str(key): self.flavours[key] for key in sorted(self.flavours)},
         }
-
-
-def merge_cutflows(cutflows: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Add cutflows line by line, by the name of the cut, in the order of its first appearance."""
-    merged: dict[str, dict[str, Any]] = {}
-    for line in (line for cutflow in cutflows for line in cutflow):
-        total = merged.setdefault(line["cut"], {"cut": line["cut"], "n": 0, "sum_w": 0.0, "sum_w2": 0.0})
-        for key in ("n", "sum_w", "sum_w2"):
-            total[key] += line[key]
-    return list(merged.values())
 
 
 def count_flavours(rows: ak.Array) -> dict[int, int]:

@@ -1,6 +1,6 @@
 """Flat buffers of ragged branches: what all layouts use to gather, pair and write columns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -192,3 +192,13 @@ class Cutflow:
                 "sum_w2": float(np.sum(np.square(weight))),
             }
         )
+
+
+def merge_cutflows(cutflows: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Add cutflows line by line, by the name of the cut, in the order of its first appearance."""
+    merged: dict[str, dict[str, Any]] = {}
+    for line in (line for cutflow in cutflows for line in cutflow):
+        total = merged.setdefault(line["cut"], {"cut": line["cut"], "n": 0, "sum_w": 0.0, "sum_w2": 0.0})
+        for key in ("n", "sum_w", "sum_w2"):
+            total[key] += line[key]
+    return list(merged.values())
