@@ -279,6 +279,28 @@ def test_processes_change_nothing(tmp_path, files):
         assert path.read_bytes() == (tmp_path / "1" / path.name).read_bytes()
 
 
+class Counting(reading.ChunkReader):
+    """Writes a line for every file that it opens."""
+
+    def _table(self, chunk, address):
+        if self._opened is None or self._opened[0] != address:
+            with open(os.environ["JETSMITH_TEST_MARK"], "a") as stream:
+                stream.write(f"{address}\n")
+        return super()._table(chunk, address)
+
+
+def test_processes_keep_their_file_open(tmp_path, files, monkeypatch):
+    """A file is opened once by each process, not once for each of its chunks."""
+    mark = tmp_path / "mark"
+    monkeypatch.setenv("JETSMITH_TEST_MARK", str(mark))
+    monkeypatch.setattr(skim, "ChunkReader", Counting)
+    planned(tmp_path, files)
+    paths = [tmp_path / f"0.{end}" for end in ("parquet", "report.json", "identity.parquet")]
+    settings = SkimSpec(chunk_entries=5)
+    skim.skim_partition("test", SPEC, CUTS, settings, tmp_path / "inspect.json", 0, *paths, threads=2)
+    assert 2 <= len(mark.read_text().splitlines()) <= 4  # two files with entries, two processes
+
+
 class Suicidal(reading.ChunkReader):
     """Kills its process the first time that it reads, as a full memory would."""
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -100,16 +99,19 @@ def executor(reader: ChunkReader, threads: int, retries: int) -> Iterator[Execut
         alone = processor.IterativeExecutor(status=False, compression=None)
         yield lambda batch: alone(list(batch), reader, [])[0]
         return
-    # loky starts its processes anew: a fork would take the client of XRootD along, which then hangs.
-    pool = loky.ProcessPoolExecutor(threads)
-    killed = 0
+
+    def start() -> Any:
+        # loky starts its processes anew: a fork would take the client of XRootD along, which then hangs.
+        return loky.ProcessPoolExecutor(threads, initializer=_begin, initargs=(reader,))
+
+    pool, killed = start(), 0
 
     def execute(batch: Sequence[Chunk]) -> list[Outcome]:
         nonlocal pool, killed
         while True:
             futures = processor.FuturesExecutor(pool=pool, workers=threads, status=False, compression=None)
             try:
-                found = futures(list(batch), partial(_caught, reader), [])[0]
+                found = futures(list(batch), _read, [])[0]
                 for error in (item for item in found if isinstance(item, Exception)):
                     raise error
                 return sorted(found, key=lambda outcome: outcome.chunk.index)
@@ -122,7 +124,7 @@ def executor(reader: ChunkReader, threads: int, retries: int) -> Iterator[Execut
                         "the memory is full: ask for more (mem_mb), or read less at once (skim.chunk_entries)"
                     ) from error
                 print(f"a reading process was killed ({error}); its chunks are read again", file=sys.stderr)
-                pool = loky.ProcessPoolExecutor(threads)
+                pool = start()
 
     try:
         yield execute
@@ -130,10 +132,17 @@ def executor(reader: ChunkReader, threads: int, retries: int) -> Iterator[Execut
         pool.shutdown(kill_workers=True)
 
 
-def _caught(reader: ChunkReader, chunk: Chunk) -> list[Outcome] | list[Exception]:
+_PROCESS: dict[str, ChunkReader] = {}  # in a reading process: its reader, which keeps the file open
+
+
+def _begin(reader: ChunkReader) -> None:
+    _PROCESS["reader"] = reader
+
+
+def _read(chunk: Chunk) -> list[Outcome] | list[Exception]:
     """Outcome or error: coffea prints a page about whatever a process raises, before any message."""
     try:
-        return reader(chunk)
+        return _PROCESS["reader"](chunk)
     except Exception as error:
         error.add_note(traceback.format_exc())
         return [error]
