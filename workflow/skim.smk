@@ -37,7 +37,7 @@ else:
 
         rule:
             name:
-                f"skim_{name}"
+                f"skim_dataset_{name}"
             input:
                 **skim_inputs(name),
             output:
@@ -87,6 +87,7 @@ rule account:
         "<results>/skim/{dataset}.json",
     log:
         "<logs>/account/{dataset}.log",
+    retries: 0  # it removes what is to be read again, so there is nothing to try again with
     conda:
         "../envs/jetsmith.yaml"
     resources:

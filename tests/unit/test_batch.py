@@ -18,7 +18,7 @@ def test_walltimes(text, seconds):
     assert walltime_s(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "1:2:3:4", "-5", "1h", "01:-2:00"])
+@pytest.mark.parametrize("text", ["", 43200, "soon", "1:2:3:4", "-5", "1h", "01:-2:00"])
 def test_walltimes_that_are_none(text):
     """A message instead of a worker that ends at once."""
     with pytest.raises(ConfigError, match="walltime"):

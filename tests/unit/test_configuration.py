@@ -45,7 +45,12 @@ def _set(*keys, value):
     return change
 
 
+SLURM = {"cluster": "dask_jobqueue.SLURMCluster"}
 RUN_MISTAKES = {
+    "walltime without quotes": (
+        _set("skim", value={"backend": "dask", "dask": SLURM | {"options": {"walltime": 14400}}}),
+        ["skim.dask.options.walltime", "in quotes"],
+    ),
     "redirector": (
         _set("xrootd", value={"redirectors": ["xrootd.example.org"]}),
         ["xrootd.redirectors", "'xrootd.example.org'", "root://host.name:1094/"],
@@ -64,7 +69,13 @@ RUN_MISTAKES = {
         ["skim.dask.cluster", "by its dotted name"],
     ),
     "walltime": (
-        _set("skim", value={"backend": "dask", "dask": {"options": {"walltime": "4h"}}}),
+        _set(
+            "skim",
+            value={
+                "backend": "dask",
+                "dask": {"cluster": "dask_jobqueue.SLURMCluster", "options": {"walltime": "4h"}},
+            },
+        ),
         ["skim.dask.options.walltime", "`4h`", "04:00:00"],
     ),
     "unknown key": (_set("sead", value=1), ["unknown key `sead`", "did you mean `seed`"]),

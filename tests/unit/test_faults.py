@@ -12,7 +12,7 @@ import uproot
 from jetsmith import account, inspection, io, skim
 from jetsmith.errors import InputError, OutputError
 from jetsmith.sources import files as rootfiles
-from jetsmith.sources import mock
+from jetsmith.sources import mock, trees
 from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
@@ -309,3 +309,63 @@ def test_a_colon_in_a_name(tmp_path, files):
     place.mkdir()
     shutil.copy(files[0], place / "a.root")
     assert finish(tmp_path, inspect(tmp_path, [str(place / "a.root")]))["n_events"] == 40
+
+
+def test_one_bad_read_loses_one_chunk(tmp_path, files, monkeypatch):
+    """A file that can be opened is not given up for a read that fails: the disk may have one bad place."""
+    real = trees.Tree.read
+
+    def spy(tree, names, start, stop):
+        if tree._tree.file.file_path == files[0] and start <= 10 < stop:
+            raise OSError("input/output error")
+        return real(tree, names, start, stop)
+
+    plan = inspect(tmp_path, files)
+    monkeypatch.setattr(trees.Tree, "read", spy)
+    found = finish(tmp_path, plan, chunk_entries=5, retries=1, max_loss_fraction=0.5)
+    (loss,) = found["lost"]
+    assert (loss["file"], loss["start"], loss["stop"], loss["attempts"]) == (files[0], 10, 15, 2)
+    assert found["n_events"] == N_EVENTS - 5
+
+
+def test_a_connection_that_cannot_be_closed(tmp_path, files, monkeypatch):
+    """It is left, and the next attempt opens the file anew."""
+    real, n_failed = trees.Tree.read, []
+
+    def spy(tree, *arguments):
+        if not n_failed:
+            n_failed.append(1)
+            raise OSError("connection lost")
+        return real(tree, *arguments)
+
+    def broken(stack):
+        raise OSError("close failed")
+
+    plan = inspect(tmp_path, files)
+    monkeypatch.setattr(trees.Tree, "read", spy)
+    monkeypatch.setattr("jetsmith.reading.ExitStack.close", broken)
+    assert finish(tmp_path, plan)["n_events"] == N_EVENTS
+
+
+def test_a_full_memory_is_no_loss(tmp_path, files, monkeypatch):
+    """While a file is opened or read: the job fails, whatever loss is allowed."""
+
+    def full(*arguments):
+        raise MemoryError("full")
+
+    plan = inspect(tmp_path, files)
+    for where in ("jetsmith.sources.files.open_root", "jetsmith.sources.trees.Tree.read"):
+        with monkeypatch.context() as patch:
+            patch.setattr(where, full)
+            with pytest.raises(MemoryError):
+                finish(tmp_path, plan, max_loss_fraction=0.9)
+
+
+def test_too_much_damage_stops_before_the_skim(tmp_path, files):
+    """At inspect it is known already; up to what is allowed the plan is made without it."""
+    open(files[0], "w").close()
+    with pytest.raises(InputError, match=r"0.root: empty \(0 bytes\).* \(1 attempts\)"):
+        inspect(tmp_path, files, max_loss_fraction=0.3)
+    assert not (tmp_path / "inspect.json").exists()
+    plan = io.read_json(inspect(tmp_path, files, max_loss_fraction=0.34))
+    assert (plan["n_entries"], [found["file"] for found in plan["damaged"]]) == (80, files[:1])

@@ -301,6 +301,30 @@ def test_processes_keep_their_file_open(tmp_path, files, monkeypatch):
     assert 2 <= len(mark.read_text().splitlines()) <= 4  # two files with entries, two processes
 
 
+class Odd(Exception):
+    """Cannot be made anew from what it says."""
+
+    def __init__(self, first, second):
+        super().__init__(f"{first} and {second}")
+
+
+class Failing(reading.ChunkReader):
+    """Raises what does not travel between processes."""
+
+    def __call__(self, chunk):
+        raise Odd("this", "that")
+
+
+def test_errors_of_processes_arrive(tmp_path, files, monkeypatch):
+    """Whatever they are: else they would look like a process that was killed."""
+    planned(tmp_path, files)
+    monkeypatch.setattr(skim, "ChunkReader", Failing)
+    paths = [tmp_path / f"0.{end}" for end in ("parquet", "report.json", "identity.parquet")]
+    plan = tmp_path / "inspect.json"
+    with pytest.raises(RuntimeError, match="Odd: this and that"):
+        skim.skim_partition("test", SPEC, CUTS, SkimSpec(chunk_entries=7), plan, 0, *paths, threads=2)
+
+
 class Suicidal(reading.ChunkReader):
     """Kills its process the first time that it reads, as a full memory would."""
 

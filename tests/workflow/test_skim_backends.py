@@ -118,17 +118,35 @@ def test_an_outage_is_no_lasting_loss(project, by_jobs, backend):
     path = project.folder.parent / "2.root"
     content = path.read_bytes()
     path.write_bytes(bytes(len(content)))  # of the same size: inspect has nothing to do
-    done = call(project, backend=backend, retries=0)
+    done = call(project, "--retries", "1", backend=backend, retries=0)
     path.write_bytes(content)
     assert done.returncode != 0
     assert "25.000% of its entries are lost" in done.stderr
     assert str(path) in done.stderr
     assert "Traceback" not in done.stderr
+    assert "Missing files" not in done.stderr  # account, which removed its input, is not tried again
     done = call(project, backend=backend)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
     assert digests(project) == by_jobs
     if backend == "dask":
         assert "30 partitions were finished before" in done.stderr
+
+
+def test_damage_known_at_inspect(project, by_jobs):
+    """More than is allowed: the run stops there, skims nothing, and goes on when the file is mended."""
+    remove(project)
+    (project.folder / "results" / "inspect" / "mock.json").unlink()
+    path = project.folder.parent / "2.root"
+    content = path.read_bytes()
+    path.write_bytes(bytes(len(content)))
+    done = call(project, max_loss_fraction=0.01)
+    path.write_bytes(content)
+    assert done.returncode != 0
+    assert "2.root: not a ROOT file" in done.stderr
+    assert "rule skim:" not in done.stderr
+    done = call(project)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
+    assert digests(project) == by_jobs
 
 
 def test_root_files(project, by_jobs):

@@ -11,6 +11,7 @@ from jetsmith.errors import InputError
 from jetsmith.hashing import hash64
 from jetsmith.io import IDENTITY, IntArray, read_identity, read_json, write_json
 from jetsmith.sources.flat import merge_cutflows
+from jetsmith.sources.partition import damaged_share, typical_entries
 
 MOST_KEYS = 50_000_000  # entries whose keys are compared at once: about 3 GB
 
@@ -56,7 +57,8 @@ def account_dataset(
     fraction = sum(loss["fraction"] for loss in lost)
     weight_fraction = sum(loss["weight_fraction"] for loss in lost)
     if fraction > max_loss_fraction * (1 + 1e-9):
-        _take_away(plan if planned["damaged"] else None, reports, parts)
+        known = damaged_share(planned["files"], len(planned["damaged"]))
+        _take_away(plan if known > max_loss_fraction else None, reports, parts)
         raise InputError(_explain_losses(name, lost, fraction, weight_fraction, max_loss_fraction))
     if not allow_duplicates:
         _check_identities(name, planned, identities, n_processed)
@@ -125,7 +127,7 @@ def _losses(planned: dict[str, Any], lost: Sequence[dict[str, Any]]) -> list[dic
     that of the entries.
     """
     files = {record["file"]: record for record in planned["files"]}
-    typical = max(1, round(planned["n_entries"] / len(files))) if files else 1
+    typical = typical_entries(planned["files"])
     found = [{**loss, "n_entries": loss["stop"] - loss["start"]} for loss in lost]
     found += [
         {"file": damaged["file"], "start": 0, "stop": None, "n_entries": typical}
@@ -203,9 +205,9 @@ def _explain_duplicates(
 def _take_away(
     plan: str | Path | None, reports: Sequence[str | Path], parts: Sequence[dict[str, Any]]
 ) -> None:
-    """Remove the reports with losses, and a plan without the damaged files: the next run makes them anew.
+    """Remove the reports with losses: the next run makes them anew, so that an outage is no lasting loss.
 
-    Else a loss that was to pass, such as a server that was down, would stay for ever.
+    Also the plan where it leaves out more than is allowed now: less was allowed when it was made.
     """
     for path, part in zip(reports, parts, strict=True):
         if part["lost"]:

@@ -1,16 +1,19 @@
 """What batch systems have in common, without importing any of them."""
 
 import re
+from typing import Any
 
 from jetsmith.errors import ConfigError
 
 
-def walltime_s(text: str) -> int:
+def walltime_s(text: Any) -> int:
     """Seconds of a walltime as Slurm writes it: `D-HH[:MM[:SS]]`, `HH:MM:SS`, `MM:SS` or minutes.
 
     Raises:
-        ConfigError: It is none of these.
+        ConfigError: It is none of these, or no text: YAML reads 12:00:00 without quotes as a number.
     """
+    if not isinstance(text, str):
+        raise ConfigError(f"walltime: {text!r} is no text; write it in quotes, such as '04:00:00'")
     found = re.fullmatch(r"(?:(\d+)-)?(\d+(?::\d+){0,2})", text)
     if found is None:
         raise ConfigError(f"walltime: `{text}` is none such as 04:00:00 or 1-12:00:00")

@@ -43,9 +43,9 @@ def check_reading(run: RunSpec, source: str) -> None:
         raise ConfigError(f"{source}: xrootd.redirectors: {error}") from error
     if run.skim.backend != "dask":
         return
-    if "walltime" in run.skim.dask.options:
+    if run.skim.dask.is_slurm and "walltime" in run.skim.dask.options:
         try:
-            walltime_s(str(run.skim.dask.options["walltime"]))
+            walltime_s(run.skim.dask.options["walltime"])
         except ConfigError as error:
             raise ConfigError(f"{source}: skim.dask.options.{error}") from error
     module = run.skim.dask.cluster.rpartition(".")[0]

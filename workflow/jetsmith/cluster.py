@@ -90,8 +90,10 @@ def skim_dataset(
     for part, files in enumerate(staged):
         for key, path in files.items():
             _link(path, outputs[key][part])
-    # Where a partition has losses, the others stay for the driver that reads it again.
-    keep = {folder} if any(read_json(files["report"])["lost"] for files in staged) else set()
+    # Where more is lost than is allowed, the others stay for the driver that reads it again.
+    reports = [read_json(files["report"]) for files in staged]
+    n_lost = sum(report["n_planned"] - report["n_processed"] for report in reports)
+    keep = {folder} if n_lost > settings.max_loss_fraction * sum(sizes) else set()
     for made in set(folder.parent.glob(".dask-*")) - keep:
         shutil.rmtree(made)
 
@@ -230,8 +232,8 @@ def _lifetime(settings: DaskSpec) -> list[str]:
     seconds: float
     if settings.lifetime_min is not None:
         seconds = 60 * settings.lifetime_min
-    elif "walltime" in settings.options:
-        seconds = LIFETIME_SHARE * walltime_s(str(settings.options["walltime"]))
+    elif settings.is_slurm and "walltime" in settings.options:
+        seconds = LIFETIME_SHARE * walltime_s(settings.options["walltime"])
     else:
         return []
     stagger = STAGGER_SHARE / LIFETIME_SHARE * seconds

@@ -34,7 +34,7 @@ from jetsmith.io import read_json, write_json
 from jetsmith.progress import Progress
 from jetsmith.sources import files as rootfiles
 from jetsmith.sources.flat import ordered
-from jetsmith.sources.partition import plan_parts
+from jetsmith.sources.partition import damaged_share, plan_parts
 from jetsmith.sources.trees import table
 from jetsmith.specs import ClassifierSpec, DatasetSpec, FeatureGroup, PartitionSpec, SkimSpec, XRootDSpec
 
@@ -65,8 +65,8 @@ def inspect_dataset(
         n_parts: Partitions; exactly so many are planned, some without entries where there are few.
         target: Size of a partition; here it sets what a byte costs against an entry.
         output: JSON file to write.
-        settings: Retries, and the loss that is allowed: where it is more than none, files that cannot
-            be read are listed and left out, and stage account counts them; else they stop the run here.
+        settings: Retries, and the loss that is allowed: files that cannot be read are listed and left
+            out up to it, and stage account counts them; else they stop the run here.
         xrootd: Servers that may hold remote files, too, and the time they have to answer.
         threads: Processes that look at files.
 
@@ -92,6 +92,8 @@ def inspect_dataset(
             records.append({**record, "schema": schemas.index(schema)})
         progress.update(done)
     problems += _repeated(records)
+    if damaged_share(records, len(damaged)) > settings.max_loss_fraction:
+        problems += [f"{found['reason']} ({found['attempts']} attempts)" for found in damaged]
     if problems or not records:
         raise InputError("\n".join(problems or [f"dataset {name}: none of its files can be read: {damaged}"]))
     layout, shared = _in_common(name, records, schemas)

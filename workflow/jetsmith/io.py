@@ -73,13 +73,22 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
 
 
 def _mark(path: Path) -> str:
-    """Beginning of a temporary name, which says whose it is; what dead processes left here is removed."""
-    host = socket.gethostname()
-    for left in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(host)}.*.*"):
-        pid = left.name.removeprefix(f".{path.name}.{host}.").partition(".")[0]
+    """Beginning of a temporary name, which says whose it is; what dead processes left here is removed.
+
+    Processes are known by host and namespace of process numbers: another container numbers its own.
+    """
+    try:
+        space = f"{socket.gethostname()}-{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:  # no /proc: nobody can be told dead
+        return f".{path.name}.{os.getpid()}."
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(space)}.*"):
+        pid, _, _ = left.name.removeprefix(f".{path.name}.{space}.").partition(".")
         if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
-    return f".{path.name}.{host}.{os.getpid()}."
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+    return f".{path.name}.{space}.{os.getpid()}."
 
 
 def _umask() -> int:

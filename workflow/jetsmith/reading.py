@@ -8,7 +8,7 @@ import gc
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -124,18 +124,22 @@ class ChunkReader:
         """
         _tidy()
         about = {"file": chunk.file, "start": chunk.start, "stop": chunk.stop}
-        if chunk.file in self._lost:  # it was waited for once; a partition has many chunks
+        if (
+            chunk.file in self._lost
+        ):  # it could not be opened, and was waited for; a partition has many chunks
             return [Outcome(chunk, loss=about | self._lost[chunk.file])]
-        attempts, failures = 0, dict[str, Exception]()
+        attempts, failures, was_open = 0, dict[str, Exception](), False
         for turn in range(self.retries + 1):
             if turn:
                 time.sleep(files.RETRY_PAUSE_S * 2 ** (turn - 1))
+            was_open = False
             for address in self._addresses(chunk):
                 attempts += 1
                 try:
                     return [self._read(chunk, address)]
                 except (InputError, ReadError) as error:
                     failures[address] = error
+                    was_open |= self._opened is not None
                     self._give_up(address, error)
                     print(f"attempt {attempts}: {address}: {_reason(error)}", file=sys.stderr, flush=True)
             if not any(map(_may_pass, failures.values())):
@@ -145,7 +149,7 @@ class ChunkReader:
                 raise failure
         reason = "; ".join(dict.fromkeys(map(_reason, failures.values())))
         loss = {"reason": reason, "attempts": attempts}
-        if any(map(_may_pass, failures.values())):
+        if not was_open and any(map(_may_pass, failures.values())):
             self._lost[chunk.file] = loss
         return [Outcome(chunk, loss=about | loss)]
 
@@ -200,7 +204,7 @@ class ChunkReader:
             try:
                 file = stack.enter_context(files.open_root(address))
                 uuid, found = str(file.file.uuid), table(file[chunk.tree], chunk.tree)
-            except InputError:
+            except (InputError, MemoryError):
                 raise
             except Exception as error:
                 raise ReadError(address) from error
@@ -213,9 +217,10 @@ class ChunkReader:
         return found
 
     def _close(self) -> None:
-        if self._opened is not None:
-            self._opened[1].close()
-        self._opened = None
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            with suppress(Exception):  # a broken connection cannot be closed either
+                opened[1].close()
 
 
 def _tidy() -> None:

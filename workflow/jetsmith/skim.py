@@ -5,6 +5,7 @@ cannot be read in a bounded number of attempts is declared in the report, and st
 decides. Nothing is skipped in silence, and the report is written last: where it is, all is there.
 """
 
+import pickle
 import sys
 import traceback
 from collections import Counter
@@ -144,6 +145,10 @@ def _read(chunk: Chunk) -> list[Outcome] | list[Exception]:
     try:
         return _PROCESS["reader"](chunk)
     except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:  # else its journey home would look like a killed process
+            error = RuntimeError(f"{type(error).__name__}: {error}")
         error.add_note(traceback.format_exc())
         return [error]
 

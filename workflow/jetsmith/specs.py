@@ -250,7 +250,9 @@ class DaskSpec(Record):
         0, ge=0, description="Workers at most; 0 for one a core (LocalCluster) or one a partition (others)."
     )
     lifetime_min: int | None = Field(
-        None, gt=0, description="A worker ends after so long [min]; by default 90% of `options.walltime`."
+        None,
+        gt=0,
+        description="A worker ends after so long [min]; with Slurm 90% of its walltime.",
     )
     patience_min: float = Field(
         120.0,
@@ -258,6 +260,11 @@ class DaskSpec(Record):
         description="Without any worker for so long [min] the driver gives up.",
     )
     retries: int = Field(3, ge=0, description="Further runs of a partition whose worker was lost or failed.")
+
+    @property
+    def is_slurm(self) -> bool:
+        """Whether workers are jobs of Slurm, whose walltimes have a form of their own."""
+        return self.cluster.rpartition(".")[2] == "SLURMCluster"
 
     @property
     def is_local(self) -> bool:

@@ -10,6 +10,18 @@ from jetsmith.specs import PartitionSpec
 SNAP = 0.25  # a cut moves to a cluster boundary that is nearer than this share of a partition
 
 
+def typical_entries(records: Sequence[dict[str, Any]]) -> int:
+    """Entries that a file which cannot be opened is taken to hold: the mean of the others, one at least."""
+    n_entries = sum(int(record["entries"]) for record in records)
+    return max(1, round(n_entries / max(1, len(records))))
+
+
+def damaged_share(records: Sequence[dict[str, Any]], n_damaged: int) -> float:
+    """Share of all entries that damaged files are taken to hold."""
+    lost = n_damaged * typical_entries(records)
+    return lost / (lost + sum(record["entries"] for record in records)) if lost else 0.0
+
+
 def plan_parts(
     records: Sequence[dict[str, Any]], n_parts: int, target: PartitionSpec
 ) -> list[dict[str, Any]]:
