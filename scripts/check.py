@@ -3,9 +3,9 @@
 from functools import partial
 
 from jetsmith.features.derived import available_with_derived
-from jetsmith.inspection import check_classifier
 from jetsmith.job import job
 from jetsmith.specs import ClassifierSpec, FeatureGroup
+from jetsmith.suitability import check_classifier
 
 with job(snakemake.log[0]):
     check_classifier(

@@ -9,7 +9,7 @@ import uproot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jetsmith import inspection, io
+from jetsmith import inspection, io, suitability
 from jetsmith.errors import InputError
 from jetsmith.sources import mock, partition
 from jetsmith.specs import ClassifierSpec, ClassSpec, DatasetSpec, Inputs, PartitionSpec, TrainingSpec
@@ -251,14 +251,14 @@ def test_check_classifier(tmp_path):
         return available | {"derived_column"}
 
     good = classifier(("jet_pt_gev", "derived_column", "stored_btagDeepFlavB"))
-    inspection.check_classifier(good, inspections, derivable, output)
+    suitability.check_classifier(good, inspections, derivable, output)
     assert io.read_json(output)["classifier"] == "tagger"
     output.unlink()
     with pytest.raises(InputError) as error:
-        inspection.check_classifier(classifier(("cpf_pt_gev",)), inspections, derivable, output)
+        suitability.check_classifier(classifier(("cpf_pt_gev",)), inspections, derivable, output)
     message = str(error.value)
     assert not output.exists()
     for word in ("tagger", "dataset test", "nanoaod", "cpf_pt_gev", path, "inputs ak4", "stored"):
         assert word in message
     with pytest.raises(InputError, match="stored_btagDeepFlavB"):
-        inspection.check_classifier(classifier(("stored_JP",)), inspections, derivable, output)
+        suitability.check_classifier(classifier(("stored_JP",)), inspections, derivable, output)

@@ -71,6 +71,7 @@ def test_config_digest_ignores_order():
 STAGES = (
     "simulate",
     "inspection",
+    "suitability",
     "skim",
     "account",
     "pack",

@@ -124,9 +124,8 @@ class ChunkReader:
         """
         _tidy()
         about = {"file": chunk.file, "start": chunk.start, "stop": chunk.stop}
-        if (
-            chunk.file in self._lost
-        ):  # it could not be opened, and was waited for; a partition has many chunks
+        # A file that could not be opened was waited for once; a partition has many chunks.
+        if chunk.file in self._lost:
             return [Outcome(chunk, loss=about | self._lost[chunk.file])]
         attempts, failures, was_open = 0, dict[str, Exception](), False
         for turn in range(self.retries + 1):

@@ -5,7 +5,6 @@ cannot be read in a bounded number of attempts is declared in the report, and st
 decides. Nothing is skipped in silence, and the report is written last: where it is, all is there.
 """
 
-import pickle
 import sys
 import traceback
 from collections import Counter
@@ -140,17 +139,16 @@ def _begin(reader: ChunkReader) -> None:
     _PROCESS["reader"] = reader
 
 
-def _read(chunk: Chunk) -> list[Outcome] | list[Exception]:
+def _read(chunk: Chunk) -> Sequence[Outcome | Exception]:
     """Outcome or error: coffea prints a page about whatever a process raises, before any message."""
     try:
         return _PROCESS["reader"](chunk)
-    except Exception as error:
-        try:
-            pickle.loads(pickle.dumps(error))
-        except Exception:  # else its journey home would look like a killed process
-            error = RuntimeError(f"{type(error).__name__}: {error}")
-        error.add_note(traceback.format_exc())
+    except InputError as error:
         return [error]
+    except Exception as error:  # as text: one that cannot travel would look like a killed process
+        found = RuntimeError(f"{type(error).__name__}: {error}")
+        found.add_note(traceback.format_exc())
+        return [found]
 
 
 def read_ahead(execute: Execute, todo: Sequence[Chunk], threads: int) -> Iterator[Outcome]:

@@ -221,8 +221,8 @@ class PartitionSpec(Record):
 
     target_mb: Positive = Field(
         20_000.0,
-        description="Bytes a partition [MB]: by default a quarter of an hour for LZMA files on a disk, half "
-        "an hour for files that come with 10 MB/s.",
+        description="Bytes a partition [MB]: by default ten minutes for LZMA files on a disk, half an hour "
+        "for files that come with 10 MB/s.",
     )
     target_entries: int = Field(10_000_000, gt=0, description="Entries that cost as much.")
     at_least: int = Field(8, gt=0, description="Partitions of a dataset, unless they get too small.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import awkward as ak
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from jetsmith import columns
 from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.sources.trees import ReadError
 
 Array = npt.NDArray[Any]
 
@@ -124,6 +126,41 @@ def gather(
         order = np.argsort(row, kind="stable")
         kept, row = kept[order], row[order]
     return kept, row
+
+
+@dataclass(frozen=True)
+class KeptJets:
+    """The jets of a chunk and which of them are kept.
+
+    Attributes:
+        events: Arrays by branch name.
+        offsets: Jets by event, before cuts, shape (N + 1,).
+        kept: Flat indices of those that pass, shape (n_rows,).
+        event: Event of each of those.
+    """
+
+    events: Mapping[str, ak.Array]
+    offsets: IntArray
+    kept: IntArray
+    event: IntArray
+
+    def take_branch(self, branch: str) -> Array:
+        """A branch of the kept jets, shape (n_rows,).
+
+        Raises:
+            ReadError: It has not one value a jet.
+        """
+        # By event and place in it: a branch read later may lack the jets of events without any kept one.
+        offsets, content = split(self.events[branch])
+        if np.any((np.diff(offsets) != np.diff(self.offsets))[self.event]):
+            raise ReadError(f"branch {branch} has not one value a jet")
+        found: Array = content[offsets[self.event] + self.index]
+        return found
+
+    @cached_property
+    def index(self) -> IntArray:
+        """Place of each kept jet in its event, before cuts."""
+        return self.kept - self.offsets[self.event]
 
 
 @dataclass

@@ -17,13 +17,14 @@ from jetsmith.sources.flat import (
     Array,
     Columns,
     Cutflow,
+    KeptJets,
     Points,
     counts_to_offsets,
     owners,
     split,
     values,
 )
-from jetsmith.sources.trees import ReadError, narrow
+from jetsmith.sources.trees import narrow
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
 TREE = "Events"
@@ -114,40 +115,22 @@ def identity(events: Mapping[str, ak.Array]) -> tuple[IntArray, IntArray, IntArr
 
 
 @dataclass(frozen=True)
-class Jets:
-    """The jets of a chunk and which of them are kept.
+class Jets(KeptJets):
+    """Jets of NanoAOD.
 
     Attributes:
-        events: Arrays by branch name.
         prefix: Their collection.
-        offsets: Jets by event, before cuts.
-        kept: Flat indices of those that pass, shape (n_rows,).
-        event: Event of each of those.
     """
 
-    events: Mapping[str, ak.Array]
     prefix: str
-    offsets: IntArray
-    kept: IntArray
-    event: IntArray
 
     def has(self, name: str) -> bool:
         """Whether the collection has a branch."""
         return f"{self.prefix}_{name}" in self.events
 
     def take(self, name: str) -> Array:
-        """A branch of the kept jets, shape (n_rows,)."""
-        # By event and place in it: a branch read later may lack the jets of events without any kept one.
-        offsets, content = split(self.events[f"{self.prefix}_{name}"])
-        if np.any((np.diff(offsets) != np.diff(self.offsets))[self.event]):
-            raise ReadError(f"branch {self.prefix}_{name} has not one value a jet")
-        found: Array = content[offsets[self.event] + self.index]
-        return found
-
-    @cached_property
-    def index(self) -> IntArray:
-        """Place of each kept jet in its event, before cuts."""
-        return self.kept - self.offsets[self.event]
+        """A branch of the collection, without its prefix, for the kept jets; shape (n_rows,)."""
+        return self.take_branch(f"{self.prefix}_{name}")
 
     @cached_property
     def row(self) -> IntArray:
@@ -209,7 +192,7 @@ def select(
         cutflow.add("jet_id", jet_weight[mask])
     kept = np.flatnonzero(mask)
     narrow(events, np.unique(event[kept]))
-    jets = Jets(events, prefix, offsets, kept, event[kept])
+    jets = Jets(events, offsets, kept, event[kept], prefix)
     columns = Columns(spec.object, len(kept))
     columns.flat("weight", jet_weight[kept])
     _fill_jets(columns, jets)

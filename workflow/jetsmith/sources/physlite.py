@@ -17,7 +17,6 @@ Jets of electrons stand among the jets, as in the file: overlaps are for an anal
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import awkward as ak
@@ -27,8 +26,8 @@ from jetsmith import columns as canonical
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.sources import generator, nanoaod, truth
-from jetsmith.sources.flat import Array, Columns, Cutflow, owners, split, values
-from jetsmith.sources.trees import ReadError, narrow
+from jetsmith.sources.flat import Array, Columns, Cutflow, KeptJets, owners, split, values
+from jetsmith.sources.trees import narrow
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
 TREE = "CollectionTree"
@@ -137,48 +136,22 @@ def identity(events: Mapping[str, ak.Array]) -> tuple[IntArray, IntArray, IntArr
 
 
 @dataclass(frozen=True)
-class Jets:
-    """The jets of a chunk and which of them are kept.
+class Jets(KeptJets):
+    """Jets of PHYSLITE.
 
     Attributes:
-        events: Arrays by branch name.
         obj: `ak4` or `ak8`.
-        offsets: Jets by event, before cuts, shape (N + 1,).
-        kept: Flat indices of those that pass, shape (n_rows,).
-        event: Event of each of those.
     """
 
-    events: Mapping[str, ak.Array]
     obj: str
-    offsets: IntArray
-    kept: IntArray
-    event: IntArray
 
     def has(self, *names: str) -> bool:
         """Whether the collection has these branches."""
         return all(PREFIX[self.obj] + name in self.events for name in names)
 
     def take(self, name: str) -> Array:
-        """A branch of the kept jets, shape (n_rows,)."""
+        """A branch of the collection, without its prefix, for the kept jets; shape (n_rows,)."""
         return self.take_branch(PREFIX[self.obj] + name)
-
-    def take_branch(self, branch: str) -> Array:
-        """The same by its whole name.
-
-        Raises:
-            ReadError: It has other lengths than the jets.
-        """
-        # By event and place in it: a branch read later may lack the jets of events without any kept one.
-        own, content = split(self.events[branch])
-        if np.any((np.diff(own) != np.diff(self.offsets))[self.event]):
-            raise ReadError(f"branch {branch} has not one value a jet")
-        found: Array = content[own[self.event] + self.index]
-        return found
-
-    @cached_property
-    def index(self) -> IntArray:
-        """Place of each kept jet in its event, before cuts."""
-        return self.kept - self.offsets[self.event]
 
 
 def flat(events: Mapping[str, ak.Array], name: str, offsets: IntArray) -> Array:
@@ -262,7 +235,7 @@ def _select(
         cutflow.add(name, jet_weight[mask])
     kept = np.flatnonzero(mask)
     narrow(events, np.unique(event[kept]))
-    return Jets(events, obj, offsets, kept, event[kept])
+    return Jets(events, offsets, kept, event[kept], obj)
 
 
 def _fill(columns: Columns, jets: Jets) -> None:

@@ -1,0 +1,88 @@
+"""Stage check: whether the files of a sample hold what a classifier reads, before any long stage."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from jetsmith import columns
+from jetsmith.errors import InputError
+from jetsmith.io import read_json, write_json
+from jetsmith.specs import ClassifierSpec, FeatureGroup
+
+
+def check_classifier(
+    spec: ClassifierSpec,
+    inspections: Sequence[str | Path],
+    derivable: Callable[[set[str]], set[str]],
+    output: str | Path,
+    groups: Sequence[FeatureGroup] = (),
+) -> None:
+    """Fail before any long stage where a dataset lacks what a classifier reads.
+
+    Args:
+        spec: The classifier.
+        inspections: The JSON files of its sample's datasets.
+        derivable: Given stored columns, all columns that there are with the derived ones.
+        output: Small JSON file to write.
+        groups: Feature groups, to name the features in the message.
+
+    Raises:
+        InputError: Names dataset, files, layout, columns, features and what would help.
+    """
+    needed = {source: inputs.group for inputs in spec.inputs for source in inputs.sources}
+    problems, checked = [], {}
+    for path in inspections:
+        inspected = read_json(path)
+        lacking = [c for c in needed if c not in derivable(set(inspected["columns"]))]
+        checked[inspected["dataset"]] = {"layout": inspected["layout"], "columns": len(inspected["columns"])}
+        if lacking and inspected["n_entries"]:
+            problems.append(_explain(spec, inspected, lacking, needed, groups, derivable))
+    if problems:
+        raise InputError("\n".join(problems))
+    write_json(output, {"classifier": spec.name, "sources": sorted(needed), "datasets": checked})
+
+
+def _explain(
+    spec: ClassifierSpec,
+    inspected: dict[str, Any],
+    lacking: list[str],
+    needed: dict[str, str],
+    groups: Sequence[FeatureGroup],
+    derivable: Callable[[set[str]], set[str]],
+) -> str:
+    """Why a classifier cannot read a dataset, and what would help."""
+    guilty = [
+        record["file"]
+        for record in inspected["files"]
+        if record["entries"]
+        and set(lacking) - derivable(set(inspected["schemas"][record["schema"]]["available"]))
+    ]
+    used = {feature for inputs in spec.inputs for feature in inputs.features}
+    features = sorted(
+        name
+        for group in groups
+        if group.name in needed.values()
+        for name, feature in group.features.items()
+        if feature.source in lacking and name in used
+    )
+    inputs = ", ".join(sorted({needed[column] for column in lacking}))
+    return (
+        f"{spec.name} cannot read dataset {inspected['dataset']} (layout {inspected['layout']}): "
+        f"no column {', '.join(lacking)} in {len(guilty)} of {len(inspected['files'])} files "
+        f"({', '.join(guilty[:3])}{', …' if len(guilty) > 3 else ''}); "
+        f"needed by inputs {inputs}{': ' + ', '.join(features) if features else ''}. "
+        + _remedy(lacking, inspected)
+    )
+
+
+def _remedy(lacking: list[str], inspected: dict[str, Any]) -> str:
+    constituents = any(schema["constituents"] for schema in inspected["schemas"])
+    if any(name.startswith(columns.STORED_PREFIX) for name in lacking):
+        there = [name for name in inspected["columns"] if name.startswith(columns.STORED_PREFIX)]
+        return f"Stored scores that there are: {', '.join(there) or 'none'}"
+    if not constituents and inspected["object"] != "event":
+        return (
+            "These files hold no candidates of jets: they can serve taggers of backend `stored`; "
+            "other taggers need PFNano or DeepNtuples files"
+        )
+    return "Leave these features out of the tagger's inputs, or use files that hold them"
