@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -123,7 +124,8 @@ def test_an_outage_is_no_lasting_loss(project, by_jobs, backend):
     assert done.returncode != 0
     assert "25.000% of its entries are lost" in done.stderr
     assert str(path) in done.stderr
-    assert "Traceback" not in done.stderr
+    # No traceback through our code; Dask's workers may log one of their own while the driver closes them.
+    assert not re.search(r'File ".*jetsmith/.*", line', done.stderr)
     assert "Missing files" not in done.stderr  # account, which removed its input, is not tried again
     done = call(project, backend=backend)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
