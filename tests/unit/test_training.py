@@ -286,3 +286,50 @@ def test_stored_scores_train_nothing(sample: Path, tmp_path: Path) -> None:
     train(spec, sample, tmp_path / "model", seed=5)
     assert io.read_json(tmp_path / "model/history.json") == []
     assert json.loads((tmp_path / "model/spec.json").read_text())["name"] == "stored_tagger"
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from jetsmith import training
+with training._alone(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(float(sys.argv[2]))
+"""
+
+
+def test_one_process_at_a_time(tmp_path, capfd):
+    """A job that a killed run has left trains on: its successor waits."""
+    output = tmp_path / "models" / "one"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, output, "1.5"], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with training._alone(output):
+            assert holder.wait(10) == 0
+    assert "another process trains" in capfd.readouterr().err
+
+
+def test_what_the_other_process_has_finished(tmp_path, sample, capfd):
+    """The successor that has waited finds the model of its own task, and leaves it."""
+    spec = make_spec("xgboost", training=ROUNDS)
+    train(spec, sample, tmp_path / "one", seed=1)
+    made = (tmp_path / "one" / "model.json").stat().st_ino
+    train(spec, sample, tmp_path / "one", seed=1)
+    assert (tmp_path / "one" / "model.json").stat().st_ino == made
+    assert "done already" in capfd.readouterr().err
+    train(spec, sample, tmp_path / "one", seed=2)
+    assert (tmp_path / "one" / "model.json").stat().st_ino != made
+
+
+def test_a_process_that_does_not_end(tmp_path, monkeypatch):
+    """Waiting has an end, and the message says what to do."""
+    monkeypatch.setattr(training, "LOCK_WAIT_S", 1.0)
+    output = tmp_path / "one"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, output, "60"], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match=r"has been training .* end it"), training._alone(output):
+            pass
+        holder.kill()

@@ -4,13 +4,16 @@ Work goes on in `<output>.partial`, which survives a killed job: a rerun with th
 seed, data and code continues there. It becomes the output, in one rename, when everything is done.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -22,6 +25,7 @@ from jetsmith.io import BoolArray, FloatArray, IntArray, Packed
 from jetsmith.specs import ClassifierSpec
 
 MAX_BALANCE = 10.0  # ASSUME: largest factor of a bin of the spectrum: rare bins must not dominate
+LOCK_WAIT_S = 3600.0
 _HASHED_ROWS = 4096  # rows of features that enter the digest of the data
 
 
@@ -46,8 +50,26 @@ def train(spec: ClassifierSpec, packed: str | Path, output: str | Path, seed: in
     packed, output = Path(packed), Path(output)
     backend = find_backend(spec.backend)
     parts = [io.read_packed(packed / split) for split in SPLITS]
+    identity = _identity(spec, parts, seed)
+    with _alone(output):
+        if (output / "meta.json").is_file() and io.read_json(output / "meta.json").get("task") == identity:
+            print(f"[train] {output} is done already: by the process that was there", file=sys.stderr)
+            return
+        _train_alone(spec, backend, parts, identity, output, seed, threads, packed)
+
+
+def _train_alone(
+    spec: ClassifierSpec,
+    backend: Backend,
+    parts: Sequence[Packed],
+    identity: dict[str, Any],
+    output: Path,
+    seed: int,
+    threads: int,
+    packed: Path,
+) -> None:
     partial = output.with_name(output.name + ".partial")
-    _open(partial, _identity(spec, parts, seed))
+    _open(partial, identity)
     classes = [class_index(spec, part) for part in parts]
     about: dict[str, Any] = {}
     for fold in range(spec.folds) if spec.folds else [None]:
@@ -65,7 +87,13 @@ def train(spec: ClassifierSpec, packed: str | Path, output: str | Path, seed: in
     io.write_json(partial / "spec.json", spec.model_dump(mode="json"))
     io.write_json(
         partial / "meta.json",
-        {"rows": about, "seed": seed, "threads": threads, "provenance": provenance.record()},
+        {
+            "rows": about,
+            "seed": seed,
+            "threads": threads,
+            "task": identity,
+            "provenance": provenance.record(),
+        },
     )
     (partial / "task.json").unlink()
     shutil.rmtree(output, ignore_errors=True)
@@ -233,6 +261,38 @@ def balance_factors(
     np.divide(wanted, share, out=factors, where=share > 0)
     factors = np.minimum(factors, MAX_BALANCE)
     return np.asarray(factors / (factors * sums).sum(axis=1, keepdims=True))
+
+
+@contextlib.contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """Wait for another process that trains the same, such as a job that a killed run has left.
+
+    Two would write into one folder of checkpoints. The lock ends with its process. A file system
+    without locks does without.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with output.with_name(f".{output.name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"[train] another process trains {output}: waiting for it", file=sys.stderr, flush=True)
+            _wait(file, output)
+        except OSError as error:
+            print(f"[train] no lock on {output}: {error}", file=sys.stderr, flush=True)
+        yield
+
+
+def _wait(file: TextIO, output: Path) -> None:
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while time.monotonic() < deadline:
+        time.sleep(0.5)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+    raise InputError(
+        f"another process has been training {output} for {LOCK_WAIT_S / 60:.0f} min, perhaps one that a "
+        f"killed run has left; end it, or where there is none remove {file.name}"
+    )
 
 
 def _open(partial: Path, identity: dict[str, Any]) -> None:
