@@ -12,8 +12,8 @@ rule calibrate:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         spec=lambda wildcards: RUN.classifiers[wildcards.tagger].model_dump(mode="json"),
         working_points=RUN.run.working_points,

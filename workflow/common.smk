@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
-from jetsmith import locks, provenance
+from jetsmith import locks, provenance, submitted
 from jetsmith.configuration import load
 from jetsmith.errors import ConfigError
 from jetsmith.job import export_package
@@ -21,6 +21,7 @@ provenance.remember(Path(".snakemake/jetsmith-sources.json"))
 
 onstart:
     locks.claim(Path(".snakemake"))
+    submitted.refuse_others(Path(".snakemake"), workflow.executor_plugin.name)
 
 
 CONFIG_FOLDER = Path(workflow.basedir) / "config"
@@ -43,6 +44,11 @@ wildcard_constraints:
     tagger="[a-z][a-z0-9_]*",
     reweighter="[a-z][a-z0-9_]*",
     plot="[a-z][a-z0-9_]*",
+
+
+def grows(amount):
+    """A resource that a job which failed gets more of in its next attempt (`--retries`)."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 @cache

@@ -15,8 +15,8 @@ rule features:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=grows(4000),
+        runtime=grows(60),
     params:
         object=lambda wildcards: RUN.datasets[wildcards.dataset].object,
         groups=lambda wildcards: groups_of(RUN.datasets[wildcards.dataset].object),

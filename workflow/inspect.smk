@@ -15,8 +15,8 @@ rule inspect:
         "../envs/jetsmith.yaml"
     threads: lambda wildcards: min(8, 1 + len(RUN.paths[wildcards.dataset]) // 100)
     resources:
-        mem_mb=lambda wildcards, threads: 1000 + 1000 * threads,
-        runtime=lambda wildcards: 60 + len(RUN.paths[wildcards.dataset]) // 100,
+        mem_mb=lambda wildcards, attempt, threads: attempt * (1000 + 1000 * threads),
+        runtime=lambda wildcards, attempt: attempt * (60 + len(RUN.paths[wildcards.dataset]) // 100),
     params:
         spec=dataset_spec,
         files=lambda wildcards, input: list(input) or RUN.paths[wildcards.dataset],
@@ -42,8 +42,8 @@ rule check:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=grows(1000),
+        runtime=grows(10),
     params:
         spec=classifier_spec,
         groups=lambda wildcards: [

@@ -13,8 +13,8 @@ rule pack:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=grows(8000),
+        runtime=grows(60),
     params:
         sample=lambda wildcards: RUN.run.samples[wildcards.sample].model_dump(mode="json"),
         datasets=lambda wildcards: {

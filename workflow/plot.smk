@@ -14,8 +14,8 @@ rule plot_roc:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         specs=lambda wildcards: [
             RUN.classifiers[tagger].model_dump(mode="json") for tagger in taggers_on(wildcards.sample)
@@ -38,8 +38,8 @@ rule plot_discriminant:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         spec=lambda wildcards: RUN.classifiers[wildcards.tagger].model_dump(mode="json"),
         style=RUN.run.plots.model_dump(),
@@ -59,8 +59,8 @@ rule plot_efficiency:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         spec=lambda wildcards: RUN.classifiers[wildcards.tagger].model_dump(mode="json"),
         selection=lambda wildcards: RUN.run.selection[RUN.classifiers[wildcards.tagger].object].model_dump(),
@@ -81,8 +81,8 @@ rule plot_reweighting:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         spec=lambda wildcards: RUN.classifiers[wildcards.reweighter].model_dump(mode="json"),
         datasets=lambda wildcards: RUN.generators(RUN.run.reweighters[wildcards.reweighter]),
@@ -103,8 +103,8 @@ rule plot_training:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         spec=classifier_spec,
         style=RUN.run.plots.model_dump(),

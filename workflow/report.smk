@@ -15,8 +15,8 @@ rule report:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         run=RUN.raw,
         title=RUN.run.title,

@@ -13,8 +13,8 @@ rule weights:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         spec=lambda wildcards: RUN.classifiers[wildcards.reweighter].model_dump(mode="json"),
         datasets=lambda wildcards: RUN.generators(RUN.run.reweighters[wildcards.reweighter]),
@@ -38,8 +38,8 @@ rule closure:
         "../envs/jetsmith.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=grows(4000),
+        runtime=grows(60),
     params:
         spec=lambda wildcards: RUN.classifiers[wildcards.reweighter].model_dump(mode="json"),
         datasets=lambda wildcards: RUN.generators(RUN.run.reweighters[wildcards.reweighter]),

@@ -12,8 +12,8 @@ rule simulate:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         spec=lambda wildcards: dataset_spec(wildcards)["simulate"],
         part=lambda wildcards: int(wildcards.part),

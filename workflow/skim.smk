@@ -23,8 +23,8 @@ if RUN.run.skim.backend == "jobs":
             "../envs/jetsmith.yaml"
         threads: RUN.run.skim.threads
         resources:
-            mem_mb=1000 + 2000 * RUN.run.skim.threads,
-            runtime=120,
+            mem_mb=grows(1000 + 2000 * RUN.run.skim.threads),
+            runtime=grows(120),
         params:
             spec=lambda wildcards: skim_params(wildcards.dataset)["spec"],
             selection=lambda wildcards: skim_params(wildcards.dataset)["selection"],
@@ -52,8 +52,8 @@ else:
                 "../envs/jetsmith.yaml"
             threads: DRIVER_THREADS
             resources:
-                mem_mb=1000 + 2000 * DRIVER_THREADS,
-                runtime=1440,
+                mem_mb=grows(1000 + 2000 * DRIVER_THREADS),
+                runtime=1440,  # the next driver goes on with what is done
             params:
                 **skim_params(name),
             script:
@@ -70,8 +70,8 @@ rule skim_root:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=grows(3000),
+        runtime=grows(60),
     params:
         code=code("skim_root"),
     script:
@@ -91,8 +91,8 @@ rule account:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=grows(4000),
+        runtime=grows(60),
     params:
         max_loss_fraction=RUN.run.skim.max_loss_fraction,
         cross_section_pb=lambda wildcards: RUN.datasets[wildcards.dataset].cross_section_pb,

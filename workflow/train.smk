@@ -16,8 +16,8 @@ rule train:
         "../envs/jetsmith.yaml"
     threads: 2
     resources:
-        mem_mb=6000,
-        runtime=480,
+        mem_mb=grows(6000),
+        runtime=480,  # the next attempt goes on from the checkpoint
     params:
         spec=classifier_spec,
         seed=RUN.run.seed,
@@ -41,8 +41,8 @@ rule score:
         "../envs/jetsmith.yaml"
     threads: 2
     resources:
-        mem_mb=6000,
-        runtime=60,
+        mem_mb=grows(6000),
+        runtime=grows(60),
     params:
         spec=classifier_spec,
         code=lambda wildcards: model_code("score", wildcards),

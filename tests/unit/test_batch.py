@@ -1,8 +1,12 @@
 """What batch systems have in common."""
 
-import pytest
+import itertools
 
-from jetsmith.batch import walltime_s
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jetsmith.batch import pieces, walltime_s
 from jetsmith.errors import ConfigError
 
 
@@ -23,3 +27,12 @@ def test_walltimes_that_are_none(text):
     """A message instead of a worker that ends at once."""
     with pytest.raises(ConfigError, match="walltime"):
         walltime_s(text)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1), st.integers(1, 100))
+def test_pieces(sizes, limit):
+    """Nothing is lost or twice; each is as long as the limit lets it be."""
+    cut = [sizes[piece] for piece in pieces(sizes, limit)]
+    assert [size for piece in cut for size in piece] == sizes
+    assert all(sum(piece) <= limit or len(piece) == 1 for piece in cut)
+    assert all(sum(piece) + following[0] > limit for piece, following in itertools.pairwise(cut))

@@ -1,6 +1,7 @@
 """What batch systems have in common, without importing any of them."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from jetsmith.errors import ConfigError
@@ -23,3 +24,19 @@ def walltime_s(text: Any) -> int:
     else:
         hours, minutes, seconds = {1: [0, *numbers, 0], 2: [0, *numbers], 3: numbers}[len(numbers)]
     return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def pieces(sizes: Sequence[int], limit: int) -> list[slice]:
+    """Cut a sequence into pieces whose sizes add up to a limit at most, in order.
+
+    Args:
+        sizes: Of the elements.
+        limit: Of a piece; an element that exceeds it is a piece of its own.
+    """
+    starts, total = [0], 0
+    for place, size in enumerate(sizes):
+        if total and total + size > limit:
+            starts.append(place)
+            total = 0
+        total += size
+    return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], len(sizes)], strict=True)]

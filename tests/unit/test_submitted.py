@@ -1,0 +1,270 @@
+"""submitted: what a killed driver has in the queue is taken over, given back or settled, never run twice."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from snakemake_interface_common.exceptions import WorkflowError
+
+from jetsmith.submitted import LEDGER, Handover, Ledger, Submitted, end_of, error_in, refuse_others, run_name
+
+SYSTEM = "jetsmith-test"
+
+
+class Job:
+    """As much of a Snakemake job as is looked at."""
+
+    def __init__(self, name, outputs, inputs=(), seed=1):
+        self.name = name
+        self.rule = SimpleNamespace(name=name)
+        self.output, self.input, self.params = list(map(str, outputs)), list(map(str, inputs)), {"seed": seed}
+
+    def is_group(self):
+        return False
+
+
+class Group:
+    """A group of jobs."""
+
+    def __init__(self, name, *jobs):
+        self.name, self.jobs = name, jobs
+
+    def is_group(self):
+        return True
+
+
+class Queue:
+    """A batch system with some jobs."""
+
+    def __init__(self, states=(), living=()):
+        self._states, self._living, self.cancelled = dict(states), set(living), []
+
+    def states(self, numbers):
+        return {number: state for number, state in self._states.items() if number in numbers}
+
+    def living(self):
+        return self._living | {number for number, state in self._states.items() if state == "active"}
+
+    def cancel(self, numbers):
+        self.cancelled += numbers
+
+
+class Workflow:
+    """Snakemake's, with jobs of which some need not run."""
+
+    def __init__(self, folder, needed=(), done=(), marked=(), dependencies=()):
+        self.records = []
+        self.dag = SimpleNamespace(
+            jobs=[*needed, *done],
+            needrun=lambda job: job in needed,
+            dependencies={job: {} for job in [*needed, *done]} | dict(dependencies),
+        )
+        self.persistence = SimpleNamespace(
+            path=str(folder / ".snakemake"),
+            has_metadata=lambda job: job in self.records,
+            external_jobids=lambda job: ["7"] if job in marked else [],
+            finished=self.records.append,
+        )
+        self.async_run = lambda coroutine: coroutine
+
+
+class Log:
+    """Keeps what is said."""
+
+    def __init__(self):
+        self.text = ""
+
+    def info(self, line):
+        self.text += line + "\n"
+
+    warning = info
+
+
+@pytest.fixture
+def train(tmp_path):
+    """A job that a driver submitted as job 7 before it was killed; its input is there, its output is not."""
+    (tmp_path / "in").touch()
+    job = Job("train", [tmp_path / "out"], [tmp_path / "in"])
+    start(tmp_path, Queue()).submitted(job, 7, "log")
+    return job
+
+
+DRIVERS = []
+
+
+@pytest.fixture(autouse=True)
+def dead_at_the_end():
+    """No driver outlives its test."""
+    yield
+    while DRIVERS:
+        DRIVERS.pop().close()
+
+
+def start(folder, queue, log=None, **workflow):
+    """The next driver; those before are dead."""
+    while DRIVERS:
+        DRIVERS.pop().close()
+    DRIVERS.append(Handover(SYSTEM, queue, Workflow(folder, **workflow), log or Log()))
+    return DRIVERS[-1]
+
+
+def open_numbers(folder):
+    return [job.id for job in Ledger(folder / ".snakemake" / LEDGER).still_open()]
+
+
+def test_a_job_that_goes_on(tmp_path, train):
+    """It waits or works: it is not submitted again; and a third driver would find it, too."""
+    queue, log = Queue({"7": "active"}), Log()
+    handover = start(tmp_path, queue, log, needed=[train])
+    assert handover.take([train])[train].id == "7"
+    assert "job 7 (rule train) of the killed run" in log.text
+    assert not handover.take([train])  # a second attempt is a new job
+    assert not queue.cancelled
+    handover = start(tmp_path, queue, needed=[train])
+    handover.submitted(train, *[handover.take([train])[train].id, "log"])
+    handover.ended(train)
+    assert not open_numbers(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("states", "has_output", "marked", "counts"),
+    [
+        ({"7": "ended well"}, True, True, True),
+        ({"7": "ended well"}, False, True, False),  # someone has deleted the results
+        ({}, True, False, True),  # the batch system has forgotten it, and it took its mark away
+        ({}, True, True, False),  # it was killed
+    ],
+)
+def test_a_job_that_ended_meanwhile(tmp_path, train, states, has_output, marked, counts):
+    """It counts where its results are complete."""
+    if has_output:
+        Path(train.output[0]).touch()
+    queue = Queue(states)
+    handover = start(tmp_path, queue, needed=[train], marked=[train] if marked else [])
+    assert (train in handover.take([train])) == counts
+    assert not queue.cancelled
+
+
+def test_other_parameters(tmp_path, train):
+    """A job of the old ones is cancelled before the new one is submitted."""
+    queue, now = Queue({"7": "active"}), Job("train", train.output, train.input, seed=2)
+    assert not start(tmp_path, queue, needed=[now]).take([now])
+    assert queue.cancelled == ["7"]
+    assert not open_numbers(tmp_path)
+
+
+def test_other_inputs(tmp_path, train):
+    """The same files, made anew: what was made of the old ones does not count."""
+    os.utime(train.input[0], (1, 1))
+    queue = Queue({"7": "active"})
+    assert not start(tmp_path, queue, needed=[train]).take([train])
+    assert queue.cancelled == ["7"]
+
+
+def test_inputs_that_are_about_to_be_made_anew(tmp_path, train):
+    """The job is cancelled at once, not when its turn comes."""
+    pack, queue = Job("pack", train.input), Queue({"7": "active"})
+    start(tmp_path, queue, needed=[pack, train], dependencies={train: {pack: set(pack.output)}})
+    assert queue.cancelled == ["7"]
+
+
+def test_a_group_that_has_shrunk(tmp_path, train):
+    """The old batch job would write what the new one does: it is cancelled first."""
+    score = Job("score", [tmp_path / "scores"], train.output)
+    handover = start(tmp_path, Queue())
+    handover.submitted(Group("both", train, score), 9, "log")
+    queue = Queue({"9": "active"})
+    assert not start(tmp_path, queue, needed=[score]).take([score])
+    assert queue.cancelled == ["9"]
+
+
+def test_submitted_in_the_moment_of_death(tmp_path, train):
+    """The queue has a job that is not in the ledger: nobody can tell what it is, so it goes."""
+    queue = Queue({"7": "active"}, {"8"})
+    start(tmp_path, queue, needed=[train])
+    assert queue.cancelled == ["8"]
+
+
+def test_records_of_what_ended_meanwhile(tmp_path, train):
+    """Its outputs are complete and Snakemake will not run it: it gets its record, once."""
+    log = Log()
+    handover = start(tmp_path, Queue({"7": "ended well"}), log, done=[train])
+    assert handover._workflow.records == [train]
+    assert "ended meanwhile" in log.text
+    assert not open_numbers(tmp_path)
+
+
+def test_ended_meanwhile_with_other_parameters(tmp_path, train):
+    """Its outputs would pass for those of the new ones: the run stops and says which."""
+    now = Job("train", train.output, train.input, seed=2)
+    with pytest.raises(WorkflowError, match=r"out: made by jetsmith-test job 7 .* another configuration"):
+        start(tmp_path, Queue({"7": "ended well"}), done=[now])
+
+
+def test_jobs_of_another_target_stay(tmp_path, train):
+    """A run for other results neither takes nor cancels them, and the ledger keeps them."""
+    queue, other = Queue({"7": "active"}), Job("score", [tmp_path / "other"])
+    assert not start(tmp_path, queue, needed=[other]).take([other])
+    assert not queue.cancelled
+    assert open_numbers(tmp_path) == ["7"]
+
+
+def test_another_system(tmp_path, train):
+    """Going on elsewhere, also on this machine, would run them twice: it stops with what to do."""
+    for other in ("jetsmith-other", "local"):
+        with pytest.raises(WorkflowError, match=r"jetsmith-test: 7 \(train\)"):
+            refuse_others(tmp_path / ".snakemake", other)
+    refuse_others(tmp_path / ".snakemake", SYSTEM)
+
+
+def test_two_drivers(tmp_path):
+    """The second would take the jobs of the first for those of a killed run."""
+    start(tmp_path, Queue())
+    with pytest.raises(WorkflowError, match="another Snakemake"):
+        Handover(SYSTEM, Queue(), Workflow(tmp_path), Log())
+
+
+def test_killed_while_it_wrote(tmp_path):
+    """Half a line at the end of the ledger harms no other."""
+    ledger = Ledger(tmp_path / "ledger")
+    job = Submitted(SYSTEM, "7", "train", {"out": "how"}, "log")
+    ledger.submitted(job)
+    with (tmp_path / "ledger").open("a") as file:
+        file.write('{"system": "jet')
+    assert ledger.still_open() == [job]
+
+
+def test_what_a_job_said(tmp_path):
+    """The message of a failure has the last error that the job named itself."""
+    log = tmp_path / "log"
+    assert error_in(end_of(log)) == ""
+    log.write_text(10_000 * "a line\n" + "error: first\nerror: file x is no ROOT file\nsrun: error: exit 1\n")
+    assert error_in(end_of(log)) == "It said: file x is no ROOT file. "
+
+
+def test_names_of_runs():
+    """Two folders of one name have two; all are names that Slurm takes."""
+    names = {run_name(Path(path)) for path in ("/a/my run", "/b/my run", "/c/" + 60 * "x")}
+    assert len(names) == 3
+    assert all(name.replace("-", "").isalnum() and len(name) < 50 for name in names)
+
+
+@pytest.mark.parametrize("system", ["slurm", "htcondor"])
+def test_without_the_plugin(system):
+    """Snakemake loads all executors: without the extra the others work, and ours says what to install."""
+    code = f"""
+import sys, warnings
+warnings.simplefilter("ignore")
+sys.modules["snakemake_executor_plugin_{system}"] = None
+import snakemake_executor_plugin_jetsmith_{system} as ours
+from snakemake_interface_executor_plugins.executors.base import AbstractExecutor
+from snakemake_interface_executor_plugins.settings import CommonSettings
+assert issubclass(ours.Executor, AbstractExecutor)
+assert isinstance(ours.common_settings, CommonSettings)
+ours.Executor(None, None)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert f"needs the package snakemake-executor-plugin-{system}" in done.stderr

@@ -1,0 +1,396 @@
+"""Batch jobs outlive the driver that submitted them: the next driver takes them over, none runs twice.
+
+A ledger beside Snakemake's own records has a line for each job that is submitted and one for each whose
+end Snakemake has recorded. A driver that was killed leaves lines without an end. The next one asks the
+batch system about these: a job that waits, works or ended well counts as submitted by the new driver,
+provided that its rules, parameters, inputs and outputs are still the same; any other is cancelled before
+its outputs are made anew.
+"""
+
+import fcntl
+import json
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, TextIO
+
+from snakemake_interface_common.exceptions import WorkflowError
+
+from jetsmith.provenance import config_digest
+
+State = Literal["active", "ended well", "gone"]
+"""What a batch system says of a job: it waits or works; it ended with success; anything else."""
+
+LEDGER = "jetsmith-submitted.jsonl"
+TAIL_BYTES = 20_000
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A job in the hands of a batch system.
+
+    Attributes:
+        system: Executor that submitted it.
+        id: Number in the batch system.
+        name: Rule, or name of the group.
+        parts: Digest of how a rule makes its outputs, by these outputs (joined by newlines); one for a
+            job, several for a group.
+        log: File with what the batch job prints.
+    """
+
+    system: str
+    id: str
+    name: str
+    parts: Mapping[str, str]
+    log: str
+
+    @property
+    def outputs(self) -> set[str]:
+        """All output files."""
+        return {path for key in self.parts for path in key.split("\n")}
+
+
+class Ledger:
+    """The submitted jobs of a working folder, one JSON object a line; safe against kill -9.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+
+    def submitted(self, job: Submitted) -> None:
+        """Write down a submission."""
+        self._append(vars(job))
+
+    def ended(self, system: str, number: str) -> None:
+        """Write down that Snakemake has recorded the end of a job."""
+        self._append({"system": system, "ended": number})
+
+    def still_open(self) -> list[Submitted]:
+        """Jobs without a recorded end, in the order of their submission."""
+        found: dict[tuple[str, str], Submitted] = {}
+        for line in self._lines():
+            if "ended" in line:
+                found.pop((line["system"], line["ended"]), None)
+            else:
+                job = Submitted(**line)
+                found[job.system, job.id] = job
+        return list(found.values())
+
+    def forget_others(self, keep: Iterable[Submitted]) -> None:
+        """Rewrite the file with these jobs alone."""
+        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text("".join(json.dumps(vars(job)) + "\n" for job in keep))
+        temporary.replace(self._path)
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        with self._lock, self._path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        if not self._path.is_file():
+            return
+        for text in self._path.read_text().splitlines():
+            try:
+                yield json.loads(text)
+            except json.JSONDecodeError:  # the driver was killed while it wrote
+                continue
+
+
+class Queue(Protocol):
+    """What a batch system has to tell of the jobs of this working folder."""
+
+    def states(self, numbers: list[str]) -> dict[str, State]:
+        """States by number; a job that is left out is gone."""
+
+    def living(self) -> set[str]:
+        """Numbers of all jobs that wait or work."""
+
+    def cancel(self, numbers: list[str]) -> None:
+        """Cancel jobs, and return when they are gone.
+
+        Raises:
+            WorkflowError: They are not.
+        """
+
+
+class Handover:
+    """Takes over the jobs of a killed driver, and keeps the ledger for the next one.
+
+    Attributes:
+        found_any: Whether a killed driver has left jobs of which the ledger knows no end.
+
+    Args:
+        system: Name of the executor.
+        queue: The batch system.
+        workflow: Snakemake's; its jobs are known already.
+        logger: Snakemake's.
+
+    Raises:
+        WorkflowError: Another driver is at work in this folder, jobs are in the queue of another batch
+            system, or a result of the killed run is of another configuration.
+    """
+
+    def __init__(self, system: str, queue: Queue, workflow: Any, logger: Any) -> None:
+        self._system, self._queue = system, queue
+        self._workflow, self._logger = workflow, logger
+        folder = Path(workflow.persistence.path)
+        self._ledger = Ledger(folder / LEDGER)
+        self._numbers: dict[Any, str] = {}
+        self._only_one = _lock(folder / "jetsmith-submitted.lock")
+        try:
+            refuse_others(folder, system)
+            self._take_stock()
+        except BaseException:
+            self.close()
+            raise
+
+    def _take_stock(self) -> None:
+        left = self._ledger.still_open()
+        self._ledger.forget_others(left)
+        self._orphans = {job.id: job for job in left}
+        self.found_any = bool(left)
+        # Submitted in the moment of the driver's death, before they were in the ledger.
+        unknown = self._queue.living() - set(self._orphans)
+        self._states = self._queue.states(list(self._orphans)) if left else {}
+        self._drop(unknown | self._outdated())
+        self._settle()
+
+    def close(self) -> None:
+        """Let another driver have the folder; the end of the process does the same."""
+        self._only_one.close()
+
+    def take(self, jobs: Sequence[Any]) -> dict[Any, Submitted]:
+        """The batch jobs that make some of these already; the others have to be submitted."""
+        taken, drop = {}, set()
+        for job in jobs if self._orphans else ():
+            parts = parts_of(job)
+            outputs = {path for key in parts for path in key.split("\n")}
+            for found in [orphan for orphan in self._orphans.values() if orphan.outputs & outputs]:
+                if found.parts == parts and self._counts(found, job):
+                    taken[job] = found
+                else:
+                    drop.add(found.id)
+        for found in taken.values():
+            del self._orphans[found.id]
+            self._logger.info(
+                f"{self._system} job {found.id} (rule {found.name}) of the killed run goes on or has ended "
+                "well: it is not submitted again."
+            )
+        self._drop(drop)
+        return taken
+
+    def submitted(self, job: Any, number: Any, log: str) -> None:
+        """The batch system has accepted a job, now or from the driver before."""
+        self._numbers[job] = str(number)
+        self._write(
+            self._ledger.submitted, Submitted(self._system, str(number), job.name, parts_of(job), log)
+        )
+
+    def ended(self, job: Any) -> None:
+        """Snakemake has recorded the end of a job, good or bad."""
+        number = self._numbers.pop(job, None)
+        if number is not None:
+            self._write(self._ledger.ended, self._system, number)
+
+    def is_known(self, number: str) -> bool:
+        """Whether a job of the batch system is one of ours, or of the killed run's."""
+        return number in self._orphans or number in self._numbers.values()
+
+    def _counts(self, found: Submitted, job: Any) -> bool:
+        """Whether a batch job can stand for a job of Snakemake: it is at work, or its results are there."""
+        state = self._states.get(found.id, "gone")
+        if state == "active":
+            return True
+        # A batch system forgets; results are complete where the job took away Snakemake's mark.
+        return all(map(os.path.exists, found.outputs)) and (state == "ended well" or self.is_complete(job))
+
+    def is_complete(self, job: Any) -> bool:
+        """Whether the results of a job are there, without Snakemake's mark of incomplete ones."""
+        persistence = self._workflow.persistence
+        parts = members(job)
+        return all(os.path.exists(path) for part in parts for path in part.output) and not any(
+            persistence.external_jobids(part) for part in parts
+        )
+
+    def _outdated(self) -> set[str]:
+        """Jobs of the killed run that read files which are about to be made anew."""
+        dag = self._workflow.dag
+        return {
+            orphan.id
+            for job in (dag.jobs if self._orphans else ())
+            if dag.needrun(job) and any(dag.needrun(other) for other in dag.dependencies[job])
+            for orphan in self._orphans.values()
+            if orphan.outputs & set(map(str, job.output))
+            and not orphan.outputs & {str(path) for other in dag.dependencies[job] for path in other.output}
+        }
+
+    def _drop(self, numbers: set[str]) -> None:
+        """Cancel what is at work of these jobs, and forget them."""
+        known = self._orphans
+        living = {n for n in numbers if n not in known or self._states.get(n) == "active"}
+        if living:
+            self._logger.info(
+                f"{self._system} jobs {', '.join(sorted(living))} of the killed run do not fit what is to be "
+                "done now: they are cancelled."
+            )
+            self._queue.cancel(sorted(living))
+        for number in numbers & set(self._orphans):
+            del self._orphans[number]
+            self._write(self._ledger.ended, self._system, number)
+
+    def _settle(self) -> None:
+        """Give Snakemake the records of jobs that ended well while no driver was there.
+
+        Their outputs are complete, so Snakemake does not run them, but without a record it would not
+        notice a later change of their parameters.
+        """
+        dag, persistence = self._workflow.dag, self._workflow.persistence
+        open_parts = {key: orphan for orphan in self._orphans.values() for key in orphan.parts}
+        for job in dag.jobs if open_parts else ():
+            key = "\n".join(map(str, job.output))
+            if key not in open_parts or dag.needrun(job):
+                continue
+            found = open_parts.pop(key)
+            if not persistence.has_metadata(job):
+                if found.parts[key] != how_of(job):
+                    raise WorkflowError(
+                        f"{', '.join(job.output)}: made by {self._system} job {found.id} of a killed run, "
+                        "with another configuration or code than now; remove it, then run again"
+                    )
+                self._workflow.async_run(persistence.finished(job))
+                self._logger.info(
+                    f"{self._system} job {found.id} (rule {found.name}) of the killed run ended meanwhile."
+                )
+        self._drop({job.id for job in self._orphans.values() if not set(job.parts) & set(open_parts)})
+
+    def _write(self, how: Any, *what: Any) -> None:
+        try:
+            how(*what)
+        except OSError as error:  # the job is at work all the same
+            self._logger.warning(f"{LEDGER}: {error}; a next driver may not know all jobs of this one")
+
+
+class TakesOver:
+    """What executors have in common that keep a ledger; stands before the plugin's own class."""
+
+    workflow: Any
+    logger: Any
+    _handover: Handover
+
+    def take_stock(self, system: str, queue: Queue) -> None:
+        """Look at what a killed driver has left; for the end of `__post_init__`."""
+        # `cores` of profiles/default is about this machine: it must not limit the threads of a job elsewhere.
+        self.workflow.global_resources["_cores"] = sys.maxsize
+        self._handover = Handover(system, queue, self.workflow, self.logger)
+
+    @property
+    def cores(self) -> str:
+        """Of the machine where a job runs; its threads are what it has asked for."""
+        return "all"
+
+    def handle_job_success(self, job: Any) -> None:
+        """Snakemake has recorded the success."""
+        super().handle_job_success(job)  # type: ignore[misc]
+        self._handover.ended(job)
+
+    def handle_job_error(self, job: Any) -> None:
+        """Snakemake has dealt with the failure."""
+        super().handle_job_error(job)  # type: ignore[misc]
+        self._handover.ended(job)
+
+    def shutdown(self) -> None:
+        """The end of the run."""
+        super().shutdown()  # type: ignore[misc]
+        self._handover.close()
+
+
+def refuse_others(folder: Path, executor: str) -> None:
+    """Stop where another batch system may be at work on jobs of a killed run.
+
+    Args:
+        folder: Snakemake's `.snakemake`.
+        executor: The one that is to be used now.
+
+    Raises:
+        WorkflowError: It names the jobs, and what to do.
+    """
+    others = [job for job in Ledger(folder / LEDGER).still_open() if job.system != executor]
+    if others:
+        listed = ", ".join(f"{job.id} ({job.name})" for job in others[:10])
+        raise WorkflowError(
+            f"jobs of a killed run may still be at work on {others[0].system}: {listed}"
+            f"{', …' if len(others) > 10 else ''}. Go on with the profile that submitted them, which takes "
+            f"them over; or cancel them and remove {folder / LEDGER}"
+        )
+
+
+def parts_of(job: Any) -> dict[str, str]:
+    """Digest of how each rule of a Snakemake job makes its outputs, by these."""
+    return {"\n".join(map(str, part.output)): how_of(part) for part in members(job)}
+
+
+def how_of(part: Any) -> str:
+    """Digest of rule, parameters and inputs with their times."""
+    inputs = [[str(path), _changed(Path(path))] for path in part.input]
+    return config_digest([part.rule.name, inputs, {key: str(value) for key, value in part.params.items()}])
+
+
+def members(job: Any) -> list[Any]:
+    """The jobs of a group, or the job itself."""
+    return sorted(job.jobs, key=lambda part: str(part.output)) if job.is_group() else [job]
+
+
+def run_name(folder: Path) -> str:
+    """Name of the batch jobs of a working folder, the same for each of its drivers."""
+    return f"jetsmith-{re.sub('[^A-Za-z0-9]', '-', folder.name)[:20]}-{config_digest(str(folder))[:8]}"
+
+
+def end_of(log: Path) -> str:
+    """The end of what a job has printed; empty where there is nothing."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def error_in(printed: str) -> str:
+    """The last error that a script of ours has named, as a sentence; empty where there is none."""
+    found = re.findall(r"^error: (.*)", printed, re.M)
+    return f"It said: {found[-1]}. " if found else ""
+
+
+def _changed(path: Path) -> int:
+    """Time of the last change as Snakemake sees it [ns]; 0 where there is none."""
+    for candidate in (path / ".snakemake_timestamp", path):
+        try:
+            return candidate.stat().st_mtime_ns
+        except OSError:
+            continue
+    return 0
+
+
+def _lock(path: Path) -> TextIO:
+    """Hold a lock for the life of this process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise WorkflowError(f"another Snakemake submits jobs from this folder (it holds {path})") from None
+    except OSError:  # a file system without locks
+        pass
+    return file

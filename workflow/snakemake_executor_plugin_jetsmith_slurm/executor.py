@@ -1,0 +1,340 @@
+"""The plugin `slurm` builds the calls of sbatch; states, failures and what a killed driver left are ours.
+
+Of the plugin (snakemake-executor-plugin-slurm 2.8) we do without: polls that come ever more rarely, up to
+3 minutes; waiting for ever where Slurm has forgotten a job; array jobs that it keeps back and never
+submits where `--jobs` limits them; arrays whose jobs have different resources, or that are too long for a
+command line; submitting again what a killed driver has in the queue.
+"""
+
+import re
+import shutil
+import subprocess
+import time
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+import snakemake_executor_plugin_slurm as plugin
+from snakemake_interface_common.exceptions import WorkflowError
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
+
+from jetsmith.batch import pieces
+from jetsmith.submitted import State, TakesOver, end_of, error_in, run_name
+
+SYSTEM = "jetsmith-slurm"
+DONE = "COMPLETED"
+# Where a job is over and does not come back by itself: what to say of it.
+FAILED = {
+    "BOOT_FAIL": "its node went down",
+    "CANCELLED": "someone cancelled it",
+    "DEADLINE": "it ran longer than its runtime",
+    "FAILED": "its command failed",
+    "NODE_FAIL": "its node went down",
+    "OUT_OF_MEMORY": "it used more than its mem_mb",
+    "PREEMPTED": "another job took its place",
+    "TIMEOUT": "it ran longer than its runtime",
+    "HELD": "nobody released it, or its partition is down",
+    "NEVER_STARTS": "what it asks for does not fit the partition, account or QOS, so it would wait for ever",
+    "FORGOTTEN": "neither squeue nor sacct knows it any more, and its results are not complete",
+}
+# Reasons of a waiting job. The first need a person; with the others it never starts.
+HELD = {"JobHeldUser", "JobHeldAdmin", "launch_failed_requeued_held", "PartitionNodeLimit", "PartitionDown"}
+NEVER_STARTS = re.compile(
+    "PartitionTimeLimit|PartitionConfig|BadConstraints|InvalidAccount|InvalidQOS|AccountNotAllowed|QOSNotAllowed"
+    "|MaxMemPerLimit|(Assoc|QOS)Max(Wall|Cpu|CpuMinutes|GRES|Mem|Memory|Node)(DurationPerJobLimit|Per(Job|Node)(Limit)?)"
+)
+KILLED_FOR_MEMORY = re.compile(r"exceeded (job|step) memory limit|oom.?kill", re.I)
+ELSEWHERE = ("cluster", "clusters", "slurm_cluster")
+COMMAND_S = 60  # a command of Slurm that takes longer counts as unanswered
+POLLS_UNKNOWN = 3  # that squeue does not know a job, before sacct is asked and its results are looked at
+POLLS_LOST = 30  # the same, where sacct holds that it runs
+POLLS_STRANGE = 10  # that squeue knows a job of ours of which sbatch has not told us
+GONE_S = 120  # a cancelled job has so long to leave the queue
+# Linux takes 128 KiB as one argument; the plugin's way around makes all jobs of an array do the first's work.
+ARRAY_BYTES = 90_000
+NOT_SUBMITTED = ("tmpdir", "disk", "disk_mb", "disk_mib")  # resources that make no difference to sbatch
+
+common_settings = plugin.common_settings
+
+
+@dataclass
+class ExecutorSettings(plugin.ExecutorSettings):  # type: ignore[misc]
+    """Those of the plugin, and one more."""
+
+    held_timeout: Optional[int] = field(  # noqa: UP045  Snakemake makes an option of it
+        default=3600,
+        metadata={
+            "help": "Seconds that a held job waits for `scontrol release` before it has failed.",
+            "required": False,
+        },
+    )
+
+
+class Job(NamedTuple):
+    """A job as Slurm sees it."""
+
+    state: str
+    reason: str
+    node: str
+
+
+class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
+    """Jobs of a Snakemake run as jobs of Slurm."""
+
+    def __post_init__(self, test_mode: bool = False) -> None:
+        super().__post_init__(test_mode)
+        self._unknown: Counter[str] = Counter()
+        self._held_since: dict[str, float] = {}
+        self._given_up: dict[str, Job] = {}
+        self._silent_since: float | None = None
+        self.run_uuid = self.workflow.executor_settings.jobname_prefix + run_name(Path.cwd())
+        self.logger.info(f"Slurm jobs of this run: squeue --name {self.run_uuid}")
+        self.take_stock(SYSTEM, SlurmQueue(self.run_uuid))
+
+    def run_jobs(self, jobs: Sequence[Any]) -> None:
+        """Submit what is not at work already: arrays of like jobs where they are asked for, else singly."""
+        arrays: defaultdict[Any, list[Any]] = defaultdict(list)
+        taken = self._handover.take(jobs)
+        for job in jobs:
+            if job in taken:
+                self.run_job_pre(job)
+                found = taken[job]
+                info = SubmittedJobInfo(job, external_jobid=found.id, aux={"slurm_logfile": Path(found.log)})
+                self.report_job_submission(info, register_job=False)  # it has its mark, or has taken it away
+            elif any(job.resources.get(name) for name in ELSEWHERE):
+                self.report_job_error(
+                    SubmittedJobInfo(job),
+                    msg=f"Jobs on several Slurm clusters ({', '.join(ELSEWHERE)}) are not watched. ",
+                )
+            elif not job.is_group() and self.array_jobs & {"all", job.rule.name}:
+                asked = {name: value for name, value in job.resources.items() if name not in NOT_SUBMITTED}
+                arrays[job.rule.name, job.threads, tuple(sorted(asked.items()))].append(job)
+            else:
+                self._submit_job(job)
+        for alike in arrays.values():
+            for piece in pieces([self._array_bytes(job) for job in alike], ARRAY_BYTES):
+                if len(alike[piece]) == 1:
+                    self._submit_job(alike[piece][0])
+                else:
+                    self._submit_array_jobs(alike[piece])
+
+    def _array_bytes(self, job: Any) -> int:
+        """Length of a job in the command line of its array: compressed, in hexadecimal, in base 64."""
+        return len(zlib.compress(self.format_job_exec(job).encode(), level=9)) * 2 * 4 // 3 + 20
+
+    def run_job(self, job: Any) -> None:
+        """In a thread of its own, where an exception of the plugin would be lost, and the job with it."""
+        try:
+            super().run_job(job)
+        except Exception as error:
+            self._report_job_error_threadsafe(SubmittedJobInfo(job), f"It was not submitted: {error}. ")
+
+    def report_job_submission(self, job_info: SubmittedJobInfo, register_job: bool = True) -> None:
+        """Also in the ledger, and with the log file that an array's job has in truth."""
+        log = Path(job_info.aux["slurm_logfile"])
+        if "_" in job_info.external_jobid:
+            log = self.slurm_logdir / f"rule_{job_info.job.name}" / log.name
+            job_info.aux["slurm_logfile"] = log
+        super().report_job_submission(job_info, register_job=register_job)
+        self._handover.submitted(job_info.job, job_info.external_jobid, str(log))
+
+    def cancel(self) -> None:
+        """All jobs of the run, also those that are being submitted."""
+        self._job_submission_executor.shutdown(wait=True, cancel_futures=True)
+        _call(["scancel", f"--name={self.run_uuid}"])
+        self.shutdown()
+
+    async def check_active_jobs(
+        self, active_jobs: list[SubmittedJobInfo]
+    ) -> AsyncGenerator[SubmittedJobInfo, None]:
+        """One squeue a poll; yields the jobs that still wait or work."""
+        if not active_jobs:
+            return
+        async with self.status_rate_limiter:
+            known = squeue(self.run_uuid)
+        if known is None:
+            self._say_silence()
+            for info in active_jobs:
+                yield info
+            return
+        self._silent_since = None
+        self._cancel_strangers(known)
+        accounted = self._ask_sacct([info.external_jobid for info in active_jobs], known)
+        for info in active_jobs:
+            number = info.external_jobid
+            job = known.get(number) or accounted.get(number)
+            if self._unknown[number] >= (POLLS_UNKNOWN if job is None else POLLS_LOST):
+                job = self._judge(info)
+            if job is not None and job.state in ("PENDING", "SPECIAL_EXIT"):
+                self._look_at_waiting(info, job)
+            if job is None or not (job.state == DONE or job.state in FAILED):
+                yield info
+            elif job.state == DONE:
+                self._forget(number)
+                if not self.workflow.executor_settings.keep_successful_logs:
+                    with suppress(OSError):
+                        Path(info.aux["slurm_logfile"]).unlink(missing_ok=True)
+                self.report_job_success(info)
+            else:
+                job = self._given_up.get(number, job)
+                self._forget(number)
+                if job.state == "NODE_FAIL" and job.node:
+                    self._failed_nodes.add(job.node)
+                log = str(info.aux["slurm_logfile"])
+                self.report_job_error(info, msg=self._explain(info, job), aux_logs=[log])
+
+    def _ask_sacct(self, numbers: list[str], known: dict[str, Job]) -> dict[str, Job]:
+        """What the accounting says of jobs that squeue has not known for some polls."""
+        for number in numbers:
+            if number in known:
+                self._unknown.pop(number, None)
+            else:
+                self._unknown[number] += 1
+        lost = [number for number in numbers if self._unknown[number] >= POLLS_UNKNOWN]
+        return sacct(lost) if lost else {}
+
+    def _cancel_strangers(self, known: dict[str, Job]) -> None:
+        """Cancel jobs that Slurm has accepted although sbatch said that it failed."""
+        for number, job in known.items():
+            if _state(job) != "active" or self._handover.is_known(number):
+                self._unknown.pop(f"stranger {number}", None)
+                continue
+            self._unknown[f"stranger {number}"] += 1
+            if self._unknown[f"stranger {number}"] == POLLS_STRANGE:
+                self.logger.warning(f"Slurm took job {number} although sbatch failed: it is cancelled")
+                _call(["scancel", number])
+
+    def _look_at_waiting(self, info: SubmittedJobInfo, job: Job) -> None:
+        """Cancel jobs that will never start, and those that were held for too long."""
+        number, reason = info.external_jobid, job.reason.replace(" ", "_")
+        if NEVER_STARTS.match(reason):
+            self._given_up[number] = job._replace(state="NEVER_STARTS")
+        elif reason in HELD or job.state == "SPECIAL_EXIT":
+            now = time.monotonic()
+            since = self._held_since.setdefault(number, now)
+            waits_s = self.workflow.executor_settings.held_timeout - (now - since)
+            if waits_s <= 0:
+                self._given_up[number] = job._replace(state="HELD")
+            elif since == now:
+                self.logger.warning(
+                    f"Slurm job {number} of rule {info.job.name} is held ({job.reason}). `scontrol release "
+                    f"{number}` lets it go on; in {waits_s / 60:.0f} min it is cancelled."
+                )
+        else:
+            self._held_since.pop(number, None)
+        if number in self._given_up:
+            _call(["scancel", number])  # once more at the next poll, where Slurm does not answer now
+
+    def _forget(self, number: str) -> None:
+        self._unknown.pop(number, None)
+        self._held_since.pop(number, None)
+        self._given_up.pop(number, None)
+
+    def _judge(self, info: SubmittedJobInfo) -> Job:
+        """A job that Slurm has forgotten: its results tell."""
+        return Job(DONE if self._handover.is_complete(info.job) else "FORGOTTEN", "", "")
+
+    def _explain(self, info: SubmittedJobInfo, job: Job) -> str:
+        text = FAILED[job.state]
+        printed = end_of(info.aux["slurm_logfile"])
+        if job.state == "FAILED" and KILLED_FOR_MEMORY.search(printed):
+            text = FAILED["OUT_OF_MEMORY"]
+        reason = "" if job.reason in ("", "None") else f" ({job.reason})"
+        asked = ", ".join(
+            f"{name} {info.job.resources[name]}"
+            for name in ("mem_mb", "runtime")
+            if info.job.resources.get(name)
+        )
+        return (
+            f"Slurm job {info.external_jobid} of rule {info.job.name} is {job.state}{reason}: {text}. It had "
+            f"{asked}, threads {info.job.threads}{f', node {job.node}' if job.node else ''}. "
+            f"{error_in(printed)}"
+        )
+
+    def _say_silence(self) -> None:
+        now = time.monotonic()
+        if self._silent_since is None:
+            self._silent_since = now
+        self.logger.warning(f"squeue has not answered for {now - self._silent_since:.0f} s; jobs may go on")
+
+
+class SlurmQueue:
+    """What `Handover` asks of Slurm.
+
+    Args:
+        run: Name of the jobs.
+
+    Raises:
+        WorkflowError: Slurm does not answer.
+    """
+
+    def __init__(self, run: str) -> None:
+        known = squeue(run)
+        if known is None:
+            raise WorkflowError("squeue does not answer; jobs of a killed run may be in the queue: try later")
+        self._run, self._known = run, known
+
+    def states(self, numbers: list[str]) -> dict[str, State]:
+        missing = [number for number in numbers if number not in self._known]
+        known = self._known | (sacct(missing) if missing else {})
+        return {number: _state(job) for number, job in known.items()}
+
+    def living(self) -> set[str]:
+        return {number for number, job in self._known.items() if _state(job) == "active"}
+
+    def cancel(self, numbers: list[str]) -> None:
+        deadline = time.monotonic() + GONE_S
+        while time.monotonic() < deadline:
+            _call(["scancel", *numbers])
+            time.sleep(1)
+            known = squeue(self._run)
+            if known is not None and not any(
+                number in known and _state(known[number]) == "active" for number in numbers
+            ):
+                return
+        raise WorkflowError(f"Slurm did not cancel {', '.join(numbers)} in {GONE_S} s; try later")
+
+
+def squeue(run: str) -> dict[str, Job] | None:
+    """All jobs of a name that squeue knows, by number; None where it does not answer."""
+    text = _call(["squeue", "--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N", f"--name={run}"])
+    return None if text is None else _table(text)
+
+
+def sacct(numbers: list[str]) -> dict[str, Job]:
+    """The jobs that the accounting knows, where the site has one."""
+    if shutil.which("sacct") is None:
+        return {}
+    text = _call(
+        ["sacct", "-X", "-n", "-P", "--format=JobID,State,Reason,NodeList", f"--jobs={','.join(numbers)}"]
+    )
+    return _table(text or "")
+
+
+def _table(text: str) -> dict[str, Job]:
+    found = {}
+    for line in text.splitlines():
+        number, _, rest = line.partition("|")
+        state, reason, node = [*rest.split("|"), "", "", ""][:3]
+        if state:
+            found[number.strip()] = Job(state.split()[0], reason, node)  # sacct: CANCELLED by 1000
+    return found
+
+
+def _state(job: Job) -> State:
+    if job.state == DONE:
+        return "ended well"
+    return "gone" if job.state in FAILED else "active"
+
+
+def _call(command: list[str]) -> str | None:
+    """What a command of Slurm prints; None where it fails or does not answer."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_S)
+    except subprocess.TimeoutExpired:
+        return None
+    return done.stdout if done.returncode == 0 else None
