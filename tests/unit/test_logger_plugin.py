@@ -30,3 +30,13 @@ def test_running_jobs_count():
     estimate.end(0, 10.0)
     estimate.begin(1, "skim", 10.0)
     assert abs(estimate.rest_s(15.0) - 15) < 1e-9
+
+
+def test_jobs_that_wait_in_a_queue():
+    """Ten were submitted at once, and one every 10 s comes to its end: five more take 50 s."""
+    estimate = Estimate({"skim": 10}, start=0)
+    for job in range(10):
+        estimate.begin(job, "skim", 0.0)
+    for job in range(5):
+        estimate.end(job, 10.0 * (job + 1))
+    assert abs(estimate.rest_s(50.0) - 50) < 1e-9

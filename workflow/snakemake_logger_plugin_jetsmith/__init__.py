@@ -28,9 +28,12 @@ class Estimate:
         self._start = start
         self._running: dict[int, tuple[str, float]] = {}
         self._seconds: defaultdict[str, list[float]] = defaultdict(list)
+        self._since: dict[str, float] = {}
+        self._until: dict[str, float] = {}
 
     def begin(self, job: int, rule: str, now: float) -> None:
-        """A job has started."""
+        """A job has started, or was submitted."""
+        self._since.setdefault(rule, now)
         self._running[job] = (rule, now)
 
     def end(self, job: int, now: float) -> None:
@@ -38,6 +41,7 @@ class Estimate:
         rule, since = self._running.pop(job, ("", now))
         self._left[rule] -= 1
         self._seconds[rule].append(now - since)
+        self._until[rule] = now
 
     def give_up(self, job: int) -> None:
         """A job has failed."""
@@ -47,7 +51,8 @@ class Estimate:
         """Seconds to the end, jobs at a time as so far; None while nothing has finished.
 
         A rule of which no job has finished counts with the median of the rules that are known: most
-        rules are short.
+        rules are short. It is not less than what each rule needs at its rate so far: jobs that wait in
+        the queue of a batch system seem to be at work.
         """
         busy = sum(map(sum, self._seconds.values()))
         if not self._seconds or now <= self._start:
@@ -59,7 +64,11 @@ class Estimate:
             work += max(n_left, 0) * (mean(known) if known else typical)
         running = sum(now - since for _, since in self._running.values())
         at_a_time = max((busy + running) / (now - self._start), 0.1)
-        return max(work - running, 0.0) / at_a_time
+        at_its_rate = (
+            self._left[rule] * (until - self._since.get(rule, self._start)) / len(self._seconds[rule])
+            for rule, until in self._until.items()
+        )
+        return max((work - running) / at_a_time, *at_its_rate, 0.0)
 
 
 class LogHandler(LogHandlerBase):  # type: ignore[misc]
