@@ -3,10 +3,13 @@ PYTHON ?= python3
 CORES ?= all
 UV_VERSION := 0.13.9
 BIN := .venv/bin
-STAMP := .venv/.synced
+# Further extras of pyproject.toml: make setup EXTRAS="slurm htcondor"
+EXTRAS ?=
+STAMP := .venv/.synced$(subst $() ,,$(EXTRAS:%=-%))
+CLUSTER := slurm htcondor
 DATA := $(or $(JETSMITH_DATA),../shared/data)
 
-.PHONY: help setup demo real test test-fast lint bench clean
+.PHONY: help setup demo real test test-fast test-cluster lint bench clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -20,7 +23,7 @@ $(STAMP): pyproject.toml uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
 	  || { echo "no venv module: on Debian and Ubuntu 'apt install python3-venv'"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv sync --locked --inexact --compile-bytecode --extra simulation --extra deep --extra xrootd --extra dask --group dev
+	$(BIN)/uv sync --locked --inexact --compile-bytecode --extra simulation --extra deep --extra xrootd --extra dask $(EXTRAS:%=--extra %) --group dev
 	@touch $@
 
 demo: $(STAMP)  ## the whole workflow on the embedded demo
@@ -37,6 +40,12 @@ test: $(STAMP)  ## all tests
 test-fast: $(STAMP)  ## unit tests alone, about a minute
 	$(BIN)/python -m pytest tests/unit
 
+test-cluster:  ## tests on a real Slurm and HTCondor, which it installs (root or sudo); nothing of them stays up
+	@$(MAKE) --no-print-directory setup EXTRAS="$(CLUSTER)"
+	sh tests/cluster/install.sh
+	$(if $(filter 0,$(shell id -u)),,sudo) env JETSMITH_REQUIRE_DATA=1 $(BIN)/python -m pytest tests/cluster; \
+	  status=$$?; $(if $(filter 0,$(shell id -u)),,sudo) rm -rf --one-file-system .cluster; exit $$status
+
 lint: $(STAMP)  ## ruff, mypy, snakefmt, snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,4 +57,4 @@ bench: $(STAMP)  ## all benchmarks, or one: make bench only=NAME
 	$(BIN)/python -m tests.benchmarks $(only)
 
 clean:  ## everything that the workflow made
-	rm -rf results .snakemake
+	rm -rf --one-file-system results .snakemake .cluster

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from tests import xrootd_server
+from tests.requirements import require
 
 with suppress(ImportError):
     import XRootD.client  # noqa: F401  before TensorFlow: the other way round its import crashes
@@ -27,16 +28,13 @@ def shared_data() -> Path:
     """
     place = Path(os.environ.get("JETSMITH_DATA", ROOT.parent / "shared" / "data"))
     if not place.is_dir():
-        message = f"no real files at {place}; set JETSMITH_DATA to run this test"
-        if os.environ.get("JETSMITH_REQUIRE_DATA"):
-            pytest.fail(message)
-        pytest.skip(message)
+        require(f"no real files at {place}; set JETSMITH_DATA to run this test")
     return place
 
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., xrootd_server.XrootdServer]]:
     """Start XRootD servers: `serve(folder, bytes_per_s=None)`; they are gone after the test."""
-    xrootd_server.require()
+    require(xrootd_server.missing())
     with ExitStack() as stack:
         yield lambda folder, **options: stack.enter_context(xrootd_server.XrootdServer(folder, **options))

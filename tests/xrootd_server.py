@@ -26,8 +26,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import pytest
-
 HOST = "127.0.0.1"
 NOBODY = "nobody"  # xrootd refuses to run as root
 ATTEMPTS = 3  # to start: another process may take the port for a moment
@@ -44,15 +42,6 @@ def missing() -> str | None:
     if any(importlib.util.find_spec(name) is None for name in ("XRootD", "fsspec_xrootd")):
         return "no XRootD client; install the extra `xrootd`: pip install fsspec-xrootd xrootd"
     return None
-
-
-def require() -> None:
-    """Skip the test where something is missing; fail instead with JETSMITH_REQUIRE_DATA set, as in CI."""
-    lacking = missing()
-    if lacking and os.environ.get("JETSMITH_REQUIRE_DATA"):
-        pytest.fail(lacking)
-    if lacking:
-        pytest.skip(lacking)
 
 
 def free_port() -> int:

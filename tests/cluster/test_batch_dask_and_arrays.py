@@ -1,0 +1,136 @@
+"""Other ways of work on real daemons: Dask workers as batch jobs, arrays, no shared file system."""
+
+import os
+import re
+import shutil
+import sys
+from collections import Counter
+
+import pytest
+import yaml
+
+from jetsmith import io
+from jetsmith.sources import mock
+from tests.cluster.drivers import TINY, Driver, wait_for
+from tests.workflow.conftest import copy_project
+
+pytestmark = pytest.mark.cluster
+TARGET = "results/skim/mock.json"
+N_PARTS = 60
+# In an array; 200 went through in 6 minutes on 2 cores.
+N_ARRAY = int(os.environ.get("JETSMITH_ARRAY", "16"))
+OPTIONS = {
+    "slurm": {"memory": "900MB", "queue": "main", "walltime": "00:20:00"},
+    "htcondor": {
+        "memory": "900MB", "disk": "200MB", "job_extra_directives": {"getenv": "PATH, HOME, CONDOR_CONFIG"},
+    },
+}  # fmt: skip
+
+
+def project_of(folder, n_parts, n_events):
+    """A project with one dataset in many partitions of so many events."""
+    project = copy_project(folder / "project")
+    for seed in range(4):
+        tables = [
+            mock.events(n_events, 100 * seed + j, first_event=100_000 * seed + 1000 * j)
+            for j in range(n_parts // 4)
+        ]
+        mock.write(folder / f"{seed}.root", tables)
+    entry = {"object": "ak4", "process": "ttbar", "files": [str(folder / "*.root")], "parts": n_parts}
+    (project.folder / "config/datasets.yaml").write_text(yaml.safe_dump({"mock": entry}))
+    return project
+
+
+def start(system, project, *arguments, **skim):
+    """A driver for the account of the dataset."""
+    run = {
+        "seed": 1,
+        "selection": {"ak4": {"pt_min_gev": 30}},
+        "samples": {"mine": {"datasets": ["mock"]}},
+        "skim": skim,
+    }
+    (project.folder / "config/mine.yaml").write_text(yaml.safe_dump(run))
+    files = (
+        "--snakefile",
+        str(project.folder / "Snakefile"),
+        "--configfile",
+        str(project.folder / "config/mine.yaml"),
+    )
+    return Driver(system, project.folder, *files, *arguments, "--", TARGET)
+
+
+def account(project):
+    """The account of a complete skim."""
+    found = io.read_json(project.folder / TARGET)
+    assert found["n_events"] == found["n_entries"] > 0
+    return found
+
+
+def test_dask_workers_are_batch_jobs(system, tmp_path):
+    """The driver is a job that submits workers; one is cancelled in mid-run; complete, nothing is left."""
+    project = project_of(tmp_path, N_PARTS, 400)
+    options = OPTIONS[system.name] | {
+        "log_directory": str(tmp_path),
+        "local_directory": str(tmp_path),
+        "scheduler_options": {"host": "127.0.0.1", "dashboard_address": ":0"},
+    }
+    kind = {"slurm": "SLURMCluster", "htcondor": "HTCondorCluster"}[system.name]
+    before = {job.id for job in system.jobs()}
+    driver = start(
+        system,
+        project,
+        backend="dask",
+        dask={"cluster": f"dask_jobqueue.{kind}", "options": options, "minimum": 2, "maximum": 2},
+    )
+
+    def workers(*states):
+        mine = {job.id for job in system.jobs_of(project.folder)}
+        new = [
+            job for job in system.jobs() if job.id not in before | mine and not job.run.startswith("jetsmith")
+        ]
+        return [job for job in new if not states or job.state in states]
+
+    staged = project.folder / "results/skim/mock"
+    wait_for(lambda: len(list(staged.glob(".dask-*/*.report.json"))) >= 5, "five partitions", every_s=0.05)
+    victim = workers("RUNNING")[0].id
+    system.cancel(victim)
+    assert driver.wait() == 0, driver.text[-6000:]
+    assert account(project)["n_entries"] == 400 * N_PARTS
+    states = {job.id: job.state for job in workers()}
+    assert states[victim] == "CANCELLED"
+    assert len(states) >= 2
+    wait_for(lambda: not workers("PENDING", "RUNNING"), "the workers are gone", timeout_s=30)
+
+
+def test_an_array_of_many_partitions(slurm, tmp_path):
+    """Tasks of arrays, with fewer at a time than there are: none is lost, and all is accounted for."""
+    project = project_of(tmp_path, N_ARRAY, 50)
+    driver = start(slurm, project, "--jetsmith-slurm-array-jobs", "skim", "--jobs", str(N_ARRAY // 2 + 1))
+    assert driver.wait(900) == 0, driver.text[-6000:]
+    assert account(project)["n_entries"] == 50 * N_ARRAY
+    jobs = [job for job in slurm.jobs_of(project.folder) if job.rule == "skim"]
+    assert Counter(job.state for job in jobs) == {"COMPLETED": N_ARRAY}
+    in_arrays = [job for job in jobs if "_" in job.id]
+    assert len(in_arrays) >= N_ARRAY // 2
+
+
+def test_without_a_shared_file_system(htcondor, tmp_path, monkeypatch):
+    """HTCondor carries sources, inputs and results, also folders; a job that fails says why."""
+    monkeypatch.setenv("JETSMITH_PYTHON", sys.executable)
+    project = copy_project(tmp_path / "project")
+    shutil.copy(TINY, project.folder / "config/tiny.yaml")
+    profile = project.folder / "profiles/htcondor-transfer"
+    common = ("--configfile", "config/tiny.yaml", "--retries", "0")
+    driver = Driver(htcondor, project.folder, *common, "--", "results/models/pythia_shower", profile=profile)
+    assert driver.wait() == 0, driver.text[-6000:]
+    made = Counter(job.rule for job in htcondor.jobs_of(project.folder) if job.state == "COMPLETED")
+    assert made == {"simulate": 2, "inspect": 2, "check": 1, "skim": 2, "account": 2, "features": 2} | {
+        "pack": 1, "train": 1,
+    }  # fmt: skip
+    assert io.read_json(project.folder / "results/models/pythia_shower/meta.json")["rows"]
+
+    (project.folder / "scripts/score.py").write_text("raise SystemExit('error: made to fail')\n")
+    target = "results/scores/pythia_shower/zjets.parquet"
+    driver = Driver(htcondor, project.folder, *common, "--", target, profile=profile)
+    assert driver.wait() == 1
+    assert re.search("its command failed with exit code 1.*It said: made to fail", driver.text)
