@@ -161,9 +161,10 @@ class Handover:
         self._orphans = {job.id: job for job in left}
         self.found_any = bool(left)
         # Submitted in the moment of the driver's death, before they were in the ledger.
-        unknown = self._queue.living() - set(self._orphans)
+        living = self._queue.living()
         self._states = self._queue.states(list(self._orphans)) if left else {}
-        self._drop(unknown | self._outdated())
+        self._states |= dict.fromkeys(living & set(self._orphans), "active")
+        self._drop((living - set(self._orphans)) | self._outdated())
         self._settle()
 
     def close(self) -> None:
@@ -203,6 +204,11 @@ class Handover:
         if number is not None:
             self._write(self._ledger.ended, self._system, number)
 
+    def cancelled(self) -> None:
+        """All jobs of this folder were cancelled."""
+        for number in {*self._numbers.values(), *self._orphans}:
+            self._write(self._ledger.ended, self._system, number)
+
     def is_known(self, number: str) -> bool:
         """Whether a job of the batch system is one of ours, or of the killed run's."""
         return number in self._orphans or number in self._numbers.values()
@@ -217,23 +223,30 @@ class Handover:
 
     def is_complete(self, job: Any) -> bool:
         """Whether the results of a job are there, without Snakemake's mark of incomplete ones."""
+        outputs = [str(path) for part in members(job) for path in part.output]
         persistence = self._workflow.persistence
-        parts = members(job)
-        return all(os.path.exists(path) for part in parts for path in part.output) and not any(
-            persistence.external_jobids(part) for part in parts
-        )
+        persistence.deactivate_cache()  # the job itself takes its mark away
+        return all(map(os.path.exists, outputs)) and not persistence._filter_incomplete_keys(outputs)
 
     def _outdated(self) -> set[str]:
-        """Jobs of the killed run that read files which are about to be made anew."""
+        """Jobs of the killed run that are made otherwise now, read what is made anew, or are not wanted."""
         dag = self._workflow.dag
-        return {
-            orphan.id
-            for job in (dag.jobs if self._orphans else ())
-            if dag.needrun(job) and any(dag.needrun(other) for other in dag.dependencies[job])
-            for orphan in self._orphans.values()
-            if orphan.outputs & set(map(str, job.output))
-            and not orphan.outputs & {str(path) for other in dag.dependencies[job] for path in other.output}
-        }
+        by_output = {path: job.id for job in self._orphans.values() for path in job.outputs}
+        found: set[str] = set()
+        wanted: set[str] = set()
+        for job in dag.jobs if by_output else ():
+            outputs = list(map(str, job.output))
+            for number in {by_output[path] for path in outputs if path in by_output}:
+                wanted.add(number)
+                if not dag.needrun(job):
+                    continue
+                own = self._orphans[number].outputs
+                others = [d for d in dag.dependencies[job] if not own & set(map(str, d.output))]
+                is_same = self._orphans[number].parts.get("\n".join(outputs)) == how_of(job, own)
+                if not is_same or any(map(dag.needrun, others)):
+                    found.add(number)
+        unwanted = set(self._orphans) - wanted
+        return found | {number for number in unwanted if self._states.get(number, "gone") == "gone"}
 
     def _drop(self, numbers: set[str]) -> None:
         """Cancel what is at work of these jobs, and forget them."""
@@ -252,8 +265,8 @@ class Handover:
     def _settle(self) -> None:
         """Give Snakemake the records of jobs that ended well while no driver was there.
 
-        Their outputs are complete, so Snakemake does not run them, but without a record it would not
-        notice a later change of their parameters.
+        Their outputs are complete, so Snakemake does not run them, but without a record, or with that
+        of an earlier run, it would not notice a later change of their parameters.
         """
         dag, persistence = self._workflow.dag, self._workflow.persistence
         open_parts = {key: orphan for orphan in self._orphans.values() for key in orphan.parts}
@@ -262,16 +275,15 @@ class Handover:
             if key not in open_parts or dag.needrun(job):
                 continue
             found = open_parts.pop(key)
-            if not persistence.has_metadata(job):
-                if found.parts[key] != how_of(job):
-                    raise WorkflowError(
-                        f"{', '.join(job.output)}: made by {self._system} job {found.id} of a killed run, "
-                        "with another configuration or code than now; remove it, then run again"
-                    )
-                self._workflow.async_run(persistence.finished(job))
-                self._logger.info(
-                    f"{self._system} job {found.id} (rule {found.name}) of the killed run ended meanwhile."
+            if found.parts[key] != how_of(job, found.outputs):
+                raise WorkflowError(
+                    f"{', '.join(job.output)}: made by {self._system} job {found.id} of a killed run, with "
+                    "another configuration, code or input than now; remove it, then run again"
                 )
+            self._workflow.async_run(persistence.finished(job))
+            self._logger.info(
+                f"{self._system} job {found.id} (rule {found.name}) of the killed run ended meanwhile."
+            )
         self._drop({job.id for job in self._orphans.values() if not set(job.parts) & set(open_parts)})
 
     def _write(self, how: Any, *what: Any) -> None:
@@ -337,12 +349,18 @@ def refuse_others(folder: Path, executor: str) -> None:
 
 def parts_of(job: Any) -> dict[str, str]:
     """Digest of how each rule of a Snakemake job makes its outputs, by these."""
-    return {"\n".join(map(str, part.output)): how_of(part) for part in members(job)}
+    own = {str(path) for part in members(job) for path in part.output}
+    return {"\n".join(map(str, part.output)): how_of(part, own) for part in members(job)}
 
 
-def how_of(part: Any) -> str:
-    """Digest of rule, parameters and inputs with their times."""
-    inputs = [[str(path), _changed(Path(path))] for path in part.input]
+def how_of(part: Any, own: set[str]) -> str:
+    """Digest of rule, parameters and inputs with their times.
+
+    Args:
+        part: A job of Snakemake.
+        own: Outputs of its group, whose times say nothing.
+    """
+    inputs = [[str(path), 0 if str(path) in own else _changed(Path(path))] for path in part.input]
     return config_digest([part.rule.name, inputs, {key: str(value) for key, value in part.params.items()}])
 
 
@@ -373,10 +391,10 @@ def error_in(printed: str) -> str:
 
 
 def _changed(path: Path) -> int:
-    """Time of the last change as Snakemake sees it [ns]; 0 where there is none."""
+    """Time of the last change as Snakemake sees it [s], 0 without one; nodes differ in what is finer."""
     for candidate in (path / ".snakemake_timestamp", path):
         try:
-            return candidate.stat().st_mtime_ns
+            return int(candidate.stat().st_mtime)
         except OSError:
             continue
     return 0

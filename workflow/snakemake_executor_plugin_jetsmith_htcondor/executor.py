@@ -79,13 +79,14 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
     def run_jobs(self, jobs: Sequence[Any]) -> None:
         """Submit what is not at work already; a submission that fails is a job that failed."""
         taken = self._handover.take(jobs)
-        for job in jobs:
+        for job, found in taken.items():
             self.run_job_pre(job)
+            info = SubmittedJobInfo(job, external_jobid=int(found.id), aux={"log": found.log})
+            self.report_job_submission(info, register_job=False)  # it has its mark, or has taken it away
+        for job in jobs:
             if job in taken:
-                found = taken[job]
-                info = SubmittedJobInfo(job, external_jobid=int(found.id), aux={"log": found.log})
-                self.report_job_submission(info, register_job=False)  # it has its mark, or has taken it away
                 continue
+            self.run_job_pre(job)
             try:
                 self.run_job(job)
             except Exception as error:
@@ -109,6 +110,7 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
         """All jobs of the run, also those of which this process does not know yet."""
         try:
             htcondor2.Schedd().act(htcondor2.JobAction.Remove, _mine())
+            self._handover.cancelled()
         except Exception as error:
             self.logger.warning(
                 f"HTCondor did not remove the jobs: {error}; condor_rm -constraint '{_mine()}'"

@@ -145,7 +145,10 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
     def cancel(self) -> None:
         """All jobs of the run, also those that are being submitted."""
         self._job_submission_executor.shutdown(wait=True, cancel_futures=True)
-        _call(["scancel", f"--name={self.run_uuid}"])
+        if _call(["scancel", f"--name={self.run_uuid}"]) is None:
+            self.logger.warning(f"Slurm does not answer: cancel by `scancel --name={self.run_uuid}`")
+        else:
+            self._handover.cancelled()
         self.shutdown()
 
     async def check_active_jobs(
