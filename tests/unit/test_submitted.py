@@ -222,12 +222,14 @@ def test_submitted_in_the_moment_of_death(tmp_path, train):
     assert queue.cancelled == ["8"]
 
 
-def test_records_of_what_ended_meanwhile(tmp_path, train):
-    """Its outputs are complete and Snakemake will not run it: it gets its record, once."""
-    log = Log()
-    handover = start(tmp_path, Queue({"7": "ended well"}), log, done=[train])
+@pytest.mark.parametrize("state", ["ended well", "active"])
+def test_records_of_what_ended_meanwhile(tmp_path, train, state):
+    """Its outputs are complete and Snakemake will not run it: it gets its record, and leaves in peace."""
+    log, queue = Log(), Queue({"7": state})
+    handover = start(tmp_path, queue, log, done=[train])
     assert handover._workflow.records == [train]
     assert "ended meanwhile" in log.text
+    assert not queue.cancelled
     assert not open_numbers(tmp_path)
 
 

@@ -258,7 +258,10 @@ class Handover:
                 "done now: they are cancelled."
             )
             self._queue.cancel(sorted(living))
-        for number in numbers & set(self._orphans):
+        self._forget(numbers & set(self._orphans))
+
+    def _forget(self, numbers: set[str]) -> None:
+        for number in numbers:
             del self._orphans[number]
             self._write(self._ledger.ended, self._system, number)
 
@@ -284,7 +287,8 @@ class Handover:
             self._logger.info(
                 f"{self._system} job {found.id} (rule {found.name}) of the killed run ended meanwhile."
             )
-        self._drop({job.id for job in self._orphans.values() if not set(job.parts) & set(open_parts)})
+        # Not cancelled: a job whose results are complete may still be on its way out.
+        self._forget({job.id for job in self._orphans.values() if not set(job.parts) & set(open_parts)})
 
     def _write(self, how: Any, *what: Any) -> None:
         try:
