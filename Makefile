@@ -6,7 +6,6 @@ BIN := .venv/bin
 # Further extras of pyproject.toml: make setup EXTRAS="slurm htcondor"
 EXTRAS ?=
 STAMP := .venv/.synced$(subst $() ,,$(EXTRAS:%=-%))
-CLUSTER := slurm htcondor
 DATA := $(or $(JETSMITH_DATA),../shared/data)
 
 .PHONY: help setup demo real test test-fast test-cluster lint bench clean
@@ -41,7 +40,7 @@ test-fast: $(STAMP)  ## unit tests alone, about a minute
 	$(BIN)/python -m pytest tests/unit
 
 test-cluster:  ## tests on a real Slurm and HTCondor, which it installs (root or sudo); nothing of them stays up
-	@$(MAKE) --no-print-directory setup EXTRAS="$(CLUSTER)"
+	@$(MAKE) --no-print-directory setup EXTRAS="slurm htcondor"
 	sh tests/cluster/install.sh
 	$(if $(filter 0,$(shell id -u)),,sudo) env JETSMITH_REQUIRE_DATA=1 $(BIN)/python -m pytest tests/cluster; \
 	  status=$$?; $(if $(filter 0,$(shell id -u)),,sudo) rm -rf --one-file-system .cluster; exit $$status

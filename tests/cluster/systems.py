@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -91,7 +92,7 @@ def free_port_block(size: int) -> int:
     raise RuntimeError("no free ports")
 
 
-class System:
+class System(ABC):
     """A batch system in a namespace of its own.
 
     Attributes:
@@ -173,29 +174,29 @@ class System:
         assert done.returncode == 0, f"{command}: {done.stderr}\n{self.log()}"
         return done.stdout
 
+    @abstractmethod
     def environment(self) -> dict[str, str]:
         """Environment in which the commands of the system work."""
-        raise NotImplementedError
 
+    @abstractmethod
     def configure(self) -> str:
         """Write the configuration; the shell script that starts the daemons."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_ready(self) -> bool:
         """Whether jobs are taken."""
-        raise NotImplementedError
 
+    @abstractmethod
     def jobs(self) -> list[BatchJob]:
         """All jobs that the system has on record, in the order of their numbers."""
-        raise NotImplementedError
 
     def jobs_of(self, folder: Path) -> list[BatchJob]:
         """Those of a working folder."""
         return [job for job in self.jobs() if job.run == run_name(folder)]
 
+    @abstractmethod
     def cancel(self, number: str) -> None:
         """As an operator does."""
-        raise NotImplementedError
 
 
 class Slurm(System):

@@ -9,7 +9,6 @@ in the queue.
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
@@ -96,10 +95,12 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
     def _cancel_strangers(self) -> None:
         """Remove jobs that the schedd has accepted although the submission failed."""
         queue = CondorQueue(self)
-        with suppress(Exception):
+        try:
             strangers = [number for number in queue.living() if not self._handover.is_known(number)]
             if strangers:
                 queue.cancel(strangers)
+        except Exception as error:
+            self.logger.warning(f"HTCondor may have taken a job all the same, and does not answer: {error}")
 
     def report_job_submission(self, job_info: SubmittedJobInfo, register_job: bool = True) -> None:
         """Also in the ledger."""

@@ -88,6 +88,7 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
     def __post_init__(self, test_mode: bool = False) -> None:
         super().__post_init__(test_mode)
         self._unknown: Counter[str] = Counter()
+        self._strange: Counter[str] = Counter()
         self._held_since: dict[str, float] = {}
         self._given_up: dict[str, Job] = {}
         self._silent_since: float | None = None
@@ -204,10 +205,10 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
         """Cancel jobs that Slurm has accepted although sbatch said that it failed."""
         for number, job in known.items():
             if _state(job) != "active" or self._handover.is_known(number):
-                self._unknown.pop(f"stranger {number}", None)
+                self._strange.pop(number, None)
                 continue
-            self._unknown[f"stranger {number}"] += 1
-            if self._unknown[f"stranger {number}"] == POLLS_STRANGE:
+            self._strange[number] += 1
+            if self._strange[number] == POLLS_STRANGE:
                 self.logger.warning(f"Slurm took job {number} although sbatch failed: it is cancelled")
                 _call(["scancel", number])
 
