@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
-from jetsmith import locks, provenance, submitted
+from jetsmith import ledger, locks, provenance
 from jetsmith.configuration import load
 from jetsmith.errors import ConfigError
 from jetsmith.job import export_package
@@ -21,7 +21,7 @@ provenance.remember(Path(".snakemake/jetsmith-sources.json"))
 
 onstart:
     locks.claim(Path(".snakemake"))
-    submitted.refuse_others(Path(".snakemake"), workflow.executor_plugin.name)
+    ledger.refuse_others(Path(".snakemake"), workflow.executor_plugin.name)
 
 
 CONFIG_FOLDER = Path(workflow.basedir) / "config"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.cluster import systems
-from tests.cluster.drivers import Faults, Runs
+from tests.cluster.drivers import Faults, Training
 from tests.requirements import require
 
 
@@ -41,8 +41,9 @@ def faults(slurm, htcondor, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def runs():
-    kept = Runs()
+def trainings() -> Iterator[dict[str, Training]]:
+    """By system, what follows the whole run in its folder."""
+    kept: dict[str, Training] = {}
     yield kept
-    for training in kept.trainings.values():
+    for training in kept.values():
         training.driver.kill()

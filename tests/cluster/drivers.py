@@ -1,13 +1,11 @@
 """Snakemakes that submit, and runs that mostly wait, so that other tests work meanwhile."""
 
 import json
-import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,15 +76,6 @@ def wait_for(
     while not condition():
         assert time.monotonic() < deadline, f"waited {timeout_s} s for: {what}"
         time.sleep(every_s)
-
-
-def planned(driver_text: str) -> Counter:
-    """Jobs by rule in the table that Snakemake prints first."""
-    table = re.search(r"Job stats:\njob +count\n-+ +-+\n(.*?)\ntotal", driver_text, re.S)
-    assert table
-    counts = Counter({row.split()[0]: int(row.split()[1]) for row in table[1].splitlines()})
-    del counts["all"]
-    return counts
 
 
 class Faults:
@@ -176,11 +165,3 @@ class Training:
         """Exit code of the driver."""
         self._thread.join()
         return self.driver.wait()
-
-
-class Runs:
-    """Whole runs by system, and the trainings that follow them."""
-
-    def __init__(self) -> None:
-        self.folders: dict[str, Path] = {}
-        self.trainings: dict[str, Training] = {}

@@ -26,13 +26,14 @@ from typing import Self
 
 import psutil
 
-from jetsmith.submitted import run_name
+from jetsmith.batch import run_name
 
 ROOT = Path(__file__).parent.parent.parent
 CONDOR_ROOT = ROOT / ".cluster" / "htcondor"
 HOW = "`make test-cluster` installs it, as root or with sudo"
 READY_S = 60.0
 COMMAND_S = 60
+ACTIVE = ("PENDING", "RUNNING")
 SUPERVISOR = 'mount -t proc proc /proc; . "$0/start.sh"; read -r _ || true; rm -rf --one-file-system "$0"'
 """First process of the namespace: starts the daemons, waits for the end of its input, and clears up."""
 

@@ -7,12 +7,10 @@ import sys
 from collections import Counter
 
 import pytest
-import yaml
 
 from jetsmith import io
-from jetsmith.sources import mock
 from tests.cluster.drivers import TINY, Driver, wait_for
-from tests.workflow.conftest import copy_project
+from tests.workflow.conftest import copy_project, mock_project
 
 pytestmark = pytest.mark.cluster
 TARGET = "results/skim/mock.json"
@@ -27,36 +25,10 @@ OPTIONS = {
 }  # fmt: skip
 
 
-def project_of(folder, n_parts, n_events):
-    """A project with one dataset in many partitions of so many events."""
-    project = copy_project(folder / "project")
-    for seed in range(4):
-        tables = [
-            mock.events(n_events, 100 * seed + j, first_event=100_000 * seed + 1000 * j)
-            for j in range(n_parts // 4)
-        ]
-        mock.write(folder / f"{seed}.root", tables)
-    entry = {"object": "ak4", "process": "ttbar", "files": [str(folder / "*.root")], "parts": n_parts}
-    (project.folder / "config/datasets.yaml").write_text(yaml.safe_dump({"mock": entry}))
-    return project
-
-
 def start(system, project, *arguments, **skim):
     """A driver for the account of the dataset."""
-    run = {
-        "seed": 1,
-        "selection": {"ak4": {"pt_min_gev": 30}},
-        "samples": {"mine": {"datasets": ["mock"]}},
-        "skim": skim,
-    }
-    (project.folder / "config/mine.yaml").write_text(yaml.safe_dump(run))
-    files = (
-        "--snakefile",
-        str(project.folder / "Snakefile"),
-        "--configfile",
-        str(project.folder / "config/mine.yaml"),
-    )
-    return Driver(system, project.folder, *files, *arguments, "--", TARGET)
+    project.edit_yaml("mine.yaml", "skim", value=skim)
+    return Driver(system, project.folder, "--configfile", "config/mine.yaml", *arguments, "--", TARGET)
 
 
 def account(project):
@@ -68,7 +40,7 @@ def account(project):
 
 def test_dask_workers_are_batch_jobs(system, tmp_path):
     """The driver is a job that submits workers; one is cancelled in mid-run; complete, nothing is left."""
-    project = project_of(tmp_path, N_PARTS, 400)
+    project = mock_project(tmp_path, N_PARTS, 400)
     options = OPTIONS[system.name] | {
         "log_directory": str(tmp_path),
         "local_directory": str(tmp_path),
@@ -104,7 +76,7 @@ def test_dask_workers_are_batch_jobs(system, tmp_path):
 
 def test_an_array_of_many_partitions(slurm, tmp_path):
     """Tasks of arrays, with fewer at a time than there are: none is lost, and all is accounted for."""
-    project = project_of(tmp_path, N_ARRAY, 50)
+    project = mock_project(tmp_path, N_ARRAY, 50)
     driver = start(slurm, project, "--jetsmith-slurm-array-jobs", "skim", "--jobs", str(N_ARRAY // 2 + 1))
     assert driver.wait(900) == 0, driver.text[-6000:]
     assert account(project)["n_entries"] == 50 * N_ARRAY

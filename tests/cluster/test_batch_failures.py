@@ -5,11 +5,11 @@ import re
 import pytest
 
 from jetsmith import io
-from tests.cluster.drivers import planned
+from tests.cluster.systems import ACTIVE
+from tests.workflow.conftest import job_table
 
 pytestmark = pytest.mark.cluster
 BOTH = ("slurm", "htcondor")
-ACTIVE = ("PENDING", "RUNNING")
 # What the driver says of the first attempt of each rule of faults.smk.
 REASONS = {
     "slurm": {
@@ -51,9 +51,8 @@ def test_failures(system, faults):
         )
         never_ran = system.name == "slurm" and rule in ("held", "too_long")
         assert never_ran or all((found.folder / log).exists() for log in logs.split(", ")), (rule, logs)
-    wanted = {"hopeless"}
-    failed = {rule for rule in planned(text) if not (found.folder / f"{rule}.txt").exists()}
-    assert failed == wanted
+    failed = {rule for rule in job_table(text) if not (found.folder / f"{rule}.txt").exists()}
+    assert failed == {"all", "hopeless"}
     assert "no way" in text  # the log of the rule itself
     left = [job for job in system.jobs_of(found.folder) if job.state in (*ACTIVE, "HELD")]
     assert not left
@@ -77,9 +76,9 @@ def test_resources(system, faults):
 
 
 @pytest.mark.parametrize("name", BOTH)
-def test_training_goes_on_after_its_walltime(name, runs):
+def test_training_goes_on_after_its_walltime(name, trainings):
     """The second attempt continues the first, and the network is that of an uninterrupted training."""
-    training = runs.trainings[name]
+    training = trainings[name]
     assert training.result() == 0, training.driver.text[-6000:]
     assert 0 < training.frozen_at < 30
     log = (training.folder / "results/logs/train/deepcsv.log").read_text()

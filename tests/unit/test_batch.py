@@ -1,12 +1,13 @@
 """What batch systems have in common."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jetsmith.batch import pieces, walltime_s
+from jetsmith.batch import end_of, error_in, pieces, run_name, walltime_s
 from jetsmith.errors import ConfigError
 
 
@@ -36,3 +37,18 @@ def test_pieces(sizes, limit):
     assert [size for piece in cut for size in piece] == sizes
     assert all(sum(piece) <= limit or len(piece) == 1 for piece in cut)
     assert all(sum(piece) + following[0] > limit for piece, following in itertools.pairwise(cut))
+
+
+def test_what_a_job_said(tmp_path):
+    """The message of a failure has the last error that the job named itself."""
+    log = tmp_path / "log"
+    assert error_in(end_of(log)) == ""
+    log.write_text(10_000 * "a line\n" + "error: first\nerror: file x is no ROOT file\nsrun: error: exit 1\n")
+    assert error_in(end_of(log)) == "It said: file x is no ROOT file. "
+
+
+def test_names_of_runs():
+    """Two folders of one name have two; all are names that Slurm takes."""
+    names = {run_name(Path(path)) for path in ("/a/my run", "/b/my run", "/c/" + 60 * "x")}
+    assert len(names) == 3
+    assert all(name.replace("-", "").isalnum() and len(name) < 50 for name in names)

@@ -54,3 +54,11 @@ def test_other_machines_are_left_alone(folder):
 def test_no_lock_no_deed(tmp_path):
     """A fresh folder."""
     assert not locks.release_stale(tmp_path)
+
+
+def test_only_one_holds_it(tmp_path):
+    """A second process, or driver, hears at once; the lock ends with the file."""
+    path = tmp_path / "folder" / "lock"
+    with locks.hold(path), pytest.raises(BlockingIOError):
+        locks.hold(path)
+    locks.hold(path).close()

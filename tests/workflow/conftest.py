@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from jetsmith.sources import mock
+
 ROOT = Path(__file__).parent.parent.parent
 PARTS = ("Snakefile", "workflow", "scripts", "config", "envs", "profiles")
 SCALE = 0.1
@@ -43,9 +45,7 @@ class Project:
         """Rules that a dry run would execute, with the number of their jobs."""
         done = self.snakemake("-n", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
-        table = re.search(r"Job stats:\njob +count\n-+ +-+\n(.*?)\ntotal", done.stdout, re.S)
-        rows = table.group(1).splitlines() if table else []
-        return {row.split()[0]: int(row.split()[1]) for row in rows}
+        return job_table(done.stdout)
 
     def edit_yaml(self, name: str, *keys: str, value: object) -> None:
         """Set one value in a file below config/."""
@@ -56,6 +56,13 @@ class Project:
             place = place[key]
         place[keys[-1]] = value
         path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def job_table(printed: str) -> dict[str, int]:
+    """Jobs by rule in the table that Snakemake prints before it works; empty where there is nothing to do."""
+    table = re.search(r"Job stats:\njob +count\n-+ +-+\n(.*?)\ntotal", printed, re.S)
+    rows = table.group(1).splitlines() if table else []
+    return {row.split()[0]: int(row.split()[1]) for row in rows}
 
 
 def copy_project(target: Path) -> Project:
@@ -70,6 +77,22 @@ def copy_project(target: Path) -> Project:
     project = Project(target)
     for name, epochs in {"taggers/deepcsv": 3, "taggers/deepjet": 2}.items():
         project.edit_yaml(f"{name}.yaml", "training", "epochs", value=epochs)
+    return project
+
+
+def mock_project(folder: Path, n_parts: int, n_events: int) -> Project:
+    """A copy with config/mine.yaml, a run of one dataset: four files, partitions of so many events."""
+    project = copy_project(folder / "project")
+    for seed in range(4):
+        tables = [
+            mock.events(n_events, 100 * seed + j, first_event=100_000 * seed + 1000 * j)
+            for j in range(n_parts // 4)
+        ]
+        mock.write(folder / f"{seed}.root", tables)
+    entry = {"object": "ak4", "process": "ttbar", "files": [str(folder / "*.root")], "parts": n_parts}
+    (project.folder / "config/datasets.yaml").write_text(yaml.safe_dump({"mock": entry}))
+    run = {"seed": 1, "selection": {"ak4": {"pt_min_gev": 30}}, "samples": {"mine": {"datasets": ["mock"]}}}
+    (project.folder / "config/mine.yaml").write_text(yaml.safe_dump(run))
     return project
 
 

@@ -9,11 +9,8 @@ import sys
 import time
 
 import pytest
-import yaml
 
-from jetsmith.sources import mock
-
-from .conftest import copy_project
+from .conftest import mock_project
 
 pytestmark = pytest.mark.workflow
 N_PARTS = 40
@@ -23,16 +20,7 @@ TARGET = "results/skim/mock.json"
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A run of one dataset of small files in many partitions."""
-    folder = tmp_path_factory.mktemp("backends")
-    project = copy_project(folder / "project")
-    for seed in range(4):
-        tables = [mock.events(10, 10 * seed + j, first_event=1000 * seed + 100 * j) for j in range(10)]
-        mock.write(folder / f"{seed}.root", tables)
-    entry = {"object": "ak4", "process": "ttbar", "files": [str(folder / "*.root")], "parts": N_PARTS}
-    (project.folder / "config" / "datasets.yaml").write_text(yaml.safe_dump({"mock": entry}))
-    run = {"seed": 1, "selection": {"ak4": {"pt_min_gev": 30}}, "samples": {"mine": {"datasets": ["mock"]}}}
-    (project.folder / "config" / "mine.yaml").write_text(yaml.safe_dump(run))
-    return project
+    return mock_project(tmp_path_factory.mktemp("backends"), N_PARTS, 10)
 
 
 def call(project, *arguments, backend="jobs", **skim):

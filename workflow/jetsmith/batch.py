@@ -2,9 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from jetsmith.errors import ConfigError
+from jetsmith.provenance import config_digest
+
+TAIL_BYTES = 20_000
 
 
 def walltime_s(text: Any) -> int:
@@ -40,3 +44,30 @@ def pieces(sizes: Sequence[int], limit: int) -> list[slice]:
             total = 0
         total += size
     return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], len(sizes)], strict=True)]
+
+
+def run_name(folder: Path) -> str:
+    """Name of the batch jobs of a working folder, the same for each of its drivers."""
+    return f"jetsmith-{re.sub('[^A-Za-z0-9]', '-', folder.name)[:20]}-{config_digest(str(folder))[:8]}"
+
+
+def asked_by(job: Any) -> str:
+    """What a job of Snakemake has asked for, for messages."""
+    asked = {name: job.resources.get(name) for name in ("mem_mb", "runtime")} | {"threads": job.threads}
+    return ", ".join(f"{name} {value}" for name, value in asked.items() if value)
+
+
+def end_of(log: Path) -> str:
+    """The end of what a job has printed; empty where there is nothing."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def error_in(printed: str) -> str:
+    """The last error that a script of ours has named, as a sentence; empty where there is none."""
+    found = re.findall(r"^error: (.*)", printed, re.M)
+    return f"It said: {found[-1]}. " if found else ""

@@ -1,14 +1,18 @@
-"""A killed run leaves Snakemake's lock behind, and the next one would refuse to start.
+"""Locks: Snakemake's own, and those that end with their process.
 
-The run that holds the lock writes down which process it is. If that process is gone from this
-machine, the lock is stale and is taken away; a lock of another machine is left alone.
+A killed run leaves Snakemake's lock behind, and the next one would refuse to start. The run that holds it
+writes down which process it is. If that process is gone from this machine, the lock is stale and is taken
+away; a lock of another machine is left alone.
 """
 
+import fcntl
 import json
 import os
 import shutil
 import socket
+import sys
 from pathlib import Path
+from typing import TextIO
 
 OWNER = "jetsmith-owner.json"
 
@@ -36,6 +40,26 @@ def release_stale(folder: Path) -> bool:
         return False
     shutil.rmtree(locks)
     return True
+
+
+def hold(path: Path) -> TextIO:
+    """Hold a lock until the file that is given back is closed, or this process ends, however it does.
+
+    A file system without locks does without, and it is said.
+
+    Raises:
+        BlockingIOError: Another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise
+    except OSError as error:
+        print(f"no lock on {path}: {error}", file=sys.stderr, flush=True)
+    return file
 
 
 def _started(pid: int) -> str | None:

@@ -5,7 +5,6 @@ seed, data and code continues there. It becomes the output, in one rename, when 
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import shutil
@@ -13,11 +12,11 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
-from jetsmith import io, provenance
+from jetsmith import io, locks, provenance
 from jetsmith.classifiers import Backend, Labelled, Rows, Task, find_backend
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
@@ -55,49 +54,36 @@ def train(spec: ClassifierSpec, packed: str | Path, output: str | Path, seed: in
         if (output / "meta.json").is_file() and io.read_json(output / "meta.json").get("task") == identity:
             print(f"[train] {output} is done already: by the process that was there", file=sys.stderr)
             return
-        _train_alone(spec, backend, parts, identity, output, seed, threads, packed)
-
-
-def _train_alone(
-    spec: ClassifierSpec,
-    backend: Backend,
-    parts: Sequence[Packed],
-    identity: dict[str, Any],
-    output: Path,
-    seed: int,
-    threads: int,
-    packed: Path,
-) -> None:
-    partial = output.with_name(output.name + ".partial")
-    _open(partial, identity)
-    classes = [class_index(spec, part) for part in parts]
-    about: dict[str, Any] = {}
-    for fold in range(spec.folds) if spec.folds else [None]:
-        folder = partial if fold is None else partial / f"fold{fold}"
-        if (folder / "history.json").is_file():
-            continue
-        folder.mkdir(exist_ok=True)
-        history: list[dict[str, float]] = []
-        if backend.TRAINS:
-            history = _fit(spec, backend, parts, classes, fold, folder, seed, threads, packed)
-        io.write_json(folder / "history.json", history)
-    for path in sorted(partial.glob("**/rows.json")):
-        about["/".join(path.relative_to(partial).parts[:-1]) or "model"] = io.read_json(path)
-        path.unlink()
-    io.write_json(partial / "spec.json", spec.model_dump(mode="json"))
-    io.write_json(
-        partial / "meta.json",
-        {
-            "rows": about,
-            "seed": seed,
-            "threads": threads,
-            "task": identity,
-            "provenance": provenance.record(),
-        },
-    )
-    (partial / "task.json").unlink()
-    shutil.rmtree(output, ignore_errors=True)
-    partial.replace(output)
+        partial = output.with_name(output.name + ".partial")
+        _open(partial, identity)
+        classes = [class_index(spec, part) for part in parts]
+        about: dict[str, Any] = {}
+        for fold in range(spec.folds) if spec.folds else [None]:
+            folder = partial if fold is None else partial / f"fold{fold}"
+            if (folder / "history.json").is_file():
+                continue
+            folder.mkdir(exist_ok=True)
+            history: list[dict[str, float]] = []
+            if backend.TRAINS:
+                history = _fit(spec, backend, parts, classes, fold, folder, seed, threads, packed)
+            io.write_json(folder / "history.json", history)
+        for path in sorted(partial.glob("**/rows.json")):
+            about["/".join(path.relative_to(partial).parts[:-1]) or "model"] = io.read_json(path)
+            path.unlink()
+        io.write_json(partial / "spec.json", spec.model_dump(mode="json"))
+        io.write_json(
+            partial / "meta.json",
+            {
+                "rows": about,
+                "seed": seed,
+                "threads": threads,
+                "task": identity,
+                "provenance": provenance.record(),
+            },
+        )
+        (partial / "task.json").unlink()
+        shutil.rmtree(output, ignore_errors=True)
+        partial.replace(output)
 
 
 def _fit(
@@ -267,32 +253,26 @@ def balance_factors(
 def _alone(output: Path) -> Iterator[None]:
     """Wait for another process that trains the same, such as a job that a killed run has left.
 
-    Two would write into one folder of checkpoints. The lock ends with its process. A file system
-    without locks does without.
+    Two would write into one folder of checkpoints.
     """
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with output.with_name(f".{output.name}.lock").open("w") as file:
+    path = output.with_name(f".{output.name}.lock")
+    deadline, said = time.monotonic() + LOCK_WAIT_S, False
+    while True:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file = locks.hold(path)
+            break
         except BlockingIOError:
-            print(f"[train] another process trains {output}: waiting for it", file=sys.stderr, flush=True)
-            _wait(file, output)
-        except OSError as error:
-            print(f"[train] no lock on {output}: {error}", file=sys.stderr, flush=True)
+            if not said:
+                print(f"[train] another process trains {output}: waiting for it", file=sys.stderr, flush=True)
+                said = True
+            if time.monotonic() > deadline:
+                raise InputError(
+                    f"another process has been training {output} for {LOCK_WAIT_S / 60:.0f} min, perhaps one "
+                    f"that a killed run has left; end it, or where there is none remove {path}"
+                ) from None
+            time.sleep(0.5)
+    with file:
         yield
-
-
-def _wait(file: TextIO, output: Path) -> None:
-    deadline = time.monotonic() + LOCK_WAIT_S
-    while time.monotonic() < deadline:
-        time.sleep(0.5)
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-    raise InputError(
-        f"another process has been training {output} for {LOCK_WAIT_S / 60:.0f} min, perhaps one that a "
-        f"killed run has left; end it, or where there is none remove {file.name}"
-    )
 
 
 def _open(partial: Path, identity: dict[str, Any]) -> None:

@@ -18,13 +18,10 @@ import snakemake_executor_plugin_htcondor as plugin
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
-from jetsmith.submitted import State, TakesOver, end_of, error_in, members, run_name
+from jetsmith.batch import asked_by, end_of, error_in, run_name
+from jetsmith.handover import State, TakesOver, members
 
 SYSTEM = "jetsmith-htcondor"
-STATES: dict[plugin.JobStatus, State] = {
-    plugin.JobStatus.COMPLETED: "ended well",
-    plugin.JobStatus.REMOVED: "gone",
-}  # any other waits or works
 HELD_BY_USER = 1  # HoldReasonCode of condor_hold; all others will not get better by waiting
 # What a job needs of the submitter's environment; many sites refuse all of it.
 ENVIRONMENT = (
@@ -120,14 +117,10 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
 
     def report_job_error(self, job_info: SubmittedJobInfo, msg: str | None = None, **kwargs: Any) -> None:
         """Name rule, number, resources and log file."""
-        resources = job_info.job.resources
-        asked = ", ".join(
-            f"{name} {resources[name]}" for name in ("mem_mb", "runtime") if resources.get(name)
-        )
         text = (msg or "it failed").rstrip(".")
         super().report_job_error(
             job_info,
-            msg=f"Rule {job_info.job.name}: {text}. It had {asked}, threads {job_info.job.threads}. "
+            msg=f"Rule {job_info.job.name}: {text}. It had {asked_by(job_info.job)}. "
             f"{error_in(end_of(Path(self._log_of(job_info))))}",
             aux_logs=[self._log_of(job_info)],
             **kwargs,
@@ -258,9 +251,9 @@ def _mine() -> str:
 
 
 def _state(job: Any) -> State:
-    if job.status == plugin.JobStatus.COMPLETED and (job.exit_by_signal or job.exit_code != 0):
-        return "gone"
-    return STATES.get(job.status, "active")
+    if job.status == plugin.JobStatus.COMPLETED:
+        return "gone" if job.exit_by_signal or job.exit_code != 0 else "ended well"
+    return "gone" if job.status == plugin.JobStatus.REMOVED else "active"
 
 
 def _hold(number: int) -> Hold | None:

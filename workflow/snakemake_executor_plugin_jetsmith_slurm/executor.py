@@ -22,8 +22,8 @@ import snakemake_executor_plugin_slurm as plugin
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
-from jetsmith.batch import pieces
-from jetsmith.submitted import State, TakesOver, end_of, error_in, run_name
+from jetsmith.batch import asked_by, end_of, error_in, pieces, run_name
+from jetsmith.handover import State, TakesOver
 
 SYSTEM = "jetsmith-slurm"
 DONE = "COMPLETED"
@@ -248,14 +248,9 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
         if job.state == "FAILED" and KILLED_FOR_MEMORY.search(printed):
             text = FAILED["OUT_OF_MEMORY"]
         reason = "" if job.reason in ("", "None") else f" ({job.reason})"
-        asked = ", ".join(
-            f"{name} {info.job.resources[name]}"
-            for name in ("mem_mb", "runtime")
-            if info.job.resources.get(name)
-        )
         return (
             f"Slurm job {info.external_jobid} of rule {info.job.name} is {job.state}{reason}: {text}. It had "
-            f"{asked}, threads {info.job.threads}{f', node {job.node}' if job.node else ''}. "
+            f"{asked_by(info.job)}{f', node {job.node}' if job.node else ''}. "
             f"{error_in(printed)}"
         )
 

@@ -1,110 +1,24 @@
 """Batch jobs outlive the driver that submitted them: the next driver takes them over, none runs twice.
 
-A ledger beside Snakemake's own records has a line for each job that is submitted and one for each whose
-end Snakemake has recorded. A driver that was killed leaves lines without an end. The next one asks the
-batch system about these: a job that waits, works or ended well counts as submitted by the new driver,
-provided that its rules, parameters, inputs and outputs are still the same; any other is cancelled before
-its outputs are made anew.
+The ledger tells it of jobs without a recorded end, and the batch system of their states: a job that waits,
+works or ended well counts as submitted by the new driver, provided that its rules, parameters, inputs and
+outputs are still the same; any other is cancelled before its outputs are made anew.
 """
 
-import fcntl
-import json
 import os
-import re
 import sys
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, TextIO
+from typing import Any, Literal, Protocol
 
 from snakemake_interface_common.exceptions import WorkflowError
 
+from jetsmith import locks
+from jetsmith.ledger import LEDGER, Ledger, Submitted, refuse_others
 from jetsmith.provenance import config_digest
 
 State = Literal["active", "ended well", "gone"]
 """What a batch system says of a job: it waits or works; it ended with success; anything else."""
-
-LEDGER = "jetsmith-submitted.jsonl"
-TAIL_BYTES = 20_000
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """A job in the hands of a batch system.
-
-    Attributes:
-        system: Executor that submitted it.
-        id: Number in the batch system.
-        name: Rule, or name of the group.
-        parts: Digest of how a rule makes its outputs, by these outputs (joined by newlines); one for a
-            job, several for a group.
-        log: File with what the batch job prints.
-    """
-
-    system: str
-    id: str
-    name: str
-    parts: Mapping[str, str]
-    log: str
-
-    @property
-    def outputs(self) -> set[str]:
-        """All output files."""
-        return {path for key in self.parts for path in key.split("\n")}
-
-
-class Ledger:
-    """The submitted jobs of a working folder, one JSON object a line; safe against kill -9.
-
-    Args:
-        path: The file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-
-    def submitted(self, job: Submitted) -> None:
-        """Write down a submission."""
-        self._append(vars(job))
-
-    def ended(self, system: str, number: str) -> None:
-        """Write down that Snakemake has recorded the end of a job."""
-        self._append({"system": system, "ended": number})
-
-    def still_open(self) -> list[Submitted]:
-        """Jobs without a recorded end, in the order of their submission."""
-        found: dict[tuple[str, str], Submitted] = {}
-        for line in self._lines():
-            if "ended" in line:
-                found.pop((line["system"], line["ended"]), None)
-            else:
-                job = Submitted(**line)
-                found[job.system, job.id] = job
-        return list(found.values())
-
-    def forget_others(self, keep: Iterable[Submitted]) -> None:
-        """Rewrite the file with these jobs alone."""
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text("".join(json.dumps(vars(job)) + "\n" for job in keep))
-        temporary.replace(self._path)
-
-    def _append(self, line: Mapping[str, Any]) -> None:
-        with self._lock, self._path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-
-    def _lines(self) -> Iterator[dict[str, Any]]:
-        if not self._path.is_file():
-            return
-        for text in self._path.read_text().splitlines():
-            try:
-                yield json.loads(text)
-            except json.JSONDecodeError:  # the driver was killed while it wrote
-                continue
 
 
 class Queue(Protocol):
@@ -147,7 +61,10 @@ class Handover:
         folder = Path(workflow.persistence.path)
         self._ledger = Ledger(folder / LEDGER)
         self._numbers: dict[Any, str] = {}
-        self._only_one = _lock(folder / "jetsmith-submitted.lock")
+        try:
+            self._only_one = locks.hold(folder / "jetsmith-submitted.lock")
+        except BlockingIOError:
+            raise WorkflowError(f"another Snakemake submits jobs from this folder ({folder})") from None
         try:
             refuse_others(folder, system)
             self._take_stock()
@@ -331,26 +248,6 @@ class TakesOver:
         self._handover.close()
 
 
-def refuse_others(folder: Path, executor: str) -> None:
-    """Stop where another batch system may be at work on jobs of a killed run.
-
-    Args:
-        folder: Snakemake's `.snakemake`.
-        executor: The one that is to be used now.
-
-    Raises:
-        WorkflowError: It names the jobs, and what to do.
-    """
-    others = [job for job in Ledger(folder / LEDGER).still_open() if job.system != executor]
-    if others:
-        listed = ", ".join(f"{job.id} ({job.name})" for job in others[:10])
-        raise WorkflowError(
-            f"jobs of a killed run may still be at work on {others[0].system}: {listed}"
-            f"{', …' if len(others) > 10 else ''}. Go on with the profile that submitted them, which takes "
-            f"them over; or cancel them and remove {folder / LEDGER}"
-        )
-
-
 def parts_of(job: Any) -> dict[str, str]:
     """Digest of how each rule of a Snakemake job makes its outputs, by these."""
     own = {str(path) for part in members(job) for path in part.output}
@@ -373,27 +270,6 @@ def members(job: Any) -> list[Any]:
     return sorted(job.jobs, key=lambda part: str(part.output)) if job.is_group() else [job]
 
 
-def run_name(folder: Path) -> str:
-    """Name of the batch jobs of a working folder, the same for each of its drivers."""
-    return f"jetsmith-{re.sub('[^A-Za-z0-9]', '-', folder.name)[:20]}-{config_digest(str(folder))[:8]}"
-
-
-def end_of(log: Path) -> str:
-    """The end of what a job has printed; empty where there is nothing."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
-            return file.read().decode(errors="replace")
-    except OSError:
-        return ""
-
-
-def error_in(printed: str) -> str:
-    """The last error that a script of ours has named, as a sentence; empty where there is none."""
-    found = re.findall(r"^error: (.*)", printed, re.M)
-    return f"It said: {found[-1]}. " if found else ""
-
-
 def _changed(path: Path) -> int:
     """Time of the last change as Snakemake sees it [s], 0 without one; nodes differ in what is finer."""
     for candidate in (path / ".snakemake_timestamp", path):
@@ -402,17 +278,3 @@ def _changed(path: Path) -> int:
         except OSError:
             continue
     return 0
-
-
-def _lock(path: Path) -> TextIO:
-    """Hold a lock for the life of this process."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise WorkflowError(f"another Snakemake submits jobs from this folder (it holds {path})") from None
-    except OSError:  # a file system without locks
-        pass
-    return file

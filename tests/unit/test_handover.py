@@ -1,4 +1,4 @@
-"""submitted: what a killed driver has in the queue is taken over, given back or settled, never run twice."""
+"""What a killed driver has in the queue is taken over, cancelled or settled, and never run twice."""
 
 import os
 import subprocess
@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 from snakemake_interface_common.exceptions import WorkflowError
 
-from jetsmith.submitted import LEDGER, Handover, Ledger, Submitted, end_of, error_in, refuse_others, run_name
+from jetsmith.handover import Handover
+from jetsmith.ledger import LEDGER, Ledger, Submitted, refuse_others
 
 SYSTEM = "jetsmith-test"
 
@@ -271,21 +272,6 @@ def test_killed_while_it_wrote(tmp_path):
     with (tmp_path / "ledger").open("a") as file:
         file.write('{"system": "jet')
     assert ledger.still_open() == [job]
-
-
-def test_what_a_job_said(tmp_path):
-    """The message of a failure has the last error that the job named itself."""
-    log = tmp_path / "log"
-    assert error_in(end_of(log)) == ""
-    log.write_text(10_000 * "a line\n" + "error: first\nerror: file x is no ROOT file\nsrun: error: exit 1\n")
-    assert error_in(end_of(log)) == "It said: file x is no ROOT file. "
-
-
-def test_names_of_runs():
-    """Two folders of one name have two; all are names that Slurm takes."""
-    names = {run_name(Path(path)) for path in ("/a/my run", "/b/my run", "/c/" + 60 * "x")}
-    assert len(names) == 3
-    assert all(name.replace("-", "").isalnum() and len(name) < 50 for name in names)
 
 
 @pytest.mark.parametrize("system", ["slurm", "htcondor"])
