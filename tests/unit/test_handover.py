@@ -280,7 +280,8 @@ def test_without_the_plugin(system):
     code = f"""
 import sys, warnings
 warnings.simplefilter("ignore")
-sys.modules["snakemake_executor_plugin_{system}"] = None
+for name in ("htcondor2", "snakemake_executor_plugin_slurm", "snakemake_executor_plugin_htcondor"):
+    sys.modules[name] = None
 import snakemake_executor_plugin_jetsmith_{system} as ours
 from snakemake_interface_executor_plugins.executors.base import AbstractExecutor
 from snakemake_interface_executor_plugins.settings import CommonSettings

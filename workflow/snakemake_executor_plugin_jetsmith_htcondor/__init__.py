@@ -7,7 +7,7 @@ try:
         common_settings,
     )
 except ModuleNotFoundError as error:
-    if error.name != "snakemake_executor_plugin_htcondor":
+    if error.name not in ("htcondor2", "snakemake_executor_plugin_htcondor"):
         raise
     from jetsmith.absent import common_settings, executor_without
 
