@@ -8,6 +8,11 @@ EXTRAS ?=
 STAMP := .venv/.synced$(subst $() ,,$(EXTRAS:%=-%))
 DATA := $(or $(JETSMITH_DATA),../shared/data)
 
+# Snakemake calls Python by its path, unquoted.
+ifneq ($(words $(CURDIR)),1)
+$(error The folder "$(CURDIR)" has a blank in its path, which Snakemake cannot start Python from: move the checkout)
+endif
+
 .PHONY: help setup demo real test test-fast test-cluster lint bench clean
 .DEFAULT_GOAL := help
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from tests import xrootd_server
-from tests.requirements import require
+from tests.requirements import STRICT, closing_line, require
 
 with suppress(ImportError):
     import XRootD.client  # noqa: F401  before TensorFlow: the other way round its import crashes
@@ -18,6 +18,36 @@ settings.register_profile("jetsmith", deadline=None)  # the first call of a kern
 settings.load_profile("jetsmith")
 
 ROOT = Path(__file__).parent.parent
+_skipped: dict[str, tuple[str, ...]] = {}
+_reasons: dict[str, str] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note what is skipped, for the closing line and for CI's second pass."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        _skipped[report.nodeid] = tuple(report.keywords)
+        _reasons[report.nodeid] = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else "")
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """The same where a module is skipped as a whole."""
+    if report.skipped:
+        _skipped[report.nodeid] = ()
+        _reasons[report.nodeid] = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else "")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With JETSMITH_REQUIRE_DATA a skip is a failure; JETSMITH_SKIPPED names a file for the skipped tests."""
+    if _skipped and os.environ.get(STRICT):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if listed := os.environ.get("JETSMITH_SKIPPED"):
+        Path(listed).write_text("".join(f"{name}\n" for name in _skipped))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The last line of all."""
+    if not hasattr(config, "workerinput") and config.pluginmanager.hasplugin("terminalreporter"):
+        print(closing_line(_skipped, _reasons))
 
 
 @pytest.fixture(scope="session")

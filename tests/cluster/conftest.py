@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.cluster import systems
-from tests.cluster.drivers import Faults, Training
+from tests.cluster.drivers import Faults, Training, WholeRun
 from tests.requirements import require
 
 
@@ -41,9 +41,43 @@ def faults(slurm, htcondor, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def trainings() -> Iterator[dict[str, Training]]:
-    """By system, what follows the whole run in its folder."""
-    kept: dict[str, Training] = {}
-    yield kept
-    for training in kept.values():
-        training.driver.kill()
+def slurm_run(slurm, faults, tmp_path_factory) -> WholeRun:
+    """All stages, once; what mostly waits (`faults`) is at work beside it."""
+    return WholeRun(slurm, tmp_path_factory.mktemp("run-slurm"))
+
+
+@pytest.fixture(scope="session")
+def htcondor_run(htcondor, faults, tmp_path_factory) -> WholeRun:
+    """The same on HTCondor."""
+    return WholeRun(htcondor, tmp_path_factory.mktemp("run-htcondor"))
+
+
+@pytest.fixture(params=["slurm", "htcondor"])
+def whole_run(request: pytest.FixtureRequest) -> WholeRun:
+    """Each in turn."""
+    return request.getfixturevalue(f"{request.param}_run")
+
+
+@pytest.fixture(scope="session")
+def slurm_training(slurm_run) -> Iterator[Training]:
+    """What follows the whole run in its folder: one training again, which is frozen."""
+    yield from _train(slurm_run)
+
+
+@pytest.fixture(scope="session")
+def htcondor_training(htcondor_run) -> Iterator[Training]:
+    """The same on HTCondor."""
+    yield from _train(htcondor_run)
+
+
+def _train(run: WholeRun) -> Iterator[Training]:
+    assert run.exit_code == 0, run.text[-6000:]
+    training = Training(run.system, run.folder)
+    yield training
+    training.driver.kill()
+
+
+@pytest.fixture(params=["slurm", "htcondor"])
+def training(request: pytest.FixtureRequest) -> Training:
+    """Each in turn."""
+    return request.getfixturevalue(f"{request.param}_training")

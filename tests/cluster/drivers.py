@@ -134,6 +134,42 @@ class Faults:
         return self.driver.wait()
 
 
+class WholeRun:
+    """Every stage on a batch system; the driver is killed in mid-run, and a second one takes over.
+
+    Attributes:
+        jobs: What the batch system has on record of it.
+        exit_code: Of the second driver.
+        text: What both have printed.
+        nothing_to_do: A dry run afterwards, and what was printed up to its end.
+    """
+
+    def __init__(self, system: systems.System, folder: Path) -> None:
+        self.system, self.folder = system, folder
+        arguments = ("--snakefile", str(ROOT / "Snakefile"), "--configfile", str(TINY))
+        first = Driver(system, folder, *arguments)
+        wait_for(self._in_the_middle, "nine jobs have ended, and others are at work", 200, every_s=0.05)
+        first.kill()
+        at_work = {job.id for job in system.jobs_of(folder) if job.state in systems.ACTIVE}
+        assert at_work
+        # One ends while nobody looks.
+        wait_for(lambda: at_work & {job.id for job in self._ended()}, "an end")
+        second = Driver(system, folder, *arguments)
+        self.exit_code, self.text = second.wait(), second.text
+        self.jobs = system.jobs_of(folder)
+        self.nothing_to_do = Driver(system, folder, *arguments, "-n")
+        self.nothing_to_do.wait()
+
+    def _ended(self) -> list[systems.BatchJob]:
+        return [job for job in self.system.jobs_of(self.folder) if job.state == "COMPLETED"]
+
+    def _in_the_middle(self) -> bool:
+        # Not while it submits: a job that is in no ledger yet is cancelled and submitted again.
+        quiet_s = time.time() - (self.folder / "driver.log").stat().st_mtime
+        active = [job for job in self.system.jobs_of(self.folder) if job.state in systems.ACTIVE]
+        return len(self._ended()) >= 9 and len(active) >= 2 and quiet_s > 0.4
+
+
 class Training:
     """The training of a finished run once more; it freezes at its first checkpoint, up to its walltime."""
 

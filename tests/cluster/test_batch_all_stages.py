@@ -5,7 +5,6 @@ What mostly waits (failures, walltimes) is started here, too, and looked at in t
 
 import re
 import signal
-import time
 from collections import Counter
 
 import numpy as np
@@ -13,7 +12,7 @@ import pytest
 
 from jetsmith import io
 from jetsmith.batch import run_name
-from tests.cluster.drivers import ROOT, TINY, Driver, Training, wait_for
+from tests.cluster.drivers import ROOT, TINY, Driver, wait_for
 from tests.cluster.systems import ACTIVE
 from tests.workflow.conftest import job_table
 
@@ -21,49 +20,25 @@ pytestmark = pytest.mark.cluster
 BOTH = ("slurm", "htcondor")
 
 
-@pytest.mark.parametrize("name", BOTH)
-def test_the_whole_workflow(name, request, trainings, faults, tmp_path_factory):
-    """Every rule instance is one batch job that ended well, although the driver is killed in mid-run."""
-    system = request.getfixturevalue(name)
-    folder = tmp_path_factory.mktemp(f"run-{name}")
-    arguments = ("--snakefile", str(ROOT / "Snakefile"), "--configfile", str(TINY))
-
-    def states():
-        return Counter(job.state for job in system.jobs_of(folder))
-
-    first = Driver(system, folder, *arguments)
-
-    def in_the_middle():
-        # Not while it submits: a job that is in no ledger yet is cancelled and submitted again.
-        quiet_s = time.time() - (folder / "driver.log").stat().st_mtime
-        found = states()
-        return found["COMPLETED"] >= 9 and sum(found[s] for s in ACTIVE) >= 2 and quiet_s > 0.4
-
-    wait_for(in_the_middle, "nine jobs have ended, and others are at work", 200, every_s=0.05)
-    first.kill()
-    at_work = {job.id for job in system.jobs_of(folder) if job.state in ACTIVE}
-    assert at_work
-    # One ends while nobody looks.
-    wait_for(
-        lambda: any(job.id in at_work and job.state == "COMPLETED" for job in system.jobs_of(folder)),
-        "an end",
-    )
-    second = Driver(system, folder, *arguments)
-    assert second.wait() == 0, second.text[-6000:]
-
-    jobs = system.jobs_of(folder)
-    assert {(job.state, job.exit_code) for job in jobs} == {("COMPLETED", 0)}
+def test_the_whole_workflow(whole_run, request):
+    """Every rule instance is one batch job that ended well, although the driver was killed in mid-run."""
+    name = whole_run.system.name
+    assert whole_run.exit_code == 0, whole_run.text[-6000:]
+    assert {(job.state, job.exit_code) for job in whole_run.jobs} == {("COMPLETED", 0)}
     # The table of the first driver; `all` has no job of its own.
-    assert Counter(job.rule for job in jobs) + Counter(["all"]) == Counter(job_table(second.text))
-    assert re.search(rf"jetsmith-{name} job \d+ \(rule \w+\) of the killed run (ended|goes on)", second.text)
-    third = Driver(system, folder, *arguments, "-n")
-    assert third.wait() == 0
-    assert third.text.rstrip().endswith(
+    planned = Counter(job_table(whole_run.text))
+    assert Counter(job.rule for job in whole_run.jobs) + Counter(["all"]) == planned
+    assert re.search(
+        rf"jetsmith-{name} job \d+ \(rule \w+\) of the killed run (ended|goes on)", whole_run.text
+    )
+    again = whole_run.nothing_to_do
+    assert again.process.returncode == 0
+    assert again.text.rstrip().endswith(
         "Nothing to be done (all requested files are present and up to date)."
     )
     # What ended while nobody looked has its record, too: a change of its parameters would be seen.
-    assert "missing provenance" not in third.text
-    trainings[name] = Training(system, folder)
+    assert "missing provenance" not in again.text
+    request.getfixturevalue(f"{name}_training")  # it waits most of its time, so it begins here
 
 
 def test_ctrl_c(system, tmp_path):
@@ -78,9 +53,9 @@ def test_ctrl_c(system, tmp_path):
     assert not others & cancelled
 
 
-def test_the_same_results(trainings):
+def test_the_same_results(slurm_run, htcondor_run):
     """Rows and features agree to the byte; scores to rounding, since the systems' C libraries differ here."""
-    slurm, htcondor = (trainings[name].folder / "results" for name in BOTH)
+    slurm, htcondor = (run.folder / "results" for run in (slurm_run, htcondor_run))
     paths = [
         path.relative_to(slurm) for kind in ("skim", "features") for path in slurm.glob(f"{kind}/*/*.parquet")
     ]

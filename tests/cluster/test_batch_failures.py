@@ -9,7 +9,6 @@ from tests.cluster.systems import ACTIVE
 from tests.workflow.conftest import job_table
 
 pytestmark = pytest.mark.cluster
-BOTH = ("slurm", "htcondor")
 # What the driver says of the first attempt of each rule of faults.smk.
 REASONS = {
     "slurm": {
@@ -75,10 +74,8 @@ def test_resources(system, faults):
         assert [a["allowed_s"] for a in asked] == [420, 840]
 
 
-@pytest.mark.parametrize("name", BOTH)
-def test_training_goes_on_after_its_walltime(name, trainings):
+def test_training_goes_on_after_its_walltime(training):
     """The second attempt continues the first, and the network is that of an uninterrupted training."""
-    training = trainings[name]
     assert training.result() == 0, training.driver.text[-6000:]
     assert 0 < training.frozen_at < 30
     log = (training.folder / "results/logs/train/deepcsv.log").read_text()
@@ -86,5 +83,7 @@ def test_training_goes_on_after_its_walltime(name, trainings):
     first, second = (io.read_json(path / "history.json") for path in (training.reference, training.model))
     assert [row["validation_loss"] for row in first] == [row["validation_loss"] for row in second]
     jobs = [job for job in training.system.jobs_of(training.folder) if job.rule == "train"]
-    interrupted = {"slurm": "TIMEOUT", "htcondor": "CANCELLED"}[name]  # held, and then removed
-    assert [job.state for job in jobs[-2:]] == [interrupted, "COMPLETED"]
+    interrupted = {"slurm": "TIMEOUT", "htcondor": "CANCELLED"}[
+        training.system.name
+    ]  # held, and then removed
+    assert [job.state for job in jobs[-2:]] == [interrupted[training.system.name], "COMPLETED"]
