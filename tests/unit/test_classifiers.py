@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import skops.io
 
-from jetsmith.classifiers import Rows, find_backend
+from jetsmith.classifiers import find_backend
 from jetsmith.classifiers import sklearn as trees
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.io import Packed
+from jetsmith.rows import Rows
 from jetsmith.specs import Backend, Inputs
 from tests.unit.packed_jets import FLAT, GROUPS, TRACK, make_spec, pack_jets
 

@@ -45,6 +45,15 @@ def _set(*keys, value):
     return change
 
 
+def _drop(*keys):
+    def change(content):
+        for key in keys[:-1]:
+            content = content[key]
+        del content[keys[-1]]
+
+    return change
+
+
 SLURM = {"cluster": "dask_jobqueue.SLURMCluster"}
 RUN_MISTAKES = {
     "walltime without quotes": (
@@ -147,6 +156,37 @@ FILE_MISTAKES = {
         "taggers/deepcsv.yaml",
         _set("model", value="danse"),
         ["architecture `danse`", "`dense`"],
+    ),
+    "leftover model": (
+        "taggers/cmva.yaml",
+        _set("model", value="dense"),
+        ["model", "backend `xgboost` takes none", "`model: dense`", "keras"],
+    ),
+    "no model": ("taggers/deepcsv.yaml", _drop("model"), ["model", "architecture ``", "dense"]),
+    "architecture": (
+        "taggers/deepcsv.yaml",
+        _set("architecture", "drop_out", value=0.1),
+        ["architecture: unknown key `drop_out`", "did you mean `dropout`"],
+    ),
+    "architecture of another": (
+        "taggers/cmva.yaml",
+        _set("architecture", "dense", value=[100]),
+        ["architecture: unknown key `dense`", "max_depth"],
+    ),
+    "number as text": (
+        "taggers/deepcsv.yaml",
+        _set("architecture", "dropout", value="1e-1"),
+        ["architecture: `dropout`", "0.1", "8.0e-1"],
+    ),
+    "misfit": (
+        "taggers/deepjet.yaml",
+        _set("architecture", "recurrent", value={"chraged": 5}),
+        ["architecture.recurrent.chraged", "did you mean `charged`"],
+    ),
+    "sequence for trees": (
+        "taggers/cmva.yaml",
+        _set("inputs", "charged", value="deepjet"),
+        ["inputs", "charged is a sequence", "`xgboost`", "keras"],
     ),
     "unknown backend": ("taggers/deepcsv.yaml", _set("backend", value="torch"), ["backend", "'torch'"]),
     "overlap": ("taggers/deepcsv.yaml", _set("classes", value=["b", "b_jets"]), ["overlap"]),

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from jetsmith import io
-from jetsmith.classifiers import Rows, stored
-from jetsmith.errors import ConfigError, InputError
+from jetsmith.classifiers import stored
+from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.metrics import discriminant
+from jetsmith.rows import Rows
 from jetsmith.scoring import score
 from jetsmith.specs import TrainingSpec
 from jetsmith.training import train
@@ -84,8 +85,6 @@ def test_stored_scores_drop_sentinels_and_count_them(tmp_path: Path) -> None:
     np.testing.assert_allclose(rows["p_c_jets"], 1 - values[valid])
     about = io.read_json(tmp_path / "scores.meta.json")
     assert sum(about["rows_without_score"].values()) == (~valid).sum() > 0
-    with pytest.raises(ConfigError, match="needs two classes and `architecture"):
-        score(stored_spec("other"), tmp_path / "model", packed, tmp_path / "scores.parquet")
 
 
 def test_stored_scores_of_each_class(tmp_path: Path) -> None:
@@ -100,24 +99,6 @@ def test_stored_scores_of_each_class(tmp_path: Path) -> None:
     assert found.dtype == np.float32
     np.testing.assert_allclose(found[:2], [[0.25, 0.125, 0.625], [0, 0, 1]], rtol=1e-6)
     assert np.isnan(found[2:]).all()
-
-
-@pytest.mark.parametrize(
-    "architecture",
-    [
-        {},
-        {"column": "sip"},  # three classes
-        {"columns": {"b_jets": "sip", "c_jets": "mass"}},
-        {"columns": {"b_jets": "sip", "c_jets": "mass", "light_jets": "no_feature"}},
-        {"columns": ["sip", "mass", "jet_pt"]},
-        {"columns": {"b_jets": "sip", "c_jets": "mass", "light_jets": "jet_pt"}, "column": "sip"},
-    ],
-)
-def test_stored_scores_that_do_not_fit_the_classes_are_refused(tmp_path: Path, architecture: object) -> None:
-    """The message says what there is to choose from."""
-    spec = make_spec("stored", architecture=architecture)
-    with pytest.raises(ConfigError, match=r"b_jets, c_jets, light_jets; .* \(sip, mass, jet_pt\)"):
-        stored.predict(spec, tmp_path, Rows.select(spec.inputs, [pack_jets(5, 1)]), 1)
 
 
 def test_a_model_of_another_specification_is_refused(tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from jetsmith import io, training
-from jetsmith.classifiers import Rows
-from jetsmith.classifiers import xgboost as backend
-from jetsmith.errors import ConfigError, InputError
+from jetsmith.classifiers import _xgboost as backend
+from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.metrics import auc
+from jetsmith.rows import Rows
 from jetsmith.scoring import score
 from jetsmith.specs import ClassSpec, Inputs, TrainingSpec
 from jetsmith.training import balance_factors, balanced_weights, class_index, train
@@ -197,15 +197,6 @@ def test_missing_features_are_named(sample: Path, tmp_path: Path) -> None:
     absent = GROUPS["charged"].model_copy(update={"group": "neutral"})
     with pytest.raises(InputError, match="sequence `neutral` was not packed; there are: charged, vertices"):
         train(make_spec("keras", inputs=(absent,), model="deepsets"), sample, tmp_path / "model", seed=5)
-
-
-def test_wrong_configurations_are_named(sample: Path, tmp_path: Path) -> None:
-    """Sequences for trees, unknown parameters: the message lists what there is."""
-    with pytest.raises(ConfigError, match="charged is a sequence"):
-        train(make_spec("xgboost", ("ak4", "charged")), sample, tmp_path / "model", seed=5)
-    for name in ("xgboost", "sklearn"):
-        with pytest.raises(ConfigError, match="unknown key `max_deep`; did you mean `max_depth`"):
-            train(make_spec(name, architecture={"max_deep": 3}), sample, tmp_path / "model", seed=5)
 
 
 def test_classes_come_from_truth_or_generator() -> None:

@@ -15,8 +15,6 @@ from jetsmith.records import hint, require
 from jetsmith.simulation.processes import PROCESSES
 from jetsmith.specs import ClassifierSpec, DatasetSpec, FeatureGroup, RunSpec, SampleSpec
 
-MODELS = Path(__file__).parent / "models"
-
 
 def check_run(run: RunSpec, source: str) -> None:
     """Splits, bins, and the samples that classifiers name."""
@@ -160,9 +158,6 @@ def check_classifier(
     ids = [key for c in spec.classes for key in (c.truth or (c.generator,))]
     if len(ids) != len(set(ids)):
         raise ConfigError(f"{path}: classes overlap in truth: {', '.join(spec.class_names)}")
-    models = sorted(p.stem for p in MODELS.glob("*.py") if p.stem != "__init__")
-    if spec.backend == "keras":
-        require(spec.model, models, f"{path}: model", "architecture")
     for key in ("pt_bins_gev", "abseta_bins"):
         _check_edges(getattr(spec.training, key), f"{path}: training.{key}")
     if spec.role == "reweighter":

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jetsmith import remote
+from jetsmith import plugs, remote
 from jetsmith.checks import (
     check_classifier,
     check_dataset,
@@ -19,6 +19,7 @@ from jetsmith.checks import (
     check_samples,
     local,
 )
+from jetsmith.classifier_checks import check_options
 from jetsmith.errors import ConfigError
 from jetsmith.records import load_table, pick, read_yaml, require, validate
 from jetsmith.specs import (
@@ -171,6 +172,8 @@ def _resolve(
 ) -> ClassifierSpec:
     """Read one classifier's file and look up the names in it."""
     content = validate(ClassifierFile, read_yaml(path), path)
+    plug = plugs.described_by(content.backend, content.model, str(path))
+    options = validate(plug.Options, content.architecture, f"{path}: architecture")
 
     def classes(names: tuple[str, ...], key: str) -> list[ClassSpec]:
         return [pick(flavours, wanted, f"{path}: {key}", "class") for wanted in names]
@@ -179,7 +182,7 @@ def _resolve(
     if content.evaluation is not None:
         (judged["signal_class"],) = classes((content.evaluation.signal,), "evaluation.signal")
         judged["background_classes"] = classes(content.evaluation.backgrounds, "evaluation.backgrounds")
-    return ClassifierSpec(
+    spec = ClassifierSpec(
         name=name,
         role=role,
         sample=sample,
@@ -188,9 +191,12 @@ def _resolve(
         inputs=tuple(
             _inputs(group, wanted, content.object, groups, path) for group, wanted in content.inputs.items()
         ),
-        **content.model_dump(exclude={"classes", "inputs"}),
+        architecture=options.model_dump(mode="json"),
+        **content.model_dump(exclude={"classes", "inputs", "architecture"}),
         **judged,
     )
+    check_options(spec, options, path)
+    return spec
 
 
 def _inputs(

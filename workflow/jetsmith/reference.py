@@ -3,12 +3,13 @@
 Run `python -m jetsmith.reference > docs/config.md` after a change of jetsmith.specs.
 """
 
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from jetsmith import specs
+from jetsmith import plugs, specs
 
 FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("config/config.yaml", "The run.", specs.RunSpec),
@@ -41,10 +42,34 @@ def markdown() -> str:
         "Made by `python -m jetsmith.reference > docs/config.md`; do not edit. Unknown keys are errors,",
         "and all mistakes come up at `snakemake -n`.",
     ]
-    for title, text, record in FILES:
-        lines += ["", f"## {title}", "", text, "", "| key | type | default | meaning |", "|---|---|---|---|"]
-        lines += [_row(name, field) for name, field in record.model_fields.items()]
+    for title, text, record in (*FILES, *plugged()):
+        lines += _table(title, text, record)
     return "\n".join(lines) + "\n"
+
+
+def plugged() -> list[tuple[str, str, type[BaseModel]]]:
+    """The records of the plugs: title, text and record of each."""
+    backends = {name: plugs.find("classifiers", name, "", "") for name in plugs.names("classifiers")}
+    models = {name: plugs.find("models", name, "", "") for name in plugs.names("models")}
+    own = {name: plug for name, plug in backends.items() if not plug.MODELS}
+    return [
+        (
+            f"… architecture ({key}: {name})",
+            f"{_first_line(plug.__doc__)} {plug.Options.__doc__}",
+            plug.Options,
+        )
+        for key, found in (("backend", own), ("model", models))
+        for name, plug in found.items()
+    ]
+
+
+def _first_line(docstring: str | None) -> str:
+    return (docstring or "").partition("\n")[0]
+
+
+def _table(title: str, text: str, record: type[BaseModel]) -> list[str]:
+    head = ["", f"## {title}", "", text, "", "| key | type | default | meaning |", "|---|---|---|---|"]
+    return head + [_row(name, field) for name, field in record.model_fields.items()]
 
 
 def _row(name: str, field: Any) -> str:
@@ -58,14 +83,25 @@ def _short(default: Any) -> str:
 
 
 def _type(annotation: Any) -> str:
-    text = (
-        getattr(annotation, "__name__", "") if not getattr(annotation, "__args__", None) else str(annotation)
-    )
-    for long, short in (("typing.", ""), ("jetsmith.specs.", ""), ("NoneType", "none")):
-        text = text.replace(long, short)
-    if "Annotated[" in text or "FieldInfo" in text:
-        text = {"dict": "mapping", "tuple": "list"}.get(text.split("[")[0], text.split("[")[0])
-    return f"`{text}`".replace("|", "or")
+    return f"`{_named(annotation)}`"
+
+
+def _named(annotation: Any) -> str:
+    """A type in words: `list of float`, `mapping of str to int`, `int or none`, the choices of a Literal."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _named(inner[0])
+    if origin is Literal:
+        return " or ".join(f"{choice}" for choice in inner)
+    if origin in (Union, UnionType):
+        return " or ".join(map(_named, inner))
+    if origin is dict:
+        return f"mapping of {_named(inner[0])} to {_named(inner[1])}"
+    if origin is tuple:
+        if inner[1:] == (...,):
+            return f"list of {_named(inner[0])}"
+        return f"[{', '.join(map(_named, inner))}]"
+    return "none" if annotation is NoneType else str(annotation.__name__)
 
 
 if __name__ == "__main__":

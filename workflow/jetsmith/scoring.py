@@ -6,11 +6,12 @@ import awkward as ak
 import numpy as np
 
 from jetsmith import io, provenance
-from jetsmith.classifiers import Backend, Rows, find_backend
+from jetsmith.classifiers import Backend, find_backend
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import FloatArray
 from jetsmith.metrics import discriminant
+from jetsmith.rows import Rows
 from jetsmith.specs import ClassifierSpec
 
 KEY = ("run", "luminosity_block", "event", "jet_index", "dataset")

@@ -178,13 +178,13 @@ class ClassifierFile(Record):
 
     title: str = Field(description="Name on plots.")
     backend: Backend = Field(description="What trains it.")
-    model: str = Field("", description="Architecture of jetsmith.models; keras alone needs it.")
+    model: str = Field("", description="Architecture, a module of jetsmith.models; keras alone takes one.")
     object: Object = Field(description="What a row is.")
     classes: tuple[Name, ...] = Field(min_length=2, description="Classes of config/flavours.yaml.")
     inputs: dict[Name, Name | tuple[str, ...]] = Field(
         min_length=1, description="Feature group (config/features) and its preset, or a list of features."
     )
-    architecture: dict[str, Any] = Field({}, description="Arguments of the architecture or the trees.")
+    architecture: dict[str, Any] = Field({}, description="Keys of the backend or of its model: see below.")
     training: TrainingSpec = TrainingSpec()
     discriminant: DiscriminantSpec | None = None
     evaluation: EvaluationSpec | None = None
@@ -203,7 +203,7 @@ class ClassifierSpec(Record):
     object: Object
     classes: tuple[ClassSpec, ...] = Field(min_length=2)
     inputs: tuple[Inputs, ...] = Field(min_length=1)
-    architecture: dict[str, Any] = Field({}, description="Arguments of the architecture or the trees.")
+    architecture: dict[str, Any] = Field({}, description="Options of the backend or of its model.")
     training: TrainingSpec
     discriminant: DiscriminantSpec | None = None
     evaluation: EvaluationSpec | None = None

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from jetsmith import io, locks, provenance
-from jetsmith.classifiers import Backend, Labelled, Rows, Task, find_backend
+from jetsmith.classifiers import Backend, Labelled, Task, find_backend
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray, Packed
+from jetsmith.rows import Rows
 from jetsmith.specs import ClassifierSpec
 
 MAX_BALANCE = 10.0  # ASSUME: largest factor of a bin of the spectrum: rare bins must not dominate

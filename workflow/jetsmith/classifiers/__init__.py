@@ -1,26 +1,23 @@
 """Backends: each module here trains and applies one kind of classifier; its name is the config key.
 
-A backend is a module with the functions of `Backend`. Nothing else knows which backends there are.
+A backend is a module with what `Backend` names. Nothing else knows which backends there are.
 """
 
-import importlib
 import os
-import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
-from jetsmith.classifiers._rows import Batch, Rows
-from jetsmith.errors import ConfigError
-from jetsmith.io import FloatArray, IntArray
-from jetsmith.records import hint
+from jetsmith import plugs
 from jetsmith.specs import ClassifierSpec
+
+if TYPE_CHECKING:
+    from jetsmith.io import FloatArray, IntArray
+    from jetsmith.rows import Rows
 
 # Before a backend loads OpenMP: on shared cores its waiting threads otherwise burn those that work, and
 # XGBoost boosts ten times slower and worse.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-__all__ = ["Backend", "Batch", "Labelled", "Rows", "Task", "choose", "find_backend", "flat_only"]
 
 
 @dataclass(frozen=True)
@@ -33,9 +30,9 @@ class Labelled:
         weight: Not negative, mean 1, shape (N,), float32.
     """
 
-    rows: Rows
-    target: IntArray
-    weight: FloatArray
+    rows: "Rows"
+    target: "IntArray"
+    weight: "FloatArray"
 
 
 @dataclass(frozen=True)
@@ -66,6 +63,15 @@ class Backend(Protocol):
     TRAINS: bool
     """False where there is nothing to train; `fit` is then not called."""
 
+    SEQUENCES: bool
+    """Whether it reads sequences, not flat features alone."""
+
+    MODELS: bool
+    """True where a module of `jetsmith.models` describes the architecture, the key `model`."""
+
+    Options: ClassVar[type[plugs.Options]]
+    """The keys of `architecture`, where `MODELS` is False."""
+
     def fit(self, task: Task) -> list[dict[str, float]]:
         """Train, write the model into the task's folder and remove the checkpoints.
 
@@ -73,7 +79,7 @@ class Backend(Protocol):
             The history: epoch (or round), loss, validation_loss and seconds of each.
         """
 
-    def predict(self, spec: ClassifierSpec, model: Path, rows: Rows, threads: int) -> FloatArray:
+    def predict(self, spec: ClassifierSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
         """Class probabilities, shape (N, C), float32; a row of NaN where the row has no score."""
 
 
@@ -83,37 +89,4 @@ def find_backend(name: str) -> Backend:
     Raises:
         ConfigError: There is none; the message lists those that there are.
     """
-    return cast(Backend, choose(__name__, __path__, name, "backend"))
-
-
-def choose(package: str, path: Any, name: str, key: str) -> Any:
-    """Import the module `name` of a package; a ConfigError with the choices where there is none.
-
-    Args:
-        package: Dotted name of the package.
-        path: Its `__path__`.
-        name: Value from the configuration.
-        key: Configuration key, for the message.
-    """
-    choices = [module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_")]
-    if name not in choices:
-        raise ConfigError(f"{key}: unknown value `{name}`{hint(name, choices)}")
-    return importlib.import_module(f"{package}.{name}")
-
-
-def flat_only(spec: ClassifierSpec, choices: dict[str, Any]) -> dict[str, Any]:
-    """The `architecture` of a classifier of trees over its defaults, once both are checked.
-
-    Raises:
-        ConfigError: The classifier reads a sequence, or `architecture` has an unknown key.
-    """
-    sequences = [inputs.group for inputs in spec.inputs if inputs.kind == "sequence"]
-    if sequences:
-        raise ConfigError(
-            f"{spec.name}: inputs: {', '.join(sequences)} is a sequence; backend {spec.backend} reads flat "
-            "features alone. Give summaries of it, or take backend keras"
-        )
-    for key in spec.architecture:
-        if key not in choices:
-            raise ConfigError(f"{spec.name}: architecture: unknown key `{key}`{hint(key, choices)}")
-    return choices | spec.architecture
+    return cast(Backend, plugs.find("classifiers", name, "backend", "value"))

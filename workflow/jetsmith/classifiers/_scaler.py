@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from jetsmith.classifiers._rows import CHUNK, Batch, Rows
 from jetsmith.io import FloatArray
+from jetsmith.rows import CHUNK, Batch, Rows
 from jetsmith.specs import Inputs
 
 SAMPLE_ROWS = 200_000  # packed rows are in random order, so the first ones are a random sample

@@ -5,26 +5,22 @@ It needs minutes at most and no checkpoints: a killed training starts anew, with
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import skops.io
-from sklearn.ensemble import HistGradientBoostingClassifier
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from pydantic import Field
 
-from jetsmith import io
-from jetsmith.classifiers import Labelled, Rows, Task, flat_only
-from jetsmith.classifiers._rows import CHUNK
+from jetsmith import plugs
 from jetsmith.errors import InputError
-from jetsmith.io import FloatArray
+from jetsmith.plugs import Count, Share, Whole
 from jetsmith.progress import Progress
 from jetsmith.specs import ClassifierSpec
 
-TRAINS = True
-DEFAULTS: dict[str, Any] = {
-    "max_leaf_nodes": 31, "max_depth": None, "min_samples_leaf": 20, "l2_regularization": 0.0,
-    "max_features": 1.0, "max_bins": 255,
-}  # fmt: skip
+if TYPE_CHECKING:
+    from jetsmith.classifiers import Labelled, Task
+    from jetsmith.io import FloatArray
+    from jetsmith.rows import Rows
+
+TRAINS, SEQUENCES, MODELS = True, False, False
 # What a saved model consists of; anything else in the file is refused.
 TRUSTED = (
     "sklearn._loss.link.Interval",
@@ -39,11 +35,29 @@ TRUSTED = (
 )
 
 
-def fit(task: Task) -> list[dict[str, float]]:
+class Options(plugs.Options):
+    """scikit-learn's parameters of the same names; shrinkage and rounds are keys of `training`."""
+
+    max_leaf_nodes: Whole | None = Field(31, ge=2, description="Most leaves of a tree; none for any number.")
+    max_depth: Count | None = Field(None, description="Largest depth of a tree; none for any.")
+    min_samples_leaf: Count = Field(20, description="Fewest rows in a leaf.")
+    l2_regularization: plugs.Real = Field(0.0, ge=0, description="L2 penalty on the leaves.")
+    max_features: Share = Field(1.0, description="Share of the features that a split chooses from.")
+    max_bins: Whole = Field(255, ge=2, le=255, description="Bins of a feature.")
+
+
+def fit(task: "Task") -> list[dict[str, float]]:
     """Boost until the validation loss has not fallen for `patience` rounds."""
+    import numpy as np
+    import skops.io
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    from jetsmith import io
+
     start, training = time.monotonic(), task.spec.training
     classifier = HistGradientBoostingClassifier(
-        **flat_only(task.spec, DEFAULTS),
+        **Options.model_validate(task.spec.architecture).model_dump(),
         learning_rate=training.learning_rate,
         max_iter=training.epochs,
         early_stopping=True,
@@ -76,16 +90,22 @@ def fit(task: Task) -> list[dict[str, float]]:
     return history
 
 
-def _matrix(data: Labelled) -> FloatArray:
+def _matrix(data: "Labelled") -> "FloatArray":
     return data.rows.matrix(slice(0, len(data.rows)))
 
 
-def predict(spec: ClassifierSpec, model: Path, rows: Rows, threads: int) -> FloatArray:
+def predict(spec: ClassifierSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
     """Class probabilities, shape (N, C), float32.
 
     Raises:
         InputError: The model's file holds something that such a model does not consist of.
     """
+    import numpy as np
+    import skops.io
+    from threadpoolctl import threadpool_limits
+
+    from jetsmith.rows import CHUNK
+
     path = model / "model.skops"
     foreign = set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED)
     if foreign:

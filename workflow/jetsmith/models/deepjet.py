@@ -7,73 +7,88 @@ last. 1×1 convolutions are dense layers on the last axis, which on a CPU is fas
 padded slots take no part: neither in the recurrent layers nor in the batch statistics.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import keras
-from keras import layers
+from pydantic import Field
 
-from jetsmith.models import classify, dense_stack, input_layers, standardised
-from jetsmith.specs import Inputs
+from jetsmith import plugs
+from jetsmith.plugs import Count, Dropout, Momentum
+from jetsmith.records import hint
+from jetsmith.specs import ClassifierSpec, Inputs, Name
 
 CONVOLUTIONS = {"charged": (64, 32, 32, 8), "neutral": (32, 16, 4), "vertices": (64, 32, 32, 8)}
 RECURRENT = {"charged": 150, "neutral": 50, "vertices": 50}
 
 
-def build(
-    inputs: Sequence[Inputs],
-    n_classes: int,
-    convolutions: Mapping[str, Sequence[int]] = CONVOLUTIONS,
-    recurrent: Mapping[str, int] = RECURRENT,
-    dense: Sequence[int] = (200, *(100,) * 7),
-    dropout: float = 0.1,
-    batch_norm: float | None = 0.9,
-) -> keras.Model:
-    """The network; with five sequences or two, each with its own branch.
+class Options(plugs.Options):
+    """Sizes of the network."""
 
-    Args:
-        inputs: Input groups, flat and sequences.
-        n_classes: Classes.
-        convolutions: Widths of the 1×1 convolutions of each sequence.
-        recurrent: Units of its LSTM.
-        dense: Widths of the dense layers.
-        dropout: Fraction of units dropped in training.
-        batch_norm: Momentum of the batch normalisation; none for networks without.
-    """
+    convolutions: dict[Name, tuple[Count, ...]] = Field(
+        CONVOLUTIONS,
+        description="Widths of each sequence's 1×1 convolutions; those of `charged` where one is not named.",
+    )
+    recurrent: dict[Name, Count] = Field(
+        RECURRENT, description="Units of each sequence's LSTM; those of `neutral` where one is not named."
+    )
+    dense: tuple[Count, ...] = Field((200, *(100,) * 7), description="Widths of the dense layers.")
+    dropout: Dropout = Field(0.1, description="Fraction of units dropped in training.")
+    batch_norm: Momentum | None = Field(
+        0.9, description="Momentum of the batch normalisation; none for networks without."
+    )
+
+    def misfits(self, spec: ClassifierSpec) -> Iterator[str]:
+        """Sequences that are named are among the inputs."""
+        sequences = [inputs.group for inputs in spec.inputs if inputs.kind == "sequence"]
+        for key in sorted({"convolutions", "recurrent"} & self.model_fields_set):
+            for name in getattr(self, key):
+                if name not in sequences:
+                    yield f"{key}.{name}: no such sequence in `inputs`{hint(name, sequences)}"
+
+
+def build(inputs: Sequence[Inputs], n_classes: int, options: Options) -> Any:
+    """The network, a `keras.Model`; with five sequences or two, each with its own branch."""
+    import keras
+    from keras import layers
+
+    from jetsmith.models._layers import classify, dense_stack, input_layers, standardised
+
     tensors = input_layers(inputs)
     scaled = standardised(inputs, tensors)
     branches = []
     for given in inputs:
         group = given.group
         mask = tensors.get(f"{group}_mask")
-        x = _norm(scaled[group], mask, batch_norm, f"{group}_norm")
+        x = _norm(scaled[group], mask, options.batch_norm, f"{group}_norm")
         if given.kind == "sequence":
-            widths = convolutions.get(group, CONVOLUTIONS["charged"])
-            x = _convolve(x, mask, widths, dropout, batch_norm, group)
-            units = recurrent.get(group, RECURRENT["neutral"])
+            x = _convolve(x, mask, options, group)
+            units = options.recurrent.get(group, RECURRENT["neutral"])
             x = layers.LSTM(units, go_backwards=True, name=f"{group}_lstm")(x, mask=mask)
-            x = _norm(x, None, batch_norm, f"{group}_lstm_norm")
-            x = layers.Dropout(dropout, name=f"{group}_lstm_dropout")(x)
+            x = _norm(x, None, options.batch_norm, f"{group}_lstm_norm")
+            x = layers.Dropout(options.dropout, name=f"{group}_lstm_dropout")(x)
         branches.append(x)
     x = branches[0] if len(branches) == 1 else layers.Concatenate(name="branches")(branches)
-    x = dense_stack(x, dense, dropout, "relu", batch_norm, "dense")
+    x = dense_stack(x, options.dense, options.dropout, "relu", options.batch_norm, "dense")
     return keras.Model(tensors, classify(x, n_classes))
 
 
-def _convolve(
-    x: Any, mask: Any, widths: Sequence[int], dropout: float, batch_norm: float | None, group: str
-) -> Any:
+def _convolve(x: Any, mask: Any, options: Options, group: str) -> Any:
     """(n, T, F) -> (n, T, widths[-1]); the last convolution has neither normalisation nor dropout."""
+    from keras import layers
+
+    widths = options.convolutions.get(group, CONVOLUTIONS["charged"])
     for i, width in enumerate(widths):
         x = layers.Dense(width, activation="relu", name=f"{group}_convolution_{i}")(x)
         if i < len(widths) - 1:
-            x = _norm(x, mask, batch_norm, f"{group}_convolution_norm_{i}")
-            x = layers.Dropout(dropout, name=f"{group}_convolution_dropout_{i}")(x)
+            x = _norm(x, mask, options.batch_norm, f"{group}_convolution_norm_{i}")
+            x = layers.Dropout(options.dropout, name=f"{group}_convolution_dropout_{i}")(x)
     return x
 
 
 def _norm(x: Any, mask: Any, momentum: float | None, name: str) -> Any:
     """Batch normalisation; of sequences over real constituents alone."""
+    from keras import layers
+
     if momentum is None:
         return x
     return layers.BatchNormalization(momentum=momentum, name=name)(x, mask=mask)

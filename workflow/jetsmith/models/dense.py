@@ -5,32 +5,35 @@ has to beat (the seed study's comparison).
 """
 
 from collections.abc import Sequence
+from typing import Any, Literal
 
-import keras
-from keras import layers
+from pydantic import Field
 
-from jetsmith.models import Unroll, classify, dense_stack, input_layers, standardised
+from jetsmith import plugs
+from jetsmith.plugs import Count, Dropout, Momentum
 from jetsmith.specs import Inputs
 
 
-def build(
-    inputs: Sequence[Inputs],
-    n_classes: int,
-    dense: Sequence[int] = (100, 100, 100, 100, 100),
-    dropout: float = 0.1,
-    activation: str = "relu",
-    batch_norm: float | None = None,
-) -> keras.Model:
-    """Dense layers on all inputs.
+class Options(plugs.Options):
+    """Sizes of the network."""
 
-    Args:
-        inputs: Input groups.
-        n_classes: Classes.
-        dense: Widths of the layers.
-        dropout: Fraction of units dropped in training.
-        activation: Keras' name of the activation.
-        batch_norm: Momentum of batch normalisation behind each layer; none where not given.
-    """
+    dense: tuple[Count, ...] = Field((100,) * 5, description="Widths of the layers.")
+    dropout: Dropout = Field(0.1, description="Fraction of units dropped in training.")
+    activation: Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus", "tanh"] = (
+        Field("relu", description="Keras' name of the activation.")
+    )
+    batch_norm: Momentum | None = Field(
+        None, description="Momentum of batch normalisation behind each layer; none for networks without."
+    )
+
+
+def build(inputs: Sequence[Inputs], n_classes: int, options: Options) -> Any:
+    """Dense layers on all inputs; a `keras.Model`."""
+    import keras
+    from keras import layers
+
+    from jetsmith.models._layers import Unroll, classify, dense_stack, input_layers, standardised
+
     tensors = input_layers(inputs)
     scaled = standardised(inputs, tensors)
     flat = [
@@ -40,5 +43,5 @@ def build(
         for given in inputs
     ]
     x = flat[0] if len(flat) == 1 else layers.Concatenate(name="inputs")(flat)
-    x = dense_stack(x, dense, dropout, activation, batch_norm, "dense")
+    x = dense_stack(x, options.dense, options.dropout, options.activation, options.batch_norm, "dense")
     return keras.Model(tensors, classify(x, n_classes))

@@ -1,0 +1,132 @@
+"""Building blocks of the Keras networks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import keras
+from keras import layers, ops
+
+from jetsmith.specs import Inputs
+
+Tensor = Any
+
+
+def input_layers(inputs: Sequence[Inputs]) -> dict[str, Tensor]:
+    """Keras inputs by group, with the masks of sequences."""
+    found: dict[str, Tensor] = {}
+    for given in inputs:
+        width = len(given.features)
+        if given.kind == "flat":
+            found[given.group] = keras.Input((width,), name=given.group)
+        else:
+            mask = f"{given.group}_mask"
+            found[given.group] = keras.Input((None, width), name=given.group)
+            found[mask] = keras.Input((None,), dtype="bool", name=mask)
+    return found
+
+
+def standardised(inputs: Sequence[Inputs], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Inputs by group through their `Standardise` layers; padded slots are 0 after it."""
+    found: dict[str, Tensor] = {}
+    for given in inputs:
+        layer = Standardise(name=f"standardise_{given.group}")
+        mask = tensors.get(f"{given.group}_mask")
+        values = layer(tensors[given.group])
+        found[given.group] = values if mask is None else Masked(name=f"masked_{given.group}")([values, mask])
+    return found
+
+
+def classify(x: Tensor, n_classes: int) -> Tensor:
+    """Logits and softmax; (n, D) -> (n, C)."""
+    return layers.Softmax(name="probabilities")(layers.Dense(n_classes, name="logits")(x))
+
+
+def dense_stack(
+    x: Tensor, widths: Sequence[int], dropout: float, activation: str, batch_norm: float | None, name: str
+) -> Tensor:
+    """Dense layers with activation, batch normalisation of that momentum where given, and dropout.
+
+    Args:
+        x: Shape (n, D).
+
+    Returns:
+        Shape (n, widths[-1]).
+    """
+    for i, width in enumerate(widths):
+        x = layers.Dense(width, activation=activation, name=f"{name}_{i}")(x)
+        if batch_norm is not None:
+            x = layers.BatchNormalization(momentum=batch_norm, name=f"{name}_norm_{i}")(x)
+        if dropout:
+            x = layers.Dropout(dropout, name=f"{name}_dropout_{i}")(x)
+    return x
+
+
+@keras.saving.register_keras_serializable(package="jetsmith")
+class Standardise(layers.Layer):
+    """Scale inputs as a `Scaler` says; its numbers are weights that no training changes.
+
+    z = (x - centre)/width, its asinh where squash is 1, then (z - mean)/deviation; on the last axis.
+    """
+
+    NAMES = ("centre", "width", "squash", "mean", "deviation")
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        for name in self.NAMES:
+            start = "ones" if name in ("width", "deviation") else "zeros"
+            weight = self.add_weight(shape=input_shape[-1:], initializer=start, trainable=False, name=name)
+            setattr(self, name, weight)
+
+    def call(self, x: Tensor) -> Tensor:
+        z = (x - self.centre) / self.width
+        z = ops.where(self.squash > 0.5, ops.arcsinh(z), z)
+        return (z - self.mean) / self.deviation
+
+    def set(self, **numbers: Any) -> None:
+        """Set the numbers, shape (F,) each, by their names."""
+        for name in self.NAMES:
+            getattr(self, name).assign(numbers[name])
+
+
+@keras.saving.register_keras_serializable(package="jetsmith")
+class Masked(layers.Layer):
+    """Zero in padded slots, whatever they held; (n, T, F) and (n, T) -> (n, T, F)."""
+
+    def call(self, tensors: list[Tensor]) -> Tensor:
+        values, mask = tensors
+        return ops.where(ops.expand_dims(mask, -1), values, 0.0)
+
+
+@keras.saving.register_keras_serializable(package="jetsmith")
+class SumReal(layers.Layer):
+    """Sum over real constituents; (n, T, F) and (n, T) -> (n, F), zeros for jets without any."""
+
+    def __init__(self, **other: Any) -> None:
+        super().__init__(**other)
+        self.supports_masking = True  # Keras' own, which batch normalisation hands on; it ends here
+
+    def compute_mask(self, tensors: list[Tensor], previous: Any = None) -> None:
+        return None
+
+    def call(self, tensors: list[Tensor]) -> Tensor:
+        values, mask = tensors
+        return ops.sum(ops.where(ops.expand_dims(mask, -1), values, 0.0), axis=1)
+
+
+@keras.saving.register_keras_serializable(package="jetsmith")
+class Unroll(layers.Layer):
+    """Sequences of at most `length` side by side, zeros behind; (n, T, F) -> (n, length * F)."""
+
+    def __init__(self, length: int, **other: Any) -> None:
+        super().__init__(**other)
+        self.length = length
+
+    def call(self, x: Tensor) -> Tensor:
+        padding = ops.repeat(ops.zeros_like(x[:, :1]), self.length, axis=1)
+        x = ops.concatenate([x, padding], axis=1)[:, : self.length]
+        return ops.reshape(x, (-1, self.length * x.shape[-1]))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
+        return input_shape[0], self.length * cast(int, input_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "length": self.length}

@@ -1,0 +1,96 @@
+"""Plugs: what the configuration chooses by name, one module each, such as a backend or an architecture.
+
+A plug describes itself by a light record, its `Options`: the keys that the configuration may give it, with
+types, defaults and descriptions. The parse imports every plug that is named, so at its top no plug imports
+more than records: what is heavy goes into its functions, or into a module whose name starts with `_`.
+"""
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from jetsmith.errors import ConfigError
+from jetsmith.records import require
+from jetsmith.specs import ClassifierSpec, Record
+
+
+def _number(value: Any) -> Any:
+    """Refuse text that looks like a number, and booleans, which are numbers to Python."""
+    if isinstance(value, str):
+        try:
+            meant = float(value)
+        except ValueError:
+            raise PydanticCustomError("number", "must be a number, and this is text") from None
+        raise PydanticCustomError(
+            "number",
+            "must be a number, and this is text; write {meant} without quotes (to YAML 1.1 numbers such as "
+            "8e-1 are text: it wants 8.0e-1)",
+            {"meant": repr(meant)},
+        )
+    if isinstance(value, bool):
+        raise PydanticCustomError("number", "must be a number, and this is true or false")
+    return value
+
+
+Real = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_number)]
+Whole = Annotated[int, Field(strict=True), BeforeValidator(_number)]
+Count = Annotated[Whole, Field(gt=0)]
+Share = Annotated[Real, Field(gt=0, le=1)]
+Dropout = Annotated[Real, Field(ge=0, lt=1)]
+Momentum = Annotated[Real, Field(gt=0, lt=1)]
+
+
+class Options(Record):
+    """The keys of a plug. Each has a default, so that a plug without any is one to start from."""
+
+    def misfits(self, spec: ClassifierSpec) -> Iterator[str]:
+        """What of it does not go together with the classifier; each text starts with the key.
+
+        Keys that were not given are in no text: `model_fields_set` has those that were.
+        """
+        yield from ()
+
+
+def names(package: str) -> list[str]:
+    """Plugs of a sub-package, such as `models`, by their names."""
+    folder = Path(__file__).parent / package
+    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+
+
+def find(package: str, name: str, where: str, kind: str) -> ModuleType:
+    """The plug of that name.
+
+    Args:
+        package: Sub-package of jetsmith.
+        name: Value from the configuration.
+        where: File and key, for the message.
+        kind: What it is, for the message.
+
+    Raises:
+        ConfigError: There is none; the message lists those that there are.
+    """
+    require(name, names(package), where, kind)
+    return importlib.import_module(f"jetsmith.{package}.{name}")
+
+
+def described_by(backend: str, model: str, where: str) -> ModuleType:
+    """The plug whose `Options` are the `architecture` of a classifier: its model, or else its backend.
+
+    Raises:
+        ConfigError: There is no such backend or model, or the backend takes no model.
+    """
+    plug = find("classifiers", backend, f"{where}: backend", "backend")
+    if plug.MODELS:
+        return find("models", model, f"{where}: model", "architecture")
+    if model:
+        takes = ", ".join(name for name in names("classifiers") if find("classifiers", name, "", "").MODELS)
+        raise ConfigError(
+            f"{where}: model: backend `{backend}` takes none; leave `model: {model}` out, or choose a "
+            f"backend that takes one: {takes}"
+        )
+    return plug
