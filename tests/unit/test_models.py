@@ -85,11 +85,13 @@ def test_shapes(name: str, groups: tuple[str, ...], shape: tuple[int, int]) -> N
 
 
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("name", sorted(SMALL))
-def test_padding_does_not_leak(name: str, training: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "keys"), [*((name, {}) for name in sorted(SMALL)), ("deepjet", {"padding": "zeros"})]
+)
+def test_padding_does_not_leak(name: str, keys: dict[str, Any], training: bool) -> None:
     """Values in padded slots and their number change nothing, batch statistics included."""
     batch = jets()
-    model = network(name, dropout=0.0)
+    model = network(name, dropout=0.0, **keys)
     expected = np.asarray(model(batch, training=training))
     statistics = [np.array(v) for v in model.non_trainable_variables]
     assert not all(mask.all() for key, mask in batch.items() if key.endswith("_mask"))
@@ -100,7 +102,7 @@ def test_padding_does_not_leak(name: str, training: bool) -> None:
         values = np.where(mask[..., None], batch[group], np.float32(1e3))
         changed[group] = np.pad(values, [(0, 0), (0, more), (0, 0)], constant_values=-7.0)
         changed[f"{group}_mask"] = np.pad(mask, [(0, 0), (0, more)])
-    again = network(name, dropout=0.0)
+    again = network(name, dropout=0.0, **keys)
     np.testing.assert_allclose(np.asarray(again(changed, training=training)), expected, atol=2e-6)
     for variable, before in zip(again.non_trainable_variables, statistics, strict=True):
         if "seed" not in variable.path:
@@ -125,6 +127,39 @@ def test_padding_is_like_a_jet_alone(name: str) -> None:
         np.testing.assert_allclose(np.asarray(model(alone))[0], together[i], atol=2e-6)
     empty = {k: np.zeros_like(v) for k, v in batch.items()}
     assert np.isfinite(np.asarray(model(empty))).all()
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_zeros_are_read_as_candidates_are(training: bool) -> None:
+    """`padding: zeros` is what masks give where each sequence is full, its last candidates raw zeros."""
+    batch = jets()
+    full = dict(batch)
+    for group in ("charged", "vertices"):
+        mask, length = batch[f"{group}_mask"], GROUPS[group].length
+        more = length - mask.shape[1]
+        full[group] = np.pad(batch[group] * mask[..., None], [(0, 0), (0, more), (0, 0)])
+        full[f"{group}_mask"] = np.ones((len(mask), length), np.bool_)
+    masked, zeros = (network("deepjet", dropout=0.0, padding=p) for p in ("masked", "zeros"))
+    expected = np.asarray(masked(full, training=training))
+    np.testing.assert_allclose(np.asarray(zeros(batch, training=training)), expected, atol=2e-6)
+    assert np.abs(np.asarray(masked(batch, training=training)) - expected).max() > 1e-2
+
+
+def test_gates_of_keras_1(tmp_path: Path) -> None:
+    """clip(0.2 x + 0.5, 0, 1), which changes the network, and which a saved one has again."""
+    import keras
+
+    from jetsmith.models._layers import keras1_hard_sigmoid
+
+    found = np.asarray(keras1_hard_sigmoid(np.array([-9.0, -2.5, -1.0, 0.0, 2.0, 2.5, 9.0], np.float32)))
+    np.testing.assert_allclose(found, [0, 0, 0.3, 0.5, 0.9, 1, 1], atol=1e-7)
+    keys = {"recurrent_activation": "keras1_hard_sigmoid", "padding": "zeros"}
+    model, batch = network("deepjet", **keys), jets()
+    expected = np.asarray(model(batch))
+    assert np.abs(np.asarray(network("deepjet", padding="zeros")(batch)) - expected).max() > 1e-3
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
+    np.testing.assert_array_equal(np.asarray(again(batch)), expected)
 
 
 def test_deepjet_has_the_public_number_of_parameters() -> None:

@@ -25,14 +25,24 @@ def input_layers(inputs: Sequence[Inputs]) -> dict[str, Tensor]:
     return found
 
 
-def standardised(inputs: Sequence[Inputs], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Inputs by group through their `Standardise` layers; padded slots are 0 after it."""
+def standardised(
+    inputs: Sequence[Inputs], tensors: Mapping[str, Tensor], raw_zeros: bool = False
+) -> dict[str, Tensor]:
+    """Inputs by group through their `Standardise` layers.
+
+    Padded slots are 0 after it. With `raw_zeros` they are 0 before it, and all sequences have the
+    full length of their group, (n, T, F) -> (n, length, F): networks without masks read them.
+    """
     found: dict[str, Tensor] = {}
     for given in inputs:
-        layer = Standardise(name=f"standardise_{given.group}")
-        mask = tensors.get(f"{given.group}_mask")
-        values = layer(tensors[given.group])
-        found[given.group] = values if mask is None else Masked(name=f"masked_{given.group}")([values, mask])
+        group, layer = given.group, Standardise(name=f"standardise_{given.group}")
+        mask, values = tensors.get(f"{group}_mask"), tensors[group]
+        if mask is None:
+            found[group] = layer(values)
+        elif raw_zeros:
+            found[group] = layer(ZeroPadded(given.length, name=f"padded_{group}")([values, mask]))
+        else:
+            found[group] = Masked(name=f"masked_{group}")([layer(values), mask])
     return found
 
 
@@ -97,6 +107,25 @@ class Masked(layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="jetsmith")
+class ZeroPadded(layers.Layer):
+    """Zero in padded slots and behind them up to `length`; (n, T, F) and (n, T) -> (n, length, F)."""
+
+    def __init__(self, length: int, **other: Any) -> None:
+        super().__init__(**other)
+        self.length = length
+
+    def call(self, tensors: list[Tensor]) -> Tensor:
+        values, mask = tensors
+        return _to_length(ops.where(ops.expand_dims(mask, -1), values, 0.0), self.length)
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        return input_shape[0][0], self.length, input_shape[0][2]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "length": self.length}
+
+
+@keras.saving.register_keras_serializable(package="jetsmith")
 class SumReal(layers.Layer):
     """Sum over real constituents; (n, T, F) and (n, T) -> (n, F), zeros for jets without any."""
 
@@ -121,12 +150,22 @@ class Unroll(layers.Layer):
         self.length = length
 
     def call(self, x: Tensor) -> Tensor:
-        padding = ops.repeat(ops.zeros_like(x[:, :1]), self.length, axis=1)
-        x = ops.concatenate([x, padding], axis=1)[:, : self.length]
-        return ops.reshape(x, (-1, self.length * x.shape[-1]))
+        return ops.reshape(_to_length(x, self.length), (-1, self.length * x.shape[-1]))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
         return input_shape[0], self.length * cast(int, input_shape[-1])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "length": self.length}
+
+
+def _to_length(x: Tensor, length: int) -> Tensor:
+    """Zeros behind, or the end cut off; (n, T, F) -> (n, length, F)."""
+    padding = ops.repeat(ops.zeros_like(x[:, :1]), length, axis=1)
+    return ops.concatenate([x, padding], axis=1)[:, :length]
+
+
+@keras.saving.register_keras_serializable(package="jetsmith")
+def keras1_hard_sigmoid(x: Tensor) -> Tensor:
+    """clip(0.2 x + 0.5, 0, 1), the `hard_sigmoid` of Keras 1 and 2; Keras 3's own has the slope 1/6."""
+    return ops.clip(0.2 * x + 0.5, 0.0, 1.0)

@@ -3,12 +3,17 @@
 Sizes and order as in the public networks (cms-data RecoBTag-Combined, DeepFlavourV03_10X and
 DeepJet_Run3_122X): batch normalisation on each input, behind each convolution but the last, behind
 each recurrent and each dense layer. The recurrent layers read backwards, the leading constituent
-last. 1×1 convolutions are dense layers on the last axis, which on a CPU is faster. Unlike CMS' own,
-padded slots take no part: neither in the recurrent layers nor in the batch statistics.
+last. 1×1 convolutions are dense layers on the last axis, which on a CPU is faster.
+
+Padded slots take no part (`padding: masked`): neither in the recurrent layers nor in the batch
+statistics. CMS' own networks do read them (`padding: zeros`): each sequence is filled up with raw
+zeros, which go through normalisation, biases and recurrent layers as candidates do. The weights of
+DeepFlavourV03_10X need `zeros` and `recurrent_activation: keras1_hard_sigmoid`, those of
+DeepJet_Run3_122X `zeros` and `sigmoid`.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -36,6 +41,15 @@ class Options(plugs.Options):
     batch_norm: Momentum | None = Field(
         0.9, description="Momentum of the batch normalisation; none for networks without."
     )
+    recurrent_activation: Literal["sigmoid", "keras1_hard_sigmoid"] = Field(
+        "sigmoid",
+        description="Gates of the LSTMs; CMS' 10X has `keras1_hard_sigmoid`, clip(0.2 x + 0.5, 0, 1).",
+    )
+    padding: Literal["masked", "zeros"] = Field(
+        "masked",
+        description="Slots behind the last candidate: left out, or read as candidates of raw zeros up to the "
+        "full length of the group, as CMS does.",
+    )
 
     def misfits(self, spec: ClassifierSpec) -> Iterator[str]:
         """Sequences that are named are among the inputs."""
@@ -51,19 +65,21 @@ def build(inputs: Sequence[Inputs], n_classes: int, options: Options) -> Any:
     import keras
     from keras import layers
 
-    from jetsmith.models._layers import classify, dense_stack, input_layers, standardised
+    from jetsmith.models._layers import classify, dense_stack, input_layers, keras1_hard_sigmoid, standardised
 
     tensors = input_layers(inputs)
-    scaled = standardised(inputs, tensors)
+    scaled = standardised(inputs, tensors, raw_zeros=options.padding == "zeros")
+    gates = {"sigmoid": "sigmoid", "keras1_hard_sigmoid": keras1_hard_sigmoid}[options.recurrent_activation]
     branches = []
     for given in inputs:
         group = given.group
-        mask = tensors.get(f"{group}_mask")
+        mask = tensors.get(f"{group}_mask") if options.padding == "masked" else None
         x = _norm(scaled[group], mask, options.batch_norm, f"{group}_norm")
         if given.kind == "sequence":
             x = _convolve(x, mask, options, group)
             units = options.recurrent.get(group, RECURRENT["neutral"])
-            x = layers.LSTM(units, go_backwards=True, name=f"{group}_lstm")(x, mask=mask)
+            lstm = layers.LSTM(units, recurrent_activation=gates, go_backwards=True, name=f"{group}_lstm")
+            x = lstm(x, mask=mask)
             x = _norm(x, None, options.batch_norm, f"{group}_lstm_norm")
             x = layers.Dropout(options.dropout, name=f"{group}_lstm_dropout")(x)
         branches.append(x)

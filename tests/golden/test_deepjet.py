@@ -1,0 +1,220 @@
+"""The architecture `deepjet` with the weights of CMS' public networks gives onnxruntime's outputs.
+
+The weights are the initialisers of the ONNX files; the way from each input to the softmax says which
+layer they belong to.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jetsmith.specs import Inputs
+from tests.requirements import require
+
+with suppress(ImportError):
+    import onnx
+    import onnxruntime
+
+pytestmark = [
+    pytest.mark.golden,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
+]
+
+Array = np.ndarray[Any, Any]
+Layers = list[tuple[str, list[Array]]]
+GROUPS = {"ak4": (0, 15), "charged": (25, 16), "neutral": (25, 6), "vertices": (4, 12)}  # length, features
+SEQUENCES = [name for name, (length, _) in GROUPS.items() if length]
+TENSORS = dict(zip(GROUPS, ("input_1", "input_2", "input_3", "input_4"), strict=True))
+PT = "input_5"  # of the head that corrects the pt; the classes do not depend on it
+EPSILON = 1e-3  # of Keras' batch normalisation
+TENX, RUN3 = "DeepFlavourV03_10X_training.model.onnx", "DeepJet_Run3_122X.onnx"
+KEYS = {
+    TENX: {"recurrent_activation": "keras1_hard_sigmoid", "padding": "zeros"},
+    RUN3: {"recurrent_activation": "sigmoid", "padding": "zeros"},
+}
+# Numbers that CMS counts, and those of them that are not ours: second biases of the LSTMs, which add
+# up to one, and in 10X the head of the pt.
+SIZES = {TENX: (269_278, 1_000 + 20), RUN3: (269_258, 1_000)}
+N_JETS = 200
+
+
+class Public:
+    """A public network: its graph and its numbers."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.graph = path, onnx.load(path).graph
+        self.numbers = {t.name: onnx.numpy_helper.to_array(t) for t in self.graph.initializer}
+
+    def size(self) -> int:
+        """Numbers in the file; whole ones are shapes."""
+        return sum(a.size for a in self.numbers.values() if a.dtype == np.float32)
+
+    def way(self, tensor: str) -> list[Any] | None:
+        """The nodes from a tensor to the softmax, or None where there is no way."""
+        for node in self.graph.node:
+            if tensor in (node.input if node.op_type == "Concat" else node.input[:1]):
+                if node.op_type == "Softmax":
+                    return [node]
+                for output in node.output:
+                    if (rest := self.way(output)) is not None:
+                        return [node, *rest]
+        return None
+
+    def layers(self, tensor: str) -> Iterator[tuple[str, list[Array]]]:
+        """Kind and Keras' weights of each layer on the way from a tensor to the softmax."""
+        nodes = self.way(tensor) or []
+        for node, behind in zip(nodes, [*nodes[1:], None], strict=True):
+            given = [self.numbers[name] for name in node.input if name in self.numbers]
+            if node.op_type == "BatchNormalization":
+                scale, shift, mean, variance = given
+                epsilon = next(a.f for a in node.attribute if a.name == "epsilon")
+                scale = scale * np.sqrt((variance + EPSILON) / (variance + epsilon))
+                yield "norm", [scale, shift, mean, variance]
+            elif node.op_type == "Conv":
+                yield "dense", [given[0][:, :, 0].T, given[1]]
+            elif node.op_type == "Gemm":
+                yield "dense", [given[0].T, given[1]]
+            elif node.op_type == "MatMul":
+                yield "dense", [*given, *(self.numbers[n] for n in behind.input if n in self.numbers)]
+            elif node.op_type == "LSTM":
+                kernel, recurrent, bias = (keras_gates(array[0]) for array in given)
+                yield "lstm", [kernel.T, recurrent.T, bias]
+            elif node.op_type == "Concat":
+                yield "concat", []
+
+    def outputs(self, batch: dict[str, Array]) -> Array:
+        """Its probabilities, by onnxruntime, of sequences padded with zeros."""
+        session = onnxruntime.InferenceSession(str(self.path), providers=["CPUExecutionProvider"])
+        given = {tensor: batch[group] for group, tensor in TENSORS.items()}
+        return session.run(["ID_pred/Softmax:0"], given | {PT: batch["ak4"][:, :1]})[0]
+
+
+def keras_gates(array: Array) -> Array:
+    """ONNX has rows input, output, forget, cell and two biases; Keras input, forget, cell, output and one."""
+    if array.ndim == 1:
+        array = array.reshape(2, -1).sum(axis=0)
+    first, output, forget, cell = np.split(array, 4)
+    return np.concatenate([first, forget, cell, output])
+
+
+def build(public: Public, **architecture: Any) -> Any:
+    """Our network at its default sizes, with the public weights; its standardisation is the identity."""
+    from jetsmith.models import deepjet
+
+    inputs = [
+        Inputs(
+            group=name,
+            kind="sequence" if length else "flat",
+            length=length,
+            features=tuple(f"x{i}" for i in range(width)),
+            sources=("x",),
+        )
+        for name, (length, width) in GROUPS.items()
+    ]
+    model = deepjet.build(inputs, 6, deepjet.Options(**architecture))
+    for group, tensor in TENSORS.items():
+        found = list(public.layers(tensor))
+        joined = [kind for kind, _ in found].index("concat")
+        set_weights(model, f"{group}_", found[:joined])
+        set_weights(model, ("dense_", "logits"), found[joined + 1 :])
+    return model
+
+
+def set_weights(model: Any, prefix: str | tuple[str, ...], found: Layers) -> None:
+    """Set the layers with weights whose names start so, in their order."""
+    layers = [layer for layer in model.layers if layer.name.startswith(prefix) and layer.weights]
+    for layer, (_, weights) in zip(layers, found, strict=True):
+        layer.set_weights(weights)
+
+
+def n_numbers(model: Any) -> int:
+    """Weights of the network without its standardisation."""
+    layers = [layer for layer in model.layers if not layer.name.startswith("standardise_")]
+    return sum(int(np.prod(w.shape)) for layer in layers for w in layer.weights)
+
+
+def jets(public: Public) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Random jets as the network's first normalisation expects them, zeros behind; and their lengths.
+
+    Each length from 0 to the full one occurs in each sequence, first of all in all three at once.
+    """
+    rng = np.random.default_rng(11)
+    batch, lengths = {}, {}
+    for group, (length, width) in GROUPS.items():
+        _, (_, _, mean, variance) = next(public.layers(TENSORS[group]))
+        shape = (N_JETS, length, width) if length else (N_JETS, width)
+        batch[group] = (mean + np.sqrt(variance) * rng.normal(0, 1, shape)).astype(np.float32)
+        if length:
+            lengths[group] = rng.integers(0, length + 1, N_JETS)
+            lengths[group][:30] = np.minimum(np.arange(30), length)
+            batch[group][np.arange(length) >= lengths[group][:, None]] = 0
+    return batch, lengths
+
+
+def ours(model: Any, batch: dict[str, Array], lengths: dict[str, Array], n_rows: int = 50) -> Array:
+    """Probabilities by our network, with masks and each batch cut to its longest jet, as it is scored."""
+    outputs = []
+    order = np.argsort(lengths["charged"], kind="stable")
+    for rows in np.array_split(order, N_JETS // n_rows):
+        given = {"ak4": batch["ak4"][rows]}
+        for group in SEQUENCES:
+            counts = lengths[group][rows]
+            longest = max(1, counts.max())
+            given[f"{group}_mask"] = np.arange(longest) < counts[:, None]
+            # What is behind a jet's own candidates is never read.
+            given[group] = np.where(given[f"{group}_mask"][..., None], batch[group][rows, :longest], 7)
+        outputs.append(np.asarray(model(given, training=False)))
+    found = np.empty((N_JETS, 6))
+    found[order] = np.concatenate(outputs)
+    return found
+
+
+@pytest.fixture(params=[TENX, RUN3])
+def public(request: pytest.FixtureRequest, shared_data: Path) -> Public:
+    """A public network of CMS."""
+    if "onnx" not in globals() or "onnxruntime" not in globals():
+        require("onnx and onnxruntime are not installed: make setup")
+    return Public(shared_data / "reference-models" / request.param)
+
+
+def test_public_weights_give_the_public_outputs(public: Public, tmp_path: Path) -> None:
+    """All six classes of 200 jets of all lengths, by the network and by the file it is saved to."""
+    import keras
+
+    batch, lengths = jets(public)
+    assert all(set(lengths[group]) == set(range(GROUPS[group][0] + 1)) for group in SEQUENCES)
+    expected = public.outputs(batch)
+    model = build(public, **KEYS[public.path.name])
+    worst = np.abs(ours(model, batch, lengths) - expected).max()
+    print(f"{public.path.name}: worst difference {worst:.1e}")
+    assert expected.std(axis=0).min() > 1e-3  # not the same for every jet
+    assert worst < 1e-5
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
+    assert np.abs(ours(again, batch, lengths) - expected).max() < 1e-5
+
+
+def test_all_public_numbers_are_used(public: Public) -> None:
+    """Their count is CMS' own, less what the file has for other purposes."""
+    counted, not_ours = SIZES[public.path.name]
+    assert public.size() == counted
+    assert n_numbers(build(public, **KEYS[public.path.name])) == counted - not_ours
+
+
+def test_each_key_matters(public: Public) -> None:
+    """Another gate, or masks: the outputs are wrong by far."""
+    batch, lengths = jets(public)
+    expected, keys = public.outputs(batch), KEYS[public.path.name]
+    for change in ({"padding": "masked"}, {"recurrent_activation": other_gate(keys)}):
+        off = np.abs(ours(build(public, **keys | change), batch, lengths) - expected).max()
+        print(f"{public.path.name}: with {change} off by {off:.2f}")
+        assert off > 0.01, change
+
+
+def other_gate(keys: dict[str, str]) -> str:
+    return "sigmoid" if keys["recurrent_activation"] != "sigmoid" else "keras1_hard_sigmoid"
