@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jetsmith import columns, io
-from jetsmith.errors import ConfigError, InputError
+from jetsmith.errors import InputError
 from jetsmith.features.compute import compute_features
 from jetsmith.features.derived import available_with_derived
 from jetsmith.mock import mock_rows
@@ -145,25 +145,6 @@ def test_columns_of_a_sequence_must_agree_in_length(tmp_path: Path) -> None:
     group = sequence(5, "", a=FeatureSpec(source="cpf_pt_gev"), b=FeatureSpec(source="npf_pt_gev"))
     with pytest.raises(InputError, match="cpf_pt_gev and npf_pt_gev of feature group seq"):
         run(tmp_path, mock_rows("ak4", 20, seed=3), [group])
-
-
-@pytest.mark.parametrize(
-    ("spec", "text"),
-    [
-        (FeatureSpec(source="cpf_pt_gev"), "it needs a slot"),
-        (FeatureSpec(source="jet_pt_gev", slot=1), "it has no slots"),
-    ],
-)
-def test_slots_must_fit_their_source(spec: FeatureSpec, text: str, tmp_path: Path) -> None:
-    """The message names file, feature and source."""
-    with pytest.raises(ConfigError, match=rf"flat.yaml: features.x.source: .*{text}"):
-        run(tmp_path, mock_rows("ak4", 5, seed=3), [flat(x=spec)])
-
-
-def test_a_feature_may_not_take_the_name_of_a_key(tmp_path: Path) -> None:
-    """It would overwrite the event number."""
-    with pytest.raises(ConfigError, match="event is a column already"):
-        run(tmp_path, mock_rows("ak4", 5, seed=3), [flat(event=FeatureSpec(source="n_pv"))])
 
 
 def test_same_input_same_bytes(tmp_path: Path) -> None:

@@ -1,19 +1,22 @@
-"""Every check of one field of the configuration against another; run before any job."""
+"""Checks of the run and of datasets: each field against the others; run before any job."""
 
 import glob
 import itertools
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from jetsmith import columns, remote
+from jetsmith import remote
 from jetsmith.batch import walltime_s
-from jetsmith.errors import ConfigError, InputError
-from jetsmith.features.derived import available_with_derived
+from jetsmith.errors import ConfigError, InputError, refuse
 from jetsmith.records import hint, require
 from jetsmith.simulation.processes import PROCESSES
-from jetsmith.specs import ClassifierSpec, DatasetSpec, FeatureGroup, RunSpec, SampleSpec
+from jetsmith.specs import ClassSpec, DatasetSpec, RunSpec, SampleSpec, SelectionSpec
+
+WORKING_POINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+PATHVARS = ("results", "logs", "benchmarks")
 
 
 def check_run(run: RunSpec, source: str) -> None:
@@ -22,15 +25,63 @@ def check_run(run: RunSpec, source: str) -> None:
     if abs(total - 1) > 1e-9:
         raise ConfigError(f"{source}: splits add up to {total:g}; they must add up to 1")
     for obj, selection in run.selection.items():
-        _check_edges(selection.pt_bins_gev, f"{source}: selection.{obj}.pt_bins_gev")
-        _check_edges(selection.abseta_bins, f"{source}: selection.{obj}.abseta_bins")
+        refuse(source, (f"selection.{obj}.{problem}" for problem in _selection(selection)))
     for role, table in (("taggers", run.taggers), ("reweighters", run.reweighters)):
         for name, sample in table.items():
             require(sample, run.samples, f"{source}: {role}.{name}", "sample")
+    refuse(source, _working_points(run.working_points))
+    refuse(source, _pathvars(run.pathvars))
     check_reading(run, source)
     both = set(run.taggers) & set(run.reweighters)
     if both:
         raise ConfigError(f"{source}: {', '.join(sorted(both))} is a tagger and a reweighter; rename one")
+
+
+def _selection(selection: SelectionSpec) -> Iterator[str]:
+    """Bins rise and cover what the cuts leave."""
+    pt, abseta = selection.pt_bins_gev, selection.abseta_bins
+    wrong = [*edges(pt, "pt_bins_gev"), *edges(abseta, "abseta_bins")]
+    yield from wrong
+    if wrong:
+        return
+    if pt[0] > selection.pt_min_gev:
+        yield (
+            f"pt_bins_gev: begin at {pt[0]:g} GeV, above pt_min_gev: {selection.pt_min_gev:g}; jets between "
+            "would count in a bin that does not hold them"
+        )
+    if abseta[0] > 0 or abseta[-1] < selection.abseta_max:
+        yield (
+            f"abseta_bins: go from {abseta[0]:g} to {abseta[-1]:g}; jets from 0 to abseta_max: "
+            f"{selection.abseta_max:g} need a bin"
+        )
+
+
+def _working_points(points: Mapping[str, float]) -> Iterator[str]:
+    if not points:
+        yield "working_points: is empty; give one at least, such as {M: 0.01}"
+    for name in points:
+        if not WORKING_POINT.fullmatch(name):
+            yield f"working_points: `{name}`: a name has letters, digits and any of _ . + - alone"
+    for (one, first), (other, second) in itertools.combinations(points.items(), 2):
+        if first == second:
+            yield f"working_points: {one} and {other} are one point, {first:g}; leave one out"
+
+
+def _pathvars(pathvars: Mapping[str, str]) -> Iterator[str]:
+    """Results go where the run says: a misspelt name would leave them with those of another run."""
+    for name, path in pathvars.items():
+        if name not in PATHVARS:
+            yield f"pathvars: unknown key `{name}`{hint(name, PATHVARS)}"
+        elif not path.strip():
+            yield f"pathvars.{name}: is empty; give a folder"
+
+
+def edges(found: Sequence[float], key: str) -> Iterator[str]:
+    """What is wrong with edges of bins in momentum or |pseudorapidity|."""
+    if len(found) < 2 or any(low >= high for low, high in itertools.pairwise(found)):
+        yield f"{key}: bin edges must rise and be two at least; got {list(found)}"
+    elif found[0] < 0:
+        yield f"{key}: begin at {found[0]:g}; momenta and |pseudorapidities| are never below 0"
 
 
 def check_reading(run: RunSpec, source: str) -> None:
@@ -52,26 +103,6 @@ def check_reading(run: RunSpec, source: str) -> None:
             f"{source}: skim.dask.cluster: no module `{module}` for `{run.skim.dask.cluster}`; give a class "
             "by its dotted name, such as distributed.LocalCluster, and install its package (extra `dask`)"
         )
-
-
-def _check_edges(edges: tuple[float, ...], where: str) -> None:
-    if len(edges) < 2 or any(low >= high for low, high in itertools.pairwise(edges)):
-        raise ConfigError(f"{where}: bin edges must rise and be two at least; got {list(edges)}")
-
-
-def check_group(group: FeatureGroup, path: Path) -> None:
-    """Sources of features are canonical columns, features of presets exist."""
-    if group.kind == "sequence" and group.length == 0:
-        raise ConfigError(f"{path}: a sequence needs `length` > 0")
-    known = available_with_derived(set(columns.BY_OBJECT[group.object]), group.object)
-    for name, feature in group.features.items():
-        if feature.source not in known and not feature.source.startswith(columns.STORED_PREFIX):
-            raise ConfigError(
-                f"{path}: features.{name}.source: no column `{feature.source}`{hint(feature.source, known)}"
-            )
-    for preset, names in group.presets.items():
-        for name in names:
-            require(name, group.features, f"{path}: presets.{preset}", "feature")
 
 
 def check_dataset(name: str, spec: DatasetSpec, run: RunSpec, path: Path) -> list[str]:
@@ -128,53 +159,36 @@ def expand_files(
     return found
 
 
+def check_flavours(flavours: Mapping[str, ClassSpec], path: Path) -> None:
+    """A class is truth or a generator."""
+    for name, entry in flavours.items():
+        if bool(entry.truth) == bool(entry.generator):
+            refuse(path, [f"{name}: needs `truth` or `generator`, one of the two"])
+        twice = sorted({key for key in entry.truth if entry.truth.count(key) > 1})
+        if twice:
+            refuse(path, [f"{name}.truth: given twice: {', '.join(map(str, twice))}"])
+
+
 def check_samples(run: RunSpec, datasets: Mapping[str, DatasetSpec], source: str) -> None:
     """Datasets of a sample fit together."""
     for name, sample in run.samples.items():
-        objects = {d: datasets[d].object for d in sample.datasets}
-        if len(set(objects.values())) > 1:
-            raise ConfigError(f"{source}: samples.{name}: datasets of different objects: {objects}")
-        if sample.folds == 1:
-            raise ConfigError(f"{source}: samples.{name}.folds: 0 for one split, else 2 or more; got 1")
-        if sample.normalise == "cross_section":
-            without = [d for d in sample.datasets if datasets[d].cross_section_pb is None]
-            if without:
-                raise ConfigError(
-                    f"{source}: samples.{name}: normalise: cross_section needs "
-                    f"cross_section_pb of {', '.join(without)}"
-                )
+        used = {d: datasets[d] for d in sample.datasets}
+        refuse(source, (f"samples.{name}{problem}" for problem in _sample(sample, used)))
 
 
-def check_classifier(
-    spec: ClassifierSpec, path: Path, sample: SampleSpec, datasets: Mapping[str, DatasetSpec]
-) -> None:
-    """Classes are disjoint, the architecture exists, the discriminant speaks of its classes."""
-    objects = {datasets[d].object for d in sample.datasets}
-    if {spec.object} != objects:
-        raise ConfigError(
-            f"{path}: reads rows of `{spec.object}`, but those of sample `{spec.sample}` "
-            f"({spec.role}s.{spec.name} of the run) are `{', '.join(objects)}`"
+def _sample(sample: SampleSpec, datasets: Mapping[str, DatasetSpec]) -> Iterator[str]:
+    objects = {name: dataset.object for name, dataset in datasets.items()}
+    if len(set(objects.values())) > 1:
+        yield f": datasets of different objects: {objects}"
+    if len(datasets) < len(sample.datasets):
+        twice = sorted({name for name in sample.datasets if sample.datasets.count(name) > 1})
+        yield f".datasets: given twice: {', '.join(twice)}; its rows would count twice"
+    if sample.folds in (1, 2):
+        yield (
+            f".folds: 0 for one split, else 3 or more; got {sample.folds}: each model is validated on one "
+            "fold, judged on another, and trained on the rest"
         )
-    ids = [key for c in spec.classes for key in (c.truth or (c.generator,))]
-    if len(ids) != len(set(ids)):
-        raise ConfigError(f"{path}: classes overlap in truth: {', '.join(spec.class_names)}")
-    for key in ("pt_bins_gev", "abseta_bins"):
-        _check_edges(getattr(spec.training, key), f"{path}: training.{key}")
-    if spec.role == "reweighter":
-        made = {datasets[d].generator for d in sample.datasets}
-        lacking = [c.generator for c in spec.classes if c.generator not in made]
-        if len(spec.classes) != 2 or lacking:
-            raise ConfigError(
-                f"{path}: a reweighter has two classes with `generator`, source then target, each made by "
-                "a dataset of its sample (key `generator` in datasets.yaml); "
-                f"generators there: {', '.join(sorted(made))}; lacking: {lacking}"
-            )
-        return
-    if spec.discriminant is None or spec.evaluation is None:
-        raise ConfigError(f"{path}: a tagger needs `discriminant` and `evaluation`")
-    for key in (*spec.discriminant.signal, *spec.discriminant.background):
-        require(key, spec.class_names, f"{path}: discriminant", "class")
-    evaluated = [c for c in (spec.signal_class, *spec.background_classes) if c is not None]
-    without = [c.name for c in evaluated if c.flavor is None]
-    if without:
-        raise ConfigError(f"{path}: evaluation: {', '.join(without)} has no `flavor` in config/flavours.yaml")
+    if sample.normalise == "cross_section":
+        without = [name for name, dataset in datasets.items() if dataset.cross_section_pb is None]
+        if without:
+            yield f": normalise: cross_section needs cross_section_pb of {', '.join(without)}"

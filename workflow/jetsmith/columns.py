@@ -255,6 +255,22 @@ DERIVED_EVENT = {
     "m_jj_gev": _flat("GeV", "mass of the two leading jets (derived)"),
 }
 
+# Truth ids (column `flavour`) that the layouts give; config/flavours.yaml says what they mean.
+TRUTH: dict[str, tuple[int, ...]] = {
+    "ak4": (0, 1, 2, 400, 410, 411, 500, 510, 511, 520, 521, 600, 999),
+    "ak8": (999, 1000, 1004, 1005, 1044, 1055, 2504, 2505, 2506),
+    "event": (0,),
+}
+
+# Columns beside the features in a features file, where the skim has them.
+KINEMATICS = {
+    "ak4": ("jet_pt_gev", "jet_eta", "hadron_flavour"),
+    "ak8": ("jet_pt_gev", "jet_eta", "hadron_flavour"),
+    "event": ("z_pt_gev",),
+}
+RESERVED = {*KEY, *COMMON, *(name for names in KINEMATICS.values() for name in names)}
+
+STORING = ("ak4", "ak8")  # rows that may have stored scores
 STORED_PREFIX = "stored_"  # stored_<branch>, e.g. stored_btagDeepFlavB: an experiment's own score
 
 BY_OBJECT: dict[str, dict[str, Column]] = {
@@ -262,6 +278,18 @@ BY_OBJECT: dict[str, dict[str, Column]] = {
     "ak8": KEY | COMMON | JET | DOUBLE_B | CHARGED | NEUTRAL | VERTICES | DERIVED_JET,
     "event": KEY | COMMON | EVENT | DERIVED_EVENT,
 }
+
+
+_FAMILIES = ("cpf", "npf", "sv", "track", "genjet", "central_genjet")
+
+
+def family(name: str) -> str:
+    """What a list column lists: columns of one family have the same length in each row.
+
+    The relative pseudorapidities of tracks and the lists of the double-b tagger have each their own.
+    """
+    found = next((family for family in _FAMILIES if name.startswith(f"{family}_")), name)
+    return name if name == "track_eta_rel" else found
 
 
 def column(obj: str, name: str) -> Column:

@@ -11,16 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from jetsmith import plugs, remote
-from jetsmith.checks import (
-    check_classifier,
-    check_dataset,
-    check_group,
-    check_run,
-    check_samples,
-    local,
-)
-from jetsmith.classifier_checks import check_options
-from jetsmith.errors import ConfigError
+from jetsmith.checks import check_dataset, check_flavours, check_run, check_samples, local
+from jetsmith.classifier_checks import check_classifier, check_together
+from jetsmith.errors import ConfigError, refuse
+from jetsmith.feature_checks import check_group, check_groups
 from jetsmith.records import load_table, pick, read_yaml, require, validate
 from jetsmith.specs import (
     ClassifierFile,
@@ -128,7 +122,9 @@ def load(config: Mapping[str, Any], folder: Path, source: str = "config/config.y
     run = validate(RunSpec, dict(config), source)
     check_run(run, source)
     flavours = load_table(ClassSpec, folder / "flavours.yaml")
+    check_flavours(flavours, folder / "flavours.yaml")
     groups = {path.stem: _group(path) for path in sorted((folder / "features").glob("*.yaml"))}
+    check_groups(groups, folder / "features")
     known = load_table(DatasetSpec, folder / "datasets.yaml", named=False)
     datasets: dict[str, DatasetSpec] = {}
     for sample, content in run.samples.items():
@@ -144,9 +140,10 @@ def load(config: Mapping[str, Any], folder: Path, source: str = "config/config.y
         for name, sample in table.items():
             require(name, choices, f"{source}: {role}s ({folder / f'{role}s'})", role)
             path = folder / f"{role}s" / f"{name}.yaml"
-            spec = _resolve(name, role, sample, run.samples[sample].folds, path, flavours, groups)
-            check_classifier(spec, path, run.samples[sample], datasets)
+            spec, options = _resolve(name, role, sample, run.samples[sample].folds, path, flavours, groups)
+            check_classifier(spec, options, path, run.samples[sample], datasets)
             classifiers[name] = spec
+    check_together(classifiers, source)
     raw = {
         "run": run.model_dump(mode="json"),
         "datasets": {name: d.model_dump(mode="json") for name, d in datasets.items()},
@@ -169,8 +166,8 @@ def _resolve(
     path: Path,
     flavours: Mapping[str, ClassSpec],
     groups: Mapping[str, FeatureGroup],
-) -> ClassifierSpec:
-    """Read one classifier's file and look up the names in it."""
+) -> tuple[ClassifierSpec, plugs.Options]:
+    """Read one classifier's file and look up the names in it; `architecture` also as it is given."""
     content = validate(ClassifierFile, read_yaml(path), path)
     plug = plugs.described_by(content.backend, content.model, str(path))
     options = validate(plug.Options, content.architecture, f"{path}: architecture")
@@ -195,8 +192,7 @@ def _resolve(
         **content.model_dump(exclude={"classes", "inputs", "architecture"}),
         **judged,
     )
-    check_options(spec, options, path)
-    return spec
+    return spec, options
 
 
 def _inputs(
@@ -210,10 +206,18 @@ def _inputs(
         wanted = group.presets[wanted]
     for feature in wanted:
         require(feature, group.features, f"{path}: inputs.{name}", "feature")
+    twice = sorted({feature for feature in wanted if wanted.count(feature) > 1})
+    if twice:
+        refuse(path, [f"inputs.{name}: given twice: {', '.join(twice)}"])
+    if not wanted:
+        refuse(
+            path, [f"inputs.{name}: is empty; a preset, or features of {name}: {', '.join(group.features)}"]
+        )
+    order = [group.sort_by] if group.sort_by else []
     return Inputs(
         group=name,
         kind=group.kind,
         length=group.length,
         features=wanted,
-        sources=tuple(dict.fromkeys(group.features[feature].source for feature in wanted)),
+        sources=tuple(dict.fromkeys([*(group.features[feature].source for feature in wanted), *order])),
     )

@@ -1,8 +1,18 @@
 """The kinds of error that a user sees; all carry what, where and what would be right."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 
 class ConfigError(ValueError):
     """The configuration is wrong: names file, key and choices. Raised before any job."""
+
+
+def refuse(where: str | Path, problems: Iterable[str]) -> None:
+    """Raise a ConfigError with a line a problem, where there is any; each text starts with its key."""
+    lines = [f"{where}: {problem}" for problem in problems]
+    if lines:
+        raise ConfigError("\n".join(lines))
 
 
 class InputError(RuntimeError):

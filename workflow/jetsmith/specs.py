@@ -82,7 +82,7 @@ class SampleSpec(Record):
     """Datasets that are packed together."""
 
     datasets: tuple[Name, ...] = Field(min_length=1, description="Names of config/datasets.yaml.")
-    folds: int = Field(0, ge=0, description="Cross-validation folds; 0 for one split.")
+    folds: int = Field(0, ge=0, le=100, description="Cross-validation folds, 3 or more; 0 for one split.")
     normalise: Literal["unit", "cross_section"] = Field(
         "unit",
         description="unit: mean weight 1 in each dataset; cross_section: weights add up to it [pb], or to "
@@ -117,6 +117,10 @@ class FeatureGroup(Record):
     features: dict[str, FeatureSpec] = Field(min_length=1)
     presets: dict[Name, tuple[str, ...]] = Field({}, description="Named lists of features.")
 
+    def column(self, feature: str) -> str:
+        """Name of a feature's column in the features file."""
+        return f"{self.name}_{feature}" if self.kind == "sequence" else feature
+
 
 class Inputs(Record):
     """The inputs of a classifier from one feature group, resolved."""
@@ -125,7 +129,7 @@ class Inputs(Record):
     kind: Literal["flat", "sequence"]
     length: int = Field(ge=0)
     features: tuple[str, ...] = Field(min_length=1)
-    sources: tuple[str, ...] = Field(description="Canonical columns that the features need.")
+    sources: tuple[str, ...] = Field(description="Canonical columns that features and order need.")
 
 
 class ClassSpec(Record):
@@ -162,7 +166,9 @@ class DiscriminantSpec(Record):
     """One number from the class probabilities: S/(S + sum f_i B_i), or ln(S / sum f_i B_i)."""
 
     signal: tuple[Name, ...] = Field(min_length=1, description="Classes of the numerator, added.")
-    background: dict[Name, Positive] = Field(description="Classes of the denominator with their fractions.")
+    background: dict[Name, Positive] = Field(
+        min_length=1, description="Classes of the denominator with their fractions."
+    )
     form: Literal["ratio", "log_ratio"] = Field("ratio")
 
 

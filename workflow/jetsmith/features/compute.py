@@ -2,21 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from jetsmith import columns, io, provenance
-from jetsmith.errors import ConfigError, InputError
+from jetsmith.errors import InputError
 from jetsmith.features.derived import available_with_derived, derive, stored_needs
 from jetsmith.features.table import Array, Lists, Table, to_rows, to_table
 from jetsmith.specs import FeatureGroup, FeatureSpec
 
-KINEMATICS = {
-    "ak4": ("jet_pt_gev", "jet_eta", "hadron_flavour"),
-    "ak8": ("jet_pt_gev", "jet_eta", "hadron_flavour"),
-    "event": ("z_pt_gev",),
-}
 TRANSFORMS: dict[str, Callable[[Array], Array]] = {
     "none": lambda x: x,
     "abs": np.abs,
@@ -40,25 +35,20 @@ def compute_features(
         meta: JSON file to write: which features were left out and why, and what the rest came from.
 
     Raises:
-        ConfigError: A feature asks for a slot of a flat column, or for a list without one.
         InputError: The file is damaged, or columns of one sequence differ in length.
     """
     stored = set(io.column_names(skim))
     sources = {feature.source for group in groups for feature in group.features.values()}
     sources |= {group.sort_by for group in groups if group.sort_by}
     known = available_with_derived(stored, obj)
-    kept = [*columns.KEY, *columns.COMMON, *(name for name in KINEMATICS[obj] if name in stored)]
+    kept = [*columns.KEY, *columns.COMMON, *(name for name in columns.KINEMATICS[obj] if name in stored)]
     needed = stored_needs(sources & known, stored, obj)
     table = to_table(io.read_rows(skim, [*kept, *sorted(needed - set(kept))]))
     n_rows = len(table["event"])
     derive(table, sorted(sources & known), obj)
     result: Table = {name: table[name] for name in kept}
     for group in groups:
-        found = _sequence(group, table) if group.kind == "sequence" else _flat(group, table)
-        twice = sorted(set(found) & set(result))
-        if twice:
-            raise ConfigError(f"config/features/{group.name}.yaml: {', '.join(twice)} is a column already")
-        result |= found
+        result |= _sequence(group, table) if group.kind == "sequence" else _flat(group, table)
     io.write_rows(output, to_rows(result, n_rows))
     io.write_json(meta, _about(groups, known, n_rows))
 
@@ -71,16 +61,11 @@ def left_out(groups: Sequence[FeatureGroup], known: set[str]) -> dict[str, str]:
         known: Columns that are stored or derivable.
     """
     return {
-        column_of(group, name): f"`{feature.source}` is neither stored nor derivable"
+        group.column(name): f"`{feature.source}` is neither stored nor derivable"
         for group in groups
         for name, feature in group.features.items()
         if feature.source not in known
     }
-
-
-def column_of(group: FeatureGroup, feature: str) -> str:
-    """Name of a feature's column in the features file."""
-    return f"{group.name}_{feature}" if group.kind == "sequence" else feature
 
 
 def _about(groups: Sequence[FeatureGroup], known: set[str], n_rows: int) -> dict[str, Any]:
@@ -99,11 +84,6 @@ def _flat(group: FeatureGroup, table: Mapping[str, Array | Lists]) -> Table:
         if feature.source not in table:
             continue
         column = table[feature.source]
-        if isinstance(column, Lists) == (feature.slot is None):
-            kind = "a list: it needs a slot" if feature.slot is None else "no list: it has no slots"
-            raise ConfigError(
-                f"config/features/{group.name}.yaml: features.{name}.source: `{feature.source}` is {kind}"
-            )
         values = column.slot(feature.slot or 0) if isinstance(column, Lists) else column
         found[name] = _finish(values, feature)
     return found
@@ -117,12 +97,7 @@ def _sequence(group: FeatureGroup, table: Mapping[str, Array | Lists]) -> Table:
     lists: dict[str, Lists] = {}
     key_names = [group.sort_by] if group.sort_by in table else []
     for source in dict.fromkeys([*(f.source for f in wanted.values()), *key_names]):
-        column = table[source]
-        if not isinstance(column, Lists):
-            raise ConfigError(
-                f"config/features/{group.name}.yaml: `{source}` is no list; a sequence needs one"
-            )
-        lists[source] = column
+        lists[source] = cast(Lists, table[source])
     first = next(iter(lists))
     offsets = lists[first].offsets
     for source, column in lists.items():
@@ -136,7 +111,7 @@ def _sequence(group: FeatureGroup, table: Mapping[str, Array | Lists]) -> Table:
     order = order[rank < group.length]
     cut = np.concatenate([[0], np.cumsum(np.minimum(np.diff(offsets), group.length))])
     return {
-        column_of(group, name): Lists(cut, _finish(lists[feature.source].values[order], feature))
+        group.column(name): Lists(cut, _finish(lists[feature.source].values[order], feature))
         for name, feature in wanted.items()
     }
 

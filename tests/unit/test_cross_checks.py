@@ -1,0 +1,354 @@
+"""Cross-checks: what is right by itself and wrong beside the rest comes up at parse, with file, key, choices.
+
+Each row is a mistake that would otherwise fail hours later, or pass and give a wrong number.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from jetsmith.configuration import load
+from jetsmith.errors import ConfigError
+from tests.unit.spoil import ROOT, both, drop, edit, put, run_of
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of config/ to spoil."""
+    return Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
+
+
+JET = {"object": "ak4", "kind": "flat", "features": {"pt": {"source": "jet_pt_gev"}}}
+MASS = {"source": "sv_mass_gev"}
+FEATURES = {
+    "a list as a flat feature": (
+        "features/ak4.yaml",
+        drop("features", "trackSip3dSig_0", "slot"),
+        ["features.trackSip3dSig_0.slot", "`track_sip3d_sig` is a list", "`slot: 0`"],
+    ),
+    "an element of one value": (
+        "features/ak4.yaml",
+        put("features", "jetPt", "slot", value=0),
+        ["features.jetPt.slot", "`jet_raw_pt_gev` is one value a row", "leave `slot` out"],
+    ),
+    "one value in a sequence": (
+        "features/charged.yaml",
+        put("features", "pt", value={"source": "jet_pt_gev"}),
+        ["features.pt.source", "`jet_pt_gev` is one value a row", "such as cpf_"],
+    ),
+    "a stored score in a sequence": (
+        "features/charged.yaml",
+        put("features", "b", value={"source": "stored_btagDeepB"}),
+        ["features.b.source", "`stored_btagDeepB` is one value a row"],
+    ),
+    "an element in a sequence": (
+        "features/charged.yaml",
+        put("features", "ptrel", "slot", value=1),
+        ["features.ptrel.slot", "whole list"],
+    ),
+    "two families in a sequence": (
+        "features/charged.yaml",
+        put("features", "mass", value=MASS),
+        ["features: lists of different lengths", "sv (mass)", "a group of each"],
+    ),
+    "the two lengths of tracks": (
+        "features/charged.yaml",
+        lambda content: content.update(
+            sort_by="",
+            presets={},
+            features={"a": {"source": "track_delta_r"}, "b": {"source": "track_eta_rel"}},
+        ),
+        ["track (a)", "track_eta_rel (b)"],
+    ),
+    "an order that is no column": (
+        "features/charged.yaml",
+        put("sort_by", value="cpf_sip2d_sigg"),
+        ["sort_by: no column `cpf_sip2d_sigg`", "did you mean `cpf_sip2d_sig`"],
+    ),
+    "an order of others": (
+        "features/charged.yaml",
+        put("sort_by", value="npf_pt_gev"),
+        ["sort_by: no list of the same length `npf_pt_gev`", "`cpf_pt_gev`"],
+    ),
+    "an order by one value": (
+        "features/charged.yaml",
+        put("sort_by", value="jet_pt_gev"),
+        ["sort_by: no list of the same length `jet_pt_gev`"],
+    ),
+    "an order of flat features": (
+        "features/ak4.yaml",
+        put("sort_by", value="jet_pt_gev"),
+        ["kind: a flat group has neither `length` nor `sort_by`"],
+    ),
+    "reversed clip": (
+        "features/ak4.yaml",
+        put("features", "jetPt", "clip", value=[10, -10]),
+        ["features.jetPt.clip", "must rise", "[10.0, -10.0]"],
+    ),
+    "a name of the key": (
+        "features/ak4.yaml",
+        put("features", "event", value={"source": "n_pv"}),
+        ["features.event", "a column of every features file already"],
+    ),
+    "a name with a dot": (
+        "features/ak4.yaml",
+        put("features", "jet.pt", value={"source": "jet_pt_gev"}),
+        ["features.jet.pt", "letters, digits and `_` alone"],
+    ),
+    "a stored score without a name": (
+        "features/ak4.yaml",
+        put("features", "score", value={"source": "stored_"}),
+        ["features.score.source: no column `stored_`", "or stored_<branch>"],
+    ),
+    "a stored score of events": (
+        "features/event.yaml",
+        put("features", "score", value={"source": "stored_MET"}),
+        ["features.score.source: no column `stored_MET`", "z_pt_gev"],
+    ),
+    "a preset with nothing": (
+        "features/ak4.yaml",
+        put("presets", "deepcsv", value=[]),
+        ["presets.deepcsv: is empty", "jetPt"],
+    ),
+    "a preset with a feature twice": (
+        "features/ak4.yaml",
+        put("presets", "deepcsv", value=["jetPt", "jetAbsEta", "jetPt"]),
+        ["presets.deepcsv: given twice: jetPt"],
+    ),
+}
+
+CLASSIFIERS = {
+    "nothing to read": (
+        "taggers/deepcsv.yaml",
+        put("inputs", "ak4", value=[]),
+        ["inputs.ak4: is empty", "a preset, or features of ak4: jetPt"],
+    ),
+    "a feature twice": (
+        "taggers/deepcsv.yaml",
+        put("inputs", "ak4", value=["jetPt", "jetPt"]),
+        ["inputs.ak4: given twice: jetPt"],
+    ),
+    "one code for two classes": (
+        "flavours.yaml",
+        put("c_jets", "flavor", value=5),
+        ["cmva.yaml: evaluation: ", "`b_jets` and `c_jets` have one `flavor`, 5", "config/flavours.yaml"],
+    ),
+    "no code": (
+        "flavours.yaml",
+        drop("light_jets", "flavor"),
+        ["cmva.yaml: evaluation: light_jets has no `flavor` in config/flavours.yaml"],
+    ),
+    "signal among the backgrounds": (
+        "taggers/deepcsv.yaml",
+        put("evaluation", "backgrounds", value=["light_jets", "b_jets"]),
+        ["evaluation.backgrounds: `b_jets` and the signal `b_jets` share truth 500, 510", "flavours.yaml"],
+    ),
+    "signal in another background": (
+        "taggers/deepcsv.yaml",
+        put("evaluation", "backgrounds", value=["light_jets", "bb"]),
+        ["evaluation.backgrounds: `bb` and the signal `b_jets` share truth 510, 511"],
+    ),
+    "a background twice": (
+        "taggers/deepcsv.yaml",
+        put("evaluation", "backgrounds", value=["c_jets", "light_jets", "c_jets"]),
+        ["evaluation.backgrounds: given twice: c_jets"],
+    ),
+    "discriminant of a class against itself": (
+        "taggers/deepcsv.yaml",
+        put("discriminant", "background", value={"c": 0.1, "bb": 0.9}),
+        ["discriminant.background: bb is signal and background"],
+    ),
+    "discriminant adds a class twice": (
+        "taggers/deepcsv.yaml",
+        put("discriminant", "signal", value=["bb", "bb"]),
+        ["discriminant.signal: given twice: bb"],
+    ),
+    "discriminant against nothing": (
+        "taggers/deepcsv.yaml",
+        put("discriminant", "background", value={}),
+        ["discriminant.background", "at least 1"],
+    ),
+    "discriminant of what is no output": (
+        "taggers/deepcsv.yaml",
+        put("discriminant", "background", value={"c_jets": 1.0}),
+        ["discriminant.background: unknown class `c_jets`", "Choices: b_or_lepb, bb, c, udsg"],
+    ),
+    "generators for a tagger": (
+        "taggers/deepcsv.yaml",
+        put("classes", value=["power_shower", "dipole_shower"]),
+        ["classes: class `power_shower` has no `truth`", "generator", "reweighters"],
+    ),
+    "generators to judge by": (
+        "taggers/deepcsv.yaml",
+        put("evaluation", "signal", value="power_shower"),
+        ["evaluation.signal: class `power_shower` has no `truth`"],
+    ),
+    "a class of other jets": (
+        "taggers/deepcsv.yaml",
+        put("classes", 3, value="hbb"),
+        ["classes: class `hbb` (config/flavours.yaml) has no rows", "`ak4`", "2505", "choices: 0, 1, 2, 400"],
+    ),
+    "a background of other jets": (
+        "taggers/double_b.yaml",
+        put("evaluation", "backgrounds", value=["light_jets"]),
+        ["evaluation.backgrounds: class `light_jets`", "`ak8`", "2504"],
+    ),
+    "a truth that nothing has": (
+        "flavours.yaml",
+        put("bb", "truth", value=[510, 515]),
+        ["deepcsv.yaml: classes: class `bb` (config/flavours.yaml)", "never have the truth 515"],
+    ),
+    "neither truth nor generator": (
+        "flavours.yaml",
+        drop("bb", "truth"),
+        ["flavours.yaml: bb: needs `truth` or `generator`"],
+    ),
+    "truth and generator": (
+        "flavours.yaml",
+        put("bb", "generator", value="pythia"),
+        ["flavours.yaml: bb: needs `truth` or `generator`, one of the two"],
+    ),
+    "a truth twice": ("flavours.yaml", put("bb", "truth", value=[510, 510]), ["bb.truth: given twice: 510"]),
+    "a tagger of events": (
+        "taggers/double_b.yaml",
+        both(put("object", value="event"), put("inputs", value={"event": "kinematics"})),
+        ["double_b.yaml: object", "`event`", "`ak8`"],
+    ),
+    "two signals in one figure": (
+        "taggers/deepcsv.yaml",
+        put("evaluation", value={"signal": "c_jets", "backgrounds": ["light_jets"]}),
+        ["taggers.deepcsv: sample `jets`", "b_jets (cmva)", "c_jets (deepcsv)", "a sample of its own"],
+    ),
+    "a reweighter of truth": (
+        "reweighters/pythia_shower.yaml",
+        put("classes", value=["b", "c"]),
+        ["classes: a reweighter has two classes with `generator`", "pythia_dipole_shower", "b, c of 2"],
+    ),
+    "a reweighter of three": (
+        "reweighters/pythia_shower.yaml",
+        put("classes", value=["power_shower", "dipole_shower", "b"]),
+        ["classes: a reweighter has two classes", "of 3"],
+    ),
+    "a reweighter that is judged": (
+        "reweighters/pythia_shower.yaml",
+        put("evaluation", value={"signal": "b_jets", "backgrounds": ["c_jets"]}),
+        ["evaluation: judges taggers; leave it out"],
+    ),
+    "training bins below 0": (
+        "taggers/deepcsv.yaml",
+        put("training", "abseta_bins", value=[-2.5, 0, 2.5]),
+        ["training.abseta_bins: begin at -2.5", "never below 0"],
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"), [*FEATURES.values(), *CLASSIFIERS.values()], ids=[*FEATURES, *CLASSIFIERS]
+)
+def test_mistakes_in_files(folder, name, change, words):
+    """A file beside what it names: file, key and choices in the message."""
+    edit(folder / name, change)
+    with pytest.raises(ConfigError) as caught:
+        load(run_of(folder), folder)
+    for word in [name.rsplit("/", maxsplit=1)[-1].removesuffix(".yaml"), *words]:
+        assert word in str(caught.value)
+
+
+RUN = {
+    "two folds": (put("samples", "jets", "folds", value=2), ["samples.jets.folds", "3 or more; got 2"]),
+    "more folds than a byte": (put("samples", "jets", "folds", value=200), ["samples.jets.folds", "200"]),
+    "a dataset twice": (
+        put("samples", "jets", "datasets", value=["ttbar", "qcd", "ttbar"]),
+        ["samples.jets.datasets: given twice: ttbar"],
+    ),
+    "bins above the cut": (
+        put("selection", "ak4", "pt_min_gev", value=20),
+        ["selection.ak4.pt_bins_gev: begin at 30 GeV", "pt_min_gev: 20"],
+    ),
+    "jets beyond the bins": (
+        put("selection", "ak4", "abseta_max", value=4.7),
+        ["selection.ak4.abseta_bins: go from 0 to 2.5", "abseta_max: 4.7"],
+    ),
+    "jets before the bins": (
+        put("selection", "ak4", "abseta_bins", value=[0.5, 2.5]),
+        ["selection.ak4.abseta_bins: go from 0.5"],
+    ),
+    "bins below 0": (
+        put("selection", "ak4", "abseta_bins", value=[-2.5, 0, 2.5]),
+        ["selection.ak4.abseta_bins: begin at -2.5"],
+    ),
+    "equal working points": (
+        put("working_points", "loose", value=0.1),
+        ["working_points: L and loose are one point, 0.1"],
+    ),
+    "no working point": (put("working_points", value={}), ["working_points: is empty", "{M: 0.01}"]),
+    "a working point with TeX": (
+        put("working_points", "$L$", value=0.2),
+        ["working_points: `$L$`", "letters, digits"],
+    ),
+    "another results folder, misspelt": (
+        put("pathvars", "resluts", value="mine"),
+        ["pathvars: unknown key `resluts`", "did you mean `results`"],
+    ),
+    "results at the root": (put("pathvars", "results", value=""), ["pathvars.results: is empty"]),
+    "a generator that no class has": (
+        put("samples", "zjets", "datasets", value=["zjets_power", "zjets_dipole", "zjets_third"]),
+        ["pythia_shower.yaml: classes: zjets_third of sample `zjets`", "pythia_power_shower", "without it"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "words"), RUN.values(), ids=RUN)
+def test_mistakes_in_the_run(folder, change, words):
+    """config/config.yaml beside what it names."""
+    edit(
+        folder / "datasets.yaml",
+        lambda content: content.update(zjets_third=content["zjets_power"] | {"generator": "herwig"}),
+    )
+    run = run_of(folder)
+    change(run)
+    with pytest.raises(ConfigError) as caught:
+        load(run, folder, "config/config.yaml")
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_one_name_in_two_groups(folder):
+    """A flat feature and one of a sequence are one column of the features file: the first would be lost."""
+    (folder / "features" / "more.yaml").write_text(yaml.safe_dump(JET))
+    assert load(run_of(folder), folder)
+    JET_AGAIN = JET | {"features": {"jetPt": {"source": "jet_pt_gev"}}}
+    (folder / "features" / "more.yaml").write_text(yaml.safe_dump(JET_AGAIN))
+    with pytest.raises(ConfigError, match=r"more\.yaml: features\.jetPt: `jetPt` is a column of .*ak4\.yaml"):
+        load(run_of(folder), folder)
+    PACKED = JET | {"features": {"charged_ptrel": {"source": "jet_pt_gev"}}}
+    (folder / "features" / "more.yaml").write_text(yaml.safe_dump(PACKED))
+    with pytest.raises(ConfigError, match=r"`charged_ptrel` is a column of .*charged\.yaml: features\.ptrel"):
+        load(run_of(folder), folder)
+
+
+def test_other_objects_may_use_the_same_names(folder):
+    """Rows of AK8 jets are other files: double-b's inputs are called as DeepCSV's are."""
+    groups = load(run_of(folder), folder).groups
+    assert set(groups["ak4"].features) & set(groups["ak8"].features)
+
+
+def test_the_order_of_a_sequence_is_needed_too(folder):
+    """A file without the column that sorts would be read in its stored order: check asks for it."""
+    inputs = {i.group: i for i in load(run_of(folder), folder).classifiers["deepjet"].inputs}
+    assert "cpf_sip2d_sig" in inputs["charged"].sources
+    assert "npf_pt_gev" in inputs["neutral"].sources
+
+
+def test_two_signals_in_figures_of_their_own(folder):
+    """A c tagger beside a b tagger is right where no figure shows both, such as in two samples."""
+    edit(
+        folder / "taggers/deepcsv.yaml",
+        put("evaluation", value={"signal": "c_jets", "backgrounds": ["light_jets"]}),
+    )
+    run = run_of(folder)
+    run["samples"]["again"] = run["samples"]["jets"]
+    run["taggers"]["deepcsv"] = "again"
+    assert load(run, folder).classifiers["deepcsv"].signal_class.name == "c_jets"
