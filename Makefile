@@ -13,7 +13,7 @@ ifneq ($(words $(CURDIR)),1)
 $(error The folder "$(CURDIR)" has a blank in its path, which Snakemake cannot start Python from: move the checkout)
 endif
 
-.PHONY: help setup demo real test test-fast test-cluster lint bench clean
+.PHONY: help setup demo real test test-fast test-cluster lint bench mutants clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -59,6 +59,9 @@ lint: $(STAMP)  ## ruff, mypy, snakefmt, snakemake --lint
 
 bench: $(STAMP)  ## all benchmarks, or one: make bench only=NAME
 	$(BIN)/python -m tests.benchmarks $(only)
+
+mutants: $(STAMP)  ## small faults, one at a time: would the tests notice? make mutants only="metrics.curves" n=20
+	$(BIN)/python -m tests.mutants $(only) $(if $(n),-n $(n))
 
 clean:  ## everything that the workflow made
 	rm -rf --one-file-system results .snakemake .cluster
