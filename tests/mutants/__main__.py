@@ -1,7 +1,7 @@
 """Would the tests notice? `make mutants [only="MODULE …"] [n=20]`, n of 0 for every fault.
 
-Puts small faults into a copy of the package, one at a time, and runs the unit tests that import the module. What
-no test notices is printed: a hole in the tests, or a change that changes nothing.
+Puts small faults into a copy of the package, one at a time, and runs the unit tests that import the module.
+What no test notices is printed: a hole in the tests, or a change that changes nothing.
 """
 
 import argparse
