@@ -16,4 +16,5 @@ with job(snakemake.log[0]):
         splits=SplitSpec(**snakemake.params.splits),
         seed=snakemake.params.seed,
         outputs=dict(zip(SPLITS, snakemake.output, strict=True)),
+        kept_truth=snakemake.params.kept_truth,
     )

@@ -24,6 +24,7 @@ rule pack:
         groups=lambda wildcards: groups_of(RUN.object_of(wildcards.sample)),
         splits=RUN.run.splits.model_dump(),
         seed=RUN.run.seed,
+        kept_truth=lambda wildcards: RUN.kept_truth(wildcards.sample),
         code=code("pack"),
     script:
         "../scripts/pack.py"

@@ -342,6 +342,16 @@ def test_the_order_of_a_sequence_is_needed_too(folder):
     assert "npf_pt_gev" in inputs["neutral"].sources
 
 
+def test_pile_up_is_kept_where_a_tagger_asks_for_it(folder):
+    """The class `pileup` has rows in its own sample; other samples are packed as before."""
+    run = run_of(folder)
+    assert load(run, folder).kept_truth("jets") == []
+    edit(folder / "taggers/deepcsv.yaml", lambda content: content["classes"].append("pileup"))
+    loaded = load(run, folder)
+    assert loaded.kept_truth("jets") == [999]
+    assert loaded.kept_truth("fat_jets") == []
+
+
 def test_two_signals_in_figures_of_their_own(folder):
     """A c tagger beside a b tagger is right where no figure shows both, such as in two samples."""
     edit(

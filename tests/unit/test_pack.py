@@ -49,8 +49,8 @@ def write_features(folder: Path, name: str, rows: ak.Array, groups: Sequence[Fea
 
 
 def pack(folder: Path, names: Sequence[str], into: str = "packed", **options: Any) -> dict[str, io.Packed]:
-    """Pack data sets with one partition each; options are those of SampleSpec and `groups`."""
-    groups = options.pop("groups", GROUPS)
+    """Pack data sets with one partition each; options are those of SampleSpec, `groups` and `kept_truth`."""
+    groups, kept_truth = options.pop("groups", GROUPS), options.pop("kept_truth", ())
     spec = DatasetSpec(object=groups[0].object, process="p", generator="g", cross_section_pb=CROSS_SECTION_PB)
     outputs = {split: folder / into / split for split in SPLITS}
     pack_sample(
@@ -62,8 +62,25 @@ def pack(folder: Path, names: Sequence[str], into: str = "packed", **options: An
         SplitSpec(),
         SEED,
         outputs,
+        kept_truth,
     )
     return {split: io.read_packed(path) for split, path in outputs.items()}
+
+
+def test_jets_without_truth_are_kept_for_a_tagger_that_asks(tmp_path: Path) -> None:
+    """A class of pile-up jets has rows; all other rows and their splits stay what they are without it."""
+    rows = mock_rows("ak4", 400, seed=1)
+    write_features(tmp_path, "a", rows)
+    without, kept = pack(tmp_path, ["a"]), pack(tmp_path, ["a"], into="kept", kept_truth=[999])
+    n_unmatched = int(np.sum(rows.flavour == 999))
+    assert n_unmatched > 10
+    assert sum(int(np.sum(part.label == 999)) for part in kept.values()) == n_unmatched
+    for split, part in kept.items():
+        others = part.label != 999
+        assert identities(without[split]) == [i for i, o in zip(identities(part), others, strict=True) if o]
+        np.testing.assert_array_equal(part.weight[others], without[split].weight)
+        meta = io.read_json(tmp_path / "kept" / split / "meta.json")
+        assert meta["left_out_rows"] == {"a": {}}
 
 
 def identities(packed: io.Packed) -> list[tuple[int, int, int]]:

@@ -262,6 +262,9 @@ TRUTH: dict[str, tuple[int, ...]] = {
     "event": (0,),
 }
 
+# Pile-up and unmatched jets: without a tagger that asks for them they are neither trained on nor counted.
+LEFT_OUT_TRUTH = (999,)
+
 # Columns beside the features in a features file, where the skim has them.
 KINEMATICS = {
     "ak4": ("jet_pt_gev", "jet_eta", "hadron_flavour"),

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jetsmith import plugs, remote
+from jetsmith import columns, plugs, remote
 from jetsmith.checks import check_dataset, check_flavours, check_run, check_samples, local
 from jetsmith.classifier_checks import check_classifier, check_together
 from jetsmith.errors import ConfigError, refuse
@@ -86,6 +86,17 @@ class Configuration:
     def generators(self, sample: str) -> dict[str, str]:
         """Generator of each dataset of a sample."""
         return {name: self.datasets[name].generator for name in self.run.samples[sample].datasets}
+
+    def kept_truth(self, sample: str) -> list[int]:
+        """What pack leaves out where no tagger of the sample asks for it, and one does."""
+        asked = {
+            key
+            for spec in self.classifiers.values()
+            for c in (*spec.classes, spec.signal_class, *spec.background_classes)
+            if spec.sample == sample and c is not None
+            for key in c.truth
+        }
+        return [key for key in columns.LEFT_OUT_TRUTH if key in asked]
 
     def labels(self, classifier: str) -> dict[str, str]:
         """TeX label of each feature that a classifier reads."""

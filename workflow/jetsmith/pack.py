@@ -21,7 +21,6 @@ from jetsmith.specs import DatasetSpec, FeatureGroup, SampleSpec, SplitSpec
 
 Array = npt.NDArray[Any]
 
-LEFT_OUT_FLAVOURS = (999,)  # pile-up and unmatched jets: no truth, so neither trained on nor counted
 KINEMATICS = ("jet_pt_gev", "jet_eta", "hadron_flavour", "z_pt_gev")
 
 
@@ -57,6 +56,7 @@ def pack_sample(
     splits: SplitSpec,
     seed: int,
     outputs: Mapping[str, str | Path],
+    kept_truth: Sequence[int] = (),
 ) -> None:
     """Write the four splits of a sample.
 
@@ -70,23 +70,26 @@ def pack_sample(
         seed: Seed of split, fold and order.
         outputs: Folder of each split, by its name in `hashing.SPLITS`. Each gets a `meta.json` too:
             rows by data set and flavour, rows and features that were left out, weight factors.
+        kept_truth: Of `columns.LEFT_OUT_TRUTH`, what a tagger of the sample asks for; jets of the others
+            are left out and counted.
 
     Raises:
         InputError: A file is damaged, no row is left, or the weights cannot be normalised.
     """
     layout = _layout(groups, {name: features[name] for name in sample.datasets})
     factors = {name: _weight_factor(sample, accounts[name]) for name in sample.datasets}
+    unwanted = [flavour for flavour in columns.LEFT_OUT_TRUTH if flavour not in kept_truth]
     dropped: dict[str, dict[str, int]] = {}
     parts: list[_Part] = []
     progress = Progress("pack", sum(len(features[name]) for name in sample.datasets), "files")
     for index, name in enumerate(sample.datasets):
-        dropped[name] = {str(flavour): 0 for flavour in LEFT_OUT_FLAVOURS}
+        dropped[name] = {str(flavour): 0 for flavour in unwanted}
         for path in features[name]:
             rows = _read(path, layout)
             flavour = np.asarray(rows["flavour"])
-            for unwanted in LEFT_OUT_FLAVOURS:
-                dropped[name][str(unwanted)] += int(np.sum(flavour == unwanted))
-            rows = rows[~np.isin(flavour, LEFT_OUT_FLAVOURS)]
+            for left in unwanted:
+                dropped[name][str(left)] += int(np.sum(flavour == left))
+            rows = rows[~np.isin(flavour, unwanted)]
             parts.append(_part(rows, layout, index, factors[name], sample.folds, splits, seed))
             progress.update(len(parts))
     if not sum(len(part.label) for part in parts):
