@@ -4,10 +4,13 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+include: "workflow/first.smk"
+
+
 # A --configfile with samples is a run of its own and stands for the demo's; --config adds to either.
 if "samples" not in config:
 
-    configfile: "config/config.yaml"
+    configfile: DEFAULT_RUN
 
 
 include: "workflow/common.smk"

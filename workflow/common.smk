@@ -1,15 +1,11 @@
 # Loads and checks the configuration; the input functions that several stages share.
 import os
-import sys
 from functools import cache
-from pathlib import Path
-
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from jetsmith import ledger, locks, provenance
 from jetsmith.configuration import load
-from jetsmith.errors import ConfigError
 from jetsmith.job import export_package
+from jetsmith.places import Run
 
 export_package()
 if workflow.is_main_process and locks.release_stale(Path(".snakemake")):
@@ -27,9 +23,16 @@ onstart:
 CONFIG_FOLDER = Path(workflow.basedir) / "config"
 
 try:
-    RUN = load(config, CONFIG_FOLDER, ", ".join(map(str, workflow.configfiles)))
+    RUN = load(
+        config,
+        CONFIG_FOLDER,
+        Run(", ".join(map(str, RUN_FILES)) or "--config", RUN_FILES, workflow.config_settings.config),
+    )
 except ConfigError as error:
     raise WorkflowError(f"configuration: {error}") from None
+
+# How the skim reads comes from `config` (ARCHITECTURE.md): there with its types, too.
+config |= {key: RUN.raw["run"][key] for key in ("skim", "xrootd")}
 
 SPLITS = ("train", "validation", "calibration", "test")
 LAYOUT_MODULES = ("sources.nanoaod", "sources.pfnano", "sources.deepntuples", "sources.physlite")

@@ -1,6 +1,9 @@
 """The estimate of a run's rest: from jobs of the same rule, at as many at a time as so far."""
 
-from snakemake_logger_plugin_jetsmith import Estimate
+import pytest
+from snakemake_interface_common.exceptions import WorkflowError
+
+from snakemake_logger_plugin_jetsmith import Estimate, _read_first
 
 
 def test_rest_of_one_rule():
@@ -40,3 +43,15 @@ def test_jobs_that_wait_in_a_queue():
     for job in range(5):
         estimate.end(job, 10.0 * (job + 1))
     assert abs(estimate.rest_s(50.0) - 50) < 1e-9
+
+
+def test_files_of_the_run_are_read_first(tmp_path):
+    """Before Snakemake does, which dies of some; `--config` is none of them."""
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text("seed: 1\n")
+    bad.write_text("seed: 1\nseed: 2\n")
+    _read_first(["-n", "--configfile", str(good), "--config", f"title={bad}", "--cores", "1"])
+    _read_first(["-n", "--config", str(bad)])
+    for option in ("--configfile", "--configfiles"):
+        with pytest.raises(WorkflowError, match=r"bad.yaml:2: key `seed` is given twice"):
+            _read_first(["-n", option, str(good), str(bad), "--cores", "1"])

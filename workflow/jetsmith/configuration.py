@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jetsmith import columns, plugs, remote
+from jetsmith import columns, places, plugs, remote
 from jetsmith.checks import check_dataset, check_flavours, check_run, check_samples, local
 from jetsmith.classifier_checks import check_classifier, check_together
 from jetsmith.errors import ConfigError, refuse
@@ -23,6 +23,7 @@ from jetsmith.specs import (
     DatasetSpec,
     FeatureGroup,
     Inputs,
+    Role,
     RunSpec,
     SelectionSpec,
 )
@@ -119,17 +120,27 @@ class Configuration:
         return self.datasets[self.run.samples[sample].datasets[0]].object
 
 
-def load(config: Mapping[str, Any], folder: Path, source: str = "config/config.yaml") -> Configuration:
+def load(
+    config: Mapping[str, Any], folder: Path, source: str | places.Run = "config/config.yaml"
+) -> Configuration:
     """Build the configuration.
 
     Args:
         config: Snakemake's `config`.
         folder: The folder `config`, with datasets.yaml, flavours.yaml and the folders below it.
-        source: Name of the run's file, for messages.
+        source: What the run was put together from, or the name of its file for messages.
 
     Raises:
-        ConfigError: Names file, key, and what would be right.
+        ConfigError: Names file, line, key, and what would be right.
     """
+    run = places.Run(source) if isinstance(source, str) else source
+    try:
+        return _load(run.merged(config), folder, run.name)
+    except ConfigError as error:
+        raise ConfigError(places.located(str(error), run)) from error
+
+
+def _load(config: Mapping[str, Any], folder: Path, source: str) -> Configuration:
     run = validate(RunSpec, dict(config), source)
     check_run(run, source)
     flavours = load_table(ClassSpec, folder / "flavours.yaml")
@@ -146,7 +157,11 @@ def load(config: Mapping[str, Any], folder: Path, source: str = "config/config.y
     paths = {name: check_dataset(name, dataset, run, listed) for name, dataset in datasets.items()}
     check_samples(run, datasets, source)
     classifiers: dict[str, ClassifierSpec] = {}
-    for role, table in (("tagger", run.taggers), ("reweighter", run.reweighters)):
+    tables: tuple[tuple[Role, dict[str, str]], ...] = (
+        ("tagger", run.taggers),
+        ("reweighter", run.reweighters),
+    )
+    for role, table in tables:
         choices = [path.stem for path in (folder / f"{role}s").glob("*.yaml")]
         for name, sample in table.items():
             require(name, choices, f"{source}: {role}s ({folder / f'{role}s'})", role)
@@ -171,7 +186,7 @@ def _group(path: Path) -> FeatureGroup:
 
 def _resolve(
     name: str,
-    role: str,
+    role: Role,
     sample: str,
     folds: int,
     path: Path,

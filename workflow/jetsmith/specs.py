@@ -8,19 +8,42 @@ anew with `model_validate`.
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema
 
 Backend = Literal["xgboost", "keras", "stored", "sklearn"]
 Object = Literal["ak4", "ak8", "event"]
+Role = Literal["tagger", "reweighter"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
-class Record(BaseModel):
-    """A frozen record that refuses unknown keys."""
+def _lists_for_tuples(schema: Any) -> Any:
+    """A schema of pydantic whose tuples take lists; what is in them stays strict."""
+    if isinstance(schema, list):
+        return [_lists_for_tuples(entry) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    relaxed = {key: _lists_for_tuples(value) for key, value in schema.items()}
+    return relaxed | {"strict": False} if schema.get("type") == "tuple" else relaxed
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+class Record(BaseModel):
+    """A frozen record that refuses unknown keys, and values that are not what they are taken for.
+
+    `3.0` or `"3"` is no integer, `true` no number, infinity no finite one. Integers pass for floats, and
+    lists for tuples, since YAML and JSON know no others.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[BaseModel], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        schema: CoreSchema = _lists_for_tuples(handler(source))
+        return schema
 
 
 class SimulateSpec(Record):
@@ -200,7 +223,7 @@ class ClassifierSpec(Record):
     """A tagger or a reweighter, resolved: classes and inputs spelled out."""
 
     name: Name
-    role: Literal["tagger", "reweighter"]
+    role: Role
     sample: Name
     folds: int = 0
     backend: Backend

@@ -2,17 +2,26 @@
 
 Snakemake finds this package by its name; profiles/default/profile.yaml turns it on with
 `logger: [jetsmith]`. It adds to Snakemake's own output and replaces none of it.
+
+It is also the only thing of ours that runs before Snakemake reads the files of `--configfile`. Snakemake's
+reader says of a bad one that it is bad, or dies of it; so they are read here first, exactly.
 """
 
 import sys
 import time
+from argparse import ArgumentParser
 from collections import Counter, defaultdict
 from logging import LogRecord
+from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
+
+from jetsmith import exact_yaml
+from jetsmith.errors import ConfigError
 
 
 class Estimate:
@@ -76,6 +85,7 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         self._estimate = Estimate({}, time.monotonic())
+        _read_first(sys.argv[1:])
 
     def emit(self, record: LogRecord) -> None:
         """Take what concerns us from Snakemake's record and print the line."""
@@ -116,6 +126,17 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
     @property
     def needs_rulegraph(self) -> bool:
         return False
+
+
+def _read_first(arguments: list[str]) -> None:
+    """Read the files of `--configfile` and say what is wrong with them; the rest is Snakemake's."""
+    parser = ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--configfile", "--configfiles", nargs="+", type=Path, action="extend", default=[])
+    try:
+        for path in parser.parse_known_args(arguments)[0].configfile:
+            exact_yaml.read(path)
+    except ConfigError as error:
+        raise WorkflowError(f"configuration: {error}") from None
 
 
 def _clock(seconds: float) -> str:
