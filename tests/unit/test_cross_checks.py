@@ -256,7 +256,73 @@ def test_mistakes_in_files(folder, name, change, words):
         assert word in str(caught.value)
 
 
+def _dataset(**changes):
+    return put("ttbar", value={"object": "ak4", "process": "ttbar"} | changes)
+
+
+SIMULATE = {"process": "ttbar", "n_events": 100, "parts": 2}
+DATASETS = {
+    "simulated data": (_dataset(simulate=SIMULATE, is_data=True), ["ttbar: is_data", "simulated events"]),
+    "simulated triggers": (_dataset(simulate=SIMULATE, hlt=["HLT_Mu"]), ["ttbar: hlt", "no triggers"]),
+    "simulated certification": (_dataset(simulate=SIMULATE, golden_json="g.json"), ["ttbar: golden_json"]),
+    "simulated elsewhere": (
+        _dataset(simulate=SIMULATE, layout="physlite"),
+        ["ttbar: layout: simulated files are `pfnano`, not `physlite`"],
+    ),
+    "no large jets": (
+        _dataset(simulate=SIMULATE, object="ak8"),
+        ["ttbar: simulate.process: `ttbar` has no rows of `ak8`", "higgs_bb", "qcd_boosted"],
+    ),
+    "less than an event a part": (
+        _dataset(simulate=SIMULATE | {"parts": 101}),
+        ["ttbar: simulate.parts: 101 parts of 100 events (simulation_scale: 1)"],
+    ),
+    "more events than numbers": (
+        _dataset(simulate=SIMULATE | {"n_events": 50_000_000}),
+        ["ttbar: simulate.parts: 50,000,000 events in 2 parts", "give 5"],
+    ),
+    "a folder": (_dataset(files=["here"]), ["ttbar: files: ", "is a folder", "*.root"]),
+    "triggers of ATLAS": (
+        _dataset(files=["here/a.root"], layout="physlite", hlt=["HLT_j30"]),
+        ["ttbar: hlt: PHYSLITE has no branch a trigger; remove HLT_j30"],
+    ),
+    "a trigger twice": (_dataset(files=["here/a.root"], hlt=["HLT_A", "HLT_A"]), ["hlt: ", "each once"]),
+    "a trigger without a name": (_dataset(files=["here/a.root"], hlt=[""]), ["hlt: ", "once; got ''"]),
+    "no certification": (
+        _dataset(files=["here/a.root"], golden_json="here/a.root"),
+        ["ttbar: golden_json: ", "a.root: not readable as certified luminosity blocks (JSON)"],
+    ),
+    "certification of other form": (
+        _dataset(files=["here/a.root"], golden_json="here/wrong.json"),
+        ["ttbar: golden_json: ", "run 1: [[5, 2]] are no pairs of first and last block"],
+    ),
+    "certification of nothing": (
+        _dataset(files=["here/a.root"], golden_json="here/empty.json"),
+        ["ttbar: golden_json: ", "certifies no run"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "words"), DATASETS.values(), ids=DATASETS)
+def test_mistakes_in_datasets(folder, change, words):
+    """config/datasets.yaml beside the files and the simulation that it asks for."""
+    edit(folder / "datasets.yaml", change)
+    there = folder.parent / "here"
+    there.mkdir()
+    for name, text in (("a.root", "no ROOT"), ("wrong.json", '{"1": [[5, 2]]}'), ("empty.json", "{}")):
+        (there / name).write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(run_of(folder) | {"data_root": str(folder.parent)}, folder)
+    for word in ["datasets.yaml", *words]:
+        assert word in str(caught.value)
+
+
 RUN = {
+    "more workers than at most": (
+        put("skim", value={"backend": "dask", "dask": {"minimum": 5, "maximum": 3}}),
+        ["skim.dask.maximum: 3 is below minimum: 5"],
+    ),
+    "no cuts": (drop("selection", "ak4"), ["config.yaml: selection.ak4 is missing", "`ttbar`"]),
     "two folds": (put("samples", "jets", "folds", value=2), ["samples.jets.folds", "3 or more; got 2"]),
     "more folds than a byte": (put("samples", "jets", "folds", value=200), ["samples.jets.folds", "200"]),
     "a dataset twice": (

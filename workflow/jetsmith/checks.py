@@ -2,6 +2,7 @@
 
 import glob
 import itertools
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,10 +11,11 @@ from pathlib import Path
 
 from jetsmith import remote
 from jetsmith.batch import walltime_s
+from jetsmith.certified import read_certified
 from jetsmith.errors import ConfigError, InputError, refuse
 from jetsmith.records import hint, require
-from jetsmith.simulation.processes import PROCESSES
-from jetsmith.specs import ClassSpec, DatasetSpec, RunSpec, SampleSpec, SelectionSpec
+from jetsmith.simulation.processes import EVENTS_A_PART, PROCESSES
+from jetsmith.specs import ClassSpec, DatasetSpec, RunSpec, SampleSpec, SelectionSpec, SimulateSpec
 
 WORKING_POINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 PATHVARS = ("results", "logs", "benchmarks")
@@ -92,6 +94,10 @@ def check_reading(run: RunSpec, source: str) -> None:
         raise ConfigError(f"{source}: xrootd.redirectors: {error}") from error
     if run.skim.backend != "dask":
         return
+    if 0 < run.skim.dask.maximum < run.skim.dask.minimum:
+        raise ConfigError(
+            f"{source}: skim.dask.maximum: {run.skim.dask.maximum} is below minimum: {run.skim.dask.minimum}"
+        )
     if run.skim.dask.is_slurm and "walltime" in run.skim.dask.options:
         try:
             walltime_s(run.skim.dask.options["walltime"])
@@ -106,7 +112,7 @@ def check_reading(run: RunSpec, source: str) -> None:
 
 
 def check_dataset(name: str, spec: DatasetSpec, run: RunSpec, path: Path) -> list[str]:
-    """Files exist, or the process to simulate does; cuts for its rows are given.
+    """Files exist, or the process to simulate does; what else it says goes together with that.
 
     Returns:
         The files, globs expanded.
@@ -116,12 +122,51 @@ def check_dataset(name: str, spec: DatasetSpec, run: RunSpec, path: Path) -> lis
         raise ConfigError(f"{where}: needs `files` or `simulate`, one of the two")
     if spec.simulate is not None:
         require(spec.simulate.process, PROCESSES, f"{where}: simulate.process", "process")
-    files = expand_files(spec.files, run.data_root, where, run.xrootd.redirectors)
-    if spec.golden_json is not None and not local(spec.golden_json, run.data_root).is_file():
-        raise ConfigError(f"{where}: golden_json: no file {local(spec.golden_json, run.data_root)}")
-    if spec.object not in run.selection and spec.object != "event":
-        raise ConfigError(f"config: selection.{spec.object} is missing, and dataset `{name}` needs it")
-    return files
+        refuse(where, _simulated(spec, spec.simulate, run.simulation_scale))
+    refuse(where, _triggers(spec))
+    if spec.golden_json is not None:
+        golden = local(spec.golden_json, run.data_root)
+        if not golden.is_file():
+            raise ConfigError(f"{where}: golden_json: no file {golden}")
+        try:
+            read_certified(golden)
+        except InputError as error:
+            raise ConfigError(f"{where}: golden_json: {error}") from error
+    return expand_files(spec.files, run.data_root, where, run.xrootd.redirectors)
+
+
+def _simulated(spec: DatasetSpec, simulate: SimulateSpec, scale: float) -> Iterator[str]:
+    """What the embedded simulation can make; before it has worked for an hour."""
+    for key in ("golden_json", "is_data", "hlt"):
+        if getattr(spec, key):
+            yield f"{key}: simulated events are no data and have no triggers; leave it out"
+    if spec.layout not in ("auto", "pfnano"):
+        yield f"layout: simulated files are `pfnano`, not `{spec.layout}`; leave it out"
+    boosted = [name for name, process in PROCESSES.items() if process.boosted]
+    if spec.object == "ak8" and simulate.process not in boosted:
+        yield (
+            f"simulate.process: `{simulate.process}` has no rows of `ak8`; processes that have: "
+            f"{', '.join(boosted)}"
+        )
+    n_events = round(simulate.n_events * scale)
+    if n_events < simulate.parts:
+        yield (
+            f"simulate.parts: {simulate.parts} parts of {n_events} events (simulation_scale: {scale:g}); "
+            "each needs one"
+        )
+    if n_events > simulate.parts * EVENTS_A_PART:
+        yield (
+            f"simulate.parts: {n_events:,} events in {simulate.parts} parts; a part has event numbers for "
+            f"{EVENTS_A_PART:,}; give {math.ceil(n_events / EVENTS_A_PART)}"
+        )
+
+
+def _triggers(spec: DatasetSpec) -> Iterator[str]:
+    twice = sorted({name for name in spec.hlt if spec.hlt.count(name) > 1})
+    if twice or not all(spec.hlt):
+        yield f"hlt: names of triggers, each once; got {', '.join(map(repr, spec.hlt))}"
+    if spec.hlt and spec.layout == "physlite":
+        yield f"hlt: PHYSLITE has no branch a trigger; remove {', '.join(spec.hlt)}"
 
 
 def local(path: str, data_root: str) -> Path:
@@ -152,6 +197,12 @@ def expand_files(
                 f"{where}: files: no file {path}; a relative path starts at "
                 f"`data_root` ({os.path.abspath(os.path.expandvars(data_root))})"
             )
+        folders = [match for match in matches if os.path.isdir(match)]
+        if folders:
+            raise ConfigError(
+                f"{where}: files: {folders[0]} is a folder; `files` takes ROOT files or a glob such as "
+                f"{os.path.join(folders[0], '*.root')}"
+            )
         found += matches
     twice = {path for path in found if found.count(path) > 1} if len(found) != len(set(found)) else set()
     if twice:
@@ -170,9 +221,12 @@ def check_flavours(flavours: Mapping[str, ClassSpec], path: Path) -> None:
 
 
 def check_samples(run: RunSpec, datasets: Mapping[str, DatasetSpec], source: str) -> None:
-    """Datasets of a sample fit together."""
+    """Datasets of a sample fit together, and there are cuts for their rows."""
     for name, sample in run.samples.items():
         used = {d: datasets[d] for d in sample.datasets}
+        for dataset, spec in used.items():
+            if spec.object not in run.selection and spec.object != "event":
+                refuse(source, [f"selection.{spec.object} is missing, and dataset `{dataset}` needs it"])
         refuse(source, (f"samples.{name}{problem}" for problem in _sample(sample, used)))
 
 

@@ -8,12 +8,11 @@ import numpy as np
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.progress import Progress
 from jetsmith.simulation.parameters import Detector
-from jetsmith.simulation.processes import MISSING_PACKAGES, PROCESSES
+from jetsmith.simulation.processes import EVENTS_A_PART, MISSING_PACKAGES, PROCESSES
 from jetsmith.simulation.tables import Array
 from jetsmith.specs import SimulateSpec
 
 RUN = 1  # the run number of all simulation
-_EVENTS_A_PART = 10_000_000  # room for the event numbers of a part
 
 
 def simulate_part(
@@ -71,7 +70,7 @@ def _check(name: str, spec: SimulateSpec, part: int) -> None:
 
 def _key(part: int, done: int, n_events: int) -> dict[str, Array]:
     """Run, luminosity block and event numbers, which no other part of the dataset has."""
-    first = part * _EVENTS_A_PART + done + 1
+    first = part * EVENTS_A_PART + done + 1
     return {
         "run": np.full(n_events, RUN, np.uint32),
         "luminosityBlock": np.full(n_events, part + 1, np.uint32),

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+EVENTS_A_PART = 10_000_000  # room for the event numbers of a part
+
 
 @dataclass(frozen=True)
 class Process:

@@ -10,8 +10,9 @@ import awkward as ak
 import numpy as np
 
 from jetsmith import columns as canonical
+from jetsmith.certified import read_certified
 from jetsmith.errors import InputError
-from jetsmith.io import BoolArray, FloatArray, IntArray, read_json
+from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.sources import generator, truth
 from jetsmith.sources.flat import (
     Array,
@@ -277,13 +278,8 @@ def event_cuts(events: Mapping[str, ak.Array], spec: DatasetSpec) -> tuple[Float
 def _lumi_mask(path: str) -> Any:
     from coffea.lumi_tools import LumiMask  # heavy, and data alone needs it
 
-    try:
-        for run, blocks in read_json(path).items():
-            if not (run.isdigit() and all(len(pair) == 2 and pair[0] <= pair[1] for pair in blocks)):
-                raise ValueError(f"run {run}: {blocks} are no pairs of first and last block")
-        return LumiMask(path)
-    except (InputError, ValueError, AttributeError, TypeError) as error:
-        raise InputError(f"{path}: not readable as certified luminosity blocks (JSON): {error}") from error
+    read_certified(path)
+    return LumiMask(path)
 
 
 def flavour(jets: Jets, obj: str) -> IntArray:
