@@ -83,6 +83,13 @@ def jet_distance(row: Row, i: int) -> float:
     return -abs(dot(point, normal)) / math.sqrt(dot(normal, normal))
 
 
+def decay_length(row: Row, i: int) -> float:
+    point, direction = impact_point(row, i)
+    axis = vectors(row, i)[1]
+    normal = cross(direction, axis)
+    return abs(dot(point, axis)) / dot(normal, normal)
+
+
 def min_delta_r_sv(row: Row, i: int) -> float:
     nearest = 0.4
     for eta, phi in zip(row["sv_eta"], row["sv_phi_rad"], strict=True):
@@ -104,6 +111,7 @@ ELEMENTWISE: dict[str, Callable[[Row, int], float]] = {
     "cpf_sip2d_sig": lambda row, i: sip2d(row, i) / row["cpf_d0_err_cm"][i],
     "cpf_sip3d_val_cm": sip3d,
     "cpf_jet_dist_cm": jet_distance,
+    "cpf_decay_len_cm": decay_length,
     "cpf_pt_fraction": lambda row, i: row["cpf_pt_gev"][i] / row["jet_pt_gev"],
     "cpf_min_delta_r_sv": min_delta_r_sv,
 }
@@ -121,13 +129,23 @@ def scalar_log_chance(probabilities: list[float]) -> float:
     return max(math.log(sum(terms)) - exponent, -30)
 
 
-def selected(row: Row) -> list[float]:
-    candidates = zip(row["cpf_sip3d_sig"], row["cpf_pt_gev"], row["cpf_jet_dist_cm"], strict=True)
-    return [s for s, pt, distance in candidates if pt > 1 and abs(distance) < 0.07]
+def selected(row: Row, max_delta_r: float = math.inf) -> list[float]:
+    found = []
+    for i, significance in enumerate(row["cpf_sip3d_sig"]):
+        near = abs(row["cpf_jet_dist_cm"][i]) < 0.07 and decay_length(row, i) < 5
+        near = near and delta_r_to_axis(row, i) < max_delta_r
+        if row["cpf_pt_gev"][i] > 1 and abs(row["cpf_d0_cm"][i]) < 0.2 and near:
+            found.append(significance)
+    return found
 
 
-def jet_probability(row: Row) -> float:
-    found = [(s, scalar_resolution(s)) for s in selected(row)]
+def delta_r_to_axis(row: Row, i: int) -> float:
+    dphi = math.remainder(row["cpf_phi_rad"][i] - row["jet_phi_rad"], 2 * math.pi)
+    return math.hypot(row["cpf_eta"][i] - row["jet_eta"], dphi)
+
+
+def jet_probability(row: Row, max_delta_r: float = math.inf) -> float:
+    found = [(s, scalar_resolution(s)) for s in selected(row, max_delta_r)]
     chances = [max(p / 2 if s >= 0 else 1 - p / 2, 1e-4) for s, p in found]
     return -scalar_log_chance(chances) / 4 / math.log(10) if chances else math.nan
 
@@ -232,7 +250,12 @@ def test_candidates_agree_with_their_scalar_twins() -> None:
             assert row[name] == pytest.approx(expected, rel=2e-4, abs=2e-6), name
 
 
-@pytest.mark.parametrize(("kind", "twins"), [("ak4", JETS), ("ak8", JETS), ("event", EVENTS)])
+NEAR_AXIS: dict[str, Callable[[Row], float]] = {
+    "jet_probability_derived": lambda row: jet_probability(row, max_delta_r=0.3)
+}
+
+
+@pytest.mark.parametrize(("kind", "twins"), [("ak4", JETS | NEAR_AXIS), ("ak8", JETS), ("event", EVENTS)])
 def test_rows_agree_with_their_scalar_twins(kind: str, twins: dict[str, Callable[[Row], float]]) -> None:
     """Sums, maxima, tagger-like numbers and pairs of jets, row by row; NaN where there is nothing."""
     result = with_derived(mock_rows(kind, 150, seed=6), list(twins), kind).to_list()

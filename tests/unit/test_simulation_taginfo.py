@@ -7,8 +7,53 @@ import pytest
 
 pytest.importorskip("fastjet")
 
+from jetsmith.simulation import selection
+from jetsmith.simulation.impact import Impact
+from jetsmith.simulation.probability import jet_probability, track_probability
 from jetsmith.simulation.substructure import substructure
-from jetsmith.simulation.taginfo import first_above_mass, jet_probability, track_probability
+from jetsmith.simulation.tables import PION_MASS_GEV, Tracks
+from jetsmith.simulation.taginfo import first_above_mass
+
+
+def tracks_at_the_cuts() -> Tracks:
+    """A good track, and one for each cut that fails it alone."""
+    n = 7
+    columns = {name: np.zeros(n) for name in Tracks.__dataclass_fields__}
+    columns["pt"] = np.array([1.1, 0.9, 2.0, 2.0, 2.0, 2.0, 2.0])
+    columns["d0"] = np.array([-0.19, 0, -0.21, 0, 0, 0, 0])
+    columns["dz"] = np.array([-16.0, 0, 0, -18.0, 0, 0, 0])
+    columns["chi2"] = np.array([4.9, 0, 0, 0, 5.1, 0, 0])
+    columns["layer"] = np.array([3, 0, 0, 0, 0, 4, 0])
+    return Tracks(**columns)
+
+
+def test_cuts_on_tracks_are_those_of_cms() -> None:
+    """CMSSW's pfImpactParameterTagInfos: pt, both impact parameters, chi2, a pixel hit."""
+    expected = [True, False, False, False, False, False, True]
+    assert selection.well_measured(tracks_at_the_cuts()).tolist() == expected
+
+
+def test_cuts_about_the_axis_are_those_of_cms() -> None:
+    """CMSSW's trackSelection: distance to the axis up to 0.07 cm, decay length up to 5 cm."""
+    zeros = dict.fromkeys(Impact.__dataclass_fields__, np.zeros(4))
+    impact = Impact(
+        **zeros | {"jet_dist": np.array([0.069, 0.071, 0, 0]), "decay_len": np.array([4.9, 0, 5.1, 0])}
+    )
+    assert selection.at_axis(impact).tolist() == [True, False, False, True]
+
+
+def test_pairs_of_a_kaon() -> None:
+    """Two pions of its mass and opposite charge are found within a jet, and neither across jets nor alike."""
+    at_rest = math.sqrt((selection.KAON_MASS_GEV / 2) ** 2 - PION_MASS_GEV**2)
+    direction = np.array([1.0, -1, 1, -1, 1, -1, 0.2])
+    momentum = np.zeros((4, 7))
+    momentum[0] = direction * at_rest
+    momentum[3] = np.sqrt(momentum[0] ** 2 + PION_MASS_GEV**2)
+    jet = np.array([0, 0, 1, 1, 2, 3, 3])
+    charge = np.array([1, -1, 1, 1, 1, -1, 1])
+    expected = [False, False, True, True, True, True, True]
+    assert selection.without_kaons(jet, momentum, charge).tolist() == expected
+    assert selection.from_kaon(jet, momentum, charge, 1e-6).tolist() == [not kept for kept in expected]
 
 
 def test_first_above_mass_against_a_loop() -> None:

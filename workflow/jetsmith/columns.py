@@ -147,6 +147,7 @@ CHARGED = {
     "cpf_sip3d_val_cm": _list("cm", "signed 3D impact parameter"),
     "cpf_sip3d_sig": _list("", "its significance"),
     "cpf_jet_dist_cm": _list("cm", "distance of the track to the jet axis"),
+    "cpf_decay_len_cm": _list("cm", "from the vertex to the axis' point nearest to the track (derived)"),
     "cpf_pt_fraction": _list("", "pt over the jet's (derived)"),
     "cpf_min_delta_r_sv": _list("", "distance to the nearest secondary vertex, 0.4 at most (derived)"),
 }

@@ -76,19 +76,21 @@ _CHARGED = {
         ),
     ),
     "cpf_jet_dist_cm": (Derived("distance_to_axis", _TRACK),),
+    "cpf_decay_len_cm": (Derived("decay_length", _TRACK),),
 }
 
-_SELECTED = ("cpf_sip3d_sig", "cpf_pt_gev", "cpf_jet_dist_cm")
+_SELECTED = ("cpf_sip3d_sig", "cpf_pt_gev", "cpf_d0_cm", "cpf_jet_dist_cm", "cpf_decay_len_cm")
 _TAGGERS = {
     name: (
         Derived(f"{name}_of_candidates", _SELECTED, whole=True),
         Derived(name, ("track_sip3d_sig",), ("ak4",), whole=True),
     )
-    for name in (
-        "jet_probability_derived",
-        "jet_b_probability_derived",
-        "track_counting_second",
-        "track_counting_third",
+    for name in ("jet_b_probability_derived", "track_counting_second", "track_counting_third")
+} | {
+    "jet_probability_derived": (
+        Derived("jet_probability_derived_near_axis", (*_SELECTED, "cpf_delta_r"), ("ak4",), whole=True),
+        Derived("jet_probability_derived_of_candidates", _SELECTED, ("ak8",), whole=True),
+        Derived("jet_probability_derived", ("track_sip3d_sig",), ("ak4",), whole=True),
     )
 }
 _LEPTONS = {

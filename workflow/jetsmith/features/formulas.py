@@ -105,6 +105,13 @@ def _axis(phi: Array, jet_eta: Array, jet_phi: Array) -> tuple[Array, Array, Arr
     return np.cos(turn) / np.cosh(jet_eta), np.sin(turn) / np.cosh(jet_eta), np.tanh(jet_eta)
 
 
+def _normal(eta: Array, jet_x: Array, jet_y: Array, jet_z: Array) -> tuple[tuple[Array, Array, Array], Array]:
+    """Vector product of the directions of track and axis, and its size: the sine of the angle between."""
+    track_x, track_z = 1 / np.cosh(eta), np.tanh(eta)
+    normal = -track_z * jet_y, track_z * jet_x - track_x * jet_z, track_x * jet_y
+    return normal, np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2)
+
+
 def signed_ip_3d(d0: Array, dz: Array, eta: Array, phi: Array, jet_eta: Array, jet_phi: Array) -> Array:
     """Impact parameter in space [cm], positive where it lies on the jet's side of the vertex."""
     x, y, z = _closest_point(d0, dz, eta)
@@ -128,11 +135,17 @@ def signed_ip_3d_significance(
 def distance_to_axis(d0: Array, dz: Array, eta: Array, phi: Array, jet_eta: Array, jet_phi: Array) -> Array:
     """Distance of the straight track to the jet axis [cm]; negative, as CMS stores it."""
     x, y, z = _closest_point(d0, dz, eta)
-    jet_x, jet_y, jet_z = _axis(phi, jet_eta, jet_phi)
-    track_x, track_z = 1 / np.cosh(eta), np.tanh(eta)
-    normal = -track_z * jet_y, track_z * jet_x - track_x * jet_z, track_x * jet_y
-    size = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2)
+    normal, size = _normal(eta, *_axis(phi, jet_eta, jet_phi))
     return np.asarray(-np.abs(x * normal[0] + y * normal[1] + z * normal[2]) / size)
+
+
+def decay_length(d0: Array, dz: Array, eta: Array, phi: Array, jet_eta: Array, jet_phi: Array) -> Array:
+    """Distance from the vertex to the axis' point nearest to the straight track [cm]; 0 along the axis."""
+    x, y, z = _closest_point(d0, dz, eta)
+    jet_x, jet_y, jet_z = _axis(phi, jet_eta, jet_phi)
+    sine_squared = _normal(eta, jet_x, jet_y, jet_z)[1] ** 2
+    along = np.abs(x * jet_x + y * jet_y + z * jet_z)
+    return np.asarray(np.where(sine_squared > 1e-9, along / np.maximum(sine_squared, 1e-9), 0.0))
 
 
 def energy_ratio(pt: Array, eta: Array, mass: Array, jet_pt: Array, jet_eta: Array, jet_mass: Array) -> Array:

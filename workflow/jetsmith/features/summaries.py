@@ -12,7 +12,9 @@ from jetsmith.io import BoolArray, FloatArray
 
 N_B_TRACKS = 4  # CMS: tracks of the second term of the jet b probability
 MIN_TRACK_PT_GEV = 1.0
-MAX_JET_DIST_CM = 0.07  # CMS: rejects tracks of other collisions and of long-lived light hadrons
+# CMS: they reject tracks of other collisions and of long-lived light hadrons
+MAX_JET_DIST_CM, MAX_DECAY_LEN_CM = 0.07, 5.0
+JP_DELTA_R = 0.3  # CMS: tracks of the jet probability; its other taggers take all tracks of the jet
 TRACK_FLOOR = 1e-4  # a floor of 5e-3 (CMS) saturates on the demo's jets
 LOG_FLOOR = -30.0  # CMS: smallest logarithm of a jet's probability
 # CMS: |d0| of its selected tracks. ASSUME the cut on |dz|: on DeepNtuples' ttbar jets (40 collisions) the
@@ -189,30 +191,44 @@ def _measured(significance: Lists) -> Lists:
     return significance.where(np.isfinite(significance.values) & (significance.values != 0))
 
 
-def _selected(significance: Lists, pt: Lists, jet_dist: Lists) -> Lists:
-    """The tracks of candidates that CMS' impact-parameter taggers would take."""
-    keep = (pt.values > MIN_TRACK_PT_GEV) & (np.abs(jet_dist.values) < MAX_JET_DIST_CM)
+def _selected(significance: Lists, pt: Lists, d0: Lists, jet_dist: Lists, decay_len: Lists) -> Lists:
+    """The tracks of candidates that CMS' impact-parameter taggers would take.
+
+    ASSUME that its cuts on the quality of the track, which not all files tell, matter little: the chi2
+    takes 2% of the tracks in a file of CMS.
+    """
+    keep = (pt.values > MIN_TRACK_PT_GEV) & (np.abs(d0.values) < MAX_D0_CM)
+    keep &= (np.abs(jet_dist.values) < MAX_JET_DIST_CM) & (decay_len.values < MAX_DECAY_LEN_CM)
     return significance.where(keep)
 
 
-def jet_probability_derived_of_candidates(significance: Lists, pt: Lists, jet_dist: Lists) -> Array:
-    """JP of the selected candidates."""
-    return jet_probability_derived(_selected(significance, pt, jet_dist))
+def jet_probability_derived_of_candidates(significance: Lists, *cut_on: Lists) -> Array:
+    """JP of the selected candidates; for `cut_on` see `_selected`."""
+    return jet_probability_derived(_selected(significance, *cut_on))
 
 
-def jet_b_probability_derived_of_candidates(significance: Lists, pt: Lists, jet_dist: Lists) -> Array:
+def jet_probability_derived_near_axis(significance: Lists, *cut_on: Lists) -> Array:
+    """JP of the selected candidates within 0.3 of the axis; the last of `cut_on` is the distance to it."""
+    *others, distance = cut_on
+    near = distance.values < JP_DELTA_R
+    return jet_probability_derived_of_candidates(
+        significance.where(near), *(column.where(near) for column in others)
+    )
+
+
+def jet_b_probability_derived_of_candidates(significance: Lists, *cut_on: Lists) -> Array:
     """JBP of the selected candidates."""
-    return jet_b_probability_derived(_selected(significance, pt, jet_dist))
+    return jet_b_probability_derived(_selected(significance, *cut_on))
 
 
-def track_counting_second_of_candidates(significance: Lists, pt: Lists, jet_dist: Lists) -> Array:
+def track_counting_second_of_candidates(significance: Lists, *cut_on: Lists) -> Array:
     """Track counting, second, of the selected candidates."""
-    return track_counting_second(_selected(significance, pt, jet_dist))
+    return track_counting_second(_selected(significance, *cut_on))
 
 
-def track_counting_third_of_candidates(significance: Lists, pt: Lists, jet_dist: Lists) -> Array:
+def track_counting_third_of_candidates(significance: Lists, *cut_on: Lists) -> Array:
     """Track counting, third, of the selected candidates."""
-    return track_counting_third(_selected(significance, pt, jet_dist))
+    return track_counting_third(_selected(significance, *cut_on))
 
 
 # --- generator level ---

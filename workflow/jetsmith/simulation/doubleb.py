@@ -1,14 +1,16 @@
 """The 27 inputs of the CMS double-b tagger (FatJet_DDX_*): tracks and vertices about two axes.
 
-After arXiv:1712.07158, section 7, with its paddings: -50 for significances, -1 for vertices and
-relative pseudorapidities, -3 for the z ratio; -999 for a jet without tracks.
+After arXiv:1712.07158, section 7, and CMSSW's `BoostedDoubleSVProducer`, with its paddings: -50 for
+significances, -19 for those above a mass, -1 for vertices and relative pseudorapidities, -3 for the
+z ratio; -999 for a jet without tracks.
 """
 
 import numpy as np
 
-from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.simulation.impact import Impact, impact_parameters
+from jetsmith.io import FloatArray, IntArray
+from jetsmith.simulation.impact import impact_parameters
 from jetsmith.simulation.jets import track_momenta
+from jetsmith.simulation.selection import AK8_DELTA_R, at_axis, well_measured, without_kaons
 from jetsmith.simulation.substructure import Substructure
 from jetsmith.simulation.tables import Array, Jets, Tracks, Vertices, delta_phi, rank_within, sum_by
 from jetsmith.simulation.taginfo import (
@@ -16,13 +18,12 @@ from jetsmith.simulation.taginfo import (
     VertexLinks,
     first_above_mass,
     link_vertices,
-    select_tracks,
     vertex_tracks,
 )
 
 _CHARM_MASS_GEV = 1.5
 _BOTTOM_MASS_GEV = 5.2
-_NO_TRACK, _NO_VERTEX, _NO_RATIO = -50.0, -1.0, -3.0
+_NO_TRACK, _NOT_REACHED, _NO_VERTEX, _NO_RATIO = -50.0, -19.0, -1.0, -3.0
 _VERTEX_DELTA_R = 0.8
 _AXIS_DELTA_R = 0.4
 # PFNano's third relative pseudorapidity of the second axis is called _3; readers expect that.
@@ -50,17 +51,20 @@ def double_b_inputs(
         n_events: Events of the batch.
     """
     n_jets = len(jets)
-    momentum = track_momenta(tracks)
-    near = _nearest_axis(axes, link_jet, tracks.eta[link_track], tracks.phi[link_track])[0]
-    impact = impact_parameters(
-        tracks, link_track, axes.axis_eta[link_jet, near], axes.axis_phi[link_jet, near]
-    )
-    rows = np.flatnonzero(select_tracks(tracks.pt[link_track], impact))
-    jet, axis, track = link_jet[rows], near[rows], link_track[rows]
-    out: dict[str, Array] = {"jetNTracks": np.bincount(jet, minlength=n_jets).astype(np.int32)}
-    out |= _leading(jet, axis, impact.sip3d_sig[rows], n_jets)
-    out |= _above(jet, axis, momentum[:, track], impact, rows, n_jets)
-    energy = sum_by(jet, momentum[3, track], n_jets)
+    good = well_measured(tracks)[link_track]
+    jet, track = link_jet[good], link_track[good]
+    momentum, charge = track_momenta(tracks)[:, track], tracks.charge[track]
+    near = _nearest_axis(axes, jet, tracks.eta[track], tracks.phi[track])[0]
+    to_jet = impact_parameters(tracks, track, jets.eta[jet], jets.phi[jet])
+    to_axis = impact_parameters(tracks, track, axes.axis_eta[jet, near], axes.axis_phi[jet, near])
+    counted = np.flatnonzero(at_axis(to_jet) & (to_jet.delta_r < AK8_DELTA_R))
+    counted = counted[without_kaons(jet[counted], momentum[:, counted], charge[counted])]
+    out: dict[str, Array] = {"jetNTracks": np.bincount(jet[counted], minlength=n_jets).astype(np.int32)}
+    leading = at_axis(to_axis) & without_kaons(jet, momentum, charge)
+    significance = np.maximum(to_jet.sip3d_sig, _NO_TRACK)
+    out |= _leading(jet[leading], near[leading], significance[leading], n_jets)
+    out |= _above(jet, momentum, to_jet.sip2d_sig, n_jets)
+    energy = sum_by(jet, momentum[3], n_jets)
     links = link_vertices(jets.event, jets.eta, jets.phi, vertices, _VERTEX_DELTA_R, n_events)
     out["jetNSecondaryVertices"] = np.bincount(links.jet, minlength=n_jets).astype(np.int32)
     out |= _vertex_inputs(axes, links, tracks, vertices, vertex_links, energy)
@@ -101,24 +105,33 @@ def _leading(jet: IntArray, axis: IntArray, significance: FloatArray, n_jets: in
     return out
 
 
-def _above(
-    jet: IntArray, axis: IntArray, momentum: FloatArray, impact: Impact, rows: IntArray, n_jets: int
-) -> dict[str, Array]:
-    """2D significance of the track that lifts the mass above charm (jet) and bottom (each axis)."""
-    value = impact.sip2d_sig[rows]
+def _above(jet: IntArray, momentum: FloatArray, significance: FloatArray, n_jets: int) -> dict[str, Array]:
+    """2D significance of the tracks that lift the mass above charm and bottom, and of the one after these.
 
-    def reached(mask: BoolArray, mass_gev: float) -> FloatArray:
-        mine = np.flatnonzero(mask)
-        order = mine[rank_within(jet[mine], value[mine])[0]]
-        row = first_above_mass(jet[order], momentum[:, order], np.full(n_jets, mass_gev))
-        out = np.full(n_jets, _NO_TRACK)
-        out[row >= 0] = value[order][row[row >= 0]]
-        return out
+    Args:
+        jet: Of each well measured track, ordered.
+        momentum: Of each, shape (4, n).
+        significance: Of each.
+        n_jets: Number of jets.
+    """
+    order = rank_within(jet, significance)[0]
+    jet, momentum, significance = jet[order], momentum[:, order], significance[order]
 
+    def picked(place: IntArray) -> FloatArray:
+        found = np.full(n_jets, _NOT_REACHED)
+        reached = np.flatnonzero(place >= 0)
+        found[reached] = significance[place[reached]]
+        return found
+
+    charm, bottom = (
+        first_above_mass(jet, momentum, np.full(n_jets, mass)) for mass in (_CHARM_MASS_GEV, _BOTTOM_MASS_GEV)
+    )
+    last = np.searchsorted(jet, np.arange(n_jets), side="right") - 1
+    after = np.where((bottom >= 0) & (bottom < last), bottom + 1, -1)
     return {
-        "trackSip2dSigAboveCharm": reached(np.ones(len(jet), np.bool_), _CHARM_MASS_GEV),
-        "trackSip2dSigAboveBottom_0": reached(axis == 0, _BOTTOM_MASS_GEV),
-        "trackSip2dSigAboveBottom_1": reached(axis == 1, _BOTTOM_MASS_GEV),
+        "trackSip2dSigAboveCharm": picked(charm),
+        "trackSip2dSigAboveBottom_0": picked(bottom),
+        "trackSip2dSigAboveBottom_1": picked(after),
     }
 
 

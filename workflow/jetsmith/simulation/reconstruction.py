@@ -121,7 +121,8 @@ def _slim_jets(
     charged = found.link_input < cands.n_tracks
     jet, track = found.link_jet[charged], found.link_input[charged]
     impact = impact_parameters(tracks, track, jets.eta[jet], jets.phi[jet])
-    tags = tag_inputs(jets, jet, track, impact, tracks, vertices, vertex_links, n)
+    raw = Jets(jets.event, *(RESPONSE * p for p in (jets.px, jets.py, jets.pz, jets.energy)))
+    tags = tag_inputs(raw, jet, track, impact, tracks, vertices, vertex_links, n)
     probability = tags.pop("Proba")
     columns = layout.jet_columns(found, cands)
     columns |= {

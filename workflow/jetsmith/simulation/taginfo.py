@@ -1,15 +1,19 @@
 # mypy: disallow-untyped-defs=false, check-untyped-defs=false
-"""The high-level inputs of DeepCSV and the jet probability, with CMS' conventions for what is missing."""
+"""The high-level inputs of DeepCSV and the jet probability, with CMS' conventions for what is missing.
+
+After CMSSW's `CombinedSVComputer` and `DeepNNTagInfoProducer`.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
-from scipy.special import gammaincc
 
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.simulation.impact import Impact, impact_parameters
 from jetsmith.simulation.jets import track_momenta
+from jetsmith.simulation.probability import jet_probability
+from jetsmith.simulation.selection import AK4_DELTA_R, at_axis, from_kaon, well_measured, without_kaons
 from jetsmith.simulation.tables import (
     Array,
     Jets,
@@ -26,12 +30,9 @@ MISSING = -999.0
 N_SLOTS = 6
 N_ETA_REL = 4
 _VERTEX_DELTA_R = 0.3
-_PSEUDO_SIGNIFICANCE = 2.0
+_PSEUDO_SIGNIFICANCE, _PSEUDO_KAON_WINDOW_GEV = 2.0, 0.05
+_MIN_TRACKS = 2  # well measured ones; jets with fewer get no inputs at all
 _CHARM_MASS_GEV = 1.5
-# The survival function of the significance of tracks from the primary vertex: sums of
-# fraction * exp(-(s / scale)^power), fitted to the negative side of light jets of simulated ttbar.
-_RESOLUTION = ((0.755, 1.46, 2.0), (0.151, 2.99, 1.0), (0.094, 5.18, 1.0))
-_PROBABILITY_FLOOR = 1e-4
 
 
 @dataclass(frozen=True)
@@ -58,17 +59,6 @@ def link_vertices(
     return VertexLinks(jet[order], vertex[order], delta_r[order])
 
 
-def select_tracks(pt: FloatArray, impact: Impact) -> BoolArray:
-    """Tracks good enough for tagging: not too far from the jet axis nor from the primary vertex."""
-    return np.asarray(
-        (impact.jet_dist < 0.07)
-        & (impact.decay_len < 5.0)
-        & (pt > 0.6)
-        & (impact.delta_r < 0.4)
-        & (np.abs(impact.sip2d_val) < 0.2)
-    )
-
-
 @njit(cache=True)
 def first_above_mass(group, momentum, threshold):
     """For each group the place (row) at which the summed mass first exceeds a threshold.
@@ -93,26 +83,6 @@ def first_above_mass(group, momentum, threshold):
         if found[current] < 0 and mass_squared > threshold[current] ** 2:
             found[current] = row
     return found
-
-
-def track_probability(significance: FloatArray) -> FloatArray:
-    """Probability that a track of the primary vertex has at least this significance (>= 0)."""
-    sums = [fraction * np.exp(-((significance / scale) ** power)) for fraction, scale, power in _RESOLUTION]
-    return np.asarray(np.clip(np.sum(sums, axis=0), _PROBABILITY_FLOOR, 1.0))
-
-
-def jet_probability(jet: IntArray, significance: FloatArray, n_jets: int) -> FloatArray:
-    """Jet probability as CMS' Jet_Proba: -log10(probability that all positive tracks are primary) / 4.
-
-    With P the product of n track probabilities that is P sum_{k<n} (-ln P)^k / k!, a regularised
-    gamma function. 0 without tracks.
-    """
-    positive = significance >= 0
-    minus_log = -np.log(track_probability(significance[positive]))
-    exponent = sum_by(jet[positive], minus_log, n_jets)
-    count = np.bincount(jet[positive], minlength=n_jets)
-    combined = gammaincc(np.maximum(count, 1), exponent)
-    return np.where(count > 0, -np.log10(np.maximum(combined, 1e-30)) / 4, 0.0)
 
 
 def _slots(jet: IntArray, rank: IntArray, values: FloatArray, n_jets: int, n_slots: int) -> FloatArray:
@@ -150,7 +120,7 @@ def tag_inputs(
     """The branches Jet_DeepCSV_* (without that prefix) and Proba, one value a jet.
 
     Args:
-        jets: The jets.
+        jets: The jets before corrections, as CMS' tag infos have them.
         link_jet, link_track: Charged constituents, ordered by jet.
         impact: Of each of these with respect to its jet.
         tracks, vertices: Of the same events.
@@ -159,40 +129,45 @@ def tag_inputs(
     """
     n_jets = len(jets)
     momentum = track_momenta(tracks)
-    rows = np.flatnonzero(select_tracks(tracks.pt[link_track], impact))
-    order, rank = rank_within(link_jet[rows], impact.sip2d_sig[rows])
-    rows = rows[order]
-    jet, track = link_jet[rows], link_track[rows]
-    n_selected = np.bincount(jet, minlength=n_jets)
-    total = _sum(jet, momentum[:, track], n_jets)
-    out: dict[str, Array] = {"jetNSelectedTracks": n_selected.astype(np.int32)}
-    empty = n_selected == 0
-    eta, phi = _direction(total)
-    out["trackSumJetDeltaR"] = np.where(empty, MISSING, np.hypot(eta - jets.eta, delta_phi(phi, jets.phi)))
-    out["trackSumJetEtRatio"] = np.where(empty, MISSING, np.hypot(total[0], total[1]) / jets.pt)
-    out |= _track_slots(jet, rank, rows, impact, n_jets)
-    above = first_above_mass(jet, momentum[:, track], np.full(n_jets, _CHARM_MASS_GEV))
-    found = np.where(above >= 0, rows[np.maximum(above, 0)] if len(rows) else 0, -1)
-    for name, values in (
-        ("trackSip2dValAboveCharm", impact.sip2d_val),
-        ("trackSip2dSigAboveCharm", impact.sip2d_sig),
-        ("trackSip3dValAboveCharm", impact.sip3d_val),
-        ("trackSip3dSigAboveCharm", impact.sip3d_sig),
-    ):
-        reached = values[np.maximum(found, 0)] if len(values) else np.zeros(n_jets)
-        out[name] = np.where(empty, MISSING, np.where(found >= 0, reached, -1.0))
+    good = well_measured(tracks)[link_track]
+    fit = good & at_axis(impact)
+    probability = fit & (impact.delta_r < AK4_DELTA_R)
+    few = np.bincount(link_jet[good], minlength=n_jets) < _MIN_TRACKS
+    fit &= ~few[link_jet]
+    rows = np.flatnonzero(fit & probability)
+    total = _sum(link_jet[rows], momentum[:, link_track[rows]], n_jets)
+    whole = np.stack([jets.px, jets.py, jets.pz, jets.energy])
+    eta, phi = _direction(total)  # of nothing: 0 and 0, as in CMS' files
+    out: dict[str, Array] = {
+        "trackSumJetDeltaR": np.where(few, MISSING, np.hypot(eta - jets.eta, delta_phi(phi, jets.phi))),
+        "trackSumJetEtRatio": np.where(few, MISSING, _transverse_energy(total) / _transverse_energy(whole)),
+    }
+    out |= _track_slots(link_jet, link_track, rows, impact, tracks, n_jets)
+    out |= _above_charm(link_jet, momentum[:, link_track], np.flatnonzero(fit), impact, few)
     links = link_vertices(jets.event, jets.eta, jets.phi, vertices, _VERTEX_DELTA_R, n_events)
-    pseudo = rows[impact.sip2d_sig[rows] > _PSEUDO_SIGNIFICANCE]
-    out |= _vertex_inputs(
-        jets, links, (link_jet[pseudo], link_track[pseudo]), tracks, vertices, vertex_links, total[3], empty
-    )
-    out["Proba"] = jet_probability(jet, impact.sip3d_sig[rows], n_jets)
+    some = ~few[links.jet]
+    links = VertexLinks(links.jet[some], links.vertex[some], links.delta_r[some])
+    pseudo = _pseudo_tracks(link_jet, link_track, rows, impact, tracks, n_jets)
+    out |= _vertex_inputs(jets, links, pseudo, tracks, vertices, vertex_links, total[3], few)
+    positive = np.flatnonzero(probability)
+    out["Proba"] = jet_probability(link_jet[positive], impact.sip3d_sig[positive], n_jets)
     return out
 
 
+def _transverse_energy(momentum: FloatArray) -> FloatArray:
+    """Energy times the sine of the polar angle, shape (4, n) -> (n,)."""
+    size = np.sqrt(np.sum(momentum[:3] ** 2, axis=0))
+    return np.asarray(momentum[3] * np.hypot(momentum[0], momentum[1]) / np.maximum(size, 1e-9))
+
+
 def _track_slots(
-    jet: IntArray, rank: IntArray, rows: IntArray, impact: Impact, n_jets: int
+    link_jet: IntArray, link_track: IntArray, rows: IntArray, impact: Impact, tracks: Tracks, n_jets: int
 ) -> dict[str, Array]:
+    """The leading tracks, and how many there are: selected ones that do not make a K0S with each other."""
+    track = link_track[rows]
+    rows = rows[without_kaons(link_jet[rows], track_momenta(tracks)[:, track], tracks.charge[track])]
+    order, rank = rank_within(link_jet[rows], impact.sip2d_sig[rows])
+    rows = rows[order]
     momentum = np.maximum(np.hypot(impact.pt_rel, impact.p_par), 1e-9)
     quantities = {
         "trackSip2dSig": impact.sip2d_sig,
@@ -203,11 +178,50 @@ def _track_slots(
         "trackPtRel": impact.pt_rel,
         "trackPtRatio": impact.pt_rel / momentum,
     }
-    return {
+    out: dict[str, Array] = {
         f"{name}_{slot}": column
         for name, values in quantities.items()
-        for slot, column in enumerate(_slots(jet, rank, values[rows], n_jets, N_SLOTS).T)
+        for slot, column in enumerate(_slots(link_jet[rows], rank, values[rows], n_jets, N_SLOTS).T)
     }
+    return out | {"jetNSelectedTracks": np.bincount(link_jet[rows], minlength=n_jets).astype(np.int32)}
+
+
+def _above_charm(
+    link_jet: IntArray, momentum: FloatArray, rows: IntArray, impact: Impact, few: BoolArray
+) -> dict[str, Array]:
+    """The track that lifts the mass above charm, tracks at any angle by falling significance; -1 for none.
+
+    Args:
+        link_jet: Jet of each constituent.
+        momentum: Of each constituent, shape (4, n).
+        rows: The constituents that are near enough.
+        impact: Of each constituent.
+        few: Jets that have no inputs.
+    """
+    out: dict[str, Array] = {}
+    for name, significance, value in (
+        ("2d", impact.sip2d_sig, impact.sip2d_val),
+        ("3d", impact.sip3d_sig, impact.sip3d_val),
+    ):
+        ordered = rows[rank_within(link_jet[rows], significance[rows])[0]]
+        place = first_above_mass(link_jet[ordered], momentum[:, ordered], np.full(len(few), _CHARM_MASS_GEV))
+        reached = np.flatnonzero(place >= 0)
+        for kind, values in (("Val", value), ("Sig", significance)):
+            column = np.where(few, MISSING, -1.0)
+            column[reached] = values[ordered[place[reached]]]
+            out[f"trackSip{name}{kind}AboveCharm"] = column
+    return out
+
+
+def _pseudo_tracks(
+    link_jet: IntArray, link_track: IntArray, rows: IntArray, impact: Impact, tracks: Tracks, n_jets: int
+) -> tuple[IntArray, IntArray]:
+    """Jet and track of what may make a pseudo vertex: displaced tracks, two of which are no K0S."""
+    rows = rows[impact.sip2d_sig[rows] > _PSEUDO_SIGNIFICANCE]
+    jet, track = link_jet[rows], link_track[rows]
+    kaon = from_kaon(jet, track_momenta(tracks)[:, track], tracks.charge[track], _PSEUDO_KAON_WINDOW_GEV)
+    left = ~(kaon & (np.bincount(jet, minlength=n_jets)[jet] == 2))
+    return jet[left], track[left]
 
 
 def vertex_tracks(
@@ -226,7 +240,7 @@ def _vertex_inputs(
     vertices: Vertices,
     vertex_links: tuple[IntArray, IntArray],
     track_energy: FloatArray,
-    empty: BoolArray,
+    few: BoolArray,
 ) -> dict[str, Array]:
     """Everything about the vertex: a found one, else a pseudo vertex of two or more displaced tracks."""
     n_jets = len(jets)
@@ -248,10 +262,10 @@ def _vertex_inputs(
     distance[real] = links.delta_r[best[real]]
     out: dict[str, Array] = {
         "jetNSecondaryVertices": n_vertices.astype(np.int32),
-        "vertexCategory": np.where(empty & ~real, MISSING, np.where(real, 0.0, np.where(faked, 1.0, 2.0))),
+        "vertexCategory": np.where(few, MISSING, np.where(real, 0.0, np.where(faked, 1.0, 2.0))),
         "vertexMass": np.where(some, _mass(total), MISSING),
         "vertexNTracks": np.bincount(jet, minlength=n_jets).astype(np.int32),
-        "vertexEnergyRatio": np.where(some, total[3] / np.maximum(track_energy, 1e-3), MISSING),
+        "vertexEnergyRatio": np.where(some, _over(total[3], track_energy), MISSING),
         "vertexJetDeltaR": distance,
     }
     for name, values in (
@@ -267,3 +281,8 @@ def _vertex_inputs(
     out["jetNTracksEtaRel"] = np.bincount(jet, minlength=n_jets).astype(np.int32)
     slots = _slots(jet[order], rank, eta_rel[order], n_jets, N_ETA_REL)
     return out | {f"trackEtaRel_{slot}": column for slot, column in enumerate(slots.T)}
+
+
+def _over(energy: FloatArray, track_energy: FloatArray) -> FloatArray:
+    """Energy over that of the selected tracks, 1 where there are none."""
+    return np.where(track_energy > 0, energy / np.where(track_energy > 0, track_energy, 1.0), 1.0)
