@@ -53,6 +53,20 @@ def run(plan, **settings):
     )
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"cluster": "distributed.LocalClustr"}, "skim.dask.cluster: no class `distributed.LocalClustr`"),
+        ({"options": {"n_wrkers": 3}}, "skim.dask.options: unknown key `n_wrkers`; did you mean `n_workers`"),
+        ({"cluster": "dask_jobqueue.SLURMCluster"}, "skim.dask.options: .* cores and memory"),
+    ],
+)
+def test_what_a_cluster_does_not_take(settings, words):
+    """A misspelt class or option is named; without it, no worker would ever come."""
+    with pytest.raises(InputError, match=words):
+        cluster.make_cluster(DaskSpec(**settings))
+
+
 def staged(plan):
     """Reports of finished partitions that a driver has not yet put into their place."""
     return sorted((plan.parent / "dask").glob(".dask-*/*.report.json"))

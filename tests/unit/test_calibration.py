@@ -14,7 +14,7 @@ import pytest
 from jetsmith import io
 from jetsmith.calibration import calibrate
 from jetsmith.calibration.maps import Jets, efficiency_map
-from jetsmith.errors import ConfigError, InputError
+from jetsmith.errors import InputError
 from jetsmith.specs import (
     ClassifierSpec,
     ClassSpec,
@@ -178,17 +178,6 @@ def test_classes_without_code_are_quoted_but_not_corrected(tmp_path: Path) -> No
     evaluator = correctionlib.CorrectionSet.from_file(str(outputs[0]))["deepcsv_eff"]
     with pytest.raises((IndexError, RuntimeError)):
         evaluator.evaluate("L", 0, 1.0, 60.0)
-
-
-def test_taggers_without_evaluation_are_refused(tmp_path: Path) -> None:
-    """The message names the keys; codes must differ."""
-    outputs = tmp_path / "out.json", tmp_path / "numbers.json"
-    bare = make_spec().model_copy(update={"discriminant": None})
-    with pytest.raises(ConfigError, match="needs `discriminant` and `evaluation`"):
-        calibrate(bare, tmp_path / "scores.parquet", POINTS, PT, ETA, *outputs)
-    twice = make_spec((LIGHT, OTHER.model_copy(update={"flavor": 0})))
-    with pytest.raises(ConfigError, match="different codes"):
-        calibrate(twice, tmp_path / "scores.parquet", POINTS, PT, ETA, *outputs)
 
 
 def test_scores_that_are_no_numbers_are_refused(tmp_path: Path) -> None:

@@ -135,6 +135,12 @@ CLASSIFIERS = {
         put("c_jets", "flavor", value=5),
         ["cmva.yaml: evaluation: ", "`b_jets` and `c_jets` have one `flavor`, 5", "config/flavours.yaml"],
     ),
+    "no discriminant": (
+        "taggers/deepcsv.yaml",
+        drop("discriminant"),
+        ["discriminant: a tagger needs `discriminant` and `evaluation`"],
+    ),
+    "no evaluation": ("taggers/deepcsv.yaml", drop("evaluation"), ["a tagger needs `discriminant` and"]),
     "no code": (
         "flavours.yaml",
         drop("light_jets", "flavor"),

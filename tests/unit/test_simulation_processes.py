@@ -28,14 +28,6 @@ def test_settings_are_assignments() -> None:
             assert setting.count("=") == 1
 
 
-def test_unknown_process_names_the_choices(tmp_path: Path) -> None:
-    """A typo is answered with the processes there are, and no file is left."""
-    spec = SimulateSpec(process="tbar", n_events=1, parts=1)
-    with pytest.raises(ConfigError, match=r"unknown process `tbar`; choose one of ttbar, qcd"):
-        simulate_part("demo", spec, 0, 1, 1.0, tmp_path / "out.root")
-    assert not list(tmp_path.iterdir())
-
-
 def test_part_beyond_the_last(tmp_path: Path) -> None:
     """A part that the configuration does not have is refused."""
     spec = SimulateSpec(process="ttbar", n_events=10, parts=2)

@@ -8,6 +8,7 @@ linked into its place.
 
 import contextlib
 import importlib
+import inspect
 import os
 import shutil
 import signal
@@ -18,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import dask
-from distributed import Client, Future
+from distributed import Client, Future, Nanny, Worker
 
 from jetsmith.batch import walltime_s
 from jetsmith.errors import InputError
 from jetsmith.io import read_json
 from jetsmith.progress import Progress
 from jetsmith.provenance import config_digest
+from jetsmith.records import hint
 from jetsmith.skim import skim_partition
 from jetsmith.specs import DaskSpec, DatasetSpec, SelectionSpec, SkimSpec, XRootDSpec
 
@@ -207,13 +209,22 @@ def client_of(settings: DaskSpec, threads: int, n_tasks: int) -> Iterator[Client
 
 
 def make_cluster(settings: DaskSpec) -> Any:
-    """The cluster of `settings.cluster`, with arguments that suit unless `settings.options` has them."""
+    """The cluster of `settings.cluster`, with arguments that suit unless `settings.options` has them.
+
+    Raises:
+        InputError: There is no such class, or it does not take the options. To know that, its package must
+            be imported, which takes longer than a parse may; and it may be on the driver's machine alone.
+    """
     module, _, cls = settings.cluster.rpartition(".")
-    kind = getattr(importlib.import_module(module), cls)
+    try:
+        kind = getattr(importlib.import_module(module), cls)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"skim.dask.cluster: no class `{settings.cluster}`: {error}") from error
     bases = {base.__module__.partition(".")[0] + "." + base.__name__ for base in kind.__mro__}
     defaults: dict[str, Any] = {}
     if "distributed.LocalCluster" in bases:
         defaults = {"n_workers": 0, "threads_per_worker": 1, "dashboard_address": "localhost:0"}
+        _refuse_unknown(settings, kind)
     elif "dask_jobqueue.JobQueueCluster" in bases:
         defaults = {
             "cores": 1,
@@ -224,7 +235,20 @@ def make_cluster(settings: DaskSpec) -> Any:
             "job_script_prologue": [f"export PYTHONPATH={PACKAGE_ROOT}:$PYTHONPATH"],
             "scheduler_options": {"dashboard_address": ":0"},
         }
-    return kind(**(defaults | settings.options))
+    try:
+        return kind(**(defaults | settings.options))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"skim.dask.options: `{settings.cluster}` does not take {settings.options}: {error}"
+        ) from error
+
+
+def _refuse_unknown(settings: DaskSpec, kind: Any) -> None:
+    """What a LocalCluster does not know it hands on to workers, none of which would ever start."""
+    known = {name for cls in (kind, Nanny, Worker) for name in inspect.signature(cls).parameters}
+    for name in settings.options:
+        if name not in known:
+            raise InputError(f"skim.dask.options: unknown key `{name}`{hint(name, known)}")
 
 
 def _lifetime(settings: DaskSpec) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from jetsmith import io
 from jetsmith.calibration.corrections import corrections
 from jetsmith.calibration.maps import EfficiencyMap, Jets, efficiency_map, find_thresholds
-from jetsmith.errors import ConfigError, InputError
+from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.metrics import WorkingPoint, effective_count, efficiency
 from jetsmith.metrics.efficiencies import LEVEL
@@ -43,7 +43,6 @@ def calibrate(
             effective counts of each class, `bins_without_jets`.
 
     Raises:
-        ConfigError: The tagger has no discriminant or evaluation, or flavor codes repeat.
         InputError: The scores lack a column, or no jets or working points are left.
     """
     classes = _classes(spec)
@@ -70,17 +69,8 @@ def calibrate(
 
 
 def _classes(spec: ClassifierSpec) -> list[ClassSpec]:
-    """Signal and backgrounds, each once."""
-    if spec.discriminant is None or spec.signal_class is None or not spec.background_classes:
-        raise ConfigError(f"tagger {spec.name}: calibration needs `discriminant` and `evaluation`")
-    classes = list({c.name: c for c in (spec.signal_class, *spec.background_classes)}.values())
-    codes = [c.flavor for c in classes if c.flavor is not None]
-    if not codes or len(set(codes)) != len(codes):
-        raise ConfigError(
-            f"tagger {spec.name}: evaluation: classes {', '.join(c.name for c in classes)} need "
-            f"different codes `flavor` in flavours.yaml, one at least; got {codes}"
-        )
-    return classes
+    """Signal and backgrounds, each once; the checks of the configuration saw to it that codes differ."""
+    return list({c.name: c for c in (spec.signal_class, *spec.background_classes) if c is not None}.values())
 
 
 def _read(scores: str | Path, split: str) -> Jets:

@@ -170,7 +170,6 @@ def closure(
         threads: Of XGBoost.
 
     Raises:
-        ConfigError: See `read_scores`.
         InputError: Keys that do not match or repeat, too few events, numbers that are not finite.
     """
     splits = [path for name in SPLITS if (path := Path(packed) / name).is_dir()]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith import io
-from jetsmith.errors import ConfigError, InputError
+from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import effective_count
@@ -155,18 +155,9 @@ def read_scores(
         datasets: Name and generator of the sample's datasets, in its order.
 
     Raises:
-        ConfigError: Not two classes, or a class without a dataset of its generator.
         InputError: The file lacks a column or holds scores that are not numbers.
     """
     generators = [generator for _, generator in datasets]
-    if len(spec.classes) != 2 or any(not c.generator for c in spec.classes):
-        raise ConfigError(f"reweighter {spec.name}: needs two classes with a `generator`, source first")
-    for entry in spec.classes:
-        if entry.generator not in generators:
-            raise ConfigError(
-                f"reweighter {spec.name}: class {entry.name}: no dataset of sample {spec.sample} has the "
-                f"generator `{entry.generator}`; there are {', '.join(sorted(set(generators)))}"
-            )
     source, target = spec.classes
     names = [*KEY, *(["jet_index"] if spec.object != "event" else [])]
     wanted = [*names, "dataset", "split", "weight", f"p_{source.name}", f"p_{target.name}"]
@@ -213,14 +204,9 @@ def write_weights(
         calibration_output: JSON: the calibration, and `summarise` of each split; None for none.
 
     Raises:
-        ConfigError, InputError: See `read_scores`, `fit_ratio`; `dataset` is of neither generator.
+        InputError: See `read_scores`, `fit_ratio`.
     """
     names = [name for name, _ in datasets]
-    generators = [c.generator for c in spec.classes]
-    if dict(datasets).get(dataset) not in generators:
-        raise ConfigError(
-            f"reweighter {spec.name}: `{dataset}` is no dataset of its generators {', '.join(generators)}"
-        )
     found = read_scores(spec, scores, datasets)
     calibration = found.calibrate()
     rows = np.flatnonzero(found.dataset == names.index(dataset))
