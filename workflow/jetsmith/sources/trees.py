@@ -1,7 +1,6 @@
 """One face for the two ways in which ROOT stores a table: TTree and RNTuple.
 
-Branches are called as in a TTree: the field `Jet.pt` of an RNTuple, a collection of records, is
-`Jet_pt` here, so that a layout reads both.
+Branches are called as in a TTree (see `ntuples.NTuple`), so that a layout reads both.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -12,11 +11,12 @@ from typing import Any, Protocol
 
 import awkward as ak
 import numpy as np
+from uproot.interpretation.identify import UnknownInterpretation
 
 from jetsmith.io import BoolArray, IntArray
+from jetsmith.sources.ntuples import NTuple
 
 Arrays = dict[str, ak.Array]
-CODECS = {1: "ZLIB", 2: "LZMA", 4: "LZ4", 5: "ZSTD"}  # ROOT's Compression.h; settings are 100 x codec + level
 
 
 class ReadError(Exception):
@@ -37,6 +37,9 @@ class Table(Protocol):
 
     @property
     def branches(self) -> set[str]: ...
+
+    def unreadable(self, names: Collection[str]) -> dict[str, str]:
+        """Those of these branches that cannot be read as they were written, and why."""
 
     def bounds(self, names: Collection[str]) -> list[int]:
         """Entries at which the stored blocks of all these branches begin together, and the end."""
@@ -71,6 +74,13 @@ class Tree:
         wanted = frozenset(names)
         return lambda branch: branch.name in wanted
 
+    def unreadable(self, names: Collection[str]) -> dict[str, str]:
+        return {
+            name: f"of the type {self._by_name[name].typename}, which uproot does not read"
+            for name in names
+            if isinstance(self._by_name[name].interpretation, UnknownInterpretation)
+        }
+
     def bounds(self, names: Collection[str]) -> list[int]:
         if not self.n_entries:
             return [0]
@@ -91,61 +101,6 @@ class Tree:
             filter_branch=self._only(names), entry_start=start, entry_stop=stop, library="ak", how=dict
         )
         return found
-
-
-class NTuple:
-    """An RNTuple (see `Table`). uproot verifies no checksums of pages: damage that decodes is not seen."""
-
-    def __init__(self, ntuple: Any, path: str) -> None:
-        self._ntuple = ntuple
-        self.path = path
-        self.n_entries = int(ntuple.num_entries)
-
-    @cached_property
-    def _fields(self) -> dict[str, str]:
-        """Path of the field of each branch; collections of records are named by their members alone."""
-        paths = list(self._ntuple.keys())
-        nested = {path.rpartition(".")[0] for path in paths}
-        members = {path.replace(".", "_"): path for path in paths if path not in nested}
-        return members | {path: path for path in paths if path in members.values() and "." not in path}
-
-    @property
-    def branches(self) -> set[str]:
-        return set(self._fields)
-
-    def bounds(self, names: Collection[str]) -> list[int]:
-        return [*(int(c.num_first_entry) for c in self._ntuple.cluster_summaries), self.n_entries]
-
-    def entry_bytes(self, names: Collection[str]) -> float:
-        if not self.n_entries:
-            return 0.0
-        # All columns, in proportion to the fields that are read: the format counts no bytes a field.
-        bits = [int(column.nbits) for column in self._ntuple.column_records]
-        size = sum(
-            int(page.num_elements) * size / 8
-            for cluster in self._ntuple.page_link_list
-            for size, column in zip(bits, cluster, strict=False)
-            for page in column.pages
-        )
-        return float(size / self.n_entries) * min(1.0, len(names) / max(1, len(self._fields)))
-
-    def codec(self) -> str:
-        for cluster in self._ntuple.page_link_list:
-            for column in cluster:
-                kind, level = divmod(int(column.compression_settings), 100)
-                return f"{CODECS[kind]}({level})" if kind in CODECS and level else "none"
-        return "none"
-
-    def read(self, names: Collection[str], start: int, stop: int) -> Arrays:
-        wanted = {self._fields[name]: name for name in names}
-        found = self._ntuple.arrays(filter_name=list(wanted), entry_start=start, entry_stop=stop)
-        return {name: _member(found, path) for path, name in wanted.items()}
-
-
-def _member(array: ak.Array, path: str) -> ak.Array:
-    for step in path.split("."):
-        array = array[step]
-    return array
 
 
 def table(stored: Any, path: str) -> Table:
