@@ -11,4 +11,6 @@ with job(snakemake.log[0]):
         skim=snakemake.input.rows,
         output=snakemake.output.features,
         meta=snakemake.output.meta,
+        dataset=snakemake.wildcards.dataset,
+        part=snakemake.wildcards.part,
     )

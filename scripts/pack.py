@@ -17,4 +17,5 @@ with job(snakemake.log[0]):
         seed=snakemake.params.seed,
         outputs=dict(zip(SPLITS, snakemake.output, strict=True)),
         kept_truth=snakemake.params.kept_truth,
+        name=snakemake.wildcards.sample,
     )

@@ -42,7 +42,7 @@ def write_features(folder: Path, name: str, rows: ak.Array, groups: Sequence[Fea
     path = folder / f"{name}.parquet"
     compute_features(groups, obj, folder / f"{name}.skim.parquet", path, folder / f"{name}.meta.json")
     total = float(np.sum(rows.weight))
-    account = {"mean_weight": total / max(len(rows), 1), "sum_w": total}
+    account = {"mean_weight": total / max(len(rows), 1), "sum_w": total, "n_rows": len(rows)}
     account["event_weight"] = CROSS_SECTION_PB / total if total > 0 else None
     io.write_json(folder / f"{name}.account.json", account)
     return path
@@ -196,8 +196,8 @@ def test_events_and_empty_partitions(tmp_path: Path) -> None:
     ]
     write_features(tmp_path, "a", mock_rows("event", 3, seed=8), groups)
     write_features(tmp_path, "b", mock_rows("event", 0, seed=8), groups)
-    io.write_json(tmp_path / "b.account.json", {"mean_weight": 1.0, "sum_w": 4.0})
-    io.write_json(tmp_path / "a.account.json", {"mean_weight": 1.0, "sum_w": 3.0})
+    io.write_json(tmp_path / "b.account.json", {"mean_weight": 1.0, "sum_w": 4.0, "n_rows": 0})
+    io.write_json(tmp_path / "a.account.json", {"mean_weight": 1.0, "sum_w": 3.0, "n_rows": 3})
     splits = pack(tmp_path, ["a", "b"], groups=groups)
     assert sum(len(packed) for packed in splits.values()) == 3
     assert all("z_pt_gev" in packed.columns for packed in splits.values())
@@ -207,7 +207,7 @@ def test_events_and_empty_partitions(tmp_path: Path) -> None:
 def test_no_rows_at_all_is_an_error(tmp_path: Path) -> None:
     """Training on nothing would fail later and say less."""
     write_features(tmp_path, "a", mock_rows("ak4", 0, seed=9))
-    io.write_json(tmp_path / "a.account.json", {"mean_weight": 1.0, "sum_w": 1.0})
+    io.write_json(tmp_path / "a.account.json", {"mean_weight": 1.0, "sum_w": 1.0, "n_rows": 0})
     with pytest.raises(InputError, match="no rows in a"):
         pack(tmp_path, ["a"])
 

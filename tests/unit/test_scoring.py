@@ -65,8 +65,10 @@ def test_folds_are_scored_by_the_model_that_did_not_see_them(tmp_path: Path) -> 
     single = spec.model_copy(update={"folds": 0})
     scores = []
     for k in range(3):
-        io.write_json(tmp_path / f"model/fold{k}/spec.json", single.model_dump(mode="json"))
-        score(single, tmp_path / f"model/fold{k}", packed, tmp_path / f"{k}.parquet")
+        folder = tmp_path / f"model/fold{k}"
+        io.write_json(folder / "spec.json", single.model_dump(mode="json"))
+        io.write_json(folder / "meta.json", {"checksums": io.folder_checksums(folder)})
+        score(single, folder, packed, tmp_path / f"{k}.parquet")
         scores.append(np.asarray(io.read_rows(tmp_path / f"{k}.parquet")["p_b_jets"]))
         np.testing.assert_array_equal(np.asarray(rows["p_b_jets"])[fold == k], scores[k][fold == k])
     assert all((one != other).any() for one, other in itertools.combinations(scores, 2))

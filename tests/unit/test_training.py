@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -179,12 +180,12 @@ def test_a_class_without_rows_stops(tmp_path: Path) -> None:
 def test_nan_in_an_input_stops(tmp_path: Path, where: str) -> None:
     """At once, with the feature's name and the number of its rows; unused features may be NaN."""
     packed = write_sample(tmp_path / "packed", 200)
-    flat = io.read_packed(packed / where).flat
-    changed = np.array(flat)
+    whole = io.read_packed(packed / where)
+    changed = np.array(whole.flat)
     changed[:, 0] = np.nan  # `unused`
     known = np.flatnonzero(class_index(make_spec("xgboost"), io.read_packed(packed / where)) >= 0)
     changed[known[:3], 3] = np.inf
-    np.save(packed / where / "flat.npy", changed)
+    io.write_packed(packed / where, replace(whole, flat=changed))
     with pytest.raises(InputError, match=rf"ak4\.mass in 3 of {len(known)} rows"):
         train(make_spec("xgboost"), packed, tmp_path / "model", seed=5)
 
@@ -281,6 +282,7 @@ def test_stored_scores_train_nothing(sample: Path, tmp_path: Path) -> None:
 
 HOLDER = """
 import sys, time
+from dataclasses import replace
 from pathlib import Path
 from jetsmith import training
 with training._alone(Path(sys.argv[1])):

@@ -47,8 +47,8 @@ def account_dataset(
         InputError: Entries are unaccounted for or stand there twice, too many are lost, or no row
             passed the cuts.
     """
-    planned = read_json(plan)
-    parts = [read_json(path) for path in reports]
+    planned = read_json(plan, dataset=name)
+    parts = [read_json(path, dataset=name) for path in reports]
     _check_parts(name, planned, parts)
     n_planned, n_processed = planned["n_entries"], sum(part["n_processed"] for part in parts)
     lost = _losses(planned, [loss for part in parts for loss in part["lost"]])
@@ -161,7 +161,7 @@ def _check_identities(
     """
     turns, n_compared = -(-n_processed // MOST_KEYS), 0
     for turn in range(turns):
-        pieces = [_of_turn(read_identity(path), turn, turns) for path in identities]
+        pieces = [_of_turn(read_identity(path, dataset=name), turn, turns) for path in identities]
         n_compared += sum(len(piece["event"]) for piece in pieces)
         keys = {key: np.concatenate([piece[key] for piece in pieces]) for key in IDENTITY}
         order = np.lexsort((keys["event"], keys["luminosity_block"], keys["run"]))

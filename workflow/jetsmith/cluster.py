@@ -67,7 +67,7 @@ def skim_dataset(
     Raises:
         InputError: A partition failed more often than is allowed; all others are kept.
     """
-    planned = read_json(plan)
+    planned = read_json(plan, dataset=name)
     golden = Path(golden_json).read_text() if golden_json else None
     decides = [
         planned,

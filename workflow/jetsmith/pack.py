@@ -5,7 +5,7 @@ data set that is added later moves no row from one split to another.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +57,12 @@ def pack_sample(
     seed: int,
     outputs: Mapping[str, str | Path],
     kept_truth: Sequence[int] = (),
+    name: str = "",
 ) -> None:
     """Write the four splits of a sample.
 
     Args:
-        sample: Names of the data sets, folds and normalisation.
+        sample: Names of its data sets, folds and normalisation.
         datasets: Their records by name.
         groups: Feature groups of the object; they give the order of the features.
         features: Files of stage features by data set.
@@ -72,33 +73,59 @@ def pack_sample(
             rows by data set and flavour, rows and features that were left out, weight factors.
         kept_truth: Of `columns.LEFT_OUT_TRUTH`, what a tagger of the sample asks for; jets of the others
             are left out and counted.
+        name: Name of the sample; readers of the splits compare it.
 
     Raises:
-        InputError: A file is damaged, no row is left, or the weights cannot be normalised.
+        InputError: A file is damaged or another data set's, rows are missing, none is left, or the
+            weights cannot be normalised.
     """
     layout = _layout(groups, {name: features[name] for name in sample.datasets})
-    factors = {name: _weight_factor(sample, accounts[name]) for name in sample.datasets}
     unwanted = [flavour for flavour in columns.LEFT_OUT_TRUTH if flavour not in kept_truth]
-    dropped: dict[str, dict[str, int]] = {}
-    parts: list[_Part] = []
-    progress = Progress("pack", sum(len(features[name]) for name in sample.datasets), "files")
-    for index, name in enumerate(sample.datasets):
-        dropped[name] = {str(flavour): 0 for flavour in unwanted}
-        for path in features[name]:
-            rows = _read(path, layout)
-            flavour = np.asarray(rows["flavour"])
-            for left in unwanted:
-                dropped[name][str(left)] += int(np.sum(flavour == left))
-            rows = rows[~np.isin(flavour, unwanted)]
-            parts.append(_part(rows, layout, index, factors[name], sample.folds, splits, seed))
-            progress.update(len(parts))
+    counts = {dataset: io.read_json(accounts[dataset], dataset=dataset) for dataset in sample.datasets}
+    factors = {
+        dataset: _weight_factor(sample, accounts[dataset], counts[dataset]) for dataset in sample.datasets
+    }
+    parts, dropped = _read_all(sample, layout, features, counts, factors, unwanted, splits, seed)
     if not sum(len(part.label) for part in parts):
         raise InputError(f"no rows in {', '.join(sample.datasets)}; loosen `selection`")
     for index, split in enumerate(SPLITS):
         packed = _assemble(parts, index, layout, sample, datasets)
-        io.write_packed(outputs[split], packed)
-        about = _about(packed, layout, dropped, factors)
-        io.write_json(Path(outputs[split]) / "meta.json", about)
+        packed = replace(packed, sample=name, split=split)
+        io.write_packed(outputs[split], packed, _about(packed, layout, dropped, factors))
+
+
+def _read_all(
+    sample: SampleSpec,
+    layout: _Layout,
+    features: Mapping[str, Sequence[str | Path]],
+    counts: Mapping[str, Mapping[str, Any]],
+    factors: Mapping[str, float],
+    unwanted: Sequence[int],
+    splits: SplitSpec,
+    seed: int,
+) -> tuple[list[_Part], dict[str, dict[str, int]]]:
+    """The rows of all files, as many as were accounted for, and by data set and flavour those left out."""
+    dropped: dict[str, dict[str, int]] = {}
+    parts: list[_Part] = []
+    progress = Progress("pack", sum(len(features[dataset]) for dataset in sample.datasets), "files")
+    for index, dataset in enumerate(sample.datasets):
+        dropped[dataset] = {str(flavour): 0 for flavour in unwanted}
+        n_rows = 0
+        for path in features[dataset]:
+            rows = _read(path, layout, dataset)
+            n_rows += len(rows)
+            flavour = np.asarray(rows["flavour"])
+            for left in unwanted:
+                dropped[dataset][str(left)] += int(np.sum(flavour == left))
+            rows = rows[~np.isin(flavour, unwanted)]
+            parts.append(_part(rows, layout, index, factors[dataset], sample.folds, splits, seed))
+            progress.update(len(parts))
+        if n_rows != counts[dataset]["n_rows"]:
+            raise InputError(
+                f"dataset {dataset}: {counts[dataset]['n_rows']:,} rows are accounted for, "
+                f"its features hold {n_rows:,}; run its features again"
+            )
+    return parts, dropped
 
 
 def _layout(groups: Sequence[FeatureGroup], features: Mapping[str, Sequence[str | Path]]) -> _Layout:
@@ -125,13 +152,12 @@ def _layout(groups: Sequence[FeatureGroup], features: Mapping[str, Sequence[str 
     return _Layout(tuple(flat), sequences, kinematics, left_out)
 
 
-def _weight_factor(sample: SampleSpec, account: str | Path) -> float:
+def _weight_factor(sample: SampleSpec, account: str | Path, about: Mapping[str, Any]) -> float:
     """What generator weights are multiplied with.
 
     Unit: they then have mean 1 over all entries before cuts. Cross-section: their sum over all
     entries before cuts is the cross-section [pb], or the expected events where there is a luminosity.
     """
-    about = io.read_json(account)
     factor = about["event_weight"] if sample.normalise == "cross_section" else about["mean_weight"]
     if factor is None or not factor > 0:
         raise InputError(
@@ -141,10 +167,10 @@ def _weight_factor(sample: SampleSpec, account: str | Path) -> float:
     return float(factor if sample.normalise == "cross_section" else 1 / factor)
 
 
-def _read(path: str | Path, layout: _Layout) -> ak.Array:
+def _read(path: str | Path, layout: _Layout, dataset: str) -> ak.Array:
     sequences = [f"{group}_{name}" for group, names in layout.sequences.items() for name in names]
     wanted = [*columns.KEY, *columns.COMMON, *layout.kinematics, *layout.flat, *sequences]
-    return io.read_rows(path, list(dict.fromkeys(wanted)))
+    return io.read_rows(path, list(dict.fromkeys(wanted)), dataset=dataset)
 
 
 def _part(

@@ -34,15 +34,13 @@ def score(
         threads: CPU threads.
 
     Raises:
-        InputError: A feature was not packed or is not finite, or the model is that of another
-            specification.
+        InputError: A feature was not packed or is not finite, the model is damaged or that of another
+            specification, or a split is damaged or another's.
     """
     model, packed, output = Path(model), Path(packed), Path(output)
     backend = find_backend(spec.backend)
     _same(spec, model)
-    parts = [io.read_packed(packed / split) for split in SPLITS]
-    if len({(part.datasets, part.generators) for part in parts}) > 1:
-        raise InputError(f"{packed}: the splits hold different datasets; pack the sample again")
+    parts = io.read_splits(packed, SPLITS, spec.sample)
     rows = Rows.select(spec.inputs, parts)
     probabilities = _predict(spec, backend, model, rows, threads)
     scored = ~np.isnan(probabilities).any(axis=1)
@@ -58,7 +56,7 @@ def score(
     if spec.discriminant is not None:
         found = discriminant(spec.discriminant, {name: p[scored] for name, p in by_class.items()})
         table["discriminant"] = found.astype(np.float32)
-    io.write_rows(output, ak.zip(table, depth_limit=1))
+    io.write_rows(output, ak.zip(table, depth_limit=1), classifier=spec.name, sample=spec.sample)
     io.write_json(
         output.with_suffix(".meta.json"),
         {
@@ -88,10 +86,11 @@ def _predict(spec: ClassifierSpec, backend: Backend, model: Path, rows: Rows, th
 
 
 def _same(spec: ClassifierSpec, model: Path) -> None:
-    """The model was trained for these classes, inputs and folds."""
+    """The model is whole, and was trained for these classes, inputs and folds."""
+    io.check_folder(model, "train it again")
     trained = io.read_json(model / "spec.json")
     asked = spec.model_dump(mode="json")
-    for key in ("backend", "model", "inputs", "classes", "folds"):
+    for key in ("name", "backend", "model", "inputs", "classes", "folds"):
         if trained.get(key) != asked[key]:
             raise InputError(
                 f"{model}: was trained with other `{key}` than {spec.name} has now; train it again"

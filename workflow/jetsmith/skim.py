@@ -67,7 +67,7 @@ def skim_partition(
     Raises:
         InputError: A file changed since inspect, or the golden JSON cannot be read.
     """
-    planned = io.read_json(plan)
+    planned = io.read_json(plan, dataset=name)
     reader = ChunkReader(
         planned["layout"],
         spec.model_copy(update={"golden_json": golden_json}),
@@ -78,10 +78,14 @@ def skim_partition(
     )
     todo = chunks_of(planned, part, settings.chunk_entries)
     progress = Progress(f"skim {name} {part:03d}", sum(map(len, todo)), "entries")
-    with executor(reader, threads, settings.retries) as execute, io.identity_writer(identity) as identify:
+    subject = {"dataset": name, "part": f"{part:03d}"}
+    with (
+        executor(reader, threads, settings.retries) as execute,
+        io.identity_writer(identity, **subject) as identify,
+    ):
         tally = Tally(progress, identify)
         pieces = tally.collect(read_ahead(execute, todo, threads))
-        io.write_rows(rows, chain([no_rows(planned["columns"], spec.object)], pieces))
+        io.write_rows(rows, chain([no_rows(planned["columns"], spec.object)], pieces), **subject)
     content = tally.report(name, part, sum(map(len, todo)))
     _check_written(rows, content["n_rows"])
     _check_written(identity, content["n_processed"])

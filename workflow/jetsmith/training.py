@@ -5,8 +5,6 @@ seed, data and code continues there. It becomes the output, in one rename, when 
 """
 
 import contextlib
-import hashlib
-import json
 import shutil
 import sys
 import time
@@ -26,7 +24,7 @@ from jetsmith.specs import ClassifierSpec
 
 MAX_BALANCE = 10.0  # ASSUME: largest factor of a bin of the spectrum: rare bins must not dominate
 LOCK_WAIT_S = 3600.0
-_HASHED_ROWS = 4096  # rows of features that enter the digest of the data
+TASK, DONE = "task.json", "done.json"  # of the working folder: what is trained, and each model that is
 
 
 def train(spec: ClassifierSpec, packed: str | Path, output: str | Path, seed: int, threads: int = 1) -> None:
@@ -49,10 +47,10 @@ def train(spec: ClassifierSpec, packed: str | Path, output: str | Path, seed: in
     """
     packed, output = Path(packed), Path(output)
     backend = find_backend(spec.backend)
-    parts = [io.read_packed(packed / split) for split in SPLITS]
+    parts = io.read_splits(packed, SPLITS, spec.sample)
     identity = _identity(spec, parts, seed)
     with _alone(output):
-        if (output / "meta.json").is_file() and io.read_json(output / "meta.json").get("task") == identity:
+        if (_noted(output / "meta.json") or {}).get("task") == identity:
             print(f"[train] {output} is done already: by the process that was there", file=sys.stderr)
             return
         partial = output.with_name(output.name + ".partial")
@@ -61,30 +59,53 @@ def train(spec: ClassifierSpec, packed: str | Path, output: str | Path, seed: in
         about: dict[str, Any] = {}
         for fold in range(spec.folds) if spec.folds else [None]:
             folder = partial if fold is None else partial / f"fold{fold}"
-            if (folder / "history.json").is_file():
-                continue
-            folder.mkdir(exist_ok=True)
-            history: list[dict[str, float]] = []
-            if backend.TRAINS:
-                history = _fit(spec, backend, parts, classes, fold, folder, seed, threads, packed)
-            io.write_json(folder / "history.json", history)
-        for path in sorted(partial.glob("**/rows.json")):
-            about["/".join(path.relative_to(partial).parts[:-1]) or "model"] = io.read_json(path)
-            path.unlink()
+            done = _done(folder)
+            if done is None:
+                folder.mkdir(exist_ok=True)
+                history: list[dict[str, float]] = []
+                counts: dict[str, dict[str, int]] = {}
+                if backend.TRAINS:
+                    history, counts = _fit(spec, backend, parts, classes, fold, folder, seed, threads, packed)
+                io.write_json(folder / "history.json", history)
+                done = {"rows": counts, "checksums": _checksums(folder)}
+                io.write_json(folder / DONE, done)
+            if done["rows"]:
+                about["model" if fold is None else folder.name] = done["rows"]
         io.write_json(partial / "spec.json", spec.model_dump(mode="json"))
         io.write_json(
             partial / "meta.json",
             {
                 "rows": about,
+                "checksums": _checksums(partial),
                 "seed": seed,
                 "threads": threads,
                 "task": identity,
                 "provenance": provenance.record(),
             },
         )
-        (partial / "task.json").unlink()
-        shutil.rmtree(output, ignore_errors=True)
-        partial.replace(output)
+        for path in (*partial.glob(f"**/{DONE}"), partial / TASK):
+            path.unlink()
+        io.move(partial, output)
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """Of all files that stay."""
+    found = io.folder_checksums(folder)
+    return {name: value for name, value in found.items() if Path(name).name not in (TASK, DONE, "meta.json")}
+
+
+def _done(folder: Path) -> dict[str, Any] | None:
+    """What an earlier run has noted of a model that it finished; None where it is to be trained."""
+    if not (folder / DONE).is_file():
+        return None
+    try:
+        done: dict[str, Any] = io.read_json(folder / DONE)
+        io.check_files(folder, done["checksums"], done["checksums"], "it is trained anew")
+    except InputError as error:
+        print(f"[train] {error}", file=sys.stderr, flush=True)
+        (folder / DONE).unlink()
+        return None
+    return done
 
 
 def _fit(
@@ -97,8 +118,8 @@ def _fit(
     seed: int,
     threads: int,
     packed: Path,
-) -> list[dict[str, float]]:
-    """Train on one split, or for one fold; leaves rows.json with the counts."""
+) -> tuple[list[dict[str, float]], dict[str, dict[str, int]]]:
+    """Train on one split, or for one fold; the history, and rows by role and class."""
     masks = _chosen(spec, parts, fold)
     rows, target, about = [], [], {}
     for role, chosen in zip(("train", "validation"), masks, strict=True):
@@ -121,9 +142,7 @@ def _fit(
         seed=seed if fold is None else int(np.random.default_rng([seed, fold]).integers(2**31)),
         threads=threads,
     )
-    history = backend.fit(task)
-    io.write_json(folder / "rows.json", about)
-    return history
+    return backend.fit(task), about
 
 
 def _chosen(
@@ -278,15 +297,26 @@ def _alone(output: Path) -> Iterator[None]:
 
 def _open(partial: Path, identity: dict[str, Any]) -> None:
     """Make the working folder, or keep that of an earlier run of the same task."""
-    record = partial / "task.json"
+    record = partial / TASK
     if record.is_file():
-        if io.read_json(record) == identity:
+        if _noted(record) == identity:
             print(f"[train] going on in {partial}", file=sys.stderr, flush=True)
             return
         print(f"[train] {partial} is of another task: starting anew", file=sys.stderr, flush=True)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     io.write_json(record, identity)
+
+
+def _noted(path: Path) -> Any:
+    """Content of a note; None where there is none, or where it is damaged, which is said."""
+    if not path.is_file():
+        return None
+    try:
+        return io.read_json(path)
+    except InputError as error:
+        print(f"[train] {error}", file=sys.stderr, flush=True)
+        return None
 
 
 def _identity(spec: ClassifierSpec, parts: Sequence[Packed], seed: int) -> dict[str, Any]:
@@ -297,21 +327,6 @@ def _identity(spec: ClassifierSpec, parts: Sequence[Packed], seed: int) -> dict[
     return {
         "spec": provenance.config_digest(spec.model_dump(mode="json")),
         "seed": seed,
-        "data": _data_digest(parts),
+        "data": [part.digest for part in parts],
         "code": provenance.code_digest(*modules),
     }
-
-
-def _data_digest(parts: Sequence[Packed]) -> str:
-    """Digest of labels, weights, keys and a sample of the features."""
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        step = max(1, len(part) // _HASHED_ROWS)
-        names = {name: ragged.names for name, ragged in part.sequences.items()}
-        digest.update(json.dumps([part.flat_names, names, part.datasets, part.generators]).encode())
-        arrays = [part.label, part.weight, *(part.columns[name] for name in sorted(part.columns))]
-        arrays += [part.flat[::step], *(ragged.offsets[::step] for ragged in part.sequences.values())]
-        arrays += [ragged.values[: 8 * _HASHED_ROWS] for ragged in part.sequences.values()]
-        for array in arrays:
-            digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()

@@ -46,7 +46,7 @@ def calibrate(
         InputError: The scores lack a column, or no jets or working points are left.
     """
     classes = _classes(spec)
-    calibration, test = (_read(scores, split) for split in ("calibration", "test"))
+    calibration, test = (_read(spec, scores, split) for split in ("calibration", "test"))
     first = spec.background_classes[0]
     try:
         points, undefined = find_thresholds(calibration.of(first), working_points)
@@ -64,7 +64,9 @@ def calibrate(
     if not maps:
         raise InputError(f"{scores}: split test has no jets of a class of {spec.name} with a `flavor` code")
     numbers = _numbers(spec, jets, first, points, undefined, maps)
-    io.write_json(output, corrections(spec, points, undefined, maps, pt_bins_gev, abseta_bins))
+    io.write_json(
+        output, corrections(spec, points, undefined, maps, pt_bins_gev, abseta_bins), checksum=False
+    )
     io.write_json(numbers_output, numbers)
 
 
@@ -73,9 +75,9 @@ def _classes(spec: ClassifierSpec) -> list[ClassSpec]:
     return list({c.name: c for c in (spec.signal_class, *spec.background_classes) if c is not None}.values())
 
 
-def _read(scores: str | Path, split: str) -> Jets:
+def _read(spec: ClassifierSpec, scores: str | Path, split: str) -> Jets:
     names = ["discriminant", "weight", "label", "jet_pt_gev", "jet_eta", "split"]
-    rows = io.read_rows(scores, names)
+    rows = io.read_rows(scores, names, classifier=spec.name, sample=spec.sample)
     table = {name: np.asarray(ak.to_numpy(rows[name])) for name in names}
     kept = table["split"] == SPLITS.index(split)
     for name in names:

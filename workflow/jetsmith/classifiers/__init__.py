@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from jetsmith import plugs
+from jetsmith.errors import InputError
 from jetsmith.specs import ClassifierSpec
 
 if TYPE_CHECKING:
@@ -81,6 +82,15 @@ class Backend(Protocol):
 
     def predict(self, spec: ClassifierSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
         """Class probabilities, shape (N, C), float32; a row of NaN where the row has no score."""
+
+
+def require_classes(model: Path, found: int, spec: ClassifierSpec) -> None:
+    """An InputError where a model gives probabilities of another number of classes."""
+    if found != len(spec.classes):
+        raise InputError(
+            f"{model}: gives {found} probabilities, but {spec.name} has {len(spec.classes)} classes; "
+            "train it again"
+        )
 
 
 def find_backend(name: str) -> Backend:

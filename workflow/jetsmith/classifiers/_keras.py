@@ -9,13 +9,14 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
 from jetsmith import io, plugs
-from jetsmith.classifiers import Labelled, Task
+from jetsmith.classifiers import Labelled, Task, require_classes
 from jetsmith.classifiers._scaler import Scaler, fit_scalers, largest
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
@@ -52,7 +53,8 @@ def fit(task: Task) -> list[dict[str, float]]:
             training.save(checkpoint, history, best)
     model.set_weights(best)
     io.write_json(task.folder / "scaler.json", {name: scaler.record() for name, scaler in scalers.items()})
-    model.save(task.folder / "model.keras")
+    with io.atomic_file(task.folder / "model.keras") as temporary:
+        model.save(temporary)
     checkpoint.unlink(missing_ok=True)
     return history
 
@@ -153,14 +155,16 @@ class _Training:
         """Write weights, optimiser, best weights and history; what is random follows from the epoch."""
         arrays = {f"now_{i}": v.numpy() for i, v in enumerate(self._variables())}
         arrays |= {f"best_{i}": weight for i, weight in enumerate(best)}
-        with io.atomic_file(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, history=json.dumps(history), **arrays)
+        file = BytesIO()
+        np.savez(file, allow_pickle=False, history=json.dumps(history), **arrays)
+        io.write_sealed(path, file.getvalue())
 
     def restore(self, path: Path) -> tuple[list[dict[str, float]], list[FloatArray]]:
         """Go on from a checkpoint where there is one; history and best weights."""
-        if not path.is_file():
+        content = io.read_sealed(path)
+        if content is None:
             return [], self.model.get_weights()
-        with np.load(path, allow_pickle=False) as found:
+        with np.load(BytesIO(content), allow_pickle=False) as found:
             for i, variable in enumerate(self._variables()):
                 variable.assign(found[f"now_{i}"])
             best = [found[f"best_{i}"] for i in range(len(self.model.weights))]
@@ -233,7 +237,7 @@ def predict(spec: ClassifierSpec, model: Path, rows: Rows, threads: int) -> Floa
     """Class probabilities, shape (N, C), float32.
 
     Raises:
-        InputError: The network gives a probability that is not finite.
+        InputError: The network gives a probability that is not finite, or is of another number of classes.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     import keras
@@ -243,6 +247,7 @@ def predict(spec: ClassifierSpec, model: Path, rows: Rows, threads: int) -> Floa
 
     _prepare(threads)
     network = keras.models.load_model(model / "model.keras", compile=False, safe_mode=True)
+    require_classes(model, network.output_shape[-1], spec)
     names = [tensor.name for tensor in network.inputs]
     specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in network.inputs]
     call = tf.function(

@@ -11,7 +11,7 @@ import numpy as np
 import xgboost
 
 from jetsmith import io
-from jetsmith.classifiers import Labelled, Task
+from jetsmith.classifiers import Labelled, Task, require_classes
 from jetsmith.classifiers.xgboost import Options
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
@@ -112,25 +112,30 @@ def _losses(line: str, name: str) -> dict[str, float]:
 def _load(
     parameters: dict[str, Any], matrices: list[xgboost.DMatrix], checkpoint: Path
 ) -> tuple[xgboost.Booster, list[dict[str, float]]]:
-    if not checkpoint.is_file():
+    content = io.read_sealed(checkpoint)
+    if content is None:
         return xgboost.Booster(parameters, matrices), []
-    booster = xgboost.Booster(parameters, matrices, model_file=os.fspath(checkpoint))
+    booster = xgboost.Booster(parameters, matrices, model_file=bytearray(content))
     return booster, json.loads(booster.attr("history"))
 
 
 def _save(booster: xgboost.Booster, history: list[dict[str, float]], checkpoint: Path) -> None:
     booster.set_attr(history=json.dumps(history))
-    with io.atomic_file(checkpoint) as temporary:
-        temporary.write_bytes(booster.save_raw("ubj"))
+    io.write_sealed(checkpoint, bytes(booster.save_raw("ubj")))
 
 
 def predict(spec: ClassifierSpec, model: Path, rows: Rows, threads: int) -> FloatArray:
-    """Class probabilities, shape (N, C), float32."""
+    """Class probabilities, shape (N, C), float32.
+
+    Raises:
+        InputError: The model is of another number of classes.
+    """
     booster = xgboost.Booster({"nthread": threads}, model_file=os.fspath(model / "model.json"))
     out = np.empty((len(rows), len(spec.classes)), np.float32)
     progress = Progress(f"score {spec.name}", len(rows), "rows")
     for which in rows.slices(CHUNK):
         found = booster.inplace_predict(rows.matrix(which))
+        require_classes(model, found.shape[1] if found.ndim == 2 else 2, spec)
         out[which] = found if found.ndim == 2 else np.stack([1 - found, found], axis=1)
         progress.update(which.stop)
     return out

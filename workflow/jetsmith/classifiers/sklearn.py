@@ -98,12 +98,14 @@ def predict(spec: ClassifierSpec, model: Path, rows: "Rows", threads: int) -> "F
     """Class probabilities, shape (N, C), float32.
 
     Raises:
-        InputError: The model's file holds something that such a model does not consist of.
+        InputError: The model's file holds something that such a model does not consist of, or it is of
+            another number of classes.
     """
     import numpy as np
     import skops.io
     from threadpoolctl import threadpool_limits
 
+    from jetsmith.classifiers import require_classes
     from jetsmith.rows import CHUNK
 
     path = model / "model.skops"
@@ -113,6 +115,7 @@ def predict(spec: ClassifierSpec, model: Path, rows: "Rows", threads: int) -> "F
             f"{path}: holds {', '.join(sorted(foreign))}, which no trained model does; not loaded"
         )
     classifier = skops.io.load(path, trusted=list(TRUSTED))
+    require_classes(model, len(classifier.classes_), spec)
     out = np.empty((len(rows), len(spec.classes)), np.float32)
     progress = Progress(f"score {spec.name}", len(rows), "rows")
     with threadpool_limits(threads):

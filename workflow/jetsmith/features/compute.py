@@ -22,7 +22,12 @@ TRANSFORMS: dict[str, Callable[[Array], Array]] = {
 
 
 def compute_features(
-    groups: Sequence[FeatureGroup], obj: str, skim: str | Path, output: str | Path, meta: str | Path
+    groups: Sequence[FeatureGroup],
+    obj: str,
+    skim: str | Path,
+    output: str | Path,
+    meta: str | Path,
+    **subject: str,
 ) -> None:
     """Write the features of one partition.
 
@@ -33,9 +38,11 @@ def compute_features(
         output: Parquet file to write: key, weight, flavour and kinematics as in the skim, flat
             features by name and sequences as `<group>_<feature>`, all features float32.
         meta: JSON file to write: which features were left out and why, and what the rest came from.
+        subject: Dataset and part that the skim has to be of, and that the features then are of.
 
     Raises:
-        InputError: The file is damaged, or columns of one sequence differ in length.
+        InputError: The file is damaged or of another dataset or part, or columns of one sequence
+            differ in length.
     """
     stored = set(io.column_names(skim))
     sources = {feature.source for group in groups for feature in group.features.values()}
@@ -43,13 +50,13 @@ def compute_features(
     known = available_with_derived(stored, obj)
     kept = [*columns.KEY, *columns.COMMON, *(name for name in columns.KINEMATICS[obj] if name in stored)]
     needed = stored_needs(sources & known, stored, obj)
-    table = to_table(io.read_rows(skim, [*kept, *sorted(needed - set(kept))]))
+    table = to_table(io.read_rows(skim, [*kept, *sorted(needed - set(kept))], **subject))
     n_rows = len(table["event"])
     derive(table, sorted(sources & known), obj)
     result: Table = {name: table[name] for name in kept}
     for group in groups:
         result |= _sequence(group, table) if group.kind == "sequence" else _flat(group, table)
-    io.write_rows(output, to_rows(result, n_rows))
+    io.write_rows(output, to_rows(result, n_rows), **subject)
     io.write_json(meta, _about(groups, known, n_rows))
 
 

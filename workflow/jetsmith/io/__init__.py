@@ -1,9 +1,10 @@
 """The only reader and writer of stage files."""
 
-from jetsmith.io.atomic import atomic_directory, atomic_file
+from jetsmith.io.atomic import atomic_directory, atomic_file, move
+from jetsmith.io.checksums import check_files, check_folder, folder_checksums, read_sealed, write_sealed
 from jetsmith.io.identity import IDENTITY, identity_writer, read_identity
 from jetsmith.io.json_files import read_json, write_json
-from jetsmith.io.packed import Packed, Ragged, read_packed, write_packed
+from jetsmith.io.packed import Packed, Ragged, read_packed, read_splits, write_packed
 from jetsmith.io.rows import column_names, count_rows, read_rows, write_root, write_rows
 from jetsmith.io.types import BoolArray, FloatArray, IntArray
 
@@ -16,15 +17,22 @@ __all__ = [
     "Ragged",
     "atomic_directory",
     "atomic_file",
+    "check_files",
+    "check_folder",
     "column_names",
     "count_rows",
+    "folder_checksums",
     "identity_writer",
+    "move",
     "read_identity",
     "read_json",
     "read_packed",
     "read_rows",
+    "read_sealed",
+    "read_splits",
     "write_json",
     "write_packed",
     "write_root",
     "write_rows",
+    "write_sealed",
 ]

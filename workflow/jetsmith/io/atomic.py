@@ -1,11 +1,13 @@
 """Files and folders that are there as a whole or not at all: a temporary name, then a rename.
 
-A killed job therefore leaves no file that looks finished; the temporary names start with a dot.
+A killed job therefore leaves no file that looks finished; the temporary names start with a dot. The disk
+has the content before it has the name, so that a power cut leaves none either. A full disk is named.
 """
 
 import errno
 import glob
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -15,47 +17,98 @@ from pathlib import Path
 
 from jetsmith.errors import OutputError
 
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)  # of folders, on some network file systems
 
 
 @contextmanager
 def atomic_file(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it there on success, remove it on failure."""
+    """Yield a temporary path beside `path`, of the same suffix; rename it on success, remove it on failure.
+
+    Raises:
+        OutputError: The disk is full.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=_mark(path), dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        if error.errno in DISK_FULL:
-            raise OutputError(
-                f"{path}: cannot be written: {os.strerror(error.errno)}; make room below {path.parent} and "
-                "run again, what is finished stays"
-            ) from error
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(path.suffix, _mark(path), path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            move(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_directory(path: str | Path) -> Iterator[Path]:
     """The same for a directory; a directory that stood there before is replaced."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=_mark(path), dir=path.parent))
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=_mark(path), dir=path.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            move(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def move(source: Path, target: Path) -> None:
+    """Give a finished file or folder its name, once the disk has all of it; what bears the name goes."""
+    _sync(source)
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target, ignore_errors=True)
+    source.replace(target)
+    _sync_one(target.parent)
+
+
+def _sync(path: Path) -> None:
+    """Hand a file, or a folder with everything in it, to the disk."""
+    if path.is_dir():
+        for inner in path.iterdir():
+            _sync(inner)
+    _sync_one(path)
+
+
+def _sync_one(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        shutil.rmtree(path, ignore_errors=True)
-        temporary.replace(path)
+        os.fsync(handle)
+    except OSError as error:
+        if not (path.is_dir() and error.errno in NO_SYNC):
+            raise
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        os.close(handle)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn the errors of a full disk, of whichever library, into one that names the file and the remedy."""
+    try:
+        yield
+    except OSError as error:
+        reason = _full(error)
+        if reason is None:
+            raise
+        raise OutputError(
+            f"{path}: cannot be written: {reason}; make room below {path.parent} and run again, what is "
+            "finished stays"
+        ) from error
+
+
+def _full(error: OSError) -> str | None:
+    """The reason where room is lacking: HDF5 has the number in its text alone, NumPy not even there."""
+    told = re.search(r"errno = (\d+)", str(error))
+    number = error.errno if error.errno is not None else int(told.group(1)) if told else None
+    if number in DISK_FULL:
+        return os.strerror(number)
+    if number is None and re.search(r"\d+ requested and \d+ written", str(error)):
+        return os.strerror(errno.ENOSPC)
+    return None
 
 
 def _mark(path: Path) -> str:

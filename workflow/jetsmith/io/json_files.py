@@ -1,22 +1,62 @@
-"""JSON files of stages."""
+"""JSON files of stages; the last key of each object that is one is a checksum of the others."""
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
 from jetsmith.errors import InputError
 from jetsmith.io.atomic import atomic_file
 
+CHECKSUM = "checksum"
 
-def write_json(path: str | Path, content: Any) -> None:
-    """Write JSON with sorted keys; NaN and infinity are refused, since JSON has none."""
+
+def write_json(path: str | Path, content: Any, checksum: bool = True) -> None:
+    """Write JSON with sorted keys; NaN and infinity are refused, since JSON has none.
+
+    Args:
+        path: Target.
+        content: Anything that JSON can hold.
+        checksum: Give an object the key `checksum`; not where a schema allows no further keys.
+    """
+    content = json.loads(_text(content))  # as it is read back: numbers as keys become text
+    if checksum and isinstance(content, dict):
+        content[CHECKSUM] = _checksum(content)
     with atomic_file(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
+        temporary.write_text(_text(content) + "\n")
 
 
-def read_json(path: str | Path) -> Any:
-    """Read JSON; a file that is none is an InputError that names it."""
+def read_json(path: str | Path, **subject: Any) -> Any:
+    """Read JSON without its checksum.
+
+    Args:
+        path: The file.
+        subject: What it has to be of, such as `dataset="ttbar"`, where it has such a key.
+
+    Raises:
+        InputError: It is no JSON, is not what was written, or is about something else.
+    """
     try:
-        return json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
+        content = json.loads(Path(path).read_text())
+        is_whole = not isinstance(content, dict) or content.pop(CHECKSUM, None) in (None, _checksum(content))
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable as JSON: {error}") from error
+    if not is_whole:
+        raise InputError(
+            f"{path}: its content does not fit its checksum: it is damaged, or was edited; remove it and run "
+            "again"
+        )
+    for key, wanted in subject.items():
+        found = content.get(key, wanted) if isinstance(content, dict) else None
+        if found != wanted:
+            raise InputError(f"{path}: is of {key} `{found}`, not `{wanted}`; remove it and run again")
+    return content
+
+
+def _text(content: Any) -> str:
+    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
+
+
+def _checksum(content: Any) -> str:
+    """CRC-32 of the values: a blank more or less does not count."""
+    return f"{zlib.crc32(_text(content).encode()):08x}"

@@ -8,36 +8,35 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import uproot
 
 from jetsmith.errors import InputError
 from jetsmith.io.atomic import atomic_file
+from jetsmith.io.parquet import opened, read_table, writing
 
 
-def write_rows(path: str | Path, rows: ak.Array | Iterable[ak.Array]) -> None:
+def write_rows(path: str | Path, rows: ak.Array | Iterable[ak.Array], **subject: Any) -> None:
     """Write one row a jet as parquet, ZSTD-3; floating columns split by byte.
 
     Args:
         path: Target, replaced at once when everything is written.
         rows: Record array, or several with the same columns, written one after the other so that
             only one is in memory; fields are numbers or ragged lists of numbers.
+        subject: What they are, such as `dataset="ttbar", part="000"`; `read_rows` can ask for it.
+
+    Raises:
+        InputError: A value is missing (None).
     """
-    tables = map(_table, [rows] if isinstance(rows, ak.Array) else rows)
+    tables = (_table(part, path) for part in ([rows] if isinstance(rows, ak.Array) else rows))
     first = next(tables)
-    floating = [leaf for leaf, kind in _leaves(first.schema) if pa.types.is_floating(kind)]
-    with (
-        atomic_file(path) as temporary,
-        pq.ParquetWriter(
-            temporary,
-            first.schema,
-            compression="zstd",
-            compression_level=3,
-            use_dictionary=False,
-            use_byte_stream_split=floating,
-            store_schema=True,
-        ) as writer,
-    ):
+    options = {
+        "compression": "zstd",
+        "compression_level": 3,
+        "use_dictionary": False,
+        "use_byte_stream_split": [leaf for leaf, kind in _leaves(first.schema) if pa.types.is_floating(kind)],
+        "store_schema": True,
+    }
+    with writing(path, first.schema, subject, **options) as writer:
         for table in chain([first], tables):
             if table.num_rows:
                 writer.write_table(table, row_group_size=100_000)
@@ -57,13 +56,13 @@ def write_root(path: str | Path, rows: str | Path) -> None:
     with (
         atomic_file(path) as temporary,
         uproot.recreate(temporary, compression=uproot.ZSTD(1)) as file,
-        pq.ParquetFile(rows) as source,
+        opened(rows, whole=True) as source,
     ):
-        empty = _branches(_records(source.schema_arrow.empty_table()))
+        empty = _branches(_records(source.schema_arrow.empty_table(), rows))
         types = {name: _branch_type(array) for name, array in empty.items()}
         tree = file.mktree(ROOT_TREE, types)
         for group in range(source.num_row_groups):
-            tree.extend(_branches(_records(source.read_row_group(group))))
+            tree.extend(_branches(_records(source.read_row_group(group), rows)))
 
 
 def _branches(rows: ak.Array) -> dict[str, ak.Array]:
@@ -84,9 +83,11 @@ def _branch_type(array: ak.Array) -> Any:
     return np.dtype(kind.primitive) if array.ndim == 1 else kind
 
 
-def _table(rows: ak.Array) -> pa.Table:
+def _table(rows: ak.Array, path: str | Path) -> pa.Table:
     table = ak.to_arrow_table(rows, extensionarray=False, list_to32=False)
-    return pa.table({name: _plain(table[name]) for name in table.column_names})
+    table = pa.table({name: _plain(table[name]) for name in table.column_names})
+    _refuse_nulls(table, path)
+    return table
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -102,39 +103,55 @@ def _leaves(schema: pa.Schema) -> Iterator[tuple[str, pa.DataType]]:
         yield path, kind
 
 
-def read_rows(path: str | Path, columns: list[str] | None = None) -> ak.Array:
+def read_rows(path: str | Path, columns: list[str] | None = None, **subject: Any) -> ak.Array:
     """Read rows back; only `columns` where given.
 
+    Args:
+        path: Parquet file of `write_rows`.
+        columns: Names of columns.
+        subject: What the rows have to be of, such as `dataset="ttbar"`.
+
     Raises:
-        InputError: The file is no parquet file or lacks a column.
+        InputError: The file is no parquet file, is damaged or of another subject, or lacks a column.
     """
-    try:
-        table = pq.read_table(path, columns=columns)
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: not readable as parquet: {error}") from error
+    table = read_table(path, columns, **subject)
     lacking = set(columns or ()) - set(table.column_names)
     if lacking:
         raise InputError(f"{path}: no column {', '.join(sorted(lacking))}; run its stage again")
-    return _records(table)
+    return _records(table, path)
 
 
-def _records(table: pa.Table) -> ak.Array:
-    return ak.zip({name: _from_arrow(table[name]) for name in table.column_names}, depth_limit=1)
+def _records(table: pa.Table, path: str | Path) -> ak.Array:
+    _refuse_nulls(table, path)
+    return ak.zip(
+        {name: ak.drop_none(ak.from_arrow(table[name]), axis=0) for name in table.column_names},
+        depth_limit=1,
+    )
 
 
-def _from_arrow(column: pa.ChunkedArray) -> ak.Array:
-    return ak.drop_none(ak.from_arrow(column), axis=0)
+def _refuse_nulls(table: pa.Table, path: str | Path) -> None:
+    """A missing value is no value of ours: left out, it would move all that follow it to other rows."""
+    for name in table.column_names:
+        n_missing = sum(map(_nulls, table[name].chunks))
+        if n_missing:
+            raise InputError(
+                f"{path}: column {name}: {n_missing:,} values are missing (null); every row has every value"
+            )
+
+
+def _nulls(array: pa.Array) -> int:
+    """Missing values of an array and of the lists in it."""
+    inner = array.flatten() if pa.types.is_list(array.type) or pa.types.is_large_list(array.type) else None
+    return int(array.null_count) + (0 if inner is None else _nulls(inner))
 
 
 def count_rows(path: str | Path) -> int:
     """Rows of a parquet file by its footer; an InputError where it is none."""
-    try:
-        with pq.ParquetFile(path) as file:
-            return int(file.metadata.num_rows)
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: not readable as parquet: {error}") from error
+    with opened(path) as file:
+        return int(file.metadata.num_rows)
 
 
 def column_names(path: str | Path) -> list[str]:
     """Names of the columns of a parquet file; reads its footer alone."""
-    return list(pq.read_schema(path).names)
+    with opened(path) as file:
+        return list(file.schema_arrow.names)

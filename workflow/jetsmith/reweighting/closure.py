@@ -175,7 +175,7 @@ def closure(
     splits = [path for name in SPLITS if (path := Path(packed) / name).is_dir()]
     if not splits:
         raise InputError(f"{packed}: no packed split; run the pack stage")
-    about = io.read_packed(splits[0])
+    about = io.read_packed(splits[0], whole=False)
     datasets = list(zip(about.datasets, about.generators, strict=True))
     found = read_scores(spec, scores, datasets)
     calibration = found.calibrate()
@@ -212,7 +212,8 @@ def held_out(
             continue
         if name not in weights:
             raise InputError(f"closure of {spec.name}: no weights of dataset `{name}`")
-        rows = io.read_rows(weights[name], [*keys, "split", "weight_generator", "weight"])
+        wanted_columns = [*keys, "split", "weight_generator", "weight"]
+        rows = io.read_rows(weights[name], wanted_columns, reweighter=spec.name, dataset=name)
         table = {field: np.asarray(ak.to_numpy(rows[field])) for field in ak.fields(rows)}
         kept = table["split"] == SPLITS.index("test")
         n = int(kept.sum())
@@ -233,7 +234,7 @@ def _features(
     wanted = [name for group in spec.inputs if group.kind == "flat" for name in group.features]
     values, rows = [], []
     for split in splits:
-        packed = io.read_packed(split)
+        packed = io.read_packed(split, split=split.name, sample=spec.sample)
         lacking = [name for name in wanted if name not in packed.flat_names]
         if lacking or not wanted:
             raise InputError(

@@ -161,7 +161,7 @@ def read_scores(
     source, target = spec.classes
     names = [*KEY, *(["jet_index"] if spec.object != "event" else [])]
     wanted = [*names, "dataset", "split", "weight", f"p_{source.name}", f"p_{target.name}"]
-    rows = io.read_rows(scores, wanted)
+    rows = io.read_rows(scores, wanted, classifier=spec.name, sample=spec.sample)
     table = {name: np.asarray(ak.to_numpy(rows[name])) for name in wanted}
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = [np.log(table[f"p_{c.name}"].astype(np.float64)) for c in (source, target)]
@@ -217,7 +217,7 @@ def write_weights(
     generator, split = found.weight[rows], found.split[rows]
     columns = {name: values[rows] for name, values in found.key.items()}
     columns |= {"split": split, "weight_generator": generator, "weight": weight}
-    io.write_rows(output, ak.zip(columns, depth_limit=1))
+    io.write_rows(output, ak.zip(columns, depth_limit=1), reweighter=spec.name, dataset=dataset)
     if calibration_output is not None:
         splits = {
             name: summarise(weight[split == k], generator[split == k], clipped[split == k])
