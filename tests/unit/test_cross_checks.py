@@ -259,7 +259,7 @@ def test_mistakes_in_files(folder, name, change, words):
     with pytest.raises(ConfigError) as caught:
         load(run_of(folder), folder)
     for word in [name.rsplit("/", maxsplit=1)[-1].removesuffix(".yaml"), *words]:
-        assert word in str(caught.value)
+        assert word in without_lines(caught.value)
 
 
 def _dataset(**changes):
@@ -384,7 +384,7 @@ def test_mistakes_in_the_run(folder, change, words):
     with pytest.raises(ConfigError) as caught:
         load(run, folder, "config/config.yaml")
     for word in words:
-        assert word in str(caught.value)
+        assert word in without_lines(caught.value)
 
 
 def test_one_name_in_two_groups(folder):
@@ -393,7 +393,9 @@ def test_one_name_in_two_groups(folder):
     assert load(run_of(folder), folder)
     JET_AGAIN = JET | {"features": {"jetPt": {"source": "jet_pt_gev"}}}
     (folder / "features" / "more.yaml").write_text(yaml.safe_dump(JET_AGAIN))
-    with pytest.raises(ConfigError, match=r"more\.yaml: features\.jetPt: `jetPt` is a column of .*ak4\.yaml"):
+    with pytest.raises(
+        ConfigError, match=r"more\.yaml:2: features\.jetPt: `jetPt` is a column of .*ak4\.yaml"
+    ):
         load(run_of(folder), folder)
     PACKED = JET | {"features": {"charged_ptrel": {"source": "jet_pt_gev"}}}
     (folder / "features" / "more.yaml").write_text(yaml.safe_dump(PACKED))
