@@ -11,7 +11,7 @@ import yaml
 
 from jetsmith.configuration import load
 from jetsmith.errors import ConfigError
-from tests.unit.spoil import ROOT, both, drop, edit, put, run_of
+from tests.unit.spoil import ROOT, both, drop, edit, put, run_of, without_lines
 
 
 @pytest.fixture
