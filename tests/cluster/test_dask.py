@@ -58,7 +58,10 @@ def run(plan, **settings):
     [
         ({"cluster": "distributed.LocalClustr"}, "skim.dask.cluster: no class `distributed.LocalClustr`"),
         ({"options": {"n_wrkers": 3}}, "skim.dask.options: unknown key `n_wrkers`; did you mean `n_workers`"),
-        ({"cluster": "dask_jobqueue.SLURMCluster"}, "skim.dask.options: .* cores and memory"),
+        (
+            {"cluster": "decimal.Decimal", "options": {"memoryy": 3}},
+            "skim.dask.options: `decimal.Decimal` does not take .*memoryy",
+        ),
     ],
 )
 def test_what_a_cluster_does_not_take(settings, words):

@@ -176,7 +176,7 @@ FILE_MISTAKES = {
     "number as text": (
         "taggers/deepcsv.yaml",
         _set("architecture", "dropout", value="1e-1"),
-        ["architecture: `dropout`", "0.1", "8.0e-1"],
+        ["architecture: `dropout`", "0.1", "1.0e-1"],
     ),
     "misfit": (
         "taggers/deepjet.yaml",

@@ -3,6 +3,7 @@
 Each row is a mistake that would otherwise fail hours later, or pass and give a wrong number.
 """
 
+import re
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,17 @@ from tests.unit.spoil import ROOT, both, drop, edit, put, run_of, without_lines
 def folder(tmp_path):
     """A copy of config/ to spoil."""
     return Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
+
+
+def refused(run, folder):
+    """The message, which names a line, without it."""
+    with pytest.raises(ConfigError) as caught:
+        load(run, folder, "config/config.yaml")
+    message = str(caught.value)
+    # The run is no file here, and what is not there has no line.
+    has_no_line = message.startswith("config/config.yaml: ") or "a tagger needs" in message
+    assert has_no_line or re.search(r"\.yaml:\d+: ", message)
+    return without_lines(caught.value)
 
 
 JET = {"object": "ak4", "kind": "flat", "features": {"pt": {"source": "jet_pt_gev"}}}
@@ -256,10 +268,9 @@ CLASSIFIERS = {
 def test_mistakes_in_files(folder, name, change, words):
     """A file beside what it names: file, key and choices in the message."""
     edit(folder / name, change)
-    with pytest.raises(ConfigError) as caught:
-        load(run_of(folder), folder)
+    message = refused(run_of(folder), folder)
     for word in [name.rsplit("/", maxsplit=1)[-1].removesuffix(".yaml"), *words]:
-        assert word in without_lines(caught.value)
+        assert word in message
 
 
 def _dataset(**changes):
@@ -317,10 +328,9 @@ def test_mistakes_in_datasets(folder, change, words):
     there.mkdir()
     for name, text in (("a.root", "no ROOT"), ("wrong.json", '{"1": [[5, 2]]}'), ("empty.json", "{}")):
         (there / name).write_text(text)
-    with pytest.raises(ConfigError) as caught:
-        load(run_of(folder) | {"data_root": str(folder.parent)}, folder)
+    message = refused(run_of(folder) | {"data_root": str(folder.parent)}, folder)
     for word in ["datasets.yaml", *words]:
-        assert word in str(caught.value)
+        assert word in message
 
 
 RUN = {
@@ -381,10 +391,9 @@ def test_mistakes_in_the_run(folder, change, words):
     )
     run = run_of(folder)
     change(run)
-    with pytest.raises(ConfigError) as caught:
-        load(run, folder, "config/config.yaml")
+    message = refused(run, folder)
     for word in words:
-        assert word in without_lines(caught.value)
+        assert word in message
 
 
 def test_one_name_in_two_groups(folder):
@@ -393,14 +402,14 @@ def test_one_name_in_two_groups(folder):
     assert load(run_of(folder), folder)
     JET_AGAIN = JET | {"features": {"jetPt": {"source": "jet_pt_gev"}}}
     (folder / "features" / "more.yaml").write_text(yaml.safe_dump(JET_AGAIN))
-    with pytest.raises(
-        ConfigError, match=r"more\.yaml:2: features\.jetPt: `jetPt` is a column of .*ak4\.yaml"
-    ):
-        load(run_of(folder), folder)
+    assert re.search(
+        r"more\.yaml: features\.jetPt: `jetPt` is a column of .*ak4\.yaml", refused(run_of(folder), folder)
+    )
     PACKED = JET | {"features": {"charged_ptrel": {"source": "jet_pt_gev"}}}
     (folder / "features" / "more.yaml").write_text(yaml.safe_dump(PACKED))
-    with pytest.raises(ConfigError, match=r"`charged_ptrel` is a column of .*charged\.yaml: features\.ptrel"):
-        load(run_of(folder), folder)
+    assert re.search(
+        r"`charged_ptrel` is a column of .*charged\.yaml: features\.ptrel", refused(run_of(folder), folder)
+    )
 
 
 def test_other_objects_may_use_the_same_names(folder):

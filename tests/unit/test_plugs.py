@@ -55,9 +55,9 @@ def test_options_are_described_and_have_defaults(name):
 
 TYPES = {
     "a number as YAML 1.1 reads it": ("dense", {"dropout": "8e-1"}, ["`dropout`", "0.8", "8.0e-1", "'8e-1'"]),
-    "a number in a list": ("dense", {"dense": [100, "50"]}, ["`dense.1`", "50.0", "'50'"]),
-    "a truth value": ("xgboost", {"max_depth": True}, ["`max_depth`", "true or false"]),
-    "text": ("xgboost", {"gamma": "small"}, ["`gamma`", "must be a number", "'small'"]),
+    "a number in a list": ("dense", {"dense": [100, "50"]}, ["`dense.1`", "write 50", "'50'"]),
+    "a truth value": ("xgboost", {"max_depth": True}, ["`max_depth`", "truth values, no numbers"]),
+    "text": ("xgboost", {"gamma": "small"}, ["`gamma`", "valid number", "'small'"]),
     "half a depth": ("xgboost", {"max_depth": 4.5}, ["`max_depth`", "4.5"]),
     "share": ("xgboost", {"subsample": 1.5}, ["`subsample`", "less than or equal to 1", "1.5"]),
     "infinite": ("sklearn", {"l2_regularization": float("inf")}, ["`l2_regularization`", "finite"]),

@@ -9,40 +9,18 @@ import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from jetsmith.errors import ConfigError
 from jetsmith.records import require
 from jetsmith.specs import ClassifierSpec, Record
 
-
-def _number(value: Any) -> Any:
-    """Refuse text that looks like a number, and booleans, which are numbers to Python."""
-    if isinstance(value, str):
-        try:
-            meant = float(value)
-        except ValueError:
-            raise PydanticCustomError("number", "must be a number, and this is text") from None
-        raise PydanticCustomError(
-            "number",
-            "must be a number, and this is text; write {meant} without quotes (to YAML 1.1 numbers such as "
-            "8e-1 are text: it wants 8.0e-1)",
-            {"meant": repr(meant)},
-        )
-    if isinstance(value, bool):
-        raise PydanticCustomError("number", "must be a number, and this is true or false")
-    return value
-
-
-Real = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_number)]
-Whole = Annotated[int, Field(strict=True), BeforeValidator(_number)]
-Count = Annotated[Whole, Field(gt=0)]
-Share = Annotated[Real, Field(gt=0, le=1)]
-Dropout = Annotated[Real, Field(ge=0, lt=1)]
-Momentum = Annotated[Real, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+Momentum = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Options(Record):

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from jetsmith import plugs
 from jetsmith.errors import InputError
-from jetsmith.plugs import Count, Share, Whole
+from jetsmith.plugs import Count, Share
 from jetsmith.progress import Progress
 from jetsmith.specs import ClassifierSpec
 
@@ -38,12 +38,12 @@ TRUSTED = (
 class Options(plugs.Options):
     """scikit-learn's parameters of the same names; shrinkage and rounds are keys of `training`."""
 
-    max_leaf_nodes: Whole | None = Field(31, ge=2, description="Most leaves of a tree; none for any number.")
+    max_leaf_nodes: int | None = Field(31, ge=2, description="Most leaves of a tree; none for any number.")
     max_depth: Count | None = Field(None, description="Largest depth of a tree; none for any.")
     min_samples_leaf: Count = Field(20, description="Fewest rows in a leaf.")
-    l2_regularization: plugs.Real = Field(0.0, ge=0, description="L2 penalty on the leaves.")
+    l2_regularization: float = Field(0.0, ge=0, description="L2 penalty on the leaves.")
     max_features: Share = Field(1.0, description="Share of the features that a split chooses from.")
-    max_bins: Whole = Field(255, ge=2, le=255, description="Bins of a feature.")
+    max_bins: int = Field(255, ge=2, le=255, description="Bins of a feature.")
 
 
 def fit(task: "Task") -> list[dict[str, float]]:

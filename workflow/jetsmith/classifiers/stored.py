@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from jetsmith import plugs
-from jetsmith.plugs import Real
 from jetsmith.records import hint
 from jetsmith.specs import ClassifierSpec, Name
 
@@ -33,8 +32,8 @@ class Options(plugs.Options):
 
     column: str | None = Field(None, description="Feature that is the score of the first of two classes.")
     columns: dict[Name, str] | None = Field(None, description="Feature of each class, by its name.")
-    valid: tuple[Real, Real] = Field((0.0, 1.0), description="Smallest and largest score.")
-    not_tagged: tuple[Real, ...] = Field(
+    valid: tuple[float, float] = Field((0.0, 1.0), description="Smallest and largest score.")
+    not_tagged: tuple[float, ...] = Field(
         (-1.0,), description="Codes of jets that were not tagged: they fail every working point."
     )
 
