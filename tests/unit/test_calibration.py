@@ -66,6 +66,7 @@ def make_scores(path: Path, n: int = 40_000, seed: int = 1) -> dict[str, Any]:
         "jet_pt_gev": pt,
         "jet_eta": rng.uniform(-2.5, 2.5, n).astype("f4"),
         "discriminant": (1 / (1 + np.exp(-(rng.standard_normal(n) + level)))).astype("f4"),
+        "scored": np.ones(n, bool),
     }
     io.write_rows(path, ak.zip(table, depth_limit=1))
     return table
@@ -185,7 +186,7 @@ def test_scores_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     table = make_scores(tmp_path / "scores.parquet", 600)
     table["discriminant"][np.flatnonzero(table["split"] == 3)[0]] = np.nan
     io.write_rows(tmp_path / "scores.parquet", ak.zip(table, depth_limit=1))
-    with pytest.raises(InputError, match="discriminant has values that are not finite"):
+    with pytest.raises(InputError, match=r"column discriminant: 1 of .* values that are not finite"):
         calibrate(make_spec(), tmp_path / "scores.parquet", POINTS, PT, ETA, tmp_path / "o", tmp_path / "n")
 
 
@@ -197,5 +198,7 @@ def test_empty_eta_bins_take_the_inclusive_value() -> None:
     found = efficiency_map(jets, 0.7, PT, ETA)
     assert found.value[1] == pytest.approx(np.full(3, np.mean(jets.score >= 0.7)))
     assert not found.filled_mask[1].any()
-    with pytest.raises(InputError, match="no jets"):
+    with pytest.raises(InputError, match=r"500 of 500 jets have \|eta\| outside the bins, 2 to 2\.5"):
         efficiency_map(jets, 0.7, PT, (2.0, 2.5))
+    with pytest.raises(InputError, match="no jets"):
+        efficiency_map(Jets(*(values[:0] for values in vars(jets).values())), 0.7, PT, ETA)

@@ -22,7 +22,12 @@ from tests.unit.test_plots_inputs import FLAVOURS, make_numbers, make_scores, ma
 STYLE = PlotSpec(dpi=60)
 PT_BINS_GEV = (30.0, 60.0, 120.0, 300.0)
 POINT = Threshold(
-    name="M", background_efficiency=0.01, threshold=0.6, threshold_low=0.59, threshold_high=0.62
+    name="M",
+    background_efficiency=0.01,
+    threshold=0.6,
+    threshold_low=0.59,
+    threshold_high=0.62,
+    reliable=True,
 )
 HOSTILE = r"<b>$x_{1} & \alpha 50% ^"
 
@@ -33,15 +38,20 @@ def by_gid(figure: Figure, gid: str) -> list[Any]:
 
 
 def as_jets(score: list[float], label: list[int], weight: list[float] | None = None) -> ScoredJets:
+    n = len(score)
     return ScoredJets(
-        np.array(score), np.array(weight or np.ones(len(score))), np.array(label), np.full(len(score), 50.0)
+        np.array(score),
+        np.array(weight or np.ones(n)),
+        np.array(label),
+        np.full(n, 50.0),
+        ~np.isnan(np.array(score)),
     )
 
 
 @pytest.fixture(scope="module")
 def scores(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("scores")
-    return [make_scores(folder / f"{k}.parquet", 8000, power, seed=k) for k, power in enumerate((3.4, 2.6))]
+    return [make_scores(folder / f"{k}.parquet", 8000, power) for k, power in enumerate((3.4, 2.6))]
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +176,7 @@ def test_hostile_titles_are_drawn_literally(scores: list[Path], tmp_path: Path) 
     spec = make_spec(title=HOSTILE)
     roc.plot_roc([spec], scores[:1], "light_jets", STYLE, tmp_path / "roc", bootstraps=5)
     discriminant.plot_discriminant(spec, scores[0], STYLE, tmp_path / "discriminant")
+    io.write_json(tmp_path / "meta.json", {"heavy_jets": {}})
     training.plot_training(spec, tmp_path, STYLE, tmp_path / "training")
 
 
@@ -209,12 +220,14 @@ def history(n: int, shift: float = 0.0) -> list[dict[str, float]]:
 
 def test_training_draws_its_numbers(tmp_path: Path) -> None:
     """Protects: folds are read from their directories; the best epoch is that of the validation loss."""
+    io.write_json(tmp_path / "meta.json", {"heavy_jets": {"fold0": {}, "fold1": {"b_jets": 0.25}}})
     for fold in range(2):
         io.write_json(tmp_path / f"fold{fold}" / "history.json", history(10, 0.1 * fold))
     numbers = training.plot_training(make_spec(folds=2), tmp_path, STYLE, tmp_path / "plot")
     assert [h.fold for h in numbers.histories] == [0, 1]
     assert numbers.histories[0].epoch[numbers.histories[0].best] == 7
     assert numbers.histories[0].seconds == 20
+    assert numbers.heavy_jets == {"fold1": {"b_jets": 0.25}}
     figure = training.draw(numbers, STYLE)
     (line,) = by_gid(figure, "fold1.loss")
     np.testing.assert_array_equal(line.get_ydata(), numbers.histories[1].loss)
@@ -222,14 +235,19 @@ def test_training_draws_its_numbers(tmp_path: Path) -> None:
 
 def test_training_without_history_says_so(tmp_path: Path) -> None:
     """Protects: stored taggers are not trained, and their figure is no error."""
+    io.write_json(tmp_path / "meta.json", {"heavy_jets": {}})
     numbers = training.plot_training(make_spec(backend="stored"), tmp_path, STYLE, tmp_path / "plot")
     assert numbers.message == "DeepJet has no training history (backend stored)"
-    one = training.compute(make_spec(), [(None, history(1))])
+    one = training.compute(make_spec(), [(None, history(1))], {})
     assert training.draw(one, STYLE).axes
 
 
 def test_training_history_of_another_form_is_named(tmp_path: Path) -> None:
     """Protects: the message names file and fields."""
+    io.write_json(tmp_path / "meta.json", {})
+    with pytest.raises(InputError, match=r"meta\.json: no `heavy_jets`; train again"):
+        training.plot_training(make_spec(), tmp_path, STYLE, tmp_path / "plot")
+    io.write_json(tmp_path / "meta.json", {"heavy_jets": {}})
     io.write_json(tmp_path / "history.json", [{"epoch": 1}])
     with pytest.raises(InputError, match=r"history\.json: must be a list of records with epoch, loss, valid"):
         training.plot_training(make_spec(), tmp_path, STYLE, tmp_path / "plot")

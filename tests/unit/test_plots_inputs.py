@@ -50,7 +50,10 @@ def make_spec(
 def make_scores(
     path: Path, n: int = 30_000, power: float = 3.0, seed: int = 1, log_ratio: bool = False
 ) -> Path:
-    """A score file of the documented form: jets whose class shows in the score with this power."""
+    """A score file of the documented form: jets whose class shows in the score with this power.
+
+    The same seed gives the same jets, whatever the power.
+    """
     rng = np.random.default_rng(seed)
     label = rng.choice([500, 510, 400, 0, 1, 2], n, p=[0.2, 0.05, 0.15, 0.2, 0.2, 0.2]).astype(np.int32)
     mean = np.select([label >= 500, label == 400], [power, power * 0.45], 0.0)
@@ -66,6 +69,7 @@ def make_scores(
         "jet_pt_gev": pt.astype(np.float32),
         "jet_eta": rng.uniform(-2.5, 2.5, n).astype(np.float32),
         "discriminant": score.astype(np.float32),
+        "scored": np.ones(n, bool),
     }
     io.write_rows(path, ak.Array(rows))
     return path
@@ -103,7 +107,7 @@ def test_scores_that_are_not_finite_name_the_file(tmp_path: Path) -> None:
     path = make_scores(tmp_path / "scores.parquet", n=50)
     rows = io.read_rows(path)
     io.write_rows(path, ak.with_field(rows, np.full(50, np.nan, np.float32), "discriminant"))
-    with pytest.raises(InputError, match=r"scores\.parquet: discriminant: .* not finite"):
+    with pytest.raises(InputError, match=r"scores\.parquet: column discriminant: .* not finite"):
         inputs.read_test(path)
 
 

@@ -1,6 +1,5 @@
 """Protects the scores: which rows, from which model, in which columns."""
 
-import dataclasses
 import itertools
 from pathlib import Path
 
@@ -8,15 +7,14 @@ import numpy as np
 import pytest
 
 from jetsmith import io
-from jetsmith.classifiers import stored
+from jetsmith.classifiers import find_backend
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.metrics import discriminant
-from jetsmith.rows import Rows
 from jetsmith.scoring import score
 from jetsmith.specs import TrainingSpec
 from jetsmith.training import train
-from tests.unit.packed_jets import make_spec, pack_jets, write_sample
+from tests.unit.packed_jets import make_spec, write_sample
 
 ROUNDS = TrainingSpec(epochs=10, learning_rate=0.3)
 TWO = make_spec("stored").classes[:2]
@@ -35,7 +33,7 @@ def test_columns_and_rows_of_all_splits(tmp_path: Path) -> None:
     rows = io.read_rows(tmp_path / "scores/jets.parquet")
     assert rows.fields == [
         "run", "luminosity_block", "event", "jet_index", "dataset", "jet_pt_gev", "jet_eta", "split", "label",
-        "weight", "p_b_jets", "p_c_jets", "p_light_jets", "discriminant",
+        "weight", "p_b_jets", "p_c_jets", "p_light_jets", "discriminant", "scored",
     ]  # fmt: skip
     for i, split in enumerate(SPLITS):
         part = io.read_packed(packed / split)
@@ -50,6 +48,8 @@ def test_columns_and_rows_of_all_splits(tmp_path: Path) -> None:
     np.testing.assert_allclose(rows["discriminant"], discriminant(spec.discriminant, p), rtol=1e-6)
     about = io.read_json(tmp_path / "scores/jets.meta.json")
     assert about["rows"] == {"train": 200, "validation": 100, "calibration": 100, "test": 100}
+    assert set(about["rows_without_score"].values()) == set(about["rows_not_tagged"].values()) == {0}
+    assert np.asarray(rows["scored"]).all()
 
 
 def test_folds_are_scored_by_the_model_that_did_not_see_them(tmp_path: Path) -> None:
@@ -74,33 +74,26 @@ def test_folds_are_scored_by_the_model_that_did_not_see_them(tmp_path: Path) -> 
     assert all((one != other).any() for one, other in itertools.combinations(scores, 2))
 
 
-def test_stored_scores_drop_sentinels_and_count_them(tmp_path: Path) -> None:
-    """Rows whose stored score lies outside [0, 1] have no score: they are left out, and the file says so."""
-    packed = write_sample(tmp_path / "packed", 200)
-    spec = stored_spec()
+@pytest.mark.parametrize("folds", [0, 3])
+def test_a_model_that_gives_no_numbers_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folds: int
+) -> None:
+    """NaN of a trained model is no jet without a score: it must not thin a class in silence."""
+    packed = write_sample(tmp_path / "packed", 100, n_folds=folds)
+    spec = make_spec("xgboost", training=ROUNDS, folds=folds)
     train(spec, packed, tmp_path / "model", seed=5)
-    score(spec, tmp_path / "model", packed, tmp_path / "scores.parquet")
-    rows = io.read_rows(tmp_path / "scores.parquet")
-    values = np.concatenate([io.read_packed(packed / split).flat[:, 2] for split in SPLITS])
-    valid = (values >= 0) & (values <= 1)
-    np.testing.assert_array_equal(rows["p_b_jets"], values[valid])
-    np.testing.assert_allclose(rows["p_c_jets"], 1 - values[valid])
-    about = io.read_json(tmp_path / "scores.meta.json")
-    assert sum(about["rows_without_score"].values()) == (~valid).sum() > 0
+    backend = find_backend("xgboost")
 
+    def predict(*arguments: object) -> object:
+        found = np.full((len(arguments[2]), 3), 1 / 3, np.float32)
+        found[0] = np.nan
+        return found
 
-def test_stored_scores_of_each_class(tmp_path: Path) -> None:
-    """One feature a class by its name, made to add up to 1; a row with a sentinel or without any has none."""
-    flat = np.array(
-        [[0.2, 0.1, 0.5], [0.0, 0.0, 1.0], [-1.0, 0.5, 0.5], [0.3, 1.5, 0.1], [0.0, 0.0, 0.0]], np.float32
-    )
-    packed = dataclasses.replace(pack_jets(5, 1), flat=flat, flat_names=("sip", "mass", "jet_pt"))
-    columns = {"light_jets": "jet_pt", "b_jets": "sip", "c_jets": "mass"}
-    spec = make_spec("stored", architecture={"columns": columns})
-    found = stored.predict(spec, tmp_path, Rows.select(spec.inputs, [packed]), 1)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found[:2], [[0.25, 0.125, 0.625], [0, 0, 1]], rtol=1e-6)
-    assert np.isnan(found[2:]).all()
+    monkeypatch.setattr(backend, "predict", predict)
+    n = max(folds, 1)
+    with pytest.raises(InputError, match=rf"model gives {n} of 250 rows probabilities that are no numbers"):
+        score(spec, tmp_path / "model", packed, tmp_path / "scores.parquet")
+    assert not (tmp_path / "scores.parquet").exists()
 
 
 def test_a_model_of_another_specification_is_refused(tmp_path: Path) -> None:

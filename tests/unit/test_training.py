@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from jetsmith import io, training
+from jetsmith.balance import MAX_BALANCE, balance_factors, balanced_weights
 from jetsmith.classifiers import _xgboost as backend
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
@@ -22,7 +23,7 @@ from jetsmith.metrics import auc
 from jetsmith.rows import Rows
 from jetsmith.scoring import score
 from jetsmith.specs import ClassSpec, Inputs, TrainingSpec
-from jetsmith.training import balance_factors, balanced_weights, class_index, train
+from jetsmith.training import class_index, train
 from tests.unit.packed_jets import GROUPS, TRUTHS, make_spec, pack_jets, write_sample
 
 Array = np.ndarray[Any, Any]
@@ -226,7 +227,7 @@ def test_balance_factors_match_their_scalar_twin() -> None:
         for b in range(4):
             wanted = sum(other[b] / sum(other) for other in sums) / 3
             share = row[b] / sum(row)
-            factors.append(min(training.MAX_BALANCE, wanted / share) if share > 0 else training.MAX_BALANCE)
+            factors.append(min(MAX_BALANCE, wanted / share) if share > 0 else MAX_BALANCE)
         total = sum(f * s for f, s in zip(factors, row, strict=True))
         expected.append([f / total for f in factors])
     np.testing.assert_allclose(balance_factors(target, bins, weight, (3, 4)), expected, rtol=1e-12)

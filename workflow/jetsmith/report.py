@@ -181,7 +181,8 @@ def _texts(content: Mapping[str, Any]) -> tuple[str, str]:
         return (
             "Efficiency of each working point in bins of transverse momentum, "
             f"{tables.folds_text(content['folds'])}. "
-            "Bars are 68.3% intervals; an arrow is the upper end of one where no jet passes.",
+            "Bars are 68.3% intervals; an arrow is the upper end of one where no jet passes. Jets beyond the "
+            "bins count in the end bins.",
             f"Efficiencies of {content['title']} against transverse momentum, a panel a class.",
         )
     if kind == "reweighting":
@@ -204,10 +205,18 @@ def _roc_texts(content: Mapping[str, Any]) -> tuple[str, str]:
     signal = tables.label_text(content["signal"]["label"])
     ratio = " Lower panel: background rejection over that of the first tagger." if len(curves) > 1 else ""
     marks = " Markers: working points of the calibration." if curves[0]["working_points"] else ""
+    out = [content["signal_left_out"], content["background_left_out"]]
+    left_out = (
+        f" Left out, without a score of one of the taggers: {100 * out[0]:.2g}% of {signal} and "
+        f"{100 * out[1]:.2g}% of {background} jets."
+        if any(out)
+        else ""
+    )
     return (
         f"{tables.count(max(c['n_signal'] for c in curves))} {signal} and "
         f"{tables.count(max(c['n_background'] for c in curves))} {background} jets, "
-        f"{tables.folds_text(curves[0]['folds'])}. Bands are 68.3% binomial intervals.{ratio}{marks}",
+        f"{tables.folds_text(curves[0]['folds'])}. Bands are 68.3% binomial intervals."
+        f"{ratio}{marks}{left_out}",
         f"Mistag rate of {background} jets against efficiency of {signal} jets: {areas}.",
     )
 
@@ -218,8 +227,14 @@ def _training_texts(content: Mapping[str, Any]) -> tuple[str, str]:
     found = "; ".join(f"{loss:.4g} at {unit} {epoch:g}" for epoch, loss in best)
     seconds = sum(h["seconds"] for h in content["histories"])
     took = f" {seconds:,.0f} s in all." if seconds else ""
+    heavy = "; ".join(
+        f"{share:.0%} of class {name} ({where})"
+        for where, shares in content["heavy_jets"].items()
+        for name, share in shares.items()
+    )
+    said = f" One row carries a large part of the weight: {heavy}." if heavy else ""
     return (
-        f"Smallest validation loss: {found}.{took}",
+        f"Smallest validation loss: {found}.{took}{said}",
         f"Losses of {content['title']} against the {unit}; smallest validation loss {found}.",
     )
 

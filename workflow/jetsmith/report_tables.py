@@ -152,9 +152,28 @@ def working_points(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
                 "classes": [label_text(labels.get(name, name)) for name in classes],
                 "rows": [_point_row(name, point, classes) for name, point in points],
                 "undefined": entry.get("undefined", {}),
+                "notes": _jets_apart(entry["classes"], labels),
             }
         )
     return tables
+
+
+def _jets_apart(classes: Table, labels: Mapping[str, str]) -> list[str]:
+    """Jets that fail without a score, and those that are left out, with their shares by class."""
+    notes = []
+    for what, text in (
+        ("not_tagged", "Not tagged, so that they fail every working point"),
+        ("without_score", "Without a score, so that they are left out"),
+    ):
+        found = [
+            f"{label_text(labels.get(name, name))} {count(counts[f'n_{what}'])} "
+            f"({100 * counts[f'share_{what}']:.2g}%)"
+            for name, counts in classes.items()
+            if counts[f"n_{what}"]
+        ]
+        if found:
+            notes.append(f"{text}: {', '.join(found)}.")
+    return notes
 
 
 def _point_row(name: str, point: Table, classes: Sequence[str]) -> Row:
@@ -162,7 +181,7 @@ def _point_row(name: str, point: Table, classes: Sequence[str]) -> Row:
         "name": name,
         "target": share(point["target"]),
         "threshold": interval(point["threshold"], point["threshold_low"], point["threshold_high"]),
-        "reliable": point.get("reliable", True),
+        "reliable": point["reliable"],
         "n_passing": count(point.get("n_passing")),
         "efficiencies": [_whole(point.get("efficiencies", {}).get(c), percent=True) for c in classes],
     }
@@ -188,7 +207,7 @@ def closures(entries: Sequence[Table], classifiers: Table) -> list[Row]:
                 if weights.get("largest_weight") is None
                 else f"{weights['largest_weight']:.3g}",
                 "passed": entry["passed"],
-                "conclusive": entry.get("conclusive", True),
+                "conclusive": entry["conclusive"],
             }
         )
     return rows

@@ -106,10 +106,16 @@ class Rows:
         return found
 
     def matrix(self, which: slice | IntArray) -> FloatArray:
-        """Flat inputs side by side, shape (n, F), float32."""
+        """Flat inputs side by side, shape (n, F), float32; finite, see `batch`."""
         batch = self.batch(which)
         arrays = [batch[inputs.group] for inputs in self.inputs]
         return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1)
+
+    def flat_as_packed(self, which: slice | IntArray) -> FloatArray:
+        """Flat inputs side by side, shape (n, F), float32; NaN where a file has no number."""
+        part, index = self.part[which], self.index[which]
+        flat = [self._flat(inputs.group, part, index) for inputs in self.inputs if inputs.kind == "flat"]
+        return np.concatenate(flat, axis=1)
 
     def _flat(self, group: str, part: IntArray, index: IntArray) -> FloatArray:
         out = np.empty((len(index), len(self.picked[0][group])), np.float32)

@@ -1,15 +1,17 @@
 """Stage score: class probabilities of every row of a packed sample, and the discriminant."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import awkward as ak
 import numpy as np
 
-from jetsmith import io, provenance
+from jetsmith import io, provenance, scored, stored_checks
 from jetsmith.classifiers import Backend, find_backend
+from jetsmith.classifiers.stored import Stored, is_plain
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
-from jetsmith.io import FloatArray
+from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import discriminant
 from jetsmith.rows import Rows
 from jetsmith.specs import ClassifierSpec
@@ -21,7 +23,7 @@ KINEMATICS = ("jet_pt_gev", "jet_eta", "z_pt_gev")
 def score(
     spec: ClassifierSpec, model: str | Path, packed: str | Path, output: str | Path, threads: int = 1
 ) -> None:
-    """Write the scores of all four splits; a row without a score is left out and counted.
+    """Write the scores of all four splits, a row each; `jetsmith.scored` says what they mean without a score.
 
     With folds, a row is scored by the model that did not see its fold, and every row outside the
     calibration split counts as `test`.
@@ -35,38 +37,80 @@ def score(
 
     Raises:
         InputError: A feature was not packed or is not finite, the model is damaged or that of another
-            specification, or a split is damaged or another's.
+            specification or gives no numbers, stored scores are not what the tagger says they are, or a
+            split is damaged or another's.
     """
     model, packed, output = Path(model), Path(packed), Path(output)
     backend = find_backend(spec.backend)
     _same(spec, model)
     parts = io.read_splits(packed, SPLITS, spec.sample)
     rows = Rows.select(spec.inputs, parts)
-    probabilities = _predict(spec, backend, model, rows, threads)
-    scored = ~np.isnan(probabilities).any(axis=1)
+    found = _scores(spec, backend, model, rows, threads)
     split = rows.part.astype(np.int8)
     if spec.folds:
         split[split != SPLITS.index("calibration")] = SPLITS.index("test")
     table = {name: rows.column(name) for name in (*KEY, *KINEMATICS) if name in parts[0].columns}
     table |= {"dataset": table["dataset"].astype(np.int32), "split": split}
     table |= {"label": rows.label().astype(np.int32), "weight": rows.weight().astype(np.float64)}
-    by_class = dict(zip(spec.class_names, probabilities.T, strict=True))
-    table |= {f"p_{name}": values.astype(np.float32) for name, values in by_class.items()}
-    table = {name: values[scored] for name, values in table.items()}
-    if spec.discriminant is not None:
-        found = discriminant(spec.discriminant, {name: p[scored] for name, p in by_class.items()})
-        table["discriminant"] = found.astype(np.float32)
+    by_class = zip(spec.class_names, found.probabilities.T, strict=True)
+    table |= {f"p_{name}": values.astype(np.float32) for name, values in by_class}
+    if found.discriminant is not None:
+        table["discriminant"] = found.discriminant.astype(np.float32)
+    table["scored"] = found.scored
     io.write_rows(output, ak.zip(table, depth_limit=1), classifier=spec.name, sample=spec.sample)
     io.write_json(
         output.with_suffix(".meta.json"),
         {
-            "rows": {name: int((table["split"] == i).sum()) for i, name in enumerate(SPLITS)},
+            "rows": {name: int((found.scored & (split == i)).sum()) for i, name in enumerate(SPLITS)},
             "rows_without_score": {
-                name: int((~scored & (split == i)).sum()) for i, name in enumerate(SPLITS)
+                name: int((~found.scored & (split == i)).sum()) for i, name in enumerate(SPLITS)
+            },
+            "rows_not_tagged": {
+                name: int((found.not_tagged & (split == i)).sum()) for i, name in enumerate(SPLITS)
             },
             "provenance": provenance.record(),
         },
     )
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """Probabilities (N, C), the discriminant (N,), and masks (N,): has a score or a code, has the code."""
+
+    probabilities: FloatArray
+    discriminant: FloatArray | None
+    scored: BoolArray
+    not_tagged: BoolArray
+
+
+def _scores(spec: ClassifierSpec, backend: Backend, model: Path, rows: Rows, threads: int) -> _Scores:
+    if not backend.TRAINS:
+        return _stored_scores(spec, backend.read(spec, rows), rows)
+    probabilities = _predict(spec, backend, model, rows, threads)
+    bad = int((~np.isfinite(probabilities)).any(axis=1).sum())
+    if bad:
+        raise InputError(
+            f"{spec.name}: {model} gives {bad:,} of {len(rows):,} rows probabilities that are no numbers; "
+            "train it again"
+        )
+    everywhere = np.ones(len(rows), bool)
+    return _Scores(probabilities, _discriminant(spec, probabilities), everywhere, ~everywhere)
+
+
+def _stored_scores(spec: ClassifierSpec, found: Stored, rows: Rows) -> _Scores:
+    """The discriminant in the units of the file where one number is the score, -inf where not tagged."""
+    stored_checks.check(spec, found, rows.label())
+    score = _discriminant(spec, found.probabilities)
+    if score is not None:
+        score = found.score if found.score is not None and is_plain(spec) else score
+        score = np.where(found.not_tagged, scored.NOT_TAGGED, score)
+    return _Scores(found.probabilities, score, ~(found.not_computed | found.unexplained), found.not_tagged)
+
+
+def _discriminant(spec: ClassifierSpec, probabilities: FloatArray) -> FloatArray | None:
+    if spec.discriminant is None:
+        return None
+    return discriminant(spec.discriminant, dict(zip(spec.class_names, probabilities.T, strict=True)))
 
 
 def _predict(spec: ClassifierSpec, backend: Backend, model: Path, rows: Rows, threads: int) -> FloatArray:

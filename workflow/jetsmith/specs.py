@@ -119,7 +119,11 @@ class FeatureSpec(Record):
     source: str = Field(description="Canonical column, stored or derived.")
     slot: int | None = Field(None, ge=0, description="Element of a ragged source, for a flat feature.")
     unit: str = Field("", description="Unit after the transform.")
-    default: float = Field(0.0, description="Value where the source is missing, empty or not finite.")
+    default: float | None = Field(
+        0.0,
+        description="Value where the source is missing, empty or not finite; null leaves it NaN, which "
+        "backend stored counts as no score and all others refuse.",
+    )
     transform: Literal["none", "abs", "log", "log1p", "signed_log1p"] = Field(
         "none", description="Applied before the default is set."
     )

@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 
 from jetsmith import io, locks, provenance
+from jetsmith.balance import balanced_weights, heavy_jets
 from jetsmith.classifiers import Backend, Labelled, Task, find_backend
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
-from jetsmith.io import BoolArray, FloatArray, IntArray, Packed
+from jetsmith.io import BoolArray, IntArray, Packed
 from jetsmith.rows import Rows
 from jetsmith.specs import ClassifierSpec
 
-MAX_BALANCE = 10.0  # ASSUME: largest factor of a bin of the spectrum: rare bins must not dominate
 LOCK_WAIT_S = 3600.0
+ROLES = ("train", "validation")
 TASK, DONE = "task.json", "done.json"  # of the working folder: what is trained, and each model that is
 
 
@@ -43,7 +44,8 @@ def train(spec: ClassifierSpec, packed: str | Path, output: str | Path, seed: in
 
     Raises:
         ConfigError: The backend or the model does not exist or does not take its arguments.
-        InputError: A feature was not packed or is not finite, a class has no rows, the loss is NaN.
+        InputError: A feature was not packed or is not finite, a class has no rows or no weight, the
+            loss is NaN.
     """
     packed, output = Path(packed), Path(output)
     backend = find_backend(spec.backend)
@@ -57,26 +59,30 @@ def train(spec: ClassifierSpec, packed: str | Path, output: str | Path, seed: in
         _open(partial, identity)
         classes = [class_index(spec, part) for part in parts]
         about: dict[str, Any] = {}
+        heavy: dict[str, Any] = {}
         for fold in range(spec.folds) if spec.folds else [None]:
             folder = partial if fold is None else partial / f"fold{fold}"
             done = _done(folder)
             if done is None:
                 folder.mkdir(exist_ok=True)
                 history: list[dict[str, float]] = []
-                counts: dict[str, dict[str, int]] = {}
+                counts: dict[str, dict[str, Any]] = {}
                 if backend.TRAINS:
                     history, counts = _fit(spec, backend, parts, classes, fold, folder, seed, threads, packed)
                 io.write_json(folder / "history.json", history)
                 done = {"rows": counts, "checksums": _checksums(folder)}
                 io.write_json(folder / DONE, done)
             if done["rows"]:
-                about["model" if fold is None else folder.name] = done["rows"]
+                name = "model" if fold is None else folder.name
+                about[name] = {role: counted for role, counted in done["rows"].items() if role in ROLES}
+                heavy[name] = done["rows"]["heavy_jets"]
         io.write_json(partial / "spec.json", spec.model_dump(mode="json"))
         io.write_json(
             partial / "meta.json",
             {
                 "rows": about,
                 "checksums": _checksums(partial),
+                "heavy_jets": heavy,
                 "seed": seed,
                 "threads": threads,
                 "task": identity,
@@ -118,11 +124,12 @@ def _fit(
     seed: int,
     threads: int,
     packed: Path,
-) -> tuple[list[dict[str, float]], dict[str, dict[str, int]]]:
-    """Train on one split, or for one fold; the history, and rows by role and class."""
+) -> tuple[list[dict[str, float]], dict[str, dict[str, Any]]]:
+    """Train on one split, or for one fold; the history, rows by role and class, and `heavy_jets`."""
     masks = _chosen(spec, parts, fold)
-    rows, target, about = [], [], {}
-    for role, chosen in zip(("train", "validation"), masks, strict=True):
+    rows, target = [], []
+    about: dict[str, Any] = {}
+    for role, chosen in zip(ROLES, masks, strict=True):
         known = [mask & (index >= 0) for mask, index in zip(chosen, classes, strict=True)]
         rows.append(Rows.select(spec.inputs, parts, known))
         target.append(np.concatenate([index[mask] for index, mask in zip(classes, known, strict=True)]))
@@ -134,6 +141,14 @@ def _fit(
     for which in rows:
         which.check()
     weights = balanced_weights(spec, rows, target)
+    about["heavy_jets"] = heavy_jets(spec, target[0], weights[0])
+    for name, share in about["heavy_jets"].items():
+        print(
+            f"[train {spec.name}] one row carries {share:.0%} of the weight of class {name}: look at its "
+            "generator weight, the classifier will learn this row by heart",
+            file=sys.stderr,
+            flush=True,
+        )
     task = Task(
         spec=spec,
         train=Labelled(rows[0], target[0], weights[0]),
@@ -152,7 +167,7 @@ def _chosen(
     if fold is None:
         return tuple(  # type: ignore[return-value]
             [np.full(len(part), split == role) for split, part in zip(SPLITS, parts, strict=True)]
-            for role in ("train", "validation")
+            for role in ROLES
         )
     following = (fold + 1) % spec.folds
     folds = [np.asarray(part.columns["fold"]) for part in parts]
@@ -196,77 +211,6 @@ def _require_classes(spec: ClassifierSpec, counts: dict[str, dict[str, int]], pa
 
 def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
-
-
-def balanced_weights(
-    spec: ClassifierSpec, rows: Sequence[Rows], target: Sequence[IntArray]
-) -> list[FloatArray]:
-    """|generator weight| times the factor that levels the classes, or their spectra too; mean 1.
-
-    Factors come from the first rows, those to train on, and serve the others too. Signs are dropped:
-    a loss with negative weights has no lower bound.
-
-    Args:
-        spec: Says what to level; rows of events have no spectrum, their classes alone are levelled.
-        rows: Rows to train on, rows to validate on.
-        target: Class of each row, shape (N,) each.
-
-    Returns:
-        Shape (N,) each, float32.
-    """
-    # ASSUME: the share of negative weights depends little on the inputs, else |w| shifts the optimum.
-    weights = [np.abs(np.asarray(r.weight(), np.float64)) for r in rows]
-    if not all(np.isfinite(weight).all() and weight.sum() > 0 for weight in weights):
-        raise InputError(f"{spec.name}: generator weights are not finite, or all 0; look at the skim")
-    bins = [spectrum_bins(spec, r) for r in rows]
-    n_bins = (len(spec.training.pt_bins_gev) - 1) * (len(spec.training.abseta_bins) - 1)
-    shape = (len(spec.classes), n_bins)
-    if spec.training.balance == "none":
-        factors: FloatArray = np.ones(shape)
-    else:
-        factors = balance_factors(target[0], bins[0], weights[0], shape)
-        if "class" not in spec.training.balance:
-            factors *= np.bincount(target[0], weights[0], shape[0])[:, np.newaxis]
-    levelled = [w * factors[t, b] for w, t, b in zip(weights, target, bins, strict=True)]
-    return [(w / w.mean()).astype(np.float32) for w in levelled]
-
-
-def spectrum_bins(spec: ClassifierSpec, rows: Rows) -> IntArray:
-    """Bin in transverse momentum and |pseudorapidity|, shape (N,); 0 where only classes are levelled."""
-    training = spec.training
-    if not training.balance.startswith("pt_eta") or spec.object == "event":
-        return np.zeros(len(rows), np.int64)
-    place = np.zeros(len(rows), np.int64)
-    for values, edges in (
-        (rows.column("jet_pt_gev"), training.pt_bins_gev),
-        (np.abs(rows.column("jet_eta")), training.abseta_bins),
-    ):
-        here = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
-        place = place * (len(edges) - 1) + here
-    return place
-
-
-def balance_factors(
-    target: IntArray, bins: IntArray, weight: FloatArray, shape: tuple[int, ...]
-) -> FloatArray:
-    """Factors that give each class the mean of the classes' spectra, and the same sum of weights.
-
-    Args:
-        target: Class, shape (N,).
-        bins: Bin of the spectrum, shape (N,).
-        weight: Not negative, shape (N,).
-        shape: Classes, bins.
-
-    Returns:
-        The shape given; at most `MAX_BALANCE` before the classes' sums are levelled.
-    """
-    sums = np.bincount(target * shape[1] + bins, weight, shape[0] * shape[1]).reshape(shape)
-    share = sums / sums.sum(axis=1, keepdims=True)
-    wanted = np.broadcast_to(share.mean(axis=0), shape)
-    factors = np.full(shape, MAX_BALANCE)
-    np.divide(wanted, share, out=factors, where=share > 0)
-    factors = np.minimum(factors, MAX_BALANCE)
-    return np.asarray(factors / (factors * sums).sum(axis=1, keepdims=True))
 
 
 @contextlib.contextmanager

@@ -8,9 +8,9 @@ from correctionlib import schemav2
 
 from jetsmith.calibration.maps import EfficiencyMap
 from jetsmith.io import FloatArray
-from jetsmith.metrics import WorkingPoint
+from jetsmith.metrics import WorkingPoint, closed
 from jetsmith.provenance import config_digest
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs import ClassifierSpec, ClassSpec
 
 ENDS = (  # suffix of the name, what it is, field of EfficiencyMap
     ("", "Efficiency", "value"),
@@ -23,6 +23,7 @@ def corrections(
     spec: ClassifierSpec,
     points: Mapping[str, WorkingPoint],
     undefined: Mapping[str, str],
+    lacking: Sequence[ClassSpec],
     maps: Mapping[tuple[str, int], EfficiencyMap],
     pt_bins_gev: Sequence[float],
     abseta_bins: Sequence[float],
@@ -33,6 +34,7 @@ def corrections(
         spec: The tagger.
         points: Working points by name.
         undefined: Those left out, with the reason.
+        lacking: Classes with a flavor code and without jets.
         maps: Efficiencies by working point and flavor code.
         pt_bins_gev: Edges [GeV].
         abseta_bins: Edges.
@@ -41,6 +43,10 @@ def corrections(
     about = f"{spec.title} ({spec.name}), sample {spec.sample}, config {digest}"
     if undefined:
         about += f"; left out for lack of jets: {', '.join(undefined)}"
+    unreliable = [name for name, found in points.items() if not found.reliable]
+    if unreliable:
+        about += f"; not reliable, for lack of jets or for ties at the threshold: {', '.join(unreliable)}"
+    efficiency_about = about + _empty_bins(lacking, maps, pt_bins_gev, abseta_bins)
     point = schemav2.Variable(name="working_point", type="string", description=", ".join(points))
     axes = [point, *_jet_axes(spec)]
     values = schemav2.Correction(
@@ -55,7 +61,7 @@ def corrections(
     efficiencies = [
         schemav2.Correction(
             name=f"{spec.name}_eff{suffix}",
-            description=f"{what} in simulation (68.3%, statistical) of {about}",
+            description=f"{what} in simulation (68.3%, statistical) of {efficiency_about}",
             version=1,
             inputs=axes,
             output=output,
@@ -64,9 +70,37 @@ def corrections(
         for suffix, what, field in ENDS
     ]
     whole = schemav2.CorrectionSet(
-        schema_version=2, description=f"Calibration of {about}", corrections=[values, *efficiencies]
+        schema_version=2,
+        description=f"Calibration of {efficiency_about}",
+        corrections=[values, *efficiencies],
     )
     return dict(whole.model_dump(mode="json", exclude_unset=True))
+
+
+def _empty_bins(
+    lacking: Sequence[ClassSpec],
+    maps: Mapping[tuple[str, int], EfficiencyMap],
+    pt_bins_gev: Sequence[float],
+    abseta_bins: Sequence[float],
+) -> str:
+    """Flavors and bins without jets, in words; empty where there are none."""
+    text = "".join(f"; no jets of flavor {c.flavor} ({c.name}), which has no efficiencies" for c in lacking)
+    found = []
+    for flavor in dict.fromkeys(code for _, code in maps):
+        names = [name for name, code in maps if code == flavor]
+        bins = [
+            f"|eta| {abseta_bins[i]:g} to {abseta_bins[i + 1]:g}, "
+            f"pt {pt_bins_gev[j]:g} to {pt_bins_gev[j + 1]:g} GeV"
+            for i, j in np.argwhere(~maps[names[0], flavor].filled_mask)
+        ]
+        if bins:
+            found.append(f"flavor {flavor} at {', '.join(names)}: {'; '.join(bins)}")
+    if found:
+        text += (
+            "; bins without jets, which have the efficiency of their |eta| bin, or of all jets, and an "
+            f"interval that holds all of its intervals: {'. '.join(found)}"
+        )
+    return text
 
 
 def _jet_axes(spec: ClassifierSpec) -> list[schemav2.Variable]:
@@ -100,8 +134,6 @@ def _category(axis: str, content: Mapping[Any, Any]) -> Any:
 
 def _bins(values: FloatArray, pt_bins_gev: Sequence[float], abseta_bins: Sequence[float]) -> Any:
     """Nested bins, shape (n_abseta, n_pt); the last |eta| edge is moved up to be included."""
-    closed = [float(edge) for edge in abseta_bins]
-    closed[-1] = float(np.nextafter(closed[-1], np.inf))
     rows = [
         schemav2.Binning(
             nodetype="binning",
@@ -112,4 +144,6 @@ def _bins(values: FloatArray, pt_bins_gev: Sequence[float], abseta_bins: Sequenc
         )
         for row in values
     ]
-    return schemav2.Binning(nodetype="binning", input="abseta", edges=closed, content=rows, flow="error")
+    return schemav2.Binning(
+        nodetype="binning", input="abseta", edges=closed(abseta_bins), content=rows, flow="error"
+    )

@@ -8,15 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith.errors import InputError
-from jetsmith.io import FloatArray, IntArray
-from jetsmith.metrics import WorkingPoint, working_point
+from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.metrics import WorkingPoint, bin_of, closed, effective_count, working_point, written
 from jetsmith.metrics.efficiencies import LEVEL, binomial, passing_sums
 from jetsmith.specs import ClassSpec
 
 
 @dataclass(frozen=True)
 class Jets:
-    """Jets of one split, all arrays of shape (N,)."""
+    """Jets of one split, shape (N,) each; `score` is -inf where not tagged, NaN where there is none."""
 
     score: FloatArray
     weight: FloatArray
@@ -25,9 +25,28 @@ class Jets:
     abseta: FloatArray
 
     def of(self, entry: ClassSpec) -> "Jets":
-        """Those of a truth class."""
-        mask = np.isin(self.label, entry.truth)
+        """Those of a truth class that have a score, or are known not to be tagged."""
+        mask = np.isin(self.label, entry.truth) & ~np.isnan(self.score)
         return Jets(*(getattr(self, name)[mask] for name in ("score", "weight", "label", "pt_gev", "abseta")))
+
+    def counts(self, entry: ClassSpec) -> dict[str, Any]:
+        """How many jets of a truth class there are, how many of them fail as not tagged, and those left out.
+
+        Returns:
+            n_jets and n_effective of those that have a score or were not tagged; n_not_tagged with
+            its share of them; n_without_score with its share of all.
+        """
+        known = self.of(entry)
+        n, n_all = len(known.score), int(np.isin(self.label, entry.truth).sum())
+        n_not_tagged = int(np.isneginf(known.score).sum())
+        return {
+            "n_jets": n,
+            "n_effective": effective_count(known.weight),
+            "n_not_tagged": n_not_tagged,
+            "share_not_tagged": n_not_tagged / n if n else None,
+            "n_without_score": n_all - n,
+            "share_without_score": (n_all - n) / n_all if n_all else None,
+        }
 
 
 @dataclass(frozen=True)
@@ -38,8 +57,9 @@ class EfficiencyMap:
         value: Shape (n_abseta, n_pt).
         low: Lower end of the interval, same shape.
         high: Upper end.
-        filled_mask: False where a bin had no jets and has the value of a wider region: all pt of
-            its |eta| bin, or all jets of the class where that is empty too.
+        filled_mask: False where a bin had no jets (of positive summed weight) and has the value of a
+            wider region: all pt of its |eta| bin, or all jets of the class where that is empty too. Its
+            interval holds those of all filled bins of that region.
     """
 
     value: FloatArray
@@ -51,26 +71,31 @@ class EfficiencyMap:
 def efficiency_map(
     jets: Jets, threshold: float, pt_bins_gev: Sequence[float], abseta_bins: Sequence[float]
 ) -> EfficiencyMap:
-    """Efficiency of jets of one class in bins of |eta| and pt.
+    """Efficiency of jets of one class in bins of |eta| and pt, as correctionlib counts them.
 
     Args:
-        jets: Jets of one class; those outside the |eta| bins are left out.
+        jets: Jets of one class.
         threshold: Jets pass at or above it.
         pt_bins_gev: Edges [GeV]; jets outside count in the end bins.
         abseta_bins: Edges; the last one belongs to the last bin.
 
     Raises:
-        InputError: No jets of positive summed weight at all.
+        InputError: No jets of positive summed weight at all, or jets outside the |eta| bins, for which
+            the correction would be an error.
     """
     n_eta, n_pt = len(abseta_bins) - 1, len(pt_bins_gev) - 1
-    inside = (jets.abseta >= abseta_bins[0]) & (jets.abseta <= abseta_bins[-1])
-    eta = np.clip(np.searchsorted(abseta_bins, jets.abseta[inside], side="right") - 1, 0, n_eta - 1)
-    pt = np.clip(np.searchsorted(pt_bins_gev, jets.pt_gev[inside], side="right") - 1, 0, n_pt - 1)
+    edges = closed(abseta_bins)
+    abseta = np.asarray(jets.abseta, np.float64)
+    outside = int(((abseta < edges[0]) | (abseta >= edges[-1])).sum())
+    if outside:
+        raise InputError(
+            f"efficiencies: {outside:,} of {len(abseta):,} jets have |eta| outside the bins, {edges[0]:g} to "
+            f"{abseta_bins[-1]:g}; selection: `abseta_bins` must hold all that `abseta_max` lets through"
+        )
+    place = bin_of(abseta, edges) * n_pt + bin_of(jets.pt_gev, pt_bins_gev)
     (total, passing), (total2, passing2) = (
         sums.T.reshape(2, n_eta, n_pt)
-        for sums in passing_sums(
-            jets.score[inside], jets.weight[inside], np.array([threshold]), eta * n_pt + pt, n_eta * n_pt
-        )
+        for sums in passing_sums(jets.score, jets.weight, np.array([threshold]), place, n_eta * n_pt)
     )
     sums = np.stack([passing, passing2, total, total2])  # (4, n_eta, n_pt)
     if not total.sum() > 0:
@@ -78,9 +103,26 @@ def efficiency_map(
     filled = sums[2] > 0
     in_eta = np.broadcast_to(sums.sum(axis=2, keepdims=True), sums.shape)
     everywhere = np.broadcast_to(sums.sum(axis=(1, 2), keepdims=True), sums.shape)
-    used = np.where(filled, sums, np.where(in_eta[2] > 0, in_eta, everywhere))
+    by_eta = in_eta[2] > 0
+    used = np.where(filled, sums, np.where(by_eta, in_eta, everywhere))
     value, low, high, _ = binomial(used[0], used[1], used[2], used[3], LEVEL)
+    low, high = _widened(low, filled, by_eta, np.min), _widened(high, filled, by_eta, np.max)
     return EfficiencyMap(value, low, high, filled)
+
+
+def _widened(end: FloatArray, filled: BoolArray, by_eta: BoolArray, most: Any) -> FloatArray:
+    """Ends of intervals; those of empty bins reach as far as any of the filled bins they borrow from.
+
+    Args:
+        end: Shape (n_abseta, n_pt), of an empty bin that of the whole region.
+        filled: Same shape.
+        by_eta: True where the region is the |eta| bin, else it is all bins.
+        most: np.min for lower ends, np.max for upper ones.
+    """
+    neutral = np.inf if most is np.min else -np.inf
+    known = np.where(filled, end, neutral)
+    of_region = np.where(by_eta, most(known, axis=1, keepdims=True), most(known))
+    return np.where(filled, end, most([end, of_region], axis=0))
 
 
 def find_thresholds(
@@ -99,20 +141,9 @@ def find_thresholds(
     for name, target in working_points.items():
         try:
             point = working_point(background.score, background.weight, target)
-            found[name] = replace(point, threshold=_below(point.threshold, background.score.dtype))
+            found[name] = replace(point, threshold=written(point.threshold, background.score.dtype))
         except InputError as error:
             undefined[name] = str(error)
     if not found:
         raise InputError("; ".join(undefined.values()) or "no working points are configured")
     return found, undefined
-
-
-def _below(threshold: float, kind: np.dtype[Any]) -> float:
-    """A number that parts the same scores, halfway to the float32 below.
-
-    correctionlib's JSON reader may be off by the last bit of a double, which would throw out the
-    very jet that a threshold was taken from.
-    """
-    if kind != np.float32:
-        return threshold
-    return (threshold + float(np.nextafter(np.float32(threshold), np.float32(-np.inf)))) / 2

@@ -5,15 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import awkward as ak
 import numpy as np
 
-from jetsmith import io
+from jetsmith import io, scored
 from jetsmith.calibration.corrections import corrections
 from jetsmith.calibration.maps import EfficiencyMap, Jets, efficiency_map, find_thresholds
 from jetsmith.errors import InputError
-from jetsmith.hashing import SPLITS
-from jetsmith.metrics import WorkingPoint, effective_count, efficiency
+from jetsmith.metrics import WorkingPoint, efficiency, passes
 from jetsmith.metrics.efficiencies import LEVEL
 from jetsmith.provenance import config_digest
 from jetsmith.specs import ClassifierSpec, ClassSpec
@@ -39,11 +37,13 @@ def calibrate(
         abseta_bins: Edges of the efficiencies.
         output: correctionlib schema 2.
         numbers_output: The same for people: `working_points` with thresholds, intervals and
-            inclusive efficiencies of each class, `undefined` ones with the reason, jets and
-            effective counts of each class, `bins_without_jets`.
+            inclusive efficiencies of each class, `undefined` ones with the reason, `Jets.counts` of each
+            class and of the one that the thresholds come from (`threshold_sample`), flavor codes
+            without jets, `bins_without_jets`.
 
     Raises:
-        InputError: The scores lack a column, or no jets or working points are left.
+        InputError: The scores lack a column, no jets or working points are left, or jets lie outside the
+            |eta| bins.
     """
     classes = _classes(spec)
     calibration, test = (_read(spec, scores, split) for split in ("calibration", "test"))
@@ -53,20 +53,25 @@ def calibrate(
     except InputError as error:
         raise InputError(f"{scores}: split calibration, class {first.name}: {error}") from error
     jets = {entry.name: test.of(entry) for entry in classes}
+    coded = {entry.flavor: entry for entry in classes if entry.flavor is not None}
+    lacking = [entry for entry in coded.values() if not jets[entry.name].weight.sum() > 0]
     maps: dict[tuple[str, int], EfficiencyMap] = {}
-    for entry in classes:
-        if entry.flavor is None or not jets[entry.name].weight.sum() > 0:
+    for code, entry in coded.items():
+        if entry in lacking:
             continue
-        for name, point in points.items():
-            maps[name, entry.flavor] = efficiency_map(
-                jets[entry.name], point.threshold, pt_bins_gev, abseta_bins
-            )
+        try:
+            for name, point in points.items():
+                maps[name, code] = efficiency_map(jets[entry.name], point.threshold, pt_bins_gev, abseta_bins)
+        except InputError as error:
+            raise InputError(f"{scores}: split test, class {entry.name}: {error}") from error
     if not maps:
         raise InputError(f"{scores}: split test has no jets of a class of {spec.name} with a `flavor` code")
     numbers = _numbers(spec, jets, first, points, undefined, maps)
-    io.write_json(
-        output, corrections(spec, points, undefined, maps, pt_bins_gev, abseta_bins), checksum=False
-    )
+    numbers["classes"] = {entry.name: test.counts(entry) for entry in classes}
+    numbers["threshold_sample"] = calibration.counts(first)
+    numbers["flavors_without_jets"] = [entry.flavor for entry in lacking]
+    found = corrections(spec, points, undefined, lacking, maps, pt_bins_gev, abseta_bins)
+    io.write_json(output, found, checksum=False)
     io.write_json(numbers_output, numbers)
 
 
@@ -76,19 +81,14 @@ def _classes(spec: ClassifierSpec) -> list[ClassSpec]:
 
 
 def _read(spec: ClassifierSpec, scores: str | Path, split: str) -> Jets:
-    names = ["discriminant", "weight", "label", "jet_pt_gev", "jet_eta", "split"]
-    rows = io.read_rows(scores, names, classifier=spec.name, sample=spec.sample)
-    table = {name: np.asarray(ak.to_numpy(rows[name])) for name in names}
-    kept = table["split"] == SPLITS.index(split)
-    for name in names:
-        if not np.isfinite(table[name][kept]).all():
-            raise InputError(f"{scores}: column {name} has values that are not finite; run score again")
+    columns = ["jet_pt_gev", "jet_eta"]
+    table = scored.read_split(scores, split, columns, classifier=spec.name, sample=spec.sample)
     return Jets(
-        score=table["discriminant"][kept],
-        weight=table["weight"][kept].astype(np.float64),
-        label=table["label"][kept],
-        pt_gev=table["jet_pt_gev"][kept],
-        abseta=np.abs(table["jet_eta"][kept]),
+        score=table["discriminant"],
+        weight=table["weight"].astype(np.float64),
+        label=table["label"],
+        pt_gev=table["jet_pt_gev"],
+        abseta=np.abs(table["jet_eta"]),
     )
 
 
@@ -104,7 +104,7 @@ def _numbers(
 
     def at(point: WorkingPoint) -> dict[str, Any]:
         found = {
-            name: asdict(efficiency(sample.score >= point.threshold, sample.weight))
+            name: asdict(efficiency(passes(sample.score, point.threshold), sample.weight))
             for name, sample in jets.items()
         }
         efficiencies = {
@@ -121,10 +121,6 @@ def _numbers(
         "threshold_class": first.name,
         "working_points": {name: at(point) for name, point in points.items()},
         "undefined": dict(undefined),
-        "classes": {
-            name: {"n_jets": len(sample.weight), "n_effective": effective_count(sample.weight)}
-            for name, sample in jets.items()
-        },
         "bins_without_jets": [
             {"flavor": flavor, "abseta_bin": int(i), "pt_bin": int(j)}
             for flavor in sorted({flavor for _, flavor in maps})

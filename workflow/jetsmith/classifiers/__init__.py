@@ -13,6 +13,7 @@ from jetsmith.errors import InputError
 from jetsmith.specs import ClassifierSpec
 
 if TYPE_CHECKING:
+    from jetsmith.classifiers.stored import Stored
     from jetsmith.io import FloatArray, IntArray
     from jetsmith.rows import Rows
 
@@ -81,7 +82,10 @@ class Backend(Protocol):
         """
 
     def predict(self, spec: ClassifierSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
-        """Class probabilities, shape (N, C), float32; a row of NaN where the row has no score."""
+        """Class probabilities, shape (N, C), float32; a row of NaN where the file has no score of it."""
+
+    def read(self, spec: ClassifierSpec, rows: "Rows") -> "Stored":
+        """What the file says of each row; only where `TRAINS` is False."""
 
 
 def require_classes(model: Path, found: int, spec: ClassifierSpec) -> None:

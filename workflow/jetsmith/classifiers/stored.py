@@ -2,14 +2,16 @@
 
 `architecture` says which features they are, in one of two ways:
 
-- `{column: btagDeepFlavB}`: the probability of the first of two classes;
-- `{columns: {b_jets: GN2v00_pb, c_jets: GN2v00_pc, light_jets: GN2v00_pu}}`: one of each class,
-  made to add up to 1.
+- `{column: btagDeepFlavB}`: the score of the first of two classes;
+- `{columns: {b_jets: GN2v00_pb, c_jets: GN2v00_pc, light_jets: GN2v00_pu}}`: the probability of each
+  class, made to add up to 1;
 
-Sentinels, scores below 0 or above 1, are no scores.
+and what their numbers mean: scores within `valid`, codes `not_tagged` of jets that fail every threshold.
+NaN and numbers below -900 say that nobody computed a score. Other numbers are not explained.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +23,11 @@ from jetsmith.specs import ClassifierSpec, Name
 
 if TYPE_CHECKING:
     from jetsmith.classifiers import Task
-    from jetsmith.io import FloatArray
+    from jetsmith.io import BoolArray, FloatArray
     from jetsmith.rows import Rows
 
 TRAINS, SEQUENCES, MODELS = False, False, False
+NOT_COMPUTED = -900.0  # -999, -1000, -2000 (two of them added), -3000: no layout's score lies below
 
 
 class Options(plugs.Options):
@@ -34,7 +37,9 @@ class Options(plugs.Options):
     columns: dict[Name, str] | None = Field(None, description="Feature of each class, by its name.")
     valid: tuple[float, float] = Field((0.0, 1.0), description="Smallest and largest score.")
     not_tagged: tuple[float, ...] = Field(
-        (-1.0,), description="Codes of jets that were not tagged: they fail every working point."
+        (-1.0,),
+        description="Codes of jets that were not tagged: they fail every working point. None lies above the "
+        "smallest score, which may be one.",
     )
 
     def misfits(self, spec: ClassifierSpec) -> Iterator[str]:
@@ -59,19 +64,39 @@ class Options(plugs.Options):
         names = [name for _, name in self._named()]
         if len(set(names)) < len(names):
             yield f"columns: one feature is the score of two classes: {', '.join(names)}"
-        yield from self._of_values()
+        yield from self._of_values(spec)
 
     def _named(self) -> list[tuple[str, str]]:
         """Key and feature of each score."""
         columns = [(f"columns.{name}", feature) for name, feature in (self.columns or {}).items()]
         return [("column", self.column), *columns] if self.column is not None else columns
 
-    def _of_values(self) -> Iterator[str]:
+    def _of_values(self, spec: ClassifierSpec) -> Iterator[str]:
+        """A range that rises, codes below it, and a discriminant that such scores can have."""
         low, high = self.valid
         if not low < high:
             yield f"valid: [smallest, largest] must rise; got [{low:g}, {high:g}]"
+            return
         if self.columns is not None and low < 0:
             yield f"valid: scores of each class add up to 1, so none is below 0; got [{low:g}, {high:g}]"
+        for code in self.not_tagged:
+            # At the low end a jet fails every threshold above, whichever of both it means.
+            if code > low:
+                yield (
+                    f"not_tagged: {code:g} lies above the smallest score of `valid: [{low:g}, {high:g}]`: it "
+                    "is a score itself, or would pass every cut on the score; say which codes there are"
+                )
+            if code < NOT_COMPUTED:
+                yield (
+                    f"not_tagged: {code:g}: numbers below {NOT_COMPUTED:g} say that no score was computed; "
+                    "such jets are left out and counted, leave the code out"
+                )
+        if self.column is not None and self.valid != (0.0, 1.0) and not is_plain(spec):
+            first, second = (*spec.class_names, "", "")[:2]
+            yield (
+                f"valid: scores within [{low:g}, {high:g}] are no probabilities but the discriminant itself, "
+                f"so it is `discriminant: {{signal: [{first}], background: {{{second}: 1.0}}}}`"
+            )
 
     def features(self, spec: ClassifierSpec) -> list[str]:
         """The feature of each class, or the one of the first of two classes."""
@@ -80,31 +105,72 @@ class Options(plugs.Options):
         return [(self.columns or {})[name] for name in spec.class_names]
 
 
+def is_plain(spec: ClassifierSpec) -> bool:
+    """Whether the discriminant of two classes is the probability of the first, or there is none."""
+    asked = spec.discriminant
+    if asked is None or len(spec.classes) != 2:
+        return True
+    first, second = spec.class_names
+    return asked.form == "ratio" and asked.signal == (first,) and asked.background == {second: 1.0}
+
+
 def fit(task: "Task") -> list[dict[str, float]]:
     """Nothing to do; the history is empty."""
     return []
 
 
-def predict(spec: ClassifierSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
-    """The probabilities as stored; NaN where one of them is a sentinel, or all are 0.
+@dataclass(frozen=True)
+class Stored:
+    """What the file says of N jets; of each at most one mask is True, of those with a score none.
 
-    Returns:
-        Shape (N, C), float32.
+    Attributes:
+        probabilities: Of each class, shape (N, C), float32; NaN where there is no score.
+        score: The column as stored, shape (N,), float32, NaN likewise; None where each class has one.
+        not_tagged: Known to fail every threshold, shape (N,).
+        not_computed: NaN, a code below -900, or probabilities that are all 0, shape (N,).
+        unexplained: A number that is neither a score nor a code, shape (N,).
+        columns: Numbers as they are, shape (N, K), float32.
     """
+
+    probabilities: "FloatArray"
+    score: "FloatArray | None"
+    not_tagged: "BoolArray"
+    not_computed: "BoolArray"
+    unexplained: "BoolArray"
+    columns: "FloatArray"
+
+
+def read(spec: ClassifierSpec, rows: "Rows") -> Stored:
+    """Read the scores and tell them from codes. Comparisons are those of float32, as the file stores it."""
     import numpy as np
 
-    from jetsmith.rows import CHUNK, Rows
+    from jetsmith.rows import CHUNK
 
+    options = Options.model_validate(spec.architecture)
     flat = tuple(inputs for inputs in spec.inputs if inputs.kind == "flat")
     names = [feature for inputs in flat for feature in inputs.features]
-    wanted = Options.model_validate(spec.architecture).features(spec)
-    places = [names.index(name) for name in wanted]
-    only = Rows(flat, rows.parts, rows.part, rows.index, rows.picked)
-    score = np.empty((len(rows), len(places)), np.float32)
-    for which in only.slices(CHUNK):
-        score[which] = only.matrix(which)[:, places]
-    score[((score < 0) | (score > 1)).any(axis=1)] = np.nan
-    if len(places) == 1:  # (N, 1) -> (N, 2)
-        return np.concatenate([score, 1 - score], axis=1)
+    places = [names.index(name) for name in options.features(spec)]
+    columns = np.empty((len(rows), len(places)), np.float32)
+    for which in rows.slices(CHUNK):
+        columns[which] = rows.flat_as_packed(which)[:, places]
+    low, high = map(np.float32, options.valid)
+    code = np.isin(columns, np.asarray(options.not_tagged, np.float32))
+    absent = ~(columns >= min(low, np.float32(NOT_COMPUTED))) & ~code
+    strange = ~((columns >= low) & (columns <= high)) & ~code & ~absent
+    not_computed, not_tagged, unexplained = (np.logical_or.reduce(x, axis=1) for x in (absent, code, strange))
+    not_tagged &= ~not_computed
+    unexplained &= ~(not_computed | not_tagged)
+    score = np.where((not_computed | not_tagged | unexplained)[:, None], np.float32(np.nan), columns)
+    if len(places) == 1:
+        first = (score - low) / (high - low)
+        probabilities = np.concatenate([first, 1 - first], axis=1)  # (N, 1) -> (N, 2)
+        return Stored(probabilities, score[:, 0], not_tagged, not_computed, unexplained, columns)
     total = score.sum(axis=1, keepdims=True)
-    return score / np.where(total > 0, total, np.nan)
+    not_computed |= total[:, 0] == 0
+    probabilities = score / np.where(total > 0, total, np.float32(np.nan))
+    return Stored(probabilities, None, not_tagged, not_computed, unexplained, columns)
+
+
+def predict(spec: ClassifierSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
+    """The probabilities as stored, shape (N, C), float32; NaN where there is no score."""
+    return read(spec, rows).probabilities

@@ -124,7 +124,7 @@ def _sequence(group: FeatureGroup, table: Mapping[str, Array | Lists]) -> Table:
 
 
 def _finish(values: Array, feature: FeatureSpec) -> Array:
-    """Transform, cast to float32, clip, and give what is not finite the default."""
+    """Transform, cast to float32, clip, and give what is not finite the default; NaN for none."""
     with np.errstate(all="ignore"):
         result = TRANSFORMS[feature.transform](
             values if feature.transform == "none" else values.astype(np.float64)
@@ -133,4 +133,4 @@ def _finish(values: Array, feature: FeatureSpec) -> Array:
     usable = np.isfinite(result)
     if feature.clip is not None:
         result = np.clip(result, np.float32(feature.clip[0]), np.float32(feature.clip[1]))
-    return np.where(usable, result, np.float32(feature.default))
+    return np.where(usable, result, np.float32(np.nan if feature.default is None else feature.default))

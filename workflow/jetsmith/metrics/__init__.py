@@ -1,11 +1,13 @@
 """Efficiencies, ROC curves, areas and working points with weights, negative ones too.
 
-A jet passes where score >= threshold. Scores are finite; weights are generator weights, so a class
+A jet passes where score >= threshold, in float64 (`passes`). Scores are finite, or -inf for a jet that
+passes no threshold but counts in every denominator; weights are generator weights, so a class
 has a positive sum of weights although single weights may be negative. Statistical intervals are
 binomial with effective counts; `efficiency` says what that means under negative weights.
 """
 
 from jetsmith.metrics.curves import Roc, auc, auc_interval, roc_curve
+from jetsmith.metrics.cuts import bin_of, closed, passes, written
 from jetsmith.metrics.efficiencies import (
     Efficiency,
     EfficiencyTable,
@@ -23,11 +25,15 @@ __all__ = [
     "WorkingPoint",
     "auc",
     "auc_interval",
+    "bin_of",
+    "closed",
     "discriminant",
     "effective_count",
     "efficiency",
     "efficiency_table",
+    "passes",
     "roc_curve",
     "working_point",
     "working_points",
+    "written",
 ]

@@ -143,7 +143,8 @@ def auc_interval(
     Jets are put into bins of equal rank; a replica draws each bin's sum of weights, those of
     positive and of negative jets apart, from a scaled Poisson distribution of the same mean and
     variance (Bohm and Zech, arXiv 1309.1287), which is what drawing each jet a Poisson(1) number
-    of times gives, exactly so for equal weights.
+    of times gives, exactly so for equal weights. A replica in which a class has no positive sum has
+    no area: it counts as 0 for the lower and as 1 for the upper end.
 
     Args:
         signal: Scores, shape (N,).
@@ -168,8 +169,11 @@ def auc_interval(
         weight = np.asarray(weight, np.float64)
         means.append(np.bincount(place, weight, len(edges)))
         replicas.append(_replicas(place, weight, len(edges), bootstraps, generator))
-    drawn = _binned_auc(*replicas) - float(_binned_auc(*means)) + value
-    low, high = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2])
+    known = np.all([sums.sum(axis=1) > 0 for sums in replicas], axis=0)
+    drawn = np.zeros(bootstraps)
+    drawn[known] = _binned_auc(*(sums[known] for sums in replicas)) - float(_binned_auc(*means)) + value
+    low = np.quantile(np.where(known, drawn, 0.0), 0.5 - level / 2)
+    high = np.quantile(np.where(known, drawn, 1.0), 0.5 + level / 2)
     return value, min(float(low), value), max(float(high), value)
 
 

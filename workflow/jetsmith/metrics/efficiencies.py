@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.metrics.cuts import exact_in
 from jetsmith.specs import DiscriminantSpec
 
 LEVEL = 0.683
@@ -34,7 +35,7 @@ def discriminant(spec: DiscriminantSpec, probabilities: Mapping[str, FloatArray]
         probabilities: Class probabilities by class name, shape (N,) each.
 
     Returns:
-        Shape (N,), float64; the ratio is 0 where all its terms are.
+        Shape (N,), float64; the ratio is 0 where all its terms are, NaN where one of them is.
 
     Raises:
         InputError: A class of the discriminant has no probability.
@@ -51,7 +52,7 @@ def discriminant(spec: DiscriminantSpec, probabilities: Mapping[str, FloatArray]
     if spec.form == "log_ratio":
         return np.asarray(np.log((signal + EPSILON) / (background + EPSILON)), np.float64)
     total = np.asarray(signal + background)
-    return np.divide(signal, total, out=np.zeros(total.shape), where=total > 0)
+    return np.divide(signal, total, out=np.zeros(total.shape), where=total != 0)
 
 
 def effective_count(weight: FloatArray) -> float:
@@ -109,7 +110,7 @@ def efficiency_table(
     """What `efficiency` gives for many groups of jets and several thresholds, in one pass.
 
     Args:
-        score: Shape (N,); a jet passes at or above a threshold.
+        score: Shape (N,); a jet passes at or above a threshold, see `cuts.passes`.
         weight: Shape (N,), signed.
         thresholds: Shape (T,), in any order.
         group: Group of each jet, shape (N,), in 0 … n_groups - 1; one group where None.
@@ -150,14 +151,6 @@ def passing_sums(
     return found[0], found[1]
 
 
-def exact_in(threshold: float, kind: np.dtype[Any]) -> Any:
-    """The lowest number of a score's type at or above a threshold: compares the same, but fast."""
-    if kind != np.float32:
-        return threshold
-    single = np.float32(threshold)
-    return single if float(single) >= threshold else np.nextafter(single, np.float32(np.inf))
-
-
 def binomial(
     passing: FloatArray, passing2: FloatArray, total: FloatArray, total2: FloatArray, level: float
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -186,14 +179,16 @@ def from_here_up(values: npt.NDArray[Any]) -> FloatArray:
 
 
 def check_scores(score: FloatArray, weight: FloatArray, what: str) -> None:
-    """Refuse an empty class, one without positive sum of weights, and values that are not finite.
+    """Refuse an empty class, one without positive sum of weights, and values that are no numbers.
+
+    A score of -inf is one: that of a jet which passes no threshold.
 
     Raises:
         InputError: Names `what`.
     """
     if len(score) != len(weight):
         raise InputError(f"{what}: {len(score)} scores but {len(weight)} weights")
-    if not np.isfinite(score).all() or not np.isfinite(weight).all():
+    if not (score < np.inf).all() or not np.isfinite(weight).all():
         raise InputError(f"{what}: scores or weights that are not finite")
     if not np.sum(weight, dtype=np.float64) > 0:
         raise InputError(f"{what}: {len(score)} jets, whose weights do not add up to more than 0")

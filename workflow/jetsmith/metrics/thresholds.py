@@ -58,7 +58,8 @@ def working_points(
     """Thresholds of given weighted background efficiencies, exact, with their intervals.
 
     A threshold is the highest score at which the efficiency reaches its target. Its interval is
-    that of order statistics: the thresholds at target ± z sqrt(variance of the efficiency).
+    that of order statistics: the thresholds at target ± z sqrt(variance of the efficiency). Jets of
+    score -inf pass none, and count in the denominator.
 
     Args:
         background: Scores, shape (N,).
@@ -67,8 +68,8 @@ def working_points(
         level: Probability content of the intervals.
 
     Raises:
-        InputError: Fewer than one effective background jet is expected above a threshold, or
-            scores or weights are not finite.
+        InputError: Fewer than one effective background jet is expected above a threshold, the jets
+            that can pass one are too few for a target, or scores or weights are no numbers.
     """
     check_scores(background, weight, "working point: background")
     background, weight = np.asarray(background), np.asarray(weight, np.float64)
@@ -83,12 +84,18 @@ def working_points(
             )
     finder = _Finder(background, weight)
     thresholds = finder.find(targets)
+    for target in targets[np.isnan(thresholds)]:
+        share = float(weight[background > -np.inf].sum() / weight.sum())
+        raise InputError(
+            f"working point at background efficiency {target:g}: only {share:.4g} of the background can pass "
+            "a threshold, the other jets are not tagged; ask for less"
+        )
     table = efficiency_table(background, weight, thresholds, level=level)
     counts = table.n_effective[0]
     sigma = np.sqrt(targets * (1 - targets) / counts)
     around = NormalDist().inv_cdf(0.5 + level / 2) * sigma
     ends = finder.find(np.concatenate([np.minimum(targets + around, 1), np.maximum(targets - around, 0)]))
-    low, high = ends.reshape(2, -1)
+    low, high = np.where(np.isnan(ends), finder.lowest, ends).reshape(2, -1)
     reliable = (counts * targets >= RELIABLE_COUNT) & (table.value[0] - targets <= 3 * sigma)
     return [
         WorkingPoint(
@@ -112,23 +119,33 @@ class _Finder:
     """
 
     def __init__(self, score: FloatArray, weight: FloatArray) -> None:
+        self.total = float(weight.sum())
+        can_pass = score > -np.inf
+        if not can_pass.all():
+            score, weight = score[can_pass], weight[can_pass]
         self.score, self.weight = score, weight
-        start, width = float(score.min()), float(score.max()) - float(score.min())
-        scale = (N_BINS - 1) / width if width > 0 else 0.0
-        self.place = ((score - start) * scale).astype(np.intp)
+        self.lowest = float(score.min(initial=np.inf))
+        width = float(score.max(initial=-np.inf)) - self.lowest
+        scale = np.divide(N_BINS - 1, width) if width > 0 else 0.0
+        scale = scale if np.isfinite(scale) else 0.0  # one bin is as exact as many
+        # In float64: scores of a denormal spread have a scale beyond float32.
+        self.place = ((score.astype(np.float64) - self.lowest) * scale).astype(np.intp)
         sums = np.bincount(self.place, weight, N_BINS)
         self.above = from_here_up(sums)  # (N_BINS + 1,): weight in bin k and higher
         self.positive = sums
-        if weight.min() < 0:
+        if weight.min(initial=0.0) < 0:
             self.positive = np.bincount(self.place, np.maximum(weight, 0), N_BINS)
 
     def find(self, targets: FloatArray) -> FloatArray:
-        """Scores that reach each target, shape (T,); a target of 0 gives the first that passes."""
-        needed = np.maximum(targets * self.above[0] * (1 - 1e-12), np.finfo(float).tiny)
+        """Scores that reach each target, shape (T,); a target of 0 gives the first that passes.
+
+        NaN where none reaches it, since too many jets pass no threshold at all.
+        """
+        needed = np.maximum(targets * self.total * (1 - 1e-12), np.finfo(float).tiny)
         spans = [self._bins(float(need)) for need in needed]
         wanted = np.zeros(N_BINS, bool)
         for last, first in spans:  # a few working points, not jets
-            wanted[last : first + 1] = True
+            wanted[max(last, 0) : first + 1] = True
         chosen = np.flatnonzero(wanted[self.place])
         chosen = chosen[np.argsort(-self.score[chosen], kind="stable")]
         return np.array(
@@ -136,17 +153,19 @@ class _Finder:
         )
 
     def _bins(self, need: float) -> tuple[int, int]:
-        """Lowest and highest bin in which a sum of weights may be reached first."""
-        last = np.flatnonzero(self.above[:-1] >= need)[-1]  # no higher bin reaches it as a whole
-        first = np.flatnonzero(self.above[1:] + self.positive >= need)[-1]  # nor any above inside
-        return int(last), int(first)
+        """Lowest and highest bin in which a sum of weights may be reached first; -1 where in none."""
+        whole = np.flatnonzero(self.above[:-1] >= need)  # no higher bin reaches it as a whole
+        inside = np.flatnonzero(self.above[1:] + self.positive >= need)  # nor any above inside
+        return int(whole[-1]) if len(whole) else -1, int(inside[-1]) if len(inside) else -1
 
     def _find_one(self, need: float, last: int, first: int, chosen: npt.NDArray[np.intp]) -> float:
         place = self.place[chosen]  # falling, since the scores are
-        ends = np.searchsorted(-place, [-first, -last + 1])
+        ends = np.searchsorted(-place, [-first, -max(last, 0) + 1])
         jets = chosen[ends[0] : ends[1]]
         sums = self.above[first + 1] + np.cumsum(self.weight[jets])
         ordered = self.score[jets]
         group_ends = np.append(ordered[1:] != ordered[:-1], True)  # all jets of one score pass together
         reached = np.flatnonzero(group_ends & (sums >= need))
-        return float(ordered[reached[0]] if len(reached) else ordered[-1])
+        if len(reached):
+            return float(ordered[reached[0]])
+        return float(ordered[-1]) if last >= 0 and len(jets) else np.nan

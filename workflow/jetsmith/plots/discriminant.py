@@ -26,13 +26,17 @@ MIN_BINS = 8
 
 
 class Shape(Record):
-    """Distribution of one class: fraction of its weight a bin, with statistical errors."""
+    """Distribution of one class: fraction of its weight a bin, with statistical errors.
+
+    Jets that were not tagged are in no bin; `not_tagged` is their fraction.
+    """
 
     name: str
     label: str
     color: str
     n: int
     n_effective: float
+    not_tagged: float
     fraction: tuple[float, ...]
     error: tuple[float, ...]
 
@@ -80,8 +84,9 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, thresholds: Sequence[Thresho
     """Histograms of signal and backgrounds; fewer bins where jets are few."""
     classes = [c for c in evaluated(spec) if jets.scores(c)[1].sum() > 0]
     form = spec.discriminant.form if spec.discriminant is not None else "ratio"
-    scores = [jets.scores(c)[0] for c in classes]
-    edges = _edges(scores, form) if classes else np.array([0.0, 1.0])
+    scores = [tagged for c in classes if len(tagged := _tagged(jets.scores(c)[0]))]
+    classes = classes if scores else []
+    edges = _edges(scores, form)
     return DiscriminantNumbers(
         tagger=spec.name,
         title=spec.title,
@@ -95,9 +100,16 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, thresholds: Sequence[Thresho
     )
 
 
+def _tagged(score: FloatArray) -> FloatArray:
+    """The scores of the jets that were tagged."""
+    return score[score > -np.inf]
+
+
 def _edges(scores: Sequence[FloatArray], form: str) -> FloatArray:
+    if not scores:
+        return np.array([0.0, 1.0])
     n = int(np.clip(np.sqrt(min(map(len, scores))), MIN_BINS, MAX_BINS))
-    if form == "ratio":
+    if form == "ratio" and min(map(np.min, scores)) >= 0 and max(map(np.max, scores)) <= 1:
         return np.linspace(0, 1, n + 1)
     # Far tails of a logarithm would squeeze everything else.
     low = min(float(np.quantile(s, 0.001)) for s in scores)
@@ -106,16 +118,17 @@ def _edges(scores: Sequence[FloatArray], form: str) -> FloatArray:
 
 
 def _shape(wanted: ClassSpec, score: FloatArray, weight: FloatArray, edges: FloatArray) -> Shape:
-    inside = np.clip(score, edges[0], edges[-1])
-    total = weight.sum()
+    tagged, total = score > -np.inf, weight.sum()
+    inside, of_tagged = np.clip(score[tagged], edges[0], edges[-1]), weight[tagged]
     return Shape(
         name=wanted.name,
         label=wanted.label,
         color=wanted.color,
         n=len(score),
         n_effective=metrics.effective_count(weight),
-        fraction=digits(np.histogram(inside, edges, weights=weight)[0] / total),
-        error=digits(np.sqrt(np.histogram(inside, edges, weights=weight**2)[0]) / total),
+        not_tagged=digits([weight[~tagged].sum() / total])[0],
+        fraction=digits(np.histogram(inside, edges, weights=of_tagged)[0] / total),
+        error=digits(np.sqrt(np.histogram(inside, edges, weights=of_tagged**2)[0]) / total),
     )
 
 
@@ -148,7 +161,8 @@ def draw(numbers: DiscriminantNumbers, style: PlotSpec) -> Figure:
 
 def _draw_shape(axes: Axes, shape: Shape, edges: FloatArray) -> None:
     fraction, error = np.asarray(shape.fraction), np.asarray(shape.error)
-    label = f"{looks.tex(shape.label)} ({shape.n:,})"
+    label = f"{looks.tex(shape.label)} ({shape.n:,}"
+    label += f", {100 * shape.not_tagged:.2g}% not tagged)" if shape.not_tagged else ")"
     axes.stairs(fraction, edges, color=shape.color, linewidth=1.8, label=label, gid=shape.name)
     axes.fill_between(
         edges,

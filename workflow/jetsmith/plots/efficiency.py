@@ -38,7 +38,7 @@ class Points(Record):
 
 
 class EfficiencyNumbers(Record):
-    """All that the figure shows; jets outside `pt_edges_gev` are left out."""
+    """All that the figure shows; jets outside `pt_edges_gev` count in the end bins, as in the corrections."""
 
     plot: str = "efficiency"
     tagger: str
@@ -98,8 +98,8 @@ def compute(
 
 def _points(wanted: ClassSpec, point: Threshold, jets: ScoredJets, edges: Sequence[float]) -> Points:
     mask = jets.of(wanted)
-    place = np.digitize(jets.pt_gev[mask], edges) - 1
-    passed, weight = jets.discriminant[mask] >= point.threshold, jets.weight[mask]
+    place = metrics.bin_of(jets.pt_gev[mask], edges)
+    passed, weight = metrics.passes(jets.discriminant[mask], point.threshold), jets.weight[mask]
     found = [
         metrics.efficiency(passed[place == k], weight[place == k])
         for k in range(len(edges) - 1)  # a few bins, not jets

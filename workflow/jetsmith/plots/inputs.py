@@ -1,15 +1,13 @@
 """What several plots read: scored jets, and the working points that calibrate found."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import awkward as ak
 import numpy as np
-import numpy.typing as npt
 
-from jetsmith import io
+from jetsmith import io, scored
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray
@@ -23,25 +21,50 @@ class ScoredJets:
     """Rows of a score file that reported numbers may use: the test split.
 
     Attributes:
-        discriminant: Shape (N,).
+        discriminant: Shape (N,); -inf where a jet was not tagged, NaN where it has no score.
         weight: Generator weights, signed, shape (N,).
         label: Truth ids, shape (N,).
         pt_gev: Transverse momentum of the jet, or of the Z for events, shape (N,).
+        chosen: False for jets that are left out, as those without a score, shape (N,).
     """
 
     discriminant: FloatArray
     weight: FloatArray
     label: IntArray
     pt_gev: FloatArray
+    chosen: BoolArray
 
     def of(self, wanted: ClassSpec) -> BoolArray:
-        """True for the rows of a class, shape (N,)."""
-        return np.isin(self.label, wanted.truth)
+        """True for the rows of a class that are not left out, shape (N,)."""
+        return np.isin(self.label, wanted.truth) & self.chosen
 
     def scores(self, wanted: ClassSpec) -> tuple[FloatArray, FloatArray]:
         """Discriminant and weight of the rows of a class."""
         mask = self.of(wanted)
         return self.discriminant[mask], self.weight[mask]
+
+    def share_left_out(self, wanted: ClassSpec) -> float:
+        """Share of the jets of a class that are left out; 0 where there are none."""
+        of_class = np.isin(self.label, wanted.truth)
+        return float((of_class & ~self.chosen).sum() / max(int(of_class.sum()), 1))
+
+
+def in_common(jets: Sequence[ScoredJets]) -> list[ScoredJets]:
+    """The jets of one sample as several taggers scored them, without those that one of them did not.
+
+    Raises:
+        InputError: They are not the same jets.
+    """
+    first = jets[0]
+    for other in jets[1:]:
+        if not all(
+            np.array_equal(getattr(first, name), getattr(other, name)) for name in ("label", "weight")
+        ):
+            raise InputError(
+                "the taggers have scored different jets of one sample; score it again with all of them"
+            )
+    chosen = np.logical_and.reduce([one.chosen for one in jets])
+    return [replace(one, chosen=chosen) for one in jets]
 
 
 def read_test(path: str | Path) -> ScoredJets:
@@ -51,24 +74,14 @@ def read_test(path: str | Path) -> ScoredJets:
         InputError: The file lacks a column, or a score in it is not finite.
     """
     pt = "jet_pt_gev" if "jet_pt_gev" in io.column_names(path) else "z_pt_gev"
-    rows = io.read_rows(path, ["split", "label", "weight", "discriminant", pt])
-    rows = rows[rows["split"] == TEST]
-    score = _numpy(rows["discriminant"], np.float64)
-    if not np.isfinite(score).all():
-        n_bad = int((~np.isfinite(score)).sum())
-        raise InputError(
-            f"{path}: discriminant: {n_bad} of {len(score)} test rows are not finite; score them again"
-        )
+    table = scored.read_split(path, "test", [pt])
     return ScoredJets(
-        score,
-        _numpy(rows["weight"], np.float64),
-        _numpy(rows["label"], np.int64),
-        _numpy(rows[pt], np.float64),
+        table["discriminant"].astype(np.float64),
+        table["weight"].astype(np.float64),
+        table["label"].astype(np.int64),
+        table[pt].astype(np.float64),
+        table["scored"],
     )
-
-
-def _numpy(column: ak.Array, kind: npt.DTypeLike) -> npt.NDArray[Any]:
-    return np.asarray(ak.to_numpy(column), kind)
 
 
 def evaluated(spec: ClassifierSpec) -> tuple[ClassSpec, ...]:
@@ -109,7 +122,7 @@ class Threshold(Record):
     threshold: float
     threshold_low: float
     threshold_high: float
-    reliable: bool = True
+    reliable: bool
 
 
 def read_thresholds(path: str | Path) -> tuple[Threshold, ...]:
@@ -127,7 +140,7 @@ def read_thresholds(path: str | Path) -> tuple[Threshold, ...]:
                 threshold=point["threshold"],
                 threshold_low=point["threshold_low"],
                 threshold_high=point["threshold_high"],
-                reliable=point.get("reliable", True),
+                reliable=point["reliable"],
             )
             for name, point in content["working_points"].items()
         ]

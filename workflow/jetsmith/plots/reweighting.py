@@ -166,16 +166,19 @@ def _spectrum(entry: Mapping[str, Any], labels: Mapping[str, str]) -> Spectrum:
 
 
 def _weights(weight: FloatArray, generator: FloatArray) -> Weights | None:
-    positive = weight[weight > 0]
-    if not len(positive):
+    if not len(weight):
         return None
-    low, high = float(positive.min()), float(positive.max())
+    if not (weight > 0).all():
+        raise InputError(
+            f"{int((~(weight > 0)).sum()):,} weights of the source are not positive; run weights again"
+        )
+    low, high = float(weight.min()), float(weight.max())
     if not high > low * 1.01:
         low, high = low / 1.5, high * 1.5
     edges = np.geomspace(low * (1 - 1e-9), high * (1 + 1e-9), WEIGHT_BINS + 1)
     return Weights(
         edges=digits(edges, 9),
-        count=tuple(int(n) for n in np.histogram(positive, edges)[0]),
+        count=tuple(int(n) for n in np.histogram(weight, edges)[0]),
         n=len(weight),
         n_effective=metrics.effective_count(weight * generator),
         largest=float(weight.max()),
@@ -249,7 +252,7 @@ def _draw_cell(figure: Figure, place: SubplotSpec, spectrum: Spectrum, numbers: 
         gid="reweighted",
     )
     with np.errstate(divide="ignore", invalid="ignore"):
-        band = np.where(target > 0, target_error / target, 0.0)
+        band = np.where(target > 0, target_error / target, np.nan)
         ratios = [np.where(target > 0, values / target, np.nan) for values in (source, after, after_error)]
     below.stairs(1 + band, edges, baseline=1 - band, fill=True, color=numbers.target.color, alpha=0.35)
     below.stairs(

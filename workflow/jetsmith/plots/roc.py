@@ -14,6 +14,7 @@ from jetsmith.plots.inputs import (
     Threshold,
     digits,
     evaluated,
+    in_common,
     read_test,
     read_thresholds,
     split_text,
@@ -79,7 +80,7 @@ def compute(
     bootstraps: int = 200,
     seed: int = 0,
 ) -> RocNumbers:
-    """ROC curves of taggers for one background, each by its own discriminant.
+    """ROC curves of taggers for one background, each by its own discriminant, all over the same jets.
 
     Args:
         specs: Taggers of one sample, all with this background.
@@ -91,14 +92,20 @@ def compute(
     """
     curves: list[Curve] = []
     message = ""
+    jets = in_common(jets)
     for spec, scored, points in zip(specs, jets, thresholds, strict=True):
         signal, *others = evaluated(spec)
         other = next(c for c in others if c.name == background)
         lacking = [c.name for c in (signal, other) if not scored.scores(c)[1].sum() > 0]
         if lacking:
-            message = f"No jets of class {' or '.join(lacking)} ({split_text(spec.folds)})"
+            of_all = " with a score of every tagger" if not scored.chosen.all() else ""
+            message = f"No jets of class {' or '.join(lacking)}{of_all} ({split_text(spec.folds)})"
             continue
-        curves.append(_curve(spec, scored, signal, other, points, bootstraps, seed))
+        curve = _curve(spec, scored, signal, other, points, bootstraps, seed)
+        if curve.signal_efficiency:
+            curves.append(curve)
+        else:
+            message = f"Less than one effective jet of class {other.name} ({split_text(spec.folds)})"
     signal, *others = evaluated(specs[0])
     other = next(c for c in others if c.name == background)
     return RocNumbers(
@@ -107,6 +114,8 @@ def compute(
         background=other,
         is_first=other == others[0],
         curves=_with_ratios(curves),
+        signal_left_out=digits([jets[0].share_left_out(signal)])[0],
+        background_left_out=digits([jets[0].share_left_out(other)])[0],
         message="" if curves else message,
     )
 
@@ -124,10 +133,7 @@ def _curve(
     roc = metrics.roc_curve(s, ws, b, wb, n_points=300)
     count = metrics.effective_count(wb)
     kept = roc.background_efficiency * count >= min(RELIABLE_COUNT, count)
-    with np.errstate(invalid="ignore"):  # replicas of a few jets may draw none at all
-        auc, low, high = metrics.auc_interval(s, ws, b, wb, bootstraps, seed)
-    if not np.isfinite([low, high]).all():
-        low, high = 0.0, 1.0
+    auc, low, high = metrics.auc_interval(s, ws, b, wb, bootstraps, seed)
     return Curve(
         tagger=spec.name,
         title=spec.title,
@@ -147,8 +153,8 @@ def _curve(
                 name=point.name,
                 target=point.background_efficiency,
                 threshold=point.threshold,
-                signal_efficiency=_interval(metrics.efficiency(s >= point.threshold, ws)),
-                mistag=_interval(metrics.efficiency(b >= point.threshold, wb)),
+                signal_efficiency=_interval(metrics.efficiency(metrics.passes(s, point.threshold), ws)),
+                mistag=_interval(metrics.efficiency(metrics.passes(b, point.threshold), wb)),
             )
             for point in points
         ),
@@ -161,11 +167,12 @@ def _interval(found: metrics.Efficiency) -> Interval:
 
 def _reading(mistag: float, s: FloatArray, ws: FloatArray, b: FloatArray, wb: FloatArray) -> Reading:
     """Signal efficiency at a mistag rate: its binomial error and that of the threshold, in quadrature."""
-    if metrics.effective_count(wb) * mistag < 1:
+    try:
+        point = metrics.working_point(b, wb, mistag)
+    except InputError:  # too few jets, or too few of them tagged
         return Reading(mistag=mistag, signal_efficiency=None)
-    point = metrics.working_point(b, wb, mistag)
     at, below, above = (
-        metrics.efficiency(s >= threshold, ws)
+        metrics.efficiency(metrics.passes(s, threshold), ws)
         for threshold in (point.threshold, point.threshold_low, point.threshold_high)
     )
     down = float(np.hypot(at.value - at.low, max(at.value - above.value, 0)))

@@ -23,7 +23,7 @@ class Interval(Record):
 
 
 class Reading(Record):
-    """The curve at one mistag rate; `signal_efficiency` is None where too few background jets are left.
+    """The curve at one mistag rate; `signal_efficiency` is None where too few background jets pass.
 
     Its interval holds the binomial errors of the signal and, through the threshold, of the background.
     """
@@ -86,7 +86,8 @@ class Curve(Record):
 class RocNumbers(Record):
     """All that the figure shows; `message` says why `curves` is empty where it is.
 
-    `is_first` tells whether this background is the one that fixes the working points.
+    `is_first` tells whether this background is the one that fixes the working points. The curves are
+    over the same jets: those left out, as shares of each class, are without a score of one of the taggers.
     """
 
     plot: str = "roc"
@@ -95,6 +96,8 @@ class RocNumbers(Record):
     background: ClassSpec
     is_first: bool
     curves: tuple[Curve, ...]
+    signal_left_out: float
+    background_left_out: float
     message: str = ""
 
 
@@ -109,6 +112,11 @@ def draw(numbers: RocNumbers, style: PlotSpec) -> Figure:
             list(figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))) if several else [figure.subplots()]
         )
         main, lower = panels[0], panels[1:]
+        if numbers.signal_left_out or numbers.background_left_out:
+            main.text(
+                0.02, 0.02, left_out_text(numbers), transform=main.transAxes, fontsize=looks.LEGEND_SIZE,
+                color=looks.GREY, gid="left_out",
+            )  # fmt: skip
         signs = _signs(numbers)
         for index, curve in enumerate(numbers.curves):
             _draw_curve(main, curve, looks.line_style(index), signs)
@@ -120,6 +128,17 @@ def draw(numbers: RocNumbers, style: PlotSpec) -> Figure:
             _dress_ratio(axes, numbers)
         (lower or [main])[-1].set_xlabel(f"{looks.tex(numbers.signal.label)} jet efficiency")
     return figure
+
+
+def left_out_text(numbers: RocNumbers) -> str:
+    """Shares of the jets that are in no curve, of both classes."""
+    shares = zip(
+        (numbers.signal, numbers.background),
+        (numbers.signal_left_out, numbers.background_left_out),
+        strict=True,
+    )
+    found = [f"{100 * share:.2g}% of {looks.tex(c.label)}" for c, share in shares]
+    return f"without a score of all taggers: {' and '.join(found)} jets"
 
 
 def _signs(numbers: RocNumbers) -> dict[str, str]:

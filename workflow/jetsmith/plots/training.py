@@ -1,6 +1,6 @@
 """Loss of a classifier against the epoch, or the boosting round, on training and validation rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +30,17 @@ class History(Record):
 
 
 class TrainingNumbers(Record):
-    """All that the figure shows; `message` where nothing was trained."""
+    """All that the figure shows; `message` where nothing was trained.
+
+    `heavy_jets`: by training and class, the share of the class's weight that one row carries, above 10%.
+    """
 
     plot: str = "training"
     classifier: str
     title: str
     unit: str
     histories: tuple[History, ...]
+    heavy_jets: dict[str, dict[str, float]]
     message: str = ""
 
 
@@ -60,7 +64,11 @@ def plot_training(
         if spec.folds
         else [(None, folder / "history.json")]
     )
-    found = compute(spec, [(fold, _read(path)) for fold, path in places if path.is_file()])
+    about = io.read_json(folder / "meta.json")
+    if "heavy_jets" not in about:
+        raise InputError(f"{folder / 'meta.json'}: no `heavy_jets`; train again")
+    histories = [(fold, _read(path)) for fold, path in places if path.is_file()]
+    found = compute(spec, histories, about["heavy_jets"])
     looks.save(draw(found, style), found, output)
     return found
 
@@ -76,7 +84,9 @@ def _read(path: Path) -> list[dict[str, float]]:
 
 
 def compute(
-    spec: ClassifierSpec, histories: Sequence[tuple[int | None, Sequence[dict[str, float]]]]
+    spec: ClassifierSpec,
+    histories: Sequence[tuple[int | None, Sequence[dict[str, float]]]],
+    heavy_jets: Mapping[str, Mapping[str, float]],
 ) -> TrainingNumbers:
     """The losses of each training that has any."""
     kept = [_history(fold, rows) for fold, rows in histories if rows]
@@ -85,6 +95,7 @@ def compute(
         title=spec.title,
         unit="Boosting round" if spec.backend == "xgboost" else "Epoch",
         histories=tuple(kept),
+        heavy_jets={name: dict(shares) for name, shares in heavy_jets.items() if shares},
         message="" if kept else f"{spec.title} has no training history (backend {spec.backend})",
     )
 

@@ -59,9 +59,10 @@ def separation(
 
     Two halves: boosted trees of fixed settings are trained on one and judged on the other, and the
     other way round, so no event is judged by trees that saw it. The AUC is the mean of both, its
-    interval the quadratic sum of their bootstrap intervals. XGBoost takes no negative weights, so
-    the trees see their size alone, which costs power but never fakes or hides closure: the AUC is
-    of signed weights, and is 1/2 for every classifier where the two densities agree.
+    interval the quadratic sum of their bootstrap intervals. XGBoost takes no negative weights, so an
+    event of negative weight goes to the other class with the size of its weight: the classes that the
+    trees see, T+ and S- against S+ and T-, agree exactly where the signed densities T+ - T- and
+    S+ - S- do. The AUC is of signed weights, and is 1/2 for every classifier where they agree.
 
     Args:
         events: Held-out events.
@@ -71,7 +72,7 @@ def separation(
         threads: Of XGBoost.
 
     Raises:
-        InputError: Too few events of a class.
+        InputError: Too few events of a class, or their weights do not add up to more than 0.
     """
     import xgboost
 
@@ -83,15 +84,23 @@ def separation(
             f"closure: {int((~truth).sum())} source and {int(truth.sum())} target events in the test split "
             f"are too few; each half needs {MIN_EVENTS} of both"
         )
-    size = np.abs(weight)
+    if not all(weight[side].sum() > 0 for side in sides):
+        raise InputError(
+            "closure: the weights of the source or of the target do not add up to more than 0 in each half "
+            "of the test split; look at the generator weights, and at their negative share"
+        )
+    size, negative = np.abs(weight), weight < 0
     for kind in (truth, ~truth):
-        size = np.where(kind, size / max(float(size[kind].mean()), 1e-300), size)
+        size = np.where(kind, size / weight[kind].mean(), size)
+    if negative.any():  # classes that lend each other events must weigh the same
+        size = np.where(truth, size * (~truth).sum() / truth.sum(), size)
+    seen = truth ^ negative
     tree_seed = int(np.random.default_rng([*seed, 1]).integers(2**31))
     parameters = {**TREES, "min_child_weight": MIN_CHILD_WEIGHT, "nthread": threads, "seed": tree_seed}
     found = []
     for k, judged in enumerate((half, ~half)):
         data = xgboost.QuantileDMatrix(
-            events.features[~judged], truth[~judged], weight=size[~judged], nthread=threads
+            events.features[~judged], seen[~judged], weight=size[~judged], nthread=threads
         )
         trees = xgboost.train(parameters, data, ROUNDS, verbose_eval=False)
         score = trees.inplace_predict(events.features[judged], predict_type="margin")

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
+from jetsmith.metrics import bin_of
 
 N_BINS = 40  # of the spectra that are drawn
 N_CHI2_BINS = 30  # of equal target content
@@ -79,14 +81,17 @@ def spectrum(values: FloatArray, weight: FloatArray, edges: FloatArray) -> tuple
     """Contents that add up to 1 and their variances (sum of w^2), outliers in the end bins.
 
     Returns:
-        Two arrays of shape (B,), zeros where the weights add up to 0.
+        Two arrays of shape (B,).
+
+    Raises:
+        InputError: The weights do not add up to more than 0.
     """
     n_bins = len(edges) - 1
-    place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, n_bins - 1)
-    total = float(weight.sum())
-    norm = total if total > 0 else np.inf
-    content = np.bincount(place, weight, n_bins) / norm
-    return content, np.bincount(place, weight**2, n_bins) / norm**2
+    place, total = bin_of(values, edges), float(weight.sum())
+    if not total > 0:
+        raise InputError(f"closure: a spectrum of {len(weight):,} events whose weights add up to {total:g}")
+    content = np.bincount(place, weight, n_bins) / total
+    return content, np.bincount(place, weight**2, n_bins) / total**2
 
 
 def chi2(

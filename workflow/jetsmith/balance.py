@@ -1,0 +1,118 @@
+"""Weights of a training: classes, and their spectra, levelled; rows that carry too much are named."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jetsmith.errors import InputError
+from jetsmith.io import FloatArray, IntArray
+from jetsmith.metrics import bin_of
+from jetsmith.rows import Rows
+from jetsmith.specs import ClassifierSpec
+
+MAX_BALANCE = 10.0  # ASSUME: largest factor of a bin of the spectrum: rare bins must not dominate
+HEAVY = 0.1  # share of the weight of a class from which a row is named
+
+
+def balanced_weights(
+    spec: ClassifierSpec, rows: Sequence[Rows], target: Sequence[IntArray]
+) -> list[FloatArray]:
+    """|generator weight| times the factor that levels the classes, or their spectra too; mean 1.
+
+    Factors come from the first rows, those to train on, and serve the others too. Signs are dropped:
+    a loss with negative weights has no lower bound.
+
+    Args:
+        spec: Says what to level; rows of events have no spectrum, their classes alone are levelled.
+        rows: Rows to train on, rows to validate on.
+        target: Class of each row, shape (N,) each.
+
+    Returns:
+        Shape (N,) each, float32.
+
+    Raises:
+        InputError: Weights are not finite, or those of a class to train on, or all to validate on, are 0.
+    """
+    # ASSUME: the share of negative weights depends little on the inputs, else |w| shifts the optimum.
+    weights = [np.abs(np.asarray(r.weight(), np.float64)) for r in rows]
+    for role, weight in zip(("train", "validate"), weights, strict=False):
+        if not np.isfinite(weight).all() or not weight.sum() > 0:
+            raise InputError(
+                f"{spec.name}: generator weights to {role} on are not finite, or all 0; look at the skim"
+            )
+    _require_weight(spec, target[0], weights[0])
+    bins = [spectrum_bins(spec, r) for r in rows]
+    n_bins = (len(spec.training.pt_bins_gev) - 1) * (len(spec.training.abseta_bins) - 1)
+    shape = (len(spec.classes), n_bins)
+    if spec.training.balance == "none":
+        factors: FloatArray = np.ones(shape)
+    else:
+        factors = balance_factors(target[0], bins[0], weights[0], shape)
+        if "class" not in spec.training.balance:
+            factors *= np.bincount(target[0], weights[0], shape[0])[:, np.newaxis]
+    levelled = [w * factors[t, b] for w, t, b in zip(weights, target, bins, strict=True)]
+    found = [(w / w.mean()).astype(np.float32) for w in levelled]
+    _require_weight(spec, target[0], found[0])
+    return found
+
+
+def _require_weight(spec: ClassifierSpec, target: IntArray, weight: FloatArray) -> None:
+    """Every class has a row of weight: one without would be levelled by a division by 0."""
+    sums = np.bincount(target, weight, len(spec.classes))
+    counts = np.bincount(target, minlength=len(spec.classes))
+    for name, total, n in zip(spec.class_names, sums, counts, strict=True):
+        if not total > 0:
+            raise InputError(
+                f"{spec.name}: class `{name}`: its {n:,} rows to train on have no weight: all of them 0, or "
+                f"too small beside others; look at the generator weights in sample `{spec.sample}`"
+            )
+
+
+def heavy_jets(spec: ClassifierSpec, target: IntArray, weight: FloatArray) -> dict[str, float]:
+    """Classes of which one row carries more than a tenth of the weight, with its share.
+
+    Args:
+        spec: The classifier.
+        target: Class of each row, shape (N,).
+        weight: Weights to train with, shape (N,).
+    """
+    sums = np.bincount(target, weight, len(spec.classes))
+    largest = np.zeros(len(spec.classes))
+    np.maximum.at(largest, target, weight)
+    shares = largest / sums
+    return {name: float(share) for name, share in zip(spec.class_names, shares, strict=True) if share > HEAVY}
+
+
+def spectrum_bins(spec: ClassifierSpec, rows: Rows) -> IntArray:
+    """Bin in transverse momentum and |pseudorapidity|, shape (N,); 0 where only classes are levelled.
+
+    Rows beyond the edges count in the end bins.
+    """
+    training = spec.training
+    if not training.balance.startswith("pt_eta") or spec.object == "event":
+        return np.zeros(len(rows), np.int64)
+    pt = bin_of(rows.column("jet_pt_gev"), training.pt_bins_gev)
+    return pt * (len(training.abseta_bins) - 1) + bin_of(np.abs(rows.column("jet_eta")), training.abseta_bins)
+
+
+def balance_factors(
+    target: IntArray, bins: IntArray, weight: FloatArray, shape: tuple[int, ...]
+) -> FloatArray:
+    """Factors that give each class the mean of the classes' spectra, and the same sum of weights.
+
+    Args:
+        target: Class, shape (N,).
+        bins: Bin of the spectrum, shape (N,).
+        weight: Not negative, of positive sum in each class, shape (N,).
+        shape: Classes, bins.
+
+    Returns:
+        The shape given; at most `MAX_BALANCE` before the classes' sums are levelled.
+    """
+    sums = np.bincount(target * shape[1] + bins, weight, shape[0] * shape[1]).reshape(shape)
+    share = sums / sums.sum(axis=1, keepdims=True)
+    wanted = np.broadcast_to(share.mean(axis=0), shape)
+    factors = np.full(shape, MAX_BALANCE)
+    np.divide(wanted, share, out=factors, where=share > 0)
+    factors = np.minimum(factors, MAX_BALANCE)
+    return np.asarray(factors / (factors * sums).sum(axis=1, keepdims=True))
