@@ -24,6 +24,7 @@ include: "workflow/reweight.smk"
 include: "workflow/calibrate.smk"
 include: "workflow/plot.smk"
 include: "workflow/report.smk"
+include: "workflow/targets.smk"
 
 
 rule all:

@@ -6,6 +6,7 @@ from jetsmith import ledger, locks, provenance
 from jetsmith.configuration import load
 from jetsmith.job import export_package
 from jetsmith.places import Run
+from jetsmith.specs import SplitSpec
 
 export_package()
 if workflow.is_main_process and locks.release_stale(Path(".snakemake")):
@@ -34,19 +35,23 @@ except ConfigError as error:
 # How the skim reads comes from `config` (ARCHITECTURE.md): there with its types, too.
 config |= {key: RUN.raw["run"][key] for key in ("skim", "xrootd")}
 
-SPLITS = ("train", "validation", "calibration", "test")
+SPLITS = tuple(SplitSpec.model_fields)
 LAYOUT_MODULES = ("sources.nanoaod", "sources.pfnano", "sources.deepntuples", "sources.physlite")
 
 
+def one_of(names):
+    """A constraint that lets only names of the run through; where there are none, nothing."""
+    return "|".join(names) or "(?!)"
+
+
 wildcard_constraints:
-    dataset="[a-z][a-z0-9_]*",
+    dataset=one_of(RUN.datasets),
     part=r"\d\d\d+",
-    sample="[a-z][a-z0-9_]*",
-    split="|".join(SPLITS),
-    classifier="[a-z][a-z0-9_]*",
-    tagger="[a-z][a-z0-9_]*",
-    reweighter="[a-z][a-z0-9_]*",
-    plot="[a-z][a-z0-9_]*",
+    sample=one_of(RUN.run.samples),
+    classifier=one_of(RUN.classifiers),
+    tagger=one_of(RUN.run.taggers),
+    reweighter=one_of(RUN.run.reweighters),
+    background=one_of(name for sample in RUN.run.samples for name in RUN.backgrounds_on(sample)),
 
 
 def grows(amount):
@@ -119,11 +124,6 @@ def weights_of(reweighter):
     return [f"<results>/weights/{reweighter}/{dataset}.parquet" for dataset in sample.datasets]
 
 
-def taggers_on(sample):
-    """Taggers that a sample scores, in the order of the configuration."""
-    return [tagger for tagger, where in RUN.run.taggers.items() if where == sample]
-
-
 def packed_inputs(wildcards):
     """Features and account of each dataset of a sample, by its name."""
     datasets = RUN.run.samples[wildcards.sample].datasets
@@ -148,23 +148,18 @@ def drawn(plot, subject):
     }
 
 
-def backgrounds_on(sample):
-    """Background classes that the taggers of a sample are judged against, in order."""
-    return list(
-        dict.fromkeys(
-            c.name for tagger in taggers_on(sample) for c in RUN.classifiers[tagger].background_classes
-        )
-    )
-
-
 def all_plots(wildcards):
     """PNG files of every plot of the run, in the order of the report."""
-    samples = [sample for sample in RUN.run.samples if taggers_on(sample)]
+    samples = [sample for sample in RUN.run.samples if RUN.taggers_on(sample)]
     trained = [name for name, spec in RUN.classifiers.items() if spec.backend != "stored"]
     return [
         f"<results>/plots/{subject}.png"
         for subject in (
-            *(f"roc/{sample}/{background}" for sample in samples for background in backgrounds_on(sample)),
+            *(
+                f"roc/{sample}/{background}"
+                for sample in samples
+                for background in RUN.backgrounds_on(sample)
+            ),
             *(f"discriminant/{tagger}" for tagger in RUN.run.taggers),
             *(f"efficiency/{tagger}" for tagger in RUN.run.taggers),
             *(f"reweighting/{reweighter}" for reweighter in RUN.run.reweighters),

@@ -3,9 +3,9 @@
 
 rule plot_roc:
     input:
-        scores=lambda wildcards: [scores_of(tagger) for tagger in taggers_on(wildcards.sample)],
+        scores=lambda wildcards: [scores_of(tagger) for tagger in RUN.taggers_on(wildcards.sample)],
         numbers=lambda wildcards: [
-            f"<results>/calibration/{tagger}.numbers.json" for tagger in taggers_on(wildcards.sample)
+            f"<results>/calibration/{tagger}.numbers.json" for tagger in RUN.taggers_on(wildcards.sample)
         ],
     output:
         **drawn("roc", "{sample}/{background}"),
@@ -18,7 +18,7 @@ rule plot_roc:
         runtime=grows(20),
     params:
         specs=lambda wildcards: [
-            RUN.classifiers[tagger].model_dump(mode="json") for tagger in taggers_on(wildcards.sample)
+            RUN.classifiers[tagger].model_dump(mode="json") for tagger in RUN.taggers_on(wildcards.sample)
         ],
         style=RUN.run.plots.model_dump(),
         seed=RUN.run.seed,

@@ -69,6 +69,28 @@ def test_bad_files(project, tmp_path, make, words):
     assert not (project.folder / "results" / "inspect" / "ttbar.json").exists()
 
 
+def test_unknown_names_in_targets(project):
+    """Without a traceback, without a plan: with the choices. The same where a Dask driver makes the parts."""
+    wanted = {
+        "results/skim/tbar/000.parquet": "the run has no dataset `tbar`; did you mean `ttbar`",
+        "results/skim/ttbar/999.parquet": "dataset `ttbar` has no partition `999`; it has 2, 000 to 001",
+        "results/packed/jet/test": "the run has no sample `jet`",
+        "results/models/b": "the run has no classifier `b`",
+        "results/calibration/b.json": "the run has no tagger `b`",
+        "results/closure/b.json": "the run has no reweighter `b`",
+        "results/plots/roc/jets/qcd.png": "sample `jets` has no background `qcd`",
+        "results/plots/roc_curves/jets/c_jets.png": "the run has no plot `roc_curves`",
+    }
+    for skim in ("{backend: jobs}", "{backend: dask}"):
+        done = project.snakemake("-n", *wanted, skim=skim)
+        said = done.stdout + done.stderr
+        assert done.returncode != 0
+        for target, words in wanted.items():
+            assert f"target: {target}: {words}" in said
+        assert "KeyError" not in said
+        assert "Job stats" not in said
+
+
 def test_config_error_in_the_dry_run(project):
     """At `snakemake -n`, in one message without a traceback."""
     path = project.folder / "config" / "taggers" / "deepcsv.yaml"

@@ -115,6 +115,15 @@ class Configuration:
         """Feature groups of an object."""
         return {name: group for name, group in self.groups.items() if group.object == obj}
 
+    def taggers_on(self, sample: str) -> list[str]:
+        """Taggers that a sample scores, in the order of the configuration."""
+        return [tagger for tagger, where in self.run.taggers.items() if where == sample]
+
+    def backgrounds_on(self, sample: str) -> list[str]:
+        """Background classes that the taggers of a sample are judged against, in order."""
+        judged = [self.classifiers[tagger].background_classes for tagger in self.taggers_on(sample)]
+        return list(dict.fromkeys(c.name for classes in judged for c in classes))
+
     def object_of(self, sample: str) -> str:
         """What a row of the sample is."""
         return self.datasets[self.run.samples[sample].datasets[0]].object

@@ -1,0 +1,81 @@
+"""targets: a name in a target that the run does not have is said before anything is planned."""
+
+import pytest
+
+from jetsmith import targets
+from jetsmith.configuration import load
+from jetsmith.errors import ConfigError
+
+from .spoil import ROOT, run_of
+
+NAME = "[a-z][a-z0-9_]*"
+OUTPUTS = [
+    "results/report/index.html",
+    f"results/simulated/{{dataset,{NAME}}}/{{part,\\d\\d\\d+}}.root",
+    "results/inspect/{dataset,ttbar|qcd}.json",
+    "results/inspect/check/{classifier,cmva}.json",
+    "results/skim/{dataset}.json",
+    "results/features/{dataset}/{part}.parquet",
+    "results/packed/{sample}/train",
+    "results/packed/{sample}/test",
+    "results/scores/{classifier}/{sample}.parquet",
+    "results/weights/{reweighter}/{dataset}.parquet",
+    "results/calibration/{tagger}.json",
+    "results/calibration/{tagger}.numbers.json",
+    "results/plots/roc/{sample}/{background}.png",
+    "results/plots/efficiency/{tagger}.png",
+    "results/plots/training/{classifier}.png",
+]
+
+
+@pytest.fixture(scope="module")
+def demo():
+    return load(run_of(ROOT / "config"), ROOT / "config")
+
+
+UNKNOWN = {
+    "results/inspect/tbar.json": "the run has no dataset `tbar`; did you mean `ttbar`? Choices: higgs_bb",
+    "results/skim/nano_ttbar.json": "the run has no dataset `nano_ttbar`",  # in no sample
+    "results/features/ttbar/999.parquet": "dataset `ttbar` has no partition `999`; it has 2, 000 to 001",
+    "results/skim/qcd/001.parquet": "dataset `qcd` has no partition `001`; it has 1, 000 to 000",
+    "results/simulated/qcd/7.root": "dataset `qcd` has no partition `7`",
+    "./results/packed/jet/test": "the run has no sample `jet`; did you mean `jets`",
+    "results/packed/jets/tset": "the run has no split `tset`; did you mean `test`? Choices: calibration",
+    "results/inspect/check/b.json": "the run has no classifier `b`. Choices: cmva, deepcsv",
+    "results/scores/cmva/fat_jets.parquet": "classifier `cmva` has no sample `fat_jets`",
+    "results/weights/cmva/qcd.parquet": "the run has no reweighter `cmva`. Choices: pythia_shower",
+    "results/weights/pythia_shower/qcd.parquet": "sample `zjets` of `pythia_shower` has no dataset `qcd`",
+    "results/calibration/pythia_shower.json": "the run has no tagger `pythia_shower`",
+    "results/calibration/deepcvs.numbers.json": "the run has no tagger `deepcvs`; did you mean `deepcsv`",
+    "results/plots/roc/jets/qcd.png": "sample `jets` has no background `qcd`. Choices: c_jets, light_jets",
+    "results/plots/roc/zjets/c_jets.png": "sample `zjets` has no background `c_jets`. Choices: none",
+    "results/plots/efficency/cmva.png": "the run has no plot `efficency`; did you mean `efficiency`",
+    "results/plots/training/qcd.png": "the run has no classifier `qcd`",
+}
+
+
+@pytest.mark.parametrize(("target", "said"), UNKNOWN.items(), ids=UNKNOWN)
+def test_unknown_names(demo, target, said):
+    """With the choices, those of the dataset or sample that the target names where it names one."""
+    with pytest.raises(ConfigError) as caught:
+        targets.check(["-n", target], OUTPUTS, demo)
+    assert str(caught.value).startswith(f"target: {target}: {said}")
+
+
+def test_several(demo):
+    """All at once, a line each."""
+    with pytest.raises(ConfigError) as caught:
+        targets.check(list(UNKNOWN), OUTPUTS, demo)
+    assert len(str(caught.value).splitlines()) == len(UNKNOWN)
+
+
+def test_what_there_is(demo):
+    """Known targets pass, and so does whatever is no target: rules, options, files of others."""
+    known = [
+        "results/report/index.html", "results/inspect/ttbar.json", "results/features/ttbar/001.parquet",
+        "results/skim/ttbar/001.parquet", "results/simulated/qcd/000.root", "results/packed/fat_jets/train",
+        "results/scores/pythia_shower/zjets.parquet", "results/weights/pythia_shower/zjets_power.parquet",
+        "results/calibration/double_b.json", "results/plots/roc/fat_jets/qcd_bb.png",
+    ]  # fmt: skip
+    others = ["-n", "all", "--cores", "2", "--configfile", "mine.yaml", "title=results/a", "results/a/b.json"]
+    targets.check(known + others, OUTPUTS, demo)

@@ -1,0 +1,97 @@
+"""Names in the targets of a call: Snakemake says only that no rule makes one, or plans what cannot be."""
+
+import os
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+from jetsmith.configuration import Configuration
+from jetsmith.errors import refuse
+from jetsmith.records import hint
+from jetsmith.specs import SplitSpec
+
+_SPLITS = tuple(SplitSpec.model_fields)
+_WILDCARD = re.compile(r"\{(\w+)[^}]*\}")
+_PLOT = re.compile(r"(?<=/plots/)\w+(?=/)")
+
+
+def check(arguments: Iterable[str], patterns: Iterable[str], run: Configuration) -> None:
+    """Compare each argument that looks like a rule's output with the names of the run.
+
+    Args:
+        arguments: Of the command line; what is no target looks like no output.
+        patterns: Outputs of all rules, with wildcards in braces.
+        run: Where the names come from.
+
+    Raises:
+        ConfigError: A name is unknown, with those that there are.
+    """
+    outputs = list(dict.fromkeys(_WILDCARD.sub(r"{\1}", pattern) for pattern in patterns))
+    plots = {found[0] for pattern in outputs if (found := _PLOT.search(pattern))}
+    known = {pattern: _loose(pattern) for pattern in dict.fromkeys([*outputs, *map(_wider, outputs)])}
+
+    def problem(target: str) -> str | None:
+        path = target if os.path.isabs(target) else os.path.normpath(target)
+        problems = [
+            _unknown(found.groupdict(), pattern, plots, run)
+            for pattern, loose in known.items()
+            if (found := loose.fullmatch(path))
+        ]
+        return f"{target}: {problems[0]}" if problems and all(problems) else None
+
+    refuse("target", filter(None, map(problem, arguments)))
+
+
+def _wider(pattern: str) -> str:
+    """The pattern with wildcards for splits, kinds of plots, and the parts that a Dask driver makes."""
+    split = re.sub(rf"(?<=/)({'|'.join(_SPLITS)})$", "{split}", pattern)
+    return _PLOT.sub("{plot}", split).replace("/features/", "/skim/")
+
+
+def _loose(pattern: str) -> re.Pattern[str]:
+    """The pattern for any names."""
+    texts, names = _WILDCARD.split(pattern)[::2], _WILDCARD.findall(pattern)
+    groups = [f"(?P<{name}>[^/.]+)" for name in names]
+    return re.compile(
+        "".join(re.escape(text) + group for text, group in zip(texts, [*groups, ""], strict=True))
+    )
+
+
+def _unknown(
+    names: Mapping[str, str], pattern: str, plots: Collection[str], run: Configuration
+) -> str | None:
+    """What is wrong with the wildcards of a target; those before one decide what it may be."""
+    for kind, name in names.items():
+        if kind == "plot":
+            choices, whose = plots, "the run"
+        elif kind == "dataset" and "/simulated/" in pattern:
+            choices, whose = [d for d, spec in run.datasets.items() if spec.simulate], "the simulation"
+        else:
+            choices, whose = _choices(kind, names, run)
+        if name not in choices and kind == "part":
+            return f"{whose} has no partition `{name}`; it has {len(choices)}, 000 to {[*choices][-1]}"
+        if name not in choices:
+            return f"{whose} has no {kind} `{name}`{hint(name, choices)}"
+    return None
+
+
+def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[Collection[str], str]:
+    """Values of a wildcard beside those before it, and whose they are."""
+    tables: dict[str, Collection[str]] = {
+        "dataset": run.datasets,
+        "sample": run.run.samples,
+        "split": _SPLITS,
+        "classifier": run.classifiers,
+        "tagger": run.run.taggers,
+        "reweighter": run.run.reweighters,
+    }
+    match kind:
+        case "part":
+            return run.parts(names["dataset"]), f"dataset `{names['dataset']}`"
+        case "dataset" if "reweighter" in names:
+            sample = run.run.reweighters[names["reweighter"]]
+            return run.run.samples[sample].datasets, f"sample `{sample}` of `{names['reweighter']}`"
+        case "sample" if "classifier" in names:
+            return (run.classifiers[names["classifier"]].sample,), f"classifier `{names['classifier']}`"
+        case "background":
+            return run.backgrounds_on(names["sample"]), f"sample `{names['sample']}`"
+    return tables[kind], "the run"
