@@ -15,4 +15,5 @@ with job(snakemake.log[0]):
         settings=SkimSpec(**snakemake.config.get("skim", {})),
         xrootd=XRootDSpec(**snakemake.config.get("xrootd", {})),
         threads=snakemake.threads,
+        jet_id=snakemake.params.jet_id,
     )

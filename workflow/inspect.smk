@@ -22,6 +22,7 @@ rule inspect:
         files=lambda wildcards, input: list(input) or RUN.paths[wildcards.dataset],
         sizes=lambda wildcards: RUN.sizes_mb(wildcards.dataset),
         n_parts=lambda wildcards: RUN.n_parts(wildcards.dataset),
+        jet_id=lambda wildcards: RUN.selection_of(wildcards.dataset).jet_id,
         target=RUN.run.partition.model_dump(include={"target_mb", "target_entries"}),
         code=code("inspect", *LAYOUT_MODULES),
     script:

@@ -35,8 +35,8 @@ def account_dataset(
         reports: JSON files of stage skim, one a partition.
         identities: Its files with run, luminosity block and event of every entry, one a partition.
         max_loss_fraction: Entries that may be lost, of all that were planned.
-        output: JSON file to write: totals, losses with their shares, `sum_w`, `sum_w2`,
-            `mean_weight` (weight of an entry before cuts), `sum_w_generated` (trees `Runs`, or
+        output: JSON file to write: totals, `content` of the plan, losses with their shares, `sum_w`,
+            `sum_w2`, `mean_weight` (weight of an entry before cuts), `sum_w_generated` (trees `Runs`, or
             null), `event_weight` (below), cutflow, rows by flavour and by part.
         cross_section_pb: With it, `event_weight` is what a generator weight is multiplied with:
             cross-section x luminosity / sum of the weights that were really processed; else null.
@@ -74,6 +74,7 @@ def account_dataset(
             "object": planned["object"],
             "layout": planned["layout"],
             "columns": planned["columns"],
+            "content": planned["content"],
             "n_entries": n_planned,
             "n_events": n_processed,
             "n_lost": n_lost,

@@ -4,8 +4,11 @@
 
     dataset, object, layout, columns    canonical columns that every file with entries gives
     n_entries, bytes, sum_w_generated   totals; the last from the trees `Runs`, null without them
+    content                             simulated, weight, not_applied, absent_hlt, untold, in agreement
+                                        (`agreement.content`)
     schemas                             layout, available and missing canonical columns, branches that
-                                        are read, constituents; once for all files that are alike
+                                        are read, constituents, content (`agreement.describe`; null in
+                                        files without entries); once for all files that are alike
     files                               file, uuid, tree, schema (index), entries, bytes, codec,
                                         clusters, bounds (where they begin), entry_bytes, runs
     damaged                             file, reason, attempts of those that cannot be read and may be lost
@@ -13,7 +16,6 @@
                                         exactly one of them
 """
 
-import difflib
 import gc
 import math
 import sys
@@ -27,15 +29,17 @@ from typing import Any
 
 import awkward as ak
 import loky
+import numpy as np
 
-from jetsmith import columns, remote, sources
+from jetsmith import agreement, columns, remote, sources
 from jetsmith.errors import DamagedError, InputError
 from jetsmith.io import write_json
 from jetsmith.progress import Progress
 from jetsmith.sources import files as rootfiles
+from jetsmith.sources.content import First
 from jetsmith.sources.flat import ordered
 from jetsmith.sources.partition import damaged_share, plan_parts
-from jetsmith.sources.trees import table
+from jetsmith.sources.trees import Table, table
 from jetsmith.specs import DatasetSpec, PartitionSpec, SkimSpec, XRootDSpec
 
 MOST_BOUNDS = 64  # cluster boundaries of a file that are kept for plan and skim, evenly thinned
@@ -55,6 +59,7 @@ def inspect_dataset(
     settings: SkimSpec = READING,
     xrootd: XRootDSpec = REMOTE,
     threads: int = 1,
+    jet_id: int = 0,
 ) -> None:
     """Look at every file of a dataset and plan its partitions.
 
@@ -69,17 +74,21 @@ def inspect_dataset(
             out up to it, and stage account counts them; else they stop the run here.
         xrootd: Servers that may hold remote files, too, and the time they have to answer.
         threads: Processes that look at files.
+        jet_id: Bits that the selection asks for.
 
     Raises:
         InputError: Files are missing, empty, truncated, foreign or of another layout, hold no
-            required column, or stand in the list twice; the message lists all of them.
+            required column, stand in the list twice, or say otherwise than each other or the record
+            (simulation, weights, cuts, triggers); the message lists all of them.
     """
     progress = Progress(f"inspect {name}", len(files), "files")
     records: list[dict[str, Any]] = []
     schemas: list[dict[str, Any]] = []
     damaged: list[dict[str, Any]] = []
     problems: list[str] = []
-    looks = _look_at_all(files, partial(_look, spec=spec, retries=settings.retries, xrootd=xrootd), threads)
+    looks = _look_at_all(
+        files, partial(_look, spec=spec, jet_id=jet_id, retries=settings.retries, xrootd=xrootd), threads
+    )
     for done, (path, found) in enumerate(zip(files, looks, strict=True), start=1):
         if isinstance(found, DamagedError) and settings.max_loss_fraction > 0:
             damaged.append({"file": path, "reason": str(found), "attempts": found.attempts})
@@ -97,6 +106,7 @@ def inspect_dataset(
     if problems or not records:
         raise InputError("\n".join(problems or [f"dataset {name}: none of its files can be read: {damaged}"]))
     layout, shared = _in_common(name, records, schemas)
+    content = _content(name, spec, jet_id, layout, records, schemas)
     generated = [record["runs"] for record in records]
     write_json(
         output,
@@ -108,6 +118,7 @@ def inspect_dataset(
             "n_entries": sum(record["entries"] for record in records),
             "bytes": sum(record["bytes"] for record in records),
             "sum_w_generated": sum(r["sum_w"] for r in generated) if all(generated) and generated else None,
+            "content": content,
             "schemas": schemas,
             "files": records,
             "damaged": damaged,
@@ -120,6 +131,25 @@ def inspect_dataset(
             "classifiers that read jet kinematics alone",
             file=sys.stderr,
         )
+
+
+def _content(
+    name: str,
+    spec: DatasetSpec,
+    jet_id: int,
+    layout: str | None,
+    records: Sequence[dict[str, Any]],
+    schemas: Sequence[dict[str, Any]],
+) -> dict[str, Any]:
+    """What the files say, in agreement; nothing where none has an entry."""
+    used = {record["file"]: schemas[record["schema"]]["content"] for record in records if record["entries"]}
+    if layout is None or not used:
+        return agreement.NOTHING
+    found, problems = agreement.content(name, spec, jet_id, layout, used)
+    if problems:
+        raise InputError("\n".join(problems))
+    sys.stderr.writelines(agreement.notes(name, found))
+    return found
 
 
 def _look_at_all(files: Sequence[str], look: Callable[[str], Look], threads: int) -> Iterator[Look]:
@@ -150,7 +180,7 @@ def _look_at_batch(files: Sequence[str], look: Callable[[str], Look]) -> list[Lo
         gc.collect()
 
 
-def _look(path: str, spec: DatasetSpec, retries: int, xrootd: XRootDSpec) -> Look:
+def _look(path: str, spec: DatasetSpec, jet_id: int, retries: int, xrootd: XRootDSpec) -> Look:
     """Record and schema of a file, or why it cannot serve; all replicas are tried, in bounded turns."""
     failures: dict[str, InputError] = {}
     attempts = 0
@@ -163,7 +193,7 @@ def _look(path: str, spec: DatasetSpec, retries: int, xrootd: XRootDSpec) -> Loo
             try:
                 if address.startswith(remote.SCHEME):
                     remote.configure_client(xrootd.timeout_s)
-                record, schema = _inspect_file(address, spec)
+                record, schema = _inspect_file(address, spec, jet_id)
                 return record | {"file": path}, schema
             except InputError as error:
                 failures[address] = error
@@ -190,7 +220,7 @@ def _in_common(
     return next(iter(layouts), None), shared
 
 
-def _inspect_file(path: str, spec: DatasetSpec) -> tuple[dict[str, Any], dict[str, Any]]:
+def _inspect_file(path: str, spec: DatasetSpec, jet_id: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """The record of one file, and its schema: what files of its kind have in common."""
     with rootfiles.open_root(path) as file:
         tables = rootfiles.find_trees(file, path)
@@ -202,6 +232,9 @@ def _inspect_file(path: str, spec: DatasetSpec) -> tuple[dict[str, Any], dict[st
         schema = _schema(layout, branches[tree.path], spec)
         if tree.n_entries:
             _check_required(path, spec, schema, branches[tree.path])
+            with rootfiles.damage_named(path):
+                said = agreement.describe(schema["layout"], branches[tree.path], spec, jet_id, _first(tree))
+            schema["content"] = said
         with rootfiles.damage_named(path):
             bounds = tree.bounds(schema["branches"])
             record = {
@@ -231,7 +264,13 @@ def _schema(layout: str | None, branches: set[str], spec: DatasetSpec) -> dict[s
         "missing": [name for name in columns.BY_OBJECT[spec.object] if name not in available],
         "branches": sorted({*read, *branches.intersection(spec.hlt)}),
         "constituents": not available.isdisjoint(CONSTITUENTS),
+        "content": None,
     }
+
+
+def _first(tree: Table) -> First:
+    """Reads the first entry of a branch."""
+    return lambda name: np.asarray(tree.read([name], 0, 1)[name][0])
 
 
 def _layout(path: str, spec: DatasetSpec, trees: dict[str, set[str]]) -> str | None:
@@ -249,7 +288,7 @@ def _layout(path: str, spec: DatasetSpec, trees: dict[str, set[str]]) -> str | N
 
 
 def _check_required(path: str, spec: DatasetSpec, schema: dict[str, Any], branches: set[str]) -> None:
-    """Fail where the file cannot give rows of this object, or lacks a trigger."""
+    """Fail where the file cannot give rows of this object."""
     layout, available = schema["layout"], schema["available"]
     lacking = [name for name in sources.REQUIRED[spec.object] if name not in available]
     if lacking:
@@ -263,13 +302,6 @@ def _check_required(path: str, spec: DatasetSpec, schema: dict[str, Any], branch
             f"{', '.join(lacking)} for rows of `{spec.object}`; with its {len(branches)} branches it can "
             f"serve: {', '.join(can) or 'no object'}"
         )
-    for trigger in spec.hlt:
-        if trigger not in branches:
-            known = sorted(name for name in branches if name.startswith("HLT_"))
-            close = difflib.get_close_matches(trigger, known, n=5) or known[:5]
-            raise InputError(
-                f"{path}: no trigger branch `{trigger}`; close to it: {', '.join(close) or 'none at all'}"
-            )
 
 
 def _runs(file: Any) -> dict[str, float] | None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+MAX_NAMED = 5  # files in a sentence
 MAX_FILES = 200  # listed a dataset: the page stays light, inspect's JSON has all
 SYMMETRIC = 1.25  # errors whose ratio is below this are quoted as ±
 
@@ -276,8 +277,14 @@ def _account(entry: Table, names: Mapping[str, str]) -> Row:
         "sum_of_weights": weight_sum(entry["sum_w"]),
         "event_weight": "–" if entry["event_weight"] is None else f"{entry['event_weight']:.4g}",
         "rows": count(entry["n_rows"]),
+        "content": content_lines(entry["content"]),
         "cutflow": [
-            {"cut": step["cut"], "raw": count(step["n"]), "weighted": weight_sum(step["sum_w"])}
+            {
+                "cut": step["cut"],
+                "raw": count(step["n"]),
+                "weighted": weight_sum(step["sum_w"]),
+                "applied": step.get("applied", True),
+            }
             for step in entry["cutflow"]
         ],
         "flavours": [
@@ -287,6 +294,24 @@ def _account(entry: Table, names: Mapping[str, str]) -> Row:
         "losses": [_loss(loss) for loss in entry["lost"]],
         "empty": ", ".join(part for part, state in entry["states"].items() if state == "empty"),
     }
+
+
+def content_lines(content: Table) -> list[str]:
+    """What the files of a dataset are, what stands in for what they do not say, and what they cannot tell."""
+    if not content["simulated"]:
+        lines = ["Collision data: every event has weight 1."]
+    elif content["weight"] is None:
+        lines = ["Simulation without generator weights (weights: unit): every event has weight 1."]
+    else:
+        lines = [f"Simulation; generator weights from {content['weight']}."]
+    lines += [f"Cut {cut} not applied: {reason}." for cut, reason in content["not_applied"].items()]
+    lines += [
+        f"Trigger {path} is absent in {count(len(files))} files, where it counts as not fired: "
+        + ", ".join(files[:MAX_NAMED])
+        + (f" and {count(len(files) - MAX_NAMED)} more." if len(files) > MAX_NAMED else ".")
+        for path, files in content["absent_hlt"].items()
+    ]
+    return lines + [f"In {count(untold['n_files'])} files {untold['text']}." for untold in content["untold"]]
 
 
 def _loss(loss: Table) -> str:

@@ -65,10 +65,25 @@ class DatasetSpec(Record):
     simulate: SimulateSpec | None = Field(None, description="Simulate it instead of reading files.")
     process: Name = Field(description="Physics process, for labels and truth.")
     generator: str = Field("", description="Generator and its set-up; the class of a reweighter.")
-    is_data: bool = Field(False, description="Collision data: no truth, masks apply.")
+    is_data: bool = Field(
+        False, description="Collision data: no truth, masks apply. Inspect compares it with the files."
+    )
+    weights: Literal["generator", "unit"] = Field(
+        "generator",
+        description="`unit`: simulation whose files hold no generator weight; every event then counts 1.",
+    )
+    without: tuple[Literal["jet_id", "jvt"], ...] = Field(
+        (),
+        description="Cuts of `selection.jet_id` that are left out, since the files cannot tell: `jet_id` "
+        "(CMS), `jvt` (ATLAS). Cutflow and report show them as not applied.",
+    )
     cross_section_pb: Positive | None = Field(None, description="Cross-section [pb].")
     golden_json: str | None = Field(None, description="Certified luminosity blocks (data).")
-    hlt: tuple[str, ...] = Field((), description="Triggers, any of which passes.")
+    hlt: tuple[str, ...] = Field(
+        (),
+        description="Triggers, any of which passes. One that a file lacks has not fired in it; one that "
+        "every file lacks stops.",
+    )
     parts: int | None = Field(None, gt=0, description="Partitions; by default from the file sizes.")
     duplicates: Literal["refuse", "allow"] = Field(
         "refuse", description="Two entries of one run, block and event; `allow` where numbers begin anew."
@@ -83,8 +98,10 @@ class SelectionSpec(Record):
     jet_id: int = Field(
         2,
         ge=0,
-        description="Bits that Jet_jetId must have; 0 for none. In ATLAS files any other "
-        "number asks for NNJvtPass.",
+        le=7,
+        description="Bits that Jet_jetId must have: 2 tight, 4 tight with lepton veto, 1 loose (set in files "
+        "of 2016 alone); 0 for no cut. In ATLAS files any other number asks for NNJvtPass. Files that cannot "
+        "tell stop the run, unless the dataset says `without`.",
     )
     pt_bins_gev: tuple[float, ...] = Field(
         (30, 50, 70, 100, 140, 200, 300, 600, 1000), description="Bins of the efficiencies [GeV]."

@@ -27,12 +27,16 @@ def check_classifier(
         groups: Feature groups, to name the features in the message.
 
     Raises:
-        InputError: Names dataset, files, layout, columns, features and what would help.
+        InputError: Names dataset, files, layout, columns, features and what would help; or the truth
+            that the files cannot tell and the classes need.
     """
     needed = {source: inputs.group for inputs in spec.inputs for source in inputs.sources}
-    problems, checked = [], {}
+    problems: list[str] = []
+    checked: dict[str, Any] = {}
     for path in inspections:
         inspected = read_json(path)
+        if spec.role == "tagger":
+            problems += _untold(spec, inspected)
         lacking = [c for c in needed if c not in derivable(set(inspected["columns"]))]
         checked[inspected["dataset"]] = {"layout": inspected["layout"], "columns": len(inspected["columns"])}
         if lacking and inspected["n_entries"]:
@@ -40,6 +44,25 @@ def check_classifier(
     if problems:
         raise InputError("\n".join(problems))
     write_json(output, {"classifier": spec.name, "sources": sorted(needed), "datasets": checked})
+
+
+def _untold(spec: ClassifierSpec, inspected: dict[str, Any]) -> list[str]:
+    """Truth that the files of a dataset cannot tell, where a class holds it apart from what stands for it."""
+    classes = {c.name: c for c in (*spec.classes, spec.signal_class, *spec.background_classes) if c}
+    problems = []
+    for untold in inspected["content"]["untold"]:
+        ids, become = untold["ids"], untold["become"]
+        split = [
+            name for name, c in classes.items() if any((id_ in c.truth) != (become in c.truth) for id_ in ids)
+        ]
+        if split:
+            problems.append(
+                f"{spec.name} cannot be trained or judged on dataset {inspected['dataset']}: "
+                f"{untold['text']} in {untold['n_files']} of {len(inspected['files'])} files, such as "
+                f"{untold['file']}, and its classes {', '.join(split)} need the difference; take classes "
+                "that do not, or files that tell"
+            )
+    return problems
 
 
 def _explain(

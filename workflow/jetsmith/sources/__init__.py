@@ -12,6 +12,7 @@ import awkward as ak
 
 from jetsmith.errors import InputError
 from jetsmith.io import IntArray
+from jetsmith.sources.content import First, Kind, Untold
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
 # In the order in which they are tried: the most special one first.
@@ -29,6 +30,7 @@ class Source(Protocol):
     """What the module of a layout has."""
 
     TREE: str
+    CUT: str  # what it calls the cut that `SelectionSpec.jet_id` asks for
 
     def recognises(self, branches: set[str]) -> bool:
         """Whether a tree with these branches is of this layout."""
@@ -41,6 +43,23 @@ class Source(Protocol):
 
     def selecting(self, spec: DatasetSpec) -> set[str]:
         """Branches that decide which rows stay; they are read first (see `trees.Events`)."""
+
+    def kind(self, branches: set[str], first: First) -> Kind:
+        """Whether the events of a file are simulated.
+
+        Args:
+            branches: Its branches.
+            first: Reads the first entry of one of them.
+        """
+
+    def weight_branch(self, branches: set[str]) -> str | None:
+        """The branch that holds the generator weight; None where there is none."""
+
+    def unable(self, branches: set[str], obj: str, bits: int) -> dict[str, str]:
+        """Cuts that `SelectionSpec.jet_id` asks for and these branches cannot tell, with what they lack."""
+
+    def untold(self, branches: set[str], obj: str) -> list[Untold]:
+        """Truth ids of simulated rows that these branches cannot tell from others."""
 
     def identity(self, events: Mapping[str, ak.Array]) -> tuple[IntArray, IntArray, IntArray]:
         """Run, luminosity block and event of every entry: what no two entries may share."""

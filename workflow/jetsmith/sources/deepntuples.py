@@ -1,8 +1,9 @@
 """CMS DeepNtuples: tree `deepntuplizer/tree`, one row a jet, candidates relative to its axis.
 
-There is no run and no luminosity block (both 1), no generator weight (1), and no azimuth of the
-jet. `jet_eta` is the absolute value; directions along the beam are signed by the jet's side, so
-`sv_eta` and `Cpfcan_etarel` go with it. `sv_phi` is an azimuth in the detector.
+There is no run and no luminosity block (both 1), no generator weight (a dataset says
+`weights: unit`), nothing to identify jets by (`without: [jet_id]`), and no azimuth of the jet. All
+events are simulated. `jet_eta` is the absolute value; directions along the beam are signed by the
+jet's side, so `sv_eta` and `Cpfcan_etarel` go with it. `sv_phi` is an azimuth in the detector.
 """
 
 from collections.abc import Mapping
@@ -12,13 +13,15 @@ import awkward as ak
 import numpy as np
 
 from jetsmith import columns as canonical
+from jetsmith.errors import InputError
 from jetsmith.io import IntArray
 from jetsmith.sources import truth
+from jetsmith.sources.content import First, Kind, Untold
 from jetsmith.sources.flat import Array, Columns, Cutflow, split, values
 from jetsmith.sources.trees import narrow
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
-TREE = "deepntuplizer/tree"
+TREE, CUT = "deepntuplizer/tree", "jet_id"
 FLAT = {
     "event": "event_no",
     "jet_index": "jet_no",
@@ -62,8 +65,13 @@ RATIOS = {
     "sv_dxy_sig": ("sv_dxy", "sv_dxyerr"),
     "sv_d3d_sig": ("sv_d3d", "sv_d3derr"),
 }
-TRUTH = {"isB": 500, "isBB": 510, "isLeptonicB": 520, "isC": 400, "isCC": 410, "isUDS": 1, "isG": 0}
-HADRON = {"isB": 5, "isBB": 5, "isLeptonicB": 5, "isC": 4, "isCC": 4}
+TRUTH = {
+    **{"isB": 500, "isBB": 510, "isGBB": 511, "isLeptonicB": 520, "isLeptonicB_C": 521},
+    **{"isC": 400, "isCC": 410, "isGCC": 411, "isUDS": 1, "isUD": 1, "isS": 2, "isG": 0},
+}
+# ASSUME without flags of their own two b hadrons and leptonic b are under isB, two c under isC, s under isUD
+C, UD, G, TWO_B, TWO_C, STRANGE = 400, 1, 0, (510, 511), (410, 411), (2,)
+HADRON = {name: truth_id // 100 for name, truth_id in TRUTH.items() if truth_id >= 400}
 
 
 def recognises(branches: set[str]) -> bool:
@@ -79,6 +87,36 @@ def gives(branches: set[str], obj: str) -> set[str]:
     found |= {name for name, needed in RATIOS.items() if branches.issuperset(needed)}
     found |= {"run", "luminosity_block", *canonical.COMMON}
     return found | ({"hadron_flavour"} if "isB" in branches else set())
+
+
+def kind(branches: set[str], first: First) -> Kind:
+    """They are made of simulated events alone (see `sources.Source.kind`)."""
+    return Kind(True, "truth flags such as isB")
+
+
+def weight_branch(branches: set[str]) -> str | None:
+    """There is none."""
+
+
+def unable(branches: set[str], obj: str, bits: int) -> dict[str, str]:
+    """Nothing says whether a jet is identified (see `sources.Source.unable`)."""
+    return {CUT: "DeepNtuples have no identification of jets"} if bits else {}
+
+
+def untold(branches: set[str], obj: str) -> list[Untold]:
+    """Truth ids without a flag (see `sources.Source.untold`)."""
+    found = []
+    for ids, become in ((TWO_B, truth.B), (truth.LEPTONIC_B, truth.B), (TWO_C, C), (STRANGE, UD)):
+        if lacking := _flags(ids, branches):
+            found.append(Untold(ids, become, lacking))
+    none = {plain: _flags((plain,), branches) for plain in (C, UD, G)}
+    return found + [Untold((plain,), truth.UNMATCHED, flags) for plain, flags in none.items() if flags]
+
+
+def _flags(ids: tuple[int, ...], branches: set[str]) -> str:
+    """The flags of these truth ids where the branches have none of them."""
+    flags = [name for name, truth_id in TRUTH.items() if truth_id in ids]
+    return "" if branches.intersection(flags) else ", ".join(flags)
 
 
 def branches(available: set[str], obj: str) -> list[str]:
@@ -103,7 +141,12 @@ def identity(events: Mapping[str, ak.Array]) -> tuple[IntArray, IntArray, IntArr
 def rows(
     events: Mapping[str, ak.Array], spec: DatasetSpec, selection: SelectionSpec
 ) -> tuple[ak.Array, list[dict[str, Any]]]:
-    """Canonical columns of the jets that pass, and the cutflow (see `sources.Source.rows`)."""
+    """Canonical columns of the jets that pass, and the cutflow (see `sources.Source.rows`).
+
+    Raises:
+        InputError: The dataset asks for weights, cuts or data that this layout does not know.
+    """
+    _check_asked(spec, selection)
     pt, eta = values(events["jet_pt"]), values(events["jet_eta"])
     cutflow, weight = Cutflow(), np.ones(len(pt))
     cutflow.add("entries", weight)
@@ -111,6 +154,8 @@ def rows(
     cutflow.add("pt", weight[mask])
     mask &= np.abs(eta) <= selection.abseta_max
     cutflow.add("abseta", weight[mask])
+    if selection.jet_id:
+        cutflow.add(CUT, weight[mask], applied=False)
     kept = np.flatnonzero(mask)
     narrow(events, kept)
     columns = Columns("ak4", len(kept))
@@ -131,6 +176,21 @@ def rows(
             with np.errstate(divide="ignore", invalid="ignore"):
                 columns.ragged(name, offsets, numerator / denominator)
     return columns.rows(), cutflow.lines
+
+
+def _check_asked(spec: DatasetSpec, selection: SelectionSpec) -> None:
+    if spec.weights != "unit":
+        raise InputError("no generator weight in DeepNtuples; `weights: unit` of the dataset makes it 1")
+    if selection.jet_id and CUT not in spec.without:
+        raise InputError(
+            f"jet_id: {selection.jet_id}: DeepNtuples have no identification of jets; "
+            f"`without: [{CUT}]` of the dataset leaves the cut out"
+        )
+    for key, value in (("hlt", spec.hlt), ("golden_json", spec.golden_json), ("is_data", spec.is_data)):
+        if value:
+            raise InputError(
+                f"{key}: DeepNtuples hold simulated jets without run and trigger; remove the key"
+            )
 
 
 def flavour(events: Mapping[str, ak.Array], table: Mapping[str, int], default: int) -> IntArray:

@@ -214,28 +214,30 @@ def no_rows(names: list[str], obj: str) -> ak.Array:
 
 
 class Cutflow:
-    """What is left after each cut: rows, sum of weights, and sum of squared weights."""
+    """What is left after each cut: rows, sum of weights, and sum of squared weights.
+
+    A cut that was asked for and left out has a line, too, with `applied` False.
+    """
 
     def __init__(self) -> None:
         self.lines: list[dict[str, Any]] = []
 
-    def add(self, cut: str, weight: FloatArray) -> None:
-        """The weights of all that passed `cut`."""
-        self.lines.append(
-            {
-                "cut": cut,
-                "n": len(weight),
-                "sum_w": float(np.sum(weight)),
-                "sum_w2": float(np.sum(np.square(weight))),
-            }
-        )
+    def add(self, cut: str, weight: FloatArray, applied: bool = True) -> None:
+        """The weights of all that passed `cut`, or that it would have been applied to."""
+        line = {
+            "cut": cut,
+            "n": len(weight),
+            "sum_w": float(np.sum(weight)),
+            "sum_w2": float(np.sum(np.square(weight))),
+        }
+        self.lines.append(line if applied else line | {"applied": False})
 
 
 def merge_cutflows(cutflows: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Add cutflows line by line, by the name of the cut, in the order of its first appearance."""
     merged: dict[str, dict[str, Any]] = {}
     for line in (line for cutflow in cutflows for line in cutflow):
-        total = merged.setdefault(line["cut"], {"cut": line["cut"], "n": 0, "sum_w": 0.0, "sum_w2": 0.0})
+        total = merged.setdefault(line["cut"], line | {"n": 0, "sum_w": 0.0, "sum_w2": 0.0})
         for key in ("n", "sum_w", "sum_w2"):
             total[key] += line[key]
     return list(merged.values())

@@ -3,17 +3,17 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import awkward as ak
 import numpy as np
 
 from jetsmith import columns as canonical
-from jetsmith.certified import read_certified
-from jetsmith.errors import InputError
-from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.sources import generator, truth
+from jetsmith.io import IntArray
+from jetsmith.sources import eventcuts, generator, jetid, truth
+from jetsmith.sources.content import First, Kind, Untold, simulated_by
+from jetsmith.sources.eventcuts import SIMULATED_RUN, WEIGHTS, event_cuts
 from jetsmith.sources.flat import (
     Array,
     Columns,
@@ -28,10 +28,20 @@ from jetsmith.sources.flat import (
 from jetsmith.sources.trees import narrow
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
-TREE = "Events"
+TREE, CUT = "Events", "jet_id"
 PREFIX = {"ak4": "Jet", "ak8": "FatJet"}
 EVENT = {"run": "run", "luminosity_block": "luminosityBlock", "event": "event"}
-WEIGHTS = ("genWeight", "Generator_weight")
+# What CMS writes for simulated events alone.
+SIMULATED = (
+    *("genWeight", "GenPart_pdgId", "Jet_hadronFlavour", "FatJet_hadronFlavour", "GenJet_pt", "GenJetAK8_pt"),
+    *(
+        "Generator_weight",
+        "LHEWeight_originalXWGTUP",
+        "Pileup_nTrueInt",
+        "Jet_partonFlavour",
+        "Jet_genJetIdx",
+    ),
+)
 N_PV = ("PV_npvs", "PV_npvsGood")
 JET = {
     "jet_pt_gev": "pt",
@@ -50,14 +60,14 @@ JET = {
     "jet_tau2": "tau2",
     "jet_tau3": "tau3",
 }
-EXTRA = ("jetId", "FlavSplit")  # read for cuts and truth, no columns of their own
-# NanoAOD from v15 on stores no jetId; JME's identification is then computed from these.
-ID_INPUTS = ("neHEF", "neEmEF", "chHEF", "chMultiplicity", "neMultiplicity", "chEmEF", "muEF")
-TIGHT, TIGHT_LEPTON_VETO = 2, 4  # bits of jetId
+EXTRA = (jetid.STORED, "FlavSplit")  # read for cuts and truth, no columns of their own
 STORED = re.compile(
     r"(btag|particleNet|deepTag|globalParT|PNet|robustParT|qgl|puIdDisc|CSV|JP$|JBP$|SoftMu|SoftEl).*"
 )
 SENTINEL = -900.0  # stored scores below are codes for "not computed" (-999, -1000, -3000)
+
+
+weight_branch = eventcuts.weight_branch
 
 
 def recognises(branches: set[str]) -> bool:
@@ -80,6 +90,43 @@ def gives(branches: set[str], obj: str) -> set[str]:
     return found | {canonical.STORED_PREFIX + name for name in stored(branches, prefix)}
 
 
+def kind(branches: set[str], first: First) -> Kind:
+    """Whether events are simulated (see `sources.Source.kind`): by branches of the generator, else by run."""
+    because = simulated_by(branches, SIMULATED)
+    if because:
+        return Kind(True, because)
+    if int(first(EVENT["run"])) == SIMULATED_RUN:
+        return Kind(True, f"events of run {SIMULATED_RUN}")
+    return Kind(False, "no branch of a generator, and runs of a detector")
+
+
+def unable(branches: set[str], obj: str, bits: int) -> dict[str, str]:
+    """Cuts that these branches cannot tell, with the reason (see `sources.Source.unable`)."""
+    reason = jetid.unable(branches, PREFIX[obj], bits) if bits and obj in PREFIX else ""
+    return {"jet_id": reason} if reason else {}
+
+
+def untold(branches: set[str], obj: str) -> list[Untold]:
+    """Truth ids that these branches cannot tell (see `sources.Source.untold`)."""
+    if obj == "event" or (obj == "ak4" and "Jet_FlavSplit" in branches):
+        return []
+    prefix = PREFIX[obj]
+    if f"{prefix}_hadronFlavour" not in branches:
+        return [Untold(truth.IDS[obj], truth.UNMATCHED, f"{prefix}_hadronFlavour")]
+    found = []
+    if obj == "ak4" and "Jet_partonFlavour" not in branches:
+        found.append(Untold(truth.LIGHT, truth.UNMATCHED, "Jet_partonFlavour"))
+    if obj == "ak4" and not branches.issuperset(_around(prefix)):
+        lacking = [name for name in _around(prefix) if name not in branches]
+        found.append(Untold(truth.LEPTONIC_B, truth.B, ", ".join(lacking)))
+    return found
+
+
+def _around(prefix: str) -> tuple[str, ...]:
+    """What it takes to look for generator particles around jets."""
+    return (*truth.GEN_BRANCHES, f"{prefix}_phi")
+
+
 def stored(branches: set[str], prefix: str) -> list[str]:
     """Names of the stored scores of a jet collection, without its prefix."""
     bare = [name.removeprefix(f"{prefix}_") for name in branches if name.startswith(f"{prefix}_")]
@@ -94,10 +141,10 @@ def branches(available: set[str], obj: str) -> list[str]:
         return [name for name in wanted if name in available] + generator.wanted_branches(available)
     prefix = PREFIX[obj]
     wanted += [f"{prefix}_{name}" for name in (*JET.values(), *EXTRA, *stored(available, prefix))]
-    if f"{prefix}_jetId" not in available:
-        wanted += [f"{prefix}_{name}" for name in ID_INPUTS]
+    if f"{prefix}_{jetid.STORED}" not in available:
+        wanted += [f"{prefix}_{name}" for name in jetid.INPUTS]
     if obj == "ak8" or "Jet_FlavSplit" not in available:
-        wanted += truth.GEN_BRANCHES if available.issuperset(truth.GEN_BRANCHES) else ()
+        wanted += truth.GEN_BRANCHES if available.issuperset(_around(prefix)) else ()
     return [name for name in wanted if name in available]
 
 
@@ -105,7 +152,8 @@ def selecting(spec: DatasetSpec) -> set[str]:
     """Branches that decide which rows stay (see `sources.Source.selecting`)."""
     names = {*EVENT.values(), *WEIGHTS, *spec.hlt}
     if spec.object != "event":
-        names |= {f"{PREFIX[spec.object]}_{name}" for name in ("pt", "eta", "jetId", *ID_INPUTS)}
+        cuts = ("pt", "eta", jetid.STORED, *jetid.INPUTS)
+        names |= {f"{PREFIX[spec.object]}_{name}" for name in cuts}
     return names
 
 
@@ -187,10 +235,11 @@ def select(
     cutflow.add("pt", jet_weight[mask])
     mask &= np.abs(split(events[f"{prefix}_eta"])[1]) <= selection.abseta_max
     cutflow.add("abseta", jet_weight[mask])
-    identified = jet_id(events, prefix) if selection.jet_id else None
-    if identified is not None:
-        mask &= (identified & selection.jet_id) == selection.jet_id
-        cutflow.add("jet_id", jet_weight[mask])
+    if selection.jet_id:
+        applied = "jet_id" not in spec.without
+        if applied:
+            mask &= jetid.passes(events, prefix, selection.jet_id)
+        cutflow.add("jet_id", jet_weight[mask], applied)
     kept = np.flatnonzero(mask)
     narrow(events, np.unique(event[kept]))
     jets = Jets(events, offsets, kept, event[kept], prefix)
@@ -199,32 +248,6 @@ def select(
     _fill_jets(columns, jets)
     columns.flat("flavour", np.full(len(kept), truth.DATA) if spec.is_data else flavour(jets, spec.object))
     return columns, jets, cutflow
-
-
-def jet_id(events: Mapping[str, ak.Array], prefix: str) -> IntArray | None:
-    """The bits of jetId of all jets, flat: 2 tight, 4 tight with lepton veto; None where nothing says.
-
-    Computed, they are JME's identification of PUPPI jets for Run 3, as in jetid.json of CMS'
-    jsonpog-integration; bit 1 (loose) is then never set.
-    """
-    if f"{prefix}_jetId" in events:
-        return split(events[f"{prefix}_jetId"])[1].astype(np.int64)
-    if not all(f"{prefix}_{name}" in events for name in ID_INPUTS):
-        return None
-    eta = np.abs(split(events[f"{prefix}_eta"])[1])
-    ne_hef, ne_emef, ch_hef, n_charged, n_neutral, ch_emef, mu_ef = (
-        split(events[f"{prefix}_{name}"])[1] for name in ID_INPUTS
-    )
-    n_candidates = n_charged.astype(np.int64) + n_neutral  # bytes in the file
-    central = (ne_hef < 0.99) & (ne_emef < 0.9) & (n_candidates > 1) & (ch_hef > 0.01) & (n_charged > 0)
-    tight = np.select(
-        [eta <= 2.6, eta <= 2.7, eta <= 3.0],
-        [central, (ne_hef < 0.90) & (ne_emef < 0.99), ne_hef < 0.99],
-        default=(n_neutral >= 2) & (ne_emef < 0.4),
-    )
-    veto = tight & ((eta > 2.7) | ((mu_ef < 0.8) & (ch_emef < 0.8)))
-    found: IntArray = TIGHT * tight.astype(np.int64) + TIGHT_LEPTON_VETO * veto.astype(np.int64)
-    return found
 
 
 def _fill_key(columns: Columns, events: Mapping[str, ak.Array], event: IntArray) -> None:
@@ -247,39 +270,6 @@ def _fill_jets(columns: Columns, jets: Jets) -> None:
     for branch in stored(set(jets.events), jets.prefix):
         score = jets.take(branch).astype(np.float32)
         columns.flat(canonical.STORED_PREFIX + branch, np.where(score < SENTINEL, np.nan, score))
-
-
-def event_cuts(events: Mapping[str, ak.Array], spec: DatasetSpec) -> tuple[FloatArray, BoolArray, Cutflow]:
-    """Weights of all events, those that pass the certification and the trigger, and the cutflow."""
-    n_events = len(events["run"])
-    weight = np.ones(n_events)
-    for branch in WEIGHTS:
-        if branch in events and not spec.is_data:
-            weight = values(events[branch]).astype(np.float64)
-            break
-    n_bad = int(np.sum(~np.isfinite(weight)))
-    if n_bad:
-        raise InputError(
-            f"{n_bad:,} generator weights are not finite; leave the file out, its sums mean nothing"
-        )
-    cutflow, passed = Cutflow(), np.ones(n_events, dtype=bool)
-    cutflow.add("entries", weight)
-    if spec.golden_json is not None:
-        certified = _lumi_mask(spec.golden_json)
-        passed &= certified(values(events["run"]), values(events["luminosityBlock"]))
-        cutflow.add("certified", weight[passed])
-    if spec.hlt:
-        passed &= np.any([values(events[name]) for name in spec.hlt], axis=0)
-        cutflow.add("trigger", weight[passed])
-    return weight, passed, cutflow
-
-
-@lru_cache(maxsize=4)
-def _lumi_mask(path: str) -> Any:
-    from coffea.lumi_tools import LumiMask  # heavy, and data alone needs it
-
-    read_certified(path)
-    return LumiMask(path)
 
 
 def flavour(jets: Jets, obj: str) -> IntArray:

@@ -12,8 +12,9 @@ from jetsmith.sources.flat import Array, Columns, counts_to_offsets, gather, own
 from jetsmith.sources.nanoaod import Jets
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
-TREE = nanoaod.TREE
+TREE, CUT = nanoaod.TREE, nanoaod.CUT
 selecting, identity = nanoaod.selecting, nanoaod.identity
+kind, weight_branch, unable, untold = nanoaod.kind, nanoaod.weight_branch, nanoaod.unable, nanoaod.untold
 CANDIDATES = "PFCands"
 INDEX = "pFCandsIdx"
 NAMES = {  # canonical column without cpf_ or npf_ -> branch of the candidate

@@ -14,7 +14,6 @@ is a list in CMS' form (ATLAS' own are XML).
 Jets of electrons stand among the jets, as in the file: overlaps are for an analysis to remove.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,59 +24,40 @@ import numpy as np
 from jetsmith import columns as canonical
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.sources import generator, nanoaod, truth
+from jetsmith.sources import generator, nanoaod, truth, xaod
+from jetsmith.sources.eventcuts import event_cuts
 from jetsmith.sources.flat import Array, Columns, Cutflow, KeptJets, owners, split, values
 from jetsmith.sources.trees import narrow
+from jetsmith.sources.xaod import (
+    CHANNEL,
+    COLLISIONS,
+    EVENT,
+    EXTENDED,
+    EXTRA,
+    FROM_Z,
+    GENERATOR,
+    JET,
+    JVT,
+    LARGE_LABELS,
+    LEPTON,
+    LEPTONS,
+    LINK_INDEX,
+    LINK_KEY,
+    MEV,
+    PREFIX,
+    RUN,
+    SCORES,
+    SIMULATION,
+    STORED,
+    TRUTH_JET,
+    TYPE,
+    VERTEX_TYPE,
+    WEIGHTS,
+)
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
-TREE = "CollectionTree"
-PREFIX = {"ak4": "AnalysisJetsAuxDyn.", "ak8": "AnalysisLargeRJetsAuxDyn."}
-RUN = "EventInfoAuxDyn.runNumber"
-CHANNEL = "EventInfoAuxDyn.mcChannelNumber"
-EVENT = {
-    "run": RUN,
-    "luminosity_block": "EventInfoAuxDyn.lumiBlock",
-    "event": "EventInfoAuxDyn.eventNumber",
-}
-WEIGHTS = "EventInfoAuxDyn.mcEventWeights"
-VERTEX_TYPE = "PrimaryVerticesAuxDyn.vertexType"
-COLLISIONS = (1, 3)  # xAOD::VxType: PriVtx and PileUp; 0, one an event, is a dummy
-MEV = 1e-3
-
-JET = {
-    "jet_pt_gev": "pt",
-    # The sum of the constituents, before every calibration (that subtracts pile-up, too).
-    "jet_raw_pt_gev": "JetConstitScaleMomentum_pt",
-    "jet_eta": "eta",
-    "jet_phi_rad": "phi",
-    "jet_mass_gev": "m",
-    "hadron_flavour": "HadronConeExclTruthLabelID",
-    "parton_flavour": "PartonTruthLabelID",
-    "n_b_hadrons": "GhostBHadronsFinalCount",
-    "n_c_hadrons": "GhostCHadronsFinalCount",
-    "jet_tau1": "Tau1_wta",
-    "jet_tau2": "Tau2_wta",
-    "jet_tau3": "Tau3_wta",
-}
-JVT = "NNJvtPass"  # 0 for jets of pile-up; 1 where it does not apply
-EXTENDED = "HadronConeExclExtendedTruthLabelID"
-# Older labels of large jets (R21Precision and before) were once written with other codes.
-LARGE_LABELS = ("R10TruthLabel_R22v1", "R10TruthLabel_R21Precision_2022v1")
-EXTRA = (JVT, EXTENDED, *LARGE_LABELS)  # read for cuts and truth, no columns of their own
-
-# Scores of small jets are in a container of their own; jets have links into it.
-SCORES = {"ak4": "BTagging_AntiKt4EMPFlowAuxDyn.", "ak8": PREFIX["ak8"]}
-STORED = re.compile(r"(GN|DL1)\w*_p[a-z]+")
-_LINK = "AnalysisJetsAuxDyn.btaggingLink"
-LINK_KEY, LINK_INDEX = (f"{_LINK}.{member}" for member in ("m_persKey", "m_persIndex"))
-
-LEPTONS = ("TruthElectronsAuxDyn.", "TruthMuonsAuxDyn.")  # after radiation (status 1), not dressed
-LEPTON = ("px", "py", "pz", "pdgId", "status", "classifierParticleOrigin")
-FROM_Z = 13  # MCTruthPartClassifier: ZBoson
-_TRUTH_JETS = "AntiKt4TruthDressedWZJetsAux"
-TRUTH_JET = {name: f"{_TRUTH_JETS}.{name}" for name in ("pt", "eta", "phi", "m")}
-TRUTH_JET |= {"hadronFlavour": f"{_TRUTH_JETS}Dyn.HadronConeExclTruthLabelID"}
-GENERATOR = (*(prefix + name for prefix in LEPTONS for name in LEPTON), *TRUTH_JET.values())
+TREE, CUT = xaod.TREE, xaod.CUT
+kind, weight_branch, unable, untold = xaod.kind, xaod.weight_branch, xaod.unable, xaod.untold
 
 
 def recognises(branches: set[str]) -> bool:
@@ -110,7 +90,7 @@ def stored(branches: set[str], obj: str) -> list[str]:
 
 def branches(available: set[str], obj: str) -> list[str]:
     """Branches that `rows` reads, of those that there are."""
-    wanted = [*EVENT.values(), CHANNEL, WEIGHTS]
+    wanted = [*EVENT.values(), CHANNEL, WEIGHTS, TYPE]
     if obj == "event":
         wanted += GENERATOR
     else:
@@ -122,7 +102,7 @@ def branches(available: set[str], obj: str) -> list[str]:
 
 def selecting(spec: DatasetSpec) -> set[str]:
     """Branches that decide which rows stay (see `sources.Source.selecting`)."""
-    header = {*EVENT.values(), CHANNEL, WEIGHTS}
+    header = {*EVENT.values(), CHANNEL, WEIGHTS, TYPE}
     if spec.object == "event":
         return header
     return header | {PREFIX[spec.object] + name for name in ("pt", "eta", JVT)}
@@ -172,18 +152,19 @@ def rows(
     """Canonical columns of the rows that pass, and the cutflow (see `sources.Source.rows`).
 
     `selection.jet_id` is a bit mask of CMS; here anything but 0 asks for `NNJvtPass`, ATLAS' flag
-    against jets of pile-up (cut `jvt`), where the collection has it.
+    against jets of pile-up (cut `jvt`).
 
     Raises:
-        InputError: A trigger is asked for, or a simulated event has no weight.
+        InputError: A trigger or a flag is asked for that is not there, a simulated event has no weight,
+            or events are simulated where the dataset says data, or the other way round.
     """
     if spec.hlt:
         raise InputError(f"hlt: PHYSLITE has no branch a trigger; remove {', '.join(spec.hlt)}")
     header = _header(events, spec)
     if spec.object == "event":
         return nanoaod.event_rows(header | _generator(events), spec)
-    weight, passed, cutflow = nanoaod.event_cuts(header, spec)
-    jets = _select(events, spec.object, selection, weight, passed, cutflow)
+    weight, passed, cutflow = event_cuts(header, spec)
+    jets = _select(events, spec, selection, weight, passed, cutflow)
     columns = Columns(spec.object, len(jets.kept))
     columns.flat("weight", weight[jets.event])
     for name, branch in (("run", "run"), ("luminosity_block", "luminosityBlock"), ("event", "event")):
@@ -196,13 +177,22 @@ def rows(
 
 def _header(events: Mapping[str, ak.Array], spec: DatasetSpec) -> dict[str, ak.Array]:
     """Key and weight of the events by the names of NanoAOD, for its cuts."""
+    if TYPE in events:
+        n_other = int(np.sum((values(events[TYPE]) & SIMULATION != 0) == spec.is_data))
+        if n_other:
+            what = "simulated" if spec.is_data else "of data"
+            raise InputError(
+                f"is_data: {str(spec.is_data).lower()}, but {n_other:,} events are {what} ({TYPE})"
+            )
     simulated = not spec.is_data and CHANNEL in events
     header = {
         "run": events[CHANNEL if simulated else RUN],
         "luminosityBlock": events[EVENT["luminosity_block"]],
         "event": events[EVENT["event"]],
     }
-    if WEIGHTS in events and not spec.is_data:
+    if not spec.is_data and spec.weights != "unit":
+        if WEIGHTS not in events:
+            raise InputError(f"no generator weight ({WEIGHTS}); `weights: unit` of the dataset is 1")
         offsets, weight = split(events[WEIGHTS])
         if np.any(np.diff(offsets) == 0):
             raise InputError(f"{WEIGHTS}: events without a weight; are these data (`is_data: true`)?")
@@ -212,14 +202,14 @@ def _header(events: Mapping[str, ak.Array], spec: DatasetSpec) -> dict[str, ak.A
 
 def _select(
     events: Mapping[str, ak.Array],
-    obj: str,
+    spec: DatasetSpec,
     selection: SelectionSpec,
     weight: FloatArray,
     passed: BoolArray,
     cutflow: Cutflow,
 ) -> Jets:
     """Cut on the jets of the events that pass; weight and passed of shape (N,)."""
-    prefix = PREFIX[obj]
+    prefix = PREFIX[spec.object]
     offsets, pt = split(events[f"{prefix}pt"])
     event = owners(offsets)
     mask, jet_weight = passed[event], weight[event]
@@ -228,14 +218,19 @@ def _select(
         ("pt", pt * MEV >= selection.pt_min_gev),
         ("abseta", np.abs(flat(events, f"{prefix}eta", offsets)) <= selection.abseta_max),
     ]
-    if selection.jet_id and prefix + JVT in events:
-        cuts.append(("jvt", flat(events, prefix + JVT, offsets) != 0))
+    without = CUT in spec.without
+    if selection.jet_id and not without:
+        if prefix + JVT not in events:
+            raise InputError(f"no {prefix}{JVT}; `without: [{CUT}]` of the dataset leaves the cut out")
+        cuts.append((CUT, flat(events, prefix + JVT, offsets) != 0))
     for name, good in cuts:
         mask &= good
         cutflow.add(name, jet_weight[mask])
+    if selection.jet_id and without:
+        cutflow.add(CUT, jet_weight[mask], applied=False)
     kept = np.flatnonzero(mask)
     narrow(events, np.unique(event[kept]))
-    return Jets(events, offsets, kept, event[kept], obj)
+    return Jets(events, offsets, kept, event[kept], spec.object)
 
 
 def _fill(columns: Columns, jets: Jets) -> None:

@@ -10,6 +10,11 @@ from jetsmith.sources.flat import Array, Points, delta_r, join, masked_offsets, 
 
 DATA = -1
 UNMATCHED = 999
+B, LEPTONIC_B, LIGHT = 500, (520, 521), (0, 1, 2)
+IDS = {
+    "ak4": (B, 510, 511, *LEPTONIC_B, 400, 410, 411, *LIGHT),
+    "ak8": (2505, 2504, 2506, 1055, 1005, 1044, 1004, 1000),
+}
 LAST_COPY = 1 << 13  # NanoAOD GenPart_statusFlags
 FROM_HARD_PROCESS = 1 << 8
 MOTHER_DOUBLINGS = 16  # chains of 65,536 at most, so that a damaged file cannot loop for ever

@@ -1,0 +1,73 @@
+"""What all layouts do with events: their weights, certified luminosity blocks, triggers."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from jetsmith.certified import read_certified
+from jetsmith.errors import InputError
+from jetsmith.io import BoolArray, FloatArray
+from jetsmith.sources.flat import Cutflow, values
+from jetsmith.specs import DatasetSpec
+
+# Both are the weight of the event; the second is stored with 14 bits. LHEWeight_originalXWGTUP is none: it
+# is that of the matrix element, before merging vetoes and what a shower makes of it.
+WEIGHTS = ("genWeight", "Generator_weight")
+SIMULATED_RUN = 1  # of all simulated events of CMS; detectors count runs from thousands on
+
+
+def weight_branch(branches: set[str]) -> str | None:
+    """The branch of the generator weight, the exact one rather than that of 14 bits."""
+    return next((name for name in WEIGHTS if name in branches), None)
+
+
+def event_cuts(events: Mapping[str, ak.Array], spec: DatasetSpec) -> tuple[FloatArray, BoolArray, Cutflow]:
+    """Weights of all events, those that pass the certification and the trigger, and the cutflow."""
+    n_events = len(events["run"])
+    if spec.is_data and np.any(values(events["run"]) == SIMULATED_RUN):
+        raise InputError(
+            f"is_data: true, but its events are of run {SIMULATED_RUN}, as simulation is numbered"
+        )
+    weight = event_weights(events, spec, n_events)
+    n_bad = int(np.sum(~np.isfinite(weight)))
+    if n_bad:
+        raise InputError(
+            f"{n_bad:,} generator weights are not finite; leave the file out, its sums mean nothing"
+        )
+    cutflow, passed = Cutflow(), np.ones(n_events, dtype=bool)
+    cutflow.add("entries", weight)
+    if spec.golden_json is not None:
+        certified = _lumi_mask(spec.golden_json)
+        passed &= certified(values(events["run"]), values(events["luminosityBlock"]))
+        cutflow.add("certified", weight[passed])
+    if spec.hlt:
+        there = [values(events[name]) for name in spec.hlt if name in events]
+        # A path that this file lacks was not in its menu: it has not fired. Inspect: some file has it.
+        passed &= np.any(there, axis=0) if there else False
+        cutflow.add("trigger", weight[passed])
+    return weight, passed, cutflow
+
+
+def event_weights(events: Mapping[str, ak.Array], spec: DatasetSpec, n_events: int) -> FloatArray:
+    """Generator weights; 1 for data, and for simulation of which the dataset says `weights: unit`.
+
+    Raises:
+        InputError: There is none.
+    """
+    if spec.is_data or spec.weights == "unit":
+        return np.ones(n_events)
+    branch = weight_branch(set(events))
+    if branch is None:
+        raise InputError(f"no generator weight ({' or '.join(WEIGHTS)}); `weights: unit` of the dataset is 1")
+    return values(events[branch]).astype(np.float64)
+
+
+@lru_cache(maxsize=4)
+def _lumi_mask(path: str) -> Any:
+    from coffea.lumi_tools import LumiMask  # heavy, and data alone needs it
+
+    read_certified(path)
+    return LumiMask(path)
