@@ -7,6 +7,7 @@ import uproot
 
 from jetsmith import account, inspection, io, skim
 from jetsmith.errors import InputError
+from jetsmith.sources import mock
 from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
 
 pytestmark = pytest.mark.golden
@@ -125,7 +126,7 @@ def test_sentinels_are_missing(tmp_path, shared_data):
 
 def test_deepntuples(tmp_path, shared_data):
     """The truth as the file's own table says, and counts that agree with the lists."""
-    rows, found = rows_of(tmp_path, shared_data, [DEEPNTUPLES], n_parts=2)
+    rows, found = rows_of(tmp_path, shared_data, [DEEPNTUPLES], n_parts=2, weights="unit")
     assert found["rows_by_flavour"] == {"0": 1792, "1": 2276, "400": 899, "500": 2232}
     for count, column in (("n_cpf", "cpf_pt_gev"), ("n_npf", "npf_pt_gev"), ("n_sv", "sv_pt_gev")):
         assert ak.all(rows[count] == ak.num(rows[column]))
@@ -139,8 +140,9 @@ def test_deepntuples(tmp_path, shared_data):
 )
 def test_partitions_change_nothing(tmp_path, shared_data, path, obj):
     """One partition and three give the same rows."""
-    whole, _ = rows_of(tmp_path / "1", shared_data, [path], obj)
-    parts, _ = rows_of(tmp_path / "3", shared_data, [path], obj, n_parts=3)
+    keys = {"weights": "unit"} if path == DEEPNTUPLES else {}
+    whole, _ = rows_of(tmp_path / "1", shared_data, [path], obj, **keys)
+    parts, _ = rows_of(tmp_path / "3", shared_data, [path], obj, n_parts=3, **keys)
     assert ak.array_equal(whole, parts, equal_nan=True)
 
 
@@ -153,7 +155,25 @@ def test_foreign_file(tmp_path):
 
 
 def test_golden_json(tmp_path, shared_data):
-    """A CMS list of certified blocks is read; simulated events lie outside it, and account says so."""
+    """A CMS list of certified blocks is read; events of a run outside it are cut, and account says so."""
     golden = next((shared_data / "reference-corrections").glob("Cert_*.txt"))
+    file = mock.write(tmp_path / "data.root", [mock.measured(mock.events(40), run=1000)])
     with pytest.raises(InputError, match="certified: 0"):
-        rows_of(tmp_path, shared_data, [DRELL_YAN], is_data=True, golden_json=str(golden))
+        rows_of(tmp_path, shared_data, [file], is_data=True, golden_json=str(golden))
+
+
+@pytest.mark.parametrize("path", [DRELL_YAN, TTBAR, PFNANO, SENTINELS])
+def test_simulation_is_no_data(tmp_path, shared_data, path):
+    """Every simulated file says so by its branches; DeepNtuples are of simulation alone."""
+    with pytest.raises(InputError, match=r"is_data: true, but .*genWeight"):
+        rows_of(tmp_path, shared_data, [path], is_data=True)
+    with pytest.raises(InputError, match=r"is_data: true, but .*isB"):
+        rows_of(tmp_path, shared_data, [DEEPNTUPLES], is_data=True)
+
+
+def test_deepntuples_have_no_weight(tmp_path, shared_data):
+    """It is asked for, and then shown."""
+    with pytest.raises(InputError, match=r"no generator weight in any file.*`weights: unit`"):
+        rows_of(tmp_path, shared_data, [DEEPNTUPLES])
+    _, found = rows_of(tmp_path, shared_data, [DEEPNTUPLES], weights="unit")
+    assert (found["content"]["weight"], found["sum_w"]) == (None, 7199)

@@ -25,7 +25,7 @@ def plan(folder, sizes=(60, 40), generated=None, damaged=()):
     io.write_json(
         path,
         {"object": "ak4", "layout": "pfnano", "columns": ["run"], "n_entries": sum(sizes)}
-        | {"sum_w_generated": generated, "parts": parts, "files": files}
+        | {"content": {}, "sum_w_generated": generated, "parts": parts, "files": files}
         | {"damaged": [{"file": name, "reason": "empty (0 bytes)", "attempts": 2} for name in damaged]},
     )
     return path

@@ -6,7 +6,8 @@ import pytest
 import uproot
 
 from jetsmith import inspection, io, skim
-from jetsmith.sources import mock, nanoaod
+from jetsmith.errors import InputError
+from jetsmith.sources import jetid, mock
 from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
@@ -103,7 +104,7 @@ def test_branches_that_come_and_go(tmp_path, gone, new, column):
 
 
 def identified(eta, ne_hef, ne_emef, ch_hef, n_charged, n_neutral, ch_emef, mu_ef):
-    """The slow twin of `nanoaod.jet_id`, for one jet."""
+    """The slow twin of `jetid.computed`, for one jet."""
     eta = abs(eta)
     if eta <= 2.6:
         tight = (
@@ -125,8 +126,8 @@ def test_jet_id_is_that_of_a_loop():
     jets = table["Jet"]
     jets = ak.with_field(jets, jets["eta"] * 1.5, "eta")
     events = mock.flatten(table | {"Jet": jets})
-    found = nanoaod.jet_id(events, "Jet")
-    flat = [ak.to_list(ak.flatten(jets[name])) for name in ("eta", *nanoaod.ID_INPUTS)]
+    found = jetid.computed(events, "Jet")
+    flat = [ak.to_list(ak.flatten(jets[name])) for name in ("eta", *jetid.INPUTS)]
     assert found.tolist() == [identified(*numbers) for numbers in zip(*flat, strict=True)]
     region = np.digitize(np.abs(flat[0]), [2.6, 2.7, 3.0])
     for index in range(4):
@@ -134,5 +135,15 @@ def test_jet_id_is_that_of_a_loop():
 
 
 def test_nothing_says_whether_a_jet_is_good():
-    """Without jetId and without its inputs there is no cut."""
-    assert nanoaod.jet_id(mock.flatten(aged(mock.events(5), "jetId")), "Jet") is None
+    """Without jetId and without its inputs a cut that is asked for stops, and the message has its key."""
+    events = mock.flatten(aged(mock.events(5), "jetId"))
+    with pytest.raises(InputError, match=r"jet_id: 2: no Jet_jetId.* no Jet_neHEF.*`without: \[jet_id\]`"):
+        jetid.passes(events, "Jet", 2)
+
+
+def test_a_bit_that_is_never_computed_is_refused():
+    """Bit 1 (loose) is in old files alone: computed, no jet would have it, and 3 would cut all of them."""
+    events = mock.flatten(aged(mock.events(20), "jetId", **V15))
+    with pytest.raises(InputError, match=r"jet_id: 3: .*has no bit 1 \(loose\)"):
+        jetid.passes(events, "Jet", 3)
+    assert 0 < jetid.passes(events, "Jet", 6).sum() <= jetid.passes(events, "Jet", 2).sum()

@@ -22,6 +22,11 @@ from tests.unit.test_plots_inputs import WORKING_POINTS, make_scores, make_spec
 
 STYLE = PlotSpec(dpi=40)
 HOSTILE = "<script>alert(1)</script> & \"quoted\" 'name' {{ 7 * 7 }}"
+CONTENT = {
+    "simulated": True, "weight": "genWeight", "not_applied": {"jet_id": "no <Jet_jetId>"},
+    "absent_hlt": {"HLT_<A>": [f"{k}.root" for k in range(7)]},
+    "untold": [{"n_files": 2, "text": "truth 520 cannot be told from 500 (no <GenPart>)"}],
+}  # fmt: skip
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -60,7 +65,7 @@ def make_account(folder: Path, name: str = "ttbar", n_lost: int = 0) -> Path:
         folder / "plan.json",
         {
             "n_entries": 1000, "parts": [part], "object": "ak4", "layout": "pfnano", "columns": [],
-            "sum_w_generated": None, "damaged": [],
+            "sum_w_generated": None, "damaged": [], "content": CONTENT,
             "files": [{"file": "a.root", "entries": 1000, "runs": None}],
         },
     )  # fmt: skip
@@ -69,7 +74,10 @@ def make_account(folder: Path, name: str = "ttbar", n_lost: int = 0) -> Path:
         {
             "part": "000", "state": "ok", "n_processed": 1000 - n_lost, "lost": lost if n_lost else [],
             "n_rows": 321, "sum_w": 812.5, "sum_w2": 900.0, "rows_by_flavour": {"500": 300, "999": 21},
-            "cutflow": [{"cut": "all <jets>", "n": 400, "sum_w": 333.25, "sum_w2": 1.0}],
+            "cutflow": [
+                {"cut": "all <jets>", "n": 400, "sum_w": 333.25, "sum_w2": 1.0},
+                {"cut": "jet_id", "n": 400, "sum_w": 333.25, "sum_w2": 1.0, "applied": False},
+            ],
         },
     )  # fmt: skip
     output = folder / f"{name}.account.json"
@@ -194,6 +202,17 @@ def test_links_lead_to_the_files_of_the_figures(made: dict[str, Any], page: Page
     for link in links:
         assert not os.path.isabs(link)
         assert (Path(made["output"]).parent / link).is_file()
+
+
+def test_page_says_what_stands_for_what_files_lack(html: str) -> None:
+    """Where weights come from, cuts that were not applied, triggers that are absent, truth not told."""
+    text = Page(html).text
+    assert "Simulation; generator weights from genWeight." in text
+    assert "Cut jet_id not applied: no <Jet_jetId>." in text
+    assert "jet_id not applied" in text
+    assert "Trigger HLT_<A> is absent in 7 files, where it counts as not fired: 0.root" in text
+    assert "4.root and 2 more." in text
+    assert "In 2 files truth 520 cannot be told from 500 (no <GenPart>)." in text
 
 
 def test_page_has_the_numbers(made: dict[str, Any], page: Page) -> None:

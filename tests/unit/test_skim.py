@@ -256,8 +256,9 @@ def test_what_is_left_out_changes_nothing_that_is_kept(tmp_path, kept, kind):
 def test_golden_json(tmp_path, files):
     """Entries of blocks that are not certified are cut."""
     golden = tmp_path / "golden.json"
-    golden.write_text('{"1": [[1, 4]]}')
+    golden.write_text('{"283270": [[1, 4]]}')
     spec = SPEC.model_copy(update={"is_data": True, "golden_json": "golden.json"})
+    files = [mock.write(tmp_path / "data.root", [mock.measured(mock.events(75, 1))])]
     planned(tmp_path, files, spec)
     paths = [tmp_path / name for name in ("0.parquet", "0.json", "0.identity.parquet")]
     plan = tmp_path / "inspect.json"

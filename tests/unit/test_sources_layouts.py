@@ -8,7 +8,7 @@ import pytest
 
 from jetsmith import columns, sources
 from jetsmith.errors import InputError
-from jetsmith.sources import deepntuples, mock, nanoaod, pfnano, taginfo
+from jetsmith.sources import deepntuples, eventcuts, mock, nanoaod, pfnano, taginfo
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
@@ -101,9 +101,9 @@ def test_rows_have_the_columns_that_are_promised(with_candidates):
 
 def test_data_has_no_truth_and_weight_one(tmp_path):
     """Data pass the certified blocks and the trigger; their truth id is -1."""
-    arrays = mock.flatten(mock.events(with_candidates=False))
+    arrays = mock.flatten(mock.measured(mock.events(with_candidates=False)))
     golden = tmp_path / "golden.json"
-    golden.write_text(json.dumps({"1": [[2, 4], [7, 7]]}))
+    golden.write_text(json.dumps({"283270": [[2, 4], [7, 7]]}))
     spec = SPEC.model_copy(update={"is_data": True, "golden_json": str(golden), "hlt": ("HLT_PFJet40",)})
     rows, cutflow = nanoaod.rows(arrays, spec, CUTS)
     certified = [b in (2, 3, 4, 7) for b in arrays["luminosityBlock"]]
@@ -119,7 +119,7 @@ def test_a_broken_golden_json_is_named(tmp_path):
     path = tmp_path / "golden.json"
     path.write_text("{")
     with pytest.raises(InputError, match=r"golden\.json"):
-        nanoaod._lumi_mask(str(path))
+        eventcuts._lumi_mask(str(path))
 
 
 def test_slots_behind_the_count_are_dropped():
@@ -166,14 +166,59 @@ def test_deepntuples_rows():
         "Cpfcan_pt": [[1.0, 2.0], [3.0], []],
         "sv_dxy": [[1.0], [], [4.0]], "sv_dxyerr": [[0.5], [], [2.0]],
     }  # fmt: skip
-    rows, cutflow = deepntuples.rows({k: ak.Array(v) for k, v in arrays.items()}, SPEC, CUTS)
+    spec = SPEC.model_copy(update={"weights": "unit", "without": ("jet_id",)})
+    rows, cutflow = deepntuples.rows({k: ak.Array(v) for k, v in arrays.items()}, spec, CUTS)
     assert rows["event"].to_list() == [7, 8]
     assert rows["flavour"].to_list() == [400, 0]
     assert rows["hadron_flavour"].to_list() == [4, 0]
     assert rows["cpf_pt_gev"].to_list() == [[1.0, 2.0], []]
     assert rows["sv_dxy_sig"].to_list() == [[2.0], [2.0]]
-    assert [line["n"] for line in cutflow] == [3, 2, 2]
+    assert [line["n"] for line in cutflow] == [3, 2, 2, 2]
+    assert [line.get("applied", True) for line in cutflow] == [True, True, True, False]
     assert deepntuples.gives(set(arrays), "ak4") == set(rows.fields)
+
+
+def ntuple(**flags):
+    """Three jets of DeepNtuples with these truth flags, and the first as b."""
+    return {"event_no": [1, 2, 3], "jet_pt": [50.0] * 3, "jet_eta": [1.0] * 3, "isB": [1, 0, 0]} | flags
+
+
+NTUPLES = SPEC.model_copy(update={"weights": "unit", "without": ("jet_id",)})
+
+
+def test_all_flags_of_deepntuples():
+    """As the ntuplizer names them: gluons that split, cascades, s apart from u and d; none is 999."""
+    flags = {"isGBB": 511, "isLeptonicB_C": 521, "isGCC": 411, "isUD": 1, "isS": 2, "isBB": 510, "isCC": 410}
+    for name, truth_id in flags.items():
+        arrays = {k: ak.Array(v) for k, v in ntuple(**{name: [0, 1, 0]}).items()}
+        rows, _ = deepntuples.rows(arrays, NTUPLES, CUTS)
+        assert rows["flavour"].to_list() == [500, truth_id, 999]
+        assert rows["hadron_flavour"].to_list() == [5, truth_id // 100, 0]
+
+
+def test_deepntuples_are_asked_nothing_that_they_do_not_know():
+    """Weights, identification, triggers, blocks, data: each stops with its key."""
+    arrays = {k: ak.Array(v) for k, v in ntuple().items()}
+    for keys, word in (
+        ({"weights": "generator"}, r"no generator weight.*`weights: unit`"),
+        ({"without": ()}, r"jet_id: 2.*`without: \[jet_id\]`"),
+        ({"hlt": ("HLT_A",)}, "hlt: "),
+        ({"golden_json": "a.json"}, "golden_json: "),
+        ({"is_data": True}, "is_data: "),
+    ):
+        with pytest.raises(InputError, match=word):
+            deepntuples.rows(arrays, NTUPLES.model_copy(update=keys), CUTS)
+
+
+def test_what_deepntuples_cannot_tell():
+    """Without a flag of their own jets are under a plainer one, or nowhere."""
+    untold = {u.ids: u.become for u in deepntuples.untold({"isB", "isC", "isUDS", "isG"}, "ak4")}
+    assert untold == {(510, 511): 500, (520, 521): 500, (410, 411): 400, (2,): 1}
+    assert {u.ids: u.become for u in deepntuples.untold({"isB", "isG"}, "ak4")}.items() >= {
+        (400,): 999,
+        (1,): 999,
+    }.items()
+    assert deepntuples.untold(set(deepntuples.TRUTH), "ak4") == []
 
 
 def test_unknown_layout_is_named():

@@ -231,6 +231,73 @@ def test_without_labels_jets_are_unmatched():
     assert set(physlite.rows(arrays, SPEC, LOOSE)[0]["flavour"]) == {999}
 
 
+def first(arrays):
+    """Reads the first entry, as inspect does."""
+    return lambda name: np.asarray(arrays[name][0])
+
+
+@pytest.mark.parametrize(
+    ("bits", "channel", "simulated"),
+    [(1, 700322, True), (5, 0, True), (0, 700322, False), (None, 700322, True), (None, 0, False)],
+)
+def test_simulation_or_data(bits, channel, simulated):
+    """The bit of eventTypeBitmask decides, else the channel: its branch is there in data, too, and 0."""
+    arrays = small_jets() | {f"{INFO}mcChannelNumber": ak.Array(np.full(3, channel, np.uint32))}
+    if bits is not None:
+        arrays |= {f"{INFO}eventTypeBitmask": ak.Array(np.full(3, bits, np.uint32))}
+    assert physlite.kind(set(arrays), first(arrays)).simulated is simulated
+
+
+def test_truth_tells_where_the_header_does_not():
+    """Labels are in simulation alone; a file with neither says nothing."""
+    arrays = {name: array for name, array in small_jets().items() if "mc" not in name}
+    assert physlite.kind(set(arrays), first(arrays)).simulated is True
+    bare = {name for name in arrays if "Label" not in name}
+    assert physlite.kind(bare, first(arrays)).simulated is None
+
+
+@pytest.mark.parametrize("is_data", [True, False])
+def test_events_of_the_other_kind_stop(is_data):
+    """Every event is looked at, not the first alone; their number and the key are named."""
+    bits = np.array([0, 0, 1] if is_data else [1, 1, 0], np.uint32)
+    arrays = small_jets() | {f"{INFO}eventTypeBitmask": ak.Array(bits)}
+    with pytest.raises(InputError, match=rf"is_data: {str(is_data).lower()}, but 1 events are"):
+        physlite.rows(arrays, SPEC.model_copy(update={"is_data": is_data}), LOOSE)
+
+
+def test_a_file_without_the_flag_of_pile_up():
+    """NNJvtPass is not in older files: the cut stops, or is left out and shown as such."""
+    arrays = {name: array for name, array in small_jets().items() if "NNJvtPass" not in name}
+    cuts = SelectionSpec(pt_min_gev=20, abseta_max=2.5, jet_id=2)
+    assert physlite.unable(set(arrays), "ak4", 2) == {"jvt": f"no {JETS}NNJvtPass"}
+    assert physlite.unable(set(small_jets()), "ak4", 2) == physlite.unable(set(arrays), "ak4", 0) == {}
+    with pytest.raises(InputError, match=r"NNJvtPass; `without: \[jvt\]`"):
+        physlite.rows(arrays, SPEC, cuts)
+    rows, cutflow = physlite.rows(arrays, SPEC.model_copy(update={"without": ("jvt",)}), cuts)
+    assert len(rows) == 3
+    assert (cutflow[-1]["cut"], cutflow[-1]["n"], cutflow[-1]["applied"]) == ("jvt", 3, False)
+
+
+def test_simulation_without_weights():
+    """No branch of weights: not 1 but a question; `weights: unit` answers it."""
+    arrays = {name: array for name, array in small_jets().items() if "mcEventWeights" not in name}
+    with pytest.raises(InputError, match=r"no generator weight .*mcEventWeights.*`weights: unit`"):
+        physlite.rows(arrays, SPEC, LOOSE)
+    rows, _ = physlite.rows(arrays, SPEC.model_copy(update={"weights": "unit"}), LOOSE)
+    assert set(rows["weight"]) == {1.0}
+
+
+def test_what_labels_cannot_tell():
+    """Leptonic b hadrons never; without one of the labels nothing, for jets of both sizes."""
+    assert [(u.ids, u.become) for u in physlite.untold(set(small_jets()), "ak4")] == [((520, 521), 500)]
+    bare = {name for name in small_jets() if "PartonTruthLabelID" not in name}
+    assert [u.become for u in physlite.untold(bare, "ak4")] == [999]
+    large = set(large_jets([10], [0], [0]))
+    assert physlite.untold(large, "ak8") == []
+    (untold,) = physlite.untold({name for name in large if "R10Truth" not in name}, "ak8")
+    assert (untold.become, 2505 in untold.ids) == (999, True)
+
+
 def test_what_is_refused():
     """Triggers, simulated events without a weight, branches that do not fit the jets."""
     arrays = small_jets()

@@ -14,6 +14,7 @@ import uproot
 from jetsmith.io import IntArray, atomic_file
 
 Table = dict[str, Any]
+TRUTH = ("hadronFlavour", "partonFlavour", "nBHadrons", "nCHadrons")
 
 
 def events(n_events: int = 40, seed: int = 1, with_candidates: bool = True, first_event: int = 0) -> Table:
@@ -22,6 +23,13 @@ def events(n_events: int = 40, seed: int = 1, with_candidates: bool = True, firs
     counts = rng.integers(0, 5, n_events)
     table = _header(rng, n_events, first_event) | {"Jet": _jets(rng, counts)}
     return table | (_candidates(rng, counts) if with_candidates else {})
+
+
+def measured(table: Table, run: int = 283_270) -> Table:
+    """The same chunk as a detector would have it: no branch of a generator, and a run of data."""
+    jets = table["Jet"][[name for name in table["Jet"].fields if name not in TRUTH]]
+    kept = {name: value for name, value in table.items() if name != "genWeight"}
+    return kept | {"Jet": jets, "run": np.full(len(table["run"]), run, dtype=np.uint32)}
 
 
 def flatten(table: Table) -> dict[str, ak.Array]:
