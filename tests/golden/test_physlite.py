@@ -49,7 +49,7 @@ def rows_of(folder, data, obj, cuts=LOOSE):
     return rows, cutflow
 
 
-@pytest.mark.parametrize(("obj", "n_branches"), [("ak4", 23), ("ak8", 22), ("event", 22)])
+@pytest.mark.parametrize(("obj", "n_branches"), [("ak4", 24), ("ak8", 23), ("event", 23)])
 def test_inspection(tmp_path, shared_data, obj, n_branches):
     """Layout, codec and bounds are found, whatever other branches uproot cannot read."""
     plan, _ = plan_of(tmp_path, shared_data, obj)

@@ -277,6 +277,7 @@ def _dataset(**changes):
     return put("ttbar", value={"object": "ak4", "process": "ttbar"} | changes)
 
 
+GOOD = '{"1": [[1, 2]]}'
 SIMULATE = {"process": "ttbar", "n_events": 100, "parts": 2}
 DATASETS = {
     "simulated data": (_dataset(simulate=SIMULATE, is_data=True), ["ttbar: is_data", "simulated events"]),
@@ -313,6 +314,58 @@ DATASETS = {
         _dataset(files=["here/a.root"], golden_json="here/wrong.json"),
         ["ttbar: golden_json: ", "run 1: [[5, 2]] are no pairs of first and last block"],
     ),
+    "certification of simulation": (
+        _dataset(files=["here/a.root"], golden_json="here/good.json"),
+        ["ttbar: golden_json: ", "those of data", "`is_data: true`"],
+    ),
+    "a cross-section of data": (
+        _dataset(files=["here/a.root"], is_data=True, cross_section_pb=1.0),
+        ["ttbar: cross_section_pb: data are not weighted"],
+    ),
+    "weights of data": (
+        _dataset(files=["here/a.root"], is_data=True, weights="unit"),
+        ["ttbar: weights: data have no generator weights"],
+    ),
+    "generator particles of data": (
+        _dataset(files=["here/a.root"], is_data=True, object="event"),
+        ["ttbar: object: rows of `event` are made of generator particles"],
+    ),
+    "DeepNtuples of data": (
+        _dataset(files=["here/a.root"], layout="deepntuples", is_data=True),
+        ["ttbar: is_data: DeepNtuples hold simulated jets"],
+    ),
+    "triggers of DeepNtuples": (
+        _dataset(files=["here/a.root"], layout="deepntuples", hlt=["HLT_A"]),
+        ["ttbar: hlt: DeepNtuples hold simulated jets without run and trigger"],
+    ),
+    "weights of DeepNtuples": (
+        _dataset(files=["here/a.root"], layout="deepntuples", without=["jet_id"]),
+        ["ttbar: weights: ", "`weights: unit`"],
+    ),
+    "identification of DeepNtuples": (
+        _dataset(files=["here/a.root"], layout="deepntuples", weights="unit"),
+        ["ttbar: without: DeepNtuples cannot tell `jet_id: 2`", "`without: [jet_id]`"],
+    ),
+    "large jets of DeepNtuples": (
+        _dataset(files=["here/a.root"], layout="deepntuples", object="ak8", weights="unit"),
+        ["ttbar: object: DeepNtuples hold AK4 jets"],
+    ),
+    "a cut of another experiment": (
+        _dataset(files=["here/a.root"], layout="physlite", without=["jet_id"]),
+        ["ttbar: without: jet_id: files of `physlite` have `jvt` alone"],
+    ),
+    "a cut that is none": (
+        _dataset(files=["here/a.root"], without=["jetid"]),
+        ["without", "'jet_id' or 'jvt'", "'jetid'"],
+    ),
+    "weights of the simulation": (
+        _dataset(simulate=SIMULATE, weights="unit"),
+        ["ttbar: weights: simulated files hold a generator weight"],
+    ),
+    "cuts of the simulation": (
+        _dataset(simulate=SIMULATE, without=["jet_id"]),
+        ["ttbar: without: simulated files lack no cut"],
+    ),
     "certification of nothing": (
         _dataset(files=["here/a.root"], golden_json="here/empty.json"),
         ["ttbar: golden_json: ", "certifies no run"],
@@ -326,14 +379,43 @@ def test_mistakes_in_datasets(folder, change, words):
     edit(folder / "datasets.yaml", change)
     there = folder.parent / "here"
     there.mkdir()
-    for name, text in (("a.root", "no ROOT"), ("wrong.json", '{"1": [[5, 2]]}'), ("empty.json", "{}")):
+    for name, text in (
+        ("a.root", "no ROOT"),
+        ("wrong.json", '{"1": [[5, 2]]}'),
+        ("empty.json", "{}"),
+        ("good.json", GOOD),
+    ):
         (there / name).write_text(text)
     message = refused(run_of(folder) | {"data_root": str(folder.parent)}, folder)
     for word in ["datasets.yaml", *words]:
         assert word in message
 
 
+def test_data_alone_have_no_truth(folder):
+    """A tagger cannot be trained on them, nor a stored one judged; beside simulation they get scores."""
+    (folder.parent / "a.root").write_text("")
+    data = {"object": "ak4", "process": "jets", "files": ["a.root"], "is_data": True}
+    edit(folder / "datasets.yaml", put("run_b", value=data))
+    run = run_of(folder) | {"data_root": str(folder.parent)}
+    run["samples"]["jets"] = {"datasets": ["ttbar", "run_b"]}
+    load(run, folder)
+    run["samples"]["jets"] = {"datasets": ["run_b"]}
+    for taggers in (["deepcsv"], ["stored_deepcsv"]):
+        run["taggers"] = dict.fromkeys(taggers, "jets")
+        with pytest.raises(
+            ConfigError, match=rf"{taggers[0]}.yaml.* sample `jets` \(run_b\) is of data alone"
+        ):
+            load(run, folder)
+    run["samples"]["jets"] |= {"normalise": "cross_section"}
+    with pytest.raises(ConfigError, match="normalise: cross_section: run_b is data and has none"):
+        load(run, folder)
+
+
 RUN = {
+    "cuts on events": (
+        put("selection", "event", value={"pt_min_gev": 50}),
+        ["selection.event: rows of `event` have no jets to cut on"],
+    ),
     "more workers than at most": (
         put("skim", value={"backend": "dask", "dask": {"minimum": 5, "maximum": 3}}),
         ["skim.dask.maximum: 3 is below minimum: 5"],

@@ -12,6 +12,7 @@ from pathlib import Path
 from jetsmith import remote
 from jetsmith.batch import walltime_s
 from jetsmith.certified import read_certified
+from jetsmith.dataset_checks import contradictions
 from jetsmith.errors import ConfigError, InputError, refuse
 from jetsmith.records import hint, require
 from jetsmith.simulation.processes import EVENTS_A_PART, PROCESSES
@@ -26,6 +27,8 @@ def check_run(run: RunSpec, source: str) -> None:
     total = sum(run.splits.model_dump().values())
     if abs(total - 1) > 1e-9:
         raise ConfigError(f"{source}: splits add up to {total:g}; they must add up to 1")
+    if "event" in run.selection:
+        refuse(source, ["selection.event: rows of `event` have no jets to cut on; leave it out"])
     for obj, selection in run.selection.items():
         refuse(source, (f"selection.{obj}.{problem}" for problem in _selection(selection)))
     for role, table in (("taggers", run.taggers), ("reweighters", run.reweighters)):
@@ -132,6 +135,7 @@ def check_dataset(name: str, spec: DatasetSpec, run: RunSpec, path: Path) -> lis
             read_certified(golden)
         except InputError as error:
             raise ConfigError(f"{where}: golden_json: {error}") from error
+    refuse(where, contradictions(spec, run.selection.get(spec.object, SelectionSpec())))
     return expand_files(spec.files, run.data_root, where, run.xrootd.redirectors)
 
 
@@ -243,6 +247,9 @@ def _sample(sample: SampleSpec, datasets: Mapping[str, DatasetSpec]) -> Iterator
             "fold, judged on another, and trained on the rest"
         )
     if sample.normalise == "cross_section":
-        without = [name for name, dataset in datasets.items() if dataset.cross_section_pb is None]
+        data = [name for name, dataset in datasets.items() if dataset.is_data]
+        if data:
+            yield f": normalise: cross_section: {', '.join(data)} is data and has none; `normalise: unit`"
+        without = [n for n, d in datasets.items() if d.cross_section_pb is None and not d.is_data]
         if without:
             yield f": normalise: cross_section needs cross_section_pb of {', '.join(without)}"

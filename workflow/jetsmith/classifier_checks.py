@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jetsmith import columns, plugs
 from jetsmith.checks import edges
+from jetsmith.dataset_checks import without_truth
 from jetsmith.errors import refuse
 from jetsmith.records import hint
 from jetsmith.specs import ClassifierSpec, ClassSpec, DatasetSpec, SampleSpec
@@ -30,6 +31,7 @@ def check_classifier(
     """
     used = {name: datasets[name] for name in sample.datasets}
     refuse(path, _rows(spec, used))
+    refuse(path, without_truth(spec, used))
     refuse(path, _backend(spec))
     refuse(path, (f"architecture.{problem}" for problem in options.misfits(spec)))
     refuse(path, _training(spec))

@@ -112,7 +112,7 @@ def untold(branches: set[str], obj: str) -> list[Untold]:
         return []
     prefix = PREFIX[obj]
     if f"{prefix}_hadronFlavour" not in branches:
-        return [Untold(truth.IDS[obj], truth.UNMATCHED, f"{prefix}_hadronFlavour")]
+        return [Untold(truth.KNOWN[obj], truth.UNMATCHED, f"{prefix}_hadronFlavour")]
     found = []
     if obj == "ak4" and "Jet_partonFlavour" not in branches:
         found.append(Untold(truth.LIGHT, truth.UNMATCHED, "Jet_partonFlavour"))

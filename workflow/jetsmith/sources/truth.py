@@ -5,16 +5,14 @@ from collections.abc import Mapping
 import awkward as ak
 import numpy as np
 
+from jetsmith import columns
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.sources.flat import Array, Points, delta_r, join, masked_offsets, near, owners, split
 
 DATA = -1
 UNMATCHED = 999
 B, LEPTONIC_B, LIGHT = 500, (520, 521), (0, 1, 2)
-IDS = {
-    "ak4": (B, 510, 511, *LEPTONIC_B, 400, 410, 411, *LIGHT),
-    "ak8": (2505, 2504, 2506, 1055, 1005, 1044, 1004, 1000),
-}
+KNOWN = {obj: tuple(key for key in ids if key != UNMATCHED) for obj, ids in columns.TRUTH.items()}
 LAST_COPY = 1 << 13  # NanoAOD GenPart_statusFlags
 FROM_HARD_PROCESS = 1 << 8
 MOTHER_DOUBLINGS = 16  # chains of 65,536 at most, so that a damaged file cannot loop for ever

@@ -92,5 +92,5 @@ def untold(branches: set[str], obj: str) -> list[Untold]:
     if obj == "ak8" and not any(prefix + name in branches for name in LARGE_LABELS):
         lacking.append(" or ".join(prefix + name for name in LARGE_LABELS))
     if lacking:
-        return [Untold(truth.IDS[obj], truth.UNMATCHED, ", ".join(lacking))]
+        return [Untold(truth.KNOWN[obj], truth.UNMATCHED, ", ".join(lacking))]
     return [Untold(truth.LEPTONIC_B, truth.B, "leptons of b hadrons")] if obj == "ak4" else []

@@ -1,0 +1,69 @@
+"""Checks of what a dataset says of its events: keys that contradict each other; run before any job.
+
+What its files say of the same is compared by stage inspect (`jetsmith.agreement`).
+"""
+
+from collections.abc import Iterator, Mapping
+
+from jetsmith.specs import ClassifierSpec, DatasetSpec, SelectionSpec
+
+CUTS = {"nanoaod": "jet_id", "pfnano": "jet_id", "deepntuples": "jet_id", "physlite": "jvt"}  # of `jet_id`
+
+
+def contradictions(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]:
+    """Keys of a dataset that cannot be true together, and what its layout does not have.
+
+    Args:
+        spec: The dataset.
+        selection: Cuts on its rows.
+    """
+    yield from _data(spec) if spec.is_data else _simulation(spec)
+    if spec.layout == "deepntuples":
+        yield from _deepntuples(spec, selection)
+    foreign = [cut for cut in spec.without if cut != CUTS.get(spec.layout, cut)]
+    if foreign:
+        yield f"without: {', '.join(foreign)}: files of `{spec.layout}` have `{CUTS[spec.layout]}` alone"
+    if spec.without and (spec.object == "event" or spec.simulate is not None):
+        rows = "rows of `event`" if spec.object == "event" else "simulated files"
+        yield f"without: {rows} lack no cut; leave it out"
+
+
+def _data(spec: DatasetSpec) -> Iterator[str]:
+    for key, given, reason in (
+        ("cross_section_pb", spec.cross_section_pb, "data are not weighted to a cross-section"),
+        ("weights", spec.weights != "generator", "data have no generator weights, every event counts 1"),
+        ("object", spec.object == "event", "rows of `event` are made of generator particles"),
+    ):
+        if given:
+            yield f"{key}: {reason}; leave out `is_data` or `{key}`"
+
+
+def _simulation(spec: DatasetSpec) -> Iterator[str]:
+    if spec.golden_json is not None:
+        yield "golden_json: certified blocks are those of data; set `is_data: true`, or leave it out"
+    if spec.simulate is not None and spec.weights != "generator":
+        yield "weights: simulated files hold a generator weight; leave it out"
+
+
+def _deepntuples(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]:
+    for key in ("is_data", "golden_json", "hlt"):
+        if getattr(spec, key):
+            yield f"{key}: DeepNtuples hold simulated jets without run and trigger; leave it out"
+    if spec.object != "ak4":
+        yield f"object: DeepNtuples hold AK4 jets, no rows of `{spec.object}`"
+    if spec.weights != "unit":
+        yield "weights: DeepNtuples hold no generator weight; `weights: unit` makes every jet count 1"
+    if selection.jet_id and "jet_id" not in spec.without:
+        yield (
+            f"without: DeepNtuples cannot tell `jet_id: {selection.jet_id}` of the selection; "
+            "`without: [jet_id]` leaves the cut out"
+        )
+
+
+def without_truth(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> Iterator[str]:
+    """A tagger on data alone. Beside simulation data may stand: their jets get scores and nothing else."""
+    if spec.role == "tagger" and all(dataset.is_data for dataset in datasets.values()):
+        yield (
+            f"sample `{spec.sample}` ({', '.join(datasets)}) is of data alone: no truth to train on "
+            "or to be judged by; add simulation to the sample"
+        )
