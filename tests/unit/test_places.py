@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from jetsmith.checks import expand_files
 from jetsmith.configuration import load
 from jetsmith.errors import ConfigError
 from jetsmith.places import Run, located
@@ -171,3 +172,28 @@ def test_records_survive_the_way_into_a_job(folder):
     for name, spec in loaded.datasets.items():
         assert DatasetSpec(**loaded.raw["datasets"][name]) == spec
     assert RunSpec(**loaded.raw["run"]) == loaded.run
+
+
+def test_paths_as_people_write_them(tmp_path, monkeypatch):
+    """`~`, variables, brackets in names; a pattern that is a file's name is that file."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PLACE", "run [2]")
+    folder = tmp_path / "run [2]"
+    folder.mkdir()
+    names = ["a[1].root", "a1.root", "b?.root", "bc.root", "Größe $x.root"]
+    for name in names:
+        (folder / name).touch()
+
+    def found(*patterns, root="."):
+        return [path.rpartition("/")[2] for path in expand_files(patterns, root, "here")]
+
+    assert found("~/run [2]/a[1].root") == ["a[1].root"]
+    assert found("a[1].root", root="~/$PLACE") == ["a[1].root"]
+    assert found("b?.root", root="~/${PLACE}") == ["b?.root"]
+    assert found("b*.root", root=str(folder)) == ["b?.root", "bc.root"]
+    assert found("~/r*/b[c-d].root") == ["bc.root"]
+    assert found("Größe $x.root", root=str(folder)) == ["Größe $x.root"]
+    with pytest.raises(ConfigError, match=r"no file .*; the variable NOWHERE is not set; a relative"):
+        found("$NOWHERE/a.root")
+    with pytest.raises(ConfigError, match=r"the variable NOWHERE is not set"):
+        found("a.root", root="${NOWHERE}/b")

@@ -130,7 +130,7 @@ def check_dataset(name: str, spec: DatasetSpec, run: RunSpec, path: Path) -> lis
     if spec.golden_json is not None:
         golden = local(spec.golden_json, run.data_root)
         if not golden.is_file():
-            raise ConfigError(f"{where}: golden_json: no file {golden}")
+            raise ConfigError(f"{where}: golden_json: no file {golden}{_unset(str(golden))}")
         try:
             read_certified(golden)
         except InputError as error:
@@ -174,8 +174,26 @@ def _triggers(spec: DatasetSpec) -> Iterator[str]:
 
 
 def local(path: str, data_root: str) -> Path:
-    """A path of the configuration, variables expanded; a relative one starts at `data_root`."""
-    return Path(os.path.expandvars(data_root)) / os.path.expandvars(path)
+    """A path of the configuration, `~` and variables expanded; a relative one starts at `data_root`."""
+    return Path(_expanded(data_root)) / _expanded(path)
+
+
+def _expanded(path: str) -> str:
+    return os.path.expanduser(os.path.expandvars(path))
+
+
+def _pattern(path: str) -> str:
+    """A glob in which folders that are there as they are written are meant so, brackets and all."""
+    parts = Path(path).parts
+    there = (k for k in range(len(parts), 0, -1) if os.path.isdir(os.path.join(*parts[:k])))
+    k = next(there, 0)
+    return os.path.join(glob.escape(os.path.join(*parts[:k])), *parts[k:]) if k else path
+
+
+def _unset(path: str) -> str:
+    """Says which variables of a path that is not there are not set; nothing where all are."""
+    names = dict.fromkeys(re.findall(r"\$\{?(\w+)", path))
+    return "".join(f"; the variable {name} is not set" for name in names)
 
 
 def expand_files(
@@ -195,11 +213,11 @@ def expand_files(
             found.append(pattern)
             continue
         path = str(local(pattern, data_root))
-        matches = sorted(glob.glob(path, recursive=True))
+        matches = [path] if os.path.exists(path) else sorted(glob.glob(_pattern(path), recursive=True))
         if not matches:
             raise ConfigError(
-                f"{where}: files: no file {path}; a relative path starts at "
-                f"`data_root` ({os.path.abspath(os.path.expandvars(data_root))})"
+                f"{where}: files: no file {path}{_unset(path)}; a relative path starts at "
+                f"`data_root` ({os.path.abspath(_expanded(data_root))})"
             )
         folders = [match for match in matches if os.path.isdir(match)]
         if folders:
