@@ -28,6 +28,7 @@ try:
         config,
         CONFIG_FOLDER,
         Run(", ".join(map(str, RUN_FILES)) or "--config", RUN_FILES, workflow.config_settings.config),
+        Path(".snakemake/jetsmith-labels.json"),
     )
 except ConfigError as error:
     raise WorkflowError(f"configuration: {error}") from None

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jetsmith import columns, places, plugs, remote
+from jetsmith import columns, places, plugs, remote, tex
 from jetsmith.checks import check_dataset, check_flavours, check_run, check_samples, local
 from jetsmith.classifier_checks import check_classifier, check_together
 from jetsmith.errors import ConfigError, refuse
@@ -130,7 +130,10 @@ class Configuration:
 
 
 def load(
-    config: Mapping[str, Any], folder: Path, source: str | places.Run = "config/config.yaml"
+    config: Mapping[str, Any],
+    folder: Path,
+    source: str | places.Run = "config/config.yaml",
+    accepted: Path | None = None,
 ) -> Configuration:
     """Build the configuration.
 
@@ -138,24 +141,26 @@ def load(
         config: Snakemake's `config`.
         folder: The folder `config`, with datasets.yaml, flavours.yaml and the folders below it.
         source: What the run was put together from, or the name of its file for messages.
+        accepted: Where it is remembered which labels matplotlib can show.
 
     Raises:
         ConfigError: Names file, line, key, and what would be right.
     """
     run = places.Run(source) if isinstance(source, str) else source
     try:
-        return _load(run.merged(config), folder, run.name)
+        return _load(run.merged(config), folder, run.name, accepted)
     except ConfigError as error:
         raise ConfigError(places.located(str(error), run)) from error
 
 
-def _load(config: Mapping[str, Any], folder: Path, source: str) -> Configuration:
+def _load(config: Mapping[str, Any], folder: Path, source: str, accepted: Path | None) -> Configuration:
     run = validate(RunSpec, dict(config), source)
     check_run(run, source)
     flavours = load_table(ClassSpec, folder / "flavours.yaml")
     check_flavours(flavours, folder / "flavours.yaml")
     groups = {path.stem: _group(path) for path in sorted((folder / "features").glob("*.yaml"))}
     check_groups(groups, folder / "features")
+    _check_labels(flavours, groups, folder, accepted)
     known = load_table(DatasetSpec, folder / "datasets.yaml", named=False)
     datasets: dict[str, DatasetSpec] = {}
     for sample, content in run.samples.items():
@@ -185,6 +190,23 @@ def _load(config: Mapping[str, Any], folder: Path, source: str) -> Configuration
         "classifiers": {name: c.model_dump(mode="json") for name, c in classifiers.items()},
     }
     return Configuration(run, datasets, groups, classifiers, paths, raw)
+
+
+def _check_labels(
+    flavours: Mapping[str, ClassSpec],
+    groups: Mapping[str, FeatureGroup],
+    folder: Path,
+    accepted: Path | None,
+) -> None:
+    """Before anything is drawn: matplotlib can show every label."""
+    files = {folder / "flavours.yaml": [(name, entry.label) for name, entry in flavours.items()]}
+    for name, group in groups.items():
+        found = [(f"features.{feature}", spec.label) for feature, spec in group.features.items()]
+        files[folder / "features" / f"{name}.yaml"] = found
+    labels = [(f"{path}: {key}.label", label) for path, found in files.items() for key, label in found]
+    problems = list(tex.unreadable(labels, accepted))
+    if problems:
+        raise ConfigError("\n".join(problems))
 
 
 def _group(path: Path) -> FeatureGroup:

@@ -4,7 +4,6 @@ No pyplot figure is ever made and no global setting changed: figures are free ob
 saved under `rc`, so that nothing leaks from one plot into the next.
 """
 
-import re
 from contextlib import AbstractContextManager
 from itertools import cycle, islice
 from pathlib import Path
@@ -18,6 +17,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from jetsmith.io import atomic_file, write_json
 from jetsmith.specs import PlotSpec, Record
+from jetsmith.tex import plain as plain
+from jetsmith.tex import tex as tex
 
 # Told apart with every common colour blindness: M. Petroff, arXiv 2107.02270, ten colours.
 TAGGER_COLORS = (
@@ -93,26 +94,6 @@ def message_figure(message: str, style: PlotSpec, right: str = "") -> Figure:
         axes.text(0.5, 0.5, plain(message), ha="center", va="center", wrap=True, color=GREY, fontsize=13)
         title_line(axes, style, right)
     return figure
-
-
-def plain(text: str) -> str:
-    """Text that matplotlib shows as it is: no dollar sign starts mathematics."""
-    return text.replace("$", r"\$")
-
-
-def tex(label: str) -> str:
-    """A label of config for matplotlib: words stay text, from the first TeX command on it is mathematics.
-
-    `light` stays; `not H\\to b\\bar{b}` becomes `not $H\\to\\ b\\bar{b}$`. A label without TeX commands
-    is taken literally, dollars included, unless it marks its own mathematics with two of them.
-    """
-    if label.count("$") >= 2:
-        return label
-    if not re.search(r"\\[a-zA-Z]", label):
-        return plain(label)
-    words = label.split(" ")
-    first = next(k for k, word in enumerate(words) if "\\" in word)
-    return " ".join([*words[:first], "$" + r"\ ".join(words[first:]) + "$"])
 
 
 def save(figure: Figure, numbers: Record, base: str | Path) -> None:
