@@ -34,6 +34,10 @@ def refused(run, folder):
 
 JET = {"object": "ak4", "kind": "flat", "features": {"pt": {"source": "jet_pt_gev"}}}
 MASS = {"source": "sv_mass_gev"}
+C_TAGGER = both(
+    put("evaluation", value={"signal": "c_jets", "backgrounds": ["light_jets"]}),
+    put("discriminant", value={"signal": ["c"], "background": {"udsg": 1.0}}),
+)
 FEATURES = {
     "a list as a flat feature": (
         "features/ak4.yaml",
@@ -234,9 +238,21 @@ CLASSIFIERS = {
         both(put("object", value="event"), put("inputs", value={"event": "kinematics"})),
         ["double_b.yaml: object", "`event`", "`ak8`"],
     ),
-    "two signals in one figure": (
+    "judged by another signal": (
         "taggers/deepcsv.yaml",
         put("evaluation", value={"signal": "c_jets", "backgrounds": ["light_jets"]}),
+        ["evaluation.signal: `c_jets` has no truth of the discriminant's signal, b_or_lepb, bb"],
+    ),
+    "training of what is stored": (
+        "taggers/cmva.yaml",
+        lambda content: content.update(
+            backend="stored", inputs={"ak4": ["btagDeepB"]}, architecture={"column": "btagDeepB"}
+        ),
+        ["training: backend `stored` trains nothing; leave it out"],
+    ),
+    "two signals in one figure": (
+        "taggers/deepcsv.yaml",
+        C_TAGGER,
         ["taggers.deepcsv: sample `jets`", "b_jets (cmva)", "c_jets (deepcsv)", "a sample of its own"],
     ),
     "a reweighter of truth": (
@@ -412,6 +428,8 @@ def test_data_alone_have_no_truth(folder):
 
 
 RUN = {
+    "an interval of few": (put("closure", "bootstraps", value=1), ["closure.bootstraps", "equal to 20"]),
+    "plots of nothing": (put("plots", value={"width_in": 0.01}), ["plots.width_in", "equal to 2"]),
     "cuts on events": (
         put("selection", "event", value={"pt_min_gev": 50}),
         ["selection.event: rows of `event` have no jets to cut on"],
@@ -519,10 +537,7 @@ def test_pile_up_is_kept_where_a_tagger_asks_for_it(folder):
 
 def test_two_signals_in_figures_of_their_own(folder):
     """A c tagger beside a b tagger is right where no figure shows both, such as in two samples."""
-    edit(
-        folder / "taggers/deepcsv.yaml",
-        put("evaluation", value={"signal": "c_jets", "backgrounds": ["light_jets"]}),
-    )
+    edit(folder / "taggers/deepcsv.yaml", C_TAGGER)
     run = run_of(folder)
     run["samples"]["again"] = run["samples"]["jets"]
     run["taggers"]["deepcsv"] = "again"

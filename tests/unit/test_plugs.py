@@ -97,7 +97,7 @@ MISFITS = {
     "twice": ("stored", {"columns": THREE | {"c_jets": "sip"}}, ["columns: one feature", "two classes"]),
     "valid falls": ("stored", {"columns": THREE, "valid": [1, 0]}, ["valid: ", "must rise", "[1, 0]"]),
     "negative probability": ("stored", {"columns": THREE, "valid": [-1, 1]}, ["valid: ", "below 0"]),
-    "no end": ("xgboost", {"max_depth": 0}, ["max_depth: 0", "`max_leaves`"]),
+    "no split": ("xgboost", {"max_leaves": 1}, ["max_leaves: a tree of one leaf", "2 and more"]),
     "no sequence": ("deepjet", {"convolutions": {"chraged": [8]}}, ["convolutions.chraged", "charged`?"]),
     "flat": ("deepjet", {"recurrent": {"ak4": 8}}, ["recurrent.ak4", "no such sequence"]),
 }  # fmt: skip

@@ -201,6 +201,25 @@ def test_missing_features_are_named(sample: Path, tmp_path: Path) -> None:
         train(make_spec("keras", inputs=(absent,), model="deepsets"), sample, tmp_path / "model", seed=5)
 
 
+@pytest.mark.parametrize(
+    ("name", "architecture"),
+    [
+        ("xgboost", {"max_bin": 16}),
+        ("xgboost", {"max_depth": 0, "max_leaves": 4, "grow_policy": "lossguide"}),
+        ("xgboost", {"gamma": 1, "reg_alpha": 1, "reg_lambda": 0, "colsample_bynode": 0.5}),
+        ("sklearn", {"max_leaf_nodes": None, "max_depth": 3, "max_bins": 16, "max_features": 0.5}),
+        ("sklearn", {"min_samples_leaf": 5, "l2_regularization": 1}),
+    ],
+)
+def test_options_reach_the_trees(
+    sample: Path, tmp_path: Path, name: str, architecture: dict[str, Any]
+) -> None:
+    """What the parse lets through trains, and changes the trees."""
+    train(make_spec(name, training=ROUNDS), sample, tmp_path / "plain", seed=5)
+    train(make_spec(name, training=ROUNDS, architecture=architecture), sample, tmp_path / "other", seed=5)
+    assert losses(tmp_path / "plain/history.json") != losses(tmp_path / "other/history.json")
+
+
 def test_classes_come_from_truth_or_generator() -> None:
     """Scalar twin of the class index."""
     packed = pack_jets(60, 1)

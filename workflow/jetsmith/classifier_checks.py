@@ -4,13 +4,15 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 from jetsmith import columns, plugs
 from jetsmith.checks import edges
+from jetsmith.classifiers import Backend
 from jetsmith.dataset_checks import without_truth
 from jetsmith.errors import refuse
 from jetsmith.records import hint
-from jetsmith.specs import ClassifierSpec, ClassSpec, DatasetSpec, SampleSpec
+from jetsmith.specs import ClassifierFile, ClassifierSpec, ClassSpec, DatasetSpec, SampleSpec
 
 
 def check_classifier(
@@ -37,6 +39,16 @@ def check_classifier(
     refuse(path, _training(spec))
     refuse(path, _classes(spec))
     refuse(path, _reweighter(spec, used) if spec.role == "reweighter" else _tagger(spec))
+
+
+def without_effect(content: ClassifierFile) -> Iterator[str]:
+    """Keys of a file that nothing reads."""
+    if "training" in content.model_fields_set and not _backend_of(content.backend).TRAINS:
+        yield f"training: backend `{content.backend}` trains nothing; leave it out"
+
+
+def _backend_of(name: str) -> Backend:
+    return cast(Backend, plugs.find("classifiers", name, "backend", "backend"))
 
 
 def check_together(classifiers: Mapping[str, ClassifierSpec], source: str) -> None:
@@ -72,10 +84,9 @@ def _rows(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> Iterator
 
 def _backend(spec: ClassifierSpec) -> Iterator[str]:
     """The backend reads such inputs."""
-    backend = plugs.find("classifiers", spec.backend, "backend", "backend")
     sequences = [inputs.group for inputs in spec.inputs if inputs.kind == "sequence"]
-    if sequences and not backend.SEQUENCES:
-        others = [n for n in plugs.names("classifiers") if plugs.find("classifiers", n, "", "").SEQUENCES]
+    if sequences and not _backend_of(spec.backend).SEQUENCES:
+        others = [name for name in plugs.names("classifiers") if _backend_of(name).SEQUENCES]
         yield (
             f"inputs.{sequences[0]}: {', '.join(sequences)} is a sequence; backend `{spec.backend}` reads "
             f"flat features alone. Give summaries of it, or choose a backend that reads sequences: "
@@ -151,6 +162,13 @@ def _evaluation(spec: ClassifierSpec) -> Iterator[str]:
                 f"evaluation.backgrounds: `{c.name}` and the signal `{spec.signal_class.name}` share truth "
                 f"{', '.join(map(str, both))} (config/flavours.yaml): a jet would be signal and background"
             )
+    judged = set(spec.signal_class.truth)
+    if spec.discriminant is not None and not judged & _truth_of(spec, spec.discriminant.signal):
+        yield (
+            f"evaluation.signal: `{spec.signal_class.name}` has no truth of the discriminant's signal, "
+            f"{', '.join(spec.discriminant.signal)} (config/flavours.yaml): it would be judged by what tells "
+            "others apart"
+        )
     evaluated = {c.name: c for c in (spec.signal_class, *backgrounds)}
     without = [c.name for c in evaluated.values() if c.flavor is None]
     if without:
@@ -161,6 +179,10 @@ def _evaluation(spec: ClassifierSpec) -> Iterator[str]:
                 f"evaluation: `{one.name}` and `{other.name}` have one `flavor`, {one.flavor}, in "
                 "config/flavours.yaml; in correction files each needs its own"
             )
+
+
+def _truth_of(spec: ClassifierSpec, names: Iterable[str]) -> set[int]:
+    return {key for c in spec.classes if c.name in names for key in c.truth}
 
 
 def _reweighter(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> Iterator[str]:

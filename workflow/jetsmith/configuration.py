@@ -12,7 +12,7 @@ from typing import Any
 
 from jetsmith import columns, places, plugs, remote, tex
 from jetsmith.checks import check_dataset, check_flavours, check_run, check_samples, local
-from jetsmith.classifier_checks import check_classifier, check_together
+from jetsmith.classifier_checks import check_classifier, check_together, without_effect
 from jetsmith.errors import ConfigError, refuse
 from jetsmith.feature_checks import check_group, check_groups
 from jetsmith.records import load_table, pick, read_yaml, require, validate
@@ -228,6 +228,7 @@ def _resolve(
     content = validate(ClassifierFile, read_yaml(path), path)
     plug = plugs.described_by(content.backend, content.model, str(path))
     options = validate(plug.Options, content.architecture, f"{path}: architecture")
+    refuse(path, without_effect(content))
 
     def classes(names: tuple[str, ...], key: str) -> list[ClassSpec]:
         return [pick(flavours, wanted, f"{path}: {key}", "class") for wanted in names]

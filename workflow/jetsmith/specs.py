@@ -349,7 +349,7 @@ class XRootDSpec(Record):
 class ClosureSpec(Record):
     """The closure test of the reweighters."""
 
-    bootstraps: int = Field(200, gt=0, description="Bootstrap replicas of the interval.")
+    bootstraps: int = Field(200, ge=20, description="Bootstrap replicas of the interval.")
     max_auc: float = Field(0.53, gt=0.5, lt=1, description="Closure passes below this AUC.")
 
 
@@ -357,8 +357,8 @@ class PlotSpec(Record):
     """Style of the plots."""
 
     label: str = Field("Private work (simulation)", description="Label on every plot.")
-    width_in: Positive = Field(7.0, description="Width of a plot [in].")
-    dpi: int = Field(150, gt=0, description="Resolution of the PNG files.")
+    width_in: float = Field(7.0, ge=2, le=40, description="Width of a plot [in].")
+    dpi: int = Field(150, ge=20, le=1200, description="Resolution of the PNG files.")
 
 
 class RunSpec(Record):

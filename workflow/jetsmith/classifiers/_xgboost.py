@@ -56,7 +56,7 @@ def fit(task: Task) -> list[dict[str, float]]:
     spec, training = task.spec, task.spec.training
     parameters = _parameters(task)
     train = xgboost.QuantileDMatrix(_Chunks(task.train), max_bin=parameters["max_bin"])
-    validation = xgboost.QuantileDMatrix(_Chunks(task.validation), ref=train)
+    validation = xgboost.QuantileDMatrix(_Chunks(task.validation), max_bin=parameters["max_bin"], ref=train)
     checkpoint = task.folder / "checkpoint.ubj"
     booster, history = _load(parameters, [train, validation], checkpoint)
     growth = GROWTH if any(parameters[name] < 1 for name in SAMPLING) else 1.0

@@ -22,7 +22,7 @@ Penalty = Annotated[float, Field(ge=0)]
 class Options(plugs.Options):
     """XGBoost's parameters of the same names; shrinkage and rounds are keys of `training`."""
 
-    max_depth: int = Field(4, ge=0, description="Largest depth of a tree; 0 for none, with `max_leaves`.")
+    max_depth: int = Field(4, ge=0, description="Largest depth of a tree; 0 for any.")
     max_leaves: int = Field(0, ge=0, description="Most leaves of a tree; 0 for any number.")
     grow_policy: Literal["depthwise", "lossguide"] = Field(
         "depthwise", description="Which node is split next: the highest, or the one that gains most."
@@ -37,9 +37,9 @@ class Options(plugs.Options):
     colsample_bynode: Share = Field(1.0, description="Share of those that a split chooses from.")
 
     def misfits(self, spec: ClassifierSpec) -> Iterator[str]:
-        """Trees have an end."""
-        if not self.max_depth and not self.max_leaves:
-            yield "max_depth: 0 means no limit, and `max_leaves` sets none either; give one of the two"
+        """A tree has a split."""
+        if self.max_leaves == 1:
+            yield "max_leaves: a tree of one leaf learns nothing; 0 for any number, or 2 and more"
 
 
 def fit(task: "Task") -> list[dict[str, float]]:
