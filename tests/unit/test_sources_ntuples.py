@@ -87,6 +87,14 @@ def test_values_are_those_that_were_written(records, bounds):
         assert together[name].to_list() == table.read([name], *bounds)[name].to_list() == values.to_list()
 
 
+def test_ranges_in_turn(records):
+    """As chunks are read: one after the other, each of other clusters, from one table."""
+    table = ours(records, "events")
+    bounds = [(0, 2), (2, 3), (3, 6), (0, 1), (5, 6)]
+    found = [table.read(["event"], *bound)["event"].to_list() for bound in bounds]
+    assert found == [[1, 2], [3], [1, 2, 3], [1], [3]]
+
+
 def test_values_of_root_are_those_of_uproot():
     """Base classes, members of an object, projected and truncated columns, lists of lists, over clusters."""
     table, plain = ours(WRITTEN, "EventData"), opened(WRITTEN, "EventData")

@@ -40,7 +40,7 @@ class NTuple:
         ntuple.read_locator = _Reader(ntuple)
         ntuple._cluster_summaries, ntuple._page_link_list = _page_lists(ntuple)
         self._below = _subfields(ntuple)
-        self.n_entries = sum(int(cluster.num_entries) for cluster in ntuple.cluster_summaries)
+        self.n_entries = int(ntuple.num_entries)  # uproot keeps it: `read` takes clusters from its view
 
     @cached_property
     def _fields(self) -> dict[str, list[Any]]:
