@@ -7,7 +7,7 @@ import uproot
 
 from jetsmith import account, inspection, io, skim
 from jetsmith.errors import InputError
-from jetsmith.sources import mock
+from jetsmith.sources import mock, nanoaod
 from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
 
 pytestmark = pytest.mark.golden
@@ -88,14 +88,33 @@ def test_double_b_of_pfnano(tmp_path, shared_data):
 
 
 def test_truth_of_nanoaod(tmp_path, shared_data):
-    """Hadron flavours as counted in the file; a third of the b jets or so hold a decay lepton."""
+    """Flavours as the file has them; a third of the b jets hold a decay lepton, 6 of 406 two b hadrons."""
     rows, found = rows_of(tmp_path, shared_data, [TTBAR])
     counts = dict(zip(*np.unique(ak.to_numpy(rows["hadron_flavour"]), return_counts=True), strict=True))
     assert counts == {0: 948, 4: 150, 5: 406}
     by_id = {int(key): n for key, n in found["rows_by_flavour"].items()}
-    assert by_id[500] + by_id[520] + by_id[521] == 406
+    assert by_id[510] == 6
+    assert by_id[500] + by_id[510] + by_id[520] + by_id[521] == 406
     assert 0.25 < (by_id[520] + by_id[521]) / 406 < 0.5
-    assert by_id[400] == 150
+    assert (by_id[400], by_id[410]) == (138, 12)
+
+
+@pytest.mark.parametrize(("path", "n_jets"), [(TTBAR, 116), (PFNANO, 24)])
+def test_hadrons_of_large_jets_are_counted_as_cms_counts(shared_data, path, n_jets):
+    """Without the experiment's counts (NanoAOD v15 has none) b hadrons among the particles are as many."""
+    spec = DatasetSpec(object="ak8", process="real", files=(path,))
+    with uproot.open(shared_data / path) as file:
+        tree = file["Events"]
+        events = {name: tree[name].array() for name in nanoaod.branches(set(tree.keys()), "ak8")}
+    counts = ("FatJet_nBHadrons", "FatJet_nCHadrons")
+    assert set(counts) <= set(events)
+    gone = {"counts": counts, "counts and flavour": (*counts, "FatJet_hadronFlavour")}
+    stored = nanoaod.rows(events, spec, LOOSE)[0]["flavour"]
+    for what, names in gone.items():
+        left = {name: array for name, array in events.items() if name not in names}
+        found = nanoaod.rows(left, spec, LOOSE)[0]["flavour"]
+        assert found.to_list() == stored.to_list(), what
+        assert len(found) == n_jets
 
 
 def test_weights_of_nanoaod(tmp_path, shared_data):

@@ -66,10 +66,26 @@ def delta_r(eta_1: FloatArray, phi_1: FloatArray, eta_2: FloatArray, phi_2: Floa
 
 def near(offsets: IntArray, eta: FloatArray, phi: FloatArray, others: "Points", radius: float) -> BoolArray:
     """True for each element that has one of `others` of its list within `radius`."""
+    return np.asarray(count_near(offsets, eta, phi, others, radius) > 0)
+
+
+def count_near(
+    offsets: IntArray, eta: FloatArray, phi: FloatArray, others: "Points", radius: float
+) -> IntArray:
+    """For each element the number of `others` of its list within `radius`."""
     first, second = join(offsets, others.offsets)
     close = delta_r(eta[first], phi[first], others.eta[second], others.phi[second]) < radius
-    found = np.zeros(len(eta), dtype=bool)
-    found[first[close]] = True
+    return np.bincount(first[close], minlength=len(eta))
+
+
+def nearest(points: "Points", others: "Points", radius: float) -> IntArray:
+    """For each point the flat index of the nearest of `others` in its list, -1 for none within `radius`."""
+    first, second = join(points.offsets, others.offsets)
+    distance = delta_r(points.eta[first], points.phi[first], others.eta[second], others.phi[second])
+    order = np.argsort(-distance, kind="stable")  # the nearest is written last and stays
+    order = order[distance[order] < radius]
+    found = np.full(len(points.eta), -1)
+    found[first[order]] = second[order]
     return found
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from jetsmith import columns as canonical
 from jetsmith.io import IntArray
-from jetsmith.sources import eventcuts, generator, jetid, truth
+from jetsmith.sources import eventcuts, generator, hadrons, jetid, truth
 from jetsmith.sources.content import First, Kind, Untold, simulated_by
 from jetsmith.sources.eventcuts import SIMULATED_RUN, WEIGHTS, event_cuts
 from jetsmith.sources.flat import (
@@ -145,7 +145,8 @@ def branches(available: set[str], obj: str) -> list[str]:
         wanted += [f"{prefix}_{name}" for name in jetid.INPUTS]
     if obj == "ak8" or "Jet_FlavSplit" not in available:
         wanted += truth.GEN_BRANCHES if available.issuperset(_around(prefix)) else ()
-    return [name for name in wanted if name in available]
+        wanted += hadrons.branches(available, obj)
+    return [name for name in dict.fromkeys(wanted) if name in available]
 
 
 def selecting(spec: DatasetSpec) -> set[str]:
@@ -279,16 +280,12 @@ def flavour(jets: Jets, obj: str) -> IntArray:
     particles = truth.Generator(jets.events) if "GenPart_pdgId" in jets.events else None
     nothing = np.zeros(len(jets.kept), dtype=np.int64)
 
-    def number(name: str, instead: IntArray) -> IntArray:
-        return jets.take(name).astype(np.int64) if jets.has(name) else instead
-
-    if not jets.has("hadronFlavour"):
-        return np.full(len(jets.kept), truth.UNMATCHED, dtype=np.int32)
-    hadron = jets.take("hadronFlavour").astype(np.int64)
-    n_b = number("nBHadrons", (hadron == 5).astype(np.int64))
-    n_c = number("nCHadrons", (hadron == 4).astype(np.int64))
+    hadron, n_b, n_c = hadrons.heavy_flavour(jets, obj, particles)
     if obj == "ak8":
         found = truth.resonance(particles, jets.points()) if particles else nothing
-        return truth.ak8_flavour(n_b, n_c, found)
-    lepton = truth.decay_lepton(particles, jets.points()) if particles else nothing
-    return truth.ak4_flavour(hadron, number("partonFlavour", nothing), n_b, n_c, lepton)
+        ids = truth.ak8_flavour(n_b, n_c, found)
+    else:
+        lepton = truth.decay_lepton(particles, jets.points()) if particles else nothing
+        parton = jets.take("partonFlavour").astype(np.int64) if jets.has("partonFlavour") else nothing
+        ids = truth.ak4_flavour(hadron, parton, n_b, n_c, lepton)
+    return np.where(hadron == hadrons.UNKNOWN, truth.UNMATCHED, ids).astype(np.int32)

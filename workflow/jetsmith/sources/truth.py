@@ -6,8 +6,8 @@ import awkward as ak
 import numpy as np
 
 from jetsmith import columns
-from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.sources.flat import Array, Points, delta_r, join, masked_offsets, near, owners, split
+from jetsmith.io import BoolArray, IntArray
+from jetsmith.sources.flat import Array, Points, near, nearest, owners, split
 
 DATA = -1
 UNMATCHED = 999
@@ -138,6 +138,16 @@ class Generator:
         found: BoolArray = np.isin(np.abs(self.pdg_id), (11, 13)) & final
         return found
 
+    def last_hadrons(self, quark: int) -> BoolArray:
+        """Hadrons with this heaviest quark that decay into none with it, c hadrons of b decays among them."""
+        hadron = (np.abs(self.pdg_id) > 100) & (np.abs(self.pdg_id) // 10 % 10 > 0)  # no diquarks
+        held = hadron & has_quark(self.pdg_id, quark)
+        if quark == 4:
+            held &= ~has_quark(self.pdg_id, 5)
+        decays = np.zeros(len(held), dtype=bool)
+        decays[self.mother[held & (self.mother != np.arange(len(held)))]] = True
+        return np.asarray(held & ~decays)
+
     def points(self) -> Points:
         """Directions of all particles."""
         return Points(self.offsets, self.flat("eta"), self.flat("phi"))
@@ -199,15 +209,5 @@ def resonance(generator: Generator, jets: Points, radius: float = 0.6) -> IntArr
         mask[generator.mother[size == quark]] = True
     kind = np.select([size == 6, daughters[0], daughters[1]], [6, 5, 4], default=-1)[wanted]
     points = generator.points().where(wanted)
-    first, second = join(jets.offsets, masked_offsets(generator.offsets, wanted))
-    distance = delta_r(jets.eta[first], jets.phi[first], points.eta[second], points.phi[second])
-    return _nearest(first, distance, kind[second], len(jets.eta), radius)
-
-
-def _nearest(first: IntArray, distance: FloatArray, kind: IntArray, n: int, radius: float) -> IntArray:
-    """`kind` of the nearest partner of each of n elements, 0 where none is within `radius`."""
-    order = np.argsort(-distance, kind="stable")  # the nearest is written last and stays
-    order = order[distance[order] < radius]
-    found = np.zeros(n, dtype=np.int64)
-    found[first[order]] = kind[order]
-    return found
+    found = nearest(jets, points, radius)
+    return np.where(found >= 0, np.append(kind, 0)[found], 0)
