@@ -237,6 +237,8 @@ def test_a_path_that_no_file_has(tmp_path, write):
 CLASSES = {
     "b_jets": (500, 510, 511, 520, 521),
     "b": (500, 510, 511),
+    "one_b": (500, 520, 521),
+    "bb": (510, 511),
     "lepb": (520, 521),
     "light": (0, 1, 2),
     "c_jets": (400, 410, 411),
@@ -254,9 +256,12 @@ def check(folder, *names):
     suitability.check_classifier(spec, [folder / "inspect.json"], set, folder / "check.json")
 
 
+FLAVOURS = ("hadronFlavour", "nBHadrons", "nCHadrons")  # of each alone the flavour can be told
+
+
 def test_truth_that_one_file_lacks(tmp_path, write):
     """Its jets are all unmatched: no tagger can be trained on half of a dataset without a word."""
-    files = [write("a", table(1)), write("b", table(2, 100, jets=["hadronFlavour"]))]
+    files = [write("a", table(1)), write("b", table(2, 100, jets=FLAVOURS))]
     (untold, *_) = [u for u in inspect(tmp_path, files)["content"]["untold"] if u["become"] == 999]
     assert (untold["n_files"], untold["file"], untold["lacks"]) == (1, files[1], "Jet_hadronFlavour")
     with pytest.raises(InputError) as error:
@@ -271,6 +276,18 @@ def test_classes_that_need_no_difference_pass(tmp_path, write):
     check(tmp_path, "b_jets", "light")
     with pytest.raises(InputError, match=r"truth 520, 521 cannot be told from 500 \(no GenPart_pt"):
         check(tmp_path, "b", "lepb", "light")
+
+
+def test_a_file_that_cannot_tell_b_from_bb(tmp_path, write):
+    """Without any count of hadrons all b jets seem to have one: who keeps b and bb apart stops, by class."""
+    path = write("a", table(jets=["nBHadrons"]))
+    (untold, *_) = inspect(tmp_path, [path])["content"]["untold"]
+    assert (untold["ids"], untold["become"]) == ([510, 511], 500)
+    check(tmp_path, "b_jets", "light")
+    with pytest.raises(InputError) as error:
+        check(tmp_path, "one_b", "bb", "light")
+    for word in ("truth 510, 511 cannot be told from 500 (no Jet_nBHadrons", path, "classes one_b, bb need"):
+        assert word in str(error.value)
 
 
 def test_light_jets_without_partons(tmp_path, write):

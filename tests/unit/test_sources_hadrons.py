@@ -173,3 +173,27 @@ def test_last_hadrons_are_those_that_decay_into_none_of_their_kind():
     found = truth.Generator(HADRONS)
     assert found.pdg_id[found.last_hadrons(5)].tolist() == [511, -521, 5122]
     assert found.pdg_id[found.last_hadrons(4)].tolist() == [411, 421, 4122, -431]
+
+
+PARTICLES = set(truth.GEN_BRANCHES)
+
+
+@pytest.mark.parametrize(
+    ("obj", "available", "expected"),
+    [
+        ("ak8", set(jets_of(**OWN, hadronFlavour=FLAVOUR)) | PARTICLES, {}),
+        ("ak8", set(jets_of(hadronFlavour=FLAVOUR)) | PARTICLES, {}),
+        ("ak8", set(jets_of()) | PARTICLES, {}),
+        ("ak8", set(jets_of(**OWN)), {2505: 1055, 2504: 1044, 2506: 1005}),
+        ("ak8", set(jets_of(hadronFlavour=FLAVOUR)),
+         {1055: 1005, 1044: 1004, 2505: 1055, 2504: 1044, 2506: 1005}),
+        ("ak8", set(jets_of()), dict.fromkeys(truth.KNOWN["ak8"], 999)),
+        ("ak4", {"Jet_pt", "Jet_eta", "Jet_phi", "Jet_hadronFlavour", "Jet_partonFlavour"} | PARTICLES, {}),
+        ("ak4", {"Jet_pt", "Jet_eta", "Jet_phi", "Jet_hadronFlavour", "Jet_partonFlavour"},
+         {510: 500, 511: 500, 410: 400, 411: 400, 520: 500, 521: 500}),
+        ("ak4", {"Jet_pt", "Jet_FlavSplit"}, {}),
+    ],
+)  # fmt: skip
+def test_what_a_file_cannot_tell_is_said(obj, available, expected):
+    """By branches alone, as inspect sees them: each id that no jet will have, and the one it will have."""
+    assert {key: u.become for u in nanoaod.untold(available, obj) for key in u.ids} == expected

@@ -15,6 +15,7 @@ import numpy as np
 from jetsmith.errors import InputError
 from jetsmith.io import IntArray
 from jetsmith.sources import truth
+from jetsmith.sources.content import Untold
 from jetsmith.sources.flat import Array, Points, count_near, nearest, split
 
 PREFIX = {"ak4": "Jet", "ak8": "FatJet"}
@@ -103,6 +104,14 @@ def tells_flavour(available: set[str], obj: str) -> bool:
     """Whether a file with these branches tells b, c and light jets apart."""
     own = f"{PREFIX[obj]}_hadronFlavour" in available
     return own or tells_counts(available, obj) or bool(_of_generator_jets(available, obj, ("hadronFlavour",)))
+
+
+def untold(available: set[str], obj: str) -> list[Untold]:
+    """Jets with two hadrons that a file with these branches takes for jets with one."""
+    if tells_counts(available, obj):
+        return []
+    lacks = f"{PREFIX[obj]}_nBHadrons, {GENERATOR_JETS[obj][0]}_nBHadrons or GenPart"
+    return [Untold(two, one, lacks) for two, one in truth.TWO_HADRONS[obj].items()]
 
 
 def heavy_flavour(

@@ -111,14 +111,18 @@ def untold(branches: set[str], obj: str) -> list[Untold]:
     if obj == "event" or (obj == "ak4" and "Jet_FlavSplit" in branches):
         return []
     prefix = PREFIX[obj]
-    if f"{prefix}_hadronFlavour" not in branches:
+    if not hadrons.tells_flavour(branches, obj):
         return [Untold(truth.KNOWN[obj], truth.UNMATCHED, f"{prefix}_hadronFlavour")]
-    found = []
+    found = hadrons.untold(branches, obj)
     if obj == "ak4" and "Jet_partonFlavour" not in branches:
         found.append(Untold(truth.LIGHT, truth.UNMATCHED, "Jet_partonFlavour"))
-    if obj == "ak4" and not branches.issuperset(_around(prefix)):
-        lacking = [name for name in _around(prefix) if name not in branches]
-        found.append(Untold(truth.LEPTONIC_B, truth.B, ", ".join(lacking)))
+    lacking = ", ".join(name for name in _around(prefix) if name not in branches)
+    if lacking and obj == "ak4":
+        found.append(Untold(truth.LEPTONIC_B, truth.B, lacking))
+    if lacking and obj == "ak8":
+        found += [
+            Untold((resonance,), alike, lacking) for resonance, alike in truth.WITHOUT_RESONANCE.items()
+        ]
     return found
 
 

@@ -13,6 +13,11 @@ DATA = -1
 UNMATCHED = 999
 B, LEPTONIC_B, LIGHT = 500, (520, 521), (0, 1, 2)
 KNOWN = {obj: tuple(key for key in ids if key != UNMATCHED) for obj, ids in columns.TRUTH.items()}
+TWO_HADRONS: dict[str, dict[tuple[int, ...], int]] = {
+    "ak4": {(510, 511): B, (410, 411): 400},
+    "ak8": {(1055,): 1005, (1044,): 1004},
+}
+WITHOUT_RESONANCE = {2505: 1055, 2504: 1044, 2506: 1005}  # QCD with the hadrons of H to bb, to cc, of a top
 LAST_COPY = 1 << 13  # NanoAOD GenPart_statusFlags
 FROM_HARD_PROCESS = 1 << 8
 MOTHER_DOUBLINGS = 16  # chains of 65,536 at most, so that a damaged file cannot loop for ever
