@@ -198,6 +198,39 @@ def test_a_cut_of_another_layout(tmp_path, write):
     assert "knows `jet_id` alone" in refused(tmp_path, [write("a", table())], without=["jvt"])
 
 
+FRACTIONS = ("neHEF", "neEmEF", "chHEF", "chMultiplicity", "neMultiplicity", "chEmEF", "muEF")
+
+
+def newer(seed, first_event):
+    """A chunk as NanoAOD v15 has it: what the identification is computed from, not the result."""
+    found = table(seed, first_event, jets=["jetId"])
+    for name in FRACTIONS:
+        found["Jet"] = ak.with_field(found["Jet"], ak.values_astype(found["Jet"]["pt"] * 0 + 0.4, "f4"), name)
+    return found
+
+
+def test_what_a_cut_is_made_from(tmp_path, write):
+    """Computed or stored: said, and the same in all files; both in one list would be two cuts of one name."""
+    files = [write("a", table(1)), write("b", newer(2, 100))]
+    message = refused(tmp_path, files)
+    assert "jet_id is not the same in all files" in message
+    assert all(path in message for path in files)
+    found = inspect(tmp_path, files[1:])["content"]
+    assert "computed from neHEF" in found["instead"]["jet_id"]
+    assert inspect(tmp_path, files[:1])["content"]["instead"] == {}
+    assert inspect(tmp_path, files, without=["jet_id"])["content"]["instead"] == {}
+
+
+def test_vertices_of_another_kind(tmp_path, write):
+    """PV_npvsGood leaves vertices out: it serves, and is said; beside PV_npvs it does not."""
+    other = table(2, 100, drop=["PV_npvs"], PV_npvsGood=np.full(30, 7, np.int32))
+    files = [write("a", table(1)), write("b", other)]
+    assert "n_pv is not the same in all files" in refused(tmp_path, files)
+    rows, _ = skimmed(tmp_path, files[1:])
+    assert set(rows["n_pv"]) == {7}
+    assert "PV_npvsGood" in io.read_json(tmp_path / "inspect.json")["content"]["instead"]["n_pv"]
+
+
 def fired(seed):
     return np.random.default_rng(seed).integers(0, 2, 30).astype(bool)
 

@@ -24,6 +24,7 @@ STYLE = PlotSpec(dpi=40)
 HOSTILE = "<script>alert(1)</script> & \"quoted\" 'name' {{ 7 * 7 }}"
 CONTENT = {
     "simulated": True, "weight": "genWeight", "not_applied": {"jet_id": "no <Jet_jetId>"},
+    "instead": {"n_pv": "PV_<good>"},
     "absent_hlt": {"HLT_<A>": [f"{k}.root" for k in range(7)]},
     "untold": [{"n_files": 2, "text": "truth 520 cannot be told from 500 (no <GenPart>)"}],
 }  # fmt: skip
@@ -210,6 +211,7 @@ def test_page_says_what_stands_for_what_files_lack(html: str) -> None:
     assert "Simulation; generator weights from genWeight." in text
     assert "Cut jet_id not applied: no <Jet_jetId>." in text
     assert "jet_id not applied" in text
+    assert "n_pv: PV_<good>." in text
     assert "Trigger HLT_<A> is absent in 7 files, where it counts as not fired: 0.root" in text
     assert "4.root and 2 more." in text
     assert "In 2 files truth 520 cannot be told from 500 (no <GenPart>)." in text

@@ -10,7 +10,7 @@ from typing import Any
 
 from jetsmith import sources
 from jetsmith.sources.content import First, Kind
-from jetsmith.sources.truth import UNMATCHED
+from jetsmith.sources.truth import KNOWN, UNMATCHED
 from jetsmith.specs import DatasetSpec
 
 Said = Mapping[str, Any]
@@ -19,6 +19,7 @@ NOTHING: dict[str, Any] = {
     "simulated": None,
     "weight": None,
     "not_applied": {},
+    "instead": {},
     "absent_hlt": {},
     "untold": [],
 }
@@ -36,9 +37,9 @@ def describe(layout: str, branches: set[str], spec: DatasetSpec, jet_id: int, fi
 
     Returns:
         `simulated` (null where nothing says so) and `because`; `weight`, the branch of the generator
-        weight or null; `unable`, what the cuts that it cannot tell lack; `absent_hlt`, triggers of
-        the dataset that it lacks, each with close ones that it has; `untold`, truth ids that it
-        cannot tell from others.
+        weight or null; `unable`, what the cuts that it cannot tell lack; `instead`, columns and cuts
+        that it gives in an unusual way; `absent_hlt`, triggers of the dataset that it lacks, each
+        with close ones that it has; `untold`, truth ids that it cannot tell from others.
     """
     source = sources.load(layout)
     kind: Kind = source.kind(branches, first)
@@ -47,6 +48,7 @@ def describe(layout: str, branches: set[str], spec: DatasetSpec, jet_id: int, fi
         "because": kind.because,
         "weight": source.weight_branch(branches),
         "unable": source.unable(branches, spec.object, jet_id),
+        "instead": source.instead(branches, spec.object, jet_id),
         "absent_hlt": {path: _close(path, branches) for path in spec.hlt if path not in branches},
         "untold": [asdict(untold) for untold in source.untold(branches, spec.object)],
     }
@@ -70,21 +72,23 @@ def content(
 
     Returns:
         For plan, account and report: `simulated`, `weight` (its branch; null for weights of 1),
-        `not_applied` (cut: what it lacks, or why), `absent_hlt` (path: files without it), `untold`
-        (with `n_files`, `file`, one of them, and `text`).
+        `not_applied` (cut: what it lacks, or why), `instead` (column or cut: how), `absent_hlt`
+        (path: files without it), `untold` (with `n_files`, `file`, one of them, and `text`).
         And one line a problem.
     """
     problems = _kinds(name, spec, used) or _weights(name, spec, used)
     not_applied, undone = _cuts(name, spec, jet_id, layout, used)
     absent, unknown = _triggers(name, spec, used)
+    first = next(iter(used.values()))
     found = {
         "simulated": not spec.is_data,
-        "weight": None if spec.is_data or spec.weights == "unit" else next(iter(used.values()))["weight"],
+        "weight": None if spec.is_data or spec.weights == "unit" else first["weight"],
         "not_applied": not_applied,
+        "instead": {key: how for key, how in first["instead"].items() if key not in not_applied},
         "absent_hlt": absent,
-        "untold": [] if spec.is_data else _untold(used),
+        "untold": [] if spec.is_data else _untold(used, spec.object),
     }
-    return found, [*problems, *undone, *unknown]
+    return found, [*problems, *undone, *unknown, *_instead(name, spec, used)]
 
 
 def _kinds(name: str, spec: DatasetSpec, used: Mapping[str, Said]) -> list[str]:
@@ -150,6 +154,18 @@ def _cuts(
     return {}, []
 
 
+def _instead(name: str, spec: DatasetSpec, used: Mapping[str, Said]) -> list[str]:
+    """What a column or a cut is made from is the same in every file."""
+    problems = []
+    keys = {key for said in used.values() for key in said["instead"]}
+    for key in sorted(keys - set(spec.without)):
+        files = {said["instead"].get(key, "as in most files"): path for path, said in used.items()}
+        if len(files) > 1:
+            each = "; ".join(f"{how} in {path}" for how, path in files.items())
+            problems.append(f"dataset {name}: {key} is not the same in all files ({each}); make datasets")
+    return problems
+
+
 def _triggers(
     name: str, spec: DatasetSpec, used: Mapping[str, Said]
 ) -> tuple[dict[str, list[str]], list[str]]:
@@ -173,13 +189,13 @@ def _close(path: str, branches: set[str]) -> list[str]:
     return difflib.get_close_matches(path, known, n=5) or known[:5]
 
 
-def _untold(used: Mapping[str, Said]) -> list[dict[str, Any]]:
+def _untold(used: Mapping[str, Said], obj: str) -> list[dict[str, Any]]:
     """What a file or more cannot tell, each with the number of such files and one of them."""
     found: list[dict[str, Any]] = []
     for untold in (entry for schema in used.values() for entry in schema["untold"]):
         if untold not in [{key: entry[key] for key in untold} for entry in found]:
             files = [path for path, schema in used.items() if untold in schema["untold"]]
-            found.append({**untold, "n_files": len(files), "file": files[0], "text": _text(untold)})
+            found.append({**untold, "n_files": len(files), "file": files[0], "text": _text(untold, obj)})
     return found
 
 
@@ -189,8 +205,10 @@ def _example(files: Mapping[str, str]) -> str:
     return f"{path} ({reason})"
 
 
-def _text(untold: Said) -> str:
+def _text(untold: Said, obj: str) -> str:
     """What cannot be told apart, in words."""
+    if set(untold["ids"]) == set(KNOWN[obj]):
+        return f"there is no truth, every jet is unmatched (no {untold['lacks']})"
     ids = ", ".join(map(str, untold["ids"]))
     become = "unmatched jets (999)" if untold["become"] == UNMATCHED else untold["become"]
     return f"truth {ids} cannot be told from {become} (no {untold['lacks']})"
@@ -199,6 +217,7 @@ def _text(untold: Said) -> str:
 def notes(name: str, found: Mapping[str, Any]) -> Sequence[str]:
     """Lines for the log of inspect: what is left out, absent or cannot be told."""
     lines = [f"cut {cut} is not applied: {reason}" for cut, reason in found["not_applied"].items()]
+    lines += [f"{key}: {how}" for key, how in found["instead"].items()]
     lines += [
         f"trigger {path} is absent in {len(files)} files, so not fired there: {', '.join(files[:3])}"
         for path, files in found["absent_hlt"].items()

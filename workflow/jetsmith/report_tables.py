@@ -305,6 +305,7 @@ def content_lines(content: Table) -> list[str]:
     else:
         lines = [f"Simulation; generator weights from {content['weight']}."]
     lines += [f"Cut {cut} not applied: {reason}." for cut, reason in content["not_applied"].items()]
+    lines += [f"{key}: {how}." for key, how in content["instead"].items()]
     lines += [
         f"Trigger {path} is absent in {count(len(files))} files, where it counts as not fired: "
         + ", ".join(files[:MAX_NAMED])

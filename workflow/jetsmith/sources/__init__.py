@@ -58,6 +58,9 @@ class Source(Protocol):
     def unable(self, branches: set[str], obj: str, bits: int) -> dict[str, str]:
         """Cuts that `SelectionSpec.jet_id` asks for and these branches cannot tell, with what they lack."""
 
+    def instead(self, branches: set[str], obj: str, bits: int) -> dict[str, str]:
+        """Columns and cuts that these branches give in another way than most files, with how."""
+
     def untold(self, branches: set[str], obj: str) -> list[Untold]:
         """Truth ids of simulated rows that these branches cannot tell from others."""
 

@@ -103,6 +103,11 @@ def unable(branches: set[str], obj: str, bits: int) -> dict[str, str]:
     return {CUT: "DeepNtuples have no identification of jets"} if bits else {}
 
 
+def instead(branches: set[str], obj: str, bits: int) -> dict[str, str]:
+    """All of them are alike (see `sources.Source.instead`)."""
+    return {}
+
+
 def untold(branches: set[str], obj: str) -> list[Untold]:
     """Truth ids without a flag (see `sources.Source.untold`)."""
     found = []

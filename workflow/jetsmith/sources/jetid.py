@@ -27,6 +27,13 @@ def unable(branches: set[str], prefix: str, bits: int) -> str:
     return ""
 
 
+def instead(branches: set[str], prefix: str, bits: int) -> str:
+    """How the bits come about where they are not stored; empty where they are, or nobody asks."""
+    if not bits or f"{prefix}_{STORED}" in branches or unable(branches, prefix, bits):
+        return ""
+    return f"computed from {', '.join(INPUTS)}, as no {prefix}_{STORED} is stored"
+
+
 def passes(events: Mapping[str, ak.Array], prefix: str, bits: int) -> BoolArray:
     """Jets with all these bits, flat.
 

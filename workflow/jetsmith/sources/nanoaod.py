@@ -106,6 +106,16 @@ def unable(branches: set[str], obj: str, bits: int) -> dict[str, str]:
     return {"jet_id": reason} if reason else {}
 
 
+def instead(branches: set[str], obj: str, bits: int) -> dict[str, str]:
+    """Columns and cuts that do not come from where they mostly do (see `sources.Source.instead`)."""
+    if obj == "event":
+        return {}
+    found = {"jet_id": jetid.instead(branches, PREFIX[obj], bits)}
+    if N_PV[0] not in branches and N_PV[1] in branches:
+        found["n_pv"] = f"{N_PV[1]}, good vertices alone, as there is no {N_PV[0]}"
+    return {name: how for name, how in found.items() if how}
+
+
 def untold(branches: set[str], obj: str) -> list[Untold]:
     """Truth ids that these branches cannot tell (see `sources.Source.untold`)."""
     if obj == "event" or (obj == "ak4" and "Jet_FlavSplit" in branches):

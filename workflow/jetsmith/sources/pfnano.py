@@ -14,7 +14,8 @@ from jetsmith.specs import DatasetSpec, SelectionSpec
 
 TREE, CUT = nanoaod.TREE, nanoaod.CUT
 selecting, identity = nanoaod.selecting, nanoaod.identity
-kind, weight_branch, unable, untold = nanoaod.kind, nanoaod.weight_branch, nanoaod.unable, nanoaod.untold
+kind, weight_branch, instead = nanoaod.kind, nanoaod.weight_branch, nanoaod.instead
+unable, untold = nanoaod.unable, nanoaod.untold
 CANDIDATES = "PFCands"
 INDEX = "pFCandsIdx"
 NAMES = {  # canonical column without cpf_ or npf_ -> branch of the candidate

@@ -57,7 +57,8 @@ from jetsmith.sources.xaod import (
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
 TREE, CUT = xaod.TREE, xaod.CUT
-kind, weight_branch, unable, untold = xaod.kind, xaod.weight_branch, xaod.unable, xaod.untold
+kind, weight_branch, instead = xaod.kind, xaod.weight_branch, xaod.instead
+unable, untold = xaod.unable, xaod.untold
 
 
 def recognises(branches: set[str]) -> bool:

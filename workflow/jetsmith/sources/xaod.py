@@ -81,6 +81,11 @@ def unable(branches: set[str], obj: str, bits: int) -> dict[str, str]:
     return {CUT: f"no {PREFIX[obj]}{JVT}"} if missing else {}
 
 
+def instead(branches: set[str], obj: str, bits: int) -> dict[str, str]:
+    """Every column has one branch (see `sources.Source.instead`)."""
+    return {}
+
+
 def untold(branches: set[str], obj: str) -> list[Untold]:
     """Truth ids that these branches cannot tell (see `sources.Source.untold`)."""
     if obj == "event":
