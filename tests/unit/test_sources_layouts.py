@@ -86,6 +86,21 @@ def test_older_candidates_without_index():
     assert ak.array_equal(rows["cpf_eta"], new["cpf_eta"])
 
 
+def test_codes_of_candidates_without_a_track():
+    """Another branch than d0Err may tell them; where none does, their -1 cm is no impact parameter."""
+    arrays = mock.flatten(mock.events())
+    rows, _ = pfnano.rows(arrays, SPEC, CUTS)
+    other = {name: array for name, array in arrays.items() if name != "PFCands_d0Err"}
+    other["PFCands_dzErr"] = arrays["PFCands_d0Err"]
+    by_dz, _ = pfnano.rows(other, SPEC, CUTS)
+    assert ak.array_equal(by_dz["cpf_d0_cm"], rows["cpf_d0_cm"], equal_nan=True)
+    assert ak.any(np.isnan(rows["cpf_d0_cm"]))
+    del other["PFCands_dzErr"]
+    untold, _ = pfnano.rows(other, SPEC, CUTS)
+    lost = {"cpf_d0_cm", "cpf_d0_err_cm", "cpf_sip3d_val_cm"}
+    assert set(untold.fields) == pfnano.gives(set(other), "ak4") == set(rows.fields) - lost
+
+
 @pytest.mark.parametrize("with_candidates", [True, False])
 def test_rows_have_the_columns_that_are_promised(with_candidates):
     """`gives` and `rows` agree, from the branches that `branches` names alone."""

@@ -1,6 +1,6 @@
 """CMS PFNano: NanoAOD with the candidates and vertices of the jets, and the inputs of old taggers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import awkward as ak
@@ -48,6 +48,7 @@ IN_JET = {  # what depends on the jet, too, stands beside the index
     "jet_dist_cm": "btagJetDistVal",
 }
 OF_TRACK = {"d0_cm", "d0_err_cm", "dz_cm", "dz_err_cm", "chi2", *IN_JET}  # coded where there is no track
+NO_TRACK = ("d0Err", "dzErr", "trkChi2")  # any of them says so: CMS writes -1 there, which no track has
 VERTEX = {
     "sv_pt_gev": "pt",
     "sv_mass_gev": "mass",
@@ -77,6 +78,12 @@ def _candidate_branch(branches: set[str], table: str, name: str) -> str:
     return f"{CANDIDATES}_{name}" if f"{table}_{INDEX}" in branches else f"{table}_{name}"
 
 
+def _no_track(branches: set[str], table: str) -> str:
+    """The branch that is below 0 for candidates without a track, the first of those that there are."""
+    found = [_candidate_branch(branches, table, name) for name in NO_TRACK]
+    return next((name for name in found if name in branches), found[0])
+
+
 def _needs(branches: set[str], obj: str) -> dict[str, tuple[str, ...]]:
     """The branches that each canonical column needs besides those of NanoAOD."""
     table, vertices = (f"{nanoaod.PREFIX[obj]}{name}" for name in ("PFCands", "SVs"))
@@ -84,10 +91,12 @@ def _needs(branches: set[str], obj: str) -> dict[str, tuple[str, ...]]:
     common = (f"{table}_jetIdx", charge)
     needs = taginfo.wanted(obj)
     needs |= {"n_cpf": common, "n_npf": common, "n_sv": (f"{vertices}_jetIdx",)}
+    track = (*common, _no_track(branches, table))
     for prefix, names in (("cpf", CHARGED), ("npf", NEUTRAL)):
         for name, branch in names.items():
-            needs[f"{prefix}_{name}"] = (*common, _candidate_branch(branches, table, branch))
-    needs |= {f"cpf_{name}": (*common, f"{table}_{branch}") for name, branch in IN_JET.items()}
+            where = _candidate_branch(branches, table, branch)
+            needs[f"{prefix}_{name}"] = (*(track if name in OF_TRACK else common), where)
+    needs |= {f"cpf_{name}": (*track, f"{table}_{branch}") for name, branch in IN_JET.items()}
     for name, branch in VERTEX.items():
         needs[name] = (f"{vertices}_jetIdx", f"{vertices}_{branch}")
     for name, branch in VERTEX_DIRECTION.items():
@@ -112,8 +121,7 @@ def branches(available: set[str], obj: str) -> list[str]:
                 wanted |= dict.fromkeys(needed)
         table = f"{nanoaod.PREFIX[obj]}PFCands"
         if f"{table}_jetIdx" in available:
-            optional = (f"{table}_{INDEX}", _candidate_branch(available, table, "d0Err"))
-            wanted |= dict.fromkeys(name for name in optional if name in available)
+            wanted |= dict.fromkeys(name for name in (f"{table}_{INDEX}",) if name in available)
     return list(wanted)
 
 
@@ -154,11 +162,14 @@ def _fill_candidates(columns: Columns, jets: Jets) -> None:
         if prefix == "cpf":
             link = child.take(chosen)
             sources |= {name: (f"{table}_{b}", link) for name, b in IN_JET.items()}
-        clean = _track_cleaner(events, _candidate_branch(names, table, "d0Err"), place)
+        coded = _no_track(names, table)
+        no_track = split(events[coded])[1].take(place) < 0 if coded in events else np.zeros(0, dtype=bool)
         for name, (branch, index) in sources.items():
-            if branch in events:
-                content = split(events[branch])[1].take(index)
-                columns.ragged(f"{prefix}_{name}", offsets, clean(content) if name in OF_TRACK else content)
+            if branch not in events or (name in OF_TRACK and coded not in events):
+                continue
+            content = split(events[branch])[1].take(index)
+            cleaned = content if name not in OF_TRACK else np.where(no_track, np.float32(np.nan), content)
+            columns.ragged(f"{prefix}_{name}", offsets, cleaned)
 
 
 def _candidates_of(
@@ -170,16 +181,6 @@ def _candidates_of(
     local = split(events[f"{table}_{INDEX}"])[1][child].astype(np.int64)
     known = (local >= 0) & (local < np.diff(offsets)[event])
     return offsets[event] + local, known
-
-
-def _track_cleaner(
-    events: Mapping[str, ak.Array], error_branch: str, place: IntArray
-) -> Callable[[Array], FloatArray]:
-    """Make the codes of candidates without track details NaN: CMS writes an error of -1 there."""
-    if error_branch not in events:
-        return lambda content: content
-    no_track = split(events[error_branch])[1].take(place) < 0
-    return lambda content: np.where(no_track, np.float32(np.nan), content)
 
 
 def _fill_vertices(columns: Columns, jets: Jets) -> None:
