@@ -250,6 +250,11 @@ CLASSIFIERS = {
         ),
         ["training: backend `stored` trains nothing; leave it out"],
     ),
+    "two of one title": (
+        "taggers/deepcsv.yaml",
+        put("title", value="cMVA-like BDT"),
+        ["config.yaml: taggers.deepcsv: `cmva` has its title, `cMVA-like BDT`"],
+    ),
     "two signals in one figure": (
         "taggers/deepcsv.yaml",
         C_TAGGER,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jetsmith import plugs
+from jetsmith import plugs, provenance
 from jetsmith.errors import ConfigError
 from jetsmith.records import validate
 from tests.unit.packed_jets import make_spec
@@ -51,6 +51,23 @@ def test_options_are_described_and_have_defaults(name):
     for key, field in type(options).model_fields.items():
         assert field.description, key
     assert _options(name, **options.model_dump(mode="json")) == options
+
+
+@pytest.mark.parametrize(
+    ("plug", "reached", "others"),
+    [
+        ("classifiers.xgboost", {"classifiers._xgboost", "rows", "io"}, {"classifiers._keras"}),
+        ("classifiers.keras", {"classifiers._keras", "classifiers._scaler", "models._layers"}, set()),
+        ("classifiers.sklearn", {"rows", "io"}, {"classifiers._xgboost"}),
+        ("classifiers.stored", {"rows"}, {"classifiers._keras"}),
+        ("models.deepjet", {"models._layers"}, {"models.deepsets", "models.dense"}),
+    ],
+)
+def test_an_edit_of_what_a_plug_does_counts(plug, reached, others):
+    """The light face of a plug leads to the module that works: an edit there reruns it, and no other plug."""
+    closure = provenance.import_closure(plug)
+    assert reached <= closure
+    assert not others & closure
 
 
 TYPES = {

@@ -1,12 +1,14 @@
 """targets: a name in a target that the run does not have is said before anything is planned."""
 
+import shutil
+
 import pytest
 
 from jetsmith import targets
 from jetsmith.configuration import load
 from jetsmith.errors import ConfigError
 
-from .spoil import ROOT, run_of
+from .spoil import ROOT, edit, put, run_of
 
 NAME = "[a-z][a-z0-9_]*"
 OUTPUTS = [
@@ -38,7 +40,8 @@ UNKNOWN = {
     "results/skim/nano_ttbar.json": "the run has no dataset `nano_ttbar`",  # in no sample
     "results/features/ttbar/999.parquet": "dataset `ttbar` has no partition `999`; it has 2, 000 to 001",
     "results/skim/qcd/001.parquet": "dataset `qcd` has no partition `001`; it has 1, 000 to 000",
-    "results/simulated/qcd/7.root": "dataset `qcd` has no partition `7`",
+    "results/simulated/qcd/7.root": "the simulation of `qcd` has no partition `7`",
+    "results/simulated/ttbar/002.root": "the simulation of `ttbar` has no partition `002`; it has 2, 000 to",
     "./results/packed/jet/test": "the run has no sample `jet`; did you mean `jets`",
     "results/packed/jets/tset": "the run has no split `tset`; did you mean `test`? Choices: calibration",
     "results/inspect/check/b.json": "the run has no classifier `b`. Choices: cmva, deepcsv",
@@ -79,3 +82,13 @@ def test_what_there_is(demo):
     ]  # fmt: skip
     others = ["-n", "all", "--cores", "2", "--configfile", "mine.yaml", "title=results/a", "results/a/b.json"]
     targets.check(known + others, OUTPUTS, demo)
+
+
+def test_the_simulation_has_parts_of_its_own(tmp_path):
+    """`parts` cuts the skim; the files that are made are `simulate.parts`."""
+    folder = shutil.copytree(ROOT / "config", tmp_path / "config")
+    edit(folder / "datasets.yaml", put("ttbar", "parts", value=8))
+    run = load(run_of(folder), folder)
+    targets.check(["results/skim/ttbar/005.parquet", "results/simulated/ttbar/001.root"], OUTPUTS, run)
+    with pytest.raises(ConfigError, match="the simulation of `ttbar` has no partition `005`; it has 2"):
+        targets.check(["results/simulated/ttbar/005.root"], OUTPUTS, run)

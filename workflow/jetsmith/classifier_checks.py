@@ -52,9 +52,16 @@ def _backend_of(name: str) -> Backend:
 
 
 def check_together(classifiers: Mapping[str, ClassifierSpec], source: str) -> None:
-    """Taggers whose ROC curves one figure shows are judged by one signal."""
+    """Taggers whose ROC curves one figure shows are judged by one signal, and told apart by their titles."""
     shown: dict[tuple[str, str], ClassifierSpec] = {}
+    titles: dict[tuple[str, str], str] = {}
     for spec in classifiers.values():
+        other = titles.setdefault((spec.sample, spec.title), spec.name)
+        if spec.role == "tagger" and other != spec.name:
+            refuse(
+                source,
+                [f"taggers.{spec.name}: `{other}` has its title, `{spec.title}`, and figures show both"],
+            )
         for background in spec.background_classes:
             first = shown.setdefault((spec.sample, background.name), spec)
             if spec.signal_class != first.signal_class:

@@ -7,6 +7,7 @@ more than records: what is heavy goes into its functions, or into a module whose
 
 import importlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
@@ -34,6 +35,7 @@ class Options(Record):
         yield from ()
 
 
+@cache
 def names(package: str) -> list[str]:
     """Plugs of a sub-package, such as `models`, by their names."""
     folder = Path(__file__).parent / package

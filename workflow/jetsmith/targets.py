@@ -65,6 +65,10 @@ def _unknown(
             choices, whose = plots, "the run"
         elif kind == "dataset" and "/simulated/" in pattern:
             choices, whose = [d for d, spec in run.datasets.items() if spec.simulate], "the simulation"
+        elif kind == "part" and "/simulated/" in pattern:
+            simulate = run.datasets[names["dataset"]].simulate
+            choices = [f"{part:03d}" for part in range(simulate.parts if simulate else 0)]
+            whose = f"the simulation of `{names['dataset']}`"
         else:
             choices, whose = _choices(kind, names, run)
         if name not in choices and kind == "part":
