@@ -13,7 +13,7 @@ import pytest
 
 from jetsmith import io
 from jetsmith.calibration import calibrate
-from jetsmith.calibration.maps import Jets, efficiency_map
+from jetsmith.calibration.maps import Jets, efficiency_map, find_thresholds
 from jetsmith.errors import InputError
 from jetsmith.specs import (
     ClassifierSpec,
@@ -202,3 +202,193 @@ def test_empty_eta_bins_take_the_inclusive_value() -> None:
         efficiency_map(jets, 0.7, PT, (2.0, 2.5))
     with pytest.raises(InputError, match="no jets"):
         efficiency_map(Jets(*(values[:0] for values in vars(jets).values())), 0.7, PT, ETA)
+
+
+def test_saturated_scores_count_the_same_for_everybody(tmp_path: Path) -> None:
+    """Threshold at a score with many ties: numbers, map and users of the file count the same jets."""
+    table = make_scores(tmp_path / "scores.parquet", 20_000)
+    top = np.float32(1)
+    below = np.nextafter(top, np.float32(0))  # half a bit below it NumPy rounds to even, that is to the next
+    lower = np.nextafter(below, np.float32(0))
+    rng = np.random.default_rng(4)
+    kind = rng.choice(4, 20_000, p=[0.65, 0.1, 0.15, 0.1])
+    plain = np.minimum(table["discriminant"], 0.99)
+    score = table["discriminant"] = np.choose(kind, [plain, lower, below, top]).astype("f4")
+    io.write_rows(tmp_path / "scores.parquet", ak.zip(table, depth_limit=1))
+    outputs = tmp_path / "out.json", tmp_path / "numbers.json"
+    target = 0.2
+    calibrate(make_spec(), tmp_path / "scores.parquet", {"L": target}, (0.0, 1e5), (0.0, 2.5), *outputs)
+    numbers = json.loads(outputs[1].read_text())["working_points"]["L"]
+    evaluator = correctionlib.CorrectionSet.from_file(str(outputs[0]))
+    light = np.isin(table["label"], LIGHT.truth)
+    calibration = light & (table["split"] == 2)
+    weight = table["weight"]
+    reached = [
+        v
+        for v in sorted(set(score[calibration].tolist()), reverse=True)
+        if weight[calibration & (score.astype(float) >= v)].sum() >= target * weight[calibration].sum()
+    ]
+    assert reached[0] == float(below)
+    here = light & (table["split"] == 3)
+    right = weight[here & (score.astype(float) >= reached[0])].sum() / weight[here].sum()
+    for threshold in (numbers["threshold"], evaluator["deepcsv_wp_values"].evaluate("L")):
+        for jets in (score, score.astype(np.float64)):
+            found = weight[here & (jets >= threshold)].sum() / weight[here].sum()
+            assert found == pytest.approx(right, abs=1e-12)
+    assert numbers["efficiencies"]["light_jets"]["value"] == pytest.approx(right, abs=1e-12)
+    assert evaluator["deepcsv_eff"].evaluate("L", 0, 1.0, 60.0) == pytest.approx(right, abs=1e-12)
+
+
+def test_jets_that_were_not_tagged_fail_and_are_counted(tmp_path: Path) -> None:
+    """They are in the denominators of thresholds and efficiencies; those without a score are in none."""
+    table = make_scores(tmp_path / "scores.parquet", 20_000)
+    rng = np.random.default_rng(5)
+    share = np.select([table["label"] >= 500, table["label"] == 400], [0.02, 0.08], 0.25)
+    kind = np.select([(draw := rng.random(20_000)) < share, draw < share + 0.03], [1, 2], 0)
+    table["discriminant"] = np.select([kind == 1, kind == 2], [-np.inf, np.nan], table["discriminant"])
+    table["discriminant"] = table["discriminant"].astype("f4")
+    table["scored"] = kind != 2
+    io.write_rows(tmp_path / "scores.parquet", ak.zip(table, depth_limit=1))
+    outputs = tmp_path / "out.json", tmp_path / "numbers.json"
+    calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.1, "XL": 0.9}, PT, ETA, *outputs)
+    numbers = json.loads(outputs[1].read_text())
+    assert "can pass a threshold" in numbers["undefined"]["XL"]
+    point = numbers["working_points"]["L"]
+    light, weight, known = np.isin(table["label"], LIGHT.truth), table["weight"], kind != 2
+    for split, name in ((2, "threshold_sample"), (3, "classes")):
+        of_split = light & (table["split"] == split)
+        here = of_split & known
+        passing = here & (np.nan_to_num(table["discriminant"], nan=-1) >= point["threshold"])
+        value = weight[passing].sum() / weight[here].sum()
+        if split == 2:
+            assert value == pytest.approx(0.1, abs=5e-4)
+        else:
+            assert point["efficiencies"]["light_jets"]["value"] == pytest.approx(value, abs=1e-12)
+        counts = numbers[name] if split == 2 else numbers[name]["light_jets"]
+        n_failing = int((of_split & (kind == 1)).sum())
+        assert counts["n_jets"] == here.sum()
+        assert (counts["n_not_tagged"], counts["share_not_tagged"]) == (n_failing, n_failing / here.sum())
+        n_left_out = int((of_split & (kind == 2)).sum())
+        assert counts["n_without_score"] == n_left_out
+        assert counts["share_without_score"] == n_left_out / of_split.sum()
+
+
+def test_a_target_of_only_untagged_jets_is_undefined() -> None:
+    """No point can be had: the message says how far thresholds reach."""
+    n = 1000
+    score = np.append(np.random.default_rng(6).random(100), np.full(n - 100, -np.inf))
+    jets = Jets(score, np.ones(n), np.zeros(n, int), np.full(n, 50.0), np.zeros(n))
+    with pytest.raises(InputError, match=r"only 0\.1 of the background can pass a threshold"):
+        find_thresholds(jets, {"L": 0.5})
+    found, undefined = find_thresholds(jets, {"L": 0.5, "M": 0.05})
+    assert (list(found), list(undefined)) == (["M"], ["L"])
+
+
+def sparse_jets() -> Jets:
+    """Jets of one class that rarely pass at low pt and mostly at high; bins between and forward have none."""
+    rng = np.random.default_rng(7)
+    n = np.array([4000, 40])
+    pt, share = np.repeat([40.0, 200.0], n), np.repeat([0.1, 0.8], n)
+    total = int(n.sum())
+    return Jets(
+        (rng.random(total) < share).astype("f4"), np.ones(total), np.zeros(total, int), pt, np.zeros(total)
+    )
+
+
+def test_empty_bins_know_less_than_any_filled_one() -> None:
+    """Their interval holds those of all bins that they borrow from: never narrower, at least their spread."""
+    jets = sparse_jets()
+    found = efficiency_map(jets, 0.5, PT, ETA)
+    assert found.filled_mask.tolist() == [[True, False, True], [False] * 3]
+    inclusive = np.mean(jets.score)
+    filled = found.filled_mask
+    assert found.high[filled].min() < found.low[filled].max()  # the two bins differ
+    for i, j in np.argwhere(~filled):
+        assert found.value[i, j] == pytest.approx(inclusive)
+        assert found.low[i, j] == found.low[filled].min()
+        assert found.high[i, j] == found.high[filled].max()
+        assert found.high[i, j] - found.low[i, j] >= (found.high - found.low)[filled].max()
+
+
+def test_an_empty_bin_borrows_from_its_own_eta_bin_alone() -> None:
+    """Jets of another |eta| do not widen it where its own has some."""
+    jets = sparse_jets()
+    rng = np.random.default_rng(8)
+    forward = Jets(
+        rng.random(50) < 0.99, np.ones(50), np.zeros(50, int), np.full(50, 200.0), np.full(50, 2.0)
+    )
+    both = Jets(*(np.concatenate([getattr(jets, name), getattr(forward, name)]) for name in vars(jets)))
+    found = efficiency_map(both, 0.5, PT, ETA)
+    alone = efficiency_map(jets, 0.5, PT, ETA)
+    assert (found.low[0, 1], found.high[0, 1]) == (alone.low[0, 1], alone.high[0, 1])
+    assert (found.low[1, 0], found.high[1, 0]) == (found.low[1, 2], found.high[1, 2])
+
+
+def test_bins_whose_weights_cancel_borrow_too() -> None:
+    """Two jets of weights 1 and -1 define no efficiency."""
+    score, pt = np.array([1.0, 0.0, 1.0, 0.0]), np.array([40.0, 40, 200, 200])
+    jets = Jets(score, np.array([1.0, -1, 1, 1]), np.zeros(4, int), pt, np.zeros(4))
+    found = efficiency_map(jets, 0.5, PT, (0.0, 2.5))
+    assert found.filled_mask.tolist() == [[False, False, True]]
+    assert found.value[0, 0] == pytest.approx(1.0)  # of the |eta| bin: 1 + 1 of 1 - 1 + 1 + 1
+
+
+def test_the_description_lists_what_is_not_known(tmp_path: Path) -> None:
+    """Empty bins by flavour, working point and edges; unreliable points; flavours without jets."""
+    table = make_scores(tmp_path / "scores.parquet", 20_000)
+    forward = np.abs(table["jet_eta"]) >= 1.2
+    lonely = (table["label"] == 400) & (table["jet_pt_gev"] < 50) & forward
+    table["jet_pt_gev"][lonely] = 60.0
+    table["label"][(table["label"] >= 500) & (table["split"] == 3)] = 999
+    io.write_rows(tmp_path / "scores.parquet", ak.zip(table, depth_limit=1))
+    outputs = tmp_path / "out.json", tmp_path / "numbers.json"
+    calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.1, "T": 0.001}, PT, ETA, *outputs)
+    content = json.loads(outputs[0].read_text())
+    assert json.loads(outputs[1].read_text())["flavors_without_jets"] == [5]
+    texts = {entry["name"]: entry["description"] for entry in content["corrections"]}
+    for text in (content["description"], texts["deepcsv_eff"], texts["deepcsv_eff_low"]):
+        assert "not reliable, for lack of jets or for ties at the threshold: T" in text
+        assert "no jets of flavor 5 (b_jets), which has no efficiencies" in text
+        assert (
+            "flavor 4 at L, T: |eta| 0 to 1.2, pt 100 to 300 GeV; |eta| 1.2 to 2.5, pt 30 to 50 GeV; "
+            "|eta| 1.2 to 2.5, pt 100 to 300 GeV"
+        ) in text
+        assert "flavor 0" not in text
+    assert "flavor" not in texts["deepcsv_wp_values"]
+
+
+def test_no_efficiency_at_all_is_an_error(tmp_path: Path) -> None:
+    """A correction set without any efficiency is none: the message says which classes have a code."""
+    table = make_scores(tmp_path / "scores.parquet", 5000)
+    table["label"][table["split"] == 3] = 999
+    io.write_rows(tmp_path / "scores.parquet", ak.zip(table, depth_limit=1))
+    outputs = tmp_path / "out.json", tmp_path / "numbers.json"
+    with pytest.raises(
+        InputError, match=r"split test has no jets of a class of deepcsv with a `flavor` code"
+    ):
+        calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.1}, PT, ETA, *outputs)
+    assert not outputs[0].exists()
+
+
+@pytest.mark.parametrize("last", [2.4, 2.5, 4.7])
+def test_the_last_edge_has_its_jets_in_both(tmp_path: Path, last: float) -> None:
+    """A jet at float32(abseta_max), which the selection keeps, is in the map and no error in the file."""
+    table = make_scores(tmp_path / "scores.parquet", 5000)
+    table["jet_eta"] = np.clip(table["jet_eta"], -1, 1).astype("f4")
+    table["jet_eta"][::2] = np.float32(last) * np.where(np.arange(2500) % 2, -1, 1)
+    table["discriminant"][::2] = 1.0
+    io.write_rows(tmp_path / "scores.parquet", ak.zip(table, depth_limit=1))
+    outputs = tmp_path / "out.json", tmp_path / "numbers.json"
+    calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.6}, PT, (0.0, 1.2, last), *outputs)
+    evaluator = correctionlib.CorrectionSet.from_file(str(outputs[0]))["deepcsv_eff"]
+    assert evaluator.evaluate("L", 5, float(np.float32(last)), 60.0) == 1
+
+
+def test_jets_beyond_the_eta_bins_stop_with_the_file(tmp_path: Path) -> None:
+    """The correction would be an error for them: they are not left out in silence."""
+    make_scores(tmp_path / "scores.parquet", 5000)
+    outputs = tmp_path / "out.json", tmp_path / "numbers.json"
+    with pytest.raises(
+        InputError, match=r"scores\.parquet: split test, class b_jets: .*outside the bins, 0 to 2;"
+    ):
+        calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.1}, PT, (0.0, 2.0), *outputs)

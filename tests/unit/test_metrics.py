@@ -291,3 +291,146 @@ def test_efficiency_table_is_the_efficiency_of_each_group(
             here = [x[k, j] for x in (found.value, found.low, found.high, found.n_effective)]
             want = [one.value, one.low, one.high, one.n_effective]
             assert here == pytest.approx(want, rel=1e-6, abs=1e-9, nan_ok=True)
+
+
+@st.composite
+def tied_to_the_score(draw: st.DrawFn) -> tuple[Array, Array, Array, Array]:
+    """Signed weights whose sign follows the score, as a generator's may: negative more often at high ones."""
+    found = []
+    for _ in range(2):
+        n = draw(st.integers(5, 40))
+        score = draw(arrays(np.float32, n, elements=st.integers(-4, 4).map(float)))
+        size = draw(arrays(np.float64, n, elements=st.sampled_from([0.5, 1.0, 2.0])))
+        chance = draw(arrays(np.int64, n, elements=st.integers(0, 9)))
+        weight = np.where(chance < score + 4, -size, size)
+        lowest = int(np.argmin(score))
+        weight[lowest] = 1 + abs(weight).sum()
+        if draw(st.booleans()):
+            score[draw(st.integers(0, n - 1))] = -np.inf
+        found += [score, weight]
+    return found[0], found[1], found[2], found[3]
+
+
+def slow_monotone(score: Array, weight: Array) -> dict[float, float]:
+    """Twin of the efficiencies of a curve: by each score the mean of the running maximum and minimum."""
+    cuts = sorted(set(score.tolist()), reverse=True)
+    plain = [sum(w for s, w in zip(score, weight, strict=True) if s >= cut) / sum(weight) for cut in cuts]
+    found = {}
+    for k, cut in enumerate(cuts):
+        above, below = max([0.0, *plain[: k + 1]]), min(plain[k:])
+        found[cut] = (min(max(above, 0), 1) + min(max(below, 0), 1)) / 2
+    return found
+
+
+def at(found: dict[float, float], threshold: float) -> float:
+    """Efficiency of the lowest score that passes; 0 where none does."""
+    passing = [cut for cut in found if cut >= threshold]
+    return found[min(passing)] if passing else 0.0
+
+
+@settings(max_examples=200)
+@given(tied_to_the_score())
+def test_roc_of_signed_weights_is_its_slow_twin(sample: tuple[Array, Array, Array, Array]) -> None:
+    """Values, not shapes: a curve of |w|, or one of the running maximum alone, is another curve."""
+    s, ws, b, wb = sample
+    signal, background = slow_monotone(s, ws), slow_monotone(b, wb)
+    roc = metrics.roc_curve(*sample, n_points=60)
+    for k, threshold in enumerate(roc.threshold):
+        assert roc.signal_efficiency[k] == pytest.approx(at(signal, threshold), abs=1e-12)
+        assert roc.background_efficiency[k] == pytest.approx(at(background, threshold), abs=1e-12)
+
+
+def test_negative_weights_cancel_in_curves_and_points() -> None:
+    """A third of the jets above the cut is negative: 0.0208 of the background passes, not 0.06 as of |w|."""
+    score = np.linspace(0, 1, 1000, endpoint=False)
+    weight = np.where((np.arange(1000) >= 940) & (np.arange(1000) % 3 == 0), -1.0, 1.0)
+    total = weight.sum()
+    above = score >= 0.94
+    wanted = weight[above].sum() / total
+    assert wanted == pytest.approx(20 / 960)
+    roc = metrics.roc_curve(score, np.ones(1000), score, weight, n_points=2000)
+    nearest = int(np.argmin(abs(roc.threshold - 0.94)))
+    assert roc.threshold[nearest] == pytest.approx(0.94, abs=2e-3)
+    assert roc.background_efficiency[nearest] == pytest.approx(wanted, abs=2e-3)
+    found = metrics.efficiency(metrics.passes(score, 0.94), weight)
+    assert found.value == pytest.approx(wanted)
+    assert metrics.efficiency_table(score, weight, np.array([0.94])).value.tolist() == [[found.value]]
+
+
+@settings(max_examples=200)
+@given(tied_to_the_score(), st.sampled_from([0.1, 0.25, 0.5, 0.9]))
+def test_working_points_with_jets_that_were_not_tagged(
+    sample: tuple[Array, Array, Array, Array], target: float
+) -> None:
+    """-inf counts in the denominator and passes nothing; a target out of reach is refused with the reach."""
+    score, weight, _, _ = sample
+    reached = [
+        cut
+        for cut in sorted(set(score[score > -np.inf].tolist()), reverse=True)
+        if weight[score >= cut].sum() >= target * weight.sum() * (1 - 1e-12)
+    ]
+    if metrics.effective_count(weight) * target < 1:
+        return
+    if not reached:
+        with pytest.raises(InputError, match=r"only .* of the background can pass a threshold"):
+            metrics.working_point(score, weight, target)
+        return
+    point = metrics.working_point(score, weight, target)
+    assert point.threshold == reached[0]
+    assert -np.inf < point.threshold_low <= point.threshold <= point.threshold_high
+
+
+def test_the_fault_of_the_dropped_jets() -> None:
+    """A quarter not tagged: the threshold of 10% is that of 13.3% of the tagged ones; 80% is out of reach."""
+    score = np.append(np.arange(750.0), np.full(250, -np.inf)).astype(np.float32)
+    point = metrics.working_point(score, np.ones(1000), 0.1)
+    assert point.threshold == 650
+    assert point.background.value == 0.1
+    with pytest.raises(InputError, match=r"efficiency 0\.8: only 0\.75 of the background can pass"):
+        metrics.working_point(score, np.ones(1000), 0.8)
+    assert metrics.auc(score, np.ones(1000), score, np.ones(1000)) == pytest.approx(0.5)
+    with pytest.raises(InputError, match="only 0 of the background"):
+        metrics.working_point(np.full(50, -np.inf), np.ones(50), 0.5)
+
+
+def test_denormal_scores_have_working_points() -> None:
+    """Scores that differ by denormals alone: the search is in float64, and no bin is NaN."""
+    score = (np.arange(1000) * np.finfo(np.float32).smallest_subnormal).astype(np.float32)
+    assert metrics.working_point(score, np.ones(1000), 0.1).threshold == score[900]
+
+
+@pytest.mark.parametrize(("n", "reliable"), [(1000, True), (999, False)])
+def test_ten_jets_above_are_enough(n: int, reliable: bool) -> None:
+    """The verdict at its limit: 10 effective jets are reliable, fewer are not."""
+    assert metrics.working_point(np.arange(float(n)), np.ones(n), 0.01).reliable is reliable
+
+
+@pytest.mark.parametrize("n", [10, 49, 1000])
+def test_one_jet_above_is_enough_for_a_point(n: int) -> None:
+    """One jet of n at 1/n defines a point, whatever the last bit of n * (1/n); one jet less does not."""
+    assert metrics.working_point(np.arange(float(n)), np.ones(n), 1 / n).threshold == n - 1
+    with pytest.raises(InputError, match=f"needs {n} at least"):
+        metrics.working_point(np.arange(n - 1.0), np.ones(n - 1), 1 / n)
+
+
+def test_efficiency_table_of_one_group_and_one_threshold() -> None:
+    """No groups, one threshold, signed weights: the value by hand."""
+    score, weight = np.array([0.1, 0.5, 0.9], np.float32), np.array([2.0, -0.5, 1.0])
+    found = metrics.efficiency_table(score, weight, np.array([0.5]))
+    assert found.value.tolist() == [[0.2]]
+    grouped = metrics.efficiency_table(score, weight, np.array([0.5]), np.zeros(3, int), 1)
+    np.testing.assert_array_equal([*vars(grouped).values()], [*vars(found).values()])
+
+
+def test_replicas_without_jets_make_an_interval_wide() -> None:
+    """One jet against one: a third of the replicas draw no signal; the area may then be anything."""
+    value, low, high = metrics.auc_interval(np.array([1.0]), np.ones(1), np.array([0.0]), np.ones(1), 500, 1)
+    assert (value, low, high) == (1, 0, 1)
+
+
+def test_probabilities_that_are_no_numbers_have_no_discriminant() -> None:
+    """NaN stays NaN in both forms: the ratio must not say 0 of a jet without a score."""
+    p = {"b": np.array([np.nan, 0.2]), "c": np.array([0.1, 0.3])}
+    for form in ("ratio", "log_ratio"):
+        found = metrics.discriminant(DiscriminantSpec(signal=("b",), background={"c": 1.0}, form=form), p)
+        assert np.isnan(found).tolist() == [True, False]

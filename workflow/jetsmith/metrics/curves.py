@@ -38,6 +38,9 @@ class _Sorted:
         self.total, self.total2 = self.above[0], self.above2[0]
         self.fraction = self.above / self.total
         if (weights < 0).any():
+            # Jets of one score pass together: sums within them are nobody's efficiency.
+            together = np.searchsorted(self.score, self.score, side="left")
+            self.fraction[:-1] = self.fraction[:-1][together]
             falling = np.maximum.accumulate(self.fraction[::-1])[::-1]
             self.fraction = (np.clip(falling, 0, 1) + np.clip(np.minimum.accumulate(self.fraction), 0, 1)) / 2
 

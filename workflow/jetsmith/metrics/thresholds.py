@@ -19,6 +19,7 @@ from jetsmith.metrics.efficiencies import (
 )
 
 RELIABLE_COUNT = 10.0  # effective background jets above a threshold from which its error is Gaussian
+ROUNDING = 1e-9  # a count that is just reached must not fail for its last bit
 N_BINS = 1 << 16
 
 
@@ -76,7 +77,7 @@ def working_points(
     targets = np.asarray(efficiencies, np.float64)
     n_effective = effective_count(weight)
     for target in efficiencies:
-        if not n_effective * target >= 1:
+        if not n_effective * target >= 1 - ROUNDING:
             raise InputError(
                 f"working point at background efficiency {target:g}: {len(background)} background jets "
                 f"(effectively {n_effective:.1f}) leave less than one above it; "
@@ -96,7 +97,7 @@ def working_points(
     around = NormalDist().inv_cdf(0.5 + level / 2) * sigma
     ends = finder.find(np.concatenate([np.minimum(targets + around, 1), np.maximum(targets - around, 0)]))
     low, high = np.where(np.isnan(ends), finder.lowest, ends).reshape(2, -1)
-    reliable = (counts * targets >= RELIABLE_COUNT) & (table.value[0] - targets <= 3 * sigma)
+    reliable = (counts * targets >= RELIABLE_COUNT - ROUNDING) & (table.value[0] - targets <= 3 * sigma)
     return [
         WorkingPoint(
             threshold=float(thresholds[k]),
