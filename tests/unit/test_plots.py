@@ -1,5 +1,6 @@
 """The figures: what they draw is what their JSON says, and the same input gives the same bytes."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from jetsmith import io
+from jetsmith.calibration.maps import Jets, efficiency_map
 from jetsmith.errors import InputError
 from jetsmith.plots import discriminant, efficiency, reweighting, roc, roc_figure, style, training
 from jetsmith.plots.inputs import ScoredJets, Threshold, read_test
@@ -209,6 +211,121 @@ def test_efficiency_draws_its_numbers(scores: list[Path]) -> None:
             inside = jets.of(FLAVOURS[points.name]) & (jets.pt_gev >= bins[k]) & (jets.pt_gev < bins[k + 1])
             expected = jets.weight[inside & (jets.discriminant >= 0.6)].sum() / jets.weight[inside].sum()
             assert value == pytest.approx(expected, rel=1e-5)
+
+
+def test_end_bins_are_those_of_the_corrections(scores: list[Path]) -> None:
+    """Protects: jets beyond the edges count in the end bins, as correctionlib clamps them, by value."""
+    jets = read_test(scores[0])
+    bins = (50.0, 80.0, 120.0)
+    numbers = efficiency.compute(make_spec(), jets, [POINT], bins)
+    assert (jets.pt_gev < 50).sum() > 100 < (jets.pt_gev > 120).sum()
+    for points in numbers.points:
+        mask = jets.of(FLAVOURS[points.name])
+        arrays = (jets.discriminant, jets.weight, jets.label, jets.pt_gev, np.zeros(len(mask)))
+        found = efficiency_map(Jets(*(array[mask] for array in arrays)), POINT.threshold, bins, (0, 2.5))
+        np.testing.assert_allclose(points.efficiency, found.value[0], rtol=1e-5)
+        np.testing.assert_allclose(points.low, found.low[0], rtol=1e-5)
+        low, high = mask & (jets.pt_gev < 80), mask & (jets.pt_gev >= 80)
+        for value, chosen in zip(points.efficiency, (low, high), strict=True):
+            passing = jets.weight[chosen & (jets.discriminant >= POINT.threshold)].sum()
+            assert value == pytest.approx(passing / jets.weight[chosen].sum(), rel=1e-5)
+
+
+def without(jets: ScoredJets, mask: Any, value: float) -> ScoredJets:
+    """The same jets, some of them with another score: NaN for none, -inf for not tagged."""
+    found = np.where(mask, value, jets.discriminant)
+    return dataclasses.replace(jets, discriminant=found, chosen=~np.isnan(found))
+
+
+def test_curves_drawn_together_are_over_the_same_jets(scores: list[Path], tmp_path: Path) -> None:
+    """Protects: a tagger that scores the easy jets alone must not look better; what is left out is stated."""
+    jets = [read_test(path) for path in scores]
+    hard = (jets[0].discriminant < 0.5) & (jets[0].label >= 500)
+    hard |= np.arange(len(hard)) % 50 == 0
+    both = [jets[0], without(jets[1], hard, np.nan)]
+    specs = [make_spec("deepjet"), make_spec("deepcsv")]
+    numbers = roc.compute(specs, both, "light_jets", [[POINT], [POINT]], 10)
+    alone = [without(one, hard, np.nan) for one in jets]
+    for curve, spec, one in zip(numbers.curves, specs, alone, strict=True):
+        assert curve.n_signal == (~hard & (one.label >= 500)).sum()
+        (single,) = roc.compute([spec], [one], "light_jets", [[POINT]], 10).curves
+        assert (curve.mistag, curve.signal_efficiency) == (single.mistag, single.signal_efficiency)
+        assert curve.working_points == single.working_points
+    for share, classes in ((numbers.signal_left_out, (500, 510)), (numbers.background_left_out, (0, 1, 2))):
+        of_class = np.isin(jets[0].label, classes)
+        assert share == pytest.approx((of_class & hard).sum() / of_class.sum(), rel=1e-5)
+    figure = roc.draw(numbers, STYLE)
+    (text,) = by_gid(figure, "left_out")
+    assert (
+        text.get_text()
+        == f"without a score of all taggers: {100 * numbers.signal_left_out:.2g}% of b and 2% of light jets"
+    )
+    assert not by_gid(roc.draw(roc.compute(specs, jets, "light_jets", [[], []], 5), STYLE), "left_out")
+
+
+def test_taggers_of_other_jets_are_not_compared(scores: list[Path], tmp_path: Path) -> None:
+    """Protects: rows are matched by place, so they must be the same jets."""
+    other = read_test(make_scores(tmp_path / "other.parquet", 8000, 2.6, seed=5))
+    jets = [read_test(scores[0]), other]
+    with pytest.raises(InputError, match="have scored different jets of one sample"):
+        roc.compute([make_spec("one"), make_spec("two")], jets, "light_jets", [[], []], 5)
+
+
+def test_a_sample_without_common_jets_gives_a_message(scores: list[Path]) -> None:
+    """Protects: two taggers whose scored jets do not overlap draw nothing, and the figure says why."""
+    jets = read_test(scores[0])
+    light = np.isin(jets.label, (0, 1, 2))
+    both = [jets, without(jets, light, np.nan)]
+    numbers = roc.compute([make_spec("one"), make_spec("two")], both, "light_jets", [[], []], 5)
+    assert numbers.message == "No jets of class light_jets with a score of every tagger (test split)"
+    assert roc.draw(numbers, STYLE).axes
+
+
+def test_jets_that_were_not_tagged_count_in_curves_and_shapes(scores: list[Path]) -> None:
+    """Protects: they fail every threshold and stay in each denominator; shapes say their share."""
+    jets = read_test(scores[0])
+    dull = np.arange(len(jets.label)) % 4 == 0
+    marked = without(jets, dull, -np.inf)
+    (curve,) = roc.compute([make_spec()], [marked], "light_jets", [[POINT]], 10).curves
+    light = np.isin(jets.label, (0, 1, 2))
+    passing = light & ~dull & (jets.discriminant >= POINT.threshold)
+    mistag = jets.weight[passing].sum() / jets.weight[light].sum()
+    assert curve.working_points[0].mistag.value == pytest.approx(mistag)
+    assert curve.n_background == light.sum()
+    points = efficiency.compute(make_spec(), marked, [POINT], (0.0, 1e5)).points
+    assert next(p for p in points if p.name == "light_jets").efficiency[0] == pytest.approx(mistag, rel=1e-5)
+    shapes = discriminant.compute(make_spec(), marked, [POINT])
+    for shape in shapes.shapes:
+        of_class = np.isin(jets.label, FLAVOURS[shape.name].truth)
+        share = jets.weight[of_class & dull].sum() / jets.weight[of_class].sum()
+        assert shape.not_tagged == pytest.approx(share, rel=1e-5)
+        assert sum(shape.fraction) + shape.not_tagged == pytest.approx(1, abs=1e-4)
+    labels = [t.get_text() for t in discriminant.draw(shapes, STYLE).axes[0].get_legend().get_texts()]
+    assert all("% not tagged)" in label for label in labels)
+
+
+def test_shapes_of_another_range_lose_nothing(scores: list[Path]) -> None:
+    """Protects: a BDT from -1 to 1 is drawn over its range, not squeezed into the first bin."""
+    jets = read_test(scores[0])
+    wide = dataclasses.replace(jets, discriminant=2 * jets.discriminant - 1)
+    shapes = discriminant.compute(make_spec(), wide, [POINT])
+    assert (shapes.edges[0], shapes.edges[-1]) == (-1, 1)
+    assert discriminant.compute(make_spec(), jets, [POINT]).edges[0] == 0
+    nobody = without(jets, np.ones(len(jets.label), bool), -np.inf)
+    assert discriminant.compute(make_spec(), nobody, []).message.startswith("No jets of the classes")
+
+
+def test_a_curve_without_a_reliable_point_gives_a_message() -> None:
+    """Protects: weights that almost cancel leave less than one effective jet: a message, no IndexError."""
+    jets = as_jets([0.9, 0.1, 0.2, 0.3], [500, 0, 0, 0], [1.0, 3.0, -2.0, -0.5])
+    numbers = roc.compute([make_spec()], [jets], "light_jets", [[]], 5)
+    assert numbers.message == "Less than one effective jet of class light_jets (test split)"
+
+
+def test_weights_that_are_not_positive_are_no_weights() -> None:
+    """Protects: they would drop out of the logarithmic bins without a word."""
+    with pytest.raises(InputError, match="1 weights of the source are not positive"):
+        reweighting.compute(reweighter(), [], (np.array([1.0, 0.0]), np.ones(2)), {})
 
 
 def history(n: int, shift: float = 0.0) -> list[dict[str, float]]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jetsmith import io, report_tables
+from jetsmith import io, report, report_tables
 from jetsmith.account import account_dataset
 from jetsmith.calibration import calibrate
 from jetsmith.errors import InputError
@@ -266,6 +266,61 @@ def test_closure_says_its_result(tmp_path: Path, passed: bool, conclusive: bool,
     write_report(tmp_path / "index.html", {}, "t", [], [], [], [], [closure], {})
     badges = re.findall(r'class="badge \w+">([^<]+)<', (tmp_path / "index.html").read_text(encoding="utf-8"))
     assert " ".join(badges) == words
+
+
+def test_jets_without_a_tag_or_a_score_are_on_the_page(made: dict[str, Any], tmp_path: Path) -> None:
+    """Protects: shares of jets that fail by their code, and of those left out, by class; silence at none."""
+    numbers = io.read_json(made["numbers"][0])
+    counts = numbers["classes"]["light_jets"]
+    counts |= {
+        "n_not_tagged": 250,
+        "share_not_tagged": 0.25,
+        "n_without_score": 12,
+        "share_without_score": 0.012,
+    }
+    io.write_json(tmp_path / "numbers.json", numbers)
+    (table,) = report_tables.working_points([numbers], made["run"]["classifiers"])
+    assert table["notes"] == [
+        "Not tagged, so that they fail every working point: light 250 (25%).",
+        "Without a score, so that they are left out: light 12 (1.2%).",
+    ]
+    output = tmp_path / "index.html"
+    write_report(**made | {"output": output, "numbers": [tmp_path / "numbers.json"], "plots": []})
+    assert "light 250 (25%)" in Page(output.read_text(encoding="utf-8")).text
+    (plain,) = report_tables.working_points([io.read_json(made["numbers"][0])], made["run"]["classifiers"])
+    assert plain["notes"] == []
+
+
+def test_numbers_without_a_verdict_are_not_taken_for_good(made: dict[str, Any], tmp_path: Path) -> None:
+    """Protects: a missing `reliable` or `conclusive` is another form, and never a default of True."""
+    numbers = io.read_json(made["numbers"][0])
+    del numbers["working_points"]["L"]["reliable"]
+    io.write_json(tmp_path / "numbers.json", numbers)
+    closure = io.read_json(make_closure(tmp_path))
+    del closure["conclusive"]
+    io.write_json(tmp_path / "closure.json", closure)
+    for files in ({"numbers": [tmp_path / "numbers.json"]}, {"closures": [tmp_path / "closure.json"]}):
+        with pytest.raises(InputError, match="not what the stage writes"):
+            write_report(**made | {"output": tmp_path / "index.html", **files})
+
+
+def test_captions_say_what_is_left_out_and_what_weighs_too_much() -> None:
+    """Protects: the page states jets that are in no curve, and a row that carries much of its class."""
+    label = {"label": "b"}
+    area = {"value": 0.9, "low": 0.8, "high": 1.0}
+    curve = {"title": "t", "auc": area, "n_signal": 5, "n_background": 6, "folds": 0, "working_points": []}
+    roc_numbers = {
+        "plot": "roc", "curves": [curve], "signal": label, "background": {"label": "light"},
+        "signal_left_out": 0.031, "background_left_out": 0.0,
+    }  # fmt: skip
+    caption, _ = report._texts(roc_numbers)
+    assert "without a score of one of the taggers: 3.1% of b and 0% of light jets." in caption
+    assert "Left out" not in report._texts({**roc_numbers, "signal_left_out": 0.0})[0]
+    history = {"epoch": [1], "validation_loss": [0.5], "best": 0, "seconds": 0}
+    training = {"plot": "training", "title": "t", "unit": "Epoch", "histories": [history]}
+    caption, _ = report._texts({**training, "heavy_jets": {"fold1": {"c_jets": 0.25}}})
+    assert "One row carries a large part of the weight: 25% of class c_jets (fold1)." in caption
+    assert "carries" not in report._texts({**training, "heavy_jets": {}})[0]
 
 
 def test_a_file_of_another_form_is_named(tmp_path: Path) -> None:

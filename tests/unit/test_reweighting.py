@@ -6,6 +6,7 @@ ratio of the densities is known. A fifth of the generator weights is negative.
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.reweighting import closure, write_weights
-from jetsmith.reweighting.closure import Events, closure_numbers
+from jetsmith.reweighting.closure import Area, Events, closure_numbers, separation
 from jetsmith.reweighting.histograms import chi2, compare_features, spectrum, spectrum_edges
-from jetsmith.reweighting.weights import RatioCalibration, density_ratio, fit_ratio
+from jetsmith.reweighting.weights import RatioCalibration, density_ratio, fit_ratio, summarise
 from jetsmith.specs import ClassifierSpec, ClassSpec, ClosureSpec, Inputs, TrainingSpec
 
 Array = np.ndarray[Any, Any]
@@ -265,3 +266,113 @@ def test_chi2_is_one_for_equal_densities() -> None:
     for h in found:
         assert sum(h["target"]) == pytest.approx(1)
         assert len(h["edges"]) == len(h["source_variance"]) + 1
+
+
+def signed_events(rng: np.random.Generator, n: int = 12_000) -> Events:
+    """A target whose negative share falls along the feature: |w| has another spectrum than w.
+
+    Source and target follow one density of |w|; the target's signed density is that times (1 - 2 f(x)),
+    f = 0.4 at the low end and 0.05 at the high one. The weights under test are 1: right for |w|.
+    """
+    x = rng.random((2 * n, 1))
+    target = np.arange(2 * n) < n
+    negative = target & (rng.random(2 * n) < 0.4 - 0.35 * x[:, 0])
+    return Events(x, ("x",), target, np.where(negative, -1.0, 1.0), np.ones(2 * n))
+
+
+def test_weights_that_are_right_for_absolute_values_do_not_close() -> None:
+    """A judge trained on |w| sees no difference and passes them; the signed spectra differ by half."""
+    events = signed_events(np.random.default_rng(9))
+    found = closure_numbers(events, SETTINGS, 1)
+    assert not found["passed"]
+    assert found["auc_after"]["low"] > SETTINGS.max_auc
+    share = 1 - 2 * (0.4 - 0.35 * events.features[:, 0])
+    right = dataclasses.replace(events, weight=np.where(events.target_mask, 1.0, share / share.mean()))
+    closed = closure_numbers(right, SETTINGS, 1)
+    assert closed["passed"]
+    assert closed["auc_after"]["value"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_judge_sees_negative_events_as_the_other_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trees see the class, turned where a weight is negative; both classes weigh the same."""
+    import xgboost
+
+    seen: list[tuple[Array, Array]] = []
+    plain = xgboost.QuantileDMatrix
+
+    def spy(data: Array, label: Array, **more: Any) -> Any:
+        seen.append((label, more["weight"]))
+        return plain(data, label, **more)
+
+    monkeypatch.setattr(xgboost, "QuantileDMatrix", spy)
+    rng = np.random.default_rng(10)
+    n = 400
+    truth = rng.random(n) < 0.3
+    weight = np.where(rng.random(n) < 0.2, -2.0, 1.0)
+    weight[truth] = np.abs(weight[truth])
+    events = Events(rng.normal(size=(n, 1)), ("x",), truth, weight, np.ones(n))
+    separation(events, weight, 5, [1])
+    half = np.random.default_rng([1, 0]).random(n) < 0.5
+    level = {kind: weight[truth == kind].sum() for kind in (True, False)}
+    for (label, size), judged in zip(seen, (half, ~half), strict=True):
+        for k, row in enumerate(np.flatnonzero(~judged)):
+            assert label[k] == (bool(truth[row]) != (weight[row] < 0))
+            assert size[k] == pytest.approx(abs(weight[row]) / level[bool(truth[row])] * (~truth).sum())
+    seen.clear()
+    separation(events, np.abs(weight), 5, [1])
+    np.testing.assert_array_equal(seen[0][0], truth[~half])
+
+
+@pytest.mark.parametrize("kind", [True, False])
+def test_weights_that_cancel_stop_the_closure(kind: bool) -> None:
+    """Source or target of no positive sum: a message, not an error of XGBoost or NaN."""
+    rng = np.random.default_rng(11)
+    truth = np.arange(200) % 2 == 0
+    for weight in (0.0, -1.0):
+        weights = np.where(truth == kind, weight, 1.0)
+        events = Events(rng.normal(size=(200, 1)), ("x",), truth, weights, np.ones(200))
+        with pytest.raises(InputError, match="do not add up to more than 0 in each half"):
+            closure_numbers(events, SETTINGS, 1)
+    with pytest.raises(InputError, match="a spectrum of 2 events whose weights add up to 0"):
+        spectrum(np.zeros(2), np.array([1.0, -1]), np.array([0.0, 1]))
+
+
+def test_one_heavy_event_widens_the_verdict() -> None:
+    """An event that outweighs all others gives numbers, and an interval that knows nothing."""
+    rng = np.random.default_rng(12)
+    truth = np.arange(400) % 2 == 0
+    weight = np.ones(400)
+    weight[0] = 1e9
+    events = Events(rng.normal(size=(400, 1)), ("x",), truth, weight, np.ones(400))
+    found = separation(events, weight, 50, [1])
+    assert np.isfinite([found.value, found.low, found.high]).all()
+
+
+@pytest.mark.parametrize(("low", "passed", "conclusive"), [(0.53, True, False), (0.5300001, False, True)])
+def test_verdicts_at_the_limit(
+    monkeypatch: pytest.MonkeyPatch, low: float, passed: bool, conclusive: bool
+) -> None:
+    """An interval that reaches down to the limit passes, and is not conclusive before weighting."""
+    module = sys.modules["jetsmith.reweighting.closure"]  # the package has a function of that name
+    monkeypatch.setattr(module, "separation", lambda *_: Area(0.6, low, 0.7))
+    events = Events(np.arange(20.0)[:, None], ("x",), np.arange(20) % 2 == 0, np.ones(20), np.ones(20))
+    found = closure_numbers(events, SETTINGS, 1)
+    assert (found["passed"], found["conclusive"]) == (passed, conclusive)
+
+
+def test_signed_weights_fix_the_ratio_by_value() -> None:
+    """A constant classifier of a source whose negative events lie where the ratio is large: by hand."""
+    logit = np.array([1.0, 1.0, 1.0, -1.0, -1.0, 1.0, -1.0])
+    truth = np.array([False, False, False, False, False, True, True])
+    weight = np.array([1.0, 1.0, -1.0, 2.0, 1.0, 1.0, 1.0])
+    found = fit_ratio(logit, truth, weight)
+    # Signed shares at logit ±1: source 1/4 and 3/4, target 1/2 and 1/2, so that the ratios are 2 and 2/3.
+    ratio, _ = density_ratio(np.array([1.0, -1.0]), found)
+    np.testing.assert_allclose(ratio, [2, 2 / 3], rtol=1e-6)
+    source = ~truth
+    mean = weight[source] @ density_ratio(logit[source], found)[0] / weight[source].sum()
+    assert mean == pytest.approx(1)
+    summary = summarise(np.array([2.0, 2 / 3]), np.array([-1.0, 3.0]), np.zeros(2, bool))
+    assert summary["normalisation"] == pytest.approx(0)
+    assert summary["n_effective"] == pytest.approx(0)
+    assert summarise(np.ones(2), np.array([-1.0, 1.0]), np.zeros(2, bool))["normalisation"] is None

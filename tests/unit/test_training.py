@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from jetsmith import io, training
-from jetsmith.balance import MAX_BALANCE, balance_factors, balanced_weights
+from jetsmith.balance import MAX_BALANCE, balance_factors, balanced_weights, heavy_jets, spectrum_bins
 from jetsmith.classifiers import _xgboost as backend
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
@@ -277,6 +277,95 @@ def test_balanced_classes_have_the_same_spectrum(balance: str) -> None:
     assert (np.ptp(shares, axis=0).max() < 1e-5) == balance.startswith("pt_eta")
     if balance == "none":
         np.testing.assert_allclose(weight, np.abs(rows.weight()) / np.abs(rows.weight()).mean(), rtol=1e-6)
+
+
+def weighted_rows(weight: Array, **changes: Any) -> tuple[Any, Rows, Array]:
+    """A specification, jets of three classes with these generator weights, and their classes."""
+    spec = make_spec("xgboost", **changes)
+    packed = pack_jets(len(weight), 4, truths=(500, 400, 0))
+    packed = io.Packed(**{**vars(packed), "weight": weight})
+    return spec, Rows.select(spec.inputs, [packed]), class_index(spec, packed)
+
+
+@pytest.mark.parametrize("balance", ["none", "class", "pt_eta", "pt_eta_class"])
+def test_a_class_without_weight_is_named(balance: str) -> None:
+    """Jets are there, their weights are all 0: a message with the class, no NaN."""
+    spec, rows, target = weighted_rows(np.ones(300), training=TrainingSpec(balance=balance))
+    weight = np.where(target == 1, 0.0, 1.0)
+    spec, rows, target = weighted_rows(weight, training=TrainingSpec(balance=balance))
+    n = int((target == 1).sum())
+    with pytest.raises(InputError, match=rf"class `c_jets`: its {n} rows to train on have no weight"):
+        balanced_weights(spec, [rows], [target])
+    spec, rows, target = weighted_rows(np.zeros(300))
+    with pytest.raises(InputError, match="weights to train on are not finite, or all 0"):
+        balanced_weights(spec, [rows], [target])
+
+
+def test_a_row_that_outweighs_its_class_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Log and meta.json say which class and how much; nobody is named where no row carries a tenth."""
+    packed = write_sample(tmp_path / "packed", 400)
+    plain = make_spec("xgboost", training=TrainingSpec(epochs=3, balance="class"))
+    train(plain, packed, tmp_path / "plain", seed=5)
+    assert io.read_json(tmp_path / "plain/meta.json")["heavy_jets"] == {"model": {}}
+    assert "carries" not in capsys.readouterr().err
+    part = io.read_packed(packed / "train")
+    weight = np.array(part.weight)
+    of_class = np.flatnonzero(part.label == 400)
+    weight[of_class] = 1.0
+    weight[of_class[0]] = -(len(of_class) - 1.0)  # half of the class, and its sign is no excuse
+    io.write_packed(packed / "train", io.Packed(**{**vars(part), "weight": weight}))
+    train(plain, packed, tmp_path / "heavy", seed=5)
+    about = io.read_json(tmp_path / "heavy/meta.json")["heavy_jets"]
+    assert about == {"model": {"c_jets": pytest.approx(0.5)}}
+    assert "one row carries 50% of the weight of class c_jets" in capsys.readouterr().err
+
+
+def test_a_tenth_of_a_class_is_not_more_than_a_tenth() -> None:
+    """The verdict at its limit."""
+    spec = make_spec("xgboost")
+    target = np.repeat([0, 1, 2], [10, 9, 20])
+    weight = np.ones(39, np.float32)
+    assert heavy_jets(spec, target, weight) == {"c_jets": pytest.approx(1 / 9)}
+
+
+def test_a_rare_bin_is_capped() -> None:
+    """A bin that one class hardly has is raised tenfold and not more: by value."""
+    target = np.repeat([0, 0, 1, 1], [990, 10, 100, 900])
+    bins = np.repeat([0, 1, 0, 1], [990, 10, 100, 900])
+    found = balance_factors(target, bins, np.ones(2000), (2, 2))
+    wanted = (0.99 + 0.1) / 2, (0.01 + 0.9) / 2
+    capped = wanted[0] / 0.99, min(10.0, wanted[1] / 0.01)
+    assert capped[1] == 10
+    total = capped[0] * 990 + capped[1] * 10
+    np.testing.assert_allclose(found[0], [capped[0] / total, capped[1] / total])
+    assert found[0, 1] / found[0, 0] == pytest.approx(10 * 0.99 / wanted[0])
+
+
+def test_the_spectrum_is_that_of_absolute_pseudorapidity() -> None:
+    """Jets at -2 lie in the bin of those at 2; beyond the edges the end bins count."""
+    training = TrainingSpec(pt_bins_gev=(20, 40, 60), abseta_bins=(0, 1, 2.5))
+    packed = pack_jets(6, 1)
+    columns = {
+        **packed.columns,
+        "jet_pt_gev": np.array([30, 30, 50, 50, 5, 500], np.float32),
+        "jet_eta": np.array([-2, 2, -0.5, 0.5, -3, 1], np.float32),
+    }
+    spec = make_spec("xgboost", training=training)
+    rows = Rows.select(spec.inputs, [io.Packed(**{**vars(packed), "columns": columns})])
+    assert spectrum_bins(spec, rows).tolist() == [1, 1, 2, 2, 1, 3]
+
+
+def test_folds_validate_on_what_they_do_not_train_on() -> None:
+    """Fold k trains on all but k and k + 1, and stops early by k + 1; the last one goes round."""
+    spec = make_spec("xgboost", folds=4)
+    parts = [pack_jets(200, k, n_folds=4) for k in range(2)]
+    for k in range(4):
+        train_masks, validation = training._chosen(spec, parts, k)
+        for part, fit, judge in zip(parts, train_masks, validation, strict=True):
+            fold = part.columns["fold"]
+            assert set(fold[judge]) == {(k + 1) % 4}
+            assert set(fold[fit]) == set(range(4)) - {k, (k + 1) % 4}
+            assert not (fit & judge).any()
 
 
 def test_rows_of_events_level_classes_alone(tmp_path: Path) -> None:
