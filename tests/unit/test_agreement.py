@@ -4,7 +4,7 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from jetsmith import inspection, io, skim, suitability
+from jetsmith import dataset_checks, inspection, io, skim, sources, suitability
 from jetsmith.errors import InputError
 from jetsmith.sources import mock
 from jetsmith.specs import (
@@ -229,6 +229,23 @@ def test_vertices_of_another_kind(tmp_path, write):
     rows, _ = skimmed(tmp_path, files[1:])
     assert set(rows["n_pv"]) == {7}
     assert "PV_npvsGood" in io.read_json(tmp_path / "inspect.json")["content"]["instead"]["n_pv"]
+
+
+def test_one_cut_a_layout():
+    """The parse, which imports no layout, knows the name of its cut."""
+    assert {name: sources.load(name).CUT for name in sources.LAYOUTS} == dataset_checks.CUTS
+
+
+def test_damage_where_the_kind_is_read(tmp_path, write, monkeypatch):
+    """What cannot be decompressed there is damage of the file, and may be a declared loss."""
+
+    def broken(*arguments):
+        raise ValueError("bytes")
+
+    path = write("a", mock.measured(table()))
+    monkeypatch.setattr("jetsmith.sources.trees.Tree.read", broken)
+    with pytest.raises(InputError, match=rf"{path}: damaged metadata: ValueError: bytes"):
+        inspect(tmp_path, [path], is_data=True)
 
 
 def fired(seed):

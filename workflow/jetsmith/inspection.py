@@ -37,7 +37,7 @@ from jetsmith.io import write_json
 from jetsmith.progress import Progress
 from jetsmith.sources import files as rootfiles
 from jetsmith.sources.content import First
-from jetsmith.sources.flat import ordered
+from jetsmith.sources.flat import Array, ordered
 from jetsmith.sources.partition import damaged_share, plan_parts
 from jetsmith.sources.trees import Table, table
 from jetsmith.specs import DatasetSpec, PartitionSpec, SkimSpec, XRootDSpec
@@ -232,9 +232,8 @@ def _inspect_file(path: str, spec: DatasetSpec, jet_id: int) -> tuple[dict[str, 
         schema = _schema(layout, branches[tree.path], spec)
         if tree.n_entries:
             _check_required(path, spec, schema, branches[tree.path])
-            with rootfiles.damage_named(path):
-                said = agreement.describe(schema["layout"], branches[tree.path], spec, jet_id, _first(tree))
-            schema["content"] = said
+            first = _first(tree, path)
+            schema["content"] = agreement.describe(schema["layout"], branches[tree.path], spec, jet_id, first)
         with rootfiles.damage_named(path):
             bounds = tree.bounds(schema["branches"])
             record = {
@@ -268,9 +267,14 @@ def _schema(layout: str | None, branches: set[str], spec: DatasetSpec) -> dict[s
     }
 
 
-def _first(tree: Table) -> First:
+def _first(tree: Table, path: str) -> First:
     """Reads the first entry of a branch."""
-    return lambda name: np.asarray(tree.read([name], 0, 1)[name][0])
+
+    def first(name: str) -> Array:
+        with rootfiles.damage_named(path):
+            return np.asarray(tree.read([name], 0, 1)[name][0])
+
+    return first
 
 
 def _layout(path: str, spec: DatasetSpec, trees: dict[str, set[str]]) -> str | None:

@@ -9,6 +9,7 @@ from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, IntArray
 from jetsmith.sources.flat import split
 
+# ASSUME stored bits are right: those of NanoAOD v12 are not beyond |eta| 2.7, and no branch tells the version
 STORED = "jetId"
 # NanoAOD from v15 on stores no jetId; JME's identification is then computed from these.
 INPUTS = ("neHEF", "neEmEF", "chHEF", "chMultiplicity", "neMultiplicity", "chEmEF", "muEF")

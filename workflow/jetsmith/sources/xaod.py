@@ -14,6 +14,7 @@ EVENT = {
     "luminosity_block": "EventInfoAuxDyn.lumiBlock",
     "event": "EventInfoAuxDyn.eventNumber",
 }
+# ASSUME the first of its numbers is the nominal weight, as generators are set up in ATLAS
 WEIGHTS = "EventInfoAuxDyn.mcEventWeights"
 TYPE = "EventInfoAuxDyn.eventTypeBitmask"
 SIMULATION = 1  # xAOD::EventInfo::IS_SIMULATION
