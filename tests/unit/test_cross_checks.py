@@ -454,6 +454,10 @@ RUN = {
         put("selection", "ak4", "pt_min_gev", value=20),
         ["selection.ak4.pt_bins_gev: begin at 30 GeV", "pt_min_gev: 20"],
     ),
+    "bins below the cut": (
+        put("selection", "ak4", "pt_min_gev", value=1000),
+        ["selection.ak4.pt_bins_gev: end at 1000 GeV", "pt_min_gev: 1000"],
+    ),
     "jets beyond the bins": (
         put("selection", "ak4", "abseta_max", value=4.7),
         ["selection.ak4.abseta_bins: go from 0 to 2.5", "abseta_max: 4.7"],

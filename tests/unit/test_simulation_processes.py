@@ -2,14 +2,12 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from jetsmith.errors import ConfigError
-from jetsmith.simulate import events_of_part, simulate_part
+from jetsmith.simulate import events_of_part
 from jetsmith.simulation.processes import COMMON, PROCESSES, Process
-from jetsmith.specs import SimulateSpec
 
 
 def test_processes_are_light() -> None:
@@ -26,13 +24,6 @@ def test_settings_are_assignments() -> None:
     for process in PROCESSES.values():
         for setting in (*COMMON, *process.settings):
             assert setting.count("=") == 1
-
-
-def test_part_beyond_the_last(tmp_path: Path) -> None:
-    """A part that the configuration does not have is refused."""
-    spec = SimulateSpec(process="ttbar", n_events=10, parts=2)
-    with pytest.raises(ConfigError, match=r"simulate\.parts is 2"):
-        simulate_part("demo", spec, 2, 1, 1.0, tmp_path / "out.root")
 
 
 @pytest.mark.parametrize(("n_events", "parts"), [(10, 3), (9, 3), (7, 4)])

@@ -54,6 +54,8 @@ def _selection(selection: SelectionSpec) -> Iterator[str]:
             f"pt_bins_gev: begin at {pt[0]:g} GeV, above pt_min_gev: {selection.pt_min_gev:g}; jets between "
             "would count in a bin that does not hold them"
         )
+    if pt[-1] <= selection.pt_min_gev:
+        yield f"pt_bins_gev: end at {pt[-1]:g} GeV, where pt_min_gev: {selection.pt_min_gev:g} begins"
     if abseta[0] > 0 or abseta[-1] < selection.abseta_max:
         yield (
             f"abseta_bins: go from {abseta[0]:g} to {abseta[-1]:g}; jets from 0 to abseta_max: "

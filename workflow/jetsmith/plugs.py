@@ -18,7 +18,7 @@ from jetsmith.errors import ConfigError
 from jetsmith.records import require
 from jetsmith.specs import ClassifierSpec, Record
 
-Count = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(gt=0, le=100_000)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Momentum = Annotated[float, Field(gt=0, lt=1)]

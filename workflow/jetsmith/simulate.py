@@ -30,10 +30,10 @@ def simulate_part(
             (ROOT files hold the time of their making, so not the same bytes).
 
     Raises:
-        ConfigError: A part that there is not, or the packages of the simulation are missing.
+        ConfigError: The packages of the simulation are missing. The driver may lack them where jobs have
+            them, so only the job can tell.
         InputError: Pythia makes no events.
     """
-    _check(name, spec, part)
     # Heavy, and not installed where only real files are read.
     try:
         from jetsmith.simulation import pythia, reconstruction, writer
@@ -56,11 +56,6 @@ def simulate_part(
             done += batch.n_events
             progress.update(done)
         file.close(RUN)
-
-
-def _check(name: str, spec: SimulateSpec, part: int) -> None:
-    if not 0 <= part < spec.parts:
-        raise ConfigError(f"dataset {name}: part {part} does not exist; simulate.parts is {spec.parts}")
 
 
 def _key(part: int, done: int, n_events: int) -> dict[str, Array]:

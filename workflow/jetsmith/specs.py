@@ -134,7 +134,9 @@ class FeatureSpec(Record):
     """One named input."""
 
     source: str = Field(description="Canonical column, stored or derived.")
-    slot: int | None = Field(None, ge=0, description="Element of a ragged source, for a flat feature.")
+    slot: int | None = Field(
+        None, ge=0, le=1000, description="Element of a ragged source, for a flat feature."
+    )
     unit: str = Field("", description="Unit after the transform.")
     default: float | None = Field(
         0.0,
@@ -154,7 +156,9 @@ class FeatureGroup(Record):
     name: Name
     object: Object = Field(description="The rows that it describes.")
     kind: Literal["flat", "sequence"]
-    length: int = Field(0, ge=0, description="Longest sequence; longer ones are cut after sorting.")
+    length: int = Field(
+        0, ge=0, le=10_000, description="Longest sequence; longer ones are cut after sorting."
+    )
     sort_by: str = Field(
         "", description="Canonical column that orders a sequence, largest first; empty: as stored."
     )
@@ -182,9 +186,11 @@ class ClassSpec(Record):
     name: Name
     truth: tuple[int, ...] = Field((), description="Truth ids.")
     generator: str = Field("", description="Generator of the dataset, for reweighters.")
-    label: str = Field(description="TeX label.")
+    label: str = Field(min_length=1, description="TeX label.")
     color: str = Field(pattern=r"^#[0-9a-f]{6}$", description="Colour, hexadecimal.")
-    flavor: int | None = Field(None, description="Code of the class in correction files.")
+    flavor: int | None = Field(
+        None, gt=-(2**31), lt=2**31, description="Code of the class in correction files."
+    )
 
 
 class TrainingSpec(Record):
@@ -226,7 +232,7 @@ class EvaluationSpec(Record):
 class ClassifierFile(Record):
     """A file of config/taggers or config/reweighters, with names still to be looked up."""
 
-    title: str = Field(description="Name on plots.")
+    title: str = Field(min_length=1, description="Name on plots.")
     backend: Backend = Field(description="What trains it.")
     model: str = Field("", description="Architecture, a module of jetsmith.models; keras alone takes one.")
     object: Object = Field(description="What a row is.")
@@ -349,7 +355,7 @@ class XRootDSpec(Record):
 class ClosureSpec(Record):
     """The closure test of the reweighters."""
 
-    bootstraps: int = Field(200, ge=20, description="Bootstrap replicas of the interval.")
+    bootstraps: int = Field(200, ge=20, le=100_000, description="Bootstrap replicas of the interval.")
     max_auc: float = Field(0.53, gt=0.5, lt=1, description="Closure passes below this AUC.")
 
 

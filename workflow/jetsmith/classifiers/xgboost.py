@@ -22,8 +22,8 @@ Penalty = Annotated[float, Field(ge=0)]
 class Options(plugs.Options):
     """XGBoost's parameters of the same names; shrinkage and rounds are keys of `training`."""
 
-    max_depth: int = Field(4, ge=0, description="Largest depth of a tree; 0 for any.")
-    max_leaves: int = Field(0, ge=0, description="Most leaves of a tree; 0 for any number.")
+    max_depth: int = Field(4, ge=0, le=64, description="Largest depth of a tree; 0 for any.")
+    max_leaves: int = Field(0, ge=0, le=100_000, description="Most leaves of a tree; 0 for any number.")
     grow_policy: Literal["depthwise", "lossguide"] = Field(
         "depthwise", description="Which node is split next: the highest, or the one that gains most."
     )
@@ -31,7 +31,7 @@ class Options(plugs.Options):
     gamma: Penalty = Field(0.0, description="Smallest gain of a split.")
     reg_lambda: Penalty = Field(1.0, description="L2 penalty on the leaves.")
     reg_alpha: Penalty = Field(0.0, description="L1 penalty on the leaves.")
-    max_bin: int = Field(256, ge=2, description="Bins of a feature.")
+    max_bin: int = Field(256, ge=2, le=65_536, description="Bins of a feature.")
     subsample: Share = Field(1.0, description="Share of the rows that a tree sees.")
     colsample_bytree: Share = Field(1.0, description="Share of the features that a tree sees.")
     colsample_bynode: Share = Field(1.0, description="Share of those that a split chooses from.")
