@@ -9,6 +9,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import pytest
+import uproot
 from scipy.stats import spearmanr
 
 pytest.importorskip("fastjet")
@@ -19,6 +20,7 @@ from jetsmith.simulation.impact import impact_parameters
 from jetsmith.simulation.substructure import substructure
 from jetsmith.simulation.tables import Jets, Tracks, Vertices
 from jetsmith.simulation.taginfo import N_SLOTS, tag_inputs
+from jetsmith.simulation.vertexing import corrected_mass
 from tests.golden.test_tagger_inputs import canonical
 
 pytestmark = pytest.mark.golden
@@ -173,3 +175,35 @@ def test_jet_probability_from_candidates_goes_with_that_of_cms(shared_data: Path
     print(f"jet probability from candidates: rank correlation {rank:.3f}, {given.sum()} jets")
     assert given.sum() > 45
     assert rank > 0.82
+
+
+def test_mass_of_a_vertex_is_corrected_as_cms_does(shared_data: Path) -> None:
+    """Jets with one vertex: what DeepCSV reads is the mass with the momentum across the flight."""
+    with uproot.open(shared_data / "cms-pfnano" / "pfnano.root") as file:
+        tree = file["Events"]
+        names = [f"SV_{n}" for n in ("x", "y", "z", "pt", "eta", "phi", "mass")] + ["PV_x", "PV_y", "PV_z"]
+        names += [f"Jet_DeepCSV_{n}" for n in ("vertexMass", "vertexCategory", "jetNSecondaryVertices")]
+        events = tree.arrays([*names, "JetSVs_jetIdx", "JetSVs_sVIdx"])
+    pt, eta, phi = events.SV_pt, events.SV_eta, events.SV_phi
+    flight, momentum = (
+        np.stack([ak.to_numpy(ak.flatten(component)) for component in components]).astype(np.float64)
+        for components in (
+            [events[f"SV_{axis}"] - events[f"PV_{axis}"] for axis in "xyz"],
+            [pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)],
+        )
+    )
+    plain = ak.to_numpy(ak.flatten(events.SV_mass)).astype(np.float64)
+    counts = ak.num(events.SV_mass)
+    corrected = ak.unflatten(corrected_mass(plain, momentum, flight), counts)
+    one = (events.Jet_DeepCSV_vertexCategory == 0) & (events.Jet_DeepCSV_jetNSecondaryVertices == 1)
+    agree = {"corrected": 0, "plain": 0}
+    chosen = [(event, jet) for event, jets in enumerate(one.to_list()) for jet in np.flatnonzero(jets)]
+    for event, jet in chosen:
+        of_jet = events.JetSVs_sVIdx[event][events.JetSVs_jetIdx[event] == jet]
+        of_jet = of_jet[of_jet >= 0]
+        stored = events.Jet_DeepCSV_vertexMass[event, jet]
+        for name, masses in (("corrected", corrected), ("plain", events.SV_mass)):
+            agree[name] += bool(ak.any(np.abs(masses[event][of_jet] / stored - 1) < 0.005))
+    print(f"vertex masses as stored: {agree} of {len(chosen)}")
+    assert len(chosen) == 10
+    assert agree == {"corrected": 9, "plain": 0}  # the tenth jet's vertex is listed nowhere

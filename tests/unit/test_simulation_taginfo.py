@@ -13,6 +13,7 @@ from jetsmith.simulation.probability import jet_probability, track_probability
 from jetsmith.simulation.substructure import substructure
 from jetsmith.simulation.tables import PION_MASS_GEV, Tracks
 from jetsmith.simulation.taginfo import first_above_mass
+from jetsmith.simulation.vertexing import corrected_mass
 
 
 def tracks_at_the_cuts() -> Tracks:
@@ -121,3 +122,11 @@ def test_substructure_of_one_particle_and_of_none() -> None:
     assert found.axis_eta[0, 0] == found.axis_eta[0, 1]
     assert np.isfinite(found.tau).all()
     assert len(substructure(np.zeros(0, np.int64), np.zeros((4, 0)), 0).softdrop_mass) == 0
+
+
+def test_corrected_mass_of_a_vertex() -> None:
+    """Nothing is added along the flight or without any; across it sqrt(m^2 + p^2) + p."""
+    momentum = np.array([[3.0, 3.0, 3.0], [0, 0, 0], [0, 0, 0]])
+    flight = np.array([[2.0, 0.0, 0.0], [0.0, 0.5, 0.0], [0, 0, 0]])
+    found = corrected_mass(np.full(3, 4.0), momentum, flight)
+    assert found == pytest.approx([4.0, 8.0, 4.0])

@@ -25,6 +25,7 @@ from jetsmith.simulation.tables import (
     rank_within,
     sum_by,
 )
+from jetsmith.simulation.vertexing import corrected_mass
 
 MISSING = -999.0
 N_SLOTS = 6
@@ -260,10 +261,13 @@ def _vertex_inputs(
     eta, phi = _direction(total)
     distance = np.where(some, np.hypot(eta - jets.eta, delta_phi(phi, jets.phi)), MISSING)
     distance[real] = links.delta_r[best[real]]
+    mass = _mass(total)
+    flight = np.stack([vertices.x[row], vertices.y[row], vertices.z[row]])
+    mass[real] = corrected_mass(mass[real], total[:3, real], flight)
     out: dict[str, Array] = {
         "jetNSecondaryVertices": n_vertices.astype(np.int32),
         "vertexCategory": np.where(few, MISSING, np.where(real, 0.0, np.where(faked, 1.0, 2.0))),
-        "vertexMass": np.where(some, _mass(total), MISSING),
+        "vertexMass": np.where(some, mass, MISSING),
         "vertexNTracks": np.bincount(jet, minlength=n_jets).astype(np.int32),
         "vertexEnergyRatio": np.where(some, _over(total[3], track_energy), MISSING),
         "vertexJetDeltaR": distance,

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-from jetsmith.io import IntArray
+from jetsmith.io import FloatArray, IntArray
 from jetsmith.simulation.helix import closest_approach, compatibility, fit_vertex
 from jetsmith.simulation.tables import PION_MASS_GEV, Tracks, Vertices
 
@@ -252,3 +252,16 @@ def _find(starts, helix, error, pt, eta, phi, charge):
                 n_links += 1
             n_vertices += 1
     return rows[:n_vertices], link_vertex[:n_links], link_track[:n_links]
+
+
+def corrected_mass(mass: FloatArray, momentum: FloatArray, flight: FloatArray) -> FloatArray:
+    """Mass with the momentum across the flight that was not seen: sqrt(m^2 + p_t^2) + p_t, as CMS tags with.
+
+    Args:
+        mass: Of the tracks [GeV], shape (n,).
+        momentum: px, py, pz of the tracks [GeV], shape (3, n).
+        flight: From the primary to the secondary vertex, in any unit, shape (3, n).
+    """
+    across = np.linalg.norm(np.cross(flight, momentum, axis=0), axis=0)
+    across = across / np.maximum(np.linalg.norm(flight, axis=0), 1e-9)
+    return np.asarray(np.hypot(mass, across) + across)
