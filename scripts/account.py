@@ -14,4 +14,5 @@ with job(snakemake.log[0]):
         cross_section_pb=snakemake.params.cross_section_pb,
         luminosity_ifb=snakemake.params.luminosity_ifb,
         allow_duplicates=snakemake.params.allow_duplicates,
+        generated=snakemake.params.generated,
     )

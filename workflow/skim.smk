@@ -98,6 +98,7 @@ rule account:
         cross_section_pb=lambda wildcards: RUN.datasets[wildcards.dataset].cross_section_pb,
         luminosity_ifb=RUN.run.luminosity_ifb,
         allow_duplicates=lambda wildcards: RUN.datasets[wildcards.dataset].duplicates == "allow",
+        generated=lambda wildcards: RUN.datasets[wildcards.dataset].generated,
         code=code("account"),
     script:
         "../scripts/account.py"

@@ -211,7 +211,9 @@ def test_skim_and_account(tmp_path, shared_data, obj, n_rows):
     account.account_dataset("z", tmp_path / "inspect.json", reports, identities, 0.0, output)
     found = io.read_json(output)
     assert (found["n_entries"], found["n_events"], found["n_rows"]) == (100, 100, n_rows)
-    assert found["sum_w"] == pytest.approx(1.2453689e9, rel=1e-6)
+    about = found["normalisation"]
+    assert about["sum_w"] == pytest.approx(1.2453689e9, rel=1e-6)
+    assert "CutBookkeepers" in about["how"]  # this file has none, and jetsmith would not read them
     rows = ak.concatenate([io.read_rows(paths[0]) for paths in made])
     expected, _ = rows_of(tmp_path, shared_data, obj)
     assert ak.array_equal(rows, expected[plan["columns"]], equal_nan=True)

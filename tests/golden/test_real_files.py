@@ -33,7 +33,7 @@ def rows_of(folder, data, files, obj="ak4", cuts=LOOSE, n_parts=1, **more):
         skim.skim_partition("real", spec, cuts, SkimSpec(), plan, part, *paths, golden_json=golden)
         reports.append(paths[1])
         identities.append(paths[2])
-    account.account_dataset("real", plan, reports, identities, 0.0, output)
+    account.account_dataset("real", plan, reports, identities, 0.0, output, spec.cross_section_pb)
     rows = ak.concatenate([io.read_rows(folder / f"{part}.parquet") for part in range(n_parts)])
     return rows, io.read_json(output)
 
@@ -124,7 +124,41 @@ def test_weights_of_nanoaod(tmp_path, shared_data):
     assert found["n_rows"] == 188
     signs = {int(e): w < 0 for e, w in zip(rows["event"], rows["weight"], strict=True)}
     assert sum(signs.values()) == 9  # 22.5% of 40 events, all of which have jets
-    assert found["sum_w_generated"] is None  # the empty file has no tree `Runs`
+    alone = rows_of(tmp_path / "alone", shared_data, [DRELL_YAN])[1]["normalisation"]
+    assert found["normalisation"]["mean_weight"] == alone["mean_weight"]
+    assert found["normalisation"]["to"] == "none"  # the empty file has no tree `Runs`
+    with pytest.raises(InputError, match=r"nano_dy.root was skimmed before .*nano_dy_empty.root has no Runs"):
+        rows_of(tmp_path, shared_data, [DRELL_YAN, EMPTY], cross_section_pb=6077.22)
+
+
+@pytest.mark.parametrize(
+    ("path", "n_runs", "sum_w", "factor", "mean"),
+    [
+        (SENTINELS, 49919, 49919.0, 4991.9, 1.0),
+        (DRELL_YAN, 850098, 1.5166686735858717e10, 26205.3685, 17841.1038),
+    ],
+)
+def test_normalisation_of_skimmed_files(tmp_path, shared_data, path, n_runs, sum_w, factor, mean):
+    """10 of 49,919 and 40 of 850,098 generated events are left: Runs is what a cross-section is divided by."""
+    _, found = rows_of(tmp_path, shared_data, [path], cross_section_pb=6077.22)
+    about = found["normalisation"]
+    assert (about["to"], about["n_runs"]) == ("runs", n_runs)
+    assert about["sum_w"] == pytest.approx(sum_w, rel=1e-12)
+    assert about["factor"] == pytest.approx(factor, rel=1e-6)
+    assert about["mean_weight"] == pytest.approx(mean, rel=1e-6)
+    assert found["event_weight"] == pytest.approx(6077.22 / sum_w, rel=1e-12)
+
+
+def test_normalisation_of_whole_files(tmp_path, shared_data):
+    """Runs of the PFNano file agrees with its ten events; NanoAOD v12 lost its Runs, which is said."""
+    _, found = rows_of(tmp_path, shared_data, [PFNANO], cross_section_pb=1.0)
+    about = found["normalisation"]
+    assert (about["to"], about["sum_w_runs"], about["factor"], found["event_weight"]) == ("runs", 10, 1, 0.1)
+    _, found = rows_of(tmp_path, shared_data, [TTBAR], cross_section_pb=1.0)
+    about = found["normalisation"]
+    assert (about["to"], about["sum_w_runs"]) == ("events", None)
+    assert about["how"].endswith("Runs is absent")
+    assert found["event_weight"] == pytest.approx(1 / 66735.30541992188)
 
 
 def test_z_events(tmp_path, shared_data):
@@ -133,7 +167,7 @@ def test_z_events(tmp_path, shared_data):
     assert len(rows) == 22
     assert abs(np.median(rows["z_mass_gev"]) - 91) < 3
     assert ak.all(rows["genjet_pt_gev"][:, 1:] <= rows["genjet_pt_gev"][:, :-1])
-    assert found["sum_w_generated"] == pytest.approx(1.5166686735858717e10)
+    assert found["normalisation"]["sum_w"] == pytest.approx(1.5166686735858717e10)
 
 
 def test_sentinels_are_missing(tmp_path, shared_data):

@@ -12,10 +12,15 @@ def write_identity(path, columns):
         write(columns)
 
 
+def runs(n_events, sum_w, sum_w2=None):
+    """What inspect found in a tree Runs."""
+    return {"n_events": n_events, "sum_w": sum_w, "sum_w2": sum_w2}
+
+
 def plan(folder, sizes=(60, 40), generated=None, damaged=()):
     path = folder / "plan.json"
     files = [
-        {"file": f"{i}.root", "entries": n, "runs": None if generated is None else {"sum_w": generated / 2}}
+        {"file": f"{i}.root", "entries": n, "runs": None if generated is None else runs(*generated[i])}
         for i, n in enumerate(sizes)
     ]
     parts = [
@@ -25,7 +30,7 @@ def plan(folder, sizes=(60, 40), generated=None, damaged=()):
     io.write_json(
         path,
         {"object": "ak4", "layout": "pfnano", "columns": ["run"], "n_entries": sum(sizes)}
-        | {"content": {}, "sum_w_generated": generated, "parts": parts, "files": files}
+        | {"content": {}, "parts": parts, "files": files}
         | {"damaged": [{"file": name, "reason": "empty (0 bytes)", "attempts": 2} for name in damaged]},
     )
     return path
@@ -37,8 +42,11 @@ def report(folder, part, processed, lost=0, rows=10):
     io.write_json(
         path,
         {
-            "part": f"{part:03d}", "state": "ok", "n_processed": processed, "lost": losses if lost else [],
-            "sum_w": processed / 2, "sum_w2": float(processed), "n_rows": rows,
+            "dataset": "test", "part": f"{part:03d}", "state": "ok", "n_planned": processed + lost,
+            "n_processed": processed, "lost": losses if lost else [], "sum_w": processed / 2, "n_rows": rows,
+            "files": [
+                {"file": f"{part}.root", "n": processed, "sum_w": processed / 2, "sum_w2": processed / 4}
+            ],
             "rows_by_flavour": {"500": rows - 1, "0": 1} if rows else {},
             "cutflow": [
                 {"cut": "entries", "n": processed, "sum_w": processed / 2, "sum_w2": 1.0},
@@ -70,8 +78,9 @@ def run(folder, plan_path, reports, allowed=0.0, identities=None, **more):
 def test_totals(tmp_path):
     """Everything adds up over the partitions."""
     found = run(tmp_path, plan(tmp_path), [report(tmp_path, 0, 60), report(tmp_path, 1, 40, rows=5)])
-    assert (found["n_events"], found["n_rows"], found["sum_w"]) == (100, 15, 50.0)
-    assert found["mean_weight"] == 0.5
+    assert (found["n_events"], found["n_rows"]) == (100, 15)
+    assert found["normalisation"]["sum_w"] == found["normalisation"]["sum_w_processed"] == 50.0
+    assert found["normalisation"]["mean_weight"] == 0.5
     assert found["rows_by_flavour"] == {"0": 2, "500": 13}
     assert [line["n"] for line in found["cutflow"]] == [100, 15]
     assert found["loss_fraction"] == 0
@@ -94,7 +103,7 @@ def test_every_partition_reports_once(tmp_path):
 def test_losses(tmp_path):
     """Declared losses pass below the limit and stop the run above it, each of them listed."""
     reports = [report(tmp_path, 0, 60), report(tmp_path, 1, 30, lost=10)]
-    found = run(tmp_path, plan(tmp_path, generated=50.0), reports, 0.1)
+    found = run(tmp_path, plan(tmp_path, generated=[(60, 30.0), (90, 30.0)]), reports, 0.1)
     assert (found["n_lost"], found["loss_fraction"], found["n_events"]) == (10, 0.1, 90)
     (loss,) = found["lost"]
     assert loss["fraction"] == 0.1
@@ -147,11 +156,7 @@ def test_what_is_lost_is_read_again(tmp_path):
 
 def test_shares_of_the_weights(tmp_path):
     """They lie between 0 and 1 where weights of files cancel, and where no file has an entry."""
-    path = plan(tmp_path, generated=2.0)
-    planned = io.read_json(path)
-    for record, sum_w in zip(planned["files"], (52.0, -50.0), strict=True):
-        record["runs"]["sum_w"] = sum_w
-    io.write_json(path, planned)
+    path = plan(tmp_path, generated=[(200, 52.0), (200, -50.0)])
     found = run(tmp_path, path, [report(tmp_path, 0, 60), report(tmp_path, 1, 30, lost=10)], 0.1)
     assert found["loss_weight_fraction"] == pytest.approx(0.25 * 50 / 102)
     with pytest.raises(InputError, match=r"100.000% of its entries"):
@@ -168,7 +173,8 @@ def test_duplicate_entries_are_refused(tmp_path):
         run(tmp_path, plan(tmp_path), reports, identities=keys)
     for word in ("3 entries would count twice", "0.root and 1.root", "such as 1:1:57", "duplicates: allow"):
         assert word in str(error.value)
-    assert run(tmp_path, plan(tmp_path), reports, identities=keys, allow_duplicates=True)["n_events"] == 100
+    found = run(tmp_path, plan(tmp_path), reports, identities=keys, allow_duplicates=True)
+    assert (found["n_events"], found["n_duplicates"]) == (100, 3)
 
 
 def test_entries_that_differ_in_one_number_are_no_duplicates(tmp_path):

@@ -195,7 +195,7 @@ def test_replaced_file(tmp_path, files):
 def tables_and_ntuples(folder):
     """The same events in both formats, compressed and not, with a tree of sums of weights."""
     table = mock.events(40, 3)
-    runs = {"genEventCount": np.int64(40), "genEventSumw": np.float64(10)}
+    runs = {"genEventCount": np.int64(40), "genEventSumw": np.float64(table["genWeight"].sum())}
     yield mock.write(folder / "tree.root", [table], runs=runs)
     for name, codec in (("ntuple", uproot.ZSTD(1)), ("plain", None)):
         with uproot.recreate(folder / f"{name}.root", compression=codec) as file:

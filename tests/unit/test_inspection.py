@@ -50,9 +50,11 @@ def test_a_good_dataset(tmp_path):
     found = inspect(tmp_path, files, n_parts=3)
     assert found["layout"] == "pfnano"
     assert found["n_entries"] == 50
-    assert found["sum_w_generated"] == 99.0
+    assert [record["runs"] for record in found["files"]] == [
+        {"n_events": 99, "sum_w": 49.5, "sum_w2": None}
+    ] * 2
     first, second = found["files"]
-    assert (first["entries"], first["clusters"], first["bounds"]) == (50, 2, [0, 30, 50])
+    assert (first["entries"], first["bounds"]) == (50, [0, 30, 50])
     assert first["codec"] == "ZSTD(1)"
     assert first["tree"] == "Events"
     assert second["entries"] == 0

@@ -42,10 +42,20 @@ def write_features(folder: Path, name: str, rows: ak.Array, groups: Sequence[Fea
     path = folder / f"{name}.parquet"
     compute_features(groups, obj, folder / f"{name}.skim.parquet", path, folder / f"{name}.meta.json")
     total = float(np.sum(rows.weight))
-    account = {"mean_weight": total / max(len(rows), 1), "sum_w": total, "n_rows": len(rows)}
-    account["event_weight"] = CROSS_SECTION_PB / total if total > 0 else None
-    io.write_json(folder / f"{name}.account.json", account)
+    mean = total / max(len(rows), 1)
+    write_account(folder, name, rows, mean, CROSS_SECTION_PB / total if total > 0 else None)
     return path
+
+
+def write_account(
+    folder: Path, name: str, rows: ak.Array, mean_weight: float, event_weight: float | None
+) -> None:
+    """What pack reads of an account."""
+    flavours, counts = np.unique(np.asarray(rows.flavour), return_counts=True)
+    about = {"mean_weight": mean_weight, "sum_w": mean_weight * len(rows), "how": "normalised for a test"}
+    account = {"normalisation": about, "event_weight": event_weight, "n_rows": len(rows)}
+    account["rows_by_flavour"] = {str(f): int(n) for f, n in zip(flavours, counts, strict=True)}
+    io.write_json(folder / f"{name}.account.json", account)
 
 
 def pack(folder: Path, names: Sequence[str], into: str = "packed", **options: Any) -> dict[str, io.Packed]:
@@ -171,7 +181,8 @@ def test_features_that_one_dataset_lacks_are_left_out(tmp_path: Path) -> None:
     rich = mock_rows("ak4", 100, seed=6)
     write_features(tmp_path, "a", rich)
     lacking = ("stored_btagDeepB", "cpf_d0_cm")
-    write_features(tmp_path, "b", rich[[n for n in rich.fields if n not in lacking]])
+    poor = mock_rows("ak4", 100, seed=16)
+    write_features(tmp_path, "b", poor[[n for n in poor.fields if n not in lacking]])
     train = pack(tmp_path, ["a", "b"])["train"]
     assert train.flat_names == ("pt", "eta", "sip")
     assert train.sequences["tracks"].names == ("pt",)
@@ -196,8 +207,8 @@ def test_events_and_empty_partitions(tmp_path: Path) -> None:
     ]
     write_features(tmp_path, "a", mock_rows("event", 3, seed=8), groups)
     write_features(tmp_path, "b", mock_rows("event", 0, seed=8), groups)
-    io.write_json(tmp_path / "b.account.json", {"mean_weight": 1.0, "sum_w": 4.0, "n_rows": 0})
-    io.write_json(tmp_path / "a.account.json", {"mean_weight": 1.0, "sum_w": 3.0, "n_rows": 3})
+    write_account(tmp_path, "b", mock_rows("event", 0, seed=8), 1.0, None)
+    write_account(tmp_path, "a", mock_rows("event", 3, seed=8), 1.0, None)
     splits = pack(tmp_path, ["a", "b"], groups=groups)
     assert sum(len(packed) for packed in splits.values()) == 3
     assert all("z_pt_gev" in packed.columns for packed in splits.values())
@@ -207,7 +218,7 @@ def test_events_and_empty_partitions(tmp_path: Path) -> None:
 def test_no_rows_at_all_is_an_error(tmp_path: Path) -> None:
     """Training on nothing would fail later and say less."""
     write_features(tmp_path, "a", mock_rows("ak4", 0, seed=9))
-    io.write_json(tmp_path / "a.account.json", {"mean_weight": 1.0, "sum_w": 1.0, "n_rows": 0})
+    write_account(tmp_path, "a", mock_rows("ak4", 0, seed=9), 1.0, None)
     with pytest.raises(InputError, match="no rows in a"):
         pack(tmp_path, ["a"])
 

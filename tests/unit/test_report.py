@@ -66,18 +66,21 @@ def make_account(folder: Path, name: str = "ttbar", n_lost: int = 0) -> Path:
         folder / "plan.json",
         {
             "n_entries": 1000, "parts": [part], "object": "ak4", "layout": "pfnano", "columns": [],
-            "sum_w_generated": None, "damaged": [], "content": CONTENT,
+            "damaged": [], "content": CONTENT,
             "files": [{"file": "a.root", "entries": 1000, "runs": None}],
         },
     )  # fmt: skip
     io.write_json(
         folder / "part.json",
         {
-            "part": "000", "state": "ok", "n_processed": 1000 - n_lost, "lost": lost if n_lost else [],
-            "n_rows": 321, "sum_w": 812.5, "sum_w2": 900.0, "rows_by_flavour": {"500": 300, "999": 21},
+            "dataset": name, "part": "000", "state": "ok", "n_planned": 1000, "n_processed": 1000 - n_lost,
+            "lost": lost if n_lost else [], "sum_w": 812.5,
+            "files": [{"file": "a.root", "n": 1000 - n_lost, "sum_w": 812.5, "sum_w2": 900.0}],
+            "n_rows": 321, "rows_by_flavour": {"500": 300, "999": 21},
             "cutflow": [
-                {"cut": "all <jets>", "n": 400, "sum_w": 333.25, "sum_w2": 1.0},
-                {"cut": "jet_id", "n": 400, "sum_w": 333.25, "sum_w2": 1.0, "applied": False},
+                {"cut": "entries", "n": 1000 - n_lost, "sum_w": 812.5, "sum_w2": 900.0},
+                {"cut": "all <jets>", "n": 321, "sum_w": 333.25, "sum_w2": 1.0},
+                {"cut": "jet_id", "n": 321, "sum_w": 333.25, "sum_w2": 1.0, "applied": False},
             ],
         },
     )  # fmt: skip

@@ -81,7 +81,9 @@ def test_report(tmp_path, files):
     assert report["state"] == "ok"
     assert report["n_planned"] == 75
     assert report["sum_w"] == pytest.approx(float(ak.sum(weights)))
-    assert report["sum_w2"] == pytest.approx(float(ak.sum(weights**2)))
+    assert [(of["n"], of["file"]) for of in report["files"]] == [(50, files[0]), (25, files[2])]
+    assert sum(of["sum_w"] for of in report["files"]) == pytest.approx(report["sum_w"])
+    assert sum(of["sum_w2"] for of in report["files"]) == pytest.approx(float(ak.sum(weights**2)))
     assert report["n_rows"] == len(rows[0]) == sum(report["rows_by_flavour"].values())
     assert report["cutflow"][-1]["n"] == report["n_rows"]
     assert report["lost"] == []

@@ -10,6 +10,7 @@ import numpy as np
 from jetsmith.errors import InputError
 from jetsmith.hashing import hash64
 from jetsmith.io import IDENTITY, IntArray, read_identity, read_json, write_json
+from jetsmith.normalisation import normalisation
 from jetsmith.sources.flat import merge_cutflows
 from jetsmith.sources.partition import damaged_share, typical_entries
 
@@ -26,6 +27,7 @@ def account_dataset(
     cross_section_pb: float | None = None,
     luminosity_ifb: float | None = None,
     allow_duplicates: bool = False,
+    generated: str = "runs",
 ) -> None:
     """Add up the reports of a dataset's partitions and check them against its plan.
 
@@ -35,17 +37,19 @@ def account_dataset(
         reports: JSON files of stage skim, one a partition.
         identities: Its files with run, luminosity block and event of every entry, one a partition.
         max_loss_fraction: Entries that may be lost, of all that were planned.
-        output: JSON file to write: totals, `content` of the plan, losses with their shares, `sum_w`,
-            `sum_w2`, `mean_weight` (weight of an entry before cuts), `sum_w_generated` (trees `Runs`, or
-            null), `event_weight` (below), cutflow, rows by flavour and by part.
+        output: JSON file to write: totals, `content` of the plan, losses with their shares,
+            `normalisation` (see `jetsmith.normalisation`), `event_weight` (below), `n_duplicates`,
+            cutflow, rows by flavour and by part.
         cross_section_pb: With it, `event_weight` is what a generator weight is multiplied with:
-            cross-section x luminosity / sum of the weights that were really processed; else null.
+            cross-section x luminosity / `sum_w` of the normalisation; else, or where that is not a
+            number above 0, null.
         luminosity_ifb: Integrated luminosity [1/fb]; 1/pb where None, so that weights add up to [pb].
-        allow_duplicates: Do not compare entries.
+        allow_duplicates: Count entries that stand there twice, but go on.
+        generated: Key of the dataset: where the sum over generated events comes from.
 
     Raises:
-        InputError: Entries are unaccounted for or stand there twice, too many are lost, or no row
-            passed the cuts.
+        InputError: Entries are unaccounted for or stand there twice, too many are lost, no row passed
+            the cuts, or the trees Runs contradict the entries.
     """
     planned = read_json(plan, dataset=name)
     parts = [read_json(path, dataset=name) for path in reports]
@@ -53,20 +57,19 @@ def account_dataset(
     n_planned, n_processed = planned["n_entries"], sum(part["n_processed"] for part in parts)
     lost = _losses(planned, [loss for part in parts for loss in part["lost"]])
     n_lost = sum(loss["n_entries"] for loss in lost)
-    sum_w = sum(part["sum_w"] for part in parts)
     fraction = sum(loss["fraction"] for loss in lost)
     weight_fraction = sum(loss["weight_fraction"] for loss in lost)
     if fraction > max_loss_fraction * (1 + 1e-9):
         known = damaged_share(planned["files"], len(planned["damaged"]))
         _take_away(plan if known > max_loss_fraction else None, reports, parts)
         raise InputError(_explain_losses(name, lost, fraction, weight_fraction, max_loss_fraction))
-    if not allow_duplicates:
-        _check_identities(name, planned, identities, n_processed)
+    n_duplicates = _check_identities(name, planned, identities, n_processed, allow_duplicates)
     cutflow = merge_cutflows([part["cutflow"] for part in parts])
     n_rows = sum(part["n_rows"] for part in parts)
     if n_rows == 0:
         steps = "; ".join(f"{line['cut']}: {line['n']:,}" for line in cutflow) or "no entries in its files"
         raise InputError(f"dataset {name}: no row passes the cuts ({steps}); loosen `selection` or check it")
+    normalised = normalisation(name, planned, parts, generated)
     write_json(
         output,
         {
@@ -81,11 +84,9 @@ def account_dataset(
             "lost": lost,
             "loss_fraction": fraction,
             "loss_weight_fraction": weight_fraction,
-            "sum_w": sum_w,
-            "sum_w2": sum(part["sum_w2"] for part in parts),
-            "sum_w_generated": planned["sum_w_generated"],
-            "mean_weight": sum_w / n_processed,
-            "event_weight": _event_weight(cross_section_pb, luminosity_ifb, sum_w),
+            "n_duplicates": n_duplicates,
+            "normalisation": normalised,
+            "event_weight": _event_weight(cross_section_pb, luminosity_ifb, normalised["sum_w"]),
             "n_rows": n_rows,
             "rows_by_flavour": _add_counts([part["rows_by_flavour"] for part in parts]),
             "rows_by_part": {part["part"]: part["n_rows"] for part in parts},
@@ -113,11 +114,31 @@ def _check_parts(name: str, planned: dict[str, Any], parts: Sequence[dict[str, A
                 f"dataset {name}, partition {part['part']}: {expected[part['part']]:,} entries planned, but "
                 f"{part['n_processed']:,} processed and {lost:,} declared lost; run its skim again"
             )
+        _check_report(name, part, expected[part["part"]])
     if sum(expected.values()) != planned["n_entries"]:
         raise InputError(
             f"dataset {name}: its plan covers {sum(expected.values()):,} of {planned['n_entries']:,} "
             "entries; remove the inspect file and run again"
         )
+
+
+def _check_report(name: str, part: dict[str, Any], n_planned: int) -> None:
+    """What a report says twice is the same: of this dataset, this plan, and in every count."""
+    cutflow = part["cutflow"] or [{"n": 0}]
+    said = {
+        "dataset": (part["dataset"], name),
+        "planned entries": (part["n_planned"], n_planned),
+        "entries of its files": (sum(piece["n"] for piece in part["files"]), part["n_processed"]),
+        "entries of its cutflow": (cutflow[0]["n"], part["n_processed"]),
+        "rows of its cutflow": (cutflow[-1]["n"], part["n_rows"]),
+        "rows by flavour": (sum(part["rows_by_flavour"].values()), part["n_rows"]),
+    }
+    for what, (found, right) in said.items():
+        if found != right:
+            raise InputError(
+                f"dataset {name}, report of partition {part['part']}: {what}: {found}, and it should be "
+                f"{right}; run its skim again"
+            )
 
 
 def _losses(planned: dict[str, Any], lost: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -147,20 +168,22 @@ def _losses(planned: dict[str, Any], lost: Sequence[dict[str, Any]]) -> list[dic
     return found
 
 
-def _event_weight(cross_section_pb: float | None, luminosity_ifb: float | None, sum_w: float) -> float | None:
-    if cross_section_pb is None or not sum_w > 0:
+def _event_weight(
+    cross_section_pb: float | None, luminosity_ifb: float | None, sum_w: float | None
+) -> float | None:
+    if cross_section_pb is None or sum_w is None or not sum_w > 0:
         return None
     return cross_section_pb * (1.0 if luminosity_ifb is None else 1000 * luminosity_ifb) / sum_w
 
 
 def _check_identities(
-    name: str, planned: dict[str, Any], identities: Sequence[str | Path], n_processed: int
-) -> None:
-    """Fail where two entries have the same run, luminosity block and event.
+    name: str, planned: dict[str, Any], identities: Sequence[str | Path], n_processed: int, allow: bool
+) -> int:
+    """Fail where two entries have the same run, luminosity block and event, or count them where allowed.
 
     Every turn compares the entries of which a hash says that it is theirs, so that memory stays bounded.
     """
-    turns, n_compared = -(-n_processed // MOST_KEYS), 0
+    turns, n_compared, n_same = -(-n_processed // MOST_KEYS), 0, 0
     for turn in range(turns):
         pieces = [_of_turn(read_identity(path, dataset=name), turn, turns) for path in identities]
         n_compared += sum(len(piece["event"]) for piece in pieces)
@@ -170,13 +193,15 @@ def _check_identities(
         same = np.logical_and.reduce(
             [keys[key][1:] == keys[key][:-1] for key in ("run", "luminosity_block", "event")]
         )
-        if same.any():
+        n_same += int(same.sum())
+        if n_same and not allow:
             raise InputError(_explain_duplicates(name, planned, keys, np.flatnonzero(same)))
     if n_compared != n_processed:
         raise InputError(
             f"dataset {name}: {n_processed:,} entries were processed, but its identity files hold "
             f"{n_compared:,}; run its skim again"
         )
+    return n_same
 
 
 def _of_turn(keys: dict[str, IntArray], turn: int, turns: int) -> dict[str, IntArray]:

@@ -3,21 +3,21 @@
 `inspect_dataset` writes one JSON a dataset:
 
     dataset, object, layout, columns    canonical columns that every file with entries gives
-    n_entries, bytes, sum_w_generated   totals; the last from the trees `Runs`, null without them
+    n_entries, bytes                    totals
     content                             simulated, weight, not_applied, absent_hlt, untold, in agreement
                                         (`agreement.content`)
     schemas                             layout, available and missing canonical columns, branches that
                                         are read, constituents, content (`agreement.describe`; null in
                                         files without entries); once for all files that are alike
     files                               file, uuid, tree, schema (index), entries, bytes, codec,
-                                        clusters, bounds (where they begin), entry_bytes, runs
+                                        bounds (where clusters begin), entry_bytes, runs (sums over
+                                        generated events, see `normalisation.read_runs`, or null)
     damaged                             file, reason, attempts of those that cannot be read and may be lost
     parts                               part, ranges: [{file, uuid, start, stop}]; each entry is in
                                         exactly one of them
 """
 
 import gc
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,19 +27,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import awkward as ak
 import loky
 import numpy as np
 
 from jetsmith import agreement, columns, remote, sources
+from jetsmith.copies import copies
 from jetsmith.errors import DamagedError, InputError
 from jetsmith.io import write_json
+from jetsmith.normalisation import check_files, check_runs, read_runs
 from jetsmith.progress import Progress
 from jetsmith.sources import files as rootfiles
 from jetsmith.sources.content import First
 from jetsmith.sources.flat import Array, ordered
 from jetsmith.sources.partition import damaged_share, plan_parts
-from jetsmith.sources.trees import Table, table
+from jetsmith.sources.trees import Table
 from jetsmith.specs import DatasetSpec, PartitionSpec, SkimSpec, XRootDSpec
 
 MOST_BOUNDS = 64  # cluster boundaries of a file that are kept for plan and skim, evenly thinned
@@ -100,14 +101,18 @@ def inspect_dataset(
                 schemas.append(schema)
             records.append({**record, "schema": schemas.index(schema)})
         progress.update(done)
-    problems += _repeated(records)
+    problems += [
+        f"{copy['file']}: the same file as {first['file']} (uuid {copy['uuid']}, and the same content); its "
+        "events would count twice: remove one of them"
+        for first, copy in copies(records, xrootd)
+    ]
     if damaged_share(records, len(damaged)) > settings.max_loss_fraction:
         problems += [f"{found['reason']} ({found['attempts']} attempts)" for found in damaged]
     if problems or not records:
         raise InputError("\n".join(problems or [f"dataset {name}: none of its files can be read: {damaged}"]))
     layout, shared = _in_common(name, records, schemas)
     content = _content(name, spec, jet_id, layout, records, schemas)
-    generated = [record["runs"] for record in records]
+    check_files(name, records, layout, spec)
     write_json(
         output,
         {
@@ -117,7 +122,6 @@ def inspect_dataset(
             "columns": ordered(shared, spec.object),
             "n_entries": sum(record["entries"] for record in records),
             "bytes": sum(record["bytes"] for record in records),
-            "sum_w_generated": sum(r["sum_w"] for r in generated) if all(generated) and generated else None,
             "content": content,
             "schemas": schemas,
             "files": records,
@@ -236,20 +240,18 @@ def _inspect_file(path: str, spec: DatasetSpec, jet_id: int) -> tuple[dict[str, 
             schema["content"] = agreement.describe(schema["layout"], branches[tree.path], spec, jet_id, first)
         with rootfiles.damage_named(path):
             bounds = tree.bounds(schema["branches"])
-            record = {
+            record: dict[str, Any] = {
                 "file": path,
                 "uuid": str(file.file.uuid),
                 "tree": tree.path,
                 "entries": tree.n_entries,
                 "bytes": int(file.file.fEND),
                 "codec": tree.codec(),
-                "clusters": max(len(bounds) - 1, 0),
                 "bounds": bounds[:: max(1, len(bounds) // MOST_BOUNDS)],
                 "entry_bytes": round(tree.entry_bytes(schema["branches"]), 1),
-                "runs": (runs := _runs(file)),
+                "runs": read_runs(file, spec),
             }
-    if runs is not None and not math.isfinite(runs["sum_w"]):
-        raise InputError(f"{path}: its tree Runs has a sum of weights that is not finite; leave the file out")
+    check_runs(path, record["entries"], record["runs"])
     return record, schema
 
 
@@ -306,30 +308,3 @@ def _check_required(path: str, spec: DatasetSpec, schema: dict[str, Any], branch
             f"{', '.join(lacking)} for rows of `{spec.object}`; with its {len(branches)} branches it can "
             f"serve: {', '.join(can) or 'no object'}"
         )
-
-
-def _runs(file: Any) -> dict[str, float] | None:
-    """Events and weights before any skim of the file, from its tree `Runs`."""
-    if "Runs" not in file:
-        return None
-    runs = table(file["Runs"], "Runs")
-    for tail in ("", "_"):  # older NanoAOD ends its names with an underscore
-        names = [f"genEventCount{tail}", f"genEventSumw{tail}"]
-        if runs.n_entries and runs.branches.issuperset(names):
-            found = runs.read(names, 0, runs.n_entries)
-            return {"n_events": int(ak.sum(found[names[0]])), "sum_w": float(ak.sum(found[names[1]]))}
-    return None
-
-
-def _repeated(records: Sequence[dict[str, Any]]) -> list[str]:
-    """Files that stand in the list under another name, too: their events would count twice."""
-    seen: dict[str, str] = {}
-    problems = []
-    for record in records:
-        if record["uuid"] in seen:
-            problems.append(
-                f"{record['file']}: the same file as {seen[record['uuid']]} (uuid {record['uuid']}); "
-                "its events would count twice: remove one of them"
-            )
-        seen.setdefault(record["uuid"], record["file"])
-    return problems

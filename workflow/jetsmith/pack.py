@@ -16,6 +16,7 @@ import numpy.typing as npt
 from jetsmith import columns, io
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS, fold_of, hash64, split_of
+from jetsmith.overlap import refuse_twice
 from jetsmith.progress import Progress
 from jetsmith.specs import DatasetSpec, FeatureGroup, SampleSpec, SplitSpec
 
@@ -70,14 +71,15 @@ def pack_sample(
         splits: Fractions of the splits.
         seed: Seed of split, fold and order.
         outputs: Folder of each split, by its name in `hashing.SPLITS`. Each gets a `meta.json` too:
-            rows by data set and flavour, rows and features that were left out, weight factors.
+            rows by data set and flavour, rows and features that were left out, weight factors and how
+            they were found (`normalisation` of the accounts).
         kept_truth: Of `columns.LEFT_OUT_TRUTH`, what a tagger of the sample asks for; jets of the others
             are left out and counted.
         name: Name of the sample; readers of the splits compare it.
 
     Raises:
-        InputError: A file is damaged or another data set's, rows are missing, none is left, or the
-            weights cannot be normalised.
+        InputError: A file is damaged or another data set's, rows are missing, none is left, the weights
+            cannot be normalised, or two data sets hold the same rows.
     """
     layout = _layout(groups, {name: features[name] for name in sample.datasets})
     unwanted = [flavour for flavour in columns.LEFT_OUT_TRUTH if flavour not in kept_truth]
@@ -91,7 +93,10 @@ def pack_sample(
     for index, split in enumerate(SPLITS):
         packed = _assemble(parts, index, layout, sample, datasets)
         packed = replace(packed, sample=name, split=split)
-        io.write_packed(outputs[split], packed, _about(packed, layout, dropped, factors))
+        refuse_twice(packed, KINEMATICS, [factors[dataset] for dataset in sample.datasets])
+        about = _about(packed, layout, dropped, factors)
+        about["normalisation"] = {dataset: counts[dataset]["normalisation"] for dataset in sample.datasets}
+        io.write_packed(outputs[split], packed, about)
 
 
 def _read_all(
@@ -125,6 +130,7 @@ def _read_all(
                 f"dataset {dataset}: {counts[dataset]['n_rows']:,} rows are accounted for, "
                 f"its features hold {n_rows:,}; run its features again"
             )
+        _check_rows(dataset, counts[dataset], parts[-len(features[dataset]) :], dropped[dataset])
     return parts, dropped
 
 
@@ -157,14 +163,32 @@ def _weight_factor(sample: SampleSpec, account: str | Path, about: Mapping[str, 
 
     Unit: they then have mean 1 over all entries before cuts. Cross-section: their sum over all
     entries before cuts is the cross-section [pb], or the expected events where there is a luminosity.
+    In both, an earlier skim of the files is one of the cuts.
     """
-    factor = about["event_weight"] if sample.normalise == "cross_section" else about["mean_weight"]
+    normalised = about["normalisation"]
+    factor = about["event_weight"] if sample.normalise == "cross_section" else normalised["mean_weight"]
     if factor is None or not factor > 0:
+        total = "unknown" if normalised["sum_w"] is None else f"{normalised['sum_w']:g}"
         raise InputError(
             f"{account}: normalise: {sample.normalise} needs weights that add up to more than 0 and, for "
-            f"cross_section, the dataset's cross_section_pb; sum_w is {about['sum_w']:g}"
+            f"cross_section, the dataset's cross_section_pb; sum_w is {total} ({normalised['how']})"
         )
     return float(factor if sample.normalise == "cross_section" else 1 / factor)
+
+
+def _check_rows(
+    name: str, account: Mapping[str, Any], parts: Sequence[_Part], dropped: Mapping[str, int]
+) -> None:
+    """Rows by flavour, with those that were left out, are as many as stage skim wrote."""
+    found = {key: n for key, n in dropped.items() if n}
+    for part in parts:
+        for flavour, n in zip(*np.unique(part.label, return_counts=True), strict=True):
+            found[str(flavour)] = found.get(str(flavour), 0) + int(n)
+    if found != account["rows_by_flavour"]:
+        raise InputError(
+            f"data set {name}: rows by flavour are {dict(sorted(found.items()))} in its feature files and "
+            f"{account['rows_by_flavour']} in its account; run its features again"
+        )
 
 
 def _read(path: str | Path, layout: _Layout, dataset: str) -> ak.Array:

@@ -274,8 +274,7 @@ def _account(entry: Table, names: Mapping[str, str]) -> Row:
         "lost": count(entry["n_lost"]),
         "lost_share": f"{100 * entry['loss_fraction']:.2g}%",
         "is_complete": entry["n_lost"] == 0,
-        "sum_of_weights": weight_sum(entry["sum_w"]),
-        "event_weight": "–" if entry["event_weight"] is None else f"{entry['event_weight']:.4g}",
+        **_normalisation(entry),
         "rows": count(entry["n_rows"]),
         "content": content_lines(entry["content"]),
         "cutflow": [
@@ -292,6 +291,7 @@ def _account(entry: Table, names: Mapping[str, str]) -> Row:
             for truth, n in sorted(entry["rows_by_flavour"].items(), key=lambda item: int(item[0]))
         ],
         "losses": [_loss(loss) for loss in entry["lost"]],
+        "n_duplicates": count(entry["n_duplicates"]) if entry["n_duplicates"] else "",
         "empty": ", ".join(part for part, state in entry["states"].items() if state == "empty"),
     }
 
@@ -313,6 +313,22 @@ def content_lines(content: Table) -> list[str]:
         for path, files in content["absent_hlt"].items()
     ]
     return lines + [f"In {count(untold['n_files'])} files {untold['text']}." for untold in content["untold"]]
+
+
+def _normalisation(entry: Table) -> Row:
+    """Sums of weights over generated and over processed entries, their ratio, and what was made of them."""
+    about = entry["normalisation"]
+    factor = about["factor"]
+    return {
+        "sum_runs": weight_sum(about["sum_w_runs"]),
+        "sum_processed": weight_sum(about["sum_w_processed"]),
+        "factor": "–" if factor is None else "1" if factor == 1 else f"{factor:,.6g}",
+        "is_skimmed": factor != 1,
+        "is_assumed": about["to"] == "events",
+        "how": about["how"],
+        "mean_weight": "–" if about["mean_weight"] is None else minus(f"{about['mean_weight']:.4g}"),
+        "event_weight": "–" if entry["event_weight"] is None else f"{entry['event_weight']:.4g}",
+    }
 
 
 def _loss(loss: Table) -> str:

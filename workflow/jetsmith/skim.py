@@ -178,6 +178,7 @@ class Tally:
     Attributes:
         n_processed: Entries that were read.
         lost: Chunks that were not.
+        files: By file: entries that were read, sum of their weights and of the squares.
         cutflows: One a chunk.
         flavours: Rows by truth id.
     """
@@ -187,6 +188,7 @@ class Tally:
         self.lost: list[dict[str, Any]] = []
         self.cutflows: list[Sequence[dict[str, Any]]] = []
         self.flavours: Counter[int] = Counter()
+        self.files: dict[str, dict[str, Any]] = {}
         self._progress, self._identify = progress, identify
 
     def collect(self, outcomes: Iterator[Outcome]) -> Iterator[ak.Array]:
@@ -205,6 +207,9 @@ class Tally:
         self.n_processed += len(chunk)
         self.cutflows.append(cutflow)
         self.flavours.update(count_flavours(rows))
+        of_file = self.files.setdefault(chunk.file, {"file": chunk.file, "n": 0, "sum_w": 0.0, "sum_w2": 0.0})
+        for key in ("n", "sum_w", "sum_w2"):
+            of_file[key] += cutflow[0][key]
         columns = (*identity, np.full(len(chunk), chunk.place))
         self._identify(dict(zip(io.IDENTITY, columns, strict=True)))
 
@@ -224,7 +229,7 @@ class Tally:
             "n_processed": self.n_processed,
             "lost": self.lost,
             "sum_w": cutflow[0]["sum_w"] if cutflow else 0.0,
-            "sum_w2": cutflow[0]["sum_w2"] if cutflow else 0.0,
+            "files": list(self.files.values()),
             "cutflow": cutflow,
             "n_rows": n_rows,
             "rows_by_flavour": {str(key): self.flavours[key] for key in sorted(self.flavours)},

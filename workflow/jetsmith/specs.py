@@ -78,6 +78,11 @@ class DatasetSpec(Record):
         "(CMS), `jvt` (ATLAS). Cutflow and report show them as not applied.",
     )
     cross_section_pb: Positive | None = Field(None, description="Cross-section [pb].")
+    generated: Literal["runs", "events"] = Field(
+        "runs",
+        description="Where the sum over generated events comes from: the trees Runs, which remember what a "
+        "skim left out; or the entries, where files hold all generated events but their Runs are wrong.",
+    )
     golden_json: str | None = Field(None, description="Certified luminosity blocks (data).")
     hlt: tuple[str, ...] = Field(
         (),

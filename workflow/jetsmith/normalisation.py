@@ -1,0 +1,255 @@
+"""What generator weights are divided by: the sum over all generated events, also those that a skim left out.
+
+NanoAOD's tree `Runs` keeps number, sum and sum of squares of the generated weights (a row a run, several
+after a merge), and a skim leaves it as it was. So what is read can be held against it: a file whose count is
+larger than its entries was skimmed before, and sums that no subset of the generated events can have are a
+contradiction. Nothing else that jetsmith reads has such sums; what stands in for them is said in `how`.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import awkward as ak
+
+from jetsmith.errors import InputError
+from jetsmith.sources.trees import table
+from jetsmith.specs import DatasetSpec
+
+AGREE = 1e-5  # of sqrt(n sum w^2): weights are stored as float32, sums of them as float64
+CONTRADICT = 1e-3  # the same for what stops a run: a file may hold weights with fewer bits than were summed
+RUNS = {"n_events": "genEventCount", "sum_w": "genEventSumw", "sum_w2": "genEventSumw2"}
+_REMEDY = (
+    "Copy it again, leave it out, or set `generated: events` of the dataset where its files hold all events "
+    "that were generated"
+)
+ABSENT = {
+    "deepntuples": "the jets in the files; DeepNtuples hold no sum over generated events",
+    "physlite": "the events in the files; PHYSLITE's own sums (CutBookkeepers) are not read",
+}
+
+
+def read_runs(file: Any, spec: DatasetSpec) -> dict[str, Any] | None:
+    """Number, sum and sum of squares of the weights before any skim of a file, from its tree `Runs`.
+
+    Args:
+        file: An open ROOT file.
+        spec: The dataset.
+
+    Returns:
+        `n_events`, `sum_w`, `sum_w2`, over all rows, the first and the last null where there is no such
+        branch; or None where there are no sums of weights, or none that are to be used.
+    """
+    if spec.is_data or spec.generated == "events" or "Runs" not in file:
+        return None
+    runs = table(file["Runs"], "Runs")
+    for tail in ("", "_"):  # older NanoAOD (v5 to v7) ends its names with an underscore
+        names = {key: name + tail for key, name in RUNS.items() if name + tail in runs.branches}
+        if "sum_w" in names and runs.n_entries:
+            found = runs.read(list(names.values()), 0, runs.n_entries)
+            sums = {key: float(ak.sum(found[name])) for key, name in names.items()}
+            count = {"n_events": int(sums["n_events"])} if "n_events" in sums else {}
+            return {**dict.fromkeys(RUNS), **sums, **count}
+    return None
+
+
+def check_runs(path: str, entries: int, runs: dict[str, Any] | None) -> None:
+    """Fail where a file's tree `Runs` cannot be that of its entries.
+
+    Raises:
+        InputError: A sum is not finite, or fewer events were generated than there are.
+    """
+    if runs is None:
+        return
+    if not all(math.isfinite(value) for value in runs.values() if value is not None):
+        raise InputError(f"{path}: its tree Runs has a sum of weights that is not finite; leave the file out")
+    if runs["n_events"] is not None and runs["n_events"] < entries:
+        raise InputError(
+            f"{path}: its tree Runs counts {runs['n_events']:,} generated events, but Events holds "
+            f"{entries:,}: one of them is not of this file. {_REMEDY}"
+        )
+
+
+def check_files(name: str, records: Sequence[dict[str, Any]], layout: str | None, spec: DatasetSpec) -> None:
+    """Fail before anything is read where a cross-section is given and no sum of weights could share it out.
+
+    Raises:
+        InputError: Names the files, and what would be right.
+    """
+    if spec.cross_section_pb is None or spec.is_data:
+        return
+    if layout == "deepntuples":
+        raise InputError(
+            f"dataset {name}: cross_section_pb is given, but entries of DeepNtuples are jets, and the number "
+            "of their events is not in the files; remove it and use `normalise: unit`"
+        )
+    without = [record for record in records if record["runs"] is None]
+    skimmed = [r for r in records if r["runs"] and (r["runs"]["n_events"] or 0) > r["entries"]]
+    if skimmed and without and spec.generated == "runs":
+        raise InputError(
+            f"dataset {name}: {skimmed[0]['file']} was skimmed before (its tree Runs counts "
+            f"{skimmed[0]['runs']['n_events']:,} generated events, Events holds {skimmed[0]['entries']:,}), "
+            f"but {without[0]['file']} has no Runs ({len(skimmed)} and {len(without)} such files): a sum "
+            "over Runs of one and Events of the other is the cross-section of neither. Copy the files again "
+            "with their trees Runs, leave one kind out, or set `generated: events` of the dataset where the "
+            "files hold all events that were generated"
+        )
+
+
+def normalisation(
+    name: str,
+    planned: dict[str, Any],
+    reports: Sequence[dict[str, Any]],
+    generated: str = "runs",
+) -> dict[str, Any]:
+    """What the weights of a dataset's rows are divided by, and how that was found.
+
+    Args:
+        name: The dataset.
+        planned: Content of its file of stage inspect; of data, and of simulation without weights, its
+            `content` says so.
+        reports: Contents of its files of stage skim; their `files` are what was processed of each file.
+        generated: Key of the dataset: `runs`, or `events` where its files hold all generated events.
+
+    Returns:
+        `to` (runs, events, data, or none where files with and without Runs cannot be added up), `how` (the
+        same as a sentence), `sum_w` (the divisor, or null), `mean_weight` (weight of an entry before every
+        cut, an earlier skim's too), `sum_w_processed` and `n_processed`, `sum_w_runs` and `n_runs` (all
+        rows of all Runs, or null), `sum_w_generated` (the part of sum_w_runs that belongs to the entries
+        that were processed, by the share of each file, or null), `factor` (sum_w over sum_w_processed).
+
+    Raises:
+        InputError: Sums of Runs and of the entries contradict each other.
+    """
+    done = _processed(planned, reports)
+    found: dict[str, Any] = {
+        "sum_w_processed": sum(part["sum_w"] for part in reports),
+        "n_processed": sum(part["n_processed"] for part in reports),
+        **dict.fromkeys(("sum_w_runs", "n_runs", "sum_w_generated")),
+    }
+    found["sum_w"] = found["sum_w_processed"]
+    found["mean_weight"] = found["sum_w"] / found["n_processed"] if found["n_processed"] else None
+    found["to"], found["how"] = _chosen(name, planned, done, found, generated)
+    has_factor = found["sum_w"] is not None and found["sum_w_processed"]
+    found["factor"] = found["sum_w"] / found["sum_w_processed"] if has_factor else None
+    return found
+
+
+def _processed(planned: dict[str, Any], reports: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Entries that were read of each file, and the sums of their weights."""
+    done = {r["file"]: {"n": 0, "sum_w": 0.0, "sum_w2": 0.0} for r in planned["files"]}
+    for piece in (piece for part in reports for piece in part["files"]):
+        for key in ("n", "sum_w", "sum_w2"):
+            done[piece["file"]][key] += piece[key]
+    return done
+
+
+def _chosen(
+    name: str,
+    planned: dict[str, Any],
+    done: dict[str, dict[str, Any]],
+    found: dict[str, Any],
+    generated: str,
+) -> tuple[str, str]:
+    """Fill `found` from Runs where that says more than the entries; the choice, as a word and a sentence."""
+    simulated, weight = (planned["content"].get(key, True) for key in ("simulated", "weight"))
+    records = planned["files"] if weight is not None else [_counted(record) for record in planned["files"]]
+    known = [record for record in records if record["runs"] is not None]
+    if simulated is False:
+        return "data", "collision data: every event counts 1"
+    if generated == "events":
+        return "events", "normalised to the events in the files, as the dataset says (generated: events)"
+    if not known:
+        absent = ABSENT.get(planned["layout"], "the events in the files; Runs is absent")
+        return "events", f"normalised to {absent}"
+    for record in known:
+        _check_sums(name, record, done[record["file"]])
+    skimmed = [record for record in known if _is_skimmed(record, done[record["file"]])]
+    lacking = len(records) - len(known)
+    if lacking and not skimmed:
+        return "events", (
+            f"normalised to the events in the files; Runs is absent in {lacking} of {len(records)} files and "
+            "agrees with Events in the others"
+        )
+    _add_runs(found, known, done, skimmed)
+    if not skimmed:
+        return "runs", "normalised to the generated events of Runs, which are all in the files"
+    before = f"{len(skimmed)} of {len(records)} files {'was' if len(skimmed) == 1 else 'were'} skimmed before"
+    if lacking:
+        found["sum_w"] = None
+        return "none", f"{before} and {lacking} have no Runs: the sum of all generated weights is not known"
+    number = "" if found["n_runs"] is None else f"{found['n_runs']:,} "
+    kept = sum(record["entries"] for record in records)
+    return "runs", f"{before}: normalised to the {number}generated events of Runs; the files hold {kept:,}"
+
+
+def _counted(record: dict[str, Any]) -> dict[str, Any]:
+    """A file whose events have no weight: every one that was generated counts 1."""
+    number = (record["runs"] or {}).get("n_events")
+    runs = None if number is None else {"n_events": number, "sum_w": float(number), "sum_w2": float(number)}
+    return {**record, "runs": runs}
+
+
+def _add_runs(
+    found: dict[str, Any],
+    known: Sequence[dict[str, Any]],
+    done: dict[str, dict[str, Any]],
+    skimmed: Sequence[dict[str, Any]],
+) -> None:
+    """Sums of Runs, whole and of the processed share of each file; they count where a file was skimmed."""
+    # A file without an entry is read in full: none of the generated events that it stands for is lost.
+    shares = [done[r["file"]]["n"] / r["entries"] if r["entries"] else 1.0 for r in known]
+    found["sum_w_runs"] = sum(record["runs"]["sum_w"] for record in known)
+    found["sum_w_generated"] = sum(s * r["runs"]["sum_w"] for s, r in zip(shares, known, strict=True))
+    counted = all(record["runs"]["n_events"] is not None for record in known)
+    if counted:
+        found["n_runs"] = sum(record["runs"]["n_events"] for record in known)
+    if not skimmed:  # the entries' own sum is exact, and where parts are lost it follows them event by event
+        return
+    found["sum_w"] = found["sum_w_generated"]
+    number = sum(s * r["runs"]["n_events"] for s, r in zip(shares, known, strict=True)) if counted else 0
+    if number:
+        found["mean_weight"] = found["sum_w_generated"] / number
+
+
+def _is_skimmed(record: dict[str, Any], done: dict[str, Any]) -> bool:
+    """Whether Runs knows of more than the file holds: by the count, else by the sum of what was read."""
+    runs = record["runs"]
+    if runs["n_events"] is not None:
+        return bool(runs["n_events"] > record["entries"])
+    share = done["n"] / record["entries"] if record["entries"] else 1.0
+    if share < 1:
+        return not math.isclose(runs["sum_w"] * share, done["sum_w"], abs_tol=6 * math.sqrt(done["sum_w2"]))
+    return bool(abs(runs["sum_w"] - done["sum_w"]) > AGREE * _scale(done))
+
+
+def _scale(done: dict[str, Any]) -> float:
+    """The largest sum that so many weights with these squares can have."""
+    return math.sqrt(done["n"] * done["sum_w2"])
+
+
+def _check_sums(name: str, record: dict[str, Any], done: dict[str, Any]) -> None:
+    """Fail where what was read cannot be a part of what Runs adds up.
+
+    The other n' events have squares q', so that their sum is sqrt(n' q') at most (Cauchy-Schwarz).
+    """
+    runs, slack = record["runs"], CONTRADICT * _scale(done)
+    difference = abs(runs["sum_w"] - done["sum_w"])
+    if runs["n_events"] is None or runs["sum_w2"] is None:
+        whole = runs["n_events"] == done["n"]
+        wrong = difference > slack if whole else abs(runs["sum_w"]) < abs(done["sum_w"]) - slack
+    else:
+        squares = runs["sum_w2"] - done["sum_w2"]
+        most = math.sqrt(max(runs["n_events"] - done["n"], 0) * max(squares, 0.0))
+        wrong = squares < -CONTRADICT * done["sum_w2"] or difference > most * (1 + CONTRADICT) + slack
+    if wrong:
+        count = "" if runs["n_events"] is None else f"{runs['n_events']:,} "
+        raise InputError(
+            f"dataset {name}: {record['file']}: its tree Runs adds up {count}generated events to a "
+            f"weight of {runs['sum_w']:.6g}{_squares(runs['sum_w2'])}, but {done['n']:,} of them in "
+            f"Events have {done['sum_w']:.6g}{_squares(done['sum_w2'])}: these are other weights. {_REMEDY}"
+        )
+
+
+def _squares(value: float | None) -> str:
+    return "" if value is None else f" (squares {value:.6g})"
