@@ -139,7 +139,7 @@ def test_weights_of_nanoaod(tmp_path, shared_data):
     ],
 )
 def test_normalisation_of_skimmed_files(tmp_path, shared_data, path, n_runs, sum_w, factor, mean):
-    """10 of 49,919 and 40 of 850,098 generated events are left: Runs is what a cross-section is divided by."""
+    """10 of 49,919 and 40 of 850,098 generated events are left: Runs counts, not Events."""
     _, found = rows_of(tmp_path, shared_data, [path], cross_section_pb=6077.22)
     about = found["normalisation"]
     assert (about["to"], about["n_runs"]) == ("runs", n_runs)
