@@ -4,7 +4,7 @@ from functools import partial
 
 from jetsmith.features.derived import available_with_derived
 from jetsmith.job import job
-from jetsmith.specs import ClassifierSpec, FeatureGroup
+from jetsmith.specs import ClassifierSpec, FeatureGroup, XRootDSpec
 from jetsmith.suitability import check_classifier
 
 with job(snakemake.log[0]):
@@ -14,4 +14,5 @@ with job(snakemake.log[0]):
         derivable=partial(available_with_derived, obj=snakemake.params.spec["object"]),
         output=snakemake.output[0],
         groups=[FeatureGroup(**group) for group in snakemake.params.groups],
+        xrootd=XRootDSpec(**snakemake.config.get("xrootd", {})),
     )

@@ -232,3 +232,55 @@ def test_rows_without_constituents(tmp_path: Path) -> None:
     train = pack(tmp_path, ["a"])["train"]
     assert train.sequences["tracks"].values.shape == (0, 2)
     assert train.sequences["tracks"].offsets.tolist() == [0] * (len(train) + 1)
+
+
+def test_rows_of_two_datasets_are_refused(tmp_path: Path) -> None:
+    """Half of the rows stand in both: the datasets, an event and what to do are named."""
+    rows = mock_rows("ak4", 400, seed=11)
+    write_features(tmp_path, "a", rows[:300])
+    write_features(tmp_path, "b", rows[200:])
+    with pytest.raises(InputError, match=r"\d+ of a and b in one of its splits, such as 1:\d+:\d+"):
+        pack(tmp_path, ["a", "b"])
+
+
+@pytest.mark.parametrize("column", ["weight", "jet_pt_gev", "stored_btagDeepB", "flavour"])
+def test_equal_keys_with_other_content_are_other_events(tmp_path: Path, column: str) -> None:
+    """Productions count their events anew: the same numbers with one other value are no double counting."""
+    rows = mock_rows("ak4", 200, seed=12)
+    rows["flavour"] = np.full(200, 500, np.int32)
+    write_features(tmp_path, "a", rows)
+    rows[column] = rows[column] * 2 if column != "flavour" else np.full(200, 400, np.int32)
+    write_features(tmp_path, "b", rows)
+    splits = pack(tmp_path, ["a", "b"])
+    assert sum(map(len, splits.values())) == 400
+
+
+def test_rows_are_compared_whatever_stands_between(tmp_path: Path) -> None:
+    """Three datasets with the same keys, of which the first and the last are the same."""
+    rows = mock_rows("ak4", 60, seed=13)
+    for name in "abc":
+        other = ak.copy(rows)
+        if name == "b":
+            other["jet_pt_gev"] = rows.jet_pt_gev + 1
+        write_features(tmp_path, name, other)
+    with pytest.raises(InputError, match=r": \d+ of a and c in"):
+        pack(tmp_path, ["a", "b", "c"])
+
+
+def test_rows_are_those_of_the_account(tmp_path: Path) -> None:
+    """A feature file that lost rows, or kept those of another run, does not pass."""
+    rows = mock_rows("ak4", 50, seed=14)
+    write_features(tmp_path, "a", rows)
+    write_account(tmp_path, "a", rows[:-1], 1.0, None)
+    with pytest.raises(InputError, match=r"data set a: rows by flavour are .* and .* in its account"):
+        pack(tmp_path, ["a"])
+
+
+def test_metadata_say_how_weights_were_normalised(tmp_path: Path) -> None:
+    """Whoever has the packed arrays alone knows what their weights were divided by."""
+    write_features(tmp_path, "a", mock_rows("ak4", 50, seed=15))
+    pack(tmp_path, ["a"])
+    for split in SPLITS:
+        meta = io.read_json(tmp_path / "packed" / split / "meta.json")
+        assert meta["normalisation"]["a"] == io.read_json(tmp_path / "a.account.json")["normalisation"]
+        assert meta["normalisation"]["a"]["how"] == "normalised for a test"

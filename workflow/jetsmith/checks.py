@@ -5,7 +5,7 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -234,6 +234,45 @@ def expand_files(
     return found
 
 
+def check_files_once(run: RunSpec, paths: Mapping[str, Sequence[str]], listed: Path, source: str) -> None:
+    """No file counts twice in a sample, under whatever names: in one dataset, or in two of its datasets.
+
+    Args:
+        run: The run.
+        paths: Files of each dataset.
+        listed: The file that lists them.
+        source: Name of the run's file.
+
+    Raises:
+        ConfigError: Names both names of the file.
+    """
+    known = {path: _identity(path) for path in dict.fromkeys(itertools.chain.from_iterable(paths.values()))}
+    for dataset, files in paths.items():
+        first: dict[Hashable, str] = {}
+        for path in files:
+            if (other := first.setdefault(known[path], path)) != path:
+                refuse(listed, [f"{dataset}: files: {other} and {path} are one file; leave one out"])
+    for name, sample in run.samples.items():
+        owners: dict[Hashable, tuple[str, str]] = {}
+        for dataset in sample.datasets:
+            for path in paths[dataset]:
+                other, whose = owners.setdefault(known[path], (path, dataset))
+                if whose != dataset:
+                    also = path if path == other else f"{path}, the same file as {other},"
+                    problem = f"{also} is in datasets {whose} and {dataset}; its events would count twice"
+                    refuse(source, [f"samples.{name}: {problem}"])
+
+
+def _identity(path: str) -> Hashable:
+    """What two names of a file share; an address is taken as it stands."""
+    try:
+        status = os.stat(path)
+    except OSError:  # an address
+        return path
+    # Not by the inode alone: file systems that make inodes up may give one number twice.
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def check_flavours(flavours: Mapping[str, ClassSpec], path: Path) -> None:
     """A class is truth or a generator."""
     for name, entry in flavours.items():
@@ -252,6 +291,10 @@ def check_samples(run: RunSpec, datasets: Mapping[str, DatasetSpec], source: str
             if spec.object not in run.selection and spec.object != "event":
                 refuse(source, [f"selection.{spec.object} is missing, and dataset `{dataset}` needs it"])
         refuse(source, (f"samples.{name}{problem}" for problem in _sample(sample, used)))
+    scaled = any(sample.normalise == "cross_section" for sample in run.samples.values())
+    if run.luminosity_ifb is not None and not scaled:
+        problem = "no sample has `normalise: cross_section`, so that nothing would be scaled to it"
+        refuse(source, [f"luminosity_ifb: {problem}; set that, or leave it out"])
 
 
 def _sample(sample: SampleSpec, datasets: Mapping[str, DatasetSpec]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jetsmith import columns, places, plugs, remote, tex
-from jetsmith.checks import check_dataset, check_flavours, check_run, check_samples, local
+from jetsmith.checks import check_dataset, check_files_once, check_flavours, check_run, check_samples, local
 from jetsmith.classifier_checks import check_classifier, check_together, without_effect
 from jetsmith.errors import ConfigError, refuse
 from jetsmith.feature_checks import check_group, check_groups
@@ -170,6 +170,7 @@ def _load(config: Mapping[str, Any], folder: Path, source: str, accepted: Path |
     listed = folder / "datasets.yaml"
     paths = {name: check_dataset(name, dataset, run, listed) for name, dataset in datasets.items()}
     check_samples(run, datasets, source)
+    check_files_once(run, paths, listed, source)
     classifiers: dict[str, ClassifierSpec] = {}
     tables: tuple[tuple[Role, dict[str, str]], ...] = (
         ("tagger", run.taggers),

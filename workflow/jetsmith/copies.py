@@ -1,7 +1,6 @@
 """Two names of one file. Content decides: a UUID proves nothing, since copies that were changed keep it."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,15 +76,3 @@ def pieces(n_bytes: int) -> list[int]:
     if n_bytes <= PIECES * PIECE_BYTES:
         return list(range(0, n_bytes, PIECE_BYTES))
     return [int(start) for start in np.linspace(0, n_bytes - PIECE_BYTES, PIECES)]
-
-
-def same_file(paths: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of paths on this machine's disks that are one file: links, or one path spelt twice."""
-    first: dict[tuple[int, int], str] = {}
-    found = []
-    for path in dict.fromkeys(paths):
-        status = os.stat(path)
-        same = first.setdefault((status.st_dev, status.st_ino), path)
-        if same != path:
-            found.append((same, path))
-    return found

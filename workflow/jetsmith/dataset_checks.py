@@ -32,6 +32,7 @@ def _data(spec: DatasetSpec) -> Iterator[str]:
     for key, given, reason in (
         ("cross_section_pb", spec.cross_section_pb, "data are not weighted to a cross-section"),
         ("weights", spec.weights != "generator", "data have no generator weights, every event counts 1"),
+        ("generated", spec.generated != "runs", "data were not generated"),
         ("object", spec.object == "event", "rows of `event` are made of generator particles"),
     ):
         if given:

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from jetsmith import columns
+from jetsmith.copies import copies
 from jetsmith.errors import InputError
 from jetsmith.io import read_json, write_json
-from jetsmith.specs import ClassifierSpec, FeatureGroup
+from jetsmith.specs import ClassifierSpec, FeatureGroup, XRootDSpec
+
+REMOTE = XRootDSpec()
 
 
 def check_classifier(
@@ -16,8 +19,9 @@ def check_classifier(
     derivable: Callable[[set[str]], set[str]],
     output: str | Path,
     groups: Sequence[FeatureGroup] = (),
+    xrootd: XRootDSpec = REMOTE,
 ) -> None:
-    """Fail before any long stage where a dataset lacks what a classifier reads.
+    """Fail before any long stage where a dataset lacks what a classifier reads, or two hold the same file.
 
     Args:
         spec: The classifier.
@@ -25,13 +29,14 @@ def check_classifier(
         derivable: Given stored columns, all columns that there are with the derived ones.
         output: Small JSON file to write.
         groups: Feature groups, to name the features in the message.
+        xrootd: Servers that may hold remote files, too, and the time they have to answer.
 
     Raises:
         InputError: Names dataset, files, layout, columns, features and what would help; or the truth
             that the files cannot tell and the classes need.
     """
     needed = {source: inputs.group for inputs in spec.inputs for source in inputs.sources}
-    problems: list[str] = []
+    problems = _shared_files([read_json(path) for path in inspections], xrootd)
     checked: dict[str, Any] = {}
     for path in inspections:
         inspected = read_json(path)
@@ -63,6 +68,18 @@ def _untold(spec: ClassifierSpec, inspected: dict[str, Any]) -> list[str]:
                 "that do not, or files that tell"
             )
     return problems
+
+
+def _shared_files(inspections: Sequence[dict[str, Any]], xrootd: XRootDSpec) -> list[str]:
+    """Files that are in two datasets, under whatever names: their events would count twice."""
+    records = [{**record, "of": i["dataset"]} for i in inspections for record in i["files"]]
+    return [
+        f"{copy['file']} (dataset {copy['of']}): the same file as {first['file']} (dataset {first['of']}; "
+        f"uuid {copy['uuid']}, and the same content); its events would count twice in one sample: leave it "
+        "out of one of them"
+        for first, copy in copies(records, xrootd)
+        if first["of"] != copy["of"]
+    ]
 
 
 def _explain(
