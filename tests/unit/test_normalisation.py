@@ -223,9 +223,10 @@ def test_jets_are_no_events(tmp_path):
     path = tmp_path / "a.root"
     with uproot.recreate(path) as file:
         file.mktree("deepntuplizer/tree", {n: c.dtype for n, c in columns.items()}).extend(columns)
+    jets = SPEC.model_copy(update={"weights": "unit", "without": ("jet_id",)})
     with pytest.raises(InputError, match="entries of DeepNtuples are jets"):
-        accounted(tmp_path, [str(path)])
-    about = accounted(tmp_path, [str(path)], SPEC.model_copy(update={"cross_section_pb": None}))
+        accounted(tmp_path, [str(path)], jets)
+    about = accounted(tmp_path, [str(path)], jets.model_copy(update={"cross_section_pb": None}))
     assert "the jets in the files" in about["normalisation"]["how"]
 
 
@@ -235,3 +236,19 @@ def test_weights_of_data_are_one(tmp_path):
     data = SPEC.model_copy(update={"is_data": True, "cross_section_pb": None})
     about = accounted(tmp_path, [path], data)["normalisation"]
     assert (about["to"], about["sum_w"], about["mean_weight"]) == ("data", 40, 1)
+
+
+def test_events_without_weights_count_one(tmp_path):
+    """`weights: unit`: what was generated is counted, whatever weights Runs has added up."""
+    bare = table(100)
+    del bare["genWeight"]
+    unit = SPEC.model_copy(update={"weights": "unit"})
+    path = mock.write(tmp_path / "a.root", [bare], runs=runs(800, 480 * W, 800 * W**2))
+    found = accounted(tmp_path, [path], unit)
+    about = found["normalisation"]
+    assert (about["sum_w"], about["sum_w_processed"], about["mean_weight"]) == (800, 100, 1)
+    assert found["event_weight"] == pytest.approx(831.76 / 800)
+    whole = mock.write(tmp_path / "b.root", [bare], runs=runs(100, 60 * W))
+    assert accounted(tmp_path, [whole], unit)["normalisation"]["sum_w"] == 100
+    uncounted = mock.write(tmp_path / "c.root", [bare], runs={"genEventSumw": np.float64(60 * W)})
+    assert accounted(tmp_path, [uncounted], unit)["normalisation"]["to"] == "events"

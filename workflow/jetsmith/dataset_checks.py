@@ -50,6 +50,8 @@ def _deepntuples(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]:
     for key in ("is_data", "golden_json", "hlt"):
         if getattr(spec, key):
             yield f"{key}: DeepNtuples hold simulated jets without run and trigger; leave it out"
+    if spec.cross_section_pb is not None:
+        yield "cross_section_pb: DeepNtuples do not say how many events their jets are of; leave it out"
     if spec.object != "ak4":
         yield f"object: DeepNtuples hold AK4 jets, no rows of `{spec.object}`"
     if spec.weights != "unit":
