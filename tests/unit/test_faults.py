@@ -192,6 +192,20 @@ def test_replaced_file(tmp_path, files):
         finish(tmp_path, plan, max_loss_fraction=0.9)
 
 
+def test_a_changed_file_that_kept_its_uuid(tmp_path, files):
+    """A tool may leave the UUID as it was: size and entries are compared, too."""
+    plan = inspect(tmp_path, files)
+    content = io.read_json(plan)
+    place = next(i for i, record in enumerate(content["files"]) if record["file"] == files[0])
+    for key in ("bytes", "entries"):
+        changed = io.read_json(plan)
+        changed["files"][place][key] += 1
+        other = tmp_path / "other.json"
+        io.write_json(other, changed)
+        with pytest.raises(InputError, match=r"0.root: changed since inspect"):
+            finish(tmp_path, other, max_loss_fraction=0.9)
+
+
 def tables_and_ntuples(folder):
     """The same events in both formats, compressed and not, with a tree of sums of weights."""
     table = mock.events(40, 3)

@@ -36,7 +36,7 @@ class Chunk:
         index: Place in the partition.
         file: Path or address, as planned.
         place: Number of the file in the plan.
-        uuid: Its uuid, as planned.
+        planned: Its uuid, bytes and entries, as inspect saw them.
         tree: Path of its table.
         branches: What is read of it.
         start: First entry.
@@ -46,7 +46,7 @@ class Chunk:
     index: int
     file: str
     place: int
-    uuid: str
+    planned: tuple[str, int, int]
     tree: str
     branches: tuple[str, ...]
     start: int
@@ -79,13 +79,14 @@ def chunks_of(plan: dict[str, Any], part: int, most: int) -> list[Chunk]:
     """The chunks of a partition in order, each of `most` entries and `CHUNK_BYTES` at most."""
     places = {record["file"]: index for index, record in enumerate(plan["files"])}
     found: list[Chunk] = []
-    for planned in plan["parts"][part]["ranges"]:
-        place = places[planned["file"]]
+    for piece in plan["parts"][part]["ranges"]:
+        place = places[piece["file"]]
         record = plan["files"][place]
         size = max(1, min(most, int(CHUNK_BYTES / max(record["entry_bytes"], 1e-9))))
         branches = tuple(plan["schemas"][record["schema"]]["branches"])
-        for start, stop in chunks(planned["start"], planned["stop"], record["bounds"], size):
-            about = record["file"], place, record["uuid"], record["tree"], branches
+        for start, stop in chunks(piece["start"], piece["stop"], record["bounds"], size):
+            planned = record["uuid"], record["bytes"], record["entries"]
+            about = record["file"], place, planned, record["tree"], branches
             found.append(Chunk(len(found), *about, start, stop))
     return found
 
@@ -202,14 +203,18 @@ class ChunkReader:
         with ExitStack() as stack:
             try:
                 file = stack.enter_context(files.open_root(address))
-                uuid, found = str(file.file.uuid), table(file[chunk.tree], chunk.tree)
+                found = table(file[chunk.tree], chunk.tree)
+                now = str(file.file.uuid), int(file.file.fEND), found.n_entries
             except (InputError, MemoryError):
                 raise
             except Exception as error:
                 raise ReadError(address) from error
-            if uuid != chunk.uuid:
+            if now != chunk.planned:
+                seen, planned = (
+                    "uuid {}, {:,} bytes, {:,} entries".format(*who) for who in (now, chunk.planned)
+                )
                 raise InputError(
-                    f"{address}: changed since inspect (uuid {uuid}, planned {chunk.uuid}); "
+                    f"{address}: changed since inspect ({seen}; planned {planned}); "
                     "remove the inspect file of its dataset and run again"
                 )
             self._opened = address, stack.pop_all(), found
