@@ -232,7 +232,7 @@ def test_jets_are_no_events(tmp_path):
 
 def test_weights_of_data_are_one(tmp_path):
     """Collision data have nothing to be normalised to, whatever stands in Runs."""
-    path = mock.write(tmp_path / "a.root", [mock.events(40, 3)], runs=runs(7, math.nan))
+    path = mock.write(tmp_path / "a.root", [mock.measured(mock.events(40, 3))], runs=runs(7, math.nan))
     data = SPEC.model_copy(update={"is_data": True, "cross_section_pb": None})
     about = accounted(tmp_path, [path], data)["normalisation"]
     assert (about["to"], about["sum_w"], about["mean_weight"]) == ("data", 40, 1)
