@@ -229,4 +229,4 @@ def test_deepntuples_have_no_weight(tmp_path, shared_data):
     with pytest.raises(InputError, match=r"no generator weight in any file.*`weights: unit`"):
         rows_of(tmp_path, shared_data, [DEEPNTUPLES])
     _, found = rows_of(tmp_path, shared_data, [DEEPNTUPLES], weights="unit")
-    assert (found["content"]["weight"], found["sum_w"]) == (None, 7199)
+    assert (found["content"]["weight"], found["normalisation"]["sum_w"]) == (None, 7199)
