@@ -4,8 +4,10 @@ import awkward as ak
 import numpy as np
 import pytest
 
+from jetsmith import inspection, io, skim
 from jetsmith.errors import InputError
-from jetsmith.sources import hadrons, nanoaod, truth
+from jetsmith.sources import hadrons, mock, nanoaod, truth
+from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
 
 # Two events with two large jets each, at these azimuths: QCD with bb, b, cc and none.
 PHI = [[0.0, 2.0], [0.5, -2.5]]
@@ -197,3 +199,42 @@ PARTICLES = set(truth.GEN_BRANCHES)
 def test_what_a_file_cannot_tell_is_said(obj, available, expected):
     """By branches alone, as inspect sees them: each id that no jet will have, and the one it will have."""
     assert {key: u.become for u in nanoaod.untold(available, obj) for key in u.ids} == expected
+
+
+def test_partners_are_found_where_few_events_are_left(tmp_path):
+    """Generator jets are read for events with a kept jet alone: a partner is looked up by event and place."""
+    rng = np.random.default_rng(4)
+    n = 60
+    n_jets, n_partners = rng.integers(0, 3, n), rng.integers(1, 4, n)
+    event = np.repeat(np.arange(n), n_jets)
+    place = rng.integers(-1, n_partners[event])
+    pt = rng.choice([100.0, 400.0], len(event), p=[0.8, 0.2])
+    n_b = rng.integers(0, 3, int(n_partners.sum()))
+    start = np.cumsum(n_partners) - n_partners
+
+    def collection(counts, **columns):
+        return ak.zip({name: ak.unflatten(values, counts) for name, values in columns.items()})
+
+    zeros = np.zeros(len(event), np.float32)
+    jets = {"pt": pt.astype("f4"), "eta": zeros, "phi": zeros, "genJetAK8Idx": place.astype("i2")}
+    partners = {"nBHadrons": n_b.astype("u1"), "nCHadrons": np.zeros(len(n_b), "u1")}
+    table = {
+        "run": np.ones(n, np.uint32), "luminosityBlock": np.ones(n, np.uint32),
+        "event": np.arange(n, dtype=np.uint64), "genWeight": np.ones(n, np.float32),
+        "FatJet": collection(n_jets, **jets), "GenJetAK8": collection(n_partners, **partners),
+    }  # fmt: skip
+    cuts = [slice(0, 20), slice(20, 40), slice(40, n)]
+    tables = [{name: values[cut] for name, values in table.items()} for cut in cuts]
+    spec = DatasetSpec(object="ak8", process="qcd", files=("x",))
+    plan, paths = tmp_path / "plan.json", [tmp_path / f"0.{end}" for end in ("parquet", "json", "id.parquet")]
+    file = mock.write(tmp_path / "a.root", tables)
+    inspection.inspect_dataset("test", spec, [file], 1, PartitionSpec(), plan)
+    selection = SelectionSpec(pt_min_gev=200, jet_id=0)
+    skim.skim_partition("test", spec, selection, SkimSpec(chunk_entries=17), plan, 0, *paths)
+    kept = pt > 200
+    count = np.where(place >= 0, n_b[start[event] + place], -1)[kept]
+    expected = np.select([count == 1, count == 2, count == 0], [1005, 1055, 1000], default=999)
+    rows = io.read_rows(paths[0])
+    assert rows["event"].to_list() == event[kept].tolist()
+    assert rows["flavour"].to_list() == expected.tolist()
+    assert set(expected) == {1000, 1005, 1055, 999}
