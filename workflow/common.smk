@@ -2,22 +2,28 @@
 import os
 from functools import cache
 
-from jetsmith import ledger, locks, provenance
+from snakemake.persistence.file import FilePersistence
+
+from jetsmith import ledger, lifeline, locks, provenance
 from jetsmith.configuration import load
 from jetsmith.job import export_package
 from jetsmith.places import Run
 from jetsmith.specs import SplitSpec
 
 export_package()
-if workflow.is_main_process and locks.release_stale(Path(".snakemake")):
-    logger.info("The run before was killed; its lock is taken away, and what it finished stays.")
+if workflow.is_main_process:
+    lifeline.announce()
+    locks.guard(FilePersistence, logger.info)
+elif workflow.remote_exec:
+    lifeline.let_go()
+else:
+    lifeline.follow()
 
 
 provenance.remember(Path(".snakemake/jetsmith-sources.json"))
 
 
 onstart:
-    locks.claim(Path(".snakemake"))
     ledger.refuse_others(Path(".snakemake"), workflow.executor_plugin.name)
 
 

@@ -1,59 +1,144 @@
-"""locks: a killed run's lock goes, a living one's stays."""
+"""locks: a killed run's lock goes when the next one takes it, a living run's stays, whatever the note says."""
 
 import json
-import os
+import signal
 import subprocess
 import sys
+import time
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from jetsmith import locks
 
-
-@pytest.fixture
-def folder(tmp_path):
-    """A `.snakemake` whose lock this process holds."""
-    (tmp_path / "locks").mkdir()
-    (tmp_path / "locks" / "0.output.lock").write_text("results/a\n")
-    locks.claim(tmp_path)
-    return tmp_path
-
-
-def _edit(folder, **changes):
-    path = folder / locks.OWNER
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
-def test_living_owner_keeps_its_lock(folder):
-    """Two runs in one folder must not both work."""
-    assert not locks.release_stale(folder)
-    assert (folder / "locks").is_dir()
+HOLDER = """
+import sys, time
+from pathlib import Path
+from jetsmith import locks
+with locks.alive(Path(sys.argv[1]), print) as begun:
+    (Path(sys.argv[1]) / "locks").mkdir(exist_ok=True)
+    (Path(sys.argv[1]) / "locks" / f"{sys.argv[2]}.output.lock").write_text("results/a\\n")
+    if sys.argv[3] == "begun":
+        begun()
+    print("held", flush=True)
+    time.sleep(60)
+"""
 
 
-def test_dead_owner_loses_it(folder):
+@contextmanager
+def run_in(folder, name="0", until="begun"):
+    """Another run of the folder, with Snakemake's lock taken; killed with kill -9 at the end."""
+    code = [sys.executable, "-c", HOLDER, folder, name, until]
+    with subprocess.Popen(code, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "held\n"
+        try:
+            yield running
+        finally:
+            running.send_signal(signal.SIGKILL)
+
+
+def starts(folder):
+    """What a run that starts now says, and the locks that it finds afterwards."""
+    said = []
+    with locks.alive(folder, said.append) as begun:
+        found = sorted(path.name for path in (folder / "locks").glob("*"))
+        begun()
+    return said, found
+
+
+def test_dead_run_loses_its_lock(tmp_path):
     """After kill -9 the next run goes on without a word from the user."""
-    done = subprocess.Popen([sys.executable, "-c", ""])
-    done.wait()
-    _edit(folder, pid=done.pid)
-    assert locks.release_stale(folder)
-    assert not (folder / "locks").exists()
+    with run_in(tmp_path):
+        pass
+    said, left = starts(tmp_path)
+    assert [text[:25] for text in said] == ["The run before was killed"]
+    assert left == []
+    assert starts(tmp_path) == ([], [])
 
 
-def test_reused_number_is_not_the_owner(folder):
-    """A process of the same number that started at another time is another."""
-    _edit(folder, pid=os.getpid(), started="1")
-    assert locks.release_stale(folder)
+def test_living_run_keeps_its_lock(tmp_path):
+    """Two runs in one folder must not both work; the first is the one that the note names, or not."""
+    with run_in(tmp_path):
+        assert starts(tmp_path) == ([], ["0.output.lock"])
+        (tmp_path / locks.OWNER).write_text(json.dumps({"hosts": ["elsewhere"]}))
+        assert starts(tmp_path) == ([], ["0.output.lock"])
 
 
-def test_other_machines_are_left_alone(folder):
-    """Whether a process of another machine lives cannot be seen from here."""
-    _edit(folder, host="elsewhere", pid=999_999_999)
-    assert not locks.release_stale(folder)
+def test_living_run_keeps_its_lock_beside_a_dead_one(tmp_path):
+    """A run of other files in the same folder, which outlives the one that started first."""
+    with run_in(tmp_path, "1"):
+        with run_in(tmp_path, "0"):
+            pass
+        assert starts(tmp_path) == ([], ["0.output.lock", "1.output.lock"])
+    said, left = starts(tmp_path)
+    assert (len(said), left) == (1, [])
 
 
-def test_no_lock_no_deed(tmp_path):
-    """A fresh folder."""
-    assert not locks.release_stale(tmp_path)
+def test_no_run_looks_while_another_begins(tmp_path):
+    """Between its place among the living and Snakemake's lock a run could be robbed: for 60 ms it was."""
+    with run_in(tmp_path, until="not yet") as running:
+        code = [sys.executable, "-c", HOLDER, tmp_path, "1", "begun"]
+        with subprocess.Popen(code, stdout=subprocess.PIPE, text=True) as second:
+            time.sleep(1.5)
+            assert not (tmp_path / "locks" / "1.output.lock").exists()
+            assert second.poll() is None
+            running.send_signal(signal.SIGKILL)
+            assert second.stdout is not None
+            assert second.stdout.readline().startswith("The run before was killed")
+            second.kill()
+
+
+NO_NOTES = ("", "{", "[]", "7", '{"hosts": 7}', '{"host": "a", "pid": 1}', "\xff", "[" * 9999)
+
+
+@pytest.mark.parametrize("note", NO_NOTES)
+def test_damaged_note_is_no_traceback(tmp_path, note, capsys):
+    """Whose a lock is, nobody knows then: it stays, it is said, and --unlock helps."""
+    with run_in(tmp_path):
+        pass
+    (tmp_path / locks.OWNER).write_bytes(note.encode("latin-1"))
+    assert starts(tmp_path) == ([], ["0.output.lock"])
+    assert "jetsmith-owner.json is missing or damaged" in capsys.readouterr().err
+    (tmp_path / "locks" / "0.output.lock").unlink()  # as --unlock does
+    assert starts(tmp_path) == ([], [])
+    with run_in(tmp_path):
+        pass
+    assert starts(tmp_path)[1] == []
+
+
+def test_other_machines_are_left_alone(tmp_path):
+    """Whether a run of another machine lives cannot be seen from here, on every file system."""
+    with run_in(tmp_path):
+        pass
+    (tmp_path / locks.OWNER).write_text(json.dumps({"hosts": ["elsewhere"]}))
+    assert starts(tmp_path) == ([], ["0.output.lock"])
+    assert "elsewhere" in json.loads((tmp_path / locks.OWNER).read_text())["hosts"]
+    assert starts(tmp_path) == ([], ["0.output.lock"])
+
+
+def test_snakemakes_lock_alone_is_guarded(tmp_path):
+    """A dry run, and whatever else takes no lock, takes none away: Snakemake gives those another method."""
+
+    class Persistence:
+        path = str(tmp_path)
+
+        @contextmanager
+        def lock(self):
+            (tmp_path / "locks").mkdir(exist_ok=True)
+            assert not list((tmp_path / "locks").iterdir())
+            yield
+
+    with run_in(tmp_path):
+        pass
+    locks.guard(Persistence, print)
+    guarded = Persistence.lock
+    locks.guard(Persistence, print)
+    assert Persistence.lock is guarded
+    records = Persistence()
+    assert list((tmp_path / "locks").iterdir())
+    with records.lock(), suppress(BlockingIOError):
+        assert not list((tmp_path / "locks").iterdir())
 
 
 def test_only_one_holds_it(tmp_path):

@@ -1,7 +1,12 @@
 """The kinds of error that a user sees; all carry what, where and what would be right."""
 
+import errno
+import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ConfigError(ValueError):
@@ -31,3 +36,14 @@ class DamagedError(InputError):
 
 class OutputError(RuntimeError):
     """A result cannot be written: names file and reason. Nothing of it is left behind."""
+
+
+def no_room(error: OSError) -> str | None:
+    """The reason where a disk is full: HDF5 has the number in its text alone, NumPy not even there."""
+    told = re.search(r"errno = (\d+)", str(error))
+    number = error.errno if error.errno is not None else int(told.group(1)) if told else None
+    if number in DISK_FULL:
+        return os.strerror(number)
+    if number is None and re.search(r"\d+ requested and \d+ written", str(error)):
+        return os.strerror(errno.ENOSPC)
+    return None

@@ -8,7 +8,8 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from jetsmith.errors import ConfigError, InputError, OutputError
+from jetsmith import lifeline
+from jetsmith.errors import ConfigError, InputError, OutputError, no_room
 
 
 def export_package() -> None:
@@ -20,38 +21,68 @@ def export_package() -> None:
 
 
 class _Tee(io.TextIOBase):
-    """Write to the terminal and to the log."""
+    """Write to the terminal and to the log. A log that cannot be written is given up, and it is said."""
 
-    def __init__(self, *streams: io.TextIOBase) -> None:
-        self._streams = streams
+    def __init__(self, terminal: io.TextIOBase, log: Path) -> None:
+        self._terminal, self._path = terminal, log
+        self._log: io.TextIOBase | None = None
+        with self._giving_up():
+            log.parent.mkdir(parents=True, exist_ok=True)
+            self._log = log.open("w")
+
+    @contextlib.contextmanager
+    def _giving_up(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            broken, self._log = self._log, None
+            if broken is not None:
+                with contextlib.suppress(OSError):
+                    broken.close()
+            print(f"{self._path}: no log: {error.strerror or error}", file=self._terminal, flush=True)
 
     def write(self, text: str) -> int:
-        for stream in self._streams:
-            stream.write(text)
-            stream.flush()
+        self._terminal.write(text)
+        self._terminal.flush()
+        return self.to_log(text)
+
+    def to_log(self, text: str) -> int:
+        """Write to the log alone."""
+        if self._log is not None:
+            with self._giving_up():
+                self._log.write(text)
+                self._log.flush()
         return len(text)
 
     def flush(self) -> None:
-        for stream in self._streams:
-            stream.flush()
+        self._terminal.flush()
+
+    def close(self) -> None:
+        if self._log is not None:
+            with self._giving_up():
+                self._log.close()
 
 
 @contextlib.contextmanager
 def job(log: str | Path) -> Iterator[None]:
-    """Copy standard error into `log`; end with exit code 1 and one clear message on bad input.
+    """Copy standard error into `log`; end with exit code 1 and one clear message on bad input or a full disk.
 
-    Any other error keeps its traceback: that is a defect of ours, not of the input.
+    Any other error keeps its traceback: that is a defect of ours, not of the input. The job ends with the
+    run that started it.
     """
-    path = Path(log)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as stream:
-        tee = _Tee(sys.stderr, stream)  # type: ignore[arg-type]
-        with contextlib.redirect_stderr(tee):
-            try:
-                yield
-            except (ConfigError, InputError, OutputError) as error:
-                print(f"error: {error}", file=tee)
+    lifeline.follow()
+    tee = _Tee(sys.stderr, Path(log))  # type: ignore[arg-type]
+    with contextlib.closing(tee), contextlib.redirect_stderr(tee):
+        try:
+            yield
+        except (ConfigError, InputError, OutputError) as error:
+            print(f"error: {error}", file=tee)
+            sys.exit(1)
+        except Exception as error:
+            if isinstance(error, OSError) and (reason := no_room(error)):
+                print(
+                    f"error: {error.filename or 'a file'}: cannot be written: {reason}; make room", file=tee
+                )
                 sys.exit(1)
-            except Exception:
-                traceback.print_exc(file=stream)
-                raise
+            tee.to_log(traceback.format_exc())
+            raise

@@ -6,9 +6,10 @@ killed leaves lines without an end, for the next one (handover.py).
 
 import json
 import os
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -88,11 +89,31 @@ class Ledger:
     def _lines(self) -> Iterator[dict[str, Any]]:
         if not self._path.is_file():
             return
-        for text in self._path.read_text().splitlines():
+        n_damaged = 0
+        for text in self._path.read_text(errors="replace").splitlines():
             try:
-                yield json.loads(text)
-            except json.JSONDecodeError:  # the driver was killed while it wrote
-                continue
+                line = json.loads(text)
+            except (ValueError, RecursionError):  # the driver was killed while it wrote
+                line = None
+            if isinstance(line, dict) and _is_ours(line):
+                yield line
+            else:
+                n_damaged += 1
+        if n_damaged:
+            print(f"{self._path}: {n_damaged} lines are damaged and left out", file=sys.stderr)
+
+
+def _is_ours(line: dict[str, Any]) -> bool:
+    """Whether a line is the start or the end of a job as this version writes them."""
+    if set(line) == {"system", "ended"}:
+        return all(isinstance(value, str) for value in line.values())
+    texts = [line.get(key) for key in ("system", "id", "name", "log")]
+    return (
+        set(line) == {field.name for field in fields(Submitted)}
+        and all(isinstance(text, str) for text in texts)
+        and isinstance(line["parts"], dict)
+        and all(isinstance(text, str) for text in line["parts"].values())
+    )
 
 
 def refuse_others(folder: Path, executor: str) -> None:

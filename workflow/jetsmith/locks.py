@@ -1,45 +1,97 @@
 """Locks: Snakemake's own, and those that end with their process.
 
-A killed run leaves Snakemake's lock behind, and the next one would refuse to start. The run that holds it
-writes down which process it is. If that process is gone from this machine, the lock is stale and is taken
-away; a lock of another machine is left alone.
+A killed run leaves Snakemake's lock behind, and the next one would refuse to start. Each run therefore holds
+a lock of the system as long as it lives, one that it shares with other runs in the folder. A run that is
+about to take Snakemake's lock, and none that only looks (`-n`, `--dag`, `--summary`), asks whether anybody
+lives: if not, what lies there is stale and is taken away. Locks of other machines are left alone, since not
+every file system tells machines of each other's locks.
 """
 
+import contextlib
 import fcntl
 import json
 import os
-import shutil
 import socket
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
-OWNER = "jetsmith-owner.json"
-
-
-def claim(folder: Path) -> None:
-    """Write down that this process holds the lock of `folder` (Snakemake's `.snakemake`)."""
-    owner = {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
-    temporary = folder / f".{OWNER}.{os.getpid()}"
-    temporary.write_text(json.dumps(owner))
-    temporary.replace(folder / OWNER)
+OWNER = "jetsmith-owner.json"  # machines whose runs may have left locks
+LIFE, TURN = "jetsmith-owner.lock", "jetsmith-owner.turn"  # shared by the living; who looks and takes, alone
 
 
-def release_stale(folder: Path) -> bool:
-    """Remove the lock if its owner is a process of this machine that runs no more.
+def guard(persistence: Any, say: Callable[[str], None]) -> None:
+    """Let Snakemake's lock be taken from dead runs at the moment when a run takes it, and not before.
 
-    Returns:
-        Whether a lock was removed.
+    Args:
+        persistence: Snakemake's class of the records in `.snakemake`; its method `lock` is replaced.
+        say: Is told when a lock was taken away.
     """
-    locks, note = folder / "locks", folder / OWNER
-    if not note.is_file() or not locks.is_dir() or not any(locks.iterdir()):
+    plain = persistence.lock
+    if hasattr(plain, "plain"):
+        return
+
+    @contextlib.contextmanager
+    def lock(self: Any) -> Iterator[None]:
+        with alive(Path(self.path), say) as begun, plain(self):
+            begun()
+            yield
+
+    lock.plain = plain  # type: ignore[attr-defined]
+    persistence.lock = lock
+
+
+@contextlib.contextmanager
+def alive(folder: Path, say: Callable[[str], None]) -> Iterator[Callable[[], None]]:
+    """Count as a living run of `folder` (Snakemake's `.snakemake`); stale locks are taken away before.
+
+    Yields:
+        To be called once Snakemake's lock is taken: until then no other run may look.
+    """
+    with contextlib.ExitStack() as held:
+        turn = None
+        try:
+            turn = held.enter_context(_locked(folder / TURN, fcntl.LOCK_EX))
+            if _take_stock(folder):
+                say("The run before was killed; its lock is taken away, and what it finished stays.")
+            held.enter_context(_locked(folder / LIFE, fcntl.LOCK_SH))
+        except OSError as error:  # a file system without locks, or a full one
+            print(f"no lock in {folder}: {error}", file=sys.stderr, flush=True)
+        yield turn.close if turn else lambda: None
+
+
+def _take_stock(folder: Path) -> bool:
+    """Note that this machine has a run here; whether stale locks were there, which are removed."""
+    try:
+        with _locked(folder / LIFE, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            anybody = False
+    except BlockingIOError:
+        anybody = True
+    left = list((folder / "locks").glob("*")) if (folder / "locks").is_dir() else []
+    here, hosts = socket.gethostname(), _hosts(folder / OWNER)
+    if not left:
+        hosts = []
+    elif hosts is None:
+        print(f"{folder / OWNER} is missing or damaged: whose the locks are is unknown", file=sys.stderr)
         return False
-    owner = json.loads(note.read_text())
-    is_ours = owner["host"] == socket.gethostname() and owner["started"] is not None
-    if not is_ours or _started(owner["pid"]) == owner["started"]:
-        return False
-    shutil.rmtree(locks)
-    return True
+    elif not anybody and hosts == [here]:
+        for path in left:
+            path.unlink()
+        return True
+    temporary = folder / f".{OWNER}.{os.getpid()}"
+    temporary.write_text(json.dumps({"hosts": sorted({*hosts, here})}))
+    temporary.replace(folder / OWNER)
+    return False
+
+
+def _hosts(note: Path) -> list[str] | None:
+    """The machines of the note; None where it is none, or of another version."""
+    try:
+        hosts = json.loads(note.read_text())["hosts"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return hosts if isinstance(hosts, list) and all(isinstance(host, str) for host in hosts) else None
 
 
 def hold(path: Path) -> TextIO:
@@ -62,9 +114,11 @@ def hold(path: Path) -> TextIO:
     return file
 
 
-def _started(pid: int) -> str | None:
-    """Start of a process in clock ticks since boot, so that a reused number is not mistaken for it."""
+def _locked(path: Path, how: int) -> TextIO:
+    file = path.open("a")
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return None
+        fcntl.flock(file, how)
+    except OSError:
+        file.close()
+        raise
+    return file

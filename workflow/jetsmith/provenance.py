@@ -2,6 +2,7 @@
 
 import ast
 import atexit
+import contextlib
 import hashlib
 import json
 import os
@@ -98,21 +99,29 @@ def remember(path: Path) -> None:
     code, a file of the same size and time is the same file.
     """
     about = f"{sys.version} {file_digest(Path(__file__))}"
-    try:
-        stored = json.loads(path.read_text())
-    except (OSError, ValueError):
-        stored = {}
-    if stored.get("about") == about:
-        _notes.update(stored["files"])
+    _notes.update(_stored(path, about))
     known = dict(_notes)
 
     def save() -> None:
         if _notes != known and path.parent.is_dir():
             temporary = path.with_name(f".{path.name}.{os.getpid()}")
-            temporary.write_text(json.dumps({"about": about, "files": _notes}))
-            temporary.replace(path)
+            content = json.dumps({"about": about, "digest": config_digest(_notes), "files": _notes})
+            with contextlib.suppress(OSError):  # only a saving of time, not worth a message at the end
+                temporary.write_text(content)
+                temporary.replace(path)
+            temporary.unlink(missing_ok=True)
 
     atexit.register(save)
+
+
+def _stored(path: Path, about: str) -> dict[str, Any]:
+    """Notes of an earlier process; none where they are damaged or of another version."""
+    try:
+        stored = json.loads(path.read_text())
+        is_ours = stored["about"] == about and stored["digest"] == config_digest(stored["files"])
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return {}
+    return dict(stored["files"]) if is_ours else {}
 
 
 @cache

@@ -7,7 +7,6 @@ has the content before it has the name, so that a power cut leaves none either. 
 import errno
 import glob
 import os
-import re
 import shutil
 import socket
 import tempfile
@@ -15,9 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jetsmith.errors import OutputError
+from jetsmith.errors import OutputError, no_room
 
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)  # of folders, on some network file systems
 
 
@@ -91,24 +89,13 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = _full(error)
+        reason = no_room(error)
         if reason is None:
             raise
         raise OutputError(
             f"{path}: cannot be written: {reason}; make room below {path.parent} and run again, what is "
             "finished stays"
         ) from error
-
-
-def _full(error: OSError) -> str | None:
-    """The reason where room is lacking: HDF5 has the number in its text alone, NumPy not even there."""
-    told = re.search(r"errno = (\d+)", str(error))
-    number = error.errno if error.errno is not None else int(told.group(1)) if told else None
-    if number in DISK_FULL:
-        return os.strerror(number)
-    if number is None and re.search(r"\d+ requested and \d+ written", str(error)):
-        return os.strerror(errno.ENOSPC)
-    return None
 
 
 def _mark(path: Path) -> str:
