@@ -1,4 +1,4 @@
-"""locks: a killed run's lock goes when the next one takes it, a living run's stays, whatever the note says."""
+"""locks: a killed run's lock goes when the next one takes it, a living one's stays, whatever a note says."""
 
 import json
 import signal
