@@ -23,7 +23,7 @@ from distributed import Client, Future, Nanny, Worker
 
 from jetsmith.batch import walltime_s
 from jetsmith.errors import InputError
-from jetsmith.io import read_json
+from jetsmith.io import explained, move, read_json
 from jetsmith.progress import Progress
 from jetsmith.provenance import config_digest
 from jetsmith.records import hint
@@ -181,11 +181,12 @@ def _link(source: str, target: str) -> None:
         return  # to rename one link of a file to another does nothing
     temporary = Path(target).with_name(f".{Path(target).name}.link")
     temporary.unlink(missing_ok=True)
-    try:
-        os.link(source, temporary)
-    except OSError:  # a file system without hard links
-        shutil.copy2(source, temporary)
-    temporary.replace(target)
+    with explained(Path(target)):
+        try:
+            os.link(source, temporary)
+        except OSError:  # a file system without hard links
+            shutil.copy2(source, temporary)
+        move(temporary, Path(target))
 
 
 @contextlib.contextmanager

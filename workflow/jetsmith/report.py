@@ -15,7 +15,7 @@ import yaml
 
 from jetsmith import report_tables as tables
 from jetsmith.errors import InputError
-from jetsmith.io import atomic_file, read_json
+from jetsmith.io import NUMBERS, atomic_file, json_checksum, read_json, read_png
 from jetsmith.provenance import config_digest
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -83,11 +83,11 @@ def _tables(
 ) -> tables.Row:
     """The parts of the page that are tables."""
     return {
-        "summary": _table(tables.summary, [f["path"] for f in figures if f["kind"] == "roc"]),
-        "working_points": _table(tables.working_points, numbers, classifiers),
-        "closures": _table(tables.closures, closures, classifiers),
-        "accounts": _table(tables.accounts, accounts, tables.truth_names(classifiers)),
-        "inputs": _table(tables.inputs, inspections),
+        "summary": _table(tables.summary, "", [f["path"] for f in figures if f["kind"] == "roc"]),
+        "working_points": _table(tables.working_points, "tagger", numbers, classifiers),
+        "closures": _table(tables.closures, "reweighter", closures, classifiers),
+        "accounts": _table(tables.accounts, "dataset", accounts, tables.truth_names(classifiers)),
+        "inputs": _table(tables.inputs, "dataset", inspections),
     }
 
 
@@ -109,9 +109,10 @@ def _record(
     }
 
 
-def _table(make: Any, paths: Sequence[str | Path], *arguments: Any) -> list[tables.Row]:
-    """Rows from JSON files; a file of another form is named."""
-    contents = [read_json(path) for path in paths]
+def _table(make: Any, subject: str, paths: Sequence[str | Path], *arguments: Any) -> list[tables.Row]:
+    """Rows from JSON files, each named after its subject; one of another form or subject is named."""
+    wanted = [{subject: Path(path).name.partition(".")[0]} if subject else {} for path in paths]
+    contents = [read_json(path, **about) for path, about in zip(paths, wanted, strict=True)]
     try:
         return list(make(contents, *arguments))
     except (KeyError, TypeError, AttributeError) as error:
@@ -130,12 +131,11 @@ def _plain(value: Any) -> Any:
 
 def _figure(path: Path, folder: Path) -> tables.Row:
     """A figure with its picture inside, and links to the files beside it."""
-    try:
-        picture = base64.b64encode(path.read_bytes()).decode()
-    except OSError as error:
-        raise InputError(f"{path}: plot cannot be read: {error.strerror}; draw it again") from error
+    picture = read_png(path)
     numbers = path.with_suffix(".json")
     content = read_json(numbers) if numbers.is_file() else {}
+    if picture.text.get(NUMBERS) not in (None, json_checksum(content)):
+        raise InputError(f"{path}: shows other numbers than {numbers} holds; draw it again")
     caption, alternative = _texts(content)
     return {
         "path": numbers,
@@ -143,9 +143,9 @@ def _figure(path: Path, folder: Path) -> tables.Row:
         "heading": _heading(content, path),
         "caption": caption,
         "alternative": alternative or f"Figure {path.stem}",
-        "picture": picture,
-        "width": int.from_bytes(base64.b64decode(picture[:32])[16:20], "big"),
-        "height": int.from_bytes(base64.b64decode(picture[:32])[20:24], "big"),
+        "picture": base64.b64encode(picture.content).decode(),
+        "width": picture.width,
+        "height": picture.height,
         "links": [
             {"text": kind.upper(), "address": os.path.relpath(path.with_suffix(f".{kind}"), folder)}
             for kind in ("pdf", "json")

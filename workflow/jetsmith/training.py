@@ -80,6 +80,7 @@ def train(spec: ClassifierSpec, packed: str | Path, output: str | Path, seed: in
         io.write_json(
             partial / "meta.json",
             {
+                "classifier": spec.name,
                 "rows": about,
                 "checksums": _checksums(partial),
                 "heavy_jets": heavy,

@@ -1,15 +1,17 @@
 """The only reader and writer of stage files."""
 
-from jetsmith.io.atomic import atomic_directory, atomic_file, move
+from jetsmith.io.atomic import atomic_directory, atomic_file, explained, move
 from jetsmith.io.checksums import check_files, check_folder, folder_checksums, read_sealed, write_sealed
 from jetsmith.io.identity import IDENTITY, identity_writer, read_identity
-from jetsmith.io.json_files import read_json, write_json
+from jetsmith.io.json_files import json_checksum, read_json, write_json
 from jetsmith.io.packed import Packed, Ragged, read_packed, read_splits, write_packed
+from jetsmith.io.png import NUMBERS, read_png
 from jetsmith.io.rows import column_names, count_rows, read_rows, write_root, write_rows
 from jetsmith.io.types import BoolArray, FloatArray, IntArray
 
 __all__ = [
     "IDENTITY",
+    "NUMBERS",
     "BoolArray",
     "FloatArray",
     "IntArray",
@@ -21,12 +23,15 @@ __all__ = [
     "check_folder",
     "column_names",
     "count_rows",
+    "explained",
     "folder_checksums",
     "identity_writer",
+    "json_checksum",
     "move",
     "read_identity",
     "read_json",
     "read_packed",
+    "read_png",
     "read_rows",
     "read_sealed",
     "read_splits",

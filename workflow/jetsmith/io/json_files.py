@@ -21,7 +21,7 @@ def write_json(path: str | Path, content: Any, checksum: bool = True) -> None:
     """
     content = json.loads(_text(content))  # as it is read back: numbers as keys become text
     if checksum and isinstance(content, dict):
-        content[CHECKSUM] = _checksum(content)
+        content[CHECKSUM] = json_checksum(content)
     with atomic_file(path) as temporary:
         temporary.write_text(_text(content) + "\n")
 
@@ -38,7 +38,10 @@ def read_json(path: str | Path, **subject: Any) -> Any:
     """
     try:
         content = json.loads(Path(path).read_text())
-        is_whole = not isinstance(content, dict) or content.pop(CHECKSUM, None) in (None, _checksum(content))
+        is_whole = not isinstance(content, dict) or content.pop(CHECKSUM, None) in (
+            None,
+            json_checksum(content),
+        )
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable as JSON: {error}") from error
     if not is_whole:
@@ -57,6 +60,6 @@ def _text(content: Any) -> str:
     return json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
 
 
-def _checksum(content: Any) -> str:
+def json_checksum(content: Any) -> str:
     """CRC-32 of the values: a blank more or less does not count."""
     return f"{zlib.crc32(_text(content).encode()):08x}"

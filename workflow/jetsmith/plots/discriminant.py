@@ -75,7 +75,9 @@ def plot_discriminant(
     Raises:
         InputError: A file lacks what is needed.
     """
-    found = compute(spec, read_test(scores), read_thresholds(numbers) if numbers is not None else ())
+    found = compute(
+        spec, read_test(scores, spec), read_thresholds(numbers, spec) if numbers is not None else ()
+    )
     looks.save(draw(found, style), found, output)
     return found
 

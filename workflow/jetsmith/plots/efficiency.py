@@ -72,7 +72,7 @@ def plot_efficiency(
     Raises:
         InputError: A file lacks what is needed.
     """
-    found = compute(spec, read_test(scores), read_thresholds(numbers), pt_bins_gev)
+    found = compute(spec, read_test(scores, spec), read_thresholds(numbers, spec), pt_bins_gev)
     looks.save(draw(found, style), found, output)
     return found
 

@@ -67,14 +67,19 @@ def in_common(jets: Sequence[ScoredJets]) -> list[ScoredJets]:
     return [replace(one, chosen=chosen) for one in jets]
 
 
-def read_test(path: str | Path) -> ScoredJets:
+def read_test(path: str | Path, spec: ClassifierSpec | None = None) -> ScoredJets:
     """Read the test split of a score file; with folds that is every row outside calibration.
 
+    Args:
+        path: The file.
+        spec: The tagger whose scores it has to hold; None for any.
+
     Raises:
-        InputError: The file lacks a column, or a score in it is not finite.
+        InputError: The file is damaged or another tagger's, lacks a column, or a score is not finite.
     """
+    subject = {} if spec is None else {"classifier": spec.name, "sample": spec.sample}
     pt = "jet_pt_gev" if "jet_pt_gev" in io.column_names(path) else "z_pt_gev"
-    table = scored.read_split(path, "test", [pt])
+    table = scored.read_split(path, "test", [pt], **subject)
     return ScoredJets(
         table["discriminant"].astype(np.float64),
         table["weight"].astype(np.float64),
@@ -125,13 +130,19 @@ class Threshold(Record):
     reliable: bool
 
 
-def read_thresholds(path: str | Path) -> tuple[Threshold, ...]:
+def read_thresholds(path: str | Path, spec: ClassifierSpec | None = None) -> tuple[Threshold, ...]:
     """Working points of a numbers file of calibrate, the loosest first.
 
+    Args:
+        path: The file.
+        spec: The tagger that it has to be of; None for any.
+
     Raises:
-        InputError: The file has no `working_points`, or one of them lacks a field.
+        InputError: The file is damaged or another tagger's, has no `working_points`, or one of them
+            lacks a field.
     """
-    content: Mapping[str, Any] = io.read_json(path)
+    subject = {} if spec is None else {"tagger": spec.name, "sample": spec.sample}
+    content: Mapping[str, Any] = io.read_json(path, **subject)
     try:
         found = [
             Threshold(

@@ -90,14 +90,14 @@ def plot_reweighting(
     Raises:
         InputError: A file lacks what is needed.
     """
-    source = [
-        path
-        for path, generator in zip(weights, (datasets or {}).values(), strict=True)
+    source = {
+        name: path
+        for path, (name, generator) in zip(weights, (datasets or {}).items(), strict=True)
         if generator == spec.classes[0].generator
-    ]
-    content = io.read_json(closure)
+    }
+    content = io.read_json(closure, reweighter=spec.name)
     try:
-        found = compute(spec, content["histograms"], _read_weights(source), labels or {})
+        found = compute(spec, content["histograms"], _read_weights(spec, source), labels or {})
     except (KeyError, TypeError) as error:
         raise InputError(
             f"{closure}: histograms: not what closure writes ({error}); run closure again"
@@ -106,9 +106,10 @@ def plot_reweighting(
     return found
 
 
-def _read_weights(paths: Sequence[str | Path]) -> tuple[FloatArray, FloatArray]:
+def _read_weights(spec: ClassifierSpec, paths: Mapping[str, str | Path]) -> tuple[FloatArray, FloatArray]:
     """Weights and generator weights of the test events of some datasets."""
-    parts = [io.read_rows(path, ["split", "weight", "weight_generator"]) for path in paths]
+    columns = ["split", "weight", "weight_generator"]
+    parts = [io.read_rows(path, columns, reweighter=spec.name, dataset=name) for name, path in paths.items()]
     kept = [rows[rows["split"] == TEST] for rows in parts]
     if not kept:
         return np.zeros(0), np.zeros(0)

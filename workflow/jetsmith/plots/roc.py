@@ -62,9 +62,9 @@ def plot_roc(
         raise InputError(f"{output}: no tagger has `{background}` among `evaluation.backgrounds`")
     found = compute(
         [spec for spec, _, _ in chosen],
-        [read_test(path) for _, path, _ in chosen],
+        [read_test(path, spec) for spec, path, _ in chosen],
         background,
-        [read_thresholds(path) if path is not None else () for _, _, path in chosen],
+        [read_thresholds(path, spec) if path is not None else () for spec, _, path in chosen],
         bootstraps,
         seed,
     )

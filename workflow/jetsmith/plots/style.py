@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from jetsmith.io import atomic_file, write_json
+from jetsmith.io import NUMBERS, atomic_file, json_checksum, write_json
 from jetsmith.specs import PlotSpec, Record
 from jetsmith.tex import plain as plain
 from jetsmith.tex import tex as tex
@@ -97,9 +97,14 @@ def message_figure(message: str, style: PlotSpec, right: str = "") -> Figure:
 
 
 def save(figure: Figure, numbers: Record, base: str | Path) -> None:
-    """Write `base`.pdf, `base`.png and `base`.json, each at once; same input, same bytes."""
+    """Write `base`.pdf, `base`.png and `base`.json, each at once; same input, same bytes.
+
+    The PNG bears the checksum of the numbers that it shows.
+    """
+    content = numbers.model_dump(mode="json")
+    about = {"pdf": {"CreationDate": None}, "png": {NUMBERS: json_checksum(content)}}
     with rc():
-        for suffix, metadata in (("pdf", {"CreationDate": None}), ("png", {})):
+        for suffix, metadata in about.items():
             with atomic_file(f"{base}.{suffix}") as temporary:
                 figure.savefig(temporary, format=suffix, metadata=metadata, dpi="figure")
-    write_json(f"{base}.json", numbers.model_dump(mode="json"))
+    write_json(f"{base}.json", content)

@@ -64,9 +64,11 @@ def plot_training(
         if spec.folds
         else [(None, folder / "history.json")]
     )
-    about = io.read_json(folder / "meta.json")
+    about = io.read_json(folder / "meta.json", classifier=spec.name)
     if "heavy_jets" not in about:
         raise InputError(f"{folder / 'meta.json'}: no `heavy_jets`; train again")
+    names = [str(path.relative_to(folder)) for _, path in places if path.is_file()]
+    io.check_files(folder, about.get("checksums", {}), names, "train it again")
     histories = [(fold, _read(path)) for fold, path in places if path.is_file()]
     found = compute(spec, histories, about["heavy_jets"])
     looks.save(draw(found, style), found, output)
