@@ -1,11 +1,18 @@
 """io: stage files come back as they were, and no killed or failed write leaves one behind."""
 
+import json
+import os
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import awkward as ak
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import uproot
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,3 +132,261 @@ def test_leftovers_of_dead_processes_go(tmp_path):
         assert list(tmp_path.iterdir()) == [first]
         io.write_json(target, {})
         assert first.exists()
+
+
+def test_the_disk_has_it_before_the_name(tmp_path, monkeypatch):
+    """After a power cut a name without content would look finished: fsync, rename, then the folder."""
+    events = []
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: (events.append(_name(fd)), fsync(fd))[1])
+    monkeypatch.setattr(Path, "replace", lambda a, b: (events.append("rename"), replace(a, b))[1])
+
+    def _name(fd):
+        return Path(os.readlink(f"/proc/self/fd/{fd}"))
+
+    with io.atomic_file(tmp_path / "a.json") as file:
+        file.write_text("{}")
+    assert events == [file, "rename", tmp_path]
+    events.clear()
+    with io.atomic_directory(tmp_path / "model") as folder:
+        (folder / "inner").mkdir()
+        (folder / "a").write_text("a")
+        (folder / "inner" / "b").write_text("b")
+    written = {folder / "a", folder / "inner" / "b", folder / "inner"}
+    assert set(events[:3]) == written
+    assert events[3:] == [folder, "rename", tmp_path]
+    assert events.index(folder / "inner" / "b") < events.index(folder / "inner")
+
+
+def test_permissions_are_those_of_the_user(tmp_path):
+    """Temporary files are for their owner alone; results follow the umask, as any other file."""
+    before = os.umask(0o027)
+    try:
+        io.write_json(tmp_path / "a.json", {})
+        with io.atomic_directory(tmp_path / "model"):
+            pass
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.json").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "model").stat().st_mode) == 0o750
+
+
+def test_a_directory_is_replaced_as_a_whole(tmp_path):
+    """A file of the former one does not stay among those of the new one."""
+    for name in "ab":
+        with io.atomic_directory(tmp_path / "model") as folder:
+            (folder / name).write_text(name)
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["b"]
+
+
+WRITERS = """
+import resource, sys
+import awkward as ak
+import numpy as np
+from pathlib import Path
+from jetsmith import io
+from jetsmith.errors import OutputError
+
+folder, noise = Path(sys.argv[1]), np.random.default_rng(1).random(200_000)
+n = len(noise)
+rows = ak.zip({"event": np.arange(n), "x": noise})
+io.write_rows(folder / "rows.parquet", rows)
+packed = io.Packed(noise[:, None].astype("f4"), ("x",), {}, np.zeros(n, "i4"), noise, {}, ("d",), ("g",))
+
+def identity(path):
+    with io.identity_writer(path) as write:
+        write(dict.fromkeys(io.IDENTITY, (noise * 2**31).astype("u4")))
+
+def array(path):
+    with io.atomic_directory(path) as inner:
+        np.save(inner / "x.npy", noise)
+
+writers = {
+    "a.json": lambda path: io.write_json(path, noise.tolist()),
+    "a.parquet": lambda path: io.write_rows(path, rows),
+    "a.identity.parquet": identity,
+    "a.root": lambda path: io.write_root(path, folder / "rows.parquet"),
+    "train": lambda path: io.write_packed(path, packed),
+    "array": array,
+    "checkpoint.ubj": lambda path: io.write_sealed(path, noise.tobytes()),
+}
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+for name, write in writers.items():
+    try:
+        write(folder / name)
+    except OutputError as error:
+        assert str(error).startswith(f"{folder / name}: cannot be written: "), error
+        assert "make room below" in str(error)
+        print(name)
+assert [path.name for path in folder.iterdir()] == ["rows.parquet"], list(folder.iterdir())
+"""
+
+
+def test_every_writer_says_where_the_disk_is_full(tmp_path):
+    """Its file, the reason and the remedy, whichever library wrote; nothing half-written stays."""
+    done = subprocess.run([sys.executable, "-c", WRITERS, tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [
+        "a.json", "a.parquet", "a.identity.parquet", "a.root", "train", "array", "checkpoint.ubj",
+    ]  # fmt: skip
+
+
+def test_missing_values_are_refused(tmp_path):
+    """Left out, they would shift all rows behind them: the message names column, file and number."""
+    with pytest.raises(InputError, match=r"a\.parquet: column x: 2 values are missing"):
+        io.write_rows(tmp_path / "a.parquet", ak.zip({"x": ak.Array([1.0, None, None])}))
+    with pytest.raises(InputError, match=r"a\.parquet: column x: 1 values are missing"):
+        io.write_rows(tmp_path / "a.parquet", ak.zip({"x": ak.Array([[1.0], [2.0, None]])}, depth_limit=1))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_somebody_else_is_refused(tmp_path):
+    """It has no checksums, so whatever is in it cannot be trusted."""
+    pq.write_table(pa.table({"x": [1.0, None]}), tmp_path / "a.parquet")
+    for read in (io.read_rows, io.count_rows, io.column_names):
+        with pytest.raises(InputError, match=r"a\.parquet: has no checksum"):
+            read(tmp_path / "a.parquet")
+
+
+def test_subjects_are_compared(tmp_path):
+    """Rows of one dataset do not pass for another's; a file that names none may be any."""
+    io.write_rows(tmp_path / "a.parquet", _rows([1]), dataset="ttbar", part="000")
+    assert len(io.read_rows(tmp_path / "a.parquet", dataset="ttbar")) == 1
+    with pytest.raises(InputError, match=r"a\.parquet: is of dataset `ttbar`, not `qcd`"):
+        io.read_rows(tmp_path / "a.parquet", dataset="qcd")
+    io.write_json(tmp_path / "a.json", {"dataset": "ttbar"})
+    assert io.read_json(tmp_path / "a.json", dataset="ttbar") == {"dataset": "ttbar"}
+    with pytest.raises(InputError, match=r"a\.json: is of dataset `ttbar`, not `qcd`"):
+        io.read_json(tmp_path / "a.json", dataset="qcd")
+
+
+def test_columns_counts_and_groups(tmp_path):
+    """Named columns alone come back; the lacking ones are named; rows lie in groups of 100,000."""
+    rows = ak.zip({"x": np.arange(250_000, dtype=np.float32), "y": np.arange(250_000)})
+    io.write_rows(tmp_path / "a.parquet", [rows[:230_000], rows[230_000:230_000], rows[230_000:]])
+    with pq.ParquetFile(tmp_path / "a.parquet") as file:
+        groups = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+        column = file.metadata.row_group(0).column(0)
+        assert (column.compression, "BYTE_STREAM_SPLIT" in column.encodings) == ("ZSTD", True)
+    assert groups == [100_000, 100_000, 30_000, 20_000]
+    assert io.count_rows(tmp_path / "a.parquet") == 250_000
+    assert io.column_names(tmp_path / "a.parquet") == ["x", "y"]
+    back = io.read_rows(tmp_path / "a.parquet", ["y"])
+    assert ak.fields(back) == ["y"]
+    assert back["y"][-1] == 249_999
+    with pytest.raises(InputError, match=r"a\.parquet: no column w, z; run its stage again"):
+        io.read_rows(tmp_path / "a.parquet", ["z", "y", "w"])
+
+
+def test_identities_come_back(tmp_path):
+    """The largest of each kind too, in the order in which they were written."""
+    largest = {"run": 2**32 - 1, "luminosity_block": 2**32 - 1, "event": 2**64 - 1, "file": 9}
+    columns = {name: np.array([value, 1], np.uint64) for name, value in largest.items()}
+    with io.identity_writer(tmp_path / "i.parquet", dataset="a") as write:
+        write(columns)
+        write({name: values[:1] for name, values in columns.items()})
+    back = io.read_identity(tmp_path / "i.parquet", dataset="a")
+    assert {name: values.tolist() for name, values in back.items()} == {
+        name: [value, 1, value] for name, value in largest.items()
+    }
+    assert {name: str(values.dtype) for name, values in back.items()} == io.IDENTITY
+
+
+def test_root_files_hold_the_rows(tmp_path):
+    """Group by group, lists of one prefix under one counter, numbers as they are."""
+    n = 100_003
+    counts = np.arange(n) % 3
+    lists = {
+        f"cpf_{name}": ak.unflatten(np.arange(counts.sum()) * k, counts) for name, k in (("a", 1), ("b", 2))
+    }
+    io.write_rows(tmp_path / "a.parquet", ak.zip({"event": np.arange(n), **lists}, depth_limit=1))
+    io.write_root(tmp_path / "a.root", tmp_path / "a.parquet")
+    with uproot.open(tmp_path / "a.root") as file:
+        tree = file["jets"]
+        assert set(tree.keys()) == {"event", "ncpf", "cpf_a", "cpf_b"}
+        assert tree["event"].array(library="np")[-1] == n - 1
+        assert ak.array_equal(tree["cpf_b"].array(), lists["cpf_b"])
+
+
+def test_json_is_for_people_and_versions(tmp_path):
+    """Sorted keys, an end of line, a checksum that does not come back, and none where a schema forbids it."""
+    io.write_json(tmp_path / "a.json", {10: [1.5], 2: None, 30: 1})
+    text = (tmp_path / "a.json").read_text()
+    assert list(json.loads(text)) == ["10", "2", "30", "checksum"]
+    assert text.endswith("}\n")
+    assert io.read_json(tmp_path / "a.json") == {"30": 1, "10": [1.5], "2": None}
+    io.write_json(tmp_path / "b.json", {"b": 1}, checksum=False)
+    assert json.loads((tmp_path / "b.json").read_text()) == {"b": 1}
+    (tmp_path / "a.json").write_text(text.replace("1.5", "1.6"))
+    with pytest.raises(InputError, match=r"a\.json: its content does not fit its checksum"):
+        io.read_json(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text(text.replace("1.5", "1.50"))
+    assert io.read_json(tmp_path / "a.json")["10"] == [1.5]
+
+
+def _packed(**changes):
+    content = {
+        "flat": np.zeros((2, 1), np.float32), "flat_names": ("a",),
+        "sequences": {"s": io.Ragged(np.zeros((3, 1), np.float32), np.array([0, 1, 3]), ("x",))},
+        "label": np.zeros(2, np.int32), "weight": np.ones(2), "columns": {"event": np.arange(2)},
+        "datasets": ("d",), "generators": ("g",), "sample": "mine", "split": "train",
+    }  # fmt: skip
+    return io.Packed(**content | changes)
+
+
+def _sequence(offsets, n=3):
+    return {"s": io.Ragged(np.zeros((n, 1), np.float32), np.array(offsets), ("x",))}
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"flat": np.zeros((3, 1), np.float32)}, "flat.npy"),
+        ({"flat_names": ("a", "b")}, "flat.npy"),
+        ({"weight": np.array([1.0, np.nan])}, "weight.npy"),
+        ({"weight": np.ones(2, np.int64)}, "weight.npy"),
+        ({"columns": {"event": np.arange(3)}}, "column.event.npy"),
+        ({"label": np.zeros(2)}, "label.npy"),
+        ({"sequences": _sequence([0, 3])}, "offsets.s.npy"),
+        ({"sequences": _sequence([1, 1, 3])}, "offsets.s.npy"),
+        ({"sequences": _sequence([0, 1, 2])}, "offsets.s.npy"),
+        ({"sequences": _sequence([0, 4, 3])}, "offsets.s.npy"),
+    ],
+)
+def test_packed_arrays_belong_together(tmp_path, changes, named):
+    """A row too many shifts all labels: whoever packs is told, and nothing is written."""
+    io.write_packed(tmp_path / "train", _packed())
+    with pytest.raises(InputError, match=named.replace(".", r"\.")):
+        io.write_packed(tmp_path / "wrong", _packed(**changes))
+    assert not (tmp_path / "wrong").exists()
+
+
+def test_splits_belong_together(tmp_path):
+    """A copy of another split, or a split of another sample, is not what it is taken for."""
+    for split in ("train", "test"):
+        io.write_packed(tmp_path / split, _packed(split=split))
+    parts = io.read_splits(tmp_path, ["train", "test"], "mine")
+    assert [part.split for part in parts] == ["train", "test"]
+    assert parts[0].digest != parts[1].digest
+    with pytest.raises(InputError, match="train: is sample `mine`, not `other`"):
+        io.read_splits(tmp_path, ["train", "test"], "other")
+    io.write_packed(tmp_path / "test", _packed(split="calibration"))
+    with pytest.raises(InputError, match="test: is split `calibration`, not `test`"):
+        io.read_splits(tmp_path, ["train", "test"])
+    io.write_packed(tmp_path / "test", _packed(split="test", generators=("h",)))
+    with pytest.raises(InputError, match="test: has other generators than split train"):
+        io.read_splits(tmp_path, ["train", "test"])
+
+
+def test_a_damaged_checkpoint_is_dropped(tmp_path, capsys):
+    """It would block its training for ever; the others come back to the byte."""
+    path = tmp_path / "checkpoint"
+    assert io.read_sealed(path) is None
+    io.write_sealed(path, b"weights")
+    assert io.read_sealed(path) == b"weights"
+    whole = path.read_bytes()
+    for damaged in (b"", whole[:-1], whole[1:], b"W" + whole[1:], whole[:-1] + b"z", whole + b"x"):
+        path.write_bytes(damaged)
+        assert io.read_sealed(path) is None
+        assert not path.exists()
+        assert f"{path}: this checkpoint is damaged" in capsys.readouterr().err

@@ -1,10 +1,14 @@
 """job and progress: the user sees one clear message and how long it still takes."""
 
+import errno
 import io
+import os
+import sys
+from pathlib import Path
 
 import pytest
 
-from jetsmith.errors import InputError
+from jetsmith.errors import InputError, OutputError, no_room
 from jetsmith.job import job
 from jetsmith.progress import Progress
 
@@ -23,6 +27,81 @@ def test_defects_keep_their_traceback(tmp_path):
         raise KeyError("oops")
     assert "Traceback" in (tmp_path / "job.log").read_text()
     assert "KeyError: 'oops'" in (tmp_path / "job.log").read_text()
+
+
+class Full(io.StringIO):
+    """A stream on a full disk."""
+
+    def write(self, text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("at", ["open", "write"])
+def test_full_disk_costs_the_log_and_not_the_message(tmp_path, capsys, monkeypatch, at):
+    """The message comes whole, once, with exit code 1, and no traceback behind it."""
+
+    def opened(path, mode="r"):
+        if at == "open":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return Full()
+
+    monkeypatch.setattr(Path, "open", opened)
+
+    def work():
+        with job(tmp_path / "job.log"):
+            print("at work", file=sys.stderr)
+            raise OutputError("packed/a: cannot be written: No space left on device")
+
+    with pytest.raises(SystemExit) as caught:
+        work()
+    assert caught.value.code == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1] == "error: packed/a: cannot be written: No space left on device"
+    assert sorted(lines[:-1]) == [f"{tmp_path}/job.log: no log: No space left on device", "at work"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_full_disk_in_earnest(capsys):
+    """The log's last buffer cannot be written at its close either."""
+    with pytest.raises(SystemExit), job("/dev/full"):
+        raise InputError("a.root: empty")
+    assert capsys.readouterr().err.splitlines() == [
+        "error: a.root: empty",
+        "/dev/full: no log: No space left on device",
+    ]
+
+
+def test_full_disk_anywhere_is_one_message(tmp_path, capsys):
+    """A writer that explains nothing, such as a library in the folder of temporary files."""
+    with pytest.raises(SystemExit), job(tmp_path / "job.log"):
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), "/tmp/x")
+    assert (
+        capsys.readouterr().err
+        == f"error: /tmp/x: cannot be written: {os.strerror(errno.EDQUOT)}; make room\n"
+    )
+
+
+def test_other_errors_of_files_keep_their_traceback(tmp_path):
+    """A file that is not there is a defect here, not a full disk."""
+    with pytest.raises(FileNotFoundError), job(tmp_path / "job.log"):
+        Path(tmp_path / "absent").read_text()
+    assert "Traceback" in (tmp_path / "job.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.ENOSPC, "x"), os.strerror(errno.ENOSPC)),
+        (OSError("100352 requested and 25568 written"), os.strerror(errno.ENOSPC)),
+        (OSError("Can't write data (file write failed: errno = 28, error message = '…')"), os.strerror(28)),
+        (OSError("Unable to open file (errno = 2)"), None),
+        (OSError(errno.EACCES, "100 requested and 20 written"), None),
+        (OSError("something else"), None),
+    ],
+)
+def test_full_disks_of_all_libraries(error, reason):
+    """NumPy's error has no number, HDF5's has it in the text alone."""
+    assert no_room(error) == reason
 
 
 def test_progress_says_how_much_is_left():

@@ -337,9 +337,10 @@ def history(n: int, shift: float = 0.0) -> list[dict[str, float]]:
 
 def test_training_draws_its_numbers(tmp_path: Path) -> None:
     """Protects: folds are read from their directories; the best epoch is that of the validation loss."""
-    io.write_json(tmp_path / "meta.json", {"heavy_jets": {"fold0": {}, "fold1": {"b_jets": 0.25}}})
     for fold in range(2):
         io.write_json(tmp_path / f"fold{fold}" / "history.json", history(10, 0.1 * fold))
+    about = {"heavy_jets": {"fold0": {}, "fold1": {"b_jets": 0.25}}}
+    io.write_json(tmp_path / "meta.json", about | {"checksums": io.folder_checksums(tmp_path)})
     numbers = training.plot_training(make_spec(folds=2), tmp_path, STYLE, tmp_path / "plot")
     assert [h.fold for h in numbers.histories] == [0, 1]
     assert numbers.histories[0].epoch[numbers.histories[0].best] == 7
@@ -364,8 +365,9 @@ def test_training_history_of_another_form_is_named(tmp_path: Path) -> None:
     io.write_json(tmp_path / "meta.json", {})
     with pytest.raises(InputError, match=r"meta\.json: no `heavy_jets`; train again"):
         training.plot_training(make_spec(), tmp_path, STYLE, tmp_path / "plot")
-    io.write_json(tmp_path / "meta.json", {"heavy_jets": {}})
     io.write_json(tmp_path / "history.json", [{"epoch": 1}])
+    checksums = io.folder_checksums(tmp_path)
+    io.write_json(tmp_path / "meta.json", {"heavy_jets": {}, "checksums": checksums})
     with pytest.raises(InputError, match=r"history\.json: must be a list of records with epoch, loss, valid"):
         training.plot_training(make_spec(), tmp_path, STYLE, tmp_path / "plot")
 

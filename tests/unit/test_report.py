@@ -119,8 +119,8 @@ def make_closure(folder: Path, passed: bool = True, conclusive: bool = True) -> 
         "conclusive": conclusive, "n_source": 20123, "n_target": 19876,
         "weights": {"n_effective": 15321.2, "n_effective_fraction": 0.76, "largest_weight": 7.312},
     }  # fmt: skip
-    io.write_json(folder / "closure.json", content)
-    return folder / "closure.json"
+    io.write_json(folder / "shower.json", content)
+    return folder / "shower.json"
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ class _Tee(io.TextIOBase):
     def __init__(self, terminal: io.TextIOBase, log: Path) -> None:
         self._terminal, self._path = terminal, log
         self._log: io.TextIOBase | None = None
+        self._note, self._in_line = "", False
         with self._giving_up():
             log.parent.mkdir(parents=True, exist_ok=True)
             self._log = log.open("w")
@@ -39,11 +40,21 @@ class _Tee(io.TextIOBase):
             if broken is not None:
                 with contextlib.suppress(OSError):
                     broken.close()
-            print(f"{self._path}: no log: {error.strerror or error}", file=self._terminal, flush=True)
+            self._note = f"{self._path}: no log: {error.strerror or error}\n"
+            self._tell()
+
+    def _tell(self) -> None:
+        """Say it between lines, not in one."""
+        if self._note and not self._in_line:
+            self._terminal.write(self._note)
+            self._terminal.flush()
+            self._note = ""
 
     def write(self, text: str) -> int:
         self._terminal.write(text)
         self._terminal.flush()
+        self._in_line = not text.endswith("\n") if text else self._in_line
+        self._tell()
         return self.to_log(text)
 
     def to_log(self, text: str) -> int:
