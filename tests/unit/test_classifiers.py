@@ -57,6 +57,27 @@ def test_batches_match_their_scalar_twin() -> None:
     np.testing.assert_array_equal(rows[order].weight(), rows.weight()[order])
 
 
+@pytest.mark.parametrize("size", [1, 7, 70, 71, 1000])
+def test_slices_cover_each_row_once(size: int) -> None:
+    """The last one ends with the rows, however they are cut."""
+    rows = rows_of(pack_jets(40, 1), pack_jets(30, 2))
+    found = list(rows.slices(size))
+    assert [i for which in found for i in range(which.start, which.stop)] == list(range(70))
+    assert all(which.stop - which.start <= size for which in found)
+
+
+def test_matrix_of_two_flat_groups() -> None:
+    """Side by side, in the order of the inputs, jet by jet."""
+    packed = pack_jets(40, 1)
+    first = GROUPS["ak4"]
+    second = first.model_copy(update={"group": "more", "features": ("jet_pt",)})
+    for inputs in ((first, second), (second, first)):
+        rows = Rows.select(inputs, [packed])
+        names = [name for group in inputs for name in group.features]
+        expected = np.array(packed.flat)[:, [FLAT.index(name) for name in names]]
+        np.testing.assert_array_equal(rows.matrix(slice(3, 17)), expected[3:17])
+
+
 def test_padding_goes_to_the_longest_of_the_batch_alone() -> None:
     """Short jets do not pay for long ones of other batches; a batch without any still has a slot."""
     packed = pack_jets(60, 1)

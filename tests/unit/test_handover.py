@@ -274,6 +274,63 @@ def test_killed_while_it_wrote(tmp_path):
     assert ledger.still_open() == [job]
 
 
+DAMAGED = (
+    "", "7", "[]", "null", '"ended"', "{}", '{"ended": "7"}', '{"system": "a", "ended": 7}',
+    '{"system": "a", "id": "8", "name": "n", "parts": {}, "log": "l", "new": 1}',
+    '{"system": "a", "id": "8", "name": "n", "parts": [], "log": "l"}',
+    '{"system": "a", "id": 8, "name": "n", "parts": {}, "log": "l"}',
+    '{"system": "a", "id": "8", "name": "n", "parts": {"out": 3}, "log": "l"}', "[" * 9999,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("line", DAMAGED)
+def test_damaged_lines_of_the_ledger(tmp_path, line, capsys):
+    """Or those of another version: the other lines count, it is said, and there is no traceback."""
+    ledger = Ledger(tmp_path / "ledger")
+    jobs = [Submitted(SYSTEM, number, "train", {"out": "how"}, "log") for number in ("7", "9")]
+    for job in jobs:
+        ledger.submitted(job)
+    with (tmp_path / "ledger").open("a") as file:
+        file.write(f"{line}\n")
+    ledger.ended(SYSTEM, "9")
+    assert ledger.still_open() == jobs[:1]
+    assert "1 lines are damaged" in capsys.readouterr().err
+    (tmp_path / "ledger").write_bytes(b"\xff\xfe" + (tmp_path / "ledger").read_bytes())
+    assert ledger.still_open() == []
+
+
+def test_the_ledger_keeps_what_is_open(tmp_path):
+    """In the order of submission, by system and number; what ended elsewhere ends nothing here."""
+    ledger = Ledger(tmp_path / "folder" / "ledger")
+    jobs = [
+        Submitted(system, number, "train", {f"{system}{number}": "how"}, "log")
+        for system, number in (("b", "1"), ("a", "1"), ("a", "2"))
+    ]
+    ledger.forget_others([])
+    for job in jobs:
+        ledger.submitted(job)
+    ledger.ended("a", "1")
+    ledger.ended("b", "2")
+    assert ledger.still_open() == [jobs[0], jobs[2]]
+    ledger.forget_others(jobs[2:])
+    assert ledger.still_open() == jobs[2:]
+    assert (tmp_path / "folder" / "ledger").read_text().count("\n") == 1
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["ledger"]
+    assert Submitted("a", "1", "n", {"x\ny": "how", "z": "how"}, "log").outputs == {"x", "y", "z"}
+
+
+@pytest.mark.parametrize(("n", "more"), [(1, False), (10, False), (11, True)])
+def test_jobs_of_another_system_are_listed(tmp_path, n, more):
+    """Ten of them by number and name, and whether there are more."""
+    ledger = Ledger(tmp_path / LEDGER)
+    for number in range(n):
+        ledger.submitted(Submitted("other", str(number), "train", {f"{number}": "how"}, "log"))
+    with pytest.raises(WorkflowError) as caught:
+        refuse_others(tmp_path, SYSTEM)
+    assert str(caught.value).count("(train)") == min(n, 10)
+    assert (", …" in str(caught.value)) == more
+
+
 @pytest.mark.parametrize("system", ["slurm", "htcondor"])
 def test_without_the_plugin(system):
     """Snakemake loads all executors: without the extra the others work, and ours says what to install."""

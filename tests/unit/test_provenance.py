@@ -1,6 +1,7 @@
 """provenance: an edit of a stage's own logic reruns it; comments, docstrings and other stages do not."""
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -148,7 +149,10 @@ def test_what_was_read_is_remembered(package, tmp_path, monkeypatch):
     assert provenance.code_digest("a") != before
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"about": "another Python", "files": {"a": 1}}'])
+DAMAGED = ("", "{", "[]", "7", '{"about": "another Python", "files": {"a": 1}}', "[" * 9999)
+
+
+@pytest.mark.parametrize("content", DAMAGED)
 def test_notes_that_cannot_be_used_are_left_alone(tmp_path, monkeypatch, content):
     """A damaged file, or one of another version, costs time and nothing else."""
     monkeypatch.setattr(provenance, "_notes", {})
@@ -157,3 +161,36 @@ def test_notes_that_cannot_be_used_are_left_alone(tmp_path, monkeypatch, content
     notes.write_text(content)
     provenance.remember(notes)
     assert provenance._notes == {}
+
+
+@pytest.mark.parametrize(
+    "change", [("digest", "0" * 16), ("files", {"a": [1]}), ("files", 7), ("files", None)]
+)
+def test_damaged_notes_of_this_version(package, tmp_path, monkeypatch, change):
+    """What does not fit its digest would give a wrong digest of code, or a traceback: it is not used."""
+    notes, saved = tmp_path / "sources.json", []
+    monkeypatch.setattr(provenance, "_notes", {})
+    monkeypatch.setattr(provenance.atexit, "register", saved.append)
+    provenance.remember(notes)
+    provenance.code_digest("a")
+    saved.pop()()
+    notes.write_text(json.dumps(json.loads(notes.read_text()) | dict([change])))
+    monkeypatch.setattr(provenance, "_notes", {})
+    provenance.remember(notes)
+    assert provenance._notes == {}
+
+
+def test_a_full_disk_costs_the_notes_alone(package, tmp_path, monkeypatch):
+    """They save time; at the end of a process nobody wants a traceback about them."""
+    saved = []
+    monkeypatch.setattr(provenance, "_notes", {})
+    monkeypatch.setattr(provenance.atexit, "register", saved.append)
+    provenance.remember(tmp_path / "sources.json")
+    provenance.code_digest("a")
+
+    def full(path, text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(tmp_path), "write_text", full)
+    saved.pop()()
+    assert list(tmp_path.glob("*.json*")) == []

@@ -133,6 +133,82 @@ def test_a_killed_boosting_ends_the_same(sample: Path, tmp_path: Path) -> None:
     assert digest(tmp_path / "m/model.json") == digest(tmp_path / "whole/model.json")
 
 
+@pytest.mark.parametrize("name", ["checkpoint.ubj", "task.json"])
+def test_a_damaged_checkpoint_is_dropped(
+    sample: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    """It blocked its training for ever, or crashed XGBoost: it is said, and the training starts anew."""
+    spec = make_spec("xgboost", training=ROUNDS)
+    monkeypatch.setattr(backend, "CHECKPOINT_ROUNDS", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(backend, "_stalled", die_at(5))
+        with pytest.raises(KeyboardInterrupt):
+            train(spec, sample, tmp_path / "model", seed=5)
+    path = tmp_path / "model.partial" / name
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    capsys.readouterr()
+    train(spec, sample, tmp_path / "model", seed=5)
+    said = capsys.readouterr().err
+    assert f"{path}: " in said
+    assert "dropped" in said or "starting anew" in said
+    train(spec, sample, tmp_path / "fresh", seed=5)
+    assert digest(tmp_path / "model/model.json") == digest(tmp_path / "fresh/model.json")
+
+
+@pytest.mark.parametrize("damaged", ["fold0/model.json", "fold0/done.json", "fold0/history.json"])
+def test_a_damaged_fold_is_trained_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], damaged: str
+) -> None:
+    """Folds that a killed run has finished count where they are whole."""
+    packed = write_sample(tmp_path / "packed", 200, n_folds=3)
+    spec = make_spec("xgboost", training=ROUNDS, folds=3)
+    train(spec, packed, tmp_path / "whole", seed=5)
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.provenance, "record", die)
+        with pytest.raises(KeyboardInterrupt):
+            train(spec, packed, tmp_path / "model", seed=5)
+    (tmp_path / "model.partial" / damaged).write_bytes(b"{")
+    capsys.readouterr()
+    train(spec, packed, tmp_path / "model", seed=5)
+    said = capsys.readouterr().err
+    assert damaged in said
+    for fold in range(3):
+        name = f"fold{fold}/model.json"
+        assert digest(tmp_path / "model" / name) == digest(tmp_path / "whole" / name)
+    assert not list((tmp_path / "model").rglob("done.json"))
+    assert not (tmp_path / "model/task.json").exists()
+
+
+def test_other_data_does_not_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One feature of one jet of one split is other data: a checkpoint of the former is not used."""
+    packed = write_sample(tmp_path / "packed", 10_000)
+    spec = make_spec("xgboost", training=ROUNDS)
+    monkeypatch.setattr(backend, "CHECKPOINT_ROUNDS", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(backend, "_stalled", die_at(5))
+        with pytest.raises(KeyboardInterrupt):
+            train(spec, packed, tmp_path / "model", seed=5)
+    whole = io.read_packed(packed / "validation")
+    changed = np.array(whole.flat)
+    changed[1237, 2] += 1
+    io.write_packed(packed / "validation", replace(whole, flat=changed))
+    train(spec, packed, tmp_path / "model", seed=5)
+    assert "is of another task: starting anew" in capsys.readouterr().err
+    train(spec, packed, tmp_path / "fresh", seed=5)
+    assert losses(tmp_path / "model/history.json") == losses(tmp_path / "fresh/history.json")
+
+
 def test_another_task_does_not_go_on(
     sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
