@@ -68,7 +68,8 @@ N_ROWS = 1500
 
 def tagger(name: str) -> Any:
     return make_spec(
-        "xgboost", name=name, sample="mine", architecture={"max_depth": 3 if name == "mine_tagger" else 1}, classes=(B, LIGHT), inputs=(INPUTS,),
+        "xgboost", name=name, sample="mine", architecture={"max_depth": 3 if name == "mine_tagger" else 1},
+        classes=(B, LIGHT), inputs=(INPUTS,),
         training=TrainingSpec(epochs=3, patience=3, balance="class"),
         discriminant=DiscriminantSpec(signal=("b_jets",), background={"light_jets": 1.0}),
         evaluation=EvaluationSpec(signal="b_jets", backgrounds=("light_jets",)),
