@@ -281,14 +281,14 @@ def test_jets_without_a_tag_or_a_score_are_on_the_page(made: dict[str, Any], tmp
         "n_without_score": 12,
         "share_without_score": 0.012,
     }
-    io.write_json(tmp_path / "numbers.json", numbers)
+    io.write_json(tmp_path / "deepjet.numbers.json", numbers)
     (table,) = report_tables.working_points([numbers], made["run"]["classifiers"])
     assert table["notes"] == [
         "Not tagged, so that they fail every working point: light 250 (25%).",
         "Without a score, so that they are left out: light 12 (1.2%).",
     ]
     output = tmp_path / "index.html"
-    write_report(**made | {"output": output, "numbers": [tmp_path / "numbers.json"], "plots": []})
+    write_report(**made | {"output": output, "numbers": [tmp_path / "deepjet.numbers.json"], "plots": []})
     assert "light 250 (25%)" in Page(output.read_text(encoding="utf-8")).text
     (plain,) = report_tables.working_points([io.read_json(made["numbers"][0])], made["run"]["classifiers"])
     assert plain["notes"] == []
@@ -298,11 +298,11 @@ def test_numbers_without_a_verdict_are_not_taken_for_good(made: dict[str, Any], 
     """Protects: a missing `reliable` or `conclusive` is another form, and never a default of True."""
     numbers = io.read_json(made["numbers"][0])
     del numbers["working_points"]["L"]["reliable"]
-    io.write_json(tmp_path / "numbers.json", numbers)
+    io.write_json(tmp_path / "deepjet.numbers.json", numbers)
     closure = io.read_json(make_closure(tmp_path))
     del closure["conclusive"]
-    io.write_json(tmp_path / "closure.json", closure)
-    for files in ({"numbers": [tmp_path / "numbers.json"]}, {"closures": [tmp_path / "closure.json"]}):
+    io.write_json(tmp_path / "shower.json", closure)
+    for files in ({"numbers": [tmp_path / "deepjet.numbers.json"]}, {"closures": [tmp_path / "shower.json"]}):
         with pytest.raises(InputError, match="not what the stage writes"):
             write_report(**made | {"output": tmp_path / "index.html", **files})
 
@@ -328,9 +328,9 @@ def test_captions_say_what_is_left_out_and_what_weighs_too_much() -> None:
 
 def test_a_file_of_another_form_is_named(tmp_path: Path) -> None:
     """Protects: the message names the file and the remedy, not a template's line."""
-    io.write_json(tmp_path / "account.json", {"dataset": "ttbar"})
-    with pytest.raises(InputError, match=r"account\.json: not what the stage writes .*run it again"):
-        write_report(tmp_path / "index.html", {}, "t", [tmp_path / "account.json"], [], [], [], [], {})
+    io.write_json(tmp_path / "ttbar.json", {"dataset": "ttbar"})
+    with pytest.raises(InputError, match=r"ttbar\.json: not what the stage writes .*run it again"):
+        write_report(tmp_path / "index.html", {}, "t", [tmp_path / "ttbar.json"], [], [], [], [], {})
     with pytest.raises(InputError, match=r"none\.png: plot cannot be read"):
         write_report(tmp_path / "index.html", {}, "t", [], [], [tmp_path / "none.png"], [], [], {})
     assert not (tmp_path / "index.html").exists()
