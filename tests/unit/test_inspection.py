@@ -114,15 +114,21 @@ def test_foreign_files_are_named(tmp_path):
     path = tmp_path / "foreign.root"
     with uproot.recreate(path) as file:
         file.mktree("Delphes", {"x": np.dtype("f4")}).extend({"x": np.ones(3, "f4")})
-    assert "Delphes (TTree)" in fails(tmp_path, [path])
+    assert "a file of Delphes (`Delphes`)" in fails(tmp_path, [path])
     other = tmp_path / "xaod.root"  # every xAOD of ATLAS has this tree
     with uproot.recreate(other) as file:
         file.mktree("CollectionTree", {"x": np.dtype("f4")}).extend({"x": np.ones(3, "f4")})
-    assert "no known layout" in fails(tmp_path, [other])
+    message = fails(tmp_path, [other])
+    assert (
+        "no known layout; the nearest is `physlite`: it lacks EventInfoAuxDyn.eventNumber, Analysis"
+        in message
+    )
     bare = mock.events(5)
     del bare["Jet"]
     other = mock.write(tmp_path / "bare.root", [bare])
-    assert "jet_pt_gev" in fails(tmp_path, [other])
+    assert "the nearest is `nanoaod`: it lacks one of Jet_pt, FatJet_pt, GenJet_pt" in fails(
+        tmp_path, [other]
+    )
 
 
 def test_the_same_file_twice(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from jetsmith import columns, sources
 from jetsmith.errors import InputError
-from jetsmith.sources import physlite, truth
+from jetsmith.sources import btagging, physlite, truth
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
@@ -14,6 +14,7 @@ LOOSE = SelectionSpec(pt_min_gev=0, abseta_max=10, jet_id=0)
 JETS, LARGE, INFO = "AnalysisJetsAuxDyn.", "AnalysisLargeRJetsAuxDyn.", "EventInfoAuxDyn."
 BTAG = "BTagging_AntiKt4EMPFlowAuxDyn."
 NONE = 4294967295
+KEY = 582299515  # of links to BTagging_AntiKt4EMPFlow, in the real file
 
 
 def ragged(lists, kind):
@@ -55,7 +56,7 @@ def small_jets():
         | {JETS + name: ragged(lists, "i4") for name, lists in integers.items()}
         | {
             f"{JETS}NNJvtPass": ragged([[1, 1, 0], [], [0, 1]], "i1"),
-            f"{link}m_persKey": ragged([[8, 0, 8], [], [8, 8]], "u4"),
+            f"{link}m_persKey": ragged([[KEY, 0, KEY], [], [KEY, KEY]], "u4"),
             f"{link}m_persIndex": ragged([[0, NONE, 3], [], [1, 0]], "u4"),
             f"{BTAG}GN2v00_pb": ragged([[0.1, 0.2, 0.3], [0.4], [0.5, 0.6]], "f4"),
             f"{BTAG}JetFitter_mass": ragged([[0.1, 0.2, 0.3], [0.4], [0.5, 0.6]], "f4"),
@@ -117,6 +118,40 @@ def test_scores_follow_their_links():
     expected = [0.1, np.nan, np.nan, 0.6, 0.5]
     assert rows["stored_GN2v00_pb"].to_list() == pytest.approx(expected, nan_ok=True)
     assert [name for name in rows.fields if name.startswith("stored_")] == ["stored_GN2v00_pb"]
+
+
+def test_keys_of_containers():
+    """As in ATLAS' files and its own table of them: hashes of name and class."""
+    assert btagging.key("BTagging_AntiKt4EMPFlow") == KEY
+    assert btagging.key("BTagging_AntiKt4EMPFlow_201903") == 1030373024
+
+
+def test_links_decide_between_containers():
+    """Release 21 has a container a training: the jets say which is theirs, whatever the order of names."""
+    arrays = small_jets()
+    del arrays[f"{BTAG}GN2v00_pb"]
+    dated = {"201810": [[9.0] * 4, [9.0], [9.0] * 2], "201903": [[0.1, 0.2, 0.3], [0.4], [0.5, 0.6]]}
+    for date, lists in dated.items():
+        arrays[f"BTagging_AntiKt4EMPFlow_{date}AuxDyn.DL1r_pb"] = ragged(lists, "f4")
+    keys = f"{JETS}btaggingLink.m_persKey"
+    key = btagging.key("BTagging_AntiKt4EMPFlow_201903")
+    arrays[keys] = ragged([[key, 0, key], [], [key, 7]], "u4")
+    assert physlite.stored(set(arrays), "ak4") == ["DL1r_pb"]
+    rows, _ = physlite.rows({n: arrays[n] for n in physlite.branches(set(arrays), "ak4")}, SPEC, LOOSE)
+    # Behind the container, and a key that no container here has: no score.
+    assert rows["stored_DL1r_pb"].to_list() == pytest.approx([0.1, np.nan, np.nan, 0.6, np.nan], nan_ok=True)
+
+
+def test_scores_on_the_jets():
+    """As release 25 has them, by position; they need no links, and come before those of a container."""
+    arrays = small_jets() | {f"{JETS}GN2v00_pb": ragged([[1, 2, 3], [], [4, 5]], "f4")}
+    arrays |= {f"{JETS}GN2v01_pc": ragged([[6, 7, 8], [], [9, 10]], "f4")}
+    without = {name: array for name, array in arrays.items() if "Link" not in name}
+    for given in (arrays, without):
+        read = physlite.branches(set(given), "ak4")
+        rows, _ = physlite.rows({name: given[name] for name in read}, SPEC, LOOSE)
+        assert rows["stored_GN2v00_pb"].to_list() == [1, 2, 3, 4, 5]
+        assert rows["stored_GN2v01_pc"].to_list() == [6, 7, 8, 9, 10]
 
 
 def test_scores_without_links_are_not_given():

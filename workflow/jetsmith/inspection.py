@@ -7,8 +7,9 @@
     content                             simulated, weight, not_applied, absent_hlt, untold, in agreement
                                         (`agreement.content`)
     schemas                             layout, available and missing canonical columns, branches that
-                                        are read, constituents, content (`agreement.describe`; null in
-                                        files without entries); once for all files that are alike
+                                        are read, unreadable ones and why, constituents, content
+                                        (`agreement.describe`; null in files without entries); once for
+                                        all files that are alike
     files                               file, uuid, tree, schema (index), entries, bytes, codec,
                                         bounds (where clusters begin), entry_bytes, runs (sums over
                                         generated events, see `normalisation.read_runs`, or null)
@@ -37,6 +38,7 @@ from jetsmith.io import write_json
 from jetsmith.normalisation import check_files, check_runs, read_runs
 from jetsmith.progress import Progress
 from jetsmith.sources import files as rootfiles
+from jetsmith.sources import recognition
 from jetsmith.sources.content import First
 from jetsmith.sources.flat import Array, ordered
 from jetsmith.sources.partition import damaged_share, plan_parts
@@ -111,6 +113,8 @@ def inspect_dataset(
     if problems or not records:
         raise InputError("\n".join(problems or [f"dataset {name}: none of its files can be read: {damaged}"]))
     layout, shared = _in_common(name, records, schemas)
+    for branch, reason in {b: r for schema in schemas for b, r in schema["unreadable"].items()}.items():
+        print(f"[inspect {name}] not read: `{branch}` is {reason}", file=sys.stderr)
     content = _content(name, spec, jet_id, layout, records, schemas)
     check_files(name, records, layout, spec)
     write_json(
@@ -230,14 +234,18 @@ def _inspect_file(path: str, spec: DatasetSpec, jet_id: int) -> tuple[dict[str, 
         tables = rootfiles.find_trees(file, path)
         with rootfiles.damage_named(path):
             branches = {name: tree.branches for name, tree in tables.items()}
-        layout = _layout(path, spec, branches)
         # A file without entries may lack its branches, as merging leaves it; nothing is read from it.
-        tree = tables[sources.load(layout).TREE] if layout else next(iter(tables.values()))
-        schema = _schema(layout, branches[tree.path], spec)
+        layout, tree = recognition.choose(path, spec, tables, branches)
+        there = branches[tree.path]
+        schema = _schema(layout, there, spec)
         if tree.n_entries:
-            _check_required(path, spec, schema, branches[tree.path])
+            with rootfiles.damage_named(path):
+                unreadable = tree.unreadable(schema["branches"])
+            there = there - unreadable.keys()
+            schema = _schema(layout, there, spec) | {"unreadable": unreadable}
+            _check_required(path, spec, schema, there)
             first = _first(tree, path)
-            schema["content"] = agreement.describe(schema["layout"], branches[tree.path], spec, jet_id, first)
+            schema["content"] = agreement.describe(schema["layout"], there, spec, jet_id, first)
         with rootfiles.damage_named(path):
             bounds = tree.bounds(schema["branches"])
             record: dict[str, Any] = {
@@ -265,6 +273,7 @@ def _schema(layout: str | None, branches: set[str], spec: DatasetSpec) -> dict[s
         "missing": [name for name in columns.BY_OBJECT[spec.object] if name not in available],
         "branches": sorted({*read, *branches.intersection(spec.hlt)}),
         "constituents": not available.isdisjoint(CONSTITUENTS),
+        "unreadable": {},
         "content": None,
     }
 
@@ -279,20 +288,6 @@ def _first(tree: Table, path: str) -> First:
     return first
 
 
-def _layout(path: str, spec: DatasetSpec, trees: dict[str, set[str]]) -> str | None:
-    """The layout that is asked for, checked, or the one that is recognised; None where none fits."""
-    found = sources.recognise(trees)
-    if spec.layout == "auto" or found is None:
-        return found
-    source = sources.load(spec.layout)
-    if source.TREE not in trees or not source.recognises(trees[source.TREE]):
-        raise InputError(
-            f"{path}: not of the layout `{spec.layout}` that the dataset asks for; it looks like "
-            f"`{found}`: set `layout: {found}` or `layout: auto`"
-        )
-    return spec.layout
-
-
 def _check_required(path: str, spec: DatasetSpec, schema: dict[str, Any], branches: set[str]) -> None:
     """Fail where the file cannot give rows of this object."""
     layout, available = schema["layout"], schema["available"]
@@ -301,10 +296,10 @@ def _check_required(path: str, spec: DatasetSpec, schema: dict[str, Any], branch
         can = [
             obj
             for obj, needed in sources.REQUIRED.items()
-            if layout and sources.load(layout).gives(branches, obj).issuperset(needed)
+            if sources.load(layout).gives(branches, obj).issuperset(needed)
         ]
         raise InputError(
-            f"{path}: {f'layout `{layout}`' if layout else 'no known layout; it'} gives no "
-            f"{', '.join(lacking)} for rows of `{spec.object}`; with its {len(branches)} branches it can "
-            f"serve: {', '.join(can) or 'no object'}"
+            f"{path}: layout `{layout}` gives no {', '.join(lacking)} for rows of `{spec.object}`; with its "
+            f"{len(branches)} branches it can serve: {', '.join(can) or 'no object'}"
+            + "".join(f"; `{name}` is {reason}" for name, reason in schema["unreadable"].items())
         )

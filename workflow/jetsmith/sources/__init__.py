@@ -29,11 +29,11 @@ REQUIRED = {
 class Source(Protocol):
     """What the module of a layout has."""
 
-    TREE: str
+    TREES: tuple[str, ...]  # names that its table may have
     CUT: str  # what it calls the cut that `SelectionSpec.jet_id` asks for
 
-    def recognises(self, branches: set[str]) -> bool:
-        """Whether a tree with these branches is of this layout."""
+    def lacks(self, branches: set[str]) -> list[str]:
+        """What a table with these branches lacks to be of this layout; empty where it is."""
 
     def gives(self, branches: set[str], obj: str) -> set[str]:
         """Canonical columns that these branches suffice for, stored scores with them."""
@@ -95,10 +95,19 @@ def load(layout: str) -> Source:
     return cast(Source, importlib.import_module(f"jetsmith.sources.{layout}"))
 
 
+def fitting(trees: Mapping[str, set[str]]) -> dict[str, str]:
+    """The first layout that fits each of these tables (branches by path); tables of none are left out."""
+    found = {}
+    for path, branches in trees.items():
+        for layout in LAYOUTS:
+            source = load(layout)
+            if path in source.TREES and not source.lacks(branches):
+                found[path] = layout
+                break
+    return found
+
+
 def recognise(trees: Mapping[str, set[str]]) -> str | None:
-    """The layout of a file with these trees (branches by path), or None where no layout fits."""
-    for layout in LAYOUTS:
-        source = load(layout)
-        if source.TREE in trees and source.recognises(trees[source.TREE]):
-            return layout
-    return None
+    """The layout of a file with these tables (branches by path), or None where no layout fits."""
+    found = fitting(trees).values()
+    return min(found, key=LAYOUTS.index, default=None)

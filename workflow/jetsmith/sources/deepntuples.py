@@ -21,7 +21,7 @@ from jetsmith.sources.flat import Array, Columns, Cutflow, split, values
 from jetsmith.sources.trees import narrow
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
-TREE, CUT = "deepntuplizer/tree", "jet_id"
+TREES, CUT = ("deepntuplizer/tree",), "jet_id"
 FLAT = {
     "event": "event_no",
     "jet_index": "jet_no",
@@ -74,9 +74,9 @@ C, UD, G, TWO_B, TWO_C, STRANGE = 400, 1, 0, (510, 511), (410, 411), (2,)
 HADRON = {name: truth_id // 100 for name, truth_id in TRUTH.items() if truth_id >= 400}
 
 
-def recognises(branches: set[str]) -> bool:
-    """Whether it is a tree of jets with their event number and at least b as truth."""
-    return branches.issuperset({"jet_pt", "jet_eta", "event_no", "isB"})
+def lacks(branches: set[str]) -> list[str]:
+    """A tree of jets with their event number and at least b as truth."""
+    return [name for name in ("jet_pt", "jet_eta", "event_no", "isB") if name not in branches]
 
 
 def gives(branches: set[str], obj: str) -> set[str]:

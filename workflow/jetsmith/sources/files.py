@@ -1,7 +1,11 @@
 """Opening ROOT files, and saying plainly what is wrong with one that cannot be read."""
 
+import ast
 import os
+import re
 import struct
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,14 +14,24 @@ import uproot
 
 from jetsmith import remote
 from jetsmith.errors import DamagedError, InputError
+from jetsmith.sources import foreign
 from jetsmith.sources.trees import Table, table
 
 REMOTE = remote.SCHEME
 MAGIC = b"root"
 SMALLEST = 403  # bytes that uproot reads first
+NOT_ROOT = re.compile(r"not a ROOT file: first four bytes are (b(['\"]).*\2)")
 CLOSED = "I/O operation on closed file"
 RETRY_PAUSE_S = 2.0  # before the second turn over the replicas; twice as long before each further one
-TREES = ("Events", "deepntuplizer/tree", "CollectionTree")
+TREES = ("Events", "deepntuplizer/tree", "CollectionTree", "EventData")
+OTHERS = {  # tables that tell what a file is
+    "Delphes": "a file of Delphes",
+    "LHEF": "partons of an LHE file, as Delphes' converters write them",
+    "RNT:CollectionTree": "a prototype of PHYSLITE as RNTuple, in the format before ROOT 6.34",
+    "tree": "a flat table of jets, such as JetClass' or weaver's",
+    "events": "a file of EDM4hep",
+}
+MOST_NAMED = 5
 KINDS = ("TTree", "ROOT::RNTuple")
 
 
@@ -54,6 +68,9 @@ def _open(path: str, size: int) -> Iterator[Any]:
     except Exception as error:  # whatever uproot raises on damaged bytes
         if CLOSED in str(error):  # a connection that another read lost
             raise OSError(str(error)) from error
+        magic = NOT_ROOT.match(str(error))  # of a remote file
+        if magic:
+            _check_magic(path, ast.literal_eval(magic[1]))
         raise DamagedError(f"{path}: a damaged ROOT file: {_first_line(error)}; copy it again") from error
     with file:
         expected = int(file.file.fEND)
@@ -90,12 +107,21 @@ def _check_local(path: str) -> None:
     if size == 0:
         raise DamagedError(f"{path}: empty (0 bytes), as an interrupted copy leaves it; copy it again")
     with open(path, "rb") as stream:
-        head = stream.read(20)
-    if head[:4] != MAGIC:
-        raise DamagedError(f"{path}: not a ROOT file (it starts with {head[:4]!r}, not {MAGIC!r})")
+        head = stream.read(foreign.HEAD)
+    _check_magic(path, head)
     expected = _end(head)
     if size < expected:
         raise DamagedError(_truncated(path, size, expected))
+
+
+def _check_magic(path: str, head: bytes) -> None:
+    """Say what a file is that does not begin as ROOT files do."""
+    if head[:4] == MAGIC:
+        return
+    found = foreign.identify(head)
+    if found.damaged:
+        raise DamagedError(f"{path}: {found.what}")
+    raise InputError(f"{path}: {found.what}; {foreign.READS}")
 
 
 def _truncated(path: str, size: int, expected: int) -> str:
@@ -112,25 +138,71 @@ def _end(head: bytes) -> int:
 
 
 def find_trees(file: Any, path: str) -> dict[str, Table]:
-    """The tables that layouts read, by path.
+    """The tables that layouts read, by path; of one that was written several times, the last.
 
     Raises:
-        InputError: There is none; the message names what is there.
+        InputError: There is none, which the message says with what is there; or an earlier cycle of one
+            has more entries than the last, which is then no later state of the same table.
     """
     with damage_named(path):
-        classes = {name.split(";")[0]: kind for name, kind in file.classnames().items()}
-    found = [name for name in TREES if name in classes]
+        classes = file.classnames()
+    cycles: dict[str, list[int]] = {}
+    for key in classes:
+        name, _, cycle = key.rpartition(";")
+        cycles.setdefault(name, []).append(int(cycle))
+    last = {name: classes[f"{name};{max(found)}"] for name, found in cycles.items()}
+    found = [name for name in TREES if name in last]
     for name in found:
-        if classes[name] not in KINDS:
-            raise InputError(f"{path}: `{name}` is a {classes[name]}; {' and '.join(KINDS)} can be read")
+        if last[name] not in KINDS:
+            raise InputError(f"{path}: `{name}` is a {last[name]}; {' and '.join(KINDS)} can be read")
     if not found:
-        there = ", ".join(f"{name} ({kind})" for name, kind in classes.items()) or "nothing"
-        raise InputError(
-            f"{path}: no tree `Events` (NanoAOD, PFNano), no `deepntuplizer/tree` (DeepNtuples) and no "
-            f"`CollectionTree` (PHYSLITE); there is {there}"
-        )
+        raise InputError(f"{path}: {_without_trees(last)}")
     with damage_named(path):
-        return {name: table(file[name], name) for name in found}
+        tables = {name: table(file[name], name) for name in found}
+        earlier = {name: _earlier(file, name, sorted(cycles[name])[:-1]) for name in found}
+    for name, entries in earlier.items():
+        _check_cycles(path, name, max(cycles[name]), tables[name].n_entries, entries)
+    return tables
+
+
+def _earlier(file: Any, name: str, cycles: list[int]) -> dict[int, int]:
+    """Entries of the earlier cycles of a table."""
+    return {cycle: table(file[f"{name};{cycle}"], name).n_entries for cycle in cycles}
+
+
+def _check_cycles(path: str, name: str, cycle: int, n_entries: int, earlier: dict[int, int]) -> None:
+    """ROOT leaves an earlier cycle where it saved a growing table; one that shrank was written anew."""
+    if not earlier:
+        return
+    others = ", ".join(f"{number} has {entries:,}" for number, entries in earlier.items())
+    message = (
+        f"{path}: `{name}` was written {len(earlier) + 1} times: cycle {cycle} has {n_entries:,} entries"
+    )
+    if max(earlier.values()) > n_entries:
+        raise InputError(
+            f"{message}, {others}: two tables of one name; write the right one to a file of its own"
+        )
+    print(f"{message} and is read; {others}", file=sys.stderr)
+
+
+def _without_trees(classes: dict[str, str]) -> str:
+    """What a file without a table that we read is, and what is there."""
+    for name, what in OTHERS.items():
+        if name in classes:
+            return f"{what} (`{name}`); {foreign.READS}"
+    tables = [name for name, kind in classes.items() if kind in KINDS]
+    inside = [name for name in tables if name.rpartition("/")[2] in TREES]
+    if inside:
+        return f"`{inside[0]}` is in a folder; copy it to the top of a file (rootcp, or TTree::CloneTree)"
+    kinds = Counter(kind for name, kind in classes.items() if name not in tables)
+    there = [f"{name} ({classes[name]})" for name in tables[:MOST_NAMED]]
+    there += [f"{len(tables) - MOST_NAMED:,} more tables"] if len(tables) > MOST_NAMED else []
+    there += [f"{n:,} {kind}" for kind, n in kinds.most_common(MOST_NAMED)]
+    what = "no tree" if tables else "a ROOT file without trees: no tree"
+    return (
+        f"{what} `Events` (NanoAOD, PFNano), no `deepntuplizer/tree` (DeepNtuples), no `CollectionTree` and "
+        f"no `EventData` (PHYSLITE); there is {', '.join(there) or 'nothing'}"
+    )
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from jetsmith.sources.flat import (
 from jetsmith.sources.trees import narrow
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
-TREE, CUT = "Events", "jet_id"
+TREES, CUT = ("Events",), "jet_id"
 PREFIX = {"ak4": "Jet", "ak8": "FatJet"}
 EVENT = {"run": "run", "luminosity_block": "luminosityBlock", "event": "event"}
 # What CMS writes for simulated events alone.
@@ -68,11 +68,13 @@ SENTINEL = -900.0  # stored scores below are codes for "not computed" (-999, -10
 
 
 weight_branch = eventcuts.weight_branch
+COLLECTIONS = ("Jet_pt", "FatJet_pt", "GenJet_pt")  # a row comes from one of these
 
 
-def recognises(branches: set[str]) -> bool:
-    """Whether there is an event number and a collection that a row can come from."""
-    return "event" in branches and not branches.isdisjoint({"Jet_pt", "FatJet_pt", "GenJet_pt"})
+def lacks(branches: set[str]) -> list[str]:
+    """An event number, and a collection that a row can come from."""
+    found = ["event"] if "event" not in branches else []
+    return found + (["one of " + ", ".join(COLLECTIONS)] if branches.isdisjoint(COLLECTIONS) else [])
 
 
 def gives(branches: set[str], obj: str) -> set[str]:

@@ -17,6 +17,8 @@ import uproot
 import xxhash
 from uproot.models import RNTuple as records
 
+from jetsmith.sources.aliases import aliased
+
 CODECS = {1: "ZLIB", 2: "LZMA", 4: "LZ4", 5: "ZSTD"}  # ROOT's Compression.h; settings are 100 x codec + level
 LIST, SIZE, CHECKSUM = struct.Struct("<qI"), struct.Struct("<q"), struct.Struct("<Q")
 
@@ -49,7 +51,7 @@ class NTuple:
         found: dict[str, list[Any]] = {}
         for line in lines:
             found.setdefault(_branch([field.name for field in line]), line)
-        return found
+        return {alias: found[name] for alias, name in aliased(found).items()}
 
     def _line(self, field: Any) -> list[Any]:
         """A field behind all named fields that it is in."""

@@ -12,7 +12,7 @@ from jetsmith.sources.flat import Array, Columns, counts_to_offsets, gather, own
 from jetsmith.sources.nanoaod import Jets
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
-TREE, CUT = nanoaod.TREE, nanoaod.CUT
+TREES, CUT = nanoaod.TREES, nanoaod.CUT
 selecting, identity = nanoaod.selecting, nanoaod.identity
 kind, weight_branch, instead = nanoaod.kind, nanoaod.weight_branch, nanoaod.instead
 unable, untold = nanoaod.unable, nanoaod.untold
@@ -67,10 +67,13 @@ VERTEX_DIRECTION = {"sv_eta": "SV_eta", "sv_phi_rad": "SV_phi"}
 DELTA_R_SHIFT = 0.5  # CMS stores the distance less 0.5, never above 0
 
 
-def recognises(branches: set[str]) -> bool:
-    """Whether candidates of jets or the inputs of taggers are there besides NanoAOD."""
-    marks = ("JetPFCands_", "FatJetPFCands_", "JetSVs_", "Jet_DeepCSV_", "FatJet_DDX_")
-    return nanoaod.recognises(branches) and any(name.startswith(marks) for name in branches)
+MARKS = ("JetPFCands_", "FatJetPFCands_", "JetSVs_", "Jet_DeepCSV_", "FatJet_DDX_")
+
+
+def lacks(branches: set[str]) -> list[str]:
+    """Candidates of jets or the inputs of taggers, besides NanoAOD."""
+    found = nanoaod.lacks(branches)
+    return found if any(name.startswith(MARKS) for name in branches) else [*found, f"{MARKS[0]}*"]
 
 
 def _candidate_branch(branches: set[str], table: str, name: str) -> str:

@@ -1,6 +1,8 @@
-"""ATLAS DAOD_PHYSLITE: tree `CollectionTree`, calibrated jets without candidates, stored scores.
+"""ATLAS DAOD_PHYSLITE: calibrated jets without candidates, stored scores.
 
-Names, codes and units below were read in a file of release 22 (Sherpa Z to ee). MeV become GeV.
+Names, codes and units below were read in a file of release 22 (Sherpa Z to ee). MeV become GeV. A TTree is
+called `CollectionTree`, an RNTuple `EventData`, whose names have colons for points (see `ntuples`). Release
+21 keeps run and event in the container `EventInfoAux.` (see `aliases`), and scores elsewhere (`btagging`).
 
 The key of simulated events. `runNumber` is that of a simulation campaign (300000), the same for
 all of its samples; `mcChannelNumber` (700322) is that of the sample; `mcEventNumber` is 0 in every
@@ -24,7 +26,7 @@ import numpy as np
 from jetsmith import columns as canonical
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.sources import generator, nanoaod, truth, xaod
+from jetsmith.sources import btagging, generator, nanoaod, truth, xaod
 from jetsmith.sources.eventcuts import event_cuts
 from jetsmith.sources.flat import Array, Columns, Cutflow, KeptJets, owners, split, values
 from jetsmith.sources.trees import narrow
@@ -41,14 +43,10 @@ from jetsmith.sources.xaod import (
     LARGE_LABELS,
     LEPTON,
     LEPTONS,
-    LINK_INDEX,
-    LINK_KEY,
     MEV,
     PREFIX,
     RUN,
-    SCORES,
     SIMULATION,
-    STORED,
     TRUTH_JET,
     TYPE,
     VERTEX_TYPE,
@@ -56,14 +54,16 @@ from jetsmith.sources.xaod import (
 )
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
-TREE, CUT = xaod.TREE, xaod.CUT
+TREES, CUT = xaod.TREES, xaod.CUT
 kind, weight_branch, instead = xaod.kind, xaod.weight_branch, xaod.instead
 unable, untold = xaod.unable, xaod.untold
 
 
-def recognises(branches: set[str]) -> bool:
-    """Whether there is an event number and one of the calibrated jet collections."""
-    return EVENT["event"] in branches and not branches.isdisjoint(f"{name}pt" for name in PREFIX.values())
+def lacks(branches: set[str]) -> list[str]:
+    """An event number, and one of the calibrated jet collections."""
+    jets = [f"{prefix}pt" for prefix in PREFIX.values()]
+    found = [EVENT["event"]] if EVENT["event"] not in branches else []
+    return found + ([" or ".join(jets)] if branches.isdisjoint(jets) else [])
 
 
 def gives(branches: set[str], obj: str) -> set[str]:
@@ -83,10 +83,10 @@ def gives(branches: set[str], obj: str) -> set[str]:
 
 def stored(branches: set[str], obj: str) -> list[str]:
     """Names of the stored scores of a jet collection, as the experiment spells them."""
-    if obj == "ak4" and not branches.issuperset((LINK_KEY, LINK_INDEX)):
-        return []
-    bare = [name.removeprefix(SCORES[obj]) for name in branches if name.startswith(SCORES[obj])]
-    return sorted(name for name in bare if STORED.fullmatch(name))
+    if obj == "ak4":
+        return btagging.names(branches)
+    bare = [name.removeprefix(PREFIX[obj]) for name in branches if name.startswith(PREFIX[obj])]
+    return sorted(name for name in bare if btagging.STORED.fullmatch(name))
 
 
 def branches(available: set[str], obj: str) -> list[str]:
@@ -96,8 +96,10 @@ def branches(available: set[str], obj: str) -> list[str]:
         wanted += GENERATOR
     else:
         wanted += [VERTEX_TYPE, *(PREFIX[obj] + name for name in (*JET.values(), *EXTRA))]
-        wanted += [SCORES[obj] + name for name in stored(available, obj)]
-        wanted += (LINK_KEY, LINK_INDEX) if obj == "ak4" else ()
+        if obj == "ak4":
+            wanted += btagging.wanted(available)
+        else:
+            wanted += [PREFIX[obj] + name for name in stored(available, obj)]
     return [name for name in wanted if name in available]
 
 
@@ -247,23 +249,8 @@ def _fill(columns: Columns, jets: Jets) -> None:
         collisions = owners(offsets)[np.isin(kind, COLLISIONS)]
         columns.flat("n_pv", np.bincount(collisions, minlength=len(offsets) - 1)[jets.event])
     for name in stored(set(jets.events), jets.obj):
-        score = _linked(jets, name) if jets.obj == "ak4" else jets.take(name)
+        score = btagging.score(jets, name) if jets.obj == "ak4" else jets.take(name)
         columns.flat(canonical.STORED_PREFIX + name, score)
-
-
-def _linked(jets: Jets, name: str) -> Array:
-    """A score of the kept jets through their links; NaN where a link is broken. Shape (n_rows,).
-
-    A link is the hashed name of a container, 0 for none, and an index into it within the event.
-    """
-    # ASSUME a link that is set points to the container of SCORES; its key is a hash that is not in the tree
-    key, index = (jets.take_branch(link) for link in (LINK_KEY, LINK_INDEX))
-    offsets, content = split(jets.events[SCORES["ak4"] + name])
-    place = offsets[jets.event] + index.astype(np.int64)
-    good = (key != 0) & (place < offsets[jets.event + 1])  # one to nothing has key 0, index 2^32 - 1
-    score = np.full(len(jets.kept), np.nan, dtype=np.float32)
-    score[good] = content[place[good]]
-    return score
 
 
 def _parton(jets: Jets) -> IntArray:

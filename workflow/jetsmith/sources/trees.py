@@ -14,6 +14,7 @@ import numpy as np
 from uproot.interpretation.identify import UnknownInterpretation
 
 from jetsmith.io import BoolArray, IntArray
+from jetsmith.sources.aliases import aliased
 from jetsmith.sources.ntuples import NTuple
 
 Arrays = dict[str, ak.Array]
@@ -64,14 +65,15 @@ class Tree:
 
     @cached_property
     def _by_name(self) -> dict[str, Any]:
-        return {branch.name: branch for branch in self._tree.itervalues(recursive=True)}
+        branches = {branch.name: branch for branch in self._tree.itervalues(recursive=True)}
+        return {alias: branches[name] for alias, name in aliased(branches).items()}
 
     @property
     def branches(self) -> set[str]:
         return set(self._by_name)
 
     def _only(self, names: Collection[str]) -> Any:
-        wanted = frozenset(names)
+        wanted = frozenset(self._by_name[name].name for name in names)
         return lambda branch: branch.name in wanted
 
     def unreadable(self, names: Collection[str]) -> dict[str, str]:
@@ -100,7 +102,7 @@ class Tree:
         found: Arrays = self._tree.arrays(
             filter_branch=self._only(names), entry_start=start, entry_stop=stop, library="ak", how=dict
         )
-        return found
+        return {name: found[self._by_name[name].name] for name in names}
 
 
 def table(stored: Any, path: str) -> Table:

@@ -1,11 +1,9 @@
 """Names and codes of PHYSLITE's branches, and what they say of its events (rows: `physlite`)."""
 
-import re
-
 from jetsmith.sources import truth
 from jetsmith.sources.content import First, Kind, Untold, simulated_by
 
-TREE, CUT = "CollectionTree", "jvt"
+TREES, CUT = ("CollectionTree", "EventData"), "jvt"
 PREFIX = {"ak4": "AnalysisJetsAuxDyn.", "ak8": "AnalysisLargeRJetsAuxDyn."}
 RUN = "EventInfoAuxDyn.runNumber"
 CHANNEL = "EventInfoAuxDyn.mcChannelNumber"
@@ -42,12 +40,6 @@ EXTENDED = "HadronConeExclExtendedTruthLabelID"
 # Older labels of large jets (R21Precision and before) were once written with other codes.
 LARGE_LABELS = ("R10TruthLabel_R22v1", "R10TruthLabel_R21Precision_2022v1")
 EXTRA = (JVT, EXTENDED, *LARGE_LABELS)  # read for cuts and truth, no columns of their own
-
-# Scores of small jets are in a container of their own; jets have links into it.
-SCORES = {"ak4": "BTagging_AntiKt4EMPFlowAuxDyn.", "ak8": PREFIX["ak8"]}
-STORED = re.compile(r"(GN|DL1)\w*_p[a-z]+")
-_LINK = "AnalysisJetsAuxDyn.btaggingLink"
-LINK_KEY, LINK_INDEX = (f"{_LINK}.{member}" for member in ("m_persKey", "m_persIndex"))
 
 LEPTONS = ("TruthElectronsAuxDyn.", "TruthMuonsAuxDyn.")  # after radiation (status 1), not dressed
 LEPTON = ("px", "py", "pz", "pdgId", "status", "classifierParticleOrigin")
