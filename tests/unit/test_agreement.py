@@ -221,6 +221,18 @@ def test_what_a_cut_is_made_from(tmp_path, write):
     assert inspect(tmp_path, files, without=["jet_id"])["content"]["instead"] == {}
 
 
+def test_truth_of_two_origins(tmp_path, write):
+    """Counts of the jets and counts in generator jets differ by a few percent: not in one dataset."""
+    bare = table(2, 100, jets=["nBHadrons", "nCHadrons"])
+    bare["Jet"] = ak.with_field(bare["Jet"], ak.values_astype(bare["Jet"]["pt"] * 0, "i4"), "genJetIdx")
+    counts = {name: np.ones(30, np.int32) for name in ("nBHadrons", "nCHadrons")}
+    bare["GenJet"] = ak.unflatten(ak.zip(counts), np.ones(30, int))
+    files = [write("a", table(1)), write("b", bare)]
+    assert "truth is not the same in all files" in refused(tmp_path, files)
+    found = inspect(tmp_path, files[1:])["content"]["instead"]
+    assert found == {"truth": "hadrons counted in generator jets, as jets have no counts of their own"}
+
+
 def test_vertices_of_another_kind(tmp_path, write):
     """PV_npvsGood leaves vertices out: it serves, and is said; beside PV_npvs it does not."""
     other = table(2, 100, drop=["PV_npvs"], PV_npvsGood=np.full(30, 7, np.int32))

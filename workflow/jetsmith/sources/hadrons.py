@@ -106,6 +106,19 @@ def tells_flavour(available: set[str], obj: str) -> bool:
     return own or tells_counts(available, obj) or bool(_of_generator_jets(available, obj, ("hadronFlavour",)))
 
 
+def counted_in(available: set[str], obj: str) -> str:
+    """Where hadrons are counted instead of by the jets' own numbers; empty for those, and for nowhere."""
+    if available.issuperset(_own(obj)):
+        return ""
+    subjets = _subjets(obj)
+    places = {
+        "generator jets": bool(_of_generator_jets(available, obj, (*COUNTS.values(),))),
+        "generator particles": available.issuperset(_particles(obj)),
+        "subjets": bool(subjets) and available.issuperset(subjets),
+    }
+    return ", else ".join(place for place, there in places.items() if there)
+
+
 def untold(available: set[str], obj: str) -> list[Untold]:
     """Jets with two hadrons that a file with these branches takes for jets with one."""
     if tells_counts(available, obj):

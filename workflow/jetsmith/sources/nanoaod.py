@@ -113,6 +113,10 @@ def instead(branches: set[str], obj: str, bits: int) -> dict[str, str]:
     if obj == "event":
         return {}
     found = {"jet_id": jetid.instead(branches, PREFIX[obj], bits)}
+    if obj == "ak4" and "Jet_FlavSplit" in branches:
+        found["truth"] = "Jet_FlavSplit"
+    elif place := hadrons.counted_in(branches, obj):
+        found["truth"] = f"hadrons counted in {place}, as jets have no counts of their own"
     if N_PV[0] not in branches and N_PV[1] in branches:
         found["n_pv"] = f"{N_PV[1]}, good vertices alone, as there is no {N_PV[0]}"
     return {name: how for name, how in found.items() if how}
