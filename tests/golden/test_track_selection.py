@@ -166,7 +166,7 @@ def test_double_b_tracks_are_those_of_cms(shared_data: Path) -> None:
 
 
 def test_jet_probability_from_candidates_goes_with_that_of_cms(shared_data: Path) -> None:
-    """By rank, since the resolution function is not CMS'; with tracks at any angle it was 0.80."""
+    """By rank, since the resolution function is not CMS'; with all angles and signs it was 0.80."""
     rows = canonical(shared_data, "ak4")
     stored = flat(rows, "jet_probability")
     found = flat(with_derived(rows, ["jet_probability_derived"], "ak4"), "jet_probability_derived")
@@ -174,7 +174,7 @@ def test_jet_probability_from_candidates_goes_with_that_of_cms(shared_data: Path
     rank = float(spearmanr(found[given], stored[given]).statistic)
     print(f"jet probability from candidates: rank correlation {rank:.3f}, {given.sum()} jets")
     assert given.sum() > 45
-    assert rank > 0.82
+    assert rank > 0.88
 
 
 def test_mass_of_a_vertex_is_corrected_as_cms_does(shared_data: Path) -> None:

@@ -145,9 +145,11 @@ def delta_r_to_axis(row: Row, i: int) -> float:
 
 
 def jet_probability(row: Row, max_delta_r: float = math.inf) -> float:
-    found = [(s, scalar_resolution(s)) for s in selected(row, max_delta_r)]
-    chances = [max(p / 2 if s >= 0 else 1 - p / 2, 1e-4) for s, p in found]
-    return -scalar_log_chance(chances) / 4 / math.log(10) if chances else math.nan
+    found = selected(row, max_delta_r)
+    chances = [scalar_resolution(s) for s in found if s >= 0]
+    if not chances:
+        return 0.0 if found else math.nan
+    return -scalar_log_chance(chances) / 4 / math.log(10)
 
 
 def jet_b_probability(row: Row) -> float:

@@ -157,11 +157,12 @@ def _log_probability(probability: Lists) -> FloatArray:
 
 
 def jet_probability_derived(significance: Lists) -> Array:
-    """CMS' JP: -log10(P) / 4 of all tracks, those of negative sign counted as unlikely displaced."""
+    """CMS' JP: -log10(P) / 4 of the tracks of positive sign; 0 where all are negative."""
     used = _measured(significance)
-    chance = resolution_function(used.values) / 2
-    chance = np.maximum(np.where(used.values >= 0, chance, 1 - chance), TRACK_FLOOR)
-    return np.asarray(-_log_probability(Lists(used.offsets, chance)) / (4 * np.log(10)))
+    positive = used.where(used.values >= 0)
+    log_chance = _log_probability(Lists(positive.offsets, resolution_function(positive.values)))
+    log_chance = np.where((positive.counts == 0) & (used.counts > 0), 0.0, log_chance)
+    return np.asarray(-log_chance / (4 * np.log(10)))
 
 
 def jet_b_probability_derived(significance: Lists) -> Array:
