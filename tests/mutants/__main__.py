@@ -23,7 +23,7 @@ PACKAGE = ROOT / "workflow" / "jetsmith"
 TIMEOUT_S = 300  # a fault may make a loop endless; that is noticed, too
 MODULES = (
     "metrics.curves", "metrics.efficiencies", "metrics.thresholds", "calibration.maps", "reweighting.closure",
-    "reweighting.weights", "training", "sources.nanoaod", "sources.truth", "classifiers._rows", "io.atomic",
+    "reweighting.weights", "training", "sources.nanoaod", "sources.truth", "rows", "io.atomic",
     "io.rows", "io.packed", "pack", "account", "hashing", "ledger", "locks",
 )  # fmt: skip
 
