@@ -23,7 +23,8 @@ from tests.unit.test_plots_inputs import WORKING_POINTS, make_scores, make_spec
 STYLE = PlotSpec(dpi=40)
 HOSTILE = "<script>alert(1)</script> & \"quoted\" 'name' {{ 7 * 7 }}"
 CONTENT = {
-    "simulated": True, "weight": "genWeight", "not_applied": {"jet_id": "no <Jet_jetId>"},
+    "simulated": True, "certified": None, "duplicates": "allow", "weight": "genWeight",
+    "not_applied": {"jet_id": "no <Jet_jetId>"},
     "instead": {"n_pv": "PV_<good>"},
     "absent_hlt": {"HLT_<A>": [f"{k}.root" for k in range(7)]},
     "untold": [{"n_files": 2, "text": "truth 520 cannot be told from 500 (no <GenPart>)"}],
@@ -215,6 +216,15 @@ def test_page_says_what_stands_for_what_files_lack(html: str) -> None:
     assert "Cut jet_id not applied: no <Jet_jetId>." in text
     assert "jet_id not applied" in text
     assert "n_pv: PV_<good>." in text
+    assert "are not looked for (duplicates: allow)." in text
+    data = {**CONTENT, "simulated": False, "weight": None, "duplicates": "refuse"}
+    first = "Collision data: every event has weight 1; "
+    assert report_tables.content_lines(data)[0] == first + "not certified."
+    named = report_tables.content_lines(data | {"certified": "cert.json"})
+    assert named[0] == first + "certified blocks: cert.json."
+    assert not any("duplicates" in line for line in named)
+    unit = report_tables.content_lines(CONTENT | {"weight": None})
+    assert unit[0] == "Simulation without generator weights (weights: unit): every event has weight 1."
     assert "Trigger HLT_<A> is absent in 7 files, where it counts as not fired: 0.root" in text
     assert "4.root and 2 more." in text
     assert "In 2 files truth 520 cannot be told from 500 (no <GenPart>)." in text

@@ -17,6 +17,8 @@ Said = Mapping[str, Any]
 # Of a dataset none of whose files has an entry: account stops there.
 NOTHING: dict[str, Any] = {
     "simulated": None,
+    "certified": None,
+    "duplicates": "refuse",
     "weight": None,
     "not_applied": {},
     "instead": {},
@@ -71,9 +73,10 @@ def content(
         used: What each file that has entries says (`describe`); one at least.
 
     Returns:
-        For plan, account and report: `simulated`, `weight` (its branch; null for weights of 1),
-        `not_applied` (cut: what it lacks, or why), `instead` (column or cut: how), `absent_hlt`
-        (path: files without it), `untold` (with `n_files`, `file`, one of them, and `text`).
+        For plan, account and report: `simulated`, `certified` (`golden_json`), `duplicates`,
+        `weight` (its branch; null for weights of 1), `not_applied` (cut: what it lacks, or why),
+        `instead` (column or cut: how), `absent_hlt` (path: files without it), `untold` (with
+        `n_files`, `file`, one of them, and `text`).
         And one line a problem.
     """
     problems = _kinds(name, spec, used) or _weights(name, spec, used)
@@ -82,6 +85,8 @@ def content(
     first = next(iter(used.values()))
     found = {
         "simulated": not spec.is_data,
+        "certified": spec.golden_json,
+        "duplicates": spec.duplicates,
         "weight": None if spec.is_data or spec.weights == "unit" else first["weight"],
         "not_applied": not_applied,
         "instead": {key: how for key, how in first["instead"].items() if key not in not_applied},

@@ -299,11 +299,14 @@ def _account(entry: Table, names: Mapping[str, str]) -> Row:
 def content_lines(content: Table) -> list[str]:
     """What the files of a dataset are, what stands in for what they do not say, and what they cannot tell."""
     if not content["simulated"]:
-        lines = ["Collision data: every event has weight 1."]
+        blocks = f"certified blocks: {content['certified']}" if content["certified"] else "not certified"
+        lines = [f"Collision data: every event has weight 1; {blocks}."]
     elif content["weight"] is None:
         lines = ["Simulation without generator weights (weights: unit): every event has weight 1."]
     else:
         lines = [f"Simulation; generator weights from {content['weight']}."]
+    if content["duplicates"] == "allow":
+        lines.append("Entries with the same run, block and event are not looked for (duplicates: allow).")
     lines += [f"Cut {cut} not applied: {reason}." for cut, reason in content["not_applied"].items()]
     lines += [f"{key}: {how}." for key, how in content["instead"].items()]
     lines += [
