@@ -154,8 +154,12 @@ def _finished(client: Client, pending: Sequence[Future], settings: DaskSpec) -> 
 
 
 def _is_finished(report: str) -> bool:
-    """Whether a staged partition is whole; it is read again where something of it was lost."""
-    return os.path.exists(report) and not read_json(report)["lost"]
+    """Whether a staged partition is whole; it is read again where something of it was lost or damaged."""
+    try:
+        return os.path.exists(report) and not read_json(report)["lost"]
+    except InputError as error:  # damaged: left as it is, it would stop every driver
+        print(f"[skim] {error}", file=sys.stderr, flush=True)
+        return False
 
 
 def run_part(arguments: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ import numpy as np
 from coffea import processor
 from coffea.util import coffea_console
 
-from jetsmith import io
+from jetsmith import io, lifeline
 from jetsmith.errors import InputError
 from jetsmith.progress import Progress
 from jetsmith.reading import Chunk, ChunkReader, Outcome, chunks_of
@@ -140,6 +140,7 @@ _PROCESS: dict[str, ChunkReader] = {}  # in a reading process: its reader, which
 
 
 def _begin(reader: ChunkReader) -> None:
+    lifeline.follow()
     _PROCESS["reader"] = reader
 
 
