@@ -107,6 +107,25 @@ def test_damaged_note_is_no_traceback(tmp_path, note, capsys):
     assert starts(tmp_path)[1] == []
 
 
+def test_a_run_that_cannot_write_its_note_lives(tmp_path, monkeypatch, capsys):
+    """A full disk costs the next run its ease, and never this one its lock."""
+    with run_in(tmp_path):
+        pass
+
+    def full(path, text):
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "locks" / "0.output.lock").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(tmp_path), "write_text", full)
+        with locks.alive(tmp_path, print) as begun:
+            begun()
+            patch.undo()
+            (tmp_path / "locks" / "0.output.lock").write_text("results/a")
+            assert "no lock in" in capsys.readouterr().err
+            assert starts(tmp_path) == ([], ["0.output.lock"])
+
+
 def test_other_machines_are_left_alone(tmp_path):
     """Whether a run of another machine lives cannot be seen from here, on every file system."""
     with run_in(tmp_path):

@@ -74,7 +74,7 @@ class Handover:
 
     def _take_stock(self) -> None:
         left = self._ledger.still_open()
-        self._ledger.forget_others(left)
+        self._write(self._ledger.forget_others, left)
         self._orphans = {job.id: job for job in left}
         self.found_any = bool(left)
         # Submitted in the moment of the driver's death, before they were in the ledger.

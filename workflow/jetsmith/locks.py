@@ -53,9 +53,11 @@ def alive(folder: Path, say: Callable[[str], None]) -> Iterator[Callable[[], Non
         turn = None
         try:
             turn = held.enter_context(_locked(folder / TURN, fcntl.LOCK_EX))
-            if _take_stock(folder):
-                say("The run before was killed; its lock is taken away, and what it finished stays.")
-            held.enter_context(_locked(folder / LIFE, fcntl.LOCK_SH))
+            try:
+                if _take_stock(folder):
+                    say("The run before was killed; its lock is taken away, and what it finished stays.")
+            finally:  # where the note cannot be written, this run lives all the same
+                held.enter_context(_locked(folder / LIFE, fcntl.LOCK_SH))
         except OSError as error:  # a file system without locks, or a full one
             print(f"no lock in {folder}: {error}", file=sys.stderr, flush=True)
         yield turn.close if turn else lambda: None
