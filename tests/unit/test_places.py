@@ -7,11 +7,21 @@ import pytest
 import yaml
 
 from jetsmith.checks import expand_files
+from jetsmith.classifiers import xgboost
 from jetsmith.configuration import load
 from jetsmith.errors import ConfigError
 from jetsmith.places import Run, located
 from jetsmith.records import validate
-from jetsmith.specs import ClassifierSpec, DatasetSpec, RunSpec, SelectionSpec, SkimSpec
+from jetsmith.specs import (
+    ClassifierSpec,
+    ClassSpec,
+    DatasetSpec,
+    FeatureSpec,
+    RunSpec,
+    SelectionSpec,
+    SkimSpec,
+    TrainingSpec,
+)
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -60,6 +70,8 @@ LINES = {  # file, what is replaced by what, and what is said
                    "config/taggers/deepjet.yaml:17: `training.learning_rate`: "),
     "unknown class": ("taggers/deepjet.yaml", "classes: [b, ", "classes: [bottom, ",
                       "config/taggers/deepjet.yaml:6: classes: unknown class `bottom`"),
+    "parts": ("datasets.yaml", "n_events: 20000, parts: 2}}", "n_events: 20000, parts: 2000000}}",
+              "config/datasets.yaml:5: ttbar: `simulate.parts`: Input should be less than or equal"),
     "twice": ("datasets.yaml", "qcd_boosted: {object", "qcd: {object",
               "config/datasets.yaml:8: key `qcd` is given twice; the first is in line 6"),
 }  # fmt: skip
@@ -98,6 +110,17 @@ def test_brackets_of_the_command_line(folder):
     assert run.partition.at_least == 8
 
 
+def test_partitions_by_the_million(folder):
+    """A slip of the pen in the size of a partition is said before Snakemake makes a job of each."""
+    with Path("a.root").open("wb") as file:
+        file.truncate(1_000_000)
+    mine = "seed: 1\nselection: {ak4: {}}\npartition:\n  target_mb: 0.000002\nsamples: {a: {datasets: [a]}}\n"
+    Path("mine.yaml").write_text(mine)
+    (folder / "datasets.yaml").write_text("a: {object: ak4, process: ttbar, files: [a.root]}\n")
+    said = _said(folder, "mine.yaml")
+    assert said.startswith("mine.yaml:3: partition: makes 500,000 partitions of dataset `a`; 100,000 at most")
+
+
 def test_every_line_of_a_message(folder):
     """Two mistakes are two lines, each with its own place; other text stays."""
     text = "config/config.yaml: seed: a\nconfig/datasets.yaml: qcd.simulate: b\nnothing.yaml: seed: c\nplain"
@@ -110,6 +133,27 @@ def test_every_line_of_a_message(folder):
 
 
 WRONG = {
+    "too large for a column": (
+        FeatureSpec,
+        {"source": "jet_eta", "default": 1e300},
+        "`default`: .* less",
+    ),
+    "too small for one": (
+        TrainingSpec,
+        {"learning_rate": 1e-300},
+        "`learning_rate`: .*in single precision",
+    ),
+    "too large for XGBoost": (
+        xgboost.Options,
+        {"max_depth": 10**30},
+        "`max_depth`: .*equal to 64",
+    ),
+    "too large for anything": (
+        SkimSpec,
+        {"chunk_entries": 10**30},
+        "`chunk_entries`: .* 92233720368",
+    ),
+    "too large for a code": (ClassSpec, {"flavor": 10**30}, "`flavor`: .* less than"),
     "truth value for a number": (
         SelectionSpec,
         {"pt_min_gev": True},

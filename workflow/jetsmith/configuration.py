@@ -17,6 +17,7 @@ from jetsmith.errors import ConfigError, refuse
 from jetsmith.feature_checks import check_group, check_groups
 from jetsmith.records import load_table, pick, read_yaml, require, validate
 from jetsmith.specs import (
+    MAX_PARTS,
     ClassifierFile,
     ClassifierSpec,
     ClassSpec,
@@ -190,7 +191,15 @@ def _load(config: Mapping[str, Any], folder: Path, source: str, accepted: Path |
         "datasets": {name: d.model_dump(mode="json") for name, d in datasets.items()},
         "classifiers": {name: c.model_dump(mode="json") for name, c in classifiers.items()},
     }
-    return Configuration(run, datasets, groups, classifiers, paths, raw)
+    found = Configuration(run, datasets, groups, classifiers, paths, raw)
+    for name in datasets:
+        n_parts = found.n_parts(name)
+        if n_parts > MAX_PARTS:  # before Snakemake makes a job of each
+            raise ConfigError(
+                f"{source}: partition: makes {n_parts:,} partitions of dataset `{name}`; {MAX_PARTS:,} at "
+                "most: give a larger target_mb"
+            )
+    return found
 
 
 def _check_labels(

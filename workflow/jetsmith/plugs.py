@@ -16,10 +16,10 @@ from pydantic import Field
 
 from jetsmith.errors import ConfigError
 from jetsmith.records import require
-from jetsmith.specs import ClassifierSpec, Record
+from jetsmith.specs import ClassifierSpec, Record, Single
 
 Count = Annotated[int, Field(gt=0, le=100_000)]
-Share = Annotated[float, Field(gt=0, le=1)]
+Share = Annotated[Single, Field(gt=0, le=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Momentum = Annotated[float, Field(gt=0, lt=1)]
 

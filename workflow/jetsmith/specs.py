@@ -8,25 +8,41 @@ anew with `model_validate`.
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema
 
 Backend = Literal["xgboost", "keras", "stored", "sklearn"]
 Object = Literal["ak4", "ak8", "event"]
+MAX_PARTS = 100_000
 Role = Literal["tagger", "reweighter"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-Positive = Annotated[float, Field(gt=0)]
+
+
+def _normal(number: float) -> float:
+    if 0 < abs(number) < 1e-37:
+        raise ValueError("in single precision this is 0; write 0, or a number that is not so small")
+    return number
+
+
+# What ends in a column of features or in a parameter of XGBoost is single precision.
+Single = Annotated[float, Field(ge=-3e38, le=3e38), AfterValidator(_normal)]
+Positive = Annotated[Single, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
-def _lists_for_tuples(schema: Any) -> Any:
-    """A schema of pydantic whose tuples take lists; what is in them stays strict."""
+def _as_in_yaml(schema: Any) -> Any:
+    """A schema of pydantic whose tuples take lists, what is in them strict still; integers have 64 bits."""
     if isinstance(schema, list):
-        return [_lists_for_tuples(entry) for entry in schema]
+        return [_as_in_yaml(entry) for entry in schema]
     if not isinstance(schema, dict):
         return schema
-    relaxed = {key: _lists_for_tuples(value) for key, value in schema.items()}
-    return relaxed | {"strict": False} if schema.get("type") == "tuple" else relaxed
+    adapted = {key: _as_in_yaml(value) for key, value in schema.items()}
+    match schema.get("type"):
+        case "tuple":
+            adapted["strict"] = False
+        case "int" if not {"le", "lt"} & schema.keys():
+            adapted["le"] = 2**63 - 1
+    return adapted
 
 
 class Record(BaseModel):
@@ -42,7 +58,7 @@ class Record(BaseModel):
     def __get_pydantic_core_schema__(
         cls, source: type[BaseModel], handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        schema: CoreSchema = _lists_for_tuples(handler(source))
+        schema: CoreSchema = _as_in_yaml(handler(source))
         return schema
 
 
@@ -51,7 +67,7 @@ class SimulateSpec(Record):
 
     process: Name = Field(description="Process of jetsmith.simulation.processes.")
     n_events: int = Field(gt=0, description="Events in all parts together.")
-    parts: int = Field(1, gt=0, description="Files, each from its own seed, made in parallel.")
+    parts: int = Field(1, gt=0, le=MAX_PARTS, description="Files, each from its own seed, made in parallel.")
 
 
 class DatasetSpec(Record):
@@ -89,7 +105,9 @@ class DatasetSpec(Record):
         description="Triggers, any of which passes. One that a file lacks has not fired in it; one that "
         "every file lacks stops.",
     )
-    parts: int | None = Field(None, gt=0, description="Partitions; by default from the file sizes.")
+    parts: int | None = Field(
+        None, gt=0, le=MAX_PARTS, description="Partitions; by default from the file sizes."
+    )
     duplicates: Literal["refuse", "allow"] = Field(
         "refuse", description="Two entries of one run, block and event; `allow` where numbers begin anew."
     )
@@ -143,7 +161,7 @@ class FeatureSpec(Record):
         None, ge=0, le=1000, description="Element of a ragged source, for a flat feature."
     )
     unit: str = Field("", description="Unit after the transform.")
-    default: float | None = Field(
+    default: Single | None = Field(
         0.0,
         description="Value where the source is missing, empty or not finite; null leaves it NaN, which "
         "backend stored counts as no score and all others refuse.",
@@ -151,7 +169,7 @@ class FeatureSpec(Record):
     transform: Literal["none", "abs", "log", "log1p", "signed_log1p"] = Field(
         "none", description="Applied before the default is set."
     )
-    clip: tuple[float, float] | None = Field(None, description="Smallest and largest value.")
+    clip: tuple[Single, Single] | None = Field(None, description="Smallest and largest value.")
     label: str = Field("", description="TeX label for plots.")
 
 
@@ -280,14 +298,15 @@ class ClassifierSpec(Record):
 class PartitionSpec(Record):
     """How inspect cuts a dataset into jobs."""
 
-    target_mb: Positive = Field(
+    target_mb: float = Field(
         20_000.0,
+        ge=1e-6,
         description="Bytes a partition [MB]: by default ten minutes for LZMA files on a disk, half an hour "
         "for files that come with 10 MB/s.",
     )
     target_entries: int = Field(10_000_000, gt=0, description="Entries that cost as much.")
     at_least: int = Field(8, gt=0, description="Partitions of a dataset, unless they get too small.")
-    smallest_mb: Positive = Field(500.0, description="What is too small [MB].")
+    smallest_mb: float = Field(500.0, ge=1e-6, description="What is too small [MB].")
 
     def n_parts(self, total_mb: float) -> int:
         """Partitions of a dataset of so many bytes."""

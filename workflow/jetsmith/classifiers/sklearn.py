@@ -38,7 +38,9 @@ TRUSTED = (
 class Options(plugs.Options):
     """scikit-learn's parameters of the same names; shrinkage and rounds are keys of `training`."""
 
-    max_leaf_nodes: int | None = Field(31, ge=2, description="Most leaves of a tree; none for any number.")
+    max_leaf_nodes: int | None = Field(
+        31, ge=2, le=1_000_000, description="Most leaves of a tree; none for any number."
+    )
     max_depth: Count | None = Field(None, description="Largest depth of a tree; none for any.")
     min_samples_leaf: Count = Field(20, description="Fewest rows in a leaf.")
     l2_regularization: float = Field(0.0, ge=0, description="L2 penalty on the leaves.")

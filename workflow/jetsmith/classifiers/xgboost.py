@@ -8,7 +8,7 @@ from pydantic import Field
 
 from jetsmith import plugs
 from jetsmith.plugs import Share
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs import ClassifierSpec, Single
 
 if TYPE_CHECKING:
     from jetsmith.classifiers import Task
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jetsmith.rows import Rows
 
 TRAINS, SEQUENCES, MODELS = True, False, False
-Penalty = Annotated[float, Field(ge=0)]
+Penalty = Annotated[Single, Field(ge=0)]
 
 
 class Options(plugs.Options):
