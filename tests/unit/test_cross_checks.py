@@ -347,6 +347,18 @@ DATASETS = {
         _dataset(files=["here/a.root"], is_data=True, weights="unit"),
         ["ttbar: weights: data have no generator weights"],
     ),
+    "generated data": (
+        _dataset(files=["here/a.root"], is_data=True, generated="events"),
+        ["ttbar: generated: data were not generated"],
+    ),
+    "a cross-section of jets": (
+        _dataset(files=["here/a.root"], layout="deepntuples", cross_section_pb=1.0),
+        ["ttbar: cross_section_pb: DeepNtuples do not say how many events"],
+    ),
+    "one file under two names": (
+        _dataset(files=["here/a.root", "here/link.root"]),
+        ["ttbar: files: ", "here/a.root and ", "here/link.root are one file"],
+    ),
     "generator particles of data": (
         _dataset(files=["here/a.root"], is_data=True, object="event"),
         ["ttbar: object: rows of `event` are made of generator particles"],
@@ -407,6 +419,7 @@ def test_mistakes_in_datasets(folder, change, words):
         ("good.json", GOOD),
     ):
         (there / name).write_text(text)
+    (there / "link.root").symlink_to("a.root")
     message = refused(run_of(folder) | {"data_root": str(folder.parent)}, folder)
     for word in ["datasets.yaml", *words]:
         assert word in message
@@ -551,3 +564,9 @@ def test_two_signals_in_figures_of_their_own(folder):
     run["samples"]["again"] = run["samples"]["jets"]
     run["taggers"]["deepcsv"] = "again"
     assert load(run, folder).classifiers["deepcsv"].signal_class.name == "c_jets"
+
+
+def test_a_luminosity_that_scales_nothing(folder):
+    """Without a sample of `normalise: cross_section` nothing follows from it, and weights are not events."""
+    message = refused(run_of(folder) | {"luminosity_ifb": 59.8}, folder)
+    assert "luminosity_ifb: no sample has `normalise: cross_section`" in message

@@ -405,3 +405,18 @@ def _luminance(color: str) -> float:
     channels = np.array([int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)])
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_normalisation_of_a_skimmed_dataset() -> None:
+    """Protects: the sums of Runs and of the entries, their ratio and the reason stand side by side."""
+    about = {
+        "to": "runs", "how": "1 of 1 files was skimmed before", "sum_w_runs": 129.6e6, "factor": 7.8431372,
+        "sum_w_processed": 16.524e6, "sum_w": 129.6e6, "mean_weight": 16200.0,
+    }  # fmt: skip
+    row = report_tables._normalisation({"normalisation": about, "event_weight": 0.38379})
+    assert (row["sum_runs"], row["sum_processed"]) == ("129,600,000.0", "16,524,000.0")
+    assert (row["factor"], row["is_skimmed"], row["is_assumed"]) == ("7.84314", True, False)
+    assert (row["mean_weight"], row["event_weight"]) == ("16,200.0", "0.3838")
+    about |= {"to": "events", "sum_w_runs": None, "factor": 1.0}
+    row = report_tables._normalisation({"normalisation": about, "event_weight": None})
+    assert (row["sum_runs"], row["factor"], row["is_skimmed"], row["is_assumed"]) == ("–", "1", False, True)

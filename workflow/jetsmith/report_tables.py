@@ -329,7 +329,7 @@ def _normalisation(entry: Table) -> Row:
         "is_skimmed": factor != 1,
         "is_assumed": about["to"] == "events",
         "how": about["how"],
-        "mean_weight": "–" if about["mean_weight"] is None else minus(f"{about['mean_weight']:.4g}"),
+        "mean_weight": weight_sum(about["mean_weight"]),
         "event_weight": "–" if entry["event_weight"] is None else f"{entry['event_weight']:.4g}",
     }
 
