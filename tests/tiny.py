@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +174,12 @@ def write(folder: Path) -> None:
 
 def write_config(folder: Path) -> None:
     """The valid configuration."""
-    for name, content in FILES.items():
+    for name, text in _texts().items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(yaml.safe_dump(content, sort_keys=False))
+        path.write_text(text)
+
+
+@cache
+def _texts() -> dict[str, str]:
+    return {name: yaml.safe_dump(content, sort_keys=False) for name, content in FILES.items()}
