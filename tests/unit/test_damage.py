@@ -104,7 +104,9 @@ class Chain:
             write({"run": n * 0 + seed, "luminosity_block": n * 0 + 1, "event": n, "file": n * 0})
         inspected = io.read_json(plan(self.at, [N_ROWS])) | {"dataset": dataset}
         io.write_json(self.at / f"inspect/{dataset}.json", inspected)
+        ids, counts = np.unique(flavour, return_counts=True)
         found = io.read_json(skim_report(self.at, 0, N_ROWS, rows=N_ROWS)) | subject
+        found["rows_by_flavour"] = dict(zip(map(str, ids.tolist()), counts.tolist(), strict=True))
         io.write_json(self.at / f"skim/{dataset}/000.report.json", found)
 
     def account(self, into: Path, dataset: str = "one") -> list[Path]:
