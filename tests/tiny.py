@@ -161,14 +161,17 @@ def mutated(mutation: Mutation) -> str:
 
 
 def write(folder: Path) -> None:
-    """The configuration below `folder`/config and 1,200 random events in `folder`/a.root."""
+    """The configuration below `folder`/config and 3,000 random events in `folder`/a.root."""
     write_config(folder / "config")
     tables = []
     for k in range(2):
-        table = mock.events(600, seed=k, first_event=1000 * k)
+        table = mock.events(1500, seed=k, first_event=2000 * k)
         rng, jets = np.random.default_rng(k), table["Jet"]
         score = ak.unflatten(rng.beta(2, 2, int(ak.sum(ak.num(jets)))).astype("float32"), ak.num(jets))
-        tables.append(table | {"Jet": ak.with_field(jets, score, "btagDeepFlavB")})
+        weight = np.ones(
+            len(table["event"]), dtype=np.float32
+        )  # signed ones leave too few for a working point
+        tables.append(table | {"genWeight": weight, "Jet": ak.with_field(jets, score, "btagDeepFlavB")})
     mock.write(folder / "a.root", tables)
 
 
