@@ -9,7 +9,15 @@ from ..workflow.conftest import copy_project
 
 pytestmark = [pytest.mark.golden, pytest.mark.workflow]
 TAGGERS = ("stored_deepflav", "stored_deepcsv", "deepntuples_bdt")
-ENTRIES = {"nano_ttbar": 200, "nano_drell_yan": 40, "pfnano_qcd": 10, "deepntuples_ttbar": 7199}
+# Entries, rows after cuts, and what an earlier skim left: generated sum of weights over that of the file.
+ACCOUNTS = {
+    "nano_ttbar": (200, 998, 1.0),
+    "nano_drell_yan": (40, 38, 26205.375132),
+    "nano_skimmed": (10, 13, 4991.9),
+    "pfnano_qcd": (10, 36, 1.0),
+    "physlite_zjets": (100, 269, 1.0),
+    "deepntuples_ttbar": (7199, 5626, 1.0),
+}
 
 
 @pytest.fixture(scope="module")
@@ -20,14 +28,16 @@ def project(tmp_path_factory):
 def test_real_files_to_corrections(project, shared_data):
     """Stored scores and a cross-validated BDT come out as taggers; every entry is accounted for."""
     targets = [f"results/real/calibration/{tagger}.json" for tagger in TAGGERS]
+    targets += [f"results/real/skim/{dataset}.json" for dataset in ACCOUNTS]
     done = project.snakemake(
         "--cores", "2", *targets, "--configfile", "config/real.yaml", data_root=shared_data
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
     results = project.folder / "results" / "real"
-    for dataset, entries in ENTRIES.items():
+    for dataset, (entries, rows, factor) in ACCOUNTS.items():
         account = json.loads((results / "skim" / f"{dataset}.json").read_text())
-        assert (account["n_events"], account["n_lost"]) == (entries, 0)
+        assert (account["n_events"], account["n_lost"], account["n_rows"]) == (entries, 0, rows)
+        assert account["normalisation"]["factor"] == pytest.approx(factor, rel=1e-6)
     for tagger in ("stored_deepflav", "deepntuples_bdt"):
         numbers = json.loads((results / "calibration" / f"{tagger}.numbers.json").read_text())
         loose = numbers["working_points"]["L"]["efficiencies"]
