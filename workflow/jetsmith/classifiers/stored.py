@@ -19,7 +19,8 @@ from pydantic import Field
 
 from jetsmith import plugs
 from jetsmith.records import hint
-from jetsmith.specs import ClassifierSpec, Name
+from jetsmith.specs import ClassifierSpec
+from jetsmith.strict import Name
 
 if TYPE_CHECKING:
     from jetsmith.classifiers import Task

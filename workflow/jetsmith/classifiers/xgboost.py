@@ -8,7 +8,8 @@ from pydantic import Field
 
 from jetsmith import plugs
 from jetsmith.plugs import Share
-from jetsmith.specs import ClassifierSpec, Single
+from jetsmith.specs import ClassifierSpec
+from jetsmith.strict import Single
 
 if TYPE_CHECKING:
     from jetsmith.classifiers import Task

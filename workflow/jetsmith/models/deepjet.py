@@ -20,7 +20,8 @@ from pydantic import Field
 from jetsmith import plugs
 from jetsmith.plugs import Count, Dropout, Momentum
 from jetsmith.records import hint
-from jetsmith.specs import ClassifierSpec, Inputs, Name
+from jetsmith.specs import ClassifierSpec, Inputs
+from jetsmith.strict import Name
 
 CONVOLUTIONS = {"charged": (64, 32, 32, 8), "neutral": (32, 16, 4), "vertices": (64, 32, 32, 8)}
 RECURRENT = {"charged": 150, "neutral": 50, "vertices": 50}

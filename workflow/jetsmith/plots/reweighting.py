@@ -18,7 +18,8 @@ from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import TEST, digits
-from jetsmith.specs import ClassifierSpec, ClassSpec, PlotSpec, Record
+from jetsmith.specs import ClassifierSpec, ClassSpec, PlotSpec
+from jetsmith.strict import Record
 
 COLUMNS = 3
 MAX_FEATURES = 11  # with the weights a grid of 3 × 4

@@ -1,0 +1,52 @@
+"""The base of all records: strict, frozen, and as YAML and JSON write things; types of names and numbers."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+def _normal(number: float) -> float:
+    if 0 < abs(number) < 1e-37:
+        raise ValueError("in single precision this is 0; write 0, or a number that is not so small")
+    return number
+
+
+# What ends in a column of features or in a parameter of XGBoost is single precision.
+Single = Annotated[float, Field(ge=-3e38, le=3e38), AfterValidator(_normal)]
+Positive = Annotated[Single, Field(gt=0)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _as_in_yaml(schema: Any) -> Any:
+    """A schema of pydantic whose tuples take lists, what is in them strict still; integers have 64 bits."""
+    if isinstance(schema, list):
+        return [_as_in_yaml(entry) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    adapted = {key: _as_in_yaml(value) for key, value in schema.items()}
+    match schema.get("type"):
+        case "tuple":
+            adapted["strict"] = False
+        case "int" if not {"le", "lt"} & schema.keys():
+            adapted["le"] = 2**63 - 1
+    return adapted
+
+
+class Record(BaseModel):
+    """A frozen record that refuses unknown keys, and values that are not what they are taken for.
+
+    `3.0` or `"3"` is no integer, `true` no number, infinity no finite one. Integers pass for floats, and
+    lists for tuples, since YAML and JSON know no others.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[BaseModel], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        schema: CoreSchema = _as_in_yaml(handler(source))
+        return schema
