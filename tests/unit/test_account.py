@@ -195,6 +195,108 @@ def test_duplicates_are_found_in_turns(tmp_path, monkeypatch, most):
     run(tmp_path, plan(tmp_path), reports)
 
 
+@pytest.mark.parametrize("most", [1, 7, 100])
+def test_allowed_duplicates_are_counted_in_turns(tmp_path, monkeypatch, most):
+    """Every turn adds its own: an event that stands there three times counts twice too often."""
+    monkeypatch.setattr(account, "MOST_KEYS", most)
+    reports = [report(tmp_path, 0, 60), report(tmp_path, 1, 40)]
+    keys = [identity(tmp_path, 0, [*range(59), 3]), identity(tmp_path, 1, range(40))]
+    about = run(tmp_path, plan(tmp_path), reports, identities=keys, allow_duplicates=True)
+    assert about["n_duplicates"] == 41
+
+
+@pytest.mark.parametrize("number", ["run", "luminosity_block", "event"])
+def test_each_number_makes_another_entry(tmp_path, number):
+    """Events of one number in two runs, or in two blocks, are two."""
+    same = {"run": [7, 7], "luminosity_block": [2, 2], "event": [9, 9], "file": [0, 0]}
+    path, reports = tmp_path / "i.parquet", [report(tmp_path, 0, 2)]
+    write_identity(path, same)
+    with pytest.raises(InputError, match="1 entries would count twice"):
+        run(tmp_path, plan(tmp_path, (2,)), reports, identities=[path])
+    write_identity(path, same | {number: [same[number][0], 8]})
+    assert run(tmp_path, plan(tmp_path, (2,)), reports, identities=[path])["n_duplicates"] == 0
+
+
+def test_pairs_of_files_are_named(tmp_path):
+    """The ten that share the most, each with an entry of its own."""
+    n = 12
+    reports = [report(tmp_path, part, 20) for part in range(n)]
+    # Files 0 and k share 20 - k events of block k.
+    keys = [identity(tmp_path, part, range(20), block=part, file=part) for part in range(n)]
+    shared = [event for part in range(1, n) for event in range(20 - part)]
+    blocks = [part for part in range(1, n) for _ in range(20 - part)]
+    columns = {
+        "run": [1] * len(shared),
+        "luminosity_block": blocks,
+        "event": shared,
+        "file": [0] * len(shared),
+    }
+    write_identity(tmp_path / "0.identity.parquet", columns)
+    with pytest.raises(InputError) as error:
+        run(tmp_path, plan(tmp_path, (20,) * n), reports, identities=keys)
+    lines = str(error.value).splitlines()
+    assert lines[0].endswith(f"at least {len(shared)} entries would count twice:")
+    assert len(lines) == 12
+    for part, line in enumerate(lines[1:-1], start=1):
+        assert line.startswith(f"  {20 - part} of ")
+        assert {"0.root", f"{part}.root"} == set(line.split(", ")[0].split(" of ")[1].split(" and "))
+        assert f"1:{part}:0 (run" in line
+
+
+def changed(path, **changes):
+    """A report with other content, its checksum made anew."""
+    io.write_json(path, io.read_json(path) | changes)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"n_planned": 59}, "planned entries: 59, and it should be 60"),
+        ({"files": [{"file": "0.root", "n": 61, "sum_w": 1.0, "sum_w2": 1.0}]}, "entries of its files: 61"),
+        ({"cutflow": [{"cut": "a", "n": 59, "sum_w": 1.0, "sum_w2": 1.0}] * 2}, "entries of its cutflow: 59"),
+        ({"n_rows": 11}, "rows of its cutflow: 10, and it should be 11"),
+        ({"rows_by_flavour": {"0": 4, "5": 5}}, "rows by flavour: 9, and it should be 10"),
+    ],
+)
+def test_what_a_report_says_twice_is_the_same(tmp_path, changes, what):
+    """Whichever count differs, the partition and both numbers are named."""
+    reports = [changed(report(tmp_path, 0, 60), **changes), report(tmp_path, 1, 40)]
+    with pytest.raises(InputError, match=f"report of partition 000: {what}"):
+        run(tmp_path, plan(tmp_path), reports)
+
+
+def test_a_plan_covers_its_entries(tmp_path):
+    """Parts of a plan that leave entries out would lose them without a word."""
+    path = plan(tmp_path)
+    io.write_json(path, io.read_json(path) | {"n_entries": 101})
+    with pytest.raises(InputError, match="covers 100 of 101 entries"):
+        run(tmp_path, path, [report(tmp_path, 0, 60), report(tmp_path, 1, 40)])
+
+
+def test_rows_and_states_by_part(tmp_path):
+    """Which part has which rows, and those that are not as they should be; truth ids in their order."""
+    first = changed(report(tmp_path, 0, 60), rows_by_flavour={"10": 2, "9": 3, "-1": 5})
+    second = changed(report(tmp_path, 1, 40, rows=5), state="partial")
+    found = run(tmp_path, plan(tmp_path), [first, second])
+    assert found["rows_by_part"] == {"000": 10, "001": 5}
+    assert found["states"] == {"001": "partial"}
+    assert found["rows_by_flavour"] == {"-1": 5, "0": 1, "9": 3, "10": 2, "500": 4}
+
+
+def test_losses_of_several_parts_add_up(tmp_path):
+    """Shares, entries and weights; the limit itself is allowed, and Runs of one file alone tell no share."""
+    reports = [report(tmp_path, 0, 54, lost=6), report(tmp_path, 1, 30, lost=10)]
+    found = run(tmp_path, plan(tmp_path, generated=[(80, 30.0), (200, -90.0)]), reports, 0.16)
+    assert (found["n_lost"], found["loss_fraction"]) == (16, pytest.approx(0.16))
+    assert found["loss_weight_fraction"] == pytest.approx((0.1 * 30 + 0.25 * 90) / 120)
+    path = plan(tmp_path, generated=[(60, 30.0), (90, 30.0)])
+    one = io.read_json(path)
+    one["files"][1]["runs"] = None
+    io.write_json(path, one)
+    assert run(tmp_path, path, reports, 0.16)["loss_weight_fraction"] == pytest.approx(0.16)
+
+
 def test_identities_are_complete(tmp_path):
     """Who was read is known of every entry that counts."""
     reports = [report(tmp_path, 0, 60), report(tmp_path, 1, 40)]

@@ -319,6 +319,21 @@ def test_the_ledger_keeps_what_is_open(tmp_path):
     assert Submitted("a", "1", "n", {"x\ny": "how", "z": "how"}, "log").outputs == {"x", "y", "z"}
 
 
+def test_the_disk_has_each_line(tmp_path, monkeypatch):
+    """A job that is forgotten in a power cut would be submitted again: its line is there at once."""
+    on_disk, fsync = [], os.fsync
+
+    def seen(handle):
+        on_disk.append(Path(os.readlink(f"/proc/self/fd/{handle}")).read_text())
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.submitted(Submitted(SYSTEM, "7", "train", {"out": "how"}, "log"))
+    ledger.ended(SYSTEM, "7")
+    assert [text.count("\n") for text in on_disk] == [1, 2]
+
+
 @pytest.mark.parametrize(("n", "more"), [(1, False), (10, False), (11, True)])
 def test_jobs_of_another_system_are_listed(tmp_path, n, more):
     """Ten of them by number and name, and whether there are more."""

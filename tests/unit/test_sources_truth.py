@@ -153,3 +153,105 @@ def test_z_and_jets_agree_with_four_vectors():
     assert row["z_y"] == pytest.approx(np.arctanh(pz / energy), rel=1e-5)
     assert row["z_mass_gev"] == pytest.approx(np.sqrt(energy**2 - px**2 - py**2 - pz**2), rel=1e-5)
     assert row["genjet_pt_gev"].to_list() == [60.0, 20.0]
+
+
+def test_antiparticles_count_as_particles():
+    """A top and an antitop, a Higgs whose daughters come in either order, a lepton of an anti-B."""
+    higgs = (25, -1, 22, truth.LAST_COPY, 400.0, 0.0, 0.0)
+    for quark, kind in ((-5, 5), (-4, 4)):
+        found = truth.Generator(particles([[higgs, (quark, 0, 23, 0, 1.0, 0.0, 0.0)]]))
+        assert truth.resonance(found, Points(np.arange(2), np.zeros(1), np.zeros(1))).tolist() == [kind]
+    tops = [(6, -1, 22, truth.LAST_COPY, 1.0, 0.0, 0.0), (-6, -1, 22, truth.LAST_COPY, 1.0, 2.0, 0.0)]
+    jets = Points(np.array([0, 3]), np.array([0.1, 1.9, 1.0]), np.zeros(3))
+    assert truth.resonance(truth.Generator(particles([tops])), jets).tolist() == [6, 6, 0]
+    event = [(-521, -1, 2, 0, 50.0, 0.0, 0.0), (-13, 0, 1, 0, 9.0, 0.1, 0.1)]
+    jet = Points(np.arange(2), np.zeros(1), np.zeros(1))
+    assert truth.decay_lepton(truth.Generator(particles([event])), jet).tolist() == [1]
+
+
+def test_mothers_are_counted_within_their_event():
+    """The second event's particles begin anew; a mother behind the last one, or -1, is none."""
+    first = [(521, -1, 2, 0, 9.0, 0.0, 0.0), (421, 0, 2, 0, 9.0, 0.0, 0.0), (11, 3, 1, 0, 9.0, 0.0, 0.0)]
+    second = [(13, -1, 1, 0, 9.0, 0.0, 0.0), (411, 0, 2, 0, 9.0, 0.0, 0.0), (22, 2, 1, 0, 9.0, 0.0, 0.0)]
+    found = truth.Generator(particles([first, second]))
+    assert found.mother.tolist() == [0, 0, 2, 3, 3, 5]
+    assert found.with_ancestor(found.pdg_id == 521).tolist() == [False, True, *[False] * 4]
+    assert found.with_ancestor(found.pdg_id == 13).tolist() == [*[False] * 4, True, False]
+
+
+def test_leptons_are_final():
+    """By status or as the last copy; a tau, a neutrino and a lepton that still radiates are none."""
+    kinds = [(11, 1, 0), (-13, 2, truth.LAST_COPY), (13, 2, 0), (15, 1, 0), (12, 1, 0), (-11, 1, 1)]
+    event = [(pdg_id, -1, status, flags, 1.0, 0.0, 0.0) for pdg_id, status, flags in kinds]
+    found = truth.Generator(particles([event]))
+    assert found.leptons().tolist() == [True, True, False, False, False, True]
+    both = truth.LAST_COPY | truth.FROM_HARD_PROCESS
+    event = [(11, -1, 1, flags, 1.0, 0.0, 0.0) for flags in (both, truth.LAST_COPY, both | 1)]
+    assert truth.Generator(particles([event])).flag(both).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("distance", "lepton", "top"), [(0.39, 1, 6), (0.41, 0, 6), (0.59, 0, 6), (0.61, 0, 0)]
+)
+def test_radii(distance, lepton, top):
+    """0.4 around the axis for leptons, 0.6 for resonances."""
+    event = [
+        (511, -1, 2, 0, 9.0, 3.0, 0.0),
+        (11, 0, 1, 0, 9.0, 0.0, distance),
+        (6, -1, 22, truth.LAST_COPY, 1.0, 0.0, -distance),
+    ]
+    found, jet = truth.Generator(particles([event])), Points(np.arange(2), np.zeros(1), np.zeros(1))
+    assert truth.decay_lepton(found, jet).tolist() == [lepton]
+    assert truth.resonance(found, jet).tolist() == [top]
+
+
+def test_a_direct_lepton_goes_before_one_of_a_cascade():
+    """A jet with both is that of the b hadron's own; c hadrons that come from no b count nothing."""
+    b, c = (-511, -1, 2, 0, 50.0, 0.0, 0.0), (-421, 0, 2, 0, 30.0, 0.0, 0.0)
+    direct, cascade = (11, 0, 1, 0, 9.0, 0.1, 0.1), (13, 1, 1, 0, 9.0, 0.1, 0.1)
+    prompt = (421, -1, 2, 0, 30.0, 0.0, 0.0)
+    found = truth.Generator(particles([[b, c, direct, cascade], [prompt, (-13, 0, 1, 0, 9.0, 0.1, 0.1)]]))
+    jets = Points(np.arange(3), np.zeros(2), np.zeros(2))
+    assert truth.decay_lepton(found, jets).tolist() == [1, 0]
+
+
+def test_labels_of_atlas():
+    """Two of a kind by the extended label, taus nowhere; large jets by what they hold as a whole."""
+    hadron = np.array([5, 5, 5, 4, 4, 15, 0, 0, 0])
+    extended = np.array([5, 55, 54, 4, 44, 15, 0, 0, 0])
+    parton = np.array([5, 5, 5, 4, 4, 1, 21, -1, 3])
+    expected = [500, 510, 500, 400, 410, 999, 0, 1, 2]
+    assert truth.atlas_ak4_flavour(hadron, extended, parton).tolist() == expected
+    label = np.array([11, 12, 1, 10, 10, 10, 10, 10, 2, 6, 9, 13])
+    n_b, n_c = np.array([[2, 0], [0, 2], [1, 1], [0, 0], [0, 1], [0, 2], [1, 2], [3, 0], *[[0, 0]] * 4]).T
+    expected = [2505, 2504, 2506, 1000, 1004, 1044, 1005, 1055, 999, 999, 999, 999]
+    assert truth.atlas_ak8_flavour(label, n_b, n_c).tolist() == expected
+
+
+def test_what_a_quark_makes_of_a_number():
+    """By the digit of hundreds or of thousands: excited states, baryons, mesons with both, diquarks."""
+    ids = np.array([10521, -5232, 4122, 541, 5403, 100443, 15, 25, 15122, -14122])
+    assert truth.has_quark(ids, 5).tolist() == [
+        True,
+        True,
+        False,
+        True,
+        True,
+        False,
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert truth.has_quark(ids, 4).tolist() == [
+        False,
+        False,
+        True,
+        False,
+        True,
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
