@@ -112,3 +112,10 @@ def test_bins_are_correctionlibs(edges: list[float], tmp_path: Path) -> None:
 def test_bins_have_their_lower_edge_and_clamp() -> None:
     """The value, counted by hand."""
     assert bin_of([-5, 0, 9.99, 10, 20, 30, 31], [0, 10, 20, 30]).tolist() == [0, 0, 0, 1, 2, 2, 2]
+
+
+def test_the_quarter_by_value() -> None:
+    """Below 1 float32 has steps of 2^-24, above it of 2^-23: a quarter of one, to the last bit."""
+    assert written(1.0, F32) == 1 - 2.0**-26
+    assert closed([0, 0.5, 1.0]) == [0, 0.5, 1 + 2.0**-25]
+    assert closed([0.0, 2.4])[-1] == float(np.float32(2.4)) + 2.0**-24  # 2.4 in float32 is above 2.4

@@ -434,3 +434,92 @@ def test_probabilities_that_are_no_numbers_have_no_discriminant() -> None:
     for form in ("ratio", "log_ratio"):
         found = metrics.discriminant(DiscriminantSpec(signal=("b",), background={"c": 1.0}, form=form), p)
         assert np.isnan(found).tolist() == [True, False]
+
+
+def test_the_mean_of_both_monotone_curves_is_cut_to_the_unit_interval() -> None:
+    """Sums of 2, -1/2 of the total and back, by hand: each running end is cut before the mean is taken."""
+    score = np.array([3.0, 2.0, 1.0, 0.0])
+    four = np.ones(4)
+    roc = metrics.roc_curve(score, np.array([4.0, -3.0, -2.0, 3.0]), score, four, n_points=50)
+    assert roc.threshold.tolist() == [3, 2, 1, 0]
+    # From above: 2, 0.5, -0.5, 1 of the total; maxima 2, 2, 2, 2, minima -0.5, -0.5, -0.5, 1.
+    assert roc.signal_efficiency == pytest.approx([0.5, 0.5, 0.5, 1])
+    roc = metrics.roc_curve(score, np.array([-1.0, 4.0, -2.0, 1.0]), score, four, n_points=50)
+    # -0.5, 1.5, 0.5, 1; maxima 0 (of no jets), 1.5, 1.5, 1.5, minima -0.5, 0.5, 0.5, 1.
+    assert roc.signal_efficiency == pytest.approx([0, 0.75, 0.75, 1])
+
+
+def test_a_curve_ends_where_less_than_one_effective_background_jet_is_left() -> None:
+    """One jet is enough, of any weight; a pair that nearly cancels is not."""
+    score = np.array([2.0, 1.0, 0.0])
+    pair = metrics.roc_curve(score, np.ones(3), score, np.array([1.0, -0.5, 5.0]), n_points=50)
+    assert pair.threshold.tolist() == [2, 0]
+    ones = metrics.roc_curve(score, np.ones(3), score, np.array([0.1, 0.7, 0.3]), n_points=50)
+    assert ones.threshold.tolist() == [2, 1, 0]
+
+
+def test_points_of_a_curve_lie_where_they_should() -> None:
+    """Three quarters at equal steps of the logarithm of the mistag, a quarter at equal steps of efficiency."""
+    n = 1000
+    signal, background = np.arange(n) / n + 0.5 / n, np.arange(n) / n
+    roc = metrics.roc_curve(signal, np.ones(n), background, np.ones(n), n_points=40)
+    mistags, efficiencies = 10 ** np.linspace(-3, 0, 30), np.linspace(0.1, 1, 10)
+    wanted = [background[n - int(np.ceil(e * n - 1e-6))] for e in mistags]
+    wanted += [signal[n - int(np.ceil(e * n - 1e-6))] for e in efficiencies]
+    assert roc.threshold.tolist() == sorted(set(wanted), reverse=True)
+
+
+def test_ends_of_an_area_are_the_quantiles_of_its_replicas() -> None:
+    """The interval of a level is inside that of a larger one, on both sides, about as a Gaussian's is."""
+    rng = np.random.default_rng(13)
+    s, b, ones = rng.normal(0.5, 1, 400), rng.normal(0, 1, 400), np.ones(400)
+    value, low, high = metrics.auc_interval(s, ones, b, ones, 2000, 1)
+    _, lower, higher = metrics.auc_interval(s, ones, b, ones, 2000, 1, level=0.954)
+    assert (value - lower) / (value - low) == pytest.approx(2, abs=0.2)
+    assert (higher - value) / (high - value) == pytest.approx(2, abs=0.2)
+    assert (high - value) / (value - low) == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_working_points_of_jets_that_share_a_bin(seed: int) -> None:
+    """Signed weights of close scores, a few bins of the search hold them all: the point is inside a bin."""
+    rng = np.random.default_rng(seed)
+    score = np.append(rng.integers(0, 3, 60) / 2 + 1e-7 * rng.integers(0, 20, 60), [0.0, 1.0])
+    weight = np.append(rng.choice([-1.0, 1.0, 2.0], 60, p=[0.35, 0.45, 0.2]), [60.0, 1.0])
+    for target in (0.1, 0.2, 0.4):
+        if metrics.effective_count(weight) * target >= 1:
+            found = metrics.working_point(score, weight, target)
+            assert found.threshold == slow_threshold(score, weight, target)
+
+
+@pytest.mark.parametrize(("n_tied", "reliable"), [(127, True), (130, False)])
+def test_ties_may_push_the_efficiency_three_errors_up(n_tied: int, reliable: bool) -> None:
+    """1000 jets at a target of 0.1: the error is 0.0095, so that the limit is 0.1285."""
+    score = np.where(np.arange(1000) < n_tied, 2000.0, np.arange(1000))
+    point = metrics.working_point(score, np.ones(1000), 0.1)
+    assert point.background.value == pytest.approx(n_tied / 1000)
+    assert point.reliable is reliable
+
+
+def test_the_interval_of_a_threshold_by_hand() -> None:
+    """Targets 0.1 ± 0.0095 of a thousand different scores; at the reach of the tagged ones it ends there."""
+    point = metrics.working_point(np.arange(1000.0), np.ones(1000), 0.1)
+    assert (point.threshold_low, point.threshold, point.threshold_high) == (890, 900, 909)
+    assert (point.target, point.n_passing) == (0.1, pytest.approx(100))
+    score = np.append(np.arange(750.0) + 7, np.full(250, -np.inf))
+    assert metrics.working_point(score, np.ones(1000), 0.745).threshold_low == 7
+
+
+def test_a_log_ratio_without_signal_by_value() -> None:
+    """1e-10 in both terms of the logarithm."""
+    spec = DiscriminantSpec(signal=("b",), background={"c": 1.0}, form="log_ratio")
+    found = metrics.discriminant(spec, {"b": np.array([0.0, 1.0]), "c": np.array([1.0, 0.0])})
+    np.testing.assert_allclose(found, [-10 * np.log(10), 10 * np.log(10)], rtol=1e-9)
+
+
+@pytest.mark.parametrize(("score", "weight"), [(np.inf, 1.0), (0.5, np.inf), (0.5, np.nan)])
+def test_infinite_scores_and_weights_are_refused(score: float, weight: float) -> None:
+    """+inf is no score, -inf is one."""
+    for call in (metrics.working_point, lambda s, w, _: metrics.auc(s, w, s, w)):
+        with pytest.raises(InputError, match="not finite"):
+            call(np.array([0.1, score]), np.array([1.0, weight]), 0.5)
