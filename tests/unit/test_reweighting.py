@@ -18,9 +18,16 @@ from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.reweighting import closure, write_weights
-from jetsmith.reweighting.closure import Area, Events, closure_numbers, separation
-from jetsmith.reweighting.histograms import chi2, compare_features, spectrum, spectrum_edges
-from jetsmith.reweighting.weights import RatioCalibration, density_ratio, fit_ratio, summarise
+from jetsmith.reweighting.closure import Area, Events, _match, closure_numbers, held_out, separation
+from jetsmith.reweighting.histograms import chi2, chi2_edges, compare_features, spectrum, spectrum_edges
+from jetsmith.reweighting.weights import (
+    KEY,
+    RatioCalibration,
+    density_ratio,
+    fit_ratio,
+    read_scores,
+    summarise,
+)
 from jetsmith.specs import ClassifierSpec, ClassSpec, ClosureSpec, Inputs, TrainingSpec
 
 Array = np.ndarray[Any, Any]
@@ -376,3 +383,276 @@ def test_signed_weights_fix_the_ratio_by_value() -> None:
     assert summary["normalisation"] == pytest.approx(0)
     assert summary["n_effective"] == pytest.approx(0)
     assert summarise(np.ones(2), np.array([-1.0, 1.0]), np.zeros(2, bool))["normalisation"] is None
+
+
+def test_the_area_is_the_mean_of_both_halves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Value and ends by hand; each half is judged by trees of the other, with replicas of its own."""
+    import xgboost
+
+    rng = np.random.default_rng(14)
+    n = 400
+    truth, x = rng.random(n) < 0.5, np.arange(float(n))[:, None]
+    half = np.random.default_rng([3, 0]).random(n) < 0.5
+    trained: list[Array] = []
+    asked: list[tuple[Any, ...]] = []
+    plain = xgboost.QuantileDMatrix
+
+    def spy(data: Array, label: Array, **more: Any) -> Any:
+        trained.append(data[:, 0].astype(int))
+        return plain(data, label, **more)
+
+    def area(*given: Any) -> tuple[float, float, float]:
+        asked.append(given)
+        return (0.6, 0.5, 0.8) if len(asked) == 1 else (0.4, 0.36, 0.48)
+
+    monkeypatch.setattr(xgboost, "QuantileDMatrix", spy)
+    monkeypatch.setattr(sys.modules["jetsmith.reweighting.closure"], "auc_interval", area)
+    weight = rng.permutation(n) + 1.0
+    found = separation(Events(x, ("x",), truth, weight, np.ones(n)), weight, 7, [3])
+    assert found.value == pytest.approx(0.5)
+    assert found.value - found.low == pytest.approx(np.hypot(0.1, 0.04) / 2)
+    assert found.high - found.value == pytest.approx(np.hypot(0.2, 0.08) / 2)
+    for rows, given, judged in zip(trained, asked, (half, ~half), strict=True):
+        assert rows.tolist() == np.flatnonzero(~judged).tolist()
+        assert given[1].tolist() == weight[judged & truth].tolist()
+        assert given[3].tolist() == weight[judged & ~truth].tolist()
+        assert (len(given[0]), len(given[2]), given[4]) == (len(given[1]), len(given[3]), 7)
+    assert asked[0][5] != asked[1][5]
+
+
+@pytest.mark.parametrize(("n", "enough"), [(10, True), (9, False)])
+def test_ten_events_of_each_class_in_each_half_are_enough(n: int, enough: bool) -> None:
+    """The limit of the message that says so, whichever of the four is short."""
+    half = np.random.default_rng([1, 0]).random(60) < 0.5
+    for short in (half, ~half):
+        for kind in (True, False):
+            rows = np.flatnonzero(short)
+            truth = np.full(60, not kind)
+            truth[rows[:n]] = kind
+            other = np.flatnonzero(~short)
+            truth[other[: len(other) // 2]] = kind
+            assert min((truth[other] == side).sum() for side in (True, False)) >= 10
+            events = Events(np.zeros((60, 1)), ("x",), truth, np.ones(60), np.ones(60))
+            if enough:
+                assert separation(events, np.ones(60), 5, [1]).value == pytest.approx(0.5)
+            else:
+                with pytest.raises(InputError, match="each half needs 10 of both"):
+                    separation(events, np.ones(60), 5, [1])
+
+
+@pytest.mark.parametrize("lacking", ["value", "low", "high"])
+def test_a_missing_number_does_not_pass(monkeypatch: pytest.MonkeyPatch, lacking: str) -> None:
+    """`passed` needs all three; counts and the worst chi2 are those of events and histograms."""
+    area = dataclasses.replace(Area(0.5, 0.49, 0.51), **{lacking: np.nan})
+    monkeypatch.setattr(sys.modules["jetsmith.reweighting.closure"], "separation", lambda *_: area)
+    rng = np.random.default_rng(15)
+    truth = np.arange(300) < 100
+    events = Events(rng.normal(size=(300, 4)), tuple("abcd"), truth, np.ones(300), rng.random(300))
+    found = closure_numbers(events, SETTINGS, 1)
+    assert found["passed"] is False
+    assert (found["n_source"], found["n_target"]) == (200, 100)
+    for when in ("before", "after"):
+        shares = [h[f"chi2_{when}"] / h["n_dof"] for h in found["histograms"]]
+        assert found[f"worst_chi2_{when}"] == sorted(shares)[-1] > sorted(shares)[0]
+
+
+def test_spectra_by_hand() -> None:
+    """Source, target and reweighted of one feature, with signed weights; an outlier lies in the end bin."""
+    x = np.array([0.0, 0, 1, 1, 1, 0])[:, None]
+    target = np.array([False, False, False, False, True, True])
+    generator, weight = np.array([1.0, 2, 2, -1, 3, 1]), np.array([2.0, 1, 3, 1, 9, 9])
+    (found,) = compare_features(x, ("x",), target, generator, weight)
+    assert found["edges"] == [-0.5, 0.5, 1.5]
+    assert found["source"] == pytest.approx([3 / 4, 1 / 4])
+    assert found["source_variance"] == pytest.approx([5 / 16, 5 / 16])
+    assert found["target"] == pytest.approx([1 / 4, 3 / 4])
+    assert found["target_variance"] == pytest.approx([1 / 16, 9 / 16])
+    assert found["reweighted"] == pytest.approx([4 / 9, 5 / 9])
+    assert found["reweighted_variance"] == pytest.approx([8 / 81, 37 / 81])
+
+
+def test_chi2_of_a_feature_by_hand() -> None:
+    """Target content in quantile bins, the source's outlier in the last one; an empty bin counts for none."""
+    x = np.array([0.0, 1, 0, 9])[:, None]
+    target = np.array([True, True, False, False])
+    (found,) = compare_features(x, ("x",), target, np.array([1.0, 3, 1, 1]), np.array([1.0, 1, 1, 3]))
+    # One bin from 0 to 1, which holds them all: equal contents.
+    assert (found["chi2_before"], found["chi2_after"], found["n_dof"]) == (0, 0, 1)
+    x = np.array([0.0, 1, 2, 0, 9])[:, None]
+    target = np.array([True, True, True, False, False])
+    (found,) = compare_features(x, ("x",), target, np.array([1.0, 1, 2, 1, 1]), np.array([1.0, 1, 1, 1, 3]))
+    # Bins 0-1 and 1-2: target 1/4 and 3/4 (variances 1/16, 5/16); source 1/2 and 1/2 (1/4 each),
+    # reweighted 1/4 and 3/4.
+    assert found["chi2_before"] == pytest.approx(1 / 16 / (1 / 16 + 1 / 4) + 1 / 16 / (5 / 16 + 1 / 4))
+    assert found["chi2_after"] == pytest.approx(0)
+    assert found["n_dof"] == 1
+    content, variance = np.array([0.2, 0.8, 0.0]), np.array([0.1, 0.1, 0.0])
+    assert chi2(content, variance, content, variance) == (0, 1)
+    assert chi2(np.full(4, 0.25), np.ones(4), np.full(4, 0.25), np.ones(4))[1] == 3
+
+
+def test_edges_of_spectra() -> None:
+    """Forty values have a bin each; of more, the tails of half a percent go into the end bins."""
+    few = spectrum_edges(np.arange(40.0))
+    assert few.tolist() == [k - 0.5 for k in range(41)]
+    many = spectrum_edges(np.arange(1001.0))
+    np.testing.assert_allclose(many, np.linspace(5, 995, 41))
+    assert len(spectrum_edges(np.arange(41.0))) == 41
+    peaked = np.append(np.zeros(100_000), np.arange(41.0))
+    np.testing.assert_allclose(spectrum_edges(peaked), np.linspace(0, 40, 41))
+    quantiles = chi2_edges(np.arange(301.0))
+    np.testing.assert_allclose(quantiles, np.arange(31) * 10, atol=1)
+    low, high = chi2_edges(np.full(5, 2.0))
+    assert low == 2 < high
+
+
+def test_matching_is_that_of_a_dictionary() -> None:
+    """Keys of several columns, where sums and products of columns collide."""
+    rng = np.random.default_rng(16)
+    has = np.array([[a, b, c] for a in range(4) for b in range(-1, 5) for c in (0, 1, 2, 7)])
+    has = has[rng.permutation(len(has))]
+    wanted = has[rng.permutation(len(has))[:50]]
+    place = {tuple(row): k for k, row in enumerate(has.tolist())}
+    assert _match(wanted, has, "x").tolist() == [place[tuple(row)] for row in wanted.tolist()]
+    with pytest.raises(InputError, match="packed events repeat"):
+        _match(wanted, np.concatenate([has, has[:1]]), "x")
+    with pytest.raises(InputError, match="2 weighted events are not packed"):
+        _match(np.concatenate([wanted, [[9, 0, 0], [0, 0, 9]]]), has, "x")
+
+
+def test_held_out_events_by_value(tmp_path: Path) -> None:
+    """Two jets an event and two groups of features: each weight meets the features of its own jet."""
+    n = 12
+    key = {"run": np.ones(n, "u4"), "luminosity_block": np.ones(n, "u4")}
+    key |= {"event": (np.arange(n) // 2).astype("u8"), "jet_index": (np.arange(n) % 2).astype("i2")}
+    dataset = (np.arange(n) // 2 % 3).astype("i4")
+    packed = io.Packed(
+        flat=np.stack([np.arange(n), 10.0 * np.arange(n), 100.0 * np.arange(n)], axis=1).astype("f4"),
+        flat_names=("z", "x", "y"),
+        sequences={},
+        label=np.zeros(n, "i4"),
+        weight=np.ones(n),
+        columns={**key, "dataset": dataset, "fold": np.zeros(n, "i1")},
+        datasets=tuple(name for name, _ in DATASETS),
+        generators=tuple(generator for _, generator in DATASETS),
+    )
+    for k, name in enumerate(("train", "test")):
+        at = np.arange(n) % 4 // 2 == k
+        columns = {field: values[at] for field, values in packed.columns.items()}
+        part = dataclasses.replace(
+            packed, flat=packed.flat[at], label=packed.label[at], weight=packed.weight[at], columns=columns
+        )
+        io.write_packed(tmp_path / name, part)
+    shuffled = np.array([11, 0, 5, 3, 4, 1, 2, 10, 9, 6, 7, 8])
+    weights = {}
+    for k, (name, _) in enumerate(DATASETS):
+        rows = shuffled[dataset[shuffled] == k]
+        table = {field: values[rows] for field, values in key.items()}
+        table |= {"split": np.where(rows == 6, 0, 3).astype("i1")}
+        table |= {"weight_generator": rows + 0.5, "weight": rows + 0.25}
+        path = weights[name] = tmp_path / f"{name}.parquet"
+        io.write_rows(path, ak.zip(table, depth_limit=1), reweighter=SPEC.name, dataset=name)
+    groups = (("x", "z"), ("y",))
+    inputs = [SPEC.inputs[0].model_copy(update={"features": names}) for names in groups]
+    spec = SPEC.model_copy(update={"object": "ak4", "inputs": tuple(inputs)})
+    found = held_out(spec, [tmp_path / "train", tmp_path / "test"], DATASETS, weights)
+    rows = [row for k in (0, 2) for row in shuffled if dataset[row] == k and row != 6]
+    assert found.names == ("x", "z", "y")
+    assert found.features.tolist() == [[10.0 * row, row, 100.0 * row] for row in rows]
+    assert found.weight.tolist() == [row + 0.25 for row in rows]
+    assert found.generator.tolist() == [row + 0.5 for row in rows]
+    assert found.target_mask.tolist() == [dataset[row] == 2 for row in rows]
+
+
+def test_scores_and_weights_by_value(tmp_path: Path) -> None:
+    """Rows of other generators are left out; weights are in order of run, block and event, not of one of them."""
+    run, block = np.array([2, 1, 1, 2, 1, 1]), np.array([1, 3, 2, 1, 2, 9])
+    event, dataset = np.array([1, 2, 9, 0, 3, 0]), np.array([0, 0, 0, 0, 0, 1])
+    extra = np.arange(40)
+    table = {
+        "run": np.append(run, np.full(40, 5)).astype("u4"),
+        "luminosity_block": np.append(block, np.ones(40)).astype("u4"),
+        "event": np.append(event, extra).astype("u8"),
+        "dataset": np.append(dataset, np.where(extra % 2, 2, 0)).astype("i4"),
+        "split": np.append([3, 3, 0, 1, 2, 2], np.full(40, 2)).astype("i1"),
+        "weight": np.append(np.arange(1.0, 7), np.ones(40)),
+    }
+    p = np.append(np.full(6, 0.2), np.where(extra % 4 < 2, 0.25, 0.75)).astype("f4")
+    table |= {"p_power_shower": (1 - p).astype("f4"), "p_dipole_shower": p}
+    path = tmp_path / "scores.parquet"
+    io.write_rows(path, ak.zip(table, depth_limit=1))
+    found = read_scores(SPEC, path, DATASETS)
+    kept = table["dataset"] != 1
+    assert found.target_mask.tolist() == (table["dataset"][kept] == 2).tolist()
+    assert found.weight.tolist() == table["weight"][kept].tolist()
+    np.testing.assert_allclose(found.logit, np.log(p[kept] / (1 - p[kept])), rtol=1e-5)
+    outputs = tmp_path / "old.parquet", tmp_path / "old.json"
+    write_weights(SPEC, path, DATASETS, "old", *outputs)
+    rows = io.read_rows(outputs[0])
+    keys = list(zip(*(ak.to_list(rows[name]) for name in KEY), strict=True))
+    assert keys == sorted(keys)
+    assert keys[:5] == [(1, 2, 3), (1, 2, 9), (1, 3, 2), (2, 1, 0), (2, 1, 1)]
+    assert ak.to_list(rows["weight_generator"][:5]) == [5, 3, 2, 4, 1]
+    splits = json.loads(outputs[1].read_text())["splits"]
+    counts = [splits[name]["n_events"] for name in SPLITS]
+    assert counts == [np.sum((table["dataset"] == 0) & (table["split"] == k)) for k in range(4)]
+    for name, values in (("weight", [np.nan]), ("p_dipole_shower", [np.nan])):
+        spoilt = {**table, name: np.append(table[name][:-1], values).astype(table[name].dtype)}
+        io.write_rows(path, ak.zip(spoilt, depth_limit=1))
+        with pytest.raises(InputError, match=r"are no(t| n)"):
+            read_scores(SPEC, path, DATASETS)
+
+
+def test_log_odds_are_cut_at_twenty() -> None:
+    """Of the classifier and of the calibrated ratio, by value; 20 itself is not cut."""
+    calibration = RatioCalibration(2, -1, 3, 1, 1)
+    weight, clipped = density_ratio(np.array([25.0, -20, 12, 10.5, 0, -9.5]), calibration)
+    np.testing.assert_allclose(weight, 3 * np.exp([20.0, -20, 20, 20, -1, -20]))
+    assert clipped.tolist() == [True, True, True, False, False, False]
+    plain = RatioCalibration(1, 0, 1, 1, 1)
+    assert density_ratio(np.array([20.0, -20.0, 20.1]), plain)[1].tolist() == [False, False, True]
+
+
+def test_fits_without_a_minimum_are_refused() -> None:
+    """Negative weights where the loss is curved outweigh the others: no slope can be had."""
+    logit = np.array([5.0, 0.0, 5.0])
+    with pytest.raises(InputError, match="negative weights outweigh the others"):
+        fit_ratio(logit, np.array([False, False, True]), np.array([3.0, -2.0, 1.0]))
+
+
+def test_summary_by_hand() -> None:
+    """Each number of three weights, one of them clipped; none of no events."""
+    weight, generator = np.array([0.5, 2.0, 1.0]), np.array([1.0, 2.0, -1.0])
+    found = summarise(weight, generator, np.array([False, True, False]))
+    after, before = 3.5**2 / (0.25 + 16 + 1), 2**2 / 6
+    assert found == {
+        "n_events": 3,
+        "n_clipped": 1,
+        "fraction_clipped": pytest.approx(1 / 3),
+        "largest_weight": 2.0,
+        "mean_weight": pytest.approx(3.5 / 3),
+        "normalisation": pytest.approx(3.5 / 2),
+        "n_effective": pytest.approx(after),
+        "n_effective_fraction": pytest.approx(after / before),
+    }
+    none = summarise(np.zeros(0), np.zeros(0), np.zeros(0, bool))
+    assert {name for name, value in none.items() if value is None} == {
+        "fraction_clipped", "largest_weight", "mean_weight", "normalisation", "n_effective_fraction",
+    }  # fmt: skip
+
+
+def test_a_calibration_tells_its_effective_counts() -> None:
+    """Of the source and of the target, from signed weights."""
+    logit = np.array([1.0, -1, 1, -1, 1, -1])
+    truth = np.array([True, True, False, False, False, False])
+    found = fit_ratio(logit, truth, np.array([1.0, 1, 2, 2, 2, -1]))
+    assert (found.n_source, found.n_target) == (pytest.approx(25 / 13), pytest.approx(2))
+
+
+def test_scores_and_weights_of_other_events_stop_the_closure(files: Path, tmp_path: Path) -> None:
+    """One held-out event without its weight: the calibration would be summed up with another's."""
+    rows = io.read_rows(files / "old.parquet")
+    first = int(np.flatnonzero(ak.to_numpy(rows["split"]) == SPLITS.index("test"))[0])
+    io.write_rows(tmp_path / "short.parquet", rows[np.arange(len(rows)) != first])
+    with pytest.raises(InputError, match=r"held-out source events, but \d+ weights"):
+        run_closure(files, tmp_path / "x.json", old=tmp_path / "short.parquet")
