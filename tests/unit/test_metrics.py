@@ -459,7 +459,7 @@ def test_a_curve_ends_where_less_than_one_effective_background_jet_is_left() -> 
 
 
 def test_points_of_a_curve_lie_where_they_should() -> None:
-    """Three quarters at equal steps of the logarithm of the mistag, a quarter at equal steps of efficiency."""
+    """Three quarters at equal steps of the log of the mistag, a quarter at equal steps of efficiency."""
     n = 1000
     signal, background = np.arange(n) / n + 0.5 / n, np.arange(n) / n
     roc = metrics.roc_curve(signal, np.ones(n), background, np.ones(n), n_points=40)

@@ -565,7 +565,7 @@ def test_held_out_events_by_value(tmp_path: Path) -> None:
 
 
 def test_scores_and_weights_by_value(tmp_path: Path) -> None:
-    """Rows of other generators are left out; weights are in order of run, block and event, not of one of them."""
+    """Rows of other generators are left out; weights are in order of run, block and event together."""
     run, block = np.array([2, 1, 1, 2, 1, 1]), np.array([1, 3, 2, 1, 2, 9])
     event, dataset = np.array([1, 2, 9, 0, 3, 0]), np.array([0, 0, 0, 0, 0, 1])
     extra = np.arange(40)
