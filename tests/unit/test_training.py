@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -511,3 +512,160 @@ def test_a_process_that_does_not_end(tmp_path, monkeypatch):
         with pytest.raises(InputError, match=r"has been training .* end it"), training._alone(output):
             pass
         holder.kill()
+
+
+def test_the_first_rows_level_the_others_too() -> None:
+    """Factors of the rows to train on serve those to validate on, whose own classes count otherwise."""
+    spec = make_spec("xgboost", training=TrainingSpec(balance="class"))
+    counts = ([6, 3, 1], [1, 1, 8])
+    targets = [np.repeat([0, 1, 2], n) for n in counts]
+    packed = [
+        io.Packed(**{**vars(pack_jets(10, k)), "weight": np.where(np.arange(10) % 2, 1.0, -1.0)})
+        for k in range(2)
+    ]
+    rows = [Rows.select(spec.inputs, [part]) for part in packed]
+    first, second = balanced_weights(spec, rows, targets)
+    np.testing.assert_allclose(first, np.repeat([10 / 18, 10 / 9, 10 / 3], counts[0]), rtol=1e-6)
+    raw = np.repeat([1 / 6, 1 / 3, 1], counts[1])
+    np.testing.assert_allclose(second, raw / raw.mean(), rtol=1e-6)
+    assert (first.dtype, second.dtype) == (np.float32, np.float32)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 0.0])
+def test_weights_to_validate_on_are_looked_at(bad: float) -> None:
+    """One that is no number, or nothing but zeros: the message says which rows."""
+    spec, rows, target = weighted_rows(np.ones(60))
+    weight = np.full(60, bad) if bad == 0 else np.where(np.arange(60) == 7, bad, 1.0)
+    _, others, others_target = weighted_rows(weight)
+    with pytest.raises(InputError, match="weights to validate on are not finite, or all 0"):
+        balanced_weights(spec, [rows, others], [target, others_target])
+
+
+def test_a_class_that_float32_loses_is_named() -> None:
+    """Weights too small beside those of others are 0 in the type that is trained with."""
+    spec, _, target = weighted_rows(np.ones(60), training=TrainingSpec(balance="none"))
+    _, rows, _ = weighted_rows(np.where(target == 2, 1e-60, 1.0))
+    with pytest.raises(InputError, match=r"class `light_jets`: .*too small beside others"):
+        balanced_weights(spec, [rows], [target])
+
+
+class Recorder:
+    """A backend that notes its tasks and learns nothing; `stop` ends the process at that task."""
+
+    TRAINS = True
+
+    def __init__(self, stop: int = -1) -> None:
+        self.tasks: list[Any] = []
+        self.stop = stop
+
+    def fit(self, task: Any) -> list[dict[str, float]]:
+        if len(self.tasks) == self.stop:
+            raise KeyboardInterrupt
+        self.tasks.append(task)
+        (task.folder / "model.txt").write_text(str(task.seed))
+        return [{"epoch": 1.0, "loss": 2.0, "validation_loss": 3.0}]
+
+
+def recorded(monkeypatch: pytest.MonkeyPatch, stop: int = -1) -> Recorder:
+    """The backend of all trainings from here on."""
+    recorder = Recorder(stop)
+    monkeypatch.setattr(training, "find_backend", lambda _: recorder)
+    return recorder
+
+
+def chosen_rows(parts: list[io.Packed], masks: list[Array]) -> tuple[list[int], list[int]]:
+    """Events and classes of the rows under the masks, row by row from the truth."""
+    values, classes = [], []
+    for part, mask in zip(parts, masks, strict=True):
+        for value, truth, wanted in zip(
+            part.columns["event"].tolist(), part.label.tolist(), mask, strict=True
+        ):
+            index = next((i for i, ids in enumerate(TRUTHS.values()) if truth in ids), -1)
+            if wanted and index >= 0:
+                values.append(value)
+                classes.append(index)
+    return values, classes
+
+
+def test_what_is_trained_without_folds(sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Split `train` to train, split `validation` to validate, both counted by class; no others."""
+    recorder = recorded(monkeypatch)
+    train(make_spec("xgboost"), sample, tmp_path / "model", seed=5, threads=3)
+    (task,) = recorder.tasks
+    assert (task.seed, task.threads, task.folder.name) == (5, 3, "model.partial")
+    meta = io.read_json(tmp_path / "model/meta.json")
+    parts = [io.read_packed(sample / name) for name in SPLITS]
+    for role, labelled in (("train", task.train), ("validation", task.validation)):
+        wanted = [np.full(len(part), name == role) for name, part in zip(SPLITS, parts, strict=True)]
+        values, classes = chosen_rows(parts, wanted)
+        assert labelled.rows.column("event").tolist() == values
+        assert labelled.target.tolist() == classes
+        assert len(labelled.weight) == len(classes)
+        counts = dict(zip(TRUTHS, np.bincount(classes).tolist(), strict=True))
+        n_all = sum(int(mask.sum()) for mask in wanted)
+        assert meta["rows"]["model"][role] == {**counts, "of_no_class": n_all - len(classes)}
+    assert (meta["seed"], meta["threads"], meta["heavy_jets"]) == (5, 3, {"model": {}})
+    assert set(meta["checksums"]) == {"history.json", "model.txt", "spec.json"}
+
+
+def test_what_is_trained_in_folds(folded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each model has the folds of all splits that it may see, and a seed of its own."""
+    recorder = recorded(monkeypatch)
+    train(make_spec("xgboost", folds=3), folded, tmp_path / "model", seed=5)
+    parts = [io.read_packed(folded / name) for name in SPLITS]
+    for k, task in enumerate(recorder.tasks):
+        folds = [part.columns["fold"] for part in parts]
+        for labelled, fold in ((task.train, (k + 2) % 3), (task.validation, (k + 1) % 3)):
+            values, classes = chosen_rows(parts, [of == fold for of in folds])
+            assert labelled.rows.column("event").tolist() == values
+            assert labelled.target.tolist() == classes
+        assert task.seed == int(np.random.default_rng([5, k]).integers(2**31))
+    assert [task.folder.name for task in recorder.tasks] == ["fold0", "fold1", "fold2"]
+    assert len({task.seed for task in recorder.tasks}) == 3
+
+
+def test_no_rows_to_validate_on_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what to raise; a class that is absent from them alone is no error."""
+    recorded(monkeypatch)
+    packed = write_sample(tmp_path / "packed", 60)
+    whole = io.read_packed(packed / "validation")
+    for label, stops in ((400, False), (999, True)):
+        io.write_packed(packed / "validation", replace(whole, label=np.full(len(whole), label, np.int32)))
+        if not stops:
+            train(make_spec("xgboost"), packed, tmp_path / "one", seed=5)
+            continue
+        with pytest.raises(InputError, match=r"no rows to validate on .*raise splits\.validation"):
+            train(make_spec("xgboost"), packed, tmp_path / "two", seed=5)
+
+
+def test_finished_folds_of_the_same_task_alone_count(
+    folded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two folds are done when the run ends: its successor trains one, with another setting all."""
+    spec = make_spec("xgboost", folds=3)
+    other = make_spec("xgboost", folds=3, training=TrainingSpec(epochs=5, patience=3, batch_size=128))
+    for successor, n, said in ((spec, 1, "going on in"), (other, 3, "of another task: starting anew")):
+        recorded(monkeypatch, stop=2)
+        with pytest.raises(KeyboardInterrupt):
+            train(spec, folded, tmp_path / successor.name, seed=5)
+        recorder = recorded(monkeypatch)
+        train(successor, folded, tmp_path / successor.name, seed=5)
+        assert len(recorder.tasks) == n
+        assert said in capsys.readouterr().err
+        meta = io.read_json(tmp_path / successor.name / "meta.json")
+        assert set(meta["rows"]) == set(meta["heavy_jets"]) == {"fold0", "fold1", "fold2"}
+        shutil.rmtree(tmp_path / successor.name)
+
+
+def test_code_and_data_and_seed_are_a_task() -> None:
+    """What a training is gone on with: specification, seed, data of each split, code of backend and model."""
+    parts = [replace(pack_jets(20, k), digest=f"digest {k}") for k in range(2)]
+    plain = training._identity(make_spec("keras", model="deepsets"), parts, 5)
+    for spec, data, seed, changed in (
+        (make_spec("keras", model="deepsets"), parts, 6, {"seed"}),
+        (make_spec("keras", model="deepsets"), parts[:1], 5, {"data"}),
+        (make_spec("keras", model="deepset"), parts, 5, {"spec", "code"}),
+        (make_spec("xgboost", model="deepsets", name="keras_tagger"), parts, 5, {"spec", "code"}),
+    ):
+        found = training._identity(spec, data, seed)
+        assert {name for name in plain if found[name] != plain[name]} == changed
