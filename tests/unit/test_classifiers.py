@@ -78,6 +78,68 @@ def test_matrix_of_two_flat_groups() -> None:
         np.testing.assert_array_equal(rows.matrix(slice(3, 17)), expected[3:17])
 
 
+def test_columns_of_several_splits() -> None:
+    """Values, signs and types of each row's own split, in the order that is asked for."""
+    first, second = pack_jets(40, 1), pack_jets(30, 2)
+    masks = [first.label == 400, second.label != 400]
+    rows = rows_of(first, second, masks=masks)
+
+    def joined(one: Array, two: Array) -> Array:
+        return np.concatenate([one[masks[0]], two[masks[1]]])
+
+    np.testing.assert_array_equal(rows.label(), joined(first.label, second.label))
+    np.testing.assert_array_equal(rows.weight(), joined(first.weight, second.weight))
+    assert rows.weight().min() < 0
+    event = rows.column("event")
+    np.testing.assert_array_equal(event, joined(first.columns["event"], second.columns["event"]))
+    assert event.dtype == np.uint64
+    backwards = rows[np.arange(len(rows))[::-1]]
+    np.testing.assert_array_equal(backwards.column("jet_eta"), rows.column("jet_eta")[::-1])
+
+
+def test_flat_inputs_as_they_were_packed() -> None:
+    """All flat groups side by side, sequences left out, NaN where the file has none."""
+    packed = pack_jets(20, 1)
+    packed.flat[3, FLAT.index("mass")] = np.nan
+    more = GROUPS["ak4"].model_copy(update={"group": "more", "features": ("tracks",)})
+    rows = Rows.select([GROUPS["charged"], more, GROUPS["ak4"]], [packed])
+    names = ["tracks", *GROUPS["ak4"].features]
+    expected = np.array(packed.flat)[2:9][:, [FLAT.index(name) for name in names]]
+    np.testing.assert_array_equal(rows.flat_as_packed(slice(2, 9)), expected)
+
+
+def test_what_is_not_finite_is_counted_over_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond one pass, a jet once however many of its tracks; eight features by name, then how many more."""
+    monkeypatch.setattr("jetsmith.rows.CHUNK", 7)
+    packed = pack_jets(40, 1)
+    packed.flat[[0, 6, 7, 39], FLAT.index("mass")] = [np.nan, np.inf, -np.inf, np.nan]
+    ragged = packed.sequences["charged"]
+    for row in (np.flatnonzero(np.diff(ragged.offsets) > 1))[[0, -1]]:
+        ragged.values[ragged.offsets[row] : ragged.offsets[row + 1], TRACK.index("sip")] = np.nan
+    with pytest.raises(InputError) as error:
+        rows_of(packed).check()
+    assert "infinite: ak4.mass in 4 of 40 rows, charged.sip in 2 of 40 rows; give" in str(error.value)
+    for n, more in ((8, False), (9, True)):
+        names = tuple(f"f{i}" for i in range(n))
+        flat = np.full((5, n), np.nan, np.float32)
+        wide = Packed(**{**vars(pack_jets(5, 1)), "flat": flat, "flat_names": names})
+        with pytest.raises(InputError) as error:
+            Rows.select([GROUPS["ak4"].model_copy(update={"features": names})], [wide]).check()
+        assert str(error.value).count("in 5 of 5 rows") == 8
+        assert ("and 1 features more" in str(error.value)) == more
+
+
+def test_inputs_that_were_not_packed_are_named() -> None:
+    """A feature with the names that are close to it, a sequence with those that there are."""
+    packed = pack_jets(5, 1)
+    with pytest.raises(InputError, match=r"ak4: not packed: mas; close to: mass\. A file"):
+        Rows.select([GROUPS["ak4"].model_copy(update={"features": ("mas", "sip")})], [packed])
+    with pytest.raises(InputError, match=r"charged: not packed: xyz\. A file"):
+        Rows.select([GROUPS["charged"].model_copy(update={"features": ("sip", "xyz")})], [packed])
+    with pytest.raises(InputError, match="sequence `muons` was not packed; there are: charged, vertices"):
+        Rows.select([GROUPS["charged"].model_copy(update={"group": "muons"})], [packed])
+
+
 def test_padding_goes_to_the_longest_of_the_batch_alone() -> None:
     """Short jets do not pay for long ones of other batches; a batch without any still has a slot."""
     packed = pack_jets(60, 1)

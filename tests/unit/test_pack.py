@@ -1,5 +1,6 @@
 """The pack stage: splits by identity, order, weights, what is left out, and the layout on disk."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,68 @@ def test_features_that_one_dataset_lacks_are_left_out(tmp_path: Path) -> None:
     assert train.sequences["tracks"].values.shape[1] == 1
     meta = io.read_json(tmp_path / "packed" / "train" / "meta.json")
     assert meta["left_out_features"] == {"score": ["b"], "tracks_d0": ["b"]}
+
+
+def test_partitions_of_two_datasets(tmp_path: Path) -> None:
+    """Three files of one data set and two of the next give what one of each gives; counts are compared."""
+    cuts = {"a": (0, 50, 50, 200), "b": (0, 30, 100)}
+    rows = {name: mock_rows("ak4", cut[-1], seed) for seed, (name, cut) in enumerate(cuts.items())}
+    features: dict[str, list[str | Path]] = {}
+    for name, cut in cuts.items():
+        features[name] = [
+            write_features(tmp_path, f"{name}{part}", rows[name][start:stop])
+            for part, (start, stop) in enumerate(itertools.pairwise(cut))
+        ]
+        write_features(tmp_path, name, rows[name])
+    expected = pack(tmp_path, ["a", "b"])
+    spec = DatasetSpec(object="ak4", process="p", generator="g")
+
+    def in_parts(used: dict[str, list[str | Path]]) -> None:
+        outputs = {split: tmp_path / "parts" / split for split in SPLITS}
+        accounts = {name: tmp_path / f"{name}.account.json" for name in used}
+        pack_sample(
+            SampleSpec(datasets=tuple(used)), dict.fromkeys(used, spec), GROUPS, used, accounts,
+            SplitSpec(), SEED, outputs,
+        )  # fmt: skip
+
+    in_parts(features)
+    for split, one in expected.items():
+        found = io.read_packed(tmp_path / "parts" / split)
+        assert identities(found) == identities(one)
+        for name in ("flat", "label", "weight"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(one, name))
+        np.testing.assert_array_equal(found.sequences["tracks"].values, one.sequences["tracks"].values)
+    with pytest.raises(InputError, match=r"dataset b: 100 rows are accounted for, its features hold 30; run"):
+        in_parts({**features, "b": features["b"][:1]})
+
+
+def test_each_weight_is_that_of_its_row(tmp_path: Path) -> None:
+    """The generator's, times the factor of its data set, which meta.json has; the sign of each as it was."""
+    rows = {name: mock_rows("ak4", 150, seed) for name, seed in (("a", 21), ("b", 22))}
+    generated: dict[tuple[int, int, int], float] = {}
+    for i, (name, found) in enumerate(rows.items()):
+        keys = zip([i] * 150, found.event.tolist(), found.jet_index.tolist(), strict=True)
+        generated |= dict(zip(keys, found.weight.tolist(), strict=True))
+        write_features(tmp_path, name, found)
+        write_account(tmp_path, name, found, {"a": 4.0, "b": 0.5}[name], {"a": 3.0, "b": 0.25}[name])
+    for normalise, factors in (("unit", {"a": 0.25, "b": 2.0}), ("cross_section", {"a": 3.0, "b": 0.25})):
+        for split, packed in pack(tmp_path, ["a", "b"], normalise, normalise=normalise).items():
+            meta = io.read_json(tmp_path / normalise / split / "meta.json")
+            assert meta["weight_factors"] == factors
+            expected = [generated[row] * factors["ab"[row[0]]] for row in identities(packed)]
+            assert packed.weight.tolist() == expected
+            assert {name: sum(n.values()) for name, n in meta["rows"].items()} == {
+                name: int(np.sum(packed.columns["dataset"] == i)) for i, name in enumerate("ab")
+            }
+
+
+@pytest.mark.parametrize("factor", [0.0, None])
+def test_factors_above_zero_alone(tmp_path: Path, factor: float | None) -> None:
+    """A sum of exactly 0 divides nothing, nor does one that is not known."""
+    write_features(tmp_path, "a", mock_rows("ak4", 20, seed=5))
+    write_account(tmp_path, "a", mock_rows("ak4", 20, seed=5), 1.0, factor)
+    with pytest.raises(InputError, match="normalise: cross_section needs weights that add up to more than 0"):
+        pack(tmp_path, ["a"], normalise="cross_section")
 
 
 def test_folds_are_those_of_the_hash(tmp_path: Path) -> None:

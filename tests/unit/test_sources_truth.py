@@ -209,10 +209,24 @@ def test_a_direct_lepton_goes_before_one_of_a_cascade():
     """A jet with both is that of the b hadron's own; c hadrons that come from no b count nothing."""
     b, c = (-511, -1, 2, 0, 50.0, 0.0, 0.0), (-421, 0, 2, 0, 30.0, 0.0, 0.0)
     direct, cascade = (11, 0, 1, 0, 9.0, 0.1, 0.1), (13, 1, 1, 0, 9.0, 0.1, 0.1)
-    prompt = (421, -1, 2, 0, 30.0, 0.0, 0.0)
-    found = truth.Generator(particles([[b, c, direct, cascade], [prompt, (-13, 0, 1, 0, 9.0, 0.1, 0.1)]]))
-    jets = Points(np.arange(3), np.zeros(2), np.zeros(2))
-    assert truth.decay_lepton(found, jets).tolist() == [1, 0]
+    prompt, quark = (421, -1, 2, 0, 30.0, 0.0, 0.0), (5, -1, 23, 0, 50.0, 0.0, 0.0)
+    events = [
+        [b, c, direct, cascade],
+        [prompt, (-13, 0, 1, 0, 9.0, 0.1, 0.1)],
+        [quark, (511, 0, 2, 0, 50.0, 0.0, 0.0), cascade],  # what is above the b hadron makes no cascade
+    ]
+    jets = Points(np.arange(4), np.zeros(3), np.zeros(3))
+    assert truth.decay_lepton(truth.Generator(particles(events)), jets).tolist() == [1, 0, 1]
+
+
+def test_last_hadrons_by_their_numbers():
+    """Onia and both signs; a B_c is one of b; no diquark or quark is a hadron; what goes on is not last."""
+    ids = [443, -553, 541, -411, 5503, -4403, 5, -4, 15, 211, 423, 421, -5122, -513]
+    mothers = [-1] * 11 + [10, -1, -1]
+    event = [(pdg_id, mother, 2, 0, 1.0, 0.0, 0.0) for pdg_id, mother in zip(ids, mothers, strict=True)]
+    found = truth.Generator(particles([event]))
+    assert found.pdg_id[found.last_hadrons(5)].tolist() == [-553, 541, -5122, -513]
+    assert found.pdg_id[found.last_hadrons(4)].tolist() == [443, -411, 421]
 
 
 def test_labels_of_atlas():
