@@ -93,6 +93,7 @@ def test_columns_of_several_splits() -> None:
     event = rows.column("event")
     np.testing.assert_array_equal(event, joined(first.columns["event"], second.columns["event"]))
     assert event.dtype == np.uint64
+    np.testing.assert_array_equal(rows_of(first).weight(), first.weight)
     backwards = rows[np.arange(len(rows))[::-1]]
     np.testing.assert_array_equal(backwards.column("jet_eta"), rows.column("jet_eta")[::-1])
 

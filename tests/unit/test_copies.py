@@ -69,6 +69,25 @@ def test_pieces_of_large_files(monkeypatch):
     assert copies.pieces(1000) == [0, 330, 660, 990]
 
 
+def test_each_copy_is_paired_with_the_first(monkeypatch):
+    """Three of one content and two of another among one UUID; another size, UUID or count is no suspect."""
+    content = {"a": b"1", "b": b"2", "c": b"1", "d": b"1", "e": b"2", "f": b"1", "g": b"1", "h": b"1"}
+    asked = []
+
+    def digest(path, n_bytes, xrootd):
+        asked.append((path, n_bytes))
+        return content[path]
+
+    monkeypatch.setattr(copies, "content_digest", digest)
+    records = [{"file": name, "uuid": "u", "bytes": 7, "entries": 3} for name in content]
+    records[5] |= {"bytes": 8}
+    records[6] |= {"uuid": "v"}
+    records[7] |= {"entries": 4}
+    found = copies.copies(records, XRootDSpec())
+    assert [(one["file"], other["file"]) for one, other in found] == [("a", "c"), ("a", "d"), ("b", "e")]
+    assert asked == [(name, 7) for name in "abcde"]
+
+
 def test_suspects_alone_are_read(tmp_path, monkeypatch):
     """Files with UUIDs of their own are not opened once more."""
     files = [mock.write(tmp_path / f"{i}.root", [mock.events(10, i)]) for i in range(3)]
