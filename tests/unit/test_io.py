@@ -1,5 +1,6 @@
 """io: stage files come back as they were, and no killed or failed write leaves one behind."""
 
+import errno
 import json
 import os
 import stat
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from jetsmith import io
 from jetsmith.errors import InputError
+from jetsmith.io.atomic import NO_SYNC
 
 
 def _rows(lengths):
@@ -158,6 +160,39 @@ def test_the_disk_has_it_before_the_name(tmp_path, monkeypatch):
     assert events.index(folder / "inner" / "b") < events.index(folder / "inner")
 
 
+def test_some_file_systems_sync_no_folders(tmp_path, monkeypatch):
+    """Theirs is no failure of the write; one of the disk is, and so is any of a file: its name stays free."""
+    refused = {}
+
+    def fsync(handle):
+        number = refused.get(stat.S_ISDIR(os.fstat(handle).st_mode))
+        if number:
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    for number in NO_SYNC:
+        refused[True] = number
+        io.write_json(tmp_path / "a.json", {"number": number})
+        with io.atomic_directory(tmp_path / "model"):
+            pass
+        assert io.read_json(tmp_path / "a.json") == {"number": number}
+    for is_folder, number in ((True, errno.EIO), (False, errno.EIO), (False, errno.EINVAL)):
+        refused = {is_folder: number}
+        with pytest.raises(OSError, match=os.strerror(number)):
+            io.write_json(tmp_path / f"{is_folder}{number}.json", {})
+    assert not list(tmp_path.glob("False*"))
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_folders_are_made_for_what_is_written(tmp_path):
+    """Several levels of them, for files and for folders."""
+    io.write_json(tmp_path / "a" / "b" / "c.json", {})
+    with io.atomic_directory(tmp_path / "d" / "e" / "model") as folder:
+        (folder / "x").touch()
+    assert (tmp_path / "a/b/c.json").is_file()
+    assert (tmp_path / "d/e/model/x").is_file()
+
+
 def test_permissions_are_those_of_the_user(tmp_path):
     """Temporary files are for their owner alone; results follow the umask, as any other file."""
     before = os.umask(0o027)
@@ -260,6 +295,18 @@ def test_subjects_are_compared(tmp_path):
         io.read_json(tmp_path / "a.json", dataset="qcd")
 
 
+def test_lists_of_floats_are_split_by_byte(tmp_path):
+    """They are most of every file; whole numbers, in lists or not, are as they were."""
+    rows = ak.zip({"a": ak.Array([1]), "x": ak.Array([[1.5]]), "n": ak.Array([[1]])}, depth_limit=1)
+    io.write_rows(tmp_path / "a.parquet", rows)
+    with pq.ParquetFile(tmp_path / "a.parquet") as file:
+        group = file.metadata.row_group(0)
+        leaves = [group.column(i) for i in range(group.num_columns)]
+    assert {leaf.path_in_schema: "BYTE_STREAM_SPLIT" in leaf.encodings for leaf in leaves} == {
+        "a": False, "x.list.element": True, "n.list.element": False,
+    }  # fmt: skip
+
+
 def test_columns_counts_and_groups(tmp_path):
     """Named columns alone come back; the lacking ones are named; rows lie in groups of 100,000."""
     rows = ak.zip({"x": np.arange(250_000, dtype=np.float32), "y": np.arange(250_000)})
@@ -359,6 +406,24 @@ def test_packed_arrays_belong_together(tmp_path, changes, named):
     with pytest.raises(InputError, match=named.replace(".", r"\.")):
         io.write_packed(tmp_path / "wrong", _packed(**changes))
     assert not (tmp_path / "wrong").exists()
+
+
+class Opened:
+    """What an array of objects may do as soon as it is read."""
+
+    def __reduce__(self):
+        return os.mkdir, ("opened",)
+
+
+def test_arrays_of_objects_are_not_opened(tmp_path, monkeypatch):
+    """Reading one may run what its author likes: it is no array of ours, also where a split has no rows."""
+    monkeypatch.chdir(tmp_path)
+    none = {"flat": np.zeros((0, 1), np.float32), "sequences": {}, "columns": {}, "weight": np.zeros(0)}
+    io.write_packed(tmp_path / "train", _packed(**none, label=np.zeros(0, np.int32)))
+    np.save(tmp_path / "train" / "label.npy", np.array([Opened()]), allow_pickle=True)
+    with pytest.raises(InputError, match=r"label\.npy: not readable as an array"):
+        io.read_packed(tmp_path / "train", whole=False)
+    assert not (tmp_path / "opened").exists()
 
 
 def test_splits_belong_together(tmp_path):

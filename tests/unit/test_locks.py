@@ -162,7 +162,7 @@ def test_snakemakes_lock_alone_is_guarded(tmp_path):
 
 def test_only_one_holds_it(tmp_path):
     """A second process, or driver, hears at once; the lock ends with the file."""
-    path = tmp_path / "folder" / "lock"
+    path = tmp_path / "folder" / "inner" / "lock"
     with locks.hold(path), pytest.raises(BlockingIOError):
         locks.hold(path)
     locks.hold(path).close()
