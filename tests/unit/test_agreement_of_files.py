@@ -51,6 +51,17 @@ def test_files_without_a_path_are_counted():
     assert [problem.split(":")[-1] for problem in problems] == [" HLT_X", " none at all"]
 
 
+def test_five_close_triggers_are_shown():
+    """Those with a name like it; where none is like it, the first by name."""
+    spec = SPEC.model_copy(update={"hlt": ("HLT_PFJet40", "HLT_zzzzzz", "HLT_Here")})
+    branches = {f"HLT_PFJet{i}0" for i in (1, 2, 3, 5, 6, 7)} | {"HLT_Here", "genWeight", "Jet_pt"}
+    absent = agreement.describe("nanoaod", branches, spec, 2, {}.__getitem__)["absent_hlt"]
+    assert list(absent) == ["HLT_PFJet40", "HLT_zzzzzz"]
+    assert len(absent["HLT_PFJet40"]) == 5
+    assert all(name.startswith("HLT_PFJet") for name in absent["HLT_PFJet40"])
+    assert absent["HLT_zzzzzz"] == ["HLT_Here", *(f"HLT_PFJet{i}0" for i in (1, 2, 3, 5))]
+
+
 def test_untold_truth_is_counted_by_kind():
     """The same in two files is one entry, with their number and the first; all of the truth has its words."""
     one = {"ids": [510, 511], "become": 500, "lacks": "x"}
@@ -88,6 +99,9 @@ def test_columns_made_in_two_ways():
     assert problems == [
         "dataset test: n_pv is not the same in all files (good in a; as in most files in b); make datasets"
     ]
+    many = [f"column{i}" for i in range(8)]
+    _, problems = content(said(instead=dict.fromkeys(many, "x")), said())
+    assert [problem.split()[2] for problem in problems] == many  # the same message each time
     computed = said(instead={"jet_id": "computed"})
     assert len(content(computed, said())[1]) == 1
     found, problems = content(computed, said(), without=("jet_id",))

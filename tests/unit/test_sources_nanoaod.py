@@ -70,6 +70,10 @@ def test_weights_and_vertices_have_an_order():
     assert nanoaod.instead(set(both), "ak4", 6) == {}
     assert list(nanoaod.instead(set(less), "ak4", 6)) == ["n_pv"]
     assert nanoaod.instead(set(less), "event", 6) == {}
+    assert nanoaod.instead({"Jet_FlavSplit"}, "ak4", 0) == {"truth": "Jet_FlavSplit"}
+    assert nanoaod.instead({"Jet_FlavSplit"}, "ak8", 0) == {}
+    counted = nanoaod.instead({*truth.GEN_BRANCHES, "FatJet_eta", "FatJet_phi"}, "ak8", 0)
+    assert counted["truth"].startswith("hadrons counted in generator particles, as")
     unit = SPEC.model_copy(update={"weights": "unit"})
     assert set(nanoaod.rows(both, unit, CUTS)[0]["weight"]) == {1.0}
     with pytest.raises(InputError, match=r"no generator weight \(genWeight or Generator_weight\)"):
