@@ -71,7 +71,7 @@ def test_matrix_of_two_flat_groups() -> None:
     packed = pack_jets(40, 1)
     first = GROUPS["ak4"]
     second = first.model_copy(update={"group": "more", "features": ("jet_pt",)})
-    for inputs in ((first, second), (second, first)):
+    for inputs in ((first, second), (second, first), (first,)):
         rows = Rows.select(inputs, [packed])
         names = [name for group in inputs for name in group.features]
         expected = np.array(packed.flat)[:, [FLAT.index(name) for name in names]]

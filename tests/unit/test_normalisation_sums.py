@@ -139,7 +139,7 @@ def test_numbers_of_runs_by_themselves():
 
 
 def test_files_whose_sums_cannot_be_added():
-    """A skimmed file beside one without Runs; whole ones, data, and who has no cross-section may have them."""
+    """A skimmed file beside one without Runs; whole ones, data, and who has no cross-section may so."""
     files = [record(found) | {"file": name} for name, found in (("a", runs(1.0, 101)), ("b", None))]
     with pytest.raises(
         InputError, match=r"a was skimmed before .* 101 .* b has no Runs \(1 and 1 such files"
