@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from tests import xrootd_server
 from tests.requirements import STRICT, closing_line, require
@@ -15,7 +15,8 @@ with suppress(ImportError):
     import XRootD.client  # noqa: F401  before TensorFlow: the other way round its import crashes
 
 settings.register_profile("jetsmith", deadline=None)  # the first call of a kernel compiles it
-settings.load_profile("jetsmith")
+settings.register_profile("mutants", deadline=None, database=None, phases=[Phase.explicit, Phase.generate])
+settings.load_profile(os.environ.get("JETSMITH_HYPOTHESIS", "jetsmith"))
 
 ROOT = Path(__file__).parent.parent
 _skipped: dict[str, tuple[str, ...]] = {}

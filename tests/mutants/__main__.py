@@ -35,9 +35,13 @@ def file_of(module: str, package: Path = PACKAGE) -> Path:
 
 
 def unit_tests_of(module: str) -> list[str]:
-    """Unit tests that import a module, or a package that it is in."""
-    names = {module, *(module[:i] for i, letter in enumerate(module) if letter == ".")}
-    found = []
+    """Unit tests that import a module or a package that it is in; those named after either come first.
+
+    These count, too, where they import what the package hands on.
+    """
+    packages = {module[:i] for i, letter in enumerate(module) if letter == "."}
+    named = {f"test_{part}" for part in module.split(".")}
+    first, others = [], []
     for path in sorted((ROOT / "tests" / "unit").glob("test_*.py")):
         imported = {
             f"{node.module}.{alias.name}".removeprefix("jetsmith.")
@@ -45,9 +49,13 @@ def unit_tests_of(module: str) -> list[str]:
             if isinstance(node, ast.ImportFrom)
             for alias in node.names
         }
-        if any(name in names or name.startswith(f"{module}.") for name in imported):
-            found.append(str(path.relative_to(ROOT)))
-    return found
+        whole = any(name in {module, *packages} or name.startswith(f"{module}.") for name in imported)
+        handed_on = any(name.rpartition(".")[0] in packages for name in imported)
+        if path.stem in named and (whole or handed_on):
+            first.append(str(path.relative_to(ROOT)))
+        elif whole:
+            others.append(str(path.relative_to(ROOT)))
+    return first + others  # the first failure ends the run
 
 
 def noticed(module: str, tests: Sequence[str], source: str | None) -> bool:
@@ -59,7 +67,7 @@ def noticed(module: str, tests: Sequence[str], source: str | None) -> bool:
             file_of(module, copied).write_text(source)
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
         # Byte code is not written: a fault of the same size within a second would be taken for the module.
-        environment = {"PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {"PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1", "JETSMITH_HYPOTHESIS": "mutants"}
         try:
             done = subprocess.run(
                 command, cwd=ROOT, env=os.environ | environment, capture_output=True, timeout=TIMEOUT_S

@@ -43,6 +43,13 @@ def test_each_fault_is_one():
         ast.parse(source)
 
 
+def test_tests_of_a_module():
+    """Those named after it come first, though they import what its package hands on."""
+    assert unit_tests_of("metrics.cuts") == ["tests/unit/test_cuts.py", "tests/unit/test_metrics.py"]
+    assert unit_tests_of("metrics.curves") == ["tests/unit/test_metrics.py"]
+    assert unit_tests_of("training")[0] == "tests/unit/test_training.py"
+
+
 def test_a_fault_is_noticed():
     """A fault fails a test of its module, the module as it is fails none: the count can go both ways."""
     assert "tests/unit/test_hashing.py" in unit_tests_of("hashing")
