@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -392,3 +393,32 @@ def test_jets_beyond_the_eta_bins_stop_with_the_file(tmp_path: Path) -> None:
         InputError, match=r"scores\.parquet: split test, class b_jets: .*outside the bins, 0 to 2;"
     ):
         calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.1}, PT, (0.0, 2.0), *outputs)
+
+
+@pytest.mark.parametrize("scale", [2.0**-40, 2.0**40])
+def test_the_unit_of_weights_does_not_matter(scale: float) -> None:
+    """Generator weights are cross-sections in any unit: filled bins and their efficiencies are the same."""
+    jets = sparse_jets()
+    one = efficiency_map(jets, 0.5, PT, ETA)
+    other = efficiency_map(replace(jets, weight=scale * jets.weight), 0.5, PT, ETA)
+    for name, values in vars(one).items():
+        np.testing.assert_allclose(getattr(other, name), values, rtol=1e-12)
+
+
+@pytest.mark.parametrize("weights", [(0.0, 0.0), (1.0, -1.0), (-1.0, -1.0)])
+def test_a_class_without_weight_has_no_map(weights: tuple[float, float]) -> None:
+    """Jets whose weights do not add up to more than 0 define no efficiency anywhere."""
+    score = np.array([1.0, 0.0])
+    jets = Jets(score, np.array(weights), np.zeros(2, int), np.array([40.0, 200]), np.zeros(2))
+    with pytest.raises(InputError, match="no jets whose weights add up to more than 0"):
+        efficiency_map(jets, 0.5, PT, ETA)
+
+
+def test_no_working_points_are_said() -> None:
+    """An empty list is no list of points that could not be had."""
+    jets = sparse_jets()
+    with pytest.raises(InputError, match="no working points are configured"):
+        find_thresholds(jets, {})
+    assert jets.counts(LIGHT)["n_effective"] == pytest.approx(4040)
+    empty = jets.counts(B)
+    assert (empty["n_jets"], empty["share_not_tagged"], empty["share_without_score"]) == (0, None, None)

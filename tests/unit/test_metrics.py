@@ -523,3 +523,21 @@ def test_infinite_scores_and_weights_are_refused(score: float, weight: float) ->
     for call in (metrics.working_point, lambda s, w, _: metrics.auc(s, w, s, w)):
         with pytest.raises(InputError, match="not finite"):
             call(np.array([0.1, score]), np.array([1.0, weight]), 0.5)
+
+
+@pytest.mark.parametrize("scale", [2.0**-40, 2.0**40])
+def test_the_unit_of_weights_does_not_matter(scale: float) -> None:
+    """Generator weights are cross-sections in any unit: each number is that of the weights as they are."""
+    rng = np.random.default_rng(17)
+    s, b = rng.normal(0.5, 1, 60), rng.normal(0, 1, 60)
+    ws, wb = (rng.choice([-1.0, 1, 2], 60, p=[0.1, 0.6, 0.3]) for _ in range(2))
+    here, there = (s, ws, b, wb), (s, scale * ws, b, scale * wb)
+    assert metrics.auc(*there) == metrics.auc(*here)
+    assert metrics.auc_interval(*there, 50, 1) == pytest.approx(metrics.auc_interval(*here, 50, 1), abs=1e-12)
+    for one, other in zip(
+        vars(metrics.roc_curve(*there)).values(), vars(metrics.roc_curve(*here)).values(), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+    assert metrics.working_point(b, scale * wb, 0.2) == metrics.working_point(b, wb, 0.2)
+    assert metrics.efficiency(b > 0, scale * wb) == metrics.efficiency(b > 0, wb)
+    assert metrics.effective_count(scale * wb) == metrics.effective_count(wb)

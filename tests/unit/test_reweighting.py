@@ -656,3 +656,20 @@ def test_scores_and_weights_of_other_events_stop_the_closure(files: Path, tmp_pa
     io.write_rows(tmp_path / "short.parquet", rows[np.arange(len(rows)) != first])
     with pytest.raises(InputError, match=r"held-out source events, but \d+ weights"):
         run_closure(files, tmp_path / "x.json", old=tmp_path / "short.parquet")
+
+
+@pytest.mark.parametrize("scale", [2.0**-40, 2.0**40])
+def test_the_unit_of_generator_weights_does_not_matter(scale: float) -> None:
+    """Calibration, closure, spectra and summaries are those of the weights as they are."""
+    rng = np.random.default_rng(18)
+    truth, x = rng.random(300) < 0.4, rng.normal(size=(300, 1))
+    generator = rng.choice([-1.0, 1, 2], 300, p=[0.1, 0.6, 0.3])
+    events = Events(x, ("x",), truth, generator, np.where(truth, 1, rng.random(300)))
+    scaled = dataclasses.replace(events, generator=scale * generator)
+    one, other = (closure_numbers(e, SETTINGS, 1) for e in (events, scaled))
+    assert other.pop("histograms")[0]["chi2_after"] == pytest.approx(one.pop("histograms")[0]["chi2_after"])
+    assert other == one
+    fits = [fit_ratio(x[:, 0], truth, e.generator) for e in (events, scaled)]
+    assert dataclasses.astuple(fits[1]) == pytest.approx(dataclasses.astuple(fits[0]))
+    first, second = (summarise(e.weight, e.generator, truth) for e in (events, scaled))
+    assert second == pytest.approx(first)

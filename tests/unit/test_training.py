@@ -669,3 +669,14 @@ def test_code_and_data_and_seed_are_a_task() -> None:
     ):
         found = training._identity(spec, data, seed)
         assert {name for name in plain if found[name] != plain[name]} == changed
+
+
+@pytest.mark.parametrize("balance", ["none", "class", "pt_eta", "pt_eta_class"])
+def test_the_unit_of_weights_does_not_matter(balance: str) -> None:
+    """Generator weights are cross-sections in any unit: tiny ones train as those of size 1 do."""
+    found = []
+    for scale in (1.0, 2.0**-40, 2.0**40):
+        spec, rows, target = weighted_rows(np.full(300, scale), training=TrainingSpec(balance=balance))
+        found.append(balanced_weights(spec, [rows], [target])[0])
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
+    np.testing.assert_allclose(found[2], found[0], rtol=1e-6)
