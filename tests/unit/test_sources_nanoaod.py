@@ -6,7 +6,7 @@ import pytest
 
 from jetsmith import columns
 from jetsmith.errors import InputError
-from jetsmith.sources import eventcuts, nanoaod, truth
+from jetsmith.sources import eventcuts, jetid, nanoaod, truth
 from jetsmith.specs import DatasetSpec, SelectionSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
@@ -78,6 +78,30 @@ def test_weights_and_vertices_have_an_order():
     assert set(nanoaod.rows(both, unit, CUTS)[0]["weight"]) == {1.0}
     with pytest.raises(InputError, match=r"no generator weight \(genWeight or Generator_weight\)"):
         nanoaod.rows({k: v for k, v in less.items() if k != "Generator_weight"}, SPEC, CUTS)
+
+
+def test_no_branch_too_many_is_read():
+    """What rows are made of, and of particles and identification what nothing else tells."""
+    key = {"run", "luminosityBlock", "event", "genWeight", "PV_npvs"}
+    jets = {f"{prefix}_{name}" for prefix in ("Jet", "FatJet") for name in ("pt", "eta", "phi", "btagX")}
+    computed = {f"Jet_{name}" for name in jetid.INPUTS}
+    every = {*key, *jets, *computed, *truth.GEN_BRANCHES, "Jet_jetId", "FatJet_jetId", "GenJet_pt", "x"}
+    of_jet = {name for name in jets if name.startswith("Jet_")}
+    fat = jets - of_jet
+    particles = set(truth.GEN_BRANCHES)
+
+    def read(available, obj="ak4"):
+        found = nanoaod.branches(available, obj)
+        assert len(found) == len(set(found))
+        return set(found)
+
+    assert read(every) == key | of_jet | particles | {"Jet_jetId"}
+    assert read(every - {"Jet_jetId"}) == key | of_jet | particles | computed
+    assert read(every - {"Jet_phi"}) == key | of_jet - {"Jet_phi"} | {"Jet_jetId"}
+    split = every | {"Jet_FlavSplit"}
+    assert read(split) == key | of_jet | {"Jet_jetId", "Jet_FlavSplit"}
+    assert read(split, "ak8") == key | fat | particles | {"FatJet_jetId"}
+    assert read(split, "event") == key | particles | {"GenJet_pt"}
 
 
 def test_codes_of_stored_scores():
