@@ -673,3 +673,10 @@ def test_the_unit_of_generator_weights_does_not_matter(scale: float) -> None:
     assert dataclasses.astuple(fits[1]) == pytest.approx(dataclasses.astuple(fits[0]))
     first, second = (summarise(e.weight, e.generator, truth) for e in (events, scaled))
     assert second == pytest.approx(first)
+
+
+def test_a_mean_weight_below_zero_is_refused() -> None:
+    """One negative source event where the ratio is large: the fit has a minimum, the weights no mean."""
+    logit, truth = np.array([-1.0, 1, 3, -1, 1]), np.array([False, False, False, True, True])
+    with pytest.raises(InputError, match="mean weight of the source's calibration split is not positive"):
+        fit_ratio(logit, truth, np.array([2.0, 1, -0.2, 1, 1.5]))
