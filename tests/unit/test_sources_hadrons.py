@@ -116,6 +116,9 @@ def test_without_any_flavour_unmatched_jets_are_unmatched():
     """A flavour is not made up where neither the jet nor a generator jet has one."""
     events = jets_of(genJetAK8Idx=[[2, -1], [1, 9]]) | generator_jets(hadronFlavour=[[5, 0, 5], [0, 4]])
     assert flavour(events) == [1005, 999, 1004, 999]
+    # One behind the last of its event: the first of the next event is not its partner.
+    events = jets_of(genJetAK8Idx=[[3, 0], [1, 0]]) | generator_jets(hadronFlavour=[[5, 0, 5], [4, 0]])
+    assert flavour(events) == [999, 1005, 1000, 1004]
 
 
 SMALL_GENERATOR_JETS = {
