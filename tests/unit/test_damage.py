@@ -329,7 +329,7 @@ def test_rows_are_those_that_were_accounted_for(chain: Chain) -> None:
     assert set(columns.KEY) <= set(ak.fields(rows))
     io.write_rows(path, rows[1:], dataset="one", part="000")
     try:
-        with pytest.raises(InputError, match="one: 1,500 rows are accounted for, its features hold 1,499"):
+        with pytest.raises(InputError, match=r"one: rows by flavour are .*502.*503"):
             chain.pack(chain.out)
     finally:
         path.write_bytes(whole)
