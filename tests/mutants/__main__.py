@@ -23,8 +23,9 @@ PACKAGE = ROOT / "workflow" / "jetsmith"
 TIMEOUT_S = 300  # a fault may make a loop endless; that is noticed, too
 MODULES = (
     "metrics.curves", "metrics.efficiencies", "metrics.thresholds", "calibration.maps", "reweighting.closure",
-    "reweighting.weights", "training", "sources.nanoaod", "sources.truth", "rows", "io.atomic",
-    "io.rows", "io.packed", "pack", "account", "hashing", "ledger", "locks",
+    "reweighting.weights", "training", "sources.nanoaod", "sources.truth",
+    "sources.hadrons", "sources.eventcuts", "rows", "io.atomic", "io.rows", "io.packed", "pack", "account",
+    "normalisation", "agreement", "copies", "overlap", "balance", "hashing", "ledger", "locks",
 )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ BAD = {
     "text": (_text, ["bad.root"]),
     "foreign": (_foreign, ["bad.root", "Events"]),
     "truncated": (_truncated, ["bad.root", "truncated"]),
-    "no_jets": (_no_jets, ["bad.root", "no known layout", "jet_pt_gev"]),
+    "no_jets": (_no_jets, ["bad.root", "no known layout", "`nanoaod`: it lacks one of Jet_pt"]),
 }
 
 
