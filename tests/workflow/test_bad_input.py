@@ -57,10 +57,11 @@ def test_bad_files(project, tmp_path, make, words):
     path = tmp_path / "bad.root"
     make(path)
     datasets = project.folder / "config" / "datasets.yaml"
-    content = yaml.safe_load(datasets.read_text())
-    content["ttbar"] = {"object": "ak4", "process": "ttbar", "files": [str(path)]}
-    datasets.write_text(yaml.safe_dump(content))
+    before = datasets.read_text()
+    entry = {"object": "ak4", "process": "ttbar", "files": [str(path)]}
+    datasets.write_text(yaml.safe_dump(yaml.safe_load(before) | {"ttbar": entry}))
     done = project.snakemake("--cores", "1", "results/inspect/ttbar.json")
+    datasets.write_text(before)
     assert done.returncode != 0
     (message,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")][:1]
     for word in words:
