@@ -180,7 +180,7 @@ def test_other_layout_in_the_list(tmp_path, files):
         inspect(tmp_path, [*files, other])
     with uproot.recreate(tmp_path / "foreign.root") as file:
         file.mktree("Delphes", {"x": "f4"}).extend({"x": [1.0]})
-    with pytest.raises(InputError, match=r"foreign.root: no tree .*there is Delphes"):
+    with pytest.raises(InputError, match=r"foreign.root: a file of Delphes .*NanoAOD, PFNano"):
         inspect(tmp_path, [*files, str(tmp_path / "foreign.root")])
 
 
