@@ -221,7 +221,7 @@ def test_partitions_of_two_datasets(tmp_path: Path) -> None:
         for name in ("flat", "label", "weight"):
             np.testing.assert_array_equal(getattr(found, name), getattr(one, name))
         np.testing.assert_array_equal(found.sequences["tracks"].values, one.sequences["tracks"].values)
-    with pytest.raises(InputError, match=r"set b: rows by flavour are .*in its feature files and .*in its account"):
+    with pytest.raises(InputError, match=r"set b: rows by flavour are .* in its account; run its features"):
         in_parts({**features, "b": features["b"][:1]})
 
 
