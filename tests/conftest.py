@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -49,6 +50,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """The last line of all."""
     if not hasattr(config, "workerinput") and config.pluginmanager.hasplugin("terminalreporter"):
         print(closing_line(_skipped, _reasons))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def set_aside() -> None:
+    """Set aside what earlier modules imported: a skim collects after each chunk, among all of TensorFlow."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

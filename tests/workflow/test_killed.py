@@ -13,7 +13,7 @@ import uproot
 from .conftest import SCALE, copy_project
 
 pytestmark = pytest.mark.workflow
-TARGET = "results/skim/ttbar.json"
+TARGET = "results/inspect/ttbar.json"
 
 
 def alive_in(session):
