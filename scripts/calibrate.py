@@ -2,15 +2,15 @@
 
 from jetsmith.calibration.stage import calibrate
 from jetsmith.job import job
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs.classifiers import JudgedSpec
 
 with job(snakemake.log[0]):
     calibrate(
-        spec=ClassifierSpec(**snakemake.params.spec),
+        spec=JudgedSpec(**snakemake.params.spec),
         scores=snakemake.input[0],
         working_points=snakemake.params.working_points,
-        pt_bins_gev=snakemake.params.selection["pt_bins_gev"],
-        abseta_bins=snakemake.params.selection["abseta_bins"],
+        pt_bins_gev=snakemake.params.pt_bins_gev,
+        abseta_bins=snakemake.params.abseta_bins,
         output=snakemake.output.corrections,
         numbers_output=snakemake.output.numbers,
     )

@@ -4,15 +4,18 @@ from functools import partial
 
 from jetsmith.features.derived import available_with_derived
 from jetsmith.job import job
-from jetsmith.specs import ClassifierSpec, FeatureGroup, XRootDSpec
+from jetsmith.specs.classifiers import RowsSpec, TruthSpec
+from jetsmith.specs.features import ColumnGroup
+from jetsmith.specs.skimming import XRootDSpec
 from jetsmith.suitability import check_classifier
 
 with job(snakemake.log[0]):
     check_classifier(
-        spec=ClassifierSpec(**snakemake.params.spec),
+        spec=RowsSpec(**snakemake.params.spec),
         inspections=snakemake.input,
         derivable=partial(available_with_derived, obj=snakemake.params.spec["object"]),
         output=snakemake.output[0],
-        groups=[FeatureGroup(**group) for group in snakemake.params.groups],
+        judged=[TruthSpec(**judged) for judged in snakemake.params.judged],
+        groups=[ColumnGroup(**group) for group in snakemake.params.groups],
         xrootd=XRootDSpec(**snakemake.config.get("xrootd", {})),
     )

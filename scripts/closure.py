@@ -4,11 +4,12 @@ from pathlib import Path
 
 from jetsmith.job import job
 from jetsmith.reweighting.closure import closure
-from jetsmith.specs import ClassifierSpec, ClosureSpec
+from jetsmith.specs.classifiers import RowsSpec
+from jetsmith.specs.run import ClosureSpec
 
 with job(snakemake.log[0]):
     closure(
-        spec=ClassifierSpec(**snakemake.params.spec),
+        spec=RowsSpec(**snakemake.params.spec),
         scores=snakemake.input.scores,
         packed=Path(snakemake.input.packed[0]).parent,
         weights=dict(zip(snakemake.params.datasets, snakemake.input.weights, strict=True)),

@@ -2,11 +2,11 @@
 
 from jetsmith.features.compute import compute_features
 from jetsmith.job import job
-from jetsmith.specs import FeatureGroup
+from jetsmith.specs.features import ColumnGroup
 
 with job(snakemake.log[0]):
     compute_features(
-        groups=[FeatureGroup(**group) for group in snakemake.params.groups],
+        groups=[ColumnGroup(**group) for group in snakemake.params.groups],
         obj=snakemake.params.object,
         skim=snakemake.input.rows,
         output=snakemake.output.features,

@@ -2,12 +2,13 @@
 
 from jetsmith.inspection import inspect_dataset
 from jetsmith.job import job
-from jetsmith.specs import DatasetSpec, PartitionSpec, SkimSpec, XRootDSpec
+from jetsmith.specs.datasets import ReadingSpec
+from jetsmith.specs.skimming import PartitionSpec, SkimSpec, XRootDSpec
 
 with job(snakemake.log[0]):
     inspect_dataset(
         name=snakemake.wildcards.dataset,
-        spec=DatasetSpec(**snakemake.params.spec),
+        spec=ReadingSpec(**snakemake.params.spec),
         files=snakemake.params.files,
         n_parts=snakemake.params.n_parts,
         target=PartitionSpec(**snakemake.params.target),
@@ -16,4 +17,5 @@ with job(snakemake.log[0]):
         xrootd=XRootDSpec(**snakemake.config.get("xrootd", {})),
         threads=snakemake.threads,
         jet_id=snakemake.params.jet_id,
+        has_cross_section=snakemake.params.has_cross_section,
     )

@@ -3,14 +3,15 @@
 from jetsmith.hashing import SPLITS
 from jetsmith.job import job
 from jetsmith.pack import pack_sample
-from jetsmith.specs import DatasetSpec, FeatureGroup, SampleSpec, SplitSpec
+from jetsmith.specs.features import ColumnGroup
+from jetsmith.specs.run import SampleSpec, SplitSpec
 
 with job(snakemake.log[0]):
-    names = snakemake.params.datasets
+    names = snakemake.params.generators
     pack_sample(
         sample=SampleSpec(**snakemake.params.sample),
-        datasets={name: DatasetSpec(**names[name]) for name in names},
-        groups=[FeatureGroup(**group) for group in snakemake.params.groups],
+        generators=names,
+        groups=[ColumnGroup(**group) for group in snakemake.params.groups],
         features={name: snakemake.input[f"features_{name}"] for name in names},
         accounts={name: snakemake.input[f"account_{name}"] for name in names},
         splits=SplitSpec(**snakemake.params.splits),

@@ -2,7 +2,8 @@
 
 from jetsmith.job import job
 from jetsmith.plots.reweighting import plot_reweighting
-from jetsmith.specs import ClassifierSpec, PlotSpec
+from jetsmith.specs.classifiers import ClassifierSpec
+from jetsmith.specs.plots import PlotSpec
 
 with job(snakemake.log[0]):
     plot_reweighting(

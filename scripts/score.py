@@ -4,11 +4,11 @@ from pathlib import Path
 
 from jetsmith.job import job
 from jetsmith.scoring import score
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs.classifiers import JudgedSpec
 
 with job(snakemake.log[0]):
     score(
-        spec=ClassifierSpec(**snakemake.params.spec),
+        spec=JudgedSpec(**snakemake.params.spec),
         model=snakemake.input.model,
         packed=Path(snakemake.input.packed[0]).parent,
         output=snakemake.output.scores,

@@ -2,13 +2,13 @@
 
 from jetsmith.job import job
 from jetsmith.simulate import simulate_part
-from jetsmith.specs import SimulateSpec
+from jetsmith.specs.datasets import SimulateSpec
 
 with job(snakemake.log[0]):
     simulate_part(
         name=snakemake.wildcards.dataset,
         spec=SimulateSpec(**snakemake.params.spec),
-        part=snakemake.params.part,
+        part=int(snakemake.wildcards.part),
         seed=snakemake.params.seed,
         scale=snakemake.params.scale,
         output=snakemake.output[0],

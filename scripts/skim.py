@@ -2,13 +2,14 @@
 
 from jetsmith.job import job
 from jetsmith.skim import skim_partition
-from jetsmith.specs import DatasetSpec, SelectionSpec, SkimSpec, XRootDSpec
+from jetsmith.specs.datasets import CutsSpec, ReadingSpec
+from jetsmith.specs.skimming import SkimSpec, XRootDSpec
 
 with job(snakemake.log[0]):
     skim_partition(
         name=snakemake.wildcards.dataset,
-        spec=DatasetSpec(**snakemake.params.spec),
-        selection=SelectionSpec(**snakemake.params.selection),
+        spec=ReadingSpec(**snakemake.params.spec),
+        selection=CutsSpec(**snakemake.params.selection),
         settings=SkimSpec(**snakemake.config.get("skim", {})),
         plan=snakemake.input.plan,
         part=int(snakemake.wildcards.part),

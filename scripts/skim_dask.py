@@ -4,13 +4,14 @@ from pathlib import Path
 
 from jetsmith.cluster import skim_dataset
 from jetsmith.job import job
-from jetsmith.specs import DatasetSpec, SelectionSpec, SkimSpec, XRootDSpec
+from jetsmith.specs.datasets import CutsSpec, ReadingSpec
+from jetsmith.specs.skimming import SkimSpec, XRootDSpec
 
 with job(snakemake.log[0]):
     skim_dataset(
         name=Path(snakemake.input.plan).stem,
-        spec=DatasetSpec(**snakemake.params.spec),
-        selection=SelectionSpec(**snakemake.params.selection),
+        spec=ReadingSpec(**snakemake.params.spec),
+        selection=CutsSpec(**snakemake.params.selection),
         settings=SkimSpec(**snakemake.config.get("skim", {})),
         plan=snakemake.input.plan,
         outputs={key: list(paths) for key, paths in snakemake.output.items()},

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from jetsmith.job import job
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.training import train
 
 with job(snakemake.log[0]):
     train(
-        spec=ClassifierSpec(**snakemake.params.spec),
+        spec=RecipeSpec(**snakemake.params.spec),
         packed=Path(snakemake.input.packed[0]).parent,
         output=snakemake.output[0],
         seed=snakemake.params.seed,

@@ -2,11 +2,11 @@
 
 from jetsmith.job import job
 from jetsmith.reweighting.weights import write_weights
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs.classifiers import RowsSpec
 
 with job(snakemake.log[0]):
     write_weights(
-        spec=ClassifierSpec(**snakemake.params.spec),
+        spec=RowsSpec(**snakemake.params.spec),
         scores=snakemake.input.scores,
         datasets=list(snakemake.params.datasets.items()),
         dataset=snakemake.wildcards.dataset,

@@ -15,9 +15,7 @@ rule calibrate:
         mem_mb=grows(2000),
         runtime=grows(30),
     params:
-        spec=lambda wildcards: RUN.classifiers[wildcards.tagger].model_dump(mode="json"),
-        working_points=RUN.run.working_points,
-        selection=lambda wildcards: RUN.run.selection[RUN.classifiers[wildcards.tagger].object].model_dump(),
+        **gets(stages.calibrate, "tagger"),
         code=code("calibrate"),
     script:
         "../scripts/calibrate.py"

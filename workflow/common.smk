@@ -4,11 +4,11 @@ from functools import cache
 
 from snakemake.persistence.file import FilePersistence
 
-from jetsmith import ledger, lifeline, locks, provenance
+from jetsmith import ledger, lifeline, locks, provenance, stages
 from jetsmith.configuration import load
 from jetsmith.job import export_package
 from jetsmith.places import Run
-from jetsmith.specs import SplitSpec
+from jetsmith.specs.run import SplitSpec
 
 export_package()
 if workflow.is_main_process:
@@ -72,18 +72,19 @@ def code(script, *modules):
     return provenance.script_digest(Path(workflow.basedir) / "scripts" / f"{script}.py", *modules)
 
 
-def dataset_spec(wildcards):
-    return RUN.raw["datasets"][wildcards.dataset]
-
-
-def classifier_spec(wildcards):
-    return RUN.raw["classifiers"][wildcards.classifier]
-
-
 @cache
-def groups_of(obj):
-    """The feature groups of an object as plain values, made once for all jobs."""
-    return [group.model_dump(mode="json") for group in RUN.groups_of(obj).values()]
+def handed(stage, *names):
+    """What a stage gets of the configuration, made once for all its jobs of one name."""
+    return stage(RUN, *names)
+
+
+def gets(stage, *wildcards):
+    """The record of a stage (jetsmith.stages) as `params`, a value a field; `wildcards` name what it is of."""
+    fields = stage.__annotations__["return"]._fields
+    return {
+        field: lambda w, field=field: getattr(handed(stage, *(w[n] for n in wildcards)), field)
+        for field in fields
+    }
 
 
 def simulated(dataset):
@@ -96,16 +97,6 @@ def simulated(dataset):
 def parts_of(dataset, stage, suffix=".parquet"):
     """A stage's files of all partitions of a dataset."""
     return [f"<results>/{stage}/{dataset}/{part}{suffix}" for part in RUN.parts(dataset)]
-
-
-@cache
-def skim_params(dataset):
-    """The same for both backends, so that a change from one to the other runs nothing again."""
-    return {
-        "spec": RUN.raw["datasets"][dataset],
-        "selection": RUN.selection_of(dataset).model_dump(),
-        "code": code("skim", *LAYOUT_MODULES),
-    }
 
 
 def skim_inputs(dataset):

@@ -18,8 +18,7 @@ rule features:
         mem_mb=grows(4000),
         runtime=grows(60),
     params:
-        object=lambda wildcards: RUN.datasets[wildcards.dataset].object,
-        groups=lambda wildcards: groups_of(RUN.datasets[wildcards.dataset].object),
+        **gets(stages.features, "dataset"),
         code=code("features"),
     script:
         "../scripts/features.py"

@@ -18,12 +18,8 @@ rule inspect:
         mem_mb=lambda wildcards, attempt, threads: attempt * (1000 + 1000 * threads),
         runtime=lambda wildcards, attempt: attempt * (60 + len(RUN.paths[wildcards.dataset]) // 100),
     params:
-        spec=dataset_spec,
+        **gets(stages.inspect, "dataset"),
         files=lambda wildcards, input: list(input) or RUN.paths[wildcards.dataset],
-        sizes=lambda wildcards: RUN.sizes_mb(wildcards.dataset),
-        n_parts=lambda wildcards: RUN.n_parts(wildcards.dataset),
-        jet_id=lambda wildcards: RUN.selection_of(wildcards.dataset).jet_id,
-        target=RUN.run.partition.model_dump(include={"target_mb", "target_entries"}),
         code=code("inspect", *LAYOUT_MODULES),
     script:
         "../scripts/inspect.py"
@@ -46,11 +42,7 @@ rule check:
         mem_mb=grows(1000),
         runtime=grows(10),
     params:
-        spec=classifier_spec,
-        groups=lambda wildcards: [
-            RUN.groups[inputs.group].model_dump(mode="json")
-            for inputs in RUN.classifiers[wildcards.classifier].inputs
-        ],
+        **gets(stages.check, "classifier"),
         code=code("check"),
     script:
         "../scripts/check.py"

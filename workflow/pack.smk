@@ -16,15 +16,7 @@ rule pack:
         mem_mb=grows(8000),
         runtime=grows(60),
     params:
-        sample=lambda wildcards: RUN.run.samples[wildcards.sample].model_dump(mode="json"),
-        datasets=lambda wildcards: {
-            dataset: RUN.datasets[dataset].model_dump(mode="json")
-            for dataset in RUN.run.samples[wildcards.sample].datasets
-        },
-        groups=lambda wildcards: groups_of(RUN.object_of(wildcards.sample)),
-        splits=RUN.run.splits.model_dump(),
-        seed=RUN.run.seed,
-        kept_truth=lambda wildcards: RUN.kept_truth(wildcards.sample),
+        **gets(stages.pack, "sample"),
         code=code("pack"),
     script:
         "../scripts/pack.py"

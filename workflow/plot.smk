@@ -17,11 +17,7 @@ rule plot_roc:
         mem_mb=grows(2000),
         runtime=grows(20),
     params:
-        specs=lambda wildcards: [
-            RUN.classifiers[tagger].model_dump(mode="json") for tagger in RUN.taggers_on(wildcards.sample)
-        ],
-        style=RUN.run.plots.model_dump(),
-        seed=RUN.run.seed,
+        **gets(stages.plot_roc, "sample"),
         code=code("plot_roc"),
     script:
         "../scripts/plot_roc.py"
@@ -41,8 +37,7 @@ rule plot_discriminant:
         mem_mb=grows(2000),
         runtime=grows(20),
     params:
-        spec=lambda wildcards: RUN.classifiers[wildcards.tagger].model_dump(mode="json"),
-        style=RUN.run.plots.model_dump(),
+        **gets(stages.plot_discriminant, "tagger"),
         code=code("plot_discriminant"),
     script:
         "../scripts/plot_discriminant.py"
@@ -62,9 +57,7 @@ rule plot_efficiency:
         mem_mb=grows(2000),
         runtime=grows(20),
     params:
-        spec=lambda wildcards: RUN.classifiers[wildcards.tagger].model_dump(mode="json"),
-        selection=lambda wildcards: RUN.run.selection[RUN.classifiers[wildcards.tagger].object].model_dump(),
-        style=RUN.run.plots.model_dump(),
+        **gets(stages.plot_efficiency, "tagger"),
         code=code("plot_efficiency"),
     script:
         "../scripts/plot_efficiency.py"
@@ -84,10 +77,7 @@ rule plot_reweighting:
         mem_mb=grows(2000),
         runtime=grows(20),
     params:
-        spec=lambda wildcards: RUN.classifiers[wildcards.reweighter].model_dump(mode="json"),
-        datasets=lambda wildcards: RUN.generators(RUN.run.reweighters[wildcards.reweighter]),
-        labels=lambda wildcards: RUN.labels(wildcards.reweighter),
-        style=RUN.run.plots.model_dump(),
+        **gets(stages.plot_reweighting, "reweighter"),
         code=code("plot_reweighting"),
     script:
         "../scripts/plot_reweighting.py"
@@ -106,8 +96,7 @@ rule plot_training:
         mem_mb=grows(2000),
         runtime=grows(20),
     params:
-        spec=classifier_spec,
-        style=RUN.run.plots.model_dump(),
+        **gets(stages.plot_training, "classifier"),
         code=code("plot_training"),
     script:
         "../scripts/plot_training.py"

@@ -18,8 +18,7 @@ rule report:
         mem_mb=grows(2000),
         runtime=grows(20),
     params:
-        run=RUN.raw,
-        title=RUN.run.title,
+        **gets(stages.report),
         code=code("report"),
         template=provenance.file_digest(Path(workflow.basedir) / "workflow/jetsmith/templates/report.html.j2"),
     script:

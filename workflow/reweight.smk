@@ -16,8 +16,7 @@ rule weights:
         mem_mb=grows(2000),
         runtime=grows(30),
     params:
-        spec=lambda wildcards: RUN.classifiers[wildcards.reweighter].model_dump(mode="json"),
-        datasets=lambda wildcards: RUN.generators(RUN.run.reweighters[wildcards.reweighter]),
+        **gets(stages.weights, "reweighter"),
         code=code("weights"),
     script:
         "../scripts/weights.py"
@@ -41,10 +40,7 @@ rule closure:
         mem_mb=grows(4000),
         runtime=grows(60),
     params:
-        spec=lambda wildcards: RUN.classifiers[wildcards.reweighter].model_dump(mode="json"),
-        datasets=lambda wildcards: RUN.generators(RUN.run.reweighters[wildcards.reweighter]),
-        settings=RUN.run.closure.model_dump(),
-        seed=RUN.run.seed,
+        **gets(stages.closure, "reweighter"),
         code=code("closure"),
     script:
         "../scripts/closure.py"

@@ -15,10 +15,7 @@ rule simulate:
         mem_mb=grows(2000),
         runtime=grows(60),
     params:
-        spec=lambda wildcards: dataset_spec(wildcards)["simulate"],
-        part=lambda wildcards: int(wildcards.part),
-        seed=RUN.run.seed,
-        scale=RUN.run.simulation_scale,
+        **gets(stages.simulate, "dataset"),
         code=code("simulate"),
     script:
         "../scripts/simulate.py"

@@ -26,9 +26,8 @@ if RUN.run.skim.backend == "jobs":
             mem_mb=grows(1000 + 2000 * RUN.run.skim.threads),
             runtime=grows(120),
         params:
-            spec=lambda wildcards: skim_params(wildcards.dataset)["spec"],
-            selection=lambda wildcards: skim_params(wildcards.dataset)["selection"],
-            code=lambda wildcards: skim_params(wildcards.dataset)["code"],
+            **gets(stages.skim, "dataset"),
+            code=code("skim", *LAYOUT_MODULES),
         script:
             "../scripts/skim.py"
 
@@ -55,7 +54,8 @@ else:
                 mem_mb=grows(1000 + 2000 * DRIVER_THREADS),
                 runtime=1440,  # the next driver goes on with what is done
             params:
-                **skim_params(name),
+                **stages.skim(RUN, name)._asdict(),
+                code=code("skim", *LAYOUT_MODULES),
             script:
                 "../scripts/skim_dask.py"
 
@@ -94,11 +94,7 @@ rule account:
         mem_mb=grows(4000),
         runtime=grows(60),
     params:
-        max_loss_fraction=RUN.run.skim.max_loss_fraction,
-        cross_section_pb=lambda wildcards: RUN.datasets[wildcards.dataset].cross_section_pb,
-        luminosity_ifb=RUN.run.luminosity_ifb,
-        allow_duplicates=lambda wildcards: RUN.datasets[wildcards.dataset].duplicates == "allow",
-        generated=lambda wildcards: RUN.datasets[wildcards.dataset].generated,
+        **gets(stages.account, "dataset"),
         code=code("account"),
     script:
         "../scripts/account.py"

@@ -19,8 +19,7 @@ rule train:
         mem_mb=grows(6000),
         runtime=480,  # the next attempt goes on from the checkpoint
     params:
-        spec=classifier_spec,
-        seed=RUN.run.seed,
+        **gets(stages.train, "classifier"),
         code=lambda wildcards: model_code("train", wildcards),
     script:
         "../scripts/train.py"
@@ -44,7 +43,7 @@ rule score:
         mem_mb=grows(6000),
         runtime=grows(60),
     params:
-        spec=classifier_spec,
+        **gets(stages.score, "classifier"),
         code=lambda wildcards: model_code("score", wildcards),
     script:
         "../scripts/score.py"

@@ -19,7 +19,8 @@ import uproot
 from jetsmith import inspection, skim
 from jetsmith.io import atomic_file
 from jetsmith.sources import mock
-from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.skimming import PartitionSpec, SkimSpec
 from tests.benchmarks._harness import timed
 
 CLUSTER = 2_000  # events

@@ -24,7 +24,8 @@ import uproot
 from jetsmith import inspection, reading, skim
 from jetsmith.io import read_json
 from jetsmith.sources import pfnano
-from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.skimming import PartitionSpec, SkimSpec
 from tests.benchmarks._harness import timed
 
 NAME = "bench"

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jetsmith.specs import PartitionSpec
+from jetsmith.specs.skimming import PartitionSpec
 from tests.benchmarks import _harness as harness
 from tests.benchmarks._harness import ROOT, Cost
 

@@ -14,7 +14,8 @@ from distributed import LocalCluster
 from jetsmith import cluster, inspection, io, skim
 from jetsmith.errors import InputError
 from jetsmith.sources import mock
-from jetsmith.specs import DaskSpec, DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.skimming import DaskSpec, PartitionSpec, SkimSpec
 
 pytestmark = pytest.mark.cluster
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))

@@ -4,7 +4,8 @@ import pytest
 
 from jetsmith import inspection, io
 from jetsmith.errors import DamagedError, InputError
-from jetsmith.specs import DatasetSpec, PartitionSpec
+from jetsmith.specs.datasets import DatasetSpec
+from jetsmith.specs.skimming import PartitionSpec
 
 pytestmark = pytest.mark.golden
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jetsmith.specs import Inputs
+from jetsmith.specs.features import Inputs
 from tests.requirements import require
 
 with suppress(ImportError):

@@ -14,7 +14,8 @@ import uproot
 
 from jetsmith import account, inspection, io, skim
 from jetsmith.sources import btagging, physlite
-from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.skimming import PartitionSpec, SkimSpec
 
 pytestmark = pytest.mark.golden
 

@@ -8,7 +8,8 @@ import uproot
 from jetsmith import account, inspection, io, skim
 from jetsmith.errors import InputError
 from jetsmith.sources import mock, nanoaod
-from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.skimming import PartitionSpec, SkimSpec
 
 pytestmark = pytest.mark.golden
 

@@ -20,7 +20,8 @@ from jetsmith import io, sources
 from jetsmith.features.compute import compute_features
 from jetsmith.features.derived import with_derived
 from jetsmith.records import read_yaml, validate
-from jetsmith.specs import DatasetSpec, FeatureGroup, SelectionSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.features import FeatureGroup
 
 pytestmark = pytest.mark.golden
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from jetsmith import io
 from jetsmith.hashing import SPLITS
-from jetsmith.specs import ClassifierSpec, ClassSpec, DiscriminantSpec, Inputs, TrainingSpec
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, DiscriminantSpec, TrainingSpec
+from jetsmith.specs.features import Inputs
 
 Array = np.ndarray[Any, Any]
 

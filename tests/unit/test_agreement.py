@@ -7,16 +7,10 @@ import pytest
 from jetsmith import dataset_checks, inspection, io, skim, sources, suitability
 from jetsmith.errors import InputError
 from jetsmith.sources import mock
-from jetsmith.specs import (
-    ClassifierSpec,
-    ClassSpec,
-    DatasetSpec,
-    Inputs,
-    PartitionSpec,
-    SelectionSpec,
-    SkimSpec,
-    TrainingSpec,
-)
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.features import Inputs
+from jetsmith.specs.skimming import PartitionSpec, SkimSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
 CUTS = SelectionSpec(pt_min_gev=30, abseta_max=2.5, jet_id=2)

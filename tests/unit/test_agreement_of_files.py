@@ -2,7 +2,7 @@
 
 from jetsmith import agreement
 from jetsmith.sources import truth
-from jetsmith.specs import DatasetSpec
+from jetsmith.specs.datasets import DatasetSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
 PATHS = ("HLT_A", "HLT_B")

@@ -16,14 +16,14 @@ from jetsmith import io
 from jetsmith.calibration import calibrate
 from jetsmith.calibration.maps import Jets, efficiency_map, find_thresholds
 from jetsmith.errors import InputError
-from jetsmith.specs import (
+from jetsmith.specs.classifiers import (
     ClassifierSpec,
     ClassSpec,
     DiscriminantSpec,
     EvaluationSpec,
-    Inputs,
     TrainingSpec,
 )
+from jetsmith.specs.features import Inputs
 
 PT = (30.0, 50.0, 100.0, 300.0)
 ETA = (0.0, 1.2, 2.5)

@@ -12,7 +12,8 @@ from jetsmith.classifiers import sklearn as trees
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.io import Packed
 from jetsmith.rows import Rows
-from jetsmith.specs import Backend, Inputs
+from jetsmith.specs.classifiers import Backend
+from jetsmith.specs.features import Inputs
 from tests.unit.packed_jets import FLAT, GROUPS, TRACK, make_spec, pack_jets
 
 Array = np.ndarray[Any, Any]

@@ -14,7 +14,8 @@ from jetsmith import copies, inspection, io, suitability
 from jetsmith.checks import check_files_once
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.sources import mock
-from jetsmith.specs import DatasetSpec, PartitionSpec, XRootDSpec
+from jetsmith.specs.datasets import DatasetSpec
+from jetsmith.specs.skimming import PartitionSpec, XRootDSpec
 from tests.unit.test_inspection import classifier
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))

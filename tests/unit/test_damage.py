@@ -28,20 +28,11 @@ from jetsmith.plots.style import save
 from jetsmith.plots.training import plot_training
 from jetsmith.report import write_report
 from jetsmith.scoring import score
-from jetsmith.specs import (
-    ClassSpec,
-    DatasetSpec,
-    DiscriminantSpec,
-    EvaluationSpec,
-    FeatureGroup,
-    FeatureSpec,
-    Inputs,
-    PlotSpec,
-    Record,
-    SampleSpec,
-    SplitSpec,
-    TrainingSpec,
-)
+from jetsmith.specs.classifiers import ClassSpec, DiscriminantSpec, EvaluationSpec, TrainingSpec
+from jetsmith.specs.features import FeatureGroup, FeatureSpec, Inputs
+from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.run import SampleSpec, SplitSpec
+from jetsmith.strict import Record
 from jetsmith.training import train
 from tests.unit.packed_jets import make_spec
 from tests.unit.test_account import plan
@@ -128,7 +119,7 @@ class Chain:
         outputs = {split: into / "packed" / sample / split for split in SPLITS}
         pack_sample(
             SampleSpec(datasets=names),
-            dict.fromkeys(names, DatasetSpec(object="ak4", process="p", generator="g", files=["a.root"])),
+            dict.fromkeys(names, "g"),
             GROUPS,
             {name: [self.at / f"features/{name}/000.parquet"] for name in names},
             {name: self.at / f"skim/{name}.json" for name in names},

@@ -13,7 +13,8 @@ from jetsmith import account, inspection, io, skim
 from jetsmith.errors import InputError, OutputError
 from jetsmith.sources import files as rootfiles
 from jetsmith.sources import mock, trees
-from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.skimming import PartitionSpec, SkimSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
 CUTS = SelectionSpec(pt_min_gev=30, abseta_max=2.5, jet_id=2)

@@ -13,7 +13,7 @@ from jetsmith.features.compute import compute_features
 from jetsmith.features.derived import available_with_derived
 from jetsmith.mock import mock_rows
 from jetsmith.records import read_yaml, validate
-from jetsmith.specs import FeatureGroup, FeatureSpec
+from jetsmith.specs.features import FeatureGroup, FeatureSpec
 
 CONFIG = Path(__file__).parents[2] / "config" / "features"
 OBJECTS = ("ak4", "ak8", "event")

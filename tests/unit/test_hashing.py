@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jetsmith.hashing import SPLITS, fold_of, hash64, split_of, uniform
-from jetsmith.specs import SplitSpec
+from jetsmith.specs.run import SplitSpec
 
 WORD = 2**64 - 1
 N = 40_000

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from jetsmith import inspection, io, suitability
 from jetsmith.errors import InputError
 from jetsmith.sources import mock, partition
-from jetsmith.specs import ClassifierSpec, ClassSpec, DatasetSpec, Inputs, PartitionSpec, TrainingSpec
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
+from jetsmith.specs.datasets import DatasetSpec
+from jetsmith.specs.features import Inputs
+from jetsmith.specs.skimming import PartitionSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
 

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_curve as sklearn_roc_curve
 
 from jetsmith import metrics
 from jetsmith.errors import InputError
-from jetsmith.specs import DiscriminantSpec
+from jetsmith.specs.classifiers import DiscriminantSpec
 
 Array = np.ndarray[Any, Any]
 

@@ -18,7 +18,8 @@ from jetsmith.models import dense
 from jetsmith.records import read_yaml, validate
 from jetsmith.rows import Rows
 from jetsmith.scoring import score
-from jetsmith.specs import ClassifierFile, FeatureGroup, Inputs, TrainingSpec
+from jetsmith.specs.classifiers import ClassifierFile, TrainingSpec
+from jetsmith.specs.features import FeatureGroup, Inputs
 from jetsmith.training import train
 from tests.unit.packed_jets import GROUPS, TRUTHS, make_spec, pack_jets, write_sample
 

@@ -11,7 +11,8 @@ from jetsmith.errors import InputError
 from jetsmith.normalisation import read_runs
 from jetsmith.sources import mock
 from jetsmith.sources.trees import ReadError
-from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.skimming import PartitionSpec, SkimSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",), cross_section_pb=831.76)
 CUTS = SelectionSpec(pt_min_gev=30, abseta_max=2.5, jet_id=2)
@@ -36,7 +37,10 @@ def accounted(folder, files, spec=SPEC, allowed=0.0, n_parts=2, broken=(), lumin
     """Inspect, skim and account; files in `broken` vanish in between."""
     plan, output = folder / "inspect.json", folder / "account.json"
     settings = SkimSpec(max_loss_fraction=allowed, retries=0, chunk_entries=10)
-    inspection.inspect_dataset("test", spec, files, n_parts, PartitionSpec(), plan, settings)
+    inspection.inspect_dataset(
+        "test", spec, files, n_parts, PartitionSpec(), plan, settings,
+        has_cross_section=spec.cross_section_pb is not None,
+    )  # fmt: skip
     for path in broken:
         path.unlink()
     reports, identities = [], []

@@ -6,7 +6,7 @@ import pytest
 
 from jetsmith.errors import InputError
 from jetsmith.normalisation import check_files, check_runs, normalisation
-from jetsmith.specs import DatasetSpec
+from jetsmith.specs.datasets import DatasetSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",), cross_section_pb=1.0)
 

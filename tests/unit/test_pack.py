@@ -15,7 +15,8 @@ from jetsmith.features.compute import compute_features
 from jetsmith.hashing import SPLITS, fold_of, split_of
 from jetsmith.mock import mock_rows
 from jetsmith.pack import pack_sample
-from jetsmith.specs import DatasetSpec, FeatureGroup, FeatureSpec, SampleSpec, SplitSpec
+from jetsmith.specs.features import FeatureGroup, FeatureSpec
+from jetsmith.specs.run import SampleSpec, SplitSpec
 
 SEED = 11
 GROUPS = [
@@ -62,11 +63,10 @@ def write_account(
 def pack(folder: Path, names: Sequence[str], into: str = "packed", **options: Any) -> dict[str, io.Packed]:
     """Pack data sets with one partition each; options are those of SampleSpec, `groups` and `kept_truth`."""
     groups, kept_truth = options.pop("groups", GROUPS), options.pop("kept_truth", ())
-    spec = DatasetSpec(object=groups[0].object, process="p", generator="g", cross_section_pb=CROSS_SECTION_PB)
     outputs = {split: folder / into / split for split in SPLITS}
     pack_sample(
         SampleSpec(datasets=tuple(names), **options),
-        {name: spec.model_copy(update={"generator": f"{name}_generator"}) for name in names},
+        {name: f"{name}_generator" for name in names},
         groups,
         {name: [folder / f"{name}.parquet"] for name in names},
         {name: folder / f"{name}.account.json" for name in names},
@@ -204,13 +204,12 @@ def test_partitions_of_two_datasets(tmp_path: Path) -> None:
         ]
         write_features(tmp_path, name, rows[name])
     expected = pack(tmp_path, ["a", "b"])
-    spec = DatasetSpec(object="ak4", process="p", generator="g")
 
     def in_parts(used: dict[str, list[str | Path]]) -> None:
         outputs = {split: tmp_path / "parts" / split for split in SPLITS}
         accounts = {name: tmp_path / f"{name}.account.json" for name in used}
         pack_sample(
-            SampleSpec(datasets=tuple(used)), dict.fromkeys(used, spec), GROUPS, used, accounts,
+            SampleSpec(datasets=tuple(used)), dict.fromkeys(used, "g"), GROUPS, used, accounts,
             SplitSpec(), SEED, outputs,
         )  # fmt: skip
 

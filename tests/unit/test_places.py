@@ -12,16 +12,11 @@ from jetsmith.configuration import load
 from jetsmith.errors import ConfigError
 from jetsmith.places import Run, located
 from jetsmith.records import validate
-from jetsmith.specs import (
-    ClassifierSpec,
-    ClassSpec,
-    DatasetSpec,
-    FeatureSpec,
-    RunSpec,
-    SelectionSpec,
-    SkimSpec,
-    TrainingSpec,
-)
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.features import FeatureSpec
+from jetsmith.specs.run import RunSpec
+from jetsmith.specs.skimming import SkimSpec
 
 ROOT = Path(__file__).parent.parent.parent
 

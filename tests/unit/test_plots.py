@@ -18,7 +18,8 @@ from jetsmith.errors import InputError
 from jetsmith.plots import discriminant, efficiency, reweighting, roc, roc_figure, style, training
 from jetsmith.plots.inputs import ScoredJets, Threshold, read_test
 from jetsmith.reweighting.histograms import compare_features
-from jetsmith.specs import ClassSpec, PlotSpec
+from jetsmith.specs.classifiers import ClassSpec
+from jetsmith.specs.plots import PlotSpec
 from tests.unit.test_plots_inputs import FLAVOURS, make_numbers, make_scores, make_spec
 
 STYLE = PlotSpec(dpi=60)

@@ -11,7 +11,14 @@ from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.plots import inputs
-from jetsmith.specs import ClassifierSpec, ClassSpec, DiscriminantSpec, EvaluationSpec, Inputs, TrainingSpec
+from jetsmith.specs.classifiers import (
+    ClassifierSpec,
+    ClassSpec,
+    DiscriminantSpec,
+    EvaluationSpec,
+    TrainingSpec,
+)
+from jetsmith.specs.features import Inputs
 
 FLAVOURS = {
     "b_jets": ClassSpec(name="b_jets", truth=(500, 510), label="b", color="#1f77b4", flavor=5),

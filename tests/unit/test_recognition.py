@@ -15,7 +15,8 @@ from jetsmith import inspection, skim, sources
 from jetsmith import io as stored
 from jetsmith.errors import DamagedError, InputError
 from jetsmith.sources import aliases, files, foreign, mock
-from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.skimming import PartitionSpec, SkimSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
 PHYSLITE = SPEC.model_copy(update={"layout": "physlite", "without": ("jvt",)})

@@ -17,7 +17,7 @@ from jetsmith.calibration import calibrate
 from jetsmith.errors import InputError
 from jetsmith.plots import discriminant, roc
 from jetsmith.report import TEMPLATES, write_report
-from jetsmith.specs import PlotSpec
+from jetsmith.specs.plots import PlotSpec
 from tests.unit.test_plots_inputs import WORKING_POINTS, make_scores, make_spec
 
 STYLE = PlotSpec(dpi=40)

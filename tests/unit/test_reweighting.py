@@ -28,7 +28,9 @@ from jetsmith.reweighting.weights import (
     read_scores,
     summarise,
 )
-from jetsmith.specs import ClassifierSpec, ClassSpec, ClosureSpec, Inputs, TrainingSpec
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
+from jetsmith.specs.features import Inputs
+from jetsmith.specs.run import ClosureSpec
 
 Array = np.ndarray[Any, Any]
 SHIFT = np.array([0.5, -0.3, 0.0])

@@ -12,7 +12,7 @@ from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.metrics import discriminant
 from jetsmith.scoring import score
-from jetsmith.specs import TrainingSpec
+from jetsmith.specs.classifiers import TrainingSpec
 from jetsmith.training import train
 from tests.unit.packed_jets import make_spec, write_sample
 

@@ -14,7 +14,7 @@ pytest.importorskip("pythia8mc")
 pytest.importorskip("fastjet")
 
 from jetsmith.simulate import simulate_part
-from jetsmith.specs import SimulateSpec
+from jetsmith.specs.datasets import SimulateSpec
 
 N_EVENTS = 80
 DEEPCSV_SCALARS = (

@@ -7,7 +7,8 @@ import pytest
 from jetsmith import inspection, io, skim
 from jetsmith.errors import InputError
 from jetsmith.sources import hadrons, mock, nanoaod, truth
-from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.skimming import PartitionSpec, SkimSpec
 
 # Two events with two large jets each, at these azimuths: QCD with bb, b, cc and none.
 PHI = [[0.0, 2.0], [0.5, -2.5]]

@@ -9,7 +9,7 @@ import pytest
 from jetsmith import columns, sources
 from jetsmith.errors import InputError
 from jetsmith.sources import deepntuples, eventcuts, mock, nanoaod, pfnano, taginfo
-from jetsmith.specs import DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
 CUTS = SelectionSpec(pt_min_gev=30, abseta_max=2.5, jet_id=2)

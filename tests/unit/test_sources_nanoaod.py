@@ -7,7 +7,7 @@ import pytest
 from jetsmith import columns
 from jetsmith.errors import InputError
 from jetsmith.sources import eventcuts, jetid, nanoaod, truth
-from jetsmith.specs import DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
 CUTS = SelectionSpec(pt_min_gev=30, abseta_max=2.5, jet_id=6)

@@ -7,7 +7,7 @@ import pytest
 from jetsmith import columns, sources
 from jetsmith.errors import InputError
 from jetsmith.sources import btagging, physlite, truth
-from jetsmith.specs import DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
 LOOSE = SelectionSpec(pt_min_gev=0, abseta_max=10, jet_id=0)

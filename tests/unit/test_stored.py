@@ -15,7 +15,7 @@ from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.rows import Rows
 from jetsmith.scoring import score
-from jetsmith.specs import ClassifierSpec, DiscriminantSpec
+from jetsmith.specs.classifiers import ClassifierSpec, DiscriminantSpec
 from jetsmith.training import train
 from tests.unit.packed_jets import make_spec, pack_jets
 

@@ -23,7 +23,8 @@ from jetsmith.hashing import SPLITS
 from jetsmith.metrics import auc
 from jetsmith.rows import Rows
 from jetsmith.scoring import score
-from jetsmith.specs import ClassSpec, Inputs, TrainingSpec
+from jetsmith.specs.classifiers import ClassSpec, TrainingSpec
+from jetsmith.specs.features import Inputs
 from jetsmith.training import class_index, train
 from tests.unit.packed_jets import GROUPS, TRUTHS, make_spec, pack_jets, write_sample
 
@@ -113,7 +114,8 @@ def test_a_killed_boosting_ends_the_same(sample: Path, tmp_path: Path) -> None:
     spec = make_spec("xgboost", training=TrainingSpec(epochs=400, patience=400, learning_rate=0.01))
     (tmp_path / "spec.json").write_text(spec.model_dump_json())
     program = (
-        "import sys, pathlib; from jetsmith.specs import ClassifierSpec; from jetsmith.training import train;"
+        "import sys, pathlib; from jetsmith.specs.classifiers import ClassifierSpec;"
+        "from jetsmith.training import train;"
         "spec = ClassifierSpec.model_validate_json(pathlib.Path(sys.argv[1]).read_text());"
         "train(spec, sys.argv[2], sys.argv[3], seed=5)"
     )

@@ -28,6 +28,26 @@ def test_plot_style_reruns_plots_alone(edited):
     assert set(edited.planned()) == PLOTS | {"report", "all"}
 
 
+def test_a_colour_retrains_nothing(edited):
+    """Nor does a title or a label of a feature: plots and the page."""
+    edited.edit_yaml("flavours.yaml", "b_jets", "color", value="#123456")
+    edited.edit_yaml("taggers/deepcsv.yaml", "title", value="Another")
+    edited.edit_yaml("features/event.yaml", "features", "z_pt", "label", value="Z")
+    planned = set(edited.planned())
+    assert planned <= PLOTS | {"report", "all"}
+    assert {"plot_roc", "plot_training", "plot_reweighting"} <= planned
+
+
+def test_a_cross_section_reads_nothing_again(edited):
+    """Nor do the bins in which efficiencies are quoted."""
+    edited.edit_yaml("config.yaml", "selection", "ak4", "pt_bins_gev", value=[30, 100, 1000])
+    assert set(edited.planned()) <= PLOTS | {"calibrate", "report", "all"}
+    edited.edit_yaml("datasets.yaml", "ttbar", "generator", value="other")
+    planned = edited.planned()
+    assert planned["pack"] == 1
+    assert not set(planned) & {"simulate", "inspect", "skim", "account", "features"}
+
+
 def test_one_tagger_retrains_alone(edited):
     """One tagger's config: its training, its scores and what shows them."""
     edited.edit_yaml("taggers/cmva.yaml", "training", "epochs", value=7)

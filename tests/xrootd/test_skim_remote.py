@@ -7,7 +7,8 @@ import pytest
 
 from jetsmith import account, inspection, io, skim
 from jetsmith.sources import mock, trees
-from jetsmith.specs import DatasetSpec, PartitionSpec, SelectionSpec, SkimSpec, XRootDSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.skimming import PartitionSpec, SkimSpec, XRootDSpec
 from tests.xrootd_server import XrootdServer, free_port
 
 pytestmark = [pytest.mark.xrootd, pytest.mark.timeout(180)]

@@ -15,7 +15,8 @@ from jetsmith import inspection, io, remote
 from jetsmith.errors import InputError
 from jetsmith.sources import files as rootfiles
 from jetsmith.sources import mock
-from jetsmith.specs import DatasetSpec, PartitionSpec
+from jetsmith.specs.datasets import DatasetSpec
+from jetsmith.specs.skimming import PartitionSpec
 from tests.xrootd_server import XrootdServer, free_port
 
 pytestmark = [pytest.mark.xrootd, pytest.mark.timeout(120)]

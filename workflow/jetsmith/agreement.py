@@ -11,7 +11,7 @@ from typing import Any
 from jetsmith import sources
 from jetsmith.sources.content import First, Kind
 from jetsmith.sources.truth import KNOWN, UNMATCHED
-from jetsmith.specs import DatasetSpec
+from jetsmith.specs.datasets import ReadingSpec
 
 Said = Mapping[str, Any]
 # Of a dataset none of whose files has an entry: account stops there.
@@ -27,7 +27,7 @@ NOTHING: dict[str, Any] = {
 }
 
 
-def describe(layout: str, branches: set[str], spec: DatasetSpec, jet_id: int, first: First) -> dict[str, Any]:
+def describe(layout: str, branches: set[str], spec: ReadingSpec, jet_id: int, first: First) -> dict[str, Any]:
     """What a file with entries says of its events.
 
     Args:
@@ -58,7 +58,7 @@ def describe(layout: str, branches: set[str], spec: DatasetSpec, jet_id: int, fi
 
 def content(
     name: str,
-    spec: DatasetSpec,
+    spec: ReadingSpec,
     jet_id: int,
     layout: str,
     used: Mapping[str, Said],
@@ -96,7 +96,7 @@ def content(
     return found, [*problems, *undone, *unknown, *_instead(name, spec, used)]
 
 
-def _kinds(name: str, spec: DatasetSpec, used: Mapping[str, Said]) -> list[str]:
+def _kinds(name: str, spec: ReadingSpec, used: Mapping[str, Said]) -> list[str]:
     """All files are of data, or all are simulated, as `is_data` says."""
     because = {
         kind: {path: schema["because"] for path, schema in used.items() if schema["simulated"] is kind}
@@ -115,7 +115,7 @@ def _kinds(name: str, spec: DatasetSpec, used: Mapping[str, Said]) -> list[str]:
     return []
 
 
-def _weights(name: str, spec: DatasetSpec, used: Mapping[str, Said]) -> list[str]:
+def _weights(name: str, spec: ReadingSpec, used: Mapping[str, Said]) -> list[str]:
     """Simulated events have a weight, in the same branch of every file; or the dataset says that it is 1."""
     if spec.is_data:
         return []
@@ -138,7 +138,7 @@ def _weights(name: str, spec: DatasetSpec, used: Mapping[str, Said]) -> list[str
 
 
 def _cuts(
-    name: str, spec: DatasetSpec, jet_id: int, layout: str, used: Mapping[str, Said]
+    name: str, spec: ReadingSpec, jet_id: int, layout: str, used: Mapping[str, Said]
 ) -> tuple[dict[str, str], list[str]]:
     """Cuts that are not applied, each with the reason, and those that cannot be."""
     cut = sources.load(layout).CUT
@@ -159,7 +159,7 @@ def _cuts(
     return {}, []
 
 
-def _instead(name: str, spec: DatasetSpec, used: Mapping[str, Said]) -> list[str]:
+def _instead(name: str, spec: ReadingSpec, used: Mapping[str, Said]) -> list[str]:
     """What a column or a cut is made from is the same in every file."""
     problems = []
     keys = {key for said in used.values() for key in said["instead"]}
@@ -172,7 +172,7 @@ def _instead(name: str, spec: DatasetSpec, used: Mapping[str, Said]) -> list[str
 
 
 def _triggers(
-    name: str, spec: DatasetSpec, used: Mapping[str, Said]
+    name: str, spec: ReadingSpec, used: Mapping[str, Said]
 ) -> tuple[dict[str, list[str]], list[str]]:
     """Files that lack a path which others have, by path, and paths that no file has."""
     absent = {

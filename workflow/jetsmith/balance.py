@@ -8,15 +8,13 @@ from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.metrics import bin_of
 from jetsmith.rows import Rows
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs.classifiers import RecipeSpec
 
 MAX_BALANCE = 10.0  # ASSUME: largest factor of a bin of the spectrum: rare bins must not dominate
 HEAVY = 0.1  # share of the weight of a class from which a row is named
 
 
-def balanced_weights(
-    spec: ClassifierSpec, rows: Sequence[Rows], target: Sequence[IntArray]
-) -> list[FloatArray]:
+def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[IntArray]) -> list[FloatArray]:
     """|generator weight| times the factor that levels the classes, or their spectra too; mean 1.
 
     Factors come from the first rows, those to train on, and serve the others too. Signs are dropped:
@@ -56,7 +54,7 @@ def balanced_weights(
     return found
 
 
-def _require_weight(spec: ClassifierSpec, target: IntArray, weight: FloatArray) -> None:
+def _require_weight(spec: RecipeSpec, target: IntArray, weight: FloatArray) -> None:
     """Every class has a row of weight: one without would be levelled by a division by 0."""
     sums = np.bincount(target, weight, len(spec.classes))
     counts = np.bincount(target, minlength=len(spec.classes))
@@ -68,7 +66,7 @@ def _require_weight(spec: ClassifierSpec, target: IntArray, weight: FloatArray) 
             )
 
 
-def heavy_jets(spec: ClassifierSpec, target: IntArray, weight: FloatArray) -> dict[str, float]:
+def heavy_jets(spec: RecipeSpec, target: IntArray, weight: FloatArray) -> dict[str, float]:
     """Classes of which one row carries more than a tenth of the weight, with its share.
 
     Args:
@@ -83,7 +81,7 @@ def heavy_jets(spec: ClassifierSpec, target: IntArray, weight: FloatArray) -> di
     return {name: float(share) for name, share in zip(spec.class_names, shares, strict=True) if share > HEAVY}
 
 
-def spectrum_bins(spec: ClassifierSpec, rows: Rows) -> IntArray:
+def spectrum_bins(spec: RecipeSpec, rows: Rows) -> IntArray:
     """Bin in transverse momentum and |pseudorapidity|, shape (N,); 0 where only classes are levelled.
 
     Rows beyond the edges count in the end bins.

@@ -16,7 +16,9 @@ from jetsmith.dataset_checks import contradictions
 from jetsmith.errors import ConfigError, InputError, refuse
 from jetsmith.records import hint, require
 from jetsmith.simulation.processes import EVENTS_A_PART, PROCESSES
-from jetsmith.specs import ClassSpec, DatasetSpec, RunSpec, SampleSpec, SelectionSpec, SimulateSpec
+from jetsmith.specs.classifiers import ClassSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec, SimulateSpec
+from jetsmith.specs.run import RunSpec, SampleSpec
 
 WORKING_POINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 PATHVARS = ("results", "logs", "benchmarks")

@@ -12,7 +12,9 @@ from jetsmith.classifiers import Backend
 from jetsmith.dataset_checks import without_truth
 from jetsmith.errors import refuse
 from jetsmith.records import hint
-from jetsmith.specs import ClassifierFile, ClassifierSpec, ClassSpec, DatasetSpec, SampleSpec
+from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec
+from jetsmith.specs.datasets import DatasetSpec
+from jetsmith.specs.run import SampleSpec
 
 
 def check_classifier(

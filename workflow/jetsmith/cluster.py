@@ -28,7 +28,8 @@ from jetsmith.progress import Progress
 from jetsmith.provenance import config_digest
 from jetsmith.records import hint
 from jetsmith.skim import skim_partition
-from jetsmith.specs import DaskSpec, DatasetSpec, SelectionSpec, SkimSpec, XRootDSpec
+from jetsmith.specs.datasets import CutsSpec, ReadingSpec
+from jetsmith.specs.skimming import DaskSpec, SkimSpec, XRootDSpec
 
 REMOTE = XRootDSpec()
 PACKAGE_ROOT = str(Path(__file__).parent.parent)
@@ -39,8 +40,8 @@ LIFETIME_SHARE, STAGGER_SHARE = 0.9, 0.05  # of the walltime: workers end in goo
 
 def skim_dataset(
     name: str,
-    spec: DatasetSpec,
-    selection: SelectionSpec,
+    spec: ReadingSpec,
+    selection: CutsSpec,
     settings: SkimSpec,
     plan: str | Path,
     outputs: Mapping[str, Sequence[str]],

@@ -16,18 +16,10 @@ from jetsmith.classifier_checks import check_classifier, check_together, without
 from jetsmith.errors import ConfigError, refuse
 from jetsmith.feature_checks import check_group, check_groups
 from jetsmith.records import load_table, pick, read_yaml, require, validate
-from jetsmith.specs import (
-    MAX_PARTS,
-    ClassifierFile,
-    ClassifierSpec,
-    ClassSpec,
-    DatasetSpec,
-    FeatureGroup,
-    Inputs,
-    Role,
-    RunSpec,
-    SelectionSpec,
-)
+from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec, Role
+from jetsmith.specs.datasets import MAX_PARTS, DatasetSpec, SelectionSpec
+from jetsmith.specs.features import FeatureGroup, Inputs
+from jetsmith.specs.run import RunSpec
 
 REMOTE_FILE_MB = 2000.0  # ASSUME: a remote file's size before anyone has looked at it
 

@@ -9,7 +9,7 @@ import numpy as np
 from jetsmith import remote
 from jetsmith.errors import InputError
 from jetsmith.sources.files import open_root
-from jetsmith.specs import XRootDSpec
+from jetsmith.specs.skimming import XRootDSpec
 
 PIECES, PIECE_BYTES = 128, 256 * 1024  # of each of two suspects: 32 MB spread evenly, smaller files whole
 Pair = tuple[dict[str, Any], dict[str, Any]]

@@ -5,7 +5,8 @@ What its files say of the same is compared by stage inspect (`jetsmith.agreement
 
 from collections.abc import Iterator, Mapping
 
-from jetsmith.specs import ClassifierSpec, DatasetSpec, SelectionSpec
+from jetsmith.specs.classifiers import ClassifierSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 
 CUTS = {"nanoaod": "jet_id", "pfnano": "jet_id", "deepntuples": "jet_id", "physlite": "jvt"}  # of `jet_id`
 

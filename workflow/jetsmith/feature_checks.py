@@ -8,7 +8,7 @@ from jetsmith import columns
 from jetsmith.errors import refuse
 from jetsmith.features.derived import available_with_derived
 from jetsmith.records import hint
-from jetsmith.specs import FeatureGroup, FeatureSpec
+from jetsmith.specs.features import FeatureGroup, FeatureSpec
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 

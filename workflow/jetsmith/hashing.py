@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jetsmith.specs import SplitSpec
+from jetsmith.specs.run import SplitSpec
 
 SPLITS = ("train", "validation", "calibration", "test")
 

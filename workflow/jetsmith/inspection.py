@@ -43,7 +43,8 @@ from jetsmith.sources.content import First
 from jetsmith.sources.flat import Array, ordered
 from jetsmith.sources.partition import damaged_share, plan_parts
 from jetsmith.sources.trees import Table
-from jetsmith.specs import DatasetSpec, PartitionSpec, SkimSpec, XRootDSpec
+from jetsmith.specs.datasets import ReadingSpec
+from jetsmith.specs.skimming import PartitionSpec, SkimSpec, XRootDSpec
 
 MOST_BOUNDS = 64  # cluster boundaries of a file that are kept for plan and skim, evenly thinned
 READING, REMOTE = SkimSpec(), XRootDSpec()
@@ -54,7 +55,7 @@ CONSTITUENTS = ("cpf_pt_gev", "npf_pt_gev")
 
 def inspect_dataset(
     name: str,
-    spec: DatasetSpec,
+    spec: ReadingSpec,
     files: Sequence[str],
     n_parts: int,
     target: PartitionSpec,
@@ -63,6 +64,7 @@ def inspect_dataset(
     xrootd: XRootDSpec = REMOTE,
     threads: int = 1,
     jet_id: int = 0,
+    has_cross_section: bool = False,
 ) -> None:
     """Look at every file of a dataset and plan its partitions.
 
@@ -78,6 +80,7 @@ def inspect_dataset(
         xrootd: Servers that may hold remote files, too, and the time they have to answer.
         threads: Processes that look at files.
         jet_id: Bits that the selection asks for.
+        has_cross_section: Whether the weights are to be normalised to one.
 
     Raises:
         InputError: Files are missing, empty, truncated, foreign or of another layout, hold no
@@ -116,7 +119,8 @@ def inspect_dataset(
     for branch, reason in {b: r for schema in schemas for b, r in schema["unreadable"].items()}.items():
         print(f"[inspect {name}] not read: `{branch}` is {reason}", file=sys.stderr)
     content = _content(name, spec, jet_id, layout, records, schemas)
-    check_files(name, records, layout, spec)
+    if has_cross_section and not spec.is_data:
+        check_files(name, records, layout, spec)
     write_json(
         output,
         {
@@ -143,7 +147,7 @@ def inspect_dataset(
 
 def _content(
     name: str,
-    spec: DatasetSpec,
+    spec: ReadingSpec,
     jet_id: int,
     layout: str | None,
     records: Sequence[dict[str, Any]],
@@ -188,7 +192,7 @@ def _look_at_batch(files: Sequence[str], look: Callable[[str], Look]) -> list[Lo
         gc.collect()
 
 
-def _look(path: str, spec: DatasetSpec, jet_id: int, retries: int, xrootd: XRootDSpec) -> Look:
+def _look(path: str, spec: ReadingSpec, jet_id: int, retries: int, xrootd: XRootDSpec) -> Look:
     """Record and schema of a file, or why it cannot serve; all replicas are tried, in bounded turns."""
     failures: dict[str, InputError] = {}
     attempts = 0
@@ -228,7 +232,7 @@ def _in_common(
     return next(iter(layouts), None), shared
 
 
-def _inspect_file(path: str, spec: DatasetSpec, jet_id: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _inspect_file(path: str, spec: ReadingSpec, jet_id: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """The record of one file, and its schema: what files of its kind have in common."""
     with rootfiles.open_root(path) as file:
         tables = rootfiles.find_trees(file, path)
@@ -263,7 +267,7 @@ def _inspect_file(path: str, spec: DatasetSpec, jet_id: int) -> tuple[dict[str, 
     return record, schema
 
 
-def _schema(layout: str | None, branches: set[str], spec: DatasetSpec) -> dict[str, Any]:
+def _schema(layout: str | None, branches: set[str], spec: ReadingSpec) -> dict[str, Any]:
     """What files with these branches can give."""
     available = sources.load(layout).gives(branches, spec.object) if layout else set()
     read = sources.load(layout).branches(branches, spec.object) if layout else []
@@ -288,7 +292,7 @@ def _first(tree: Table, path: str) -> First:
     return first
 
 
-def _check_required(path: str, spec: DatasetSpec, schema: dict[str, Any], branches: set[str]) -> None:
+def _check_required(path: str, spec: ReadingSpec, schema: dict[str, Any], branches: set[str]) -> None:
     """Fail where the file cannot give rows of this object."""
     layout, available = schema["layout"], schema["available"]
     lacking = [name for name in sources.REQUIRED[spec.object] if name not in available]

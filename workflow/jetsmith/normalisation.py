@@ -14,7 +14,7 @@ import awkward as ak
 
 from jetsmith.errors import InputError
 from jetsmith.sources.trees import table
-from jetsmith.specs import DatasetSpec
+from jetsmith.specs.datasets import ReadingSpec
 
 AGREE = 1e-5  # of sqrt(n sum w^2): weights are stored as float32, sums of them as float64
 CONTRADICT = 1e-3  # the same for what stops a run: a file may hold weights with fewer bits than were summed
@@ -29,7 +29,7 @@ ABSENT = {
 }
 
 
-def read_runs(file: Any, spec: DatasetSpec) -> dict[str, Any] | None:
+def read_runs(file: Any, spec: ReadingSpec) -> dict[str, Any] | None:
     """Number, sum and sum of squares of the weights before any skim of a file, from its tree `Runs`.
 
     Args:
@@ -70,14 +70,12 @@ def check_runs(path: str, entries: int, runs: dict[str, Any] | None) -> None:
         )
 
 
-def check_files(name: str, records: Sequence[dict[str, Any]], layout: str | None, spec: DatasetSpec) -> None:
-    """Fail before anything is read where a cross-section is given and no sum of weights could share it out.
+def check_files(name: str, records: Sequence[dict[str, Any]], layout: str | None, spec: ReadingSpec) -> None:
+    """Fail before anything is read where no sum of weights could share the cross-section out.
 
     Raises:
         InputError: Names the files, and what would be right.
     """
-    if spec.cross_section_pb is None or spec.is_data:
-        return
     if layout == "deepntuples":
         raise InputError(
             f"dataset {name}: cross_section_pb is given, but entries of DeepNtuples are jets, and the number "

@@ -18,7 +18,8 @@ from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS, fold_of, hash64, split_of
 from jetsmith.overlap import refuse_twice
 from jetsmith.progress import Progress
-from jetsmith.specs import DatasetSpec, FeatureGroup, SampleSpec, SplitSpec
+from jetsmith.specs.features import ColumnGroup
+from jetsmith.specs.run import SampleSpec, SplitSpec
 
 Array = npt.NDArray[Any]
 
@@ -50,8 +51,8 @@ class _Part:
 
 def pack_sample(
     sample: SampleSpec,
-    datasets: Mapping[str, DatasetSpec],
-    groups: Sequence[FeatureGroup],
+    generators: Mapping[str, str],
+    groups: Sequence[ColumnGroup],
     features: Mapping[str, Sequence[str | Path]],
     accounts: Mapping[str, str | Path],
     splits: SplitSpec,
@@ -64,7 +65,7 @@ def pack_sample(
 
     Args:
         sample: Names of its data sets, folds and normalisation.
-        datasets: Their records by name.
+        generators: Their generators by name.
         groups: Feature groups of the object; they give the order of the features.
         features: Files of stage features by data set.
         accounts: File of stage account by data set.
@@ -91,7 +92,7 @@ def pack_sample(
     if not sum(len(part.label) for part in parts):
         raise InputError(f"no rows in {', '.join(sample.datasets)}; loosen `selection`")
     for index, split in enumerate(SPLITS):
-        packed = _assemble(parts, index, layout, sample, datasets)
+        packed = _assemble(parts, index, layout, sample, generators)
         packed = replace(packed, sample=name, split=split)
         refuse_twice(packed, KINEMATICS, [factors[dataset] for dataset in sample.datasets])
         about = _about(packed, layout, dropped, factors)
@@ -127,7 +128,7 @@ def _read_all(
     return parts, dropped
 
 
-def _layout(groups: Sequence[FeatureGroup], features: Mapping[str, Sequence[str | Path]]) -> _Layout:
+def _layout(groups: Sequence[ColumnGroup], features: Mapping[str, Sequence[str | Path]]) -> _Layout:
     """Features that every file has, in the order of the groups."""
     present = {name: [set(io.column_names(path)) for path in paths] for name, paths in features.items()}
     left_out: dict[str, list[str]] = {}
@@ -230,7 +231,7 @@ def _assemble(
     split: int,
     layout: _Layout,
     sample: SampleSpec,
-    datasets: Mapping[str, DatasetSpec],
+    generators: Mapping[str, str],
 ) -> io.Packed:
     """The rows of one split, in the order of their hashes."""
     chosen = [part.split == split for part in parts]
@@ -251,7 +252,7 @@ def _assemble(
         weight=gather([part.weight for part in parts])[order],
         columns={name: gather([part.columns[name] for part in parts])[order] for name in parts[0].columns},
         datasets=sample.datasets,
-        generators=tuple(datasets[name].generator for name in sample.datasets),
+        generators=tuple(generators[name] for name in sample.datasets),
     )
 
 

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from jetsmith.errors import ConfigError
 from jetsmith.records import require
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.strict import Record, Single
 
 Count = Annotated[int, Field(gt=0, le=100_000)]

@@ -21,7 +21,8 @@ from jetsmith.io import IntArray
 from jetsmith.sources import files
 from jetsmith.sources.partition import chunks
 from jetsmith.sources.trees import Events, ReadError, Table, table
-from jetsmith.specs import DatasetSpec, SelectionSpec, XRootDSpec
+from jetsmith.specs.datasets import CutsSpec, ReadingSpec
+from jetsmith.specs.skimming import XRootDSpec
 
 READ_FAILURES = (DamagedError, ReadError)
 REMEMBERED_S = 300.0  # a server that failed is asked last for so long
@@ -105,8 +106,8 @@ class ChunkReader:
     """
 
     layout: str
-    spec: DatasetSpec
-    selection: SelectionSpec
+    spec: ReadingSpec
+    selection: CutsSpec
     columns: Sequence[str]
     retries: int = 0
     xrootd: XRootDSpec = field(default_factory=XRootDSpec)

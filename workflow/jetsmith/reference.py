@@ -1,6 +1,6 @@
 """The reference of the configuration, made from the records themselves: docs/config.md.
 
-Run `python -m jetsmith.reference > docs/config.md` after a change of jetsmith.specs.
+Run `python -m jetsmith.reference > docs/config.md` after a change of a record.
 """
 
 from types import NoneType, UnionType
@@ -9,28 +9,33 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from jetsmith import plugs, specs
+from jetsmith import plugs
+from jetsmith.specs import classifiers, datasets, features, plots, run, skimming
 
 FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
-    ("config/config.yaml", "The run.", specs.RunSpec),
-    ("config/config.yaml: samples", "One entry a sample.", specs.SampleSpec),
-    ("config/config.yaml: splits", "Fractions of the events.", specs.SplitSpec),
-    ("config/config.yaml: selection", "One entry an object (`ak4`, `ak8`, `event`).", specs.SelectionSpec),
-    ("config/config.yaml: partition", "Size of the skim's jobs.", specs.PartitionSpec),
-    ("config/config.yaml: skim", "Reading.", specs.SkimSpec),
-    ("config/config.yaml: skim: dask", "The cluster of the backend `dask`.", specs.DaskSpec),
-    ("config/config.yaml: xrootd", "Files at root:// addresses.", specs.XRootDSpec),
-    ("config/config.yaml: closure", "The reweighters' test.", specs.ClosureSpec),
-    ("config/config.yaml: plots", "Style.", specs.PlotSpec),
-    ("config/datasets.yaml", "One entry a dataset.", specs.DatasetSpec),
-    ("config/datasets.yaml: simulate", "A dataset of the embedded demo.", specs.SimulateSpec),
-    ("config/flavours.yaml", "One entry a class; its key is the name.", specs.ClassSpec),
-    ("config/features/*.yaml", "One file a feature group; its name is the group's.", specs.FeatureGroup),
-    ("config/features/*.yaml: features", "One entry a feature.", specs.FeatureSpec),
-    ("config/taggers/*.yaml, config/reweighters/*.yaml", "One file a classifier.", specs.ClassifierFile),
-    ("… training", "How it is trained.", specs.TrainingSpec),
-    ("… discriminant", "One number from the class probabilities.", specs.DiscriminantSpec),
-    ("… evaluation", "Truth in ROC curves and working points.", specs.EvaluationSpec),
+    ("config/config.yaml", "The run.", run.RunSpec),
+    ("config/config.yaml: samples", "One entry a sample.", run.SampleSpec),
+    ("config/config.yaml: splits", "Fractions of the events.", run.SplitSpec),
+    ("config/config.yaml: selection", "One entry an object (`ak4`, `ak8`, `event`).", datasets.SelectionSpec),
+    ("config/config.yaml: partition", "Size of the skim's jobs.", skimming.PartitionSpec),
+    ("config/config.yaml: skim", "Reading.", skimming.SkimSpec),
+    ("config/config.yaml: skim: dask", "The cluster of the backend `dask`.", skimming.DaskSpec),
+    ("config/config.yaml: xrootd", "Files at root:// addresses.", skimming.XRootDSpec),
+    ("config/config.yaml: closure", "The reweighters' test.", run.ClosureSpec),
+    ("config/config.yaml: plots", "Style.", plots.PlotSpec),
+    ("config/datasets.yaml", "One entry a dataset.", datasets.DatasetSpec),
+    ("config/datasets.yaml: simulate", "A dataset of the embedded demo.", datasets.SimulateSpec),
+    ("config/flavours.yaml", "One entry a class; its key is the name.", classifiers.ClassSpec),
+    ("config/features/*.yaml", "One file a feature group; its name is the group's.", features.FeatureGroup),
+    ("config/features/*.yaml: features", "One entry a feature.", features.FeatureSpec),
+    (
+        "config/taggers/*.yaml, config/reweighters/*.yaml",
+        "One file a classifier.",
+        classifiers.ClassifierFile,
+    ),
+    ("… training", "How it is trained.", classifiers.TrainingSpec),
+    ("… discriminant", "One number from the class probabilities.", classifiers.DiscriminantSpec),
+    ("… evaluation", "Truth in ROC curves and working points.", classifiers.EvaluationSpec),
 )
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray, Packed
-from jetsmith.specs import Inputs
+from jetsmith.specs.features import Inputs
 
 Batch = dict[str, npt.NDArray[Any]]
 """By group: flat (n, F), sequences (n, T, F) padded with zeros, and `<group>_mask` (n, T), True = real."""

@@ -14,14 +14,14 @@ from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import discriminant
 from jetsmith.rows import Rows
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs.classifiers import JudgedSpec
 
 KEY = ("run", "luminosity_block", "event", "jet_index", "dataset")
 KINEMATICS = ("jet_pt_gev", "jet_eta", "z_pt_gev")
 
 
 def score(
-    spec: ClassifierSpec, model: str | Path, packed: str | Path, output: str | Path, threads: int = 1
+    spec: JudgedSpec, model: str | Path, packed: str | Path, output: str | Path, threads: int = 1
 ) -> None:
     """Write the scores of all four splits, a row each; `jetsmith.scored` says what they mean without a score.
 
@@ -83,7 +83,7 @@ class _Scores:
     not_tagged: BoolArray
 
 
-def _scores(spec: ClassifierSpec, backend: Backend, model: Path, rows: Rows, threads: int) -> _Scores:
+def _scores(spec: JudgedSpec, backend: Backend, model: Path, rows: Rows, threads: int) -> _Scores:
     if not backend.TRAINS:
         return _stored_scores(spec, backend.read(spec, rows), rows)
     probabilities = _predict(spec, backend, model, rows, threads)
@@ -97,7 +97,7 @@ def _scores(spec: ClassifierSpec, backend: Backend, model: Path, rows: Rows, thr
     return _Scores(probabilities, _discriminant(spec, probabilities), everywhere, ~everywhere)
 
 
-def _stored_scores(spec: ClassifierSpec, found: Stored, rows: Rows) -> _Scores:
+def _stored_scores(spec: JudgedSpec, found: Stored, rows: Rows) -> _Scores:
     """The discriminant in the units of the file where one number is the score, -inf where not tagged."""
     stored_checks.check(spec, found, rows.label())
     score = _discriminant(spec, found.probabilities)
@@ -107,13 +107,13 @@ def _stored_scores(spec: ClassifierSpec, found: Stored, rows: Rows) -> _Scores:
     return _Scores(found.probabilities, score, ~(found.not_computed | found.unexplained), found.not_tagged)
 
 
-def _discriminant(spec: ClassifierSpec, probabilities: FloatArray) -> FloatArray | None:
+def _discriminant(spec: JudgedSpec, probabilities: FloatArray) -> FloatArray | None:
     if spec.discriminant is None:
         return None
     return discriminant(spec.discriminant, dict(zip(spec.class_names, probabilities.T, strict=True)))
 
 
-def _predict(spec: ClassifierSpec, backend: Backend, model: Path, rows: Rows, threads: int) -> FloatArray:
+def _predict(spec: JudgedSpec, backend: Backend, model: Path, rows: Rows, threads: int) -> FloatArray:
     """Class probabilities, shape (N, C), float32; with folds each row by the model that left it out."""
     if not spec.folds:
         return backend.predict(spec, model, rows, threads)
@@ -129,7 +129,7 @@ def _predict(spec: ClassifierSpec, backend: Backend, model: Path, rows: Rows, th
     return out
 
 
-def _same(spec: ClassifierSpec, model: Path) -> None:
+def _same(spec: JudgedSpec, model: Path) -> None:
     """The model is whole, and was trained for these classes, inputs and folds."""
     io.check_folder(model, "train it again")
     trained = io.read_json(model / "spec.json")

@@ -10,7 +10,7 @@ from jetsmith.progress import Progress
 from jetsmith.simulation.parameters import Detector
 from jetsmith.simulation.processes import EVENTS_A_PART, MISSING_PACKAGES, PROCESSES
 from jetsmith.simulation.tables import Array
-from jetsmith.specs import SimulateSpec
+from jetsmith.specs.datasets import SimulateSpec
 
 RUN = 1  # the run number of all simulation
 

@@ -27,7 +27,8 @@ from jetsmith.errors import InputError
 from jetsmith.progress import Progress
 from jetsmith.reading import Chunk, ChunkReader, Outcome, chunks_of
 from jetsmith.sources.flat import merge_cutflows, no_rows
-from jetsmith.specs import DatasetSpec, SelectionSpec, SkimSpec, XRootDSpec
+from jetsmith.specs.datasets import CutsSpec, ReadingSpec
+from jetsmith.specs.skimming import SkimSpec, XRootDSpec
 
 REMOTE = XRootDSpec()
 Execute = Callable[[Sequence[Chunk]], list[Outcome]]
@@ -35,8 +36,8 @@ Execute = Callable[[Sequence[Chunk]], list[Outcome]]
 
 def skim_partition(
     name: str,
-    spec: DatasetSpec,
-    selection: SelectionSpec,
+    spec: ReadingSpec,
+    selection: CutsSpec,
     settings: SkimSpec,
     plan: str | Path,
     part: int,

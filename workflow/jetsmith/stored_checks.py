@@ -7,13 +7,13 @@ import numpy as np
 from jetsmith.classifiers.stored import NOT_COMPUTED, Options, Stored
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, IntArray
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs.classifiers import JudgedSpec
 
 MAX_UNEXPLAINED = 0.01  # share of a class whose numbers may be neither scores nor codes: they are left out
 FEW_VALUES = 4  # numbers that are as few as that look like codes
 
 
-def check(spec: ClassifierSpec, found: Stored, label: IntArray) -> None:
+def check(spec: JudgedSpec, found: Stored, label: IntArray) -> None:
     """Say how many jets of each class have no score; stop where a class has none or the numbers are strange.
 
     Args:
@@ -49,12 +49,12 @@ def check(spec: ClassifierSpec, found: Stored, label: IntArray) -> None:
             )
 
 
-def _what(spec: ClassifierSpec) -> str:
+def _what(spec: JudgedSpec) -> str:
     options = Options.model_validate(spec.architecture)
     return ", ".join(options.features(spec))
 
 
-def _strange(spec: ClassifierSpec, found: Stored, name: str, mask: BoolArray) -> str:
+def _strange(spec: JudgedSpec, found: Stored, name: str, mask: BoolArray) -> str:
     options = Options.model_validate(spec.architecture)
     low, high = options.valid
     here = found.unexplained & mask
@@ -77,7 +77,7 @@ def _strange(spec: ClassifierSpec, found: Stored, name: str, mask: BoolArray) ->
     )
 
 
-def _absent(spec: ClassifierSpec, found: Stored, name: str, mask: BoolArray) -> str:
+def _absent(spec: JudgedSpec, found: Stored, name: str, mask: BoolArray) -> str:
     n = {
         what: int((getattr(found, what) & mask).sum())
         for what in ("not_tagged", "not_computed", "unexplained")

@@ -1,8 +1,9 @@
 """The base of all records: strict, frozen, and as YAML and JSON write things; types of names and numbers."""
 
+from functools import cache
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -50,3 +51,14 @@ class Record(BaseModel):
     ) -> CoreSchema:
         schema: CoreSchema = _as_in_yaml(handler(source))
         return schema
+
+
+def seen_as(kind: type[BaseModel], record: BaseModel) -> dict[str, Any]:
+    """A record as plain values, of them those that `kind`, a record that it extends, has; at every depth."""
+    found: dict[str, Any] = _adapter(kind).dump_python(record, mode="json")
+    return found
+
+
+@cache
+def _adapter(kind: type[BaseModel]) -> TypeAdapter[BaseModel]:
+    return TypeAdapter(kind)

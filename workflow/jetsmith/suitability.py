@@ -8,17 +8,20 @@ from jetsmith import columns
 from jetsmith.copies import copies
 from jetsmith.errors import InputError
 from jetsmith.io import read_json, write_json
-from jetsmith.specs import ClassifierSpec, FeatureGroup, XRootDSpec
+from jetsmith.specs.classifiers import RowsSpec, TruthSpec
+from jetsmith.specs.features import ColumnGroup
+from jetsmith.specs.skimming import XRootDSpec
 
 REMOTE = XRootDSpec()
 
 
 def check_classifier(
-    spec: ClassifierSpec,
+    spec: RowsSpec,
     inspections: Sequence[str | Path],
     derivable: Callable[[set[str]], set[str]],
     output: str | Path,
-    groups: Sequence[FeatureGroup] = (),
+    judged: Sequence[TruthSpec] = (),
+    groups: Sequence[ColumnGroup] = (),
     xrootd: XRootDSpec = REMOTE,
 ) -> None:
     """Fail before any long stage where a dataset lacks what a classifier reads, or two hold the same file.
@@ -28,6 +31,7 @@ def check_classifier(
         inspections: The JSON files of its sample's datasets.
         derivable: Given stored columns, all columns that there are with the derived ones.
         output: Small JSON file to write.
+        judged: The classes that it is judged by.
         groups: Feature groups, to name the features in the message.
         xrootd: Servers that may hold remote files, too, and the time they have to answer.
 
@@ -41,7 +45,7 @@ def check_classifier(
     for path in inspections:
         inspected = read_json(path)
         if spec.role == "tagger":
-            problems += _untold(spec, inspected)
+            problems += _untold(spec, judged, inspected)
         lacking = [c for c in needed if c not in derivable(set(inspected["columns"]))]
         checked[inspected["dataset"]] = {"layout": inspected["layout"], "columns": len(inspected["columns"])}
         if lacking and inspected["n_entries"]:
@@ -51,9 +55,9 @@ def check_classifier(
     write_json(output, {"classifier": spec.name, "sources": sorted(needed), "datasets": checked})
 
 
-def _untold(spec: ClassifierSpec, inspected: dict[str, Any]) -> list[str]:
+def _untold(spec: RowsSpec, judged: Sequence[TruthSpec], inspected: dict[str, Any]) -> list[str]:
     """Truth that the files of a dataset cannot tell, where a class holds it apart from what stands for it."""
-    classes = {c.name: c for c in (*spec.classes, spec.signal_class, *spec.background_classes) if c}
+    classes = {c.name: c for c in (*spec.classes, *judged)}
     problems = []
     for untold in inspected["content"]["untold"]:
         ids, become = untold["ids"], untold["become"]
@@ -83,11 +87,11 @@ def _shared_files(inspections: Sequence[dict[str, Any]], xrootd: XRootDSpec) -> 
 
 
 def _explain(
-    spec: ClassifierSpec,
+    spec: RowsSpec,
     inspected: dict[str, Any],
     lacking: list[str],
     needed: dict[str, str],
-    groups: Sequence[FeatureGroup],
+    groups: Sequence[ColumnGroup],
     derivable: Callable[[set[str]], set[str]],
 ) -> str:
     """Why a classifier cannot read a dataset, and what would help."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from jetsmith.configuration import Configuration
 from jetsmith.errors import refuse
 from jetsmith.records import hint
-from jetsmith.specs import SplitSpec
+from jetsmith.specs.run import SplitSpec
 
 _SPLITS = tuple(SplitSpec.model_fields)
 _WILDCARD = re.compile(r"\{(\w+)[^}]*\}")

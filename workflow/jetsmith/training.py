@@ -21,14 +21,14 @@ from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, IntArray, Packed
 from jetsmith.rows import Rows
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs.classifiers import RecipeSpec
 
 LOCK_WAIT_S = 3600.0
 ROLES = ("train", "validation")
 TASK, DONE = "task.json", "done.json"  # of the working folder: what is trained, and each model that is
 
 
-def train(spec: ClassifierSpec, packed: str | Path, output: str | Path, seed: int, threads: int = 1) -> None:
+def train(spec: RecipeSpec, packed: str | Path, output: str | Path, seed: int, threads: int = 1) -> None:
     """Train a classifier, or one a fold.
 
     With K folds, model k is fitted on all folds but k and (k + 1) mod K, of all splits together; the
@@ -116,7 +116,7 @@ def _done(folder: Path) -> dict[str, Any] | None:
 
 
 def _fit(
-    spec: ClassifierSpec,
+    spec: RecipeSpec,
     backend: Backend,
     parts: Sequence[Packed],
     classes: Sequence[IntArray],
@@ -162,7 +162,7 @@ def _fit(
 
 
 def _chosen(
-    spec: ClassifierSpec, parts: Sequence[Packed], fold: int | None
+    spec: RecipeSpec, parts: Sequence[Packed], fold: int | None
 ) -> tuple[list[BoolArray], list[BoolArray]]:
     """Masks of the rows to train on and of those to validate on, one a split."""
     if fold is None:
@@ -175,7 +175,7 @@ def _chosen(
     return [~np.isin(f, (fold, following)) for f in folds], [f == following for f in folds]
 
 
-def class_index(spec: ClassifierSpec, packed: Packed) -> IntArray:
+def class_index(spec: RecipeSpec, packed: Packed) -> IntArray:
     """The class of each row, by truth id or by the generator of its dataset.
 
     Returns:
@@ -193,7 +193,7 @@ def class_index(spec: ClassifierSpec, packed: Packed) -> IntArray:
     return found
 
 
-def _require_classes(spec: ClassifierSpec, counts: dict[str, dict[str, int]], packed: Path) -> None:
+def _require_classes(spec: RecipeSpec, counts: dict[str, dict[str, int]], packed: Path) -> None:
     """Every class has rows to train on, and there are rows to validate on."""
     for wanted in spec.classes:
         if not counts["train"][wanted.name]:
@@ -264,7 +264,7 @@ def _noted(path: Path) -> Any:
         return None
 
 
-def _identity(spec: ClassifierSpec, parts: Sequence[Packed], seed: int) -> dict[str, Any]:
+def _identity(spec: RecipeSpec, parts: Sequence[Packed], seed: int) -> dict[str, Any]:
     """What must be the same for a training to be gone on with."""
     modules = ["training", f"classifiers.{spec.backend}"]
     if (provenance.PACKAGE / "models" / f"{spec.model}.py").is_file():

@@ -10,7 +10,7 @@ from jetsmith.calibration.maps import EfficiencyMap
 from jetsmith.io import FloatArray
 from jetsmith.metrics import WorkingPoint, closed
 from jetsmith.provenance import config_digest
-from jetsmith.specs import ClassifierSpec, ClassSpec
+from jetsmith.specs.classifiers import JudgedClass, JudgedSpec
 
 ENDS = (  # suffix of the name, what it is, field of EfficiencyMap
     ("", "Efficiency", "value"),
@@ -20,10 +20,10 @@ ENDS = (  # suffix of the name, what it is, field of EfficiencyMap
 
 
 def corrections(
-    spec: ClassifierSpec,
+    spec: JudgedSpec,
     points: Mapping[str, WorkingPoint],
     undefined: Mapping[str, str],
-    lacking: Sequence[ClassSpec],
+    lacking: Sequence[JudgedClass],
     maps: Mapping[tuple[str, int], EfficiencyMap],
     pt_bins_gev: Sequence[float],
     abseta_bins: Sequence[float],
@@ -40,7 +40,7 @@ def corrections(
         abseta_bins: Edges.
     """
     digest = config_digest(spec.model_dump(mode="json"))
-    about = f"{spec.title} ({spec.name}), sample {spec.sample}, config {digest}"
+    about = f"{spec.name}, sample {spec.sample}, config {digest}"
     if undefined:
         about += f"; left out for lack of jets: {', '.join(undefined)}"
     unreliable = [name for name, found in points.items() if not found.reliable]
@@ -78,7 +78,7 @@ def corrections(
 
 
 def _empty_bins(
-    lacking: Sequence[ClassSpec],
+    lacking: Sequence[JudgedClass],
     maps: Mapping[tuple[str, int], EfficiencyMap],
     pt_bins_gev: Sequence[float],
     abseta_bins: Sequence[float],
@@ -103,7 +103,7 @@ def _empty_bins(
     return text
 
 
-def _jet_axes(spec: ClassifierSpec) -> list[schemav2.Variable]:
+def _jet_axes(spec: JudgedSpec) -> list[schemav2.Variable]:
     classes = [c for c in (spec.signal_class, *spec.background_classes) if c is not None]
     codes = ", ".join(f"{c.flavor} {c.name}" for c in classes if c.flavor is not None)
     return [

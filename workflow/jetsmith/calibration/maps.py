@@ -11,7 +11,7 @@ from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics import WorkingPoint, bin_of, closed, effective_count, working_point, written
 from jetsmith.metrics.efficiencies import LEVEL, binomial, passing_sums
-from jetsmith.specs import ClassSpec
+from jetsmith.specs.classifiers import JudgedClass
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Jets:
     pt_gev: FloatArray
     abseta: FloatArray
 
-    def of(self, entry: ClassSpec) -> "Jets":
+    def of(self, entry: JudgedClass) -> "Jets":
         """Those of a truth class that have a score, or are known not to be tagged."""
         mask = np.isin(self.label, entry.truth) & ~np.isnan(self.score)
         return Jets(*(getattr(self, name)[mask] for name in ("score", "weight", "label", "pt_gev", "abseta")))
 
-    def counts(self, entry: ClassSpec) -> dict[str, Any]:
+    def counts(self, entry: JudgedClass) -> dict[str, Any]:
         """How many jets of a truth class there are, how many of them fail as not tagged, and those left out.
 
         Returns:

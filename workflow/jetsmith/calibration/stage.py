@@ -14,11 +14,11 @@ from jetsmith.errors import InputError
 from jetsmith.metrics import WorkingPoint, efficiency, passes
 from jetsmith.metrics.efficiencies import LEVEL
 from jetsmith.provenance import config_digest
-from jetsmith.specs import ClassifierSpec, ClassSpec
+from jetsmith.specs.classifiers import JudgedClass, JudgedSpec
 
 
 def calibrate(
-    spec: ClassifierSpec,
+    spec: JudgedSpec,
     scores: str | Path,
     working_points: Mapping[str, float],
     pt_bins_gev: Sequence[float],
@@ -75,12 +75,12 @@ def calibrate(
     io.write_json(numbers_output, numbers)
 
 
-def _classes(spec: ClassifierSpec) -> list[ClassSpec]:
+def _classes(spec: JudgedSpec) -> list[JudgedClass]:
     """Signal and backgrounds, each once; the checks of the configuration saw to it that codes differ."""
     return list({c.name: c for c in (spec.signal_class, *spec.background_classes) if c is not None}.values())
 
 
-def _read(spec: ClassifierSpec, scores: str | Path, split: str) -> Jets:
+def _read(spec: JudgedSpec, scores: str | Path, split: str) -> Jets:
     columns = ["jet_pt_gev", "jet_eta"]
     table = scored.read_split(scores, split, columns, classifier=spec.name, sample=spec.sample)
     return Jets(
@@ -93,9 +93,9 @@ def _read(spec: ClassifierSpec, scores: str | Path, split: str) -> Jets:
 
 
 def _numbers(
-    spec: ClassifierSpec,
+    spec: JudgedSpec,
     jets: Mapping[str, Jets],
-    first: ClassSpec,
+    first: JudgedClass,
     points: Mapping[str, WorkingPoint],
     undefined: Mapping[str, str],
     maps: Mapping[tuple[str, int], EfficiencyMap],

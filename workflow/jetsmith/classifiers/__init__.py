@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from jetsmith import plugs
 from jetsmith.errors import InputError
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs.classifiers import RecipeSpec
 
 if TYPE_CHECKING:
     from jetsmith.classifiers.stored import Stored
@@ -51,7 +51,7 @@ class Task:
         threads: CPU threads.
     """
 
-    spec: ClassifierSpec
+    spec: RecipeSpec
     train: Labelled
     validation: Labelled
     folder: Path
@@ -81,14 +81,14 @@ class Backend(Protocol):
             The history: epoch (or round), loss, validation_loss and seconds of each.
         """
 
-    def predict(self, spec: ClassifierSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
+    def predict(self, spec: RecipeSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
         """Class probabilities, shape (N, C), float32; a row of NaN where the file has no score of it."""
 
-    def read(self, spec: ClassifierSpec, rows: "Rows") -> "Stored":
+    def read(self, spec: RecipeSpec, rows: "Rows") -> "Stored":
         """What the file says of each row; only where `TRAINS` is False."""
 
 
-def require_classes(model: Path, found: int, spec: ClassifierSpec) -> None:
+def require_classes(model: Path, found: int, spec: RecipeSpec) -> None:
     """An InputError where a model gives probabilities of another number of classes."""
     if found != len(spec.classes):
         raise InputError(

@@ -22,7 +22,7 @@ from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.progress import Progress
 from jetsmith.rows import Rows
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs.classifiers import RecipeSpec
 
 PREDICT_ROWS = 4096
 WINDOW = 65_536  # rows that are shuffled among themselves, so that memory maps are read in stretches
@@ -59,7 +59,7 @@ def fit(task: Task) -> list[dict[str, float]]:
     return history
 
 
-def build_model(spec: ClassifierSpec, scalers: dict[str, Scaler]) -> Any:
+def build_model(spec: RecipeSpec, scalers: dict[str, Scaler]) -> Any:
     """The network of a classifier with its standardisation set.
 
     Raises:
@@ -233,7 +233,7 @@ def _prepare(threads: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def predict(spec: ClassifierSpec, model: Path, rows: Rows, threads: int) -> FloatArray:
+def predict(spec: RecipeSpec, model: Path, rows: Rows, threads: int) -> FloatArray:
     """Class probabilities, shape (N, C), float32.
 
     Raises:

@@ -7,7 +7,7 @@ import numpy as np
 
 from jetsmith.io import FloatArray
 from jetsmith.rows import CHUNK, Batch, Rows
-from jetsmith.specs import Inputs
+from jetsmith.specs.features import Inputs
 
 SAMPLE_ROWS = 200_000  # packed rows are in random order, so the first ones are a random sample
 HEAVY = 8.0  # deviations; a feature with values beyond has heavy tails and goes through asinh

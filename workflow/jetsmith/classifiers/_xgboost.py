@@ -17,7 +17,7 @@ from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.progress import Progress
 from jetsmith.rows import CHUNK, Rows
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs.classifiers import RecipeSpec
 
 CHECKPOINT_ROUNDS = 10  # times training.checkpoint_every
 SAMPLING = ("subsample", "colsample_bytree", "colsample_bynode")
@@ -124,7 +124,7 @@ def _save(booster: xgboost.Booster, history: list[dict[str, float]], checkpoint:
     io.write_sealed(checkpoint, bytes(booster.save_raw("ubj")))
 
 
-def predict(spec: ClassifierSpec, model: Path, rows: Rows, threads: int) -> FloatArray:
+def predict(spec: RecipeSpec, model: Path, rows: Rows, threads: int) -> FloatArray:
     """Class probabilities, shape (N, C), float32.
 
     Raises:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs.classifiers import RecipeSpec
 
 if TYPE_CHECKING:
     from jetsmith.classifiers import Task
@@ -20,7 +20,7 @@ def fit(task: "Task") -> list[dict[str, float]]:
     return _keras.fit(task)
 
 
-def predict(spec: ClassifierSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
+def predict(spec: RecipeSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
     """See `_keras.predict`."""
     from jetsmith.classifiers import _keras
 

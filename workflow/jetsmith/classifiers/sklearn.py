@@ -13,7 +13,7 @@ from jetsmith import plugs
 from jetsmith.errors import InputError
 from jetsmith.plugs import Count, Share
 from jetsmith.progress import Progress
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs.classifiers import RecipeSpec
 
 if TYPE_CHECKING:
     from jetsmith.classifiers import Labelled, Task
@@ -96,7 +96,7 @@ def _matrix(data: "Labelled") -> "FloatArray":
     return data.rows.matrix(slice(0, len(data.rows)))
 
 
-def predict(spec: ClassifierSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
+def predict(spec: RecipeSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
     """Class probabilities, shape (N, C), float32.
 
     Raises:

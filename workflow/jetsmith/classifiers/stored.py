@@ -19,7 +19,7 @@ from pydantic import Field
 
 from jetsmith import plugs
 from jetsmith.records import hint
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs.classifiers import ClassifierSpec, JudgedSpec, RecipeSpec
 from jetsmith.strict import Name
 
 if TYPE_CHECKING:
@@ -99,14 +99,14 @@ class Options(plugs.Options):
                 f"so it is `discriminant: {{signal: [{first}], background: {{{second}: 1.0}}}}`"
             )
 
-    def features(self, spec: ClassifierSpec) -> list[str]:
+    def features(self, spec: RecipeSpec) -> list[str]:
         """The feature of each class, or the one of the first of two classes."""
         if self.column is not None:
             return [self.column]
         return [(self.columns or {})[name] for name in spec.class_names]
 
 
-def is_plain(spec: ClassifierSpec) -> bool:
+def is_plain(spec: JudgedSpec) -> bool:
     """Whether the discriminant of two classes is the probability of the first, or there is none."""
     asked = spec.discriminant
     if asked is None or len(spec.classes) != 2:
@@ -141,7 +141,7 @@ class Stored:
     columns: "FloatArray"
 
 
-def read(spec: ClassifierSpec, rows: "Rows") -> Stored:
+def read(spec: RecipeSpec, rows: "Rows") -> Stored:
     """Read the scores and tell them from codes. Comparisons are those of float32, as the file stores it."""
     import numpy as np
 
@@ -172,6 +172,6 @@ def read(spec: ClassifierSpec, rows: "Rows") -> Stored:
     return Stored(probabilities, None, not_tagged, not_computed, unexplained, columns)
 
 
-def predict(spec: ClassifierSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
+def predict(spec: RecipeSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
     """The probabilities as stored, shape (N, C), float32; NaN where there is no score."""
     return read(spec, rows).probabilities

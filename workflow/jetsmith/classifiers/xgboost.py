@@ -8,7 +8,7 @@ from pydantic import Field
 
 from jetsmith import plugs
 from jetsmith.plugs import Share
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.strict import Single
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Options(plugs.Options):
     colsample_bytree: Share = Field(1.0, description="Share of the features that a tree sees.")
     colsample_bynode: Share = Field(1.0, description="Share of those that a split chooses from.")
 
-    def misfits(self, spec: ClassifierSpec) -> Iterator[str]:
+    def misfits(self, spec: RecipeSpec) -> Iterator[str]:
         """A tree has a split."""
         if self.max_leaves == 1:
             yield "max_leaves: a tree of one leaf learns nothing; 0 for any number, or 2 and more"
@@ -50,7 +50,7 @@ def fit(task: "Task") -> list[dict[str, float]]:
     return _xgboost.fit(task)
 
 
-def predict(spec: ClassifierSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
+def predict(spec: RecipeSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
     """See `_xgboost.predict`."""
     from jetsmith.classifiers import _xgboost
 

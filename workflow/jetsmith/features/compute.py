@@ -10,7 +10,7 @@ from jetsmith import columns, io, provenance
 from jetsmith.errors import InputError
 from jetsmith.features.derived import available_with_derived, derive, stored_needs
 from jetsmith.features.table import Array, Lists, Table, to_rows, to_table
-from jetsmith.specs import FeatureGroup, FeatureSpec
+from jetsmith.specs.features import ColumnGroup, ColumnSpec
 
 TRANSFORMS: dict[str, Callable[[Array], Array]] = {
     "none": lambda x: x,
@@ -22,7 +22,7 @@ TRANSFORMS: dict[str, Callable[[Array], Array]] = {
 
 
 def compute_features(
-    groups: Sequence[FeatureGroup],
+    groups: Sequence[ColumnGroup],
     obj: str,
     skim: str | Path,
     output: str | Path,
@@ -60,7 +60,7 @@ def compute_features(
     io.write_json(meta, _about(groups, known, n_rows))
 
 
-def left_out(groups: Sequence[FeatureGroup], known: set[str]) -> dict[str, str]:
+def left_out(groups: Sequence[ColumnGroup], known: set[str]) -> dict[str, str]:
     """Features that cannot be had, by column name, with the reason.
 
     Args:
@@ -75,7 +75,7 @@ def left_out(groups: Sequence[FeatureGroup], known: set[str]) -> dict[str, str]:
     }
 
 
-def _about(groups: Sequence[FeatureGroup], known: set[str], n_rows: int) -> dict[str, Any]:
+def _about(groups: Sequence[ColumnGroup], known: set[str], n_rows: int) -> dict[str, Any]:
     unsorted = [group.name for group in groups if group.sort_by and group.sort_by not in known]
     return {
         "n_rows": n_rows,
@@ -85,7 +85,7 @@ def _about(groups: Sequence[FeatureGroup], known: set[str], n_rows: int) -> dict
     }
 
 
-def _flat(group: FeatureGroup, table: Mapping[str, Array | Lists]) -> Table:
+def _flat(group: ColumnGroup, table: Mapping[str, Array | Lists]) -> Table:
     found: Table = {}
     for name, feature in group.features.items():
         if feature.source not in table:
@@ -96,7 +96,7 @@ def _flat(group: FeatureGroup, table: Mapping[str, Array | Lists]) -> Table:
     return found
 
 
-def _sequence(group: FeatureGroup, table: Mapping[str, Array | Lists]) -> Table:
+def _sequence(group: ColumnGroup, table: Mapping[str, Array | Lists]) -> Table:
     """Sort by the key, largest first, and cut; (total, ) -> (kept,) per feature."""
     wanted = {name: f for name, f in group.features.items() if f.source in table}
     if not wanted:
@@ -123,7 +123,7 @@ def _sequence(group: FeatureGroup, table: Mapping[str, Array | Lists]) -> Table:
     }
 
 
-def _finish(values: Array, feature: FeatureSpec) -> Array:
+def _finish(values: Array, feature: ColumnSpec) -> Array:
     """Transform, cast to float32, clip, and give what is not finite the default; NaN for none."""
     with np.errstate(all="ignore"):
         result = TRANSFORMS[feature.transform](

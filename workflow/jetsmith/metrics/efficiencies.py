@@ -11,7 +11,7 @@ import numpy.typing as npt
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics.cuts import exact_in
-from jetsmith.specs import DiscriminantSpec
+from jetsmith.specs.classifiers import DiscriminantSpec
 
 LEVEL = 0.683
 EPSILON = 1e-10  # in both terms of the logarithm, as ATLAS does

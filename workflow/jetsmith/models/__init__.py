@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol
 
 from jetsmith import plugs
-from jetsmith.specs import Inputs
+from jetsmith.specs.features import Inputs
 
 
 class Architecture(Protocol):

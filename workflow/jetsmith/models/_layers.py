@@ -6,7 +6,7 @@ from typing import Any, cast
 import keras
 from keras import layers, ops
 
-from jetsmith.specs import Inputs
+from jetsmith.specs.features import Inputs
 
 Tensor = Any
 

@@ -20,7 +20,8 @@ from pydantic import Field
 from jetsmith import plugs
 from jetsmith.plugs import Count, Dropout, Momentum
 from jetsmith.records import hint
-from jetsmith.specs import ClassifierSpec, Inputs
+from jetsmith.specs.classifiers import RecipeSpec
+from jetsmith.specs.features import Inputs
 from jetsmith.strict import Name
 
 CONVOLUTIONS = {"charged": (64, 32, 32, 8), "neutral": (32, 16, 4), "vertices": (64, 32, 32, 8)}
@@ -52,7 +53,7 @@ class Options(plugs.Options):
         "full length of the group, as CMS does.",
     )
 
-    def misfits(self, spec: ClassifierSpec) -> Iterator[str]:
+    def misfits(self, spec: RecipeSpec) -> Iterator[str]:
         """Sequences that are named are among the inputs."""
         sequences = [inputs.group for inputs in spec.inputs if inputs.kind == "sequence"]
         for key in sorted({"convolutions", "recurrent"} & self.model_fields_set):

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from jetsmith import plugs
 from jetsmith.plugs import Count, Dropout, Momentum
-from jetsmith.specs import Inputs
+from jetsmith.specs.features import Inputs
 
 
 class Options(plugs.Options):

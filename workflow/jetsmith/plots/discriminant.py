@@ -19,7 +19,8 @@ from jetsmith.plots.inputs import (
     read_thresholds,
     split_text,
 )
-from jetsmith.specs import ClassifierSpec, ClassSpec, PlotSpec
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
+from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 
 MAX_BINS = 50

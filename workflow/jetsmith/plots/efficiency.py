@@ -20,7 +20,8 @@ from jetsmith.plots.inputs import (
     read_thresholds,
     split_text,
 )
-from jetsmith.specs import ClassifierSpec, ClassSpec, PlotSpec
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
+from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 
 SHADES = (1.0, 0.72, 0.5)  # of a class's colour, one a working point

@@ -11,7 +11,7 @@ from jetsmith import io, scored
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.specs import ClassifierSpec, ClassSpec
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.strict import Record
 
 TEST = SPLITS.index("test")

@@ -18,7 +18,8 @@ from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import TEST, digits
-from jetsmith.specs import ClassifierSpec, ClassSpec, PlotSpec
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
+from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 
 COLUMNS = 3

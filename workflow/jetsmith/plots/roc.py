@@ -20,7 +20,8 @@ from jetsmith.plots.inputs import (
     split_text,
 )
 from jetsmith.plots.roc_figure import Curve, Interval, Marked, Reading, RocNumbers, draw
-from jetsmith.specs import ClassifierSpec, ClassSpec, PlotSpec
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
+from jetsmith.specs.plots import PlotSpec
 
 MISTAGS = (0.1, 0.01, 0.001)
 N_RATIO = 120

@@ -11,7 +11,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import split_text
-from jetsmith.specs import ClassSpec, PlotSpec
+from jetsmith.specs.classifiers import ClassSpec
+from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 
 

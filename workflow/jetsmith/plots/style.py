@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from jetsmith.io import NUMBERS, atomic_file, json_checksum, write_json
-from jetsmith.specs import PlotSpec
+from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 from jetsmith.tex import plain as plain
 from jetsmith.tex import tex as tex

@@ -13,7 +13,8 @@ from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import digits
-from jetsmith.specs import ClassifierSpec, PlotSpec
+from jetsmith.specs.classifiers import ClassifierSpec
+from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 
 TRAIN_COLOR, VALIDATION_COLOR = "#3f90da", "#bd1f01"

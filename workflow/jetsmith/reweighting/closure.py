@@ -16,7 +16,8 @@ from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import auc_interval
 from jetsmith.reweighting.histograms import compare_features
 from jetsmith.reweighting.weights import KEY, density_ratio, read_scores, summarise
-from jetsmith.specs import ClassifierSpec, ClosureSpec
+from jetsmith.specs.classifiers import RowsSpec
+from jetsmith.specs.run import ClosureSpec
 
 TREES = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 4, "eta": 0.1}
 ROUNDS = 100
@@ -156,7 +157,7 @@ def closure_numbers(
 
 
 def closure(
-    spec: ClassifierSpec,
+    spec: RowsSpec,
     scores: str | Path,
     packed: str | Path,
     weights: Mapping[str, str | Path],
@@ -202,7 +203,7 @@ def closure(
 
 
 def held_out(
-    spec: ClassifierSpec,
+    spec: RowsSpec,
     splits: Sequence[Path],
     datasets: Sequence[tuple[str, str]],
     weights: Mapping[str, str | Path],
@@ -237,7 +238,7 @@ def held_out(
 
 
 def _features(
-    spec: ClassifierSpec, splits: Sequence[Path], keys: Sequence[str]
+    spec: RowsSpec, splits: Sequence[Path], keys: Sequence[str]
 ) -> tuple[tuple[str, ...], FloatArray, npt.NDArray[np.int64]]:
     """Flat inputs of the reweighter and keys (dataset first) of all packed events."""
     wanted = [name for group in spec.inputs if group.kind == "flat" for name in group.features]

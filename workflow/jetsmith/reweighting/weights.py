@@ -14,7 +14,7 @@ from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import effective_count
-from jetsmith.specs import ClassifierSpec
+from jetsmith.specs.classifiers import RowsSpec
 
 MAX_LOG_RATIO = 20.0  # numerical support alone: exp(20) stays far from overflow in sums of squares
 KEY = ("run", "luminosity_block", "event")
@@ -144,9 +144,7 @@ class ReweighterScores:
         return fit_ratio(self.logit[rows], self.target_mask[rows], self.weight[rows])
 
 
-def read_scores(
-    spec: ClassifierSpec, scores: str | Path, datasets: Sequence[tuple[str, str]]
-) -> ReweighterScores:
+def read_scores(spec: RowsSpec, scores: str | Path, datasets: Sequence[tuple[str, str]]) -> ReweighterScores:
     """Read the scores of a reweighter; rows of other generators are left out.
 
     Args:
@@ -182,7 +180,7 @@ def read_scores(
 
 
 def write_weights(
-    spec: ClassifierSpec,
+    spec: RowsSpec,
     scores: str | Path,
     datasets: Sequence[tuple[str, str]],
     dataset: str,

@@ -13,7 +13,7 @@ import awkward as ak
 from jetsmith.errors import InputError
 from jetsmith.io import IntArray
 from jetsmith.sources.content import First, Kind, Untold
-from jetsmith.specs import DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
 # In the order in which they are tried: the most special one first.
 LAYOUTS = ("deepntuples", "pfnano", "nanoaod", "physlite")
@@ -30,7 +30,7 @@ class Source(Protocol):
     """What the module of a layout has."""
 
     TREES: tuple[str, ...]  # names that its table may have
-    CUT: str  # what it calls the cut that `SelectionSpec.jet_id` asks for
+    CUT: str  # what it calls the cut that `CutsSpec.jet_id` asks for
 
     def lacks(self, branches: set[str]) -> list[str]:
         """What a table with these branches lacks to be of this layout; empty where it is."""
@@ -41,7 +41,7 @@ class Source(Protocol):
     def branches(self, available: set[str], obj: str) -> list[str]:
         """Branches that `rows` reads, of those that there are."""
 
-    def selecting(self, spec: DatasetSpec) -> set[str]:
+    def selecting(self, spec: ReadingSpec) -> set[str]:
         """Branches that decide which rows stay; they are read first (see `trees.Events`)."""
 
     def kind(self, branches: set[str], first: First) -> Kind:
@@ -56,7 +56,7 @@ class Source(Protocol):
         """The branch that holds the generator weight; None where there is none."""
 
     def unable(self, branches: set[str], obj: str, bits: int) -> dict[str, str]:
-        """Cuts that `SelectionSpec.jet_id` asks for and these branches cannot tell, with what they lack."""
+        """Cuts that `CutsSpec.jet_id` asks for and these branches cannot tell, with what they lack."""
 
     def instead(self, branches: set[str], obj: str, bits: int) -> dict[str, str]:
         """Columns and cuts that these branches give in another way than most files, with how."""
@@ -68,7 +68,7 @@ class Source(Protocol):
         """Run, luminosity block and event of every entry: what no two entries may share."""
 
     def rows(
-        self, events: Mapping[str, ak.Array], spec: DatasetSpec, selection: SelectionSpec
+        self, events: Mapping[str, ak.Array], spec: ReadingSpec, selection: CutsSpec
     ) -> tuple[ak.Array, list[dict[str, Any]]]:
         """Canonical columns of the rows that pass, and the cutflow.
 

@@ -19,7 +19,7 @@ from jetsmith.sources import truth
 from jetsmith.sources.content import First, Kind, Untold
 from jetsmith.sources.flat import Array, Columns, Cutflow, split, values
 from jetsmith.sources.trees import narrow
-from jetsmith.specs import DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
 TREES, CUT = ("deepntuplizer/tree",), "jet_id"
 FLAT = {
@@ -131,7 +131,7 @@ def branches(available: set[str], obj: str) -> list[str]:
     return [name for name in wanted if name in available]
 
 
-def selecting(spec: DatasetSpec) -> set[str]:
+def selecting(spec: ReadingSpec) -> set[str]:
     """Branches that decide which rows stay (see `sources.Source.selecting`)."""
     return {"jet_pt", "jet_eta", "event_no", "jet_no"}
 
@@ -144,7 +144,7 @@ def identity(events: Mapping[str, ak.Array]) -> tuple[IntArray, IntArray, IntArr
 
 
 def rows(
-    events: Mapping[str, ak.Array], spec: DatasetSpec, selection: SelectionSpec
+    events: Mapping[str, ak.Array], spec: ReadingSpec, selection: CutsSpec
 ) -> tuple[ak.Array, list[dict[str, Any]]]:
     """Canonical columns of the jets that pass, and the cutflow (see `sources.Source.rows`).
 
@@ -183,7 +183,7 @@ def rows(
     return columns.rows(), cutflow.lines
 
 
-def _check_asked(spec: DatasetSpec, selection: SelectionSpec) -> None:
+def _check_asked(spec: ReadingSpec, selection: CutsSpec) -> None:
     if spec.weights != "unit":
         raise InputError("no generator weight in DeepNtuples; `weights: unit` of the dataset makes it 1")
     if selection.jet_id and CUT not in spec.without:

@@ -11,7 +11,7 @@ from jetsmith.certified import read_certified
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.sources.flat import Cutflow, values
-from jetsmith.specs import DatasetSpec
+from jetsmith.specs.datasets import ReadingSpec
 
 # Both are the weight of the event; the second is stored with 14 bits. LHEWeight_originalXWGTUP is none: it
 # is that of the matrix element, before merging vetoes and what a shower makes of it.
@@ -24,7 +24,7 @@ def weight_branch(branches: set[str]) -> str | None:
     return next((name for name in WEIGHTS if name in branches), None)
 
 
-def event_cuts(events: Mapping[str, ak.Array], spec: DatasetSpec) -> tuple[FloatArray, BoolArray, Cutflow]:
+def event_cuts(events: Mapping[str, ak.Array], spec: ReadingSpec) -> tuple[FloatArray, BoolArray, Cutflow]:
     """Weights of all events, those that pass the certification and the trigger, and the cutflow."""
     n_events = len(events["run"])
     if spec.is_data and np.any(values(events["run"]) == SIMULATED_RUN):
@@ -51,7 +51,7 @@ def event_cuts(events: Mapping[str, ak.Array], spec: DatasetSpec) -> tuple[Float
     return weight, passed, cutflow
 
 
-def event_weights(events: Mapping[str, ak.Array], spec: DatasetSpec, n_events: int) -> FloatArray:
+def event_weights(events: Mapping[str, ak.Array], spec: ReadingSpec, n_events: int) -> FloatArray:
     """Generator weights; 1 for data, and for simulation of which the dataset says `weights: unit`.
 
     Raises:

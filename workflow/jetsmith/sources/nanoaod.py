@@ -26,7 +26,7 @@ from jetsmith.sources.flat import (
     values,
 )
 from jetsmith.sources.trees import narrow
-from jetsmith.specs import DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
 TREES, CUT = ("Events",), "jet_id"
 PREFIX = {"ak4": "Jet", "ak8": "FatJet"}
@@ -169,7 +169,7 @@ def branches(available: set[str], obj: str) -> list[str]:
     return [name for name in dict.fromkeys(wanted) if name in available]
 
 
-def selecting(spec: DatasetSpec) -> set[str]:
+def selecting(spec: ReadingSpec) -> set[str]:
     """Branches that decide which rows stay (see `sources.Source.selecting`)."""
     names = {*EVENT.values(), *WEIGHTS, *spec.hlt}
     if spec.object != "event":
@@ -216,7 +216,7 @@ class Jets(KeptJets):
 
 
 def rows(
-    events: Mapping[str, ak.Array], spec: DatasetSpec, selection: SelectionSpec
+    events: Mapping[str, ak.Array], spec: ReadingSpec, selection: CutsSpec
 ) -> tuple[ak.Array, list[dict[str, Any]]]:
     """Canonical columns of the rows that pass, and the cutflow (see `sources.Source.rows`)."""
     if spec.object == "event":
@@ -225,7 +225,7 @@ def rows(
     return columns.rows(), cutflow.lines
 
 
-def event_rows(events: Mapping[str, ak.Array], spec: DatasetSpec) -> tuple[ak.Array, list[dict[str, Any]]]:
+def event_rows(events: Mapping[str, ak.Array], spec: ReadingSpec) -> tuple[ak.Array, list[dict[str, Any]]]:
     """Rows of the object `event`: those with two leptons of a Z."""
     weight, passed, cutflow = event_cuts(events, spec)
     narrow(events, np.flatnonzero(passed))
@@ -243,7 +243,7 @@ def event_rows(events: Mapping[str, ak.Array], spec: DatasetSpec) -> tuple[ak.Ar
 
 
 def select(
-    events: Mapping[str, ak.Array], spec: DatasetSpec, selection: SelectionSpec
+    events: Mapping[str, ak.Array], spec: ReadingSpec, selection: CutsSpec
 ) -> tuple[Columns, Jets, Cutflow]:
     """Cut on events and jets and fill what every NanoAOD has; layouts that hold more go on from it."""
     weight, passed, cutflow = event_cuts(events, spec)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from jetsmith.specs import PartitionSpec
+from jetsmith.specs.skimming import PartitionSpec
 
 SNAP = 0.25  # a cut moves to a cluster boundary that is nearer than this share of a partition
 

@@ -10,7 +10,7 @@ from jetsmith.io import FloatArray, IntArray
 from jetsmith.sources import nanoaod, taginfo
 from jetsmith.sources.flat import Array, Columns, counts_to_offsets, gather, owners, split
 from jetsmith.sources.nanoaod import Jets
-from jetsmith.specs import DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
 TREES, CUT = nanoaod.TREES, nanoaod.CUT
 selecting, identity = nanoaod.selecting, nanoaod.identity
@@ -129,7 +129,7 @@ def branches(available: set[str], obj: str) -> list[str]:
 
 
 def rows(
-    events: Mapping[str, ak.Array], spec: DatasetSpec, selection: SelectionSpec
+    events: Mapping[str, ak.Array], spec: ReadingSpec, selection: CutsSpec
 ) -> tuple[ak.Array, list[dict[str, Any]]]:
     """Canonical columns of the rows that pass, and the cutflow (see `sources.Source.rows`)."""
     if spec.object == "event":

@@ -52,7 +52,7 @@ from jetsmith.sources.xaod import (
     VERTEX_TYPE,
     WEIGHTS,
 )
-from jetsmith.specs import DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
 TREES, CUT = xaod.TREES, xaod.CUT
 kind, weight_branch, instead = xaod.kind, xaod.weight_branch, xaod.instead
@@ -103,7 +103,7 @@ def branches(available: set[str], obj: str) -> list[str]:
     return [name for name in wanted if name in available]
 
 
-def selecting(spec: DatasetSpec) -> set[str]:
+def selecting(spec: ReadingSpec) -> set[str]:
     """Branches that decide which rows stay (see `sources.Source.selecting`)."""
     header = {*EVENT.values(), CHANNEL, WEIGHTS, TYPE}
     if spec.object == "event":
@@ -150,7 +150,7 @@ def flat(events: Mapping[str, ak.Array], name: str, offsets: IntArray) -> Array:
 
 
 def rows(
-    events: Mapping[str, ak.Array], spec: DatasetSpec, selection: SelectionSpec
+    events: Mapping[str, ak.Array], spec: ReadingSpec, selection: CutsSpec
 ) -> tuple[ak.Array, list[dict[str, Any]]]:
     """Canonical columns of the rows that pass, and the cutflow (see `sources.Source.rows`).
 
@@ -178,7 +178,7 @@ def rows(
     return columns.rows(), cutflow.lines
 
 
-def _header(events: Mapping[str, ak.Array], spec: DatasetSpec) -> dict[str, ak.Array]:
+def _header(events: Mapping[str, ak.Array], spec: ReadingSpec) -> dict[str, ak.Array]:
     """Key and weight of the events by the names of NanoAOD, for its cuts."""
     if TYPE in events:
         n_other = int(np.sum((values(events[TYPE]) & SIMULATION != 0) == spec.is_data))
@@ -205,8 +205,8 @@ def _header(events: Mapping[str, ak.Array], spec: DatasetSpec) -> dict[str, ak.A
 
 def _select(
     events: Mapping[str, ak.Array],
-    spec: DatasetSpec,
-    selection: SelectionSpec,
+    spec: ReadingSpec,
+    selection: CutsSpec,
     weight: FloatArray,
     passed: BoolArray,
     cutflow: Cutflow,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from jetsmith import sources
 from jetsmith.errors import InputError
 from jetsmith.sources.trees import Table
-from jetsmith.specs import DatasetSpec
+from jetsmith.specs.datasets import ReadingSpec
 
 # Branches that tell files which hold no jets as we read them, and what would.
 TELLING = {
@@ -16,7 +16,7 @@ TELLING = {
 
 
 def choose(
-    path: str, spec: DatasetSpec, tables: Mapping[str, Table], branches: Mapping[str, set[str]]
+    path: str, spec: ReadingSpec, tables: Mapping[str, Table], branches: Mapping[str, set[str]]
 ) -> tuple[str | None, Table]:
     """The layout of a file and its table.
 

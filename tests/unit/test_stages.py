@@ -1,0 +1,121 @@
+"""What reruns: for every key of the configuration, the stages that get something else when it changes.
+
+The table is reruns.yaml. A key without a line fails, and so does a stage that gets more than it says.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from jetsmith import reference, stages
+from jetsmith.configuration import Configuration, load
+from jetsmith.strict import Record
+
+ROOT = Path(__file__).parent.parent.parent
+TABLE = yaml.safe_load(Path(__file__).with_name("reruns.yaml").read_text())
+LINES = {key: line for key, line in TABLE.items() if line != "absent"}
+JUDGED = {"score", "calibrate", "plot_roc", "plot_discriminant", "plot_efficiency", "plot_training"}
+SETS = {
+    "none": set(),
+    "model": {"train", *JUDGED},
+    "judged": JUDGED,
+    "drawn": JUDGED - {"score", "calibrate"},
+}
+OF_DATASET = (stages.inspect, stages.skim, stages.account, stages.features)
+OF_SAMPLE = (stages.pack, stages.plot_roc)
+OF_CLASSIFIER = (stages.check, stages.train, stages.score, stages.plot_training)
+OF_TAGGER = (stages.calibrate, stages.plot_discriminant, stages.plot_efficiency)
+OF_REWEIGHTER = (stages.weights, stages.closure, stages.plot_reweighting)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The demo's configuration, two datasets of a file each, and a class."""
+    found = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
+    set_value(found / "config.yaml", "data_root", str(tmp_path))
+    datasets = {"mine": ("a.root", {"cross_section_pb": 1.0}), "measured": ("b.root", {"is_data": True})}
+    for name, (file, more) in datasets.items():
+        (tmp_path / file).write_bytes(b'{"1": [[1, 9]]}')
+        entry = {"object": "ak4", "process": "p", "files": [file], **more}
+        set_value(found / "datasets.yaml", name, entry)
+        set_value(found / "config.yaml", f"samples.{name}", {"datasets": [name]})
+    set_value(found / "config.yaml", "samples.mine.normalise", "cross_section")
+    boson = {"truth": [2504, 2505], "label": "H", "color": "#1f77b4", "flavor": 7}
+    set_value(found / "flavours.yaml", "boson", boson)
+    return found
+
+
+def set_value(path: Path, key: str, value: Any) -> None:
+    """Set a value in a file; what lies above it is made."""
+    content = yaml.safe_load(path.read_text())
+    *above, last = key.split(".")
+    place = content
+    for name in above:
+        place = place.setdefault(name, {})
+    place[last] = value
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def handed(folder: Path) -> dict[tuple[str, str], Any]:
+    """What each stage gets, by its name and by what it is of."""
+    run = load(yaml.safe_load((folder / "config.yaml").read_text()), folder)
+    found = {}
+    for subjects, of in _by_subject(run):
+        found |= {(stage.__name__, name): stage(run, name) for name in subjects for stage in of}
+    return found
+
+
+def _by_subject(run: Configuration) -> Any:
+    yield run.datasets, OF_DATASET
+    yield [name for name, spec in run.datasets.items() if spec.simulate], (stages.simulate,)
+    yield run.run.samples, OF_SAMPLE
+    yield run.classifiers, OF_CLASSIFIER
+    yield run.run.taggers, OF_TAGGER
+    yield run.run.reweighters, OF_REWEIGHTER
+
+
+@pytest.mark.parametrize("key", LINES)
+def test_a_stage_gets_what_it_reads(folder: Path, key: str) -> None:
+    """The stages that the table names get something else, and no others."""
+    file, place, value, words = LINES[key]
+    before = handed(folder)
+    set_value(folder / file, place, value)
+    after = handed(folder)
+    changed = {
+        stage for stage, name in before.keys() & after.keys() if before[stage, name] != after[stage, name]
+    }
+    assert changed == set().union(*(SETS.get(word, {word}) for word in words.split()))
+
+
+def test_every_key_has_a_line() -> None:
+    """Keys of all records but those of `architecture`, which is handed over as a whole."""
+    records = [record for _, _, record in reference.FILES]
+    keys = {
+        f"{record.__name__}.{name}"
+        for record in records
+        for name, field in record.model_fields.items()
+        if not any(other.__name__ in str(field.annotation) for other in records)
+    }
+    assert keys == set(TABLE)
+
+
+def test_every_stage_has_its_record() -> None:
+    """Of each function in jetsmith.stages the table's test asks; `report` gets all."""
+    public = {
+        name for name, what in vars(stages).items()
+        if name.islower() and callable(what) and getattr(what, "__module__", "") == stages.__name__
+        and not name.startswith("_")
+    }  # fmt: skip
+    asked = {s.__name__ for s in (*OF_DATASET, *OF_SAMPLE, *OF_CLASSIFIER, *OF_TAGGER, *OF_REWEIGHTER)}
+    assert public == asked | {"simulate", "report"}
+    assert all(issubclass(getattr(stages, name).__annotations__["return"], tuple) for name in public)
+
+
+def test_what_a_stage_gets_is_plain(folder: Path) -> None:
+    """Snakemake compares and pickles it: no records, and the same text in every process."""
+    for found in handed(folder).values():
+        assert "Spec(" not in repr(found)
+        assert not any(isinstance(value, Record) for value in found)

@@ -1,0 +1,132 @@
+"""Taggers and reweighters: each record adds to the one before what the next stages read."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from jetsmith.specs.datasets import Object
+from jetsmith.specs.features import Inputs
+from jetsmith.strict import Name, Positive, Record
+
+Backend = Literal["xgboost", "keras", "stored", "sklearn"]
+Role = Literal["tagger", "reweighter"]
+
+
+class TruthSpec(Record):
+    """Which rows are of a class."""
+
+    name: Name
+    truth: tuple[int, ...] = Field((), description="Truth ids.")
+    generator: str = Field("", description="Generator of the dataset, for reweighters.")
+
+
+class JudgedClass(TruthSpec):
+    """A class of signal or background in working points and efficiencies."""
+
+    flavor: int | None = Field(
+        None, gt=-(2**31), lt=2**31, description="Code of the class in correction files."
+    )
+
+
+class ClassSpec(JudgedClass):
+    """One class of config/flavours.yaml."""
+
+    label: str = Field(min_length=1, description="TeX label.")
+    color: str = Field(pattern=r"^#[0-9a-f]{6}$", description="Colour, hexadecimal.")
+
+
+class TrainingSpec(Record):
+    """How a classifier is trained; a backend uses what concerns it."""
+
+    epochs: int = Field(30, gt=0, description="Largest number of epochs, or boosting rounds.")
+    patience: int = Field(5, gt=0, description="Epochs or rounds without progress before it stops.")
+    batch_size: int = Field(1024, gt=0, description="Jets a gradient step.")
+    learning_rate: Positive = Field(1e-3, description="Learning rate, or shrinkage.")
+    balance: Literal["none", "class", "pt_eta", "pt_eta_class"] = Field(
+        "pt_eta_class",
+        description="Weights that give the classes the same sum (class), the same spectrum (pt_eta) or both. "
+        "A rare class is better left rare: levelled, its few jets drown the others.",
+    )
+    pt_bins_gev: tuple[float, ...] = Field(
+        (20, 30, 40, 50, 60, 80, 100, 140, 200, 300, 600, 13000), description="Bins of the balance."
+    )
+    abseta_bins: tuple[float, ...] = Field((0, 0.8, 1.6, 2.5), description="Bins of the balance.")
+    checkpoint_every: int = Field(1, gt=0, description="Epochs, or tens of rounds, between checkpoints.")
+
+
+class DiscriminantSpec(Record):
+    """One number from the class probabilities: S/(S + sum f_i B_i), or ln(S / sum f_i B_i)."""
+
+    signal: tuple[Name, ...] = Field(min_length=1, description="Classes of the numerator, added.")
+    background: dict[Name, Positive] = Field(
+        min_length=1, description="Classes of the denominator with their fractions."
+    )
+    form: Literal["ratio", "log_ratio"] = Field("ratio")
+
+
+class EvaluationSpec(Record):
+    """Which truth is signal and which is background in ROC curves and working points."""
+
+    signal: Name
+    backgrounds: tuple[Name, ...] = Field(min_length=1, description="The first fixes the working points.")
+
+
+class ClassifierFile(Record):
+    """A file of config/taggers or config/reweighters, with names still to be looked up."""
+
+    title: str = Field(min_length=1, description="Name on plots.")
+    backend: Backend = Field(description="What trains it.")
+    model: str = Field("", description="Architecture, a module of jetsmith.models; keras alone takes one.")
+    object: Object = Field(description="What a row is.")
+    classes: tuple[Name, ...] = Field(min_length=2, description="Classes of config/flavours.yaml.")
+    inputs: dict[Name, Name | tuple[str, ...]] = Field(
+        min_length=1, description="Feature group (config/features) and its preset, or a list of features."
+    )
+    architecture: dict[str, Any] = Field({}, description="Keys of the backend or of its model: see below.")
+    training: TrainingSpec = TrainingSpec()
+    discriminant: DiscriminantSpec | None = None
+    evaluation: EvaluationSpec | None = None
+
+
+class RowsSpec(Record):
+    """Which rows and which of their features a classifier reads, spelled out: check, weights and closure."""
+
+    name: Name
+    role: Role
+    sample: Name
+    folds: int = 0
+    object: Object
+    classes: tuple[TruthSpec, ...] = Field(min_length=2)
+    inputs: tuple[Inputs, ...] = Field(min_length=1)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the outputs."""
+        return tuple(c.name for c in self.classes)
+
+
+class RecipeSpec(RowsSpec):
+    """What a model is made from: all that train gets of a classifier."""
+
+    backend: Backend
+    model: str = ""
+    architecture: dict[str, Any] = Field({}, description="Options of the backend or of its model.")
+    training: TrainingSpec
+
+
+class JudgedSpec(RecipeSpec):
+    """The model, and how it is judged: what score and calibrate get."""
+
+    discriminant: DiscriminantSpec | None = None
+    evaluation: EvaluationSpec | None = None
+    signal_class: JudgedClass | None = None
+    background_classes: tuple[JudgedClass, ...] = ()
+
+
+class ClassifierSpec(JudgedSpec):
+    """A tagger or a reweighter as the plots get it: also with its title, labels and colours."""
+
+    title: str
+    classes: tuple[ClassSpec, ...] = Field(min_length=2)
+    signal_class: ClassSpec | None = None
+    background_classes: tuple[ClassSpec, ...] = ()

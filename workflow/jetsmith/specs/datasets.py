@@ -1,0 +1,90 @@
+"""Datasets, and the cuts on their rows."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from jetsmith.strict import Name, Positive, Record
+
+Object = Literal["ak4", "ak8", "event"]
+MAX_PARTS = 100_000
+
+
+class SimulateSpec(Record):
+    """A dataset of the embedded demo."""
+
+    process: Name = Field(description="Process of jetsmith.simulation.processes.")
+    n_events: int = Field(gt=0, description="Events in all parts together.")
+    parts: int = Field(1, gt=0, le=MAX_PARTS, description="Files, each from its own seed, made in parallel.")
+
+
+class ReadingSpec(Record):
+    """How the files of a dataset are read: what inspect and skim get of it."""
+
+    object: Object = Field(description="What a row is: an AK4 jet, an AK8 jet or an event.")
+    layout: Literal["auto", "nanoaod", "pfnano", "deepntuples", "physlite"] = Field(
+        "auto", description="ROOT layout; `auto` lets inspect recognise it."
+    )
+    is_data: bool = Field(
+        False, description="Collision data: no truth, masks apply. Inspect compares it with the files."
+    )
+    weights: Literal["generator", "unit"] = Field(
+        "generator",
+        description="`unit`: simulation whose files hold no generator weight; every event then counts 1.",
+    )
+    without: tuple[Literal["jet_id", "jvt"], ...] = Field(
+        (),
+        description="Cuts of `selection.jet_id` that are left out, since the files cannot tell: `jet_id` "
+        "(CMS), `jvt` (ATLAS). Cutflow and report show them as not applied.",
+    )
+    generated: Literal["runs", "events"] = Field(
+        "runs",
+        description="Where the sum over generated events comes from: the trees Runs, which remember what a "
+        "skim left out; or the entries, where files hold all generated events but their Runs are wrong.",
+    )
+    golden_json: str | None = Field(None, description="Certified luminosity blocks (data).")
+    hlt: tuple[str, ...] = Field(
+        (),
+        description="Triggers, any of which passes. One that a file lacks has not fired in it; one that "
+        "every file lacks stops.",
+    )
+    duplicates: Literal["refuse", "allow"] = Field(
+        "refuse", description="Two entries of one run, block and event; `allow` where numbers begin anew."
+    )
+
+
+class DatasetSpec(ReadingSpec):
+    """One list of files of one process, read as one kind of row."""
+
+    files: tuple[str, ...] = Field((), description="Paths, globs or root:// addresses.")
+    simulate: SimulateSpec | None = Field(None, description="Simulate it instead of reading files.")
+    process: Name = Field(description="Physics process, for labels and truth.")
+    generator: str = Field("", description="Generator and its set-up; the class of a reweighter.")
+    cross_section_pb: Positive | None = Field(None, description="Cross-section [pb].")
+    parts: int | None = Field(
+        None, gt=0, le=MAX_PARTS, description="Partitions; by default from the file sizes."
+    )
+
+
+class CutsSpec(Record):
+    """Cuts on the jets of one object."""
+
+    pt_min_gev: float = Field(30.0, ge=0, description="Smallest transverse momentum [GeV].")
+    abseta_max: Positive = Field(2.5, description="Largest absolute pseudorapidity.")
+    jet_id: int = Field(
+        2,
+        ge=0,
+        le=7,
+        description="Bits that Jet_jetId must have: 2 tight, 4 tight with lepton veto, 1 loose (set in files "
+        "of 2016 alone); 0 for no cut. In ATLAS files any other number asks for NNJvtPass. Files that cannot "
+        "tell stop the run, unless the dataset says `without`.",
+    )
+
+
+class SelectionSpec(CutsSpec):
+    """The cuts, and the bins in which efficiencies are quoted."""
+
+    pt_bins_gev: tuple[float, ...] = Field(
+        (30, 50, 70, 100, 140, 200, 300, 600, 1000), description="Bins of the efficiencies [GeV]."
+    )
+    abseta_bins: tuple[float, ...] = Field((0, 0.8, 1.6, 2.5), description="Bins of the efficiencies.")

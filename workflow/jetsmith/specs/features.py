@@ -1,0 +1,70 @@
+"""Feature groups, and what a classifier reads of one."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from jetsmith.specs.datasets import Object
+from jetsmith.strict import Name, Record, Single
+
+
+class ColumnSpec(Record):
+    """How one feature is computed."""
+
+    source: str = Field(description="Canonical column, stored or derived.")
+    slot: int | None = Field(
+        None, ge=0, le=1000, description="Element of a ragged source, for a flat feature."
+    )
+    default: Single | None = Field(
+        0.0,
+        description="Value where the source is missing, empty or not finite; null leaves it NaN, which "
+        "backend stored counts as no score and all others refuse.",
+    )
+    transform: Literal["none", "abs", "log", "log1p", "signed_log1p"] = Field(
+        "none", description="Applied before the default is set."
+    )
+    clip: tuple[Single, Single] | None = Field(None, description="Smallest and largest value.")
+
+
+class FeatureSpec(ColumnSpec):
+    """One named input."""
+
+    unit: str = Field("", description="Unit after the transform.")
+    label: str = Field("", description="TeX label for plots.")
+
+
+class ColumnGroup(Record):
+    """How the features of a group are computed: what features and pack get of it."""
+
+    name: Name
+    object: Object = Field(description="The rows that it describes.")
+    kind: Literal["flat", "sequence"]
+    length: int = Field(
+        0, ge=0, le=10_000, description="Longest sequence; longer ones are cut after sorting."
+    )
+    sort_by: str = Field(
+        "", description="Canonical column that orders a sequence, largest first; empty: as stored."
+    )
+    features: Mapping[str, ColumnSpec] = Field(min_length=1)
+
+    def column(self, feature: str) -> str:
+        """Name of a feature's column in the features file."""
+        return f"{self.name}_{feature}" if self.kind == "sequence" else feature
+
+
+class FeatureGroup(ColumnGroup):
+    """A file of config/features: flat features of an object, or one of its sequences."""
+
+    features: Mapping[str, FeatureSpec] = Field(min_length=1)
+    presets: dict[Name, tuple[str, ...]] = Field({}, description="Named lists of features.")
+
+
+class Inputs(Record):
+    """The inputs of a classifier from one feature group, resolved."""
+
+    group: Name
+    kind: Literal["flat", "sequence"]
+    length: int = Field(ge=0)
+    features: tuple[str, ...] = Field(min_length=1)
+    sources: tuple[str, ...] = Field(description="Canonical columns that features and order need.")

@@ -1,0 +1,62 @@
+"""The run: config/config.yaml."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from jetsmith.specs.datasets import Object, SelectionSpec
+from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.skimming import PartitionSpec, SkimSpec, XRootDSpec
+from jetsmith.strict import Fraction, Name, Positive, Record
+
+
+class SplitSpec(Record):
+    """Fractions of the events, by a hash of the event key; they add up to 1."""
+
+    train: Fraction = Field(0.5, description="Fitted on: networks, trees, scalers.")
+    validation: Fraction = Field(0.1, description="Early stopping.")
+    calibration: Fraction = Field(0.15, description="Working-point thresholds, probability calibration.")
+    test: Fraction = Field(0.25, description="Every number that is reported.")
+
+
+class SampleSpec(Record):
+    """Datasets that are packed together."""
+
+    datasets: tuple[Name, ...] = Field(min_length=1, description="Names of config/datasets.yaml.")
+    folds: int = Field(0, ge=0, le=100, description="Cross-validation folds, 3 or more; 0 for one split.")
+    normalise: Literal["unit", "cross_section"] = Field(
+        "unit",
+        description="unit: mean weight 1 in each dataset; cross_section: weights add up to it [pb], or to "
+        "the expected events with `luminosity_ifb`.",
+    )
+
+
+class ClosureSpec(Record):
+    """The closure test of the reweighters."""
+
+    bootstraps: int = Field(200, ge=20, le=100_000, description="Bootstrap replicas of the interval.")
+    max_auc: float = Field(0.53, gt=0.5, lt=1, description="Closure passes below this AUC.")
+
+
+class RunSpec(Record):
+    """The run: config/config.yaml. Everything else is looked up from the names in it."""
+
+    title: str = Field("jetsmith", description="Title of the report.")
+    seed: int = Field(ge=0, description="Everything random follows from it.")
+    data_root: str = Field(".", description="Relative paths of datasets start here; $VARIABLES expand.")
+    simulation_scale: Positive = Field(1.0, description="Factor on the events of simulated datasets.")
+    pathvars: dict[str, str] = Field({}, description="Snakemake's own: results, logs, benchmarks.")
+    luminosity_ifb: Positive | None = Field(None, description="Integrated luminosity [1/fb].")
+    splits: SplitSpec = SplitSpec()
+    selection: dict[Object, SelectionSpec] = Field({}, description="Cuts by object.")
+    partition: PartitionSpec = PartitionSpec()
+    skim: SkimSpec = SkimSpec()
+    xrootd: XRootDSpec = XRootDSpec()
+    samples: dict[Name, SampleSpec] = Field(min_length=1)
+    taggers: dict[Name, Name] = Field({}, description="Tagger (config/taggers) and its sample.")
+    reweighters: dict[Name, Name] = Field({}, description="Reweighter and its sample.")
+    working_points: dict[str, Fraction] = Field(
+        {"L": 0.1, "M": 0.01, "T": 0.001}, description="Background efficiency of each working point."
+    )
+    closure: ClosureSpec = ClosureSpec()
+    plots: PlotSpec = PlotSpec()

@@ -1,0 +1,295 @@
+"""What each stage gets of the configuration, and no more: an edit reruns the stages that read it.
+
+The fields of a stage's record are the `params` of its rule, as plain values, which Snakemake compares
+with those of the last run. A record such as `RecipeSpec` holds the part of a longer one that a stage
+reads, so that a colour, which `ClassifierSpec` adds, is nothing that `train` can see.
+tests/unit/test_stages.py has a line for every key of the configuration.
+"""
+
+from typing import Any, NamedTuple
+
+from jetsmith.configuration import Configuration
+from jetsmith.specs.classifiers import ClassifierSpec, JudgedSpec, RecipeSpec, RowsSpec, TruthSpec
+from jetsmith.specs.datasets import CutsSpec, ReadingSpec
+from jetsmith.specs.features import ColumnGroup
+from jetsmith.strict import seen_as
+
+Plain = dict[str, Any]
+
+
+class Simulate(NamedTuple):
+    """A part of a simulated dataset."""
+
+    spec: Plain
+    seed: int
+    scale: float
+
+
+def simulate(run: Configuration, dataset: str) -> Simulate:
+    """Stage simulate."""
+    spec = run.datasets[dataset]
+    assert spec.simulate is not None
+    return Simulate(spec.simulate.model_dump(mode="json"), run.run.seed, run.run.simulation_scale)
+
+
+class Inspect(NamedTuple):
+    """How files are read, and into how many partitions they are cut."""
+
+    spec: Plain
+    sizes: list[float]
+    n_parts: int
+    jet_id: int
+    target: Plain
+    has_cross_section: bool
+
+
+def inspect(run: Configuration, dataset: str) -> Inspect:
+    """Stage inspect, but for the list of files."""
+    return Inspect(
+        spec=seen_as(ReadingSpec, run.datasets[dataset]),
+        sizes=run.sizes_mb(dataset),
+        n_parts=run.n_parts(dataset),
+        jet_id=run.selection_of(dataset).jet_id,
+        target=run.run.partition.model_dump(include={"target_mb", "target_entries"}),
+        has_cross_section=run.datasets[dataset].cross_section_pb is not None,
+    )
+
+
+class Check(NamedTuple):
+    """What a classifier reads, and the truth of all its classes, whatever their part is."""
+
+    spec: Plain
+    judged: list[Plain]
+    groups: list[Plain]
+
+
+def check(run: Configuration, classifier: str) -> Check:
+    """Stage check."""
+    spec = run.classifiers[classifier]
+    judged = {c.name: c for c in (spec.signal_class, *spec.background_classes) if c is not None}
+    return Check(
+        spec=seen_as(RowsSpec, spec),
+        judged=[seen_as(TruthSpec, judged[name]) for name in sorted(judged)],
+        groups=[seen_as(ColumnGroup, run.groups[inputs.group]) for inputs in spec.inputs],
+    )
+
+
+class Skim(NamedTuple):
+    """Which rows of a dataset are kept."""
+
+    spec: Plain
+    selection: Plain
+
+
+def skim(run: Configuration, dataset: str) -> Skim:
+    """Stage skim: the same for both backends, so that a change from one to the other runs nothing again."""
+    return Skim(seen_as(ReadingSpec, run.datasets[dataset]), seen_as(CutsSpec, run.selection_of(dataset)))
+
+
+class Account(NamedTuple):
+    """What may be lost, and what the weights are normalised to."""
+
+    max_loss_fraction: float
+    cross_section_pb: float | None
+    luminosity_ifb: float | None
+    allow_duplicates: bool
+    generated: str
+
+
+def account(run: Configuration, dataset: str) -> Account:
+    """Stage account."""
+    spec = run.datasets[dataset]
+    return Account(
+        max_loss_fraction=run.run.skim.max_loss_fraction,
+        cross_section_pb=spec.cross_section_pb,
+        luminosity_ifb=run.run.luminosity_ifb,
+        allow_duplicates=spec.duplicates == "allow",
+        generated=spec.generated,
+    )
+
+
+class Features(NamedTuple):
+    """The columns of an object."""
+
+    object: str
+    groups: list[Plain]
+
+
+def features(run: Configuration, dataset: str) -> Features:
+    """Stage features."""
+    found = run.datasets[dataset].object
+    return Features(found, _groups_of(run, found))
+
+
+class Pack(NamedTuple):
+    """The datasets of a sample, their order, splits and weights."""
+
+    sample: Plain
+    generators: dict[str, str]
+    groups: list[Plain]
+    splits: Plain
+    seed: int
+    kept_truth: list[int]
+
+
+def pack(run: Configuration, sample: str) -> Pack:
+    """Stage pack."""
+    return Pack(
+        sample=run.run.samples[sample].model_dump(mode="json"),
+        generators=run.generators(sample),
+        groups=_groups_of(run, run.object_of(sample)),
+        splits=run.run.splits.model_dump(),
+        seed=run.run.seed,
+        kept_truth=run.kept_truth(sample),
+    )
+
+
+class Train(NamedTuple):
+    """What a model is made from."""
+
+    spec: Plain
+    seed: int
+
+
+def train(run: Configuration, classifier: str) -> Train:
+    """Stage train."""
+    return Train(seen_as(RecipeSpec, run.classifiers[classifier]), run.run.seed)
+
+
+class Judge(NamedTuple):
+    """A model, and the number that is made of its probabilities."""
+
+    spec: Plain
+
+
+def score(run: Configuration, classifier: str) -> Judge:
+    """Stage score."""
+    return Judge(seen_as(JudgedSpec, run.classifiers[classifier]))
+
+
+class Calibrate(NamedTuple):
+    """Working points, and the bins of their efficiencies."""
+
+    spec: Plain
+    working_points: dict[str, float]
+    pt_bins_gev: list[float]
+    abseta_bins: list[float]
+
+
+def calibrate(run: Configuration, tagger: str) -> Calibrate:
+    """Stage calibrate."""
+    spec = run.classifiers[tagger]
+    bins = run.run.selection[spec.object]
+    return Calibrate(
+        spec=seen_as(JudgedSpec, spec),
+        working_points=run.run.working_points,
+        pt_bins_gev=list(bins.pt_bins_gev),
+        abseta_bins=list(bins.abseta_bins),
+    )
+
+
+class Weights(NamedTuple):
+    """A reweighter and the generators of the datasets that it weighs."""
+
+    spec: Plain
+    datasets: dict[str, str]
+
+
+def weights(run: Configuration, reweighter: str) -> Weights:
+    """Stage weights."""
+    return Weights(
+        seen_as(RowsSpec, run.classifiers[reweighter]), run.generators(run.run.reweighters[reweighter])
+    )
+
+
+class Closure(NamedTuple):
+    """As `Weights`, and how the test is made."""
+
+    spec: Plain
+    datasets: dict[str, str]
+    settings: Plain
+    seed: int
+
+
+def closure(run: Configuration, reweighter: str) -> Closure:
+    """Stage closure."""
+    return Closure(*weights(run, reweighter), run.run.closure.model_dump(), run.run.seed)
+
+
+class Plot(NamedTuple):
+    """A classifier with its labels and colours, and the style of the run."""
+
+    spec: Plain
+    style: Plain
+
+
+def plot_discriminant(run: Configuration, tagger: str) -> Plot:
+    """Plot discriminant."""
+    return Plot(seen_as(ClassifierSpec, run.classifiers[tagger]), run.run.plots.model_dump())
+
+
+def plot_training(run: Configuration, classifier: str) -> Plot:
+    """Plot training."""
+    return plot_discriminant(run, classifier)
+
+
+class PlotRoc(NamedTuple):
+    """All taggers of a sample; the seed is that of the interval's replicas."""
+
+    specs: list[Plain]
+    style: Plain
+    seed: int
+
+
+def plot_roc(run: Configuration, sample: str) -> PlotRoc:
+    """Plot roc."""
+    return PlotRoc(
+        specs=[seen_as(ClassifierSpec, run.classifiers[tagger]) for tagger in run.taggers_on(sample)],
+        style=run.run.plots.model_dump(),
+        seed=run.run.seed,
+    )
+
+
+class PlotEfficiency(NamedTuple):
+    """As `Plot`, and the bins."""
+
+    spec: Plain
+    pt_bins_gev: list[float]
+    style: Plain
+
+
+def plot_efficiency(run: Configuration, tagger: str) -> PlotEfficiency:
+    """Plot efficiency."""
+    spec, style = plot_discriminant(run, tagger)
+    return PlotEfficiency(spec, calibrate(run, tagger).pt_bins_gev, style)
+
+
+class PlotReweighting(NamedTuple):
+    """As `Plot`, with the generators of the datasets and the labels of the features."""
+
+    spec: Plain
+    datasets: dict[str, str]
+    labels: dict[str, str]
+    style: Plain
+
+
+def plot_reweighting(run: Configuration, reweighter: str) -> PlotReweighting:
+    """Plot reweighting."""
+    spec, style = plot_discriminant(run, reweighter)
+    return PlotReweighting(spec, weights(run, reweighter).datasets, run.labels(reweighter), style)
+
+
+class Report(NamedTuple):
+    """All of it: the page shows the configuration."""
+
+    run: Plain
+    title: str
+
+
+def report(run: Configuration) -> Report:
+    """The page."""
+    return Report(run.raw, run.run.title)
+
+
+def _groups_of(run: Configuration, obj: str) -> list[Plain]:
+    return [seen_as(ColumnGroup, group) for group in run.groups_of(obj).values()]
