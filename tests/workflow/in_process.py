@@ -3,15 +3,20 @@
 Each job of Snakemake starts a Python of its own, which takes seconds; many small runs are only possible so.
 """
 
+import ast
 import contextlib
+import inspect
 import io
 import json
 import os
 import runpy
 import shutil
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import SimpleNamespace
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 from snakemake.api import SnakemakeApi
@@ -24,11 +29,16 @@ from snakemake.settings.types import (
     StorageSettings,
 )
 
+from jetsmith import provenance
 from tests import tiny
 
 
-def run(project: Path) -> None:
+def run(project: Path, around: Callable[[Any], AbstractContextManager[object]] | None = None) -> None:
     """Run everything that the project's default run wants.
+
+    Args:
+        project: Its folder.
+        around: Given a job, what to enter while its script runs.
 
     Raises:
         Exception: Of the first script that fails, with the rule in its notes.
@@ -46,7 +56,8 @@ def run(project: Path) -> None:
         for level in workflow.dag.toposorted():
             for job in sorted(level, key=str):
                 if job.rule.script:
-                    _script(job, workflow.globals["config"])
+                    with around(job) if around else contextlib.nullcontext():
+                        _script(job, workflow.globals["config"])
 
 
 def _script(job: Any, config: dict[str, Any]) -> None:
@@ -62,6 +73,59 @@ def _script(job: Any, config: dict[str, Any]) -> None:
     except BaseException as error:
         error.add_note(f"in {job}: {Path(job.log[0]).read_text()[-3000:]}")
         raise
+
+
+def missed(project: Path) -> dict[str, list[str]]:
+    """By rule, definitions of the package that a job called and that its digest does not count."""
+    asked: dict[str, tuple[Path, tuple[str, ...]]] = {}
+    called: dict[tuple[str, str], set[tuple[str, int]]] = {}  # by rule and digest: file and line
+    real = provenance.script_digest
+
+    def remembering(script: Path, *modules: str) -> str:
+        digest = real(script, *modules)
+        asked[digest] = script, modules
+        return digest
+
+    @contextlib.contextmanager
+    def watching(job: Any) -> Iterator[None]:
+        here = called.setdefault((job.rule.name, job.params.code), set())
+
+        def watch(frame: FrameType, event: str, _: object) -> None:
+            code = frame.f_code
+            is_function = code.co_flags & inspect.CO_OPTIMIZED  # and no body of a class or module: an import
+            if event == "call" and is_function and code.co_filename.startswith(str(provenance.PACKAGE)):
+                here.add((code.co_filename, code.co_firstlineno))
+
+        threading.setprofile(watch)
+        sys.setprofile(watch)
+        try:
+            yield
+        finally:
+            sys.setprofile(None)
+            threading.setprofile(None)  # type: ignore[arg-type]
+
+    provenance.script_digest = remembering
+    run(project, watching)
+    found: dict[str, list[str]] = {}
+    for (rule, digest), places in called.items():
+        script, modules = asked[digest]
+        counted = provenance.reached(provenance.roots(script, *modules))
+        names = {_definition(*place) for place in places if place[0].endswith(".py")}
+        others = {name for name in names - counted if name and name[0] not in provenance.WITHOUT_EFFECT}
+        assert names
+        found.setdefault(rule, []).extend(sorted(":".join(name) for name in others))
+    return found
+
+
+def _definition(path: str, line: int) -> tuple[str, str] | None:
+    """Module and name at the top of a file that a line belongs to; None for a lambda in an assignment."""
+    place = Path(path).relative_to(provenance.PACKAGE).with_suffix("")
+    module = ".".join(part for part in place.parts if part != "__init__")
+    for node in ast.parse(Path(path).read_bytes()).body:
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        if first <= line <= (node.end_lineno or 0) and isinstance(node, ast.FunctionDef | ast.ClassDef):
+            return module, node.name
+    return None
 
 
 def main(project: Path, chosen: list[int]) -> None:
@@ -90,4 +154,8 @@ def main(project: Path, chosen: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), [int(index) for index in sys.argv[2:]])
+    if sys.argv[2:] == ["missed"]:
+        os.chdir(sys.argv[1])
+        print(json.dumps(missed(Path(sys.argv[1]))))
+    else:
+        main(Path(sys.argv[1]), [int(index) for index in sys.argv[2:]])

@@ -67,6 +67,23 @@ def test_what_passes_ends_well(project):
         assert run["ended"] or (is_said and "Traceback" not in run["said"]), run
 
 
+def test_digests_count_what_jobs_call(project):
+    """Each function of the package that a stage called, in any thread, is one whose edit reruns the stage."""
+    tiny.write_config(project.folder / "config")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "tests.workflow.in_process", str(project.folder), "missed"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{ROOT / 'workflow'}{os.pathsep}{ROOT}", "MPLBACKEND": "agg"},
+        capture_output=True,
+        text=True,
+        timeout=1000,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert {"inspect", "skim", "pack", "train", "score", "calibrate", "plot_roc", "report"} <= found.keys()
+    assert {rule: missed for rule, missed in found.items() if missed} == {}
+
+
 def test_the_dry_run_says_it(project):
     """The same messages through Snakemake itself: one a call, with file and line, and nothing planned."""
     chosen = random.Random(3).sample([m for m in tiny.mutations() if m.kind in ("double", "no number")], 3)

@@ -1,5 +1,6 @@
 """What an edit reruns, by `snakemake -n` on a finished run: no less and no more than what depends on it."""
 
+import ast
 import hashlib
 import os
 import time
@@ -72,25 +73,53 @@ def test_comment_reruns_nothing(edited):
     assert edited.planned() == {}
 
 
+def edit_function(path, name):
+    """Another statement in a function."""
+    lines = path.read_text().splitlines()
+    (function,) = [n for n in ast.parse("\n".join(lines)).body if getattr(n, "name", "") == name]
+    lines.insert(function.body[-1].lineno - 1, "    pass")
+    path.write_text("\n".join(lines) + "\n")
+
+
 @pytest.mark.parametrize(
-    ("module", "first", "spared"),
+    ("module", "function", "first", "spared"),
     [
-        ("pack", "pack", {"simulate", "inspect", "skim", "features"}),
-        ("calibration/stage", "calibrate", {"train", "score", "weights", "closure"}),
-        ("models/deepjet", "train", {"pack", "weights", "closure"}),
-        ("plots/roc", "plot_roc", {"calibrate", "train", "plot_discriminant"}),
-        ("features/derived", "features", {"simulate", "skim"}),
+        ("pack", "pack_sample", "pack", {"simulate", "inspect", "skim", "features"}),
+        ("calibration/stage", "calibrate", "calibrate", {"train", "score", "weights", "closure"}),
+        ("models/deepjet", "build", "train", {"pack", "weights", "closure"}),
+        ("plots/roc", "compute", "plot_roc", {"calibrate", "train", "plot_discriminant"}),
+        ("features/derived", "derive", "features", {"simulate", "skim", "check"}),
     ],
 )
-def test_module_reruns_its_stages(edited, module, first, spared):
-    """Edited logic reruns the stages that import it, and not those left of them."""
-    path = edited.folder / "workflow" / "jetsmith" / f"{module}.py"
-    path.write_text(path.read_text() + "\nANOTHER = 1\n")
+def test_logic_reruns_its_stages(edited, module, function, first, spared):
+    """Edited logic reruns the stages that reach it, and not those left of them."""
+    edit_function(edited.folder / "workflow" / "jetsmith" / f"{module}.py", function)
     planned = edited.planned()
     assert first in planned
     assert not set(planned) & spared
     if module == "models/deepjet":
         assert planned["train"] == 1
+
+
+def test_what_no_stage_reaches_reruns_nothing(edited):
+    """A new function, the wording of a description, how often progress is written."""
+    package = edited.folder / "workflow" / "jetsmith"
+    for name, old, new in (
+        ("io/parquet", "\n\n\ndef ", "\n\n\ndef new():\n    return 1\n\n\ndef "),
+        ("specs/datasets", "Collision data:", "Measured data:"),
+        ("progress", "\n\n\n", "\n\nANOTHER = 1\n\n\n"),
+    ):
+        path = package / f"{name}.py"
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new, 1))
+    assert edited.planned() == {}
+
+
+def test_an_option_of_the_plots_reruns_plots(edited):
+    """A new field of their style: neither a skim nor a training."""
+    path = edited.folder / "workflow" / "jetsmith" / "specs" / "plots.py"
+    path.write_text(path.read_text().rstrip() + '\n    grid: bool = Field(False, description="Lines.")\n')
+    assert set(edited.planned()) == PLOTS | {"report", "all"}
 
 
 REPRODUCIBLE = (

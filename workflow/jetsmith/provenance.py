@@ -9,19 +9,27 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jetsmith import definitions
+from jetsmith.definitions import REST, WHOLE, Definition
+
 PACKAGE = Path(__file__).parent
+
+
+# What writes progress to the terminal changes no result.
+WITHOUT_EFFECT = ("progress",)
 
 
 @cache
 def code_digest(*modules: str) -> str:
-    """Digest of modules of this package and of all they import from it, directly or not.
+    """Digest of modules of this package and of all that they refer to in it, directly or not.
 
-    Comments, docstrings and layout do not count: an edit of those reruns nothing.
+    Comments, docstrings, layout, and definitions that nothing refers to do not count.
 
     Args:
         modules: Names below `jetsmith`, e.g. `training` or `classifiers.keras`.
@@ -29,24 +37,80 @@ def code_digest(*modules: str) -> str:
     Raises:
         ModuleNotFoundError: No such module.
     """
+    return _digest(reached([(name, WHOLE) for name in modules]))
+
+
+@cache
+def script_digest(script: Path, *modules: str) -> str:
+    """Digest of a rule's script, of all that it refers to, and of the modules that are named beside it.
+
+    Args:
+        script: Path of the script.
+        modules: Further modules, such as a backend that is looked up by its name.
+    """
+    own = _source(script).definitions
+    digests = [own[name].digest for name in sorted(own)]
+    found = _digest(reached(roots(script, *modules)))
+    return hashlib.sha256(json.dumps([*digests, found]).encode()).hexdigest()[:16]
+
+
+def roots(script: Path, *modules: str) -> list[tuple[str, str]]:
+    """What a script refers to, and all of some modules, for `reached`."""
+    referred = [place for found in _source(script).definitions.values() for place in found.there]
+    return [*map(_place, referred), *((name, WHOLE) for name in modules)]
+
+
+def reached(roots: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Definitions that others lead to, as module and name, with what runs when their modules are imported.
+
+    Args:
+        roots: Modules below `jetsmith` and names in them; `WHOLE` for all of one.
+
+    Raises:
+        ModuleNotFoundError: No such module.
+    """
+    seen: set[tuple[str, str]] = set()
+    imported: set[str] = set()
+    queue = list(roots)
+    while queue:
+        module, name = queue.pop()
+        if (module, name) in seen or module in WITHOUT_EFFECT:
+            continue
+        seen.add((module, name))
+        found = _source(_file(module)).definitions
+        if name == WHOLE or name not in found:  # of what is not seen all counts
+            queue += [(module, other) for other in found]
+            continue
+        queue += [(module, other) for other in found[name].here]
+        queue += map(_place, found[name].there)
+        if module not in imported:
+            imported |= import_closure(module)
+            queue += [(other, REST) for other in imported]
+    return frozenset((module, name) for module, name in seen if name != WHOLE)
+
+
+def _place(reference: str) -> tuple[str, str]:
+    """Module below `jetsmith` and name in it of `jetsmith.io:write_json` or `jetsmith:io.write_json`."""
+    module, _, names = reference.partition(":")
+    module = module.removeprefix("jetsmith").removeprefix(".")
+    for name in filter(None, names.split(".")):
+        inner = f"{module}.{name}" if module else name
+        if not _exists(inner):
+            return module, name
+        module = inner
+    return module, WHOLE
+
+
+def _digest(found: Iterable[tuple[str, str]]) -> str:
     digest = hashlib.sha256()
-    for name in sorted(import_closure(*modules)):
-        digest.update(name.encode() + _source(_file(name)).digest.encode())
+    for module, name in sorted(found):
+        definition = _source(_file(module)).definitions.get(name)
+        if definition is not None and definition.digest:
+            digest.update(f"{module}:{name}:{definition.digest}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def script_digest(script: Path, *modules: str) -> str:
-    """Digest of a rule's script and of the modules that it imports or that are named beside them.
-
-    Args:
-        script: Path of the script; its `from jetsmith import …` statements are followed.
-        modules: Further modules, such as a backend that is looked up by its name.
-    """
-    source = _source(script)
-    reached = code_digest(*sorted({*filter(_exists, source.imports), *modules}))
-    return hashlib.sha256((source.digest + reached).encode()).hexdigest()[:16]
-
-
+@cache
 def import_closure(*modules: str) -> frozenset[str]:
     """The modules and every module of this package that they import, as names below it."""
     seen: set[str] = set()
@@ -80,16 +144,16 @@ class _Source(NamedTuple):
     """What counts of a Python file.
 
     Attributes:
-        digest: Of its syntax tree, without docstrings.
+        definitions: What stands at its top, by name.
         imports: What it names below `jetsmith` in import statements, at any depth: modules and
             what is in them.
     """
 
-    digest: str
+    definitions: dict[str, Definition]
     imports: tuple[str, ...]
 
 
-_notes: dict[str, Any] = {}  # by path: size and time of a file, digest and imports of its _Source
+_notes: dict[str, Any] = {}  # by path: size and time of a file, definitions and imports of its _Source
 
 
 def remember(path: Path) -> None:
@@ -98,7 +162,7 @@ def remember(path: Path) -> None:
     Every job parses the Snakefile, and with it would parse the whole package. As for Python's byte
     code, a file of the same size and time is the same file.
     """
-    about = f"{sys.version} {file_digest(Path(__file__))}"
+    about = f"{sys.version} {file_digest(Path(__file__))} {file_digest(Path(definitions.__file__))}"
     _notes.update(_stored(path, about))
     known = dict(_notes)
 
@@ -129,20 +193,12 @@ def _source(path: Path) -> _Source:
     status, key = path.stat(), str(path)
     mark = [status.st_size, status.st_mtime_ns]
     if key not in _notes or _notes[key][:2] != mark:
-        tree = ast.parse(path.read_bytes())
-        imports = _imports(tree)
-        _notes[key] = [*mark, hashlib.sha256(_canonical(tree).encode()).hexdigest(), imports]
-    return _Source(_notes[key][2], tuple(_notes[key][3]))
-
-
-def _canonical(tree: ast.Module) -> str:
-    """A syntax tree as text; its docstrings are taken out."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
-                has_docstring = ast.get_docstring(node, clean=False) is not None
-                node.body = node.body[has_docstring:]
-    return ast.dump(tree)
+        content = path.read_bytes()
+        _notes[key] = [*mark, definitions.read(content, "jetsmith"), _imports(ast.parse(content))]
+    found, imports = _notes[key][2:]
+    return _Source(
+        {name: Definition(d, tuple(h), tuple(t)) for name, (d, h, t) in found.items()}, tuple(imports)
+    )
 
 
 def _imports(tree: ast.Module) -> list[str]:
