@@ -14,6 +14,7 @@ if "samples" not in config:
 
 
 include: "workflow/common.smk"
+include: "workflow/files.smk"
 include: "workflow/simulate.smk"
 include: "workflow/inspect.smk"
 include: "workflow/skim.smk"

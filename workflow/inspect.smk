@@ -20,7 +20,7 @@ rule inspect:
     params:
         **gets(stages.inspect, "dataset"),
         files=lambda wildcards, input: list(input) or RUN.paths[wildcards.dataset],
-        code=code("inspect", *LAYOUT_MODULES),
+        code=lambda wildcards: reading_code("inspect", wildcards.dataset),
     script:
         "../scripts/inspect.py"
 

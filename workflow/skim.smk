@@ -3,6 +3,7 @@
 # skim_root: reads the rows; writes skim/{dataset}/{part}.root, a TTree for people (skim.write_root).
 # account: reads the reports; writes skim/{dataset}.json, or stops where an event is unaccounted for or there twice.
 
+
 # Workers of a LocalCluster live in the driver's job; Snakemake lowers the number to the cores that there are.
 DRIVER_THREADS = (RUN.run.skim.dask.maximum or os.cpu_count()) if RUN.run.skim.dask.is_local else 1
 
@@ -27,7 +28,7 @@ if RUN.run.skim.backend == "jobs":
             runtime=grows(120),
         params:
             **gets(stages.skim, "dataset"),
-            code=code("skim", *LAYOUT_MODULES),
+            code=lambda wildcards: reading_code("skim", wildcards.dataset),
         script:
             "../scripts/skim.py"
 
@@ -55,7 +56,7 @@ else:
                 runtime=1440,  # the next driver goes on with what is done
             params:
                 **stages.skim(RUN, name)._asdict(),
-                code=code("skim", *LAYOUT_MODULES),
+                code=reading_code("skim", name),
             script:
                 "../scripts/skim_dask.py"
 

@@ -8,7 +8,7 @@ from jetsmith import dataset_checks, inspection, io, skim, sources, suitability
 from jetsmith.errors import InputError
 from jetsmith.sources import mock
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
-from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import LAYOUTS, DatasetSpec, SelectionSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec
 
@@ -239,7 +239,7 @@ def test_vertices_of_another_kind(tmp_path, write):
 
 def test_one_cut_a_layout():
     """The parse, which imports no layout, knows the name of its cut."""
-    assert {name: sources.load(name).CUT for name in sources.LAYOUTS} == dataset_checks.CUTS
+    assert {name: sources.load(name).CUT for name in LAYOUTS} == dataset_checks.CUTS
 
 
 def test_damage_where_the_kind_is_read(tmp_path, write, monkeypatch):

@@ -15,7 +15,7 @@ from jetsmith import inspection, skim, sources
 from jetsmith import io as stored
 from jetsmith.errors import DamagedError, InputError
 from jetsmith.sources import aliases, files, foreign, mock
-from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import LAYOUTS, DatasetSpec, SelectionSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
@@ -269,7 +269,7 @@ def test_four_bytes_may_suffice(head, words):
 
 def test_tables_are_those_of_the_layouts():
     """What is looked for in a file is what some layout reads."""
-    assert set(files.TREES) == {tree for layout in sources.LAYOUTS for tree in sources.load(layout).TREES}
+    assert set(files.TREES) == {tree for layout in LAYOUTS for tree in sources.load(layout).TREES}
 
 
 def test_rntuples_of_cms(tmp_path):

@@ -115,6 +115,15 @@ def test_what_no_stage_reaches_reruns_nothing(edited):
     assert edited.planned() == {}
 
 
+def test_a_layout_reruns_its_own_datasets(edited):
+    """The demo is PFNano: PHYSLITE is none of its business."""
+    package = edited.folder / "workflow" / "jetsmith" / "sources"
+    edit_function(package / "physlite.py", "rows")
+    assert edited.planned() == {}
+    edit_function(package / "pfnano.py", "rows")
+    assert {"inspect", "skim"} <= set(edited.planned())
+
+
 def test_an_option_of_the_plots_reruns_plots(edited):
     """A new field of their style: neither a skim nor a training."""
     path = edited.folder / "workflow" / "jetsmith" / "specs" / "plots.py"

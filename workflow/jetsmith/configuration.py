@@ -73,6 +73,11 @@ class Configuration:
         given = self.datasets[dataset].golden_json
         return str(local(given, self.run.data_root)) if given is not None else None
 
+    def layout_of(self, dataset: str) -> str:
+        """The layout that a dataset names, or that of simulated ones; else `auto`."""
+        spec = self.datasets[dataset]
+        return "pfnano" if spec.simulate is not None and spec.layout == "auto" else spec.layout
+
     def selection_of(self, dataset: str) -> SelectionSpec:
         """Cuts on the rows of a dataset."""
         return self.run.selection.get(self.datasets[dataset].object, SelectionSpec())

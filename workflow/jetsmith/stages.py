@@ -46,7 +46,7 @@ class Inspect(NamedTuple):
 def inspect(run: Configuration, dataset: str) -> Inspect:
     """Stage inspect, but for the list of files."""
     return Inspect(
-        spec=seen_as(ReadingSpec, run.datasets[dataset]),
+        spec=_reading(run, dataset),
         sizes=run.sizes_mb(dataset),
         n_parts=run.n_parts(dataset),
         jet_id=run.selection_of(dataset).jet_id,
@@ -83,7 +83,7 @@ class Skim(NamedTuple):
 
 def skim(run: Configuration, dataset: str) -> Skim:
     """Stage skim: the same for both backends, so that a change from one to the other runs nothing again."""
-    return Skim(seen_as(ReadingSpec, run.datasets[dataset]), seen_as(CutsSpec, run.selection_of(dataset)))
+    return Skim(_reading(run, dataset), seen_as(CutsSpec, run.selection_of(dataset)))
 
 
 class Account(NamedTuple):
@@ -289,6 +289,10 @@ class Report(NamedTuple):
 def report(run: Configuration) -> Report:
     """The page."""
     return Report(run.raw, run.run.title)
+
+
+def _reading(run: Configuration, dataset: str) -> Plain:
+    return seen_as(ReadingSpec, run.datasets[dataset]) | {"layout": run.layout_of(dataset)}
 
 
 def _groups_of(run: Configuration, obj: str) -> list[Plain]:

@@ -1,7 +1,7 @@
 """ROOT layouts, one module each: from the branches of a tree to the canonical jet columns.
 
 A layout is looked up by the name of its module. To add one, write a module with the members of
-`Source` and put its name into `LAYOUTS`, before the layouts that it extends.
+`Source` and put its name into `specs.datasets.Layout`, before the layouts that it extends.
 """
 
 import importlib
@@ -13,10 +13,7 @@ import awkward as ak
 from jetsmith.errors import InputError
 from jetsmith.io import IntArray
 from jetsmith.sources.content import First, Kind, Untold
-from jetsmith.specs.datasets import CutsSpec, ReadingSpec
-
-# In the order in which they are tried: the most special one first.
-LAYOUTS = ("deepntuples", "pfnano", "nanoaod", "physlite")
+from jetsmith.specs.datasets import LAYOUTS, CutsSpec, ReadingSpec
 
 # Without these columns there is nothing to select or to label.
 REQUIRED = {

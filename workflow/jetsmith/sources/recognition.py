@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from jetsmith import sources
 from jetsmith.errors import InputError
 from jetsmith.sources.trees import Table
-from jetsmith.specs.datasets import ReadingSpec
+from jetsmith.specs.datasets import LAYOUTS, ReadingSpec
 
 # Branches that tell files which hold no jets as we read them, and what would.
 TELLING = {
@@ -65,9 +65,7 @@ def choose(
 
 def _nearest(branches: Mapping[str, set[str]]) -> str:
     """The layout that lacks least."""
-    near = [
-        layout for layout in sources.LAYOUTS if not branches.keys().isdisjoint(sources.load(layout).TREES)
-    ]
+    near = [layout for layout in LAYOUTS if not branches.keys().isdisjoint(sources.load(layout).TREES)]
     layout = min(reversed(near), key=lambda name: len(_lacks(name, branches)))
     return f"the nearest is `{layout}`: {_lacking(layout, branches)}"
 

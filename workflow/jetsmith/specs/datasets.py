@@ -1,12 +1,15 @@
 """Datasets, and the cuts on their rows."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
 from jetsmith.strict import Name, Positive, Record
 
 Object = Literal["ak4", "ak8", "event"]
+Layout = Literal["deepntuples", "pfnano", "nanoaod", "physlite"]
+LAYOUTS: tuple[str, ...] = get_args(Layout)
+"""In the order in which they are tried: the most special one first."""
 MAX_PARTS = 100_000
 
 
@@ -22,7 +25,7 @@ class ReadingSpec(Record):
     """How the files of a dataset are read: what inspect and skim get of it."""
 
     object: Object = Field(description="What a row is: an AK4 jet, an AK8 jet or an event.")
-    layout: Literal["auto", "nanoaod", "pfnano", "deepntuples", "physlite"] = Field(
+    layout: Literal["auto"] | Layout = Field(
         "auto", description="ROOT layout; `auto` lets inspect recognise it."
     )
     is_data: bool = Field(

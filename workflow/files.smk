@@ -1,0 +1,74 @@
+# Which files a stage reads and writes, where several rules ask or one would be too long.
+
+
+def simulated(dataset):
+    """Files of the embedded demo that a dataset asks for; none where it has its own."""
+    spec = RUN.datasets[dataset]
+    parts = range(spec.simulate.parts) if spec.simulate else ()
+    return [f"<results>/simulated/{dataset}/{part:03d}.root" for part in parts]
+
+
+def parts_of(dataset, stage, suffix=".parquet"):
+    """A stage's files of all partitions of a dataset."""
+    return [f"<results>/{stage}/{dataset}/{part}{suffix}" for part in RUN.parts(dataset)]
+
+
+def skim_inputs(dataset):
+    """The plan, and files whose content decides about rows."""
+    golden = RUN.golden_json(dataset)
+    found = {"plan": f"<results>/inspect/{dataset}.json", "simulated": simulated(dataset)}
+    return found | ({"golden_json": golden} if golden else {})
+
+
+def packed_of(sample):
+    """The packed splits of a sample."""
+    return [f"<results>/packed/{sample}/{split}" for split in SPLITS]
+
+
+def packed_inputs(wildcards):
+    """Features and account of each dataset of a sample, by its name."""
+    datasets = RUN.run.samples[wildcards.sample].datasets
+    return {f"features_{dataset}": parts_of(dataset, "features") for dataset in datasets} | {
+        f"account_{dataset}": f"<results>/skim/{dataset}.json" for dataset in datasets
+    }
+
+
+def scores_of(classifier):
+    """The scores of a classifier on its sample."""
+    return f"<results>/scores/{classifier}/{RUN.classifiers[classifier].sample}.parquet"
+
+
+def weights_of(reweighter):
+    """The event weights of a reweighter, one file a dataset of its sample."""
+    sample = RUN.run.samples[RUN.run.reweighters[reweighter]]
+    return [f"<results>/weights/{reweighter}/{dataset}.parquet" for dataset in sample.datasets]
+
+
+def drawn(plot, subject):
+    """The three files of a plot; the PNG also goes into `snakemake --report`."""
+    base = f"<results>/plots/{plot}/{subject}"
+    return {
+        "pdf": f"{base}.pdf",
+        "png": report(f"{base}.png", category=plot, labels={"plot": plot, "of": subject}),
+        "json": f"{base}.json",
+    }
+
+
+def all_plots(wildcards):
+    """PNG files of every plot of the run, in the order of the report."""
+    samples = [sample for sample in RUN.run.samples if RUN.taggers_on(sample)]
+    trained = [name for name, spec in RUN.classifiers.items() if spec.backend != "stored"]
+    return [
+        f"<results>/plots/{subject}.png"
+        for subject in (
+            *(
+                f"roc/{sample}/{background}"
+                for sample in samples
+                for background in RUN.backgrounds_on(sample)
+            ),
+            *(f"discriminant/{tagger}" for tagger in RUN.run.taggers),
+            *(f"efficiency/{tagger}" for tagger in RUN.run.taggers),
+            *(f"reweighting/{reweighter}" for reweighter in RUN.run.reweighters),
+            *(f"training/{classifier}" for classifier in trained),
+        )
+    ]
