@@ -99,7 +99,7 @@ def test_an_interrupted_boosting_ends_the_same(
     train(spec, sample, tmp_path / "whole", seed=5)
 
     with monkeypatch.context() as patch:
-        patch.setattr(backend, "_stalled", die_at(17))
+        patch.setattr(backend, "stalled", die_at(17))
         with pytest.raises(KeyboardInterrupt):
             train(spec, sample, tmp_path / "broken", seed=5)
     assert not (tmp_path / "broken").exists()
@@ -148,7 +148,7 @@ def test_a_damaged_checkpoint_is_dropped(
     spec = make_spec("xgboost", training=ROUNDS)
     monkeypatch.setattr(backend, "CHECKPOINT_ROUNDS", 2)
     with monkeypatch.context() as patch:
-        patch.setattr(backend, "_stalled", die_at(5))
+        patch.setattr(backend, "stalled", die_at(5))
         with pytest.raises(KeyboardInterrupt):
             train(spec, sample, tmp_path / "model", seed=5)
     path = tmp_path / "model.partial" / name
@@ -199,7 +199,7 @@ def test_other_data_does_not_go_on(
     spec = make_spec("xgboost", training=ROUNDS)
     monkeypatch.setattr(backend, "CHECKPOINT_ROUNDS", 2)
     with monkeypatch.context() as patch:
-        patch.setattr(backend, "_stalled", die_at(5))
+        patch.setattr(backend, "stalled", die_at(5))
         with pytest.raises(KeyboardInterrupt):
             train(spec, packed, tmp_path / "model", seed=5)
     whole = io.read_packed(packed / "validation")
@@ -219,7 +219,7 @@ def test_another_task_does_not_go_on(
     spec = make_spec("xgboost", training=ROUNDS)
     monkeypatch.setattr(backend, "CHECKPOINT_ROUNDS", 2)
     with monkeypatch.context() as patch:
-        patch.setattr(backend, "_stalled", die_at(5))
+        patch.setattr(backend, "stalled", die_at(5))
         with pytest.raises(KeyboardInterrupt):
             train(spec, sample, tmp_path / "model", seed=4)
     train(spec, sample, tmp_path / "model", seed=5)

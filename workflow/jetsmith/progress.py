@@ -24,11 +24,11 @@ class Progress:
         self._start = self._last = time.monotonic()
         self._done = 0.0
 
-    def update(self, done: float, note: str = "") -> None:
-        """Say that `done` of `total` is done; prints when it is time or the work is complete."""
+    def update(self, done: float, note: str = "", always: bool = False) -> None:
+        """Say that `done` of `total` is done; prints when it is time, the work is complete, or `always`."""
         self._done = done
         now = time.monotonic()
-        if now - self._last < self.every_s and not (self.total and done >= self.total):
+        if now - self._last < self.every_s and not (always or (self.total and done >= self.total)):
             return
         self._last = now
         print(self._line(now, note), file=self._stream, flush=True)

@@ -4,6 +4,7 @@ A backend is a module with what `Backend` names. Nothing else knows which backen
 """
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
@@ -57,6 +58,12 @@ class Task:
     folder: Path
     seed: int
     threads: int
+
+
+def stalled(history: Sequence[Mapping[str, float]], patience: int) -> bool:
+    """Whether so many epochs or rounds have passed since the smallest validation loss."""
+    losses = [row["validation_loss"] for row in history]
+    return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
 
 class Backend(Protocol):

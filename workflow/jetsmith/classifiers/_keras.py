@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from jetsmith import io, plugs
-from jetsmith.classifiers import Labelled, Task, require_classes
+from jetsmith.classifiers import Labelled, Task, require_classes, stalled
 from jetsmith.classifiers._scaler import Scaler, fit_scalers, largest
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
@@ -45,7 +45,7 @@ def fit(task: Task) -> list[dict[str, float]]:
     training = _Training(task, model, keras.optimizers.Adam(task.spec.training.learning_rate), scalers)
     checkpoint = task.folder / "checkpoint.npz"
     history, best = training.restore(checkpoint)
-    while len(history) < task.spec.training.epochs and not _stalled(history, task.spec.training.patience):
+    while len(history) < task.spec.training.epochs and not stalled(history, task.spec.training.patience):
         history.append(training.epoch(len(history)))
         if history[-1]["validation_loss"] <= min(row["validation_loss"] for row in history):
             best = [np.array(weight) for weight in model.get_weights()]
@@ -124,13 +124,12 @@ class _Training:
         """A line each epoch, however short."""
         n_epochs, n_rows = self.task.spec.training.epochs, len(self.task.train.rows)
         seconds = time.monotonic() - start
-        every, self._progress.every_s = self._progress.every_s, 0.0
         self._progress.update(
             (number + 1) * n_rows,
             f"epoch {number + 1} of at most {n_epochs}: loss {losses['loss']:.5f}, validation "
             f"{losses['validation_loss']:.5f}, {seconds:.1f} s",
+            always=True,
         )
-        self._progress.every_s = every
 
     def _give_up(self, number: int, batch: dict[str, Any]) -> NoReturn:
         raise InputError(
@@ -212,11 +211,6 @@ def _shuffled(n: int, rng: np.random.Generator) -> IntArray:
 
 def _rate(start: float, epoch: int, epochs: int) -> float:
     return float(start * (LAST_RATE + (1 - LAST_RATE) * (1 + np.cos(np.pi * epoch / epochs)) / 2))
-
-
-def _stalled(history: list[dict[str, float]], patience: int) -> bool:
-    losses = [row["validation_loss"] for row in history]
-    return len(losses) - 1 - int(np.argmin(losses)) >= patience if losses else False
 
 
 def _prepare(threads: int) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import xgboost
 
 from jetsmith import io
-from jetsmith.classifiers import Labelled, Task, require_classes
+from jetsmith.classifiers import Labelled, Task, require_classes, stalled
 from jetsmith.classifiers.xgboost import Options
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
@@ -62,7 +62,7 @@ def fit(task: Task) -> list[dict[str, float]]:
     growth = GROWTH if any(parameters[name] < 1 for name in SAMPLING) else 1.0
     saved = len(history)
     progress = Progress(f"train {spec.name}", training.epochs, "rounds")
-    while len(history) < training.epochs and not _stalled(history, training.patience):
+    while len(history) < training.epochs and not stalled(history, training.patience):
         start, this = time.monotonic(), len(history)
         booster.update(train, iteration=this)
         losses = _losses(booster.eval_set([(train, "train"), (validation, "validation")], this), spec.name)
@@ -94,11 +94,6 @@ def _parameters(task: Task) -> dict[str, Any]:
         "nthread": task.threads,
         **({"num_class": len(task.spec.classes)} if many else {}),
     }
-
-
-def _stalled(history: list[dict[str, float]], patience: int) -> bool:
-    losses = [row["validation_loss"] for row in history]
-    return len(losses) - 1 - int(np.argmin(losses)) >= patience if losses else False
 
 
 def _losses(line: str, name: str) -> dict[str, float]:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 JETS = ("ak4", "ak8")
 EVENTS = ("event",)
-LISTS = ("cpf", "npf", "sv")
 
 
 @dataclass(frozen=True)

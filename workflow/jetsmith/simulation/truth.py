@@ -11,7 +11,6 @@ from jetsmith.simulation.tables import Particles, Table, delta_phi, offsets, pai
 
 # Bits of NanoAOD's GenPart_statusFlags that are set.
 IS_PROMPT = 1 << 0
-IS_TAU_DECAY_PRODUCT = 1 << 2
 IS_DIRECT_HADRON_DECAY_PRODUCT = 1 << 6
 IS_HARD_PROCESS = 1 << 7
 FROM_HARD_PROCESS = 1 << 8
