@@ -195,7 +195,7 @@ def read_packed(
 def _about(folder: Path, wanted: Mapping[str, str | None]) -> dict[str, Any]:
     """Content of columns.json."""
     path = folder / "columns.json"
-    about: dict[str, Any] = read_json(path)
+    about: Any = read_json(path)
     if not isinstance(about, dict) or "checksums" not in about:
         raise InputError(f"{path}: has no checksums; {_REMEDY}")
     for key, value in wanted.items():
