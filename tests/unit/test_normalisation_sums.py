@@ -139,7 +139,7 @@ def test_numbers_of_runs_by_themselves():
 
 
 def test_files_whose_sums_cannot_be_added():
-    """A skimmed file beside one without Runs; whole ones, data, and who has no cross-section may so."""
+    """A skimmed file beside one without Runs; whole ones may so, and those of which the dataset says how."""
     files = [record(found) | {"file": name} for name, found in (("a", runs(1.0, 101)), ("b", None))]
     with pytest.raises(
         InputError, match=r"a was skimmed before .* 101 .* b has no Runs \(1 and 1 such files"
@@ -148,7 +148,6 @@ def test_files_whose_sums_cannot_be_added():
     whole = [files[0] | {"runs": runs(1.0, 100)}, files[1]]
     check_files("test", whole, "nanoaod", SPEC)
     check_files("test", files[:1], "nanoaod", SPEC)
-    for keys in ({"cross_section_pb": None}, {"is_data": True}, {"generated": "events"}):
-        check_files("test", files, "nanoaod", SPEC.model_copy(update=keys))
+    check_files("test", files, "nanoaod", SPEC.model_copy(update={"generated": "events"}))
     with pytest.raises(InputError, match="entries of DeepNtuples are jets"):
         check_files("test", [], "deepntuples", SPEC)
