@@ -41,7 +41,7 @@ real: $(STAMP)  ## the same workflow on real files in JETSMITH_DATA
 test: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest
 
-test-fast: $(STAMP)  ## unit tests alone, about a minute
+test-fast: $(STAMP)  ## unit tests alone, a few minutes
 	$(BIN)/python -m pytest tests/unit
 
 test-cluster:  ## tests on a real Slurm and HTCondor, which it installs (root or sudo); nothing of them stays up

@@ -57,7 +57,7 @@ class Driver:
         self.process.kill()
         self.process.wait()
 
-    def wait(self, timeout_s: float = 300) -> int:
+    def wait(self, timeout_s: float = 600) -> int:
         """Its exit code."""
         try:
             return self.process.wait(timeout_s)
@@ -69,7 +69,7 @@ class Driver:
 
 
 def wait_for(
-    condition: Callable[[], object], what: str, timeout_s: float = 120, every_s: float = 0.2
+    condition: Callable[[], object], what: str, timeout_s: float = 300, every_s: float = 0.2
 ) -> None:
     """Until a condition holds."""
     deadline = time.monotonic() + timeout_s
@@ -148,7 +148,7 @@ class WholeRun:
         self.system, self.folder = system, folder
         arguments = ("--snakefile", str(ROOT / "Snakefile"), "--configfile", str(TINY))
         first = Driver(system, folder, *arguments)
-        wait_for(self._in_the_middle, "nine jobs have ended, and others are at work", 200, every_s=0.05)
+        wait_for(self._in_the_middle, "nine jobs have ended, and others are at work", 400, every_s=0.05)
         first.kill()
         at_work = {job.id for job in system.jobs_of(folder) if job.state in systems.ACTIVE}
         assert at_work
