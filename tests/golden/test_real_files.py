@@ -26,7 +26,10 @@ def rows_of(folder, data, files, obj="ak4", cuts=LOOSE, n_parts=1, **more):
     """Inspect, skim and account; all rows, and the account."""
     spec = DatasetSpec(object=obj, process="real", files=tuple(files), **more)
     plan, output = folder / "inspect.json", folder / "account.json"
-    inspection.inspect_dataset("real", spec, [str(data / f) for f in files], n_parts, PartitionSpec(), plan)
+    inspection.inspect_dataset(
+        "real", spec, [str(data / f) for f in files], n_parts, PartitionSpec(), plan,
+        has_cross_section=spec.cross_section_pb is not None,
+    )  # fmt: skip
     reports, identities = [], []
     for part in range(n_parts):
         paths = [folder / f"{part}.{end}" for end in ("parquet", "json", "identity.parquet")]
