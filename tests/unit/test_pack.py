@@ -61,14 +61,15 @@ def write_account(
 
 
 def pack(folder: Path, names: Sequence[str], into: str = "packed", **options: Any) -> dict[str, io.Packed]:
-    """Pack data sets with one partition each; options are those of SampleSpec, `groups` and `kept_truth`."""
+    """Pack data sets; options are those of SampleSpec, `groups`, `kept_truth`, and their `files`."""
     groups, kept_truth = options.pop("groups", GROUPS), options.pop("kept_truth", ())
+    files = options.pop("files", {name: [folder / f"{name}.parquet"] for name in names})
     outputs = {split: folder / into / split for split in SPLITS}
     pack_sample(
         SampleSpec(datasets=tuple(names), **options),
         {name: f"{name}_generator" for name in names},
         groups,
-        {name: [folder / f"{name}.parquet"] for name in names},
+        files,
         {name: folder / f"{name}.account.json" for name in names},
         SplitSpec(),
         SEED,
@@ -190,6 +191,18 @@ def test_features_that_one_dataset_lacks_are_left_out(tmp_path: Path) -> None:
     assert train.sequences["tracks"].values.shape[1] == 1
     meta = io.read_json(tmp_path / "packed" / "train" / "meta.json")
     assert meta["left_out_features"] == {"score": ["b"], "tracks_d0": ["b"]}
+
+
+def test_features_that_one_partition_lacks_are_left_out(tmp_path: Path) -> None:
+    """Files of one data set may be of two productions: what one of them lacks, no row of the sample has."""
+    rows = mock_rows("ak4", 100, seed=17)
+    write_features(tmp_path, "a", rows)
+    poor = rows[50:][[n for n in rows.fields if n != "stored_btagDeepB"]]
+    files = [write_features(tmp_path, "a0", rows[:50]), write_features(tmp_path, "a1", poor)]
+    train = pack(tmp_path, ["a"], files={"a": files})["train"]
+    assert train.flat_names == ("pt", "eta", "sip")
+    meta = io.read_json(tmp_path / "packed" / "train" / "meta.json")
+    assert meta["left_out_features"] == {"score": ["a"]}
 
 
 def test_partitions_of_two_datasets(tmp_path: Path) -> None:
