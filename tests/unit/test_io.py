@@ -355,6 +355,38 @@ def test_root_files_hold_the_rows(tmp_path):
         assert ak.array_equal(tree["cpf_b"].array(), lists["cpf_b"])
 
 
+def test_root_files_group_only_lists_that_share_their_length(tmp_path):
+    """Lists of any other prefix may differ in length, and a number is no list; ZSTD-1, since people wait."""
+    columns = {"mu_pt": ak.Array([[1], []]), "mu_hits": ak.Array([[1, 2], [3]]), "sv_n": ak.Array([4, 5])}
+    io.write_rows(tmp_path / "a.parquet", ak.zip(columns, depth_limit=1))
+    io.write_root(tmp_path / "a.root", tmp_path / "a.parquet")
+    with uproot.open(tmp_path / "a.root") as file:
+        assert set(file["jets"].keys()) == {*columns, "nmu_pt", "nmu_hits"}
+        assert {name: file["jets"][name].array().tolist() for name in columns} == {
+            name: values.tolist() for name, values in columns.items()
+        }
+        assert file.file.compression == uproot.ZSTD(1)
+
+
+def test_root_files_are_made_of_whole_rows_only(tmp_path):
+    """A bit that flipped in the data of the parquet file does not arrive with people unseen."""
+    path = tmp_path / "a.parquet"
+    io.write_rows(path, _rows([1, 2]))
+    content = bytearray(path.read_bytes())
+    content[8] ^= 1  # behind the first PAR1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.parquet: the data do not fit their checksum"):
+        io.write_root(tmp_path / "a.root", path)
+    assert not (tmp_path / "a.root").exists()
+
+
+def test_lists_have_one_type_however_many_they_hold(tmp_path):
+    """All parts of a file share its schema: with 32 bits for few values, a part with many would not fit."""
+    io.write_rows(tmp_path / "a.parquet", _rows([1, 2]))
+    with pq.ParquetFile(tmp_path / "a.parquet") as file:
+        assert pa.types.is_large_list(file.schema_arrow.field("cpf_pt_gev").type)
+
+
 def test_json_is_for_people_and_versions(tmp_path):
     """Sorted keys, an end of line, a checksum that does not come back, and none where a schema forbids it."""
     io.write_json(tmp_path / "a.json", {10: [1.5], 2: None, 30: 1})
@@ -406,6 +438,35 @@ def test_packed_arrays_belong_together(tmp_path, changes, named):
     with pytest.raises(InputError, match=named.replace(".", r"\.")):
         io.write_packed(tmp_path / "wrong", _packed(**changes))
     assert not (tmp_path / "wrong").exists()
+
+
+def test_a_split_is_mapped(tmp_path):
+    """Splits may be larger than the memory: arrays stay on the disk until a batch of them is asked for."""
+    io.write_packed(tmp_path / "train", _packed())
+    found = io.read_packed(tmp_path / "train")
+    sequence = found.sequences["s"]
+    for array in (found.flat, found.label, found.weight, found.columns["event"], sequence.values):
+        assert isinstance(array, np.memmap)
+
+
+def test_a_flipped_bit_in_a_split_is_named(tmp_path):
+    """Nobody has to ask for it; where only names are needed, the arrays are not read at all."""
+    io.write_packed(tmp_path / "train", _packed())
+    content = bytearray((tmp_path / "train" / "flat.npy").read_bytes())
+    content[-1] ^= 1
+    (tmp_path / "train" / "flat.npy").write_bytes(content)
+    assert io.read_packed(tmp_path / "train", whole=False).flat_names == ("a",)
+    with pytest.raises(InputError, match=r"flat\.npy"):
+        io.read_packed(tmp_path / "train")
+
+
+@pytest.mark.parametrize("content", [{"sample": "mine", "split": "train", "rows": 2}, ["checksums"]])
+def test_a_split_without_checksums_is_refused(tmp_path, content):
+    """Somebody else's, or of an early version: what its arrays hold cannot be trusted."""
+    io.write_packed(tmp_path / "train", _packed())
+    io.write_json(tmp_path / "train" / "columns.json", content)
+    with pytest.raises(InputError, match=r"columns\.json: has no checksums; pack the sample again"):
+        io.read_packed(tmp_path / "train")
 
 
 class Opened:
