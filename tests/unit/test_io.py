@@ -481,7 +481,7 @@ def test_arrays_of_objects_are_not_opened(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     none = {"flat": np.zeros((0, 1), np.float32), "sequences": {}, "columns": {}, "weight": np.zeros(0)}
     io.write_packed(tmp_path / "train", _packed(**none, label=np.zeros(0, np.int32)))
-    np.save(tmp_path / "train" / "label.npy", np.array([Opened()]), allow_pickle=True)
+    np.save(tmp_path / "train" / "label.npy", np.array([Opened()]))
     with pytest.raises(InputError, match=r"label\.npy: not readable as an array"):
         io.read_packed(tmp_path / "train", whole=False)
     assert not (tmp_path / "opened").exists()

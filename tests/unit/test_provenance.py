@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jetsmith import provenance
+from tests.unit.code_cache import forget
 
 PACKAGE = Path(provenance.__file__).parent
 ROOT = PACKAGE.parent.parent
@@ -23,20 +24,14 @@ def package(tmp_path, monkeypatch):
     (tmp_path / "c.py").write_text("y = 3\n")
     (tmp_path / "other.py").write_text("z = 4\n")
     monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
-    _forget()
+    forget()
     yield tmp_path
-    _forget()
-
-
-def _forget():
-    for cached in vars(provenance).values():
-        if hasattr(cached, "cache_clear"):
-            cached.cache_clear()
+    forget()
 
 
 def _edit(path, text):
     path.write_text(text)
-    _forget()
+    forget()
 
 
 def test_closure_follows_imports_at_any_depth(package):
@@ -132,7 +127,7 @@ def test_what_was_read_is_remembered(package, tmp_path, monkeypatch):
     saved.pop()()
     monkeypatch.setattr(provenance, "_notes", {})
     monkeypatch.setattr(provenance.definitions, "read", lambda *given: pytest.fail("read again"))
-    _forget()
+    forget()
     provenance.remember(notes)
     assert provenance.code_digest("a") == before
     monkeypatch.undo()

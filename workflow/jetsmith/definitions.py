@@ -38,17 +38,13 @@ class Definition(NamedTuple):
     there: tuple[str, ...]
 
 
-def read(content: bytes, package: str) -> dict[str, Definition]:
+def read(tree: ast.Module, package: str) -> dict[str, Definition]:
     """The definitions of a file by name; what it imports from the package is one, too.
 
     Args:
-        content: Of the file.
+        tree: Of the file; docstrings and descriptions are taken out of it.
         package: Name of the package whose modules count.
-
-    Raises:
-        SyntaxError: It is no Python.
     """
-    tree = ast.parse(content)
     _drop_descriptions(tree)
     nodes: dict[str, list[ast.stmt]] = {REST: []}
     for node in tree.body:
@@ -80,7 +76,7 @@ def _is_text(node: ast.stmt) -> bool:
 def _defined(node: ast.stmt) -> list[str]:
     """Names that a statement at the top of a module defines; `REST` where it does anything else."""
     match node:
-        case ast.Import() | ast.ImportFrom() | ast.If(test=ast.Name(id="TYPE_CHECKING")):
+        case ast.Import() | ast.ImportFrom() | ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=[]):
             return []
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             decorators = {_last_name(decorator) for decorator in node.decorator_list}

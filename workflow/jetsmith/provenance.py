@@ -193,8 +193,8 @@ def _source(path: Path) -> _Source:
     status, key = path.stat(), str(path)
     mark = [status.st_size, status.st_mtime_ns]
     if key not in _notes or _notes[key][:2] != mark:
-        content = path.read_bytes()
-        _notes[key] = [*mark, definitions.read(content, "jetsmith"), _imports(ast.parse(content))]
+        tree = ast.parse(path.read_bytes())
+        _notes[key] = [*mark, definitions.read(tree, "jetsmith"), _imports(tree)]
     found, imports = _notes[key][2:]
     return _Source(
         {name: Definition(d, tuple(h), tuple(t)) for name, (d, h, t) in found.items()}, tuple(imports)

@@ -3,7 +3,7 @@
 The fields of a stage's record are the `params` of its rule, as plain values, which Snakemake compares
 with those of the last run. A record such as `RecipeSpec` holds the part of a longer one that a stage
 reads, so that a colour, which `ClassifierSpec` adds, is nothing that `train` can see.
-tests/unit/test_stages.py has a line for every key of the configuration.
+tests/unit/reruns.yaml has a line for every key of the configuration.
 """
 
 from typing import Any, NamedTuple
@@ -156,15 +156,15 @@ def train(run: Configuration, classifier: str) -> Train:
     return Train(seen_as(RecipeSpec, run.classifiers[classifier]), run.run.seed)
 
 
-class Judge(NamedTuple):
+class Score(NamedTuple):
     """A model, and the number that is made of its probabilities."""
 
     spec: Plain
 
 
-def score(run: Configuration, classifier: str) -> Judge:
+def score(run: Configuration, classifier: str) -> Score:
     """Stage score."""
-    return Judge(seen_as(JudgedSpec, run.classifiers[classifier]))
+    return Score(seen_as(JudgedSpec, run.classifiers[classifier]))
 
 
 class Calibrate(NamedTuple):
