@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from jetsmith import plugs, provenance
+from jetsmith.configuration.records import validate
 from jetsmith.errors import ConfigError
-from jetsmith.records import validate
 from tests.unit.packed_jets import make_spec
 
 ROOT = Path(__file__).parent.parent.parent
