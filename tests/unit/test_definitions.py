@@ -18,7 +18,7 @@ FILES = {
     "stage": """
 from jetsmith import tools, settings
 from jetsmith.inner import helper as renamed
-from jetsmith.configuration.records import Record
+from jetsmith.records import Record
 
 LIMIT, OTHER = 5, 6
 

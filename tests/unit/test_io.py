@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jetsmith import io
+from jetsmith.packed import arrays
 from jetsmith.errors import InputError
 from jetsmith.io.atomic import NO_SYNC
 from jetsmith.packed import arrays
@@ -221,6 +222,7 @@ import awkward as ak
 import numpy as np
 from pathlib import Path
 from jetsmith import io
+from jetsmith.packed import arrays
 from jetsmith.errors import OutputError
 
 folder, noise = Path(sys.argv[1]), np.random.default_rng(1).random(200_000)
