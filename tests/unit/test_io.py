@@ -18,7 +18,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jetsmith import io
-from jetsmith.packed import arrays
 from jetsmith.errors import InputError
 from jetsmith.io.atomic import NO_SYNC
 from jetsmith.packed import arrays
