@@ -6,6 +6,7 @@ from snakemake.persistence.file import FilePersistence
 
 from jetsmith import lifeline, locks, provenance, stages
 from jetsmith.batch import ledger
+from jetsmith.columns import ROWS
 from jetsmith.configuration.load import load
 from jetsmith.job import export_package
 from jetsmith.configuration.places import Run
@@ -55,6 +56,7 @@ def one_of(names):
 wildcard_constraints:
     dataset=one_of(RUN.datasets),
     part=r"\d\d\d+",
+    group=one_of([*RUN.groups, ROWS]),
     sample=one_of(RUN.run.samples),
     classifier=one_of(RUN.classifiers),
     tagger=one_of(RUN.run.taggers),

@@ -17,9 +17,11 @@ OUTPUTS = [
     "results/inspect/{dataset,ttbar|qcd}.json",
     "results/inspect/check/{classifier,cmva}.json",
     "results/skim/{dataset}.json",
-    "results/features/{dataset}/{part}.parquet",
-    "results/packed/{sample}/train",
-    "results/packed/{sample}/test",
+    "results/features/{dataset}/{part}/{group}.parquet",
+    "results/packed/{sample}/train/rows",
+    "results/packed/{sample}/test/rows",
+    "results/packed/{sample}/train/{group}",
+    "results/packed/{sample}/test/{group}",
     "results/scores/{classifier}/{sample}.parquet",
     "results/weights/{reweighter}/{dataset}.parquet",
     "results/calibration/{tagger}.json",
@@ -38,12 +40,14 @@ def demo():
 UNKNOWN = {
     "results/inspect/tbar.json": "the run has no dataset `tbar`; did you mean `ttbar`? Choices: higgs_bb",
     "results/skim/nano_ttbar.json": "the run has no dataset `nano_ttbar`",  # in no sample
-    "results/features/ttbar/999.parquet": "dataset `ttbar` has no partition `999`; it has 2, 000 to 001",
+    "results/features/ttbar/999/rows.parquet": "dataset `ttbar` has no partition `999`; it has 2, 000 to 001",
     "results/skim/qcd/001.parquet": "dataset `qcd` has no partition `001`; it has 1, 000 to 000",
     "results/simulated/qcd/7.root": "the simulation of `qcd` has no partition `7`",
     "results/simulated/ttbar/002.root": "the simulation of `ttbar` has no partition `002`; it has 2, 000 to",
-    "./results/packed/jet/test": "the run has no sample `jet`; did you mean `jets`",
-    "results/packed/jets/tset": "the run has no split `tset`; did you mean `test`? Choices: calibration",
+    "results/features/ttbar/000/ak8.parquet": "object `ak4` has no group `ak8`; did you mean `ak4`",
+    "results/packed/jets/test/chargd": "object `ak4` has no group `chargd`; did you mean `charged`? Choices:",
+    "./results/packed/jet/test/rows": "the run has no sample `jet`; did you mean `jets`",
+    "results/packed/jets/tset/rows": "the run has no split `tset`; did you mean `test`? Choices: calibration",
     "results/inspect/check/b.json": "the run has no classifier `b`. Choices: cmva, deepcsv",
     "results/scores/cmva/fat_jets.parquet": "classifier `cmva` has no sample `fat_jets`",
     "results/weights/cmva/qcd.parquet": "the run has no reweighter `cmva`. Choices: pythia_shower",
@@ -75,8 +79,9 @@ def test_several(demo):
 def test_what_there_is(demo):
     """Known targets pass, and so does whatever is no target: rules, options, files of others."""
     known = [
-        "results/report/index.html", "results/inspect/ttbar.json", "results/features/ttbar/001.parquet",
-        "results/skim/ttbar/001.parquet", "results/simulated/qcd/000.root", "results/packed/fat_jets/train",
+        "results/report/index.html", "results/inspect/ttbar.json", "results/features/ttbar/001/ak4.parquet",
+        "results/skim/ttbar/001.parquet", "results/simulated/qcd/000.root",
+        "results/packed/fat_jets/train/ak8", "results/packed/zjets/test/rows",
         "results/scores/pythia_shower/zjets.parquet", "results/weights/pythia_shower/zjets_power.parquet",
         "results/calibration/double_b.json", "results/plots/roc/fat_jets/qcd_bb.png",
     ]  # fmt: skip

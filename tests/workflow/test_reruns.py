@@ -45,7 +45,8 @@ def test_a_cross_section_reads_nothing_again(edited):
     assert set(edited.planned()) <= PLOTS | {"calibrate", "report", "all"}
     edited.edit_yaml("datasets.yaml", "ttbar", "generator", value="other")
     planned = edited.planned()
-    assert planned["pack"] == 1
+    assert planned["pack_rows"] == 1
+    assert "pack" not in planned
     assert not set(planned) & {"simulate", "inspect", "skim", "account", "features"}
 
 
@@ -61,9 +62,30 @@ def test_one_tagger_retrains_alone(edited):
         "account",
         "features",
         "pack",
+        "pack_rows",
         "weights",
         "closure",
     }
+
+
+def test_a_group_reruns_those_that_read_it(edited):
+    """Charged candidates are DeepJet's alone: nobody else is trained again, and no rows are packed."""
+    edited.edit_yaml("features/charged.yaml", "length", value=7)
+    planned = edited.planned()
+    assert planned["features"] == 3  # partitions of ttbar and qcd
+    assert planned["pack"] == planned["train"] == planned["score"] == planned["check"] == 1
+    assert not set(planned) & {"simulate", "inspect", "skim", "account", "pack_rows", "weights", "closure"}
+
+
+def test_a_group_that_nobody_reads_makes_nothing(edited):
+    """Nor does a feature of one, nor a preset."""
+    group = (edited.folder / "config/features/charged.yaml").read_text()
+    path = edited.folder / "config/features/muons.yaml"
+    path.write_text(group)
+    try:
+        assert edited.planned() == {}
+    finally:
+        path.unlink()
 
 
 def test_comment_reruns_nothing(edited):
@@ -84,7 +106,8 @@ def edit_function(path, name):
 @pytest.mark.parametrize(
     ("module", "function", "first", "spared"),
     [
-        ("packed/pack", "pack_sample", "pack", {"simulate", "inspect", "skim", "features"}),
+        ("packed/pack", "pack_group", "pack", {"simulate", "inspect", "skim", "features", "pack_rows"}),
+        ("packed/pack_rows", "pack_rows", "pack_rows", {"simulate", "inspect", "skim", "features", "pack"}),
         ("calibration/stage", "calibrate", "calibrate", {"train", "score", "weights", "closure"}),
         ("models/deepjet", "build", "train", {"pack", "weights", "closure"}),
         ("plots/roc", "compute", "plot_roc", {"calibrate", "train", "plot_discriminant"}),
@@ -133,7 +156,7 @@ def test_an_option_of_the_plots_reruns_plots(edited):
 
 REPRODUCIBLE = (
     "skim/ttbar/000.parquet",
-    "features/ttbar/000.parquet",
+    "features/ttbar/000/charged.parquet",
     "models/cmva/model.json",
     "weights/pythia_shower/zjets_power.parquet",
 )

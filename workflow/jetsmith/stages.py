@@ -8,6 +8,7 @@ tests/unit/reruns.yaml has a line for every key of the configuration.
 
 from typing import Any, NamedTuple
 
+from jetsmith import columns
 from jetsmith.configuration.load import Configuration
 from jetsmith.specs.classifiers import ClassifierSpec, JudgedSpec, RecipeSpec, RowsSpec, TruthSpec
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
@@ -109,38 +110,65 @@ def account(run: Configuration, dataset: str) -> Account:
 
 
 class Features(NamedTuple):
-    """The columns of an object."""
+    """A feature group, or the columns of the rows."""
 
     object: str
-    groups: list[Plain]
+    spec: Plain | None
+    further: list[str]
 
 
-def features(run: Configuration, dataset: str) -> Features:
+def features(run: Configuration, dataset: str, group: str) -> Features:
     """Stage features."""
     found = run.datasets[dataset].object
-    return Features(found, _groups_of(run, found))
+    if group == columns.ROWS:
+        return Features(found, None, [*columns.KINEMATICS[found], *columns.CONTENT[found]])
+    return Features(found, seen_as(ColumnGroup, run.groups[group]), [])
 
 
 class Pack(NamedTuple):
-    """The datasets of a sample, their order, splits and weights."""
+    """A feature group, and where its rows go."""
 
-    sample: Plain
-    generators: dict[str, str]
-    groups: list[Plain]
+    spec: Plain
+    datasets: list[str]
     splits: Plain
     seed: int
     kept_truth: list[int]
 
 
-def pack(run: Configuration, sample: str) -> Pack:
-    """Stage pack."""
+def pack(run: Configuration, sample: str, group: str) -> Pack:
+    """Stage pack, of a feature group."""
     return Pack(
-        sample=run.run.samples[sample].model_dump(mode="json"),
-        generators=run.generators(sample),
-        groups=_groups_of(run, run.object_of(sample)),
+        spec=seen_as(ColumnGroup, run.groups[group]),
+        datasets=list(run.run.samples[sample].datasets),
         splits=run.run.splits.model_dump(),
         seed=run.run.seed,
         kept_truth=run.kept_truth(sample),
+    )
+
+
+class PackRows(NamedTuple):
+    """The datasets of a sample, their order, splits and weights."""
+
+    sample: Plain
+    generators: dict[str, str]
+    splits: Plain
+    seed: int
+    kept_truth: list[int]
+    kinematics: list[str]
+    content: list[str]
+
+
+def pack_rows(run: Configuration, sample: str) -> PackRows:
+    """Stage pack, of the rows."""
+    found = run.object_of(sample)
+    return PackRows(
+        sample=run.run.samples[sample].model_dump(mode="json"),
+        generators=run.generators(sample),
+        splits=run.run.splits.model_dump(),
+        seed=run.run.seed,
+        kept_truth=run.kept_truth(sample),
+        kinematics=list(columns.KINEMATICS[found]),
+        content=list(columns.CONTENT[found]),
     )
 
 
@@ -293,7 +321,3 @@ def report(run: Configuration) -> Report:
 
 def _reading(run: Configuration, dataset: str) -> Plain:
     return seen_as(ReadingSpec, run.datasets[dataset]) | {"layout": run.layout_of(dataset)}
-
-
-def _groups_of(run: Configuration, obj: str) -> list[Plain]:
-    return [seen_as(ColumnGroup, group) for group in run.groups_of(obj).values()]

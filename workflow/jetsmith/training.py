@@ -38,7 +38,7 @@ def train(spec: RecipeSpec, packed: str | Path, output: str | Path, seed: int, t
 
     Args:
         spec: The classifier, resolved.
-        packed: Folder results/packed/{sample} with the four splits.
+        packed: Folder results/packed/{sample} with the four splits, their rows and the groups of the inputs.
         output: Folder of the model: spec.json, meta.json, history.json and the model's own files, or
             spec.json, meta.json and fold0/, fold1/, … with folds.
         seed: Seed of weights, batches and sampling.
@@ -51,7 +51,7 @@ def train(spec: RecipeSpec, packed: str | Path, output: str | Path, seed: int, t
     """
     packed, output = Path(packed), Path(output)
     backend = find_backend(spec.backend)
-    parts = arrays.read_splits(packed, SPLITS, spec.sample)
+    parts = arrays.read_splits(packed, SPLITS, spec.groups, spec.sample)
     identity = _identity(spec, parts, seed)
     with _alone(output):
         if (_noted(output / "meta.json") or {}).get("task") == identity:

@@ -117,9 +117,10 @@ class Configuration:
         """Names of the partitions: 000, 001, …"""
         return [f"{part:03d}" for part in range(self.n_parts(dataset))]
 
-    def groups_of(self, obj: str) -> dict[str, FeatureGroup]:
-        """Feature groups of an object."""
-        return {name: group for name, group in self.groups.items() if group.object == obj}
+    def groups_on(self, sample: str) -> list[str]:
+        """Groups of the packed sample: its rows, and what its classifiers read."""
+        read = [group for spec in self.classifiers.values() if spec.sample == sample for group in spec.groups]
+        return list(dict.fromkeys([columns.ROWS, *read]))
 
     def taggers_on(self, sample: str) -> list[str]:
         """Taggers that a sample scores, in the order of the configuration."""

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 
+from jetsmith.columns import ROWS
 from jetsmith.configuration.load import Configuration
 from jetsmith.configuration.records import hint
 from jetsmith.errors import refuse
@@ -43,8 +44,9 @@ def check(arguments: Iterable[str], patterns: Iterable[str], run: Configuration)
 
 def _wider(pattern: str) -> str:
     """The pattern with wildcards for splits, kinds of plots, and the parts that a Dask driver makes."""
-    split = re.sub(rf"(?<=/)({'|'.join(_SPLITS)})$", "{split}", pattern)
-    return _PLOT.sub("{plot}", split).replace("/features/", "/skim/")
+    split = re.sub(rf"(?<=/)({'|'.join(_SPLITS)})(?=/[\w{{}}]+$)", "{split}", pattern)
+    split = re.sub(rf"(?<={{split}}/){ROWS}$", "{group}", split)
+    return _PLOT.sub("{plot}", split).replace("/features/{dataset}/{part}/{group}", "/skim/{dataset}/{part}")
 
 
 def _loose(pattern: str) -> re.Pattern[str]:
@@ -94,6 +96,13 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
         case "dataset" if "reweighter" in names:
             sample = run.run.reweighters[names["reweighter"]]
             return run.run.samples[sample].datasets, f"sample `{sample}` of `{names['reweighter']}`"
+        case "group":
+            obj = (
+                run.datasets[names["dataset"]].object
+                if "dataset" in names
+                else run.object_of(names["sample"])
+            )
+            return [*(name for name, g in run.groups.items() if g.object == obj), ROWS], f"object `{obj}`"
         case "sample" if "classifier" in names:
             return (run.classifiers[names["classifier"]].sample,), f"classifier `{names['classifier']}`"
         case "background":

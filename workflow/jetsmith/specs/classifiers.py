@@ -104,6 +104,11 @@ class RowsSpec(Record):
         """Names of the classes, in the order of the outputs."""
         return tuple(c.name for c in self.classes)
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups that its inputs are of."""
+        return tuple(inputs.group for inputs in self.inputs)
+
 
 class RecipeSpec(RowsSpec):
     """What a model is made from: all that train gets of a classifier."""

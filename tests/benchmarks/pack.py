@@ -1,0 +1,44 @@
+"""Benchmark `pack`: peak memory of packing rows and a sequence at 1, 4 and 16 times the rows."""
+
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks import _harness as harness
+
+PARTITIONS = 4  # at once; _pack_way.py says how large they are
+TIMES = (1, 4, 16)
+WHAT = ("rows", "group")
+
+
+def run() -> dict[str, Any]:
+    """The fields that docs/benchmarks.md explains."""
+    harness.INPUTS.mkdir(parents=True, exist_ok=True)
+    environment = harness.package_on_path()
+    with tempfile.TemporaryDirectory(dir=harness.INPUTS) as folder:
+        harness.call(harness.python("_pack_way", "make", folder, "0"), **environment)
+        ways = {
+            (what, times): partial(
+                harness.call,
+                harness.python("_pack_way", what, folder, str(times * PARTITIONS)),
+                Path(folder),
+                **environment,
+            )
+            for times in TIMES
+            for what in WHAT
+        }
+        found = harness.in_turn(ways, harness.rounds(3))
+    memory = {way: [cost.peak_rss_mb for cost in costs] for way, costs in found.items()}
+    result: dict[str, Any] = {
+        str(times): {"rows": found["rows", times][0].said["rows"]}
+        | {f"{what}_mb": harness.median(memory[what, times]) for what in WHAT}
+        | {
+            f"{what}_per_s": harness.median([c.said["rows"] / c.said["seconds"] for c in found[what, times]])
+            for what in WHAT
+        }
+        for times in TIMES
+    }
+    return result | {
+        f"ratio_{what}_16": harness.ratio(memory[what, TIMES[-1]], memory[what, TIMES[0]]) for what in WHAT
+    }
