@@ -59,6 +59,7 @@ wildcard_constraints:
     group=one_of([*RUN.groups, ROWS]),
     sample=one_of(RUN.run.samples),
     classifier=one_of(RUN.classifiers),
+    fold=one_of(map(str, range(RUN.run.stack_folds))),
     tagger=one_of(RUN.run.taggers),
     reweighter=one_of(RUN.run.reweighters),
     background=one_of(name for sample in RUN.run.samples for name in RUN.backgrounds_on(sample)),

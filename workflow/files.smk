@@ -36,6 +36,11 @@ def read_by(classifier):
     return packed_of(spec.sample, ROWS, *spec.groups)
 
 
+def models_without(classifier):
+    """Models of a classifier, each without a part of the events, where others need them."""
+    return [f"<results>/models/{classifier}.folds/{k}" for k in range(RUN.n_stacked(classifier))]
+
+
 def rows_inputs(sample):
     """Rows and account of each dataset of a sample, by its name."""
     datasets = RUN.run.samples[sample].datasets

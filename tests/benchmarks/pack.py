@@ -7,9 +7,8 @@ from typing import Any
 
 from tests.benchmarks import _harness as harness
 
-PARTITIONS = 4  # at once; _pack_way.py says how large they are
+PARTITIONS = {"rows": 60, "group": 4}  # at once; _pack_way.py says how large they are
 TIMES = (1, 4, 16)
-WHAT = ("rows", "group")
 
 
 def run() -> dict[str, Any]:
@@ -21,25 +20,25 @@ def run() -> dict[str, Any]:
         ways = {
             (what, times): partial(
                 harness.call,
-                harness.python("_pack_way", what, folder, str(times * PARTITIONS)),
+                harness.python("_pack_way", what, folder, str(times * PARTITIONS[what])),
                 Path(folder),
                 **environment,
             )
             for times in TIMES
-            for what in WHAT
+            for what in PARTITIONS
         }
         found = harness.in_turn(ways, harness.rounds(3))
     memory = {way: [cost.peak_rss_mb for cost in costs] for way, costs in found.items()}
     sizes: dict[str, dict[str, Any]] = {
-        str(times): {"rows": found["rows", times][0].said["rows"]}
-        | {f"{what}_mb": harness.median(memory[what, times]) for what in WHAT}
+        str(times): {f"{what}_n": found[what, times][0].said["rows"] for what in PARTITIONS}
+        | {f"{what}_mb": harness.median(memory[what, times]) for what in PARTITIONS}
         | {
             f"{what}_per_s": harness.median([c.said["rows"] / c.said["seconds"] for c in found[what, times]])
-            for what in WHAT
+            for what in PARTITIONS
         }
         for times in TIMES
     }
-    for what in WHAT:
+    for what in PARTITIONS:
         for times in TIMES:
             growth = harness.ratio(memory[what, times], memory[what, TIMES[0]])
             sizes[str(times)][f"ratio_{what}_mb"] = growth

@@ -235,7 +235,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("bucket_bytes", [64_000_000, 2000, 64])
+@pytest.mark.parametrize("bucket_bytes", [32_000_000, 2000, 64])
 def test_partitions_of_two_datasets(
     tmp_path: Path, bucket_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

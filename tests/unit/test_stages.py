@@ -21,13 +21,20 @@ LINES = {key: line for key, line in TABLE.items() if line != "absent"}
 JUDGED = {"score", "calibrate", "plot_roc", "plot_discriminant", "plot_efficiency", "plot_training"}
 SETS = {
     "none": set(),
-    "model": {"train", *JUDGED},
+    "model": {"train", "train_fold", "stack", *JUDGED},
     "judged": JUDGED,
     "drawn": JUDGED - {"score", "calibrate"},
 }
 OF_DATASET = (stages.inspect, stages.skim, stages.account)
 OF_SAMPLE = (stages.pack_rows, stages.plot_roc)
-OF_CLASSIFIER = (stages.check, stages.train, stages.score, stages.plot_training)
+OF_CLASSIFIER = (
+    stages.check,
+    stages.train,
+    stages.train_fold,
+    stages.stack,
+    stages.score,
+    stages.plot_training,
+)
 OF_TAGGER = (stages.calibrate, stages.plot_discriminant, stages.plot_efficiency)
 OF_REWEIGHTER = (stages.weights, stages.closure, stages.plot_reweighting)
 
@@ -68,6 +75,8 @@ def handed(folder: Path) -> dict[tuple[str, str], Any]:
         found |= {(stage.__name__, name): stage(run, name) for name in subjects for stage in of}
     for sample, spec in run.run.samples.items():
         for group in run.groups_on(sample):
+            if group in run.classifiers:
+                continue
             found |= {
                 ("features", f"{name}/{group}"): stages.features(run, name, group) for name in spec.datasets
             }

@@ -15,6 +15,7 @@ from jetsmith import columns
 from jetsmith.specs.run import SplitSpec
 
 SPLITS = ("train", "validation", "calibration", "test")
+FITTED = SPLITS[:2]  # what a training sees, the second for its early stop
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)

@@ -71,7 +71,7 @@ def check(run: Configuration, classifier: str) -> Check:
     return Check(
         spec=seen_as(RowsSpec, spec),
         judged=[seen_as(TruthSpec, judged[name]) for name in sorted(judged)],
-        groups=[seen_as(ColumnGroup, run.groups[inputs.group]) for inputs in spec.inputs],
+        groups=[seen_as(ColumnGroup, run.groups[name]) for name in spec.groups if name in run.groups],
     )
 
 
@@ -182,6 +182,24 @@ class Train(NamedTuple):
 def train(run: Configuration, classifier: str) -> Train:
     """Stage train."""
     return Train(seen_as(RecipeSpec, run.classifiers[classifier]), run.run.seed)
+
+
+class TrainFold(NamedTuple):
+    """As `Train`, and into how many parts the events are cut."""
+
+    spec: Plain
+    seed: int
+    folds: int
+
+
+def train_fold(run: Configuration, classifier: str) -> TrainFold:
+    """Stage train, of a model that others are trained on."""
+    return TrainFold(*train(run, classifier), run.run.stack_folds)
+
+
+def stack(run: Configuration, classifier: str) -> TrainFold:
+    """Stage stack."""
+    return train_fold(run, classifier)
 
 
 class Score(NamedTuple):

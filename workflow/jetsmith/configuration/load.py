@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jetsmith import columns, plugs, remote, tex
-from jetsmith.configuration import places
+from jetsmith.configuration import places, stacked
 from jetsmith.configuration.checks import (
     check_dataset,
     check_files_once,
@@ -23,6 +23,7 @@ from jetsmith.configuration.checks import (
 from jetsmith.configuration.classifier_checks import check_classifier, check_together, without_effect
 from jetsmith.configuration.feature_checks import check_group, check_groups
 from jetsmith.configuration.records import load_table, pick, read_yaml, require, validate
+from jetsmith.configuration.stacked import Source
 from jetsmith.errors import ConfigError, refuse
 from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec, Role
 from jetsmith.specs.datasets import MAX_PARTS, DatasetSpec, SelectionSpec
@@ -110,6 +111,7 @@ class Configuration:
         return {
             feature: self.groups[inputs.group].features[feature].label
             for inputs in self.classifiers[classifier].inputs
+            if inputs.group in self.groups
             for feature in inputs.features
         }
 
@@ -121,6 +123,14 @@ class Configuration:
         """Groups of the packed sample: its rows, and what its classifiers read."""
         read = [group for spec in self.classifiers.values() if spec.sample == sample for group in spec.groups]
         return list(dict.fromkeys([columns.ROWS, *read]))
+
+    def n_stacked(self, classifier: str) -> int:
+        """Models of a classifier, each without a part of the events, on whose scores others are trained.
+
+        None where its scores are out of fold anyway: in a sample with folds, or as they are stored.
+        """
+        spec = self.classifiers[classifier]
+        return 0 if spec.folds or spec.backend == "stored" else self.run.stack_folds
 
     def taggers_on(self, sample: str) -> list[str]:
         """Taggers that a sample scores, in the order of the configuration."""
@@ -183,14 +193,20 @@ def _load(config: Mapping[str, Any], folder: Path, source: str, accepted: Path |
         ("tagger", run.taggers),
         ("reweighter", run.reweighters),
     )
+    sources: dict[str, Source] = {}
+    known_names: list[str] = []
     for role, table in tables:
         choices = [path.stem for path in (folder / f"{role}s").glob("*.yaml")]
+        known_names += choices
         for name, sample in table.items():
             require(name, choices, f"{source}: {role}s ({folder / f'{role}s'})", role)
             path = folder / f"{role}s" / f"{name}.yaml"
-            spec, options = _resolve(name, role, sample, run.samples[sample].folds, path, flavours, groups)
-            check_classifier(spec, options, path, run.samples[sample], datasets)
-            classifiers[name] = spec
+            sources[name] = Source(role, sample, path, validate(ClassifierFile, read_yaml(path), path))
+    stacked.check(sources, groups, known_names, source)
+    for name, one in sources.items():
+        spec, options = _resolve(name, sources, run.samples[one.sample].folds, flavours, groups)
+        check_classifier(spec, options, one.path, run.samples[one.sample], datasets)
+        classifiers[name] = spec
     check_together(classifiers, source)
     raw = {
         "run": run.model_dump(mode="json"),
@@ -233,15 +249,13 @@ def _group(path: Path) -> FeatureGroup:
 
 def _resolve(
     name: str,
-    role: Role,
-    sample: str,
+    sources: Mapping[str, Source],
     folds: int,
-    path: Path,
     flavours: Mapping[str, ClassSpec],
     groups: Mapping[str, FeatureGroup],
 ) -> tuple[ClassifierSpec, plugs.Options]:
-    """Read one classifier's file and look up the names in it; `architecture` also as it is given."""
-    content = validate(ClassifierFile, read_yaml(path), path)
+    """Look up the names in one classifier's file; `architecture` also as it is given."""
+    content, path = sources[name].content, sources[name].path
     plug = plugs.described_by(content.backend, content.model, str(path))
     options = validate(plug.Options, content.architecture, f"{path}: architecture")
     refuse(path, without_effect(content))
@@ -255,12 +269,15 @@ def _resolve(
         judged["background_classes"] = classes(content.evaluation.backgrounds, "evaluation.backgrounds")
     spec = ClassifierSpec(
         name=name,
-        role=role,
-        sample=sample,
+        role=sources[name].role,
+        sample=sources[name].sample,
         folds=folds,
         classes=tuple(classes(content.classes, "classes")),
         inputs=tuple(
-            _inputs(group, wanted, content.object, groups, path) for group, wanted in content.inputs.items()
+            stacked.inputs_of(group, wanted, sources[group].content, f"{path}: inputs.{group}")
+            if group in sources
+            else _inputs(group, wanted, content.object, groups, path)
+            for group, wanted in content.inputs.items()
         ),
         architecture=options.model_dump(mode="json"),
         **content.model_dump(exclude={"classes", "inputs", "architecture"}),

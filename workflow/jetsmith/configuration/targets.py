@@ -89,6 +89,7 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
         "classifier": run.classifiers,
         "tagger": run.run.taggers,
         "reweighter": run.run.reweighters,
+        "fold": [str(fold) for fold in range(run.run.stack_folds)],
     }
     match kind:
         case "part":
@@ -103,7 +104,7 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
                 else run.object_of(names["sample"])
             )
             return [*(name for name, g in run.groups.items() if g.object == obj), ROWS], f"object `{obj}`"
-        case "sample" if "classifier" in names:
+        case "sample" if names.get("classifier") in run.classifiers:
             return (run.classifiers[names["classifier"]].sample,), f"classifier `{names['classifier']}`"
         case "background":
             return run.backgrounds_on(names["sample"]), f"sample `{names['sample']}`"

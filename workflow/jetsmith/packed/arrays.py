@@ -62,6 +62,7 @@ class Packed:
         sample: Name of the sample.
         split: Name of the split.
         digest: Of all that was written of rows and groups; of what is only in memory, empty.
+        order: Digest of whose rows these are, which all folders of a packed split have.
     """
 
     groups: Mapping[str, Flat | Ragged]
@@ -73,6 +74,7 @@ class Packed:
     sample: str = ""
     split: str = ""
     digest: str = ""
+    order: str = ""
 
     def __len__(self) -> int:
         return len(self.label)
@@ -156,6 +158,7 @@ def read_packed(
         sample=about["sample"],
         split=about["split"],
         digest=hashlib.blake2b(json.dumps(abouts, sort_keys=True).encode(), digest_size=16).hexdigest(),
+        order=about["order"],
     )
     if whole and not np.isfinite(packed.weight).all():
         raise InputError(f"{rows.path / 'weight.npy'}: weights that are not finite; look at the skim")

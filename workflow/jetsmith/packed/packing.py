@@ -26,7 +26,7 @@ Array = npt.NDArray[Any]
 Files = Mapping[str, Sequence[str | Path]]
 """Files of each data set, a partition each."""
 
-BUCKET_BYTES = 64_000_000
+BUCKET_BYTES = 32_000_000
 PLACE = [("order", "u8"), ("split", "i1"), ("dataset", "i2")]  # of each record in the buckets
 
 

@@ -71,7 +71,7 @@ def writing(
 
     Args:
         path: The folder.
-        about: What it is: sample, split, group, rows, …
+        about: What it is: sample, split, group, rows, …; `order`, where `Writer.identify` is not called.
         arrays: Type and shape of each array, by name.
         meta: More for people, as `meta.json`.
 
@@ -83,6 +83,6 @@ def writing(
         with contextlib.closing(writer._open):
             yield writer
             order, checksums = writer.close()
-        write_json(folder / "columns.json", {**about, "order": order, "checksums": checksums})
+        write_json(folder / "columns.json", {"order": order, **about, "checksums": checksums})
         if meta is not None:
             write_json(folder / "meta.json", meta)

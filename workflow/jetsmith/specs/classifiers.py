@@ -80,7 +80,9 @@ class ClassifierFile(Record):
     object: Object = Field(description="What a row is.")
     classes: tuple[Name, ...] = Field(min_length=2, description="Classes of config/flavours.yaml.")
     inputs: dict[Name, Name | tuple[str, ...]] = Field(
-        min_length=1, description="Feature group (config/features) and its preset, or a list of features."
+        min_length=1,
+        description="Feature group (config/features) and its preset, or a list of features; or a tagger of "
+        "the run on the same sample, and `all` or a list of `p_<class>`: its scores.",
     )
     architecture: dict[str, Any] = Field({}, description="Keys of the backend or of its model: see below.")
     training: TrainingSpec = TrainingSpec()
