@@ -88,7 +88,12 @@ def test_digests_count_what_jobs_call(project):
     assert rules | {"plot_roc", "report"} <= found.keys()
     assert {rule: missed for rule, missed in found.items() if missed} == {}
     results = project.folder / "results"
-    assert {path.name for path in (results / "models").glob("*")} == {"both", "score", "trees", "trees.folds"}
+    assert {path.name for path in (results / "models").glob("[!.]*")} == {
+        "both",
+        "score",
+        "trees",
+        "trees.folds",
+    }
     assert {path.name for path in (results / "packed/mine/test").glob("*")} == {
         "rows",
         "ak4",
