@@ -37,13 +37,16 @@ class Shared:
             dataset: Index in the data sets, shape (N,).
             content: What is the same in the same rows, shape (N,) each.
         """
-        step, some = 1, len(dataset) > 1
+        rows = _with_several(key, dataset)
+        key = {name: values[rows] for name, values in key.items()}
+        dataset, content = dataset[rows], [values[rows] for values in content]
+        step, some = 1, len(rows) > 1
         while some:
-            same = np.ones(len(dataset) - step, dtype=bool)
-            for name in columns.KEY:
-                same &= key[name][step:] == key[name][:-step]
+            same = np.ones(len(rows) - step, dtype=bool)
+            for values in key.values():
+                same &= values[step:] == values[:-step]
             first = np.flatnonzero(same)
-            some, step = len(first) > 0 and step + 1 < len(dataset), step + 1
+            some, step = len(first) > 0 and step + 1 < len(rows), step + 1
             first = first[dataset[first] != dataset[first + step - 1]]
             for values in content:
                 first = first[_equal(values[first], values[first + step - 1])]
@@ -65,6 +68,17 @@ class Shared:
                 f"{', '.join(found)}, such as {self._example} (run:block:event); they would count twice. "
                 "Leave the files that both have out of one of them"
             )
+
+
+def _with_several(key: Mapping[str, Array], dataset: Array) -> io.IntArray:
+    """The rows whose key stands in more than one data set; few, where each numbers its events anew."""
+    starts = np.ones(len(dataset), dtype=bool)
+    starts[1:] = np.logical_or.reduce([values[1:] != values[:-1] for values in key.values()])
+    first = np.flatnonzero(starts)
+    if not len(first):
+        return first
+    several = np.minimum.reduceat(dataset, first) != np.maximum.reduceat(dataset, first)
+    return np.flatnonzero(np.repeat(several, np.diff(first, append=len(dataset))))
 
 
 def _equal(left: Array, right: Array) -> io.BoolArray:
