@@ -106,7 +106,7 @@ FEATURES = {
     "a name of the key": (
         "features/ak4.yaml",
         put("features", "event", value={"source": "n_pv"}),
-        ["features.event", "a column of every features file already"],
+        ["features.event", "a column of all rows already"],
     ),
     "a name with a dot": (
         "features/ak4.yaml",

@@ -191,7 +191,7 @@ def _fit(
 
 
 def _chosen(
-    spec: RecipeSpec, parts: Sequence[Packed], fold: int | None, seed: int, without: Without | None
+    spec: RecipeSpec, parts: Sequence[Packed], fold: int | None, seed: int = 0, without: Without | None = None
 ) -> tuple[list[BoolArray], list[BoolArray]]:
     """Masks of the rows to train on and of those to validate on, one a split."""
     if fold is None:
@@ -298,7 +298,7 @@ def _noted(path: Path) -> Any:
 
 
 def _identity(
-    spec: RecipeSpec, parts: Sequence[Packed], seed: int, without: Without | None
+    spec: RecipeSpec, parts: Sequence[Packed], seed: int, without: Without | None = None
 ) -> dict[str, Any]:
     """What must be the same for a training to be gone on with."""
     modules = ["training", f"classifiers.{spec.backend}"]
