@@ -7,26 +7,31 @@ from snakemake.persistence.file import FilePersistence
 from jetsmith import lifeline, locks, provenance, stages
 from jetsmith.batch import ledger
 from jetsmith.configuration.load import load
-from jetsmith.job import export_package
 from jetsmith.configuration.places import Run
+from jetsmith.sealed import frozen, persistence, planned
 from jetsmith.specs.datasets import LAYOUTS
 from jetsmith.specs.run import SplitSpec
 
-export_package()
+PACKAGE = Path(workflow.basedir) / "workflow" / "jetsmith"
 if workflow.is_main_process:
     lifeline.announce()
     locks.guard(FilePersistence, logger.info)
+    if not workflow.dryrun:
+        provenance.announce_commit()
+        provenance.PACKAGE = frozen.freeze(PACKAGE, Path(".snakemake/jetsmith-code")) / PACKAGE.name
 elif workflow.remote_exec:
     lifeline.let_go()
+    frozen.use(frozen.taken() or PACKAGE.parent)
 else:
     lifeline.follow()
 
-
-provenance.remember(Path(".snakemake/jetsmith-sources.json"))
+provenance.remember(planned.SOURCES)
+persistence.install(workflow.pathvars.apply("<results>"))
 
 
 onstart:
     ledger.refuse_others(Path(".snakemake"), workflow.executor_plugin.name)
+    planned.write(Path(".snakemake/jetsmith-plans"), workflow.dag.needrun_jobs())
 
 
 CONFIG_FOLDER = Path(workflow.basedir) / "config"
@@ -69,8 +74,8 @@ def grows(amount):
 
 @cache
 def code(script, *modules):
-    """Digest of a rule's script and of all package code that it reaches: an edit reruns the rule."""
-    return provenance.script_digest(Path(workflow.basedir) / "scripts" / f"{script}.py", *modules)
+    """Digests of a rule's script and of all package code that it reaches: an edit reruns the rule."""
+    return provenance.script_digests(Path(workflow.basedir) / "scripts" / f"{script}.py", *modules)
 
 
 def reading_code(script, dataset):

@@ -1,8 +1,11 @@
 # Makes the package importable, and reads the run's files exactly before Snakemake takes them as it can.
+import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+# A job of a run takes the copy that the run was planned with (jetsmith.frozen), where its machine sees it.
+CODE = Path("" if workflow.is_main_process else os.environ.get("JETSMITH_CODE", ""))
+sys.path.insert(0, str(CODE if (CODE / "jetsmith").is_dir() else Path(workflow.basedir) / "workflow"))
 
 from jetsmith.configuration import exact_yaml
 from jetsmith.errors import ConfigError
