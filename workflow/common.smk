@@ -5,14 +5,13 @@ from functools import cache
 from snakemake.persistence.file import FilePersistence
 
 from jetsmith import lifeline, locks, provenance, stages
-from jetsmith.batch import ledger
 from jetsmith.configuration.load import load
 from jetsmith.configuration.places import Run
 from jetsmith.sealed import frozen, persistence, planned
 from jetsmith.specs.datasets import LAYOUTS
 from jetsmith.specs.run import SplitSpec
 
-PACKAGE = Path(workflow.basedir) / "workflow" / "jetsmith"
+PACKAGE = CHECKOUT / "workflow" / "jetsmith"
 if workflow.is_main_process:
     lifeline.announce()
     locks.guard(FilePersistence, logger.info)
@@ -29,17 +28,15 @@ provenance.remember(planned.SOURCES)
 persistence.install(workflow.pathvars.apply("<results>"))
 
 
-onstart:
-    ledger.refuse_others(Path(".snakemake"), workflow.executor_plugin.name)
-    planned.write(Path(".snakemake/jetsmith-plans"), workflow.dag.needrun_jobs())
-
-
-CONFIG_FOLDER = Path(workflow.basedir) / "config"
+# What the working folder has of its own counts before what the checkout has.
+CONFIG_FOLDERS = list(
+    dict.fromkeys(path.resolve() for path in (Path("config"), CHECKOUT / "config") if path.is_dir())
+)
 
 try:
     RUN = load(
         config,
-        CONFIG_FOLDER,
+        CONFIG_FOLDERS,
         Run(", ".join(map(str, RUN_FILES)) or "--config", RUN_FILES, workflow.config_settings.config),
         Path(".snakemake/jetsmith-labels.json"),
     )
@@ -75,7 +72,7 @@ def grows(amount):
 @cache
 def code(script, *modules):
     """Digests of a rule's script and of all package code that it reaches: an edit reruns the rule."""
-    return provenance.script_digests(Path(workflow.basedir) / "scripts" / f"{script}.py", *modules)
+    return provenance.script_digests(CHECKOUT / "scripts" / f"{script}.py", *modules)
 
 
 def reading_code(script, dataset):

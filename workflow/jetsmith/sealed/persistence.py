@@ -20,6 +20,7 @@ from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_storage_plugins.io import Mtime
 
 from jetsmith import locks
+from jetsmith.batch.ledger import refuse_others
 from jetsmith.sealed import made, planned
 
 NOBODY_KNOWS = "nobody has written down what it was made from"
@@ -97,10 +98,13 @@ class Persistence(FilePersistence):
 
     @contextmanager
     def lock(self) -> Iterator[None]:
+        """A run begins: nobody else is at work on the results, and its plan is written down."""
         with locks.at_work(Path(self.results)) as alone, super().lock():
             if alone:
                 self.ledger = made.Ledger(Path(self.results))  # another run may have ended since the plan
                 self.ledger.compact()
+            refuse_others(self.path, self.dag.workflow.executor_plugin.name)
+            planned.write(self.path / "jetsmith-plans", self.dag.needrun_jobs())
             yield
 
     def params_changed(self, job: Any, file: Any = None) -> ParamsChange:
