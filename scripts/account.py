@@ -1,7 +1,7 @@
 """Account for every event of a dataset."""
 
-from jetsmith.account import account_dataset
 from jetsmith.job import job
+from jetsmith.skimming.account import account_dataset
 
 with job(snakemake.log[0]):
     account_dataset(

@@ -4,10 +4,10 @@ from functools import partial
 
 from jetsmith.features.derived import available_with_derived
 from jetsmith.job import job
+from jetsmith.skimming.suitability import check_classifier
 from jetsmith.specs.classifiers import RowsSpec, TruthSpec
 from jetsmith.specs.features import ColumnGroup
 from jetsmith.specs.skimming import XRootDSpec
-from jetsmith.suitability import check_classifier
 
 with job(snakemake.log[0]):
     check_classifier(

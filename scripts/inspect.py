@@ -1,7 +1,7 @@
 """Look into the files of a dataset and plan its partitions."""
 
-from jetsmith.inspection import inspect_dataset
 from jetsmith.job import job
+from jetsmith.skimming.inspection import inspect_dataset
 from jetsmith.specs.datasets import ReadingSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec, XRootDSpec
 

@@ -2,7 +2,7 @@
 
 from jetsmith.hashing import SPLITS
 from jetsmith.job import job
-from jetsmith.pack import pack_sample
+from jetsmith.packed.pack import pack_sample
 from jetsmith.specs.features import ColumnGroup
 from jetsmith.specs.run import SampleSpec, SplitSpec
 

@@ -2,7 +2,7 @@
 
 from jetsmith.job import job
 from jetsmith.provenance import record
-from jetsmith.report import write_report
+from jetsmith.report.page import write_report
 
 with job(snakemake.log[0]):
     write_report(

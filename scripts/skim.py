@@ -1,7 +1,7 @@
 """Read one partition of a dataset: rows and the report of what became of its entries."""
 
 from jetsmith.job import job
-from jetsmith.skim import skim_partition
+from jetsmith.skimming.partition import skim_partition
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.skimming import SkimSpec, XRootDSpec
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from jetsmith.cluster import skim_dataset
 from jetsmith.job import job
+from jetsmith.skimming.cluster import skim_dataset
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.skimming import SkimSpec, XRootDSpec
 

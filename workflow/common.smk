@@ -4,10 +4,11 @@ from functools import cache
 
 from snakemake.persistence.file import FilePersistence
 
-from jetsmith import ledger, lifeline, locks, provenance, stages
-from jetsmith.configuration import load
+from jetsmith import lifeline, locks, provenance, stages
+from jetsmith.batch import ledger
+from jetsmith.configuration.load import load
 from jetsmith.job import export_package
-from jetsmith.places import Run
+from jetsmith.configuration.places import Run
 from jetsmith.specs.datasets import LAYOUTS
 from jetsmith.specs.run import SplitSpec
 

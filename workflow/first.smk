@@ -4,7 +4,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
-from jetsmith import exact_yaml
+from jetsmith.configuration import exact_yaml
 from jetsmith.errors import ConfigError
 
 DEFAULT_RUN = "config/config.yaml"

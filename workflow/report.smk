@@ -20,6 +20,6 @@ rule report:
     params:
         **gets(stages.report),
         code=code("report"),
-        template=provenance.file_digest(Path(workflow.basedir) / "workflow/jetsmith/templates/report.html.j2"),
+        template=provenance.file_digest(Path(workflow.basedir) / "workflow/jetsmith/report/template.html.j2"),
     script:
         "../scripts/report.py"

@@ -16,8 +16,9 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from jetsmith import inspection, skim
 from jetsmith.io import atomic_file
+from jetsmith.skimming import inspection
+from jetsmith.skimming import partition as skim
 from jetsmith.sources import mock
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec

@@ -21,8 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import uproot
 
-from jetsmith import inspection, reading, skim
 from jetsmith.io import read_json
+from jetsmith.skimming import inspection, reading
+from jetsmith.skimming import partition as skim
 from jetsmith.sources import pfnano
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec

@@ -26,7 +26,7 @@ from typing import Self
 
 import psutil
 
-from jetsmith.batch import run_name
+from jetsmith.batch.common import run_name
 
 ROOT = Path(__file__).parent.parent.parent
 CONDOR_ROOT = ROOT / ".cluster" / "htcondor"

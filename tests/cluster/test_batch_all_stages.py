@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from jetsmith import io
-from jetsmith.batch import run_name
+from jetsmith.batch.common import run_name
 from tests.cluster.drivers import ROOT, TINY, Driver, wait_for
 from tests.cluster.systems import ACTIVE
 from tests.workflow.conftest import job_table

@@ -11,8 +11,10 @@ import psutil
 import pytest
 from distributed import LocalCluster
 
-from jetsmith import cluster, inspection, io, skim
+from jetsmith import io
 from jetsmith.errors import InputError
+from jetsmith.skimming import cluster, inspection
+from jetsmith.skimming import partition as skim
 from jetsmith.sources import mock
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 from jetsmith.specs.skimming import DaskSpec, PartitionSpec, SkimSpec
@@ -163,7 +165,7 @@ def test_a_partition_with_losses_is_read_again(plan, monkeypatch):
 DRIVER = """
 import sys, time
 from pathlib import Path
-from jetsmith import cluster
+from jetsmith.skimming import cluster
 from tests.cluster import test_dask
 if __name__ == "__main__":
     cluster.run_part = test_dask.hangs_at_2

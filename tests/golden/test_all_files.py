@@ -2,8 +2,9 @@
 
 import pytest
 
-from jetsmith import inspection, io
+from jetsmith import io
 from jetsmith.errors import DamagedError, InputError
+from jetsmith.skimming import inspection
 from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.skimming import PartitionSpec
 

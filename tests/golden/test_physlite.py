@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import uproot
 
-from jetsmith import account, inspection, io, skim
+from jetsmith import io
 from jetsmith.errors import InputError
+from jetsmith.skimming import account, inspection
+from jetsmith.skimming import partition as skim
 from jetsmith.sources import physlite, trees
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec

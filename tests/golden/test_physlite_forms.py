@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import uproot
 
-from jetsmith import account, inspection, io, skim
+from jetsmith import io
+from jetsmith.skimming import account, inspection
+from jetsmith.skimming import partition as skim
 from jetsmith.sources import btagging, physlite
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import uproot
 
-from jetsmith import stored_checks
 from jetsmith.classifiers import stored
+from jetsmith.configuration import stored_checks
 from jetsmith.errors import InputError
-from jetsmith.rows import Rows
+from jetsmith.packed.rows import Rows
 from tests.unit.packed_jets import make_spec, pack_jets
 
 pytestmark = pytest.mark.golden

@@ -17,9 +17,9 @@ import pytest
 import uproot
 
 from jetsmith import io, sources
+from jetsmith.configuration.records import read_yaml, validate
 from jetsmith.features.compute import compute_features
 from jetsmith.features.derived import with_derived
-from jetsmith.records import read_yaml, validate
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 from jetsmith.specs.features import FeatureGroup
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from jetsmith import io
 from jetsmith.hashing import SPLITS
+from jetsmith.packed import arrays
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, DiscriminantSpec, TrainingSpec
 from jetsmith.specs.features import Inputs
 
@@ -19,7 +19,7 @@ VERTEX = ("mass", "flight")
 CHARGED_LENGTH, VERTICES_LENGTH = 6, 2
 
 
-def pack_jets(n: int, seed: int, n_folds: int = 0, truths: tuple[int, ...] = ()) -> io.Packed:
+def pack_jets(n: int, seed: int, n_folds: int = 0, truths: tuple[int, ...] = ()) -> arrays.Packed:
     """n jets; a tenth carries a negative weight, and b jets are harder than others.
 
     Args:
@@ -52,7 +52,7 @@ def pack_jets(n: int, seed: int, n_folds: int = 0, truths: tuple[int, ...] = ())
     vertex_values = np.stack(
         [rng.gamma(3, 0.3 + 0.5 * life[owner]), rng.exponential(1 + 4 * life[owner])], axis=1
     )
-    return io.Packed(
+    return arrays.Packed(
         flat=flat.astype(np.float32),
         flat_names=FLAT,
         sequences={
@@ -76,15 +76,15 @@ def pack_jets(n: int, seed: int, n_folds: int = 0, truths: tuple[int, ...] = ())
     )
 
 
-def _ragged(counts: Array, values: Array, names: tuple[str, ...]) -> io.Ragged:
+def _ragged(counts: Array, values: Array, names: tuple[str, ...]) -> arrays.Ragged:
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return io.Ragged(values.astype(np.float32), offsets, names)
+    return arrays.Ragged(values.astype(np.float32), offsets, names)
 
 
 def write_sample(folder: Path, n: int, n_folds: int = 0, truths: tuple[int, ...] = ()) -> Path:
     """Write a packed sample: n jets in the train split, half as many in each of the others."""
     for seed, split in enumerate(SPLITS):
-        io.write_packed(folder / split, pack_jets(n if seed == 0 else n // 2, seed, n_folds, truths))
+        arrays.write_packed(folder / split, pack_jets(n if seed == 0 else n // 2, seed, n_folds, truths))
     return folder
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from jetsmith import account, io
+from jetsmith import io
 from jetsmith.errors import InputError
+from jetsmith.skimming import account
 
 
 def write_identity(path, columns):

@@ -4,8 +4,11 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from jetsmith import dataset_checks, inspection, io, skim, sources, suitability
+from jetsmith import io, sources
+from jetsmith.configuration import dataset_checks
 from jetsmith.errors import InputError
+from jetsmith.skimming import inspection, suitability
+from jetsmith.skimming import partition as skim
 from jetsmith.sources import mock
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
 from jetsmith.specs.datasets import LAYOUTS, DatasetSpec, SelectionSpec

@@ -1,6 +1,6 @@
 """What files say of their events, put together: values, counts, and which file is named."""
 
-from jetsmith import agreement
+from jetsmith.skimming import agreement
 from jetsmith.sources import truth
 from jetsmith.specs.datasets import DatasetSpec
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jetsmith.batch import end_of, error_in, pieces, run_name, walltime_s
+from jetsmith.batch.common import end_of, error_in, pieces, run_name, walltime_s
 from jetsmith.errors import ConfigError
 
 

@@ -10,8 +10,8 @@ import skops.io
 from jetsmith.classifiers import find_backend
 from jetsmith.classifiers import sklearn as trees
 from jetsmith.errors import ConfigError, InputError
-from jetsmith.io import Packed
-from jetsmith.rows import Rows
+from jetsmith.packed.arrays import Packed
+from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import Backend
 from jetsmith.specs.features import Inputs
 from tests.unit.packed_jets import FLAT, GROUPS, TRACK, make_spec, pack_jets
@@ -112,7 +112,7 @@ def test_flat_inputs_as_they_were_packed() -> None:
 
 def test_what_is_not_finite_is_counted_over_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond one pass, a jet once however many of its tracks; eight features by name, then how many more."""
-    monkeypatch.setattr("jetsmith.rows.CHUNK", 7)
+    monkeypatch.setattr("jetsmith.packed.rows.CHUNK", 7)
     packed = pack_jets(40, 1)
     packed.flat[[0, 6, 7, 39], FLAT.index("mass")] = [np.nan, np.inf, -np.inf, np.nan]
     ragged = packed.sequences["charged"]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jetsmith import reference
-from jetsmith.configuration import load
+from jetsmith.configuration import reference
+from jetsmith.configuration.load import load
 from jetsmith.errors import ConfigError
 
 ROOT = Path(__file__).parent.parent.parent

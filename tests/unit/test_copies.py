@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import uproot
 
-from jetsmith import copies, inspection, io, suitability
-from jetsmith.checks import check_files_once
+from jetsmith import io
+from jetsmith.configuration.checks import check_files_once
 from jetsmith.errors import ConfigError, InputError
+from jetsmith.skimming import copies, inspection, suitability
 from jetsmith.sources import mock
 from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.skimming import PartitionSpec, XRootDSpec

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jetsmith.configuration import load
+from jetsmith.configuration.load import load
 from jetsmith.errors import ConfigError
 from tests.unit.spoil import ROOT, both, drop, edit, put, run_of, without_lines
 

@@ -16,18 +16,18 @@ import numpy as np
 import pytest
 
 from jetsmith import columns, io
-from jetsmith.account import account_dataset
 from jetsmith.calibration import calibrate
 from jetsmith.errors import InputError
 from jetsmith.features.compute import compute_features
 from jetsmith.hashing import SPLITS
 from jetsmith.mock import mock_rows
-from jetsmith.pack import pack_sample
+from jetsmith.packed.pack import pack_sample
 from jetsmith.plots.inputs import read_test, read_thresholds
 from jetsmith.plots.style import save
 from jetsmith.plots.training import plot_training
-from jetsmith.report import write_report
+from jetsmith.report.page import write_report
 from jetsmith.scoring import score
+from jetsmith.skimming.account import account_dataset
 from jetsmith.specs.classifiers import ClassSpec, DiscriminantSpec, EvaluationSpec, TrainingSpec
 from jetsmith.specs.features import FeatureGroup, FeatureSpec, Inputs
 from jetsmith.specs.plots import PlotSpec
@@ -330,7 +330,7 @@ def test_a_damaged_partition_of_a_dead_driver_is_read_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What a Dask driver has left stops no other driver: it does not count as finished, and it is said."""
-    cluster = pytest.importorskip("jetsmith.cluster")
+    cluster = pytest.importorskip("jetsmith.skimming.cluster")
     path = tmp_path / "000.report.json"
     assert not cluster._is_finished(str(path))
     io.write_json(path, {"lost": []})

@@ -7,9 +7,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jetsmith import exact_yaml
+from jetsmith.configuration import exact_yaml
+from jetsmith.configuration.records import read_yaml
 from jetsmith.errors import ConfigError
-from jetsmith.records import read_yaml
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join(['*' + before] * 10)}]\n"

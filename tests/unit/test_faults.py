@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import uproot
 
-from jetsmith import account, inspection, io, skim
+from jetsmith import io
 from jetsmith.errors import InputError, OutputError
+from jetsmith.skimming import account, inspection
+from jetsmith.skimming import partition as skim
 from jetsmith.sources import files as rootfiles
 from jetsmith.sources import mock, trees
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
@@ -296,7 +298,7 @@ def test_a_dead_server_is_not_asked_for_every_chunk(tmp_path, files, monkeypatch
 def test_a_file_is_waited_for_once(tmp_path, files, monkeypatch):
     """However many chunks it has: the others are lost with it, for the same reason."""
     pauses = []
-    monkeypatch.setattr("jetsmith.reading.time.sleep", pauses.append)
+    monkeypatch.setattr("jetsmith.skimming.reading.time.sleep", pauses.append)
     plan = inspect(tmp_path, files)
     os.unlink(files[0])
     found = finish(tmp_path, plan, chunk_entries=5, retries=2, max_loss_fraction=0.5)
@@ -358,7 +360,7 @@ def test_a_connection_that_cannot_be_closed(tmp_path, files, monkeypatch):
 
     plan = inspect(tmp_path, files)
     monkeypatch.setattr(trees.Tree, "read", spy)
-    monkeypatch.setattr("jetsmith.reading.ExitStack.close", broken)
+    monkeypatch.setattr("jetsmith.skimming.reading.ExitStack.close", broken)
     assert finish(tmp_path, plan)["n_events"] == N_EVENTS
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from jetsmith import columns, io
+from jetsmith.configuration.records import read_yaml, validate
 from jetsmith.errors import InputError
 from jetsmith.features.compute import compute_features
 from jetsmith.features.derived import available_with_derived
 from jetsmith.mock import mock_rows
-from jetsmith.records import read_yaml, validate
 from jetsmith.specs.features import FeatureGroup, FeatureSpec
 
 CONFIG = Path(__file__).parents[2] / "config" / "features"

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import uproot
 
-from jetsmith import inspection, io, skim
+from jetsmith import io
 from jetsmith.errors import InputError
+from jetsmith.skimming import inspection
+from jetsmith.skimming import partition as skim
 from jetsmith.sources import jetid, mock
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from snakemake_interface_common.exceptions import WorkflowError
 
-from jetsmith.handover import Handover
-from jetsmith.ledger import LEDGER, Ledger, Submitted, refuse_others
+from jetsmith.batch.handover import Handover
+from jetsmith.batch.ledger import LEDGER, Ledger, Submitted, refuse_others
 
 SYSTEM = "jetsmith-test"
 

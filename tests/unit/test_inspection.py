@@ -9,9 +9,11 @@ import uproot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jetsmith import inspection, io, suitability
+from jetsmith import io
 from jetsmith.errors import InputError
-from jetsmith.sources import mock, partition
+from jetsmith.skimming import inspection, suitability
+from jetsmith.skimming import plan as partition
+from jetsmith.sources import mock
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
 from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.features import Inputs

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.io.atomic import NO_SYNC
+from jetsmith.packed import arrays
 
 
 def _rows(lengths):
@@ -95,11 +96,11 @@ def test_foreign_files_are_named(tmp_path):
 def test_packed_round_trip(tmp_path, n):
     """A split comes back from its memory maps, an empty one too."""
     lengths = np.arange(n)
-    packed = io.Packed(
+    packed = arrays.Packed(
         flat=np.arange(2 * n, dtype=np.float32).reshape(n, 2),
         flat_names=("a", "b"),
         sequences={
-            "charged": io.Ragged(
+            "charged": arrays.Ragged(
                 np.arange(lengths.sum() * 2, dtype=np.float32).reshape(-1, 2),
                 np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
                 ("x", "y"),
@@ -111,8 +112,8 @@ def test_packed_round_trip(tmp_path, n):
         datasets=("one",),
         generators=("pythia",),
     )
-    io.write_packed(tmp_path / "train", packed)
-    back = io.read_packed(tmp_path / "train")
+    arrays.write_packed(tmp_path / "train", packed)
+    back = arrays.read_packed(tmp_path / "train")
     assert len(back) == n
     np.testing.assert_array_equal(back.flat, packed.flat)
     np.testing.assert_array_equal(back.sequences["charged"].offsets, packed.sequences["charged"].offsets)
@@ -220,13 +221,14 @@ import awkward as ak
 import numpy as np
 from pathlib import Path
 from jetsmith import io
+from jetsmith.packed import arrays
 from jetsmith.errors import OutputError
 
 folder, noise = Path(sys.argv[1]), np.random.default_rng(1).random(200_000)
 n = len(noise)
 rows = ak.zip({"event": np.arange(n), "x": noise})
 io.write_rows(folder / "rows.parquet", rows)
-packed = io.Packed(noise[:, None].astype("f4"), ("x",), {}, np.zeros(n, "i4"), noise, {}, ("d",), ("g",))
+packed = arrays.Packed(noise[:, None].astype("f4"), ("x",), {}, np.zeros(n, "i4"), noise, {}, ("d",), ("g",))
 
 def identity(path):
     with io.identity_writer(path) as write:
@@ -241,7 +243,7 @@ writers = {
     "a.parquet": lambda path: io.write_rows(path, rows),
     "a.identity.parquet": identity,
     "a.root": lambda path: io.write_root(path, folder / "rows.parquet"),
-    "train": lambda path: io.write_packed(path, packed),
+    "train": lambda path: arrays.write_packed(path, packed),
     "array": array,
     "checkpoint.ubj": lambda path: io.write_sealed(path, noise.tobytes()),
 }
@@ -406,15 +408,15 @@ def test_json_is_for_people_and_versions(tmp_path):
 def _packed(**changes):
     content = {
         "flat": np.zeros((2, 1), np.float32), "flat_names": ("a",),
-        "sequences": {"s": io.Ragged(np.zeros((3, 1), np.float32), np.array([0, 1, 3]), ("x",))},
+        "sequences": {"s": arrays.Ragged(np.zeros((3, 1), np.float32), np.array([0, 1, 3]), ("x",))},
         "label": np.zeros(2, np.int32), "weight": np.ones(2), "columns": {"event": np.arange(2)},
         "datasets": ("d",), "generators": ("g",), "sample": "mine", "split": "train",
     }  # fmt: skip
-    return io.Packed(**content | changes)
+    return arrays.Packed(**content | changes)
 
 
 def _sequence(offsets, n=3):
-    return {"s": io.Ragged(np.zeros((n, 1), np.float32), np.array(offsets), ("x",))}
+    return {"s": arrays.Ragged(np.zeros((n, 1), np.float32), np.array(offsets), ("x",))}
 
 
 @pytest.mark.parametrize(
@@ -434,16 +436,16 @@ def _sequence(offsets, n=3):
 )
 def test_packed_arrays_belong_together(tmp_path, changes, named):
     """A row too many shifts all labels: whoever packs is told, and nothing is written."""
-    io.write_packed(tmp_path / "train", _packed())
+    arrays.write_packed(tmp_path / "train", _packed())
     with pytest.raises(InputError, match=named.replace(".", r"\.")):
-        io.write_packed(tmp_path / "wrong", _packed(**changes))
+        arrays.write_packed(tmp_path / "wrong", _packed(**changes))
     assert not (tmp_path / "wrong").exists()
 
 
 def test_a_split_is_mapped(tmp_path):
     """Splits may be larger than the memory: arrays stay on the disk until a batch of them is asked for."""
-    io.write_packed(tmp_path / "train", _packed())
-    found = io.read_packed(tmp_path / "train")
+    arrays.write_packed(tmp_path / "train", _packed())
+    found = arrays.read_packed(tmp_path / "train")
     sequence = found.sequences["s"]
     for array in (found.flat, found.label, found.weight, found.columns["event"], sequence.values):
         assert isinstance(array, np.memmap)
@@ -451,22 +453,22 @@ def test_a_split_is_mapped(tmp_path):
 
 def test_a_flipped_bit_in_a_split_is_named(tmp_path):
     """Nobody has to ask for it; where only names are needed, the arrays are not read at all."""
-    io.write_packed(tmp_path / "train", _packed())
+    arrays.write_packed(tmp_path / "train", _packed())
     content = bytearray((tmp_path / "train" / "flat.npy").read_bytes())
     content[-1] ^= 1
     (tmp_path / "train" / "flat.npy").write_bytes(content)
-    assert io.read_packed(tmp_path / "train", whole=False).flat_names == ("a",)
+    assert arrays.read_packed(tmp_path / "train", whole=False).flat_names == ("a",)
     with pytest.raises(InputError, match=r"flat\.npy"):
-        io.read_packed(tmp_path / "train")
+        arrays.read_packed(tmp_path / "train")
 
 
 @pytest.mark.parametrize("content", [{"sample": "mine", "split": "train", "rows": 2}, ["checksums"]])
 def test_a_split_without_checksums_is_refused(tmp_path, content):
     """Somebody else's, or of an early version: what its arrays hold cannot be trusted."""
-    io.write_packed(tmp_path / "train", _packed())
+    arrays.write_packed(tmp_path / "train", _packed())
     io.write_json(tmp_path / "train" / "columns.json", content)
     with pytest.raises(InputError, match=r"columns\.json: has no checksums; pack the sample again"):
-        io.read_packed(tmp_path / "train")
+        arrays.read_packed(tmp_path / "train")
 
 
 class Opened:
@@ -480,28 +482,28 @@ def test_arrays_of_objects_are_not_opened(tmp_path, monkeypatch):
     """Reading one may run what its author likes: it is no array of ours, also where a split has no rows."""
     monkeypatch.chdir(tmp_path)
     none = {"flat": np.zeros((0, 1), np.float32), "sequences": {}, "columns": {}, "weight": np.zeros(0)}
-    io.write_packed(tmp_path / "train", _packed(**none, label=np.zeros(0, np.int32)))
+    arrays.write_packed(tmp_path / "train", _packed(**none, label=np.zeros(0, np.int32)))
     np.save(tmp_path / "train" / "label.npy", np.array([Opened()]))
     with pytest.raises(InputError, match=r"label\.npy: not readable as an array"):
-        io.read_packed(tmp_path / "train", whole=False)
+        arrays.read_packed(tmp_path / "train", whole=False)
     assert not (tmp_path / "opened").exists()
 
 
 def test_splits_belong_together(tmp_path):
     """A copy of another split, or a split of another sample, is not what it is taken for."""
     for split in ("train", "test"):
-        io.write_packed(tmp_path / split, _packed(split=split))
-    parts = io.read_splits(tmp_path, ["train", "test"], "mine")
+        arrays.write_packed(tmp_path / split, _packed(split=split))
+    parts = arrays.read_splits(tmp_path, ["train", "test"], "mine")
     assert [part.split for part in parts] == ["train", "test"]
     assert parts[0].digest != parts[1].digest
     with pytest.raises(InputError, match="train: is sample `mine`, not `other`"):
-        io.read_splits(tmp_path, ["train", "test"], "other")
-    io.write_packed(tmp_path / "test", _packed(split="calibration"))
+        arrays.read_splits(tmp_path, ["train", "test"], "other")
+    arrays.write_packed(tmp_path / "test", _packed(split="calibration"))
     with pytest.raises(InputError, match="test: is split `calibration`, not `test`"):
-        io.read_splits(tmp_path, ["train", "test"])
-    io.write_packed(tmp_path / "test", _packed(split="test", generators=("h",)))
+        arrays.read_splits(tmp_path, ["train", "test"])
+    arrays.write_packed(tmp_path / "test", _packed(split="test", generators=("h",)))
     with pytest.raises(InputError, match="test: has other generators than split train"):
-        io.read_splits(tmp_path, ["train", "test"])
+        arrays.read_splits(tmp_path, ["train", "test"])
 
 
 def test_a_damaged_checkpoint_is_dropped(tmp_path, capsys):

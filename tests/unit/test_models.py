@@ -12,11 +12,11 @@ import pytest
 from jetsmith import io
 from jetsmith.classifiers import _keras as backend
 from jetsmith.classifiers._scaler import fit_scaler, fit_scalers
+from jetsmith.configuration.records import read_yaml, validate
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.metrics import auc
 from jetsmith.models import dense
-from jetsmith.records import read_yaml, validate
-from jetsmith.rows import Rows
+from jetsmith.packed.rows import Rows
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassifierFile, TrainingSpec
 from jetsmith.specs.features import FeatureGroup, Inputs

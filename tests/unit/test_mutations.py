@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jetsmith import exact_yaml
-from jetsmith.configuration import Configuration, load
+from jetsmith.configuration import exact_yaml
+from jetsmith.configuration.load import Configuration, load
+from jetsmith.configuration.places import Run
 from jetsmith.errors import ConfigError
-from jetsmith.places import Run
 
 from .. import tiny
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import uproot
 
-from jetsmith import account, inspection, io, reading, skim
+from jetsmith import io
 from jetsmith.errors import InputError
-from jetsmith.normalisation import read_runs
+from jetsmith.skimming import account, inspection, reading
+from jetsmith.skimming import partition as skim
+from jetsmith.skimming.normalisation import read_runs
 from jetsmith.sources import mock
 from jetsmith.sources.trees import ReadError
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec

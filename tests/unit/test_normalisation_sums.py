@@ -5,7 +5,7 @@ import math
 import pytest
 
 from jetsmith.errors import InputError
-from jetsmith.normalisation import check_files, check_runs, normalisation
+from jetsmith.skimming.normalisation import check_files, check_runs, normalisation
 from jetsmith.specs.datasets import DatasetSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",), cross_section_pb=1.0)

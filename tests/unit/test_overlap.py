@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from jetsmith import columns, io
+from jetsmith import columns
 from jetsmith.errors import InputError
-from jetsmith.overlap import refuse_twice
+from jetsmith.packed import arrays
+from jetsmith.packed.overlap import refuse_twice
 
 NAN = float("nan")
 
@@ -21,7 +22,7 @@ def split(dataset, **changes):
     }
     values = {name: np.full(n, value) for name, value in content.items()}
     values |= {name: np.array(value) for name, value in changes.items() if name in values}
-    return io.Packed(
+    return arrays.Packed(
         flat=np.array(changes.get("flat", [[1.0, NAN]] * n), np.float32),
         flat_names=("a", "b"),
         sequences={},

@@ -14,7 +14,8 @@ from jetsmith.errors import InputError
 from jetsmith.features.compute import compute_features
 from jetsmith.hashing import SPLITS, fold_of, split_of
 from jetsmith.mock import mock_rows
-from jetsmith.pack import pack_sample
+from jetsmith.packed import arrays
+from jetsmith.packed.pack import pack_sample
 from jetsmith.specs.features import FeatureGroup, FeatureSpec
 from jetsmith.specs.run import SampleSpec, SplitSpec
 
@@ -60,7 +61,9 @@ def write_account(
     io.write_json(folder / f"{name}.account.json", account)
 
 
-def pack(folder: Path, names: Sequence[str], into: str = "packed", **options: Any) -> dict[str, io.Packed]:
+def pack(
+    folder: Path, names: Sequence[str], into: str = "packed", **options: Any
+) -> dict[str, arrays.Packed]:
     """Pack data sets; options are those of SampleSpec, `groups`, `kept_truth`, and their `files`."""
     groups, kept_truth = options.pop("groups", GROUPS), options.pop("kept_truth", ())
     files = options.pop("files", {name: [folder / f"{name}.parquet"] for name in names})
@@ -76,7 +79,7 @@ def pack(folder: Path, names: Sequence[str], into: str = "packed", **options: An
         outputs,
         kept_truth,
     )
-    return {split: io.read_packed(path) for split, path in outputs.items()}
+    return {split: arrays.read_packed(path) for split, path in outputs.items()}
 
 
 def test_jets_without_truth_are_kept_for_a_tagger_that_asks(tmp_path: Path) -> None:
@@ -95,7 +98,7 @@ def test_jets_without_truth_are_kept_for_a_tagger_that_asks(tmp_path: Path) -> N
         assert meta["left_out_rows"] == {"a": {}}
 
 
-def identities(packed: io.Packed) -> list[tuple[int, int, int]]:
+def identities(packed: arrays.Packed) -> list[tuple[int, int, int]]:
     keys = (packed.columns[name].tolist() for name in ("dataset", "event", "jet_index"))
     return list(zip(*keys, strict=True))
 
@@ -228,7 +231,7 @@ def test_partitions_of_two_datasets(tmp_path: Path) -> None:
 
     in_parts(features)
     for split, one in expected.items():
-        found = io.read_packed(tmp_path / "parts" / split)
+        found = arrays.read_packed(tmp_path / "parts" / split)
         assert identities(found) == identities(one)
         for name in ("flat", "label", "weight"):
             np.testing.assert_array_equal(getattr(found, name), getattr(one, name))

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jetsmith.checks import expand_files
 from jetsmith.classifiers import xgboost
-from jetsmith.configuration import load
+from jetsmith.configuration.checks import expand_files
+from jetsmith.configuration.load import load
+from jetsmith.configuration.places import Run, located
+from jetsmith.configuration.records import validate
 from jetsmith.errors import ConfigError
-from jetsmith.places import Run, located
-from jetsmith.records import validate
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 from jetsmith.specs.features import FeatureSpec

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from jetsmith import plugs, provenance
+from jetsmith.configuration.records import validate
 from jetsmith.errors import ConfigError
-from jetsmith.records import validate
 from tests.unit.packed_jets import make_spec
 
 ROOT = Path(__file__).parent.parent.parent
@@ -56,10 +56,10 @@ def test_options_are_described_and_have_defaults(name):
 @pytest.mark.parametrize(
     ("plug", "reached", "others"),
     [
-        ("classifiers.xgboost", {"classifiers._xgboost", "rows", "io"}, {"classifiers._keras"}),
+        ("classifiers.xgboost", {"classifiers._xgboost", "packed.rows", "io"}, {"classifiers._keras"}),
         ("classifiers.keras", {"classifiers._keras", "classifiers._scaler", "models._layers"}, set()),
-        ("classifiers.sklearn", {"rows", "io"}, {"classifiers._xgboost"}),
-        ("classifiers.stored", {"rows"}, {"classifiers._keras"}),
+        ("classifiers.sklearn", {"packed.rows", "io"}, {"classifiers._xgboost"}),
+        ("classifiers.stored", {"packed.rows"}, {"classifiers._keras"}),
         ("models.deepjet", {"models._layers"}, {"models.deepsets", "models.dense"}),
     ],
 )

@@ -59,16 +59,16 @@ def test_config_digest_ignores_order():
 
 STAGES = (
     "simulate",
-    "inspection",
-    "suitability",
-    "skim",
-    "account",
-    "pack",
+    "skimming.inspection",
+    "skimming.suitability",
+    "skimming.partition",
+    "skimming.account",
+    "packed.pack",
     "training",
     "scoring",
     "reweighting",
     "calibration",
-    "report",
+    "report.page",
 )
 
 

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import uproot
 
-from jetsmith import inspection, skim, sources
 from jetsmith import io as stored
+from jetsmith import sources
 from jetsmith.errors import DamagedError, InputError
+from jetsmith.skimming import inspection
+from jetsmith.skimming import partition as skim
 from jetsmith.sources import aliases, files, foreign, mock
 from jetsmith.specs.datasets import LAYOUTS, DatasetSpec, SelectionSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec

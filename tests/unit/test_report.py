@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jetsmith import io, report, report_tables
-from jetsmith.account import account_dataset
+from jetsmith import io
 from jetsmith.calibration import calibrate
 from jetsmith.errors import InputError
 from jetsmith.plots import discriminant, roc
-from jetsmith.report import TEMPLATES, write_report
+from jetsmith.report import page as report_page
+from jetsmith.report import tables
+from jetsmith.report.page import TEMPLATES, write_report
+from jetsmith.skimming.account import account_dataset
 from jetsmith.specs.plots import PlotSpec
 from tests.unit.test_plots_inputs import WORKING_POINTS, make_scores, make_spec
 
@@ -219,11 +221,11 @@ def test_page_says_what_stands_for_what_files_lack(html: str) -> None:
     assert "are not looked for (duplicates: allow)." in text
     data = {**CONTENT, "simulated": False, "weight": None, "duplicates": "refuse"}
     first = "Collision data: every event has weight 1; "
-    assert report_tables.content_lines(data)[0] == first + "not certified."
-    named = report_tables.content_lines(data | {"certified": "cert.json"})
+    assert tables.content_lines(data)[0] == first + "not certified."
+    named = tables.content_lines(data | {"certified": "cert.json"})
     assert named[0] == first + "certified blocks: cert.json."
     assert not any("duplicates" in line for line in named)
-    unit = report_tables.content_lines(CONTENT | {"weight": None})
+    unit = tables.content_lines(CONTENT | {"weight": None})
     assert unit[0] == "Simulation without generator weights (weights: unit): every event has weight 1."
     assert "Trigger HLT_<A> is absent in 7 files, where it counts as not fired: 0.root" in text
     assert "4.root and 2 more." in text
@@ -234,13 +236,11 @@ def test_page_has_the_numbers(made: dict[str, Any], page: Page) -> None:
     """Protects: areas, thresholds, closure, account, inputs, provenance all reach the page."""
     numbers = io.read_json(made["numbers"][0])
     threshold = numbers["working_points"]["L"]
-    shown = report_tables.interval(
-        threshold["threshold"], threshold["threshold_low"], threshold["threshold_high"]
-    )
+    shown = tables.interval(threshold["threshold"], threshold["threshold_low"], threshold["threshold_high"])
     curve = io.read_json(made["plots"][-1].with_suffix(".json"))["curves"][0]
     for expected in (
         shown["text"],
-        report_tables.interval(**curve["auc"])["text"],
+        tables.interval(**curve["auc"])["text"],
         numbers["undefined"]["XXT"],
         "5-fold cross-validation, out-of-fold",
         "0.5712 ± 0.0059",
@@ -292,7 +292,7 @@ def test_jets_without_a_tag_or_a_score_are_on_the_page(made: dict[str, Any], tmp
         "share_without_score": 0.012,
     }
     io.write_json(tmp_path / "deepjet.numbers.json", numbers)
-    (table,) = report_tables.working_points([numbers], made["run"]["classifiers"])
+    (table,) = tables.working_points([numbers], made["run"]["classifiers"])
     assert table["notes"] == [
         "Not tagged, so that they fail every working point: light 250 (25%).",
         "Without a score, so that they are left out: light 12 (1.2%).",
@@ -300,7 +300,7 @@ def test_jets_without_a_tag_or_a_score_are_on_the_page(made: dict[str, Any], tmp
     output = tmp_path / "index.html"
     write_report(**made | {"output": output, "numbers": [tmp_path / "deepjet.numbers.json"], "plots": []})
     assert "light 250 (25%)" in Page(output.read_text(encoding="utf-8")).text
-    (plain,) = report_tables.working_points([io.read_json(made["numbers"][0])], made["run"]["classifiers"])
+    (plain,) = tables.working_points([io.read_json(made["numbers"][0])], made["run"]["classifiers"])
     assert plain["notes"] == []
 
 
@@ -326,14 +326,14 @@ def test_captions_say_what_is_left_out_and_what_weighs_too_much() -> None:
         "plot": "roc", "curves": [curve], "signal": label, "background": {"label": "light"},
         "signal_left_out": 0.031, "background_left_out": 0.0,
     }  # fmt: skip
-    caption, _ = report._texts(roc_numbers)
+    caption, _ = report_page._texts(roc_numbers)
     assert "without a score of one of the taggers: 3.1% of b and 0% of light jets." in caption
-    assert "Left out" not in report._texts({**roc_numbers, "signal_left_out": 0.0})[0]
+    assert "Left out" not in report_page._texts({**roc_numbers, "signal_left_out": 0.0})[0]
     history = {"epoch": [1], "validation_loss": [0.5], "best": 0, "seconds": 0}
     training = {"plot": "training", "title": "t", "unit": "Epoch", "histories": [history]}
-    caption, _ = report._texts({**training, "heavy_jets": {"fold1": {"c_jets": 0.25}}})
+    caption, _ = report_page._texts({**training, "heavy_jets": {"fold1": {"c_jets": 0.25}}})
     assert "One row carries a large part of the weight: 25% of class c_jets (fold1)." in caption
-    assert "carries" not in report._texts({**training, "heavy_jets": {}})[0]
+    assert "carries" not in report_page._texts({**training, "heavy_jets": {}})[0]
 
 
 def test_a_file_of_another_form_is_named(tmp_path: Path) -> None:
@@ -363,7 +363,7 @@ def test_intervals_are_quoted_to_two_digits_of_the_error(
     value: float | None, low: float | None, high: float | None, percent: bool, expected: tuple[str, str, str]
 ) -> None:
     """Protects: no number with more digits than it knows, and asymmetric errors stay so."""
-    found = report_tables.interval(value, low, high, percent)
+    found = tables.interval(value, low, high, percent)
     assert (found["text"], found["up"], found["down"]) == expected
 
 
@@ -373,20 +373,20 @@ def test_intervals_are_quoted_to_two_digits_of_the_error(
 )
 def test_labels_are_readable_text(label: str, expected: str) -> None:
     """Protects: no TeX source in a table."""
-    assert report_tables.label_text(label) == expected
+    assert tables.label_text(label) == expected
 
 
 def test_truth_ids_go_by_their_narrowest_class() -> None:
     """Protects: id 0 is called g where a tagger has gluons, not `not b`."""
     broad = {"classes": [{"truth": [0, 1, 2, 400], "label": "not b"}]}
     fine = {"classes": [{"truth": [0], "label": "g"}, {"truth": [1, 2], "label": "uds"}]}
-    names = report_tables.truth_names({"a": broad, "b": fine})
+    names = tables.truth_names({"a": broad, "b": fine})
     assert names == {"0": "g", "1": "uds", "2": "uds", "400": "not b"}
 
 
 def test_colours_have_contrast_in_light_and_dark() -> None:
     """Protects: text reaches 4.5:1 on its ground (WCAG 2.1, 1.4.3) in both schemes."""
-    style = (TEMPLATES / "report.html.j2").read_text(encoding="utf-8")
+    style = (TEMPLATES / "template.html.j2").read_text(encoding="utf-8")
     schemes = [
         dict(re.findall(r"--([\w-]+): (#\w{6});", block))
         for block in re.findall(r":root \{(.*?)\}", style, re.S)
@@ -413,10 +413,10 @@ def test_normalisation_of_a_skimmed_dataset() -> None:
         "to": "runs", "how": "1 of 1 files was skimmed before", "sum_w_runs": 129.6e6, "factor": 7.8431372,
         "sum_w_processed": 16.524e6, "sum_w": 129.6e6, "mean_weight": 16200.0,
     }  # fmt: skip
-    row = report_tables._normalisation({"normalisation": about, "event_weight": 0.38379})
+    row = tables._normalisation({"normalisation": about, "event_weight": 0.38379})
     assert (row["sum_runs"], row["sum_processed"]) == ("129,600,000.0", "16,524,000.0")
     assert (row["factor"], row["is_skimmed"], row["is_assumed"]) == ("7.84314", True, False)
     assert (row["mean_weight"], row["event_weight"]) == ("16,200.0", "0.3838")
     about |= {"to": "events", "sum_w_runs": None, "factor": 1.0}
-    row = report_tables._normalisation({"normalisation": about, "event_weight": None})
+    row = tables._normalisation({"normalisation": about, "event_weight": None})
     assert (row["sum_runs"], row["factor"], row["is_skimmed"], row["is_assumed"]) == ("–", "1", False, True)

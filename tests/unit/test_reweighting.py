@@ -17,6 +17,7 @@ import pytest
 from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
+from jetsmith.packed import arrays
 from jetsmith.reweighting import closure, write_weights
 from jetsmith.reweighting.closure import Area, Events, _match, closure_numbers, held_out, separation
 from jetsmith.reweighting.histograms import chi2, chi2_edges, compare_features, spectrum, spectrum_edges
@@ -86,7 +87,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     columns = {**key, "dataset": d.astype("i4"), "fold": np.zeros(n, "i1")}
     for k, name in enumerate(SPLITS):
         at = split == k
-        packed = io.Packed(
+        packed = arrays.Packed(
             flat=x[at][:, [2, 0, 1]].astype("f4"),
             flat_names=("z", "x", "y"),
             sequences={},
@@ -96,7 +97,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
             datasets=tuple(name for name, _ in DATASETS),
             generators=tuple(generator for _, generator in DATASETS),
         )
-        io.write_packed(folder / "packed" / name, packed)
+        arrays.write_packed(folder / "packed" / name, packed)
     p = 1 / (1 + np.exp(-logit))
     scores = {**key, "dataset": d, "split": split, "weight": w, "label": np.zeros(n, "i4")}
     scores |= {"p_power_shower": (1 - p).astype("f4"), "p_dipole_shower": p.astype("f4")}
@@ -528,7 +529,7 @@ def test_held_out_events_by_value(tmp_path: Path) -> None:
     key = {"run": np.ones(n, "u4"), "luminosity_block": np.ones(n, "u4")}
     key |= {"event": (np.arange(n) // 2).astype("u8"), "jet_index": (np.arange(n) % 2).astype("i2")}
     dataset = (np.arange(n) // 2 % 3).astype("i4")
-    packed = io.Packed(
+    packed = arrays.Packed(
         flat=np.stack([np.arange(n), 10.0 * np.arange(n), 100.0 * np.arange(n)], axis=1).astype("f4"),
         flat_names=("z", "x", "y"),
         sequences={},
@@ -544,7 +545,7 @@ def test_held_out_events_by_value(tmp_path: Path) -> None:
         part = dataclasses.replace(
             packed, flat=packed.flat[at], label=packed.label[at], weight=packed.weight[at], columns=columns
         )
-        io.write_packed(tmp_path / name, part)
+        arrays.write_packed(tmp_path / name, part)
     shuffled = np.array([11, 0, 5, 3, 4, 1, 2, 10, 9, 6, 7, 8])
     weights = {}
     for k, (name, _) in enumerate(DATASETS):

@@ -11,6 +11,7 @@ from jetsmith.classifiers import find_backend
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.metrics import discriminant
+from jetsmith.packed import arrays
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import TrainingSpec
 from jetsmith.training import train
@@ -36,7 +37,7 @@ def test_columns_and_rows_of_all_splits(tmp_path: Path) -> None:
         "weight", "p_b_jets", "p_c_jets", "p_light_jets", "discriminant", "scored",
     ]  # fmt: skip
     for i, split in enumerate(SPLITS):
-        part = io.read_packed(packed / split)
+        part = arrays.read_packed(packed / split)
         here = rows[rows["split"] == i]
         np.testing.assert_array_equal(here["event"], part.columns["event"])
         np.testing.assert_array_equal(here["label"], part.label)
@@ -61,7 +62,7 @@ def test_folds_are_scored_by_the_model_that_did_not_see_them(tmp_path: Path) -> 
     rows = io.read_rows(tmp_path / "all.parquet")
     assert sorted(set(rows["split"])) == [2, 3]
     assert (np.asarray(rows["split"]) == 2).sum() == 100
-    fold = np.concatenate([io.read_packed(packed / split).columns["fold"] for split in SPLITS])
+    fold = np.concatenate([arrays.read_packed(packed / split).columns["fold"] for split in SPLITS])
     single = spec.model_copy(update={"folds": 0})
     scores = []
     for k in range(3):

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import uproot
 
-from jetsmith import inspection, io, reading, skim
+from jetsmith import io
 from jetsmith.errors import InputError
+from jetsmith.skimming import inspection, reading
+from jetsmith.skimming import partition as skim
 from jetsmith.sources import mock, trees
 from jetsmith.sources.flat import merge_cutflows
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec

@@ -4,8 +4,10 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from jetsmith import inspection, io, skim
+from jetsmith import io
 from jetsmith.errors import InputError
+from jetsmith.skimming import inspection
+from jetsmith.skimming import partition as skim
 from jetsmith.sources import hadrons, mock, nanoaod, truth
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from jetsmith import reference, stages
-from jetsmith.configuration import Configuration, load
+from jetsmith import stages
+from jetsmith.configuration import reference
+from jetsmith.configuration.load import Configuration, load
 from jetsmith.strict import Record
 
 ROOT = Path(__file__).parent.parent.parent

@@ -9,11 +9,13 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from jetsmith import io, scored, stored_checks
+from jetsmith import io, scored
 from jetsmith.classifiers import stored
+from jetsmith.configuration import stored_checks
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
-from jetsmith.rows import Rows
+from jetsmith.packed import arrays
+from jetsmith.packed.rows import Rows
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassifierSpec, DiscriminantSpec
 from jetsmith.training import train
@@ -38,7 +40,7 @@ def pack_scores(folder: Path, values: Array, labels: Array | None = None) -> Arr
         flat = np.array(packed.flat)
         flat[:, packed.flat_names.index("sip")] = values[k]
         label = packed.label if labels is None else labels[k].astype(np.int32)
-        io.write_packed(folder / split, dataclasses.replace(packed, flat=flat, label=label))
+        arrays.write_packed(folder / split, dataclasses.replace(packed, flat=flat, label=label))
     return np.concatenate(values).astype(np.float32)
 
 

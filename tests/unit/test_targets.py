@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from jetsmith import targets
-from jetsmith.configuration import load
+from jetsmith.configuration import targets
+from jetsmith.configuration.load import load
 from jetsmith.errors import ConfigError
 
 from .spoil import ROOT, edit, put, run_of

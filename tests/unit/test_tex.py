@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
 
 from jetsmith import tex
-from jetsmith.configuration import load
+from jetsmith.configuration.load import load
 from jetsmith.errors import ConfigError
 
 from .spoil import ROOT, edit, put, run_of

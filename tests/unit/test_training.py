@@ -21,7 +21,8 @@ from jetsmith.classifiers import _xgboost as backend
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.metrics import auc
-from jetsmith.rows import Rows
+from jetsmith.packed import arrays
+from jetsmith.packed.rows import Rows
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassSpec, TrainingSpec
 from jetsmith.specs.features import Inputs
@@ -202,10 +203,10 @@ def test_other_data_does_not_go_on(
         patch.setattr(backend, "stalled", die_at(5))
         with pytest.raises(KeyboardInterrupt):
             train(spec, packed, tmp_path / "model", seed=5)
-    whole = io.read_packed(packed / "validation")
+    whole = arrays.read_packed(packed / "validation")
     changed = np.array(whole.flat)
     changed[1237, 2] += 1
-    io.write_packed(packed / "validation", replace(whole, flat=changed))
+    arrays.write_packed(packed / "validation", replace(whole, flat=changed))
     train(spec, packed, tmp_path / "model", seed=5)
     assert "is of another task: starting anew" in capsys.readouterr().err
     train(spec, packed, tmp_path / "fresh", seed=5)
@@ -234,9 +235,9 @@ def test_folds_never_see_their_rows(folded: Path, tmp_path: Path) -> None:
     train(spec, folded, tmp_path / "model", seed=5)
     changed = tmp_path / "changed"
     for split in SPLITS:
-        packed = io.read_packed(folded / split)
+        packed = arrays.read_packed(folded / split)
         label = np.where(packed.columns["fold"] == 0, np.roll(packed.label, 1), packed.label).astype(np.int32)
-        io.write_packed(changed / split, io.Packed(**{**vars(packed), "label": label}))
+        arrays.write_packed(changed / split, arrays.Packed(**{**vars(packed), "label": label}))
     train(spec, changed, tmp_path / "other", seed=5)
     same = [
         digest(tmp_path / "model" / f"fold{k}/model.json")
@@ -260,12 +261,12 @@ def test_a_class_without_rows_stops(tmp_path: Path) -> None:
 def test_nan_in_an_input_stops(tmp_path: Path, where: str) -> None:
     """At once, with the feature's name and the number of its rows; unused features may be NaN."""
     packed = write_sample(tmp_path / "packed", 200)
-    whole = io.read_packed(packed / where)
+    whole = arrays.read_packed(packed / where)
     changed = np.array(whole.flat)
     changed[:, 0] = np.nan  # `unused`
-    known = np.flatnonzero(class_index(make_spec("xgboost"), io.read_packed(packed / where)) >= 0)
+    known = np.flatnonzero(class_index(make_spec("xgboost"), arrays.read_packed(packed / where)) >= 0)
     changed[known[:3], 3] = np.inf
-    io.write_packed(packed / where, replace(whole, flat=changed))
+    arrays.write_packed(packed / where, replace(whole, flat=changed))
     with pytest.raises(InputError, match=rf"ak4\.mass in 3 of {len(known)} rows"):
         train(make_spec("xgboost"), packed, tmp_path / "model", seed=5)
 
@@ -362,7 +363,7 @@ def weighted_rows(weight: Array, **changes: Any) -> tuple[Any, Rows, Array]:
     """A specification, jets of three classes with these generator weights, and their classes."""
     spec = make_spec("xgboost", **changes)
     packed = pack_jets(len(weight), 4, truths=(500, 400, 0))
-    packed = io.Packed(**{**vars(packed), "weight": weight})
+    packed = arrays.Packed(**{**vars(packed), "weight": weight})
     return spec, Rows.select(spec.inputs, [packed]), class_index(spec, packed)
 
 
@@ -387,12 +388,12 @@ def test_a_row_that_outweighs_its_class_is_named(tmp_path: Path, capsys: pytest.
     train(plain, packed, tmp_path / "plain", seed=5)
     assert io.read_json(tmp_path / "plain/meta.json")["heavy_jets"] == {"model": {}}
     assert "carries" not in capsys.readouterr().err
-    part = io.read_packed(packed / "train")
+    part = arrays.read_packed(packed / "train")
     weight = np.array(part.weight)
     of_class = np.flatnonzero(part.label == 400)
     weight[of_class] = 1.0
     weight[of_class[0]] = -(len(of_class) - 1.0)  # half of the class, and its sign is no excuse
-    io.write_packed(packed / "train", io.Packed(**{**vars(part), "weight": weight}))
+    arrays.write_packed(packed / "train", arrays.Packed(**{**vars(part), "weight": weight}))
     train(plain, packed, tmp_path / "heavy", seed=5)
     about = io.read_json(tmp_path / "heavy/meta.json")["heavy_jets"]
     assert about == {"model": {"c_jets": pytest.approx(0.5)}}
@@ -430,7 +431,7 @@ def test_the_spectrum_is_that_of_absolute_pseudorapidity() -> None:
         "jet_eta": np.array([-2, 2, -0.5, 0.5, -3, 1], np.float32),
     }
     spec = make_spec("xgboost", training=training)
-    rows = Rows.select(spec.inputs, [io.Packed(**{**vars(packed), "columns": columns})])
+    rows = Rows.select(spec.inputs, [arrays.Packed(**{**vars(packed), "columns": columns})])
     assert spectrum_bins(spec, rows).tolist() == [1, 1, 2, 2, 1, 3]
 
 
@@ -451,7 +452,7 @@ def test_rows_of_events_level_classes_alone(tmp_path: Path) -> None:
     """Reweighters have no jets: the default balance must not ask for a jet's momentum."""
     packed = pack_jets(300, 1)
     columns = {n: c for n, c in packed.columns.items() if not n.startswith("jet_p") and n != "jet_eta"}
-    packed = io.Packed(**{**vars(packed), "columns": columns})
+    packed = arrays.Packed(**{**vars(packed), "columns": columns})
     classes = [ClassSpec(name=g, generator=g, label=g, color="#000000") for g in ("power", "dipole")]
     spec = make_spec("xgboost", classes=classes, object="event", role="reweighter", discriminant=None)
     rows = Rows.select(spec.inputs, [packed])
@@ -522,7 +523,7 @@ def test_the_first_rows_level_the_others_too() -> None:
     counts = ([6, 3, 1], [1, 1, 8])
     targets = [np.repeat([0, 1, 2], n) for n in counts]
     packed = [
-        io.Packed(**{**vars(pack_jets(10, k)), "weight": np.where(np.arange(10) % 2, 1.0, -1.0)})
+        arrays.Packed(**{**vars(pack_jets(10, k)), "weight": np.where(np.arange(10) % 2, 1.0, -1.0)})
         for k in range(2)
     ]
     rows = [Rows.select(spec.inputs, [part]) for part in packed]
@@ -575,7 +576,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch, stop: int = -1) -> Recorder:
     return recorder
 
 
-def chosen_rows(parts: list[io.Packed], masks: list[Array]) -> tuple[list[int], list[int]]:
+def chosen_rows(parts: list[arrays.Packed], masks: list[Array]) -> tuple[list[int], list[int]]:
     """Events and classes of the rows under the masks, row by row from the truth."""
     values, classes = [], []
     for part, mask in zip(parts, masks, strict=True):
@@ -596,7 +597,7 @@ def test_what_is_trained_without_folds(sample: Path, tmp_path: Path, monkeypatch
     (task,) = recorder.tasks
     assert (task.seed, task.threads, task.folder.name) == (5, 3, "model.partial")
     meta = io.read_json(tmp_path / "model/meta.json")
-    parts = [io.read_packed(sample / name) for name in SPLITS]
+    parts = [arrays.read_packed(sample / name) for name in SPLITS]
     for role, labelled in (("train", task.train), ("validation", task.validation)):
         wanted = [np.full(len(part), name == role) for name, part in zip(SPLITS, parts, strict=True)]
         values, classes = chosen_rows(parts, wanted)
@@ -614,7 +615,7 @@ def test_what_is_trained_in_folds(folded: Path, tmp_path: Path, monkeypatch: pyt
     """Each model has the folds of all splits that it may see, and a seed of its own."""
     recorder = recorded(monkeypatch)
     train(make_spec("xgboost", folds=3), folded, tmp_path / "model", seed=5)
-    parts = [io.read_packed(folded / name) for name in SPLITS]
+    parts = [arrays.read_packed(folded / name) for name in SPLITS]
     for k, task in enumerate(recorder.tasks):
         folds = [part.columns["fold"] for part in parts]
         for labelled, fold in ((task.train, (k + 2) % 3), (task.validation, (k + 1) % 3)):
@@ -630,9 +631,9 @@ def test_no_rows_to_validate_on_stop(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """The message says what to raise; a class that is absent from them alone is no error."""
     recorded(monkeypatch)
     packed = write_sample(tmp_path / "packed", 60)
-    whole = io.read_packed(packed / "validation")
+    whole = arrays.read_packed(packed / "validation")
     for label, stops in ((400, False), (999, True)):
-        io.write_packed(packed / "validation", replace(whole, label=np.full(len(whole), label, np.int32)))
+        arrays.write_packed(packed / "validation", replace(whole, label=np.full(len(whole), label, np.int32)))
         if not stops:
             train(make_spec("xgboost"), packed, tmp_path / "one", seed=5)
             continue

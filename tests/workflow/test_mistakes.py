@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from jetsmith.configuration import load
+from jetsmith.configuration.exact_yaml import read
+from jetsmith.configuration.load import load
 from jetsmith.errors import ConfigError
-from jetsmith.exact_yaml import read
 from tests import tiny
 
 from .conftest import ROOT, copy_project

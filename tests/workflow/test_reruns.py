@@ -68,7 +68,7 @@ def test_one_tagger_retrains_alone(edited):
 
 def test_comment_reruns_nothing(edited):
     """A comment is no logic."""
-    path = edited.folder / "workflow" / "jetsmith" / "skim.py"
+    path = edited.folder / "workflow" / "jetsmith" / "skimming" / "partition.py"
     path.write_text("# a remark\n" + path.read_text())
     assert edited.planned() == {}
 
@@ -84,7 +84,7 @@ def edit_function(path, name):
 @pytest.mark.parametrize(
     ("module", "function", "first", "spared"),
     [
-        ("pack", "pack_sample", "pack", {"simulate", "inspect", "skim", "features"}),
+        ("packed/pack", "pack_sample", "pack", {"simulate", "inspect", "skim", "features"}),
         ("calibration/stage", "calibrate", "calibrate", {"train", "score", "weights", "closure"}),
         ("models/deepjet", "build", "train", {"pack", "weights", "closure"}),
         ("plots/roc", "compute", "plot_roc", {"calibrate", "train", "plot_discriminant"}),

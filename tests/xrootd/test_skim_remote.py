@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from jetsmith import account, inspection, io, skim
+from jetsmith import io
+from jetsmith.skimming import account, inspection
+from jetsmith.skimming import partition as skim
 from jetsmith.sources import mock, trees
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec, XRootDSpec

@@ -11,8 +11,9 @@ import awkward as ak
 import pytest
 import uproot
 
-from jetsmith import inspection, io, remote
+from jetsmith import io, remote
 from jetsmith.errors import InputError
+from jetsmith.skimming import inspection
 from jetsmith.sources import files as rootfiles
 from jetsmith.sources import mock
 from jetsmith.specs.datasets import DatasetSpec

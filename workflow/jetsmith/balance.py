@@ -7,7 +7,7 @@ import numpy as np
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.metrics import bin_of
-from jetsmith.rows import Rows
+from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import RecipeSpec
 
 MAX_BALANCE = 10.0  # ASSUME: largest factor of a bin of the spectrum: rare bins must not dominate

@@ -3,7 +3,7 @@
 Left behind, they would go on beside their successors. Between a driver and the script of a job stand shells
 and another Snakemake, so a signal at the death of the parent does not get there: each process watches the
 driver itself, by a descriptor of that process (Linux 5.3; elsewhere jobs go on to their end). Jobs of batch
-systems are not meant: they outlive their driver by design (handover.py).
+systems are not meant: they outlive their driver by design (batch/handover.py).
 """
 
 import os

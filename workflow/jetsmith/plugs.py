@@ -14,8 +14,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from jetsmith.configuration.records import require
 from jetsmith.errors import ConfigError
-from jetsmith.records import require
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.strict import Record, Single
 

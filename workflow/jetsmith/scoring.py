@@ -6,14 +6,16 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 
-from jetsmith import io, provenance, scored, stored_checks
+from jetsmith import io, provenance, scored
 from jetsmith.classifiers import Backend, find_backend
 from jetsmith.classifiers.stored import Stored, is_plain
+from jetsmith.configuration import stored_checks
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import discriminant
-from jetsmith.rows import Rows
+from jetsmith.packed import arrays
+from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import JudgedSpec
 
 KEY = ("run", "luminosity_block", "event", "jet_index", "dataset")
@@ -43,7 +45,7 @@ def score(
     model, packed, output = Path(model), Path(packed), Path(output)
     backend = find_backend(spec.backend)
     _same(spec, model)
-    parts = io.read_splits(packed, SPLITS, spec.sample)
+    parts = arrays.read_splits(packed, SPLITS, spec.sample)
     rows = Rows.select(spec.inputs, parts)
     found = _scores(spec, backend, model, rows, threads)
     split = rows.part.astype(np.int8)

@@ -8,7 +8,7 @@ tests/unit/reruns.yaml has a line for every key of the configuration.
 
 from typing import Any, NamedTuple
 
-from jetsmith.configuration import Configuration
+from jetsmith.configuration.load import Configuration
 from jetsmith.specs.classifiers import ClassifierSpec, JudgedSpec, RecipeSpec, RowsSpec, TruthSpec
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.features import ColumnGroup

@@ -19,8 +19,10 @@ from jetsmith.balance import balanced_weights, heavy_jets
 from jetsmith.classifiers import Backend, Labelled, Task, find_backend
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
-from jetsmith.io import BoolArray, IntArray, Packed
-from jetsmith.rows import Rows
+from jetsmith.io import BoolArray, IntArray
+from jetsmith.packed import arrays
+from jetsmith.packed.arrays import Packed
+from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import RecipeSpec
 
 LOCK_WAIT_S = 3600.0
@@ -49,7 +51,7 @@ def train(spec: RecipeSpec, packed: str | Path, output: str | Path, seed: int, t
     """
     packed, output = Path(packed), Path(output)
     backend = find_backend(spec.backend)
-    parts = io.read_splits(packed, SPLITS, spec.sample)
+    parts = arrays.read_splits(packed, SPLITS, spec.sample)
     identity = _identity(spec, parts, seed)
     with _alone(output):
         if (_noted(output / "meta.json") or {}).get("task") == identity:

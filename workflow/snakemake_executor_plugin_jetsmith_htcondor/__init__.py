@@ -9,7 +9,7 @@ try:
 except ModuleNotFoundError as error:
     if error.name not in ("htcondor2", "snakemake_executor_plugin_htcondor"):
         raise
-    from jetsmith.absent import common_settings, executor_without
+    from jetsmith.batch.absent import common_settings, executor_without
 
     Executor = executor_without("htcondor")
 

@@ -18,8 +18,8 @@ import snakemake_executor_plugin_htcondor as plugin
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
-from jetsmith.batch import asked_by, end_of, error_in, run_name
-from jetsmith.handover import State, TakesOver, members
+from jetsmith.batch.common import asked_by, end_of, error_in, run_name
+from jetsmith.batch.handover import State, TakesOver, members
 
 SYSTEM = "jetsmith-htcondor"
 HELD_BY_USER = 1  # HoldReasonCode of condor_hold; all others will not get better by waiting

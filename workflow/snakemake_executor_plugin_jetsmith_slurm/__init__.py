@@ -5,7 +5,7 @@ try:
 except ModuleNotFoundError as error:
     if error.name != "snakemake_executor_plugin_slurm":
         raise
-    from jetsmith.absent import common_settings, executor_without
+    from jetsmith.batch.absent import common_settings, executor_without
 
     Executor = executor_without("slurm")
 

@@ -22,8 +22,8 @@ import snakemake_executor_plugin_slurm as plugin
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
-from jetsmith.batch import asked_by, end_of, error_in, pieces, run_name
-from jetsmith.handover import State, TakesOver
+from jetsmith.batch.common import asked_by, end_of, error_in, pieces, run_name
+from jetsmith.batch.handover import State, TakesOver
 
 SYSTEM = "jetsmith-slurm"
 DONE = "COMPLETED"

@@ -20,7 +20,7 @@ from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from jetsmith import exact_yaml
+from jetsmith.configuration import exact_yaml
 from jetsmith.errors import ConfigError
 
 

@@ -16,7 +16,7 @@ from jetsmith.specs.classifiers import RecipeSpec
 if TYPE_CHECKING:
     from jetsmith.classifiers.stored import Stored
     from jetsmith.io import FloatArray, IntArray
-    from jetsmith.rows import Rows
+    from jetsmith.packed.rows import Rows
 
 # Before a backend loads OpenMP: on shared cores its waiting threads otherwise burn those that work, and
 # XGBoost boosts ten times slower and worse.

@@ -20,8 +20,8 @@ from jetsmith.classifiers import Labelled, Task, require_classes, stalled
 from jetsmith.classifiers._scaler import Scaler, fit_scalers, largest
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
+from jetsmith.packed.rows import Rows
 from jetsmith.progress import Progress
-from jetsmith.rows import Rows
 from jetsmith.specs.classifiers import RecipeSpec
 
 PREDICT_ROWS = 4096

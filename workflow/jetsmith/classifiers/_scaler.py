@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from jetsmith.io import FloatArray
-from jetsmith.rows import CHUNK, Batch, Rows
+from jetsmith.packed.rows import CHUNK, Batch, Rows
 from jetsmith.specs.features import Inputs
 
 SAMPLE_ROWS = 200_000  # packed rows are in random order, so the first ones are a random sample

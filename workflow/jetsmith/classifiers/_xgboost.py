@@ -15,8 +15,8 @@ from jetsmith.classifiers import Labelled, Task, require_classes, stalled
 from jetsmith.classifiers.xgboost import Options
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
+from jetsmith.packed.rows import CHUNK, Rows
 from jetsmith.progress import Progress
-from jetsmith.rows import CHUNK, Rows
 from jetsmith.specs.classifiers import RecipeSpec
 
 CHECKPOINT_ROUNDS = 10  # times training.checkpoint_every

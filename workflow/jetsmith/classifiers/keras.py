@@ -8,7 +8,7 @@ from jetsmith.specs.classifiers import RecipeSpec
 if TYPE_CHECKING:
     from jetsmith.classifiers import Task
     from jetsmith.io import FloatArray
-    from jetsmith.rows import Rows
+    from jetsmith.packed.rows import Rows
 
 TRAINS, SEQUENCES, MODELS = True, True, True
 

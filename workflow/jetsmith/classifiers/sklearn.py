@@ -18,7 +18,7 @@ from jetsmith.specs.classifiers import RecipeSpec
 if TYPE_CHECKING:
     from jetsmith.classifiers import Labelled, Task
     from jetsmith.io import FloatArray
-    from jetsmith.rows import Rows
+    from jetsmith.packed.rows import Rows
 
 TRAINS, SEQUENCES, MODELS = True, False, False
 # What a saved model consists of; anything else in the file is refused.
@@ -108,7 +108,7 @@ def predict(spec: RecipeSpec, model: Path, rows: "Rows", threads: int) -> "Float
     from threadpoolctl import threadpool_limits
 
     from jetsmith.classifiers import require_classes
-    from jetsmith.rows import CHUNK
+    from jetsmith.packed.rows import CHUNK
 
     path = model / "model.skops"
     foreign = set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED)

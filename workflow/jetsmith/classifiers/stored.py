@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from jetsmith import plugs
-from jetsmith.records import hint
+from jetsmith.configuration.records import hint
 from jetsmith.specs.classifiers import ClassifierSpec, JudgedSpec, RecipeSpec
 from jetsmith.strict import Name
 
 if TYPE_CHECKING:
     from jetsmith.classifiers import Task
     from jetsmith.io import BoolArray, FloatArray
-    from jetsmith.rows import Rows
+    from jetsmith.packed.rows import Rows
 
 TRAINS, SEQUENCES, MODELS = False, False, False
 NOT_COMPUTED = -900.0  # -999, -1000, -2000 (two of them added), -3000: no layout's score lies below
@@ -145,7 +145,7 @@ def read(spec: RecipeSpec, rows: "Rows") -> Stored:
     """Read the scores and tell them from codes. Comparisons are those of float32, as the file stores it."""
     import numpy as np
 
-    from jetsmith.rows import CHUNK
+    from jetsmith.packed.rows import CHUNK
 
     options = Options.model_validate(spec.architecture)
     flat = tuple(inputs for inputs in spec.inputs if inputs.kind == "flat")

@@ -14,7 +14,7 @@ from jetsmith.strict import Single
 if TYPE_CHECKING:
     from jetsmith.classifiers import Task
     from jetsmith.io import FloatArray
-    from jetsmith.rows import Rows
+    from jetsmith.packed.rows import Rows
 
 TRAINS, SEQUENCES, MODELS = True, False, False
 Penalty = Annotated[Single, Field(ge=0)]

@@ -4,7 +4,6 @@ from jetsmith.io.atomic import atomic_directory, atomic_file, explained, move
 from jetsmith.io.checksums import check_files, check_folder, folder_checksums, read_sealed, write_sealed
 from jetsmith.io.identity import IDENTITY, identity_writer, read_identity
 from jetsmith.io.json_files import json_checksum, read_json, write_json
-from jetsmith.io.packed import Packed, Ragged, read_packed, read_splits, write_packed
 from jetsmith.io.png import NUMBERS, read_png
 from jetsmith.io.rows import column_names, count_rows, read_rows, write_root, write_rows
 from jetsmith.io.types import BoolArray, FloatArray, IntArray
@@ -15,8 +14,6 @@ __all__ = [
     "BoolArray",
     "FloatArray",
     "IntArray",
-    "Packed",
-    "Ragged",
     "atomic_directory",
     "atomic_file",
     "check_files",
@@ -30,13 +27,10 @@ __all__ = [
     "move",
     "read_identity",
     "read_json",
-    "read_packed",
     "read_png",
     "read_rows",
     "read_sealed",
-    "read_splits",
     "write_json",
-    "write_packed",
     "write_root",
     "write_rows",
     "write_sealed",

@@ -18,8 +18,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from jetsmith import plugs
+from jetsmith.configuration.records import hint
 from jetsmith.plugs import Count, Dropout, Momentum
-from jetsmith.records import hint
 from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.strict import Name

@@ -14,6 +14,7 @@ from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import auc_interval
+from jetsmith.packed import arrays
 from jetsmith.reweighting.histograms import compare_features
 from jetsmith.reweighting.weights import KEY, density_ratio, read_scores, summarise
 from jetsmith.specs.classifiers import RowsSpec
@@ -185,7 +186,7 @@ def closure(
     splits = [path for name in SPLITS if (path := Path(packed) / name).is_dir()]
     if not splits:
         raise InputError(f"{packed}: no packed split; run the pack stage")
-    about = io.read_packed(splits[0], whole=False)
+    about = arrays.read_packed(splits[0], whole=False)
     datasets = list(zip(about.datasets, about.generators, strict=True))
     found = read_scores(spec, scores, datasets)
     calibration = found.calibrate()
@@ -244,7 +245,7 @@ def _features(
     wanted = [name for group in spec.inputs if group.kind == "flat" for name in group.features]
     values, rows = [], []
     for split in splits:
-        packed = io.read_packed(split, split=split.name, sample=spec.sample)
+        packed = arrays.read_packed(split, split=split.name, sample=spec.sample)
         lacking = [name for name in wanted if name not in packed.flat_names]
         if lacking or not wanted:
             raise InputError(

@@ -10,12 +10,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jetsmith import columns, places, plugs, remote, tex
-from jetsmith.checks import check_dataset, check_files_once, check_flavours, check_run, check_samples, local
-from jetsmith.classifier_checks import check_classifier, check_together, without_effect
+from jetsmith import columns, plugs, remote, tex
+from jetsmith.configuration import places
+from jetsmith.configuration.checks import (
+    check_dataset,
+    check_files_once,
+    check_flavours,
+    check_run,
+    check_samples,
+    local,
+)
+from jetsmith.configuration.classifier_checks import check_classifier, check_together, without_effect
+from jetsmith.configuration.feature_checks import check_group, check_groups
+from jetsmith.configuration.records import load_table, pick, read_yaml, require, validate
 from jetsmith.errors import ConfigError, refuse
-from jetsmith.feature_checks import check_group, check_groups
-from jetsmith.records import load_table, pick, read_yaml, require, validate
 from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec, Role
 from jetsmith.specs.datasets import MAX_PARTS, DatasetSpec, SelectionSpec
 from jetsmith.specs.features import FeatureGroup, Inputs

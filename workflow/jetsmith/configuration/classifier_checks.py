@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import cast
 
 from jetsmith import columns, plugs
-from jetsmith.checks import edges
 from jetsmith.classifiers import Backend
-from jetsmith.dataset_checks import without_truth
+from jetsmith.configuration.checks import edges
+from jetsmith.configuration.dataset_checks import without_truth
+from jetsmith.configuration.records import hint
 from jetsmith.errors import refuse
-from jetsmith.records import hint
 from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec
 from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.run import SampleSpec

@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from jetsmith import columns, io
 from jetsmith.errors import InputError
+from jetsmith.packed import arrays
 
 Array = npt.NDArray[Any]
 
 
-def refuse_twice(packed: io.Packed, kinematics: Sequence[str], factors: Sequence[float]) -> None:
+def refuse_twice(packed: arrays.Packed, kinematics: Sequence[str], factors: Sequence[float]) -> None:
     """Fail where two data sets of a sample hold the same rows: effective counts would double.
 
     The same key alone is no crime, since each production numbers its events anew: generator weight, truth,
@@ -54,7 +55,7 @@ def _equal(left: Array, right: Array) -> io.BoolArray:
     return same
 
 
-def _explain_twice(packed: io.Packed, pairs: Counter[tuple[int, int]], example: int) -> str:
+def _explain_twice(packed: arrays.Packed, pairs: Counter[tuple[int, int]], example: int) -> str:
     names = packed.datasets
     event = ":".join(str(packed.columns[key][example]) for key in ("run", "luminosity_block", "event"))
     found = ", ".join(f"{n:,} of {names[a]} and {names[b]}" for (a, b), n in sorted(pairs.items()))

@@ -25,7 +25,7 @@ from coffea.util import coffea_console
 from jetsmith import io, lifeline
 from jetsmith.errors import InputError
 from jetsmith.progress import Progress
-from jetsmith.reading import Chunk, ChunkReader, Outcome, chunks_of
+from jetsmith.skimming.reading import Chunk, ChunkReader, Outcome, chunks_of
 from jetsmith.sources.flat import merge_cutflows, no_rows
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.skimming import SkimSpec, XRootDSpec

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jetsmith import columns
+from jetsmith.configuration.records import hint
 from jetsmith.errors import refuse
 from jetsmith.features.derived import available_with_derived
-from jetsmith.records import hint
 from jetsmith.specs.features import FeatureGroup, FeatureSpec
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")

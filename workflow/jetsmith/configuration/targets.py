@@ -4,9 +4,9 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-from jetsmith.configuration import Configuration
+from jetsmith.configuration.load import Configuration
+from jetsmith.configuration.records import hint
 from jetsmith.errors import refuse
-from jetsmith.records import hint
 from jetsmith.specs.run import SplitSpec
 
 _SPLITS = tuple(SplitSpec.model_fields)

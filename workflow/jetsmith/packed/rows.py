@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith.errors import InputError
-from jetsmith.io import BoolArray, FloatArray, IntArray, Packed
+from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.packed.arrays import Packed
 from jetsmith.specs.features import Inputs
 
 Batch = dict[str, npt.NDArray[Any]]

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 from snakemake_interface_common.exceptions import WorkflowError
 
 from jetsmith import locks
-from jetsmith.ledger import LEDGER, Ledger, Submitted, refuse_others
+from jetsmith.batch.ledger import LEDGER, Ledger, Submitted, refuse_others
 from jetsmith.provenance import config_digest
 
 State = Literal["active", "ended well", "gone"]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from jetsmith import exact_yaml
+from jetsmith.configuration import exact_yaml
 from jetsmith.errors import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)

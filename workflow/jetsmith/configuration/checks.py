@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from jetsmith import remote
-from jetsmith.batch import walltime_s
+from jetsmith.batch.common import walltime_s
 from jetsmith.certified import read_certified
-from jetsmith.dataset_checks import contradictions
+from jetsmith.configuration.dataset_checks import contradictions
+from jetsmith.configuration.records import hint, require
 from jetsmith.errors import ConfigError, InputError, refuse
-from jetsmith.records import hint, require
 from jetsmith.simulation.processes import EVENTS_A_PART, PROCESSES
 from jetsmith.specs.classifiers import ClassSpec
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec, SimulateSpec

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from jetsmith import columns
-from jetsmith.copies import copies
 from jetsmith.errors import InputError
 from jetsmith.io import read_json, write_json
+from jetsmith.skimming.copies import copies
 from jetsmith.specs.classifiers import RowsSpec, TruthSpec
 from jetsmith.specs.features import ColumnGroup
 from jetsmith.specs.skimming import XRootDSpec

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from jetsmith import columns, io
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS, fold_of, hash64, split_of
-from jetsmith.overlap import refuse_twice
+from jetsmith.packed import arrays
+from jetsmith.packed.overlap import refuse_twice
 from jetsmith.progress import Progress
 from jetsmith.specs.features import ColumnGroup
 from jetsmith.specs.run import SampleSpec, SplitSpec
@@ -97,7 +98,7 @@ def pack_sample(
         refuse_twice(packed, KINEMATICS, [factors[dataset] for dataset in sample.datasets])
         about = _about(packed, layout, dropped, factors)
         about["normalisation"] = {dataset: counts[dataset]["normalisation"] for dataset in sample.datasets}
-        io.write_packed(outputs[split], packed, about)
+        arrays.write_packed(outputs[split], packed, about)
 
 
 def _read_all(
@@ -232,7 +233,7 @@ def _assemble(
     layout: _Layout,
     sample: SampleSpec,
     generators: Mapping[str, str],
-) -> io.Packed:
+) -> arrays.Packed:
     """The rows of one split, in the order of their hashes."""
     chosen = [part.split == split for part in parts]
 
@@ -241,7 +242,7 @@ def _assemble(
 
     dataset = gather([part.columns["dataset"] for part in parts])
     order = np.lexsort((dataset, gather([part.order for part in parts])))
-    return io.Packed(
+    return arrays.Packed(
         flat=gather([part.flat for part in parts])[order],
         flat_names=layout.flat,
         sequences={
@@ -261,7 +262,7 @@ def _ragged(
     chosen: Sequence[io.BoolArray],
     order: io.IntArray,
     names: tuple[str, ...],
-) -> io.Ragged:
+) -> arrays.Ragged:
     """Select the rows of each piece and put them in order; offsets (N + 1,), values (total, F)."""
     counts = np.concatenate([count[mask] for (count, _), mask in zip(pieces, chosen, strict=True)])
     values = np.concatenate(
@@ -271,11 +272,11 @@ def _ragged(
     sorted_counts = counts[order]
     offsets = np.concatenate([[0], np.cumsum(sorted_counts)]).astype(np.int64)
     index = np.arange(offsets[-1]) + np.repeat(starts[order] - offsets[:-1], sorted_counts)
-    return io.Ragged(values[index].astype(np.float32, copy=False), offsets, names)
+    return arrays.Ragged(values[index].astype(np.float32, copy=False), offsets, names)
 
 
 def _about(
-    packed: io.Packed,
+    packed: arrays.Packed,
     layout: _Layout,
     dropped: Mapping[str, Mapping[str, int]],
     factors: Mapping[str, float],

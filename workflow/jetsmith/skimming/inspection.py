@@ -31,17 +31,18 @@ from typing import Any
 import loky
 import numpy as np
 
-from jetsmith import agreement, columns, remote, sources
-from jetsmith.copies import copies
+from jetsmith import columns, remote, sources
 from jetsmith.errors import DamagedError, InputError
 from jetsmith.io import write_json
-from jetsmith.normalisation import check_files, check_runs, read_runs
 from jetsmith.progress import Progress
+from jetsmith.skimming import agreement
+from jetsmith.skimming.copies import copies
+from jetsmith.skimming.normalisation import check_files, check_runs, read_runs
+from jetsmith.skimming.plan import damaged_share, plan_parts
 from jetsmith.sources import files as rootfiles
 from jetsmith.sources import recognition
 from jetsmith.sources.content import First
 from jetsmith.sources.flat import Array, ordered
-from jetsmith.sources.partition import damaged_share, plan_parts
 from jetsmith.sources.trees import Table
 from jetsmith.specs.datasets import ReadingSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec, XRootDSpec

@@ -21,13 +21,13 @@ from typing import Any
 import dask
 from distributed import Client, Future, Nanny, Worker
 
-from jetsmith.batch import walltime_s
+from jetsmith.batch.common import walltime_s
+from jetsmith.configuration.records import hint
 from jetsmith.errors import InputError
 from jetsmith.io import explained, move, read_json
 from jetsmith.progress import Progress
 from jetsmith.provenance import config_digest
-from jetsmith.records import hint
-from jetsmith.skim import skim_partition
+from jetsmith.skimming.partition import skim_partition
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.skimming import DaskSpec, SkimSpec, XRootDSpec
 

@@ -13,12 +13,12 @@ from typing import Any
 import jinja2
 import yaml
 
-from jetsmith import report_tables as tables
 from jetsmith.errors import InputError
 from jetsmith.io import NUMBERS, atomic_file, json_checksum, read_json, read_png
 from jetsmith.provenance import config_digest
+from jetsmith.report import tables
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent
 SECTIONS = {
     "roc": "ROC curves",
     "discriminant": "Discriminants",
@@ -70,7 +70,7 @@ def write_report(
         lstrip_blocks=True,
     )
     with atomic_file(output) as temporary:
-        temporary.write_text(environment.get_template("report.html.j2").render(page), encoding="utf-8")
+        temporary.write_text(environment.get_template("template.html.j2").render(page), encoding="utf-8")
 
 
 def _tables(

@@ -18,8 +18,8 @@ import awkward as ak
 from jetsmith import remote, sources
 from jetsmith.errors import DamagedError, InputError
 from jetsmith.io import IntArray
+from jetsmith.skimming.plan import chunks
 from jetsmith.sources import files
-from jetsmith.sources.partition import chunks
 from jetsmith.sources.trees import Events, ReadError, Table, table
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.skimming import XRootDSpec

@@ -10,9 +10,9 @@ import numpy as np
 from jetsmith.errors import InputError
 from jetsmith.hashing import hash64
 from jetsmith.io import IDENTITY, IntArray, read_identity, read_json, write_json
-from jetsmith.normalisation import normalisation
+from jetsmith.skimming.normalisation import normalisation
+from jetsmith.skimming.plan import damaged_share, typical_entries
 from jetsmith.sources.flat import merge_cutflows
-from jetsmith.sources.partition import damaged_share, typical_entries
 
 MOST_KEYS = 50_000_000  # entries whose keys are compared at once: about 3 GB
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jetsmith import exact_yaml
+from jetsmith.configuration import exact_yaml
 
 _NUMBERS = re.compile(r"[-+]?(\d+|\d+\.\d*|\d*\.\d+)(e[-+]?\d+)?", re.I)
 _WORDS = {"true": True, "false": False, "null": None}

@@ -1,0 +1,1 @@
+"""Jobs on batch systems: submitted, written down, taken over by the next driver."""

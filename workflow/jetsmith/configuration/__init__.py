@@ -1,0 +1,1 @@
+"""The configuration: read with its lines, checked as a whole, made into records, described for people."""

@@ -1,0 +1,1 @@
+"""From ROOT files to rows: inspected, cut into partitions, skimmed, accounted."""
