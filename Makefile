@@ -52,12 +52,14 @@ test-cluster:  ## tests on a real Slurm and HTCondor, which it installs (root or
 	$(if $(filter 0,$(shell id -u)),,sudo) env JETSMITH_REQUIRE_DATA=1 $(BIN)/python -m pytest tests/cluster; \
 	  status=$$?; $(if $(filter 0,$(shell id -u)),,sudo) rm -rf --one-file-system .cluster; exit $$status
 
-lint: $(STAMP)  ## ruff, mypy, snakefmt, snakemake --lint
+lint: $(STAMP)  ## ruff, mypy, snakefmt, snakemake --lint, spelling, Markdown
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	$(BIN)/codespell
+	$(BIN)/rumdl check --no-cache .
 
 bench: $(STAMP)  ## all benchmarks, or one: make bench only=NAME
 	$(BIN)/python -m tests.benchmarks $(only)
