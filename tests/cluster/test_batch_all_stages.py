@@ -17,7 +17,7 @@ from tests.cluster.drivers import ROOT, TINY, Driver, wait_for
 from tests.cluster.systems import ACTIVE
 from tests.workflow.conftest import job_table
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 BOTH = ("slurm", "htcondor")
 
 

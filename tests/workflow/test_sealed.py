@@ -210,6 +210,7 @@ def test_random_edits_during_runs_leave_no_wrong_seal(project):
 def _check_seals(project: Project, plain: str, n_edits: int) -> int:
     """Compare the version that each JSON file was written by with the one that its line names."""
     results, n = project.folder / "results", 0
+    versions: dict[tuple[str, ...], dict[str, int]] = {}
     ledger = made.Ledger(results)
     for name in filter(lambda name: name.endswith(".json"), ledger):
         entry = ledger.get(name)
@@ -218,8 +219,10 @@ def _check_seals(project: Project, plain: str, n_edits: int) -> int:
         code = dict(
             line.removeprefix("code.").split("=", 1) for line in entry.params if line.startswith("code.")
         )
-        beside = json.loads(code.get("beside", '""')).split()
-        version = _versions(project, plain, n_edits, entry.rule, *beside)[json.loads(code["io.json_files"])]
+        by = (entry.rule, *json.loads(code.get("beside", '""')).split())
+        if by not in versions:
+            versions[by] = _versions(project, plain, n_edits, *by)
+        version = versions[by][json.loads(code["io.json_files"])]
         assert json.loads((results / name).read_text()).get("edited", 0) == version, name
         n += 1
     return n
@@ -235,7 +238,6 @@ def _versions(project: Project, plain: str, n_edits: int, rule: str, *beside: st
         for number in range(n_edits + 1):
             path.write_text(_writes(plain, number))
             forget()
-            provenance._notes.clear()
             digests = provenance.script_digests(project.folder / "scripts" / f"{rule}.py", *beside)
             found[digests["io.json_files"]] = number
     path.write_text(now)

@@ -82,7 +82,7 @@ class Estimate:
         return max((work - running) / at_a_time, *at_its_rate, 0.0)
 
 
-class LogHandler(LogHandlerBase):  # type: ignore[misc]
+class LogHandler(LogHandlerBase):
     """Snakemake's interface to it."""
 
     def __post_init__(self) -> None:
