@@ -4,7 +4,7 @@ from jetsmith.features.compute import compute_features
 from jetsmith.job import job
 from jetsmith.specs.features import ColumnGroup
 
-with job(snakemake.log[0]):
+with job(snakemake):
     compute_features(
         group=ColumnGroup(**snakemake.params.spec) if snakemake.params.spec else None,
         obj=snakemake.params.object,

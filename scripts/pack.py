@@ -7,7 +7,7 @@ from jetsmith.packed.packing import Packing
 from jetsmith.specs.features import ColumnGroup
 from jetsmith.specs.run import SplitSpec
 
-with job(snakemake.log[0]):
+with job(snakemake):
     names = snakemake.params.datasets
     pack_group(
         packing=Packing(

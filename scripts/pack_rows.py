@@ -6,7 +6,7 @@ from jetsmith.packed.pack_rows import pack_rows
 from jetsmith.packed.packing import Packing
 from jetsmith.specs.run import SampleSpec, SplitSpec
 
-with job(snakemake.log[0]):
+with job(snakemake):
     names = snakemake.params.generators
     pack_rows(
         packing=Packing(

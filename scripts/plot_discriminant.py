@@ -5,7 +5,7 @@ from jetsmith.plots.discriminant import plot_discriminant
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.plots import PlotSpec
 
-with job(snakemake.log[0]):
+with job(snakemake):
     plot_discriminant(
         spec=ClassifierSpec(**snakemake.params.spec),
         scores=snakemake.input.scores,

@@ -5,7 +5,7 @@ from jetsmith.plots.reweighting import plot_reweighting
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.plots import PlotSpec
 
-with job(snakemake.log[0]):
+with job(snakemake):
     plot_reweighting(
         spec=ClassifierSpec(**snakemake.params.spec),
         closure=snakemake.input.closure,

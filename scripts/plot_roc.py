@@ -5,7 +5,7 @@ from jetsmith.plots.roc import plot_roc
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.plots import PlotSpec
 
-with job(snakemake.log[0]):
+with job(snakemake):
     plot_roc(
         specs=[ClassifierSpec(**spec) for spec in snakemake.params.specs],
         scores=snakemake.input.scores,

@@ -5,7 +5,7 @@ from jetsmith.plots.training import plot_training
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.plots import PlotSpec
 
-with job(snakemake.log[0]):
+with job(snakemake):
     plot_training(
         spec=ClassifierSpec(**snakemake.params.spec),
         model=snakemake.input[0],

@@ -6,7 +6,7 @@ from jetsmith.job import job
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import JudgedSpec
 
-with job(snakemake.log[0]):
+with job(snakemake):
     score(
         spec=JudgedSpec(**snakemake.params.spec),
         model=snakemake.input.model,

@@ -7,7 +7,7 @@ from jetsmith.job import job
 from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.stacking import stack
 
-with job(snakemake.log[0]):
+with job(snakemake):
     stack(
         spec=RecipeSpec(**snakemake.params.spec),
         packed=Path(snakemake.input.packed[0]).parents[1],
