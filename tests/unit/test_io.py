@@ -94,6 +94,26 @@ def test_foreign_files_are_named(tmp_path):
         io.read_json(path)
 
 
+@pytest.mark.parametrize("n", [0, 1, 7])
+def test_rows_piece_by_piece(tmp_path, n):
+    """As they were written, one after the other the whole; the file is compared with its checksum first."""
+    rows = ak.zip({"x": np.arange(n), "y": ak.unflatten(np.arange(2 * n), np.full(n, 2))}, depth_limit=1)
+    path = tmp_path / "rows.parquet"
+    io.write_rows(path, (rows[i : i + 3] for i in range(0, max(n, 1), 3)), part="000")
+    pieces = list(io.iterate_rows(path, ["y"], part="000"))
+    assert [len(piece) for piece in pieces] == [3] * (n // 3) + [n % 3] * (n % 3 > 0)
+    assert [row for piece in pieces for row in piece["y"].to_list()] == rows["y"].to_list()
+    assert io.column_types(path) == {"x": np.int64}
+    with pytest.raises(InputError, match="is of part `000`, not `001`"):
+        list(io.iterate_rows(path, ["x"], part="001"))
+    content = bytearray(path.read_bytes())
+    if n:
+        content[10] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="do not fit their checksum"):
+            list(io.iterate_rows(path, ["x"]))
+
+
 @pytest.mark.parametrize("n", [0, 3])
 def test_packed_round_trip(tmp_path, n):
     """A split comes back from its memory maps, an empty one too."""

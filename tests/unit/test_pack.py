@@ -12,8 +12,10 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import pytest
+import yaml
 
-from jetsmith import columns, io
+from jetsmith import columns, io, stages
+from jetsmith.configuration.load import load
 from jetsmith.errors import InputError
 from jetsmith.features.compute import compute_features
 from jetsmith.hashing import SPLITS, fold_of, split_of
@@ -26,6 +28,7 @@ from jetsmith.packed.rows import Rows
 from jetsmith.specs.features import FeatureGroup, FeatureSpec, Inputs
 from jetsmith.specs.run import SampleSpec, SplitSpec
 
+CONFIG = Path(__file__).parents[2] / "config"
 SEED = 11
 GROUPS = [
     FeatureGroup(
@@ -261,6 +264,30 @@ def test_partitions_of_two_datasets(
     with pytest.raises(InputError, match=r"set b: rows by flavour are .* in its account; run its features"):
         pack(tmp_path, ["a", "b"], "less", parts={**parts, "b": parts["b"][:1]})
     assert not list((tmp_path / "less").rglob("*.npy"))
+
+
+def test_a_column_for_plots_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name in KINEMATICS: stored or derived, it is packed; a file that lacks it is no error."""
+    more = ("jet_softdrop_mass_gev", "jet_tau21", "n_pv")
+    monkeypatch.setitem(columns.KINEMATICS, "ak8", (*columns.KINEMATICS["ak8"], *more))
+    monkeypatch.setitem(columns.CONTENT, "ak8", ())
+    run = load(yaml.safe_load((CONFIG / "config.yaml").read_text()), CONFIG)
+    assert set(more) <= set(stages.features(run, "higgs_bb", columns.ROWS).further)
+    assert set(more) <= set(stages.pack_rows(run, "fat_jets").kinematics)
+    rows = mock_rows("ak8", 200, seed=35)
+    rows["flavour"] = np.full(200, 2505, np.int32)
+    group = FeatureGroup(
+        name="flat", object="ak8", kind="flat", features={"tau21": FeatureSpec(source="jet_tau21")}
+    )
+    write_features(tmp_path, "a", rows, [group])
+    write_features(tmp_path, "b", rows[[n for n in rows.fields if n != "n_pv"]], [group])
+    packed = pack(tmp_path, ["a"], groups=[group])["train"]
+    mass = dict(zip(zip(rows.event, rows.jet_index, strict=True), rows.jet_softdrop_mass_gev, strict=True))
+    assert packed.columns["jet_softdrop_mass_gev"].tolist() == [mass[i[1:]] for i in identities(packed)]
+    assert packed.columns["jet_tau21"].tolist() == packed.groups["flat"].values[:, 0].tolist()
+    assert "n_pv" in packed.columns
+    poor = pack(tmp_path, ["b"], "poor", groups=[group])["train"]
+    assert set(packed.columns) - set(poor.columns) == {"n_pv"}
 
 
 def test_features_of_other_rows_are_refused(tmp_path: Path) -> None:

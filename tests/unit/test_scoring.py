@@ -14,7 +14,7 @@ from jetsmith.metrics import discriminant
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import TrainingSpec
 from jetsmith.training import train
-from tests.unit.packed_jets import make_spec, read_packed, write_sample
+from tests.unit.packed_jets import make_spec, read_packed, write_packed, write_sample
 
 ROUNDS = TrainingSpec(epochs=10, learning_rate=0.3)
 TWO = make_spec("stored").classes[:2]
@@ -50,6 +50,22 @@ def test_columns_and_rows_of_all_splits(tmp_path: Path) -> None:
     assert about["rows"] == {"train": 200, "validation": 100, "calibration": 100, "test": 100}
     assert set(about["rows_without_score"].values()) == set(about["rows_not_tagged"].values()) == {0}
     assert np.asarray(rows["scored"]).all()
+
+
+def test_scores_carry_what_rows_carry(tmp_path: Path) -> None:
+    """A column that only a plot reads comes with them, but for the fold."""
+    packed = write_sample(tmp_path / "packed", 40)
+    for k, split in enumerate(SPLITS):
+        part = read_packed(packed / split)
+        part.columns["jet_softdrop_mass_gev"] = np.arange(len(part), dtype=np.float32) + 100 * k
+        write_packed(packed / split, part)
+    spec = make_spec("xgboost", training=ROUNDS)
+    train(spec, packed, tmp_path / "model", seed=5)
+    score(spec, tmp_path / "model", packed, tmp_path / "scores.parquet")
+    rows = io.read_rows(tmp_path / "scores.parquet")
+    expected = [100 * k + i for k, n in enumerate((40, 20, 20, 20)) for i in range(n)]
+    assert rows["jet_softdrop_mass_gev"].to_list() == expected
+    assert "fold" not in rows.fields
 
 
 def test_folds_are_scored_by_the_model_that_did_not_see_them(tmp_path: Path) -> None:

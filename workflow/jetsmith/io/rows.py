@@ -175,9 +175,10 @@ def column_names(path: str | Path) -> list[str]:
 
 
 def column_types(path: str | Path) -> dict[str, Any]:
-    """numpy type of each column of a parquet file, object for lists; reads its footer alone."""
+    """numpy type of each column of a parquet file that is one of numbers; reads its footer alone."""
     with opened(path) as file:
-        return {field.name: np.dtype(field.type.to_pandas_dtype()) for field in file.schema_arrow}
+        flat = [field for field in file.schema_arrow if not pa.types.is_nested(field.type)]
+        return {field.name: np.dtype(field.type.to_pandas_dtype()) for field in flat}
 
 
 def uncompressed_bytes(path: str | Path) -> int:
