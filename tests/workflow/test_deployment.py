@@ -28,7 +28,7 @@ RUN = {
     "seed": 1,
     "selection": {"ak4": {"pt_min_gev": 30}},
     "samples": {"jets": {"datasets": ["mine"]}},
-    "taggers": {"mine": "jets"},
+    "taggers": {"own": "jets"},
 }
 
 
@@ -43,7 +43,7 @@ def folder(tmp_path):
     group = {"object": "ak4", "kind": "flat", "features": {"pt": feature}, "presets": {"all": ["pt"]}}
     tagger = yaml.safe_load((ROOT / "config/taggers/cmva.yaml").read_text()) | {"inputs": {"mine": "all"}}
     for name, content in {
-        "config": RUN, "datasets": {"mine": entry}, "features/mine": group, "taggers/mine": tagger
+        "config": RUN, "datasets": {"mine": entry}, "features/mine": group, "taggers/own": tagger
     }.items():  # fmt: skip
         (tmp_path / "config" / f"{name}.yaml").write_text(yaml.safe_dump(content))
     return tmp_path
