@@ -22,6 +22,7 @@ from jetsmith.specs.classifiers import ClassifierFile, TrainingSpec
 from jetsmith.specs.features import FeatureGroup, Inputs
 from jetsmith.training import train
 from tests.unit.packed_jets import GROUPS, TRUTHS, make_spec, pack_jets, write_sample
+from tests.unit.score_files import discriminant_of
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -281,7 +282,7 @@ def test_networks_learn_and_go_on(
     }  # fmt: skip
     rows = io.read_rows(tmp_path / "whole.parquet")
     b, light = (np.isin(rows["label"], TRUTHS[c]) for c in ("b_jets", "light_jets"))
-    found, weight = np.asarray(rows["discriminant"]), np.asarray(rows["weight"])
+    found, weight = discriminant_of(rows, spec), np.asarray(rows["weight"])
     assert auc(found[b], weight[b], found[light], weight[light]) > 0.9
 
 

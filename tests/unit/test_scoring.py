@@ -16,6 +16,7 @@ from jetsmith.scoring import score
 from jetsmith.specs.classifiers import TrainingSpec
 from jetsmith.training import train
 from tests.unit.packed_jets import make_spec, write_sample
+from tests.unit.score_files import discriminant_of
 
 ROUNDS = TrainingSpec(epochs=10, learning_rate=0.3)
 TWO = make_spec("stored").classes[:2]
@@ -34,7 +35,7 @@ def test_columns_and_rows_of_all_splits(tmp_path: Path) -> None:
     rows = io.read_rows(tmp_path / "scores/jets.parquet")
     assert rows.fields == [
         "run", "luminosity_block", "event", "jet_index", "dataset", "jet_pt_gev", "jet_eta", "split", "label",
-        "weight", "p_b_jets", "p_c_jets", "p_light_jets", "discriminant", "scored",
+        "weight", "p_b_jets", "p_c_jets", "p_light_jets", "scored", "not_tagged",
     ]  # fmt: skip
     for i, split in enumerate(SPLITS):
         part = arrays.read_packed(packed / split)
@@ -46,11 +47,13 @@ def test_columns_and_rows_of_all_splits(tmp_path: Path) -> None:
     assert all(values.dtype == np.float32 for values in p.values())
     np.testing.assert_allclose(sum(p.values()), 1, rtol=1e-5)
     assert spec.discriminant is not None
-    np.testing.assert_allclose(rows["discriminant"], discriminant(spec.discriminant, p), rtol=1e-6)
+    expected = discriminant(spec.discriminant, p).astype(np.float32)
+    np.testing.assert_array_equal(discriminant_of(rows, spec), expected)
     about = io.read_json(tmp_path / "scores/jets.meta.json")
     assert about["rows"] == {"train": 200, "validation": 100, "calibration": 100, "test": 100}
     assert set(about["rows_without_score"].values()) == set(about["rows_not_tagged"].values()) == {0}
     assert np.asarray(rows["scored"]).all()
+    assert not np.asarray(rows["not_tagged"]).any()
 
 
 def test_folds_are_scored_by_the_model_that_did_not_see_them(tmp_path: Path) -> None:

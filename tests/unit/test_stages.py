@@ -18,12 +18,12 @@ from jetsmith.strict import Record
 ROOT = Path(__file__).parent.parent.parent
 TABLE = yaml.safe_load(Path(__file__).with_name("reruns.yaml").read_text())
 LINES = {key: line for key, line in TABLE.items() if line != "absent"}
-JUDGED = {"score", "calibrate", "plot_roc", "plot_discriminant", "plot_efficiency", "plot_training"}
+JUDGED = {"calibrate", "plot_roc", "plot_discriminant", "plot_efficiency", "plot_training"}
 SETS = {
     "none": set(),
-    "model": {"train", *JUDGED},
+    "model": {"train", "score", *JUDGED},
     "judged": JUDGED,
-    "drawn": JUDGED - {"score", "calibrate"},
+    "drawn": JUDGED - {"calibrate"},
 }
 OF_DATASET = (stages.inspect, stages.skim, stages.account, stages.features)
 OF_SAMPLE = (stages.pack, stages.plot_roc)

@@ -66,10 +66,9 @@ class Check(NamedTuple):
 def check(run: Configuration, classifier: str) -> Check:
     """Stage check."""
     spec = run.classifiers[classifier]
-    judged = {c.name: c for c in (spec.signal_class, *spec.background_classes) if c is not None}
     return Check(
         spec=seen_as(RowsSpec, spec),
-        judged=[seen_as(TruthSpec, judged[name]) for name in sorted(judged)],
+        judged=_judged(spec),
         groups=[seen_as(ColumnGroup, run.groups[inputs.group]) for inputs in spec.inputs],
     )
 
@@ -157,14 +156,16 @@ def train(run: Configuration, classifier: str) -> Train:
 
 
 class Score(NamedTuple):
-    """A model, and the number that is made of its probabilities."""
+    """A model; and where an experiment made the scores, the classes that have to have some."""
 
     spec: Plain
+    judged: list[Plain]
 
 
 def score(run: Configuration, classifier: str) -> Score:
-    """Stage score."""
-    return Score(seen_as(JudgedSpec, run.classifiers[classifier]))
+    """Stage score: probabilities alone, so that no discriminant of them runs it again."""
+    spec = run.classifiers[classifier]
+    return Score(seen_as(RecipeSpec, spec), _judged(spec) if spec.backend == "stored" else [])
 
 
 class Calibrate(NamedTuple):
@@ -289,6 +290,12 @@ class Report(NamedTuple):
 def report(run: Configuration) -> Report:
     """The page."""
     return Report(run.raw, run.run.title)
+
+
+def _judged(spec: ClassifierSpec) -> list[Plain]:
+    """The truth of the classes that judge a classifier, whatever their part is."""
+    judged = {c.name: c for c in (spec.signal_class, *spec.background_classes) if c is not None}
+    return [seen_as(TruthSpec, judged[name]) for name in sorted(judged)]
 
 
 def _reading(run: Configuration, dataset: str) -> Plain:

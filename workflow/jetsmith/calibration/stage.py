@@ -82,7 +82,7 @@ def _classes(spec: JudgedSpec) -> list[JudgedClass]:
 
 def _read(spec: JudgedSpec, scores: str | Path, split: str) -> Jets:
     columns = ["jet_pt_gev", "jet_eta"]
-    table = scored.read_split(scores, split, columns, classifier=spec.name, sample=spec.sample)
+    table = scored.read_split(scores, split, spec, columns)
     return Jets(
         score=table["discriminant"],
         weight=table["weight"].astype(np.float64),

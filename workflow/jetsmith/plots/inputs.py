@@ -68,19 +68,18 @@ def in_common(jets: Sequence[ScoredJets]) -> list[ScoredJets]:
     return [replace(one, chosen=chosen) for one in jets]
 
 
-def read_test(path: str | Path, spec: ClassifierSpec | None = None) -> ScoredJets:
+def read_test(path: str | Path, spec: ClassifierSpec) -> ScoredJets:
     """Read the test split of a score file; with folds that is every row outside calibration.
 
     Args:
         path: The file.
-        spec: The tagger whose scores it has to hold; None for any.
+        spec: The tagger whose scores it has to hold, and its discriminant.
 
     Raises:
         InputError: The file is damaged or another tagger's, lacks a column, or a score is not finite.
     """
-    subject = {} if spec is None else {"classifier": spec.name, "sample": spec.sample}
     pt = "jet_pt_gev" if "jet_pt_gev" in io.column_names(path) else "z_pt_gev"
-    table = scored.read_split(path, "test", [pt], **subject)
+    table = scored.read_split(path, "test", spec, [pt])
     return ScoredJets(
         table["discriminant"].astype(np.float64),
         table["weight"].astype(np.float64),

@@ -1,5 +1,6 @@
 """Taggers and reweighters: each record adds to the one before what the next stages read."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -63,6 +64,13 @@ class DiscriminantSpec(Record):
     )
     form: Literal["ratio", "log_ratio"] = Field("ratio")
 
+    def is_first_of(self, class_names: Sequence[str]) -> bool:
+        """Whether it is the probability of the first of two classes, as it is."""
+        if len(class_names) != 2:
+            return False
+        first, second = class_names
+        return self.form == "ratio" and self.signal == (first,) and self.background == {second: 1.0}
+
 
 class EvaluationSpec(Record):
     """Which truth is signal and which is background in ROC curves and working points."""
@@ -115,7 +123,7 @@ class RecipeSpec(RowsSpec):
 
 
 class JudgedSpec(RecipeSpec):
-    """The model, and how it is judged: what score and calibrate get."""
+    """The model, and how it is judged: what calibrate gets."""
 
     discriminant: DiscriminantSpec | None = None
     evaluation: EvaluationSpec | None = None
