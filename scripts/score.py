@@ -13,5 +13,6 @@ with job(snakemake.log[0]):
         packed=Path(snakemake.input.packed[0]).parent,
         output=snakemake.output.scores,
         threads=snakemake.threads,
+        sample=snakemake.wildcards.sample,
         judged=[TruthSpec(**judged) for judged in snakemake.params.judged],
     )

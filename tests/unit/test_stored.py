@@ -219,7 +219,7 @@ def test_a_range_that_is_no_probability_takes_the_plain_discriminant() -> None:
     log = PLAIN.model_copy(update={"form": "log_ratio"})
     spec = stored_spec(architecture={"valid": [-1, 1]}, discriminant=log)
     (problem,) = stored.Options.model_validate(spec.architecture).misfits(spec)
-    assert "`discriminant: {signal: [b_jets], background: {c_jets: 1.0}}`" in problem
+    assert "`{signal: [b_jets], background: {c_jets: 1.0}}`" in problem
     for fine in (stored_spec(architecture={"valid": [-1, 1]}), stored_spec(discriminant=log)):
         assert not list(stored.Options.model_validate(fine.architecture).misfits(fine))
 

@@ -88,8 +88,8 @@ def read_split(
     for name, wrong in bad.items():
         if wrong.any():
             raise InputError(
-                f"{path}: column {name}: {int(wrong.sum())} of {int(here.sum())} {split} rows have values that "
-                "are not finite; run score again"
+                f"{path}: column {name}: {int(wrong.sum())} of {int(here.sum())} {split} rows have values "
+                "that are not finite; run score again"
             )
     table["discriminant"] = discriminant(table, asked, spec.class_names)
     return table

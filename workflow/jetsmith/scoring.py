@@ -29,6 +29,7 @@ def score(
     output: str | Path,
     threads: int = 1,
     judged: Sequence[TruthSpec] = (),
+    sample: str = "",
 ) -> None:
     """Write the scores of all four splits, a row each; `jetsmith.scored` says what they mean without a score.
 
@@ -42,6 +43,7 @@ def score(
         output: Parquet file; beside it `<stem>.meta.json` with the counts.
         threads: CPU threads.
         judged: Classes each of which has to have scores, where the experiment made them.
+        sample: Which sample; by default the one that it is trained on.
 
     Raises:
         InputError: A feature was not packed or is not finite, the model is damaged or that of another
@@ -51,7 +53,8 @@ def score(
     model, packed, output = Path(model), Path(packed), Path(output)
     backend = find_backend(spec.backend)
     _same(spec, model)
-    parts = arrays.read_splits(packed, SPLITS, spec.sample)
+    sample = sample or spec.sample
+    parts = arrays.read_splits(packed, SPLITS, sample)
     rows = Rows.select(spec.inputs, parts)
     found = _scores(spec, backend, model, rows, threads, judged)
     split = rows.part.astype(np.int8)
@@ -65,7 +68,7 @@ def score(
     if found.raw is not None:
         table[scored.RAW] = found.raw
     table |= {"scored": found.scored, "not_tagged": found.not_tagged}
-    io.write_rows(output, ak.zip(table, depth_limit=1), classifier=spec.name, sample=spec.sample)
+    io.write_rows(output, ak.zip(table, depth_limit=1), classifier=spec.name, sample=sample)
     io.write_json(
         output.with_suffix(".meta.json"),
         {
@@ -83,7 +86,7 @@ def score(
 
 @dataclass(frozen=True)
 class _Scores:
-    """Probabilities (N, C), the number as stored (N,), and masks (N,): has a score or a code, has the code."""
+    """Probabilities (N, C), numbers as stored (N,), and masks (N,): has a score or a code, has the code."""
 
     probabilities: FloatArray
     raw: FloatArray | None

@@ -6,9 +6,11 @@ reads, so that a colour, which `ClassifierSpec` adds, is nothing that `train` ca
 tests/unit/reruns.yaml has a line for every key of the configuration.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jetsmith.configuration.load import Configuration
+from jetsmith.plots import PLOTS
 from jetsmith.specs.classifiers import ClassifierSpec, JudgedSpec, RecipeSpec, RowsSpec, TruthSpec
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.features import ColumnGroup
@@ -56,11 +58,12 @@ def inspect(run: Configuration, dataset: str) -> Inspect:
 
 
 class Check(NamedTuple):
-    """What a classifier reads, and the truth of all its classes, whatever their part is."""
+    """What a classifier reads, the truth of all its classes, whatever their part is, and where."""
 
     spec: Plain
     judged: list[Plain]
     groups: list[Plain]
+    samples: list[list[str]]
 
 
 def check(run: Configuration, classifier: str) -> Check:
@@ -68,8 +71,11 @@ def check(run: Configuration, classifier: str) -> Check:
     spec = run.classifiers[classifier]
     return Check(
         spec=seen_as(RowsSpec, spec),
-        judged=_judged(spec),
-        groups=[seen_as(ColumnGroup, run.groups[inputs.group]) for inputs in spec.inputs],
+        judged=_judged(run, classifier),
+        groups=[
+            seen_as(ColumnGroup, run.groups[name]) for name in dict.fromkeys(i.group for i in spec.reads)
+        ],
+        samples=[list(run.run.samples[sample].datasets) for sample in run.samples_of(classifier)],
     )
 
 
@@ -165,7 +171,7 @@ class Score(NamedTuple):
 def score(run: Configuration, classifier: str) -> Score:
     """Stage score: probabilities alone, so that no discriminant of them runs it again."""
     spec = run.classifiers[classifier]
-    return Score(seen_as(RecipeSpec, spec), _judged(spec) if spec.backend == "stored" else [])
+    return Score(seen_as(RecipeSpec, spec), _judged(run, classifier) if spec.backend == "stored" else [])
 
 
 class Calibrate(NamedTuple):
@@ -177,9 +183,9 @@ class Calibrate(NamedTuple):
     abseta_bins: list[float]
 
 
-def calibrate(run: Configuration, tagger: str) -> Calibrate:
+def calibrate(run: Configuration, judgement: str) -> Calibrate:
     """Stage calibrate."""
-    spec = run.classifiers[tagger]
+    spec = run.judgements[judgement]
     bins = run.run.selection[spec.object]
     return Calibrate(
         spec=seen_as(JudgedSpec, spec),
@@ -217,67 +223,36 @@ def closure(run: Configuration, reweighter: str) -> Closure:
     return Closure(*weights(run, reweighter), run.run.closure.model_dump(), run.run.seed)
 
 
-class Plot(NamedTuple):
-    """A classifier with its labels and colours, and the style of the run."""
-
-    spec: Plain
-    style: Plain
-
-
-def plot_discriminant(run: Configuration, tagger: str) -> Plot:
-    """Plot discriminant."""
-    return Plot(seen_as(ClassifierSpec, run.classifiers[tagger]), run.run.plots.model_dump())
+PLOTTED: dict[str, Callable[[Configuration, ClassifierSpec], Any]] = {
+    "seed": lambda run, spec: run.run.seed,
+    "working_points": lambda run, spec: run.run.working_points,
+    "pt_bins_gev": lambda run, spec: list(run.run.selection[spec.object].pt_bins_gev),
+    "datasets": lambda run, spec: run.generators(spec.sample),
+    "labels": lambda run, spec: run.labels(spec.name),
+}
+"""What a plot may ask for in its line of `plots.PLOTS`, beside whom it shows and the style."""
 
 
-def plot_training(run: Configuration, classifier: str) -> Plot:
-    """Plot training."""
-    return plot_discriminant(run, classifier)
+def plot(run: Configuration, name: str, *subject: str) -> Plain:
+    """What one figure of a plot gets: whom it shows, with labels and colours, style, and what it asks for.
 
-
-class PlotRoc(NamedTuple):
-    """All taggers of a sample; the seed is that of the interval's replicas."""
-
-    specs: list[Plain]
-    style: Plain
-    seed: int
-
-
-def plot_roc(run: Configuration, sample: str) -> PlotRoc:
-    """Plot roc."""
-    return PlotRoc(
-        specs=[seen_as(ClassifierSpec, run.classifiers[tagger]) for tagger in run.taggers_on(sample)],
-        style=run.run.plots.model_dump(),
-        seed=run.run.seed,
-    )
-
-
-class PlotEfficiency(NamedTuple):
-    """As `Plot`, and the bins."""
-
-    spec: Plain
-    pt_bins_gev: list[float]
-    style: Plain
-
-
-def plot_efficiency(run: Configuration, tagger: str) -> PlotEfficiency:
-    """Plot efficiency."""
-    spec, style = plot_discriminant(run, tagger)
-    return PlotEfficiency(spec, calibrate(run, tagger).pt_bins_gev, style)
-
-
-class PlotReweighting(NamedTuple):
-    """As `Plot`, with the generators of the datasets and the labels of the features."""
-
-    spec: Plain
-    datasets: dict[str, str]
-    labels: dict[str, str]
-    style: Plain
-
-
-def plot_reweighting(run: Configuration, reweighter: str) -> PlotReweighting:
-    """Plot reweighting."""
-    spec, style = plot_discriminant(run, reweighter)
-    return PlotReweighting(spec, weights(run, reweighter).datasets, run.labels(reweighter), style)
+    Args:
+        run: The configuration.
+        name: Of the plot.
+        subject: Sample and contrast, or the judgement, the reweighter, the classifier.
+    """
+    about = PLOTS[name]
+    style = {"style": run.run.plots.model_dump()}
+    if about.of == "contrast":
+        sample, contrast = subject
+        _, background, shown = run.contrasts(sample)[contrast]
+        who: Plain = {"specs": [seen_as(ClassifierSpec, spec) for spec in shown]}
+        who |= {"sample": sample, "background": background}
+    else:
+        known = run.judgements if about.of == "judgement" else run.classifiers
+        shown = [known[subject[0]]]
+        who = {"spec": seen_as(ClassifierSpec, shown[0])}
+    return who | style | {key: PLOTTED[key](run, shown[0]) for key in about.gets}
 
 
 class Report(NamedTuple):
@@ -292,10 +267,9 @@ def report(run: Configuration) -> Report:
     return Report(run.raw, run.run.title)
 
 
-def _judged(spec: ClassifierSpec) -> list[Plain]:
+def _judged(run: Configuration, classifier: str) -> list[Plain]:
     """The truth of the classes that judge a classifier, whatever their part is."""
-    judged = {c.name: c for c in (spec.signal_class, *spec.background_classes) if c is not None}
-    return [seen_as(TruthSpec, judged[name]) for name in sorted(judged)]
+    return [seen_as(TruthSpec, judged) for judged in run.judged_by(classifier)]
 
 
 def _reading(run: Configuration, dataset: str) -> Plain:

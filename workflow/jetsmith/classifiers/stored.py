@@ -93,17 +93,12 @@ class Options(plugs.Options):
                     "such jets are left out and counted, leave the code out"
                 )
         asked = spec.discriminant
-        two = len(spec.classes) == 2 and asked is not None
-        if (
-            self.column is not None
-            and self.valid != (0.0, 1.0)
-            and two
-            and not asked.is_first_of(spec.class_names)
-        ):
+        scaled = self.column is not None and self.valid != (0.0, 1.0) and len(spec.classes) == 2
+        if scaled and asked is not None and not asked.is_first_of(spec.class_names):
             first, second = spec.class_names
             yield (
                 f"valid: scores within [{low:g}, {high:g}] are no probabilities but the discriminant itself, "
-                f"so it is `discriminant: {{signal: [{first}], background: {{{second}: 1.0}}}}`"
+                f"so that is `{{signal: [{first}], background: {{{second}: 1.0}}}}`"
             )
 
     def features(self, spec: RecipeSpec) -> list[str]:

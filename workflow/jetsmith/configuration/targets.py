@@ -11,6 +11,7 @@ from jetsmith.specs.run import SplitSpec
 
 _SPLITS = tuple(SplitSpec.model_fields)
 _WILDCARD = re.compile(r"\{(\w+)[^}]*\}")
+_SAID = {"judgement": "tagger"}  # what people look for under that name
 _PLOT = re.compile(r"(?<=/plots/)\w+(?=/)")
 
 
@@ -74,7 +75,7 @@ def _unknown(
         if name not in choices and kind == "part":
             return f"{whose} has no partition `{name}`; it has {len(choices)}, 000 to {[*choices][-1]}"
         if name not in choices:
-            return f"{whose} has no {kind} `{name}`{hint(name, choices)}"
+            return f"{whose} has no {_SAID.get(kind, kind)} `{name}`{hint(name, choices)}"
     return None
 
 
@@ -86,6 +87,7 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
         "split": _SPLITS,
         "classifier": run.classifiers,
         "tagger": run.run.taggers,
+        "judgement": run.judgements,
         "reweighter": run.run.reweighters,
     }
     match kind:
@@ -95,7 +97,7 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
             sample = run.run.reweighters[names["reweighter"]]
             return run.run.samples[sample].datasets, f"sample `{sample}` of `{names['reweighter']}`"
         case "sample" if "classifier" in names:
-            return (run.classifiers[names["classifier"]].sample,), f"classifier `{names['classifier']}`"
-        case "background":
-            return run.backgrounds_on(names["sample"]), f"sample `{names['sample']}`"
+            return run.samples_of(names["classifier"]), f"classifier `{names['classifier']}`"
+        case "contrast":
+            return run.contrasts(names["sample"]), f"sample `{names['sample']}`"
     return tables[kind], "the run"
