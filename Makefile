@@ -6,6 +6,8 @@ BIN := .venv/bin
 # Further extras of pyproject.toml: make setup EXTRAS="slurm htcondor"
 EXTRAS ?=
 STAMP := .venv/.synced$(subst $() ,,$(EXTRAS:%=-%))
+# Each process of the tests imports TensorFlow (1 GB): four at most.
+PYTEST := $(BIN)/python -m pytest -n $(or $(filter-out all,$(CORES)),logical) --maxprocesses 4
 DATA := $(or $(JETSMITH_DATA),../shared/data)
 
 # Snakemake calls Python by its path, unquoted.
@@ -39,10 +41,10 @@ real: $(STAMP)  ## the same workflow on real files in JETSMITH_DATA
 	@echo; echo "report:  results/real/report/index.html"
 
 test: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-fast: $(STAMP)  ## unit tests alone, a few minutes
-	$(BIN)/python -m pytest tests/unit
+	$(PYTEST) tests/unit
 
 test-cluster:  ## tests on a real Slurm and HTCondor, which it installs (root or sudo); nothing of them stays up
 	@$(MAKE) --no-print-directory setup EXTRAS="slurm htcondor"
@@ -50,12 +52,14 @@ test-cluster:  ## tests on a real Slurm and HTCondor, which it installs (root or
 	$(if $(filter 0,$(shell id -u)),,sudo) env JETSMITH_REQUIRE_DATA=1 $(BIN)/python -m pytest tests/cluster; \
 	  status=$$?; $(if $(filter 0,$(shell id -u)),,sudo) rm -rf --one-file-system .cluster; exit $$status
 
-lint: $(STAMP)  ## ruff, mypy, snakefmt, snakemake --lint
+lint: $(STAMP)  ## ruff, mypy, snakefmt, snakemake --lint, spelling, Markdown
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	$(BIN)/codespell
+	$(BIN)/rumdl check --no-cache .
 
 bench: $(STAMP)  ## all benchmarks, or one: make bench only=NAME
 	$(BIN)/python -m tests.benchmarks $(only)

@@ -3,7 +3,7 @@
 from jetsmith.job import job
 from jetsmith.skimming.account import account_dataset
 
-with job(snakemake.log[0]):
+with job(snakemake):
     account_dataset(
         name=snakemake.wildcards.dataset,
         plan=snakemake.input.plan,

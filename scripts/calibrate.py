@@ -4,7 +4,7 @@ from jetsmith.calibration.stage import calibrate
 from jetsmith.job import job
 from jetsmith.specs.classifiers import JudgedSpec
 
-with job(snakemake.log[0]):
+with job(snakemake):
     calibrate(
         spec=JudgedSpec(**snakemake.params.spec),
         scores=snakemake.input[0],

@@ -9,7 +9,7 @@ from jetsmith.specs.classifiers import RowsSpec, TruthSpec
 from jetsmith.specs.features import ColumnGroup
 from jetsmith.specs.skimming import XRootDSpec
 
-with job(snakemake.log[0]):
+with job(snakemake):
     check_classifier(
         spec=RowsSpec(**snakemake.params.spec),
         inspections=snakemake.input,

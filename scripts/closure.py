@@ -7,7 +7,7 @@ from jetsmith.reweighting.closure import closure
 from jetsmith.specs.classifiers import RowsSpec
 from jetsmith.specs.run import ClosureSpec
 
-with job(snakemake.log[0]):
+with job(snakemake):
     closure(
         spec=RowsSpec(**snakemake.params.spec),
         scores=snakemake.input.scores,

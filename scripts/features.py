@@ -4,7 +4,7 @@ from jetsmith.features.compute import compute_features
 from jetsmith.job import job
 from jetsmith.specs.features import ColumnGroup
 
-with job(snakemake.log[0]):
+with job(snakemake):
     compute_features(
         groups=[ColumnGroup(**group) for group in snakemake.params.groups],
         obj=snakemake.params.object,

@@ -5,7 +5,7 @@ from jetsmith.skimming.inspection import inspect_dataset
 from jetsmith.specs.datasets import ReadingSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec, XRootDSpec
 
-with job(snakemake.log[0]):
+with job(snakemake):
     inspect_dataset(
         name=snakemake.wildcards.dataset,
         spec=ReadingSpec(**snakemake.params.spec),

@@ -6,7 +6,7 @@ from jetsmith.packed.pack import pack_sample
 from jetsmith.specs.features import ColumnGroup
 from jetsmith.specs.run import SampleSpec, SplitSpec
 
-with job(snakemake.log[0]):
+with job(snakemake):
     names = snakemake.params.generators
     pack_sample(
         sample=SampleSpec(**snakemake.params.sample),

@@ -3,7 +3,7 @@
 from jetsmith.job import job
 from jetsmith.plots import plot
 
-with job(snakemake.log[0]):
+with job(snakemake):
     plot(
         name=snakemake.params.plot,
         files=dict(snakemake.input.items()),

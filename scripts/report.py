@@ -4,7 +4,8 @@ from jetsmith.job import job
 from jetsmith.provenance import record
 from jetsmith.report.page import write_report
 
-with job(snakemake.log[0]):
+with job(snakemake):
+    accepted = snakemake.params.accepted
     write_report(
         output=snakemake.output[0],
         run=snakemake.params.run,
@@ -14,5 +15,5 @@ with job(snakemake.log[0]):
         plots=snakemake.input.plots,
         numbers=snakemake.input.numbers,
         closures=snakemake.input.closures,
-        provenance=record(),
+        provenance=record() | ({"accepted": accepted} if accepted else {}),
     )

@@ -6,7 +6,7 @@ from jetsmith.job import job
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import RecipeSpec, TruthSpec
 
-with job(snakemake.log[0]):
+with job(snakemake):
     score(
         spec=RecipeSpec(**snakemake.params.spec),
         model=snakemake.input.model,

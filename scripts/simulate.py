@@ -4,7 +4,7 @@ from jetsmith.job import job
 from jetsmith.simulate import simulate_part
 from jetsmith.specs.datasets import SimulateSpec
 
-with job(snakemake.log[0]):
+with job(snakemake):
     simulate_part(
         name=snakemake.wildcards.dataset,
         spec=SimulateSpec(**snakemake.params.spec),

@@ -5,7 +5,7 @@ from jetsmith.skimming.partition import skim_partition
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.skimming import SkimSpec, XRootDSpec
 
-with job(snakemake.log[0]):
+with job(snakemake):
     skim_partition(
         name=snakemake.wildcards.dataset,
         spec=ReadingSpec(**snakemake.params.spec),

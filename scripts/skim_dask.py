@@ -7,7 +7,7 @@ from jetsmith.skimming.cluster import skim_dataset
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.skimming import SkimSpec, XRootDSpec
 
-with job(snakemake.log[0]):
+with job(snakemake):
     skim_dataset(
         name=Path(snakemake.input.plan).stem,
         spec=ReadingSpec(**snakemake.params.spec),

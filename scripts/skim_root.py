@@ -3,5 +3,5 @@
 from jetsmith.io import write_root
 from jetsmith.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake):
     write_root(snakemake.output[0], snakemake.input[0])

@@ -6,7 +6,7 @@ from jetsmith.job import job
 from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.training import train
 
-with job(snakemake.log[0]):
+with job(snakemake):
     train(
         spec=RecipeSpec(**snakemake.params.spec),
         packed=Path(snakemake.input.packed[0]).parent,

@@ -4,7 +4,7 @@ from jetsmith.job import job
 from jetsmith.reweighting.weights import write_weights
 from jetsmith.specs.classifiers import RowsSpec
 
-with job(snakemake.log[0]):
+with job(snakemake):
     write_weights(
         spec=RowsSpec(**snakemake.params.spec),
         scores=snakemake.input.scores,

@@ -5,37 +5,39 @@ from functools import cache
 from snakemake.persistence.file import FilePersistence
 
 from jetsmith import lifeline, locks, plugs, provenance, stages
-from jetsmith.batch import ledger
 from jetsmith.configuration.load import load
-from jetsmith.job import export_package
-from jetsmith.plots import PLOTS
 from jetsmith.configuration.places import Run
+from jetsmith.plots import PLOTS
+from jetsmith.sealed import frozen, persistence, planned
 from jetsmith.specs.datasets import LAYOUTS
 from jetsmith.specs.run import SplitSpec
 
-export_package()
+PACKAGE = CHECKOUT / "workflow" / "jetsmith"
 if workflow.is_main_process:
     lifeline.announce()
     locks.guard(FilePersistence, logger.info)
+    if not workflow.dryrun:
+        provenance.announce_commit()
+        provenance.PACKAGE = frozen.freeze(PACKAGE, Path(".snakemake/jetsmith-code")) / PACKAGE.name
 elif workflow.remote_exec:
     lifeline.let_go()
+    frozen.use(frozen.taken() or PACKAGE.parent)
 else:
     lifeline.follow()
 
-
-provenance.remember(Path(".snakemake/jetsmith-sources.json"))
-
-
-onstart:
-    ledger.refuse_others(Path(".snakemake"), workflow.executor_plugin.name)
+provenance.remember(planned.SOURCES)
+persistence.install(workflow.pathvars.apply("<results>"))
 
 
-CONFIG_FOLDER = Path(workflow.basedir) / "config"
+# What the working folder has of its own counts before what the checkout has.
+CONFIG_FOLDERS = list(
+    dict.fromkeys(path.resolve() for path in (Path("config"), CHECKOUT / "config") if path.is_dir())
+)
 
 try:
     RUN = load(
         config,
-        CONFIG_FOLDER,
+        CONFIG_FOLDERS,
         Run(", ".join(map(str, RUN_FILES)) or "--config", RUN_FILES, workflow.config_settings.config),
         Path(".snakemake/jetsmith-labels.json"),
     )
@@ -71,8 +73,8 @@ def grows(amount):
 
 @cache
 def code(script, *modules):
-    """Digest of a rule's script and of all package code that it reaches: an edit reruns the rule."""
-    return provenance.script_digest(Path(workflow.basedir) / "scripts" / f"{script}.py", *modules)
+    """Digests of a rule's script and of all package code that it reaches: an edit reruns the rule."""
+    return provenance.script_digests(CHECKOUT / "scripts" / f"{script}.py", *modules)
 
 
 def reading_code(script, dataset):

@@ -20,6 +20,7 @@ rule report:
     params:
         **gets(stages.report),
         code=code("report"),
-        template=provenance.file_digest(Path(workflow.basedir) / "workflow/jetsmith/report/template.html.j2"),
+        template=provenance.file_digest(provenance.PACKAGE / "report/template.html.j2"),
+        accepted=lambda wildcards: workflow.persistence.accepted,
     script:
         "../scripts/report.py"

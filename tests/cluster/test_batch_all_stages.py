@@ -12,11 +12,12 @@ import pytest
 
 from jetsmith import io
 from jetsmith.batch.common import run_name
+from jetsmith.sealed.made import Ledger
 from tests.cluster.drivers import ROOT, TINY, Driver, wait_for
 from tests.cluster.systems import ACTIVE
 from tests.workflow.conftest import job_table
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 BOTH = ("slurm", "htcondor")
 
 
@@ -51,6 +52,31 @@ def test_ctrl_c(system, tmp_path):
     wait_for(lambda: not [j for j in system.jobs_of(tmp_path) if j.state in ACTIVE], "an empty queue", 30)
     cancelled = {job.id for job in system.jobs() if job.state == "CANCELLED"}
     assert not others & cancelled
+
+
+def test_what_is_edited_while_a_job_waits(slurm, tmp_path):
+    """The job stops, since it would make something else than was planned; put back, its next attempt runs.
+
+    Protects: a result of an edited configuration that counts as one of the planned configuration for ever.
+    """
+    planned = TINY.read_text()
+    config = tmp_path / "tiny.yaml"
+    config.write_text(planned)
+    target = "results/simulated/ttbar/000.root"
+    driver = Driver(
+        slurm, tmp_path, "--snakefile", str(ROOT / "Snakefile"), "--configfile", str(config),
+        "--retries", "1", "--default-resources", "slurm_extra='--begin=now+8'", "--", target,
+    )  # fmt: skip
+    wait_for(lambda: slurm.jobs_of(tmp_path), "a job in the queue")
+    config.write_text(planned.replace("simulation_scale: 0.03", "simulation_scale: 0.02"))
+    wait_for(lambda: "edited since this job was planned" in driver.text, "the job's refusal", 120)
+    assert "planned: scale=0.03; now: scale=0.02" in driver.text
+    assert not (tmp_path / target).exists()
+    config.write_text(planned)
+    assert driver.wait(180) == 0, driver.text[-4000:]
+    made_from = Ledger(tmp_path / "results").get(target.removeprefix("results/"))
+    assert made_from is not None
+    assert "scale=0.03" in made_from.params
 
 
 def test_the_same_results(slurm_run, htcondor_run):

@@ -12,7 +12,7 @@ from jetsmith import io
 from tests.cluster.drivers import TINY, Driver, wait_for
 from tests.workflow.conftest import copy_project, mock_project
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 TARGET = "results/skim/mock.json"
 N_PARTS = 60
 # In an array; 200 went through in 6 minutes on 2 cores.

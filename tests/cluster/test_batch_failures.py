@@ -8,7 +8,7 @@ from jetsmith import io
 from tests.cluster.systems import ACTIVE
 from tests.workflow.conftest import job_table
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 # What the driver says of the first attempt of each rule of faults.smk.
 REASONS = {
     "slurm": {

@@ -126,7 +126,7 @@ def test_one_file_in_two_datasets(tmp_path):
 def once(tmp_path, samples, **paths):
     run = SimpleNamespace(samples={name: SimpleNamespace(datasets=used) for name, used in samples.items()})
     files = {name: [str(path) for path in found] for name, found in paths.items()}
-    check_files_once(run, files, Path("datasets.yaml"), "run.yaml")
+    check_files_once(run, files, dict.fromkeys(files, Path("datasets.yaml")), "run.yaml")
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])

@@ -139,7 +139,7 @@ def digest(folder: Path) -> str:
     """Of the script, read anew."""
     forget()
     provenance._notes.clear()
-    return provenance.script_digest(folder / "script.py")
+    return provenance.script_digests(folder / "script.py")
 
 
 @pytest.fixture

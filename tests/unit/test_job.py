@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,9 +14,14 @@ from jetsmith.job import job
 from jetsmith.progress import Progress
 
 
+def of(log):
+    """Snakemake's object of a script that runs outside a run."""
+    return SimpleNamespace(log=[str(log)], params=None)
+
+
 def test_bad_input_is_one_message(tmp_path, capsys):
     """Bad input ends a job with exit code 1 and its message, on the terminal and in the log."""
-    with pytest.raises(SystemExit) as caught, job(tmp_path / "job.log"):
+    with pytest.raises(SystemExit) as caught, job(of(tmp_path / "job.log")):
         raise InputError("a.root: empty")
     assert caught.value.code == 1
     assert capsys.readouterr().err == "error: a.root: empty\n" == (tmp_path / "job.log").read_text()
@@ -23,7 +29,7 @@ def test_bad_input_is_one_message(tmp_path, capsys):
 
 def test_defects_keep_their_traceback(tmp_path):
     """Our own errors must stay findable, in the log too."""
-    with pytest.raises(KeyError, match="oops"), job(tmp_path / "job.log"):
+    with pytest.raises(KeyError, match="oops"), job(of(tmp_path / "job.log")):
         raise KeyError("oops")
     assert "Traceback" in (tmp_path / "job.log").read_text()
     assert "KeyError: 'oops'" in (tmp_path / "job.log").read_text()
@@ -48,7 +54,7 @@ def test_full_disk_costs_the_log_and_not_the_message(tmp_path, capsys, monkeypat
     monkeypatch.setattr(Path, "open", opened)
 
     def work():
-        with job(tmp_path / "job.log"):
+        with job(of(tmp_path / "job.log")):
             print("at work", file=sys.stderr)
             raise OutputError("packed/a: cannot be written: No space left on device")
 
@@ -63,7 +69,7 @@ def test_full_disk_costs_the_log_and_not_the_message(tmp_path, capsys, monkeypat
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 def test_full_disk_in_earnest(capsys):
     """The log's last buffer cannot be written at its close either."""
-    with pytest.raises(SystemExit), job("/dev/full"):
+    with pytest.raises(SystemExit), job(of("/dev/full")):
         raise InputError("a.root: empty")
     assert capsys.readouterr().err.splitlines() == [
         "error: a.root: empty",
@@ -73,7 +79,7 @@ def test_full_disk_in_earnest(capsys):
 
 def test_full_disk_anywhere_is_one_message(tmp_path, capsys):
     """A writer that explains nothing, such as a library in the folder of temporary files."""
-    with pytest.raises(SystemExit), job(tmp_path / "job.log"):
+    with pytest.raises(SystemExit), job(of(tmp_path / "job.log")):
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), "/tmp/x")
     assert (
         capsys.readouterr().err
@@ -83,7 +89,7 @@ def test_full_disk_anywhere_is_one_message(tmp_path, capsys):
 
 def test_other_errors_of_files_keep_their_traceback(tmp_path):
     """A file that is not there is a defect here, not a full disk."""
-    with pytest.raises(FileNotFoundError), job(tmp_path / "job.log"):
+    with pytest.raises(FileNotFoundError), job(of(tmp_path / "job.log")):
         Path(tmp_path / "absent").read_text()
     assert "Traceback" in (tmp_path / "job.log").read_text()
 

@@ -66,12 +66,17 @@ def job_table(printed: str) -> dict[str, int]:
 
 
 def copy_project(target: Path) -> Project:
-    """Copy what a checkout holds of the workflow; fewer epochs, since nothing here judges a network."""
+    """Copy what a checkout holds of the workflow; fewer epochs, since nothing here judges a network.
+
+    With it go the kernels that Numba has compiled, half a minute's work: Numba knows sources by their times,
+    which the copy keeps.
+    """
     target.mkdir(parents=True, exist_ok=True)
+    left_out = shutil.ignore_patterns("*.pyc*", "*.tmp.*")
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
-            shutil.copytree(source, target / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, target / part, ignore=left_out)
         else:
             shutil.copy(source, target / part)
     project = Project(target)

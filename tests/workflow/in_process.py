@@ -77,18 +77,18 @@ def _script(job: Any, config: dict[str, Any]) -> None:
 
 def missed(project: Path) -> dict[str, list[str]]:
     """By rule, definitions of the package that a job called and that its digest does not count."""
-    asked: dict[str, tuple[Path, tuple[str, ...]]] = {}
+    asked: dict[str, tuple[Path, tuple[str, ...]]] = {}  # by digests of what is counted
     called: dict[tuple[str, str], set[tuple[str, int]]] = {}  # by rule and digest: file and line
-    real = provenance.script_digest
+    real = provenance.script_digests
 
-    def remembering(script: Path, *modules: str) -> str:
-        digest = real(script, *modules)
-        asked[digest] = script, modules
-        return digest
+    def remembering(script: Path, *modules: str) -> dict[str, str]:
+        digests = real(script, *modules)
+        asked[str(digests)] = script, modules
+        return digests
 
     @contextlib.contextmanager
     def watching(job: Any) -> Iterator[None]:
-        here = called.setdefault((job.rule.name, job.params.code), set())
+        here = called.setdefault((job.rule.name, str(job.params.code)), set())
 
         def watch(frame: FrameType, event: str, _: object) -> None:
             code = frame.f_code
@@ -104,7 +104,7 @@ def missed(project: Path) -> dict[str, list[str]]:
             sys.setprofile(None)
             threading.setprofile(None)  # type: ignore[arg-type]
 
-    provenance.script_digest = remembering
+    provenance.script_digests = remembering
     run(project, watching)
     found: dict[str, list[str]] = {}
     for (rule, digest), places in called.items():

@@ -2,22 +2,15 @@
 
 import contextlib
 import io
-import os
 import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from jetsmith import lifeline
 from jetsmith.errors import ConfigError, InputError, OutputError, no_room
-
-
-def export_package() -> None:
-    """Let the scripts of this process's children import this very package, in any environment."""
-    here = str(Path(__file__).parent.parent)
-    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if here not in paths:
-        os.environ["PYTHONPATH"] = os.pathsep.join([here, *filter(None, paths)])
+from jetsmith.sealed import planned
 
 
 class _Tee(io.TextIOBase):
@@ -75,16 +68,21 @@ class _Tee(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def job(log: str | Path) -> Iterator[None]:
-    """Copy standard error into `log`; end with exit code 1 and one clear message on bad input or a full disk.
+def job(snakemake: Any) -> Iterator[None]:
+    """Check that this is the job that was planned, and run it.
 
-    Any other error keeps its traceback: that is a defect of ours, not of the input. The job ends with the
-    run that started it.
+    Standard error is copied into the job's log; bad input and a full disk end with exit code 1 and one clear
+    message. Any other error keeps its traceback: that is a defect of ours, not of the input. The job ends
+    with the run that started it.
+
+    Args:
+        snakemake: Snakemake's object of the script.
     """
     lifeline.follow()
-    tee = _Tee(sys.stderr, Path(log))  # type: ignore[arg-type]
+    tee = _Tee(sys.stderr, Path(snakemake.log[0]))  # type: ignore[arg-type]
     with contextlib.closing(tee), contextlib.redirect_stderr(tee):
         try:
+            planned.check(snakemake)
             yield
         except (ConfigError, InputError, OutputError) as error:
             print(f"error: {error}", file=tee)

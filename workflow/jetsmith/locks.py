@@ -9,13 +9,17 @@ every file system tells machines of each other's locks.
 
 import contextlib
 import fcntl
+import getpass
 import json
 import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
+
+from snakemake_interface_common.exceptions import WorkflowError
 
 OWNER = "jetsmith-owner.json"  # machines whose runs may have left locks
 LIFE, TURN = "jetsmith-owner.lock", "jetsmith-owner.turn"  # shared by the living; who looks and takes, alone
@@ -94,6 +98,57 @@ def _hosts(note: Path) -> list[str] | None:
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return hosts if isinstance(hosts, list) and all(isinstance(host, str) for host in hosts) else None
+
+
+@contextlib.contextmanager
+def at_work(results: Path) -> Iterator[bool]:
+    """Hold a results folder for runs of this working folder: two checkouts would delete each other's inputs.
+
+    Yields:
+        Whether no other run is at work on it.
+
+    Raises:
+        WorkflowError: A run of another working folder is; the message says whose.
+    """
+    note = results / ".jetsmith" / "run.json"
+    here = {
+        "folder": str(Path.cwd()),
+        "machine": socket.gethostname(),
+        "user": getpass.getuser(),
+        "process": os.getpid(),
+        "since": f"{datetime.now().astimezone():%Y-%m-%d %H:%M}",
+    }
+    with contextlib.ExitStack() as held:
+        alone = True
+        try:
+            note.parent.mkdir(parents=True, exist_ok=True)
+            lock = note.with_suffix(".lock")
+            try:
+                with _locked(lock, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    temporary = note.with_name(f".{note.name}.{os.getpid()}")
+                    temporary.write_text(json.dumps(here))
+                    temporary.replace(note)
+            except BlockingIOError:
+                alone = False
+            held.enter_context(_locked(lock, fcntl.LOCK_SH))
+            _refuse_strangers(results, note, here)
+        except OSError as error:  # a file system without locks, or a full one
+            print(f"no lock in {results}: {error}", file=sys.stderr, flush=True)
+        yield alone
+
+
+def _refuse_strangers(results: Path, note: Path, here: dict[str, Any]) -> None:
+    try:
+        owner = json.loads(note.read_text())
+        is_ours = all(owner[key] == here[key] for key in ("folder", "machine"))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return
+    if not is_ours:
+        raise WorkflowError(
+            f"{results}: a run in {owner['folder']} on {owner['machine']} (user {owner.get('user')}, process "
+            f"{owner.get('process')}, since {owner.get('since')}) is at work on these results: wait for its "
+            "end, or give this run a results folder of its own (`pathvars` in its configuration)"
+        )
 
 
 def hold(path: Path) -> TextIO:

@@ -9,7 +9,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,8 +21,11 @@ from jetsmith.definitions import REST, WHOLE, Definition
 PACKAGE = Path(__file__).parent
 
 
-# What writes progress to the terminal changes no result.
-WITHOUT_EFFECT = ("progress",)
+# What tells of a job, watches and checks it changes no result.
+WITHOUT_EFFECT = ("progress", "lifeline", "sealed.planned")
+# Snakemake starts a copy of a script, with a preamble that is another for each job.
+PREAMBLE_END = b"######## snakemake preamble end #########\n"
+COMMIT = "JETSMITH_COMMIT"
 
 
 @cache
@@ -41,17 +44,23 @@ def code_digest(*modules: str) -> str:
 
 
 @cache
-def script_digest(script: Path, *modules: str) -> str:
-    """Digest of a rule's script, of all that it refers to, and of the modules that are named beside it.
+def script_digests(script: Path, *modules: str) -> dict[str, str]:
+    """Digests of a rule's script, of all that it refers to, and of the modules that are named beside it.
 
     Args:
-        script: Path of the script.
+        script: Path of the script; also one with Snakemake's preamble, which does not count.
         modules: Further modules, such as a backend that is looked up by its name.
+
+    Returns:
+        By module the digest of what counts of it, and `script`; `beside` has the names of `modules`.
     """
     own = _source(script).definitions
-    digests = [own[name].digest for name in sorted(own)]
-    found = _digest(reached(roots(script, *modules)))
-    return hashlib.sha256(json.dumps([*digests, found]).encode()).hexdigest()[:16]
+    found = {"script": _short(sorted(definition.digest for definition in own.values()))}
+    by_module: dict[str, list[str]] = {}
+    for module, line in _lines(reached(roots(script, *modules))):
+        by_module.setdefault(module, []).append(line)
+    found |= {module: _short(lines) for module, lines in by_module.items()}
+    return found | ({"beside": " ".join(modules)} if modules else {})
 
 
 def roots(script: Path, *modules: str) -> list[tuple[str, str]]:
@@ -102,12 +111,19 @@ def _place(reference: str) -> tuple[str, str]:
 
 
 def _digest(found: Iterable[tuple[str, str]]) -> str:
-    digest = hashlib.sha256()
+    return _short([line for _, line in _lines(found)])
+
+
+def _lines(found: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Module, and name and digest, of definitions that have one."""
     for module, name in sorted(found):
         definition = _source(_file(module)).definitions.get(name)
         if definition is not None and definition.digest:
-            digest.update(f"{module}:{name}:{definition.digest}\n".encode())
-    return digest.hexdigest()[:16]
+            yield module, f"{module}:{name}:{definition.digest}"
+
+
+def _short(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 @cache
@@ -156,11 +172,15 @@ class _Source(NamedTuple):
 _notes: dict[str, Any] = {}  # by path: size and time of a file, definitions and imports of its _Source
 
 
-def remember(path: Path) -> None:
+def remember(path: Path, keep: bool = True) -> None:
     """Read what an earlier process found of each file, and leave there what this one finds.
 
     Every job parses the Snakefile, and with it would parse the whole package. As for Python's byte
     code, a file of the same size and time is the same file.
+
+    Args:
+        path: JSON file below `.snakemake`.
+        keep: Whether to write.
     """
     about = f"{sys.version} {file_digest(Path(__file__))} {file_digest(Path(definitions.__file__))}"
     _notes.update(_stored(path, about))
@@ -175,7 +195,8 @@ def remember(path: Path) -> None:
                 temporary.replace(path)
             temporary.unlink(missing_ok=True)
 
-    atexit.register(save)
+    if keep:
+        atexit.register(save)
 
 
 def _stored(path: Path, about: str) -> dict[str, Any]:
@@ -193,12 +214,18 @@ def _source(path: Path) -> _Source:
     status, key = path.stat(), str(path)
     mark = [status.st_size, status.st_mtime_ns]
     if key not in _notes or _notes[key][:2] != mark:
-        tree = ast.parse(path.read_bytes())
+        tree = ast.parse(path.read_bytes().rpartition(PREAMBLE_END)[2])
         _notes[key] = [*mark, definitions.read(tree, "jetsmith"), _imports(tree)]
     found, imports = _notes[key][2:]
     return _Source(
         {name: Definition(d, tuple(h), tuple(t)) for name, (d, h, t) in found.items()}, tuple(imports)
     )
+
+
+def is_snakemakes(script: Path) -> bool:
+    """Whether a script is a copy with Snakemake's preamble."""
+    with open(script, "rb") as file:
+        return PREAMBLE_END in file.read()
 
 
 def _imports(tree: ast.Module) -> list[str]:
@@ -242,8 +269,15 @@ def _version(package: str) -> str | None:
         return None
 
 
+def announce_commit() -> None:
+    """Let jobs know the commit of the plan: the checkout may be at another when they run."""
+    os.environ[COMMIT] = _commit()
+
+
 def _commit() -> str:
     """The commit of the checkout, with `-dirty` where files differ; `unknown` outside one."""
+    if told := os.environ.get(COMMIT):
+        return told
     try:
         return subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40"],

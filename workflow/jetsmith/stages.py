@@ -256,7 +256,7 @@ def plot(run: Configuration, name: str, *subject: str) -> Plain:
 
 
 class Report(NamedTuple):
-    """All of it: the page shows the configuration."""
+    """All of it but for where the results lie: the page shows the configuration."""
 
     run: Plain
     title: str
@@ -264,7 +264,8 @@ class Report(NamedTuple):
 
 def report(run: Configuration) -> Report:
     """The page."""
-    return Report(run.raw, run.run.title)
+    shown = {**run.raw, "run": {key: value for key, value in run.raw["run"].items() if key != "pathvars"}}
+    return Report(shown, run.run.title)
 
 
 def _judged(run: Configuration, classifier: str) -> list[Plain]:

@@ -11,6 +11,6 @@ except ModuleNotFoundError as error:
         raise
     from jetsmith.batch.absent import common_settings, executor_without
 
-    Executor = executor_without("htcondor")
+    Executor = executor_without("htcondor")  # type: ignore[misc]
 
 __all__ = ["Executor", "ExecutorSettings", "common_settings"]

@@ -7,6 +7,6 @@ except ModuleNotFoundError as error:
         raise
     from jetsmith.batch.absent import common_settings, executor_without
 
-    Executor = executor_without("slurm")
+    Executor = executor_without("slurm")  # type: ignore[misc]
 
 __all__ = ["Executor", "ExecutorSettings", "common_settings"]

@@ -1,4 +1,4 @@
-"""A line after each job: how many of all are done and about how long the rest takes.
+"""A line after each job: how many of all are done, and how long the rest takes; what a dry run has found.
 
 Snakemake finds this package by its name; profiles/default/profile.yaml turns it on with
 `logger: [jetsmith]`. It adds to Snakemake's own output and replaces none of it.
@@ -22,6 +22,8 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from jetsmith.configuration import exact_yaml
 from jetsmith.errors import ConfigError
+
+PARAMS = "Params have changed since last execution: "
 
 
 class Estimate:
@@ -80,11 +82,12 @@ class Estimate:
         return max((work - running) / at_a_time, *at_its_rate, 0.0)
 
 
-class LogHandler(LogHandlerBase):  # type: ignore[misc]
+class LogHandler(LogHandlerBase):
     """Snakemake's interface to it."""
 
     def __post_init__(self) -> None:
         self._estimate = Estimate({}, time.monotonic())
+        self._changed: defaultdict[str, Counter[str]] = defaultdict(Counter)
         _read_first(sys.argv[1:])
 
     def emit(self, record: LogRecord) -> None:
@@ -97,6 +100,8 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
             self._estimate = Estimate(planned, now)
         elif event == LogEvent.JOB_INFO:
             self._estimate.begin(fields["jobid"], fields["rule_name"], now)
+            if self.common_settings.dryrun and (why := changed(fields["reason"])):
+                self._changed[fields["rule_name"]][why] += 1
         elif event == LogEvent.JOB_FINISHED:
             self._estimate.end(fields["job_id"], now)
         elif event == LogEvent.JOB_ERROR:
@@ -105,6 +110,18 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
             rest = self._estimate.rest_s(now)
             note = "" if rest is None or fields["done"] == fields["total"] else f", about {_clock(rest)} left"
             print(f"[jetsmith] {fields['done']} of {fields['total']} jobs{note}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """At the end of a dry run, by rule, what is not as it was when its results were made."""
+        lines = [
+            f"[jetsmith] {rule}, {n} {'job' if n == 1 else 'jobs'}: {why}"
+            for rule, found in self._changed.items()
+            for why, n in found.most_common(3)
+        ]
+        if lines:
+            print("[jetsmith] changed since the results were made:", *lines, sep="\n", file=sys.stderr)
+            self._changed.clear()
+        super().close()
 
     @property
     def writes_to_stream(self) -> bool:
@@ -126,6 +143,16 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
     @property
     def needs_rulegraph(self) -> bool:
         return False
+
+
+def changed(reason: str) -> str:
+    """What Snakemake's reason for a job says of its parameters, code or set of inputs; nothing else."""
+    for part in reason.split("; "):
+        if part.startswith(PARAMS):
+            return reason[reason.index(PARAMS) + len(PARAMS) :]
+        if part.startswith("Set of input files"):
+            return "other input files"
+    return ""
 
 
 def _read_first(arguments: list[str]) -> None:

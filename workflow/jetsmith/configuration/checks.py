@@ -236,13 +236,15 @@ def expand_files(
     return found
 
 
-def check_files_once(run: RunSpec, paths: Mapping[str, Sequence[str]], listed: Path, source: str) -> None:
+def check_files_once(
+    run: RunSpec, paths: Mapping[str, Sequence[str]], listed_in: Mapping[str, Path], source: str
+) -> None:
     """No file counts twice in a sample, under whatever names: in one dataset, or in two of its datasets.
 
     Args:
         run: The run.
         paths: Files of each dataset.
-        listed: The file that lists them.
+        listed_in: The file that lists each dataset.
         source: Name of the run's file.
 
     Raises:
@@ -253,7 +255,9 @@ def check_files_once(run: RunSpec, paths: Mapping[str, Sequence[str]], listed: P
         first: dict[Hashable, str] = {}
         for path in files:
             if (other := first.setdefault(known[path], path)) != path:
-                refuse(listed, [f"{dataset}: files: {other} and {path} are one file; leave one out"])
+                refuse(
+                    listed_in[dataset], [f"{dataset}: files: {other} and {path} are one file; leave one out"]
+                )
     for name, sample in run.samples.items():
         owners: dict[Hashable, tuple[str, str]] = {}
         for dataset in sample.datasets:

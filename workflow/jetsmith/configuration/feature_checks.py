@@ -18,17 +18,18 @@ def check_group(group: FeatureGroup, path: Path) -> None:
     refuse(path, _group(group))
 
 
-def check_groups(groups: Mapping[str, FeatureGroup], folder: Path) -> None:
-    """No two features of one object are the same column of its files."""
+def check_groups(groups: Mapping[str, FeatureGroup], files: Mapping[str, Path]) -> None:
+    """No two features of one object are the same column of its files; `files` by name of the group."""
     owners: dict[tuple[str, str], str] = {}
     for group in groups.values():
         for name in group.features:
             key = group.object, group.column(name)
-            first = owners.setdefault(key, f"{group.name}.yaml: features.{name}")
-            if first != f"{group.name}.yaml: features.{name}":
+            here = f"{files[group.name]}: features.{name}"
+            first = owners.setdefault(key, here)
+            if first != here:
                 refuse(
-                    folder / f"{group.name}.yaml",
-                    [f"features.{name}: `{key[1]}` is a column of {folder}/{first}, too; rename one"],
+                    files[group.name],
+                    [f"features.{name}: `{key[1]}` is a column of {first}, too; rename one"],
                 )
 
 

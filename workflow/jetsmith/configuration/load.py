@@ -4,7 +4,7 @@ All of it happens while Snakemake reads the Snakefile: a mistake costs a second,
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +27,7 @@ from jetsmith.configuration.classifier_checks import (
     check_together,
 )
 from jetsmith.configuration.feature_checks import check_group, check_groups
-from jetsmith.configuration.records import load_table, pick, read_yaml, require, validate
+from jetsmith.configuration.records import Model, load_table, pick, read_yaml, require, validate
 from jetsmith.configuration.resolve import resolve
 from jetsmith.errors import ConfigError
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, Judgement, Role
@@ -186,7 +186,7 @@ class Configuration:
 
 def load(
     config: Mapping[str, Any],
-    folder: Path,
+    folders: Path | Sequence[Path],
     source: str | places.Run = "config/config.yaml",
     accepted: Path | None = None,
 ) -> Configuration:
@@ -194,7 +194,8 @@ def load(
 
     Args:
         config: Snakemake's `config`.
-        folder: The folder `config`, with datasets.yaml, flavours.yaml and the folders below it.
+        folders: Folders with datasets.yaml, flavours.yaml and the folders below them; of two entries or
+            files of one name that of the first counts.
         source: What the run was put together from, or the name of its file for messages.
         accepted: Where it is remembered which labels matplotlib can show.
 
@@ -203,29 +204,33 @@ def load(
     """
     run = places.Run(source) if isinstance(source, str) else source
     try:
-        return _load(run.merged(config), folder, run.name, accepted)
+        found = (folders,) if isinstance(folders, Path) else tuple(folders)
+        return _load(run.merged(config), found, run.name, accepted)
     except ConfigError as error:
         raise ConfigError(places.located(str(error), run)) from error
 
 
-def _load(config: Mapping[str, Any], folder: Path, source: str, accepted: Path | None) -> Configuration:
+def _load(
+    config: Mapping[str, Any], folders: Sequence[Path], source: str, accepted: Path | None
+) -> Configuration:
     run = validate(RunSpec, dict(config), source)
     check_run(run, source)
-    flavours = load_table(ClassSpec, folder / "flavours.yaml")
-    check_flavours(flavours, folder / "flavours.yaml")
-    groups = {path.stem: _group(path) for path in sorted((folder / "features").glob("*.yaml"))}
-    check_groups(groups, folder / "features")
-    _check_labels(flavours, groups, folder, accepted)
-    known = load_table(DatasetSpec, folder / "datasets.yaml", named=False)
+    flavours, defined_in = _tables(ClassSpec, folders, "flavours.yaml")
+    for listed in dict.fromkeys(defined_in.values()):
+        check_flavours({name: c for name, c in flavours.items() if defined_in[name] == listed}, listed)
+    group_files = _files(folders, "features")
+    groups = {name: _group(path) for name, path in group_files.items()}
+    check_groups(groups, group_files)
+    _check_labels(flavours, defined_in, groups, group_files, accepted)
+    known, listed_in = _tables(DatasetSpec, folders, "datasets.yaml", named=False)
     datasets: dict[str, DatasetSpec] = {}
     for sample, content in run.samples.items():
         for name in content.datasets:
-            where = f"{source}: samples.{sample} ({folder / 'datasets.yaml'})"
+            where = f"{source}: samples.{sample} ({_places(folders, 'datasets.yaml')})"
             datasets[name] = pick(known, name, where, "dataset")
-    listed = folder / "datasets.yaml"
-    paths = {name: check_dataset(name, dataset, run, listed) for name, dataset in datasets.items()}
+    paths = {name: check_dataset(name, dataset, run, listed_in[name]) for name, dataset in datasets.items()}
     check_samples(run, datasets, source)
-    check_files_once(run, paths, listed, source)
+    check_files_once(run, paths, listed_in, source)
     classifiers: dict[str, ClassifierSpec] = {}
     judgements: list[ClassifierSpec] = []
     tables: tuple[tuple[Role, dict[str, str]], ...] = (
@@ -233,10 +238,10 @@ def _load(config: Mapping[str, Any], folder: Path, source: str, accepted: Path |
         ("reweighter", run.reweighters),
     )
     for role, table in tables:
-        choices = [path.stem for path in (folder / f"{role}s").glob("*.yaml")]
+        files = _files(folders, f"{role}s")
         for name, sample in table.items():
-            require(name, choices, f"{source}: {role}s ({folder / f'{role}s'})", role)
-            path = folder / f"{role}s" / f"{name}.yaml"
+            require(name, files, f"{source}: {role}s ({_places(folders, f'{role}s')})", role)
+            path = files[name]
             found = resolve(name, role, sample, run.samples[sample].folds, path, flavours, groups)
             check_classifier(found.spec, found.options, path, run.samples[sample], datasets)
             for view in found.judgements:
@@ -263,18 +268,47 @@ def _load(config: Mapping[str, Any], folder: Path, source: str, accepted: Path |
     return configuration
 
 
+def _tables(
+    model: type[Model], folders: Sequence[Path], name: str, named: bool = True
+) -> tuple[dict[str, Model], dict[str, Path]]:
+    """The entries of files of one name, and the file of each."""
+    found: dict[str, Model] = {}
+    where: dict[str, Path] = {}
+    paths = [folder / name for folder in folders]
+    for path in [path for path in paths if path.is_file()] or paths[-1:]:
+        for key, entry in load_table(model, path, named).items():
+            if key not in found:
+                found[key], where[key] = entry, path
+    return found, where
+
+
+def _files(folders: Sequence[Path], name: str) -> dict[str, Path]:
+    """The YAML files of folders of one name by their stems, in the order of these."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        found = {path.stem: path for path in (folder / name).glob("*.yaml")} | found
+    return dict(sorted(found.items()))
+
+
+def _places(folders: Sequence[Path], name: str) -> str:
+    """Where something may stand, for messages."""
+    return ", ".join(str(folder / name) for folder in folders if (folder / name).exists()) or name
+
+
 def _check_labels(
     flavours: Mapping[str, ClassSpec],
+    defined_in: Mapping[str, Path],
     groups: Mapping[str, FeatureGroup],
-    folder: Path,
+    group_files: Mapping[str, Path],
     accepted: Path | None,
 ) -> None:
     """Before anything is drawn: matplotlib can show every label."""
-    files = {folder / "flavours.yaml": [(name, entry.label) for name, entry in flavours.items()]}
-    for name, group in groups.items():
-        found = [(f"features.{feature}", spec.label) for feature, spec in group.features.items()]
-        files[folder / "features" / f"{name}.yaml"] = found
-    labels = [(f"{path}: {key}.label", label) for path, found in files.items() for key, label in found]
+    labels = [(f"{defined_in[name]}: {name}.label", entry.label) for name, entry in flavours.items()]
+    labels += [
+        (f"{group_files[name]}: features.{feature}.label", spec.label)
+        for name, group in groups.items()
+        for feature, spec in group.features.items()
+    ]
     problems = list(tex.unreadable(labels, accepted))
     if problems:
         raise ConfigError("\n".join(problems))

@@ -1,0 +1,336 @@
+"""sealed: what a result says of its making is true, wherever it lies, or it is said that nobody knows."""
+
+import json
+import os
+import random
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from snakemake.iocontainers import Params
+
+from jetsmith import io, provenance
+from jetsmith.errors import InputError
+from jetsmith.sealed import frozen, made, planned, verify
+from jetsmith.sealed.made import Ledger, Made
+from jetsmith.sealed.persistence import CHANGED, NOBODY_KNOWS, Change
+
+ROOT = Path(__file__).parent.parent.parent
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(min_size=1, max_size=4), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(PLAIN, PLAIN)
+def test_other_values_have_other_leaves(one, other):
+    """Protects: no change of a parameter is lost where it is written as lines."""
+    lines = [planned.leaves([("spec", value)]) for value in (one, other)]
+    alike = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    assert (sorted(lines[0]) == sorted(lines[1])) == alike
+    assert (planned.digest([("spec", one)]) == planned.digest([("spec", other)])) == (lines[0] == lines[1])
+
+
+def test_leaves_bear_names():
+    """A reason names what changed: keys, and records by their `name`."""
+    spec = {"training": {"epochs": 6}, "classes": [{"name": "b", "truth": [5]}, {"truth": [4]}], "empty": {}}
+    assert planned.leaves([("spec", spec), ("seed", 1)]) == [
+        "spec.training.epochs=6",
+        'spec.classes.b.name="b"',
+        "spec.classes.b.truth=[5]",
+        "spec.classes.1.truth=[4]",
+        "spec.empty={}",
+        "seed=1",
+    ]
+
+
+def params(**values):
+    """As Snakemake hands them to a script."""
+    return Params(fromdict=values)
+
+
+def job(epochs=6, inputs=("in.json",), outputs=("b.json", "a.json"), code=None):
+    """What a script gets of Snakemake."""
+    return SimpleNamespace(
+        params=params(spec={"epochs": epochs}, code=code or {"script": "1"}), input=inputs, output=outputs
+    )
+
+
+@pytest.fixture
+def plan(tmp_path, monkeypatch):
+    """A plan with one job."""
+    monkeypatch.setenv(planned.VARIABLE, "")
+    planned.write(tmp_path, [job()])
+    return Path(os.environ[planned.VARIABLE])
+
+
+def test_a_job_as_planned_runs(plan):
+    """The same values in other objects, the outputs in another order."""
+    planned.check(job(outputs=("a.json", "b.json")))
+    before = plan.read_bytes()
+    planned.write(plan.parent, [job()])
+    assert [path.read_bytes() for path in plan.parent.iterdir()] == [before]
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    {
+        "epochs 2": (job(epochs=2), r"planned: spec\.epochs=6; now: spec\.epochs=2"),
+        "input": (job(inputs=("other.json",)), r"planned: in\.json; now: other\.json"),
+        "code": (job(code={"script": "2"}), r"planned: code\.script=.1.; now: code\.script=.2."),
+        "another job": (job(outputs=("c.json",)), "it was not planned"),
+    }.values(),
+    ids=["epochs", "input", "code", "another job"],
+)
+def test_a_job_that_is_not_as_planned_stops(plan, found, said):
+    """Protects: a batch job that reads an edited configuration makes no result of the old one's name."""
+    with pytest.raises(InputError, match=rf"edited since this job was planned.*{said}.*Start the run again"):
+        planned.check(found)
+
+
+def test_a_plan_that_this_machine_does_not_see(plan):
+    """Without a shared file system the code alone is compared."""
+    plan.unlink()
+    planned.check(job(epochs=2))
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    """Snakemake's copy of a script, running."""
+    path = tmp_path / "tmp123.account.py"
+    text = (ROOT / "scripts" / "account.py").read_text()
+    path.write_text("import sys; snakemake = 5\n" + provenance.PREAMBLE_END.decode() + text)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(path), raising=False)
+    monkeypatch.delenv(planned.VARIABLE, raising=False)
+    return path
+
+
+@pytest.mark.parametrize("beside", [(), ("classifiers.xgboost", "models.dense")])
+def test_the_running_code_is_the_planned_one(script, beside):
+    """The digest of the checkout's script is that of Snakemake's copy, with its preamble."""
+    wanted = provenance.script_digests(ROOT / "scripts" / "account.py", *beside)
+    planned.check(job(code=wanted))
+    assert set(wanted) >= {"script", "skimming.account"}
+    with pytest.raises(InputError, match=r"planned: code\.skimming\.account="):
+        planned.check(job(code={**wanted, "skimming.account": "0"}))
+
+
+def test_another_script_is_refused(script):
+    """Edited between the plan and the start of the job."""
+    wanted = provenance.script_digests(ROOT / "scripts" / "account.py")
+    script.write_text(script.read_text().replace("account_dataset(", "print('more')\n    account_dataset("))
+    provenance._source.cache_clear()
+    provenance.script_digests.cache_clear()
+    with pytest.raises(InputError, match=r"planned: code\.script="):
+        planned.check(job(code=wanted))
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package to be frozen."""
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    monkeypatch.setenv(frozen.VARIABLE, "")
+    folder = tmp_path / "checkout" / "tool"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    (folder / "inner" / "a.py").write_text("x = 1\n")
+    (folder / "page.html.j2").write_text("{{ x }}")
+    return folder
+
+
+def test_no_edit_reaches_the_copy(package, tmp_path):
+    """Protects: what a run imports is what it was planned with; the same content is copied once."""
+    place = frozen.freeze(package, tmp_path / "code")
+    (package / "inner" / "a.py").write_text("x = 2\n")
+    assert (place / "tool" / "inner" / "a.py").read_text() == "x = 1\n"
+    assert (place / "tool" / "page.html.j2").is_file()
+    assert os.environ["PYTHONPATH"].split(os.pathsep) == [str(place), "/somewhere"]
+    assert frozen.taken() == place
+    other = frozen.freeze(package, tmp_path / "code")
+    assert other != place
+    assert os.environ["PYTHONPATH"].split(os.pathsep)[0] == str(other)
+    (package / "inner" / "a.py").write_text("x = 1\n")
+    assert frozen.freeze(package, tmp_path / "code") == place
+
+
+def test_old_copies_go(package, tmp_path):
+    """One that no run has taken for a month; a copy in use stays."""
+    place = frozen.freeze(package, tmp_path / "code")
+    os.utime(place, (0, 0))
+    (package / "b.py").write_text("y = 1\n")
+    frozen.freeze(package, tmp_path / "code")
+    assert not place.exists()
+    assert frozen.taken() is not None
+
+
+def entry(**changes):
+    """A line of the ledger."""
+    about = {
+        "rule": "skim", "job": 1, "params": ["seed=1"], "input": ["<results>/inspect/a.json"],
+        "checksums": {}, "began": 1.0, "ended": 2.0, "state": "3 4", "fingerprint": "f",
+    }  # fmt: skip
+    return Made(**about | changes)
+
+
+def test_the_ledger_comes_back(tmp_path):
+    """What many files have in common stands once; the last line of a file counts."""
+    ledger = Ledger(tmp_path)
+    long = [f"spec.feature{i}=1" for i in range(500)]
+    for i in range(50):
+        ledger.put(f"skim/a/{i:03d}.parquet", entry(params=long))
+    ledger.put("skim/a/000.parquet", entry(params=["seed=2"]))
+    ledger.forget("skim/a/001.parquet")
+    size = (tmp_path / made.FILE).stat().st_size
+    assert size < 50 * 400 + 2 * len(json.dumps(long))
+    back = Ledger(tmp_path)
+    assert back.get("skim/a/000.parquet") == entry(params=["seed=2"])
+    assert back.get("skim/a/001.parquet") is None
+    assert back.get("skim/a/002.parquet") == entry(params=long)
+    assert len(list(back)) == 49
+
+
+def test_compaction_keeps_what_counts(tmp_path):
+    """A folder that is made again and again does not collect lines for ever."""
+    ledger = Ledger(tmp_path)
+    for seed in range(500):
+        ledger.put("a", entry(params=[f"seed={seed}"]))
+    ledger.put("b", entry())
+    before = (tmp_path / made.FILE).stat().st_size
+    Ledger(tmp_path).compact()
+    assert (tmp_path / made.FILE).stat().st_size < before / 20
+    back = Ledger(tmp_path)
+    assert (back.get("a"), back.get("b")) == (entry(params=["seed=499"]), entry())
+
+
+@given(st.integers(0, 3000))
+def test_a_ledger_that_was_cut_off(tmp_path_factory, cut):
+    """kill -9 at any byte: what was written down before stays, and the next line is whole."""
+    folder = tmp_path_factory.mktemp("cut")
+    ledger = Ledger(folder)
+    for i in range(5):
+        ledger.put(f"{i}", entry(params=[f"seed={i}"]))
+    path = folder / made.FILE
+    whole = path.read_bytes()
+    path.write_bytes(whole[:cut])
+    left = Ledger(folder)
+    found = {name: left.get(name) for name in left}
+    assert all(found[name] == entry(params=[f"seed={name}"]) for name in found)
+    left.put("new", entry(params=["seed=0"]))
+    assert Ledger(folder).get("new") == entry(params=["seed=0"])
+    assert {name: Ledger(folder).get(name) for name in found} == found
+
+
+@pytest.mark.parametrize(
+    "line", ["[]", "7", '{"file": "a", "made": {"rule": "x"}}', "[" * 9999, '{"shared": "x"}']
+)
+def test_strange_lines_count_as_none(tmp_path, line):
+    """Of another version, or damaged."""
+    Ledger(tmp_path).put("a", entry())
+    with (tmp_path / made.FILE).open("a") as file:
+        file.write(line + "\n")
+    assert Ledger(tmp_path).get("a") in (entry(), None)
+
+
+def test_what_is_the_same_file(tmp_path):
+    """A copy with another time is; other content of the same size is not."""
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"x" * 200_000 + b"footer")
+    known = entry(**made.identity(path))
+    assert made.same(path, known)
+    os.utime(path, (5, 5))
+    assert made.same(path, known)
+    for change in (b"y" + b"x" * 199_999 + b"footer", b"x" * 200_000 + b"FOOTER", b"x" * 200_007):
+        path.write_bytes(change)
+        assert not made.same(path, known)
+
+
+def test_what_is_the_same_folder(tmp_path):
+    """Any file in it counts; Snakemake's mark does not."""
+    folder = tmp_path / "train"
+    folder.mkdir()
+    (folder / "a.npy").write_bytes(b"1")
+    (folder / "b.npy").write_bytes(b"2")
+    known = entry(**made.identity(folder))
+    (folder / ".snakemake_timestamp").write_text("")
+    copied = shutil.copytree(folder, tmp_path / "copied", copy_function=shutil.copyfile)
+    assert made.same(folder, known)
+    assert made.same(copied, known)
+    (copied / "b.npy").write_bytes(b"3")
+    assert not made.same(copied, known)
+    (folder / "a.npy").rename(folder / "c.npy")
+    assert not made.same(folder, known)
+
+
+TEXTS = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.text(max_size=300)), max_size=30)
+
+
+@given(TEXTS, TEXTS)
+def test_reasons_are_short(old, new):
+    """Snakemake prints one for each of thousands of jobs."""
+    sides = [
+        {f"spec.{key * 20}.{i}={json.dumps(text)}" for i, (key, text) in enumerate(s)} for s in (old, new)
+    ]
+    assert len(str(Change(sides[0], sides[1], set()))) < 250
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ({"spec.epochs=6"}, {"spec.epochs=2"}, "spec.epochs: 6 -> 2"),
+        ({"code.a=1", "code.b=1"}, {"code.a=2", "code.c=1"}, "code of a, b, c"),
+        ({"x=1"}, set(), "x: 1 -> none"),
+        ({NOBODY_KNOWS}, {"x=1"}, NOBODY_KNOWS),
+        ({CHANGED}, {"x=1"}, CHANGED),
+    ],
+)
+def test_reasons_say_what_changed(old, new, said):
+    """In the words of the configuration, not as two dumps."""
+    assert str(Change(old, new, set())) == said
+
+
+@pytest.mark.parametrize("tolerance", [0.0, verify.TOLERANCE])
+def test_verify_sees_what_differs(tmp_path, tolerance):
+    """Protects: a job that makes something else is named; times and machines do not count."""
+    left, right = tmp_path / "1" / "scores", tmp_path / "2" / "scores"
+    for folder in (left, right):
+        folder.mkdir(parents=True)
+    same = lambda name: verify.same(left / name, right / name, tolerance)  # noqa: E731
+    for folder, seconds, x in ((left, 1, 1.0), (right, 2, 1.0)):
+        io.write_json(folder / "a.json", {"x": [x], "seconds": seconds, "provenance": {"commit": seconds}})
+    assert same("a.json")
+    io.write_json(right / "a.json", {"x": [1.0 + 1e-5]})
+    io.write_json(left / "a.json", {"x": [1.0]})
+    assert same("a.json") == (tolerance > 0)
+    io.write_json(right / "a.json", {"x": [1.1]})
+    assert not same("a.json")
+    for folder, text in ((left, "1"), (right, "2")):
+        (folder / "model.keras").write_text(text)
+    assert not same("model.keras")
+    assert not same("missing.json")
+    (left / "only").mkdir()
+    assert not verify.same(left, right, tolerance)
+
+
+def test_verify_takes_each_rule(tmp_path):
+    """A share of the jobs of each rule, at least one; outputs of one job stay together."""
+    ledger = Ledger(tmp_path)
+    for i in range(40):
+        for end in ("parquet", "json"):
+            (tmp_path / f"{i}.{end}").write_text("")
+            ledger.put(f"{i}.{end}", entry(job=i))
+    (tmp_path / "account").write_text("")
+    ledger.put("account", entry(rule="account"))
+    ledger.put("gone", entry(rule="pack"))
+    jobs = verify.finished(Ledger(tmp_path))
+    assert len(jobs) == 41
+    chosen = verify.choose(jobs, 0.1, random.Random(1))
+    assert sorted(len(outputs) for _, outputs in chosen) == [1, 2, 2, 2, 2]
+    with pytest.raises(InputError, match="nothing to verify"):
+        verify.verify(tmp_path / "none", 0.1, 1, [])

@@ -1,0 +1,207 @@
+"""What each result was made from, written beside the results: they carry their identity.
+
+Snakemake keeps this in `.snakemake` of the folder that it was called in: another checkout, or the same one
+without `.snakemake`, would take any results for its own. This file lies in the results folder, moves with it,
+and is read by whoever plans on it. Paths in it are relative to that folder.
+
+One JSON object a line, appended by the driver as jobs end. Lists that many files have in common (the
+parameters of all partitions) stand once, under a digest. A line that a killed driver has not finished counts
+as none. The size, time and fingerprint of each file tell one that somebody has changed, or brought from
+elsewhere, from one that was copied as a whole.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import xxhash
+
+from jetsmith.provenance import config_digest
+
+FILE = ".jetsmith/made.jsonl"
+ACCEPT = "JETSMITH_ACCEPT"
+"""Variable with the rules, blanks between, whose results stand although made from something else."""
+_ENDS = 65_536  # bytes at either end of a file that its fingerprint looks at
+
+
+@dataclass(frozen=True)
+class Made:
+    """What one file, or folder, was made from.
+
+    Attributes:
+        rule: Name of the rule.
+        job: The same number for all outputs of one job.
+        params: Its parameters, see `planned.leaves`.
+        input: Its inputs.
+        checksums: Snakemake's of small inputs.
+        began, ended: Times [s].
+        state, fingerprint: Of the file when it was made.
+        accepted: `when` somebody has let it stand for one of other parameters or code: lines of `params`
+            as it `was` made, and those in their place that it `is` taken for.
+    """
+
+    rule: str
+    job: int
+    params: Sequence[str]
+    input: Sequence[str]
+    checksums: Mapping[str, str]
+    began: float
+    ended: float
+    state: str
+    fingerprint: str
+    accepted: Mapping[str, Any] | None = None
+
+
+_SHARED = ("params", "input", "checksums")
+
+
+class Ledger:
+    """The ledger of a results folder.
+
+    Args:
+        results: The folder; it need not exist.
+    """
+
+    def __init__(self, results: Path) -> None:
+        self.results = results
+        self._path = results / FILE
+        self._shared: dict[str, Any] = {}
+        self._files: dict[str, dict[str, Any]] = {}
+        self._n_lines = 0
+        self._whole = True
+        for line in self._lines():
+            self._take(line)
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of all files, relative to the folder."""
+        return iter(self._files)
+
+    def get(self, name: str) -> Made | None:
+        """What a file was made from; None where nobody has written it down."""
+        line = self._files.get(name)
+        return None if line is None else Made(**line | {key: self._shared[line[key]] for key in _SHARED})
+
+    def put(self, name: str, made: Made) -> None:
+        """Write down what a file was made from."""
+        lines = []
+        line: dict[str, Any] = asdict(made)
+        for key in _SHARED:
+            digest = config_digest(line[key])
+            if digest not in self._shared:
+                lines.append({"shared": digest, "is": line[key]})
+            line[key] = digest
+        self._append([*lines, {"file": name, "made": line}])
+
+    def forget(self, name: str) -> None:
+        """Write down that a file is no longer what it was."""
+        if name in self._files:
+            self._append([{"file": name, "made": None}])
+
+    def compact(self) -> None:
+        """Rewrite the file without what later lines have replaced, where that is most of it."""
+        used = {line[key] for line in self._files.values() for key in _SHARED}
+        if self._n_lines < 2 * (len(self._files) + len(used)) + 100:
+            return
+        lines = [{"shared": digest, "is": self._shared[digest]} for digest in sorted(used)]
+        lines += [{"file": name, "made": line} for name, line in self._files.items()]
+        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        with temporary.open("w") as file:
+            file.writelines(json.dumps(line) + "\n" for line in lines)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path)
+        self._n_lines = len(lines)
+
+    def _append(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        lines = list(lines)
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a") as file:
+            file.write(text if self._whole else "\n" + text)
+        self._whole = True
+        for line in lines:
+            self._take(line)
+
+    def _lines(self) -> Iterator[Any]:
+        try:
+            text = self._path.read_text(errors="replace")
+        except OSError:
+            return
+        self._whole = not text or text.endswith("\n")
+        for line in text.splitlines():
+            try:
+                yield json.loads(line)
+            except (ValueError, RecursionError):  # the driver was killed while it wrote
+                continue
+
+    def _take(self, line: Any) -> None:
+        self._n_lines += 1
+        if not isinstance(line, dict):
+            return
+        if "shared" in line:
+            self._shared[line["shared"]] = line.get("is")
+        elif line.get("made") is None:
+            self._files.pop(line.get("file", ""), None)
+        elif self._is_whole(line["made"]):
+            self._files[line["file"]] = line["made"]
+
+    def _is_whole(self, made: Any) -> bool:
+        """Whether a line is as this version writes them, and what it shares is there."""
+        wanted = set(Made.__dataclass_fields__)
+        return (
+            isinstance(made, dict)
+            and set(made) == wanted
+            and all(made[key] in self._shared for key in _SHARED)
+        )
+
+
+def identity(path: Path) -> dict[str, Any]:
+    """Fields `state` and `fingerprint` of a file or folder as it is now.
+
+    It is read before its size is asked for: to open a file tells a network file system to look at the server.
+    """
+    found = fingerprint(path)
+    return {"state": state(path), "fingerprint": found}
+
+
+def same(path: Path, made: Made) -> bool:
+    """Whether a file is still what was made: by its size and time, else by its fingerprint."""
+    return state(path) == made.state or fingerprint(path) == made.fingerprint
+
+
+def state(path: Path) -> str:
+    """Size and time of a file; of a folder a digest of those of all files, as they may be exchanged."""
+    entries = []
+    for file in files_of(path):
+        status = file.stat()
+        entries.append(f"{status.st_size} {status.st_mtime_ns}")
+        if file != path:
+            entries.append(str(file.relative_to(path)))
+    return config_digest(entries) if path.is_dir() else " ".join(entries)
+
+
+def fingerprint(path: Path) -> str:
+    """Of the names and sizes of all files, and of their first and last 64 KiB.
+
+    Every stage file ends or begins with a checksum of its content (`jetsmith.io`), or is smaller.
+    """
+    digest = xxhash.xxh3_128()
+    for file in files_of(path):
+        size = file.stat().st_size
+        digest.update(f"{file.relative_to(path)} {size}\n".encode())
+        with file.open("rb") as content:
+            digest.update(content.read(_ENDS))
+            if size > _ENDS:
+                content.seek(max(_ENDS, size - _ENDS))
+                digest.update(content.read(_ENDS))
+    return digest.hexdigest()
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file, or all files of a folder but Snakemake's mark."""
+    if not path.is_dir():
+        return [path] if path.exists() else []
+    return sorted(p for p in path.rglob("*") if p.is_file() and p.name != ".snakemake_timestamp")

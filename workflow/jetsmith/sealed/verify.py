@@ -1,0 +1,170 @@
+"""`jetsmith verify`: a random sample of finished jobs runs again, elsewhere, and has to make the same.
+
+The results folder is copied by hard links into one beside it; there the results of the chosen jobs are taken
+away and made again by Snakemake, and each is compared with what it stands for.
+"""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jetsmith.errors import InputError
+from jetsmith.sealed import made
+
+WITHOUT = {"provenance", "checksum", "checksums", "seconds", "date"}
+"""Keys of JSON files that hold times, machines and versions, or checksums of what does."""
+TOLERANCE = 1e-4
+"""Largest difference of numbers that a network has made on another machine, relative or absolute."""
+FROM_NETWORKS = ("models", "scores", "weights", "closure", "calibration", "plots")
+"""Folders whose numbers may come from a network: bit for bit on the same machine alone."""
+
+
+def verify(
+    results: Path, fraction: float, seed: int, snakemake: Sequence[str], tolerance: float = 0.0
+) -> int:
+    """Run a sample of finished jobs again and compare what they make.
+
+    Args:
+        results: The results folder.
+        fraction: Share of the jobs, at least one of each rule.
+        seed: Of the choice.
+        snakemake: Options for Snakemake, such as `--configfile` and `--cores`.
+        tolerance: Allowed difference of numbers that networks made; 0 for bit for bit.
+
+    Returns:
+        Number of files that differ; each is named on standard error.
+
+    Raises:
+        InputError: There is nothing to verify, or a job did not run again.
+    """
+    jobs = finished(made.Ledger(results))
+    if not jobs:
+        raise InputError(f"{results}: no finished job is written down in {made.FILE}; nothing to verify")
+    chosen = choose(jobs, fraction, random.Random(seed))
+    again = results.with_name(f"{results.name}.verify")
+    shutil.rmtree(again, ignore_errors=True)
+    shutil.copytree(results, again, copy_function=os.link, symlinks=True)
+    _unlink_ledger(results, again)
+    print(f"{len(chosen)} of {len(jobs)} jobs run again in {again}", file=sys.stderr, flush=True)
+    for rule in dict.fromkeys(rule for rule, _ in chosen):  # its jobs alone, not what reads their results
+        wanted = [
+            str(again / name) for chosen_rule, outputs in chosen if chosen_rule == rule for name in outputs
+        ]
+        command = [sys.executable, "-m", "snakemake", *_elsewhere(snakemake, again), "--allowed-rules", rule]
+        if subprocess.run([*command, "--", *map(str, wanted)]).returncode:
+            raise InputError(f"{again}: a job of {rule} did not run again; its message is above")
+    names = [name for _, outputs in chosen for name in outputs]
+    differing = [name for name in names if not same(results / name, again / name, tolerance)]
+    for name in differing:
+        print(f"differs: {results / name} and {again / name}", file=sys.stderr)
+    print(f"{len(names) - len(differing)} of {len(names)} files are the same", file=sys.stderr)
+    if not differing:
+        shutil.rmtree(again)
+    return len(differing)
+
+
+def finished(ledger: made.Ledger) -> list[tuple[str, tuple[str, ...]]]:
+    """Rule and outputs of each job whose results are there, in the order of their names."""
+    jobs: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+    for name in ledger:
+        entry = ledger.get(name)
+        if entry is not None and (ledger.results / name).exists():
+            jobs[entry.rule, entry.job].append(name)
+    return sorted((rule, tuple(sorted(names))) for (rule, _), names in jobs.items())
+
+
+def choose(
+    jobs: Sequence[tuple[str, tuple[str, ...]]], fraction: float, lot: random.Random
+) -> list[tuple[str, tuple[str, ...]]]:
+    """A random share of the jobs of each rule, at least one."""
+    by_rule: defaultdict[str, list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
+    for job in jobs:
+        by_rule[job[0]].append(job)
+    return [
+        job
+        for rule in sorted(by_rule)
+        for job in lot.sample(by_rule[rule], max(1, round(fraction * len(by_rule[rule]))))
+    ]
+
+
+def same(path: Path, other: Path, tolerance: float = 0.0) -> bool:
+    """Whether two results say the same: bit for bit, but for times, machines and versions."""
+    if path.is_dir() or other.is_dir():
+        names = {str(p.relative_to(top)) for top in (path, other) for p in made.files_of(top)}
+        return all(same(path / name, other / name, tolerance) for name in names)
+    if not (path.is_file() and other.is_file()):
+        return False
+    if path.read_bytes() == other.read_bytes():
+        return True
+    near = tolerance if any(part in FROM_NETWORKS for part in path.parts) else 0.0
+    if path.suffix == ".json":
+        left, right = (_without_times(json.loads(p.read_text())) for p in (path, other))
+        return _near(left, right, near)
+    if path.suffix in (".pdf", ".png", ".html"):  # drawn from the numbers beside them, with the date
+        return path.with_suffix(".json").is_file() or path.suffix == ".html"
+    if path.suffix == ".parquet":
+        return _same_table(path, other, near)
+    return False
+
+
+def _same_table(path: Path, other: Path, near: float) -> bool:
+    import pyarrow.parquet as pq
+
+    left, right = (pq.read_table(p) for p in (path, other))
+    if left.schema.names != right.schema.names or left.num_rows != right.num_rows:
+        return False
+    if left.equals(right):
+        return True
+    return near > 0 and all(
+        _near(left[name].to_pylist(), right[name].to_pylist(), near) for name in left.schema.names
+    )
+
+
+def _without_times(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _without_times(value) for key, value in content.items() if key not in WITHOUT}
+    return [_without_times(value) for value in content] if isinstance(content, list) else content
+
+
+def _near(left: Any, right: Any, near: float) -> bool:
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_near(left[key], right[key], near) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_near, left, right, [near] * len(left)))
+    if isinstance(left, float) and isinstance(right, float):
+        return bool(np.isclose(left, right, rtol=near, atol=near, equal_nan=True))
+    return bool(left == right)
+
+
+def _unlink_ledger(results: Path, again: Path) -> None:
+    """A ledger of its own: appended to, the linked one would be the other folder's, too."""
+    target = again / made.FILE
+    target.unlink()
+    shutil.copy2(results / made.FILE, target)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _elsewhere(options: Sequence[str], results: Path) -> list[str]:
+    """Options of Snakemake with another results folder; it takes `--config` but once."""
+    own = results / ".jetsmith"
+    folders = {"results": str(results), "logs": str(own / "logs"), "benchmarks": str(own / "benchmarks")}
+    setting = f"pathvars={json.dumps(folders)}"
+    if "--config" in options:
+        at = options.index("--config") + 1
+        return [*options[:at], setting, *options[at:]]
+    return [*options, "--config", setting]
