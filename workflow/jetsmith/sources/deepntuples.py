@@ -21,7 +21,7 @@ from jetsmith.sources.flat import Array, Columns, Cutflow, split, values
 from jetsmith.sources.trees import narrow
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
-TREES, CUT = ("deepntuplizer/tree",), "jet_id"
+CUT = "jet_id"
 FLAT = {
     "event": "event_no",
     "jet_index": "jet_no",

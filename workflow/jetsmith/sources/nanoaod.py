@@ -28,7 +28,6 @@ from jetsmith.sources.flat import (
 from jetsmith.sources.trees import narrow
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
-TREES, CUT = ("Events",), "jet_id"
 PREFIX = {"ak4": "Jet", "ak8": "FatJet"}
 EVENT = {"run": "run", "luminosity_block": "luminosityBlock", "event": "event"}
 # What CMS writes for simulated events alone.

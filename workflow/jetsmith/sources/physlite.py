@@ -54,7 +54,7 @@ from jetsmith.sources.xaod import (
 )
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
-TREES, CUT = xaod.TREES, xaod.CUT
+CUT = xaod.CUT
 kind, weight_branch, instead = xaod.kind, xaod.weight_branch, xaod.instead
 unable, untold = xaod.unable, xaod.untold
 
