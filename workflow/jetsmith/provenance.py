@@ -169,7 +169,9 @@ class _Source(NamedTuple):
     imports: tuple[str, ...]
 
 
-_notes: dict[str, Any] = {}  # by path: size and time of a file, definitions and imports of its _Source
+_notes: dict[
+    str, Any
+] = {}  # by path, in the package below it: size and time of a file, definitions and imports of its _Source
 
 
 def remember(path: Path, keep: bool = True) -> None:
@@ -211,7 +213,8 @@ def _stored(path: Path, about: str) -> dict[str, Any]:
 
 @cache
 def _source(path: Path) -> _Source:
-    status, key = path.stat(), str(path)
+    status = path.stat()
+    key = str(path.relative_to(PACKAGE) if path.is_relative_to(PACKAGE) else path)  # the same in a copy
     mark = [status.st_size, status.st_mtime_ns]
     if key not in _notes or _notes[key][:2] != mark:
         tree = ast.parse(path.read_bytes().rpartition(PREAMBLE_END)[2])

@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,16 +27,13 @@ def freeze(package: Path, folder: Path) -> Path:
     Returns:
         The copy's parent folder, for the search path of modules.
     """
-    content = {
-        str(path.relative_to(package)): path.read_bytes()
-        for path in sorted(package.rglob("*"))
-        if path.suffix in _SUFFIXES and path.is_file()
-    }
-    place = folder / _digest(content.items())
+    files = [path for path in sorted(package.rglob("*")) if path.suffix in _SUFFIXES and path.is_file()]
+    content = {str(path.relative_to(package)): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+    place = folder / _digest(content)
     if not place.is_dir():
         _write(place, package.name, content)
     os.utime(place)
-    _forget_old(folder, keep=place)
+    forget_old(folder, keep=place)
     use(place)
     return place
 
@@ -55,29 +52,32 @@ def taken() -> Path | None:
     return Path(told) if told and Path(told).is_dir() else None
 
 
-def _digest(content: Iterable[tuple[str, bytes]]) -> str:
+def forget_old(folder: Path, keep: Path) -> None:
+    """Remove what no run has used for `UNUSED_DAYS`; what is to be kept was used just now."""
+    oldest = time.time() - UNUSED_DAYS * 86400
+    for path in folder.iterdir():
+        with suppress(OSError):
+            if path != keep and path.stat().st_mtime < oldest:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _digest(content: Mapping[str, tuple[bytes, int]]) -> str:
     digest = hashlib.sha256()
-    for name, text in content:
+    for name, (text, _) in content.items():
         digest.update(f"{name} {len(text)}\n".encode())
         digest.update(text)
     return digest.hexdigest()[:16]
 
 
-def _write(place: Path, name: str, content: dict[str, bytes]) -> None:
+def _write(place: Path, name: str, content: Mapping[str, tuple[bytes, int]]) -> None:
+    """With the times of the files, by which `provenance.remember` knows them."""
     temporary = place.with_name(f".{place.name}.{os.getpid()}")
-    for path, text in content.items():
+    for path, (text, time_ns) in content.items():
         target = temporary / name / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(text)
+        os.utime(target, ns=(time_ns, time_ns))
     try:
         temporary.rename(place)
     except OSError:  # another run was first
         shutil.rmtree(temporary)
-
-
-def _forget_old(folder: Path, keep: Path) -> None:
-    oldest = time.time() - UNUSED_DAYS * 86400
-    for path in folder.iterdir():
-        with suppress(OSError):
-            if path != keep and path.stat().st_mtime < oldest:
-                shutil.rmtree(path)

@@ -86,7 +86,6 @@ class Persistence(FilePersistence):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.ledger = made.Ledger(Path(self.results))
         self._found: dict[str, made.Made | str | None] = {}
         self._accepts = set(os.environ.get(made.ACCEPT, "").split())
         if self._accepts:
@@ -95,6 +94,11 @@ class Persistence(FilePersistence):
             atexit.register(held.close)
         if self.dag is not None and self.dag.workflow.is_main_process:
             self.dag.workflow.iocache.collect_mtime = self._mtime
+
+    @cached_property
+    def ledger(self) -> made.Ledger:
+        """What the results were made from; a batch job has no need of it."""
+        return made.Ledger(Path(self.results))
 
     @contextmanager
     def lock(self) -> Iterator[None]:

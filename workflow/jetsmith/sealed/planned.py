@@ -14,6 +14,7 @@ from typing import Any
 
 from jetsmith import provenance
 from jetsmith.errors import InputError
+from jetsmith.sealed.frozen import forget_old
 
 VARIABLE = "JETSMITH_PLAN"
 SOURCES = Path(".snakemake/jetsmith-sources.json")
@@ -84,6 +85,8 @@ def write(folder: Path, jobs: Iterable[Any]) -> None:
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         temporary.write_text(json.dumps(content))
         temporary.replace(path)
+    os.utime(path)
+    forget_old(folder.absolute(), keep=path)
     os.environ[VARIABLE] = str(path)
 
 
