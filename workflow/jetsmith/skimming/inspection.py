@@ -275,7 +275,7 @@ def _schema(layout: str | None, branches: set[str], spec: ReadingSpec) -> dict[s
     return {
         "layout": layout,
         "available": ordered(available, spec.object),
-        "missing": [name for name in columns.BY_OBJECT[spec.object] if name not in available],
+        "missing": [name for name in columns.STORED[spec.object] if name not in available],
         "branches": sorted({*read, *branches.intersection(spec.hlt)}),
         "constituents": not available.isdisjoint(CONSTITUENTS),
         "unreadable": {},
