@@ -11,7 +11,7 @@ with job(snakemake):
     closure(
         spec=RowsSpec(**snakemake.params.spec),
         scores=snakemake.input.scores,
-        packed=Path(snakemake.input.packed[0]).parent,
+        packed=Path(snakemake.input.packed[0]).parents[1],
         weights=dict(zip(snakemake.params.datasets, snakemake.input.weights, strict=True)),
         settings=ClosureSpec(**snakemake.params.settings),
         seed=snakemake.params.seed,

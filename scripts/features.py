@@ -1,4 +1,4 @@
-"""Compute the features of one partition."""
+"""Compute a feature group of one partition, or its rows."""
 
 from jetsmith.features.compute import compute_features
 from jetsmith.job import job
@@ -6,11 +6,12 @@ from jetsmith.specs.features import ColumnGroup
 
 with job(snakemake):
     compute_features(
-        groups=[ColumnGroup(**group) for group in snakemake.params.groups],
+        group=ColumnGroup(**snakemake.params.spec) if snakemake.params.spec else None,
         obj=snakemake.params.object,
         skim=snakemake.input.rows,
         output=snakemake.output.features,
         meta=snakemake.output.meta,
+        further=snakemake.params.further,
         dataset=snakemake.wildcards.dataset,
         part=snakemake.wildcards.part,
     )

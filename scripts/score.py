@@ -10,7 +10,7 @@ with job(snakemake):
     score(
         spec=RecipeSpec(**snakemake.params.spec),
         model=snakemake.input.model,
-        packed=Path(snakemake.input.packed[0]).parent,
+        packed=Path(snakemake.input.packed[0]).parents[1],
         output=snakemake.output.scores,
         threads=snakemake.threads,
         sample=snakemake.wildcards.sample,

@@ -9,7 +9,7 @@ from jetsmith.training import train
 with job(snakemake):
     train(
         spec=RecipeSpec(**snakemake.params.spec),
-        packed=Path(snakemake.input.packed[0]).parent,
+        packed=Path(snakemake.input.packed[0]).parents[1],
         output=snakemake.output[0],
         seed=snakemake.params.seed,
         threads=snakemake.threads,

@@ -191,6 +191,16 @@ def write_config(folder: Path) -> None:
         path.write_text(text)
 
 
+def add_stacked(folder: Path) -> None:
+    """A tagger that reads the scores of both others, the trained and the stored."""
+    trees = FILES["taggers/trees.yaml"]
+    both = {**trees, "title": "Both", "inputs": {"trees": ["p_b_jets"], "score": "all", "ak4": ["jetPt"]}}
+    run = FILES["config.yaml"]
+    run = {**run, "taggers": {**run["taggers"], "both": "mine"}, "stack_folds": 2}
+    for name, content in (("taggers/both.yaml", both), ("config.yaml", run)):
+        (folder / name).write_text(yaml.safe_dump(content, sort_keys=False))
+
+
 @cache
 def _texts() -> dict[str, str]:
     return {name: yaml.safe_dump(content, sort_keys=False) for name, content in FILES.items()}

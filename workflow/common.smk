@@ -5,6 +5,7 @@ from functools import cache
 from snakemake.persistence.file import FilePersistence
 
 from jetsmith import lifeline, locks, plugs, provenance, stages
+from jetsmith.columns import ROWS
 from jetsmith.configuration.load import load
 from jetsmith.configuration.places import Run
 from jetsmith.plots import PLOTS
@@ -58,8 +59,10 @@ def one_of(names):
 wildcard_constraints:
     dataset=one_of(RUN.datasets),
     part=r"\d\d\d+",
+    group=one_of([*RUN.groups, ROWS]),
     sample=one_of(RUN.run.samples),
     classifier=one_of(RUN.classifiers),
+    fold=one_of(map(str, range(RUN.run.stack_folds))),
     tagger=one_of(RUN.run.taggers),
     reweighter=one_of(RUN.run.reweighters),
     judgement=one_of(RUN.judgements),

@@ -1,4 +1,9 @@
-# features: reads skim/{dataset}/{part}.parquet; writes features/{dataset}/{part}.parquet, the columns of config/features.
+# features: reads skim/{dataset}/{part}.parquet; writes features/{dataset}/{part}/{group}.parquet, a group of config/features
+# or the rows. On a batch system the groups of a partition are one job, which makes them one after the other (profiles).
+
+
+resource_scopes:
+    one_at_a_time="local",
 
 
 rule features:
@@ -6,19 +11,22 @@ rule features:
         rows="<results>/skim/{dataset}/{part}.parquet",
         account="<results>/skim/{dataset}.json",
     output:
-        features="<results>/features/{dataset}/{part}.parquet",
-        meta="<results>/features/{dataset}/{part}.meta.json",
+        features="<results>/features/{dataset}/{part}/{group}.parquet",
+        meta="<results>/features/{dataset}/{part}/{group}.meta.json",
     log:
-        "<logs>/features/{dataset}.{part}.log",
+        "<logs>/features/{dataset}.{part}.{group}.log",
     benchmark:
-        "<benchmarks>/features/{dataset}.{part}.tsv"
+        "<benchmarks>/features/{dataset}.{part}.{group}.tsv"
+    group:
+        "features.{dataset}.{part}"
     conda:
         "../envs/jetsmith.yaml"
     resources:
         mem_mb=grows(4000),
-        runtime=grows(60),
+        runtime=grows(20),
+        one_at_a_time=1,
     params:
-        **gets(stages.features, "dataset"),
+        **gets(stages.features, "dataset", "group"),
         code=code("features"),
     script:
         "../scripts/features.py"

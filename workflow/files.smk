@@ -20,16 +20,40 @@ def skim_inputs(dataset):
     return found | ({"golden_json": golden} if golden else {})
 
 
-def packed_of(sample):
-    """The packed splits of a sample."""
-    return [f"<results>/packed/{sample}/{split}" for split in SPLITS]
+def features_of(dataset, group):
+    """A feature group, or the rows, of all partitions of a dataset."""
+    return parts_of(dataset, "features", f"/{group}.parquet")
 
 
-def packed_inputs(wildcards):
-    """Features and account of each dataset of a sample, by its name."""
-    datasets = RUN.run.samples[wildcards.sample].datasets
-    return {f"features_{dataset}": parts_of(dataset, "features") for dataset in datasets} | {
+def packed_of(sample, *groups):
+    """The packed splits of groups of a sample."""
+    return [f"<results>/packed/{sample}/{split}/{group}" for group in groups for split in SPLITS]
+
+
+def read_by(classifier, sample=None):
+    """The packed rows and groups that a classifier reads, by default of the sample that it is trained on."""
+    spec = RUN.classifiers[classifier]
+    return packed_of(sample or spec.sample, ROWS, *spec.groups)
+
+
+def models_without(classifier):
+    """Models of a classifier, each without a part of the events, where others need them."""
+    return [f"<results>/models/{classifier}.folds/{k}" for k in range(RUN.n_stacked(classifier))]
+
+
+def rows_inputs(sample):
+    """Rows and account of each dataset of a sample, by its name."""
+    datasets = RUN.run.samples[sample].datasets
+    return {f"rows_{dataset}": features_of(dataset, ROWS) for dataset in datasets} | {
         f"account_{dataset}": f"<results>/skim/{dataset}.json" for dataset in datasets
+    }
+
+
+def group_inputs(sample, group):
+    """Rows and features of each dataset of a sample, by its name."""
+    datasets = RUN.run.samples[sample].datasets
+    return {f"rows_{dataset}": features_of(dataset, ROWS) for dataset in datasets} | {
+        f"features_{dataset}": features_of(dataset, group) for dataset in datasets
     }
 
 

@@ -26,7 +26,7 @@ rule closure:
     input:
         scores=lambda wildcards: scores_of(wildcards.reweighter),
         weights=lambda wildcards: weights_of(wildcards.reweighter),
-        packed=lambda wildcards: packed_of(RUN.classifiers[wildcards.reweighter].sample),
+        packed=lambda wildcards: read_by(wildcards.reweighter),
     output:
         "<results>/closure/{reweighter}.json",
     log:

@@ -1,10 +1,10 @@
-# train: reads packed/{sample} and the classifier's check; writes models/{classifier}/. Taggers and reweighters, all backends.
+# train: reads rows and groups of packed/{sample} and the classifier's check; writes models/{classifier}/. Taggers and reweighters, all backends.
 # score: reads a model and packed/{sample}; writes scores/{classifier}/{sample}.parquet, p_<class> a row.
 
 
 rule train:
     input:
-        packed=lambda wildcards: packed_of(RUN.classifiers[wildcards.classifier].sample),
+        packed=lambda wildcards: read_by(wildcards.classifier),
         check="<results>/inspect/check/{classifier}.json",
     output:
         directory("<results>/models/{classifier}"),
@@ -27,7 +27,7 @@ rule train:
 
 rule score:
     input:
-        packed=lambda wildcards: packed_of(wildcards.sample),
+        packed=lambda wildcards: read_by(wildcards.classifier, wildcards.sample),
         model="<results>/models/{classifier}",
     output:
         scores="<results>/scores/{classifier}/{sample}.parquet",

@@ -26,6 +26,7 @@ taggers: {cmva: jets}
 # Stage by stage the jobs, files and edges of the workflow; nothing else.
 BARE = """
 PARTS = [f"{{i:03d}}" for i in range({parts})]
+GROUPS = ["rows", "ak4"]
 SPLITS = ["train", "validation", "calibration", "test"]
 PLOTS = ["roc_light", "roc_c", "discriminant", "efficiency", "training"]
 rule all:
@@ -50,18 +51,22 @@ rule account:
     shell: ""
 rule features:
     input: "skim/{{part}}.parquet", "skim.json"
-    output: "features/{{part}}.parquet", "features/{{part}}.meta.json"
+    output: "features/{{part}}/{{group}}.parquet", "features/{{part}}/{{group}}.meta.json"
+    shell: ""
+rule pack_rows:
+    input: expand("features/{{part}}/rows.parquet", part=PARTS), "skim.json"
+    output: [directory(f"packed/{{split}}/rows") for split in SPLITS]
     shell: ""
 rule pack:
-    input: expand("features/{{part}}.parquet", part=PARTS), "skim.json"
-    output: [directory(f"packed/{{split}}") for split in SPLITS]
+    input: expand("features/{{part}}/{{group}}.parquet", part=PARTS, group=GROUPS)
+    output: [directory(f"packed/{{split}}/ak4") for split in SPLITS]
     shell: ""
 rule train:
-    input: expand("packed/{{split}}", split=SPLITS), "check.json"
+    input: expand("packed/{{split}}/{{group}}", split=SPLITS, group=GROUPS), "check.json"
     output: directory("model")
     shell: ""
 rule score:
-    input: expand("packed/{{split}}", split=SPLITS), "model"
+    input: expand("packed/{{split}}/{{group}}", split=SPLITS, group=GROUPS), "model"
     output: "scores.parquet", "scores.meta.json"
     shell: ""
 rule calibrate:

@@ -482,7 +482,7 @@ unshare --user --map-user=1000 --map-group=1000 --root=$R --wd=/ env -i PATH=/us
                 number = str(ad["ClusterId"])
                 found[number] = BatchJob(
                     number,
-                    str(ad.get("JobBatchName", "")).rpartition("-")[0],
+                    str(ad.get("JobBatchName", "")).partition("-")[0],
                     str(ad.get("JetsmithRun", "")),
                     CONDOR_STATES[ad["JobStatus"]],
                     ad.get("ExitCode"),

@@ -22,15 +22,20 @@ BOTH = ("slurm", "htcondor")
 
 
 def test_the_whole_workflow(whole_run, request):
-    """Every rule instance is one batch job that ended well, although the driver was killed in mid-run."""
+    """Every rule instance is one batch job that ended well, although the driver was killed in mid-run; the
+    feature groups of a partition are one together, which asks for what one of them needs."""
     name = whole_run.system.name
     assert whole_run.exit_code == 0, whole_run.text[-6000:]
     assert {(job.state, job.exit_code) for job in whole_run.jobs} == {("COMPLETED", 0)}
     # The table of the first driver; `all` has no job of its own.
     planned = Counter(job_table(whole_run.text))
-    assert Counter(job.rule for job in whole_run.jobs) + Counter(["all"]) == planned
+    together = Counter(job.rule for job in whole_run.jobs if job.rule.startswith("features."))
+    datasets = {"ttbar": 2, "zjets_power": 1, "zjets_dipole": 1}
+    assert together == {f"features.{d}.{part:03d}": 1 for d, n in datasets.items() for part in range(n)}
+    assert planned.pop("features") > len(together)
+    assert Counter(job.rule for job in whole_run.jobs) - together + Counter(["all"]) == planned
     assert re.search(
-        rf"jetsmith-{name} job \d+ \(rule \w+\) of the killed run (ended|goes on)", whole_run.text
+        rf"jetsmith-{name} job \d+ \(rule [\w.]+\) of the killed run (ended|goes on)", whole_run.text
     )
     again = whole_run.nothing_to_do
     assert again.process.returncode == 0
@@ -83,9 +88,11 @@ def test_the_same_results(slurm_run, htcondor_run):
     """Rows and features agree to the byte; scores to rounding, since the systems' C libraries differ here."""
     slurm, htcondor = (run.folder / "results" for run in (slurm_run, htcondor_run))
     paths = [
-        path.relative_to(slurm) for kind in ("skim", "features") for path in slurm.glob(f"{kind}/*/*.parquet")
+        path.relative_to(slurm)
+        for pattern in ("skim/*/*.parquet", "features/*/*/*.parquet")
+        for path in slurm.glob(pattern)
     ]
-    assert len(paths) == 12
+    assert len(paths) == 16
     for path in paths:
         assert (slurm / path).read_bytes() == (htcondor / path).read_bytes(), path
     scores = [io.read_rows(folder / "scores/deepcsv/jets.parquet") for folder in (slurm, htcondor)]

@@ -1,6 +1,5 @@
 """Stored scores of real files: which numbers are scores, and which say that there is none."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from jetsmith.classifiers import stored
 from jetsmith.configuration import stored_checks
 from jetsmith.errors import InputError
 from jetsmith.packed.rows import Rows
-from tests.unit.packed_jets import make_spec, pack_jets
+from tests.unit.packed_jets import make_spec, pack_jets, with_flat
 
 pytestmark = pytest.mark.golden
 DY, TREE, TT = "cms-nanoaod/nano_dy.root", "cms-nanoaod/nano_tree.root", "cms-nanoaod/nano_tt_v12.root"
@@ -25,7 +24,7 @@ def read(path: Path, branch: str, architecture: dict[str, Any]) -> tuple[Any, st
     with uproot.open(path) as file:
         values = ak.to_numpy(ak.flatten(file["Events"][branch].array()))
     packed = pack_jets(len(values), 1)
-    packed = dataclasses.replace(packed, flat=values[:, None].astype(np.float32), flat_names=("score",))
+    packed = with_flat(packed, values[:, None].astype(np.float32), ("score",))
     spec = make_spec("stored", architecture={"column": "score", **architecture}, discriminant=None)
     flat = spec.inputs[0].model_copy(update={"features": ("score",)})
     spec = spec.model_copy(update={"classes": spec.classes[:2], "inputs": (flat,)})

@@ -48,7 +48,7 @@ def preset(
     path = CONFIG / f"{group}.yaml"
     spec = validate(FeatureGroup, {"name": group, **read_yaml(path)}, path)
     io.write_rows(folder / "skim.parquet", rows)
-    compute_features([spec], obj, folder / "skim.parquet", folder / "f.parquet", folder / "f.meta.json")
+    compute_features(spec, obj, folder / "skim.parquet", folder / "f.parquet", folder / "f.meta.json")
     names = spec.presets[name]
     features = io.read_rows(folder / "f.parquet")
     return names, np.stack([np.asarray(features[n]) for n in names], axis=1), features

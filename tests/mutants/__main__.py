@@ -23,9 +23,11 @@ PACKAGE = ROOT / "workflow" / "jetsmith"
 TIMEOUT_S = 300  # a fault may make a loop endless; that is noticed, too
 MODULES = (
     "metrics.curves", "metrics.efficiencies", "metrics.thresholds", "calibration.maps", "reweighting.closure",
-    "reweighting.weights", "training", "sources.nanoaod", "sources.truth",
-    "sources.hadrons", "sources.eventcuts", "rows", "io.atomic", "io.rows", "io.packed", "pack", "account",
-    "normalisation", "agreement", "copies", "overlap", "balance", "hashing", "ledger", "locks",
+    "reweighting.weights", "training", "stacking", "sources.nanoaod", "sources.truth",
+    "sources.hadrons", "sources.eventcuts", "io.atomic", "io.rows", "packed.arrays", "packed.buckets",
+    "packed.overlap", "packed.pack", "packed.pack_rows", "packed.rows", "packed.writing", "skimming.account",
+    "skimming.agreement", "skimming.copies", "skimming.normalisation", "balance", "hashing", "batch.ledger",
+    "locks",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Small packed samples whose classes differ as physics makes them: displaced tracks and heavy vertices."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
+from jetsmith.packed.writing import writing
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, DiscriminantSpec, TrainingSpec
 from jetsmith.specs.features import Inputs
 
@@ -53,9 +55,8 @@ def pack_jets(n: int, seed: int, n_folds: int = 0, truths: tuple[int, ...] = ())
         [rng.gamma(3, 0.3 + 0.5 * life[owner]), rng.exponential(1 + 4 * life[owner])], axis=1
     )
     return arrays.Packed(
-        flat=flat.astype(np.float32),
-        flat_names=FLAT,
-        sequences={
+        groups={
+            "ak4": arrays.Flat(flat.astype(np.float32), FLAT),
             "charged": _ragged(tracks, track_values, TRACK),
             "vertices": _ragged(vertices, vertex_values, VERTEX),
         },
@@ -81,10 +82,41 @@ def _ragged(counts: Array, values: Array, names: tuple[str, ...]) -> arrays.Ragg
     return arrays.Ragged(values.astype(np.float32), offsets, names)
 
 
+def read_packed(path: Path) -> arrays.Packed:
+    """A split with all of its groups."""
+    return arrays.read_packed(path, [p.name for p in sorted(path.iterdir()) if p.name != "rows"])
+
+
+def with_flat(packed: arrays.Packed, values: Array, names: tuple[str, ...] = FLAT) -> arrays.Packed:
+    """The jets with other flat features."""
+    return replace(packed, groups={**packed.groups, "ak4": arrays.Flat(values, names)})
+
+
+def write_packed(path: Path, packed: arrays.Packed) -> None:
+    """Write a split as stage pack does: a folder for the rows, and one a group."""
+    key = np.arange(len(packed)).astype(np.uint64), packed.columns.get("dataset", np.zeros(len(packed)))
+    whose = {"sample": packed.sample, "split": packed.split, "rows": len(packed)}
+    about = {"columns": list(packed.columns), "datasets": packed.datasets, "generators": packed.generators}
+    found = {"label": packed.label, "weight": packed.weight}
+    found |= {f"column.{name}": values for name, values in packed.columns.items()}
+    _write(path / "rows", {**whose, "group": "rows", **about}, found, key)
+    for name, group in packed.groups.items():
+        kind, found = "flat", {"values": group.values}
+        if isinstance(group, arrays.Ragged):
+            kind, found = "sequence", {**found, "offsets": group.offsets}
+        _write(path / name, {**whose, "group": name, "kind": kind, "names": group.names}, found, key)
+
+
+def _write(path: Path, about: dict[str, Any], found: dict[str, Array], key: tuple[Array, Array]) -> None:
+    with writing(path, about, {name: (a.dtype, a.shape) for name, a in found.items()}) as writer:
+        writer.identify(*key)
+        writer.add(**found)
+
+
 def write_sample(folder: Path, n: int, n_folds: int = 0, truths: tuple[int, ...] = ()) -> Path:
     """Write a packed sample: n jets in the train split, half as many in each of the others."""
     for seed, split in enumerate(SPLITS):
-        arrays.write_packed(folder / split, pack_jets(n if seed == 0 else n // 2, seed, n_folds, truths))
+        write_packed(folder / split, pack_jets(n if seed == 0 else n // 2, seed, n_folds, truths))
     return folder
 
 

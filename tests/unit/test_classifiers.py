@@ -1,5 +1,6 @@
 """Protects the reading of packed rows, the look-up of backends, and what they refuse."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,7 +15,7 @@ from jetsmith.packed.arrays import Packed
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import Backend
 from jetsmith.specs.features import Inputs
-from tests.unit.packed_jets import FLAT, GROUPS, TRACK, make_spec, pack_jets
+from tests.unit.packed_jets import FLAT, GROUPS, TRACK, make_spec, pack_jets, with_flat
 
 Array = np.ndarray[Any, Any]
 
@@ -25,7 +26,7 @@ def rows_of(*packed: Packed, masks: list[Array] | None = None) -> Rows:
 
 def scalar_sequence(packed: Packed, row: int, inputs: Inputs) -> list[list[float]]:
     """The slow twin: constituents of one jet, cut to the length, features in order."""
-    ragged = packed.sequences[inputs.group]
+    ragged = packed.groups[inputs.group]
     return [
         [float(ragged.values[k, ragged.names.index(name)]) for name in inputs.features]
         for k in range(int(ragged.offsets[row]), int(ragged.offsets[row + 1]))[: inputs.length]
@@ -45,7 +46,7 @@ def test_batches_match_their_scalar_twin() -> None:
     batch = rows.batch(order)
     for place, row in enumerate(order):
         packed, i = where[row]
-        expected = [packed.flat[i, FLAT.index(name)] for name in GROUPS["ak4"].features]
+        expected = [packed.groups["ak4"].values[i, FLAT.index(name)] for name in GROUPS["ak4"].features]
         np.testing.assert_array_equal(batch["ak4"][place], expected)
         for group in ("charged", "vertices"):
             real = scalar_sequence(packed, i, GROUPS[group])
@@ -72,10 +73,11 @@ def test_matrix_of_two_flat_groups() -> None:
     packed = pack_jets(40, 1)
     first = GROUPS["ak4"]
     second = first.model_copy(update={"group": "more", "features": ("jet_pt",)})
+    packed = replace(packed, groups={**packed.groups, "more": packed.groups["ak4"]})
     for inputs in ((first, second), (second, first), (first,)):
         rows = Rows.select(inputs, [packed])
         names = [name for group in inputs for name in group.features]
-        expected = np.array(packed.flat)[:, [FLAT.index(name) for name in names]]
+        expected = np.array(packed.groups["ak4"].values)[:, [FLAT.index(name) for name in names]]
         np.testing.assert_array_equal(rows.matrix(slice(3, 17)), expected[3:17])
 
 
@@ -102,11 +104,12 @@ def test_columns_of_several_splits() -> None:
 def test_flat_inputs_as_they_were_packed() -> None:
     """All flat groups side by side, sequences left out, NaN where the file has none."""
     packed = pack_jets(20, 1)
-    packed.flat[3, FLAT.index("mass")] = np.nan
+    packed.groups["ak4"].values[3, FLAT.index("mass")] = np.nan
     more = GROUPS["ak4"].model_copy(update={"group": "more", "features": ("tracks",)})
+    packed = replace(packed, groups={**packed.groups, "more": packed.groups["ak4"]})
     rows = Rows.select([GROUPS["charged"], more, GROUPS["ak4"]], [packed])
     names = ["tracks", *GROUPS["ak4"].features]
-    expected = np.array(packed.flat)[2:9][:, [FLAT.index(name) for name in names]]
+    expected = np.array(packed.groups["ak4"].values)[2:9][:, [FLAT.index(name) for name in names]]
     np.testing.assert_array_equal(rows.flat_as_packed(slice(2, 9)), expected)
 
 
@@ -114,8 +117,8 @@ def test_what_is_not_finite_is_counted_over_all_rows(monkeypatch: pytest.MonkeyP
     """Beyond one pass, a jet once however many of its tracks; eight features by name, then how many more."""
     monkeypatch.setattr("jetsmith.packed.rows.CHUNK", 7)
     packed = pack_jets(40, 1)
-    packed.flat[[0, 6, 7, 39], FLAT.index("mass")] = [np.nan, np.inf, -np.inf, np.nan]
-    ragged = packed.sequences["charged"]
+    packed.groups["ak4"].values[[0, 6, 7, 39], FLAT.index("mass")] = [np.nan, np.inf, -np.inf, np.nan]
+    ragged = packed.groups["charged"]
     for row in (np.flatnonzero(np.diff(ragged.offsets) > 1))[[0, -1]]:
         ragged.values[ragged.offsets[row] : ragged.offsets[row + 1], TRACK.index("sip")] = np.nan
     with pytest.raises(InputError) as error:
@@ -124,7 +127,7 @@ def test_what_is_not_finite_is_counted_over_all_rows(monkeypatch: pytest.MonkeyP
     for n, more in ((8, False), (9, True)):
         names = tuple(f"f{i}" for i in range(n))
         flat = np.full((5, n), np.nan, np.float32)
-        wide = Packed(**{**vars(pack_jets(5, 1)), "flat": flat, "flat_names": names})
+        wide = with_flat(pack_jets(5, 1), flat, names)
         with pytest.raises(InputError) as error:
             Rows.select([GROUPS["ak4"].model_copy(update={"features": names})], [wide]).check()
         assert str(error.value).count("in 5 of 5 rows") == 8
@@ -138,14 +141,14 @@ def test_inputs_that_were_not_packed_are_named() -> None:
         Rows.select([GROUPS["ak4"].model_copy(update={"features": ("mas", "sip")})], [packed])
     with pytest.raises(InputError, match=r"charged: not packed: xyz\. A file"):
         Rows.select([GROUPS["charged"].model_copy(update={"features": ("sip", "xyz")})], [packed])
-    with pytest.raises(InputError, match="sequence `muons` was not packed; there are: charged, vertices"):
+    with pytest.raises(InputError, match="`muons` was not packed; there are: ak4, charged, vertices"):
         Rows.select([GROUPS["charged"].model_copy(update={"group": "muons"})], [packed])
 
 
 def test_padding_goes_to_the_longest_of_the_batch_alone() -> None:
     """Short jets do not pay for long ones of other batches; a batch without any still has a slot."""
     packed = pack_jets(60, 1)
-    counts = np.diff(packed.sequences["vertices"].offsets)
+    counts = np.diff(packed.groups["vertices"].offsets)
     rows = rows_of(packed)
     assert rows.batch(np.flatnonzero(counts == 0))["vertices"].shape[1:] == (1, 2)
     assert rows.batch(np.flatnonzero(counts == 1))["vertices"].shape[1:] == (1, 2)
@@ -164,7 +167,7 @@ def test_empty_rows_are_allowed() -> None:
 def test_a_batch_with_nan_names_the_feature() -> None:
     """Scoring stops as training does; padding beyond the length and unused features do not matter."""
     packed = pack_jets(50, 1)
-    ragged = packed.sequences["charged"]
+    ragged = packed.groups["charged"]
     counts = np.diff(ragged.offsets)
     ragged.values[ragged.offsets[np.argmax(counts)] + GROUPS["charged"].length :, 1] *= 1  # beyond: untouched
     long = int(np.argmax(counts > GROUPS["charged"].length))

@@ -105,7 +105,7 @@ FEATURES = {
     "a name of the key": (
         "features/ak4.yaml",
         put("features", "event", value={"source": "n_pv"}),
-        ["features.event", "a column of every features file already"],
+        ["features.event", "a column of all rows already"],
     ),
     "a name with a dot": (
         "features/ak4.yaml",
@@ -720,6 +720,15 @@ def test_further_samples_that_cannot_be(folder, given, words):
     run["samples"] |= {"again": {"datasets": ["ttbar"]}, "folded": {"datasets": ["ttbar"], "folds": 5}}
     run["judged_on"] = given
     assert words in refused(run, folder)
+
+
+def test_a_tagger_of_taggers_has_no_further_samples(folder):
+    """What it reads is made on its own sample alone."""
+    run = run_of(folder)
+    run["samples"]["again"] = {"datasets": ["ttbar"]}
+    run["taggers"] = {"csv": "jets", "soft_leptons": "jets", "combined": "jets"}
+    run["judged_on"] = {"combined": ["again"]}
+    assert "judged_on.combined: it reads the scores of csv, soft_leptons, which" in refused(run, folder)
 
 
 def test_a_luminosity_that_scales_nothing(folder):

@@ -21,7 +21,10 @@ from jetsmith.errors import InputError
 from jetsmith.features.compute import compute_features
 from jetsmith.hashing import SPLITS
 from jetsmith.mock import mock_rows
-from jetsmith.packed.pack import pack_sample
+from jetsmith.packed.arrays import read_packed
+from jetsmith.packed.pack import pack_group
+from jetsmith.packed.pack_rows import pack_rows
+from jetsmith.packed.packing import Packing
 from jetsmith.plots.inputs import read_test, read_thresholds
 from jetsmith.plots.style import Numbers as BaseNumbers
 from jetsmith.plots.style import save
@@ -107,27 +110,31 @@ class Chain:
         return [output]
 
     def features(self, into: Path, dataset: str = "one") -> list[Path]:
-        output = into / f"features/{dataset}/000.parquet"
-        rows = self.at / f"skim/{dataset}/000.parquet"
-        compute_features(
-            GROUPS, "ak4", rows, output, output.with_suffix(".meta.json"), dataset=dataset, part="000"
-        )
-        return [output]
+        outputs = []
+        for group in (None, *GROUPS):
+            output = into / f"features/{dataset}/000/{group.name if group else columns.ROWS}.parquet"
+            rows, meta = self.at / f"skim/{dataset}/000.parquet", output.with_suffix(".meta.json")
+            further = () if group else columns.KINEMATICS["ak4"]
+            compute_features(group, "ak4", rows, output, meta, further, dataset=dataset, part="000")
+            outputs.append(output)
+        return outputs
 
     def pack(self, into: Path, sample: str = "mine", names: tuple[str, ...] = ("one", "two")) -> list[Path]:
-        outputs = {split: into / "packed" / sample / split for split in SPLITS}
-        pack_sample(
-            SampleSpec(datasets=names),
-            dict.fromkeys(names, "g"),
-            GROUPS,
-            {name: [self.at / f"features/{name}/000.parquet"] for name in names},
-            {name: self.at / f"skim/{name}.json" for name in names},
-            SplitSpec(),
-            1,
-            outputs,
-            name=sample,
+        def packing(group: str) -> Packing:
+            outputs = {split: into / "packed" / sample / split / group for split in SPLITS}
+            return Packing(sample, SplitSpec(), 1, (), outputs)
+
+        def files(group: str) -> dict[str, list[str | Path]]:
+            return {name: [self.at / f"features/{name}/000/{group}.parquet"] for name in names}
+
+        accounts = {name: self.at / f"skim/{name}.json" for name in names}
+        rows, spec = files(columns.ROWS), SampleSpec(datasets=names)
+        pack_rows(
+            packing(columns.ROWS), spec, dict.fromkeys(names, "g"), rows, accounts, columns.KINEMATICS["ak4"]
         )
-        return sorted(outputs.values())
+        for group in GROUPS:
+            pack_group(packing(group.name), group, rows, files(group.name))
+        return [into / "packed" / sample / split for split in sorted(SPLITS)]
 
     def train(self, into: Path, name: str = "mine_tagger", seed: int = 1) -> list[Path]:
         train(tagger(name), self.at / "packed/mine", into / "models" / name, seed)
@@ -137,6 +144,14 @@ class Chain:
         output = into / f"scores/{name}/mine.parquet"
         score(tagger(name), self.at / "models" / name, self.at / "packed/mine", output)
         return [output]
+
+    def tracks(self, into: Path) -> list[Path]:
+        """A split as a network that reads sequences does."""
+        found = read_packed(self.at / "packed/mine/test", ["tracks"], split="test", sample="mine").groups[
+            "tracks"
+        ]
+        np.save(into / "read.npy", found.values)
+        return [into / "read.npy"]
 
     def calibrate(self, into: Path, name: str = "mine_tagger") -> list[Path]:
         outputs = [into / f"calibration/{name}.json", into / f"calibration/{name}.numbers.json"]
@@ -203,17 +218,24 @@ CASES = {
     "skim/one/000.report.json": ("account", "skim/two/000.report.json"),
     "skim/one/000.identity.parquet": ("account", "skim/two/000.identity.parquet"),
     "skim/one/000.parquet": ("features", "skim/two/000.parquet"),
-    "features/one/000.parquet": ("pack", "features/two/000.parquet"),
+    **{
+        f"features/one/000/{name}.parquet": ("pack", f"features/two/000/{name}.parquet")
+        for name in ("rows", "ak4", "tracks")
+    },
     "skim/one.json": ("pack", "skim/two.json"),
     **{
         f"packed/mine/test/{name}": ("score", f"packed/mine/calibration/{name}")
         for name in (
-            "columns.json", "flat.npy", "label.npy", "weight.npy", "column.event.npy", "column.fold.npy",
-            "values.tracks.npy", "offsets.tracks.npy",
+            "rows/columns.json", "rows/label.npy", "rows/weight.npy", "rows/column.event.npy",
+            "rows/column.fold.npy", "ak4/columns.json", "ak4/values.npy",
         )
     },
-    "packed/mine/train/label.npy": ("train", "packed/other/train/label.npy"),
-    "packed/mine/validation/flat.npy": ("train", "packed/mine/test/flat.npy"),
+    "packed/mine/train/rows/label.npy": ("train", "packed/other/train/rows/label.npy"),
+    "packed/mine/validation/ak4/values.npy": ("train", "packed/mine/test/ak4/values.npy"),
+    **{
+        f"packed/mine/test/tracks/{name}": ("tracks", f"packed/mine/calibration/tracks/{name}")
+        for name in ("columns.json", "values.npy", "offsets.npy")
+    },
     **{
         f"models/mine_tagger/{name}": ("score", f"models/other_tagger/{name}")
         for name in ("model.json", "spec.json", "meta.json")
@@ -254,12 +276,14 @@ def test_damage_is_named_or_harmless(chain: Chain, name: str) -> None:
     run: Callable[[Path], list[Path]] = getattr(chain, stage)
     path = chain.at / name
     whole = path.read_bytes()
+    chain.out.mkdir(exist_ok=True)
     right = digests(run(chain.out))
     harmless = []
     try:
         for what, content in damages(whole, (chain.at / other).read_bytes()):
             path.write_bytes(content)
             shutil.rmtree(chain.out)
+            chain.out.mkdir()
             message, found = "", [""]
             try:
                 found = digests(run(chain.out))
@@ -279,6 +303,9 @@ def test_damage_is_named_or_harmless(chain: Chain, name: str) -> None:
     ("name", "other", "stage"),
     [
         ("packed/mine/test", "packed/mine/calibration", "score"),
+        ("packed/mine/test/ak4", "packed/mine/calibration/ak4", "score"),
+        ("packed/mine/test/ak4", "packed/mine/test/tracks", "score"),
+        ("packed/mine/train/rows", "packed/other/train/rows", "train"),
         ("packed/mine/train", "packed/mine/validation", "train"),
         ("packed/mine/train", "packed/other/train", "train"),
         ("models/mine_tagger", "models/other_tagger", "score"),
@@ -314,7 +341,7 @@ def test_a_model_of_other_classes_is_refused(chain: Chain, tmp_path: Path) -> No
 
 def test_rows_are_those_that_were_accounted_for(chain: Chain) -> None:
     """Features with a row less than the account has are whole files, too."""
-    path = chain.at / "features/one/000.parquet"
+    path = chain.at / "features/one/000/rows.parquet"
     whole, rows = path.read_bytes(), io.read_rows(path)
     assert set(columns.KEY) <= set(ak.fields(rows))
     io.write_rows(path, rows[1:], dataset="one", part="000")

@@ -183,6 +183,29 @@ def test_a_group_that_has_shrunk(tmp_path, train):
     assert queue.cancelled == ["9"]
 
 
+def test_a_group_of_which_a_part_is_done(tmp_path):
+    """Its jobs need not wait for each other: the batch job makes the rest, and is not submitted again."""
+    rows, charged, other = (Job(name, [tmp_path / name], [tmp_path / "skim"]) for name in "abc")
+    (tmp_path / "skim").touch()
+    start(tmp_path, Queue()).submitted(Group("features", rows, charged), 9, "log")
+    Path(rows.output[0]).touch()
+    queue = Queue({"9": "active"})
+    rest = Group("features", charged)
+    handover = start(tmp_path, queue, needed=[charged], done=[rows])
+    assert handover.take([rest])[rest].id == "9"
+    assert handover._workflow.records == [rows]
+    assert not queue.cancelled
+    # What is not complete, or is made otherwise now, or was not in the group, it does not stand for.
+    changed = Group("features", Job("b", charged.output, charged.input, seed=2))
+    for group, marked in ((rest, [rows]), (changed, []), (Group("features", charged, other), [])):
+        folder = tmp_path / f"{group.jobs[0].params}{len(group.jobs)}{len(marked)}"
+        folder.mkdir()
+        start(folder, Queue()).submitted(Group("features", rows, charged), 9, "log")
+        queue = Queue({"9": "active"})
+        assert not start(folder, queue, needed=group.jobs, done=[rows], marked=marked).take([group])
+        assert queue.cancelled == ["9"]
+
+
 def test_a_group_that_ended_meanwhile(tmp_path, train):
     """Its second job read what the first had made, which was not there when the group was submitted."""
     score = Job("score", [tmp_path / "scores"], train.output)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jetsmith.hashing import SPLITS, fold_of, hash64, split_of, uniform
+from jetsmith import columns
+from jetsmith.hashing import SPLITS, fold_of, hash64, key_digest, split_of, uniform
 from jetsmith.specs.run import SplitSpec
 
 WORD = 2**64 - 1
@@ -80,3 +81,14 @@ def test_without_folds_there_is_one() -> None:
     key = np.arange(5, dtype=np.uint64)
     assert fold_of(key, key, key, 0, 0).tolist() == [0] * 5
     assert len(split_of([], [], [], 0, SplitSpec())) == 0
+
+
+def test_keys_have_a_digest() -> None:
+    """Of values and their order, each column's; not of the type that a file stores them in."""
+    rows = {name: np.arange(5) + i for i, name in enumerate(columns.KEY)}
+    digest = key_digest(rows)
+    assert digest == key_digest({name: values.astype(np.int16) for name, values in rows.items()})
+    others = [{name: values[::-1] for name, values in rows.items()}]
+    others += [{**rows, name: values + (values == 4)} for name, values in rows.items()]
+    assert digest not in [key_digest(other) for other in others]
+    assert len({key_digest(other) for other in others}) == 5

@@ -21,6 +21,8 @@ from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.io.atomic import NO_SYNC
 from jetsmith.packed import arrays
+from jetsmith.packed.writing import writing
+from tests.unit.packed_jets import write_packed
 
 
 def _rows(lengths):
@@ -92,19 +94,38 @@ def test_foreign_files_are_named(tmp_path):
         io.read_json(path)
 
 
+@pytest.mark.parametrize("n", [0, 1, 7])
+def test_rows_piece_by_piece(tmp_path, n):
+    """As they were written, one after the other the whole; the file is compared with its checksum first."""
+    rows = ak.zip({"x": np.arange(n), "y": ak.unflatten(np.arange(2 * n), np.full(n, 2))}, depth_limit=1)
+    path = tmp_path / "rows.parquet"
+    io.write_rows(path, (rows[i : i + 3] for i in range(0, max(n, 1), 3)), part="000")
+    pieces = list(io.iterate_rows(path, ["y"], part="000"))
+    assert [len(piece) for piece in pieces] == [3] * (n // 3) + [n % 3] * (n % 3 > 0)
+    assert [row for piece in pieces for row in piece["y"].to_list()] == rows["y"].to_list()
+    assert io.column_types(path) == {"x": np.int64}
+    with pytest.raises(InputError, match="is of part `000`, not `001`"):
+        list(io.iterate_rows(path, ["x"], part="001"))
+    content = bytearray(path.read_bytes())
+    if n:
+        content[10] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="do not fit their checksum"):
+            list(io.iterate_rows(path, ["x"]))
+
+
 @pytest.mark.parametrize("n", [0, 3])
 def test_packed_round_trip(tmp_path, n):
     """A split comes back from its memory maps, an empty one too."""
     lengths = np.arange(n)
     packed = arrays.Packed(
-        flat=np.arange(2 * n, dtype=np.float32).reshape(n, 2),
-        flat_names=("a", "b"),
-        sequences={
+        groups={
+            "ak4": arrays.Flat(np.arange(2 * n, dtype=np.float32).reshape(n, 2), ("a", "b")),
             "charged": arrays.Ragged(
                 np.arange(lengths.sum() * 2, dtype=np.float32).reshape(-1, 2),
                 np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
                 ("x", "y"),
-            )
+            ),
         },
         label=np.arange(n, dtype=np.int32),
         weight=np.ones(n),
@@ -112,12 +133,14 @@ def test_packed_round_trip(tmp_path, n):
         datasets=("one",),
         generators=("pythia",),
     )
-    arrays.write_packed(tmp_path / "train", packed)
-    back = arrays.read_packed(tmp_path / "train")
+    write_packed(tmp_path / "train", packed)
+    back = arrays.read_packed(tmp_path / "train", ["charged", "ak4"])
     assert len(back) == n
-    np.testing.assert_array_equal(back.flat, packed.flat)
-    np.testing.assert_array_equal(back.sequences["charged"].offsets, packed.sequences["charged"].offsets)
-    assert back.flat_names == ("a", "b")
+    for name, group in packed.groups.items():
+        np.testing.assert_array_equal(back.groups[name].values, group.values)
+        assert back.groups[name].names == group.names
+    np.testing.assert_array_equal(back.groups["charged"].offsets, packed.groups["charged"].offsets)
+    assert arrays.read_packed(tmp_path / "train").groups == {}
     assert back.datasets == ("one",)
 
 
@@ -221,18 +244,21 @@ import awkward as ak
 import numpy as np
 from pathlib import Path
 from jetsmith import io
-from jetsmith.packed import arrays
+from jetsmith.packed.writing import writing
 from jetsmith.errors import OutputError
 
 folder, noise = Path(sys.argv[1]), np.random.default_rng(1).random(200_000)
 n = len(noise)
 rows = ak.zip({"event": np.arange(n), "x": noise})
 io.write_rows(folder / "rows.parquet", rows)
-packed = arrays.Packed(noise[:, None].astype("f4"), ("x",), {}, np.zeros(n, "i4"), noise, {}, ("d",), ("g",))
 
 def identity(path):
     with io.identity_writer(path) as write:
         write(dict.fromkeys(io.IDENTITY, (noise * 2**31).astype("u4")))
+
+def packed(path):
+    with writing(path, {}, {"values": ("f8", (n,))}) as writer:
+        writer.add(values=noise)
 
 def array(path):
     with io.atomic_directory(path) as inner:
@@ -243,7 +269,7 @@ writers = {
     "a.parquet": lambda path: io.write_rows(path, rows),
     "a.identity.parquet": identity,
     "a.root": lambda path: io.write_root(path, folder / "rows.parquet"),
-    "train": lambda path: arrays.write_packed(path, packed),
+    "train": packed,
     "array": array,
     "checkpoint.ubj": lambda path: io.write_sealed(path, noise.tobytes()),
 }
@@ -407,8 +433,7 @@ def test_json_is_for_people_and_versions(tmp_path):
 
 def _packed(**changes):
     content = {
-        "flat": np.zeros((2, 1), np.float32), "flat_names": ("a",),
-        "sequences": {"s": arrays.Ragged(np.zeros((3, 1), np.float32), np.array([0, 1, 3]), ("x",))},
+        "groups": {"ak4": arrays.Flat(np.zeros((2, 1), np.float32), ("a",)), **_sequence([0, 1, 3])},
         "label": np.zeros(2, np.int32), "weight": np.ones(2), "columns": {"event": np.arange(2)},
         "datasets": ("d",), "generators": ("g",), "sample": "mine", "split": "train",
     }  # fmt: skip
@@ -422,51 +447,78 @@ def _sequence(offsets, n=3):
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"flat": np.zeros((3, 1), np.float32)}, "flat.npy"),
-        ({"flat_names": ("a", "b")}, "flat.npy"),
-        ({"weight": np.array([1.0, np.nan])}, "weight.npy"),
-        ({"weight": np.ones(2, np.int64)}, "weight.npy"),
-        ({"columns": {"event": np.arange(3)}}, "column.event.npy"),
-        ({"label": np.zeros(2)}, "label.npy"),
-        ({"sequences": _sequence([0, 3])}, "offsets.s.npy"),
-        ({"sequences": _sequence([1, 1, 3])}, "offsets.s.npy"),
-        ({"sequences": _sequence([0, 1, 2])}, "offsets.s.npy"),
-        ({"sequences": _sequence([0, 4, 3])}, "offsets.s.npy"),
+        ({"groups": {"g": arrays.Flat(np.zeros((3, 1), np.float32), ("a",))}}, "g/values.npy"),
+        ({"groups": {"g": arrays.Flat(np.zeros((2, 1), np.float32), ("a", "b"))}}, "g/values.npy"),
+        ({"groups": {"g": arrays.Flat(np.zeros((2, 1), np.int32), ("a",))}}, "g/values.npy"),
+        ({"weight": np.array([1.0, np.nan])}, "rows/weight.npy"),
+        ({"weight": np.ones(2, np.int64)}, "rows/weight.npy"),
+        ({"columns": {"event": np.arange(3)}}, "rows/column.event.npy"),
+        ({"label": np.zeros(2)}, "rows/label.npy"),
+        ({"groups": _sequence([0, 3])}, "s/offsets.npy"),
+        ({"groups": _sequence([1, 1, 3])}, "s/offsets.npy"),
+        ({"groups": _sequence([0, 1, 2])}, "s/offsets.npy"),
+        ({"groups": _sequence([0, 4, 3])}, "s/offsets.npy"),
     ],
 )
 def test_packed_arrays_belong_together(tmp_path, changes, named):
-    """A row too many shifts all labels: whoever packs is told, and nothing is written."""
-    arrays.write_packed(tmp_path / "train", _packed())
+    """A row too many shifts all labels: whoever reads such a split is told which array it is."""
+    packed = _packed(**changes)
+    write_packed(tmp_path / "train", packed)
     with pytest.raises(InputError, match=named.replace(".", r"\.")):
-        arrays.write_packed(tmp_path / "wrong", _packed(**changes))
-    assert not (tmp_path / "wrong").exists()
+        arrays.read_packed(tmp_path / "train", list(packed.groups))
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_a_folder_has_the_rows_that_were_announced(tmp_path, n):
+    """The shape stands in front of the rows: one too few or too many is no array, and nothing is written."""
+    with (
+        pytest.raises(InputError, match=r"rows that lack, or are too many \(below 0\): \{'values'"),
+        writing(tmp_path / "train", {}, {"values": ("f4", (3, 1)), "label": ("i4", (0,))}) as writer,
+    ):
+        writer.add(values=np.zeros((n, 1)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_pieces_give_the_bytes_of_numpy(tmp_path):
+    """What numpy would write of the whole array, and a checksum that fits."""
+    whole = np.random.default_rng(1).random((7, 2)).astype(np.float32)
+    with writing(tmp_path / "a", {}, {"values": (np.float32, whole.shape), "none": ("i8", (0,))}) as writer:
+        for piece in (whole[:3], whole[3:3], whole[3:]):
+            writer.add(values=piece.astype(np.float64))
+    for name, array in (("values", whole), ("none", np.zeros(0, np.int64))):
+        np.save(tmp_path / f"{name}.npy", array)
+        assert (tmp_path / f"{name}.npy").read_bytes() == (tmp_path / f"a/{name}.npy").read_bytes()
+    found = io.read_json(tmp_path / "a/columns.json")["checksums"]
+    assert found == {k: v for k, v in io.folder_checksums(tmp_path / "a").items() if k != "columns.json"}
 
 
 def test_a_split_is_mapped(tmp_path):
     """Splits may be larger than the memory: arrays stay on the disk until a batch of them is asked for."""
-    arrays.write_packed(tmp_path / "train", _packed())
-    found = arrays.read_packed(tmp_path / "train")
-    sequence = found.sequences["s"]
-    for array in (found.flat, found.label, found.weight, found.columns["event"], sequence.values):
+    write_packed(tmp_path / "train", _packed())
+    found = arrays.read_packed(tmp_path / "train", ["ak4", "s"])
+    flat, sequence = found.groups["ak4"].values, found.groups["s"].values
+    for array in (flat, found.label, found.weight, found.columns["event"], sequence):
         assert isinstance(array, np.memmap)
 
 
 def test_a_flipped_bit_in_a_split_is_named(tmp_path):
     """Nobody has to ask for it; where only names are needed, the arrays are not read at all."""
-    arrays.write_packed(tmp_path / "train", _packed())
-    content = bytearray((tmp_path / "train" / "flat.npy").read_bytes())
+    write_packed(tmp_path / "train", _packed())
+    path = tmp_path / "train" / "ak4" / "values.npy"
+    content = bytearray(path.read_bytes())
     content[-1] ^= 1
-    (tmp_path / "train" / "flat.npy").write_bytes(content)
-    assert arrays.read_packed(tmp_path / "train", whole=False).flat_names == ("a",)
-    with pytest.raises(InputError, match=r"flat\.npy"):
-        arrays.read_packed(tmp_path / "train")
+    path.write_bytes(content)
+    assert arrays.read_packed(tmp_path / "train", ["ak4"], whole=False).groups["ak4"].names == ("a",)
+    with pytest.raises(InputError, match=r"values\.npy"):
+        arrays.read_packed(tmp_path / "train", ["ak4"])
+    assert len(arrays.read_packed(tmp_path / "train", ["s"])) == 2  # nobody else's business
 
 
 @pytest.mark.parametrize("content", [{"sample": "mine", "split": "train", "rows": 2}, ["checksums"]])
 def test_a_split_without_checksums_is_refused(tmp_path, content):
     """Somebody else's, or of an early version: what its arrays hold cannot be trusted."""
-    arrays.write_packed(tmp_path / "train", _packed())
-    io.write_json(tmp_path / "train" / "columns.json", content)
+    write_packed(tmp_path / "train", _packed())
+    io.write_json(tmp_path / "train" / "rows" / "columns.json", content)
     with pytest.raises(InputError, match=r"columns\.json: has no checksums; pack the sample again"):
         arrays.read_packed(tmp_path / "train")
 
@@ -481,9 +533,9 @@ class Opened:
 def test_arrays_of_objects_are_not_opened(tmp_path, monkeypatch):
     """Reading one may run what its author likes: it is no array of ours, also where a split has no rows."""
     monkeypatch.chdir(tmp_path)
-    none = {"flat": np.zeros((0, 1), np.float32), "sequences": {}, "columns": {}, "weight": np.zeros(0)}
-    arrays.write_packed(tmp_path / "train", _packed(**none, label=np.zeros(0, np.int32)))
-    np.save(tmp_path / "train" / "label.npy", np.array([Opened()]))
+    none = {"groups": {}, "columns": {}, "weight": np.zeros(0)}
+    write_packed(tmp_path / "train", _packed(**none, label=np.zeros(0, np.int32)))
+    np.save(tmp_path / "train" / "rows" / "label.npy", np.array([Opened()]))
     with pytest.raises(InputError, match=r"label\.npy: not readable as an array"):
         arrays.read_packed(tmp_path / "train", whole=False)
     assert not (tmp_path / "opened").exists()
@@ -492,18 +544,29 @@ def test_arrays_of_objects_are_not_opened(tmp_path, monkeypatch):
 def test_splits_belong_together(tmp_path):
     """A copy of another split, or a split of another sample, is not what it is taken for."""
     for split in ("train", "test"):
-        arrays.write_packed(tmp_path / split, _packed(split=split))
-    parts = arrays.read_splits(tmp_path, ["train", "test"], "mine")
+        write_packed(tmp_path / split, _packed(split=split))
+    parts = arrays.read_splits(tmp_path, ["train", "test"], ["s"], "mine")
     assert [part.split for part in parts] == ["train", "test"]
     assert parts[0].digest != parts[1].digest
-    with pytest.raises(InputError, match="train: is sample `mine`, not `other`"):
-        arrays.read_splits(tmp_path, ["train", "test"], "other")
-    arrays.write_packed(tmp_path / "test", _packed(split="calibration"))
-    with pytest.raises(InputError, match="test: is split `calibration`, not `test`"):
+    with pytest.raises(InputError, match="train/rows: is sample `mine`, not `other`"):
+        arrays.read_splits(tmp_path, ["train", "test"], sample="other")
+    write_packed(tmp_path / "test", _packed(split="calibration"))
+    with pytest.raises(InputError, match="test/rows: is split `calibration`, not `test`"):
         arrays.read_splits(tmp_path, ["train", "test"])
-    arrays.write_packed(tmp_path / "test", _packed(split="test", generators=("h",)))
+    write_packed(tmp_path / "test", _packed(split="test", generators=("h",)))
     with pytest.raises(InputError, match="test: has other generators than split train"):
         arrays.read_splits(tmp_path, ["train", "test"])
+    write_packed(tmp_path / "test", _packed(split="test", groups=_sequence([0, 0, 0], 0)))
+    longer = arrays.Ragged(np.zeros((3, 2), np.float32), np.array([0, 1, 3]), ("x", "y"))
+    write_packed(tmp_path / "train", _packed(groups={"s": longer}))
+    assert len(arrays.read_splits(tmp_path, ["train", "test"])) == 2
+    with pytest.raises(InputError, match="test: has other features than split train"):
+        arrays.read_splits(tmp_path, ["train", "test"], ["s"])
+    write_packed(tmp_path / "test", _packed(split="test"))
+    (tmp_path / "test/s").rename(tmp_path / "test/kept")
+    (tmp_path / "test/ak4").rename(tmp_path / "test/s")
+    with pytest.raises(InputError, match="test/s: is group `ak4`, not `s`"):
+        arrays.read_packed(tmp_path / "test", ["s"])
 
 
 def test_a_damaged_checkpoint_is_dropped(tmp_path, capsys):

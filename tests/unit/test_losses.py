@@ -9,11 +9,12 @@ import pytest
 from jetsmith import io, plugs
 from jetsmith.classifiers import _keras as backend
 from jetsmith.losses import Seen, cross_entropy, focal, regression
+from jetsmith.packed.rows import Rows
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import LossSpec, TrainingSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.training import train
-from tests.unit.packed_jets import TRUTHS, make_spec, write_sample
+from tests.unit.packed_jets import TRUTHS, make_spec, read_packed, write_sample
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -123,10 +124,7 @@ def test_two_outputs_learn_together(tmp_path: Path) -> None:
     assert rows["p_b_jets"][is_test & is_b].to_numpy().mean() > 0.6
     network = keras.models.load_model(tmp_path / "model" / "model.keras", compile=False)
     assert set(network.output) == {"classes", "heavy"}
-    from jetsmith.packed import arrays
-    from jetsmith.packed.rows import Rows
-
-    packed = Rows.select(spec.inputs, [arrays.read_packed(sample / "test")])
+    packed = Rows.select(spec.inputs, [read_packed(sample / "test")])
     batch = packed.batch(slice(0, len(packed)))
     b = np.isin(packed.label(), TRUTHS["b_jets"])
     mass = batch["ak4"][b, 1]

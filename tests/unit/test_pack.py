@@ -1,6 +1,10 @@
 """The pack stage: splits by identity, order, weights, what is left out, and the layout on disk."""
 
 import itertools
+import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,17 +12,23 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import pytest
+import yaml
 
-from jetsmith import io
+from jetsmith import columns, io, stages
+from jetsmith.configuration.load import load
 from jetsmith.errors import InputError
 from jetsmith.features.compute import compute_features
 from jetsmith.hashing import SPLITS, fold_of, split_of
 from jetsmith.mock import mock_rows
 from jetsmith.packed import arrays
-from jetsmith.packed.pack import pack_sample
-from jetsmith.specs.features import FeatureGroup, FeatureSpec
+from jetsmith.packed.pack import pack_group
+from jetsmith.packed.pack_rows import pack_rows
+from jetsmith.packed.packing import Packing
+from jetsmith.packed.rows import Rows
+from jetsmith.specs.features import FeatureGroup, FeatureSpec, Inputs
 from jetsmith.specs.run import SampleSpec, SplitSpec
 
+CONFIG = Path(__file__).parents[2] / "config"
 SEED = 11
 GROUPS = [
     FeatureGroup(
@@ -39,15 +49,18 @@ CROSS_SECTION_PB = 10
 
 
 def write_features(folder: Path, name: str, rows: ak.Array, groups: Sequence[FeatureGroup] = GROUPS) -> Path:
-    """Features of made-up rows, by the stage itself, and an account with a mean weight."""
+    """Rows and features of made-up rows, by the stage itself, and an account with a mean weight."""
     obj = groups[0].object
-    io.write_rows(folder / f"{name}.skim.parquet", rows)
-    path = folder / f"{name}.parquet"
-    compute_features(groups, obj, folder / f"{name}.skim.parquet", path, folder / f"{name}.meta.json")
+    skim = folder / f"{name}.skim.parquet"
+    io.write_rows(skim, rows)
+    for group in (None, *groups):
+        stem = folder / name / (group.name if group else columns.ROWS)
+        further = () if group else [*columns.KINEMATICS[obj], *columns.CONTENT[obj]]
+        compute_features(group, obj, skim, f"{stem}.parquet", f"{stem}.meta.json", further)
     total = float(np.sum(rows.weight))
     mean = total / max(len(rows), 1)
     write_account(folder, name, rows, mean, CROSS_SECTION_PB / total if total > 0 else None)
-    return path
+    return folder / name
 
 
 def write_account(
@@ -64,22 +77,31 @@ def write_account(
 def pack(
     folder: Path, names: Sequence[str], into: str = "packed", **options: Any
 ) -> dict[str, arrays.Packed]:
-    """Pack data sets; options are those of SampleSpec, `groups`, `kept_truth`, and their `files`."""
+    """Pack data sets; options are those of SampleSpec, `groups`, `kept_truth`, and folders of `parts`."""
     groups, kept_truth = options.pop("groups", GROUPS), options.pop("kept_truth", ())
-    files = options.pop("files", {name: [folder / f"{name}.parquet"] for name in names})
-    outputs = {split: folder / into / split for split in SPLITS}
-    pack_sample(
+    parts = options.pop("parts", {name: [folder / name] for name in names})
+
+    def files(group: str) -> dict[str, list[str | Path]]:
+        return {name: [part / f"{group}.parquet" for part in parts[name]] for name in names}
+
+    def packing(group: str) -> Packing:
+        outputs = {split: folder / into / split / group for split in SPLITS}
+        return Packing("", SplitSpec(), SEED, kept_truth, outputs)
+
+    obj = groups[0].object
+    pack_rows(
+        packing(columns.ROWS),
         SampleSpec(datasets=tuple(names), **options),
         {name: f"{name}_generator" for name in names},
-        groups,
-        files,
+        files(columns.ROWS),
         {name: folder / f"{name}.account.json" for name in names},
-        SplitSpec(),
-        SEED,
-        outputs,
-        kept_truth,
+        columns.KINEMATICS[obj],
+        columns.CONTENT[obj],
     )
-    return {split: arrays.read_packed(path) for split, path in outputs.items()}
+    for group in groups:
+        pack_group(packing(group.name), group, files(columns.ROWS), files(group.name))
+    read = [group.name for group in groups]
+    return {split: arrays.read_packed(folder / into / split, read) for split in SPLITS}
 
 
 def test_jets_without_truth_are_kept_for_a_tagger_that_asks(tmp_path: Path) -> None:
@@ -94,7 +116,7 @@ def test_jets_without_truth_are_kept_for_a_tagger_that_asks(tmp_path: Path) -> N
         others = part.label != 999
         assert identities(without[split]) == [i for i, o in zip(identities(part), others, strict=True) if o]
         np.testing.assert_array_equal(part.weight[others], without[split].weight)
-        meta = io.read_json(tmp_path / "kept" / split / "meta.json")
+        meta = io.read_json(tmp_path / "kept" / split / "rows" / "meta.json")
         assert meta["left_out_rows"] == {"a": {}}
 
 
@@ -107,20 +129,22 @@ def test_rows_arrive_whole_and_once(tmp_path: Path) -> None:
     """Each jet but the pile-up ones is in exactly one split, with its own features and tracks."""
     rows = mock_rows("ak4", 400, seed=1)
     write_features(tmp_path, "a", rows)
-    features = io.read_rows(tmp_path / "a.parquet")
+    features = {name: io.read_rows(tmp_path / f"a/{name}.parquet") for name in ("flat", "tracks")}
     splits = pack(tmp_path, ["a"])
     place = {(0, e, j): i for i, (e, j) in enumerate(zip(rows.event, rows.jet_index, strict=True))}
     seen = []
     for name, packed in splits.items():
-        assert packed.flat_names == ("pt", "score", "eta", "sip")
-        assert packed.sequences["tracks"].names == ("pt", "d0")
+        flat, tracks = packed.groups["flat"], packed.groups["tracks"]
+        assert flat.names == ("pt", "score", "eta", "sip")
+        assert tracks.names == ("pt", "d0")
         assert packed.generators == ("a_generator",)
         for i, identity in enumerate(identities(packed)):
-            row = features[place[identity]]
-            assert packed.flat[i].tolist() == [row.pt, row.score, row.eta, row.sip]
-            tracks = packed.sequences["tracks"]
+            row = features["flat"][place[identity]]
+            assert flat.values[i].tolist() == [row.pt, row.score, row.eta, row.sip]
+            row = features["tracks"][place[identity]]
             mine = tracks.values[tracks.offsets[i] : tracks.offsets[i + 1]]
             assert mine.tolist() == np.stack([row.tracks_pt, row.tracks_d0], axis=1).tolist()
+            row = rows[place[identity]]
             assert packed.label[i] == row.flavour
             assert packed.columns["jet_pt_gev"][i] == row.jet_pt_gev
             assert packed.columns["hadron_flavour"][i] == row.hadron_flavour
@@ -129,7 +153,7 @@ def test_rows_arrive_whole_and_once(tmp_path: Path) -> None:
         seen += identities(packed)
     kept = [i for i in place if rows.flavour[place[i]] != 999]
     assert sorted(seen) == sorted(kept)
-    meta = io.read_json(tmp_path / "packed" / "test" / "meta.json")
+    meta = io.read_json(tmp_path / "packed/test/rows/meta.json")
     assert meta["left_out_rows"] == {"a": {"999": 400 - len(kept)}}
     assert sum(meta["rows"]["a"].values()) == len(splits["test"])
 
@@ -154,8 +178,8 @@ def test_order_is_mixed_and_independent_of_the_files(tmp_path: Path) -> None:
     assert 0.4 < np.mean(half) < 0.6
     write_features(tmp_path, "a", rows[::-1])
     again = pack(tmp_path, ["a", "b"], "again")["train"]
-    assert np.array_equal(train.flat, again.flat)
-    assert np.array_equal(train.sequences["tracks"].values, again.sequences["tracks"].values)
+    for name, group in train.groups.items():
+        assert np.array_equal(group.values, again.groups[name].values)
 
 
 @pytest.mark.parametrize(("normalise", "total"), [("unit", 1.0), ("cross_section", 10.0)])
@@ -189,11 +213,12 @@ def test_features_that_one_dataset_lacks_are_left_out(tmp_path: Path) -> None:
     poor = mock_rows("ak4", 100, seed=16)
     write_features(tmp_path, "b", poor[[n for n in poor.fields if n not in lacking]])
     train = pack(tmp_path, ["a", "b"])["train"]
-    assert train.flat_names == ("pt", "eta", "sip")
-    assert train.sequences["tracks"].names == ("pt",)
-    assert train.sequences["tracks"].values.shape[1] == 1
-    meta = io.read_json(tmp_path / "packed" / "train" / "meta.json")
-    assert meta["left_out_features"] == {"score": ["b"], "tracks_d0": ["b"]}
+    assert train.groups["flat"].names == ("pt", "eta", "sip")
+    assert train.groups["tracks"].names == ("pt",)
+    assert train.groups["tracks"].values.shape[1] == 1
+    for group, lacking in (("flat", {"score": ["b"]}), ("tracks", {"tracks_d0": ["b"]})):
+        meta = io.read_json(tmp_path / "packed" / "train" / group / "meta.json")
+        assert meta["left_out_features"] == lacking
 
 
 def test_features_that_one_partition_lacks_are_left_out(tmp_path: Path) -> None:
@@ -201,43 +226,107 @@ def test_features_that_one_partition_lacks_are_left_out(tmp_path: Path) -> None:
     rows = mock_rows("ak4", 100, seed=17)
     write_features(tmp_path, "a", rows)
     poor = rows[50:][[n for n in rows.fields if n != "stored_btagDeepB"]]
-    files = [write_features(tmp_path, "a0", rows[:50]), write_features(tmp_path, "a1", poor)]
-    train = pack(tmp_path, ["a"], files={"a": files})["train"]
-    assert train.flat_names == ("pt", "eta", "sip")
-    meta = io.read_json(tmp_path / "packed" / "train" / "meta.json")
+    parts = [write_features(tmp_path, "a0", rows[:50]), write_features(tmp_path, "a1", poor)]
+    train = pack(tmp_path, ["a"], parts={"a": parts})["train"]
+    assert train.groups["flat"].names == ("pt", "eta", "sip")
+    meta = io.read_json(tmp_path / "packed/train/flat/meta.json")
     assert meta["left_out_features"] == {"score": ["a"]}
 
 
-def test_partitions_of_two_datasets(tmp_path: Path) -> None:
-    """Three files of one data set and two of the next give what one of each gives; counts are compared."""
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("bucket_bytes", [32_000_000, 2000, 64])
+def test_partitions_of_two_datasets(
+    tmp_path: Path, bucket_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three files of one data set and two of the next, in few pieces or many and through few buckets or many,
+    give what one file of each gives, to the byte; counts are compared."""
     cuts = {"a": (0, 50, 50, 200), "b": (0, 30, 100)}
     rows = {name: mock_rows("ak4", cut[-1], seed) for seed, (name, cut) in enumerate(cuts.items())}
-    features: dict[str, list[str | Path]] = {}
-    for name, cut in cuts.items():
-        features[name] = [
-            write_features(tmp_path, f"{name}{part}", rows[name][start:stop])
+    for name in cuts:
+        write_features(tmp_path, name, rows[name])
+    pack(tmp_path, ["a", "b"])
+    monkeypatch.setattr("jetsmith.packed.packing.BUCKET_BYTES", bucket_bytes)
+    monkeypatch.setattr("jetsmith.features.compute.PIECE_BYTES", 10 * bucket_bytes)
+    parts = {
+        name: [
+            write_features(tmp_path / "parts", f"{name}{part}", rows[name][start:stop])
             for part, (start, stop) in enumerate(itertools.pairwise(cut))
         ]
-        write_features(tmp_path, name, rows[name])
-    expected = pack(tmp_path, ["a", "b"])
-
-    def in_parts(used: dict[str, list[str | Path]]) -> None:
-        outputs = {split: tmp_path / "parts" / split for split in SPLITS}
-        accounts = {name: tmp_path / f"{name}.account.json" for name in used}
-        pack_sample(
-            SampleSpec(datasets=tuple(used)), dict.fromkeys(used, "g"), GROUPS, used, accounts,
-            SplitSpec(), SEED, outputs,
-        )  # fmt: skip
-
-    in_parts(features)
-    for split, one in expected.items():
-        found = arrays.read_packed(tmp_path / "parts" / split)
-        assert identities(found) == identities(one)
-        for name in ("flat", "label", "weight"):
-            np.testing.assert_array_equal(getattr(found, name), getattr(one, name))
-        np.testing.assert_array_equal(found.sequences["tracks"].values, one.sequences["tracks"].values)
+        for name, cut in cuts.items()
+    }
+    pack(tmp_path, ["a", "b"], "again", parts=parts)
+    assert contents(tmp_path / "again") == contents(tmp_path / "packed")
+    assert not list((tmp_path / "again").rglob(".*"))
     with pytest.raises(InputError, match=r"set b: rows by flavour are .* in its account; run its features"):
-        in_parts({**features, "b": features["b"][:1]})
+        pack(tmp_path, ["a", "b"], "less", parts={**parts, "b": parts["b"][:1]})
+    assert not list((tmp_path / "less").rglob("*.npy"))
+
+
+def test_a_column_for_plots_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name in KINEMATICS: stored or derived, it is packed; a file that lacks it is no error."""
+    more = ("jet_softdrop_mass_gev", "jet_tau21", "n_pv")
+    monkeypatch.setitem(columns.KINEMATICS, "ak8", (*columns.KINEMATICS["ak8"], *more))
+    monkeypatch.setitem(columns.CONTENT, "ak8", ())
+    run = load(yaml.safe_load((CONFIG / "config.yaml").read_text()), CONFIG)
+    assert set(more) <= set(stages.features(run, "higgs_bb", columns.ROWS).further)
+    assert set(more) <= set(stages.pack_rows(run, "fat_jets").kinematics)
+    rows = mock_rows("ak8", 200, seed=35)
+    rows["flavour"] = np.full(200, 2505, np.int32)
+    group = FeatureGroup(
+        name="flat", object="ak8", kind="flat", features={"tau21": FeatureSpec(source="jet_tau21")}
+    )
+    write_features(tmp_path, "a", rows, [group])
+    write_features(tmp_path, "b", rows[[n for n in rows.fields if n != "n_pv"]], [group])
+    packed = pack(tmp_path, ["a"], groups=[group])["train"]
+    mass = dict(zip(zip(rows.event, rows.jet_index, strict=True), rows.jet_softdrop_mass_gev, strict=True))
+    assert packed.columns["jet_softdrop_mass_gev"].tolist() == [mass[i[1:]] for i in identities(packed)]
+    assert packed.columns["jet_tau21"].tolist() == packed.groups["flat"].values[:, 0].tolist()
+    assert "n_pv" in packed.columns
+    poor = pack(tmp_path, ["b"], "poor", groups=[group])["train"]
+    assert set(packed.columns) - set(poor.columns) == {"n_pv"}
+
+
+def test_features_of_other_rows_are_refused(tmp_path: Path) -> None:
+    """As many rows, in another order: each would get the features of another jet, and nobody would notice."""
+    rows = mock_rows("ak4", 100, seed=31)
+    mine, other = write_features(tmp_path, "a", rows), write_features(tmp_path, "b", rows[::-1])
+    (other / "rows.parquet").replace(mine / "rows.parquet")
+    with pytest.raises(InputError, match=r"flat\.parquet: is of keys"):
+        pack(tmp_path, ["a"])
+
+
+def test_groups_of_another_packing_are_refused(tmp_path: Path) -> None:
+    """Rows that were packed anew with one jet more or less do not fit the groups that lie beside them."""
+    write_features(tmp_path, "a", mock_rows("ak4", 100, seed=32))
+    write_features(tmp_path, "b", mock_rows("ak4", 100, seed=33))
+    pack(tmp_path, ["a"]), pack(tmp_path, ["b"], "other")
+    shutil.rmtree(tmp_path / "packed/train/rows")
+    shutil.copytree(tmp_path / "other/train/rows", tmp_path / "packed/train/rows")
+    with pytest.raises(
+        InputError, match=r"train/flat: has other rows than .*train/rows; pack the sample again"
+    ):
+        arrays.read_packed(tmp_path / "packed/train", ["flat"])
+
+
+def test_a_killed_job_leaves_nothing_that_matters(tmp_path: Path) -> None:
+    """Its buckets go with the next start; what it had not finished has no name."""
+    write_features(tmp_path, "a", mock_rows("ak4", 100, seed=34))
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\n"
+        "from jetsmith.packed.buckets import Buckets\nfrom tests.unit.test_pack import pack\n"
+        "Buckets.__iter__ = lambda self: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "pack(Path(sys.argv[1]), ['a'])"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, tmp_path], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert list(tmp_path.rglob("*.records"))
+    assert not list((tmp_path / "packed").rglob("columns.json"))
+    pack(tmp_path, ["a"])
+    assert not list((tmp_path / "packed").rglob(".*"))
 
 
 def test_each_weight_is_that_of_its_row(tmp_path: Path) -> None:
@@ -251,7 +340,7 @@ def test_each_weight_is_that_of_its_row(tmp_path: Path) -> None:
         write_account(tmp_path, name, found, {"a": 4.0, "b": 0.5}[name], {"a": 3.0, "b": 0.25}[name])
     for normalise, factors in (("unit", {"a": 0.25, "b": 2.0}), ("cross_section", {"a": 3.0, "b": 0.25})):
         for split, packed in pack(tmp_path, ["a", "b"], normalise, normalise=normalise).items():
-            meta = io.read_json(tmp_path / normalise / split / "meta.json")
+            meta = io.read_json(tmp_path / normalise / split / "rows/meta.json")
             assert meta["weight_factors"] == factors
             expected = [generated[row] * factors["ab"[row[0]]] for row in identities(packed)]
             assert packed.weight.tolist() == expected
@@ -290,7 +379,7 @@ def test_events_and_empty_partitions(tmp_path: Path) -> None:
     splits = pack(tmp_path, ["a", "b"], groups=groups)
     assert sum(len(packed) for packed in splits.values()) == 3
     assert all("z_pt_gev" in packed.columns for packed in splits.values())
-    assert all(packed.flat.shape == (len(packed), 1) for packed in splits.values())
+    assert all(packed.groups["event"].values.shape == (len(packed), 1) for packed in splits.values())
 
 
 def test_no_rows_at_all_is_an_error(tmp_path: Path) -> None:
@@ -308,8 +397,23 @@ def test_rows_without_constituents(tmp_path: Path) -> None:
         rows[name] = rows[name][:, :0]
     write_features(tmp_path, "a", rows)
     train = pack(tmp_path, ["a"])["train"]
-    assert train.sequences["tracks"].values.shape == (0, 2)
-    assert train.sequences["tracks"].offsets.tolist() == [0] * (len(train) + 1)
+    tracks = train.groups["tracks"]
+    assert tracks.values.shape == (0, 2)
+    assert tracks.offsets.tolist() == [0] * (len(train) + 1)
+
+
+def test_a_group_that_no_file_has(tmp_path: Path) -> None:
+    """It is packed as what it is: no features; whoever asks for one is told."""
+    rows = mock_rows("ak4", 40, seed=10)
+    poor = rows[[n for n in rows.fields if not n.startswith(("cpf_", "jet_mass", "stored_"))]]
+    groups = [g.model_copy(update={"features": dict(list(g.features.items())[1:2])}) for g in GROUPS]
+    write_features(tmp_path, "a", poor, groups)
+    train = pack(tmp_path, ["a"], groups=groups)["train"]
+    assert len(train) > 5
+    assert [(name, group.names) for name, group in train.groups.items()] == [("flat", ()), ("tracks", ())]
+    for inputs in (Inputs(group=g.name, kind=g.kind, length=6, features=("d0",), sources=()) for g in GROUPS):
+        with pytest.raises(InputError, match=f"inputs: {inputs.group}: not packed: d0"):
+            Rows.select([inputs], [train])
 
 
 def test_rows_of_two_datasets_are_refused(tmp_path: Path) -> None:
@@ -317,11 +421,11 @@ def test_rows_of_two_datasets_are_refused(tmp_path: Path) -> None:
     rows = mock_rows("ak4", 400, seed=11)
     write_features(tmp_path, "a", rows[:300])
     write_features(tmp_path, "b", rows[200:])
-    with pytest.raises(InputError, match=r"\d+ of a and b in one of its splits, such as 1:\d+:\d+"):
+    with pytest.raises(InputError, match=r"momenta: \d+ of a and b, such as 1:\d+:\d+"):
         pack(tmp_path, ["a", "b"])
 
 
-@pytest.mark.parametrize("column", ["weight", "jet_pt_gev", "stored_btagDeepB", "flavour"])
+@pytest.mark.parametrize("column", ["weight", "jet_pt_gev", "jet_phi_rad", "n_pv", "flavour"])
 def test_equal_keys_with_other_content_are_other_events(tmp_path: Path, column: str) -> None:
     """Productions count their events anew: the same numbers with one other value are no double counting."""
     rows = mock_rows("ak4", 200, seed=12)
@@ -341,7 +445,7 @@ def test_rows_are_compared_whatever_stands_between(tmp_path: Path) -> None:
         if name == "b":
             other["jet_pt_gev"] = rows.jet_pt_gev + 1
         write_features(tmp_path, name, other)
-    with pytest.raises(InputError, match=r": \d+ of a and c in"):
+    with pytest.raises(InputError, match=r": \d+ of a and c, such"):
         pack(tmp_path, ["a", "b", "c"])
 
 
@@ -362,6 +466,6 @@ def test_metadata_say_how_weights_were_normalised(tmp_path: Path) -> None:
     write_features(tmp_path, "a", mock_rows("ak4", 50, seed=15))
     pack(tmp_path, ["a"])
     for split in SPLITS:
-        meta = io.read_json(tmp_path / "packed" / split / "meta.json")
+        meta = io.read_json(tmp_path / "packed" / split / "rows" / "meta.json")
         assert meta["normalisation"]["a"] == io.read_json(tmp_path / "a.account.json")["normalisation"]
         assert meta["normalisation"]["a"]["how"] == "normalised for a test"

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from jetsmith import io
+from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
@@ -22,7 +23,6 @@ from jetsmith.reweighting import closure, write_weights
 from jetsmith.reweighting.closure import Area, Events, _match, closure_numbers, held_out, separation
 from jetsmith.reweighting.histograms import chi2, chi2_edges, compare_features, spectrum, spectrum_edges
 from jetsmith.reweighting.weights import (
-    KEY,
     RatioCalibration,
     density_ratio,
     fit_ratio,
@@ -32,6 +32,7 @@ from jetsmith.reweighting.weights import (
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.run import ClosureSpec
+from tests.unit.packed_jets import write_packed
 
 Array = np.ndarray[Any, Any]
 SHIFT = np.array([0.5, -0.3, 0.0])
@@ -88,16 +89,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for k, name in enumerate(SPLITS):
         at = split == k
         packed = arrays.Packed(
-            flat=x[at][:, [2, 0, 1]].astype("f4"),
-            flat_names=("z", "x", "y"),
-            sequences={},
+            groups={"event": arrays.Flat(x[at][:, [2, 0, 1]].astype("f4"), ("z", "x", "y"))},
             label=np.zeros(at.sum(), "i4"),
             weight=w[at],
             columns={field: values[at] for field, values in columns.items()},
             datasets=tuple(name for name, _ in DATASETS),
             generators=tuple(generator for _, generator in DATASETS),
         )
-        arrays.write_packed(folder / "packed" / name, packed)
+        write_packed(folder / "packed" / name, packed)
     p = 1 / (1 + np.exp(-logit))
     scores = {**key, "dataset": d, "split": split, "weight": w, "label": np.zeros(n, "i4")}
     scores |= {"p_power_shower": (1 - p).astype("f4"), "p_dipole_shower": p.astype("f4")}
@@ -191,7 +190,7 @@ def test_closure_needs_each_event_once(files: Path, tmp_path: Path) -> None:
 def test_features_that_are_not_packed_are_named(files: Path, tmp_path: Path) -> None:
     """A file of the sample may lack what the reweighter reads."""
     inputs = SPEC.inputs[0].model_copy(update={"features": ("x", "gone")})
-    with pytest.raises(InputError, match="gone are not packed"):
+    with pytest.raises(InputError, match="inputs: event: not packed: gone"):
         run_closure(files, tmp_path / "x.json", SPEC.model_copy(update={"inputs": (inputs,)}))
 
 
@@ -530,9 +529,12 @@ def test_held_out_events_by_value(tmp_path: Path) -> None:
     key |= {"event": (np.arange(n) // 2).astype("u8"), "jet_index": (np.arange(n) % 2).astype("i2")}
     dataset = (np.arange(n) // 2 % 3).astype("i4")
     packed = arrays.Packed(
-        flat=np.stack([np.arange(n), 10.0 * np.arange(n), 100.0 * np.arange(n)], axis=1).astype("f4"),
-        flat_names=("z", "x", "y"),
-        sequences={},
+        groups={
+            "event": arrays.Flat(
+                np.stack([np.arange(n), 10.0 * np.arange(n)], axis=1).astype("f4"), ("z", "x")
+            ),
+            "other": arrays.Flat(100.0 * np.arange(n, dtype="f4")[:, np.newaxis], ("y",)),
+        },
         label=np.zeros(n, "i4"),
         weight=np.ones(n),
         columns={**key, "dataset": dataset, "fold": np.zeros(n, "i1")},
@@ -542,10 +544,11 @@ def test_held_out_events_by_value(tmp_path: Path) -> None:
     for k, name in enumerate(("train", "test")):
         at = np.arange(n) % 4 // 2 == k
         columns = {field: values[at] for field, values in packed.columns.items()}
+        groups = {g: arrays.Flat(found.values[at], found.names) for g, found in packed.groups.items()}
         part = dataclasses.replace(
-            packed, flat=packed.flat[at], label=packed.label[at], weight=packed.weight[at], columns=columns
+            packed, groups=groups, label=packed.label[at], weight=packed.weight[at], columns=columns
         )
-        arrays.write_packed(tmp_path / name, part)
+        write_packed(tmp_path / name, part)
     shuffled = np.array([11, 0, 5, 3, 4, 1, 2, 10, 9, 6, 7, 8])
     weights = {}
     for k, (name, _) in enumerate(DATASETS):
@@ -555,8 +558,8 @@ def test_held_out_events_by_value(tmp_path: Path) -> None:
         table |= {"weight_generator": rows + 0.5, "weight": rows + 0.25}
         path = weights[name] = tmp_path / f"{name}.parquet"
         io.write_rows(path, ak.zip(table, depth_limit=1), reweighter=SPEC.name, dataset=name)
-    groups = (("x", "z"), ("y",))
-    inputs = [SPEC.inputs[0].model_copy(update={"features": names}) for names in groups]
+    read = {"event": ("x", "z"), "other": ("y",)}
+    inputs = [SPEC.inputs[0].model_copy(update={"group": g, "features": f}) for g, f in read.items()]
     spec = SPEC.model_copy(update={"object": "ak4", "inputs": tuple(inputs)})
     found = held_out(spec, [tmp_path / "train", tmp_path / "test"], DATASETS, weights)
     rows = [row for k in (0, 2) for row in shuffled if dataset[row] == k and row != 6]
@@ -592,7 +595,7 @@ def test_scores_and_weights_by_value(tmp_path: Path) -> None:
     outputs = tmp_path / "old.parquet", tmp_path / "old.json"
     write_weights(SPEC, path, DATASETS, "old", *outputs)
     rows = io.read_rows(outputs[0])
-    keys = list(zip(*(ak.to_list(rows[name]) for name in KEY), strict=True))
+    keys = list(zip(*(ak.to_list(rows[name]) for name in EVENT_KEY), strict=True))
     assert keys == sorted(keys)
     assert keys[:5] == [(1, 2, 3), (1, 2, 9), (1, 3, 2), (2, 1, 0), (2, 1, 1)]
     assert ak.to_list(rows["weight_generator"][:5]) == [5, 3, 2, 4, 1]

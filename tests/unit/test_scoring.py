@@ -1,5 +1,6 @@
 """Protects the scores: which rows, from which model, in which columns."""
 
+import dataclasses
 import itertools
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from jetsmith.classifiers import find_backend
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.metrics import discriminant
-from jetsmith.packed import arrays
+from jetsmith.plots import roc
+from jetsmith.plots.inputs import read_test
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import TrainingSpec
 from jetsmith.training import train
-from tests.unit.packed_jets import make_spec, write_sample
+from tests.unit.packed_jets import make_spec, pack_jets, read_packed, write_packed, write_sample
 from tests.unit.score_files import discriminant_of
 
 ROUNDS = TrainingSpec(epochs=10, learning_rate=0.3)
@@ -38,7 +40,7 @@ def test_columns_and_rows_of_all_splits(tmp_path: Path) -> None:
         "weight", "p_b_jets", "p_c_jets", "p_light_jets", "scored", "not_tagged",
     ]  # fmt: skip
     for i, split in enumerate(SPLITS):
-        part = arrays.read_packed(packed / split)
+        part = read_packed(packed / split)
         here = rows[rows["split"] == i]
         np.testing.assert_array_equal(here["event"], part.columns["event"])
         np.testing.assert_array_equal(here["label"], part.label)
@@ -56,6 +58,43 @@ def test_columns_and_rows_of_all_splits(tmp_path: Path) -> None:
     assert not np.asarray(rows["not_tagged"]).any()
 
 
+def test_scores_carry_what_rows_carry(tmp_path: Path) -> None:
+    """A column that only a plot reads comes with them, but for the fold."""
+    packed = write_sample(tmp_path / "packed", 40)
+    for k, split in enumerate(SPLITS):
+        part = read_packed(packed / split)
+        part.columns["jet_softdrop_mass_gev"] = np.arange(len(part), dtype=np.float32) + 100 * k
+        write_packed(packed / split, part)
+    spec = make_spec("xgboost", training=ROUNDS)
+    train(spec, packed, tmp_path / "model", seed=5)
+    score(spec, tmp_path / "model", packed, tmp_path / "scores.parquet")
+    rows = io.read_rows(tmp_path / "scores.parquet")
+    expected = [100 * k + i for k, n in enumerate((40, 20, 20, 20)) for i in range(n)]
+    assert rows["jet_softdrop_mass_gev"].to_list() == expected
+    assert "fold" not in rows.fields
+
+
+def test_a_further_sample(tmp_path: Path) -> None:
+    """Scores of another sample bear its name, and who judges them there says which one it means."""
+    packed, other = (write_sample(tmp_path / name, 200) for name in ("packed", "other"))
+    for k, split in enumerate(SPLITS):
+        write_packed(other / split, dataclasses.replace(pack_jets(60, 7 + k), sample="other", split=split))
+    b, c, light = make_spec("xgboost").classes
+    spec = make_spec("xgboost", training=ROUNDS, signal_class=b, background_classes=(light, c))
+    train(spec, packed, tmp_path / "model", seed=5)
+    output = tmp_path / "scores/other.parquet"
+    score(spec, tmp_path / "model", other, output, sample="other")
+    jets = read_test(output, spec, "other")
+    assert len(jets.label) == 60
+    with pytest.raises(InputError, match="sample"):
+        read_test(output, spec)
+    with pytest.raises(InputError, match="sample"):
+        score(spec, tmp_path / "model", other, output, sample="another")
+    shown = roc.compute([spec], [jets], "light_jets", [[]], 20, sample="other")
+    assert (shown.sample, len(shown.curves)) == ("other", 1)
+    assert shown.heading() == "other: b_jets against light_jets"
+
+
 def test_folds_are_scored_by_the_model_that_did_not_see_them(tmp_path: Path) -> None:
     """Fold k's scores are those of model k; rows outside the calibration split count as test."""
     packed = write_sample(tmp_path / "packed", 200, n_folds=3)
@@ -65,7 +104,7 @@ def test_folds_are_scored_by_the_model_that_did_not_see_them(tmp_path: Path) -> 
     rows = io.read_rows(tmp_path / "all.parquet")
     assert sorted(set(rows["split"])) == [2, 3]
     assert (np.asarray(rows["split"]) == 2).sum() == 100
-    fold = np.concatenate([arrays.read_packed(packed / split).columns["fold"] for split in SPLITS])
+    fold = np.concatenate([read_packed(packed / split).columns["fold"] for split in SPLITS])
     single = spec.model_copy(update={"folds": 0})
     scores = []
     for k in range(3):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from jetsmith import stages
+from jetsmith import columns, stages
 from jetsmith.configuration import reference
 from jetsmith.configuration.load import Configuration, load
 from jetsmith.plots import PLOTS
@@ -22,13 +22,13 @@ LINES = {key: line for key, line in TABLE.items() if line != "absent"}
 JUDGED = {"calibrate", "plot_roc", "plot_discriminant", "plot_efficiency", "plot_training"}
 SETS = {
     "none": set(),
-    "model": {"train", "score", *JUDGED},
+    "model": {"train", "train_fold", "stack", "score", *JUDGED},
     "judged": JUDGED,
     "drawn": JUDGED - {"calibrate"},
 }
-OF_DATASET = (stages.inspect, stages.skim, stages.account, stages.features)
-OF_SAMPLE = (stages.pack,)
-OF_CLASSIFIER = (stages.check, stages.train, stages.score)
+OF_DATASET = (stages.inspect, stages.skim, stages.account)
+OF_SAMPLE = (stages.pack_rows,)
+OF_CLASSIFIER = (stages.check, stages.train, stages.train_fold, stages.stack, stages.score)
 OF_TAGGER = (stages.calibrate,)
 OF_REWEIGHTER = (stages.weights, stages.closure)
 
@@ -71,6 +71,15 @@ def handed(folder: Path) -> dict[tuple[str, str], Any]:
         found |= {
             (f"plot_{name}", "/".join(of)): stages.plot(run, name, *of) for of in run.subjects(about.of)
         }
+    for sample, spec in run.run.samples.items():
+        for group in run.groups_on(sample):
+            if group in run.classifiers:
+                continue
+            found |= {
+                ("features", f"{name}/{group}"): stages.features(run, name, group) for name in spec.datasets
+            }
+            if group != columns.ROWS:
+                found["pack", f"{sample}/{group}"] = stages.pack(run, sample, group)
     return found
 
 
@@ -96,6 +105,25 @@ def test_a_stage_gets_what_it_reads(folder: Path, key: str) -> None:
     assert changed == set().union(*(SETS.get(word, {word}) for word in words.split()))
 
 
+def test_a_group_that_nobody_reads_is_handed_to_nobody(folder: Path) -> None:
+    """Neither the group, nor a feature of it, nor a preset of any."""
+    before = handed(folder)
+    shutil.copy(folder / "features/neutral.yaml", folder / "features/photons.yaml")
+    set_value(folder / "features/photons.yaml", "presets.mine", ["ptrel"])
+    assert handed(folder) == before
+
+
+def test_another_tagger_touches_nobody_else(folder: Path) -> None:
+    """The groups that it adds to a sample are made; what is there stays as it is."""
+    set_value(folder / "config.yaml", "taggers.deepcsv", "mine")
+    before = handed(folder)
+    set_value(folder / "config.yaml", "taggers.dips", "mine")
+    after = handed(folder)
+    assert {key for key in before if before[key] != after[key]} == {("plot_roc", "mine")}
+    new = {key for key in after.keys() - before.keys() if "dips" not in key}
+    assert new == {("features", "mine/charged"), ("pack", "mine/charged")}
+
+
 def test_every_key_has_a_line() -> None:
     """Keys of all records but those of `architecture`, which is handed over as a whole."""
     records = [record for _, _, record in reference.FILES]
@@ -116,7 +144,7 @@ def test_every_stage_has_its_record() -> None:
         and not name.startswith("_")
     }  # fmt: skip
     asked = {s.__name__ for s in (*OF_DATASET, *OF_SAMPLE, *OF_CLASSIFIER, *OF_TAGGER, *OF_REWEIGHTER)}
-    assert public == asked | {"simulate", "report", "plot"}
+    assert public == asked | {"simulate", "features", "pack", "report", "plot"}
     records = public - {"plot"}
     assert all(issubclass(getattr(stages, name).__annotations__["return"], tuple) for name in records)
 

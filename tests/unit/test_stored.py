@@ -15,12 +15,11 @@ from jetsmith.configuration import stored_checks
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.metrics import discriminant
-from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassifierSpec, DiscriminantSpec
 from jetsmith.training import train
-from tests.unit.packed_jets import make_spec, pack_jets
+from tests.unit.packed_jets import FLAT, make_spec, pack_jets, with_flat, write_packed
 from tests.unit.score_files import discriminant_of
 
 Array = np.ndarray[Any, Any]
@@ -39,10 +38,10 @@ def pack_scores(folder: Path, values: Array, labels: Array | None = None) -> Arr
     """Four splits whose feature `sip` are these numbers, shape (4, n); gives them back as rows are."""
     for k, split in enumerate(SPLITS):
         packed = pack_jets(len(values[k]), k)
-        flat = np.array(packed.flat)
-        flat[:, packed.flat_names.index("sip")] = values[k]
+        flat = np.array(packed.groups["ak4"].values)
+        flat[:, FLAT.index("sip")] = values[k]
         label = packed.label if labels is None else labels[k].astype(np.int32)
-        arrays.write_packed(folder / split, dataclasses.replace(packed, flat=flat, label=label))
+        write_packed(folder / split, dataclasses.replace(with_flat(packed, flat), label=label))
     return np.concatenate(values).astype(np.float32)
 
 
@@ -183,7 +182,7 @@ def test_stored_scores_of_each_class(tmp_path: Path) -> None:
         ],
         np.float32,
     )  # fmt: skip
-    packed = dataclasses.replace(pack_jets(8, 1), flat=flat, flat_names=("sip", "mass", "jet_pt"))
+    packed = with_flat(pack_jets(8, 1), flat, ("sip", "mass", "jet_pt"))
     columns = {"light_jets": "jet_pt", "b_jets": "sip", "c_jets": "mass"}
     spec = make_spec("stored", architecture={"columns": columns})
     rows = Rows.select(spec.inputs, [packed])

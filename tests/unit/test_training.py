@@ -27,7 +27,16 @@ from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassSpec, TrainingSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.training import class_index, train
-from tests.unit.packed_jets import GROUPS, TRUTHS, make_spec, pack_jets, write_sample
+from tests.unit.packed_jets import (
+    GROUPS,
+    TRUTHS,
+    make_spec,
+    pack_jets,
+    read_packed,
+    with_flat,
+    write_packed,
+    write_sample,
+)
 from tests.unit.score_files import discriminant_of
 
 Array = np.ndarray[Any, Any]
@@ -204,10 +213,10 @@ def test_other_data_does_not_go_on(
         patch.setattr(backend, "stalled", die_at(5))
         with pytest.raises(KeyboardInterrupt):
             train(spec, packed, tmp_path / "model", seed=5)
-    whole = arrays.read_packed(packed / "validation")
-    changed = np.array(whole.flat)
+    whole = read_packed(packed / "validation")
+    changed = np.array(whole.groups["ak4"].values)
     changed[1237, 2] += 1
-    arrays.write_packed(packed / "validation", replace(whole, flat=changed))
+    write_packed(packed / "validation", with_flat(whole, changed))
     train(spec, packed, tmp_path / "model", seed=5)
     assert "is of another task: starting anew" in capsys.readouterr().err
     train(spec, packed, tmp_path / "fresh", seed=5)
@@ -236,9 +245,9 @@ def test_folds_never_see_their_rows(folded: Path, tmp_path: Path) -> None:
     train(spec, folded, tmp_path / "model", seed=5)
     changed = tmp_path / "changed"
     for split in SPLITS:
-        packed = arrays.read_packed(folded / split)
+        packed = read_packed(folded / split)
         label = np.where(packed.columns["fold"] == 0, np.roll(packed.label, 1), packed.label).astype(np.int32)
-        arrays.write_packed(changed / split, arrays.Packed(**{**vars(packed), "label": label}))
+        write_packed(changed / split, arrays.Packed(**{**vars(packed), "label": label}))
     train(spec, changed, tmp_path / "other", seed=5)
     same = [
         digest(tmp_path / "model" / f"fold{k}/model.json")
@@ -262,12 +271,12 @@ def test_a_class_without_rows_stops(tmp_path: Path) -> None:
 def test_nan_in_an_input_stops(tmp_path: Path, where: str) -> None:
     """At once, with the feature's name and the number of its rows; unused features may be NaN."""
     packed = write_sample(tmp_path / "packed", 200)
-    whole = arrays.read_packed(packed / where)
-    changed = np.array(whole.flat)
+    whole = read_packed(packed / where)
+    changed = np.array(whole.groups["ak4"].values)
     changed[:, 0] = np.nan  # `unused`
-    known = np.flatnonzero(class_index(make_spec("xgboost"), arrays.read_packed(packed / where)) >= 0)
+    known = np.flatnonzero(class_index(make_spec("xgboost"), read_packed(packed / where)) >= 0)
     changed[known[:3], 3] = np.inf
-    arrays.write_packed(packed / where, replace(whole, flat=changed))
+    write_packed(packed / where, with_flat(whole, changed))
     with pytest.raises(InputError, match=rf"ak4\.mass in 3 of {len(known)} rows"):
         train(make_spec("xgboost"), packed, tmp_path / "model", seed=5)
 
@@ -278,7 +287,7 @@ def test_missing_features_are_named(sample: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"not packed: masss; close to: mass"):
         train(make_spec("xgboost", inputs=(wrong,)), sample, tmp_path / "model", seed=5)
     absent = GROUPS["charged"].model_copy(update={"group": "neutral"})
-    with pytest.raises(InputError, match="sequence `neutral` was not packed; there are: charged, vertices"):
+    with pytest.raises(InputError, match="`neutral` was not packed; there are: ak4, charged, vertices"):
         train(make_spec("keras", inputs=(absent,), model="deepsets"), sample, tmp_path / "model", seed=5)
 
 
@@ -389,12 +398,12 @@ def test_a_row_that_outweighs_its_class_is_named(tmp_path: Path, capsys: pytest.
     train(plain, packed, tmp_path / "plain", seed=5)
     assert io.read_json(tmp_path / "plain/meta.json")["heavy_jets"] == {"model": {}}
     assert "carries" not in capsys.readouterr().err
-    part = arrays.read_packed(packed / "train")
+    part = read_packed(packed / "train")
     weight = np.array(part.weight)
     of_class = np.flatnonzero(part.label == 400)
     weight[of_class] = 1.0
     weight[of_class[0]] = -(len(of_class) - 1.0)  # half of the class, and its sign is no excuse
-    arrays.write_packed(packed / "train", arrays.Packed(**{**vars(part), "weight": weight}))
+    write_packed(packed / "train", arrays.Packed(**{**vars(part), "weight": weight}))
     train(plain, packed, tmp_path / "heavy", seed=5)
     about = io.read_json(tmp_path / "heavy/meta.json")["heavy_jets"]
     assert about == {"model": {"c_jets": pytest.approx(0.5)}}
@@ -598,7 +607,7 @@ def test_what_is_trained_without_folds(sample: Path, tmp_path: Path, monkeypatch
     (task,) = recorder.tasks
     assert (task.seed, task.threads, task.folder.name) == (5, 3, "model.partial")
     meta = io.read_json(tmp_path / "model/meta.json")
-    parts = [arrays.read_packed(sample / name) for name in SPLITS]
+    parts = [read_packed(sample / name) for name in SPLITS]
     for role, labelled in (("train", task.train), ("validation", task.validation)):
         wanted = [np.full(len(part), name == role) for name, part in zip(SPLITS, parts, strict=True)]
         values, classes = chosen_rows(parts, wanted)
@@ -616,7 +625,7 @@ def test_what_is_trained_in_folds(folded: Path, tmp_path: Path, monkeypatch: pyt
     """Each model has the folds of all splits that it may see, and a seed of its own."""
     recorder = recorded(monkeypatch)
     train(make_spec("xgboost", folds=3), folded, tmp_path / "model", seed=5)
-    parts = [arrays.read_packed(folded / name) for name in SPLITS]
+    parts = [read_packed(folded / name) for name in SPLITS]
     for k, task in enumerate(recorder.tasks):
         folds = [part.columns["fold"] for part in parts]
         for labelled, fold in ((task.train, (k + 2) % 3), (task.validation, (k + 1) % 3)):
@@ -632,9 +641,9 @@ def test_no_rows_to_validate_on_stop(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """The message says what to raise; a class that is absent from them alone is no error."""
     recorded(monkeypatch)
     packed = write_sample(tmp_path / "packed", 60)
-    whole = arrays.read_packed(packed / "validation")
+    whole = read_packed(packed / "validation")
     for label, stops in ((400, False), (999, True)):
-        arrays.write_packed(packed / "validation", replace(whole, label=np.full(len(whole), label, np.int32)))
+        write_packed(packed / "validation", replace(whole, label=np.full(len(whole), label, np.int32)))
         if not stops:
             train(make_spec("xgboost"), packed, tmp_path / "one", seed=5)
             continue

@@ -19,10 +19,12 @@ from pathlib import Path
 from types import FrameType, SimpleNamespace
 from typing import Any
 
+import yaml
 from snakemake.api import SnakemakeApi
 from snakemake.settings.types import (
     ConfigSettings,
     DAGSettings,
+    GroupSettings,
     OutputSettings,
     Quietness,
     ResourceSettings,
@@ -58,6 +60,24 @@ def run(project: Path, around: Callable[[Any], AbstractContextManager[object]] |
                 if job.rule.script:
                     with around(job) if around else contextlib.nullcontext():
                         _script(job, workflow.globals["config"])
+
+
+def grouped(project: Path, profile: Path) -> dict[str, dict[str, Any]]:
+    """By group of jobs as a batch profile makes them: its size, and what it asks a batch system for."""
+    asked = yaml.safe_load(profile.read_text())
+    settings = ResourceSettings(cores=sys.maxsize, nodes=asked["jobs"], resources=asked["resources"])
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        called = api.workflow(
+            resource_settings=settings, snakefile=project / "Snakefile", workdir=project
+        ).dag(DAGSettings())
+        together = GroupSettings(group_components=asked["group-components"])
+        called.execute_workflow(executor="dryrun", group_settings=together)
+        workflow = called.workflow_api._workflow
+        return {
+            group.groupid: {"jobs": len(list(group.jobs)), "threads": group.threads}
+            | {name: group.resources.get(name) for name in ("mem_mb", "runtime")}
+            for group in workflow.dag._group.values()
+        }
 
 
 def _script(job: Any, config: dict[str, Any]) -> None:
@@ -157,5 +177,8 @@ if __name__ == "__main__":
     if sys.argv[2:] == ["missed"]:
         os.chdir(sys.argv[1])
         print(json.dumps(missed(Path(sys.argv[1]))))
+    elif sys.argv[2] == "grouped":
+        os.chdir(sys.argv[1])
+        print(json.dumps(grouped(Path(sys.argv[1]), Path(sys.argv[3]))))
     else:
         main(Path(sys.argv[1]), [int(index) for index in sys.argv[2:]])

@@ -75,7 +75,7 @@ def test_unknown_names_in_targets(project):
     wanted = {
         "results/skim/tbar/000.parquet": "the run has no dataset `tbar`; did you mean `ttbar`",
         "results/skim/ttbar/999.parquet": "dataset `ttbar` has no partition `999`; it has 2, 000 to 001",
-        "results/packed/jet/test": "the run has no sample `jet`",
+        "results/packed/jet/test/rows": "the run has no sample `jet`",
         "results/models/b": "the run has no classifier `b`",
         "results/calibration/b.json": "the run has no tagger `b`",
         "results/closure/b.json": "the run has no reweighter `b`",

@@ -68,8 +68,12 @@ def test_what_passes_ends_well(project):
 
 
 def test_digests_count_what_jobs_call(project):
-    """Each function of the package that a stage called, in any thread, is one whose edit reruns the stage."""
+    """Each function of the package that a stage called, in any thread, is one whose edit reruns the stage.
+
+    A run with a tagger that reads the scores of two others: each of its rules is made, and read.
+    """
     tiny.write_config(project.folder / "config")
+    tiny.add_stacked(project.folder / "config")
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.workflow.in_process", str(project.folder), "missed"],
         cwd=ROOT,
@@ -80,8 +84,25 @@ def test_digests_count_what_jobs_call(project):
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
-    assert {"inspect", "skim", "pack", "train", "score", "calibrate", "plot_roc", "report"} <= found.keys()
+    rules = {"inspect", "skim", "pack", "pack_rows", "train", "train_fold", "stack", "score", "calibrate"}
+    assert rules | {"plot_roc", "report"} <= found.keys()
     assert {rule: missed for rule, missed in found.items() if missed} == {}
+    results = project.folder / "results"
+    assert {path.name for path in (results / "models").glob("[!.]*")} == {
+        "both",
+        "score",
+        "trees",
+        "trees.folds",
+    }
+    assert {path.name for path in (results / "packed/mine/test").glob("*")} == {
+        "rows",
+        "ak4",
+        "score",
+        "trees",
+    }
+    meta = json.loads((results / "packed/mine/train/trees/meta.json").read_text())
+    assert meta["models"] == 2
+    assert meta["rows"]["out_of_fold"] > 0
 
 
 def test_the_dry_run_says_it(project):

@@ -20,8 +20,11 @@ from tests import tiny
 from .conftest import ROOT, copy_project
 
 pytestmark = pytest.mark.workflow
-# Followed elsewhere: test_stages (a key), tests/benchmarks, tests/cluster; a backend also needs packages.
-OTHERS = {"A backend", "A key of the configuration", "A benchmark", "A batch system"}
+# Followed elsewhere: test_stacking, test_stages (a key, a column for plots), tests/benchmarks, tests/cluster.
+OTHERS = {
+    "A tagger of taggers", "A column that only plots or a decorrelation read", "A backend",
+    "A key of the configuration", "A benchmark", "A batch system",
+}  # fmt: skip
 
 
 class Copy:
@@ -271,8 +274,8 @@ def test_the_run_has_what_is_new(finished: Path) -> None:
     assert io.read_json(finished / "skim/more.json")["n_entries"] == 300
     about = io.read_json(finished / "inspect/foreign.json")
     assert (about["layout"], about["n_entries"]) == ("mine", 300)
-    rows = io.read_rows(finished / "features/jets/000.parquet")
-    pt = np.asarray(rows["jet_pt_gev"])
+    rows = io.read_rows(finished / "features/jets/000/ak4.parquet")
+    pt = np.asarray(io.read_rows(finished / "features/jets/000/rows.parquet")["jet_pt_gev"])
     np.testing.assert_allclose(np.asarray(rows["jetLogPt"]), np.log(pt), rtol=1e-6)
     assert "jetMass" in rows.fields
     history = io.read_json(finished / "models/mine/history.json")

@@ -45,7 +45,8 @@ def test_a_cross_section_reads_nothing_again(edited):
     assert set(edited.planned()) <= PLOTS | {"calibrate", "report", "all"}
     edited.edit_yaml("datasets.yaml", "ttbar", "generator", value="other")
     planned = edited.planned()
-    assert planned["pack"] == 1
+    assert planned["pack_rows"] == 1
+    assert "pack" not in planned
     assert not set(planned) & {"simulate", "inspect", "skim", "account", "features"}
 
 
@@ -61,9 +62,45 @@ def test_one_tagger_retrains_alone(edited):
         "account",
         "features",
         "pack",
+        "pack_rows",
         "weights",
         "closure",
     }
+
+
+def test_a_group_reruns_those_that_read_it(edited):
+    """Charged candidates are DeepJet's alone: nobody else is trained again, and no rows are packed."""
+    edited.edit_yaml("features/charged.yaml", "length", value=7)
+    planned = edited.planned()
+    assert planned["features"] == 3  # partitions of ttbar and qcd
+    assert planned["pack"] == planned["train"] == planned["score"] == planned["check"] == 1
+    assert not set(planned) & {"simulate", "inspect", "skim", "account", "pack_rows", "weights", "closure"}
+
+
+def test_a_group_that_nobody_reads_makes_nothing(edited):
+    """Nor does a feature of one, nor a preset."""
+    group = (edited.folder / "config/features/charged.yaml").read_text()
+    path = edited.folder / "config/features/muons.yaml"
+    path.write_text(group)
+    try:
+        assert edited.planned() == {}
+    finally:
+        path.unlink()
+
+
+def test_a_tagger_that_others_begin_to_read_stays_what_it_is(edited):
+    """Its model and its scores are there; what is made are models without a part of the events."""
+    path = edited.folder / "config/taggers/mine.yaml"
+    text = (edited.folder / "config/taggers/combined.yaml").read_text()
+    path.write_text(text.replace("csv:", "cmva:").replace("  soft_leptons: all\n", ""))
+    edited.edit_yaml("config.yaml", "taggers", "mine", value="jets")
+    try:
+        planned = edited.planned()
+    finally:
+        path.unlink()
+    assert planned["train_fold"] == 5
+    assert planned["stack"] == planned["train"] == planned["score"] == planned["check"] == 1
+    assert not set(planned) & {"simulate", "inspect", "skim", "account", "features", "pack", "pack_rows"}
 
 
 def test_comment_reruns_nothing(edited):
@@ -84,7 +121,8 @@ def edit_function(path, name):
 @pytest.mark.parametrize(
     ("module", "function", "first", "spared"),
     [
-        ("packed/pack", "pack_sample", "pack", {"simulate", "inspect", "skim", "features"}),
+        ("packed/pack", "pack_group", "pack", {"simulate", "inspect", "skim", "features", "pack_rows"}),
+        ("packed/pack_rows", "pack_rows", "pack_rows", {"simulate", "inspect", "skim", "features", "pack"}),
         ("calibration/stage", "calibrate", "calibrate", {"train", "score", "weights", "closure"}),
         ("models/deepjet", "build", "train", {"pack", "weights", "closure"}),
         ("plots/roc", "compute", "plot_roc", {"calibrate", "train", "plot_discriminant"}),
@@ -115,6 +153,27 @@ def test_what_no_stage_reaches_reruns_nothing(edited):
     assert edited.planned() == {}
 
 
+    """An entry that no feature asks for: what derives columns may look again, what reads ROOT files not."""
+    """An entry that no feature asks for: what derives columns may look again, nothing that reads ROOT files."""
+    path = edited.folder / "workflow" / "jetsmith" / "derivations.py"
+    line = '    "n_muons": _jet('
+    assert path.read_text().count(line) == 1
+    new = '    "more": New("", "one more", (Derived("ratio", ("jet_pt_gev", "jet_eta")),)),\n'
+    path.write_text(path.read_text().replace(line, new + line))
+    assert not set(edited.planned()) & {"simulate", "inspect", "skim", "train", "score"}
+
+
+def test_a_plot_reruns_no_other(edited):
+    """A module and a line: nothing of what is there runs again but the page, which shows the new figures."""
+    package = edited.folder / "workflow" / "jetsmith"
+    text = (package / "plots" / "discriminant.py").read_text()
+    (package / "plots" / "again.py").write_text(text.replace("plot_discriminant", "plot_again"))
+    path = package / "plots" / "__init__.py"
+    line = '    "efficiency": About('
+    path.write_text(path.read_text().replace(line, '    "again": About("judgement"),\n' + line))
+    assert set(edited.planned()) == {"plot_again", "report", "all"}
+
+
 def test_a_layout_reruns_its_own_datasets(edited):
     """The demo is PFNano: PHYSLITE is none of its business."""
     package = edited.folder / "workflow" / "jetsmith" / "sources"
@@ -133,7 +192,7 @@ def test_an_option_of_the_plots_reruns_plots(edited):
 
 REPRODUCIBLE = (
     "skim/ttbar/000.parquet",
-    "features/ttbar/000.parquet",
+    "features/ttbar/000/charged.parquet",
     "models/cmva/model.json",
     "weights/pythia_shower/zjets_power.parquet",
 )

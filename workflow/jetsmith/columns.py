@@ -45,6 +45,8 @@ KEY = {
     "jet_index": _flat("", "index of the jet in its event before cuts; 0 for event rows", "int16"),
 }
 
+EVENT_KEY = ("run", "luminosity_block", "event")
+
 COMMON = {
     "weight": _flat("", "generator weight, as in the file, sign kept; 1 for data", "float64"),
     "flavour": _flat("", "truth id of config/flavours.yaml", "int32"),
@@ -117,7 +119,7 @@ DOUBLE_B = {
     "ddx_n_tracks": _flat("", "selected tracks"),
     "ddx_n_secondary_vertices": _flat("", "secondary vertices"),
     "ddx_tau1_vertex_delta_r": _flat("", "distance of the leading vertex to its axis"),
-} | {f"ddx_tau{axis}_{name}": column for axis in (1, 2) for name, column in _AXIS.items()}
+} | {f"ddx_tau{axis}_{name}": found for axis in (1, 2) for name, found in _AXIS.items()}
 
 CHARGED = {
     "cpf_pt_gev": _list("GeV", "transverse momentum"),
@@ -214,11 +216,21 @@ TRUTH: dict[str, tuple[int, ...]] = {
 # Pile-up and unmatched jets: without a tagger that asks for them they are neither trained on nor counted.
 LEFT_OUT_TRUTH = (999,)
 
-# Columns beside the features in a features file, where the skim has them.
+ROWS = "rows"  # beside the groups of features: the rows themselves, with key, truth, weight and what follows
+
+# What rows carry to the scores, where all files of a sample have it, stored or derived. A column that only a
+# plot or a decorrelation reads is a name here, and nothing else.
 KINEMATICS = {
     "ak4": ("jet_pt_gev", "jet_eta", "hadron_flavour"),
     "ak8": ("jet_pt_gev", "jet_eta", "hadron_flavour"),
     "event": ("z_pt_gev",),
+}
+# What else tells apart two rows that have the same key by chance: each production numbers its events anew.
+# Stage pack compares it and leaves it out. Momenta of some files have 10 bits alone.
+CONTENT = {
+    "ak4": ("jet_raw_pt_gev", "jet_phi_rad", "jet_mass_gev", "n_pv"),
+    "ak8": ("jet_raw_pt_gev", "jet_phi_rad", "jet_mass_gev", "n_pv"),
+    "event": ("z_y", "z_phi_rad", "z_mass_gev"),
 }
 RESERVED = {*KEY, *COMMON, *(name for names in KINEMATICS.values() for name in names)}
 

@@ -5,14 +5,17 @@ file. The mix is that of splitmix64 (Steele, Lea and Flood, OOPSLA 2014), applie
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from jetsmith import columns
 from jetsmith.specs.run import SplitSpec
 
 SPLITS = ("train", "validation", "calibration", "test")
+FITTED = SPLITS[:2]  # what a training sees, the second for its early stop
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
@@ -46,6 +49,18 @@ def hash64(
     for word in words:
         state = _mix(np.add(state ^ word, _GOLDEN))
     return state
+
+
+def key_digest(table: Mapping[str, Any]) -> str:
+    """Digest of the keys of all rows in their order: files of the same rows have the same.
+
+    Args:
+        table: Has the columns of `columns.KEY`, shape (N,) each.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for name, column in columns.KEY.items():
+        digest.update(np.asarray(table[name]).astype(column.dtype).tobytes())
+    return digest.hexdigest()
 
 
 def uniform(

@@ -7,7 +7,7 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 
-from jetsmith import io, provenance, scored
+from jetsmith import columns, io, provenance, scored
 from jetsmith.classifiers import Backend, find_backend
 from jetsmith.classifiers.stored import Stored
 from jetsmith.configuration import stored_checks
@@ -17,9 +17,6 @@ from jetsmith.io import BoolArray, FloatArray
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import RecipeSpec, TruthSpec
-
-KEY = ("run", "luminosity_block", "event", "jet_index", "dataset")
-KINEMATICS = ("jet_pt_gev", "jet_eta", "z_pt_gev")
 
 
 def score(
@@ -54,13 +51,14 @@ def score(
     backend = find_backend(spec.backend)
     _same(spec, model)
     sample = sample or spec.sample
-    parts = arrays.read_splits(packed, SPLITS, sample)
+    parts = arrays.read_splits(packed, SPLITS, spec.groups, sample)
     rows = Rows.select(spec.inputs, parts)
     found = _scores(spec, backend, model, rows, threads, judged)
     split = rows.part.astype(np.int8)
     if spec.folds:
         split[split != SPLITS.index("calibration")] = SPLITS.index("test")
-    table = {name: rows.column(name) for name in (*KEY, *KINEMATICS) if name in parts[0].columns}
+    names = dict.fromkeys([*columns.KEY, "dataset", *parts[0].columns])
+    table = {name: rows.column(name) for name in names if name != "fold"}
     table |= {"dataset": table["dataset"].astype(np.int32), "split": split}
     table |= {"label": rows.label().astype(np.int32), "weight": rows.weight().astype(np.float64)}
     by_class = zip(spec.class_names, found.probabilities.T, strict=True)

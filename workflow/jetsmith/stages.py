@@ -9,6 +9,7 @@ tests/unit/reruns.yaml has a line for every key of the configuration.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from jetsmith import columns
 from jetsmith.configuration.load import Configuration
 from jetsmith.plots import PLOTS
 from jetsmith.specs.classifiers import ClassifierSpec, JudgedSpec, RecipeSpec, RowsSpec, TruthSpec
@@ -72,9 +73,7 @@ def check(run: Configuration, classifier: str) -> Check:
     return Check(
         spec=seen_as(RowsSpec, spec),
         judged=_judged(run, classifier),
-        groups=[
-            seen_as(ColumnGroup, run.groups[name]) for name in dict.fromkeys(i.group for i in spec.reads)
-        ],
+        groups=[seen_as(ColumnGroup, run.groups[name]) for name in spec.groups if name in run.groups],
         samples=[list(run.run.samples[sample].datasets) for sample in run.samples_of(classifier)],
     )
 
@@ -114,38 +113,65 @@ def account(run: Configuration, dataset: str) -> Account:
 
 
 class Features(NamedTuple):
-    """The columns of an object."""
+    """A feature group, or the columns of the rows."""
 
     object: str
-    groups: list[Plain]
+    spec: Plain | None
+    further: list[str]
 
 
-def features(run: Configuration, dataset: str) -> Features:
+def features(run: Configuration, dataset: str, group: str) -> Features:
     """Stage features."""
     found = run.datasets[dataset].object
-    return Features(found, _groups_of(run, found))
+    if group == columns.ROWS:
+        return Features(found, None, [*columns.KINEMATICS[found], *columns.CONTENT[found]])
+    return Features(found, seen_as(ColumnGroup, run.groups[group]), [])
 
 
 class Pack(NamedTuple):
-    """The datasets of a sample, their order, splits and weights."""
+    """A feature group, and where its rows go."""
 
-    sample: Plain
-    generators: dict[str, str]
-    groups: list[Plain]
+    spec: Plain
+    datasets: list[str]
     splits: Plain
     seed: int
     kept_truth: list[int]
 
 
-def pack(run: Configuration, sample: str) -> Pack:
-    """Stage pack."""
+def pack(run: Configuration, sample: str, group: str) -> Pack:
+    """Stage pack, of a feature group."""
     return Pack(
-        sample=run.run.samples[sample].model_dump(mode="json"),
-        generators=run.generators(sample),
-        groups=_groups_of(run, run.object_of(sample)),
+        spec=seen_as(ColumnGroup, run.groups[group]),
+        datasets=list(run.run.samples[sample].datasets),
         splits=run.run.splits.model_dump(),
         seed=run.run.seed,
         kept_truth=run.kept_truth(sample),
+    )
+
+
+class PackRows(NamedTuple):
+    """The datasets of a sample, their order, splits and weights."""
+
+    sample: Plain
+    generators: dict[str, str]
+    splits: Plain
+    seed: int
+    kept_truth: list[int]
+    kinematics: list[str]
+    content: list[str]
+
+
+def pack_rows(run: Configuration, sample: str) -> PackRows:
+    """Stage pack, of the rows."""
+    found = run.object_of(sample)
+    return PackRows(
+        sample=run.run.samples[sample].model_dump(mode="json"),
+        generators=run.generators(sample),
+        splits=run.run.splits.model_dump(),
+        seed=run.run.seed,
+        kept_truth=run.kept_truth(sample),
+        kinematics=list(columns.KINEMATICS[found]),
+        content=list(columns.CONTENT[found]),
     )
 
 
@@ -159,6 +185,24 @@ class Train(NamedTuple):
 def train(run: Configuration, classifier: str) -> Train:
     """Stage train."""
     return Train(seen_as(RecipeSpec, run.classifiers[classifier]), run.run.seed)
+
+
+class TrainFold(NamedTuple):
+    """As `Train`, and into how many parts the events are cut."""
+
+    spec: Plain
+    seed: int
+    folds: int
+
+
+def train_fold(run: Configuration, classifier: str) -> TrainFold:
+    """Stage train, of a model that others are trained on."""
+    return TrainFold(*train(run, classifier), run.run.stack_folds)
+
+
+def stack(run: Configuration, classifier: str) -> TrainFold:
+    """Stage stack."""
+    return train_fold(run, classifier)
 
 
 class Score(NamedTuple):
@@ -275,7 +319,3 @@ def _judged(run: Configuration, classifier: str) -> list[Plain]:
 
 def _reading(run: Configuration, dataset: str) -> Plain:
     return seen_as(ReadingSpec, run.datasets[dataset]) | {"layout": run.layout_of(dataset)}
-
-
-def _groups_of(run: Configuration, obj: str) -> list[Plain]:
-    return [seen_as(ColumnGroup, group) for group in run.groups_of(obj).values()]

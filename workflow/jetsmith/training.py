@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import numpy as np
 from jetsmith import io, locks, plugs, provenance
 from jetsmith.balance import balanced_weights, heavy_jets
 from jetsmith.classifiers import Backend, Labelled, Task, find_backend
+from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
-from jetsmith.hashing import SPLITS
+from jetsmith.hashing import FITTED, SPLITS, fold_of
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.packed import arrays
 from jetsmith.packed.arrays import Packed
@@ -26,11 +28,31 @@ from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import RecipeSpec
 
 LOCK_WAIT_S = 3600.0
-ROLES = ("train", "validation")
+ROLES = FITTED
 TASK, DONE = "task.json", "done.json"  # of the working folder: what is trained, and each model that is
 
 
-def train(spec: RecipeSpec, packed: str | Path, output: str | Path, seed: int, threads: int = 1) -> None:
+@dataclass(frozen=True)
+class Without:
+    """A part of the events that a model does not see, so that another can be trained on its scores there.
+
+    Attributes:
+        fold: Which part, `hashing.fold_of` of the event.
+        folds: How many there are.
+    """
+
+    fold: int
+    folds: int
+
+
+def train(
+    spec: RecipeSpec,
+    packed: str | Path,
+    output: str | Path,
+    seed: int,
+    threads: int = 1,
+    without: Without | None = None,
+) -> None:
     """Train a classifier, or one a fold.
 
     With K folds, model k is fitted on all folds but k and (k + 1) mod K, of all splits together; the
@@ -38,11 +60,12 @@ def train(spec: RecipeSpec, packed: str | Path, output: str | Path, seed: int, t
 
     Args:
         spec: The classifier, resolved.
-        packed: Folder results/packed/{sample} with the four splits.
+        packed: Folder results/packed/{sample} with the four splits, their rows and the groups of the inputs.
         output: Folder of the model: spec.json, meta.json, history.json and the model's own files, or
             spec.json, meta.json and fold0/, fold1/, … with folds.
         seed: Seed of weights, batches and sampling.
         threads: CPU threads.
+        without: Train and validate on the events that are not in this part; for samples without folds.
 
     Raises:
         ConfigError: The backend or the model does not exist or does not take its arguments.
@@ -51,8 +74,8 @@ def train(spec: RecipeSpec, packed: str | Path, output: str | Path, seed: int, t
     """
     packed, output = Path(packed), Path(output)
     backend = find_backend(spec.backend)
-    parts = arrays.read_splits(packed, SPLITS, spec.sample)
-    identity = _identity(spec, parts, seed)
+    parts = arrays.read_splits(packed, SPLITS, spec.groups, spec.sample)
+    identity = _identity(spec, parts, seed, without)
     with _alone(output):
         if (_noted(output / "meta.json") or {}).get("task") == identity:
             print(f"[train] {output} is done already: by the process that was there", file=sys.stderr)
@@ -70,7 +93,11 @@ def train(spec: RecipeSpec, packed: str | Path, output: str | Path, seed: int, t
                 history: list[dict[str, float]] = []
                 counts: dict[str, dict[str, Any]] = {}
                 if backend.TRAINS:
-                    history, counts = _fit(spec, backend, parts, classes, fold, folder, seed, threads, packed)
+                    masks = _chosen(spec, parts, fold, seed, without)
+                    part = fold if without is None else without.fold
+                    history, counts = _fit(
+                        spec, backend, parts, classes, masks, part, folder, seed, threads, packed
+                    )
                 io.write_json(folder / "history.json", history)
                 done = {"rows": counts, "checksums": _checksums(folder)}
                 io.write_json(folder / DONE, done)
@@ -122,14 +149,14 @@ def _fit(
     backend: Backend,
     parts: Sequence[Packed],
     classes: Sequence[IntArray],
+    masks: tuple[list[BoolArray], list[BoolArray]],
     fold: int | None,
     folder: Path,
     seed: int,
     threads: int,
     packed: Path,
 ) -> tuple[list[dict[str, float]], dict[str, dict[str, Any]]]:
-    """Train on one split, or for one fold; the history, rows by role and class, and `heavy_jets`."""
-    masks = _chosen(spec, parts, fold)
+    """Train on rows, and validate on others; the history, rows by role and class, and `heavy_jets`."""
     rows, target, side = [], [], []
     about: dict[str, Any] = {}
     for role, chosen in zip(ROLES, masks, strict=True):
@@ -175,13 +202,17 @@ def _side(spec: RecipeSpec, parts: Sequence[Packed], masks: Sequence[BoolArray])
 
 
 def _chosen(
-    spec: RecipeSpec, parts: Sequence[Packed], fold: int | None
+    spec: RecipeSpec, parts: Sequence[Packed], fold: int | None, seed: int = 0, without: Without | None = None
 ) -> tuple[list[BoolArray], list[BoolArray]]:
     """Masks of the rows to train on and of those to validate on, one a split."""
     if fold is None:
+        seen = [np.ones(len(part), bool) for part in parts]
+        if without is not None:
+            n, left_out = without.folds, without.fold
+            keys = [tuple(np.asarray(part.columns[name]) for name in EVENT_KEY) for part in parts]
+            seen = [fold_of(run, block, event, seed, n) != left_out for run, block, event in keys]
         return tuple(  # type: ignore[return-value]
-            [np.full(len(part), split == role) for split, part in zip(SPLITS, parts, strict=True)]
-            for role in ROLES
+            [mask & (split == role) for split, mask in zip(SPLITS, seen, strict=True)] for role in ROLES
         )
     following = (fold + 1) % spec.folds
     folds = [np.asarray(part.columns["fold"]) for part in parts]
@@ -277,11 +308,14 @@ def _noted(path: Path) -> Any:
         return None
 
 
-def _identity(spec: RecipeSpec, parts: Sequence[Packed], seed: int) -> dict[str, Any]:
+def _identity(
+    spec: RecipeSpec, parts: Sequence[Packed], seed: int, without: Without | None = None
+) -> dict[str, Any]:
     """What must be the same for a training to be gone on with."""
     return {
         "spec": provenance.config_digest(spec.model_dump(mode="json")),
         "seed": seed,
         "data": [part.digest for part in parts],
         "code": provenance.code_digest("training", *plugs.modules(spec)),
+        **({} if without is None else {"without": asdict(without)}),
     }

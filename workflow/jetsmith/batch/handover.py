@@ -95,7 +95,7 @@ class Handover:
             parts = parts_of(job)
             outputs = {path for key in parts for path in key.split("\n")}
             for found in [orphan for orphan in self._orphans.values() if orphan.outputs & outputs]:
-                if found.parts == parts and self._counts(found, job):
+                if self._covers(found, parts) and self._counts(found, job):
                     taken[job] = found
                 else:
                     drop.add(found.id)
@@ -130,6 +130,11 @@ class Handover:
         """Whether a job of the batch system is one of ours, or of the killed run's."""
         return number in self._orphans or number in self._numbers.values()
 
+    def _covers(self, found: Submitted, parts: dict[str, str]) -> bool:
+        """Whether a batch job makes these parts, in this way; of a group others may be complete already."""
+        others = [path for key in found.parts.keys() - parts.keys() for path in key.split("\n")]
+        return parts.items() <= found.parts.items() and self._are_complete(others)
+
     def _counts(self, found: Submitted, job: Any) -> bool:
         """Whether a batch job can stand for a job of Snakemake: it is at work, or its results are there."""
         state = self._states.get(found.id, "gone")
@@ -140,7 +145,9 @@ class Handover:
 
     def is_complete(self, job: Any) -> bool:
         """Whether the results of a job are there, without Snakemake's mark of incomplete ones."""
-        outputs = [str(path) for part in members(job) for path in part.output]
+        return self._are_complete([str(path) for part in members(job) for path in part.output])
+
+    def _are_complete(self, outputs: list[str]) -> bool:
         persistence = self._workflow.persistence
         persistence.deactivate_cache()  # the job itself takes its mark away
         return all(map(os.path.exists, outputs)) and not persistence._filter_incomplete_keys(outputs)

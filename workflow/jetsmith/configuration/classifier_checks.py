@@ -77,7 +77,8 @@ def check_judged_on(
         for sample in samples:
             require(sample, run.samples, f"{source}: {key}", "sample")
         spec = classifiers[tagger]
-        refuse(source, (f"{key}: {problem}" for problem in _judged_on(spec, samples, run.samples, datasets)))
+        problems = _judged_on(spec, samples, run.samples, datasets, classifiers)
+        refuse(source, (f"{key}: {problem}" for problem in problems))
 
 
 def _judged_on(
@@ -85,11 +86,18 @@ def _judged_on(
     samples: Sequence[str],
     known: Mapping[str, SampleSpec],
     datasets: Mapping[str, DatasetSpec],
+    taggers: Collection[str],
 ) -> Iterator[str]:
     if _twice([spec.sample, *samples]):
         yield (
             f"given twice: {', '.join(_twice([spec.sample, *samples]))}; `{spec.sample}` is the sample that "
             "it is trained and judged on anyway"
+        )
+    read = [group for group in spec.groups if group in taggers]
+    if read:
+        yield (
+            f"it reads the scores of {', '.join(read)}, which are made on `{spec.sample}` alone; judge those "
+            "there, or give the tagger a sample that holds these datasets, too"
         )
     for name in samples:
         used = {dataset: datasets[dataset] for dataset in known[name].datasets}

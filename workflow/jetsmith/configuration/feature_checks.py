@@ -60,7 +60,7 @@ def _name(group: FeatureGroup, name: str) -> str:
     if not NAME.fullmatch(name):
         return ": a name has letters, digits and `_` alone, and starts with a letter"
     if group.column(name) in columns.RESERVED:
-        return f": `{name}` is a column of every features file already; rename the feature"
+        return f": `{name}` is a column of all rows already; rename the feature"
     return ""
 
 

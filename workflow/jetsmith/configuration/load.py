@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jetsmith import columns, remote, tex
-from jetsmith.configuration import places
+from jetsmith.configuration import places, stacked
 from jetsmith.configuration.checks import (
     check_dataset,
     check_files_once,
@@ -28,7 +28,8 @@ from jetsmith.configuration.classifier_checks import (
 )
 from jetsmith.configuration.feature_checks import check_group, check_groups
 from jetsmith.configuration.records import Model, load_table, pick, read_yaml, require, validate
-from jetsmith.configuration.resolve import resolve
+from jetsmith.configuration.resolve import classifier_file, resolve
+from jetsmith.configuration.stacked import Source
 from jetsmith.errors import ConfigError
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, Judgement, Role
 from jetsmith.specs.datasets import MAX_PARTS, DatasetSpec, SelectionSpec
@@ -127,6 +128,7 @@ class Configuration:
         return {
             feature: self.groups[inputs.group].features[feature].label
             for inputs in self.classifiers[classifier].inputs
+            if inputs.group in self.groups
             for feature in inputs.features
         }
 
@@ -134,9 +136,23 @@ class Configuration:
         """Names of the partitions: 000, 001, …"""
         return [f"{part:03d}" for part in range(self.n_parts(dataset))]
 
-    def groups_of(self, obj: str) -> dict[str, FeatureGroup]:
-        """Feature groups of an object."""
-        return {name: group for name, group in self.groups.items() if group.object == obj}
+    def groups_on(self, sample: str) -> list[str]:
+        """Groups of the packed sample: its rows, and what its classifiers read."""
+        read = [
+            group
+            for spec in self.classifiers.values()
+            if sample in self.samples_of(spec.name)
+            for group in spec.groups
+        ]
+        return list(dict.fromkeys([columns.ROWS, *read]))
+
+    def n_stacked(self, classifier: str) -> int:
+        """Models of a classifier, each without a part of the events, on whose scores others are trained.
+
+        None where its scores are out of fold anyway: in a sample with folds, or as they are stored.
+        """
+        spec = self.classifiers[classifier]
+        return 0 if spec.folds or spec.backend == "stored" else self.run.stack_folds
 
     def samples_of(self, classifier: str) -> tuple[str, ...]:
         """The sample that a classifier is trained on, then those that it is judged on beside."""
@@ -237,17 +253,23 @@ def _load(
         ("tagger", run.taggers),
         ("reweighter", run.reweighters),
     )
+    sources: dict[str, Source] = {}
+    known_names: list[str] = []
     for role, table in tables:
         files = _files(folders, f"{role}s")
+        known_names += files
         for name, sample in table.items():
             require(name, files, f"{source}: {role}s ({_places(folders, f'{role}s')})", role)
             path = files[name]
-            found = resolve(name, role, sample, run.samples[sample].folds, path, flavours, groups)
-            check_classifier(found.spec, found.options, path, run.samples[sample], datasets)
-            for view in found.judgements:
-                check_judgement(view, path, found.options, found.own)
-            classifiers[name] = found.spec
-            judgements += found.judgements
+            sources[name] = Source(role, sample, path, classifier_file(path))
+    stacked.check(sources, groups, known_names, source)
+    for name, one in sources.items():
+        found = resolve(name, sources, run.samples[one.sample].folds, flavours, groups)
+        check_classifier(found.spec, found.options, one.path, run.samples[one.sample], datasets)
+        for view in found.judgements:
+            check_judgement(view, one.path, found.options, found.own)
+        classifiers[name] = found.spec
+        judgements += found.judgements
     check_judged_on(run, classifiers, datasets, source)
     check_together(run, classifiers, judgements, source)
     judged = {spec.judgement: spec for spec in judgements}

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 from jetsmith import plugs
+from jetsmith.configuration import stacked
 from jetsmith.configuration.classifier_checks import without_effect
 from jetsmith.configuration.records import pick, read_yaml, require, validate
+from jetsmith.configuration.stacked import Source
 from jetsmith.errors import ConfigError, refuse
 from jetsmith.specs.classifiers import (
     ClassifierFile,
@@ -18,7 +21,6 @@ from jetsmith.specs.classifiers import (
     DiscriminantSpec,
     EvaluationSpec,
     LossSpec,
-    Role,
 )
 from jetsmith.specs.features import FeatureGroup, Inputs
 
@@ -44,19 +46,17 @@ class Resolved:
 
 def resolve(
     name: str,
-    role: Role,
-    sample: str,
+    sources: Mapping[str, Source],
     folds: int,
-    path: Path,
     flavours: Mapping[str, ClassSpec],
     groups: Mapping[str, FeatureGroup],
 ) -> Resolved:
-    """Read the file of a classifier and look up the names in it.
+    """Look up the names in the file of a classifier.
 
     Raises:
         ConfigError: Of a key or a name; with file, key and choices.
     """
-    content = _content(path)
+    content, path = sources[name].content, sources[name].path
     plug = plugs.described_by(content.backend, content.model, str(path))
     options = validate(plug.Options, content.architecture, f"{path}: architecture")
     refuse(path, without_effect(content))
@@ -73,11 +73,11 @@ def resolve(
 
     spec = ClassifierSpec(
         name=name,
-        role=role,
-        sample=sample,
+        role=sources[name].role,
+        sample=sources[name].sample,
         folds=folds,
         classes=tuple(classes(content.classes, "classes")),
-        inputs=_inputs("inputs", content.inputs, content.object, groups, path),
+        inputs=_inputs("inputs", content.inputs, content.object, groups, path, sources),
         side=_inputs("side", content.side, content.object, groups, path),
         losses=_losses(content, path),
         architecture=options.model_dump(mode="json"),
@@ -96,7 +96,7 @@ def resolve(
     return Resolved(first, options, views, own)
 
 
-def _content(path: Path) -> ClassifierFile:
+def classifier_file(path: Path) -> ClassifierFile:
     """A classifier's file; the key `discriminant`, of which there was one, is told what it is now."""
     found = read_yaml(path)
     if "discriminant" in found:
@@ -132,9 +132,14 @@ def _inputs(
     obj: str,
     groups: Mapping[str, FeatureGroup],
     path: Path,
+    sources: Mapping[str, Source] = MappingProxyType({}),
 ) -> tuple[Inputs, ...]:
+    """Features of groups, and scores of other classifiers."""
     return tuple(
-        _of_group(f"{key}.{name}", name, wanted, obj, groups, path) for name, wanted in given.items()
+        stacked.inputs_of(name, wanted, sources[name].content, f"{path}: {key}.{name}")
+        if name in sources
+        else _of_group(f"{key}.{name}", name, wanted, obj, groups, path)
+        for name, wanted in given.items()
     )
 
 

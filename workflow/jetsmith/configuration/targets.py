@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 
+from jetsmith.columns import ROWS
 from jetsmith.configuration.load import Configuration
 from jetsmith.configuration.records import hint
 from jetsmith.errors import refuse
@@ -44,8 +45,9 @@ def check(arguments: Iterable[str], patterns: Iterable[str], run: Configuration)
 
 def _wider(pattern: str) -> str:
     """The pattern with wildcards for splits, kinds of plots, and the parts that a Dask driver makes."""
-    split = re.sub(rf"(?<=/)({'|'.join(_SPLITS)})$", "{split}", pattern)
-    return _PLOT.sub("{plot}", split).replace("/features/", "/skim/")
+    split = re.sub(rf"(?<=/)({'|'.join(_SPLITS)})(?=/[\w{{}}]+$)", "{split}", pattern)
+    split = re.sub(rf"(?<={{split}}/){ROWS}$", "{group}", split)
+    return _PLOT.sub("{plot}", split).replace("/features/{dataset}/{part}/{group}", "/skim/{dataset}/{part}")
 
 
 def _loose(pattern: str) -> re.Pattern[str]:
@@ -89,6 +91,7 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
         "tagger": run.run.taggers,
         "judgement": run.judgements,
         "reweighter": run.run.reweighters,
+        "fold": [str(fold) for fold in range(run.run.stack_folds)],
     }
     match kind:
         case "part":
@@ -96,7 +99,14 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
         case "dataset" if "reweighter" in names:
             sample = run.run.reweighters[names["reweighter"]]
             return run.run.samples[sample].datasets, f"sample `{sample}` of `{names['reweighter']}`"
-        case "sample" if "classifier" in names:
+        case "group":
+            obj = (
+                run.datasets[names["dataset"]].object
+                if "dataset" in names
+                else run.object_of(names["sample"])
+            )
+            return [*(name for name, g in run.groups.items() if g.object == obj), ROWS], f"object `{obj}`"
+        case "sample" if names.get("classifier") in run.classifiers:
             return run.samples_of(names["classifier"]), f"classifier `{names['classifier']}`"
         case "contrast":
             return run.contrasts(names["sample"]), f"sample `{names['sample']}`"

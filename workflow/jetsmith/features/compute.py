@@ -10,6 +10,7 @@ from jetsmith import columns, io, provenance
 from jetsmith.errors import InputError
 from jetsmith.features.derived import available_with_derived, derive, stored_needs
 from jetsmith.features.table import Array, Lists, Table, to_rows, to_table
+from jetsmith.hashing import key_digest
 from jetsmith.specs.features import ColumnGroup, ColumnSpec
 
 TRANSFORMS: dict[str, Callable[[Array], Array]] = {
@@ -21,23 +22,28 @@ TRANSFORMS: dict[str, Callable[[Array], Array]] = {
 }
 
 
+PIECE_BYTES = 32_000_000  # of the pieces in which a later stage reads the file
+
+
 def compute_features(
-    groups: Sequence[ColumnGroup],
+    group: ColumnGroup | None,
     obj: str,
     skim: str | Path,
     output: str | Path,
     meta: str | Path,
+    further: Sequence[str] = (),
     **subject: str,
 ) -> None:
-    """Write the features of one partition.
+    """Write one feature group of a partition, or its rows; in all files of it the rows stand as in the skim.
 
     Args:
-        groups: Feature groups of the object.
+        group: The feature group; None for the rows: key, weight, truth, and `further` columns.
         obj: `ak4`, `ak8` or `event`.
         skim: Parquet file of stage skim.
-        output: Parquet file to write: key, weight, flavour and kinematics as in the skim, flat
-            features by name and sequences as `<group>_<feature>`, all features float32.
+        output: Parquet file to write: flat features by name, sequences as `<group>_<feature>`, float32. Its
+            subject has a digest of the keys of its rows, by which files of one partition are known.
         meta: JSON file to write: which features were left out and why, and what the rest came from.
+        further: Canonical columns of rows, stored or derived, where they can be had.
         subject: Dataset and part that the skim has to be of, and that the features then are of.
 
     Raises:
@@ -45,41 +51,48 @@ def compute_features(
             differ in length.
     """
     stored = set(io.column_names(skim))
-    sources = {feature.source for group in groups for feature in group.features.values()}
-    sources |= {group.sort_by for group in groups if group.sort_by}
     known = available_with_derived(stored, obj)
-    kept = [*columns.KEY, *columns.COMMON, *(name for name in columns.KINEMATICS[obj] if name in stored)]
-    needed = stored_needs(sources & known, stored, obj)
-    table = to_table(io.read_rows(skim, [*kept, *sorted(needed - set(kept))], **subject))
-    n_rows = len(table["event"])
-    derive(table, sorted(sources & known), obj)
-    result: Table = {name: table[name] for name in kept}
-    for group in groups:
-        result |= _sequence(group, table) if group.kind == "sequence" else _flat(group, table)
-    io.write_rows(output, to_rows(result, n_rows), **subject)
-    io.write_json(meta, _about(groups, known, n_rows))
+    wanted = _sources(group) if group else [*columns.KEY, *columns.COMMON, *further]
+    needed = stored_needs(set(wanted) & known, stored, obj)
+    table = to_table(io.read_rows(skim, list(dict.fromkeys([*columns.KEY, *sorted(needed)])), **subject))
+    digest, n_rows = key_digest(table), len(table["event"])
+    derive(table, sorted(set(wanted) & known), obj)
+    if group is None:
+        result = {name: table[name] for name in wanted if name in known}
+    else:
+        result = _sequence(group, table) if group.kind == "sequence" else _flat(group, table)
+    about = {"group": group.name if group else columns.ROWS, "keys": digest}
+    n_bytes = sum(c.values.nbytes if isinstance(c, Lists) else c.nbytes for c in result.values())
+    rows, step = to_rows(result, n_rows), max(PIECE_BYTES * n_rows // max(n_bytes, 1), 1)
+    pieces = (rows[start : start + step] for start in range(0, max(n_rows, 1), step))
+    io.write_rows(output, pieces, **subject, **about)
+    io.write_json(meta, _about(group, known, n_rows))
 
 
-def left_out(groups: Sequence[ColumnGroup], known: set[str]) -> dict[str, str]:
+def _sources(group: ColumnGroup) -> list[str]:
+    """Canonical columns that features and order of a group need."""
+    return [*(feature.source for feature in group.features.values()), *filter(None, [group.sort_by])]
+
+
+def left_out(group: ColumnGroup, known: set[str]) -> dict[str, str]:
     """Features that cannot be had, by column name, with the reason.
 
     Args:
-        groups: Feature groups of one object.
+        group: A feature group.
         known: Columns that are stored or derivable.
     """
     return {
         group.column(name): f"`{feature.source}` is neither stored nor derivable"
-        for group in groups
         for name, feature in group.features.items()
         if feature.source not in known
     }
 
 
-def _about(groups: Sequence[ColumnGroup], known: set[str], n_rows: int) -> dict[str, Any]:
-    unsorted = [group.name for group in groups if group.sort_by and group.sort_by not in known]
+def _about(group: ColumnGroup | None, known: set[str], n_rows: int) -> dict[str, Any]:
+    unsorted = bool(group and group.sort_by and group.sort_by not in known)
     return {
         "n_rows": n_rows,
-        "left_out": left_out(groups, known),
+        "left_out": left_out(group, known) if group else {},
         "in_stored_order": unsorted,
         "provenance": provenance.record(),
     }

@@ -44,13 +44,25 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
 def atomic_directory(path: str | Path) -> Iterator[Path]:
     """The same for a directory; a directory that stood there before is replaced."""
     path = Path(path)
+    with scratch_directory(path) as temporary:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        move(temporary, path)
+
+
+@contextmanager
+def scratch_directory(path: str | Path) -> Iterator[Path]:
+    """A temporary directory beside `path`, which goes at the end; what dead processes left there goes now.
+
+    Raises:
+        OutputError: The disk is full.
+    """
+    path = Path(path)
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=_mark(path), dir=path.parent))
         try:
             yield temporary
-            temporary.chmod(0o777 & ~_umask())
-            move(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 

@@ -60,7 +60,7 @@ def read_table(path: str | Path, columns: list[str] | None = None, **subject: An
     Raises:
         InputError: It is no parquet file, is damaged, or is about something else.
     """
-    with opened(path, whole=True, **subject) as file, _named(path):
+    with opened(path, whole=True, **subject) as file, named(path):
         return file.read(columns)
 
 
@@ -71,7 +71,7 @@ def opened(path: str | Path, whole: bool = False, **subject: Any) -> Iterator[pq
     Raises:
         InputError: As in `read_table`.
     """
-    with _named(path):
+    with named(path):
         start, footer, seal = _footer(Path(path))
         if zlib.crc32(_without(footer, seal, seal[1][:8])) != int(seal[1][8:], 16):
             raise InputError(f"{path}: the footer does not fit its checksum: damaged; run its stage again")
@@ -89,7 +89,8 @@ def opened(path: str | Path, whole: bool = False, **subject: Any) -> Iterator[pq
 
 
 @contextmanager
-def _named(path: str | Path) -> Iterator[None]:
+def named(path: str | Path) -> Iterator[None]:
+    """Errors of pyarrow as an InputError with the file's name."""
     try:
         yield
     except (OSError, pa.ArrowException) as error:

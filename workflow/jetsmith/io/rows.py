@@ -12,7 +12,7 @@ import uproot
 
 from jetsmith.errors import InputError
 from jetsmith.io.atomic import atomic_file
-from jetsmith.io.parquet import opened, read_table, writing
+from jetsmith.io.parquet import named, opened, read_table, writing
 
 
 def write_rows(path: str | Path, rows: ak.Array | Iterable[ak.Array], **subject: Any) -> None:
@@ -21,7 +21,8 @@ def write_rows(path: str | Path, rows: ak.Array | Iterable[ak.Array], **subject:
     Args:
         path: Target, replaced at once when everything is written.
         rows: Record array, or several with the same columns, written one after the other so that
-            only one is in memory; fields are numbers or ragged lists of numbers.
+            only one is in memory; fields are numbers or ragged lists of numbers. `iterate_rows` gives
+            back such pieces, of 100,000 rows at most.
         subject: What they are, such as `dataset="ttbar", part="000"`; `read_rows` can ask for it.
 
     Raises:
@@ -121,6 +122,22 @@ def read_rows(path: str | Path, columns: list[str] | None = None, **subject: Any
     return _records(table, path)
 
 
+def iterate_rows(path: str | Path, columns: list[str], **subject: Any) -> Iterator[ak.Array]:
+    """Read columns of rows piece by piece, as they were written, so that one piece is in memory.
+
+    Args:
+        path: Parquet file of `write_rows`, which has these columns.
+        columns: Names of columns.
+        subject: What the rows have to be of.
+
+    Raises:
+        InputError: As `read_rows`.
+    """
+    with opened(path, whole=True, **subject) as file, named(path):
+        for piece in range(file.num_row_groups):
+            yield _records(file.read_row_group(piece, columns), path)
+
+
 def _records(table: pa.Table, path: str | Path) -> ak.Array:
     _refuse_nulls(table, path)
     return ak.zip(
@@ -155,3 +172,17 @@ def column_names(path: str | Path) -> list[str]:
     """Names of the columns of a parquet file; reads its footer alone."""
     with opened(path) as file:
         return list(file.schema_arrow.names)
+
+
+def column_types(path: str | Path) -> dict[str, Any]:
+    """numpy type of each column of a parquet file that is one of numbers; reads its footer alone."""
+    with opened(path) as file:
+        flat = [field for field in file.schema_arrow if not pa.types.is_nested(field.type)]
+        return {field.name: np.dtype(field.type.to_pandas_dtype()) for field in flat}
+
+
+def uncompressed_bytes(path: str | Path) -> int:
+    """What a parquet file holds, by its footer."""
+    with opened(path) as file:
+        groups = range(file.metadata.num_row_groups)
+        return sum(int(file.metadata.row_group(group).total_byte_size) for group in groups)

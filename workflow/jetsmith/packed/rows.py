@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.packed.arrays import Packed
+from jetsmith.packed.arrays import Packed, Ragged
 from jetsmith.specs.features import Inputs
 
 Batch = dict[str, npt.NDArray[Any]]
@@ -123,7 +123,7 @@ class Rows:
         for i, packed in enumerate(self.parts):
             here = part == i
             if here.any():
-                out[here] = packed.flat[index[here]][:, self.picked[i][group]]
+                out[here] = packed.groups[group].values[index[here]][:, self.picked[i][group]]
         return out
 
     def _sequence(self, inputs: Inputs, part: IntArray, index: IntArray) -> tuple[FloatArray, BoolArray]:
@@ -131,7 +131,7 @@ class Rows:
         counts = np.empty(len(index), np.int64)
         for i, packed in enumerate(self.parts):
             here = part == i
-            offsets = packed.sequences[inputs.group].offsets
+            offsets = _ragged(packed, inputs.group).offsets
             starts[here] = offsets[index[here]]
             counts[here] = offsets[index[here] + 1] - starts[here]
         counts = np.minimum(counts, inputs.length)
@@ -141,7 +141,7 @@ class Rows:
         for i, packed in enumerate(self.parts):
             real = mask & (part == i)[:, None]
             where = (starts[:, None] + slots)[real]
-            out[real] = packed.sequences[inputs.group].values[where][:, self.picked[i][inputs.group]]
+            out[real] = packed.groups[inputs.group].values[where][:, self.picked[i][inputs.group]]
         return out, mask
 
     def check(self) -> None:
@@ -171,14 +171,19 @@ class Rows:
             )
 
 
+def _ragged(packed: Packed, group: str) -> Ragged:
+    found = packed.groups[group]
+    assert isinstance(found, Ragged), group
+    return found
+
+
 def _columns(inputs: Inputs, packed: Packed) -> IntArray:
     """Columns of the features of one input group, shape (F,)."""
-    if inputs.kind == "sequence" and inputs.group not in packed.sequences:
+    if inputs.group not in packed.groups:
         raise InputError(
-            f"inputs: sequence `{inputs.group}` was not packed; there are: "
-            f"{', '.join(packed.sequences) or 'none'}. The files of the sample lack its columns"
+            f"inputs: `{inputs.group}` was not packed; there are: {', '.join(packed.groups) or 'none'}"
         )
-    names = packed.flat_names if inputs.kind == "flat" else packed.sequences[inputs.group].names
+    names = packed.groups[inputs.group].names
     places = {name: place for place, name in enumerate(names)}
     lacking = [name for name in inputs.features if name not in places]
     if lacking:
@@ -186,6 +191,6 @@ def _columns(inputs: Inputs, packed: Packed) -> IntArray:
         raise InputError(
             f"inputs: {inputs.group}: not packed: {', '.join(lacking)}"
             f"{'; close to: ' + ', '.join(sorted(close)) if close else ''}. A file of the sample lacks their "
-            "sources: see left_out_features in meta.json of the packed split"
+            "sources: see left_out_features in meta.json of the packed group"
         )
     return np.array([places[name] for name in inputs.features], np.int64)

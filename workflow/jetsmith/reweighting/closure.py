@@ -10,13 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith import io
+from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import auc_interval
 from jetsmith.packed import arrays
+from jetsmith.packed.rows import Rows
 from jetsmith.reweighting.histograms import compare_features
-from jetsmith.reweighting.weights import KEY, density_ratio, read_scores, summarise
+from jetsmith.reweighting.weights import density_ratio, read_scores, summarise
 from jetsmith.specs.classifiers import RowsSpec
 from jetsmith.specs.run import ClosureSpec
 
@@ -215,7 +217,7 @@ def held_out(
         InputError: A dataset lacks its weights, keys repeat, or an event has no features.
     """
     generators = {c.generator: k for k, c in enumerate(spec.classes)}
-    keys = [*KEY, *(["jet_index"] if spec.object != "event" else [])]
+    keys = [*EVENT_KEY, *(["jet_index"] if spec.object != "event" else [])]
     wanted: list[npt.NDArray[Any]] = []
     columns: list[npt.NDArray[Any]] = []
     for k, (name, generator) in enumerate(datasets):
@@ -242,19 +244,15 @@ def _features(
     spec: RowsSpec, splits: Sequence[Path], keys: Sequence[str]
 ) -> tuple[tuple[str, ...], FloatArray, npt.NDArray[np.int64]]:
     """Flat inputs of the reweighter and keys (dataset first) of all packed events."""
-    wanted = [name for group in spec.inputs if group.kind == "flat" for name in group.features]
-    values, rows = [], []
-    for split in splits:
-        packed = arrays.read_packed(split, split=split.name, sample=spec.sample)
-        lacking = [name for name in wanted if name not in packed.flat_names]
-        if lacking or not wanted:
-            raise InputError(
-                f"{split}: closure of {spec.name} needs flat features; "
-                + (f"{', '.join(lacking)} are not packed" if lacking else "the reweighter reads none")
-            )
-        values.append(packed.flat[:, [packed.flat_names.index(name) for name in wanted]])
-        rows.append(np.column_stack([packed.columns[field].astype(np.int64) for field in ["dataset", *keys]]))
-    return tuple(wanted), np.concatenate(values), np.concatenate(rows)
+    flat = [inputs for inputs in spec.inputs if inputs.kind == "flat"]
+    if not flat:
+        raise InputError(f"closure of {spec.name} needs flat features; the reweighter reads none")
+    groups = [inputs.group for inputs in flat]
+    parts = [arrays.read_packed(split, groups, split=split.name, sample=spec.sample) for split in splits]
+    rows = Rows.select(flat, parts)
+    key = np.column_stack([rows.column(name).astype(np.int64) for name in ("dataset", *keys)])
+    names = tuple(name for inputs in flat for name in inputs.features)
+    return names, rows.flat_as_packed(slice(None)), key
 
 
 def _match(wanted: npt.NDArray[np.int64], has: npt.NDArray[np.int64], name: str) -> npt.NDArray[np.intp]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith import io
+from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
@@ -17,7 +18,6 @@ from jetsmith.metrics import effective_count
 from jetsmith.specs.classifiers import RowsSpec
 
 MAX_LOG_RATIO = 20.0  # numerical support alone: exp(20) stays far from overflow in sums of squares
-KEY = ("run", "luminosity_block", "event")
 _STEPS = 100
 
 
@@ -157,7 +157,7 @@ def read_scores(spec: RowsSpec, scores: str | Path, datasets: Sequence[tuple[str
     """
     generators = [generator for _, generator in datasets]
     source, target = spec.classes
-    names = [*KEY, *(["jet_index"] if spec.object != "event" else [])]
+    names = [*EVENT_KEY, *(["jet_index"] if spec.object != "event" else [])]
     wanted = [*names, "dataset", "split", "weight", f"p_{source.name}", f"p_{target.name}"]
     rows = io.read_rows(scores, wanted, classifier=spec.name, sample=spec.sample)
     table = {name: np.asarray(ak.to_numpy(rows[name])) for name in wanted}

@@ -12,7 +12,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from jetsmith import columns as canonical
+from jetsmith.columns import COMMON
 from jetsmith.errors import InputError
 from jetsmith.io import IntArray
 from jetsmith.sources import truth
@@ -85,7 +85,7 @@ def gives(branches: set[str], obj: str) -> set[str]:
         return set()
     found = {name for table in (FLAT, RAGGED) for name, branch in table.items() if branch in branches}
     found |= {name for name, needed in RATIOS.items() if branches.issuperset(needed)}
-    found |= {"run", "luminosity_block", *canonical.COMMON}
+    found |= {"run", "luminosity_block", *COMMON}
     return found | ({"hadron_flavour"} if "isB" in branches else set())
 
 

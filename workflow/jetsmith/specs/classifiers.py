@@ -106,7 +106,9 @@ class ClassifierFile(Record):
     object: Object = Field(description="What a row is.")
     classes: tuple[Name, ...] = Field(min_length=2, description="Classes of config/flavours.yaml.")
     inputs: dict[Name, Name | tuple[str, ...]] = Field(
-        min_length=1, description="Feature group (config/features) and its preset, or a list of features."
+        min_length=1,
+        description="Feature group (config/features) and its preset, or a list of features; or a tagger of "
+        "the run on the same sample, and `all` or a list of `p_<class>`: its scores.",
     )
     architecture: dict[str, Any] = Field({}, description="Keys of the backend or of its model: see below.")
     training: TrainingSpec = TrainingSpec()
@@ -143,6 +145,11 @@ class RowsSpec(Record):
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the outputs."""
         return tuple(c.name for c in self.classes)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups that its inputs and side columns are of."""
+        return tuple(dict.fromkeys(inputs.group for inputs in self.reads))
 
 
 class RecipeSpec(RowsSpec):

@@ -58,6 +58,14 @@ class RunSpec(Record):
         {}, description="Tagger, and further samples that it is scored and judged on beside its own."
     )
     reweighters: dict[Name, Name] = Field({}, description="Reweighter and its sample.")
+    stack_folds: int = Field(
+        5,
+        ge=2,
+        le=100,
+        description="Models of a classifier whose scores another one reads, each trained without one part of "
+        "the events: of that part it gives the scores that the other is trained on. Not where the sample has "
+        "folds of its own.",
+    )
     working_points: dict[str, Fraction] = Field(
         {"L": 0.1, "M": 0.01, "T": 0.001}, description="Background efficiency of each working point."
     )

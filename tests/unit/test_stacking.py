@@ -1,0 +1,289 @@
+"""Scores as one more group of inputs: out of fold where trainings see them, of the right rows, by name."""
+
+import itertools
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from jetsmith import io, stacking
+from jetsmith.classifiers import find_backend
+from jetsmith.configuration.load import Configuration, load
+from jetsmith.errors import ConfigError, InputError
+from jetsmith.hashing import SPLITS, fold_of
+from jetsmith.metrics import auc
+from jetsmith.packed import arrays
+from jetsmith.packed.rows import Rows
+from jetsmith.scoring import score
+from jetsmith.specs.classifiers import TrainingSpec
+from jetsmith.specs.features import Inputs
+from jetsmith.stacking import stack
+from jetsmith.training import Without, train
+from tests.unit.packed_jets import make_spec, pack_jets, read_packed, write_packed
+
+ROOT = Path(__file__).parent.parent.parent
+SEED, FOLDS = 5, 3
+# Deep trees at full speed: they learn their rows by heart.
+GREEDY = make_spec(
+    "xgboost",
+    name="base",
+    architecture={"max_depth": 8, "min_child_weight": 0},
+    training=TrainingSpec(epochs=12, patience=12, learning_rate=0.5, balance="none"),
+)
+
+
+def sample(folder: Path, scrambled: int | None = None, n: int = 1500) -> Path:
+    """Packed jets; those of one part of the events with each other's labels."""
+    for seed, split in enumerate(SPLITS):
+        packed = pack_jets(n if seed == 0 else n // 3, seed, truths=(500, 400, 0))
+        place = fold_of(*(packed.columns[k] for k in ("run", "luminosity_block", "event")), SEED, FOLDS)
+        label = np.array(packed.label)
+        here = np.flatnonzero(place == scrambled)
+        label[here] = np.random.default_rng(seed).permutation(label[here])
+        write_packed(folder / split, arrays.Packed(**{**vars(packed), "label": label}))
+    return folder
+
+
+def stacked(folder: Path, packed: Path, spec: Any = GREEDY) -> dict[str, arrays.Packed]:
+    """Train, score and stack; the splits with the scores."""
+    train(spec, packed, folder / "model", SEED)
+    score(spec, folder / "model", packed, folder / "scores.parquet")
+    models = [folder / f"without/{fold}" for fold in range(FOLDS)]
+    for fold, model in enumerate(models):
+        train(spec, packed, model, SEED, without=Without(fold, FOLDS))
+    restack(folder, packed, models, spec)
+    return {split: arrays.read_packed(packed / split, [spec.name]) for split in SPLITS}
+
+
+def restack(folder: Path, packed: Path, models: list[Path], spec: Any = GREEDY) -> None:
+    """The stage alone."""
+    outputs = {split: packed / split / spec.name for split in SPLITS}
+    stack(spec, packed, folder / "scores.parquet", models, SEED, outputs)
+
+
+def part_of(packed: arrays.Packed) -> Any:
+    """The part of each row's event."""
+    return fold_of(*(packed.columns[k] for k in ("run", "luminosity_block", "event")), SEED, FOLDS)
+
+
+def _auc(p: Any, signal: Any) -> float:
+    """Probability that a signal jet has the higher score."""
+    ones = np.ones(len(p))
+    return auc(p[signal], ones[signal], p[~signal], ones[~signal])
+
+
+def excess(packed: arrays.Packed, values: Any, fold: int) -> float:
+    """By how many standard deviations b scores tell b jets from others on one part of the events."""
+    here = part_of(packed) == fold
+    signal, p = np.asarray(packed.label)[here] == 500, values[here, 0]
+    n, m = int(signal.sum()), int((~signal).sum())
+    return float((_auc(p, signal) - 0.5) / np.sqrt((n + m + 1) / (12 * n * m)))
+
+
+def test_scrambled_labels_are_not_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a part of the events with scrambled labels nothing can be known but by having seen it: scores out
+    of fold are no better than chance there, those of models that have trained on it are far better."""
+    fold = 1
+    packed = sample(tmp_path / "packed", scrambled=fold)
+    train_split = stacked(tmp_path, packed)["train"]
+    values = np.asarray(train_split.groups["base"].values)
+    assert abs(excess(train_split, values, fold)) < 3
+    assert excess(train_split, values, 0) > 8  # the others have their labels, and features tell them
+    table = io.read_rows(tmp_path / "scores.parquet")
+    in_fold = np.stack([np.asarray(table[f"p_{n}"]) for n in GREEDY.class_names], axis=1)[: len(train_split)]
+    assert excess(train_split, in_fold, fold) > 6
+    # And with models that have seen the rows that they score: this very test would notice.
+    monkeypatch.setattr(stacking, "fold_of", lambda *key: (fold_of(*key) + 1) % FOLDS)
+    restack(tmp_path, packed, [tmp_path / f"without/{k}" for k in range(FOLDS)])
+    wrong = arrays.read_packed(packed / "train", ["base"])
+    assert excess(wrong, np.asarray(wrong.groups["base"].values), fold) > 6
+
+
+def test_each_row_by_its_model(tmp_path: Path) -> None:
+    """Train and validation rows by the model without their part; all others by the classifier itself."""
+    packed = sample(tmp_path / "packed", n=600)
+    splits = stacked(tmp_path, packed)
+    backend = find_backend("xgboost")
+    for split, part in splits.items():
+        whole = Rows.select(GREEDY.inputs, [read_packed(packed / split)])
+        own = backend.predict(GREEDY, tmp_path / "model", whole, 1)
+        found = part.groups["base"]
+        assert found.names == ("p_b_jets", "p_c_jets", "p_light_jets")
+        if split in ("calibration", "test"):
+            np.testing.assert_array_equal(found.values, own)
+            continue
+        assert (found.values != own).any()
+        for fold in range(FOLDS):
+            here = part_of(part) == fold
+            of_fold = backend.predict(GREEDY, tmp_path / f"without/{fold}", whole, 1)
+            np.testing.assert_array_equal(found.values[here], of_fold[here])
+    rows = io.read_json(tmp_path / "without/1/meta.json")["rows"]["model"]
+    seen = {role: sum(counts.values()) for role, counts in rows.items()}
+    assert seen == {role: int((part_of(splits[role]) != 1).sum()) for role in ("train", "validation")}
+    meta = io.read_json(packed / "validation/base/meta.json")
+    assert meta["rows"] == {"out_of_fold": len(splits["validation"]), "without_score": 0}
+
+
+def test_a_tagger_of_taggers(tmp_path: Path) -> None:
+    """It trains on the scores as on any group, beside features; and judges with those of the test split."""
+    packed = sample(tmp_path / "packed", n=900)
+    stacked(tmp_path, packed)
+    scores = Inputs(group="base", kind="flat", length=0, features=("p_c_jets", "p_b_jets"), sources=())
+    reader = make_spec("xgboost", name="reader", inputs=[scores, *GREEDY.inputs], training=GREEDY.training)
+    train(reader, packed, tmp_path / "reader", SEED)
+    score(reader, tmp_path / "reader", packed, tmp_path / "reader.parquet")
+    rows = io.read_rows(tmp_path / "reader.parquet")
+    here = np.asarray(rows["split"]) == SPLITS.index("test")
+    signal, p = np.asarray(rows["label"])[here] == 500, np.asarray(rows["p_b_jets"])[here]
+    assert _auc(p, signal) > 0.8
+
+
+def test_stored_scores_and_folds_are_taken_as_they_are(tmp_path: Path) -> None:
+    """Nothing was trained on the rows, or each was scored by the model that left it out: no more models."""
+    packed = sample(tmp_path / "packed", n=300)
+    part = read_packed(packed / "train")
+    flat = np.array(part.groups["ak4"].values)
+    flat[:, 2] = np.clip(np.abs(flat[:, 2]) / 10, 0, 1)
+    flat[:3, 2] = [np.nan, -1, -2000]
+    write_packed(
+        packed / "train",
+        arrays.Packed(**{**vars(part), "groups": {"ak4": arrays.Flat(flat, part.groups["ak4"].names)}}),
+    )
+    spec = make_spec(
+        "stored", name="old", classes=GREEDY.classes[:2], architecture={"column": "sip", "valid": (-50, 50)},
+        discriminant=None,
+    )  # fmt: skip
+    train(spec, packed, tmp_path / "model", SEED)
+    score(spec, tmp_path / "model", packed, tmp_path / "scores.parquet")
+    restack(tmp_path, packed, [], spec)
+    found = arrays.read_packed(packed / "train", ["old"]).groups["old"].values
+    own = np.asarray(io.read_rows(tmp_path / "scores.parquet")["p_b_jets"])[: len(found)]
+    assert found[[0, 2]].tolist() == [[-1, -1]] * 2  # no number, and no score: below every probability
+    assert np.isfinite(own[3:]).all()
+    np.testing.assert_array_equal(found[3:, 0], own[3:])
+    assert io.read_json(packed / "train/old/meta.json")["rows"]["without_score"] >= 2
+
+
+def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
+    """A model that has seen the part, of another recipe, or the classifier itself; scores of other rows."""
+    packed = sample(tmp_path / "packed", n=300)
+    stacked(tmp_path, packed)
+    models = [tmp_path / f"without/{fold}" for fold in range(FOLDS)]
+    for wrong, said in (
+        (
+            models[1:] + models[:1],
+            r"without/1: was trained without part \{'fold': 1, 'folds': 3\}, not \{'fold': 0",
+        ),
+        (models[:2], r"without/0: was trained without part .*'folds': 3\}, not .*'folds': 2\}"),
+        ([tmp_path / "model"] * 3, r"model: was trained without part None"),
+    ):
+        with pytest.raises(InputError, match=said):
+            restack(tmp_path, packed, wrong)
+    other = GREEDY.model_copy(update={"architecture": {"max_depth": 2}})
+    with pytest.raises(
+        InputError, match="without/0: was trained with another specification than base has now"
+    ):
+        restack(tmp_path, packed, models, other)
+    shutil.rmtree(packed)
+    sample(tmp_path / "packed", n=303)
+    with pytest.raises(
+        InputError, match=r"scores\.parquet: has other rows than the packed sample, by their run"
+    ):
+        restack(tmp_path, packed, models)
+
+
+# --- names
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The demo's configuration with the shipped taggers that read others, or that others read."""
+    found = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
+    for name in ("csv", "soft_leptons", "combined"):
+        put(found, "taggers", name, "jets")
+    return found
+
+
+def edit(folder: Path, name: str, content: Any) -> None:
+    (folder / name).write_text(yaml.safe_dump(content))
+
+
+def put(folder: Path, table: str, key: str, value: Any) -> None:
+    content = yaml.safe_load((folder / "config.yaml").read_text())
+    content.setdefault(table, {})[key] = value
+    edit(folder, "config.yaml", content)
+
+
+def read(folder: Path) -> Configuration:
+    return load(yaml.safe_load((folder / "config.yaml").read_text()), folder)
+
+
+def reads(folder: Path, name: str, inputs: Any) -> None:
+    """Let a tagger read something else."""
+    content = yaml.safe_load((folder / f"taggers/{name}.yaml").read_text())
+    edit(folder, f"taggers/{name}.yaml", {**content, "inputs": inputs})
+
+
+def test_scores_are_inputs_by_name(folder: Path) -> None:
+    """A list, or `all`; they need no column of the files; others than those that are read need no models."""
+    run = read(folder)
+    found = {i.group: (i.kind, i.features, i.sources) for i in run.classifiers["combined"].inputs}
+    assert found["csv"] == ("flat", ("p_b_jets", "p_c_jets"), ())
+    assert found["soft_leptons"] == ("flat", ("p_b_jets", "p_c_jets", "p_light_jets"), ())
+    assert run.n_stacked("csv") == 5
+    put(folder, "samples", "jets", {"datasets": ["ttbar", "qcd"], "folds": 4})
+    assert read(folder).n_stacked("csv") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "said"),
+    [
+        ("combined", {"csv": ["p_bjets"]}, r"inputs\.csv: unknown score `p_bjets`; did you mean `p_b_jets`"),
+        ("combined", {"csv": "most"}, r"combined\.yaml.*inputs\.csv: unknown preset `most`\. Choices: all"),
+        ("combined", {"cvs": "all"}, r"inputs: unknown feature group `cvs`"),
+        ("combined", {"dips": "all"}, r"inputs\.dips: its scores are not made: add `dips: jets` to the"),
+        ("csv", {"csv": "all"}, r"csv\.yaml.*inputs\.csv: a circle: `csv` reads `csv`; break it"),
+        ("csv", {"combined": "all"}, r"a circle: `(csv|combined)` reads `(csv|combined)` reads `"),
+        ("combined", {"double_b": "all"}, r"inputs\.double_b: .* those of sample `fat_jets` .* is on `jets`"),
+    ],
+)  # fmt: skip
+def test_mistakes_end_at_the_dry_run(folder: Path, name: str, inputs: Any, said: str) -> None:
+    """With the file, the key and the choices; circles with their names."""
+    reads(folder, name, inputs)
+    with pytest.raises(ConfigError, match=said):
+        read(folder)
+
+
+def test_longer_circles_are_found(folder: Path) -> None:
+    """Each reads the next: all of them are named, in that order."""
+    reads(folder, "soft_leptons", {"csv": "all"})
+    assert read(folder).classifiers["soft_leptons"].groups == ("csv",)
+    reads(folder, "csv", {"combined": ["p_b_jets"], "ak4": "csv"})
+    reads(folder, "combined", {"soft_leptons": "all"})
+    with pytest.raises(ConfigError) as caught:
+        read(folder)
+    text = str(caught.value)
+    circle = text.partition("a circle: ")[2].partition(";")[0].replace("`", "").split(" reads ")
+    assert len(circle) == 4
+    assert circle[0] == circle[-1]
+    following = {"csv": "combined", "combined": "soft_leptons", "soft_leptons": "csv"}
+    assert all(following[one] == other for one, other in itertools.pairwise(circle))
+
+
+def test_a_name_is_one_thing(folder: Path) -> None:
+    """A tagger that is called as a group of features, and a reweighter that reads scores."""
+    for name in ("charged", "rows"):
+        shutil.copy(folder / "taggers/csv.yaml", folder / f"taggers/{name}.yaml")
+        put(folder, "taggers", name, "jets")
+        with pytest.raises(ConfigError, match=rf"taggers\.{name}: `{name}` is also a feature group"):
+            read(folder)
+        content = yaml.safe_load((folder / "config.yaml").read_text())
+        del content["taggers"][name]
+        edit(folder, "config.yaml", content)
+    content = yaml.safe_load((folder / "reweighters/pythia_shower.yaml").read_text())
+    edit(folder, "reweighters/pythia_shower.yaml", {**content, "inputs": {"csv": "all"}})
+    with pytest.raises(ConfigError, match=r"inputs\.csv: a reweighter reads features"):
+        read(folder)

@@ -1,0 +1,108 @@
+"""Classifiers that read the scores of others: names, samples and circles; run before any job."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from jetsmith import columns
+from jetsmith.configuration.records import require
+from jetsmith.errors import refuse
+from jetsmith.specs.classifiers import ClassifierFile, Role
+from jetsmith.specs.features import Inputs
+
+ALL = "all"  # in place of a list: every class
+
+
+@dataclass(frozen=True)
+class Source:
+    """A classifier of the run before its names are looked up.
+
+    Attributes:
+        role: Tagger or reweighter.
+        sample: The sample that the run gives it.
+        path: Its file.
+        content: What stands there.
+    """
+
+    role: Role
+    sample: str
+    path: Path
+    content: ClassifierFile
+
+
+def check(
+    sources: Mapping[str, Source], groups: Collection[str], known: Collection[str], source: str
+) -> None:
+    """Names tell classifiers from feature groups; who reads another is on its sample, and none reads itself.
+
+    Args:
+        sources: Classifiers of the run by name.
+        groups: Names of the feature groups.
+        known: Names of all taggers and reweighters that have a file.
+        source: Name of the run's file.
+
+    Raises:
+        ConfigError: Names file, key, and the names of the circle.
+    """
+    for name, reader in sources.items():
+        if name in (*groups, columns.ROWS):
+            problem = f"`{name}` is also a feature group (config/features), and inputs name both; rename one"
+            refuse(source, [f"{reader.role}s.{name}: {problem}"])
+        for base in reader.content.inputs:
+            refuse(reader.path, _reads(name, reader, base, sources, groups, known))
+    reads = {name: [b for b in s.content.inputs if b in sources] for name, s in sources.items()}
+    try:
+        TopologicalSorter(reads).prepare()
+    except CycleError as error:
+        circle = error.args[1][::-1]
+        refuse(
+            sources[circle[0]].path,
+            [f"inputs.{circle[1]}: a circle: {' reads '.join(f'`{name}`' for name in circle)}; break it"],
+        )
+
+
+def _reads(
+    name: str,
+    reader: Source,
+    base: str,
+    sources: Mapping[str, Source],
+    groups: Collection[str],
+    known: Collection[str],
+) -> list[str]:
+    """What is wrong with an input that is no feature group, from the key on."""
+    if base in groups:
+        return []
+    if base in known and base not in sources:
+        return [
+            f"inputs.{base}: its scores are not made: add `{base}: {reader.sample}` to the taggers of the run"
+        ]
+    if base in sources and reader.role == "reweighter":
+        return [f"inputs.{base}: a reweighter reads features, not the scores of others: they are not drawn"]
+    if base in sources and sources[base].sample != reader.sample:
+        return [
+            f"inputs.{base}: its scores are those of sample `{sources[base].sample}` (taggers.{base} of the "
+            f"run), and `{name}` is on `{reader.sample}`; give both the same"
+        ]
+    return []
+
+
+def inputs_of(base: str, wanted: str | tuple[str, ...], content: ClassifierFile, where: str) -> Inputs:
+    """The scores of a classifier as inputs of another.
+
+    Args:
+        base: Its name.
+        wanted: `all`, or names `p_<class>`.
+        content: Its file.
+        where: File and key of the reader.
+
+    Raises:
+        ConfigError: There is no such score.
+    """
+    scores = tuple(f"p_{name}" for name in content.classes)
+    if isinstance(wanted, str):
+        require(wanted, [ALL], where, "preset")
+        wanted = scores
+    for name in wanted:
+        require(name, scores, where, "score")
+    return Inputs(group=base, kind="flat", length=0, features=wanted, sources=())

@@ -1,0 +1,49 @@
+# train_fold: as train, without a part of the events; writes models/{classifier}.folds/{fold}/.
+# stack: reads the scores of a classifier and those models; writes packed/{sample}/{split}/{classifier}/, inputs of others.
+
+
+rule train_fold:
+    input:
+        packed=lambda wildcards: read_by(wildcards.classifier),
+        check="<results>/inspect/check/{classifier}.json",
+    output:
+        directory("<results>/models/{classifier}.folds/{fold}"),
+    log:
+        "<logs>/train_fold/{classifier}.{fold}.log",
+    benchmark:
+        "<benchmarks>/train_fold/{classifier}.{fold}.tsv"
+    conda:
+        "../envs/jetsmith.yaml"
+    threads: 2
+    resources:
+        mem_mb=grows(6000),
+        runtime=480,  # the next attempt goes on from the checkpoint
+    params:
+        **gets(stages.train_fold, "classifier"),
+        code=lambda wildcards: model_code("train_fold", wildcards),
+    script:
+        "../scripts/train_fold.py"
+
+
+rule stack:
+    input:
+        packed=lambda wildcards: read_by(wildcards.classifier),
+        scores="<results>/scores/{classifier}/{sample}.parquet",
+        models=lambda wildcards: models_without(wildcards.classifier),
+    output:
+        [directory(path) for path in packed_of("{sample}", "{classifier}")],
+    log:
+        "<logs>/stack/{classifier}.{sample}.log",
+    benchmark:
+        "<benchmarks>/stack/{classifier}.{sample}.tsv"
+    conda:
+        "../envs/jetsmith.yaml"
+    threads: 2
+    resources:
+        mem_mb=grows(6000),
+        runtime=grows(60),
+    params:
+        **gets(stages.stack, "classifier"),
+        code=lambda wildcards: model_code("stack", wildcards),
+    script:
+        "../scripts/stack.py"
