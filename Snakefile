@@ -33,6 +33,6 @@ rule all:
     default_target: True
     input:
         "<results>/report/index.html",
-        expand("<results>/calibration/{tagger}.json", tagger=RUN.run.taggers),
+        expand("<results>/calibration/{judgement}.json", judgement=RUN.judgements),
         [weights_of(name) for name in RUN.run.reweighters],
         [parts_of(name, "skim", ".root") for name in RUN.datasets if RUN.run.skim.write_root],

@@ -16,6 +16,7 @@ with job(snakemake):
         derivable=partial(available_with_derived, obj=snakemake.params.spec["object"]),
         output=snakemake.output[0],
         judged=[TruthSpec(**judged) for judged in snakemake.params.judged],
+        samples=snakemake.params.samples,
         groups=[ColumnGroup(**group) for group in snakemake.params.groups],
         xrootd=XRootDSpec(**snakemake.config.get("xrootd", {})),
     )

@@ -64,7 +64,9 @@ FILES: dict[str, Any] = {
         "classes": ["b_jets", "not_b_jets"],
         "inputs": {"ak4": ["btagDeepFlavB"]},
         "architecture": {"column": "btagDeepFlavB"},
-        "discriminant": {"signal": ["b_jets"], "background": {"not_b_jets": 1.0}, "form": "ratio"},
+        "discriminants": {
+            "BvsAll": {"signal": ["b_jets"], "background": {"not_b_jets": 1.0}, "form": "ratio"}
+        },
         "evaluation": {"signal": "b_jets", "backgrounds": ["light_jets", "c_jets"]},
     },
     "taggers/trees.yaml": {
@@ -78,7 +80,13 @@ FILES: dict[str, Any] = {
             "epochs": 20, "patience": 5, "learning_rate": 0.3, "batch_size": 64, "balance": "pt_eta_class",
             "pt_bins_gev": [20, 60, 300], "abseta_bins": [0, 2.5], "checkpoint_every": 1,
         },
-        "discriminant": {"signal": ["b_jets"], "background": {"c_jets": 0.5, "light_jets": 0.5}},
+        "discriminants": {
+            "BvsAll": {"signal": ["b_jets"], "background": {"c_jets": 0.5, "light_jets": 0.5}},
+            "CvsL": {
+                "signal": ["c_jets"], "background": {"light_jets": 1.0},
+                "evaluation": {"signal": "c_jets", "backgrounds": ["light_jets"]},
+            },
+        },
         "evaluation": {"signal": "b_jets", "backgrounds": ["light_jets"]},
     },
 }  # fmt: skip

@@ -4,10 +4,11 @@ from functools import cache
 
 from snakemake.persistence.file import FilePersistence
 
-from jetsmith import lifeline, locks, provenance, stages
+from jetsmith import lifeline, locks, plugs, provenance, stages
 from jetsmith.columns import ROWS
 from jetsmith.configuration.load import load
 from jetsmith.configuration.places import Run
+from jetsmith.plots import PLOTS
 from jetsmith.sealed import frozen, persistence, planned
 from jetsmith.specs.datasets import LAYOUTS
 from jetsmith.specs.run import SplitSpec
@@ -64,7 +65,8 @@ wildcard_constraints:
     fold=one_of(map(str, range(RUN.run.stack_folds))),
     tagger=one_of(RUN.run.taggers),
     reweighter=one_of(RUN.run.reweighters),
-    background=one_of(name for sample in RUN.run.samples for name in RUN.backgrounds_on(sample)),
+    judgement=one_of(RUN.judgements),
+    contrast=one_of(name for sample in RUN.run.samples for name in RUN.contrasts(sample)),
 
 
 def grows(amount):
@@ -100,6 +102,5 @@ def gets(stage, *wildcards):
 
 
 def model_code(script, wildcards):
-    """Digest of the stage, of the classifier's backend and of its architecture; no others."""
-    spec = RUN.classifiers[wildcards.classifier]
-    return code(script, f"classifiers.{spec.backend}", *([f"models.{spec.model}"] if spec.model else []))
+    """Digest of the stage, of the classifier's backend, of its architecture and of its losses; no others."""
+    return code(script, *plugs.modules(RUN.classifiers[wildcards.classifier]))

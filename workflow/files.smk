@@ -30,10 +30,10 @@ def packed_of(sample, *groups):
     return [f"<results>/packed/{sample}/{split}/{group}" for group in groups for split in SPLITS]
 
 
-def read_by(classifier):
-    """The packed rows and groups that a classifier reads."""
+def read_by(classifier, sample=None):
+    """The packed rows and groups that a classifier reads, by default of the sample that it is trained on."""
     spec = RUN.classifiers[classifier]
-    return packed_of(spec.sample, ROWS, *spec.groups)
+    return packed_of(sample or spec.sample, ROWS, *spec.groups)
 
 
 def models_without(classifier):
@@ -57,9 +57,14 @@ def group_inputs(sample, group):
     }
 
 
-def scores_of(classifier):
-    """The scores of a classifier on its sample."""
-    return f"<results>/scores/{classifier}/{RUN.classifiers[classifier].sample}.parquet"
+def scores_of(classifier, sample=None):
+    """The scores of a classifier on a sample, by default on the one that it is trained on."""
+    return f"<results>/scores/{classifier}/{sample or RUN.classifiers[classifier].sample}.parquet"
+
+
+def numbers_of(judgement):
+    """Working points and efficiencies of a tagger by one of its discriminants."""
+    return f"<results>/calibration/{judgement}.numbers.json"
 
 
 def weights_of(reweighter):
@@ -78,21 +83,52 @@ def drawn(plot, subject):
     }
 
 
-def all_plots(wildcards):
+PLOT_SUBJECTS = {
+    "contrast": "{sample}/{contrast}",
+    "judgement": "{judgement}",
+    "reweighter": "{reweighter}",
+    "trained": "{classifier}",
+}
+
+
+def contrast_inputs(wildcards):
+    """Scores on the sample, and the working points that are marked, of each tagger of a figure."""
+    shown = RUN.contrasts(wildcards.sample)[wildcards.contrast].judgements
+    return {
+        "scores": [scores_of(spec.name, wildcards.sample) for spec in shown],
+        "numbers": [numbers_of(spec.judgement) for spec in shown],
+    }
+
+
+def judgement_inputs(wildcards):
+    """Scores and working points of a tagger."""
+    name = wildcards.judgement
+    return {"scores": scores_of(RUN.judgements[name].name), "numbers": numbers_of(name)}
+
+
+def reweighter_inputs(wildcards):
+    """The closure test of a reweighter, and its weights."""
+    name = wildcards.reweighter
+    return {"closure": f"<results>/closure/{name}.json", "weights": weights_of(name)}
+
+
+def trained_inputs(wildcards):
+    """A model, with its history."""
+    return {"model": f"<results>/models/{wildcards.classifier}"}
+
+
+PLOT_INPUTS = {
+    "contrast": contrast_inputs,
+    "judgement": judgement_inputs,
+    "reweighter": reweighter_inputs,
+    "trained": trained_inputs,
+}
+
+
+def figures(wildcards):
     """PNG files of every plot of the run, in the order of the report."""
-    samples = [sample for sample in RUN.run.samples if RUN.taggers_on(sample)]
-    trained = [name for name, spec in RUN.classifiers.items() if spec.backend != "stored"]
     return [
-        f"<results>/plots/{subject}.png"
-        for subject in (
-            *(
-                f"roc/{sample}/{background}"
-                for sample in samples
-                for background in RUN.backgrounds_on(sample)
-            ),
-            *(f"discriminant/{tagger}" for tagger in RUN.run.taggers),
-            *(f"efficiency/{tagger}" for tagger in RUN.run.taggers),
-            *(f"reweighting/{reweighter}" for reweighter in RUN.run.reweighters),
-            *(f"training/{classifier}" for classifier in trained),
-        )
+        f"<results>/plots/{plot}/{'/'.join(subject)}.png"
+        for plot, about in PLOTS.items()
+        for subject in RUN.subjects(about.of)
     ]

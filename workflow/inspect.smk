@@ -1,5 +1,5 @@
 # inspect: reads the ROOT files of a dataset; writes inspect/{dataset}.json, what they hold and the partition plan.
-# check: reads the inspections of a classifier's sample; writes inspect/check/{classifier}.json or says what is missing.
+# check: reads the inspections of a classifier's samples; writes inspect/check/{classifier}.json or says what is missing.
 
 
 rule inspect:
@@ -29,7 +29,7 @@ rule check:
     input:
         lambda wildcards: [
             f"<results>/inspect/{dataset}.json"
-            for dataset in RUN.run.samples[RUN.classifiers[wildcards.classifier].sample].datasets
+            for dataset in RUN.datasets_of(wildcards.classifier)
         ],
     output:
         "<results>/inspect/check/{classifier}.json",

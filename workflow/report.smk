@@ -3,10 +3,10 @@
 
 rule report:
     input:
-        plots=all_plots,
+        plots=figures,
         accounts=expand("<results>/skim/{dataset}.json", dataset=RUN.datasets),
         inspections=expand("<results>/inspect/{dataset}.json", dataset=RUN.datasets),
-        numbers=expand("<results>/calibration/{tagger}.numbers.json", tagger=RUN.run.taggers),
+        numbers=[numbers_of(judgement) for judgement in RUN.judgements],
         closures=expand("<results>/closure/{reweighter}.json", reweighter=RUN.run.reweighters),
     output:
         report("<results>/report/index.html", category="report"),

@@ -27,7 +27,7 @@ rule train:
 
 rule score:
     input:
-        packed=lambda wildcards: read_by(wildcards.classifier),
+        packed=lambda wildcards: read_by(wildcards.classifier, wildcards.sample),
         model="<results>/models/{classifier}",
     output:
         scores="<results>/scores/{classifier}/{sample}.parquet",

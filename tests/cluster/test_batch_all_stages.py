@@ -96,5 +96,5 @@ def test_the_same_results(slurm_run, htcondor_run):
     for path in paths:
         assert (slurm / path).read_bytes() == (htcondor / path).read_bytes(), path
     scores = [io.read_rows(folder / "scores/deepcsv/jets.parquet") for folder in (slurm, htcondor)]
-    one, other = (np.asarray(rows["discriminant"]) for rows in scores)
+    one, other = (np.asarray(rows["p_b_or_lepb"]) for rows in scores)
     np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)

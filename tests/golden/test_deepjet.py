@@ -104,6 +104,7 @@ def keras_gates(array: Array) -> Array:
 
 def build(public: Public, **architecture: Any) -> Any:
     """Our network at its default sizes, with the public weights; its standardisation is the identity."""
+    from jetsmith.classifiers._keras import finished
     from jetsmith.models import deepjet
 
     inputs = [
@@ -116,13 +117,13 @@ def build(public: Public, **architecture: Any) -> Any:
         )
         for name, (length, width) in GROUPS.items()
     ]
-    model = deepjet.build(inputs, 6, deepjet.Options(**architecture))
+    model = deepjet.build(inputs, {"classes": 6}, deepjet.Options(**architecture))
     for group, tensor in TENSORS.items():
         found = list(public.layers(tensor))
         joined = [kind for kind, _ in found].index("concat")
         set_weights(model, f"{group}_", found[:joined])
-        set_weights(model, ("dense_", "logits"), found[joined + 1 :])
-    return model
+        set_weights(model, ("dense_", "classes"), found[joined + 1 :])
+    return finished(model)
 
 
 def set_weights(model: Any, prefix: str | tuple[str, ...], found: Layers) -> None:
@@ -168,7 +169,7 @@ def ours(model: Any, batch: dict[str, Array], lengths: dict[str, Array], n_rows:
             given[f"{group}_mask"] = np.arange(longest) < counts[:, None]
             # What is behind a jet's own candidates is never read.
             given[group] = np.where(given[f"{group}_mask"][..., None], batch[group][rows, :longest], 7)
-        outputs.append(np.asarray(model(given, training=False)))
+        outputs.append(np.asarray(model(given, training=False)["classes"]))
     found = np.empty((N_JETS, 6))
     found[order] = np.concatenate(outputs)
     return found

@@ -7,12 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import awkward as ak
 import correctionlib
 import numpy as np
 import pytest
 
-from jetsmith import io
 from jetsmith.calibration import calibrate
 from jetsmith.calibration.maps import Jets, efficiency_map, find_thresholds
 from jetsmith.errors import InputError
@@ -24,6 +22,7 @@ from jetsmith.specs.classifiers import (
     TrainingSpec,
 )
 from jetsmith.specs.features import Inputs
+from tests.unit.score_files import write_scores
 
 PT = (30.0, 50.0, 100.0, 300.0)
 ETA = (0.0, 1.2, 2.5)
@@ -69,7 +68,7 @@ def make_scores(path: Path, n: int = 40_000, seed: int = 1) -> dict[str, Any]:
         "discriminant": (1 / (1 + np.exp(-(rng.standard_normal(n) + level)))).astype("f4"),
         "scored": np.ones(n, bool),
     }
-    io.write_rows(path, ak.zip(table, depth_limit=1))
+    write_scores(path, table)
     return table
 
 
@@ -186,8 +185,8 @@ def test_scores_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     """A NaN never counts as a jet that fails the cut."""
     table = make_scores(tmp_path / "scores.parquet", 600)
     table["discriminant"][np.flatnonzero(table["split"] == 3)[0]] = np.nan
-    io.write_rows(tmp_path / "scores.parquet", ak.zip(table, depth_limit=1))
-    with pytest.raises(InputError, match=r"column discriminant: 1 of .* values that are not finite"):
+    write_scores(tmp_path / "scores.parquet", table)
+    with pytest.raises(InputError, match=r"column p_b_jets: 1 of .* values that are not finite"):
         calibrate(make_spec(), tmp_path / "scores.parquet", POINTS, PT, ETA, tmp_path / "o", tmp_path / "n")
 
 
@@ -215,7 +214,7 @@ def test_saturated_scores_count_the_same_for_everybody(tmp_path: Path) -> None:
     kind = rng.choice(4, 20_000, p=[0.65, 0.1, 0.15, 0.1])
     plain = np.minimum(table["discriminant"], 0.99)
     score = table["discriminant"] = np.choose(kind, [plain, lower, below, top]).astype("f4")
-    io.write_rows(tmp_path / "scores.parquet", ak.zip(table, depth_limit=1))
+    write_scores(tmp_path / "scores.parquet", table)
     outputs = tmp_path / "out.json", tmp_path / "numbers.json"
     target = 0.2
     calibrate(make_spec(), tmp_path / "scores.parquet", {"L": target}, (0.0, 1e5), (0.0, 2.5), *outputs)
@@ -249,7 +248,7 @@ def test_jets_that_were_not_tagged_fail_and_are_counted(tmp_path: Path) -> None:
     table["discriminant"] = np.select([kind == 1, kind == 2], [-np.inf, np.nan], table["discriminant"])
     table["discriminant"] = table["discriminant"].astype("f4")
     table["scored"] = kind != 2
-    io.write_rows(tmp_path / "scores.parquet", ak.zip(table, depth_limit=1))
+    write_scores(tmp_path / "scores.parquet", table)
     outputs = tmp_path / "out.json", tmp_path / "numbers.json"
     calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.1, "XL": 0.9}, PT, ETA, *outputs)
     numbers = json.loads(outputs[1].read_text())
@@ -341,7 +340,7 @@ def test_the_description_lists_what_is_not_known(tmp_path: Path) -> None:
     lonely = (table["label"] == 400) & (table["jet_pt_gev"] < 50) & forward
     table["jet_pt_gev"][lonely] = 60.0
     table["label"][(table["label"] >= 500) & (table["split"] == 3)] = 999
-    io.write_rows(tmp_path / "scores.parquet", ak.zip(table, depth_limit=1))
+    write_scores(tmp_path / "scores.parquet", table)
     outputs = tmp_path / "out.json", tmp_path / "numbers.json"
     calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.1, "T": 0.001}, PT, ETA, *outputs)
     content = json.loads(outputs[0].read_text())
@@ -362,7 +361,7 @@ def test_no_efficiency_at_all_is_an_error(tmp_path: Path) -> None:
     """A correction set without any efficiency is none: the message says which classes have a code."""
     table = make_scores(tmp_path / "scores.parquet", 5000)
     table["label"][table["split"] == 3] = 999
-    io.write_rows(tmp_path / "scores.parquet", ak.zip(table, depth_limit=1))
+    write_scores(tmp_path / "scores.parquet", table)
     outputs = tmp_path / "out.json", tmp_path / "numbers.json"
     with pytest.raises(
         InputError, match=r"split test has no jets of a class of deepcsv with a `flavor` code"
@@ -378,7 +377,7 @@ def test_the_last_edge_has_its_jets_in_both(tmp_path: Path, last: float) -> None
     table["jet_eta"] = np.clip(table["jet_eta"], -1, 1).astype("f4")
     table["jet_eta"][::2] = np.float32(last) * np.where(np.arange(2500) % 2, -1, 1)
     table["discriminant"][::2] = 1.0
-    io.write_rows(tmp_path / "scores.parquet", ak.zip(table, depth_limit=1))
+    write_scores(tmp_path / "scores.parquet", table)
     outputs = tmp_path / "out.json", tmp_path / "numbers.json"
     calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.6}, PT, (0.0, 1.2, last), *outputs)
     evaluator = correctionlib.CorrectionSet.from_file(str(outputs[0]))["deepcsv_eff"]

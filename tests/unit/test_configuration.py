@@ -192,8 +192,8 @@ FILE_MISTAKES = {
     "overlap": ("taggers/deepcsv.yaml", _set("classes", value=["b", "b_jets"]), ["overlap"]),
     "discriminant": (
         "taggers/deepcsv.yaml",
-        _set("discriminant", "signal", value=["top"]),
-        ["discriminant", "`top`"],
+        _set("discriminants", "BvsAll", "signal", value=["top"]),
+        ["discriminants.BvsAll.signal", "`top`"],
     ),
     "negative epochs": (
         "taggers/deepcsv.yaml",

@@ -34,10 +34,9 @@ def refused(run, folder):
 
 JET = {"object": "ak4", "kind": "flat", "features": {"pt": {"source": "jet_pt_gev"}}}
 MASS = {"source": "sv_mass_gev"}
-C_TAGGER = both(
-    put("evaluation", value={"signal": "c_jets", "backgrounds": ["light_jets"]}),
-    put("discriminant", value={"signal": ["c"], "background": {"udsg": 1.0}}),
-)
+C_JUDGED = {"signal": "c_jets", "backgrounds": ["light_jets"]}
+CVSL = {"signal": ["c"], "background": {"udsg": 1.0}}
+C_TAGGER = both(put("evaluation", value=C_JUDGED), put("discriminants", value={"CvsL": CVSL}))
 FEATURES = {
     "a list as a flat feature": (
         "features/ak4.yaml",
@@ -153,10 +152,10 @@ CLASSIFIERS = {
     ),
     "no discriminant": (
         "taggers/deepcsv.yaml",
-        drop("discriminant"),
-        ["discriminant: a tagger needs `discriminant` and `evaluation`"],
+        drop("discriminants"),
+        ["discriminants: a tagger needs `discriminants` and `evaluation`"],
     ),
-    "no evaluation": ("taggers/deepcsv.yaml", drop("evaluation"), ["a tagger needs `discriminant` and"]),
+    "no evaluation": ("taggers/deepcsv.yaml", drop("evaluation"), ["a tagger needs `discriminants` and"]),
     "no code": (
         "flavours.yaml",
         drop("light_jets", "flavor"),
@@ -179,23 +178,23 @@ CLASSIFIERS = {
     ),
     "discriminant of a class against itself": (
         "taggers/deepcsv.yaml",
-        put("discriminant", "background", value={"c": 0.1, "bb": 0.9}),
-        ["discriminant.background: bb is signal and background"],
+        put("discriminants", "BvsAll", "background", value={"c": 0.1, "bb": 0.9}),
+        ["discriminants.BvsAll.background: bb is signal and background"],
     ),
     "discriminant adds a class twice": (
         "taggers/deepcsv.yaml",
-        put("discriminant", "signal", value=["bb", "bb"]),
-        ["discriminant.signal: given twice: bb"],
+        put("discriminants", "BvsAll", "signal", value=["bb", "bb"]),
+        ["discriminants.BvsAll.signal: given twice: bb"],
     ),
     "discriminant against nothing": (
         "taggers/deepcsv.yaml",
-        put("discriminant", "background", value={}),
-        ["discriminant.background", "at least 1"],
+        put("discriminants", "BvsAll", "background", value={}),
+        ["discriminants.BvsAll.background", "at least 1"],
     ),
     "discriminant of what is no output": (
         "taggers/deepcsv.yaml",
-        put("discriminant", "background", value={"c_jets": 1.0}),
-        ["discriminant.background: unknown class `c_jets`", "Choices: b_or_lepb, bb, c, udsg"],
+        put("discriminants", "BvsAll", "background", value={"c_jets": 1.0}),
+        ["discriminants.BvsAll.background: unknown class `c_jets`", "Choices: b_or_lepb, bb, c, udsg"],
     ),
     "generators for a tagger": (
         "taggers/deepcsv.yaml",
@@ -255,10 +254,98 @@ CLASSIFIERS = {
         put("title", value="cMVA-like BDT"),
         ["config.yaml: taggers.deepcsv: `cmva` has its title, `cMVA-like BDT`"],
     ),
-    "two signals in one figure": (
+    "the one discriminant of before": (
         "taggers/deepcsv.yaml",
-        C_TAGGER,
-        ["taggers.deepcsv: sample `jets`", "b_jets (cmva)", "c_jets (deepcsv)", "a sample of its own"],
+        both(drop("discriminants"), put("discriminant", value=CVSL)),
+        [
+            "deepcsv.yaml: discriminant: a tagger may have several now",
+            "; write `discriminants: {BvsAll: {",
+            "udsg: 1.0}",
+            "}}`, with a name",
+        ],
+    ),
+    "an unknown loss": (
+        "taggers/deepcsv.yaml",
+        put("losses", value={"classes": {"loss": "focl"}}),
+        ["losses.classes.loss: unknown loss `focl`; did you mean `focal`"],
+    ),
+    "a key that a loss does not have": (
+        "taggers/deepcsv.yaml",
+        put("losses", value={"classes": {"loss": "focal", "options": {"gama": 2}}}),
+        ["losses.classes.options: unknown key `gama`; did you mean `gamma`"],
+    ),
+    "a regression of the classes": (
+        "taggers/deepcsv.yaml",
+        put("losses", value={"classes": {"loss": "regression"}}),
+        ["losses.classes.loss: the output is the logits of the classes", "choices: cross_entropy, focal"],
+    ),
+    "classes of another output": (
+        "taggers/deepcsv.yaml",
+        put("losses", value={"more": {"loss": "cross_entropy"}}),
+        ["losses.more.loss: the output is one number, `cross_entropy` is for others; choices: regression"],
+    ),
+    "a regression of nothing": (
+        "taggers/deepcsv.yaml",
+        put("losses", value={"energy": {"loss": "regression"}}),
+        ["losses.energy.options.column: is missing"],
+    ),
+    "a regression of what is not there": (
+        "taggers/deepcsv.yaml",
+        put("losses", value={"energy": {"loss": "regression", "options": {"column": "jetPt"}}}),
+        ["losses.energy.options: no feature `jetPt` in `side`"],
+    ),
+    "a regression on a class of others": (
+        "taggers/deepcsv.yaml",
+        both(
+            put("side", value={"ak4": ["jetPt"]}),
+            put(
+                "losses",
+                value={
+                    "energy": {"loss": "regression", "options": {"column": "jetPt", "classes": ["b_jets"]}}
+                },
+            ),
+        ),
+        ["losses.energy.options.classes: unknown class `b_jets`", "Choices: b_or_lepb, bb, c, udsg"],
+    ),
+    "a side column that nobody reads": (
+        "taggers/deepcsv.yaml",
+        put("side", value={"ak4": ["jetPt"]}),
+        ["side: no loss reads `jetPt`; leave it out"],
+    ),
+    "a sequence beside": (
+        "taggers/deepcsv.yaml",
+        put("side", value={"charged": "deepjet"}),
+        ["side.charged: is a sequence; a loss reads one number a row"],
+    ),
+    "an unknown side column": (
+        "taggers/deepcsv.yaml",
+        put("side", value={"ak4": ["jetPtt"]}),
+        ["side.ak4: unknown feature `jetPtt`; did you mean `jetPt`"],
+    ),
+    "a loss of trees": (
+        "taggers/cmva.yaml",
+        put("losses", value={"classes": {"loss": "focal"}}),
+        ["losses: backend `xgboost` has a loss of its own; leave it out"],
+    ),
+    "judged by a signal of its own that it does not tell": (
+        "taggers/deepcsv.yaml",
+        both(drop("evaluation"), put("discriminants", "BvsAll", "evaluation", value=C_JUDGED)),
+        ["discriminants.BvsAll.evaluation.signal: `c_jets` has no truth of the discriminant's signal, b_or"],
+    ),
+    "a second discriminant judged by another signal": (
+        "taggers/deepcsv.yaml",
+        put("discriminants", "CvsL", value=CVSL),
+        ["evaluation.signal: `b_jets` has no truth of the discriminant's signal, c"],
+    ),
+    "a second discriminant of what is no output": (
+        "taggers/deepcsv.yaml",
+        put("discriminants", "CvsL", value=CVSL | {"signal": ["c_jets"]}),
+        ["discriminants.CvsL.signal: unknown class `c_jets`"],
+    ),
+    "a name that is no name": (
+        "taggers/deepcsv.yaml",
+        put("discriminants", "C vs L", value=CVSL),
+        ["discriminants.C vs L", "should match pattern"],
     ),
     "a reweighter of truth": (
         "reweighters/pythia_shower.yaml",
@@ -558,12 +645,90 @@ def test_pile_up_is_kept_where_a_tagger_asks_for_it(folder):
 
 
 def test_two_signals_in_figures_of_their_own(folder):
-    """A c tagger beside a b tagger is right where no figure shows both, such as in two samples."""
+    """A c tagger beside b taggers: no figure of ROC curves shows both."""
     edit(folder / "taggers/deepcsv.yaml", C_TAGGER)
+    loaded = load(run_of(folder), folder)
+    assert loaded.classifiers["deepcsv"].signal_class.name == "c_jets"
+    shown = {name: [s.name for s in c.judgements] for name, c in loaded.contrasts("jets").items()}
+    assert shown == {
+        "b_jets_vs_light_jets": ["cmva", "deepjet"],
+        "b_jets_vs_c_jets": ["cmva", "deepjet"],
+        "c_jets_vs_light_jets": ["deepcsv"],
+    }
+
+
+def test_one_tagger_by_several_discriminants(folder):
+    """The first bears the tagger's name, others both names; each is in the figures of its own classes."""
+    own = {"evaluation": {"signal": "c_jets", "backgrounds": ["b_jets"]}}
+    cvsb = {"signal": ["c"], "background": {"b_or_lepb": 0.8, "bb": 0.2}, **own}
+    edit(folder / "taggers/deepcsv.yaml", put("discriminants", "CvsL", value=CVSL | {"evaluation": C_JUDGED}))
+    edit(folder / "taggers/deepcsv.yaml", put("discriminants", "CvsB", value=cvsb))
+    loaded = load(run_of(folder), folder)
+    assert [*loaded.judgements] == [
+        "cmva", "deepcsv", "deepcsv_CvsB", "deepcsv_CvsL", "deepjet", "double_b",
+    ]  # fmt: skip
+    titles = [loaded.judgements[name].title for name in ("cmva", "deepcsv", "deepcsv_CvsB")]
+    assert titles == ["cMVA-like BDT", "DeepCSV-like BvsAll", "DeepCSV-like CvsB"]
+    assert loaded.classifiers["deepcsv"].title == "DeepCSV-like"
+    shown = {name: [s.judgement for s in c.judgements] for name, c in loaded.contrasts("jets").items()}
+    assert shown["c_jets_vs_light_jets"] == ["deepcsv_CvsL"]
+    assert shown["c_jets_vs_b_jets"] == ["deepcsv_CvsB"]
+    assert shown["b_jets_vs_light_jets"] == ["cmva", "deepcsv", "deepjet"]
+    assert [c.name for c in loaded.judged_by("deepcsv")] == ["b_jets", "c_jets", "light_jets"]
+
+
+def test_two_results_of_one_name(folder):
+    """`deepcsv_CvsL` is a tagger, or the discriminant of one: their files would be the same."""
+    edit(folder / "taggers/deepcsv.yaml", put("discriminants", "cvsl", value=CVSL | {"evaluation": C_JUDGED}))
+    shutil.copy(folder / "taggers/cmva.yaml", folder / "taggers/deepcsv_cvsl.yaml")
+    edit(folder / "taggers/deepcsv_cvsl.yaml", put("title", value="Another"))
     run = run_of(folder)
-    run["samples"]["again"] = run["samples"]["jets"]
-    run["taggers"]["deepcsv"] = "again"
-    assert load(run, folder).classifiers["deepcsv"].signal_class.name == "c_jets"
+    run["taggers"] = {"deepcsv": "jets", "deepcsv_cvsl": "jets"}
+    assert "discriminant `cvsl` would have the name of another result, `deepcsv_cvsl`" in refused(run, folder)
+
+
+def test_further_samples(folder):
+    """They are checked as the tagger's own, and it is in their figures."""
+    run = run_of(folder)
+    run["samples"]["again"] = {"datasets": ["ttbar"]}
+    run["judged_on"] = {"deepcsv": ["again"]}
+    loaded = load(run, folder)
+    assert loaded.samples_of("deepcsv") == ("jets", "again")
+    assert [*loaded.contrasts("again")] == ["b_jets_vs_light_jets", "b_jets_vs_c_jets"]
+    assert ("again", "b_jets_vs_c_jets") in loaded.subjects("contrast")
+    assert loaded.datasets_of("deepcsv") == ["ttbar", "qcd"]
+
+
+FURTHER = {
+    "unknown tagger": ({"deepcvs": ["again"]}, "judged_on.deepcvs: unknown tagger `deepcvs`; did you mean"),
+    "a reweighter": ({"pythia_shower": ["again"]}, "judged_on.pythia_shower: unknown tagger `pythia_shower`"),
+    "unknown sample": ({"deepcsv": ["agin"]}, "judged_on.deepcsv: unknown sample `agin`; did you mean"),
+    "its own": (
+        {"deepcsv": ["jets"]},
+        "judged_on.deepcsv: given twice: jets; `jets` is the sample that it is",
+    ),
+    "twice": ({"deepcsv": ["again", "again"]}, "judged_on.deepcsv: given twice: again"),
+    "other rows": ({"deepcsv": ["fat_jets"]}, "judged_on.deepcsv: rows of sample `fat_jets` are `ak8`"),
+    "other folds": ({"deepcsv": ["folded"]}, "judged_on.deepcsv: sample `folded` has 5 folds, `jets` has 0"),
+}
+
+
+@pytest.mark.parametrize(("given", "words"), FURTHER.values(), ids=FURTHER)
+def test_further_samples_that_cannot_be(folder, given, words):
+    """Names, kinds of rows and folds: said at the dry run."""
+    run = run_of(folder)
+    run["samples"] |= {"again": {"datasets": ["ttbar"]}, "folded": {"datasets": ["ttbar"], "folds": 5}}
+    run["judged_on"] = given
+    assert words in refused(run, folder)
+
+
+def test_a_tagger_of_taggers_has_no_further_samples(folder):
+    """What it reads is made on its own sample alone."""
+    run = run_of(folder)
+    run["samples"]["again"] = {"datasets": ["ttbar"]}
+    run["taggers"] = {"csv": "jets", "soft_leptons": "jets", "combined": "jets"}
+    run["judged_on"] = {"combined": ["again"]}
+    assert "judged_on.combined: it reads the scores of csv, soft_leptons, which" in refused(run, folder)
 
 
 def test_a_luminosity_that_scales_nothing(folder):

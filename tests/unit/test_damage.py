@@ -26,6 +26,7 @@ from jetsmith.packed.pack import pack_group
 from jetsmith.packed.pack_rows import pack_rows
 from jetsmith.packed.packing import Packing
 from jetsmith.plots.inputs import read_test, read_thresholds
+from jetsmith.plots.style import Numbers as BaseNumbers
 from jetsmith.plots.style import save
 from jetsmith.plots.training import plot_training
 from jetsmith.report.page import write_report
@@ -35,7 +36,6 @@ from jetsmith.specs.classifiers import ClassSpec, DiscriminantSpec, EvaluationSp
 from jetsmith.specs.features import FeatureGroup, FeatureSpec, Inputs
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.run import SampleSpec, SplitSpec
-from jetsmith.strict import Record
 from jetsmith.training import train
 from tests.unit.packed_jets import make_spec
 from tests.unit.test_account import plan
@@ -71,11 +71,10 @@ def tagger(name: str) -> Any:
     )  # fmt: skip
 
 
-class Numbers(Record):
+class Numbers(BaseNumbers):
     """What a figure shows."""
 
     plot: str = "other"
-    title: str
 
 
 class Chain:

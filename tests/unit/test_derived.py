@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from jetsmith import columns
+from jetsmith.derivations import DERIVED
 from jetsmith.features import formulas, summaries
 from jetsmith.features.derived import (
-    DERIVED,
     available_with_derived,
     plan,
     stored_needs,

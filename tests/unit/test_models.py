@@ -22,6 +22,7 @@ from jetsmith.specs.classifiers import ClassifierFile, TrainingSpec
 from jetsmith.specs.features import FeatureGroup, Inputs
 from jetsmith.training import train
 from tests.unit.packed_jets import GROUPS, TRUTHS, make_spec, pack_jets, write_sample
+from tests.unit.score_files import discriminant_of
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -60,7 +61,15 @@ def network(name: str, groups: tuple[str, ...] = ALL, **architecture: Any) -> An
     for variable in model.non_trainable_variables:
         if "moving" in variable.path:
             variable.assign(rng.uniform(0.5, 2, variable.shape))
-    return model
+    return probabilities(model)
+
+
+def probabilities(model: Any) -> Any:
+    """The network that gives the output `classes` of the one that is saved, (n, C)."""
+    import keras
+
+    whole = backend.finished(model)
+    return keras.Model(whole.input, whole.output["classes"])
 
 
 def jets(groups: tuple[str, ...] = ALL, n: int = 50) -> dict[str, Array]:
@@ -218,7 +227,7 @@ def test_networks_of_the_configuration_build() -> None:
         spec = make_spec(
             "keras", inputs=inputs, classes=classes, model=content.model, architecture=content.architecture
         )
-        assert backend.build_model(spec, {}).output_shape == (None, len(classes))
+        assert probabilities(backend.build_model(spec, {})).output_shape == (None, len(classes))
         found += 1
     assert found
 
@@ -281,7 +290,7 @@ def test_networks_learn_and_go_on(
     }  # fmt: skip
     rows = io.read_rows(tmp_path / "whole.parquet")
     b, light = (np.isin(rows["label"], TRUTHS[c]) for c in ("b_jets", "light_jets"))
-    found, weight = np.asarray(rows["discriminant"]), np.asarray(rows["weight"])
+    found, weight = discriminant_of(rows, spec), np.asarray(rows["weight"])
     assert auc(found[b], weight[b], found[light], weight[light]) > 0.9
 
 

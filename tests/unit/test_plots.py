@@ -60,7 +60,9 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="module")
 def curves(scores: list[Path]) -> roc_figure.RocNumbers:
     specs = [make_spec("deepjet", "DeepJet"), make_spec("deepcsv", "DeepCSV")]
-    return roc.compute(specs, [read_test(path) for path in scores], "light_jets", [[POINT], [POINT]], 50)
+    return roc.compute(
+        specs, [read_test(path, make_spec()) for path in scores], "light_jets", [[POINT], [POINT]], 50
+    )
 
 
 def test_roc_draws_its_numbers(curves: roc_figure.RocNumbers) -> None:
@@ -75,7 +77,7 @@ def test_roc_draws_its_numbers(curves: roc_figure.RocNumbers) -> None:
 
 def test_roc_points_agree_with_a_count(scores: list[Path], curves: roc_figure.RocNumbers) -> None:
     """Protects: efficiencies and mistags against sums written out, one jet after the other."""
-    jets, curve = read_test(scores[0]), curves.curves[0]
+    jets, curve = read_test(scores[0], make_spec()), curves.curves[0]
     marked = curve.working_points[0]
     for wanted, found in (("b_jets", marked.signal_efficiency), ("light_jets", marked.mistag)):
         passed = total = 0.0
@@ -109,7 +111,7 @@ def test_roc_ratio_is_one_for_the_first_tagger_and_below_for_a_worse_one(
 def test_working_points_keep_their_marker(scores: list[Path]) -> None:
     """Protects: where one tagger lacks a working point, the others' markers still mean the same."""
     loose = POINT.model_copy(update={"name": "L", "background_efficiency": 0.1, "threshold": 0.3})
-    jets = [read_test(path) for path in scores]
+    jets = [read_test(path, make_spec()) for path in scores]
     specs = [make_spec("deepjet"), make_spec("deepcsv")]
     figure = roc.draw(roc.compute(specs, jets, "light_jets", [[POINT], [loose, POINT]], 10), STYLE)
     marks = [line.get_marker() for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
@@ -185,7 +187,7 @@ def test_hostile_titles_are_drawn_literally(scores: list[Path], tmp_path: Path) 
 
 def test_discriminant_draws_its_numbers_and_adds_up_to_one(scores: list[Path]) -> None:
     """Protects: normalisation with signed weights, and figure = JSON."""
-    numbers = discriminant.compute(make_spec(), read_test(scores[0]), [POINT])
+    numbers = discriminant.compute(make_spec(), read_test(scores[0], make_spec()), [POINT])
     figure = discriminant.draw(numbers, STYLE)
     for shape in numbers.shapes:
         (steps,) = by_gid(figure, shape.name)
@@ -199,7 +201,7 @@ def test_discriminant_draws_its_numbers_and_adds_up_to_one(scores: list[Path]) -
 
 def test_efficiency_draws_its_numbers(scores: list[Path]) -> None:
     """Protects: each bin against a count, and figure = JSON; empty bins have no point."""
-    jets = read_test(scores[0])
+    jets = read_test(scores[0], make_spec())
     bins = (*PT_BINS_GEV, 9000.0, 9001.0)
     numbers = efficiency.compute(make_spec(), jets, [POINT], bins)
     figure = efficiency.draw(numbers, STYLE)
@@ -216,7 +218,7 @@ def test_efficiency_draws_its_numbers(scores: list[Path]) -> None:
 
 def test_end_bins_are_those_of_the_corrections(scores: list[Path]) -> None:
     """Protects: jets beyond the edges count in the end bins, as correctionlib clamps them, by value."""
-    jets = read_test(scores[0])
+    jets = read_test(scores[0], make_spec())
     bins = (50.0, 80.0, 120.0)
     numbers = efficiency.compute(make_spec(), jets, [POINT], bins)
     assert (jets.pt_gev < 50).sum() > 100 < (jets.pt_gev > 120).sum()
@@ -240,7 +242,7 @@ def without(jets: ScoredJets, mask: Any, value: float) -> ScoredJets:
 
 def test_curves_drawn_together_are_over_the_same_jets(scores: list[Path], tmp_path: Path) -> None:
     """Protects: a tagger that scores the easy jets alone must not look better; what is left out is stated."""
-    jets = [read_test(path) for path in scores]
+    jets = [read_test(path, make_spec()) for path in scores]
     hard = (jets[0].discriminant < 0.5) & (jets[0].label >= 500)
     hard |= np.arange(len(hard)) % 50 == 0
     both = [jets[0], without(jets[1], hard, np.nan)]
@@ -266,15 +268,15 @@ def test_curves_drawn_together_are_over_the_same_jets(scores: list[Path], tmp_pa
 
 def test_taggers_of_other_jets_are_not_compared(scores: list[Path], tmp_path: Path) -> None:
     """Protects: rows are matched by place, so they must be the same jets."""
-    other = read_test(make_scores(tmp_path / "other.parquet", 8000, 2.6, seed=5))
-    jets = [read_test(scores[0]), other]
+    other = read_test(make_scores(tmp_path / "other.parquet", 8000, 2.6, seed=5), make_spec())
+    jets = [read_test(scores[0], make_spec()), other]
     with pytest.raises(InputError, match="have scored different jets of one sample"):
         roc.compute([make_spec("one"), make_spec("two")], jets, "light_jets", [[], []], 5)
 
 
 def test_a_sample_without_common_jets_gives_a_message(scores: list[Path]) -> None:
     """Protects: two taggers whose scored jets do not overlap draw nothing, and the figure says why."""
-    jets = read_test(scores[0])
+    jets = read_test(scores[0], make_spec())
     light = np.isin(jets.label, (0, 1, 2))
     both = [jets, without(jets, light, np.nan)]
     numbers = roc.compute([make_spec("one"), make_spec("two")], both, "light_jets", [[], []], 5)
@@ -284,7 +286,7 @@ def test_a_sample_without_common_jets_gives_a_message(scores: list[Path]) -> Non
 
 def test_jets_that_were_not_tagged_count_in_curves_and_shapes(scores: list[Path]) -> None:
     """Protects: they fail every threshold and stay in each denominator; shapes say their share."""
-    jets = read_test(scores[0])
+    jets = read_test(scores[0], make_spec())
     dull = np.arange(len(jets.label)) % 4 == 0
     marked = without(jets, dull, -np.inf)
     (curve,) = roc.compute([make_spec()], [marked], "light_jets", [[POINT]], 10).curves
@@ -307,7 +309,7 @@ def test_jets_that_were_not_tagged_count_in_curves_and_shapes(scores: list[Path]
 
 def test_shapes_of_another_range_lose_nothing(scores: list[Path]) -> None:
     """Protects: a BDT from -1 to 1 is drawn over its range, not squeezed into the first bin."""
-    jets = read_test(scores[0])
+    jets = read_test(scores[0], make_spec())
     wide = dataclasses.replace(jets, discriminant=2 * jets.discriminant - 1)
     shapes = discriminant.compute(make_spec(), wide, [POINT])
     assert (shapes.edges[0], shapes.edges[-1]) == (-1, 1)

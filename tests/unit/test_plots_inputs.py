@@ -19,6 +19,7 @@ from jetsmith.specs.classifiers import (
     TrainingSpec,
 )
 from jetsmith.specs.features import Inputs
+from tests.unit.score_files import write_scores
 
 FLAVOURS = {
     "b_jets": ClassSpec(name="b_jets", truth=(500, 510), label="b", color="#1f77b4", flavor=5),
@@ -54,9 +55,7 @@ def make_spec(
     return ClassifierSpec.model_validate(content | changes)
 
 
-def make_scores(
-    path: Path, n: int = 30_000, power: float = 3.0, seed: int = 1, log_ratio: bool = False
-) -> Path:
+def make_scores(path: Path, n: int = 30_000, power: float = 3.0, seed: int = 1) -> Path:
     """A score file of the documented form: jets whose class shows in the score with this power.
 
     The same seed gives the same jets, whatever the power.
@@ -66,7 +65,6 @@ def make_scores(
     mean = np.select([label >= 500, label == 400], [power, power * 0.45], 0.0)
     pt = rng.exponential(80, n) + 30
     logit = rng.normal(mean, 1.3) + 0.3 * np.log(pt / 80) - power / 2
-    score = logit if log_ratio else 1 / (1 + np.exp(-logit))
     rows = {
         "run": np.ones(n, np.uint32),
         "event": np.arange(n, dtype=np.uint64),
@@ -75,10 +73,10 @@ def make_scores(
         "weight": rng.choice([1.0, 1.0, 1.0, -0.4], n),
         "jet_pt_gev": pt.astype(np.float32),
         "jet_eta": rng.uniform(-2.5, 2.5, n).astype(np.float32),
-        "discriminant": score.astype(np.float32),
+        "discriminant": (1 / (1 + np.exp(-logit))).astype(np.float32),
         "scored": np.ones(n, bool),
     }
-    io.write_rows(path, ak.Array(rows))
+    write_scores(path, rows)
     return path
 
 
@@ -104,7 +102,7 @@ def make_numbers(path: Path, tagger: str = "deepjet", seed: int = 1) -> Path:
 def test_read_test_reads_the_test_split_alone(tmp_path: Path) -> None:
     """Protects: no reported number may rest on jets that were trained or calibrated on."""
     path = make_scores(tmp_path / "scores.parquet", n=500)
-    jets = inputs.read_test(path)
+    jets = inputs.read_test(path, make_spec())
     split = np.asarray(io.read_rows(path)["split"])
     assert len(jets.label) == (split == SPLITS.index("test")).sum() < 500
 
@@ -113,9 +111,9 @@ def test_scores_that_are_not_finite_name_the_file(tmp_path: Path) -> None:
     """Protects: NaN scores must stop the run, not vanish from a curve."""
     path = make_scores(tmp_path / "scores.parquet", n=50)
     rows = io.read_rows(path)
-    io.write_rows(path, ak.with_field(rows, np.full(50, np.nan, np.float32), "discriminant"))
-    with pytest.raises(InputError, match=r"scores\.parquet: column discriminant: .* not finite"):
-        inputs.read_test(path)
+    io.write_rows(path, ak.with_field(rows, np.full(50, np.nan, np.float32), "p_b_jets"))
+    with pytest.raises(InputError, match=r"scores\.parquet: column p_b_jets: .* not finite"):
+        inputs.read_test(path, make_spec())
 
 
 def test_thresholds_of_a_wrong_file_say_so(tmp_path: Path) -> None:

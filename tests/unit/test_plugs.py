@@ -10,6 +10,7 @@ import pytest
 from jetsmith import plugs, provenance
 from jetsmith.configuration.records import validate
 from jetsmith.errors import ConfigError
+from jetsmith.specs.classifiers import LossSpec
 from tests.unit.packed_jets import make_spec
 
 ROOT = Path(__file__).parent.parent.parent
@@ -26,7 +27,7 @@ def test_importing_all_plugs_loads_nothing_heavy():
     code = (
         "import sys\n"
         "from jetsmith import plugs\n"
-        "for package in ('classifiers', 'models'):\n"
+        "for package in ('classifiers', 'models', 'losses'):\n"
         "    for name in plugs.names(package):\n"
         "        assert plugs.find(package, name, '', '')\n"
         "print('LOADED', *sorted({name.partition('.')[0] for name in sys.modules}))\n"
@@ -68,6 +69,16 @@ def test_an_edit_of_what_a_plug_does_counts(plug, reached, others):
     closure = provenance.import_closure(plug)
     assert reached <= closure
     assert not others & closure
+
+
+def test_the_plugs_of_a_classifier():
+    """What makes its model: backend, architecture and losses that are named, and no others."""
+    assert plugs.modules(make_spec("xgboost")) == ["classifiers.xgboost"]
+    network = make_spec("keras", model="dense")
+    assert plugs.modules(network) == ["classifiers.keras", "models.dense", "losses.cross_entropy"]
+    losses = {"classes": LossSpec(loss="focal"), "mass": LossSpec(loss="regression")}
+    named = plugs.modules(network.model_copy(update={"losses": losses}))
+    assert named == ["classifiers.keras", "models.dense", "losses.focal", "losses.regression"]
 
 
 TYPES = {

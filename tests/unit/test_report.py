@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jetsmith import io
+from jetsmith import io, texts
 from jetsmith.calibration import calibrate
 from jetsmith.errors import InputError
-from jetsmith.plots import discriminant, roc
-from jetsmith.report import page as report_page
+from jetsmith.plots import discriminant, roc, training
+from jetsmith.plots.roc_figure import Curve, Interval, RocNumbers
 from jetsmith.report import tables
 from jetsmith.report.page import TEMPLATES, write_report
 from jetsmith.skimming.account import account_dataset
 from jetsmith.specs.plots import PlotSpec
-from tests.unit.test_plots_inputs import WORKING_POINTS, make_scores, make_spec
+from tests.unit.test_plots_inputs import FLAVOURS, WORKING_POINTS, make_scores, make_spec
 
 STYLE = PlotSpec(dpi=40)
 HOSTILE = "<script>alert(1)</script> & \"quoted\" 'name' {{ 7 * 7 }}"
@@ -236,11 +236,11 @@ def test_page_has_the_numbers(made: dict[str, Any], page: Page) -> None:
     """Protects: areas, thresholds, closure, account, inputs, provenance all reach the page."""
     numbers = io.read_json(made["numbers"][0])
     threshold = numbers["working_points"]["L"]
-    shown = tables.interval(threshold["threshold"], threshold["threshold_low"], threshold["threshold_high"])
+    shown = texts.interval(threshold["threshold"], threshold["threshold_low"], threshold["threshold_high"])
     curve = io.read_json(made["plots"][-1].with_suffix(".json"))["curves"][0]
     for expected in (
         shown["text"],
-        tables.interval(**curve["auc"])["text"],
+        texts.interval(**curve["auc"])["text"],
         numbers["undefined"]["XXT"],
         "5-fold cross-validation, out-of-fold",
         "0.5712 ± 0.0059",
@@ -319,21 +319,21 @@ def test_numbers_without_a_verdict_are_not_taken_for_good(made: dict[str, Any], 
 
 def test_captions_say_what_is_left_out_and_what_weighs_too_much() -> None:
     """Protects: the page states jets that are in no curve, and a row that carries much of its class."""
-    label = {"label": "b"}
-    area = {"value": 0.9, "low": 0.8, "high": 1.0}
-    curve = {"title": "t", "auc": area, "n_signal": 5, "n_background": 6, "folds": 0, "working_points": []}
-    roc_numbers = {
-        "plot": "roc", "curves": [curve], "signal": label, "background": {"label": "light"},
-        "signal_left_out": 0.031, "background_left_out": 0.0,
-    }  # fmt: skip
-    caption, _ = report_page._texts(roc_numbers)
-    assert "without a score of one of the taggers: 3.1% of b and 0% of light jets." in caption
-    assert "Left out" not in report_page._texts({**roc_numbers, "signal_left_out": 0.0})[0]
-    history = {"epoch": [1], "validation_loss": [0.5], "best": 0, "seconds": 0}
-    training = {"plot": "training", "title": "t", "unit": "Epoch", "histories": [history]}
-    caption, _ = report_page._texts({**training, "heavy_jets": {"fold1": {"c_jets": 0.25}}})
-    assert "One row carries a large part of the weight: 25% of class c_jets (fold1)." in caption
-    assert "carries" not in report_page._texts({**training, "heavy_jets": {}})[0]
+    curve = Curve.model_construct(
+        title="t", auc=Interval(value=0.9, low=0.8, high=1.0), n_signal=5, n_background=6, folds=0,
+        working_points=(),
+    )  # fmt: skip
+    shown = RocNumbers(
+        sample="demo", curves=(curve,), signal=FLAVOURS["b_jets"], background=FLAVOURS["light_jets"],
+        is_first=True, signal_left_out=0.031, background_left_out=0.0,
+    )  # fmt: skip
+    assert "without a score of one of the taggers: 3.1% of b and 0% of light jets." in shown.caption()
+    assert "Left out" not in shown.model_copy(update={"signal_left_out": 0.0}).caption()
+    assert shown.alternative().endswith("against efficiency of b jets: t AUC 0.90 ± 0.10.")
+    rows = [{"epoch": 1, "loss": 0.6, "validation_loss": 0.5}]
+    losses = training.compute(make_spec(), [(None, rows)], {"fold1": {"c_jets": 0.25}})
+    assert "One row carries a large part of the weight: 25% of class c_jets (fold1)." in losses.caption()
+    assert "carries" not in losses.model_copy(update={"heavy_jets": {}}).caption()
 
 
 def test_a_file_of_another_form_is_named(tmp_path: Path) -> None:
@@ -363,7 +363,7 @@ def test_intervals_are_quoted_to_two_digits_of_the_error(
     value: float | None, low: float | None, high: float | None, percent: bool, expected: tuple[str, str, str]
 ) -> None:
     """Protects: no number with more digits than it knows, and asymmetric errors stay so."""
-    found = tables.interval(value, low, high, percent)
+    found = texts.interval(value, low, high, percent)
     assert (found["text"], found["up"], found["down"]) == expected
 
 
@@ -373,7 +373,7 @@ def test_intervals_are_quoted_to_two_digits_of_the_error(
 )
 def test_labels_are_readable_text(label: str, expected: str) -> None:
     """Protects: no TeX source in a table."""
-    assert tables.label_text(label) == expected
+    assert texts.label_text(label) == expected
 
 
 def test_truth_ids_go_by_their_narrowest_class() -> None:

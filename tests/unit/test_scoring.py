@@ -1,5 +1,6 @@
 """Protects the scores: which rows, from which model, in which columns."""
 
+import dataclasses
 import itertools
 from pathlib import Path
 
@@ -11,10 +12,13 @@ from jetsmith.classifiers import find_backend
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.metrics import discriminant
+from jetsmith.plots import roc
+from jetsmith.plots.inputs import read_test
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import TrainingSpec
 from jetsmith.training import train
-from tests.unit.packed_jets import make_spec, read_packed, write_packed, write_sample
+from tests.unit.packed_jets import make_spec, pack_jets, read_packed, write_packed, write_sample
+from tests.unit.score_files import discriminant_of
 
 ROUNDS = TrainingSpec(epochs=10, learning_rate=0.3)
 TWO = make_spec("stored").classes[:2]
@@ -33,7 +37,7 @@ def test_columns_and_rows_of_all_splits(tmp_path: Path) -> None:
     rows = io.read_rows(tmp_path / "scores/jets.parquet")
     assert rows.fields == [
         "run", "luminosity_block", "event", "jet_index", "dataset", "jet_pt_gev", "jet_eta", "split", "label",
-        "weight", "p_b_jets", "p_c_jets", "p_light_jets", "discriminant", "scored",
+        "weight", "p_b_jets", "p_c_jets", "p_light_jets", "scored", "not_tagged",
     ]  # fmt: skip
     for i, split in enumerate(SPLITS):
         part = read_packed(packed / split)
@@ -45,11 +49,13 @@ def test_columns_and_rows_of_all_splits(tmp_path: Path) -> None:
     assert all(values.dtype == np.float32 for values in p.values())
     np.testing.assert_allclose(sum(p.values()), 1, rtol=1e-5)
     assert spec.discriminant is not None
-    np.testing.assert_allclose(rows["discriminant"], discriminant(spec.discriminant, p), rtol=1e-6)
+    expected = discriminant(spec.discriminant, p).astype(np.float32)
+    np.testing.assert_array_equal(discriminant_of(rows, spec), expected)
     about = io.read_json(tmp_path / "scores/jets.meta.json")
     assert about["rows"] == {"train": 200, "validation": 100, "calibration": 100, "test": 100}
     assert set(about["rows_without_score"].values()) == set(about["rows_not_tagged"].values()) == {0}
     assert np.asarray(rows["scored"]).all()
+    assert not np.asarray(rows["not_tagged"]).any()
 
 
 def test_scores_carry_what_rows_carry(tmp_path: Path) -> None:
@@ -66,6 +72,27 @@ def test_scores_carry_what_rows_carry(tmp_path: Path) -> None:
     expected = [100 * k + i for k, n in enumerate((40, 20, 20, 20)) for i in range(n)]
     assert rows["jet_softdrop_mass_gev"].to_list() == expected
     assert "fold" not in rows.fields
+
+
+def test_a_further_sample(tmp_path: Path) -> None:
+    """Scores of another sample bear its name, and who judges them there says which one it means."""
+    packed, other = (write_sample(tmp_path / name, 200) for name in ("packed", "other"))
+    for k, split in enumerate(SPLITS):
+        write_packed(other / split, dataclasses.replace(pack_jets(60, 7 + k), sample="other", split=split))
+    b, c, light = make_spec("xgboost").classes
+    spec = make_spec("xgboost", training=ROUNDS, signal_class=b, background_classes=(light, c))
+    train(spec, packed, tmp_path / "model", seed=5)
+    output = tmp_path / "scores/other.parquet"
+    score(spec, tmp_path / "model", other, output, sample="other")
+    jets = read_test(output, spec, "other")
+    assert len(jets.label) == 60
+    with pytest.raises(InputError, match="sample"):
+        read_test(output, spec)
+    with pytest.raises(InputError, match="sample"):
+        score(spec, tmp_path / "model", other, output, sample="another")
+    shown = roc.compute([spec], [jets], "light_jets", [[]], 20, sample="other")
+    assert (shown.sample, len(shown.curves)) == ("other", 1)
+    assert shown.heading() == "other: b_jets against light_jets"
 
 
 def test_folds_are_scored_by_the_model_that_did_not_see_them(tmp_path: Path) -> None:

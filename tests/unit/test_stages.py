@@ -13,30 +13,24 @@ import yaml
 from jetsmith import columns, stages
 from jetsmith.configuration import reference
 from jetsmith.configuration.load import Configuration, load
+from jetsmith.plots import PLOTS
 from jetsmith.strict import Record
 
 ROOT = Path(__file__).parent.parent.parent
 TABLE = yaml.safe_load(Path(__file__).with_name("reruns.yaml").read_text())
 LINES = {key: line for key, line in TABLE.items() if line != "absent"}
-JUDGED = {"score", "calibrate", "plot_roc", "plot_discriminant", "plot_efficiency", "plot_training"}
+JUDGED = {"calibrate", "plot_roc", "plot_discriminant", "plot_efficiency", "plot_training"}
 SETS = {
     "none": set(),
-    "model": {"train", "train_fold", "stack", *JUDGED},
+    "model": {"train", "train_fold", "stack", "score", *JUDGED},
     "judged": JUDGED,
-    "drawn": JUDGED - {"score", "calibrate"},
+    "drawn": JUDGED - {"calibrate"},
 }
 OF_DATASET = (stages.inspect, stages.skim, stages.account)
-OF_SAMPLE = (stages.pack_rows, stages.plot_roc)
-OF_CLASSIFIER = (
-    stages.check,
-    stages.train,
-    stages.train_fold,
-    stages.stack,
-    stages.score,
-    stages.plot_training,
-)
-OF_TAGGER = (stages.calibrate, stages.plot_discriminant, stages.plot_efficiency)
-OF_REWEIGHTER = (stages.weights, stages.closure, stages.plot_reweighting)
+OF_SAMPLE = (stages.pack_rows,)
+OF_CLASSIFIER = (stages.check, stages.train, stages.train_fold, stages.stack, stages.score)
+OF_TAGGER = (stages.calibrate,)
+OF_REWEIGHTER = (stages.weights, stages.closure)
 
 
 @pytest.fixture
@@ -73,6 +67,10 @@ def handed(folder: Path) -> dict[tuple[str, str], Any]:
     found = {}
     for subjects, of in _by_subject(run):
         found |= {(stage.__name__, name): stage(run, name) for name in subjects for stage in of}
+    for name, about in PLOTS.items():
+        found |= {
+            (f"plot_{name}", "/".join(of)): stages.plot(run, name, *of) for of in run.subjects(about.of)
+        }
     for sample, spec in run.run.samples.items():
         for group in run.groups_on(sample):
             if group in run.classifiers:
@@ -90,7 +88,7 @@ def _by_subject(run: Configuration) -> Any:
     yield [name for name, spec in run.datasets.items() if spec.simulate], (stages.simulate,)
     yield run.run.samples, OF_SAMPLE
     yield run.classifiers, OF_CLASSIFIER
-    yield run.run.taggers, OF_TAGGER
+    yield run.judgements, OF_TAGGER
     yield run.run.reweighters, OF_REWEIGHTER
 
 
@@ -146,12 +144,14 @@ def test_every_stage_has_its_record() -> None:
         and not name.startswith("_")
     }  # fmt: skip
     asked = {s.__name__ for s in (*OF_DATASET, *OF_SAMPLE, *OF_CLASSIFIER, *OF_TAGGER, *OF_REWEIGHTER)}
-    assert public == asked | {"simulate", "features", "pack", "report"}
-    assert all(issubclass(getattr(stages, name).__annotations__["return"], tuple) for name in public)
+    assert public == asked | {"simulate", "features", "pack", "report", "plot"}
+    records = public - {"plot"}
+    assert all(issubclass(getattr(stages, name).__annotations__["return"], tuple) for name in records)
 
 
 def test_what_a_stage_gets_is_plain(folder: Path) -> None:
     """Snakemake compares and pickles it: no records, and the same text in every process."""
     for found in handed(folder).values():
         assert "Spec(" not in repr(found)
-        assert not any(isinstance(value, Record) for value in found)
+        values = found.values() if isinstance(found, dict) else found
+        assert not any(isinstance(value, Record) for value in values)

@@ -14,11 +14,13 @@ from jetsmith.classifiers import stored
 from jetsmith.configuration import stored_checks
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
+from jetsmith.metrics import discriminant
 from jetsmith.packed.rows import Rows
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassifierSpec, DiscriminantSpec
 from jetsmith.training import train
 from tests.unit.packed_jets import FLAT, make_spec, pack_jets, with_flat, write_packed
+from tests.unit.score_files import discriminant_of
 
 Array = np.ndarray[Any, Any]
 CLASSES = make_spec("stored").classes
@@ -44,9 +46,12 @@ def pack_scores(folder: Path, values: Array, labels: Array | None = None) -> Arr
 
 
 def run_score(folder: Path, spec: ClassifierSpec) -> ak.Array:
+    """The rows, with the discriminant that calibrate and plots form of them."""
     train(spec, folder / "packed", folder / "model", seed=5)
-    score(spec, folder / "model", folder / "packed", folder / "scores.parquet")
-    return io.read_rows(folder / "scores.parquet")
+    judged = [c for c in (spec.signal_class, *spec.background_classes) if c is not None]
+    score(spec, folder / "model", folder / "packed", folder / "scores.parquet", judged=judged)
+    rows = io.read_rows(folder / "scores.parquet")
+    return ak.with_field(rows, discriminant_of(rows, spec), "discriminant")
 
 
 def test_not_tagged_jets_stay_and_fail_and_others_are_left_out(tmp_path: Path) -> None:
@@ -213,31 +218,58 @@ def test_a_range_that_is_no_probability_takes_the_plain_discriminant() -> None:
     log = PLAIN.model_copy(update={"form": "log_ratio"})
     spec = stored_spec(architecture={"valid": [-1, 1]}, discriminant=log)
     (problem,) = stored.Options.model_validate(spec.architecture).misfits(spec)
-    assert "`discriminant: {signal: [b_jets], background: {c_jets: 1.0}}`" in problem
+    assert "`{signal: [b_jets], background: {c_jets: 1.0}}`" in problem
     for fine in (stored_spec(architecture={"valid": [-1, 1]}), stored_spec(discriminant=log)):
         assert not list(stored.Options.model_validate(fine.architecture).misfits(fine))
 
 
 def test_score_files_are_read_with_all_three_kinds_of_jets(tmp_path: Path) -> None:
-    """-inf is a jet that fails, NaN one without a score; NaN of a scored jet, and +inf, stop."""
+    """-inf is a jet that fails, NaN one without a score; NaN of a scored jet, and infinity, stop."""
+    p = np.array([0.5, np.nan, np.nan, 0.1], np.float32)
     table = {
-        "discriminant": np.array([0.5, -np.inf, np.nan, 0.1], np.float32),
+        "p_b_jets": p,
+        "p_c_jets": 1 - p,
+        "score": p,
         "scored": np.array([True, True, False, True]),
+        "not_tagged": np.array([False, True, False, False]),
         "label": np.array([500, 500, 400, 400]),
         "weight": np.array([1.0, -1, 1, 1]),
         "split": np.array([3, 3, 3, 2], np.int8),
     }
-    path = tmp_path / "scores.parquet"
+    path, spec = tmp_path / "scores.parquet", stored_spec()
     io.write_rows(path, ak.zip(table, depth_limit=1))
-    found = scored.read_split(path, "test")
-    np.testing.assert_array_equal(found["discriminant"], table["discriminant"][:3])
+    found = scored.read_split(path, "test", spec)
+    assert found["discriminant"].dtype == np.float32
+    np.testing.assert_array_equal(found["discriminant"], np.array([0.5, -np.inf, np.nan], np.float32))
     assert found["scored"].tolist() == [True, True, False]
-    for place, wrong in ((0, np.nan), (1, np.inf), (2, 0.5)):
-        bad = table["discriminant"].copy()
-        bad[place] = wrong
-        io.write_rows(path, ak.zip({**table, "discriminant": bad}, depth_limit=1))
-        with pytest.raises(InputError, match=r"column discriminant: 1 of 3 test rows .* run score again"):
-            scored.read_split(path, "test")
+    for column in ("p_b_jets", "score"):
+        for place, wrong in ((0, np.nan), (0, np.inf), (1, 0.5), (2, 0.5)):
+            bad = table[column].copy()
+            bad[place] = wrong
+            io.write_rows(path, ak.zip({**table, column: bad}, depth_limit=1))
+            with pytest.raises(InputError, match=rf"column {column}: 1 of 3 test rows .* run score again"):
+                scored.read_split(path, "test", spec)
     io.write_rows(path, ak.zip({**table, "weight": np.array([1, np.nan, 1, 1])}, depth_limit=1))
     with pytest.raises(InputError, match="column weight: 1 of 3 test rows"):
-        scored.read_split(path, "test")
+        scored.read_split(path, "test", spec)
+    io.write_rows(path, ak.zip({**table, "not_tagged": np.array([False, True, True, False])}, depth_limit=1))
+    with pytest.raises(InputError, match="column not_tagged: 1 of 3 test rows"):
+        scored.read_split(path, "test", spec)
+    with pytest.raises(InputError, match="stored_tagger: has no discriminant"):
+        scored.read_split(path, "test", stored_spec(discriminant=None))
+
+
+def test_a_number_as_stored_is_the_discriminant_only_where_it_is_asked_for() -> None:
+    """Another form, or another background fraction, is made of the probabilities, whatever was stored."""
+    p = np.array([0.2, 0.9], np.float32)
+    table = {"p_b_jets": p, "p_c_jets": 1 - p, "score": 2 * p - 1, "not_tagged": np.zeros(2, bool)}
+    names = ("b_jets", "c_jets")
+    np.testing.assert_array_equal(scored.discriminant(table, PLAIN, names), 2 * p - 1)
+    for other in (
+        PLAIN.model_copy(update={"form": "log_ratio"}),
+        PLAIN.model_copy(update={"background": {"c_jets": 0.5}}),
+        PLAIN.model_copy(update={"signal": ("c_jets",), "background": {"b_jets": 1.0}}),
+    ):
+        expected = discriminant(other, {"b_jets": p, "c_jets": 1 - p}).astype(np.float32)
+        np.testing.assert_array_equal(scored.discriminant(table, other, names), expected)
+        assert (expected != table["score"]).all()

@@ -26,10 +26,10 @@ OUTPUTS = [
     "results/models/{classifier}.folds/{fold}",
     "results/scores/{classifier}/{sample}.parquet",
     "results/weights/{reweighter}/{dataset}.parquet",
-    "results/calibration/{tagger}.json",
-    "results/calibration/{tagger}.numbers.json",
-    "results/plots/roc/{sample}/{background}.png",
-    "results/plots/efficiency/{tagger}.png",
+    "results/calibration/{judgement}.json",
+    "results/calibration/{judgement}.numbers.json",
+    "results/plots/roc/{sample}/{contrast}.png",
+    "results/plots/efficiency/{judgement}.png",
     "results/plots/training/{classifier}.png",
 ]
 
@@ -58,8 +58,8 @@ UNKNOWN = {
     "results/weights/pythia_shower/qcd.parquet": "sample `zjets` of `pythia_shower` has no dataset `qcd`",
     "results/calibration/pythia_shower.json": "the run has no tagger `pythia_shower`",
     "results/calibration/deepcvs.numbers.json": "the run has no tagger `deepcvs`; did you mean `deepcsv`",
-    "results/plots/roc/jets/qcd.png": "sample `jets` has no background `qcd`. Choices: c_jets, light_jets",
-    "results/plots/roc/zjets/c_jets.png": "sample `zjets` has no background `c_jets`. Choices: none",
+    "results/plots/roc/jets/b_jets_vs_qcd.png": "sample `jets` has no contrast `b_jets_vs_qcd`; did you mean",
+    "results/plots/roc/zjets/c_jets.png": "sample `zjets` has no contrast `c_jets`. Choices: none",
     "results/plots/efficency/cmva.png": "the run has no plot `efficency`; did you mean `efficiency`",
     "results/plots/training/qcd.png": "the run has no classifier `qcd`",
 }
@@ -88,7 +88,7 @@ def test_what_there_is(demo):
         "results/models/cmva.folds/4", "results/packed/jets/train/cmva",
         "results/packed/fat_jets/train/ak8", "results/packed/zjets/test/rows",
         "results/scores/pythia_shower/zjets.parquet", "results/weights/pythia_shower/zjets_power.parquet",
-        "results/calibration/double_b.json", "results/plots/roc/fat_jets/qcd_bb.png",
+        "results/calibration/double_b.json", "results/plots/roc/fat_jets/hbb_vs_qcd_bb.png",
     ]  # fmt: skip
     others = ["-n", "all", "--cores", "2", "--configfile", "mine.yaml", "title=results/a", "results/a/b.json"]
     targets.check(known + others, OUTPUTS, demo)

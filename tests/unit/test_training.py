@@ -37,6 +37,7 @@ from tests.unit.packed_jets import (
     write_packed,
     write_sample,
 )
+from tests.unit.score_files import discriminant_of
 
 Array = np.ndarray[Any, Any]
 ROUNDS = TrainingSpec(epochs=25, patience=5, learning_rate=0.2)
@@ -95,7 +96,7 @@ def test_trees_learn_and_repeat(sample: Path, tmp_path: Path, name: str) -> None
     assert digest(tmp_path / "one.parquet") == digest(tmp_path / "two.parquet")
     rows = io.read_rows(tmp_path / "one.parquet")
     b, light = (np.isin(rows["label"], TRUTHS[c]) for c in ("b_jets", "light_jets"))
-    found = np.asarray(rows["discriminant"]), np.asarray(rows["weight"])
+    found = discriminant_of(rows, spec), np.asarray(rows["weight"])
     assert auc(found[0][b], found[1][b], found[0][light], found[1][light]) > 0.85
 
 

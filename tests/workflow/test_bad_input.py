@@ -79,8 +79,8 @@ def test_unknown_names_in_targets(project):
         "results/models/b": "the run has no classifier `b`",
         "results/calibration/b.json": "the run has no tagger `b`",
         "results/closure/b.json": "the run has no reweighter `b`",
-        "results/plots/roc/jets/qcd.png": "sample `jets` has no background `qcd`",
-        "results/plots/roc_curves/jets/c_jets.png": "the run has no plot `roc_curves`",
+        "results/plots/roc/jets/qcd.png": "sample `jets` has no contrast `qcd`",
+        "results/plots/roc_curves/jets/b_jets_vs_c_jets.png": "the run has no plot `roc_curves`",
     }
     for skim in ("{backend: jobs}", "{backend: dask}"):
         done = project.snakemake("-n", *wanted, skim=skim)

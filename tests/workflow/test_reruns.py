@@ -153,6 +153,27 @@ def test_what_no_stage_reaches_reruns_nothing(edited):
     assert edited.planned() == {}
 
 
+    """An entry that no feature asks for: what derives columns may look again, what reads ROOT files not."""
+    """An entry that no feature asks for: what derives columns may look again, nothing that reads ROOT files."""
+    path = edited.folder / "workflow" / "jetsmith" / "derivations.py"
+    line = '    "n_muons": _jet('
+    assert path.read_text().count(line) == 1
+    new = '    "more": New("", "one more", (Derived("ratio", ("jet_pt_gev", "jet_eta")),)),\n'
+    path.write_text(path.read_text().replace(line, new + line))
+    assert not set(edited.planned()) & {"simulate", "inspect", "skim", "train", "score"}
+
+
+def test_a_plot_reruns_no_other(edited):
+    """A module and a line: nothing of what is there runs again but the page, which shows the new figures."""
+    package = edited.folder / "workflow" / "jetsmith"
+    text = (package / "plots" / "discriminant.py").read_text()
+    (package / "plots" / "again.py").write_text(text.replace("plot_discriminant", "plot_again"))
+    path = package / "plots" / "__init__.py"
+    line = '    "efficiency": About('
+    path.write_text(path.read_text().replace(line, '    "again": About("judgement"),\n' + line))
+    assert set(edited.planned()) == {"plot_again", "report", "all"}
+
+
 def test_a_layout_reruns_its_own_datasets(edited):
     """The demo is PFNano: PHYSLITE is none of its business."""
     package = edited.folder / "workflow" / "jetsmith" / "sources"

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
 
 pytestmark = pytest.mark.workflow
 
@@ -62,9 +65,15 @@ def test_taggers_beat_chance(results, tagger):
     """On the test split the AUC is above 0.6, its error considered: the labels reach the training."""
     table = _scores(results, tagger).query("split == 3")
     is_signal = table["label"].isin([500, 510, 511, 520, 521, 2505])
-    score, weight = table["discriminant"].to_numpy(), table["weight"].to_numpy()
+    from jetsmith import scored
+    from jetsmith.configuration.load import load
     from jetsmith.metrics import auc_interval
 
+    config = ROOT / "config"
+    spec = load(yaml.safe_load((config / "config.yaml").read_text()), config).classifiers[tagger]
+    columns = {name: table[name].to_numpy() for name in table}
+    score = scored.discriminant(columns, spec.discriminant, spec.class_names)
+    weight = table["weight"].to_numpy()
     _, low, _ = auc_interval(
         score[is_signal], weight[is_signal], score[~is_signal], weight[~is_signal], bootstraps=50, seed=1
     )

@@ -3,11 +3,14 @@
 One row is a jet (objects `ak4`, `ak8`) or an event (object `event`). Constituents are ragged
 lists, one column a property; all columns of a list group have the same length in a row.
 Lengths are in cm, momenta in GeV, angles in radians. A source gives the columns that its file
-holds and leaves out the rest; nothing is invented. Columns of kind `derived` are computed by
-`jetsmith.features.derived` unless the file has them.
+holds and leaves out the rest; nothing is invented. Columns that no file holds are computed
+(`jetsmith.derivations`), and so are others where a file lacks them and `(derived)` says so.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from jetsmith.derivations import OF_EVENTS, OF_JETS, New
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ DOUBLE_B = {
     "ddx_n_tracks": _flat("", "selected tracks"),
     "ddx_n_secondary_vertices": _flat("", "secondary vertices"),
     "ddx_tau1_vertex_delta_r": _flat("", "distance of the leading vertex to its axis"),
-} | {f"ddx_tau{axis}_{name}": column for axis in (1, 2) for name, column in _AXIS.items()}
+} | {f"ddx_tau{axis}_{name}": found for axis in (1, 2) for name, found in _AXIS.items()}
 
 CHARGED = {
     "cpf_pt_gev": _list("GeV", "transverse momentum"),
@@ -197,66 +200,11 @@ EVENT = {
     "genjet_hadron_flavour": _list("", "5, 4 or 0; ATLAS: 15 for a tau", "int8"),
 }
 
-# Computed by jetsmith.features.derived. Near tracks: pt > 1 GeV, |d0| < 0.2 cm, |dz| < 0.5 cm.
-DERIVED_JET = {
-    "jet_tau21": _flat("", "2- over 1-subjettiness (derived)"),
-    "jet_tau32": _flat("", "3- over 2-subjettiness (derived)"),
-    "jet_probability_derived": _flat("", "JP from signed 3D significances (derived)"),
-    "jet_b_probability_derived": _flat("", "JBP from signed 3D significances (derived)"),
-    "track_counting_second": _flat("", "second largest 3D significance (derived)"),
-    "track_counting_third": _flat("", "third largest 3D significance (derived)"),
-    "n_muons": _flat("", "muons among the charged candidates (derived)"),
-    "n_electrons": _flat("", "electrons among the charged candidates (derived)"),
-    "n_displaced": _flat("", "near tracks more than 0.01 cm from the vertex (derived)"),
-    "cpf_sum_pt_fraction": _flat("", "charged pt over the jet's (derived)"),
-    "npf_sum_pt_fraction": _flat("", "neutral pt over the jet's (derived)"),
-    "photon_sum_pt_fraction": _flat("", "photon pt over the jet's (derived)"),
-    "cpf_max_abs_d0_cm": _flat("cm", "largest |d0| of near tracks (derived)"),
-    "cpf_second_abs_d0_cm": _flat("cm", "second largest |d0| of near tracks (derived)"),
-    "cpf_third_abs_d0_cm": _flat("cm", "third largest |d0| of near tracks (derived)"),
-    "cpf_mean_abs_d0_cm": _flat("cm", "mean |d0| of near tracks, pt-weighted (derived)"),
-    "cpf_max_pt_fraction": _flat("", "largest pt of a charged candidate over the jet's (derived)"),
-    "cpf_max_pt_rel_gev": _flat("GeV", "largest charged momentum across the jet axis (derived)"),
-    "npf_max_pt_fraction": _flat("", "largest pt of a neutral candidate over the jet's (derived)"),
-    "cpf_width": _flat("", "mean distance of charged candidates to the axis, pt-weighted (derived)"),
-    "npf_width": _flat("", "mean distance of neutral candidates to the axis, pt-weighted (derived)"),
-    "jet_pt_dispersion": _flat("", "sqrt(sum pt^2) / sum pt of the candidates (derived)"),
-    "sv_max_mass_gev": _flat("GeV", "largest vertex mass (derived)"),
-    "sv_max_d3d_cm": _flat("cm", "largest flight distance (derived)"),
-    "sv_max_d3d_sig": _flat("", "largest flight significance (derived)"),
-    "sv_max_dxy_sig": _flat("", "largest transverse flight significance (derived)"),
-    "sv_sum_n_tracks": _flat("", "tracks in secondary vertices (derived)"),
-    "sv_max_pt_fraction": _flat("", "largest vertex pt over the jet's (derived)"),
-} | {
-    f"soft_{lepton}_{name}": _flat(unit, f"{text} of the hardest {lepton} in the jet (derived)")
-    for lepton in ("muon", "electron")
-    for name, unit, text in (
-        ("pt_rel_gev", "GeV", "momentum across the jet axis"),
-        ("delta_r", "", "distance to the jet axis"),
-        ("pt_fraction", "", "pt over the jet's"),
-        ("sip3d_sig", "", "signed 3D impact parameter significance"),
-    )
-}
-DERIVED_EVENT = {
-    "z_abs_y": _flat("", "absolute rapidity of the Z (derived)"),
-    "central_genjet_pt_gev": _list("GeV", "generator jets above 20 GeV, |eta| < 2.5, falling pt (derived)"),
-    "central_genjet_eta": _list("", "their pseudorapidity (derived)"),
-    "central_genjet_phi_rad": _list("rad", "their azimuth (derived)"),
-    "central_genjet_mass_gev": _list("GeV", "their mass (derived)"),
-    "central_genjet_hadron_flavour": _list("", "their hadron flavour (derived)"),
-    "central_genjet_abs_delta_phi_z_rad": _list("rad", "their distance in azimuth to the Z (derived)"),
-    "n_gen_jets": _flat("", "central generator jets (derived)"),
-    "n_b_gen_jets": _flat("", "those of hadron flavour 5 (derived)"),
-    "n_c_gen_jets": _flat("", "those of hadron flavour 4 (derived)"),
-    "gen_ht_gev": _flat("GeV", "scalar sum of their pt (derived)"),
-    "gen_b_ht_gev": _flat("GeV", "the same of those of hadron flavour 5 (derived)"),
-    "delta_phi_z_jet1": _flat("rad", "azimuth between Z and leading jet (derived)"),
-    "z_jet1_balance": _flat("", "pt of the leading jet over that of the Z (derived)"),
-    "delta_r_jj": _flat("", "distance of the two leading jets (derived)"),
-    "delta_eta_jj": _flat("", "their distance in pseudorapidity (derived)"),
-    "delta_r_bb": _flat("", "distance of the two leading b jets (derived)"),
-    "m_jj_gev": _flat("GeV", "mass of the two leading jets (derived)"),
-}
+
+def _derived(table: Mapping[str, New]) -> dict[str, Column]:
+    """Columns that no file holds."""
+    return {name: Column(new.unit, f"{new.text} (derived)", ragged=new.ragged) for name, new in table.items()}
+
 
 # Truth ids (column `flavour`) that the layouts give; config/flavours.yaml says what they mean.
 TRUTH: dict[str, tuple[int, ...]] = {
@@ -289,10 +237,17 @@ RESERVED = {*KEY, *COMMON, *(name for names in KINEMATICS.values() for name in n
 STORING = ("ak4", "ak8")  # rows that may have stored scores
 STORED_PREFIX = "stored_"  # stored_<branch>, e.g. stored_btagDeepFlavB: an experiment's own score
 
+STORED: dict[str, dict[str, Column]] = {
+    "ak4": KEY | COMMON | JET | TAG | CHARGED | NEUTRAL | VERTICES,
+    "ak8": KEY | COMMON | JET | DOUBLE_B | CHARGED | NEUTRAL | VERTICES,
+    "event": KEY | COMMON | EVENT,
+}
+"""What files may hold, by object. Sources know of no other: a new derived column skims nothing again."""
+
 BY_OBJECT: dict[str, dict[str, Column]] = {
-    "ak4": KEY | COMMON | JET | TAG | CHARGED | NEUTRAL | VERTICES | DERIVED_JET,
-    "ak8": KEY | COMMON | JET | DOUBLE_B | CHARGED | NEUTRAL | VERTICES | DERIVED_JET,
-    "event": KEY | COMMON | EVENT | DERIVED_EVENT,
+    "ak4": STORED["ak4"] | _derived(OF_JETS),
+    "ak8": STORED["ak8"] | _derived(OF_JETS),
+    "event": STORED["event"] | _derived(OF_EVENTS),
 }
 
 
@@ -310,6 +265,11 @@ def family(name: str) -> str:
 
 def column(obj: str, name: str) -> Column:
     """The definition of a canonical column; stored scores are float32 values a row."""
+    return BY_OBJECT[obj][name] if name in BY_OBJECT[obj] else stored(obj, name)
+
+
+def stored(obj: str, name: str) -> Column:
+    """The definition of a column that a file holds; stored scores are float32 values a row."""
     if name.startswith(STORED_PREFIX):
         return _flat("", f"stored score {name.removeprefix(STORED_PREFIX)}")
-    return BY_OBJECT[obj][name]
+    return STORED[obj][name]

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from jetsmith.configuration.records import require
 from jetsmith.errors import ConfigError
-from jetsmith.specs.classifiers import ClassifierSpec
+from jetsmith.specs.classifiers import ClassifierSpec, LossSpec, RecipeSpec
 from jetsmith.strict import Record, Single
 
 Count = Annotated[int, Field(gt=0, le=100_000)]
@@ -57,6 +57,19 @@ def find(package: str, name: str, where: str, kind: str) -> ModuleType:
     """
     require(name, names(package), where, kind)
     return importlib.import_module(f"jetsmith.{package}.{name}")
+
+
+def modules(spec: RecipeSpec) -> list[str]:
+    """The plugs that a classifier names, as modules below jetsmith: their code makes its model."""
+    named: dict[str, list[str]] = {"classifiers": [spec.backend], "models": [spec.model]}
+    if find("classifiers", spec.backend, "backend", "value").MODELS:
+        named["losses"] = [loss.loss for loss in spec.losses.values()] or [LossSpec().loss]
+    return [
+        f"{package}.{name}"
+        for package, chosen in named.items()
+        for name in dict.fromkeys(chosen)
+        if name in names(package)
+    ]
 
 
 def described_by(backend: str, model: str, where: str) -> ModuleType:

@@ -1,10 +1,12 @@
-"""Reading score files: which jets have a score, which the experiment did not tag, and which have none.
+"""Reading score files: class probabilities in, one discriminant a jet out.
 
-`discriminant` is a number; -inf for a jet that was not tagged, which fails every threshold and counts in
-every denominator; NaN where `scored` is False: no score, so the jet counts nowhere and is counted.
+A score file has `p_<class>` of every class, and of each jet two masks: `scored`, False where it has no
+score, so that it counts nowhere and is counted; `not_tagged`, True where the experiment did not tag it,
+so that it fails every threshold and counts in every denominator. Where the experiment stored one number a
+jet, `score` is that number in its own units. Of a jet without a score, or not tagged, they are NaN.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,40 +14,82 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
-from jetsmith import io
+from jetsmith import io, metrics
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
+from jetsmith.io import FloatArray
+from jetsmith.specs.classifiers import DiscriminantSpec, JudgedSpec
 
 NOT_TAGGED = -np.inf  # below every threshold
+RAW = "score"
+
+
+def discriminant(
+    table: Mapping[str, npt.NDArray[Any]], spec: DiscriminantSpec, class_names: Sequence[str]
+) -> FloatArray:
+    """The discriminant of each jet of a score file.
+
+    Args:
+        table: Columns of the file, shape (N,) each: `p_<class>`, `not_tagged`, and `score` where it has it.
+        spec: Which discriminant.
+        class_names: Classes of the tagger, in their order.
+
+    Returns:
+        Shape (N,), float32: `score` as stored where the discriminant is the probability of the first of two
+        classes; -inf where a jet was not tagged, NaN where it has no score.
+
+    Raises:
+        InputError: A class of the discriminant has no probability.
+    """
+    if RAW in table and spec.is_first_of(class_names):
+        value = np.asarray(table[RAW], np.float32)
+    else:
+        found = {name: table[f"p_{name}"] for name in class_names if f"p_{name}" in table}
+        value = metrics.discriminant(spec, found).astype(np.float32)
+    return np.where(table["not_tagged"], np.float32(NOT_TAGGED), value)
 
 
 def read_split(
-    path: str | Path, split: str, columns: Sequence[str] = (), **subject: Any
+    path: str | Path, split: str, spec: JudgedSpec, columns: Sequence[str] = (), sample: str = ""
 ) -> dict[str, npt.NDArray[Any]]:
-    """The rows of a split: `discriminant`, `scored`, `label`, `weight` and more columns, shape (N,) each.
+    """The rows of a split: `discriminant`, `scored`, `not_tagged`, `label`, `weight` and more columns.
 
     Args:
         path: Score file.
         split: Name of the split.
+        spec: Whose scores they have to be, and its discriminant.
         columns: More columns.
-        subject: Whose scores they have to be, see `io.read_rows`.
+        sample: Of which sample they have to be; by default of the one that it is trained on.
+
+    Returns:
+        Shape (N,) each.
 
     Raises:
-        InputError: A column is lacking, has values that are not finite, or the discriminant is NaN
-            where there is a score, or infinite upwards.
+        InputError: A column is lacking, has values that are not finite, or a probability is no number where
+            there is a score, or is one where there is none.
     """
-    names = list(dict.fromkeys(["discriminant", "scored", "label", "weight", *columns]))
-    rows = io.read_rows(path, [*names, "split"], **subject)
+    if spec.discriminant is None:
+        raise InputError(f"{spec.name}: has no discriminant; its scores cannot be judged")
+    there = io.column_names(path)
+    asked = spec.discriminant
+    scores = [f"p_{name}" for name in spec.class_names if name in (*asked.signal, *asked.background)]
+    if RAW in there and asked.is_first_of(spec.class_names):
+        scores.append(RAW)
+    masks = ("scored", "not_tagged")
+    names = list(dict.fromkeys([*scores, *masks, "label", "weight", *columns]))
+    rows = io.read_rows(path, [*names, "split"], classifier=spec.name, sample=sample or spec.sample)
     here = np.asarray(ak.to_numpy(rows["split"])) == SPLITS.index(split)
     table = {name: np.asarray(ak.to_numpy(rows[name]))[here] for name in names}
-    table["scored"] = table["scored"].astype(bool)
-    score = table["discriminant"]
-    bad = {name: ~np.isfinite(table[name]) for name in names if name not in ("discriminant", "scored")}
-    bad["discriminant"] = np.where(table["scored"], np.isnan(score), ~np.isnan(score)) | (score == np.inf)
+    table |= {name: table[name].astype(bool) for name in masks}
+    has_score = table["scored"] & ~table["not_tagged"]
+    bad = {name: ~np.isfinite(table[name]) for name in names if name not in (*scores, *masks)}
+    bad |= {name: np.where(has_score, ~np.isfinite(table[name]), ~np.isnan(table[name])) for name in scores}
+    bad["not_tagged"] = table["not_tagged"] & ~table["scored"]
     for name, wrong in bad.items():
         if wrong.any():
             raise InputError(
-                f"{path}: column {name}: {int(wrong.sum())} of {len(score)} {split} rows have values that "
-                "are not finite; run score again"
+                f"{path}: column {name}: {int(wrong.sum())} of {int(here.sum())} {split} rows have values "
+                "that are not finite; run score again"
             )
+    table["discriminant"] = discriminant(table, asked, spec.class_names)
     return table

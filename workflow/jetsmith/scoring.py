@@ -1,5 +1,6 @@
-"""Stage score: class probabilities of every row of a packed sample, and the discriminant."""
+"""Stage score: class probabilities of every row of a packed sample."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,19 +9,24 @@ import numpy as np
 
 from jetsmith import columns, io, provenance, scored
 from jetsmith.classifiers import Backend, find_backend
-from jetsmith.classifiers.stored import Stored, is_plain
+from jetsmith.classifiers.stored import Stored
 from jetsmith.configuration import stored_checks
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
-from jetsmith.metrics import discriminant
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
-from jetsmith.specs.classifiers import JudgedSpec
+from jetsmith.specs.classifiers import RecipeSpec, TruthSpec
 
 
 def score(
-    spec: JudgedSpec, model: str | Path, packed: str | Path, output: str | Path, threads: int = 1
+    spec: RecipeSpec,
+    model: str | Path,
+    packed: str | Path,
+    output: str | Path,
+    threads: int = 1,
+    judged: Sequence[TruthSpec] = (),
+    sample: str = "",
 ) -> None:
     """Write the scores of all four splits, a row each; `jetsmith.scored` says what they mean without a score.
 
@@ -33,6 +39,8 @@ def score(
         packed: Folder results/packed/{sample}.
         output: Parquet file; beside it `<stem>.meta.json` with the counts.
         threads: CPU threads.
+        judged: Classes each of which has to have scores, where the experiment made them.
+        sample: Which sample; by default the one that it is trained on.
 
     Raises:
         InputError: A feature was not packed or is not finite, the model is damaged or that of another
@@ -42,9 +50,10 @@ def score(
     model, packed, output = Path(model), Path(packed), Path(output)
     backend = find_backend(spec.backend)
     _same(spec, model)
-    parts = arrays.read_splits(packed, SPLITS, spec.groups, spec.sample)
+    sample = sample or spec.sample
+    parts = arrays.read_splits(packed, SPLITS, spec.groups, sample)
     rows = Rows.select(spec.inputs, parts)
-    found = _scores(spec, backend, model, rows, threads)
+    found = _scores(spec, backend, model, rows, threads, judged)
     split = rows.part.astype(np.int8)
     if spec.folds:
         split[split != SPLITS.index("calibration")] = SPLITS.index("test")
@@ -54,10 +63,10 @@ def score(
     table |= {"label": rows.label().astype(np.int32), "weight": rows.weight().astype(np.float64)}
     by_class = zip(spec.class_names, found.probabilities.T, strict=True)
     table |= {f"p_{name}": values.astype(np.float32) for name, values in by_class}
-    if found.discriminant is not None:
-        table["discriminant"] = found.discriminant.astype(np.float32)
-    table["scored"] = found.scored
-    io.write_rows(output, ak.zip(table, depth_limit=1), classifier=spec.name, sample=spec.sample)
+    if found.raw is not None:
+        table[scored.RAW] = found.raw
+    table |= {"scored": found.scored, "not_tagged": found.not_tagged}
+    io.write_rows(output, ak.zip(table, depth_limit=1), classifier=spec.name, sample=sample)
     io.write_json(
         output.with_suffix(".meta.json"),
         {
@@ -75,17 +84,19 @@ def score(
 
 @dataclass(frozen=True)
 class _Scores:
-    """Probabilities (N, C), the discriminant (N,), and masks (N,): has a score or a code, has the code."""
+    """Probabilities (N, C), numbers as stored (N,), and masks (N,): has a score or a code, has the code."""
 
     probabilities: FloatArray
-    discriminant: FloatArray | None
+    raw: FloatArray | None
     scored: BoolArray
     not_tagged: BoolArray
 
 
-def _scores(spec: JudgedSpec, backend: Backend, model: Path, rows: Rows, threads: int) -> _Scores:
+def _scores(
+    spec: RecipeSpec, backend: Backend, model: Path, rows: Rows, threads: int, judged: Sequence[TruthSpec]
+) -> _Scores:
     if not backend.TRAINS:
-        return _stored_scores(spec, backend.read(spec, rows), rows)
+        return _stored_scores(spec, backend.read(spec, rows), rows, judged)
     probabilities = _predict(spec, backend, model, rows, threads)
     bad = int((~np.isfinite(probabilities)).any(axis=1).sum())
     if bad:
@@ -94,26 +105,16 @@ def _scores(spec: JudgedSpec, backend: Backend, model: Path, rows: Rows, threads
             "train it again"
         )
     everywhere = np.ones(len(rows), bool)
-    return _Scores(probabilities, _discriminant(spec, probabilities), everywhere, ~everywhere)
+    return _Scores(probabilities, None, everywhere, ~everywhere)
 
 
-def _stored_scores(spec: JudgedSpec, found: Stored, rows: Rows) -> _Scores:
-    """The discriminant in the units of the file where one number is the score, -inf where not tagged."""
-    stored_checks.check(spec, found, rows.label())
-    score = _discriminant(spec, found.probabilities)
-    if score is not None:
-        score = found.score if found.score is not None and is_plain(spec) else score
-        score = np.where(found.not_tagged, scored.NOT_TAGGED, score)
-    return _Scores(found.probabilities, score, ~(found.not_computed | found.unexplained), found.not_tagged)
+def _stored_scores(spec: RecipeSpec, found: Stored, rows: Rows, judged: Sequence[TruthSpec]) -> _Scores:
+    stored_checks.check(spec, found, rows.label(), judged)
+    has_score_or_code = ~(found.not_computed | found.unexplained)
+    return _Scores(found.probabilities, found.score, has_score_or_code, found.not_tagged)
 
 
-def _discriminant(spec: JudgedSpec, probabilities: FloatArray) -> FloatArray | None:
-    if spec.discriminant is None:
-        return None
-    return discriminant(spec.discriminant, dict(zip(spec.class_names, probabilities.T, strict=True)))
-
-
-def _predict(spec: JudgedSpec, backend: Backend, model: Path, rows: Rows, threads: int) -> FloatArray:
+def _predict(spec: RecipeSpec, backend: Backend, model: Path, rows: Rows, threads: int) -> FloatArray:
     """Class probabilities, shape (N, C), float32; with folds each row by the model that left it out."""
     if not spec.folds:
         return backend.predict(spec, model, rows, threads)
@@ -129,7 +130,7 @@ def _predict(spec: JudgedSpec, backend: Backend, model: Path, rows: Rows, thread
     return out
 
 
-def _same(spec: JudgedSpec, model: Path) -> None:
+def _same(spec: RecipeSpec, model: Path) -> None:
     """The model is whole, and was trained for these classes, inputs and folds."""
     io.check_folder(model, "train it again")
     trained = io.read_json(model / "spec.json")

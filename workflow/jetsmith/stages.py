@@ -6,10 +6,12 @@ reads, so that a colour, which `ClassifierSpec` adds, is nothing that `train` ca
 tests/unit/reruns.yaml has a line for every key of the configuration.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jetsmith import columns
 from jetsmith.configuration.load import Configuration
+from jetsmith.plots import PLOTS
 from jetsmith.specs.classifiers import ClassifierSpec, JudgedSpec, RecipeSpec, RowsSpec, TruthSpec
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.features import ColumnGroup
@@ -57,21 +59,22 @@ def inspect(run: Configuration, dataset: str) -> Inspect:
 
 
 class Check(NamedTuple):
-    """What a classifier reads, and the truth of all its classes, whatever their part is."""
+    """What a classifier reads, the truth of all its classes, whatever their part is, and where."""
 
     spec: Plain
     judged: list[Plain]
     groups: list[Plain]
+    samples: list[list[str]]
 
 
 def check(run: Configuration, classifier: str) -> Check:
     """Stage check."""
     spec = run.classifiers[classifier]
-    judged = {c.name: c for c in (spec.signal_class, *spec.background_classes) if c is not None}
     return Check(
         spec=seen_as(RowsSpec, spec),
-        judged=[seen_as(TruthSpec, judged[name]) for name in sorted(judged)],
+        judged=_judged(run, classifier),
         groups=[seen_as(ColumnGroup, run.groups[name]) for name in spec.groups if name in run.groups],
+        samples=[list(run.run.samples[sample].datasets) for sample in run.samples_of(classifier)],
     )
 
 
@@ -203,14 +206,16 @@ def stack(run: Configuration, classifier: str) -> TrainFold:
 
 
 class Score(NamedTuple):
-    """A model, and the number that is made of its probabilities."""
+    """A model; and where an experiment made the scores, the classes that have to have some."""
 
     spec: Plain
+    judged: list[Plain]
 
 
 def score(run: Configuration, classifier: str) -> Score:
-    """Stage score."""
-    return Score(seen_as(JudgedSpec, run.classifiers[classifier]))
+    """Stage score: probabilities alone, so that no discriminant of them runs it again."""
+    spec = run.classifiers[classifier]
+    return Score(seen_as(RecipeSpec, spec), _judged(run, classifier) if spec.backend == "stored" else [])
 
 
 class Calibrate(NamedTuple):
@@ -222,9 +227,9 @@ class Calibrate(NamedTuple):
     abseta_bins: list[float]
 
 
-def calibrate(run: Configuration, tagger: str) -> Calibrate:
+def calibrate(run: Configuration, judgement: str) -> Calibrate:
     """Stage calibrate."""
-    spec = run.classifiers[tagger]
+    spec = run.judgements[judgement]
     bins = run.run.selection[spec.object]
     return Calibrate(
         spec=seen_as(JudgedSpec, spec),
@@ -262,67 +267,36 @@ def closure(run: Configuration, reweighter: str) -> Closure:
     return Closure(*weights(run, reweighter), run.run.closure.model_dump(), run.run.seed)
 
 
-class Plot(NamedTuple):
-    """A classifier with its labels and colours, and the style of the run."""
-
-    spec: Plain
-    style: Plain
-
-
-def plot_discriminant(run: Configuration, tagger: str) -> Plot:
-    """Plot discriminant."""
-    return Plot(seen_as(ClassifierSpec, run.classifiers[tagger]), run.run.plots.model_dump())
+PLOTTED: dict[str, Callable[[Configuration, ClassifierSpec], Any]] = {
+    "seed": lambda run, spec: run.run.seed,
+    "working_points": lambda run, spec: run.run.working_points,
+    "pt_bins_gev": lambda run, spec: list(run.run.selection[spec.object].pt_bins_gev),
+    "datasets": lambda run, spec: run.generators(spec.sample),
+    "labels": lambda run, spec: run.labels(spec.name),
+}
+"""What a plot may ask for in its line of `plots.PLOTS`, beside whom it shows and the style."""
 
 
-def plot_training(run: Configuration, classifier: str) -> Plot:
-    """Plot training."""
-    return plot_discriminant(run, classifier)
+def plot(run: Configuration, name: str, *subject: str) -> Plain:
+    """What one figure of a plot gets: whom it shows, with labels and colours, style, and what it asks for.
 
-
-class PlotRoc(NamedTuple):
-    """All taggers of a sample; the seed is that of the interval's replicas."""
-
-    specs: list[Plain]
-    style: Plain
-    seed: int
-
-
-def plot_roc(run: Configuration, sample: str) -> PlotRoc:
-    """Plot roc."""
-    return PlotRoc(
-        specs=[seen_as(ClassifierSpec, run.classifiers[tagger]) for tagger in run.taggers_on(sample)],
-        style=run.run.plots.model_dump(),
-        seed=run.run.seed,
-    )
-
-
-class PlotEfficiency(NamedTuple):
-    """As `Plot`, and the bins."""
-
-    spec: Plain
-    pt_bins_gev: list[float]
-    style: Plain
-
-
-def plot_efficiency(run: Configuration, tagger: str) -> PlotEfficiency:
-    """Plot efficiency."""
-    spec, style = plot_discriminant(run, tagger)
-    return PlotEfficiency(spec, calibrate(run, tagger).pt_bins_gev, style)
-
-
-class PlotReweighting(NamedTuple):
-    """As `Plot`, with the generators of the datasets and the labels of the features."""
-
-    spec: Plain
-    datasets: dict[str, str]
-    labels: dict[str, str]
-    style: Plain
-
-
-def plot_reweighting(run: Configuration, reweighter: str) -> PlotReweighting:
-    """Plot reweighting."""
-    spec, style = plot_discriminant(run, reweighter)
-    return PlotReweighting(spec, weights(run, reweighter).datasets, run.labels(reweighter), style)
+    Args:
+        run: The configuration.
+        name: Of the plot.
+        subject: Sample and contrast, or the judgement, the reweighter, the classifier.
+    """
+    about = PLOTS[name]
+    style = {"style": run.run.plots.model_dump()}
+    if about.of == "contrast":
+        sample, contrast = subject
+        _, background, shown = run.contrasts(sample)[contrast]
+        who: Plain = {"specs": [seen_as(ClassifierSpec, spec) for spec in shown]}
+        who |= {"sample": sample, "background": background}
+    else:
+        known = run.judgements if about.of == "judgement" else run.classifiers
+        shown = [known[subject[0]]]
+        who = {"spec": seen_as(ClassifierSpec, shown[0])}
+    return who | style | {key: PLOTTED[key](run, shown[0]) for key in about.gets}
 
 
 class Report(NamedTuple):
@@ -336,6 +310,11 @@ def report(run: Configuration) -> Report:
     """The page."""
     shown = {**run.raw, "run": {key: value for key, value in run.raw["run"].items() if key != "pathvars"}}
     return Report(shown, run.run.title)
+
+
+def _judged(run: Configuration, classifier: str) -> list[Plain]:
+    """The truth of the classes that judge a classifier, whatever their part is."""
+    return [seen_as(TruthSpec, judged) for judged in run.judged_by(classifier)]
 
 
 def _reading(run: Configuration, dataset: str) -> Plain:

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from jetsmith import io, locks, provenance
+from jetsmith import io, locks, plugs, provenance
 from jetsmith.balance import balanced_weights, heavy_jets
 from jetsmith.classifiers import Backend, Labelled, Task, find_backend
 from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
 from jetsmith.hashing import FITTED, SPLITS, fold_of
-from jetsmith.io import BoolArray, IntArray
+from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.packed import arrays
 from jetsmith.packed.arrays import Packed
 from jetsmith.packed.rows import Rows
@@ -157,11 +157,12 @@ def _fit(
     packed: Path,
 ) -> tuple[list[dict[str, float]], dict[str, dict[str, Any]]]:
     """Train on rows, and validate on others; the history, rows by role and class, and `heavy_jets`."""
-    rows, target = [], []
+    rows, target, side = [], [], []
     about: dict[str, Any] = {}
     for role, chosen in zip(ROLES, masks, strict=True):
         known = [mask & (index >= 0) for mask, index in zip(chosen, classes, strict=True)]
         rows.append(Rows.select(spec.inputs, parts, known))
+        side.append(_side(spec, parts, known))
         target.append(np.concatenate([index[mask] for index, mask in zip(classes, known, strict=True)]))
         counts = np.bincount(target[-1], minlength=len(spec.classes))
         about[role] = dict(zip(spec.class_names, map(int, counts), strict=True))
@@ -181,13 +182,23 @@ def _fit(
         )
     task = Task(
         spec=spec,
-        train=Labelled(rows[0], target[0], weights[0]),
-        validation=Labelled(rows[1], target[1], weights[1]),
+        train=Labelled(rows[0], target[0], weights[0], side[0]),
+        validation=Labelled(rows[1], target[1], weights[1], side[1]),
         folder=folder,
         seed=seed if fold is None else int(np.random.default_rng([seed, fold]).integers(2**31)),
         threads=threads,
     )
     return backend.fit(task), about
+
+
+def _side(spec: RecipeSpec, parts: Sequence[Packed], masks: Sequence[BoolArray]) -> dict[str, FloatArray]:
+    """The side columns of the chosen rows, shape (N,) each; NaN where a file has no number."""
+    if not spec.side:
+        return {}
+    rows = Rows.select(spec.side, parts, masks)
+    values = rows.flat_as_packed(slice(0, len(rows)))
+    names = [feature for inputs in spec.side for feature in inputs.features]
+    return {name: np.ascontiguousarray(values[:, k]) for k, name in enumerate(names)}
 
 
 def _chosen(
@@ -301,13 +312,10 @@ def _identity(
     spec: RecipeSpec, parts: Sequence[Packed], seed: int, without: Without | None = None
 ) -> dict[str, Any]:
     """What must be the same for a training to be gone on with."""
-    modules = ["training", f"classifiers.{spec.backend}"]
-    if (provenance.PACKAGE / "models" / f"{spec.model}.py").is_file():
-        modules.append(f"models.{spec.model}")
     return {
         "spec": provenance.config_digest(spec.model_dump(mode="json")),
         "seed": seed,
         "data": [part.digest for part in parts],
-        "code": provenance.code_digest(*modules),
+        "code": provenance.code_digest("training", *plugs.modules(spec)),
         **({} if without is None else {"without": asdict(without)}),
     }

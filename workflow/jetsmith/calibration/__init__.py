@@ -1,6 +1,8 @@
 """Working points and efficiencies of a tagger as correctionlib schema 2, and as plain numbers.
 
-The thresholds come from split `calibration`, the efficiencies from split `test`. The corrections:
+The thresholds come from split `calibration`, the efficiencies from split `test`. A tagger with several
+discriminants has a file for each; the first bears the tagger's name alone, so that one that is added later
+renames nothing, and of the others `<tagger>` below is `<tagger>_<discriminant>`. The corrections:
 
 `<tagger>_wp_values`  working_point -> threshold on the discriminant (a jet passes at or above it)
 `<tagger>_eff`        working_point, flavor, abseta, pt -> efficiency in simulation

@@ -40,7 +40,8 @@ def corrections(
         abseta_bins: Edges.
     """
     digest = config_digest(spec.model_dump(mode="json"))
-    about = f"{spec.name}, sample {spec.sample}, config {digest}"
+    named = f"discriminant {spec.discriminant.name}" if spec.discriminant else "no discriminant"
+    about = f"{spec.name}, {named}, sample {spec.sample}, config {digest}"
     if undefined:
         about += f"; left out for lack of jets: {', '.join(undefined)}"
     unreliable = [name for name, found in points.items() if not found.reliable]
@@ -50,7 +51,7 @@ def corrections(
     point = schemav2.Variable(name="working_point", type="string", description=", ".join(points))
     axes = [point, *_jet_axes(spec)]
     values = schemav2.Correction(
-        name=f"{spec.name}_wp_values",
+        name=f"{spec.judgement}_wp_values",
         description=f"Threshold on the discriminant of {about}",
         version=1,
         inputs=[point],
@@ -60,7 +61,7 @@ def corrections(
     output = schemav2.Variable(name="efficiency", type="real")
     efficiencies = [
         schemav2.Correction(
-            name=f"{spec.name}_eff{suffix}",
+            name=f"{spec.judgement}_eff{suffix}",
             description=f"{what} in simulation (68.3%, statistical) of {efficiency_about}",
             version=1,
             inputs=axes,

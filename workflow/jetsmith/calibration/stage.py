@@ -26,11 +26,11 @@ def calibrate(
     output: str | Path,
     numbers_output: str | Path,
 ) -> None:
-    """Calibrate one tagger.
+    """Calibrate one tagger by one of its discriminants.
 
     Args:
-        spec: The tagger; its first background fixes the thresholds, and classes with a code
-            `flavor` go into the corrections.
+        spec: The tagger with the discriminant; its first background fixes the thresholds, and classes with
+            a code `flavor` go into the corrections.
         scores: results/scores/{tagger}/{sample}.parquet.
         working_points: Background efficiency by name.
         pt_bins_gev: Edges of the efficiencies [GeV].
@@ -82,7 +82,7 @@ def _classes(spec: JudgedSpec) -> list[JudgedClass]:
 
 def _read(spec: JudgedSpec, scores: str | Path, split: str) -> Jets:
     columns = ["jet_pt_gev", "jet_eta"]
-    table = scored.read_split(scores, split, columns, classifier=spec.name, sample=spec.sample)
+    table = scored.read_split(scores, split, spec, columns)
     return Jets(
         score=table["discriminant"],
         weight=table["weight"].astype(np.float64),
@@ -115,6 +115,8 @@ def _numbers(
 
     return {
         "tagger": spec.name,
+        "judgement": spec.judgement,
+        "discriminant": spec.discriminant.name if spec.discriminant else None,
         "sample": spec.sample,
         "config": config_digest(spec.model_dump(mode="json")),
         "level": LEVEL,

@@ -5,7 +5,7 @@ A backend is a module with what `Backend` names. Nothing else knows which backen
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
@@ -31,11 +31,13 @@ class Labelled:
         rows: N rows.
         target: Index of the class, shape (N,), int32.
         weight: Not negative, mean 1, shape (N,), float32.
+        side: Columns that losses read beside the inputs, by name, shape (N,) each, float32.
     """
 
     rows: "Rows"
     target: "IntArray"
     weight: "FloatArray"
+    side: "Mapping[str, FloatArray]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import numpy as np
 
@@ -20,14 +20,15 @@ from jetsmith.classifiers import Labelled, Task, require_classes, stalled
 from jetsmith.classifiers._scaler import Scaler, fit_scalers, largest
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
+from jetsmith.losses import Loss, Seen
 from jetsmith.packed.rows import Rows
 from jetsmith.progress import Progress
-from jetsmith.specs.classifiers import RecipeSpec
+from jetsmith.specs.classifiers import LossSpec, RecipeSpec
 
 PREDICT_ROWS = 4096
 WINDOW = 65_536  # rows that are shuffled among themselves, so that memory maps are read in stretches
 LAST_RATE = 0.02  # learning rate at the end over that at the start, falling as a cosine
-EPSILON = 1e-7
+CLASSES = "classes"  # the output that every classifier has
 
 
 def fit(task: Task) -> list[dict[str, float]]:
@@ -54,22 +55,54 @@ def fit(task: Task) -> list[dict[str, float]]:
     model.set_weights(best)
     io.write_json(task.folder / "scaler.json", {name: scaler.record() for name, scaler in scalers.items()})
     with io.atomic_file(task.folder / "model.keras") as temporary:
-        model.save(temporary)
+        finished(model).save(temporary)
     checkpoint.unlink(missing_ok=True)
     return history
 
 
 def build_model(spec: RecipeSpec, scalers: dict[str, Scaler]) -> Any:
-    """The network of a classifier with its standardisation set.
+    """The network of a classifier with its standardisation set; raw outputs by their names.
 
     Raises:
-        ConfigError: There is no such model.
+        ConfigError: There is no such model, or no such loss.
     """
     model = plugs.find("models", spec.model, f"{spec.name}: model", "value")
-    network = model.build(spec.inputs, len(spec.classes), model.Options.model_validate(spec.architecture))
+    widths = {name: len(spec.classes) if term.plug.CLASSES else 1 for name, term in terms(spec).items()}
+    network = model.build(spec.inputs, widths, model.Options.model_validate(spec.architecture))
     for group, scaler in scalers.items():
         network.get_layer(f"standardise_{group}").set(**scaler.numbers())
     return network
+
+
+def finished(network: Any) -> Any:
+    """The network as it is saved: its output `classes` are probabilities, others as they are."""
+    import keras
+
+    outputs = dict(network.output)
+    outputs[CLASSES] = keras.layers.Softmax(name="probabilities")(outputs[CLASSES])
+    return keras.Model({tensor.name: tensor for tensor in network.inputs}, outputs)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of the sum that a network learns by: a loss, its keys, its factor."""
+
+    plug: Loss
+    options: Any
+    weight: float
+
+
+def terms(spec: RecipeSpec) -> dict[str, Term]:
+    """The losses of a classifier, by output of its network.
+
+    Raises:
+        ConfigError: There is no such loss.
+    """
+    found = {}
+    for name, given in (spec.losses or {CLASSES: LossSpec()}).items():
+        plug = plugs.find("losses", given.loss, f"{spec.name}: losses.{name}", "value")
+        found[name] = Term(cast(Loss, plug), plug.Options.model_validate(given.options), given.weight)
+    return found
 
 
 @dataclass
@@ -83,7 +116,7 @@ class _Training:
 
     def __post_init__(self) -> None:
         self.optimizer.build(self.model.trainable_variables)
-        self._step, self._loss = _compiled(self.model, self.optimizer)
+        self._step, self._loss = _compiled(self.task.spec, self.model, self.optimizer)
         self._progress = Progress(
             f"train {self.task.spec.name}", self.task.spec.training.epochs * len(self.task.train.rows), "rows"
         )
@@ -97,11 +130,11 @@ class _Training:
         total = norm = 0.0
         for first in range(0, len(order), training.batch_size):
             which = order[first : first + training.batch_size]
-            batch, weight = train.rows.batch(which), train.weight[which]
-            loss = float(self._step(batch, train.target[which], weight))
+            batch = train.rows.batch(which)
+            loss = float(self._step(batch, *_beside(train, which)))
             if not np.isfinite(loss):
                 self._give_up(number, batch)
-            total, norm = total + loss * len(which), norm + float(weight.sum())
+            total, norm = total + loss * len(which), norm + float(train.weight[which].sum())
             self._progress.update(
                 number * len(order) + min(first + len(which), len(order) - 1), f"epoch {number + 1}"
             )
@@ -114,7 +147,7 @@ class _Training:
         total = 0.0
         for which in data.rows.slices(PREDICT_ROWS):
             batch = data.rows.batch(which)
-            loss = float(self._loss(batch, data.target[which], data.weight[which]))
+            loss = float(self._loss(batch, *_beside(data, which)))
             if not np.isfinite(loss):
                 self._give_up(number, batch)
             total += loss * (which.stop - which.start)
@@ -170,35 +203,43 @@ class _Training:
             return json.loads(str(found["history"])), best
 
 
-def _compiled(model: Any, optimizer: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The step of the optimiser and the loss alone; both give the mean of weight × cross-entropy."""
-    import keras
+def _beside(data: Labelled, which: slice | IntArray) -> tuple[Any, ...]:
+    """What a step gets of some rows beside their inputs."""
+    side = {name: values[which] for name, values in data.side.items()}
+    return data.target[which], data.weight[which], side
+
+
+def _compiled(spec: RecipeSpec, model: Any, optimizer: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The step of the optimiser and the loss alone; both give the sum of factor × loss of all outputs."""
     import tensorflow as tf
 
-    logits = keras.Model(model.inputs, model.get_layer("logits").output)
     names = [tensor.name for tensor in model.inputs]
+    number = tf.TensorSpec((None,), tf.float32)
     signature = (
         {name: tf.TensorSpec(t.shape, t.dtype) for name, t in zip(names, model.inputs, strict=True)},
         tf.TensorSpec((None,), tf.int32),
-        tf.TensorSpec((None,), tf.float32),
+        number,
+        {name: number for inputs in spec.side for name in inputs.features},
     )
+    summed = terms(spec)
 
-    def loss_of(batch: Any, target: Any, weight: Any, training: bool) -> Any:
-        found = logits([batch[name] for name in names], training=training)
-        entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=target, logits=found)
-        return tf.reduce_mean(weight * entropy)
+    def loss_of(batch: Any, target: Any, weight: Any, side: Any, training: bool) -> Any:
+        found = model({name: batch[name] for name in names}, training=training)
+        seen = Seen(target, weight, side, spec.class_names)
+        losses = [term.weight * term.plug.loss(found[n], seen, term.options) for n, term in summed.items()]
+        return sum(losses[1:], start=losses[0])
 
     @tf.function(input_signature=signature, jit_compile=False)  # XLA slows recurrent layers
-    def step(batch: Any, target: Any, weight: Any) -> Any:
+    def step(batch: Any, target: Any, weight: Any, side: Any) -> Any:
         with tf.GradientTape() as tape:
-            loss = loss_of(batch, target, weight, training=True)
+            loss = loss_of(batch, target, weight, side, training=True)
         gradients = tape.gradient(loss, model.trainable_variables)
         optimizer.apply(gradients, model.trainable_variables)
         return loss
 
     @tf.function(input_signature=signature, jit_compile=False)
-    def loss_alone(batch: Any, target: Any, weight: Any) -> Any:
-        return loss_of(batch, target, weight, training=False)
+    def loss_alone(batch: Any, target: Any, weight: Any, side: Any) -> Any:
+        return loss_of(batch, target, weight, side, training=False)
 
     return step, loss_alone
 
@@ -241,11 +282,11 @@ def predict(spec: RecipeSpec, model: Path, rows: Rows, threads: int) -> FloatArr
 
     _prepare(threads)
     network = keras.models.load_model(model / "model.keras", compile=False, safe_mode=True)
-    require_classes(model, network.output_shape[-1], spec)
+    require_classes(model, network.output[CLASSES].shape[-1], spec)
     names = [tensor.name for tensor in network.inputs]
     specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in network.inputs]
     call = tf.function(
-        lambda *tensors: network(dict(zip(names, tensors, strict=True))), input_signature=specs
+        lambda *tensors: network(dict(zip(names, tensors, strict=True)))[CLASSES], input_signature=specs
     ).get_concrete_function()  # each fold has its own: TensorFlow would warn of repeated tracing
     out = np.empty((len(rows), len(spec.classes)), np.float32)
     progress = Progress(f"score {spec.name}", len(rows), "rows")

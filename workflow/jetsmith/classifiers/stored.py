@@ -19,7 +19,7 @@ from pydantic import Field
 
 from jetsmith import plugs
 from jetsmith.configuration.records import hint
-from jetsmith.specs.classifiers import ClassifierSpec, JudgedSpec, RecipeSpec
+from jetsmith.specs.classifiers import ClassifierSpec, RecipeSpec
 from jetsmith.strict import Name
 
 if TYPE_CHECKING:
@@ -92,11 +92,13 @@ class Options(plugs.Options):
                     f"not_tagged: {code:g}: numbers below {NOT_COMPUTED:g} say that no score was computed; "
                     "such jets are left out and counted, leave the code out"
                 )
-        if self.column is not None and self.valid != (0.0, 1.0) and not is_plain(spec):
-            first, second = (*spec.class_names, "", "")[:2]
+        asked = spec.discriminant
+        scaled = self.column is not None and self.valid != (0.0, 1.0) and len(spec.classes) == 2
+        if scaled and asked is not None and not asked.is_first_of(spec.class_names):
+            first, second = spec.class_names
             yield (
                 f"valid: scores within [{low:g}, {high:g}] are no probabilities but the discriminant itself, "
-                f"so it is `discriminant: {{signal: [{first}], background: {{{second}: 1.0}}}}`"
+                f"so that is `{{signal: [{first}], background: {{{second}: 1.0}}}}`"
             )
 
     def features(self, spec: RecipeSpec) -> list[str]:
@@ -104,15 +106,6 @@ class Options(plugs.Options):
         if self.column is not None:
             return [self.column]
         return [(self.columns or {})[name] for name in spec.class_names]
-
-
-def is_plain(spec: JudgedSpec) -> bool:
-    """Whether the discriminant of two classes is the probability of the first, or there is none."""
-    asked = spec.discriminant
-    if asked is None or len(spec.classes) != 2:
-        return True
-    first, second = spec.class_names
-    return asked.form == "ratio" and asked.signal == (first,) and asked.background == {second: 1.0}
 
 
 def fit(task: "Task") -> list[dict[str, float]]:

@@ -6,9 +6,7 @@ What its files say of the same is compared by stage inspect (`jetsmith.agreement
 from collections.abc import Iterator, Mapping
 
 from jetsmith.specs.classifiers import ClassifierSpec
-from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
-
-CUTS = {"nanoaod": "jet_id", "pfnano": "jet_id", "deepntuples": "jet_id", "physlite": "jvt"}  # of `jet_id`
+from jetsmith.specs.datasets import LAYOUTS, DatasetSpec, SelectionSpec
 
 
 def contradictions(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]:
@@ -21,9 +19,10 @@ def contradictions(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]
     yield from _data(spec) if spec.is_data else _simulation(spec)
     if spec.layout == "deepntuples":
         yield from _deepntuples(spec, selection)
-    foreign = [cut for cut in spec.without if cut != CUTS.get(spec.layout, cut)]
+    own = LAYOUTS[spec.layout].cut if spec.layout in LAYOUTS else None
+    foreign = [cut for cut in spec.without if cut != (own or cut)]
     if foreign:
-        yield f"without: {', '.join(foreign)}: files of `{spec.layout}` have `{CUTS[spec.layout]}` alone"
+        yield f"without: {', '.join(foreign)}: files of `{spec.layout}` have `{own}` alone"
     if spec.without and (spec.object == "event" or spec.simulate is not None):
         rows = "rows of `event`" if spec.object == "event" else "simulated files"
         yield f"without: {rows} lack no cut; leave it out"

@@ -4,13 +4,13 @@ All of it happens while Snakemake reads the Snakefile: a mistake costs a second,
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from jetsmith import columns, plugs, remote, tex
+from jetsmith import columns, remote, tex
 from jetsmith.configuration import places, stacked
 from jetsmith.configuration.checks import (
     check_dataset,
@@ -20,17 +20,32 @@ from jetsmith.configuration.checks import (
     check_samples,
     local,
 )
-from jetsmith.configuration.classifier_checks import check_classifier, check_together, without_effect
+from jetsmith.configuration.classifier_checks import (
+    check_classifier,
+    check_judged_on,
+    check_judgement,
+    check_together,
+)
 from jetsmith.configuration.feature_checks import check_group, check_groups
 from jetsmith.configuration.records import Model, load_table, pick, read_yaml, require, validate
+from jetsmith.configuration.resolve import classifier_file, resolve
 from jetsmith.configuration.stacked import Source
-from jetsmith.errors import ConfigError, refuse
-from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec, Role
+from jetsmith.errors import ConfigError
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, Judgement, Role
 from jetsmith.specs.datasets import MAX_PARTS, DatasetSpec, SelectionSpec
-from jetsmith.specs.features import FeatureGroup, Inputs
+from jetsmith.specs.features import FeatureGroup
 from jetsmith.specs.run import RunSpec
+from jetsmith.strict import seen_as
 
 REMOTE_FILE_MB = 2000.0  # ASSUME: a remote file's size before anyone has looked at it
+
+
+class Contrast(NamedTuple):
+    """A signal against a background, and the judgements of a sample that tell them apart."""
+
+    signal: str
+    background: str
+    judgements: list[ClassifierSpec]
 
 
 @dataclass(frozen=True)
@@ -41,7 +56,8 @@ class Configuration:
         run: config/config.yaml, or the file given with --configfile.
         datasets: Those that the run's samples use.
         groups: Feature groups by name.
-        classifiers: Taggers and reweighters of the run by name.
+        classifiers: Taggers and reweighters of the run by name; of a tagger its first judgement.
+        judgements: Each tagger with each of its discriminants, by the name of both.
         paths: Files of each dataset, globs expanded; none where it is simulated.
         raw: All of it as plain values, for digests and the report.
     """
@@ -50,6 +66,7 @@ class Configuration:
     datasets: dict[str, DatasetSpec]
     groups: dict[str, FeatureGroup]
     classifiers: dict[str, ClassifierSpec]
+    judgements: dict[str, ClassifierSpec]
     paths: dict[str, list[str]]
     raw: dict[str, Any]
 
@@ -99,9 +116,9 @@ class Configuration:
         """What pack leaves out where no tagger of the sample asks for it, and one does."""
         asked = {
             key
-            for spec in self.classifiers.values()
+            for spec in (*self.classifiers.values(), *self.judgements.values())
             for c in (*spec.classes, spec.signal_class, *spec.background_classes)
-            if spec.sample == sample and c is not None
+            if sample in self.samples_of(spec.name) and c is not None
             for key in c.truth
         }
         return [key for key in columns.LEFT_OUT_TRUTH if key in asked]
@@ -121,7 +138,12 @@ class Configuration:
 
     def groups_on(self, sample: str) -> list[str]:
         """Groups of the packed sample: its rows, and what its classifiers read."""
-        read = [group for spec in self.classifiers.values() if spec.sample == sample for group in spec.groups]
+        read = [
+            group
+            for spec in self.classifiers.values()
+            if sample in self.samples_of(spec.name)
+            for group in spec.groups
+        ]
         return list(dict.fromkeys([columns.ROWS, *read]))
 
     def n_stacked(self, classifier: str) -> int:
@@ -132,14 +154,46 @@ class Configuration:
         spec = self.classifiers[classifier]
         return 0 if spec.folds or spec.backend == "stored" else self.run.stack_folds
 
-    def taggers_on(self, sample: str) -> list[str]:
-        """Taggers that a sample scores, in the order of the configuration."""
-        return [tagger for tagger, where in self.run.taggers.items() if where == sample]
+    def samples_of(self, classifier: str) -> tuple[str, ...]:
+        """The sample that a classifier is trained on, then those that it is judged on beside."""
+        return (self.classifiers[classifier].sample, *self.run.judged_on.get(classifier, ()))
 
-    def backgrounds_on(self, sample: str) -> list[str]:
-        """Background classes that the taggers of a sample are judged against, in order."""
-        judged = [self.classifiers[tagger].background_classes for tagger in self.taggers_on(sample)]
-        return list(dict.fromkeys(c.name for classes in judged for c in classes))
+    def datasets_of(self, classifier: str) -> list[str]:
+        """Datasets of all samples of a classifier, each once."""
+        samples = [self.run.samples[sample].datasets for sample in self.samples_of(classifier)]
+        return list(dict.fromkeys(name for datasets in samples for name in datasets))
+
+    def subjects(self, of: str) -> list[tuple[str, ...]]:
+        """What there is a figure of: values of the wildcards of a plot, by what it is of (`plots.About`)."""
+        if of == "contrast":
+            return [(sample, name) for sample in self.run.samples for name in self.contrasts(sample)]
+        trained = [name for name, spec in self.classifiers.items() if spec.backend != "stored"]
+        named: dict[str, Iterable[str]] = {
+            "judgement": self.judgements,
+            "reweighter": self.run.reweighters,
+            "trained": trained,
+        }
+        return [(name,) for name in named[of]]
+
+    def judged_on(self, sample: str) -> list[ClassifierSpec]:
+        """Judgements on a sample, in the order of the configuration."""
+        return [spec for spec in self.judgements.values() if sample in self.samples_of(spec.name)]
+
+    def judged_by(self, tagger: str) -> list[ClassSpec]:
+        """Classes that judge a tagger, by name: signals and backgrounds of all its discriminants."""
+        views = [spec for spec in self.judgements.values() if spec.name == tagger]
+        found = {c.name: c for v in views for c in (v.signal_class, *v.background_classes) if c is not None}
+        return [found[name] for name in sorted(found)]
+
+    def contrasts(self, sample: str) -> dict[str, Contrast]:
+        """What the figures of ROC curves of a sample show, by their names, in order."""
+        found: dict[str, Contrast] = {}
+        for spec in self.judged_on(sample):
+            signal = spec.signal_class.name if spec.signal_class else ""
+            for background in spec.background_classes:
+                empty = Contrast(signal, background.name, [])
+                found.setdefault(f"{signal}_vs_{background.name}", empty).judgements.append(spec)
+        return found
 
     def object_of(self, sample: str) -> str:
         """What a row of the sample is."""
@@ -194,6 +248,7 @@ def _load(
     check_samples(run, datasets, source)
     check_files_once(run, paths, listed_in, source)
     classifiers: dict[str, ClassifierSpec] = {}
+    judgements: list[ClassifierSpec] = []
     tables: tuple[tuple[Role, dict[str, str]], ...] = (
         ("tagger", run.taggers),
         ("reweighter", run.reweighters),
@@ -206,27 +261,33 @@ def _load(
         for name, sample in table.items():
             require(name, files, f"{source}: {role}s ({_places(folders, f'{role}s')})", role)
             path = files[name]
-            sources[name] = Source(role, sample, path, validate(ClassifierFile, read_yaml(path), path))
+            sources[name] = Source(role, sample, path, classifier_file(path))
     stacked.check(sources, groups, known_names, source)
     for name, one in sources.items():
-        spec, options = _resolve(name, sources, run.samples[one.sample].folds, flavours, groups)
-        check_classifier(spec, options, one.path, run.samples[one.sample], datasets)
-        classifiers[name] = spec
-    check_together(classifiers, source)
+        found = resolve(name, sources, run.samples[one.sample].folds, flavours, groups)
+        check_classifier(found.spec, found.options, one.path, run.samples[one.sample], datasets)
+        for view in found.judgements:
+            check_judgement(view, one.path, found.options, found.own)
+        classifiers[name] = found.spec
+        judgements += found.judgements
+    check_judged_on(run, classifiers, datasets, source)
+    check_together(run, classifiers, judgements, source)
+    judged = {spec.judgement: spec for spec in judgements}
     raw = {
         "run": run.model_dump(mode="json"),
         "datasets": {name: d.model_dump(mode="json") for name, d in datasets.items()},
         "classifiers": {name: c.model_dump(mode="json") for name, c in classifiers.items()},
+        "judgements": {name: seen_as(Judgement, spec) for name, spec in judged.items()},
     }
-    found = Configuration(run, datasets, groups, classifiers, paths, raw)
+    configuration = Configuration(run, datasets, groups, classifiers, judged, paths, raw)
     for name in datasets:
-        n_parts = found.n_parts(name)
+        n_parts = configuration.n_parts(name)
         if n_parts > MAX_PARTS:  # before Snakemake makes a job of each
             raise ConfigError(
                 f"{source}: partition: makes {n_parts:,} partitions of dataset `{name}`; {MAX_PARTS:,} at "
                 "most: give a larger target_mb"
             )
-    return found
+    return configuration
 
 
 def _tables(
@@ -279,70 +340,3 @@ def _group(path: Path) -> FeatureGroup:
     group = validate(FeatureGroup, read_yaml(path) | {"name": path.stem}, path)
     check_group(group, path)
     return group
-
-
-def _resolve(
-    name: str,
-    sources: Mapping[str, Source],
-    folds: int,
-    flavours: Mapping[str, ClassSpec],
-    groups: Mapping[str, FeatureGroup],
-) -> tuple[ClassifierSpec, plugs.Options]:
-    """Look up the names in one classifier's file; `architecture` also as it is given."""
-    content, path = sources[name].content, sources[name].path
-    plug = plugs.described_by(content.backend, content.model, str(path))
-    options = validate(plug.Options, content.architecture, f"{path}: architecture")
-    refuse(path, without_effect(content))
-
-    def classes(names: tuple[str, ...], key: str) -> list[ClassSpec]:
-        return [pick(flavours, wanted, f"{path}: {key}", "class") for wanted in names]
-
-    judged: dict[str, Any] = {}
-    if content.evaluation is not None:
-        (judged["signal_class"],) = classes((content.evaluation.signal,), "evaluation.signal")
-        judged["background_classes"] = classes(content.evaluation.backgrounds, "evaluation.backgrounds")
-    spec = ClassifierSpec(
-        name=name,
-        role=sources[name].role,
-        sample=sources[name].sample,
-        folds=folds,
-        classes=tuple(classes(content.classes, "classes")),
-        inputs=tuple(
-            stacked.inputs_of(group, wanted, sources[group].content, f"{path}: inputs.{group}")
-            if group in sources
-            else _inputs(group, wanted, content.object, groups, path)
-            for group, wanted in content.inputs.items()
-        ),
-        architecture=options.model_dump(mode="json"),
-        **content.model_dump(exclude={"classes", "inputs", "architecture"}),
-        **judged,
-    )
-    return spec, options
-
-
-def _inputs(
-    name: str, wanted: str | tuple[str, ...], obj: str, groups: Mapping[str, FeatureGroup], path: Path
-) -> Inputs:
-    group = pick(groups, name, f"{path}: inputs", "feature group")
-    if group.object != obj:
-        raise ConfigError(f"{path}: inputs.{name} describes `{group.object}`, the classifier reads `{obj}`")
-    if isinstance(wanted, str):
-        require(wanted, group.presets, f"{path}: inputs.{name}", "preset")
-        wanted = group.presets[wanted]
-    for feature in wanted:
-        require(feature, group.features, f"{path}: inputs.{name}", "feature")
-    twice = sorted({feature for feature in wanted if wanted.count(feature) > 1})
-    if twice:
-        refuse(path, [f"inputs.{name}: given twice: {', '.join(twice)}"])
-    if not wanted:
-        refuse(
-            path, [f"inputs.{name}: is empty; a preset, or features of {name}: {', '.join(group.features)}"]
-        )
-    order = [group.sort_by] if group.sort_by else []
-    return Inputs(
-        group=name,
-        kind=group.kind,
-        length=group.length,
-        features=wanted,
-        sources=tuple(dict.fromkeys([*(group.features[feature].source for feature in wanted), *order])),
-    )

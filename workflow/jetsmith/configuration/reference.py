@@ -34,7 +34,8 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
         classifiers.ClassifierFile,
     ),
     ("… training", "How it is trained.", classifiers.TrainingSpec),
-    ("… discriminant", "One number from the class probabilities.", classifiers.DiscriminantSpec),
+    ("… losses", "One entry an output of the network; its key is the output's name.", classifiers.LossSpec),
+    ("… discriminants", "One entry a discriminant; its key is the name.", classifiers.DiscriminantEntry),
     ("… evaluation", "Truth in ROC curves and working points.", classifiers.EvaluationSpec),
 )
 
@@ -56,14 +57,19 @@ def plugged() -> list[tuple[str, str, type[BaseModel]]]:
     """The records of the plugs: title, text and record of each."""
     backends = {name: plugs.find("classifiers", name, "", "") for name in plugs.names("classifiers")}
     models = {name: plugs.find("models", name, "", "") for name in plugs.names("models")}
+    losses = {name: plugs.find("losses", name, "", "") for name in plugs.names("losses")}
     own = {name: plug for name, plug in backends.items() if not plug.MODELS}
     return [
         (
-            f"… architecture ({key}: {name})",
+            f"… {record} ({key}: {name})",
             f"{_first_line(plug.__doc__)} {plug.Options.__doc__}",
             plug.Options,
         )
-        for key, found in (("backend", own), ("model", models))
+        for record, key, found in (
+            ("architecture", "backend", own),
+            ("architecture", "model", models),
+            ("options", "loss", losses),
+        )
         for name, plug in found.items()
     ]
 
@@ -73,6 +79,8 @@ def _first_line(docstring: str | None) -> str:
 
 
 def _table(title: str, text: str, record: type[BaseModel]) -> list[str]:
+    if not record.model_fields:
+        return ["", f"## {title}", "", text]
     head = ["", f"## {title}", "", text, "", "| key | type | default | meaning |", "|---|---|---|---|"]
     return head + [_row(name, field) for name, field in record.model_fields.items()]
 

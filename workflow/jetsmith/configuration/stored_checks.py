@@ -1,31 +1,33 @@
 """Stored scores against what their tagger says of them: unexplained numbers and absent scores, by class."""
 
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 
 from jetsmith.classifiers.stored import NOT_COMPUTED, Options, Stored
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, IntArray
-from jetsmith.specs.classifiers import JudgedSpec
+from jetsmith.specs.classifiers import RecipeSpec, TruthSpec
 
 MAX_UNEXPLAINED = 0.01  # share of a class whose numbers may be neither scores nor codes: they are left out
 FEW_VALUES = 4  # numbers that are as few as that look like codes
 
 
-def check(spec: JudgedSpec, found: Stored, label: IntArray) -> None:
+def check(spec: RecipeSpec, found: Stored, label: IntArray, judged: Sequence[TruthSpec] = ()) -> None:
     """Say how many jets of each class have no score; stop where a class has none or the numbers are strange.
 
     Args:
         spec: The tagger.
         found: What its file says.
         label: Truth ids, shape (N,).
+        judged: Classes that it is judged by.
 
     Raises:
         InputError: More than 1% of a class has numbers outside `valid` that are no code; no jet at all was
             tagged; or no jet of a class that is evaluated has a score.
     """
-    used = {c.name: c for c in (spec.signal_class, *spec.background_classes, *spec.classes) if c is not None}
+    used = {c.name: c for c in (*judged, *spec.classes)}
     masks = {name: np.isin(label, entry.truth) for name, entry in used.items()} | {
         "any": np.ones(len(label), bool)
     }
@@ -33,8 +35,7 @@ def check(spec: JudgedSpec, found: Stored, label: IntArray) -> None:
         if found.unexplained[mask].sum() > MAX_UNEXPLAINED * mask.sum():
             raise InputError(_strange(spec, found, name, mask))
     without = found.not_computed | found.unexplained
-    evaluated = [c.name for c in (spec.signal_class, *spec.background_classes) if c is not None]
-    for name in ["any", *evaluated]:
+    for name in ["any", *(c.name for c in judged)]:
         mask = masks[name]
         if mask.any() and (without | (found.not_tagged & (name == "any")))[mask].all():
             raise InputError(_absent(spec, found, name, mask))
@@ -49,12 +50,12 @@ def check(spec: JudgedSpec, found: Stored, label: IntArray) -> None:
             )
 
 
-def _what(spec: JudgedSpec) -> str:
+def _what(spec: RecipeSpec) -> str:
     options = Options.model_validate(spec.architecture)
     return ", ".join(options.features(spec))
 
 
-def _strange(spec: JudgedSpec, found: Stored, name: str, mask: BoolArray) -> str:
+def _strange(spec: RecipeSpec, found: Stored, name: str, mask: BoolArray) -> str:
     options = Options.model_validate(spec.architecture)
     low, high = options.valid
     here = found.unexplained & mask
@@ -77,7 +78,7 @@ def _strange(spec: JudgedSpec, found: Stored, name: str, mask: BoolArray) -> str
     )
 
 
-def _absent(spec: JudgedSpec, found: Stored, name: str, mask: BoolArray) -> str:
+def _absent(spec: RecipeSpec, found: Stored, name: str, mask: BoolArray) -> str:
     n = {
         what: int((getattr(found, what) & mask).sum())
         for what in ("not_tagged", "not_computed", "unexplained")

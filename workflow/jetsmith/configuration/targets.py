@@ -12,6 +12,7 @@ from jetsmith.specs.run import SplitSpec
 
 _SPLITS = tuple(SplitSpec.model_fields)
 _WILDCARD = re.compile(r"\{(\w+)[^}]*\}")
+_SAID = {"judgement": "tagger"}  # what people look for under that name
 _PLOT = re.compile(r"(?<=/plots/)\w+(?=/)")
 
 
@@ -76,7 +77,7 @@ def _unknown(
         if name not in choices and kind == "part":
             return f"{whose} has no partition `{name}`; it has {len(choices)}, 000 to {[*choices][-1]}"
         if name not in choices:
-            return f"{whose} has no {kind} `{name}`{hint(name, choices)}"
+            return f"{whose} has no {_SAID.get(kind, kind)} `{name}`{hint(name, choices)}"
     return None
 
 
@@ -88,6 +89,7 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
         "split": _SPLITS,
         "classifier": run.classifiers,
         "tagger": run.run.taggers,
+        "judgement": run.judgements,
         "reweighter": run.run.reweighters,
         "fold": [str(fold) for fold in range(run.run.stack_folds)],
     }
@@ -105,7 +107,7 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
             )
             return [*(name for name, g in run.groups.items() if g.object == obj), ROWS], f"object `{obj}`"
         case "sample" if names.get("classifier") in run.classifiers:
-            return (run.classifiers[names["classifier"]].sample,), f"classifier `{names['classifier']}`"
-        case "background":
-            return run.backgrounds_on(names["sample"]), f"sample `{names['sample']}`"
+            return run.samples_of(names["classifier"]), f"classifier `{names['classifier']}`"
+        case "contrast":
+            return run.contrasts(names["sample"]), f"sample `{names['sample']}`"
     return tables[kind], "the run"

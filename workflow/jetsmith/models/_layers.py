@@ -46,9 +46,9 @@ def standardised(
     return found
 
 
-def classify(x: Tensor, n_classes: int) -> Tensor:
-    """Logits and softmax; (n, D) -> (n, C)."""
-    return layers.Softmax(name="probabilities")(layers.Dense(n_classes, name="logits")(x))
+def heads(x: Tensor, widths: Mapping[str, int]) -> dict[str, Tensor]:
+    """The outputs by their names, such as the logits of `classes`; (n, D) -> (n, width) each."""
+    return {name: layers.Dense(width, name=name)(x) for name, width in widths.items()}
 
 
 def dense_stack(

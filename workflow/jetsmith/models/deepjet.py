@@ -12,7 +12,7 @@ DeepFlavourV03_10X need `zeros` and `recurrent_activation: keras1_hard_sigmoid`,
 DeepJet_Run3_122X `zeros` and `sigmoid`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -62,12 +62,12 @@ class Options(plugs.Options):
                     yield f"{key}.{name}: no such sequence in `inputs`{hint(name, sequences)}"
 
 
-def build(inputs: Sequence[Inputs], n_classes: int, options: Options) -> Any:
+def build(inputs: Sequence[Inputs], outputs: Mapping[str, int], options: Options) -> Any:
     """The network, a `keras.Model`; with five sequences or two, each with its own branch."""
     import keras
     from keras import layers
 
-    from jetsmith.models._layers import classify, dense_stack, input_layers, keras1_hard_sigmoid, standardised
+    from jetsmith.models._layers import dense_stack, heads, input_layers, keras1_hard_sigmoid, standardised
 
     tensors = input_layers(inputs)
     scaled = standardised(inputs, tensors, raw_zeros=options.padding == "zeros")
@@ -87,7 +87,7 @@ def build(inputs: Sequence[Inputs], n_classes: int, options: Options) -> Any:
         branches.append(x)
     x = branches[0] if len(branches) == 1 else layers.Concatenate(name="branches")(branches)
     x = dense_stack(x, options.dense, options.dropout, "relu", options.batch_norm, "dense")
-    return keras.Model(tensors, classify(x, n_classes))
+    return keras.Model(tensors, heads(x, outputs))
 
 
 def _convolve(x: Any, mask: Any, options: Options, group: str) -> Any:

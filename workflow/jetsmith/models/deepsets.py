@@ -3,7 +3,7 @@
 With the default sizes DIPS (ATLAS, ATL-PHYS-PUB-2020-014); particle-flow networks are the same thing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field
@@ -28,12 +28,12 @@ class Options(plugs.Options):
     )
 
 
-def build(inputs: Sequence[Inputs], n_classes: int, options: Options) -> Any:
+def build(inputs: Sequence[Inputs], outputs: Mapping[str, int], options: Options) -> Any:
     """The network; a `keras.Model`."""
     import keras
     from keras import layers
 
-    from jetsmith.models._layers import SumReal, classify, dense_stack, input_layers, standardised
+    from jetsmith.models._layers import SumReal, dense_stack, heads, input_layers, standardised
 
     tensors = input_layers(inputs)
     scaled = standardised(inputs, tensors)
@@ -52,4 +52,4 @@ def build(inputs: Sequence[Inputs], n_classes: int, options: Options) -> Any:
         branches.append(x)
     x = branches[0] if len(branches) == 1 else layers.Concatenate(name="branches")(branches)
     x = dense_stack(x, options.jet, options.dropout, "relu", momentum, "jet")
-    return keras.Model(tensors, classify(x, n_classes))
+    return keras.Model(tensors, heads(x, outputs))

@@ -4,7 +4,7 @@ Sequences are laid side by side, padded with zeros: the naive network that a phy
 has to beat (the seed study's comparison).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -27,12 +27,12 @@ class Options(plugs.Options):
     )
 
 
-def build(inputs: Sequence[Inputs], n_classes: int, options: Options) -> Any:
+def build(inputs: Sequence[Inputs], outputs: Mapping[str, int], options: Options) -> Any:
     """Dense layers on all inputs; a `keras.Model`."""
     import keras
     from keras import layers
 
-    from jetsmith.models._layers import Unroll, classify, dense_stack, input_layers, standardised
+    from jetsmith.models._layers import Unroll, dense_stack, heads, input_layers, standardised
 
     tensors = input_layers(inputs)
     scaled = standardised(inputs, tensors)
@@ -44,4 +44,4 @@ def build(inputs: Sequence[Inputs], n_classes: int, options: Options) -> Any:
     ]
     x = flat[0] if len(flat) == 1 else layers.Concatenate(name="inputs")(flat)
     x = dense_stack(x, options.dense, options.dropout, options.activation, options.batch_norm, "dense")
-    return keras.Model(tensors, classify(x, n_classes))
+    return keras.Model(tensors, heads(x, outputs))

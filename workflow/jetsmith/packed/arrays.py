@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jetsmith import columns
+from jetsmith.columns import ROWS
 from jetsmith.errors import InputError
 from jetsmith.io.checksums import check_files
 from jetsmith.io.json_files import read_json
@@ -129,10 +129,10 @@ def read_packed(
         InputError: A file is missing, damaged or another's, or a group is of other rows.
     """
     wanted = {"split": split, "sample": sample}
-    rows = _Folder(Path(path) / columns.ROWS, wanted, whole)
+    rows = _Folder(Path(path) / ROWS, wanted, whole)
     about = rows.about
     found: dict[str, Flat | Ragged] = {}
-    abouts = {columns.ROWS: about}
+    abouts = {ROWS: about}
     for name in dict.fromkeys(groups):
         folder = _Folder(Path(path) / name, {**wanted, "group": name}, whole)
         abouts[name] = folder.about
@@ -176,7 +176,7 @@ class _Folder:
     def __init__(self, path: Path, wanted: Mapping[str, str | None], whole: bool) -> None:
         self.path = path
         if not path.is_dir():
-            there = sorted(p.name for p in path.parent.glob("[!.]*") if p.name != columns.ROWS)
+            there = sorted(p.name for p in path.parent.glob("[!.]*") if p.name != ROWS)
             raise InputError(
                 f"{path}: `{path.name}` was not packed; there are: {', '.join(there) or 'none'}; {_REMEDY}"
             )

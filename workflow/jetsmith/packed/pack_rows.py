@@ -8,7 +8,8 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
-from jetsmith import columns, io
+from jetsmith import io
+from jetsmith.columns import COMMON, KEY, ROWS
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS, fold_of
 from jetsmith.packed.overlap import Shared
@@ -60,7 +61,7 @@ def pack_rows(
     tally = _Tally()
     with bucketed(packing, files, record) as buckets:
         for index, dataset, path in each(files):
-            for piece in io.iterate_rows(path, [*columns.COMMON, *types], dataset=dataset):
+            for piece in io.iterate_rows(path, [*COMMON, *types], dataset=dataset):
                 where = packing.place(piece)
                 tally.count(dataset, where, np.asarray(piece["flavour"]))
                 fold = fold_of(*where.key, packing.seed, sample.folds)
@@ -81,12 +82,12 @@ def pack_rows(
             for index in range(len(SPLITS))
         ]
         shared, factor = Shared(datasets), np.array([factors[name] for name in datasets])
-        with outputs(packing, columns.ROWS, about, n_rows, shapes, metas) as writers:
+        with outputs(packing, ROWS, about, n_rows, shapes, metas) as writers:
             for split, found, _ in in_order(buckets, writers):
                 # Generator weights as float32: what a file rounds tells nothing apart.
                 same = [found["label"], found["weight"].astype(np.float32)]
-                same += [found[name] for name in types if name not in columns.KEY]
-                shared.look({name: found[name] for name in columns.KEY}, found["dataset"], same)
+                same += [found[name] for name in types if name not in KEY]
+                shared.look({name: found[name] for name in KEY}, found["dataset"], same)
                 weight = found["weight"] * factor[found["dataset"]]
                 if not np.isfinite(weight).all():
                     raise InputError(f"{packing.sample}: weights that are not finite; look at the skim")
@@ -158,7 +159,7 @@ def _types(files: Files, further: Sequence[str]) -> dict[str, Any]:
     """numpy type of the key, and of the further columns that all files have."""
     known = [io.column_types(path) for paths in files.values() for path in paths]
     there = [name for name in dict.fromkeys(further) if all(name in types for types in known)]
-    return {name: np.result_type(*(types[name] for types in known)) for name in [*columns.KEY, *there]}
+    return {name: np.result_type(*(types[name] for types in known)) for name in [*KEY, *there]}
 
 
 def _weight_factor(sample: SampleSpec, account: str | Path, about: Mapping[str, Any]) -> float:

@@ -1,1 +1,54 @@
-"""One module a plot: `compute` gives the numbers, `draw` a figure of them alone, `plot_…` saves both."""
+"""One module a plot: `compute` gives the numbers, `draw` a figure of them alone, `plot_<name>` saves both.
+
+`PLOTS` has a line for each, which is all that the plan of a run needs to know of it: importing this package
+loads no module of it. The numbers say themselves what stands beside the figure (`style.Numbers`).
+"""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+Of = Literal["contrast", "judgement", "reweighter", "trained"]
+
+
+class About(NamedTuple):
+    """What the plan needs to know of a plot.
+
+    Attributes:
+        of: What there is a figure of: a signal against a background in a sample, a discriminant of a
+            tagger, a reweighter, or a classifier that trains.
+        gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
+    """
+
+    of: Of
+    gets: tuple[str, ...] = ()
+
+
+PLOTS = {  # in the order of the report
+    "roc": About("contrast", ("seed", "working_points")),
+    "discriminant": About("judgement"),
+    "efficiency": About("judgement", ("pt_bins_gev",)),
+    "reweighting": About("reweighter", ("datasets", "labels")),
+    "training": About("trained"),
+}
+
+
+def plot(name: str, files: Mapping[str, Any], given: Mapping[str, Any], output: str) -> None:
+    """Stage plot: write `output`.pdf, .png and .json.
+
+    Args:
+        name: Of the plot.
+        files: What it reads: `scores` and `numbers` of calibrate, `closure` and `weights`, or `model`.
+        given: What it gets of the configuration, as `stages.plot` gives it.
+        output: Path without suffix.
+    """
+    from jetsmith.specs.classifiers import ClassifierSpec
+    from jetsmith.specs.plots import PlotSpec
+
+    records: dict[str, Any] = {"style": PlotSpec(**given["style"])}
+    if "spec" in given:
+        records["spec"] = ClassifierSpec(**given["spec"])
+    if "specs" in given:
+        records["specs"] = [ClassifierSpec(**spec) for spec in given["specs"]]
+    module = importlib.import_module(f"jetsmith.plots.{name}")
+    getattr(module, f"plot_{name}")(**files, **{**given, **records}, output=output)

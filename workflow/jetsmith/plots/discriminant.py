@@ -17,11 +17,11 @@ from jetsmith.plots.inputs import (
     evaluated,
     read_test,
     read_thresholds,
-    split_text,
 )
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
+from jetsmith.texts import count, label_text, split_text
 
 MAX_BINS = 50
 MIN_BINS = 8
@@ -43,19 +43,33 @@ class Shape(Record):
     error: tuple[float, ...]
 
 
-class DiscriminantNumbers(Record):
+class DiscriminantNumbers(looks.Numbers):
     """All that the figure shows; weight outside `edges` is counted in the end bins."""
+
+    SECTION = "Discriminants"
 
     plot: str = "discriminant"
     tagger: str
-    title: str
     sample: str
     folds: int
     form: str
     edges: tuple[float, ...]
     shapes: tuple[Shape, ...]
     thresholds: tuple[Threshold, ...]
-    message: str = ""
+
+    def caption(self) -> str:
+        """Jets by class, bands and lines."""
+        return (
+            f"Each class adds up to one; jets: {self._jets()}; {split_text(self.folds)}. "
+            "Bands are statistical. Dashed lines: thresholds of the working points, with their intervals."
+        )
+
+    def alternative(self) -> str:
+        """Whose shapes."""
+        return f"Shapes of the {self.title} discriminant for {self._jets()}."
+
+    def _jets(self) -> str:
+        return ", ".join(f"{label_text(shape.label)} ({count(shape.n)})" for shape in self.shapes)
 
 
 def plot_discriminant(
@@ -92,7 +106,7 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, thresholds: Sequence[Thresho
     classes = classes if scores else []
     edges = _edges(scores, form)
     return DiscriminantNumbers(
-        tagger=spec.name,
+        tagger=spec.judgement,
         title=spec.title,
         sample=spec.sample,
         folds=spec.folds,

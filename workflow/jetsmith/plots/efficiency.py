@@ -18,11 +18,11 @@ from jetsmith.plots.inputs import (
     evaluated,
     read_test,
     read_thresholds,
-    split_text,
 )
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
+from jetsmith.texts import split_text
 
 SHADES = (1.0, 0.72, 0.5)  # of a class's colour, one a working point
 
@@ -39,18 +39,31 @@ class Points(Record):
     n_effective: tuple[float, ...]
 
 
-class EfficiencyNumbers(Record):
+class EfficiencyNumbers(looks.Numbers):
     """All that the figure shows; jets outside `pt_edges_gev` count in the end bins, as in the corrections."""
+
+    SECTION = "Efficiencies"
 
     plot: str = "efficiency"
     tagger: str
-    title: str
     sample: str
     folds: int
     classes: tuple[ClassSpec, ...]
     pt_edges_gev: tuple[float, ...]
     points: tuple[Points, ...]
-    message: str = ""
+
+    def caption(self) -> str:
+        """Bins, bars and arrows."""
+        return (
+            "Efficiency of each working point in bins of transverse momentum, "
+            f"{split_text(self.folds)}. "
+            "Bars are 68.3% intervals; an arrow is the upper end of one where no jet passes. Jets beyond the "
+            "bins count in the end bins."
+        )
+
+    def alternative(self) -> str:
+        """Whose efficiencies."""
+        return f"Efficiencies of {self.title} against transverse momentum, a panel a class."
 
 
 def plot_efficiency(
@@ -87,7 +100,7 @@ def compute(
     points = [_points(c, point, jets, pt_bins_gev) for c in classes for point in thresholds]
     filled = any(value is not None for p in points for value in p.efficiency)
     return EfficiencyNumbers(
-        tagger=spec.name,
+        tagger=spec.judgement,
         title=spec.title,
         sample=spec.sample,
         folds=spec.folds,

@@ -68,19 +68,19 @@ def in_common(jets: Sequence[ScoredJets]) -> list[ScoredJets]:
     return [replace(one, chosen=chosen) for one in jets]
 
 
-def read_test(path: str | Path, spec: ClassifierSpec | None = None) -> ScoredJets:
+def read_test(path: str | Path, spec: ClassifierSpec, sample: str = "") -> ScoredJets:
     """Read the test split of a score file; with folds that is every row outside calibration.
 
     Args:
         path: The file.
-        spec: The tagger whose scores it has to hold; None for any.
+        spec: The tagger whose scores it has to hold, and its discriminant.
+        sample: Of which sample; by default the one that it is trained on.
 
     Raises:
         InputError: The file is damaged or another tagger's, lacks a column, or a score is not finite.
     """
-    subject = {} if spec is None else {"classifier": spec.name, "sample": spec.sample}
     pt = "jet_pt_gev" if "jet_pt_gev" in io.column_names(path) else "z_pt_gev"
-    table = scored.read_split(path, "test", [pt], **subject)
+    table = scored.read_split(path, "test", spec, [pt], sample)
     return ScoredJets(
         table["discriminant"].astype(np.float64),
         table["weight"].astype(np.float64),
@@ -99,11 +99,6 @@ def evaluated(spec: ClassifierSpec) -> tuple[ClassSpec, ...]:
     if spec.signal_class is None or not spec.background_classes:
         raise InputError(f"{spec.name}: `evaluation` is missing; a tagger needs `signal` and `backgrounds`")
     return (spec.signal_class, *spec.background_classes)
-
-
-def split_text(folds: int) -> str:
-    """How the jets that are shown were kept apart from the training."""
-    return f"{folds}-fold cross-validation, out-of-fold" if folds else "test split"
 
 
 def digits(values: Iterable[float] | FloatArray, n: int = 6) -> tuple[float, ...]:
@@ -142,7 +137,9 @@ def read_thresholds(path: str | Path, spec: ClassifierSpec | None = None) -> tup
         InputError: The file is damaged or another tagger's, has no `working_points`, or one of them
             lacks a field.
     """
-    subject = {} if spec is None else {"tagger": spec.name, "sample": spec.sample}
+    subject = (
+        {} if spec is None else {"judgement": spec.judgement, "tagger": spec.name, "sample": spec.sample}
+    )
     content: Mapping[str, Any] = io.read_json(path, **subject)
     try:
         found = [

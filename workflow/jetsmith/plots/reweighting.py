@@ -55,18 +55,32 @@ class Weights(Record):
     largest: float
 
 
-class ReweightingNumbers(Record):
+class ReweightingNumbers(looks.Numbers):
     """All that the figure shows, the features that differ most before first; `left_out` has the others."""
+
+    SECTION = "Reweighting"
+    WIDE = True
 
     plot: str = "reweighting"
     reweighter: str
-    title: str
     source: ClassSpec
     target: ClassSpec
     spectra: tuple[Spectrum, ...]
     left_out: tuple[str, ...]
     weights: Weights | None
-    message: str = ""
+
+    def caption(self) -> str:
+        """Events and panels, and which features there was no room for."""
+        rest = f" Not shown: {', '.join(self.left_out)}." if self.left_out else ""
+        return (
+            "Held-out events. Lower panels: ratio to the target, whose statistical error is the band. "
+            f"The features that differ most without weights come first.{rest}"
+        )
+
+    def alternative(self) -> str:
+        """Whose spectra, and of what."""
+        names = ", ".join(spectrum.feature for spectrum in self.spectra)
+        return f"Spectra of source, reweighted source and target of {self.title} in {names}."
 
 
 def plot_reweighting(

@@ -1,6 +1,6 @@
 """ROC curves: mistag rate against signal efficiency of all taggers of a sample, one background a figure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +17,13 @@ from jetsmith.plots.inputs import (
     in_common,
     read_test,
     read_thresholds,
-    split_text,
 )
 from jetsmith.plots.roc_figure import Curve, Interval, Marked, Reading, RocNumbers, draw
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.texts import split_text
 
-MISTAGS = (0.1, 0.01, 0.001)
+WORKING_POINTS = {"L": 0.1, "M": 0.01, "T": 0.001}
 N_RATIO = 120
 RELIABLE_COUNT = 3.0  # effective background jets below which the curve is not drawn: 60% errors say nothing
 
@@ -37,6 +37,8 @@ def plot_roc(
     numbers: Sequence[str | Path] = (),
     bootstraps: int = 200,
     seed: int = 0,
+    working_points: Mapping[str, float] = WORKING_POINTS,
+    sample: str = "",
 ) -> RocNumbers:
     """Read the test jets of all taggers of a sample; write `output`.pdf, .png and .json.
 
@@ -49,6 +51,8 @@ def plot_roc(
         numbers: Numbers file of calibrate of each tagger, to mark working points; none: no marks.
         bootstraps: Replicas of the interval of the AUC.
         seed: Of the replicas.
+        working_points: Background efficiency by name: the mistag rates at which the curves are read.
+        sample: Which sample; by default that of the first.
 
     Raises:
         InputError: A file lacks what is needed, or no tagger has this background.
@@ -63,11 +67,13 @@ def plot_roc(
         raise InputError(f"{output}: no tagger has `{background}` among `evaluation.backgrounds`")
     found = compute(
         [spec for spec, _, _ in chosen],
-        [read_test(path, spec) for spec, path, _ in chosen],
+        [read_test(path, spec, sample) for spec, path, _ in chosen],
         background,
         [read_thresholds(path, spec) if path is not None else () for spec, _, path in chosen],
         bootstraps,
         seed,
+        sorted(working_points.values(), reverse=True),
+        sample,
     )
     looks.save(draw(found, style), found, output)
     return found
@@ -80,6 +86,8 @@ def compute(
     thresholds: Sequence[Sequence[Threshold]],
     bootstraps: int = 200,
     seed: int = 0,
+    mistags: Sequence[float] = tuple(WORKING_POINTS.values()),
+    sample: str = "",
 ) -> RocNumbers:
     """ROC curves of taggers for one background, each by its own discriminant, all over the same jets.
 
@@ -90,6 +98,8 @@ def compute(
         thresholds: Working points of each, or nothing.
         bootstraps: Replicas of the interval of the AUC.
         seed: Of the replicas.
+        mistags: Where the curves are read.
+        sample: Which sample; by default that of the first.
     """
     curves: list[Curve] = []
     message = ""
@@ -102,7 +112,7 @@ def compute(
             of_all = " with a score of every tagger" if not scored.chosen.all() else ""
             message = f"No jets of class {' or '.join(lacking)}{of_all} ({split_text(spec.folds)})"
             continue
-        curve = _curve(spec, scored, signal, other, points, bootstraps, seed)
+        curve = _curve(spec, scored, signal, other, points, mistags, bootstraps, seed)
         if curve.signal_efficiency:
             curves.append(curve)
         else:
@@ -110,7 +120,7 @@ def compute(
     signal, *others = evaluated(specs[0])
     other = next(c for c in others if c.name == background)
     return RocNumbers(
-        sample=specs[0].sample,
+        sample=sample or specs[0].sample,
         signal=signal,
         background=other,
         is_first=other == others[0],
@@ -127,6 +137,7 @@ def _curve(
     signal: ClassSpec,
     background: ClassSpec,
     points: Sequence[Threshold],
+    mistags: Sequence[float],
     bootstraps: int,
     seed: int,
 ) -> Curve:
@@ -136,7 +147,7 @@ def _curve(
     kept = roc.background_efficiency * count >= min(RELIABLE_COUNT, count)
     auc, low, high = metrics.auc_interval(s, ws, b, wb, bootstraps, seed)
     return Curve(
-        tagger=spec.name,
+        tagger=spec.judgement,
         title=spec.title,
         folds=spec.folds,
         n_signal=len(s),
@@ -148,7 +159,7 @@ def _curve(
         mistag=digits(roc.background_efficiency[kept]),
         mistag_low=digits(roc.background_low[kept]),
         mistag_high=digits(roc.background_high[kept]),
-        readings=tuple(_reading(mistag, s, ws, b, wb) for mistag in MISTAGS),
+        readings=tuple(_reading(mistag, s, ws, b, wb) for mistag in mistags),
         working_points=tuple(
             Marked(
                 name=point.name,

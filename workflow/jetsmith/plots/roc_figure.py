@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from jetsmith.plots import style as looks
-from jetsmith.plots.inputs import split_text
 from jetsmith.specs.classifiers import ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
+from jetsmith.texts import count, interval, label_text, split_text
 
 
 class Interval(Record):
@@ -61,7 +61,7 @@ class Curve(Record):
         mistag: Ordinates, with the ends of their binomial intervals.
         ratio_signal_efficiency: Abscissae of the lower panel.
         ratio: Background rejection over that of the first tagger, with the ends of this tagger's band.
-        readings: Signal efficiencies at 10, 1 and 0.1% mistag.
+        readings: Signal efficiencies at the mistag rates that working points are asked for.
         working_points: Those of calibrate, where given.
     """
 
@@ -85,12 +85,14 @@ class Curve(Record):
     working_points: tuple[Marked, ...]
 
 
-class RocNumbers(Record):
+class RocNumbers(looks.Numbers):
     """All that the figure shows; `message` says why `curves` is empty where it is.
 
     `is_first` tells whether this background is the one that fixes the working points. The curves are
     over the same jets: those left out, as shares of each class, are without a score of one of the taggers.
     """
+
+    SECTION = "ROC curves"
 
     plot: str = "roc"
     sample: str
@@ -100,7 +102,38 @@ class RocNumbers(Record):
     curves: tuple[Curve, ...]
     signal_left_out: float
     background_left_out: float
-    message: str = ""
+
+    def heading(self) -> str:
+        """Sample and classes."""
+        signal, background = self._classes()
+        return f"{self.sample}: {signal} against {background}"
+
+    def caption(self) -> str:
+        """Jets, bands, panel and markers, and the jets that are in no curve."""
+        signal, background = self._classes()
+        panel = " Lower panel: background rejection over that of the first tagger."
+        out = self.signal_left_out, self.background_left_out
+        left_out = (
+            f" Left out, without a score of one of the taggers: {100 * out[0]:.2g}% of {signal} and "
+            f"{100 * out[1]:.2g}% of {background} jets."
+        )
+        return (
+            f"{count(max(c.n_signal for c in self.curves))} {signal} and "
+            f"{count(max(c.n_background for c in self.curves))} {background} jets, "
+            f"{split_text(self.curves[0].folds)}. Bands are 68.3% binomial intervals."
+            + (panel if len(self.curves) > 1 else "")
+            + (" Markers: working points of the calibration." if self.curves[0].working_points else "")
+            + (left_out if any(out) else "")
+        )
+
+    def alternative(self) -> str:
+        """Whose areas."""
+        signal, background = self._classes()
+        areas = ", ".join(f"{c.title} AUC {interval(**c.auc.model_dump())['text']}" for c in self.curves)
+        return f"Mistag rate of {background} jets against efficiency of {signal} jets: {areas}."
+
+    def _classes(self) -> tuple[str, str]:
+        return label_text(self.signal.label), label_text(self.background.label)
 
 
 def draw(numbers: RocNumbers, style: PlotSpec) -> Figure:

@@ -7,7 +7,7 @@ saved under `rc`, so that nothing leaks from one plot into the next.
 from contextlib import AbstractContextManager
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import matplotlib
 import mplhep
@@ -97,12 +97,46 @@ def message_figure(message: str, style: PlotSpec, right: str = "") -> Figure:
     return figure
 
 
-def save(figure: Figure, numbers: Record, base: str | Path) -> None:
+class Numbers(Record):
+    """The base of what a figure shows, which says itself what stands beside it on the page.
+
+    `message` says why there is nothing to draw where there is not.
+    """
+
+    SECTION: ClassVar[str] = "Further figures"
+    WIDE: ClassVar[bool] = False  # whether the figure needs the whole width of the page
+
+    title: str = ""
+    message: str = ""
+
+    def heading(self) -> str:
+        """What stands above the figure."""
+        return self.title
+
+    def caption(self) -> str:
+        """What it shows, in a few sentences."""
+        return ""
+
+    def alternative(self) -> str:
+        """What stands for the picture where it is not seen."""
+        return f"Figure {self.heading()}"
+
+
+def save(figure: Figure, numbers: Numbers, base: str | Path) -> None:
     """Write `base`.pdf, `base`.png and `base`.json, each at once; same input, same bytes.
 
-    The PNG bears the checksum of the numbers that it shows.
+    The JSON also has what the page says of the figure, as `page`. The PNG bears the checksum of the numbers
+    that it shows.
     """
-    content = numbers.model_dump(mode="json")
+    content = numbers.model_dump(mode="json") | {
+        "page": {
+            "section": numbers.SECTION,
+            "wide": numbers.WIDE,
+            "heading": numbers.heading(),
+            "caption": f"{numbers.message}." if numbers.message else numbers.caption(),
+            "alternative": numbers.message or numbers.alternative(),
+        }
+    }
     about = {"pdf": {"CreationDate": None}, "png": {NUMBERS: json_checksum(content)}}
     with rc():
         for suffix, metadata in about.items():

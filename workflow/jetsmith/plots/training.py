@@ -31,19 +31,40 @@ class History(Record):
     best: int
 
 
-class TrainingNumbers(Record):
+class TrainingNumbers(looks.Numbers):
     """All that the figure shows; `message` where nothing was trained.
 
     `heavy_jets`: by training and class, the share of the class's weight that one row carries, above 10%.
     """
 
+    SECTION = "Training"
+
     plot: str = "training"
     classifier: str
-    title: str
     unit: str
     histories: tuple[History, ...]
     heavy_jets: dict[str, dict[str, float]]
-    message: str = ""
+
+    def caption(self) -> str:
+        """The best epochs, the time they took, and rows that carry too much weight."""
+        seconds = sum(history.seconds for history in self.histories)
+        took = f" {seconds:,.0f} s in all." if seconds else ""
+        heavy = "; ".join(
+            f"{share:.0%} of class {name} ({where})"
+            for where, shares in self.heavy_jets.items()
+            for name, share in shares.items()
+        )
+        said = f" One row carries a large part of the weight: {heavy}." if heavy else ""
+        return f"Smallest validation loss: {self._best()}.{took}{said}"
+
+    def alternative(self) -> str:
+        """Whose losses, and the smallest."""
+        best = self._best()
+        return f"Losses of {self.title} against the {self.unit.lower()}; smallest validation loss {best}."
+
+    def _best(self) -> str:
+        found = [(h.validation_loss[h.best], h.epoch[h.best]) for h in self.histories]
+        return "; ".join(f"{loss:.4g} at {self.unit.lower()} {epoch:g}" for loss, epoch in found)
 
 
 def plot_training(

@@ -6,6 +6,7 @@ and JSON files of the figures where those lie in the same results folder.
 
 import base64
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,7 @@ from jetsmith.provenance import config_digest
 from jetsmith.report import tables
 
 TEMPLATES = Path(__file__).parent
-SECTIONS = {
-    "roc": "ROC curves",
-    "discriminant": "Discriminants",
-    "efficiency": "Efficiencies",
-    "reweighting": "Reweighting",
-    "training": "Training",
-    "": "Further figures",
-}
+FURTHER = "Further figures"  # of whom the numbers say no section
 
 
 def write_report(
@@ -59,7 +53,14 @@ def write_report(
     figures = [_figure(Path(path), Path(output).parent) for path in plots]
     page = {
         "title": title,
-        **_tables(run.get("classifiers", {}), figures, accounts, inspections, numbers, closures),
+        **_tables(
+            {**run.get("classifiers", {}), **run.get("judgements", {})},
+            figures,
+            accounts,
+            inspections,
+            numbers,
+            closures,
+        ),
         **_record(run, figures, provenance),
     }
     environment = jinja2.Environment(
@@ -84,7 +85,7 @@ def _tables(
     """The parts of the page that are tables."""
     return {
         "summary": _table(tables.summary, "", [f["path"] for f in figures if f["kind"] == "roc"]),
-        "working_points": _table(tables.working_points, "tagger", numbers, classifiers),
+        "working_points": _table(tables.working_points, "judgement", numbers, classifiers),
         "closures": _table(tables.closures, "reweighter", closures, classifiers),
         "accounts": _table(tables.accounts, "dataset", accounts, tables.truth_names(classifiers)),
         "inputs": _table(tables.inputs, "dataset", inspections),
@@ -97,16 +98,24 @@ def _record(
     """The other parts: figures by section, where it all came from, the configuration."""
     return {
         "label": run.get("run", {}).get("plots", {}).get("label", ""),
-        "sections": [
-            {"id": f"plots-{kind or 'more'}", "heading": heading, "figures": chosen}
-            for kind, heading in SECTIONS.items()
-            if (chosen := [f for f in figures if (f["kind"] if f["kind"] in SECTIONS else "") == kind])
-        ],
+        "sections": [_section(heading, figures) for heading in _headings(figures)],
         "provenance": _provenance(run, provenance),
         "config": yaml.safe_dump(
             _plain(run), sort_keys=False, allow_unicode=True, width=100, default_flow_style=None
         ),
     }
+
+
+def _headings(figures: Sequence[tables.Row]) -> list[str]:
+    """Of the sections, in the order of their first figures; figures without one come last."""
+    found = dict.fromkeys(figure["section"] for figure in figures)
+    return sorted(found, key=lambda heading: heading == FURTHER)
+
+
+def _section(heading: str, figures: Sequence[tables.Row]) -> tables.Row:
+    chosen = [figure for figure in figures if figure["section"] == heading]
+    anchor = "plots-" + re.sub(r"\W+", "-", heading.lower())
+    return {"id": anchor, "heading": heading, "figures": chosen, "wide": any(f["wide"] for f in chosen)}
 
 
 def _table(make: Any, subject: str, paths: Sequence[str | Path], *arguments: Any) -> list[tables.Row]:
@@ -136,13 +145,13 @@ def _figure(path: Path, folder: Path) -> tables.Row:
     content = read_json(numbers) if numbers.is_file() else {}
     if picture.text.get(NUMBERS) not in (None, json_checksum(content)):
         raise InputError(f"{path}: shows other numbers than {numbers} holds; draw it again")
-    caption, alternative = _texts(content)
+    page = {"section": FURTHER, "wide": False, "heading": path.stem, "caption": "", "alternative": ""}
+    page |= content.get("page", {})
     return {
+        **page,
         "path": numbers,
         "kind": content.get("plot", ""),
-        "heading": _heading(content, path),
-        "caption": caption,
-        "alternative": alternative or f"Figure {path.stem}",
+        "alternative": page["alternative"] or f"Figure {path.stem}",
         "picture": base64.b64encode(picture.content).decode(),
         "width": picture.width,
         "height": picture.height,
@@ -152,91 +161,6 @@ def _figure(path: Path, folder: Path) -> tables.Row:
             if path.with_suffix(f".{kind}").is_file()
         ],
     }
-
-
-def _heading(content: Mapping[str, Any], path: Path) -> str:
-    if content.get("plot") == "roc":
-        classes = [tables.label_text(content[key]["label"]) for key in ("signal", "background")]
-        return f"{content['sample']}: {classes[0]} against {classes[1]}"
-    return str(content.get("title") or path.stem)
-
-
-def _texts(content: Mapping[str, Any]) -> tuple[str, str]:
-    """Caption, and what stands for the picture where it is not seen."""
-    kind = content.get("plot")
-    if content.get("message"):
-        return content["message"] + ".", content["message"]
-    if kind == "roc":
-        return _roc_texts(content)
-    if kind == "discriminant":
-        shapes = ", ".join(
-            f"{tables.label_text(s['label'])} ({tables.count(s['n'])})" for s in content["shapes"]
-        )
-        return (
-            f"Each class adds up to one; jets: {shapes}; {tables.folds_text(content['folds'])}. "
-            "Bands are statistical. Dashed lines: thresholds of the working points, with their intervals.",
-            f"Shapes of the {content['title']} discriminant for {shapes}.",
-        )
-    if kind == "efficiency":
-        return (
-            "Efficiency of each working point in bins of transverse momentum, "
-            f"{tables.folds_text(content['folds'])}. "
-            "Bars are 68.3% intervals; an arrow is the upper end of one where no jet passes. Jets beyond the "
-            "bins count in the end bins.",
-            f"Efficiencies of {content['title']} against transverse momentum, a panel a class.",
-        )
-    if kind == "reweighting":
-        names = ", ".join(s["feature"] for s in content["spectra"])
-        rest = f" Not shown: {', '.join(content['left_out'])}." if content["left_out"] else ""
-        return (
-            "Held-out events. Lower panels: ratio to the target, whose statistical error is the band. "
-            f"The features that differ most without weights come first.{rest}",
-            f"Spectra of source, reweighted source and target of {content['title']} in {names}.",
-        )
-    if kind == "training":
-        return _training_texts(content)
-    return "", ""
-
-
-def _roc_texts(content: Mapping[str, Any]) -> tuple[str, str]:
-    curves = content["curves"]
-    areas = ", ".join(f"{c['title']} AUC {tables.interval(**c['auc'])['text']}" for c in curves)
-    background = tables.label_text(content["background"]["label"])
-    signal = tables.label_text(content["signal"]["label"])
-    ratio = " Lower panel: background rejection over that of the first tagger." if len(curves) > 1 else ""
-    marks = " Markers: working points of the calibration." if curves[0]["working_points"] else ""
-    out = [content["signal_left_out"], content["background_left_out"]]
-    left_out = (
-        f" Left out, without a score of one of the taggers: {100 * out[0]:.2g}% of {signal} and "
-        f"{100 * out[1]:.2g}% of {background} jets."
-        if any(out)
-        else ""
-    )
-    return (
-        f"{tables.count(max(c['n_signal'] for c in curves))} {signal} and "
-        f"{tables.count(max(c['n_background'] for c in curves))} {background} jets, "
-        f"{tables.folds_text(curves[0]['folds'])}. Bands are 68.3% binomial intervals."
-        f"{ratio}{marks}{left_out}",
-        f"Mistag rate of {background} jets against efficiency of {signal} jets: {areas}.",
-    )
-
-
-def _training_texts(content: Mapping[str, Any]) -> tuple[str, str]:
-    best = [(h["epoch"][h["best"]], h["validation_loss"][h["best"]]) for h in content["histories"]]
-    unit = content["unit"].lower()
-    found = "; ".join(f"{loss:.4g} at {unit} {epoch:g}" for epoch, loss in best)
-    seconds = sum(h["seconds"] for h in content["histories"])
-    took = f" {seconds:,.0f} s in all." if seconds else ""
-    heavy = "; ".join(
-        f"{share:.0%} of class {name} ({where})"
-        for where, shares in content["heavy_jets"].items()
-        for name, share in shares.items()
-    )
-    said = f" One row carries a large part of the weight: {heavy}." if heavy else ""
-    return (
-        f"Smallest validation loss: {found}.{took}{said}",
-        f"Losses of {content['title']} against the {unit}; smallest validation loss {found}.",
-    )
 
 
 def _provenance(run: Mapping[str, Any], record: Mapping[str, Any]) -> tables.Row:

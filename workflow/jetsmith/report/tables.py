@@ -1,49 +1,15 @@
 """What the report shows, as plain rows for its template: numbers become text here and nowhere else."""
 
-import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jetsmith.texts import count, interval, label_text, minus, share, split_text
+
 MAX_NAMED = 5  # files in a sentence
 MAX_FILES = 200  # listed a dataset: the page stays light, inspect's JSON has all
-SYMMETRIC = 1.25  # errors whose ratio is below this are quoted as ±
 
 Row = dict[str, Any]
 Table = Mapping[str, Any]
-
-
-def interval(value: float | None, low: float | None, high: float | None, percent: bool = False) -> Row:
-    """A number and its errors to two digits of the larger one: `text`, and `up`, `down` where they differ.
-
-    Args:
-        value: The number; None for none.
-        low: Lower end of its interval.
-        high: Upper end.
-        percent: Say it in per cent (the sign is left to the table).
-    """
-    if value is None or low is None or high is None:
-        return {"text": "–", "up": "", "down": ""}
-    scale = 100.0 if percent else 1.0
-    value, down, up = value * scale, (value - low) * scale, (high - value) * scale
-    largest = max(up, down)
-    places = max(0, 1 - math.floor(math.log10(largest))) if largest > 0 else 4
-    text = minus(f"{value:.{places}f}")
-    if largest <= 0:
-        return {"text": text, "up": "", "down": ""}
-    if largest <= SYMMETRIC * min(up, down):
-        return {"text": f"{text} ± {(up + down) / 2:.{places}f}", "up": "", "down": ""}
-    return {"text": text, "up": f"+{up:.{places}f}", "down": f"−{down:.{places}f}"}
-
-
-def minus(text: str) -> str:
-    """A true minus sign in front of negative numbers."""
-    return text.replace("-", "−")
-
-
-def count(value: float | None) -> str:
-    """A whole number with separators; a dash for none."""
-    return "–" if value is None else minus(f"{value:,.0f}")
 
 
 def weight_sum(value: float | None) -> str:
@@ -64,35 +30,16 @@ def size(n_bytes: float | None) -> str:
     return f"{n_bytes:.1f} TB"
 
 
-def share(fraction: float) -> str:
-    """A fraction in per cent, without zeros that say nothing."""
-    return f"{100 * fraction:g}%"
-
-
-def label_text(label: str) -> str:
-    """A TeX label as plain text: `H\\to b\\bar{b}` becomes `H→bb̄`."""
-    text = re.sub(r"\\bar\{(\w)\}", "\\1\u0304", label)
-    for command, sign in ((r"\to", "→"), (r"\tau", "τ"), (r"\mu", "μ"), (r"\ell", "ℓ"), (r"\ ", " ")):
-        text = text.replace(command, sign)
-    text = re.sub(r"\\[a-zA-Z]+", "", text)
-    return re.sub(r"\s*→\s*", "→", re.sub(r"[{}$]", "", text)).strip()
-
-
-def folds_text(folds: int) -> str:
-    """How the evaluated jets were kept apart from training."""
-    return f"{folds}-fold cross-validation, out-of-fold" if folds else "test split"
-
-
 def summary(rocs: Sequence[Table]) -> list[Row]:
-    """One table a sample from the numbers of its ROC figures: taggers by falling area, the best first.
+    """A table for each signal of a sample, of its ROC figures: taggers by falling area, the best first.
 
     Returns:
         A sample: name, folds, signal, readings (mistag rates of the columns), backgrounds, and rows
         with title, auc and efficiencies against the first background and the areas of the others.
     """
     tables = []
-    for sample in dict.fromkeys(roc["sample"] for roc in rocs):
-        of_sample = [roc for roc in rocs if roc["sample"] == sample]
+    for sample, signal in dict.fromkeys((roc["sample"], roc["signal"]["name"]) for roc in rocs):
+        of_sample = [roc for roc in rocs if (roc["sample"], roc["signal"]["name"]) == (sample, signal)]
         first = next((roc for roc in of_sample if roc["is_first"] and roc["curves"]), None)
         if first is None:
             continue
@@ -101,7 +48,7 @@ def summary(rocs: Sequence[Table]) -> list[Row]:
         tables.append(
             {
                 "sample": sample,
-                "folds": folds_text(ranked[0]["folds"]),
+                "folds": split_text(ranked[0]["folds"]),
                 "signal": label_text(first["signal"]["label"]),
                 "background": label_text(first["background"]["label"]),
                 "others": [label_text(roc["background"]["label"]) for roc in others],
@@ -135,7 +82,7 @@ def working_points(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
     """One table a tagger: thresholds with intervals, and the efficiency of each class there."""
     tables = []
     for entry in numbers:
-        spec = classifiers.get(entry["tagger"], {})
+        spec = classifiers.get(entry["judgement"], {})
         classes = list(entry.get("classes", {}))
         labels = {
             c["name"]: c["label"]
@@ -146,8 +93,8 @@ def working_points(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
         points = sorted(entry["working_points"].items(), key=lambda item: -item[1]["target"])
         tables.append(
             {
-                "title": spec.get("title", entry["tagger"]),
-                "tagger": entry["tagger"],
+                "title": spec.get("title", entry["judgement"]),
+                "tagger": entry["judgement"],
                 "sample": entry.get("sample", ""),
                 "threshold_class": label_text(labels.get(entry.get("threshold_class"), "background")),
                 "classes": [label_text(labels.get(name, name)) for name in classes],

@@ -11,7 +11,7 @@ from typing import Any
 from jetsmith import sources
 from jetsmith.sources.content import First, Kind
 from jetsmith.sources.truth import KNOWN, UNMATCHED
-from jetsmith.specs.datasets import ReadingSpec
+from jetsmith.specs.datasets import LAYOUTS, ReadingSpec
 
 Said = Mapping[str, Any]
 # Of a dataset none of whose files has an entry: account stops there.
@@ -141,7 +141,7 @@ def _cuts(
     name: str, spec: ReadingSpec, jet_id: int, layout: str, used: Mapping[str, Said]
 ) -> tuple[dict[str, str], list[str]]:
     """Cuts that are not applied, each with the reason, and those that cannot be."""
-    cut = sources.load(layout).CUT
+    cut = LAYOUTS[layout].cut
     foreign = [key for key in spec.without if key != cut]
     if foreign:
         return {}, [f"dataset {name}: without: {', '.join(foreign)}: layout {layout} knows `{cut}` alone"]

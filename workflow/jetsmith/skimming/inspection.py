@@ -31,7 +31,8 @@ from typing import Any
 import loky
 import numpy as np
 
-from jetsmith import columns, remote, sources
+from jetsmith import remote, sources
+from jetsmith.columns import STORED
 from jetsmith.errors import DamagedError, InputError
 from jetsmith.io import write_json
 from jetsmith.progress import Progress
@@ -275,7 +276,7 @@ def _schema(layout: str | None, branches: set[str], spec: ReadingSpec) -> dict[s
     return {
         "layout": layout,
         "available": ordered(available, spec.object),
-        "missing": [name for name in columns.BY_OBJECT[spec.object] if name not in available],
+        "missing": [name for name in STORED[spec.object] if name not in available],
         "branches": sorted({*read, *branches.intersection(spec.hlt)}),
         "constituents": not available.isdisjoint(CONSTITUENTS),
         "unreadable": {},

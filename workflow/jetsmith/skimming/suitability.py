@@ -23,24 +23,29 @@ def check_classifier(
     judged: Sequence[TruthSpec] = (),
     groups: Sequence[ColumnGroup] = (),
     xrootd: XRootDSpec = REMOTE,
+    samples: Sequence[Sequence[str]] = (),
 ) -> None:
     """Fail before any long stage where a dataset lacks what a classifier reads, or two hold the same file.
 
     Args:
         spec: The classifier.
-        inspections: The JSON files of its sample's datasets.
+        inspections: The JSON files of the datasets of its samples.
         derivable: Given stored columns, all columns that there are with the derived ones.
         output: Small JSON file to write.
         judged: The classes that it is judged by.
         groups: Feature groups, to name the features in the message.
         xrootd: Servers that may hold remote files, too, and the time they have to answer.
+        samples: Names of the datasets of each sample; by default one sample has them all.
 
     Raises:
         InputError: Names dataset, files, layout, columns, features and what would help; or the truth
             that the files cannot tell and the classes need.
     """
-    needed = {source: inputs.group for inputs in spec.inputs for source in inputs.sources}
-    problems = _shared_files([read_json(path) for path in inspections], xrootd)
+    needed = {source: inputs.group for inputs in spec.reads for source in inputs.sources}
+    contents = [read_json(path) for path in inspections]
+    problems: list[str] = []
+    for datasets in samples or [[content["dataset"] for content in contents]]:
+        problems += _shared_files([c for c in contents if c["dataset"] in datasets], xrootd)
     checked: dict[str, Any] = {}
     for path in inspections:
         inspected = read_json(path)
@@ -101,7 +106,7 @@ def _explain(
         if record["entries"]
         and set(lacking) - derivable(set(inspected["schemas"][record["schema"]]["available"]))
     ]
-    used = {feature for inputs in spec.inputs for feature in inputs.features}
+    used = {feature for inputs in spec.reads for feature in inputs.features}
     features = sorted(
         name
         for group in groups

@@ -1,7 +1,7 @@
 """ROOT layouts, one module each: from the branches of a tree to the canonical jet columns.
 
 A layout is looked up by the name of its module. To add one, write a module with the members of
-`Source` and put its name into `specs.datasets.Layout`, before the layouts that it extends.
+`Source` and a line into `specs.datasets.LAYOUTS`, before the layouts that it extends.
 """
 
 import importlib
@@ -25,9 +25,6 @@ REQUIRED = {
 
 class Source(Protocol):
     """What the module of a layout has."""
-
-    TREES: tuple[str, ...]  # names that its table may have
-    CUT: str  # what it calls the cut that `CutsSpec.jet_id` asks for
 
     def lacks(self, branches: set[str]) -> list[str]:
         """What a table with these branches lacks to be of this layout; empty where it is."""
@@ -98,7 +95,7 @@ def fitting(trees: Mapping[str, set[str]]) -> dict[str, str]:
     for path, branches in trees.items():
         for layout in LAYOUTS:
             source = load(layout)
-            if path in source.TREES and not source.lacks(branches):
+            if path in LAYOUTS[layout].tables and not source.lacks(branches):
                 found[path] = layout
                 break
     return found
@@ -107,4 +104,4 @@ def fitting(trees: Mapping[str, set[str]]) -> dict[str, str]:
 def recognise(trees: Mapping[str, set[str]]) -> str | None:
     """The layout of a file with these tables (branches by path), or None where no layout fits."""
     found = fitting(trees).values()
-    return min(found, key=LAYOUTS.index, default=None)
+    return min(found, key=list(LAYOUTS).index, default=None)

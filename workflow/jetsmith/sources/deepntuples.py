@@ -12,7 +12,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from jetsmith import columns as canonical
+from jetsmith.columns import COMMON
 from jetsmith.errors import InputError
 from jetsmith.io import IntArray
 from jetsmith.sources import truth
@@ -21,7 +21,7 @@ from jetsmith.sources.flat import Array, Columns, Cutflow, split, values
 from jetsmith.sources.trees import narrow
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
-TREES, CUT = ("deepntuplizer/tree",), "jet_id"
+CUT = "jet_id"
 FLAT = {
     "event": "event_no",
     "jet_index": "jet_no",
@@ -85,7 +85,7 @@ def gives(branches: set[str], obj: str) -> set[str]:
         return set()
     found = {name for table in (FLAT, RAGGED) for name, branch in table.items() if branch in branches}
     found |= {name for name, needed in RATIOS.items() if branches.issuperset(needed)}
-    found |= {"run", "luminosity_block", *canonical.COMMON}
+    found |= {"run", "luminosity_block", *COMMON}
     return found | ({"hadron_flavour"} if "isB" in branches else set())
 
 

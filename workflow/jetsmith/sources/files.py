@@ -16,6 +16,7 @@ from jetsmith import remote
 from jetsmith.errors import DamagedError, InputError
 from jetsmith.sources import foreign
 from jetsmith.sources.trees import Table, table
+from jetsmith.specs.datasets import LAYOUTS
 
 REMOTE = remote.SCHEME
 MAGIC = b"root"
@@ -23,7 +24,7 @@ SMALLEST = 403  # bytes that uproot reads first
 NOT_ROOT = re.compile(r"not a ROOT file: first four bytes are (b(['\"]).*\2)")
 CLOSED = "I/O operation on closed file"
 RETRY_PAUSE_S = 2.0  # before the second turn over the replicas; twice as long before each further one
-TREES = ("Events", "deepntuplizer/tree", "CollectionTree", "EventData")
+TREES = tuple(dict.fromkeys(name for layout in LAYOUTS.values() for name in layout.tables))
 OTHERS = {  # tables that tell what a file is
     "Delphes": "a file of Delphes",
     "LHEF": "partons of an LHE file, as Delphes' converters write them",

@@ -194,12 +194,12 @@ class Columns:
 
     def flat(self, name: str, array: Array) -> None:
         """A column with one value a row."""
-        kind = columns.column(self.obj, name).dtype
+        kind = columns.stored(self.obj, name).dtype
         self._layouts[name] = ak.contents.NumpyArray(np.ascontiguousarray(array, dtype=kind))
 
     def ragged(self, name: str, offsets: IntArray, content: Array) -> None:
         """A column with a list a row."""
-        kind = columns.column(self.obj, name).dtype
+        kind = columns.stored(self.obj, name).dtype
         self._layouts[name] = ak.contents.ListOffsetArray(
             ak.index.Index64(np.ascontiguousarray(offsets, dtype=np.int64)),
             ak.contents.NumpyArray(np.ascontiguousarray(content, dtype=kind)),
@@ -214,7 +214,7 @@ class Columns:
 
 def ordered(names: Mapping[str, Any] | set[str], obj: str) -> list[str]:
     """Canonical columns in the order of `jetsmith.columns`, stored scores by name behind them."""
-    known = [name for name in columns.BY_OBJECT[obj] if name in names]
+    known = [name for name in columns.STORED[obj] if name in names]
     return known + sorted(set(names) - set(known))
 
 
@@ -222,7 +222,7 @@ def no_rows(names: list[str], obj: str) -> ak.Array:
     """A record array without rows but with columns and types."""
     empty = Columns(obj, 0)
     for name in names:
-        if columns.column(obj, name).ragged:
+        if columns.stored(obj, name).ragged:
             empty.ragged(name, np.zeros(1, dtype=np.int64), np.zeros(0))
         else:
             empty.flat(name, np.zeros(0))

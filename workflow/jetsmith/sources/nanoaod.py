@@ -9,7 +9,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from jetsmith import columns as canonical
+from jetsmith.columns import COMMON, STORED_PREFIX
 from jetsmith.io import IntArray
 from jetsmith.sources import eventcuts, generator, hadrons, jetid, truth
 from jetsmith.sources.content import First, Kind, Untold, simulated_by
@@ -28,7 +28,6 @@ from jetsmith.sources.flat import (
 from jetsmith.sources.trees import narrow
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
-TREES, CUT = ("Events",), "jet_id"
 PREFIX = {"ak4": "Jet", "ak8": "FatJet"}
 EVENT = {"run": "run", "luminosity_block": "luminosityBlock", "event": "event"}
 # What CMS writes for simulated events alone.
@@ -80,7 +79,7 @@ def lacks(branches: set[str]) -> list[str]:
 def gives(branches: set[str], obj: str) -> set[str]:
     """Canonical columns that these branches suffice for, stored scores with them."""
     found = {name for name, branch in EVENT.items() if branch in branches}
-    found |= set(canonical.COMMON) | {"jet_index"}
+    found |= set(COMMON) | {"jet_index"}
     if obj == "event":
         return found | generator.gives(branches)
     prefix = PREFIX[obj]
@@ -89,7 +88,7 @@ def gives(branches: set[str], obj: str) -> set[str]:
     found |= {name for name, branch in JET.items() if f"{prefix}_{branch}" in branches}
     if not branches.isdisjoint(N_PV):
         found.add("n_pv")
-    return found | {canonical.STORED_PREFIX + name for name in stored(branches, prefix)}
+    return found | {STORED_PREFIX + name for name in stored(branches, prefix)}
 
 
 def kind(branches: set[str], first: First) -> Kind:
@@ -290,7 +289,7 @@ def _fill_jets(columns: Columns, jets: Jets) -> None:
             break
     for branch in stored(set(jets.events), jets.prefix):
         score = jets.take(branch).astype(np.float32)
-        columns.flat(canonical.STORED_PREFIX + branch, np.where(score < SENTINEL, np.nan, score))
+        columns.flat(STORED_PREFIX + branch, np.where(score < SENTINEL, np.nan, score))
 
 
 def flavour(jets: Jets, obj: str) -> IntArray:

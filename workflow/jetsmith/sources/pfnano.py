@@ -12,7 +12,6 @@ from jetsmith.sources.flat import Array, Columns, counts_to_offsets, gather, own
 from jetsmith.sources.nanoaod import Jets
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
-TREES, CUT = nanoaod.TREES, nanoaod.CUT
 selecting, identity = nanoaod.selecting, nanoaod.identity
 kind, weight_branch, instead = nanoaod.kind, nanoaod.weight_branch, nanoaod.instead
 unable, untold = nanoaod.unable, nanoaod.untold

@@ -23,7 +23,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from jetsmith import columns as canonical
+from jetsmith.columns import COMMON, STORED_PREFIX
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.sources import btagging, generator, nanoaod, truth, xaod
@@ -54,7 +54,7 @@ from jetsmith.sources.xaod import (
 )
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
-TREES, CUT = xaod.TREES, xaod.CUT
+CUT = xaod.CUT
 kind, weight_branch, instead = xaod.kind, xaod.weight_branch, xaod.instead
 unable, untold = xaod.unable, xaod.untold
 
@@ -69,7 +69,7 @@ def lacks(branches: set[str]) -> list[str]:
 def gives(branches: set[str], obj: str) -> set[str]:
     """Canonical columns that these branches suffice for, stored scores with them."""
     found = {name for name, branch in EVENT.items() if branch in branches}
-    found |= set(canonical.COMMON) | {"jet_index"}
+    found |= set(COMMON) | {"jet_index"}
     if obj == "event":
         suffices = branches.issuperset(GENERATOR)
         return found | ({*generator.Z_COLUMNS, *generator.JET_BRANCHES} if suffices else set())
@@ -78,7 +78,7 @@ def gives(branches: set[str], obj: str) -> set[str]:
     found |= {name for name, branch in JET.items() if PREFIX[obj] + branch in branches}
     if VERTEX_TYPE in branches:
         found.add("n_pv")
-    return found | {canonical.STORED_PREFIX + name for name in stored(branches, obj)}
+    return found | {STORED_PREFIX + name for name in stored(branches, obj)}
 
 
 def stored(branches: set[str], obj: str) -> list[str]:
@@ -250,7 +250,7 @@ def _fill(columns: Columns, jets: Jets) -> None:
         columns.flat("n_pv", np.bincount(collisions, minlength=len(offsets) - 1)[jets.event])
     for name in stored(set(jets.events), jets.obj):
         score = btagging.score(jets, name) if jets.obj == "ak4" else jets.take(name)
-        columns.flat(canonical.STORED_PREFIX + name, score)
+        columns.flat(STORED_PREFIX + name, score)
 
 
 def _parton(jets: Jets) -> IntArray:

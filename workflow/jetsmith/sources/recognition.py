@@ -36,7 +36,7 @@ def choose(
     fitting = sources.fitting(branches)
     if spec.layout != "auto":
         asked = sources.load(spec.layout)
-        for name in asked.TREES:
+        for name in LAYOUTS[spec.layout].tables:
             if name in tables and not asked.lacks(branches[name]):
                 return spec.layout, tables[name]
     found = {name: layout for name, layout in fitting.items() if name in filled} or fitting
@@ -65,16 +65,16 @@ def choose(
 
 def _nearest(branches: Mapping[str, set[str]]) -> str:
     """The layout that lacks least."""
-    near = [layout for layout in LAYOUTS if not branches.keys().isdisjoint(sources.load(layout).TREES)]
+    near = [layout for layout in LAYOUTS if not branches.keys().isdisjoint(LAYOUTS[layout].tables)]
     layout = min(reversed(near), key=lambda name: len(_lacks(name, branches)))
     return f"the nearest is `{layout}`: {_lacking(layout, branches)}"
 
 
 def _lacks(layout: str, branches: Mapping[str, set[str]]) -> list[str]:
     """What the table lacks that lacks least to be of a layout."""
-    source = sources.load(layout)
-    lacking = [source.lacks(branches[name]) for name in source.TREES if name in branches]
-    return min(lacking, key=len, default=["a table " + " or ".join(f"`{name}`" for name in source.TREES)])
+    source, tables = sources.load(layout), LAYOUTS[layout].tables
+    lacking = [source.lacks(branches[name]) for name in tables if name in branches]
+    return min(lacking, key=len, default=["a table " + " or ".join(f"`{name}`" for name in tables)])
 
 
 def _lacking(layout: str, branches: Mapping[str, set[str]]) -> str:

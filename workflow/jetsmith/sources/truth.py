@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import awkward as ak
 import numpy as np
 
-from jetsmith import columns
+from jetsmith.columns import TRUTH
 from jetsmith.io import BoolArray, IntArray
 from jetsmith.sources.flat import Array, Points, near, nearest, owners, split
 
 DATA = -1
 UNMATCHED = 999
 B, LEPTONIC_B, LIGHT = 500, (520, 521), (0, 1, 2)
-KNOWN = {obj: tuple(key for key in ids if key != UNMATCHED) for obj, ids in columns.TRUTH.items()}
+KNOWN = {obj: tuple(key for key in ids if key != UNMATCHED) for obj, ids in TRUTH.items()}
 TWO_HADRONS: dict[str, dict[tuple[int, ...], int]] = {
     "ak4": {(510, 511): B, (410, 411): 400},
     "ak8": {(1055,): 1005, (1044,): 1004},

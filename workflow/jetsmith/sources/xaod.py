@@ -3,7 +3,7 @@
 from jetsmith.sources import truth
 from jetsmith.sources.content import First, Kind, Untold, simulated_by
 
-TREES, CUT = ("CollectionTree", "EventData"), "jvt"
+CUT = "jvt"
 PREFIX = {"ak4": "AnalysisJetsAuxDyn.", "ak8": "AnalysisLargeRJetsAuxDyn."}
 RUN = "EventInfoAuxDyn.runNumber"
 CHANNEL = "EventInfoAuxDyn.mcChannelNumber"

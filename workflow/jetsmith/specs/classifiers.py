@@ -1,6 +1,7 @@
 """Taggers and reweighters: each record adds to the one before what the next stages read."""
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -10,6 +11,7 @@ from jetsmith.strict import Name, Positive, Record
 
 Backend = Literal["xgboost", "keras", "stored", "sklearn"]
 Role = Literal["tagger", "reweighter"]
+Label = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
 class TruthSpec(Record):
@@ -54,14 +56,12 @@ class TrainingSpec(Record):
     checkpoint_every: int = Field(1, gt=0, description="Epochs, or tens of rounds, between checkpoints.")
 
 
-class DiscriminantSpec(Record):
-    """One number from the class probabilities: S/(S + sum f_i B_i), or ln(S / sum f_i B_i)."""
+class LossSpec(Record):
+    """What one output of a network learns by."""
 
-    signal: tuple[Name, ...] = Field(min_length=1, description="Classes of the numerator, added.")
-    background: dict[Name, Positive] = Field(
-        min_length=1, description="Classes of the denominator with their fractions."
-    )
-    form: Literal["ratio", "log_ratio"] = Field("ratio")
+    loss: Name = Field("cross_entropy", description="A module of jetsmith.losses.")
+    weight: Positive = Field(1.0, description="Factor of this loss in the sum of all.")
+    options: dict[str, Any] = Field({}, description="Keys of the loss: see below.")
 
 
 class EvaluationSpec(Record):
@@ -69,6 +69,32 @@ class EvaluationSpec(Record):
 
     signal: Name
     backgrounds: tuple[Name, ...] = Field(min_length=1, description="The first fixes the working points.")
+
+
+class DiscriminantSpec(Record):
+    """One number from the class probabilities: S/(S + sum f_i B_i), or ln(S / sum f_i B_i)."""
+
+    name: Label = Field("BvsAll", description="Its key.")
+    signal: tuple[Name, ...] = Field(min_length=1, description="Classes of the numerator, added.")
+    background: dict[Name, Positive] = Field(
+        min_length=1, description="Classes of the denominator with their fractions."
+    )
+    form: Literal["ratio", "log_ratio"] = Field("ratio")
+
+    def is_first_of(self, class_names: Sequence[str]) -> bool:
+        """Whether it is the probability of the first of two classes, as it is."""
+        if len(class_names) != 2:
+            return False
+        first, second = class_names
+        return self.form == "ratio" and self.signal == (first,) and self.background == {second: 1.0}
+
+
+class DiscriminantEntry(DiscriminantSpec):
+    """A discriminant of a tagger's file."""
+
+    evaluation: EvaluationSpec | None = Field(
+        None, description="Truth that judges it; by default the tagger's own `evaluation`."
+    )
 
 
 class ClassifierFile(Record):
@@ -86,7 +112,15 @@ class ClassifierFile(Record):
     )
     architecture: dict[str, Any] = Field({}, description="Keys of the backend or of its model: see below.")
     training: TrainingSpec = TrainingSpec()
-    discriminant: DiscriminantSpec | None = None
+    losses: dict[Name, LossSpec] = Field(
+        {}, description="By output of the network: `classes`, by default with cross-entropy, and any others."
+    )
+    side: dict[Name, Name | tuple[str, ...]] = Field(
+        {}, description="Features, as `inputs`, that losses read and the network does not see."
+    )
+    discriminants: dict[Label, DiscriminantEntry] = Field(
+        {}, description="By their names, such as BvsL, CvsB, CvsL. The first bears the tagger's own name."
+    )
     evaluation: EvaluationSpec | None = None
 
 
@@ -100,6 +134,12 @@ class RowsSpec(Record):
     object: Object
     classes: tuple[TruthSpec, ...] = Field(min_length=2)
     inputs: tuple[Inputs, ...] = Field(min_length=1)
+    side: tuple[Inputs, ...] = ()
+
+    @property
+    def reads(self) -> tuple[Inputs, ...]:
+        """Inputs and side columns: all features that its files must have."""
+        return (*self.inputs, *self.side)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -108,8 +148,8 @@ class RowsSpec(Record):
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The groups that its inputs are of."""
-        return tuple(inputs.group for inputs in self.inputs)
+        """The groups that its inputs and side columns are of."""
+        return tuple(dict.fromkeys(inputs.group for inputs in self.reads))
 
 
 class RecipeSpec(RowsSpec):
@@ -119,15 +159,24 @@ class RecipeSpec(RowsSpec):
     model: str = ""
     architecture: dict[str, Any] = Field({}, description="Options of the backend or of its model.")
     training: TrainingSpec
+    losses: dict[Name, LossSpec] = Field({}, description="By output of the network; none: cross-entropy.")
 
 
 class JudgedSpec(RecipeSpec):
-    """The model, and how it is judged: what score and calibrate get."""
+    """The model, and a judgement of it, one of its discriminants: what calibrate gets."""
 
     discriminant: DiscriminantSpec | None = None
+    is_first: bool = Field(True, description="Whether the discriminant is the first, or the only one.")
     evaluation: EvaluationSpec | None = None
     signal_class: JudgedClass | None = None
     background_classes: tuple[JudgedClass, ...] = ()
+
+    @property
+    def judgement(self) -> str:
+        """Name of tagger and discriminant in files and corrections: `deepjet`, then `deepjet_CvsB`."""
+        return (
+            self.name if self.is_first or not self.discriminant else f"{self.name}_{self.discriminant.name}"
+        )
 
 
 class ClassifierSpec(JudgedSpec):
@@ -135,5 +184,14 @@ class ClassifierSpec(JudgedSpec):
 
     title: str
     classes: tuple[ClassSpec, ...] = Field(min_length=2)
+    signal_class: ClassSpec | None = None
+    background_classes: tuple[ClassSpec, ...] = ()
+
+
+class Judgement(Record):
+    """What the report says of a judgement beside its classifier."""
+
+    title: str
+    discriminant: DiscriminantSpec | None = None
     signal_class: ClassSpec | None = None
     background_classes: tuple[ClassSpec, ...] = ()

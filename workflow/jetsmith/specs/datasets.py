@@ -1,15 +1,34 @@
 """Datasets, and the cuts on their rows."""
 
-from typing import Literal, get_args
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
 from jetsmith.strict import Name, Positive, Record
 
 Object = Literal["ak4", "ak8", "event"]
-Layout = Literal["deepntuples", "pfnano", "nanoaod", "physlite"]
-LAYOUTS: tuple[str, ...] = get_args(Layout)
-"""In the order in which they are tried: the most special one first."""
+
+
+class LayoutOf(NamedTuple):
+    """What the parse knows of a layout, whose module `jetsmith.sources.<name>` it does not import.
+
+    Attributes:
+        tables: Names that its table may have.
+        cut: What it calls the cut that `CutsSpec.jet_id` asks for.
+    """
+
+    tables: tuple[str, ...]
+    cut: str
+
+
+LAYOUTS = {
+    "deepntuples": LayoutOf(("deepntuplizer/tree",), "jet_id"),
+    "pfnano": LayoutOf(("Events",), "jet_id"),
+    "nanoaod": LayoutOf(("Events",), "jet_id"),
+    "physlite": LayoutOf(("CollectionTree", "EventData"), "jvt"),
+}
+"""By name, in the order in which they are tried: the most special one first."""
+Layout = Literal[*LAYOUTS]  # type: ignore[valid-type]
 MAX_PARTS = 100_000
 
 

@@ -54,6 +54,9 @@ class RunSpec(Record):
     xrootd: XRootDSpec = XRootDSpec()
     samples: dict[Name, SampleSpec] = Field(min_length=1)
     taggers: dict[Name, Name] = Field({}, description="Tagger (config/taggers) and its sample.")
+    judged_on: dict[Name, tuple[Name, ...]] = Field(
+        {}, description="Tagger, and further samples that it is scored and judged on beside its own."
+    )
     reweighters: dict[Name, Name] = Field({}, description="Reweighter and its sample.")
     stack_folds: int = Field(
         5,

@@ -1,0 +1,60 @@
+"""Numbers, labels and splits as text, for captions, legends and tables."""
+
+import math
+import re
+
+SYMMETRIC = 1.25  # errors whose ratio is below this are quoted as ±
+
+
+def interval(
+    value: float | None, low: float | None, high: float | None, percent: bool = False
+) -> dict[str, str]:
+    """A number and its errors to two digits of the larger one: `text`, and `up`, `down` where they differ.
+
+    Args:
+        value: The number; None for none.
+        low: Lower end of its interval.
+        high: Upper end.
+        percent: Say it in per cent (the sign is left to the table).
+    """
+    if value is None or low is None or high is None:
+        return {"text": "–", "up": "", "down": ""}
+    scale = 100.0 if percent else 1.0
+    value, down, up = value * scale, (value - low) * scale, (high - value) * scale
+    largest = max(up, down)
+    places = max(0, 1 - math.floor(math.log10(largest))) if largest > 0 else 4
+    text = minus(f"{value:.{places}f}")
+    if largest <= 0:
+        return {"text": text, "up": "", "down": ""}
+    if largest <= SYMMETRIC * min(up, down):
+        return {"text": f"{text} ± {(up + down) / 2:.{places}f}", "up": "", "down": ""}
+    return {"text": text, "up": f"+{up:.{places}f}", "down": f"−{down:.{places}f}"}
+
+
+def minus(text: str) -> str:
+    """A true minus sign in front of negative numbers."""
+    return text.replace("-", "−")
+
+
+def count(value: float | None) -> str:
+    """A whole number with separators; a dash for none."""
+    return "–" if value is None else minus(f"{value:,.0f}")
+
+
+def share(fraction: float) -> str:
+    """A fraction in per cent, without zeros that say nothing."""
+    return f"{100 * fraction:g}%"
+
+
+def label_text(label: str) -> str:
+    """A TeX label as plain text: `H\\to b\\bar{b}` becomes `H→bb̄`."""
+    text = re.sub(r"\\bar\{(\w)\}", "\\1\u0304", label)
+    for command, sign in ((r"\to", "→"), (r"\tau", "τ"), (r"\mu", "μ"), (r"\ell", "ℓ"), (r"\ ", " ")):
+        text = text.replace(command, sign)
+    text = re.sub(r"\\[a-zA-Z]+", "", text)
+    return re.sub(r"\s*→\s*", "→", re.sub(r"[{}$]", "", text)).strip()
+
+
+def split_text(folds: int) -> str:
+    """How the jets that are shown were kept apart from the training."""
+    return f"{folds}-fold cross-validation, out-of-fold" if folds else "test split"
