@@ -153,8 +153,8 @@ def test_what_no_stage_reaches_reruns_nothing(edited):
     assert edited.planned() == {}
 
 
+def test_a_derived_column_reads_no_file(edited):
     """An entry that no feature asks for: what derives columns may look again, what reads ROOT files not."""
-    """An entry that no feature asks for: what derives columns may look again, nothing that reads ROOT files."""
     path = edited.folder / "workflow" / "jetsmith" / "derivations.py"
     line = '    "n_muons": _jet('
     assert path.read_text().count(line) == 1
