@@ -31,7 +31,9 @@ def test_the_whole_workflow(whole_run, request):
     planned = Counter(job_table(whole_run.text))
     together = Counter(job.rule for job in whole_run.jobs if job.rule.startswith("features."))
     datasets = {"ttbar": 2, "zjets_power": 1, "zjets_dipole": 1}
-    assert together == {f"features.{d}.{part:03d}": 1 for d, n in datasets.items() for part in range(n)}
+    assert together == {
+        f"features.{d}.{part:03d}_features": 1 for d, n in datasets.items() for part in range(n)
+    }
     assert planned.pop("features") > len(together)
     assert Counter(job.rule for job in whole_run.jobs) - together + Counter(["all"]) == planned
     assert re.search(
