@@ -119,7 +119,8 @@ def test_another_tagger_touches_nobody_else(folder: Path) -> None:
     before = handed(folder)
     set_value(folder / "config.yaml", "taggers.dips", "mine")
     after = handed(folder)
-    assert {key for key in before if before[key] != after[key]} == {("plot_roc", "mine")}
+    drawn = {("plot_roc", f"mine/b_jets_vs_{name}") for name in ("light_jets", "c_jets")}
+    assert {key for key in before if before[key] != after[key]} == drawn
     new = {key for key in after.keys() - before.keys() if "dips" not in key}
     assert new == {("features", "mine/charged"), ("pack", "mine/charged")}
 
