@@ -702,7 +702,7 @@ def test_further_samples(folder):
 FURTHER = {
     "unknown tagger": ({"deepcvs": ["again"]}, "judged_on.deepcvs: unknown tagger `deepcvs`; did you mean"),
     "a reweighter": ({"pythia_shower": ["again"]}, "judged_on.pythia_shower: unknown tagger `pythia_shower`"),
-    "unknown sample": ({"deepcsv": ["agin"]}, "judged_on.deepcsv: unknown sample `agin`; did you mean"),
+    "unknown sample": ({"deepcsv": ["jet"]}, "judged_on.deepcsv: unknown sample `jet`; did you mean"),
     "its own": (
         {"deepcsv": ["jets"]},
         "judged_on.deepcsv: given twice: jets; `jets` is the sample that it is",
