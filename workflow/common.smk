@@ -17,9 +17,6 @@ PACKAGE = CHECKOUT / "workflow" / "jetsmith"
 if workflow.is_main_process:
     lifeline.announce()
     locks.guard(FilePersistence, logger.info)
-    if not workflow.dryrun:
-        provenance.announce_commit()
-        provenance.PACKAGE = frozen.freeze(PACKAGE, Path(".snakemake/jetsmith-code")) / PACKAGE.name
 elif workflow.remote_exec:
     lifeline.let_go()
     frozen.use(frozen.taken() or PACKAGE.parent)
@@ -27,7 +24,7 @@ else:
     lifeline.follow()
 
 provenance.remember(planned.SOURCES)
-persistence.install(workflow.pathvars.apply("<results>"))
+persistence.install(workflow.pathvars.apply("<results>"), frozen.look(PACKAGE))
 
 
 # What the working folder has of its own counts before what the checkout has.

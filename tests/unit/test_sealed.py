@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.iocontainers import Params
+from snakemake_interface_common.exceptions import WorkflowError
 
 from jetsmith import io, provenance
 from jetsmith.errors import InputError
@@ -147,25 +148,34 @@ def package(tmp_path, monkeypatch):
 
 def test_no_edit_reaches_the_copy(package, tmp_path):
     """Protects: what a run imports is what it was planned with; the same content is copied once."""
-    place = frozen.freeze(package, tmp_path / "code")
+    place = frozen.freeze(frozen.look(package), tmp_path / "code")
     (package / "inner" / "a.py").write_text("x = 2\n")
     assert (place / "tool" / "inner" / "a.py").read_text() == "x = 1\n"
     assert (place / "tool" / "page.html.j2").is_file()
     assert os.environ["PYTHONPATH"].split(os.pathsep) == [str(place), "/somewhere"]
     assert frozen.taken() == place
-    other = frozen.freeze(package, tmp_path / "code")
+    other = frozen.freeze(frozen.look(package), tmp_path / "code")
     assert other != place
     assert os.environ["PYTHONPATH"].split(os.pathsep)[0] == str(other)
     (package / "inner" / "a.py").write_text("x = 1\n")
-    assert frozen.freeze(package, tmp_path / "code") == place
+    assert frozen.freeze(frozen.look(package), tmp_path / "code") == place
+
+
+def test_an_edit_during_the_plan_is_refused(package, tmp_path):
+    """Between the digests and the copy: nobody knows which of the two was planned with."""
+    seen = frozen.look(package)
+    (package / "inner" / "a.py").write_text("x = 3\n")
+    with pytest.raises(WorkflowError, match=r"inner/a\.py of jetsmith: edited while the run was planned"):
+        frozen.freeze(seen, tmp_path / "code")
+    assert not (tmp_path / "code").exists()
 
 
 def test_old_copies_go(package, tmp_path):
     """One that no run has taken for a month; a copy in use stays."""
-    place = frozen.freeze(package, tmp_path / "code")
+    place = frozen.freeze(frozen.look(package), tmp_path / "code")
     os.utime(place, (0, 0))
     (package / "b.py").write_text("y = 1\n")
-    frozen.freeze(package, tmp_path / "code")
+    frozen.freeze(frozen.look(package), tmp_path / "code")
     assert not place.exists()
     assert frozen.taken() is not None
 

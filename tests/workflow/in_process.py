@@ -132,7 +132,7 @@ def missed(project: Path) -> dict[str, list[str]]:
         counted = provenance.reached(provenance.roots(script, *modules))
         names = {_definition(*place) for place in places if place[0].endswith(".py")}
         others = {name for name in names - counted if name and name[0] not in provenance.WITHOUT_EFFECT}
-        assert names
+        assert names, rule
         found.setdefault(rule, []).extend(sorted(":".join(name) for name in others))
     return found
 

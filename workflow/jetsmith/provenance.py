@@ -225,12 +225,6 @@ def _source(path: Path) -> _Source:
     )
 
 
-def is_snakemakes(script: Path) -> bool:
-    """Whether a script is a copy with Snakemake's preamble."""
-    with open(script, "rb") as file:
-        return PREAMBLE_END in file.read()
-
-
 def _imports(tree: ast.Module) -> list[str]:
     found: list[str] = []
     for node in ast.walk(tree):

@@ -10,25 +10,55 @@ import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+
+from snakemake_interface_common.exceptions import WorkflowError
 
 VARIABLE = "JETSMITH_CODE"
 UNUSED_DAYS = 30  # a copy that no run has taken for so long goes; no job waits that long
 _SUFFIXES = (".py", ".j2", ".typed")
 
 
-def freeze(package: Path, folder: Path) -> Path:
+@dataclass(frozen=True)
+class Seen:
+    """A package as it was when a plan began.
+
+    Attributes:
+        package: Its folder.
+        states: Size and time of each file, by its name in the folder.
+    """
+
+    package: Path
+    states: Mapping[str, tuple[int, int]]
+
+
+def look(package: Path) -> Seen:
+    """Note what a package is made of, before anything is planned with it."""
+    files = [path for path in sorted(package.rglob("*")) if path.suffix in _SUFFIXES and path.is_file()]
+    statuses = {str(path.relative_to(package)): path.stat() for path in files}
+    return Seen(package, {name: (status.st_size, status.st_mtime_ns) for name, status in statuses.items()})
+
+
+def freeze(seen: Seen, folder: Path) -> Path:
     """Copy a package, once for each content; children of this process import the copy.
 
     Args:
-        package: Folder of the package.
+        seen: The package, as it was when the plan began.
         folder: Where the copies lie, in folders named by their content.
 
     Returns:
         The copy's parent folder, for the search path of modules.
+
+    Raises:
+        WorkflowError: It was edited since: nobody knows which of the two was planned with.
     """
-    files = [path for path in sorted(package.rglob("*")) if path.suffix in _SUFFIXES and path.is_file()]
-    content = {str(path.relative_to(package)): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+    package = seen.package
+    content = {name: ((package / name).read_bytes(), time_ns) for name, (_, time_ns) in seen.states.items()}
+    now = look(package).states
+    if now != seen.states:
+        edited = ", ".join(sorted(set(dict(now.items() ^ seen.states.items()))))
+        raise WorkflowError(f"{edited} of jetsmith: edited while the run was planned; start it again")
     place = folder / _digest(content)
     if not place.is_dir():
         _write(place, package.name, content)

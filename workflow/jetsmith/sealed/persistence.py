@@ -19,9 +19,10 @@ from snakemake.persistence.file import FilePersistence
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_storage_plugins.io import Mtime
 
-from jetsmith import locks
+from jetsmith import locks, provenance
 from jetsmith.batch.ledger import refuse_others
-from jetsmith.sealed import made, planned
+from jetsmith.sealed import frozen, made, planned
+from jetsmith.sealed.frozen import Seen
 
 NOBODY_KNOWS = "nobody has written down what it was made from"
 CHANGED = "it is not the file that was made here"
@@ -29,16 +30,17 @@ _REASON, _PART = 150, 140  # characters of what changed, and of each list of fil
 _VALUE = 40
 
 
-def install(results: str) -> None:
+def install(results: str, package: Seen) -> None:
     """Let Snakemake keep its records of results in their folder, and print reasons that people can read.
 
     Args:
         results: The folder, as the paths of outputs begin.
+        package: The code that the plan is made with.
     """
     from snakemake import workflow  # brings all of Snakemake and its plugins
     from snakemake.jobs import Reason
 
-    Persistence.results = results
+    Persistence.results, Persistence.package = results, package
     workflow.FilePersistence = Persistence
     workflow.DbPersistence = _no_database
     plain = Reason.__str__
@@ -80,9 +82,11 @@ class Persistence(FilePersistence):
 
     Attributes:
         results: The results folder, as the paths of outputs begin.
+        package: The code that the plan is made with.
     """
 
     results: ClassVar[str] = "results"
+    package: ClassVar[Seen]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -102,11 +106,13 @@ class Persistence(FilePersistence):
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """A run begins: nobody else is at work on the results, and its plan is written down."""
+        """A run begins: nobody else is at work on the results, its code is frozen, its plan written down."""
         with locks.at_work(Path(self.results)) as alone, super().lock():
             if alone:
                 self.ledger = made.Ledger(Path(self.results))  # another run may have ended since the plan
                 self.ledger.compact()
+            provenance.announce_commit()
+            frozen.freeze(self.package, self.path / "jetsmith-code")
             refuse_others(self.path, self.dag.workflow.executor_plugin.name)
             planned.write(self.path / "jetsmith-plans", self.dag.needrun_jobs())
             yield

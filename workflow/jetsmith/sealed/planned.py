@@ -124,10 +124,16 @@ def _key(outputs: Iterable[Any]) -> str:
 def _code_found(params: Any) -> dict[str, str] | None:
     """Digests of the code that this process runs; None where the script is not Snakemake's copy."""
     script = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
-    if not script.is_file() or not provenance.is_snakemakes(script):
+    if not script.is_file() or not _is_snakemakes(script):
         return None
     provenance.remember(SOURCES, keep=False)
     return provenance.script_digests(script, *params.code.get("beside", "").split())
+
+
+def _is_snakemakes(script: Path) -> bool:
+    """Whether a script is a copy with Snakemake's preamble."""
+    with open(script, "rb") as file:
+        return provenance.PREAMBLE_END in file.read()
 
 
 def _differences(wanted: list[str], found: list[str]) -> list[str]:
