@@ -154,13 +154,13 @@ def test_what_no_stage_reaches_reruns_nothing(edited):
 
 
 def test_a_derived_column_reads_no_file(edited):
-    """An entry that no feature asks for: what derives columns may look again, what reads ROOT files not."""
+    """An entry that no feature asks for: what derives columns looks again, nothing that reads ROOT files."""
     path = edited.folder / "workflow" / "jetsmith" / "derivations.py"
     line = '    "n_muons": _jet('
     assert path.read_text().count(line) == 1
     new = '    "more": New("", "one more", (Derived("ratio", ("jet_pt_gev", "jet_eta")),)),\n'
     path.write_text(path.read_text().replace(line, new + line))
-    assert not set(edited.planned()) & {"simulate", "inspect", "skim", "train", "score"}
+    assert not set(edited.planned()) & {"simulate", "inspect", "skim", "skim_root", "account"}
 
 
 def test_a_plot_reruns_no_other(edited):
