@@ -97,7 +97,8 @@ def test_without_a_shared_file_system(htcondor, tmp_path, monkeypatch):
     assert driver.wait() == 0, driver.text[-6000:]
     made = Counter(job.rule for job in htcondor.jobs_of(project.folder) if job.state == "COMPLETED")
     assert made == {"simulate": 2, "inspect": 2, "check": 1, "skim": 2, "account": 2} | {
-        "features.zjets_power.000": 1, "features.zjets_dipole.000": 1, "pack_rows": 1, "pack": 1, "train": 1,
+        "features.zjets_power.000_features": 1, "features.zjets_dipole.000_features": 1,
+        "pack_rows": 1, "pack": 1, "train": 1,
     }  # fmt: skip
     assert io.read_json(project.folder / "results/models/pythia_shower/meta.json")["rows"]
 
