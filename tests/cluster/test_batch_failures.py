@@ -19,7 +19,8 @@ REASONS = {
         "held": "HELD.*nobody released it",
         "node": "NODE_FAIL.*its node went down.*node n3",
         "hopeless": "FAILED.*its command failed",
-        "too_long": r"NEVER_STARTS \(PartitionTimeLimit\)",
+        # Slurm says the second where its scheduler looks before the node that another test took down is back
+        "too_long": r"NEVER_STARTS \((PartitionTimeLimit|PartitionConfig)\)",
     },
     "htcondor": {
         "asks": "ExitCode 1",
