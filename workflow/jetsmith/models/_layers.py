@@ -141,6 +141,59 @@ class SumReal(layers.Layer):
         return ops.sum(ops.where(ops.expand_dims(mask, -1), values, 0.0), axis=1)
 
 
+def read_backwards(x: Tensor, mask: Tensor | None, units: int, gates: Any, name: str) -> Tensor:
+    """An LSTM that reads the leading constituent last; (n, T, F) and (n, T) -> (n, units)."""
+    kind = layers.LSTM
+    if mask is not None:
+        x, kind = MarkPadding(name=f"{name}_padding")([x, mask]), PaddedLSTM
+    return kind(units, recurrent_activation=gates, go_backwards=True, name=name)(x)
+
+
+@keras.saving.register_keras_serializable(package="jetsmith")
+class MarkPadding(layers.Layer):
+    """One feature more, 1 in padded slots; (n, T, F) and (n, T) -> (n, T, F + 1)."""
+
+    def __init__(self, **other: Any) -> None:
+        super().__init__(**other)
+        self.supports_masking = True  # as SumReal
+
+    def compute_mask(self, tensors: list[Tensor], previous: Any = None) -> None:
+        return None
+
+    def call(self, tensors: list[Tensor]) -> Tensor:
+        values, mask = tensors
+        padded = ops.expand_dims(ops.cast(ops.logical_not(mask), values.dtype), -1)
+        return ops.concatenate([values, padded], axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="jetsmith")
+class PaddedLSTM(layers.LSTM):
+    """An LSTM that leaves slots out that it reads first and whose last input is 1 (`MarkPadding`).
+
+    A mask would go into the kernel, where cuDNN refuses jets without any constituent, and it would come
+    back with a saved file. Instead the last input shuts the input gate of a padded slot, by a row of the
+    kernel that is no weight: there c = f·c + i·g = f·0 + 0·g and h = o·tanh(c) stay zero, exactly, whatever
+    else the slot holds, and no gradient passes, since each is a product with i, c or tanh(c). So every
+    device runs its fastest kernel; weights are those of `layers.LSTM`.
+    """
+
+    SHUT = -1e4  # of which each of our gates is 0 in every number format
+
+    def build(self, sequences_shape: tuple[int | None, ...], initial_state_shape: Any = None) -> None:
+        features = cast(int, sequences_shape[-1]) - 1
+        super().build((*sequences_shape[:-1], features), initial_state_shape)
+
+    def inner_loop(self, sequences: Tensor, initial_state: Any, mask: Any, training: bool = False) -> Any:
+        weights, units = self.cell.kernel, self.units
+        row = ops.concatenate([ops.full((1, units), self.SHUT), ops.zeros((1, 3 * units))], axis=1)
+        # Gates are i, f, g, o. Keras hands its kernels what stands here; it has no other way in.
+        self.cell.kernel = ops.concatenate([weights, ops.cast(row, weights.dtype)], axis=0)
+        try:
+            return super().inner_loop(sequences, initial_state, mask, training=training)
+        finally:
+            self.cell.kernel = weights
+
+
 @keras.saving.register_keras_serializable(package="jetsmith")
 class Unroll(layers.Layer):
     """Sequences of at most `length` side by side, zeros behind; (n, T, F) -> (n, length * F)."""

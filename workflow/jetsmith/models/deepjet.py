@@ -67,7 +67,14 @@ def build(inputs: Sequence[Inputs], outputs: Mapping[str, int], options: Options
     import keras
     from keras import layers
 
-    from jetsmith.models._layers import dense_stack, heads, input_layers, keras1_hard_sigmoid, standardised
+    from jetsmith.models._layers import (
+        dense_stack,
+        heads,
+        input_layers,
+        keras1_hard_sigmoid,
+        read_backwards,
+        standardised,
+    )
 
     tensors = input_layers(inputs)
     scaled = standardised(inputs, tensors, raw_zeros=options.padding == "zeros")
@@ -80,8 +87,7 @@ def build(inputs: Sequence[Inputs], outputs: Mapping[str, int], options: Options
         if given.kind == "sequence":
             x = _convolve(x, mask, options, group)
             units = options.recurrent.get(group, RECURRENT["neutral"])
-            lstm = layers.LSTM(units, recurrent_activation=gates, go_backwards=True, name=f"{group}_lstm")
-            x = lstm(x, mask=mask)
+            x = read_backwards(x, mask, units, gates, f"{group}_lstm")
             x = _norm(x, None, options.batch_norm, f"{group}_lstm_norm")
             x = layers.Dropout(options.dropout, name=f"{group}_lstm_dropout")(x)
         branches.append(x)
