@@ -4,12 +4,13 @@ All that needs TensorFlow is in this module, since its import takes seconds.
 """
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 import numpy as np
 import pytest
 
 from jetsmith import io
+from jetsmith.classifiers import _feed, _tensorflow
 from jetsmith.classifiers import _keras as backend
 from jetsmith.classifiers._scaler import fit_scaler, fit_scalers
 from jetsmith.configuration.records import read_yaml, validate
@@ -137,6 +138,74 @@ def test_padding_is_like_a_jet_alone(name: str) -> None:
         np.testing.assert_allclose(np.asarray(model(alone))[0], together[i], atol=2e-6)
     empty = {k: np.zeros_like(v) for k, v in batch.items()}
     assert np.isfinite(np.asarray(model(empty))).all()
+
+
+@pytest.mark.parametrize("kernel", ["loop", "fused"])
+@pytest.mark.parametrize("gates", ["sigmoid", "keras1_hard_sigmoid"])
+def test_padded_slots_are_left_out_without_a_mask(
+    kernel: str, gates: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outputs and gradients are those of Keras' masked LSTM, jets without constituents included.
+
+    Also by a fused kernel that takes no mask, as cuDNN does where a jet has none; and from the saved file.
+    """
+    import keras
+    import tensorflow as tf
+    from keras.src import backend as kernels
+
+    from jetsmith.models import _layers
+
+    rng, units, activation = np.random.default_rng(1), 8, getattr(_layers, gates, gates)
+    x, count = rng.standard_normal((60, 7, 5)).astype(np.float32), rng.integers(0, 8, 60)
+    mask = np.arange(7) < count[:, None]
+    x[~mask] *= 100
+    masked = keras.layers.LSTM(units, recurrent_activation=activation, go_backwards=True, use_cudnn=False)
+    masked.build((None, 7, 5))
+    weights = [rng.normal(0, 0.4, w.shape).astype(np.float32) for w in masked.get_weights()]
+    masked.set_weights(weights)
+    tensors = [keras.Input((None, 5)), keras.Input((None,), dtype="bool")]
+    network = keras.Model(tensors, _layers.read_backwards(*tensors, units, activation, "lstm"))
+    network.set_weights(weights)
+    if kernel == "fused":
+        monkeypatch.setattr(kernels, "lstm", fused_lstm)
+
+    def run(call: Any, variables: Any) -> tuple[Array, list[Array]]:
+        given = tf.constant(x)
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            found = call(given)
+            total = tf.reduce_sum(found**2)
+        gradients = tape.gradient(total, [given, *(v.value for v in variables)])
+        return found.numpy(), [np.asarray(g) for g in gradients]
+
+    expected, gradients = run(lambda x: masked(x, mask=tf.constant(mask)), masked.trainable_variables)
+    found, others = run(lambda x: network([x, tf.constant(mask)]), network.trainable_variables)
+    assert (np.abs(found) > 0).any()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert not found[count == 0].any()
+    for ours, theirs in zip(others, gradients, strict=True):
+        assert np.linalg.norm(ours - theirs) <= 4e-6 * np.linalg.norm(theirs)
+    assert not others[0][~mask].any()
+    network.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
+    np.testing.assert_allclose(np.asarray(again([x, mask])), expected, atol=1e-6)
+
+
+def fused_lstm(
+    inputs: Any, h: Any, c: Any, mask: Any, kernel: Any, recurrent_kernel: Any, bias: Any, **other: Any
+) -> tuple[Any, Any, list[Any]]:
+    """What a fused kernel computes; it takes no mask."""
+    from keras import ops
+
+    assert mask is None
+    assert other["go_backwards"]
+    for t in reversed(range(inputs.shape[1])):
+        z = ops.matmul(inputs[:, t], kernel) + ops.matmul(h, ops.convert_to_tensor(recurrent_kernel)) + bias
+        i, f, g, o = ops.split(z, 4, axis=-1)
+        i, f, o = (other["recurrent_activation"](gate) for gate in (i, f, o))
+        c = f * c + i * ops.tanh(g)
+        h = o * ops.tanh(c)
+    return h, ops.expand_dims(h, 1), [h, c]
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -292,6 +361,53 @@ def test_networks_learn_and_go_on(
     b, light = (np.isin(rows["label"], TRUTHS[c]) for c in ("b_jets", "light_jets"))
     found, weight = discriminant_of(rows, spec), np.asarray(rows["weight"])
     assert auc(found[b], weight[b], found[light], weight[light]) > 0.9
+
+
+def test_windows_that_are_read_again_change_nothing(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the bit: windows that stay in memory, and those that do not; scores are of each row its own."""
+    settings = TrainingSpec(epochs=3, patience=3, batch_size=48, learning_rate=1e-2)
+    architecture = SMALL["deepsets"]
+    spec = make_spec(
+        "keras", ("ak4", "charged"), model="deepsets", architecture=architecture, training=settings
+    )
+    monkeypatch.setattr(_feed, "ROWS", 100)  # two batches
+    for room in (0, 1 << 30):
+        with monkeypatch.context() as patch:
+            patch.setattr(_tensorflow, "ROOM", room)
+            train(spec, sample, tmp_path / f"{room}", seed=5, threads=1)
+        score(spec, tmp_path / f"{room}", sample, tmp_path / f"{room}.parquet")
+    assert (tmp_path / "0.parquet").read_bytes() == (tmp_path / f"{1 << 30}.parquet").read_bytes()
+    monkeypatch.undo()
+    score(spec, tmp_path / "0", sample, tmp_path / "one_window.parquet")
+    found, expected = (io.read_rows(tmp_path / f"{file}.parquet") for file in ("0", "one_window"))
+    np.testing.assert_allclose(found["p_b_jets"].to_numpy(), expected["p_b_jets"].to_numpy(), atol=1e-6)
+
+
+def test_the_batch_with_the_bad_loss_is_named() -> None:
+    """Losses come back window by window: the inputs that are named are those of the batch, not others."""
+    seen = []
+
+    class SomeRows:
+        def batch(self, which: Array) -> str:
+            seen.extend(which.tolist())
+            return "batch"
+
+    class Training(backend._Training):
+        def __init__(self) -> None: ...
+
+        def _give_up(self, number: int, batch: Any) -> NoReturn:
+            raise InputError(f"{number} {batch}")
+
+    order = np.array([4, 2, 0, 1, 3])
+    losses = np.array([1.0, 2.0, 4.0], np.float32)
+    total = Training()._sum(7, losses, order, 2, slice(100, 105), SomeRows())  # type: ignore[arg-type]
+    assert total == 1 * 2 + 2 * 2 + 4 * 1
+    losses[1:] = np.nan
+    with pytest.raises(InputError, match="7 batch"):
+        Training()._sum(7, losses, order, 2, slice(100, 105), SomeRows())  # type: ignore[arg-type]
+    assert seen == [100, 101]
 
 
 def test_a_nan_loss_stops(sample: Path, tmp_path: Path) -> None:

@@ -62,6 +62,21 @@ class Task:
     threads: int
 
 
+@dataclass(frozen=True)
+class Device:
+    """What a training computes on.
+
+    Attributes:
+        kind: `cpu` or `gpu`.
+        engine: The library that computes, with its version.
+        name: Name of the accelerator.
+    """
+
+    kind: str
+    engine: str
+    name: str = ""
+
+
 def stalled(history: Sequence[Mapping[str, float]], patience: int) -> bool:
     """Whether so many epochs or rounds have passed since the smallest validation loss."""
     losses = [row["validation_loss"] for row in history]

@@ -1,34 +1,33 @@
 """What the backend `keras` does: own training loop, checkpoints that change nothing.
 
-Everything random in an epoch follows from the seed and the number of the epoch, so a training that
-was killed and goes on from its last checkpoint ends where an uninterrupted one does.
+Order and seeds come from here, from the seed and the number of the epoch; an engine (`_tensorflow`) runs
+the batches of a window in one call. So a training that was killed and goes on from its last checkpoint
+ends where an uninterrupted one does.
 """
 
 import json
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 import numpy as np
 
 from jetsmith import io, plugs
-from jetsmith.classifiers import Labelled, Task, require_classes, stalled
+from jetsmith.classifiers import Task, require_classes, stalled
+from jetsmith.classifiers._batches import CLASSES, summed_loss, terms
+from jetsmith.classifiers._feed import Feed
 from jetsmith.classifiers._scaler import Scaler, fit_scalers, largest
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
-from jetsmith.losses import Loss, Seen
-from jetsmith.packed.rows import Rows
+from jetsmith.packed.rows import Batch, Rows
 from jetsmith.progress import Progress
-from jetsmith.specs.classifiers import LossSpec, RecipeSpec
+from jetsmith.specs.classifiers import RecipeSpec
 
 PREDICT_ROWS = 4096
-WINDOW = 65_536  # rows that are shuffled among themselves, so that memory maps are read in stretches
 LAST_RATE = 0.02  # learning rate at the end over that at the start, falling as a cosine
-CLASSES = "classes"  # the output that every classifier has
 
 
 def fit(task: Task) -> list[dict[str, float]]:
@@ -39,11 +38,14 @@ def fit(task: Task) -> list[dict[str, float]]:
     """
     import keras
 
-    _prepare(task.threads)
+    from jetsmith.classifiers import _tensorflow as engine
+
+    engine.prepare(task.threads)
     keras.utils.set_random_seed(int(np.random.default_rng([task.seed, 3]).integers(2**31)))
     scalers = fit_scalers(task.train.rows)
     model = build_model(task.spec, scalers)
-    training = _Training(task, model, keras.optimizers.Adam(task.spec.training.learning_rate), scalers)
+    optimizer = keras.optimizers.Adam(task.spec.training.learning_rate)
+    training = _Training(task, model, optimizer, scalers, engine)
     checkpoint = task.folder / "checkpoint.npz"
     history, best = training.restore(checkpoint)
     while len(history) < task.spec.training.epochs and not stalled(history, task.spec.training.patience):
@@ -83,75 +85,65 @@ def finished(network: Any) -> Any:
     return keras.Model({tensor.name: tensor for tensor in network.inputs}, outputs)
 
 
-@dataclass(frozen=True)
-class Term:
-    """One term of the sum that a network learns by: a loss, its keys, its factor."""
-
-    plug: Loss
-    options: Any
-    weight: float
-
-
-def terms(spec: RecipeSpec) -> dict[str, Term]:
-    """The losses of a classifier, by output of its network.
-
-    Raises:
-        ConfigError: There is no such loss.
-    """
-    found = {}
-    for name, given in (spec.losses or {CLASSES: LossSpec()}).items():
-        plug = plugs.find("losses", given.loss, f"{spec.name}: losses.{name}", "value")
-        found[name] = Term(cast(Loss, plug), plug.Options.model_validate(given.options), given.weight)
-    return found
-
-
 @dataclass
 class _Training:
-    """A network in training with its compiled steps."""
+    """A network in training."""
 
     task: Task
     model: Any
     optimizer: Any
     scalers: dict[str, Scaler]
+    engine: Any
 
     def __post_init__(self) -> None:
+        task, engine, size = self.task, self.engine, self.task.spec.training.batch_size
         self.optimizer.build(self.model.trainable_variables)
-        self._step, self._loss = _compiled(self.task.spec, self.model, self.optimizer)
+        self._runs = engine.Runs(self.model, task.spec.inputs, summed_loss(task.spec), self.optimizer)
+        self._train = Feed(task.train, size, engine.upload, engine.ROOM)
+        self._validation = Feed(task.validation, PREDICT_ROWS, engine.upload, engine.ROOM)
         self._progress = Progress(
-            f"train {self.task.spec.name}", self.task.spec.training.epochs * len(self.task.train.rows), "rows"
+            f"train {task.spec.name}", task.spec.training.epochs * len(task.train.rows), "rows"
         )
 
     def epoch(self, number: int) -> dict[str, float]:
         """One pass over the training rows and one over the validation rows; `number` starts at 0."""
-        start, train, training = time.monotonic(), self.task.train, self.task.spec.training
+        start, training, n_rows = time.monotonic(), self.task.spec.training, len(self.task.train.rows)
         self._seed(number)
         self.optimizer.learning_rate.assign(_rate(training.learning_rate, number, training.epochs))
-        order = _shuffled(len(train.rows), np.random.default_rng([self.task.seed, 4, number]))
-        total = norm = 0.0
-        for first in range(0, len(order), training.batch_size):
-            which = order[first : first + training.batch_size]
-            batch = train.rows.batch(which)
-            loss = float(self._step(batch, *_beside(train, which)))
-            if not np.isfinite(loss):
-                self._give_up(number, batch)
-            total, norm = total + loss * len(which), norm + float(train.weight[which].sum())
-            self._progress.update(
-                number * len(order) + min(first + len(which), len(order) - 1), f"epoch {number + 1}"
-            )
-        losses = {"loss": total / norm, "validation_loss": self._evaluate(number)}
-        self._report(number, losses, start)
-        return {"epoch": number + 1, **losses, "seconds": round(time.monotonic() - start, 3)}
+        rng = np.random.default_rng([self.task.seed, 4, number])
+        total, done = 0.0, 0
+        for window, data in self._train(rng.permutation(len(self._train.slices))):
+            order = rng.permutation(window.stop - window.start)
+            losses = self._runs.train(data, order, training.batch_size)
+            total += self._sum(number, losses, order, training.batch_size, window, self.task.train.rows)
+            done += len(order)
+            self._progress.update(number * n_rows + min(done, n_rows - 1), f"epoch {number + 1}")
+        means = {
+            "loss": total / float(self.task.train.weight.sum(dtype=np.float64)),
+            "validation_loss": self._evaluate(number),
+        }
+        self._report(number, means, start)
+        return {"epoch": number + 1, **means, "seconds": round(time.monotonic() - start, 3)}
 
     def _evaluate(self, number: int) -> float:
-        data: Labelled = self.task.validation
-        total = 0.0
-        for which in data.rows.slices(PREDICT_ROWS):
-            batch = data.rows.batch(which)
-            loss = float(self._loss(batch, *_beside(data, which)))
-            if not np.isfinite(loss):
-                self._give_up(number, batch)
-            total += loss * (which.stop - which.start)
+        data, total = self.task.validation, 0.0
+        for window, arrays in self._validation(range(len(self._validation.slices))):
+            order = np.arange(window.stop - window.start)
+            losses = self._runs.losses(arrays, order, PREDICT_ROWS)
+            total += self._sum(number, losses, order, PREDICT_ROWS, window, data.rows)
         return total / float(data.weight.sum(dtype=np.float64))
+
+    def _sum(
+        self, number: int, losses: FloatArray, order: IntArray, size: int, window: slice, rows: Rows
+    ) -> float:
+        """Sum over the rows of a window, of the mean losses of its batches; all have to be finite."""
+        total = 0.0
+        for loss, first in zip(losses.tolist(), range(0, len(order), size), strict=True):
+            which = order[first : first + size]
+            if not np.isfinite(loss):
+                self._give_up(number, rows.batch(window.start + which))
+            total += loss * len(which)
+        return total
 
     def _report(self, number: int, losses: dict[str, float], start: float) -> None:
         """A line each epoch, however short."""
@@ -164,7 +156,7 @@ class _Training:
             always=True,
         )
 
-    def _give_up(self, number: int, batch: dict[str, Any]) -> NoReturn:
+    def _give_up(self, number: int, batch: Batch) -> NoReturn:
         raise InputError(
             f"{self.task.spec.name}: the loss is not finite in epoch {number + 1}; largest standardised "
             f"inputs of the batch: {largest(self.scalers, batch)}. Lower training.learning_rate, or `clip` "
@@ -185,7 +177,7 @@ class _Training:
 
     def save(self, path: Path, history: list[dict[str, float]], best: list[FloatArray]) -> None:
         """Write weights, optimiser, best weights and history; what is random follows from the epoch."""
-        arrays = {f"now_{i}": v.numpy() for i, v in enumerate(self._variables())}
+        arrays = {f"now_{i}": np.array(v) for i, v in enumerate(self._variables())}
         arrays |= {f"best_{i}": weight for i, weight in enumerate(best)}
         file = BytesIO()
         np.savez(file, allow_pickle=False, history=json.dumps(history), **arrays)
@@ -203,69 +195,8 @@ class _Training:
             return json.loads(str(found["history"])), best
 
 
-def _beside(data: Labelled, which: slice | IntArray) -> tuple[Any, ...]:
-    """What a step gets of some rows beside their inputs."""
-    side = {name: values[which] for name, values in data.side.items()}
-    return data.target[which], data.weight[which], side
-
-
-def _compiled(spec: RecipeSpec, model: Any, optimizer: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The step of the optimiser and the loss alone; both give the sum of factor × loss of all outputs."""
-    import tensorflow as tf
-
-    names = [tensor.name for tensor in model.inputs]
-    number = tf.TensorSpec((None,), tf.float32)
-    signature = (
-        {name: tf.TensorSpec(t.shape, t.dtype) for name, t in zip(names, model.inputs, strict=True)},
-        tf.TensorSpec((None,), tf.int32),
-        number,
-        {name: number for inputs in spec.side for name in inputs.features},
-    )
-    summed = terms(spec)
-
-    def loss_of(batch: Any, target: Any, weight: Any, side: Any, training: bool) -> Any:
-        found = model({name: batch[name] for name in names}, training=training)
-        seen = Seen(target, weight, side, spec.class_names)
-        losses = [term.weight * term.plug.loss(found[n], seen, term.options) for n, term in summed.items()]
-        return sum(losses[1:], start=losses[0])
-
-    @tf.function(input_signature=signature, jit_compile=False)  # XLA slows recurrent layers
-    def step(batch: Any, target: Any, weight: Any, side: Any) -> Any:
-        with tf.GradientTape() as tape:
-            loss = loss_of(batch, target, weight, side, training=True)
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply(gradients, model.trainable_variables)
-        return loss
-
-    @tf.function(input_signature=signature, jit_compile=False)
-    def loss_alone(batch: Any, target: Any, weight: Any, side: Any) -> Any:
-        return loss_of(batch, target, weight, side, training=False)
-
-    return step, loss_alone
-
-
-def _shuffled(n: int, rng: np.random.Generator) -> IntArray:
-    """A permutation of n rows: windows in random order, rows in random order in each."""
-    starts = rng.permutation(np.arange(0, n, WINDOW))
-    return np.concatenate([rng.permutation(np.arange(s, min(s + WINDOW, n))) for s in starts])
-
-
 def _rate(start: float, epoch: int, epochs: int) -> float:
     return float(start * (LAST_RATE + (1 - LAST_RATE) * (1 + np.cos(np.pi * epoch / epochs)) / 2))
-
-
-def _prepare(threads: int) -> None:
-    """Set threads and determinism; in a process where TensorFlow works already, its threads stay."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    import tensorflow as tf
-
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-    except RuntimeError as error:
-        if "after initialization" not in str(error) and "cannot be modified" not in str(error):
-            raise
-    tf.config.experimental.enable_op_determinism()
 
 
 def predict(spec: RecipeSpec, model: Path, rows: Rows, threads: int) -> FloatArray:
@@ -276,24 +207,19 @@ def predict(spec: RecipeSpec, model: Path, rows: Rows, threads: int) -> FloatArr
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     import keras
-    import tensorflow as tf
 
     import jetsmith.models._layers  # noqa: F401  registers the layers that the file names
+    from jetsmith.classifiers import _tensorflow as engine
 
-    _prepare(threads)
+    engine.prepare(threads)
     network = keras.models.load_model(model / "model.keras", compile=False, safe_mode=True)
     require_classes(model, network.output[CLASSES].shape[-1], spec)
-    names = [tensor.name for tensor in network.inputs]
-    specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in network.inputs]
-    call = tf.function(
-        lambda *tensors: network(dict(zip(names, tensors, strict=True)))[CLASSES], input_signature=specs
-    ).get_concrete_function()  # each fold has its own: TensorFlow would warn of repeated tracing
+    runs, feed = engine.Runs(network, spec.inputs), Feed(rows, PREDICT_ROWS, engine.upload, room=0)
     out = np.empty((len(rows), len(spec.classes)), np.float32)
     progress = Progress(f"score {spec.name}", len(rows), "rows")
-    for which in rows.slices(PREDICT_ROWS):
-        batch = rows.batch(which)
-        out[which] = call(*(batch[name] for name in names)).numpy()
-        progress.update(which.stop)
+    for window, data in feed(range(len(feed.slices))):
+        out[window] = runs.classes(data, np.arange(window.stop - window.start), PREDICT_ROWS)
+        progress.update(window.stop)
     if not np.isfinite(out).all():
         raise InputError(f"{model}: the network gives probabilities that are not finite; train it again")
     return out
