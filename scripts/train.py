@@ -13,4 +13,5 @@ with job(snakemake):
         output=snakemake.output[0],
         seed=snakemake.params.seed,
         threads=snakemake.threads,
+        gpus=snakemake.resources.get("gpu", 0),
     )

@@ -13,5 +13,6 @@ with job(snakemake):
         output=snakemake.output[0],
         seed=snakemake.params.seed,
         threads=snakemake.threads,
+        gpus=snakemake.resources.get("gpu", 0),
         without=Without(int(snakemake.wildcards.fold), snakemake.params.folds),
     )

@@ -66,6 +66,10 @@ wildcard_constraints:
     contrast=one_of(name for sample in RUN.run.samples for name in RUN.contrasts(sample)),
 
 
+NETWORKS = [name for name, spec in RUN.classifiers.items() if plugs.takes_model(spec.backend)]
+OTHERS = [name for name in RUN.classifiers if name not in NETWORKS]
+
+
 def grows(amount):
     """A resource that a job which failed gets more of in its next attempt (`--retries`)."""
     return lambda wildcards, attempt: amount * attempt

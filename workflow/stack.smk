@@ -1,4 +1,4 @@
-# train_fold: as train, without a part of the events; writes models/{classifier}.folds/{fold}/.
+# train_fold, train_fold_network: as train, without a part of the events; writes models/{classifier}.folds/{fold}/.
 # stack: reads the scores of a classifier and those models; writes packed/{sample}/{split}/{classifier}/, inputs of others.
 
 
@@ -12,6 +12,8 @@ rule train_fold:
         "<logs>/train_fold/{classifier}.{fold}.log",
     benchmark:
         "<benchmarks>/train_fold/{classifier}.{fold}.tsv"
+    wildcard_constraints:
+        classifier=one_of(OTHERS),
     conda:
         "../envs/jetsmith.yaml"
     threads: 2
@@ -23,6 +25,11 @@ rule train_fold:
         code=lambda wildcards: model_code("train_fold", wildcards),
     script:
         "../scripts/train_fold.py"
+
+
+use rule train_fold as train_fold_network with:  # of its own, so that a profile can give GPUs to networks alone
+    wildcard_constraints:
+        classifier=one_of(NETWORKS),
 
 
 rule stack:

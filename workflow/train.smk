@@ -1,4 +1,4 @@
-# train: reads rows and groups of packed/{sample} and the classifier's check; writes models/{classifier}/. Taggers and reweighters, all backends.
+# train, train_network: reads rows and groups of packed/{sample} and the classifier's check; writes models/{classifier}/. Taggers and reweighters, all backends.
 # score: reads a model and packed/{sample}; writes scores/{classifier}/{sample}.parquet, p_<class> a row.
 
 
@@ -12,6 +12,8 @@ rule train:
         "<logs>/train/{classifier}.log",
     benchmark:
         "<benchmarks>/train/{classifier}.tsv"
+    wildcard_constraints:
+        classifier=one_of(OTHERS),
     conda:
         "../envs/jetsmith.yaml"
     threads: 2
@@ -23,6 +25,11 @@ rule train:
         code=lambda wildcards: model_code("train", wildcards),
     script:
         "../scripts/train.py"
+
+
+use rule train as train_network with:  # of its own, so that a profile can give GPUs to networks alone
+    wildcard_constraints:
+        classifier=one_of(NETWORKS),
 
 
 rule score:

@@ -182,7 +182,12 @@ class Training:
             system,
             folder,
             *("--snakefile", str(ROOT / "Snakefile"), "--configfile", str(TINY), "--retries", "1"),
-            *("--set-resources", "train:runtime=2 * attempt - 1", "--", str(self.model.relative_to(folder))),
+            *(
+                "--set-resources",
+                "train_network:runtime=2 * attempt - 1",
+                "--",
+                str(self.model.relative_to(folder)),
+            ),
         )
         self.frozen_at = 0
         self._thread = threading.Thread(target=self._freeze)

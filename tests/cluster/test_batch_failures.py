@@ -83,6 +83,6 @@ def test_training_goes_on_after_its_walltime(training):
     assert "going on in" in log
     first, second = (io.read_json(path / "history.json") for path in (training.reference, training.model))
     assert [row["validation_loss"] for row in first] == [row["validation_loss"] for row in second]
-    jobs = [job for job in training.system.jobs_of(training.folder) if job.rule == "train"]
+    jobs = [job for job in training.system.jobs_of(training.folder) if job.rule == "train_network"]
     interrupted = {"slurm": "TIMEOUT", "htcondor": "CANCELLED"}  # HTCondor holds, and then removes
     assert [job.state for job in jobs[-2:]] == [interrupted[training.system.name], "COMPLETED"]

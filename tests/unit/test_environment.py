@@ -33,3 +33,14 @@ def test_profiles_rerun_for_the_same_reasons(profile):
     """`code` among the triggers would rerun everything after a new checkout."""
     triggers = yaml.safe_load(profile.read_text())["rerun-triggers"]
     assert sorted(triggers) == ["input", "mtime", "params"]
+
+
+@pytest.mark.parametrize(
+    "profile", sorted((ROOT / "profiles").glob("*/profile.yaml")), ids=lambda p: p.parent.name
+)
+def test_profiles_give_gpus_to_networks_alone(profile):
+    """Also in lines that are there to be uncommented: a tree, or a stage, would hold one for nothing."""
+    text = profile.read_text()
+    asked = re.findall(r"(\w+): *\{[^}]*\bgpu: *\d", text)
+    assert all(rule.endswith("_network") for rule in asked), asked
+    assert len(re.findall(r"\bgpu: *\d", text)) == len(asked) + len(re.findall(r"# gpu: *\d", text))

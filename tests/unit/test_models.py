@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jetsmith import io
-from jetsmith.classifiers import _feed, _tensorflow
+from jetsmith.classifiers import Device, _feed, _tensorflow
 from jetsmith.classifiers import _keras as backend
 from jetsmith.classifiers._scaler import fit_scaler, fit_scalers
 from jetsmith.configuration.records import read_yaml, validate
@@ -416,6 +416,21 @@ def test_a_nan_loss_stops(sample: Path, tmp_path: Path) -> None:
     spec = make_spec("keras", model="dense", architecture=SMALL["dense"], training=settings)
     with pytest.raises(InputError, match=r"not finite in epoch 1; largest standardised inputs .*ak4\.\w+ \("):
         train(spec, sample, tmp_path / "model", seed=5)
+
+
+def test_a_network_that_sees_no_gpu_stops(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where its job asked for one; where it sees one it goes on, and log and meta.json name it."""
+    spec = make_spec("keras", model="dense", architecture=SMALL["dense"], training=TrainingSpec(epochs=1))
+    with pytest.raises(InputError, match=r"asked for 2 GPU .* by TensorFlow \d.* on CPU on "):
+        train(spec, sample, tmp_path / "model", seed=5, gpus=2)
+    assert not list(tmp_path.glob("model*"))
+    monkeypatch.setattr(_tensorflow, "device", lambda: Device("gpu", "TensorFlow 2", "H100"))
+    train(spec, sample, tmp_path / "model", seed=5, gpus=2)
+    device = io.read_json(tmp_path / "model/meta.json")["device"]
+    assert device == {"kind": "gpu", "engine": "TensorFlow 2", "name": "H100"}
+    assert "TensorFlow 2 on H100, threads: 1" in capsys.readouterr().err
 
 
 def test_activations_are_known_to_keras() -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from jetsmith import io, training
 from jetsmith.balance import MAX_BALANCE, balance_factors, balanced_weights, heavy_jets, spectrum_bins
+from jetsmith.classifiers import Device
 from jetsmith.classifiers import _xgboost as backend
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
@@ -237,6 +238,24 @@ def test_another_task_does_not_go_on(
     assert "starting anew" in capsys.readouterr().err
     train(spec, sample, tmp_path / "fresh", seed=5)
     assert digest(tmp_path / "model/model.json") == digest(tmp_path / "fresh/model.json")
+
+
+def test_a_gpu_that_is_not_used_stops(sample: Path, tmp_path: Path) -> None:
+    """Trees would hold one in vain; the message says who asked, what would compute, and where."""
+    spec = make_spec("xgboost", training=ROUNDS)
+    with pytest.raises(InputError, match=r"asked for 1 GPU .* by xgboost on CPU on .*docs/site\.md"):
+        train(spec, sample, tmp_path / "model", seed=5, gpus=1)
+    train(spec, sample, tmp_path / "model", seed=5)
+    device = io.read_json(tmp_path / "model/meta.json")["device"]
+    assert device == {"kind": "cpu", "engine": "xgboost", "name": ""}
+
+
+def test_another_kind_of_device_is_another_task(sample: Path) -> None:
+    """A checkpoint of a CPU is not gone on with on a GPU: the bits differ. Another GPU, or version, may."""
+    spec, parts = make_spec("keras"), arrays.read_splits(sample, SPLITS, ["ak4"])
+    devices = [Device("cpu", "a"), Device("gpu", "a", "H100"), Device("gpu", "b", "A100")]
+    first, second, third = (training._identity(spec, parts, 5, device) for device in devices)
+    assert first != second == third
 
 
 def test_folds_never_see_their_rows(folded: Path, tmp_path: Path) -> None:

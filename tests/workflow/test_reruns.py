@@ -73,7 +73,7 @@ def test_a_group_reruns_those_that_read_it(edited):
     edited.edit_yaml("features/charged.yaml", "length", value=7)
     planned = edited.planned()
     assert planned["features"] == 3  # partitions of ttbar and qcd
-    assert planned["pack"] == planned["train"] == planned["score"] == planned["check"] == 1
+    assert planned["pack"] == planned["train_network"] == planned["score"] == planned["check"] == 1
     assert not set(planned) & {"simulate", "inspect", "skim", "account", "pack_rows", "weights", "closure"}
 
 
@@ -124,7 +124,7 @@ def edit_function(path, name):
         ("packed/pack", "pack_group", "pack", {"simulate", "inspect", "skim", "features", "pack_rows"}),
         ("packed/pack_rows", "pack_rows", "pack_rows", {"simulate", "inspect", "skim", "features", "pack"}),
         ("calibration/stage", "calibrate", "calibrate", {"train", "score", "weights", "closure"}),
-        ("models/deepjet", "build", "train", {"pack", "weights", "closure"}),
+        ("models/deepjet", "build", "train_network", {"pack", "train", "weights", "closure"}),
         ("plots/roc", "compute", "plot_roc", {"calibrate", "train", "plot_discriminant"}),
         ("features/derived", "derive", "features", {"simulate", "skim", "check"}),
     ],
@@ -136,7 +136,7 @@ def test_logic_reruns_its_stages(edited, module, function, first, spared):
     assert first in planned
     assert not set(planned) & spared
     if module == "models/deepjet":
-        assert planned["train"] == 1
+        assert planned["train_network"] == 1
 
 
 def test_what_no_stage_reaches_reruns_nothing(edited):

@@ -62,7 +62,7 @@ def find(package: str, name: str, where: str, kind: str) -> ModuleType:
 def modules(spec: RecipeSpec) -> list[str]:
     """The plugs that a classifier names, as modules below jetsmith: their code makes its model."""
     named: dict[str, list[str]] = {"classifiers": [spec.backend], "models": [spec.model]}
-    if find("classifiers", spec.backend, "backend", "value").MODELS:
+    if takes_model(spec.backend):
         named["losses"] = [loss.loss for loss in spec.losses.values()] or [LossSpec().loss]
     return [
         f"{package}.{name}"
@@ -70,6 +70,11 @@ def modules(spec: RecipeSpec) -> list[str]:
         for name in dict.fromkeys(chosen)
         if name in names(package)
     ]
+
+
+def takes_model(backend: str) -> bool:
+    """Whether its classifiers are networks, of an architecture that the key `model` names."""
+    return bool(find("classifiers", backend, "backend", "value").MODELS)
 
 
 def described_by(backend: str, model: str, where: str) -> ModuleType:
@@ -82,7 +87,7 @@ def described_by(backend: str, model: str, where: str) -> ModuleType:
     if plug.MODELS:
         return find("models", model, f"{where}: model", "architecture")
     if model:
-        takes = ", ".join(name for name in names("classifiers") if find("classifiers", name, "", "").MODELS)
+        takes = ", ".join(name for name in names("classifiers") if takes_model(name))
         raise ConfigError(
             f"{where}: model: backend `{backend}` takes none; leave `model: {model}` out, or choose a "
             f"backend that takes one: {takes}"

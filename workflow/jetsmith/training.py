@@ -6,6 +6,7 @@ seed, data and code continues there. It becomes the output, in one rename, when 
 
 import contextlib
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ import numpy as np
 
 from jetsmith import io, locks, plugs, provenance
 from jetsmith.balance import balanced_weights, heavy_jets
-from jetsmith.classifiers import Backend, Labelled, Task, find_backend
+from jetsmith.classifiers import Backend, Device, Labelled, Task, find_backend
 from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
 from jetsmith.hashing import FITTED, SPLITS, fold_of
@@ -52,6 +53,7 @@ def train(
     seed: int,
     threads: int = 1,
     without: Without | None = None,
+    gpus: int = 0,
 ) -> None:
     """Train a classifier, or one a fold.
 
@@ -66,16 +68,19 @@ def train(
         seed: Seed of weights, batches and sampling.
         threads: CPU threads.
         without: Train and validate on the events that are not in this part; for samples without folds.
+        gpus: GPUs that the job asked for.
 
     Raises:
         ConfigError: The backend or the model does not exist or does not take its arguments.
         InputError: A feature was not packed or is not finite, a class has no rows or no weight, the
-            loss is NaN.
+            loss is NaN, or the job has asked for a GPU and sees none.
     """
     packed, output = Path(packed), Path(output)
     backend = find_backend(spec.backend)
     parts = arrays.read_splits(packed, SPLITS, spec.groups, spec.sample)
-    identity = _identity(spec, parts, seed, without)
+    device = backend.device(spec) if backend.MODELS else Device("cpu", spec.backend)
+    _require_gpu(spec, device, gpus)
+    identity = _identity(spec, parts, seed, device, without)
     with _alone(output):
         if (_noted(output / "meta.json") or {}).get("task") == identity:
             print(f"[train] {output} is done already: by the process that was there", file=sys.stderr)
@@ -93,6 +98,7 @@ def train(
                 history: list[dict[str, float]] = []
                 counts: dict[str, dict[str, Any]] = {}
                 if backend.TRAINS:
+                    print(f"[train {spec.name}] {device}, threads: {threads}", file=sys.stderr, flush=True)
                     masks = _chosen(spec, parts, fold, seed, without)
                     part = fold if without is None else without.fold
                     history, counts = _fit(
@@ -115,6 +121,7 @@ def train(
                 "heavy_jets": heavy,
                 "seed": seed,
                 "threads": threads,
+                "device": asdict(device),
                 "task": identity,
                 "provenance": provenance.record(),
             },
@@ -122,6 +129,16 @@ def train(
         for path in (*partial.glob(f"**/{DONE}"), partial / TASK):
             path.unlink()
         io.move(partial, output)
+
+
+def _require_gpu(spec: RecipeSpec, device: Device, gpus: int) -> None:
+    """Nobody holds a GPU and trains on the CPU without a word."""
+    if gpus and device.kind != "gpu":
+        raise InputError(
+            f"{spec.name}: the job has asked for {gpus} GPU (`gpu` of its rule, as in the profile's "
+            f"`set-resources`) and would train by {device} on {socket.gethostname()}. Networks alone can use "
+            "one, where the environment of the jobs has CUDA (docs/site.md, GPUs); elsewhere leave `gpu` out"
+        )
 
 
 def _checksums(folder: Path) -> dict[str, str]:
@@ -309,12 +326,13 @@ def _noted(path: Path) -> Any:
 
 
 def _identity(
-    spec: RecipeSpec, parts: Sequence[Packed], seed: int, without: Without | None = None
+    spec: RecipeSpec, parts: Sequence[Packed], seed: int, device: Device, without: Without | None = None
 ) -> dict[str, Any]:
     """What must be the same for a training to be gone on with."""
     return {
         "spec": provenance.config_digest(spec.model_dump(mode="json")),
         "seed": seed,
+        "device": device.kind,
         "data": [part.digest for part in parts],
         "code": provenance.code_digest("training", *plugs.modules(spec)),
         **({} if without is None else {"without": asdict(without)}),

@@ -76,6 +76,9 @@ class Device:
     engine: str
     name: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.engine} on {self.name or self.kind.upper()}"
+
 
 def stalled(history: Sequence[Mapping[str, float]], patience: int) -> bool:
     """Whether so many epochs or rounds have passed since the smallest validation loss."""
@@ -97,6 +100,9 @@ class Backend(Protocol):
 
     Options: ClassVar[type[plugs.Options]]
     """The keys of `architecture`, where `MODELS` is False."""
+
+    def device(self, spec: RecipeSpec) -> Device:
+        """What a training computes on; only where `MODELS` is True, others have the CPU."""
 
     def fit(self, task: Task) -> list[dict[str, float]]:
         """Train, write the model into the task's folder and remove the checkpoints.

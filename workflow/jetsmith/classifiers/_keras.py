@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from jetsmith import io, plugs
-from jetsmith.classifiers import Task, require_classes, stalled
+from jetsmith.classifiers import Device, Task, require_classes, stalled
 from jetsmith.classifiers._batches import CLASSES, summed_loss, terms
 from jetsmith.classifiers._feed import Feed
 from jetsmith.classifiers._scaler import Scaler, fit_scalers, largest
@@ -28,6 +28,13 @@ from jetsmith.specs.classifiers import RecipeSpec
 
 PREDICT_ROWS = 4096
 LAST_RATE = 0.02  # learning rate at the end over that at the start, falling as a cosine
+
+
+def device(spec: RecipeSpec) -> Device:
+    """What its engine computes on."""
+    from jetsmith.classifiers import _tensorflow as engine
+
+    return engine.device()
 
 
 def fit(task: Task) -> list[dict[str, float]]:

@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING
 from jetsmith.specs.classifiers import RecipeSpec
 
 if TYPE_CHECKING:
-    from jetsmith.classifiers import Task
+    from jetsmith.classifiers import Device, Task
     from jetsmith.io import FloatArray
     from jetsmith.packed.rows import Rows
 
 TRAINS, SEQUENCES, MODELS = True, True, True
+
+
+def device(spec: RecipeSpec) -> "Device":
+    """See `_keras.device`."""
+    from jetsmith.classifiers import _keras
+
+    return _keras.device(spec)
 
 
 def fit(task: "Task") -> list[dict[str, float]]:
