@@ -322,6 +322,11 @@ CLASSIFIERS = {
         put("side", value={"ak4": ["jetPtt"]}),
         ["side.ak4: unknown feature `jetPtt`; did you mean `jetPt`"],
     ),
+    "an engine of trees": (
+        "taggers/cmva.yaml",
+        put("engine", value="jax"),
+        ["engine: backend `xgboost` has none to choose; leave it out"],
+    ),
     "a loss of trees": (
         "taggers/cmva.yaml",
         put("losses", value={"classes": {"loss": "focal"}}),

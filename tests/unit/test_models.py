@@ -375,7 +375,7 @@ def test_windows_that_are_read_again_change_nothing(
     monkeypatch.setattr(_feed, "ROWS", 100)  # two batches
     for room in (0, 1 << 30):
         with monkeypatch.context() as patch:
-            patch.setattr(_tensorflow, "ROOM", room)
+            patch.setattr(_tensorflow, "room", lambda room=room: room)
             train(spec, sample, tmp_path / f"{room}", seed=5, threads=1)
         score(spec, tmp_path / f"{room}", sample, tmp_path / f"{room}.parquet")
     assert (tmp_path / "0.parquet").read_bytes() == (tmp_path / f"{1 << 30}.parquet").read_bytes()

@@ -71,7 +71,7 @@ def test_a_feed_cuts_between_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_feed, "ROWS", 64)
     data = labelled(103)
     for batch_size, sizes in ((10, [60, 43]), (64, [64, 39]), (70, [70, 33]), (200, [103])):
-        feed = _feed.Feed(data, batch_size, lambda data: data, 0)
+        feed = _feed.Feed(data, batch_size, lambda data, rows: data, 0)
         assert [s.stop - s.start for s in feed.slices] == sizes
         seen = []
         for which, window in feed(range(len(sizes))):
@@ -80,7 +80,7 @@ def test_a_feed_cuts_between_batches(monkeypatch: pytest.MonkeyPatch) -> None:
             np.testing.assert_array_equal(window["side"]["side"] - 7, window["target"])
             seen += window["target"].tolist()
         assert seen == list(range(103))
-    unlabelled = _feed.Feed(data.rows, 10, lambda data: data, 0)
+    unlabelled = _feed.Feed(data.rows, 10, lambda data, rows: data, 0)
     assert all(set(window) == {"inputs"} for _, window in unlabelled([0, 1]))
 
 
@@ -91,7 +91,7 @@ def test_a_feed_keeps_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     for room, reads in ((0, 10), (1 << 30, 5)):
         read: list[int] = []
 
-        def upload(data: _feed.Data, read: list[int] = read) -> _feed.Data:
+        def upload(data: _feed.Data, rows: int, read: list[int] = read) -> _feed.Data:
             read.append(int(data["target"][0]))
             return data
 
@@ -110,7 +110,7 @@ def test_what_a_thread_finds_stops_the_training(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(_feed, "ROWS", 20)
     data = labelled(100)
     data.rows.parts[0].groups["ak4"].values[90] = np.nan
-    feed = _feed.Feed(data, 10, lambda data: data, 0)
+    feed = _feed.Feed(data, 10, lambda data, rows: data, 0)
     found = feed(range(5))
     next(found)
     with pytest.raises(InputError, match="are NaN or infinite"):

@@ -78,7 +78,7 @@ def train(
     packed, output = Path(packed), Path(output)
     backend = find_backend(spec.backend)
     parts = arrays.read_splits(packed, SPLITS, spec.groups, spec.sample)
-    device = backend.device(spec) if backend.MODELS else Device("cpu", spec.backend)
+    device = backend.device(spec, threads) if backend.MODELS else Device("cpu", spec.backend)
     _require_gpu(spec, device, gpus)
     identity = _identity(spec, parts, seed, device, without)
     with _alone(output):

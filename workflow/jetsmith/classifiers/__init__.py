@@ -101,7 +101,7 @@ class Backend(Protocol):
     Options: ClassVar[type[plugs.Options]]
     """The keys of `architecture`, where `MODELS` is False."""
 
-    def device(self, spec: RecipeSpec) -> Device:
+    def device(self, spec: RecipeSpec, threads: int) -> Device:
         """What a training computes on; only where `MODELS` is True, others have the CPU."""
 
     def fit(self, task: Task) -> list[dict[str, float]]:

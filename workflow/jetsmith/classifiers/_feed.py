@@ -24,7 +24,7 @@ class Feed:
     Args:
         data: The rows; with their labels, or without.
         batch_size: No batch needs two windows: all but the last one are whole batches.
-        upload: Takes the arrays of a window to the device.
+        upload: Takes the arrays of a window to the device; gets the rows of the largest window, too.
         room: Bytes of windows that may stay there.
 
     Attributes:
@@ -32,7 +32,7 @@ class Feed:
     """
 
     def __init__(
-        self, data: Labelled | Rows, batch_size: int, upload: Callable[[Data], Data], room: int
+        self, data: Labelled | Rows, batch_size: int, upload: Callable[[Data, int], Data], room: int
     ) -> None:
         self._data, self._upload, self._room = data, upload, room
         self._kept: dict[int, Data] = {}
@@ -76,7 +76,7 @@ class Feed:
                 "weight": labelled.weight[which],
                 "side": {name: values[which] for name, values in labelled.side.items()},
             }
-        return self._upload(data), _n_bytes(data)
+        return self._upload(data, self.slices[0].stop), _n_bytes(data)
 
 
 def _n_bytes(data: Any) -> int:

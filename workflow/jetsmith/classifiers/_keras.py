@@ -30,11 +30,33 @@ PREDICT_ROWS = 4096
 LAST_RATE = 0.02  # learning rate at the end over that at the start, falling as a cosine
 
 
-def device(spec: RecipeSpec) -> Device:
+def device(spec: RecipeSpec, threads: int) -> Device:
     """What its engine computes on."""
-    from jetsmith.classifiers import _tensorflow as engine
+    found: Device = _engine(spec, threads).device()
+    return found
 
-    return engine.device()
+
+def _engine(spec: RecipeSpec, threads: int) -> Any:
+    """What runs its network, such as `_tensorflow`; the first in a process decides, as Keras wants it.
+
+    Raises:
+        InputError: It is not installed.
+    """
+    os.environ["KERAS_BACKEND"] = spec.engine
+    try:
+        if spec.engine == "jax":
+            from jetsmith.classifiers import _jax as engine
+        else:
+            from jetsmith.classifiers import _tensorflow as engine  # type: ignore[no-redef]
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{spec.name}: engine `{spec.engine}` is not installed ({error}): make setup EXTRAS=jax"
+        ) from error
+    engine.prepare(threads)
+    import keras
+
+    assert keras.backend.backend() == os.environ["KERAS_BACKEND"], "Keras runs another engine already"
+    return engine
 
 
 def fit(task: Task) -> list[dict[str, float]]:
@@ -43,11 +65,9 @@ def fit(task: Task) -> list[dict[str, float]]:
     Raises:
         InputError: The loss is not finite; epoch and the largest inputs are named.
     """
+    engine = _engine(task.spec, task.threads)
     import keras
 
-    from jetsmith.classifiers import _tensorflow as engine
-
-    engine.prepare(task.threads)
     keras.utils.set_random_seed(int(np.random.default_rng([task.seed, 3]).integers(2**31)))
     scalers = fit_scalers(task.train.rows)
     model = build_model(task.spec, scalers)
@@ -106,8 +126,8 @@ class _Training:
         task, engine, size = self.task, self.engine, self.task.spec.training.batch_size
         self.optimizer.build(self.model.trainable_variables)
         self._runs = engine.Runs(self.model, task.spec.inputs, summed_loss(task.spec), self.optimizer)
-        self._train = Feed(task.train, size, engine.upload, engine.ROOM)
-        self._validation = Feed(task.validation, PREDICT_ROWS, engine.upload, engine.ROOM)
+        self._train = Feed(task.train, size, self._runs.upload, engine.room())
+        self._validation = Feed(task.validation, PREDICT_ROWS, self._runs.upload, engine.room())
         self._progress = Progress(
             f"train {task.spec.name}", task.spec.training.epochs * len(task.train.rows), "rows"
         )
@@ -213,15 +233,15 @@ def predict(spec: RecipeSpec, model: Path, rows: Rows, threads: int) -> FloatArr
         InputError: The network gives a probability that is not finite, or is of another number of classes.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    engine = _engine(spec, threads)
     import keras
 
     import jetsmith.models._layers  # noqa: F401  registers the layers that the file names
-    from jetsmith.classifiers import _tensorflow as engine
 
-    engine.prepare(threads)
     network = keras.models.load_model(model / "model.keras", compile=False, safe_mode=True)
     require_classes(model, network.output[CLASSES].shape[-1], spec)
-    runs, feed = engine.Runs(network, spec.inputs), Feed(rows, PREDICT_ROWS, engine.upload, room=0)
+    runs = engine.Runs(network, spec.inputs)
+    feed = Feed(rows, PREDICT_ROWS, runs.upload, room=0)
     out = np.empty((len(rows), len(spec.classes)), np.float32)
     progress = Progress(f"score {spec.name}", len(rows), "rows")
     for window, data in feed(range(len(feed.slices))):

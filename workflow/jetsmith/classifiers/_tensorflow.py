@@ -13,8 +13,6 @@ from jetsmith.classifiers._feed import Data
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.specs.features import Inputs
 
-ROOM = 1 << 30  # bytes of windows that stay on the device
-
 Tensor = Any
 
 
@@ -40,9 +38,9 @@ def device() -> Device:
     return Device("gpu", engine, tf.config.experimental.get_device_details(found[0]).get("device_name", ""))
 
 
-def upload(data: Data) -> Data:
-    """Arrays as tensors."""
-    return tf.nest.map_structure(tf.convert_to_tensor, data)  # type: ignore[no-any-return]
+def room() -> int:
+    """Bytes of windows that may stay in memory, or on the device."""
+    return 1 << 30
 
 
 class Runs:
@@ -65,6 +63,10 @@ class Runs:
         self._network, self._inputs, self._loss, self._optimizer = network, inputs, loss, optimizer
         self._names = [tensor.name for tensor in network.inputs]
         self._compiled: dict[Any, Any] = {}
+
+    def upload(self, data: Data, rows: int) -> Data:
+        """Arrays on the device; the largest window has so many rows."""
+        return tf.nest.map_structure(tf.convert_to_tensor, data)  # type: ignore[no-any-return]
 
     def train(self, data: Data, order: IntArray, size: int) -> FloatArray:
         """A step of the optimiser a batch; the loss of each before its step, shape (batches,)."""

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 TRAINS, SEQUENCES, MODELS = True, True, True
 
 
-def device(spec: RecipeSpec) -> "Device":
+def device(spec: RecipeSpec, threads: int) -> "Device":
     """See `_keras.device`."""
     from jetsmith.classifiers import _keras
 
-    return _keras.device(spec)
+    return _keras.device(spec, threads)
 
 
 def fit(task: "Task") -> list[dict[str, float]]:

@@ -118,6 +118,8 @@ def without_effect(content: ClassifierFile) -> Iterator[str]:
         yield f"training: backend `{content.backend}` trains nothing; leave it out"
     if content.losses and not _backend_of(content.backend).MODELS:
         yield f"losses: backend `{content.backend}` has a loss of its own; leave it out"
+    if "engine" in content.model_fields_set and not _backend_of(content.backend).MODELS:
+        yield f"engine: backend `{content.backend}` has none to choose; leave it out"
 
 
 def _backend_of(name: str) -> Backend:

@@ -81,7 +81,7 @@ def resolve(
         side=_inputs("side", content.side, content.object, groups, path),
         losses=_losses(content, path),
         architecture=options.model_dump(mode="json"),
-        **content.model_dump(include={"title", "backend", "model", "object", "training"}),
+        **content.model_dump(include={"title", "backend", "model", "engine", "object", "training"}),
         **judged(content.evaluation, "evaluation"),
     )
     several = len(content.discriminants) > 1

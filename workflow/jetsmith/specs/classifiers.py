@@ -10,6 +10,7 @@ from jetsmith.specs.features import Inputs
 from jetsmith.strict import Name, Positive, Record
 
 Backend = Literal["xgboost", "keras", "stored", "sklearn"]
+Engine = Literal["tensorflow", "jax"]
 Role = Literal["tagger", "reweighter"]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
@@ -103,6 +104,9 @@ class ClassifierFile(Record):
     title: str = Field(min_length=1, description="Name on plots.")
     backend: Backend = Field(description="What trains it.")
     model: str = Field("", description="Architecture, a module of jetsmith.models; keras alone takes one.")
+    engine: Engine = Field(
+        "tensorflow", description="What Keras computes by; keras alone takes one. JAX is an extra of its own."
+    )
     object: Object = Field(description="What a row is.")
     classes: tuple[Name, ...] = Field(min_length=2, description="Classes of config/flavours.yaml.")
     inputs: dict[Name, Name | tuple[str, ...]] = Field(
@@ -157,6 +161,7 @@ class RecipeSpec(RowsSpec):
 
     backend: Backend
     model: str = ""
+    engine: Engine = "tensorflow"
     architecture: dict[str, Any] = Field({}, description="Options of the backend or of its model.")
     training: TrainingSpec
     losses: dict[Name, LossSpec] = Field({}, description="By output of the network; none: cross-entropy.")
