@@ -5,6 +5,7 @@ until that has replaced it, so nothing large is imported, and no input is made, 
 """
 
 import functools
+import hashlib
 import json
 import math
 import os
@@ -136,6 +137,18 @@ def package_on_path() -> dict[str, str]:
     """PYTHONPATH with this checkout's package and tests in front."""
     there = os.environ.get("PYTHONPATH")
     return {"PYTHONPATH": os.pathsep.join([str(ROOT / "workflow"), str(ROOT), *filter(None, [there])])}
+
+
+def peer(name: str) -> Path:
+    """Python of an environment with the other side's packages, made from peers/NAME.txt where it is new."""
+    wanted = Path(__file__).parent / "peers" / f"{name}.txt"
+    folder = RESULTS / "peers" / f"{name}-{hashlib.sha256(wanted.read_bytes()).hexdigest()[:8]}"
+    if not (folder / "made").exists():
+        print(f"  installing {wanted.name}", file=sys.stderr, flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([folder / "bin/pip", "install", "-q", "-r", wanted], check=True, stdout=sys.stderr)
+        (folder / "made").touch()
+    return folder / "bin/python"
 
 
 def timed(work: Callable[[], Any]) -> dict[str, float]:

@@ -3,6 +3,11 @@
 All that needs TensorFlow is in this module, since its import takes seconds.
 """
 
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -19,9 +24,11 @@ from jetsmith.metrics import auc
 from jetsmith.models import dense
 from jetsmith.packed.rows import Rows
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import ClassifierFile, TrainingSpec
+from jetsmith.specs.classifiers import ClassifierFile, Engine, TrainingSpec
 from jetsmith.specs.features import FeatureGroup, Inputs
 from jetsmith.training import train
+from tests.unit import engines
+from tests.unit.engines import SMALL
 from tests.unit.packed_jets import GROUPS, TRUTHS, make_spec, pack_jets, write_sample
 from tests.unit.score_files import discriminant_of
 
@@ -32,15 +39,6 @@ pytestmark = [
 
 Array = np.ndarray[Any, Any]
 ALL = ("ak4", "charged", "vertices")
-SMALL: dict[str, dict[str, Any]] = {
-    "dense": {"dense": [16, 8]},
-    "deepjet": {
-        "convolutions": {"charged": [8, 4], "vertices": [4]},
-        "recurrent": {"charged": 6, "vertices": 3},
-        "dense": [16, 8],
-    },
-    "deepsets": {"constituent": [8, 12], "jet": [16, 8]},
-}
 
 
 @pytest.fixture(scope="module")
@@ -408,6 +406,52 @@ def test_the_batch_with_the_bad_loss_is_named() -> None:
     with pytest.raises(InputError, match="7 batch"):
         Training()._sum(7, losses, order, 2, slice(100, 105), SomeRows())  # type: ignore[arg-type]
     assert seen == [100, 101]
+
+
+def test_engines_give_the_same(tmp_path: Path) -> None:
+    """Each architecture with each loss, by each engine that is installed, from the same files.
+
+    Outputs and losses within 1e-6 of TensorFlow's, gradients within 4e-6; TensorFlow's losses are those of
+    the network on batches that were padded on the host.
+    """
+    import keras
+
+    rng = np.random.default_rng(1)
+    for model, losses in product(engines.SMALL, engines.LOSSES):
+        spec = engines.spec_of(model, losses)
+        rows, data = engines.data_of(spec)
+        network = backend.build_model(spec, fit_scalers(rows))
+        for variable in network.trainable_variables:
+            variable.assign(variable + rng.normal(0, 0.1, variable.shape))
+        network.save(tmp_path / f"{model}-{losses}.keras")
+    engines.compute("tensorflow", tmp_path)
+    first = np.load(tmp_path / "dense-cross_entropy.tensorflow.npz")
+    network = keras.models.load_model(tmp_path / "dense-cross_entropy.keras", compile=False)
+    logits = np.asarray(network(rows.batch(slice(0, engines.N_JETS)))["classes"], np.float64)
+    np.testing.assert_allclose(first["classes"], logits, atol=1e-6)
+    log_p = np.take_along_axis(logits, data["target"][:, None], 1)[:, 0] - np.log(np.exp(logits).sum(axis=1))
+    ends = range(0, engines.N_JETS, engines.BATCH)
+    expected = [-(data["weight"] * log_p)[a : a + engines.BATCH].mean() for a in ends]
+    np.testing.assert_allclose(first["losses"], expected, rtol=1e-5)
+    for engine in get_args(Engine):
+        if engine == "tensorflow" or not find_spec(engine):
+            continue
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.unit.engines", engine, str(tmp_path)],
+            capture_output=True, text=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+        for path in tmp_path.glob("*.keras"):
+            ours = np.load(path.with_suffix(f".{engine}.npz"))
+            reference = np.load(path.with_suffix(".tensorflow.npz"))
+            assert set(ours) == set(reference)
+            for name in ours:
+                if name in ("classes", "losses"):
+                    np.testing.assert_allclose(ours[name], reference[name], atol=1e-6, rtol=1e-6)
+                else:
+                    scale = max(np.linalg.norm(reference[k]) for k in reference if "gradient" in k)
+                    off = np.linalg.norm(ours[name] - reference[name])
+                    assert off <= 4e-6 * max(np.linalg.norm(reference[name]), 1e-3 * scale), (path, name, off)
 
 
 def test_a_nan_loss_stops(sample: Path, tmp_path: Path) -> None:

@@ -1,0 +1,96 @@
+"""`python -m tests.unit.engines ENGINE FOLDER`: outputs and gradients of all networks there, by an engine.
+
+Engines cannot share a process: Keras is one of them from its import on.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jetsmith.classifiers import _keras
+from jetsmith.packed import windows
+from jetsmith.packed.rows import Rows
+from jetsmith.specs.classifiers import ClassifierSpec, LossSpec
+from tests.unit.packed_jets import make_spec, pack_jets
+
+GROUPS = ("ak4", "charged", "vertices")
+N_JETS, BATCH = 90, 40
+SMALL: dict[str, dict[str, Any]] = {
+    "dense": {"dense": [16, 8]},
+    "deepjet": {
+        "convolutions": {"charged": [8, 4], "vertices": [4]},
+        "recurrent": {"charged": 6, "vertices": 3},
+        "dense": [16, 8],
+    },
+    "deepsets": {"constituent": [8, 12], "jet": [16, 8]},
+}
+LOSSES = {
+    "cross_entropy": {"classes": LossSpec()},
+    "focal_and_regression": {
+        "classes": LossSpec(loss="focal"),
+        "heavy": LossSpec(loss="regression", weight=0.5, options={"column": "mass", "delta": 0.3}),
+    },
+}
+
+
+def spec_of(model: str, losses: str) -> ClassifierSpec:
+    """A small network of each kind, without dropout: its generators are an engine's own."""
+    architecture = SMALL[model] | {"dropout": 0.0}
+    return make_spec("keras", GROUPS, model=model, architecture=architecture, losses=LOSSES[losses])
+
+
+def data_of(spec: ClassifierSpec) -> tuple[Rows, dict[str, Any]]:
+    """Jets, and their window with labels."""
+    rows = Rows.select(spec.inputs, [pack_jets(N_JETS, 3)])
+    rng = np.random.default_rng(1)
+    side = {"mass": rng.normal(1, 1, N_JETS).astype(np.float32)}
+    return rows, {
+        "inputs": windows.read(rows, slice(0, N_JETS)),
+        "target": rng.integers(0, 3, N_JETS).astype(np.int32),
+        "weight": rng.uniform(0, 2, N_JETS).astype(np.float32),
+        "side": side,
+    }
+
+
+def compute(engine: str, folder: Path) -> None:
+    """Write of each network its outputs, the losses of batches, and the gradients of the first one's."""
+    import keras
+
+    from jetsmith.classifiers._batches import summed_loss
+
+    runs_of = _keras._engine(make_spec("keras", engine=engine), 1).Runs
+    for path in sorted(folder.glob("*.keras")):
+        spec = spec_of(*path.stem.split("-"))
+        network = keras.models.load_model(path, compile=False, safe_mode=True)
+        runs = runs_of(network, spec.inputs, summed_loss(spec))
+        data = runs.upload(data_of(spec)[1], N_JETS)
+        order = np.arange(N_JETS)
+        found = {"classes": runs.classes(data, order, BATCH), "losses": runs.losses(data, order, BATCH)}
+        for number, gradient in enumerate(gradients(engine, runs, network, data)):
+            found[f"gradient_{number}"] = gradient
+        np.savez(path.with_suffix(f".{engine}.npz"), **found)
+
+
+def gradients(engine: str, runs: Any, network: Any, data: Any) -> list[Any]:
+    """Of the loss in training of the first batch, by each weight."""
+    which = np.arange(BATCH, dtype=np.int32)
+    if engine == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            loss = runs._loss(runs._outputs(data, tf.constant(which), True), data, which)
+        return [np.asarray(g) for g in tape.gradient(loss, network.trainable_variables)]
+    import jax
+
+    rest = [v.value for v in network.non_trainable_variables]
+
+    def loss_of(trained: list[Any]) -> Any:
+        return runs._loss(runs._outputs(trained, rest, data, which, True)[0], data, which)
+
+    return [np.asarray(g) for g in jax.grad(loss_of)([v.value for v in network.trainable_variables])]
+
+
+if __name__ == "__main__":
+    compute(sys.argv[1], Path(sys.argv[2]))
