@@ -56,11 +56,12 @@ def data_of(spec: ClassifierSpec) -> tuple[Rows, dict[str, Any]]:
 
 def compute(engine: str, folder: Path) -> None:
     """Write of each network its outputs, the losses of batches, and the gradients of the first one's."""
+    runs_of = _keras._engine(make_spec("keras", engine=engine), 1).Runs
     import keras
 
+    import jetsmith.models._layers  # noqa: F401  registers the layers that the files name
     from jetsmith.classifiers._batches import summed_loss
 
-    runs_of = _keras._engine(make_spec("keras", engine=engine), 1).Runs
     for path in sorted(folder.glob("*.keras")):
         spec = spec_of(*path.stem.split("-"))
         network = keras.models.load_model(path, compile=False, safe_mode=True)

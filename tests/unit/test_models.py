@@ -411,13 +411,16 @@ def test_the_batch_with_the_bad_loss_is_named() -> None:
 def test_engines_give_the_same(tmp_path: Path) -> None:
     """Each architecture with each loss, by each engine that is installed, from the same files.
 
-    Outputs and losses within 1e-6 of TensorFlow's, gradients within 4e-6; TensorFlow's losses are those of
-    the network on batches that were padded on the host.
+    Outputs and losses within 1e-6 of TensorFlow's, the gradient, as a vector, within 4e-6 of its length (a
+    bias before a normalisation has none but rounding); TensorFlow's losses are those of the network on
+    batches that were padded on the host.
     """
     import keras
 
+    others = [engine for engine in get_args(Engine) if engine != "tensorflow" and find_spec(engine)]
+    every = list(product(engines.SMALL, engines.LOSSES))
     rng = np.random.default_rng(1)
-    for model, losses in product(engines.SMALL, engines.LOSSES):
+    for model, losses in every if others else every[:1]:
         spec = engines.spec_of(model, losses)
         rows, data = engines.data_of(spec)
         network = backend.build_model(spec, fit_scalers(rows))
@@ -433,9 +436,7 @@ def test_engines_give_the_same(tmp_path: Path) -> None:
     ends = range(0, engines.N_JETS, engines.BATCH)
     expected = [-(data["weight"] * log_p)[a : a + engines.BATCH].mean() for a in ends]
     np.testing.assert_allclose(first["losses"], expected, rtol=1e-5)
-    for engine in get_args(Engine):
-        if engine == "tensorflow" or not find_spec(engine):
-            continue
+    for engine in others:
         done = subprocess.run(
             [sys.executable, "-m", "tests.unit.engines", engine, str(tmp_path)],
             capture_output=True, text=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
@@ -445,13 +446,11 @@ def test_engines_give_the_same(tmp_path: Path) -> None:
             ours = np.load(path.with_suffix(f".{engine}.npz"))
             reference = np.load(path.with_suffix(".tensorflow.npz"))
             assert set(ours) == set(reference)
-            for name in ours:
-                if name in ("classes", "losses"):
-                    np.testing.assert_allclose(ours[name], reference[name], atol=1e-6, rtol=1e-6)
-                else:
-                    scale = max(np.linalg.norm(reference[k]) for k in reference if "gradient" in k)
-                    off = np.linalg.norm(ours[name] - reference[name])
-                    assert off <= 4e-6 * max(np.linalg.norm(reference[name]), 1e-3 * scale), (path, name, off)
+            for name in ("classes", "losses"):
+                np.testing.assert_allclose(ours[name], reference[name], atol=1e-6, rtol=1e-6)
+            names = [name for name in reference if name.startswith("gradient")]
+            found, expected = (np.concatenate([x[n].ravel() for n in names]) for x in (ours, reference))
+            assert np.linalg.norm(found - expected) <= 4e-6 * np.linalg.norm(expected), path
 
 
 def test_a_nan_loss_stops(sample: Path, tmp_path: Path) -> None:
