@@ -584,7 +584,7 @@ def test_a_class_that_float32_loses_is_named() -> None:
 class Recorder:
     """A backend that notes its tasks and learns nothing; `stop` ends the process at that task."""
 
-    TRAINS = True
+    TRAINS, MODELS = True, False
 
     def __init__(self, stop: int = -1) -> None:
         self.tasks: list[Any] = []
