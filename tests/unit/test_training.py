@@ -250,14 +250,6 @@ def test_a_gpu_that_is_not_used_stops(sample: Path, tmp_path: Path) -> None:
     assert device == {"kind": "cpu", "engine": "xgboost", "name": ""}
 
 
-def test_another_kind_of_device_is_another_task(sample: Path) -> None:
-    """A checkpoint of a CPU is not gone on with on a GPU: the bits differ. Another GPU, or version, may."""
-    spec, parts = make_spec("keras"), arrays.read_splits(sample, SPLITS, ["ak4"])
-    devices = [Device("cpu", "a"), Device("gpu", "a", "H100"), Device("gpu", "b", "A100")]
-    first, second, third = (training._identity(spec, parts, 5, device) for device in devices)
-    assert first != second == third
-
-
 def test_folds_never_see_their_rows(folded: Path, tmp_path: Path) -> None:
     """Out of fold: changing the labels of fold 0 changes models 1 and 2, but not model 0."""
     spec = make_spec("xgboost", training=ROUNDS, folds=3)
@@ -690,16 +682,23 @@ def test_finished_folds_of_the_same_task_alone_count(
 
 
 def test_code_and_data_and_seed_are_a_task() -> None:
-    """What a training is gone on with: specification, seed, data of each split, code of backend and model."""
+    """What a training is gone on with: specification, seed, data of each split, code, kind of device.
+
+    Bits of a CPU are not those of a GPU; another GPU, or another version, may go on.
+    """
     parts = [replace(pack_jets(20, k), digest=f"digest {k}") for k in range(2)]
-    plain = training._identity(make_spec("keras", model="deepsets"), parts, 5)
-    for spec, data, seed, changed in (
-        (make_spec("keras", model="deepsets"), parts, 6, {"seed"}),
-        (make_spec("keras", model="deepsets"), parts[:1], 5, {"data"}),
-        (make_spec("keras", model="deepset"), parts, 5, {"spec", "code"}),
-        (make_spec("xgboost", model="deepsets", name="keras_tagger"), parts, 5, {"spec", "code"}),
+    cpu, gpu = Device("cpu", "JAX 1"), Device("gpu", "JAX 1", "H100")
+    plain = training._identity(make_spec("keras", model="deepsets"), parts, 5, cpu)
+    for spec, data, seed, device, changed in (
+        (make_spec("keras", model="deepsets"), parts, 6, cpu, {"seed"}),
+        (make_spec("keras", model="deepsets"), parts[:1], 5, cpu, {"data"}),
+        (make_spec("keras", model="deepset"), parts, 5, cpu, {"spec", "code"}),
+        (make_spec("xgboost", model="deepsets", name="keras_tagger"), parts, 5, cpu, {"spec", "code"}),
+        (make_spec("keras", model="deepsets", engine="jax"), parts, 5, cpu, {"spec"}),
+        (make_spec("keras", model="deepsets"), parts, 5, gpu, {"device"}),
+        (make_spec("keras", model="deepsets"), parts, 5, replace(cpu, engine="JAX 2"), set()),
     ):
-        found = training._identity(spec, data, seed)
+        found = training._identity(spec, data, seed, device)
         assert {name for name in plain if found[name] != plain[name]} == changed
 
 
