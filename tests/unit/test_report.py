@@ -14,8 +14,9 @@ import pytest
 from jetsmith import io, texts
 from jetsmith.calibration import calibrate
 from jetsmith.errors import InputError
+from jetsmith.metrics import Interval
 from jetsmith.plots import discriminant, roc, training
-from jetsmith.plots.roc_figure import Curve, Interval, RocNumbers
+from jetsmith.plots.roc_figure import Curve, RocNumbers
 from jetsmith.report import tables
 from jetsmith.report.page import TEMPLATES, write_report
 from jetsmith.skimming.account import account_dataset

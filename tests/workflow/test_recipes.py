@@ -155,7 +155,7 @@ def a_plot(copy: Copy) -> None:
         '        return f"{sum(self.counts.values())} jets, counted."\n\n\n'
         "def compute(spec, jets):\n"
         '    """Jets of each class that is evaluated."""\n'
-        "    counts = {c.name: int(jets.of(c).sum()) for c in evaluated(spec)}\n"
+        "    counts = {c.name: len(jets.of(c)) for c in evaluated(spec)}\n"
         "    return CountNumbers(title=spec.title, counts=counts)\n\n\n"
         "def draw(numbers, style):\n"
         '    """Bars."""\n'
