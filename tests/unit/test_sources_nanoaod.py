@@ -214,7 +214,7 @@ def test_jets_by_event_and_place():
         events(Jet_phi=phi), np.array([0, 3, 4, 6]), np.array([0, 2, 3]), np.array([0, 0, 1]), "Jet"
     )
     assert jets.row.tolist() == [0, -1, 1, 2, -1, -1]
-    points = jets.points()
+    points = jets.directions()
     assert points.offsets.tolist() == [0, 2, 3, 3]
     assert points.eta.tolist() == [2.5, -2.5, -1.0]
     assert points.phi.tolist() == [0.1, 0.3, 0.4]

@@ -22,6 +22,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from jetsmith.configuration import exact_yaml
 from jetsmith.errors import ConfigError
+from jetsmith.progress import clock
 
 PARAMS = "Params have changed since last execution: "
 
@@ -108,7 +109,7 @@ class LogHandler(LogHandlerBase):
             self._estimate.give_up(fields["jobid"])
         elif event == LogEvent.PROGRESS:
             rest = self._estimate.rest_s(now)
-            note = "" if rest is None or fields["done"] == fields["total"] else f", about {_clock(rest)} left"
+            note = "" if rest is None or fields["done"] == fields["total"] else f", about {clock(rest)} left"
             print(f"[jetsmith] {fields['done']} of {fields['total']} jobs{note}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
@@ -164,8 +165,3 @@ def _read_first(arguments: list[str]) -> None:
             exact_yaml.read(path)
     except ConfigError as error:
         raise WorkflowError(f"configuration: {error}") from None
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from jetsmith import io
 from jetsmith.classifiers import Labelled, Task
 from jetsmith.classifiers import xgboost as trees
-from jetsmith.columns import EVENT_KEY
+from jetsmith.columns import row_key
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
@@ -239,7 +239,7 @@ def held_out(
         InputError: A dataset lacks its weights, keys repeat, or an event has no features.
     """
     generators = {c.generator: k for k, c in enumerate(spec.classes)}
-    keys = [*EVENT_KEY, *(["jet_index"] if spec.object != "event" else [])]
+    keys = row_key(spec.object)
     wanted: list[npt.NDArray[Any]] = []
     columns: list[npt.NDArray[Any]] = []
     for k, (name, generator) in enumerate(datasets):

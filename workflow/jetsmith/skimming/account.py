@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
 from jetsmith.hashing import hash64
 from jetsmith.io import IDENTITY, IntArray, read_identity, read_json, write_json
@@ -188,11 +189,9 @@ def _check_identities(
         pieces = [_of_turn(read_identity(path, dataset=name), turn, turns) for path in identities]
         n_compared += sum(len(piece["event"]) for piece in pieces)
         keys = {key: np.concatenate([piece[key] for piece in pieces]) for key in IDENTITY}
-        order = np.lexsort((keys["event"], keys["luminosity_block"], keys["run"]))
+        order = np.lexsort([keys[key] for key in reversed(EVENT_KEY)])
         keys = {key: values[order] for key, values in keys.items()}
-        same = np.logical_and.reduce(
-            [keys[key][1:] == keys[key][:-1] for key in ("run", "luminosity_block", "event")]
-        )
+        same = np.logical_and.reduce([keys[key][1:] == keys[key][:-1] for key in EVENT_KEY])
         n_same += int(same.sum())
         if n_same and not allow:
             raise InputError(_explain_duplicates(name, planned, keys, np.flatnonzero(same)))
@@ -207,7 +206,8 @@ def _check_identities(
 def _of_turn(keys: dict[str, IntArray], turn: int, turns: int) -> dict[str, IntArray]:
     if turns == 1:
         return keys
-    mine = hash64(keys["run"], keys["luminosity_block"], keys["event"], 0, "account") % turns == turn
+    run, block, event = (keys[key] for key in EVENT_KEY)
+    mine = hash64(run, block, event, 0, "account") % turns == turn
     return {key: values[mine] for key, values in keys.items()}
 
 
@@ -219,7 +219,7 @@ def _explain_duplicates(
     lines = [f"dataset {name}: at least {len(places):,} entries would count twice:"]
     for (one, other), n in pairs.most_common(10):
         where = next(p for p in places if (keys["file"][p], keys["file"][p + 1]) == (one, other))
-        event = ":".join(str(keys[key][where]) for key in ("run", "luminosity_block", "event"))
+        event = ":".join(str(keys[key][where]) for key in EVENT_KEY)
         lines.append(f"  {n:,} of {files[one]} and {files[other]}, such as {event} (run:block:event)")
     lines.append(
         "Leave one of the files out. Where different events bear the same numbers, as private productions "

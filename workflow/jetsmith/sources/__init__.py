@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 
 import awkward as ak
 
+from jetsmith.columns import EVENT_KEY, KEY
 from jetsmith.errors import InputError
 from jetsmith.io import IntArray
 from jetsmith.sources.content import First, Kind, Untold
@@ -17,9 +18,9 @@ from jetsmith.specs.datasets import LAYOUTS, CutsSpec, ReadingSpec
 
 # Without these columns there is nothing to select or to label.
 REQUIRED = {
-    "ak4": ("run", "luminosity_block", "event", "jet_index", "jet_pt_gev", "jet_eta"),
-    "ak8": ("run", "luminosity_block", "event", "jet_index", "jet_pt_gev", "jet_eta"),
-    "event": ("run", "luminosity_block", "event", "z_pt_gev", "genjet_pt_gev"),
+    "ak4": (*KEY, "jet_pt_gev", "jet_eta"),
+    "ak8": (*KEY, "jet_pt_gev", "jet_eta"),
+    "event": (*EVENT_KEY, "z_pt_gev", "genjet_pt_gev"),
 }
 
 

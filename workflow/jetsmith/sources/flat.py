@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith import columns
+from jetsmith.angles import delta_r
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.sources.trees import ReadError
 
@@ -52,25 +53,31 @@ def join(left: IntArray, right: IntArray) -> tuple[IntArray, IntArray]:
     return first, second
 
 
-def delta_phi(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Difference of azimuths in [-pi, pi)."""
-    turn: FloatArray = (first - second + np.pi) % (2 * np.pi) - np.pi
-    return turn
+def look_up(array: ak.Array, row: IntArray, place: IntArray, missing: Any) -> Array:
+    """Elements of a ragged array by list and place in it; `missing`, and its type, where there is none.
+
+    Args:
+        array: N lists.
+        row: List of each, shape (M,).
+        place: Index in that list, shape (M,); one outside the list is none.
+        missing: Value, such as np.float32(np.nan).
+    """
+    offsets, content = split(array)
+    known = (place >= 0) & (place < np.diff(offsets)[row])
+    found = np.full(len(place), missing)
+    found[known] = content[(offsets[row] + place)[known]]
+    return found
 
 
-def delta_r(eta_1: FloatArray, phi_1: FloatArray, eta_2: FloatArray, phi_2: FloatArray) -> FloatArray:
-    """Distance in pseudorapidity and azimuth."""
-    distance: FloatArray = np.hypot(eta_1 - eta_2, delta_phi(phi_1, phi_2))
-    return distance
-
-
-def near(offsets: IntArray, eta: FloatArray, phi: FloatArray, others: "Points", radius: float) -> BoolArray:
+def near(
+    offsets: IntArray, eta: FloatArray, phi: FloatArray, others: "Directions", radius: float
+) -> BoolArray:
     """True for each element that has one of `others` of its list within `radius`."""
     return np.asarray(count_near(offsets, eta, phi, others, radius) > 0)
 
 
 def count_near(
-    offsets: IntArray, eta: FloatArray, phi: FloatArray, others: "Points", radius: float
+    offsets: IntArray, eta: FloatArray, phi: FloatArray, others: "Directions", radius: float
 ) -> IntArray:
     """For each element the number of `others` of its list within `radius`."""
     first, second = join(offsets, others.offsets)
@@ -78,7 +85,7 @@ def count_near(
     return np.bincount(first[close], minlength=len(eta))
 
 
-def nearest(points: "Points", others: "Points", radius: float) -> IntArray:
+def nearest(points: "Directions", others: "Directions", radius: float) -> IntArray:
     """For each point the flat index of the nearest of `others` in its list, -1 for none within `radius`."""
     first, second = join(points.offsets, others.offsets)
     distance = delta_r(points.eta[first], points.phi[first], others.eta[second], others.phi[second])
@@ -90,16 +97,16 @@ def nearest(points: "Points", others: "Points", radius: float) -> IntArray:
 
 
 @dataclass(frozen=True)
-class Points:
+class Directions:
     """Directions, ragged by event: offsets (N + 1,), eta and phi (total,)."""
 
     offsets: IntArray
     eta: FloatArray
     phi: FloatArray
 
-    def where(self, mask: BoolArray) -> "Points":
+    def where(self, mask: BoolArray) -> "Directions":
         """Those that pass."""
-        return Points(masked_offsets(self.offsets, mask), self.eta[mask], self.phi[mask])
+        return Directions(masked_offsets(self.offsets, mask), self.eta[mask], self.phi[mask])
 
 
 def masked_offsets(offsets: IntArray, mask: BoolArray) -> IntArray:

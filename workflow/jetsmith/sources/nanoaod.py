@@ -18,8 +18,8 @@ from jetsmith.sources.flat import (
     Array,
     Columns,
     Cutflow,
+    Directions,
     KeptJets,
-    Points,
     counts_to_offsets,
     owners,
     split,
@@ -28,7 +28,7 @@ from jetsmith.sources.flat import (
 from jetsmith.sources.trees import narrow
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
-PREFIX = {"ak4": "Jet", "ak8": "FatJet"}
+PREFIX = hadrons.PREFIX
 EVENT = {"run": "run", "luminosity_block": "luminosityBlock", "event": "event"}
 # What CMS writes for simulated events alone.
 SIMULATED = (
@@ -208,10 +208,10 @@ class Jets(KeptJets):
         row[self.kept] = np.arange(len(self.kept))
         return row
 
-    def points(self) -> Points:
+    def directions(self) -> Directions:
         """Directions of the kept jets."""
         n_kept = np.bincount(self.event, minlength=len(self.offsets) - 1)
-        return Points(counts_to_offsets(n_kept), self.take("eta"), self.take("phi"))
+        return Directions(counts_to_offsets(n_kept), self.take("eta"), self.take("phi"))
 
 
 def rows(
@@ -301,10 +301,10 @@ def flavour(jets: Jets, obj: str) -> IntArray:
 
     hadron, n_b, n_c = hadrons.heavy_flavour(jets, obj, particles)
     if obj == "ak8":
-        found = truth.resonance(particles, jets.points()) if particles else nothing
+        found = truth.resonance(particles, jets.directions()) if particles else nothing
         ids = truth.ak8_flavour(n_b, n_c, found)
     else:
-        lepton = truth.decay_lepton(particles, jets.points()) if particles else nothing
+        lepton = truth.decay_lepton(particles, jets.directions()) if particles else nothing
         parton = jets.take("partonFlavour").astype(np.int64) if jets.has("partonFlavour") else nothing
         ids = truth.ak4_flavour(hadron, parton, n_b, n_c, lepton)
     return np.where(hadron == hadrons.UNKNOWN, truth.UNMATCHED, ids).astype(np.int32)

@@ -170,7 +170,7 @@ def rows(
     jets = _select(events, spec, selection, weight, passed, cutflow)
     columns = Columns(spec.object, len(jets.kept))
     columns.flat("weight", weight[jets.event])
-    for name, branch in (("run", "run"), ("luminosity_block", "luminosityBlock"), ("event", "event")):
+    for name, branch in nanoaod.EVENT.items():
         columns.flat(name, values(header[branch])[jets.event])
     columns.flat("jet_index", jets.index)
     _fill(columns, jets)
