@@ -312,5 +312,5 @@ def test_event_weight(tmp_path):
     assert about["event_weight"] == pytest.approx(9.0 * 2000 / 45)
     assert run(tmp_path, plan(tmp_path), reports, 0.5, cross_section_pb=9.0)["event_weight"] == 0.2
     assert run(tmp_path, plan(tmp_path), reports, 0.5)["event_weight"] is None
-    assert account._event_weight(9.0, None, 0.5) == 18  # sums of weights in pb may be small
-    assert account._event_weight(9.0, None, 0.0) is None
+    assert account.event_weight_of(9.0, None, 0.5) == 18  # sums of weights in pb may be small
+    assert account.event_weight_of(9.0, None, 0.0) is None

@@ -358,9 +358,9 @@ def test_a_damaged_partition_of_a_dead_driver_is_read_again(
     """What a Dask driver has left stops no other driver: it does not count as finished, and it is said."""
     cluster = pytest.importorskip("jetsmith.skimming.cluster")
     path = tmp_path / "000.report.json"
-    assert not cluster._is_finished(str(path))
+    assert not cluster.is_finished(str(path))
     io.write_json(path, {"lost": []})
-    assert cluster._is_finished(str(path))
+    assert cluster.is_finished(str(path))
     path.write_bytes(path.read_bytes()[:-9])
-    assert not cluster._is_finished(str(path))
+    assert not cluster.is_finished(str(path))
     assert "000.report.json" in capsys.readouterr().err

@@ -144,14 +144,14 @@ def test_a_lost_file_takes_its_share_along(tmp_path):
 def test_a_lost_range_takes_its_share_along(tmp_path, monkeypatch):
     """A quarter of a skimmed file is lost: three quarters of what was generated are counted."""
     path = mock.write(tmp_path / "a.root", [table(40)], runs=runs(600, 500 * W, 600 * W**2))
-    real = reading.ChunkReader._read
+    real = reading.ChunkReader.read
 
     def read(self, chunk, address):
         if chunk.start == 30:
             raise ReadError(address)
         return real(self, chunk, address)
 
-    monkeypatch.setattr(reading.ChunkReader, "_read", read)
+    monkeypatch.setattr(reading.ChunkReader, "read", read)
     about = accounted(tmp_path, [path], allowed=0.5)["normalisation"]
     assert (about["n_processed"], about["sum_w"]) == (30, pytest.approx(0.75 * 500 * W))
     assert about["factor"] == pytest.approx(0.75 * 500 / 30)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jetsmith import provenance
-from tests.unit.code_cache import forget
+from tests.unit.code_cache import begin_anew, forget
 
 PACKAGE = Path(provenance.__file__).parent
 ROOT = PACKAGE.parent.parent
@@ -120,12 +120,12 @@ def test_what_was_read_is_remembered(package, tmp_path, monkeypatch):
     notes = tmp_path / "notes" / "sources.json"
     notes.parent.mkdir()
     saved = []
-    monkeypatch.setattr(provenance, "_notes", {})
+    begin_anew(monkeypatch)
     monkeypatch.setattr(provenance.atexit, "register", saved.append)
     provenance.remember(notes)
     before = provenance.code_digest("a")
     saved.pop()()
-    monkeypatch.setattr(provenance, "_notes", {})
+    begin_anew(monkeypatch)
     monkeypatch.setattr(provenance.definitions, "read", lambda *given: pytest.fail("read again"))
     forget()
     provenance.remember(notes)
@@ -143,12 +143,12 @@ DAMAGED = ("", "{", "[]", "7", '{"about": "another Python", "files": {"a": 1}}',
 @pytest.mark.parametrize("content", DAMAGED)
 def test_notes_that_cannot_be_used_are_left_alone(tmp_path, monkeypatch, content):
     """A damaged file, or one of another version, costs time and nothing else."""
-    monkeypatch.setattr(provenance, "_notes", {})
+    found = begin_anew(monkeypatch)
     monkeypatch.setattr(provenance.atexit, "register", lambda save: None)
     notes = tmp_path / "sources.json"
     notes.write_text(content)
     provenance.remember(notes)
-    assert provenance._notes == {}
+    assert found == {}
 
 
 @pytest.mark.parametrize(
@@ -157,21 +157,21 @@ def test_notes_that_cannot_be_used_are_left_alone(tmp_path, monkeypatch, content
 def test_damaged_notes_of_this_version(package, tmp_path, monkeypatch, change):
     """What does not fit its digest would give a wrong digest of code, or a traceback: it is not used."""
     notes, saved = tmp_path / "sources.json", []
-    monkeypatch.setattr(provenance, "_notes", {})
+    begin_anew(monkeypatch)
     monkeypatch.setattr(provenance.atexit, "register", saved.append)
     provenance.remember(notes)
     provenance.code_digest("a")
     saved.pop()()
     notes.write_text(json.dumps(json.loads(notes.read_text()) | dict([change])))
-    monkeypatch.setattr(provenance, "_notes", {})
+    found = begin_anew(monkeypatch)
     provenance.remember(notes)
-    assert provenance._notes == {}
+    assert found == {}
 
 
 def test_a_full_disk_costs_the_notes_alone(package, tmp_path, monkeypatch):
     """They save time; at the end of a process nobody wants a traceback about them."""
     saved = []
-    monkeypatch.setattr(provenance, "_notes", {})
+    begin_anew(monkeypatch)
     monkeypatch.setattr(provenance.atexit, "register", saved.append)
     provenance.remember(tmp_path / "sources.json")
     provenance.code_digest("a")

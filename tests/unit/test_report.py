@@ -414,10 +414,10 @@ def test_normalisation_of_a_skimmed_dataset() -> None:
         "to": "runs", "how": "1 of 1 files was skimmed before", "sum_w_runs": 129.6e6, "factor": 7.8431372,
         "sum_w_processed": 16.524e6, "sum_w": 129.6e6, "mean_weight": 16200.0,
     }  # fmt: skip
-    row = tables._normalisation({"normalisation": about, "event_weight": 0.38379})
+    row = tables.normalisation({"normalisation": about, "event_weight": 0.38379})
     assert (row["sum_runs"], row["sum_processed"]) == ("129,600,000.0", "16,524,000.0")
     assert (row["factor"], row["is_skimmed"], row["is_assumed"]) == ("7.84314", True, False)
     assert (row["mean_weight"], row["event_weight"]) == ("16,200.0", "0.3838")
     about |= {"to": "events", "sum_w_runs": None, "factor": 1.0}
-    row = tables._normalisation({"normalisation": about, "event_weight": None})
+    row = tables.normalisation({"normalisation": about, "event_weight": None})
     assert (row["sum_runs"], row["factor"], row["is_skimmed"], row["is_assumed"]) == ("–", "1", False, True)

@@ -19,6 +19,7 @@ from jetsmith.errors import InputError
 from jetsmith.sealed import frozen, made, planned, verify
 from jetsmith.sealed.made import Ledger, Made
 from jetsmith.sealed.persistence import CHANGED, NOBODY_KNOWS, Change
+from tests.unit.code_cache import forget
 
 ROOT = Path(__file__).parent.parent.parent
 PLAIN = st.recursive(
@@ -127,8 +128,7 @@ def test_another_script_is_refused(script):
     """Edited between the plan and the start of the job."""
     wanted = provenance.script_digests(ROOT / "scripts" / "account.py")
     script.write_text(script.read_text().replace("account_dataset(", "print('more')\n    account_dataset("))
-    provenance._source.cache_clear()
-    provenance.script_digests.cache_clear()
+    forget()
     with pytest.raises(InputError, match=r"planned: code\.script="):
         planned.check(job(code=wanted))
 

@@ -112,7 +112,7 @@ class Flaky:
         monkeypatch.setattr(trees.Tree, "read", lambda tree, *a: self(tree, *a))
 
     def __call__(self, tree, *arguments):
-        if self.times and tree._tree.file.file_path.endswith("c.root"):
+        if self.times and tree.stored.file.file_path.endswith("c.root"):
             self.times -= 1
             raise self.error
         return self.real(tree, *arguments)
@@ -200,11 +200,11 @@ def test_only_declared_branches_are_read(tmp_path, files, monkeypatch):
     log, asked, real = Log(monkeypatch), [], trees.Tree.read
 
     def spy(tree, names, start, stop):
-        before = tree._tree.file.source.num_requested_bytes
+        before = tree.stored.file.source.num_requested_bytes
         found = real(tree, names, start, stop)
         keys = 200 * len(names) * 3  # the key before each basket
-        most = sum(tree._by_name[name].compressed_bytes for name in names) + keys
-        asked.append((tree._tree.file.source.num_requested_bytes - before, most))
+        most = sum(tree.stored[name].compressed_bytes for name in names) + keys
+        asked.append((tree.stored.file.source.num_requested_bytes - before, most))
         return found
 
     monkeypatch.setattr(trees.Tree, "read", spy)
@@ -288,11 +288,11 @@ def test_processes_change_nothing(tmp_path, files):
 class Counting(reading.ChunkReader):
     """Writes a line for every file that it opens."""
 
-    def _table(self, chunk, address):
+    def table(self, chunk, address):
         if self._opened is None or self._opened[0] != address:
             with open(os.environ["JETSMITH_TEST_MARK"], "a") as stream:
                 stream.write(f"{address}\n")
-        return super()._table(chunk, address)
+        return super().table(chunk, address)
 
 
 def test_processes_keep_their_file_open(tmp_path, files, monkeypatch):

@@ -134,7 +134,7 @@ def test_a_broken_golden_json_is_named(tmp_path):
     path = tmp_path / "golden.json"
     path.write_text("{")
     with pytest.raises(InputError, match=r"golden\.json"):
-        eventcuts._lumi_mask(str(path))
+        eventcuts.lumi_mask(str(path))
 
 
 def test_slots_behind_the_count_are_dropped():

@@ -89,7 +89,7 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         self._estimate = Estimate({}, time.monotonic())
         self._changed: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        _read_first(sys.argv[1:])
+        read_first(sys.argv[1:])
 
     def emit(self, record: LogRecord) -> None:
         """Take what concerns us from Snakemake's record and print the line."""
@@ -156,7 +156,7 @@ def changed(reason: str) -> str:
     return ""
 
 
-def _read_first(arguments: list[str]) -> None:
+def read_first(arguments: list[str]) -> None:
     """Read the files of `--configfile` and say what is wrong with them; the rest is Snakemake's."""
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--configfile", "--configfiles", nargs="+", type=Path, action="extend", default=[])

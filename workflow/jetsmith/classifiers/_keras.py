@@ -43,7 +43,7 @@ def fit(task: Task) -> list[dict[str, float]]:
     keras.utils.set_random_seed(int(np.random.default_rng([task.seed, 3]).integers(2**31)))
     scalers = fit_scalers(task.train.rows)
     model = build_model(task.spec, scalers)
-    training = _Training(task, model, keras.optimizers.Adam(task.spec.training.learning_rate), scalers)
+    training = Training(task, model, keras.optimizers.Adam(task.spec.training.learning_rate), scalers)
     checkpoint = task.folder / "checkpoint.npz"
     history, best = training.restore(checkpoint)
     while len(history) < task.spec.training.epochs and not stalled(history, task.spec.training.patience):
@@ -106,7 +106,7 @@ def terms(spec: RecipeSpec) -> dict[str, Term]:
 
 
 @dataclass
-class _Training:
+class Training:
     """A network in training with its compiled steps."""
 
     task: Task

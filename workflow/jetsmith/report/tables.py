@@ -221,7 +221,7 @@ def _account(entry: Table, names: Mapping[str, str]) -> Row:
         "lost": count(entry["n_lost"]),
         "lost_share": f"{100 * entry['loss_fraction']:.2g}%",
         "is_complete": entry["n_lost"] == 0,
-        **_normalisation(entry),
+        **normalisation(entry),
         "rows": count(entry["n_rows"]),
         "content": content_lines(entry["content"]),
         "cutflow": [
@@ -265,7 +265,7 @@ def content_lines(content: Table) -> list[str]:
     return lines + [f"In {count(untold['n_files'])} files {untold['text']}." for untold in content["untold"]]
 
 
-def _normalisation(entry: Table) -> Row:
+def normalisation(entry: Table) -> Row:
     """Sums of weights over generated and over processed entries, their ratio, and what was made of them."""
     about = entry["normalisation"]
     factor = about["factor"]

@@ -87,7 +87,7 @@ def account_dataset(
             "loss_weight_fraction": weight_fraction,
             "n_duplicates": n_duplicates,
             "normalisation": normalised,
-            "event_weight": _event_weight(cross_section_pb, luminosity_ifb, normalised["sum_w"]),
+            "event_weight": event_weight_of(cross_section_pb, luminosity_ifb, normalised["sum_w"]),
             "n_rows": n_rows,
             "rows_by_flavour": _add_counts([part["rows_by_flavour"] for part in parts]),
             "rows_by_part": {part["part"]: part["n_rows"] for part in parts},
@@ -169,9 +169,16 @@ def _losses(planned: dict[str, Any], lost: Sequence[dict[str, Any]]) -> list[dic
     return found
 
 
-def _event_weight(
+def event_weight_of(
     cross_section_pb: float | None, luminosity_ifb: float | None, sum_w: float | None
 ) -> float | None:
+    """Factor of the generator weights, cross-section times luminosity over their sum; None where unknown.
+
+    Args:
+        cross_section_pb: Of the process [pb].
+        luminosity_ifb: Integrated luminosity [1/fb]; None for the cross-section alone, in pb.
+        sum_w: Sum of the weights of what was generated.
+    """
     if cross_section_pb is None or sum_w is None or not sum_w > 0:
         return None
     return cross_section_pb * (1.0 if luminosity_ifb is None else 1000 * luminosity_ifb) / sum_w

@@ -105,7 +105,7 @@ def _run_all(
     name: str, tasks: Mapping[int, dict[str, Any]], sizes: Sequence[int], settings: DaskSpec, threads: int
 ) -> None:
     """Run the partitions that are not finished yet; all are tried before a failure is raised."""
-    todo = {part: task for part, task in tasks.items() if not _is_finished(task["report"])}
+    todo = {part: task for part, task in tasks.items() if not is_finished(task["report"])}
     progress, done = Progress(f"skim {name}", sum(sizes), "entries"), sum(sizes)
     done -= sum(sizes[part] for part in todo)
     if len(todo) < len(tasks):
@@ -154,7 +154,7 @@ def _finished(client: Client, pending: Sequence[Future], settings: DaskSpec) -> 
         time.sleep(POLL_S)
 
 
-def _is_finished(report: str) -> bool:
+def is_finished(report: str) -> bool:
     """Whether a staged partition is whole; it is read again where something of it was lost or damaged."""
     try:
         return os.path.exists(report) and not read_json(report)["lost"]

@@ -137,7 +137,7 @@ class ChunkReader:
             for address in self._addresses(chunk):
                 attempts += 1
                 try:
-                    return [self._read(chunk, address)]
+                    return [self.read(chunk, address)]
                 except (InputError, ReadError) as error:
                     failures[address] = error
                     was_open |= self._opened is not None
@@ -173,10 +173,10 @@ class ChunkReader:
             if _may_pass(error):
                 self._failed_at[remote.server(address)] = time.monotonic()
 
-    def _read(self, chunk: Chunk, address: str) -> Outcome:
+    def read(self, chunk: Chunk, address: str) -> Outcome:
         source = sources.load(self.layout)
         events = Events(
-            self._table(chunk, address),
+            self.table(chunk, address),
             chunk.branches,
             source.selecting(self.spec),
             chunk.start,
@@ -194,7 +194,7 @@ class ChunkReader:
             error.add_note(f"while reading {where}: a defect of jetsmith, or damage that looks like data")
             raise
 
-    def _table(self, chunk: Chunk, address: str) -> Table:
+    def table(self, chunk: Chunk, address: str) -> Table:
         """The table of the chunk's file, which stays open for the next chunk."""
         if self._opened is not None and self._opened[0] == address:
             return self._opened[2]
