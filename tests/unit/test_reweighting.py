@@ -64,7 +64,7 @@ def held_out_of(
 ) -> HeldOut:
     """Events from arrays, as if these had been packed."""
     packed = arrays.Packed(
-        groups={"event": arrays.Flat(features.astype("f4"), names)},
+        groups={"event": arrays.FlatGroup(features.astype("f4"), names)},
         label=np.zeros(len(features), "i4"),
         weight=generator,
         columns={},
@@ -122,7 +122,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for k, name in enumerate(SPLITS):
         at = split == k
         packed = arrays.Packed(
-            groups={"event": arrays.Flat(x[at][:, [2, 0, 1]].astype("f4"), ("z", "x", "y"))},
+            groups={"event": arrays.FlatGroup(x[at][:, [2, 0, 1]].astype("f4"), ("z", "x", "y"))},
             label=np.zeros(at.sum(), "i4"),
             weight=w[at],
             columns={field: values[at] for field, values in columns.items()},
@@ -548,10 +548,10 @@ def test_held_out_events_by_value(tmp_path: Path) -> None:
     dataset = (np.arange(n) // 2 % 3).astype("i4")
     packed = arrays.Packed(
         groups={
-            "event": arrays.Flat(
+            "event": arrays.FlatGroup(
                 np.stack([np.arange(n), 10.0 * np.arange(n)], axis=1).astype("f4"), ("z", "x")
             ),
-            "other": arrays.Flat(100.0 * np.arange(n, dtype="f4")[:, np.newaxis], ("y",)),
+            "other": arrays.FlatGroup(100.0 * np.arange(n, dtype="f4")[:, np.newaxis], ("y",)),
         },
         label=np.zeros(n, "i4"),
         weight=np.ones(n),
@@ -562,7 +562,7 @@ def test_held_out_events_by_value(tmp_path: Path) -> None:
     for k, name in enumerate(("train", "test")):
         at = np.arange(n) % 4 // 2 == k
         columns = {field: values[at] for field, values in packed.columns.items()}
-        groups = {g: arrays.Flat(found.values[at], found.names) for g, found in packed.groups.items()}
+        groups = {g: arrays.FlatGroup(found.values[at], found.names) for g, found in packed.groups.items()}
         part = dataclasses.replace(
             packed, groups=groups, label=packed.label[at], weight=packed.weight[at], columns=columns
         )

@@ -150,7 +150,7 @@ def test_stored_scores_and_folds_are_taken_as_they_are(tmp_path: Path) -> None:
     flat[:3, 2] = [np.nan, -1, -2000]
     write_packed(
         packed / "train",
-        arrays.Packed(**{**vars(part), "groups": {"ak4": arrays.Flat(flat, part.groups["ak4"].names)}}),
+        arrays.Packed(**{**vars(part), "groups": {"ak4": arrays.FlatGroup(flat, part.groups["ak4"].names)}}),
     )
     spec = make_spec(
         "stored", name="old", classes=GREEDY.classes[:2], architecture={"column": "sip", "valid": (-50, 50)},

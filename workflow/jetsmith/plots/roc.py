@@ -27,7 +27,7 @@ from jetsmith.texts import split_text
 
 WORKING_POINTS = {"L": 0.1, "M": 0.01, "T": 0.001}
 N_RATIO = 120
-RELIABLE_COUNT = 3.0  # effective background jets below which the curve is not drawn: 60% errors say nothing
+DRAWN_COUNT = 3.0  # effective background jets below which the curve is not drawn: 60% errors say nothing
 
 
 def plot_roc(
@@ -147,7 +147,7 @@ def _curve(
     ws, wb = (scored.of(c).weight for c in (signal, background))
     roc = metrics.roc_curve(s, ws, b, wb, n_points=300)
     count = metrics.effective_count(wb)
-    kept = roc.background_efficiency * count >= min(RELIABLE_COUNT, count)
+    kept = roc.background_efficiency * count >= min(DRAWN_COUNT, count)
     return Curve(
         tagger=spec.judgement,
         title=spec.title,
