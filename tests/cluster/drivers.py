@@ -95,9 +95,8 @@ class Faults:
                 "slurm_partition": "gpu", "slurm_extra": "'--tmp=3000M'",
             }
         }  # fmt: skip
-        shutil.copytree(
-            ROOT / "profiles/default", folder / "profiles/default"
-        )  # faults.smk has none beside it
+        # Snakemake looks for it here or beside the Snakefile, and faults.smk has none.
+        shutil.copytree(ROOT / "profiles/default", folder / "profiles/default")
         (folder / "site").mkdir()
         (folder / "site/profile.yaml").write_text(yaml.safe_dump(profile))
         self.driver = Driver(

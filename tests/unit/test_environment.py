@@ -135,7 +135,7 @@ def test_an_idle_line_is_found(tmp_path, parser, line, problem, monkeypatch):
     [([], "all"), (["-n"], "all"), (["--profile", "x"], None), (["--profile=x"], None), (["-e", "x"], None)],
 )
 def test_cores_of_a_site_count(monkeypatch, arguments, cores):
-    """`profiles/default` is read after a site's profile, and would put all cores of this machine in its place."""
+    """`profiles/default` is read after a site's profile, and would win with all cores of this machine."""
     monkeypatch.delenv("SNAKEMAKE_PROFILE", raising=False)
     monkeypatch.setattr(sys, "argv", ["snakemake", *arguments])
     assert read(DEFAULT).get("cores") == cores
@@ -144,5 +144,5 @@ def test_cores_of_a_site_count(monkeypatch, arguments, cores):
 
 
 def test_reruns_do_not_follow_the_time_of_code():
-    """`code` among the triggers would rerun everything after a new checkout; a site's profile cannot add it."""
+    """`code` among the triggers would rerun everything after a new checkout; no site can add it."""
     assert sorted(read(DEFAULT)["rerun-triggers"]) == ["input", "mtime", "params"]

@@ -256,7 +256,7 @@ def test_each_recipe_is_followed() -> None:
 
 
 def test_a_site_plans_it_all(copy: Copy) -> None:
-    """The new profile with its cores, and what is new in the plan: dataset, layout, tagger, and their figures."""
+    """The new profile with its cores, and what is new in the plan: dataset, layout, tagger, figures."""
     said = _call(copy, "-m", "snakemake", "-n", "--profile", "profiles/mine")
     for target in (
         "skim/more/000.parquet",
