@@ -3,7 +3,7 @@ import io
 import os
 import shutil
 import sys
-import tarfile
+import zipfile
 from pathlib import Path
 
 from snakemake.sourcecache import HostingProviderFile
@@ -19,14 +19,14 @@ def checkout(base):
         return Path(str(base.get_path_or_uri(secret_free=True))).parent
     repository = base.hosted_repo.repo
     commit = repository.commit(base.ref).hexsha
+    os.environ["JETSMITH_COMMIT"] = commit  # of provenance, which knows checkouts alone
     place = Path(".snakemake/jetsmith-checkouts", commit).absolute()
     if not place.is_dir():
         tree = io.BytesIO()
-        repository.archive(tree, commit, path=["workflow", "scripts", "config"])
-        tree.seek(0)
+        repository.archive(tree, commit, format="zip", path=["workflow", "scripts", "config"])
         temporary = place.with_name(f".{commit}.{os.getpid()}")
-        with tarfile.open(fileobj=tree) as archive:
-            archive.extractall(temporary, filter="data")
+        with zipfile.ZipFile(tree) as archive:
+            archive.extractall(temporary)
         try:
             temporary.rename(place)
         except OSError:  # another process was first
