@@ -19,7 +19,7 @@ def checkout(base):
         return Path(str(base.get_path_or_uri(secret_free=True))).parent
     repository = base.hosted_repo.repo
     commit = repository.commit(base.ref).hexsha
-    os.environ["JETSMITH_COMMIT"] = commit  # of provenance, which knows checkouts alone
+    os.environ.update(JETSMITH_COMMIT=commit)  # of provenance, which knows checkouts alone
     place = Path(".snakemake/jetsmith-checkouts", commit).absolute()
     if not place.is_dir():
         tree = io.BytesIO()
