@@ -10,7 +10,7 @@ for plot, about in PLOTS.items():
         output:
             **drawn(plot, PLOT_SUBJECTS[about.of]),
         log:
-            f"<logs>/plot_{plot}/{PLOT_SUBJECTS[about.of].replace('/', '.')}.log",
+            f"<logs>/plot_{plot}/{'.'.join(Path(PLOT_SUBJECTS[about.of]).parts)}.log",
         conda:
             "../envs/jetsmith.yaml"
         resources:

@@ -182,3 +182,20 @@ def test_a_full_disk_costs_the_notes_alone(package, tmp_path, monkeypatch):
     monkeypatch.setattr(type(tmp_path), "write_text", full)
     saved.pop()()
     assert list(tmp_path.glob("*.json*")) == []
+
+
+def test_an_installed_package_has_not_the_commit_of_who_installed_it(tmp_path, monkeypatch):
+    """An environment often lies below somebody's own repository, whose commit says nothing of ours."""
+    monkeypatch.delenv(provenance.COMMIT, raising=False)
+    package = tmp_path / "environment/jetsmith"
+    package.mkdir(parents=True)
+    (package / "provenance.py").touch()
+    (tmp_path / ".gitignore").write_text("environment\n")
+    commit = ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "theirs"]
+    for command in (["init", "-q"], ["add", "."], commit):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    monkeypatch.setattr(provenance, "PACKAGE", package)
+    assert provenance.record()["commit"] == "unknown"
+    for command in (["add", "-f", "environment"], commit):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    assert len(provenance.record()["commit"]) == 40

@@ -11,7 +11,8 @@ import yaml
 
 from jetsmith import io, stacking
 from jetsmith.classifiers import find_backend
-from jetsmith.configuration.load import Configuration, load
+from jetsmith.configuration.configuration import Configuration
+from jetsmith.configuration.load import load
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.hashing import SPLITS, fold_of
 from jetsmith.metrics import auc

@@ -12,7 +12,8 @@ import yaml
 
 from jetsmith import columns, stages
 from jetsmith.configuration import reference
-from jetsmith.configuration.load import Configuration, load
+from jetsmith.configuration.configuration import Configuration
+from jetsmith.configuration.load import load
 from jetsmith.plots import PLOTS
 from jetsmith.strict import Record
 

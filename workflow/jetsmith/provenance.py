@@ -10,7 +10,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -272,17 +272,15 @@ def announce_commit() -> None:
 
 
 def _commit() -> str:
-    """The commit of the checkout, with `-dirty` where files differ; `unknown` outside one."""
+    """The commit of the checkout, with `-dirty` where files differ; `unknown` outside one.
+
+    An environment below somebody's repository, where the package is installed, is no checkout.
+    """
     if told := os.environ.get(COMMIT):
         return told
+    git = partial(subprocess.run, cwd=PACKAGE, capture_output=True, text=True, check=True, timeout=10)
     try:
-        return subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
-            cwd=PACKAGE,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        ).stdout.strip()
+        git(["git", "ls-files", "--error-unmatch", "provenance.py"])
+        return str(git(["git", "describe", "--always", "--dirty", "--abbrev=40"]).stdout.strip())
     except (OSError, subprocess.SubprocessError):
         return "unknown"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jetsmith import columns
-from jetsmith.configuration.load import Configuration
+from jetsmith.configuration.configuration import Configuration
 from jetsmith.plots import PLOTS
 from jetsmith.specs.classifiers import ClassifierSpec, JudgedSpec, RecipeSpec, RowsSpec, TruthSpec
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec

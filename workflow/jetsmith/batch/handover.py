@@ -6,7 +6,6 @@ outputs are still the same; any other is cancelled before its outputs are made a
 """
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -230,8 +229,9 @@ class TakesOver:
 
     def take_stock(self, system: str, queue: Queue) -> None:
         """Look at what a killed driver has left; for the end of `__post_init__`."""
-        # `cores` of profiles/default is about this machine: it must not limit the threads of a job elsewhere.
-        self.workflow.global_resources["_cores"] = sys.maxsize
+        limit = self.workflow.resource_settings.cores
+        if limit is not None:  # of the command line or the site's profile; profiles/default leaves it out
+            self.logger.info(f"No job gets more than {limit} threads: `cores`")
         self._handover = Handover(system, queue, self.workflow, self.logger)
 
     @property
