@@ -52,9 +52,14 @@ def sources(package):
     return {path.relative_to(package): path.read_bytes() for path in package.rglob("*.py")}
 
 
-# Snakemake's plugins of ours import the installed package before anybody reads this.
+# Snakemake's plugins of ours import the installed package before anybody reads this. In a job that may have been
+# edited since the plan: there the job itself compares what it imports with what was planned.
 IMPORTED = Path(jetsmith.__file__).parent
-if not IMPORTED.samefile(CODE / "jetsmith") and sources(IMPORTED) != sources(CODE / "jetsmith"):
+if (
+    workflow.is_main_process
+    and not IMPORTED.samefile(CODE / "jetsmith")
+    and sources(IMPORTED) != sources(CODE / "jetsmith")
+):
     raise WorkflowError(f"{IMPORTED} is not the jetsmith of {CODE.parent}: install that of the same version")
 
 DEFAULT_RUN = "config/config.yaml"
