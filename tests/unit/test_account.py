@@ -21,7 +21,18 @@ def runs(n_events, sum_w, sum_w2=None):
 def plan(folder, sizes=(60, 40), generated=None, damaged=()):
     path = folder / "plan.json"
     files = [
-        {"file": f"{i}.root", "entries": n, "runs": None if generated is None else runs(*generated[i])}
+        {
+            "file": f"{i}.root",
+            "uuid": "",
+            "tree": "Events",
+            "schema": 0,
+            "entries": n,
+            "bytes": 1,
+            "codec": "none",
+            "bounds": [0, n],
+            "entry_bytes": 1.0,
+            "runs": None if generated is None else runs(*generated[i]),
+        }
         for i, n in enumerate(sizes)
     ]
     parts = [
@@ -30,7 +41,8 @@ def plan(folder, sizes=(60, 40), generated=None, damaged=()):
     ]
     io.write_json(
         path,
-        {"object": "ak4", "layout": "pfnano", "columns": ["run"], "n_entries": sum(sizes)}
+        {"dataset": "test", "object": "ak4", "layout": "pfnano", "columns": ["run"]}
+        | {"n_entries": sum(sizes), "bytes": len(sizes), "schemas": []}
         | {"content": {}, "parts": parts, "files": files}
         | {"damaged": [{"file": name, "reason": "empty (0 bytes)", "attempts": 2} for name in damaged]},
     )

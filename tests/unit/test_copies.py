@@ -3,6 +3,7 @@
 import os
 import shutil
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from jetsmith import io
 from jetsmith.configuration.checks import check_files_once
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.skimming import copies, inspection, suitability
+from jetsmith.skimming.records import FileFound
 from jetsmith.sources import mock
 from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.skimming import PartitionSpec, XRootDSpec
@@ -81,12 +83,12 @@ def test_each_copy_is_paired_with_the_first(monkeypatch):
         return content[path]
 
     monkeypatch.setattr(copies, "content_digest", digest)
-    records = [{"file": name, "uuid": "u", "bytes": 7, "entries": 3} for name in content]
-    records[5] |= {"bytes": 8}
-    records[6] |= {"uuid": "v"}
-    records[7] |= {"entries": 4}
+    records = [FileFound(name, "u", "Events", 0, 3, 7, "none", (0, 3), 1.0, None) for name in content]
+    records[5] = replace(records[5], bytes=8)
+    records[6] = replace(records[6], uuid="v")
+    records[7] = replace(records[7], entries=4)
     found = copies.copies(records, XRootDSpec())
-    assert [(one["file"], other["file"]) for one, other in found] == [("a", "c"), ("a", "d"), ("b", "e")]
+    assert [(one.file, other.file) for one, other in found] == [("a", "c"), ("a", "d"), ("b", "e")]
     assert asked == [(name, 7) for name in "abcde"]
 
 

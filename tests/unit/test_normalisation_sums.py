@@ -1,11 +1,13 @@
 """Sums of Runs against those of the entries, by hand: skims, contradictions, and what is divided by."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from jetsmith.errors import InputError
 from jetsmith.skimming.normalisation import check_files, check_runs, normalisation
+from jetsmith.skimming.records import FileFound, Plan, Runs
 from jetsmith.specs.datasets import DatasetSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",), cross_section_pb=1.0)
@@ -13,12 +15,12 @@ SPEC = DatasetSpec(object="ak4", process="test", files=("x",), cross_section_pb=
 
 def runs(sum_w, n_events=None, sum_w2=None):
     """What inspect found in a tree Runs."""
-    return {"n_events": n_events, "sum_w": sum_w, "sum_w2": sum_w2}
+    return Runs(n_events, sum_w, sum_w2)
 
 
 def record(found, entries=100):
     """A file of the plan, its name to be given."""
-    return {"entries": entries, "runs": found}
+    return FileFound("", "", "Events", 0, entries, 1, "none", (0, entries), 1.0, found)
 
 
 def read(n=100, sum_w=None, sum_w2=None):
@@ -29,10 +31,9 @@ def read(n=100, sum_w=None, sum_w2=None):
 def normalised(*files, **content):
     """Of files, each a record and what was read of it; every file is a partition."""
     named = [(str(i), *found) for i, found in enumerate(files)]
-    planned = {
-        "files": [{"file": name} | about for name, about, _ in named],
-        "content": content, "layout": "nanoaod",
-    }  # fmt: skip
+    found = tuple(replace(about, file=name) for name, about, _ in named)
+    n_entries = sum(about.entries for about in found)
+    planned = Plan("test", "ak4", "nanoaod", (), n_entries, len(found), content, (), found, (), ())
     reports = [
         {"sum_w": done["sum_w"], "n_processed": done["n"], "files": [{"file": name} | done]}
         for name, _, done in named
@@ -85,7 +86,7 @@ def test_a_count_goes_before_the_sum():
 def test_what_no_other_events_can_weigh(found, right):
     """Right at the limits, on both sides of them."""
     if right:
-        assert normalised((record(found), read()))["sum_w_runs"] == found["sum_w"]
+        assert normalised((record(found), read()))["sum_w_runs"] == found.sum_w
     else:
         with pytest.raises(InputError, match="these are other weights"):
             normalised((record(found), read()))
@@ -140,12 +141,12 @@ def test_numbers_of_runs_by_themselves():
 
 def test_files_whose_sums_cannot_be_added():
     """A skimmed file beside one without Runs; whole ones may so, and those of which the dataset says how."""
-    files = [record(found) | {"file": name} for name, found in (("a", runs(1.0, 101)), ("b", None))]
+    files = [replace(record(found), file=name) for name, found in (("a", runs(1.0, 101)), ("b", None))]
     with pytest.raises(
         InputError, match=r"a was skimmed before .* 101 .* b has no Runs \(1 and 1 such files"
     ):
         check_files("test", files, "nanoaod", SPEC)
-    whole = [files[0] | {"runs": runs(1.0, 100)}, files[1]]
+    whole = [replace(files[0], runs=runs(1.0, 100)), files[1]]
     check_files("test", whole, "nanoaod", SPEC)
     check_files("test", files[:1], "nanoaod", SPEC)
     check_files("test", files, "nanoaod", SPEC.model_copy(update={"generated": "events"}))

@@ -19,6 +19,7 @@ from jetsmith.plots.roc_figure import Curve, Interval, RocNumbers
 from jetsmith.report import tables
 from jetsmith.report.page import TEMPLATES, write_report
 from jetsmith.skimming.account import account_dataset
+from jetsmith.skimming.records import FileFound, Part, Plan, Range, plain
 from jetsmith.specs.plots import PlotSpec
 from tests.unit.test_plots_inputs import FLAVOURS, WORKING_POINTS, make_scores, make_spec
 
@@ -64,15 +65,10 @@ class Page(HTMLParser):
 def make_account(folder: Path, name: str = "ttbar", n_lost: int = 0) -> Path:
     """The account that the account stage makes of a plan and one report."""
     lost = [{"file": "a.root", "start": 0, "stop": n_lost, "attempts": 3, "reason": "basket <7>"}]
-    part = {"part": "000", "ranges": [{"file": "a.root", "uuid": "u", "start": 0, "stop": 1000}]}
-    io.write_json(
-        folder / "plan.json",
-        {
-            "n_entries": 1000, "parts": [part], "object": "ak4", "layout": "pfnano", "columns": [],
-            "damaged": [], "content": CONTENT,
-            "files": [{"file": "a.root", "entries": 1000, "runs": None}],
-        },
-    )  # fmt: skip
+    part = Part("000", (Range("a.root", "u", 0, 1000),))
+    found = FileFound("a.root", "u", "Events", 0, 1000, 1, "none", (0, 1000), 1.0, None)
+    plan = Plan(name, "ak4", "pfnano", (), 1000, 1, CONTENT, (), (found,), (), (part,))
+    io.write_json(folder / "plan.json", plain(plan))
     io.write_json(
         folder / "part.json",
         {

@@ -12,6 +12,7 @@ from jetsmith.hashing import hash64
 from jetsmith.io import IDENTITY, IntArray, read_identity, read_json, write_json
 from jetsmith.skimming.normalisation import normalisation
 from jetsmith.skimming.plan import damaged_share, typical_entries
+from jetsmith.skimming.records import Plan, read_plan
 from jetsmith.sources.flat import merge_cutflows
 
 MOST_KEYS = 50_000_000  # entries whose keys are compared at once: about 3 GB
@@ -51,16 +52,16 @@ def account_dataset(
         InputError: Entries are unaccounted for or stand there twice, too many are lost, no row passed
             the cuts, or the trees Runs contradict the entries.
     """
-    planned = read_json(plan, dataset=name)
+    planned = read_plan(plan, dataset=name)
     parts = [read_json(path, dataset=name) for path in reports]
     _check_parts(name, planned, parts)
-    n_planned, n_processed = planned["n_entries"], sum(part["n_processed"] for part in parts)
+    n_planned, n_processed = planned.n_entries, sum(part["n_processed"] for part in parts)
     lost = _losses(planned, [loss for part in parts for loss in part["lost"]])
     n_lost = sum(loss["n_entries"] for loss in lost)
     fraction = sum(loss["fraction"] for loss in lost)
     weight_fraction = sum(loss["weight_fraction"] for loss in lost)
     if fraction > max_loss_fraction * (1 + 1e-9):
-        known = damaged_share(planned["files"], len(planned["damaged"]))
+        known = damaged_share(planned.files, len(planned.damaged))
         _take_away(plan if known > max_loss_fraction else None, reports, parts)
         raise InputError(_explain_losses(name, lost, fraction, weight_fraction, max_loss_fraction))
     n_duplicates = _check_identities(name, planned, identities, n_processed, allow_duplicates)
@@ -74,10 +75,10 @@ def account_dataset(
         output,
         {
             "dataset": name,
-            "object": planned["object"],
-            "layout": planned["layout"],
-            "columns": planned["columns"],
-            "content": planned["content"],
+            "object": planned.object,
+            "layout": planned.layout,
+            "columns": planned.columns,
+            "content": planned.content,
             "n_entries": n_planned,
             "n_events": n_processed,
             "n_lost": n_lost,
@@ -96,11 +97,9 @@ def account_dataset(
     )
 
 
-def _check_parts(name: str, planned: dict[str, Any], parts: Sequence[dict[str, Any]]) -> None:
+def _check_parts(name: str, planned: Plan, parts: Sequence[dict[str, Any]]) -> None:
     """Each partition reported once, and its entries are all processed or declared lost."""
-    expected = {
-        part["part"]: sum(r["stop"] - r["start"] for r in part["ranges"]) for part in planned["parts"]
-    }
+    expected = {part.part: part.n_entries for part in planned.parts}
     found = [part["part"] for part in parts]
     if sorted(found) != sorted(expected):
         raise InputError(
@@ -115,9 +114,9 @@ def _check_parts(name: str, planned: dict[str, Any], parts: Sequence[dict[str, A
                 f"{part['n_processed']:,} processed and {lost:,} declared lost; run its skim again"
             )
         _check_report(name, part, expected[part["part"]])
-    if sum(expected.values()) != planned["n_entries"]:
+    if sum(expected.values()) != planned.n_entries:
         raise InputError(
-            f"dataset {name}: its plan covers {sum(expected.values()):,} of {planned['n_entries']:,} "
+            f"dataset {name}: its plan covers {sum(expected.values()):,} of {planned.n_entries:,} "
             "entries; remove the inspect file and run again"
         )
 
@@ -141,29 +140,29 @@ def _check_report(name: str, part: dict[str, Any], n_planned: int) -> None:
             )
 
 
-def _losses(planned: dict[str, Any], lost: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _losses(planned: Plan, lost: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Losses with `n_entries` and their shares of all entries and of all weights.
 
     A file that could not even be opened is taken to hold as many entries as the others on average.
     The share of the weights is that of the file's tree `Runs`, by size, where every file has one, else
     that of the entries.
     """
-    files = {record["file"]: record for record in planned["files"]}
-    typical = typical_entries(planned["files"])
+    files = {record.file: record for record in planned.files}
+    typical = typical_entries(planned.files)
     found = [{**loss, "n_entries": loss["stop"] - loss["start"]} for loss in lost]
     found += [
-        {"file": damaged["file"], "start": 0, "stop": None, "n_entries": typical}
-        | {"reason": damaged["reason"], "attempts": damaged["attempts"]}
-        for damaged in planned["damaged"]
+        {"file": damaged.file, "start": 0, "stop": None, "n_entries": typical}
+        | {"reason": damaged.reason, "attempts": damaged.attempts}
+        for damaged in planned.damaged
     ]
-    n_all = planned["n_entries"] + typical * len(planned["damaged"])
+    n_all = planned.n_entries + typical * len(planned.damaged)
     # Signs are left out: sums of a few files with negative weights may cancel.
-    sizes = {name: abs(record["runs"]["sum_w"]) for name, record in files.items() if record["runs"]}
-    known = len(sizes) == len(files) and not planned["damaged"] and sum(sizes.values()) > 0
+    sizes = {name: abs(record.runs.sum_w) for name, record in files.items() if record.runs}
+    known = len(sizes) == len(files) and not planned.damaged and sum(sizes.values()) > 0
     for loss in found:
         loss["fraction"] = loss["weight_fraction"] = loss["n_entries"] / n_all
         if known:
-            share = loss["n_entries"] / files[loss["file"]]["entries"]
+            share = loss["n_entries"] / files[loss["file"]].entries
             loss["weight_fraction"] = share * sizes[loss["file"]] / sum(sizes.values())
     return found
 
@@ -177,7 +176,7 @@ def _event_weight(
 
 
 def _check_identities(
-    name: str, planned: dict[str, Any], identities: Sequence[str | Path], n_processed: int, allow: bool
+    name: str, planned: Plan, identities: Sequence[str | Path], n_processed: int, allow: bool
 ) -> int:
     """Fail where two entries have the same run, luminosity block and event, or count them where allowed.
 
@@ -211,10 +210,8 @@ def _of_turn(keys: dict[str, IntArray], turn: int, turns: int) -> dict[str, IntA
     return {key: values[mine] for key, values in keys.items()}
 
 
-def _explain_duplicates(
-    name: str, planned: dict[str, Any], keys: dict[str, IntArray], places: IntArray
-) -> str:
-    files = [record["file"] for record in planned["files"]]
+def _explain_duplicates(name: str, planned: Plan, keys: dict[str, IntArray], places: IntArray) -> str:
+    files = [record.file for record in planned.files]
     pairs = Counter((int(keys["file"][place]), int(keys["file"][place + 1])) for place in places)
     lines = [f"dataset {name}: at least {len(places):,} entries would count twice:"]
     for (one, other), n in pairs.most_common(10):

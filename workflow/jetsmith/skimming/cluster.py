@@ -28,6 +28,7 @@ from jetsmith.io import explained, move, read_json
 from jetsmith.progress import Progress
 from jetsmith.provenance import config_digest
 from jetsmith.skimming.partition import skim_partition
+from jetsmith.skimming.records import plain, read_plan
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.skimming import DaskSpec, SkimSpec, XRootDSpec
 
@@ -68,10 +69,10 @@ def skim_dataset(
     Raises:
         InputError: A partition failed more often than is allowed; all others are kept.
     """
-    planned = read_json(plan, dataset=name)
+    planned = read_plan(plan, dataset=name)
     golden = Path(golden_json).read_text() if golden_json else None
     decides = [
-        planned,
+        plain(planned),
         spec.model_dump(mode="json"),
         selection.model_dump(),
         settings.chunk_entries,
@@ -82,13 +83,13 @@ def skim_dataset(
     folder.mkdir(parents=True, exist_ok=True)
     staged = [
         {key: str(folder / Path(paths[part]).name) for key, paths in outputs.items()}
-        for part in range(len(planned["parts"]))
+        for part in range(len(planned.parts))
     ]
     common = {"name": name, "spec": spec, "selection": selection, "settings": settings}
     common |= {"plan": os.path.abspath(plan), "golden_json": golden_json, "xrootd": xrootd}
     common |= {"folder": os.getcwd()}
     tasks = {part: common | {"part": part} | files for part, files in enumerate(staged)}
-    sizes = [sum(r["stop"] - r["start"] for r in part["ranges"]) for part in planned["parts"]]
+    sizes = [part.n_entries for part in planned.parts]
     _run_all(name, tasks, sizes, settings.dask, threads)
     for part, files in enumerate(staged):
         for key, path in files.items():

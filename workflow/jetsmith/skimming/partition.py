@@ -26,6 +26,7 @@ from jetsmith import io, lifeline
 from jetsmith.errors import InputError
 from jetsmith.progress import Progress
 from jetsmith.skimming.reading import Chunk, ChunkReader, Outcome, chunks_of
+from jetsmith.skimming.records import read_plan
 from jetsmith.sources.flat import merge_cutflows, no_rows
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.skimming import SkimSpec, XRootDSpec
@@ -68,12 +69,12 @@ def skim_partition(
     Raises:
         InputError: A file changed since inspect, or the golden JSON cannot be read.
     """
-    planned = io.read_json(plan, dataset=name)
+    planned = read_plan(plan, dataset=name)
     reader = ChunkReader(
-        planned["layout"],
+        planned.layout or "",
         spec.model_copy(update={"golden_json": golden_json}),
         selection,
-        planned["columns"],
+        planned.columns,
         settings.retries,
         xrootd,
     )
@@ -86,7 +87,7 @@ def skim_partition(
     ):
         tally = Tally(progress, identify)
         pieces = tally.collect(read_ahead(execute, todo, threads))
-        io.write_rows(rows, chain([no_rows(planned["columns"], spec.object)], pieces), **subject)
+        io.write_rows(rows, chain([no_rows(list(planned.columns), spec.object)], pieces), **subject)
     content = tally.report(name, part, sum(map(len, todo)))
     _check_written(rows, content["n_rows"])
     _check_written(identity, content["n_processed"])

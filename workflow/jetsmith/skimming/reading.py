@@ -19,6 +19,7 @@ from jetsmith import remote, sources
 from jetsmith.errors import DamagedError, InputError
 from jetsmith.io import IntArray
 from jetsmith.skimming.plan import chunks
+from jetsmith.skimming.records import Plan
 from jetsmith.sources import files
 from jetsmith.sources.trees import Events, ReadError, Table, table
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
@@ -76,18 +77,18 @@ class Outcome:
     loss: dict[str, Any] | None = None
 
 
-def chunks_of(plan: dict[str, Any], part: int, most: int) -> list[Chunk]:
+def chunks_of(plan: Plan, part: int, most: int) -> list[Chunk]:
     """The chunks of a partition in order, each of `most` entries and `CHUNK_BYTES` at most."""
-    places = {record["file"]: index for index, record in enumerate(plan["files"])}
+    places = {record.file: index for index, record in enumerate(plan.files)}
     found: list[Chunk] = []
-    for piece in plan["parts"][part]["ranges"]:
-        place = places[piece["file"]]
-        record = plan["files"][place]
-        size = max(1, min(most, int(CHUNK_BYTES / max(record["entry_bytes"], 1e-9))))
-        branches = tuple(plan["schemas"][record["schema"]]["branches"])
-        for start, stop in chunks(piece["start"], piece["stop"], record["bounds"], size):
-            planned = record["uuid"], record["bytes"], record["entries"]
-            about = record["file"], place, planned, record["tree"], branches
+    for piece in plan.parts[part].ranges:
+        place = places[piece.file]
+        record = plan.files[place]
+        size = max(1, min(most, int(CHUNK_BYTES / max(record.entry_bytes, 1e-9))))
+        branches = plan.schemas[record.schema].branches
+        for start, stop in chunks(piece.start, piece.stop, record.bounds, size):
+            planned = record.uuid, record.bytes, record.entries
+            about = record.file, place, planned, record.tree, branches
             found.append(Chunk(len(found), *about, start, stop))
     return found
 
