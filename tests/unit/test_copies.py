@@ -15,10 +15,10 @@ from jetsmith import io
 from jetsmith.configuration.checks import check_files_once
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.skimming import copies, inspection, suitability
-from jetsmith.skimming.records import FileFound
 from jetsmith.sources import mock
 from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.skimming import PartitionSpec, XRootDSpec
+from tests.unit.plans import file_found
 from tests.unit.test_inspection import classifier
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
@@ -83,7 +83,7 @@ def test_each_copy_is_paired_with_the_first(monkeypatch):
         return content[path]
 
     monkeypatch.setattr(copies, "content_digest", digest)
-    records = [FileFound(name, "u", "Events", 0, 3, 7, "none", (0, 3), 1.0, None) for name in content]
+    records = [file_found(name, 3, uuid="u", bytes=7) for name in content]
     records[5] = replace(records[5], bytes=8)
     records[6] = replace(records[6], uuid="v")
     records[7] = replace(records[7], entries=4)

@@ -13,12 +13,12 @@ from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.skimming import inspection, suitability
 from jetsmith.skimming import plan as partition
-from jetsmith.skimming.records import FileFound, plain
 from jetsmith.sources import mock
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
 from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.skimming import PartitionSpec
+from tests.unit.plans import file_found
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
 
@@ -38,9 +38,8 @@ def fails(folder, files, spec=SPEC):
 
 def planned(files, n_parts, target):
     """The partitions, as JSON has them, of files given by what the plan looks at."""
-    rest = {"tree": "Events", "schema": 0, "codec": "none", "entry_bytes": 1.0, "runs": None}
-    found = [FileFound(**file | rest | {"bounds": tuple(file["bounds"])}) for file in files]
-    return [plain(part) for part in partition.plan_parts(found, n_parts, target)]
+    found = [file_found(**file | {"bounds": tuple(file["bounds"])}) for file in files]
+    return [io.plain(part) for part in partition.plan_parts(found, n_parts, target)]
 
 
 def covered(found):

@@ -24,11 +24,12 @@ from distributed import Client, Future, Nanny, Worker
 from jetsmith.batch.common import walltime_s
 from jetsmith.configuration.records import hint
 from jetsmith.errors import InputError
-from jetsmith.io import explained, move, read_json
+from jetsmith.handed.account import PartReport
+from jetsmith.handed.plan import Plan
+from jetsmith.io import explained, move, plain, read_record
 from jetsmith.progress import Progress
 from jetsmith.provenance import config_digest
 from jetsmith.skimming.partition import skim_partition
-from jetsmith.skimming.records import plain, read_plan
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.skimming import DaskSpec, SkimSpec, XRootDSpec
 
@@ -69,7 +70,7 @@ def skim_dataset(
     Raises:
         InputError: A partition failed more often than is allowed; all others are kept.
     """
-    planned = read_plan(plan, dataset=name)
+    planned = read_record(Plan, plan, dataset=name)
     golden = Path(golden_json).read_text() if golden_json else None
     decides = [
         plain(planned),
@@ -95,8 +96,8 @@ def skim_dataset(
         for key, path in files.items():
             _link(path, outputs[key][part])
     # Where more is lost than is allowed, the others stay for the driver that reads it again.
-    reports = [read_json(files["report"]) for files in staged]
-    n_lost = sum(report["n_planned"] - report["n_processed"] for report in reports)
+    found = [read_record(PartReport, files["report"]) for files in staged]
+    n_lost = sum(report.n_planned - report.n_processed for report in found)
     keep = {folder} if n_lost > settings.max_loss_fraction * sum(sizes) else set()
     for made in set(folder.parent.glob(".dask-*")) - keep:
         shutil.rmtree(made)
@@ -158,7 +159,7 @@ def _finished(client: Client, pending: Sequence[Future], settings: DaskSpec) -> 
 def _is_finished(report: str) -> bool:
     """Whether a staged partition is whole; it is read again where something of it was lost or damaged."""
     try:
-        return os.path.exists(report) and not read_json(report)["lost"]
+        return os.path.exists(report) and not read_record(PartReport, report).lost
     except InputError as error:  # damaged: left as it is, it would stop every driver
         print(f"[skim] {error}", file=sys.stderr, flush=True)
         return False

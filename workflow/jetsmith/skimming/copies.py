@@ -7,7 +7,7 @@ import numpy as np
 
 from jetsmith import remote
 from jetsmith.errors import InputError
-from jetsmith.skimming.records import FileFound
+from jetsmith.handed.plan import FileFound
 from jetsmith.sources.files import open_root
 from jetsmith.specs.skimming import XRootDSpec
 

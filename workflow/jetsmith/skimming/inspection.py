@@ -1,6 +1,6 @@
 """Stage inspect: what the files of a dataset hold, and how they are cut into partitions.
 
-`inspect_dataset` writes one JSON a dataset: a `records.Plan`.
+`inspect_dataset` writes one JSON a dataset: a `Plan`.
 """
 
 import gc
@@ -12,7 +12,6 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import loky
 import numpy as np
@@ -20,12 +19,13 @@ import numpy as np
 from jetsmith import remote, sources
 from jetsmith.columns import STORED
 from jetsmith.errors import DamagedError, InputError
+from jetsmith.handed.plan import Content, Damaged, FileFound, Plan, Schema
+from jetsmith.io import write_record
 from jetsmith.progress import Progress
 from jetsmith.skimming import agreement
 from jetsmith.skimming.copies import copies
 from jetsmith.skimming.normalisation import check_files, check_runs, read_runs
 from jetsmith.skimming.plan import damaged_share, plan_parts
-from jetsmith.skimming.records import Damaged, FileFound, Plan, Schema, write
 from jetsmith.sources import files as rootfiles
 from jetsmith.sources import recognition
 from jetsmith.sources.content import First
@@ -122,7 +122,7 @@ def inspect_dataset(
         damaged=tuple(damaged),
         parts=tuple(plan_parts(records, n_parts, target)),
     )
-    write(output, plan)
+    write_record(output, plan)
     if layout and spec.object != "event" and not any(schema.constituents for schema in schemas):
         print(
             f"[inspect {name}] layout {layout}: no track information; it serves stored scores and "
@@ -138,7 +138,7 @@ def _content(
     layout: str | None,
     records: Sequence[FileFound],
     schemas: Sequence[Schema],
-) -> dict[str, Any]:
+) -> Content:
     """What the files say, in agreement; nothing where none has an entry."""
     used = {
         record.file: said

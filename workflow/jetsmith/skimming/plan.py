@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from jetsmith.skimming.records import FileFound, Part, Range
+from jetsmith.handed.plan import FileFound, Part, Range
 from jetsmith.specs.skimming import PartitionSpec
 
 SNAP = 0.25  # a cut moves to a cluster boundary that is nearer than this share of a partition

@@ -17,9 +17,10 @@ import awkward as ak
 
 from jetsmith import remote, sources
 from jetsmith.errors import DamagedError, InputError
+from jetsmith.handed.account import CutStep, Loss
+from jetsmith.handed.plan import Plan
 from jetsmith.io import IntArray
 from jetsmith.skimming.plan import chunks
-from jetsmith.skimming.records import Plan
 from jetsmith.sources import files
 from jetsmith.sources.trees import Events, ReadError, Table, table
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
@@ -67,14 +68,14 @@ class Outcome:
         rows: Canonical columns of the rows that pass; None where it is lost.
         cutflow: Rows and weights after each cut; empty where it is lost.
         identity: Run, luminosity block and event of every entry, shape (entries,) each.
-        loss: file, start, stop, reason and attempts where it is lost, else None.
+        loss: Why, where it is lost, else None.
     """
 
     chunk: Chunk
     rows: ak.Array | None = None
-    cutflow: tuple[dict[str, Any], ...] = ()
+    cutflow: tuple[CutStep, ...] = ()
     identity: tuple[IntArray, IntArray, IntArray] | None = None
-    loss: dict[str, Any] | None = None
+    loss: Loss | None = None
 
 
 def chunks_of(plan: Plan, part: int, most: int) -> list[Chunk]:
@@ -113,7 +114,7 @@ class ChunkReader:
     retries: int = 0
     xrootd: XRootDSpec = field(default_factory=XRootDSpec)
     _opened: tuple[str, ExitStack, Table] | None = field(default=None, repr=False)
-    _lost: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    _lost: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
     _failed_at: dict[str, float] = field(default_factory=dict, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -126,10 +127,9 @@ class ChunkReader:
             InputError: The file is another one than was planned, or its content makes no sense.
         """
         _tidy()
-        about = {"file": chunk.file, "start": chunk.start, "stop": chunk.stop}
         # A file that could not be opened was waited for once; a partition has many chunks.
         if chunk.file in self._lost:
-            return [Outcome(chunk, loss=about | self._lost[chunk.file])]
+            return [_lost(chunk, *self._lost[chunk.file])]
         attempts, failures, was_open = 0, dict[str, Exception](), False
         for turn in range(self.retries + 1):
             if turn:
@@ -150,10 +150,9 @@ class ChunkReader:
             if not isinstance(failure, READ_FAILURES):
                 raise failure
         reason = "; ".join(dict.fromkeys(map(_reason, failures.values())))
-        loss = {"reason": reason, "attempts": attempts}
         if not was_open and any(map(_may_pass, failures.values())):
-            self._lost[chunk.file] = loss
-        return [Outcome(chunk, loss=about | loss)]
+            self._lost[chunk.file] = reason, attempts
+        return [_lost(chunk, reason, attempts)]
 
     def _addresses(self, chunk: Chunk) -> list[str]:
         """Replicas in the order in which they are tried: the open one first, lately failed ones last."""
@@ -227,6 +226,10 @@ class ChunkReader:
         if opened is not None:
             with suppress(Exception):  # a broken connection cannot be closed either
                 opened[1].close()
+
+
+def _lost(chunk: Chunk, reason: str, attempts: int) -> Outcome:
+    return Outcome(chunk, loss=Loss(chunk.file, chunk.start, chunk.stop, reason, attempts))
 
 
 def _tidy() -> None:

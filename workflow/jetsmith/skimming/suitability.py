@@ -6,9 +6,9 @@ from typing import Any
 
 from jetsmith import columns
 from jetsmith.errors import InputError
-from jetsmith.io import write_json
+from jetsmith.handed.plan import Plan
+from jetsmith.io import read_record, write_json
 from jetsmith.skimming.copies import copies
-from jetsmith.skimming.records import Plan, read_plan
 from jetsmith.specs.classifiers import RowsSpec, TruthSpec
 from jetsmith.specs.features import ColumnGroup
 from jetsmith.specs.skimming import XRootDSpec
@@ -42,7 +42,7 @@ def check_classifier(
         InputError: Names dataset, files, layout, columns, features and what would help; or the truth
             that the files cannot tell and the classes need.
     """
-    plans = [read_plan(path) for path in inspections]
+    plans = [read_record(Plan, path) for path in inspections]
     needed = {source: inputs.group for inputs in spec.reads for source in inputs.sources}
     problems: list[str] = []
     for datasets in samples or [[plan.dataset for plan in plans]]:
@@ -64,16 +64,16 @@ def _untold(spec: RowsSpec, judged: Sequence[TruthSpec], inspected: Plan) -> lis
     """Truth that the files of a dataset cannot tell, where a class holds it apart from what stands for it."""
     classes = {c.name: c for c in (*spec.classes, *judged)}
     problems = []
-    for untold in inspected.content["untold"]:
-        ids, become = untold["ids"], untold["become"]
+    for untold in inspected.content.untold:
+        ids, become = untold.ids, untold.become
         split = [
             name for name, c in classes.items() if any((id_ in c.truth) != (become in c.truth) for id_ in ids)
         ]
         if split:
             problems.append(
                 f"{spec.name} cannot be trained or judged on dataset {inspected.dataset}: "
-                f"{untold['text']} in {untold['n_files']} of {len(inspected.files)} files, such as "
-                f"{untold['file']}, and its classes {', '.join(split)} need the difference; take classes "
+                f"{untold.text} in {untold.n_files} of {len(inspected.files)} files, such as "
+                f"{untold.file}, and its classes {', '.join(split)} need the difference; take classes "
                 "that do not, or files that tell"
             )
     return problems

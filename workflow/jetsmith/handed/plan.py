@@ -1,27 +1,86 @@
-"""What the stages inspect, skim and account hand to each other, as records; one reader and one writer.
+"""The plan of a dataset: what inspect found of its files, and how they are cut into partitions."""
 
-The configuration's records are pydantic models; these are made by the ten thousand, so they are plain
-frozen dataclasses, checked where a file is read.
-"""
-
-import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-
-from jetsmith.errors import InputError
-from jetsmith.io import read_json, write_json
-
-R = TypeVar("R", bound="Stored")
+from jetsmith.io import Stored
 
 
-class Stored:
-    """The base: nothing is converted, no key may be missing or unknown, numbers are finite."""
+@dataclass(frozen=True, slots=True)
+class Untold(Stored):
+    """Truth ids that branches cannot tell from another.
 
-    __slots__ = ()
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    Attributes:
+        ids: Ids that no row gets.
+        become: The id that such rows get instead.
+        lacks: What is missing for it, for messages.
+    """
+
+    ids: tuple[int, ...]
+    become: int
+    lacks: str
+
+
+@dataclass(frozen=True, slots=True)
+class UntoldOf(Untold):
+    """The same of a dataset.
+
+    Attributes:
+        n_files: Files that cannot tell.
+        file: One of them.
+        text: What cannot be told apart, in words.
+    """
+
+    n_files: int
+    file: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Stored):
+    """What a file with entries says of its events.
+
+    Attributes:
+        simulated: Whether they are; None where nothing says so.
+        because: What says so.
+        weight: The branch of the generator weight, or None.
+        unable: Cuts that it cannot tell, with what they lack.
+        instead: Columns and cuts that it gives in an unusual way, with how.
+        absent_hlt: Triggers of the dataset that it lacks, each with close ones that it has.
+        untold: Truth ids that it cannot tell from others.
+    """
+
+    simulated: bool | None
+    because: str
+    weight: str | None
+    unable: dict[str, str]
+    instead: dict[str, str]
+    absent_hlt: dict[str, tuple[str, ...]]
+    untold: tuple[Untold, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Content(Stored):
+    """What a dataset holds: what its files say, in agreement with each other and with its keys.
+
+    Attributes:
+        simulated: Whether its events are; None where no file has an entry.
+        certified: Its `golden_json`.
+        duplicates: `refuse` or `allow`.
+        weight: The branch of the generator weight; None where every event has weight 1.
+        not_applied: Cuts that are left out, with what they lack, or why.
+        instead: Columns and cuts that are made in an unusual way, with how.
+        absent_hlt: Triggers with the files that lack them.
+        untold: Truth ids that a file or more cannot tell.
+    """
+
+    simulated: bool | None
+    certified: str | None
+    duplicates: str
+    weight: str | None
+    not_applied: dict[str, str]
+    instead: dict[str, str]
+    absent_hlt: dict[str, tuple[str, ...]]
+    untold: tuple[UntoldOf, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +109,7 @@ class Schema(Stored):
         branches: What is read of them.
         constituents: Whether they hold candidates of jets.
         unreadable: Branches that cannot be read, each with the reason.
-        content: What they say of their events (`agreement.describe`); None without entries.
+        content: What they say of their events; None without entries.
     """
 
     layout: str | None
@@ -59,7 +118,7 @@ class Schema(Stored):
     branches: tuple[str, ...]
     constituents: bool
     unreadable: dict[str, str]
-    content: dict[str, Any] | None
+    content: Said | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +193,7 @@ class Plan(Stored):
         columns: Canonical columns that all of these give, in order.
         n_entries: Entries of all files.
         bytes: Size of all files [B].
-        content: What the files say, in agreement (`agreement.content`).
+        content: What the files say, in agreement.
         schemas: One for all files that are alike.
         files: Those that can be read.
         damaged: Those that cannot, where a loss is allowed.
@@ -147,64 +206,8 @@ class Plan(Stored):
     columns: tuple[str, ...]
     n_entries: int
     bytes: int
-    content: dict[str, Any]
+    content: Content
     schemas: tuple[Schema, ...]
     files: tuple[FileFound, ...]
     damaged: tuple[Damaged, ...]
     parts: tuple[Part, ...]
-
-
-_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}  # made once a type: it takes milliseconds
-
-
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    if kind not in _ADAPTERS:
-        _ADAPTERS[kind] = TypeAdapter(kind)
-    return _ADAPTERS[kind]
-
-
-def plain(record: Stored) -> dict[str, Any]:
-    """A record as JSON has it, with all records in it."""
-    found: dict[str, Any] = _adapter(type(record)).dump_python(record)
-    return found
-
-
-def write(path: str | Path, record: Stored) -> None:
-    """Write a record as a JSON file with a checksum."""
-    write_json(path, plain(record))
-
-
-def from_plain(kind: type[R], content: Any, where: str | Path) -> R:
-    """The record that a JSON file holds.
-
-    Args:
-        kind: Its type.
-        content: What was read.
-        where: The file, for the message.
-
-    Raises:
-        InputError: A key is missing or unknown, or a value is not of its type.
-    """
-    try:  # JSON's text, since strict dataclasses take only instances from Python
-        found: R = _adapter(kind).validate_json(json.dumps(content))
-    except (ValidationError, ValueError) as error:
-        problems = error.errors() if isinstance(error, ValidationError) else []
-        first = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'all'}: {p['msg']}" for p in problems[:3])
-        raise InputError(
-            f"{where}: is no {kind.__name__} as this version writes it ({first or error}); remove it and run "
-            "again"
-        ) from error
-    return found
-
-
-def read_plan(path: str | Path, **subject: str) -> Plan:
-    """The plan of a dataset, from the JSON file of stage inspect.
-
-    Args:
-        path: The file.
-        subject: What it has to be of, as in `io.read_json`.
-
-    Raises:
-        InputError: It is damaged, of another dataset, or no plan.
-    """
-    return from_plain(Plan, read_json(path, **subject), path)
