@@ -55,7 +55,7 @@ def test_all_bits_of_the_identification_count():
     assert len(rows) == 3
     assert cutflow[-1] == CutStep(3, 1.0, 17.0, "jet_id", applied=False)
     none = CUTS.model_copy(update={"jet_id": 0})
-    assert [line["cut"] for line in nanoaod.rows(some, SPEC, none)[1]] == ["entries", "jets", "pt", "abseta"]
+    assert [line.cut for line in nanoaod.rows(some, SPEC, none)[1]] == ["entries", "jets", "pt", "abseta"]
 
 
 def test_weights_and_vertices_have_an_order():

@@ -129,7 +129,7 @@ class ChunkReader:
         _tidy()
         # A file that could not be opened was waited for once; a partition has many chunks.
         if chunk.file in self._lost:
-            return [_lost(chunk, *self._lost[chunk.file])]
+            return [_as_lost(chunk, *self._lost[chunk.file])]
         attempts, failures, was_open = 0, dict[str, Exception](), False
         for turn in range(self.retries + 1):
             if turn:
@@ -152,7 +152,7 @@ class ChunkReader:
         reason = "; ".join(dict.fromkeys(map(_reason, failures.values())))
         if not was_open and any(map(_may_pass, failures.values())):
             self._lost[chunk.file] = reason, attempts
-        return [_lost(chunk, reason, attempts)]
+        return [_as_lost(chunk, reason, attempts)]
 
     def _addresses(self, chunk: Chunk) -> list[str]:
         """Replicas in the order in which they are tried: the open one first, lately failed ones last."""
@@ -228,7 +228,7 @@ class ChunkReader:
                 opened[1].close()
 
 
-def _lost(chunk: Chunk, reason: str, attempts: int) -> Outcome:
+def _as_lost(chunk: Chunk, reason: str, attempts: int) -> Outcome:
     return Outcome(chunk, loss=Loss(chunk.file, chunk.start, chunk.stop, reason, attempts))
 
 
