@@ -8,6 +8,7 @@ import uproot
 
 from jetsmith import io
 from jetsmith.errors import InputError
+from jetsmith.handed.plan import Runs
 from jetsmith.skimming import account, inspection, reading
 from jetsmith.skimming import partition as skim
 from jetsmith.skimming.normalisation import read_runs
@@ -105,7 +106,7 @@ def test_rows_of_runs_are_added(tmp_path):
             file.mktree("Runs", {name: values.dtype for name, values in rows.items()}).extend(rows)
         with uproot.open(tmp_path / "a.root") as file:
             found = read_runs(file, SPEC)
-        assert found == {"n_events": 14 if with_count else None, "sum_w": 7.5, "sum_w2": 17.0}
+        assert found == Runs(n_events=14 if with_count else None, sum_w=7.5, sum_w2=17.0)
     with uproot.recreate(tmp_path / "data.root") as file:
         file.mktree("Runs", {"run": np.dtype("u4")}).extend({"run": np.ones(1, "u4")})
     with uproot.open(tmp_path / "data.root") as file:

@@ -10,6 +10,7 @@ import uproot
 
 from jetsmith import io
 from jetsmith.errors import InputError
+from jetsmith.handed.account import CutStep
 from jetsmith.skimming import inspection, reading
 from jetsmith.skimming import partition as skim
 from jetsmith.sources import mock, trees
@@ -64,8 +65,8 @@ def test_partitions_and_chunks_change_nothing(tmp_path, files):
     assert ak.array_equal(ak.concatenate(parts), whole[0], equal_nan=True)
     assert ak.array_equal(chunked[0], whole[0], equal_nan=True)
     assert sum(r["n_processed"] for r in part_reports) == reports[0]["n_processed"] == 75
-    merged = merge_cutflows([r["cutflow"] for r in part_reports])
-    assert [line["n"] for line in merged] == [line["n"] for line in reports[0]["cutflow"]]
+    merged = merge_cutflows([[CutStep(**step) for step in r["cutflow"]] for r in part_reports])
+    assert [step.n for step in merged] == [step["n"] for step in reports[0]["cutflow"]]
 
 
 def test_the_same_run_writes_the_same_bytes(tmp_path, files):

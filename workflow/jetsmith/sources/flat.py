@@ -1,6 +1,6 @@
 """Flat buffers of ragged branches: what all layouts use to gather, pair and write columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from jetsmith import columns
 from jetsmith.angles import delta_r
+from jetsmith.handed.account import CutStep
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.sources.trees import ReadError
 
@@ -243,24 +244,18 @@ class Cutflow:
     """
 
     def __init__(self) -> None:
-        self.lines: list[dict[str, Any]] = []
+        self.lines: list[CutStep] = []
 
     def add(self, cut: str, weight: FloatArray, applied: bool = True) -> None:
         """The weights of all that passed `cut`, or that it would have been applied to."""
-        line = {
-            "cut": cut,
-            "n": len(weight),
-            "sum_w": float(np.sum(weight)),
-            "sum_w2": float(np.sum(np.square(weight))),
-        }
-        self.lines.append(line if applied else line | {"applied": False})
+        sums = len(weight), float(np.sum(weight)), float(np.sum(np.square(weight)))
+        self.lines.append(CutStep(*sums, cut, applied))
 
 
-def merge_cutflows(cutflows: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+def merge_cutflows(cutflows: Iterable[Sequence[CutStep]]) -> tuple[CutStep, ...]:
     """Add cutflows line by line, by the name of the cut, in the order of its first appearance."""
-    merged: dict[str, dict[str, Any]] = {}
-    for line in (line for cutflow in cutflows for line in cutflow):
-        total = merged.setdefault(line["cut"], line | {"n": 0, "sum_w": 0.0, "sum_w2": 0.0})
-        for key in ("n", "sum_w", "sum_w2"):
-            total[key] += line[key]
-    return list(merged.values())
+    merged: dict[str, CutStep] = {}
+    for step in (step for cutflow in cutflows for step in cutflow):
+        empty = CutStep(0, 0.0, 0.0, step.cut, step.applied)
+        merged[step.cut] = merged.get(step.cut, empty).plus(step)
+    return tuple(merged.values())

@@ -13,9 +13,9 @@ import awkward as ak
 import numpy as np
 
 from jetsmith.errors import InputError
+from jetsmith.handed.plan import Untold
 from jetsmith.io import IntArray
 from jetsmith.sources import truth
-from jetsmith.sources.content import Untold
 from jetsmith.sources.flat import Array, Directions, count_near, look_up, nearest, split
 
 PREFIX = {"ak4": "Jet", "ak8": "FatJet"}

@@ -4,15 +4,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import awkward as ak
 import numpy as np
 
 from jetsmith.columns import COMMON, STORED_PREFIX
+from jetsmith.handed.account import CutStep
+from jetsmith.handed.plan import Untold
 from jetsmith.io import IntArray
 from jetsmith.sources import eventcuts, generator, hadrons, jetid, truth
-from jetsmith.sources.content import First, Kind, Untold, simulated_by
+from jetsmith.sources.content import First, Kind, simulated_by
 from jetsmith.sources.eventcuts import SIMULATED_RUN, WEIGHTS, event_cuts
 from jetsmith.sources.flat import (
     Array,
@@ -216,7 +217,7 @@ class Jets(KeptJets):
 
 def rows(
     events: Mapping[str, ak.Array], spec: ReadingSpec, selection: CutsSpec
-) -> tuple[ak.Array, list[dict[str, Any]]]:
+) -> tuple[ak.Array, list[CutStep]]:
     """Canonical columns of the rows that pass, and the cutflow (see `sources.Source.rows`)."""
     if spec.object == "event":
         return event_rows(events, spec)
@@ -224,7 +225,7 @@ def rows(
     return columns.rows(), cutflow.lines
 
 
-def event_rows(events: Mapping[str, ak.Array], spec: ReadingSpec) -> tuple[ak.Array, list[dict[str, Any]]]:
+def event_rows(events: Mapping[str, ak.Array], spec: ReadingSpec) -> tuple[ak.Array, list[CutStep]]:
     """Rows of the object `event`: those with two leptons of a Z."""
     weight, passed, cutflow = event_cuts(events, spec)
     narrow(events, np.flatnonzero(passed))

@@ -1,11 +1,11 @@
 """CMS PFNano: NanoAOD with the candidates and vertices of the jets, and the inputs of old taggers."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import awkward as ak
 import numpy as np
 
+from jetsmith.handed.account import CutStep
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.sources import nanoaod, taginfo
 from jetsmith.sources.flat import Array, Columns, counts_to_offsets, gather, look_up, owners, split
@@ -129,7 +129,7 @@ def branches(available: set[str], obj: str) -> list[str]:
 
 def rows(
     events: Mapping[str, ak.Array], spec: ReadingSpec, selection: CutsSpec
-) -> tuple[ak.Array, list[dict[str, Any]]]:
+) -> tuple[ak.Array, list[CutStep]]:
     """Canonical columns of the rows that pass, and the cutflow (see `sources.Source.rows`)."""
     if spec.object == "event":
         return nanoaod.event_rows(events, spec)
