@@ -1,11 +1,13 @@
 # Loads and checks the configuration; what every rule takes of it, and of the code.
+import inspect
 import os
 from functools import cache
 
 from snakemake.persistence.file import FilePersistence
 
-from jetsmith import lifeline, locks, plugs, provenance, stages
+from jetsmith import derivations, lifeline, locks, plugs, provenance, stages
 from jetsmith.columns import ROWS
+from jetsmith.features import named
 from jetsmith.configuration.load import load
 from jetsmith.configuration.places import Run
 from jetsmith.plots import PLOTS
@@ -66,9 +68,20 @@ wildcard_constraints:
     contrast=one_of(name for sample in RUN.run.samples for name in RUN.contrasts(sample)),
 
 
+def quick(function):
+    """A function that Snakemake calls for each job, and asks for its parameters each time."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
 def grows(amount):
     """A resource that a job which failed gets more of in its next attempt (`--retries`)."""
-    return lambda wildcards, attempt: amount * attempt
+    return quick(lambda wildcards, attempt: amount * attempt)
+
+
+def together(group):
+    """A group of jobs that a batch system gets as one; a dry run, which gives it none, would check each."""
+    return None if workflow.dryrun else group
 
 
 @cache
@@ -93,9 +106,16 @@ def gets(stage, *wildcards):
     """The record of a stage (jetsmith.stages) as `params`, a value a field; `wildcards` name what it is of."""
     fields = stage.__annotations__["return"]._fields
     return {
-        field: lambda w, field=field: getattr(handed(stage, *(w[n] for n in wildcards)), field)
+        field: quick(lambda w, field=field: getattr(handed(stage, *(w[n] for n in wildcards)), field))
         for field in fields
     }
+
+
+@cache
+def features_code(dataset, group):
+    """Digest of the stage features, and of the formulas and transforms that a group may call; no others."""
+    ways = derivations.from_plain(handed(stages.features, dataset, group).ways)
+    return code("features", *named.of(ways, RUN.groups.get(group)))
 
 
 def model_code(script, wildcards):

@@ -97,7 +97,9 @@ rule calibrate:
     output: "calibration/{{tagger}}.json", "numbers/{{tagger}}.json"
     shell: ""
 rule plot_roc:
-    input: expand("scores/{{tagger}}.parquet", tagger=TAGGERS), expand("numbers/{{tagger}}.json", tagger=TAGGERS)
+    input:
+        expand("scores/{{tagger}}.parquet", tagger=TAGGERS),
+        expand("numbers/{{tagger}}.json", tagger=TAGGERS)
     output: "roc/{{contrast}}.pdf", "roc/{{contrast}}.png", "roc/{{contrast}}.json"
     shell: ""
 rule plot:
