@@ -1,11 +1,10 @@
 # Loads and checks the configuration; what every rule takes of it, and of the code.
-import inspect
 import os
 from functools import cache
 
 from snakemake.persistence.file import FilePersistence
 
-from jetsmith import derivations, lifeline, locks, plugs, provenance, stages
+from jetsmith import derivations, lifeline, locks, planning, plugs, provenance, stages
 from jetsmith.columns import ROWS
 from jetsmith.features import named
 from jetsmith.configuration.load import load
@@ -25,6 +24,7 @@ elif workflow.remote_exec:
 else:
     lifeline.follow()
 
+planning.look_once_for_scripts()
 provenance.remember(planned.SOURCES)
 persistence.install(workflow.pathvars.apply("<results>"), frozen.look(PACKAGE))
 
@@ -68,15 +68,9 @@ wildcard_constraints:
     contrast=one_of(name for sample in RUN.run.samples for name in RUN.contrasts(sample)),
 
 
-def quick(function):
-    """A function that Snakemake calls for each job, and asks for its parameters each time."""
-    function.__signature__ = inspect.signature(function)
-    return function
-
-
 def grows(amount):
     """A resource that a job which failed gets more of in its next attempt (`--retries`)."""
-    return quick(lambda wildcards, attempt: amount * attempt)
+    return planning.quick(lambda wildcards, attempt: amount * attempt)
 
 
 def together(group):
@@ -106,7 +100,9 @@ def gets(stage, *wildcards):
     """The record of a stage (jetsmith.stages) as `params`, a value a field; `wildcards` name what it is of."""
     fields = stage.__annotations__["return"]._fields
     return {
-        field: quick(lambda w, field=field: getattr(handed(stage, *(w[n] for n in wildcards)), field))
+        field: planning.quick(
+            lambda w, field=field: getattr(handed(stage, *(w[n] for n in wildcards)), field)
+        )
         for field in fields
     }
 

@@ -27,6 +27,6 @@ rule features:
         one_at_a_time=1,
     params:
         **gets(stages.features, "dataset", "group"),
-        code=quick(lambda wildcards: features_code(wildcards.dataset, wildcards.group)),
+        code=planning.quick(lambda wildcards: features_code(wildcards.dataset, wildcards.group)),
     script:
         "../scripts/features.py"
