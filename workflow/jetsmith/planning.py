@@ -1,4 +1,4 @@
-"""What keeps the plan of thousands of jobs short: Snakemake asks of each job what is the same for all of a rule."""
+"""What keeps plans of thousands of jobs short: Snakemake asks of each job what all jobs of a rule share."""
 
 import inspect
 from collections.abc import Callable
