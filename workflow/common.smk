@@ -4,8 +4,9 @@ from functools import cache
 
 from snakemake.persistence.file import FilePersistence
 
-from jetsmith import lifeline, locks, plugs, provenance, stages
+from jetsmith import derivations, lifeline, locks, planning, plugs, provenance, stages
 from jetsmith.columns import ROWS
+from jetsmith.features import named
 from jetsmith.configuration.load import load
 from jetsmith.configuration.places import Run
 from jetsmith.plots import PLOTS
@@ -23,6 +24,7 @@ elif workflow.remote_exec:
 else:
     lifeline.follow()
 
+planning.look_once_for_scripts()
 provenance.remember(planned.SOURCES)
 persistence.install(workflow.pathvars.apply("<results>"), frozen.look(PACKAGE))
 
@@ -68,7 +70,12 @@ wildcard_constraints:
 
 def grows(amount):
     """A resource that a job which failed gets more of in its next attempt (`--retries`)."""
-    return lambda wildcards, attempt: amount * attempt
+    return planning.quick(lambda wildcards, attempt: amount * attempt)
+
+
+def together(group):
+    """A group of jobs that a batch system gets as one; a dry run, which gives it none, would check each."""
+    return None if workflow.dryrun else group
 
 
 @cache
@@ -93,9 +100,18 @@ def gets(stage, *wildcards):
     """The record of a stage (jetsmith.stages) as `params`, a value a field; `wildcards` name what it is of."""
     fields = stage.__annotations__["return"]._fields
     return {
-        field: lambda w, field=field: getattr(handed(stage, *(w[n] for n in wildcards)), field)
+        field: planning.quick(
+            lambda w, field=field: getattr(handed(stage, *(w[n] for n in wildcards)), field)
+        )
         for field in fields
     }
+
+
+@cache
+def features_code(dataset, group):
+    """Digest of the stage features, and of the formulas and transforms that a group may call; no others."""
+    ways = derivations.from_plain(handed(stages.features, dataset, group).ways)
+    return code("features", *named.of(ways, RUN.groups.get(group)))
 
 
 def model_code(script, wildcards):

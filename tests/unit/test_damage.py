@@ -17,6 +17,7 @@ import pytest
 
 from jetsmith import columns, io
 from jetsmith.calibration import calibrate
+from jetsmith.derivations import of
 from jetsmith.errors import InputError
 from jetsmith.features.compute import compute_features
 from jetsmith.hashing import SPLITS
@@ -115,7 +116,7 @@ class Chain:
             output = into / f"features/{dataset}/000/{group.name if group else columns.ROWS}.parquet"
             rows, meta = self.at / f"skim/{dataset}/000.parquet", output.with_suffix(".meta.json")
             further = () if group else columns.KINEMATICS["ak4"]
-            compute_features(group, "ak4", rows, output, meta, further, dataset=dataset, part="000")
+            compute_features(group, of("ak4"), rows, output, meta, further, dataset=dataset, part="000")
             outputs.append(output)
         return outputs
 

@@ -16,6 +16,7 @@ import yaml
 
 from jetsmith import columns, io, stages
 from jetsmith.configuration.load import load
+from jetsmith.derivations import of
 from jetsmith.errors import InputError
 from jetsmith.features.compute import compute_features
 from jetsmith.handed.account import Account, Normalisation
@@ -58,7 +59,7 @@ def write_features(folder: Path, name: str, rows: ak.Array, groups: Sequence[Fea
     for group in (None, *groups):
         stem = folder / name / (group.name if group else columns.ROWS)
         further = () if group else [*columns.KINEMATICS[obj], *columns.CONTENT[obj]]
-        compute_features(group, obj, skim, f"{stem}.parquet", f"{stem}.meta.json", further)
+        compute_features(group, of(obj), skim, f"{stem}.parquet", f"{stem}.meta.json", further)
     total = float(np.sum(rows.weight))
     mean = total / max(len(rows), 1)
     write_account(folder, name, rows, mean, CROSS_SECTION_PB / total if total > 0 else None)

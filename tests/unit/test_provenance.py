@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -199,3 +200,87 @@ def test_an_installed_package_has_not_the_commit_of_who_installed_it(tmp_path, m
     for command in (["add", "-f", "environment"], commit):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
     assert len(provenance.record()["commit"]) == 40
+
+
+FURTHER = {  # scripts with something that is looked up by its name
+    "train": ("classifiers.keras", "models.deepjet", "losses.cross_entropy"),
+    "score": ("classifiers.xgboost",),
+    "features": ("features.formulas:ratio", "features.summaries:count", "features.transforms:log"),
+    **{f"plot {name}": (f"plots.{name}",) for name in ("roc", "discriminant", "training")},
+}
+FUNCTION = "\n\ndef more(values):\n    return values\n"
+ENTRIES = {
+    "derived column": (
+        "derivations.py",
+        '    "n_muons": _jet(',
+        '    "more": _jet("", "", "more", "jet_eta"),\n',
+    ),
+    "formula": ("features/formulas.py", "", FUNCTION),
+    "summary": ("features/summaries.py", "", FUNCTION),
+    "transform": ("features/transforms.py", "", FUNCTION),
+    "transform's name": ("specs/features.py", '"log1p", ', '"more", '),
+    "process": ("simulation/processes.py", '    "ttbar": Process(', '    "more": Process((), False, ""),\n'),
+    "backend's name": ("specs/classifiers.py", '"keras", "stored"', '"more", '),
+    "backend": ("classifiers/more.py", "", FUNCTION),
+    "architecture": ("models/more.py", "", FUNCTION),
+    "loss": ("losses/more.py", "", FUNCTION),
+    "plot": ("plots/__init__.py", '    "efficiency": About(', '    "more": About("judgement"),\n'),
+}
+
+
+@pytest.fixture
+def real(tmp_path, monkeypatch):
+    """A copy of the package, to be edited."""
+    copied = Path(shutil.copytree(PACKAGE, tmp_path / "jetsmith"))
+    monkeypatch.setattr(provenance, "PACKAGE", copied)
+    forget()
+    yield copied
+    forget()
+
+
+def digests():
+    """Of the code of all rules, by script and by what it looks up."""
+    scripts = {path.stem: path for path in (ROOT / "scripts").glob("*.py")}
+    asked = [(name, ()) for name in scripts] + [(name.split()[0], beside) for name, beside in FURTHER.items()]
+    return {(name, *beside): provenance.script_digests(scripts[name], *beside) for name, beside in asked}
+
+
+@pytest.mark.parametrize(("file", "before", "new"), ENTRIES.values(), ids=ENTRIES)
+def test_an_entry_that_nobody_uses_is_no_code_of_others(real, file, before, new):
+    """Protects: what one adds to a table makes no result anew."""
+    found = digests()
+    path = real / file
+    text = path.read_text() if path.exists() else ""
+    assert not before or text.count(before) == 1
+    _edit(path, text.replace(before, new + before) if before else text + new)
+    assert digests() == found
+
+
+@pytest.mark.parametrize(
+    ("file", "function", "places"),
+    [
+        (
+            "formulas",
+            "_axis",
+            {f"features.formulas:{name}" for name in ("signed_ip_3d", "distance_to_axis", "decay_length")},
+        ),
+        ("formulas", "ratio", {"features.formulas:ratio"}),
+        ("summaries", "total_by_row", {"features.summaries:total_by_row"}),
+        ("transforms", "log", {"features.transforms:log"}),
+    ],
+)
+def test_an_edited_formula_is_the_code_of_those_that_call_it(real, file, function, places):
+    """Directly or by another one: never a stale column."""
+    others = {"features.formulas:total", "features.formulas:length", "features.transforms:abs"}
+    script = ROOT / "scripts" / "features.py"
+
+    def found():
+        return {place: provenance.script_digests(script, place) for place in places | others}
+
+    before, path = found(), real / "features" / f"{file}.py"
+    lines = path.read_text().splitlines()
+    (node,) = [n for n in ast.parse("\n".join(lines)).body if getattr(n, "name", "") == function]
+    lines.insert(node.body[-1].lineno - 1, "    pass")
+    _edit(path, "\n".join(lines) + "\n")
+    after = found()
+    assert {place for place in before if before[place] != after[place]} == places

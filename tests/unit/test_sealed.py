@@ -81,6 +81,16 @@ def test_a_job_as_planned_runs(plan):
     assert [path.read_bytes() for path in plan.parent.iterdir()] == [before]
 
 
+def test_the_order_of_a_list_is_a_parameter():
+    """Classes in another order are another network; an order of keys means nothing."""
+    first, second = ({"name": name, "truth": [k]} for k, name in enumerate("ab"))
+    one, other = (
+        planned.leaves([("spec", {"classes": found})]) for found in ([first, second], [second, first])
+    )
+    assert set(one) ^ set(other) == {'spec.classes=["a", "b"]', 'spec.classes=["b", "a"]'}
+    assert planned.leaves([("spec", {"a": 1, "b": 2})]) == ["spec.a=1", "spec.b=2"]
+
+
 @pytest.mark.parametrize(
     ("found", "said"),
     {

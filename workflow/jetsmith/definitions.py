@@ -155,6 +155,11 @@ def _uses(node: ast.AST) -> Iterator[str]:
                 return
         case ast.Name(id=name):
             yield name
+        case ast.JoinedStr(values=parts):  # its texts are parts of names at most, as of a message
+            for part in parts:
+                if not isinstance(part, ast.Constant):
+                    yield from _uses(part)
+            return
         case ast.Constant(value=str(text)):
             yield from re.findall(r"[A-Za-z_]\w*(?:\.\w+)*", text) if len(text) <= 100 else ()
     for child in ast.iter_child_nodes(node):

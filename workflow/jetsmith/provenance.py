@@ -45,11 +45,11 @@ def code_digest(*modules: str) -> str:
 
 @cache
 def script_digests(script: Path, *modules: str) -> dict[str, str]:
-    """Digests of a rule's script, of all that it refers to, and of the modules that are named beside it.
+    """Digests of a rule's script, of all that it refers to, and of what is named beside it.
 
     Args:
         script: Path of the script; also one with Snakemake's preamble, which does not count.
-        modules: Further modules, such as a backend that is looked up by its name.
+        modules: What is looked up by its name: modules, such as a backend, or `module:function`.
 
     Returns:
         By module the digest of what counts of it, and `script`; `beside` has the names of `modules`.
@@ -64,9 +64,10 @@ def script_digests(script: Path, *modules: str) -> dict[str, str]:
 
 
 def roots(script: Path, *modules: str) -> list[tuple[str, str]]:
-    """What a script refers to, and all of some modules, for `reached`."""
+    """What a script refers to, and functions or all of some modules, for `reached`."""
     referred = [place for found in _source(script).definitions.values() for place in found.there]
-    return [*map(_place, referred), *((name, WHOLE) for name in modules)]
+    beside = [name.partition(":") for name in modules]
+    return [*map(_place, referred), *((module, name or WHOLE) for module, _, name in beside)]
 
 
 def reached(roots: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """The reference of the configuration, made from the records themselves: docs/config.md.
 
-Run `python -m jetsmith.reference > docs/config.md` after a change of a record.
+Run `python -m jetsmith.configuration.reference > docs/config.md` after a change of a record.
 """
 
 from types import NoneType, UnionType
@@ -45,7 +45,7 @@ def markdown() -> str:
     lines = [
         "# Configuration reference",
         "",
-        "Made by `python -m jetsmith.reference > docs/config.md`; do not edit. Unknown keys are errors,",
+        "Made by `python -m jetsmith.configuration.reference > docs/config.md`; do not edit. Unknown keys are errors,",
         "and all mistakes come up at `snakemake -n`.",
     ]
     for title, text, record in (*FILES, *plugged()):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jetsmith import columns
+from jetsmith.columns import STORED_PREFIX
 from jetsmith.errors import InputError
 from jetsmith.handed.plan import Plan
 from jetsmith.io import read_record, write_json
@@ -126,8 +126,8 @@ def _explain(
 
 def _remedy(lacking: list[str], inspected: Plan) -> str:
     constituents = any(schema.constituents for schema in inspected.schemas)
-    if any(name.startswith(columns.STORED_PREFIX) for name in lacking):
-        there = [name for name in inspected.columns if name.startswith(columns.STORED_PREFIX)]
+    if any(name.startswith(STORED_PREFIX) for name in lacking):
+        there = [name for name in inspected.columns if name.startswith(STORED_PREFIX)]
         return f"Stored scores that there are: {', '.join(there) or 'none'}"
     if not constituents and inspected.object != "event":
         return (
