@@ -204,18 +204,17 @@ def test_an_option_of_the_plots_reruns_plots(edited):
 
 
 REPRODUCIBLE = (
-    "skim/ttbar/000.parquet",
-    "features/ttbar/000/charged.parquet",
-    "models/cmva/model.json",
+    "skim/zjets_power/000.parquet",
+    "features/zjets_power/000/event.parquet",
+    "models/pythia_shower/model.json",
     "weights/pythia_shower/zjets_power.parquet",
 )
 
 
 def test_same_config_same_bytes(finished, tmp_path):
-    """The same configuration in another place gives the same skim, features, BDT and weights."""
+    """The same configuration in another place gives the same skim, features, trees and weights."""
     again = copy_project(tmp_path / "again")
-    targets = [f"results/{name}" for name in REPRODUCIBLE if not name.startswith("models")]
-    done = again.snakemake("--cores", "2", *targets, "results/models/cmva")
+    done = again.snakemake("--cores", "2", f"results/{REPRODUCIBLE[-1]}")  # and all that it is made of
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
     for name in REPRODUCIBLE:
         first, second = (
