@@ -73,9 +73,13 @@ def grows(amount):
     return planning.quick(lambda wildcards, attempt: amount * attempt)
 
 
-def together(group):
-    """A group of jobs that a batch system gets as one; a dry run, which gives it none, would check each."""
-    return None if workflow.dryrun else group
+def together(group, wildcards):
+    """Jobs that a batch system gets as one, where a profile asks for it: of each group Snakemake checks all jobs."""
+    if not workflow.group_settings.group_components:
+        return None
+    name = group.format(**dict(wildcards.items()))
+    workflow.parent_groupids[name] = group  # as for a group that is a text; the profile names that
+    return name
 
 
 @cache

@@ -18,7 +18,7 @@ rule features:
     benchmark:
         "<benchmarks>/features/{dataset}.{part}.{group}.tsv"
     group:
-        lambda wildcards: together(f"features.{wildcards.dataset}.{wildcards.part}")
+        lambda wildcards: together("features.{dataset}.{part}", wildcards)
     conda:
         "../envs/jetsmith.yaml"
     resources:
