@@ -49,8 +49,8 @@ def test_the_example_is_a_configuration(tmp_path):
     run = written(TEXT, "config.yaml")
     found = load(run, [tmp_path, ROOT / "config"])
     assert list(found.classifiers) == ["deepcsv", "stored_deepflav"]
-    with pytest.raises(Exception, match="smaples"):
-        load(written(TEXT.replace("samples:", "smaples:"), "config.yaml"), [tmp_path, ROOT / "config"])
+    with pytest.raises(Exception, match="my_samples"):
+        load(written(TEXT.replace("samples:", "my_samples:"), "config.yaml"), [tmp_path, ROOT / "config"])
 
 
 def test_flags_are_those_of_the_default_profile():

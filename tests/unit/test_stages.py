@@ -75,9 +75,10 @@ def handed(folder: Path) -> dict[tuple[str, str], Any]:
             (f"plot_{name}", "/".join(of)): stages.plot(run, name, *of) for of in run.subjects(about.of)
         }
     for sample, spec in run.run.samples.items():
-        for group in run.groups_on(sample):
-            if group in run.classifiers:
-                continue
+        read = {
+            group for c in run.classifiers.values() if sample in run.samples_of(c.name) for group in c.groups
+        }
+        for group in (columns.ROWS, *sorted(read - set(run.classifiers))):
             found |= {
                 ("features", f"{name}/{group}"): stages.features(run, name, group) for name in spec.datasets
             }

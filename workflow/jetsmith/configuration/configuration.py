@@ -112,16 +112,6 @@ class Configuration:
         """Names of the partitions: 000, 001, …"""
         return [f"{part:03d}" for part in range(self.n_parts(dataset))]
 
-    def groups_on(self, sample: str) -> list[str]:
-        """Groups of the packed sample: its rows, and what its classifiers read."""
-        read = [
-            group
-            for spec in self.classifiers.values()
-            if sample in self.samples_of(spec.name)
-            for group in spec.groups
-        ]
-        return list(dict.fromkeys([columns.ROWS, *read]))
-
     def n_stacked(self, classifier: str) -> int:
         """Models of a classifier, each without a part of the events, on whose scores others are trained.
 
