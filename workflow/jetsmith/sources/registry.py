@@ -1,8 +1,8 @@
 """uproot's classes of objects, kept from what damaged files say of them.
 
-uproot makes classes from the descriptions (streamers) in a file, and keeps them for all files that the process
-opens later. One damaged byte, the version of a TBranch, is enough for it to replace a class of its own; the
-next file, a good one, then counts as damaged.
+uproot makes classes from the descriptions (streamers) in a file, and keeps them for all files that the
+process opens later. One damaged byte, the version of a TBranch, is enough for it to replace a class of its
+own; the next file, a good one, then counts as damaged.
 """
 
 from collections.abc import Iterator
