@@ -45,6 +45,7 @@ def test_leaves_bear_names():
     spec = {"training": {"epochs": 6}, "classes": [{"name": "b", "truth": [5]}, {"truth": [4]}], "empty": {}}
     assert planned.leaves([("spec", spec), ("seed", 1)]) == [
         "spec.training.epochs=6",
+        'spec.classes=["b", 1]',  # their order
         'spec.classes.b.name="b"',
         "spec.classes.b.truth=[5]",
         "spec.classes.1.truth=[4]",
