@@ -6,9 +6,9 @@ from snakemake.persistence.file import FilePersistence
 
 from jetsmith import derivations, lifeline, locks, planning, plugs, provenance, stages
 from jetsmith.columns import ROWS
-from jetsmith.features import named
 from jetsmith.configuration.load import load
 from jetsmith.configuration.places import Run
+from jetsmith.features import named
 from jetsmith.plots import PLOTS
 from jetsmith.sealed import frozen, persistence, planned
 from jetsmith.specs.datasets import LAYOUTS
@@ -95,7 +95,7 @@ def reading_code(script, dataset):
 
 
 @cache
-def handed(stage, *names):
+def given(stage, *names):
     """What a stage gets of the configuration, made once for all its jobs of one name."""
     return stage(RUN, *names)
 
@@ -104,9 +104,7 @@ def gets(stage, *wildcards):
     """The record of a stage (jetsmith.stages) as `params`, a value a field; `wildcards` name what it is of."""
     fields = stage.__annotations__["return"]._fields
     return {
-        field: planning.quick(
-            lambda w, field=field: getattr(handed(stage, *(w[n] for n in wildcards)), field)
-        )
+        field: planning.quick(lambda w, field=field: getattr(given(stage, *(w[n] for n in wildcards)), field))
         for field in fields
     }
 
@@ -114,7 +112,7 @@ def gets(stage, *wildcards):
 @cache
 def features_code(dataset, group):
     """Digest of the stage features, and of the formulas and transforms that a group may call; no others."""
-    ways = derivations.from_plain(handed(stages.features, dataset, group).ways)
+    ways = derivations.from_plain(given(stages.features, dataset, group).ways)
     return code("features", *named.of(ways, RUN.groups.get(group)))
 
 

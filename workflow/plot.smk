@@ -18,7 +18,7 @@ for plot, about in PLOTS.items():
             runtime=grows(20),
         params:
             plot=plot,
-            given=lambda wildcards, plot=plot: handed(stages.plot, plot, *wildcards),
+            given=lambda wildcards, plot=plot: given(stages.plot, plot, *wildcards),
             code=code("plot", f"plots.{plot}"),
         script:
             "../scripts/plot.py"

@@ -1,9 +1,10 @@
 """What of a Python file counts, by top-level definition: a digest of each, and what it refers to.
 
 A definition is a function, a class with all its methods, or an assignment, at the top of a module. What
-it refers to is found by its names, also by those in strings, as annotations and `getattr` use them; a
-module that is handed on as such counts as a whole. What else stands at the top of a module runs at its
-import, and so does a decorator that is not known to do nothing else.
+it refers to is found by its names, also by those in strings, as annotations and `getattr` use them, but not
+in texts with values in them, which are messages; a module that is handed on as such counts as a whole. What
+else stands at the top of a module runs at its import, and so does a decorator that is not known to do
+nothing else.
 """
 
 import ast

@@ -143,8 +143,9 @@ def _curve(
     bootstraps: int,
     seed: int,
 ) -> Curve:
-    s, b = (scored.of(c).discriminant for c in (signal, background))
-    ws, wb = (scored.of(c).weight for c in (signal, background))
+    (s, ws), (b, wb) = (
+        (jets.discriminant, jets.weight) for jets in (scored.of(signal), scored.of(background))
+    )
     roc = metrics.roc_curve(s, ws, b, wb, n_points=300)
     count = metrics.effective_count(wb)
     kept = roc.background_efficiency * count >= min(DRAWN_COUNT, count)

@@ -51,7 +51,8 @@ def check_classifier(
     for inspected in plans:
         if spec.role == "tagger":
             problems += _untold(spec, judged, inspected)
-        lacking = [c for c in needed if c not in derivable(set(inspected.columns))]
+        there = derivable(set(inspected.columns))
+        lacking = [c for c in needed if c not in there]
         checked[inspected.dataset] = {"layout": inspected.layout, "columns": len(inspected.columns)}
         if lacking and inspected.n_entries:
             problems.append(_explain(spec, inspected, lacking, needed, groups, derivable))
@@ -101,11 +102,8 @@ def _explain(
     derivable: Callable[[set[str]], set[str]],
 ) -> str:
     """Why a classifier cannot read a dataset, and what would help."""
-    guilty = [
-        record.file
-        for record in inspected.files
-        if record.entries and set(lacking) - derivable(set(inspected.schemas[record.schema].available))
-    ]
+    lack = [bool(set(lacking) - derivable(set(schema.available))) for schema in inspected.schemas]
+    guilty = [record.file for record in inspected.files if record.entries and lack[record.schema]]
     used = {feature for inputs in spec.reads for feature in inputs.features}
     features = sorted(
         name
