@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from jetsmith.derivations import from_plain
 from jetsmith.features.derived import available_with_derived
 from jetsmith.job import job
 from jetsmith.skimming.suitability import check_classifier
@@ -13,7 +14,7 @@ with job(snakemake):
     check_classifier(
         spec=RowsSpec(**snakemake.params.spec),
         inspections=snakemake.input,
-        derivable=partial(available_with_derived, obj=snakemake.params.spec["object"]),
+        derivable=partial(available_with_derived, ways=from_plain(snakemake.params.ways)),
         output=snakemake.output[0],
         judged=[TruthSpec(**judged) for judged in snakemake.params.judged],
         samples=snakemake.params.samples,

@@ -1,5 +1,6 @@
 """Compute a feature group of one partition, or its rows."""
 
+from jetsmith.derivations import from_plain
 from jetsmith.features.compute import compute_features
 from jetsmith.job import job
 from jetsmith.specs.features import ColumnGroup
@@ -7,7 +8,7 @@ from jetsmith.specs.features import ColumnGroup
 with job(snakemake):
     compute_features(
         group=ColumnGroup(**snakemake.params.spec) if snakemake.params.spec else None,
-        obj=snakemake.params.object,
+        ways=from_plain(snakemake.params.ways),
         skim=snakemake.input.rows,
         output=snakemake.output.features,
         meta=snakemake.output.meta,

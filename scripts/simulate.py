@@ -2,12 +2,14 @@
 
 from jetsmith.job import job
 from jetsmith.simulate import simulate_part
+from jetsmith.simulation.processes import Physics
 from jetsmith.specs.datasets import SimulateSpec
 
 with job(snakemake):
     simulate_part(
         name=snakemake.wildcards.dataset,
         spec=SimulateSpec(**snakemake.params.spec),
+        process=Physics(tuple(snakemake.params.settings), snakemake.params.boosted),
         part=int(snakemake.wildcards.part),
         seed=snakemake.params.seed,
         scale=snakemake.params.scale,

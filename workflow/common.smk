@@ -4,10 +4,11 @@ from functools import cache
 
 from snakemake.persistence.file import FilePersistence
 
-from jetsmith import lifeline, locks, plugs, provenance, stages
+from jetsmith import derivations, lifeline, locks, planning, plugs, provenance, stages
 from jetsmith.columns import ROWS
 from jetsmith.configuration.load import load
 from jetsmith.configuration.places import Run
+from jetsmith.features import named
 from jetsmith.plots import PLOTS
 from jetsmith.sealed import frozen, persistence, planned
 from jetsmith.specs.datasets import LAYOUTS
@@ -23,6 +24,7 @@ elif workflow.remote_exec:
 else:
     lifeline.follow()
 
+planning.look_once_for_scripts()
 provenance.remember(planned.SOURCES)
 persistence.install(workflow.pathvars.apply("<results>"), frozen.look(PACKAGE))
 
@@ -72,7 +74,16 @@ OTHERS = [name for name in RUN.classifiers if name not in NETWORKS]
 
 def grows(amount):
     """A resource that a job which failed gets more of in its next attempt (`--retries`)."""
-    return lambda wildcards, attempt: amount * attempt
+    return planning.quick(lambda wildcards, attempt: amount * attempt)
+
+
+def together(group, wildcards):
+    """Jobs that a batch system gets as one, where a profile asks for it: of each group Snakemake checks all jobs."""
+    if not workflow.group_settings.group_components:
+        return None
+    name = group.format(**dict(wildcards.items()))
+    workflow.parent_groupids[name] = group  # as for a group that is a text; the profile names that
+    return name
 
 
 @cache
@@ -88,7 +99,7 @@ def reading_code(script, dataset):
 
 
 @cache
-def handed(stage, *names):
+def given(stage, *names):
     """What a stage gets of the configuration, made once for all its jobs of one name."""
     return stage(RUN, *names)
 
@@ -97,9 +108,16 @@ def gets(stage, *wildcards):
     """The record of a stage (jetsmith.stages) as `params`, a value a field; `wildcards` name what it is of."""
     fields = stage.__annotations__["return"]._fields
     return {
-        field: lambda w, field=field: getattr(handed(stage, *(w[n] for n in wildcards)), field)
+        field: planning.quick(lambda w, field=field: getattr(given(stage, *(w[n] for n in wildcards)), field))
         for field in fields
     }
+
+
+@cache
+def features_code(dataset, group):
+    """Digest of the stage features, and of the formulas and transforms that a group may call; no others."""
+    ways = derivations.from_plain(given(stages.features, dataset, group).ways)
+    return code("features", *named.of(ways, RUN.groups.get(group)))
 
 
 def model_code(script, wildcards):

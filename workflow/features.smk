@@ -18,7 +18,7 @@ rule features:
     benchmark:
         "<benchmarks>/features/{dataset}.{part}.{group}.tsv"
     group:
-        "features.{dataset}.{part}"
+        lambda wildcards: together("features.{dataset}.{part}", wildcards)
     conda:
         "../envs/jetsmith.yaml"
     resources:
@@ -27,6 +27,6 @@ rule features:
         one_at_a_time=1,
     params:
         **gets(stages.features, "dataset", "group"),
-        code=code("features"),
+        code=planning.quick(lambda wildcards: features_code(wildcards.dataset, wildcards.group)),
     script:
         "../scripts/features.py"

@@ -22,7 +22,7 @@ def skim_inputs(dataset):
 
 def features_of(dataset, group):
     """A feature group, or the rows, of all partitions of a dataset."""
-    return parts_of(dataset, "features", f"/{group}.parquet")
+    return [f"<results>/features/{dataset}/{part}/{group}.parquet" for part in RUN.parts(dataset)]
 
 
 def packed_of(sample, *groups):

@@ -10,7 +10,7 @@ for plot, about in PLOTS.items():
         output:
             **drawn(plot, PLOT_SUBJECTS[about.of]),
         log:
-            f"<logs>/plot_{plot}/{PLOT_SUBJECTS[about.of].replace('/', '.')}.log",
+            f"<logs>/plot_{plot}/{'.'.join(Path(PLOT_SUBJECTS[about.of]).parts)}.log",
         conda:
             "../envs/jetsmith.yaml"
         resources:
@@ -18,7 +18,7 @@ for plot, about in PLOTS.items():
             runtime=grows(20),
         params:
             plot=plot,
-            given=lambda wildcards, plot=plot: handed(stages.plot, plot, *wildcards),
+            given=lambda wildcards, plot=plot: given(stages.plot, plot, *wildcards),
             code=code("plot", f"plots.{plot}"),
         script:
             "../scripts/plot.py"

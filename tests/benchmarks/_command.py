@@ -80,6 +80,8 @@ def _block(name: str, content: dict[str, Any]) -> str:
     machine, record = content.pop("machine"), content.pop("provenance")
     groups = [value for value in content.values() if isinstance(value, dict)]
     columns: dict[str, dict[str, Any]] = groups[0] if groups else {}
+    if all(name.isdecimal() for name in columns):  # a JSON file has them as texts: 1, 16, 4
+        columns = {name: columns[name] for name in sorted(columns, key=int)}
     inside = list(dict.fromkeys(key for column in columns.values() for key in column))
     single = {k: v for k, v in content.items() if isinstance(v, int | float) and k not in inside}
     blocks = []

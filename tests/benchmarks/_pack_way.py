@@ -16,6 +16,7 @@ import awkward as ak
 import numpy as np
 
 from jetsmith import columns, io
+from jetsmith.derivations import of
 from jetsmith.features.compute import compute_features
 from jetsmith.hashing import SPLITS
 from jetsmith.packed.pack import pack_group
@@ -51,7 +52,9 @@ def make(folder: Path) -> None:
     io.write_rows(folder / "skim.parquet", ak.zip({**rows, **lists}, depth_limit=1))
     for group in (None, GROUP):
         stem = folder / (group.name if group else columns.ROWS)
-        compute_features(group, "ak4", folder / "skim.parquet", f"{stem}.parquet", f"{stem}.json", further)
+        compute_features(
+            group, of("ak4"), folder / "skim.parquet", f"{stem}.parquet", f"{stem}.json", further
+        )
 
 
 def pack(what: str, folder: Path, n: int) -> None:

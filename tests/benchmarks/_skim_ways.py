@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import uproot
 
-from jetsmith.io import read_json
+from jetsmith.handed.plan import Plan, Range
+from jetsmith.io import read_record
 from jetsmith.skimming import inspection, reading
 from jetsmith.skimming import partition as skim
 from jetsmith.sources import pfnano
@@ -56,21 +57,19 @@ class Job:
 
     def entries(self) -> int:
         """Entries of the partition."""
-        return sum(planned["stop"] - planned["start"] for planned in self.ranges())
+        return self.planned().parts[0].n_entries
 
-    def ranges(self) -> list[dict[str, Any]]:
-        """Ranges of partition 0."""
-        found: list[dict[str, Any]] = read_json(self.plan)["parts"][0]["ranges"]
-        return found
+    def planned(self) -> Plan:
+        """What stage inspect planned."""
+        return read_record(Plan, self.plan)
 
     def step(self) -> int:
         """Entries that `ours` reads at once: it also has a limit in bytes."""
-        return max(map(len, reading.chunks_of(read_json(self.plan), 0, self.chunk_entries)))
+        return max(map(len, reading.chunks_of(self.planned(), 0, self.chunk_entries)))
 
     def branches(self) -> list[str]:
         """Branches that the plan lists."""
-        found: list[str] = read_json(self.plan)["schemas"][0]["branches"]
-        return found
+        return list(self.planned().schemas[0].branches)
 
 
 def ours(job: Job) -> Callable[[], None]:
@@ -104,7 +103,7 @@ def floor(job: Job) -> Callable[[], None]:
             use_dictionary=False,
             use_byte_stream_split=floating,
         ) as writer:
-            for planned in job.ranges():
+            for planned in job.planned().parts[0].ranges:
                 for _ in _chunks(job, planned, names):
                     pass
             for table in groups:
@@ -119,7 +118,7 @@ def floor_all(job: Job) -> Callable[[], None]:
 
     def work() -> None:
         writer = None
-        for planned in job.ranges():
+        for planned in job.planned().parts[0].ranges:
             for arrays in _chunks(job, planned, names):
                 table = pa.table({k: ak.to_arrow(v, extensionarray=False) for k, v in arrays.items()})
                 writer = writer or pq.ParquetWriter(
@@ -132,12 +131,12 @@ def floor_all(job: Job) -> Callable[[], None]:
     return work
 
 
-def _chunks(job: Job, planned: dict[str, Any], names: list[str]) -> Any:
-    with uproot.open(planned["file"]) as file:
+def _chunks(job: Job, planned: Range, names: list[str]) -> Any:
+    with uproot.open(planned.file) as file:
         yield from file["Events"].iterate(
             names,
-            entry_start=planned["start"],
-            entry_stop=planned["stop"],
+            entry_start=planned.start,
+            entry_stop=planned.stop,
             step_size=job.step(),
             library="ak",
             how=dict,
@@ -161,14 +160,14 @@ def coffea(job: Job) -> Callable[[], None]:
     branches = set(job.branches())
 
     def work() -> None:
-        for planned in job.ranges():
-            for start in range(planned["start"], planned["stop"], job.step()):
+        for planned in job.planned().parts[0].ranges:
+            for start in range(planned.start, planned.stop, job.step()):
                 events = NanoEventsFactory.from_root(
-                    {planned["file"]: "Events"},
+                    {planned.file: "Events"},
                     schemaclass=NanoAODSchema,
                     mode="virtual",
                     entry_start=start,
-                    entry_stop=min(start + job.step(), planned["stop"]),
+                    entry_stop=min(start + job.step(), planned.stop),
                 ).events()
                 rows = _coffea_rows(events, branches)
                 ak.to_parquet(rows, f"{job.output}.{start}", compression="zstd", compression_level=3)

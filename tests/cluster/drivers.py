@@ -1,6 +1,7 @@
 """Snakemakes that submit, and runs that mostly wait, so that other tests work meanwhile."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -94,6 +95,8 @@ class Faults:
                 "slurm_partition": "gpu", "slurm_extra": "'--tmp=3000M'",
             }
         }  # fmt: skip
+        # Snakemake looks for it here or beside the Snakefile, and faults.smk has none.
+        shutil.copytree(ROOT / "profiles/default", folder / "profiles/default")
         (folder / "site").mkdir()
         (folder / "site/profile.yaml").write_text(yaml.safe_dump(profile))
         self.driver = Driver(

@@ -52,7 +52,7 @@ def names(source: str) -> tuple[set[str], set[str]]:
 
 def ours(plugin: str) -> tuple[set[str], set[str]]:
     """Those of our executor and of what it has in common with the other."""
-    paths = (SOURCES / f"snakemake_executor_plugin_jetsmith_{plugin}/executor.py", HANDOVER)
+    paths = (*(SOURCES / f"snakemake_executor_plugin_jetsmith_{plugin}").glob("*.py"), HANDOVER)
     found = [names(path.read_text()) for path in paths]
     return set.union(*(read for read, _ in found)), set.union(*(made for _, made in found))
 

@@ -86,7 +86,7 @@ def test_kinematics_are_those_of_a_loop(tmp_path, shared_data, raw):
     for name, lists in found.items():
         in_gev = [value / 1000 for jets in lists for value in jets]
         np.testing.assert_allclose(rows[name], in_gev, rtol=1e-6)
-    assert [line["n"] for line in cutflow] == [100, 881, 881, 881]
+    assert [line.n for line in cutflow] == [100, 881, 881, 881]
 
 
 def test_the_key_is_unique(tmp_path, shared_data):
@@ -101,8 +101,8 @@ def test_weights_keep_their_sign(tmp_path, shared_data, raw):
     rows, cutflow = rows_of(tmp_path, shared_data, "event")
     lists = raw(f"{INFO}mcEventWeights")
     assert {len(weights) for weights in lists} == {319}
-    assert cutflow[0]["sum_w"] == pytest.approx(sum(weights[0] for weights in lists))
-    assert cutflow[0]["sum_w"] == pytest.approx(1.2453689e9)
+    assert cutflow[0].sum_w == pytest.approx(sum(weights[0] for weights in lists))
+    assert cutflow[0].sum_w == pytest.approx(1.2453689e9)
     assert sum(rows["weight"] < 0) == 22
 
 
@@ -144,7 +144,7 @@ def test_cuts(tmp_path, shared_data, raw):
             good = [pt >= 20e3, abs(eta) <= 2.5, bool(passed)]
             for i in range(3):
                 counts[i] += all(good[: i + 1])
-    assert [(line["cut"], line["n"]) for line in cutflow[2:]] == list(
+    assert [(line.cut, line.n) for line in cutflow[2:]] == list(
         zip(("pt", "abseta", "jvt"), counts, strict=True)
     )
     assert counts == [516, 360, 342]

@@ -18,6 +18,7 @@ import uproot
 
 from jetsmith import io, sources
 from jetsmith.configuration.records import read_yaml, validate
+from jetsmith.derivations import of
 from jetsmith.features.compute import compute_features
 from jetsmith.features.derived import with_derived
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
@@ -48,7 +49,7 @@ def preset(
     path = CONFIG / f"{group}.yaml"
     spec = validate(FeatureGroup, {"name": group, **read_yaml(path)}, path)
     io.write_rows(folder / "skim.parquet", rows)
-    compute_features(spec, obj, folder / "skim.parquet", folder / "f.parquet", folder / "f.meta.json")
+    compute_features(spec, of(obj), folder / "skim.parquet", folder / "f.parquet", folder / "f.meta.json")
     names = spec.presets[name]
     features = io.read_rows(folder / "f.parquet")
     return names, np.stack([np.asarray(features[n]) for n in names], axis=1), features
@@ -120,7 +121,7 @@ def test_derived_track_variables_are_those_of_cms(shared_data: Path) -> None:
         "cpf_jet_dist_cm": 2e-3,
     }
     without = rows[[name for name in rows.fields if name not in compared]]
-    derived = with_derived(without, list(compared), "ak4")
+    derived = with_derived(without, list(compared), of("ak4"))
     measured = ak.to_numpy(ak.flatten((rows.cpf_sip3d_sig != 0) & np.isfinite(rows.cpf_sip3d_sig)))
     near = measured & (np.abs(ak.to_numpy(ak.flatten(rows.cpf_sip3d_val_cm))) < 0.5)
     for name, tolerance in compared.items():
@@ -135,7 +136,7 @@ def test_derived_track_variables_are_those_of_cms(shared_data: Path) -> None:
 
 def test_derived_2d_significance_is_that_of_deepcsv(shared_data: Path) -> None:
     """The tracks that CMS stores with both significances, found again among the candidates."""
-    rows = with_derived(canonical(shared_data, "ak4"), ["cpf_sip2d_sig"], "ak4")
+    rows = with_derived(canonical(shared_data, "ak4"), ["cpf_sip2d_sig"], of("ak4"))
     ratios = []
     for jet in rows.to_list():
         candidates = list(zip(jet["cpf_sip3d_sig"], jet["cpf_pt_ratio"], jet["cpf_sip2d_sig"], strict=True))

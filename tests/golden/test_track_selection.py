@@ -14,6 +14,7 @@ from scipy.stats import spearmanr
 
 pytest.importorskip("fastjet")
 
+from jetsmith.derivations import of
 from jetsmith.features.derived import with_derived
 from jetsmith.simulation.doubleb import double_b_inputs
 from jetsmith.simulation.impact import impact_parameters
@@ -169,7 +170,7 @@ def test_jet_probability_from_candidates_goes_with_that_of_cms(shared_data: Path
     """By rank, since the resolution function is not CMS'; with all angles and signs it was 0.80."""
     rows = canonical(shared_data, "ak4")
     stored = flat(rows, "jet_probability")
-    found = flat(with_derived(rows, ["jet_probability_derived"], "ak4"), "jet_probability_derived")
+    found = flat(with_derived(rows, ["jet_probability_derived"], of("ak4")), "jet_probability_derived")
     given = np.isfinite(found) & (stored > 0)
     rank = float(spearmanr(found[given], stored[given]).statistic)
     print(f"jet probability from candidates: rank correlation {rank:.3f}, {given.sum()} jets")

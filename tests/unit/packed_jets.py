@@ -56,7 +56,7 @@ def pack_jets(n: int, seed: int, n_folds: int = 0, truths: tuple[int, ...] = ())
     )
     return arrays.Packed(
         groups={
-            "ak4": arrays.Flat(flat.astype(np.float32), FLAT),
+            "ak4": arrays.FlatGroup(flat.astype(np.float32), FLAT),
             "charged": _ragged(tracks, track_values, TRACK),
             "vertices": _ragged(vertices, vertex_values, VERTEX),
         },
@@ -77,9 +77,9 @@ def pack_jets(n: int, seed: int, n_folds: int = 0, truths: tuple[int, ...] = ())
     )
 
 
-def _ragged(counts: Array, values: Array, names: tuple[str, ...]) -> arrays.Ragged:
+def _ragged(counts: Array, values: Array, names: tuple[str, ...]) -> arrays.SequenceGroup:
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return arrays.Ragged(values.astype(np.float32), offsets, names)
+    return arrays.SequenceGroup(values.astype(np.float32), offsets, names)
 
 
 def read_packed(path: Path) -> arrays.Packed:
@@ -89,7 +89,7 @@ def read_packed(path: Path) -> arrays.Packed:
 
 def with_flat(packed: arrays.Packed, values: Array, names: tuple[str, ...] = FLAT) -> arrays.Packed:
     """The jets with other flat features."""
-    return replace(packed, groups={**packed.groups, "ak4": arrays.Flat(values, names)})
+    return replace(packed, groups={**packed.groups, "ak4": arrays.FlatGroup(values, names)})
 
 
 def write_packed(path: Path, packed: arrays.Packed) -> None:
@@ -102,7 +102,7 @@ def write_packed(path: Path, packed: arrays.Packed) -> None:
     _write(path / "rows", {**whose, "group": "rows", **about}, found, key)
     for name, group in packed.groups.items():
         kind, found = "flat", {"values": group.values}
-        if isinstance(group, arrays.Ragged):
+        if isinstance(group, arrays.SequenceGroup):
             kind, found = "sequence", {**found, "offsets": group.offsets}
         _write(path / name, {**whose, "group": name, "kind": kind, "names": group.names}, found, key)
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith import io, scored
+from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import ClassifierSpec
 
 CLASSES = ("b_jets", "c_jets", "light_jets")
@@ -25,6 +26,22 @@ def write_scores(path: Path, table: Mapping[str, Any]) -> None:
     columns = {name: values for name, values in table.items() if name != "discriminant"}
     columns |= {f"p_{name}": p if name == "b_jets" else 1 - p for name in CLASSES}
     io.write_rows(path, ak.zip(columns | {"not_tagged": not_tagged}, depth_limit=1))
+
+
+def scored_jets(
+    score: Any, weight: Any = None, label: Any = None, pt_gev: Any = 50.0, abseta: Any = 0.0
+) -> ScoredJets:
+    """Jets as a reader of score files gives them, from numbers or arrays of shape (N,); NaN is no score."""
+    score = np.asarray(score)
+    n = len(score)
+    columns = {"jet_pt_gev": np.broadcast_to(pt_gev, n), "jet_eta": np.broadcast_to(abseta, n)}
+    return ScoredJets(
+        score,
+        np.ones(n) if weight is None else np.asarray(weight),
+        np.zeros(n, int) if label is None else np.asarray(label),
+        ~np.isnan(score),
+        columns,
+    )
 
 
 def discriminant_of(rows: ak.Array, spec: ClassifierSpec) -> npt.NDArray[np.float32]:

@@ -4,7 +4,9 @@ import pytest
 
 from jetsmith import io
 from jetsmith.errors import InputError
+from jetsmith.handed.plan import Runs
 from jetsmith.skimming import account
+from tests.unit.plans import file_found, plan_of
 
 
 def write_identity(path, columns):
@@ -13,27 +15,12 @@ def write_identity(path, columns):
         write(columns)
 
 
-def runs(n_events, sum_w, sum_w2=None):
-    """What inspect found in a tree Runs."""
-    return {"n_events": n_events, "sum_w": sum_w, "sum_w2": sum_w2}
-
-
 def plan(folder, sizes=(60, 40), generated=None, damaged=()):
+    """Of files with these entries; `generated`: number and sum of weights of each."""
     path = folder / "plan.json"
-    files = [
-        {"file": f"{i}.root", "entries": n, "runs": None if generated is None else runs(*generated[i])}
-        for i, n in enumerate(sizes)
-    ]
-    parts = [
-        {"part": f"{i:03d}", "ranges": [{"file": f"{i}.root", "uuid": "", "start": 0, "stop": n}]}
-        for i, n in enumerate(sizes)
-    ]
-    io.write_json(
-        path,
-        {"object": "ak4", "layout": "pfnano", "columns": ["run"], "n_entries": sum(sizes)}
-        | {"content": {}, "parts": parts, "files": files}
-        | {"damaged": [{"file": name, "reason": "empty (0 bytes)", "attempts": 2} for name in damaged]},
-    )
+    sums = [None if generated is None else Runs(*generated[i], None) for i in range(len(sizes))]
+    files = [file_found(f"{i}.root", n, found) for i, (n, found) in enumerate(zip(sizes, sums, strict=True))]
+    io.write_record(path, plan_of(files, damaged=damaged))
     return path
 
 
@@ -253,6 +240,10 @@ def changed(path, **changes):
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
+        (
+            {"files": [{"file": "x", "n": 60, "sum_w": 1.0, "sum_w2": 1.0}]},
+            "files .* not in the plan: x,",
+        ),
         ({"n_planned": 59}, "planned entries: 59, and it should be 60"),
         ({"files": [{"file": "0.root", "n": 61, "sum_w": 1.0, "sum_w2": 1.0}]}, "entries of its files: 61"),
         ({"cutflow": [{"cut": "a", "n": 59, "sum_w": 1.0, "sum_w2": 1.0}] * 2}, "entries of its cutflow: 59"),
@@ -264,6 +255,21 @@ def test_what_a_report_says_twice_is_the_same(tmp_path, changes, what):
     """Whichever count differs, the partition and both numbers are named."""
     reports = [changed(report(tmp_path, 0, 60), **changes), report(tmp_path, 1, 40)]
     with pytest.raises(InputError, match=f"report of partition 000: {what}"):
+        run(tmp_path, plan(tmp_path), reports)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"n_rows": "10"}, "n_rows: Input should be a valid integer, and is '10'"),
+        ({"lost": [{"file": "0.root", "start": 0, "stop": 1}]}, r"lost\.0\.reason: the key is missing"),
+        ({"cutflow": None}, "cutflow: .*array"),
+    ],
+)
+def test_a_report_of_another_form_is_named(tmp_path, changes, words):
+    """Protects: the file, what is wrong in it and what would be right, and no traceback."""
+    reports = [report(tmp_path, 0, 60), changed(report(tmp_path, 1, 40), **changes)]
+    with pytest.raises(InputError, match=rf"1\.json: is no PartReport .*{words}.*remove it and run again"):
         run(tmp_path, plan(tmp_path), reports)
 
 
@@ -312,5 +318,5 @@ def test_event_weight(tmp_path):
     assert about["event_weight"] == pytest.approx(9.0 * 2000 / 45)
     assert run(tmp_path, plan(tmp_path), reports, 0.5, cross_section_pb=9.0)["event_weight"] == 0.2
     assert run(tmp_path, plan(tmp_path), reports, 0.5)["event_weight"] is None
-    assert account._event_weight(9.0, None, 0.5) == 18  # sums of weights in pb may be small
-    assert account._event_weight(9.0, None, 0.0) is None
+    assert account.event_weight_of(9.0, None, 0.5) == 18  # sums of weights in pb may be small
+    assert account.event_weight_of(9.0, None, 0.0) is None

@@ -16,7 +16,7 @@ def benchmark(monkeypatch, tmp_path):
     module.run = lambda: {
         "seconds": 1.5,
         "rounds": 3,
-        "sizes": {"1": {"seconds": 1.5}, "2": {"seconds": 2.5, "mb": 7}},
+        "sizes": {"1": {"seconds": 1.5}, "16": {"seconds": 9.5}, "4": {"seconds": 2.5, "mb": 7}},
     }
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(_command, "names", lambda: ["tiny"])
@@ -36,13 +36,13 @@ def test_last_line_is_json_and_the_file_says_the_same(benchmark, capsys):
 
 
 def test_table(benchmark, capsys):
-    """Inputs stand side by side; what one of them lacks stays blank."""
+    """Inputs stand side by side, by size; what one of them lacks stays blank."""
     _command.main(["tiny"], benchmark)
     _command.main(["--table"], benchmark)
     lines = capsys.readouterr().out.splitlines()
-    assert "| field | 1 | 2 |" in lines
-    assert "| seconds | 1.5 | 2.5 |" in lines
-    assert "| mb |  | 7 |" in lines
+    assert "| field | 1 | 4 | 16 |" in lines
+    assert "| seconds | 1.5 | 2.5 | 9.5 |" in lines
+    assert "| mb |  | 7 |  |" in lines
     assert "| rounds | 3 |" in lines
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from jetsmith.calibration import calibrate
-from jetsmith.calibration.maps import Jets, efficiency_map, find_thresholds
+from jetsmith.calibration.maps import counts, efficiency_map, find_thresholds
 from jetsmith.errors import InputError
+from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import (
     ClassifierSpec,
     ClassSpec,
@@ -22,7 +23,7 @@ from jetsmith.specs.classifiers import (
     TrainingSpec,
 )
 from jetsmith.specs.features import Inputs
-from tests.unit.score_files import write_scores
+from tests.unit.score_files import scored_jets, write_scores
 
 PT = (30.0, 50.0, 100.0, 300.0)
 ETA = (0.0, 1.2, 2.5)
@@ -194,14 +195,14 @@ def test_empty_eta_bins_take_the_inclusive_value() -> None:
     """No jets in an |eta| bin: the value of all jets of the class."""
     rng = np.random.default_rng(2)
     n = 500
-    jets = Jets(rng.random(n), np.ones(n), np.zeros(n, int), rng.uniform(30, 300, n), rng.uniform(0, 1, n))
+    jets = scored_jets(rng.random(n), pt_gev=rng.uniform(30, 300, n), abseta=rng.uniform(0, 1, n))
     found = efficiency_map(jets, 0.7, PT, ETA)
-    assert found.value[1] == pytest.approx(np.full(3, np.mean(jets.score >= 0.7)))
+    assert found.value[1] == pytest.approx(np.full(3, np.mean(jets.discriminant >= 0.7)))
     assert not found.filled_mask[1].any()
     with pytest.raises(InputError, match=r"500 of 500 jets have \|eta\| outside the bins, 2 to 2\.5"):
         efficiency_map(jets, 0.7, PT, (2.0, 2.5))
     with pytest.raises(InputError, match="no jets"):
-        efficiency_map(Jets(*(values[:0] for values in vars(jets).values())), 0.7, PT, ETA)
+        efficiency_map(scored_jets(np.zeros(0)), 0.7, PT, ETA)
 
 
 def test_saturated_scores_count_the_same_for_everybody(tmp_path: Path) -> None:
@@ -277,22 +278,20 @@ def test_a_target_of_only_untagged_jets_is_undefined() -> None:
     """No point can be had: the message says how far thresholds reach."""
     n = 1000
     score = np.append(np.random.default_rng(6).random(100), np.full(n - 100, -np.inf))
-    jets = Jets(score, np.ones(n), np.zeros(n, int), np.full(n, 50.0), np.zeros(n))
+    jets = scored_jets(score)
     with pytest.raises(InputError, match=r"only 0\.1 of the background can pass a threshold"):
         find_thresholds(jets, {"L": 0.5})
     found, undefined = find_thresholds(jets, {"L": 0.5, "M": 0.05})
     assert (list(found), list(undefined)) == (["M"], ["L"])
 
 
-def sparse_jets() -> Jets:
+def sparse_jets() -> ScoredJets:
     """Jets of one class that rarely pass at low pt and mostly at high; bins between and forward have none."""
     rng = np.random.default_rng(7)
     n = np.array([4000, 40])
     pt, share = np.repeat([40.0, 200.0], n), np.repeat([0.1, 0.8], n)
     total = int(n.sum())
-    return Jets(
-        (rng.random(total) < share).astype("f4"), np.ones(total), np.zeros(total, int), pt, np.zeros(total)
-    )
+    return scored_jets((rng.random(total) < share).astype("f4"), pt_gev=pt)
 
 
 def test_empty_bins_know_less_than_any_filled_one() -> None:
@@ -300,7 +299,7 @@ def test_empty_bins_know_less_than_any_filled_one() -> None:
     jets = sparse_jets()
     found = efficiency_map(jets, 0.5, PT, ETA)
     assert found.filled_mask.tolist() == [[True, False, True], [False] * 3]
-    inclusive = np.mean(jets.score)
+    inclusive = np.mean(jets.discriminant)
     filled = found.filled_mask
     assert found.high[filled].min() < found.low[filled].max()  # the two bins differ
     for i, j in np.argwhere(~filled):
@@ -314,10 +313,11 @@ def test_an_empty_bin_borrows_from_its_own_eta_bin_alone() -> None:
     """Jets of another |eta| do not widen it where its own has some."""
     jets = sparse_jets()
     rng = np.random.default_rng(8)
-    forward = Jets(
-        rng.random(50) < 0.99, np.ones(50), np.zeros(50, int), np.full(50, 200.0), np.full(50, 2.0)
+    both = scored_jets(
+        np.append(jets.discriminant, rng.random(50) < 0.99),
+        pt_gev=np.append(jets.pt_gev, np.full(50, 200.0)),
+        abseta=np.append(np.zeros(len(jets)), np.full(50, 2.0)),
     )
-    both = Jets(*(np.concatenate([getattr(jets, name), getattr(forward, name)]) for name in vars(jets)))
     found = efficiency_map(both, 0.5, PT, ETA)
     alone = efficiency_map(jets, 0.5, PT, ETA)
     assert (found.low[0, 1], found.high[0, 1]) == (alone.low[0, 1], alone.high[0, 1])
@@ -327,7 +327,7 @@ def test_an_empty_bin_borrows_from_its_own_eta_bin_alone() -> None:
 def test_bins_whose_weights_cancel_borrow_too() -> None:
     """Two jets of weights 1 and -1 define no efficiency."""
     score, pt = np.array([1.0, 0.0, 1.0, 0.0]), np.array([40.0, 40, 200, 200])
-    jets = Jets(score, np.array([1.0, -1, 1, 1]), np.zeros(4, int), pt, np.zeros(4))
+    jets = scored_jets(score, [1.0, -1, 1, 1], pt_gev=pt)
     found = efficiency_map(jets, 0.5, PT, (0.0, 2.5))
     assert found.filled_mask.tolist() == [[False, False, True]]
     assert found.value[0, 0] == pytest.approx(1.0)  # of the |eta| bin: 1 + 1 of 1 - 1 + 1 + 1
@@ -408,7 +408,7 @@ def test_the_unit_of_weights_does_not_matter(scale: float) -> None:
 def test_a_class_without_weight_has_no_map(weights: tuple[float, float]) -> None:
     """Jets whose weights do not add up to more than 0 define no efficiency anywhere."""
     score = np.array([1.0, 0.0])
-    jets = Jets(score, np.array(weights), np.zeros(2, int), np.array([40.0, 200]), np.zeros(2))
+    jets = scored_jets(score, weights, pt_gev=[40.0, 200])
     with pytest.raises(InputError, match="no jets whose weights add up to more than 0"):
         efficiency_map(jets, 0.5, PT, ETA)
 
@@ -418,6 +418,6 @@ def test_no_working_points_are_said() -> None:
     jets = sparse_jets()
     with pytest.raises(InputError, match="no working points are configured"):
         find_thresholds(jets, {})
-    assert jets.counts(LIGHT)["n_effective"] == pytest.approx(4040)
-    empty = jets.counts(B)
+    assert counts(jets, LIGHT)["n_effective"] == pytest.approx(4040)
+    empty = counts(jets, B)
     assert (empty["n_jets"], empty["share_not_tagged"], empty["share_without_score"]) == (0, None, None)

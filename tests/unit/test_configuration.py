@@ -271,5 +271,5 @@ def test_every_classifier_file_is_valid(folder):
 
 
 def test_reference_is_current():
-    """docs/config.md says what the records say; `jetsmith.configuration.reference` mends it."""
+    """docs/config.md says what the records say; its second line names the command that mends it."""
     assert (ROOT / "docs" / "config.md").read_text() == reference.markdown()

@@ -3,6 +3,7 @@
 import os
 import shutil
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from jetsmith.skimming import copies, inspection, suitability
 from jetsmith.sources import mock
 from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.skimming import PartitionSpec, XRootDSpec
+from tests.unit.plans import file_found
 from tests.unit.test_inspection import classifier
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
@@ -81,12 +83,12 @@ def test_each_copy_is_paired_with_the_first(monkeypatch):
         return content[path]
 
     monkeypatch.setattr(copies, "content_digest", digest)
-    records = [{"file": name, "uuid": "u", "bytes": 7, "entries": 3} for name in content]
-    records[5] |= {"bytes": 8}
-    records[6] |= {"uuid": "v"}
-    records[7] |= {"entries": 4}
+    records = [file_found(name, 3, uuid="u", bytes=7) for name in content]
+    records[5] = replace(records[5], bytes=8)
+    records[6] = replace(records[6], uuid="v")
+    records[7] = replace(records[7], entries=4)
     found = copies.copies(records, XRootDSpec())
-    assert [(one["file"], other["file"]) for one, other in found] == [("a", "c"), ("a", "d"), ("b", "e")]
+    assert [(one.file, other.file) for one, other in found] == [("a", "c"), ("a", "d"), ("b", "e")]
     assert asked == [(name, 7) for name in "abcde"]
 
 
@@ -101,8 +103,9 @@ def test_a_replica_is_tried(tmp_path, monkeypatch):
     """A copy that cannot be read at one address is compared at the next; at none, it is named."""
     path = mock.write(tmp_path / "a.root", [mock.events(10, 1)])
     size = os.path.getsize(path)
+    plain = copies.content_digest(path, size, XRootDSpec())
     monkeypatch.setattr("jetsmith.remote.replicas", lambda path, _: [str(tmp_path / "gone.root"), path])
-    assert copies.content_digest(path, size, XRootDSpec()) == copies._digest(path, size)
+    assert copies.content_digest(path, size, XRootDSpec()) == plain
     monkeypatch.setattr("jetsmith.remote.replicas", lambda path, _: [str(tmp_path / "gone.root")])
     with pytest.raises(InputError, match=r"a.root: cannot be read once more"):
         copies.content_digest(path, size, XRootDSpec())

@@ -17,8 +17,10 @@ import pytest
 
 from jetsmith import columns, io
 from jetsmith.calibration import calibrate
+from jetsmith.derivations import of
 from jetsmith.errors import InputError
 from jetsmith.features.compute import compute_features
+from jetsmith.handed.account import PartReport
 from jetsmith.hashing import SPLITS
 from jetsmith.mock import mock_rows
 from jetsmith.packed.arrays import read_packed
@@ -115,7 +117,7 @@ class Chain:
             output = into / f"features/{dataset}/000/{group.name if group else columns.ROWS}.parquet"
             rows, meta = self.at / f"skim/{dataset}/000.parquet", output.with_suffix(".meta.json")
             further = () if group else columns.KINEMATICS["ak4"]
-            compute_features(group, "ak4", rows, output, meta, further, dataset=dataset, part="000")
+            compute_features(group, of("ak4"), rows, output, meta, further, dataset=dataset, part="000")
             outputs.append(output)
         return outputs
 
@@ -358,9 +360,9 @@ def test_a_damaged_partition_of_a_dead_driver_is_read_again(
     """What a Dask driver has left stops no other driver: it does not count as finished, and it is said."""
     cluster = pytest.importorskip("jetsmith.skimming.cluster")
     path = tmp_path / "000.report.json"
-    assert not cluster._is_finished(str(path))
-    io.write_json(path, {"lost": []})
-    assert cluster._is_finished(str(path))
+    assert not cluster.is_finished(str(path))
+    io.write_record(path, PartReport("test", "000", "ok", 9, 9, (), 9.0, (), (), 1, {"0": 1}))
+    assert cluster.is_finished(str(path))
     path.write_bytes(path.read_bytes()[:-9])
-    assert not cluster._is_finished(str(path))
+    assert not cluster.is_finished(str(path))
     assert "000.report.json" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import pytest
 
 from jetsmith import provenance
 from jetsmith.definitions import REST, WHOLE, read
-from tests.unit.code_cache import forget
+from tests.unit.code_cache import begin_anew, forget, forget_notes
 
 SCRIPT = """
 from jetsmith.stage import run
@@ -138,7 +138,7 @@ EDITS = {
 def digest(folder: Path) -> str:
     """Of the script, read anew."""
     forget()
-    provenance._notes.clear()
+    forget_notes()
     return provenance.script_digests(folder / "script.py")
 
 
@@ -151,7 +151,7 @@ def package(tmp_path, monkeypatch):
         path.write_text(content)
     (tmp_path / "script.py").write_text(SCRIPT)
     monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
-    monkeypatch.setattr(provenance, "_notes", {})
+    begin_anew(monkeypatch)
     yield tmp_path
     monkeypatch.undo()
     forget()

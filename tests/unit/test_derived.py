@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from jetsmith import columns
-from jetsmith.derivations import DERIVED
-from jetsmith.features import formulas, summaries
+from jetsmith.derivations import DERIVED, of
+from jetsmith.features import formulas, named, summaries
 from jetsmith.features.derived import (
     available_with_derived,
     plan,
@@ -245,7 +245,7 @@ def test_candidates_agree_with_their_scalar_twins() -> None:
     """Geometry and signed impact parameters, candidate by candidate."""
     rows = mock_rows("ak4", 60, seed=5)
     stored = [n for n in rows.fields if n not in ("cpf_sip3d_val_cm", "cpf_sip3d_sig", "cpf_jet_dist_cm")]
-    result = with_derived(rows[stored], list(ELEMENTWISE), "ak4").to_list()
+    result = with_derived(rows[stored], list(ELEMENTWISE), of("ak4")).to_list()
     for row in result:
         for name, twin in ELEMENTWISE.items():
             expected = [twin(row, i) for i in range(len(row["cpf_pt_gev"]))]
@@ -260,7 +260,7 @@ NEAR_AXIS: dict[str, Callable[[Row], float]] = {
 @pytest.mark.parametrize(("kind", "twins"), [("ak4", JETS | NEAR_AXIS), ("ak8", JETS), ("event", EVENTS)])
 def test_rows_agree_with_their_scalar_twins(kind: str, twins: dict[str, Callable[[Row], float]]) -> None:
     """Sums, maxima, tagger-like numbers and pairs of jets, row by row; NaN where there is nothing."""
-    result = with_derived(mock_rows(kind, 150, seed=6), list(twins), kind).to_list()
+    result = with_derived(mock_rows(kind, 150, seed=6), list(twins), of(kind)).to_list()
     for row in result:
         for name, twin in twins.items():
             assert row[name] == pytest.approx(twin(row), rel=2e-4, abs=2e-6, nan_ok=True), name
@@ -270,14 +270,14 @@ def test_jet_probability_falls_back_on_the_tracks_of_the_tag_info() -> None:
     """Files without candidates but with CMS' track lists still give JP, from up to six tracks."""
     rows = mock_rows("ak4", 50, seed=7)
     without = rows[[name for name in rows.fields if not name.startswith("cpf_")]]
-    found = with_derived(without, ["jet_probability_derived"], "ak4")
+    found = with_derived(without, ["jet_probability_derived"], of("ak4"))
     expected = summaries.jet_probability_derived(_lists(rows.track_sip3d_sig))
     assert np.allclose(found.jet_probability_derived, expected, equal_nan=True)
 
 
 def test_jet_probability_separates_long_lived_jets() -> None:
     """JP is a tagger: b above c above light, and JBP too."""
-    rows = with_derived(mock_rows("ak4", 3000, seed=8), ["jet_probability_derived"], "ak4")
+    rows = with_derived(mock_rows("ak4", 3000, seed=8), ["jet_probability_derived"], of("ak4"))
     mean = [np.nanmean(rows.jet_probability_derived[rows.hadron_flavour == f]) for f in (0, 4, 5)]
     assert mean[0] < mean[1] < mean[2]
 
@@ -305,7 +305,7 @@ def test_stored_columns_win(obj: str) -> None:
     rows = mock_rows(obj, 20, seed=9)
     name = {"ak4": "cpf_eta_rel", "ak8": "cpf_eta_rel", "event": "z_abs_y"}[obj]
     marked = ak.with_field(rows, ak.full_like(rows["cpf_eta" if obj != "event" else "z_y"], 7), name)
-    assert ak.all(with_derived(marked, [name], obj)[name] == 7)
+    assert ak.all(with_derived(marked, [name], of(obj))[name] == 7)
 
 
 def test_every_derived_column_is_documented_and_computable(obj: str) -> None:
@@ -315,29 +315,30 @@ def test_every_derived_column_is_documented_and_computable(obj: str) -> None:
     marked = {name for name, c in columns.BY_OBJECT[obj].items() if "(derived)" in c.text}
     assert marked <= own
     rows = mock_rows(obj, 30, seed=10)
-    known = available_with_derived(set(rows.fields), obj)
+    known = available_with_derived(set(rows.fields), of(obj))
     assert known == set(columns.BY_OBJECT[obj]) | set(rows.fields)
-    result = with_derived(rows, sorted(known), obj)
+    result = with_derived(rows, sorted(known), of(obj))
     for name in known - set(rows.fields):
         assert result[name].ndim == (2 if columns.BY_OBJECT[obj][name].ragged else 1), name
 
 
 def test_without_candidates_nothing_of_theirs_is_promised() -> None:
     """The configuration's check relies on this: a NanoAOD gives no track variables."""
-    known = available_with_derived({"jet_pt_gev", "jet_eta", "jet_phi_rad", "jet_tau1", "jet_tau2"}, "ak4")
-    assert known == {"jet_pt_gev", "jet_eta", "jet_phi_rad", "jet_tau1", "jet_tau2", "jet_tau21"}
-    assert stored_needs(["cpf_eta_rel", "jet_tau21"], known, "ak4") == {"jet_tau21"}
+    stored = {"jet_pt_gev", "jet_eta", "jet_phi_rad", "jet_tau1", "jet_tau2"}
+    known = available_with_derived(stored, of("ak4"))
+    assert known == stored | {"jet_tau21"}
+    assert stored_needs(["cpf_eta_rel", "jet_tau21"], known, of("ak4")) == {"jet_tau21"}
 
 
 def test_relative_candidates_suffice() -> None:
     """DeepNtuples store candidates relative to the axis and no azimuths; sides cannot be told then."""
     stored = {"cpf_pt_gev", "cpf_deta", "cpf_dphi_rad", "jet_eta", "cpf_d0_cm", "cpf_d0_err_cm"}
-    ways = plan(stored, "ak4")
+    ways = plan(stored, of("ak4"))
     assert {"cpf_eta", "cpf_delta_r", "cpf_eta_rel", "cpf_pt_rel_gev"} <= set(ways)
     assert "cpf_sip2d_val_cm" not in ways
     rows = mock_rows("ak4", 40, seed=11)
-    whole = with_derived(rows, ["cpf_deta", "cpf_dphi_rad", "cpf_eta_rel"], "ak4")
-    relative = with_derived(whole[sorted(stored)], ["cpf_eta_rel"], "ak4")
+    whole = with_derived(rows, ["cpf_deta", "cpf_dphi_rad", "cpf_eta_rel"], of("ak4"))
+    relative = with_derived(whole[sorted(stored)], ["cpf_eta_rel"], of("ak4"))
     assert ak.all(abs(relative.cpf_eta_rel - whole.cpf_eta_rel) < 1e-3)
 
 
@@ -345,7 +346,7 @@ def test_every_formula_exists() -> None:
     """The table names its functions by text, so that it stays light: each must be there."""
     for name, ways in DERIVED.items():
         for way in ways:
-            assert callable(getattr(summaries if way.whole else formulas, way.function)), name
+            assert callable(named.find(way.place)), name
 
 
 def test_the_table_is_light() -> None:

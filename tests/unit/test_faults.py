@@ -333,7 +333,7 @@ def test_one_bad_read_loses_one_chunk(tmp_path, files, monkeypatch):
     real = trees.Tree.read
 
     def spy(tree, names, start, stop):
-        if tree._tree.file.file_path == files[0] and start <= 10 < stop:
+        if tree.stored.file.file_path == files[0] and start <= 10 < stop:
             raise OSError("input/output error")
         return real(tree, names, start, stop)
 

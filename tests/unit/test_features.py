@@ -1,5 +1,6 @@
 """The feature stage: defaults, transforms, order, cuts, what is left out, and the shipped groups."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 
 from jetsmith import columns, io
 from jetsmith.configuration.records import read_yaml, validate
+from jetsmith.derivations import from_plain, of, plain, reached
 from jetsmith.errors import InputError
+from jetsmith.features import named
 from jetsmith.features.compute import compute_features
 from jetsmith.features.derived import available_with_derived
 from jetsmith.mock import mock_rows
@@ -33,7 +36,7 @@ def run(folder: Path, rows: ak.Array, groups: list[FeatureGroup], obj: str = "ak
         name = group.name if group else columns.ROWS
         path, about = folder / f"f/{name}.parquet", folder / f"f/{name}.json"
         further = () if group else [*columns.KINEMATICS[obj], *columns.CONTENT[obj]]
-        compute_features(group, obj, folder / "skim.parquet", path, about, further)
+        compute_features(group, of(obj), folder / "skim.parquet", path, about, further)
         if io.column_names(path):
             found = io.read_rows(path, group=name)
             result |= {column: found[column] for column in found.fields}
@@ -92,7 +95,7 @@ def test_presets_have_the_sizes_of_the_public_taggers() -> None:
 @pytest.mark.parametrize("obj", OBJECTS)
 def test_shipped_sources_and_presets_exist(obj: str) -> None:
     """Every source is a column or a stored score, every preset names features, each has a label."""
-    known = available_with_derived(set(columns.BY_OBJECT[obj]), obj)
+    known = available_with_derived(set(columns.BY_OBJECT[obj]), of(obj))
     for group in shipped(obj):
         assert not group.sort_by or group.sort_by in known
         for name, feature in group.features.items():
@@ -176,3 +179,24 @@ def test_no_rows_in_no_rows_out(tmp_path: Path) -> None:
     empty, _ = run(tmp_path, mock_rows("ak4", 0, seed=5), shipped("ak4"))
     assert len(empty) == 0
     assert empty.fields == full.fields
+
+
+@pytest.mark.parametrize("obj", OBJECTS)
+def test_a_group_calls_what_it_says(tmp_path: Path, obj: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protects: a function that the rule does not name could be edited, and its columns stay as they are."""
+    find, called = named.find, set[str]()
+    monkeypatch.setattr(named, "find", lambda place: (called.add(place), find(place))[1])
+    io.write_rows(tmp_path / "skim.parquet", mock_rows(obj, 20, seed=3))
+    for group in shipped(obj):
+        called.clear()
+        ways = from_plain(json.loads(json.dumps(plain(reached(group.sources, obj)))))
+        assert ways == reached(group.sources, obj)
+        named_by = set(named.of(ways, group))
+        compute_features(group, ways, tmp_path / "skim.parquet", tmp_path / "f.parquet", tmp_path / "f.json")
+        assert called <= named_by
+        assert {place for place in named_by if "transforms" in place} <= called
+        some = io.read_rows(tmp_path / "f.parquet")
+        compute_features(
+            group, of(obj), tmp_path / "skim.parquet", tmp_path / "g.parquet", tmp_path / "g.json"
+        )
+        assert ak.to_list(some) == ak.to_list(io.read_rows(tmp_path / "g.parquet"))

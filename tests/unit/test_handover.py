@@ -193,7 +193,7 @@ def test_a_group_of_which_a_part_is_done(tmp_path):
     rest = Group("features", charged)
     handover = start(tmp_path, queue, needed=[charged], done=[rows])
     assert handover.take([rest])[rest].id == "9"
-    assert handover._workflow.records == [rows]
+    assert handover.workflow.records == [rows]
     assert not queue.cancelled
     # What is not complete, or is made otherwise now, or was not in the group, it does not stand for.
     changed = Group("features", Job("b", charged.output, charged.input, seed=2))
@@ -216,7 +216,7 @@ def test_a_group_that_ended_meanwhile(tmp_path, train):
     handover = start(tmp_path, Queue({"9": "active"}), needed=[train, score], marked=[train])
     assert handover.take([group])[group].id == "9"
     handover = start(tmp_path, Queue({"9": "ended well"}), done=[train, score])
-    assert set(handover._workflow.records) == {train, score}
+    assert set(handover.workflow.records) == {train, score}
     assert not open_numbers(tmp_path)
 
 
@@ -251,7 +251,7 @@ def test_records_of_what_ended_meanwhile(tmp_path, train, state):
     """Its outputs are complete and Snakemake will not run it: it gets its record, and leaves in peace."""
     log, queue = Log(), Queue({"7": state})
     handover = start(tmp_path, queue, log, done=[train])
-    assert handover._workflow.records == [train]
+    assert handover.workflow.records == [train]
     assert "ended meanwhile" in log.text
     assert not queue.cancelled
     assert not open_numbers(tmp_path)

@@ -18,6 +18,7 @@ from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
 from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.skimming import PartitionSpec
+from tests.unit.plans import file_found
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
 
@@ -33,6 +34,12 @@ def fails(folder, files, spec=SPEC):
         inspect(folder, files, spec)
     assert not (folder / "inspect.json").exists()
     return str(error.value)
+
+
+def planned(files, n_parts, target):
+    """The partitions, as JSON has them, of files given by what the plan looks at."""
+    found = [file_found(**file | {"bounds": tuple(file["bounds"])}) for file in files]
+    return [io.plain(part) for part in partition.plan_parts(found, n_parts, target)]
 
 
 def covered(found):
@@ -183,7 +190,7 @@ def test_every_entry_is_in_one_partition(n_parts, seed):
             {"file": f"{index}", "uuid": f"{index}", "entries": entries, "bounds": bounds}
             | {"bytes": int(rng.integers(100, 10**6))}
         )
-    parts = partition.plan_parts(records, n_parts, PartitionSpec())
+    parts = planned(records, n_parts, PartitionSpec())
     assert [part["part"] for part in parts] == [f"{i:03d}" for i in range(n_parts)]
     expected = [(r["file"], entry) for r in records for entry in range(r["entries"])]
     assert covered({"parts": parts}) == expected
@@ -207,7 +214,7 @@ def file_records(draw):
 def test_partitions_are_complete_and_balanced(records, n_parts):
     """Each entry is in one partition; none costs more than a cut at either end may move, and an entry."""
     target = PartitionSpec(target_mb=100, target_entries=100)
-    parts = partition.plan_parts(records, n_parts, target)
+    parts = planned(records, n_parts, target)
     assert covered({"parts": parts}) == [(r["file"], entry) for r in records for entry in range(r["entries"])]
     cost = {
         r["file"]: max(r["bytes"] / 100e6, r["entries"] / 100) / r["entries"] for r in records if r["entries"]
@@ -223,7 +230,7 @@ def test_many_files_are_planned_quickly():
     record = {"entries": 500_000, "bytes": 10**8, "bounds": list(range(0, 500_001, 1000))}
     records = [record | {"file": str(i), "uuid": str(i)} for i in range(10_000)]
     begin = time.process_time()
-    parts = partition.plan_parts(records, 2_000, PartitionSpec())
+    parts = planned(records, 2_000, PartitionSpec())
     assert time.process_time() - begin < 1
     assert len(parts) == 2_000
 
@@ -231,10 +238,10 @@ def test_many_files_are_planned_quickly():
 def test_partitions_are_balanced_and_cut_at_clusters():
     """Equal files give equal partitions; a cluster boundary nearby is taken."""
     record = {"file": "a", "uuid": "a", "entries": 1000, "bytes": 10**6, "bounds": [0, 480, 1000]}
-    parts = partition.plan_parts([record], 2, PartitionSpec())
+    parts = planned([record], 2, PartitionSpec())
     assert [(r["start"], r["stop"]) for part in parts for r in part["ranges"]] == [(0, 480), (480, 1000)]
     many = [{**record, "file": str(i), "entries": 100, "bounds": [0, 100]} for i in range(10)]
-    parts = partition.plan_parts(many, 5, PartitionSpec())
+    parts = planned(many, 5, PartitionSpec())
     assert [len(part["ranges"]) for part in parts] == [2] * 5
 
 

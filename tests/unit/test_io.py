@@ -120,8 +120,8 @@ def test_packed_round_trip(tmp_path, n):
     lengths = np.arange(n)
     packed = arrays.Packed(
         groups={
-            "ak4": arrays.Flat(np.arange(2 * n, dtype=np.float32).reshape(n, 2), ("a", "b")),
-            "charged": arrays.Ragged(
+            "ak4": arrays.FlatGroup(np.arange(2 * n, dtype=np.float32).reshape(n, 2), ("a", "b")),
+            "charged": arrays.SequenceGroup(
                 np.arange(lengths.sum() * 2, dtype=np.float32).reshape(-1, 2),
                 np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
                 ("x", "y"),
@@ -433,7 +433,7 @@ def test_json_is_for_people_and_versions(tmp_path):
 
 def _packed(**changes):
     content = {
-        "groups": {"ak4": arrays.Flat(np.zeros((2, 1), np.float32), ("a",)), **_sequence([0, 1, 3])},
+        "groups": {"ak4": arrays.FlatGroup(np.zeros((2, 1), np.float32), ("a",)), **_sequence([0, 1, 3])},
         "label": np.zeros(2, np.int32), "weight": np.ones(2), "columns": {"event": np.arange(2)},
         "datasets": ("d",), "generators": ("g",), "sample": "mine", "split": "train",
     }  # fmt: skip
@@ -441,15 +441,15 @@ def _packed(**changes):
 
 
 def _sequence(offsets, n=3):
-    return {"s": arrays.Ragged(np.zeros((n, 1), np.float32), np.array(offsets), ("x",))}
+    return {"s": arrays.SequenceGroup(np.zeros((n, 1), np.float32), np.array(offsets), ("x",))}
 
 
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"groups": {"g": arrays.Flat(np.zeros((3, 1), np.float32), ("a",))}}, "g/values.npy"),
-        ({"groups": {"g": arrays.Flat(np.zeros((2, 1), np.float32), ("a", "b"))}}, "g/values.npy"),
-        ({"groups": {"g": arrays.Flat(np.zeros((2, 1), np.int32), ("a",))}}, "g/values.npy"),
+        ({"groups": {"g": arrays.FlatGroup(np.zeros((3, 1), np.float32), ("a",))}}, "g/values.npy"),
+        ({"groups": {"g": arrays.FlatGroup(np.zeros((2, 1), np.float32), ("a", "b"))}}, "g/values.npy"),
+        ({"groups": {"g": arrays.FlatGroup(np.zeros((2, 1), np.int32), ("a",))}}, "g/values.npy"),
         ({"weight": np.array([1.0, np.nan])}, "rows/weight.npy"),
         ({"weight": np.ones(2, np.int64)}, "rows/weight.npy"),
         ({"columns": {"event": np.arange(3)}}, "rows/column.event.npy"),
@@ -557,7 +557,7 @@ def test_splits_belong_together(tmp_path):
     with pytest.raises(InputError, match="test: has other generators than split train"):
         arrays.read_splits(tmp_path, ["train", "test"])
     write_packed(tmp_path / "test", _packed(split="test", groups=_sequence([0, 0, 0], 0)))
-    longer = arrays.Ragged(np.zeros((3, 2), np.float32), np.array([0, 1, 3]), ("x", "y"))
+    longer = arrays.SequenceGroup(np.zeros((3, 2), np.float32), np.array([0, 1, 3]), ("x", "y"))
     write_packed(tmp_path / "train", _packed(groups={"s": longer}))
     assert len(arrays.read_splits(tmp_path, ["train", "test"])) == 2
     with pytest.raises(InputError, match="test: has other features than split train"):

@@ -72,7 +72,7 @@ def test_driver_that_is_gone_already():
     done = subprocess.Popen([sys.executable, "-c", ""])
     done.wait()
     for pid, started in ((done.pid, "1"), (os.getpid(), "1")):
-        noted = f"{pid} {started} {lifeline._space()}"
+        noted = f"{pid} {started} {lifeline.space()}"
         found = subprocess.run(
             [sys.executable, "-c", JOB], env=os.environ | {lifeline.VARIABLE: noted}, timeout=30
         )

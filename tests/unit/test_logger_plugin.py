@@ -3,7 +3,7 @@
 import pytest
 from snakemake_interface_common.exceptions import WorkflowError
 
-from snakemake_logger_plugin_jetsmith import Estimate, _read_first
+from snakemake_logger_plugin_jetsmith import Estimate, read_first
 
 
 def test_rest_of_one_rule():
@@ -50,8 +50,8 @@ def test_files_of_the_run_are_read_first(tmp_path):
     good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
     good.write_text("seed: 1\n")
     bad.write_text("seed: 1\nseed: 2\n")
-    _read_first(["-n", "--configfile", str(good), "--config", f"title={bad}", "--cores", "1"])
-    _read_first(["-n", "--config", str(bad)])
+    read_first(["-n", "--configfile", str(good), "--config", f"title={bad}", "--cores", "1"])
+    read_first(["-n", "--config", str(bad)])
     for option in ("--configfile", "--configfiles"):
         with pytest.raises(WorkflowError, match=r"bad.yaml:2: key `seed` is given twice"):
-            _read_first(["-n", option, str(good), str(bad), "--cores", "1"])
+            read_first(["-n", option, str(good), str(bad), "--cores", "1"])

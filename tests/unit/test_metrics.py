@@ -227,10 +227,10 @@ def test_auc_interval_is_that_of_drawing_jets() -> None:
     n = 500
     s, b = rng.normal(0.7, 1, n), rng.normal(0, 1, n)
     ws, wb = (np.where(rng.random(n) < 0.15, -1.0, 1.0) * rng.gamma(4, 0.25, n) for _ in range(2))
-    value, low, high = metrics.auc_interval(s, ws, b, wb, 2000, 1)
+    found = metrics.auc_interval(s, ws, b, wb, 2000, 1)
     plain = [metrics.auc(s, ws * rng.poisson(1, n), b, wb * rng.poisson(1, n)) for _ in range(1000)]
-    assert low < value < high
-    assert (high - low) / 2 == pytest.approx(np.std(plain), rel=0.12)
+    assert found.low < found.value < found.high
+    assert (found.high - found.low) / 2 == pytest.approx(np.std(plain), rel=0.12)
     assert metrics.auc_interval(s, ws, b, wb, 50, 1) == metrics.auc_interval(s, ws, b, wb, 50, 1)
 
 
@@ -240,8 +240,8 @@ def test_auc_interval_covers_one_half() -> None:
     covered = []
     for k in range(300):
         s, b = rng.normal(size=(2, 200))
-        _, low, high = metrics.auc_interval(s, np.ones(200), b, np.ones(200), 200, k)
-        covered.append(low <= 0.5 <= high)
+        found = metrics.auc_interval(s, np.ones(200), b, np.ones(200), 200, k)
+        covered.append(found.low <= 0.5 <= found.high)
     assert np.mean(covered) == pytest.approx(0.683, abs=0.08)
 
 
@@ -424,8 +424,8 @@ def test_efficiency_table_of_one_group_and_one_threshold() -> None:
 
 def test_replicas_without_jets_make_an_interval_wide() -> None:
     """One jet against one: a third of the replicas draw no signal; the area may then be anything."""
-    value, low, high = metrics.auc_interval(np.array([1.0]), np.ones(1), np.array([0.0]), np.ones(1), 500, 1)
-    assert (value, low, high) == (1, 0, 1)
+    found = metrics.auc_interval(np.array([1.0]), np.ones(1), np.array([0.0]), np.ones(1), 500, 1)
+    assert found == metrics.Interval(1, 0, 1)
 
 
 def test_probabilities_that_are_no_numbers_have_no_discriminant() -> None:
@@ -473,11 +473,11 @@ def test_ends_of_an_area_are_the_quantiles_of_its_replicas() -> None:
     """The interval of a level is inside that of a larger one, on both sides, about as a Gaussian's is."""
     rng = np.random.default_rng(13)
     s, b, ones = rng.normal(0.5, 1, 400), rng.normal(0, 1, 400), np.ones(400)
-    value, low, high = metrics.auc_interval(s, ones, b, ones, 2000, 1)
-    _, lower, higher = metrics.auc_interval(s, ones, b, ones, 2000, 1, level=0.954)
-    assert (value - lower) / (value - low) == pytest.approx(2, abs=0.2)
-    assert (higher - value) / (high - value) == pytest.approx(2, abs=0.2)
-    assert (high - value) / (value - low) == pytest.approx(1, abs=0.15)
+    one = metrics.auc_interval(s, ones, b, ones, 2000, 1)
+    two = metrics.auc_interval(s, ones, b, ones, 2000, 1, level=0.954)
+    assert (one.value - two.low) / (one.value - one.low) == pytest.approx(2, abs=0.2)
+    assert (two.high - one.value) / (one.high - one.value) == pytest.approx(2, abs=0.2)
+    assert (one.high - one.value) / (one.value - one.low) == pytest.approx(1, abs=0.15)
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -533,7 +533,8 @@ def test_the_unit_of_weights_does_not_matter(scale: float) -> None:
     ws, wb = (rng.choice([-1.0, 1, 2], 60, p=[0.1, 0.6, 0.3]) for _ in range(2))
     here, there = (s, ws, b, wb), (s, scale * ws, b, scale * wb)
     assert metrics.auc(*there) == metrics.auc(*here)
-    assert metrics.auc_interval(*there, 50, 1) == pytest.approx(metrics.auc_interval(*here, 50, 1), abs=1e-12)
+    areas = [vars(metrics.auc_interval(*given, 50, 1)) for given in (there, here)]
+    assert areas[0] == pytest.approx(areas[1], abs=1e-12)
     for one, other in zip(
         vars(metrics.roc_curve(*there)).values(), vars(metrics.roc_curve(*here)).values(), strict=True
     ):

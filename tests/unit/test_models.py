@@ -332,7 +332,7 @@ def test_networks_learn_and_go_on(
     groups = ("ak4", "charged")
     spec = make_spec("keras", groups, model=name, architecture=SMALL[name], training=settings)
     train(spec, sample, tmp_path / "whole", seed=5, threads=1)
-    epoch = backend._Training.epoch
+    epoch = backend.Training.epoch
 
     def die(self: Any, number: int) -> dict[str, float]:
         if number == 3:
@@ -340,7 +340,7 @@ def test_networks_learn_and_go_on(
         return epoch(self, number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(backend._Training, "epoch", die)
+        patch.setattr(backend.Training, "epoch", die)
         with pytest.raises(KeyboardInterrupt):
             train(spec, sample, tmp_path / "broken", seed=5, threads=1)
     assert (tmp_path / "broken.partial/checkpoint.npz").is_file()

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jetsmith.configuration import exact_yaml
-from jetsmith.configuration.load import Configuration, load
+from jetsmith.configuration.configuration import Configuration
+from jetsmith.configuration.load import load
 from jetsmith.configuration.places import Run
 from jetsmith.errors import ConfigError
 

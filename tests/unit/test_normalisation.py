@@ -8,6 +8,7 @@ import uproot
 
 from jetsmith import io
 from jetsmith.errors import InputError
+from jetsmith.handed.plan import Runs
 from jetsmith.skimming import account, inspection, reading
 from jetsmith.skimming import partition as skim
 from jetsmith.skimming.normalisation import read_runs
@@ -105,7 +106,7 @@ def test_rows_of_runs_are_added(tmp_path):
             file.mktree("Runs", {name: values.dtype for name, values in rows.items()}).extend(rows)
         with uproot.open(tmp_path / "a.root") as file:
             found = read_runs(file, SPEC)
-        assert found == {"n_events": 14 if with_count else None, "sum_w": 7.5, "sum_w2": 17.0}
+        assert found == Runs(n_events=14 if with_count else None, sum_w=7.5, sum_w2=17.0)
     with uproot.recreate(tmp_path / "data.root") as file:
         file.mktree("Runs", {"run": np.dtype("u4")}).extend({"run": np.ones(1, "u4")})
     with uproot.open(tmp_path / "data.root") as file:
@@ -144,14 +145,14 @@ def test_a_lost_file_takes_its_share_along(tmp_path):
 def test_a_lost_range_takes_its_share_along(tmp_path, monkeypatch):
     """A quarter of a skimmed file is lost: three quarters of what was generated are counted."""
     path = mock.write(tmp_path / "a.root", [table(40)], runs=runs(600, 500 * W, 600 * W**2))
-    real = reading.ChunkReader._read
+    real = reading.ChunkReader.read
 
     def read(self, chunk, address):
         if chunk.start == 30:
             raise ReadError(address)
         return real(self, chunk, address)
 
-    monkeypatch.setattr(reading.ChunkReader, "_read", read)
+    monkeypatch.setattr(reading.ChunkReader, "read", read)
     about = accounted(tmp_path, [path], allowed=0.5)["normalisation"]
     assert (about["n_processed"], about["sum_w"]) == (30, pytest.approx(0.75 * 500 * W))
     assert about["factor"] == pytest.approx(0.75 * 500 / 30)

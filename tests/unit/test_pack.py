@@ -16,8 +16,10 @@ import yaml
 
 from jetsmith import columns, io, stages
 from jetsmith.configuration.load import load
+from jetsmith.derivations import of
 from jetsmith.errors import InputError
 from jetsmith.features.compute import compute_features
+from jetsmith.handed.account import Account, Normalisation
 from jetsmith.hashing import SPLITS, fold_of, split_of
 from jetsmith.mock import mock_rows
 from jetsmith.packed import arrays
@@ -27,6 +29,7 @@ from jetsmith.packed.packing import Packing
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.features import FeatureGroup, FeatureSpec, Inputs
 from jetsmith.specs.run import SampleSpec, SplitSpec
+from tests.unit.plans import SIMULATED
 
 CONFIG = Path(__file__).parents[2] / "config"
 SEED = 11
@@ -56,7 +59,7 @@ def write_features(folder: Path, name: str, rows: ak.Array, groups: Sequence[Fea
     for group in (None, *groups):
         stem = folder / name / (group.name if group else columns.ROWS)
         further = () if group else [*columns.KINEMATICS[obj], *columns.CONTENT[obj]]
-        compute_features(group, obj, skim, f"{stem}.parquet", f"{stem}.meta.json", further)
+        compute_features(group, of(obj), skim, f"{stem}.parquet", f"{stem}.meta.json", further)
     total = float(np.sum(rows.weight))
     mean = total / max(len(rows), 1)
     write_account(folder, name, rows, mean, CROSS_SECTION_PB / total if total > 0 else None)
@@ -68,10 +71,17 @@ def write_account(
 ) -> None:
     """What pack reads of an account."""
     flavours, counts = np.unique(np.asarray(rows.flavour), return_counts=True)
-    about = {"mean_weight": mean_weight, "sum_w": mean_weight * len(rows), "how": "normalised for a test"}
-    account = {"normalisation": about, "event_weight": event_weight, "n_rows": len(rows)}
-    account["rows_by_flavour"] = {str(f): int(n) for f, n in zip(flavours, counts, strict=True)}
-    io.write_json(folder / f"{name}.account.json", account)
+    n, sum_w = len(rows), mean_weight * len(rows)
+    about = Normalisation(
+        "events", "normalised for a test", sum_w, mean_weight, sum_w, n, None, None, None, 1.0
+    )
+    account = Account(
+        dataset=name, object="ak4", layout="mock", columns=(), content=SIMULATED, n_entries=n, n_events=n,
+        n_lost=0, lost=(), loss_fraction=0.0, loss_weight_fraction=0.0, n_duplicates=0, normalisation=about,
+        event_weight=event_weight, n_rows=n, rows_by_part={"000": n}, states={}, cutflow=(),
+        rows_by_flavour={str(f): int(n) for f, n in zip(flavours, counts, strict=True)},
+    )  # fmt: skip
+    io.write_record(folder / f"{name}.account.json", account)
 
 
 def pack(

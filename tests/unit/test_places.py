@@ -1,5 +1,6 @@
 """places: a message names the line of the key that it is about, wherever that came from."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -232,6 +233,9 @@ def test_paths_as_people_write_them(tmp_path, monkeypatch):
     assert found("b*.root", root=str(folder)) == ["b?.root", "bc.root"]
     assert found("~/r*/b[c-d].root") == ["bc.root"]
     assert found("Größe $x.root", root=str(folder)) == ["Größe $x.root"]
+    (folder / os.fsdecode(b"caf\xe9.root")).touch()
+    with pytest.raises(ConfigError, match=r"caf\\udce9\.root' is no UTF-8, .*rename it"):
+        found("c*.root", root=str(folder))
     with pytest.raises(ConfigError, match=r"no file .*; the variable NOWHERE is not set; a relative"):
         found("$NOWHERE/a.root")
     with pytest.raises(ConfigError, match=r"the variable NOWHERE is not set"):

@@ -13,13 +13,15 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from jetsmith import io
-from jetsmith.calibration.maps import Jets, efficiency_map
+from jetsmith.calibration.maps import efficiency_map
 from jetsmith.errors import InputError
 from jetsmith.plots import discriminant, efficiency, reweighting, roc, roc_figure, style, training
-from jetsmith.plots.inputs import ScoredJets, Threshold, read_test
+from jetsmith.plots.inputs import Threshold, read_test
 from jetsmith.reweighting.histograms import compare_features
+from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import ClassSpec
 from jetsmith.specs.plots import PlotSpec
+from tests.unit.score_files import scored_jets
 from tests.unit.test_plots_inputs import FLAVOURS, make_numbers, make_scores, make_spec
 
 STYLE = PlotSpec(dpi=60)
@@ -41,14 +43,7 @@ def by_gid(figure: Figure, gid: str) -> list[Any]:
 
 
 def as_jets(score: list[float], label: list[int], weight: list[float] | None = None) -> ScoredJets:
-    n = len(score)
-    return ScoredJets(
-        np.array(score),
-        np.array(weight or np.ones(n)),
-        np.array(label),
-        np.full(n, 50.0),
-        ~np.isnan(np.array(score)),
-    )
+    return scored_jets(score, weight, label)
 
 
 @pytest.fixture(scope="module")
@@ -211,8 +206,10 @@ def test_efficiency_draws_its_numbers(scores: list[Path]) -> None:
         np.testing.assert_array_equal(line.get_ydata(), known)
         assert points.efficiency[-1] is None
         for k, value in enumerate(points.efficiency[:3]):
-            inside = jets.of(FLAVOURS[points.name]) & (jets.pt_gev >= bins[k]) & (jets.pt_gev < bins[k + 1])
-            expected = jets.weight[inside & (jets.discriminant >= 0.6)].sum() / jets.weight[inside].sum()
+            of_class = jets.of(FLAVOURS[points.name])
+            inside = (of_class.pt_gev >= bins[k]) & (of_class.pt_gev < bins[k + 1])
+            passing = of_class.weight[inside & (of_class.discriminant >= 0.6)].sum()
+            expected = passing / of_class.weight[inside].sum()
             assert value == pytest.approx(expected, rel=1e-5)
 
 
@@ -223,15 +220,15 @@ def test_end_bins_are_those_of_the_corrections(scores: list[Path]) -> None:
     numbers = efficiency.compute(make_spec(), jets, [POINT], bins)
     assert (jets.pt_gev < 50).sum() > 100 < (jets.pt_gev > 120).sum()
     for points in numbers.points:
-        mask = jets.of(FLAVOURS[points.name])
-        arrays = (jets.discriminant, jets.weight, jets.label, jets.pt_gev, np.zeros(len(mask)))
-        found = efficiency_map(Jets(*(array[mask] for array in arrays)), POINT.threshold, bins, (0, 2.5))
+        one = jets.of(FLAVOURS[points.name])
+        central = dataclasses.replace(one, columns={**one.columns, "jet_eta": np.zeros(len(one))})
+        found = efficiency_map(central, POINT.threshold, bins, (0, 2.5))
         np.testing.assert_allclose(points.efficiency, found.value[0], rtol=1e-5)
         np.testing.assert_allclose(points.low, found.low[0], rtol=1e-5)
-        low, high = mask & (jets.pt_gev < 80), mask & (jets.pt_gev >= 80)
+        low, high = one.pt_gev < 80, one.pt_gev >= 80
         for value, chosen in zip(points.efficiency, (low, high), strict=True):
-            passing = jets.weight[chosen & (jets.discriminant >= POINT.threshold)].sum()
-            assert value == pytest.approx(passing / jets.weight[chosen].sum(), rel=1e-5)
+            passing = one.weight[chosen & (one.discriminant >= POINT.threshold)].sum()
+            assert value == pytest.approx(passing / one.weight[chosen].sum(), rel=1e-5)
 
 
 def without(jets: ScoredJets, mask: Any, value: float) -> ScoredJets:

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jetsmith import provenance
-from tests.unit.code_cache import forget
+from tests.unit.code_cache import begin_anew, forget
 
 PACKAGE = Path(provenance.__file__).parent
 ROOT = PACKAGE.parent.parent
@@ -120,12 +121,12 @@ def test_what_was_read_is_remembered(package, tmp_path, monkeypatch):
     notes = tmp_path / "notes" / "sources.json"
     notes.parent.mkdir()
     saved = []
-    monkeypatch.setattr(provenance, "_notes", {})
+    begin_anew(monkeypatch)
     monkeypatch.setattr(provenance.atexit, "register", saved.append)
     provenance.remember(notes)
     before = provenance.code_digest("a")
     saved.pop()()
-    monkeypatch.setattr(provenance, "_notes", {})
+    begin_anew(monkeypatch)
     monkeypatch.setattr(provenance.definitions, "read", lambda *given: pytest.fail("read again"))
     forget()
     provenance.remember(notes)
@@ -143,12 +144,12 @@ DAMAGED = ("", "{", "[]", "7", '{"about": "another Python", "files": {"a": 1}}',
 @pytest.mark.parametrize("content", DAMAGED)
 def test_notes_that_cannot_be_used_are_left_alone(tmp_path, monkeypatch, content):
     """A damaged file, or one of another version, costs time and nothing else."""
-    monkeypatch.setattr(provenance, "_notes", {})
+    found = begin_anew(monkeypatch)
     monkeypatch.setattr(provenance.atexit, "register", lambda save: None)
     notes = tmp_path / "sources.json"
     notes.write_text(content)
     provenance.remember(notes)
-    assert provenance._notes == {}
+    assert found == {}
 
 
 @pytest.mark.parametrize(
@@ -157,21 +158,21 @@ def test_notes_that_cannot_be_used_are_left_alone(tmp_path, monkeypatch, content
 def test_damaged_notes_of_this_version(package, tmp_path, monkeypatch, change):
     """What does not fit its digest would give a wrong digest of code, or a traceback: it is not used."""
     notes, saved = tmp_path / "sources.json", []
-    monkeypatch.setattr(provenance, "_notes", {})
+    begin_anew(monkeypatch)
     monkeypatch.setattr(provenance.atexit, "register", saved.append)
     provenance.remember(notes)
     provenance.code_digest("a")
     saved.pop()()
     notes.write_text(json.dumps(json.loads(notes.read_text()) | dict([change])))
-    monkeypatch.setattr(provenance, "_notes", {})
+    found = begin_anew(monkeypatch)
     provenance.remember(notes)
-    assert provenance._notes == {}
+    assert found == {}
 
 
 def test_a_full_disk_costs_the_notes_alone(package, tmp_path, monkeypatch):
     """They save time; at the end of a process nobody wants a traceback about them."""
     saved = []
-    monkeypatch.setattr(provenance, "_notes", {})
+    begin_anew(monkeypatch)
     monkeypatch.setattr(provenance.atexit, "register", saved.append)
     provenance.remember(tmp_path / "sources.json")
     provenance.code_digest("a")
@@ -182,3 +183,104 @@ def test_a_full_disk_costs_the_notes_alone(package, tmp_path, monkeypatch):
     monkeypatch.setattr(type(tmp_path), "write_text", full)
     saved.pop()()
     assert list(tmp_path.glob("*.json*")) == []
+
+
+def test_an_installed_package_has_not_the_commit_of_who_installed_it(tmp_path, monkeypatch):
+    """An environment often lies below somebody's own repository, whose commit says nothing of ours."""
+    monkeypatch.delenv(provenance.COMMIT, raising=False)
+    package = tmp_path / "environment/jetsmith"
+    package.mkdir(parents=True)
+    (package / "provenance.py").touch()
+    (tmp_path / ".gitignore").write_text("environment\n")
+    commit = ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "theirs"]
+    for command in (["init", "-q"], ["add", "."], commit):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    monkeypatch.setattr(provenance, "PACKAGE", package)
+    assert provenance.record()["commit"] == "unknown"
+    for command in (["add", "-f", "environment"], commit):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    assert len(provenance.record()["commit"]) == 40
+
+
+FURTHER = {  # scripts with something that is looked up by its name
+    "train": ("classifiers.keras", "models.deepjet", "losses.cross_entropy"),
+    "score": ("classifiers.xgboost",),
+    "features": ("features.formulas:ratio", "features.summaries:count", "features.transforms:log"),
+    **{f"plot {name}": (f"plots.{name}",) for name in ("roc", "discriminant", "training")},
+}
+FUNCTION = "\n\ndef more(values):\n    return values\n"
+ENTRIES = {
+    "derived column": (
+        "derivations.py",
+        '    "n_muons": _jet(',
+        '    "more": _jet("", "", "more", "jet_eta"),\n',
+    ),
+    "formula": ("features/formulas.py", "", FUNCTION),
+    "summary": ("features/summaries.py", "", FUNCTION),
+    "transform": ("features/transforms.py", "", FUNCTION),
+    "transform's name": ("specs/features.py", '"log1p", ', '"more", '),
+    "process": ("simulation/processes.py", '    "ttbar": Process(', '    "more": Process((), False, ""),\n'),
+    "backend's name": ("specs/classifiers.py", '"keras", "stored"', '"more", '),
+    "backend": ("classifiers/more.py", "", FUNCTION),
+    "architecture": ("models/more.py", "", FUNCTION),
+    "loss": ("losses/more.py", "", FUNCTION),
+    "plot": ("plots/__init__.py", '    "efficiency": About(', '    "more": About("judgement"),\n'),
+}
+
+
+@pytest.fixture
+def real(tmp_path, monkeypatch):
+    """A copy of the package, to be edited."""
+    copied = Path(shutil.copytree(PACKAGE, tmp_path / "jetsmith"))
+    monkeypatch.setattr(provenance, "PACKAGE", copied)
+    forget()
+    yield copied
+    forget()
+
+
+def digests():
+    """Of the code of all rules, by script and by what it looks up."""
+    scripts = {path.stem: path for path in (ROOT / "scripts").glob("*.py")}
+    asked = [(name, ()) for name in scripts] + [(name.split()[0], beside) for name, beside in FURTHER.items()]
+    return {(name, *beside): provenance.script_digests(scripts[name], *beside) for name, beside in asked}
+
+
+@pytest.mark.parametrize(("file", "before", "new"), ENTRIES.values(), ids=ENTRIES)
+def test_an_entry_that_nobody_uses_is_no_code_of_others(real, file, before, new):
+    """Protects: what one adds to a table makes no result anew."""
+    found = digests()
+    path = real / file
+    text = path.read_text() if path.exists() else ""
+    assert not before or text.count(before) == 1
+    _edit(path, text.replace(before, new + before) if before else text + new)
+    assert digests() == found
+
+
+@pytest.mark.parametrize(
+    ("file", "function", "places"),
+    [
+        (
+            "formulas",
+            "_axis",
+            {f"features.formulas:{name}" for name in ("signed_ip_3d", "distance_to_axis", "decay_length")},
+        ),
+        ("formulas", "ratio", {"features.formulas:ratio"}),
+        ("summaries", "total_by_row", {"features.summaries:total_by_row"}),
+        ("transforms", "log", {"features.transforms:log"}),
+    ],
+)
+def test_an_edited_formula_is_the_code_of_those_that_call_it(real, file, function, places):
+    """Directly or by another one: never a stale column."""
+    others = {"features.formulas:total", "features.formulas:length", "features.transforms:abs"}
+    script = ROOT / "scripts" / "features.py"
+
+    def found():
+        return {place: provenance.script_digests(script, place) for place in places | others}
+
+    before, path = found(), real / "features" / f"{file}.py"
+    lines = path.read_text().splitlines()
+    (node,) = [n for n in ast.parse("\n".join(lines)).body if getattr(n, "name", "") == function]
+    lines.insert(node.body[-1].lineno - 1, "    pass")
+    _edit(path, "\n".join(lines) + "\n")
+    after = found()
+    assert {place for place in before if before[place] != after[place]} == places

@@ -4,6 +4,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,23 +15,29 @@ import pytest
 from jetsmith import io, texts
 from jetsmith.calibration import calibrate
 from jetsmith.errors import InputError
+from jetsmith.handed.account import Normalisation
+from jetsmith.handed.plan import Content, Schema, UntoldOf
+from jetsmith.metrics import Interval
 from jetsmith.plots import discriminant, roc, training
-from jetsmith.plots.roc_figure import Curve, Interval, RocNumbers
+from jetsmith.plots.roc_figure import Curve, RocNumbers
 from jetsmith.report import tables
 from jetsmith.report.page import TEMPLATES, write_report
 from jetsmith.skimming.account import account_dataset
 from jetsmith.specs.plots import PlotSpec
+from tests.unit.plans import file_found, plan_of
 from tests.unit.test_plots_inputs import FLAVOURS, WORKING_POINTS, make_scores, make_spec
 
 STYLE = PlotSpec(dpi=40)
 HOSTILE = "<script>alert(1)</script> & \"quoted\" 'name' {{ 7 * 7 }}"
-CONTENT = {
-    "simulated": True, "certified": None, "duplicates": "allow", "weight": "genWeight",
-    "not_applied": {"jet_id": "no <Jet_jetId>"},
-    "instead": {"n_pv": "PV_<good>"},
-    "absent_hlt": {"HLT_<A>": [f"{k}.root" for k in range(7)]},
-    "untold": [{"n_files": 2, "text": "truth 520 cannot be told from 500 (no <GenPart>)"}],
-}  # fmt: skip
+CONTENT = Content(
+    True, None, "allow", "genWeight",
+    not_applied={"jet_id": "no <Jet_jetId>"},
+    instead={"n_pv": "PV_<good>"},
+    absent_hlt={"HLT_<A>": tuple(f"{k}.root" for k in range(7))},
+    untold=(
+        UntoldOf((520,), 500, "<GenPart>", 2, "a.root", "truth 520 cannot be told from 500 (no <GenPart>)"),
+    ),
+)  # fmt: skip
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -64,15 +71,7 @@ class Page(HTMLParser):
 def make_account(folder: Path, name: str = "ttbar", n_lost: int = 0) -> Path:
     """The account that the account stage makes of a plan and one report."""
     lost = [{"file": "a.root", "start": 0, "stop": n_lost, "attempts": 3, "reason": "basket <7>"}]
-    part = {"part": "000", "ranges": [{"file": "a.root", "uuid": "u", "start": 0, "stop": 1000}]}
-    io.write_json(
-        folder / "plan.json",
-        {
-            "n_entries": 1000, "parts": [part], "object": "ak4", "layout": "pfnano", "columns": [],
-            "damaged": [], "content": CONTENT,
-            "files": [{"file": "a.root", "entries": 1000, "runs": None}],
-        },
-    )  # fmt: skip
+    io.write_record(folder / "plan.json", plan_of([file_found("a.root", 1000)], name, content=CONTENT))
     io.write_json(
         folder / "part.json",
         {
@@ -99,20 +98,15 @@ def make_account(folder: Path, name: str = "ttbar", n_lost: int = 0) -> Path:
 
 
 def make_inspection(folder: Path, name: str = "ttbar") -> Path:
-    files = [
-        {
-            "file": f"{name}_{k}.root", "uuid": f"uuid-{k}", "entries": 500, "bytes": 1_500_000,
-            "codec": "ZSTD(3)", "schema": k,
-        }
+    about = {"bytes": 1_500_000, "codec": "ZSTD(3)"}
+    files = [file_found(f"{name}_{k}.root", 500, uuid=f"uuid-{k}", schema=k, **about) for k in range(2)]
+    schemas = [
+        Schema("pfnano", (), ("npf_had_frac", *(["jet_tau1"] if k else [])), (), True, {}, None)
         for k in range(2)
-    ]  # fmt: skip
-    content = {
-        "dataset": name, "object": "ak4", "layout": "pfnano", "columns": ["jet_pt_gev"], "n_entries": 1000,
-        "bytes": 3_000_000, "files": files,
-        "schemas": [{"missing": ["npf_had_frac", *(["jet_tau1"] if k else [])]} for k in range(2)],
-    }  # fmt: skip
-    io.write_json(folder / f"{name}.inspect.json", content)
-    return folder / f"{name}.inspect.json"
+    ]
+    path = folder / f"{name}.inspect.json"
+    io.write_record(path, plan_of(files, name, columns=("jet_pt_gev",), schemas=tuple(schemas)))
+    return path
 
 
 def make_closure(folder: Path, passed: bool = True, conclusive: bool = True) -> Path:
@@ -219,13 +213,13 @@ def test_page_says_what_stands_for_what_files_lack(html: str) -> None:
     assert "jet_id not applied" in text
     assert "n_pv: PV_<good>." in text
     assert "are not looked for (duplicates: allow)." in text
-    data = {**CONTENT, "simulated": False, "weight": None, "duplicates": "refuse"}
+    data = replace(CONTENT, simulated=False, weight=None, duplicates="refuse")
     first = "Collision data: every event has weight 1; "
     assert tables.content_lines(data)[0] == first + "not certified."
-    named = tables.content_lines(data | {"certified": "cert.json"})
+    named = tables.content_lines(replace(data, certified="cert.json"))
     assert named[0] == first + "certified blocks: cert.json."
     assert not any("duplicates" in line for line in named)
-    unit = tables.content_lines(CONTENT | {"weight": None})
+    unit = tables.content_lines(replace(CONTENT, weight=None))
     assert unit[0] == "Simulation without generator weights (weights: unit): every event has weight 1."
     assert "Trigger HLT_<A> is absent in 7 files, where it counts as not fired: 0.root" in text
     assert "4.root and 2 more." in text
@@ -339,7 +333,9 @@ def test_captions_say_what_is_left_out_and_what_weighs_too_much() -> None:
 def test_a_file_of_another_form_is_named(tmp_path: Path) -> None:
     """Protects: the message names the file and the remedy, not a template's line."""
     io.write_json(tmp_path / "ttbar.json", {"dataset": "ttbar"})
-    with pytest.raises(InputError, match=r"ttbar\.json: not what the stage writes .*run it again"):
+    with pytest.raises(
+        InputError, match=r"ttbar\.json: is no Account .*object: the key is missing.*run again"
+    ):
         write_report(tmp_path / "index.html", {}, "t", [tmp_path / "ttbar.json"], [], [], [], [], {})
     with pytest.raises(InputError, match=r"none\.png: plot cannot be read"):
         write_report(tmp_path / "index.html", {}, "t", [], [], [tmp_path / "none.png"], [], [], {})
@@ -409,14 +405,14 @@ def _luminance(color: str) -> float:
 
 def test_normalisation_of_a_skimmed_dataset() -> None:
     """Protects: the sums of Runs and of the entries, their ratio and the reason stand side by side."""
-    about = {
-        "to": "runs", "how": "1 of 1 files was skimmed before", "sum_w_runs": 129.6e6, "factor": 7.8431372,
-        "sum_w_processed": 16.524e6, "sum_w": 129.6e6, "mean_weight": 16200.0,
-    }  # fmt: skip
-    row = tables._normalisation({"normalisation": about, "event_weight": 0.38379})
+    about = Normalisation(
+        to="runs", how="1 of 1 files was skimmed before", sum_w=129.6e6, mean_weight=16200.0,
+        sum_w_processed=16.524e6, n_processed=2000, sum_w_runs=129.6e6, n_runs=9000, sum_w_generated=129.6e6,
+        factor=7.8431372,
+    )  # fmt: skip
+    row = tables.normalisation(about, 0.38379)
     assert (row["sum_runs"], row["sum_processed"]) == ("129,600,000.0", "16,524,000.0")
     assert (row["factor"], row["is_skimmed"], row["is_assumed"]) == ("7.84314", True, False)
     assert (row["mean_weight"], row["event_weight"]) == ("16,200.0", "0.3838")
-    about |= {"to": "events", "sum_w_runs": None, "factor": 1.0}
-    row = tables._normalisation({"normalisation": about, "event_weight": None})
+    row = tables.normalisation(replace(about, to="events", sum_w_runs=None, factor=1.0), None)
     assert (row["sum_runs"], row["factor"], row["is_skimmed"], row["is_assumed"]) == ("–", "1", False, True)

@@ -15,12 +15,15 @@ import numpy as np
 import pytest
 
 from jetsmith import io
+from jetsmith.classifiers import Labelled, Task, xgboost
 from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
+from jetsmith.metrics import Interval
 from jetsmith.packed import arrays
+from jetsmith.packed.rows import Rows
 from jetsmith.reweighting import closure, write_weights
-from jetsmith.reweighting.closure import Area, Events, _match, closure_numbers, held_out, separation
+from jetsmith.reweighting.closure import HeldOut, closure_numbers, held_out, match_rows, separation
 from jetsmith.reweighting.histograms import chi2, chi2_edges, compare_features, spectrum, spectrum_edges
 from jetsmith.reweighting.weights import (
     RatioCalibration,
@@ -56,6 +59,36 @@ SPEC = ClassifierSpec(
 )
 
 
+def held_out_of(
+    features: Array, names: tuple[str, ...], target_mask: Array, generator: Array, weight: Array
+) -> HeldOut:
+    """Events from arrays, as if these had been packed."""
+    packed = arrays.Packed(
+        groups={"event": arrays.FlatGroup(features.astype("f4"), names)},
+        label=np.zeros(len(features), "i4"),
+        weight=generator,
+        columns={},
+        datasets=("old", "new"),
+        generators=("power", "dipole"),
+    )
+    inputs = Inputs(group="event", kind="flat", length=0, features=names, sources=names)
+    return HeldOut(SPEC, Rows.select([inputs], [packed]), target_mask, generator, weight)
+
+
+def learned_by(monkeypatch: pytest.MonkeyPatch) -> list[Labelled]:
+    """What the judge's trees will have learned from, a training after the other."""
+    seen: list[Labelled] = []
+    plain = xgboost.fit
+
+    def spy(task: Task) -> Any:
+        assert task.validation is task.train  # nothing else has a say in when they stop
+        seen.append(task.train)
+        return plain(task)
+
+    monkeypatch.setattr(xgboost, "fit", spy)
+    return seen
+
+
 def toy(rng: np.random.Generator, target: bool, n: int = N) -> tuple[Array, Array]:
     """Features and generator weights."""
     return rng.normal(SHIFT * target, 1, (n, 3)), np.where(rng.random(n) < 0.1, -1.0, 1.0)
@@ -89,7 +122,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for k, name in enumerate(SPLITS):
         at = split == k
         packed = arrays.Packed(
-            groups={"event": arrays.Flat(x[at][:, [2, 0, 1]].astype("f4"), ("z", "x", "y"))},
+            groups={"event": arrays.FlatGroup(x[at][:, [2, 0, 1]].astype("f4"), ("z", "x", "y"))},
             label=np.zeros(at.sum(), "i4"),
             weight=w[at],
             columns={field: values[at] for field, values in columns.items()},
@@ -233,7 +266,7 @@ def test_probabilities_of_zero_and_one_are_clipped_and_counted() -> None:
 def test_closure_of_few_events_is_refused() -> None:
     """No verdict from a handful of events."""
     rng = np.random.default_rng(4)
-    events = Events(rng.normal(size=(20, 1)), ("x",), np.arange(20) < 10, np.ones(20), np.ones(20))
+    events = held_out_of(rng.normal(size=(20, 1)), ("x",), np.arange(20) < 10, np.ones(20), np.ones(20))
     with pytest.raises(InputError, match="too few"):
         closure_numbers(events, SETTINGS, 1)
 
@@ -242,7 +275,7 @@ def test_equal_samples_close_without_weights() -> None:
     """The test does not invent differences; without any before, it is not conclusive."""
     rng = np.random.default_rng(5)
     n = 4000
-    events = Events(rng.normal(size=(n, 2)), ("x", "y"), rng.random(n) < 0.5, np.ones(n), np.ones(n))
+    events = held_out_of(rng.normal(size=(n, 2)), ("x", "y"), rng.random(n) < 0.5, np.ones(n), np.ones(n))
     found = closure_numbers(events, SETTINGS, 1)
     assert found["passed"]
     assert not found["conclusive"]
@@ -277,7 +310,7 @@ def test_chi2_is_one_for_equal_densities() -> None:
         assert len(h["edges"]) == len(h["source_variance"]) + 1
 
 
-def signed_events(rng: np.random.Generator, n: int = 12_000) -> Events:
+def signed_events(rng: np.random.Generator, n: int = 12_000) -> HeldOut:
     """A target whose negative share falls along the feature: |w| has another spectrum than w.
 
     Source and target follow one density of |w|; the target's signed density is that times (1 - 2 f(x)),
@@ -286,7 +319,7 @@ def signed_events(rng: np.random.Generator, n: int = 12_000) -> Events:
     x = rng.random((2 * n, 1))
     target = np.arange(2 * n) < n
     negative = target & (rng.random(2 * n) < 0.4 - 0.35 * x[:, 0])
-    return Events(x, ("x",), target, np.where(negative, -1.0, 1.0), np.ones(2 * n))
+    return held_out_of(x, ("x",), target, np.where(negative, -1.0, 1.0), np.ones(2 * n))
 
 
 def test_weights_that_are_right_for_absolute_values_do_not_close() -> None:
@@ -304,32 +337,25 @@ def test_weights_that_are_right_for_absolute_values_do_not_close() -> None:
 
 def test_the_judge_sees_negative_events_as_the_other_class(monkeypatch: pytest.MonkeyPatch) -> None:
     """The trees see the class, turned where a weight is negative; both classes weigh the same."""
-    import xgboost
-
-    seen: list[tuple[Array, Array]] = []
-    plain = xgboost.QuantileDMatrix
-
-    def spy(data: Array, label: Array, **more: Any) -> Any:
-        seen.append((label, more["weight"]))
-        return plain(data, label, **more)
-
-    monkeypatch.setattr(xgboost, "QuantileDMatrix", spy)
+    seen = learned_by(monkeypatch)
     rng = np.random.default_rng(10)
     n = 400
     truth = rng.random(n) < 0.3
     weight = np.where(rng.random(n) < 0.2, -2.0, 1.0)
     weight[truth] = np.abs(weight[truth])
-    events = Events(rng.normal(size=(n, 1)), ("x",), truth, weight, np.ones(n))
+    events = held_out_of(rng.normal(size=(n, 1)), ("x",), truth, weight, np.ones(n))
     separation(events, weight, 5, [1])
     half = np.random.default_rng([1, 0]).random(n) < 0.5
     level = {kind: weight[truth == kind].sum() for kind in (True, False)}
-    for (label, size), judged in zip(seen, (half, ~half), strict=True):
+    for learned, judged in zip(seen, (half, ~half), strict=True):
         for k, row in enumerate(np.flatnonzero(~judged)):
-            assert label[k] == (bool(truth[row]) != (weight[row] < 0))
-            assert size[k] == pytest.approx(abs(weight[row]) / level[bool(truth[row])] * (~truth).sum())
+            assert learned.target[k] == (bool(truth[row]) != (weight[row] < 0))
+            assert learned.weight[k] == pytest.approx(
+                abs(weight[row]) / level[bool(truth[row])] * (~truth).sum()
+            )
     seen.clear()
     separation(events, np.abs(weight), 5, [1])
-    np.testing.assert_array_equal(seen[0][0], truth[~half])
+    np.testing.assert_array_equal(seen[0].target, truth[~half])
 
 
 @pytest.mark.parametrize("kind", [True, False])
@@ -339,7 +365,7 @@ def test_weights_that_cancel_stop_the_closure(kind: bool) -> None:
     truth = np.arange(200) % 2 == 0
     for weight in (0.0, -1.0):
         weights = np.where(truth == kind, weight, 1.0)
-        events = Events(rng.normal(size=(200, 1)), ("x",), truth, weights, np.ones(200))
+        events = held_out_of(rng.normal(size=(200, 1)), ("x",), truth, weights, np.ones(200))
         with pytest.raises(InputError, match="do not add up to more than 0 in each half"):
             closure_numbers(events, SETTINGS, 1)
     with pytest.raises(InputError, match="a spectrum of 2 events whose weights add up to 0"):
@@ -352,7 +378,7 @@ def test_one_heavy_event_widens_the_verdict() -> None:
     truth = np.arange(400) % 2 == 0
     weight = np.ones(400)
     weight[0] = 1e9
-    events = Events(rng.normal(size=(400, 1)), ("x",), truth, weight, np.ones(400))
+    events = held_out_of(rng.normal(size=(400, 1)), ("x",), truth, weight, np.ones(400))
     found = separation(events, weight, 50, [1])
     assert np.isfinite([found.value, found.low, found.high]).all()
 
@@ -363,8 +389,8 @@ def test_verdicts_at_the_limit(
 ) -> None:
     """An interval that reaches down to the limit passes, and is not conclusive before weighting."""
     module = sys.modules["jetsmith.reweighting.closure"]  # the package has a function of that name
-    monkeypatch.setattr(module, "separation", lambda *_: Area(0.6, low, 0.7))
-    events = Events(np.arange(20.0)[:, None], ("x",), np.arange(20) % 2 == 0, np.ones(20), np.ones(20))
+    monkeypatch.setattr(module, "separation", lambda *_: Interval(0.6, low, 0.7))
+    events = held_out_of(np.arange(20.0)[:, None], ("x",), np.arange(20) % 2 == 0, np.ones(20), np.ones(20))
     found = closure_numbers(events, SETTINGS, 1)
     assert (found["passed"], found["conclusive"]) == (passed, conclusive)
 
@@ -389,33 +415,25 @@ def test_signed_weights_fix_the_ratio_by_value() -> None:
 
 def test_the_area_is_the_mean_of_both_halves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Value and ends by hand; each half is judged by trees of the other, with replicas of its own."""
-    import xgboost
-
     rng = np.random.default_rng(14)
     n = 400
     truth, x = rng.random(n) < 0.5, np.arange(float(n))[:, None]
     half = np.random.default_rng([3, 0]).random(n) < 0.5
-    trained: list[Array] = []
+    trained = learned_by(monkeypatch)
     asked: list[tuple[Any, ...]] = []
-    plain = xgboost.QuantileDMatrix
 
-    def spy(data: Array, label: Array, **more: Any) -> Any:
-        trained.append(data[:, 0].astype(int))
-        return plain(data, label, **more)
-
-    def area(*given: Any) -> tuple[float, float, float]:
+    def area(*given: Any) -> Interval:
         asked.append(given)
-        return (0.6, 0.5, 0.8) if len(asked) == 1 else (0.4, 0.36, 0.48)
+        return Interval(0.6, 0.5, 0.8) if len(asked) == 1 else Interval(0.4, 0.36, 0.48)
 
-    monkeypatch.setattr(xgboost, "QuantileDMatrix", spy)
     monkeypatch.setattr(sys.modules["jetsmith.reweighting.closure"], "auc_interval", area)
     weight = rng.permutation(n) + 1.0
-    found = separation(Events(x, ("x",), truth, weight, np.ones(n)), weight, 7, [3])
+    found = separation(held_out_of(x, ("x",), truth, weight, np.ones(n)), weight, 7, [3])
     assert found.value == pytest.approx(0.5)
     assert found.value - found.low == pytest.approx(np.hypot(0.1, 0.04) / 2)
     assert found.high - found.value == pytest.approx(np.hypot(0.2, 0.08) / 2)
-    for rows, given, judged in zip(trained, asked, (half, ~half), strict=True):
-        assert rows.tolist() == np.flatnonzero(~judged).tolist()
+    for learned, given, judged in zip(trained, asked, (half, ~half), strict=True):
+        assert learned.rows.matrix(slice(None))[:, 0].tolist() == np.flatnonzero(~judged).tolist()
         assert given[1].tolist() == weight[judged & truth].tolist()
         assert given[3].tolist() == weight[judged & ~truth].tolist()
         assert (len(given[0]), len(given[2]), given[4]) == (len(given[1]), len(given[3]), 7)
@@ -434,7 +452,7 @@ def test_ten_events_of_each_class_in_each_half_are_enough(n: int, enough: bool) 
             other = np.flatnonzero(~short)
             truth[other[: len(other) // 2]] = kind
             assert min((truth[other] == side).sum() for side in (True, False)) >= 10
-            events = Events(np.zeros((60, 1)), ("x",), truth, np.ones(60), np.ones(60))
+            events = held_out_of(np.zeros((60, 1)), ("x",), truth, np.ones(60), np.ones(60))
             if enough:
                 assert separation(events, np.ones(60), 5, [1]).value == pytest.approx(0.5)
             else:
@@ -445,11 +463,11 @@ def test_ten_events_of_each_class_in_each_half_are_enough(n: int, enough: bool) 
 @pytest.mark.parametrize("lacking", ["value", "low", "high"])
 def test_a_missing_number_does_not_pass(monkeypatch: pytest.MonkeyPatch, lacking: str) -> None:
     """`passed` needs all three; counts and the worst chi2 are those of events and histograms."""
-    area = dataclasses.replace(Area(0.5, 0.49, 0.51), **{lacking: np.nan})
+    area = dataclasses.replace(Interval(0.5, 0.49, 0.51), **{lacking: np.nan})
     monkeypatch.setattr(sys.modules["jetsmith.reweighting.closure"], "separation", lambda *_: area)
     rng = np.random.default_rng(15)
     truth = np.arange(300) < 100
-    events = Events(rng.normal(size=(300, 4)), tuple("abcd"), truth, np.ones(300), rng.random(300))
+    events = held_out_of(rng.normal(size=(300, 4)), tuple("abcd"), truth, np.ones(300), rng.random(300))
     found = closure_numbers(events, SETTINGS, 1)
     assert found["passed"] is False
     assert (found["n_source"], found["n_target"]) == (200, 100)
@@ -515,11 +533,11 @@ def test_matching_is_that_of_a_dictionary() -> None:
     has = has[rng.permutation(len(has))]
     wanted = has[rng.permutation(len(has))[:50]]
     place = {tuple(row): k for k, row in enumerate(has.tolist())}
-    assert _match(wanted, has, "x").tolist() == [place[tuple(row)] for row in wanted.tolist()]
+    assert match_rows(wanted, has, "x").tolist() == [place[tuple(row)] for row in wanted.tolist()]
     with pytest.raises(InputError, match="packed events repeat"):
-        _match(wanted, np.concatenate([has, has[:1]]), "x")
+        match_rows(wanted, np.concatenate([has, has[:1]]), "x")
     with pytest.raises(InputError, match="2 weighted events are not packed"):
-        _match(np.concatenate([wanted, [[9, 0, 0], [0, 0, 9]]]), has, "x")
+        match_rows(np.concatenate([wanted, [[9, 0, 0], [0, 0, 9]]]), has, "x")
 
 
 def test_held_out_events_by_value(tmp_path: Path) -> None:
@@ -530,10 +548,10 @@ def test_held_out_events_by_value(tmp_path: Path) -> None:
     dataset = (np.arange(n) // 2 % 3).astype("i4")
     packed = arrays.Packed(
         groups={
-            "event": arrays.Flat(
+            "event": arrays.FlatGroup(
                 np.stack([np.arange(n), 10.0 * np.arange(n)], axis=1).astype("f4"), ("z", "x")
             ),
-            "other": arrays.Flat(100.0 * np.arange(n, dtype="f4")[:, np.newaxis], ("y",)),
+            "other": arrays.FlatGroup(100.0 * np.arange(n, dtype="f4")[:, np.newaxis], ("y",)),
         },
         label=np.zeros(n, "i4"),
         weight=np.ones(n),
@@ -544,7 +562,7 @@ def test_held_out_events_by_value(tmp_path: Path) -> None:
     for k, name in enumerate(("train", "test")):
         at = np.arange(n) % 4 // 2 == k
         columns = {field: values[at] for field, values in packed.columns.items()}
-        groups = {g: arrays.Flat(found.values[at], found.names) for g, found in packed.groups.items()}
+        groups = {g: arrays.FlatGroup(found.values[at], found.names) for g, found in packed.groups.items()}
         part = dataclasses.replace(
             packed, groups=groups, label=packed.label[at], weight=packed.weight[at], columns=columns
         )
@@ -670,7 +688,7 @@ def test_the_unit_of_generator_weights_does_not_matter(scale: float) -> None:
     rng = np.random.default_rng(18)
     truth, x = rng.random(300) < 0.4, rng.normal(size=(300, 1))
     generator = rng.choice([-1.0, 1, 2], 300, p=[0.1, 0.6, 0.3])
-    events = Events(x, ("x",), truth, generator, np.where(truth, 1, rng.random(300)))
+    events = held_out_of(x, ("x",), truth, generator, np.where(truth, 1, rng.random(300)))
     scaled = dataclasses.replace(events, generator=scale * generator)
     one, other = (closure_numbers(e, SETTINGS, 1) for e in (events, scaled))
     assert other.pop("histograms")[0]["chi2_after"] == pytest.approx(one.pop("histograms")[0]["chi2_after"])

@@ -19,6 +19,7 @@ from jetsmith.errors import InputError
 from jetsmith.sealed import frozen, made, planned, verify
 from jetsmith.sealed.made import Ledger, Made
 from jetsmith.sealed.persistence import CHANGED, NOBODY_KNOWS, Change
+from tests.unit.code_cache import forget
 
 ROOT = Path(__file__).parent.parent.parent
 PLAIN = st.recursive(
@@ -44,6 +45,7 @@ def test_leaves_bear_names():
     spec = {"training": {"epochs": 6}, "classes": [{"name": "b", "truth": [5]}, {"truth": [4]}], "empty": {}}
     assert planned.leaves([("spec", spec), ("seed", 1)]) == [
         "spec.training.epochs=6",
+        'spec.classes=["b", 1]',  # their order
         'spec.classes.b.name="b"',
         "spec.classes.b.truth=[5]",
         "spec.classes.1.truth=[4]",
@@ -78,6 +80,16 @@ def test_a_job_as_planned_runs(plan):
     before = plan.read_bytes()
     planned.write(plan.parent, [job()])
     assert [path.read_bytes() for path in plan.parent.iterdir()] == [before]
+
+
+def test_the_order_of_a_list_is_a_parameter():
+    """Classes in another order are another network; an order of keys means nothing."""
+    first, second = ({"name": name, "truth": [k]} for k, name in enumerate("ab"))
+    one, other = (
+        planned.leaves([("spec", {"classes": found})]) for found in ([first, second], [second, first])
+    )
+    assert set(one) ^ set(other) == {'spec.classes=["a", "b"]', 'spec.classes=["b", "a"]'}
+    assert planned.leaves([("spec", {"a": 1, "b": 2})]) == ["spec.a=1", "spec.b=2"]
 
 
 @pytest.mark.parametrize(
@@ -127,8 +139,7 @@ def test_another_script_is_refused(script):
     """Edited between the plan and the start of the job."""
     wanted = provenance.script_digests(ROOT / "scripts" / "account.py")
     script.write_text(script.read_text().replace("account_dataset(", "print('more')\n    account_dataset("))
-    provenance._source.cache_clear()
-    provenance.script_digests.cache_clear()
+    forget()
     with pytest.raises(InputError, match=r"planned: code\.script="):
         planned.check(job(code=wanted))
 

@@ -14,6 +14,7 @@ pytest.importorskip("pythia8mc")
 pytest.importorskip("fastjet")
 
 from jetsmith.simulate import simulate_part
+from jetsmith.simulation.processes import PROCESSES
 from jetsmith.specs.datasets import SimulateSpec
 
 N_EVENTS = 80
@@ -61,7 +62,7 @@ REAL_TYPES = {
 
 def simulate(path: Path, process: str, n_events: int = N_EVENTS, name: str = "demo", part: int = 0) -> Path:
     spec = SimulateSpec(process=process, n_events=n_events * (part + 1), parts=part + 1)
-    simulate_part(name, spec, part, 42, 1.0, path)
+    simulate_part(name, spec, PROCESSES[process], part, 42, 1.0, path)
     return path
 
 

@@ -5,8 +5,9 @@ import pytest
 
 pytest.importorskip("fastjet")
 
+from jetsmith.angles import delta_phi
 from jetsmith.simulation.jets import cluster, find_ghosts
-from jetsmith.simulation.tables import Jets, Particles, delta_phi, offsets, pairs, rank_within
+from jetsmith.simulation.tables import Jets, Particles, offsets, pairs, rank_within
 from jetsmith.simulation.truth import (
     FROM_HARD_PROCESS,
     IS_DIRECT_HADRON_DECAY_PRODUCT,

@@ -10,6 +10,7 @@ import uproot
 
 from jetsmith import io
 from jetsmith.errors import InputError
+from jetsmith.handed.account import CutStep
 from jetsmith.skimming import inspection, reading
 from jetsmith.skimming import partition as skim
 from jetsmith.sources import mock, trees
@@ -64,8 +65,8 @@ def test_partitions_and_chunks_change_nothing(tmp_path, files):
     assert ak.array_equal(ak.concatenate(parts), whole[0], equal_nan=True)
     assert ak.array_equal(chunked[0], whole[0], equal_nan=True)
     assert sum(r["n_processed"] for r in part_reports) == reports[0]["n_processed"] == 75
-    merged = merge_cutflows([r["cutflow"] for r in part_reports])
-    assert [line["n"] for line in merged] == [line["n"] for line in reports[0]["cutflow"]]
+    merged = merge_cutflows([[CutStep(**step) for step in r["cutflow"]] for r in part_reports])
+    assert [step.n for step in merged] == [step["n"] for step in reports[0]["cutflow"]]
 
 
 def test_the_same_run_writes_the_same_bytes(tmp_path, files):
@@ -112,7 +113,7 @@ class Flaky:
         monkeypatch.setattr(trees.Tree, "read", lambda tree, *a: self(tree, *a))
 
     def __call__(self, tree, *arguments):
-        if self.times and tree._tree.file.file_path.endswith("c.root"):
+        if self.times and tree.stored.file.file_path.endswith("c.root"):
             self.times -= 1
             raise self.error
         return self.real(tree, *arguments)
@@ -200,11 +201,11 @@ def test_only_declared_branches_are_read(tmp_path, files, monkeypatch):
     log, asked, real = Log(monkeypatch), [], trees.Tree.read
 
     def spy(tree, names, start, stop):
-        before = tree._tree.file.source.num_requested_bytes
+        before = tree.stored.file.source.num_requested_bytes
         found = real(tree, names, start, stop)
         keys = 200 * len(names) * 3  # the key before each basket
-        most = sum(tree._by_name[name].compressed_bytes for name in names) + keys
-        asked.append((tree._tree.file.source.num_requested_bytes - before, most))
+        most = sum(tree.stored[name].compressed_bytes for name in names) + keys
+        asked.append((tree.stored.file.source.num_requested_bytes - before, most))
         return found
 
     monkeypatch.setattr(trees.Tree, "read", spy)
@@ -288,11 +289,11 @@ def test_processes_change_nothing(tmp_path, files):
 class Counting(reading.ChunkReader):
     """Writes a line for every file that it opens."""
 
-    def _table(self, chunk, address):
+    def table(self, chunk, address):
         if self._opened is None or self._opened[0] != address:
             with open(os.environ["JETSMITH_TEST_MARK"], "a") as stream:
                 stream.write(f"{address}\n")
-        return super()._table(chunk, address)
+        return super().table(chunk, address)
 
 
 def test_processes_keep_their_file_open(tmp_path, files, monkeypatch):

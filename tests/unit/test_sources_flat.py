@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from jetsmith import columns
+from jetsmith.angles import delta_phi
 from jetsmith.sources import flat
 
 
@@ -59,10 +60,10 @@ def test_gather_without_parents():
 
 def test_near_and_delta_phi():
     """Azimuths wrap around; the radius is open."""
-    jets = flat.Points(np.array([0, 2, 3]), np.array([0.0, 1.0, 0.0]), np.array([3.1, 0.0, 0.0]))
-    others = flat.Points(np.array([0, 1, 1]), np.array([0.0]), np.array([-3.1]))
+    jets = flat.Directions(np.array([0, 2, 3]), np.array([0.0, 1.0, 0.0]), np.array([3.1, 0.0, 0.0]))
+    others = flat.Directions(np.array([0, 1, 1]), np.array([0.0]), np.array([-3.1]))
     assert list(flat.near(jets.offsets, jets.eta, jets.phi, others, 0.4)) == [True, False, False]
-    assert flat.delta_phi(np.array([3.1]), np.array([-3.1]))[0] == pytest.approx(6.2 - 2 * np.pi)
+    assert delta_phi(np.array([3.1]), np.array([-3.1]))[0] == pytest.approx(6.2 - 2 * np.pi)
 
 
 def test_no_rows_has_columns_and_types():

@@ -6,6 +6,7 @@ import pytest
 
 from jetsmith import columns
 from jetsmith.errors import InputError
+from jetsmith.handed.account import CutStep
 from jetsmith.sources import eventcuts, jetid, nanoaod, truth
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 
@@ -29,7 +30,7 @@ def events(n=3, **changes):
 
 
 def lines(cutflow):
-    return [(line["cut"], line["n"], line["sum_w"], line["sum_w2"]) for line in cutflow]
+    return [(line.cut, line.n, line.sum_w, line.sum_w2) for line in cutflow]
 
 
 def test_edges_belong_to_the_selection():
@@ -52,9 +53,9 @@ def test_all_bits_of_the_identification_count():
     spec = SPEC.model_copy(update={"without": ("jet_id",)})
     rows, cutflow = nanoaod.rows(some, spec, CUTS)
     assert len(rows) == 3
-    assert cutflow[-1] == {"cut": "jet_id", "n": 3, "sum_w": 1.0, "sum_w2": 17.0, "applied": False}
+    assert cutflow[-1] == CutStep(3, 1.0, 17.0, "jet_id", applied=False)
     none = CUTS.model_copy(update={"jet_id": 0})
-    assert [line["cut"] for line in nanoaod.rows(some, SPEC, none)[1]] == ["entries", "jets", "pt", "abseta"]
+    assert [line.cut for line in nanoaod.rows(some, SPEC, none)[1]] == ["entries", "jets", "pt", "abseta"]
 
 
 def test_weights_and_vertices_have_an_order():
@@ -214,7 +215,7 @@ def test_jets_by_event_and_place():
         events(Jet_phi=phi), np.array([0, 3, 4, 6]), np.array([0, 2, 3]), np.array([0, 0, 1]), "Jet"
     )
     assert jets.row.tolist() == [0, -1, 1, 2, -1, -1]
-    points = jets.points()
+    points = jets.directions()
     assert points.offsets.tolist() == [0, 2, 3, 3]
     assert points.eta.tolist() == [2.5, -2.5, -1.0]
     assert points.phi.tolist() == [0.1, 0.3, 0.4]

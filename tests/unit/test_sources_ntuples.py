@@ -60,9 +60,9 @@ def test_fields_are_those_of_uproot(records):
         keys = plain.keys()
         leaves = {key for key in keys if not any(other.startswith(f"{key}.") for other in keys)}
         table = ours(path, name)
-        assert {line[-1].path for line in table._fields.values()} == leaves
-        assert [f.path for f in table._ntuple.all_fields] == [f.path for f in plain.all_fields]
-        assert table._ntuple.keys() == keys
+        assert {line[-1].path for line in table.fields.values()} == leaves
+        assert [f.path for f in table.stored.all_fields] == [f.path for f in plain.all_fields]
+        assert table.stored.keys() == keys
     assert ours(records, "events").branches == {
         "event", "pt", "Jet_pt", "Jet_eta", "Info.run", "Info.weights", "Jets.pt", "with.point", "deep",
         "struct_a_x", "struct_a_y", "name",
@@ -100,7 +100,7 @@ def test_values_of_root_are_those_of_uproot():
     table, plain = ours(WRITTEN, "EventData"), opened(WRITTEN, "EventData")
     assert (table.n_entries, table.bounds([]), table.codec()) == (60, [0, 20, 40, 60], "ZSTD(5)")
     for name in table.branches - {"either"}:  # uproot itself cannot slice a variant
-        line = table._fields[name]
+        line = table.fields[name]
         expected = plain.arrays(filter_field=lambda f, path=line[-1].path: f.path == path)[15:45]
         for field in line:
             expected = expected[field.name]
@@ -117,8 +117,8 @@ def test_pages_are_those_of_uproot(records):
     """Where the pages of each column are, how many values they hold, and how they are packed."""
     for path, name in ((records, "events"), (WRITTEN, "EventData")):
         plain, table = opened(path, name), ours(path, name)
-        assert len(plain.page_link_list) == len(table._ntuple.page_link_list)
-        for expected, found in zip(plain.page_link_list, table._ntuple.page_link_list, strict=True):
+        assert len(plain.page_link_list) == len(table.stored.page_link_list)
+        for expected, found in zip(plain.page_link_list, table.stored.page_link_list, strict=True):
             assert len(expected) == len(found)
             for a, b in zip(expected, found, strict=True):
                 assert (a.suppressed, a.compression_settings) == (b.suppressed, b.compression_settings)
@@ -127,8 +127,7 @@ def test_pages_are_those_of_uproot(records):
                 ]
                 assert places[0] == places[1]
         summaries = [
-            [(c.num_first_entry, c.num_entries) for c in of.cluster_summaries]
-            for of in (plain, table._ntuple)
+            [(c.num_first_entry, c.num_entries) for c in of.cluster_summaries] for of in (plain, table.stored)
         ]
         assert summaries[0] == summaries[1]
 
@@ -182,8 +181,8 @@ def flipped(path, place, target):
 def test_damaged_pages_are_noticed(tmp_path):
     """A byte that still unpacks would be another number; ROOT writes a checksum behind each page."""
     table = ours(WRITTEN, "EventData")
-    column = table._columns(["AnalysisJetsAuxDyn.pt"])[-1].idx
-    (page,) = table._ntuple.page_link_list[1][column].pages
+    column = table.columns(["AnalysisJetsAuxDyn.pt"])[-1].idx
+    (page,) = table.stored.page_link_list[1][column].pages
     place = page.locator.offset + page.locator.num_bytes - 3
     damaged = ours(flipped(WRITTEN, place, tmp_path / "a.root"), "EventData")
     assert len(damaged.read(["AnalysisJetsAuxDyn.pt"], 0, 20)["AnalysisJetsAuxDyn.pt"]) == 20

@@ -6,6 +6,7 @@ import pytest
 
 from jetsmith import columns, sources
 from jetsmith.errors import InputError
+from jetsmith.handed.account import CutStep
 from jetsmith.sources import btagging, physlite, truth
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 
@@ -90,7 +91,7 @@ def test_rows_hold_what_the_file_says():
     assert rows["luminosity_block"].to_list() == [1, 1, 1, 3, 3]
     assert rows["weight"].to_list() == [2, 2, 2, 0.5, 0.5]
     assert rows["n_pv"].to_list() == [3, 3, 3, 2, 2]
-    assert cutflow[0] == {"cut": "entries", "n": 3, "sum_w": -0.5, "sum_w2": 13.25}
+    assert cutflow[0] == CutStep(3, -0.5, 13.25, "entries")
 
 
 def test_labels_become_truth_ids():
@@ -164,12 +165,12 @@ def test_scores_without_links_are_not_given():
 def test_cuts():
     """In GeV; NNJvtPass where `jet_id` is not 0."""
     rows, cutflow = physlite.rows(small_jets(), SPEC, SelectionSpec(pt_min_gev=20, abseta_max=2.5, jet_id=2))
-    assert [(line["cut"], line["n"]) for line in cutflow] == [
+    assert [(line.cut, line.n) for line in cutflow] == [
         ("entries", 3), ("jets", 5), ("pt", 4), ("abseta", 3), ("jvt", 2),
     ]  # fmt: skip
     assert rows["jet_index"].to_list() == [0, 1]
     assert rows["stored_GN2v00_pb"].to_list() == pytest.approx([0.1, 0.5])
-    assert cutflow[-1]["sum_w"] == 2.5
+    assert cutflow[-1].sum_w == 2.5
 
 
 @pytest.mark.parametrize("n_events", [0, 3])
@@ -182,7 +183,7 @@ def test_no_jets_at_all(n_events):
     rows, cutflow = physlite.rows(arrays, SPEC, LOOSE)
     assert len(rows) == 0
     assert set(rows.fields) == physlite.gives(set(arrays), "ak4")
-    assert cutflow[0]["n"] == n_events
+    assert cutflow[0].n == n_events
 
 
 @pytest.mark.parametrize("obj", ["ak4", "ak8", "event"])
@@ -247,7 +248,7 @@ def test_z_and_its_jets():
     assert row["genjet_pt_gev"] == pytest.approx([25])
     assert row["genjet_mass_gev"] == pytest.approx([4])
     assert row["genjet_hadron_flavour"] == [5]
-    assert [line["n"] for line in cutflow] == [1, 1]
+    assert [line.n for line in cutflow] == [1, 1]
 
 
 def test_data():
@@ -310,7 +311,7 @@ def test_a_file_without_the_flag_of_pile_up():
         physlite.rows(arrays, SPEC, cuts)
     rows, cutflow = physlite.rows(arrays, SPEC.model_copy(update={"without": ("jvt",)}), cuts)
     assert len(rows) == 3
-    assert (cutflow[-1]["cut"], cutflow[-1]["n"], cutflow[-1]["applied"]) == ("jvt", 3, False)
+    assert (cutflow[-1].cut, cutflow[-1].n, cutflow[-1].applied) == ("jvt", 3, False)
 
 
 def test_simulation_without_weights():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jetsmith.sources import generator, truth
-from jetsmith.sources.flat import Columns, Points
+from jetsmith.sources.flat import Columns, Directions
 
 
 def scalar_ak4(hadron, parton, n_b, n_c, lepton):
@@ -107,7 +107,7 @@ def test_decay_leptons():
         [b, (13, 0, 1, 0, 9.0, 2.0, 0.1)],
         [(13, -1, 1, 0, 9.0, 0.1, 0.1)],
     ]
-    jets = Points(np.arange(5), np.zeros(4), np.zeros(4))
+    jets = Directions(np.arange(5), np.zeros(4), np.zeros(4))
     assert list(truth.decay_lepton(truth.Generator(particles(events)), jets)) == [1, 2, 0, 0]
 
 
@@ -121,7 +121,7 @@ def test_resonance_takes_the_nearest():
         [higgs, (5, 0, 23, 0, 1.0, 0.0, 0.0), (6, -1, 22, truth.LAST_COPY, 400.0, 0.1, 0.0)],
         [(25, -1, 22, 0, 400.0, 0.0, 0.0)],
     ]
-    jets = Points(np.arange(6), np.zeros(5), np.zeros(5))
+    jets = Directions(np.arange(6), np.zeros(5), np.zeros(5))
     assert list(truth.resonance(truth.Generator(particles(events)), jets)) == [5, 4, -1, 6, 0]
 
 
@@ -160,12 +160,12 @@ def test_antiparticles_count_as_particles():
     higgs = (25, -1, 22, truth.LAST_COPY, 400.0, 0.0, 0.0)
     for quark, kind in ((-5, 5), (-4, 4)):
         found = truth.Generator(particles([[higgs, (quark, 0, 23, 0, 1.0, 0.0, 0.0)]]))
-        assert truth.resonance(found, Points(np.arange(2), np.zeros(1), np.zeros(1))).tolist() == [kind]
+        assert truth.resonance(found, Directions(np.arange(2), np.zeros(1), np.zeros(1))).tolist() == [kind]
     tops = [(6, -1, 22, truth.LAST_COPY, 1.0, 0.0, 0.0), (-6, -1, 22, truth.LAST_COPY, 1.0, 2.0, 0.0)]
-    jets = Points(np.array([0, 3]), np.array([0.1, 1.9, 1.0]), np.zeros(3))
+    jets = Directions(np.array([0, 3]), np.array([0.1, 1.9, 1.0]), np.zeros(3))
     assert truth.resonance(truth.Generator(particles([tops])), jets).tolist() == [6, 6, 0]
     event = [(-521, -1, 2, 0, 50.0, 0.0, 0.0), (-13, 0, 1, 0, 9.0, 0.1, 0.1)]
-    jet = Points(np.arange(2), np.zeros(1), np.zeros(1))
+    jet = Directions(np.arange(2), np.zeros(1), np.zeros(1))
     assert truth.decay_lepton(truth.Generator(particles([event])), jet).tolist() == [1]
 
 
@@ -200,7 +200,7 @@ def test_radii(distance, lepton, top):
         (11, 0, 1, 0, 9.0, 0.0, distance),
         (6, -1, 22, truth.LAST_COPY, 1.0, 0.0, -distance),
     ]
-    found, jet = truth.Generator(particles([event])), Points(np.arange(2), np.zeros(1), np.zeros(1))
+    found, jet = truth.Generator(particles([event])), Directions(np.arange(2), np.zeros(1), np.zeros(1))
     assert truth.decay_lepton(found, jet).tolist() == [lepton]
     assert truth.resonance(found, jet).tolist() == [top]
 
@@ -215,7 +215,7 @@ def test_a_direct_lepton_goes_before_one_of_a_cascade():
         [prompt, (-13, 0, 1, 0, 9.0, 0.1, 0.1)],
         [quark, (511, 0, 2, 0, 50.0, 0.0, 0.0), cascade],  # what is above the b hadron makes no cascade
     ]
-    jets = Points(np.arange(4), np.zeros(3), np.zeros(3))
+    jets = Directions(np.arange(4), np.zeros(3), np.zeros(3))
     assert truth.decay_lepton(truth.Generator(particles(events)), jets).tolist() == [1, 0, 1]
 
 

@@ -11,7 +11,8 @@ import yaml
 
 from jetsmith import io, stacking
 from jetsmith.classifiers import find_backend
-from jetsmith.configuration.load import Configuration, load
+from jetsmith.configuration.configuration import Configuration
+from jetsmith.configuration.load import load
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.hashing import SPLITS, fold_of
 from jetsmith.metrics import auc
@@ -150,7 +151,7 @@ def test_stored_scores_and_folds_are_taken_as_they_are(tmp_path: Path) -> None:
     flat[:3, 2] = [np.nan, -1, -2000]
     write_packed(
         packed / "train",
-        arrays.Packed(**{**vars(part), "groups": {"ak4": arrays.Flat(flat, part.groups["ak4"].names)}}),
+        arrays.Packed(**{**vars(part), "groups": {"ak4": arrays.FlatGroup(flat, part.groups["ak4"].names)}}),
     )
     spec = make_spec(
         "stored", name="old", classes=GREEDY.classes[:2], architecture={"column": "sip", "valid": (-50, 50)},

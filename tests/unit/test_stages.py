@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 import yaml
 
-from jetsmith import columns, stages
+from jetsmith import columns, derivations, stages
 from jetsmith.configuration import reference
-from jetsmith.configuration.load import Configuration, load
+from jetsmith.configuration.configuration import Configuration
+from jetsmith.configuration.load import load
+from jetsmith.derivations import Derived
 from jetsmith.plots import PLOTS
+from jetsmith.simulation import processes
 from jetsmith.strict import Record
 
 ROOT = Path(__file__).parent.parent.parent
 TABLE = yaml.safe_load(Path(__file__).with_name("reruns.yaml").read_text())
 LINES = {key: line for key, line in TABLE.items() if line != "absent"}
-JUDGED = {"calibrate", "plot_roc", "plot_discriminant", "plot_efficiency", "plot_training"}
+JUDGED = {"calibrate", "plot_roc", "plot_discriminant", "plot_efficiency"}
 SETS = {
     "none": set(),
     "model": {"train", "train_fold", "stack", "score", *JUDGED},
@@ -72,9 +75,10 @@ def handed(folder: Path) -> dict[tuple[str, str], Any]:
             (f"plot_{name}", "/".join(of)): stages.plot(run, name, *of) for of in run.subjects(about.of)
         }
     for sample, spec in run.run.samples.items():
-        for group in run.groups_on(sample):
-            if group in run.classifiers:
-                continue
+        read = {
+            group for c in run.classifiers.values() if sample in run.samples_of(c.name) for group in c.groups
+        }
+        for group in (columns.ROWS, *sorted(read - set(run.classifiers))):
             found |= {
                 ("features", f"{name}/{group}"): stages.features(run, name, group) for name in spec.datasets
             }
@@ -123,6 +127,54 @@ def test_another_tagger_touches_nobody_else(folder: Path) -> None:
     assert {key for key in before if before[key] != after[key]} == drawn
     new = {key for key in after.keys() - before.keys() if "dips" not in key}
     assert new == {("features", "mine/charged"), ("pack", "mine/charged")}
+
+
+def test_a_new_feature_touches_its_group_alone(folder: Path) -> None:
+    """Its group is made anew, and what reads it looks again; no other group, and no recipe of a tagger."""
+    before = handed(folder)
+    set_value(folder / "features/charged.yaml", "features.mine", {"source": "cpf_pt_gev"})
+    after = handed(folder)
+    readers = {name for kind, name in before if kind == "check" and reads(before, name, "charged")}
+    assert "deepjet" in readers
+    made = {("features", f"{name}/charged") for name in ("ttbar", "qcd")} | {("pack", "jets/charged")}
+    assert {key for key in before if before[key] != after[key]} == made | {
+        ("check", name) for name in readers
+    }
+
+
+def reads(handed_over: dict[tuple[str, str], Any], classifier: str, group: str) -> bool:
+    return group in {found["group"] for found in handed_over["check", classifier].spec["inputs"]}
+
+
+def test_another_derived_column_is_handed_to_nobody(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no feature asks for makes nothing anew; another way to a column that features ask for does."""
+    before = handed(folder)
+    more = Derived("ratio", ("jet_pt_gev", "cpf_pt_gev"))
+    monkeypatch.setattr(derivations, "DERIVED", {"more": (more,), **derivations.DERIVED})
+    assert handed(folder) == before
+    ways = derivations.DERIVED["cpf_max_pt_rel_gev"]  # of flat features alone, and of few
+    monkeypatch.setitem(derivations.DERIVED, "cpf_max_pt_rel_gev", (*ways, more))
+    after = handed(folder)
+    groups = {("features", "ttbar/ak4"), ("features", "qcd/ak4")}
+    changed = {key for key in before if before[key] != after[key]}
+    assert groups <= changed
+    assert {key for key in changed if key[0] != "check"} <= groups | {("features", "mine/ak4")}
+    for kind, name in before:
+        asks = kind == "check" and any(
+            "cpf_max_pt_rel_gev" in inputs["sources"] for inputs in before[kind, name].spec["inputs"]
+        )
+        assert asks == (kind == "check" and (kind, name) in changed), name
+
+
+def test_another_process_is_handed_to_nobody(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other settings of one are handed to the datasets that are made by it."""
+    before = handed(folder)
+    more = processes.Process(("HardQCD:all=on",), False, "")
+    monkeypatch.setitem(processes.PROCESSES, "more", more)
+    assert handed(folder) == before
+    monkeypatch.setitem(processes.PROCESSES, "ttbar", more)
+    after = handed(folder)
+    assert {key for key in before if before[key] != after[key]} == {("simulate", "ttbar")}
 
 
 def test_every_key_has_a_line() -> None:

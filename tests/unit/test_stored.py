@@ -239,9 +239,9 @@ def test_score_files_are_read_with_all_three_kinds_of_jets(tmp_path: Path) -> No
     path, spec = tmp_path / "scores.parquet", stored_spec()
     io.write_rows(path, ak.zip(table, depth_limit=1))
     found = scored.read_split(path, "test", spec)
-    assert found["discriminant"].dtype == np.float32
-    np.testing.assert_array_equal(found["discriminant"], np.array([0.5, -np.inf, np.nan], np.float32))
-    assert found["scored"].tolist() == [True, True, False]
+    assert found.discriminant.dtype == np.float32
+    np.testing.assert_array_equal(found.discriminant, np.array([0.5, -np.inf, np.nan], np.float32))
+    assert found.chosen.tolist() == [True, True, False]
     for column in ("p_b_jets", "score"):
         for place, wrong in ((0, np.nan), (0, np.inf), (1, 0.5), (2, 0.5)):
             bad = table[column].copy()

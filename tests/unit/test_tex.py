@@ -59,7 +59,7 @@ def test_what_is_taken_unread_can_be_read(formula):
 
 def test_the_demo_needs_no_parser(tmp_path, monkeypatch):
     """matplotlib takes as long to import as all else at the parse: our own labels do without."""
-    monkeypatch.setattr(tex, "_problem", lambda formula: pytest.fail(f"`{formula}` is not evident"))
+    monkeypatch.setattr(tex, "parse_error", lambda formula: pytest.fail(f"`{formula}` is not evident"))
     load(run_of(ROOT / "config"), ROOT / "config", accepted=tmp_path / "labels.json")
     assert not (tmp_path / "labels.json").exists()
 
@@ -69,7 +69,7 @@ def test_accepted_once(tmp_path, monkeypatch):
     note, label = tmp_path / ".snakemake/labels.json", r"$\frac{a}{b}$"
     assert list(tex.unreadable([("a", label), ("b", "$a^b^c$")], note)) != []
     assert json.loads(note.read_text()) == [r"\frac{a}{b}"]
-    monkeypatch.setattr(tex, "_problem", lambda formula: f"asked for {formula}")
+    monkeypatch.setattr(tex, "parse_error", lambda formula: f"asked for {formula}")
     assert list(tex.unreadable([("a", label)], note)) == []
     assert "asked for a^b^c" in next(tex.unreadable([("b", "$a^b^c$")], note))
     note.write_text("{")

@@ -461,7 +461,7 @@ def test_folds_validate_on_what_they_do_not_train_on() -> None:
     spec = make_spec("xgboost", folds=4)
     parts = [pack_jets(200, k, n_folds=4) for k in range(2)]
     for k in range(4):
-        train_masks, validation = training._chosen(spec, parts, k)
+        train_masks, validation = training.chosen_rows(spec, parts, k)
         for part, fit, judge in zip(parts, train_masks, validation, strict=True):
             fold = part.columns["fold"]
             assert set(fold[judge]) == {(k + 1) % 4}
@@ -495,7 +495,7 @@ import sys, time
 from dataclasses import replace
 from pathlib import Path
 from jetsmith import training
-with training._alone(Path(sys.argv[1])):
+with training.alone(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))
 """
@@ -508,7 +508,7 @@ def test_one_process_at_a_time(tmp_path, capfd):
         [sys.executable, "-c", HOLDER, output, "1.5"], stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout.readline() == "held\n"
-        with training._alone(output):
+        with training.alone(output):
             assert holder.wait(10) == 0
     assert "another process trains" in capfd.readouterr().err
 
@@ -533,7 +533,7 @@ def test_a_process_that_does_not_end(tmp_path, monkeypatch):
         [sys.executable, "-c", HOLDER, output, "60"], stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(InputError, match=r"has been training .* end it"), training._alone(output):
+        with pytest.raises(InputError, match=r"has been training .* end it"), training.alone(output):
             pass
         holder.kill()
 
@@ -688,7 +688,7 @@ def test_code_and_data_and_seed_are_a_task() -> None:
     """
     parts = [replace(pack_jets(20, k), digest=f"digest {k}") for k in range(2)]
     cpu, gpu = Device("cpu", "JAX 1"), Device("gpu", "JAX 1", "H100")
-    plain = training._identity(make_spec("keras", model="deepsets"), parts, 5, cpu)
+    plain = training.task_identity(make_spec("keras", model="deepsets"), parts, 5, cpu)
     for spec, data, seed, device, changed in (
         (make_spec("keras", model="deepsets"), parts, 6, cpu, {"seed"}),
         (make_spec("keras", model="deepsets"), parts[:1], 5, cpu, {"data"}),
@@ -698,7 +698,7 @@ def test_code_and_data_and_seed_are_a_task() -> None:
         (make_spec("keras", model="deepsets"), parts, 5, gpu, {"device"}),
         (make_spec("keras", model="deepsets"), parts, 5, replace(cpu, engine="JAX 2"), set()),
     ):
-        found = training._identity(spec, data, seed, device)
+        found = training.task_identity(spec, data, seed, device)
         assert {name for name in plain if found[name] != plain[name]} == changed
 
 

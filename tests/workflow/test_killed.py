@@ -78,12 +78,15 @@ def test_killed_run_goes_on(tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="no pidfd: jobs go on to their end")
 def test_jobs_end_with_a_killed_driver(tmp_path):
-    """The driver alone is killed: a second later none of its jobs is at work beside its successors."""
+    """The driver alone is killed: none of its jobs goes on, to work beside its successors."""
     project = copy_project(tmp_path / "killed")
     running, files = started(project)
     assert len(alive_in(running.pid)) > 1
     running.send_signal(signal.SIGKILL)
     running.wait()
-    time.sleep(1)
-    assert alive_in(running.pid) == {}
-    goes_on(project, files)
+    # At once, but for what holds Python's lock: where no kernels are kept, Numba compiles for seconds.
+    deadline = time.monotonic() + 30
+    while alive_in(running.pid):
+        assert time.monotonic() < deadline, alive_in(running.pid)
+        time.sleep(0.1)
+    goes_on(project, files)  # so the job has not come to its own end

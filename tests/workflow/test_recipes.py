@@ -155,7 +155,7 @@ def a_plot(copy: Copy) -> None:
         '        return f"{sum(self.counts.values())} jets, counted."\n\n\n'
         "def compute(spec, jets):\n"
         '    """Jets of each class that is evaluated."""\n'
-        "    counts = {c.name: int(jets.of(c).sum()) for c in evaluated(spec)}\n"
+        "    counts = {c.name: len(jets.of(c)) for c in evaluated(spec)}\n"
         "    return CountNumbers(title=spec.title, counts=counts)\n\n\n"
         "def draw(numbers, style):\n"
         '    """Bars."""\n'
@@ -199,8 +199,7 @@ def a_root_layout(copy: Copy) -> None:
 
 def a_site(copy: Copy) -> None:
     """A folder with a profile, and a line in the table of docs/site.md."""
-    triggers = yaml.safe_load((copy.at / "profiles/default/profile.yaml").read_text())["rerun-triggers"]
-    profile = {"cores": 2, "rerun-triggers": triggers, "default-resources": ["mem_mb=700"]}
+    profile = {"cores": 1, "default-resources": ["mem_mb=700"]}
     copy.write("profiles/mine/profile.yaml", yaml.safe_dump(profile))
     assert "| profile | for | state |" in (ROOT / "docs/site.md").read_text()
 
@@ -257,7 +256,7 @@ def test_each_recipe_is_followed() -> None:
 
 
 def test_a_site_plans_it_all(copy: Copy) -> None:
-    """The new profile, and what is new in the plan: dataset, layout, tagger, and the figures of each."""
+    """The new profile with its cores, and what is new in the plan: dataset, layout, tagger, figures."""
     said = _call(copy, "-m", "snakemake", "-n", "--profile", "profiles/mine")
     for target in (
         "skim/more/000.parquet",
@@ -266,6 +265,7 @@ def test_a_site_plans_it_all(copy: Copy) -> None:
         "plots/counts/mine.png",
     ):
         assert f"results/{target}" in said, target
+    assert "threads: 2" not in said
     assert re.search(r"plot_counts\s+5\b", said)
 
 

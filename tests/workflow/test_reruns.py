@@ -153,14 +153,27 @@ def test_what_no_stage_reaches_reruns_nothing(edited):
     assert edited.planned() == {}
 
 
-def test_a_derived_column_reads_no_file(edited):
-    """An entry that no feature asks for: what derives columns looks again, nothing that reads ROOT files."""
-    path = edited.folder / "workflow" / "jetsmith" / "derivations.py"
-    line = '    "n_muons": _jet('
-    assert path.read_text().count(line) == 1
-    new = '    "more": New("", "one more", (Derived("ratio", ("jet_pt_gev", "jet_eta")),)),\n'
-    path.write_text(path.read_text().replace(line, new + line))
-    assert not set(edited.planned()) & {"simulate", "inspect", "skim", "skim_root", "account"}
+def test_a_derived_column_reruns_nothing(edited):
+    """An entry that no feature asks for, its formula, a transform and a process that nobody names."""
+    package = edited.folder / "workflow" / "jetsmith"
+    for name, line, new in (
+        ("derivations", '    "n_muons": _jet(', '    "more": _jet("", "one more", "more", "jet_pt_gev"),\n'),
+        ("simulation/processes", '    "ttbar": Process(', '    "more": Process((), False, ""),\n'),
+        ("features/summaries", "def count(", "def more(values):\n    return values\n\n\n"),
+        ("features/transforms", "def log(", "def more(values):\n    return values\n\n\n"),
+    ):
+        path = package / f"{name}.py"
+        assert path.read_text().count(line) == 1
+        path.write_text(path.read_text().replace(line, new + line))
+    assert edited.planned() == {}
+
+
+def test_a_formula_remakes_the_groups_that_call_it(edited):
+    """The hardest lepton is a column of ak4's features: three partitions, and what reads them."""
+    edit_function(edited.folder / "workflow" / "jetsmith" / "features" / "summaries.py", "of_hardest")
+    planned = edited.planned()
+    assert planned["features"] == 3
+    assert not set(planned) & {"simulate", "inspect", "check", "skim", "account", "pack_rows", "weights"}
 
 
 def test_a_plot_reruns_no_other(edited):

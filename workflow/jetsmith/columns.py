@@ -38,14 +38,14 @@ def _list(unit: str, text: str, dtype: str = "float32") -> Column:
     return Column(unit, text, dtype, ragged=True)
 
 
-KEY = {
+EVENT_KEY = {
     "run": _flat("", "run number", "uint32"),
     "luminosity_block": _flat("", "luminosity block", "uint32"),
     "event": _flat("", "event number", "uint64"),
+}
+KEY = EVENT_KEY | {
     "jet_index": _flat("", "index of the jet in its event before cuts; 0 for event rows", "int16"),
 }
-
-EVENT_KEY = ("run", "luminosity_block", "event")
 
 COMMON = {
     "weight": _flat("", "generator weight, as in the file, sign kept; 1 for data", "float64"),
@@ -261,6 +261,11 @@ def family(name: str) -> str:
     """
     found = next((family for family in _FAMILIES if name.startswith(f"{family}_")), name)
     return name if name == "track_eta_rel" else found
+
+
+def row_key(obj: str) -> list[str]:
+    """Names of the columns that tell rows of an object apart."""
+    return [*(EVENT_KEY if obj == "event" else KEY)]
 
 
 def column(obj: str, name: str) -> Column:

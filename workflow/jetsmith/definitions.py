@@ -1,9 +1,10 @@
 """What of a Python file counts, by top-level definition: a digest of each, and what it refers to.
 
 A definition is a function, a class with all its methods, or an assignment, at the top of a module. What
-it refers to is found by its names, also by those in strings, as annotations and `getattr` use them; a
-module that is handed on as such counts as a whole. What else stands at the top of a module runs at its
-import, and so does a decorator that is not known to do nothing else.
+it refers to is found by its names, also by those in strings, as annotations and `getattr` use them, but not
+in texts with values in them, which are messages; a module that is handed on as such counts as a whole. What
+else stands at the top of a module runs at its import, and so does a decorator that is not known to do
+nothing else.
 """
 
 import ast
@@ -155,6 +156,11 @@ def _uses(node: ast.AST) -> Iterator[str]:
                 return
         case ast.Name(id=name):
             yield name
+        case ast.JoinedStr(values=parts):  # its texts are parts of names at most, as of a message
+            for part in parts:
+                if not isinstance(part, ast.Constant):
+                    yield from _uses(part)
+            return
         case ast.Constant(value=str(text)):
             yield from re.findall(r"[A-Za-z_]\w*(?:\.\w+)*", text) if len(text) <= 100 else ()
     for child in ast.iter_child_nodes(node):

@@ -17,7 +17,7 @@ VARIABLE = "JETSMITH_DRIVER"
 
 def announce() -> None:
     """Let the jobs that this process starts know whom to follow."""
-    os.environ[VARIABLE] = f"{os.getpid()} {_started(os.getpid())} {_space()}"
+    os.environ[VARIABLE] = f"{os.getpid()} {_started(os.getpid())} {space()}"
 
 
 def let_go() -> None:
@@ -28,7 +28,7 @@ def let_go() -> None:
 def follow() -> None:
     """End this process, by SIGKILL, as soon as the driver is gone; without one nothing happens."""
     noted = os.environ.get(VARIABLE, "").split()
-    if len(noted) != 3 or noted[2] != _space() or not hasattr(os, "pidfd_open"):
+    if len(noted) != 3 or noted[2] != space() or not hasattr(os, "pidfd_open"):
         return  # no driver, or one whose number means another process here
     try:
         handle = os.pidfd_open(int(noted[0]))
@@ -60,7 +60,7 @@ def _started(pid: int) -> str:
         return "unknown"
 
 
-def _space() -> str:
+def space() -> str:
     """The namespace of process numbers: another container numbers its own."""
     try:
         return str(Path("/proc/self/ns/pid").stat().st_ino)

@@ -40,13 +40,14 @@ class Progress:
         if self.total:
             parts[0] += f" of {self.total:,.0f} {self.unit} ({100 * self._done / self.total:.0f}%)"
             if rate > 0 and self._done < self.total:
-                parts.append(f"{_clock((self.total - self._done) / rate)} left")
+                parts.append(f"{clock((self.total - self._done) / rate)} left")
         else:
             parts[0] += f" {self.unit}"
         parts.append(f"{rate:,.3g} {self.unit}/s")
         return ", ".join(parts + ([note] if note else []))
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """A time in minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

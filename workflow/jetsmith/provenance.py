@@ -10,7 +10,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,11 +45,11 @@ def code_digest(*modules: str) -> str:
 
 @cache
 def script_digests(script: Path, *modules: str) -> dict[str, str]:
-    """Digests of a rule's script, of all that it refers to, and of the modules that are named beside it.
+    """Digests of a rule's script, of all that it refers to, and of what is named beside it.
 
     Args:
         script: Path of the script; also one with Snakemake's preamble, which does not count.
-        modules: Further modules, such as a backend that is looked up by its name.
+        modules: What is looked up by its name: modules, such as a backend, or `module:function`.
 
     Returns:
         By module the digest of what counts of it, and `script`; `beside` has the names of `modules`.
@@ -64,9 +64,10 @@ def script_digests(script: Path, *modules: str) -> dict[str, str]:
 
 
 def roots(script: Path, *modules: str) -> list[tuple[str, str]]:
-    """What a script refers to, and all of some modules, for `reached`."""
+    """What a script refers to, and functions or all of some modules, for `reached`."""
     referred = [place for found in _source(script).definitions.values() for place in found.there]
-    return [*map(_place, referred), *((name, WHOLE) for name in modules)]
+    beside = [name.partition(":") for name in modules]
+    return [*map(_place, referred), *((module, name or WHOLE) for module, _, name in beside)]
 
 
 def reached(roots: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
@@ -272,17 +273,15 @@ def announce_commit() -> None:
 
 
 def _commit() -> str:
-    """The commit of the checkout, with `-dirty` where files differ; `unknown` outside one."""
+    """The commit of the checkout, with `-dirty` where files differ; `unknown` outside one.
+
+    An environment below somebody's repository, where the package is installed, is no checkout.
+    """
     if told := os.environ.get(COMMIT):
         return told
+    git = partial(subprocess.run, cwd=PACKAGE, capture_output=True, text=True, check=True, timeout=10)
     try:
-        return subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
-            cwd=PACKAGE,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        ).stdout.strip()
+        git(["git", "ls-files", "--error-unmatch", "provenance.py"])
+        return str(git(["git", "describe", "--always", "--dirty", "--abbrev=40"]).stdout.strip())
     except (OSError, subprocess.SubprocessError):
         return "unknown"

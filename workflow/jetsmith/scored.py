@@ -7,6 +7,7 @@ jet, `score` is that number in its own units. Of a jet without a score, or not t
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,48 @@ import numpy.typing as npt
 from jetsmith import io, metrics
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
-from jetsmith.io import FloatArray
-from jetsmith.specs.classifiers import DiscriminantSpec, JudgedSpec
+from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.specs.classifiers import DiscriminantSpec, JudgedSpec, TruthSpec
 
 NOT_TAGGED = -np.inf  # below every threshold
 RAW = "score"
+
+
+@dataclass(frozen=True)
+class ScoredJets:
+    """Rows of a split of a score file, with one discriminant: what judges a tagger. Shape (N,) each.
+
+    Attributes:
+        discriminant: -inf where a jet was not tagged, NaN where it has no score.
+        weight: Generator weights, signed, float64.
+        label: Truth ids.
+        chosen: False for jets that are left out, as those without a score.
+        columns: More columns, by canonical name.
+    """
+
+    discriminant: FloatArray
+    weight: FloatArray
+    label: IntArray
+    chosen: BoolArray
+    columns: Mapping[str, FloatArray]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    @property
+    def pt_gev(self) -> FloatArray:
+        """Transverse momentum of the jet, or of the Z for events."""
+        return self.columns["jet_pt_gev" if "jet_pt_gev" in self.columns else "z_pt_gev"]
+
+    def of_class(self, wanted: TruthSpec) -> BoolArray:
+        """True for the rows of a class, those that are left out too, shape (N,)."""
+        return np.isin(self.label, wanted.truth)
+
+    def of(self, wanted: TruthSpec) -> "ScoredJets":
+        """Those of a class that are not left out."""
+        mask = self.of_class(wanted) & self.chosen
+        columns = {name: values[mask] for name, values in self.columns.items()}
+        return ScoredJets(self.discriminant[mask], self.weight[mask], self.label[mask], mask[mask], columns)
 
 
 def discriminant(
@@ -51,8 +89,8 @@ def discriminant(
 
 def read_split(
     path: str | Path, split: str, spec: JudgedSpec, columns: Sequence[str] = (), sample: str = ""
-) -> dict[str, npt.NDArray[Any]]:
-    """The rows of a split: `discriminant`, `scored`, `not_tagged`, `label`, `weight` and more columns.
+) -> ScoredJets:
+    """The rows of a split; `chosen` are those that have a score, or are known not to be tagged.
 
     Args:
         path: Score file.
@@ -60,9 +98,6 @@ def read_split(
         spec: Whose scores they have to be, and its discriminant.
         columns: More columns.
         sample: Of which sample they have to be; by default of the one that it is trained on.
-
-    Returns:
-        Shape (N,) each.
 
     Raises:
         InputError: A column is lacking, has values that are not finite, or a probability is no number where
@@ -91,5 +126,10 @@ def read_split(
                 f"{path}: column {name}: {int(wrong.sum())} of {int(here.sum())} {split} rows have values "
                 "that are not finite; run score again"
             )
-    table["discriminant"] = discriminant(table, asked, spec.class_names)
-    return table
+    return ScoredJets(
+        discriminant(table, asked, spec.class_names),
+        table["weight"].astype(np.float64),
+        table["label"],
+        table["scored"],
+        {name: table[name] for name in columns},
+    )

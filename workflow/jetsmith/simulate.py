@@ -8,7 +8,7 @@ import numpy as np
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.progress import Progress
 from jetsmith.simulation.parameters import Detector
-from jetsmith.simulation.processes import EVENTS_A_PART, MISSING_PACKAGES, PROCESSES
+from jetsmith.simulation.processes import EVENTS_A_PART, MISSING_PACKAGES, Physics
 from jetsmith.simulation.tables import Array
 from jetsmith.specs.datasets import SimulateSpec
 
@@ -16,13 +16,20 @@ RUN = 1  # the run number of all simulation
 
 
 def simulate_part(
-    name: str, spec: SimulateSpec, part: int, seed: int, scale: float, output: str | Path
+    name: str,
+    spec: SimulateSpec,
+    process: Physics,
+    part: int,
+    seed: int,
+    scale: float,
+    output: str | Path,
 ) -> None:
     """Generate, simulate and reconstruct one part of a dataset.
 
     Args:
         name: The dataset; with `seed` and `part` it fixes all random numbers.
-        spec: Process, events of all parts together, and parts.
+        spec: Name of the process, events of all parts together, and parts.
+        process: The process.
         part: Number of this part, from 0.
         seed: Seed of the configuration.
         scale: Factor on the events.
@@ -40,7 +47,6 @@ def simulate_part(
     except ImportError as error:
         raise ConfigError(f"dataset {name}: {MISSING_PACKAGES} ({error})") from error
     wanted = events_of_part(round(spec.n_events * scale), spec.parts, part)
-    process = PROCESSES[spec.process]
     sequence = np.random.SeedSequence([seed, _number(name), part])
     generator = pythia.make_generator(process, int(sequence.generate_state(1)[0]))
     rng = np.random.default_rng(sequence.spawn(1)[0])

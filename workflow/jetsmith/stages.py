@@ -6,13 +6,21 @@ reads, so that a colour, which `ClassifierSpec` adds, is nothing that `train` ca
 tests/unit/reruns.yaml has a line for every key of the configuration.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from jetsmith import columns
-from jetsmith.configuration.load import Configuration
+from jetsmith import columns, derivations
+from jetsmith.configuration.configuration import Configuration
 from jetsmith.plots import PLOTS
-from jetsmith.specs.classifiers import ClassifierSpec, JudgedSpec, RecipeSpec, RowsSpec, TruthSpec
+from jetsmith.simulation.processes import PROCESSES
+from jetsmith.specs.classifiers import (
+    ClassifierSpec,
+    JudgedSpec,
+    RecipeSpec,
+    RowsSpec,
+    TrainedSpec,
+    TruthSpec,
+)
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.features import ColumnGroup
 from jetsmith.strict import seen_as
@@ -21,9 +29,11 @@ Plain = dict[str, Any]
 
 
 class Simulate(NamedTuple):
-    """A part of a simulated dataset."""
+    """A part of a simulated dataset, and the physics of its process."""
 
     spec: Plain
+    settings: list[str]
+    boosted: bool
     seed: int
     scale: float
 
@@ -32,7 +42,14 @@ def simulate(run: Configuration, dataset: str) -> Simulate:
     """Stage simulate."""
     spec = run.datasets[dataset]
     assert spec.simulate is not None
-    return Simulate(spec.simulate.model_dump(mode="json"), run.run.seed, run.run.simulation_scale)
+    process = PROCESSES[spec.simulate.process]
+    return Simulate(
+        spec=spec.simulate.model_dump(mode="json"),
+        settings=list(process.settings),
+        boosted=process.boosted,
+        seed=run.run.seed,
+        scale=run.run.simulation_scale,
+    )
 
 
 class Inspect(NamedTuple):
@@ -65,6 +82,7 @@ class Check(NamedTuple):
     judged: list[Plain]
     groups: list[Plain]
     samples: list[list[str]]
+    ways: list[Plain]
 
 
 def check(run: Configuration, classifier: str) -> Check:
@@ -75,6 +93,7 @@ def check(run: Configuration, classifier: str) -> Check:
         judged=_judged(run, classifier),
         groups=[seen_as(ColumnGroup, run.groups[name]) for name in spec.groups if name in run.groups],
         samples=[list(run.run.samples[sample].datasets) for sample in run.samples_of(classifier)],
+        ways=_ways(spec.object, [source for inputs in spec.reads for source in inputs.sources]),
     )
 
 
@@ -113,19 +132,21 @@ def account(run: Configuration, dataset: str) -> Account:
 
 
 class Features(NamedTuple):
-    """A feature group, or the columns of the rows."""
+    """A feature group, or the columns of the rows; the ways to those that no file may hold."""
 
-    object: str
     spec: Plain | None
     further: list[str]
+    ways: list[Plain]
 
 
 def features(run: Configuration, dataset: str, group: str) -> Features:
     """Stage features."""
     found = run.datasets[dataset].object
     if group == columns.ROWS:
-        return Features(found, None, [*columns.KINEMATICS[found], *columns.CONTENT[found]])
-    return Features(found, seen_as(ColumnGroup, run.groups[group]), [])
+        further = [*columns.KINEMATICS[found], *columns.CONTENT[found]]
+        return Features(None, further, _ways(found, further))
+    spec = run.groups[group]
+    return Features(seen_as(ColumnGroup, spec), [], _ways(found, spec.sources))
 
 
 class Pack(NamedTuple):
@@ -287,10 +308,13 @@ def plot(run: Configuration, name: str, *subject: str) -> Plain:
     """
     about = PLOTS[name]
     style = {"style": run.run.plots.model_dump()}
-    if about.of == "contrast":
+    if about.of == "trained":
+        shown = [run.classifiers[subject[0]]]
+        who: Plain = {"trained": shown[0].model_dump(include=set(TrainedSpec.model_fields))}
+    elif about.of == "contrast":
         sample, contrast = subject
         _, background, shown = run.contrasts(sample)[contrast]
-        who: Plain = {"specs": [seen_as(ClassifierSpec, spec) for spec in shown]}
+        who = {"specs": [seen_as(ClassifierSpec, spec) for spec in shown]}
         who |= {"sample": sample, "background": background}
     else:
         known = run.judgements if about.of == "judgement" else run.classifiers
@@ -315,6 +339,11 @@ def report(run: Configuration) -> Report:
 def _judged(run: Configuration, classifier: str) -> list[Plain]:
     """The truth of the classes that judge a classifier, whatever their part is."""
     return [seen_as(TruthSpec, judged) for judged in run.judged_by(classifier)]
+
+
+def _ways(obj: str, sources: Iterable[str]) -> list[Plain]:
+    """The entries of the table of derived columns that these lead to, and no others."""
+    return derivations.plain(derivations.reached(sources, obj))
 
 
 def _reading(run: Configuration, dataset: str) -> Plain:

@@ -63,7 +63,7 @@ def unreadable(labels: Iterable[tuple[str, str]], accepted: Path | None = None) 
         for formula in parts[1::2]:
             if EVIDENT.fullmatch(formula) or formula in known:
                 continue
-            if problem := _problem(formula):
+            if problem := parse_error(formula):
                 yield f"{key}: matplotlib cannot read `{formula}` in `{label}`: {problem}"
             else:
                 known.add(formula)
@@ -72,7 +72,8 @@ def unreadable(labels: Iterable[tuple[str, str]], accepted: Path | None = None) 
 
 
 @cache
-def _problem(formula: str) -> str:
+def parse_error(formula: str) -> str:
+    """What matplotlib says of a formula that it cannot read; empty where it can."""
     from matplotlib.mathtext import MathTextParser
 
     try:

@@ -80,8 +80,8 @@ def train(
     parts = arrays.read_splits(packed, SPLITS, spec.groups, spec.sample)
     device = backend.device(spec, threads) if backend.MODELS else Device("cpu", spec.backend)
     _require_gpu(spec, device, gpus)
-    identity = _identity(spec, parts, seed, device, without)
-    with _alone(output):
+    identity = task_identity(spec, parts, seed, device, without)
+    with alone(output):
         if (_noted(output / "meta.json") or {}).get("task") == identity:
             print(f"[train] {output} is done already: by the process that was there", file=sys.stderr)
             return
@@ -99,7 +99,7 @@ def train(
                 counts: dict[str, dict[str, Any]] = {}
                 if backend.TRAINS:
                     print(f"[train {spec.name}] {device}, threads: {threads}", file=sys.stderr, flush=True)
-                    masks = _chosen(spec, parts, fold, seed, without)
+                    masks = chosen_rows(spec, parts, fold, seed, without)
                     part = fold if without is None else without.fold
                     history, counts = _fit(
                         spec, backend, parts, classes, masks, part, folder, seed, threads, packed
@@ -218,7 +218,7 @@ def _side(spec: RecipeSpec, parts: Sequence[Packed], masks: Sequence[BoolArray])
     return {name: np.ascontiguousarray(values[:, k]) for k, name in enumerate(names)}
 
 
-def _chosen(
+def chosen_rows(
     spec: RecipeSpec, parts: Sequence[Packed], fold: int | None, seed: int = 0, without: Without | None = None
 ) -> tuple[list[BoolArray], list[BoolArray]]:
     """Masks of the rows to train on and of those to validate on, one a split."""
@@ -276,7 +276,7 @@ def _listed(counts: dict[str, int]) -> str:
 
 
 @contextlib.contextmanager
-def _alone(output: Path) -> Iterator[None]:
+def alone(output: Path) -> Iterator[None]:
     """Wait for another process that trains the same, such as a job that a killed run has left.
 
     Two would write into one folder of checkpoints.
@@ -325,7 +325,7 @@ def _noted(path: Path) -> Any:
         return None
 
 
-def _identity(
+def task_identity(
     spec: RecipeSpec, parts: Sequence[Packed], seed: int, device: Device, without: Without | None = None
 ) -> dict[str, Any]:
     """What must be the same for a training to be gone on with."""

@@ -7,8 +7,6 @@ command line; submitting again what a killed driver has in the queue.
 """
 
 import re
-import shutil
-import subprocess
 import time
 import zlib
 from collections import Counter, defaultdict
@@ -16,31 +14,25 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 import snakemake_executor_plugin_slurm as plugin
-from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
 from jetsmith.batch.common import asked_by, end_of, error_in, pieces, run_name
-from jetsmith.batch.handover import State, TakesOver
+from jetsmith.batch.handover import TakesOver
+from snakemake_executor_plugin_jetsmith_slurm.slurm import (
+    DONE,
+    FAILED,
+    Job,
+    SlurmQueue,
+    call,
+    sacct,
+    squeue,
+    state_of,
+)
 
 SYSTEM = "jetsmith-slurm"
-DONE = "COMPLETED"
-# Where a job is over and does not come back by itself: what to say of it.
-FAILED = {
-    "BOOT_FAIL": "its node went down",
-    "CANCELLED": "someone cancelled it",
-    "DEADLINE": "it ran longer than its runtime",
-    "FAILED": "its command failed",
-    "NODE_FAIL": "its node went down",
-    "OUT_OF_MEMORY": "it used more than its mem_mb",
-    "PREEMPTED": "another job took its place",
-    "TIMEOUT": "it ran longer than its runtime",
-    "HELD": "nobody released it, or its partition is down",
-    "NEVER_STARTS": "what it asks for does not fit the partition, account or QOS, so it would wait for ever",
-    "FORGOTTEN": "neither squeue nor sacct knows it any more, and its results are not complete",
-}
 # Reasons of a waiting job. The first need a person; with the others it never starts.
 HELD = {"JobHeldUser", "JobHeldAdmin", "launch_failed_requeued_held", "PartitionNodeLimit", "PartitionDown"}
 NEVER_STARTS = re.compile(
@@ -49,11 +41,9 @@ NEVER_STARTS = re.compile(
 )
 KILLED_FOR_MEMORY = re.compile(r"exceeded (job|step) memory limit|oom.?kill", re.I)
 ELSEWHERE = ("cluster", "clusters", "slurm_cluster")
-COMMAND_S = 60  # a command of Slurm that takes longer counts as unanswered
 POLLS_UNKNOWN = 3  # that squeue does not know a job, before sacct is asked and its results are looked at
 POLLS_LOST = 30  # the same, where sacct holds that it runs
 POLLS_STRANGE = 10  # that squeue knows a job of ours of which sbatch has not told us
-GONE_S = 120  # a cancelled job has so long to leave the queue
 # Linux takes 128 KiB as one argument; the plugin's way around makes all jobs of an array do the first's work.
 ARRAY_BYTES = 90_000
 NOT_SUBMITTED = ("tmpdir", "disk", "disk_mb", "disk_mib")  # resources that make no difference to sbatch
@@ -72,14 +62,6 @@ class ExecutorSettings(plugin.ExecutorSettings):  # type: ignore[misc]
             "required": False,
         },
     )
-
-
-class Job(NamedTuple):
-    """A job as Slurm sees it."""
-
-    state: str
-    reason: str
-    node: str
 
 
 class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
@@ -146,7 +128,7 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
     def cancel(self) -> None:
         """All jobs of the run, also those that are being submitted."""
         self._job_submission_executor.shutdown(wait=True, cancel_futures=True)
-        if _call(["scancel", f"--name={self.run_uuid}"]) is None:
+        if call(["scancel", f"--name={self.run_uuid}"]) is None:
             self.logger.warning(f"Slurm does not answer: cancel by `scancel --name={self.run_uuid}`")
         else:
             self._handover.cancelled()
@@ -204,13 +186,13 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
     def _cancel_strangers(self, known: dict[str, Job]) -> None:
         """Cancel jobs that Slurm has accepted although sbatch said that it failed."""
         for number, job in known.items():
-            if _state(job) != "active" or self._handover.is_known(number):
+            if state_of(job) != "active" or self._handover.is_known(number):
                 self._strange.pop(number, None)
                 continue
             self._strange[number] += 1
             if self._strange[number] == POLLS_STRANGE:
                 self.logger.warning(f"Slurm took job {number} although sbatch failed: it is cancelled")
-                _call(["scancel", number])
+                call(["scancel", number])
 
     def _look_at_waiting(self, info: SubmittedJobInfo, job: Job) -> None:
         """Cancel jobs that will never start, and those that were held for too long."""
@@ -231,7 +213,7 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
         else:
             self._held_since.pop(number, None)
         if number in self._given_up:
-            _call(["scancel", number])  # once more at the next poll, where Slurm does not answer now
+            call(["scancel", number])  # once more at the next poll, where Slurm does not answer now
 
     def _forget(self, number: str) -> None:
         self._unknown.pop(number, None)
@@ -259,81 +241,3 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
         if self._silent_since is None:
             self._silent_since = now
         self.logger.warning(f"squeue has not answered for {now - self._silent_since:.0f} s; jobs may go on")
-
-
-class SlurmQueue:
-    """What `Handover` asks of Slurm.
-
-    Args:
-        run: Name of the jobs.
-
-    Raises:
-        WorkflowError: Slurm does not answer.
-    """
-
-    def __init__(self, run: str) -> None:
-        known = squeue(run)
-        if known is None:
-            raise WorkflowError("squeue does not answer; jobs of a killed run may be in the queue: try later")
-        self._run, self._known = run, known
-
-    def states(self, numbers: list[str]) -> dict[str, State]:
-        missing = [number for number in numbers if number not in self._known]
-        known = self._known | (sacct(missing) if missing else {})
-        return {number: _state(job) for number, job in known.items()}
-
-    def living(self) -> set[str]:
-        return {number for number, job in self._known.items() if _state(job) == "active"}
-
-    def cancel(self, numbers: list[str]) -> None:
-        deadline = time.monotonic() + GONE_S
-        while time.monotonic() < deadline:
-            _call(["scancel", *numbers])
-            time.sleep(1)
-            known = squeue(self._run)
-            if known is not None and not any(
-                number in known and _state(known[number]) == "active" for number in numbers
-            ):
-                return
-        raise WorkflowError(f"Slurm did not cancel {', '.join(numbers)} in {GONE_S} s; try later")
-
-
-def squeue(run: str) -> dict[str, Job] | None:
-    """All jobs of a name that squeue knows, by number; None where it does not answer."""
-    text = _call(["squeue", "--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N", f"--name={run}"])
-    return None if text is None else _table(text)
-
-
-def sacct(numbers: list[str]) -> dict[str, Job]:
-    """The jobs that the accounting knows, where the site has one."""
-    if shutil.which("sacct") is None:
-        return {}
-    text = _call(
-        ["sacct", "-X", "-n", "-P", "--format=JobID,State,Reason,NodeList", f"--jobs={','.join(numbers)}"]
-    )
-    return _table(text or "")
-
-
-def _table(text: str) -> dict[str, Job]:
-    found = {}
-    for line in text.splitlines():
-        number, _, rest = line.partition("|")
-        state, reason, node = [*rest.split("|"), "", "", ""][:3]
-        if state:
-            found[number.strip()] = Job(state.split()[0], reason, node)  # sacct: CANCELLED by 1000
-    return found
-
-
-def _state(job: Job) -> State:
-    if job.state == DONE:
-        return "ended well"
-    return "gone" if job.state in FAILED else "active"
-
-
-def _call(command: list[str]) -> str | None:
-    """What a command of Slurm prints; None where it fails or does not answer."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_S)
-    except subprocess.TimeoutExpired:
-        return None
-    return done.stdout if done.returncode == 0 else None

@@ -22,6 +22,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from jetsmith.configuration import exact_yaml
 from jetsmith.errors import ConfigError
+from jetsmith.progress import clock
 
 PARAMS = "Params have changed since last execution: "
 
@@ -88,7 +89,7 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         self._estimate = Estimate({}, time.monotonic())
         self._changed: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        _read_first(sys.argv[1:])
+        read_first(sys.argv[1:])
 
     def emit(self, record: LogRecord) -> None:
         """Take what concerns us from Snakemake's record and print the line."""
@@ -108,7 +109,7 @@ class LogHandler(LogHandlerBase):
             self._estimate.give_up(fields["jobid"])
         elif event == LogEvent.PROGRESS:
             rest = self._estimate.rest_s(now)
-            note = "" if rest is None or fields["done"] == fields["total"] else f", about {_clock(rest)} left"
+            note = "" if rest is None or fields["done"] == fields["total"] else f", about {clock(rest)} left"
             print(f"[jetsmith] {fields['done']} of {fields['total']} jobs{note}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
@@ -155,7 +156,7 @@ def changed(reason: str) -> str:
     return ""
 
 
-def _read_first(arguments: list[str]) -> None:
+def read_first(arguments: list[str]) -> None:
     """Read the files of `--configfile` and say what is wrong with them; the rest is Snakemake's."""
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--configfile", "--configfiles", nargs="+", type=Path, action="extend", default=[])
@@ -164,8 +165,3 @@ def _read_first(arguments: list[str]) -> None:
             exact_yaml.read(path)
     except ConfigError as error:
         raise WorkflowError(f"configuration: {error}") from None
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -6,7 +6,6 @@ outputs are still the same; any other is cancelled before its outputs are made a
 """
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -57,7 +56,7 @@ class Handover:
 
     def __init__(self, system: str, queue: Queue, workflow: Any, logger: Any) -> None:
         self._system, self._queue = system, queue
-        self._workflow, self._logger = workflow, logger
+        self.workflow, self._logger = workflow, logger
         folder = Path(workflow.persistence.path)
         self._ledger = Ledger(folder / LEDGER)
         self._numbers: dict[Any, str] = {}
@@ -148,13 +147,13 @@ class Handover:
         return self._are_complete([str(path) for part in members(job) for path in part.output])
 
     def _are_complete(self, outputs: list[str]) -> bool:
-        persistence = self._workflow.persistence
+        persistence = self.workflow.persistence
         persistence.deactivate_cache()  # the job itself takes its mark away
         return all(map(os.path.exists, outputs)) and not persistence._filter_incomplete_keys(outputs)
 
     def _outdated(self) -> set[str]:
         """Jobs of the killed run that are made otherwise now, read what is made anew, or are not wanted."""
-        dag = self._workflow.dag
+        dag = self.workflow.dag
         by_output = {path: job.id for job in self._orphans.values() for path in job.outputs}
         found: set[str] = set()
         wanted: set[str] = set()
@@ -195,7 +194,7 @@ class Handover:
         Their outputs are complete, so Snakemake does not run them, but without a record, or with that
         of an earlier run, it would not notice a later change of their parameters.
         """
-        dag, persistence = self._workflow.dag, self._workflow.persistence
+        dag, persistence = self.workflow.dag, self.workflow.persistence
         open_parts = {key: orphan for orphan in self._orphans.values() for key in orphan.parts}
         for job in dag.jobs if open_parts else ():
             key = "\n".join(map(str, job.output))
@@ -207,7 +206,7 @@ class Handover:
                     f"{', '.join(job.output)}: made by {self._system} job {found.id} of a killed run, with "
                     "another configuration, code or input than now; remove it, then run again"
                 )
-            self._workflow.async_run(persistence.finished(job))
+            self.workflow.async_run(persistence.finished(job))
             self._logger.info(
                 f"{self._system} job {found.id} (rule {found.name}) of the killed run ended meanwhile."
             )
@@ -230,8 +229,9 @@ class TakesOver:
 
     def take_stock(self, system: str, queue: Queue) -> None:
         """Look at what a killed driver has left; for the end of `__post_init__`."""
-        # `cores` of profiles/default is about this machine: it must not limit the threads of a job elsewhere.
-        self.workflow.global_resources["_cores"] = sys.maxsize
+        limit = self.workflow.resource_settings.cores
+        if limit is not None:  # of the command line or the site's profile; profiles/default leaves it out
+            self.logger.info(f"No job gets more than {limit} threads: `cores`")
         self._handover = Handover(system, queue, self.workflow, self.logger)
 
     @property

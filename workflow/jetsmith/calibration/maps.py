@@ -8,45 +8,31 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith.errors import InputError
-from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import WorkingPoint, bin_of, closed, effective_count, working_point, written
 from jetsmith.metrics.efficiencies import LEVEL, binomial, passing_sums
+from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import JudgedClass
 
 
-@dataclass(frozen=True)
-class Jets:
-    """Jets of one split, shape (N,) each; `score` is -inf where not tagged, NaN where there is none."""
+def counts(jets: ScoredJets, entry: JudgedClass) -> dict[str, Any]:
+    """How many jets of a truth class there are, how many of them fail as not tagged, and those left out.
 
-    score: FloatArray
-    weight: FloatArray
-    label: IntArray
-    pt_gev: FloatArray
-    abseta: FloatArray
-
-    def of(self, entry: JudgedClass) -> "Jets":
-        """Those of a truth class that have a score, or are known not to be tagged."""
-        mask = np.isin(self.label, entry.truth) & ~np.isnan(self.score)
-        return Jets(*(getattr(self, name)[mask] for name in ("score", "weight", "label", "pt_gev", "abseta")))
-
-    def counts(self, entry: JudgedClass) -> dict[str, Any]:
-        """How many jets of a truth class there are, how many of them fail as not tagged, and those left out.
-
-        Returns:
-            n_jets and n_effective of those that have a score or were not tagged; n_not_tagged with
-            its share of them; n_without_score with its share of all.
-        """
-        known = self.of(entry)
-        n, n_all = len(known.score), int(np.isin(self.label, entry.truth).sum())
-        n_not_tagged = int(np.isneginf(known.score).sum())
-        return {
-            "n_jets": n,
-            "n_effective": effective_count(known.weight),
-            "n_not_tagged": n_not_tagged,
-            "share_not_tagged": n_not_tagged / n if n else None,
-            "n_without_score": n_all - n,
-            "share_without_score": (n_all - n) / n_all if n_all else None,
-        }
+    Returns:
+        n_jets and n_effective of those that have a score or were not tagged; n_not_tagged with its share of
+        them; n_without_score with its share of all.
+    """
+    known = jets.of(entry)
+    n, n_all = len(known), int(jets.of_class(entry).sum())
+    n_not_tagged = int(np.isneginf(known.discriminant).sum())
+    return {
+        "n_jets": n,
+        "n_effective": effective_count(known.weight),
+        "n_not_tagged": n_not_tagged,
+        "share_not_tagged": n_not_tagged / n if n else None,
+        "n_without_score": n_all - n,
+        "share_without_score": (n_all - n) / n_all if n_all else None,
+    }
 
 
 @dataclass(frozen=True)
@@ -69,12 +55,12 @@ class EfficiencyMap:
 
 
 def efficiency_map(
-    jets: Jets, threshold: float, pt_bins_gev: Sequence[float], abseta_bins: Sequence[float]
+    jets: ScoredJets, threshold: float, pt_bins_gev: Sequence[float], abseta_bins: Sequence[float]
 ) -> EfficiencyMap:
     """Efficiency of jets of one class in bins of |eta| and pt, as correctionlib counts them.
 
     Args:
-        jets: Jets of one class.
+        jets: Jets of one class, with `jet_pt_gev` and `jet_eta`.
         threshold: Jets pass at or above it.
         pt_bins_gev: Edges [GeV]; jets outside count in the end bins.
         abseta_bins: Edges; the last one belongs to the last bin.
@@ -85,7 +71,7 @@ def efficiency_map(
     """
     n_eta, n_pt = len(abseta_bins) - 1, len(pt_bins_gev) - 1
     edges = closed(abseta_bins)
-    abseta = np.asarray(jets.abseta, np.float64)
+    abseta = np.abs(np.asarray(jets.columns["jet_eta"], np.float64))
     outside = int(((abseta < edges[0]) | (abseta >= edges[-1])).sum())
     if outside:
         raise InputError(
@@ -95,7 +81,7 @@ def efficiency_map(
     place = bin_of(abseta, edges) * n_pt + bin_of(jets.pt_gev, pt_bins_gev)
     (total, passing), (total2, passing2) = (
         sums.T.reshape(2, n_eta, n_pt)
-        for sums in passing_sums(jets.score, jets.weight, np.array([threshold]), place, n_eta * n_pt)
+        for sums in passing_sums(jets.discriminant, jets.weight, np.array([threshold]), place, n_eta * n_pt)
     )
     sums = np.stack([passing, passing2, total, total2])  # (4, n_eta, n_pt)
     if not total.sum() > 0:
@@ -126,7 +112,7 @@ def _widened(end: FloatArray, filled: BoolArray, by_eta: BoolArray, most: Any) -
 
 
 def find_thresholds(
-    background: Jets, working_points: Mapping[str, float]
+    background: ScoredJets, working_points: Mapping[str, float]
 ) -> tuple[dict[str, WorkingPoint], dict[str, str]]:
     """Thresholds of the working points, and why those that cannot be defined cannot.
 
@@ -140,8 +126,8 @@ def find_thresholds(
     undefined: dict[str, str] = {}
     for name, target in working_points.items():
         try:
-            point = working_point(background.score, background.weight, target)
-            found[name] = replace(point, threshold=written(point.threshold, background.score.dtype))
+            point = working_point(background.discriminant, background.weight, target)
+            found[name] = replace(point, threshold=written(point.threshold, background.discriminant.dtype))
         except InputError as error:
             undefined[name] = str(error)
     if not found:

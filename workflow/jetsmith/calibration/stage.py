@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from jetsmith import io, scored
+from jetsmith import io
 from jetsmith.calibration.corrections import corrections
-from jetsmith.calibration.maps import EfficiencyMap, Jets, efficiency_map, find_thresholds
+from jetsmith.calibration.maps import EfficiencyMap, counts, efficiency_map, find_thresholds
 from jetsmith.errors import InputError
 from jetsmith.metrics import WorkingPoint, efficiency, passes
 from jetsmith.metrics.efficiencies import LEVEL
 from jetsmith.provenance import config_digest
+from jetsmith.scored import ScoredJets, read_split
 from jetsmith.specs.classifiers import JudgedClass, JudgedSpec
+
+COLUMNS = ("jet_pt_gev", "jet_eta")  # that efficiencies are binned in
 
 
 def calibrate(
@@ -37,7 +40,7 @@ def calibrate(
         abseta_bins: Edges of the efficiencies.
         output: correctionlib schema 2.
         numbers_output: The same for people: `working_points` with thresholds, intervals and
-            inclusive efficiencies of each class, `undefined` ones with the reason, `Jets.counts` of each
+            inclusive efficiencies of each class, `undefined` ones with the reason, `maps.counts` of each
             class and of the one that the thresholds come from (`threshold_sample`), flavor codes
             without jets, `bins_without_jets`.
 
@@ -46,7 +49,7 @@ def calibrate(
             |eta| bins.
     """
     classes = _classes(spec)
-    calibration, test = (_read(spec, scores, split) for split in ("calibration", "test"))
+    calibration, test = (read_split(scores, split, spec, COLUMNS) for split in ("calibration", "test"))
     first = spec.background_classes[0]
     try:
         points, undefined = find_thresholds(calibration.of(first), working_points)
@@ -67,8 +70,8 @@ def calibrate(
     if not maps:
         raise InputError(f"{scores}: split test has no jets of a class of {spec.name} with a `flavor` code")
     numbers = _numbers(spec, jets, first, points, undefined, maps)
-    numbers["classes"] = {entry.name: test.counts(entry) for entry in classes}
-    numbers["threshold_sample"] = calibration.counts(first)
+    numbers["classes"] = {entry.name: counts(test, entry) for entry in classes}
+    numbers["threshold_sample"] = counts(calibration, first)
     numbers["flavors_without_jets"] = [entry.flavor for entry in lacking]
     found = corrections(spec, points, undefined, lacking, maps, pt_bins_gev, abseta_bins)
     io.write_json(output, found, checksum=False)
@@ -80,21 +83,9 @@ def _classes(spec: JudgedSpec) -> list[JudgedClass]:
     return list({c.name: c for c in (spec.signal_class, *spec.background_classes) if c is not None}.values())
 
 
-def _read(spec: JudgedSpec, scores: str | Path, split: str) -> Jets:
-    columns = ["jet_pt_gev", "jet_eta"]
-    table = scored.read_split(scores, split, spec, columns)
-    return Jets(
-        score=table["discriminant"],
-        weight=table["weight"].astype(np.float64),
-        label=table["label"],
-        pt_gev=table["jet_pt_gev"],
-        abseta=np.abs(table["jet_eta"]),
-    )
-
-
 def _numbers(
     spec: JudgedSpec,
-    jets: Mapping[str, Jets],
+    jets: Mapping[str, ScoredJets],
     first: JudgedClass,
     points: Mapping[str, WorkingPoint],
     undefined: Mapping[str, str],
@@ -103,13 +94,13 @@ def _numbers(
     """The human-facing numbers; None where there is no number."""
 
     def at(point: WorkingPoint) -> dict[str, Any]:
-        found = {
-            name: asdict(efficiency(passes(sample.score, point.threshold), sample.weight))
-            for name, sample in jets.items()
+        by_class = {
+            name: asdict(efficiency(passes(found.discriminant, point.threshold), found.weight))
+            for name, found in jets.items()
         }
         efficiencies = {
             name: {key: value if np.isfinite(value) else None for key, value in entry.items()}
-            for name, entry in found.items()
+            for name, entry in by_class.items()
         }
         return {**asdict(point), "efficiencies": efficiencies}
 

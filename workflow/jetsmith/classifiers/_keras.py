@@ -72,7 +72,7 @@ def fit(task: Task) -> list[dict[str, float]]:
     scalers = fit_scalers(task.train.rows)
     model = build_model(task.spec, scalers)
     optimizer = keras.optimizers.Adam(task.spec.training.learning_rate)
-    training = _Training(task, model, optimizer, scalers, engine)
+    training = Training(task, model, optimizer, scalers, engine)
     checkpoint = task.folder / "checkpoint.npz"
     history, best = training.restore(checkpoint)
     while len(history) < task.spec.training.epochs and not stalled(history, task.spec.training.patience):
@@ -113,7 +113,7 @@ def finished(network: Any) -> Any:
 
 
 @dataclass
-class _Training:
+class Training:
     """A network in training."""
 
     task: Task

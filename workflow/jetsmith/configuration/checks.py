@@ -22,6 +22,7 @@ from jetsmith.specs.run import RunSpec, SampleSpec
 
 WORKING_POINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 PATHVARS = ("results", "logs", "benchmarks")
+_NO_UTF8 = re.compile(r"[\ud800-\udfff]")  # what Python puts in the place of bytes that are none
 
 
 def check_run(run: RunSpec, source: str) -> None:
@@ -222,6 +223,11 @@ def expand_files(
             raise ConfigError(
                 f"{where}: files: no file {path}{_unset(path)}; a relative path starts at "
                 f"`data_root` ({os.path.abspath(_expanded(data_root))})"
+            )
+        unnamed = [match for match in matches if _NO_UTF8.search(match)]
+        if unnamed:
+            raise ConfigError(
+                f"{where}: files: the name {unnamed[0]!a} is no UTF-8, as JSON has it; rename it"
             )
         folders = [match for match in matches if os.path.isdir(match)]
         if folders:

@@ -1,8 +1,7 @@
 """Checks of a tagger's or reweighter's file against all that it names; run before any job."""
 
-import itertools
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -10,12 +9,12 @@ from jetsmith import columns, plugs
 from jetsmith.classifiers import Backend
 from jetsmith.configuration.checks import edges
 from jetsmith.configuration.dataset_checks import without_truth
-from jetsmith.configuration.records import hint, require
+from jetsmith.configuration.records import hint
 from jetsmith.errors import refuse
 from jetsmith.losses import Loss
 from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec
 from jetsmith.specs.datasets import DatasetSpec
-from jetsmith.specs.run import RunSpec, SampleSpec
+from jetsmith.specs.run import SampleSpec
 
 
 def check_classifier(
@@ -45,73 +44,6 @@ def check_classifier(
     refuse(path, _reweighter(spec, used) if spec.role == "reweighter" else _tagger(spec))
 
 
-def check_judgement(
-    spec: ClassifierSpec, path: Path, options: plugs.Options, own: Collection[str] = ()
-) -> None:
-    """What tells classes apart is made of the tagger's outputs, and truth judges what it tells apart.
-
-    Args:
-        spec: The tagger with one of its discriminants.
-        path: Its file.
-        options: Its `architecture`.
-        own: Discriminants with an `evaluation` of their own.
-    """
-    name = spec.discriminant.name if spec.discriminant else ""
-    at = f"discriminants.{name}.evaluation" if name in own else "evaluation"
-    refuse(path, _judged_truth(spec, at))
-    refuse(path, _discriminant(spec))
-    refuse(path, _evaluation(spec, at))
-    refuse(path, (f"architecture.{problem}" for problem in options.misfits(spec)))
-
-
-def check_judged_on(
-    run: RunSpec,
-    classifiers: Mapping[str, ClassifierSpec],
-    datasets: Mapping[str, DatasetSpec],
-    source: str,
-) -> None:
-    """Further samples are packed as the tagger's own: rows that it was trained on are left out there, too."""
-    for tagger, samples in run.judged_on.items():
-        key = f"judged_on.{tagger}"
-        require(tagger, run.taggers, f"{source}: {key}", "tagger")
-        for sample in samples:
-            require(sample, run.samples, f"{source}: {key}", "sample")
-        spec = classifiers[tagger]
-        problems = _judged_on(spec, samples, run.samples, datasets, classifiers)
-        refuse(source, (f"{key}: {problem}" for problem in problems))
-
-
-def _judged_on(
-    spec: ClassifierSpec,
-    samples: Sequence[str],
-    known: Mapping[str, SampleSpec],
-    datasets: Mapping[str, DatasetSpec],
-    taggers: Collection[str],
-) -> Iterator[str]:
-    if _twice([spec.sample, *samples]):
-        yield (
-            f"given twice: {', '.join(_twice([spec.sample, *samples]))}; `{spec.sample}` is the sample that "
-            "it is trained and judged on anyway"
-        )
-    read = [group for group in spec.groups if group in taggers]
-    if read:
-        yield (
-            f"it reads the scores of {', '.join(read)}, which are made on `{spec.sample}` alone; judge those "
-            "there, or give the tagger a sample that holds these datasets, too"
-        )
-    for name in samples:
-        used = {dataset: datasets[dataset] for dataset in known[name].datasets}
-        objects = {dataset.object for dataset in used.values()}
-        if objects != {spec.object}:
-            yield f"rows of sample `{name}` are `{', '.join(objects)}`, the tagger reads `{spec.object}`"
-        if known[name].folds != spec.folds:
-            yield (
-                f"sample `{name}` has {known[name].folds} folds, `{spec.sample}` has {spec.folds}: a row "
-                "that both have would be judged by a model that has seen it; give both the same"
-            )
-        yield from without_truth(spec.model_copy(update={"sample": name}), used)
-
-
 def without_effect(content: ClassifierFile) -> Iterator[str]:
     """Keys of a file that nothing reads."""
     if "training" in content.model_fields_set and not _backend_of(content.backend).TRAINS:
@@ -124,37 +56,6 @@ def without_effect(content: ClassifierFile) -> Iterator[str]:
 
 def _backend_of(name: str) -> Backend:
     return cast(Backend, plugs.find("classifiers", name, "backend", "backend"))
-
-
-def check_together(
-    run: RunSpec,
-    classifiers: Mapping[str, ClassifierSpec],
-    judgements: Sequence[ClassifierSpec],
-    source: str,
-) -> None:
-    """Judgements have names of their own, and those whose ROC curves one figure shows their titles."""
-    names: dict[str, ClassifierSpec] = {}
-    titles: dict[tuple[str, str], ClassifierSpec] = {}
-    for spec in judgements:
-        first = names.setdefault(spec.judgement, spec)
-        if first is not spec or (spec.judgement in classifiers and not spec.is_first):
-            refuse(
-                source,
-                [
-                    f"taggers.{spec.name}: its discriminant `{spec.discriminant and spec.discriminant.name}` "
-                    f"would have the name of another result, `{spec.judgement}`; rename one"
-                ],
-            )
-        for sample in (spec.sample, *run.judged_on.get(spec.name, ())):
-            other = titles.setdefault((sample, spec.title), spec)
-            if other is not spec:
-                refuse(
-                    source,
-                    [
-                        f"taggers.{spec.name}: `{other.judgement}` has its title, `{spec.title}`, and "
-                        "figures show both"
-                    ],
-                )
 
 
 def _rows(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> Iterator[str]:
@@ -186,8 +87,8 @@ def _losses(spec: ClassifierSpec) -> Iterator[str]:
     for inputs in spec.side:
         if inputs.kind != "flat":
             yield f"side.{inputs.group}: is a sequence; a loss reads one number a row"
-    if _twice(side):
-        yield f"side: given twice: {', '.join(_twice(side))}"
+    if twice(side):
+        yield f"side: given twice: {', '.join(twice(side))}"
     used: list[str] = []
     for output, given in spec.losses.items():
         loss = cast(Loss, plugs.find("losses", given.loss, "", ""))
@@ -225,26 +126,13 @@ def _classes(spec: ClassifierSpec) -> Iterator[str]:
 def _tagger(spec: ClassifierSpec) -> Iterator[str]:
     """Classes are truth, and there is something to judge it by."""
     for c in spec.classes:
-        yield from (f"classes: {problem}" for problem in _truth(c, spec.object))
+        yield from (f"classes: {problem}" for problem in truth_of_rows(c, spec.object))
     if spec.discriminant is None or spec.evaluation is None:
         yield "discriminants: a tagger needs `discriminants` and `evaluation`"
 
 
-def _judged_truth(spec: ClassifierSpec, at: str) -> Iterator[str]:
-    """Discriminant and evaluation are there, and the classes of the latter are truth."""
-    if spec.evaluation is None or spec.discriminant is None:
-        name = spec.discriminant and spec.discriminant.name
-        yield f"discriminants.{name}: a tagger needs `evaluation`, for all of them or for this one"
-        return
-    for key, classes in (
-        ("signal", (spec.signal_class,) if spec.signal_class else ()),
-        ("backgrounds", spec.background_classes),
-    ):
-        for c in classes:
-            yield from (f"{at}.{key}: {problem}" for problem in _truth(c, spec.object))
-
-
-def _truth(c: ClassSpec, obj: str) -> Iterator[str]:
+def truth_of_rows(c: ClassSpec, obj: str) -> Iterator[str]:
+    """A class is of truth ids that rows of this kind have."""
     if not c.truth:
         yield (
             f"class `{c.name}` has no `truth` in config/flavours.yaml, but a generator; it is a class of "
@@ -256,56 +144,6 @@ def _truth(c: ClassSpec, obj: str) -> Iterator[str]:
             f"class `{c.name}` (config/flavours.yaml) has no rows: rows of `{obj}` never have the truth "
             f"{', '.join(map(str, unknown))}; choices: {', '.join(map(str, columns.TRUTH[obj]))}"
         )
-
-
-def _discriminant(spec: ClassifierSpec) -> Iterator[str]:
-    assert spec.discriminant is not None
-    at = f"discriminants.{spec.discriminant.name}"
-    signal, background = spec.discriminant.signal, spec.discriminant.background
-    for key, names in (("signal", signal), ("background", tuple(background))):
-        for name in names:
-            if name not in spec.class_names:
-                yield f"{at}.{key}: unknown class `{name}`{hint(name, spec.class_names)}"
-    if _twice(signal):
-        yield f"{at}.signal: given twice: {', '.join(_twice(signal))}"
-    both = sorted(set(signal) & set(background))
-    if both:
-        yield f"{at}.background: {', '.join(both)} is signal and background"
-
-
-def _evaluation(spec: ClassifierSpec, at: str) -> Iterator[str]:
-    assert spec.signal_class is not None
-    backgrounds = spec.background_classes
-    if _twice(c.name for c in backgrounds):
-        yield f"{at}.backgrounds: given twice: {', '.join(_twice(c.name for c in backgrounds))}"
-    for c in backgrounds:
-        both = sorted(set(c.truth) & set(spec.signal_class.truth))
-        if both:
-            yield (
-                f"{at}.backgrounds: `{c.name}` and the signal `{spec.signal_class.name}` share truth "
-                f"{', '.join(map(str, both))} (config/flavours.yaml): a jet would be signal and background"
-            )
-    judged = set(spec.signal_class.truth)
-    if spec.discriminant is not None and not judged & _truth_of(spec, spec.discriminant.signal):
-        yield (
-            f"{at}.signal: `{spec.signal_class.name}` has no truth of the discriminant's signal, "
-            f"{', '.join(spec.discriminant.signal)} (config/flavours.yaml): it would be judged by what tells "
-            "others apart"
-        )
-    evaluated = {c.name: c for c in (spec.signal_class, *backgrounds)}
-    without = [c.name for c in evaluated.values() if c.flavor is None]
-    if without:
-        yield f"{at}: {', '.join(without)} has no `flavor` in config/flavours.yaml"
-    for one, other in itertools.combinations(evaluated.values(), 2):
-        if one.flavor is not None and one.flavor == other.flavor:
-            yield (
-                f"{at}: `{one.name}` and `{other.name}` have one `flavor`, {one.flavor}, in "
-                "config/flavours.yaml; in correction files each needs its own"
-            )
-
-
-def _truth_of(spec: ClassifierSpec, names: Iterable[str]) -> set[int]:
-    return {key for c in spec.classes if c.name in names for key in c.truth}
 
 
 def _reweighter(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> Iterator[str]:
@@ -334,5 +172,6 @@ def _reweighter(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> It
             yield f"{key}: judges taggers; leave it out of a reweighter"
 
 
-def _twice(names: Iterable[str]) -> list[str]:
+def twice(names: Iterable[str]) -> list[str]:
+    """Names that are there more than once."""
     return [name for name, n in Counter(names).items() if n > 1]

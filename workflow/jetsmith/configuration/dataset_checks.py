@@ -1,6 +1,6 @@
 """Checks of what a dataset says of its events: keys that contradict each other; run before any job.
 
-What its files say of the same is compared by stage inspect (`jetsmith.agreement`).
+What its files say of the same is compared by stage inspect (`jetsmith.skimming.agreement`).
 """
 
 from collections.abc import Iterator, Mapping

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from jetsmith import columns
+from jetsmith import columns, derivations
 from jetsmith.configuration.records import hint
 from jetsmith.errors import refuse
 from jetsmith.features.derived import available_with_derived
@@ -38,7 +38,7 @@ def _group(group: FeatureGroup) -> Iterator[str]:
         yield "length: a sequence needs `length` > 0"
     if group.kind == "flat" and (group.length or group.sort_by):
         yield "kind: a flat group has neither `length` nor `sort_by`; leave them out, or is it a sequence?"
-    known = available_with_derived(set(columns.BY_OBJECT[group.object]), group.object)
+    known = available_with_derived(set(columns.BY_OBJECT[group.object]), derivations.of(group.object))
     for name, feature in group.features.items():
         problem = _name(group, name) or _source(group, feature, known) or _values(feature)
         if problem:

@@ -45,8 +45,8 @@ def markdown() -> str:
     lines = [
         "# Configuration reference",
         "",
-        "Made by `python -m jetsmith.configuration.reference > docs/config.md`; do not edit. Unknown keys",
-        "are errors, and all mistakes come up at `snakemake -n`.",
+        "Made by `python -m jetsmith.configuration.reference > docs/config.md`; do not edit.",
+        "Unknown keys are errors, and all mistakes come up at `snakemake -n`.",
     ]
     for title, text, record in (*FILES, *plugged()):
         lines += _table(title, text, record)

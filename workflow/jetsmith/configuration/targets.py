@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from jetsmith.columns import ROWS
-from jetsmith.configuration.load import Configuration
+from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.records import hint
 from jetsmith.errors import refuse
 from jetsmith.specs.run import SplitSpec

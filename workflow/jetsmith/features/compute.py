@@ -1,33 +1,26 @@
 """Stage features: the named columns of config/features from the canonical columns of a skim."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
 from jetsmith import columns, io, provenance
+from jetsmith.derivations import Ways
 from jetsmith.errors import InputError
+from jetsmith.features import named
 from jetsmith.features.derived import available_with_derived, derive, stored_needs
 from jetsmith.features.table import Array, Lists, Table, to_rows, to_table
 from jetsmith.hashing import key_digest
 from jetsmith.specs.features import ColumnGroup, ColumnSpec
-
-TRANSFORMS: dict[str, Callable[[Array], Array]] = {
-    "none": lambda x: x,
-    "abs": np.abs,
-    "log": np.log,
-    "log1p": np.log1p,
-    "signed_log1p": lambda x: np.sign(x) * np.log1p(np.abs(x)),
-}
-
 
 PIECE_BYTES = 32_000_000  # of the pieces in which a later stage reads the file
 
 
 def compute_features(
     group: ColumnGroup | None,
-    obj: str,
+    ways: Ways,
     skim: str | Path,
     output: str | Path,
     meta: str | Path,
@@ -38,7 +31,7 @@ def compute_features(
 
     Args:
         group: The feature group; None for the rows: key, weight, truth, and `further` columns.
-        obj: `ak4`, `ak8` or `event`.
+        ways: To the columns that it needs and no file may hold.
         skim: Parquet file of stage skim.
         output: Parquet file to write: flat features by name, sequences as `<group>_<feature>`, float32. Its
             subject has a digest of the keys of its rows, by which files of one partition are known.
@@ -51,12 +44,12 @@ def compute_features(
             differ in length.
     """
     stored = set(io.column_names(skim))
-    known = available_with_derived(stored, obj)
-    wanted = _sources(group) if group else [*columns.KEY, *columns.COMMON, *further]
-    needed = stored_needs(set(wanted) & known, stored, obj)
+    known = available_with_derived(stored, ways)
+    wanted = group.sources if group else [*columns.KEY, *columns.COMMON, *further]
+    needed = stored_needs(set(wanted) & known, stored, ways)
     table = to_table(io.read_rows(skim, list(dict.fromkeys([*columns.KEY, *sorted(needed)])), **subject))
     digest, n_rows = key_digest(table), len(table["event"])
-    derive(table, sorted(set(wanted) & known), obj)
+    derive(table, sorted(set(wanted) & known), ways)
     if group is None:
         result = {name: table[name] for name in wanted if name in known}
     else:
@@ -67,11 +60,6 @@ def compute_features(
     pieces = (rows[start : start + step] for start in range(0, max(n_rows, 1), step))
     io.write_rows(output, pieces, **subject, **about)
     io.write_json(meta, _about(group, known, n_rows))
-
-
-def _sources(group: ColumnGroup) -> list[str]:
-    """Canonical columns that features and order of a group need."""
-    return [*(feature.source for feature in group.features.values()), *filter(None, [group.sort_by])]
 
 
 def left_out(group: ColumnGroup, known: set[str]) -> dict[str, str]:
@@ -139,10 +127,9 @@ def _sequence(group: ColumnGroup, table: Mapping[str, Array | Lists]) -> Table:
 def _finish(values: Array, feature: ColumnSpec) -> Array:
     """Transform, cast to float32, clip, and give what is not finite the default; NaN for none."""
     with np.errstate(all="ignore"):
-        result = TRANSFORMS[feature.transform](
-            values if feature.transform == "none" else values.astype(np.float64)
-        )
-        result = result.astype(np.float32)
+        if feature.transform != "none":
+            values = named.find(named.transform(feature.transform))(values.astype(np.float64))
+        result = values.astype(np.float32)
     usable = np.isfinite(result)
     if feature.clip is not None:
         result = np.clip(result, np.float32(feature.clip[0]), np.float32(feature.clip[1]))

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from jetsmith.derivations import DERIVED, Derived
+from jetsmith.derivations import Way, Ways
 from jetsmith.errors import InputError
+from jetsmith.features import named
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -12,52 +13,52 @@ if TYPE_CHECKING:
     from jetsmith.features.table import Array, Lists, Table
 
 
-def plan(available: Iterable[str], obj: str) -> dict[str, Derived]:
+def plan(available: Iterable[str], ways: Ways) -> dict[str, Way]:
     """How each derivable column that is not available is computed; free of cycles."""
-    known, ways = set(available), dict[str, Derived]()
+    known, chosen = set(available), dict[str, Way]()
     found = True
     while found:
         found = False
-        for name, choices in DERIVED.items():
-            usable = [d for d in choices if obj in d.objects and known.issuperset(d.needs)]
+        for name, choices in ways.items():
+            usable = [way for way in choices if known.issuperset(way.needs)]
             if name not in known and usable:
-                ways[name] = usable[0]
+                chosen[name] = usable[0]
                 known.add(name)
                 found = True
-    return ways
+    return chosen
 
 
-def available_with_derived(available: set[str], obj: str) -> set[str]:
+def available_with_derived(available: set[str], ways: Ways) -> set[str]:
     """The columns that are available or can be computed from those.
 
     Args:
         available: Columns that a file gives.
-        obj: `ak4`, `ak8` or `event`.
+        ways: To the columns of its object, or to those that are asked for.
     """
-    return available | set(plan(available, obj))
+    return available | set(plan(available, ways))
 
 
-def stored_needs(wanted: Iterable[str], available: Iterable[str], obj: str) -> set[str]:
+def stored_needs(wanted: Iterable[str], available: Iterable[str], ways: Ways) -> set[str]:
     """The stored columns from which all of `wanted` that can be had are computed."""
     stored = set(available)
-    ways = plan(stored, obj)
+    chosen = plan(stored, ways)
     found, queue = set[str](), list(wanted)
     while queue:
         name = queue.pop()
         if name in stored:
             found.add(name)
-        elif name in ways:
-            queue += ways[name].needs
+        elif name in chosen:
+            queue += chosen[name].needs
     return found
 
 
-def with_derived(rows: "ak.Array", wanted: Iterable[str], obj: str) -> "ak.Array":
+def with_derived(rows: "ak.Array", wanted: Iterable[str], ways: Ways) -> "ak.Array":
     """Add derived columns.
 
     Args:
         rows: Record array, one row a jet or an event.
         wanted: Columns to have; those that are there stay as they are, unknown ones are left out.
-        obj: What a row is.
+        ways: To columns of these rows.
 
     Returns:
         Record array with the columns of `rows` and the wanted ones, float32.
@@ -66,44 +67,42 @@ def with_derived(rows: "ak.Array", wanted: Iterable[str], obj: str) -> "ak.Array
 
     table = to_table(rows)
     stored = list(table)
-    derive(table, wanted, obj)
+    derive(table, wanted, ways)
     keep = dict.fromkeys([*stored, *(name for name in wanted if name in table)])
     return to_rows({name: table[name] for name in keep}, len(rows))
 
 
-def derive(table: "Table", wanted: Iterable[str], obj: str) -> None:
+def derive(table: "Table", wanted: Iterable[str], ways: Ways) -> None:
     """Add to `table` those of the `wanted` columns that can be computed, and what they need."""
-    ways = plan(table, obj)
+    chosen = plan(table, ways)
     for name in wanted:
-        _compute(table, name, ways)
+        _compute(table, name, chosen)
 
 
-def _compute(table: "Table", name: str, ways: Mapping[str, Derived]) -> None:
-    if name in table or name not in ways:
+def _compute(table: "Table", name: str, chosen: Mapping[str, Way]) -> None:
+    if name in table or name not in chosen:
         return
-    way = ways[name]
+    way = chosen[name]
     for need in way.needs:
-        _compute(table, need, ways)
+        _compute(table, need, chosen)
     table[name] = _summarise(table, way) if way.whole else _elementwise(table, name, way)
 
 
-def _summarise(table: "Table", way: Derived) -> "Array | Lists":
+def _summarise(table: "Table", way: Way) -> "Array | Lists":
     import numpy as np
 
-    from jetsmith.features import summaries
     from jetsmith.features.table import Lists
 
     with np.errstate(all="ignore"):
-        result = getattr(summaries, way.function)(*(table[need] for need in way.needs))
+        result = named.find(way.place)(*(table[need] for need in way.needs))
     if isinstance(result, Lists):
         return Lists(result.offsets, result.values.astype(np.float32))
     return np.asarray(result, np.float32)
 
 
-def _elementwise(table: "Table", name: str, way: Derived) -> "Array | Lists":
+def _elementwise(table: "Table", name: str, way: Way) -> "Array | Lists":
     import numpy as np
 
-    from jetsmith.features import formulas
     from jetsmith.features.table import Lists
 
     frame = next((c for need in way.needs if isinstance(c := table[need], Lists)), None)
@@ -116,5 +115,5 @@ def _elementwise(table: "Table", name: str, way: Derived) -> "Array | Lists":
     if len({len(argument) for argument in arguments}) > 1:
         raise InputError(f"columns {', '.join(way.needs)} differ in length, so {name} cannot be computed")
     with np.errstate(all="ignore"):
-        result = getattr(formulas, way.function)(*arguments).astype(np.float32)
+        result = named.find(way.place)(*arguments).astype(np.float32)
     return result if frame is None else Lists(frame.offsets, result)

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from jetsmith.angles import delta_phi as delta_phi  # derived columns name them as they name those below
+from jetsmith.angles import delta_r as delta_r
+
 Array = npt.NDArray[Any]
 
 PION_MASS_GEV = 0.13957018
@@ -37,16 +40,6 @@ def magnitude(values: Array) -> Array:
 def length(first: Array, second: Array) -> Array:
     """Root of the sum of squares."""
     return np.asarray(np.hypot(first, second))
-
-
-def delta_phi(first: Array, second: Array) -> Array:
-    """Difference of azimuths in [-pi, pi)."""
-    return np.asarray((first - second + np.pi) % (2 * np.pi) - np.pi)
-
-
-def delta_r(eta_1: Array, phi_1: Array, eta_2: Array, phi_2: Array) -> Array:
-    """Distance in pseudorapidity and azimuth."""
-    return length(eta_1 - eta_2, delta_phi(phi_1, phi_2))
 
 
 def is_muon(pdg_id: Array) -> Array:

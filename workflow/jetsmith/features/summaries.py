@@ -6,7 +6,8 @@ Rows without a value get NaN, which the features replace by their default.
 import numpy as np
 from scipy.special import gammaincc
 
-from jetsmith.features.formulas import delta_phi, delta_r, length
+from jetsmith.angles import delta_phi, delta_r
+from jetsmith.features.formulas import length
 from jetsmith.features.table import Array, Lists
 from jetsmith.io import BoolArray, FloatArray
 

@@ -14,7 +14,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Lists:
-    """A ragged column.
+    """A ragged column: a list of numbers a row.
 
     Attributes:
         offsets: Shape (N + 1,), from 0; row i owns values[offsets[i]:offsets[i + 1]].

@@ -5,6 +5,7 @@ from jetsmith.io.checksums import check_files, check_folder, folder_checksums, r
 from jetsmith.io.identity import IDENTITY, identity_writer, read_identity
 from jetsmith.io.json_files import json_checksum, read_json, write_json
 from jetsmith.io.png import NUMBERS, read_png
+from jetsmith.io.records import Stored, plain, read_record, write_record
 from jetsmith.io.rows import (
     column_names,
     column_types,
@@ -23,6 +24,7 @@ __all__ = [
     "BoolArray",
     "FloatArray",
     "IntArray",
+    "Stored",
     "atomic_directory",
     "atomic_file",
     "check_files",
@@ -36,14 +38,17 @@ __all__ = [
     "iterate_rows",
     "json_checksum",
     "move",
+    "plain",
     "read_identity",
     "read_json",
     "read_png",
+    "read_record",
     "read_rows",
     "read_sealed",
     "scratch_directory",
     "uncompressed_bytes",
     "write_json",
+    "write_record",
     "write_root",
     "write_rows",
     "write_sealed",

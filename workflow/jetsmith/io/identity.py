@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
 from jetsmith.io.parquet import read_table, writing
 from jetsmith.io.types import IntArray
 
-IDENTITY = {"run": "uint32", "luminosity_block": "uint32", "event": "uint64", "file": "uint32"}
+IDENTITY = {name: column.dtype for name, column in EVENT_KEY.items()} | {"file": "uint32"}
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from jetsmith.metrics.cuts import bin_of, closed, passes, written
 from jetsmith.metrics.efficiencies import (
     Efficiency,
     EfficiencyTable,
+    Interval,
     discriminant,
     effective_count,
     efficiency,
@@ -21,6 +22,7 @@ from jetsmith.metrics.thresholds import WorkingPoint, working_point, working_poi
 __all__ = [
     "Efficiency",
     "EfficiencyTable",
+    "Interval",
     "Roc",
     "WorkingPoint",
     "auc",

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith.io import FloatArray
-from jetsmith.metrics.efficiencies import LEVEL, binomial, check_scores, from_here_up
+from jetsmith.metrics.efficiencies import LEVEL, Interval, binomial, check_scores, from_here_up
 
 N_AUC_BINS = 1024  # of equal rank, so that what happens within one does not matter
 
@@ -140,7 +140,7 @@ def auc_interval(
     bootstraps: int,
     seed: int | list[int],
     level: float = LEVEL,
-) -> tuple[float, float, float]:
+) -> Interval:
     """AUC with the central interval of a Poisson bootstrap.
 
     Jets are put into bins of equal rank; a replica draws each bin's sum of weights, those of
@@ -159,7 +159,7 @@ def auc_interval(
         level: Probability content.
 
     Returns:
-        Value (exact, as `auc`), lower and upper end.
+        Its value is exact, as `auc`.
     """
     value = auc(signal, signal_weight, background, background_weight)
     generator = np.random.default_rng(seed)
@@ -177,7 +177,7 @@ def auc_interval(
     drawn[known] = _binned_auc(*(sums[known] for sums in replicas)) - float(_binned_auc(*means)) + value
     low = np.quantile(np.where(known, drawn, 0.0), 0.5 - level / 2)
     high = np.quantile(np.where(known, drawn, 1.0), 0.5 + level / 2)
-    return value, min(float(low), value), max(float(high), value)
+    return Interval(value, min(float(low), value), max(float(high), value))
 
 
 def _replicas(

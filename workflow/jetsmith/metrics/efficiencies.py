@@ -18,12 +18,18 @@ EPSILON = 1e-10  # in both terms of the logarithm, as ATLAS does
 
 
 @dataclass(frozen=True)
-class Efficiency:
-    """A weighted efficiency with its interval; NaN in [0, 1] where no jets define it."""
+class Interval:
+    """A number and the ends of its interval."""
 
     value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Efficiency(Interval):
+    """A weighted efficiency; NaN in [0, 1] where no jets define it."""
+
     n_effective: float
 
 

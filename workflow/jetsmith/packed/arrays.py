@@ -20,7 +20,7 @@ _REMEDY = "pack the sample again"
 
 
 @dataclass(frozen=True)
-class Flat:
+class FlatGroup:
     """A packed group of flat features.
 
     Attributes:
@@ -33,7 +33,7 @@ class Flat:
 
 
 @dataclass(frozen=True)
-class Ragged:
+class SequenceGroup:
     """A packed sequence: all jets' constituents one behind the other.
 
     Attributes:
@@ -65,7 +65,7 @@ class Packed:
         order: Digest of whose rows these are, which all folders of a packed split have.
     """
 
-    groups: Mapping[str, Flat | Ragged]
+    groups: Mapping[str, FlatGroup | SequenceGroup]
     label: IntArray
     weight: FloatArray
     columns: dict[str, npt.NDArray[Any]]
@@ -131,7 +131,7 @@ def read_packed(
     wanted = {"split": split, "sample": sample}
     rows = _Folder(Path(path) / ROWS, wanted, whole)
     about = rows.about
-    found: dict[str, Flat | Ragged] = {}
+    found: dict[str, FlatGroup | SequenceGroup] = {}
     abouts = {ROWS: about}
     for name in dict.fromkeys(groups):
         folder = _Folder(Path(path) / name, {**wanted, "group": name}, whole)
@@ -142,11 +142,11 @@ def read_packed(
         values = folder.load("values", (None, len(names)), np.floating)
         if folder.about["kind"] == "sequence":
             offsets = folder.load("offsets", (about["rows"] + 1,), np.integer)
-            found[name] = Ragged(values, offsets, names)
+            found[name] = SequenceGroup(values, offsets, names)
             if whole:
                 _check_offsets(folder.path / "offsets.npy", offsets, len(values))
         else:
-            found[name] = Flat(folder.load("values", (about["rows"], len(names)), np.floating), names)
+            found[name] = FlatGroup(folder.load("values", (about["rows"], len(names)), np.floating), names)
     n = (about["rows"],)
     packed = Packed(
         groups=found,

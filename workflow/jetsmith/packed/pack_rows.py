@@ -11,6 +11,7 @@ import numpy.typing as npt
 from jetsmith import io
 from jetsmith.columns import COMMON, KEY, ROWS
 from jetsmith.errors import InputError
+from jetsmith.handed.account import Account
 from jetsmith.hashing import SPLITS, fold_of
 from jetsmith.packed.overlap import Shared
 from jetsmith.packed.packing import PLACE, Array, Files, Packing, Place, bucketed, each, in_order, outputs
@@ -46,7 +47,7 @@ def pack_rows(
     """
     datasets = sample.datasets
     files = {name: rows[name] for name in datasets}
-    counts = {name: io.read_json(accounts[name], dataset=name) for name in datasets}
+    counts = {name: io.read_record(Account, accounts[name], dataset=name) for name in datasets}
     factors = {name: _weight_factor(sample, accounts[name], counts[name]) for name in datasets}
     types = _types(files, [*kinematics, *content])
     packed = {name: kind for name, kind in types.items() if name not in content}
@@ -77,7 +78,7 @@ def pack_rows(
                 "rows": tally.rows(index, datasets),
                 "left_out_rows": {name: tally.left_out(name, packing.unwanted) for name in datasets},
                 "weight_factors": factors,
-                "normalisation": {name: counts[name]["normalisation"] for name in datasets},
+                "normalisation": {name: io.plain(counts[name].normalisation) for name in datasets},
             }
             for index in range(len(SPLITS))
         ]
@@ -142,16 +143,16 @@ class _Tally:
         """Rows that are not packed, by flavour."""
         return {str(flavour): self._dropped.get((dataset, flavour), 0) for flavour in unwanted}
 
-    def compare(self, dataset: str, account: Mapping[str, Any]) -> None:
+    def compare(self, dataset: str, account: Account) -> None:
         """Rows by flavour, with those that were left out, are as many as stage skim wrote."""
         found = {str(value): n for (of, value), n in self._dropped.items() if of == dataset}
         for (of, _, value), n in self._kept.items():
             if of == dataset:
                 found[str(value)] = found.get(str(value), 0) + n
-        if found != account["rows_by_flavour"]:
+        if found != account.rows_by_flavour:
             raise InputError(
                 f"data set {dataset}: rows by flavour are {dict(sorted(found.items()))} in its feature files "
-                f"and {account['rows_by_flavour']} in its account; run its features again"
+                f"and {account.rows_by_flavour} in its account; run its features again"
             )
 
 
@@ -162,19 +163,19 @@ def _types(files: Files, further: Sequence[str]) -> dict[str, Any]:
     return {name: np.result_type(*(types[name] for types in known)) for name in [*KEY, *there]}
 
 
-def _weight_factor(sample: SampleSpec, account: str | Path, about: Mapping[str, Any]) -> float:
+def _weight_factor(sample: SampleSpec, account: str | Path, about: Account) -> float:
     """What generator weights are multiplied with.
 
     Unit: they then have mean 1 over all entries before cuts. Cross-section: their sum over all
     entries before cuts is the cross-section [pb], or the expected events where there is a luminosity.
     In both, an earlier skim of the files is one of the cuts.
     """
-    normalised = about["normalisation"]
-    factor = about["event_weight"] if sample.normalise == "cross_section" else normalised["mean_weight"]
+    normalised = about.normalisation
+    factor = about.event_weight if sample.normalise == "cross_section" else normalised.mean_weight
     if factor is None or not factor > 0:
-        total = "unknown" if normalised["sum_w"] is None else f"{normalised['sum_w']:g}"
+        total = "unknown" if normalised.sum_w is None else f"{normalised.sum_w:g}"
         raise InputError(
             f"{account}: normalise: {sample.normalise} needs weights that add up to more than 0 and, for "
-            f"cross_section, the dataset's cross_section_pb; sum_w is {total} ({normalised['how']})"
+            f"cross_section, the dataset's cross_section_pb; sum_w is {total} ({normalised.how})"
         )
     return float(factor if sample.normalise == "cross_section" else 1 / factor)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.packed.arrays import Packed, Ragged
+from jetsmith.packed.arrays import Packed, SequenceGroup
 from jetsmith.specs.features import Inputs
 
 Batch = dict[str, npt.NDArray[Any]]
@@ -171,9 +171,9 @@ class Rows:
             )
 
 
-def _ragged(packed: Packed, group: str) -> Ragged:
+def _ragged(packed: Packed, group: str) -> SequenceGroup:
     found = packed.groups[group]
-    assert isinstance(found, Ragged), group
+    assert isinstance(found, SequenceGroup), group
     return found
 
 

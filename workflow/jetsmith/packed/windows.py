@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith.io import FloatArray, IntArray
-from jetsmith.packed.arrays import Ragged
+from jetsmith.packed.arrays import SequenceGroup
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.features import Inputs
 
@@ -55,7 +55,7 @@ def _sequence(rows: Rows, which: slice, inputs: Inputs) -> tuple[FloatArray, Int
     runs, starts, counts = _runs(rows, which), [], []
     for part, _, index in runs:
         ragged = rows.parts[part].groups[inputs.group]
-        assert isinstance(ragged, Ragged), inputs.group
+        assert isinstance(ragged, SequenceGroup), inputs.group
         starts.append(np.asarray(ragged.offsets[index], np.int64))
         counts.append(np.minimum(ragged.offsets[index + 1] - starts[-1], inputs.length))
     offsets = np.zeros(which.stop - which.start + 1, np.int32)

@@ -42,12 +42,14 @@ def plot(name: str, files: Mapping[str, Any], given: Mapping[str, Any], output: 
         given: What it gets of the configuration, as `stages.plot` gives it.
         output: Path without suffix.
     """
-    from jetsmith.specs.classifiers import ClassifierSpec
+    from jetsmith.specs.classifiers import ClassifierSpec, TrainedSpec
     from jetsmith.specs.plots import PlotSpec
 
     records: dict[str, Any] = {"style": PlotSpec(**given["style"])}
     if "spec" in given:
         records["spec"] = ClassifierSpec(**given["spec"])
+    if "trained" in given:
+        records["trained"] = TrainedSpec(**given["trained"])
     if "specs" in given:
         records["specs"] = [ClassifierSpec(**spec) for spec in given["specs"]]
     module = importlib.import_module(f"jetsmith.plots.{name}")

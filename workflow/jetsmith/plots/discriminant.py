@@ -10,14 +10,8 @@ from matplotlib.figure import Figure
 from jetsmith import metrics
 from jetsmith.io import FloatArray
 from jetsmith.plots import style as looks
-from jetsmith.plots.inputs import (
-    ScoredJets,
-    Threshold,
-    digits,
-    evaluated,
-    read_test,
-    read_thresholds,
-)
+from jetsmith.plots.inputs import Threshold, digits, evaluated, read_test, read_thresholds
+from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
@@ -100,10 +94,10 @@ def plot_discriminant(
 
 def compute(spec: ClassifierSpec, jets: ScoredJets, thresholds: Sequence[Threshold]) -> DiscriminantNumbers:
     """Histograms of signal and backgrounds; fewer bins where jets are few."""
-    classes = [c for c in evaluated(spec) if jets.scores(c)[1].sum() > 0]
+    known = [(c, found) for c in evaluated(spec) if (found := jets.of(c)).weight.sum() > 0]
     form = spec.discriminant.form if spec.discriminant is not None else "ratio"
-    scores = [tagged for c in classes if len(tagged := _tagged(jets.scores(c)[0]))]
-    classes = classes if scores else []
+    scores = [tagged for _, found in known if len(tagged := _tagged(found.discriminant))]
+    known = known if scores else []
     edges = _edges(scores, form)
     return DiscriminantNumbers(
         tagger=spec.judgement,
@@ -112,9 +106,9 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, thresholds: Sequence[Thresho
         folds=spec.folds,
         form=form,
         edges=digits(edges),
-        shapes=tuple(_shape(c, *jets.scores(c), edges) for c in classes),
+        shapes=tuple(_shape(c, found, edges) for c, found in known),
         thresholds=tuple(thresholds),
-        message="" if classes else f"No jets of the classes that are evaluated ({split_text(spec.folds)})",
+        message="" if known else f"No jets of the classes that are evaluated ({split_text(spec.folds)})",
     )
 
 
@@ -135,7 +129,8 @@ def _edges(scores: Sequence[FloatArray], form: str) -> FloatArray:
     return np.linspace(np.floor(low), np.ceil(high) + float(np.ceil(high) == np.floor(low)), n + 1)
 
 
-def _shape(wanted: ClassSpec, score: FloatArray, weight: FloatArray, edges: FloatArray) -> Shape:
+def _shape(wanted: ClassSpec, jets: ScoredJets, edges: FloatArray) -> Shape:
+    score, weight = jets.discriminant, jets.weight
     tagged, total = score > -np.inf, weight.sum()
     inside, of_tagged = np.clip(score[tagged], edges[0], edges[-1]), weight[tagged]
     return Shape(

@@ -11,14 +11,8 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from jetsmith import metrics
 from jetsmith.plots import style as looks
-from jetsmith.plots.inputs import (
-    ScoredJets,
-    Threshold,
-    digits,
-    evaluated,
-    read_test,
-    read_thresholds,
-)
+from jetsmith.plots.inputs import Threshold, digits, evaluated, read_test, read_thresholds
+from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
@@ -112,11 +106,11 @@ def compute(
 
 
 def _points(wanted: ClassSpec, point: Threshold, jets: ScoredJets, edges: Sequence[float]) -> Points:
-    mask = jets.of(wanted)
-    place = metrics.bin_of(jets.pt_gev[mask], edges)
-    passed, weight = metrics.passes(jets.discriminant[mask], point.threshold), jets.weight[mask]
+    jets = jets.of(wanted)
+    place = metrics.bin_of(jets.pt_gev, edges)
+    passed = metrics.passes(jets.discriminant, point.threshold)
     found = [
-        metrics.efficiency(passed[place == k], weight[place == k])
+        metrics.efficiency(passed[place == k], jets.weight[place == k])
         for k in range(len(edges) - 1)  # a few bins, not jets
     ]
     return Points(

@@ -1,53 +1,21 @@
 """What several plots read: scored jets, and the working points that calibrate found."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jetsmith import io, scored
+from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
-from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.io import FloatArray
+from jetsmith.scored import ScoredJets, read_split
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.strict import Record
 
 TEST = SPLITS.index("test")
-
-
-@dataclass(frozen=True)
-class ScoredJets:
-    """Rows of a score file that reported numbers may use: the test split.
-
-    Attributes:
-        discriminant: Shape (N,); -inf where a jet was not tagged, NaN where it has no score.
-        weight: Generator weights, signed, shape (N,).
-        label: Truth ids, shape (N,).
-        pt_gev: Transverse momentum of the jet, or of the Z for events, shape (N,).
-        chosen: False for jets that are left out, as those without a score, shape (N,).
-    """
-
-    discriminant: FloatArray
-    weight: FloatArray
-    label: IntArray
-    pt_gev: FloatArray
-    chosen: BoolArray
-
-    def of(self, wanted: ClassSpec) -> BoolArray:
-        """True for the rows of a class that are not left out, shape (N,)."""
-        return np.isin(self.label, wanted.truth) & self.chosen
-
-    def scores(self, wanted: ClassSpec) -> tuple[FloatArray, FloatArray]:
-        """Discriminant and weight of the rows of a class."""
-        mask = self.of(wanted)
-        return self.discriminant[mask], self.weight[mask]
-
-    def share_left_out(self, wanted: ClassSpec) -> float:
-        """Share of the jets of a class that are left out; 0 where there are none."""
-        of_class = np.isin(self.label, wanted.truth)
-        return float((of_class & ~self.chosen).sum() / max(int(of_class.sum()), 1))
 
 
 def in_common(jets: Sequence[ScoredJets]) -> list[ScoredJets]:
@@ -80,14 +48,14 @@ def read_test(path: str | Path, spec: ClassifierSpec, sample: str = "") -> Score
         InputError: The file is damaged or another tagger's, lacks a column, or a score is not finite.
     """
     pt = "jet_pt_gev" if "jet_pt_gev" in io.column_names(path) else "z_pt_gev"
-    table = scored.read_split(path, "test", spec, [pt], sample)
-    return ScoredJets(
-        table["discriminant"].astype(np.float64),
-        table["weight"].astype(np.float64),
-        table["label"].astype(np.int64),
-        table[pt].astype(np.float64),
-        table["scored"],
-    )
+    found = read_split(path, "test", spec, [pt], sample)
+    return replace(found, discriminant=found.discriminant.astype(np.float64))
+
+
+def share_left_out(jets: ScoredJets, wanted: ClassSpec) -> float:
+    """Share of the jets of a class that are left out; 0 where there are none."""
+    of_class = jets.of_class(wanted)
+    return float((of_class & ~jets.chosen).sum() / max(int(of_class.sum()), 1))
 
 
 def evaluated(spec: ClassifierSpec) -> tuple[ClassSpec, ...]:

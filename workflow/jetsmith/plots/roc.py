@@ -8,24 +8,26 @@ import numpy as np
 from jetsmith import metrics
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
+from jetsmith.metrics import Interval
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import (
-    ScoredJets,
     Threshold,
     digits,
     evaluated,
     in_common,
     read_test,
     read_thresholds,
+    share_left_out,
 )
-from jetsmith.plots.roc_figure import Curve, Interval, Marked, Reading, RocNumbers, draw
+from jetsmith.plots.roc_figure import Curve, Marked, Reading, RocNumbers, draw
+from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.texts import split_text
 
 WORKING_POINTS = {"L": 0.1, "M": 0.01, "T": 0.001}
 N_RATIO = 120
-RELIABLE_COUNT = 3.0  # effective background jets below which the curve is not drawn: 60% errors say nothing
+DRAWN_COUNT = 3.0  # effective background jets below which the curve is not drawn: 60% errors say nothing
 
 
 def plot_roc(
@@ -107,7 +109,7 @@ def compute(
     for spec, scored, points in zip(specs, jets, thresholds, strict=True):
         signal, *others = evaluated(spec)
         other = next(c for c in others if c.name == background)
-        lacking = [c.name for c in (signal, other) if not scored.scores(c)[1].sum() > 0]
+        lacking = [c.name for c in (signal, other) if not scored.of(c).weight.sum() > 0]
         if lacking:
             of_all = " with a score of every tagger" if not scored.chosen.all() else ""
             message = f"No jets of class {' or '.join(lacking)}{of_all} ({split_text(spec.folds)})"
@@ -125,8 +127,8 @@ def compute(
         background=other,
         is_first=other == others[0],
         curves=_with_ratios(curves),
-        signal_left_out=digits([jets[0].share_left_out(signal)])[0],
-        background_left_out=digits([jets[0].share_left_out(other)])[0],
+        signal_left_out=digits([share_left_out(jets[0], signal)])[0],
+        background_left_out=digits([share_left_out(jets[0], other)])[0],
         message="" if curves else message,
     )
 
@@ -141,11 +143,12 @@ def _curve(
     bootstraps: int,
     seed: int,
 ) -> Curve:
-    (s, ws), (b, wb) = scored.scores(signal), scored.scores(background)
+    (s, ws), (b, wb) = (
+        (jets.discriminant, jets.weight) for jets in (scored.of(signal), scored.of(background))
+    )
     roc = metrics.roc_curve(s, ws, b, wb, n_points=300)
     count = metrics.effective_count(wb)
-    kept = roc.background_efficiency * count >= min(RELIABLE_COUNT, count)
-    auc, low, high = metrics.auc_interval(s, ws, b, wb, bootstraps, seed)
+    kept = roc.background_efficiency * count >= min(DRAWN_COUNT, count)
     return Curve(
         tagger=spec.judgement,
         title=spec.title,
@@ -154,7 +157,7 @@ def _curve(
         n_signal_effective=metrics.effective_count(ws),
         n_background=len(b),
         n_background_effective=count,
-        auc=Interval(value=auc, low=low, high=high),
+        auc=metrics.auc_interval(s, ws, b, wb, bootstraps, seed),
         signal_efficiency=digits(roc.signal_efficiency[kept]),
         mistag=digits(roc.background_efficiency[kept]),
         mistag_low=digits(roc.background_low[kept]),
@@ -174,7 +177,7 @@ def _curve(
 
 
 def _interval(found: metrics.Efficiency) -> Interval:
-    return Interval(value=found.value, low=found.low, high=found.high)
+    return Interval(found.value, found.low, found.high)
 
 
 def _reading(mistag: float, s: FloatArray, ws: FloatArray, b: FloatArray, wb: FloatArray) -> Reading:
@@ -191,7 +194,7 @@ def _reading(mistag: float, s: FloatArray, ws: FloatArray, b: FloatArray, wb: Fl
     up = float(np.hypot(at.high - at.value, max(below.value - at.value, 0)))
     return Reading(
         mistag=mistag,
-        signal_efficiency=Interval(value=at.value, low=max(at.value - down, 0), high=min(at.value + up, 1)),
+        signal_efficiency=Interval(at.value, max(at.value - down, 0), min(at.value + up, 1)),
     )
 
 

@@ -1,6 +1,7 @@
 """The numbers of a ROC figure, and the figure of nothing but them."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -9,19 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from jetsmith.metrics import Interval
 from jetsmith.plots import style as looks
 from jetsmith.specs.classifiers import ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 from jetsmith.texts import count, interval, label_text, split_text
-
-
-class Interval(Record):
-    """A value with its 68.3% interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Reading(Record):
@@ -129,7 +123,7 @@ class RocNumbers(looks.Numbers):
     def alternative(self) -> str:
         """Whose areas."""
         signal, background = self._classes()
-        areas = ", ".join(f"{c.title} AUC {interval(**c.auc.model_dump())['text']}" for c in self.curves)
+        areas = ", ".join(f"{c.title} AUC {interval(**asdict(c.auc))['text']}" for c in self.curves)
         return f"Mistag rate of {background} jets against efficiency of {signal} jets: {areas}."
 
     def _classes(self) -> tuple[str, str]:

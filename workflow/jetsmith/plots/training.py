@@ -13,7 +13,7 @@ from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import digits
-from jetsmith.specs.classifiers import ClassifierSpec
+from jetsmith.specs.classifiers import TrainedSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 
@@ -68,12 +68,12 @@ class TrainingNumbers(looks.Numbers):
 
 
 def plot_training(
-    spec: ClassifierSpec, model: str | Path, style: PlotSpec, output: str | Path
+    trained: TrainedSpec, model: str | Path, style: PlotSpec, output: str | Path
 ) -> TrainingNumbers:
     """Read the history in a model's directory, or in its folds; write `output`.pdf, .png and .json.
 
     Args:
-        spec: The classifier.
+        trained: The classifier.
         model: Directory results/models/{classifier}.
         style: Look of the plots.
         output: Path without suffix.
@@ -83,17 +83,17 @@ def plot_training(
     """
     folder = Path(model)
     places: list[tuple[int | None, Path]] = (
-        [(k, folder / f"fold{k}" / "history.json") for k in range(spec.folds)]
-        if spec.folds
+        [(k, folder / f"fold{k}" / "history.json") for k in range(trained.folds)]
+        if trained.folds
         else [(None, folder / "history.json")]
     )
-    about = io.read_json(folder / "meta.json", classifier=spec.name)
+    about = io.read_json(folder / "meta.json", classifier=trained.name)
     if "heavy_jets" not in about:
         raise InputError(f"{folder / 'meta.json'}: no `heavy_jets`; train again")
     names = [str(path.relative_to(folder)) for _, path in places if path.is_file()]
     io.check_files(folder, about.get("checksums", {}), names, "train it again")
     histories = [(fold, _read(path)) for fold, path in places if path.is_file()]
-    found = compute(spec, histories, about["heavy_jets"])
+    found = compute(trained, histories, about["heavy_jets"])
     looks.save(draw(found, style), found, output)
     return found
 
@@ -109,19 +109,19 @@ def _read(path: Path) -> list[dict[str, float]]:
 
 
 def compute(
-    spec: ClassifierSpec,
+    trained: TrainedSpec,
     histories: Sequence[tuple[int | None, Sequence[dict[str, float]]]],
     heavy_jets: Mapping[str, Mapping[str, float]],
 ) -> TrainingNumbers:
     """The losses of each training that has any."""
     kept = [_history(fold, rows) for fold, rows in histories if rows]
     return TrainingNumbers(
-        classifier=spec.name,
-        title=spec.title,
-        unit="Boosting round" if spec.backend == "xgboost" else "Epoch",
+        classifier=trained.name,
+        title=trained.title,
+        unit="Boosting round" if trained.backend == "xgboost" else "Epoch",
         histories=tuple(kept),
         heavy_jets={name: dict(shares) for name, shares in heavy_jets.items() if shares},
-        message="" if kept else f"{spec.title} has no training history (backend {spec.backend})",
+        message="" if kept else f"{trained.title} has no training history (backend {trained.backend})",
     )
 
 

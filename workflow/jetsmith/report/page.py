@@ -9,17 +9,21 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jinja2
 import yaml
 
 from jetsmith.errors import InputError
-from jetsmith.io import NUMBERS, atomic_file, json_checksum, read_json, read_png
+from jetsmith.handed.account import Account
+from jetsmith.handed.plan import Plan
+from jetsmith.io import NUMBERS, Stored, atomic_file, json_checksum, read_json, read_png, read_record
 from jetsmith.provenance import config_digest
 from jetsmith.report import tables
 
 TEMPLATES = Path(__file__).parent
+R = TypeVar("R", bound=Stored)
+
 FURTHER = "Further figures"  # of whom the numbers say no section
 
 
@@ -87,8 +91,8 @@ def _tables(
         "summary": _table(tables.summary, "", [f["path"] for f in figures if f["kind"] == "roc"]),
         "working_points": _table(tables.working_points, "judgement", numbers, classifiers),
         "closures": _table(tables.closures, "reweighter", closures, classifiers),
-        "accounts": _table(tables.accounts, "dataset", accounts, tables.truth_names(classifiers)),
-        "inputs": _table(tables.inputs, "dataset", inspections),
+        "accounts": tables.accounts(_records(Account, accounts), tables.truth_names(classifiers)),
+        "inputs": tables.inputs(_records(Plan, inspections)),
     }
 
 
@@ -116,6 +120,11 @@ def _section(heading: str, figures: Sequence[tables.Row]) -> tables.Row:
     chosen = [figure for figure in figures if figure["section"] == heading]
     anchor = "plots-" + re.sub(r"\W+", "-", heading.lower())
     return {"id": anchor, "heading": heading, "figures": chosen, "wide": any(f["wide"] for f in chosen)}
+
+
+def _records(kind: type[R], paths: Sequence[str | Path]) -> list[R]:
+    """Records of datasets, each file named after its own."""
+    return [read_record(kind, path, dataset=Path(path).name.partition(".")[0]) for path in paths]
 
 
 def _table(make: Any, subject: str, paths: Sequence[str | Path], *arguments: Any) -> list[tables.Row]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jetsmith.handed.account import Account, Lost, Normalisation
+from jetsmith.handed.plan import Content, Plan
 from jetsmith.texts import count, interval, label_text, minus, share, split_text
 
 MAX_NAMED = 5  # files in a sentence
@@ -161,38 +163,37 @@ def closures(entries: Sequence[Table], classifiers: Table) -> list[Row]:
     return rows
 
 
-def inputs(inspections: Sequence[Table]) -> list[Row]:
+def inputs(plans: Sequence[Plan]) -> list[Row]:
     """One entry a dataset: layout, size, its files, and the columns that its files do not give."""
     rows = []
-    for entry in inspections:
-        files = entry["files"]
-        filled = [file for file in files if file["entries"]] or files
-        kinds = {file["schema"] for file in filled}
-        missing = [set(entry["schemas"][kind]["missing"]) for kind in sorted(kinds)]
+    for plan in plans:
+        filled = [file for file in plan.files if file.entries] or plan.files
+        kinds = {file.schema for file in filled}
+        missing = [set(plan.schemas[kind].missing) for kind in sorted(kinds)]
         everywhere = set.intersection(*missing) if missing else set()
         somewhere = set().union(*missing) - everywhere
         rows.append(
             {
-                "name": entry["dataset"],
-                "object": entry["object"],
-                "layout": entry["layout"] or "none recognised",
-                "n_files": count(len(files)),
-                "n_entries": count(entry["n_entries"]),
-                "bytes": size(entry["bytes"]),
-                "n_columns": count(len(entry["columns"])),
+                "name": plan.dataset,
+                "object": plan.object,
+                "layout": plan.layout or "none recognised",
+                "n_files": count(len(plan.files)),
+                "n_entries": count(plan.n_entries),
+                "bytes": size(plan.bytes),
+                "n_columns": count(len(plan.columns)),
                 "missing": sorted(everywhere),
                 "missing_somewhere": sorted(somewhere),
                 "files": [
                     {
-                        "file": file["file"],
-                        "uuid": file["uuid"],
-                        "bytes": size(file["bytes"]),
-                        "entries": count(file["entries"]),
-                        "codec": file.get("codec", "–"),
+                        "file": file.file,
+                        "uuid": file.uuid,
+                        "bytes": size(file.bytes),
+                        "entries": count(file.entries),
+                        "codec": file.codec,
                     }
-                    for file in files[:MAX_FILES]
+                    for file in plan.files[:MAX_FILES]
                 ],
-                "n_more": max(len(files) - MAX_FILES, 0),
+                "n_more": max(len(plan.files) - MAX_FILES, 0),
             }
         )
     return rows
@@ -208,83 +209,80 @@ def truth_names(classifiers: Table) -> dict[str, str]:
     return names
 
 
-def accounts(entries: Sequence[Table], names: Mapping[str, str]) -> list[Row]:
+def accounts(entries: Sequence[Account], names: Mapping[str, str]) -> list[Row]:
     """One entry a dataset: entries planned, processed and lost, the cutflow, and rows by truth class."""
     return [_account(entry, names) for entry in entries]
 
 
-def _account(entry: Table, names: Mapping[str, str]) -> Row:
+def _account(entry: Account, names: Mapping[str, str]) -> Row:
     return {
-        "name": entry["dataset"],
-        "planned": count(entry["n_entries"]),
-        "processed": count(entry["n_events"]),
-        "lost": count(entry["n_lost"]),
-        "lost_share": f"{100 * entry['loss_fraction']:.2g}%",
-        "is_complete": entry["n_lost"] == 0,
-        **_normalisation(entry),
-        "rows": count(entry["n_rows"]),
-        "content": content_lines(entry["content"]),
+        "name": entry.dataset,
+        "planned": count(entry.n_entries),
+        "processed": count(entry.n_events),
+        "lost": count(entry.n_lost),
+        "lost_share": f"{100 * entry.loss_fraction:.2g}%",
+        "is_complete": entry.n_lost == 0,
+        **normalisation(entry.normalisation, entry.event_weight),
+        "rows": count(entry.n_rows),
+        "content": content_lines(entry.content),
         "cutflow": [
             {
-                "cut": step["cut"],
-                "raw": count(step["n"]),
-                "weighted": weight_sum(step["sum_w"]),
-                "applied": step.get("applied", True),
+                "cut": step.cut,
+                "raw": count(step.n),
+                "weighted": weight_sum(step.sum_w),
+                "applied": step.applied,
             }
-            for step in entry["cutflow"]
+            for step in entry.cutflow
         ],
         "flavours": [
             {"truth": minus(truth), "name": names.get(truth, ""), "rows": count(n)}
-            for truth, n in sorted(entry["rows_by_flavour"].items(), key=lambda item: int(item[0]))
+            for truth, n in sorted(entry.rows_by_flavour.items(), key=lambda item: int(item[0]))
         ],
-        "losses": [_loss(loss) for loss in entry["lost"]],
-        "n_duplicates": count(entry["n_duplicates"]) if entry["n_duplicates"] else "",
-        "empty": ", ".join(part for part, state in entry["states"].items() if state == "empty"),
+        "losses": [_loss(loss) for loss in entry.lost],
+        "n_duplicates": count(entry.n_duplicates) if entry.n_duplicates else "",
+        "empty": ", ".join(part for part, state in entry.states.items() if state == "empty"),
     }
 
 
-def content_lines(content: Table) -> list[str]:
+def content_lines(content: Content) -> list[str]:
     """What the files of a dataset are, what stands in for what they do not say, and what they cannot tell."""
-    if not content["simulated"]:
-        blocks = f"certified blocks: {content['certified']}" if content["certified"] else "not certified"
+    if not content.simulated:
+        blocks = f"certified blocks: {content.certified}" if content.certified else "not certified"
         lines = [f"Collision data: every event has weight 1; {blocks}."]
-    elif content["weight"] is None:
+    elif content.weight is None:
         lines = ["Simulation without generator weights (weights: unit): every event has weight 1."]
     else:
-        lines = [f"Simulation; generator weights from {content['weight']}."]
-    if content["duplicates"] == "allow":
+        lines = [f"Simulation; generator weights from {content.weight}."]
+    if content.duplicates == "allow":
         lines.append("Entries with the same run, block and event are not looked for (duplicates: allow).")
-    lines += [f"Cut {cut} not applied: {reason}." for cut, reason in content["not_applied"].items()]
-    lines += [f"{key}: {how}." for key, how in content["instead"].items()]
+    lines += [f"Cut {cut} not applied: {reason}." for cut, reason in content.not_applied.items()]
+    lines += [f"{key}: {how}." for key, how in content.instead.items()]
     lines += [
         f"Trigger {path} is absent in {count(len(files))} files, where it counts as not fired: "
         + ", ".join(files[:MAX_NAMED])
         + (f" and {count(len(files) - MAX_NAMED)} more." if len(files) > MAX_NAMED else ".")
-        for path, files in content["absent_hlt"].items()
+        for path, files in content.absent_hlt.items()
     ]
-    return lines + [f"In {count(untold['n_files'])} files {untold['text']}." for untold in content["untold"]]
+    return lines + [f"In {count(untold.n_files)} files {untold.text}." for untold in content.untold]
 
 
-def _normalisation(entry: Table) -> Row:
+def normalisation(about: Normalisation, event_weight: float | None) -> Row:
     """Sums of weights over generated and over processed entries, their ratio, and what was made of them."""
-    about = entry["normalisation"]
-    factor = about["factor"]
+    factor = about.factor
     return {
-        "sum_runs": weight_sum(about["sum_w_runs"]),
-        "sum_processed": weight_sum(about["sum_w_processed"]),
+        "sum_runs": weight_sum(about.sum_w_runs),
+        "sum_processed": weight_sum(about.sum_w_processed),
         "factor": "–" if factor is None else "1" if factor == 1 else f"{factor:,.6g}",
         "is_skimmed": factor != 1,
-        "is_assumed": about["to"] == "events",
-        "how": about["how"],
-        "mean_weight": weight_sum(about["mean_weight"]),
-        "event_weight": "–" if entry["event_weight"] is None else f"{entry['event_weight']:.4g}",
+        "is_assumed": about.to == "events",
+        "how": about.how,
+        "mean_weight": weight_sum(about.mean_weight),
+        "event_weight": "–" if event_weight is None else f"{event_weight:.4g}",
     }
 
 
-def _loss(loss: Table) -> str:
+def _loss(loss: Lost) -> str:
     """What is lost, its shares of entries and weights, and why."""
-    which = "all entries" if loss["stop"] is None else f"entries {loss['start']:,} to {loss['stop']:,}"
-    shares = (
-        f"{100 * loss['fraction']:.2g}% of the entries, {100 * loss['weight_fraction']:.2g}% of the weights"
-    )
-    return f"{loss['file']}, {which} ({shares}; {loss['attempts']} attempts): {loss['reason']}"
+    which = "all entries" if loss.stop is None else f"entries {loss.start:,} to {loss.stop:,}"
+    shares = f"{100 * loss.fraction:.2g}% of the entries, {100 * loss.weight_fraction:.2g}% of the weights"
+    return f"{loss.file}, {which} ({shares}; {loss.attempts} attempts): {loss.reason}"

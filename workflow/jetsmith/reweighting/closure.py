@@ -1,7 +1,8 @@
 """The closure test: can a fresh classifier still tell the weighted source from the target?"""
 
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,63 +11,68 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith import io
-from jetsmith.columns import EVENT_KEY
+from jetsmith.classifiers import Labelled, Task
+from jetsmith.classifiers import xgboost as trees
+from jetsmith.columns import row_key
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
-from jetsmith.metrics import auc_interval
+from jetsmith.metrics import Interval, auc_interval
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.reweighting.histograms import compare_features
 from jetsmith.reweighting.weights import density_ratio, read_scores, summarise
-from jetsmith.specs.classifiers import RowsSpec
+from jetsmith.specs.classifiers import RecipeSpec, RowsSpec, TrainingSpec
 from jetsmith.specs.run import ClosureSpec
 
-TREES = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 4, "eta": 0.1}
+TREES = {"max_depth": 4, "min_child_weight": 20.0}
 ROUNDS = 100
-MIN_CHILD_WEIGHT = 20
+TRAINING = TrainingSpec(
+    epochs=ROUNDS, patience=ROUNDS, learning_rate=0.1, balance="none", checkpoint_every=ROUNDS
+)
 MIN_EVENTS = 10  # of each class in each half
 
 
 @dataclass(frozen=True)
-class Events:
-    """Held-out events of both generators.
+class HeldOut:
+    """Events of both generators that nothing was fitted on.
 
     Attributes:
-        features: Shape (N, F).
-        names: The F features.
+        spec: The reweighter.
+        rows: The N events with its flat inputs.
         target_mask: True for events of the target, shape (N,).
         generator: Generator weights, signed, shape (N,).
         weight: Weights under test, 1 for the target, shape (N,).
     """
 
-    features: FloatArray
-    names: tuple[str, ...]
+    spec: RowsSpec
+    rows: Rows
     target_mask: BoolArray
     generator: FloatArray
     weight: FloatArray
 
+    @property
+    def features(self) -> FloatArray:
+        """Shape (N, F), float32."""
+        return self.rows.flat_as_packed(slice(None))
 
-@dataclass(frozen=True)
-class Area:
-    """An AUC with its interval."""
-
-    value: float
-    low: float
-    high: float
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The F features."""
+        return tuple(name for inputs in self.rows.inputs for name in inputs.features)
 
 
 def separation(
-    events: Events, weight: FloatArray, bootstraps: int, seed: Sequence[int], threads: int = 1
-) -> Area:
+    events: HeldOut, weight: FloatArray, bootstraps: int, seed: Sequence[int], threads: int = 1
+) -> Interval:
     """AUC of a fresh classifier between the source, weighted, and the target.
 
-    Two halves: boosted trees of fixed settings are trained on one and judged on the other, and the
-    other way round, so no event is judged by trees that saw it. The AUC is the mean of both, its
-    interval the quadratic sum of their bootstrap intervals. XGBoost takes no negative weights, so an
-    event of negative weight goes to the other class with the size of its weight: the classes that the
-    trees see, T+ and S- against S+ and T-, agree exactly where the signed densities T+ - T- and
-    S+ - S- do. The AUC is of signed weights, and is 1/2 for every classifier where they agree.
+    Two halves: boosted trees of fixed settings, by the backend that taggers have, are trained on one and
+    judged on the other, and the other way round, so no event is judged by trees that saw it. The AUC is the
+    mean of both, its interval the quadratic sum of their bootstrap intervals. XGBoost takes no negative
+    weights, so an event of negative weight goes to the other class with the size of its weight: the classes
+    that the trees see, T+ and S- against S+ and T-, agree exactly where the signed densities T+ - T- and S+
+    - S- do. The AUC is of signed weights, and is 1/2 for every classifier where they agree.
 
     Args:
         events: Held-out events.
@@ -78,8 +84,6 @@ def separation(
     Raises:
         InputError: Too few events of a class, or their weights do not add up to more than 0.
     """
-    import xgboost
-
     half = np.random.default_rng([*seed, 0]).random(len(weight)) < 0.5
     truth = events.target_mask
     sides = [side & (truth == kind) for side in (half, ~half) for kind in (False, True)]
@@ -98,26 +102,44 @@ def separation(
         size = np.where(kind, size / weight[kind].mean(), size)
     if negative.any():  # classes that lend each other events must weigh the same
         size = np.where(truth, size * (~truth).sum() / truth.sum(), size)
-    seen = truth ^ negative
+    seen = (truth ^ negative).astype(np.int32)
     tree_seed = int(np.random.default_rng([*seed, 1]).integers(2**31))
-    parameters = {**TREES, "min_child_weight": MIN_CHILD_WEIGHT, "nthread": threads, "seed": tree_seed}
     found = []
     for k, judged in enumerate((half, ~half)):
-        data = xgboost.QuantileDMatrix(
-            events.features[~judged], seen[~judged], weight=size[~judged], nthread=threads
-        )
-        trees = xgboost.train(parameters, data, ROUNDS, verbose_eval=False)
-        score = trees.inplace_predict(events.features[judged], predict_type="margin")
+        learned = Labelled(events.rows[~judged], seen[~judged], size[~judged].astype(np.float32))
+        score = _scores(events.spec, learned, events.rows[judged], tree_seed, threads)
         t, w = truth[judged], weight[judged]
         found.append(auc_interval(score[t], w[t], score[~t], w[~t], bootstraps, [*seed, 2 + k]))
-    value, low, high = np.array(found).T
+    value, low, high = np.array([astuple(area) for area in found]).T
     down, up = np.hypot(*(value - low)) / 2, np.hypot(*(high - value)) / 2
     middle = float(value.mean())
-    return Area(middle, middle - float(down), middle + float(up))
+    return Interval(middle, middle - float(down), middle + float(up))
+
+
+def _scores(spec: RowsSpec, learned: Labelled, judged: Rows, seed: int, threads: int) -> FloatArray:
+    """Probability of the second class by trees that have learned the first rows, shape (N,).
+
+    All rounds count: the trees are validated on what they learn, whose loss falls to the last round. Rows
+    that could stop them early are the judged ones alone, which must not have a say.
+    """
+    recipe = RecipeSpec(
+        name=f"closure_{spec.name}",
+        role=spec.role,
+        sample=spec.sample,
+        object=spec.object,
+        classes=spec.classes,
+        inputs=judged.inputs,
+        backend="xgboost",
+        architecture=TREES,
+        training=TRAINING,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        trees.fit(Task(recipe, learned, learned, Path(folder), seed, threads))
+        return trees.predict(recipe, Path(folder), judged, threads)[:, 1]
 
 
 def closure_numbers(
-    events: Events, settings: ClosureSpec, seed: int | Sequence[int], threads: int = 1
+    events: HeldOut, settings: ClosureSpec, seed: int | Sequence[int], threads: int = 1
 ) -> dict[str, Any]:
     """Run the test on arrays.
 
@@ -210,14 +232,14 @@ def held_out(
     splits: Sequence[Path],
     datasets: Sequence[tuple[str, str]],
     weights: Mapping[str, str | Path],
-) -> Events:
+) -> HeldOut:
     """Put features (packed) and weights (parquet) of the held-out events together by event key.
 
     Raises:
         InputError: A dataset lacks its weights, keys repeat, or an event has no features.
     """
     generators = {c.generator: k for k, c in enumerate(spec.classes)}
-    keys = [*EVENT_KEY, *(["jet_index"] if spec.object != "event" else [])]
+    keys = row_key(spec.object)
     wanted: list[npt.NDArray[Any]] = []
     columns: list[npt.NDArray[Any]] = []
     for k, (name, generator) in enumerate(datasets):
@@ -234,16 +256,16 @@ def held_out(
         wanted.append(np.column_stack([np.full(n, k), *key]))
         side = np.full(n, generators[generator])
         columns.append(np.column_stack([table["weight_generator"][kept], table["weight"][kept], side]))
-    names, values, has = _features(spec, splits, keys)
-    place = _match(np.concatenate(wanted), has, spec.name)
+    rows, has = _features(spec, splits, keys)
+    place = match_rows(np.concatenate(wanted), has, spec.name)
     generator_weight, weight, side = np.concatenate(columns).T
-    return Events(values[place], names, side == 1, generator_weight, weight)
+    return HeldOut(spec, rows[place], side == 1, generator_weight, weight)
 
 
 def _features(
     spec: RowsSpec, splits: Sequence[Path], keys: Sequence[str]
-) -> tuple[tuple[str, ...], FloatArray, npt.NDArray[np.int64]]:
-    """Flat inputs of the reweighter and keys (dataset first) of all packed events."""
+) -> tuple[Rows, npt.NDArray[np.int64]]:
+    """All packed events with the flat inputs of the reweighter, and their keys (dataset first)."""
     flat = [inputs for inputs in spec.inputs if inputs.kind == "flat"]
     if not flat:
         raise InputError(f"closure of {spec.name} needs flat features; the reweighter reads none")
@@ -251,11 +273,10 @@ def _features(
     parts = [arrays.read_packed(split, groups, split=split.name, sample=spec.sample) for split in splits]
     rows = Rows.select(flat, parts)
     key = np.column_stack([rows.column(name).astype(np.int64) for name in ("dataset", *keys)])
-    names = tuple(name for inputs in flat for name in inputs.features)
-    return names, rows.flat_as_packed(slice(None)), key
+    return rows, key
 
 
-def _match(wanted: npt.NDArray[np.int64], has: npt.NDArray[np.int64], name: str) -> npt.NDArray[np.intp]:
+def match_rows(wanted: npt.NDArray[np.int64], has: npt.NDArray[np.int64], name: str) -> npt.NDArray[np.intp]:
     """Row of `has`, shape (M, K), that equals each row of `wanted`, shape (N, K)."""
     both = np.concatenate([has, wanted])
     code = np.zeros(len(both), np.int64)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith import io
-from jetsmith.columns import EVENT_KEY
+from jetsmith.columns import row_key
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
@@ -157,7 +157,7 @@ def read_scores(spec: RowsSpec, scores: str | Path, datasets: Sequence[tuple[str
     """
     generators = [generator for _, generator in datasets]
     source, target = spec.classes
-    names = [*EVENT_KEY, *(["jet_index"] if spec.object != "event" else [])]
+    names = row_key(spec.object)
     wanted = [*names, "dataset", "split", "weight", f"p_{source.name}", f"p_{target.name}"]
     rows = io.read_rows(scores, wanted, classifier=spec.name, sample=spec.sample)
     table = {name: np.asarray(ak.to_numpy(rows[name])) for name in wanted}

@@ -56,8 +56,10 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         for key, inner in value.items():
             yield from _flat(f"{path}.{key}", inner)
     elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-        for i, item in enumerate(value):
-            name = item.get("name", i) if isinstance(item, Mapping) else i
+        names = [item.get("name", i) if isinstance(item, Mapping) else i for i, item in enumerate(value)]
+        if len(value) > 1:  # of two orders the lines would be the same
+            yield path, names
+        for name, item in zip(names, value, strict=True):
             yield from _flat(f"{path}.{name}", item)
     else:
         yield path, value

@@ -152,13 +152,6 @@ def _unlink_ledger(results: Path, again: Path) -> None:
     shutil.copy2(results / made.FILE, target)
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
-
-
 def _elsewhere(options: Sequence[str], results: Path) -> list[str]:
     """Options of Snakemake with another results folder; it takes `--config` but once."""
     own = results / ".jetsmith"

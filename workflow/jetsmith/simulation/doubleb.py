@@ -7,13 +7,15 @@ z ratio; -999 for a jet without tracks.
 
 import numpy as np
 
+from jetsmith.angles import delta_r
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.simulation.impact import impact_parameters
 from jetsmith.simulation.jets import track_momenta
 from jetsmith.simulation.selection import AK8_DELTA_R, at_axis, well_measured, without_kaons
 from jetsmith.simulation.substructure import Substructure
-from jetsmith.simulation.tables import Array, Jets, Tracks, Vertices, delta_phi, rank_within, sum_by
+from jetsmith.simulation.tables import Array, Jets, Tracks, Vertices, rank_within, sum_by
 from jetsmith.simulation.taginfo import (
+    CHARM_MASS_GEV,
     MISSING,
     VertexLinks,
     first_above_mass,
@@ -21,7 +23,6 @@ from jetsmith.simulation.taginfo import (
     vertex_tracks,
 )
 
-_CHARM_MASS_GEV = 1.5
 _BOTTOM_MASS_GEV = 5.2
 _NO_TRACK, _NOT_REACHED, _NO_VERTEX, _NO_RATIO = -50.0, -19.0, -1.0, -3.0
 _VERTEX_DELTA_R = 0.8
@@ -79,7 +80,7 @@ def _nearest_axis(
     axes: Substructure, jet: IntArray, eta: FloatArray, phi: FloatArray
 ) -> tuple[IntArray, FloatArray]:
     """0 or 1, and the distance to that axis."""
-    distance = np.hypot(eta[:, None] - axes.axis_eta[jet], delta_phi(phi[:, None], axes.axis_phi[jet]))
+    distance = delta_r(eta[:, None], phi[:, None], axes.axis_eta[jet], axes.axis_phi[jet])
     return np.argmin(distance, axis=1), np.min(distance, axis=1)
 
 
@@ -124,7 +125,7 @@ def _above(jet: IntArray, momentum: FloatArray, significance: FloatArray, n_jets
         return found
 
     charm, bottom = (
-        first_above_mass(jet, momentum, np.full(n_jets, mass)) for mass in (_CHARM_MASS_GEV, _BOTTOM_MASS_GEV)
+        first_above_mass(jet, momentum, np.full(n_jets, mass)) for mass in (CHARM_MASS_GEV, _BOTTOM_MASS_GEV)
     )
     last = np.searchsorted(jet, np.arange(n_jets), side="right") - 1
     after = np.where((bottom >= 0) & (bottom < last), bottom + 1, -1)
@@ -191,9 +192,11 @@ def _eta_rel(
 
 def _z_ratio(vertices: Vertices, first: IntArray, second: IntArray) -> FloatArray:
     """Distance of two vertices times the second's pt over their mass, eq. 7 of arXiv:1712.07158."""
-    distance = np.hypot(
-        vertices.flight_eta[first] - vertices.flight_eta[second],
-        delta_phi(vertices.flight_phi[first], vertices.flight_phi[second]),
+    distance = delta_r(
+        vertices.flight_eta[first],
+        vertices.flight_phi[first],
+        vertices.flight_eta[second],
+        vertices.flight_phi[second],
     )
     total = [
         component[first] + component[second]

@@ -8,10 +8,9 @@ import numpy as np
 from numba import njit
 
 from jetsmith.io import FloatArray, IntArray
-from jetsmith.simulation.tables import PION_MASS_GEV, Tracks
+from jetsmith.simulation.tables import PION_MASS_SQUARED, Tracks
 
 _PRIMARY_ERROR_CM = 0.0008  # of the primary vertex, added to the errors of the impact parameters
-_PION_MASS_SQUARED = PION_MASS_GEV**2
 
 
 @dataclass(frozen=True)
@@ -91,6 +90,6 @@ def _impact(axis_eta, axis_phi, pt, eta, phi, d0, dz, d0_error, dz_error):
         out[6, i], out[7, i] = momentum * math.sqrt(sine_squared), momentum * cosine
         angle = (phi[i] - axis_phi[i] + math.pi) % (2 * math.pi) - math.pi
         out[8, i] = math.hypot(angle, eta[i] - axis_eta[i])
-        energy = math.sqrt(momentum * momentum + _PION_MASS_SQUARED)
+        energy = math.sqrt(momentum * momentum + PION_MASS_SQUARED)
         out[9, i] = 0.5 * math.log((energy + out[7, i]) / (energy - out[7, i]))
     return out

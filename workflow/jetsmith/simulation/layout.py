@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jetsmith.angles import delta_phi, delta_r
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.simulation.impact import impact_parameters
 from jetsmith.simulation.jets import RESPONSE, Clustered, neutral_momenta, track_momenta
@@ -14,7 +15,6 @@ from jetsmith.simulation.tables import (
     Neutrals,
     Tracks,
     Vertices,
-    delta_phi,
     offsets,
     pairs,
     sum_by,
@@ -232,7 +232,7 @@ def jet_vertices(jets: Jets, vertices: Vertices, radius: float, n_events: int) -
 def nearest(jets: Jets, targets: Jets, radius: float, n_events: int) -> IntArray:
     """Index within its event of the target nearest to each jet, -1 for none within `radius`."""
     jet, target = pairs(jets.event, offsets(targets.event, n_events))
-    distance = np.hypot(jets.eta[jet] - targets.eta[target], delta_phi(jets.phi[jet], targets.phi[target]))
+    distance = delta_r(jets.eta[jet], jets.phi[jet], targets.eta[target], targets.phi[target])
     near = distance < radius
     jet, target, distance = jet[near], target[near], distance[near]
     order = np.lexsort((-distance, jet))  # the nearest is written last

@@ -6,17 +6,26 @@ EVENTS_A_PART = 10_000_000  # room for the event numbers of a part
 
 
 @dataclass(frozen=True)
-class Process:
-    """One process.
+class Physics:
+    """What events of a process are made from.
 
     Attributes:
         settings: Pythia settings beyond COMMON, one `name=value` each.
         boosted: True where AK8 jets, and not AK4 jets, are the point; their blocks are written then.
-        text: What it is, in a few words.
     """
 
     settings: tuple[str, ...]
     boosted: bool
+
+
+@dataclass(frozen=True)
+class Process(Physics):
+    """One process.
+
+    Attributes:
+        text: What it is, in a few words.
+    """
+
     text: str
 
 

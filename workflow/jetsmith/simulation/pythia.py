@@ -8,7 +8,7 @@ import numpy as np
 
 from jetsmith.errors import ConfigError
 from jetsmith.io import FloatArray, IntArray
-from jetsmith.simulation.processes import COMMON, MISSING_PACKAGES, Process
+from jetsmith.simulation.processes import COMMON, MISSING_PACKAGES, Physics
 from jetsmith.simulation.tables import Array, Particles
 
 BATCH = 250  # part of the definition of a sample: another size gives other events for the same seed
@@ -42,7 +42,7 @@ class Batch:
         )
 
 
-def make_generator(process: Process, seed: int) -> Any:
+def make_generator(process: Physics, seed: int) -> Any:
     """A Pythia object that is ready to generate.
 
     Args:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from jetsmith.angles import delta_r
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.simulation import layout
 from jetsmith.simulation.detector import simulate_detector
@@ -19,7 +20,7 @@ from jetsmith.simulation.layout import Candidates
 from jetsmith.simulation.parameters import Detector
 from jetsmith.simulation.pythia import Batch
 from jetsmith.simulation.substructure import Substructure, substructure
-from jetsmith.simulation.tables import Array, Jets, Tracks, Vertices, delta_phi, offsets, pairs
+from jetsmith.simulation.tables import Array, Jets, Tracks, Vertices, offsets, pairs
 from jetsmith.simulation.taginfo import tag_inputs
 from jetsmith.simulation.truth import gen_particles, parton_flavour
 from jetsmith.simulation.vertexing import find_vertices
@@ -188,7 +189,7 @@ def _subjet_columns(event: IntArray, inside: Substructure, ghosts: Ghosts, n_eve
     pt = np.hypot(ghosts.direction[0], ghosts.direction[1])
     eta, phi = np.arcsinh(ghosts.direction[2] / pt), np.arctan2(ghosts.direction[1], ghosts.direction[0])
     ghost, subjet = pairs(ghosts.event, offsets(event, n_events))
-    distance = np.hypot(eta[ghost] - subjets.eta[subjet], delta_phi(phi[ghost], subjets.phi[subjet]))
+    distance = delta_r(eta[ghost], phi[ghost], subjets.eta[subjet], subjets.phi[subjet])
     near = distance < 0.4
     order = np.lexsort((-distance[near], ghost[near]))
     owner = np.full(len(pt), -1)

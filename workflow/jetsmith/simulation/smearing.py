@@ -6,9 +6,10 @@ from dataclasses import replace
 import numba
 import numpy as np
 
+from jetsmith.angles import delta_phi
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.simulation.parameters import Detector
-from jetsmith.simulation.tables import Tracks, delta_phi
+from jetsmith.simulation.tables import Tracks
 
 # Radii that end a layer [cm], and by how much the impact parameter of a track born beyond each is worse.
 _LAYER_RADII_CM = np.array([2.9, 6.8, 10.9, 16.0, 25.0, 36.0, 50.0])

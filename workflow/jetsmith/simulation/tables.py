@@ -14,6 +14,7 @@ from jetsmith.io import BoolArray, FloatArray, IntArray
 
 Array = npt.NDArray[Any]
 PION_MASS_GEV = 0.13957
+PION_MASS_SQUARED = PION_MASS_GEV**2
 
 
 @dataclass(frozen=True)
@@ -192,11 +193,6 @@ class Vertices(Momenta, Table):
 def offsets(group: IntArray, n_groups: int) -> IntArray:
     """Where each group starts in rows ordered by group; shape (n_groups + 1,)."""
     return np.concatenate([[0], np.cumsum(np.bincount(group, minlength=n_groups))])
-
-
-def delta_phi(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Difference of azimuths in [-pi, pi)."""
-    return np.asarray((first - second + np.pi) % (2 * np.pi) - np.pi)
 
 
 def pairs(event: IntArray, starts: IntArray) -> tuple[IntArray, IntArray]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from jetsmith.angles import delta_r
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.simulation.impact import Impact, impact_parameters
 from jetsmith.simulation.jets import track_momenta
@@ -19,7 +20,6 @@ from jetsmith.simulation.tables import (
     Jets,
     Tracks,
     Vertices,
-    delta_phi,
     offsets,
     pairs,
     rank_within,
@@ -33,7 +33,7 @@ N_ETA_REL = 4
 _VERTEX_DELTA_R = 0.3
 _PSEUDO_SIGNIFICANCE, _PSEUDO_KAON_WINDOW_GEV = 2.0, 0.05
 _MIN_TRACKS = 2  # well measured ones; jets with fewer get no inputs at all
-_CHARM_MASS_GEV = 1.5
+CHARM_MASS_GEV = 1.5
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ def link_vertices(
     jet, vertex = pairs(jet_event, offsets(vertices.event, n_events))
     vertex_eta = vertices.flight_eta if by_flight else vertices.eta
     vertex_phi = vertices.flight_phi if by_flight else vertices.phi
-    delta_r = np.hypot(vertex_eta[vertex] - eta[jet], delta_phi(vertex_phi[vertex], phi[jet]))
-    near = delta_r < radius
-    jet, vertex, delta_r = jet[near], vertex[near], delta_r[near]
+    distance = delta_r(vertex_eta[vertex], vertex_phi[vertex], eta[jet], phi[jet])
+    near = distance < radius
+    jet, vertex, distance = jet[near], vertex[near], distance[near]
     order, _ = rank_within(jet, vertices.dlen_sig[vertex])
-    return VertexLinks(jet[order], vertex[order], delta_r[order])
+    return VertexLinks(jet[order], vertex[order], distance[order])
 
 
 @njit(cache=True)
@@ -140,7 +140,7 @@ def tag_inputs(
     whole = np.stack([jets.px, jets.py, jets.pz, jets.energy])
     eta, phi = _direction(total)  # of nothing: 0 and 0, as in CMS' files
     out: dict[str, Array] = {
-        "trackSumJetDeltaR": np.where(few, MISSING, np.hypot(eta - jets.eta, delta_phi(phi, jets.phi))),
+        "trackSumJetDeltaR": np.where(few, MISSING, delta_r(eta, phi, jets.eta, jets.phi)),
         "trackSumJetEtRatio": np.where(few, MISSING, _transverse_energy(total) / _transverse_energy(whole)),
     }
     out |= _track_slots(link_jet, link_track, rows, impact, tracks, n_jets)
@@ -205,7 +205,7 @@ def _above_charm(
         ("3d", impact.sip3d_sig, impact.sip3d_val),
     ):
         ordered = rows[rank_within(link_jet[rows], significance[rows])[0]]
-        place = first_above_mass(link_jet[ordered], momentum[:, ordered], np.full(len(few), _CHARM_MASS_GEV))
+        place = first_above_mass(link_jet[ordered], momentum[:, ordered], np.full(len(few), CHARM_MASS_GEV))
         reached = np.flatnonzero(place >= 0)
         for kind, values in (("Val", value), ("Sig", significance)):
             column = np.where(few, MISSING, -1.0)
@@ -259,7 +259,7 @@ def _vertex_inputs(
     best[links.jet[::-1]] = np.arange(len(links.jet))[::-1]  # the first link of a jet is written last
     row = links.vertex[best[real]]
     eta, phi = _direction(total)
-    distance = np.where(some, np.hypot(eta - jets.eta, delta_phi(phi, jets.phi)), MISSING)
+    distance = np.where(some, delta_r(eta, phi, jets.eta, jets.phi), MISSING)
     distance[real] = links.delta_r[best[real]]
     mass = _mass(total)
     flight = np.stack([vertices.x[row], vertices.y[row], vertices.z[row]])

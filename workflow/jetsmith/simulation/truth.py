@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from jetsmith.angles import delta_r
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.simulation.tables import Particles, Table, delta_phi, offsets, pairs
+from jetsmith.simulation.tables import Particles, Table, offsets, pairs
 
 # Bits of NanoAOD's GenPart_statusFlags that are set.
 IS_PROMPT = 1 << 0
+IS_TAU_DECAY_PRODUCT = 1 << 2
 IS_DIRECT_HADRON_DECAY_PRODUCT = 1 << 6
 IS_HARD_PROCESS = 1 << 7
 FROM_HARD_PROCESS = 1 << 8
@@ -105,14 +107,14 @@ def _history(pdg_id, status, mother, first, last):
             decayed[i] = decayed[m] or _is_hadron_or_tau(pdg_id[m])
             from_tau[i] = from_tau[m] or abs(pdg_id[m]) == 15
             if abs(pdg_id[m]) > 100 and status[m] < 0:
-                flag |= 64
+                flag |= IS_DIRECT_HADRON_DECAY_PRODUCT
         last_copy = not _has_daughter(i, pdg_id, first, last, True)
-        flag |= 0 if decayed[i] else 1
-        flag |= 4 if from_tau[i] else 0
-        flag |= 128 if hard else 0
-        flag |= 256 if hard or (copy and (flags[m] & 256)) else 0
-        flag |= 0 if copy else 4096
-        flag |= 8192 if last_copy else 0
+        flag |= 0 if decayed[i] else IS_PROMPT
+        flag |= IS_TAU_DECAY_PRODUCT if from_tau[i] else 0
+        flag |= IS_HARD_PROCESS if hard else 0
+        flag |= FROM_HARD_PROCESS if hard or (copy and (flags[m] & FROM_HARD_PROCESS)) else 0
+        flag |= 0 if copy else IS_FIRST_COPY
+        flag |= IS_LAST_COPY if last_copy else 0
         flags[i] = flag
         if 11 <= code <= 16:
             parent = abs(pdg_id[m]) if m >= 0 else 0
@@ -189,7 +191,7 @@ def parton_flavour(
     parton_code = np.abs(partons.pdg_id[parton])
     heavy = hadron_flavour[jet]
     wanted = np.where(heavy > 0, parton_code == heavy, ~np.isin(parton_code, (4, 5)))
-    distance = np.hypot(partons.eta[parton] - eta[jet], delta_phi(partons.phi[parton], phi[jet]))
+    distance = delta_r(partons.eta[parton], partons.phi[parton], eta[jet], phi[jet])
     near: BoolArray = wanted & (distance < radius)
     jet, parton = jet[near], parton[near]
     order = np.lexsort((partons.pt[parton], jet))  # the hardest is written last

@@ -13,7 +13,7 @@ from numba import njit
 
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.simulation.helix import closest_approach, compatibility, fit_vertex
-from jetsmith.simulation.tables import PION_MASS_GEV, Tracks, Vertices
+from jetsmith.simulation.tables import PION_MASS_SQUARED, Tracks, Vertices
 
 _SEED_SIGNIFICANCE = 1.2
 _SEED_DISTANCE_CM = 0.005
@@ -24,7 +24,6 @@ _ANNEALING = np.array([0.0, 8.0, 2.0, 1.0, 1.0])
 _REFIT_ANNEALING = np.array([4.0, 1.0, 1.0])
 _PRIMARY_ERROR_CM = 0.001
 _KAON_MASS_GEV = 0.4976
-_PION_MASS_SQUARED = PION_MASS_GEV**2
 _COLUMNS = (
     "event", "x", "y", "z", "px", "py", "pz", "energy", "mass", "n_tracks", "dlen", "dlen_sig", "dxy",
     "dxy_sig", "chi2", "ndof", "cos_theta",
@@ -181,7 +180,7 @@ def _describe(members, n_members, point, covariance, pt, eta, phi, charge, row):
         px += pt[i] * math.cos(phi[i])
         py += pt[i] * math.sin(phi[i])
         pz += pt[i] * math.sinh(eta[i])
-        energy += math.sqrt((pt[i] * math.cosh(eta[i])) ** 2 + _PION_MASS_SQUARED)
+        energy += math.sqrt((pt[i] * math.cosh(eta[i])) ** 2 + PION_MASS_SQUARED)
         total_charge += charge[i]
     momentum = math.sqrt(px * px + py * py + pz * pz)
     mass = math.sqrt(max(energy**2 - momentum**2, 0.0))

@@ -6,28 +6,18 @@ Part of stage inspect. Nothing is assumed where a file is silent: the dataset sa
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 from jetsmith import sources
+from jetsmith.handed.plan import Content, Said, Untold, UntoldOf
 from jetsmith.sources.content import First, Kind
 from jetsmith.sources.truth import KNOWN, UNMATCHED
 from jetsmith.specs.datasets import LAYOUTS, ReadingSpec
 
-Said = Mapping[str, Any]
 # Of a dataset none of whose files has an entry: account stops there.
-NOTHING: dict[str, Any] = {
-    "simulated": None,
-    "certified": None,
-    "duplicates": "refuse",
-    "weight": None,
-    "not_applied": {},
-    "instead": {},
-    "absent_hlt": {},
-    "untold": [],
-}
+NOTHING = Content(None, None, "refuse", None, not_applied={}, instead={}, absent_hlt={}, untold=())
 
 
-def describe(layout: str, branches: set[str], spec: ReadingSpec, jet_id: int, first: First) -> dict[str, Any]:
+def describe(layout: str, branches: set[str], spec: ReadingSpec, jet_id: int, first: First) -> Said:
     """What a file with entries says of its events.
 
     Args:
@@ -36,24 +26,18 @@ def describe(layout: str, branches: set[str], spec: ReadingSpec, jet_id: int, fi
         spec: The dataset.
         jet_id: Bits that the selection asks for.
         first: Reads the first entry of a branch.
-
-    Returns:
-        `simulated` (null where nothing says so) and `because`; `weight`, the branch of the generator
-        weight or null; `unable`, what the cuts that it cannot tell lack; `instead`, columns and cuts
-        that it gives in an unusual way; `absent_hlt`, triggers of the dataset that it lacks, each
-        with close ones that it has; `untold`, truth ids that it cannot tell from others.
     """
     source = sources.load(layout)
     kind: Kind = source.kind(branches, first)
-    return {
-        "simulated": kind.simulated,
-        "because": kind.because,
-        "weight": source.weight_branch(branches),
-        "unable": source.unable(branches, spec.object, jet_id),
-        "instead": source.instead(branches, spec.object, jet_id),
-        "absent_hlt": {path: _close(path, branches) for path in spec.hlt if path not in branches},
-        "untold": [asdict(untold) for untold in source.untold(branches, spec.object)],
-    }
+    return Said(
+        simulated=kind.simulated,
+        because=kind.because,
+        weight=source.weight_branch(branches),
+        unable=source.unable(branches, spec.object, jet_id),
+        instead=source.instead(branches, spec.object, jet_id),
+        absent_hlt={path: _close(path, branches) for path in spec.hlt if path not in branches},
+        untold=tuple(source.untold(branches, spec.object)),
+    )
 
 
 def content(
@@ -62,7 +46,7 @@ def content(
     jet_id: int,
     layout: str,
     used: Mapping[str, Said],
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[Content, list[str]]:
     """What a dataset holds, and why it cannot be read as its keys say.
 
     Args:
@@ -73,33 +57,29 @@ def content(
         used: What each file that has entries says (`describe`); one at least.
 
     Returns:
-        For plan, account and report: `simulated`, `certified` (`golden_json`), `duplicates`,
-        `weight` (its branch; null for weights of 1), `not_applied` (cut: what it lacks, or why),
-        `instead` (column or cut: how), `absent_hlt` (path: files without it), `untold` (with
-        `n_files`, `file`, one of them, and `text`).
-        And one line a problem.
+        The first for plan, account and report; the second as a line a problem.
     """
     problems = _kinds(name, spec, used) or _weights(name, spec, used)
     not_applied, undone = _cuts(name, spec, jet_id, layout, used)
     absent, unknown = _triggers(name, spec, used)
     first = next(iter(used.values()))
-    found = {
-        "simulated": not spec.is_data,
-        "certified": spec.golden_json,
-        "duplicates": spec.duplicates,
-        "weight": None if spec.is_data or spec.weights == "unit" else first["weight"],
-        "not_applied": not_applied,
-        "instead": {key: how for key, how in first["instead"].items() if key not in not_applied},
-        "absent_hlt": absent,
-        "untold": [] if spec.is_data else _untold(used, spec.object),
-    }
+    found = Content(
+        simulated=not spec.is_data,
+        certified=spec.golden_json,
+        duplicates=spec.duplicates,
+        weight=None if spec.is_data or spec.weights == "unit" else first.weight,
+        not_applied=not_applied,
+        instead={key: how for key, how in first.instead.items() if key not in not_applied},
+        absent_hlt=absent,
+        untold=() if spec.is_data else _untold(used, spec.object),
+    )
     return found, [*problems, *undone, *unknown, *_instead(name, spec, used)]
 
 
 def _kinds(name: str, spec: ReadingSpec, used: Mapping[str, Said]) -> list[str]:
     """All files are of data, or all are simulated, as `is_data` says."""
     because = {
-        kind: {path: schema["because"] for path, schema in used.items() if schema["simulated"] is kind}
+        kind: {path: said.because for path, said in used.items() if said.simulated is kind}
         for kind in (True, False)
     }
     if because[True] and because[False]:
@@ -119,7 +99,7 @@ def _weights(name: str, spec: ReadingSpec, used: Mapping[str, Said]) -> list[str
     """Simulated events have a weight, in the same branch of every file; or the dataset says that it is 1."""
     if spec.is_data:
         return []
-    files = {schema["weight"]: path for path, schema in reversed([*used.items()])}
+    files = {said.weight: path for path, said in reversed([*used.items()])}
     if len(files) > 1:
         each = "; ".join(f"{weight or 'none'} in {path}" for weight, path in files.items())
         return [f"dataset {name}: generator weights in some files alone ({each}); make a dataset of each"]
@@ -147,7 +127,7 @@ def _cuts(
         return {}, [f"dataset {name}: without: {', '.join(foreign)}: layout {layout} knows `{cut}` alone"]
     if not jet_id or spec.object == "event":
         return {}, []
-    unable = {path: schema["unable"][cut] for path, schema in used.items() if cut in schema["unable"]}
+    unable = {path: said.unable[cut] for path, said in used.items() if cut in said.unable}
     if cut in spec.without:
         return {cut: next(iter(unable.values()), "left out as asked, though the files can tell")}, []
     if unable:
@@ -162,9 +142,9 @@ def _cuts(
 def _instead(name: str, spec: ReadingSpec, used: Mapping[str, Said]) -> list[str]:
     """What a column or a cut is made from is the same in every file."""
     problems = []
-    keys = {key for said in used.values() for key in said["instead"]}
+    keys = {key for said in used.values() for key in said.instead}
     for key in sorted(keys - set(spec.without)):
-        files = {said["instead"].get(key, "as in most files"): path for path, said in used.items()}
+        files = {said.instead.get(key, "as in most files"): path for path, said in used.items()}
         if len(files) > 1:
             each = "; ".join(f"{how} in {path}" for how, path in files.items())
             problems.append(f"dataset {name}: {key} is not the same in all files ({each}); make datasets")
@@ -173,35 +153,37 @@ def _instead(name: str, spec: ReadingSpec, used: Mapping[str, Said]) -> list[str
 
 def _triggers(
     name: str, spec: ReadingSpec, used: Mapping[str, Said]
-) -> tuple[dict[str, list[str]], list[str]]:
+) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """Files that lack a path which others have, by path, and paths that no file has."""
     absent = {
-        path: [file for file, schema in used.items() if path in schema["absent_hlt"]] for path in spec.hlt
+        path: tuple(file for file, said in used.items() if path in said.absent_hlt) for path in spec.hlt
     }
     problems = []
     for path in (path for path, files in absent.items() if len(files) == len(used)):
-        example, schema = next(iter(used.items()))
+        example, said = next(iter(used.items()))
         problems.append(
             f"dataset {name}: no trigger branch `{path}` in any file, such as {example}; close to it: "
-            f"{', '.join(schema['absent_hlt'][path]) or 'none at all'}"
+            f"{', '.join(said.absent_hlt[path]) or 'none at all'}"
         )
     return {path: files for path, files in absent.items() if files}, problems
 
 
-def _close(path: str, branches: set[str]) -> list[str]:
+def _close(path: str, branches: set[str]) -> tuple[str, ...]:
     """Triggers with a name like this, or any where none is like it."""
     known = sorted(name for name in branches if name.startswith("HLT_"))
-    return difflib.get_close_matches(path, known, n=5) or known[:5]
+    return tuple(difflib.get_close_matches(path, known, n=5) or known[:5])
 
 
-def _untold(used: Mapping[str, Said], obj: str) -> list[dict[str, Any]]:
+def _untold(used: Mapping[str, Said], obj: str) -> tuple[UntoldOf, ...]:
     """What a file or more cannot tell, each with the number of such files and one of them."""
-    found: list[dict[str, Any]] = []
-    for untold in (entry for schema in used.values() for entry in schema["untold"]):
-        if untold not in [{key: entry[key] for key in untold} for entry in found]:
-            files = [path for path, schema in used.items() if untold in schema["untold"]]
-            found.append({**untold, "n_files": len(files), "file": files[0], "text": _text(untold, obj)})
-    return found
+    files: dict[Untold, list[str]] = {}
+    for path, said in used.items():
+        for untold in dict.fromkeys(said.untold):
+            files.setdefault(untold, []).append(path)
+    return tuple(
+        UntoldOf(**asdict(untold), n_files=len(paths), file=paths[0], text=_text(untold, obj))
+        for untold, paths in files.items()
+    )
 
 
 def _example(files: Mapping[str, str]) -> str:
@@ -210,22 +192,22 @@ def _example(files: Mapping[str, str]) -> str:
     return f"{path} ({reason})"
 
 
-def _text(untold: Said, obj: str) -> str:
+def _text(untold: Untold, obj: str) -> str:
     """What cannot be told apart, in words."""
-    if set(untold["ids"]) == set(KNOWN[obj]):
-        return f"there is no truth, every jet is unmatched (no {untold['lacks']})"
-    ids = ", ".join(map(str, untold["ids"]))
-    become = "unmatched jets (999)" if untold["become"] == UNMATCHED else untold["become"]
-    return f"truth {ids} cannot be told from {become} (no {untold['lacks']})"
+    if set(untold.ids) == set(KNOWN[obj]):
+        return f"there is no truth, every jet is unmatched (no {untold.lacks})"
+    ids = ", ".join(map(str, untold.ids))
+    become = "unmatched jets (999)" if untold.become == UNMATCHED else untold.become
+    return f"truth {ids} cannot be told from {become} (no {untold.lacks})"
 
 
-def notes(name: str, found: Mapping[str, Any]) -> Sequence[str]:
+def notes(name: str, found: Content) -> Sequence[str]:
     """Lines for the log of inspect: what is left out, absent or cannot be told."""
-    lines = [f"cut {cut} is not applied: {reason}" for cut, reason in found["not_applied"].items()]
-    lines += [f"{key}: {how}" for key, how in found["instead"].items()]
+    lines = [f"cut {cut} is not applied: {reason}" for cut, reason in found.not_applied.items()]
+    lines += [f"{key}: {how}" for key, how in found.instead.items()]
     lines += [
         f"trigger {path} is absent in {len(files)} files, so not fired there: {', '.join(files[:3])}"
-        for path, files in found["absent_hlt"].items()
+        for path, files in found.absent_hlt.items()
     ]
-    lines += [f"{entry['text']} in {entry['n_files']} files" for entry in found["untold"]]
+    lines += [f"{untold.text} in {untold.n_files} files" for untold in found.untold]
     return [f"[inspect {name}] {line}\n" for line in lines]

@@ -24,7 +24,9 @@ from distributed import Client, Future, Nanny, Worker
 from jetsmith.batch.common import walltime_s
 from jetsmith.configuration.records import hint
 from jetsmith.errors import InputError
-from jetsmith.io import explained, move, read_json
+from jetsmith.handed.account import PartReport
+from jetsmith.handed.plan import Plan
+from jetsmith.io import explained, move, plain, read_record
 from jetsmith.progress import Progress
 from jetsmith.provenance import config_digest
 from jetsmith.skimming.partition import skim_partition
@@ -68,10 +70,10 @@ def skim_dataset(
     Raises:
         InputError: A partition failed more often than is allowed; all others are kept.
     """
-    planned = read_json(plan, dataset=name)
+    planned = read_record(Plan, plan, dataset=name)
     golden = Path(golden_json).read_text() if golden_json else None
     decides = [
-        planned,
+        plain(planned),
         spec.model_dump(mode="json"),
         selection.model_dump(),
         settings.chunk_entries,
@@ -82,20 +84,20 @@ def skim_dataset(
     folder.mkdir(parents=True, exist_ok=True)
     staged = [
         {key: str(folder / Path(paths[part]).name) for key, paths in outputs.items()}
-        for part in range(len(planned["parts"]))
+        for part in range(len(planned.parts))
     ]
     common = {"name": name, "spec": spec, "selection": selection, "settings": settings}
     common |= {"plan": os.path.abspath(plan), "golden_json": golden_json, "xrootd": xrootd}
     common |= {"folder": os.getcwd()}
     tasks = {part: common | {"part": part} | files for part, files in enumerate(staged)}
-    sizes = [sum(r["stop"] - r["start"] for r in part["ranges"]) for part in planned["parts"]]
+    sizes = [part.n_entries for part in planned.parts]
     _run_all(name, tasks, sizes, settings.dask, threads)
     for part, files in enumerate(staged):
         for key, path in files.items():
             _link(path, outputs[key][part])
     # Where more is lost than is allowed, the others stay for the driver that reads it again.
-    reports = [read_json(files["report"]) for files in staged]
-    n_lost = sum(report["n_planned"] - report["n_processed"] for report in reports)
+    found = [read_record(PartReport, files["report"]) for files in staged]
+    n_lost = sum(report.n_planned - report.n_processed for report in found)
     keep = {folder} if n_lost > settings.max_loss_fraction * sum(sizes) else set()
     for made in set(folder.parent.glob(".dask-*")) - keep:
         shutil.rmtree(made)
@@ -105,7 +107,7 @@ def _run_all(
     name: str, tasks: Mapping[int, dict[str, Any]], sizes: Sequence[int], settings: DaskSpec, threads: int
 ) -> None:
     """Run the partitions that are not finished yet; all are tried before a failure is raised."""
-    todo = {part: task for part, task in tasks.items() if not _is_finished(task["report"])}
+    todo = {part: task for part, task in tasks.items() if not is_finished(task["report"])}
     progress, done = Progress(f"skim {name}", sum(sizes), "entries"), sum(sizes)
     done -= sum(sizes[part] for part in todo)
     if len(todo) < len(tasks):
@@ -154,10 +156,10 @@ def _finished(client: Client, pending: Sequence[Future], settings: DaskSpec) -> 
         time.sleep(POLL_S)
 
 
-def _is_finished(report: str) -> bool:
+def is_finished(report: str) -> bool:
     """Whether a staged partition is whole; it is read again where something of it was lost or damaged."""
     try:
-        return os.path.exists(report) and not read_json(report)["lost"]
+        return os.path.exists(report) and not read_record(PartReport, report).lost
     except InputError as error:  # damaged: left as it is, it would stop every driver
         print(f"[skim] {error}", file=sys.stderr, flush=True)
         return False

@@ -2,39 +2,39 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from jetsmith import remote
 from jetsmith.errors import InputError
+from jetsmith.handed.plan import FileFound
 from jetsmith.sources.files import open_root
 from jetsmith.specs.skimming import XRootDSpec
 
 PIECES, PIECE_BYTES = 128, 256 * 1024  # of each of two suspects: 32 MB spread evenly, smaller files whole
-Pair = tuple[dict[str, Any], dict[str, Any]]
+Pair = tuple[FileFound, FileFound]
 
 
-def copies(records: Sequence[dict[str, Any]], xrootd: XRootDSpec) -> list[Pair]:
+def copies(records: Sequence[FileFound], xrootd: XRootDSpec) -> list[Pair]:
     """Pairs of files with the same content, each with the first that has it.
 
     Files are compared piece by piece only where uuid, size and entries are the same, which is rare.
 
     Args:
-        records: `file`, `uuid`, `bytes` and `entries` of each, as stage inspect writes them.
+        records: The files, as stage inspect found them.
         xrootd: Servers that may hold remote files, too, and the time they have to answer.
 
     Raises:
         InputError: One of two suspects cannot be read now.
     """
-    alike: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    alike: dict[tuple[str, int, int], list[FileFound]] = {}
     for record in records:
-        alike.setdefault((record["uuid"], record["bytes"], record["entries"]), []).append(record)
+        alike.setdefault((record.uuid, record.bytes, record.entries), []).append(record)
     found: list[Pair] = []
     for suspects in (group for group in alike.values() if len(group) > 1):
-        first: dict[bytes, dict[str, Any]] = {}
+        first: dict[bytes, FileFound] = {}
         for record in suspects:
-            same = first.setdefault(content_digest(record["file"], record["bytes"], xrootd), record)
+            same = first.setdefault(content_digest(record.file, record.bytes, xrootd), record)
             if same is not record:
                 found.append((same, record))
     return found

@@ -1,21 +1,6 @@
 """Stage inspect: what the files of a dataset hold, and how they are cut into partitions.
 
-`inspect_dataset` writes one JSON a dataset:
-
-    dataset, object, layout, columns    canonical columns that every file with entries gives
-    n_entries, bytes                    totals
-    content                             simulated, weight, not_applied, absent_hlt, untold, in agreement
-                                        (`agreement.content`)
-    schemas                             layout, available and missing canonical columns, branches that
-                                        are read, unreadable ones and why, constituents, content
-                                        (`agreement.describe`; null in files without entries); once for
-                                        all files that are alike
-    files                               file, uuid, tree, schema (index), entries, bytes, codec,
-                                        bounds (where clusters begin), entry_bytes, runs (sums over
-                                        generated events, see `normalisation.read_runs`, or null)
-    damaged                             file, reason, attempts of those that cannot be read and may be lost
-    parts                               part, ranges: [{file, uuid, start, stop}]; each entry is in
-                                        exactly one of them
+`inspect_dataset` writes one JSON a dataset: a `Plan`.
 """
 
 import gc
@@ -24,9 +9,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import loky
 import numpy as np
@@ -34,7 +19,8 @@ import numpy as np
 from jetsmith import remote, sources
 from jetsmith.columns import STORED
 from jetsmith.errors import DamagedError, InputError
-from jetsmith.io import write_json
+from jetsmith.handed.plan import Content, Damaged, FileFound, Plan, Schema
+from jetsmith.io import write_record
 from jetsmith.progress import Progress
 from jetsmith.skimming import agreement
 from jetsmith.skimming.copies import copies
@@ -51,7 +37,7 @@ from jetsmith.specs.skimming import PartitionSpec, SkimSpec, XRootDSpec
 MOST_BOUNDS = 64  # cluster boundaries of a file that are kept for plan and skim, evenly thinned
 READING, REMOTE = SkimSpec(), XRootDSpec()
 BATCH, WAITING = 50, 8  # files that a process looks at, and that it has open at once
-Look = tuple[dict[str, Any], dict[str, Any]] | InputError
+Look = tuple[FileFound, Schema] | InputError
 CONSTITUENTS = ("cpf_pt_gev", "npf_pt_gev")
 
 
@@ -90,56 +76,54 @@ def inspect_dataset(
             (simulation, weights, cuts, triggers); the message lists all of them.
     """
     progress = Progress(f"inspect {name}", len(files), "files")
-    records: list[dict[str, Any]] = []
-    schemas: list[dict[str, Any]] = []
-    damaged: list[dict[str, Any]] = []
+    records: list[FileFound] = []
+    schemas: list[Schema] = []
+    damaged: list[Damaged] = []
     problems: list[str] = []
     looks = _look_at_all(
         files, partial(_look, spec=spec, jet_id=jet_id, retries=settings.retries, xrootd=xrootd), threads
     )
     for done, (path, found) in enumerate(zip(files, looks, strict=True), start=1):
         if isinstance(found, DamagedError) and settings.max_loss_fraction > 0:
-            damaged.append({"file": path, "reason": str(found), "attempts": found.attempts})
+            damaged.append(Damaged(path, str(found), found.attempts))
         elif isinstance(found, InputError):
             problems.append(str(found))
         else:
             record, schema = found
             if schema not in schemas:
                 schemas.append(schema)
-            records.append({**record, "schema": schemas.index(schema)})
+            records.append(replace(record, schema=schemas.index(schema)))
         progress.update(done)
     problems += [
-        f"{copy['file']}: the same file as {first['file']} (uuid {copy['uuid']}, and the same content); its "
+        f"{copy.file}: the same file as {first.file} (uuid {copy.uuid}, and the same content); its "
         "events would count twice: remove one of them"
         for first, copy in copies(records, xrootd)
     ]
     if damaged_share(records, len(damaged)) > settings.max_loss_fraction:
-        problems += [f"{found['reason']} ({found['attempts']} attempts)" for found in damaged]
+        problems += [f"{found.reason} ({found.attempts} attempts)" for found in damaged]
     if problems or not records:
         raise InputError("\n".join(problems or [f"dataset {name}: none of its files can be read: {damaged}"]))
     layout, shared = _in_common(name, records, schemas)
-    for branch, reason in {b: r for schema in schemas for b, r in schema["unreadable"].items()}.items():
+    for branch, reason in {b: r for schema in schemas for b, r in schema.unreadable.items()}.items():
         print(f"[inspect {name}] not read: `{branch}` is {reason}", file=sys.stderr)
     content = _content(name, spec, jet_id, layout, records, schemas)
     if has_cross_section and not spec.is_data:
         check_files(name, records, layout, spec)
-    write_json(
-        output,
-        {
-            "dataset": name,
-            "object": spec.object,
-            "layout": layout,
-            "columns": ordered(shared, spec.object),
-            "n_entries": sum(record["entries"] for record in records),
-            "bytes": sum(record["bytes"] for record in records),
-            "content": content,
-            "schemas": schemas,
-            "files": records,
-            "damaged": damaged,
-            "parts": plan_parts(records, n_parts, target),
-        },
+    plan = Plan(
+        dataset=name,
+        object=spec.object,
+        layout=layout,
+        columns=tuple(ordered(shared, spec.object)),
+        n_entries=sum(record.entries for record in records),
+        bytes=sum(record.bytes for record in records),
+        content=content,
+        schemas=tuple(schemas),
+        files=tuple(records),
+        damaged=tuple(damaged),
+        parts=tuple(plan_parts(records, n_parts, target)),
     )
-    if layout and spec.object != "event" and not any(schema["constituents"] for schema in schemas):
+    write_record(output, plan)
+    if layout and spec.object != "event" and not any(schema.constituents for schema in schemas):
         print(
             f"[inspect {name}] layout {layout}: no track information; it serves stored scores and "
             "classifiers that read jet kinematics alone",
@@ -152,11 +136,15 @@ def _content(
     spec: ReadingSpec,
     jet_id: int,
     layout: str | None,
-    records: Sequence[dict[str, Any]],
-    schemas: Sequence[dict[str, Any]],
-) -> dict[str, Any]:
+    records: Sequence[FileFound],
+    schemas: Sequence[Schema],
+) -> Content:
     """What the files say, in agreement; nothing where none has an entry."""
-    used = {record["file"]: schemas[record["schema"]]["content"] for record in records if record["entries"]}
+    used = {
+        record.file: said
+        for record in records
+        if record.entries and (said := schemas[record.schema].content) is not None
+    }
     if layout is None or not used:
         return agreement.NOTHING
     found, problems = agreement.content(name, spec, jet_id, layout, used)
@@ -208,7 +196,7 @@ def _look(path: str, spec: ReadingSpec, jet_id: int, retries: int, xrootd: XRoot
                 if address.startswith(remote.SCHEME):
                     remote.configure_client(xrootd.timeout_s)
                 record, schema = _inspect_file(address, spec, jet_id)
-                return record | {"file": path}, schema
+                return replace(record, file=path), schema
             except InputError as error:
                 failures[address] = error
             except OSError as error:
@@ -222,19 +210,19 @@ def _look(path: str, spec: ReadingSpec, jet_id: int, retries: int, xrootd: XRoot
 
 
 def _in_common(
-    name: str, records: Sequence[dict[str, Any]], schemas: Sequence[dict[str, Any]]
+    name: str, records: Sequence[FileFound], schemas: Sequence[Schema]
 ) -> tuple[str | None, set[str]]:
     """The layout of the files that have entries, and the columns that all of them give."""
-    used = {record["schema"]: record["file"] for record in records if record["entries"]}
-    used = used or {record["schema"]: record["file"] for record in records}
-    layouts = {schemas[index]["layout"]: file for index, file in used.items()}
+    used = {record.schema: record.file for record in records if record.entries}
+    used = used or {record.schema: record.file for record in records}
+    layouts = {schemas[index].layout: file for index, file in used.items()}
     if len(layouts) > 1:
         raise InputError(f"dataset {name}: files of several layouts: {layouts}; make a dataset of each")
-    shared = set.intersection(*(set(schemas[index]["available"]) for index in used)) if used else set()
+    shared = set.intersection(*(set(schemas[index].available) for index in used)) if used else set()
     return next(iter(layouts), None), shared
 
 
-def _inspect_file(path: str, spec: ReadingSpec, jet_id: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _inspect_file(path: str, spec: ReadingSpec, jet_id: int) -> tuple[FileFound, Schema]:
     """The record of one file, and its schema: what files of its kind have in common."""
     with rootfiles.open_root(path) as file:
         tables = rootfiles.find_trees(file, path)
@@ -246,42 +234,44 @@ def _inspect_file(path: str, spec: ReadingSpec, jet_id: int) -> tuple[dict[str, 
         schema = _schema(layout, there, spec)
         if tree.n_entries:
             with rootfiles.damage_named(path):
-                unreadable = tree.unreadable(schema["branches"])
+                unreadable = tree.unreadable(schema.branches)
             there = there - unreadable.keys()
-            schema = _schema(layout, there, spec) | {"unreadable": unreadable}
+            schema = replace(_schema(layout, there, spec), unreadable=unreadable)
             _check_required(path, spec, schema, there)
             first = _first(tree, path)
-            schema["content"] = agreement.describe(schema["layout"], there, spec, jet_id, first)
+            said = agreement.describe(schema.layout or "", there, spec, jet_id, first)
+            schema = replace(schema, content=said)
         with rootfiles.damage_named(path):
-            bounds = tree.bounds(schema["branches"])
-            record: dict[str, Any] = {
-                "file": path,
-                "uuid": str(file.file.uuid),
-                "tree": tree.path,
-                "entries": tree.n_entries,
-                "bytes": int(file.file.fEND),
-                "codec": tree.codec(),
-                "bounds": bounds[:: max(1, len(bounds) // MOST_BOUNDS)],
-                "entry_bytes": round(tree.entry_bytes(schema["branches"]), 1),
-                "runs": read_runs(file, spec),
-            }
-    check_runs(path, record["entries"], record["runs"])
+            bounds = tree.bounds(schema.branches)
+            record = FileFound(
+                file=path,
+                uuid=str(file.file.uuid),
+                tree=tree.path,
+                schema=0,  # its place among those of the dataset is given when all are known
+                entries=tree.n_entries,
+                bytes=int(file.file.fEND),
+                codec=tree.codec(),
+                bounds=tuple(bounds[:: max(1, len(bounds) // MOST_BOUNDS)]),
+                entry_bytes=round(tree.entry_bytes(schema.branches), 1),
+                runs=read_runs(file, spec),
+            )
+    check_runs(path, record.entries, record.runs)
     return record, schema
 
 
-def _schema(layout: str | None, branches: set[str], spec: ReadingSpec) -> dict[str, Any]:
+def _schema(layout: str | None, branches: set[str], spec: ReadingSpec) -> Schema:
     """What files with these branches can give."""
     available = sources.load(layout).gives(branches, spec.object) if layout else set()
     read = sources.load(layout).branches(branches, spec.object) if layout else []
-    return {
-        "layout": layout,
-        "available": ordered(available, spec.object),
-        "missing": [name for name in STORED[spec.object] if name not in available],
-        "branches": sorted({*read, *branches.intersection(spec.hlt)}),
-        "constituents": not available.isdisjoint(CONSTITUENTS),
-        "unreadable": {},
-        "content": None,
-    }
+    return Schema(
+        layout=layout,
+        available=tuple(ordered(available, spec.object)),
+        missing=tuple(name for name in STORED[spec.object] if name not in available),
+        branches=tuple(sorted({*read, *branches.intersection(spec.hlt)})),
+        constituents=not available.isdisjoint(CONSTITUENTS),
+        unreadable={},
+        content=None,
+    )
 
 
 def _first(tree: Table, path: str) -> First:
@@ -294,9 +284,9 @@ def _first(tree: Table, path: str) -> First:
     return first
 
 
-def _check_required(path: str, spec: ReadingSpec, schema: dict[str, Any], branches: set[str]) -> None:
+def _check_required(path: str, spec: ReadingSpec, schema: Schema, branches: set[str]) -> None:
     """Fail where the file cannot give rows of this object."""
-    layout, available = schema["layout"], schema["available"]
+    layout, available = schema.layout or "", schema.available
     lacking = [name for name in sources.REQUIRED[spec.object] if name not in available]
     if lacking:
         can = [
@@ -307,5 +297,5 @@ def _check_required(path: str, spec: ReadingSpec, schema: dict[str, Any], branch
         raise InputError(
             f"{path}: layout `{layout}` gives no {', '.join(lacking)} for rows of `{spec.object}`; with its "
             f"{len(branches)} branches it can serve: {', '.join(can) or 'no object'}"
-            + "".join(f"; `{name}` is {reason}" for name, reason in schema["unreadable"].items())
+            + "".join(f"; `{name}` is {reason}" for name, reason in schema.unreadable.items())
         )

@@ -7,12 +7,15 @@ contradiction. Nothing else that jetsmith reads has such sums; what stands in fo
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import awkward as ak
 
 from jetsmith.errors import InputError
+from jetsmith.handed.account import NONE, Normalisation, PartReport, Sums
+from jetsmith.handed.plan import FileFound, Plan, Runs
 from jetsmith.sources.trees import table
 from jetsmith.specs.datasets import ReadingSpec
 
@@ -29,7 +32,7 @@ ABSENT = {
 }
 
 
-def read_runs(file: Any, spec: ReadingSpec) -> dict[str, Any] | None:
+def read_runs(file: Any, spec: ReadingSpec) -> Runs | None:
     """Number, sum and sum of squares of the weights before any skim of a file, from its tree `Runs`.
 
     Args:
@@ -37,8 +40,7 @@ def read_runs(file: Any, spec: ReadingSpec) -> dict[str, Any] | None:
         spec: The dataset.
 
     Returns:
-        `n_events`, `sum_w`, `sum_w2`, over all rows, the first and the last null where there is no such
-        branch; or None where there are no sums of weights, or none that are to be used.
+        Sums over all rows; or None where there are no sums of weights, or none that are to be used.
     """
     if spec.is_data or spec.generated == "events" or "Runs" not in file:
         return None
@@ -48,12 +50,12 @@ def read_runs(file: Any, spec: ReadingSpec) -> dict[str, Any] | None:
         if "sum_w" in names and runs.n_entries:
             found = runs.read(list(names.values()), 0, runs.n_entries)
             sums = {key: float(ak.sum(found[name])) for key, name in names.items()}
-            count = {"n_events": int(sums["n_events"])} if "n_events" in sums else {}
-            return {**dict.fromkeys(RUNS), **sums, **count}
+            count = int(sums["n_events"]) if "n_events" in sums else None
+            return Runs(count, sums["sum_w"], sums.get("sum_w2"))
     return None
 
 
-def check_runs(path: str, entries: int, runs: dict[str, Any] | None) -> None:
+def check_runs(path: str, entries: int, runs: Runs | None) -> None:
     """Fail where a file's tree `Runs` cannot be that of its entries.
 
     Raises:
@@ -61,16 +63,18 @@ def check_runs(path: str, entries: int, runs: dict[str, Any] | None) -> None:
     """
     if runs is None:
         return
-    if not all(math.isfinite(value) for value in runs.values() if value is not None):
+    if not all(
+        math.isfinite(value) for value in (runs.n_events, runs.sum_w, runs.sum_w2) if value is not None
+    ):
         raise InputError(f"{path}: its tree Runs has a sum of weights that is not finite; leave the file out")
-    if runs["n_events"] is not None and runs["n_events"] < entries:
+    if runs.n_events is not None and runs.n_events < entries:
         raise InputError(
-            f"{path}: its tree Runs counts {runs['n_events']:,} generated events, but Events holds "
+            f"{path}: its tree Runs counts {runs.n_events:,} generated events, but Events holds "
             f"{entries:,}: one of them is not of this file. {_REMEDY}"
         )
 
 
-def check_files(name: str, records: Sequence[dict[str, Any]], layout: str | None, spec: ReadingSpec) -> None:
+def check_files(name: str, records: Sequence[FileFound], layout: str | None, spec: ReadingSpec) -> None:
     """Fail before anything is read where no sum of weights could share the cross-section out.
 
     Raises:
@@ -81,13 +85,16 @@ def check_files(name: str, records: Sequence[dict[str, Any]], layout: str | None
             f"dataset {name}: cross_section_pb is given, but entries of DeepNtuples are jets, and the number "
             "of their events is not in the files; remove it and use `normalise: unit`"
         )
-    without = [record for record in records if record["runs"] is None]
-    skimmed = [r for r in records if r["runs"] and (r["runs"]["n_events"] or 0) > r["entries"]]
+    without = [record for record in records if record.runs is None]
+    skimmed = [
+        (r, n) for r in records if (n := r.runs.n_events if r.runs else None) is not None and n > r.entries
+    ]
     if skimmed and without and spec.generated == "runs":
+        first, n_events = skimmed[0]
         raise InputError(
-            f"dataset {name}: {skimmed[0]['file']} was skimmed before (its tree Runs counts "
-            f"{skimmed[0]['runs']['n_events']:,} generated events, Events holds {skimmed[0]['entries']:,}), "
-            f"but {without[0]['file']} has no Runs ({len(skimmed)} and {len(without)} such files): a sum "
+            f"dataset {name}: {first.file} was skimmed before (its tree Runs counts "
+            f"{n_events:,} generated events, Events holds {first.entries:,}), "
+            f"but {without[0].file} has no Runs ({len(skimmed)} and {len(without)} such files): a sum "
             "over Runs of one and Events of the other is the cross-section of neither. Copy the files again "
             "with their trees Runs, leave one kind out, or set `generated: events` of the dataset where the "
             "files hold all events that were generated"
@@ -96,156 +103,156 @@ def check_files(name: str, records: Sequence[dict[str, Any]], layout: str | None
 
 def normalisation(
     name: str,
-    planned: dict[str, Any],
-    reports: Sequence[dict[str, Any]],
+    planned: Plan,
+    reports: Sequence[PartReport],
     generated: str = "runs",
-) -> dict[str, Any]:
+) -> Normalisation:
     """What the weights of a dataset's rows are divided by, and how that was found.
 
     Args:
         name: The dataset.
-        planned: Content of its file of stage inspect; of data, and of simulation without weights, its
-            `content` says so.
-        reports: Contents of its files of stage skim; their `files` are what was processed of each file.
+        planned: Its plan; of data, and of simulation without weights, its `content` says so.
+        reports: Of its partitions; their `files` are what was processed of each file.
         generated: Key of the dataset: `runs`, or `events` where its files hold all generated events.
-
-    Returns:
-        `to` (runs, events, data, or none where files with and without Runs cannot be added up), `how` (the
-        same as a sentence), `sum_w` (the divisor, or null), `mean_weight` (weight of an entry before every
-        cut, an earlier skim's too), `sum_w_processed` and `n_processed`, `sum_w_runs` and `n_runs` (all
-        rows of all Runs, or null), `sum_w_generated` (the part of sum_w_runs that belongs to the entries
-        that were processed, by the share of each file, or null), `factor` (sum_w over sum_w_processed).
 
     Raises:
         InputError: Sums of Runs and of the entries contradict each other.
     """
     done = _processed(planned, reports)
-    found: dict[str, Any] = {
-        "sum_w_processed": sum(part["sum_w"] for part in reports),
-        "n_processed": sum(part["n_processed"] for part in reports),
-        **dict.fromkeys(("sum_w_runs", "n_runs", "sum_w_generated")),
-    }
-    found["sum_w"] = found["sum_w_processed"]
-    found["mean_weight"] = found["sum_w"] / found["n_processed"] if found["n_processed"] else None
-    found["to"], found["how"] = _chosen(name, planned, done, found, generated)
-    has_factor = found["sum_w"] is not None and found["sum_w_processed"]
-    found["factor"] = found["sum_w"] / found["sum_w_processed"] if has_factor else None
-    return found
+    sum_w, n = sum(part.sum_w for part in reports), sum(part.n_processed for part in reports)
+    found = Normalisation(
+        to="",
+        how="",
+        sum_w=sum_w,
+        mean_weight=sum_w / n if n else None,
+        sum_w_processed=sum_w,
+        n_processed=n,
+        sum_w_runs=None,
+        n_runs=None,
+        sum_w_generated=None,
+        factor=None,
+    )
+    found = _chosen(name, planned, done, found, generated)
+    return replace(found, factor=found.sum_w / sum_w if found.sum_w is not None and sum_w else None)
 
 
-def _processed(planned: dict[str, Any], reports: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def _processed(planned: Plan, reports: Sequence[PartReport]) -> dict[str, Sums]:
     """Entries that were read of each file, and the sums of their weights."""
-    done = {r["file"]: {"n": 0, "sum_w": 0.0, "sum_w2": 0.0} for r in planned["files"]}
-    for piece in (piece for part in reports for piece in part["files"]):
-        for key in ("n", "sum_w", "sum_w2"):
-            done[piece["file"]][key] += piece[key]
+    done = {record.file: NONE for record in planned.files}
+    for piece in (piece for part in reports for piece in part.files):
+        done[piece.file] = done[piece.file].plus(piece)
     return done
 
 
 def _chosen(
     name: str,
-    planned: dict[str, Any],
-    done: dict[str, dict[str, Any]],
-    found: dict[str, Any],
+    planned: Plan,
+    done: Mapping[str, Sums],
+    entries: Normalisation,
     generated: str,
-) -> tuple[str, str]:
-    """Fill `found` from Runs where that says more than the entries; the choice, as a word and a sentence."""
-    simulated, weight = (planned["content"].get(key, True) for key in ("simulated", "weight"))
-    records = planned["files"] if weight is not None else [_counted(record) for record in planned["files"]]
-    known = [record for record in records if record["runs"] is not None]
-    if simulated is False:
-        return "data", "collision data: every event counts 1"
+) -> Normalisation:
+    """From the sums of the entries, those of Runs where these say more; with the choice in words."""
+    has_weights = planned.content.weight is not None
+    records = planned.files if has_weights else [_counted(record) for record in planned.files]
+    known = [(record, record.runs) for record in records if record.runs is not None]
+    if planned.content.simulated is False:
+        return replace(entries, to="data", how="collision data: every event counts 1")
     if generated == "events":
-        return "events", "normalised to the events in the files, as the dataset says (generated: events)"
+        how = "normalised to the events in the files, as the dataset says (generated: events)"
+        return replace(entries, to="events", how=how)
     if not known:
-        absent = ABSENT.get(planned["layout"], "the events in the files; Runs is absent")
-        return "events", f"normalised to {absent}"
-    for record in known:
-        _check_sums(name, record, done[record["file"]])
-    skimmed = [record for record in known if _is_skimmed(record, done[record["file"]])]
+        absent = ABSENT.get(planned.layout or "", "the events in the files; Runs is absent")
+        return replace(entries, to="events", how=f"normalised to {absent}")
+    for record, runs in known:
+        _check_sums(name, record, runs, done[record.file])
+    skimmed = [record for record, runs in known if _is_skimmed(record, runs, done[record.file])]
     lacking = len(records) - len(known)
     if lacking and not skimmed:
-        return "events", (
+        how = (
             f"normalised to the events in the files; Runs is absent in {lacking} of {len(records)} files and "
             "agrees with Events in the others"
         )
-    _add_runs(found, known, done, skimmed)
+        return replace(entries, to="events", how=how)
+    found = _with_runs(entries, known, done, bool(skimmed))
     if not skimmed:
-        return "runs", "normalised to the generated events of Runs, which are all in the files"
+        how = "normalised to the generated events of Runs, which are all in the files"
+        return replace(found, to="runs", how=how)
     before = f"{len(skimmed)} of {len(records)} files {'was' if len(skimmed) == 1 else 'were'} skimmed before"
     if lacking:
-        found["sum_w"] = None
-        return "none", f"{before} and {lacking} have no Runs: the sum of all generated weights is not known"
-    number = "" if found["n_runs"] is None else f"{found['n_runs']:,} "
-    kept = sum(record["entries"] for record in records)
-    return "runs", f"{before}: normalised to the {number}generated events of Runs; the files hold {kept:,}"
+        how = f"{before} and {lacking} have no Runs: the sum of all generated weights is not known"
+        return replace(found, to="none", how=how, sum_w=None)
+    number = "" if found.n_runs is None else f"{found.n_runs:,} "
+    kept = sum(record.entries for record in records)
+    how = f"{before}: normalised to the {number}generated events of Runs; the files hold {kept:,}"
+    return replace(found, to="runs", how=how)
 
 
-def _counted(record: dict[str, Any]) -> dict[str, Any]:
+def _counted(record: FileFound) -> FileFound:
     """A file whose events have no weight: every one that was generated counts 1."""
-    number = (record["runs"] or {}).get("n_events")
-    runs = None if number is None else {"n_events": number, "sum_w": float(number), "sum_w2": float(number)}
-    return {**record, "runs": runs}
+    number = record.runs.n_events if record.runs else None
+    runs = None if number is None else Runs(number, float(number), float(number))
+    return replace(record, runs=runs)
 
 
-def _add_runs(
-    found: dict[str, Any],
-    known: Sequence[dict[str, Any]],
-    done: dict[str, dict[str, Any]],
-    skimmed: Sequence[dict[str, Any]],
-) -> None:
-    """Sums of Runs, whole and of the processed share of each file; they count where a file was skimmed."""
+def _with_runs(
+    entries: Normalisation,
+    known: Sequence[tuple[FileFound, Runs]],
+    done: Mapping[str, Sums],
+    is_skimmed: bool,
+) -> Normalisation:
+    """With sums of Runs, whole and of the share read of each file; they count where one was skimmed."""
     # A file without an entry is read in full: none of the generated events that it stands for is lost.
-    shares = [done[r["file"]]["n"] / r["entries"] if r["entries"] else 1.0 for r in known]
-    found["sum_w_runs"] = sum(record["runs"]["sum_w"] for record in known)
-    found["sum_w_generated"] = sum(s * r["runs"]["sum_w"] for s, r in zip(shares, known, strict=True))
-    counted = all(record["runs"]["n_events"] is not None for record in known)
-    if counted:
-        found["n_runs"] = sum(record["runs"]["n_events"] for record in known)
-    if not skimmed:  # the entries' own sum is exact, and where parts are lost it follows them event by event
-        return
-    found["sum_w"] = found["sum_w_generated"]
-    number = sum(s * r["runs"]["n_events"] for s, r in zip(shares, known, strict=True)) if counted else 0
-    if number:
-        found["mean_weight"] = found["sum_w_generated"] / number
+    shares = [done[r.file].n / r.entries if r.entries else 1.0 for r, _ in known]
+    sum_w = sum(s * runs.sum_w for s, (_, runs) in zip(shares, known, strict=True))
+    counts = [runs.n_events for _, runs in known if runs.n_events is not None]
+    is_counted = len(counts) == len(known)
+    found = replace(
+        entries,
+        sum_w_runs=sum(runs.sum_w for _, runs in known),
+        sum_w_generated=sum_w,
+        n_runs=sum(counts) if is_counted else None,
+    )
+    if not is_skimmed:  # the entries' own sum is exact, and where parts are lost it follows event by event
+        return found
+    number = sum(s * n for s, n in zip(shares, counts, strict=True)) if is_counted else 0
+    return replace(found, sum_w=sum_w, mean_weight=sum_w / number if number else entries.mean_weight)
 
 
-def _is_skimmed(record: dict[str, Any], done: dict[str, Any]) -> bool:
+def _is_skimmed(record: FileFound, runs: Runs, done: Sums) -> bool:
     """Whether Runs knows of more than the file holds: by the count, else by the sum of what was read."""
-    runs = record["runs"]
-    if runs["n_events"] is not None:
-        return bool(runs["n_events"] > record["entries"])
-    share = done["n"] / record["entries"] if record["entries"] else 1.0
+    if runs.n_events is not None:
+        return bool(runs.n_events > record.entries)
+    share = done.n / record.entries if record.entries else 1.0
     if share < 1:
-        return not math.isclose(runs["sum_w"] * share, done["sum_w"], abs_tol=6 * math.sqrt(done["sum_w2"]))
-    return bool(abs(runs["sum_w"] - done["sum_w"]) > AGREE * _scale(done))
+        return not math.isclose(runs.sum_w * share, done.sum_w, abs_tol=6 * math.sqrt(done.sum_w2))
+    return bool(abs(runs.sum_w - done.sum_w) > AGREE * _scale(done))
 
 
-def _scale(done: dict[str, Any]) -> float:
+def _scale(done: Sums) -> float:
     """The largest sum that so many weights with these squares can have."""
-    return math.sqrt(done["n"] * done["sum_w2"])
+    return math.sqrt(done.n * done.sum_w2)
 
 
-def _check_sums(name: str, record: dict[str, Any], done: dict[str, Any]) -> None:
+def _check_sums(name: str, record: FileFound, runs: Runs, done: Sums) -> None:
     """Fail where what was read cannot be a part of what Runs adds up.
 
     The other n' events have squares q', so that their sum is sqrt(n' q') at most (Cauchy-Schwarz).
     """
-    runs, slack = record["runs"], CONTRADICT * _scale(done)
-    difference = abs(runs["sum_w"] - done["sum_w"])
-    if runs["n_events"] is None or runs["sum_w2"] is None:
-        whole = runs["n_events"] == done["n"]
-        wrong = difference > slack if whole else abs(runs["sum_w"]) < abs(done["sum_w"]) - slack
+    slack = CONTRADICT * _scale(done)
+    difference = abs(runs.sum_w - done.sum_w)
+    if runs.n_events is None or runs.sum_w2 is None:
+        whole = runs.n_events == done.n
+        wrong = difference > slack if whole else abs(runs.sum_w) < abs(done.sum_w) - slack
     else:
-        squares = runs["sum_w2"] - done["sum_w2"]
-        most = math.sqrt(max(runs["n_events"] - done["n"], 0) * max(squares, 0.0))
-        wrong = squares < -CONTRADICT * done["sum_w2"] or difference > most * (1 + CONTRADICT) + slack
+        squares = runs.sum_w2 - done.sum_w2
+        most = math.sqrt(max(runs.n_events - done.n, 0) * max(squares, 0.0))
+        wrong = squares < -CONTRADICT * done.sum_w2 or difference > most * (1 + CONTRADICT) + slack
     if wrong:
-        count = "" if runs["n_events"] is None else f"{runs['n_events']:,} "
+        count = "" if runs.n_events is None else f"{runs.n_events:,} "
         raise InputError(
-            f"dataset {name}: {record['file']}: its tree Runs adds up {count}generated events to a "
-            f"weight of {runs['sum_w']:.6g}{_squares(runs['sum_w2'])}, but {done['n']:,} of them in "
-            f"Events have {done['sum_w']:.6g}{_squares(done['sum_w2'])}: these are other weights. {_REMEDY}"
+            f"dataset {name}: {record.file}: its tree Runs adds up {count}generated events to a "
+            f"weight of {runs.sum_w:.6g}{_squares(runs.sum_w2)}, but {done.n:,} of them in "
+            f"Events have {done.sum_w:.6g}{_squares(done.sum_w2)}: these are other weights. {_REMEDY}"
         )
 
 

@@ -24,6 +24,8 @@ from coffea.util import coffea_console
 
 from jetsmith import io, lifeline
 from jetsmith.errors import InputError
+from jetsmith.handed.account import CutStep, FileRead, Loss, PartReport
+from jetsmith.handed.plan import Plan
 from jetsmith.progress import Progress
 from jetsmith.skimming.reading import Chunk, ChunkReader, Outcome, chunks_of
 from jetsmith.sources.flat import merge_cutflows, no_rows
@@ -68,12 +70,12 @@ def skim_partition(
     Raises:
         InputError: A file changed since inspect, or the golden JSON cannot be read.
     """
-    planned = io.read_json(plan, dataset=name)
+    planned = io.read_record(Plan, plan, dataset=name)
     reader = ChunkReader(
-        planned["layout"],
+        planned.layout or "",
         spec.model_copy(update={"golden_json": golden_json}),
         selection,
-        planned["columns"],
+        planned.columns,
         settings.retries,
         xrootd,
     )
@@ -86,11 +88,11 @@ def skim_partition(
     ):
         tally = Tally(progress, identify)
         pieces = tally.collect(read_ahead(execute, todo, threads))
-        io.write_rows(rows, chain([no_rows(planned["columns"], spec.object)], pieces), **subject)
-    content = tally.report(name, part, sum(map(len, todo)))
-    _check_written(rows, content["n_rows"])
-    _check_written(identity, content["n_processed"])
-    io.write_json(report, content)
+        io.write_rows(rows, chain([no_rows(list(planned.columns), spec.object)], pieces), **subject)
+    found = tally.report(name, part, sum(map(len, todo)))
+    _check_written(rows, found.n_rows)
+    _check_written(identity, found.n_processed)
+    io.write_record(report, found)
 
 
 @contextmanager
@@ -187,10 +189,10 @@ class Tally:
 
     def __init__(self, progress: Progress, identify: Callable[[dict[str, io.IntArray]], None]) -> None:
         self.n_processed = 0
-        self.lost: list[dict[str, Any]] = []
-        self.cutflows: list[Sequence[dict[str, Any]]] = []
+        self.lost: list[Loss] = []
+        self.cutflows: list[Sequence[CutStep]] = []
         self.flavours: Counter[int] = Counter()
-        self.files: dict[str, dict[str, Any]] = {}
+        self.files: dict[str, FileRead] = {}
         self._progress, self._identify = progress, identify
 
     def collect(self, outcomes: Iterator[Outcome]) -> Iterator[ak.Array]:
@@ -198,44 +200,39 @@ class Tally:
         n_done = 0
         for outcome in outcomes:
             n_done += len(outcome.chunk)
-            if outcome.rows is None or outcome.identity is None:
-                self.lost.append(outcome.loss or {})
+            if outcome.loss is not None:
+                self.lost.append(outcome.loss)
             else:
                 self._add(outcome.chunk, outcome.rows, outcome.cutflow, outcome.identity)
                 yield outcome.rows
             self._progress.update(n_done, f"{len(self.lost)} chunks lost" if self.lost else "")
 
-    def _add(self, chunk: Chunk, rows: ak.Array, cutflow: Any, identity: Any) -> None:
+    def _add(self, chunk: Chunk, rows: ak.Array, cutflow: Sequence[CutStep], identity: Any) -> None:
         self.n_processed += len(chunk)
         self.cutflows.append(cutflow)
         self.flavours.update(count_flavours(rows))
-        of_file = self.files.setdefault(chunk.file, {"file": chunk.file, "n": 0, "sum_w": 0.0, "sum_w2": 0.0})
-        for key in ("n", "sum_w", "sum_w2"):
-            of_file[key] += cutflow[0][key]
+        before = self.files.get(chunk.file, FileRead(0, 0.0, 0.0, chunk.file))
+        self.files[chunk.file] = before.plus(cutflow[0])
         columns = (*identity, np.full(len(chunk), chunk.place))
         self._identify(dict(zip(io.IDENTITY, columns, strict=True)))
 
-    def report(self, name: str, part: int, n_planned: int) -> dict[str, Any]:
-        """What became of the partition's entries.
-
-        Its state is `skipped` where an entry is lost, with reason and attempts of each loss, else
-        `ok`, or `empty` where no row passed; the sums of weights are there in every case.
-        """
+    def report(self, name: str, part: int, n_planned: int) -> PartReport:
+        """What became of the partition's entries; the sums of weights are there in every case."""
         cutflow = merge_cutflows(self.cutflows)
         n_rows = sum(self.flavours.values())
-        return {
-            "dataset": name,
-            "part": f"{part:03d}",
-            "state": "skipped" if self.lost else "ok" if n_rows else "empty",
-            "n_planned": n_planned,
-            "n_processed": self.n_processed,
-            "lost": self.lost,
-            "sum_w": cutflow[0]["sum_w"] if cutflow else 0.0,
-            "files": list(self.files.values()),
-            "cutflow": cutflow,
-            "n_rows": n_rows,
-            "rows_by_flavour": {str(key): self.flavours[key] for key in sorted(self.flavours)},
-        }
+        return PartReport(
+            dataset=name,
+            part=f"{part:03d}",
+            state="skipped" if self.lost else "ok" if n_rows else "empty",
+            n_planned=n_planned,
+            n_processed=self.n_processed,
+            lost=tuple(self.lost),
+            sum_w=cutflow[0].sum_w if cutflow else 0.0,
+            files=tuple(self.files.values()),
+            cutflow=cutflow,
+            n_rows=n_rows,
+            rows_by_flavour={str(key): self.flavours[key] for key in sorted(self.flavours)},
+        )
 
 
 def count_flavours(rows: ak.Array) -> dict[int, int]:

@@ -3,62 +3,60 @@
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
 
+from jetsmith.handed.plan import FileFound, Part, Range
 from jetsmith.specs.skimming import PartitionSpec
 
 SNAP = 0.25  # a cut moves to a cluster boundary that is nearer than this share of a partition
 
 
-def typical_entries(records: Sequence[dict[str, Any]]) -> int:
+def typical_entries(records: Sequence[FileFound]) -> int:
     """Entries that a file which cannot be opened is taken to hold: the mean of the others, one at least."""
-    n_entries = sum(int(record["entries"]) for record in records)
+    n_entries = sum(record.entries for record in records)
     return max(1, round(n_entries / max(1, len(records))))
 
 
-def damaged_share(records: Sequence[dict[str, Any]], n_damaged: int) -> float:
+def damaged_share(records: Sequence[FileFound], n_damaged: int) -> float:
     """Share of all entries that damaged files are taken to hold."""
     lost = n_damaged * typical_entries(records)
-    return lost / (lost + sum(record["entries"] for record in records)) if lost else 0.0
+    return lost / (lost + sum(record.entries for record in records)) if lost else 0.0
 
 
-def plan_parts(
-    records: Sequence[dict[str, Any]], n_parts: int, target: PartitionSpec
-) -> list[dict[str, Any]]:
+def plan_parts(records: Sequence[FileFound], n_parts: int, target: PartitionSpec) -> list[Part]:
     """Cut the entries of all files into `n_parts` runs of about equal cost.
 
     Cost is bytes or entries, whichever is nearer to its target. Cuts move to a cluster boundary
     that is close, so that no basket is read twice; large files are split, small ones grouped.
 
     Args:
-        records: `file`, `uuid`, `entries`, `bytes` and `bounds` of each file.
+        records: The files.
         n_parts: Partitions.
         target: Bytes and entries that cost the same.
 
     Returns:
-        `part` and `ranges` of each partition; every entry is in exactly one range.
+        The partitions; every entry is in exactly one range.
     """
     costs = [
-        max(record["bytes"] / (target.target_mb * 1e6), record["entries"] / target.target_entries)
-        if record["entries"]
+        max(record.bytes / (target.target_mb * 1e6), record.entries / target.target_entries)
+        if record.entries
         else 0.0
         for record in records
     ]
     cuts = _cuts(records, costs, n_parts)
-    parts: list[dict[str, Any]] = []
+    parts: list[Part] = []
     for part, (begin, end) in enumerate(pairwise(cuts)):
         ranges = []
         for index in range(begin[0], min(end[0] + 1, len(records))):
             start = begin[1] if index == begin[0] else 0
-            stop = end[1] if index == end[0] else records[index]["entries"]
+            stop = end[1] if index == end[0] else records[index].entries
             if start < stop:
                 record = records[index]
-                ranges.append({"file": record["file"], "uuid": record["uuid"], "start": start, "stop": stop})
-        parts.append({"part": f"{part:03d}", "ranges": ranges})
+                ranges.append(Range(record.file, record.uuid, start, stop))
+        parts.append(Part(f"{part:03d}", tuple(ranges)))
     return parts
 
 
-def _cuts(records: Sequence[dict[str, Any]], costs: Sequence[float], n_parts: int) -> list[tuple[int, int]]:
+def _cuts(records: Sequence[FileFound], costs: Sequence[float], n_parts: int) -> list[tuple[int, int]]:
     """Begin and end of the partitions as (index of file, entry), rising."""
     size = sum(costs) / n_parts
     cuts, index, before = [(0, 0)], 0, 0.0
@@ -70,9 +68,9 @@ def _cuts(records: Sequence[dict[str, Any]], costs: Sequence[float], n_parts: in
         if index == len(records):
             cuts.append((index, 0))
             continue
-        entries = records[index]["entries"]
+        entries = records[index].entries
         entry = round((wanted - before) / costs[index] * entries)
-        nearest = _nearest(records[index]["bounds"], entry)
+        nearest = _nearest(records[index].bounds, entry)
         if abs(nearest - entry) * costs[index] <= SNAP * size * entries:
             entry = nearest
         cuts.append(max(cuts[-1], (index, entry)))

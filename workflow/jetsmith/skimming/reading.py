@@ -17,6 +17,8 @@ import awkward as ak
 
 from jetsmith import remote, sources
 from jetsmith.errors import DamagedError, InputError
+from jetsmith.handed.account import CutStep, Loss
+from jetsmith.handed.plan import Plan
 from jetsmith.io import IntArray
 from jetsmith.skimming.plan import chunks
 from jetsmith.sources import files
@@ -66,28 +68,28 @@ class Outcome:
         rows: Canonical columns of the rows that pass; None where it is lost.
         cutflow: Rows and weights after each cut; empty where it is lost.
         identity: Run, luminosity block and event of every entry, shape (entries,) each.
-        loss: file, start, stop, reason and attempts where it is lost, else None.
+        loss: Why, where it is lost, else None.
     """
 
     chunk: Chunk
     rows: ak.Array | None = None
-    cutflow: tuple[dict[str, Any], ...] = ()
+    cutflow: tuple[CutStep, ...] = ()
     identity: tuple[IntArray, IntArray, IntArray] | None = None
-    loss: dict[str, Any] | None = None
+    loss: Loss | None = None
 
 
-def chunks_of(plan: dict[str, Any], part: int, most: int) -> list[Chunk]:
+def chunks_of(plan: Plan, part: int, most: int) -> list[Chunk]:
     """The chunks of a partition in order, each of `most` entries and `CHUNK_BYTES` at most."""
-    places = {record["file"]: index for index, record in enumerate(plan["files"])}
+    places = {record.file: index for index, record in enumerate(plan.files)}
     found: list[Chunk] = []
-    for piece in plan["parts"][part]["ranges"]:
-        place = places[piece["file"]]
-        record = plan["files"][place]
-        size = max(1, min(most, int(CHUNK_BYTES / max(record["entry_bytes"], 1e-9))))
-        branches = tuple(plan["schemas"][record["schema"]]["branches"])
-        for start, stop in chunks(piece["start"], piece["stop"], record["bounds"], size):
-            planned = record["uuid"], record["bytes"], record["entries"]
-            about = record["file"], place, planned, record["tree"], branches
+    for piece in plan.parts[part].ranges:
+        place = places[piece.file]
+        record = plan.files[place]
+        size = max(1, min(most, int(CHUNK_BYTES / max(record.entry_bytes, 1e-9))))
+        branches = plan.schemas[record.schema].branches
+        for start, stop in chunks(piece.start, piece.stop, record.bounds, size):
+            planned = record.uuid, record.bytes, record.entries
+            about = record.file, place, planned, record.tree, branches
             found.append(Chunk(len(found), *about, start, stop))
     return found
 
@@ -112,7 +114,7 @@ class ChunkReader:
     retries: int = 0
     xrootd: XRootDSpec = field(default_factory=XRootDSpec)
     _opened: tuple[str, ExitStack, Table] | None = field(default=None, repr=False)
-    _lost: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    _lost: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
     _failed_at: dict[str, float] = field(default_factory=dict, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -125,10 +127,9 @@ class ChunkReader:
             InputError: The file is another one than was planned, or its content makes no sense.
         """
         _tidy()
-        about = {"file": chunk.file, "start": chunk.start, "stop": chunk.stop}
         # A file that could not be opened was waited for once; a partition has many chunks.
         if chunk.file in self._lost:
-            return [Outcome(chunk, loss=about | self._lost[chunk.file])]
+            return [_as_lost(chunk, *self._lost[chunk.file])]
         attempts, failures, was_open = 0, dict[str, Exception](), False
         for turn in range(self.retries + 1):
             if turn:
@@ -137,7 +138,7 @@ class ChunkReader:
             for address in self._addresses(chunk):
                 attempts += 1
                 try:
-                    return [self._read(chunk, address)]
+                    return [self.read(chunk, address)]
                 except (InputError, ReadError) as error:
                     failures[address] = error
                     was_open |= self._opened is not None
@@ -149,10 +150,9 @@ class ChunkReader:
             if not isinstance(failure, READ_FAILURES):
                 raise failure
         reason = "; ".join(dict.fromkeys(map(_reason, failures.values())))
-        loss = {"reason": reason, "attempts": attempts}
         if not was_open and any(map(_may_pass, failures.values())):
-            self._lost[chunk.file] = loss
-        return [Outcome(chunk, loss=about | loss)]
+            self._lost[chunk.file] = reason, attempts
+        return [_as_lost(chunk, reason, attempts)]
 
     def _addresses(self, chunk: Chunk) -> list[str]:
         """Replicas in the order in which they are tried: the open one first, lately failed ones last."""
@@ -173,10 +173,10 @@ class ChunkReader:
             if _may_pass(error):
                 self._failed_at[remote.server(address)] = time.monotonic()
 
-    def _read(self, chunk: Chunk, address: str) -> Outcome:
+    def read(self, chunk: Chunk, address: str) -> Outcome:
         source = sources.load(self.layout)
         events = Events(
-            self._table(chunk, address),
+            self.table(chunk, address),
             chunk.branches,
             source.selecting(self.spec),
             chunk.start,
@@ -194,7 +194,7 @@ class ChunkReader:
             error.add_note(f"while reading {where}: a defect of jetsmith, or damage that looks like data")
             raise
 
-    def _table(self, chunk: Chunk, address: str) -> Table:
+    def table(self, chunk: Chunk, address: str) -> Table:
         """The table of the chunk's file, which stays open for the next chunk."""
         if self._opened is not None and self._opened[0] == address:
             return self._opened[2]
@@ -226,6 +226,10 @@ class ChunkReader:
         if opened is not None:
             with suppress(Exception):  # a broken connection cannot be closed either
                 opened[1].close()
+
+
+def _as_lost(chunk: Chunk, reason: str, attempts: int) -> Outcome:
+    return Outcome(chunk, loss=Loss(chunk.file, chunk.start, chunk.stop, reason, attempts))
 
 
 def _tidy() -> None:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jetsmith import columns
+from jetsmith.columns import STORED_PREFIX
 from jetsmith.errors import InputError
-from jetsmith.io import read_json, write_json
+from jetsmith.handed.plan import Plan
+from jetsmith.io import read_record, write_json
 from jetsmith.skimming.copies import copies
 from jetsmith.specs.classifiers import RowsSpec, TruthSpec
 from jetsmith.specs.features import ColumnGroup
@@ -41,71 +42,68 @@ def check_classifier(
         InputError: Names dataset, files, layout, columns, features and what would help; or the truth
             that the files cannot tell and the classes need.
     """
+    plans = [read_record(Plan, path) for path in inspections]
     needed = {source: inputs.group for inputs in spec.reads for source in inputs.sources}
-    contents = [read_json(path) for path in inspections]
     problems: list[str] = []
-    for datasets in samples or [[content["dataset"] for content in contents]]:
-        problems += _shared_files([c for c in contents if c["dataset"] in datasets], xrootd)
+    for datasets in samples or [[plan.dataset for plan in plans]]:
+        problems += _shared_files([plan for plan in plans if plan.dataset in datasets], xrootd)
     checked: dict[str, Any] = {}
-    for path in inspections:
-        inspected = read_json(path)
+    for inspected in plans:
         if spec.role == "tagger":
             problems += _untold(spec, judged, inspected)
-        lacking = [c for c in needed if c not in derivable(set(inspected["columns"]))]
-        checked[inspected["dataset"]] = {"layout": inspected["layout"], "columns": len(inspected["columns"])}
-        if lacking and inspected["n_entries"]:
+        there = derivable(set(inspected.columns))
+        lacking = [c for c in needed if c not in there]
+        checked[inspected.dataset] = {"layout": inspected.layout, "columns": len(inspected.columns)}
+        if lacking and inspected.n_entries:
             problems.append(_explain(spec, inspected, lacking, needed, groups, derivable))
     if problems:
         raise InputError("\n".join(problems))
     write_json(output, {"classifier": spec.name, "sources": sorted(needed), "datasets": checked})
 
 
-def _untold(spec: RowsSpec, judged: Sequence[TruthSpec], inspected: dict[str, Any]) -> list[str]:
+def _untold(spec: RowsSpec, judged: Sequence[TruthSpec], inspected: Plan) -> list[str]:
     """Truth that the files of a dataset cannot tell, where a class holds it apart from what stands for it."""
     classes = {c.name: c for c in (*spec.classes, *judged)}
     problems = []
-    for untold in inspected["content"]["untold"]:
-        ids, become = untold["ids"], untold["become"]
+    for untold in inspected.content.untold:
+        ids, become = untold.ids, untold.become
         split = [
             name for name, c in classes.items() if any((id_ in c.truth) != (become in c.truth) for id_ in ids)
         ]
         if split:
             problems.append(
-                f"{spec.name} cannot be trained or judged on dataset {inspected['dataset']}: "
-                f"{untold['text']} in {untold['n_files']} of {len(inspected['files'])} files, such as "
-                f"{untold['file']}, and its classes {', '.join(split)} need the difference; take classes "
+                f"{spec.name} cannot be trained or judged on dataset {inspected.dataset}: "
+                f"{untold.text} in {untold.n_files} of {len(inspected.files)} files, such as "
+                f"{untold.file}, and its classes {', '.join(split)} need the difference; take classes "
                 "that do not, or files that tell"
             )
     return problems
 
 
-def _shared_files(inspections: Sequence[dict[str, Any]], xrootd: XRootDSpec) -> list[str]:
+def _shared_files(plans: Sequence[Plan], xrootd: XRootDSpec) -> list[str]:
     """Files that are in two datasets, under whatever names: their events would count twice."""
-    records = [{**record, "of": i["dataset"]} for i in inspections for record in i["files"]]
+    of = {id(record): plan.dataset for plan in plans for record in plan.files}
+    records = [record for plan in plans for record in plan.files]
     return [
-        f"{copy['file']} (dataset {copy['of']}): the same file as {first['file']} (dataset {first['of']}; "
-        f"uuid {copy['uuid']}, and the same content); its events would count twice in one sample: leave it "
+        f"{copy.file} (dataset {of[id(copy)]}): the same file as {first.file} (dataset {of[id(first)]}; "
+        f"uuid {copy.uuid}, and the same content); its events would count twice in one sample: leave it "
         "out of one of them"
         for first, copy in copies(records, xrootd)
-        if first["of"] != copy["of"]
+        if of[id(first)] != of[id(copy)]
     ]
 
 
 def _explain(
     spec: RowsSpec,
-    inspected: dict[str, Any],
+    inspected: Plan,
     lacking: list[str],
     needed: dict[str, str],
     groups: Sequence[ColumnGroup],
     derivable: Callable[[set[str]], set[str]],
 ) -> str:
     """Why a classifier cannot read a dataset, and what would help."""
-    guilty = [
-        record["file"]
-        for record in inspected["files"]
-        if record["entries"]
-        and set(lacking) - derivable(set(inspected["schemas"][record["schema"]]["available"]))
-    ]
+    lack = [bool(set(lacking) - derivable(set(schema.available))) for schema in inspected.schemas]
+    guilty = [record.file for record in inspected.files if record.entries and lack[record.schema]]
     used = {feature for inputs in spec.reads for feature in inputs.features}
     features = sorted(
         name
@@ -116,20 +114,20 @@ def _explain(
     )
     inputs = ", ".join(sorted({needed[column] for column in lacking}))
     return (
-        f"{spec.name} cannot read dataset {inspected['dataset']} (layout {inspected['layout']}): "
-        f"no column {', '.join(lacking)} in {len(guilty)} of {len(inspected['files'])} files "
+        f"{spec.name} cannot read dataset {inspected.dataset} (layout {inspected.layout}): "
+        f"no column {', '.join(lacking)} in {len(guilty)} of {len(inspected.files)} files "
         f"({', '.join(guilty[:3])}{', …' if len(guilty) > 3 else ''}); "
         f"needed by inputs {inputs}{': ' + ', '.join(features) if features else ''}. "
         + _remedy(lacking, inspected)
     )
 
 
-def _remedy(lacking: list[str], inspected: dict[str, Any]) -> str:
-    constituents = any(schema["constituents"] for schema in inspected["schemas"])
-    if any(name.startswith(columns.STORED_PREFIX) for name in lacking):
-        there = [name for name in inspected["columns"] if name.startswith(columns.STORED_PREFIX)]
+def _remedy(lacking: list[str], inspected: Plan) -> str:
+    constituents = any(schema.constituents for schema in inspected.schemas)
+    if any(name.startswith(STORED_PREFIX) for name in lacking):
+        there = [name for name in inspected.columns if name.startswith(STORED_PREFIX)]
         return f"Stored scores that there are: {', '.join(there) or 'none'}"
-    if not constituents and inspected["object"] != "event":
+    if not constituents and inspected.object != "event":
         return (
             "These files hold no candidates of jets: they can serve taggers of backend `stored`; "
             "other taggers need PFNano or DeepNtuples files"

@@ -6,20 +6,23 @@ A layout is looked up by the name of its module. To add one, write a module with
 
 import importlib
 from collections.abc import Mapping
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import awkward as ak
 
+from jetsmith.columns import EVENT_KEY, KEY
 from jetsmith.errors import InputError
+from jetsmith.handed.account import CutStep
+from jetsmith.handed.plan import Untold
 from jetsmith.io import IntArray
-from jetsmith.sources.content import First, Kind, Untold
+from jetsmith.sources.content import First, Kind
 from jetsmith.specs.datasets import LAYOUTS, CutsSpec, ReadingSpec
 
 # Without these columns there is nothing to select or to label.
 REQUIRED = {
-    "ak4": ("run", "luminosity_block", "event", "jet_index", "jet_pt_gev", "jet_eta"),
-    "ak8": ("run", "luminosity_block", "event", "jet_index", "jet_pt_gev", "jet_eta"),
-    "event": ("run", "luminosity_block", "event", "z_pt_gev", "genjet_pt_gev"),
+    "ak4": (*KEY, "jet_pt_gev", "jet_eta"),
+    "ak8": (*KEY, "jet_pt_gev", "jet_eta"),
+    "event": (*EVENT_KEY, "z_pt_gev", "genjet_pt_gev"),
 }
 
 
@@ -63,7 +66,7 @@ class Source(Protocol):
 
     def rows(
         self, events: Mapping[str, ak.Array], spec: ReadingSpec, selection: CutsSpec
-    ) -> tuple[ak.Array, list[dict[str, Any]]]:
+    ) -> tuple[ak.Array, list[CutStep]]:
         """Canonical columns of the rows that pass, and the cutflow.
 
         Args:
@@ -73,8 +76,8 @@ class Source(Protocol):
             selection: Cuts on its jets.
 
         Returns:
-            Record array, one row a jet or an event; and the cutflow in order, each with `cut`,
-            `n`, `sum_w` and `sum_w2`. Its first line, `entries`, is everything before cuts.
+            Record array, one row a jet or an event; and the cutflow in order. Its first step,
+            `entries`, is everything before cuts.
         """
 
 

@@ -21,21 +21,6 @@ class Kind:
     because: str
 
 
-@dataclass(frozen=True)
-class Untold:
-    """Truth ids that branches cannot tell from another.
-
-    Attributes:
-        ids: Ids that no row gets.
-        become: The id that such rows get instead.
-        lacks: What is missing for it, for messages.
-    """
-
-    ids: tuple[int, ...]
-    become: int
-    lacks: str
-
-
 def simulated_by(branches: set[str], signs: tuple[str, ...]) -> str:
     """The branches that simulated events alone have, a few of them; empty for none."""
     return ", ".join([name for name in signs if name in branches][:3])

@@ -7,16 +7,17 @@ jet's side, so `sv_eta` and `Cpfcan_etarel` go with it. `sv_phi` is an azimuth i
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import awkward as ak
 import numpy as np
 
 from jetsmith.columns import COMMON
 from jetsmith.errors import InputError
+from jetsmith.handed.account import CutStep
+from jetsmith.handed.plan import Untold
 from jetsmith.io import IntArray
 from jetsmith.sources import truth
-from jetsmith.sources.content import First, Kind, Untold
+from jetsmith.sources.content import First, Kind
 from jetsmith.sources.flat import Array, Columns, Cutflow, split, values
 from jetsmith.sources.trees import narrow
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
@@ -145,7 +146,7 @@ def identity(events: Mapping[str, ak.Array]) -> tuple[IntArray, IntArray, IntArr
 
 def rows(
     events: Mapping[str, ak.Array], spec: ReadingSpec, selection: CutsSpec
-) -> tuple[ak.Array, list[dict[str, Any]]]:
+) -> tuple[ak.Array, list[CutStep]]:
     """Canonical columns of the jets that pass, and the cutflow (see `sources.Source.rows`).
 
     Raises:

@@ -40,7 +40,7 @@ def event_cuts(events: Mapping[str, ak.Array], spec: ReadingSpec) -> tuple[Float
     cutflow, passed = Cutflow(), np.ones(n_events, dtype=bool)
     cutflow.add("entries", weight)
     if spec.golden_json is not None:
-        certified = _lumi_mask(spec.golden_json)
+        certified = lumi_mask(spec.golden_json)
         passed &= certified(values(events["run"]), values(events["luminosityBlock"]))
         cutflow.add("certified", weight[passed])
     if spec.hlt:
@@ -66,7 +66,12 @@ def event_weights(events: Mapping[str, ak.Array], spec: ReadingSpec, n_events: i
 
 
 @lru_cache(maxsize=4)
-def _lumi_mask(path: str) -> Any:
+def lumi_mask(path: str) -> Any:
+    """What tells certified runs and luminosity blocks, by the golden JSON at a path.
+
+    Raises:
+        InputError: The file is none.
+    """
     from coffea.lumi_tools import LumiMask  # heavy, and data alone needs it
 
     read_certified(path)

@@ -14,7 +14,7 @@ import uproot
 
 from jetsmith import remote
 from jetsmith.errors import DamagedError, InputError
-from jetsmith.sources import foreign
+from jetsmith.sources import foreign, registry
 from jetsmith.sources.trees import Table, table
 from jetsmith.specs.datasets import LAYOUTS
 
@@ -34,6 +34,7 @@ OTHERS = {  # tables that tell what a file is
 }
 MOST_NAMED = 5
 KINDS = ("TTree", "ROOT::RNTuple")
+registry.keep_known()
 
 
 @contextmanager
@@ -46,13 +47,14 @@ def open_root(path: str) -> Iterator[Any]:
         OSError: A remote file cannot be read now, at its opening or within the body; it is named,
             and may be opened again.
     """
-    if path.startswith(REMOTE):
-        with _named(path), _open(path, _remote_size(path)) as file:
-            yield file
-    else:
-        _check_local(path)
-        with _open(path, os.path.getsize(path)) as file:
-            yield file
+    with registry.forgotten_if_damaged():
+        if path.startswith(REMOTE):
+            with _named(path), _open(path, _remote_size(path)) as file:
+                yield file
+        else:
+            _check_local(path)
+            with _open(path, os.path.getsize(path)) as file:
+                yield file
 
 
 @contextmanager

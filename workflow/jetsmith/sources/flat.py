@@ -1,6 +1,6 @@
 """Flat buffers of ragged branches: what all layouts use to gather, pair and write columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith import columns
+from jetsmith.angles import delta_r
+from jetsmith.handed.account import CutStep
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.sources.trees import ReadError
 
@@ -52,25 +54,31 @@ def join(left: IntArray, right: IntArray) -> tuple[IntArray, IntArray]:
     return first, second
 
 
-def delta_phi(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Difference of azimuths in [-pi, pi)."""
-    turn: FloatArray = (first - second + np.pi) % (2 * np.pi) - np.pi
-    return turn
+def look_up(array: ak.Array, row: IntArray, place: IntArray, missing: Any) -> Array:
+    """Elements of a ragged array by list and place in it; `missing`, and its type, where there is none.
+
+    Args:
+        array: N lists.
+        row: List of each, shape (M,).
+        place: Index in that list, shape (M,); one outside the list is none.
+        missing: Value, such as np.float32(np.nan).
+    """
+    offsets, content = split(array)
+    known = (place >= 0) & (place < np.diff(offsets)[row])
+    found = np.full(len(place), missing)
+    found[known] = content[(offsets[row] + place)[known]]
+    return found
 
 
-def delta_r(eta_1: FloatArray, phi_1: FloatArray, eta_2: FloatArray, phi_2: FloatArray) -> FloatArray:
-    """Distance in pseudorapidity and azimuth."""
-    distance: FloatArray = np.hypot(eta_1 - eta_2, delta_phi(phi_1, phi_2))
-    return distance
-
-
-def near(offsets: IntArray, eta: FloatArray, phi: FloatArray, others: "Points", radius: float) -> BoolArray:
+def near(
+    offsets: IntArray, eta: FloatArray, phi: FloatArray, others: "Directions", radius: float
+) -> BoolArray:
     """True for each element that has one of `others` of its list within `radius`."""
     return np.asarray(count_near(offsets, eta, phi, others, radius) > 0)
 
 
 def count_near(
-    offsets: IntArray, eta: FloatArray, phi: FloatArray, others: "Points", radius: float
+    offsets: IntArray, eta: FloatArray, phi: FloatArray, others: "Directions", radius: float
 ) -> IntArray:
     """For each element the number of `others` of its list within `radius`."""
     first, second = join(offsets, others.offsets)
@@ -78,7 +86,7 @@ def count_near(
     return np.bincount(first[close], minlength=len(eta))
 
 
-def nearest(points: "Points", others: "Points", radius: float) -> IntArray:
+def nearest(points: "Directions", others: "Directions", radius: float) -> IntArray:
     """For each point the flat index of the nearest of `others` in its list, -1 for none within `radius`."""
     first, second = join(points.offsets, others.offsets)
     distance = delta_r(points.eta[first], points.phi[first], others.eta[second], others.phi[second])
@@ -90,16 +98,16 @@ def nearest(points: "Points", others: "Points", radius: float) -> IntArray:
 
 
 @dataclass(frozen=True)
-class Points:
+class Directions:
     """Directions, ragged by event: offsets (N + 1,), eta and phi (total,)."""
 
     offsets: IntArray
     eta: FloatArray
     phi: FloatArray
 
-    def where(self, mask: BoolArray) -> "Points":
+    def where(self, mask: BoolArray) -> "Directions":
         """Those that pass."""
-        return Points(masked_offsets(self.offsets, mask), self.eta[mask], self.phi[mask])
+        return Directions(masked_offsets(self.offsets, mask), self.eta[mask], self.phi[mask])
 
 
 def masked_offsets(offsets: IntArray, mask: BoolArray) -> IntArray:
@@ -236,24 +244,18 @@ class Cutflow:
     """
 
     def __init__(self) -> None:
-        self.lines: list[dict[str, Any]] = []
+        self.lines: list[CutStep] = []
 
     def add(self, cut: str, weight: FloatArray, applied: bool = True) -> None:
         """The weights of all that passed `cut`, or that it would have been applied to."""
-        line = {
-            "cut": cut,
-            "n": len(weight),
-            "sum_w": float(np.sum(weight)),
-            "sum_w2": float(np.sum(np.square(weight))),
-        }
-        self.lines.append(line if applied else line | {"applied": False})
+        sums = len(weight), float(np.sum(weight)), float(np.sum(np.square(weight)))
+        self.lines.append(CutStep(*sums, cut, applied))
 
 
-def merge_cutflows(cutflows: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+def merge_cutflows(cutflows: Iterable[Sequence[CutStep]]) -> tuple[CutStep, ...]:
     """Add cutflows line by line, by the name of the cut, in the order of its first appearance."""
-    merged: dict[str, dict[str, Any]] = {}
-    for line in (line for cutflow in cutflows for line in cutflow):
-        total = merged.setdefault(line["cut"], line | {"n": 0, "sum_w": 0.0, "sum_w2": 0.0})
-        for key in ("n", "sum_w", "sum_w2"):
-            total[key] += line[key]
-    return list(merged.values())
+    merged: dict[str, CutStep] = {}
+    for step in (step for cutflow in cutflows for step in cutflow):
+        empty = CutStep(0, 0.0, 0.0, step.cut, step.applied)
+        merged[step.cut] = merged.get(step.cut, empty).plus(step)
+    return tuple(merged.values())

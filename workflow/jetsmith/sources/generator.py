@@ -6,7 +6,7 @@ import awkward as ak
 import numpy as np
 
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.sources.flat import Columns, Points, masked_offsets, near, owners, split
+from jetsmith.sources.flat import Columns, Directions, masked_offsets, near, owners, split
 from jetsmith.sources.truth import FROM_HARD_PROCESS, GEN_BRANCHES, Generator
 
 JET_PT_MIN_GEV = 15.0
@@ -76,7 +76,7 @@ def fill(
     pt, eta, phi = (particles.flat(name)[pairs].astype(np.float64) for name in ("pt", "eta", "phi"))
     _fill_z(columns, pt, eta, phi)
     offsets, jet_pt = split(events["GenJet_pt"])
-    leptons = Points(_offsets_of_pairs(kept), eta.ravel(), phi.ravel())
+    leptons = Directions(_offsets_of_pairs(kept), eta.ravel(), phi.ravel())
     jet_eta, jet_phi = split(events["GenJet_eta"])[1], split(events["GenJet_phi"])[1]
     mask = (jet_pt > JET_PT_MIN_GEV) & (np.abs(jet_eta) < JET_ABSETA_MAX)
     mask &= kept[owners(offsets)] & ~near(offsets, jet_eta, jet_phi, leptons, LEPTON_RADIUS)

@@ -13,10 +13,10 @@ import awkward as ak
 import numpy as np
 
 from jetsmith.errors import InputError
+from jetsmith.handed.plan import Untold
 from jetsmith.io import IntArray
 from jetsmith.sources import truth
-from jetsmith.sources.content import Untold
-from jetsmith.sources.flat import Array, Points, count_near, nearest, split
+from jetsmith.sources.flat import Array, Directions, count_near, look_up, nearest, split
 
 PREFIX = {"ak4": "Jet", "ak8": "FatJet"}
 GENERATOR_JETS = {"ak4": ("GenJet", "genJetIdx"), "ak8": ("GenJetAK8", "genJetAK8Idx")}
@@ -44,7 +44,7 @@ class Jets(Protocol):
     def take(self, name: str) -> Array:
         """A branch of the kept jets."""
 
-    def points(self) -> Points:
+    def directions(self) -> Directions:
         """Directions of the kept jets."""
 
 
@@ -184,24 +184,20 @@ def _partner(jets: Jets, obj: str) -> IntArray:
     if jets.has(index):
         return jets.take(index).astype(np.int64)
     offsets, eta = split(jets.events[f"{collection}_eta"])
-    generator = Points(offsets, eta, split(jets.events[f"{collection}_phi"])[1])
+    generator = Directions(offsets, eta, split(jets.events[f"{collection}_phi"])[1])
     # ASSUME a jet and its generator jet are nearer than half the radius
-    found = nearest(jets.points(), generator, RADIUS[obj] / 2)
+    found = nearest(jets.directions(), generator, RADIUS[obj] / 2)
     return np.where(found >= 0, found - offsets[jets.event], UNKNOWN)
 
 
 def _look_up(jets: Jets, branch: str, place: IntArray) -> IntArray:
     """A branch of another collection at a place in the event of each jet, UNKNOWN where there is none."""
-    offsets, content = split(jets.events[branch])
-    known = (place >= 0) & (place < np.diff(offsets)[jets.event])
-    found = np.full(len(place), UNKNOWN)
-    found[known] = content[(offsets[jets.event] + place)[known]]
-    return found
+    return look_up(jets.events[branch], jets.event, place, UNKNOWN)
 
 
 def _near_particles(jets: Jets, obj: str, particles: truth.Generator) -> list[IntArray]:
     """Last b and last c hadrons within the radius of each jet."""
-    points, axes = particles.points(), jets.points()
+    points, axes = particles.directions(), jets.directions()
     return [
         count_near(axes.offsets, axes.eta, axes.phi, points.where(particles.last_hadrons(quark)), RADIUS[obj])
         for quark in COUNTS

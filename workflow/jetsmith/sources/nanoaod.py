@@ -4,22 +4,23 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import awkward as ak
 import numpy as np
 
 from jetsmith.columns import COMMON, STORED_PREFIX
+from jetsmith.handed.account import CutStep
+from jetsmith.handed.plan import Untold
 from jetsmith.io import IntArray
 from jetsmith.sources import eventcuts, generator, hadrons, jetid, truth
-from jetsmith.sources.content import First, Kind, Untold, simulated_by
+from jetsmith.sources.content import First, Kind, simulated_by
 from jetsmith.sources.eventcuts import SIMULATED_RUN, WEIGHTS, event_cuts
 from jetsmith.sources.flat import (
     Array,
     Columns,
     Cutflow,
+    Directions,
     KeptJets,
-    Points,
     counts_to_offsets,
     owners,
     split,
@@ -28,7 +29,7 @@ from jetsmith.sources.flat import (
 from jetsmith.sources.trees import narrow
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
-PREFIX = {"ak4": "Jet", "ak8": "FatJet"}
+PREFIX = hadrons.PREFIX
 EVENT = {"run": "run", "luminosity_block": "luminosityBlock", "event": "event"}
 # What CMS writes for simulated events alone.
 SIMULATED = (
@@ -208,15 +209,15 @@ class Jets(KeptJets):
         row[self.kept] = np.arange(len(self.kept))
         return row
 
-    def points(self) -> Points:
+    def directions(self) -> Directions:
         """Directions of the kept jets."""
         n_kept = np.bincount(self.event, minlength=len(self.offsets) - 1)
-        return Points(counts_to_offsets(n_kept), self.take("eta"), self.take("phi"))
+        return Directions(counts_to_offsets(n_kept), self.take("eta"), self.take("phi"))
 
 
 def rows(
     events: Mapping[str, ak.Array], spec: ReadingSpec, selection: CutsSpec
-) -> tuple[ak.Array, list[dict[str, Any]]]:
+) -> tuple[ak.Array, list[CutStep]]:
     """Canonical columns of the rows that pass, and the cutflow (see `sources.Source.rows`)."""
     if spec.object == "event":
         return event_rows(events, spec)
@@ -224,7 +225,7 @@ def rows(
     return columns.rows(), cutflow.lines
 
 
-def event_rows(events: Mapping[str, ak.Array], spec: ReadingSpec) -> tuple[ak.Array, list[dict[str, Any]]]:
+def event_rows(events: Mapping[str, ak.Array], spec: ReadingSpec) -> tuple[ak.Array, list[CutStep]]:
     """Rows of the object `event`: those with two leptons of a Z."""
     weight, passed, cutflow = event_cuts(events, spec)
     narrow(events, np.flatnonzero(passed))
@@ -301,10 +302,10 @@ def flavour(jets: Jets, obj: str) -> IntArray:
 
     hadron, n_b, n_c = hadrons.heavy_flavour(jets, obj, particles)
     if obj == "ak8":
-        found = truth.resonance(particles, jets.points()) if particles else nothing
+        found = truth.resonance(particles, jets.directions()) if particles else nothing
         ids = truth.ak8_flavour(n_b, n_c, found)
     else:
-        lepton = truth.decay_lepton(particles, jets.points()) if particles else nothing
+        lepton = truth.decay_lepton(particles, jets.directions()) if particles else nothing
         parton = jets.take("partonFlavour").astype(np.int64) if jets.has("partonFlavour") else nothing
         ids = truth.ak4_flavour(hadron, parton, n_b, n_c, lepton)
     return np.where(hadron == hadrons.UNKNOWN, truth.UNMATCHED, ids).astype(np.int32)

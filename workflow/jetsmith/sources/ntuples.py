@@ -33,21 +33,24 @@ class NTuple:
         ntuple: As uproot found it.
         path: Its path in the file.
 
+    Attributes:
+        stored: As uproot found it, with the lists of pages that are read here.
+
     Raises:
         ValueError: A list of its pages is damaged.
     """
 
     def __init__(self, ntuple: Any, path: str) -> None:
-        self._ntuple, self.path = ntuple, path
+        self.stored, self.path = ntuple, path
         ntuple.read_locator = _Reader(ntuple)
         ntuple._cluster_summaries, ntuple._page_link_list = _page_lists(ntuple)
         self._below = _subfields(ntuple)
         self.n_entries = int(ntuple.num_entries)  # uproot keeps it: `read` takes clusters from its view
 
     @cached_property
-    def _fields(self) -> dict[str, list[Any]]:
+    def fields(self) -> dict[str, list[Any]]:
         """The fields from the top down to that of each branch; fields that have others are no branches."""
-        lines = [self._line(field) for field in self._ntuple.all_fields if field.path and not field.fields]
+        lines = [self._line(field) for field in self.stored.all_fields if field.path and not field.fields]
         found: dict[str, list[Any]] = {}
         for line in lines:
             found.setdefault(_branch([field.name for field in line]), line)
@@ -64,36 +67,36 @@ class NTuple:
 
     @property
     def branches(self) -> set[str]:
-        return set(self._fields)
+        return set(self.fields)
 
     def unreadable(self, names: Collection[str]) -> dict[str, str]:
         return {name: reason for name in names if (reason := self._reason(name))}
 
     def _reason(self, name: str) -> str | None:
         """Why uproot would give other values of a branch than were written, if it would."""
-        top, field = self._fields[name][0], self._fields[name][-1]
-        columns = self._columns([name])
+        top, field = self.fields[name][0], self.fields[name][-1]
+        columns = self.columns([name])
         if any(column.first_element_index for column in columns):
             return "added while the file was written: what lies before holds no value of it"
-        metadata = [self._ntuple.get_field_metadata(column.idx) for column in columns]
+        metadata = [self.stored.get_field_metadata(column.idx) for column in columns]
         if any(found.dtype != found.dtype_result for found in metadata):
             return "stored in several ways, as merging may leave it, which uproot takes for one another"
         try:
-            self._ntuple.field_form(top.field_id, [field.path])
+            self.stored.field_form(top.field_id, [field.path])
         except Exception:  # whatever uproot raises where it does not know a type
             return f"of the type {field.typename}, which uproot does not read"
         return None
 
     def bounds(self, names: Collection[str]) -> list[int]:
-        return [*(int(c.num_first_entry) for c in self._ntuple.cluster_summaries), self.n_entries]
+        return [*(int(c.num_first_entry) for c in self.stored.cluster_summaries), self.n_entries]
 
     def entry_bytes(self, names: Collection[str]) -> float:
         if not self.n_entries:
             return 0.0
-        columns = self._columns(names)
+        columns = self.columns(names)
         size = sum(
             int(page.num_elements) * int(column.nbits) / 8
-            for cluster in self._ntuple.page_link_list
+            for cluster in self.stored.page_link_list
             for column in columns
             if column.idx < len(cluster)
             for page in cluster[column.idx].pages
@@ -104,20 +107,20 @@ class NTuple:
     def _columns_of(self) -> dict[int, list[Any]]:
         """Columns of each field."""
         found: dict[int, list[Any]] = defaultdict(list)
-        for column in self._ntuple.column_records:
+        for column in self.stored.column_records:
             found[column.field_id].append(column)
         return found
 
-    def _columns(self, names: Collection[str]) -> list[Any]:
+    def columns(self, names: Collection[str]) -> list[Any]:
         """The columns of these branches, with the lengths of the lists that they are in."""
         fields: set[int] = set()
         for name in names:
-            field = self._fields[name][-1]
+            field = self.fields[name][-1]
             fields |= set(self._subtree(field.field_id))
             while not field.top_level:
                 field = field.parent
                 fields.add(field.field_id)
-        stored = self._ntuple.field_records
+        stored = self.stored.field_records
         sources = {stored[field].source_field_id for field in fields} - {None}  # of projected ones
         return [column for field in sorted(fields | sources) for column in self._columns_of.get(field, [])]
 
@@ -127,7 +130,7 @@ class NTuple:
             yield from self._subtree(child)
 
     def codec(self) -> str:
-        for cluster in self._ntuple.page_link_list:
+        for cluster in self.stored.page_link_list:
             for column in cluster:
                 if not column.suppressed:
                     kind, level = divmod(int(column.compression_settings), 100)
@@ -135,19 +138,19 @@ class NTuple:
         return "none"
 
     def read(self, names: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
-        wanted = {self._fields[name][-1].field_id for name in names}
-        whole = self._ntuple.cluster_summaries
+        wanted = {self.fields[name][-1].field_id for name in names}
+        whole = self.stored.cluster_summaries
         n_before = sum(cluster.num_first_entry < stop for cluster in whole)
         # uproot would read the cluster that begins at `stop`, too.
-        self._ntuple._cluster_summaries = whole[: max(1, n_before)]
+        self.stored._cluster_summaries = whole[: max(1, n_before)]
         try:
             # By number: a name would take along all fields whose own name is the same.
-            found = self._ntuple.arrays(
+            found = self.stored.arrays(
                 filter_field=lambda field: field.field_id in wanted, entry_start=start, entry_stop=stop
             )
         finally:
-            self._ntuple._cluster_summaries = whole
-        return {name: _member(found, self._fields[name]) for name in names}
+            self.stored._cluster_summaries = whole
+        return {name: _member(found, self.fields[name]) for name in names}
 
 
 def _subfields(ntuple: Any) -> dict[int, list[int]]:

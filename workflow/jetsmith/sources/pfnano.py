@@ -1,14 +1,14 @@
 """CMS PFNano: NanoAOD with the candidates and vertices of the jets, and the inputs of old taggers."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import awkward as ak
 import numpy as np
 
+from jetsmith.handed.account import CutStep
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.sources import nanoaod, taginfo
-from jetsmith.sources.flat import Array, Columns, counts_to_offsets, gather, owners, split
+from jetsmith.sources.flat import Array, Columns, counts_to_offsets, gather, look_up, owners, split
 from jetsmith.sources.nanoaod import Jets
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
@@ -129,7 +129,7 @@ def branches(available: set[str], obj: str) -> list[str]:
 
 def rows(
     events: Mapping[str, ak.Array], spec: ReadingSpec, selection: CutsSpec
-) -> tuple[ak.Array, list[dict[str, Any]]]:
+) -> tuple[ak.Array, list[CutStep]]:
     """Canonical columns of the rows that pass, and the cutflow (see `sources.Source.rows`)."""
     if spec.object == "event":
         return nanoaod.event_rows(events, spec)
@@ -204,18 +204,9 @@ def _fill_vertices(columns: Columns, jets: Jets) -> None:
     event = owners(child_offsets)[child]
     for name, branch in VERTEX_DIRECTION.items():
         if branch in events:
-            columns.ragged(name, offsets, _look_up(events[branch], event, local))
+            columns.ragged(name, offsets, look_up(events[branch], event, local, np.float32(np.nan)))
 
 
 def plain_delta_r(stored: FloatArray) -> FloatArray:
     """Distance of a vertex to its jet: CMS stores it less 0.5, bounded by 0; others store it plainly."""
     return np.where(stored <= 0, stored + np.float32(DELTA_R_SHIFT), stored)
-
-
-def _look_up(array: ak.Array, event: IntArray, local: IntArray) -> FloatArray:
-    """Elements by event and index in the event; NaN where the file lists none (index -1)."""
-    offsets, content = split(array)
-    known = (local >= 0) & (local < np.diff(offsets)[event])
-    found = np.full(len(local), np.nan, dtype=np.float32)
-    found[known] = content[(offsets[event] + local)[known]]
-    return found

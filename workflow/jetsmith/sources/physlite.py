@@ -18,13 +18,13 @@ Jets of electrons stand among the jets, as in the file: overlaps are for an anal
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import awkward as ak
 import numpy as np
 
 from jetsmith.columns import COMMON, STORED_PREFIX
 from jetsmith.errors import InputError
+from jetsmith.handed.account import CutStep
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.sources import btagging, generator, nanoaod, truth, xaod
 from jetsmith.sources.eventcuts import event_cuts
@@ -151,7 +151,7 @@ def flat(events: Mapping[str, ak.Array], name: str, offsets: IntArray) -> Array:
 
 def rows(
     events: Mapping[str, ak.Array], spec: ReadingSpec, selection: CutsSpec
-) -> tuple[ak.Array, list[dict[str, Any]]]:
+) -> tuple[ak.Array, list[CutStep]]:
     """Canonical columns of the rows that pass, and the cutflow (see `sources.Source.rows`).
 
     `selection.jet_id` is a bit mask of CMS; here anything but 0 asks for `NNJvtPass`, ATLAS' flag
@@ -170,7 +170,7 @@ def rows(
     jets = _select(events, spec, selection, weight, passed, cutflow)
     columns = Columns(spec.object, len(jets.kept))
     columns.flat("weight", weight[jets.event])
-    for name, branch in (("run", "run"), ("luminosity_block", "luminosityBlock"), ("event", "event")):
+    for name, branch in nanoaod.EVENT.items():
         columns.flat(name, values(header[branch])[jets.event])
     columns.flat("jet_index", jets.index)
     _fill(columns, jets)

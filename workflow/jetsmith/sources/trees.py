@@ -56,16 +56,20 @@ class Table(Protocol):
 
 
 class Tree:
-    """A TTree (see `Table`)."""
+    """A TTree (see `Table`).
+
+    Attributes:
+        stored: As uproot found it.
+    """
 
     def __init__(self, tree: Any) -> None:
-        self._tree = tree
+        self.stored = tree
         self.path: str = tree.object_path.strip("/").split(";")[0]
         self.n_entries = int(tree.num_entries)
 
     @cached_property
     def _by_name(self) -> dict[str, Any]:
-        branches = {branch.name: branch for branch in self._tree.itervalues(recursive=True)}
+        branches = {branch.name: branch for branch in self.stored.itervalues(recursive=True)}
         return {alias: branches[name] for alias, name in aliased(branches).items()}
 
     @property
@@ -86,7 +90,7 @@ class Tree:
     def bounds(self, names: Collection[str]) -> list[int]:
         if not self.n_entries:
             return [0]
-        found = self._tree.common_entry_offsets(filter_branch=self._only(names))
+        found = self.stored.common_entry_offsets(filter_branch=self._only(names))
         return [int(bound) for bound in found] or [0, self.n_entries]
 
     def entry_bytes(self, names: Collection[str]) -> float:
@@ -95,11 +99,11 @@ class Tree:
 
     def codec(self) -> str:
         codecs = (branch.compression for branch in self._by_name.values())
-        codec = next((found for found in codecs if found is not None), self._tree.file.compression)
+        codec = next((found for found in codecs if found is not None), self.stored.file.compression)
         return "none" if codec is None else f"{codec.name}({codec.level})"
 
     def read(self, names: Collection[str], start: int, stop: int) -> Arrays:
-        found: Arrays = self._tree.arrays(
+        found: Arrays = self.stored.arrays(
             filter_branch=self._only(names), entry_start=start, entry_stop=stop, library="ak", how=dict
         )
         return {name: found[self._by_name[name].name] for name in names}

@@ -7,7 +7,7 @@ import numpy as np
 
 from jetsmith.columns import TRUTH
 from jetsmith.io import BoolArray, IntArray
-from jetsmith.sources.flat import Array, Points, near, nearest, owners, split
+from jetsmith.sources.flat import Array, Directions, near, nearest, owners, split
 
 DATA = -1
 UNMATCHED = 999
@@ -153,9 +153,9 @@ class Generator:
         decays[self.mother[held & (self.mother != np.arange(len(held)))]] = True
         return np.asarray(held & ~decays)
 
-    def points(self) -> Points:
+    def directions(self) -> Directions:
         """Directions of all particles."""
-        return Points(self.offsets, self.flat("eta"), self.flat("phi"))
+        return Directions(self.offsets, self.flat("eta"), self.flat("phi"))
 
     def with_ancestor(self, mask: BoolArray) -> BoolArray:
         """Particles of which one passes `mask` among mother, grandmother and so on.
@@ -179,7 +179,7 @@ def has_quark(pdg_id: IntArray, quark: int) -> BoolArray:
     return found
 
 
-def decay_lepton(generator: Generator, jets: Points, radius: float = 0.4) -> IntArray:
+def decay_lepton(generator: Generator, jets: Directions, radius: float = 0.4) -> IntArray:
     """Leptons of heavy-flavour decays in b jets.
 
     Args:
@@ -194,13 +194,13 @@ def decay_lepton(generator: Generator, jets: Points, radius: float = 0.4) -> Int
     # ASSUME taus are left out: their decays to leptons are found through the b hadron above them
     from_b = generator.leptons() & generator.with_ancestor(has_quark(generator.pdg_id, 5))
     from_c = generator.with_ancestor(has_quark(generator.pdg_id, 4) & ~has_quark(generator.pdg_id, 5))
-    points = generator.points()
+    points = generator.directions()
     direct = near(jets.offsets, jets.eta, jets.phi, points.where(from_b & ~from_c), radius)
     cascade = near(jets.offsets, jets.eta, jets.phi, points.where(from_b & from_c), radius)
     return np.select([direct, cascade], [1, 2], default=0)
 
 
-def resonance(generator: Generator, jets: Points, radius: float = 0.6) -> IntArray:
+def resonance(generator: Generator, jets: Directions, radius: float = 0.6) -> IntArray:
     """The Higgs boson or top quark nearest to each large jet, within `radius`.
 
     Returns:
@@ -213,6 +213,6 @@ def resonance(generator: Generator, jets: Points, radius: float = 0.6) -> IntArr
     for mask, quark in zip(daughters, (5, 4), strict=True):
         mask[generator.mother[size == quark]] = True
     kind = np.select([size == 6, daughters[0], daughters[1]], [6, 5, 4], default=-1)[wanted]
-    points = generator.points().where(wanted)
+    points = generator.directions().where(wanted)
     found = nearest(jets, points, radius)
     return np.where(found >= 0, np.append(kind, 0)[found], 0)

@@ -1,7 +1,8 @@
 """Names and codes of PHYSLITE's branches, and what they say of its events (rows: `physlite`)."""
 
+from jetsmith.handed.plan import Untold
 from jetsmith.sources import truth
-from jetsmith.sources.content import First, Kind, Untold, simulated_by
+from jetsmith.sources.content import First, Kind, simulated_by
 
 CUT = "jvt"
 PREFIX = {"ak4": "AnalysisJetsAuxDyn.", "ak8": "AnalysisLargeRJetsAuxDyn."}

@@ -159,7 +159,7 @@ class RowsSpec(Record):
 class RecipeSpec(RowsSpec):
     """What a model is made from: all that train gets of a classifier."""
 
-    backend: Backend
+    backend: Name
     model: str = ""
     engine: Engine = "tensorflow"
     architecture: dict[str, Any] = Field({}, description="Options of the backend or of its model.")
@@ -191,6 +191,15 @@ class ClassifierSpec(JudgedSpec):
     classes: tuple[ClassSpec, ...] = Field(min_length=2)
     signal_class: ClassSpec | None = None
     background_classes: tuple[ClassSpec, ...] = ()
+
+
+class TrainedSpec(Record):
+    """What the figure of a training says of its classifier."""
+
+    name: Name
+    title: str
+    backend: Name
+    folds: int = 0
 
 
 class Judgement(Record):

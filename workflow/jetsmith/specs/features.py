@@ -21,15 +21,16 @@ class ColumnSpec(Record):
         description="Value where the source is missing, empty or not finite; null leaves it NaN, which "
         "backend stored counts as no score and all others refuse.",
     )
-    transform: Literal["none", "abs", "log", "log1p", "signed_log1p"] = Field(
-        "none", description="Applied before the default is set."
-    )
+    transform: Name = "none"
     clip: tuple[Single, Single] | None = Field(None, description="Smallest and largest value.")
 
 
 class FeatureSpec(ColumnSpec):
     """One named input."""
 
+    transform: Literal["none", "abs", "log", "log1p", "signed_log1p"] = Field(
+        "none", description="A function of jetsmith.features.transforms, applied before the default is set."
+    )
     unit: str = Field("", description="Unit after the transform.")
     label: str = Field("", description="TeX label for plots.")
 
@@ -47,6 +48,11 @@ class ColumnGroup(Record):
         "", description="Canonical column that orders a sequence, largest first; empty: as stored."
     )
     features: Mapping[str, ColumnSpec] = Field(min_length=1)
+
+    @property
+    def sources(self) -> list[str]:
+        """Canonical columns that features and order need."""
+        return [*(feature.source for feature in self.features.values()), *filter(None, [self.sort_by])]
 
     def column(self, feature: str) -> str:
         """Name of a feature's column in the features file."""
