@@ -14,4 +14,5 @@ with job(snakemake):
         seed=snakemake.params.seed,
         threads=snakemake.threads,
         gpus=snakemake.resources.get("gpu", 0),
+        memory_mb=snakemake.resources.get("mem_mb", 0),
     )

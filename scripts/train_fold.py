@@ -14,5 +14,6 @@ with job(snakemake):
         seed=snakemake.params.seed,
         threads=snakemake.threads,
         gpus=snakemake.resources.get("gpu", 0),
+        memory_mb=snakemake.resources.get("mem_mb", 0),
         without=Without(int(snakemake.wildcards.fold), snakemake.params.folds),
     )

@@ -69,7 +69,8 @@ wildcard_constraints:
 
 
 NETWORKS = [name for name, spec in RUN.classifiers.items() if plugs.takes_model(spec.backend)]
-OTHERS = [name for name in RUN.classifiers if name not in NETWORKS]
+CUDA_TREES = [name for name, spec in RUN.classifiers.items() if plugs.asks_for_gpu(spec)]
+OTHERS = [name for name in RUN.classifiers if name not in (*NETWORKS, *CUDA_TREES)]
 
 
 def grows(amount):

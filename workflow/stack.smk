@@ -1,4 +1,4 @@
-# train_fold, train_fold_network: as train, without a part of the events; writes models/{classifier}.folds/{fold}/.
+# train_fold, train_fold_network, train_fold_cuda: as train, without a part of the events; writes models/{classifier}.folds/{fold}/.
 # stack: reads the scores of a classifier and those models; writes packed/{sample}/{split}/{classifier}/, inputs of others.
 
 
@@ -30,6 +30,15 @@ rule train_fold:
 use rule train_fold as train_fold_network with:  # of its own, so that a profile can give GPUs to networks alone
     wildcard_constraints:
         classifier=one_of(NETWORKS),
+
+
+use rule train_fold as train_fold_cuda with:  # trees with `device: cuda`: they ask for a GPU themselves
+    wildcard_constraints:
+        classifier=one_of(CUDA_TREES),
+    resources:
+        mem_mb=grows(6000),
+        runtime=480,
+        gpu=1,
 
 
 rule stack:

@@ -1,4 +1,4 @@
-# train, train_network: reads rows and groups of packed/{sample} and the classifier's check; writes models/{classifier}/. Taggers and reweighters, all backends.
+# train, train_network, train_cuda: reads rows and groups of packed/{sample} and the classifier's check; writes models/{classifier}/. Taggers and reweighters, all backends.
 # score: reads a model and packed/{sample}; writes scores/{classifier}/{sample}.parquet, p_<class> a row.
 
 
@@ -30,6 +30,15 @@ rule train:
 use rule train as train_network with:  # of its own, so that a profile can give GPUs to networks alone
     wildcard_constraints:
         classifier=one_of(NETWORKS),
+
+
+use rule train as train_cuda with:  # trees with `device: cuda`: they ask for a GPU themselves
+    wildcard_constraints:
+        classifier=one_of(CUDA_TREES),
+    resources:
+        mem_mb=grows(6000),
+        runtime=480,
+        gpu=1,
 
 
 rule score:

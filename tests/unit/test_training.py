@@ -17,7 +17,7 @@ import pytest
 
 from jetsmith import io, training
 from jetsmith.balance import MAX_BALANCE, balance_factors, balanced_weights, heavy_jets, spectrum_bins
-from jetsmith.classifiers import Device
+from jetsmith.classifiers import Device, Labelled, Task
 from jetsmith.classifiers import _xgboost as backend
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
@@ -28,6 +28,7 @@ from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassSpec, TrainingSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.training import class_index, train
+from tests.unit import limited
 from tests.unit.packed_jets import (
     GROUPS,
     TRUTHS,
@@ -248,6 +249,110 @@ def test_a_gpu_that_is_not_used_stops(sample: Path, tmp_path: Path) -> None:
     train(spec, sample, tmp_path / "model", seed=5)
     device = io.read_json(tmp_path / "model/meta.json")["device"]
     assert device == {"kind": "cpu", "engine": "xgboost", "name": ""}
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        {},
+        {"subsample": 0.6, "colsample_bytree": 0.7},
+        {"max_depth": 0, "max_leaves": 6, "grow_policy": "lossguide"},
+    ],
+)
+def test_bins_on_disk_give_the_same_trees(
+    sample: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    architecture: dict[str, Any],
+) -> None:
+    """To the bit, also where a run with them was killed and another way goes on; no file is left."""
+    monkeypatch.setattr(backend, "CHUNK", 100)  # several pages
+    monkeypatch.setattr(backend, "CHECKPOINT_ROUNDS", 4)
+    monkeypatch.setattr(backend, "MEMORY_SHARE", 1e-4)
+    spec = make_spec("xgboost", training=ROUNDS, architecture=architecture)
+    train(spec, sample, tmp_path / "memory", seed=5, memory_mb=1000)
+    assert "lie on disk" not in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        patch.setattr(backend, "stalled", die_at(9))
+        patch.setattr(backend.shutil, "rmtree", lambda *_, **__: None)  # as kill -9 leaves it
+        with pytest.raises(KeyboardInterrupt):
+            train(spec, sample, tmp_path / "disk", seed=5, memory_mb=1)
+    bins = tmp_path / "disk.partial/bins"
+    assert "lie on disk" in capsys.readouterr().err
+    (bins / "left.page").write_text("of a run that was killed")
+    train(spec, sample, tmp_path / "disk", seed=5, memory_mb=1)
+    assert digest(tmp_path / "memory/model.json") == digest(tmp_path / "disk/model.json")
+    assert losses(tmp_path / "memory/history.json") == losses(tmp_path / "disk/history.json")
+    assert {p.name for p in (tmp_path / "disk").iterdir()} == {
+        "model.json", "history.json", "spec.json", "meta.json",
+    }  # fmt: skip
+
+
+def test_when_bins_lie_on_disk() -> None:
+    """The rule, by value: rows × features × two copies of a byte, or of two for more than 256 bins."""
+    rows = Rows.select(make_spec("xgboost").inputs, [pack_jets(1000, 1)])
+    data = Labelled(rows, np.zeros(1000, np.int32), np.ones(1000, np.float32))
+    task = Task(make_spec("xgboost"), data, data, Path(), 1, 1)
+    assert backend.bins_mb(task, 256) == pytest.approx(2000 * 3 * 2 / 1e6)
+    assert backend.bins_mb(task, 257) == pytest.approx(2000 * 3 * 4 / 1e6)
+
+
+def test_a_set_four_times_the_memory(tmp_path: Path) -> None:
+    """Trees are trained on it, and are those that unlimited memory gives; bins in memory do not fit."""
+    limited.write(tmp_path / "x.npy")
+    assert (tmp_path / "x.npy").stat().st_size >= 3.8 * limited.ALLOWED_MB * 2**20
+
+    def run(name: str, memory_mb: int) -> tuple[Path, subprocess.CompletedProcess[str]]:
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "x.npy").symlink_to(tmp_path / "x.npy")
+        command = [sys.executable, "-m", "tests.unit.limited", folder, str(memory_mb)]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        return folder, subprocess.run(command, capture_output=True, text=True, env=environment)
+
+    folder, done = run("told", limited.ALLOWED_MB)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert digest(folder / "limited/model.json") == digest(folder / "free/model.json")
+    folder, done = run("not_told", 0)
+    assert done.returncode != 0
+    assert "alloc" in done.stderr
+    assert not (folder / "limited/model.json").exists()
+
+
+@pytest.mark.parametrize("cuda", [False, True])
+def test_trees_that_ask_for_a_gpu_stop_without(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cuda: bool
+) -> None:
+    """XGBoost's own way is the CPU and a warning; the message says why, and what to do."""
+    spec = make_spec("xgboost", training=ROUNDS, architecture={"device": "cuda"})
+    monkeypatch.setattr(backend.xgboost, "build_info", lambda: {"USE_CUDA": cuda})
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    why = "sees no GPU" if cuda else "was built without CUDA"
+    with pytest.raises(InputError, match=rf"device is `cuda`, but XGBoost \S+ {why} on .*`train_cuda`"):
+        train(spec, sample, tmp_path / "model", seed=5, gpus=1)
+    assert not list(tmp_path.glob("model*"))
+
+
+def test_trees_on_a_gpu_are_another_task(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """meta.json names the device; XGBoost gets it; bins stay in memory."""
+    asked: dict[str, Any] = {}
+    parameters = backend._parameters
+
+    def on_cpu_after_all(task: Any) -> dict[str, Any]:
+        asked.update(parameters(task))
+        return asked | {"device": "cpu"}
+
+    monkeypatch.setattr(backend, "_parameters", on_cpu_after_all)
+    monkeypatch.setattr(backend, "gpu", lambda spec: Device("gpu", "XGBoost 3"))
+    spec = make_spec("xgboost", training=ROUNDS, architecture={"device": "cuda"})
+    train(spec, sample, tmp_path / "model", seed=5, gpus=1, memory_mb=1)
+    about = io.read_json(tmp_path / "model/meta.json")
+    assert about["device"] == {"kind": "gpu", "engine": "XGBoost 3", "name": ""}
+    assert about["task"]["device"] == "gpu"
+    assert asked["device"] == "cuda"
 
 
 def test_folds_never_see_their_rows(folded: Path, tmp_path: Path) -> None:
@@ -581,6 +686,9 @@ class Recorder:
     def __init__(self, stop: int = -1) -> None:
         self.tasks: list[Any] = []
         self.stop = stop
+
+    def device(self, spec: Any, threads: int) -> Device:
+        return Device("cpu", "none")
 
     def fit(self, task: Any) -> list[dict[str, float]]:
         if len(self.tasks) == self.stop:

@@ -77,6 +77,11 @@ def takes_model(backend: str) -> bool:
     return bool(find("classifiers", backend, "backend", "value").MODELS)
 
 
+def asks_for_gpu(spec: RecipeSpec) -> bool:
+    """Whether the options of its backend say that it needs one; networks take what they find."""
+    return spec.architecture.get("device", "cpu") != "cpu"
+
+
 def described_by(backend: str, model: str, where: str) -> ModuleType:
     """The plug whose `Options` are the `architecture` of a classifier: its model, or else its backend.
 

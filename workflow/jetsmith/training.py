@@ -5,11 +5,12 @@ seed, data and code continues there. It becomes the output, in one rename, when 
 """
 
 import contextlib
+import functools
 import shutil
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ def train(
     threads: int = 1,
     without: Without | None = None,
     gpus: int = 0,
+    memory_mb: int = 0,
 ) -> None:
     """Train a classifier, or one a fold.
 
@@ -69,6 +71,7 @@ def train(
         threads: CPU threads.
         without: Train and validate on the events that are not in this part; for samples without folds.
         gpus: GPUs that the job asked for.
+        memory_mb: Memory that it asked for; 0 where nobody has said.
 
     Raises:
         ConfigError: The backend or the model does not exist or does not take its arguments.
@@ -78,7 +81,7 @@ def train(
     packed, output = Path(packed), Path(output)
     backend = find_backend(spec.backend)
     parts = arrays.read_splits(packed, SPLITS, spec.groups, spec.sample)
-    device = backend.device(spec, threads) if backend.MODELS else Device("cpu", spec.backend)
+    device = backend.device(spec, threads)
     _require_gpu(spec, device, gpus)
     identity = task_identity(spec, parts, seed, device, without)
     with alone(output):
@@ -101,9 +104,8 @@ def train(
                     print(f"[train {spec.name}] {device}, threads: {threads}", file=sys.stderr, flush=True)
                     masks = chosen_rows(spec, parts, fold, seed, without)
                     part = fold if without is None else without.fold
-                    history, counts = _fit(
-                        spec, backend, parts, classes, masks, part, folder, seed, threads, packed
-                    )
+                    task = functools.partial(Task, spec, folder=folder, threads=threads, memory_mb=memory_mb)
+                    history, counts = _fit(spec, backend, parts, classes, masks, part, seed, packed, task)
                 io.write_json(folder / "history.json", history)
                 done = {"rows": counts, "checksums": _checksums(folder)}
                 io.write_json(folder / DONE, done)
@@ -137,7 +139,8 @@ def _require_gpu(spec: RecipeSpec, device: Device, gpus: int) -> None:
         raise InputError(
             f"{spec.name}: the job has asked for {gpus} GPU (`gpu` of its rule, as in the profile's "
             f"`set-resources`) and would train by {device} on {socket.gethostname()}. Networks alone can use "
-            "one, where the environment of the jobs has CUDA (docs/site.md, GPUs); elsewhere leave `gpu` out"
+            "one, where the environment of the jobs has CUDA, and trees with `device: cuda` (docs/site.md, "
+            "GPUs); elsewhere leave `gpu` out"
         )
 
 
@@ -168,10 +171,9 @@ def _fit(
     classes: Sequence[IntArray],
     masks: tuple[list[BoolArray], list[BoolArray]],
     fold: int | None,
-    folder: Path,
     seed: int,
-    threads: int,
     packed: Path,
+    task: Callable[..., Task],
 ) -> tuple[list[dict[str, float]], dict[str, dict[str, Any]]]:
     """Train on rows, and validate on others; the history, rows by role and class, and `heavy_jets`."""
     rows, target, side = [], [], []
@@ -197,15 +199,12 @@ def _fit(
             file=sys.stderr,
             flush=True,
         )
-    task = Task(
-        spec=spec,
+    found = task(
         train=Labelled(rows[0], target[0], weights[0], side[0]),
         validation=Labelled(rows[1], target[1], weights[1], side[1]),
-        folder=folder,
         seed=seed if fold is None else int(np.random.default_rng([seed, fold]).integers(2**31)),
-        threads=threads,
     )
-    return backend.fit(task), about
+    return backend.fit(found), about
 
 
 def _side(spec: RecipeSpec, parts: Sequence[Packed], masks: Sequence[BoolArray]) -> dict[str, FloatArray]:

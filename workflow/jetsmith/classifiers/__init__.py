@@ -52,6 +52,7 @@ class Task:
             same task is gone on with.
         seed: Everything random follows from it.
         threads: CPU threads.
+        memory_mb: Memory of its job; 0 where nobody has said.
     """
 
     spec: RecipeSpec
@@ -60,6 +61,7 @@ class Task:
     folder: Path
     seed: int
     threads: int
+    memory_mb: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,11 @@ class Backend(Protocol):
     """The keys of `architecture`, where `MODELS` is False."""
 
     def device(self, spec: RecipeSpec, threads: int) -> Device:
-        """What a training computes on; only where `MODELS` is True, others have the CPU."""
+        """What a training computes on.
+
+        Raises:
+            InputError: It is not what the classifier asks for.
+        """
 
     def fit(self, task: Task) -> list[dict[str, float]]:
         """Train, write the model into the task's folder and remove the checkpoints.
@@ -116,6 +122,11 @@ class Backend(Protocol):
 
     def read(self, spec: RecipeSpec, rows: "Rows") -> "Stored":
         """What the file says of each row; only where `TRAINS` is False."""
+
+
+def on_cpu(spec: RecipeSpec, threads: int) -> Device:
+    """The device of backends that know no other."""
+    return Device("cpu", spec.backend)
 
 
 def require_classes(model: Path, found: int, spec: RecipeSpec) -> None:

@@ -1,17 +1,25 @@
-"""What the backend `xgboost` does: boosting from histograms, early stopping, checkpoints."""
+"""What the backend `xgboost` does: boosting from histograms, early stopping, checkpoints.
 
+XGBoost keeps the bin of every feature of every row, not the features. Where these do not fit the memory of
+the job, they lie on disk and are read in each round: slower, with the same trees to the bit.
+"""
+
+import contextlib
 import json
 import os
+import shutil
+import socket
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xgboost
 
-from jetsmith import io
-from jetsmith.classifiers import Labelled, Task, require_classes, stalled
+from jetsmith import io, plugs
+from jetsmith.classifiers import Device, Labelled, Task, require_classes, stalled
 from jetsmith.classifiers.xgboost import Options
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
@@ -24,13 +32,22 @@ SAMPLING = ("subsample", "colsample_bytree", "colsample_bynode")
 GROWTH = 1.5  # with sampling, from one checkpoint to the next: going on from it costs a prediction
 
 
-class _Chunks(xgboost.DataIter):
-    """Hands the rows to QuantileDMatrix in pieces, so that no copy of all of them is needed."""
+MEMORY_SHARE = 0.5  # of the job's memory, that the bins may take; the rest is for gradients, labels, pieces
+COPIES = 2  # of each bin: by row, for histograms, and by column, for the way of a row through a tree
 
-    def __init__(self, data: Labelled) -> None:
-        super().__init__()
+
+class _Chunks(xgboost.DataIter):
+    """Hands the rows to XGBoost in pieces, so that no copy of all of them is needed.
+
+    Args:
+        data: The rows.
+        cache: Beginning of the names of files; None where bins stay in memory.
+    """
+
+    def __init__(self, data: Labelled, cache: Path | None) -> None:
+        super().__init__(cache_prefix=None if cache is None else os.fspath(cache))
         self._data = data
-        self._slices = list(data.rows.slices(4 * CHUNK))
+        self._slices = list(data.rows.slices(CHUNK))
         self._next = 0
 
     def next(self, input_data: Callable[..., Any]) -> bool:
@@ -46,6 +63,67 @@ class _Chunks(xgboost.DataIter):
         self._next = 0
 
 
+def gpu(spec: RecipeSpec) -> Device:
+    """The GPU that XGBoost sees. Its own way is to train on the CPU where it sees none, with a warning.
+
+    Raises:
+        InputError: It was built without CUDA, or there is no GPU.
+    """
+    why = "was built without CUDA"
+    if xgboost.build_info().get("USE_CUDA"):
+        with xgboost.config_context(verbosity=0):
+            found = json.loads(xgboost.Booster({"device": "cuda", "num_feature": 1}).save_config())
+        if found["learner"]["generic_param"]["device"] != "cpu":
+            return Device("gpu", f"XGBoost {xgboost.__version__}")
+        why = "sees no GPU"
+    raise InputError(
+        f"{spec.name}: architecture.device is `cuda`, but XGBoost {xgboost.__version__} {why} on "
+        f"{socket.gethostname()}; run the rule `train_cuda` where there is one (docs/site.md, GPUs), or "
+        "leave `device` out"
+    )
+
+
+def bins_mb(task: Task, max_bin: int) -> float:
+    """Memory of the bins of all rows [MB]."""
+    rows = len(task.train.rows) + len(task.validation.rows)
+    features = sum(len(inputs.features) for inputs in task.spec.inputs)
+    return rows * features * COPIES * (1 if max_bin <= 256 else 2) / 1e6
+
+
+@contextlib.contextmanager
+def _cache(task: Task, max_bin: int) -> Iterator[Path | None]:
+    """A folder for bins on disk, where it takes one; it is gone afterwards, also that of a killed run."""
+    folder = task.folder / "bins"
+    shutil.rmtree(folder, ignore_errors=True)
+    need, has = bins_mb(task, max_bin), task.memory_mb * MEMORY_SHARE
+    if not has or need <= has or plugs.asks_for_gpu(task.spec):  # CUDA takes no rows from disk in this way
+        yield None
+        return
+    print(
+        f"[train {task.spec.name}] the bins of all rows need {need:,.0f} MB, more than {MEMORY_SHARE:.0%} of "
+        f"the {task.memory_mb:,} MB of the job (`mem_mb`): they lie on disk and are read in each round, "
+        "which is slower and gives the same trees",
+        file=sys.stderr,
+        flush=True,
+    )
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _matrices(task: Task, max_bin: int, folder: Path | None) -> list[xgboost.DMatrix]:
+    """Bins of the rows to train on, and with the same edges of those to validate on."""
+    kind = xgboost.QuantileDMatrix if folder is None else xgboost.ExtMemQuantileDMatrix
+    train, validation = (
+        _Chunks(data, folder and folder / name)
+        for name, data in (("train", task.train), ("validation", task.validation))
+    )
+    first = kind(train, max_bin=max_bin)
+    return [first, kind(validation, max_bin=max_bin, ref=first)]
+
+
 def fit(task: Task) -> list[dict[str, float]]:
     """Boost until the validation loss has not fallen for `patience` rounds; keep the best round.
 
@@ -53,12 +131,16 @@ def fit(task: Task) -> list[dict[str, float]]:
     where rows or columns are sampled an uninterrupted run too goes on from its checkpoints, so that
     an interruption leaves no trace in the result.
     """
-    spec, training = task.spec, task.spec.training
     parameters = _parameters(task)
-    train = xgboost.QuantileDMatrix(_Chunks(task.train), max_bin=parameters["max_bin"])
-    validation = xgboost.QuantileDMatrix(_Chunks(task.validation), max_bin=parameters["max_bin"], ref=train)
+    with _cache(task, parameters["max_bin"]) as folder:
+        return _boost(task, parameters, _matrices(task, parameters["max_bin"], folder))
+
+
+def _boost(task: Task, parameters: dict[str, Any], matrices: list[xgboost.DMatrix]) -> list[dict[str, float]]:
+    spec, training = task.spec, task.spec.training
+    train, validation = matrices
     checkpoint = task.folder / "checkpoint.ubj"
-    booster, history = _load(parameters, [train, validation], checkpoint)
+    booster, history = _load(parameters, matrices, checkpoint)
     growth = GROWTH if any(parameters[name] < 1 for name in SAMPLING) else 1.0
     saved = len(history)
     progress = Progress(f"train {spec.name}", training.epochs, "rounds")
@@ -73,7 +155,7 @@ def fit(task: Task) -> list[dict[str, float]]:
             saved = this + 1
             _save(booster, history, checkpoint)
             if growth > 1:
-                booster, _ = _load(parameters, [train, validation], checkpoint)
+                booster, _ = _load(parameters, matrices, checkpoint)
     best = int(np.argmin([row["validation_loss"] for row in history]))
     booster.set_attr(history=None)
     with io.atomic_file(task.folder / "model.json") as temporary:

@@ -16,7 +16,7 @@ from jetsmith.progress import Progress
 from jetsmith.specs.classifiers import RecipeSpec
 
 if TYPE_CHECKING:
-    from jetsmith.classifiers import Labelled, Task
+    from jetsmith.classifiers import Device, Labelled, Task
     from jetsmith.io import FloatArray
     from jetsmith.packed.rows import Rows
 
@@ -46,6 +46,13 @@ class Options(plugs.Options):
     l2_regularization: float = Field(0.0, ge=0, description="L2 penalty on the leaves.")
     max_features: Share = Field(1.0, description="Share of the features that a split chooses from.")
     max_bins: int = Field(255, ge=2, le=255, description="Bins of a feature.")
+
+
+def device(spec: RecipeSpec, threads: int) -> "Device":
+    """The CPU."""
+    from jetsmith.classifiers import on_cpu
+
+    return on_cpu(spec, threads)
 
 
 def fit(task: "Task") -> list[dict[str, float]]:

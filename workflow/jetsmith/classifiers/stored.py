@@ -23,7 +23,7 @@ from jetsmith.specs.classifiers import ClassifierSpec, RecipeSpec
 from jetsmith.strict import Name
 
 if TYPE_CHECKING:
-    from jetsmith.classifiers import Task
+    from jetsmith.classifiers import Device, Task
     from jetsmith.io import BoolArray, FloatArray
     from jetsmith.packed.rows import Rows
 
@@ -106,6 +106,13 @@ class Options(plugs.Options):
         if self.column is not None:
             return [self.column]
         return [(self.columns or {})[name] for name in spec.class_names]
+
+
+def device(spec: RecipeSpec, threads: int) -> "Device":
+    """The CPU."""
+    from jetsmith.classifiers import on_cpu
+
+    return on_cpu(spec, threads)
 
 
 def fit(task: "Task") -> list[dict[str, float]]:

@@ -12,7 +12,7 @@ from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.strict import Single
 
 if TYPE_CHECKING:
-    from jetsmith.classifiers import Task
+    from jetsmith.classifiers import Device, Task
     from jetsmith.io import FloatArray
     from jetsmith.packed.rows import Rows
 
@@ -36,11 +36,25 @@ class Options(plugs.Options):
     subsample: Share = Field(1.0, description="Share of the rows that a tree sees.")
     colsample_bytree: Share = Field(1.0, description="Share of the features that a tree sees.")
     colsample_bynode: Share = Field(1.0, description="Share of those that a split chooses from.")
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="What trains: `cuda` asks for a GPU, and stops where there is none."
+    )
 
     def misfits(self, spec: RecipeSpec) -> Iterator[str]:
         """A tree has a split."""
         if self.max_leaves == 1:
             yield "max_leaves: a tree of one leaf learns nothing; 0 for any number, or 2 and more"
+
+
+def device(spec: RecipeSpec, threads: int) -> "Device":
+    """The CPU, or where the options ask for it the GPU, see `_xgboost.gpu`."""
+    if plugs.asks_for_gpu(spec):
+        from jetsmith.classifiers import _xgboost
+
+        return _xgboost.gpu(spec)
+    from jetsmith.classifiers import on_cpu
+
+    return on_cpu(spec, threads)
 
 
 def fit(task: "Task") -> list[dict[str, float]]:
