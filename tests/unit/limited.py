@@ -19,8 +19,8 @@ from jetsmith.specs.classifiers import TrainingSpec
 from jetsmith.specs.features import Inputs
 from tests.unit.packed_jets import make_spec
 
-ROWS, FEATURES = 250_000, 80
-ALLOWED_MB = 20  # a quarter of the features, float32
+ROWS, FEATURES = 200_000, 80
+ALLOWED_MB = 16  # a quarter of the features, float32
 PIECE = 4096  # rows read at once
 
 

@@ -79,7 +79,7 @@ def takes_model(backend: str) -> bool:
 
 def asks_for_gpu(spec: RecipeSpec) -> bool:
     """Whether the options of its backend say that it needs one; networks take what they find."""
-    return spec.architecture.get("device", "cpu") != "cpu"
+    return bool(spec.architecture.get("device", "cpu") != "cpu")
 
 
 def described_by(backend: str, model: str, where: str) -> ModuleType:

@@ -23,6 +23,7 @@ from jetsmith.classifiers import Device, Labelled, Task, require_classes, stalle
 from jetsmith.classifiers.xgboost import Options
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
+from jetsmith.packed import windows
 from jetsmith.packed.rows import CHUNK, Rows
 from jetsmith.progress import Progress
 from jetsmith.specs.classifiers import RecipeSpec
@@ -56,11 +57,19 @@ class _Chunks(xgboost.DataIter):
         which = self._slices[self._next]
         self._next += 1
         data = self._data
-        input_data(data=data.rows.matrix(which), label=data.target[which], weight=data.weight[which])
+        data.rows.let_go()  # of the piece before
+        input_data(data=_matrix(data.rows, which), label=data.target[which], weight=data.weight[which])
         return True
 
     def reset(self) -> None:
         self._next = 0
+
+
+def _matrix(rows: Rows, which: slice) -> FloatArray:
+    """Flat inputs side by side, shape (n, F), float32; of one group without a copy of it."""
+    found = windows.read(rows, which)
+    arrays = [found[inputs.group] for inputs in rows.inputs]
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1)
 
 
 def gpu(spec: RecipeSpec) -> Device:
@@ -211,7 +220,7 @@ def predict(spec: RecipeSpec, model: Path, rows: Rows, threads: int) -> FloatArr
     out = np.empty((len(rows), len(spec.classes)), np.float32)
     progress = Progress(f"score {spec.name}", len(rows), "rows")
     for which in rows.slices(CHUNK):
-        found = booster.inplace_predict(rows.matrix(which))
+        found = booster.inplace_predict(_matrix(rows, which))
         require_classes(model, found.shape[1] if found.ndim == 2 else 2, spec)
         out[which] = found if found.ndim == 2 else np.stack([1 - found, found], axis=1)
         progress.update(which.stop)

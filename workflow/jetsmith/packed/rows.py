@@ -1,6 +1,7 @@
 """Rows of packed splits with the inputs of one classifier; memory maps are read batch by batch."""
 
 import difflib
+import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -144,6 +145,16 @@ class Rows:
             out[real] = packed.groups[inputs.group].values[where][:, self.picked[i][inputs.group]]
         return out, mask
 
+    def let_go(self) -> None:
+        """Give back the memory of mapped files; the system keeps of them what it has room for."""
+        for part in self.parts:
+            for inputs in self.inputs:
+                file: Any = part.groups[inputs.group].values
+                while isinstance(file, np.ndarray):
+                    file = file.base
+                if isinstance(file, mmap.mmap):
+                    file.madvise(mmap.MADV_DONTNEED)
+
     def check(self) -> None:
         """Read all rows once.
 
@@ -162,6 +173,7 @@ class Rows:
                 for column in np.flatnonzero(wrong.any(axis=0)):
                     name = f"{inputs.group}.{inputs.features[column]}"
                     bad[name] = bad.get(name, 0) + int(wrong[:, column].sum())
+            self.let_go()
         if bad:
             shown = [f"{name} in {rows} of {len(self)} rows" for name, rows in list(bad.items())[:_SHOWN]]
             more = f" and {len(bad) - _SHOWN} features more" if len(bad) > _SHOWN else ""
