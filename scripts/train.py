@@ -15,4 +15,5 @@ with job(snakemake):
         threads=snakemake.threads,
         gpus=snakemake.resources.get("gpu", 0),
         memory_mb=snakemake.resources.get("mem_mb", 0),
+        events=Path(snakemake.log[0]).with_suffix("") if snakemake.config.get("tensorboard") else None,
     )

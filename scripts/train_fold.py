@@ -15,5 +15,6 @@ with job(snakemake):
         threads=snakemake.threads,
         gpus=snakemake.resources.get("gpu", 0),
         memory_mb=snakemake.resources.get("mem_mb", 0),
+        events=Path(snakemake.log[0]).with_suffix("") if snakemake.config.get("tensorboard") else None,
         without=Without(int(snakemake.wildcards.fold), snakemake.params.folds),
     )

@@ -44,8 +44,8 @@ try:
 except ConfigError as error:
     raise WorkflowError(f"configuration: {error}") from None
 
-# How the skim reads comes from `config` (ARCHITECTURE.md): there with its types, too.
-config |= {key: RUN.raw["run"][key] for key in ("skim", "xrootd")}
+# How the skim reads and what trainings show comes from `config` (ARCHITECTURE.md): there with its types, too.
+config |= {key: RUN.raw["run"][key] for key in ("skim", "xrootd", "tensorboard")}
 
 SPLITS = tuple(SplitSpec.model_fields)
 

@@ -322,6 +322,31 @@ CLASSIFIERS = {
         put("side", value={"ak4": ["jetPtt"]}),
         ["side.ak4: unknown feature `jetPtt`; did you mean `jetPt`"],
     ),
+    "a schedule of trees": (
+        "taggers/cmva.yaml",
+        put("training", "schedule", value={"shape": "constant"}),
+        ["training.schedule: backend `xgboost` keeps its shrinkage; leave it out"],
+    ),
+    "a key of another schedule": (
+        "taggers/deepcsv.yaml",
+        put("training", "schedule", value={"every": 3}),
+        ["training.schedule.every: `cosine` reads none", "choose step"],
+    ),
+    "a fall that never comes": (
+        "taggers/deepcsv.yaml",
+        put("training", "schedule", value={"warmup_epochs": 5, "hold_epochs": 9999}),
+        ["training.schedule: warmup_epochs and hold_epochs are 10004 of", "none is left"],
+    ),
+    "nothing to hold": (
+        "taggers/deepcsv.yaml",
+        put("training", "schedule", value={"shape": "constant", "hold_epochs": 2}),
+        ["training.schedule.hold_epochs: `constant` never falls"],
+    ),
+    "a cycle that does not rise": (
+        "taggers/deepcsv.yaml",
+        put("training", "schedule", value={"shape": "one_cycle"}),
+        ["training.schedule.warmup_epochs: `one_cycle` rises first"],
+    ),
     "an engine of trees": (
         "taggers/cmva.yaml",
         put("engine", value="jax"),

@@ -6,6 +6,7 @@ All that needs TensorFlow is in this module, since its import takes seconds.
 import os
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -17,6 +18,9 @@ import pytest
 from jetsmith import io
 from jetsmith.classifiers import Device, _feed, _tensorflow
 from jetsmith.classifiers import _keras as backend
+from jetsmith.classifiers._batches import summed_loss
+from jetsmith.classifiers._events import Events
+from jetsmith.classifiers._rates import rates, schedule_of
 from jetsmith.classifiers._scaler import fit_scaler, fit_scalers
 from jetsmith.configuration.records import read_yaml, validate
 from jetsmith.errors import ConfigError, InputError
@@ -24,7 +28,7 @@ from jetsmith.metrics import auc
 from jetsmith.models import dense
 from jetsmith.packed.rows import Rows
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import ClassifierFile, Engine, TrainingSpec
+from jetsmith.specs.classifiers import ClassifierFile, Engine, ScheduleSpec, TrainingSpec
 from jetsmith.specs.features import FeatureGroup, Inputs
 from jetsmith.training import train
 from tests.unit import engines
@@ -323,12 +327,19 @@ def test_scaler_of_constants_and_of_nothing() -> None:
     assert fit_scaler(inputs, np.zeros((0, 2), np.float32))(np.ones((1, 2))).tolist() == [[1, 1]]
 
 
-@pytest.mark.parametrize("name", ["deepjet", "dense"])
+@pytest.mark.parametrize(
+    ("name", "schedule"), [("deepjet", {}), ("dense", {"shape": "one_cycle", "warmup_epochs": 1.5})]
+)
 def test_networks_learn_and_go_on(
-    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, schedule: dict[str, Any]
 ) -> None:
-    """A run that dies ends, once it goes on, with the same scores to the bit; b jets are found."""
-    settings = TrainingSpec(epochs=6, patience=6, batch_size=64, learning_rate=1e-2)
+    """A run that dies ends, once it goes on, with the same scores to the bit; b jets are found.
+
+    Event files of both say what the history says, as TensorFlow reads them.
+    """
+    settings = TrainingSpec(
+        epochs=6, patience=6, batch_size=64, learning_rate=1e-2, schedule=ScheduleSpec(**schedule)
+    )
     groups = ("ak4", "charged")
     spec = make_spec("keras", groups, model=name, architecture=SMALL[name], training=settings)
     train(spec, sample, tmp_path / "whole", seed=5, threads=1)
@@ -342,10 +353,19 @@ def test_networks_learn_and_go_on(
     with monkeypatch.context() as patch:
         patch.setattr(backend.Training, "epoch", die)
         with pytest.raises(KeyboardInterrupt):
-            train(spec, sample, tmp_path / "broken", seed=5, threads=1)
+            train(spec, sample, tmp_path / "broken", seed=5, threads=1, events=tmp_path / "events")
     assert (tmp_path / "broken.partial/checkpoint.npz").is_file()
-    train(spec, sample, tmp_path / "broken", seed=5, threads=1)
+    assert [step for step, _ in events_of(tmp_path / "events")] == [0, 1, 2, 3]
+    train(spec, sample, tmp_path / "broken", seed=5, threads=1, events=tmp_path / "events")
     histories = [io.read_json(tmp_path / run / "history.json") for run in ("whole", "broken")]
+    for (step, scalars), row in zip(events_of(tmp_path / "events"), [{}, *histories[1]], strict=True):
+        assert {"epoch": step, **scalars} == pytest.approx(row or {"epoch": 0})
+    found = [row["learning_rate"] for row in histories[0]]
+    if not schedule:
+        assert found == rates(settings, 1).tolist()
+    else:
+        assert found[1] == pytest.approx(1e-2, rel=0.2)
+        assert found[0] < found[1] > found[2] > found[5]
     assert [[r["loss"], r["validation_loss"]] for r in histories[0]] == [
         [r["loss"], r["validation_loss"]] for r in histories[1]
     ]
@@ -359,6 +379,51 @@ def test_networks_learn_and_go_on(
     b, light = (np.isin(rows["label"], TRUTHS[c]) for c in ("b_jets", "light_jets"))
     found, weight = discriminant_of(rows, spec), np.asarray(rows["weight"])
     assert auc(found[b], weight[b], found[light], weight[light]) > 0.9
+
+
+def events_of(folder: Path) -> list[tuple[int, dict[str, float]]]:
+    """Steps and scalars of the one event file in a folder, by TensorFlow's own reader, checksums included."""
+    import tensorflow as tf
+
+    (path,) = folder.iterdir()
+    assert path.name.startswith("events.out.tfevents.")
+    records = [tf.compat.v1.Event.FromString(r.numpy()) for r in tf.data.TFRecordDataset(str(path))]
+    assert records[0].file_version == "brain.Event:2"
+    assert all(abs(found.wall_time - time.time()) < 3600 for found in records)
+    return [(found.step, {v.tag: v.simple_value for v in found.summary.value}) for found in records]
+
+
+def test_a_damaged_event_file_is_one(tmp_path: Path) -> None:
+    """TensorFlow's reader, by which ours are judged here, compares the checksums."""
+    import tensorflow as tf
+
+    Events(tmp_path)([{"epoch": 1, "loss": 2.0}])
+    assert events_of(tmp_path) == [(0, {}), (1, {"loss": 2.0})]
+    (path,) = tmp_path.iterdir()
+    content = bytearray(path.read_bytes())
+    content[-8] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(tf.errors.DataLossError):
+        events_of(tmp_path)
+
+
+def test_the_optimiser_takes_the_rate_of_each_step() -> None:
+    """Of steps in one call: with the rate 0 weights stay what they are, to the bit."""
+    import keras
+
+    spec = engines.spec_of("dense", "cross_entropy")
+    rows, data = engines.data_of(spec)
+    model = backend.build_model(spec, fit_scalers(rows))
+    start = model.get_weights()
+    table = np.array([0, 0, 1e-2], np.float32)
+    optimizer = keras.optimizers.Adam(schedule_of(table))
+    optimizer.build(model.trainable_variables)
+    runs = _tensorflow.Runs(model, spec.inputs, summed_loss(spec), optimizer)
+    window = runs.upload(data, engines.N_JETS)
+    for n, moves in ((2, False), (1, True)):
+        runs.train(window, np.arange(n * 10), 10)
+        same = [np.array_equal(a, b) for a, b in zip(start, model.get_weights(), strict=True)]
+        assert all(same) != moves
 
 
 def test_windows_that_are_read_again_change_nothing(

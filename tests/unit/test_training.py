@@ -289,6 +289,27 @@ def test_bins_on_disk_give_the_same_trees(
     }  # fmt: skip
 
 
+def test_events_change_nothing(folded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Same models with event files, one a fold; one that cannot be written is said, and given up."""
+    spec = make_spec("xgboost", training=ROUNDS, folds=3)
+    (tmp_path / "no_folder").write_text("")
+    for name, events in (
+        ("without", None),
+        ("with", tmp_path / "events"),
+        ("given_up", tmp_path / "no_folder"),
+    ):
+        train(spec, folded, tmp_path / name, seed=5, events=events)
+        for fold in range(3):
+            model = f"fold{fold}/model.json"
+            assert digest(tmp_path / name / model) == digest(tmp_path / "without" / model)
+    assert "no events for TensorBoard: Not a directory" in capsys.readouterr().err
+    files = sorted(path.parent.name for path in (tmp_path / "events").rglob("events.out.tfevents.*"))
+    assert files == ["fold0", "fold1", "fold2"]
+    rounds = len(io.read_json(tmp_path / "with/fold0/history.json"))
+    (path,) = (tmp_path / "events/fold0").iterdir()
+    assert path.read_bytes().count(b"validation_loss") == rounds
+
+
 def test_when_bins_lie_on_disk() -> None:
     """The rule, by value: rows × features × two copies of a byte, or of two for more than 256 bins."""
     rows = Rows.select(make_spec("xgboost").inputs, [pack_jets(1000, 1)])
@@ -339,13 +360,13 @@ def test_trees_on_a_gpu_are_another_task(
 ) -> None:
     """meta.json names the device; XGBoost gets it; bins stay in memory."""
     asked: dict[str, Any] = {}
-    parameters = backend._parameters
+    parameters = backend.booster_parameters
 
     def on_cpu_after_all(task: Any) -> dict[str, Any]:
         asked.update(parameters(task))
         return asked | {"device": "cpu"}
 
-    monkeypatch.setattr(backend, "_parameters", on_cpu_after_all)
+    monkeypatch.setattr(backend, "booster_parameters", on_cpu_after_all)
     monkeypatch.setattr(backend, "gpu", lambda spec: Device("gpu", "XGBoost 3"))
     spec = make_spec("xgboost", training=ROUNDS, architecture={"device": "cuda"})
     train(spec, sample, tmp_path / "model", seed=5, gpus=1, memory_mb=1)

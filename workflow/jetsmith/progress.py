@@ -22,7 +22,11 @@ class Progress:
         self.what, self.total, self.unit, self.every_s = what, total, unit, every_s
         self._stream = stream or sys.stderr
         self._start = self._last = time.monotonic()
-        self._done = 0.0
+        self._done = self._before = 0.0
+
+    def go_on(self, done: float) -> None:
+        """So much was done before this process began: it counts, but not for the rate."""
+        self._before = done
 
     def update(self, done: float, note: str = "", always: bool = False) -> None:
         """Say that `done` of `total` is done; prints when it is time, the work is complete, or `always`."""
@@ -35,7 +39,7 @@ class Progress:
 
     def _line(self, now: float, note: str) -> str:
         elapsed = max(now - self._start, 1e-9)
-        rate = self._done / elapsed
+        rate = (self._done - self._before) / elapsed
         parts = [f"[{self.what}] {self._done:,.0f}"]
         if self.total:
             parts[0] += f" of {self.total:,.0f} {self.unit} ({100 * self._done / self.total:.0f}%)"

@@ -20,6 +20,7 @@ import numpy as np
 from jetsmith import io, locks, plugs, provenance
 from jetsmith.balance import balanced_weights, heavy_jets
 from jetsmith.classifiers import Backend, Device, Labelled, Task, find_backend
+from jetsmith.classifiers._events import Events
 from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
 from jetsmith.hashing import FITTED, SPLITS, fold_of
@@ -56,6 +57,7 @@ def train(
     without: Without | None = None,
     gpus: int = 0,
     memory_mb: int = 0,
+    events: Path | None = None,
 ) -> None:
     """Train a classifier, or one a fold.
 
@@ -72,6 +74,7 @@ def train(
         without: Train and validate on the events that are not in this part; for samples without folds.
         gpus: GPUs that the job asked for.
         memory_mb: Memory that it asked for; 0 where nobody has said.
+        events: Folder for TensorBoard's event files, of each fold one in it.
 
     Raises:
         ConfigError: The backend or the model does not exist or does not take its arguments.
@@ -105,6 +108,9 @@ def train(
                     masks = chosen_rows(spec, parts, fold, seed, without)
                     part = fold if without is None else without.fold
                     task = functools.partial(Task, spec, folder=folder, threads=threads, memory_mb=memory_mb)
+                    if events is not None:
+                        live = Events(events if fold is None else events / folder.name)
+                        task = functools.partial(task, live=live)
                     history, counts = _fit(spec, backend, parts, classes, masks, part, seed, packed, task)
                 io.write_json(folder / "history.json", history)
                 done = {"rows": counts, "checksums": _checksums(folder)}
@@ -204,7 +210,9 @@ def _fit(
         validation=Labelled(rows[1], target[1], weights[1], side[1]),
         seed=seed if fold is None else int(np.random.default_rng([seed, fold]).integers(2**31)),
     )
-    return backend.fit(found), about
+    history = backend.fit(found)
+    found.live(history)
+    return history, about
 
 
 def _side(spec: RecipeSpec, parts: Sequence[Packed], masks: Sequence[BoolArray]) -> dict[str, FloatArray]:

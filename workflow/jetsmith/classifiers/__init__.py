@@ -4,7 +4,7 @@ A backend is a module with what `Backend` names. Nothing else knows which backen
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
@@ -53,6 +53,7 @@ class Task:
         seed: Everything random follows from it.
         threads: CPU threads.
         memory_mb: Memory of its job; 0 where nobody has said.
+        live: Is told the history so far, after each epoch or round.
     """
 
     spec: RecipeSpec
@@ -62,6 +63,7 @@ class Task:
     seed: int
     threads: int
     memory_mb: int = 0
+    live: "Callable[[Sequence[Mapping[str, float]]], None]" = lambda history: None
 
 
 @dataclass(frozen=True)

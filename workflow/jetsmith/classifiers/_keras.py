@@ -6,6 +6,7 @@ ends where an uninterrupted one does.
 """
 
 import json
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from jetsmith import io, plugs
 from jetsmith.classifiers import Device, Task, require_classes, stalled
 from jetsmith.classifiers._batches import CLASSES, summed_loss, terms
 from jetsmith.classifiers._feed import Feed
+from jetsmith.classifiers._rates import rates, schedule_of
 from jetsmith.classifiers._scaler import Scaler, fit_scalers, largest
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
@@ -27,7 +29,6 @@ from jetsmith.progress import Progress
 from jetsmith.specs.classifiers import RecipeSpec
 
 PREDICT_ROWS = 4096
-LAST_RATE = 0.02  # learning rate at the end over that at the start, falling as a cosine
 
 
 def device(spec: RecipeSpec, threads: int) -> Device:
@@ -71,12 +72,12 @@ def fit(task: Task) -> list[dict[str, float]]:
     keras.utils.set_random_seed(int(np.random.default_rng([task.seed, 3]).integers(2**31)))
     scalers = fit_scalers(task.train.rows)
     model = build_model(task.spec, scalers)
-    optimizer = keras.optimizers.Adam(task.spec.training.learning_rate)
-    training = Training(task, model, optimizer, scalers, engine)
+    training = Training(task, model, scalers, engine)
     checkpoint = task.folder / "checkpoint.npz"
     history, best = training.restore(checkpoint)
     while len(history) < task.spec.training.epochs and not stalled(history, task.spec.training.patience):
         history.append(training.epoch(len(history)))
+        task.live(history)
         if history[-1]["validation_loss"] <= min(row["validation_loss"] for row in history):
             best = [np.array(weight) for weight in model.get_weights()]
         if len(history) % task.spec.training.checkpoint_every == 0:
@@ -118,12 +119,16 @@ class Training:
 
     task: Task
     model: Any
-    optimizer: Any
     scalers: dict[str, Scaler]
     engine: Any
 
     def __post_init__(self) -> None:
+        import keras
+
         task, engine, size = self.task, self.engine, self.task.spec.training.batch_size
+        self.steps = math.ceil(len(task.train.rows) / size)
+        self.rates = rates(task.spec.training, self.steps)
+        self.optimizer = keras.optimizers.Adam(schedule_of(self.rates))
         self.optimizer.build(self.model.trainable_variables)
         self._runs = engine.Runs(self.model, task.spec.inputs, summed_loss(task.spec), self.optimizer)
         self._train = Feed(task.train, size, self._runs.upload, engine.room())
@@ -136,7 +141,6 @@ class Training:
         """One pass over the training rows and one over the validation rows; `number` starts at 0."""
         start, training, n_rows = time.monotonic(), self.task.spec.training, len(self.task.train.rows)
         self._seed(number)
-        self.optimizer.learning_rate.assign(_rate(training.learning_rate, number, training.epochs))
         rng = np.random.default_rng([self.task.seed, 4, number])
         total, done = 0.0, 0
         for window, data in self._train(rng.permutation(len(self._train.slices))):
@@ -144,13 +148,18 @@ class Training:
             losses = self._runs.train(data, order, training.batch_size)
             total += self.sum_losses(number, losses, order, training.batch_size, window, self.task.train.rows)
             done += len(order)
-            self._progress.update(number * n_rows + min(done, n_rows - 1), f"epoch {number + 1}")
+            note = f"epoch {number + 1}, loss {total / done:.5f}"
+            self._progress.update(number * n_rows + min(done, n_rows - 1), note)
         means = {
             "loss": total / float(self.task.train.weight.sum(dtype=np.float64)),
             "validation_loss": self._evaluate(number),
         }
         self._report(number, means, start)
-        return {"epoch": number + 1, **means, "seconds": round(time.monotonic() - start, 3)}
+        about = {
+            "seconds": round(time.monotonic() - start, 3),
+            "learning_rate": float(self.rates[(number + 1) * self.steps - 1]),
+        }
+        return {"epoch": number + 1, **means, **about}
 
     def _evaluate(self, number: int) -> float:
         data, total = self.task.validation, 0.0
@@ -219,11 +228,9 @@ class Training:
             for i, variable in enumerate(self._variables()):
                 variable.assign(found[f"now_{i}"])
             best = [found[f"best_{i}"] for i in range(len(self.model.weights))]
-            return json.loads(str(found["history"])), best
-
-
-def _rate(start: float, epoch: int, epochs: int) -> float:
-    return float(start * (LAST_RATE + (1 - LAST_RATE) * (1 + np.cos(np.pi * epoch / epochs)) / 2))
+            history = json.loads(str(found["history"]))
+        self._progress.go_on(len(history) * len(self.task.train.rows))
+        return history, best
 
 
 def predict(spec: RecipeSpec, model: Path, rows: Rows, threads: int) -> FloatArray:

@@ -140,7 +140,7 @@ def fit(task: Task) -> list[dict[str, float]]:
     where rows or columns are sampled an uninterrupted run too goes on from its checkpoints, so that
     an interruption leaves no trace in the result.
     """
-    parameters = _parameters(task)
+    parameters = booster_parameters(task)
     with _cache(task, parameters["max_bin"]) as folder:
         return _boost(task, parameters, _matrices(task, parameters["max_bin"], folder))
 
@@ -153,6 +153,7 @@ def _boost(task: Task, parameters: dict[str, Any], matrices: list[xgboost.DMatri
     growth = GROWTH if any(parameters[name] < 1 for name in SAMPLING) else 1.0
     saved = len(history)
     progress = Progress(f"train {spec.name}", training.epochs, "rounds")
+    progress.go_on(len(history))
     while len(history) < training.epochs and not stalled(history, training.patience):
         start, this = time.monotonic(), len(history)
         booster.update(train, iteration=this)
@@ -160,6 +161,7 @@ def _boost(task: Task, parameters: dict[str, Any], matrices: list[xgboost.DMatri
         history.append({"epoch": this + 1, **losses, "seconds": round(time.monotonic() - start, 4)})
         note = f"loss {losses['loss']:.5f}, validation {losses['validation_loss']:.5f}"
         progress.update(this + 1, note)
+        task.live(history)
         if this + 1 >= max(saved + CHECKPOINT_ROUNDS * training.checkpoint_every, int(growth * saved)):
             saved = this + 1
             _save(booster, history, checkpoint)
@@ -173,7 +175,8 @@ def _boost(task: Task, parameters: dict[str, Any], matrices: list[xgboost.DMatri
     return history
 
 
-def _parameters(task: Task) -> dict[str, Any]:
+def booster_parameters(task: Task) -> dict[str, Any]:
+    """What XGBoost gets."""
     many = len(task.spec.classes) > 2
     return Options.model_validate(task.spec.architecture).model_dump() | {
         "objective": "multi:softprob" if many else "binary:logistic",

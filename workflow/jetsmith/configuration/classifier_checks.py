@@ -53,6 +53,24 @@ def without_effect(content: ClassifierFile) -> Iterator[str]:
     if "engine" in content.model_fields_set and not _backend_of(content.backend).MODELS:
         yield f"engine: backend `{content.backend}` has none to choose; leave it out"
 
+    yield from _schedule_without_effect(content)
+
+
+def _schedule_without_effect(content: ClassifierFile) -> Iterator[str]:
+    """Keys of other schedules than the one that is chosen."""
+    schedule, where = content.training.schedule, "training.schedule"
+    given = schedule.model_fields_set
+    if "schedule" in content.training.model_fields_set and not _backend_of(content.backend).MODELS:
+        yield f"{where}: backend `{content.backend}` keeps its shrinkage; leave it out"
+        return
+    reading = {"last": ("cosine", "exponential", "one_cycle"), "every": ("step",), "factor": ("step",)}
+    for key, shapes in reading.items():
+        if key in given and schedule.shape not in shapes:
+            others = " or ".join(shapes)
+            yield f"{where}.{key}: `{schedule.shape}` reads none; leave it out, or choose {others}"
+    if schedule.shape == "constant" and schedule.hold_epochs:
+        yield f"{where}.hold_epochs: `constant` never falls; leave it out"
+
 
 def _backend_of(name: str) -> Backend:
     return cast(Backend, plugs.find("classifiers", name, "backend", "backend"))
@@ -114,6 +132,14 @@ def _losses(spec: ClassifierSpec) -> Iterator[str]:
 def _training(spec: ClassifierSpec) -> Iterator[str]:
     for key in ("pt_bins_gev", "abseta_bins"):
         yield from edges(getattr(spec.training, key), f"training.{key}")
+    schedule, epochs = spec.training.schedule, spec.training.epochs
+    if schedule.rises_and_stays >= epochs:
+        yield (
+            f"training.schedule: warmup_epochs and hold_epochs are {schedule.rises_and_stays:g} of {epochs} "
+            "epochs, and none is left in which the rate falls"
+        )
+    if schedule.shape == "one_cycle" and not schedule.warmup_epochs:
+        yield "training.schedule.warmup_epochs: `one_cycle` rises first; give some, such as 30% of the epochs"
 
 
 def _classes(spec: ClassifierSpec) -> Iterator[str]:

@@ -34,6 +34,7 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
         classifiers.ClassifierFile,
     ),
     ("… training", "How it is trained.", classifiers.TrainingSpec),
+    ("… training: schedule", "The learning rate of networks.", classifiers.ScheduleSpec),
     ("… losses", "One entry an output of the network; its key is the output's name.", classifiers.LossSpec),
     ("… discriminants", "One entry a discriminant; its key is the name.", classifiers.DiscriminantEntry),
     ("… evaluation", "Truth in ROC curves and working points.", classifiers.EvaluationSpec),

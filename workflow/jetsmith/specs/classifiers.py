@@ -7,7 +7,7 @@ from pydantic import Field
 
 from jetsmith.specs.datasets import Object
 from jetsmith.specs.features import Inputs
-from jetsmith.strict import Name, Positive, Record
+from jetsmith.strict import Fraction, Name, Positive, Record
 
 Backend = Literal["xgboost", "keras", "stored", "sklearn"]
 Engine = Literal["tensorflow", "jax"]
@@ -38,13 +38,38 @@ class ClassSpec(JudgedClass):
     color: str = Field(pattern=r"^#[0-9a-f]{6}$", description="Colour, hexadecimal.")
 
 
+class ScheduleSpec(Record):
+    """The learning rate in the course of a training of a network."""
+
+    shape: Literal["cosine", "constant", "exponential", "step", "one_cycle"] = Field(
+        "cosine",
+        description="How it falls, from epoch to epoch. one_cycle: as a cosine from step to step, behind a "
+        "rise as a cosine from 1/25.",
+    )
+    warmup_epochs: float = Field(
+        0.0, ge=0, description="Epochs, or a part of one, in which it rises first; in a straight line from 0."
+    )
+    hold_epochs: float = Field(0.0, ge=0, description="Epochs behind that in which it stays what it is.")
+    last: Positive = Field(
+        0.02, le=1, description="Rate at the end over `learning_rate`: cosine, exponential, one_cycle."
+    )
+    every: int = Field(10, gt=0, description="Epochs from a step to the next: step.")
+    factor: Fraction = Field(0.1, description="Of each step: step.")
+
+    @property
+    def rises_and_stays(self) -> float:
+        """Epochs before it falls."""
+        return self.warmup_epochs + self.hold_epochs
+
+
 class TrainingSpec(Record):
     """How a classifier is trained; a backend uses what concerns it."""
 
     epochs: int = Field(30, gt=0, description="Largest number of epochs, or boosting rounds.")
     patience: int = Field(5, gt=0, description="Epochs or rounds without progress before it stops.")
     batch_size: int = Field(1024, gt=0, description="Jets a gradient step.")
-    learning_rate: Positive = Field(1e-3, description="Learning rate, or shrinkage.")
+    learning_rate: Positive = Field(1e-3, description="Largest learning rate, or shrinkage.")
+    schedule: ScheduleSpec = ScheduleSpec()
     balance: Literal["none", "class", "pt_eta", "pt_eta_class"] = Field(
         "pt_eta_class",
         description="Weights that give the classes the same sum (class), the same spectrum (pt_eta) or both. "

@@ -69,5 +69,10 @@ class RunSpec(Record):
     working_points: dict[str, Fraction] = Field(
         {"L": 0.1, "M": 0.01, "T": 0.001}, description="Background efficiency of each working point."
     )
+    tensorboard: bool = Field(
+        False,
+        description="Trainings write event files for TensorBoard beside their logs "
+        "(`tensorboard --logdir results/logs/train`). Nothing runs again for it.",
+    )
     closure: ClosureSpec = ClosureSpec()
     plots: PlotSpec = PlotSpec()
