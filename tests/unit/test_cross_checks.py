@@ -347,6 +347,11 @@ CLASSIFIERS = {
         put("training", "schedule", value={"shape": "one_cycle"}),
         ["training.schedule.warmup_epochs: `one_cycle` rises first"],
     ),
+    "a precision of trees": (
+        "taggers/cmva.yaml",
+        put("precision", value="bfloat16"),
+        ["precision: backend `xgboost` has none to choose; leave it out"],
+    ),
     "an engine of trees": (
         "taggers/cmva.yaml",
         put("engine", value="jax"),

@@ -824,6 +824,7 @@ def test_code_and_data_and_seed_are_a_task() -> None:
         (make_spec("keras", model="deepset"), parts, 5, cpu, {"spec", "code"}),
         (make_spec("xgboost", model="deepsets", name="keras_tagger"), parts, 5, cpu, {"spec", "code"}),
         (make_spec("keras", model="deepsets", engine="jax"), parts, 5, cpu, {"spec"}),
+        (make_spec("keras", model="deepsets", precision="bfloat16"), parts, 5, cpu, {"spec"}),
         (make_spec("keras", model="deepsets"), parts, 5, gpu, {"device"}),
         (make_spec("keras", model="deepsets"), parts, 5, replace(cpu, engine="JAX 2"), set()),
     ):

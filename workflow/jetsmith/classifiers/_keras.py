@@ -5,10 +5,12 @@ the batches of a window in one call. So a training that was killed and goes on f
 ends where an uninterrupted one does.
 """
 
+import contextlib
 import json
 import math
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -29,6 +31,7 @@ from jetsmith.progress import Progress
 from jetsmith.specs.classifiers import RecipeSpec
 
 PREDICT_ROWS = 4096
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # weights are float32 in both
 
 
 def device(spec: RecipeSpec, threads: int) -> Device:
@@ -98,10 +101,24 @@ def build_model(spec: RecipeSpec, scalers: dict[str, Scaler]) -> Any:
     """
     model = plugs.find("models", spec.model, f"{spec.name}: model", "value")
     widths = {name: len(spec.classes) if term.plug.CLASSES else 1 for name, term in terms(spec).items()}
-    network = model.build(spec.inputs, widths, model.Options.model_validate(spec.architecture))
+    with _computing_in(POLICIES[spec.precision]):
+        network = model.build(spec.inputs, widths, model.Options.model_validate(spec.architecture))
     for group, scaler in scalers.items():
         network.get_layer(f"standardise_{group}").set(**scaler.numbers())
     return network
+
+
+@contextlib.contextmanager
+def _computing_in(policy: str) -> Iterator[None]:
+    """What layers compute in, where they do not say it themselves."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def finished(network: Any) -> Any:

@@ -50,8 +50,9 @@ def without_effect(content: ClassifierFile) -> Iterator[str]:
         yield f"training: backend `{content.backend}` trains nothing; leave it out"
     if content.losses and not _backend_of(content.backend).MODELS:
         yield f"losses: backend `{content.backend}` has a loss of its own; leave it out"
-    if "engine" in content.model_fields_set and not _backend_of(content.backend).MODELS:
-        yield f"engine: backend `{content.backend}` has none to choose; leave it out"
+    for key in ("engine", "precision"):
+        if key in content.model_fields_set and not _backend_of(content.backend).MODELS:
+            yield f"{key}: backend `{content.backend}` has none to choose; leave it out"
 
     yield from _schedule_without_effect(content)
 

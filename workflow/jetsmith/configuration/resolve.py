@@ -81,7 +81,9 @@ def resolve(
         side=_inputs("side", content.side, content.object, groups, path),
         losses=_losses(content, path),
         architecture=options.model_dump(mode="json"),
-        **content.model_dump(include={"title", "backend", "model", "engine", "object", "training"}),
+        **content.model_dump(
+            include={"title", "backend", "model", "engine", "precision", "object", "training"}
+        ),
         **judged(content.evaluation, "evaluation"),
     )
     several = len(content.discriminants) > 1

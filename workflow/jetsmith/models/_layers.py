@@ -9,6 +9,7 @@ from keras import layers, ops
 from jetsmith.specs.features import Inputs
 
 Tensor = Any
+EXACT = "float32"  # of inputs, statistics of batches and outputs, whatever the rest of a network computes in
 
 
 def input_layers(inputs: Sequence[Inputs]) -> dict[str, Tensor]:
@@ -36,20 +37,22 @@ def standardised(
     """
     found: dict[str, Tensor] = {}
     for given in inputs:
-        group, layer = given.group, Standardise(name=f"standardise_{given.group}")
+        group, layer = given.group, Standardise(name=f"standardise_{given.group}", dtype=EXACT)
         mask, values = tensors.get(f"{group}_mask"), tensors[group]
         if mask is None:
             found[group] = layer(values)
         elif raw_zeros:
-            found[group] = layer(ZeroPadded(given.length, name=f"padded_{group}")([values, mask]))
+            found[group] = layer(
+                ZeroPadded(given.length, name=f"padded_{group}", dtype=EXACT)([values, mask])
+            )
         else:
-            found[group] = layer(Lines(name=f"lines_{group}")([values, mask]))
+            found[group] = layer(Lines(name=f"lines_{group}", dtype=EXACT)([values, mask]))
     return found
 
 
 def heads(x: Tensor, widths: Mapping[str, int]) -> dict[str, Tensor]:
     """The outputs by their names, such as the logits of `classes`; (n, D) -> (n, width) each."""
-    return {name: layers.Dense(width, name=name)(x) for name, width in widths.items()}
+    return {name: layers.Dense(width, name=name, dtype=EXACT)(x) for name, width in widths.items()}
 
 
 def dense_stack(
@@ -66,7 +69,7 @@ def dense_stack(
     for i, width in enumerate(widths):
         x = layers.Dense(width, activation=activation, name=f"{name}_{i}")(x)
         if batch_norm is not None:
-            x = layers.BatchNormalization(momentum=batch_norm, name=f"{name}_norm_{i}")(x)
+            x = layers.BatchNormalization(momentum=batch_norm, name=f"{name}_norm_{i}", dtype=EXACT)(x)
         if dropout:
             x = layers.Dropout(dropout, name=f"{name}_dropout_{i}")(x)
     return x
@@ -152,7 +155,7 @@ class LineNorm(layers.Layer):
     EPSILON = 1e-3  # Keras' default
 
     def __init__(self, momentum: float, **other: Any) -> None:
-        super().__init__(**other)
+        super().__init__(**{"dtype": EXACT, **other})
         self.momentum = momentum
 
     def build(self, input_shape: list[tuple[int | None, ...]]) -> None:

@@ -116,10 +116,10 @@ def _norm(x: Any, mask: Any, momentum: float | None, name: str) -> Any:
     """Batch normalisation; of lines where there is a mask."""
     from keras import layers
 
-    from jetsmith.models._layers import LineNorm
+    from jetsmith.models._layers import EXACT, LineNorm
 
     if momentum is None:
         return x
     if mask is None:
-        return layers.BatchNormalization(momentum=momentum, name=name)(x)
+        return layers.BatchNormalization(momentum=momentum, name=name, dtype=EXACT)(x)
     return LineNorm(momentum, name=name)([x, mask])

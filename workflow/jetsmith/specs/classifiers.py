@@ -11,6 +11,7 @@ from jetsmith.strict import Fraction, Name, Positive, Record
 
 Backend = Literal["xgboost", "keras", "stored", "sklearn"]
 Engine = Literal["tensorflow", "jax"]
+Precision = Literal["float32", "bfloat16"]
 Role = Literal["tagger", "reweighter"]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
@@ -132,6 +133,11 @@ class ClassifierFile(Record):
     engine: Engine = Field(
         "tensorflow", description="What Keras computes by; keras alone takes one. JAX is an extra of its own."
     )
+    precision: Precision = Field(
+        "float32",
+        description="What a network computes in, and its saved file, too; keras alone takes one. Inputs, "
+        "statistics of batches, weights, logits and losses stay float32.",
+    )
     object: Object = Field(description="What a row is.")
     classes: tuple[Name, ...] = Field(min_length=2, description="Classes of config/flavours.yaml.")
     inputs: dict[Name, Name | tuple[str, ...]] = Field(
@@ -187,6 +193,7 @@ class RecipeSpec(RowsSpec):
     backend: Name
     model: str = ""
     engine: Engine = "tensorflow"
+    precision: Precision = "float32"
     architecture: dict[str, Any] = Field({}, description="Options of the backend or of its model.")
     training: TrainingSpec
     losses: dict[Name, LossSpec] = Field({}, description="By output of the network; none: cross-entropy.")
