@@ -1,7 +1,7 @@
-"""`python -m tests.unit.limited FOLDER MEMORY_MB`: a training on a set of four times the memory it may take.
+"""`python -m tests.unit.limited WHAT FOLDER MEMORY_MB`: work on a set of four times the memory it may take.
 
-That is `ALLOWED_MB` above what the process has once it has trained on a few rows. MEMORY_MB is what the
-training is told that its job has.
+That is `ALLOWED_MB` above what the process has once it has worked on a few rows. WHAT is `trees`, a training,
+or `windows`, what networks are fed with. MEMORY_MB is what it is told that its job has.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jetsmith.classifiers import Labelled, Task, _xgboost
+from jetsmith.classifiers import Labelled, Task, _feed, _xgboost
 from jetsmith.packed.arrays import FlatGroup, Packed
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import TrainingSpec
@@ -67,9 +67,8 @@ def limited(more_mb: int) -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
-def main(folder: Path, memory_mb: int) -> None:
-    """Train within the limit, then with bins in memory and without it."""
-    _xgboost.CHUNK = PIECE
+def trees(folder: Path, memory_mb: int) -> None:
+    """Train within the limit, then without one and with bins in memory."""
     big = task(folder, "limited", slice(0, ROWS), memory_mb)
     _xgboost.fit(task(folder, "few", slice(0, 2 * PIECE), 1))  # libraries, threads, and what they keep
     with limited(ALLOWED_MB):
@@ -77,5 +76,24 @@ def main(folder: Path, memory_mb: int) -> None:
     _xgboost.fit(task(folder, "free", slice(0, ROWS), 0))
 
 
+def windows(folder: Path, memory_mb: int) -> None:
+    """Read all windows twice, of which those stay that fit a quarter of the memory; all, if it is 0."""
+    data = task(folder, "limited", slice(0, ROWS), 0).train
+
+    def read(n: int, room: int) -> list[float]:
+        feed = _feed.Feed(data, 1024, lambda window, rows: window, room)
+        return [
+            float(window["inputs"]["ak4"].sum(dtype=np.float64))
+            for _ in range(2)
+            for _, window in feed(range(n or len(feed.slices)))
+        ]
+
+    read(4, 0)
+    with limited(ALLOWED_MB):
+        found = read(0, int(memory_mb * 1e6 / 4) if memory_mb else 1 << 30)
+    assert found == read(0, 1 << 30)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    _xgboost.CHUNK = _feed.ROWS = PIECE
+    {"trees": trees, "windows": windows}[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))

@@ -346,6 +346,12 @@ def test_training_draws_its_numbers(tmp_path: Path) -> None:
     assert numbers.histories[0].epoch[numbers.histories[0].best] == 7
     assert numbers.histories[0].seconds == 20
     assert numbers.heavy_jets == {"fold1": {"b_jets": 0.25}}
+    assert numbers.histories[0].learning_rate == ()
+    assert "40 s in all, 2 s each epoch." in numbers.caption()
+    rows = [row | {"learning_rate": 0.01 / row["epoch"]} for row in history(4)]
+    network = training.compute(make_spec(), [(None, rows)], {})
+    assert network.histories[0].learning_rate == (0.01, 0.005, 0.00333333, 0.0025)
+    assert "8 s in all, 2 s each epoch. Learning rates: 0.01 to 0.0025." in network.caption()
     figure = training.draw(numbers, STYLE)
     (line,) = by_gid(figure, "fold1.loss")
     np.testing.assert_array_equal(line.get_ydata(), numbers.histories[1].loss)

@@ -68,6 +68,15 @@ def test_one_tagger_retrains_alone(edited):
     }
 
 
+def test_trees_on_a_gpu_have_a_rule_of_their_own(edited):
+    """It asks for a GPU, and no other training does, whatever the profile."""
+    edited.edit_yaml("taggers/cmva.yaml", "architecture", "device", value="cuda")
+    planned = edited.planned()
+    assert planned["train_cuda"] == planned["score"] == 1
+    assert not set(planned) & {"train", "train_network", "pack"}
+    assert edited.snakemake("-n").stdout.count("gpu=1") == 1
+
+
 def test_a_group_reruns_those_that_read_it(edited):
     """Charged candidates are DeepJet's alone: nobody else is trained again, and no rows are packed."""
     edited.edit_yaml("features/charged.yaml", "length", value=7)

@@ -31,6 +31,7 @@ from jetsmith.progress import Progress
 from jetsmith.specs.classifiers import RecipeSpec
 
 PREDICT_ROWS = 4096
+MEMORY_SHARE = 0.25  # of the job's memory, for windows to train on, and as much for those to validate on
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # weights are float32 in both
 
 
@@ -148,8 +149,11 @@ class Training:
         self.optimizer = keras.optimizers.Adam(schedule_of(self.rates))
         self.optimizer.build(self.model.trainable_variables)
         self._runs = engine.Runs(self.model, task.spec.inputs, summed_loss(task.spec), self.optimizer)
-        self._train = Feed(task.train, size, self._runs.upload, engine.room())
-        self._validation = Feed(task.validation, PREDICT_ROWS, self._runs.upload, engine.room())
+        room = engine.room()
+        if task.memory_mb and engine.device().kind == "cpu":  # there windows stay in the memory of the job
+            room = min(room, int(task.memory_mb * 1e6 * MEMORY_SHARE))
+        self._train = Feed(task.train, size, self._runs.upload, room)
+        self._validation = Feed(task.validation, PREDICT_ROWS, self._runs.upload, room)
         self._progress = Progress(
             f"train {task.spec.name}", task.spec.training.epochs * len(task.train.rows), "rows"
         )

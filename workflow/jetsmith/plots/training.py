@@ -21,12 +21,16 @@ TRAIN_COLOR, VALIDATION_COLOR = "#3f90da", "#bd1f01"
 
 
 class History(Record):
-    """One training: the whole of it, or a fold. `best` is the place of the smallest validation loss."""
+    """One training: the whole of it, or a fold. `best` is the place of the smallest validation loss.
+
+    `learning_rate` is that of the last step of each epoch of a network; trees have none.
+    """
 
     fold: int | None
     epoch: tuple[float, ...]
     loss: tuple[float, ...]
     validation_loss: tuple[float, ...]
+    learning_rate: tuple[float, ...]
     seconds: float
     best: int
 
@@ -48,7 +52,10 @@ class TrainingNumbers(looks.Numbers):
     def caption(self) -> str:
         """The best epochs, the time they took, and rows that carry too much weight."""
         seconds = sum(history.seconds for history in self.histories)
-        took = f" {seconds:,.0f} s in all." if seconds else ""
+        each = seconds / max(sum(len(history.epoch) for history in self.histories), 1)
+        took = f" {seconds:,.0f} s in all, {each:.3g} s each {self.unit.lower()}." if seconds else ""
+        if rates := [rate for history in self.histories for rate in history.learning_rate]:
+            took += f" Learning rates: {max(rates):.3g} to {min(rates):.3g}."
         heavy = "; ".join(
             f"{share:.0%} of class {name} ({where})"
             for where, shares in self.heavy_jets.items()
@@ -132,6 +139,7 @@ def _history(fold: int | None, rows: Sequence[dict[str, float]]) -> History:
         epoch=digits(row["epoch"] for row in rows),
         loss=digits(row["loss"] for row in rows),
         validation_loss=validation,
+        learning_rate=digits(row["learning_rate"] for row in rows if "learning_rate" in row),
         seconds=float(sum(row.get("seconds") or 0.0 for row in rows)),
         best=int(np.argmin(validation)),
     )
