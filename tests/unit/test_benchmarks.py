@@ -55,7 +55,7 @@ def test_unknown_names_list_the_choices(benchmark, capsys):
 
 def test_names_are_modules_with_run():
     """One module a benchmark; those with an underscore help."""
-    assert {"dag", "deepjet", "dips", "feed", "pack", "rntuple", "skim"} <= set(_command.names())
+    assert {"dag", "deepjet", "dips", "loader", "pack", "rntuple", "skim"} <= set(_command.names())
 
 
 def test_clocks_are_those_of_the_process():
