@@ -373,7 +373,7 @@ def test_trees_on_a_gpu_are_another_task(
     spec = make_spec("xgboost", training=ROUNDS, architecture={"device": "cuda"})
     train(spec, sample, tmp_path / "model", seed=5, gpus=1, memory_mb=1)
     about = io.read_json(tmp_path / "model/meta.json")
-    assert about["device"] == {"kind": "gpu", "engine": "XGBoost 3", "name": ""}
+    assert about["device"] == {"kind": "gpu", "engine": "XGBoost 3", "name": "", "count": 1}
     assert about["task"]["device"] == "gpu"
     assert asked["device"] == "cuda"
 
@@ -710,7 +710,7 @@ class Recorder:
         self.tasks: list[Any] = []
         self.stop = stop
 
-    def device(self, spec: Any, threads: int) -> Device:
+    def device(self, spec: Any, threads: int, gpus: int) -> Device:
         return Device("cpu", "none")
 
     def fit(self, task: Any) -> list[dict[str, float]]:

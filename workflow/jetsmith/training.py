@@ -84,7 +84,7 @@ def train(
     packed, output = Path(packed), Path(output)
     backend = find_backend(spec.backend)
     parts = arrays.read_splits(packed, SPLITS, spec.groups, spec.sample)
-    device = backend.device(spec, threads)
+    device = backend.device(spec, threads, gpus)
     _require_gpu(spec, device, gpus)
     identity = task_identity(spec, parts, seed, device, without)
     with alone(output):
@@ -107,7 +107,9 @@ def train(
                     print(f"[train {spec.name}] {device}, threads: {threads}", file=sys.stderr, flush=True)
                     masks = chosen_rows(spec, parts, fold, seed, without)
                     part = fold if without is None else without.fold
-                    task = functools.partial(Task, spec, folder=folder, threads=threads, memory_mb=memory_mb)
+                    task = functools.partial(
+                        Task, spec, folder=folder, threads=threads, devices=device.count, memory_mb=memory_mb
+                    )
                     if events is not None:
                         live = Events(events if fold is None else events / folder.name)
                         task = functools.partial(task, live=live)
@@ -141,12 +143,18 @@ def train(
 
 def _require_gpu(spec: RecipeSpec, device: Device, gpus: int) -> None:
     """Nobody holds a GPU and trains on the CPU without a word."""
-    if gpus and device.kind != "gpu":
+    if gpus and (device.kind != "gpu" or device.count < gpus):
         raise InputError(
             f"{spec.name}: the job has asked for {gpus} GPU (`gpu` of its rule, as in the profile's "
-            f"`set-resources`) and would train by {device} on {socket.gethostname()}. Networks alone can use "
-            "one, where the environment of the jobs has CUDA, and trees with `device: cuda` (docs/site.md, "
-            "GPUs); elsewhere leave `gpu` out"
+            f"`set-resources`) and would train by {device} on {socket.gethostname()}. Networks can use one, "
+            "with `engine: jax` several, and trees with `device: cuda` one, where their jobs have CUDA "
+            "(docs/site.md, GPUs); elsewhere leave `gpu` out"
+        )
+    size = spec.training.batch_size
+    if gpus > 1 and size % gpus:
+        raise InputError(
+            f"{spec.name}: training.batch_size, {size}, is no multiple of the {gpus} GPUs that the job has "
+            "asked for (`gpu` of its rule): they share each batch"
         )
 
 
@@ -339,7 +347,7 @@ def task_identity(
     return {
         "spec": provenance.config_digest(spec.model_dump(mode="json")),
         "seed": seed,
-        "device": device.kind,
+        "device": device.kind if device.count == 1 else f"{device.count} {device.kind}",
         "data": [part.digest for part in parts],
         "code": provenance.code_digest("training", *plugs.modules(spec)),
         **({} if without is None else {"without": asdict(without)}),

@@ -52,6 +52,7 @@ class Task:
             same task is gone on with.
         seed: Everything random follows from it.
         threads: CPU threads.
+        devices: GPUs that share each batch, or 1.
         memory_mb: Memory of its job; 0 where nobody has said.
         live: Is told the history so far, after each epoch or round.
     """
@@ -62,6 +63,7 @@ class Task:
     folder: Path
     seed: int
     threads: int
+    devices: int = 1
     memory_mb: int = 0
     live: "Callable[[Sequence[Mapping[str, float]]], None]" = lambda history: None
 
@@ -74,14 +76,17 @@ class Device:
         kind: `cpu` or `gpu`.
         engine: The library that computes, with its version.
         name: Name of the accelerator.
+        count: How many of them share each batch.
     """
 
     kind: str
     engine: str
     name: str = ""
+    count: int = 1
 
     def __str__(self) -> str:
-        return f"{self.engine} on {self.name or self.kind.upper()}"
+        many = f"{self.count} " if self.count > 1 else ""
+        return f"{self.engine} on {many}{self.name or self.kind.upper()}"
 
 
 def stalled(history: Sequence[Mapping[str, float]], patience: int) -> bool:
@@ -105,8 +110,8 @@ class Backend(Protocol):
     Options: ClassVar[type[plugs.Options]]
     """The keys of `architecture`, where `MODELS` is False."""
 
-    def device(self, spec: RecipeSpec, threads: int) -> Device:
-        """What a training computes on.
+    def device(self, spec: RecipeSpec, threads: int, gpus: int) -> Device:
+        """What a training in a job with so many GPUs computes on.
 
         Raises:
             InputError: It is not what the classifier asks for.
@@ -126,7 +131,7 @@ class Backend(Protocol):
         """What the file says of each row; only where `TRAINS` is False."""
 
 
-def on_cpu(spec: RecipeSpec, threads: int) -> Device:
+def on_cpu(spec: RecipeSpec) -> Device:
     """The device of backends that know no other."""
     return Device("cpu", spec.backend)
 

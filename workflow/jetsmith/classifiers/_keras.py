@@ -35,9 +35,9 @@ MEMORY_SHARE = 0.25  # of the job's memory, for windows to train on, and as much
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # weights are float32 in both
 
 
-def device(spec: RecipeSpec, threads: int) -> Device:
+def device(spec: RecipeSpec, threads: int, gpus: int) -> Device:
     """What its engine computes on."""
-    found: Device = engine_of(spec, threads).device()
+    found: Device = engine_of(spec, threads).device(gpus)
     return found
 
 
@@ -148,9 +148,11 @@ class Training:
         self.rates = rates(task.spec.training, self.steps)
         self.optimizer = keras.optimizers.Adam(schedule_of(self.rates))
         self.optimizer.build(self.model.trainable_variables)
-        self._runs = engine.Runs(self.model, task.spec.inputs, summed_loss(task.spec), self.optimizer)
+        self._runs = engine.Runs(
+            self.model, task.spec.inputs, summed_loss(task.spec), self.optimizer, task.devices
+        )
         room = engine.room()
-        if task.memory_mb and engine.device().kind == "cpu":  # there windows stay in the memory of the job
+        if task.memory_mb and engine.device(task.devices).kind == "cpu":  # windows stay in the job's memory
             room = min(room, int(task.memory_mb * 1e6 * MEMORY_SHARE))
         self._train = Feed(task.train, size, self._runs.upload, room)
         self._validation = Feed(task.validation, PREDICT_ROWS, self._runs.upload, room)

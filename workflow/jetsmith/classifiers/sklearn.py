@@ -48,11 +48,11 @@ class Options(plugs.Options):
     max_bins: int = Field(255, ge=2, le=255, description="Bins of a feature.")
 
 
-def device(spec: RecipeSpec, threads: int) -> "Device":
+def device(spec: RecipeSpec, threads: int, gpus: int) -> "Device":
     """The CPU."""
     from jetsmith.classifiers import on_cpu
 
-    return on_cpu(spec, threads)
+    return on_cpu(spec)
 
 
 def fit(task: "Task") -> list[dict[str, float]]:

@@ -108,11 +108,11 @@ class Options(plugs.Options):
         return [(self.columns or {})[name] for name in spec.class_names]
 
 
-def device(spec: RecipeSpec, threads: int) -> "Device":
+def device(spec: RecipeSpec, threads: int, gpus: int) -> "Device":
     """The CPU."""
     from jetsmith.classifiers import on_cpu
 
-    return on_cpu(spec, threads)
+    return on_cpu(spec)
 
 
 def fit(task: "Task") -> list[dict[str, float]]:

@@ -46,7 +46,7 @@ class Options(plugs.Options):
             yield "max_leaves: a tree of one leaf learns nothing; 0 for any number, or 2 and more"
 
 
-def device(spec: RecipeSpec, threads: int) -> "Device":
+def device(spec: RecipeSpec, threads: int, gpus: int) -> "Device":
     """The CPU, or where the options ask for it the GPU, see `_xgboost.gpu`."""
     if plugs.asks_for_gpu(spec):
         from jetsmith.classifiers import _xgboost
@@ -54,7 +54,7 @@ def device(spec: RecipeSpec, threads: int) -> "Device":
         return _xgboost.gpu(spec)
     from jetsmith.classifiers import on_cpu
 
-    return on_cpu(spec, threads)
+    return on_cpu(spec)
 
 
 def fit(task: "Task") -> list[dict[str, float]]:
