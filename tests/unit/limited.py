@@ -54,7 +54,7 @@ def task(folder: Path, name: str, rows: slice, memory_mb: int) -> Task:
         return Labelled(Rows.select(spec.inputs, [packed]), label, weight)
 
     (folder / name).mkdir()
-    return Task(spec, labelled(rows), labelled(slice(0, 2 * PIECE)), folder / name, 5, 1, memory_mb)
+    return Task(spec, labelled(rows), labelled(slice(0, 2 * PIECE)), folder / name, 5, 1, memory_mb=memory_mb)
 
 
 @contextlib.contextmanager
