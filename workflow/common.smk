@@ -120,6 +120,6 @@ def features_code(dataset, group):
     return code("features", *named.of(ways, RUN.groups.get(group)))
 
 
-def model_code(script, wildcards):
+def model_code(script, spec):
     """Digest of the stage, of the classifier's backend, of its architecture and of its losses; no others."""
-    return code(script, *plugs.modules(RUN.classifiers[wildcards.classifier]))
+    return code(script, *plugs.modules(spec))

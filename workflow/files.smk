@@ -36,6 +36,21 @@ def read_by(classifier, sample=None):
     return packed_of(sample or spec.sample, ROWS, *spec.groups)
 
 
+def trainings_of(classifiers):
+    """Names of the trainings of classifiers: these themselves, or the points of their scans."""
+    return [name for name, spec in RUN.trainings.items() if spec.name in classifiers]
+
+
+def points_of(classifier):
+    """Models of the points of a scan, in its order."""
+    return [f"<results>/models/{classifier}.scan/{point}" for point in RUN.scans[classifier]]
+
+
+def table_of(classifier):
+    """What choose found of the points of a scan."""
+    return f"<results>/scans/{classifier}.json"
+
+
 def models_without(classifier):
     """Models of a classifier, each without a part of the events, where others need them."""
     return [f"<results>/models/{classifier}.folds/{k}" for k in range(RUN.n_stacked(classifier))]
@@ -88,6 +103,7 @@ PLOT_SUBJECTS = {
     "judgement": "{judgement}",
     "reweighter": "{reweighter}",
     "trained": "{classifier}",
+    "scanned": "{classifier}",
 }
 
 
@@ -117,11 +133,17 @@ def trained_inputs(wildcards):
     return {"model": f"<results>/models/{wildcards.classifier}"}
 
 
+def scanned_inputs(wildcards):
+    """The table of a scan."""
+    return {"table": table_of(wildcards.classifier)}
+
+
 PLOT_INPUTS = {
     "contrast": contrast_inputs,
     "judgement": judgement_inputs,
     "reweighter": reweighter_inputs,
     "trained": trained_inputs,
+    "scanned": scanned_inputs,
 }
 
 

@@ -1,19 +1,21 @@
-# train, train_network: reads rows and groups of packed/{sample} and the classifier's check; writes models/{classifier}/. Taggers and reweighters, all backends.
+# train, train_network: reads rows and groups of packed/{sample} and the classifier's check; writes models/{training}/, which is
+# models/{classifier}/ or that of a point of a scan, models/{classifier}.scan/{point}/. Taggers and reweighters, all backends.
+# choose: reads the models of a scan's points; writes models/{classifier}/, a copy of the best, and scans/{classifier}.json.
 # score: reads a model and packed/{sample}; writes scores/{classifier}/{sample}.parquet, p_<class> a row.
 
 
 rule train:
     input:
-        packed=lambda wildcards: read_by(wildcards.classifier),
-        check="<results>/inspect/check/{classifier}.json",
+        packed=lambda wildcards: read_by(RUN.trainings[wildcards.training].name),
+        check=lambda wildcards: f"<results>/inspect/check/{RUN.trainings[wildcards.training].name}.json",
     output:
-        directory("<results>/models/{classifier}"),
+        directory("<results>/models/{training}"),
     log:
-        "<logs>/train/{classifier}.log",
+        "<logs>/train/{training}.log",
     benchmark:
-        "<benchmarks>/train/{classifier}.tsv"
+        "<benchmarks>/train/{training}.tsv"
     wildcard_constraints:
-        classifier=one_of(OTHERS),
+        training=one_of(trainings_of(OTHERS)),
     conda:
         "../envs/jetsmith.yaml"
     threads: 2
@@ -21,15 +23,37 @@ rule train:
         mem_mb=grows(6000),
         runtime=480,  # the next attempt goes on from the checkpoint
     params:
-        **gets(stages.train, "classifier"),
-        code=lambda wildcards: model_code("train", wildcards),
+        **gets(stages.train, "training"),
+        code=lambda wildcards: model_code("train", RUN.trainings[wildcards.training]),
     script:
         "../scripts/train.py"
 
 
 use rule train as train_network with:  # of its own, so that a profile can give GPUs to networks alone
     wildcard_constraints:
-        classifier=one_of(NETWORKS),
+        training=one_of(trainings_of(NETWORKS)),
+
+
+rule choose:
+    input:
+        models=lambda wildcards: points_of(wildcards.classifier),
+    output:
+        model=directory("<results>/models/{classifier}"),
+        table="<results>/scans/{classifier}.json",
+    log:
+        "<logs>/choose/{classifier}.log",
+    wildcard_constraints:
+        classifier=one_of(RUN.scans),
+    conda:
+        "../envs/jetsmith.yaml"
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(20),
+    params:
+        **gets(stages.choose, "classifier"),
+        code=code("choose"),
+    script:
+        "../scripts/choose.py"
 
 
 rule score:
@@ -51,6 +75,6 @@ rule score:
         runtime=grows(60),
     params:
         **gets(stages.score, "classifier"),
-        code=lambda wildcards: model_code("score", wildcards),
+        code=lambda wildcards: model_code("score", RUN.classifiers[wildcards.classifier]),
     script:
         "../scripts/score.py"

@@ -31,14 +31,17 @@ SETS = {
 }
 OF_DATASET = (stages.inspect, stages.skim, stages.account)
 OF_SAMPLE = (stages.pack_rows,)
-OF_CLASSIFIER = (stages.check, stages.train, stages.train_fold, stages.stack, stages.score)
+OF_CLASSIFIER = (stages.check, stages.score)
+OF_STACKED = (stages.train_fold, stages.stack)
+OF_TRAINING = (stages.train,)
+OF_SCAN = (stages.choose,)
 OF_TAGGER = (stages.calibrate,)
 OF_REWEIGHTER = (stages.weights, stages.closure)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The demo's configuration, two datasets of a file each, and a class."""
+    """The demo's configuration, two datasets of a file each, a class, and a tagger with a scan."""
     found = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
     set_value(found / "config.yaml", "data_root", str(tmp_path))
     datasets = {"mine": ("a.root", {"cross_section_pb": 1.0}), "measured": ("b.root", {"is_data": True})}
@@ -50,6 +53,11 @@ def folder(tmp_path: Path) -> Path:
     set_value(found / "config.yaml", "samples.mine.normalise", "cross_section")
     boson = {"truth": [2504, 2505], "label": "H", "color": "#1f77b4", "flavor": 7}
     set_value(found / "flavours.yaml", "boson", boson)
+    shutil.copy(found / "taggers/csv.yaml", found / "taggers/scanned.yaml")
+    over = {"training.learning_rate": {"low": 0.1, "high": 0.5, "log": True}}
+    set_value(found / "taggers/scanned.yaml", "scan", {"method": "random", "points": 3, "over": over})
+    set_value(found / "config.yaml", "samples.scanned_jets", {"datasets": ["ttbar"]})
+    set_value(found / "config.yaml", "taggers.scanned", "scanned_jets")
     return found
 
 
@@ -92,6 +100,9 @@ def _by_subject(run: Configuration) -> Any:
     yield [name for name, spec in run.datasets.items() if spec.simulate], (stages.simulate,)
     yield run.run.samples, OF_SAMPLE
     yield run.classifiers, OF_CLASSIFIER
+    yield [name for name in run.classifiers if name not in run.scans], OF_STACKED
+    yield run.trainings, OF_TRAINING
+    yield run.scans, OF_SCAN
     yield run.judgements, OF_TAGGER
     yield run.run.reweighters, OF_REWEIGHTER
 
@@ -127,6 +138,33 @@ def test_another_tagger_touches_nobody_else(folder: Path) -> None:
     assert {key for key in before if before[key] != after[key]} == drawn
     new = {key for key in after.keys() - before.keys() if "dips" not in key}
     assert new == {("features", "mine/charged"), ("pack", "mine/charged")}
+
+
+def test_another_point_trains_alone(folder: Path) -> None:
+    """Its training is new, and the choice is made again; nothing else gets anything else."""
+    before = handed(folder)
+    set_value(folder / "taggers/scanned.yaml", "scan.points", 5)
+    after = handed(folder)
+    assert {key for key in before if before[key] != after.get(key)} == {("choose", "scanned")}
+    new = after.keys() - before.keys()
+    assert {stage for stage, _ in new} == {"train"}
+    assert len(new) == 2
+
+
+def test_a_scan_touches_nobody_else(folder: Path) -> None:
+    """A tagger that gets one has the trainings of its points in the place of its own."""
+    before = handed(folder)
+    set_value(folder / "taggers/cmva.yaml", "scan", {"over": {"architecture.max_depth": [3, 5]}})
+    after = handed(folder)
+    gone = {("train", "cmva"), ("train_fold", "cmva"), ("stack", "cmva")}
+    assert before.keys() - after.keys() == gone
+    assert all(after[key] == before[key] for key in before.keys() - gone)
+    assert sorted(stage for stage, _ in after.keys() - before.keys()) == [
+        "choose",
+        "plot_scan",
+        "train",
+        "train",
+    ]
 
 
 def test_a_new_feature_touches_its_group_alone(folder: Path) -> None:
@@ -196,7 +234,17 @@ def test_every_stage_has_its_record() -> None:
         if name.islower() and callable(what) and getattr(what, "__module__", "") == stages.__name__
         and not name.startswith("_")
     }  # fmt: skip
-    asked = {s.__name__ for s in (*OF_DATASET, *OF_SAMPLE, *OF_CLASSIFIER, *OF_TAGGER, *OF_REWEIGHTER)}
+    by_subject = (
+        OF_DATASET,
+        OF_SAMPLE,
+        OF_CLASSIFIER,
+        OF_STACKED,
+        OF_TRAINING,
+        OF_SCAN,
+        OF_TAGGER,
+        OF_REWEIGHTER,
+    )
+    asked = {stage.__name__ for stages_of in by_subject for stage in stages_of}
     assert public == asked | {"simulate", "features", "pack", "report", "plot"}
     records = public - {"plot"}
     assert all(issubclass(getattr(stages, name).__annotations__["return"], tuple) for name in records)

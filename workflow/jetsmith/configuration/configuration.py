@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from jetsmith import columns, remote
 from jetsmith.configuration.checks import local
+from jetsmith.configuration.scanned import Point
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 from jetsmith.specs.features import FeatureGroup
@@ -34,6 +35,7 @@ class Configuration:
         groups: Feature groups by name.
         classifiers: Taggers and reweighters of the run by name; of a tagger its first judgement.
         judgements: Each tagger with each of its discriminants, by the name of both.
+        scans: The points of each classifier that is scanned, by a digest of their settings.
         paths: Files of each dataset, globs expanded; none where it is simulated.
         raw: All of it as plain values, for digests and the report.
     """
@@ -43,6 +45,7 @@ class Configuration:
     groups: dict[str, FeatureGroup]
     classifiers: dict[str, ClassifierSpec]
     judgements: dict[str, ClassifierSpec]
+    scans: dict[str, dict[str, Point]]
     paths: dict[str, list[str]]
     raw: dict[str, Any]
 
@@ -112,6 +115,16 @@ class Configuration:
         """Names of the partitions: 000, 001, …"""
         return [f"{part:03d}" for part in range(self.n_parts(dataset))]
 
+    @cached_property
+    def trainings(self) -> dict[str, ClassifierSpec]:
+        """What is trained, by where its model lies below results/models: classifiers, points of scans."""
+        whole = {name: spec for name, spec in self.classifiers.items() if name not in self.scans}
+        return whole | {
+            f"{name}.scan/{key}": point.spec
+            for name, found in self.scans.items()
+            for key, point in found.items()
+        }
+
     def n_stacked(self, classifier: str) -> int:
         """Models of a classifier, each without a part of the events, on whose scores others are trained.
 
@@ -138,6 +151,7 @@ class Configuration:
             "judgement": self.judgements,
             "reweighter": self.run.reweighters,
             "trained": trained,
+            "scanned": self.scans,
         }
         return [(name,) for name in named[of]]
 

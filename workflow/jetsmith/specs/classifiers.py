@@ -7,6 +7,7 @@ from pydantic import Field
 
 from jetsmith.specs.datasets import Object
 from jetsmith.specs.features import Inputs
+from jetsmith.specs.scans import ScanSpec
 from jetsmith.strict import Name, Positive, Record
 
 Backend = Literal["xgboost", "keras", "stored", "sklearn"]
@@ -116,6 +117,9 @@ class ClassifierFile(Record):
     )
     architecture: dict[str, Any] = Field({}, description="Keys of the backend or of its model: see below.")
     training: TrainingSpec = TrainingSpec()
+    scan: ScanSpec | None = Field(
+        None, description="Trainings with other settings, to choose one: see below."
+    )
     losses: dict[Name, LossSpec] = Field(
         {}, description="By output of the network: `classes`, by default with cross-entropy, and any others."
     )
