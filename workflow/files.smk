@@ -37,13 +37,18 @@ def read_by(classifier, sample=None):
 
 
 def trainings_of(classifiers):
-    """Names of the trainings of classifiers: these themselves, or the points of their scans."""
-    return [name for name, spec in RUN.trainings.items() if spec.name in classifiers]
+    """Names of the trainings of classifiers: these themselves, points of their scans, members of ensembles."""
+    return [name for name, training in RUN.trainings.items() if training.spec.name in classifiers]
 
 
 def points_of(classifier):
     """Models of the points of a scan, in its order."""
     return [f"<results>/models/{classifier}.scan/{point}" for point in RUN.scans[classifier]]
+
+
+def members_of(classifier):
+    """Models of the members of an ensemble."""
+    return [f"<results>/models/{classifier}.members/{k}" for k in range(RUN.ensembles[classifier])]
 
 
 def table_of(classifier):
@@ -104,6 +109,7 @@ PLOT_SUBJECTS = {
     "reweighter": "{reweighter}",
     "trained": "{classifier}",
     "scanned": "{classifier}",
+    "ensemble": "{judgement}",
 }
 
 
@@ -138,12 +144,18 @@ def scanned_inputs(wildcards):
     return {"table": table_of(wildcards.classifier)}
 
 
+def ensemble_inputs(wildcards):
+    """Scores of an ensemble, with those of its members."""
+    return {"scores": scores_of(RUN.judgements[wildcards.judgement].name)}
+
+
 PLOT_INPUTS = {
     "contrast": contrast_inputs,
     "judgement": judgement_inputs,
     "reweighter": reweighter_inputs,
     "trained": trained_inputs,
     "scanned": scanned_inputs,
+    "ensemble": ensemble_inputs,
 }
 
 

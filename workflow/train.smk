@@ -1,13 +1,15 @@
 # train, train_network: reads rows and groups of packed/{sample} and the classifier's check; writes models/{training}/, which is
-# models/{classifier}/ or that of a point of a scan, models/{classifier}.scan/{point}/. Taggers and reweighters, all backends.
+# models/{classifier}/, a point of its scan, models/{classifier}.scan/{point}/, or a member of its ensemble,
+# models/{classifier}.members/{k}/. Taggers and reweighters, all backends.
 # choose: reads the models of a scan's points; writes models/{classifier}/, a copy of the best, and scans/{classifier}.json.
+# assemble: reads the models of an ensemble's members; writes models/{classifier}/, with a copy of each.
 # score: reads a model and packed/{sample}; writes scores/{classifier}/{sample}.parquet, p_<class> a row.
 
 
 rule train:
     input:
-        packed=lambda wildcards: read_by(RUN.trainings[wildcards.training].name),
-        check=lambda wildcards: f"<results>/inspect/check/{RUN.trainings[wildcards.training].name}.json",
+        packed=lambda wildcards: read_by(RUN.trainings[wildcards.training].spec.name),
+        check=lambda wildcards: f"<results>/inspect/check/{RUN.trainings[wildcards.training].spec.name}.json",
     output:
         directory("<results>/models/{training}"),
     log:
@@ -24,7 +26,7 @@ rule train:
         runtime=480,  # the next attempt goes on from the checkpoint
     params:
         **gets(stages.train, "training"),
-        code=lambda wildcards: model_code("train", RUN.trainings[wildcards.training]),
+        code=lambda wildcards: model_code("train", RUN.trainings[wildcards.training].spec),
     script:
         "../scripts/train.py"
 
@@ -54,6 +56,26 @@ rule choose:
         code=code("choose"),
     script:
         "../scripts/choose.py"
+
+
+rule assemble:
+    input:
+        models=lambda wildcards: members_of(wildcards.classifier),
+    output:
+        model=directory("<results>/models/{classifier}"),
+    log:
+        "<logs>/assemble/{classifier}.log",
+    wildcard_constraints:
+        classifier=one_of(RUN.ensembles),
+    conda:
+        "../envs/jetsmith.yaml"
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(20),
+    params:
+        code=code("assemble"),
+    script:
+        "../scripts/assemble.py"
 
 
 rule score:

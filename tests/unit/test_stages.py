@@ -41,7 +41,7 @@ OF_REWEIGHTER = (stages.weights, stages.closure)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The demo's configuration, two datasets of a file each, a class, and a tagger with a scan."""
+    """The demo's configuration, two datasets of a file each, a class, a scanned tagger, an ensemble."""
     found = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
     set_value(found / "config.yaml", "data_root", str(tmp_path))
     datasets = {"mine": ("a.root", {"cross_section_pb": 1.0}), "measured": ("b.root", {"is_data": True})}
@@ -56,6 +56,10 @@ def folder(tmp_path: Path) -> Path:
     shutil.copy(found / "taggers/csv.yaml", found / "taggers/scanned.yaml")
     over = {"training.learning_rate": {"low": 0.1, "high": 0.5, "log": True}}
     set_value(found / "taggers/scanned.yaml", "scan", {"method": "random", "points": 3, "over": over})
+    shutil.copy(found / "taggers/csv.yaml", found / "taggers/averaged.yaml")
+    set_value(found / "taggers/averaged.yaml", "ensemble", 2)
+    set_value(found / "taggers/averaged.yaml", "title", "Averaged")
+    set_value(found / "config.yaml", "taggers.averaged", "scanned_jets")
     set_value(found / "config.yaml", "samples.scanned_jets", {"datasets": ["ttbar"]})
     set_value(found / "config.yaml", "taggers.scanned", "scanned_jets")
     return found
@@ -100,7 +104,7 @@ def _by_subject(run: Configuration) -> Any:
     yield [name for name, spec in run.datasets.items() if spec.simulate], (stages.simulate,)
     yield run.run.samples, OF_SAMPLE
     yield run.classifiers, OF_CLASSIFIER
-    yield [name for name in run.classifiers if name not in run.scans], OF_STACKED
+    yield [name for name in run.classifiers if name in run.trainings], OF_STACKED
     yield run.trainings, OF_TRAINING
     yield run.scans, OF_SCAN
     yield run.judgements, OF_TAGGER

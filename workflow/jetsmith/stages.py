@@ -197,8 +197,9 @@ class Train(NamedTuple):
 
 
 def train(run: Configuration, training: str) -> Train:
-    """Stage train, of one of the trainings: a classifier, or a point of its scan."""
-    return Train(seen_as(RecipeSpec, run.trainings[training]), run.run.seed)
+    """Stage train: of a classifier, a point of its scan, or a member of its ensemble."""
+    spec, seed = run.trainings[training]
+    return Train(seen_as(RecipeSpec, spec), seed)
 
 
 class Choose(NamedTuple):

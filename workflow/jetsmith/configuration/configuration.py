@@ -1,6 +1,7 @@
 """The run with every name looked up: what `load` makes, and what rules and stages ask of it."""
 
 import os
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,13 @@ class Contrast(NamedTuple):
     judgements: list[ClassifierSpec]
 
 
+class Training(NamedTuple):
+    """A job of stage train."""
+
+    spec: ClassifierSpec
+    seed: int
+
+
 @dataclass(frozen=True)
 class Configuration:
     """The run with every name looked up.
@@ -35,6 +43,7 @@ class Configuration:
         groups: Feature groups by name.
         classifiers: Taggers and reweighters of the run by name; of a tagger its first judgement.
         judgements: Each tagger with each of its discriminants, by the name of both.
+        ensembles: Trainings of each classifier that is an average of several.
         scans: The points of each classifier that is scanned, by a digest of their settings.
         paths: Files of each dataset, globs expanded; none where it is simulated.
         raw: All of it as plain values, for digests and the report.
@@ -45,6 +54,7 @@ class Configuration:
     groups: dict[str, FeatureGroup]
     classifiers: dict[str, ClassifierSpec]
     judgements: dict[str, ClassifierSpec]
+    ensembles: dict[str, int]
     scans: dict[str, dict[str, Point]]
     paths: dict[str, list[str]]
     raw: dict[str, Any]
@@ -116,14 +126,25 @@ class Configuration:
         return [f"{part:03d}" for part in range(self.n_parts(dataset))]
 
     @cached_property
-    def trainings(self) -> dict[str, ClassifierSpec]:
-        """What is trained, by where its model lies below results/models: classifiers, points of scans."""
-        whole = {name: spec for name, spec in self.classifiers.items() if name not in self.scans}
-        return whole | {
-            f"{name}.scan/{key}": point.spec
-            for name, found in self.scans.items()
-            for key, point in found.items()
-        }
+    def trainings(self) -> dict[str, Training]:
+        """What is trained, by where its model lies below results/models.
+
+        Classifiers as a whole, the points of scans, and the members of ensembles.
+        """
+        found: dict[str, Training] = {}
+        for name, spec in self.classifiers.items():
+            points, members = self.scans.get(name, {}), range(self.ensembles.get(name, 0))
+            found |= {
+                f"{name}.scan/{key}": Training(point.spec, self.run.seed) for key, point in points.items()
+            }
+            found |= {f"{name}.members/{k}": Training(spec, self._seed(k)) for k in members}
+            if not points and not members:
+                found[name] = Training(spec, self.run.seed)
+        return found
+
+    def _seed(self, member: int) -> int:
+        """The seed of a member of an ensemble: the same however many there are."""
+        return random.Random(f"{self.run.seed} member {member}").randrange(2**31)
 
     def n_stacked(self, classifier: str) -> int:
         """Models of a classifier, each without a part of the events, on whose scores others are trained.
@@ -152,6 +173,7 @@ class Configuration:
             "reweighter": self.run.reweighters,
             "trained": trained,
             "scanned": self.scans,
+            "ensemble": [name for name, spec in self.judgements.items() if spec.name in self.ensembles],
         }
         return [(name,) for name in named[of]]
 

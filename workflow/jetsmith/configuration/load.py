@@ -96,6 +96,7 @@ def _load(
             path = files[name]
             sources[name] = Source(role, sample, path, classifier_file(path))
     stacked.check(sources, groups, known_names, source)
+    ensembles: dict[str, int] = {}
     scans: dict[str, dict[str, scanned.Point]] = {}
     looked_up = partial(_looked_up, sources, run, flavours, groups, datasets)
     for name, one in sources.items():
@@ -106,6 +107,8 @@ def _load(
         judgements += found.judgements
         readers = [other for other, source in sources.items() if name in source.content.inputs]
         scanned.check(one.content, one.path, found.spec.folds, readers)
+        if one.content.ensemble > 1:
+            ensembles[name] = one.content.ensemble
         if one.content.scan is not None:
             scans[name] = scanned.points(one.content, one.path, run.seed, partial(looked_up, name))
     check_judged_on(run, classifiers, datasets, source)
@@ -122,7 +125,9 @@ def _load(
             name: one.content.scan for name, one in sources.items() if one.content.scan is not None
         }
         raw["scans"] = {name: scan.model_dump(mode="json") for name, scan in found_scans.items()}
-    configuration = Configuration(run, datasets, groups, classifiers, judged, scans, paths, raw)
+    if ensembles:
+        raw["ensembles"] = ensembles
+    configuration = Configuration(run, datasets, groups, classifiers, judged, ensembles, scans, paths, raw)
     for name in datasets:
         n_parts = configuration.n_parts(name)
         if n_parts > MAX_PARTS:  # before Snakemake makes a job of each

@@ -1,4 +1,4 @@
-"""The points of a scan, each checked as if it stood in the file itself; run before any job."""
+"""Scans and ensembles: each point of a scan is checked as if it stood in the file; run before any job."""
 
 import itertools
 import math
@@ -35,7 +35,7 @@ class Point:
 
 
 def check(content: ClassifierFile, path: Path, folds: int, readers: list[str]) -> None:
-    """A scan goes together with the rest of its file, with the sample and with who reads the tagger.
+    """A scan or an ensemble goes together with the rest of the file, the sample and who reads the tagger.
 
     Args:
         content: The file.
@@ -46,6 +46,8 @@ def check(content: ClassifierFile, path: Path, folds: int, readers: list[str]) -
     Raises:
         ConfigError: Names file, key, and what to do.
     """
+    if content.ensemble > 1:
+        refuse(path, (f"ensemble: {problem}" for problem in _ensemble(content, folds, readers)))
     if content.scan is not None:
         refuse(path, (f"scan{problem}" for problem in _together(content, folds, readers)))
         refuse(path, (f"scan.{problem}" for problem in _own(content.scan, content, path)))
@@ -100,6 +102,18 @@ def _together(content: ClassifierFile, folds: int, readers: list[str]) -> Iterat
         yield (
             f": {', '.join(readers)} reads its scores, for which further models are trained with settings "
             "that have to be known before; write what was chosen into the file"
+        )
+
+
+def _ensemble(content: ClassifierFile, folds: int, readers: list[str]) -> Iterator[str]:
+    if not plugs.find("classifiers", content.backend, "", "").TRAINS:
+        yield f"backend `{content.backend}` trains nothing; leave it out"
+    if content.scan is not None:
+        yield "would train again what `scan` chose; write that into the file, and leave `scan` out"
+    if readers and not folds:
+        yield (
+            f"{', '.join(readers)} reads its scores, which would be those of one training where it is "
+            "trained, and an average where it is judged; leave it out"
         )
 
 

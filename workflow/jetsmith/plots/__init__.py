@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-Of = Literal["contrast", "judgement", "reweighter", "trained", "scanned"]
+Of = Literal["contrast", "judgement", "reweighter", "trained", "scanned", "ensemble"]
 
 
 class About(NamedTuple):
@@ -16,7 +16,8 @@ class About(NamedTuple):
 
     Attributes:
         of: What there is a figure of: a signal against a background in a sample, a discriminant of a
-            tagger, a reweighter, a classifier that trains, or one that is scanned.
+            tagger, a reweighter, a classifier that trains, one that is scanned, or a
+            discriminant of an ensemble.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
     """
 
@@ -31,6 +32,7 @@ PLOTS = {  # in the order of the report
     "reweighting": About("reweighter", ("datasets", "labels")),
     "training": About("trained"),
     "scan": About("scanned"),
+    "members": About("ensemble", ("seed",)),
 }
 
 

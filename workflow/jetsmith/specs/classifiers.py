@@ -120,6 +120,12 @@ class ClassifierFile(Record):
     scan: ScanSpec | None = Field(
         None, description="Trainings with other settings, to choose one: see below."
     )
+    ensemble: int = Field(
+        1,
+        ge=1,
+        le=100,
+        description="Trainings with seeds of their own; their probabilities, not their logits, are averaged.",
+    )
     losses: dict[Name, LossSpec] = Field(
         {}, description="By output of the network: `classes`, by default with cross-entropy, and any others."
     )
