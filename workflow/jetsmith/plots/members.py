@@ -136,7 +136,7 @@ def draw(numbers: MembersNumbers, style: PlotSpec) -> Figure:
     with looks.rc():
         figure = looks.new_figure(style, 0.66)
         axes = figure.subplots()
-        place = np.arange(1, len(numbers.members) + 1)
+        place = np.arange(len(numbers.members))  # as their folders are numbered
         value, low, high = (
             np.array([getattr(member, name) for member in numbers.members])
             for name in ("value", "low", "high")
@@ -153,7 +153,7 @@ def draw(numbers: MembersNumbers, style: PlotSpec) -> Figure:
             xlabel="Member",
             ylabel=f"AUC, {looks.tex(numbers.signal.label)} against {looks.tex(numbers.background.label)}",
             ylim=(ends.min() - 0.08 * span, ends.max() + 0.4 * span),
-            xlim=(0.3, len(place) + 0.7),
+            xlim=(-0.7, len(place) - 0.3),
         )
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.minorticks_off()
