@@ -8,6 +8,7 @@ with job(snakemake):
         classifier=snakemake.wildcards.classifier,
         method=snakemake.params.method,
         points=snakemake.params.points,
+        trained=snakemake.params.trained,
         models=snakemake.input.models,
         output=snakemake.output.model,
         table=snakemake.output.table,

@@ -195,7 +195,8 @@ def add_stacked(folder: Path) -> None:
     """A tagger that reads the scores of both others, the trained and the stored, and a scan; an ensemble."""
     trees = FILES["taggers/trees.yaml"]
     both = {**trees, "title": "Both", "inputs": {"trees": ["p_b_jets"], "score": "all", "ak4": ["jetPt"]}}
-    both["scan"] = {"method": "grid", "over": {"architecture.max_depth": [1, 2]}}
+    over = {"architecture.max_depth": [1, 2, 3]}
+    both["scan"] = {"method": "halving", "points": 2, "rungs": 2, "factor": 2, "over": over}
     run = FILES["config.yaml"]
     mean = {**trees, "title": "Mean", "ensemble": 2}
     mean["discriminants"] = {"BvsAll": trees["discriminants"]["BvsAll"]}

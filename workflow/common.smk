@@ -61,6 +61,8 @@ wildcard_constraints:
     group=one_of([*RUN.groups, ROWS]),
     sample=one_of(RUN.run.samples),
     classifier=one_of(RUN.classifiers),
+    rung=r"\d+",
+    rank=r"\d+",
     fold=one_of(map(str, range(RUN.run.stack_folds))),
     tagger=one_of(RUN.run.taggers),
     reweighter=one_of(RUN.run.reweighters),

@@ -41,9 +41,16 @@ def trainings_of(classifiers):
     return [name for name, training in RUN.trainings.items() if training.spec.name in classifiers]
 
 
+def rung_of(classifier, rung):
+    """Models of a rung of a scan: of all its points, in its order; later ones by rank."""
+    scan = RUN.scans[classifier]
+    of_rung = [f"{rung}/{rank}" for rank in range(scan.trained[rung])] if rung else scan.points
+    return [f"<results>/models/{classifier}.scan/{name}" for name in of_rung]
+
+
 def points_of(classifier):
-    """Models of the points of a scan, in its order."""
-    return [f"<results>/models/{classifier}.scan/{point}" for point in RUN.scans[classifier]]
+    """Models of all rungs of a scan."""
+    return [model for rung in range(len(RUN.scans[classifier].trained)) for model in rung_of(classifier, rung)]
 
 
 def members_of(classifier):

@@ -1,7 +1,6 @@
 # train, train_network: reads rows and groups of packed/{sample} and the classifier's check; writes models/{training}/, which is
 # models/{classifier}/, a point of its scan, models/{classifier}.scan/{point}/, or a member of its ensemble,
 # models/{classifier}.members/{k}/. Taggers and reweighters, all backends.
-# choose: reads the models of a scan's points; writes models/{classifier}/, a copy of the best, and scans/{classifier}.json.
 # assemble: reads the models of an ensemble's members; writes models/{classifier}/, with a copy of each.
 # score: reads a model and packed/{sample}; writes scores/{classifier}/{sample}.parquet, p_<class> a row.
 
@@ -34,28 +33,6 @@ rule train:
 use rule train as train_network with:  # of its own, so that a profile can give GPUs to networks alone
     wildcard_constraints:
         training=one_of(trainings_of(NETWORKS)),
-
-
-rule choose:
-    input:
-        models=lambda wildcards: points_of(wildcards.classifier),
-    output:
-        model=directory("<results>/models/{classifier}"),
-        table="<results>/scans/{classifier}.json",
-    log:
-        "<logs>/choose/{classifier}.log",
-    wildcard_constraints:
-        classifier=one_of(RUN.scans),
-    conda:
-        "../envs/jetsmith.yaml"
-    resources:
-        mem_mb=grows(1000),
-        runtime=grows(20),
-    params:
-        **gets(stages.choose, "classifier"),
-        code=code("choose"),
-    script:
-        "../scripts/choose.py"
 
 
 rule assemble:

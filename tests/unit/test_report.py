@@ -123,7 +123,8 @@ def make_closure(folder: Path, passed: bool = True, conclusive: bool = True) -> 
 
 def make_scan(folder: Path) -> Path:
     tried = [
-        Tried(f"digest{k}", {HOSTILE: [100, k], "rate": 0.1 * k}, 0.5 - 0.01 * k, 7, 12, 3.25) for k in (1, 2)
+        Tried(f"digest{k}", 0, {HOSTILE: [100, k], "rate": 0.1 * k}, 0.5 - 0.01 * k, 7, 12, 3.25)
+        for k in (1, 2)
     ]
     io.write_record(
         folder / "deepjet.json", Scan("deepjet", "grid", (HOSTILE, "rate"), "digest2", tuple(tried))
@@ -186,7 +187,7 @@ def test_hostile_names_are_text(html: str, page: Page) -> None:
 def test_a_scan_is_shown_with_what_its_losses_mean(page: Page) -> None:
     """Protects: the reader from taking the smallest validation loss for what the tagger can do."""
     for text in (
-        "2 points (grid); validation losses",
+        "2 trainings (grid); validation losses",
         "quoted above, on the test split",
         "[100, 2]",
         "7 of 12",

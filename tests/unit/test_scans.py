@@ -9,16 +9,18 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jetsmith import io
-from jetsmith.choosing import choose
+from jetsmith import io, stages
+from jetsmith.choosing import choose, promote, promoted
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.load import load
 from jetsmith.errors import ConfigError, InputError
-from jetsmith.handed.scan import Scan, Tried
+from jetsmith.handed.scan import Promoted, Scan, Tried
 from jetsmith.plots import scan as plot
+from jetsmith.provenance import config_digest
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import TrainedSpec, TrainingSpec
+from jetsmith.specs.classifiers import RecipeSpec, TrainedSpec, TrainingSpec
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.strict import seen_as
 from jetsmith.training import train
 from tests import tiny
 from tests.unit.packed_jets import make_spec, write_sample
@@ -46,14 +48,14 @@ def loaded(project: Path, scan: Any, run: Any = None, **changes: Any) -> Configu
 
 
 def settings(run: Configuration) -> list[dict[str, Any]]:
-    return [point.settings for point in run.scans["trees"].values()]
+    return [point.settings for point in run.scans["trees"].points.values()]
 
 
 def test_a_grid_has_every_combination(project: Path) -> None:
     """In the order of the lists, each a classifier of its own; the tagger itself is not trained."""
     run = loaded(project, GRID)
     assert settings(run) == [{DEPTH: depth, RATE: rate} for depth in (1, 2, 3) for rate in (0.1, 0.3)]
-    names = [f"trees.scan/{key}" for key in run.scans["trees"]]
+    names = [f"trees.scan/{key}" for key in run.scans["trees"].points]
     assert list(run.trainings) == ["score", *names]
     for name, found in zip(names, settings(run), strict=True):
         spec, seed = run.trainings[name]
@@ -64,8 +66,8 @@ def test_a_grid_has_every_combination(project: Path) -> None:
 
 def test_a_point_keeps_its_place(project: Path) -> None:
     """Protects: results of trainings that were paid for; another value, order or notation moves none."""
-    before = loaded(project, GRID).scans["trees"]
-    after = loaded(project, {"over": {RATE: [3.0e-1, 1.0, 0.1], DEPTH: [3, 2, 1, 4]}}).scans["trees"]
+    before = loaded(project, GRID).scans["trees"].points
+    after = loaded(project, {"over": {RATE: [3.0e-1, 1.0, 0.1], DEPTH: [3, 2, 1, 4]}}).scans["trees"].points
     assert before.keys() <= after.keys()
     assert len(after) == 12
     assert all(after[key].spec == point.spec for key, point in before.items())
@@ -146,7 +148,7 @@ REFUSED: dict[str, tuple[Any, list[str]]] = {
     ),
     "an interval in a grid": (
         {"over": {DEPTH: {"low": 1, "high": 3}}},
-        [f"scan.over.{DEPTH}: an interval is drawn from (`method: random`)"],
+        [f"scan.over.{DEPTH}: an interval is drawn from (`method: random` or `halving`)"],
     ),
     "an interval that falls": (
         RANDOM | {"over": {DEPTH: {"low": 3, "high": 3}}},
@@ -216,23 +218,39 @@ def test_the_page_shows_the_scan_of_the_file(project: Path) -> None:
 
 
 BASE = make_spec("xgboost", name="trees", training=TrainingSpec(epochs=6, patience=3, learning_rate=0.3))
-DEPTHS = {"shallow": {DEPTH: 1}, "deep": {DEPTH: 4}, "again": {DEPTH: 4}}
+BATCH = "training.batch_size"  # which changes nothing of trees: the last two are equal
+SHALLOW, DEEP, AGAIN = ({DEPTH: depth, BATCH: size} for depth, size in ((1, 64), (4, 64), (4, 128)))
+POINTS = {config_digest(one): one for one in (SHALLOW, DEEP, AGAIN)}
+FIRST, SECOND, _ = POINTS
+
+
+def with_settings(found: dict[str, Any], **more: Any) -> Any:
+    given = {"batch_size": found[BATCH], **more}
+    return BASE.model_copy(
+        update={
+            "architecture": {"max_depth": found[DEPTH]},
+            "training": BASE.training.model_copy(update=given),
+        }
+    )
+
+
+def train_all(folder: Path) -> Path:
+    for key, found in POINTS.items():
+        train(with_settings(found), folder / "packed", folder / "trees.scan" / key, seed=3)
+    return folder
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A packed sample, and three points of a scan of a tagger on it; the last two are equal."""
+    """A packed sample, and the points of a scan on it."""
     folder: Path = tmp_path_factory.mktemp("points")
     write_sample(folder / "packed", 1200)
-    for key, values in DEPTHS.items():
-        spec = BASE.model_copy(update={"architecture": {"max_depth": values[DEPTH]}})
-        train(spec, folder / "packed", folder / "trees.scan" / key, seed=3)
-    return folder
+    return train_all(folder)
 
 
-def chosen(folder: Path, to: Path, points: dict[str, Any] = DEPTHS) -> Scan:
+def chosen(folder: Path, to: Path, points: dict[str, Any] = POINTS) -> Scan:
     models = [folder / "trees.scan" / key for key in points]
-    return choose("trees", "grid", points, models, to / "model", to / "trees.json")
+    return choose("trees", "grid", points, [len(points)], models, to / "model", to / "trees.json")
 
 
 def test_the_smallest_validation_loss_is_chosen(
@@ -240,52 +258,124 @@ def test_the_smallest_validation_loss_is_chosen(
 ) -> None:
     """Its model is the tagger's, to the byte; of equal losses the first counts; the table has all points."""
     found = chosen(trained, tmp_path)
-    assert found.chosen == "deep"
+    assert found.points[1].validation_loss == found.points[2].validation_loss
+    assert found.chosen == SECOND
     assert found == io.read_record(Scan, tmp_path / "trees.json", classifier="trees")
-    for tried, (key, values) in zip(found.points, DEPTHS.items(), strict=True):
+    for tried, (key, values) in zip(found.points, POINTS.items(), strict=True):
         history = io.read_json(trained / "trees.scan" / key / "history.json")
         losses = [row["validation_loss"] for row in history]
         assert (tried.point, tried.settings) == (key, values)
         assert (tried.validation_loss, losses[tried.epoch - 1]) == (min(losses), min(losses))
         assert tried.epochs == len(losses)
-    model = trained / "trees.scan/deep"
+    model = trained / "trees.scan" / SECOND
     files = {path.name: path.read_bytes() for path in model.iterdir()}
     assert {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()} == files
     score(BASE, tmp_path / "model", trained / "packed", tmp_path / "scores.parquet")
     said = capsys.readouterr().err
-    assert said.count("[choose trees] validation loss") == 3
-    assert said.index("chosen: architecture.max_depth: 4") < said.index("architecture.max_depth: 1")
+    assert said.count("[choose trees] rung 0: validation loss") == 3
+    assert said.index(f"chosen: {DEPTH}: 4") < said.index(f"{DEPTH}: 1")
 
 
 def test_test_rows_choose_nothing(trained: Path, tmp_path: Path) -> None:
     """Protects: what is reported; a table from a sample whose test split is another is the same."""
-    again = tmp_path / "again"
-    shutil.copytree(trained / "packed", again / "packed")
+    shutil.copytree(trained / "packed", tmp_path / "packed")
+    shutil.rmtree(tmp_path / "packed/test")
     write_sample(tmp_path / "other", 900)
-    shutil.rmtree(again / "packed/test")
-    shutil.copytree(tmp_path / "other/test", again / "packed/test")
-    for key, values in DEPTHS.items():
-        spec = BASE.model_copy(update={"architecture": {"max_depth": values[DEPTH]}})
-        train(spec, again / "packed", again / "trees.scan" / key, seed=3)
-    one, other = chosen(trained, tmp_path / "a"), chosen(again, tmp_path / "b")
+    shutil.copytree(tmp_path / "other/test", tmp_path / "packed/test")
+    one, other = chosen(trained, tmp_path / "a"), chosen(train_all(tmp_path), tmp_path / "b")
     assert [p.validation_loss for p in one.points] == [p.validation_loss for p in other.points]
 
 
 def test_models_that_are_not_those_of_the_scan(trained: Path, tmp_path: Path) -> None:
     """Protects: a table of other settings than were trained; nothing is written then."""
-    swapped = {"shallow": {DEPTH: 4}, "deep": {DEPTH: 4}}
-    with pytest.raises(InputError, match=r"shallow: was trained with architecture\.max_depth: 1, not 4"):
-        chosen(trained, tmp_path, swapped)
-    models = [trained / "trees.scan/shallow"]
-    with pytest.raises(InputError, match=r"shallow: is a model of trees, not of other; train it again"):
-        choose("other", "grid", {"shallow": {DEPTH: 1}}, models, tmp_path / "model", tmp_path / "t.json")
-    shutil.copytree(trained / "trees.scan", tmp_path / "trees.scan")
-    path = tmp_path / "trees.scan/deep/history.json"
-    path.write_text("[]")
+    models = [trained / "trees.scan" / FIRST]
+    to = tmp_path / "model", tmp_path / "trees.json"
+    with pytest.raises(InputError, match=r"was trained with .*max_depth': 1.*, which is not its point"):
+        choose("trees", "grid", {SECOND: DEEP}, [1], models, *to)
+    with pytest.raises(InputError, match=r"is a model of trees, not of other; train it again"):
+        choose("other", "grid", {FIRST: SHALLOW}, [1], models, *to)
+    swapped = tmp_path / "trees.scan" / SECOND
+    shutil.copytree(models[0], swapped)
+    with pytest.raises(InputError, match=r"which is not its point of the scan"):
+        choose("trees", "grid", POINTS, [1], [swapped], *to)
+    (swapped / "history.json").write_text("[]")
     with pytest.raises(InputError, match=r"history\.json: is damaged or not the file"):
-        chosen(tmp_path, tmp_path / "made")
-    assert not (tmp_path / "made").exists()
-    assert not (tmp_path / "model").exists()
+        choose("trees", "grid", POINTS, [1], [swapped], *to)
+    assert not any(path.exists() for path in to)
+
+
+HALVING = {"method": "halving", "points": 9, "over": {DEPTH: {"low": 1, "high": 60}}}
+
+
+def test_halving_trains_fewer_points_with_more_epochs(project: Path) -> None:
+    """Each rung costs about as much; the last one has the epochs of the file, and jobs are known before."""
+    run = loaded(project, HALVING | {"points": 11}, training={"epochs": 20})
+    scan = run.scans["trees"]
+    assert scan.trained == [11, 4, 2]
+    assert {run.trainings[f"trees.scan/{key}"].spec.training.epochs for key in scan.points} == {3}
+    epochs = [stages.retrain(run, "trees", str(rung)).spec["training"]["epochs"] for rung in (1, 2)]
+    assert epochs == [7, 20]
+    assert settings(run) == settings(loaded(project, HALVING | {"method": "random", "points": 11}))
+    two = loaded(project, HALVING | {"rungs": 2, "factor": 2}).scans["trees"]
+    assert two.trained == [9, 5]
+
+
+HALVED: dict[str, tuple[Any, str]] = {
+    "too few points": ({"points": 8}, "scan.rungs: 3 with factor: 3 need 9 at least of scan.points, not 8"),
+    "too few epochs": (
+        {"rungs": 4, "points": 30},
+        "scan.rungs: 4 with factor: 3 need 27 at least of training.epochs, not 20",
+    ),
+    "epochs of its own": (
+        {"over": {"training.epochs": {"low": 1, "high": 60}}},
+        "scan.over.training.epochs: halving itself says how many",
+    ),
+    "rungs of a grid": (
+        {"method": "random", "rungs": 2},
+        "scan.rungs: `random` has none, `method: halving` has; leave it out",
+    ),
+    "no number of points": ({"points": None}, "scan.points: is missing; `halving` wants a number"),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), HALVED.values(), ids=HALVED)
+def test_halvings_that_cannot_be(project: Path, change: Any, words: str) -> None:
+    """At the dry run; each names what there has to be."""
+    with pytest.raises(ConfigError) as caught:
+        loaded(project, HALVING | change)
+    assert words in without_lines(caught.value)
+
+
+def test_who_is_best_is_trained_again(trained: Path, tmp_path: Path) -> None:
+    """By rank, of equal losses the first; a rank that stays with its point keeps its file to the byte."""
+    models = [trained / "trees.scan" / key for key in POINTS]
+    ranks = [tmp_path / f"{rank}.json" for rank in range(2)]
+    promote("trees", POINTS, models, ranks, 1)
+    assert [io.read_record(Promoted, path).settings for path in ranks] == [DEEP, AGAIN]
+    kept = ranks[0].read_bytes()
+    fewer = {key: POINTS[key] for key in (FIRST, SECOND)}
+    promote("trees", fewer, models[:2], ranks, 1)
+    assert ranks[0].read_bytes() == kept
+    assert io.read_record(Promoted, ranks[1]).settings == SHALLOW
+    base = RecipeSpec(**seen_as(RecipeSpec, BASE))
+    spec = promoted(base, ranks[1])
+    assert (spec.architecture["max_depth"], spec.training.batch_size) == (1, 64)
+    assert spec.training.epochs == BASE.training.epochs
+    with pytest.raises(InputError, match=r"0\.json"):
+        promoted(base.model_copy(update={"name": "other"}), ranks[0])
+
+
+def test_the_last_rung_is_chosen_from(trained: Path, tmp_path: Path) -> None:
+    """Protects: losses of few epochs do not compare with those of many; a smaller one there is not chosen."""
+    again = tmp_path / "trees.scan/1/0"
+    train(with_settings(SHALLOW, epochs=2), trained / "packed", again, seed=3)
+    models = [*(trained / "trees.scan" / key for key in POINTS), again]
+    found = choose("trees", "halving", POINTS, [3, 1], models, tmp_path / "model", tmp_path / "trees.json")
+    assert found.points[3].validation_loss > found.points[1].validation_loss
+    assert (found.chosen, found.best) == (FIRST, found.points[3])
+    assert [tried.rung for tried in found.points] == [0, 0, 0, 1]
+    assert found.ranked[0] == found.best
+    assert io.folder_checksums(tmp_path / "model") == io.folder_checksums(again)
 
 
 def table() -> Scan:
@@ -295,8 +385,8 @@ def table() -> Scan:
         {DEPTH: 3, RATE: 0.1, "architecture.grow_policy": "depthwise", "architecture.dense": [7]},
     ]
     points = [
-        Tried(f"p{k}", given, loss, 2, 5, 1.5)
-        for k, (given, loss) in enumerate(zip(over, (0.5, 0.3, 0.4), strict=True))
+        Tried(f"p{k}", 0, values, loss, 2, 5, 1.5)
+        for k, (values, loss) in enumerate(zip(over, (0.5, 0.3, 0.4), strict=True))
     ]
     return Scan("trees", "grid", tuple(over[0]), "p1", tuple(points))
 

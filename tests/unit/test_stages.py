@@ -55,7 +55,8 @@ def folder(tmp_path: Path) -> Path:
     set_value(found / "flavours.yaml", "boson", boson)
     shutil.copy(found / "taggers/csv.yaml", found / "taggers/scanned.yaml")
     over = {"training.learning_rate": {"low": 0.1, "high": 0.5, "log": True}}
-    set_value(found / "taggers/scanned.yaml", "scan", {"method": "random", "points": 3, "over": over})
+    scan = {"method": "halving", "points": 9, "over": over}
+    set_value(found / "taggers/scanned.yaml", "scan", scan)
     shutil.copy(found / "taggers/csv.yaml", found / "taggers/averaged.yaml")
     set_value(found / "taggers/averaged.yaml", "ensemble", 2)
     set_value(found / "taggers/averaged.yaml", "title", "Averaged")
@@ -81,7 +82,9 @@ def handed(folder: Path) -> dict[tuple[str, str], Any]:
     run = load(yaml.safe_load((folder / "config.yaml").read_text()), folder)
     found = {}
     for subjects, of in _by_subject(run):
-        found |= {(stage.__name__, name): stage(run, name) for name in subjects for stage in of}
+        for name in subjects:
+            names = name if isinstance(name, tuple) else (name,)
+            found |= {(stage.__name__, "/".join(names)): stage(run, *names) for stage in of}
     for name, about in PLOTS.items():
         found |= {
             (f"plot_{name}", "/".join(of)): stages.plot(run, name, *of) for of in run.subjects(about.of)
@@ -107,6 +110,8 @@ def _by_subject(run: Configuration) -> Any:
     yield [name for name in run.classifiers if name in run.trainings], OF_STACKED
     yield run.trainings, OF_TRAINING
     yield run.scans, OF_SCAN
+    for name, scan in run.scans.items():
+        yield [(name, str(rung)) for rung in range(1, len(scan.trained))], (stages.retrain,)
     yield run.judgements, OF_TAGGER
     yield run.run.reweighters, OF_REWEIGHTER
 
@@ -147,12 +152,12 @@ def test_another_tagger_touches_nobody_else(folder: Path) -> None:
 def test_another_point_trains_alone(folder: Path) -> None:
     """Its training is new, and the choice is made again; nothing else gets anything else."""
     before = handed(folder)
-    set_value(folder / "taggers/scanned.yaml", "scan.points", 5)
+    set_value(folder / "taggers/scanned.yaml", "scan.points", 11)
     after = handed(folder)
     assert {key for key in before if before[key] != after.get(key)} == {("choose", "scanned")}
     new = after.keys() - before.keys()
     assert {stage for stage, _ in new} == {"train"}
-    assert len(new) == 2
+    assert len(new) == 2  # later rungs are trained again where another point is promoted to a rank
 
 
 def test_a_scan_touches_nobody_else(folder: Path) -> None:
@@ -249,7 +254,7 @@ def test_every_stage_has_its_record() -> None:
         OF_REWEIGHTER,
     )
     asked = {stage.__name__ for stages_of in by_subject for stage in stages_of}
-    assert public == asked | {"simulate", "features", "pack", "report", "plot"}
+    assert public == asked | {"simulate", "features", "pack", "report", "plot", "retrain"}
     records = public - {"plot"}
     assert all(issubclass(getattr(stages, name).__annotations__["return"], tuple) for name in records)
 

@@ -27,6 +27,7 @@ OUTPUTS = [
     "results/models/{classifier}",
     "results/models/{classifier}.folds/{fold}",
     "results/scans/{classifier}.json",
+    "results/models/{classifier}.scan/{rung}/{rank}",
     "results/scores/{classifier}/{sample}.parquet",
     "results/weights/{reweighter}/{dataset}.parquet",
     "results/calibration/{judgement}.json",

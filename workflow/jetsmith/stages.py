@@ -202,17 +202,32 @@ def train(run: Configuration, training: str) -> Train:
     return Train(seen_as(RecipeSpec, spec), seed)
 
 
+class Retrain(NamedTuple):
+    """A classifier without the settings of a point, and with the epochs of a rung."""
+
+    spec: Plain
+    seed: int
+
+
+def retrain(run: Configuration, classifier: str, rung: str) -> Retrain:
+    """Stage train, of a point of a scan by halving that was promoted to a rung."""
+    spec = run.scans[classifier].in_rung(int(rung), run.classifiers[classifier])
+    return Retrain(seen_as(RecipeSpec, spec), run.run.seed)
+
+
 class Choose(NamedTuple):
-    """The settings of the points, by their digest, in the order of the scan."""
+    """The settings of the points, by their digest, in the order of the scan; trainings of each rung."""
 
     points: dict[str, Plain]
     method: str
+    trained: list[int]
 
 
 def choose(run: Configuration, classifier: str) -> Choose:
     """Stage choose."""
-    points = {key: point.settings for key, point in run.scans[classifier].items()}
-    return Choose(points, run.raw["scans"][classifier]["method"])
+    scan = run.scans[classifier]
+    points = {key: point.settings for key, point in scan.points.items()}
+    return Choose(points, scan.spec.method, scan.trained)
 
 
 class TrainFold(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from jetsmith import columns, remote
 from jetsmith.configuration.checks import local
-from jetsmith.configuration.scanned import Point
+from jetsmith.configuration.scanned import Scanned
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 from jetsmith.specs.features import FeatureGroup
@@ -44,7 +44,7 @@ class Configuration:
         classifiers: Taggers and reweighters of the run by name; of a tagger its first judgement.
         judgements: Each tagger with each of its discriminants, by the name of both.
         ensembles: Trainings of each classifier that is an average of several.
-        scans: The points of each classifier that is scanned, by a digest of their settings.
+        scans: Of each classifier that has one.
         paths: Files of each dataset, globs expanded; none where it is simulated.
         raw: All of it as plain values, for digests and the report.
     """
@@ -55,7 +55,7 @@ class Configuration:
     classifiers: dict[str, ClassifierSpec]
     judgements: dict[str, ClassifierSpec]
     ensembles: dict[str, int]
-    scans: dict[str, dict[str, Point]]
+    scans: dict[str, Scanned]
     paths: dict[str, list[str]]
     raw: dict[str, Any]
 
@@ -129,17 +129,18 @@ class Configuration:
     def trainings(self) -> dict[str, Training]:
         """What is trained, by where its model lies below results/models.
 
-        Classifiers as a whole, the points of scans, and the members of ensembles.
+        Classifiers as a whole, the points of scans (halving trains some of them again: `stages.retrain`), and
+        the members of ensembles.
         """
         found: dict[str, Training] = {}
         for name, spec in self.classifiers.items():
-            points, members = self.scans.get(name, {}), range(self.ensembles.get(name, 0))
-            found |= {
-                f"{name}.scan/{key}": Training(point.spec, self.run.seed) for key, point in points.items()
-            }
-            found |= {f"{name}.members/{k}": Training(spec, self._seed(k)) for k in members}
-            if not points and not members:
+            scan, members = self.scans.get(name), range(self.ensembles.get(name, 0))
+            if scan is not None:
+                for key, point in scan.points.items():
+                    found[f"{name}.scan/{key}"] = Training(scan.in_rung(0, point.spec), self.run.seed)
+            elif not members:
                 found[name] = Training(spec, self.run.seed)
+            found |= {f"{name}.members/{k}": Training(spec, self._seed(k)) for k in members}
         return found
 
     def _seed(self, member: int) -> int:

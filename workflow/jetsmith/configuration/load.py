@@ -97,7 +97,7 @@ def _load(
             sources[name] = Source(role, sample, path, classifier_file(path))
     stacked.check(sources, groups, known_names, source)
     ensembles: dict[str, int] = {}
-    scans: dict[str, dict[str, scanned.Point]] = {}
+    scans: dict[str, scanned.Scanned] = {}
     looked_up = partial(_looked_up, sources, run, flavours, groups, datasets)
     for name, one in sources.items():
         found = looked_up(name, one.content)
@@ -121,10 +121,7 @@ def _load(
         "judgements": {name: seen_as(Judgement, spec) for name, spec in judged.items()},
     }
     if scans:
-        found_scans = {
-            name: one.content.scan for name, one in sources.items() if one.content.scan is not None
-        }
-        raw["scans"] = {name: scan.model_dump(mode="json") for name, scan in found_scans.items()}
+        raw["scans"] = {name: scan.spec.model_dump(mode="json") for name, scan in scans.items()}
     if ensembles:
         raw["ensembles"] = ensembles
     configuration = Configuration(run, datasets, groups, classifiers, judged, ensembles, scans, paths, raw)

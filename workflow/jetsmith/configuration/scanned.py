@@ -34,6 +34,29 @@ class Point:
     spec: ClassifierSpec
 
 
+@dataclass(frozen=True)
+class Scanned:
+    """A scan, looked up.
+
+    Attributes:
+        spec: It, as the file gives it.
+        points: By a digest of their settings.
+    """
+
+    spec: ScanSpec
+    points: dict[str, Point]
+
+    @property
+    def trained(self) -> list[int]:
+        """Trainings of each rung."""
+        return self.spec.trained(len(self.points))
+
+    def in_rung(self, rung: int, spec: ClassifierSpec) -> ClassifierSpec:
+        """A classifier with the epochs of a rung."""
+        epochs = self.spec.epochs(rung, spec.training.epochs)
+        return spec.model_copy(update={"training": spec.training.model_copy(update={"epochs": epochs})})
+
+
 def check(content: ClassifierFile, path: Path, folds: int, readers: list[str]) -> None:
     """A scan or an ensemble goes together with the rest of the file, the sample and who reads the tagger.
 
@@ -55,7 +78,7 @@ def check(content: ClassifierFile, path: Path, folds: int, readers: list[str]) -
 
 def points(
     content: ClassifierFile, path: Path, seed: int, read: Callable[[ClassifierFile], Resolved]
-) -> dict[str, Point]:
+) -> Scanned:
     """The points of a scan by a digest of their settings, so that another point leaves these where they are.
 
     Args:
@@ -82,7 +105,7 @@ def points(
     if scan.points is not None and len(found) < scan.points:
         problem = f"{scan.points}, but no more than {len(found)} different ones were found; use a grid"
         refuse(path, [f"scan.points: {problem}"])
-    return found
+    return Scanned(scan, found)
 
 
 def said(settings: Mapping[str, Any]) -> str:
@@ -123,6 +146,10 @@ def _own(scan: ScanSpec, content: ClassifierFile, path: Path) -> Iterator[str]:
         yield "points: a grid has those of its lists; leave it out"
     if scan.method != "grid" and scan.points is None:
         yield f"points: is missing; `{scan.method}` wants a number of draws"
+    if scan.method == "halving":
+        yield from _halving(scan, content)
+    elif given := {"rungs", "factor"} & scan.model_fields_set:
+        yield f"{min(given)}: `{scan.method}` has none, `method: halving` has; leave it out"
     architecture = plugs.described_by(content.backend, content.model, str(path)).Options.model_fields
     known = [*COMPARABLE, *(f"architecture.{name}" for name in architecture)]
     for key, values in scan.over.items():
@@ -142,10 +169,21 @@ def _own(scan: ScanSpec, content: ClassifierFile, path: Path) -> Iterator[str]:
         yield "over: makes one point, and nothing to choose; write it into the file instead"
 
 
+def _halving(scan: ScanSpec, content: ClassifierFile) -> Iterator[str]:
+    least = scan.factor ** (scan.rungs - 1)
+    for key, given in (("scan.points", scan.points), ("training.epochs", content.training.epochs)):
+        if given is not None and given < least:
+            yield (
+                f"rungs: {scan.rungs} with factor: {scan.factor} need {least} at least of {key}, not {given}"
+            )
+    if "training.epochs" in scan.over:
+        yield "over.training.epochs: halving itself says how many; the file's own are those of the last rung"
+
+
 def _range(values: Mapping[str, Any], scan: ScanSpec, where: str) -> Iterator[str]:
     found = validate(RangeSpec, values, where)
     if scan.method == "grid":
-        yield ": an interval is drawn from (`method: random`); a grid takes a list of values"
+        yield ": an interval is drawn from (`method: random` or `halving`); a grid takes a list of values"
     if found.low >= found.high:
         yield f": low: {found.low:g} must be below high: {found.high:g}"
     if found.log and found.low <= 0:

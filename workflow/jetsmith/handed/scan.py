@@ -1,4 +1,4 @@
-"""The table of a scan: what choose found of its points, for plot and report."""
+"""What choose found of the points of a scan, for plot and report; whom halving trains again."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +8,11 @@ from jetsmith.io import Stored
 
 @dataclass(frozen=True, slots=True)
 class Tried(Stored):
-    """One point of a scan.
+    """One training of a point of a scan.
 
     Attributes:
-        point: Digest of its settings; its model is models/{classifier}.scan/{point}.
+        point: Digest of its settings; its first model is models/{classifier}.scan/{point}.
+        rung: Of halving, counted from 0; always 0 else.
         settings: By key of `scan.over`.
         validation_loss: The smallest of its training, on the split `validation`.
         epoch: When that was, counted from 1; boosting rounds for trees.
@@ -20,6 +21,7 @@ class Tried(Stored):
     """
 
     point: str
+    rung: int
     settings: dict[str, Any]
     validation_loss: float
     epoch: int
@@ -29,7 +31,7 @@ class Tried(Stored):
 
 @dataclass(frozen=True, slots=True)
 class Scan(Stored):
-    """All points of a scan, in its order.
+    """All trainings of a scan, rung by rung, in its order or by rank.
 
     Attributes:
         classifier: Whose.
@@ -47,5 +49,23 @@ class Scan(Stored):
 
     @property
     def best(self) -> Tried:
-        """The chosen point."""
-        return next(tried for tried in self.points if tried.point == self.chosen)
+        """The chosen one: of a point that was trained in several rungs that of the last."""
+        return next(tried for tried in reversed(self.points) if tried.point == self.chosen)
+
+    @property
+    def ranked(self) -> list[Tried]:
+        """The last rung first, whose losses compare, and by rising loss."""
+        return sorted(self.points, key=lambda tried: (-tried.rung, tried.validation_loss))
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted(Stored):
+    """A point that is trained in the next rung.
+
+    Attributes:
+        classifier: Whose.
+        settings: By key of `scan.over`.
+    """
+
+    classifier: str
+    settings: dict[str, Any]

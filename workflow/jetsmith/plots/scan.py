@@ -27,6 +27,7 @@ class ScanPoint(Record):
 
     values: tuple[float | str, ...]
     validation_loss: float
+    rung: int
 
 
 class ScanNumbers(looks.Numbers):
@@ -82,6 +83,7 @@ def compute(trained: TrainedSpec, scan: Scan) -> ScanNumbers:
             ScanPoint(
                 values=tuple(_value(tried.settings[key]) for key in scan.keys),
                 validation_loss=tried.validation_loss,
+                rung=tried.rung,
             )
             for tried in scan.points
         ),
@@ -105,8 +107,10 @@ def draw(numbers: ScanNumbers, style: PlotSpec) -> Figure:
         figure = looks.new_figure(style, 0.1 + 0.5 * n_rows)
         panels = figure.subplots(n_rows, min(A_ROW, len(numbers.keys)), squeeze=False).ravel()
         losses = np.array([point.validation_loss for point in numbers.points])
+        rungs = np.array([point.rung for point in numbers.points])
+        last = rungs == rungs.max()
         for k, (axes, key) in enumerate(zip(panels, numbers.keys, strict=False)):
-            _draw_key(axes, [point.values[k] for point in numbers.points], losses, numbers.chosen)
+            _draw_key(axes, [point.values[k] for point in numbers.points], losses, last, numbers.chosen)
             axes.set(xlabel=looks.plain(key.partition(".")[2]), ylabel="Validation loss")
         for axes in panels[len(numbers.keys) :]:
             axes.set_visible(False)
@@ -117,7 +121,7 @@ def draw(numbers: ScanNumbers, style: PlotSpec) -> Figure:
     return figure
 
 
-def _draw_key(axes: Axes, values: Sequence[float | str], losses: Any, chosen: int) -> None:
+def _draw_key(axes: Axes, values: Sequence[float | str], losses: Any, last: Any, chosen: int) -> None:
     """Losses against the values of a key: along an axis where these are numbers, else a place each."""
     numbers = [value for value in values if not isinstance(value, str)]
     if len(numbers) == len(values):
@@ -132,7 +136,11 @@ def _draw_key(axes: Axes, values: Sequence[float | str], losses: Any, chosen: in
         short = [name if len(name) <= MOST_TEXT else f"{name[: MOST_TEXT - 1]}…" for name in names]
         axes.set_xticks(range(len(names)), [looks.plain(name) for name in short])
         axes.minorticks_off()
-    axes.plot(x, losses, "o", color=POINT_COLOR, markersize=5, label="tried", gid="tried")
+    if not last.all():
+        axes.plot(
+            x[~last], losses[~last], "o", color=looks.GREY, alpha=0.5, markersize=4, label="fewer epochs"
+        )
+    axes.plot(x[last], losses[last], "o", color=POINT_COLOR, markersize=5, label="tried", gid="tried")
     axes.plot(
         x[[chosen]], losses[[chosen]], "*", color=CHOSEN_COLOR, markersize=13, label="chosen", gid="chosen"
     )

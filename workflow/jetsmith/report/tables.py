@@ -171,6 +171,7 @@ def scans(entries: Sequence[Scan], classifiers: Table) -> list[Row]:
             "title": classifiers.get(scan.classifier, {}).get("title", scan.classifier),
             "method": scan.method,
             "keys": list(scan.keys),
+            "has_rungs": any(tried.rung for tried in scan.points),
             "rows": [
                 {
                     "point": tried.point,
@@ -178,9 +179,10 @@ def scans(entries: Sequence[Scan], classifiers: Table) -> list[Row]:
                     "validation_loss": f"{tried.validation_loss:.5f}",
                     "epoch": f"{count(tried.epoch)} of {count(tried.epochs)}",
                     "seconds": f"{tried.seconds:,.1f}",
-                    "is_chosen": tried.point == scan.chosen,
+                    "rung": str(tried.rung),
+                    "is_chosen": tried is scan.best,
                 }
-                for tried in sorted(scan.points, key=lambda tried: tried.validation_loss)
+                for tried in scan.ranked
             ],
         }
         for scan in entries

@@ -1,5 +1,6 @@
 """Hyperparameter scans of classifiers."""
 
+import math
 from typing import Any, Literal
 
 from pydantic import Field
@@ -22,8 +23,10 @@ class RangeSpec(Record):
 class ScanSpec(Record):
     """Trainings with other settings, of which the tagger becomes that with the smallest validation loss."""
 
-    method: Literal["grid", "random"] = Field(
-        "grid", description="`grid`: every combination of the lists; `random`: independent draws."
+    method: Literal["grid", "random", "halving"] = Field(
+        "grid",
+        description="`grid`: every combination of the lists; `random`: independent draws; `halving`: draws, "
+        "of which the best are trained again with more epochs.",
     )
     over: dict[str, Any] = Field(
         min_length=1,
@@ -32,3 +35,28 @@ class ScanSpec(Record):
         "a key is not used.",
     )
     points: int | None = Field(None, ge=2, le=MAX_POINTS, description="How many are drawn; not for a grid.")
+    rungs: int = Field(
+        3,
+        ge=2,
+        le=8,
+        description="Of halving: how often it trains; the last time with all `training.epochs`.",
+    )
+    factor: int = Field(
+        3,
+        ge=2,
+        le=10,
+        description="Of halving: from rung to rung so many times the epochs, and fewer points.",
+    )
+
+    def trained(self, n: int) -> list[int]:
+        """Trainings of each rung, of n points; of other methods than halving there is one rung."""
+        if self.method != "halving":
+            return [n]
+        return [math.ceil(n / self.factor**rung) for rung in range(self.rungs)]
+
+    def epochs(self, rung: int, most: int) -> int:
+        """Largest number of epochs in a rung, where the last one has `most`."""
+        if self.method != "halving":
+            return most
+        left_out: int = self.factor ** (self.rungs - 1 - rung)
+        return math.ceil(most / left_out)
