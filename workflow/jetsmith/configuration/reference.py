@@ -32,8 +32,8 @@ other reads its scores.
 
 `method: halving` with `points: 27` trains 27 points with a ninth of `training.epochs`, the best nine again
 with a third, and the best three with all (`rungs: 3`, `factor: 3`), one of which becomes the tagger. Each
-time from the start: a learning rate that falls over all epochs has not fallen where a training is cut short. Jobs
-of later rungs are of the rules `retrain` and `retrain_network`; a dry run shows them all."""
+time from the start: a learning rate that falls over all epochs has not fallen where a training is cut short.
+Jobs of later rungs are of the rules `retrain` and `retrain_network`; a dry run shows them all."""
 
 FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("config/config.yaml", "The run.", run.RunSpec),
