@@ -50,7 +50,9 @@ def rung_of(classifier, rung):
 
 def points_of(classifier):
     """Models of all rungs of a scan."""
-    return [model for rung in range(len(RUN.scans[classifier].trained)) for model in rung_of(classifier, rung)]
+    return [
+        model for rung in range(len(RUN.scans[classifier].trained)) for model in rung_of(classifier, rung)
+    ]
 
 
 def members_of(classifier):
