@@ -18,8 +18,12 @@ ALLOWED = {
 }
 # Modules whose underscore says that no plug is called so (`plugs.names`): what they define is public.
 HEAVY = {
+    "jetsmith.classifiers._batches",
+    "jetsmith.classifiers._feed",
+    "jetsmith.classifiers._jax",
     "jetsmith.classifiers._keras",
     "jetsmith.classifiers._scaler",
+    "jetsmith.classifiers._tensorflow",
     "jetsmith.classifiers._xgboost",
     "jetsmith.models._layers",
 }
