@@ -352,7 +352,7 @@ def test_captions_say_what_is_left_out_and_what_weighs_too_much() -> None:
     assert "Left out" not in shown.model_copy(update={"signal_left_out": 0.0}).caption()
     assert shown.alternative().endswith("against efficiency of b jets: t AUC 0.90 ± 0.10.")
     rows = [{"epoch": 1, "loss": 0.6, "validation_loss": 0.5}]
-    losses = training.compute(make_spec(), [(None, rows)], {"fold1": {"c_jets": 0.25}})
+    losses = training.compute(make_spec(), [(None, None, rows)], {"fold1": {"c_jets": 0.25}})
     assert "One row carries a large part of the weight: 25% of class c_jets (fold1)." in losses.caption()
     assert "carries" not in losses.model_copy(update={"heavy_jets": {}}).caption()
 
