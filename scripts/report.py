@@ -15,5 +15,6 @@ with job(snakemake):
         plots=snakemake.input.plots,
         numbers=snakemake.input.numbers,
         closures=snakemake.input.closures,
+        scans=snakemake.input.scans,
         provenance=record() | ({"accepted": accepted} if accepted else {}),
     )

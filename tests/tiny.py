@@ -192,12 +192,17 @@ def write_config(folder: Path) -> None:
 
 
 def add_stacked(folder: Path) -> None:
-    """A tagger that reads the scores of both others, the trained and the stored."""
+    """A tagger that reads the scores of both others, the trained and the stored, and a scan; an ensemble."""
     trees = FILES["taggers/trees.yaml"]
     both = {**trees, "title": "Both", "inputs": {"trees": ["p_b_jets"], "score": "all", "ak4": ["jetPt"]}}
+    over = {"architecture.max_depth": [1, 2, 3]}
+    both["scan"] = {"method": "halving", "points": 2, "rungs": 2, "factor": 2, "over": over}
     run = FILES["config.yaml"]
-    run = {**run, "taggers": {**run["taggers"], "both": "mine"}, "stack_folds": 2}
-    for name, content in (("taggers/both.yaml", both), ("config.yaml", run)):
+    mean = {**trees, "title": "Mean", "ensemble": 2}
+    mean["discriminants"] = {"BvsAll": trees["discriminants"]["BvsAll"]}
+    taggers = {**run["taggers"], "both": "mine", "mean": "mine"}
+    run = {**run, "taggers": taggers, "stack_folds": 2}
+    for name, content in (("taggers/both.yaml", both), ("taggers/mean.yaml", mean), ("config.yaml", run)):
         (folder / name).write_text(yaml.safe_dump(content, sort_keys=False))
 
 

@@ -61,6 +61,8 @@ wildcard_constraints:
     group=one_of([*RUN.groups, ROWS]),
     sample=one_of(RUN.run.samples),
     classifier=one_of(RUN.classifiers),
+    rung=r"\d+",
+    rank=r"\d+",
     fold=one_of(map(str, range(RUN.run.stack_folds))),
     tagger=one_of(RUN.run.taggers),
     reweighter=one_of(RUN.run.reweighters),
@@ -121,6 +123,6 @@ def features_code(dataset, group):
     return code("features", *named.of(ways, RUN.groups.get(group)))
 
 
-def model_code(script, wildcards):
+def model_code(script, spec):
     """Digest of the stage, of the classifier's backend, of its architecture and of its losses; no others."""
-    return code(script, *plugs.modules(RUN.classifiers[wildcards.classifier]))
+    return code(script, *plugs.modules(spec))

@@ -36,6 +36,35 @@ def read_by(classifier, sample=None):
     return packed_of(sample or spec.sample, ROWS, *spec.groups)
 
 
+def trainings_of(classifiers):
+    """Names of the trainings of classifiers: these themselves, points of their scans, members of ensembles."""
+    return [name for name, training in RUN.trainings.items() if training.spec.name in classifiers]
+
+
+def rung_of(classifier, rung):
+    """Models of a rung of a scan: of all its points, in its order; later ones by rank."""
+    scan = RUN.scans[classifier]
+    of_rung = [f"{rung}/{rank}" for rank in range(scan.trained[rung])] if rung else scan.points
+    return [f"<results>/models/{classifier}.scan/{name}" for name in of_rung]
+
+
+def points_of(classifier):
+    """Models of all rungs of a scan."""
+    return [
+        model for rung in range(len(RUN.scans[classifier].trained)) for model in rung_of(classifier, rung)
+    ]
+
+
+def members_of(classifier):
+    """Models of the members of an ensemble."""
+    return [f"<results>/models/{classifier}.members/{k}" for k in range(RUN.ensembles[classifier])]
+
+
+def table_of(classifier):
+    """What choose found of the points of a scan."""
+    return f"<results>/scans/{classifier}.json"
+
+
 def models_without(classifier):
     """Models of a classifier, each without a part of the events, where others need them."""
     return [f"<results>/models/{classifier}.folds/{k}" for k in range(RUN.n_stacked(classifier))]
@@ -88,6 +117,8 @@ PLOT_SUBJECTS = {
     "judgement": "{judgement}",
     "reweighter": "{reweighter}",
     "trained": "{classifier}",
+    "scanned": "{classifier}",
+    "ensemble": "{judgement}",
 }
 
 
@@ -117,11 +148,23 @@ def trained_inputs(wildcards):
     return {"model": f"<results>/models/{wildcards.classifier}"}
 
 
+def scanned_inputs(wildcards):
+    """The table of a scan."""
+    return {"table": table_of(wildcards.classifier)}
+
+
+def ensemble_inputs(wildcards):
+    """Scores of an ensemble, with those of its members."""
+    return {"scores": scores_of(RUN.judgements[wildcards.judgement].name)}
+
+
 PLOT_INPUTS = {
     "contrast": contrast_inputs,
     "judgement": judgement_inputs,
     "reweighter": reweighter_inputs,
     "trained": trained_inputs,
+    "scanned": scanned_inputs,
+    "ensemble": ensemble_inputs,
 }
 
 

@@ -7,6 +7,7 @@ rule report:
         accounts=expand("<results>/skim/{dataset}.json", dataset=RUN.datasets),
         inspections=expand("<results>/inspect/{dataset}.json", dataset=RUN.datasets),
         numbers=[numbers_of(judgement) for judgement in RUN.judgements],
+        scans=[table_of(name) for name in RUN.scans],
         closures=expand("<results>/closure/{reweighter}.json", reweighter=RUN.run.reweighters),
     output:
         report("<results>/report/index.html", category="report"),

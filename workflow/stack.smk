@@ -22,7 +22,7 @@ rule train_fold:
         runtime=480,  # the next attempt goes on from the checkpoint
     params:
         **gets(stages.train_fold, "classifier"),
-        code=lambda wildcards: model_code("train_fold", wildcards),
+        code=lambda wildcards: model_code("train_fold", RUN.classifiers[wildcards.classifier]),
     script:
         "../scripts/train_fold.py"
 
@@ -60,6 +60,6 @@ rule stack:
         runtime=grows(60),
     params:
         **gets(stages.stack, "classifier"),
-        code=lambda wildcards: model_code("stack", wildcards),
+        code=lambda wildcards: model_code("stack", RUN.classifiers[wildcards.classifier]),
     script:
         "../scripts/stack.py"

@@ -1,19 +1,22 @@
-# train, train_network, train_cuda: reads rows and groups of packed/{sample} and the classifier's check; writes models/{classifier}/. Taggers and reweighters, all backends.
+# train, train_network, train_cuda: reads rows and groups of packed/{sample} and the classifier's check; writes models/{training}/,
+# which is models/{classifier}/, a point of its scan, models/{classifier}.scan/{point}/, or a member of its ensemble,
+# models/{classifier}.members/{k}/. Taggers and reweighters, all backends.
+# assemble: reads the models of an ensemble's members; writes models/{classifier}/, with a copy of each.
 # score: reads a model and packed/{sample}; writes scores/{classifier}/{sample}.parquet, p_<class> a row.
 
 
 rule train:
     input:
-        packed=lambda wildcards: read_by(wildcards.classifier),
-        check="<results>/inspect/check/{classifier}.json",
+        packed=lambda wildcards: read_by(RUN.trainings[wildcards.training].spec.name),
+        check=lambda wildcards: f"<results>/inspect/check/{RUN.trainings[wildcards.training].spec.name}.json",
     output:
-        directory("<results>/models/{classifier}"),
+        directory("<results>/models/{training}"),
     log:
-        "<logs>/train/{classifier}.log",
+        "<logs>/train/{training}.log",
     benchmark:
-        "<benchmarks>/train/{classifier}.tsv"
+        "<benchmarks>/train/{training}.tsv"
     wildcard_constraints:
-        classifier=one_of(OTHERS),
+        training=one_of(trainings_of(OTHERS)),
     conda:
         "../envs/jetsmith.yaml"
     threads: 2
@@ -21,24 +24,44 @@ rule train:
         mem_mb=grows(6000),
         runtime=480,  # the next attempt goes on from the checkpoint
     params:
-        **gets(stages.train, "classifier"),
-        code=lambda wildcards: model_code("train", wildcards),
+        **gets(stages.train, "training"),
+        code=lambda wildcards: model_code("train", RUN.trainings[wildcards.training].spec),
     script:
         "../scripts/train.py"
 
 
 use rule train as train_network with:  # of its own, so that a profile can give GPUs to networks alone
     wildcard_constraints:
-        classifier=one_of(NETWORKS),
+        training=one_of(trainings_of(NETWORKS)),
 
 
 use rule train as train_cuda with:  # trees with `device: cuda`: they ask for a GPU themselves
     wildcard_constraints:
-        classifier=one_of(CUDA_TREES),
+        training=one_of(trainings_of(CUDA_TREES)),
     resources:
         mem_mb=grows(6000),
         runtime=480,
         gpu=1,
+
+
+rule assemble:
+    input:
+        models=lambda wildcards: members_of(wildcards.classifier),
+    output:
+        model=directory("<results>/models/{classifier}"),
+    log:
+        "<logs>/assemble/{classifier}.log",
+    wildcard_constraints:
+        classifier=one_of(RUN.ensembles),
+    conda:
+        "../envs/jetsmith.yaml"
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(20),
+    params:
+        code=code("assemble"),
+    script:
+        "../scripts/assemble.py"
 
 
 rule score:
@@ -60,6 +83,6 @@ rule score:
         runtime=grows(60),
     params:
         **gets(stages.score, "classifier"),
-        code=lambda wildcards: model_code("score", wildcards),
+        code=lambda wildcards: model_code("score", RUN.classifiers[wildcards.classifier]),
     script:
         "../scripts/score.py"

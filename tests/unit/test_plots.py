@@ -362,7 +362,7 @@ def test_training_without_history_says_so(tmp_path: Path) -> None:
     io.write_json(tmp_path / "meta.json", {"heavy_jets": {}})
     numbers = training.plot_training(make_spec(backend="stored"), tmp_path, STYLE, tmp_path / "plot")
     assert numbers.message == "DeepJet has no training history (backend stored)"
-    one = training.compute(make_spec(), [(None, history(1))], {})
+    one = training.compute(make_spec(), [(None, None, history(1))], {})
     assert training.draw(one, STYLE).axes
 
 

@@ -66,6 +66,8 @@ STAGES = (
     "skimming.account",
     "packed.pack",
     "training",
+    "choosing",
+    "assembling",
     "scoring",
     "reweighting",
     "calibration",

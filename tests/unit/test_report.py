@@ -17,6 +17,7 @@ from jetsmith.calibration import calibrate
 from jetsmith.errors import InputError
 from jetsmith.handed.account import Normalisation
 from jetsmith.handed.plan import Content, Schema, UntoldOf
+from jetsmith.handed.scan import Scan, Tried
 from jetsmith.metrics import Interval
 from jetsmith.plots import discriminant, roc, training
 from jetsmith.plots.roc_figure import Curve, RocNumbers
@@ -120,6 +121,17 @@ def make_closure(folder: Path, passed: bool = True, conclusive: bool = True) -> 
     return folder / "shower.json"
 
 
+def make_scan(folder: Path) -> Path:
+    tried = [
+        Tried(f"digest{k}", 0, {HOSTILE: [100, k], "rate": 0.1 * k}, 0.5 - 0.01 * k, 7, 12, 3.25)
+        for k in (1, 2)
+    ]
+    io.write_record(
+        folder / "deepjet.json", Scan("deepjet", "grid", (HOSTILE, "rate"), "digest2", tuple(tried))
+    )
+    return folder / "deepjet.json"
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The arguments of a report whose inputs the stages themselves wrote; every name is hostile."""
@@ -147,6 +159,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "plots": sorted(plots.rglob("*.png")),
         "numbers": [numbers],
         "closures": [make_closure(folder)],
+        "scans": [make_scan(folder)],
         "provenance": {"commit": "abc", "versions": {"numpy": HOSTILE}},
     }
 
@@ -169,6 +182,20 @@ def test_hostile_names_are_text(html: str, page: Page) -> None:
     assert "basket <7>" in page.text
     assert page.text.count(HOSTILE) >= 4
     assert "49" not in re.findall(r"name' (\d+)", page.text)
+
+
+def test_a_scan_is_shown_with_what_its_losses_mean(page: Page) -> None:
+    """Protects: the reader from taking the smallest validation loss for what the tagger can do."""
+    for text in (
+        "2 trainings (grid); validation losses",
+        "quoted above, on the test split",
+        "[100, 2]",
+        "7 of 12",
+    ):
+        assert text in page.text
+    assert page.text.index("0.48000") < page.text.index("0.49000")  # the best first
+    assert page.text.count("chosen") >= 2
+    assert page.text.index("digest2") < page.text.index("digest1")
 
 
 def test_page_stands_alone(page: Page) -> None:
@@ -325,7 +352,7 @@ def test_captions_say_what_is_left_out_and_what_weighs_too_much() -> None:
     assert "Left out" not in shown.model_copy(update={"signal_left_out": 0.0}).caption()
     assert shown.alternative().endswith("against efficiency of b jets: t AUC 0.90 ± 0.10.")
     rows = [{"epoch": 1, "loss": 0.6, "validation_loss": 0.5}]
-    losses = training.compute(make_spec(), [(None, rows)], {"fold1": {"c_jets": 0.25}})
+    losses = training.compute(make_spec(), [(None, None, rows)], {"fold1": {"c_jets": 0.25}})
     assert "One row carries a large part of the weight: 25% of class c_jets (fold1)." in losses.caption()
     assert "carries" not in losses.model_copy(update={"heavy_jets": {}}).caption()
 

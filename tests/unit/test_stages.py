@@ -31,14 +31,17 @@ SETS = {
 }
 OF_DATASET = (stages.inspect, stages.skim, stages.account)
 OF_SAMPLE = (stages.pack_rows,)
-OF_CLASSIFIER = (stages.check, stages.train, stages.train_fold, stages.stack, stages.score)
+OF_CLASSIFIER = (stages.check, stages.score)
+OF_STACKED = (stages.train_fold, stages.stack)
+OF_TRAINING = (stages.train,)
+OF_SCAN = (stages.choose,)
 OF_TAGGER = (stages.calibrate,)
 OF_REWEIGHTER = (stages.weights, stages.closure)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The demo's configuration, two datasets of a file each, and a class."""
+    """The demo's configuration, two datasets of a file each, a class, a scanned tagger, an ensemble."""
     found = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
     set_value(found / "config.yaml", "data_root", str(tmp_path))
     datasets = {"mine": ("a.root", {"cross_section_pb": 1.0}), "measured": ("b.root", {"is_data": True})}
@@ -50,6 +53,16 @@ def folder(tmp_path: Path) -> Path:
     set_value(found / "config.yaml", "samples.mine.normalise", "cross_section")
     boson = {"truth": [2504, 2505], "label": "H", "color": "#1f77b4", "flavor": 7}
     set_value(found / "flavours.yaml", "boson", boson)
+    shutil.copy(found / "taggers/csv.yaml", found / "taggers/scanned.yaml")
+    over = {"training.learning_rate": {"low": 0.1, "high": 0.5, "log": True}}
+    scan = {"method": "halving", "points": 9, "over": over}
+    set_value(found / "taggers/scanned.yaml", "scan", scan)
+    shutil.copy(found / "taggers/csv.yaml", found / "taggers/averaged.yaml")
+    set_value(found / "taggers/averaged.yaml", "ensemble", 2)
+    set_value(found / "taggers/averaged.yaml", "title", "Averaged")
+    set_value(found / "config.yaml", "taggers.averaged", "scanned_jets")
+    set_value(found / "config.yaml", "samples.scanned_jets", {"datasets": ["ttbar"]})
+    set_value(found / "config.yaml", "taggers.scanned", "scanned_jets")
     return found
 
 
@@ -69,7 +82,9 @@ def handed(folder: Path) -> dict[tuple[str, str], Any]:
     run = load(yaml.safe_load((folder / "config.yaml").read_text()), folder)
     found = {}
     for subjects, of in _by_subject(run):
-        found |= {(stage.__name__, name): stage(run, name) for name in subjects for stage in of}
+        for name in subjects:
+            names = name if isinstance(name, tuple) else (name,)
+            found |= {(stage.__name__, "/".join(names)): stage(run, *names) for stage in of}
     for name, about in PLOTS.items():
         found |= {
             (f"plot_{name}", "/".join(of)): stages.plot(run, name, *of) for of in run.subjects(about.of)
@@ -92,6 +107,11 @@ def _by_subject(run: Configuration) -> Any:
     yield [name for name, spec in run.datasets.items() if spec.simulate], (stages.simulate,)
     yield run.run.samples, OF_SAMPLE
     yield run.classifiers, OF_CLASSIFIER
+    yield [name for name in run.classifiers if name in run.trainings], OF_STACKED
+    yield run.trainings, OF_TRAINING
+    yield run.scans, OF_SCAN
+    for name, scan in run.scans.items():
+        yield [(name, str(rung)) for rung in range(1, len(scan.trained))], (stages.retrain,)
     yield run.judgements, OF_TAGGER
     yield run.run.reweighters, OF_REWEIGHTER
 
@@ -127,6 +147,33 @@ def test_another_tagger_touches_nobody_else(folder: Path) -> None:
     assert {key for key in before if before[key] != after[key]} == drawn
     new = {key for key in after.keys() - before.keys() if "dips" not in key}
     assert new == {("features", "mine/charged"), ("pack", "mine/charged")}
+
+
+def test_another_point_trains_alone(folder: Path) -> None:
+    """Its training is new, and the choice is made again; nothing else gets anything else."""
+    before = handed(folder)
+    set_value(folder / "taggers/scanned.yaml", "scan.points", 11)
+    after = handed(folder)
+    assert {key for key in before if before[key] != after.get(key)} == {("choose", "scanned")}
+    new = after.keys() - before.keys()
+    assert {stage for stage, _ in new} == {"train"}
+    assert len(new) == 2  # later rungs are trained again where another point is promoted to a rank
+
+
+def test_a_scan_touches_nobody_else(folder: Path) -> None:
+    """A tagger that gets one has the trainings of its points in the place of its own."""
+    before = handed(folder)
+    set_value(folder / "taggers/cmva.yaml", "scan", {"over": {"architecture.max_depth": [3, 5]}})
+    after = handed(folder)
+    gone = {("train", "cmva"), ("train_fold", "cmva"), ("stack", "cmva")}
+    assert before.keys() - after.keys() == gone
+    assert all(after[key] == before[key] for key in before.keys() - gone)
+    assert sorted(stage for stage, _ in after.keys() - before.keys()) == [
+        "choose",
+        "plot_scan",
+        "train",
+        "train",
+    ]
 
 
 def test_a_new_feature_touches_its_group_alone(folder: Path) -> None:
@@ -196,8 +243,18 @@ def test_every_stage_has_its_record() -> None:
         if name.islower() and callable(what) and getattr(what, "__module__", "") == stages.__name__
         and not name.startswith("_")
     }  # fmt: skip
-    asked = {s.__name__ for s in (*OF_DATASET, *OF_SAMPLE, *OF_CLASSIFIER, *OF_TAGGER, *OF_REWEIGHTER)}
-    assert public == asked | {"simulate", "features", "pack", "report", "plot"}
+    by_subject = (
+        OF_DATASET,
+        OF_SAMPLE,
+        OF_CLASSIFIER,
+        OF_STACKED,
+        OF_TRAINING,
+        OF_SCAN,
+        OF_TAGGER,
+        OF_REWEIGHTER,
+    )
+    asked = {stage.__name__ for stages_of in by_subject for stage in stages_of}
+    assert public == asked | {"simulate", "features", "pack", "report", "plot", "retrain"}
     records = public - {"plot"}
     assert all(issubclass(getattr(stages, name).__annotations__["return"], tuple) for name in records)
 

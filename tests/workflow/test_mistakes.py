@@ -70,7 +70,8 @@ def test_what_passes_ends_well(project):
 def test_digests_count_what_jobs_call(project):
     """Each function of the package that a stage called, in any thread, is one whose edit reruns the stage.
 
-    A run with a tagger that reads the scores of two others: each of its rules is made, and read.
+    A run with a tagger that reads the scores of two others and is scanned, and with an ensemble: each of
+    their rules is made, and read.
     """
     tiny.write_config(project.folder / "config")
     tiny.add_stacked(project.folder / "config")
@@ -85,11 +86,15 @@ def test_digests_count_what_jobs_call(project):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     rules = {"inspect", "skim", "pack", "pack_rows", "train", "train_fold", "stack", "score", "calibrate"}
+    rules |= {"promote_both_1", "retrain", "choose", "assemble", "plot_scan", "plot_members"}
     assert rules | {"plot_roc", "report"} <= found.keys()
     assert {rule: missed for rule, missed in found.items() if missed} == {}
     results = project.folder / "results"
     assert {path.name for path in (results / "models").glob("[!.]*")} == {
         "both",
+        "both.scan",
+        "mean",
+        "mean.members",
         "score",
         "trees",
         "trees.folds",

@@ -112,6 +112,15 @@ def test_a_tagger_that_others_begin_to_read_stays_what_it_is(edited):
     assert not set(planned) & {"simulate", "inspect", "skim", "account", "features", "pack", "pack_rows"}
 
 
+def test_a_scan_trains_its_points_alone(edited):
+    """Two trainings of one tagger, the choice, and what shows it; no other tagger."""
+    edited.edit_yaml("taggers/cmva.yaml", "scan", value={"over": {"architecture.max_depth": [3, 5]}})
+    planned = edited.planned()
+    assert planned["train"] == 2
+    assert planned["choose"] == planned["score"] == planned["calibrate"] == planned["plot_scan"] == 1
+    assert not set(planned) & {"simulate", "inspect", "skim", "features", "pack", "check", "train_network"}
+
+
 def test_comment_reruns_nothing(edited):
     """A comment is no logic."""
     path = edited.folder / "workflow" / "jetsmith" / "skimming" / "partition.py"

@@ -7,7 +7,7 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 
-from jetsmith import columns, io, provenance, scored
+from jetsmith import columns, io, members, provenance, scored
 from jetsmith.classifiers import Backend, find_backend
 from jetsmith.classifiers.stored import Stored
 from jetsmith.configuration import stored_checks
@@ -29,6 +29,8 @@ def score(
     sample: str = "",
 ) -> None:
     """Write the scores of all four splits, a row each; `jetsmith.scored` says what they mean without a score.
+
+    Those of an ensemble are the mean of its members' probabilities, which stand beside it.
 
     With folds, a row is scored by the model that did not see its fold, and every row outside the
     calibration split counts as `test`.
@@ -63,6 +65,9 @@ def score(
     table |= {"label": rows.label().astype(np.int32), "weight": rows.weight().astype(np.float64)}
     by_class = zip(spec.class_names, found.probabilities.T, strict=True)
     table |= {f"p_{name}": values.astype(np.float32) for name, values in by_class}
+    for k, probabilities in enumerate(found.members):
+        of_member = zip(spec.class_names, probabilities.T, strict=True)
+        table |= {members.column(k, name): values.astype(np.float32) for name, values in of_member}
     if found.raw is not None:
         table[scored.RAW] = found.raw
     table |= {"scored": found.scored, "not_tagged": found.not_tagged}
@@ -84,12 +89,16 @@ def score(
 
 @dataclass(frozen=True)
 class _Scores:
-    """Probabilities (N, C), numbers as stored (N,), and masks (N,): has a score or a code, has the code."""
+    """Probabilities (N, C), numbers as stored (N,), and masks (N,): has a score or a code, has the code.
+
+    `members`: probabilities of the members of an ensemble, (N, C) each.
+    """
 
     probabilities: FloatArray
     raw: FloatArray | None
     scored: BoolArray
     not_tagged: BoolArray
+    members: Sequence[FloatArray] = ()
 
 
 def _scores(
@@ -97,7 +106,8 @@ def _scores(
 ) -> _Scores:
     if not backend.TRAINS:
         return _stored_scores(spec, backend.read(spec, rows), rows, judged)
-    probabilities = _predict(spec, backend, model, rows, threads)
+    each = [_predict(spec, backend, folder, rows, threads) for folder in members.folders(model)]
+    probabilities = members.mean(each)
     bad = int((~np.isfinite(probabilities)).any(axis=1).sum())
     if bad:
         raise InputError(
@@ -105,7 +115,7 @@ def _scores(
             "train it again"
         )
     everywhere = np.ones(len(rows), bool)
-    return _Scores(probabilities, None, everywhere, ~everywhere)
+    return _Scores(probabilities, None, everywhere, ~everywhere, each if len(each) > 1 else ())
 
 
 def _stored_scores(spec: RecipeSpec, found: Stored, rows: Rows, judged: Sequence[TruthSpec]) -> _Scores:

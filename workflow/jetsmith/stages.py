@@ -6,21 +6,14 @@ reads, so that a colour, which `ClassifierSpec` adds, is nothing that `train` ca
 tests/unit/reruns.yaml has a line for every key of the configuration.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from jetsmith import columns, derivations
 from jetsmith.configuration.configuration import Configuration
-from jetsmith.plots import PLOTS
+from jetsmith.configuration.plotted import plotted
 from jetsmith.simulation.processes import PROCESSES
-from jetsmith.specs.classifiers import (
-    ClassifierSpec,
-    JudgedSpec,
-    RecipeSpec,
-    RowsSpec,
-    TrainedSpec,
-    TruthSpec,
-)
+from jetsmith.specs.classifiers import JudgedSpec, RecipeSpec, RowsSpec, TruthSpec
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.features import ColumnGroup
 from jetsmith.strict import seen_as
@@ -203,9 +196,38 @@ class Train(NamedTuple):
     seed: int
 
 
-def train(run: Configuration, classifier: str) -> Train:
-    """Stage train."""
-    return Train(seen_as(RecipeSpec, run.classifiers[classifier]), run.run.seed)
+def train(run: Configuration, training: str) -> Train:
+    """Stage train: of a classifier, a point of its scan, or a member of its ensemble."""
+    spec, seed = run.trainings[training]
+    return Train(seen_as(RecipeSpec, spec), seed)
+
+
+class Retrain(NamedTuple):
+    """A classifier without the settings of a point, and with the epochs of a rung."""
+
+    spec: Plain
+    seed: int
+
+
+def retrain(run: Configuration, classifier: str, rung: str) -> Retrain:
+    """Stage train, of a point of a scan by halving that was promoted to a rung."""
+    spec = run.scans[classifier].in_rung(int(rung), run.classifiers[classifier])
+    return Retrain(seen_as(RecipeSpec, spec), run.run.seed)
+
+
+class Choose(NamedTuple):
+    """The settings of the points, by their digest, in the order of the scan; trainings of each rung."""
+
+    points: dict[str, Plain]
+    method: str
+    trained: list[int]
+
+
+def choose(run: Configuration, classifier: str) -> Choose:
+    """Stage choose."""
+    scan = run.scans[classifier]
+    points = {key: point.settings for key, point in scan.points.items()}
+    return Choose(points, scan.spec.method, scan.trained)
 
 
 class TrainFold(NamedTuple):
@@ -288,39 +310,9 @@ def closure(run: Configuration, reweighter: str) -> Closure:
     return Closure(*weights(run, reweighter), run.run.closure.model_dump(), run.run.seed)
 
 
-PLOTTED: dict[str, Callable[[Configuration, ClassifierSpec], Any]] = {
-    "seed": lambda run, spec: run.run.seed,
-    "working_points": lambda run, spec: run.run.working_points,
-    "pt_bins_gev": lambda run, spec: list(run.run.selection[spec.object].pt_bins_gev),
-    "datasets": lambda run, spec: run.generators(spec.sample),
-    "labels": lambda run, spec: run.labels(spec.name),
-}
-"""What a plot may ask for in its line of `plots.PLOTS`, beside whom it shows and the style."""
-
-
 def plot(run: Configuration, name: str, *subject: str) -> Plain:
-    """What one figure of a plot gets: whom it shows, with labels and colours, style, and what it asks for.
-
-    Args:
-        run: The configuration.
-        name: Of the plot.
-        subject: Sample and contrast, or the judgement, the reweighter, the classifier.
-    """
-    about = PLOTS[name]
-    style = {"style": run.run.plots.model_dump()}
-    if about.of == "trained":
-        shown = [run.classifiers[subject[0]]]
-        who: Plain = {"trained": shown[0].model_dump(include=set(TrainedSpec.model_fields))}
-    elif about.of == "contrast":
-        sample, contrast = subject
-        _, background, shown = run.contrasts(sample)[contrast]
-        who = {"specs": [seen_as(ClassifierSpec, spec) for spec in shown]}
-        who |= {"sample": sample, "background": background}
-    else:
-        known = run.judgements if about.of == "judgement" else run.classifiers
-        shown = [known[subject[0]]]
-        who = {"spec": seen_as(ClassifierSpec, shown[0])}
-    return who | style | {key: PLOTTED[key](run, shown[0]) for key in about.gets}
+    """What one figure of a plot gets; see `configuration.plotted`."""
+    return plotted(run, name, *subject)
 
 
 class Report(NamedTuple):

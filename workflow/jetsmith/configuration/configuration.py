@@ -1,6 +1,7 @@
 """The run with every name looked up: what `load` makes, and what rules and stages ask of it."""
 
 import os
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 
 from jetsmith import columns, remote
 from jetsmith.configuration.checks import local
+from jetsmith.configuration.scanned import Scanned
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 from jetsmith.specs.features import FeatureGroup
@@ -24,6 +26,13 @@ class Contrast(NamedTuple):
     judgements: list[ClassifierSpec]
 
 
+class Training(NamedTuple):
+    """A job of stage train."""
+
+    spec: ClassifierSpec
+    seed: int
+
+
 @dataclass(frozen=True)
 class Configuration:
     """The run with every name looked up.
@@ -34,6 +43,8 @@ class Configuration:
         groups: Feature groups by name.
         classifiers: Taggers and reweighters of the run by name; of a tagger its first judgement.
         judgements: Each tagger with each of its discriminants, by the name of both.
+        ensembles: Trainings of each classifier that is an average of several.
+        scans: Of each classifier that has one.
         paths: Files of each dataset, globs expanded; none where it is simulated.
         raw: All of it as plain values, for digests and the report.
     """
@@ -43,6 +54,8 @@ class Configuration:
     groups: dict[str, FeatureGroup]
     classifiers: dict[str, ClassifierSpec]
     judgements: dict[str, ClassifierSpec]
+    ensembles: dict[str, int]
+    scans: dict[str, Scanned]
     paths: dict[str, list[str]]
     raw: dict[str, Any]
 
@@ -112,6 +125,28 @@ class Configuration:
         """Names of the partitions: 000, 001, …"""
         return [f"{part:03d}" for part in range(self.n_parts(dataset))]
 
+    @cached_property
+    def trainings(self) -> dict[str, Training]:
+        """What is trained, by where its model lies below results/models.
+
+        Classifiers as a whole, the points of scans (halving trains some of them again: `stages.retrain`), and
+        the members of ensembles.
+        """
+        found: dict[str, Training] = {}
+        for name, spec in self.classifiers.items():
+            scan, members = self.scans.get(name), range(self.ensembles.get(name, 0))
+            if scan is not None:
+                for key, point in scan.points.items():
+                    found[f"{name}.scan/{key}"] = Training(scan.in_rung(0, point.spec), self.run.seed)
+            elif not members:
+                found[name] = Training(spec, self.run.seed)
+            found |= {f"{name}.members/{k}": Training(spec, self._seed(k)) for k in members}
+        return found
+
+    def _seed(self, member: int) -> int:
+        """The seed of a member of an ensemble: the same however many there are."""
+        return random.Random(f"{self.run.seed} member {member}").randrange(2**31)
+
     def n_stacked(self, classifier: str) -> int:
         """Models of a classifier, each without a part of the events, on whose scores others are trained.
 
@@ -138,6 +173,8 @@ class Configuration:
             "judgement": self.judgements,
             "reweighter": self.run.reweighters,
             "trained": trained,
+            "scanned": self.scans,
+            "ensemble": [name for name, spec in self.judgements.items() if spec.name in self.ensembles],
         }
         return [(name,) for name in named[of]]
 

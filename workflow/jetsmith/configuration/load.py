@@ -4,11 +4,13 @@ All of it happens while Snakemake reads the Snakefile: a mistake costs a second,
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jetsmith import tex
-from jetsmith.configuration import places, stacked
+from jetsmith.configuration import places, scanned, stacked
 from jetsmith.configuration.checks import (
     check_dataset,
     check_files_once,
@@ -21,10 +23,10 @@ from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.feature_checks import check_group, check_groups
 from jetsmith.configuration.judgement_checks import check_judged_on, check_judgement, check_together
 from jetsmith.configuration.records import Model, load_table, pick, read_yaml, require, validate
-from jetsmith.configuration.resolve import classifier_file, resolve
+from jetsmith.configuration.resolve import Resolved, classifier_file, resolve
 from jetsmith.configuration.stacked import Source
 from jetsmith.errors import ConfigError
-from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, Judgement, Role
+from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec, Judgement, Role
 from jetsmith.specs.datasets import MAX_PARTS, DatasetSpec
 from jetsmith.specs.features import FeatureGroup
 from jetsmith.specs.run import RunSpec
@@ -94,13 +96,21 @@ def _load(
             path = files[name]
             sources[name] = Source(role, sample, path, classifier_file(path))
     stacked.check(sources, groups, known_names, source)
+    ensembles: dict[str, int] = {}
+    scans: dict[str, scanned.Scanned] = {}
+    looked_up = partial(_looked_up, sources, run, flavours, groups, datasets)
     for name, one in sources.items():
-        found = resolve(name, sources, run.samples[one.sample].folds, flavours, groups)
-        check_classifier(found.spec, found.options, one.path, run.samples[one.sample], datasets)
+        found = looked_up(name, one.content)
         for view in found.judgements:
             check_judgement(view, one.path, found.options, found.own)
         classifiers[name] = found.spec
         judgements += found.judgements
+        readers = [other for other, source in sources.items() if name in source.content.inputs]
+        scanned.check(one.content, one.path, found.spec.folds, readers)
+        if one.content.ensemble > 1:
+            ensembles[name] = one.content.ensemble
+        if one.content.scan is not None:
+            scans[name] = scanned.points(one.content, one.path, run.seed, partial(looked_up, name))
     check_judged_on(run, classifiers, datasets, source)
     check_together(run, classifiers, judgements, source)
     judged = {spec.judgement: spec for spec in judgements}
@@ -110,7 +120,11 @@ def _load(
         "classifiers": {name: c.model_dump(mode="json") for name, c in classifiers.items()},
         "judgements": {name: seen_as(Judgement, spec) for name, spec in judged.items()},
     }
-    configuration = Configuration(run, datasets, groups, classifiers, judged, paths, raw)
+    if scans:
+        raw["scans"] = {name: scan.spec.model_dump(mode="json") for name, scan in scans.items()}
+    if ensembles:
+        raw["ensembles"] = ensembles
+    configuration = Configuration(run, datasets, groups, classifiers, judged, ensembles, scans, paths, raw)
     for name in datasets:
         n_parts = configuration.n_parts(name)
         if n_parts > MAX_PARTS:  # before Snakemake makes a job of each
@@ -119,6 +133,23 @@ def _load(
                 "most: give a larger target_mb"
             )
     return configuration
+
+
+def _looked_up(
+    sources: Mapping[str, Source],
+    run: RunSpec,
+    flavours: Mapping[str, ClassSpec],
+    groups: Mapping[str, FeatureGroup],
+    datasets: Mapping[str, DatasetSpec],
+    name: str,
+    content: ClassifierFile,
+) -> Resolved:
+    """A classifier by its file, or by that with the settings of a point of its scan, checked."""
+    one = replace(sources[name], content=content)
+    sample = run.samples[one.sample]
+    found = resolve(name, {**sources, name: one}, sample.folds, flavours, groups)
+    check_classifier(found.spec, found.options, one.path, sample, datasets)
+    return found
 
 
 def _tables(

@@ -10,7 +10,30 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from jetsmith import plugs
-from jetsmith.specs import classifiers, datasets, features, plots, run, skimming
+from jetsmith.specs import classifiers, datasets, features, plots, run, scans, skimming
+
+SCAN = """Trainings with other settings, a job each: the tagger becomes the one with the smallest loss on the
+split `validation`, and goes on as if its file had those settings; its figures are those of the split `test`.
+
+```yaml
+scan:
+  method: random
+  points: 20
+  over:
+    architecture.max_depth: {low: 2, high: 8}
+    architecture.grow_policy: [depthwise, lossguide]
+    training.learning_rate: {low: 0.02, high: 0.5, log: true}
+```
+
+`results/scans/<tagger>.json` has the table of all points, which a plot and the report show. The model of a
+point lies below `results/models/<tagger>.scan/` by a digest of its settings: more points, or more values in
+the lists of a grid, train the new ones alone. A tagger with a scan is on a sample without `folds`, and no
+other reads its scores.
+
+`method: halving` with `points: 27` trains 27 points with a ninth of `training.epochs`, the best nine again
+with a third, and the best three with all (`rungs: 3`, `factor: 3`), one of which becomes the tagger. Each
+time from the start: a learning rate that falls over all epochs has not fallen where a training is cut short.
+Jobs of later rungs are of the rules `retrain` and `retrain_network`; a dry run shows them all."""
 
 FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("config/config.yaml", "The run.", run.RunSpec),
@@ -35,6 +58,8 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ),
     ("… training", "How it is trained.", classifiers.TrainingSpec),
     ("… training: schedule", "The learning rate of networks.", classifiers.ScheduleSpec),
+    ("… scan", SCAN, scans.ScanSpec),
+    ("… scan: over", "In place of a list of values, with `method: random` or `halving`.", scans.RangeSpec),
     ("… losses", "One entry an output of the network; its key is the output's name.", classifiers.LossSpec),
     ("… discriminants", "One entry a discriminant; its key is the name.", classifiers.DiscriminantEntry),
     ("… evaluation", "Truth in ROC curves and working points.", classifiers.EvaluationSpec),

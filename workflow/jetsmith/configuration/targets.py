@@ -12,7 +12,11 @@ from jetsmith.specs.run import SplitSpec
 
 _SPLITS = tuple(SplitSpec.model_fields)
 _WILDCARD = re.compile(r"\{(\w+)[^}]*\}")
-_SAID = {"judgement": "tagger"}  # what people look for under that name
+_SAID = {
+    "judgement": "tagger",
+    "training": "classifier",
+    "scanned": "scan of",
+}  # what people look for under that name
 _PLOT = re.compile(r"(?<=/plots/)\w+(?=/)")
 
 
@@ -72,6 +76,8 @@ def _unknown(
             simulate = run.datasets[names["dataset"]].simulate
             choices = [f"{part:03d}" for part in range(simulate.parts if simulate else 0)]
             whose = f"the simulation of `{names['dataset']}`"
+        elif kind == "classifier" and ("/scans/" in pattern or ".scan/" in pattern):
+            choices, whose, kind = run.scans, "the run", "scanned"
         else:
             choices, whose = _choices(kind, names, run)
         if name not in choices and kind == "part":
@@ -88,6 +94,7 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
         "sample": run.run.samples,
         "split": _SPLITS,
         "classifier": run.classifiers,
+        "training": run.trainings,
         "tagger": run.run.taggers,
         "judgement": run.judgements,
         "reweighter": run.run.reweighters,
@@ -108,6 +115,11 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
             return [*(name for name, g in run.groups.items() if g.object == obj), ROWS], f"object `{obj}`"
         case "sample" if names.get("classifier") in run.classifiers:
             return run.samples_of(names["classifier"]), f"classifier `{names['classifier']}`"
+        case "rung" | "rank" if names.get("classifier") in run.scans:
+            trained = run.scans[names["classifier"]].trained
+            later = {str(rung): n for rung, n in enumerate(trained) if rung}
+            found = later if kind == "rung" else [str(rank) for rank in range(later[names["rung"]])]
+            return found, f"the scan of `{names['classifier']}`"
         case "contrast":
             return run.contrasts(names["sample"]), f"sample `{names['sample']}`"
     return tables[kind], "the run"

@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-Of = Literal["contrast", "judgement", "reweighter", "trained"]
+Of = Literal["contrast", "judgement", "reweighter", "trained", "scanned", "ensemble"]
 
 
 class About(NamedTuple):
@@ -16,7 +16,8 @@ class About(NamedTuple):
 
     Attributes:
         of: What there is a figure of: a signal against a background in a sample, a discriminant of a
-            tagger, a reweighter, or a classifier that trains.
+            tagger, a reweighter, a classifier that trains, one that is scanned, or a
+            discriminant of an ensemble.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
     """
 
@@ -30,6 +31,8 @@ PLOTS = {  # in the order of the report
     "efficiency": About("judgement", ("pt_bins_gev",)),
     "reweighting": About("reweighter", ("datasets", "labels")),
     "training": About("trained"),
+    "scan": About("scanned"),
+    "members": About("ensemble", ("seed",)),
 }
 
 
@@ -38,7 +41,7 @@ def plot(name: str, files: Mapping[str, Any], given: Mapping[str, Any], output: 
 
     Args:
         name: Of the plot.
-        files: What it reads: `scores` and `numbers` of calibrate, `closure` and `weights`, or `model`.
+        files: What it reads: `scores` and `numbers` of calibrate, `closure` and `weights`, `model`, `table`.
         given: What it gets of the configuration, as `stages.plot` gives it.
         output: Path without suffix.
     """

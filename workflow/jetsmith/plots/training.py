@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from jetsmith import io
+from jetsmith import io, members
 from jetsmith.errors import InputError
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import digits
@@ -21,12 +21,14 @@ TRAIN_COLOR, VALIDATION_COLOR = "#3f90da", "#bd1f01"
 
 
 class History(Record):
-    """One training: the whole of it, or a fold. `best` is the place of the smallest validation loss.
+    """One training: the whole of it, a fold, or a member of an ensemble, each with all of its folds.
 
-    `learning_rate` is that of the last step of each epoch of a network; trees have none.
+    `best` is the place of the smallest validation loss. `learning_rate` is that of the last step of each
+    epoch of a network; trees have none.
     """
 
     fold: int | None
+    member: int | None
     epoch: tuple[float, ...]
     loss: tuple[float, ...]
     validation_loss: tuple[float, ...]
@@ -69,6 +71,14 @@ class TrainingNumbers(looks.Numbers):
         best = self._best()
         return f"Losses of {self.title} against the {self.unit.lower()}; smallest validation loss {best}."
 
+    def parts(self) -> str:
+        """How many trainings there are: `, 5 members of 3 folds`; nothing where it is one."""
+        members, folds = ({getattr(h, name) for h in self.histories} - {None} for name in ("member", "fold"))
+        counted = [
+            f"{len(found)} {what}" for found, what in ((members, "members"), (folds, "folds")) if found
+        ]
+        return f", {' of '.join(counted)}" if counted else ""
+
     def _best(self) -> str:
         found = [(h.validation_loss[h.best], h.epoch[h.best]) for h in self.histories]
         return "; ".join(f"{loss:.4g} at {self.unit.lower()} {epoch:g}" for loss, epoch in found)
@@ -77,7 +87,7 @@ class TrainingNumbers(looks.Numbers):
 def plot_training(
     trained: TrainedSpec, model: str | Path, style: PlotSpec, output: str | Path
 ) -> TrainingNumbers:
-    """Read the history in a model's directory, or in its folds; write `output`.pdf, .png and .json.
+    """Read the history in a model's directory, its folds or members; write `output`.pdf, .png and .json.
 
     Args:
         trained: The classifier.
@@ -89,20 +99,26 @@ def plot_training(
         InputError: A history is not a list of epochs with their losses.
     """
     folder = Path(model)
-    places: list[tuple[int | None, Path]] = (
-        [(k, folder / f"fold{k}" / "history.json") for k in range(trained.folds)]
-        if trained.folds
-        else [(None, folder / "history.json")]
-    )
     about = io.read_json(folder / "meta.json", classifier=trained.name)
     if "heavy_jets" not in about:
         raise InputError(f"{folder / 'meta.json'}: no `heavy_jets`; train again")
-    names = [str(path.relative_to(folder)) for _, path in places if path.is_file()]
+    models = members.folders(folder)
+    places = [
+        (fold, member if len(models) > 1 else None, model / name)
+        for member, model in enumerate(models)
+        for fold, name in _names(trained.folds)
+    ]
+    names = [str(path.relative_to(folder)) for *_, path in places if path.is_file()]
     io.check_files(folder, about.get("checksums", {}), names, "train it again")
-    histories = [(fold, _read(path)) for fold, path in places if path.is_file()]
+    histories = [(fold, member, _read(path)) for fold, member, path in places if path.is_file()]
     found = compute(trained, histories, about["heavy_jets"])
     looks.save(draw(found, style), found, output)
     return found
+
+
+def _names(folds: int) -> list[tuple[int | None, str]]:
+    """History of each fold of a model, or of all of it."""
+    return [(k, f"fold{k}/history.json") for k in range(folds)] or [(None, "history.json")]
 
 
 def _read(path: Path) -> list[dict[str, float]]:
@@ -117,11 +133,11 @@ def _read(path: Path) -> list[dict[str, float]]:
 
 def compute(
     trained: TrainedSpec,
-    histories: Sequence[tuple[int | None, Sequence[dict[str, float]]]],
+    histories: Sequence[tuple[int | None, int | None, Sequence[dict[str, float]]]],
     heavy_jets: Mapping[str, Mapping[str, float]],
 ) -> TrainingNumbers:
     """The losses of each training that has any."""
-    kept = [_history(fold, rows) for fold, rows in histories if rows]
+    kept = [_history(fold, member, rows) for fold, member, rows in histories if rows]
     return TrainingNumbers(
         classifier=trained.name,
         title=trained.title,
@@ -132,10 +148,11 @@ def compute(
     )
 
 
-def _history(fold: int | None, rows: Sequence[dict[str, float]]) -> History:
+def _history(fold: int | None, member: int | None, rows: Sequence[dict[str, float]]) -> History:
     validation = digits(row["validation_loss"] for row in rows)
     return History(
         fold=fold,
+        member=member,
         epoch=digits(row["epoch"] for row in rows),
         loss=digits(row["loss"] for row in rows),
         validation_loss=validation,
@@ -162,13 +179,13 @@ def draw(numbers: TrainingNumbers, style: PlotSpec) -> Figure:
         axes.legend(handles=handles, loc="upper right")
         axes.set(xlabel=numbers.unit, ylabel="Loss", ylim=_limits(numbers))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        folds = len(numbers.histories)
-        looks.title_line(axes, style, numbers.title + (f", {folds} folds" if folds > 1 else ""))
+        looks.title_line(axes, style, f"{numbers.title}{numbers.parts()}")
     return figure
 
 
 def _draw_history(axes: Axes, history: History, faint: bool) -> None:
     alpha, name = 0.6 if faint else 1.0, "all" if history.fold is None else f"fold{history.fold}"
+    name = name if history.member is None else f"member{history.member}.{name}"
     marker = "." if len(history.epoch) < 3 else ""  # a line of one point is invisible
     axes.plot(history.epoch, history.loss, color=TRAIN_COLOR, alpha=alpha, marker=marker, gid=f"{name}.loss")
     axes.plot(

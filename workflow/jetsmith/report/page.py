@@ -17,6 +17,7 @@ import yaml
 from jetsmith.errors import InputError
 from jetsmith.handed.account import Account
 from jetsmith.handed.plan import Plan
+from jetsmith.handed.scan import Scan
 from jetsmith.io import NUMBERS, Stored, atomic_file, json_checksum, read_json, read_png, read_record
 from jetsmith.provenance import config_digest
 from jetsmith.report import tables
@@ -37,6 +38,7 @@ def write_report(
     numbers: Sequence[str | Path],
     closures: Sequence[str | Path],
     provenance: Mapping[str, Any],
+    scans: Sequence[str | Path] = (),
 ) -> None:
     """Write the page.
 
@@ -50,6 +52,7 @@ def write_report(
         numbers: results/calibration/{tagger}.numbers.json.
         closures: results/closure/{reweighter}.json.
         provenance: provenance.record(), and more where wanted: text, numbers, mappings of them.
+        scans: results/scans/{classifier}.json.
 
     Raises:
         InputError: A file is missing, or of another form than its stage writes.
@@ -64,6 +67,7 @@ def write_report(
             inspections,
             numbers,
             closures,
+            scans,
         ),
         **_record(run, figures, provenance),
     }
@@ -85,12 +89,14 @@ def _tables(
     inspections: Sequence[str | Path],
     numbers: Sequence[str | Path],
     closures: Sequence[str | Path],
+    scans: Sequence[str | Path],
 ) -> tables.Row:
     """The parts of the page that are tables."""
     return {
         "summary": _table(tables.summary, "", [f["path"] for f in figures if f["kind"] == "roc"]),
         "working_points": _table(tables.working_points, "judgement", numbers, classifiers),
         "closures": _table(tables.closures, "reweighter", closures, classifiers),
+        "scans": tables.scans(_records(Scan, scans, "classifier"), classifiers),
         "accounts": tables.accounts(_records(Account, accounts), tables.truth_names(classifiers)),
         "inputs": tables.inputs(_records(Plan, inspections)),
     }
@@ -122,9 +128,9 @@ def _section(heading: str, figures: Sequence[tables.Row]) -> tables.Row:
     return {"id": anchor, "heading": heading, "figures": chosen, "wide": any(f["wide"] for f in chosen)}
 
 
-def _records(kind: type[R], paths: Sequence[str | Path]) -> list[R]:
-    """Records of datasets, each file named after its own."""
-    return [read_record(kind, path, dataset=Path(path).name.partition(".")[0]) for path in paths]
+def _records(kind: type[R], paths: Sequence[str | Path], subject: str = "dataset") -> list[R]:
+    """Records of datasets or of other subjects, each file named after its own."""
+    return [read_record(kind, path, **{subject: Path(path).name.partition(".")[0]}) for path in paths]
 
 
 def _table(make: Any, subject: str, paths: Sequence[str | Path], *arguments: Any) -> list[tables.Row]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from jetsmith.handed.account import Account, Lost, Normalisation
 from jetsmith.handed.plan import Content, Plan
+from jetsmith.handed.scan import Scan
 from jetsmith.texts import count, interval, label_text, minus, share, split_text
 
 MAX_NAMED = 5  # files in a sentence
@@ -161,6 +162,31 @@ def closures(entries: Sequence[Table], classifiers: Table) -> list[Row]:
             }
         )
     return rows
+
+
+def scans(entries: Sequence[Scan], classifiers: Table) -> list[Row]:
+    """One table a scan: its points by rising validation loss."""
+    return [
+        {
+            "title": classifiers.get(scan.classifier, {}).get("title", scan.classifier),
+            "method": scan.method,
+            "keys": list(scan.keys),
+            "has_rungs": any(tried.rung for tried in scan.points),
+            "rows": [
+                {
+                    "point": tried.point,
+                    "settings": [str(tried.settings[key]) for key in scan.keys],
+                    "validation_loss": f"{tried.validation_loss:.5f}",
+                    "epoch": f"{count(tried.epoch)} of {count(tried.epochs)}",
+                    "seconds": f"{tried.seconds:,.1f}",
+                    "rung": str(tried.rung),
+                    "is_chosen": tried is scan.best,
+                }
+                for tried in scan.ranked
+            ],
+        }
+        for scan in entries
+    ]
 
 
 def inputs(plans: Sequence[Plan]) -> list[Row]:

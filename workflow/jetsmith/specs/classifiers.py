@@ -7,6 +7,7 @@ from pydantic import Field
 
 from jetsmith.specs.datasets import Object
 from jetsmith.specs.features import Inputs
+from jetsmith.specs.scans import ScanSpec
 from jetsmith.strict import Fraction, Name, Positive, Record
 
 Backend = Literal["xgboost", "keras", "stored", "sklearn"]
@@ -147,6 +148,15 @@ class ClassifierFile(Record):
     )
     architecture: dict[str, Any] = Field({}, description="Keys of the backend or of its model: see below.")
     training: TrainingSpec = TrainingSpec()
+    scan: ScanSpec | None = Field(
+        None, description="Trainings with other settings, to choose one: see below."
+    )
+    ensemble: int = Field(
+        1,
+        ge=1,
+        le=100,
+        description="Trainings with seeds of their own; their probabilities, not their logits, are averaged.",
+    )
     losses: dict[Name, LossSpec] = Field(
         {}, description="By output of the network: `classes`, by default with cross-entropy, and any others."
     )

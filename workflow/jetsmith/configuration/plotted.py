@@ -1,0 +1,43 @@
+"""What a figure gets of the configuration: whom it shows, the style, and what its plot asks for."""
+
+from collections.abc import Callable
+from typing import Any
+
+from jetsmith.configuration.configuration import Configuration
+from jetsmith.plots import PLOTS
+from jetsmith.specs.classifiers import ClassifierSpec, TrainedSpec
+from jetsmith.strict import seen_as
+
+PLOTTED: dict[str, Callable[[Configuration, ClassifierSpec], Any]] = {
+    "seed": lambda run, spec: run.run.seed,
+    "working_points": lambda run, spec: run.run.working_points,
+    "pt_bins_gev": lambda run, spec: list(run.run.selection[spec.object].pt_bins_gev),
+    "datasets": lambda run, spec: run.generators(spec.sample),
+    "labels": lambda run, spec: run.labels(spec.name),
+}
+"""What a plot may ask for in its line of `plots.PLOTS`, beside whom it shows and the style."""
+
+
+def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
+    """What one figure of a plot gets: whom it shows, with labels and colours, style, and what it asks for.
+
+    Args:
+        run: The configuration.
+        name: Of the plot.
+        subject: Sample and contrast, or the judgement, the reweighter, the classifier.
+    """
+    about = PLOTS[name]
+    style = {"style": run.run.plots.model_dump()}
+    if about.of in ("trained", "scanned"):
+        shown = [run.classifiers[subject[0]]]
+        who: dict[str, Any] = {"trained": shown[0].model_dump(include=set(TrainedSpec.model_fields))}
+    elif about.of == "contrast":
+        sample, contrast = subject
+        _, background, shown = run.contrasts(sample)[contrast]
+        who = {"specs": [seen_as(ClassifierSpec, spec) for spec in shown]}
+        who |= {"sample": sample, "background": background}
+    else:
+        known = run.classifiers if about.of == "reweighter" else run.judgements
+        shown = [known[subject[0]]]
+        who = {"spec": seen_as(ClassifierSpec, shown[0])}
+    return who | style | {key: PLOTTED[key](run, shown[0]) for key in about.gets}

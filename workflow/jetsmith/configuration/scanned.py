@@ -1,0 +1,243 @@
+"""Scans and ensembles: each point of a scan is checked as if it stood in the file; run before any job."""
+
+import itertools
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jetsmith import plugs
+from jetsmith.configuration.records import hint, validate
+from jetsmith.configuration.resolve import Resolved
+from jetsmith.errors import ConfigError, refuse
+from jetsmith.provenance import config_digest
+from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec
+from jetsmith.specs.scans import COMPARABLE, MAX_POINTS, RangeSpec, ScanSpec
+
+DRAWS_A_POINT = 100  # until a scan that draws points is said to have too few different ones
+
+Settings = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One training of a scan.
+
+    Attributes:
+        settings: What it has of its own, by the keys of `over`.
+        spec: The classifier with them.
+    """
+
+    settings: Settings
+    spec: ClassifierSpec
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """A scan, looked up.
+
+    Attributes:
+        spec: It, as the file gives it.
+        points: By a digest of their settings.
+    """
+
+    spec: ScanSpec
+    points: dict[str, Point]
+
+    @property
+    def trained(self) -> list[int]:
+        """Trainings of each rung."""
+        return self.spec.trained(len(self.points))
+
+    def in_rung(self, rung: int, spec: ClassifierSpec) -> ClassifierSpec:
+        """A classifier with the epochs of a rung."""
+        epochs = self.spec.epochs(rung, spec.training.epochs)
+        return spec.model_copy(update={"training": spec.training.model_copy(update={"epochs": epochs})})
+
+
+def check(content: ClassifierFile, path: Path, folds: int, readers: list[str]) -> None:
+    """A scan or an ensemble goes together with the rest of the file, the sample and who reads the tagger.
+
+    Args:
+        content: The file.
+        path: Its name.
+        folds: Of the sample.
+        readers: Classifiers of the run that read its scores.
+
+    Raises:
+        ConfigError: Names file, key, and what to do.
+    """
+    if content.ensemble > 1:
+        refuse(path, (f"ensemble: {problem}" for problem in _ensemble(content, folds, readers)))
+    if content.scan is not None:
+        refuse(path, (f"scan{problem}" for problem in _together(content, folds, readers)))
+        refuse(path, (f"scan.{problem}" for problem in _own(content.scan, content, path)))
+
+
+def points(
+    content: ClassifierFile, path: Path, seed: int, read: Callable[[ClassifierFile], Resolved]
+) -> Scanned:
+    """The points of a scan by a digest of their settings, so that another point leaves these where they are.
+
+    Args:
+        content: The file, which has a scan that `check` lets pass.
+        path: Its name.
+        seed: Draws follow from it.
+        read: Looks a file up and checks it.
+
+    Raises:
+        ConfigError: A point cannot be; names its settings.
+    """
+    assert content.scan is not None
+    scan, found = content.scan, dict[str, Point]()
+    for given in _grid(scan) if scan.method == "grid" else _draws(scan, seed, path):
+        spec = _read(content, given, path, read)
+        held = {"training": spec.training.model_dump(mode="json"), "architecture": spec.architecture}
+        settings = {key: held[part][name] for key, part, name in _split(given)}
+        key = config_digest(settings)
+        if key in found and scan.method == "grid":
+            refuse(path, [f"scan.over: {said(settings)} is there twice"])
+        found.setdefault(key, Point(settings, spec))
+        if len(found) == scan.points:
+            break
+    if scan.points is not None and len(found) < scan.points:
+        problem = f"{scan.points}, but no more than {len(found)} different ones were found; use a grid"
+        refuse(path, [f"scan.points: {problem}"])
+    return Scanned(scan, found)
+
+
+def said(settings: Mapping[str, Any]) -> str:
+    """Settings in words: `architecture.max_depth: 3, training.learning_rate: 0.1`."""
+    return ", ".join(f"{key}: {value}" for key, value in settings.items())
+
+
+def _together(content: ClassifierFile, folds: int, readers: list[str]) -> Iterator[str]:
+    if not plugs.find("classifiers", content.backend, "", "").TRAINS:
+        yield f": backend `{content.backend}` trains nothing; leave it out"
+    if folds:
+        yield (
+            ": in a sample with `folds` every event judges a model, and none is left to choose by; scan on a "
+            "sample without, then write what was chosen into the file"
+        )
+    if readers:
+        yield (
+            f": {', '.join(readers)} reads its scores, for which further models are trained with settings "
+            "that have to be known before; write what was chosen into the file"
+        )
+
+
+def _ensemble(content: ClassifierFile, folds: int, readers: list[str]) -> Iterator[str]:
+    if not plugs.find("classifiers", content.backend, "", "").TRAINS:
+        yield f"backend `{content.backend}` trains nothing; leave it out"
+    if content.scan is not None:
+        yield "would train again what `scan` chose; write that into the file, and leave `scan` out"
+    if readers and not folds:
+        yield (
+            f"{', '.join(readers)} reads its scores, which would be those of one training where it is "
+            "trained, and an average where it is judged; leave it out"
+        )
+
+
+def _own(scan: ScanSpec, content: ClassifierFile, path: Path) -> Iterator[str]:
+    """What is wrong with method, keys and values, from the key on."""
+    if scan.method == "grid" and scan.points is not None:
+        yield "points: a grid has those of its lists; leave it out"
+    if scan.method != "grid" and scan.points is None:
+        yield f"points: is missing; `{scan.method}` wants a number of draws"
+    if scan.method == "halving":
+        yield from _halving(scan, content)
+    elif given := {"rungs", "factor"} & scan.model_fields_set:
+        yield f"{min(given)}: `{scan.method}` has none, `method: halving` has; leave it out"
+    architecture = plugs.described_by(content.backend, content.model, str(path)).Options.model_fields
+    known = [*COMPARABLE, *(f"architecture.{name}" for name in architecture)]
+    for key, values in scan.over.items():
+        if key not in known:
+            why = " (points compare by a loss and on rows that are the same for all)"
+            yield f"over.{key}: is no key that a scan varies{why}{hint(key, known)}"
+        elif isinstance(values, dict):
+            yield from (
+                f"over.{key}{problem}" for problem in _range(values, scan, f"{path}: scan.over.{key}")
+            )
+        elif not isinstance(values, list | tuple) or not values:
+            yield f"over.{key}: got {values!r}; must be a list of values, or for draws {{low: …, high: …}}"
+    lists = [len(values) for values in scan.over.values() if isinstance(values, list | tuple)]
+    if scan.method == "grid" and (n := math.prod(lists)) > MAX_POINTS:
+        yield f"over: makes {n:,} points; {MAX_POINTS:,} at most: shorten a list, or `method: random`"
+    if scan.method == "grid" and len(lists) == len(scan.over) and math.prod(lists) == 1:
+        yield "over: makes one point, and nothing to choose; write it into the file instead"
+
+
+def _halving(scan: ScanSpec, content: ClassifierFile) -> Iterator[str]:
+    least = scan.factor ** (scan.rungs - 1)
+    for key, given in (("scan.points", scan.points), ("training.epochs", content.training.epochs)):
+        if given is not None and given < least:
+            yield (
+                f"rungs: {scan.rungs} with factor: {scan.factor} need {least} at least of {key}, not {given}"
+            )
+    if "training.epochs" in scan.over:
+        yield "over.training.epochs: halving itself says how many; the file's own are those of the last rung"
+
+
+def _range(values: Mapping[str, Any], scan: ScanSpec, where: str) -> Iterator[str]:
+    found = validate(RangeSpec, values, where)
+    if scan.method == "grid":
+        yield ": an interval is drawn from (`method: random` or `halving`); a grid takes a list of values"
+    if found.low >= found.high:
+        yield f": low: {found.low:g} must be below high: {found.high:g}"
+    if found.log and found.low <= 0:
+        yield f".low: {found.low:g} has no logarithm; leave `log` out, or begin above 0"
+
+
+def _grid(scan: ScanSpec) -> Iterator[Settings]:
+    for values in itertools.product(*scan.over.values()):
+        yield dict(zip(scan.over, values, strict=True))
+
+
+def _draws(scan: ScanSpec, seed: int, path: Path) -> Iterator[Settings]:
+    """Enough draws; each follows from seed, key and its number alone, so that more points keep the first."""
+    assert scan.points is not None
+    for number in range(DRAWS_A_POINT * scan.points):
+        yield {
+            key: _drawn(values, random.Random(f"{seed} {key} {number}").random(), f"{path}: scan.over.{key}")
+            for key, values in scan.over.items()
+        }
+
+
+def _drawn(values: Any, share: float, where: str) -> Any:
+    """The value at a share in [0, 1) of a list or an interval; numbers with four digits, for tables."""
+    if not isinstance(values, Mapping):
+        return values[int(share * len(values))]
+    given = validate(RangeSpec, values, where)
+    low, high = given.low, given.high
+    if isinstance(low, int) and isinstance(high, int):
+        top = high + 1
+        drawn = low * (top / low) ** share if given.log else low + share * (top - low)
+        return min(math.floor(drawn), high)
+    drawn = low * (high / low) ** share if given.log else low + share * (high - low)
+    return min(max(float(f"{drawn:.4g}"), low), high)
+
+
+def _read(
+    content: ClassifierFile, given: Settings, path: Path, read: Callable[[ClassifierFile], Resolved]
+) -> ClassifierSpec:
+    """The classifier with the settings of a point in the place of its own."""
+    changed = content.model_dump(exclude_unset=True, exclude={"scan"})
+    for _, part, name in _split(given):
+        changed[part] = {**changed.get(part, {}), name: given[f"{part}.{name}"]}
+    try:
+        return read(validate(ClassifierFile, changed, path)).spec
+    except ConfigError as error:
+        problems = [line.removeprefix(f"{path}: ") for line in str(error).split("\n")]
+        blamed = [key for key, _, name in _split(given) if name in problems[0]] or [next(iter(given))]
+        raise ConfigError(
+            "\n".join(f"{path}: scan.over.{blamed[0]}: at {said(given)}: {problem}" for problem in problems)
+        ) from error
+
+
+def _split(keys: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Each key with its two parts."""
+    for key in keys:
+        part, _, name = key.partition(".")
+        yield key, part, name
