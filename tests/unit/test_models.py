@@ -53,14 +53,7 @@ def network(name: str, groups: tuple[str, ...] = ALL, **architecture: Any) -> An
 
     keras.utils.set_random_seed(1)
     spec = make_spec("keras", groups, model=name, architecture=SMALL[name] | architecture)
-    model = backend.build_model(spec, fit_scalers(Rows.select(spec.inputs, [pack_jets(200, 1)])))
-    rng = np.random.default_rng(1)
-    for variable in model.trainable_variables:
-        variable.assign(variable + rng.normal(0, 0.1, variable.shape))
-    for variable in model.non_trainable_variables:
-        if "moving" in variable.path:
-            variable.assign(rng.uniform(0.5, 2, variable.shape))
-    return probabilities(model)
+    return probabilities(engines.moved(spec))
 
 
 def probabilities(model: Any) -> Any:
