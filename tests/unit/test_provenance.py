@@ -69,6 +69,7 @@ STAGES = (
     "scoring",
     "reweighting",
     "calibration",
+    "bundling",
     "report.page",
 )
 

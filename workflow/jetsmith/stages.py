@@ -15,6 +15,7 @@ from jetsmith.plots import PLOTS
 from jetsmith.simulation.processes import PROCESSES
 from jetsmith.specs.classifiers import (
     ClassifierSpec,
+    DiscriminantSpec,
     JudgedSpec,
     RecipeSpec,
     RowsSpec,
@@ -22,7 +23,7 @@ from jetsmith.specs.classifiers import (
     TruthSpec,
 )
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
-from jetsmith.specs.features import ColumnGroup
+from jetsmith.specs.features import ColumnGroup, ColumnSpec, RawSpec
 from jetsmith.strict import seen_as
 
 Plain = dict[str, Any]
@@ -258,6 +259,40 @@ def calibrate(run: Configuration, judgement: str) -> Calibrate:
         pt_bins_gev=list(bins.pt_bins_gev),
         abseta_bins=list(bins.abseta_bins),
     )
+
+
+class Bundle(NamedTuple):
+    """A tagger with its discriminants; and how its features are computed, in which units and which order."""
+
+    spec: Plain
+    discriminants: list[Plain]
+    features: dict[str, dict[str, Plain]]
+    sorted_by: dict[str, str]
+
+
+def bundle(run: Configuration, tagger: str) -> Bundle:
+    """Stage bundle."""
+    spec = run.classifiers[tagger]
+    judged = [view.discriminant for view in run.judgements.values() if view.name == tagger]
+    groups = [run.groups[inputs.group] for inputs in spec.inputs if inputs.group in run.groups]
+    return Bundle(
+        spec=seen_as(RecipeSpec, spec),
+        discriminants=[seen_as(DiscriminantSpec, found) for found in judged if found is not None],
+        features={
+            i.group: {name: _raw(run, spec.object, i.group, name) for name in i.features} for i in spec.inputs
+        },
+        sorted_by={group.name: group.sort_by for group in groups if group.sort_by},
+    )
+
+
+def _raw(run: Configuration, obj: str, group: str, name: str) -> Plain:
+    """A feature before its transform; of another tagger its score, which is absent where it is stored."""
+    if group not in run.groups:
+        missing = MISSING if run.classifiers[group].backend == "stored" else None
+        return RawSpec(source=f"{group}.{name}", default=missing).model_dump(mode="json")
+    found = seen_as(ColumnSpec, run.groups[group].features[name])
+    known = columns.BY_OBJECT[obj].get(found["source"])
+    return {**found, "unit": known.unit if known is not None else ""}
 
 
 class Weights(NamedTuple):

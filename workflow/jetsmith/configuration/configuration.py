@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from jetsmith import columns, remote
+from jetsmith import columns, plugs, remote
 from jetsmith.configuration.checks import local
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
@@ -119,6 +119,12 @@ class Configuration:
         """
         spec = self.classifiers[classifier]
         return 0 if spec.folds or spec.backend == "stored" else self.run.stack_folds
+
+    @property
+    def bundled(self) -> list[str]:
+        """Taggers that leave as bundles: one model each, of a backend that has a writer."""
+        found = [self.classifiers[name] for name in self.run.taggers] if self.run.bundles else []
+        return [spec.name for spec in found if not spec.folds and spec.backend in plugs.names("bundles")]
 
     def samples_of(self, classifier: str) -> tuple[str, ...]:
         """The sample that a classifier is trained on, then those that it is judged on beside."""
