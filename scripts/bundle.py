@@ -11,7 +11,9 @@ with job(snakemake):
     bundle(
         spec=RecipeSpec(**snakemake.params.spec),
         discriminants=[DiscriminantSpec(**found) for found in snakemake.params.discriminants],
-        features={g: {f: RawSpec(**raw) for f, raw in of.items()} for g, of in snakemake.params.features.items()},
+        features={
+            g: {f: RawSpec(**raw) for f, raw in of.items()} for g, of in snakemake.params.features.items()
+        },
         sorted_by=snakemake.params.sorted_by,
         model=snakemake.input.model,
         packed=Path(snakemake.input.packed[0]).parents[1],

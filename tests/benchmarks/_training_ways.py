@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jetsmith.packed import windows
-from jetsmith.packed.arrays import Flat, Packed, Ragged
+from jetsmith.packed.arrays import FlatGroup, Packed, SequenceGroup
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import RecipeSpec, TrainingSpec, TruthSpec
 from jetsmith.specs.features import Inputs
@@ -42,16 +42,16 @@ def spec_of(network: str) -> RecipeSpec:
 def rows_of(spec: RecipeSpec, n: int) -> Rows:
     """Random jets, in memory."""
     rng = np.random.default_rng(1)
-    groups: dict[str, Flat | Ragged] = {}
+    groups: dict[str, FlatGroup | SequenceGroup] = {}
     for given in spec.inputs:
         columns, mean = PACKED[given.group]
         names = tuple(f"x{i}" for i in range(columns))
         if given.kind == "flat":
-            groups[given.group] = Flat(rng.standard_normal((n, columns), dtype=np.float32), names)
+            groups[given.group] = FlatGroup(rng.standard_normal((n, columns), dtype=np.float32), names)
         else:
             offsets = np.concatenate([[0], np.cumsum(np.minimum(rng.poisson(mean, n), given.length))])
             values = rng.standard_normal((int(offsets[-1]), columns), dtype=np.float32)
-            groups[given.group] = Ragged(values, offsets, names)
+            groups[given.group] = SequenceGroup(values, offsets, names)
     label = rng.integers(0, len(spec.classes), n).astype(np.int32)
     return Rows.select(spec.inputs, [Packed(groups, label, np.ones(n), {}, ("one",), ("one",))])
 
@@ -63,7 +63,7 @@ def train(network: str, threads: int) -> dict[str, Any]:
     from jetsmith.classifiers._scaler import fit_scalers
 
     spec = spec_of(network)
-    engine = _keras._engine(spec, threads)
+    engine = _keras.engine_of(spec, threads)
     import keras
 
     n = BATCH * STEPS

@@ -17,6 +17,7 @@ from tests.unit.packed_jets import make_spec, pack_jets
 
 GROUPS = ("ak4", "charged", "vertices")
 N_JETS, BATCH = 90, 40
+STEP = 1024.0  # of plain descent: weights then change by so many gradients, and their rounding is nothing
 SMALL: dict[str, dict[str, Any]] = {
     "dense": {"dense": [16, 8]},
     "deepjet": {
@@ -70,7 +71,7 @@ def data_of(spec: ClassifierSpec) -> tuple[Rows, dict[str, Any]]:
 
 def compute(engine: str, folder: Path) -> None:
     """Write of each network its outputs, the losses of batches, and the gradients of the first one's."""
-    runs_of = _keras._engine(make_spec("keras", engine=engine), 1).Runs
+    runs_of = _keras.engine_of(make_spec("keras", engine=engine), 1).Runs
     import keras
 
     import jetsmith.models._layers  # noqa: F401  registers the layers that the files name
@@ -79,32 +80,17 @@ def compute(engine: str, folder: Path) -> None:
     for path in sorted(folder.glob("*.keras")):
         spec = spec_of(*path.stem.split("-"))
         network = keras.models.load_model(path, compile=False, safe_mode=True)
-        runs = runs_of(network, spec.inputs, summed_loss(spec))
+        optimizer = keras.optimizers.SGD(STEP)
+        optimizer.build(network.trainable_variables)
+        runs = runs_of(network, spec.inputs, summed_loss(spec), optimizer)
         data = runs.upload(data_of(spec)[1], N_JETS)
         order = np.arange(N_JETS)
         found = {"classes": runs.classes(data, order, BATCH), "losses": runs.losses(data, order, BATCH)}
-        for number, gradient in enumerate(gradients(engine, runs, network, data)):
-            found[f"gradient_{number}"] = gradient
+        before = [np.array(v) for v in network.trainable_variables]
+        runs.train(data, order[:BATCH], BATCH)
+        for number, (old, new) in enumerate(zip(before, network.trainable_variables, strict=True)):
+            found[f"gradient_{number}"] = (old - np.array(new)) / STEP
         np.savez(path.with_suffix(f".{engine}.npz"), **found)
-
-
-def gradients(engine: str, runs: Any, network: Any, data: Any) -> list[Any]:
-    """Of the loss in training of the first batch, by each weight."""
-    which = np.arange(BATCH, dtype=np.int32)
-    if engine == "tensorflow":
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            loss = runs._loss(runs._outputs(data, tf.constant(which), True), data, which)
-        return [np.asarray(g) for g in tape.gradient(loss, network.trainable_variables)]
-    import jax
-
-    rest = [v.value for v in network.non_trainable_variables]
-
-    def loss_of(trained: list[Any]) -> Any:
-        return runs._loss(runs._outputs(trained, rest, data, which, True)[0], data, which)
-
-    return [np.asarray(g) for g in jax.grad(loss_of)([v.value for v in network.trainable_variables])]
 
 
 if __name__ == "__main__":

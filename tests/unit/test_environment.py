@@ -72,7 +72,13 @@ def idle(parser, path: Path, default: Path | None = None) -> list[str]:
             found.append(f"{key}: the default")
         if key in wins:
             found.append(f"{key}: of profiles/default, which wins")
-    rules = set(re.findall(r"^ *rule (\w+):", "".join(p.read_text() for p in WORKFLOW.glob("*.smk")), re.M))
+    rules = set(
+        re.findall(
+            r"^ *(?:use rule \w+ as|rule) (\w+)\b",
+            "".join(p.read_text() for p in WORKFLOW.glob("*.smk")),
+            re.M,
+        )
+    )
     content = yaml.safe_load(path.read_text())
     named = {*content.get("set-resources", {}), *content.get("set-threads", {})}
     named |= {value for key, value in content.items() if key.endswith("-array-jobs")}

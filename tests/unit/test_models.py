@@ -385,7 +385,7 @@ def test_the_batch_with_the_bad_loss_is_named() -> None:
             seen.extend(which.tolist())
             return "batch"
 
-    class Training(backend._Training):
+    class Bare(backend.Training):
         def __init__(self) -> None: ...
 
         def _give_up(self, number: int, batch: Any) -> NoReturn:
@@ -393,11 +393,11 @@ def test_the_batch_with_the_bad_loss_is_named() -> None:
 
     order = np.array([4, 2, 0, 1, 3])
     losses = np.array([1.0, 2.0, 4.0], np.float32)
-    total = Training()._sum(7, losses, order, 2, slice(100, 105), SomeRows())  # type: ignore[arg-type]
+    total = Bare().sum_losses(7, losses, order, 2, slice(100, 105), SomeRows())  # type: ignore[arg-type]
     assert total == 1 * 2 + 2 * 2 + 4 * 1
     losses[1:] = np.nan
     with pytest.raises(InputError, match="7 batch"):
-        Training()._sum(7, losses, order, 2, slice(100, 105), SomeRows())  # type: ignore[arg-type]
+        Bare().sum_losses(7, losses, order, 2, slice(100, 105), SomeRows())  # type: ignore[arg-type]
     assert seen == [100, 101]
 
 

@@ -23,8 +23,12 @@ HEAVY = {
     "jetsmith.bundles._jets",
     "jetsmith.bundles._keras",
     "jetsmith.bundles._trees",
+    "jetsmith.classifiers._batches",
+    "jetsmith.classifiers._feed",
+    "jetsmith.classifiers._jax",
     "jetsmith.classifiers._keras",
     "jetsmith.classifiers._scaler",
+    "jetsmith.classifiers._tensorflow",
     "jetsmith.classifiers._xgboost",
     "jetsmith.models._layers",
 }

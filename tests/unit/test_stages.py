@@ -25,7 +25,7 @@ LINES = {key: line for key, line in TABLE.items() if line != "absent"}
 JUDGED = {"calibrate", "plot_roc", "plot_discriminant", "plot_efficiency"}
 SETS = {
     "none": set(),
-    "model": {"train", "train_fold", "stack", "score", *JUDGED},
+    "model": {"train", "train_fold", "stack", "score", "bundle", *JUDGED},
     "judged": JUDGED,
     "drawn": JUDGED - {"calibrate"},
 }
@@ -33,6 +33,7 @@ OF_DATASET = (stages.inspect, stages.skim, stages.account)
 OF_SAMPLE = (stages.pack_rows,)
 OF_CLASSIFIER = (stages.check, stages.train, stages.train_fold, stages.stack, stages.score)
 OF_TAGGER = (stages.calibrate,)
+OF_BUNDLED = (stages.bundle,)
 OF_REWEIGHTER = (stages.weights, stages.closure)
 
 
@@ -93,6 +94,7 @@ def _by_subject(run: Configuration) -> Any:
     yield run.run.samples, OF_SAMPLE
     yield run.classifiers, OF_CLASSIFIER
     yield run.judgements, OF_TAGGER
+    yield run.bundled, OF_BUNDLED
     yield run.run.reweighters, OF_REWEIGHTER
 
 
@@ -196,7 +198,9 @@ def test_every_stage_has_its_record() -> None:
         if name.islower() and callable(what) and getattr(what, "__module__", "") == stages.__name__
         and not name.startswith("_")
     }  # fmt: skip
-    asked = {s.__name__ for s in (*OF_DATASET, *OF_SAMPLE, *OF_CLASSIFIER, *OF_TAGGER, *OF_REWEIGHTER)}
+    asked = {
+        s.__name__ for s in (*OF_DATASET, *OF_SAMPLE, *OF_CLASSIFIER, *OF_TAGGER, *OF_BUNDLED, *OF_REWEIGHTER)
+    }
     assert public == asked | {"simulate", "features", "pack", "report", "plot"}
     records = public - {"plot"}
     assert all(issubclass(getattr(stages, name).__annotations__["return"], tuple) for name in records)

@@ -14,6 +14,7 @@ from jetsmith.configuration.configuration import Configuration
 from jetsmith.plots import PLOTS
 from jetsmith.simulation.processes import PROCESSES
 from jetsmith.specs.classifiers import (
+    MISSING,
     ClassifierSpec,
     DiscriminantSpec,
     JudgedSpec,

@@ -117,14 +117,24 @@ def _standardise(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
     return Tensor(bent, x.width, 1 / deviation, -mean / deviation)
 
 
-def _masked(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
-    x, mask = given
-    return Tensor(walk.group(mask).masked(walk.plain(x)), walk.found(x).width)
+def _lines(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
+    """Slots one behind the other, (N, T, F) -> (N T, F), padded ones too: calls pad little."""
+    x = walk.found(given[0])
+    lines = walk.graph.node("Reshape", x.name, walk.graph.whole(-1, x.width))
+    return replace(x, name=lines)
+
+
+def _slots(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
+    graph, x, group = walk.graph, walk.found(given[0]), walk.group(given[1])
+    shape = graph.node("Concat", graph.whole(-1), group.length, graph.whole(x.width), axis=0)
+    slots = graph.node("Reshape", walk.applied(x), shape)
+    return Tensor(group.masked(slots), x.width)
 
 
 def _zero_padded(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
-    found = _masked(walk, layer, given)
-    return Tensor(_to_length(walk, found.name, layer.length), found.width)
+    x, mask = given
+    zeros = walk.group(mask).masked(walk.plain(x))
+    return Tensor(_to_length(walk, zeros, layer.length), walk.found(x).width)
 
 
 def _unroll(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
@@ -142,10 +152,12 @@ def _to_length(walk: Walk, x: str, length: int) -> str:
     return graph.node("Pad", x, pads)
 
 
-def _sum_real(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
-    graph = walk.graph
-    found = _masked(walk, layer, given)
-    return Tensor(graph.node("ReduceSum", found.name, graph.whole(1), keepdims=0), found.width)
+def _sum(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
+    axes = np.atleast_1d(layer.axis)
+    if layer.keepdims or len(given[0].shape) - 1 in axes or -1 in axes:
+        raise InputError(f"layer `{layer.name}` sums features or keeps axes, which no bundle can hold yet")
+    total = walk.graph.node("ReduceSum", walk.plain(given[0]), walk.graph.whole(*axes), keepdims=0)
+    return Tensor(total, walk.found(given[0]).width)
 
 
 def _mark_padding(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
@@ -226,13 +238,22 @@ def _folded(x: Tensor, kernel: FloatArray, bias: FloatArray) -> tuple[FloatArray
 
 
 def _batch_normalisation(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
-    """By the averages of the training; a mask beside x was for these alone."""
-    x = walk.found(given[0])
     mean, variance = _array(layer.moving_mean), _array(layer.moving_variance)
-    scale = 1 / np.sqrt(variance + layer.epsilon)
-    if layer.scale:
-        scale = scale * _array(layer.gamma)
-    return x.then(scale, (_array(layer.beta) if layer.center else 0.0) - mean * scale)
+    gamma = _array(layer.gamma) if layer.scale else np.ones_like(mean)
+    beta = _array(layer.beta) if layer.center else np.zeros_like(mean)
+    return _normalised(walk.found(given[0]), mean, variance, gamma, beta, layer.epsilon)
+
+
+def _line_norm(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
+    numbers = (_array(getattr(layer, name)) for name in ("mean", "variance", "gamma", "beta"))
+    return _normalised(walk.found(given[0]), *numbers, layer.EPSILON)
+
+
+def _normalised(x: Tensor, *numbers: Any) -> Tensor:
+    """By the averages of the training; a mask was for these alone."""
+    mean, variance, gamma, beta, epsilon = numbers
+    scale = gamma / np.sqrt(variance + epsilon)
+    return x.then(scale, beta - mean * scale)
 
 
 def _relu(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
@@ -264,10 +285,12 @@ def _softmax(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
 LAYERS: dict[str, Callable[[Walk, Any, Sequence[Any]], Tensor]] = {
     "InputLayer": _input,
     "Standardise": _standardise,
-    "Masked": _masked,
+    "Lines": _lines,
+    "LineNorm": _line_norm,
+    "Slots": _slots,
     "ZeroPadded": _zero_padded,
     "Unroll": _unroll,
-    "SumReal": _sum_real,
+    "Sum": _sum,
     "MarkPadding": _mark_padding,
     "PaddedLSTM": _lstm,
     "LSTM": _lstm,

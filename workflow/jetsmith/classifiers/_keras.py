@@ -32,11 +32,11 @@ LAST_RATE = 0.02  # learning rate at the end over that at the start, falling as 
 
 def device(spec: RecipeSpec, threads: int) -> Device:
     """What its engine computes on."""
-    found: Device = _engine(spec, threads).device()
+    found: Device = engine_of(spec, threads).device()
     return found
 
 
-def _engine(spec: RecipeSpec, threads: int) -> Any:
+def engine_of(spec: RecipeSpec, threads: int) -> Any:
     """What runs its network, such as `_tensorflow`; the first in a process decides, as Keras wants it.
 
     Raises:
@@ -65,7 +65,7 @@ def fit(task: Task) -> list[dict[str, float]]:
     Raises:
         InputError: The loss is not finite; epoch and the largest inputs are named.
     """
-    engine = _engine(task.spec, task.threads)
+    engine = engine_of(task.spec, task.threads)
     import keras
 
     keras.utils.set_random_seed(int(np.random.default_rng([task.seed, 3]).integers(2**31)))
@@ -142,7 +142,7 @@ class Training:
         for window, data in self._train(rng.permutation(len(self._train.slices))):
             order = rng.permutation(window.stop - window.start)
             losses = self._runs.train(data, order, training.batch_size)
-            total += self._sum(number, losses, order, training.batch_size, window, self.task.train.rows)
+            total += self.sum_losses(number, losses, order, training.batch_size, window, self.task.train.rows)
             done += len(order)
             self._progress.update(number * n_rows + min(done, n_rows - 1), f"epoch {number + 1}")
         means = {
@@ -157,10 +157,10 @@ class Training:
         for window, arrays in self._validation(range(len(self._validation.slices))):
             order = np.arange(window.stop - window.start)
             losses = self._runs.losses(arrays, order, PREDICT_ROWS)
-            total += self._sum(number, losses, order, PREDICT_ROWS, window, data.rows)
+            total += self.sum_losses(number, losses, order, PREDICT_ROWS, window, data.rows)
         return total / float(data.weight.sum(dtype=np.float64))
 
-    def _sum(
+    def sum_losses(
         self, number: int, losses: FloatArray, order: IntArray, size: int, window: slice, rows: Rows
     ) -> float:
         """Sum over the rows of a window, of the mean losses of its batches; all have to be finite."""
@@ -233,7 +233,7 @@ def predict(spec: RecipeSpec, model: Path, rows: Rows, threads: int) -> FloatArr
         InputError: The network gives a probability that is not finite, or is of another number of classes.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    engine = _engine(spec, threads)
+    engine = engine_of(spec, threads)
     import keras
 
     import jetsmith.models._layers  # noqa: F401  registers the layers that the file names

@@ -30,8 +30,9 @@ def standardised(
 ) -> dict[str, Tensor]:
     """Inputs by group through their `Standardise` layers.
 
-    Padded slots are 0 after it. With `raw_zeros` they are 0 before it, and all sequences have the
-    full length of their group, (n, T, F) -> (n, length, F): networks without masks read them.
+    Sequences become lines, (n, T, F) -> (m, F), see `Lines`; `Slots` makes sequences of them again. With
+    `raw_zeros` padded slots hold 0 instead, before it, and all sequences have the full length of their
+    group, (n, T, F) -> (n, length, F): networks without masks read them.
     """
     found: dict[str, Tensor] = {}
     for given in inputs:
@@ -42,7 +43,7 @@ def standardised(
         elif raw_zeros:
             found[group] = layer(ZeroPadded(given.length, name=f"padded_{group}")([values, mask]))
         else:
-            found[group] = Masked(name=f"masked_{group}")([layer(values), mask])
+            found[group] = layer(Lines(name=f"lines_{group}")([values, mask]))
     return found
 
 
@@ -97,13 +98,96 @@ class Standardise(layers.Layer):
             getattr(self, name).assign(numbers[name])
 
 
+def only_real() -> bool:
+    """Whether lines hold no padded slots: where their number may change from batch to batch."""
+    return bool(keras.backend.backend() == "tensorflow")
+
+
 @keras.saving.register_keras_serializable(package="jetsmith")
-class Masked(layers.Layer):
-    """Zero in padded slots, whatever they held; (n, T, F) and (n, T) -> (n, T, F)."""
+class Lines(layers.Layer):
+    """Constituents one behind the other, for layers that take each by itself; (n, T, F), (n, T) -> (m, F).
+
+    Padding costs nothing that way. Where shapes are fixed, m is n·T, and padded slots are among the lines.
+    """
 
     def call(self, tensors: list[Tensor]) -> Tensor:
         values, mask = tensors
-        return ops.where(ops.expand_dims(mask, -1), values, 0.0)
+        values, mask = ops.reshape(values, (-1, values.shape[-1])), ops.reshape(mask, (-1,))
+        return ops.take(values, _real(mask), axis=0) if only_real() else values
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        return None, input_shape[0][2]
+
+
+@keras.saving.register_keras_serializable(package="jetsmith")
+class Slots(layers.Layer):
+    """Lines back in their slots, zeros in padded ones; (m, F) and (n, T) -> (n, T, F)."""
+
+    def call(self, tensors: list[Tensor]) -> Tensor:
+        lines, mask = tensors
+        shape = *ops.shape(mask), lines.shape[-1]
+        if only_real():
+            where = ops.expand_dims(_real(ops.reshape(mask, (-1,))), 1)
+            return ops.reshape(ops.scatter(where, lines, (shape[0] * shape[1], shape[2])), shape)
+        return ops.where(ops.expand_dims(mask, -1), ops.reshape(lines, shape), 0.0)
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        lines, mask = input_shape
+        return *mask, lines[-1]
+
+
+def _real(mask: Tensor) -> Tensor:
+    """Numbers of the real slots, (N,) -> (m,), int32."""
+    return ops.cast(ops.nonzero(mask)[0], "int32")
+
+
+@keras.saving.register_keras_serializable(package="jetsmith")
+class LineNorm(layers.Layer):
+    """Batch normalisation of lines over real constituents; (m, F) and (n, T) -> (m, F).
+
+    Weights and numbers are those of `layers.BatchNormalization`. A batch without any real constituent
+    leaves the moving averages as they are.
+    """
+
+    EPSILON = 1e-3  # Keras' default
+
+    def __init__(self, momentum: float, **other: Any) -> None:
+        super().__init__(**other)
+        self.momentum = momentum
+
+    def build(self, input_shape: list[tuple[int | None, ...]]) -> None:
+        shape = input_shape[0][-1:]
+        self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma")
+        self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta")
+        moving = {"shape": shape, "trainable": False}
+        self.mean = self.add_weight(initializer="zeros", name="moving_mean", **moving)
+        self.variance = self.add_weight(initializer="ones", name="moving_variance", **moving)
+
+    def call(self, tensors: list[Tensor], training: bool = False) -> Tensor:
+        lines, mask = tensors
+        mean, variance = ops.convert_to_tensor(self.mean), ops.convert_to_tensor(self.variance)
+        if training:
+            before = mean, variance
+            mean, variance = self._moments(lines, mask, *before)
+            for moving, old, now in zip((self.mean, self.variance), before, (mean, variance), strict=True):
+                moving.assign(old * self.momentum + ops.stop_gradient(now) * (1 - self.momentum))
+        scale = self.gamma * ops.rsqrt(variance + self.EPSILON)
+        return lines * scale + (self.beta - mean * scale)
+
+    def _moments(self, lines: Tensor, mask: Tensor, *otherwise: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance over real lines, (F,) each; `otherwise` where there is none."""
+        count = ops.sum(ops.cast(mask, lines.dtype))
+        real = 1.0 if only_real() else ops.reshape(ops.cast(mask, lines.dtype), (-1, 1))
+        share = real / ops.maximum(count, 1.0)
+        mean = ops.sum(lines * share, axis=0)
+        variance = ops.sum(ops.square(lines - mean) * share, axis=0)
+        return ops.where(count > 0, mean, otherwise[0]), ops.where(count > 0, variance, otherwise[1])
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        return input_shape[0]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "momentum": self.momentum}
 
 
 @keras.saving.register_keras_serializable(package="jetsmith")
@@ -125,22 +209,6 @@ class ZeroPadded(layers.Layer):
         return {**super().get_config(), "length": self.length}
 
 
-@keras.saving.register_keras_serializable(package="jetsmith")
-class SumReal(layers.Layer):
-    """Sum over real constituents; (n, T, F) and (n, T) -> (n, F), zeros for jets without any."""
-
-    def __init__(self, **other: Any) -> None:
-        super().__init__(**other)
-        self.supports_masking = True  # Keras' own, which batch normalisation hands on; it ends here
-
-    def compute_mask(self, tensors: list[Tensor], previous: Any = None) -> None:
-        return None
-
-    def call(self, tensors: list[Tensor]) -> Tensor:
-        values, mask = tensors
-        return ops.sum(ops.where(ops.expand_dims(mask, -1), values, 0.0), axis=1)
-
-
 def read_backwards(x: Tensor, mask: Tensor | None, units: int, gates: Any, name: str) -> Tensor:
     """An LSTM that reads the leading constituent last; (n, T, F) and (n, T) -> (n, units)."""
     kind = layers.LSTM
@@ -152,13 +220,6 @@ def read_backwards(x: Tensor, mask: Tensor | None, units: int, gates: Any, name:
 @keras.saving.register_keras_serializable(package="jetsmith")
 class MarkPadding(layers.Layer):
     """One feature more, 1 in padded slots; (n, T, F) and (n, T) -> (n, T, F + 1)."""
-
-    def __init__(self, **other: Any) -> None:
-        super().__init__(**other)
-        self.supports_masking = True  # as SumReal
-
-    def compute_mask(self, tensors: list[Tensor], previous: Any = None) -> None:
-        return None
 
     def call(self, tensors: list[Tensor]) -> Tensor:
         values, mask = tensors

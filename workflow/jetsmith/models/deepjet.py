@@ -68,6 +68,7 @@ def build(inputs: Sequence[Inputs], outputs: Mapping[str, int], options: Options
     from keras import layers
 
     from jetsmith.models._layers import (
+        Slots,
         dense_stack,
         heads,
         input_layers,
@@ -87,6 +88,8 @@ def build(inputs: Sequence[Inputs], outputs: Mapping[str, int], options: Options
         if given.kind == "sequence":
             x = _convolve(x, mask, options, group)
             units = options.recurrent.get(group, RECURRENT["neutral"])
+            if mask is not None:
+                x = Slots(name=f"{group}_slots")([x, mask])
             x = read_backwards(x, mask, units, gates, f"{group}_lstm")
             x = _norm(x, None, options.batch_norm, f"{group}_lstm_norm")
             x = layers.Dropout(options.dropout, name=f"{group}_lstm_dropout")(x)
@@ -97,7 +100,7 @@ def build(inputs: Sequence[Inputs], outputs: Mapping[str, int], options: Options
 
 
 def _convolve(x: Any, mask: Any, options: Options, group: str) -> Any:
-    """(n, T, F) -> (n, T, widths[-1]); the last convolution has neither normalisation nor dropout."""
+    """(…, F) -> (…, widths[-1]); the last convolution has neither normalisation nor dropout."""
     from keras import layers
 
     widths = options.convolutions.get(group, CONVOLUTIONS["charged"])
@@ -110,9 +113,13 @@ def _convolve(x: Any, mask: Any, options: Options, group: str) -> Any:
 
 
 def _norm(x: Any, mask: Any, momentum: float | None, name: str) -> Any:
-    """Batch normalisation; of sequences over real constituents alone."""
+    """Batch normalisation; of lines where there is a mask."""
     from keras import layers
+
+    from jetsmith.models._layers import LineNorm
 
     if momentum is None:
         return x
-    return layers.BatchNormalization(momentum=momentum, name=name)(x, mask=mask)
+    if mask is None:
+        return layers.BatchNormalization(momentum=momentum, name=name)(x)
+    return LineNorm(momentum, name=name)([x, mask])

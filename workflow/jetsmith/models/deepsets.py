@@ -31,9 +31,9 @@ class Options(plugs.Options):
 def build(inputs: Sequence[Inputs], outputs: Mapping[str, int], options: Options) -> Any:
     """The network; a `keras.Model`."""
     import keras
-    from keras import layers
+    from keras import layers, ops
 
-    from jetsmith.models._layers import SumReal, dense_stack, heads, input_layers, standardised
+    from jetsmith.models._layers import LineNorm, Slots, dense_stack, heads, input_layers, standardised
 
     tensors = input_layers(inputs)
     scaled = standardised(inputs, tensors)
@@ -46,9 +46,9 @@ def build(inputs: Sequence[Inputs], outputs: Mapping[str, int], options: Options
             for i, width in enumerate(options.constituent):
                 x = layers.Dense(width, name=f"{group}_constituent_{i}")(x)
                 if momentum is not None:
-                    x = layers.BatchNormalization(momentum=momentum, name=f"{group}_norm_{i}")(x, mask=mask)
+                    x = LineNorm(momentum, name=f"{group}_norm_{i}")([x, mask])
                 x = layers.ReLU(name=f"{group}_relu_{i}")(x)
-            x = SumReal(name=f"{group}_sum")([x, mask])
+            x = ops.sum(Slots(name=f"{group}_slots")([x, mask]), axis=1)
         branches.append(x)
     x = branches[0] if len(branches) == 1 else layers.Concatenate(name="branches")(branches)
     x = dense_stack(x, options.jet, options.dropout, "relu", momentum, "jet")

@@ -32,16 +32,17 @@ def build(inputs: Sequence[Inputs], outputs: Mapping[str, int], options: Options
     import keras
     from keras import layers
 
-    from jetsmith.models._layers import Unroll, dense_stack, heads, input_layers, standardised
+    from jetsmith.models._layers import Slots, Unroll, dense_stack, heads, input_layers, standardised
 
     tensors = input_layers(inputs)
     scaled = standardised(inputs, tensors)
-    flat = [
-        scaled[given.group]
-        if given.kind == "flat"
-        else Unroll(given.length, name=f"unroll_{given.group}")(scaled[given.group])
-        for given in inputs
-    ]
+    flat = []
+    for given in inputs:
+        x, group = scaled[given.group], given.group
+        if given.kind == "sequence":
+            x = Slots(name=f"slots_{group}")([x, tensors[f"{group}_mask"]])
+            x = Unroll(given.length, name=f"unroll_{group}")(x)
+        flat.append(x)
     x = flat[0] if len(flat) == 1 else layers.Concatenate(name="inputs")(flat)
     x = dense_stack(x, options.dense, options.dropout, options.activation, options.batch_norm, "dense")
     return keras.Model(tensors, heads(x, outputs))

@@ -9,6 +9,7 @@ from jetsmith.specs.datasets import Object
 from jetsmith.specs.features import Inputs
 from jetsmith.strict import Name, Positive, Record
 
+MISSING = -1.0  # a score that others read, stored and none, or of a jet that was not tagged: below all others
 Backend = Literal["xgboost", "keras", "stored", "sklearn"]
 Engine = Literal["tensorflow", "jax"]
 Role = Literal["tagger", "reweighter"]
