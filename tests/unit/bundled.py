@@ -119,7 +119,9 @@ def groups_with_ranges(spec: ClassifierSpec) -> tuple[Group, ...]:
 
 
 def _sum(graph: Graph, group: Prepared) -> str:
-    """(N, 1) of each group."""
-    if not group.counts:
-        return graph.node("ReduceSum", group.values, graph.whole(1), keepdims=1)
-    return graph.node("ReduceSum", group.masked(group.values), graph.whole(1, 2), keepdims=0)
+    """(N, 1) of each group, small enough for a softmax."""
+    values = group.values
+    if group.counts:
+        values = graph.node("ReduceSum", group.masked(values), graph.whole(1), keepdims=0)
+    total = graph.node("ReduceSum", values, graph.whole(1), keepdims=1)
+    return graph.node("Mul", total, graph.constant(0.02))
