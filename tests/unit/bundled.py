@@ -97,7 +97,7 @@ def outputs_of(folder: Path, groups: tuple[Group, ...]) -> dict[str, Array]:
 def raw_jets(groups: tuple[Group, ...], n: int) -> dict[str, Values]:
     """As callers give them."""
     rows = Rows.select([GROUPS[group.group] for group in groups], [pack_jets(n, 5)])
-    return _jets.first(rows, groups, n)
+    return _jets.raw(rows, slice(0, n), groups)
 
 
 def as_lists(given: dict[str, Values], groups: tuple[Group, ...]) -> dict[str, dict[str, Any]]:

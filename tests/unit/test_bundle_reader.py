@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -164,6 +165,26 @@ def test_other_files_are_refused(folder: Path, tmp_path: Path) -> None:
     write_checksums(tmp_path / "b")
     with pytest.raises(InputError, match=r"does not list inputs\.json"):
         Bundle(tmp_path / "b")
+
+
+def test_the_example_runs(folder: Path, tagger: Bundle) -> None:
+    """The processor of docs/bundles.md, also where a worker gets it pickled."""
+    page = (ROOT / "docs/bundles.md").read_text()
+    code = page.partition("```python\n")[2].partition("```")[0]
+    example: dict[str, Any] = {"__name__": "example"}
+    exec(code, example)
+    jets = jets_of(tagger, 30)
+    made = {name: jets["ak4"][name] for name in ("mass", "sip")} | {"pt": jets["ak4"]["jet_pt"]}
+    tracks = ak.zip({"pt": jets["charged"]["ptrel"] * jets["ak4"]["jet_pt"], "sip": jets["charged"]["sip"]})
+    made |= {"tracks": tracks, "vertices": ak.zip(jets["vertices"])}
+    events = ak.Array({"Jet": ak.unflatten(ak.zip(made, depth_limit=1), [10, 0, 20])})
+    expected = np.split(tagger(jets)["BvsAll"], [10])
+    threshold = float(np.median(np.concatenate(expected)))
+    processor = example["Tagged"](folder, threshold)
+    processor.tagger = pickle.loads(pickle.dumps(processor.tagger))
+    n_events = sum((scores >= threshold).sum() >= 2 for scores in expected)
+    assert n_events > 0
+    assert processor.process(events) == {"events": 3, "jets": 30, "with_two": n_events}
 
 
 SCRIPT = """

@@ -98,6 +98,8 @@ class Bundle:
     """A tagger that may be called from any number of threads at once.
 
     Attributes:
+        folder: Where it is.
+        threads: Of one call.
         about: Content of inputs.json.
         groups: What it reads.
         classes: Names of the classes, in the order of the probabilities.
@@ -111,7 +113,7 @@ class Bundle:
         Raises:
             InputError: A file is missing, damaged or of another format.
         """
-        self.folder = Path(folder)
+        self.folder, self.threads = Path(folder).absolute(), threads
         verify(self.folder)
         self.about: dict[str, Any] = json.loads((self.folder / INPUTS).read_text())
         if self.about["format"] != FORMAT:
@@ -129,6 +131,10 @@ class Bundle:
         self.session = onnxruntime.InferenceSession(
             str(self.folder / MODEL), options, providers=["CPUExecutionProvider"]
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as its folder: who unpickles it loads it."""
+        return Bundle, (self.folder, self.threads)
 
     def __call__(self, jets: Any) -> dict[str, Array]:
         """Scores of jets, one or a million.

@@ -57,15 +57,16 @@ def range_of(values: Sequence[FloatArray], feature: ColumnSpec) -> tuple[float |
     return found[0], found[1]
 
 
-def first(rows: Rows, groups: Sequence[Group], n: int) -> dict[str, Values]:
-    """The first n packed rows, at most, as a caller would give them."""
-    some = rows[np.arange(min(n, len(rows)))]
-    batch = some.batch(slice(0, len(some)))
+def raw(rows: Rows, which: slice | IntArray, groups: Sequence[Group]) -> dict[str, Values]:
+    """Some packed rows as a caller would give them, with features in the order of the groups."""
+    batch = rows.batch(which)
+    packed_as = {inputs.group: inputs.features for inputs in rows.inputs}
     found = {}
     for group in groups:
         values, mask = batch[group.group], batch.get(f"{group.group}_mask")
         columns = values if mask is None else values[mask]
-        raw = [undone(columns[:, i], feature) for i, feature in enumerate(group.features)]
+        names = packed_as[group.group]
+        raw = [undone(columns[:, names.index(feature.name)], feature) for feature in group.features]
         offsets = None if mask is None else _offsets(mask.sum(axis=1))
         found[group.group] = Values(np.stack(raw, axis=-1), offsets)
     return found

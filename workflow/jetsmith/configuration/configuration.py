@@ -118,7 +118,7 @@ class Configuration:
         None where its scores are out of fold anyway: in a sample with folds, or as they are stored.
         """
         spec = self.classifiers[classifier]
-        return 0 if spec.folds or spec.backend == "stored" else self.run.stack_folds
+        return 0 if spec.folds or not plugs.trains(spec.backend) else self.run.stack_folds
 
     @property
     def bundled(self) -> list[str]:
@@ -139,7 +139,7 @@ class Configuration:
         """What there is a figure of: values of the wildcards of a plot, by what it is of (`plots.About`)."""
         if of == "contrast":
             return [(sample, name) for sample in self.run.samples for name in self.contrasts(sample)]
-        trained = [name for name, spec in self.classifiers.items() if spec.backend != "stored"]
+        trained = [name for name, spec in self.classifiers.items() if plugs.trains(spec.backend)]
         named: dict[str, Iterable[str]] = {
             "judgement": self.judgements,
             "reweighter": self.run.reweighters,

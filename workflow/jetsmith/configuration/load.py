@@ -23,7 +23,7 @@ from jetsmith.configuration.judgement_checks import check_judged_on, check_judge
 from jetsmith.configuration.records import Model, load_table, pick, read_yaml, require, validate
 from jetsmith.configuration.resolve import classifier_file, resolve
 from jetsmith.configuration.stacked import Source
-from jetsmith.errors import ConfigError
+from jetsmith.errors import ConfigError, refuse
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, Judgement, Role
 from jetsmith.specs.datasets import MAX_PARTS, DatasetSpec
 from jetsmith.specs.features import FeatureGroup
@@ -97,6 +97,8 @@ def _load(
     for name, one in sources.items():
         found = resolve(name, sources, run.samples[one.sample].folds, flavours, groups)
         check_classifier(found.spec, found.options, one.path, run.samples[one.sample], datasets)
+        misfits = found.options.misfits_of_features(groups)
+        refuse(one.path, (f"architecture.{problem}" for problem in misfits))
         for view in found.judgements:
             check_judgement(view, one.path, found.options, found.own)
         classifiers[name] = found.spec

@@ -10,7 +10,7 @@ from jetsmith.specs.features import Inputs
 from jetsmith.strict import Name, Positive, Record
 
 MISSING = -1.0  # a score that others read, stored and none, or of a jet that was not tagged: below all others
-Backend = Literal["xgboost", "keras", "stored", "sklearn"]
+Backend = Literal["xgboost", "keras", "stored", "sklearn", "onnx"]
 Engine = Literal["tensorflow", "jax"]
 Role = Literal["tagger", "reweighter"]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
