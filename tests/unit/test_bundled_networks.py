@@ -17,6 +17,7 @@ from jetsmith.bundles._inputs import prepare
 from jetsmith.classifiers import _keras as backend
 from jetsmith.errors import InputError
 from jetsmith.models import dense
+from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import ClassifierSpec
 from tests.unit.bundled import ALL, groups_with_ranges, raw_jets, write_bundle
 from tests.unit.engines import SMALL, moved
@@ -123,3 +124,28 @@ def test_a_layer_that_nobody_wrote_down_is_named() -> None:
     steps = keras.layers.LSTM(2, return_sequences=True, name="steps")(keras.Input((None, 3), name="ak4"))
     with pytest.raises(InputError, match=r"layer `steps` is an LSTM with other options"):
         _keras.Walk(graph, groups).plain(steps)
+
+
+def test_padded_slots_are_zero_for_layers_that_read_them() -> None:
+    """Behind `Slots` a normalisation shifts padded slots, too: a sum counts the shift, as in Keras."""
+    import keras
+
+    from jetsmith.models import _layers
+
+    spec = make_spec("keras", ("charged",))
+    tensors = _layers.input_layers(spec.inputs)
+    x, mask = _layers.standardised(spec.inputs, tensors)["charged"], tensors["charged_mask"]
+    x = _layers.Slots(name="slots")([x, mask])
+    x = keras.layers.BatchNormalization(name="norm")(x)
+    network = keras.Model(tensors, keras.ops.sum(keras.layers.Dropout(0.5)(x), axis=1))
+    rng = np.random.default_rng(1)
+    network.get_layer("norm").set_weights([rng.uniform(0.5, 2, 2) for _ in range(4)])
+    groups = groups_with_ranges(spec)
+    graph = Graph()
+    prepared = {group.group: prepare(graph, group) for group in groups}
+    graph.output("sum", _keras.Walk(graph, prepared).plain(network.output), ["N", 2])
+    session = onnxruntime.InferenceSession(graph.finished("x", {}).SerializeToString())
+    jets = raw_jets(groups, 30)
+    batch = Rows.select(spec.inputs, [_jets.packed(jets, groups)]).batch(slice(0, 30))
+    (found,) = session.run(None, bundle.padded(jets, np.arange(30)))
+    np.testing.assert_allclose(found, np.asarray(network(batch)), rtol=1e-5, atol=1e-5)

@@ -89,15 +89,10 @@ def bundle(
     n_real = n_jets(jets)
     tried = _jets.joined(jets, _jets.made_up(jets, groups, N_MADE_UP, SEED))
     expected = predicted(spec, model, tried, groups, threads)
-    said = about(spec, discriminants, groups)
     with io.atomic_directory(output) as folder:
-        onnx.save(_graph(spec, discriminants, groups, model, folder), folder / MODEL)
-        io.write_json(folder / INPUTS, said, checksum=False)
-        judged = judgements(discriminants, spec.class_names, expected[:n_real])
-        _write_reference(folder / REFERENCE, jets, expected[:n_real], judged)
+        write_files(folder, spec, discriminants, groups, model, jets, expected[:n_real])
         for path in calibrations:
             shutil.copyfile(path, _made(folder / "working_points" / Path(path).name))
-        write_checksums(folder)
         worst = compare(folder, spec, discriminants, tried, expected)
         card = _card.text(
             spec=spec,
@@ -110,6 +105,24 @@ def bundle(
         )
         (folder / "README.md").write_text(card)
         write_checksums(folder)
+
+
+def write_files(
+    folder: Path,
+    spec: RecipeSpec,
+    discriminants: Sequence[DiscriminantSpec],
+    groups: Sequence[Group],
+    model: Path,
+    jets: Mapping[str, Values],
+    expected: FloatArray,
+) -> None:
+    """What a reader needs: the graph, inputs.json, jets of reference with their probabilities, checksums."""
+    folder.mkdir(exist_ok=True)
+    onnx.save(_graph(spec, discriminants, groups, model, folder), folder / MODEL)
+    io.write_json(folder / INPUTS, about(spec, discriminants, groups), checksum=False)
+    judged = judgements(discriminants, spec.class_names, expected)
+    _write_reference(folder / REFERENCE, jets, expected, judged)
+    write_checksums(folder)
 
 
 def compare(
@@ -251,9 +264,8 @@ def _discriminants(
     is_log = np.array([spec.form == "log_ratio" for spec in discriminants])
     found = []
     if not is_log.all():
-        total = graph.node("Add", signal, background)
-        empty = graph.node("Equal", total, graph.constant(0.0, np.float64))
-        total = graph.node("Where", empty, graph.constant(1.0, np.float64), total)
+        # No float32 but 0 is as small: where all terms are 0, the ratio is.
+        total = graph.node("Max", graph.node("Add", signal, background), graph.constant(1e-300, np.float64))
         found.append(graph.node("Div", signal, total))
     if is_log.any():
         least = graph.constant(metrics.EPSILON, np.float64)

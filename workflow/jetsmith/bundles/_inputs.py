@@ -22,17 +22,22 @@ class Prepared:
         values: Features as packed, (N, F), or (N, T, F) with anything in padded slots.
         width: F.
         counts: Constituents of each jet in these slots, (N,), int32; empty for flat groups.
-        length: T as a tensor of shape (1,); empty likewise.
-        most: The largest T.
+        most: The largest T; 0 likewise.
     """
 
     graph: Graph
     values: str
     width: int
     counts: str = ""
-    length: str = ""
     most: int = 0
+    _length: str = ""
     _mask: str = ""
+
+    @property
+    def length(self) -> str:
+        """T as a tensor of shape (1,); made where somebody asks for it."""
+        self._length = self._length or self.graph.node("Shape", self.values, start=1, end=2)
+        return self._length
 
     @property
     def mask(self) -> str:
@@ -60,10 +65,8 @@ def prepare(graph: Graph, group: Group) -> Prepared:
     tensor = graph.input(group.group, ["N", f"{group.group}_length", width])
     counts = graph.input(f"{group.group}_count", ["N"], TensorProto.INT32)
     tensor = graph.node("Slice", tensor, graph.whole(0), graph.whole(group.length), graph.whole(1))
-    length = graph.node("Shape", tensor, start=1, end=2)
-    counts = graph.node("Min", counts, graph.node("Cast", length, to=TensorProto.INT32))
-    values = _features(graph, tensor, group)
-    return Prepared(graph, values, width, counts, length, group.length)
+    counts = graph.node("Min", counts, graph.constant(group.length, np.int32))
+    return Prepared(graph, _features(graph, tensor, group), width, counts, group.length)
 
 
 def _features(graph: Graph, raw: str, group: Group) -> str:

@@ -30,14 +30,16 @@ class Tensor:
         width: Of its last axis.
         scale: What it still has to be multiplied by, shape (width,), float64.
         shift: What then has to be added.
-        padding: Where `MarkPadding` has marked padded slots: the group whose they are.
+        slots: Group whose constituents lie in its slots, where padded ones may still hold anything.
+        marked: Whether `MarkPadding` has marked these.
     """
 
     name: str
     width: int
     scale: FloatArray | None = None
     shift: FloatArray | None = None
-    padding: str = ""
+    slots: str = ""
+    marked: bool = False
 
     def then(self, scale: FloatArray, shift: FloatArray | None) -> "Tensor":
         """With another affine map behind."""
@@ -72,8 +74,9 @@ class Walk:
 
     def applied(self, tensor: Tensor) -> str:
         """Its name once what was left has been applied."""
-        assert not tensor.padding, "only recurrent layers read marks of padding"
-        return self.graph.affine(tensor.name, tensor.scale, tensor.shift)
+        assert not tensor.marked, "only recurrent layers read marks of padding"
+        name = self.graph.affine(tensor.name, tensor.scale, tensor.shift)
+        return self.groups[tensor.slots].masked(name) if tensor.slots else name
 
     def found(self, tensor: Any) -> Tensor:
         """A tensor of the network, with all that leads to it."""
@@ -87,6 +90,11 @@ class Walk:
                 )
             self._found[id(tensor)] = LAYERS[kind](self, layer, layer._inbound_nodes[node].input_tensors)
         return self._found[id(tensor)]
+
+    def settled(self, tensor: Any) -> Tensor:
+        """The same, with zeros in padded slots, for layers that read these."""
+        found = self.found(tensor)
+        return Tensor(self.applied(found), found.width) if found.slots else found
 
     def group(self, mask: Any) -> Prepared:
         """The group that a mask is of."""
@@ -119,7 +127,7 @@ def _standardise(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
 
 def _lines(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
     """Slots one behind the other, (N, T, F) -> (N T, F), padded ones too: calls pad little."""
-    x = walk.found(given[0])
+    x = walk.settled(given[0])
     lines = walk.graph.node("Reshape", x.name, walk.graph.whole(-1, x.width))
     return replace(x, name=lines)
 
@@ -127,8 +135,8 @@ def _lines(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
 def _slots(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
     graph, x, group = walk.graph, walk.found(given[0]), walk.group(given[1])
     shape = graph.node("Concat", graph.whole(-1), group.length, graph.whole(x.width), axis=0)
-    slots = graph.node("Reshape", walk.applied(x), shape)
-    return Tensor(group.masked(slots), x.width)
+    slots = graph.node("Reshape", x.name, shape)
+    return replace(x, name=slots, slots=walk.found(given[1]).name)
 
 
 def _zero_padded(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
@@ -161,13 +169,15 @@ def _sum(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
 
 
 def _mark_padding(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
+    """Padded slots need no zeros then: nobody reads them."""
     x, mask = given
-    return replace(walk.found(x), padding=walk.found(mask).name)
+    return replace(walk.found(x), slots=walk.found(mask).name, marked=True)
 
 
 def _lstm(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
     """The operator of ONNX, which leaves slots behind a jet's count out, exactly, as the mark does."""
     graph, x, units = walk.graph, walk.found(given[0]), layer.units
+    x = x if x.marked else walk.settled(given[0])
     activations = [_name(layer.recurrent_activation), _name(layer.activation)]
     unknown = [name for name in activations if name not in GATES]
     if unknown or layer.return_sequences or not layer.use_bias or layer.stateful:
@@ -179,7 +189,7 @@ def _lstm(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
     kernel, bias = _folded(x, first, shift)
     # (N, T, F) -> (T, N, F), as the operator wants it by default
     sequence = graph.node("Transpose", x.name, perm=[1, 0, 2])
-    counts = walk.groups[x.padding].counts if x.padding else ""
+    counts = walk.groups[x.slots].counts if x.marked else ""
     gate, cell = (GATES[name] for name in activations)
     last = graph.node(
         "LSTM", sequence, *(graph.constant(array[None]) for array in _gates(kernel, recurrent, bias)), counts,
@@ -218,7 +228,7 @@ GATES = {
 
 
 def _dense(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
-    graph, x = walk.graph, walk.found(given[0])
+    graph, x = walk.graph, walk.settled(given[0])
     weights = [np.asarray(w, np.float64) for w in layer.get_weights()]
     shift = weights[1] if layer.use_bias else np.zeros(layer.units)
     kernel, bias = _folded(x, weights[0], shift)
@@ -241,12 +251,12 @@ def _batch_normalisation(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor
     mean, variance = _array(layer.moving_mean), _array(layer.moving_variance)
     gamma = _array(layer.gamma) if layer.scale else np.ones_like(mean)
     beta = _array(layer.beta) if layer.center else np.zeros_like(mean)
-    return _normalised(walk.found(given[0]), mean, variance, gamma, beta, layer.epsilon)
+    return _normalised(walk.settled(given[0]), mean, variance, gamma, beta, layer.epsilon)
 
 
 def _line_norm(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
     numbers = (_array(getattr(layer, name)) for name in ("mean", "variance", "gamma", "beta"))
-    return _normalised(walk.found(given[0]), *numbers, layer.EPSILON)
+    return _normalised(walk.settled(given[0]), *numbers, layer.EPSILON)
 
 
 def _normalised(x: Tensor, *numbers: Any) -> Tensor:
@@ -270,7 +280,7 @@ def _same(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
 
 def _concatenate(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
     """Side by side, with what is left of each."""
-    found = [walk.found(x) for x in given]
+    found = [walk.settled(x) for x in given]
     name = walk.graph.node("Concat", *(x.name for x in found), axis=-1)
     scale = np.concatenate([np.ones(x.width) if x.scale is None else x.scale for x in found])
     shift = np.concatenate([np.zeros(x.width) if x.shift is None else x.shift for x in found])
