@@ -23,8 +23,10 @@ from jetsmith.bundles._graph import Graph
 from jetsmith.bundles._inputs import prepare
 from jetsmith.errors import InputError
 from jetsmith.features.compute import finish
+from jetsmith.packed.arrays import FlatGroup, Packed
+from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import ClassifierSpec, TrainingSpec
-from jetsmith.specs.features import ColumnSpec
+from jetsmith.specs.features import ColumnSpec, Inputs
 from jetsmith.training import train
 from tests.unit.bundled import FEATURES, discriminants, write_bundle
 from tests.unit.packed_jets import make_spec, write_sample
@@ -230,6 +232,25 @@ def test_ranges() -> None:
     assert _jets.range_of(values, log) == (None, pytest.approx(np.exp(2)))
     assert _jets.range_of(values, ColumnSpec(source="x", transform="abs")) == (-2.0, 2.0)
     assert _jets.range_of([], plain) == (None, None)
+
+
+def test_packed_jets_are_given_as_they_were_made() -> None:
+    """Back through the features they are what they were, also a default that no clip lets through."""
+    values = np.array([[-12.0, -9.0, 0.5], [-0.7, 2.0, 0.0], [-2.0, -9.0, 30.0]], np.float32)
+    features = (
+        Feature("log", "x", None, "", "log", None, -12.0, (0.0, 1.0)),
+        Feature("outside", "x", None, "", "none", (-5.0, 5.0), -9.0, (0.0, 1.0)),
+        Feature("needed", "x", None, "", "log1p", None, None, (0.0, 1.0)),
+    )
+    group = Group("ak4", "flat", 0, "", features)
+    names = tuple(feature.name for feature in features)
+    inputs = [Inputs(group="ak4", kind="flat", length=0, features=names, sources=("x",))]
+    sample = Packed({"ak4": FlatGroup(values, names)}, np.zeros(3, np.int32), np.ones(3), {}, ("a",), ("",))
+    given = _jets.raw(Rows.select(inputs, [sample]), slice(0, 3), [group])
+    assert np.isnan(given["ak4"].values[:, 1]).tolist() == [True, False, True]
+    assert np.isfinite(given["ak4"].values[:, 2]).all()
+    again = _jets.packed(given, [group]).groups["ak4"].values
+    np.testing.assert_allclose(again, values, rtol=1e-6, atol=1e-7)
 
 
 def test_made_up_jets_have_the_edges(sample: Path) -> None:
