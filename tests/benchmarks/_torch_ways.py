@@ -1,4 +1,6 @@
-"""The networks of `_training_ways` in PyTorch, as users write them: `NETWORK THREADS`, by the peer's Python.
+"""The networks of `_training_ways` in PyTorch, as users write them, by the peer's Python.
+
+`NETWORK THREADS` on a CPU; `NETWORK FOLDER BATCH loader|resident` on a GPU, from padded files (`_gpu_ways`).
 
 The same layers and sizes; padding is read as constituents are, without masks, which makes it faster.
 """
@@ -10,6 +12,7 @@ import time
 from itertools import pairwise
 
 BATCH, STEPS = 1024, 6
+WARM = 5  # steps that are not timed, on a GPU
 SHAPES = {  # group: length (0: flat), features
     "deepjet": {"ak4": (0, 15), "charged": (25, 16), "neutral": (25, 6), "vertices": (4, 12)},
     "dips": {"ak4": (0, 2), "charged": (25, 15)},
@@ -121,7 +124,67 @@ def main(network, threads):
     print(json.dumps({"jets": n, "seconds": seconds, "cpu_seconds": cpu_seconds}))
 
 
+def on_gpu(network, folder, batch, way):
+    """Batches of padded arrays: by a loader with 8 workers that hand over single jets, or gathered there.
+
+    The loader is weaver-core's (0.5.3): the worker's part of the table in memory, jets one by one in random
+    order, default collation, pinned memory, the loss read at each step.
+    """
+    from pathlib import Path
+
+    import numpy as np
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.set_float32_matmul_precision("high")  # TF32
+    read = lambda name: np.load(Path(folder) / network / f"{name}.npy", mmap_mode="r")  # noqa: E731
+    arrays = {group: read(f"padded.{group}") for group in SHAPES[network]}
+    label = np.asarray(read("label"), np.int64)
+
+    class Jets(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            info = torch.utils.data.get_worker_info()
+            table = {group: values[info.id :: info.num_workers] for group, values in arrays.items()}
+            mine = label[info.id :: info.num_workers]
+            for i in np.random.default_rng(info.id).permutation(len(mine)):
+                yield {group: values[i] for group, values in table.items()}, mine[i]
+
+    model, entropy = build(network).train().to(device), torch.nn.CrossEntropyLoss()
+    adam = torch.optim.Adam(model.parameters(), 1e-3)
+
+    def batches():
+        if way == "loader":
+            loader = torch.utils.data.DataLoader(
+                Jets(), batch, num_workers=8, pin_memory=device == "cuda", drop_last=True
+            )
+            for data, target in loader:
+                yield {g: x.to(device, non_blocking=True) for g, x in data.items()}, target.to(device)
+        else:
+            data = {group: torch.from_numpy(np.array(values)).to(device) for group, values in arrays.items()}
+            target = torch.from_numpy(label).to(device)
+            while True:
+                which = torch.randint(0, len(label), (batch,), device=device)
+                yield {group: x[which] for group, x in data.items()}, target[which]
+
+    n, start = 0, 0.0
+    for step, (data, target) in enumerate(batches()):
+        if step == WARM:
+            start = time.perf_counter()
+        adam.zero_grad()
+        loss = entropy(model(data), target)
+        loss.backward()
+        adam.step()
+        loss.item()
+        n += len(target) if step >= WARM else 0
+        if step >= WARM + (200 if batch < 5000 else 60):
+            break
+    print(json.dumps({"jets": n, "seconds": time.perf_counter() - start}))
+
+
 if __name__ == "__main__":
+    if len(sys.argv) > 3:
+        on_gpu(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])
+        sys.exit()
     if sys.argv[2] == "1":
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     main(sys.argv[1], int(sys.argv[2]))

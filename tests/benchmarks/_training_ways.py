@@ -1,4 +1,4 @@
-"""Networks in training, and what feeds them: `train NETWORK THREADS`, `feed NETWORK 1`; each prints JSON."""
+"""Networks in training, and what feeds them: `train NETWORK THREADS`, `load NETWORK 1`; each prints JSON."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def train(network: str, threads: int) -> dict[str, Any]:
     return {"jets": n, **timed(lambda: runs.train(data, order, BATCH))}
 
 
-def feed(network: str) -> dict[str, Any]:
+def load(network: str) -> dict[str, Any]:
     """Windows out of packed arrays, and batches of the same jets as they were read before windows were."""
     n = 163_840
     rows = rows_of(spec_of(network), n)
@@ -98,6 +98,6 @@ def feed(network: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     what, network, *rest = sys.argv[1:]
-    if rest == ["1"] or what == "feed":
+    if rest == ["1"] or what == "load":
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    print(json.dumps(feed(network) if what == "feed" else train(network, int(rest[0]))))
+    print(json.dumps(load(network) if what == "load" else train(network, int(rest[0]))))

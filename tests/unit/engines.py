@@ -1,4 +1,4 @@
-"""`python -m tests.unit.engines ENGINE FOLDER`: outputs and gradients of all networks there, by an engine.
+"""`python -m tests.unit.engines ENGINE FOLDER DEVICES`: outputs and gradients of all networks there.
 
 Engines cannot share a process: Keras is one of them from its import on.
 """
@@ -69,7 +69,7 @@ def data_of(spec: ClassifierSpec) -> tuple[Rows, dict[str, Any]]:
     }
 
 
-def compute(engine: str, folder: Path) -> None:
+def compute(engine: str, folder: Path, devices: int = 1) -> None:
     """Write of each network its outputs, the losses of batches, and the gradients of the first one's."""
     runs_of = _keras.engine_of(make_spec("keras", engine=engine), 1).Runs
     import keras
@@ -82,7 +82,7 @@ def compute(engine: str, folder: Path) -> None:
         network = keras.models.load_model(path, compile=False, safe_mode=True)
         optimizer = keras.optimizers.SGD(STEP)
         optimizer.build(network.trainable_variables)
-        runs = runs_of(network, spec.inputs, summed_loss(spec), optimizer)
+        runs = runs_of(network, spec.inputs, summed_loss(spec), optimizer, devices)
         data = runs.upload(data_of(spec)[1], N_JETS)
         order = np.arange(N_JETS)
         found = {"classes": runs.classes(data, order, BATCH), "losses": runs.losses(data, order, BATCH)}
@@ -90,8 +90,8 @@ def compute(engine: str, folder: Path) -> None:
         runs.train(data, order[:BATCH], BATCH)
         for number, (old, new) in enumerate(zip(before, network.trainable_variables, strict=True)):
             found[f"gradient_{number}"] = (old - np.array(new)) / STEP
-        np.savez(path.with_suffix(f".{engine}.npz"), **found)
+        np.savez(path.with_suffix(f".{engine}{devices}.npz"), **found)
 
 
 if __name__ == "__main__":
-    compute(sys.argv[1], Path(sys.argv[2]))
+    compute(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.benchmarks import _command, _harness
+from tests.benchmarks import _command, _harness, gpu
 
 
 @pytest.fixture
@@ -55,7 +55,14 @@ def test_unknown_names_list_the_choices(benchmark, capsys):
 
 def test_names_are_modules_with_run():
     """One module a benchmark; those with an underscore help."""
-    assert {"dag", "deepjet", "dips", "feed", "pack", "rntuple", "skim"} <= set(_command.names())
+    assert {"dag", "deepjet", "dips", "gpu", "loader", "pack", "rntuple", "skim"} <= set(_command.names())
+
+
+def test_gpu_says_where_there_is_none(monkeypatch):
+    """Then nothing is measured, and no package is installed for it."""
+    monkeypatch.setattr(gpu, "name", lambda: None)
+    monkeypatch.setattr(_harness, "peer", lambda name: pytest.fail(name))
+    assert gpu.run() == {"device": "none: nvidia-smi finds no GPU here, nothing was measured"}
 
 
 def test_clocks_are_those_of_the_process():

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
-from itertools import product
+from itertools import cycle
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -24,9 +24,10 @@ from jetsmith.metrics import auc
 from jetsmith.models import dense
 from jetsmith.packed.rows import Rows
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import ClassifierFile, Engine, TrainingSpec
+from jetsmith.specs.classifiers import ClassifierFile, TrainingSpec
 from jetsmith.specs.features import FeatureGroup, Inputs
 from jetsmith.training import train
+from tests.requirements import require
 from tests.unit import engines
 from tests.unit.engines import SMALL
 from tests.unit.packed_jets import GROUPS, TRUTHS, make_spec, pack_jets, write_sample
@@ -401,49 +402,62 @@ def test_the_batch_with_the_bad_loss_is_named() -> None:
     assert seen == [100, 101]
 
 
-def test_engines_give_the_same(tmp_path: Path) -> None:
-    """Each architecture with each loss, by each engine that is installed, from the same files.
-
-    Outputs and losses within 1e-6 of TensorFlow's, the gradient, as a vector, within 4e-6 of its length (a
-    bias before a normalisation has none but rounding); TensorFlow's losses are those of the network on
-    batches that were padded on the host.
-    """
-    import keras
-
-    others = [engine for engine in get_args(Engine) if engine != "tensorflow" and find_spec(engine)]
-    every = list(product(engines.SMALL, engines.LOSSES))
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with each architecture, among them each loss, and what TensorFlow computes of each."""
+    folder = tmp_path_factory.mktemp("engines")
     rng = np.random.default_rng(1)
-    for model, losses in every if others else every[:1]:
+    for model, losses in zip(engines.SMALL, cycle(engines.LOSSES)):
         spec = engines.spec_of(model, losses)
-        rows, data = engines.data_of(spec)
-        network = backend.build_model(spec, fit_scalers(rows))
+        network = backend.build_model(spec, fit_scalers(engines.data_of(spec)[0]))
         for variable in network.trainable_variables:
             variable.assign(variable + rng.normal(0, 0.1, variable.shape))
-        network.save(tmp_path / f"{model}-{losses}.keras")
-    engines.compute("tensorflow", tmp_path)
-    first = np.load(tmp_path / "dense-cross_entropy.tensorflow.npz")
-    network = keras.models.load_model(tmp_path / "dense-cross_entropy.keras", compile=False)
+        network.save(folder / f"{model}-{losses}.keras")
+    engines.compute("tensorflow", folder)
+    return folder
+
+
+def test_losses_of_batches(computed: Path) -> None:
+    """Outputs and losses are those of the network on batches that were padded on the host."""
+    import keras
+
+    first = np.load(computed / "dense-cross_entropy.tensorflow1.npz")
+    network = keras.models.load_model(computed / "dense-cross_entropy.keras", compile=False)
+    rows, data = engines.data_of(engines.spec_of("dense", "cross_entropy"))
     logits = np.asarray(network(rows.batch(slice(0, engines.N_JETS)))["classes"], np.float64)
     np.testing.assert_allclose(first["classes"], logits, atol=1e-6)
     log_p = np.take_along_axis(logits, data["target"][:, None], 1)[:, 0] - np.log(np.exp(logits).sum(axis=1))
     ends = range(0, engines.N_JETS, engines.BATCH)
     expected = [-(data["weight"] * log_p)[a : a + engines.BATCH].mean() for a in ends]
     np.testing.assert_allclose(first["losses"], expected, rtol=1e-5)
-    for engine in others:
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.unit.engines", engine, str(tmp_path)],
-            capture_output=True, text=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr[-3000:]
-        for path in tmp_path.glob("*.keras"):
-            ours = np.load(path.with_suffix(f".{engine}.npz"))
-            reference = np.load(path.with_suffix(".tensorflow.npz"))
-            assert set(ours) == set(reference)
-            for name in ("classes", "losses"):
-                np.testing.assert_allclose(ours[name], reference[name], atol=1e-6, rtol=1e-6)
-            names = [name for name in reference if name.startswith("gradient")]
-            found, expected = (np.concatenate([x[n].ravel() for n in names]) for x in (ours, reference))
-            assert np.linalg.norm(found - expected) <= 4e-6 * np.linalg.norm(expected), path
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_engines_give_the_same(computed: Path, devices: int) -> None:
+    """From the same files, on one device or with batches shared by two.
+
+    Outputs and losses within 1e-6 of TensorFlow's, the gradient, as a vector, within 4e-6 of its length (a
+    bias before a normalisation has none but rounding).
+    """
+    require(None if find_spec("jax") else "no JAX: `make setup EXTRAS=jax`")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.unit.engines", "jax", str(computed), str(devices)],
+        capture_output=True, text=True,
+        env=os.environ | {
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        },
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    for path in computed.glob("*.keras"):
+        ours = np.load(path.with_suffix(f".jax{devices}.npz"))
+        reference = np.load(path.with_suffix(".tensorflow1.npz"))
+        assert set(ours) == set(reference)
+        for name in ("classes", "losses"):
+            np.testing.assert_allclose(ours[name], reference[name], atol=1e-6, rtol=1e-6)
+        names = [name for name in reference if name.startswith("gradient")]
+        found, expected = (np.concatenate([x[n].ravel() for n in names]) for x in (ours, reference))
+        assert np.linalg.norm(found - expected) <= 4e-6 * np.linalg.norm(expected), path
 
 
 def test_a_nan_loss_stops(sample: Path, tmp_path: Path) -> None:
@@ -462,11 +476,23 @@ def test_a_network_that_sees_no_gpu_stops(
     with pytest.raises(InputError, match=r"asked for 2 GPU .* by TensorFlow \d.* on CPU on "):
         train(spec, sample, tmp_path / "model", seed=5, gpus=2)
     assert not list(tmp_path.glob("model*"))
-    monkeypatch.setattr(_tensorflow, "device", lambda: Device("gpu", "TensorFlow 2", "H100"))
-    train(spec, sample, tmp_path / "model", seed=5, gpus=2)
+    monkeypatch.setattr(_tensorflow, "device", lambda gpus: Device("gpu", "TensorFlow 2", "H100"))
+    with pytest.raises(InputError, match=r"asked for 2 GPU .* by TensorFlow 2 on H100"):
+        train(spec, sample, tmp_path / "model", seed=5, gpus=2)
+    train(spec, sample, tmp_path / "model", seed=5, gpus=1)
     device = io.read_json(tmp_path / "model/meta.json")["device"]
-    assert device == {"kind": "gpu", "engine": "TensorFlow 2", "name": "H100"}
+    assert device == {"kind": "gpu", "engine": "TensorFlow 2", "name": "H100", "count": 1}
     assert "TensorFlow 2 on H100, threads: 1" in capsys.readouterr().err
+
+
+def test_gpus_share_batches_evenly(sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one of them would have less to do, or the job stop at its first batch."""
+    monkeypatch.setattr(_tensorflow, "device", lambda gpus: Device("gpu", "JAX 1", "H100", gpus))
+    spec = make_spec(
+        "keras", model="dense", architecture=SMALL["dense"], training=TrainingSpec(batch_size=64)
+    )
+    with pytest.raises(InputError, match=r"training.batch_size, 64, is no multiple of the 3 GPUs"):
+        train(spec, sample, tmp_path / "model", seed=5, gpus=3)
 
 
 def test_activations_are_known_to_keras() -> None:

@@ -78,7 +78,7 @@ def train(
     packed, output = Path(packed), Path(output)
     backend = find_backend(spec.backend)
     parts = arrays.read_splits(packed, SPLITS, spec.groups, spec.sample)
-    device = backend.device(spec, threads) if backend.MODELS else Device("cpu", spec.backend)
+    device = backend.device(spec, threads, gpus) if backend.MODELS else Device("cpu", spec.backend)
     _require_gpu(spec, device, gpus)
     identity = task_identity(spec, parts, seed, device, without)
     with alone(output):
@@ -102,7 +102,17 @@ def train(
                     masks = chosen_rows(spec, parts, fold, seed, without)
                     part = fold if without is None else without.fold
                     history, counts = _fit(
-                        spec, backend, parts, classes, masks, part, folder, seed, threads, packed
+                        spec,
+                        backend,
+                        parts,
+                        classes,
+                        masks,
+                        part,
+                        folder,
+                        seed,
+                        threads,
+                        device.count,
+                        packed,
                     )
                 io.write_json(folder / "history.json", history)
                 done = {"rows": counts, "checksums": _checksums(folder)}
@@ -133,11 +143,18 @@ def train(
 
 def _require_gpu(spec: RecipeSpec, device: Device, gpus: int) -> None:
     """Nobody holds a GPU and trains on the CPU without a word."""
-    if gpus and device.kind != "gpu":
+    if gpus and (device.kind != "gpu" or device.count < gpus):
         raise InputError(
             f"{spec.name}: the job has asked for {gpus} GPU (`gpu` of its rule, as in the profile's "
             f"`set-resources`) and would train by {device} on {socket.gethostname()}. Networks alone can use "
-            "one, where the environment of the jobs has CUDA (docs/site.md, GPUs); elsewhere leave `gpu` out"
+            "one, with `engine: jax` several, where their jobs have CUDA (docs/site.md, GPUs); elsewhere "
+            "leave `gpu` out"
+        )
+    size = spec.training.batch_size
+    if gpus > 1 and size % gpus:
+        raise InputError(
+            f"{spec.name}: training.batch_size, {size}, is no multiple of the {gpus} GPUs that the job has "
+            "asked for (`gpu` of its rule): they share each batch"
         )
 
 
@@ -171,6 +188,7 @@ def _fit(
     folder: Path,
     seed: int,
     threads: int,
+    devices: int,
     packed: Path,
 ) -> tuple[list[dict[str, float]], dict[str, dict[str, Any]]]:
     """Train on rows, and validate on others; the history, rows by role and class, and `heavy_jets`."""
@@ -204,6 +222,7 @@ def _fit(
         folder=folder,
         seed=seed if fold is None else int(np.random.default_rng([seed, fold]).integers(2**31)),
         threads=threads,
+        devices=devices,
     )
     return backend.fit(task), about
 
@@ -332,7 +351,7 @@ def task_identity(
     return {
         "spec": provenance.config_digest(spec.model_dump(mode="json")),
         "seed": seed,
-        "device": device.kind,
+        "device": device.kind if device.count == 1 else f"{device.count} {device.kind}",
         "data": [part.digest for part in parts],
         "code": provenance.code_digest("training", *plugs.modules(spec)),
         **({} if without is None else {"without": asdict(without)}),

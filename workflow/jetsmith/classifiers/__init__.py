@@ -52,6 +52,7 @@ class Task:
             same task is gone on with.
         seed: Everything random follows from it.
         threads: CPU threads.
+        devices: GPUs that share each batch, or 1.
     """
 
     spec: RecipeSpec
@@ -60,6 +61,7 @@ class Task:
     folder: Path
     seed: int
     threads: int
+    devices: int = 1
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,17 @@ class Device:
         kind: `cpu` or `gpu`.
         engine: The library that computes, with its version.
         name: Name of the accelerator.
+        count: How many of them share each batch.
     """
 
     kind: str
     engine: str
     name: str = ""
+    count: int = 1
 
     def __str__(self) -> str:
-        return f"{self.engine} on {self.name or self.kind.upper()}"
+        many = f"{self.count} " if self.count > 1 else ""
+        return f"{self.engine} on {many}{self.name or self.kind.upper()}"
 
 
 def stalled(history: Sequence[Mapping[str, float]], patience: int) -> bool:
@@ -101,8 +106,8 @@ class Backend(Protocol):
     Options: ClassVar[type[plugs.Options]]
     """The keys of `architecture`, where `MODELS` is False."""
 
-    def device(self, spec: RecipeSpec, threads: int) -> Device:
-        """What a training computes on; only where `MODELS` is True, others have the CPU."""
+    def device(self, spec: RecipeSpec, threads: int, gpus: int) -> Device:
+        """What a training in a job with so many GPUs computes on; only where `MODELS` is True."""
 
     def fit(self, task: Task) -> list[dict[str, float]]:
         """Train, write the model into the task's folder and remove the checkpoints.

@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import numpy as np
 from jax import numpy as jnp
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as Spec
 
 from jetsmith.classifiers import Device
 from jetsmith.classifiers._batches import CLASSES, gather
@@ -27,10 +29,12 @@ def prepare(threads: int) -> None:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
 
 
-def device() -> Device:
-    """What JAX computes on."""
-    found, engine = jax.devices()[0], f"JAX {jax.__version__}"
-    return Device("cpu", engine) if found.platform == "cpu" else Device("gpu", engine, found.device_kind)
+def device(gpus: int) -> Device:
+    """What JAX computes on; `gpus` of them, if it sees so many."""
+    found, engine = jax.devices(), f"JAX {jax.__version__}"
+    if found[0].platform == "cpu":
+        return Device("cpu", engine)
+    return Device("gpu", engine, found[0].device_kind, min(max(gpus, 1), len(found)))
 
 
 def room() -> int:
@@ -40,7 +44,7 @@ def room() -> int:
 
 
 class Runs:
-    """As `_tensorflow.Runs`."""
+    """As `_tensorflow.Runs`; several devices have the window and the network each, and share each batch."""
 
     def __init__(
         self,
@@ -48,8 +52,11 @@ class Runs:
         inputs: Sequence[Inputs],
         loss: Callable[[dict[str, Tensor], Data, Tensor], Tensor] | None = None,
         optimizer: Any = None,
+        devices: int = 1,
     ) -> None:
         self._network, self._inputs, self._loss, self._optimizer = network, inputs, loss, optimizer
+        mesh = Mesh(np.array(jax.devices()[:devices]), "rows")
+        self._everywhere, self._shared = NamedSharding(mesh, Spec()), NamedSharding(mesh, Spec(None, "rows"))
         self._names = [tensor.name for tensor in network.inputs]
         rest = optimizer.variables if optimizer else []
         self._variables = (network.trainable_variables, network.non_trainable_variables, rest)
@@ -75,7 +82,8 @@ class Runs:
 
         found: Data = jax.device_put(
             {"inputs": fill("", data["inputs"])}
-            | {name: fill("", values) for name, values in data.items() if name != "inputs"}
+            | {name: fill("", values) for name, values in data.items() if name != "inputs"},
+            self._everywhere,
         )
         return found
 
@@ -114,16 +122,18 @@ class Runs:
 
             self._compiled[work.__name__] = jax.jit(loop, donate_argnums=0), jax.jit(work, donate_argnums=0)
         loop, alone = self._compiled[work.__name__]
-        trained, rest, slots = ([variable.value for variable in group] for group in self._variables)
-        state: State = trained, rest, slots
+        held = tuple([variable.value for variable in group] for group in self._variables)
+        state: State = jax.device_put(held, self._everywhere)
         n, pieces = len(order) // size, []
         if n:
             whole = np.zeros((self._rows(data) // size, size), np.int32)
             whole[:n] = order[: n * size].reshape(n, size)
-            state, found = loop(state, data, whole, n)
+            where = self._everywhere if size % self._everywhere.mesh.size else self._shared
+            state, found = loop(state, data, jax.device_put(whole, where), n)
             pieces.append(np.asarray(found)[:n].reshape(-1, *found.shape[2:]))
         if len(order) > n * size:
-            state, found = alone(state, data, order[n * size :].astype(np.int32))
+            last = jax.device_put(order[n * size :].astype(np.int32), self._everywhere)
+            state, found = alone(state, data, last)
             pieces.append(np.asarray(found))
         for group, values in zip(self._variables, state, strict=True):
             for variable, value in zip(group, values, strict=True):

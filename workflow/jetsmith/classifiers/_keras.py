@@ -30,9 +30,9 @@ PREDICT_ROWS = 4096
 LAST_RATE = 0.02  # learning rate at the end over that at the start, falling as a cosine
 
 
-def device(spec: RecipeSpec, threads: int) -> Device:
+def device(spec: RecipeSpec, threads: int, gpus: int) -> Device:
     """What its engine computes on."""
-    found: Device = engine_of(spec, threads).device()
+    found: Device = engine_of(spec, threads).device(gpus)
     return found
 
 
@@ -125,7 +125,9 @@ class Training:
     def __post_init__(self) -> None:
         task, engine, size = self.task, self.engine, self.task.spec.training.batch_size
         self.optimizer.build(self.model.trainable_variables)
-        self._runs = engine.Runs(self.model, task.spec.inputs, summed_loss(task.spec), self.optimizer)
+        self._runs = engine.Runs(
+            self.model, task.spec.inputs, summed_loss(task.spec), self.optimizer, task.devices
+        )
         self._train = Feed(task.train, size, self._runs.upload, engine.room())
         self._validation = Feed(task.validation, PREDICT_ROWS, self._runs.upload, engine.room())
         self._progress = Progress(

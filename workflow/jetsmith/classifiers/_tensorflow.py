@@ -28,8 +28,8 @@ def prepare(threads: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def device() -> Device:
-    """What TensorFlow computes on."""
+def device(gpus: int) -> Device:
+    """What TensorFlow computes on; one GPU at most."""
     found = tf.config.list_physical_devices("GPU")
     engine = f"TensorFlow {tf.__version__}"
     if not found:
@@ -51,6 +51,7 @@ class Runs:
         inputs: Its inputs.
         loss: Of outputs, window and rows a scalar; where it trains or is evaluated.
         optimizer: Where it trains.
+        devices: One here.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class Runs:
         inputs: Sequence[Inputs],
         loss: Callable[[dict[str, Tensor], Data, Tensor], Tensor] | None = None,
         optimizer: Any = None,
+        devices: int = 1,
     ) -> None:
+        assert devices == 1
         self._network, self._inputs, self._loss, self._optimizer = network, inputs, loss, optimizer
         self._names = [tensor.name for tensor in network.inputs]
         self._compiled: dict[Any, Any] = {}

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 TRAINS, SEQUENCES, MODELS = True, True, True
 
 
-def device(spec: RecipeSpec, threads: int) -> "Device":
+def device(spec: RecipeSpec, threads: int, gpus: int) -> "Device":
     """See `_keras.device`."""
     from jetsmith.classifiers import _keras
 
-    return _keras.device(spec, threads)
+    return _keras.device(spec, threads, gpus)
 
 
 def fit(task: "Task") -> list[dict[str, float]]:

@@ -247,8 +247,19 @@ class PaddedLSTM(layers.LSTM):
     def inner_loop(self, sequences: Tensor, initial_state: Any, mask: Any, training: bool = False) -> Any:
         weights, units = self.cell.kernel, self.units
         row = ops.concatenate([ops.full((1, units), self.SHUT), ops.zeros((1, 3 * units))], axis=1)
-        # Gates are i, f, g, o. Keras hands its kernels what stands here; it has no other way in.
-        self.cell.kernel = ops.concatenate([weights, ops.cast(row, weights.dtype)], axis=0)
+        kernel = ops.concatenate([weights, ops.cast(row, weights.dtype)], axis=0)  # gates are i, f, g, o
+        if keras.backend.backend() == "jax" and self.cell.recurrent_activation is keras.activations.sigmoid:
+            from jetsmith.models._jax_lstm import last_state
+
+            kernel, recurrent, bias = (
+                ops.cast(w, sequences.dtype) for w in (kernel, self.cell.recurrent_kernel, self.cell.bias)
+            )
+            last = last_state(
+                ops.flip(ops.swapaxes(ops.matmul(sequences, kernel) + bias, 0, 1), 0), recurrent
+            )
+            return last, ops.expand_dims(last, 1), [last, last]
+        # Keras hands its kernels what stands here; it has no other way in.
+        self.cell.kernel = kernel
         try:
             return super().inner_loop(sequences, initial_state, mask, training=training)
         finally:

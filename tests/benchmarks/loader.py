@@ -1,4 +1,4 @@
-"""Benchmark `feed`: windows out of packed arrays, against batches read one by one and against training."""
+"""Benchmark `loader`: windows out of packed arrays, against batches read one by one and against training."""
 
 from functools import partial
 from typing import Any
@@ -16,15 +16,15 @@ def run() -> dict[str, Any]:
             harness.call, harness.python("_training_ways", what, network, "1"), **environment
         )
         for network in NETWORKS
-        for what in ("feed", "train")
+        for what in ("load", "train")
     }
     found = harness.in_turn(ways, harness.rounds(5))
     return {"networks": {network: _fields(found, network) for network in NETWORKS}}
 
 
 def _fields(found: dict[Any, list[harness.Cost]], network: str) -> dict[str, float]:
-    said = {what: [cost.said for cost in found[what, network]] for what in ("feed", "train")}
-    window, batches = ([_rate(x[key]) for x in said["feed"]] for key in ("window", "batches"))
+    said = {what: [cost.said for cost in found[what, network]] for what in ("load", "train")}
+    window, batches = ([_rate(x[key]) for x in said["load"]] for key in ("window", "batches"))
     return {
         "jets_per_s": harness.median(window),
         "ratio_batches": harness.ratio(window, batches),
