@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from jetsmith import bundle, bundling, io
-from jetsmith.bundles import _jets, _keras
+from jetsmith.bundles import _activations, _jets, _keras
 from jetsmith.bundles._graph import Graph
 from jetsmith.bundles._inputs import prepare
 from jetsmith.classifiers import _keras as backend
@@ -99,7 +99,7 @@ def test_activations() -> None:
     for name in get_args(dense.Options.model_fields["activation"].annotation):
         graph = Graph()
         tensor = graph.input("x", ["N", 1])
-        graph.output("y", _keras.ACTIVATIONS[name](graph, tensor), ["N", 1])
+        graph.output("y", _activations.ACTIVATIONS[name](graph, tensor), ["N", 1])
         model = graph.finished("activation", {}).SerializeToString()
         session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
         expected = np.asarray(keras.activations.get(name)(x))

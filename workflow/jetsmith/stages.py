@@ -14,7 +14,6 @@ from jetsmith.configuration.configuration import Configuration
 from jetsmith.plots import PLOTS
 from jetsmith.simulation.processes import PROCESSES
 from jetsmith.specs.classifiers import (
-    MISSING,
     ClassifierSpec,
     DiscriminantSpec,
     JudgedSpec,
@@ -24,7 +23,7 @@ from jetsmith.specs.classifiers import (
     TruthSpec,
 )
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
-from jetsmith.specs.features import ColumnGroup, ColumnSpec, RawSpec
+from jetsmith.specs.features import ColumnGroup
 from jetsmith.strict import seen_as
 
 Plain = dict[str, Any]
@@ -273,27 +272,16 @@ class Bundle(NamedTuple):
 
 def bundle(run: Configuration, tagger: str) -> Bundle:
     """Stage bundle."""
-    spec = run.classifiers[tagger]
     judged = [view.discriminant for view in run.judgements.values() if view.name == tagger]
-    groups = [run.groups[inputs.group] for inputs in spec.inputs if inputs.group in run.groups]
+    given = run.given_to(tagger)
     return Bundle(
-        spec=seen_as(RecipeSpec, spec),
+        spec=seen_as(RecipeSpec, run.classifiers[tagger]),
         discriminants=[seen_as(DiscriminantSpec, found) for found in judged if found is not None],
         features={
-            i.group: {name: _raw(run, spec.object, i.group, name) for name in i.features} for i in spec.inputs
+            group: {f: raw.model_dump(mode="json") for f, raw in of.items()} for group, of in given.items()
         },
-        sorted_by={group.name: group.sort_by for group in groups if group.sort_by},
+        sorted_by={group: run.groups[group].sort_by for group in given if group in run.groups},
     )
-
-
-def _raw(run: Configuration, obj: str, group: str, name: str) -> Plain:
-    """A feature before its transform; of another tagger its score, which is absent where it is stored."""
-    if group not in run.groups:
-        missing = MISSING if run.classifiers[group].backend == "stored" else None
-        return RawSpec(source=f"{group}.{name}", default=missing).model_dump(mode="json")
-    found = seen_as(ColumnSpec, run.groups[group].features[name])
-    known = columns.BY_OBJECT[obj].get(found["source"])
-    return {**found, "unit": known.unit if known is not None else ""}
 
 
 class Weights(NamedTuple):
