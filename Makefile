@@ -29,12 +29,12 @@ $(STAMP): pyproject.toml uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
 	  || { echo "no venv module: on Debian and Ubuntu 'apt install python3-venv'"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv sync --locked --inexact --compile-bytecode --extra simulation --extra deep --extra xrootd --extra dask $(EXTRAS:%=--extra %) --group dev
+	$(BIN)/uv sync --locked --inexact --compile-bytecode --extra simulation --extra deep --extra bundle --extra xrootd --extra dask $(EXTRAS:%=--extra %) --group dev
 	@touch $@
 
 demo: $(STAMP)  ## the whole workflow on the embedded demo
 	$(BIN)/snakemake --cores $(CORES)
-	@echo; echo "report:  results/report/index.html"; echo "plots:   results/plots/"; echo "taggers: results/models/, corrections: results/calibration/"
+	@echo; echo "report:  results/report/index.html"; echo "plots:   results/plots/"; echo "taggers: results/models/, for others: results/bundles/, corrections: results/calibration/"
 
 real: $(STAMP)  ## the same workflow on real files in JETSMITH_DATA
 	$(BIN)/snakemake --cores $(CORES) --configfile config/real.yaml --config data_root=$(DATA)

@@ -25,6 +25,7 @@ include: "workflow/scan.smk"
 include: "workflow/stack.smk"
 include: "workflow/reweight.smk"
 include: "workflow/calibrate.smk"
+include: "workflow/bundle.smk"
 include: "workflow/plot.smk"
 include: "workflow/report.smk"
 include: "workflow/targets.smk"
@@ -35,5 +36,6 @@ rule all:
     input:
         "<results>/report/index.html",
         expand("<results>/calibration/{judgement}.json", judgement=RUN.judgements),
+        expand("<results>/bundles/{tagger}", tagger=RUN.bundled),
         [weights_of(name) for name in RUN.run.reweighters],
         [parts_of(name, "skim", ".root") for name in RUN.datasets if RUN.run.skim.write_root],

@@ -30,6 +30,7 @@ FILES: dict[str, Any] = {
         "samples": {"mine": {"datasets": ["jets"], "folds": 0, "normalise": "unit"}},
         "taggers": {"score": "mine", "trees": "mine"},
         "working_points": {"L": 0.3, "M": 0.1},
+        "bundles": True,
         "partition": {"at_least": 1, "target_mb": 1000.0},
         "skim": {"chunk_entries": 500, "max_loss_fraction": 0.0, "retries": 0, "write_root": False},
         "closure": {"bootstraps": 20, "max_auc": 0.6},

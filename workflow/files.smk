@@ -96,6 +96,19 @@ def numbers_of(judgement):
     return f"<results>/calibration/{judgement}.numbers.json"
 
 
+def bundle_inputs(wildcards):
+    """A trained tagger, jets to compare it on, and what calibrate found of each of its discriminants."""
+    name = wildcards.tagger
+    spec = RUN.classifiers[name]
+    views = [found.judgement for found in RUN.judgements.values() if found.name == name]
+    return {
+        "model": f"<results>/models/{name}",
+        "packed": read_by(name),
+        "calibrations": [f"<results>/calibration/{judgement}.json" for judgement in views],
+        "numbers": [numbers_of(judgement) for judgement in views],
+    }
+
+
 def weights_of(reweighter):
     """The event weights of a reweighter, one file a dataset of its sample."""
     sample = RUN.run.samples[RUN.run.reweighters[reweighter]]

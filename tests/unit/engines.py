@@ -42,6 +42,20 @@ def spec_of(model: str, losses: str) -> ClassifierSpec:
     return make_spec("keras", GROUPS, model=model, architecture=architecture, losses=LOSSES[losses])
 
 
+def moved(spec: ClassifierSpec) -> Any:
+    """The network with its standardisation set and weights that are not at their start values."""
+    from jetsmith.classifiers._scaler import fit_scalers
+
+    model = _keras.build_model(spec, fit_scalers(Rows.select(spec.inputs, [pack_jets(200, 1)])))
+    rng = np.random.default_rng(1)
+    for variable in model.trainable_variables:
+        variable.assign(variable + rng.normal(0, 0.1, variable.shape))
+    for variable in model.non_trainable_variables:
+        if "moving" in variable.path:
+            variable.assign(rng.uniform(0.5, 2, variable.shape))
+    return model
+
+
 def data_of(spec: ClassifierSpec) -> tuple[Rows, dict[str, Any]]:
     """Jets, and their window with labels."""
     rows = Rows.select(spec.inputs, [pack_jets(N_JETS, 3)])

@@ -14,6 +14,7 @@ from jetsmith.specs.classifiers import LossSpec
 from tests.unit.packed_jets import make_spec
 
 ROOT = Path(__file__).parent.parent.parent
+NEED_KEYS = ("keras", "stored", "onnx")  # of a model, of scores, of a folder
 BACKENDS, MODELS = plugs.names("classifiers"), plugs.names("models")
 
 
@@ -140,7 +141,7 @@ def test_what_does_not_go_together(plug, content, words):
         assert word in problem
 
 
-@pytest.mark.parametrize("plug", [name for name in (*BACKENDS, *MODELS) if name not in ("keras", "stored")])
+@pytest.mark.parametrize("plug", [name for name in (*BACKENDS, *MODELS) if name not in NEED_KEYS])
 def test_defaults_go_with_everything(plug):
     """Defaults that name sequences which a tagger does not read are no mistake of its file."""
     assert not list(_options(plug).misfits(make_spec("keras")))

@@ -71,6 +71,7 @@ STAGES = (
     "scoring",
     "reweighting",
     "calibration",
+    "bundling",
     "report.page",
 )
 

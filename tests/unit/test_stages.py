@@ -25,7 +25,7 @@ LINES = {key: line for key, line in TABLE.items() if line != "absent"}
 JUDGED = {"calibrate", "plot_roc", "plot_discriminant", "plot_efficiency"}
 SETS = {
     "none": set(),
-    "model": {"train", "train_fold", "stack", "score", *JUDGED},
+    "model": {"train", "train_fold", "stack", "score", "bundle", *JUDGED},
     "judged": JUDGED,
     "drawn": JUDGED - {"calibrate"},
 }
@@ -36,6 +36,7 @@ OF_STACKED = (stages.train_fold, stages.stack)
 OF_TRAINING = (stages.train,)
 OF_SCAN = (stages.choose,)
 OF_TAGGER = (stages.calibrate,)
+OF_BUNDLED = (stages.bundle,)
 OF_REWEIGHTER = (stages.weights, stages.closure)
 
 
@@ -113,6 +114,7 @@ def _by_subject(run: Configuration) -> Any:
     for name, scan in run.scans.items():
         yield [(name, str(rung)) for rung in range(1, len(scan.trained))], (stages.retrain,)
     yield run.judgements, OF_TAGGER
+    yield run.bundled, OF_BUNDLED
     yield run.run.reweighters, OF_REWEIGHTER
 
 
@@ -251,6 +253,7 @@ def test_every_stage_has_its_record() -> None:
         OF_TRAINING,
         OF_SCAN,
         OF_TAGGER,
+        OF_BUNDLED,
         OF_REWEIGHTER,
     )
     asked = {stage.__name__ for stages_of in by_subject for stage in stages_of}

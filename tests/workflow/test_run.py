@@ -91,6 +91,18 @@ def test_corrections_are_valid(results, tagger):
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("tagger", TAGGERS)
+def test_bundles(results, tagger):
+    """Each trained tagger leaves, with working points and figures; its jets of reference get their scores."""
+    from jetsmith.bundle import Bundle
+
+    bundle = Bundle(results / "bundles" / tagger)
+    assert bundle.check() < 1e-6
+    points = bundle.folder / "working_points" / f"{tagger}.json"
+    assert points.read_bytes() == (results / "calibration" / f"{tagger}.json").read_bytes()
+    assert "| L | " in (bundle.folder / "README.md").read_text()
+
+
 def test_weights(results):
     """Finite, one an event, and the target's are 1."""
     power = pq.read_table(results / "weights" / "pythia_shower" / "zjets_power.parquet").to_pandas()

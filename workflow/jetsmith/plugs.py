@@ -6,7 +6,7 @@ more than records: what is heavy goes into its functions, or into a module whose
 """
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +17,7 @@ from pydantic import Field
 from jetsmith.configuration.records import require
 from jetsmith.errors import ConfigError
 from jetsmith.specs.classifiers import ClassifierSpec, LossSpec, RecipeSpec
+from jetsmith.specs.features import ColumnGroup
 from jetsmith.strict import Record, Single
 
 Count = Annotated[int, Field(gt=0, le=100_000)]
@@ -33,6 +34,10 @@ class Options(Record):
 
         Keys that were not given are in no text: `model_fields_set` has those that were.
         """
+        yield from ()
+
+    def misfits_of_features(self, groups: Mapping[str, ColumnGroup]) -> Iterator[str]:
+        """What of it does not go together with how the run computes features, once nothing else is wrong."""
         yield from ()
 
 
@@ -70,6 +75,11 @@ def modules(spec: RecipeSpec) -> list[str]:
         for name in dict.fromkeys(chosen)
         if name in names(package)
     ]
+
+
+def trains(backend: str) -> bool:
+    """Whether it makes a model: others have the scores of somebody else."""
+    return bool(find("classifiers", backend, "backend", "value").TRAINS)
 
 
 def takes_model(backend: str) -> bool:

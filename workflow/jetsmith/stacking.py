@@ -19,9 +19,7 @@ from jetsmith.packed import arrays
 from jetsmith.packed.arrays import Packed
 from jetsmith.packed.rows import Rows
 from jetsmith.packed.writing import writing
-from jetsmith.specs.classifiers import RecipeSpec
-
-MISSING = -1.0  # a stored score that is none, or of a jet that was not tagged: below every probability
+from jetsmith.specs.classifiers import MISSING, RecipeSpec
 
 
 def stack(

@@ -13,7 +13,13 @@ from jetsmith import columns, derivations
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.plotted import plotted
 from jetsmith.simulation.processes import PROCESSES
-from jetsmith.specs.classifiers import JudgedSpec, RecipeSpec, RowsSpec, TruthSpec
+from jetsmith.specs.classifiers import (
+    DiscriminantSpec,
+    JudgedSpec,
+    RecipeSpec,
+    RowsSpec,
+    TruthSpec,
+)
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.features import ColumnGroup
 from jetsmith.strict import seen_as
@@ -279,6 +285,29 @@ def calibrate(run: Configuration, judgement: str) -> Calibrate:
         working_points=run.run.working_points,
         pt_bins_gev=list(bins.pt_bins_gev),
         abseta_bins=list(bins.abseta_bins),
+    )
+
+
+class Bundle(NamedTuple):
+    """A tagger with its discriminants; and how its features are computed, in which units and which order."""
+
+    spec: Plain
+    discriminants: list[Plain]
+    features: dict[str, dict[str, Plain]]
+    sorted_by: dict[str, str]
+
+
+def bundle(run: Configuration, tagger: str) -> Bundle:
+    """Stage bundle."""
+    judged = [view.discriminant for view in run.judgements.values() if view.name == tagger]
+    given = run.given_to(tagger)
+    return Bundle(
+        spec=seen_as(RecipeSpec, run.classifiers[tagger]),
+        discriminants=[seen_as(DiscriminantSpec, found) for found in judged if found is not None],
+        features={
+            group: {f: raw.model_dump(mode="json") for f, raw in of.items()} for group, of in given.items()
+        },
+        sorted_by={group: run.groups[group].sort_by for group in given if group in run.groups},
     )
 
 

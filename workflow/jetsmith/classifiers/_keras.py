@@ -89,7 +89,7 @@ def fit(task: Task) -> list[dict[str, float]]:
     model.set_weights(best)
     io.write_json(task.folder / "scaler.json", {name: scaler.record() for name, scaler in scalers.items()})
     with io.atomic_file(task.folder / "model.keras") as temporary:
-        finished(model).save(temporary)
+        finished(exact(task.spec, model, scalers)).save(temporary)
     checkpoint.unlink(missing_ok=True)
     return history
 
@@ -107,6 +107,15 @@ def build_model(spec: RecipeSpec, scalers: dict[str, Scaler]) -> Any:
     for group, scaler in scalers.items():
         network.get_layer(f"standardise_{group}").set(**scaler.numbers())
     return network
+
+
+def exact(spec: RecipeSpec, model: Any, scalers: dict[str, Scaler]) -> Any:
+    """The network in float32 with the same weights: what leaves computes the same wherever it runs."""
+    if spec.precision == "float32":
+        return model
+    found = build_model(spec.model_copy(update={"precision": "float32"}), scalers)
+    found.set_weights(model.get_weights())
+    return found
 
 
 @contextlib.contextmanager

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from jetsmith import columns, remote
+from jetsmith import columns, plugs, remote
 from jetsmith.configuration.checks import local
 from jetsmith.configuration.scanned import Scanned
-from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
+from jetsmith.specs.classifiers import MISSING, ClassifierSpec, ClassSpec
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
-from jetsmith.specs.features import FeatureGroup
+from jetsmith.specs.features import ColumnSpec, FeatureGroup, RawSpec
 from jetsmith.specs.run import RunSpec
+from jetsmith.strict import seen_as
 
 REMOTE_FILE_MB = 2000.0  # ASSUME: a remote file's size before anyone has looked at it
 
@@ -153,7 +154,30 @@ class Configuration:
         None where its scores are out of fold anyway: in a sample with folds, or as they are stored.
         """
         spec = self.classifiers[classifier]
-        return 0 if spec.folds or spec.backend == "stored" else self.run.stack_folds
+        return 0 if spec.folds or not plugs.trains(spec.backend) else self.run.stack_folds
+
+    @property
+    def bundled(self) -> list[str]:
+        """Taggers that leave as bundles: one model each, of a backend that has a writer."""
+        found = [self.classifiers[name] for name in self.run.taggers] if self.run.bundles else []
+        return [spec.name for spec in found if not spec.folds and spec.backend in plugs.names("bundles")]
+
+    def given_to(self, tagger: str) -> dict[str, dict[str, RawSpec]]:
+        """What a caller of its bundle gives: by group the features before their transform, by name.
+
+        Of another tagger that is its score, which may be absent where an experiment stored it.
+        """
+        spec = self.classifiers[tagger]
+
+        def raw(group: str, name: str) -> RawSpec:
+            if group not in self.groups:
+                stored = self.classifiers[group].backend == "stored"
+                return RawSpec(source=f"{group}.{name}", default=MISSING if stored else None)
+            found = seen_as(ColumnSpec, self.groups[group].features[name])
+            known = columns.BY_OBJECT[spec.object].get(found["source"])
+            return RawSpec(**found, unit=known.unit if known is not None else "")
+
+        return {i.group: {name: raw(i.group, name) for name in i.features} for i in spec.inputs}
 
     def samples_of(self, classifier: str) -> tuple[str, ...]:
         """The sample that a classifier is trained on, then those that it is judged on beside."""
@@ -168,7 +192,7 @@ class Configuration:
         """What there is a figure of: values of the wildcards of a plot, by what it is of (`plots.About`)."""
         if of == "contrast":
             return [(sample, name) for sample in self.run.samples for name in self.contrasts(sample)]
-        trained = [name for name, spec in self.classifiers.items() if spec.backend != "stored"]
+        trained = [name for name, spec in self.classifiers.items() if plugs.trains(spec.backend)]
         named: dict[str, Iterable[str]] = {
             "judgement": self.judgements,
             "reweighter": self.run.reweighters,

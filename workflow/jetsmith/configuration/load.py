@@ -25,7 +25,7 @@ from jetsmith.configuration.judgement_checks import check_judged_on, check_judge
 from jetsmith.configuration.records import Model, load_table, pick, read_yaml, require, validate
 from jetsmith.configuration.resolve import Resolved, classifier_file, resolve
 from jetsmith.configuration.stacked import Source
-from jetsmith.errors import ConfigError
+from jetsmith.errors import ConfigError, refuse
 from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec, Judgement, Role
 from jetsmith.specs.datasets import MAX_PARTS, DatasetSpec
 from jetsmith.specs.features import FeatureGroup
@@ -149,6 +149,7 @@ def _looked_up(
     sample = run.samples[one.sample]
     found = resolve(name, {**sources, name: one}, sample.folds, flavours, groups)
     check_classifier(found.spec, found.options, one.path, sample, datasets)
+    refuse(one.path, (f"architecture.{problem}" for problem in found.options.misfits_of_features(groups)))
     return found
 
 

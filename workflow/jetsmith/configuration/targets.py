@@ -72,6 +72,8 @@ def _unknown(
             choices, whose = plots, "the run"
         elif kind == "dataset" and "/simulated/" in pattern:
             choices, whose = [d for d, spec in run.datasets.items() if spec.simulate], "the simulation"
+        elif kind == "tagger" and "/bundles/" in pattern:
+            choices, whose = run.bundled, "the list of bundles (trained taggers, in samples without folds)"
         elif kind == "part" and "/simulated/" in pattern:
             simulate = run.datasets[names["dataset"]].simulate
             choices = [f"{part:03d}" for part in range(simulate.parts if simulate else 0)]

@@ -93,7 +93,7 @@ def _flat(group: ColumnGroup, table: Mapping[str, Array | Lists]) -> Table:
             continue
         column = table[feature.source]
         values = column.slot(feature.slot or 0) if isinstance(column, Lists) else column
-        found[name] = _finish(values, feature)
+        found[name] = finish(values, feature)
     return found
 
 
@@ -119,12 +119,12 @@ def _sequence(group: ColumnGroup, table: Mapping[str, Array | Lists]) -> Table:
     order = order[rank < group.length]
     cut = np.concatenate([[0], np.cumsum(np.minimum(np.diff(offsets), group.length))])
     return {
-        group.column(name): Lists(cut, _finish(lists[feature.source].values[order], feature))
+        group.column(name): Lists(cut, finish(lists[feature.source].values[order], feature))
         for name, feature in wanted.items()
     }
 
 
-def _finish(values: Array, feature: ColumnSpec) -> Array:
+def finish(values: Array, feature: ColumnSpec) -> Array:
     """Transform, cast to float32, clip, and give what is not finite the default; NaN for none."""
     with np.errstate(all="ignore"):
         if feature.transform != "none":

@@ -9,6 +9,7 @@ binomial with effective counts; `efficiency` says what that means under negative
 from jetsmith.metrics.curves import Roc, auc, auc_interval, roc_curve
 from jetsmith.metrics.cuts import bin_of, closed, passes, written
 from jetsmith.metrics.efficiencies import (
+    EPSILON,
     Efficiency,
     EfficiencyTable,
     Interval,
@@ -20,6 +21,7 @@ from jetsmith.metrics.efficiencies import (
 from jetsmith.metrics.thresholds import WorkingPoint, working_point, working_points
 
 __all__ = [
+    "EPSILON",
     "Efficiency",
     "EfficiencyTable",
     "Interval",

@@ -10,7 +10,8 @@ from jetsmith.specs.features import Inputs
 from jetsmith.specs.scans import ScanSpec
 from jetsmith.strict import Fraction, Name, Positive, Record
 
-Backend = Literal["xgboost", "keras", "stored", "sklearn"]
+MISSING = -1.0  # a score that others read, stored and none, or of a jet that was not tagged: below all others
+Backend = Literal["xgboost", "keras", "stored", "sklearn", "onnx"]
 Engine = Literal["tensorflow", "jax"]
 Precision = Literal["float32", "bfloat16"]
 Role = Literal["tagger", "reweighter"]
@@ -136,8 +137,8 @@ class ClassifierFile(Record):
     )
     precision: Precision = Field(
         "float32",
-        description="What a network computes in, and its saved file, too; keras alone takes one. Inputs, "
-        "statistics of batches, weights, logits and losses stay float32.",
+        description="What a network trains in; keras alone takes one. Inputs, statistics of batches, "
+        "weights, logits and losses stay float32, and the saved file computes in float32.",
     )
     object: Object = Field(description="What a row is.")
     classes: tuple[Name, ...] = Field(min_length=2, description="Classes of config/flavours.yaml.")

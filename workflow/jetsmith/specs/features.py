@@ -35,6 +35,12 @@ class FeatureSpec(ColumnSpec):
     label: str = Field("", description="TeX label for plots.")
 
 
+class RawSpec(ColumnSpec):
+    """A feature as whoever runs a bundle gives it: before its transform."""
+
+    unit: str = Field("", description="Unit of its source.")
+
+
 class ColumnGroup(Record):
     """How the features of a group are computed: what features and pack get of it."""
 

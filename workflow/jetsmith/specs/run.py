@@ -66,6 +66,11 @@ class RunSpec(Record):
         "the events: of that part it gives the scores that the other is trained on. Not where the sample has "
         "folds of its own.",
     )
+    bundles: bool = Field(
+        True,
+        description="Each tagger that was trained, in a sample without folds, also as a folder for others, "
+        "with its network or trees as ONNX. Needs the extra `bundle`.",
+    )
     working_points: dict[str, Fraction] = Field(
         {"L": 0.1, "M": 0.01, "T": 0.001}, description="Background efficiency of each working point."
     )

@@ -1,0 +1,24 @@
+"""Write one tagger as a bundle."""
+
+from pathlib import Path
+
+from jetsmith.bundling import bundle
+from jetsmith.job import job
+from jetsmith.specs.classifiers import DiscriminantSpec, RecipeSpec
+from jetsmith.specs.features import RawSpec
+
+with job(snakemake):
+    bundle(
+        spec=RecipeSpec(**snakemake.params.spec),
+        discriminants=[DiscriminantSpec(**found) for found in snakemake.params.discriminants],
+        features={
+            g: {f: RawSpec(**raw) for f, raw in of.items()} for g, of in snakemake.params.features.items()
+        },
+        sorted_by=snakemake.params.sorted_by,
+        model=snakemake.input.model,
+        packed=Path(snakemake.input.packed[0]).parents[1],
+        calibrations=snakemake.input.calibrations,
+        numbers=snakemake.input.numbers,
+        output=snakemake.output[0],
+        threads=snakemake.threads,
+    )

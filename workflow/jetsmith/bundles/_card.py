@@ -1,0 +1,145 @@
+"""The model card of a bundle: on what and how it was trained, what it can do, and what it is not for."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jetsmith import members
+from jetsmith.bundle import Group
+from jetsmith.specs.classifiers import RecipeSpec
+
+PURPOSE = """\
+Give it the inputs that `inputs.json` names, of jets as those of its training, and it gives the probability
+of each class among these classes, and the discriminants that it was judged by. It must not be used
+
+- on jets outside the ranges of `inputs.json`, of another collider, detector, reconstruction or jet algorithm;
+- as a probability in data: classes were levelled in training, and nothing knows the composition of a sample;
+- in data without scale factors: all figures are of simulation, and none has been measured;
+- with these efficiencies at other thresholds, or with intervals that are statistical alone;
+- where a discriminant or an input is among what an analysis measures, unless that was looked at.
+"""
+
+READING = """\
+```python
+from jetsmith.bundle import Bundle   # needs numpy, awkward and onnxruntime
+scores = Bundle("{name}")(jets)      # jets: by group, features by name; NaN is what is missing
+```
+
+Or `model.onnx` by any ONNX runtime: of each group one float32 tensor, (N, F), of a sequence (N, T, F) with
+any T >= 1 and its `<group>_count` (N,), int32. What lies behind a jet's count is not read. `reference.npz`
+has jets and what they get; `sha256sum -c SHA256SUMS` compares the files.
+"""
+
+
+def text(
+    spec: RecipeSpec,
+    groups: Sequence[Group],
+    trained: Mapping[str, Any],
+    numbers: Sequence[Mapping[str, Any]],
+    datasets: Sequence[str],
+    n_jets: Mapping[str, int],
+    worst: float,
+) -> str:
+    """The page, in Markdown.
+
+    Args:
+        spec: The tagger.
+        groups: Its inputs.
+        trained: Content of the model's meta.json.
+        numbers: What calibrate found, one a discriminant.
+        datasets: What the sample consists of.
+        n_jets: Jets of the splits `train` and `test`.
+        worst: Largest difference from the trained model.
+    """
+    made = trained["provenance"]
+    sections = {
+        f"# {spec.name}": f"A tagger of {spec.object} jets: {', '.join(spec.class_names)}.",
+        "## Reading it": READING.format(name=spec.name),
+        "## What it is for, and what not": PURPOSE,
+        "## Figures": "\n\n".join(map(_figures, numbers)) or "None: it was not judged.",
+        "## Training": "\n".join(
+            [
+                f"- Sample `{spec.sample}`, of {', '.join(f'`{name}`' for name in datasets)}: "
+                f"{n_jets['train']:,} jets in the split `train`, {n_jets['test']:,} in `test`.",
+                *_counts(trained["rows"]),
+                f"- Backend {spec.backend}{f', architecture `{spec.model}`' if spec.model else ''}, options "
+                f"{dict(spec.architecture)}; {dict(spec.training.model_dump(mode='json'))}.",
+                f"- {_seeds(trained)}, on {trained['device']['engine']} ({trained['device']['kind']}).",
+                f"- Made from commit {made['commit']} with Python {made['python']}, "
+                + ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+                + ".",
+            ]
+        ),
+        "## Inputs": "\n\n".join(map(_inputs, groups)),
+        "## Comparison": (
+            f"Probabilities differ from those of the trained model by at most {worst:.1e}, on jets of the "
+            "test split, on others made up from them with missing values, and on jets without constituents, "
+            "with one, with as many as are read and with more."
+        ),
+    }
+    return "\n\n".join(f"{head}\n\n{body.strip()}" for head, body in sections.items()) + "\n"
+
+
+def _seeds(trained: Mapping[str, Any]) -> str:
+    if members.MEMBERS in trained:
+        seeds = ", ".join(map(str, trained["seeds"]))
+        return f"The mean of {trained[members.MEMBERS]} trainings, of seeds {seeds}"
+    return f"Seed {trained['seed']}"
+
+
+def _counts(rows: Mapping[str, Mapping[str, Mapping[str, int]]]) -> list[str]:
+    return [
+        f"- Of {role}: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()) + "."
+        for roles in rows.values()
+        for role, counts in roles.items()
+    ]
+
+
+def _figures(numbers: Mapping[str, Any]) -> str:
+    """A table of the working points of a discriminant."""
+    points, level = numbers["working_points"], numbers["level"]
+    head = (
+        f"{numbers['discriminant']}, efficiencies of the test split in simulation ({level:.1%}, statistical):"
+    )
+    if not points:
+        return f"{head} none, for lack of jets."
+    names = list(next(iter(points.values()))["efficiencies"])
+    lines = [
+        f"| working point | threshold | {' | '.join(names)} |",
+        "|---" * (len(names) + 2) + "|",
+        *(
+            f"| {point} | {found['threshold']:.6g} | "
+            + " | ".join(_interval(found["efficiencies"][name]) for name in names)
+            + " |"
+            for point, found in points.items()
+        ),
+    ]
+    undefined = "".join(f"\n\n{name}: {reason}." for name, reason in numbers["undefined"].items())
+    return f"{head}\n\n" + "\n".join(lines) + undefined
+
+
+def _interval(found: Mapping[str, float | None]) -> str:
+    value, low, high = (found[key] for key in ("value", "low", "high"))
+    if value is None or low is None or high is None:
+        return "-"
+    return f"{value:.4g} ({low:.4g} to {high:.4g})"
+
+
+def _inputs(group: Group) -> str:
+    """A table of the features of a group."""
+    what = "one number a jet"
+    if group.kind == "sequence":
+        order = f"in falling `{group.sorted_by}`, what is missing last" if group.sorted_by else "as stored"
+        what = f"a list a jet, {order}; the first {group.length} are read"
+    lines = [
+        f"`{group.group}`: {what}.",
+        "",
+        "| input | is | unit | range | if missing |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {f.name} | `{f.source}`{'' if f.slot is None else f', element {f.slot}'} | {f.unit} | "
+            f"{' to '.join('any' if end is None else f'{end:.4g}' for end in f.range)} | "
+            f"{'refused' if f.default is None else f'{f.default:g}'} |"
+            for f in group.features
+        ),
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,314 @@
+"""Stage bundle: what leaves. A trained tagger as a folder that anybody can run, the same or not at all.
+
+`jetsmith.bundle` reads it; its files are ONNX, JSON, NumPy's and Markdown.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import onnx
+
+from jetsmith import io, members, metrics, plugs
+from jetsmith.bundle import (
+    CHECKSUMS,
+    DISCRIMINANTS,
+    FORMAT,
+    INPUTS,
+    MODEL,
+    PROBABILITIES,
+    REFERENCE,
+    Bundle,
+    Group,
+    Values,
+    groups_of,
+    n_jets,
+)
+from jetsmith.bundles import Writer, _card, _jets
+from jetsmith.bundles._graph import Graph
+from jetsmith.bundles._inputs import prepare
+from jetsmith.classifiers import find_backend
+from jetsmith.errors import InputError
+from jetsmith.io import FloatArray
+from jetsmith.packed import arrays
+from jetsmith.packed.rows import Rows
+from jetsmith.specs.classifiers import DiscriminantSpec, RecipeSpec
+from jetsmith.specs.features import RawSpec
+
+N_REFERENCE, N_MADE_UP, SEED = 1000, 1000, 1
+TOLERANCE = 1e-6  # of probabilities in float32, against the trained model on the same machine
+# Of a few jets, with logits of 50 and more, float32 itself tells probabilities no better: Keras' own are
+# 1.1e-6 from those of the same network in float64. The last bits of their inputs change them as much.
+LAST_BITS, AT_MOST = 4.0, 1e-5
+
+
+def bundle(
+    spec: RecipeSpec,
+    discriminants: Sequence[DiscriminantSpec],
+    features: Mapping[str, Mapping[str, RawSpec]],
+    sorted_by: Mapping[str, str],
+    model: str | Path,
+    packed: str | Path,
+    calibrations: Sequence[str | Path],
+    numbers: Sequence[str | Path],
+    output: str | Path,
+    threads: int = 1,
+) -> None:
+    """Write a bundle, compare it with the trained model, and give it its name if they agree.
+
+    Args:
+        spec: The tagger.
+        discriminants: What it is judged by.
+        features: Of each group of its inputs the features, as stage features computes them.
+        sorted_by: Of each sequence the column that orders its constituents.
+        model: Folder of the model.
+        packed: Folder results/packed/{sample}.
+        calibrations: Correction files of the tagger, one a discriminant.
+        numbers: The numbers that belong to these.
+        output: The folder.
+        threads: CPU threads of the trained model.
+
+    Raises:
+        InputError: A file is damaged or another's, the model has a layer that no bundle can hold, or the
+            bundle gives probabilities that differ by more than 1e-6 on any jet of the test split, made up
+            from these, without constituents, with one, with as many as are read, or with more.
+    """
+    model = Path(model)
+    io.check_folder(model, "train it again")
+    train, test = arrays.read_splits(packed, ("train", "test"), spec.groups, spec.sample)
+    groups = seen(spec, features, sorted_by, train)
+    rows = Rows.select(spec.inputs, [test])
+    if not len(rows):
+        raise InputError(f"{packed}: split test has no jets, so nothing can be compared; give it a share")
+    jets = _jets.raw(rows, slice(0, min(N_REFERENCE, len(rows))), groups)
+    n_real = n_jets(jets)
+    tried = _jets.joined(jets, _jets.made_up(jets, groups, N_MADE_UP, SEED))
+    expected = predicted(spec, model, tried, groups, threads)
+    with io.atomic_directory(output) as folder:
+        write_files(folder, spec, discriminants, groups, model, jets, expected[:n_real])
+        for path in calibrations:
+            shutil.copyfile(path, _made(folder / "working_points" / Path(path).name))
+        worst = compare(folder, spec, discriminants, tried, expected)
+        card = _card.text(
+            spec=spec,
+            groups=groups,
+            trained=io.read_json(model / "meta.json"),
+            numbers=[io.read_json(path) for path in numbers],
+            datasets=train.datasets,
+            n_jets={"train": len(train), "test": len(test)},
+            worst=worst,
+        )
+        (folder / "README.md").write_text(card)
+        write_checksums(folder)
+
+
+def write_files(
+    folder: Path,
+    spec: RecipeSpec,
+    discriminants: Sequence[DiscriminantSpec],
+    groups: Sequence[Group],
+    model: Path,
+    jets: Mapping[str, Values],
+    expected: FloatArray,
+) -> None:
+    """What a reader needs: the graph, inputs.json, jets of reference with their probabilities, checksums."""
+    folder.mkdir(exist_ok=True)
+    onnx.save(_graph(spec, discriminants, groups, model, folder), folder / MODEL)
+    io.write_json(folder / INPUTS, about(spec, discriminants, groups), checksum=False)
+    judged = judgements(discriminants, spec.class_names, expected)
+    _write_reference(folder / REFERENCE, jets, expected, judged)
+    write_checksums(folder)
+
+
+def compare(
+    folder: Path,
+    spec: RecipeSpec,
+    discriminants: Sequence[DiscriminantSpec],
+    jets: Mapping[str, Values],
+    expected: FloatArray,
+) -> float:
+    """The largest difference of a probability between a bundle and its trained model.
+
+    Args:
+        folder: The bundle.
+        spec: The tagger.
+        discriminants: Its discriminants, which are compared with those of the bundle's probabilities.
+        jets: What is scored.
+        expected: The model's probabilities, (N, C).
+
+    Raises:
+        InputError: It is larger than 1e-6, and than the last bits of the jet's inputs explain, or larger than
+            1e-5; or a discriminant is another.
+    """
+    bundled = Bundle(folder)
+    found, judged = bundled.score(jets)
+    off = np.abs(found - expected).max(axis=1)
+    bad = ~(off <= TOLERANCE)  # NaN is none, either
+    if bad.any():
+        bad = ~(off <= np.clip(LAST_BITS * _last_bits(bundled, jets, found), TOLERANCE, AT_MOST))
+    if bad.any():
+        worst = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
+        raise InputError(
+            f"{spec.name}: no bundle is written: of {len(off):,} jets {int(bad.sum()):,} get probabilities "
+            f"that differ by more than {TOLERANCE:g} from those of the model; jet {worst} gets "
+            f"{found[worst]} for {expected[worst]}"
+        )
+    right = judgements(discriminants, spec.class_names, found)
+    if not np.allclose(judged, right, rtol=1e-5, atol=TOLERANCE):
+        raise InputError(
+            f"{spec.name}: no bundle is written: its discriminants are not those of its probabilities"
+        )
+    return float(off.max())
+
+
+def _last_bits(bundled: Bundle, jets: Mapping[str, Values], found: FloatArray) -> FloatArray:
+    """How far probabilities move where every input moves to a float beside it, either way; (N,)."""
+    rng, most = np.random.default_rng(SEED), np.zeros(len(found), np.float32)
+    for _ in range(4):
+        moved = {}
+        for name, group in jets.items():
+            ends = np.where(rng.random(group.values.shape) < 0.5, np.float32(-np.inf), np.float32(np.inf))
+            moved[name] = Values(np.nextafter(group.values, ends), group.offsets)
+        most = np.maximum(most, np.abs(bundled.score(moved)[0] - found).max(axis=1))
+    return most
+
+
+def predicted(
+    spec: RecipeSpec, model: Path, jets: Mapping[str, Values], groups: Sequence[Group], threads: int
+) -> FloatArray:
+    """Probabilities of the trained model, (N, C), float32, by the very functions that the stages use."""
+    rows = Rows.select(spec.inputs, [_jets.packed(jets, groups)])
+    backend = find_backend(spec.backend)
+    return members.mean([backend.predict(spec, one, rows, threads) for one in members.folders(model)])
+
+
+def judgements(
+    discriminants: Sequence[DiscriminantSpec], names: Sequence[str], probabilities: FloatArray
+) -> FloatArray:
+    """All discriminants of probabilities (N, C); (N, D), float32."""
+    by_class = dict(zip(names, probabilities.T, strict=True))
+    found = [metrics.discriminant(spec, by_class) for spec in discriminants]
+    return np.stack(found, axis=-1).astype(np.float32)
+
+
+def seen(
+    spec: RecipeSpec,
+    features: Mapping[str, Mapping[str, RawSpec]],
+    sorted_by: Mapping[str, str],
+    train: arrays.Packed,
+) -> tuple[Group, ...]:
+    """What callers give of each group, with the ranges that the training saw; arguments as of `bundle`."""
+    found = []
+    for inputs in spec.inputs:
+        values = train.groups[inputs.group]
+        entries = []
+        for name in inputs.features:
+            raw = features[inputs.group][name]
+            seen = _jets.range_of(_jets.pieces(values, values.names.index(name)), raw)
+            entries.append({"name": name, **raw.model_dump(mode="json"), "range": seen})
+        about = {"group": inputs.group, "kind": inputs.kind, "length": inputs.length, "features": entries}
+        found.append({**about, "sorted_by": sorted_by.get(inputs.group, "")})
+    return groups_of({"groups": found})
+
+
+def about(
+    spec: RecipeSpec, discriminants: Sequence[DiscriminantSpec], groups: Sequence[Group]
+) -> dict[str, Any]:
+    """Content of inputs.json."""
+    return {
+        "format": FORMAT,
+        "tagger": spec.name,
+        "object": spec.object,
+        "classes": list(spec.class_names),
+        "discriminants": {d.name: d.model_dump(mode="json", exclude={"name"}) for d in discriminants},
+        "groups": [asdict(group) for group in groups],
+    }
+
+
+def _graph(
+    spec: RecipeSpec,
+    discriminants: Sequence[DiscriminantSpec],
+    groups: Sequence[Group],
+    model: Path,
+    folder: Path,
+) -> onnx.ModelProto:
+    graph = Graph()
+    prepared = {group.group: prepare(graph, group) for group in groups}
+    writer = cast(Writer, plugs.find("bundles", spec.backend, "backend", "value"))
+    each = members.folders(model)
+    written = [
+        writer.write(graph, spec, one, prepared, folder if len(each) == 1 else folder / one.name)
+        for one in each
+    ]
+    probabilities = _mean(graph, written)
+    graph.output(PROBABILITIES, probabilities, ["N", len(spec.classes)])
+    judged = _discriminants(graph, discriminants, spec.class_names, probabilities)
+    graph.output(DISCRIMINANTS, judged, ["N", len(discriminants)])
+    notes = {"classes": spec.class_names, "discriminants": [d.name for d in discriminants]}
+    return graph.finished(spec.name, {key: json.dumps(value) for key, value in notes.items()})
+
+
+def _mean(graph: Graph, probabilities: Sequence[str]) -> str:
+    """As `members.mean`; (N, C) each."""
+    if len(probabilities) == 1:
+        return probabilities[0]
+    doubles = [graph.node("Cast", name, to=onnx.TensorProto.DOUBLE) for name in probabilities]
+    return graph.node("Cast", graph.node("Mean", *doubles), to=onnx.TensorProto.FLOAT)
+
+
+def _discriminants(
+    graph: Graph, discriminants: Sequence[DiscriminantSpec], names: Sequence[str], probabilities: str
+) -> str:
+    """As `metrics.discriminant`, in double precision; (N, C) -> (N, D)."""
+    n = len(discriminants)
+    weights = np.zeros((len(names), 2 * n))
+    for i, spec in enumerate(discriminants):
+        for name in spec.signal:
+            weights[names.index(name), i] = 1
+        for name, fraction in spec.background.items():
+            weights[names.index(name), n + i] = fraction
+    doubles = graph.node("Cast", probabilities, to=onnx.TensorProto.DOUBLE)
+    sums = graph.node("MatMul", doubles, graph.constant(weights, np.float64))
+    signal, background = graph.split(sums, [n, n])
+    is_log = np.array([spec.form == "log_ratio" for spec in discriminants])
+    found = []
+    if not is_log.all():
+        # No float32 but 0 is as small: where all terms are 0, the ratio is.
+        total = graph.node("Max", graph.node("Add", signal, background), graph.constant(1e-300, np.float64))
+        found.append(graph.node("Div", signal, total))
+    if is_log.any():
+        least = graph.constant(metrics.EPSILON, np.float64)
+        above, below = (graph.node("Add", x, least) for x in (signal, background))
+        found.append(graph.node("Log", graph.node("Div", above, below)))
+    value = found[0]
+    if len(found) > 1:
+        value = graph.node("Where", graph.constant(is_log, np.bool_), found[1], found[0])
+    return graph.node("Cast", value, to=onnx.TensorProto.FLOAT)
+
+
+def _write_reference(
+    path: Path, jets: Mapping[str, Values], probabilities: FloatArray, judged: FloatArray
+) -> None:
+    found: dict[str, Any] = {PROBABILITIES: probabilities, DISCRIMINANTS: judged}
+    for name, group in jets.items():
+        found[name] = group.values
+        if group.offsets is not None:
+            found[f"{name}_offsets"] = group.offsets
+    np.savez(path, allow_pickle=False, **found)
+
+
+def write_checksums(folder: Path) -> None:
+    """As `sha256sum` writes them, and checks with `-c`."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != CHECKSUMS)
+    lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(folder)}\n" for p in files]
+    (folder / CHECKSUMS).write_text("".join(lines))
+
+
+def _made(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
