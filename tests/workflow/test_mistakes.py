@@ -86,7 +86,7 @@ def test_digests_count_what_jobs_call(project):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     rules = {"inspect", "skim", "pack", "pack_rows", "train", "train_fold", "stack", "score", "calibrate"}
-    rules |= {"promote_both_1", "retrain", "choose", "assemble", "plot_scan", "plot_members"}
+    rules |= {"promote_both_1", "retrain", "choose", "assemble", "plot_scan", "plot_members", "bundle"}
     assert rules | {"plot_roc", "report"} <= found.keys()
     assert {rule: missed for rule, missed in found.items() if missed} == {}
     results = project.folder / "results"
