@@ -7,7 +7,6 @@ seed, data and code continues there. It becomes the output, in one rename, when 
 import contextlib
 import functools
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,7 @@ import numpy as np
 
 from jetsmith import io, locks, plugs, provenance
 from jetsmith.balance import balanced_weights, heavy_jets
-from jetsmith.classifiers import Backend, Device, Labelled, Task, find_backend
+from jetsmith.classifiers import Backend, Device, Labelled, Task, find_backend, require_gpu
 from jetsmith.classifiers._events import Events
 from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
@@ -85,7 +84,7 @@ def train(
     backend = find_backend(spec.backend)
     parts = arrays.read_splits(packed, SPLITS, spec.groups, spec.sample)
     device = backend.device(spec, threads, gpus)
-    _require_gpu(spec, device, gpus)
+    require_gpu(spec, device, gpus)
     identity = task_identity(spec, parts, seed, device, without)
     with alone(output):
         if (_noted(output / "meta.json") or {}).get("task") == identity:
@@ -139,23 +138,6 @@ def train(
         for path in (*partial.glob(f"**/{DONE}"), partial / TASK):
             path.unlink()
         io.move(partial, output)
-
-
-def _require_gpu(spec: RecipeSpec, device: Device, gpus: int) -> None:
-    """Nobody holds a GPU and trains on the CPU without a word."""
-    if gpus and (device.kind != "gpu" or device.count < gpus):
-        raise InputError(
-            f"{spec.name}: the job has asked for {gpus} GPU (`gpu` of its rule, as in the profile's "
-            f"`set-resources`) and would train by {device} on {socket.gethostname()}. Networks can use one, "
-            "with `engine: jax` several, and trees with `device: cuda` one, where their jobs have CUDA "
-            "(docs/site.md, GPUs); elsewhere leave `gpu` out"
-        )
-    size = spec.training.batch_size
-    if gpus > 1 and size % gpus:
-        raise InputError(
-            f"{spec.name}: training.batch_size, {size}, is no multiple of the {gpus} GPUs that the job has "
-            "asked for (`gpu` of its rule): they share each batch"
-        )
 
 
 def _checksums(folder: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ A backend is a module with what `Backend` names. Nothing else knows which backen
 """
 
 import os
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,6 +135,23 @@ class Backend(Protocol):
 def on_cpu(spec: RecipeSpec) -> Device:
     """The device of backends that know no other."""
     return Device("cpu", spec.backend)
+
+
+def require_gpu(spec: RecipeSpec, device: Device, gpus: int) -> None:
+    """An InputError where a job holds GPUs and would not train on them."""
+    if gpus and (device.kind != "gpu" or device.count < gpus):
+        raise InputError(
+            f"{spec.name}: the job has asked for {gpus} GPU (`gpu` of its rule, as in the profile's "
+            f"`set-resources`) and would train by {device} on {socket.gethostname()}. Networks can use one, "
+            "with `engine: jax` several, and trees with `device: cuda` one, where their jobs have CUDA "
+            "(docs/site.md, GPUs); elsewhere leave `gpu` out"
+        )
+    size = spec.training.batch_size
+    if gpus > 1 and size % gpus:
+        raise InputError(
+            f"{spec.name}: training.batch_size, {size}, is no multiple of the {gpus} GPUs that the job has "
+            "asked for (`gpu` of its rule): they share each batch"
+        )
 
 
 def require_classes(model: Path, found: int, spec: RecipeSpec) -> None:
