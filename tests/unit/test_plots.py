@@ -349,7 +349,7 @@ def test_training_draws_its_numbers(tmp_path: Path) -> None:
     assert numbers.histories[0].learning_rate == ()
     assert "40 s in all, 2 s each epoch." in numbers.caption()
     rows = [row | {"learning_rate": 0.01 / row["epoch"]} for row in history(4)]
-    network = training.compute(make_spec(), [(None, rows)], {})
+    network = training.compute(make_spec(), [(None, None, rows)], {})
     assert network.histories[0].learning_rate == (0.01, 0.005, 0.00333333, 0.0025)
     assert "8 s in all, 2 s each epoch. Learning rates: 0.01 to 0.0025." in network.caption()
     figure = training.draw(numbers, STYLE)

@@ -18,7 +18,7 @@ from jetsmith.specs.classifiers import ClassifierSpec, RecipeSpec
 from jetsmith.specs.features import ColumnGroup
 
 if TYPE_CHECKING:
-    from jetsmith.classifiers import Task
+    from jetsmith.classifiers import Device, Task
     from jetsmith.classifiers.stored import Stored
     from jetsmith.io import FloatArray
     from jetsmith.packed.rows import Rows
@@ -101,6 +101,13 @@ class Options(plugs.Options):
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def device(spec: RecipeSpec, threads: int, gpus: int) -> "Device":
+    """The CPU."""
+    from jetsmith.classifiers import on_cpu
+
+    return on_cpu(spec)
 
 
 def fit(task: "Task") -> list[dict[str, float]]:
