@@ -258,7 +258,9 @@ def _mean(graph: Graph, probabilities: Sequence[str]) -> str:
     if len(probabilities) == 1:
         return probabilities[0]
     doubles = [graph.node("Cast", name, to=onnx.TensorProto.DOUBLE) for name in probabilities]
-    return graph.node("Cast", graph.node("Mean", *doubles), to=onnx.TensorProto.FLOAT)
+    total = graph.node("Sum", *doubles)
+    mean = graph.node("Div", total, graph.constant(len(doubles), np.float64))  # no runtime has Mean of doubles
+    return graph.node("Cast", mean, to=onnx.TensorProto.FLOAT)
 
 
 def _discriminants(
