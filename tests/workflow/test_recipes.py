@@ -24,7 +24,8 @@ pytestmark = pytest.mark.workflow
 # test_scans, test_ensembles, tests/benchmarks, tests/cluster.
 OTHERS = {
     "A tagger of taggers", "A column that only plots or a decorrelation read", "A backend",
-    "A key of the configuration", "A benchmark", "A batch system", "An engine of Keras", "A scan", "An ensemble",
+    "A key of the configuration", "A benchmark", "A batch system", "An engine of Keras",
+    "A scan", "An ensemble",
 }  # fmt: skip
 
 

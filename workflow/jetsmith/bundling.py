@@ -259,7 +259,8 @@ def _mean(graph: Graph, probabilities: Sequence[str]) -> str:
         return probabilities[0]
     doubles = [graph.node("Cast", name, to=onnx.TensorProto.DOUBLE) for name in probabilities]
     total = graph.node("Sum", *doubles)
-    mean = graph.node("Div", total, graph.constant(len(doubles), np.float64))  # no runtime has Mean of doubles
+    # onnxruntime has no Mean of doubles.
+    mean = graph.node("Div", total, graph.constant(len(doubles), np.float64))
     return graph.node("Cast", mean, to=onnx.TensorProto.FLOAT)
 
 
