@@ -38,9 +38,9 @@ def device(gpus: int) -> Device:
 
 
 def room() -> int:
-    """Bytes of windows that may stay on the device."""
+    """Bytes of windows of one data set that may stay on the device; there are two in a training."""
     found = jax.devices()[0].memory_stats()
-    return found["bytes_limit"] // 2 if found and "bytes_limit" in found else 1 << 30
+    return found["bytes_limit"] // 4 if found and "bytes_limit" in found else 1 << 30
 
 
 class Runs:
