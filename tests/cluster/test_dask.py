@@ -80,12 +80,16 @@ def staged(plan):
 
 def no_children():
     """Whether every process that this one started has ended, within ten seconds."""
+
+    def works(child):
+        try:
+            return "spawn_main" in " ".join(child.cmdline())
+        except psutil.NoSuchProcess:  # also one that has ended and that nobody has waited for
+            return False
+
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        alive = [
-            c for c in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(c.cmdline())
-        ]
-        if not alive:
+        if not any(works(child) for child in psutil.Process().children(recursive=True)):
             return True
         time.sleep(0.1)
     return False
