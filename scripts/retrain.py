@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from jetsmith.choosing import promoted
-from jetsmith.job import job
+from jetsmith.job import job, of_training
 from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.training import train
 
@@ -12,7 +12,5 @@ with job(snakemake):
         spec=promoted(RecipeSpec(**snakemake.params.spec), snakemake.input.promoted),
         packed=Path(snakemake.input.packed[0]).parents[1],
         output=snakemake.output[0],
-        seed=snakemake.params.seed,
-        threads=snakemake.threads,
-        gpus=snakemake.resources.get("gpu", 0),
+        **of_training(snakemake),
     )

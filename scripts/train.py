@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jetsmith.job import job
+from jetsmith.job import job, of_training
 from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.training import train
 
@@ -11,9 +11,5 @@ with job(snakemake):
         spec=RecipeSpec(**snakemake.params.spec),
         packed=Path(snakemake.input.packed[0]).parents[1],
         output=snakemake.output[0],
-        seed=snakemake.params.seed,
-        threads=snakemake.threads,
-        gpus=snakemake.resources.get("gpu", 0),
-        memory_mb=snakemake.resources.get("mem_mb", 0),
-        events=Path(snakemake.log[0]).with_suffix("") if snakemake.config.get("tensorboard") else None,
+        **of_training(snakemake),
     )

@@ -1,8 +1,9 @@
 """Protects the reader of bundles: what it refuses, what it imports, and that threads may share it."""
 
+import copy
 import json
 import os
-import pickle
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -167,12 +168,12 @@ def test_other_files_are_refused(folder: Path, tmp_path: Path) -> None:
         Bundle(tmp_path / "b")
 
 
-def test_the_example_runs(folder: Path, tagger: Bundle) -> None:
-    """The processor of docs/bundles.md, also where a worker gets it pickled."""
+def test_the_example_runs(folder: Path, tagger: Bundle, tmp_path: Path) -> None:
+    """The processor of docs/bundles.md, also with the copy that a worker gets, made as a pickle is."""
     page = (ROOT / "docs/bundles.md").read_text()
     code = page.partition("```python\n")[2].partition("```")[0]
-    example: dict[str, Any] = {"__name__": "example"}
-    exec(code, example)
+    (tmp_path / "example.py").write_text(code)
+    example = runpy.run_path(str(tmp_path / "example.py"))
     jets = jets_of(tagger, 30)
     made = {name: jets["ak4"][name] for name in ("mass", "sip")} | {"pt": jets["ak4"]["jet_pt"]}
     tracks = ak.zip({"pt": jets["charged"]["ptrel"] * jets["ak4"]["jet_pt"], "sip": jets["charged"]["sip"]})
@@ -181,7 +182,7 @@ def test_the_example_runs(folder: Path, tagger: Bundle) -> None:
     expected = np.split(tagger(jets)["BvsAll"], [10])
     threshold = float(np.median(np.concatenate(expected)))
     processor = example["Tagged"](folder, threshold)
-    processor.tagger = pickle.loads(pickle.dumps(processor.tagger))
+    processor.tagger = copy.deepcopy(processor.tagger)
     n_events = sum((scores >= threshold).sum() >= 2 for scores in expected)
     assert n_events > 0
     assert processor.process(events) == {"events": 3, "jets": 30, "with_two": n_events}

@@ -10,8 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from jetsmith.errors import InputError, OutputError, no_room
-from jetsmith.job import job
+from jetsmith.job import job, of_training
 from jetsmith.progress import Progress
+
+SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
 
 
 def of(log):
@@ -25,6 +27,25 @@ def test_bad_input_is_one_message(tmp_path, capsys):
         raise InputError("a.root: empty")
     assert caught.value.code == 1
     assert capsys.readouterr().err == "error: a.root: empty\n" == (tmp_path / "job.log").read_text()
+
+
+def test_every_training_gets_what_its_job_has():
+    """Memory, GPUs and TensorBoard's folder: also where a point is trained again, or a fold left out."""
+    snakemake = SimpleNamespace(
+        log=["logs/train/mine.log"], threads=2, params=SimpleNamespace(seed=3),
+        resources={"gpu": 1, "mem_mb": 900}, config={"tensorboard": True},
+    )  # fmt: skip
+    folder = Path("logs/train/mine")
+    given = {"seed": 3, "threads": 2, "gpus": 1, "memory_mb": 900, "events": folder}
+    assert of_training(snakemake) == given
+    snakemake.config, snakemake.resources = {}, {}
+    assert of_training(snakemake) == given | {"gpus": 0, "memory_mb": 0, "events": None}
+    trains = [
+        p for p in SCRIPTS.glob("*.py") if "import train\n" in p.read_text() or ", train\n" in p.read_text()
+    ]
+    assert {p.stem for p in trains} == {"train", "train_fold", "retrain"}
+    for path in trains:
+        assert "**of_training(snakemake)" in path.read_text(), path
 
 
 def test_defects_keep_their_traceback(tmp_path):

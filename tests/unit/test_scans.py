@@ -1,5 +1,6 @@
 """Scans: points that can be, each as if it stood in the file; the choice among them; what shows it."""
 
+import contextlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from jetsmith import io, stages
 from jetsmith.choosing import choose, promote, promoted
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.load import load
+from jetsmith.configuration.scanned import check
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.handed.scan import Promoted, Scan, Tried
 from jetsmith.plots import scan as plot
 from jetsmith.provenance import config_digest
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import RecipeSpec, TrainedSpec, TrainingSpec
+from jetsmith.specs.classifiers import ClassifierFile, RecipeSpec, TrainedSpec, TrainingSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import seen_as
 from jetsmith.training import train
@@ -145,6 +147,10 @@ REFUSED: dict[str, tuple[Any, list[str]]] = {
     "another loss": (
         {"over": {"training.balance": ["none", "class"]}},
         ["scan.over.training.balance: is no key that a scan varies (points compare by a loss"],
+    ),
+    "what computes": (
+        {"over": {"architecture.device": ["cpu", "cuda"]}},
+        ["scan.over.architecture.device: is no key that a scan varies"],
     ),
     "an interval in a grid": (
         {"over": {DEPTH: {"low": 1, "high": 3}}},
@@ -344,6 +350,23 @@ def test_halvings_that_cannot_be(project: Path, change: Any, words: str) -> None
     with pytest.raises(ConfigError) as caught:
         loaded(project, HALVING | change)
     assert words in without_lines(caught.value)
+
+
+@pytest.mark.parametrize(("epochs", "refused"), [(27, True), (28, False)])
+def test_the_first_rung_is_longer_than_a_warm_up(epochs: int, refused: bool) -> None:
+    """Its rate falls, too: of 27 epochs the first of three rungs has three, all of them of the warm-up."""
+    file = {
+        "title": "A network", "backend": "keras", "model": "dense", "object": "ak4",
+        "classes": ["b_jets", "light_jets"], "inputs": {"ak4": ["jetPt"]},
+        "training": {"epochs": epochs, "schedule": {"warmup_epochs": 2.5, "hold_epochs": 0.5}},
+        "scan": {"method": "halving", "points": 9, "over": {"architecture.dropout": {"low": 0.1, "high": 0.5}}},
+    }  # fmt: skip
+    content = ClassifierFile.model_validate(file)
+    said = (
+        r"scan.rungs: the first trains 3 epochs, and training.schedule has warmup_epochs and hold_epochs of 3"
+    )
+    with pytest.raises(ConfigError, match=said) if refused else contextlib.nullcontext():
+        check(content, Path("network.yaml"), 0, [])
 
 
 def test_who_is_best_is_trained_again(trained: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from jetsmith.errors import InputError
 from jetsmith.handed.scan import Promoted, Scan, Tried
 from jetsmith.provenance import config_digest
 from jetsmith.specs.classifiers import RecipeSpec
+from jetsmith.specs.scans import parts, said
 
 Points = Mapping[str, Mapping[str, Any]]
 
@@ -87,16 +88,15 @@ def promoted(spec: RecipeSpec, path: str | Path) -> RecipeSpec:
     """
     found = spec.model_dump(mode="json")
     for key, value in io.read_record(Promoted, path, classifier=spec.name).settings.items():
-        part, _, name = key.partition(".")
+        part, name = parts(key)
         found[part][name] = value
     return RecipeSpec.model_validate(found)
 
 
 def _say(stage: str, classifier: str, one: Tried, mark: str) -> None:
-    settings = ", ".join(f"{key}: {value}" for key, value in one.settings.items())
     print(
         f"[{stage} {classifier}] rung {one.rung}: validation loss {one.validation_loss:.5f} at "
-        f"{one.epoch} of {one.epochs}, {one.seconds:.1f} s, {mark}{settings}",
+        f"{one.epoch} of {one.epochs}, {one.seconds:.1f} s, {mark}{said(one.settings)}",
         file=sys.stderr,
     )
 
@@ -106,8 +106,8 @@ def _tried(classifier: str, points: Points, model: Path, rung: int) -> Tried:
     spec = io.read_json(model / "spec.json")
     if spec["name"] != classifier:
         raise InputError(f"{model}: is a model of {spec['name']}, not of {classifier}; train it again")
-    keys = [key.partition(".") for key in next(iter(points.values()))]
-    settings = {f"{part}.{name}": spec[part].get(name) for part, _, name in keys}
+    keys = next(iter(points.values()))
+    settings = {key: spec[part].get(name) for key in keys for part, name in [parts(key)]}
     key = config_digest(settings)
     if key not in points or model.name in points.keys() - {key}:
         raise InputError(

@@ -67,6 +67,22 @@ class _Tee(io.TextIOBase):
                 self._log.close()
 
 
+def of_training(snakemake: Any) -> dict[str, Any]:
+    """What `training.train` gets of its job beside the classifier: seed, resources, folder for TensorBoard.
+
+    Args:
+        snakemake: Snakemake's object of the script.
+    """
+    shown = snakemake.config.get("tensorboard")
+    return {
+        "seed": snakemake.params.seed,
+        "threads": snakemake.threads,
+        "gpus": snakemake.resources.get("gpu", 0),
+        "memory_mb": snakemake.resources.get("mem_mb", 0),
+        "events": Path(snakemake.log[0]).with_suffix("") if shown else None,
+    }
+
+
 @contextlib.contextmanager
 def job(snakemake: Any) -> Iterator[None]:
     """Check that this is the job that was planned, and run it.

@@ -1,6 +1,6 @@
 """From named numbers to the inputs of a model, as nodes: what stage features and packing do, and no more."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ from onnx import TensorProto
 
 from jetsmith.bundle import Group
 from jetsmith.bundles._graph import Graph
+from jetsmith.errors import InputError
 from jetsmith.io import BoolArray
 
 LARGEST = np.finfo(np.float32).max
@@ -107,20 +108,28 @@ def _transformed(graph: Graph, raw: str, names: Sequence[str]) -> str:
 
 def _transform(graph: Graph, x: str, name: str) -> str:
     """A function of `features.transforms`, in double precision as there."""
-    if name == "abs":
-        return graph.node("Abs", x)
-    x = graph.node("Cast", x, to=TensorProto.DOUBLE)
-    if name == "log":
-        found = graph.node("Log", x)
-    elif name == "log1p":
-        found = _log1p(graph, x)
-    elif name == "signed_log1p":
-        found = graph.node("Mul", graph.node("Sign", x), _log1p(graph, graph.node("Abs", x)))
-    else:
-        raise NotImplementedError(f"transform `{name}` has no nodes in jetsmith.bundles._inputs")
-    return graph.node("Cast", found, to=TensorProto.FLOAT)
+    if name not in TRANSFORMS:
+        raise InputError(
+            f"transform `{name}` is none that a bundle can hold yet: write it down in "
+            f"jetsmith.bundles._inputs.TRANSFORMS. There are: {', '.join(TRANSFORMS)}"
+        )
+    doubles = graph.node("Cast", x, to=TensorProto.DOUBLE)
+    return graph.node("Cast", TRANSFORMS[name](graph, doubles), to=TensorProto.FLOAT)
 
 
 def _log1p(graph: Graph, x: str) -> str:
     """ln(1 + x): ONNX has no log1p; in double precision the sum costs 1e-16, which float32 does not see."""
     return graph.node("Log", graph.node("Add", x, graph.constant(1.0, np.float64)))
+
+
+def _signed_log1p(graph: Graph, x: str) -> str:
+    return graph.node("Mul", graph.node("Sign", x), _log1p(graph, graph.node("Abs", x)))
+
+
+TRANSFORMS: dict[str, Callable[[Graph, str], str]] = {
+    "abs": lambda graph, x: graph.node("Abs", x),
+    "log": lambda graph, x: graph.node("Log", x),
+    "log1p": _log1p,
+    "signed_log1p": _signed_log1p,
+}
+"""By the name of the function in `features.transforms`."""

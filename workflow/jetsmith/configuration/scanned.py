@@ -14,7 +14,7 @@ from jetsmith.configuration.resolve import Resolved
 from jetsmith.errors import ConfigError, refuse
 from jetsmith.provenance import config_digest
 from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec
-from jetsmith.specs.scans import COMPARABLE, MAX_POINTS, RangeSpec, ScanSpec
+from jetsmith.specs.scans import COMPARABLE, MAX_POINTS, RangeSpec, ScanSpec, parts, said
 
 DRAWS_A_POINT = 100  # until a scan that draws points is said to have too few different ones
 
@@ -95,7 +95,7 @@ def points(
     for given in _grid(scan) if scan.method == "grid" else _draws(scan, seed, path):
         spec = _read(content, given, path, read)
         held = {"training": spec.training.model_dump(mode="json"), "architecture": spec.architecture}
-        settings = {key: held[part][name] for key, part, name in _split(given)}
+        settings = {key: held[part][name] for key in given for part, name in [parts(key)]}
         key = config_digest(settings)
         if key in found and scan.method == "grid":
             refuse(path, [f"scan.over: {said(settings)} is there twice"])
@@ -106,11 +106,6 @@ def points(
         problem = f"{scan.points}, but no more than {len(found)} different ones were found; use a grid"
         refuse(path, [f"scan.points: {problem}"])
     return Scanned(scan, found)
-
-
-def said(settings: Mapping[str, Any]) -> str:
-    """Settings in words: `architecture.max_depth: 3, training.learning_rate: 0.1`."""
-    return ", ".join(f"{key}: {value}" for key, value in settings.items())
 
 
 def _together(content: ClassifierFile, folds: int, readers: list[str]) -> Iterator[str]:
@@ -151,7 +146,7 @@ def _own(scan: ScanSpec, content: ClassifierFile, path: Path) -> Iterator[str]:
     elif given := {"rungs", "factor"} & scan.model_fields_set:
         yield f"{min(given)}: `{scan.method}` has none, `method: halving` has; leave it out"
     architecture = plugs.described_by(content.backend, content.model, str(path)).Options.model_fields
-    known = [*COMPARABLE, *(f"architecture.{name}" for name in architecture)]
+    known = [*COMPARABLE, *(f"architecture.{name}" for name in architecture if name != "device")]
     for key, values in scan.over.items():
         if key not in known:
             why = " (points compare by a loss and on rows that are the same for all)"
@@ -176,6 +171,12 @@ def _halving(scan: ScanSpec, content: ClassifierFile) -> Iterator[str]:
             yield (
                 f"rungs: {scan.rungs} with factor: {scan.factor} need {least} at least of {key}, not {given}"
             )
+    first, rises = scan.epochs(0, content.training.epochs), content.training.schedule.rises_and_stays
+    if rises >= first:
+        yield (
+            f"rungs: the first trains {first} epochs, and training.schedule has warmup_epochs and hold_epochs "
+            f"of {rises:g}: none is left in which the rate falls"
+        )
     if "training.epochs" in scan.over:
         yield "over.training.epochs: halving itself says how many; the file's own are those of the last rung"
 
@@ -224,20 +225,14 @@ def _read(
 ) -> ClassifierSpec:
     """The classifier with the settings of a point in the place of its own."""
     changed = content.model_dump(exclude_unset=True, exclude={"scan"})
-    for _, part, name in _split(given):
-        changed[part] = {**changed.get(part, {}), name: given[f"{part}.{name}"]}
+    for key, value in given.items():
+        part, name = parts(key)
+        changed[part] = {**changed.get(part, {}), name: value}
     try:
         return read(validate(ClassifierFile, changed, path)).spec
     except ConfigError as error:
         problems = [line.removeprefix(f"{path}: ") for line in str(error).split("\n")]
-        blamed = [key for key, _, name in _split(given) if name in problems[0]] or [next(iter(given))]
+        blamed = [key for key in given if parts(key)[1] in problems[0]] or [next(iter(given))]
         raise ConfigError(
             "\n".join(f"{path}: scan.over.{blamed[0]}: at {said(given)}: {problem}" for problem in problems)
         ) from error
-
-
-def _split(keys: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Each key with its two parts."""
-    for key in keys:
-        part, _, name = key.partition(".")
-        yield key, part, name

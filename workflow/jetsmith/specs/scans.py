@@ -1,6 +1,7 @@
 """Hyperparameter scans of classifiers."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -10,6 +11,17 @@ from jetsmith.strict import Record, Single
 MAX_POINTS = 1000
 COMPARABLE = ("training.epochs", "training.patience", "training.batch_size", "training.learning_rate")
 """Keys of `training` that a scan may vary beside all of `architecture`: losses of others do not compare."""
+
+
+def parts(key: str) -> tuple[str, str]:
+    """`architecture.max_depth` -> (`architecture`, `max_depth`)."""
+    part, _, name = key.partition(".")
+    return part, name
+
+
+def said(settings: Mapping[str, Any]) -> str:
+    """Settings of a point in words: `architecture.max_depth: 3, training.learning_rate: 0.1`."""
+    return ", ".join(f"{key}: {value}" for key, value in settings.items())
 
 
 class RangeSpec(Record):
