@@ -40,9 +40,7 @@ def test_every_training_gets_what_its_job_has():
     assert of_training(snakemake) == given
     snakemake.config, snakemake.resources = {}, {}
     assert of_training(snakemake) == given | {"gpus": 0, "memory_mb": 0, "events": None}
-    trains = [
-        p for p in SCRIPTS.glob("*.py") if "import train\n" in p.read_text() or ", train\n" in p.read_text()
-    ]
+    trains = [path for path in SCRIPTS.glob("*.py") if "from jetsmith.training import" in path.read_text()]
     assert {p.stem for p in trains} == {"train", "train_fold", "retrain"}
     for path in trains:
         assert "**of_training(snakemake)" in path.read_text(), path
