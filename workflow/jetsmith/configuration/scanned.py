@@ -174,8 +174,8 @@ def _halving(scan: ScanSpec, content: ClassifierFile) -> Iterator[str]:
     first, rises = scan.epochs(0, content.training.epochs), content.training.schedule.rises_and_stays
     if rises >= first:
         yield (
-            f"rungs: the first trains {first} epochs, and training.schedule has warmup_epochs and hold_epochs "
-            f"of {rises:g}: none is left in which the rate falls"
+            f"rungs: the first trains {first} epochs, and training.schedule has warmup_epochs and "
+            f"hold_epochs of {rises:g}: none is left in which the rate falls"
         )
     if "training.epochs" in scan.over:
         yield "over.training.epochs: halving itself says how many; the file's own are those of the last rung"
