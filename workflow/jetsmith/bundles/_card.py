@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import yaml
+
 from jetsmith import members
 from jetsmith.bundle import Group
 from jetsmith.specs.classifiers import RecipeSpec
@@ -61,12 +63,14 @@ def text(
                 f"- Sample `{spec.sample}`, of {', '.join(f'`{name}`' for name in datasets)}: "
                 f"{n_jets['train']:,} jets in the split `train`, {n_jets['test']:,} in `test`.",
                 *_counts(trained["rows"]),
-                f"- Backend {spec.backend}{f', architecture `{spec.model}`' if spec.model else ''}, options "
-                f"{dict(spec.architecture)}; {dict(spec.training.model_dump(mode='json'))}.",
+                f"- Backend {spec.backend}{f', architecture `{spec.model}`' if spec.model else ''}; "
+                "its settings stand below.",
                 f"- {_seeds(trained)}, on {trained['device']['engine']} ({trained['device']['kind']}).",
                 f"- Made from commit {made['commit']} with Python {made['python']}, "
                 + ", ".join(f"{name} {version}" for name, version in made["versions"].items())
                 + ".",
+                "",
+                f"```yaml\n{_settings(spec)}```",
             ]
         ),
         "## Inputs": "\n\n".join(map(_inputs, groups)),
@@ -77,6 +81,12 @@ def text(
         ),
     }
     return "\n\n".join(f"{head}\n\n{body.strip()}" for head, body in sections.items()) + "\n"
+
+
+def _settings(spec: RecipeSpec) -> str:
+    """As in the tagger's file."""
+    held = {"architecture": spec.architecture, "training": spec.training.model_dump(mode="json")}
+    return yaml.safe_dump(held, sort_keys=False, default_flow_style=None, width=110)
 
 
 def _seeds(trained: Mapping[str, Any]) -> str:

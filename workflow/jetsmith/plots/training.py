@@ -55,7 +55,8 @@ class TrainingNumbers(looks.Numbers):
         """The best epochs, the time they took, and rows that carry too much weight."""
         seconds = sum(history.seconds for history in self.histories)
         each = seconds / max(sum(len(history.epoch) for history in self.histories), 1)
-        took = f" {seconds:,.0f} s in all, {each:.3g} s each {self.unit.lower()}." if seconds else ""
+        whole = f"{seconds:,.0f}" if seconds >= 10 else f"{seconds:.2g}"
+        took = f" {whole} s in all, {each:.3g} s each {self.unit.lower()}." if seconds else ""
         if rates := [rate for history in self.histories for rate in history.learning_rate]:
             took += f" Learning rates: {max(rates):.3g} to {min(rates):.3g}."
         heavy = "; ".join(
