@@ -22,7 +22,7 @@ N_JETS = max(BATCHES)
 
 def write(folder: Path) -> dict[str, Any]:
     """A network whose weights are not at their start values, as Keras, bundle and bare graph have it."""
-    from jetsmith import bundling
+    from jetsmith import bundling, io
     from jetsmith.bundles import _jets
     from jetsmith.classifiers import _keras
     from jetsmith.classifiers._scaler import fit_scalers
@@ -39,6 +39,7 @@ def write(folder: Path) -> dict[str, Any]:
         if "moving" in variable.path:
             variable.assign(rng.uniform(0.5, 2, variable.shape))
     _keras.finished(network).save(folder / "model.keras")
+    io.write_json(folder / "meta.json", {})
     _direct_onnx.write(network, folder / "direct.onnx")
     features = {i.group: {name: RawSpec(source=name) for name in i.features} for i in spec.inputs}
     groups = bundling.seen(spec, features, {}, rows.parts[0])
