@@ -4,7 +4,7 @@ from pathlib import Path
 
 from jetsmith.job import job
 from jetsmith.reweighting.closure import closure
-from jetsmith.specs.classifiers import RowsSpec
+from jetsmith.specs.classifiers import RatioSpec, RowsSpec
 from jetsmith.specs.run import ClosureSpec
 
 with job(snakemake):
@@ -17,4 +17,6 @@ with job(snakemake):
         seed=snakemake.params.seed,
         output=snakemake.output[0],
         threads=snakemake.threads,
+        ratio=RatioSpec(**snakemake.params.ratio),
+        n_members=snakemake.params.n_members,
     )

@@ -5,6 +5,7 @@
 rule weights:
     input:
         scores=lambda wildcards: scores_of(wildcards.reweighter),
+        packed=lambda wildcards: read_by(wildcards.reweighter),
     output:
         weights="<results>/weights/{reweighter}/{dataset}.parquet",
         numbers="<results>/weights/{reweighter}/{dataset}.json",

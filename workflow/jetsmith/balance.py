@@ -15,10 +15,11 @@ HEAVY = 0.1  # share of the weight of a class from which a row is named
 
 
 def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[IntArray]) -> list[FloatArray]:
-    """|generator weight| times the factor that levels the classes, or their spectra too; mean 1.
+    """Generator weight times the factor that levels the classes, or their spectra too; mean 1.
 
-    Factors come from the first rows, those to train on, and serve the others too. Signs are dropped:
-    a loss with negative weights has no lower bound.
+    Factors come from the first rows, those to train on, and serve the others too. Taggers drop the signs: a
+    loss with negative weights has no lower bound, and a shifted optimum costs a tagger little. Reweighters
+    keep them: what |w| learns is the ratio of other densities than those of the generators.
 
     Args:
         spec: Says what to level; rows of events have no spectrum, their classes alone are levelled.
@@ -31,12 +32,15 @@ def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[In
     Raises:
         InputError: Weights are not finite, or those of a class to train on, or all to validate on, are 0.
     """
-    # ASSUME: the share of negative weights depends little on the inputs, else |w| shifts the optimum.
-    weights = [np.abs(np.asarray(r.weight(), np.float64)) for r in rows]
+    # ASSUME: for taggers, the share of negative weights depends little on the inputs.
+    weights = [np.asarray(r.weight(), np.float64) for r in rows]
+    if spec.role == "tagger":
+        weights = [np.abs(weight) for weight in weights]
     for role, weight in zip(("train", "validate"), weights, strict=False):
         if not np.isfinite(weight).all() or not weight.sum() > 0:
             raise InputError(
-                f"{spec.name}: generator weights to {role} on are not finite, or all 0; look at the skim"
+                f"{spec.name}: generator weights to {role} on are not finite, or do not add up to more than "
+                "0; look at the skim"
             )
     _require_weight(spec, target[0], weights[0])
     bins = [spectrum_bins(spec, r) for r in rows]
@@ -55,14 +59,15 @@ def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[In
 
 
 def _require_weight(spec: RecipeSpec, target: IntArray, weight: FloatArray) -> None:
-    """Every class has a row of weight: one without would be levelled by a division by 0."""
+    """The rows of every class have a weight: those without would be levelled by a division by 0."""
     sums = np.bincount(target, weight, len(spec.classes))
     counts = np.bincount(target, minlength=len(spec.classes))
     for name, total, n in zip(spec.class_names, sums, counts, strict=True):
         if not total > 0:
             raise InputError(
                 f"{spec.name}: class `{name}`: its {n:,} rows to train on have no weight: all of them 0, or "
-                f"too small beside others; look at the generator weights in sample `{spec.sample}`"
+                "too small beside others, or as many below 0 as above; look at the generator weights in "
+                f"sample `{spec.sample}`"
             )
 
 
@@ -76,7 +81,7 @@ def heavy_jets(spec: RecipeSpec, target: IntArray, weight: FloatArray) -> dict[s
     """
     sums = np.bincount(target, weight, len(spec.classes))
     largest = np.zeros(len(spec.classes))
-    np.maximum.at(largest, target, weight)
+    np.maximum.at(largest, target, np.abs(weight))
     shares = largest / sums
     return {name: float(share) for name, share in zip(spec.class_names, shares, strict=True) if share > HEAVY}
 
@@ -101,7 +106,7 @@ def balance_factors(
     Args:
         target: Class, shape (N,).
         bins: Bin of the spectrum, shape (N,).
-        weight: Not negative, of positive sum in each class, shape (N,).
+        weight: Of positive sum in each class, shape (N,).
         shape: Classes, bins.
 
     Returns:

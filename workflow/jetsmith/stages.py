@@ -16,6 +16,7 @@ from jetsmith.simulation.processes import PROCESSES
 from jetsmith.specs.classifiers import (
     DiscriminantSpec,
     JudgedSpec,
+    RatioSpec,
     RecipeSpec,
     RowsSpec,
     TruthSpec,
@@ -196,16 +197,18 @@ def pack_rows(run: Configuration, sample: str) -> PackRows:
 
 
 class Train(NamedTuple):
-    """What a model is made from."""
+    """What a model is made from, and which part of the events it does not see (`training.Without`)."""
 
     spec: Plain
     seed: int
+    without: Plain | None
 
 
 def train(run: Configuration, training: str) -> Train:
     """Stage train: of a classifier, a point of its scan, or a member of its ensemble."""
-    spec, seed = run.trainings[training]
-    return Train(seen_as(RecipeSpec, spec), seed)
+    found = run.trainings[training]
+    without = None if found.half is None else {**found.half._asdict(), "folds": 2}
+    return Train(seen_as(RecipeSpec, found.spec), found.seed, without)
 
 
 class Retrain(NamedTuple):
@@ -237,7 +240,7 @@ def choose(run: Configuration, classifier: str) -> Choose:
 
 
 class TrainFold(NamedTuple):
-    """As `Train`, and into how many parts the events are cut."""
+    """A model, its seed, and into how many parts the events are cut."""
 
     spec: Plain
     seed: int
@@ -246,7 +249,8 @@ class TrainFold(NamedTuple):
 
 def train_fold(run: Configuration, classifier: str) -> TrainFold:
     """Stage train, of a model that others are trained on."""
-    return TrainFold(*train(run, classifier), run.run.stack_folds)
+    spec, seed = run.trainings[classifier][:2]
+    return TrainFold(seen_as(RecipeSpec, spec), seed, run.run.stack_folds)
 
 
 def stack(run: Configuration, classifier: str) -> TrainFold:
@@ -312,16 +316,22 @@ def bundle(run: Configuration, tagger: str) -> Bundle:
 
 
 class Weights(NamedTuple):
-    """A reweighter and the generators of the datasets that it weighs."""
+    """A reweighter, the generators of the datasets that it weighs, and how; members of its ensemble."""
 
     spec: Plain
     datasets: dict[str, str]
+    ratio: Plain
+    n_members: int
 
 
 def weights(run: Configuration, reweighter: str) -> Weights:
     """Stage weights."""
+    spec = run.classifiers[reweighter]
     return Weights(
-        seen_as(RowsSpec, run.classifiers[reweighter]), run.generators(run.run.reweighters[reweighter])
+        spec=seen_as(RowsSpec, spec),
+        datasets=run.generators(run.run.reweighters[reweighter]),
+        ratio=(spec.ratio or RatioSpec()).model_dump(mode="json"),
+        n_members=run.ensembles.get(reweighter, 0),
     )
 
 
@@ -330,6 +340,8 @@ class Closure(NamedTuple):
 
     spec: Plain
     datasets: dict[str, str]
+    ratio: Plain
+    n_members: int
     settings: Plain
     seed: int
 

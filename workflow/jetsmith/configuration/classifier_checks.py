@@ -12,7 +12,7 @@ from jetsmith.configuration.dataset_checks import without_truth
 from jetsmith.configuration.records import hint
 from jetsmith.errors import refuse
 from jetsmith.losses import Loss
-from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec
+from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec, RatioSpec
 from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.run import SampleSpec
 
@@ -154,6 +154,8 @@ def _tagger(spec: ClassifierSpec) -> Iterator[str]:
     """Classes are truth, and there is something to judge it by."""
     for c in spec.classes:
         yield from (f"classes: {problem}" for problem in truth_of_rows(c, spec.object))
+    if spec.ratio is not None:
+        yield "ratio: is of reweighters; leave it out of a tagger"
     if spec.discriminant is None or spec.evaluation is None:
         yield "discriminants: a tagger needs `discriminants` and `evaluation`"
 
@@ -197,6 +199,31 @@ def _reweighter(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> It
     for key, given in (("discriminants", spec.discriminant), ("evaluation", spec.evaluation)):
         if given is not None:
             yield f"{key}: judges taggers; leave it out of a reweighter"
+    balance, may = spec.training.balance, ["class", *(["pt_eta_class"] if spec.object == "event" else [])]
+    if plugs.trains(spec.backend) and balance not in may:
+        yield (
+            f"training.balance: {balance}; a reweighter learns the ratio of two densities as they are, at "
+            "the same sum of weights: write `class`"
+        )
+    for output, by in spec.losses.items():
+        if by.loss != "cross_entropy":
+            yield (
+                f"losses.{output}.loss: {by.loss}; its minimum is no ratio of densities: `cross_entropy`, "
+                "or leave it out"
+            )
+    yield from _ratio(spec)
+
+
+def _ratio(spec: ClassifierSpec) -> Iterator[str]:
+    """Bins within which sums are conserved are of a flat input, and rise."""
+    ratio = spec.ratio or RatioSpec()
+    flat = [name for inputs in spec.inputs if inputs.kind == "flat" for name in inputs.features]
+    for name, bins in ratio.conserve_in.items():
+        if name not in flat:
+            yield f"ratio.conserve_in: `{name}` is none of the flat inputs{hint(name, flat)}"
+        yield from edges(bins, f"ratio.conserve_in.{name}")
+    if ratio.conserve_in and not ratio.conserve:
+        yield "ratio.conserve: false, so nothing is conserved in bins; leave `conserve_in` out"
 
 
 def twice(names: Iterable[str]) -> list[str]:

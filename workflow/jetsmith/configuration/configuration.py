@@ -27,11 +27,19 @@ class Contrast(NamedTuple):
     judgements: list[ClassifierSpec]
 
 
+class Half(NamedTuple):
+    """The half of the events that a member does not see; the other one of its pair sees no other."""
+
+    fold: int
+    seed: int
+
+
 class Training(NamedTuple):
     """A job of stage train."""
 
     spec: ClassifierSpec
     seed: int
+    half: Half | None = None
 
 
 @dataclass(frozen=True)
@@ -141,12 +149,21 @@ class Configuration:
                     found[f"{name}.scan/{key}"] = Training(scan.in_rung(0, point.spec), self.run.seed)
             elif not members:
                 found[name] = Training(spec, self.run.seed)
-            found |= {f"{name}.members/{k}": Training(spec, self._seed(k)) for k in members}
+            halves = spec.role == "reweighter"
+            found |= {
+                f"{name}.members/{k}": Training(spec, self._seed(k), self._half(k) if halves else None)
+                for k in members
+            }
         return found
 
     def _seed(self, member: int) -> int:
         """The seed of a member of an ensemble: the same however many there are."""
         return random.Random(f"{self.run.seed} member {member}").randrange(2**31)
+
+    def _half(self, member: int) -> Half:
+        """What a member of a reweighter's ensemble does not see: they come in pairs of two halves."""
+        pair, side = divmod(member, 2)
+        return Half(side, random.Random(f"{self.run.seed} pair {pair}").randrange(2**31))
 
     def n_stacked(self, classifier: str) -> int:
         """Models of a classifier, each without a part of the events, on whose scores others are trained.

@@ -82,7 +82,7 @@ def resolve(
         losses=_losses(content, path),
         architecture=options.model_dump(mode="json"),
         **content.model_dump(
-            include={"title", "backend", "model", "engine", "precision", "object", "training"}
+            include={"title", "backend", "model", "engine", "precision", "object", "training", "ratio"}
         ),
         **judged(content.evaluation, "evaluation"),
     )

@@ -21,8 +21,8 @@ from jetsmith.metrics import Interval, auc_interval
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.reweighting.histograms import compare_features
-from jetsmith.reweighting.weights import density_ratio, read_scores, summarise
-from jetsmith.specs.classifiers import RecipeSpec, RowsSpec, TrainingSpec
+from jetsmith.reweighting.weights import read_scores, summarise
+from jetsmith.specs.classifiers import RatioSpec, RecipeSpec, RowsSpec, TrainingSpec
 from jetsmith.specs.run import ClosureSpec
 
 TREES = {"max_depth": 4, "min_child_weight": 20.0}
@@ -190,6 +190,8 @@ def closure(
     seed: int,
     output: str | Path,
     threads: int = 1,
+    ratio: RatioSpec | None = None,
+    n_members: int = 0,
 ) -> None:
     """Test the weights on the held-out events (split `test` of the scores) and write the numbers.
 
@@ -212,19 +214,19 @@ def closure(
         raise InputError(f"{packed}: no packed split; run the pack stage")
     about = arrays.read_packed(splits[0], whole=False)
     datasets = list(zip(about.datasets, about.generators, strict=True))
-    found = read_scores(spec, scores, datasets)
-    calibration = found.calibrate()
+    found = read_scores(spec, scores, datasets, n_members)
+    calibration = found.calibrate(ratio or RatioSpec())
     events = held_out(spec, splits, datasets, weights)
     numbers = closure_numbers(events, settings, seed, threads)
     source = (found.split == SPLITS.index("test")) & ~found.target_mask
-    clipped = density_ratio(found.logit[source], calibration)[1]
+    clipped = np.asarray((np.abs(found.logits[:, source]) > 20).any(axis=0))
     at = ~events.target_mask
     if len(clipped) != int(at.sum()):
         raise InputError(f"{scores}: {len(clipped)} held-out source events, but {int(at.sum())} weights")
     summary = summarise(events.weight[at], events.generator[at], clipped)
     classes = list(spec.class_names)
     subject = {"reweighter": spec.name, "sample": spec.sample, "classes": classes, "seed": seed}
-    io.write_json(output, {**subject, **numbers, "calibration": asdict(calibration), "weights": summary})
+    io.write_json(output, {**subject, **numbers, "calibration": calibration.record(), "weights": summary})
 
 
 def held_out(

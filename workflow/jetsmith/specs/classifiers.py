@@ -126,6 +126,27 @@ class DiscriminantEntry(DiscriminantSpec):
     )
 
 
+class RatioSpec(Record):
+    """From the log-odds of a reweighter to weights."""
+
+    calibration: Literal["none", "platt", "isotonic", "histogram"] = Field(
+        "platt",
+        description="Log ratio against log-odds, on the split `calibration`: as they are, a straight line, "
+        "or knots of a rising or of any curve.",
+    )
+    calibration_bins: int = Field(
+        20, ge=2, le=1000, description="Of equal content, of isotonic and histogram."
+    )
+    conserve: bool = Field(
+        True, description="Whether weights leave the sum of the source's generator weights what it is."
+    )
+    conserve_in: dict[Name, tuple[float, ...]] = Field(
+        {},
+        max_length=1,
+        description="Feature of `inputs`, and edges of bins in each of which that holds; end bins have all beyond.",
+    )
+
+
 class ClassifierFile(Record):
     """A file of config/taggers or config/reweighters, with names still to be looked up."""
 
@@ -156,7 +177,12 @@ class ClassifierFile(Record):
         1,
         ge=1,
         le=100,
-        description="Trainings with seeds of their own; their probabilities, not their logits, are averaged.",
+        description="Trainings with seeds of their own; their probabilities, not their logits, are averaged. "
+        "Those of a reweighter come in pairs, each trained on two halves of the events: the error of its "
+        "weights; there log ratios are averaged.",
+    )
+    ratio: RatioSpec | None = Field(
+        None, description="Reweighters: calibration and normalisation of weights."
     )
     losses: dict[Name, LossSpec] = Field(
         {}, description="By output of the network: `classes`, by default with cross-entropy, and any others."
@@ -232,6 +258,7 @@ class ClassifierSpec(JudgedSpec):
 
     title: str
     classes: tuple[ClassSpec, ...] = Field(min_length=2)
+    ratio: RatioSpec | None = None
     signal_class: ClassSpec | None = None
     background_classes: tuple[ClassSpec, ...] = ()
 

@@ -23,7 +23,13 @@ class SampleSpec(Record):
     """Datasets that are packed together."""
 
     datasets: tuple[Name, ...] = Field(min_length=1, description="Names of config/datasets.yaml.")
-    folds: int = Field(0, ge=0, le=100, description="Cross-validation folds, 3 or more; 0 for one split.")
+    folds: int | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="Cross-validation folds, 3 or more; 0 for one split. By default 5 where a reweighter is "
+        "trained, so that each event has its weight of a model that has not seen it, else 0.",
+    )
     normalise: Literal["unit", "cross_section"] = Field(
         "unit",
         description="unit: mean weight 1 in each dataset; cross_section: weights add up to it [pb], or to "
