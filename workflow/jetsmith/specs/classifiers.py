@@ -143,7 +143,7 @@ class RatioSpec(Record):
     conserve_in: dict[Name, tuple[float, ...]] = Field(
         {},
         max_length=1,
-        description="Feature of `inputs`, and edges of bins in each of which that holds; end bins have all beyond.",
+        description="Feature of `inputs`, and edges of bins: in each of them; end bins have all beyond.",
     )
 
 
