@@ -1,7 +1,7 @@
 """What benchmark `reweight` runs in processes of their own.
 
-    python -m tests.benchmarks._reweight_ways make FOLDER positive|signed   events to learn from and to judge by
-    python -m tests.benchmarks._reweight_ways network FOLDER                our stages train, score and weights
+    python -m tests.benchmarks._reweight_ways make FOLDER positive|signed   events to learn from, and to judge
+    python -m tests.benchmarks._reweight_ways network FOLDER                our stages train, score, weights
     python -m tests.benchmarks._reweight_ways trees FOLDER                  the same with trees
     python -m tests.benchmarks._reweight_ways judge FOLDER WAY              how good the weights of a way are
 
