@@ -209,12 +209,15 @@ def write_weights(
     calibration = found.calibrate()
     rows = np.flatnonzero(found.dataset == names.index(dataset))
     rows = rows[np.lexsort([found.key[name][rows] for name in reversed(found.key)])]
-    weight, clipped = density_ratio(found.logit[rows], calibration)
-    if bool(found.target_mask[rows].all()):
-        weight, clipped = np.ones(len(rows)), np.zeros(len(rows), bool)
+    ratio, clipped = density_ratio(found.logit, calibration)
+    weight = np.where(found.target_mask | clipped, 1.0, ratio)
+    used = ~found.target_mask & ~clipped  # those that are outside keep what they have
+    weight[used] *= found.weight[used].sum() / (found.weight[used] @ weight[used])
+    ratio, clipped, weight = ratio[rows], clipped[rows], weight[rows]
     generator, split = found.weight[rows], found.split[rows]
     columns = {name: values[rows] for name, values in found.key.items()}
-    columns |= {"split": split, "weight_generator": generator, "weight": weight}
+    columns |= {"split": split, "weight_generator": generator, "ratio": ratio, "weight": weight}
+    columns |= {"outside": clipped}
     io.write_rows(output, ak.zip(columns, depth_limit=1), reweighter=spec.name, dataset=dataset)
     if calibration_output is not None:
         splits = {
