@@ -152,6 +152,8 @@ def _classes(spec: ClassifierSpec) -> Iterator[str]:
 
 def _tagger(spec: ClassifierSpec) -> Iterator[str]:
     """Classes are truth, and there is something to judge it by."""
+    if spec.spectators:
+        yield "spectators: of reweighters, whose closure test compares them; leave it out of a tagger"
     for c in spec.classes:
         yield from (f"classes: {problem}" for problem in truth_of_rows(c, spec.object))
     if spec.discriminant is None or spec.evaluation is None:
