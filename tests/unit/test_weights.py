@@ -247,7 +247,7 @@ def test_members_make_up_and_down_and_weights_of_their_own(tmp_path: Path) -> No
     }
     table |= {
         "dataset": np.where(truth, 2, 0).astype("i4"),
-        "split": (np.arange(n) % 4).astype("i1"),
+        "split": (np.arange(n) // 2 % 4).astype("i1"),
         "weight": np.ones(n),
     }
     for k, logit in enumerate(each):

@@ -39,8 +39,8 @@ def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[In
     for role, weight in zip(("train", "validate"), weights, strict=False):
         if not np.isfinite(weight).all() or not weight.sum() > 0:
             raise InputError(
-                f"{spec.name}: generator weights to {role} on are not finite, or do not add up to more than "
-                "0; look at the skim"
+                f"{spec.name}: generator weights to {role} on are not finite, or all 0, or their sum is not "
+                "above 0; look at the skim"
             )
     _require_weight(spec, target[0], weights[0])
     bins = [spectrum_bins(spec, r) for r in rows]
