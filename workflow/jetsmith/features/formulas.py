@@ -154,12 +154,11 @@ def either(first: Array, second: Array) -> Array:
 
 def _pair(*of_two: Array) -> tuple[Array, Array, Array, Array]:
     """x, y, z [GeV] and energy of two particles, each given as pt, rapidity, azimuth, mass."""
-    x, y, z, energy = 0.0, 0.0, 0.0, 0.0
-    for pt, rapidity, phi, mass in (of_two[:4], of_two[4:]):
-        transverse = np.hypot(pt, mass)
-        x, y = x + pt * np.cos(phi), y + pt * np.sin(phi)
-        z, energy = z + transverse * np.sinh(rapidity), energy + transverse * np.cosh(rapidity)
-    return x, y, z, energy
+    pt, rapidity, phi, mass = np.stack([of_two[:4], of_two[4:]], axis=1)  # (2, N) each
+    transverse = np.hypot(pt, mass)
+    x, y, z = pt * np.cos(phi), pt * np.sin(phi), transverse * np.sinh(rapidity)
+    energy = transverse * np.cosh(rapidity)
+    return x.sum(axis=0), y.sum(axis=0), z.sum(axis=0), energy.sum(axis=0)
 
 
 def pair_pt(*of_two: Array) -> Array:
@@ -177,4 +176,4 @@ def pair_y(*of_two: Array) -> Array:
 def pair_mass(*of_two: Array) -> Array:
     """Their mass [GeV]."""
     x, y, z, energy = _pair(*of_two)
-    return np.sqrt(np.maximum(energy**2 - x**2 - y**2 - z**2, 0))
+    return np.asarray(np.sqrt(np.maximum(energy**2 - x**2 - y**2 - z**2, 0)))

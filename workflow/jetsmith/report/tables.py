@@ -164,6 +164,29 @@ def closures(entries: Sequence[Table], classifiers: Table) -> list[Row]:
     return rows
 
 
+def untested(entries: Sequence[Table], classifiers: Table) -> list[Row]:
+    """One row a reweighter and dataset: what is known of weights that nothing was compared with."""
+    rows = []
+    for entry in entries:
+        spec, all_events = classifiers.get(entry["reweighter"], {}), entry["splits"]["all"]
+        kept = all_events["n_effective_fraction"]
+        rows.append(
+            {
+                "title": spec.get("title", entry["reweighter"]),
+                "dataset": entry["dataset"],
+                "target": spec["classes"][1]["generator"] if "classes" in spec else "its target",
+                "n_events": count(all_events["n_events"]),
+                "n_outside": count(all_events["n_outside"]),
+                "mean": "–" if all_events["mean_weight"] is None else f"{all_events['mean_weight']:.4f}",
+                "largest": "–"
+                if all_events["largest_weight"] is None
+                else f"{all_events['largest_weight']:.3g}",
+                "kept": "–" if kept is None else f"{100 * kept:.0f}%",
+            }
+        )
+    return rows
+
+
 def scans(entries: Sequence[Scan], classifiers: Table) -> list[Row]:
     """One table a scan: its points by rising validation loss."""
     return [

@@ -41,7 +41,8 @@ def wanted_branches(available: set[str]) -> list[str]:
 def hard_leptons(particles: Generator) -> BoolArray:
     """Final electrons and muons with the flag `fromHardProcess` or with a Z as mother, of all particles."""
     mother_is_z = particles.pdg_id[particles.mother] == 23
-    return particles.leptons() & (particles.flag(FROM_HARD_PROCESS) | mother_is_z)
+    found: BoolArray = particles.leptons() & (particles.flag(FROM_HARD_PROCESS) | mother_is_z)
+    return found
 
 
 def z_leptons(particles: Generator) -> tuple[BoolArray, IntArray]:

@@ -46,8 +46,8 @@ class ReadingSpec(Record):
     object: Object = Field(description="What a row is: an AK4 jet, an AK8 jet or an event.")
     events: Literal["z", "all"] = Field(
         "z",
-        description="Which events are rows of `event`: those with two leptons of a Z; or all, of which columns "
-        "of the Z are missing where there is none.",
+        description="Which events are rows of `event`: those with two leptons of a Z; or all, of which "
+        "columns of the Z are missing where there is none.",
     )
     layout: Literal["auto"] | Layout = Field(
         "auto", description="ROOT layout; `auto` lets inspect recognise it."
