@@ -18,9 +18,9 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import numpy.typing as npt
+import onnxruntime
 
 from jetsmith.errors import InputError
-from jetsmith.sessions import open_model
 
 FORMAT = 1
 MODEL, INPUTS, REFERENCE, CHECKSUMS = "model.onnx", "inputs.json", "reference.npz", "SHA256SUMS"
@@ -123,7 +123,14 @@ class Bundle:
         self.groups = groups_of(self.about)
         self.classes: tuple[str, ...] = tuple(self.about["classes"])
         self.discriminants: tuple[str, ...] = tuple(self.about["discriminants"])
-        self.session = open_model(self.folder / MODEL, threads)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        self.session = onnxruntime.InferenceSession(
+            str(self.folder / MODEL), options, providers=["CPUExecutionProvider"]
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as its folder: who unpickles it loads it."""

@@ -112,9 +112,15 @@ def _by_class(options: "Options", spec: RecipeSpec, given: "FloatArray") -> "Flo
 
 
 def _session(file: str | Path, threads: int) -> Any:
-    from jetsmith.sessions import open_model
+    """The model on the CPU, whose threads sleep between calls."""
+    import onnxruntime
 
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4  # what is wrong with a file is in the error
     try:
-        return open_model(file, threads)
+        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of whatever type onnxruntime raises: it names no base
         raise InputError(f"{file}: cannot be read as ONNX: {error}") from error
