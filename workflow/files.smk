@@ -36,6 +36,12 @@ def read_by(classifier, sample=None):
     return packed_of(sample or spec.sample, ROWS, *spec.groups)
 
 
+def compared_by(reweighter):
+    """The packed rows, and the groups of all features that its closure test compares."""
+    spec = RUN.classifiers[reweighter]
+    return packed_of(spec.sample, ROWS, *dict.fromkeys(i.group for i in (*spec.inputs, *spec.spectators)))
+
+
 def trainings_of(classifiers):
     """Names of the trainings of classifiers: these themselves, points of their scans, members of ensembles."""
     return [name for name, training in RUN.trainings.items() if training.spec.name in classifiers]

@@ -103,6 +103,8 @@ def test_untested_weights_are_said_to_be(results):
         row = section.split(f"h_damp {way} (CMS)")[1].split("</tr>")[0]
         assert "not tested" in row
         assert f"powheg_hdamp_{way}" in row
+    verdict = json.loads((results / "report/verdict.json").read_text())
+    assert {verdict[f"hdamp_{way}"] for way in PUBLISHED} == {"not tested"}
     assert not (results / "closure").exists()
     assert 'id="closure"' not in page
 

@@ -14,6 +14,7 @@ from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.plotted import plotted
 from jetsmith.simulation.processes import PROCESSES
 from jetsmith.specs.classifiers import (
+    ComparedSpec,
     DiscriminantSpec,
     JudgedSpec,
     RatioSpec,
@@ -23,6 +24,7 @@ from jetsmith.specs.classifiers import (
 )
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.features import ColumnGroup
+from jetsmith.specs.run import GatesSpec
 from jetsmith.strict import seen_as
 
 Plain = dict[str, Any]
@@ -88,12 +90,14 @@ class Check(NamedTuple):
 def check(run: Configuration, classifier: str) -> Check:
     """Stage check."""
     spec = run.classifiers[classifier]
+    reads = (*spec.reads, *spec.spectators)
+    names = dict.fromkeys(inputs.group for inputs in reads)
     return Check(
-        spec=seen_as(RowsSpec, spec),
+        spec=seen_as(ComparedSpec, spec),
         judged=_judged(run, classifier),
-        groups=[seen_as(ColumnGroup, run.groups[name]) for name in spec.groups if name in run.groups],
+        groups=[seen_as(ColumnGroup, run.groups[name]) for name in names if name in run.groups],
         samples=[list(run.run.samples[sample].datasets) for sample in run.samples_of(classifier)],
-        ways=_ways(spec.object, [source for inputs in spec.reads for source in inputs.sources]),
+        ways=_ways(spec.object, [source for inputs in reads for source in inputs.sources]),
     )
 
 
@@ -336,19 +340,37 @@ def weights(run: Configuration, reweighter: str) -> Weights:
 
 
 class Closure(NamedTuple):
-    """As `Weights`, and how the test is made."""
+    """A reweighter with its spectators, the generators of its datasets, and how the test is made."""
 
     spec: Plain
     datasets: dict[str, str]
-    ratio: Plain
-    n_members: int
+    conserve: bool
     settings: Plain
     seed: int
 
 
 def closure(run: Configuration, reweighter: str) -> Closure:
     """Stage closure."""
-    return Closure(*weights(run, reweighter), run.run.closure.model_dump(), run.run.seed)
+    return Closure(
+        spec=seen_as(ComparedSpec, run.classifiers[reweighter]),
+        datasets=run.generators(run.run.reweighters[reweighter]),
+        conserve=(run.classifiers[reweighter].ratio or RatioSpec()).conserve,
+        settings=seen_as(GatesSpec, run.run.closure),
+        seed=run.run.seed,
+    )
+
+
+class Verdict(NamedTuple):
+    """Whether weights that failed their test stop the run, and reweighters that nothing can test."""
+
+    allow_failed_closure: bool
+    untested: list[str]
+
+
+def verdict(run: Configuration) -> Verdict:
+    """Stage verdict."""
+    untested = [name for name in run.run.reweighters if name not in run.tested]
+    return Verdict(run.run.closure.allow_failed_closure, untested)
 
 
 def plot(run: Configuration, name: str, *subject: str) -> Plain:

@@ -152,6 +152,8 @@ def _classes(spec: ClassifierSpec) -> Iterator[str]:
 
 def _tagger(spec: ClassifierSpec) -> Iterator[str]:
     """Classes are truth, and there is something to judge it by."""
+    if spec.spectators:
+        yield "spectators: of reweighters, whose closure test compares them; leave it out of a tagger"
     for c in spec.classes:
         yield from (f"classes: {problem}" for problem in truth_of_rows(c, spec.object))
     if spec.ratio is not None:
@@ -201,6 +203,13 @@ def _reweighter(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> It
         )
     if not any(inputs.kind == "flat" for inputs in spec.inputs):
         yield "inputs: the closure test of a reweighter compares flat features; add a flat group"
+    seen = {(i.group, feature) for i in spec.inputs for feature in i.features}
+    for compared in spec.spectators:
+        if compared.kind != "flat":
+            yield f"spectators.{compared.group}: is no flat group, and closure compares flat features alone"
+        both = [feature for feature in compared.features if (compared.group, feature) in seen]
+        if both:
+            yield f"spectators.{compared.group}: {', '.join(both)} of `inputs`, which are compared anyway"
     for key, given in (("discriminants", spec.discriminant), ("evaluation", spec.evaluation)):
         if given is not None:
             yield f"{key}: judges taggers; leave it out of a reweighter"

@@ -128,10 +128,11 @@ class Configuration:
         return [key for key in columns.LEFT_OUT_TRUTH if key in asked]
 
     def labels(self, classifier: str) -> dict[str, str]:
-        """TeX label of each feature that a classifier reads."""
+        """TeX label of each feature that a classifier reads or is compared in."""
+        spec = self.classifiers[classifier]
         return {
             feature: self.groups[inputs.group].features[feature].label
-            for inputs in self.classifiers[classifier].inputs
+            for inputs in (*spec.inputs, *spec.spectators)
             if inputs.group in self.groups
             for feature in inputs.features
         }

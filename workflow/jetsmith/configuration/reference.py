@@ -60,8 +60,8 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("… training: schedule", "The learning rate of networks.", classifiers.ScheduleSpec),
     ("… scan", SCAN, scans.ScanSpec),
     ("… scan: over", "In place of a list of values, with `method: random` or `halving`.", scans.RangeSpec),
-    ("… ratio", "From the output of a reweighter to weights.", classifiers.RatioSpec),
     ("… losses", "One entry an output of the network; its key is the output's name.", classifiers.LossSpec),
+    ("… ratio", "Of a reweighter: from log-odds to weights.", classifiers.RatioSpec),
     ("… discriminants", "One entry a discriminant; its key is the name.", classifiers.DiscriminantEntry),
     ("… evaluation", "Truth in ROC curves and working points.", classifiers.EvaluationSpec),
 )

@@ -81,6 +81,7 @@ def resolve(
         classes=tuple(classes(content.classes, "classes")),
         inputs=_inputs("inputs", content.inputs, content.object, groups, path, sources),
         side=_inputs("side", content.side, content.object, groups, path),
+        spectators=_inputs("spectators", content.spectators, content.object, groups, path),
         losses=_losses(content, path),
         ratio=_ratio(content, sources[name].role),
         architecture=options.model_dump(mode="json"),

@@ -16,6 +16,7 @@ import yaml
 
 from jetsmith.errors import InputError
 from jetsmith.handed.account import Account
+from jetsmith.handed.closure import Closure
 from jetsmith.handed.plan import Plan
 from jetsmith.handed.scan import Scan
 from jetsmith.io import NUMBERS, Stored, atomic_file, json_checksum, read_json, read_png, read_record
@@ -99,7 +100,7 @@ def _tables(
     return {
         "summary": _table(tables.summary, "", [f["path"] for f in figures if f["kind"] == "roc"]),
         "working_points": _table(tables.working_points, "judgement", numbers, classifiers),
-        "closures": _table(tables.closures, "reweighter", closures, classifiers),
+        "closures": tables.closures(_records(Closure, closures, "reweighter"), classifiers),
         "scans": tables.scans(_records(Scan, scans, "classifier"), classifiers),
         "accounts": tables.accounts(_records(Account, accounts), tables.truth_names(classifiers)),
         "inputs": tables.inputs(_records(Plan, inspections)),

@@ -209,6 +209,11 @@ class ClassifierFile(Record):
     side: dict[Name, Name | tuple[str, ...]] = Field(
         {}, description="Features, as `inputs`, that losses read and the network does not see."
     )
+    spectators: dict[Name, Name | tuple[str, ...]] = Field(
+        {},
+        description="Flat features, as `inputs`, that a reweighter does not see and that have to agree after "
+        "weighting: closure alone reads them.",
+    )
     discriminants: dict[Label, DiscriminantEntry] = Field(
         {}, description="By their names, such as BvsL, CvsB, CvsL. The first bears the tagger's own name."
     )
@@ -241,6 +246,17 @@ class RowsSpec(Record):
     def groups(self) -> tuple[str, ...]:
         """The groups that its inputs and side columns are of."""
         return tuple(dict.fromkeys(inputs.group for inputs in self.reads))
+
+
+class ComparedSpec(RowsSpec):
+    """What check and closure get: also what a reweighter does not see, and is compared after weighting."""
+
+    spectators: tuple[Inputs, ...] = ()
+
+    @property
+    def reads(self) -> tuple[Inputs, ...]:
+        """All features that its files must have."""
+        return (*super().reads, *self.spectators)
 
 
 class RecipeSpec(RowsSpec):
@@ -278,6 +294,7 @@ class ClassifierSpec(JudgedSpec):
     title: str
     classes: tuple[ClassSpec, ...] = Field(min_length=2)
     ratio: RatioSpec | None = None
+    spectators: tuple[Inputs, ...] = ()
     signal_class: ClassSpec | None = None
     background_classes: tuple[ClassSpec, ...] = ()
 

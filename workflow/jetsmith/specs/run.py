@@ -37,11 +37,37 @@ class SampleSpec(Record):
     )
 
 
-class ClosureSpec(Record):
-    """The closure test of the reweighters."""
+class GatesSpec(Record):
+    """The limits of the closure test of the reweighters."""
 
     bootstraps: int = Field(200, ge=20, le=100_000, description="Bootstrap replicas of the interval.")
-    max_auc: float = Field(0.53, gt=0.5, lt=1, description="Closure passes below this AUC.")
+    tolerance: float = Field(
+        0.03,
+        gt=0,
+        lt=0.5,
+        description="Gates separation and swapped pass where the whole interval of the AUC lies within 1/2 ± "
+        "this, calibration where fractions of the target lie so close to what the ratio says.",
+    )
+    max_chi2: float = Field(
+        3.0, ge=1, description="Gate spectra: largest chi2/ndf after weighting, of inputs and spectators."
+    )
+    min_effective: Positive = Field(
+        100.0, description="Gate support: effective held-out events of the source after weighting, at least."
+    )
+    max_share: Fraction = Field(0.05, description="Gate support: largest share of one event in their sum.")
+    max_uncovered: Fraction = Field(
+        0.1,
+        description="Gate support: largest share of the target where the source has next to no events, and "
+        "of events outside the region of validity.",
+    )
+
+
+class ClosureSpec(GatesSpec):
+    """The closure test of the reweighters, and what follows from it."""
+
+    allow_failed_closure: bool = Field(
+        False, description="Whether the run goes on where a gate failed; the report shows it either way."
+    )
 
 
 class RunSpec(Record):
