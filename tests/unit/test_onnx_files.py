@@ -12,8 +12,9 @@ import pytest
 import yaml
 from onnx import TensorProto, helper, numpy_helper
 
-from jetsmith import io
+from jetsmith import io, stages
 from jetsmith.classifiers.onnx import Options
+from jetsmith.configuration import targets
 from jetsmith.configuration.load import load
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.hashing import SPLITS
@@ -263,10 +264,23 @@ def test_a_target_without_events_is_not_tested(folder: Path) -> None:
     assert run.classifiers["up"].ratio == RatioSpec(
         calibration="none", conserve=False, valid={"m_jj": (-10, 1000)}
     )
+    with pytest.raises(ConfigError, match=r"the list of tested reweighters .* has no reweighter `up`"):
+        targets.check(["results/closure/up.json"], ["results/closure/{reweighter}.json"], run)
+    targets.check(["results/weights/up/a.json"], ["results/weights/{reweighter}/a.json"], run)
+    assert stages.verdict(run).untested == ["up"]
     both = load(
         {**RUN, "samples": {"z": {"datasets": ["zjets_power", "zjets_dipole"]}}}, _with_target(folder)
     )
     assert both.tested == ["up"]
+    assert stages.verdict(both).untested == []
+
+
+def test_the_documentation_shows_the_shipped_file() -> None:
+    """Protects: an example that has aged."""
+    text = (ROOT / "docs/reweighting.md").read_text()
+    shown = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
+    shipped = yaml.safe_load((ROOT / "config/reweighters/hdamp_up.yaml").read_text())
+    assert shown == {key: shipped[key] for key in shown}
 
 
 def _with_target(folder: Path) -> Path:

@@ -189,24 +189,14 @@ def _gate_value(gate: Gate) -> Row | str:
 
 def untested(entries: Sequence[Table], classifiers: Table) -> list[Row]:
     """One row a reweighter and dataset: what is known of weights that nothing was compared with."""
+    shown = {"mean_weight": ".4f", "largest_weight": ".3g", "n_effective_fraction": ".0%"}
     rows = []
     for entry in entries:
-        spec, all_events = classifiers.get(entry["reweighter"], {}), entry["splits"]["all"]
-        kept = all_events["n_effective_fraction"]
-        rows.append(
-            {
-                "title": spec.get("title", entry["reweighter"]),
-                "dataset": entry["dataset"],
-                "target": spec["classes"][1]["generator"] if "classes" in spec else "its target",
-                "n_events": count(all_events["n_events"]),
-                "n_outside": count(all_events["n_outside"]),
-                "mean": "–" if all_events["mean_weight"] is None else f"{all_events['mean_weight']:.4f}",
-                "largest": "–"
-                if all_events["largest_weight"] is None
-                else f"{all_events['largest_weight']:.3g}",
-                "kept": "–" if kept is None else f"{100 * kept:.0f}%",
-            }
-        )
+        spec, found = classifiers[entry["reweighter"]], entry["splits"]["all"]
+        row = {name: "–" if found[name] is None else format(found[name], how) for name, how in shown.items()}
+        row |= {name: count(found[name]) for name in ("n_events", "n_outside")}
+        target = spec["classes"][1]["generator"]
+        rows.append(row | {"title": spec["title"], "dataset": entry["dataset"], "target": target})
     return rows
 
 
