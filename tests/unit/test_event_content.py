@@ -94,7 +94,7 @@ parton = st.tuples(
 @settings(deadline=None, max_examples=25)
 @given(st.lists(st.lists(parton, max_size=6), min_size=1, max_size=5), st.booleans())
 def test_partons_are_those_of_a_walk(events: list[list[tuple[int, int, float]]], has_status: bool) -> None:
-    """Quarks but tops, and gluons, by falling pt; where the file says so, only outgoing ones."""
+    """Quarks and gluons by falling pt; where the file says so, only outgoing ones."""
     given_ = [
         ("pdgId", 0, "int32"),
         ("status", 1, "int32"),
@@ -107,10 +107,10 @@ def test_partons_are_those_of_a_walk(events: list[list[tuple[int, int, float]]],
     }
     rows, _ = nanoaod.rows(branches([[] for _ in events], **lhe), SPEC, CUTS)
     for row, event in zip(rows.to_list(), events, strict=True):
-        kept = [p for p in event if abs(p[0]) in (1, 2, 3, 4, 5, 21) and (p[1] == 1 or not has_status)]
+        kept = [p for p in event if abs(p[0]) in (1, 2, 3, 4, 5, 6, 21) and (p[1] == 1 or not has_status)]
         kept.sort(key=lambda p: -p[2])
         assert row["lhe_parton_pt_gev"] == pytest.approx([p[2] for p in kept])
-        assert sorted(row["lhe_parton_pdg_id"]) == sorted(p[0] for p in kept)
+        assert sorted(row["lhe_parton_flavour"]) == sorted(abs(p[0]) for p in kept)
 
 
 def test_codes_are_no_multiplicities() -> None:

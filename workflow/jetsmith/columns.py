@@ -211,11 +211,11 @@ EVENT = {
     "n_lhe_gluons": _flat("", "gluons of them"),
     "n_lhe_lo": _flat("", "partons at leading order by the LHE file; NaN where it does not say"),
     "n_lhe_nlo": _flat("", "partons at next-to-leading order; NaN likewise"),
-    "lhe_parton_pt_gev": _list("GeV", "outgoing partons of the LHE file, falling pt"),
+    "lhe_parton_pt_gev": _list("GeV", "outgoing quarks and gluons of the LHE file, falling pt"),
     "lhe_parton_eta": _list("", "their pseudorapidity"),
     "lhe_parton_phi_rad": _list("rad", "their azimuth"),
     "lhe_parton_mass_gev": _list("GeV", "their mass"),
-    "lhe_parton_pdg_id": _list("", "their PDG id", "int32"),
+    "lhe_parton_flavour": _list("", "PDG id without sign: 1 to 6, 21 for a gluon", "int8"),
 } | {
     f"{copy}_{quark}_{name}{end}": _flat(
         unit, f"{text} of the {copy} copy of the {quark}; NaN where there is none, or are several"

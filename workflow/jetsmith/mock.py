@@ -292,7 +292,7 @@ def _lhe(rng: np.random.Generator, n: int) -> Columns:
     pt = 10 * (1 + rng.pareto(2, total))
     flavour = rng.choice([1, -2, 4, 5, 21], total)
     partons: Columns = {
-        "pt_gev": pt[np.lexsort((-pt, owner))], "eta": rng.normal(0, 2, total), "pdg_id": flavour,
+        "pt_gev": pt[np.lexsort((-pt, owner))], "eta": rng.normal(0, 2, total), "flavour": np.abs(flavour),
         "phi_rad": rng.uniform(-np.pi, np.pi, total), "mass_gev": np.where(flavour == 5, 4.7, 0.0),
     }  # fmt: skip
     of = {"b": (5,), "c": (4,), "uds": (1, -2), "gluons": (21,), "jets": (1, -2, 4, 5, 21)}

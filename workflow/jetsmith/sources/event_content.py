@@ -33,7 +33,7 @@ PARTONS = {
     "lhe_parton_eta": "LHEPart_eta",
     "lhe_parton_phi_rad": "LHEPart_phi",
     "lhe_parton_mass_gev": "LHEPart_mass",
-    "lhe_parton_pdg_id": "LHEPart_pdgId",
+    "lhe_parton_flavour": "LHEPart_pdgId",
 }
 STATUS = "LHEPart_status"  # 1 outgoing; files of before 2020 have no such branch, and no incoming particles
 COPIES = {"first": FIRST_COPY, "last": LAST_COPY}
@@ -87,9 +87,9 @@ def _told(multiplicity: Array) -> Array:
 
 
 def _fill_partons(columns: Columns, events: Mapping[str, ak.Array], kept: BoolArray) -> None:
-    """Outgoing quarks, but for tops, and gluons, by falling pt."""
-    offsets, pdg_id = split(events[PARTONS["lhe_parton_pdg_id"]])
-    mask = ((pdg_id != 0) & (np.abs(pdg_id) <= 5)) | (pdg_id == 21)  # those that LHE_Njets counts
+    """Outgoing quarks and gluons, by falling pt."""
+    offsets, pdg_id = split(events[PARTONS["lhe_parton_flavour"]])
+    mask = ((pdg_id != 0) & (np.abs(pdg_id) <= 6)) | (pdg_id == 21)
     if STATUS in events:
         mask &= split(events[STATUS])[1] == 1
     mask &= kept[owners(offsets)]
@@ -97,8 +97,10 @@ def _fill_partons(columns: Columns, events: Mapping[str, ak.Array], kept: BoolAr
     pt = split(events[PARTONS["lhe_parton_pt_gev"]])[1]
     order = index[np.lexsort((-pt[index], owners(offsets)[index]))]
     starts = masked_offsets(offsets, mask)
+    rows = np.append(starts[:-1][kept], starts[-1])
     for name, branch in PARTONS.items():
-        columns.ragged(name, np.append(starts[:-1][kept], starts[-1]), split(events[branch])[1][order])
+        found = split(events[branch])[1][order]
+        columns.ragged(name, rows, np.abs(found) if name == "lhe_parton_flavour" else found)
 
 
 def _only(offsets: IntArray, mask: BoolArray) -> IntArray:
