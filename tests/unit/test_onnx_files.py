@@ -34,19 +34,22 @@ DATASETS = [("mine", "powheg")]
 MATRIX = np.random.default_rng(5).normal(size=(6, 2)).astype(np.float32)
 
 
-def write_model(path: Path, softmax: bool = True) -> dict[str, Any]:
-    """softmax(x W) of x, shape (n, 2, 3), and the options that name it."""
+def write_model(path: Path, last: str = "Softmax", n_outputs: int = 2) -> dict[str, Any]:
+    """A function of x W, shape (n, outputs), of x, shape (n, 2, 3), and the options that name it."""
     nodes = [
         helper.make_node("Reshape", ["x", "shape"], ["flat"]),
         helper.make_node("MatMul", ["flat", "w"], ["z"]),
-        helper.make_node("Softmax" if softmax else "Identity", ["z"], ["y"]),
+        helper.make_node(last, ["z"], ["y"]),
     ]
-    known = [numpy_helper.from_array(np.array([-1, 6]), "shape"), numpy_helper.from_array(MATRIX, "w")]
+    known = [
+        numpy_helper.from_array(np.array([-1, 6]), "shape"),
+        numpy_helper.from_array(np.ascontiguousarray(MATRIX[:, :n_outputs]), "w"),
+    ]
     graph = helper.make_graph(
         nodes,
         "model",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2, 3])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", n_outputs])],
         known,
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
@@ -56,7 +59,7 @@ def write_model(path: Path, softmax: bool = True) -> dict[str, Any]:
         "sha256": digest,
         "tensors": {"x": TENSORS},
         "divided_by": {"b": 4.0},
-        "outputs": ["up", "nominal"],
+        "outputs": ["up", "nominal"][:n_outputs],
     }
 
 
@@ -99,10 +102,15 @@ def write_events(folder: Path, values: Array) -> Path:
     return folder / "packed"
 
 
-def ratio_of(event: Array) -> float:
-    """What the model says of one event, written out."""
+def logits_of(event: Array) -> Array:
+    """x W of one event, written out."""
     a, b, c, _ = (float(x) for x in event)
-    z = np.array([a, b / 4, 0.5, c, b / 4, -1.0]) @ MATRIX.astype(float)
+    return np.array([a, b / 4, 0.5, c, b / 4, -1.0]) @ MATRIX.astype(float)
+
+
+def ratio_of(event: Array) -> float:
+    """What the model says of one event."""
+    z = logits_of(event)
     return float(np.exp(z[0] - z[1]))
 
 
@@ -163,13 +171,19 @@ def test_defaults_depend_on_who_trained() -> None:
     assert RatioSpec.resolved(RatioSpec(conserve_in={"pt": (0, 1)}), trains=False).conserve
 
 
-def test_one_output_is_the_probability_of_its_class(given: dict[str, Any], tmp_path: Path) -> None:
+def test_one_output_is_the_probability_of_its_class(tmp_path: Path) -> None:
     """A sigmoid: the rest is the other's."""
-    from jetsmith.classifiers import _onnx
-
-    options = Options(**given | {"outputs": ["up"]})
-    found = _onnx._by_class(options, spec_of(given), np.array([[0.25], [0.5]], np.float32))
-    assert found.tolist() == [[0.75, 0.25], [0.5, 0.5]]
+    architecture = write_model(tmp_path / "one.onnx", "Sigmoid", 1)
+    values = np.random.default_rng(3).normal(size=(40, 4)).astype(np.float32)
+    spec, packed = spec_of(architecture), write_events(tmp_path, values)
+    assert not list(Options(**architecture).misfits(spec))
+    train(spec, packed, tmp_path / "model", seed=1)
+    score(spec, tmp_path / "model", packed, tmp_path / "scores.parquet")
+    rows = io.read_rows(tmp_path / "scores.parquet")
+    up, event = np.asarray(rows["p_up"]), np.asarray(rows["event"]).astype(int)
+    logit = [logits_of(values[k])[0] for k in event]
+    np.testing.assert_allclose(up, 1 / (1 + np.exp(-np.array(logit))), rtol=1e-5)
+    np.testing.assert_allclose(np.asarray(rows["p_nominal"]), 1 - up, rtol=1e-6)
 
 
 def test_what_is_no_probability_or_no_event_is_refused(given: dict[str, Any], tmp_path: Path) -> None:
@@ -181,7 +195,7 @@ def test_what_is_no_probability_or_no_event_is_refused(given: dict[str, Any], tm
         score(spec_of(architecture), tmp_path / "model", events, tmp_path / "scores.parquet")
 
     with pytest.raises(InputError, match=r"no probabilities of up, nominal: some are negative"):
-        scored(write_model(tmp_path / "logits.onnx", softmax=False))
+        scored(write_model(tmp_path / "logits.onnx", "Identity"))
     with pytest.raises(InputError, match=r"and not 0000\S+ of up's file"):
         scored(given | {"sha256": "0" * 64})
     with pytest.raises(InputError, match="none of the 40 rows has all inputs"):
