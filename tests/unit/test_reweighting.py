@@ -134,7 +134,7 @@ def test_weights_are_the_known_ratio(files: Path) -> None:
     assert generator @ weight == pytest.approx(generator.sum(), rel=1e-12)
     assert (np.diff(event) > 0).all()
     about = json.loads((files / "old.json").read_text())
-    assert about["calibration"]["slope"] == pytest.approx(1.25, abs=0.2)
+    assert about["calibrations"][0]["slope"] == pytest.approx(1.25, abs=0.2)
     assert about["splits"]["calibration"]["normalisation"] == pytest.approx(1, abs=0.1)
     assert about["splits"]["test"]["n_outside"] == 0
     assert 0.3 < about["splits"]["test"]["n_effective_fraction"] < 1

@@ -1,5 +1,6 @@
 """Protects the weights of a reweighter: calibration, normalisation, errors, by value and against twins."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -37,14 +38,14 @@ def scores(logit: Array, target: Array, weight: Array, each: Array | None = None
     split = np.full(n, SPLITS.index("calibration"), np.int8)
     logits = logit[None] if each is None else logit + each
     return ReweighterScores(
-        key, target.astype(int), split, weight, logits, target, np.zeros(len(target), bool)
+        key, target.astype(int), split, np.zeros(n, int), weight, logits, target, np.zeros(n, bool)
     )
 
 
 def weights_of(found: ReweighterScores, ratio: RatioSpec = PLATT, bins: Array | None = None) -> Any:
     """All weights by a calibration that changes nothing."""
     bins = np.zeros(len(found.weight), int) if bins is None else bins
-    return event_weights(found, straight(1, 0, "none", (1, 1)), ratio, bins)
+    return event_weights(found, [straight(1, 0, "none", (1, 1))], ratio, bins)
 
 
 def test_calibration_is_scikit_learns_for_positive_weights() -> None:
@@ -114,6 +115,20 @@ def test_a_classifier_that_learned_nothing_gives_weights_of_one() -> None:
     weights = event_weights(found, found.calibrate(PLATT), PLATT, np.zeros(1000, int))
     assert weights.weight == pytest.approx(np.ones(1000))
     assert weights.ratio == pytest.approx(np.ones(1000))
+
+
+def test_each_fold_is_calibrated_on_the_others() -> None:
+    """By value: a fold whose scores are off by 3 has no say in its own calibration, and half in another's."""
+    rng = np.random.default_rng(8)
+    n = 9000
+    truth, fold = np.arange(n) % 2 == 1, np.arange(n) // 2 % 3
+    x = rng.normal(np.where(truth, 0.5, -0.5), 1)
+    found = dataclasses.replace(scores(x + 3.0 * (fold == 0), truth, np.ones(n)), fold=fold)
+    values = [by.log_ratio(np.zeros(1))[0] for by in found.calibrate(PLATT)]
+    assert values[0] == pytest.approx(0, abs=0.1)
+    assert max(values[1:]) < -0.3
+    weights = event_weights(found, found.calibrate(PLATT), PLATT, np.zeros(n, int))
+    np.testing.assert_allclose(np.log(weights.ratio[fold == 0]), (x + 3)[fold == 0], atol=0.6)
 
 
 def test_calibration_needs_both_classes() -> None:
@@ -199,7 +214,7 @@ def test_log_odds_are_cut_at_twenty() -> None:
     """Of the classifier and of the calibrated ratio, by value; 20 itself is not cut, what is has weight 1."""
     found = scores(np.array([25.0, -20, 12, 10.5, 0, -9.5]), np.zeros(6, bool), np.ones(6))
     weights = event_weights(
-        found, straight(2, -1, "platt", (1, 1)), RatioSpec(conserve=False), np.zeros(6, int)
+        found, [straight(2, -1, "platt", (1, 1))], RatioSpec(conserve=False), np.zeros(6, int)
     )
     np.testing.assert_allclose(weights.ratio, np.exp([20.0, -20, 20, 20, -1, -20]))
     assert weights.outside.tolist() == [True, True, True, False, False, False]

@@ -60,7 +60,7 @@ def score(
     if spec.folds:
         split[split != SPLITS.index("calibration")] = SPLITS.index("test")
     names = dict.fromkeys([*columns.KEY, "dataset", *parts[0].columns])
-    table = {name: rows.column(name) for name in names if name != "fold"}
+    table = {name: rows.column(name) for name in names if name != "fold" or spec.folds}
     table |= {"dataset": table["dataset"].astype(np.int32), "split": split}
     table |= {"label": rows.label().astype(np.int32), "weight": rows.weight().astype(np.float64)}
     by_class = zip(spec.class_names, found.probabilities.T, strict=True)

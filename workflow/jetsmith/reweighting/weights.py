@@ -31,6 +31,7 @@ class ReweighterScores:
         key: Run, luminosity block, event; jet index too where rows are jets.
         dataset: Index in the sample's datasets.
         split: Index in SPLITS.
+        fold: Fold whose model has not seen the event; 0 in a sample without.
         weight: Generator weight as packed, signed.
         logits: log(p_target/p_source) of each member of an ensemble, or of the model, shape (M, N).
         target_mask: True for events of the target's datasets.
@@ -40,6 +41,7 @@ class ReweighterScores:
     key: dict[str, npt.NDArray[Any]]
     dataset: npt.NDArray[np.int64]
     split: npt.NDArray[np.int8]
+    fold: npt.NDArray[np.int64]
     weight: FloatArray
     logits: FloatArray
     target_mask: BoolArray
@@ -50,10 +52,13 @@ class ReweighterScores:
         """Mean over the members, cut where numbers end, shape (N,)."""
         return np.asarray(np.clip(self.logits, -MAX_LOG_RATIO, MAX_LOG_RATIO).mean(axis=0))
 
-    def calibrate(self, ratio: RatioSpec) -> RatioCalibration:
-        """Fit log ratio against logit on the calibration split alone."""
-        rows = (self.split == SPLITS.index("calibration")) & ~self.outside
-        return fit_calibration(self.logit[rows], self.target_mask[rows], self.weight[rows], ratio)
+    def calibrate(self, ratio: RatioSpec) -> list[RatioCalibration]:
+        """Fit log ratio against logit: of each fold on the others; without folds on the calibration split."""
+        n_folds, logit = int(self.fold.max(initial=0)) + 1, self.logit
+        rows = [self.fold != k for k in range(n_folds)] if n_folds > 1 else []
+        rows = rows or [self.split == SPLITS.index("calibration")]
+        rows = [r & ~self.outside for r in rows]
+        return [fit_calibration(logit[r], self.target_mask[r], self.weight[r], ratio) for r in rows]
 
 
 def read_scores(
@@ -76,6 +81,7 @@ def read_scores(
     pairs = [(members.column(k, source.name), members.column(k, target.name)) for k in range(n_members)]
     pairs = pairs or [(f"p_{source.name}", f"p_{target.name}")]
     wanted = [*names, "dataset", "split", "weight", "scored", *(name for pair in pairs for name in pair)]
+    wanted += ["fold"] if spec.folds else []
     rows = io.read_rows(scores, wanted, classifier=spec.name, sample=spec.sample)
     table = {name: np.asarray(ak.to_numpy(rows[name])) for name in wanted}
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -91,6 +97,7 @@ def read_scores(
         key={name: table[name][kept] for name in names},
         dataset=table["dataset"][kept].astype(np.int64),
         split=table["split"][kept].astype(np.int8),
+        fold=(table["fold"] if spec.folds else np.zeros(len(kept)))[kept].astype(np.int64),
         weight=table["weight"][kept].astype(np.float64),
         logits=logits[:, kept],
         target_mask=side[kept] == 1,
@@ -120,7 +127,10 @@ class EventWeights:
 
 
 def event_weights(
-    found: ReweighterScores, calibration: RatioCalibration, ratio: RatioSpec, bins: npt.NDArray[np.intp]
+    found: ReweighterScores,
+    calibrations: Sequence[RatioCalibration],
+    ratio: RatioSpec,
+    bins: npt.NDArray[np.intp],
 ) -> EventWeights:
     """Weights of all events.
 
@@ -129,7 +139,7 @@ def event_weights(
 
     Args:
         found: The scores.
-        calibration: Of `fit_calibration`.
+        calibrations: Of each fold, or one.
         ratio: Whether sums are conserved.
         bins: Bin of each event in the variable within which sums are conserved, shape (N,); 0 without one.
 
@@ -137,7 +147,10 @@ def event_weights(
         InputError: The weights of the source in a bin do not add up to more than 0, before or after.
     """
     logit = found.logit
-    log_ratio, slope = calibration.log_ratio(logit), calibration.slope(logit)
+    log_ratio, slope = np.empty(len(logit)), np.empty(len(logit))
+    for k, calibration in enumerate(calibrations):
+        rows = found.fold == k
+        log_ratio[rows], slope[rows] = calibration.log_ratio(logit[rows]), calibration.slope(logit[rows])
     clipped = np.clip(log_ratio, -MAX_LOG_RATIO, MAX_LOG_RATIO)
     outside = found.outside | (np.abs(found.logits) > MAX_LOG_RATIO).any(axis=0) | (clipped != log_ratio)
     density = np.exp(clipped)
@@ -210,9 +223,9 @@ def write_weights(
     names = [name for name, _ in datasets]
     found = read_scores(spec, scores, datasets, n_members)
     found = replace(found, outside=found.outside | _beyond(spec, found, ratio, packed))
-    calibration = found.calibrate(ratio)
+    calibrations = found.calibrate(ratio)
     bins = _bins(spec, found, ratio, packed)
-    weights = event_weights(found, calibration, ratio, bins)
+    weights = event_weights(found, calibrations, ratio, bins)
     rows = np.flatnonzero(found.dataset == names.index(dataset))
     rows = rows[np.lexsort([found.key[name][rows] for name in reversed(found.key)])]
     generator, split = found.weight[rows], found.split[rows]
@@ -239,7 +252,9 @@ def write_weights(
         }
         splits["all"] = summarise(columns["weight"], generator, columns["outside"])
         subject = {"reweighter": spec.name, "dataset": dataset}
-        io.write_json(numbers, {**subject, "calibration": calibration.record(), "splits": splits})
+        io.write_json(
+            numbers, {**subject, "calibrations": [by.record() for by in calibrations], "splits": splits}
+        )
 
 
 def _bins(
