@@ -7,7 +7,7 @@ import numpy as np
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.metrics import bin_of
-from jetsmith.packed.rows import Rows
+from jetsmith.packed.rows import CHUNK, Rows
 from jetsmith.specs.classifiers import RecipeSpec
 
 MAX_BALANCE = 10.0  # ASSUME: largest factor of a bin of the spectrum: rare bins must not dominate
@@ -53,6 +53,10 @@ def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[In
         if "class" not in spec.training.balance:
             factors *= np.bincount(target[0], weights[0], shape[0])[:, np.newaxis]
     levelled = [w * factors[t, b] for w, t, b in zip(weights, target, bins, strict=True)]
+    if spec.training.flatten_in:
+        places = [_flattened_bins(spec, r) for r in rows]
+        common = flat_factors(places[0], levelled[0])
+        levelled = [w * common[place] for w, place in zip(levelled, places, strict=True)]
     found = [(w / w.mean()).astype(np.float32) for w in levelled]
     _require_weight(spec, target[0], found[0])
     return found
@@ -96,6 +100,28 @@ def spectrum_bins(spec: RecipeSpec, rows: Rows) -> IntArray:
         return np.zeros(len(rows), np.int64)
     pt = bin_of(rows.column("jet_pt_gev"), training.pt_bins_gev)
     return pt * (len(training.abseta_bins) - 1) + bin_of(np.abs(rows.column("jet_eta")), training.abseta_bins)
+
+
+def _flattened_bins(spec: RecipeSpec, rows: Rows) -> IntArray:
+    """Bin in the feature that is flattened in, shape (N,)."""
+    ((name, edges),) = spec.training.flatten_in.items()
+    names = [feature for inputs in spec.inputs if inputs.kind == "flat" for feature in inputs.features]
+    values = [rows.flat_as_packed(which)[:, names.index(name)] for which in rows.slices(CHUNK)]
+    return bin_of(np.concatenate(values).astype(np.float64), edges)
+
+
+def flat_factors(bins: IntArray, weight: FloatArray) -> FloatArray:
+    """A factor a bin by which rows there weigh on average what all do, whatever their class.
+
+    The ratio of two densities stays what it is where both are multiplied by the same; so tails in which
+    events were generated in plenty, with small weights, count for as many as they are.
+
+    Args:
+        bins: Bin of each row, of all classes, shape (N,).
+        weight: Shape (N,), |w| counts.
+    """
+    counts, sums = np.bincount(bins), np.bincount(bins, np.abs(weight))
+    return np.divide(counts, sums, out=np.ones(len(sums)), where=sums > 0)
 
 
 def balance_factors(

@@ -156,8 +156,9 @@ def _tagger(spec: ClassifierSpec) -> Iterator[str]:
         yield "spectators: of reweighters, whose closure test compares them; leave it out of a tagger"
     for c in spec.classes:
         yield from (f"classes: {problem}" for problem in truth_of_rows(c, spec.object))
-    if spec.ratio is not None:
-        yield "ratio: is of reweighters; leave it out of a tagger"
+    for key, given in (("ratio", spec.ratio), ("training.flatten_in", spec.training.flatten_in)):
+        if given:
+            yield f"{key}: is of reweighters; leave it out of a tagger"
     if spec.discriminant is None or spec.evaluation is None:
         yield "discriminants: a tagger needs `discriminants` and `evaluation`"
 
@@ -232,10 +233,14 @@ def _ratio(spec: ClassifierSpec, made: Sequence[str]) -> Iterator[str]:
     """Flat inputs that it names are there, edges rise, and a calibration has events of both generators."""
     ratio = spec.ratio or RatioSpec()
     flat = [name for inputs in spec.inputs if inputs.kind == "flat" for name in inputs.features]
-    for name, bins in ratio.conserve_in.items():
-        if name not in flat:
-            yield f"ratio.conserve_in: `{name}` is none of the flat inputs{hint(name, flat)}"
-        yield from edges(bins, f"ratio.conserve_in.{name}")
+    for key, given in (
+        ("ratio.conserve_in", ratio.conserve_in),
+        ("training.flatten_in", spec.training.flatten_in),
+    ):
+        for name, bins in given.items():
+            if name not in flat:
+                yield f"{key}: `{name}` is none of the flat inputs{hint(name, flat)}"
+            yield from edges(bins, f"{key}.{name}")
     if ratio.conserve_in and not ratio.conserve:
         yield "ratio.conserve: false, so nothing is conserved in bins; leave `conserve_in` out"
     for name, region in ratio.valid.items():

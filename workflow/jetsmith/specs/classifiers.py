@@ -78,6 +78,13 @@ class TrainingSpec(Record):
         description="Weights that give the classes the same sum (class), the same spectrum (pt_eta) or both. "
         "A rare class is better left rare: levelled, its few jets drown the others.",
     )
+    flatten_in: dict[Name, tuple[float, ...]] = Field(
+        {},
+        max_length=1,
+        description="Reweighters: feature of `inputs`, and edges of bins; rows of both classes get one "
+        "factor a bin, so that there they weigh on average what all do. The ratio stays, and tails that were "
+        "generated in plenty, with small weights, count.",
+    )
     pt_bins_gev: tuple[float, ...] = Field(
         (20, 30, 40, 50, 60, 80, 100, 140, 200, 300, 600, 13000), description="Bins of the balance."
     )
