@@ -9,4 +9,5 @@ with job(snakemake):
         allow_failed=snakemake.params.allow_failed_closure,
         page=snakemake.input.page,
         output=snakemake.output[0],
+        untested=snakemake.params.untested,
     )

@@ -121,6 +121,16 @@ def weights_of(reweighter):
     return [f"<results>/weights/{reweighter}/{dataset}.parquet" for dataset in sample.datasets]
 
 
+def untested_weights(wildcards):
+    """Summaries of weights that no closure test judges: nothing that they could agree with is in the run."""
+    return [
+        f"<results>/weights/{name}/{dataset}.json"
+        for name, sample in RUN.run.reweighters.items()
+        if name not in RUN.tested
+        for dataset in RUN.run.samples[sample].datasets
+    ]
+
+
 def drawn(plot, subject):
     """The three files of a plot; the PNG also goes into `snakemake --report`."""
     base = f"<results>/plots/{plot}/{subject}"

@@ -49,7 +49,7 @@ rule closure:
 
 rule verdict:
     input:
-        closures=expand("<results>/closure/{reweighter}.json", reweighter=RUN.run.reweighters),
+        closures=expand("<results>/closure/{reweighter}.json", reweighter=RUN.tested),
         page="<results>/report/index.html",
     output:
         "<results>/report/verdict.json",

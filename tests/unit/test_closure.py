@@ -287,6 +287,9 @@ def test_the_verdict_stops_the_run(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "FAILED, and allowed to:\n  bad: separation: reason of bad" in capsys.readouterr().err
     verdict(paths[:2], False, "page.html", output)
     assert "NOT CONCLUSIVE" in capsys.readouterr().err
+    verdict(paths[:1], False, "page.html", output, ["theirs"])
+    assert io.read_json(output) == {"good": "passed", "theirs": "not tested"}
+    assert "NOT TESTED, for lack of a dataset of the target:\n  theirs" in capsys.readouterr().err
 
 
 def learned_by(monkeypatch: pytest.MonkeyPatch) -> list[Labelled]:

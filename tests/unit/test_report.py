@@ -309,6 +309,23 @@ def test_closure_says_its_result(tmp_path: Path, status: Status) -> None:
     assert HOSTILE in shown
 
 
+def test_weights_that_nothing_tests_are_said_to_be(tmp_path: Path) -> None:
+    """Protects: a page without a closure test cannot look like one that has passed; events left out show."""
+    found = {"n_events": 20_000, "n_outside": 1234, "mean_weight": 1.00925, "largest_weight": 1.1520}
+    found |= {"n_effective_fraction": None}
+    path = tmp_path / "theirs.json"
+    io.write_json(path, {"reweighter": "up", "dataset": "theirs", "splits": {"all": found}})
+    classes = [{"name": name, "truth": [], "generator": f"powheg_{name}"} for name in ("nominal", "up")]
+    run = {"classifiers": {"up": {"title": HOSTILE, "classes": classes}}}
+    write_report(tmp_path / "index.html", run, "t", [], [], [], [], [], {}, untested=[path])
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r'class="badge (\w+)">([^<]+)<', text) == [("warn", "not tested")]
+    shown = Page(text).text
+    for words in ("20,000", "1,234", "1.0092", "1.15", "powheg_up", "theirs", HOSTILE):
+        assert words in shown
+    assert "Closure tests" not in shown
+
+
 def test_jets_without_a_tag_or_a_score_are_on_the_page(made: dict[str, Any], tmp_path: Path) -> None:
     """Protects: shares of jets that fail by their code, and of those left out, by class; silence at none."""
     numbers = io.read_json(made["numbers"][0])

@@ -91,6 +91,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_packed(folder / "packed" / name, packed)
     p = 1 / (1 + np.exp(-logit))
     scores = {**key, "dataset": d, "split": split, "weight": w, "label": np.zeros(n, "i4")}
+    scores["scored"] = np.ones(n, bool)
     scores |= {"p_power_shower": (1 - p).astype("f4"), "p_dipole_shower": p.astype("f4")}
     io.write_rows(folder / "scores.parquet", ak.zip(scores, depth_limit=1))
     for name in ("old", "new"):

@@ -37,7 +37,9 @@ def scores(logit: Array, target: Array, weight: Array, each: Array | None = None
     key = {"run": np.ones(n, int), "luminosity_block": np.ones(n, int), "event": np.arange(n)}
     split = np.full(n, SPLITS.index("calibration"), np.int8)
     logits = logit[None] if each is None else logit + each
-    return ReweighterScores(key, target.astype(int), split, np.zeros(n, int), weight, logits, target)
+    return ReweighterScores(
+        key, target.astype(int), split, np.zeros(n, int), weight, logits, target, np.zeros(n, bool)
+    )
 
 
 def weights_of(found: ReweighterScores, ratio: RatioSpec = PLATT, bins: Array | None = None) -> Any:
@@ -264,6 +266,7 @@ def test_members_make_up_and_down_and_weights_of_their_own(tmp_path: Path) -> No
         "dataset": np.where(truth, 2, 0).astype("i4"),
         "split": (np.arange(n) // 2 % 4).astype("i1"),
         "weight": np.ones(n),
+        "scored": np.ones(n, bool),
     }
     for k, logit in enumerate(each):
         p = 1 / (1 + np.exp(-logit))
@@ -299,6 +302,7 @@ def test_scores_and_weights_by_value(tmp_path: Path) -> None:
         "dataset": np.append(dataset, np.where(extra % 2, 2, 0)).astype("i4"),
         "split": np.append([3, 3, 0, 1, 2, 2], np.full(40, 2)).astype("i1"),
         "weight": np.append(np.arange(1.0, 7), np.ones(40)),
+        "scored": np.ones(46, bool),
     }
     p = np.append(np.full(6, 0.2), np.where(extra % 4 < 2, 0.25, 0.75)).astype("f4")
     table |= {"p_power_shower": (1 - p).astype("f4"), "p_dipole_shower": p}

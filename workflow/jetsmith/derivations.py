@@ -229,6 +229,24 @@ OF_JETS: dict[str, New] = {
 _GENJET = ("genjet_pt_gev", "genjet_eta")
 _CENTRAL = ("central_genjet_pt_gev", "central_genjet_eta", "central_genjet_phi_rad")
 _FLAVOUR = "central_genjet_hadron_flavour"
+QUARKS = ("top", "antitop")
+OF_QUARKS = {"pt": ("_gev", "GeV", "pt"), "y": ("", "", "rapidity"), "phi": ("_rad", "rad", "azimuth")}
+OF_QUARKS |= {"mass": ("_gev", "GeV", "mass")}
+_TOPS = {
+    f"{quark}_{name}{end}": New(
+        unit,
+        f"{text} of the {quark}: its first copy, or the last where there is none",
+        (Derived("either", (f"first_{quark}_{name}{end}", f"last_{quark}_{name}{end}"), EVENTS),),
+    )
+    for quark in QUARKS
+    for name, (end, unit, text) in OF_QUARKS.items()
+}
+for _copy, _text in (("", ""), ("last_", ", of last copies")):
+    _needs = tuple(f"{_copy}{q}_{name}{end}" for q in QUARKS for name, (end, *_) in OF_QUARKS.items())
+    for _name, (_end, _unit, _of) in ((name, OF_QUARKS[name]) for name in ("pt", "y", "mass")):
+        _ways = (Derived(f"pair_{_name}", _needs, EVENTS),)
+        _TOPS[f"{_copy}ttbar_{_name}{_end}"] = New(_unit, f"{_of} of top and antitop together{_text}", _ways)
+
 OF_EVENTS: dict[str, New] = (
     {
         "z_abs_y": New("", "absolute rapidity of the Z", (Derived("magnitude", ("z_y",), EVENTS),)),
@@ -274,7 +292,15 @@ OF_EVENTS: dict[str, New] = (
         "m_jj_gev": _event(
             "GeV", "mass of the two leading jets", "pair_mass", *_CENTRAL, "central_genjet_mass_gev"
         ),
+        "m_bb_gev": _event(
+            "GeV",
+            "mass of the two leading b jets",
+            "pair_mass_bottom",
+            *(*_CENTRAL, "central_genjet_mass_gev", _FLAVOUR),
+        ),
+        "n_lhe_partons": _event("", "outgoing partons of the LHE file", "count", "lhe_parton_pt_gev"),
     }
+    | _TOPS
 )
 
 DERIVED: dict[str, tuple[Derived, ...]] = OTHERWISE | {

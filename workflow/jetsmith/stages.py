@@ -361,14 +361,16 @@ def closure(run: Configuration, reweighter: str) -> Closure:
 
 
 class Verdict(NamedTuple):
-    """Whether weights that failed their test stop the run."""
+    """Whether weights that failed their test stop the run, and reweighters that nothing can test."""
 
     allow_failed_closure: bool
+    untested: list[str]
 
 
 def verdict(run: Configuration) -> Verdict:
     """Stage verdict."""
-    return Verdict(run.run.closure.allow_failed_closure)
+    untested = [name for name in run.run.reweighters if name not in run.tested]
+    return Verdict(run.run.closure.allow_failed_closure, untested)
 
 
 def plot(run: Configuration, name: str, *subject: str) -> Plain:

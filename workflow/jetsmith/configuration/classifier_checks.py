@@ -1,7 +1,7 @@
 """Checks of a tagger's or reweighter's file against all that it names; run before any job."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -179,15 +179,20 @@ def truth_of_rows(c: ClassSpec, obj: str) -> Iterator[str]:
 
 
 def _reweighter(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> Iterator[str]:
-    """Two generators, whose datasets are all that the sample has; flat features for the closure test."""
+    """Two generators, whose datasets are all that the sample has; flat features for the closure test.
+
+    The target of a model of others needs no dataset: there is a weight then, and no closure test.
+    """
     made = sorted({dataset.generator for dataset in datasets.values()} - {""})
-    lacking = [c.name for c in spec.classes if c.generator not in made]
+    needed = spec.classes if plugs.trains(spec.backend) else spec.classes[:1]
+    lacking = [c.name for c in needed if c.generator not in made]
+    lacking += [c.name for c in spec.classes if not c.generator and c.name not in lacking]
     if len(spec.classes) != 2 or lacking:
+        each = "each made by a dataset" if len(needed) > 1 else "the source made by a dataset"
         yield (
-            "classes: a reweighter has two classes with `generator`, source then target, each made by a "
-            "dataset of its sample (key `generator` in datasets.yaml); generators there: "
-            f"{', '.join(made) or 'none'}; classes without: {', '.join(lacking) or 'none'} of "
-            f"{len(spec.classes)}"
+            f"classes: a reweighter has two classes with `generator`, source then target, {each} of its "
+            f"sample (key `generator` in datasets.yaml); generators there: {', '.join(made) or 'none'}; "
+            f"classes without: {', '.join(lacking) or 'none'} of {len(spec.classes)}"
         )
         return
     others = [name for name, d in datasets.items() if d.generator not in {c.generator for c in spec.classes}]
@@ -221,11 +226,11 @@ def _reweighter(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> It
                 f"losses.{output}.loss: {by.loss}; its minimum is no ratio of densities: `cross_entropy`, "
                 "or leave it out"
             )
-    yield from _ratio(spec)
+    yield from _ratio(spec, made)
 
 
-def _ratio(spec: ClassifierSpec) -> Iterator[str]:
-    """Bins are of a flat input, and rise."""
+def _ratio(spec: ClassifierSpec, made: Sequence[str]) -> Iterator[str]:
+    """Flat inputs that it names are there, edges rise, and a calibration has events of both generators."""
     ratio = spec.ratio or RatioSpec()
     flat = [name for inputs in spec.inputs if inputs.kind == "flat" for name in inputs.features]
     for key, given in (
@@ -238,6 +243,17 @@ def _ratio(spec: ClassifierSpec) -> Iterator[str]:
             yield from edges(bins, f"{key}.{name}")
     if ratio.conserve_in and not ratio.conserve:
         yield "ratio.conserve: false, so nothing is conserved in bins; leave `conserve_in` out"
+    for name, region in ratio.valid.items():
+        if name not in flat:
+            yield f"ratio.valid: `{name}` is none of the flat inputs{hint(name, flat)}"
+        if not region[0] < region[1]:
+            yield f"ratio.valid.{name}: [smallest, end] must rise; got {list(region)}"
+    target = spec.classes[1]
+    if ratio.calibration != "none" and target.generator not in made:
+        yield (
+            f"ratio.calibration: {ratio.calibration} is fitted to events of both generators, and no dataset "
+            f"of sample `{spec.sample}` is of `{target.generator}`; write `none`, or leave it out"
+        )
 
 
 def twice(names: Iterable[str]) -> list[str]:

@@ -110,6 +110,12 @@ class Configuration:
         """Generator of each dataset of a sample."""
         return {name: self.datasets[name].generator for name in self.run.samples[sample].datasets}
 
+    @property
+    def tested(self) -> list[str]:
+        """Reweighters with events of their target, with which closure compares; those of others need none."""
+        made = {name: set(self.generators(sample).values()) for name, sample in self.run.reweighters.items()}
+        return [name for name in made if self.classifiers[name].classes[1].generator in made[name]]
+
     def kept_truth(self, sample: str) -> list[int]:
         """What pack leaves out where no tagger of the sample asks for it, and one does."""
         asked = {
@@ -213,7 +219,7 @@ class Configuration:
         trained = [name for name, spec in self.classifiers.items() if plugs.trains(spec.backend)]
         named: dict[str, Iterable[str]] = {
             "judgement": self.judgements,
-            "reweighter": self.run.reweighters,
+            "reweighter": self.tested,
             "trained": trained,
             "scanned": self.scans,
             "ensemble": [name for name, spec in self.judgements.items() if spec.name in self.ensembles],

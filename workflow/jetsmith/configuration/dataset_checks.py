@@ -23,6 +23,8 @@ def contradictions(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]
     foreign = [cut for cut in spec.without if cut != (own or cut)]
     if foreign:
         yield f"without: {', '.join(foreign)}: files of `{spec.layout}` have `{own}` alone"
+    if spec.events != "z" and spec.object != "event":
+        yield f"events: chooses rows of `event`, and these are of `{spec.object}`; leave it out"
     if spec.without and (spec.object == "event" or spec.simulate is not None):
         rows = "rows of `event`" if spec.object == "event" else "simulated files"
         yield f"without: {rows} lack no cut; leave it out"

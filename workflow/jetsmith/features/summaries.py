@@ -290,3 +290,9 @@ def pair_mass(pt: Lists, eta: Lists, phi: Lists, mass: Lists) -> Array:
         momenta.append(np.stack([length(p * np.cosh(h), m), p * np.cos(f), p * np.sin(f), p * np.sinh(h)]))
     e, x, y, z = np.sum(momenta, axis=0)
     return np.asarray(np.sqrt(np.maximum(e * e - x * x - y * y - z * z, 0)))
+
+
+def pair_mass_bottom(pt: Lists, eta: Lists, phi: Lists, mass: Lists, flavour: Lists) -> Array:
+    """Mass of the two leading jets of hadron flavour 5 [GeV]."""
+    bottom: BoolArray = flavour.values == 5
+    return pair_mass(*(column.where(bottom) for column in (pt, eta, phi, mass)))

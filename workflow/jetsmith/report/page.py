@@ -40,6 +40,7 @@ def write_report(
     closures: Sequence[str | Path],
     provenance: Mapping[str, Any],
     scans: Sequence[str | Path] = (),
+    untested: Sequence[str | Path] = (),
 ) -> None:
     """Write the page.
 
@@ -54,15 +55,18 @@ def write_report(
         closures: results/closure/{reweighter}.json.
         provenance: provenance.record(), and more where wanted: text, numbers, mappings of them.
         scans: results/scans/{classifier}.json.
+        untested: results/weights/{reweighter}/{dataset}.json of reweighters without a closure test.
 
     Raises:
         InputError: A file is missing, or of another form than its stage writes.
     """
     figures = [_figure(Path(path), Path(output).parent) for path in plots]
+    classifiers = {**run.get("classifiers", {}), **run.get("judgements", {})}
     page = {
         "title": title,
+        "untested": _table(tables.untested, "dataset", untested, classifiers),
         **_tables(
-            {**run.get("classifiers", {}), **run.get("judgements", {})},
+            classifiers,
             figures,
             accounts,
             inspections,

@@ -187,6 +187,19 @@ def _gate_value(gate: Gate) -> Row | str:
     return count(value) if value >= 1000 else minus(f"{value:.3g}")
 
 
+def untested(entries: Sequence[Table], classifiers: Table) -> list[Row]:
+    """One row a reweighter and dataset: what is known of weights that nothing was compared with."""
+    shown = {"mean_weight": ".4f", "largest_weight": ".3g", "n_effective_fraction": ".0%"}
+    rows = []
+    for entry in entries:
+        spec, found = classifiers[entry["reweighter"]], entry["splits"]["all"]
+        row = {name: "–" if found[name] is None else format(found[name], how) for name, how in shown.items()}
+        row |= {name: count(found[name]) for name in ("n_events", "n_outside")}
+        target = spec["classes"][1]["generator"]
+        rows.append(row | {"title": spec["title"], "dataset": entry["dataset"], "target": target})
+    return rows
+
+
 def scans(entries: Sequence[Scan], classifiers: Table) -> list[Row]:
     """One table a scan: its points by rising validation loss."""
     return [

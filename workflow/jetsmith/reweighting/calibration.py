@@ -85,6 +85,9 @@ def fit_calibration(
         InputError: A class has no events of positive summed weight, or the fit has no minimum.
     """
     weight = np.asarray(weight, np.float64)
+    counts = effective_count(weight[~target_mask]), effective_count(weight[target_mask])
+    if ratio.calibration == "none":
+        return straight(1.0, 0.0, "none", counts)
     sums = [weight[~target_mask].sum(), weight[target_mask].sum()]
     for name, total in zip(("source", "target"), sums, strict=True):
         if not total > 0:
@@ -93,9 +96,6 @@ def fit_calibration(
             )
     levelled = weight / np.where(target_mask, sums[1], sums[0]) / 2
     x = np.clip(logit, -MAX_LOG_RATIO, MAX_LOG_RATIO)
-    counts = effective_count(weight[~target_mask]), effective_count(weight[target_mask])
-    if ratio.calibration == "none":
-        return straight(1.0, 0.0, "none", counts)
     if ratio.calibration == "platt":
         return straight(*_logistic(x, target_mask, levelled), "platt", counts)
     at, target, source = _binned(x, target_mask, levelled, ratio.calibration_bins)

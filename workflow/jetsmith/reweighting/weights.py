@@ -1,7 +1,8 @@
 """Weights of source events: the ratio of the densities of two generators, its error, its normalisation."""
 
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class ReweighterScores:
         weight: Generator weight as packed, signed.
         logits: log(p_target/p_source) of each member of an ensemble, or of the model, shape (M, N).
         target_mask: True for events of the target's datasets.
+        outside: Not reweightable: without a score, or outside `ratio.valid`.
     """
 
     key: dict[str, npt.NDArray[Any]]
@@ -43,6 +45,7 @@ class ReweighterScores:
     weight: FloatArray
     logits: FloatArray
     target_mask: BoolArray
+    outside: BoolArray
 
     @property
     def logit(self) -> FloatArray:
@@ -54,6 +57,7 @@ class ReweighterScores:
         n_folds, logit = int(self.fold.max(initial=0)) + 1, self.logit
         rows = [self.fold != k for k in range(n_folds)] if n_folds > 1 else []
         rows = rows or [self.split == SPLITS.index("calibration")]
+        rows = [r & ~self.outside for r in rows]
         return [fit_calibration(logit[r], self.target_mask[r], self.weight[r], ratio) for r in rows]
 
 
@@ -76,13 +80,14 @@ def read_scores(
     names = row_key(spec.object)
     pairs = [(members.column(k, source.name), members.column(k, target.name)) for k in range(n_members)]
     pairs = pairs or [(f"p_{source.name}", f"p_{target.name}")]
-    wanted = [*names, "dataset", "split", "weight", *(name for pair in pairs for name in pair)]
+    wanted = [*names, "dataset", "split", "weight", "scored", *(name for pair in pairs for name in pair)]
     wanted += ["fold"] if spec.folds else []
     rows = io.read_rows(scores, wanted, classifier=spec.name, sample=spec.sample)
     table = {name: np.asarray(ak.to_numpy(rows[name])) for name in wanted}
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = [[np.log(table[name].astype(np.float64)) for name in pair] for pair in pairs]
         logits = np.array([of_target - of_source for of_source, of_target in logs])
+    logits[:, ~table["scored"]] = 0.0  # a model of others has none where an input is not finite
     if np.isnan(logits).any() or not np.isfinite(table["weight"]).all():
         raise InputError(f"{scores}: probabilities or weights that are no numbers; train {spec.name} again")
     of_class = np.array([{source.generator: 0, target.generator: 1}.get(g, -1) for g in generators])
@@ -96,6 +101,7 @@ def read_scores(
         weight=table["weight"][kept].astype(np.float64),
         logits=logits[:, kept],
         target_mask=side[kept] == 1,
+        outside=~table["scored"][kept],
     )
 
 
@@ -108,7 +114,7 @@ class EventWeights:
         weight: Of source events the ratio, normalised; 1 where `outside`, and for events of the target.
         up: One standard deviation above the weight, by what the halves of an ensemble differ.
         down: One below.
-        outside: No ratio can be had: the log-odds lie beyond ±20.
+        outside: Not reweightable: as in the scores, or the log-odds lie beyond ±20.
         each: Weight by each member of an ensemble alone, shape (M, N); of one model that itself.
     """
 
@@ -146,7 +152,7 @@ def event_weights(
         rows = found.fold == k
         log_ratio[rows], slope[rows] = calibration.log_ratio(logit[rows]), calibration.slope(logit[rows])
     clipped = np.clip(log_ratio, -MAX_LOG_RATIO, MAX_LOG_RATIO)
-    outside = (np.abs(found.logits) > MAX_LOG_RATIO).any(axis=0) | (clipped != log_ratio)
+    outside = found.outside | (np.abs(found.logits) > MAX_LOG_RATIO).any(axis=0) | (clipped != log_ratio)
     density = np.exp(clipped)
     free, source = outside | found.target_mask, ~found.target_mask
     moved = slope * (np.clip(found.logits, -MAX_LOG_RATIO, MAX_LOG_RATIO) - logit)
@@ -208,7 +214,7 @@ def write_weights(
         numbers: JSON: the calibration, and `summarise` of each split; None for none.
         ratio: How the ratio is calibrated and normalised.
         n_members: Of its ensemble; 0 where it is none.
-        packed: results/packed/{sample}, read where sums are conserved in bins of a feature.
+        packed: results/packed/{sample}, read where `ratio` names features.
 
     Raises:
         InputError: See `read_scores`, `fit_calibration`, `event_weights`.
@@ -216,6 +222,7 @@ def write_weights(
     ratio = ratio or RatioSpec()
     names = [name for name, _ in datasets]
     found = read_scores(spec, scores, datasets, n_members)
+    found = replace(found, outside=found.outside | _beyond(spec, found, ratio, packed))
     calibrations = found.calibrate(ratio)
     bins = _bins(spec, found, ratio, packed)
     weights = event_weights(found, calibrations, ratio, bins)
@@ -229,6 +236,12 @@ def write_weights(
     columns |= {"outside": weights.outside[rows]}
     if n_members:
         columns |= {member_column(k): by[rows].astype(np.float32) for k, by in enumerate(weights.each)}
+    if n_outside := int(columns["outside"].sum()):
+        print(
+            f"[weights {spec.name}] {dataset}: {n_outside:,} of {len(rows):,} events are not reweightable "
+            "(`outside`): their weight is 1",
+            file=sys.stderr,
+        )
     io.write_rows(output, ak.zip(columns, depth_limit=1), reweighter=spec.name, dataset=dataset)
     if numbers is not None:
         splits = {
@@ -237,6 +250,7 @@ def write_weights(
             )
             for k, name in enumerate(SPLITS)
         }
+        splits["all"] = summarise(columns["weight"], generator, columns["outside"])
         subject = {"reweighter": spec.name, "dataset": dataset}
         io.write_json(
             numbers, {**subject, "calibrations": [by.record() for by in calibrations], "splits": splits}
@@ -249,8 +263,24 @@ def _bins(
     """Bin of each event in the variable within which sums are conserved; 0 without one."""
     if not ratio.conserve_in:
         return np.zeros(len(found.weight), np.intp)
-    assert packed is not None
     ((name, edges),) = ratio.conserve_in.items()
+    return np.asarray(bin_of(_feature(spec, found, name, packed), edges), np.intp)
+
+
+def _beyond(
+    spec: RowsSpec, found: ReweighterScores, ratio: RatioSpec, packed: str | Path | None
+) -> BoolArray:
+    """Events outside the region of validity; a feature that is not finite lies in none."""
+    beyond = np.zeros(len(found.weight), bool)
+    for name, (low, high) in ratio.valid.items():
+        values = _feature(spec, found, name, packed)
+        beyond |= ~((values >= low) & (values < high))
+    return beyond
+
+
+def _feature(spec: RowsSpec, found: ReweighterScores, name: str, packed: str | Path | None) -> FloatArray:
+    """A flat input of each event."""
+    assert packed is not None
     inputs = [i for i in spec.inputs if name in i.features]
     parts = arrays.read_splits(Path(packed), SPLITS, [inputs[0].group], spec.sample)
     rows = Rows.select([inputs[0]], parts)
@@ -259,7 +289,7 @@ def _bins(
     ):
         raise InputError(f"{packed}: holds other events than the scores of {spec.name}; run score again")
     values = rows.flat_as_packed(slice(0, len(rows)))[:, inputs[0].features.index(name)]
-    return np.asarray(bin_of(values.astype(np.float64), edges), np.intp)
+    return np.asarray(values, np.float64)
 
 
 def member_column(member: int) -> str:

@@ -8,7 +8,7 @@ from pydantic import Field
 from jetsmith.specs.datasets import Object
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.scans import ScanSpec
-from jetsmith.strict import Fraction, Name, Positive, Record
+from jetsmith.strict import Fraction, Name, Positive, Record, Single
 
 MISSING = -1.0  # a score that others read, stored and none, or of a jet that was not tagged: below all others
 Backend = Literal["xgboost", "keras", "stored", "sklearn", "onnx"]
@@ -134,24 +134,43 @@ class DiscriminantEntry(DiscriminantSpec):
 
 
 class RatioSpec(Record):
-    """From the log-odds of a reweighter to weights."""
+    """From the log-odds of a reweighter to weights.
+
+    A model of others is published with weights that are to be applied as they are: `resolved` gives its
+    reweighter no calibration, and conserves no sum, where its file does not ask for it.
+    """
 
     calibration: Literal["none", "platt", "isotonic", "histogram"] = Field(
         "platt",
         description="Log ratio against log-odds, on the split `calibration`: as they are, a straight line, "
-        "or knots of a rising or of any curve.",
+        "or knots of a rising or of any curve. `none` where a model of others is not told.",
     )
     calibration_bins: int = Field(
         20, ge=2, le=1000, description="Of equal content, of isotonic and histogram."
     )
     conserve: bool = Field(
-        True, description="Whether weights leave the sum of the source's generator weights what it is."
+        True,
+        description="Whether weights leave the sum of the source's generator weights what it is. false where "
+        "a model of others is not told: its weights are published to be applied as they are.",
     )
     conserve_in: dict[Name, tuple[float, ...]] = Field(
         {},
         max_length=1,
         description="Feature of `inputs`, and edges of bins: in each of them; end bins have all beyond.",
     )
+    valid: dict[str, tuple[Single, Single]] = Field(
+        {},
+        description="Region of validity: feature of `inputs`, its smallest value, and where it ends, which "
+        "is outside. Events outside have weight 1, are counted, and listed in the column `outside`.",
+    )
+
+    @classmethod
+    def resolved(cls, given: "RatioSpec | None", trains: bool) -> "RatioSpec":
+        """With the defaults of a reweighter that is trained here, or of a model of others."""
+        given = given or cls()
+        told = given.model_fields_set
+        others = {} if trains else {"calibration": "none", "conserve": bool(given.conserve_in)}
+        return given.model_copy(update={key: value for key, value in others.items() if key not in told})
 
 
 class ClassifierFile(Record):

@@ -44,6 +44,11 @@ class ReadingSpec(Record):
     """How the files of a dataset are read: what inspect and skim get of it."""
 
     object: Object = Field(description="What a row is: an AK4 jet, an AK8 jet or an event.")
+    events: Literal["z", "all"] = Field(
+        "z",
+        description="Which events are rows of `event`: those with two leptons of a Z; or all, of which "
+        "columns of the Z are missing where there is none.",
+    )
     layout: Literal["auto"] | Layout = Field(
         "auto", description="ROOT layout; `auto` lets inspect recognise it."
     )
