@@ -115,9 +115,7 @@ def make_closure(folder: Path, status: Status = "passed") -> Path:
     """A test of two gates; the second has the status and a hostile reason."""
     gates = (
         Gate("support", "passed", {"n_effective": 15321.2}, {"n_effective": 100.0}, "enough"),
-        Gate(
-            "separation", status, {"auc": 0.5412, "low": 0.5352, "high": 0.547}, {}, HOSTILE
-        ),
+        Gate("separation", status, {"auc": 0.5412, "low": 0.5352, "high": 0.547}, {}, HOSTILE),
     )
     before = Area(0.5712, 0.5652, 0.577)
     found = Closure(
