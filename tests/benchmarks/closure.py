@@ -47,7 +47,9 @@ def summary(found: Mapping[tuple[str, int], Sequence[Mapping[str, Any]]]) -> dic
         if kind in RIGHT:
             covered = sum(toy["covers"] for toy in toys)
             missed = len(toys) - covered
-            low, high = beta.ppf([0.025, 0.975], [covered, covered + 1], [missed + 1, max(missed, 1e-9)])
+            low, high = beta.ppf(
+                [0.025, 0.975], [max(covered, 1e-9), covered + 1], [missed + 1, max(missed, 1e-9)]
+            )
             fields[f"{name}_coverage"] = harness.significant(covered / len(toys))
             fields[f"{name}_coverage_low"] = harness.significant(float(low))
             fields[f"{name}_coverage_high"] = harness.significant(float(high))
