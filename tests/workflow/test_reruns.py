@@ -50,6 +50,12 @@ def test_a_cross_section_reads_nothing_again(edited):
     assert not set(planned) & {"simulate", "inspect", "skim", "account", "features"}
 
 
+def test_what_a_failed_closure_means_is_the_verdicts_alone(edited):
+    """Whether the run goes on: no test of weights is made again, and no page."""
+    edited.edit_yaml("config.yaml", "closure", "allow_failed_closure", value=False)
+    assert set(edited.planned()) == {"verdict", "all"}
+
+
 def test_one_tagger_retrains_alone(edited):
     """One tagger's config: its training, its scores and what shows them."""
     edited.edit_yaml("taggers/cmva.yaml", "training", "epochs", value=7)
