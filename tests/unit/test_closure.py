@@ -184,6 +184,9 @@ def test_target_beyond_the_source() -> None:
     assert (found.status, found.values["uncovered"]) == ("passed", pytest.approx(0.1))
     ratio[1100] = 4
     assert gates.support_gate(dataclasses.replace(events, ratio=ratio), SETTINGS).status == "not conclusive"
+    nowhere = dataclasses.replace(of_weights(np.ones(1000)), outside=np.ones(2000, bool))
+    assert gates.support_gate(nowhere, SETTINGS).status == "failed"
+    assert gates.calibration_gate(calibration_curve(nowhere), SETTINGS).status == "not conclusive"
     outside = np.arange(2000) < 201
     found = gates.support_gate(dataclasses.replace(of_weights(np.ones(1000)), outside=outside), SETTINGS)
     assert found.status == "failed"

@@ -136,6 +136,8 @@ def _covered(ratio: FloatArray, weight: FloatArray) -> float:
 
 def calibration_gate(found: Calibrated, settings: GatesSpec) -> Gate:
     """The fraction of the target in bins of the ratio is what the ratio says."""
+    if not found.bins:
+        return Gate("calibration", "not conclusive", {}, {}, "no event lies in the region of validity")
     content = np.array([b.content for b in found.bins])
     apart = np.array([b.observed - b.predicted for b in found.bins])
     error = np.array([b.error for b in found.bins])
