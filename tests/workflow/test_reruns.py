@@ -51,9 +51,9 @@ def test_a_cross_section_reads_nothing_again(edited):
 
 
 def test_what_a_failed_closure_means_is_the_verdicts_alone(edited):
-    """Whether the run goes on: no test of weights is made again, and no page."""
+    """Whether the run goes on: no test of weights is made again; the page shows the configuration."""
     edited.edit_yaml("config.yaml", "closure", "allow_failed_closure", value=False)
-    assert set(edited.planned()) == {"verdict", "all"}
+    assert set(edited.planned()) == {"report", "verdict", "all"}
 
 
 def test_one_tagger_retrains_alone(edited):
