@@ -130,13 +130,14 @@ def test_the_whole_interval_decides(value: float, sigma: float, status: str) -> 
 
 def test_alike_before_is_not_conclusive() -> None:
     """What cannot be told apart before weighting says nothing about the weights; a failure stays one."""
-    area = Area(0.5, 0.495, 0.505)
-    found = gates.separation_gate(Area(0.535, 0.53, 0.54), area, SETTINGS)
-    assert found.status == "not conclusive"
-    assert "alike" in found.why
-    assert gates.separation_gate(Area(0.535, 0.5301, 0.54), area, SETTINGS).status == "passed"
-    bad = Area(0.55, 0.545, 0.555)
-    assert gates.separation_gate(Area(0.5, 0.49, 0.51), bad, SETTINGS).status == "failed"
+    area, bad, learned_nothing = Area(0.5, 0.495, 0.505), Area(0.55, 0.545, 0.555), Area(0.5, 0.5, 0.5)
+    for gate in (gates.separation_gate, gates.swapped_gate):
+        found = gate(Area(0.535, 0.53, 0.54), area, SETTINGS)
+        assert found.status == "not conclusive"
+        assert "alike" in found.why
+        assert gate(Area(0.535, 0.5301, 0.54), area, SETTINGS).status == "passed"
+        assert gate(Area(0.5, 0.49, 0.51), bad, SETTINGS).status == "failed"
+        assert gate(BEFORE, learned_nothing, SETTINGS).status == "not conclusive"
 
 
 def test_weights_that_cancel_after_weighting() -> None:
@@ -184,6 +185,9 @@ def test_target_beyond_the_source() -> None:
     assert (found.status, found.values["uncovered"]) == ("passed", pytest.approx(0.1))
     ratio[1100] = 4
     assert gates.support_gate(dataclasses.replace(events, ratio=ratio), SETTINGS).status == "not conclusive"
+    nowhere = dataclasses.replace(of_weights(np.ones(1000)), outside=np.ones(2000, bool))
+    assert gates.support_gate(nowhere, SETTINGS).status == "failed"
+    assert gates.calibration_gate(calibration_curve(nowhere), SETTINGS).status == "not conclusive"
     outside = np.arange(2000) < 201
     found = gates.support_gate(dataclasses.replace(of_weights(np.ones(1000)), outside=outside), SETTINGS)
     assert found.status == "failed"

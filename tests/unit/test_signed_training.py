@@ -22,6 +22,10 @@ from jetsmith.training import train
 from tests.densities import Densities, negative_share
 from tests.unit.packed_jets import write_packed
 
+pytestmark = [  # Keras on numpy 2
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
+]
 Array = np.ndarray[Any, Any]
 TOY = Densities(2, negative=True, tail=False)
 N = 20_000

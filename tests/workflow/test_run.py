@@ -1,5 +1,6 @@
 """The whole workflow on the embedded demo: every promised result is there and means what it says."""
 
+import html
 import json
 import subprocess
 import sys
@@ -114,8 +115,12 @@ def test_weights(results):
 
 
 def test_closure_has_numbers(results):
-    """Closure before and after, with intervals."""
+    """Closure before and after, with intervals; its gates are on the page, and the verdict says the worst."""
     closure = _read(results / "closure" / "pythia_shower.json")
+    page = (results / "report" / "index.html").read_text()
+    assert len(closure["gates"]) == 6
+    assert all(html.escape(gate["why"]) in page for gate in closure["gates"])
+    assert _read(results / "report" / "verdict.json")["pythia_shower"] == closure["status"]
     assert closure["auc_before"]["low"] <= closure["auc_before"]["value"] <= closure["auc_before"]["high"]
     assert closure["auc_after"]["value"] < closure["auc_before"]["value"]
 

@@ -30,6 +30,8 @@ def calibration_curve(events: HeldOut) -> Calibrated:
     the region of validity are left out.
     """
     inside, p = ~events.outside, events.ratio / (1 + events.ratio)
+    if not inside.any():
+        return Calibrated((), 0.0, 1)
     edges = np.unique(np.quantile(events.ratio[inside], np.linspace(0, 1, N_BINS + 1)))
     n = max(len(edges) - 1, 1)
     place = np.clip(np.searchsorted(edges, events.ratio, side="right") - 1, 0, n - 1)

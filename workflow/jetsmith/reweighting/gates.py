@@ -32,12 +32,6 @@ def separation_gate(before: Area, after: Area | None, settings: GatesSpec) -> Ga
     status, why = _apart(before, after, settings.tolerance, "the weighted source", "the target")
     if after is None:
         status = "failed"
-    elif status == "passed" and before.low <= 0.5 + settings.tolerance:
-        status = "not conclusive"
-        why = (
-            "source and target are so alike that the classifier hardly tells them apart before weighting "
-            f"either ({before.value:.3f} [{before.low:.3f}, {before.high:.3f}])"
-        )
     return Gate("separation", status, values | _values(after), {"tolerance": settings.tolerance}, why)
 
 
@@ -77,6 +71,13 @@ def _apart(
         )
     if not within:
         return "not conclusive", f"the area {shown} straddles the edge of one half ± {tolerance:g}"
+    if before.low <= 0.5 + tolerance:
+        return "not conclusive", (
+            "source and target are so alike, or so few, that the classifier hardly tells them apart before "
+            f"weighting either ({before.value:.3f} [{before.low:.3f}, {before.high:.3f}])"
+        )
+    if not sigma > 0:
+        return "not conclusive", f"the classifier learned nothing at all, although it did before ({shown})"
     return "passed", f"a fresh classifier does not tell {weighted} from {wanted}: an area of {shown}"
 
 
@@ -135,6 +136,8 @@ def _covered(ratio: FloatArray, weight: FloatArray) -> float:
 
 def calibration_gate(found: Calibrated, settings: GatesSpec) -> Gate:
     """The fraction of the target in bins of the ratio is what the ratio says."""
+    if not found.bins:
+        return Gate("calibration", "not conclusive", {}, {}, "no event lies in the region of validity")
     content = np.array([b.content for b in found.bins])
     apart = np.array([b.observed - b.predicted for b in found.bins])
     error = np.array([b.error for b in found.bins])
