@@ -198,6 +198,15 @@ EVENT = {
     "genjet_phi_rad": _list("rad", "azimuth"),
     "genjet_mass_gev": _list("GeV", "mass"),
     "genjet_hadron_flavour": _list("", "5, 4 or 0; ATLAS: 15 for a tau", "int8"),
+    "lhe_v_pt_gev": _flat("GeV", "matrix element: transverse momentum of the Z or W; NaN where there is not one"),
+    "lhe_v_y": _flat("", "its rapidity"),
+    "lhe_v_phi_rad": _flat("rad", "its azimuth"),
+    "lhe_v_mass_gev": _flat("GeV", "its mass"),
+    "lhe_parton_pt_gev": _list("GeV", "matrix element: outgoing quarks and gluons, falling pt"),
+    "lhe_parton_eta": _list("", "pseudorapidity"),
+    "lhe_parton_phi_rad": _list("rad", "azimuth"),
+    "lhe_parton_mass_gev": _list("GeV", "mass"),
+    "lhe_parton_flavour": _list("", "PDG id without sign: 1 to 6, 21 for a gluon", "int8"),
 }
 
 
@@ -223,14 +232,14 @@ ROWS = "rows"  # beside the groups of features: the rows themselves, with key, t
 KINEMATICS = {
     "ak4": ("jet_pt_gev", "jet_eta", "hadron_flavour"),
     "ak8": ("jet_pt_gev", "jet_eta", "hadron_flavour"),
-    "event": ("z_pt_gev",),
+    "event": ("z_pt_gev", "lhe_v_pt_gev"),
 }
 # What else tells apart two rows that have the same key by chance: each production numbers its events anew.
 # Stage pack compares it and leaves it out. Momenta of some files have 10 bits alone.
 CONTENT = {
     "ak4": ("jet_raw_pt_gev", "jet_phi_rad", "jet_mass_gev", "n_pv"),
     "ak8": ("jet_raw_pt_gev", "jet_phi_rad", "jet_mass_gev", "n_pv"),
-    "event": ("z_y", "z_phi_rad", "z_mass_gev"),
+    "event": ("z_y", "z_phi_rad", "z_mass_gev", "lhe_v_y", "lhe_v_phi_rad", "lhe_v_mass_gev", "lhe_ht_gev"),
 }
 RESERVED = {*KEY, *COMMON, *(name for names in KINEMATICS.values() for name in names)}
 
@@ -251,7 +260,7 @@ BY_OBJECT: dict[str, dict[str, Column]] = {
 }
 
 
-_FAMILIES = ("cpf", "npf", "sv", "track", "genjet", "central_genjet")
+_FAMILIES = ("cpf", "npf", "sv", "track", "genjet", "central_genjet", "lhe_parton")
 
 
 def family(name: str) -> str:

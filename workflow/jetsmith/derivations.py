@@ -229,9 +229,13 @@ OF_JETS: dict[str, New] = {
 _GENJET = ("genjet_pt_gev", "genjet_eta")
 _CENTRAL = ("central_genjet_pt_gev", "central_genjet_eta", "central_genjet_phi_rad")
 _FLAVOUR = "central_genjet_hadron_flavour"
+_PARTON = ("lhe_parton_pt_gev", "lhe_parton_eta", "lhe_parton_phi_rad")
 OF_EVENTS: dict[str, New] = (
     {
         "z_abs_y": New("", "absolute rapidity of the Z", (Derived("magnitude", ("z_y",), EVENTS),)),
+        "lhe_v_abs_y": New(
+            "", "absolute rapidity of the Z or W", (Derived("magnitude", ("lhe_v_y",), EVENTS),)
+        ),
     }
     | {
         f"central_genjet_{name}": _event(unit, text, "central", f"genjet_{name}", *_GENJET, ragged=True)
@@ -273,6 +277,19 @@ OF_EVENTS: dict[str, New] = (
         ),
         "m_jj_gev": _event(
             "GeV", "mass of the two leading jets", "pair_mass", *_CENTRAL, "central_genjet_mass_gev"
+        ),
+        "n_lhe_partons": _event("", "outgoing partons of the matrix element", "count", "lhe_parton_pt_gev"),
+        "n_lhe_b_partons": _event("", "those that are b quarks", "n_bottom", "lhe_parton_flavour"),
+        "n_lhe_c_partons": _event("", "those that are c quarks", "n_charm", "lhe_parton_flavour"),
+        "lhe_ht_gev": _event("GeV", "scalar sum of their pt", "total_by_row", "lhe_parton_pt_gev"),
+        "lhe_delta_r_bb": _event(
+            "", "distance of the two leading b quarks", "pair_delta_r_bottom", *_PARTON, "lhe_parton_flavour"
+        ),
+        "lhe_m_bb_gev": _event(
+            "GeV",
+            "their mass",
+            "pair_mass_bottom",
+            *(*_PARTON, "lhe_parton_mass_gev", "lhe_parton_flavour"),
         ),
     }
 )
