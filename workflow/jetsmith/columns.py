@@ -198,7 +198,7 @@ EVENT = {
     "genjet_phi_rad": _list("rad", "azimuth"),
     "genjet_mass_gev": _list("GeV", "mass"),
     "genjet_hadron_flavour": _list("", "5, 4 or 0; ATLAS: 15 for a tau", "int8"),
-    "lhe_v_pt_gev": _flat("GeV", "matrix element: transverse momentum of the Z or W; NaN where there is not one"),
+    "lhe_v_pt_gev": _flat("GeV", "matrix element: pt of the Z or W; NaN where there is not one"),
     "lhe_v_y": _flat("", "its rapidity"),
     "lhe_v_phi_rad": _flat("rad", "its azimuth"),
     "lhe_v_mass_gev": _flat("GeV", "its mass"),

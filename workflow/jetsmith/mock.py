@@ -278,7 +278,12 @@ def _event(rng: np.random.Generator, n: int, shift: float) -> Columns:
         "hadron_flavour": rng.choice([5, 4, 0], total, p=[0.1, 0.1, 0.8]),
     }  # fmt: skip
     rows = _key(rng, n, 1.0) | {f"genjet_{name}": _ragged(counts, values) for name, values in jets.items()}
+    partons = jets | {"flavour": np.where(jets["hadron_flavour"] == 0, 21, jets["hadron_flavour"])}
+    del partons["hadron_flavour"]
+    rows |= {f"lhe_parton_{name}": _ragged(counts, values) for name, values in partons.items()}
     return rows | {
         "flavour": np.zeros(n), "z_pt_gev": z_pt, "z_y": rng.normal(0, 1.2 - 0.1 * shift, n),
         "z_phi_rad": z_phi, "z_mass_gev": rng.normal(91.2, 2.5, n),
+        "lhe_v_pt_gev": z_pt, "lhe_v_y": rng.normal(0, 1.2, n),
+        "lhe_v_phi_rad": z_phi, "lhe_v_mass_gev": rng.normal(91.2, 2.5, n),
     }  # fmt: skip

@@ -310,8 +310,9 @@ def _check_variation(path: str, spec: ReadingSpec, schema: Schema, branches: set
         return
     known = list(variations(branches))
     near = difflib.get_close_matches(spec.weight_variation, known, n=MOST_NAMED) or known[:MOST_NAMED]
-    shown = ", ".join(f"`{name}`" for name in near) + (f" and {n:,} more" if (n := len(known) - len(near)) else "")
+    more = len(known) - len(near)
+    choices = ", ".join(f"`{name}`" for name in near) + (f" and {more:,} more" if more else "")
     raise InputError(
         f"{path}: no weight of the variation `{spec.weight_variation}` (weight_variation of the dataset); "
-        + (f"choices: {shown}" if known else f"its events have none (layout `{schema.layout}`); remove the key")
+        + (f"choices: {choices}" if known else f"there are none in it (`{schema.layout}`): remove the key")
     )

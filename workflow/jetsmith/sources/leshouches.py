@@ -128,8 +128,8 @@ class Text:
         assert found is not None  # it begins with `<`
         if found[0].startswith(b"<!") and found[0] != b"<!--":
             raise InputError(
-                f"{self.path}: an LHE file with `{_shown(found[0])}`: document types and entities are not read, "
-                "and no generator writes them; remove it"
+                f"{self.path}: an LHE file with `{_shown(found[0])}`: document types and entities are not "
+                "read, and no generator writes them; remove it"
             )
         return found[0]
 
@@ -153,7 +153,7 @@ class Text:
                 raise self._damaged(f"no `{mark.decode()}` within {most:,} bytes")
             if not self._more():
                 raise DamagedError(
-                    f"{self.path}: an LHE file that was cut off: it ends after {self.n_events:,} events without "
+                    f"{self.path}: an LHE file that was cut off, after {self.n_events:,} events: it has no "
                     "</LesHouchesEvents>; copy it again"
                 )
         return place + len(mark)
@@ -185,7 +185,8 @@ class Text:
             if not self._more():
                 return
         raise InputError(
-            f"{self.path}: it goes on behind </LesHouchesEvents>: several LHE files in one; make a file of each"
+            f"{self.path}: it goes on behind </LesHouchesEvents>: several LHE files in one; make a file of "
+            "each"
         )
 
     def _damaged(self, what: str) -> DamagedError:

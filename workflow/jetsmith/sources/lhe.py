@@ -71,8 +71,8 @@ def branches(available: set[str], obj: str) -> list[str]:
 
 
 def selecting(spec: ReadingSpec) -> set[str]:
-    """Nothing is left out, so that nothing is read twice (see `sources.Source.selecting`)."""
-    return {*KEY, *CODES, *MOMENTA}
+    """None: every event stays, and all is read at once (see `sources.Source.selecting`)."""
+    return set()
 
 
 def identity(events: Mapping[str, ak.Array]) -> tuple[IntArray, IntArray, IntArray]:
@@ -108,8 +108,8 @@ def rows(
 def v_of(event: IntArray, codes: IntArray, status: IntArray, n_events: int) -> tuple[IntArray, BoolArray]:
     """The particles whose sum is the Z or W of an event.
 
-    These are its two outgoing leptons, neutrinos among them, where it has exactly two and they are a lepton and
-    an antilepton of one generation; else its Z or W itself, where it has exactly one.
+    These are its two outgoing leptons, neutrinos among them, where it has exactly two, a lepton and an
+    antilepton of one generation; else its Z or W itself, where it has exactly one.
 
     Args:
         event: Event of each particle, shape (M,).
@@ -140,10 +140,10 @@ def _count(event: IntArray, mask: BoolArray, n_events: int) -> IntArray:
 
 
 def _fill_v(columns: Columns, momenta: FloatArray, found: tuple[IntArray, BoolArray]) -> None:
-    """The sum of the particles of each event's boson; momenta of shape (4, M)."""
+    """The sum of the particles of each event's boson; momenta of shape (5, M)."""
     event, there = found
     used = event >= 0
-    px, py, pz, energy = (np.bincount(event[used], p[used], len(there)) for p in momenta)
+    px, py, pz, energy = (np.bincount(event[used], p[used], len(there)) for p in momenta[:4])
     with np.errstate(divide="ignore", invalid="ignore"):
         rapidity = 0.5 * np.log((energy + pz) / (energy - pz))
     mass = np.sqrt(np.maximum(energy**2 - px**2 - py**2 - pz**2, 0))
@@ -155,18 +155,16 @@ def _fill_v(columns: Columns, momenta: FloatArray, found: tuple[IntArray, BoolAr
 def _fill_partons(
     columns: Columns, momenta: FloatArray, event: IntArray, codes: IntArray, status: IntArray
 ) -> None:
-    """Outgoing partons by falling pt; momenta of shape (4, M)."""
+    """Outgoing partons by falling pt; momenta of shape (5, M)."""
     size = np.abs(codes)
     is_parton = (status == OUTGOING) & (((size >= 1) & (size <= HEAVIEST_QUARK)) | (size == GLUON))
     index = np.flatnonzero(is_parton)
     pt = np.hypot(momenta[0], momenta[1])
     index = index[np.lexsort((-pt[index], event[index]))]
     offsets = counts_to_offsets(np.bincount(event[index], minlength=columns.n_rows))
-    px, py, pz, energy = momenta[:, index]
+    px, py, pz, _, mass = momenta[:, index]
     with np.errstate(divide="ignore", invalid="ignore"):
         eta = np.arcsinh(pz / pt[index])
-    mass = np.sqrt(np.maximum(energy**2 - px**2 - py**2 - pz**2, 0))
-    for name, numbers in zip(
-        PARTON_COLUMNS, (pt[index], eta, np.arctan2(py, px), mass, size[index]), strict=True
-    ):
+    columns_of_partons = (pt[index], eta, np.arctan2(py, px), mass, size[index])
+    for name, numbers in zip(PARTON_COLUMNS, columns_of_partons, strict=True):
         columns.ragged(name, offsets, numbers)

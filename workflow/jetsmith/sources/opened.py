@@ -76,10 +76,12 @@ class LheFile:
         self._tables: list[EventTable] = []
 
     def tables(self) -> Mapping[str, Table]:
-        self._tables.append(EventTable(self._path))
-        return {PATH: self._tables[-1]}
+        return {PATH: self._opened(None)}
 
     def table(self, path: str, n_entries: int) -> Table:
+        return self._opened(n_entries)
+
+    def _opened(self, n_entries: int | None) -> EventTable:
         self._tables.append(EventTable(self._path, n_entries))
         return self._tables[-1]
 

@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 
 PATH = "LesHouchesEvents"
 KEY = ("run", "luminosityBlock", "event")  # of ours: a digest of the file's first event, and the place in it
-CODES, MOMENTA = ("IDUP", "ISTUP"), ("PUP1", "PUP2", "PUP3", "PUP4")  # px, py, pz, E [GeV]
+CODES, MOMENTA = ("IDUP", "ISTUP"), ("PUP1", "PUP2", "PUP3", "PUP4", "PUP5")  # [GeV]
+PARTICLE = dict(
+    zip((*CODES, *MOMENTA), ("id", "status", "px", "py", "pz", "e", "m"), strict=True)
+)  # in pylhe
 WEIGHT = re.compile(r"(XWGTUP|weight (?P<id>.*)) \(IDWTUP [+-]\d\)", re.DOTALL)
 STRATEGIES = (1, 2, 3, 4)  # |IDWTUP|: how weights, cross-sections and unweighting go together
 BATCH = 1000  # events that pylhe parses at once
 
 
 def weight_name(strategy: int, variation: str | None = None) -> str:
-    """Name of the branch of a weight. It tells how the file weights, so that files that do not agree do not mix."""
+    """Name of the branch of a weight. It tells the file's convention: files of two do not mix."""
     return f"{'XWGTUP' if variation is None else f'weight {variation}'} (IDWTUP {strategy:+d})"
 
 
@@ -44,7 +47,7 @@ class EventTable:
 
     Args:
         path: The file.
-        n_entries: Its events, where they were counted before; else they are counted when asked for.
+        n_entries: Its events, where they were counted before; else it is read to its end for them.
     """
 
     path = PATH
@@ -52,8 +55,6 @@ class EventTable:
     def __init__(self, path: str, n_entries: int | None = None) -> None:
         self.file = path
         self._text: Text | None = None
-        if n_entries is not None:
-            self.n_entries = n_entries
         text = Text(path)
         self._init, self._initrwgt = text.init, text.initrwgt
         self._first = b""
@@ -62,17 +63,13 @@ class EventTable:
         finally:
             text.close()
         self.strategy = self._strategy()
+        self.n_entries = self._counted[0] if n_entries is None else n_entries
 
     def close(self) -> None:
         """Close the file."""
         if self._text is not None:
             self._text.close()
         self._text = None
-
-    @cached_property
-    def n_entries(self) -> int:
-        """Events of the file; it is read to its end for them."""
-        return self._counted[0]
 
     @cached_property
     def _counted(self) -> tuple[int, int]:
@@ -121,7 +118,7 @@ class EventTable:
             batches.append(self._batch(blocks, first, wanted))
             if len(blocks) < min(BATCH, stop - first):
                 raise DamagedError(f"{self.file}: it ends after {first + len(blocks):,} events, not {stop:,}")
-        arrays: dict[str, ak.Array] = {name: _joined([b[name] for b in batches]) for name in wanted}
+        arrays = {name: ak.Array(_joined([batch[name] for batch in batches])) for name in wanted}
         counts = _joined([batch["counts"] for batch in batches], np.int64)
         for name in (*CODES, *MOMENTA):
             kind = np.int64 if name in CODES else np.float64
@@ -140,9 +137,7 @@ class EventTable:
             pass
         return self._text
 
-    def _batch(
-        self, blocks: Sequence[bytes], first: int, weights: dict[str, str | None]
-    ) -> dict[str, Any]:
+    def _batch(self, blocks: Sequence[bytes], first: int, weights: dict[str, str | None]) -> dict[str, Any]:
         """Numbers of some events: particles one after the other, and how many each event has."""
         found: dict[str, list[Any]] = {name: [] for name in (*CODES, *MOMENTA, *weights, "counts")}
         n = 0
@@ -173,7 +168,8 @@ class EventTable:
         header = b"<header>" + self._initrwgt + b"</header>" if with_weights and self._initrwgt else b""
         head = b'<LesHouchesEvents version="3.0">\n' + header + self._init
         document = io.BytesIO(b"\n".join([head, *blocks, b"</LesHouchesEvents>\n"]))
-        return _pylhe(self.file).LHEFile.frombuffer(document, with_attributes=with_weights)
+        found: LHEFile = _pylhe(self.file).LHEFile.frombuffer(document, with_attributes=with_weights)
+        return found
 
     def _strategy(self) -> int:
         """IDWTUP of the block `<init>`."""
@@ -237,13 +233,8 @@ def _add(found: dict[str, list[Any]], event: "LHEEvent", weights: dict[str, str 
             raise ValueError(f"it has no weight `{variation}`")
         found[name].append(event.eventinfo.weight if variation is None else event.weights[variation])
     found["counts"].append(n_there)
-    for particle in event.particles:
-        found["IDUP"].append(particle.id)
-        found["ISTUP"].append(particle.status)
-        found["PUP1"].append(particle.px)
-        found["PUP2"].append(particle.py)
-        found["PUP3"].append(particle.pz)
-        found["PUP4"].append(particle.e)
+    for name, attribute in PARTICLE.items():
+        found[name] += [getattr(particle, attribute) for particle in event.particles]
 
 
 def _joined(pieces: Sequence[Any], kind: Any = np.float64) -> Any:

@@ -57,8 +57,8 @@ class ReadingSpec(Record):
     )
     weight_variation: str = Field(
         "",
-        description="LHE files: id of a weight in their `<rwgt>` or `<initrwgt>`, which is then the generator "
-        "weight of every event in place of XWGTUP.",
+        description="LHE files: id of a weight (`<rwgt>`, `<initrwgt>`), which is then the generator weight "
+        "of every event in place of XWGTUP.",
     )
     without: tuple[Literal["jet_id", "jvt"], ...] = Field(
         (),
