@@ -203,7 +203,12 @@ EVENT = {
     "gen_met_pt_gev": _flat("GeV", "transverse momentum of the neutrinos, and of whatever else is not seen"),
     "gen_met_phi_rad": _flat("rad", "its azimuth"),
     "lhe_ht_gev": _flat("GeV", "scalar sum of the pt of outgoing partons of the LHE file"),
-    "lhe_v_pt_gev": _flat("GeV", "transverse momentum of the lepton pair of the LHE file"),
+    "lhe_v_pt_gev": _flat(
+        "GeV", "pt of the Z or W of the LHE file, by its leptons; NaN where there is not one"
+    ),
+    "lhe_v_y": _flat("", "its rapidity"),
+    "lhe_v_phi_rad": _flat("rad", "its azimuth"),
+    "lhe_v_mass_gev": _flat("GeV", "its mass"),
     "n_lhe_jets": _flat("", "outgoing partons of the LHE file, gluons and all quarks but tops"),
     "n_lhe_b": _flat("", "b quarks of them"),
     "n_lhe_c": _flat("", "c quarks of them"),
@@ -248,14 +253,17 @@ ROWS = "rows"  # beside the groups of features: the rows themselves, with key, t
 KINEMATICS = {
     "ak4": ("jet_pt_gev", "jet_eta", "hadron_flavour"),
     "ak8": ("jet_pt_gev", "jet_eta", "hadron_flavour"),
-    "event": ("z_pt_gev",),
+    "event": ("z_pt_gev", "lhe_v_pt_gev"),
 }
 # What else tells apart two rows that have the same key by chance: each production numbers its events anew.
 # Stage pack compares it and leaves it out. Momenta of some files have 10 bits alone.
 CONTENT = {
     "ak4": ("jet_raw_pt_gev", "jet_phi_rad", "jet_mass_gev", "n_pv"),
     "ak8": ("jet_raw_pt_gev", "jet_phi_rad", "jet_mass_gev", "n_pv"),
-    "event": ("z_y", "z_phi_rad", "z_mass_gev", "gen_met_pt_gev"),
+    "event": (
+        *("z_y", "z_phi_rad", "z_mass_gev", "gen_met_pt_gev"),
+        *("lhe_v_y", "lhe_v_phi_rad", "lhe_v_mass_gev", "lhe_ht_gev"),
+    ),
 }
 RESERVED = {*KEY, *COMMON, *(name for names in KINEMATICS.values() for name in names)}
 

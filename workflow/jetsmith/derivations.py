@@ -135,6 +135,14 @@ OTHERWISE: dict[str, tuple[Derived, ...]] = (
     | _CHARGED
     | _VERTICES
     | {"n_sv": (Derived("count", ("sv_mass_gev",), whole=True),)}
+    | {
+        name: (Derived(function, (needs,), EVENTS, whole=True),)
+        for name, function, needs in (
+            ("lhe_ht_gev", "total_by_row", "lhe_parton_pt_gev"),
+            ("n_lhe_b", "n_bottom", "lhe_parton_flavour"),
+            ("n_lhe_c", "n_charm", "lhe_parton_flavour"),
+        )
+    }
 )
 """Ways to columns that files may hold."""
 
@@ -229,6 +237,7 @@ OF_JETS: dict[str, New] = {
 _GENJET = ("genjet_pt_gev", "genjet_eta")
 _CENTRAL = ("central_genjet_pt_gev", "central_genjet_eta", "central_genjet_phi_rad")
 _FLAVOUR = "central_genjet_hadron_flavour"
+_PARTON = ("lhe_parton_pt_gev", "lhe_parton_eta", "lhe_parton_phi_rad")
 QUARKS = ("top", "antitop")
 OF_QUARKS = {"pt": ("_gev", "GeV", "pt"), "y": ("", "", "rapidity"), "phi": ("_rad", "rad", "azimuth")}
 OF_QUARKS |= {"mass": ("_gev", "GeV", "mass")}
@@ -250,6 +259,9 @@ for _copy, _text in (("", ""), ("last_", ", of last copies")):
 OF_EVENTS: dict[str, New] = (
     {
         "z_abs_y": New("", "absolute rapidity of the Z", (Derived("magnitude", ("z_y",), EVENTS),)),
+        "lhe_v_abs_y": New(
+            "", "absolute rapidity of the Z or W", (Derived("magnitude", ("lhe_v_y",), EVENTS),)
+        ),
     }
     | {
         f"central_genjet_{name}": _event(unit, text, "central", f"genjet_{name}", *_GENJET, ragged=True)
@@ -299,6 +311,15 @@ OF_EVENTS: dict[str, New] = (
             *(*_CENTRAL, "central_genjet_mass_gev", _FLAVOUR),
         ),
         "n_lhe_partons": _event("", "outgoing partons of the LHE file", "count", "lhe_parton_pt_gev"),
+        "lhe_delta_r_bb": _event(
+            "", "distance of the two leading b quarks", "pair_delta_r_bottom", *_PARTON, "lhe_parton_flavour"
+        ),
+        "lhe_m_bb_gev": _event(
+            "GeV",
+            "their mass",
+            "pair_mass_bottom",
+            *(*_PARTON, "lhe_parton_mass_gev", "lhe_parton_flavour"),
+        ),
     }
     | _TOPS
 )

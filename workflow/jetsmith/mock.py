@@ -281,6 +281,7 @@ def _event(rng: np.random.Generator, n: int, shift: float) -> Columns:
     return rows | {
         "flavour": np.zeros(n), "z_pt_gev": z_pt, "z_y": rng.normal(0, 1.2 - 0.1 * shift, n),
         "z_phi_rad": z_phi, "z_mass_gev": rng.normal(91.2, 2.5, n),
+        "lhe_v_y": rng.normal(0, 1.2, n), "lhe_v_phi_rad": z_phi, "lhe_v_mass_gev": rng.normal(91.2, 2.5, n),
     } | _lhe(rng, n) | _tops(rng, n)  # fmt: skip
 
 

@@ -26,6 +26,7 @@ LAYOUTS = {
     "pfnano": LayoutOf(("Events",), "jet_id"),
     "nanoaod": LayoutOf(("Events",), "jet_id"),
     "physlite": LayoutOf(("CollectionTree", "EventData"), "jvt"),
+    "lhe": LayoutOf(("LesHouchesEvents",), "jet_id"),
 }
 """By name, in the order in which they are tried: the most special one first."""
 Layout = Literal[*LAYOUTS]  # type: ignore[valid-type]
@@ -50,7 +51,7 @@ class ReadingSpec(Record):
         "columns of the Z are missing where there is none.",
     )
     layout: Literal["auto"] | Layout = Field(
-        "auto", description="ROOT layout; `auto` lets inspect recognise it."
+        "auto", description="Layout of the files; `auto` lets inspect recognise it."
     )
     is_data: bool = Field(
         False, description="Collision data: no truth, masks apply. Inspect compares it with the files."
@@ -58,6 +59,11 @@ class ReadingSpec(Record):
     weights: Literal["generator", "unit"] = Field(
         "generator",
         description="`unit`: simulation whose files hold no generator weight; every event then counts 1.",
+    )
+    weight_variation: str = Field(
+        "",
+        description="LHE files: id of a weight (`<rwgt>`, `<initrwgt>`), which is then the generator weight "
+        "of every event in place of XWGTUP.",
     )
     without: tuple[Literal["jet_id", "jvt"], ...] = Field(
         (),
