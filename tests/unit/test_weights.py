@@ -15,7 +15,7 @@ from jetsmith import io, members
 from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
-from jetsmith.reweighting.calibration import fit_calibration, straight
+from jetsmith.reweighting.calibration import _binned, fit_calibration, straight
 from jetsmith.reweighting.halves import halves_error
 from jetsmith.reweighting.weights import (
     ReweighterScores,
@@ -148,11 +148,31 @@ def test_signed_weights_fix_the_ratio_by_value() -> None:
     assert summarise(np.ones(2), np.array([-1.0, 1.0]), np.zeros(2, bool))["normalisation"] is None
 
 
-def test_fits_without_a_minimum_are_refused() -> None:
-    """Negative weights where the loss is curved outweigh the others: no slope can be had."""
-    logit = np.array([5.0, 0.0, 5.0])
-    with pytest.raises(InputError, match="negative weights outweigh the others"):
-        fit_calibration(logit, np.array([False, False, True]), np.array([3.0, -2.0, 1.0]), PLATT)
+@given(st.integers(0, 2**32 - 1))
+def test_every_bin_has_weight_of_both_classes(seed: int) -> None:
+    """Whatever weights below 0 do, also behind the last bin; all events are in one."""
+    rng = np.random.default_rng(seed)
+    n = 60
+    truth, x = rng.random(n) < 0.5, rng.normal(size=n)
+    weight = np.where(rng.random(n) < 0.4, -1.0, 1.0)
+    for kind in (True, False):
+        weight[truth == kind] += max(0.0, 0.1 - weight[truth == kind].mean())
+    at, target, source = _binned(x, truth, weight, 20, 0.0)
+    assert len(at) >= 1
+    assert (target > 0).all()
+    assert (source > 0).all()
+    assert target.sum() == pytest.approx(weight[truth].sum())
+    assert source.sum() == pytest.approx(weight[~truth].sum())
+
+
+def test_a_region_of_negative_weight_does_not_run_away() -> None:
+    """Where the source has more below 0 than above, the loss has no lower bound; the slope stays finite."""
+    rng = np.random.default_rng(9)
+    truth = np.arange(8000) % 2 == 0
+    x = rng.normal(np.where(truth, 0.4, -0.4), 1)
+    weight = np.where(~truth & (x > 1.6), -0.5, 1.0)
+    found = fit_calibration(x, truth, weight, PLATT).record()
+    assert 0.5 < found["slope"] < 2
 
 
 def test_a_calibration_tells_its_effective_counts() -> None:

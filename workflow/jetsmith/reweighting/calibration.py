@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from jetsmith.errors import InputError
-from jetsmith.io import BoolArray, FloatArray
+from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics import effective_count
 from jetsmith.specs.classifiers import RatioSpec
 
 MAX_LOG_RATIO = 20.0  # numerical support alone: exp(20) stays far from overflow in sums of squares
 _STEPS = 100
-_LEAST = 10.0  # effective events of each class in a bin of `histogram` and `isotonic`
+LEAST = 10.0  # effective events of each class in a bin of `histogram` and `isotonic`
+PLATT_BINS = 50  # of signed weights
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def straight(slope: float, intercept: float, method: str, counts: Sequence[float
 def fit_calibration(
     logit: FloatArray, target_mask: BoolArray, weight: FloatArray, ratio: RatioSpec
 ) -> RatioCalibration:
-    """Fit the calibration with levelled classes and signed weights.
+    """Fit the calibration with levelled classes and signed weights; a straight line to these in 50 bins.
 
     With both classes at the same sum of weights the calibrated odds are the density ratio, so no class prior
     is left over. `none` has no fit and takes the log-odds as they are: trainings are levelled too.
@@ -82,7 +83,7 @@ def fit_calibration(
         ratio: The method, and bins of those that have some.
 
     Raises:
-        InputError: A class has no events of positive summed weight, or the fit has no minimum.
+        InputError: A class has no events of positive summed weight, or too few for bins.
     """
     weight = np.asarray(weight, np.float64)
     counts = effective_count(weight[~target_mask]), effective_count(weight[target_mask])
@@ -97,8 +98,17 @@ def fit_calibration(
     levelled = weight / np.where(target_mask, sums[1], sums[0]) / 2
     x = np.clip(logit, -MAX_LOG_RATIO, MAX_LOG_RATIO)
     if ratio.calibration == "platt":
+        if (levelled < 0).any():  # the loss has no lower bound where few events of one sign are alone
+            at, target, source = _binned(x, target_mask, levelled, PLATT_BINS, least=0.0)
+            x, levelled = np.tile(at, 2), np.concatenate([source, target])
+            target_mask = np.repeat([False, True], len(at))
         return straight(*_logistic(x, target_mask, levelled), "platt", counts)
-    at, target, source = _binned(x, target_mask, levelled, ratio.calibration_bins)
+    at, target, source = _binned(x, target_mask, levelled, ratio.calibration_bins, LEAST)
+    if len(at) < 2 or not (np.diff(at) > 0).all():
+        raise InputError(
+            f"reweighting: too few events for a calibration in {ratio.calibration_bins} bins, with "
+            f"{LEAST:g} effective ones of each generator; take `calibration: platt`, or fewer bins"
+        )
     if ratio.calibration == "isotonic":
         from sklearn.isotonic import IsotonicRegression
 
@@ -112,44 +122,40 @@ def fit_calibration(
 
 
 def _binned(
-    x: FloatArray, truth: BoolArray, weight: FloatArray, n_bins: int
+    x: FloatArray, truth: BoolArray, weight: FloatArray, n_bins: int, least: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Mean log-odds, and sums of target and source, in bins of equal number.
 
-    A bin with less than ten effective events of a class joins the next, so that each has a ratio, also with
-    weights below 0.
-
-    Raises:
-        InputError: Fewer than two bins are left.
+    A bin where the weights of a class do not add up to more than 0, or are worth less than `least` events,
+    joins the next, so that each has a ratio.
     """
+
+    def fills(rows: IntArray) -> bool:
+        classes = [weight[rows[truth[rows] == kind]] for kind in (True, False)]
+        return all(w.sum() > 0 and effective_count(w) >= least for w in classes)
+
     order = np.argsort(x, kind="stable")
-    bins: list[Any] = []
+    bins: list[IntArray] = []
     start = 0
     for stop in np.linspace(0, len(x), n_bins + 1).astype(int)[1:]:
-        rows = order[start:stop]
-        if all(_fills(weight[rows[truth[rows] == kind]]) for kind in (True, False)):
-            bins.append(rows)
+        if fills(order[start:stop]):
+            bins.append(order[start:stop])
             start = stop
-    if bins:  # what is left joins the last
-        bins[-1] = np.concatenate([bins[-1], order[start:]])
+    rest = order[start:]  # joins the last, and more where that does not suffice
+    while bins and (len(rest) or not fills(bins[-1])):
+        rest = np.concatenate([bins.pop(), rest])
+        if fills(rest):
+            bins.append(rest)
+            break
     at = np.array([x[rows].mean() for rows in bins])
-    if len(bins) < 2 or not (np.diff(at) > 0).all():
-        raise InputError(
-            f"reweighting: the calibration split has too few events for a calibration in {n_bins} bins, with "
-            f"{_LEAST:g} effective ones of each generator; take `calibration: platt`, or fewer bins"
-        )
     target, source = (
         np.array([weight[rows[truth[rows] == kind]].sum() for rows in bins]) for kind in (True, False)
     )
     return at, target, source
 
 
-def _fills(weight: FloatArray) -> bool:
-    return bool(weight.sum() > 0) and effective_count(weight) >= _LEAST
-
-
 def _logistic(x: FloatArray, truth: BoolArray, weight: FloatArray) -> tuple[float, float]:
-    """Slope and intercept of the smallest weighted cross-entropy."""
+    """Slope and intercept of the smallest weighted cross-entropy; weights are 0 or more."""
     sign = np.where(truth, -1.0, 1.0)
     design = np.column_stack([x, np.ones(len(x))])
 
@@ -163,8 +169,6 @@ def _logistic(x: FloatArray, truth: BoolArray, weight: FloatArray) -> tuple[floa
         gradient = design.T @ (weight * (p - truth))
         hessian = (design * (weight * p * (1 - p))[:, None]).T @ design
         hessian += 1e-12 * np.eye(2)  # a constant logit has no slope
-        if np.linalg.eigvalsh(hessian)[0] <= 0:
-            raise InputError("reweighting: negative weights outweigh the others in the calibration split")
         step = np.linalg.solve(hessian, gradient)
         scale = 1.0
         while loss(parameters - scale * step) > current and scale > 1e-9:
