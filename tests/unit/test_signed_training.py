@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jetsmith import signs
 from jetsmith.balance import balanced_weights, flat_factors
 from jetsmith.classifiers import Labelled, Task, _xgboost, find_backend, xgboost
 from jetsmith.errors import InputError
@@ -150,6 +151,25 @@ def test_signs_stay_where_a_reweighter_is_trained() -> None:
         assert sums[0] == pytest.approx(sums[1], rel=1e-5)
         assert weight.mean() == pytest.approx(1, rel=1e-5)
         assert bool((weight < 0).any()) is sign
+
+
+def test_negative_weights_as_classes(tmp_path: Path) -> None:
+    """Four classes of positive weights: the same ratio, also by trees that take no signs; joined by hand."""
+    training = SETTINGS["xgboost"].model_copy(update={"negative_weights": "classes"})
+    spec = recipe(training=training)
+    found = signs.split(task(spec, tmp_path / "trees"))
+    assert (found.train.weight > 0).all()
+    assert found.train.weight.mean() == pytest.approx(1, rel=1e-5)
+    assert [c.name for c in found.spec.classes] == ["source", "source_below", "target", "target_below"]
+    xgboost.fit(found)
+    rows, target = events(4, 5000)
+    p = signs.joined(xgboost.predict(found.spec, tmp_path / "trees", rows, 1))[target == 0].astype(np.float64)
+    x = rows.flat_as_packed(slice(None))[target == 0]
+    central = np.abs(x[:, 0]) < 1.2
+    error = np.log(p[:, 1] / p[:, 0]) - TOY.log_ratio(x)
+    assert abs(np.polyfit(x[central, 0], error[central], 1)[0]) < 0.15
+    by_hand = signs.joined(np.array([[0.4, 0.1, 0.5, 0.0], [0.3, 0.3, 0.4, 0.0]], np.float32))
+    np.testing.assert_allclose(by_hand, [[0.375, 0.625], [0.012 / 0.412, 0.4 / 0.412]], rtol=1e-5)
 
 
 def test_a_class_whose_weights_cancel_is_named() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 
-from jetsmith import columns, io, members, provenance, scored
+from jetsmith import columns, io, members, provenance, scored, signs
 from jetsmith.classifiers import Backend, find_backend
 from jetsmith.classifiers.stored import Stored
 from jetsmith.configuration import stored_checks
@@ -126,6 +126,8 @@ def _stored_scores(spec: RecipeSpec, found: Stored, rows: Rows, judged: Sequence
 
 def _predict(spec: RecipeSpec, backend: Backend, model: Path, rows: Rows, threads: int) -> FloatArray:
     """Class probabilities, shape (N, C), float32; with folds each row by the model that left it out."""
+    if signs.are_classes(spec) and len(spec.classes) == 2:
+        return signs.joined(_predict(signs.four(spec), backend, model, rows, threads))
     if not spec.folds:
         return backend.predict(spec, model, rows, threads)
     fold = np.asarray(rows.column("fold"))

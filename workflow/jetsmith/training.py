@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from jetsmith import io, locks, plugs, provenance
+from jetsmith import io, locks, plugs, provenance, signs
 from jetsmith.balance import balanced_weights, heavy_jets
 from jetsmith.classifiers import Backend, Device, Labelled, Task, find_backend, require_gpu
 from jetsmith.classifiers._events import Events
@@ -202,11 +202,13 @@ def _fit(
         validation=Labelled(rows[1], target[1], weights[1], side[1]),
         seed=seed if fold is None else int(np.random.default_rng([seed, fold]).integers(2**31)),
     )
-    if not backend.SIGNED and any(bool((weight < 0).any()) for weight in weights):
+    if signs.are_classes(spec):
+        found = signs.split(found)
+    elif not backend.SIGNED and any(bool((weight < 0).any()) for weight in weights):
         raise InputError(
             f"{spec.name}: backend `{spec.backend}` takes no weights below 0, which events of sample "
-            f"`{spec.sample}` have, and their size alone would teach other densities; take `xgboost` or "
-            "`keras`"
+            f"`{spec.sample}` have, and their size alone would teach other densities; "
+            "`training: {negative_weights: classes}`, or `xgboost` or `keras`"
         )
     history = backend.fit(found)
     found.live(history)

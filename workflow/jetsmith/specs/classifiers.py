@@ -78,6 +78,11 @@ class TrainingSpec(Record):
         description="Weights that give the classes the same sum (class), the same spectrum (pt_eta) or both. "
         "A rare class is better left rare: levelled, its few jets drown the others.",
     )
+    negative_weights: Literal["signed", "classes"] = Field(
+        "signed",
+        description="Reweighters: in the loss with their sign; or as classes of their own, whose "
+        "probability is subtracted, which is stable where many of a region are below 0.",
+    )
     flatten_in: dict[Name, tuple[float, ...]] = Field(
         {},
         max_length=1,
