@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import FrameType, SimpleNamespace
+from types import CodeType, FrameType, SimpleNamespace
 from typing import Any
 
 import yaml
@@ -109,20 +109,22 @@ def missed(project: Path) -> dict[str, list[str]]:
     @contextlib.contextmanager
     def watching(job: Any) -> Iterator[None]:
         here = called.setdefault((job.rule.name, str(job.params.code)), set())
+        seen: dict[int, CodeType] = {}
 
         def watch(frame: FrameType, event: str, _: object) -> None:
-            code = frame.f_code
-            is_function = code.co_flags & inspect.CO_OPTIMIZED  # and no body of a class or module: an import
-            if event == "call" and is_function and code.co_filename.startswith(str(provenance.PACKAGE)):
-                here.add((code.co_filename, code.co_firstlineno))
+            seen[id(frame.f_code)] = frame.f_code  # of calls alone, since it returns nothing to trace them by
 
-        threading.setprofile(watch)
-        sys.setprofile(watch)
+        threading.settrace(watch)
+        sys.settrace(watch)
         try:
             yield
         finally:
-            sys.setprofile(None)
-            threading.setprofile(None)  # type: ignore[arg-type]
+            sys.settrace(None)
+            threading.settrace(None)  # type: ignore[arg-type]
+        for code in seen.values():
+            is_function = code.co_flags & inspect.CO_OPTIMIZED  # and no body of a class or module: an import
+            if is_function and code.co_filename.startswith(str(provenance.PACKAGE)):
+                here.add((code.co_filename, code.co_firstlineno))
 
     provenance.script_digests = remembering
     run(project, watching)
@@ -179,6 +181,7 @@ if __name__ == "__main__":
         print(json.dumps(missed(Path(sys.argv[1]))))
     elif sys.argv[2] == "grouped":
         os.chdir(sys.argv[1])
-        print(json.dumps(grouped(Path(sys.argv[1]), Path(sys.argv[3]))))
+        for path in sys.argv[3:]:
+            print(json.dumps(grouped(Path(sys.argv[1]), Path(path))))
     else:
         main(Path(sys.argv[1]), [int(index) for index in sys.argv[2:]])
