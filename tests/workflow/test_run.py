@@ -125,6 +125,20 @@ def test_closure_has_numbers(results):
     assert closure["auc_after"]["value"] < closure["auc_before"]["value"]
 
 
+def test_the_area_can_be_had_without_jetsmith(finished):
+    """The lines of docs/reweighting.md, on the published files, with our package out of reach."""
+    page = (ROOT / "docs/reweighting.md").read_text()
+    (code,) = [block.partition("```")[0] for block in page.split("```python\n") if "roc_auc_score" in block]
+    code = "import sys; sys.modules['jetsmith'] = None\n" + code
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=finished.folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    theirs = float(done.stdout.rpartition(":")[2])
+    ours = _read(finished.folder / "results" / "closure" / "pythia_shower.json")["auc_after"]
+    assert theirs == pytest.approx(ours["value"], abs=4 * (ours["high"] - ours["low"]))
+
+
 def test_every_plot_has_its_numbers(results):
     """PDF, PNG and JSON of each."""
     plots = sorted((results / "plots").rglob("*.png"))

@@ -209,8 +209,8 @@ def write_weights(
         scores: results/scores/{reweighter}/{sample}.parquet.
         datasets: Name and generator of the sample's datasets, in its order.
         dataset: The one to write.
-        output: Parquet with run, luminosity_block, event, split, weight_generator, `ratio`, `weight`,
-            `weight_up`, `weight_down`, `outside`, and `weight_member<k>` of an ensemble.
+        output: Parquet with run, luminosity_block, event, split, fold where there are some, weight_generator,
+            `ratio`, `weight`, `weight_up`, `weight_down`, `outside`, and `weight_member<k>` of an ensemble.
         numbers: JSON: the calibration, and `summarise` of each split; None for none.
         ratio: How the ratio is calibrated and normalised.
         n_members: Of its ensemble; 0 where it is none.
@@ -230,7 +230,8 @@ def write_weights(
     rows = rows[np.lexsort([found.key[name][rows] for name in reversed(found.key)])]
     generator, split = found.weight[rows], found.split[rows]
     columns: dict[str, npt.NDArray[Any]] = {name: values[rows] for name, values in found.key.items()}
-    columns |= {"split": split, "weight_generator": generator}
+    columns |= {"split": split} | ({"fold": found.fold[rows].astype(np.int8)} if spec.folds else {})
+    columns |= {"weight_generator": generator}
     columns |= {"ratio": weights.ratio[rows], "weight": weights.weight[rows]}
     columns |= {"weight_up": weights.up[rows], "weight_down": weights.down[rows]}
     columns |= {"outside": weights.outside[rows]}
