@@ -28,6 +28,7 @@ PARTICLE = dict(
 )  # in pylhe
 WEIGHT = re.compile(r"(XWGTUP|weight (?P<id>.*)) \(IDWTUP [+-]\d\)", re.DOTALL)
 STRATEGIES = (1, 2, 3, 4)  # |IDWTUP|: how weights, cross-sections and unweighting go together
+MOST_CODE = 2**31  # codes of nuclei have ten digits
 BATCH = 1000  # events that pylhe parses at once
 
 
@@ -140,7 +141,7 @@ class EventTable:
     def _batch(self, blocks: Sequence[bytes], first: int, weights: dict[str, str | None]) -> dict[str, Any]:
         """Numbers of some events: particles one after the other, and how many each event has."""
         found: dict[str, list[Any]] = {name: [] for name in (*CODES, *MOMENTA, *weights, "counts")}
-        n = 0
+        n, failure = 0, None
         try:
             for event in self._parsed(blocks, any(weights.values())):
                 _add(found, event, weights)
@@ -148,9 +149,9 @@ class EventTable:
         except MemoryError:
             raise
         except Exception as error:  # whatever pylhe raises on damaged text
-            raise self._malformed(first + n, blocks[n : n + 1], error) from error
-        if n != len(blocks):
-            raise self._malformed(first + n, blocks[n : n + 1], None)
+            failure = error
+        if n != len(blocks):  # raised here, so that the place is the last word and not what pylhe said
+            raise self._malformed(first + n, blocks[n : n + 1], failure)
         arrays = {name: np.asarray(values) for name, values in found.items()}
         event_of = np.repeat(np.arange(n), found["counts"])
         for name in (*MOMENTA, *weights):
@@ -228,6 +229,8 @@ def _add(found: dict[str, list[Any]], event: "LHEEvent", weights: dict[str, str 
     n_said, n_there = event.eventinfo.nparticles, len(event.particles)
     if n_said != n_there:
         raise ValueError(f"NUP is {n_said}, but it has {n_there} particles")
+    if any(abs(code) >= MOST_CODE for particle in event.particles for code in (particle.id, particle.status)):
+        raise ValueError("codes of its particles have too many digits")
     for name, variation in weights.items():
         if variation is not None and variation not in event.weights:
             raise ValueError(f"it has no weight `{variation}`")
