@@ -141,6 +141,7 @@ def test_a_partition_goes_through_the_text_once(tmp_path, monkeypatch):
         begun.append(path)
         real(text, path)
 
+    monkeypatch.setattr(partons, "BATCH_BYTES", 300)  # long events are parsed one by one
     path = write(tmp_path / "a.lhe.gz", document([event()] * 20))
     spec, plan = inspect(tmp_path, [path], n_parts=2)
     monkeypatch.setattr(leshouches.Text, "__init__", spy)

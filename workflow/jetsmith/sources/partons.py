@@ -29,7 +29,7 @@ PARTICLE = dict(
 WEIGHT = re.compile(r"(XWGTUP|weight (?P<id>.*)) \(IDWTUP [+-]\d\)", re.DOTALL)
 STRATEGIES = (1, 2, 3, 4)  # |IDWTUP|: how weights, cross-sections and unweighting go together
 MOST_CODE = 2**31  # codes of nuclei have ten digits
-BATCH = 1000  # events that pylhe parses at once
+BATCH, BATCH_BYTES = 1000, 16 << 20  # events, and about the bytes of text, that pylhe parses at once
 
 
 def weight_name(strategy: int, variation: str | None = None) -> str:
@@ -113,12 +113,13 @@ class EventTable:
         """
         text = self._text_at(start)
         wanted = {name: match["id"] for name in names if (match := WEIGHT.fullmatch(name))}
-        batches = []
-        for first in range(start, stop, BATCH):
-            blocks = list(islice(text.events(), min(BATCH, stop - first)))
+        batches, first = [], start
+        while first < stop:
+            blocks = _some(text, stop - first)
+            if not blocks:
+                raise DamagedError(f"{self.file}: it ends after {first:,} events, not {stop:,}")
             batches.append(self._batch(blocks, first, wanted))
-            if len(blocks) < min(BATCH, stop - first):
-                raise DamagedError(f"{self.file}: it ends after {first + len(blocks):,} events, not {stop:,}")
+            first += len(blocks)
         arrays = {name: ak.Array(_joined([batch[name] for batch in batches])) for name in wanted}
         counts = _joined([batch["counts"] for batch in batches], np.int64)
         for name in (*CODES, *MOMENTA):
@@ -222,6 +223,16 @@ def _pylhe(path: str) -> Any:
     except ImportError as error:
         raise InputError(f"{path}: LHE files need pylhe; install the extra `lhe` ({error})") from error
     return pylhe
+
+
+def _some(text: Text, most: int) -> list[bytes]:
+    """The next events, fewer where they are long; none at the end."""
+    blocks: list[bytes] = []
+    n_bytes = 0
+    while len(blocks) < min(BATCH, most) and n_bytes < BATCH_BYTES and (block := text.event()) is not None:
+        blocks.append(block)
+        n_bytes += len(block)
+    return blocks
 
 
 def _add(found: dict[str, list[Any]], event: "LHEEvent", weights: dict[str, str | None]) -> None:
