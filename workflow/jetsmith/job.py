@@ -91,8 +91,8 @@ def job(snakemake: Any) -> Iterator[None]:
     """Check that this is the job that was planned, and run it.
 
     Standard error is copied into the job's log; bad input, a full disk and an extra that is not installed end
-    with exit code 1 and one clear message. Any other error keeps its traceback: that is a defect of ours, not of
-    the input. The job ends with the run that started it.
+    with exit code 1 and one clear message. Any other error keeps its traceback: that is a defect of ours, not
+    of the input. The job ends with the run that started it.
 
     Args:
         snakemake: Snakemake's object of the script.
