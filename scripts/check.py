@@ -6,13 +6,13 @@ from jetsmith.derivations import from_plain
 from jetsmith.features.derived import available_with_derived
 from jetsmith.job import job
 from jetsmith.skimming.suitability import check_classifier
-from jetsmith.specs.classifiers import RowsSpec, TruthSpec
+from jetsmith.specs.classifiers import ComparedSpec, TruthSpec
 from jetsmith.specs.features import ColumnGroup
 from jetsmith.specs.skimming import XRootDSpec
 
 with job(snakemake):
     check_classifier(
-        spec=RowsSpec(**snakemake.params.spec),
+        spec=ComparedSpec(**snakemake.params.spec),
         inspections=snakemake.input,
         derivable=partial(available_with_derived, ways=from_plain(snakemake.params.ways)),
         output=snakemake.output[0],

@@ -4,17 +4,17 @@ from pathlib import Path
 
 from jetsmith.job import job
 from jetsmith.reweighting.closure import closure
-from jetsmith.specs.classifiers import RowsSpec
-from jetsmith.specs.run import ClosureSpec
+from jetsmith.specs.classifiers import ComparedSpec
+from jetsmith.specs.run import GatesSpec
 
 with job(snakemake):
     closure(
-        spec=RowsSpec(**snakemake.params.spec),
-        scores=snakemake.input.scores,
+        spec=ComparedSpec(**snakemake.params.spec),
         packed=Path(snakemake.input.packed[0]).parents[1],
         weights=dict(zip(snakemake.params.datasets, snakemake.input.weights, strict=True)),
-        settings=ClosureSpec(**snakemake.params.settings),
+        settings=GatesSpec(**snakemake.params.settings),
         seed=snakemake.params.seed,
         output=snakemake.output[0],
         threads=snakemake.threads,
+        conserve=snakemake.params.conserve,
     )

@@ -15,6 +15,7 @@ with job(snakemake):
         plots=snakemake.input.plots,
         numbers=snakemake.input.numbers,
         closures=snakemake.input.closures,
+        untested=snakemake.input.untested,
         scans=snakemake.input.scans,
         provenance=record() | ({"accepted": accepted} if accepted else {}),
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from jetsmith.job import job, of_training
 from jetsmith.specs.classifiers import RecipeSpec
-from jetsmith.training import train
+from jetsmith.training import Without, train
 
 with job(snakemake):
     train(
@@ -12,4 +12,5 @@ with job(snakemake):
         packed=Path(snakemake.input.packed[0]).parents[1],
         output=snakemake.output[0],
         **of_training(snakemake),
+        without=Without(**snakemake.params.without) if snakemake.params.without else None,
     )

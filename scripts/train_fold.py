@@ -12,5 +12,5 @@ with job(snakemake):
         packed=Path(snakemake.input.packed[0]).parents[1],
         output=snakemake.output[0],
         **of_training(snakemake),
-        without=Without(int(snakemake.wildcards.fold), snakemake.params.folds),
+        without=Without(int(snakemake.wildcards.fold), snakemake.params.folds, snakemake.params.seed),
     )

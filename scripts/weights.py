@@ -1,8 +1,10 @@
 """Write the event weights of one dataset."""
 
+from pathlib import Path
+
 from jetsmith.job import job
 from jetsmith.reweighting.weights import write_weights
-from jetsmith.specs.classifiers import RowsSpec
+from jetsmith.specs.classifiers import RatioSpec, RowsSpec
 
 with job(snakemake):
     write_weights(
@@ -11,5 +13,8 @@ with job(snakemake):
         datasets=list(snakemake.params.datasets.items()),
         dataset=snakemake.wildcards.dataset,
         output=snakemake.output.weights,
-        calibration_output=snakemake.output.numbers,
+        numbers=snakemake.output.numbers,
+        ratio=RatioSpec(**snakemake.params.ratio),
+        n_members=snakemake.params.n_members,
+        packed=Path(snakemake.input.packed[0]).parents[1],
     )

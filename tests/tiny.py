@@ -33,7 +33,10 @@ FILES: dict[str, Any] = {
         "bundles": True,
         "partition": {"at_least": 1, "target_mb": 1000.0},
         "skim": {"chunk_entries": 500, "max_loss_fraction": 0.0, "retries": 0, "write_root": False},
-        "closure": {"bootstraps": 20, "max_auc": 0.6},
+        "closure": {
+            "bootstraps": 20, "tolerance": 0.1, "max_chi2": 3.0, "min_effective": 50.0, "max_share": 0.1,
+            "max_uncovered": 0.2, "allow_failed_closure": True,
+        },
         "plots": {"label": "Tiny run", "width_in": 4.0, "dpi": 50},
     },
     "datasets.yaml": {

@@ -36,6 +36,12 @@ def read_by(classifier, sample=None):
     return packed_of(sample or spec.sample, ROWS, *spec.groups)
 
 
+def compared_by(reweighter):
+    """The packed rows, and the groups of all features that its closure test compares."""
+    spec = RUN.classifiers[reweighter]
+    return packed_of(spec.sample, ROWS, *dict.fromkeys(i.group for i in (*spec.inputs, *spec.spectators)))
+
+
 def trainings_of(classifiers):
     """Names of the trainings of classifiers: these themselves, points of their scans, members of ensembles."""
     return [name for name, training in RUN.trainings.items() if training.spec.name in classifiers]
@@ -113,6 +119,16 @@ def weights_of(reweighter):
     """The event weights of a reweighter, one file a dataset of its sample."""
     sample = RUN.run.samples[RUN.run.reweighters[reweighter]]
     return [f"<results>/weights/{reweighter}/{dataset}.parquet" for dataset in sample.datasets]
+
+
+def untested_weights(wildcards):
+    """Summaries of weights that no closure test judges: nothing that they could agree with is in the run."""
+    return [
+        f"<results>/weights/{name}/{dataset}.json"
+        for name, sample in RUN.run.reweighters.items()
+        if name not in RUN.tested
+        for dataset in RUN.run.samples[sample].datasets
+    ]
 
 
 def drawn(plot, subject):

@@ -8,7 +8,8 @@ rule report:
         inspections=expand("<results>/inspect/{dataset}.json", dataset=RUN.datasets),
         numbers=[numbers_of(judgement) for judgement in RUN.judgements],
         scans=[table_of(name) for name in RUN.scans],
-        closures=expand("<results>/closure/{reweighter}.json", reweighter=RUN.run.reweighters),
+        closures=expand("<results>/closure/{reweighter}.json", reweighter=RUN.tested),
+        untested=untested_weights,
     output:
         report("<results>/report/index.html", category="report"),
     log:

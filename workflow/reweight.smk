@@ -1,10 +1,12 @@
 # weights: reads the scores of a reweighter; writes weights/{reweighter}/{dataset}.parquet, one weight an event.
-# closure: reads the weights and the packed test split; writes closure/{reweighter}.json.
+# closure: reads the weights and the packed test split; writes closure/{reweighter}.json, whatever comes out.
+# verdict: reads what closure found; stops the run where weights failed, when the page that shows it is there.
 
 
 rule weights:
     input:
         scores=lambda wildcards: scores_of(wildcards.reweighter),
+        packed=lambda wildcards: read_by(wildcards.reweighter),
     output:
         weights="<results>/weights/{reweighter}/{dataset}.parquet",
         numbers="<results>/weights/{reweighter}/{dataset}.json",
@@ -24,9 +26,8 @@ rule weights:
 
 rule closure:
     input:
-        scores=lambda wildcards: scores_of(wildcards.reweighter),
         weights=lambda wildcards: weights_of(wildcards.reweighter),
-        packed=lambda wildcards: read_by(wildcards.reweighter),
+        packed=lambda wildcards: compared_by(wildcards.reweighter),
     output:
         "<results>/closure/{reweighter}.json",
     log:
@@ -44,3 +45,23 @@ rule closure:
         code=code("closure"),
     script:
         "../scripts/closure.py"
+
+
+rule verdict:
+    input:
+        closures=expand("<results>/closure/{reweighter}.json", reweighter=RUN.tested),
+        page="<results>/report/index.html",
+    output:
+        "<results>/report/verdict.json",
+    log:
+        "<logs>/verdict.log",
+    conda:
+        "../envs/jetsmith.yaml"
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    params:
+        **gets(stages.verdict),
+        code=code("verdict"),
+    script:
+        "../scripts/verdict.py"

@@ -22,8 +22,9 @@ ROOT = Path(__file__).parent.parent.parent
 PACKAGE = ROOT / "workflow" / "jetsmith"
 TIMEOUT_S = 300  # a fault may make a loop endless; that is noticed, too
 MODULES = (
-    "metrics.curves", "metrics.efficiencies", "metrics.thresholds", "calibration.maps", "reweighting.closure",
-    "reweighting.weights", "training", "stacking", "sources.nanoaod", "sources.truth",
+    "metrics.curves", "metrics.efficiencies", "metrics.thresholds", "calibration.maps", "reweighting.curve",
+    "reweighting.events", "reweighting.gates", "reweighting.separation", "reweighting.weights", "training",
+    "stacking", "sources.nanoaod", "sources.truth",
     "sources.hadrons", "sources.eventcuts", "io.atomic", "io.rows", "packed.arrays", "packed.buckets",
     "packed.overlap", "packed.pack", "packed.pack_rows", "packed.rows", "packed.writing", "skimming.account",
     "skimming.agreement", "skimming.copies", "skimming.normalisation", "balance", "hashing", "batch.ledger",

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from tests.benchmarks import _command, _harness, gpu
+from tests import gaussians
+from tests.benchmarks import _command, _harness, closure, gpu
 
 
 @pytest.fixture
@@ -115,3 +116,17 @@ def test_ratios_are_medians_of_pairs():
     """A busy moment that hits both of a pair does not count."""
     found = _harness.in_turn({"a": iter([2.0, 20.0, 2.0]).__next__, "b": iter([1.0, 10.0, 4.0]).__next__}, 3)
     assert _harness.ratio(found["a"], found["b"]) == 2.0
+
+
+def test_closure_counts_what_passed_and_what_intervals_cover():
+    """Statuses and gates by kind of weights and events; the interval of the coverage is exact."""
+    right = [{"status": "passed", "gates": {"sum": "passed"}, "covers": k < 7} for k in range(10)]
+    wrong = [{"status": "failed", "gates": {"sum": "failed", "swapped": "passed"}, "covers": True}] * 2
+    found = closure.summary({("right", 4000): right, ("ten times", 4000): wrong})["sizes"]["4000"]
+    assert (found["right_toys"], found["right_passed"], found["right_failed"]) == (10, 10, 0)
+    assert found["right_coverage"] == 0.7
+    assert (found["right_coverage_low"], found["right_coverage_high"]) == (0.348, 0.933)
+    assert (found["ten_times_failed"], found["ten_times_failed_by"]) == (2, "sum 2")
+    assert set(closure.WRONG) == set(gaussians.WRONG)
+    every = closure.summary({("unit", 4000): [{**toy, "covers": True} for toy in right]})["sizes"]["4000"]
+    assert every["unit_coverage_high"] == 1

@@ -265,6 +265,8 @@ def test_every_classifier_file_is_valid(folder):
     for role in ("taggers", "reweighters"):
         for path in sorted((folder / role).glob("*.yaml")):
             content = yaml.safe_load(path.read_text())
+            if "file" in content.get("architecture", {}):
+                continue  # of others, who publish it: tests/golden/test_public_weights.py runs with it
             read = [name for name in content["inputs"] if path.with_name(f"{name}.yaml").is_file()]
             run[role] = dict.fromkeys([path.stem, *read], objects[content["object"]])
             assert load(run, folder).classifiers[path.stem].inputs

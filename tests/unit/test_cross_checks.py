@@ -397,6 +397,21 @@ CLASSIFIERS = {
         put("evaluation", value={"signal": "b_jets", "backgrounds": ["c_jets"]}),
         ["evaluation: judges taggers; leave it out"],
     ),
+    "spectators of a tagger": (
+        "taggers/deepcsv.yaml",
+        put("spectators", value={"ak4": ["jetPt"]}),
+        ["spectators: of reweighters", "leave it out"],
+    ),
+    "spectators that are inputs": (
+        "reweighters/pythia_shower.yaml",
+        put("spectators", value={"event": ["z_mass", "z_pt", "ht"]}),
+        ["spectators.event: z_pt, ht of `inputs`"],
+    ),
+    "spectators that there are none of": (
+        "reweighters/pythia_shower.yaml",
+        put("spectators", value={"event": ["z_masse"]}),
+        ["spectators.event", "unknown feature `z_masse`", "z_mass"],
+    ),
     "training bins below 0": (
         "taggers/deepcsv.yaml",
         put("training", "abseta_bins", value=[-2.5, 0, 2.5]),
@@ -568,6 +583,11 @@ def test_data_alone_have_no_truth(folder):
 
 
 RUN = {
+    "a tolerance of everything": (
+        put("closure", "tolerance", value=0.5),
+        ["closure.tolerance", "less than 0.5"],
+    ),
+    "a limit that right weights miss": (put("closure", "max_chi2", value=0.9), ["closure.max_chi2"]),
     "an interval of few": (put("closure", "bootstraps", value=1), ["closure.bootstraps", "equal to 20"]),
     "plots of nothing": (put("plots", value={"width_in": 0.01}), ["plots.width_in", "equal to 2"]),
     "cuts on events": (

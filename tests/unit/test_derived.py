@@ -212,8 +212,8 @@ def pair_distance(jets: list[Row]) -> float:
     return math.hypot(jets[0]["eta"] - jets[1]["eta"], dphi)
 
 
-def pair_mass(row: Row) -> float:
-    jets = central(row)[:2]
+def pair_mass(jets: list[Row]) -> float:
+    jets = jets[:2]
     if len(jets) < 2:
         return math.nan
     total = [0.0] * 4
@@ -225,7 +225,39 @@ def pair_mass(row: Row) -> float:
     return math.sqrt(total[0] ** 2 - dot(total[1:], total[1:]))
 
 
+def top(row: Row, quark: str, name: str) -> float:
+    first = float(row[f"first_{quark}_{name}"])
+    return float(row[f"last_{quark}_{name}"]) if math.isnan(first) else first
+
+
+def ttbar(row: Row, copy: str = "") -> list[float]:
+    """Energy and momentum of top and antitop together."""
+    total = [0.0] * 4
+    for quark in ("top", "antitop"):
+        pt, y, phi, mass = (
+            float(row[f"last_{quark}_{name}"]) if copy else top(row, quark, name)
+            for name in ("pt_gev", "y", "phi_rad", "mass_gev")
+        )
+        transverse = math.sqrt(pt * pt + mass * mass)
+        own = [transverse * math.cosh(y), pt * math.cos(phi), pt * math.sin(phi), transverse * math.sinh(y)]
+        total = [a + b for a, b in zip(total, own, strict=True)]
+    return total
+
+
+def mass_of(p: list[float]) -> float:
+    return math.sqrt(p[0] ** 2 - dot(p[1:], p[1:]))
+
+
 EVENTS: dict[str, Callable[[Row], float]] = {
+    "top_pt_gev": lambda row: top(row, "top", "pt_gev"),
+    "antitop_y": lambda row: top(row, "antitop", "y"),
+    "ttbar_pt_gev": lambda row: math.hypot(*ttbar(row)[1:3]),
+    "ttbar_y": lambda row: math.atanh(ttbar(row)[3] / ttbar(row)[0]),
+    "ttbar_mass_gev": lambda row: mass_of(ttbar(row)),
+    "last_ttbar_pt_gev": lambda row: math.hypot(*ttbar(row, "last")[1:3]),
+    "last_ttbar_mass_gev": lambda row: mass_of(ttbar(row, "last")),
+    "n_lhe_partons": lambda row: len(row["lhe_parton_pt_gev"]),
+    "m_bb_gev": lambda row: pair_mass([jet for jet in central(row) if jet["hadron_flavour"] == 5]),
     "z_abs_y": lambda row: abs(row["z_y"]),
     "n_gen_jets": lambda row: len(central(row)),
     "n_b_gen_jets": lambda row: sum(jet["hadron_flavour"] == 5 for jet in central(row)),
@@ -237,7 +269,7 @@ EVENTS: dict[str, Callable[[Row], float]] = {
     ),
     "delta_r_jj": lambda row: pair_distance(central(row)),
     "delta_r_bb": lambda row: pair_distance([j for j in central(row) if j["hadron_flavour"] == 5]),
-    "m_jj_gev": pair_mass,
+    "m_jj_gev": lambda row: pair_mass(central(row)),
 }
 
 

@@ -16,6 +16,7 @@ from jetsmith import io, texts
 from jetsmith.calibration import calibrate
 from jetsmith.errors import InputError
 from jetsmith.handed.account import Normalisation
+from jetsmith.handed.closure import Area, Closure, Gate, Status, worst
 from jetsmith.handed.plan import Content, Schema, UntoldOf
 from jetsmith.handed.scan import Scan, Tried
 from jetsmith.metrics import Interval
@@ -110,14 +111,17 @@ def make_inspection(folder: Path, name: str = "ttbar") -> Path:
     return path
 
 
-def make_closure(folder: Path, passed: bool = True, conclusive: bool = True) -> Path:
-    area = {"value": 0.5712, "low": 0.5652, "high": 0.577}
-    content = {
-        "reweighter": "shower", "auc_before": area, "auc_after": area, "max_auc": 0.53, "passed": passed,
-        "conclusive": conclusive, "n_source": 20123, "n_target": 19876,
-        "weights": {"n_effective": 15321.2, "n_effective_fraction": 0.76, "largest_weight": 7.312},
-    }  # fmt: skip
-    io.write_json(folder / "shower.json", content)
+def make_closure(folder: Path, status: Status = "passed") -> Path:
+    """A test of two gates; the second has the status and a hostile reason."""
+    gates = (
+        Gate("support", "passed", {"n_effective": 15321.2}, {"n_effective": 100.0}, "enough"),
+        Gate("separation", status, {"auc": 0.5412, "low": 0.5352, "high": 0.547}, {}, HOSTILE),
+    )
+    before = Area(0.5712, 0.5652, 0.577)
+    found = Closure(
+        "shower", "events", ("a", "b"), 1, worst(gates), gates, before, before, None, 20123, 19876, (), ()
+    )
+    io.write_record(folder / "shower.json", found)
     return folder / "shower.json"
 
 
@@ -266,7 +270,7 @@ def test_page_has_the_numbers(made: dict[str, Any], page: Page) -> None:
         "5-fold cross-validation, out-of-fold",
         "0.5712 ± 0.0059",
         "passed",
-        "15,321 (76%)",
+        "15,321",
         "120 (12%)",
         "812.5",
         "npf_had_frac",
@@ -290,16 +294,36 @@ def test_a_run_of_nothing_is_a_page_too(tmp_path: Path) -> None:
     assert "Provenance" in Page((tmp_path / "index.html").read_text(encoding="utf-8")).text
 
 
-@pytest.mark.parametrize(
-    ("passed", "conclusive", "words"),
-    [(True, True, "passed"), (False, True, "failed"), (True, False, "passed not conclusive")],
-)
-def test_closure_says_its_result(tmp_path: Path, passed: bool, conclusive: bool, words: str) -> None:
-    """Protects: a failed or powerless closure test cannot look passed."""
-    closure = make_closure(tmp_path, passed, conclusive)
+@pytest.mark.parametrize("status", ["passed", "failed", "not conclusive"])
+def test_closure_says_its_result(tmp_path: Path, status: Status) -> None:
+    """Protects: a failed or powerless closure test cannot look passed; each gate has number and reason."""
+    closure = make_closure(tmp_path, status)
     write_report(tmp_path / "index.html", {}, "t", [], [], [], [], [closure], {})
-    badges = re.findall(r'class="badge \w+">([^<]+)<', (tmp_path / "index.html").read_text(encoding="utf-8"))
-    assert " ".join(badges) == words
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    badges = re.findall(r'class="badge (\w+)">([^<]+)<', text)
+    grade = {"passed": "good", "failed": "bad", "not conclusive": "warn"}[status]
+    assert badges == [(grade, status), ("good", "passed"), (grade, status)]
+    shown = Page(text).text
+    assert "0.5412 ± 0.0059" in shown
+    assert "15,321" in shown
+    assert HOSTILE in shown
+
+
+def test_weights_that_nothing_tests_are_said_to_be(tmp_path: Path) -> None:
+    """Protects: a page without a closure test cannot look like one that has passed; events left out show."""
+    found = {"n_events": 20_000, "n_outside": 1234, "mean_weight": 1.00925, "largest_weight": 1.1520}
+    found |= {"n_effective_fraction": None}
+    path = tmp_path / "theirs.json"
+    io.write_json(path, {"reweighter": "up", "dataset": "theirs", "splits": {"all": found}})
+    classes = [{"name": name, "truth": [], "generator": f"powheg_{name}"} for name in ("nominal", "up")]
+    run = {"classifiers": {"up": {"title": HOSTILE, "classes": classes}}}
+    write_report(tmp_path / "index.html", run, "t", [], [], [], [], [], {}, untested=[path])
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r'class="badge (\w+)">([^<]+)<', text) == [("warn", "not tested")]
+    shown = Page(text).text
+    for words in ("20,000", "1,234", "1.0092", "1.15", "powheg_up", "theirs", HOSTILE):
+        assert words in shown
+    assert "Closure tests" not in shown
 
 
 def test_jets_without_a_tag_or_a_score_are_on_the_page(made: dict[str, Any], tmp_path: Path) -> None:
@@ -326,16 +350,19 @@ def test_jets_without_a_tag_or_a_score_are_on_the_page(made: dict[str, Any], tmp
 
 
 def test_numbers_without_a_verdict_are_not_taken_for_good(made: dict[str, Any], tmp_path: Path) -> None:
-    """Protects: a missing `reliable` or `conclusive` is another form, and never a default of True."""
+    """Protects: a missing `reliable` or `status` is another form, and never a default of True."""
     numbers = io.read_json(made["numbers"][0])
     del numbers["working_points"]["L"]["reliable"]
     io.write_json(tmp_path / "deepjet.numbers.json", numbers)
+    with pytest.raises(InputError, match="not what the stage writes"):
+        write_report(
+            **made | {"output": tmp_path / "index.html", "numbers": [tmp_path / "deepjet.numbers.json"]}
+        )
     closure = io.read_json(make_closure(tmp_path))
-    del closure["conclusive"]
+    del closure["gates"][0]["status"]
     io.write_json(tmp_path / "shower.json", closure)
-    for files in ({"numbers": [tmp_path / "deepjet.numbers.json"]}, {"closures": [tmp_path / "shower.json"]}):
-        with pytest.raises(InputError, match="not what the stage writes"):
-            write_report(**made | {"output": tmp_path / "index.html", **files})
+    with pytest.raises(InputError, match="status: the key is missing"):
+        write_report(**made | {"output": tmp_path / "index.html", "closures": [tmp_path / "shower.json"]})
 
 
 def test_captions_say_what_is_left_out_and_what_weighs_too_much() -> None:

@@ -6,7 +6,6 @@ ratio of the densities is known. A fifth of the generator weights is negative.
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +14,22 @@ import numpy as np
 import pytest
 
 from jetsmith import io
-from jetsmith.classifiers import Labelled, Task, xgboost
-from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
+from jetsmith.handed.closure import Closure
 from jetsmith.hashing import SPLITS
-from jetsmith.metrics import Interval
 from jetsmith.packed import arrays
-from jetsmith.packed.rows import Rows
 from jetsmith.reweighting import closure, write_weights
-from jetsmith.reweighting.closure import HeldOut, closure_numbers, held_out, match_rows, separation
-from jetsmith.reweighting.histograms import chi2, chi2_edges, compare_features, spectrum, spectrum_edges
-from jetsmith.reweighting.weights import (
-    RatioCalibration,
-    density_ratio,
-    fit_ratio,
-    read_scores,
-    summarise,
-)
-from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
+from jetsmith.reweighting.events import held_out
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, ComparedSpec, TrainingSpec
 from jetsmith.specs.features import Inputs
-from jetsmith.specs.run import ClosureSpec
+from jetsmith.specs.run import GatesSpec
+from jetsmith.strict import seen_as
 from tests.unit.packed_jets import write_packed
 
 Array = np.ndarray[Any, Any]
 SHIFT = np.array([0.5, -0.3, 0.0])
 DATASETS = [("old", "power"), ("other", "unused"), ("new", "dipole")]
-SETTINGS = ClosureSpec(bootstraps=50, max_auc=0.53)
+SETTINGS = GatesSpec(bootstraps=50, tolerance=0.05)
 N = 6000  # of each generator
 
 SPEC = ClassifierSpec(
@@ -57,36 +46,6 @@ SPEC = ClassifierSpec(
     inputs=(Inputs(group="event", kind="flat", length=0, features=("x", "y", "z"), sources=("x", "y", "z")),),
     training=TrainingSpec(balance="class"),
 )
-
-
-def held_out_of(
-    features: Array, names: tuple[str, ...], target_mask: Array, generator: Array, weight: Array
-) -> HeldOut:
-    """Events from arrays, as if these had been packed."""
-    packed = arrays.Packed(
-        groups={"event": arrays.FlatGroup(features.astype("f4"), names)},
-        label=np.zeros(len(features), "i4"),
-        weight=generator,
-        columns={},
-        datasets=("old", "new"),
-        generators=("power", "dipole"),
-    )
-    inputs = Inputs(group="event", kind="flat", length=0, features=names, sources=names)
-    return HeldOut(SPEC, Rows.select([inputs], [packed]), target_mask, generator, weight)
-
-
-def learned_by(monkeypatch: pytest.MonkeyPatch) -> list[Labelled]:
-    """What the judge's trees will have learned from, a training after the other."""
-    seen: list[Labelled] = []
-    plain = xgboost.fit
-
-    def spy(task: Task) -> Any:
-        assert task.validation is task.train  # nothing else has a say in when they stop
-        seen.append(task.train)
-        return plain(task)
-
-    monkeypatch.setattr(xgboost, "fit", spy)
-    return seen
 
 
 def toy(rng: np.random.Generator, target: bool, n: int = N) -> tuple[Array, Array]:
@@ -132,6 +91,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_packed(folder / "packed" / name, packed)
     p = 1 / (1 + np.exp(-logit))
     scores = {**key, "dataset": d, "split": split, "weight": w, "label": np.zeros(n, "i4")}
+    scores["scored"] = np.ones(n, bool)
     scores |= {"p_power_shower": (1 - p).astype("f4"), "p_dipole_shower": p.astype("f4")}
     io.write_rows(folder / "scores.parquet", ak.zip(scores, depth_limit=1))
     for name in ("old", "new"):
@@ -141,12 +101,21 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run_closure(files: Path, output: Path, spec: ClassifierSpec = SPEC, **replaced: Path) -> dict[str, Any]:
+def run_closure(files: Path, output: Path, spec: ClassifierSpec = SPEC, **replaced: Path) -> Closure:
     """Run the stage, with the weights of some datasets replaced."""
     weights = {"old": files / "old.parquet", "new": files / "new.parquet", **replaced}
-    closure(spec, files / "scores.parquet", files / "packed", weights, SETTINGS, 7, output)
-    found: dict[str, Any] = json.loads(output.read_text())
-    return found
+    closure(compared(spec), files / "packed", weights, SETTINGS, 7, output)
+    return io.read_record(Closure, output, reweighter=spec.name)
+
+
+def compared(spec: ClassifierSpec) -> ComparedSpec:
+    """What closure gets of a reweighter."""
+    return ComparedSpec(**seen_as(ComparedSpec, spec))
+
+
+def gates_of(found: Closure) -> dict[str, str]:
+    """Status by gate."""
+    return {gate.name: gate.status for gate in found.gates}
 
 
 def test_weights_are_the_known_ratio(files: Path) -> None:
@@ -157,12 +126,17 @@ def test_weights_are_the_known_ratio(files: Path) -> None:
     difference = np.log(weight) - truth["log_ratio"][event]
     assert np.abs(difference).mean() < 0.06
     assert (ak.to_numpy(io.read_rows(files / "new.parquet")["weight"]) == 1).all()
-    assert ak.fields(rows) == ["run", "luminosity_block", "event", "split", "weight_generator", "weight"]
+    assert ak.fields(rows) == [
+        "run", "luminosity_block", "event", "split", "weight_generator",
+        "ratio", "weight", "weight_up", "weight_down", "outside",
+    ]  # fmt: skip
+    generator = ak.to_numpy(rows["weight_generator"])
+    assert generator @ weight == pytest.approx(generator.sum(), rel=1e-12)
     assert (np.diff(event) > 0).all()
     about = json.loads((files / "old.json").read_text())
-    assert about["calibration"]["slope"] == pytest.approx(1.25, abs=0.2)
-    assert about["splits"]["calibration"]["normalisation"] == pytest.approx(1, abs=1e-9)
-    assert about["splits"]["test"]["n_clipped"] == 0
+    assert about["calibrations"][0]["slope"] == pytest.approx(1.25, abs=0.2)
+    assert about["splits"]["calibration"]["normalisation"] == pytest.approx(1, abs=0.1)
+    assert about["splits"]["test"]["n_outside"] == 0
     assert 0.3 < about["splits"]["test"]["n_effective_fraction"] < 1
 
 
@@ -177,24 +151,49 @@ def test_same_input_same_bytes(files: Path, tmp_path: Path) -> None:
 def test_closure_passes_with_right_weights(files: Path, tmp_path: Path) -> None:
     """A fresh classifier sees the difference before and not after; features agree after."""
     found = run_closure(files, tmp_path / "closure.json")
-    assert found["auc_before"]["value"] > 0.6
-    assert found["auc_after"]["value"] == pytest.approx(0.5, abs=0.03)
-    assert found["passed"]
-    assert found["conclusive"]
-    assert found["worst_chi2_before"] > 5
-    assert found["worst_chi2_after"] < 2.5
-    assert [h["feature"] for h in found["histograms"]] == ["x", "y", "z"]
-    assert found["weights"]["normalisation"] == pytest.approx(1, abs=0.1)
+    assert found.auc_before.value > 0.6
+    assert found.auc_after is not None
+    assert found.auc_after.value == pytest.approx(0.5, abs=0.05)
+    assert set(gates_of(found).values()) == {"passed"}, found.gates
+    assert found.status == "passed"
+    assert [h["feature"] for h in found.histograms] == ["x", "y", "z"]
+    assert (found.reweighter, found.sample, found.classes) == ("shower", "events", SPEC.class_names)
+    values = {gate.name: gate.values for gate in found.gates}
+    assert values["spectra"]["worst_chi2_before"] > 5
+    assert values["spectra"]["worst_chi2_after"] < 2.5
+    assert values["sum"]["all"] == pytest.approx(1, abs=1e-9)
 
 
 def test_closure_fails_with_wrong_weights(files: Path, tmp_path: Path) -> None:
-    """Control: inverted weights, and no weights at all, do not pass."""
+    """Control: inverted weights, and no weights at all, fail; ten times too much breaks the sum alone."""
     rows = io.read_rows(files / "old.parquet")
-    for name, weight in (("inverted", 1 / rows["weight"]), ("none", ak.ones_like(rows["weight"]))):
-        io.write_rows(tmp_path / f"{name}.parquet", ak.with_field(rows, weight, "weight"))
+    wrong = {"inverted": 1 / rows["weight"], "none": ak.ones_like(rows["weight"]), "ten": 10 * rows["weight"]}
+    for name, weight in wrong.items():
+        io.write_rows(
+            tmp_path / f"{name}.parquet",
+            ak.with_field(rows, weight, "weight"),
+            reweighter="shower",
+            dataset="old",
+        )
         found = run_closure(files, tmp_path / f"{name}.json", old=tmp_path / f"{name}.parquet")
-        assert not found["passed"]
-        assert found["auc_after"]["low"] > 0.57
+        assert found.status == "failed"
+        failed = {gate for gate, status in gates_of(found).items() if status == "failed"}
+        assert failed == {"sum"} if name == "ten" else "separation" in failed
+
+
+def test_spectators_are_compared_and_not_seen_by_the_trees(files: Path, tmp_path: Path) -> None:
+    """A spectator has its spectrum; the areas are those of the inputs alone."""
+    flat = SPEC.inputs[0]
+    inputs, seen = (flat.model_copy(update={"features": names}) for names in (("x", "y"), ("z",)))
+    without = run_closure(files, tmp_path / "a.json", SPEC.model_copy(update={"inputs": (inputs,)}))
+    with_z = run_closure(
+        files, tmp_path / "b.json", SPEC.model_copy(update={"inputs": (inputs,), "spectators": (seen,)})
+    )
+    assert [h["feature"] for h in with_z.histograms] == ["x", "y", "z"]
+    assert with_z.histograms[:2] == without.histograms
+    assert with_z.auc_after == without.auc_after
+    every = run_closure(files, tmp_path / "c.json")
+    assert every.histograms == with_z.histograms
 
 
 def test_closure_refuses_what_is_not_finite(files: Path, tmp_path: Path) -> None:
@@ -217,7 +216,7 @@ def test_closure_needs_each_event_once(files: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not packed"):
         run_closure(files, tmp_path / "x.json", old=tmp_path / "moved.parquet")
     with pytest.raises(InputError, match="no weights of dataset `old`"):
-        closure(SPEC, files / "scores.parquet", files / "packed", {}, SETTINGS, 7, tmp_path / "x.json")
+        closure(compared(SPEC), files / "packed", {}, SETTINGS, 7, tmp_path / "x.json")
 
 
 def test_features_that_are_not_packed_are_named(files: Path, tmp_path: Path) -> None:
@@ -225,319 +224,6 @@ def test_features_that_are_not_packed_are_named(files: Path, tmp_path: Path) -> 
     inputs = SPEC.inputs[0].model_copy(update={"features": ("x", "gone")})
     with pytest.raises(InputError, match="inputs: event: not packed: gone"):
         run_closure(files, tmp_path / "x.json", SPEC.model_copy(update={"inputs": (inputs,)}))
-
-
-def test_calibration_is_scikit_learns_for_positive_weights() -> None:
-    """Slope and intercept of an unregularised logistic regression with levelled classes."""
-    from sklearn.linear_model import LogisticRegression
-
-    rng = np.random.default_rng(3)
-    truth = rng.random(3000) < 0.3
-    x, weight = rng.normal(truth * 1.5, 1), rng.gamma(4, 0.25, 3000)
-    ours = fit_ratio(x, truth, weight)
-    levelled = weight / np.where(truth, weight[truth].sum(), weight[~truth].sum()) * 1500
-    theirs = LogisticRegression(C=1e9, tol=1e-10).fit(x[:, None], truth, sample_weight=levelled)
-    assert ours.slope == pytest.approx(theirs.coef_[0, 0], abs=1e-4)
-    assert ours.intercept == pytest.approx(theirs.intercept_[0], abs=1e-4)
-
-
-def test_a_classifier_that_learned_nothing_gives_weights_of_one() -> None:
-    """A constant output is legal."""
-    truth = np.arange(1000) < 300
-    found = fit_ratio(np.full(1000, 0.3), truth, np.ones(1000))
-    weight, _ = density_ratio(np.full(5, 0.3), found)
-    assert weight == pytest.approx(np.ones(5))
-
-
-def test_calibration_needs_both_classes() -> None:
-    """An empty class is named."""
-    with pytest.raises(InputError, match="no target events"):
-        fit_ratio(np.zeros(10), np.zeros(10, bool), np.ones(10))
-
-
-def test_probabilities_of_zero_and_one_are_clipped_and_counted() -> None:
-    """Weights stay finite and positive."""
-    weight, clipped = density_ratio(np.array([-np.inf, 0.0, np.inf]), RatioCalibration(1, 0, 1, 1, 1))
-    assert np.isfinite(weight).all()
-    assert (weight > 0).all()
-    assert clipped.tolist() == [True, False, True]
-
-
-def test_closure_of_few_events_is_refused() -> None:
-    """No verdict from a handful of events."""
-    rng = np.random.default_rng(4)
-    events = held_out_of(rng.normal(size=(20, 1)), ("x",), np.arange(20) < 10, np.ones(20), np.ones(20))
-    with pytest.raises(InputError, match="too few"):
-        closure_numbers(events, SETTINGS, 1)
-
-
-def test_equal_samples_close_without_weights() -> None:
-    """The test does not invent differences; without any before, it is not conclusive."""
-    rng = np.random.default_rng(5)
-    n = 4000
-    events = held_out_of(rng.normal(size=(n, 2)), ("x", "y"), rng.random(n) < 0.5, np.ones(n), np.ones(n))
-    found = closure_numbers(events, SETTINGS, 1)
-    assert found["passed"]
-    assert not found["conclusive"]
-    scaled = dataclasses.replace(events, weight=np.where(events.target_mask, 1.0, 3.0))
-    assert closure_numbers(scaled, SETTINGS, 1)["auc_after"]["value"] == pytest.approx(0.5, abs=0.03)
-
-
-def test_spectra() -> None:
-    """Normalised with outliers in the end bins; variances are sums of squares; chi2 by hand."""
-    values, weight = np.array([-9.0, 0.5, 1.5, 99.0]), np.array([1.0, 1, -1, 3])
-    content, variance = spectrum(values, weight, np.array([0.0, 1, 2]))
-    assert content.tolist() == [0.5, 0.5]
-    assert variance.tolist() == [2 / 16, 10 / 16]
-    variances = np.array([0.1, 0.1])
-    assert chi2(np.array([0.5, 0.5]), variances, np.array([0.7, 0.3]), variances) == (pytest.approx(0.4), 1)
-    assert spectrum_edges(np.array([1.0, 2, 2, 4])).tolist() == [0.5, 1.5, 3.0, 5.0]
-    assert spectrum_edges(np.array([3.0, 3.0])).tolist() == [2.5, 3.5]
-
-
-def test_chi2_is_one_for_equal_densities() -> None:
-    """Mean chi2/ndf of many features is 1, with negative weights too."""
-    rng = np.random.default_rng(6)
-    n = 4000
-    generator = np.where(rng.random(n) < 0.2, -1.0, 1.0)
-    features = rng.normal(size=(n, 30))
-    found = compare_features(
-        features, [f"f{k}" for k in range(30)], rng.random(n) < 0.5, generator, np.ones(n)
-    )
-    assert np.mean([h["chi2_after"] / h["n_dof"] for h in found]) == pytest.approx(1, abs=0.15)
-    for h in found:
-        assert sum(h["target"]) == pytest.approx(1)
-        assert len(h["edges"]) == len(h["source_variance"]) + 1
-
-
-def signed_events(rng: np.random.Generator, n: int = 12_000) -> HeldOut:
-    """A target whose negative share falls along the feature: |w| has another spectrum than w.
-
-    Source and target follow one density of |w|; the target's signed density is that times (1 - 2 f(x)),
-    f = 0.4 at the low end and 0.05 at the high one. The weights under test are 1: right for |w|.
-    """
-    x = rng.random((2 * n, 1))
-    target = np.arange(2 * n) < n
-    negative = target & (rng.random(2 * n) < 0.4 - 0.35 * x[:, 0])
-    return held_out_of(x, ("x",), target, np.where(negative, -1.0, 1.0), np.ones(2 * n))
-
-
-def test_weights_that_are_right_for_absolute_values_do_not_close() -> None:
-    """A judge trained on |w| sees no difference and passes them; the signed spectra differ by half."""
-    events = signed_events(np.random.default_rng(9))
-    found = closure_numbers(events, SETTINGS, 1)
-    assert not found["passed"]
-    assert found["auc_after"]["low"] > SETTINGS.max_auc
-    share = 1 - 2 * (0.4 - 0.35 * events.features[:, 0])
-    right = dataclasses.replace(events, weight=np.where(events.target_mask, 1.0, share / share.mean()))
-    closed = closure_numbers(right, SETTINGS, 1)
-    assert closed["passed"]
-    assert closed["auc_after"]["value"] == pytest.approx(0.5, abs=0.02)
-
-
-def test_the_judge_sees_negative_events_as_the_other_class(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The trees see the class, turned where a weight is negative; both classes weigh the same."""
-    seen = learned_by(monkeypatch)
-    rng = np.random.default_rng(10)
-    n = 400
-    truth = rng.random(n) < 0.3
-    weight = np.where(rng.random(n) < 0.2, -2.0, 1.0)
-    weight[truth] = np.abs(weight[truth])
-    events = held_out_of(rng.normal(size=(n, 1)), ("x",), truth, weight, np.ones(n))
-    separation(events, weight, 5, [1])
-    half = np.random.default_rng([1, 0]).random(n) < 0.5
-    level = {kind: weight[truth == kind].sum() for kind in (True, False)}
-    for learned, judged in zip(seen, (half, ~half), strict=True):
-        for k, row in enumerate(np.flatnonzero(~judged)):
-            assert learned.target[k] == (bool(truth[row]) != (weight[row] < 0))
-            assert learned.weight[k] == pytest.approx(
-                abs(weight[row]) / level[bool(truth[row])] * (~truth).sum()
-            )
-    seen.clear()
-    separation(events, np.abs(weight), 5, [1])
-    np.testing.assert_array_equal(seen[0].target, truth[~half])
-
-
-@pytest.mark.parametrize("kind", [True, False])
-def test_weights_that_cancel_stop_the_closure(kind: bool) -> None:
-    """Source or target of no positive sum: a message, not an error of XGBoost or NaN."""
-    rng = np.random.default_rng(11)
-    truth = np.arange(200) % 2 == 0
-    for weight in (0.0, -1.0):
-        weights = np.where(truth == kind, weight, 1.0)
-        events = held_out_of(rng.normal(size=(200, 1)), ("x",), truth, weights, np.ones(200))
-        with pytest.raises(InputError, match="do not add up to more than 0 in each half"):
-            closure_numbers(events, SETTINGS, 1)
-    with pytest.raises(InputError, match="a spectrum of 2 events whose weights add up to 0"):
-        spectrum(np.zeros(2), np.array([1.0, -1]), np.array([0.0, 1]))
-
-
-def test_one_heavy_event_widens_the_verdict() -> None:
-    """An event that outweighs all others gives numbers, and an interval that knows nothing."""
-    rng = np.random.default_rng(12)
-    truth = np.arange(400) % 2 == 0
-    weight = np.ones(400)
-    weight[0] = 1e9
-    events = held_out_of(rng.normal(size=(400, 1)), ("x",), truth, weight, np.ones(400))
-    found = separation(events, weight, 50, [1])
-    assert np.isfinite([found.value, found.low, found.high]).all()
-
-
-@pytest.mark.parametrize(("low", "passed", "conclusive"), [(0.53, True, False), (0.5300001, False, True)])
-def test_verdicts_at_the_limit(
-    monkeypatch: pytest.MonkeyPatch, low: float, passed: bool, conclusive: bool
-) -> None:
-    """An interval that reaches down to the limit passes, and is not conclusive before weighting."""
-    module = sys.modules["jetsmith.reweighting.closure"]  # the package has a function of that name
-    monkeypatch.setattr(module, "separation", lambda *_: Interval(0.6, low, 0.7))
-    events = held_out_of(np.arange(20.0)[:, None], ("x",), np.arange(20) % 2 == 0, np.ones(20), np.ones(20))
-    found = closure_numbers(events, SETTINGS, 1)
-    assert (found["passed"], found["conclusive"]) == (passed, conclusive)
-
-
-def test_signed_weights_fix_the_ratio_by_value() -> None:
-    """A constant classifier of a source whose negative events lie where the ratio is large: by hand."""
-    logit = np.array([1.0, 1.0, 1.0, -1.0, -1.0, 1.0, -1.0])
-    truth = np.array([False, False, False, False, False, True, True])
-    weight = np.array([1.0, 1.0, -1.0, 2.0, 1.0, 1.0, 1.0])
-    found = fit_ratio(logit, truth, weight)
-    # Signed shares at logit ±1: source 1/4 and 3/4, target 1/2 and 1/2, so that the ratios are 2 and 2/3.
-    ratio, _ = density_ratio(np.array([1.0, -1.0]), found)
-    np.testing.assert_allclose(ratio, [2, 2 / 3], rtol=1e-6)
-    source = ~truth
-    mean = weight[source] @ density_ratio(logit[source], found)[0] / weight[source].sum()
-    assert mean == pytest.approx(1)
-    summary = summarise(np.array([2.0, 2 / 3]), np.array([-1.0, 3.0]), np.zeros(2, bool))
-    assert summary["normalisation"] == pytest.approx(0)
-    assert summary["n_effective"] == pytest.approx(0)
-    assert summarise(np.ones(2), np.array([-1.0, 1.0]), np.zeros(2, bool))["normalisation"] is None
-
-
-def test_the_area_is_the_mean_of_both_halves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Value and ends by hand; each half is judged by trees of the other, with replicas of its own."""
-    rng = np.random.default_rng(14)
-    n = 400
-    truth, x = rng.random(n) < 0.5, np.arange(float(n))[:, None]
-    half = np.random.default_rng([3, 0]).random(n) < 0.5
-    trained = learned_by(monkeypatch)
-    asked: list[tuple[Any, ...]] = []
-
-    def area(*given: Any) -> Interval:
-        asked.append(given)
-        return Interval(0.6, 0.5, 0.8) if len(asked) == 1 else Interval(0.4, 0.36, 0.48)
-
-    monkeypatch.setattr(sys.modules["jetsmith.reweighting.closure"], "auc_interval", area)
-    weight = rng.permutation(n) + 1.0
-    found = separation(held_out_of(x, ("x",), truth, weight, np.ones(n)), weight, 7, [3])
-    assert found.value == pytest.approx(0.5)
-    assert found.value - found.low == pytest.approx(np.hypot(0.1, 0.04) / 2)
-    assert found.high - found.value == pytest.approx(np.hypot(0.2, 0.08) / 2)
-    for learned, given, judged in zip(trained, asked, (half, ~half), strict=True):
-        assert learned.rows.matrix(slice(None))[:, 0].tolist() == np.flatnonzero(~judged).tolist()
-        assert given[1].tolist() == weight[judged & truth].tolist()
-        assert given[3].tolist() == weight[judged & ~truth].tolist()
-        assert (len(given[0]), len(given[2]), given[4]) == (len(given[1]), len(given[3]), 7)
-    assert asked[0][5] != asked[1][5]
-
-
-@pytest.mark.parametrize(("n", "enough"), [(10, True), (9, False)])
-def test_ten_events_of_each_class_in_each_half_are_enough(n: int, enough: bool) -> None:
-    """The limit of the message that says so, whichever of the four is short."""
-    half = np.random.default_rng([1, 0]).random(60) < 0.5
-    for short in (half, ~half):
-        for kind in (True, False):
-            rows = np.flatnonzero(short)
-            truth = np.full(60, not kind)
-            truth[rows[:n]] = kind
-            other = np.flatnonzero(~short)
-            truth[other[: len(other) // 2]] = kind
-            assert min((truth[other] == side).sum() for side in (True, False)) >= 10
-            events = held_out_of(np.zeros((60, 1)), ("x",), truth, np.ones(60), np.ones(60))
-            if enough:
-                assert separation(events, np.ones(60), 5, [1]).value == pytest.approx(0.5)
-            else:
-                with pytest.raises(InputError, match="each half needs 10 of both"):
-                    separation(events, np.ones(60), 5, [1])
-
-
-@pytest.mark.parametrize("lacking", ["value", "low", "high"])
-def test_a_missing_number_does_not_pass(monkeypatch: pytest.MonkeyPatch, lacking: str) -> None:
-    """`passed` needs all three; counts and the worst chi2 are those of events and histograms."""
-    area = dataclasses.replace(Interval(0.5, 0.49, 0.51), **{lacking: np.nan})
-    monkeypatch.setattr(sys.modules["jetsmith.reweighting.closure"], "separation", lambda *_: area)
-    rng = np.random.default_rng(15)
-    truth = np.arange(300) < 100
-    events = held_out_of(rng.normal(size=(300, 4)), tuple("abcd"), truth, np.ones(300), rng.random(300))
-    found = closure_numbers(events, SETTINGS, 1)
-    assert found["passed"] is False
-    assert (found["n_source"], found["n_target"]) == (200, 100)
-    for when in ("before", "after"):
-        shares = [h[f"chi2_{when}"] / h["n_dof"] for h in found["histograms"]]
-        assert found[f"worst_chi2_{when}"] == sorted(shares)[-1] > sorted(shares)[0]
-
-
-def test_spectra_by_hand() -> None:
-    """Source, target and reweighted of one feature, with signed weights; an outlier lies in the end bin."""
-    x = np.array([0.0, 0, 1, 1, 1, 0])[:, None]
-    target = np.array([False, False, False, False, True, True])
-    generator, weight = np.array([1.0, 2, 2, -1, 3, 1]), np.array([2.0, 1, 3, 1, 9, 9])
-    (found,) = compare_features(x, ("x",), target, generator, weight)
-    assert found["edges"] == [-0.5, 0.5, 1.5]
-    assert found["source"] == pytest.approx([3 / 4, 1 / 4])
-    assert found["source_variance"] == pytest.approx([5 / 16, 5 / 16])
-    assert found["target"] == pytest.approx([1 / 4, 3 / 4])
-    assert found["target_variance"] == pytest.approx([1 / 16, 9 / 16])
-    assert found["reweighted"] == pytest.approx([4 / 9, 5 / 9])
-    assert found["reweighted_variance"] == pytest.approx([8 / 81, 37 / 81])
-
-
-def test_chi2_of_a_feature_by_hand() -> None:
-    """Target content in quantile bins, the source's outlier in the last one; an empty bin counts for none."""
-    x = np.array([0.0, 1, 0, 9])[:, None]
-    target = np.array([True, True, False, False])
-    (found,) = compare_features(x, ("x",), target, np.array([1.0, 3, 1, 1]), np.array([1.0, 1, 1, 3]))
-    # One bin from 0 to 1, which holds them all: equal contents.
-    assert (found["chi2_before"], found["chi2_after"], found["n_dof"]) == (0, 0, 1)
-    x = np.array([0.0, 1, 2, 0, 9])[:, None]
-    target = np.array([True, True, True, False, False])
-    (found,) = compare_features(x, ("x",), target, np.array([1.0, 1, 2, 1, 1]), np.array([1.0, 1, 1, 1, 3]))
-    # Bins 0-1 and 1-2: target 1/4 and 3/4 (variances 1/16, 5/16); source 1/2 and 1/2 (1/4 each),
-    # reweighted 1/4 and 3/4.
-    assert found["chi2_before"] == pytest.approx(1 / 16 / (1 / 16 + 1 / 4) + 1 / 16 / (5 / 16 + 1 / 4))
-    assert found["chi2_after"] == pytest.approx(0)
-    assert found["n_dof"] == 1
-    content, variance = np.array([0.2, 0.8, 0.0]), np.array([0.1, 0.1, 0.0])
-    assert chi2(content, variance, content, variance) == (0, 1)
-    assert chi2(np.full(4, 0.25), np.ones(4), np.full(4, 0.25), np.ones(4))[1] == 3
-
-
-def test_edges_of_spectra() -> None:
-    """Forty values have a bin each; of more, the tails of half a percent go into the end bins."""
-    few = spectrum_edges(np.arange(40.0))
-    assert few.tolist() == [k - 0.5 for k in range(41)]
-    many = spectrum_edges(np.arange(1001.0))
-    np.testing.assert_allclose(many, np.linspace(5, 995, 41))
-    assert len(spectrum_edges(np.arange(41.0))) == 41
-    peaked = np.append(np.zeros(100_000), np.arange(41.0))
-    np.testing.assert_allclose(spectrum_edges(peaked), np.linspace(0, 40, 41))
-    quantiles = chi2_edges(np.arange(301.0))
-    np.testing.assert_allclose(quantiles, np.arange(31) * 10, atol=1)
-    low, high = chi2_edges(np.full(5, 2.0))
-    assert low == 2 < high
-
-
-def test_matching_is_that_of_a_dictionary() -> None:
-    """Keys of several columns, where sums and products of columns collide."""
-    rng = np.random.default_rng(16)
-    has = np.array([[a, b, c] for a in range(4) for b in range(-1, 5) for c in (0, 1, 2, 7)])
-    has = has[rng.permutation(len(has))]
-    wanted = has[rng.permutation(len(has))[:50]]
-    place = {tuple(row): k for k, row in enumerate(has.tolist())}
-    assert match_rows(wanted, has, "x").tolist() == [place[tuple(row)] for row in wanted.tolist()]
-    with pytest.raises(InputError, match="packed events repeat"):
-        match_rows(wanted, np.concatenate([has, has[:1]]), "x")
-    with pytest.raises(InputError, match="2 weighted events are not packed"):
-        match_rows(np.concatenate([wanted, [[9, 0, 0], [0, 0, 9]]]), has, "x")
 
 
 def test_held_out_events_by_value(tmp_path: Path) -> None:
@@ -574,133 +260,23 @@ def test_held_out_events_by_value(tmp_path: Path) -> None:
         table = {field: values[rows] for field, values in key.items()}
         table |= {"split": np.where(rows == 6, 0, 3).astype("i1")}
         table |= {"weight_generator": rows + 0.5, "weight": rows + 0.25}
+        table |= {"ratio": rows + 0.75, "outside": rows == 9}
         path = weights[name] = tmp_path / f"{name}.parquet"
         io.write_rows(path, ak.zip(table, depth_limit=1), reweighter=SPEC.name, dataset=name)
     read = {"event": ("x", "z"), "other": ("y",)}
     inputs = [SPEC.inputs[0].model_copy(update={"group": g, "features": f}) for g, f in read.items()]
     spec = SPEC.model_copy(update={"object": "ak4", "inputs": tuple(inputs)})
+    seen = inputs[0].model_copy(update={"features": ("z",)})
+    spec = compared(spec).model_copy(update={"spectators": (seen,)})
     found = held_out(spec, [tmp_path / "train", tmp_path / "test"], DATASETS, weights)
     rows = [row for k in (0, 2) for row in shuffled if dataset[row] == k and row != 6]
-    assert found.names == ("x", "z", "y")
-    assert found.features.tolist() == [[10.0 * row, row, 100.0 * row] for row in rows]
+    assert found.names == ("x", "z", "y", "z")
+    assert found.features.tolist() == [[10.0 * row, row, 100.0 * row, row] for row in rows]
+    assert found.ratio.tolist() == [row + 0.75 for row in rows]
+    assert found.outside.tolist() == [row == 9 for row in rows]
+    source = np.array([row for row in range(n) if dataset[row] == 0])  # all splits
+    assert found.conserved == pytest.approx((source + 0.5) @ (source + 0.25) / (source + 0.5).sum())
+    assert held_out(spec, [tmp_path / "train", tmp_path / "test"], DATASETS, weights, False).conserved is None
     assert found.weight.tolist() == [row + 0.25 for row in rows]
     assert found.generator.tolist() == [row + 0.5 for row in rows]
     assert found.target_mask.tolist() == [dataset[row] == 2 for row in rows]
-
-
-def test_scores_and_weights_by_value(tmp_path: Path) -> None:
-    """Rows of other generators are left out; weights are in order of run, block and event together."""
-    run, block = np.array([2, 1, 1, 2, 1, 1]), np.array([1, 3, 2, 1, 2, 9])
-    event, dataset = np.array([1, 2, 9, 0, 3, 0]), np.array([0, 0, 0, 0, 0, 1])
-    extra = np.arange(40)
-    table = {
-        "run": np.append(run, np.full(40, 5)).astype("u4"),
-        "luminosity_block": np.append(block, np.ones(40)).astype("u4"),
-        "event": np.append(event, extra).astype("u8"),
-        "dataset": np.append(dataset, np.where(extra % 2, 2, 0)).astype("i4"),
-        "split": np.append([3, 3, 0, 1, 2, 2], np.full(40, 2)).astype("i1"),
-        "weight": np.append(np.arange(1.0, 7), np.ones(40)),
-    }
-    p = np.append(np.full(6, 0.2), np.where(extra % 4 < 2, 0.25, 0.75)).astype("f4")
-    table |= {"p_power_shower": (1 - p).astype("f4"), "p_dipole_shower": p}
-    path = tmp_path / "scores.parquet"
-    io.write_rows(path, ak.zip(table, depth_limit=1))
-    found = read_scores(SPEC, path, DATASETS)
-    kept = table["dataset"] != 1
-    assert found.target_mask.tolist() == (table["dataset"][kept] == 2).tolist()
-    assert found.weight.tolist() == table["weight"][kept].tolist()
-    np.testing.assert_allclose(found.logit, np.log(p[kept] / (1 - p[kept])), rtol=1e-5)
-    outputs = tmp_path / "old.parquet", tmp_path / "old.json"
-    write_weights(SPEC, path, DATASETS, "old", *outputs)
-    rows = io.read_rows(outputs[0])
-    keys = list(zip(*(ak.to_list(rows[name]) for name in EVENT_KEY), strict=True))
-    assert keys == sorted(keys)
-    assert keys[:5] == [(1, 2, 3), (1, 2, 9), (1, 3, 2), (2, 1, 0), (2, 1, 1)]
-    assert ak.to_list(rows["weight_generator"][:5]) == [5, 3, 2, 4, 1]
-    splits = json.loads(outputs[1].read_text())["splits"]
-    counts = [splits[name]["n_events"] for name in SPLITS]
-    assert counts == [np.sum((table["dataset"] == 0) & (table["split"] == k)) for k in range(4)]
-    for name, values in (("weight", [np.nan]), ("p_dipole_shower", [np.nan])):
-        spoilt = {**table, name: np.append(table[name][:-1], values).astype(table[name].dtype)}
-        io.write_rows(path, ak.zip(spoilt, depth_limit=1))
-        with pytest.raises(InputError, match=r"are no(t| n)"):
-            read_scores(SPEC, path, DATASETS)
-
-
-def test_log_odds_are_cut_at_twenty() -> None:
-    """Of the classifier and of the calibrated ratio, by value; 20 itself is not cut."""
-    calibration = RatioCalibration(2, -1, 3, 1, 1)
-    weight, clipped = density_ratio(np.array([25.0, -20, 12, 10.5, 0, -9.5]), calibration)
-    np.testing.assert_allclose(weight, 3 * np.exp([20.0, -20, 20, 20, -1, -20]))
-    assert clipped.tolist() == [True, True, True, False, False, False]
-    plain = RatioCalibration(1, 0, 1, 1, 1)
-    assert density_ratio(np.array([20.0, -20.0, 20.1]), plain)[1].tolist() == [False, False, True]
-
-
-def test_fits_without_a_minimum_are_refused() -> None:
-    """Negative weights where the loss is curved outweigh the others: no slope can be had."""
-    logit = np.array([5.0, 0.0, 5.0])
-    with pytest.raises(InputError, match="negative weights outweigh the others"):
-        fit_ratio(logit, np.array([False, False, True]), np.array([3.0, -2.0, 1.0]))
-
-
-def test_summary_by_hand() -> None:
-    """Each number of three weights, one of them clipped; none of no events."""
-    weight, generator = np.array([0.5, 2.0, 1.0]), np.array([1.0, 2.0, -1.0])
-    found = summarise(weight, generator, np.array([False, True, False]))
-    after, before = 3.5**2 / (0.25 + 16 + 1), 2**2 / 6
-    assert found == {
-        "n_events": 3,
-        "n_clipped": 1,
-        "fraction_clipped": pytest.approx(1 / 3),
-        "largest_weight": 2.0,
-        "mean_weight": pytest.approx(3.5 / 3),
-        "normalisation": pytest.approx(3.5 / 2),
-        "n_effective": pytest.approx(after),
-        "n_effective_fraction": pytest.approx(after / before),
-    }
-    none = summarise(np.zeros(0), np.zeros(0), np.zeros(0, bool))
-    assert {name for name, value in none.items() if value is None} == {
-        "fraction_clipped", "largest_weight", "mean_weight", "normalisation", "n_effective_fraction",
-    }  # fmt: skip
-
-
-def test_a_calibration_tells_its_effective_counts() -> None:
-    """Of the source and of the target, from signed weights."""
-    logit = np.array([1.0, -1, 1, -1, 1, -1])
-    truth = np.array([True, True, False, False, False, False])
-    found = fit_ratio(logit, truth, np.array([1.0, 1, 2, 2, 2, -1]))
-    assert (found.n_source, found.n_target) == (pytest.approx(25 / 13), pytest.approx(2))
-
-
-def test_scores_and_weights_of_other_events_stop_the_closure(files: Path, tmp_path: Path) -> None:
-    """One held-out event without its weight: the calibration would be summed up with another's."""
-    rows = io.read_rows(files / "old.parquet")
-    first = int(np.flatnonzero(ak.to_numpy(rows["split"]) == SPLITS.index("test"))[0])
-    io.write_rows(tmp_path / "short.parquet", rows[np.arange(len(rows)) != first])
-    with pytest.raises(InputError, match=r"held-out source events, but \d+ weights"):
-        run_closure(files, tmp_path / "x.json", old=tmp_path / "short.parquet")
-
-
-@pytest.mark.parametrize("scale", [2.0**-40, 2.0**40])
-def test_the_unit_of_generator_weights_does_not_matter(scale: float) -> None:
-    """Calibration, closure, spectra and summaries are those of the weights as they are."""
-    rng = np.random.default_rng(18)
-    truth, x = rng.random(300) < 0.4, rng.normal(size=(300, 1))
-    generator = rng.choice([-1.0, 1, 2], 300, p=[0.1, 0.6, 0.3])
-    events = held_out_of(x, ("x",), truth, generator, np.where(truth, 1, rng.random(300)))
-    scaled = dataclasses.replace(events, generator=scale * generator)
-    one, other = (closure_numbers(e, SETTINGS, 1) for e in (events, scaled))
-    assert other.pop("histograms")[0]["chi2_after"] == pytest.approx(one.pop("histograms")[0]["chi2_after"])
-    assert other == one
-    fits = [fit_ratio(x[:, 0], truth, e.generator) for e in (events, scaled)]
-    assert dataclasses.astuple(fits[1]) == pytest.approx(dataclasses.astuple(fits[0]))
-    first, second = (summarise(e.weight, e.generator, truth) for e in (events, scaled))
-    assert second == pytest.approx(first)
-
-
-def test_a_mean_weight_below_zero_is_refused() -> None:
-    """One negative source event where the ratio is large: the fit has a minimum, the weights no mean."""
-    logit, truth = np.array([-1.0, 1, 3, -1, 1]), np.array([False, False, False, True, True])
-    with pytest.raises(InputError, match="mean weight of the source's calibration split is not positive"):
-        fit_ratio(logit, truth, np.array([2.0, 1, -0.2, 1, 1.5]))

@@ -54,7 +54,7 @@ def stacked(folder: Path, packed: Path, spec: Any = GREEDY) -> dict[str, arrays.
     score(spec, folder / "model", packed, folder / "scores.parquet")
     models = [folder / f"without/{fold}" for fold in range(FOLDS)]
     for fold, model in enumerate(models):
-        train(spec, packed, model, SEED, without=Without(fold, FOLDS))
+        train(spec, packed, model, SEED, without=Without(fold, FOLDS, SEED))
     restack(folder, packed, models, spec)
     return {split: arrays.read_packed(packed / split, [spec.name]) for split in SPLITS}
 

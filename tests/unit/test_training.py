@@ -706,7 +706,7 @@ def test_a_class_that_float32_loses_is_named() -> None:
 class Recorder:
     """A backend that notes its tasks and learns nothing; `stop` ends the process at that task."""
 
-    TRAINS, MODELS = True, False
+    TRAINS, MODELS, SIGNED = True, False, True
 
     def __init__(self, stop: int = -1) -> None:
         self.tasks: list[Any] = []

@@ -51,23 +51,37 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("make", "words"), BAD.values(), ids=BAD)
-def test_bad_files(project, tmp_path, make, words):
+@pytest.fixture(scope="module")
+def inspected(project, tmp_path_factory):
+    """What one run says that inspects a dataset of each bad file."""
+    folder, path = tmp_path_factory.mktemp("files"), project.folder / "config" / "datasets.yaml"
+    before = path.read_text()
+    entries = yaml.safe_load(before)
+    for name, (make, _) in BAD.items():
+        (folder / name).mkdir()
+        make(folder / name / "bad.root")
+        files = [str(folder / name / "bad.root")]
+        entries[f"bad_{name}"] = {"object": "ak4", "process": "ttbar", "files": files}
+    path.write_text(yaml.safe_dump(entries))
+    samples = {f"of_{name}": {"datasets": [f"bad_{name}"]} for name in BAD}
+    done = project.snakemake(
+        "--cores", "2", "--keep-going", *(f"results/inspect/bad_{name}.json" for name in BAD), samples=samples
+    )
+    path.write_text(before)
+    return done
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_files(project, inspected, name):
     """At inspect, before any long job; the message names the file."""
-    path = tmp_path / "bad.root"
-    make(path)
-    datasets = project.folder / "config" / "datasets.yaml"
-    before = datasets.read_text()
-    entry = {"object": "ak4", "process": "ttbar", "files": [str(path)]}
-    datasets.write_text(yaml.safe_dump(yaml.safe_load(before) | {"ttbar": entry}))
-    done = project.snakemake("--cores", "1", "results/inspect/ttbar.json")
-    datasets.write_text(before)
-    assert done.returncode != 0
-    (message,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")][:1]
-    for word in words:
+    assert inspected.returncode != 0
+    assert "Traceback" not in inspected.stderr
+    log = (project.folder / "results/logs/inspect" / f"bad_{name}.log").read_text()
+    (message,) = [line for line in log.splitlines() if line.startswith("error: ")]
+    assert message in inspected.stderr
+    for word in (f"{name}/bad.root", *BAD[name][1]):
         assert word in message
-    assert "Traceback" not in done.stderr
-    assert not (project.folder / "results" / "inspect" / "ttbar.json").exists()
+    assert not (project.folder / "results" / "inspect" / f"bad_{name}.json").exists()
 
 
 def test_unknown_names_in_targets(project):

@@ -28,7 +28,7 @@ def test_touched_files_rerun_nothing(edited):
 def test_plot_style_reruns_plots_alone(edited):
     """Another label: plots and the page that shows them."""
     edited.edit_yaml("config.yaml", "plots", value={"label": "Work in progress"})
-    assert set(edited.planned()) == PLOTS | {"report", "all"}
+    assert set(edited.planned()) == PLOTS | {"report", "verdict", "all"}
 
 
 def test_a_colour_retrains_nothing(edited):
@@ -37,19 +37,25 @@ def test_a_colour_retrains_nothing(edited):
     edited.edit_yaml("taggers/deepcsv.yaml", "title", value="Another")
     edited.edit_yaml("features/event.yaml", "features", "z_pt", "label", value="Z")
     planned = set(edited.planned())
-    assert planned <= PLOTS | {"report", "all"}
+    assert planned <= PLOTS | {"report", "verdict", "all"}
     assert {"plot_roc", "plot_training", "plot_reweighting"} <= planned
 
 
 def test_a_cross_section_reads_nothing_again(edited):
     """Nor do the bins in which efficiencies are quoted; bundles carry these along."""
     edited.edit_yaml("config.yaml", "selection", "ak4", "pt_bins_gev", value=[30, 100, 1000])
-    assert set(edited.planned()) <= PLOTS | {"calibrate", "bundle", "report", "all"}
+    assert set(edited.planned()) <= PLOTS | {"calibrate", "bundle", "report", "verdict", "all"}
     edited.edit_yaml("datasets.yaml", "ttbar", "generator", value="other")
     planned = edited.planned()
     assert planned["pack_rows"] == 1
     assert "pack" not in planned
     assert not set(planned) & {"simulate", "inspect", "skim", "account", "features"}
+
+
+def test_what_a_failed_closure_means_is_the_verdicts_alone(edited):
+    """Whether the run goes on: no test of weights is made again; the page shows the configuration."""
+    edited.edit_yaml("config.yaml", "closure", "allow_failed_closure", value=False)
+    assert set(edited.planned()) == {"report", "verdict", "all"}
 
 
 def test_one_tagger_retrains_alone(edited):
@@ -204,7 +210,7 @@ def test_a_plot_reruns_no_other(edited):
     path = package / "plots" / "__init__.py"
     line = '    "efficiency": About('
     path.write_text(path.read_text().replace(line, '    "again": About("judgement"),\n' + line))
-    assert set(edited.planned()) == {"plot_again", "report", "all"}
+    assert set(edited.planned()) == {"plot_again", "report", "verdict", "all"}
 
 
 def test_a_layout_reruns_its_own_datasets(edited):
@@ -220,7 +226,7 @@ def test_an_option_of_the_plots_reruns_plots(edited):
     """A new field of their style: neither a skim nor a training."""
     path = edited.folder / "workflow" / "jetsmith" / "specs" / "plots.py"
     path.write_text(path.read_text().rstrip() + '\n    grid: bool = Field(False, description="Lines.")\n')
-    assert set(edited.planned()) == PLOTS | {"report", "all"}
+    assert set(edited.planned()) == PLOTS | {"report", "verdict", "all"}
 
 
 REPRODUCIBLE = (

@@ -1,5 +1,6 @@
 """The whole workflow on the embedded demo: every promised result is there and means what it says."""
 
+import html
 import json
 import subprocess
 import sys
@@ -114,10 +115,28 @@ def test_weights(results):
 
 
 def test_closure_has_numbers(results):
-    """Closure before and after, with intervals."""
+    """Closure before and after, with intervals; its gates are on the page, and the verdict says the worst."""
     closure = _read(results / "closure" / "pythia_shower.json")
+    page = (results / "report" / "index.html").read_text()
+    assert len(closure["gates"]) == 6
+    assert all(html.escape(gate["why"]) in page for gate in closure["gates"])
+    assert _read(results / "report" / "verdict.json")["pythia_shower"] == closure["status"]
     assert closure["auc_before"]["low"] <= closure["auc_before"]["value"] <= closure["auc_before"]["high"]
     assert closure["auc_after"]["value"] < closure["auc_before"]["value"]
+
+
+def test_the_area_can_be_had_without_jetsmith(finished):
+    """The lines of docs/reweighting.md, on the published files, with our package out of reach."""
+    page = (ROOT / "docs/reweighting.md").read_text()
+    (code,) = [block.partition("```")[0] for block in page.split("```python\n") if "roc_auc_score" in block]
+    code = "import sys; sys.modules['jetsmith'] = None\n" + code
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=finished.folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    theirs = float(done.stdout.rpartition(":")[2])
+    ours = _read(finished.folder / "results" / "closure" / "pythia_shower.json")["auc_after"]
+    assert theirs == pytest.approx(ours["value"], abs=4 * (ours["high"] - ours["low"]))
 
 
 def test_every_plot_has_its_numbers(results):

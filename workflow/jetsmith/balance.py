@@ -7,7 +7,7 @@ import numpy as np
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.metrics import bin_of
-from jetsmith.packed.rows import Rows
+from jetsmith.packed.rows import CHUNK, Rows
 from jetsmith.specs.classifiers import RecipeSpec
 
 MAX_BALANCE = 10.0  # ASSUME: largest factor of a bin of the spectrum: rare bins must not dominate
@@ -15,10 +15,11 @@ HEAVY = 0.1  # share of the weight of a class from which a row is named
 
 
 def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[IntArray]) -> list[FloatArray]:
-    """|generator weight| times the factor that levels the classes, or their spectra too; mean 1.
+    """Generator weight times the factor that levels the classes, or their spectra too; mean 1.
 
-    Factors come from the first rows, those to train on, and serve the others too. Signs are dropped:
-    a loss with negative weights has no lower bound.
+    Factors come from the first rows, those to train on, and serve the others too. Taggers drop the signs: a
+    loss with negative weights has no lower bound, and a shifted optimum costs a tagger little. Reweighters
+    keep them: what |w| learns is the ratio of other densities than those of the generators.
 
     Args:
         spec: Says what to level; rows of events have no spectrum, their classes alone are levelled.
@@ -31,12 +32,15 @@ def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[In
     Raises:
         InputError: Weights are not finite, or those of a class to train on, or all to validate on, are 0.
     """
-    # ASSUME: the share of negative weights depends little on the inputs, else |w| shifts the optimum.
-    weights = [np.abs(np.asarray(r.weight(), np.float64)) for r in rows]
+    # ASSUME: for taggers, the share of negative weights depends little on the inputs.
+    weights = [np.asarray(r.weight(), np.float64) for r in rows]
+    if spec.role == "tagger":
+        weights = [np.abs(weight) for weight in weights]
     for role, weight in zip(("train", "validate"), weights, strict=False):
         if not np.isfinite(weight).all() or not weight.sum() > 0:
             raise InputError(
-                f"{spec.name}: generator weights to {role} on are not finite, or all 0; look at the skim"
+                f"{spec.name}: generator weights to {role} on are not finite, or all 0, or their sum is not "
+                "above 0; look at the skim"
             )
     _require_weight(spec, target[0], weights[0])
     bins = [spectrum_bins(spec, r) for r in rows]
@@ -49,20 +53,25 @@ def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[In
         if "class" not in spec.training.balance:
             factors *= np.bincount(target[0], weights[0], shape[0])[:, np.newaxis]
     levelled = [w * factors[t, b] for w, t, b in zip(weights, target, bins, strict=True)]
+    if spec.training.flatten_in:
+        places = [_flattened_bins(spec, r) for r in rows]
+        common = flat_factors(places[0], levelled[0])
+        levelled = [w * common[place] for w, place in zip(levelled, places, strict=True)]
     found = [(w / w.mean()).astype(np.float32) for w in levelled]
     _require_weight(spec, target[0], found[0])
     return found
 
 
 def _require_weight(spec: RecipeSpec, target: IntArray, weight: FloatArray) -> None:
-    """Every class has a row of weight: one without would be levelled by a division by 0."""
+    """The rows of every class have a weight: those without would be levelled by a division by 0."""
     sums = np.bincount(target, weight, len(spec.classes))
     counts = np.bincount(target, minlength=len(spec.classes))
     for name, total, n in zip(spec.class_names, sums, counts, strict=True):
         if not total > 0:
             raise InputError(
                 f"{spec.name}: class `{name}`: its {n:,} rows to train on have no weight: all of them 0, or "
-                f"too small beside others; look at the generator weights in sample `{spec.sample}`"
+                "too small beside others, or as many below 0 as above; look at the generator weights in "
+                f"sample `{spec.sample}`"
             )
 
 
@@ -76,7 +85,7 @@ def heavy_jets(spec: RecipeSpec, target: IntArray, weight: FloatArray) -> dict[s
     """
     sums = np.bincount(target, weight, len(spec.classes))
     largest = np.zeros(len(spec.classes))
-    np.maximum.at(largest, target, weight)
+    np.maximum.at(largest, target, np.abs(weight))
     shares = largest / sums
     return {name: float(share) for name, share in zip(spec.class_names, shares, strict=True) if share > HEAVY}
 
@@ -93,6 +102,28 @@ def spectrum_bins(spec: RecipeSpec, rows: Rows) -> IntArray:
     return pt * (len(training.abseta_bins) - 1) + bin_of(np.abs(rows.column("jet_eta")), training.abseta_bins)
 
 
+def _flattened_bins(spec: RecipeSpec, rows: Rows) -> IntArray:
+    """Bin in the feature that is flattened in, shape (N,)."""
+    ((name, edges),) = spec.training.flatten_in.items()
+    names = [feature for inputs in spec.inputs if inputs.kind == "flat" for feature in inputs.features]
+    values = [rows.flat_as_packed(which)[:, names.index(name)] for which in rows.slices(CHUNK)]
+    return bin_of(np.concatenate(values).astype(np.float64), edges)
+
+
+def flat_factors(bins: IntArray, weight: FloatArray) -> FloatArray:
+    """A factor a bin by which rows there weigh on average what all do, whatever their class.
+
+    The ratio of two densities stays what it is where both are multiplied by the same; so tails in which
+    events were generated in plenty, with small weights, count for as many as they are.
+
+    Args:
+        bins: Bin of each row, of all classes, shape (N,).
+        weight: Shape (N,), |w| counts.
+    """
+    counts, sums = np.bincount(bins), np.bincount(bins, np.abs(weight))
+    return np.divide(counts, sums, out=np.ones(len(sums)), where=sums > 0)
+
+
 def balance_factors(
     target: IntArray, bins: IntArray, weight: FloatArray, shape: tuple[int, ...]
 ) -> FloatArray:
@@ -101,7 +132,7 @@ def balance_factors(
     Args:
         target: Class, shape (N,).
         bins: Bin of the spectrum, shape (N,).
-        weight: Not negative, of positive sum in each class, shape (N,).
+        weight: Of positive sum in each class, shape (N,).
         shape: Classes, bins.
 
     Returns:

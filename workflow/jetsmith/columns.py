@@ -10,7 +10,7 @@ holds and leaves out the rest; nothing is invented. Columns that no file holds a
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jetsmith.derivations import OF_EVENTS, OF_JETS, New
+from jetsmith.derivations import OF_EVENTS, OF_JETS, OF_QUARKS, QUARKS, New
 
 
 @dataclass(frozen=True)
@@ -193,11 +193,41 @@ EVENT = {
     "z_y": _flat("", "their rapidity"),
     "z_phi_rad": _flat("rad", "their azimuth"),
     "z_mass_gev": _flat("GeV", "their mass"),
-    "genjet_pt_gev": _list("GeV", "generator jets, falling pt, leptons of the Z removed"),
+    "genjet_pt_gev": _list(
+        "GeV", "generator jets, falling pt, leptons of the Z (without one: of the hard process) removed"
+    ),
     "genjet_eta": _list("", "pseudorapidity"),
     "genjet_phi_rad": _list("rad", "azimuth"),
     "genjet_mass_gev": _list("GeV", "mass"),
     "genjet_hadron_flavour": _list("", "5, 4 or 0; ATLAS: 15 for a tau", "int8"),
+    "gen_met_pt_gev": _flat("GeV", "transverse momentum of the neutrinos, and of whatever else is not seen"),
+    "gen_met_phi_rad": _flat("rad", "its azimuth"),
+    "lhe_ht_gev": _flat("GeV", "scalar sum of the pt of outgoing partons of the LHE file"),
+    "lhe_v_pt_gev": _flat(
+        "GeV", "pt of the Z or W of the LHE file, by its leptons; NaN where there is not one"
+    ),
+    "lhe_v_y": _flat("", "its rapidity"),
+    "lhe_v_phi_rad": _flat("rad", "its azimuth"),
+    "lhe_v_mass_gev": _flat("GeV", "its mass"),
+    "n_lhe_jets": _flat("", "outgoing partons of the LHE file, gluons and all quarks but tops"),
+    "n_lhe_b": _flat("", "b quarks of them"),
+    "n_lhe_c": _flat("", "c quarks of them"),
+    "n_lhe_uds": _flat("", "light quarks of them"),
+    "n_lhe_gluons": _flat("", "gluons of them"),
+    "n_lhe_lo": _flat("", "partons at leading order by the LHE file; NaN where it does not say"),
+    "n_lhe_nlo": _flat("", "partons at next-to-leading order; NaN likewise"),
+    "lhe_parton_pt_gev": _list("GeV", "outgoing quarks and gluons of the LHE file, falling pt"),
+    "lhe_parton_eta": _list("", "their pseudorapidity"),
+    "lhe_parton_phi_rad": _list("rad", "their azimuth"),
+    "lhe_parton_mass_gev": _list("GeV", "their mass"),
+    "lhe_parton_flavour": _list("", "PDG id without sign: 1 to 6, 21 for a gluon", "int8"),
+} | {
+    f"{copy}_{quark}_{name}{end}": _flat(
+        unit, f"{text} of the {copy} copy of the {quark}; NaN where there is none, or are several"
+    )
+    for copy in ("first", "last")
+    for quark in QUARKS
+    for name, (end, unit, text) in OF_QUARKS.items()
 }
 
 
@@ -223,14 +253,17 @@ ROWS = "rows"  # beside the groups of features: the rows themselves, with key, t
 KINEMATICS = {
     "ak4": ("jet_pt_gev", "jet_eta", "hadron_flavour"),
     "ak8": ("jet_pt_gev", "jet_eta", "hadron_flavour"),
-    "event": ("z_pt_gev",),
+    "event": ("z_pt_gev", "lhe_v_pt_gev"),
 }
 # What else tells apart two rows that have the same key by chance: each production numbers its events anew.
 # Stage pack compares it and leaves it out. Momenta of some files have 10 bits alone.
 CONTENT = {
     "ak4": ("jet_raw_pt_gev", "jet_phi_rad", "jet_mass_gev", "n_pv"),
     "ak8": ("jet_raw_pt_gev", "jet_phi_rad", "jet_mass_gev", "n_pv"),
-    "event": ("z_y", "z_phi_rad", "z_mass_gev"),
+    "event": (
+        *("z_y", "z_phi_rad", "z_mass_gev", "gen_met_pt_gev"),
+        *("lhe_v_y", "lhe_v_phi_rad", "lhe_v_mass_gev", "lhe_ht_gev"),
+    ),
 }
 RESERVED = {*KEY, *COMMON, *(name for names in KINEMATICS.values() for name in names)}
 
@@ -251,7 +284,7 @@ BY_OBJECT: dict[str, dict[str, Column]] = {
 }
 
 
-_FAMILIES = ("cpf", "npf", "sv", "track", "genjet", "central_genjet")
+_FAMILIES = ("cpf", "npf", "sv", "track", "genjet", "central_genjet", "lhe_parton")
 
 
 def family(name: str) -> str:

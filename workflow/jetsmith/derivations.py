@@ -135,6 +135,14 @@ OTHERWISE: dict[str, tuple[Derived, ...]] = (
     | _CHARGED
     | _VERTICES
     | {"n_sv": (Derived("count", ("sv_mass_gev",), whole=True),)}
+    | {
+        name: (Derived(function, (needs,), EVENTS, whole=True),)
+        for name, function, needs in (
+            ("lhe_ht_gev", "total_by_row", "lhe_parton_pt_gev"),
+            ("n_lhe_b", "n_bottom", "lhe_parton_flavour"),
+            ("n_lhe_c", "n_charm", "lhe_parton_flavour"),
+        )
+    }
 )
 """Ways to columns that files may hold."""
 
@@ -229,9 +237,31 @@ OF_JETS: dict[str, New] = {
 _GENJET = ("genjet_pt_gev", "genjet_eta")
 _CENTRAL = ("central_genjet_pt_gev", "central_genjet_eta", "central_genjet_phi_rad")
 _FLAVOUR = "central_genjet_hadron_flavour"
+_PARTON = ("lhe_parton_pt_gev", "lhe_parton_eta", "lhe_parton_phi_rad")
+QUARKS = ("top", "antitop")
+OF_QUARKS = {"pt": ("_gev", "GeV", "pt"), "y": ("", "", "rapidity"), "phi": ("_rad", "rad", "azimuth")}
+OF_QUARKS |= {"mass": ("_gev", "GeV", "mass")}
+_TOPS = {
+    f"{quark}_{name}{end}": New(
+        unit,
+        f"{text} of the {quark}: its first copy, or the last where there is none",
+        (Derived("either", (f"first_{quark}_{name}{end}", f"last_{quark}_{name}{end}"), EVENTS),),
+    )
+    for quark in QUARKS
+    for name, (end, unit, text) in OF_QUARKS.items()
+}
+for _copy, _text in (("", ""), ("last_", ", of last copies")):
+    _needs = tuple(f"{_copy}{q}_{name}{end}" for q in QUARKS for name, (end, *_) in OF_QUARKS.items())
+    for _name, (_end, _unit, _of) in ((name, OF_QUARKS[name]) for name in ("pt", "y", "mass")):
+        _ways = (Derived(f"pair_{_name}", _needs, EVENTS),)
+        _TOPS[f"{_copy}ttbar_{_name}{_end}"] = New(_unit, f"{_of} of top and antitop together{_text}", _ways)
+
 OF_EVENTS: dict[str, New] = (
     {
         "z_abs_y": New("", "absolute rapidity of the Z", (Derived("magnitude", ("z_y",), EVENTS),)),
+        "lhe_v_abs_y": New(
+            "", "absolute rapidity of the Z or W", (Derived("magnitude", ("lhe_v_y",), EVENTS),)
+        ),
     }
     | {
         f"central_genjet_{name}": _event(unit, text, "central", f"genjet_{name}", *_GENJET, ragged=True)
@@ -274,7 +304,24 @@ OF_EVENTS: dict[str, New] = (
         "m_jj_gev": _event(
             "GeV", "mass of the two leading jets", "pair_mass", *_CENTRAL, "central_genjet_mass_gev"
         ),
+        "m_bb_gev": _event(
+            "GeV",
+            "mass of the two leading b jets",
+            "pair_mass_bottom",
+            *(*_CENTRAL, "central_genjet_mass_gev", _FLAVOUR),
+        ),
+        "n_lhe_partons": _event("", "outgoing partons of the LHE file", "count", "lhe_parton_pt_gev"),
+        "lhe_delta_r_bb": _event(
+            "", "distance of the two leading b quarks", "pair_delta_r_bottom", *_PARTON, "lhe_parton_flavour"
+        ),
+        "lhe_m_bb_gev": _event(
+            "GeV",
+            "their mass",
+            "pair_mass_bottom",
+            *(*_PARTON, "lhe_parton_mass_gev", "lhe_parton_flavour"),
+        ),
     }
+    | _TOPS
 )
 
 DERIVED: dict[str, tuple[Derived, ...]] = OTHERWISE | {

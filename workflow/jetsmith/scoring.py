@@ -7,7 +7,7 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 
-from jetsmith import columns, io, members, provenance, scored
+from jetsmith import columns, io, members, provenance, scored, signs
 from jetsmith.classifiers import Backend, find_backend
 from jetsmith.classifiers.stored import Stored
 from jetsmith.configuration import stored_checks
@@ -60,7 +60,7 @@ def score(
     if spec.folds:
         split[split != SPLITS.index("calibration")] = SPLITS.index("test")
     names = dict.fromkeys([*columns.KEY, "dataset", *parts[0].columns])
-    table = {name: rows.column(name) for name in names if name != "fold"}
+    table = {name: rows.column(name) for name in names if name != "fold" or spec.folds}
     table |= {"dataset": table["dataset"].astype(np.int32), "split": split}
     table |= {"label": rows.label().astype(np.int32), "weight": rows.weight().astype(np.float64)}
     by_class = zip(spec.class_names, found.probabilities.T, strict=True)
@@ -126,6 +126,8 @@ def _stored_scores(spec: RecipeSpec, found: Stored, rows: Rows, judged: Sequence
 
 def _predict(spec: RecipeSpec, backend: Backend, model: Path, rows: Rows, threads: int) -> FloatArray:
     """Class probabilities, shape (N, C), float32; with folds each row by the model that left it out."""
+    if signs.are_classes(spec) and len(spec.classes) == 2:
+        return signs.joined(_predict(signs.four(spec), backend, model, rows, threads))
     if not spec.folds:
         return backend.predict(spec, model, rows, threads)
     fold = np.asarray(rows.column("fold"))

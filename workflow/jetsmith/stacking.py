@@ -50,7 +50,7 @@ def stack(
     backend = find_backend(spec.backend)
     folders = [Path(model) for model in models]
     for fold, folder in enumerate(folders):
-        _require(folder, spec, {"fold": fold, "folds": len(folders)})
+        _require(folder, spec, {"fold": fold, "folds": len(folders), "seed": seed})
     parts = arrays.read_splits(packed, SPLITS, spec.groups if folders else (), spec.sample)
     names = [f"p_{name}" for name in spec.class_names]
     found = _scores(spec, Path(scores), parts, names)

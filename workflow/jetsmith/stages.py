@@ -14,14 +14,17 @@ from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.plotted import plotted
 from jetsmith.simulation.processes import PROCESSES
 from jetsmith.specs.classifiers import (
+    ComparedSpec,
     DiscriminantSpec,
     JudgedSpec,
+    RatioSpec,
     RecipeSpec,
     RowsSpec,
     TruthSpec,
 )
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.features import ColumnGroup
+from jetsmith.specs.run import GatesSpec
 from jetsmith.strict import seen_as
 
 Plain = dict[str, Any]
@@ -87,12 +90,14 @@ class Check(NamedTuple):
 def check(run: Configuration, classifier: str) -> Check:
     """Stage check."""
     spec = run.classifiers[classifier]
+    reads = (*spec.reads, *spec.spectators)
+    names = dict.fromkeys(inputs.group for inputs in reads)
     return Check(
-        spec=seen_as(RowsSpec, spec),
+        spec=seen_as(ComparedSpec, spec),
         judged=_judged(run, classifier),
-        groups=[seen_as(ColumnGroup, run.groups[name]) for name in spec.groups if name in run.groups],
+        groups=[seen_as(ColumnGroup, run.groups[name]) for name in names if name in run.groups],
         samples=[list(run.run.samples[sample].datasets) for sample in run.samples_of(classifier)],
-        ways=_ways(spec.object, [source for inputs in spec.reads for source in inputs.sources]),
+        ways=_ways(spec.object, [source for inputs in reads for source in inputs.sources]),
     )
 
 
@@ -196,16 +201,18 @@ def pack_rows(run: Configuration, sample: str) -> PackRows:
 
 
 class Train(NamedTuple):
-    """What a model is made from."""
+    """What a model is made from, and which part of the events it does not see (`training.Without`)."""
 
     spec: Plain
     seed: int
+    without: Plain | None
 
 
 def train(run: Configuration, training: str) -> Train:
     """Stage train: of a classifier, a point of its scan, or a member of its ensemble."""
-    spec, seed = run.trainings[training]
-    return Train(seen_as(RecipeSpec, spec), seed)
+    found = run.trainings[training]
+    without = None if found.half is None else {**found.half._asdict(), "folds": 2}
+    return Train(seen_as(RecipeSpec, found.spec), found.seed, without)
 
 
 class Retrain(NamedTuple):
@@ -237,7 +244,7 @@ def choose(run: Configuration, classifier: str) -> Choose:
 
 
 class TrainFold(NamedTuple):
-    """As `Train`, and into how many parts the events are cut."""
+    """A model, its seed, and into how many parts the events are cut."""
 
     spec: Plain
     seed: int
@@ -246,7 +253,8 @@ class TrainFold(NamedTuple):
 
 def train_fold(run: Configuration, classifier: str) -> TrainFold:
     """Stage train, of a model that others are trained on."""
-    return TrainFold(*train(run, classifier), run.run.stack_folds)
+    spec, seed = run.trainings[classifier][:2]
+    return TrainFold(seen_as(RecipeSpec, spec), seed, run.run.stack_folds)
 
 
 def stack(run: Configuration, classifier: str) -> TrainFold:
@@ -312,31 +320,57 @@ def bundle(run: Configuration, tagger: str) -> Bundle:
 
 
 class Weights(NamedTuple):
-    """A reweighter and the generators of the datasets that it weighs."""
+    """A reweighter, the generators of the datasets that it weighs, and how; members of its ensemble."""
 
     spec: Plain
     datasets: dict[str, str]
+    ratio: Plain
+    n_members: int
 
 
 def weights(run: Configuration, reweighter: str) -> Weights:
     """Stage weights."""
+    spec = run.classifiers[reweighter]
     return Weights(
-        seen_as(RowsSpec, run.classifiers[reweighter]), run.generators(run.run.reweighters[reweighter])
+        spec=seen_as(RowsSpec, spec),
+        datasets=run.generators(run.run.reweighters[reweighter]),
+        ratio=(spec.ratio or RatioSpec()).model_dump(mode="json"),
+        n_members=run.ensembles.get(reweighter, 0),
     )
 
 
 class Closure(NamedTuple):
-    """As `Weights`, and how the test is made."""
+    """A reweighter with its spectators, the generators of its datasets, and how the test is made."""
 
     spec: Plain
     datasets: dict[str, str]
+    conserve: bool
     settings: Plain
     seed: int
 
 
 def closure(run: Configuration, reweighter: str) -> Closure:
     """Stage closure."""
-    return Closure(*weights(run, reweighter), run.run.closure.model_dump(), run.run.seed)
+    return Closure(
+        spec=seen_as(ComparedSpec, run.classifiers[reweighter]),
+        datasets=run.generators(run.run.reweighters[reweighter]),
+        conserve=(run.classifiers[reweighter].ratio or RatioSpec()).conserve,
+        settings=seen_as(GatesSpec, run.run.closure),
+        seed=run.run.seed,
+    )
+
+
+class Verdict(NamedTuple):
+    """Whether weights that failed their test stop the run, and reweighters that nothing can test."""
+
+    allow_failed_closure: bool
+    untested: list[str]
+
+
+def verdict(run: Configuration) -> Verdict:
+    """Stage verdict."""
+    untested = [name for name in run.run.reweighters if name not in run.tested]
+    return Verdict(run.run.closure.allow_failed_closure, untested)
 
 
 def plot(run: Configuration, name: str, *subject: str) -> Plain:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from jetsmith import io, locks, plugs, provenance
+from jetsmith import io, locks, plugs, provenance, signs
 from jetsmith.balance import balanced_weights, heavy_jets
 from jetsmith.classifiers import Backend, Device, Labelled, Task, find_backend, require_gpu
 from jetsmith.classifiers._events import Events
@@ -41,10 +41,12 @@ class Without:
     Attributes:
         fold: Which part, `hashing.fold_of` of the event.
         folds: How many there are.
+        seed: Of that draw.
     """
 
     fold: int
     folds: int
+    seed: int
 
 
 def train(
@@ -70,7 +72,7 @@ def train(
             spec.json, meta.json and fold0/, fold1/, … with folds.
         seed: Seed of weights, batches and sampling.
         threads: CPU threads.
-        without: Train and validate on the events that are not in this part; for samples without folds.
+        without: Train and validate on the events that are not in this part.
         gpus: GPUs that the job asked for.
         memory_mb: Memory that it asked for; 0 where nobody has said.
         events: Folder for TensorBoard's event files, of each fold one in it.
@@ -104,8 +106,8 @@ def train(
                 counts: dict[str, dict[str, Any]] = {}
                 if backend.TRAINS:
                     print(f"[train {spec.name}] {device}, threads: {threads}", file=sys.stderr, flush=True)
-                    masks = chosen_rows(spec, parts, fold, seed, without)
-                    part = fold if without is None else without.fold
+                    masks = chosen_rows(spec, parts, fold, without)
+                    part = without.fold if fold is None and without is not None else fold
                     task = functools.partial(
                         Task, spec, folder=folder, threads=threads, devices=device.count, memory_mb=memory_mb
                     )
@@ -200,6 +202,14 @@ def _fit(
         validation=Labelled(rows[1], target[1], weights[1], side[1]),
         seed=seed if fold is None else int(np.random.default_rng([seed, fold]).integers(2**31)),
     )
+    if signs.are_classes(spec):
+        found = signs.split(found)
+    elif not backend.SIGNED and any(bool((weight < 0).any()) for weight in weights):
+        raise InputError(
+            f"{spec.name}: backend `{spec.backend}` takes no weights below 0, which events of sample "
+            f"`{spec.sample}` have, and their size alone would teach other densities; "
+            "`training: {negative_weights: classes}`, or `xgboost` or `keras`"
+        )
     history = backend.fit(found)
     found.live(history)
     return history, about
@@ -216,21 +226,27 @@ def _side(spec: RecipeSpec, parts: Sequence[Packed], masks: Sequence[BoolArray])
 
 
 def chosen_rows(
-    spec: RecipeSpec, parts: Sequence[Packed], fold: int | None, seed: int = 0, without: Without | None = None
+    spec: RecipeSpec, parts: Sequence[Packed], fold: int | None, without: Without | None = None
 ) -> tuple[list[BoolArray], list[BoolArray]]:
     """Masks of the rows to train on and of those to validate on, one a split."""
     if fold is None:
-        seen = [np.ones(len(part), bool) for part in parts]
-        if without is not None:
-            n, left_out = without.folds, without.fold
-            keys = [tuple(np.asarray(part.columns[name]) for name in EVENT_KEY) for part in parts]
-            seen = [fold_of(run, block, event, seed, n) != left_out for run, block, event in keys]
-        return tuple(  # type: ignore[return-value]
-            [mask & (split == role) for split, mask in zip(SPLITS, seen, strict=True)] for role in ROLES
-        )
-    following = (fold + 1) % spec.folds
-    folds = [np.asarray(part.columns["fold"]) for part in parts]
-    return [~np.isin(f, (fold, following)) for f in folds], [f == following for f in folds]
+        chosen = [
+            [np.full(len(part), split == role) for split, part in zip(SPLITS, parts, strict=True)]
+            for role in ROLES
+        ]
+    else:
+        folds, following = [np.asarray(part.columns["fold"]) for part in parts], (fold + 1) % spec.folds
+        chosen = [[~np.isin(f, (fold, following)) for f in folds], [f == following for f in folds]]
+    if without is not None:
+        seen = [_sees(without, part) for part in parts]
+        chosen = [[mask & may for mask, may in zip(masks, seen, strict=True)] for masks in chosen]
+    return chosen[0], chosen[1]
+
+
+def _sees(without: Without, part: Packed) -> BoolArray:
+    """Rows whose events are in another part, shape (N,)."""
+    run, block, event = (np.asarray(part.columns[name]) for name in EVENT_KEY)
+    return np.asarray(fold_of(run, block, event, without.seed, without.folds) != without.fold)
 
 
 def class_index(spec: RecipeSpec, packed: Packed) -> IntArray:

@@ -129,6 +129,7 @@ def _signed_log1p(graph: Graph, x: str) -> str:
 TRANSFORMS: dict[str, Callable[[Graph, str], str]] = {
     "abs": lambda graph, x: graph.node("Abs", x),
     "log": lambda graph, x: graph.node("Log", x),
+    "log10": lambda graph, x: graph.node("Div", graph.node("Log", x), graph.constant(np.log(10), np.float64)),
     "log1p": _log1p,
     "signed_log1p": _signed_log1p,
 }

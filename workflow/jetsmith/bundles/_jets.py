@@ -23,6 +23,7 @@ UNDO: dict[str, Callable[[FloatArray], FloatArray]] = {
     "none": lambda x: x,
     "abs": lambda x: x,
     "log": np.exp,
+    "log10": lambda x: 10.0**x,
     "log1p": np.expm1,
     "signed_log1p": lambda x: np.sign(x) * np.expm1(np.abs(x)),
 }

@@ -31,7 +31,7 @@ class Labelled:
     Attributes:
         rows: N rows.
         target: Index of the class, shape (N,), int32.
-        weight: Not negative, mean 1, shape (N,), float32.
+        weight: Mean 1, shape (N,), float32; below 0 only where a reweighter is trained.
         side: Columns that losses read beside the inputs, by name, shape (N,) each, float32.
     """
 
@@ -104,6 +104,9 @@ class Backend(Protocol):
 
     SEQUENCES: bool
     """Whether it reads sequences, not flat features alone."""
+
+    SIGNED: bool
+    """Whether it learns from weights below 0 as they are."""
 
     MODELS: bool
     """True where a module of `jetsmith.models` describes the architecture, the key `model`."""

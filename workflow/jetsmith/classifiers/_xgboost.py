@@ -34,6 +34,7 @@ GROWTH = 1.5  # with sampling, from one checkpoint to the next: going on from it
 
 
 MEMORY_SHARE = 0.5  # of the job's memory, that the bins may take; the rest is for gradients, labels, pieces
+SMALLEST = 1e-16  # second derivative: XGBoost's own floor
 COPIES = 2  # of each bin: by row, for histograms, and by column, for the way of a row through a tree
 
 
@@ -58,7 +59,8 @@ class _Chunks(xgboost.DataIter):
         self._next += 1
         data = self._data
         data.rows.let_go()  # of the piece before
-        input_data(data=_matrix(data.rows, which), label=data.target[which], weight=data.weight[which])
+        weight = np.abs(data.weight[which])  # signs are the objective's, `_Signed`
+        input_data(data=_matrix(data.rows, which), label=data.target[which], weight=weight)
         return True
 
     def reset(self) -> None:
@@ -152,12 +154,17 @@ def _boost(task: Task, parameters: dict[str, Any], matrices: list[xgboost.DMatri
     booster, history = _load(parameters, matrices, checkpoint)
     growth = GROWTH if any(parameters[name] < 1 for name in SAMPLING) else 1.0
     saved = len(history)
+    signed = [_Signed(data) for data in (task.train, task.validation)] if has_signs(task) else []
     progress = Progress(f"train {spec.name}", training.epochs, "rounds")
     progress.go_on(len(history))
     while len(history) < training.epochs and not stalled(history, training.patience):
         start, this = time.monotonic(), len(history)
-        booster.update(train, iteration=this)
-        losses = _losses(booster.eval_set([(train, "train"), (validation, "validation")], this), spec.name)
+        booster.update(train, iteration=this, fobj=signed[0].objective if signed else None)
+        if signed:
+            found = [of.loss(booster, rows) for of, rows in zip(signed, matrices, strict=True)]
+        else:
+            found = _told(booster.eval_set([(train, "train"), (validation, "validation")], this))
+        losses = _losses(found, spec.name)
         history.append({"epoch": this + 1, **losses, "seconds": round(time.monotonic() - start, 4)})
         note = f"loss {losses['loss']:.5f}, validation {losses['validation_loss']:.5f}"
         progress.update(this + 1, note)
@@ -178,6 +185,7 @@ def _boost(task: Task, parameters: dict[str, Any], matrices: list[xgboost.DMatri
 def booster_parameters(task: Task) -> dict[str, Any]:
     """What XGBoost gets."""
     many = len(task.spec.classes) > 2
+    start = {"base_score": 0.5} if has_signs(task) else {}  # of levelled classes: XGBoost would take |w|
     return Options.model_validate(task.spec.architecture).model_dump() | {
         "objective": "multi:softprob" if many else "binary:logistic",
         "eval_metric": "mlogloss" if many else "logloss",
@@ -187,14 +195,58 @@ def booster_parameters(task: Task) -> dict[str, Any]:
         "seed_per_iteration": True,  # round i then draws the same whatever came before
         "nthread": task.threads,
         **({"num_class": len(task.spec.classes)} if many else {}),
+        **start,
     }
 
 
-def _losses(line: str, name: str) -> dict[str, float]:
-    """Take the two numbers out of `[3]\\ttrain-mlogloss:0.4\\tvalidation-mlogloss:0.5`."""
-    loss, validation_loss = (float(part.rsplit(":", 1)[1]) for part in line.split("\t")[1:])
-    if not np.isfinite([loss, validation_loss]).all():
-        raise InputError(f"{name}: the loss is not finite ({line}); lower training.learning_rate")
+def has_signs(task: Task) -> bool:
+    """Whether weights below 0 take part."""
+    return any(bool((data.weight < 0).any()) for data in (task.train, task.validation))
+
+
+class _Signed:
+    """Cross-entropy of two classes with weights of both signs, which XGBoost itself refuses.
+
+    Gradients are signed, w (p - y). Second derivatives would be too, and their sum in a leaf may be near 0
+    or below: |w| p (1 - p) takes their place. A leaf then stops where its signed gradients cancel, as it
+    should, and comes there in smaller steps; `min_child_weight` counts |w|. Where a leaf has more weight
+    below 0 than above there is no minimum: the rows to validate on end that.
+
+    Args:
+        data: Rows in the order of the matrix.
+    """
+
+    def __init__(self, data: Labelled) -> None:
+        self._weight = np.asarray(data.weight, np.float64)
+        self._target = np.asarray(data.target)
+
+    def objective(self, margin: FloatArray, matrix: xgboost.DMatrix) -> tuple[FloatArray, FloatArray]:
+        """Gradient and second derivative by log-odds, shape (N,) each."""
+        p = 1 / (1 + np.exp(-np.asarray(margin, np.float64)))
+        curvature = np.maximum(np.abs(self._weight) * p * (1 - p), SMALLEST)
+        gradient = self._weight * (p - self._target)
+        return gradient.astype(np.float32), curvature.astype(np.float32)
+
+    def loss(self, booster: xgboost.Booster, matrix: xgboost.DMatrix) -> float:
+        """Mean with weights."""
+        margin = booster.predict(matrix, output_margin=True).astype(np.float64)
+        losses = np.logaddexp(0, np.where(self._target == 1, -margin, margin))
+        return float(self._weight @ losses / self._weight.sum())
+
+
+def _told(line: str) -> list[float]:
+    """The two numbers of `[3]\\ttrain-mlogloss:0.4\\tvalidation-mlogloss:0.5`."""
+    return [float(part.rsplit(":", 1)[1]) for part in line.split("\t")[1:]]
+
+
+def _losses(found: list[float], name: str) -> dict[str, float]:
+    """Of the rows to train and to validate on, by their names; both have to be finite."""
+    loss, validation_loss = found
+    if not np.isfinite(found).all():
+        raise InputError(
+            f"{name}: the loss is not finite ({loss:g}, to validate on {validation_loss:g}); lower "
+            "training.learning_rate"
+        )
     return {"loss": loss, "validation_loss": validation_loss}
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from jetsmith.packed.rows import Rows
 
 TRAINS, SEQUENCES, MODELS = True, True, True
+SIGNED = True
 
 
 def device(spec: RecipeSpec, threads: int, gpus: int) -> "Device":

@@ -1,10 +1,13 @@
-"""Bundles of others (`jetsmith.bundle`): nothing is trained, jets are scored by what is in the folder.
+"""Models of others: nothing is trained, rows are scored by a bundle (`jetsmith.bundle`) or a bare ONNX file.
 
-Features are read as they are packed, so each has to be defined as the bundle says; its transform is undone
-again, since a bundle transforms its inputs itself.
+Features of a bundle are read as they are packed, so each has to be defined as it says; its transform is
+undone again, since a bundle transforms its inputs itself. A bare file says nothing of what its numbers are:
+`tensors` puts them together from flat features, as they are packed, and numbers that are the same for all
+rows; `outputs` says of which class each number is that comes out.
 """
 
 import hashlib
+import importlib.util
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +19,7 @@ from jetsmith import plugs
 from jetsmith.configuration.records import hint
 from jetsmith.specs.classifiers import ClassifierSpec, RecipeSpec
 from jetsmith.specs.features import ColumnGroup
+from jetsmith.strict import Name, Positive, Single
 
 if TYPE_CHECKING:
     from jetsmith.classifiers import Device, Task
@@ -24,22 +28,100 @@ if TYPE_CHECKING:
     from jetsmith.packed.rows import Rows
 
 TRAINS, SEQUENCES, MODELS = False, True, False
+SIGNED = False
 CHECKSUMS, INPUTS = "SHA256SUMS", "inputs.json"
 DEFINITION = ("source", "slot", "transform", "clip", "default")  # keys of a feature that change its numbers
 
 
-class Options(plugs.Options):
-    """Which bundle."""
+Entry = str | Single  # a feature, or a number that is the same for all
+Line = tuple[Entry, ...] | Entry
 
-    bundle: str = Field("", description="Its folder.")
+
+class Options(plugs.Options):
+    """Which model: `bundle`, or `file` with what it reads and gives; one of the two."""
+
+    bundle: str = Field("", description="Folder of a bundle.")
+    file: str = Field("", description="An ONNX file that others have published.")
     sha256: str = Field(
         "",
-        description="Of its SHA256SUMS (`sha256sum <folder>/SHA256SUMS` prints it), so that another bundle "
-        "in its place is noticed.",
+        description="Of the file, or of the SHA256SUMS of the bundle (`sha256sum` prints it), so that "
+        "another one in its place is noticed.",
+    )
+    tensors: dict[str, tuple[Line, ...]] = Field(
+        {},
+        description="Each input of the file, by its name, as it goes in for one row: a list of flat features "
+        "and numbers, shape (n, F), or a list of such lists of one length, (n, T, F).",
+    )
+    divided_by: dict[str, Positive] = Field({}, description="A feature is divided by that before it goes in.")
+    outputs: tuple[Name, ...] = Field(
+        (),
+        description="Class of each number in the file's first output: probabilities. One class of two, where "
+        "it gives that one's alone.",
     )
 
     def misfits(self, spec: ClassifierSpec) -> Iterator[str]:
-        """It is the bundle that is meant, and classes and inputs are those that it has."""
+        """It is the model that is meant, and classes and inputs are those that it has."""
+        given = self.model_fields_set & {"tensors", "divided_by", "outputs"}
+        if self.file and self.bundle:
+            yield "file: there is a `bundle`, too; leave one of them out"
+        elif self.file:
+            yield from self._of_file(spec)
+        elif given:
+            keys = ", ".join(sorted(given))
+            yield f"{keys}: a bundle says itself what it reads; leave it out, or give a `file`"
+        else:
+            yield from self._of_bundle(spec)
+
+    def _of_file(self, spec: ClassifierSpec) -> Iterator[str]:
+        path = Path(self.file)
+        if not path.is_file():
+            yield f"file: `{self.file}` is not there"
+            return
+        if (found := _digest(path)) != self.sha256:
+            yield f"sha256: {self.file} is {found}; write that, where it is the one you mean"
+            return
+        problems = [*self._of_tensors(spec), *self._of_outputs(spec)]
+        # Where a driver has no onnxruntime, the job looks.
+        if not problems and importlib.util.find_spec("onnxruntime"):
+            from jetsmith.classifiers import _onnx
+
+            problems = list(_onnx.misfits(self))
+        yield from problems
+
+    def _of_tensors(self, spec: ClassifierSpec) -> Iterator[str]:
+        """Made of features that there are, in lists of one length; each feature is for something."""
+        flat = [name for inputs in spec.inputs if inputs.kind == "flat" for name in inputs.features]
+        for group in (inputs.group for inputs in spec.inputs if inputs.kind != "flat"):
+            yield f"tensors: `{group}` of `inputs` is a sequence; a file reads flat features, leave it out"
+        used = set()
+        for name, lines in self.tensors.items():
+            lengths = {len(line) if isinstance(line, tuple) else 0 for line in lines}
+            if not lines or len(lengths) > 1 or (lengths == {0} and any(isinstance(e, tuple) for e in lines)):
+                yield f"tensors.{name}: is a list of features and numbers, or of such lists of one length"
+                continue
+            entries = [e for line in lines for e in (line if isinstance(line, tuple) else (line,))]
+            features = [entry for entry in entries if isinstance(entry, str)]
+            used |= set(features)
+            for feature in dict.fromkeys(features):
+                if feature not in flat:
+                    yield f"tensors.{name}: no flat feature `{feature}` in `inputs`{hint(feature, flat)}"
+        for feature in self.divided_by:
+            if feature not in used:
+                yield f"divided_by: `{feature}` is in none of `tensors`{hint(feature, used)}"
+        judged = {*spec.ratio.valid, *spec.ratio.conserve_in} if spec.ratio else set()
+        if idle := [name for name in flat if name not in used | judged]:
+            yield f"tensors: nothing reads {', '.join(idle)}; leave them out of `inputs`"
+
+    def _of_outputs(self, spec: ClassifierSpec) -> Iterator[str]:
+        names, classes = set(self.outputs), set(spec.class_names)
+        whole = names == classes or (len(names) == 1 and len(classes) == 2 and names < classes)
+        if not whole or len(names) < len(self.outputs):
+            yield (
+                f"outputs: {', '.join(self.outputs) or 'none'}; needs each of "
+                f"{', '.join(spec.class_names)} once, in the order of the file, or one of two"
+            )
+
+    def _of_bundle(self, spec: ClassifierSpec) -> Iterator[str]:
         sums = Path(self.bundle, CHECKSUMS)
         if not self.bundle or not sums.is_file():
             yield f"bundle: `{self.bundle}` is no folder of a bundle: it has no {CHECKSUMS}"
@@ -70,6 +152,8 @@ class Options(plugs.Options):
 
     def misfits_of_features(self, groups: Mapping[str, ColumnGroup]) -> Iterator[str]:
         """Features are computed as the bundle takes them."""
+        if self.file:
+            return
         for group in self._about()["groups"]:
             name = group["group"]
             if name not in groups:
@@ -116,25 +200,47 @@ def fit(task: "Task") -> list[dict[str, float]]:
 
 
 def read(spec: RecipeSpec, rows: "Rows", threads: int = 1) -> "Stored":
-    """Scores of all rows; each has one.
+    """Scores of all rows; a bare file has none of a row with a number that is not finite.
 
     Raises:
-        InputError: The bundle is damaged or another than that of the configuration, or inputs are in other
-            units than it takes.
+        InputError: The model is damaged or another than that of the configuration, inputs are in other units
+            than a bundle takes, or a file gives no row a score.
     """
+    import numpy as np
+
+    from jetsmith.classifiers.stored import Stored
+    from jetsmith.errors import InputError
+
+    options = Options.model_validate(spec.architecture)
+    place = Path(options.file) if options.file else Path(options.bundle, CHECKSUMS)
+    found = _digest(place)
+    if found != options.sha256:
+        raise InputError(f"{place}: is {found}, and not {options.sha256} of {spec.name}'s file")
+    no = np.zeros(len(rows), bool)
+    if not options.file:
+        out = _of_bundle(options, spec, rows, threads)
+        return Stored(out, None, no, no, no, out)
+    from jetsmith.classifiers import _onnx
+
+    out = _onnx.probabilities(options, spec, rows, threads)
+    absent = np.asarray(np.isnan(out).any(axis=1))
+    if len(rows) and absent.all():
+        raise InputError(
+            f"{spec.name}: none of the {len(rows):,} rows has all inputs of {options.file}; are these the "
+            "events that it is for?"
+        )
+    return Stored(out, None, no, absent, no, out)
+
+
+def _of_bundle(options: Options, spec: RecipeSpec, rows: "Rows", threads: int) -> "FloatArray":
+    """Class probabilities, shape (N, C), float32."""
     import numpy as np
 
     from jetsmith.bundle import Bundle, check
     from jetsmith.bundles import _jets
-    from jetsmith.classifiers.stored import Stored
-    from jetsmith.errors import InputError
     from jetsmith.packed.rows import CHUNK
 
-    options = Options.model_validate(spec.architecture)
     bundle = Bundle(options.bundle, threads)
-    found = _digest(Path(options.bundle, CHECKSUMS))
-    if found != options.sha256:
-        raise InputError(f"{options.bundle}: is {found}, and not {options.sha256} of {spec.name}'s file")
     out = np.empty((len(rows), len(spec.classes)), np.float32)
     places = [bundle.classes.index(name) for name in spec.class_names]
     for which in rows.slices(CHUNK):
@@ -142,10 +248,9 @@ def read(spec: RecipeSpec, rows: "Rows", threads: int = 1) -> "Stored":
         for group in bundle.groups:
             check(group, jets[group.group].values)
         out[which] = bundle.score(jets)[0][:, places]
-    no = np.zeros(len(rows), bool)
-    return Stored(out, None, no, no, no, out)
+    return out
 
 
 def predict(spec: RecipeSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
-    """Class probabilities, shape (N, C), float32."""
+    """Class probabilities, shape (N, C), float32; NaN where there is no score."""
     return read(spec, rows, threads).probabilities

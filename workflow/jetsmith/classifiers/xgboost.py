@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jetsmith.packed.rows import Rows
 
 TRAINS, SEQUENCES, MODELS = True, False, False
+SIGNED = True
 Penalty = Annotated[Single, Field(ge=0)]
 
 

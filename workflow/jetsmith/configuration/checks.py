@@ -22,6 +22,9 @@ from jetsmith.specs.run import RunSpec, SampleSpec
 
 WORKING_POINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 PATHVARS = ("results", "logs", "benchmarks")
+REWEIGHTING_FOLDS = (
+    5  # of a sample that does not say: each event has its weight of a model that has not seen it
+)
 _NO_UTF8 = re.compile(r"[\ud800-\udfff]")  # what Python puts in the place of bytes that are none
 
 
@@ -43,6 +46,18 @@ def check_run(run: RunSpec, source: str) -> None:
     both = set(run.taggers) & set(run.reweighters)
     if both:
         raise ConfigError(f"{source}: {', '.join(sorted(both))} is a tagger and a reweighter; rename one")
+
+
+def with_folds(run: RunSpec) -> RunSpec:
+    """The run with `folds` of each sample: by default those of reweighters are cross-validated."""
+    own = set(run.reweighters.values())
+    samples = {
+        name: sample.model_copy(update={"folds": REWEIGHTING_FOLDS if name in own else 0})
+        if sample.folds is None
+        else sample
+        for name, sample in run.samples.items()
+    }
+    return run.model_copy(update={"samples": samples})
 
 
 def _selection(selection: SelectionSpec) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Checks of a tagger's or reweighter's file against all that it names; run before any job."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +12,7 @@ from jetsmith.configuration.dataset_checks import without_truth
 from jetsmith.configuration.records import hint
 from jetsmith.errors import refuse
 from jetsmith.losses import Loss
-from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec
+from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec, RatioSpec
 from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.run import SampleSpec
 
@@ -152,8 +152,13 @@ def _classes(spec: ClassifierSpec) -> Iterator[str]:
 
 def _tagger(spec: ClassifierSpec) -> Iterator[str]:
     """Classes are truth, and there is something to judge it by."""
+    if spec.spectators:
+        yield "spectators: of reweighters, whose closure test compares them; leave it out of a tagger"
     for c in spec.classes:
         yield from (f"classes: {problem}" for problem in truth_of_rows(c, spec.object))
+    for key, given in (("ratio", spec.ratio), ("training.flatten_in", spec.training.flatten_in)):
+        if given:
+            yield f"{key}: is of reweighters; leave it out of a tagger"
     if spec.discriminant is None or spec.evaluation is None:
         yield "discriminants: a tagger needs `discriminants` and `evaluation`"
 
@@ -174,15 +179,20 @@ def truth_of_rows(c: ClassSpec, obj: str) -> Iterator[str]:
 
 
 def _reweighter(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> Iterator[str]:
-    """Two generators, whose datasets are all that the sample has; flat features for the closure test."""
+    """Two generators, whose datasets are all that the sample has; flat features for the closure test.
+
+    The target of a model of others needs no dataset: there is a weight then, and no closure test.
+    """
     made = sorted({dataset.generator for dataset in datasets.values()} - {""})
-    lacking = [c.name for c in spec.classes if c.generator not in made]
+    needed = spec.classes if plugs.trains(spec.backend) else spec.classes[:1]
+    lacking = [c.name for c in needed if c.generator not in made]
+    lacking += [c.name for c in spec.classes if not c.generator and c.name not in lacking]
     if len(spec.classes) != 2 or lacking:
+        each = "each made by a dataset" if len(needed) > 1 else "the source made by a dataset"
         yield (
-            "classes: a reweighter has two classes with `generator`, source then target, each made by a "
-            "dataset of its sample (key `generator` in datasets.yaml); generators there: "
-            f"{', '.join(made) or 'none'}; classes without: {', '.join(lacking) or 'none'} of "
-            f"{len(spec.classes)}"
+            f"classes: a reweighter has two classes with `generator`, source then target, {each} of its "
+            f"sample (key `generator` in datasets.yaml); generators there: {', '.join(made) or 'none'}; "
+            f"classes without: {', '.join(lacking) or 'none'} of {len(spec.classes)}"
         )
         return
     others = [name for name, d in datasets.items() if d.generator not in {c.generator for c in spec.classes}]
@@ -194,9 +204,56 @@ def _reweighter(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> It
         )
     if not any(inputs.kind == "flat" for inputs in spec.inputs):
         yield "inputs: the closure test of a reweighter compares flat features; add a flat group"
+    seen = {(i.group, feature) for i in spec.inputs for feature in i.features}
+    for compared in spec.spectators:
+        if compared.kind != "flat":
+            yield f"spectators.{compared.group}: is no flat group, and closure compares flat features alone"
+        both = [feature for feature in compared.features if (compared.group, feature) in seen]
+        if both:
+            yield f"spectators.{compared.group}: {', '.join(both)} of `inputs`, which are compared anyway"
     for key, given in (("discriminants", spec.discriminant), ("evaluation", spec.evaluation)):
         if given is not None:
             yield f"{key}: judges taggers; leave it out of a reweighter"
+    balance, may = spec.training.balance, ["class", *(["pt_eta_class"] if spec.object == "event" else [])]
+    if plugs.trains(spec.backend) and balance not in may:
+        yield (
+            f"training.balance: {balance}; a reweighter learns the ratio of two densities as they are, at "
+            "the same sum of weights: write `class`"
+        )
+    for output, by in spec.losses.items():
+        if by.loss != "cross_entropy":
+            yield (
+                f"losses.{output}.loss: {by.loss}; its minimum is no ratio of densities: `cross_entropy`, "
+                "or leave it out"
+            )
+    yield from _ratio(spec, made)
+
+
+def _ratio(spec: ClassifierSpec, made: Sequence[str]) -> Iterator[str]:
+    """Flat inputs that it names are there, edges rise, and a calibration has events of both generators."""
+    ratio = spec.ratio or RatioSpec()
+    flat = [name for inputs in spec.inputs if inputs.kind == "flat" for name in inputs.features]
+    for key, given in (
+        ("ratio.conserve_in", ratio.conserve_in),
+        ("training.flatten_in", spec.training.flatten_in),
+    ):
+        for name, bins in given.items():
+            if name not in flat:
+                yield f"{key}: `{name}` is none of the flat inputs{hint(name, flat)}"
+            yield from edges(bins, f"{key}.{name}")
+    if ratio.conserve_in and not ratio.conserve:
+        yield "ratio.conserve: false, so nothing is conserved in bins; leave `conserve_in` out"
+    for name, region in ratio.valid.items():
+        if name not in flat:
+            yield f"ratio.valid: `{name}` is none of the flat inputs{hint(name, flat)}"
+        if not region[0] < region[1]:
+            yield f"ratio.valid.{name}: [smallest, end] must rise; got {list(region)}"
+    target = spec.classes[1]
+    if ratio.calibration != "none" and target.generator not in made:
+        yield (
+            f"ratio.calibration: {ratio.calibration} is fitted to events of both generators, and no dataset "
+            f"of sample `{spec.sample}` is of `{target.generator}`; write `none`, or leave it out"
+        )
 
 
 def twice(names: Iterable[str]) -> list[str]:

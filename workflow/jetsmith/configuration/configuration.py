@@ -27,11 +27,19 @@ class Contrast(NamedTuple):
     judgements: list[ClassifierSpec]
 
 
+class Half(NamedTuple):
+    """The half of the events that a member does not see; the other one of its pair sees no other."""
+
+    fold: int
+    seed: int
+
+
 class Training(NamedTuple):
     """A job of stage train."""
 
     spec: ClassifierSpec
     seed: int
+    half: Half | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,12 @@ class Configuration:
         """Generator of each dataset of a sample."""
         return {name: self.datasets[name].generator for name in self.run.samples[sample].datasets}
 
+    @property
+    def tested(self) -> list[str]:
+        """Reweighters with events of their target, with which closure compares; those of others need none."""
+        made = {name: set(self.generators(sample).values()) for name, sample in self.run.reweighters.items()}
+        return [name for name in made if self.classifiers[name].classes[1].generator in made[name]]
+
     def kept_truth(self, sample: str) -> list[int]:
         """What pack leaves out where no tagger of the sample asks for it, and one does."""
         asked = {
@@ -114,10 +128,11 @@ class Configuration:
         return [key for key in columns.LEFT_OUT_TRUTH if key in asked]
 
     def labels(self, classifier: str) -> dict[str, str]:
-        """TeX label of each feature that a classifier reads."""
+        """TeX label of each feature that a classifier reads or is compared in."""
+        spec = self.classifiers[classifier]
         return {
             feature: self.groups[inputs.group].features[feature].label
-            for inputs in self.classifiers[classifier].inputs
+            for inputs in (*spec.inputs, *spec.spectators)
             if inputs.group in self.groups
             for feature in inputs.features
         }
@@ -141,12 +156,21 @@ class Configuration:
                     found[f"{name}.scan/{key}"] = Training(scan.in_rung(0, point.spec), self.run.seed)
             elif not members:
                 found[name] = Training(spec, self.run.seed)
-            found |= {f"{name}.members/{k}": Training(spec, self._seed(k)) for k in members}
+            halves = spec.role == "reweighter"
+            found |= {
+                f"{name}.members/{k}": Training(spec, self._seed(k), self._half(k) if halves else None)
+                for k in members
+            }
         return found
 
     def _seed(self, member: int) -> int:
         """The seed of a member of an ensemble: the same however many there are."""
         return random.Random(f"{self.run.seed} member {member}").randrange(2**31)
+
+    def _half(self, member: int) -> Half:
+        """What a member of a reweighter's ensemble does not see: they come in pairs of two halves."""
+        pair, side = divmod(member, 2)
+        return Half(side, random.Random(f"{self.run.seed} pair {pair}").randrange(2**31))
 
     def n_stacked(self, classifier: str) -> int:
         """Models of a classifier, each without a part of the events, on whose scores others are trained.
@@ -195,7 +219,7 @@ class Configuration:
         trained = [name for name, spec in self.classifiers.items() if plugs.trains(spec.backend)]
         named: dict[str, Iterable[str]] = {
             "judgement": self.judgements,
-            "reweighter": self.run.reweighters,
+            "reweighter": self.tested,
             "trained": trained,
             "scanned": self.scans,
             "ensemble": [name for name, spec in self.judgements.items() if spec.name in self.ensembles],

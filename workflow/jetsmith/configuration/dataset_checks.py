@@ -17,12 +17,15 @@ def contradictions(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]
         selection: Cuts on its rows.
     """
     yield from _data(spec) if spec.is_data else _simulation(spec)
+    yield from _variation(spec) if spec.weight_variation and not spec.is_data else ()
     if spec.layout == "deepntuples":
         yield from _deepntuples(spec, selection)
     own = LAYOUTS[spec.layout].cut if spec.layout in LAYOUTS else None
     foreign = [cut for cut in spec.without if cut != (own or cut)]
     if foreign:
         yield f"without: {', '.join(foreign)}: files of `{spec.layout}` have `{own}` alone"
+    if spec.events != "z" and spec.object != "event":
+        yield f"events: chooses rows of `event`, and these are of `{spec.object}`; leave it out"
     if spec.without and (spec.object == "event" or spec.simulate is not None):
         rows = "rows of `event`" if spec.object == "event" else "simulated files"
         yield f"without: {rows} lack no cut; leave it out"
@@ -31,6 +34,7 @@ def contradictions(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]
 def _data(spec: DatasetSpec) -> Iterator[str]:
     for key, given, reason in (
         ("cross_section_pb", spec.cross_section_pb, "data are not weighted to a cross-section"),
+        ("weight_variation", bool(spec.weight_variation), "data have no generator weights"),
         ("weights", spec.weights != "generator", "data have no generator weights, every event counts 1"),
         ("generated", spec.generated != "runs", "data were not generated"),
         ("object", spec.object == "event", "rows of `event` are made of generator particles"),
@@ -44,6 +48,14 @@ def _simulation(spec: DatasetSpec) -> Iterator[str]:
         yield "golden_json: certified blocks are those of data; set `is_data: true`, or leave it out"
     if spec.simulate is not None and spec.weights != "generator":
         yield "weights: simulated files hold a generator weight; leave it out"
+
+
+def _variation(spec: DatasetSpec) -> Iterator[str]:
+    if spec.weights == "unit":
+        yield "weight_variation: with `weights: unit` every event counts 1; leave out one of them"
+    if spec.simulate is not None or spec.layout not in ("auto", "lhe"):
+        kind = "simulated files" if spec.simulate is not None else f"files of `{spec.layout}`"
+        yield f"weight_variation: {kind} have no weights of variations by id, LHE files have; leave it out"
 
 
 def _deepntuples(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]:

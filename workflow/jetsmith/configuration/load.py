@@ -17,6 +17,7 @@ from jetsmith.configuration.checks import (
     check_flavours,
     check_run,
     check_samples,
+    with_folds,
 )
 from jetsmith.configuration.classifier_checks import check_classifier
 from jetsmith.configuration.configuration import Configuration
@@ -64,6 +65,7 @@ def _load(
 ) -> Configuration:
     run = validate(RunSpec, dict(config), source)
     check_run(run, source)
+    run = with_folds(run)
     flavours, defined_in = _tables(ClassSpec, folders, "flavours.yaml")
     for listed in dict.fromkeys(defined_in.values()):
         check_flavours({name: c for name, c in flavours.items() if defined_in[name] == listed}, listed)
@@ -106,7 +108,7 @@ def _load(
         classifiers[name] = found.spec
         judgements += found.judgements
         readers = [other for other, source in sources.items() if name in source.content.inputs]
-        scanned.check(one.content, one.path, found.spec.folds, readers)
+        scanned.check(one.content, one.path, found.spec, readers)
         if one.content.ensemble > 1:
             ensembles[name] = one.content.ensemble
         if one.content.scan is not None:
@@ -147,7 +149,7 @@ def _looked_up(
     """A classifier by its file, or by that with the settings of a point of its scan, checked."""
     one = replace(sources[name], content=content)
     sample = run.samples[one.sample]
-    found = resolve(name, {**sources, name: one}, sample.folds, flavours, groups)
+    found = resolve(name, {**sources, name: one}, sample.folds or 0, flavours, groups)
     check_classifier(found.spec, found.options, one.path, sample, datasets)
     refuse(one.path, (f"architecture.{problem}" for problem in found.options.misfits_of_features(groups)))
     return found

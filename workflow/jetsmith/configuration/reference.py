@@ -35,6 +35,26 @@ with a third, and the best three with all (`rungs: 3`, `factor: 3`), one of whic
 time from the start: a learning rate that falls over all epochs has not fallen where a training is cut short.
 Jobs of later rungs are of the rules `retrain` and `retrain_network`; a dry run shows them all."""
 
+CLOSURE = """The reweighters' test, on events that neither training nor calibration has seen. Six gates, each
+passed, failed or not conclusive, which is not passed: the events cannot tell. The worst is the result.
+
+- separation: fresh boosted trees learn one half of the events and are judged on the other. Passed where the
+  whole interval (68.3%) lies within 1/2 ± `tolerance`, half its width is a third of that or less, and the
+  trees do tell source and target apart without the weights. Failed where right weights would hardly ever lie
+  (three standard deviations) and the interval is not within, or significantly below 1/2.
+- support: effective events after weighting, the largest share of one event in the sum, the share of the
+  target at ratios above which the source has fewer than ten effective events, events outside the region of
+  validity.
+- calibration: fractions of the target in ten bins of the ratio against what it says. Failed where their
+  chi-square is three standard deviations off and they differ by more than `tolerance` on average (rms).
+- spectra: every input and spectator. Failed where one is above `max_chi2`, or significantly worse than
+  before, and not by chance (1 in 100 for all of them together).
+- swapped: the target weighted by the inverse ratio against the source, as separation.
+- sum: weights leave the sum of generator weights what it is: to 1e-6 over all events of the source where they
+  are normalised, within three errors on those held out.
+
+A gate that failed stops the run at its end (rule `verdict`), when the report that shows it is there."""
+
 FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("config/config.yaml", "The run.", run.RunSpec),
     ("config/config.yaml: samples", "One entry a sample.", run.SampleSpec),
@@ -44,7 +64,7 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("config/config.yaml: skim", "Reading.", skimming.SkimSpec),
     ("config/config.yaml: skim: dask", "The cluster of the backend `dask`.", skimming.DaskSpec),
     ("config/config.yaml: xrootd", "Files at root:// addresses.", skimming.XRootDSpec),
-    ("config/config.yaml: closure", "The reweighters' test.", run.ClosureSpec),
+    ("config/config.yaml: closure", CLOSURE, run.ClosureSpec),
     ("config/config.yaml: plots", "Style.", plots.PlotSpec),
     ("config/datasets.yaml", "One entry a dataset.", datasets.DatasetSpec),
     ("config/datasets.yaml: simulate", "A dataset of the embedded demo.", datasets.SimulateSpec),
@@ -61,6 +81,7 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("… scan", SCAN, scans.ScanSpec),
     ("… scan: over", "In place of a list of values, with `method: random` or `halving`.", scans.RangeSpec),
     ("… losses", "One entry an output of the network; its key is the output's name.", classifiers.LossSpec),
+    ("… ratio", "Of a reweighter: from log-odds to weights.", classifiers.RatioSpec),
     ("… discriminants", "One entry a discriminant; its key is the name.", classifiers.DiscriminantEntry),
     ("… evaluation", "Truth in ROC curves and working points.", classifiers.EvaluationSpec),
 )

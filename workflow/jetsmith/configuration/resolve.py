@@ -21,6 +21,8 @@ from jetsmith.specs.classifiers import (
     DiscriminantSpec,
     EvaluationSpec,
     LossSpec,
+    RatioSpec,
+    Role,
 )
 from jetsmith.specs.features import FeatureGroup, Inputs
 
@@ -79,7 +81,9 @@ def resolve(
         classes=tuple(classes(content.classes, "classes")),
         inputs=_inputs("inputs", content.inputs, content.object, groups, path, sources),
         side=_inputs("side", content.side, content.object, groups, path),
+        spectators=_inputs("spectators", content.spectators, content.object, groups, path),
         losses=_losses(content, path),
+        ratio=_ratio(content, sources[name].role),
         architecture=options.model_dump(mode="json"),
         **content.model_dump(
             include={"title", "backend", "model", "engine", "precision", "object", "training"}
@@ -113,6 +117,15 @@ def classifier_file(path: Path) -> ClassifierFile:
             ],
         )
     return validate(ClassifierFile, found, path)
+
+
+def _ratio(content: ClassifierFile, role: Role) -> RatioSpec | None:
+    """With its defaults, which depend on who trained; of a tagger as it stands there, to be refused."""
+    return (
+        RatioSpec.resolved(content.ratio, plugs.trains(content.backend))
+        if role == "reweighter"
+        else content.ratio
+    )
 
 
 def _losses(content: ClassifierFile, path: Path) -> dict[str, LossSpec]:

@@ -145,3 +145,35 @@ def energy_ratio(pt: Array, eta: Array, mass: Array, jet_pt: Array, jet_eta: Arr
     """Energy over that of the jet."""
     energy = np.hypot(pt * np.cosh(eta), mass)
     return np.asarray(energy / np.hypot(jet_pt * np.cosh(jet_eta), jet_mass))
+
+
+def either(first: Array, second: Array) -> Array:
+    """First column; the second where the first is not finite."""
+    return np.where(np.isfinite(first), first, second)
+
+
+def _pair(*of_two: Array) -> tuple[Array, Array, Array, Array]:
+    """x, y, z [GeV] and energy of two particles, each given as pt, rapidity, azimuth, mass."""
+    pt, rapidity, phi, mass = np.stack([of_two[:4], of_two[4:]], axis=1)  # (2, N) each
+    transverse = np.hypot(pt, mass)
+    x, y, z = pt * np.cos(phi), pt * np.sin(phi), transverse * np.sinh(rapidity)
+    energy = transverse * np.cosh(rapidity)
+    return x.sum(axis=0), y.sum(axis=0), z.sum(axis=0), energy.sum(axis=0)
+
+
+def pair_pt(*of_two: Array) -> Array:
+    """Transverse momentum of two particles, each given as pt, rapidity, azimuth, mass [GeV]."""
+    x, y, _, _ = _pair(*of_two)
+    return np.hypot(x, y)
+
+
+def pair_y(*of_two: Array) -> Array:
+    """Their rapidity."""
+    _, _, z, energy = _pair(*of_two)
+    return np.arctanh(z / energy)
+
+
+def pair_mass(*of_two: Array) -> Array:
+    """Their mass [GeV]."""
+    x, y, z, energy = _pair(*of_two)
+    return np.asarray(np.sqrt(np.maximum(energy**2 - x**2 - y**2 - z**2, 0)))

@@ -247,12 +247,12 @@ def abs_delta_phi_to(phi: Lists, other: Array) -> Lists:
 
 
 def n_bottom(flavour: Lists) -> Array:
-    """Jets of hadron flavour 5."""
+    """Jets of hadron flavour 5, or b quarks."""
     return _sum(flavour, flavour.values == 5)
 
 
 def n_charm(flavour: Lists) -> Array:
-    """Jets of hadron flavour 4."""
+    """Jets of hadron flavour 4, or c quarks."""
     return _sum(flavour, flavour.values == 4)
 
 
@@ -277,7 +277,7 @@ def pair_abs_delta_eta(eta: Lists) -> Array:
 
 
 def pair_delta_r_bottom(pt: Lists, eta: Lists, phi: Lists, flavour: Lists) -> Array:
-    """Distance of the two leading jets of hadron flavour 5."""
+    """Distance of the two leading jets of hadron flavour 5, or b quarks."""
     bottom: BoolArray = flavour.values == 5
     return pair_delta_r(pt.where(bottom), eta.where(bottom), phi.where(bottom))
 
@@ -290,3 +290,9 @@ def pair_mass(pt: Lists, eta: Lists, phi: Lists, mass: Lists) -> Array:
         momenta.append(np.stack([length(p * np.cosh(h), m), p * np.cos(f), p * np.sin(f), p * np.sinh(h)]))
     e, x, y, z = np.sum(momenta, axis=0)
     return np.asarray(np.sqrt(np.maximum(e * e - x * x - y * y - z * z, 0)))
+
+
+def pair_mass_bottom(pt: Lists, eta: Lists, phi: Lists, mass: Lists, flavour: Lists) -> Array:
+    """Mass of the two leading b quarks [GeV]."""
+    bottom: BoolArray = flavour.values == 5
+    return pair_mass(*(column.where(bottom) for column in (pt, eta, phi, mass)))

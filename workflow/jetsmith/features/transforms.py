@@ -15,6 +15,11 @@ def log(values: Array) -> Array:
     return np.asarray(np.log(values))
 
 
+def log10(values: Array) -> Array:
+    """Logarithm to the base 10."""
+    return np.asarray(np.log10(values))
+
+
 def log1p(values: Array) -> Array:
     """ln(1 + x)."""
     return np.asarray(np.log1p(values))

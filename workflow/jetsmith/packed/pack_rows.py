@@ -65,7 +65,7 @@ def pack_rows(
             for piece in io.iterate_rows(path, [*COMMON, *types], dataset=dataset):
                 where = packing.place(piece)
                 tally.count(dataset, where, np.asarray(piece["flavour"]))
-                fold = fold_of(*where.key, packing.seed, sample.folds)
+                fold = fold_of(*where.key, packing.seed, sample.folds or 0)
                 buckets.add(_records(piece, where, record, index, fold))
         for name in datasets:
             tally.compare(name, counts[name])

@@ -16,6 +16,7 @@ import yaml
 
 from jetsmith.errors import InputError
 from jetsmith.handed.account import Account
+from jetsmith.handed.closure import Closure
 from jetsmith.handed.plan import Plan
 from jetsmith.handed.scan import Scan
 from jetsmith.io import NUMBERS, Stored, atomic_file, json_checksum, read_json, read_png, read_record
@@ -39,6 +40,7 @@ def write_report(
     closures: Sequence[str | Path],
     provenance: Mapping[str, Any],
     scans: Sequence[str | Path] = (),
+    untested: Sequence[str | Path] = (),
 ) -> None:
     """Write the page.
 
@@ -53,15 +55,18 @@ def write_report(
         closures: results/closure/{reweighter}.json.
         provenance: provenance.record(), and more where wanted: text, numbers, mappings of them.
         scans: results/scans/{classifier}.json.
+        untested: results/weights/{reweighter}/{dataset}.json of reweighters without a closure test.
 
     Raises:
         InputError: A file is missing, or of another form than its stage writes.
     """
     figures = [_figure(Path(path), Path(output).parent) for path in plots]
+    classifiers = {**run.get("classifiers", {}), **run.get("judgements", {})}
     page = {
         "title": title,
+        "untested": _table(tables.untested, "dataset", untested, classifiers),
         **_tables(
-            {**run.get("classifiers", {}), **run.get("judgements", {})},
+            classifiers,
             figures,
             accounts,
             inspections,
@@ -95,7 +100,7 @@ def _tables(
     return {
         "summary": _table(tables.summary, "", [f["path"] for f in figures if f["kind"] == "roc"]),
         "working_points": _table(tables.working_points, "judgement", numbers, classifiers),
-        "closures": _table(tables.closures, "reweighter", closures, classifiers),
+        "closures": tables.closures(_records(Closure, closures, "reweighter"), classifiers),
         "scans": tables.scans(_records(Scan, scans, "classifier"), classifiers),
         "accounts": tables.accounts(_records(Account, accounts), tables.truth_names(classifiers)),
         "inputs": tables.inputs(_records(Plan, inspections)),

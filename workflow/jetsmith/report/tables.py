@@ -1,9 +1,11 @@
 """What the report shows, as plain rows for its template: numbers become text here and nowhere else."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from jetsmith.handed.account import Account, Lost, Normalisation
+from jetsmith.handed.closure import Closure, Gate
 from jetsmith.handed.plan import Content, Plan
 from jetsmith.handed.scan import Scan
 from jetsmith.texts import count, interval, label_text, minus, share, split_text
@@ -138,29 +140,63 @@ def _point_row(name: str, point: Table, classes: Sequence[str]) -> Row:
     }
 
 
-def closures(entries: Sequence[Table], classifiers: Table) -> list[Row]:
-    """One row a reweighter."""
+GATES = {
+    "separation": ("Separation", "auc"),
+    "support": ("Support", "n_effective"),
+    "calibration": ("Calibration", "deviation"),
+    "spectra": ("Spectra", "worst_chi2_after"),
+    "swapped": ("Roles swapped", "auc"),
+    "sum": ("Sum of weights", "held_out"),
+}
+"""Heading of each gate of the closure test, and the value that is shown of it."""
+GRADES = {"passed": "good", "not conclusive": "warn", "failed": "bad"}
+
+
+def closures(entries: Sequence[Closure], classifiers: Table) -> list[Row]:
+    """One table a reweighter, a row a gate."""
+    return [
+        {
+            "title": classifiers.get(test.reweighter, {}).get("title", test.reweighter),
+            "status": test.status,
+            "grade": GRADES[test.status],
+            "n_source": count(test.n_source),
+            "n_target": count(test.n_target),
+            "before": _whole(asdict(test.auc_before)),
+            "gates": [
+                {
+                    "name": GATES[gate.name][0],
+                    "status": gate.status,
+                    "grade": GRADES[gate.status],
+                    "value": _gate_value(gate),
+                    "why": gate.why,
+                }
+                for gate in test.gates
+            ],
+        }
+        for test in entries
+    ]
+
+
+def _gate_value(gate: Gate) -> Row | str:
+    """The number of a gate, an area with its interval."""
+    value = gate.values.get(GATES[gate.name][1])
+    if value is None:
+        return "–"
+    if "low" in gate.values:
+        return _whole({"value": value, "low": gate.values["low"], "high": gate.values["high"]})
+    return count(value) if value >= 1000 else minus(f"{value:.3g}")
+
+
+def untested(entries: Sequence[Table], classifiers: Table) -> list[Row]:
+    """One row a reweighter and dataset: what is known of weights that nothing was compared with."""
+    shown = {"mean_weight": ".4f", "largest_weight": ".3g", "n_effective_fraction": ".0%"}
     rows = []
     for entry in entries:
-        weights = entry.get("weights", {})
-        kept = weights.get("n_effective_fraction")
-        rows.append(
-            {
-                "title": classifiers.get(entry["reweighter"], {}).get("title", entry["reweighter"]),
-                "before": _whole(entry["auc_before"]),
-                "after": _whole(entry["auc_after"]),
-                "limit": f"{entry['max_auc']:g}",
-                "n_source": count(entry.get("n_source")),
-                "n_target": count(entry.get("n_target")),
-                "n_effective": count(weights.get("n_effective")),
-                "kept": "–" if kept is None else f"{100 * kept:.0f}%",
-                "largest": "–"
-                if weights.get("largest_weight") is None
-                else f"{weights['largest_weight']:.3g}",
-                "passed": entry["passed"],
-                "conclusive": entry["conclusive"],
-            }
-        )
+        spec, found = classifiers[entry["reweighter"]], entry["splits"]["all"]
+        row = {name: "–" if found[name] is None else format(found[name], how) for name, how in shown.items()}
+        row |= {name: count(found[name]) for name in ("n_events", "n_outside")}
+        target = spec["classes"][1]["generator"]
+        rows.append(row | {"title": spec["title"], "dataset": entry["dataset"], "target": target})
     return rows
 
 

@@ -1,7 +1,8 @@
-"""Weights of source events from the calibrated probability ratio of a reweighter."""
+"""Weights of source events: the ratio of the densities of two generators, its error, its normalisation."""
 
+import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,113 +10,17 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
-from jetsmith import io
+from jetsmith import io, members
 from jetsmith.columns import row_key
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
-from jetsmith.metrics import effective_count
-from jetsmith.specs.classifiers import RowsSpec
-
-MAX_LOG_RATIO = 20.0  # numerical support alone: exp(20) stays far from overflow in sums of squares
-_STEPS = 100
-
-
-@dataclass(frozen=True)
-class RatioCalibration:
-    """log(f_target/f_source) = slope * logit + intercept, then times `normalisation`.
-
-    Attributes:
-        slope: 1 for a calibrated classifier.
-        intercept: 0 for a calibrated classifier that saw as much of the source as of the target.
-        normalisation: Makes the mean weight of the source's calibration split 1, where the mean
-            is weighted by the generator weights.
-        n_source: Effective count of source events that it was fitted on.
-        n_target: The same of the target.
-    """
-
-    slope: float
-    intercept: float
-    normalisation: float
-    n_source: float
-    n_target: float
-
-
-def fit_ratio(logit: FloatArray, target_mask: BoolArray, weight: FloatArray) -> RatioCalibration:
-    """Fit the calibration by weighted logistic regression with levelled classes (Platt).
-
-    With both classes at the same sum of weights the calibrated odds are the density ratio, so no
-    class prior is left over. Newton steps, halved until the loss falls; signed weights enter the
-    loss as they are.
-
-    Args:
-        logit: log(p_target/p_source) of the classifier, shape (N,).
-        target_mask: True for events of the target, shape (N,).
-        weight: Generator weights, shape (N,).
-
-    Raises:
-        InputError: A class has no events of positive summed weight, or the fit has no minimum.
-    """
-    weight = np.asarray(weight, np.float64)
-    sums = [weight[~target_mask].sum(), weight[target_mask].sum()]
-    for name, total in zip(("source", "target"), sums, strict=True):
-        if not total > 0:
-            raise InputError(
-                f"reweighting: the calibration split has no {name} events whose weights add up to more than 0"
-            )
-    levelled = weight / np.where(target_mask, sums[1], sums[0]) / 2
-    x = np.clip(logit, -MAX_LOG_RATIO, MAX_LOG_RATIO)
-    slope, intercept = _logistic(x, target_mask, levelled)
-    ratio = np.exp(np.clip(slope * x + intercept, -MAX_LOG_RATIO, MAX_LOG_RATIO))[~target_mask]
-    mean = float(weight[~target_mask] @ ratio / sums[0])
-    if not mean > 0:
-        raise InputError("reweighting: the mean weight of the source's calibration split is not positive")
-    counts = effective_count(weight[~target_mask]), effective_count(weight[target_mask])
-    return RatioCalibration(slope, intercept, 1 / mean, *counts)
-
-
-def _logistic(x: FloatArray, truth: BoolArray, weight: FloatArray) -> tuple[float, float]:
-    """Slope and intercept of the smallest weighted cross-entropy."""
-    sign = np.where(truth, -1.0, 1.0)
-    design = np.column_stack([x, np.ones(len(x))])
-
-    def loss(parameters: FloatArray) -> float:
-        return float(weight @ np.logaddexp(0, sign * (design @ parameters)))
-
-    parameters = np.array([1.0, 0.0])
-    current = loss(parameters)
-    for _ in range(_STEPS):
-        p = 1 / (1 + np.exp(-(design @ parameters)))
-        gradient = design.T @ (weight * (p - truth))
-        hessian = (design * (weight * p * (1 - p))[:, None]).T @ design
-        hessian += 1e-12 * np.eye(2)  # a constant logit has no slope
-        if np.linalg.eigvalsh(hessian)[0] <= 0:
-            raise InputError("reweighting: negative weights outweigh the others in the calibration split")
-        step = np.linalg.solve(hessian, gradient)
-        scale = 1.0
-        while loss(parameters - scale * step) > current and scale > 1e-9:
-            scale /= 2
-        parameters = parameters - scale * step
-        previous, current = current, loss(parameters)
-        if previous - current < 1e-14:
-            break
-    return float(parameters[0]), float(parameters[1])
-
-
-def density_ratio(logit: FloatArray, calibration: RatioCalibration) -> tuple[FloatArray, BoolArray]:
-    """Weights of events, and which of them were clipped.
-
-    Args:
-        logit: log(p_target/p_source), shape (N,), infinite where a probability is 0.
-        calibration: Of `fit_ratio`.
-
-    Returns:
-        Weights, shape (N,), positive and finite; True where log-odds lay beyond ±20.
-    """
-    x = np.clip(logit, -MAX_LOG_RATIO, MAX_LOG_RATIO)
-    log_ratio = calibration.slope * x + calibration.intercept
-    clipped = np.clip(log_ratio, -MAX_LOG_RATIO, MAX_LOG_RATIO)
-    return np.exp(clipped) * calibration.normalisation, (x != logit) | (clipped != log_ratio)
+from jetsmith.metrics import bin_of, effective_count
+from jetsmith.packed import arrays
+from jetsmith.packed.rows import Rows
+from jetsmith.reweighting.calibration import MAX_LOG_RATIO, RatioCalibration, fit_calibration
+from jetsmith.reweighting.halves import halves_error
+from jetsmith.specs.classifiers import RatioSpec, RowsSpec
 
 
 @dataclass(frozen=True)
@@ -126,31 +31,46 @@ class ReweighterScores:
         key: Run, luminosity block, event; jet index too where rows are jets.
         dataset: Index in the sample's datasets.
         split: Index in SPLITS.
-        weight: Generator weight as packed.
-        logit: log(p_target/p_source).
+        fold: Fold whose model has not seen the event; 0 in a sample without.
+        weight: Generator weight as packed, signed.
+        logits: log(p_target/p_source) of each member of an ensemble, or of the model, shape (M, N).
         target_mask: True for events of the target's datasets.
+        outside: Not reweightable: without a score, or outside `ratio.valid`.
     """
 
     key: dict[str, npt.NDArray[Any]]
     dataset: npt.NDArray[np.int64]
     split: npt.NDArray[np.int8]
+    fold: npt.NDArray[np.int64]
     weight: FloatArray
-    logit: FloatArray
+    logits: FloatArray
     target_mask: BoolArray
+    outside: BoolArray
 
-    def calibrate(self) -> RatioCalibration:
-        """Fit the ratio on the calibration split alone."""
-        rows = self.split == SPLITS.index("calibration")
-        return fit_ratio(self.logit[rows], self.target_mask[rows], self.weight[rows])
+    @property
+    def logit(self) -> FloatArray:
+        """Mean over the members, cut where numbers end, shape (N,)."""
+        return np.asarray(np.clip(self.logits, -MAX_LOG_RATIO, MAX_LOG_RATIO).mean(axis=0))
+
+    def calibrate(self, ratio: RatioSpec) -> list[RatioCalibration]:
+        """Fit log ratio against logit: of each fold on the others; without folds on the calibration split."""
+        n_folds, logit = int(self.fold.max(initial=0)) + 1, self.logit
+        rows = [self.fold != k for k in range(n_folds)] if n_folds > 1 else []
+        rows = rows or [self.split == SPLITS.index("calibration")]
+        rows = [r & ~self.outside for r in rows]
+        return [fit_calibration(logit[r], self.target_mask[r], self.weight[r], ratio) for r in rows]
 
 
-def read_scores(spec: RowsSpec, scores: str | Path, datasets: Sequence[tuple[str, str]]) -> ReweighterScores:
+def read_scores(
+    spec: RowsSpec, scores: str | Path, datasets: Sequence[tuple[str, str]], n_members: int = 0
+) -> ReweighterScores:
     """Read the scores of a reweighter; rows of other generators are left out.
 
     Args:
         spec: The reweighter.
         scores: results/scores/{reweighter}/{sample}.parquet.
         datasets: Name and generator of the sample's datasets, in its order.
+        n_members: Of its ensemble; 0 where it is none.
 
     Raises:
         InputError: The file lacks a column or holds scores that are not numbers.
@@ -158,13 +78,17 @@ def read_scores(spec: RowsSpec, scores: str | Path, datasets: Sequence[tuple[str
     generators = [generator for _, generator in datasets]
     source, target = spec.classes
     names = row_key(spec.object)
-    wanted = [*names, "dataset", "split", "weight", f"p_{source.name}", f"p_{target.name}"]
+    pairs = [(members.column(k, source.name), members.column(k, target.name)) for k in range(n_members)]
+    pairs = pairs or [(f"p_{source.name}", f"p_{target.name}")]
+    wanted = [*names, "dataset", "split", "weight", "scored", *(name for pair in pairs for name in pair)]
+    wanted += ["fold"] if spec.folds else []
     rows = io.read_rows(scores, wanted, classifier=spec.name, sample=spec.sample)
     table = {name: np.asarray(ak.to_numpy(rows[name])) for name in wanted}
     with np.errstate(divide="ignore", invalid="ignore"):
-        logs = [np.log(table[f"p_{c.name}"].astype(np.float64)) for c in (source, target)]
-        logit = logs[1] - logs[0]
-    if np.isnan(logit).any() or not np.isfinite(table["weight"]).all():
+        logs = [[np.log(table[name].astype(np.float64)) for name in pair] for pair in pairs]
+        logits = np.array([of_target - of_source for of_source, of_target in logs])
+    logits[:, ~table["scored"]] = 0.0  # a model of others has none where an input is not finite
+    if np.isnan(logits).any() or not np.isfinite(table["weight"]).all():
         raise InputError(f"{scores}: probabilities or weights that are no numbers; train {spec.name} again")
     of_class = np.array([{source.generator: 0, target.generator: 1}.get(g, -1) for g in generators])
     side = of_class[table["dataset"]]
@@ -173,10 +97,96 @@ def read_scores(spec: RowsSpec, scores: str | Path, datasets: Sequence[tuple[str
         key={name: table[name][kept] for name in names},
         dataset=table["dataset"][kept].astype(np.int64),
         split=table["split"][kept].astype(np.int8),
+        fold=(table["fold"] if spec.folds else np.zeros(len(kept)))[kept].astype(np.int64),
         weight=table["weight"][kept].astype(np.float64),
-        logit=logit[kept],
+        logits=logits[:, kept],
         target_mask=side[kept] == 1,
+        outside=~table["scored"][kept],
     )
+
+
+@dataclass(frozen=True)
+class EventWeights:
+    """Of the N events of a sample of two generators, all shape (N,).
+
+    Attributes:
+        ratio: f_target/f_source by the calibrated classifier.
+        weight: Of source events the ratio, normalised; 1 where `outside`, and for events of the target.
+        up: One standard deviation above the weight, by what the halves of an ensemble differ.
+        down: One below.
+        outside: Not reweightable: as in the scores, or the log-odds lie beyond ±20.
+        each: Weight by each member of an ensemble alone, shape (M, N); of one model that itself.
+    """
+
+    ratio: FloatArray
+    weight: FloatArray
+    up: FloatArray
+    down: FloatArray
+    outside: BoolArray
+    each: FloatArray
+
+
+def event_weights(
+    found: ReweighterScores,
+    calibrations: Sequence[RatioCalibration],
+    ratio: RatioSpec,
+    bins: npt.NDArray[np.intp],
+) -> EventWeights:
+    """Weights of all events.
+
+    They are normalised together, over every event that they are for, so that the sum of weights of the
+    source stays what it was, in each bin where the configuration names some.
+
+    Args:
+        found: The scores.
+        calibrations: Of each fold, or one.
+        ratio: Whether sums are conserved.
+        bins: Bin of each event in the variable within which sums are conserved, shape (N,); 0 without one.
+
+    Raises:
+        InputError: The weights of the source in a bin do not add up to more than 0, before or after.
+    """
+    logit = found.logit
+    log_ratio, slope = np.empty(len(logit)), np.empty(len(logit))
+    for k, calibration in enumerate(calibrations):
+        rows = found.fold == k
+        log_ratio[rows], slope[rows] = calibration.log_ratio(logit[rows]), calibration.slope(logit[rows])
+    clipped = np.clip(log_ratio, -MAX_LOG_RATIO, MAX_LOG_RATIO)
+    outside = found.outside | (np.abs(found.logits) > MAX_LOG_RATIO).any(axis=0) | (clipped != log_ratio)
+    density = np.exp(clipped)
+    free, source = outside | found.target_mask, ~found.target_mask
+    moved = slope * (np.clip(found.logits, -MAX_LOG_RATIO, MAX_LOG_RATIO) - logit)
+    every = [np.where(free, 1.0, density * np.exp(by)) for by in moved]
+    generator = np.where(source, found.weight, 0.0)
+    if ratio.conserve:
+        every = [by * _factors(by, generator, free, bins) for by in every]
+        weight = np.where(free, 1.0, density)
+        weight = weight * _factors(weight, generator, free, bins)
+    else:
+        weight = np.where(free, 1.0, density)
+    error = np.zeros(len(logit))
+    if len(moved) > 1:
+        error = np.where(free, 0.0, halves_error(moved))
+    return EventWeights(
+        density, weight, weight * np.exp(error), weight * np.exp(-error), outside, np.asarray(every)
+    )
+
+
+def _factors(
+    weight: FloatArray, generator: FloatArray, free: BoolArray, bins: npt.NDArray[np.intp]
+) -> FloatArray:
+    """What conserves the sum of the source's weights in each bin; 1 for events that keep their weight."""
+    moved = np.where(free, 0.0, generator)
+    n_bins = int(bins.max(initial=0)) + 1
+    before, after = np.bincount(bins, moved, n_bins), np.bincount(bins, moved * weight, n_bins)
+    filled = np.bincount(bins, moved != 0, n_bins) > 0
+    if not (before[filled] > 0).all() or not (after[filled] > 0).all():
+        raise InputError(
+            "reweighting: the source's weights in a bin within which their sum is to be conserved do not add "
+            "up to more than 0; take wider bins, or look at the generator weights"
+        )
+    factors = np.divide(before, after, out=np.ones(n_bins), where=filled)
+    return np.where(free, 1.0, factors[bins])
 
 
 def write_weights(
@@ -185,56 +195,119 @@ def write_weights(
     datasets: Sequence[tuple[str, str]],
     dataset: str,
     output: str | Path,
-    calibration_output: str | Path | None = None,
+    numbers: str | Path | None = None,
+    ratio: RatioSpec | None = None,
+    n_members: int = 0,
+    packed: str | Path | None = None,
 ) -> None:
     """Write one weight an event of one dataset, ordered by the event key.
 
     An event of the source counts `weight_generator * weight`; events of the target have weight 1.
-    The calibration is fitted on split `calibration`, and normalised so that the mean weight there,
-    weighted by the generator weights, is 1.
 
     Args:
         spec: The reweighter: class 0 is the source, class 1 the target.
         scores: results/scores/{reweighter}/{sample}.parquet.
         datasets: Name and generator of the sample's datasets, in its order.
         dataset: The one to write.
-        output: Parquet with run, luminosity_block, event, split, weight_generator, weight.
-        calibration_output: JSON: the calibration, and `summarise` of each split; None for none.
+        output: Parquet with run, luminosity_block, event, split, fold where there are some, weight_generator,
+            `ratio`, `weight`, `weight_up`, `weight_down`, `outside`, and `weight_member<k>` of an ensemble.
+        numbers: JSON: the calibration, and `summarise` of each split; None for none.
+        ratio: How the ratio is calibrated and normalised.
+        n_members: Of its ensemble; 0 where it is none.
+        packed: results/packed/{sample}, read where `ratio` names features.
 
     Raises:
-        InputError: See `read_scores`, `fit_ratio`.
+        InputError: See `read_scores`, `fit_calibration`, `event_weights`.
     """
+    ratio = ratio or RatioSpec()
     names = [name for name, _ in datasets]
-    found = read_scores(spec, scores, datasets)
-    calibration = found.calibrate()
+    found = read_scores(spec, scores, datasets, n_members)
+    found = replace(found, outside=found.outside | _beyond(spec, found, ratio, packed))
+    calibrations = found.calibrate(ratio)
+    bins = _bins(spec, found, ratio, packed)
+    weights = event_weights(found, calibrations, ratio, bins)
     rows = np.flatnonzero(found.dataset == names.index(dataset))
     rows = rows[np.lexsort([found.key[name][rows] for name in reversed(found.key)])]
-    weight, clipped = density_ratio(found.logit[rows], calibration)
-    if bool(found.target_mask[rows].all()):
-        weight, clipped = np.ones(len(rows)), np.zeros(len(rows), bool)
     generator, split = found.weight[rows], found.split[rows]
-    columns = {name: values[rows] for name, values in found.key.items()}
-    columns |= {"split": split, "weight_generator": generator, "weight": weight}
+    columns: dict[str, npt.NDArray[Any]] = {name: values[rows] for name, values in found.key.items()}
+    columns |= {"split": split} | ({"fold": found.fold[rows].astype(np.int8)} if spec.folds else {})
+    columns |= {"weight_generator": generator}
+    columns |= {"ratio": weights.ratio[rows], "weight": weights.weight[rows]}
+    columns |= {"weight_up": weights.up[rows], "weight_down": weights.down[rows]}
+    columns |= {"outside": weights.outside[rows]}
+    if n_members:
+        columns |= {member_column(k): by[rows].astype(np.float32) for k, by in enumerate(weights.each)}
+    if n_outside := int(columns["outside"].sum()):
+        print(
+            f"[weights {spec.name}] {dataset}: {n_outside:,} of {len(rows):,} events are not reweightable "
+            "(`outside`): their weight is 1",
+            file=sys.stderr,
+        )
     io.write_rows(output, ak.zip(columns, depth_limit=1), reweighter=spec.name, dataset=dataset)
-    if calibration_output is not None:
+    if numbers is not None:
         splits = {
-            name: summarise(weight[split == k], generator[split == k], clipped[split == k])
+            name: summarise(
+                columns["weight"][split == k], generator[split == k], columns["outside"][split == k]
+            )
             for k, name in enumerate(SPLITS)
         }
+        splits["all"] = summarise(columns["weight"], generator, columns["outside"])
         subject = {"reweighter": spec.name, "dataset": dataset}
-        io.write_json(calibration_output, {**subject, "calibration": asdict(calibration), "splits": splits})
+        io.write_json(
+            numbers, {**subject, "calibrations": [by.record() for by in calibrations], "splits": splits}
+        )
 
 
-def summarise(weight: FloatArray, generator: FloatArray, clipped: BoolArray) -> dict[str, float | None]:
+def _bins(
+    spec: RowsSpec, found: ReweighterScores, ratio: RatioSpec, packed: str | Path | None
+) -> npt.NDArray[np.intp]:
+    """Bin of each event in the variable within which sums are conserved; 0 without one."""
+    if not ratio.conserve_in:
+        return np.zeros(len(found.weight), np.intp)
+    ((name, edges),) = ratio.conserve_in.items()
+    return np.asarray(bin_of(_feature(spec, found, name, packed), edges), np.intp)
+
+
+def _beyond(
+    spec: RowsSpec, found: ReweighterScores, ratio: RatioSpec, packed: str | Path | None
+) -> BoolArray:
+    """Events outside the region of validity; a feature that is not finite lies in none."""
+    beyond = np.zeros(len(found.weight), bool)
+    for name, (low, high) in ratio.valid.items():
+        values = _feature(spec, found, name, packed)
+        beyond |= ~((values >= low) & (values < high))
+    return beyond
+
+
+def _feature(spec: RowsSpec, found: ReweighterScores, name: str, packed: str | Path | None) -> FloatArray:
+    """A flat input of each event."""
+    assert packed is not None
+    inputs = [i for i in spec.inputs if name in i.features]
+    parts = arrays.read_splits(Path(packed), SPLITS, [inputs[0].group], spec.sample)
+    rows = Rows.select([inputs[0]], parts)
+    if len(rows) != len(found.weight) or any(
+        (np.asarray(rows.column(key)) != values).any() for key, values in found.key.items()
+    ):
+        raise InputError(f"{packed}: holds other events than the scores of {spec.name}; run score again")
+    values = rows.flat_as_packed(slice(0, len(rows)))[:, inputs[0].features.index(name)]
+    return np.asarray(values, np.float64)
+
+
+def member_column(member: int) -> str:
+    """Name of the weight by one member of an ensemble."""
+    return f"weight_member{member}"
+
+
+def summarise(weight: FloatArray, generator: FloatArray, outside: BoolArray) -> dict[str, float | None]:
     """Numbers that tell whether weights can be used; None where there are no events.
 
     Args:
         weight: Weights, shape (N,).
         generator: Generator weights, shape (N,).
-        clipped: Shape (N,).
+        outside: Not reweightable, shape (N,).
 
     Returns:
-        n_events, n_clipped, fraction_clipped, largest_weight, mean_weight (plain), normalisation
+        n_events, n_outside, fraction_outside, largest_weight, mean_weight (plain), normalisation
         (mean weighted by the generator weights), n_effective, and n_effective_fraction, the
         effective count over that without the weights.
     """
@@ -243,8 +316,8 @@ def summarise(weight: FloatArray, generator: FloatArray, clipped: BoolArray) -> 
     after = effective_count(generator * weight)
     return {
         "n_events": n,
-        "n_clipped": int(clipped.sum()),
-        "fraction_clipped": float(clipped.mean()) if n else None,
+        "n_outside": int(outside.sum()),
+        "fraction_outside": float(outside.mean()) if n else None,
         "largest_weight": float(weight.max()) if n else None,
         "mean_weight": float(weight.mean()) if n else None,
         "normalisation": float(generator @ weight / total) if total > 0 else None,

@@ -32,7 +32,7 @@ def describe(layout: str, branches: set[str], spec: ReadingSpec, jet_id: int, fi
     return Said(
         simulated=kind.simulated,
         because=kind.because,
-        weight=source.weight_branch(branches),
+        weight=sources.weight_branch(layout, branches, spec),
         unable=source.unable(branches, spec.object, jet_id),
         instead=source.instead(branches, spec.object, jet_id),
         absent_hlt={path: _close(path, branches) for path in spec.hlt if path not in branches},

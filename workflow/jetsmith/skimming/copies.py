@@ -8,7 +8,7 @@ import numpy as np
 from jetsmith import remote
 from jetsmith.errors import InputError
 from jetsmith.handed.plan import FileFound
-from jetsmith.sources.files import open_root
+from jetsmith.sources.opened import open_file
 from jetsmith.specs.skimming import XRootDSpec
 
 PIECES, PIECE_BYTES = 128, 256 * 1024  # of each of two suspects: 32 MB spread evenly, smaller files whole
@@ -64,10 +64,9 @@ def content_digest(path: str, n_bytes: int, xrootd: XRootDSpec) -> bytes:
 
 def _digest(address: str, n_bytes: int) -> bytes:
     found = hashlib.blake2b()
-    with open_root(address) as file:
+    with open_file(address) as file:
         for start in pieces(n_bytes):
-            piece = file.file.source.chunk(start, min(start + PIECE_BYTES, n_bytes))
-            found.update(np.asarray(piece.raw_data).tobytes())
+            found.update(file.piece(start, min(start + PIECE_BYTES, n_bytes)))
     return found.digest()
 
 

@@ -3,6 +3,7 @@
 `inspect_dataset` writes one JSON a dataset: a `Plan`.
 """
 
+import difflib
 import gc
 import sys
 import time
@@ -30,6 +31,8 @@ from jetsmith.sources import files as rootfiles
 from jetsmith.sources import recognition
 from jetsmith.sources.content import First
 from jetsmith.sources.flat import Array, ordered
+from jetsmith.sources.opened import open_file
+from jetsmith.sources.partons import variations
 from jetsmith.sources.trees import Table
 from jetsmith.specs.datasets import ReadingSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec, XRootDSpec
@@ -38,6 +41,7 @@ MOST_BOUNDS = 64  # cluster boundaries of a file that are kept for plan and skim
 READING, REMOTE = SkimSpec(), XRootDSpec()
 BATCH, WAITING = 50, 8  # files that a process looks at, and that it has open at once
 Look = tuple[FileFound, Schema] | InputError
+MOST_NAMED = 20  # weights of variations in a message
 CONSTITUENTS = ("cpf_pt_gev", "npf_pt_gev")
 
 
@@ -224,8 +228,8 @@ def _in_common(
 
 def _inspect_file(path: str, spec: ReadingSpec, jet_id: int) -> tuple[FileFound, Schema]:
     """The record of one file, and its schema: what files of its kind have in common."""
-    with rootfiles.open_root(path) as file:
-        tables = rootfiles.find_trees(file, path)
+    with open_file(path) as file:
+        tables = file.tables()
         with rootfiles.damage_named(path):
             branches = {name: tree.branches for name, tree in tables.items()}
         # A file without entries may lack its branches, as merging leaves it; nothing is read from it.
@@ -238,6 +242,7 @@ def _inspect_file(path: str, spec: ReadingSpec, jet_id: int) -> tuple[FileFound,
             there = there - unreadable.keys()
             schema = replace(_schema(layout, there, spec), unreadable=unreadable)
             _check_required(path, spec, schema, there)
+            _check_variation(path, spec, schema, there)
             first = _first(tree, path)
             said = agreement.describe(schema.layout or "", there, spec, jet_id, first)
             schema = replace(schema, content=said)
@@ -245,15 +250,15 @@ def _inspect_file(path: str, spec: ReadingSpec, jet_id: int) -> tuple[FileFound,
             bounds = tree.bounds(schema.branches)
             record = FileFound(
                 file=path,
-                uuid=str(file.file.uuid),
+                uuid=file.uuid,
                 tree=tree.path,
                 schema=0,  # its place among those of the dataset is given when all are known
                 entries=tree.n_entries,
-                bytes=int(file.file.fEND),
+                bytes=file.n_bytes,
                 codec=tree.codec(),
                 bounds=tuple(bounds[:: max(1, len(bounds) // MOST_BOUNDS)]),
                 entry_bytes=round(tree.entry_bytes(schema.branches), 1),
-                runs=read_runs(file, spec),
+                runs=read_runs(file.objects, spec),
             )
     check_runs(path, record.entries, record.runs)
     return record, schema
@@ -263,11 +268,12 @@ def _schema(layout: str | None, branches: set[str], spec: ReadingSpec) -> Schema
     """What files with these branches can give."""
     available = sources.load(layout).gives(branches, spec.object) if layout else set()
     read = sources.load(layout).branches(branches, spec.object) if layout else []
+    variation = {id_: name for id_, name in variations(branches).items() if id_ == spec.weight_variation}
     return Schema(
         layout=layout,
         available=tuple(ordered(available, spec.object)),
         missing=tuple(name for name in STORED[spec.object] if name not in available),
-        branches=tuple(sorted({*read, *branches.intersection(spec.hlt)})),
+        branches=tuple(sorted({*read, *branches.intersection(spec.hlt), *variation.values()})),
         constituents=not available.isdisjoint(CONSTITUENTS),
         unreadable={},
         content=None,
@@ -287,15 +293,26 @@ def _first(tree: Table, path: str) -> First:
 def _check_required(path: str, spec: ReadingSpec, schema: Schema, branches: set[str]) -> None:
     """Fail where the file cannot give rows of this object."""
     layout, available = schema.layout or "", schema.available
-    lacking = [name for name in sources.REQUIRED[spec.object] if name not in available]
+    lacking = sources.lacking(available, spec.object)
     if lacking:
-        can = [
-            obj
-            for obj, needed in sources.REQUIRED.items()
-            if sources.load(layout).gives(branches, obj).issuperset(needed)
-        ]
+        gives = sources.load(layout).gives
+        can = [obj for obj in sources.REQUIRED if not sources.lacking(gives(branches, obj), obj)]
         raise InputError(
             f"{path}: layout `{layout}` gives no {', '.join(lacking)} for rows of `{spec.object}`; with its "
             f"{len(branches)} branches it can serve: {', '.join(can) or 'no object'}"
             + "".join(f"; `{name}` is {reason}" for name, reason in schema.unreadable.items())
         )
+
+
+def _check_variation(path: str, spec: ReadingSpec, schema: Schema, branches: set[str]) -> None:
+    """Fail where the file has no weight of the variation that the dataset asks for."""
+    if not spec.weight_variation or spec.weight_variation in variations(branches):
+        return
+    known = list(variations(branches))
+    near = difflib.get_close_matches(spec.weight_variation, known, n=MOST_NAMED) or known[:MOST_NAMED]
+    more = len(known) - len(near)
+    choices = ", ".join(f"`{name}`" for name in near) + (f" and {more:,} more" if more else "")
+    raise InputError(
+        f"{path}: no weight of the variation `{spec.weight_variation}` (weight_variation of the dataset); "
+        + (f"choices: {choices}" if known else f"there are none in it (`{schema.layout}`): remove the key")
+    )

@@ -28,6 +28,7 @@ _REMEDY = (
 )
 ABSENT = {
     "deepntuples": "the jets in the files; DeepNtuples hold no sum over generated events",
+    "lhe": "the events in the files; LHE files hold no other sum",
     "physlite": "the events in the files; PHYSLITE's own sums (CutBookkeepers) are not read",
 }
 

@@ -22,7 +22,8 @@ from jetsmith.handed.plan import Plan
 from jetsmith.io import IntArray
 from jetsmith.skimming.plan import chunks
 from jetsmith.sources import files
-from jetsmith.sources.trees import Events, ReadError, Table, table
+from jetsmith.sources.opened import open_file
+from jetsmith.sources.trees import Events, ReadError, Table
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.skimming import XRootDSpec
 
@@ -203,9 +204,9 @@ class ChunkReader:
             remote.configure_client(self.xrootd.timeout_s)
         with ExitStack() as stack:
             try:
-                file = stack.enter_context(files.open_root(address))
-                found = table(file[chunk.tree], chunk.tree)
-                now = str(file.file.uuid), int(file.file.fEND), found.n_entries
+                file = stack.enter_context(open_file(address))
+                found = file.table(chunk.tree, chunk.planned[2])
+                now = file.uuid, file.n_bytes, found.n_entries
             except (InputError, MemoryError):
                 raise
             except Exception as error:

@@ -1,11 +1,11 @@
-"""ROOT layouts, one module each: from the branches of a tree to the canonical jet columns.
+"""Layouts of files, one module each: from the branches of a table to the canonical columns.
 
 A layout is looked up by the name of its module. To add one, write a module with the members of
 `Source` and a line into `specs.datasets.LAYOUTS`, before the layouts that it extends.
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol, cast
 
 import awkward as ak
@@ -16,6 +16,7 @@ from jetsmith.handed.account import CutStep
 from jetsmith.handed.plan import Untold
 from jetsmith.io import IntArray
 from jetsmith.sources.content import First, Kind
+from jetsmith.sources.partons import variations
 from jetsmith.specs.datasets import LAYOUTS, CutsSpec, ReadingSpec
 
 # Without these columns there is nothing to select or to label.
@@ -24,6 +25,8 @@ REQUIRED = {
     "ak8": (*KEY, "jet_pt_gev", "jet_eta"),
     "event": (*EVENT_KEY, "z_pt_gev", "genjet_pt_gev"),
 }
+# Events of an LHE file have no jets.
+PARTONS = (*EVENT_KEY, "lhe_v_pt_gev", "lhe_parton_pt_gev")
 
 
 class Source(Protocol):
@@ -90,6 +93,19 @@ def load(layout: str) -> Source:
     if layout not in LAYOUTS:
         raise InputError(f"unknown layout `{layout}`; choices: {', '.join(LAYOUTS)}")
     return cast(Source, importlib.import_module(f"jetsmith.sources.{layout}"))
+
+
+def lacking(available: Collection[str], obj: str) -> list[str]:
+    """Columns that are missing for rows of an object; empty where there are rows."""
+    ways = [REQUIRED[obj], *([PARTONS] if obj == "event" else [])]
+    return min(([name for name in way if name not in available] for way in ways), key=len)
+
+
+def weight_branch(layout: str, branches: set[str], spec: ReadingSpec) -> str | None:
+    """The branch of the weight that a dataset asks for: the generator's, or that of a variation of it."""
+    if spec.weight_variation:
+        return variations(branches).get(spec.weight_variation)
+    return load(layout).weight_branch(branches)
 
 
 def fitting(trees: Mapping[str, set[str]]) -> dict[str, str]:

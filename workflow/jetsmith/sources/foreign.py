@@ -5,8 +5,9 @@ import zlib
 from dataclasses import dataclass
 
 HEAD = 1024  # bytes that are looked at; of remote files there are four
-READS = "`files` takes ROOT files of NanoAOD, PFNano, DeepNtuples or PHYSLITE"
-LHE = "an LHE file: partons without jets; shower it, simulate a detector, and take what that writes"
+GZIP = b"\x1f\x8b"
+READS = "`files` takes ROOT files of NanoAOD, PFNano, DeepNtuples or PHYSLITE, and LHE files"
+LHE = "an LHE file, which is read from a disk alone; copy it there"
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,30 @@ def identify(head: bytes) -> Foreign:
         there = head[place : place + len(magic)]
         if there == magic or (len(head) == 4 and there == magic[:4]):
             return Foreign(what)
-    if head[:2] == b"\x1f\x8b":
+    if head[:2] == GZIP:
         return _packed(head)
     if _onnx(head):
         return Foreign("an ONNX network, not events")
     return _text(head) or Foreign(f"not a ROOT file (it starts with {head[:4]!r}, not b'root')", damaged=True)
 
 
+def is_lhe(head: bytes) -> bool:
+    """Whether a file with these first bytes is an LHE file, packed with gzip or not."""
+    try:
+        inside = _unpacked(head) if head[:2] == GZIP else head
+    except zlib.error:
+        return False
+    return inside.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") and b"LesHouchesEvents" in inside
+
+
+def _unpacked(head: bytes) -> bytes:
+    return zlib.decompressobj(wbits=31).decompress(head, HEAD)
+
+
 def _packed(head: bytes) -> Foreign:
     """A gzip file, by what is inside."""
     try:
-        inside = zlib.decompressobj(wbits=31).decompress(head, HEAD)
+        inside = _unpacked(head)
     except zlib.error as error:
         return Foreign(f"a damaged gzip file ({error})", damaged=True)
     if inside[:4] == b"root":

@@ -1,4 +1,7 @@
-"""Event rows at generator level: the leptons of the Z and the jets beside them."""
+"""Event rows at generator level: the leptons of the Z and the jets beside them.
+
+What else an event row has stands in `event_content`.
+"""
 
 from collections.abc import Mapping
 
@@ -35,19 +38,22 @@ def wanted_branches(available: set[str]) -> list[str]:
     return [name for name in (*GEN_BRANCHES, *JET_BRANCHES.values()) if name in available]
 
 
+def hard_leptons(particles: Generator) -> BoolArray:
+    """Final electrons and muons with the flag `fromHardProcess` or with a Z as mother, of all particles."""
+    mother_is_z = particles.pdg_id[particles.mother] == 23
+    found: BoolArray = particles.leptons() & (particles.flag(FROM_HARD_PROCESS) | mother_is_z)
+    return found
+
+
 def z_leptons(particles: Generator) -> tuple[BoolArray, IntArray]:
     """The two leading leptons of the hard process, where they can come from a Z.
 
-    Final electrons and muons with the flag `fromHardProcess` or with a Z as mother; the leading
-    two must be of one flavour and of opposite charge.
+    The leading two of `hard_leptons` must be of one flavour and of opposite charge.
 
     Returns:
         Which events have them, shape (N,); and flat indices of the two, shape (M, 2).
     """
-    mother_is_z = particles.pdg_id[particles.mother] == 23
-    lepton = particles.leptons()
-    lepton &= particles.flag(FROM_HARD_PROCESS) | mother_is_z
-    index = np.flatnonzero(lepton)
+    index = np.flatnonzero(hard_leptons(particles))
     event = owners(particles.offsets)[index]
     order = np.lexsort((-particles.flat("pt")[index], event))
     index, event = index[order], event[order]
@@ -71,14 +77,16 @@ def fill(
         events: Arrays by branch name.
         particles: Generator particles of all events.
         kept: Events that pass, shape (N,).
-        pairs: Flat indices of their leptons, shape (n_rows, 2).
+        pairs: Flat indices of the leptons of their Z, shape (n_rows, 2); -1 where there is none.
     """
-    pt, eta, phi = (particles.flat(name)[pairs].astype(np.float64) for name in ("pt", "eta", "phi"))
+    pt, eta, phi = (
+        np.append(particles.flat(name).astype(np.float64), np.nan)[pairs] for name in ("pt", "eta", "phi")
+    )
     _fill_z(columns, pt, eta, phi)
     offsets, jet_pt = split(events["GenJet_pt"])
-    leptons = Directions(_offsets_of_pairs(kept), eta.ravel(), phi.ravel())
     jet_eta, jet_phi = split(events["GenJet_eta"])[1], split(events["GenJet_phi"])[1]
     mask = (jet_pt > JET_PT_MIN_GEV) & (np.abs(jet_eta) < JET_ABSETA_MAX)
+    leptons = _directions(particles).where(_removed(particles, kept, pairs))
     mask &= kept[owners(offsets)] & ~near(offsets, jet_eta, jet_phi, leptons, LEPTON_RADIUS)
     index = np.flatnonzero(mask)
     order = index[np.lexsort((-jet_pt[index], owners(offsets)[index]))]
@@ -89,12 +97,24 @@ def fill(
             columns.ragged(name, rows, split(events[branch])[1][order])
 
 
-def _offsets_of_pairs(kept: BoolArray) -> IntArray:
-    return np.concatenate([[0], np.cumsum(2 * kept.astype(np.int64))])
+def _removed(particles: Generator, kept: BoolArray, pairs: IntArray) -> BoolArray:
+    """Leptons that jets are cleaned of: the two of the Z; in an event without one all of the hard process."""
+    without = np.zeros(len(kept), dtype=bool)
+    without[np.flatnonzero(kept)[pairs[:, 0] < 0]] = True
+    found = without[owners(particles.offsets)]
+    found &= hard_leptons(particles)
+    found[pairs[pairs >= 0]] = True
+    return found
+
+
+def _directions(particles: Generator) -> Directions:
+    """In double precision, as the Z is computed."""
+    eta, phi = (particles.flat(name).astype(np.float64) for name in ("eta", "phi"))
+    return Directions(particles.offsets, eta, phi)
 
 
 def _fill_z(columns: Columns, pt: FloatArray, eta: FloatArray, phi: FloatArray) -> None:
-    """Sum of two massless leptons; arrays of shape (n, 2).
+    """Sum of two massless leptons; arrays of shape (n, 2), NaN where there is no Z.
 
     NanoAOD stores no lepton masses; that of a muon moves the mass of the Z by 1e-6.
     """

@@ -12,7 +12,7 @@ from jetsmith.columns import COMMON, STORED_PREFIX
 from jetsmith.handed.account import CutStep
 from jetsmith.handed.plan import Untold
 from jetsmith.io import IntArray
-from jetsmith.sources import eventcuts, generator, hadrons, jetid, truth
+from jetsmith.sources import event_content, eventcuts, generator, hadrons, jetid, truth
 from jetsmith.sources.content import First, Kind, simulated_by
 from jetsmith.sources.eventcuts import SIMULATED_RUN, WEIGHTS, event_cuts
 from jetsmith.sources.flat import (
@@ -82,7 +82,8 @@ def gives(branches: set[str], obj: str) -> set[str]:
     found = {name for name, branch in EVENT.items() if branch in branches}
     found |= set(COMMON) | {"jet_index"}
     if obj == "event":
-        return found | generator.gives(branches)
+        own = generator.gives(branches)
+        return found | own | (event_content.gives(branches) if own else set())
     prefix = PREFIX[obj]
     if f"{prefix}_pt" not in branches:
         return found
@@ -158,7 +159,8 @@ def branches(available: set[str], obj: str) -> list[str]:
     wanted = [*EVENT.values(), *WEIGHTS[:1], *N_PV[:1]]
     wanted += [second for first, second in (WEIGHTS, N_PV) if first not in available]
     if obj == "event":
-        return [name for name in wanted if name in available] + generator.wanted_branches(available)
+        wanted += [*generator.wanted_branches(available), *event_content.wanted_branches(available)]
+        return [name for name in dict.fromkeys(wanted) if name in available]
     prefix = PREFIX[obj]
     wanted += [f"{prefix}_{name}" for name in (*JET.values(), *EXTRA, *stored(available, prefix))]
     if f"{prefix}_{jetid.STORED}" not in available:
@@ -226,19 +228,24 @@ def rows(
 
 
 def event_rows(events: Mapping[str, ak.Array], spec: ReadingSpec) -> tuple[ak.Array, list[CutStep]]:
-    """Rows of the object `event`: those with two leptons of a Z."""
+    """Rows of the object `event`: those with two leptons of a Z, or all that pass (key `events`)."""
     weight, passed, cutflow = event_cuts(events, spec)
     narrow(events, np.flatnonzero(passed))
     particles = truth.Generator(events)
-    found, pairs = generator.z_leptons(particles)
-    kept = found & passed
-    cutflow.add("two leptons of a Z", weight[kept])
+    found, leptons = generator.z_leptons(particles)
+    kept = passed
+    if spec.events == "z":
+        kept = found & passed
+        cutflow.add("two leptons of a Z", weight[kept])
+    pairs = np.full((len(found), 2), -1)
+    pairs[found] = leptons
     columns = Columns("event", int(kept.sum()))
     _fill_key(columns, events, np.flatnonzero(kept))
     columns.flat("jet_index", np.zeros(columns.n_rows))
     columns.flat("weight", weight[kept])
     columns.flat("flavour", np.full(columns.n_rows, truth.DATA if spec.is_data else 0))
-    generator.fill(columns, events, particles, kept, pairs[kept[found]])
+    generator.fill(columns, events, particles, kept, pairs[kept])
+    event_content.fill(columns, events, particles, kept)
     return columns.rows(), cutflow.lines
 
 

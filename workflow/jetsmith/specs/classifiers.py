@@ -8,7 +8,7 @@ from pydantic import Field
 from jetsmith.specs.datasets import Object
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.scans import ScanSpec
-from jetsmith.strict import Fraction, Name, Positive, Record
+from jetsmith.strict import Fraction, Name, Positive, Record, Single
 
 MISSING = -1.0  # a score that others read, stored and none, or of a jet that was not tagged: below all others
 Backend = Literal["xgboost", "keras", "stored", "sklearn", "onnx"]
@@ -78,6 +78,18 @@ class TrainingSpec(Record):
         description="Weights that give the classes the same sum (class), the same spectrum (pt_eta) or both. "
         "A rare class is better left rare: levelled, its few jets drown the others.",
     )
+    negative_weights: Literal["signed", "classes"] = Field(
+        "signed",
+        description="Reweighters: in the loss with their sign; or as classes of their own, whose "
+        "probability is subtracted, which is stable where many of a region are below 0.",
+    )
+    flatten_in: dict[Name, tuple[float, ...]] = Field(
+        {},
+        max_length=1,
+        description="Reweighters: feature of `inputs`, and edges of bins; rows of both classes get one "
+        "factor a bin, so that there they weigh on average what all do. The ratio stays, and tails that were "
+        "generated in plenty, with small weights, count.",
+    )
     pt_bins_gev: tuple[float, ...] = Field(
         (20, 30, 40, 50, 60, 80, 100, 140, 200, 300, 600, 13000), description="Bins of the balance."
     )
@@ -126,6 +138,46 @@ class DiscriminantEntry(DiscriminantSpec):
     )
 
 
+class RatioSpec(Record):
+    """From the log-odds of a reweighter to weights.
+
+    A model of others is published with weights that are to be applied as they are: `resolved` gives its
+    reweighter no calibration, and conserves no sum, where its file does not ask for it.
+    """
+
+    calibration: Literal["none", "platt", "isotonic", "histogram"] = Field(
+        "platt",
+        description="Log ratio against log-odds, on the split `calibration`: as they are, a straight line, "
+        "or knots of a rising or of any curve. `none` where a model of others is not told.",
+    )
+    calibration_bins: int = Field(
+        20, ge=2, le=1000, description="Of equal content, of isotonic and histogram."
+    )
+    conserve: bool = Field(
+        True,
+        description="Whether weights leave the sum of the source's generator weights what it is. false where "
+        "a model of others is not told: its weights are published to be applied as they are.",
+    )
+    conserve_in: dict[Name, tuple[float, ...]] = Field(
+        {},
+        max_length=1,
+        description="Feature of `inputs`, and edges of bins: in each of them; end bins have all beyond.",
+    )
+    valid: dict[str, tuple[Single, Single]] = Field(
+        {},
+        description="Region of validity: feature of `inputs`, its smallest value, and where it ends, which "
+        "is outside. Events outside have weight 1, are counted, and listed in the column `outside`.",
+    )
+
+    @classmethod
+    def resolved(cls, given: "RatioSpec | None", trains: bool) -> "RatioSpec":
+        """With the defaults of a reweighter that is trained here, or of a model of others."""
+        given = given or cls()
+        told = given.model_fields_set
+        others = {} if trains else {"calibration": "none", "conserve": bool(given.conserve_in)}
+        return given.model_copy(update={key: value for key, value in others.items() if key not in told})
+
+
 class ClassifierFile(Record):
     """A file of config/taggers or config/reweighters, with names still to be looked up."""
 
@@ -156,13 +208,23 @@ class ClassifierFile(Record):
         1,
         ge=1,
         le=100,
-        description="Trainings with seeds of their own; their probabilities, not their logits, are averaged.",
+        description="Trainings with seeds of their own; their probabilities, not their logits, are averaged. "
+        "Those of a reweighter come in pairs, each trained on two halves of the events: the error of its "
+        "weights; there log ratios are averaged.",
+    )
+    ratio: RatioSpec | None = Field(
+        None, description="Reweighters: calibration and normalisation of weights."
     )
     losses: dict[Name, LossSpec] = Field(
         {}, description="By output of the network: `classes`, by default with cross-entropy, and any others."
     )
     side: dict[Name, Name | tuple[str, ...]] = Field(
         {}, description="Features, as `inputs`, that losses read and the network does not see."
+    )
+    spectators: dict[Name, Name | tuple[str, ...]] = Field(
+        {},
+        description="Flat features, as `inputs`, that a reweighter does not see and that have to agree after "
+        "weighting: closure alone reads them.",
     )
     discriminants: dict[Label, DiscriminantEntry] = Field(
         {}, description="By their names, such as BvsL, CvsB, CvsL. The first bears the tagger's own name."
@@ -196,6 +258,17 @@ class RowsSpec(Record):
     def groups(self) -> tuple[str, ...]:
         """The groups that its inputs and side columns are of."""
         return tuple(dict.fromkeys(inputs.group for inputs in self.reads))
+
+
+class ComparedSpec(RowsSpec):
+    """What check and closure get: also what a reweighter does not see, and is compared after weighting."""
+
+    spectators: tuple[Inputs, ...] = ()
+
+    @property
+    def reads(self) -> tuple[Inputs, ...]:
+        """All features that its files must have."""
+        return (*super().reads, *self.spectators)
 
 
 class RecipeSpec(RowsSpec):
@@ -232,6 +305,8 @@ class ClassifierSpec(JudgedSpec):
 
     title: str
     classes: tuple[ClassSpec, ...] = Field(min_length=2)
+    ratio: RatioSpec | None = None
+    spectators: tuple[Inputs, ...] = ()
     signal_class: ClassSpec | None = None
     background_classes: tuple[ClassSpec, ...] = ()
 

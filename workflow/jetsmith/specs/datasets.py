@@ -26,6 +26,7 @@ LAYOUTS = {
     "pfnano": LayoutOf(("Events",), "jet_id"),
     "nanoaod": LayoutOf(("Events",), "jet_id"),
     "physlite": LayoutOf(("CollectionTree", "EventData"), "jvt"),
+    "lhe": LayoutOf(("LesHouchesEvents",), "jet_id"),
 }
 """By name, in the order in which they are tried: the most special one first."""
 Layout = Literal[*LAYOUTS]  # type: ignore[valid-type]
@@ -44,8 +45,13 @@ class ReadingSpec(Record):
     """How the files of a dataset are read: what inspect and skim get of it."""
 
     object: Object = Field(description="What a row is: an AK4 jet, an AK8 jet or an event.")
+    events: Literal["z", "all"] = Field(
+        "z",
+        description="Which events are rows of `event`: those with two leptons of a Z; or all, of which "
+        "columns of the Z are missing where there is none.",
+    )
     layout: Literal["auto"] | Layout = Field(
-        "auto", description="ROOT layout; `auto` lets inspect recognise it."
+        "auto", description="Layout of the files; `auto` lets inspect recognise it."
     )
     is_data: bool = Field(
         False, description="Collision data: no truth, masks apply. Inspect compares it with the files."
@@ -53,6 +59,11 @@ class ReadingSpec(Record):
     weights: Literal["generator", "unit"] = Field(
         "generator",
         description="`unit`: simulation whose files hold no generator weight; every event then counts 1.",
+    )
+    weight_variation: str = Field(
+        "",
+        description="LHE files: id of a weight (`<rwgt>`, `<initrwgt>`), which is then the generator weight "
+        "of every event in place of XWGTUP.",
     )
     without: tuple[Literal["jet_id", "jvt"], ...] = Field(
         (),

@@ -28,7 +28,7 @@ class ColumnSpec(Record):
 class FeatureSpec(ColumnSpec):
     """One named input."""
 
-    transform: Literal["none", "abs", "log", "log1p", "signed_log1p"] = Field(
+    transform: Literal["none", "abs", "log", "log10", "log1p", "signed_log1p"] = Field(
         "none", description="A function of jetsmith.features.transforms, applied before the default is set."
     )
     unit: str = Field("", description="Unit after the transform.")

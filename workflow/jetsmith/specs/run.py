@@ -23,7 +23,13 @@ class SampleSpec(Record):
     """Datasets that are packed together."""
 
     datasets: tuple[Name, ...] = Field(min_length=1, description="Names of config/datasets.yaml.")
-    folds: int = Field(0, ge=0, le=100, description="Cross-validation folds, 3 or more; 0 for one split.")
+    folds: int | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="Cross-validation folds, 3 or more; 0 for one split. By default 5 where a reweighter is "
+        "trained, so that each event has its weight of a model that has not seen it, else 0.",
+    )
     normalise: Literal["unit", "cross_section"] = Field(
         "unit",
         description="unit: mean weight 1 in each dataset; cross_section: weights add up to it [pb], or to "
@@ -31,11 +37,37 @@ class SampleSpec(Record):
     )
 
 
-class ClosureSpec(Record):
-    """The closure test of the reweighters."""
+class GatesSpec(Record):
+    """The limits of the closure test of the reweighters."""
 
     bootstraps: int = Field(200, ge=20, le=100_000, description="Bootstrap replicas of the interval.")
-    max_auc: float = Field(0.53, gt=0.5, lt=1, description="Closure passes below this AUC.")
+    tolerance: float = Field(
+        0.03,
+        gt=0,
+        lt=0.5,
+        description="Gates separation and swapped pass where the whole interval of the AUC lies within 1/2 ± "
+        "this, calibration where fractions of the target lie so close to what the ratio says.",
+    )
+    max_chi2: float = Field(
+        3.0, ge=1, description="Gate spectra: largest chi2/ndf after weighting, of inputs and spectators."
+    )
+    min_effective: Positive = Field(
+        100.0, description="Gate support: effective held-out events of the source after weighting, at least."
+    )
+    max_share: Fraction = Field(0.05, description="Gate support: largest share of one event in their sum.")
+    max_uncovered: Fraction = Field(
+        0.1,
+        description="Gate support: largest share of the target where the source has next to no events, and "
+        "of events outside the region of validity.",
+    )
+
+
+class ClosureSpec(GatesSpec):
+    """The closure test of the reweighters, and what follows from it."""
+
+    allow_failed_closure: bool = Field(
+        False, description="Whether the run goes on where a gate failed; the report shows it either way."
+    )
 
 
 class RunSpec(Record):

@@ -1,0 +1,104 @@
+"""What closure found of a reweighter, gate by gate, for page, figure and verdict."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from jetsmith.io import Stored
+
+Status = Literal["passed", "not conclusive", "failed"]
+WORST: tuple[Status, ...] = ("failed", "not conclusive", "passed")
+
+
+@dataclass(frozen=True, slots=True)
+class Gate(Stored):
+    """One demand on the weights.
+
+    Attributes:
+        name: separation, support, calibration, spectra, swapped or sum.
+        status: "not conclusive" is not "passed": the events cannot tell.
+        values: What was found, by its name.
+        limits: What it was compared with, by its name.
+        why: The reason, a sentence for people.
+    """
+
+    name: str
+    status: Status
+    values: dict[str, float]
+    limits: dict[str, float]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Area(Stored):
+    """Area under the ROC curve of a fresh classifier, with its interval of 68.3%."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def sigma(self) -> float:
+        """Half of the interval's width."""
+        return (self.high - self.low) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationBin(Stored):
+    """Events of both generators with ratios in [low, high), levelled to the same sum of weights.
+
+    Attributes:
+        low: Smallest ratio target/source.
+        high: Largest.
+        content: Share of the levelled weights.
+        predicted: Fraction of the target by the ratio.
+        observed: Fraction of the target.
+        error: Standard deviation of observed - predicted.
+    """
+
+    low: float
+    high: float
+    content: float
+    predicted: float
+    observed: float
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
+class Closure(Stored):
+    """The closure test of a reweighter, on events that nothing was fitted on.
+
+    Attributes:
+        reweighter: Whose.
+        sample: On which.
+        classes: Source and target.
+        seed: Of everything random.
+        status: The worst of the gates.
+        gates: In the order of the page.
+        auc_before: Source against target, with generator weights alone.
+        auc_after: The source weighted.
+        auc_swapped: The target weighted by the inverse ratio; None where those weights do not add up to more
+            than 0.
+        n_source: Held-out events of the source.
+        n_target: Of the target.
+        calibration: By rising ratio.
+        histograms: A spectrum a feature and spectator (`reweighting.histograms.compare_features`).
+    """
+
+    reweighter: str
+    sample: str
+    classes: tuple[str, ...]
+    seed: int
+    status: Status
+    gates: tuple[Gate, ...]
+    auc_before: Area
+    auc_after: Area | None
+    auc_swapped: Area | None
+    n_source: int
+    n_target: int
+    calibration: tuple[CalibrationBin, ...]
+    histograms: tuple[dict[str, Any], ...]
+
+
+def worst(gates: tuple[Gate, ...]) -> Status:
+    """Failed, if any gate is; else not conclusive, if any is."""
+    return next(status for status in WORST if status == "passed" or any(g.status == status for g in gates))

@@ -1,0 +1,168 @@
+"""The events that closure judges on: features and weights together, where nothing was fitted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import numpy.typing as npt
+
+from jetsmith import io
+from jetsmith.columns import row_key
+from jetsmith.errors import InputError
+from jetsmith.hashing import SPLITS
+from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.packed import arrays
+from jetsmith.packed.rows import Rows
+from jetsmith.specs.classifiers import ComparedSpec, RowsSpec
+from jetsmith.specs.features import Inputs
+
+_COLUMNS = ("weight_generator", "ratio", "weight", "outside")
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Events of both generators that nothing was fitted on.
+
+    Attributes:
+        spec: The reweighter.
+        rows: The N events with its flat inputs.
+        target_mask: True for events of the target, shape (N,).
+        generator: Generator weights, signed, shape (N,).
+        ratio: Density of the target over that of the source, positive, shape (N,).
+        weight: Weights under test, 1 for the target, shape (N,).
+        outside: True where the reweighter says that it has no weight for the event, shape (N,).
+        spectators: Features that are compared and that the reweighter does not see, shape (N, S).
+        spectator_names: The S of them.
+        fold: Fold of each event, shape (N,): those of one have their weights of one model, which has seen
+            none of them; 0 in a sample without.
+        conserved: Sum of generator weights times weights over that of generator weights alone, of all events
+            of the source, fitted on or not; None where it was not to be conserved.
+    """
+
+    spec: RowsSpec
+    rows: Rows
+    target_mask: BoolArray
+    generator: FloatArray
+    ratio: FloatArray
+    weight: FloatArray
+    outside: BoolArray
+    spectators: FloatArray
+    fold: IntArray
+    spectator_names: tuple[str, ...] = ()
+    conserved: float | None = None
+
+    def __getitem__(self, which: IntArray) -> "HeldOut":
+        """Some of the events, by their places."""
+        names = ("rows", "target_mask", "generator", "ratio", "weight", "outside", "spectators", "fold")
+        return replace(self, **{name: getattr(self, name)[which] for name in names})
+
+    @property
+    def features(self) -> FloatArray:
+        """Inputs and spectators, shape (N, F + S), float32."""
+        return np.concatenate([self.rows.flat_as_packed(slice(None)), self.spectators], axis=1)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The F + S features."""
+        return (*(name for inputs in self.rows.inputs for name in inputs.features), *self.spectator_names)
+
+
+def held_out(
+    spec: ComparedSpec,
+    splits: Sequence[Path],
+    datasets: Sequence[tuple[str, str]],
+    weights: Mapping[str, str | Path],
+    conserve: bool = True,
+) -> HeldOut:
+    """Put features (packed) and weights (parquet) of the held-out events together by event key.
+
+    Args:
+        spec: The reweighter.
+        splits: Folders of the packed splits.
+        datasets: Name and generator of the sample's datasets, in its order.
+        weights: results/weights/{reweighter}/{dataset}.parquet by dataset.
+        conserve: Whether the weights were to leave the source its sum.
+
+    Raises:
+        InputError: A dataset lacks its weights, keys repeat, or an event has no features.
+    """
+    generators = {c.generator: k for k, c in enumerate(spec.classes)}
+    keys = row_key(spec.object)
+    wanted: list[npt.NDArray[Any]] = []
+    columns: list[npt.NDArray[Any]] = []
+    sums = np.zeros(2)
+    for k, (name, generator) in enumerate(datasets):
+        if generator not in generators:
+            continue
+        if name not in weights:
+            raise InputError(f"closure of {spec.name}: no weights of dataset `{name}`")
+        rows = io.read_rows(weights[name], [*keys, "split", *_COLUMNS], reweighter=spec.name, dataset=name)
+        table = {field: np.asarray(ak.to_numpy(rows[field])) for field in ak.fields(rows)}
+        if generators[generator] == 0:
+            every = table["weight_generator"].astype(np.float64)
+            sums += every @ table["weight"], every.sum()
+        kept = table["split"] == SPLITS.index("test")
+        key = [table[field][kept].astype(np.int64) for field in keys]
+        wanted.append(np.column_stack([np.full(int(kept.sum()), k), *key]))
+        side = np.full(int(kept.sum()), generators[generator])
+        columns.append(np.column_stack([*(table[field][kept] for field in _COLUMNS), side]))
+    if not sums[1] > 0:
+        raise InputError(
+            f"closure of {spec.name}: the generator weights of the source add up to {sums[1]:g}, which is no "
+            "density"
+        )
+    rows, has = _features(spec, spec.inputs, splits, keys)
+    place = match_rows(np.concatenate(wanted), has, spec.name)
+    generator_weight, ratio, weight, outside, side = np.concatenate(columns).T
+    seen = np.zeros((len(place), 0), np.float32)
+    if spec.spectators:
+        seen = _features(spec, spec.spectators, splits, keys)[0].flat_as_packed(slice(None))[place]
+    return HeldOut(
+        spec=spec,
+        rows=rows[place],
+        target_mask=side == 1,
+        generator=generator_weight,
+        ratio=ratio,
+        weight=weight,
+        outside=outside == 1,
+        spectators=seen,
+        fold=np.asarray(rows.column("fold"), np.int64)[place],
+        spectator_names=tuple(name for inputs in spec.spectators for name in inputs.features),
+        conserved=float(sums[0] / sums[1]) if conserve else None,
+    )
+
+
+def _features(
+    spec: RowsSpec, inputs: Sequence[Inputs], splits: Sequence[Path], keys: Sequence[str]
+) -> tuple[Rows, npt.NDArray[np.int64]]:
+    """All packed events with the flat features among inputs, and their keys (dataset first)."""
+    flat = [one for one in inputs if one.kind == "flat"]
+    if not flat:
+        raise InputError(f"closure of {spec.name} needs flat features; the reweighter reads none")
+    groups = [one.group for one in flat]
+    parts = [arrays.read_packed(split, groups, split=split.name, sample=spec.sample) for split in splits]
+    rows = Rows.select(flat, parts)
+    key = np.column_stack([rows.column(name).astype(np.int64) for name in ("dataset", *keys)])
+    return rows, key
+
+
+def match_rows(wanted: npt.NDArray[np.int64], has: npt.NDArray[np.int64], name: str) -> npt.NDArray[np.intp]:
+    """Row of `has`, shape (M, K), that equals each row of `wanted`, shape (N, K)."""
+    both = np.concatenate([has, wanted])
+    code = np.zeros(len(both), np.int64)
+    for column in both.T:  # a few key columns: pair what was found so far with the next
+        _, part = np.unique(column, return_inverse=True)
+        _, code = np.unique(code * (int(part.max(initial=0)) + 1) + part, return_inverse=True)
+    there, asked = code[: len(has)], code[len(has) :]
+    for what, codes in (("packed", there), ("weighted", asked)):
+        if len(np.unique(codes)) != len(codes):
+            raise InputError(f"closure of {name}: {what} events repeat their run, luminosity block and event")
+    place = np.full(int(code.max(initial=-1)) + 1, -1, np.intp)
+    place[there] = np.arange(len(there))
+    if (place[asked] < 0).any():
+        lost = int((place[asked] < 0).sum())
+        raise InputError(f"closure of {name}: {lost} weighted events are not packed; run scores again")
+    return place[asked]

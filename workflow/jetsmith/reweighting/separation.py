@@ -1,0 +1,128 @@
+"""The fresh classifier of the closure test: can trees that know nothing of the weights tell them apart?"""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jetsmith.classifiers import Labelled, Task
+from jetsmith.classifiers import xgboost as trees
+from jetsmith.errors import InputError
+from jetsmith.handed.closure import Area
+from jetsmith.io import BoolArray, FloatArray
+from jetsmith.metrics import auc_interval
+from jetsmith.packed.rows import Rows
+from jetsmith.reweighting.events import HeldOut
+from jetsmith.specs.classifiers import RecipeSpec, RowsSpec, TrainingSpec
+
+TREES = {"max_depth": 4, "min_child_weight": 20.0}
+ROUNDS = 100
+TRAINING = TrainingSpec(
+    epochs=ROUNDS, patience=ROUNDS, learning_rate=0.1, balance="none", checkpoint_every=ROUNDS
+)
+MIN_EVENTS = 10  # of each class in each half
+
+
+def separation(
+    events: HeldOut, weight: FloatArray, bootstraps: int, seed: Sequence[int], threads: int = 1
+) -> Area | None:
+    """AUC of a fresh classifier between the source, weighted, and the target.
+
+    Boosted trees of fixed settings, by the backend that taggers have, learn one half of the events and are
+    judged on the other, whose bootstrap gives the interval; the trees are what they are, so it covers the
+    area of these trees, which is 1/2 where the densities agree. To learn the other half too and average does
+    not help: what a half teaches by chance is judged by the other as the other way round, so both areas are
+    nearly the same number (their errors are no independent ones). Calls with one seed share halves and trees'
+    seed.
+
+    XGBoost takes no negative weights, so an event of negative weight goes to the other class with the size of
+    its weight: the classes that the trees see, T+ and S- against S+ and T-, agree exactly where the signed
+    densities T+ - T- and S+ - S- do. The AUC is of signed weights, and is 1/2 for every classifier where they
+    agree.
+
+    In a sample with folds each fold has trees of its own, and the areas are averaged: the weights of one fold
+    come from a model that has learned all others, so that what is by chance too many in one is weighted up in
+    all others, and trees that learn one and judge another find an area below 1/2 with the best of weights.
+    Events of one fold have no part in each other's weights.
+
+    Args:
+        events: Held-out events.
+        weight: Signed weight of each event, shape (N,).
+        bootstraps: Replicas of the interval.
+        seed: Of halves, trees and replicas.
+        threads: Of XGBoost.
+
+    Returns:
+        None where the weights of a class do not add up to more than 0 in a half.
+
+    Raises:
+        InputError: Too few events of a class, in a fold.
+    """
+    areas = [
+        _of_fold(events[rows], weight[rows], bootstraps, [*seed, int(k)] if k else seed, threads)
+        for k in np.unique(events.fold)
+        for rows in [np.flatnonzero(events.fold == k)]
+    ]
+    if any(area is None for area in areas):
+        return None
+    value, low, high = np.mean([[a.value, a.low, a.high] for a in areas if a is not None], axis=0)
+    narrower = np.sqrt(len(areas))
+    return Area(
+        *(float(x) for x in (value, value - (value - low) / narrower, value + (high - value) / narrower))
+    )
+
+
+def _of_fold(
+    events: HeldOut, weight: FloatArray, bootstraps: int, seed: Sequence[int], threads: int
+) -> Area | None:
+    """The area in one fold, or in all of a sample that has none."""
+    judged = np.random.default_rng([*seed, 0]).random(len(weight)) < 0.5
+    truth = events.target_mask
+    sides = [side & (truth == kind) for side in (judged, ~judged) for kind in (False, True)]
+    if min(int(side.sum()) for side in sides) < MIN_EVENTS:
+        raise InputError(
+            f"closure: {int((~truth).sum())} source and {int(truth.sum())} target events that are held out, "
+            f"or of one fold, are too few; each half needs {MIN_EVENTS} of both"
+        )
+    if not all(weight[side].sum() > 0 for side in sides):
+        return None
+    seen, size = as_two_classes(truth, weight)
+    tree_seed = int(np.random.default_rng([*seed, 1]).integers(2**31))
+    learned = Labelled(events.rows[~judged], seen[~judged].astype(np.int32), size[~judged].astype(np.float32))
+    score = _scores(events.spec, learned, events.rows[judged], tree_seed, threads)
+    t, w = truth[judged], weight[judged]
+    found = auc_interval(score[t], w[t], score[~t], w[~t], bootstraps, [*seed, 2])
+    return Area(found.value, found.low, found.high)
+
+
+def as_two_classes(truth: BoolArray, weight: FloatArray) -> tuple[BoolArray, FloatArray]:
+    """Class and positive weight of each event, shape (N,) each, for trees that take no negative ones."""
+    size, negative = np.abs(weight), weight < 0
+    for kind in (truth, ~truth):
+        size = np.where(kind, size / weight[kind].mean(), size)
+    if negative.any():  # classes that lend each other events must weigh the same
+        size = np.where(truth, size * (~truth).sum() / truth.sum(), size)
+    return truth ^ negative, size
+
+
+def _scores(spec: RowsSpec, learned: Labelled, judged: Rows, seed: int, threads: int) -> FloatArray:
+    """Probability of the second class by trees that have learned the first rows, shape (N,).
+
+    All rounds count: the trees are validated on what they learn, whose loss falls to the last round. Rows
+    that could stop them early are the judged ones alone, which must not have a say.
+    """
+    recipe = RecipeSpec(
+        name=f"closure_{spec.name}",
+        role=spec.role,
+        sample=spec.sample,
+        object=spec.object,
+        classes=spec.classes,
+        inputs=judged.inputs,
+        backend="xgboost",
+        architecture=TREES,
+        training=TRAINING,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        trees.fit(Task(recipe, learned, learned, Path(folder), seed, threads))
+        return trees.predict(recipe, Path(folder), judged, threads)[:, 1]
