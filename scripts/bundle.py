@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from jetsmith.bundling import bundle
 from jetsmith.job import job
 from jetsmith.specs.classifiers import DiscriminantSpec, RecipeSpec
 from jetsmith.specs.features import RawSpec
 
 with job(snakemake):
+    from jetsmith.bundling import bundle  # here, so that a job without ONNX says which extra it lacks
+
     bundle(
         spec=RecipeSpec(**snakemake.params.spec),
         discriminants=[DiscriminantSpec(**found) for found in snakemake.params.discriminants],

@@ -161,3 +161,20 @@ def test_profiles_give_gpus_to_networks_alone(profile):
     asked = re.findall(r"(\w+): *\{[^}]*\bgpu: *\d", text)
     assert all(rule.endswith("_network") for rule in asked), asked
     assert len(re.findall(r"\bgpu: *\d", text)) == len(asked) + len(re.findall(r"# gpu: *\d", text))
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda path: path.parent.name)
+def test_each_training_has_the_line_of_the_others(profile):
+    """What a profile gives to `train`, trainings without a fold and those of later rungs get, too.
+
+    A network that others read would else be killed for its memory where the tagger itself is not.
+    """
+    text = "".join(path.read_text() for path in (ROOT / "workflow").glob("*.smk"))
+    rules = re.findall(r"^(?:use rule \w+ as |rule )((?:re)?train\w*)\b", text, re.MULTILINE)
+    assert len(rules) == 9
+    given = yaml.safe_load(profile.read_text())
+    for key in ("set-threads", "set-resources"):
+        lines = given.get(key) or {}
+        for rule in rules:
+            like = "train" + rule[rule.rindex("_") :] if rule.endswith(("_network", "_cuda")) else "train"
+            assert lines.get(rule) == lines.get(like), (key, rule)

@@ -1,16 +1,19 @@
 """job and progress: the user sees one clear message and how long it still takes."""
 
 import errno
+import importlib
 import io
 import os
+import runpy
 import sys
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from jetsmith.errors import InputError, OutputError, no_room
-from jetsmith.job import job, of_training
+from jetsmith.job import EXTRAS, job, of_training
 from jetsmith.progress import Progress
 
 SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
@@ -52,6 +55,27 @@ def test_defects_keep_their_traceback(tmp_path):
         raise KeyError("oops")
     assert "Traceback" in (tmp_path / "job.log").read_text()
     assert "KeyError: 'oops'" in (tmp_path / "job.log").read_text()
+
+
+def test_a_missing_extra_is_one_message(tmp_path, capsys, monkeypatch):
+    """The script of a bundle where no ONNX is: it says what installs it. A module of nobody's is a defect."""
+    for name in ("jetsmith.bundling", *(name for name in sys.modules if name.startswith("jetsmith.bundles"))):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(SCRIPTS / "bundle.py"), {"snakemake": of(tmp_path / "job.log")})
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "error: `onnx` is not installed: make setup EXTRAS=bundle\n"
+    with pytest.raises(ModuleNotFoundError, match="nobody"), job(of(tmp_path / "job.log")):
+        importlib.import_module("nobody")
+
+
+def test_extras_that_are_named_are_those_that_bring_it():
+    """Each module of the table is a requirement of its extra."""
+    project = tomllib.loads((SCRIPTS.parent / "pyproject.toml").read_text())["project"]
+    for module, extra in EXTRAS.items():
+        brings = project["optional-dependencies"][extra]
+        assert module in {requirement.partition(">")[0] for requirement in brings}
 
 
 class Full(io.StringIO):

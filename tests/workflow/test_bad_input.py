@@ -54,20 +54,19 @@ BAD = {
 @pytest.fixture(scope="module")
 def inspected(project, tmp_path_factory):
     """What one run says that inspects a dataset of each bad file."""
-    folder, path = tmp_path_factory.mktemp("files"), project.folder / "config" / "datasets.yaml"
-    before = path.read_text()
-    entries = yaml.safe_load(before)
+    folder = tmp_path_factory.mktemp("files")
+    paths = [project.folder / "config" / name for name in ("datasets.yaml", "config.yaml")]
+    before = [path.read_text() for path in paths]
     for name, (make, _) in BAD.items():
         (folder / name).mkdir()
         make(folder / name / "bad.root")
-        files = [str(folder / name / "bad.root")]
-        entries[f"bad_{name}"] = {"object": "ak4", "process": "ttbar", "files": files}
-    path.write_text(yaml.safe_dump(entries))
-    samples = {f"of_{name}": {"datasets": [f"bad_{name}"]} for name in BAD}
-    done = project.snakemake(
-        "--cores", "2", "--keep-going", *(f"results/inspect/bad_{name}.json" for name in BAD), samples=samples
-    )
-    path.write_text(before)
+        entry = {"object": "ak4", "process": "ttbar", "files": [str(folder / name / "bad.root")]}
+        project.edit_yaml("datasets.yaml", f"bad_{name}", value=entry)
+        project.edit_yaml("config.yaml", "samples", f"of_{name}", value={"datasets": [f"bad_{name}"]})
+    wanted = [f"results/inspect/bad_{name}.json" for name in BAD]
+    done = project.snakemake("--cores", "2", "--keep-going", *wanted)
+    for path, text in zip(paths, before, strict=True):
+        path.write_text(text)
     return done
 
 

@@ -30,57 +30,49 @@ def alive_in(session):
     return found
 
 
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """One after the other is killed in it."""
+    return copy_project(tmp_path_factory.mktemp("killed"))
+
+
 def started(project):
-    """A run, in a session of its own, in the middle of its second simulation; the files of both."""
+    """A run, in a session of its own, in the middle of its last simulation; files of both; what it prints."""
     files = [project.folder / f"results/simulated/ttbar/{part}.root" for part in ("000", "001")]
-    running = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", "--cores", "1", TARGET, "--config", f"simulation_scale={SCALE}"],
-        cwd=project.folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    said = project.folder / "said.log"
+    run = ["--cores", "1", TARGET, "--config", f"simulation_scale={SCALE}"]
+    with said.open("wb") as log:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "snakemake", *run],
+            cwd=project.folder, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
     deadline = time.monotonic() + 300
-    while not any(path.exists() for path in files):
+    while not (any(path.exists() for path in files) and simulates(running.pid)):
         assert time.monotonic() < deadline
         assert running.poll() is None
         time.sleep(0.1)
-    time.sleep(3)  # into the next simulation
-    return running, files
+    time.sleep(3)  # into the simulation
+    return running, files, said
 
 
-def goes_on(project, files):
-    """The same command ends well, and nothing is there twice or by half."""
-    assert not all(path.exists() for path in files)
+def simulates(session):
+    """Whether a job of a session is at it."""
+    return any("simulate.py" in command for command in alive_in(session).values())
+
+
+def is_half_done(project, files):
+    """What was made is there, and a dry run takes nothing away: the lock goes with the run that takes it."""
+    assert [path.exists() for path in files].count(True) == 1
     assert any((project.folder / ".snakemake" / "locks").iterdir())
     looked = project.snakemake("-n", TARGET)
     assert looked.returncode == 0, looked.stdout + looked.stderr
     assert any((project.folder / ".snakemake" / "locks").iterdir())
-    done = project.snakemake("--cores", "2", TARGET)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
-    assert "The run before was killed" in done.stderr
-    for path in files:
-        assert uproot.open(path)["Events"].num_entries == 10_000 * SCALE
-    assert (project.folder / TARGET).exists()
-
-
-def test_killed_run_goes_on(tmp_path):
-    """All processes killed while the second part is simulated; the same command then ends well.
-
-    A dry run in between takes nothing away: the lock goes with the run that takes it.
-    """
-    project = copy_project(tmp_path / "killed")
-    running, files = started(project)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
-    goes_on(project, files)
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="no pidfd: jobs go on to their end")
-def test_jobs_end_with_a_killed_driver(tmp_path):
+def test_jobs_end_with_a_killed_driver(project):
     """The driver alone is killed: none of its jobs goes on, to work beside its successors."""
-    project = copy_project(tmp_path / "killed")
-    running, files = started(project)
+    running, files, _ = started(project)
     assert len(alive_in(running.pid)) > 1
     running.send_signal(signal.SIGKILL)
     running.wait()
@@ -89,4 +81,23 @@ def test_jobs_end_with_a_killed_driver(tmp_path):
     while alive_in(running.pid):
         assert time.monotonic() < deadline, alive_in(running.pid)
         time.sleep(0.1)
-    goes_on(project, files)  # so the job has not come to its own end
+    is_half_done(project, files)  # so the job has not come to its own end
+
+
+def test_killed_run_goes_on(project):
+    """All processes killed while the second part is simulated; the same command then ends well.
+
+    It is itself the run after one whose driver was killed.
+    """
+    follows = any((project.folder / "results").glob("simulated/ttbar/*.root"))
+    running, files, said = started(project)
+    assert ("The run before was killed" in said.read_text()) == follows
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    is_half_done(project, files)
+    done = project.snakemake("--cores", "2", TARGET)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
+    assert "The run before was killed" in done.stderr
+    for path in files:
+        assert uproot.open(path)["Events"].num_entries == 10_000 * SCALE
+    assert (project.folder / TARGET).exists()

@@ -13,7 +13,8 @@ import pytest
 from .conftest import mock_project
 
 pytestmark = pytest.mark.workflow
-N_PARTS = 12
+N_PARTS = 8
+ENDS = ("parquet", "report.json", "identity.parquet")
 TARGET = "results/skim/mock.json"
 
 
@@ -124,8 +125,9 @@ def test_an_outage_is_no_lasting_loss(project, by_jobs, backend):
 
 def test_damage_known_at_inspect(project, by_jobs):
     """More than is allowed: the run stops there, skims nothing, and goes on when the file is mended."""
-    remove(project)
-    (project.folder / "results" / "inspect" / "mock.json").unlink()
+    results = project.folder / "results"
+    for name in ("inspect/mock.json", "skim/mock.json", *(f"skim/mock/000.{end}" for end in ENDS)):
+        (results / name).unlink()
     path = project.folder.parent / "2.root"
     content = path.read_bytes()
     path.write_bytes(bytes(len(content)))

@@ -12,6 +12,9 @@ from jetsmith import lifeline
 from jetsmith.errors import ConfigError, InputError, OutputError, no_room
 from jetsmith.sealed import planned
 
+EXTRAS = {"keras": "deep", "onnx": "bundle", "onnxruntime": "bundle", "tensorflow": "deep"}
+"""Extras of jetsmith that bring a module."""
+
 
 class _Tee(io.TextIOBase):
     """Write to the terminal and to the log. A log that cannot be written is given up, and it is said."""
@@ -87,9 +90,9 @@ def of_training(snakemake: Any) -> dict[str, Any]:
 def job(snakemake: Any) -> Iterator[None]:
     """Check that this is the job that was planned, and run it.
 
-    Standard error is copied into the job's log; bad input and a full disk end with exit code 1 and one clear
-    message. Any other error keeps its traceback: that is a defect of ours, not of the input. The job ends
-    with the run that started it.
+    Standard error is copied into the job's log; bad input, a full disk and an extra that is not installed end
+    with exit code 1 and one clear message. Any other error keeps its traceback: that is a defect of ours, not
+    of the input. The job ends with the run that started it.
 
     Args:
         snakemake: Snakemake's object of the script.
@@ -108,6 +111,10 @@ def job(snakemake: Any) -> Iterator[None]:
                 print(
                     f"error: {error.filename or 'a file'}: cannot be written: {reason}; make room", file=tee
                 )
+                sys.exit(1)
+            lacking = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+            if extra := EXTRAS.get(lacking):
+                print(f"error: `{lacking}` is not installed: make setup EXTRAS={extra}", file=tee)
                 sys.exit(1)
             tee.to_log(traceback.format_exc())
             raise
