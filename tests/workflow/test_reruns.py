@@ -232,7 +232,7 @@ def test_an_option_of_the_plots_reruns_plots(edited):
 REPRODUCIBLE = (
     "skim/zjets_power/000.parquet",
     "features/zjets_power/000/event.parquet",
-    "models/pythia_shower/model.json",
+    "models/pythia_shower/fold0/model.json",
     "weights/pythia_shower/zjets_power.parquet",
 )
 
