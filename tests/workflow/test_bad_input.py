@@ -5,7 +5,6 @@ import time
 import numpy as np
 import pytest
 import uproot
-import yaml
 
 from .conftest import copy_project
 
