@@ -17,6 +17,7 @@ ACCOUNTS = {
     "pfnano_qcd": (10, 36, 1.0),
     "physlite_zjets": (100, 269, 1.0),
     "deepntuples_ttbar": (7199, 5626, 1.0),
+    "lhe_z_fxfx": (10_000, 10_000, 1.0),
 }
 
 

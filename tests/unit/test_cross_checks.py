@@ -484,6 +484,18 @@ DATASETS = {
         _dataset(files=["here/a.root"], is_data=True, weights="unit"),
         ["ttbar: weights: data have no generator weights"],
     ),
+    "a variation of data": (
+        _dataset(files=["here/a.root"], is_data=True, weight_variation="1001"),
+        ["ttbar: weight_variation: data have no generator weights"],
+    ),
+    "a variation of unit weights": (
+        _dataset(files=["here/a.root"], weights="unit", weight_variation="1001"),
+        ["ttbar: weight_variation: with `weights: unit` every event counts 1"],
+    ),
+    "a variation of another layout": (
+        _dataset(files=["here/a.root"], layout="nanoaod", weight_variation="1001"),
+        ["ttbar: weight_variation: files of `nanoaod` have no weights of variations", "LHE files"],
+    ),
     "generated data": (
         _dataset(files=["here/a.root"], is_data=True, generated="events"),
         ["ttbar: generated: data were not generated"],

@@ -212,6 +212,13 @@ def pair_distance(jets: list[Row]) -> float:
     return math.hypot(jets[0]["eta"] - jets[1]["eta"], dphi)
 
 
+def b_partons(row: Row) -> list[Row]:
+    fields = ("pt_gev", "eta", "phi_rad", "mass_gev", "flavour")
+    lists = (row[f"lhe_parton_{name}"] for name in fields)
+    partons = [dict(zip(fields, values, strict=True)) for values in zip(*lists, strict=True)]
+    return [parton for parton in partons if parton["flavour"] == 5]
+
+
 def pair_mass(jets: list[Row]) -> float:
     jets = jets[:2]
     if len(jets) < 2:
@@ -261,6 +268,9 @@ EVENTS: dict[str, Callable[[Row], float]] = {
     "z_abs_y": lambda row: abs(row["z_y"]),
     "n_gen_jets": lambda row: len(central(row)),
     "n_b_gen_jets": lambda row: sum(jet["hadron_flavour"] == 5 for jet in central(row)),
+    "lhe_v_abs_y": lambda row: abs(row["lhe_v_y"]),
+    "lhe_delta_r_bb": lambda row: pair_distance(b_partons(row)),
+    "lhe_m_bb_gev": lambda row: pair_mass(b_partons(row)),
     "gen_ht_gev": lambda row: sum(jet["pt_gev"] for jet in central(row)),
     "delta_phi_z_jet1": lambda row: (
         abs(math.remainder(central(row)[0]["phi_rad"] - row["z_phi_rad"], 2 * math.pi))

@@ -228,7 +228,7 @@ LOGIN = b"<!DOCTYPE html>\n<html><body>Sign in</body></html>"
 @pytest.mark.parametrize(
     ("content", "words", "damaged"),
     [
-        (LHE, "an LHE file: partons without jets; shower it", False),
+        (LHE, "an LHE file, which is read from a disk alone", False),
         (b'<?xml version="1.0"?>\n' + LHE, "an LHE file", False),
         (gzip.compress(LHE * 99, mtime=0), "a gzip file; inside: an LHE file", False),
         (gzip.compress(b"root" + bytes(500), mtime=0), "a ROOT file packed with gzip; unpack it", False),

@@ -60,7 +60,7 @@ def test_a_grid_has_every_combination(project: Path) -> None:
     names = [f"trees.scan/{key}" for key in run.scans["trees"].points]
     assert list(run.trainings) == ["score", *names]
     for name, found in zip(names, settings(run), strict=True):
-        spec, seed = run.trainings[name]
+        spec, seed, _ = run.trainings[name]
         assert seed == run.run.seed
         assert (spec.architecture["max_depth"], spec.training.learning_rate) == tuple(found.values())
         assert (spec.architecture["subsample"], spec.training.epochs) == (0.8, 20)  # of the file

@@ -129,7 +129,7 @@ def test_the_objective_is_the_gradient_of_its_loss() -> None:
     """Of w ln(1 + exp(∓m)), by differences; curvatures are above 0 whatever the sign."""
     rng = np.random.default_rng(5)
     target, weight = rng.integers(0, 2, 50).astype(np.int32), rng.normal(size=50).astype(np.float32)
-    signed = _xgboost._Signed(Labelled(None, target, weight))  # type: ignore[arg-type]
+    signed = _xgboost.SignedLoss(Labelled(None, target, weight))  # type: ignore[arg-type]
     margin = rng.normal(size=50)
 
     def losses(m: Array) -> Array:

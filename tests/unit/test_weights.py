@@ -15,7 +15,7 @@ from jetsmith import io, members
 from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
-from jetsmith.reweighting.calibration import _binned, fit_calibration, straight
+from jetsmith.reweighting.calibration import binned, fit_calibration, straight
 from jetsmith.reweighting.halves import halves_error
 from jetsmith.reweighting.weights import (
     ReweighterScores,
@@ -157,7 +157,7 @@ def test_every_bin_has_weight_of_both_classes(seed: int) -> None:
     weight = np.where(rng.random(n) < 0.4, -1.0, 1.0)
     for kind in (True, False):
         weight[truth == kind] += max(0.0, 0.1 - weight[truth == kind].mean())
-    at, target, source = _binned(x, truth, weight, 20, 0.0)
+    at, target, source = binned(x, truth, weight, 20, 0.0)
     assert len(at) >= 1
     assert (target > 0).all()
     assert (source > 0).all()

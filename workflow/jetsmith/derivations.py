@@ -239,8 +239,19 @@ _CENTRAL = ("central_genjet_pt_gev", "central_genjet_eta", "central_genjet_phi_r
 _FLAVOUR = "central_genjet_hadron_flavour"
 _PARTON = ("lhe_parton_pt_gev", "lhe_parton_eta", "lhe_parton_phi_rad")
 QUARKS = ("top", "antitop")
-OF_QUARKS = {"pt": ("_gev", "GeV", "pt"), "y": ("", "", "rapidity"), "phi": ("_rad", "rad", "azimuth")}
-OF_QUARKS |= {"mass": ("_gev", "GeV", "mass")}
+OF_QUARKS = {
+    "pt": ("_gev", "GeV", "pt"),
+    "y": ("", "", "rapidity"),
+    "phi": ("_rad", "rad", "azimuth"),
+    "mass": ("_gev", "GeV", "mass"),
+}
+
+
+def _of_both(copy: str) -> tuple[str, ...]:
+    """Columns of top and antitop, of a copy by the beginning of their names."""
+    return tuple(f"{copy}{quark}_{name}{end}" for quark in QUARKS for name, (end, *_) in OF_QUARKS.items())
+
+
 _TOPS = {
     f"{quark}_{name}{end}": New(
         unit,
@@ -249,12 +260,16 @@ _TOPS = {
     )
     for quark in QUARKS
     for name, (end, unit, text) in OF_QUARKS.items()
+} | {
+    f"{copy}ttbar_{name}{end}": New(
+        unit,
+        f"{text} of top and antitop together{which}",
+        (Derived(f"pair_{name}", _of_both(copy), EVENTS),),
+    )
+    for copy, which in (("", ""), ("last_", ", of last copies"))
+    for name, (end, unit, text) in OF_QUARKS.items()
+    if name != "phi"
 }
-for _copy, _text in (("", ""), ("last_", ", of last copies")):
-    _needs = tuple(f"{_copy}{q}_{name}{end}" for q in QUARKS for name, (end, *_) in OF_QUARKS.items())
-    for _name, (_end, _unit, _of) in ((name, OF_QUARKS[name]) for name in ("pt", "y", "mass")):
-        _ways = (Derived(f"pair_{_name}", _needs, EVENTS),)
-        _TOPS[f"{_copy}ttbar_{_name}{_end}"] = New(_unit, f"{_of} of top and antitop together{_text}", _ways)
 
 OF_EVENTS: dict[str, New] = (
     {

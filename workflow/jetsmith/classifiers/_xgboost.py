@@ -59,7 +59,7 @@ class _Chunks(xgboost.DataIter):
         self._next += 1
         data = self._data
         data.rows.let_go()  # of the piece before
-        weight = np.abs(data.weight[which])  # signs are the objective's, `_Signed`
+        weight = np.abs(data.weight[which])  # signs are the objective's, `SignedLoss`
         input_data(data=_matrix(data.rows, which), label=data.target[which], weight=weight)
         return True
 
@@ -154,7 +154,7 @@ def _boost(task: Task, parameters: dict[str, Any], matrices: list[xgboost.DMatri
     booster, history = _load(parameters, matrices, checkpoint)
     growth = GROWTH if any(parameters[name] < 1 for name in SAMPLING) else 1.0
     saved = len(history)
-    signed = [_Signed(data) for data in (task.train, task.validation)] if has_signs(task) else []
+    signed = [SignedLoss(data) for data in (task.train, task.validation)] if has_signs(task) else []
     progress = Progress(f"train {spec.name}", training.epochs, "rounds")
     progress.go_on(len(history))
     while len(history) < training.epochs and not stalled(history, training.patience):
@@ -204,7 +204,7 @@ def has_signs(task: Task) -> bool:
     return any(bool((data.weight < 0).any()) for data in (task.train, task.validation))
 
 
-class _Signed:
+class SignedLoss:
     """Cross-entropy of two classes with weights of both signs, which XGBoost itself refuses.
 
     Gradients are signed, w (p - y). Second derivatives would be too, and their sum in a leaf may be near 0

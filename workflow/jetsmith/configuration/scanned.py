@@ -13,7 +13,7 @@ from jetsmith.configuration.records import hint, validate
 from jetsmith.configuration.resolve import Resolved
 from jetsmith.errors import ConfigError, refuse
 from jetsmith.provenance import config_digest
-from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec
+from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, Role
 from jetsmith.specs.scans import COMPARABLE, MAX_POINTS, RangeSpec, ScanSpec, parts, said
 
 DRAWS_A_POINT = 100  # until a scan that draws points is said to have too few different ones
@@ -57,22 +57,23 @@ class Scanned:
         return spec.model_copy(update={"training": spec.training.model_copy(update={"epochs": epochs})})
 
 
-def check(content: ClassifierFile, path: Path, spec: ClassifierSpec, readers: list[str]) -> None:
+def check(content: ClassifierFile, path: Path, folds: int, readers: list[str], role: Role = "tagger") -> None:
     """A scan or an ensemble goes together with the rest of the file, the sample and who reads the tagger.
 
     Args:
         content: The file.
         path: Its name.
-        spec: What it was resolved to.
+        folds: Of the sample.
         readers: Classifiers of the run that read its scores.
+        role: What it is.
 
     Raises:
         ConfigError: Names file, key, and what to do.
     """
     if content.ensemble > 1:
-        refuse(path, (f"ensemble: {problem}" for problem in _ensemble(content, spec, readers)))
+        refuse(path, (f"ensemble: {problem}" for problem in _ensemble(content, folds, readers, role)))
     if content.scan is not None:
-        refuse(path, (f"scan{problem}" for problem in _together(content, spec.folds, readers)))
+        refuse(path, (f"scan{problem}" for problem in _together(content, folds, readers)))
         refuse(path, (f"scan.{problem}" for problem in _own(content.scan, content, path)))
 
 
@@ -123,17 +124,17 @@ def _together(content: ClassifierFile, folds: int, readers: list[str]) -> Iterat
         )
 
 
-def _ensemble(content: ClassifierFile, spec: ClassifierSpec, readers: list[str]) -> Iterator[str]:
+def _ensemble(content: ClassifierFile, folds: int, readers: list[str], role: Role) -> Iterator[str]:
     if not plugs.find("classifiers", content.backend, "", "").TRAINS:
         yield f"backend `{content.backend}` trains nothing; leave it out"
     if content.scan is not None:
         yield "would train again what `scan` chose; write that into the file, and leave `scan` out"
-    if spec.role == "reweighter" and (content.ensemble % 2 or content.ensemble < 4):
+    if role == "reweighter" and (content.ensemble % 2 or content.ensemble < 4):
         yield (
             f"{content.ensemble}: members of a reweighter come in pairs, each trained on two halves of the "
             "events, from whose differences the errors of the weights follow: an even number, 4 or more"
         )
-    if readers and not spec.folds:
+    if readers and not folds:
         yield (
             f"{', '.join(readers)} reads its scores, which would be those of one training where it is "
             "trained, and an average where it is judged; leave it out"

@@ -99,11 +99,11 @@ def fit_calibration(
     x = np.clip(logit, -MAX_LOG_RATIO, MAX_LOG_RATIO)
     if ratio.calibration == "platt":
         if (levelled < 0).any():  # the loss has no lower bound where few events of one sign are alone
-            at, target, source = _binned(x, target_mask, levelled, PLATT_BINS, least=0.0)
+            at, target, source = binned(x, target_mask, levelled, PLATT_BINS, least=0.0)
             x, levelled = np.tile(at, 2), np.concatenate([source, target])
             target_mask = np.repeat([False, True], len(at))
         return straight(*_logistic(x, target_mask, levelled), "platt", counts)
-    at, target, source = _binned(x, target_mask, levelled, ratio.calibration_bins, LEAST)
+    at, target, source = binned(x, target_mask, levelled, ratio.calibration_bins, LEAST)
     if len(at) < 2 or not (np.diff(at) > 0).all():
         raise InputError(
             f"reweighting: too few events for a calibration in {ratio.calibration_bins} bins, with "
@@ -121,7 +121,7 @@ def fit_calibration(
     return RatioCalibration(ratio.calibration, tuple(at.tolist()), tuple(value.tolist()), False, *counts)
 
 
-def _binned(
+def binned(
     x: FloatArray, truth: BoolArray, weight: FloatArray, n_bins: int, least: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Mean log-odds, and sums of target and source, in bins of equal number.

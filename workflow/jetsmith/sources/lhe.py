@@ -50,8 +50,8 @@ def weight_branch(branches: set[str]) -> str | None:
 
 
 def unable(branches: set[str], obj: str, bits: int) -> dict[str, str]:
-    """Events are not cut on jets (see `sources.Source.unable`)."""
-    return {}
+    """There are no jets (see `sources.Source.unable`)."""
+    return {"jet_id": "matrix elements have no jets"} if bits and obj != "event" else {}
 
 
 def instead(branches: set[str], obj: str, bits: int) -> dict[str, str]:

@@ -28,7 +28,8 @@ PARTICLE = dict(
 )  # in pylhe
 WEIGHT = re.compile(r"(XWGTUP|weight (?P<id>.*)) \(IDWTUP [+-]\d\)", re.DOTALL)
 STRATEGIES = (1, 2, 3, 4)  # |IDWTUP|: how weights, cross-sections and unweighting go together
-BATCH = 1000  # events that pylhe parses at once
+MOST_CODE = 2**31  # codes of nuclei have ten digits
+BATCH, BATCH_BYTES = 1000, 16 << 20  # events, and about the bytes of text, that pylhe parses at once
 
 
 def weight_name(strategy: int, variation: str | None = None) -> str:
@@ -112,12 +113,13 @@ class EventTable:
         """
         text = self._text_at(start)
         wanted = {name: match["id"] for name in names if (match := WEIGHT.fullmatch(name))}
-        batches = []
-        for first in range(start, stop, BATCH):
-            blocks = list(islice(text.events(), min(BATCH, stop - first)))
+        batches, first = [], start
+        while first < stop:
+            blocks = _some(text, stop - first)
+            if not blocks:
+                raise DamagedError(f"{self.file}: it ends after {first:,} events, not {stop:,}")
             batches.append(self._batch(blocks, first, wanted))
-            if len(blocks) < min(BATCH, stop - first):
-                raise DamagedError(f"{self.file}: it ends after {first + len(blocks):,} events, not {stop:,}")
+            first += len(blocks)
         arrays = {name: ak.Array(_joined([batch[name] for batch in batches])) for name in wanted}
         counts = _joined([batch["counts"] for batch in batches], np.int64)
         for name in (*CODES, *MOMENTA):
@@ -140,7 +142,7 @@ class EventTable:
     def _batch(self, blocks: Sequence[bytes], first: int, weights: dict[str, str | None]) -> dict[str, Any]:
         """Numbers of some events: particles one after the other, and how many each event has."""
         found: dict[str, list[Any]] = {name: [] for name in (*CODES, *MOMENTA, *weights, "counts")}
-        n = 0
+        n, failure = 0, None
         try:
             for event in self._parsed(blocks, any(weights.values())):
                 _add(found, event, weights)
@@ -148,9 +150,9 @@ class EventTable:
         except MemoryError:
             raise
         except Exception as error:  # whatever pylhe raises on damaged text
-            raise self._malformed(first + n, blocks[n : n + 1], error) from error
-        if n != len(blocks):
-            raise self._malformed(first + n, blocks[n : n + 1], None)
+            failure = error
+        if n != len(blocks):  # raised here, so that the place is the last word and not what pylhe said
+            raise self._malformed(first + n, blocks[n : n + 1], failure)
         arrays = {name: np.asarray(values) for name, values in found.items()}
         event_of = np.repeat(np.arange(n), found["counts"])
         for name in (*MOMENTA, *weights):
@@ -223,11 +225,23 @@ def _pylhe(path: str) -> Any:
     return pylhe
 
 
+def _some(text: Text, most: int) -> list[bytes]:
+    """The next events, fewer where they are long; none at the end."""
+    blocks: list[bytes] = []
+    n_bytes = 0
+    while len(blocks) < min(BATCH, most) and n_bytes < BATCH_BYTES and (block := text.event()) is not None:
+        blocks.append(block)
+        n_bytes += len(block)
+    return blocks
+
+
 def _add(found: dict[str, list[Any]], event: "LHEEvent", weights: dict[str, str | None]) -> None:
     """Add the numbers of an event to lists."""
     n_said, n_there = event.eventinfo.nparticles, len(event.particles)
     if n_said != n_there:
         raise ValueError(f"NUP is {n_said}, but it has {n_there} particles")
+    if any(abs(code) >= MOST_CODE for particle in event.particles for code in (particle.id, particle.status)):
+        raise ValueError("codes of its particles have too many digits")
     for name, variation in weights.items():
         if variation is not None and variation not in event.weights:
             raise ValueError(f"it has no weight `{variation}`")
