@@ -1,0 +1,48 @@
+"""What each stage gets of the configuration, and no more: an edit reruns the stages that read it.
+
+The fields of a stage's record are the `params` of its rule, as plain values, which Snakemake compares
+with those of the last run. A record such as `RecipeSpec` holds the part of a longer one that a stage
+reads, so that a colour, which `ClassifierSpec` adds, is nothing that `train` can see.
+tests/unit/reruns.yaml has a line for every key of the configuration.
+"""
+
+from jetsmith.stages.from_rows import (
+    bundle,
+    calibrate,
+    choose,
+    closure,
+    plot,
+    report,
+    retrain,
+    score,
+    stack,
+    train,
+    train_fold,
+    verdict,
+    weights,
+)
+from jetsmith.stages.to_rows import account, check, features, inspect, pack, pack_rows, simulate, skim
+
+__all__ = [
+    "account",
+    "bundle",
+    "calibrate",
+    "check",
+    "choose",
+    "closure",
+    "features",
+    "inspect",
+    "pack",
+    "pack_rows",
+    "plot",
+    "report",
+    "retrain",
+    "score",
+    "simulate",
+    "skim",
+    "stack",
+    "train",
+    "train_fold",
+    "verdict",
+    "weights",
+]

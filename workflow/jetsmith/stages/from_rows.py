@@ -1,0 +1,208 @@
+"""From packed rows to the page: what trainings get, what scores, judges and shows them, and reweighters."""
+
+from typing import NamedTuple
+
+from jetsmith.configuration.configuration import Configuration
+from jetsmith.configuration.plotted import plotted
+from jetsmith.specs.classifiers import (
+    ComparedSpec,
+    DiscriminantSpec,
+    JudgedSpec,
+    RatioSpec,
+    RecipeSpec,
+    RowsSpec,
+)
+from jetsmith.specs.run import GatesSpec
+from jetsmith.stages.plain import Plain, judged
+from jetsmith.strict import seen_as
+
+
+class Train(NamedTuple):
+    """What a model is made from, and which part of the events it does not see (`training.Without`)."""
+
+    spec: Plain
+    seed: int
+    without: Plain | None
+
+
+def train(run: Configuration, training: str) -> Train:
+    """Stage train: of a classifier, a point of its scan, or a member of its ensemble."""
+    found = run.trainings[training]
+    without = None if found.half is None else {**found.half._asdict(), "folds": 2}
+    return Train(seen_as(RecipeSpec, found.spec), found.seed, without)
+
+
+class Retrain(NamedTuple):
+    """A classifier without the settings of a point, and with the epochs of a rung."""
+
+    spec: Plain
+    seed: int
+
+
+def retrain(run: Configuration, classifier: str, rung: str) -> Retrain:
+    """Stage train, of a point of a scan by halving that was promoted to a rung."""
+    spec = run.scans[classifier].in_rung(int(rung), run.classifiers[classifier])
+    return Retrain(seen_as(RecipeSpec, spec), run.run.seed)
+
+
+class Choose(NamedTuple):
+    """The settings of the points, by their digest, in the order of the scan; trainings of each rung."""
+
+    points: dict[str, Plain]
+    method: str
+    trained: list[int]
+
+
+def choose(run: Configuration, classifier: str) -> Choose:
+    """Stage choose."""
+    scan = run.scans[classifier]
+    points = {key: point.settings for key, point in scan.points.items()}
+    return Choose(points, scan.spec.method, scan.trained)
+
+
+class TrainFold(NamedTuple):
+    """A model, its seed, and into how many parts the events are cut."""
+
+    spec: Plain
+    seed: int
+    folds: int
+
+
+def train_fold(run: Configuration, classifier: str) -> TrainFold:
+    """Stage train, of a model that others are trained on."""
+    spec, seed = run.trainings[classifier][:2]
+    return TrainFold(seen_as(RecipeSpec, spec), seed, run.run.stack_folds)
+
+
+def stack(run: Configuration, classifier: str) -> TrainFold:
+    """Stage stack."""
+    return train_fold(run, classifier)
+
+
+class Score(NamedTuple):
+    """A model; and where an experiment made the scores, the classes that have to have some."""
+
+    spec: Plain
+    judged: list[Plain]
+
+
+def score(run: Configuration, classifier: str) -> Score:
+    """Stage score: probabilities alone, so that no discriminant of them runs it again."""
+    spec = run.classifiers[classifier]
+    return Score(seen_as(RecipeSpec, spec), judged(run, classifier) if spec.backend == "stored" else [])
+
+
+class Calibrate(NamedTuple):
+    """Working points, and the bins of their efficiencies."""
+
+    spec: Plain
+    working_points: dict[str, float]
+    pt_bins_gev: list[float]
+    abseta_bins: list[float]
+
+
+def calibrate(run: Configuration, judgement: str) -> Calibrate:
+    """Stage calibrate."""
+    spec = run.judgements[judgement]
+    bins = run.run.selection[spec.object]
+    return Calibrate(
+        spec=seen_as(JudgedSpec, spec),
+        working_points=run.run.working_points,
+        pt_bins_gev=list(bins.pt_bins_gev),
+        abseta_bins=list(bins.abseta_bins),
+    )
+
+
+class Bundle(NamedTuple):
+    """A tagger with its discriminants; and how its features are computed, in which units and which order."""
+
+    spec: Plain
+    discriminants: list[Plain]
+    features: dict[str, dict[str, Plain]]
+    sorted_by: dict[str, str]
+
+
+def bundle(run: Configuration, tagger: str) -> Bundle:
+    """Stage bundle."""
+    judged = [view.discriminant for view in run.judgements.values() if view.name == tagger]
+    given = run.given_to(tagger)
+    return Bundle(
+        spec=seen_as(RecipeSpec, run.classifiers[tagger]),
+        discriminants=[seen_as(DiscriminantSpec, found) for found in judged if found is not None],
+        features={
+            group: {f: raw.model_dump(mode="json") for f, raw in of.items()} for group, of in given.items()
+        },
+        sorted_by={group: run.groups[group].sort_by for group in given if group in run.groups},
+    )
+
+
+class Weights(NamedTuple):
+    """A reweighter, the generators of the datasets that it weighs, and how; members of its ensemble."""
+
+    spec: Plain
+    datasets: dict[str, str]
+    ratio: Plain
+    n_members: int
+
+
+def weights(run: Configuration, reweighter: str) -> Weights:
+    """Stage weights."""
+    spec = run.classifiers[reweighter]
+    return Weights(
+        spec=seen_as(RowsSpec, spec),
+        datasets=run.generators(run.run.reweighters[reweighter]),
+        ratio=(spec.ratio or RatioSpec()).model_dump(mode="json"),
+        n_members=run.ensembles.get(reweighter, 0),
+    )
+
+
+class Closure(NamedTuple):
+    """A reweighter with its spectators, the generators of its datasets, and how the test is made."""
+
+    spec: Plain
+    datasets: dict[str, str]
+    conserve: bool
+    settings: Plain
+    seed: int
+
+
+def closure(run: Configuration, reweighter: str) -> Closure:
+    """Stage closure."""
+    return Closure(
+        spec=seen_as(ComparedSpec, run.classifiers[reweighter]),
+        datasets=run.generators(run.run.reweighters[reweighter]),
+        conserve=(run.classifiers[reweighter].ratio or RatioSpec()).conserve,
+        settings=seen_as(GatesSpec, run.run.closure),
+        seed=run.run.seed,
+    )
+
+
+class Verdict(NamedTuple):
+    """Whether weights that failed their test stop the run, and reweighters that nothing can test."""
+
+    allow_failed_closure: bool
+    untested: list[str]
+
+
+def verdict(run: Configuration) -> Verdict:
+    """Stage verdict."""
+    untested = [name for name in run.run.reweighters if name not in run.tested]
+    return Verdict(run.run.closure.allow_failed_closure, untested)
+
+
+def plot(run: Configuration, name: str, *subject: str) -> Plain:
+    """What one figure of a plot gets; see `configuration.plotted`."""
+    return plotted(run, name, *subject)
+
+
+class Report(NamedTuple):
+    """All of it but for where the results lie: the page shows the configuration."""
+
+    run: Plain
+    title: str
+
+
+def report(run: Configuration) -> Report:
+    """The page."""
+    shown = {**run.raw, "run": {key: value for key, value in run.raw["run"].items() if key != "pathvars"}}
+    return Report(shown, run.run.title)

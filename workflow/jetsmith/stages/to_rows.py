@@ -1,0 +1,192 @@
+"""From files to packed rows: what simulate, inspect, check, skim, account, features and pack get."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from jetsmith import columns, derivations
+from jetsmith.configuration.configuration import Configuration
+from jetsmith.simulation.processes import PROCESSES
+from jetsmith.specs.classifiers import ComparedSpec
+from jetsmith.specs.datasets import CutsSpec, ReadingSpec
+from jetsmith.specs.features import ColumnGroup
+from jetsmith.stages.plain import Plain, judged
+from jetsmith.strict import seen_as
+
+
+class Simulate(NamedTuple):
+    """A part of a simulated dataset, and the physics of its process."""
+
+    spec: Plain
+    settings: list[str]
+    boosted: bool
+    seed: int
+    scale: float
+
+
+def simulate(run: Configuration, dataset: str) -> Simulate:
+    """Stage simulate."""
+    spec = run.datasets[dataset]
+    assert spec.simulate is not None
+    process = PROCESSES[spec.simulate.process]
+    return Simulate(
+        spec=spec.simulate.model_dump(mode="json"),
+        settings=list(process.settings),
+        boosted=process.boosted,
+        seed=run.run.seed,
+        scale=run.run.simulation_scale,
+    )
+
+
+class Inspect(NamedTuple):
+    """How files are read, and into how many partitions they are cut."""
+
+    spec: Plain
+    sizes: list[float]
+    n_parts: int
+    jet_id: int
+    target: Plain
+    has_cross_section: bool
+
+
+def inspect(run: Configuration, dataset: str) -> Inspect:
+    """Stage inspect, but for the list of files."""
+    return Inspect(
+        spec=_reading(run, dataset),
+        sizes=run.sizes_mb(dataset),
+        n_parts=run.n_parts(dataset),
+        jet_id=run.selection_of(dataset).jet_id,
+        target=run.run.partition.model_dump(include={"target_mb", "target_entries"}),
+        has_cross_section=run.datasets[dataset].cross_section_pb is not None,
+    )
+
+
+class Check(NamedTuple):
+    """What a classifier reads, the truth of all its classes, whatever their part is, and where."""
+
+    spec: Plain
+    judged: list[Plain]
+    groups: list[Plain]
+    samples: list[list[str]]
+    ways: list[Plain]
+
+
+def check(run: Configuration, classifier: str) -> Check:
+    """Stage check."""
+    spec = run.classifiers[classifier]
+    reads = (*spec.reads, *spec.spectators)
+    names = dict.fromkeys(inputs.group for inputs in reads)
+    return Check(
+        spec=seen_as(ComparedSpec, spec),
+        judged=judged(run, classifier),
+        groups=[seen_as(ColumnGroup, run.groups[name]) for name in names if name in run.groups],
+        samples=[list(run.run.samples[sample].datasets) for sample in run.samples_of(classifier)],
+        ways=_ways(spec.object, [source for inputs in reads for source in inputs.sources]),
+    )
+
+
+class Skim(NamedTuple):
+    """Which rows of a dataset are kept."""
+
+    spec: Plain
+    selection: Plain
+
+
+def skim(run: Configuration, dataset: str) -> Skim:
+    """Stage skim: the same for both backends, so that a change from one to the other runs nothing again."""
+    return Skim(_reading(run, dataset), seen_as(CutsSpec, run.selection_of(dataset)))
+
+
+class Account(NamedTuple):
+    """What may be lost, and what the weights are normalised to."""
+
+    max_loss_fraction: float
+    cross_section_pb: float | None
+    luminosity_ifb: float | None
+    allow_duplicates: bool
+    generated: str
+
+
+def account(run: Configuration, dataset: str) -> Account:
+    """Stage account."""
+    spec = run.datasets[dataset]
+    return Account(
+        max_loss_fraction=run.run.skim.max_loss_fraction,
+        cross_section_pb=spec.cross_section_pb,
+        luminosity_ifb=run.run.luminosity_ifb,
+        allow_duplicates=spec.duplicates == "allow",
+        generated=spec.generated,
+    )
+
+
+class Features(NamedTuple):
+    """A feature group, or the columns of the rows; the ways to those that no file may hold."""
+
+    spec: Plain | None
+    further: list[str]
+    ways: list[Plain]
+
+
+def features(run: Configuration, dataset: str, group: str) -> Features:
+    """Stage features."""
+    found = run.datasets[dataset].object
+    if group == columns.ROWS:
+        further = [*columns.KINEMATICS[found], *columns.CONTENT[found]]
+        return Features(None, further, _ways(found, further))
+    spec = run.groups[group]
+    return Features(seen_as(ColumnGroup, spec), [], _ways(found, spec.sources))
+
+
+class Pack(NamedTuple):
+    """A feature group, and where its rows go."""
+
+    spec: Plain
+    datasets: list[str]
+    splits: Plain
+    seed: int
+    kept_truth: list[int]
+
+
+def pack(run: Configuration, sample: str, group: str) -> Pack:
+    """Stage pack, of a feature group."""
+    return Pack(
+        spec=seen_as(ColumnGroup, run.groups[group]),
+        datasets=list(run.run.samples[sample].datasets),
+        splits=run.run.splits.model_dump(),
+        seed=run.run.seed,
+        kept_truth=run.kept_truth(sample),
+    )
+
+
+class PackRows(NamedTuple):
+    """The datasets of a sample, their order, splits and weights."""
+
+    sample: Plain
+    generators: dict[str, str]
+    splits: Plain
+    seed: int
+    kept_truth: list[int]
+    kinematics: list[str]
+    content: list[str]
+
+
+def pack_rows(run: Configuration, sample: str) -> PackRows:
+    """Stage pack, of the rows."""
+    found = run.object_of(sample)
+    return PackRows(
+        sample=run.run.samples[sample].model_dump(mode="json"),
+        generators=run.generators(sample),
+        splits=run.run.splits.model_dump(),
+        seed=run.run.seed,
+        kept_truth=run.kept_truth(sample),
+        kinematics=list(columns.KINEMATICS[found]),
+        content=list(columns.CONTENT[found]),
+    )
+
+
+def _ways(obj: str, sources: Iterable[str]) -> list[Plain]:
+    """The entries of the table of derived columns that these lead to, and no others."""
+    return derivations.plain(derivations.reached(sources, obj))
+
+
+def _reading(run: Configuration, dataset: str) -> Plain:
+    return seen_as(ReadingSpec, run.datasets[dataset]) | {"layout": run.layout_of(dataset)}
