@@ -57,9 +57,8 @@ class RatioCalibration:
         """For JSON: the numbers, and of a straight line slope and intercept."""
         found = asdict(self)
         if self.extends:
-            (x0, x1), (y0, y1) = self.at[:2], self.value[:2]
-            slope = (y1 - y0) / (x1 - x0)
-            found |= {"slope": slope, "intercept": y0 - slope * x0}
+            zero = np.zeros(1)
+            found |= {"slope": float(self.slope(zero)[0]), "intercept": float(self.log_ratio(zero)[0])}
         return found
 
 

@@ -154,22 +154,18 @@ def event_weights(
     clipped = np.clip(log_ratio, -MAX_LOG_RATIO, MAX_LOG_RATIO)
     outside = found.outside | (np.abs(found.logits) > MAX_LOG_RATIO).any(axis=0) | (clipped != log_ratio)
     density = np.exp(clipped)
-    free, source = outside | found.target_mask, ~found.target_mask
+    free = outside | found.target_mask
     moved = slope * (np.clip(found.logits, -MAX_LOG_RATIO, MAX_LOG_RATIO) - logit)
-    every = [np.where(free, 1.0, density * np.exp(by)) for by in moved]
-    generator = np.where(source, found.weight, 0.0)
+    weights = [np.where(free, 1.0, density * np.exp(by)) for by in (np.zeros(len(logit)), *moved)]
     if ratio.conserve:
-        every = [by * _factors(by, generator, free, bins) for by in every]
-        weight = np.where(free, 1.0, density)
-        weight = weight * _factors(weight, generator, free, bins)
-    else:
-        weight = np.where(free, 1.0, density)
+        generator = np.where(found.target_mask, 0.0, found.weight)
+        weights = [by * _factors(by, generator, free, bins) for by in weights]
+    weight, *each = weights
     error = np.zeros(len(logit))
     if len(moved) > 1:
         error = np.where(free, 0.0, halves_error(moved))
-    return EventWeights(
-        density, weight, weight * np.exp(error), weight * np.exp(-error), outside, np.asarray(every)
-    )
+    up, down = weight * np.exp(error), weight * np.exp(-error)
+    return EventWeights(density, weight, up, down, outside, np.asarray(each))
 
 
 def _factors(

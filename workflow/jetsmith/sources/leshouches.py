@@ -1,7 +1,7 @@
 """LHE files (hep-ph/0609017, arXiv:1405.1067): events of a matrix element as text, plain or packed with gzip.
 
 The text is walked through here, from event to event, and held block by block alone: a partition
-unpacks what stands before its entries, at a tenth of the time that parsing would take, and parses none of it.
+unpacks what stands before its entries, and parses none of it, which would take most of the time.
 Blocks go to pylhe in a document of their own, without the header of the file. So no file brings a document
 type or an entity along, and headers that are no XML, as programs write them, do no harm.
 """

@@ -1,20 +1,11 @@
-"""Made-up rows of every object, with the classes as different as physics makes them.
-
-For tests, benchmarks and documentation: they need neither files nor a generator. Shapes are rough
-guesses, good enough for a classifier to learn from and for every column to have a sane range.
-"""
+"""Made-up jets with their constituents, by class."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import awkward as ak
 import numpy as np
-import numpy.typing as npt
 
-from jetsmith import columns
-
-Array = npt.NDArray[Any]
-Columns = dict[str, Any]
+from jetsmith.mock.keys import Array, Columns, key, ragged
 
 AK4_CLASSES = {
     500: 0.22, 510: 0.03, 511: 0.02, 520: 0.05, 521: 0.03, 400: 0.13, 410: 0.02, 411: 0.01,
@@ -28,54 +19,13 @@ TWO_PRONGED = (510, 511, 2505, 2504, 1055, 1044, 410, 411)
 LEPTONIC = (520, 521)
 
 
-def mock_rows(obj: str, n: int, seed: int, shift: float = 0.0) -> ak.Array:
-    """Rows of the canonical columns that a rich file would give; derived columns are left out.
-
-    Args:
-        obj: `ak4`, `ak8` or `event`.
-        n: Number of rows; about three jets (one for `event`) share an event.
-        seed: The same arguments give the same rows.
-        shift: Hardens the spectra of `event` rows, to mock a second generator.
-
-    Returns:
-        Record array of length n with the columns of `columns.BY_OBJECT[obj]` that are not marked as
-        derived, in their dtypes, and for jets a few `stored_` scores.
-    """
-    rng = np.random.default_rng([seed, sorted(columns.BY_OBJECT).index(obj)])
-    rows = _event(rng, n, shift) if obj == "event" else _jets(rng, obj, n)
-    wanted = {name: c for name, c in columns.BY_OBJECT[obj].items() if "(derived)" not in c.text}
-    wanted |= {name: columns.column(obj, name) for name in rows if name.startswith(columns.STORED_PREFIX)}
-    return ak.zip({name: _typed(rows[name], c.dtype) for name, c in wanted.items()}, depth_limit=1)
-
-
-def _typed(values: Any, dtype: str) -> ak.Array:
-    return ak.values_astype(ak.Array(values), np.dtype(dtype))
-
-
-def _key(rng: np.random.Generator, n: int, rows_per_event: float) -> Columns:
-    """Event keys; the weight belongs to the event and is negative for one in ten."""
-    new = rng.random(n) < 1 / rows_per_event
-    new[:1] = True
-    event = np.cumsum(new)
-    first = np.flatnonzero(new)[event - 1] if n else event
-    weight = np.where(rng.random(n) < 0.1, -1.0, 1.0) * rng.uniform(0.8, 1.2, n)
-    return {
-        "run": np.ones(n), "luminosity_block": event // 100 + 1, "event": event,
-        "jet_index": np.arange(n) - first, "weight": weight[first] if n else weight,
-    }  # fmt: skip
-
-
-def _ragged(counts: Array, values: Array) -> ak.Array:
-    return ak.unflatten(values, counts)
-
-
-def _jets(rng: np.random.Generator, obj: str, n: int) -> Columns:
+def jets(rng: np.random.Generator, obj: str, n: int) -> Columns:
     classes = AK4_CLASSES if obj == "ak4" else AK8_CLASSES
     flavour = rng.choice(list(classes), n, p=list(classes.values()))
     is_b, is_c = np.isin(flavour, B_LIKE), np.isin(flavour, C_LIKE)
     two = np.isin(flavour, TWO_PRONGED)
     life = 1.0 * is_b + 0.45 * is_c
-    rows: Columns = _key(rng, n, 3.0) | {"flavour": flavour}
+    rows: Columns = key(rng, n, 3.0) | {"flavour": flavour}
     rows["hadron_flavour"] = np.where(is_b, 5, np.where(is_c, 4, 0))
     gluon_like = rng.random(n) < 0.5
     parton = np.where(gluon_like, 21, rng.integers(1, 4, n))
@@ -112,9 +62,9 @@ def _around(rng: np.random.Generator, rows: Columns, counts: Array, prefix: str)
     spread = np.minimum(0.15, 0.6 / pt)
     phi = rows["jet_phi_rad"][owner] + rng.normal(0, spread)
     return {
-        f"{prefix}_pt_gev": _ragged(counts, pt),
-        f"{prefix}_eta": _ragged(counts, rows["jet_eta"][owner] + rng.normal(0, spread)),
-        f"{prefix}_phi_rad": _ragged(counts, (phi + np.pi) % (2 * np.pi) - np.pi),
+        f"{prefix}_pt_gev": ragged(counts, pt),
+        f"{prefix}_eta": ragged(counts, rows["jet_eta"][owner] + rng.normal(0, spread)),
+        f"{prefix}_phi_rad": ragged(counts, (phi + np.pi) % (2 * np.pi) - np.pi),
     }
 
 
@@ -145,7 +95,7 @@ def _charged(rng: np.random.Generator, rows: Columns, life: Array, leptonic: Arr
         "sip3d_val_cm": sip3d, "sip3d_sig": sip3d / sip3d_error,
         "jet_dist_cm": -rng.exponential(0.01, total),
     }  # fmt: skip
-    found |= {f"cpf_{name}": _ragged(counts, array) for name, array in values.items()}
+    found |= {f"cpf_{name}": ragged(counts, array) for name, array in values.items()}
     return found | {"n_cpf": counts}
 
 
@@ -158,7 +108,7 @@ def _neutral(rng: np.random.Generator, rows: Columns) -> Columns:
         "puppi_weight": rng.random(total),
     }  # fmt: skip
     found = _around(rng, rows, counts, "npf")
-    return found | {f"npf_{name}": _ragged(counts, v) for name, v in values.items()} | {"n_npf": counts}
+    return found | {f"npf_{name}": ragged(counts, v) for name, v in values.items()} | {"n_npf": counts}
 
 
 def _vertices(rng: np.random.Generator, rows: Columns, life: Array) -> Columns:
@@ -175,7 +125,7 @@ def _vertices(rng: np.random.Generator, rows: Columns, life: Array) -> Columns:
         "cos_theta": 1 - rng.exponential(0.002, total), "energy_ratio": rng.beta(2 + 2 * strength, 5),
     }  # fmt: skip
     found = _around(rng, rows, counts, "sv")
-    return found | {f"sv_{name}": _ragged(counts, v) for name, v in values.items()} | {"n_sv": counts}
+    return found | {f"sv_{name}": ragged(counts, v) for name, v in values.items()} | {"n_sv": counts}
 
 
 def _tag(rng: np.random.Generator, rows: Columns, life: Array) -> Columns:
@@ -195,9 +145,9 @@ def _tag(rng: np.random.Generator, rows: Columns, life: Array) -> Columns:
         "sip3d_sig": sip2d * rng.uniform(0.9, 1.3, total), "sip2d_sig": sip2d,
         "decay_len_cm": rng.exponential(0.1 + 0.4 * strength),
     }  # fmt: skip
-    found: Columns = {f"track_{name}": _ragged(counts, v) for name, v in tracks.items()}
+    found: Columns = {f"track_{name}": ragged(counts, v) for name, v in tracks.items()}
     slots = np.minimum(eta_rel, 4)
-    found["track_eta_rel"] = _ragged(slots, rng.normal(4, 1, int(slots.sum())))
+    found["track_eta_rel"] = ragged(slots, rng.normal(4, 1, int(slots.sum())))
     vertex: Columns = {
         "vertex_mass_gev": rng.gamma(3, 0.3 + 0.5 * life), "vertex_n_tracks": 2 + rng.poisson(2 * life),
         "vertex_energy_ratio": rng.beta(2 + 3 * life, 4), "vertex_jet_delta_r": rng.beta(1, 8, n) * 0.4,
@@ -225,7 +175,7 @@ def _double_b(rng: np.random.Generator, n: int, strength: Array) -> Columns:
         counts = rng.integers(0, most + 1, n)
         owner = np.repeat(np.arange(n), counts)
         values = rng.normal(0, 2, len(owner)) + strength[owner] * rng.exponential(15, len(owner))
-        return _ragged(counts, values[np.lexsort((-values, owner))])
+        return ragged(counts, values[np.lexsort((-values, owner))])
 
     found: Columns = {
         "z_ratio": rng.gamma(2, 0.2 + strength), "track_sip3d_sig": falling(4),
@@ -238,7 +188,7 @@ def _double_b(rng: np.random.Generator, n: int, strength: Array) -> Columns:
         slots = rng.integers(0, 4, n)
         found |= {
             f"tau{axis}_track_sip3d_sig": falling(2),
-            f"tau{axis}_track_eta_rel": _ragged(slots, rng.normal(4, 1, int(slots.sum()))),
+            f"tau{axis}_track_eta_rel": ragged(slots, rng.normal(4, 1, int(slots.sum()))),
             f"tau{axis}_vertex_mass_gev": rng.gamma(3, 0.3 + 0.5 * strength),
             f"tau{axis}_vertex_energy_ratio": rng.beta(2 + 3 * strength, 4),
             f"tau{axis}_flight_distance_2d_sig": rng.exponential(3 + 20 * strength),
@@ -260,64 +210,3 @@ def _stored(rng: np.random.Generator, obj: str, is_b: Array, is_c: Array) -> Col
         "btagDeepFlavUDS": 0.5 * p[:, 2], "btagDeepFlavG": 0.5 * p[:, 2],
     }  # fmt: skip
     return {f"stored_{name}": values for name, values in parts.items()}
-
-
-def _event(rng: np.random.Generator, n: int, shift: float) -> Columns:
-    """Z + jets at generator level; the jets recoil against the Z."""
-    z_pt = 20 * (1 + rng.pareto(2.5 - 0.4 * shift, n))
-    z_phi = rng.uniform(-np.pi, np.pi, n)
-    counts = rng.poisson(1.5 + 0.5 * shift, n)
-    owner = np.repeat(np.arange(n), counts)
-    total = len(owner)
-    pt = np.maximum(z_pt[owner] * rng.uniform(0.1, 1.2, total), 15.0)
-    pt = pt[np.lexsort((-pt, owner))]
-    phi = (z_phi[owner] + 2 * np.pi + rng.normal(0, 0.6, total)) % (2 * np.pi) - np.pi
-    jets: Columns = {
-        "pt_gev": pt, "eta": rng.normal(0, 1.5, total), "phi_rad": phi,
-        "mass_gev": pt * rng.uniform(0.05, 0.2, total),
-        "hadron_flavour": rng.choice([5, 4, 0], total, p=[0.1, 0.1, 0.8]),
-    }  # fmt: skip
-    rows = _key(rng, n, 1.0) | {f"genjet_{name}": _ragged(counts, values) for name, values in jets.items()}
-    return rows | {
-        "flavour": np.zeros(n), "z_pt_gev": z_pt, "z_y": rng.normal(0, 1.2 - 0.1 * shift, n),
-        "z_phi_rad": z_phi, "z_mass_gev": rng.normal(91.2, 2.5, n),
-        "lhe_v_y": rng.normal(0, 1.2, n), "lhe_v_phi_rad": z_phi, "lhe_v_mass_gev": rng.normal(91.2, 2.5, n),
-    } | _lhe(rng, n) | _tops(rng, n)  # fmt: skip
-
-
-def _lhe(rng: np.random.Generator, n: int) -> Columns:
-    """Missing momentum, and partons of the LHE file."""
-    counts = rng.poisson(2, n)
-    total = int(counts.sum())
-    owner = np.repeat(np.arange(n), counts)
-    pt = 10 * (1 + rng.pareto(2, total))
-    flavour = rng.choice([1, -2, 4, 5, 21], total)
-    partons: Columns = {
-        "pt_gev": pt[np.lexsort((-pt, owner))], "eta": rng.normal(0, 2, total), "flavour": np.abs(flavour),
-        "phi_rad": rng.uniform(-np.pi, np.pi, total), "mass_gev": np.where(flavour == 5, 4.7, 0.0),
-    }  # fmt: skip
-    of = {"b": (5,), "c": (4,), "uds": (1, -2), "gluons": (21,), "jets": (1, -2, 4, 5, 21)}
-    found: Columns = {f"lhe_parton_{name}": _ragged(counts, values) for name, values in partons.items()}
-    found |= {
-        f"n_lhe_{name}": np.bincount(owner[np.isin(flavour, ids)], minlength=n) for name, ids in of.items()
-    }
-    return found | {
-        "lhe_ht_gev": np.bincount(owner, pt, minlength=n), "lhe_v_pt_gev": 20 * rng.pareto(2.5, n),
-        "n_lhe_lo": counts, "n_lhe_nlo": counts,
-        "gen_met_pt_gev": rng.exponential(20, n), "gen_met_phi_rad": rng.uniform(-np.pi, np.pi, n),
-    }  # fmt: skip
-
-
-def _tops(rng: np.random.Generator, n: int) -> Columns:
-    """Top and antitop, nearly back to back; last copies have radiated."""
-    found: Columns = {}
-    pt, phi = 100 * (1 + rng.pareto(4, n)), rng.uniform(-np.pi, np.pi, n)
-    for quark, turn in (("top", 0.0), ("antitop", np.pi)):
-        own = {
-            "pt_gev": pt * rng.normal(1, 0.1, n), "y": rng.normal(0, 1, n),
-            "phi_rad": (phi + turn + rng.normal(0, 0.2, n) + np.pi) % (2 * np.pi) - np.pi,
-            "mass_gev": rng.normal(172.5, 1.5, n),
-        }  # fmt: skip
-        found |= {f"first_{quark}_{name}": values for name, values in own.items()}
-        found |= {f"last_{quark}_{name}": 0.98 * values for name, values in own.items()}
-    return found
