@@ -112,10 +112,11 @@ def make_inspection(folder: Path, name: str = "ttbar") -> Path:
 
 
 def make_closure(folder: Path, status: Status = "passed") -> Path:
-    """A test of two gates; the second has the status and a hostile reason."""
+    """A test of three gates; the second has the status and a hostile reason."""
     gates = (
         Gate("support", "passed", {"n_effective": 15321.2}, {"n_effective": 100.0}, "enough"),
         Gate("separation", status, {"auc": 0.5412, "low": 0.5352, "high": 0.547}, {}, HOSTILE),
+        Gate("sum", "passed", {"held_out": 1.0065, "error": 0.0093}, {"sigmas": 3.0}, "conserved"),
     )
     before = Area(0.5712, 0.5652, 0.577)
     found = Closure(
@@ -302,10 +303,11 @@ def test_closure_says_its_result(tmp_path: Path, status: Status) -> None:
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     badges = re.findall(r'class="badge (\w+)">([^<]+)<', text)
     grade = {"passed": "good", "failed": "bad", "not conclusive": "warn"}[status]
-    assert badges == [(grade, status), ("good", "passed"), (grade, status)]
+    assert badges == [(grade, status), ("good", "passed"), (grade, status), ("good", "passed")]
     shown = Page(text).text
     assert "0.5412 ± 0.0059" in shown
     assert "15,321" in shown
+    assert "1.0065 ± 0.0093" in shown
     assert HOSTILE in shown
 
 

@@ -178,10 +178,13 @@ def closures(entries: Sequence[Closure], classifiers: Table) -> list[Row]:
 
 
 def _gate_value(gate: Gate) -> Row | str:
-    """The number of a gate, an area with its interval."""
+    """The number of a gate; an area with its interval, a sum with its error."""
     value = gate.values.get(GATES[gate.name][1])
     if value is None:
         return "–"
+    if gate.name == "sum":
+        error = gate.values["error"]
+        return _whole({"value": value, "low": value - error, "high": value + error})
     if "low" in gate.values:
         return _whole({"value": value, "low": gate.values["low"], "high": gate.values["high"]})
     return count(value) if value >= 1000 else minus(f"{value:.3g}")
