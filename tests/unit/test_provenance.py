@@ -214,8 +214,8 @@ FURTHER = {  # scripts with something that is looked up by its name
 FUNCTION = "\n\ndef more(values):\n    return values\n"
 ENTRIES = {
     "derived column": (
-        "derivations.py",
-        '    "n_muons": _jet(',
+        "derivations/of_jets.py",
+        '    "n_muons": jet(',
         '    "more": _jet("", "", "more", "jet_eta"),\n',
     ),
     "formula": ("features/formulas.py", "", FUNCTION),

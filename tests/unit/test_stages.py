@@ -14,7 +14,7 @@ from jetsmith import columns, derivations, stages
 from jetsmith.configuration import reference
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.load import load
-from jetsmith.derivations import Derived
+from jetsmith.derivations.ways import Derived
 from jetsmith.plots import PLOTS
 from jetsmith.simulation import processes
 from jetsmith.strict import Record

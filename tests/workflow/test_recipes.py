@@ -79,8 +79,8 @@ def a_feature(copy: Copy) -> None:
 def a_derived_column(copy: Copy) -> None:
     """An entry, its formula, and a feature that reads it."""
     copy.insert(
-        "workflow/jetsmith/derivations.py",
-        '    "n_muons": _jet("", "muons among the charged candidates", "total_by_row", "cpf_is_muon"),',
+        "workflow/jetsmith/derivations/of_jets.py",
+        '    "n_muons": jet("", "muons among the charged candidates", "total_by_row", "cpf_is_muon"),',
         '    "jet_log_pt": New("", "logarithm of the momentum", (Derived("log_of", ("jet_pt_gev",)),)),',
     )
     with (copy.package / "features" / "formulas.py").open("a") as file:

@@ -183,7 +183,11 @@ def test_a_derived_column_reruns_nothing(edited):
     """An entry that no feature asks for, its formula, a transform and a process that nobody names."""
     package = edited.folder / "workflow" / "jetsmith"
     for name, line, new in (
-        ("derivations", '    "n_muons": _jet(', '    "more": _jet("", "one more", "more", "jet_pt_gev"),\n'),
+        (
+            "derivations/of_jets",
+            '    "n_muons": jet(',
+            '    "more": jet("", "one more", "more", "jet_pt_gev"),\n',
+        ),
         ("simulation/processes", '    "ttbar": Process(', '    "more": Process((), False, ""),\n'),
         ("features/summaries", "def count(", "def more(values):\n    return values\n\n\n"),
         ("features/transforms", "def log(", "def more(values):\n    return values\n\n\n"),

@@ -10,7 +10,9 @@ holds and leaves out the rest; nothing is invented. Columns that no file holds a
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jetsmith.derivations import OF_EVENTS, OF_JETS, OF_QUARKS, QUARKS, New
+from jetsmith.derivations.of_events import OF_EVENTS, OF_QUARKS, QUARKS
+from jetsmith.derivations.of_jets import OF_JETS
+from jetsmith.derivations.ways import New
 
 
 @dataclass(frozen=True)

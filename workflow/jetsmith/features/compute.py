@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 
 from jetsmith import columns, io, provenance
-from jetsmith.derivations import Ways
+from jetsmith.derivations.ways import Ways
 from jetsmith.errors import InputError
 from jetsmith.features import named
 from jetsmith.features.derived import available_with_derived, derive, stored_needs

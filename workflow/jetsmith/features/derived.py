@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from jetsmith.derivations import Way, Ways
+from jetsmith.derivations.ways import Way, Ways
 from jetsmith.errors import InputError
 from jetsmith.features import named
 

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from jetsmith.derivations import Ways
+from jetsmith.derivations.ways import Ways
 from jetsmith.specs.features import ColumnGroup
 
 
