@@ -1,17 +1,17 @@
 """Two densities whose ratio is known: the truth that reweighters are held against.
 
 Correlated Gaussians whose means and correlations differ, one exponential whose scale differs, so that
-weights have a tail, and one number that is the same in both. The target may have negative weights, whose
-share depends on the first column: what |w| learns is then another ratio.
+weights have a tail, and one number that is the same in both. The target may have negative weights: everywhere
+as many, or a share that rises along the first column, so that what |w| learns is another ratio.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-SHIFT = np.array([0.3, -0.2, 0.25, 0.1, -0.3, 0.15, 0.0, 0.2])
+SHIFT = np.array([0.3, -0.2, 0.25, 0.1, -0.3, 0.15, 0.0, 0.2, -0.1, 0.05])
 CORRELATION = (0.3, 0.45)  # of neighbours
 SCALE = (1.0, 1.25)
 
@@ -21,13 +21,14 @@ class Densities:
     """A source, 0, and a target, 1.
 
     Attributes:
-        n_gaussians: 8 at most.
-        negative: Whether the target has negative weights: 5% to 45% of its events.
+        n_gaussians: 10 at most.
+        negative: Weights of the target below 0: of 5% to 45% of its events, `rising` along the first column,
+            or of as many on average, `constant`.
         tail: Whether there are an exponential and a useless column beside.
     """
 
     n_gaussians: int = 8
-    negative: bool = False
+    negative: Literal["none", "constant", "rising"] = "none"
     tail: bool = True
 
     @property
@@ -43,14 +44,15 @@ class Densities:
         if self.tail:
             x = np.column_stack([x, rng.exponential(SCALE[which], n), rng.random(n)])
         x = x.astype(np.float32)
-        signed = self.negative and which == 1
-        sign = np.where(rng.random(n) < negative_share(x), -1.0, 1.0) if signed else np.ones(n)
-        return x, sign
+        if self.negative == "none" or which == 0:
+            return x, np.ones(n)
+        share = negative_share(x) if self.negative == "rising" else np.full(n, MEAN_SHARE)
+        return x, np.where(rng.random(n) < share, -1.0, 1.0)
 
     def log_ratio(self, x: Array) -> Array:
         """log(f_target/f_source) of the signed, normalised densities, shape (n,)."""
         found = self._log_density(x, 1) - self._log_density(x, 0)
-        if self.negative:
+        if self.negative == "rising":
             found = found + np.log1p(-2 * negative_share(x)) - np.log(1 - 2 * MEAN_SHARE)
         return np.asarray(found)
 

@@ -1,16 +1,18 @@
-"""What benchmark `reweight` runs in processes of their own.
+"""What benchmarks `reweight` and `toys` run in processes of their own.
 
-    python -m tests.benchmarks._reweight_ways make FOLDER positive|signed   events to learn from, and to judge
-    python -m tests.benchmarks._reweight_ways network FOLDER                our stages train, score, weights
-    python -m tests.benchmarks._reweight_ways trees FOLDER                  the same with trees
-    python -m tests.benchmarks._reweight_ways judge FOLDER WAY              how good the weights of a way are
+    python -m tests.benchmarks._reweight_ways make FOLDER TOY   events to learn from, and as many to judge by
+    python -m tests.benchmarks._reweight_ways network FOLDER    our stages train, score, weights
+    python -m tests.benchmarks._reweight_ways trees FOLDER      the same with trees
+    python -m tests.benchmarks._reweight_ways judge FOLDER WAY  how good the weights of a way are
 
-`_hep_ml_way.py` is the other side. All learn from the same 200,000 events of source and of target, and give
-weights to 200,000 others of the source.
+`_hep_ml_way.py` is the other side of `reweight`. TOY is JSON: what `Densities` takes, and `n`, the number of
+events of the source and of the target.
 """
 
+import contextlib
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ import numpy as np
 from tests.benchmarks._harness import timed
 from tests.densities import Densities
 
-N = 200_000
+N_MIXTURES, N_MIXED, FRACTION = 300, 2000, 0.3
 SPLITS = {"train": 0.8, "validation": 0.1, "calibration": 0.1}
 NETWORK: dict[str, Any] = {
     "backend": "keras",
@@ -33,31 +35,33 @@ TREES: dict[str, Any] = {
     "training": {"epochs": 500, "patience": 15, "learning_rate": 0.1, "balance": "class"},
 }
 WAYS = {"network": NETWORK, "trees": TREES}
+Array = np.ndarray[Any, Any]
 
 
-def make(folder: Path, kind: str) -> None:
+def make(folder: Path, asked: str) -> None:
     """Packed splits as stage pack writes them, the same events as plain arrays, and the true ratio."""
     from tests.unit.packed_jets import write_packed
 
-    toy, rng = Densities(negative=kind == "signed"), np.random.default_rng(11)
-    drawn = [[toy.draw(which, N, rng) for which in (0, 1)] for _ in ("fit", "judge")]
-    arrays = {
-        f"{role}_{what}_{name}": values
-        for role, pair in zip(("fit", "judge"), drawn, strict=True)
-        for what, both in zip(("source", "target"), pair, strict=True)
-        for name, values in zip(("x", "w"), both, strict=True)
-    }
-    arrays["log_ratio"] = toy.log_ratio(arrays["judge_source_x"])
+    (folder / "toy.json").write_text(asked)
+    given = json.loads(asked)
+    n = dict(zip(("source", "target"), given.pop("n"), strict=True))
+    toy, rng = Densities(**given), np.random.default_rng(11)
+    arrays = {}
+    for role in ("fit", "judge"):
+        for which, what in enumerate(n):
+            x, w = toy.draw(which, n[what], rng)
+            arrays |= {f"{role}_{what}_x": x, f"{role}_{what}_w": w}
+    for what in n:
+        arrays[f"{what}_log_ratio"] = toy.log_ratio(arrays[f"judge_{what}_x"])
     for name, values in arrays.items():
         np.save(folder / f"{name}.npy", values)
-    edges = np.cumsum([0, *(round(N * share) for share in SPLITS.values())])
-    slices = {name: slice(a, b) for name, a, b in zip(SPLITS, edges[:-1], edges[1:], strict=True)}
-    first = 0
-    for split in (*SPLITS, "test"):
-        role, at = ("judge", slice(0, N)) if split == "test" else ("fit", slices[split])
-        parts = [
-            (arrays[f"{role}_{what}_x"][at], arrays[f"{role}_{what}_w"][at]) for what in ("source", "target")
-        ]
+    first, shares = 0, np.cumsum([0, *SPLITS.values()])
+    for k, split in enumerate((*SPLITS, "test")):
+        parts = []
+        for what, count in n.items():
+            role = "judge" if split == "test" else "fit"
+            at = slice(None) if split == "test" else slice(*np.round(shares[k : k + 2] * count).astype(int))
+            parts.append((arrays[f"{role}_{what}_x"][at], arrays[f"{role}_{what}_w"][at]))
         packed = _packed(toy, parts, first, split)
         first += len(packed)
         write_packed(folder / "packed" / split, packed)
@@ -95,7 +99,8 @@ def ours(folder: Path, way: str) -> dict[str, Any]:
     from jetsmith.specs.features import Inputs
     from jetsmith.training import train
 
-    names = Densities().names
+    given = json.loads((folder / "toy.json").read_text())
+    names = Densities(**{key: value for key, value in given.items() if key != "n"}).names
     spec = RecipeSpec(
         name=way, role="reweighter", sample="events", object="event",
         classes=[{"name": name, "generator": name} for name in ("source", "target")],
@@ -113,19 +118,23 @@ def ours(folder: Path, way: str) -> dict[str, Any]:
 
     def weigh() -> None:
         score(spec, folder / way, packed, folder / f"{way}.scores", threads=2)
-        write_weights(spec, folder / f"{way}.scores", datasets, "source", folder / f"{way}.parquet")
+        for name, _ in datasets:
+            write_weights(spec, folder / f"{way}.scores", datasets, name, folder / f"{way}.{name}.parquet")
 
     fitted, weighed = timed(fit), timed(weigh)
-    rows = io.read_rows(folder / f"{way}.parquet")
-    held = ak.to_numpy(rows["split"]) == 3
-    np.save(folder / f"{way}.npy", ak.to_numpy(rows["weight"])[held])  # by event: as they were drawn
+    for name, _ in datasets:
+        rows = io.read_rows(folder / f"{way}.{name}.parquet")
+        held = ak.to_numpy(rows["split"]) == 3
+        found = ak.to_numpy(rows["ratio"])[held]  # by event: as they were drawn
+        np.save(folder / f"{way}{'' if name == 'source' else '_target'}.npy", found)
     return {"fit_seconds": fitted["seconds"], "weigh_seconds": weighed["seconds"]}
 
 
 def judge(folder: Path, way: str) -> dict[str, float]:
     """AUC of a fresh classifier between the weighted source and the target, and the error of the log ratio.
 
-    Events of negative weight count for the other class, as in the closure test.
+    Events of negative weight count for the other class, as in the closure test. Where a way has ratios of
+    events of the target, too, also how well fractions of it are fitted.
     """
     import xgboost
 
@@ -133,7 +142,7 @@ def judge(folder: Path, way: str) -> dict[str, float]:
 
     source, target, generator, truth = (
         np.load(folder / f"{name}.npy")
-        for name in ("judge_source_x", "judge_target_x", "judge_target_w", "log_ratio")
+        for name in ("judge_source_x", "judge_target_x", "judge_target_w", "source_log_ratio")
     )
     weight = np.exp(truth) if way == "truth" else np.load(folder / f"{way}.npy")
     error = np.log(weight / weight.mean()) - np.log(np.exp(truth) / np.exp(truth).mean())
@@ -145,10 +154,42 @@ def judge(folder: Path, way: str) -> dict[str, float]:
     trees = {"objective": "binary:logistic", "max_depth": 4, "eta": 0.1, "min_child_weight": 20, "seed": 1}
     p = xgboost.train(trees, seen, 100).inplace_predict(x[b])
     signal, w = y[b] == 1, w[b]
-    return {
+    found = {
         "auc": auc(p[signal], w[signal], p[~signal], w[~signal]),
         "log_weight_error": float(np.abs(error).mean()),
         "n_effective": float(weight.sum() ** 2 / (weight**2).sum() / len(weight)),
+    }
+    if (folder / f"{way}_target.npy").exists():
+        found |= _mixtures(folder, weight, np.load(folder / f"{way}_target.npy"))
+    return found
+
+
+def _mixtures(folder: Path, source: Array, target: Array) -> dict[str, float]:
+    """Mean squared error of fitted fractions of the target by learned ratios, over that by the true ones.
+
+    Also the share of mixtures that have no fit by the learned ones; these count on neither side.
+    """
+    from jetsmith.errors import InputError
+    from jetsmith.reweighting.mixture import unbinned
+
+    true = [np.exp(np.load(folder / f"{name}_log_ratio.npy")) for name in ("source", "target")]
+    generator = [np.load(folder / f"judge_{name}_w.npy") for name in ("source", "target")]
+    rng, found = np.random.default_rng(13), []
+    for _ in range(N_MIXTURES):
+        counts = rng.poisson([(1 - FRACTION) * N_MIXED, FRACTION * N_MIXED / generator[1].mean()])
+        rows = [rng.integers(0, len(w), n) for w, n in zip(generator, counts, strict=True)]
+
+        def mixed(of: Sequence[Array], rows: Sequence[Array] = rows) -> Array:
+            return np.concatenate([values[chosen] for values, chosen in zip(of, rows, strict=True)])
+
+        weight = mixed(generator)
+        with contextlib.suppress(InputError):
+            learned = [source / source.mean(), target / source.mean()]
+            found.append([unbinned(mixed(ratios), weight).value - FRACTION for ratios in (learned, true)])
+    learned_error, right = np.square(found).mean(axis=0)
+    return {
+        "mixture_error": float(learned_error / right),
+        "mixtures_without_fit": 1 - len(found) / N_MIXTURES,
     }
 
 

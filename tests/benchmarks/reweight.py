@@ -1,5 +1,6 @@
 """Benchmark `reweight`: weights from one density to another whose ratio is known, against hep_ml."""
 
+import json
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -8,24 +9,26 @@ from typing import Any
 from tests.benchmarks import _harness as harness
 
 OURS, THEIRS = ("network", "trees"), ("defaults", "notebook")
+N = 200_000
 
 
 def run() -> dict[str, Any]:
     """The fields that docs/benchmarks.md explains: first of unit weights, then of signed ones."""
     found = {}
-    for kind, name in (("positive", ""), ("signed", "signed_")):
-        found |= {f"{name}{field}": value for field, value in _of(kind).items()}
+    for negative, name in (("none", ""), ("rising", "signed_")):
+        found |= {f"{name}{field}": value for field, value in _of(negative).items()}
     return found
 
 
-def _of(kind: str) -> dict[str, Any]:
+def _of(negative: str) -> dict[str, Any]:
     hep_ml = harness.peer("hep_ml")
     way = Path(__file__).with_name("_hep_ml_way.py")
     environment = harness.package_on_path() | {"OMP_WAIT_POLICY": "PASSIVE"}
     harness.INPUTS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=harness.INPUTS) as folder:
         command = partial(harness.python, "_reweight_ways")
-        harness.call(command("make", folder, kind), **environment)
+        toy = json.dumps({"n_gaussians": 8, "negative": negative, "n": [N, N]})
+        harness.call(command("make", folder, toy), **environment)
         ways = {name: partial(harness.call, command(name, folder), **environment) for name in OURS}
         ways |= {name: partial(harness.call, [hep_ml, way, folder, name]) for name in THEIRS}
         costs = {name: found[0].said for name, found in harness.in_turn(ways, 1).items()}

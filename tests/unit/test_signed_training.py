@@ -28,7 +28,7 @@ pytestmark = [  # Keras on numpy 2
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
 ]
 Array = np.ndarray[Any, Any]
-TOY = Densities(2, negative=True, tail=False)
+TOY = Densities(2, negative="rising", tail=False)
 N = 20_000
 CLASSES = (TruthSpec(name="source", generator="source"), TruthSpec(name="target", generator="target"))
 INPUTS = Inputs(group="event", kind="flat", length=0, features=TOY.names, sources=TOY.names)
