@@ -13,9 +13,9 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from jetsmith import bundle
 from jetsmith.bundle import Bundle, InputError
-from jetsmith.bundling import write_checksums
+from jetsmith.bundle_inputs import BATCH
+from jetsmith.bundles._files import write_checksums
 from tests.unit.bundled import as_lists, raw_jets, small_bundle
 
 ROOT = Path(__file__).parent.parent.parent
@@ -46,7 +46,7 @@ def test_scores_are_by_name_and_in_order(tagger: Bundle) -> None:
     assert list(scores) == ["p_b_jets", "p_c_jets", "p_light_jets", "BvsAll"]
     total = sum(scores[f"p_{name}"] for name in tagger.classes)
     np.testing.assert_allclose(total, 1, atol=1e-6)
-    assert len(total) == 600 > 2 * bundle.BATCH
+    assert len(total) == 600 > 2 * BATCH
     reverse = {g: {name: column[::-1] for name, column in of.items()} for g, of in jets.items()}
     np.testing.assert_allclose(tagger(reverse)["p_b_jets"][::-1], scores["p_b_jets"], atol=1e-6)
     for i in (0, 7, 599):
@@ -190,7 +190,7 @@ def test_the_example_runs(folder: Path, tagger: Bundle, tmp_path: Path) -> None:
 
 SCRIPT = """
 import importlib.abc, os, sys, threading
-ours = {"jetsmith", "jetsmith.bundle", "jetsmith.errors"}
+ours = {"jetsmith", "jetsmith.bundle", "jetsmith.bundle_inputs", "jetsmith.errors"}
 others = "pydantic yaml pyarrow tensorflow keras onnx xgboost sklearn coffea uproot snakemake scipy".split()
 
 class Blocked(importlib.abc.MetaPathFinder):
@@ -199,12 +199,13 @@ class Blocked(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"{name} is not for the reader")
 
 sys.meta_path.insert(0, Blocked())
-from jetsmith.bundle import Bundle, reference, padded
+from jetsmith.bundle import Bundle, reference
+from jetsmith.bundle_inputs import padded
 import numpy as np
 
 before = len(os.listdir("/proc/self/task"))
 tagger = Bundle(sys.argv[1])
-jets = reference(tagger.folder / "reference.npz", tagger.groups)[0]
+jets = reference(tagger.folder / "reference.npz", tagger.groups, ())[0]
 first = tagger.score(jets)[0]
 assert tagger.check() < 1e-6
 assert len(os.listdir("/proc/self/task")) == before, "it started threads of its own"

@@ -19,6 +19,8 @@ ALLOWED = {
 # Modules whose underscore says that no plug is called so (`plugs.names`): what they define is public.
 HEAVY = {
     "jetsmith.bundles._activations",
+    "jetsmith.bundles._card",
+    "jetsmith.bundles._files",
     "jetsmith.bundles._graph",
     "jetsmith.bundles._inputs",
     "jetsmith.bundles._jets",

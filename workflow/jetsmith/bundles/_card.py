@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from jetsmith import members
-from jetsmith.bundle import Group
+from jetsmith.bundle_inputs import Group
 from jetsmith.specs.classifiers import RecipeSpec
 
 PURPOSE = """\
