@@ -30,6 +30,8 @@ OUTPUTS = [
     "results/models/{classifier}.scan/{rung}/{rank}",
     "results/scores/{classifier}/{sample}.parquet",
     "results/weights/{reweighter}/{dataset}.parquet",
+    "results/bundles/{tagger}",
+    "results/bundles/{reweighter}",
     "results/calibration/{judgement}.json",
     "results/calibration/{judgement}.numbers.json",
     "results/plots/roc/{sample}/{contrast}.png",

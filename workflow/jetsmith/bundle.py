@@ -172,11 +172,11 @@ class Reweighter(Loaded):
 
     KIND = "reweighter"
 
-    def __init__(self, folder: str | Path, threads: int = 1) -> None:
-        """See `Loaded`; it warns where the weights failed their test."""
+    def __init__(self, folder: str | Path, threads: int = 1, warn: bool = True) -> None:
+        """See `Loaded`; unless told otherwise it warns where the weights failed their test."""
         super().__init__(folder, threads)
         self.closure: str = self.about["closure"]["status"]
-        if self.closure == "failed":
+        if warn and self.closure == "failed":
             gates = [
                 name for name, gate in self.about["closure"]["gates"].items() if gate["status"] == "failed"
             ]

@@ -62,7 +62,7 @@ class RatioCalibration:
         return found
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> "RatioCalibration":
+    def of_record(cls, record: Mapping[str, Any]) -> "RatioCalibration":
         """What `record` wrote."""
         found = {name: record[name] for name in cls.__dataclass_fields__}
         return cls(**found | {name: tuple(found[name]) for name in ("at", "value")})
@@ -81,6 +81,11 @@ class SumFactors:
     feature: str
     edges: tuple[float, ...]
     factors: tuple[float, ...]
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> "SumFactors":
+        """What `asdict` made of one."""
+        return cls(record["feature"], tuple(record["edges"]), tuple(record["factors"]))
 
     def of(self, values: FloatArray) -> FloatArray:
         """Of each event by its feature, shape (N,)."""
