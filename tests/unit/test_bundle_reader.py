@@ -17,6 +17,7 @@ from jetsmith.bundle import Bundle, InputError
 from jetsmith.bundle_inputs import BATCH
 from jetsmith.bundles._files import write_checksums
 from tests.unit.bundled import as_lists, raw_jets, small_bundle
+from tests.unit.bundled_weights import make, recipe
 
 ROOT = Path(__file__).parent.parent.parent
 Array = np.ndarray[Any, Any]
@@ -199,7 +200,7 @@ class Blocked(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"{name} is not for the reader")
 
 sys.meta_path.insert(0, Blocked())
-from jetsmith.bundle import Bundle, reference
+from jetsmith.bundle import Bundle, Reweighter, reference
 from jetsmith.bundle_inputs import padded
 import numpy as np
 
@@ -218,6 +219,15 @@ threads = [threading.Thread(target=work) for _ in range(8)]
 [thread.join() for thread in threads]
 assert len(found) == 400 and all(found), "threads got other scores"
 
+reweighter = Reweighter(sys.argv[2])
+events = reference(reweighter.folder / "reference.npz", reweighter.groups, ())[0]
+group, = reweighter.groups
+given = {f.name: events[group.group].values[:, i] for i, f in enumerate(group.features)}
+weights = reweighter({group.group: given})
+assert reweighter.check() < 1e-6
+assert np.array_equal(weights.weight[weights.outside], np.ones(weights.outside.sum()))
+assert (weights.weight_up >= weights.weight).all() and weights.weight.std() > 0.1
+
 def resident_kb():
     return int(open("/proc/self/status").read().partition("VmRSS:")[2].split()[0])
 feeds = padded(jets, np.arange(1))
@@ -230,12 +240,13 @@ print(resident_kb() - mid)
 """
 
 
-def test_it_needs_three_packages_and_no_threads(folder: Path) -> None:
-    """Where nothing else can be imported: no thread more than before, eight callers at once get the same to
-    the bit, and 20,000 calls leave no memory behind.
+def test_it_needs_three_packages_and_no_threads(folder: Path, tmp_path: Path) -> None:
+    """Where nothing else can be imported, taggers and reweighters can be read: no thread more than before,
+    eight callers at once get the same to the bit, and 20,000 calls leave no memory behind.
     """
+    reweighter = make(tmp_path, recipe(), members=2).bundle()
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(folder)],
+        [sys.executable, "-c", SCRIPT, str(folder), str(reweighter.folder)],
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")},

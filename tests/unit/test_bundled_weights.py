@@ -1,17 +1,24 @@
 """Protects what leaves of a reweighter: a bundle gives the weights of stage weights, or it is not written."""
 
+import copy
 import json
+import runpy
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import awkward as ak
 import numpy as np
+import onnxruntime
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto
 
 from jetsmith import bundling_reweighters, io, ratios
-from jetsmith.bundle import Bundle, Reweighter
+from jetsmith.bundle import OUTSIDE, RATIO, UP, Bundle, Reweighter
 from jetsmith.bundles import _weights
+from jetsmith.bundles._graph import Graph
 from jetsmith.errors import InputError
 from jetsmith.ratios import RatioCalibration
 from jetsmith.specs.classifiers import LossSpec, RatioSpec, TrainingSpec
@@ -23,13 +30,14 @@ pytestmark = [  # Keras on numpy 2
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
 ]
 Array = np.ndarray[Any, Any]
+ROOT = Path(__file__).parent.parent.parent
 CLASSES = TrainingSpec(epochs=25, patience=25, learning_rate=0.3, balance="class", negative_weights="classes")
 NETWORK: dict[str, Any] = {
     "backend": "keras",
     "model": "dense",
     "architecture": {"dense": [12], "dropout": 0.0, "activation": "silu", "batch_norm": None},
     "losses": {"classes": LossSpec()},
-    "training": TrainingSpec(epochs=8, patience=8, balance="class", learning_rate=0.05, batch_size=128),
+    "training": TrainingSpec(epochs=5, patience=5, balance="class", learning_rate=0.05, batch_size=128),
 }
 
 
@@ -69,7 +77,7 @@ WAYS: dict[str, tuple[dict[str, Any], RatioSpec, int, float]] = {
     "four classes of scikit-learn": (
         {"training": CLASSES, "backend": "sklearn", "architecture": {}}, RatioSpec(), 0, 0.1,
     ),
-    "a network": (NETWORK, RatioSpec(conserve_in={"tail": (0, 0.7, 2)}), 2, 0.1),
+    "a network": (NETWORK, RatioSpec(conserve_in={"tail": (0, 0.7, 2)}), 0, 0.1),
 }  # fmt: skip
 
 
@@ -92,6 +100,54 @@ def test_a_bundle_gives_the_weights_of_the_table(way: str, tmp_path: Path) -> No
     if not members:
         assert found.weight_up is None
         assert found.weight_down is None
+
+
+KNOTS = st.lists(st.integers(-80, 80), min_size=2, max_size=6, unique=True).map(sorted)
+LOGITS = st.floats(-25, 25) | st.sampled_from([-np.inf, np.inf, 20.0, -20.0, 0.0, 0.25])
+
+
+@st.composite
+def told(draw: st.DrawFn) -> tuple[list[RatioCalibration], Array]:
+    """Calibrations of some folds, and log-odds of members of an event, (K, M): also at knots and infinite."""
+    n_folds, n_members = draw(st.integers(1, 3)), draw(st.sampled_from([1, 2, 4, 6]))
+    found = []
+    for _ in range(n_folds):
+        at = [x / 4 for x in draw(KNOTS)]
+        value = draw(st.lists(st.floats(-30, 30), min_size=len(at), max_size=len(at)))
+        extends = draw(st.booleans())
+        at, value = (at[:2], value[:2]) if extends else (at, value)
+        found.append(RatioCalibration("", tuple(at), tuple(value), extends, 0.0, 0.0))
+    n = n_folds * n_members
+    logits = draw(st.lists(LOGITS, min_size=n, max_size=n))
+    return found, np.reshape(logits, (n_folds, n_members))
+
+
+@given(told())
+def test_nodes_are_the_functions_of_the_stage(case: tuple[list[RatioCalibration], Array]) -> None:
+    """Any calibration, number of folds and of members: log ratio, its error and what is outside."""
+    calibrations, logits = case
+    graph = Graph()
+    n_folds, n_members = logits.shape
+    names = [graph.input(f"fold{k}", ["N", n_members], TensorProto.DOUBLE) for k in range(n_folds)]
+    folds = [_weights.log_ratios(graph, name, by) for name, by in zip(names, calibrations, strict=True)]
+    said = _weights.mean_of_folds(graph, folds)
+    found = _weights.outputs(graph, said, n_members, said.outside, graph.constant([[1.0]], np.float64))
+    for name, tensor in found.items():
+        graph.output(name, tensor, ["N"], TensorProto.BOOL if name == OUTSIDE else TensorProto.FLOAT)
+    session = onnxruntime.InferenceSession(
+        graph.finished("nodes", {}).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    got = dict(
+        zip(found, session.run(None, {f"fold{k}": logits[k][None] for k in range(n_folds)}), strict=True)
+    )
+    right = ratios.mean_of_folds(
+        [ratios.log_ratios(of[:, None], by) for of, by in zip(logits, calibrations, strict=True)]
+    )
+    assert got[OUTSIDE].tolist() == right.outside.tolist()
+    np.testing.assert_allclose(np.log(got[RATIO].astype(float)), right.value, atol=1e-6)
+    if n_members > 1 and not right.outside[0]:
+        expected = ratios.weights(right, np.ones(1), right.outside).up.astype(np.float32)
+        np.testing.assert_allclose(got[UP], expected, rtol=1e-5)
 
 
 def test_an_event_of_none_gets_the_mean_of_all_folds(folded: Made, bundled: Reweighter) -> None:
@@ -248,7 +304,8 @@ def test_a_verdict_is_what_one_reads_first(folded: Made) -> None:
         found = folded.bundle("failed", failed)
     assert found.closure == "failed"
     page = (found.folder / "README.md").read_text()
-    assert page.startswith("# toy\n\n**FAILED**")
+    assert page.startswith("# toy\n\n**FAILED**: these weights failed their closure test")
+    assert page.index("Gates: sum.") < 150
     assert "| sum | failed | the sum of the source is 1.2 of what it was |" in page
     unclear = folded.bundle("unclear", write_closure(folded.folder / "unclear.json", "not conclusive"))
     assert (unclear.folder / "README.md").read_text().startswith("# toy\n\n**NOT CONCLUSIVE**, which is not")
@@ -260,6 +317,28 @@ def test_weights_that_nothing_tested_say_so(bundled: Reweighter) -> None:
     """Not tested is not passed."""
     assert bundled.closure == "not tested"
     assert (bundled.folder / "README.md").read_text().startswith("# toy\n\n**NOT TESTED**")
+
+
+def test_the_example_runs(bundled: Reweighter, folded: Made, tmp_path: Path) -> None:
+    """The processor of docs/reweighting.md, with the names of this toy's inputs, and as a worker gets it."""
+    page = (ROOT / "docs/reweighting.md").read_text().partition("## Taking the weights along")[2]
+    code = page.partition("```python\n")[2].partition("```")[0]
+    for name, ours in {"z_pt": "tail", "ht": "x0", "jet1_pt": "x1"}.items():
+        assert f'"{name}"' in code
+        code = code.replace(f'"{name}"', f'"{ours}"')
+    (tmp_path / "example.py").write_text(code)
+    processor = runpy.run_path(str(tmp_path / "example.py"))["Reweighted"](bundled.folder)
+    processor.reweighter = copy.deepcopy(processor.reweighter)
+    given = raw_events(folded.folder / "packed", "test")[0]["event"]
+    jets = ak.zip({"ht": given["x0"], "leading_pt": given["x1"]})
+    generator = np.where(np.arange(len(jets)) % 10 == 0, -1.0, 1.0)
+    events = ak.zip({"Z": ak.zip({"pt": given["tail"]}), "Jet": jets, "genWeight": generator}, depth_limit=1)
+    found = processor.process(events)
+    weights = bundled({"event": given})
+    assert found["target"] == pytest.approx(float(generator @ weights.weight))
+    assert found["source"] == generator.sum()
+    assert found["outside"] == weights.outside.sum() > 0
+    assert found["down"] < found["target"] < found["up"]
 
 
 def test_bundles_of_the_other_kind_are_refused(bundled: Reweighter, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def text(
     row, a_row = ("event", "an event") if spec.object == "event" else ("jet", "a jet")
     made, closure = trained["provenance"], about["closure"]
     sections = {
-        f"# {spec.name}": f"{VERDICTS[closure['status']]}\n\nFrom {row}s of `{source}` to `{target}`.",
+        f"# {spec.name}": f"{_verdict(closure)}\n\nFrom {row}s of `{source}` to `{target}`.",
         "## Closure": _gates(closure["gates"]),
         "## Reading it": READING.format(name=spec.name, row=row),
         "## What it is for, and what not": PURPOSE.format(row=row),
@@ -99,10 +99,21 @@ def text(
     return "\n\n".join(f"{head}\n\n{body.strip()}" for head, body in sections.items()) + "\n"
 
 
+def _verdict(closure: Mapping[str, Any]) -> str:
+    """In a sentence, with the gates that it is of."""
+    status = closure["status"]
+    named = [name for name, gate in closure["gates"].items() if gate["status"] == status]
+    which = f" Gates: {', '.join(named)}." if status in ("failed", "not conclusive") else ""
+    return VERDICTS[status] + which
+
+
 def _gates(gates: Mapping[str, Mapping[str, str]]) -> str:
     if not gates:
         return "Nothing was tested."
-    lines = [f"| {name} | {gate['status']} | {gate['why']} |" for name, gate in gates.items()]
+    lines = [
+        f"| {name} | {gate['status']} | {gate['why'].replace('|', '&#124;')} |"
+        for name, gate in gates.items()
+    ]
     return "\n".join(["| gate | status | why |", "|---|---|---|", *lines])
 
 
