@@ -139,11 +139,11 @@ def test_shapes_are_refused(tagger: Bundle) -> None:
     jets = jets_of(tagger, 30)
     with pytest.raises(InputError, match=r"charged\.sip: its lists are of other lengths than those of ptrel"):
         tagger(change(jets, "charged", "sip", jets["charged"]["sip"][:, :1]))
-    with pytest.raises(InputError, match="differ in their number of jets: ak4 29, charged 30, vertices 30"):
+    with pytest.raises(InputError, match="differ in their number of rows: ak4 29, charged 30, vertices 30"):
         tagger({**jets, "ak4": {name: column[1:] for name, column in jets["ak4"].items()}})
-    with pytest.raises(InputError, match=r"ak4\.sip: needs one number a jet"):
+    with pytest.raises(InputError, match=r"ak4\.sip: needs one number a row"):
         tagger(change(jets, "ak4", "sip", np.zeros((30, 2))))
-    with pytest.raises(InputError, match=r"charged\.ptrel: needs a list a jet, and has 1 dimensions"):
+    with pytest.raises(InputError, match=r"charged\.ptrel: needs a list a row, and has 1 dimensions"):
         tagger(change(jets, "charged", "ptrel", np.zeros(30)))
 
 

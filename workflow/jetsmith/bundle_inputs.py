@@ -111,7 +111,7 @@ def read(groups: tuple[Group, ...], jets: Any, may_lack: bool = False) -> dict[s
     sizes = {name: n_jets({name: values}) for name, values in found.items()}
     if len(set(sizes.values())) > 1:
         raise InputError(
-            "groups differ in their number of jets: "
+            "groups differ in their number of rows: "
             + ", ".join(f"{name} {n:,}" for name, n in sizes.items())
         )
     return found
@@ -128,7 +128,7 @@ def _group(group: Group, jets: Any, may_lack: bool) -> Values:
             continue
         lists = ak.Array(column)
         if lists.ndim != 2:
-            raise InputError(f"{where}: needs a list a jet, and has {lists.ndim} dimensions")
+            raise InputError(f"{where}: needs a list a row, and has {lists.ndim} dimensions")
         n = np.asarray(ak.to_numpy(ak.num(lists, axis=1)))
         ends = np.concatenate([[0], np.cumsum(n)])
         if offsets is not None and not np.array_equal(ends, offsets):
@@ -159,7 +159,7 @@ def _numbers(column: Any, where: str) -> Array:
         column = ak.to_numpy(ak.fill_none(column, np.nan))
     array = np.asarray(column)
     if array.ndim != 1 or array.dtype.kind not in "fiub":
-        raise InputError(f"{where}: needs one number a jet, and is of shape {array.shape} and {array.dtype}")
+        raise InputError(f"{where}: needs one number a row, and is of shape {array.shape} and {array.dtype}")
     return array.astype(np.float32)
 
 

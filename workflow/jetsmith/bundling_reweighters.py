@@ -37,6 +37,7 @@ from jetsmith.specs.features import RawSpec
 # p/q is then off by this over p and over q: by 1e-5 where both are near 1/2, by 1e-3 where one is 0.002.
 OF_PROBABILITIES = 2e-6
 OF_ROUNDING = 1e-6  # relative, of ratios and weights as float32
+MOVES = ((-1.0, -1.0), (1.0, 1.0), (-1.0, 1.0), (1.0, -1.0))  # of both members of each pair
 Outputs = dict[str, npt.NDArray[Any]]
 Scored = list[list[FloatArray]]
 """Of each fold what each member's model says, (N, C)."""
@@ -188,11 +189,25 @@ def predicted(
 
 
 def expected_of(
-    spec: RecipeSpec, told: Told, groups: Sequence[Group], tried: Tried, scored: Scored, by: float = 0.0
+    spec: RecipeSpec,
+    told: Told,
+    groups: Sequence[Group],
+    tried: Tried,
+    scored: Scored,
+    moved: tuple[float, float] = (0.0, 0.0),
 ) -> Outputs:
-    """All outputs, by the functions of stage weights; probabilities may be moved towards the target."""
+    """All outputs, by the functions of stage weights.
+
+    Args:
+        spec: The reweighter.
+        told: How log-odds become weights.
+        groups: Its inputs.
+        tried: Events.
+        scored: What the models say of them.
+        moved: What is added to that, towards the target, of the first and of the second of a pair of members.
+    """
     folds = [
-        ratios.log_ratios(_logits(spec, each, tried.lacks, by), calibration)
+        ratios.log_ratios(_logits(spec, each, tried.lacks, moved), calibration)
         for each, calibration in zip(scored, told.calibrations, strict=True)
     ]
     found = ratios.mean_of_folds(folds)
@@ -207,11 +222,13 @@ def expected_of(
     return {name: each.astype(np.float32) for name, each in outputs.items()} | {OUTSIDE: outside}
 
 
-def _logits(spec: RecipeSpec, each: Sequence[FloatArray], lacks: BoolArray, by: float) -> FloatArray:
+def _logits(
+    spec: RecipeSpec, each: Sequence[FloatArray], lacks: BoolArray, by: Sequence[float]
+) -> FloatArray:
     """Log-odds of members, (M, N); 0 where an event lacks an input, as in stage weights."""
     signed = signs.are_classes(spec)
-    towards = np.array([-by, by, by, -by] if signed else [-by, by])
-    moved = [np.clip(p + towards, 0, 1) if by else p for p in each]
+    towards = np.array([-1, 1, 1, -1] if signed else [-1, 1])
+    moved = [np.clip(p + by[k % 2] * towards, 0, 1) for k, p in enumerate(each)]
     pairs = [signs.joined(p) if signed else p for p in moved]
     return np.where(lacks, 0.0, np.array([ratios.log_odds(p[:, 0], p[:, 1]) for p in pairs]))
 
@@ -235,17 +252,19 @@ def compare(
         InputError: It is larger, or other events are outside.
     """
     found = Reweighter(folder, warn=False).outputs(tried.given)
-    right, low, high = (
-        expected_of(spec, told, groups, tried, scored, by) for by in (0, -OF_PROBABILITIES, OF_PROBABILITIES)
+    right, *moved = (
+        expected_of(spec, told, groups, tried, scored, (OF_PROBABILITIES * first, OF_PROBABILITIES * second))
+        for first, second in ((0.0, 0.0), *MOVES)
     )
-    known = low[OUTSIDE] == high[OUTSIDE]
+    known = np.all([other[OUTSIDE] == moved[0][OUTSIDE] for other in moved], axis=0)
     bad, off = known & (found[OUTSIDE] != right[OUTSIDE]), np.zeros(len(known))
     for name in right.keys() - {OUTSIDE}:
-        one, *others = (np.log(outputs[name].astype(np.float64)) for outputs in (right, found, low, high))
-        differs, *allowed = (np.where(known, np.abs(other - one), 0.0) for other in others)
-        bad |= ~(differs <= np.max(allowed, axis=0) + OF_ROUNDING)  # NaN is no agreement
-        off = np.maximum(off, differs)
-    if found.keys() != right.keys() or bad.any():
+        with np.errstate(divide="ignore", invalid="ignore"):
+            one, *others = (np.log(outputs[name].astype(np.float64)) for outputs in (right, found, *moved))
+            differs, *allowed = (np.where(other == one, 0.0, np.abs(other - one)) for other in others)
+        bad |= known & ~(differs <= np.max(allowed, axis=0) + OF_ROUNDING)  # NaN is no agreement
+        off = np.maximum(off, np.where(known, differs, 0.0))
+    if bad.any():
         shown = int(np.argmax(bad))
         raise InputError(
             f"{spec.name}: no bundle is written: of {len(bad):,} events {int(bad.sum()):,} get other weights "
