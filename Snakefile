@@ -36,7 +36,7 @@ rule all:
     input:
         "<results>/report/index.html",
         expand("<results>/calibration/{judgement}.json", judgement=RUN.judgements),
-        expand("<results>/bundles/{tagger}", tagger=RUN.bundled),
+        expand("<results>/bundles/{name}", name=[*RUN.bundled, *RUN.bundled_reweighters]),
         [weights_of(name) for name in RUN.run.reweighters],
         ["<results>/report/verdict.json"] if RUN.run.reweighters else [],
         [parts_of(name, "skim", ".root") for name in RUN.datasets if RUN.run.skim.write_root],

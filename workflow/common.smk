@@ -123,12 +123,13 @@ def features_code(dataset, group):
     return code("features", *named.of(ways, RUN.groups.get(group)))
 
 
-def bundle_code(wildcards):
+@cache
+def bundle_code(script, classifier):
     """Digest of the stage, of what writes such a model, and of what applies it; no others."""
-    spec = RUN.classifiers[wildcards.tagger]
+    spec = RUN.classifiers[classifier]
     features = [RUN.groups[group] for group in spec.groups if group in RUN.groups]
     transforms = {place for group in features for place in named.of({}, group)}
-    return code("bundle", f"bundles.{spec.backend}", *plugs.modules(spec), *sorted(transforms))
+    return code(script, f"bundles.{spec.backend}", *plugs.modules(spec), *sorted(transforms))
 
 
 def model_code(script, spec):

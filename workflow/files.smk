@@ -115,6 +115,20 @@ def bundle_inputs(wildcards):
     }
 
 
+def bundle_reweighter_inputs(wildcards):
+    """A trained reweighter, events to compare it on, what weights says of its source, and its closure test."""
+    name = wildcards.reweighter
+    spec = RUN.classifiers[name]
+    made = RUN.generators(spec.sample).items()
+    of_source = [dataset for dataset, generator in made if generator == spec.classes[0].generator]
+    return {
+        "model": f"<results>/models/{name}",
+        "packed": read_by(name),
+        "weights": f"<results>/weights/{name}/{of_source[0]}.json",
+        "closures": [f"<results>/closure/{name}.json"] if name in RUN.tested else [],
+    }
+
+
 def weights_of(reweighter):
     """The event weights of a reweighter, one file a dataset of its sample."""
     sample = RUN.run.samples[RUN.run.reweighters[reweighter]]

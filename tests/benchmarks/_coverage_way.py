@@ -16,9 +16,9 @@ import numpy as np
 
 from jetsmith.balance import balanced_weights
 from jetsmith.classifiers import Labelled, Task, find_backend
+from jetsmith.halves import halves_error
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
-from jetsmith.reweighting.halves import halves_error
 from jetsmith.specs.classifiers import LossSpec, RecipeSpec, TrainingSpec, TruthSpec
 from jetsmith.specs.features import Inputs
 from tests.densities import Densities

@@ -24,6 +24,7 @@ def write(folder: Path) -> dict[str, Any]:
     """A network whose weights are not at their start values, as Keras, bundle and bare graph have it."""
     from jetsmith import bundling, io
     from jetsmith.bundles import _jets
+    from jetsmith.bundles._files import seen
     from jetsmith.classifiers import _keras
     from jetsmith.classifiers._scaler import fit_scalers
     from jetsmith.specs.classifiers import DiscriminantSpec
@@ -42,7 +43,7 @@ def write(folder: Path) -> dict[str, Any]:
     io.write_json(folder / "meta.json", {})
     _direct_onnx.write(network, folder / "direct.onnx")
     features = {i.group: {name: RawSpec(source=name) for name in i.features} for i in spec.inputs}
-    groups = bundling.seen(spec, features, {}, rows.parts[0])
+    groups = seen(spec.inputs, features, {}, [rows.parts[0]])
     discriminants = [DiscriminantSpec(signal=("c0",), background={"c1": 1.0})]
     bundling.write_files(
         folder / "bundle", spec, discriminants, groups, folder, _jets.raw(rows, slice(0, 1000), groups),
@@ -53,7 +54,8 @@ def write(folder: Path) -> dict[str, Any]:
 
 def bundle(folder: Path) -> dict[str, Any]:
     """Ragged jets in."""
-    from jetsmith.bundle import Bundle, Values
+    from jetsmith.bundle import Bundle
+    from jetsmith.bundle_inputs import Values
 
     tagger, jets = Bundle(folder / "bundle"), _ragged(folder)
 
@@ -114,7 +116,8 @@ def keras(folder: Path) -> dict[str, Any]:
 
 def memory(folder: Path) -> dict[str, Any]:
     """Of the session over the file's size, after a million calls, and its threads."""
-    from jetsmith.bundle import Bundle, padded
+    from jetsmith.bundle import Bundle
+    from jetsmith.bundle_inputs import padded
 
     jets = padded(_ragged(folder), np.arange(1))
     before, threads = _resident_mb(), len(os.listdir("/proc/self/task"))
@@ -136,7 +139,8 @@ def memory(folder: Path) -> dict[str, Any]:
 
 
 def _ragged(folder: Path) -> dict[str, Any]:
-    from jetsmith.bundle import INPUTS, groups_of
+    from jetsmith.bundle import INPUTS
+    from jetsmith.bundle_inputs import groups_of
     from jetsmith.bundles import _jets
 
     groups = groups_of(json.loads((folder / "bundle" / INPUTS).read_text()))

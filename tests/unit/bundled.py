@@ -8,12 +8,13 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from jetsmith import bundle, bundling, io
-from jetsmith.bundle import Bundle, Group, Values
+from jetsmith import bundling, io
+from jetsmith.bundle import Bundle
+from jetsmith.bundle_inputs import Group, Values, padded
 from jetsmith.bundles import _jets
+from jetsmith.bundles._files import seen, write_checksums
 from jetsmith.bundles._graph import Graph
 from jetsmith.bundles._inputs import Prepared, prepare
-from jetsmith.bundling import write_checksums
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import ClassifierSpec, DiscriminantSpec
 from jetsmith.specs.features import RawSpec
@@ -85,7 +86,7 @@ def outputs_of(folder: Path, groups: tuple[Group, ...]) -> dict[str, Array]:
     """Jets and what the model in a folder gives them, as `reference.npz` has them."""
     given = raw_jets(groups, 40)
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
-    outputs = session.run(None, bundle.padded(given, np.arange(40)))
+    outputs = session.run(None, padded(given, np.arange(40)))
     found = dict(zip(("probabilities", "discriminants"), outputs, strict=True))
     for name, group in given.items():
         found[name] = group.values
@@ -115,7 +116,7 @@ def as_lists(given: dict[str, Values], groups: tuple[Group, ...]) -> dict[str, d
 def groups_with_ranges(spec: ClassifierSpec) -> tuple[Group, ...]:
     """The inputs, as a training on packed jets has seen them."""
     features = {name: FEATURES[name] for name in spec.groups}
-    return bundling.seen(spec, features, {"charged": "cpf_sip2d_sig"}, pack_jets(300, 1))
+    return seen(spec.inputs, features, {"charged": "cpf_sip2d_sig"}, [pack_jets(300, 1)])
 
 
 def _sum(graph: Graph, group: Prepared) -> str:

@@ -13,10 +13,11 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from jetsmith import bundle
 from jetsmith.bundle import Bundle, InputError
-from jetsmith.bundling import write_checksums
+from jetsmith.bundle_inputs import BATCH
+from jetsmith.bundles._files import write_checksums
 from tests.unit.bundled import as_lists, raw_jets, small_bundle
+from tests.unit.bundled_weights import make, recipe
 
 ROOT = Path(__file__).parent.parent.parent
 Array = np.ndarray[Any, Any]
@@ -46,7 +47,7 @@ def test_scores_are_by_name_and_in_order(tagger: Bundle) -> None:
     assert list(scores) == ["p_b_jets", "p_c_jets", "p_light_jets", "BvsAll"]
     total = sum(scores[f"p_{name}"] for name in tagger.classes)
     np.testing.assert_allclose(total, 1, atol=1e-6)
-    assert len(total) == 600 > 2 * bundle.BATCH
+    assert len(total) == 600 > 2 * BATCH
     reverse = {g: {name: column[::-1] for name, column in of.items()} for g, of in jets.items()}
     np.testing.assert_allclose(tagger(reverse)["p_b_jets"][::-1], scores["p_b_jets"], atol=1e-6)
     for i in (0, 7, 599):
@@ -138,11 +139,11 @@ def test_shapes_are_refused(tagger: Bundle) -> None:
     jets = jets_of(tagger, 30)
     with pytest.raises(InputError, match=r"charged\.sip: its lists are of other lengths than those of ptrel"):
         tagger(change(jets, "charged", "sip", jets["charged"]["sip"][:, :1]))
-    with pytest.raises(InputError, match="differ in their number of jets: ak4 29, charged 30, vertices 30"):
+    with pytest.raises(InputError, match="differ in their number of rows: ak4 29, charged 30, vertices 30"):
         tagger({**jets, "ak4": {name: column[1:] for name, column in jets["ak4"].items()}})
-    with pytest.raises(InputError, match=r"ak4\.sip: needs one number a jet"):
+    with pytest.raises(InputError, match=r"ak4\.sip: needs one number a row"):
         tagger(change(jets, "ak4", "sip", np.zeros((30, 2))))
-    with pytest.raises(InputError, match=r"charged\.ptrel: needs a list a jet, and has 1 dimensions"):
+    with pytest.raises(InputError, match=r"charged\.ptrel: needs a list a row, and has 1 dimensions"):
         tagger(change(jets, "charged", "ptrel", np.zeros(30)))
 
 
@@ -190,7 +191,7 @@ def test_the_example_runs(folder: Path, tagger: Bundle, tmp_path: Path) -> None:
 
 SCRIPT = """
 import importlib.abc, os, sys, threading
-ours = {"jetsmith", "jetsmith.bundle", "jetsmith.errors"}
+ours = {"jetsmith", "jetsmith.bundle", "jetsmith.bundle_inputs", "jetsmith.errors"}
 others = "pydantic yaml pyarrow tensorflow keras onnx xgboost sklearn coffea uproot snakemake scipy".split()
 
 class Blocked(importlib.abc.MetaPathFinder):
@@ -199,12 +200,13 @@ class Blocked(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"{name} is not for the reader")
 
 sys.meta_path.insert(0, Blocked())
-from jetsmith.bundle import Bundle, reference, padded
+from jetsmith.bundle import Bundle, Reweighter, reference
+from jetsmith.bundle_inputs import padded
 import numpy as np
 
 before = len(os.listdir("/proc/self/task"))
 tagger = Bundle(sys.argv[1])
-jets = reference(tagger.folder / "reference.npz", tagger.groups)[0]
+jets = reference(tagger.folder / "reference.npz", tagger.groups, ())[0]
 first = tagger.score(jets)[0]
 assert tagger.check() < 1e-6
 assert len(os.listdir("/proc/self/task")) == before, "it started threads of its own"
@@ -216,6 +218,15 @@ threads = [threading.Thread(target=work) for _ in range(8)]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
 assert len(found) == 400 and all(found), "threads got other scores"
+
+reweighter = Reweighter(sys.argv[2])
+events = reference(reweighter.folder / "reference.npz", reweighter.groups, ())[0]
+group, = reweighter.groups
+given = {f.name: events[group.group].values[:, i] for i, f in enumerate(group.features)}
+weights = reweighter({group.group: given})
+assert reweighter.check() < 1e-6
+assert np.array_equal(weights.weight[weights.outside], np.ones(weights.outside.sum()))
+assert (weights.weight_up >= weights.weight).all() and weights.weight.std() > 0.1
 
 def resident_kb():
     return int(open("/proc/self/status").read().partition("VmRSS:")[2].split()[0])
@@ -229,12 +240,13 @@ print(resident_kb() - mid)
 """
 
 
-def test_it_needs_three_packages_and_no_threads(folder: Path) -> None:
-    """Where nothing else can be imported: no thread more than before, eight callers at once get the same to
-    the bit, and 20,000 calls leave no memory behind.
+def test_it_needs_three_packages_and_no_threads(folder: Path, tmp_path: Path) -> None:
+    """Where nothing else can be imported, taggers and reweighters can be read: no thread more than before,
+    eight callers at once get the same to the bit, and 20,000 calls leave no memory behind.
     """
+    reweighter = make(tmp_path, recipe(), members=2).bundle()
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(folder)],
+        [sys.executable, "-c", SCRIPT, str(folder), str(reweighter.folder)],
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")},

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from jetsmith import bundle, bundling, io
+from jetsmith import bundle_inputs, bundling, io
 from jetsmith.bundles import _activations, _jets, _keras
 from jetsmith.bundles._graph import Graph
 from jetsmith.bundles._inputs import prepare
@@ -72,10 +72,12 @@ def test_networks(model: str, architecture: dict[str, Any], sample: Path, tmp_pa
     jets = _jets.made_up(raw_jets(found.groups, 100), found.groups, 200, 9)
     expected = bundling.predicted(spec, tmp_path / "model", jets, found.groups, 1)
     assert expected.std(axis=0).min() > 1e-3  # not the same for every jet
-    feeds = bundle.padded(jets, np.arange(200))
+    feeds = bundle_inputs.padded(jets, np.arange(200))
     outputs = found.session.run(["probabilities"], feeds)[0]
     assert np.abs(outputs - expected).max() < 1e-6
-    alone = found.session.run(["probabilities"], bundle.padded(jets, np.zeros(1, int)))[0]  # no constituents
+    alone = found.session.run(["probabilities"], bundle_inputs.padded(jets, np.zeros(1, int)))[
+        0
+    ]  # no constituents
     np.testing.assert_allclose(alone[0], expected[0], atol=1e-6)
     for more in (1, 7):  # whoever pads further, and with whatever, gets the same
         padded = {k: _further(v, more) if v.ndim == 3 else v for k, v in feeds.items()}
@@ -147,5 +149,5 @@ def test_padded_slots_are_zero_for_layers_that_read_them() -> None:
     session = onnxruntime.InferenceSession(graph.finished("x", {}).SerializeToString())
     jets = raw_jets(groups, 30)
     batch = Rows.select(spec.inputs, [_jets.packed(jets, groups)]).batch(slice(0, 30))
-    (found,) = session.run(None, bundle.padded(jets, np.arange(30)))
+    (found,) = session.run(None, bundle_inputs.padded(jets, np.arange(30)))
     np.testing.assert_allclose(found, np.asarray(network(batch)), rtol=1e-5, atol=1e-5)

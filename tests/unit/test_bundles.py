@@ -17,8 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jetsmith import bundling, io, plugs
-from jetsmith.bundle import Bundle, Feature, Group
+from jetsmith.bundle import Bundle
+from jetsmith.bundle_inputs import Feature, Group
 from jetsmith.bundles import _jets, xgboost
+from jetsmith.bundles._files import write_checksums
 from jetsmith.bundles._graph import Graph
 from jetsmith.bundles._inputs import prepare
 from jetsmith.errors import InputError
@@ -69,7 +71,7 @@ def test_trees(backend: str, n_classes: int, sample: Path, tmp_path: Path) -> No
 def _jets_of(bundle: Bundle) -> Any:
     from jetsmith.bundle import REFERENCE, reference
 
-    return reference(bundle.folder / REFERENCE, bundle.groups)[0]
+    return reference(bundle.folder / REFERENCE, bundle.groups, ())[0]
 
 
 def _thresholds(path: Path, n: int) -> Array:
@@ -120,7 +122,7 @@ def test_a_changed_weight_is_refused(sample: Path, tmp_path: Path) -> None:
     onnx.save(model, folder / "model.onnx")
     with pytest.raises(InputError, match=r"model\.onnx: is damaged or was changed"):
         Bundle(folder)
-    bundling.write_checksums(folder)
+    write_checksums(folder)
     with pytest.raises(InputError, match="reference jets get scores that are off by"):
         Bundle(folder).check()
     with pytest.raises(InputError, match="no bundle is written: of 300 jets"):

@@ -19,11 +19,16 @@ ALLOWED = {
 # Modules whose underscore says that no plug is called so (`plugs.names`): what they define is public.
 HEAVY = {
     "jetsmith.bundles._activations",
+    "jetsmith.bundles._card",
+    "jetsmith.bundles._events",
+    "jetsmith.bundles._files",
     "jetsmith.bundles._graph",
     "jetsmith.bundles._inputs",
     "jetsmith.bundles._jets",
     "jetsmith.bundles._keras",
     "jetsmith.bundles._trees",
+    "jetsmith.bundles._weights",
+    "jetsmith.bundles._weights_card",
     "jetsmith.classifiers._batches",
     "jetsmith.classifiers._events",
     "jetsmith.classifiers._feed",

@@ -72,6 +72,7 @@ STAGES = (
     "reweighting",
     "calibration",
     "bundling",
+    "bundling_reweighters",
     "report.page",
 )
 

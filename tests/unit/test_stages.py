@@ -37,6 +37,7 @@ OF_TRAINING = (stages.train,)
 OF_SCAN = (stages.choose,)
 OF_TAGGER = (stages.calibrate,)
 OF_BUNDLED = (stages.bundle,)
+OF_BUNDLED_REWEIGHTER = (stages.bundle_reweighter,)
 OF_REWEIGHTER = (stages.weights, stages.closure)
 OF_RUN = (stages.verdict,)
 
@@ -116,6 +117,7 @@ def _by_subject(run: Configuration) -> Any:
         yield [(name, str(rung)) for rung in range(1, len(scan.trained))], (stages.retrain,)
     yield run.judgements, OF_TAGGER
     yield run.bundled, OF_BUNDLED
+    yield run.bundled_reweighters, OF_BUNDLED_REWEIGHTER
     yield run.run.reweighters, OF_REWEIGHTER
     yield [()], OF_RUN
 
@@ -256,6 +258,7 @@ def test_every_stage_has_its_record() -> None:
         OF_SCAN,
         OF_TAGGER,
         OF_BUNDLED,
+        OF_BUNDLED_REWEIGHTER,
         OF_REWEIGHTER,
         OF_RUN,
     )

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from jetsmith import io, members
 from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
+from jetsmith.halves import halves_error
 from jetsmith.hashing import SPLITS
 from jetsmith.reweighting.calibration import binned, fit_calibration, straight
-from jetsmith.reweighting.halves import halves_error
 from jetsmith.reweighting.weights import (
     ReweighterScores,
     event_weights,

@@ -104,6 +104,18 @@ def test_bundles(results, tagger):
     assert "| L | " in (bundle.folder / "README.md").read_text()
 
 
+def test_the_reweighter_leaves(results):
+    """With its verdict: what closure found, on the first lines; its events of reference get their ratios."""
+    from jetsmith.bundle import Reweighter
+
+    reweighter = Reweighter(results / "bundles" / "pythia_shower", warn=False)
+    assert reweighter.check() < 1e-6
+    status = _read(results / "closure" / "pythia_shower.json")["status"]
+    assert reweighter.closure == status
+    page = (reweighter.folder / "README.md").read_text()
+    assert (status.upper() in page[:200]) == (status != "passed")
+
+
 def test_weights(results):
     """Finite, one an event, and the target's are 1."""
     power = pq.read_table(results / "weights" / "pythia_shower" / "zjets_power.parquet").to_pandas()

@@ -3,7 +3,6 @@
 `jetsmith.bundle` reads it; its files are ONNX, JSON, NumPy's and Markdown.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -15,21 +14,10 @@ import numpy as np
 import onnx
 
 from jetsmith import io, members, metrics, plugs
-from jetsmith.bundle import (
-    CHECKSUMS,
-    DISCRIMINANTS,
-    FORMAT,
-    INPUTS,
-    MODEL,
-    PROBABILITIES,
-    REFERENCE,
-    Bundle,
-    Group,
-    Values,
-    groups_of,
-    n_jets,
-)
+from jetsmith.bundle import DISCRIMINANTS, FORMAT, INPUTS, MODEL, PROBABILITIES, Bundle
+from jetsmith.bundle_inputs import Group, Values, n_jets
 from jetsmith.bundles import Writer, _card, _jets
+from jetsmith.bundles._files import N_MADE_UP, N_REFERENCE, SEED, seen, write_checksums, write_reference
 from jetsmith.bundles._graph import Graph
 from jetsmith.bundles._inputs import prepare
 from jetsmith.classifiers import find_backend
@@ -40,7 +28,6 @@ from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import DiscriminantSpec, RecipeSpec
 from jetsmith.specs.features import RawSpec
 
-N_REFERENCE, N_MADE_UP, SEED = 1000, 1000, 1
 TOLERANCE = 1e-6  # of probabilities in float32, against the trained model on the same machine
 # Of a few jets, with logits of 50 and more, float32 itself tells probabilities no better: Keras' own are
 # 1.1e-6 from those of the same network in float64. The last bits of their inputs change them as much.
@@ -81,7 +68,7 @@ def bundle(
     model = Path(model)
     io.check_folder(model, "train it again")
     train, test = arrays.read_splits(packed, ("train", "test"), spec.groups, spec.sample)
-    groups = seen(spec, features, sorted_by, train)
+    groups = seen(spec.inputs, features, sorted_by, [train])
     rows = Rows.select(spec.inputs, [test])
     if not len(rows):
         raise InputError(f"{packed}: split test has no jets, so nothing can be compared; give it a share")
@@ -121,7 +108,7 @@ def write_files(
     onnx.save(_graph(spec, discriminants, groups, model, folder), folder / MODEL)
     io.write_json(folder / INPUTS, about(spec, discriminants, groups), checksum=False)
     judged = judgements(discriminants, spec.class_names, expected)
-    _write_reference(folder / REFERENCE, jets, expected, judged)
+    write_reference(folder, jets, {PROBABILITIES: expected, DISCRIMINANTS: judged})
     write_checksums(folder)
 
 
@@ -194,26 +181,6 @@ def judgements(
     by_class = dict(zip(names, probabilities.T, strict=True))
     found = [metrics.discriminant(spec, by_class) for spec in discriminants]
     return np.stack(found, axis=-1).astype(np.float32)
-
-
-def seen(
-    spec: RecipeSpec,
-    features: Mapping[str, Mapping[str, RawSpec]],
-    sorted_by: Mapping[str, str],
-    train: arrays.Packed,
-) -> tuple[Group, ...]:
-    """What callers give of each group, with the ranges that the training saw; arguments as of `bundle`."""
-    found = []
-    for inputs in spec.inputs:
-        values = train.groups[inputs.group]
-        entries = []
-        for name in inputs.features:
-            raw = features[inputs.group][name]
-            seen = _jets.range_of(_jets.pieces(values, values.names.index(name)), raw)
-            entries.append({"name": name, **raw.model_dump(mode="json"), "range": seen})
-        about = {"group": inputs.group, "kind": inputs.kind, "length": inputs.length, "features": entries}
-        found.append({**about, "sorted_by": sorted_by.get(inputs.group, "")})
-    return groups_of({"groups": found})
 
 
 def about(
@@ -292,24 +259,6 @@ def _discriminants(
     if len(found) > 1:
         value = graph.node("Where", graph.constant(is_log, np.bool_), found[1], found[0])
     return graph.node("Cast", value, to=onnx.TensorProto.FLOAT)
-
-
-def _write_reference(
-    path: Path, jets: Mapping[str, Values], probabilities: FloatArray, judged: FloatArray
-) -> None:
-    found: dict[str, Any] = {PROBABILITIES: probabilities, DISCRIMINANTS: judged}
-    for name, group in jets.items():
-        found[name] = group.values
-        if group.offsets is not None:
-            found[f"{name}_offsets"] = group.offsets
-    np.savez(path, allow_pickle=False, **found)
-
-
-def write_checksums(folder: Path) -> None:
-    """As `sha256sum` writes them, and checks with `-c`."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != CHECKSUMS)
-    lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(folder)}\n" for p in files]
-    (folder / CHECKSUMS).write_text("".join(lines))
 
 
 def _made(path: Path) -> Path:

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from jetsmith import members
-from jetsmith.bundle import Group
+from jetsmith.bundle_inputs import Group
 from jetsmith.specs.classifiers import RecipeSpec
 
 PURPOSE = """\
@@ -62,18 +62,18 @@ def text(
             [
                 f"- Sample `{spec.sample}`, of {', '.join(f'`{name}`' for name in datasets)}: "
                 f"{n_jets['train']:,} jets in the split `train`, {n_jets['test']:,} in `test`.",
-                *_counts(trained["rows"]),
+                *counts(trained["rows"]),
                 f"- Backend {spec.backend}{f', architecture `{spec.model}`' if spec.model else ''}; "
                 "its settings stand below.",
-                f"- {_seeds(trained)}, on {trained['device']['engine']} ({trained['device']['kind']}).",
+                f"- {seeds(trained)}, on {trained['device']['engine']} ({trained['device']['kind']}).",
                 f"- Made from commit {made['commit']} with Python {made['python']}, "
                 + ", ".join(f"{name} {version}" for name, version in made["versions"].items())
                 + ".",
                 "",
-                f"```yaml\n{_settings(spec)}```",
+                f"```yaml\n{settings(spec)}```",
             ]
         ),
-        "## Inputs": "\n\n".join(map(_inputs, groups)),
+        "## Inputs": "\n\n".join(map(inputs, groups)),
         "## Comparison": (
             f"Probabilities differ from those of the trained model by at most {worst:.1e}, on jets of the "
             "test split, on others made up from them with missing values, and on jets without constituents, "
@@ -83,23 +83,25 @@ def text(
     return "\n\n".join(f"{head}\n\n{body.strip()}" for head, body in sections.items()) + "\n"
 
 
-def _settings(spec: RecipeSpec) -> str:
+def settings(spec: RecipeSpec) -> str:
     """As in the tagger's file."""
     held = {"architecture": spec.architecture, "training": spec.training.model_dump(mode="json")}
     return yaml.safe_dump(held, sort_keys=False, default_flow_style=None, width=110)
 
 
-def _seeds(trained: Mapping[str, Any]) -> str:
+def seeds(trained: Mapping[str, Any]) -> str:
     if members.MEMBERS in trained:
         seeds = ", ".join(map(str, trained["seeds"]))
         return f"The mean of {trained[members.MEMBERS]} trainings, of seeds {seeds}"
     return f"Seed {trained['seed']}"
 
 
-def _counts(rows: Mapping[str, Mapping[str, Mapping[str, int]]]) -> list[str]:
+def counts(rows: Mapping[str, Mapping[str, Mapping[str, int]]]) -> list[str]:
     return [
-        f"- Of {role}: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()) + "."
-        for roles in rows.values()
+        f"- Of {role}{'' if model == 'model' else f' of {model}'}: "
+        + ", ".join(f"{n:,} {name}" for name, n in counts.items())
+        + "."
+        for model, roles in rows.items()
         for role, counts in roles.items()
     ]
 
@@ -134,12 +136,12 @@ def _interval(found: Mapping[str, float | None]) -> str:
     return f"{value:.4g} ({low:.4g} to {high:.4g})"
 
 
-def _inputs(group: Group) -> str:
-    """A table of the features of a group."""
-    what = "one number a jet"
+def inputs(group: Group, row: str = "a jet", missing: str = "refused") -> str:
+    """A table of the features of a group: what a row is, and what becomes of one without an input."""
+    what = f"one number {row}"
     if group.kind == "sequence":
         order = f"in falling `{group.sorted_by}`, what is missing last" if group.sorted_by else "as stored"
-        what = f"a list a jet, {order}; the first {group.length} are read"
+        what = f"a list {row}, {order}; the first {group.length} are read"
     lines = [
         f"`{group.group}`: {what}.",
         "",
@@ -148,7 +150,7 @@ def _inputs(group: Group) -> str:
         *(
             f"| {f.name} | `{f.source}`{'' if f.slot is None else f', element {f.slot}'} | {f.unit} | "
             f"{' to '.join('any' if end is None else f'{end:.4g}' for end in f.range)} | "
-            f"{'refused' if f.default is None else f'{f.default:g}'} |"
+            f"{missing if f.default is None else f'{f.default:g}'} |"
             for f in group.features
         ),
     ]

@@ -33,10 +33,10 @@ class Graph:
         self._inputs.append(helper.make_tensor_value_info(name, kind, list(shape)))
         return name
 
-    def output(self, name: str, tensor: str, shape: Shape) -> None:
+    def output(self, name: str, tensor: str, shape: Shape, kind: int = TensorProto.FLOAT) -> None:
         """What a caller gets."""
         self._nodes.append(helper.make_node("Identity", [tensor], [name]))
-        self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)))
+        self._outputs.append(helper.make_tensor_value_info(name, kind, list(shape)))
 
     def constant(self, values: Any, kind: Any = np.float32) -> str:
         """Numbers that stand in the file, once each."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import TensorProto
 
-from jetsmith.bundle import Group
+from jetsmith.bundle_inputs import Group
 from jetsmith.bundles._graph import Graph
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray

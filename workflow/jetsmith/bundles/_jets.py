@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from jetsmith import bundle
-from jetsmith.bundle import Feature, Group, Values
+from jetsmith.bundle_inputs import Feature, Group, Values, n_jets
 from jetsmith.features.compute import finish
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.packed.arrays import FlatGroup, Packed, SequenceGroup
@@ -136,7 +135,7 @@ def packed(jets: Mapping[str, Values], groups: Sequence[Group]) -> Packed:
             if values.offsets is None
             else SequenceGroup(together, values.offsets, names)
         )
-    n = bundle.n_jets(jets)
+    n = n_jets(jets)
     return Packed(found, np.zeros(n, np.int32), np.ones(n), {}, ("made_up",), ("",))
 
 

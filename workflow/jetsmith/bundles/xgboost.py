@@ -21,7 +21,7 @@ def write(graph: "Graph", spec: RecipeSpec, model: Path, groups: "dict[str, Prep
 
     from jetsmith.bundles._trees import Forest, probabilities, side_by_side
 
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(model / "model.json", folder / BESIDE)
     learner = json.loads((model / "model.json").read_text())["learner"]
     booster, objective = learner["gradient_booster"]["model"], learner["objective"]["name"]

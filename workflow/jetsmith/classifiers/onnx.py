@@ -236,7 +236,8 @@ def _of_bundle(options: Options, spec: RecipeSpec, rows: "Rows", threads: int) -
     """Class probabilities, shape (N, C), float32."""
     import numpy as np
 
-    from jetsmith.bundle import Bundle, check
+    from jetsmith.bundle import Bundle
+    from jetsmith.bundle_inputs import check
     from jetsmith.bundles import _jets
     from jetsmith.packed.rows import CHUNK
 

@@ -186,12 +186,18 @@ class Configuration:
         found = [self.classifiers[name] for name in self.run.taggers] if self.run.bundles else []
         return [spec.name for spec in found if not spec.folds and spec.backend in plugs.names("bundles")]
 
-    def given_to(self, tagger: str) -> dict[str, dict[str, RawSpec]]:
+    @property
+    def bundled_reweighters(self) -> list[str]:
+        """Reweighters that leave as bundles: those that are trained here, with all of their folds."""
+        found = [self.classifiers[name] for name in self.run.reweighters] if self.run.bundles else []
+        return [spec.name for spec in found if spec.backend in plugs.names("bundles")]
+
+    def given_to(self, classifier: str) -> dict[str, dict[str, RawSpec]]:
         """What a caller of its bundle gives: by group the features before their transform, by name.
 
         Of another tagger that is its score, which may be absent where an experiment stored it.
         """
-        spec = self.classifiers[tagger]
+        spec = self.classifiers[classifier]
 
         def raw(group: str, name: str) -> RawSpec:
             if group not in self.groups:

@@ -72,8 +72,9 @@ def _unknown(
             choices, whose = plots, "the run"
         elif kind == "dataset" and "/simulated/" in pattern:
             choices, whose = [d for d, spec in run.datasets.items() if spec.simulate], "the simulation"
-        elif kind == "tagger" and "/bundles/" in pattern:
-            choices, whose = run.bundled, "the list of bundles (trained taggers, in samples without folds)"
+        elif "/bundles/" in pattern:
+            choices, kind = [*run.bundled, *run.bundled_reweighters], "classifier"
+            whose = "the list of bundles (trained taggers, in samples without folds, and trained reweighters)"
         elif kind == "reweighter" and names[kind] in run.run.reweighters and "/weights/" not in pattern:
             choices, whose = run.tested, "the list of tested reweighters (with a dataset of their target)"
         elif kind == "part" and "/simulated/" in pattern:

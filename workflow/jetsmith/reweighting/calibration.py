@@ -1,65 +1,18 @@
 """From the log-odds of a classifier to the log of the ratio of densities, on events that it has not seen."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics import effective_count
+from jetsmith.ratios import MAX_LOG_RATIO, RatioCalibration
 from jetsmith.specs.classifiers import RatioSpec
 
-MAX_LOG_RATIO = 20.0  # numerical support alone: exp(20) stays far from overflow in sums of squares
 _STEPS = 100
 LEAST = 10.0  # effective events of each class in a bin of `histogram` and `isotonic`
 PLATT_BINS = 50  # of signed weights
-
-
-@dataclass(frozen=True)
-class RatioCalibration:
-    """log(f_target/f_source) of log-odds: straight lines between knots, and beyond the last as given.
-
-    Attributes:
-        method: `none`, `platt`, `isotonic`, `histogram`.
-        at: Log-odds of the knots, rising, shape (K,); two at least.
-        value: Log ratio there, shape (K,).
-        extends: Whether the line goes on beyond the knots, or stays at its last value.
-        n_source: Effective count of source events that it was fitted on.
-        n_target: The same of the target.
-    """
-
-    method: str
-    at: tuple[float, ...]
-    value: tuple[float, ...]
-    extends: bool
-    n_source: float
-    n_target: float
-
-    def log_ratio(self, logit: FloatArray) -> FloatArray:
-        """Shape as given."""
-        x, y = np.asarray(self.at), np.asarray(self.value)
-        if self.extends:
-            return np.asarray(y[0] + (y[1] - y[0]) / (x[1] - x[0]) * (logit - x[0]))
-        return np.asarray(np.interp(logit, x, y))
-
-    def slope(self, logit: FloatArray) -> FloatArray:
-        """Derivative of the log ratio by the log-odds, by which errors of these count; shape as given."""
-        x, y = np.asarray(self.at), np.asarray(self.value)
-        if self.extends:
-            return np.full(np.shape(logit), (y[1] - y[0]) / (x[1] - x[0]))
-        steps = np.diff(y) / np.diff(x)
-        place = np.clip(np.searchsorted(x, logit, side="right") - 1, 0, len(steps) - 1)
-        return np.asarray(steps[place])
-
-    def record(self) -> dict[str, Any]:
-        """For JSON: the numbers, and of a straight line slope and intercept."""
-        found = asdict(self)
-        if self.extends:
-            zero = np.zeros(1)
-            found |= {"slope": float(self.slope(zero)[0]), "intercept": float(self.log_ratio(zero)[0])}
-        return found
 
 
 def straight(slope: float, intercept: float, method: str, counts: Sequence[float]) -> RatioCalibration:

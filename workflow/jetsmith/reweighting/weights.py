@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
-from jetsmith import io, members
+from jetsmith import io, members, ratios
 from jetsmith.columns import row_key
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
@@ -18,8 +18,8 @@ from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import bin_of, effective_count
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
-from jetsmith.reweighting.calibration import MAX_LOG_RATIO, RatioCalibration, fit_calibration
-from jetsmith.reweighting.halves import halves_error
+from jetsmith.ratios import LogRatios, RatioCalibration, SumFactors
+from jetsmith.reweighting.calibration import fit_calibration
 from jetsmith.specs.classifiers import RatioSpec, RowsSpec
 
 
@@ -50,7 +50,7 @@ class ReweighterScores:
     @property
     def logit(self) -> FloatArray:
         """Mean over the members, cut where numbers end, shape (N,)."""
-        return np.asarray(np.clip(self.logits, -MAX_LOG_RATIO, MAX_LOG_RATIO).mean(axis=0))
+        return ratios.mean_logit(self.logits)
 
     def calibrate(self, ratio: RatioSpec) -> list[RatioCalibration]:
         """Fit log ratio against logit: of each fold on the others; without folds on the calibration split."""
@@ -84,9 +84,7 @@ def read_scores(
     wanted += ["fold"] if spec.folds else []
     rows = io.read_rows(scores, wanted, classifier=spec.name, sample=spec.sample)
     table = {name: np.asarray(ak.to_numpy(rows[name])) for name in wanted}
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = [[np.log(table[name].astype(np.float64)) for name in pair] for pair in pairs]
-        logits = np.array([of_target - of_source for of_source, of_target in logs])
+    logits = np.array([ratios.log_odds(table[of_source], table[of_target]) for of_source, of_target in pairs])
     logits[:, ~table["scored"]] = 0.0  # a model of others has none where an input is not finite
     if np.isnan(logits).any() or not np.isfinite(table["weight"]).all():
         raise InputError(f"{scores}: probabilities or weights that are no numbers; train {spec.name} again")
@@ -116,6 +114,7 @@ class EventWeights:
         down: One below.
         outside: Not reweightable: as in the scores, or the log-odds lie beyond ±20.
         each: Weight by each member of an ensemble alone, shape (M, N); of one model that itself.
+        factors: What conserves the sum of the source in each bin, shape (B,).
     """
 
     ratio: FloatArray
@@ -124,6 +123,7 @@ class EventWeights:
     down: FloatArray
     outside: BoolArray
     each: FloatArray
+    factors: FloatArray
 
 
 def event_weights(
@@ -146,43 +146,42 @@ def event_weights(
     Raises:
         InputError: The weights of the source in a bin do not add up to more than 0, before or after.
     """
-    logit = found.logit
-    log_ratio, slope = np.empty(len(logit)), np.empty(len(logit))
+    n_bins = max([int(bins.max(initial=0)) + 1, *(len(edges) - 1 for edges in ratio.conserve_in.values())])
+    ratio_of = _log_ratios(found, calibrations)
+    outside = found.outside | ratio_of.outside
+    free, density = outside | found.target_mask, np.exp(ratio_of.value)
+    each = [np.where(free, 1.0, density * np.exp(by)) for by in ratio_of.moved]
+    factors: FloatArray = np.ones(n_bins)
+    if ratio.conserve:
+        generator = np.where(free, 0.0, found.weight)
+        factors = _factors(density, generator, bins, n_bins)
+        each = [np.where(free, 1.0, by * _factors(by, generator, bins, n_bins)[bins]) for by in each]
+    weight, up, down = ratios.weights(ratio_of, factors[bins], free)
+    return EventWeights(density, weight, up, down, outside, np.asarray(each), factors)
+
+
+def _log_ratios(found: ReweighterScores, calibrations: Sequence[RatioCalibration]) -> LogRatios:
+    """Of all events, each by the calibration of its fold."""
+    out = LogRatios(np.empty(len(found.fold)), np.empty(found.logits.shape), np.empty(len(found.fold), bool))
     for k, calibration in enumerate(calibrations):
         rows = found.fold == k
-        log_ratio[rows], slope[rows] = calibration.log_ratio(logit[rows]), calibration.slope(logit[rows])
-    clipped = np.clip(log_ratio, -MAX_LOG_RATIO, MAX_LOG_RATIO)
-    outside = found.outside | (np.abs(found.logits) > MAX_LOG_RATIO).any(axis=0) | (clipped != log_ratio)
-    density = np.exp(clipped)
-    free = outside | found.target_mask
-    moved = slope * (np.clip(found.logits, -MAX_LOG_RATIO, MAX_LOG_RATIO) - logit)
-    weights = [np.where(free, 1.0, density * np.exp(by)) for by in (np.zeros(len(logit)), *moved)]
-    if ratio.conserve:
-        generator = np.where(found.target_mask, 0.0, found.weight)
-        weights = [by * _factors(by, generator, free, bins) for by in weights]
-    weight, *each = weights
-    error = np.zeros(len(logit))
-    if len(moved) > 1:
-        error = np.where(free, 0.0, halves_error(moved))
-    up, down = weight * np.exp(error), weight * np.exp(-error)
-    return EventWeights(density, weight, up, down, outside, np.asarray(each))
+        of_fold = ratios.log_ratios(found.logits[:, rows], calibration)
+        out.value[rows], out.moved[:, rows], out.outside[rows] = of_fold.value, of_fold.moved, of_fold.outside
+    return out
 
 
 def _factors(
-    weight: FloatArray, generator: FloatArray, free: BoolArray, bins: npt.NDArray[np.intp]
+    weight: FloatArray, generator: FloatArray, bins: npt.NDArray[np.intp], n_bins: int
 ) -> FloatArray:
-    """What conserves the sum of the source's weights in each bin; 1 for events that keep their weight."""
-    moved = np.where(free, 0.0, generator)
-    n_bins = int(bins.max(initial=0)) + 1
-    before, after = np.bincount(bins, moved, n_bins), np.bincount(bins, moved * weight, n_bins)
-    filled = np.bincount(bins, moved != 0, n_bins) > 0
+    """What conserves the sum of the source's weights in each bin, shape (B,)."""
+    before, after = np.bincount(bins, generator, n_bins), np.bincount(bins, generator * weight, n_bins)
+    filled = np.bincount(bins, generator != 0, n_bins) > 0
     if not (before[filled] > 0).all() or not (after[filled] > 0).all():
         raise InputError(
             "reweighting: the source's weights in a bin within which their sum is to be conserved do not add "
             "up to more than 0; take wider bins, or look at the generator weights"
         )
-    factors = np.divide(before, after, out=np.ones(n_bins), where=filled)
-    return np.where(free, 1.0, factors[bins])
+    return np.divide(before, after, out=np.ones(n_bins), where=filled)
 
 
 def write_weights(
@@ -207,7 +206,8 @@ def write_weights(
         dataset: The one to write.
         output: Parquet with run, luminosity_block, event, split, fold where there are some, weight_generator,
             `ratio`, `weight`, `weight_up`, `weight_down`, `outside`, and `weight_member<k>` of an ensemble.
-        numbers: JSON: the calibration, and `summarise` of each split; None for none.
+        numbers: JSON: calibrations and factors, which bundles take, and `summarise` of each split; None for
+            none.
         ratio: How the ratio is calibrated and normalised.
         n_members: Of its ensemble; 0 where it is none.
         packed: results/packed/{sample}, read where `ratio` names features.
@@ -248,10 +248,15 @@ def write_weights(
             for k, name in enumerate(SPLITS)
         }
         splits["all"] = summarise(columns["weight"], generator, columns["outside"])
-        subject = {"reweighter": spec.name, "dataset": dataset}
-        io.write_json(
-            numbers, {**subject, "calibrations": [by.record() for by in calibrations], "splits": splits}
-        )
+        feature, edges = next(iter(ratio.conserve_in.items()), ("", ()))
+        about = {
+            "reweighter": spec.name,
+            "dataset": dataset,
+            "calibrations": [by.record() for by in calibrations],
+            "sum_factors": asdict(SumFactors(feature, edges, tuple(weights.factors.tolist()))),
+            "splits": splits,
+        }
+        io.write_json(numbers, about)
 
 
 def _bins(
@@ -269,23 +274,22 @@ def _beyond(
 ) -> BoolArray:
     """Events outside the region of validity; a feature that is not finite lies in none."""
     beyond = np.zeros(len(found.weight), bool)
-    for name, (low, high) in ratio.valid.items():
-        values = _feature(spec, found, name, packed)
-        beyond |= ~((values >= low) & (values < high))
+    for name, region in ratio.valid.items():
+        beyond |= ratios.beyond(_feature(spec, found, name, packed), region)
     return beyond
 
 
 def _feature(spec: RowsSpec, found: ReweighterScores, name: str, packed: str | Path | None) -> FloatArray:
     """A flat input of each event."""
     assert packed is not None
-    inputs = [i for i in spec.inputs if name in i.features]
-    parts = arrays.read_splits(Path(packed), SPLITS, [inputs[0].group], spec.sample)
-    rows = Rows.select([inputs[0]], parts)
+    group, place = ratios.column_of(spec.inputs, name)
+    parts = arrays.read_splits(Path(packed), SPLITS, [group.group], spec.sample)
+    rows = Rows.select([group], parts)
     if len(rows) != len(found.weight) or any(
         (np.asarray(rows.column(key)) != values).any() for key, values in found.key.items()
     ):
         raise InputError(f"{packed}: holds other events than the scores of {spec.name}; run score again")
-    values = rows.flat_as_packed(slice(0, len(rows)))[:, inputs[0].features.index(name)]
+    values = rows.flat_as_packed(slice(0, len(rows)))[:, place]
     return np.asarray(values, np.float64)
 
 

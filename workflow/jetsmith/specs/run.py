@@ -100,8 +100,8 @@ class RunSpec(Record):
     )
     bundles: bool = Field(
         True,
-        description="Each tagger that was trained, in a sample without folds, also as a folder for others, "
-        "with its network or trees as ONNX. Needs the extra `bundle`.",
+        description="Each tagger that was trained, in a sample without folds, and each reweighter that was "
+        "trained, also as a folder for others, with its networks or trees as ONNX. Needs the extra `bundle`.",
     )
     working_points: dict[str, Fraction] = Field(
         {"L": 0.1, "M": 0.01, "T": 0.001}, description="Background efficiency of each working point."

@@ -8,6 +8,7 @@ tests/unit/reruns.yaml has a line for every key of the configuration.
 
 from jetsmith.stages.from_rows import (
     bundle,
+    bundle_reweighter,
     calibrate,
     choose,
     closure,
@@ -26,6 +27,7 @@ from jetsmith.stages.to_rows import account, check, features, inspect, pack, pac
 __all__ = [
     "account",
     "bundle",
+    "bundle_reweighter",
     "calibrate",
     "check",
     "choose",

@@ -125,15 +125,44 @@ class Bundle(NamedTuple):
 def bundle(run: Configuration, tagger: str) -> Bundle:
     """Stage bundle."""
     judged = [view.discriminant for view in run.judgements.values() if view.name == tagger]
-    given = run.given_to(tagger)
+    features, sorted_by = _given_to(run, tagger)
     return Bundle(
         spec=seen_as(RecipeSpec, run.classifiers[tagger]),
         discriminants=[seen_as(DiscriminantSpec, found) for found in judged if found is not None],
-        features={
-            group: {f: raw.model_dump(mode="json") for f, raw in of.items()} for group, of in given.items()
-        },
-        sorted_by={group: run.groups[group].sort_by for group in given if group in run.groups},
+        features=features,
+        sorted_by=sorted_by,
     )
+
+
+class BundleReweighter(NamedTuple):
+    """A reweighter with its region of validity; and how its features are computed, as of a tagger."""
+
+    spec: Plain
+    valid: dict[str, list[float]]
+    features: dict[str, dict[str, Plain]]
+    sorted_by: dict[str, str]
+
+
+def bundle_reweighter(run: Configuration, reweighter: str) -> BundleReweighter:
+    """Stage bundle_reweighter: calibrations and factors come from what stage weights writes."""
+    spec = run.classifiers[reweighter]
+    features, sorted_by = _given_to(run, reweighter)
+    valid = (spec.ratio or RatioSpec()).valid
+    return BundleReweighter(
+        spec=seen_as(RecipeSpec, spec),
+        valid={name: list(region) for name, region in valid.items()},
+        features=features,
+        sorted_by=sorted_by,
+    )
+
+
+def _given_to(run: Configuration, classifier: str) -> tuple[dict[str, dict[str, Plain]], dict[str, str]]:
+    """What a caller of a bundle gives, by group and name; and what sequences are sorted by."""
+    given = run.given_to(classifier)
+    features = {
+        group: {f: raw.model_dump(mode="json") for f, raw in of.items()} for group, of in given.items()
+    }
+    return features, {group: run.groups[group].sort_by for group in given if group in run.groups}
 
 
 class Weights(NamedTuple):

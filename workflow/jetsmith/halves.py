@@ -35,12 +35,12 @@ def halves_error(values: FloatArray) -> FloatArray:
     within = ((pairs[:, 0] - pairs[:, 1]) ** 2).mean(axis=0) / 4
     between = pairs.mean(axis=1).var(axis=0, ddof=1) if n > 1 else 0.0
     variance = np.maximum(within - (1 - 1 / n) * between, within / n)
-    return np.asarray(np.sqrt(variance) * _quantile(n))
+    return np.asarray(np.sqrt(variance) * quantile(n))
 
 
 @cache
-def _quantile(n: int) -> float:
-    """Of Student's t, central."""
+def quantile(n: int) -> float:
+    """Half-width of the interval in standard deviations that n pairs tell: Student's t, central."""
     from scipy.stats import t
 
     return float(t.ppf(0.5 + LEVEL / 2, n))

@@ -1,0 +1,217 @@
+"""What is given to a bundle: its inputs by name, as arrays, compared with what the training saw.
+
+Needs numpy and awkward, and nothing else of jetsmith but its errors, as all that reads bundles.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import numpy.typing as npt
+
+from jetsmith.errors import InputError
+
+BATCH = 256  # jets a call of the model: its arrays stay in the cache, and lengths are alike
+FAR = 0.1  # share of an input's values that may lie far from all that the training saw
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One input.
+
+    Attributes:
+        name: Its key in the jets.
+        source: jetsmith's canonical column that it is.
+        slot: Element of that column where it is a list, and the input is one number a jet.
+        unit: Of the values; empty for pure numbers.
+        transform: What the model does to it first.
+        clip: Smallest and largest value behind that.
+        default: In place of what is missing or not finite; None where every jet needs the value.
+        range: Smallest and largest value that the training saw, before the transform; None where larger
+            ones were clipped there, too.
+    """
+
+    name: str
+    source: str
+    slot: int | None
+    unit: str
+    transform: str
+    clip: tuple[float, float] | None
+    default: float | None
+    range: tuple[float | None, float | None]
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Beyond these no value is plausible: as far again as the training went."""
+        low, high = (
+            x if x is not None else end for x, end in zip(self.range, (-np.inf, np.inf), strict=True)
+        )
+        reach = max(abs(x) for x in (low, high, 1e-6) if np.isfinite(x))
+        return low - reach, high + reach
+
+
+@dataclass(frozen=True)
+class Group:
+    """Inputs of one kind: one number a jet each, or lists of one length.
+
+    Attributes:
+        group: Its key in the jets.
+        kind: `flat` or `sequence`.
+        length: Constituents that are read; those behind are left out, as in training.
+        sorted_by: Column that orders constituents, largest first and missing last; empty: as stored.
+        features: In the order of the model's input.
+    """
+
+    group: str
+    kind: str
+    length: int
+    sorted_by: str
+    features: tuple[Feature, ...]
+
+
+@dataclass(frozen=True)
+class Values:
+    """A group of some jets: values (N, F), or of a sequence (total, F) with offsets (N + 1,); float32."""
+
+    values: Array
+    offsets: Array | None = None
+
+
+def groups_of(about: Mapping[str, Any]) -> tuple[Group, ...]:
+    """The inputs that inputs.json names."""
+
+    def feature(entry: Mapping[str, Any]) -> Feature:
+        ends = {key: entry[key] and tuple(entry[key]) for key in ("clip", "range")}
+        return Feature(**{**entry, **ends})
+
+    return tuple(
+        Group(**{**entry, "features": tuple(map(feature, entry["features"]))}) for entry in about["groups"]
+    )
+
+
+def n_jets(given: Mapping[str, Values]) -> int:
+    """How many jets there are."""
+    first = next(iter(given.values()))
+    return len(first.values) if first.offsets is None else len(first.offsets) - 1
+
+
+def read(groups: tuple[Group, ...], jets: Any, may_lack: bool = False) -> dict[str, Values]:
+    """Arrays of all groups, compared with what the training saw; jets and errors as of `Bundle.__call__`.
+
+    Args:
+        groups: What a bundle reads.
+        jets: By group and name.
+        may_lack: Whether values may be missing that have no default: a reweighter says so in its outputs.
+    """
+    found = {group.group: _group(group, jets, may_lack) for group in groups}
+    sizes = {name: n_jets({name: values}) for name, values in found.items()}
+    if len(set(sizes.values())) > 1:
+        raise InputError(
+            "groups differ in their number of rows: "
+            + ", ".join(f"{name} {n:,}" for name, n in sizes.items())
+        )
+    return found
+
+
+def _group(group: Group, jets: Any, may_lack: bool) -> Values:
+    given = _member(jets, group.group, "group of inputs", group.group)
+    columns, offsets = [], None
+    for feature in group.features:
+        where = f"{group.group}.{feature.name}"
+        column = _member(given, feature.name, "input", where)
+        if group.kind == "flat":
+            columns.append(_numbers(column, where))
+            continue
+        lists = ak.Array(column)
+        if lists.ndim != 2:
+            raise InputError(f"{where}: needs a list a row, and has {lists.ndim} dimensions")
+        n = np.asarray(ak.to_numpy(ak.num(lists, axis=1)))
+        ends = np.concatenate([[0], np.cumsum(n)])
+        if offsets is not None and not np.array_equal(ends, offsets):
+            raise InputError(
+                f"{where}: its lists are of other lengths than those of {group.features[0].name}"
+            )
+        offsets = ends
+        columns.append(_numbers(ak.flatten(lists, axis=1), where))
+    if len({len(column) for column in columns}) > 1:
+        raise InputError(f"{group.group}: its inputs are of {sorted({len(c) for c in columns})} jets")
+    values = np.stack(columns, axis=-1)
+    check(group, values, may_lack)
+    return Values(values, offsets)
+
+
+def _member(given: Any, name: str, what: str, where: str) -> Any:
+    names = list(given.fields if isinstance(given, ak.Array | ak.Record) else given)
+    if name not in names:
+        raise InputError(
+            f"{where}: this {what} is missing; there are: {', '.join(map(str, names)) or 'none'}"
+        )
+    return given[name]
+
+
+def _numbers(column: Any, where: str) -> Array:
+    """One-dimensional float32, NaN for what is masked."""
+    if isinstance(column, ak.Array):
+        column = ak.to_numpy(ak.fill_none(column, np.nan))
+    array = np.asarray(column)
+    if array.ndim != 1 or array.dtype.kind not in "fiub":
+        raise InputError(f"{where}: needs one number a row, and is of shape {array.shape} and {array.dtype}")
+    return array.astype(np.float32)
+
+
+def check(group: Group, values: Array, may_lack: bool = False) -> None:
+    """Values are there where there is no default, unless they may lack, and plausible; shape (n, F).
+
+    Raises:
+        InputError: More than a tenth of an input's values are far from those of the training: it is in
+            another unit, or another quantity.
+    """
+    low, high = np.array([feature.ends for feature in group.features]).T
+    number = np.isfinite(values)
+    far = ((values < low) | (values > high)) & number
+    needed = np.array([feature.default is None and not may_lack for feature in group.features])
+    for place in np.flatnonzero(
+        (far.sum(axis=0) > FAR * number.sum(axis=0)) | (needed & ~number.all(axis=0))
+    ):
+        feature, column = group.features[place], values[:, place]
+        where = f"{group.group}.{feature.name}"
+        here = number[:, place]
+        if needed[place] and not here.all():
+            raise InputError(
+                f"{where}: {int((~here).sum()):,} of {len(here):,} values are missing, and it has no default"
+            )
+        unit = f" {feature.unit}" if feature.unit else ""
+        low, high = ("any" if end is None else f"{end:.4g}" for end in feature.range)
+        raise InputError(
+            f"{where}: {int(far[:, place].sum()):,} of {int(here.sum()):,} values lie far from all that the "
+            f"training saw: expected {low} to {high}{unit}, found "
+            f"{column[here].min():.4g} to {column[here].max():.4g}. Is it in another unit?"
+        )
+
+
+def alike(given: Mapping[str, Values], n: int) -> Iterator[Array]:
+    """Jets in batches of about the same number of constituents, so that little is padded."""
+    counts = [np.diff(values.offsets) for values in given.values() if values.offsets is not None]
+    order = np.lexsort(counts) if counts and n > 1 else np.arange(n)
+    yield from (order[first : first + BATCH] for first in range(0, n, BATCH))
+
+
+def padded(given: Mapping[str, Values], rows: Array) -> dict[str, Array]:
+    """What the model reads of some jets: one slot at least, zeros behind."""
+    feeds: dict[str, Array] = {}
+    for name, group in given.items():
+        if group.offsets is None:
+            feeds[name] = group.values[rows]
+            continue
+        starts = group.offsets[rows]
+        counts = group.offsets[rows + 1] - starts
+        slots = np.arange(max(1, int(counts.max(initial=1))))
+        real = slots < counts[:, None]  # (n, T)
+        values = np.zeros((*real.shape, group.values.shape[1]), np.float32)
+        values[real] = group.values[(starts[:, None] + slots)[real]]
+        feeds |= {name: values, f"{name}_count": counts.astype(np.int32)}
+    return feeds

@@ -1,0 +1,203 @@
+"""From probabilities to weights as nodes, in double precision: what `ratios` and `signs.joined` do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from onnx import TensorProto
+
+from jetsmith import ratios, signs
+from jetsmith.bundle import DOWN, OUTSIDE, RATIO, UP, WEIGHT
+from jetsmith.bundle_inputs import Group
+from jetsmith.bundles._graph import Graph
+from jetsmith.bundles._inputs import Prepared
+from jetsmith.halves import quantile
+from jetsmith.io import FloatArray
+from jetsmith.ratios import Column, RatioCalibration, SumFactors
+from jetsmith.specs.features import Inputs
+
+LIMIT = ratios.MAX_LOG_RATIO
+
+
+@dataclass(frozen=True)
+class Said:
+    """As `LogRatios`, by the names of tensors: value (N, 1), moved (N, M), outside (N, 1)."""
+
+    value: str
+    moved: str
+    outside: str
+
+
+def log_odds(graph: Graph, probabilities: str, signed: bool) -> str:
+    """log(p_target/p_source), (N, 1).
+
+    Args:
+        graph: Where it goes.
+        probabilities: (N, 2), or (N, 4) of classes whose weights are above and below 0.
+        signed: Whether there are four.
+    """
+    doubles = _double(graph, probabilities)
+    if signed:
+        above, below = (graph.node("Gather", doubles, graph.whole(k, k + 2), axis=1) for k in (0, 1))
+        least = graph.node("Mul", graph.node("Add", above, below), _number(graph, signs.FLOOR))
+        left = graph.node("Max", graph.node("Sub", above, below), least)
+        shares = graph.node("Div", left, graph.node("ReduceSum", left, graph.whole(1), keepdims=1))
+        doubles = _double(graph, graph.node("Cast", shares, to=TensorProto.FLOAT))
+    source, target = graph.split(graph.node("Log", doubles), [1, 1])
+    return graph.node("Sub", target, source)
+
+
+def side_by_side(graph: Graph, logits: Sequence[str], lacking: Sequence[str]) -> str:
+    """Log-odds of M members, (N, M); 0 where an event lacks an input."""
+    together = graph.node("Concat", *logits, axis=1)
+    return graph.node("Where", any_of(graph, lacking), _number(graph, 0), together) if lacking else together
+
+
+def log_ratios(graph: Graph, logits: str, calibration: RatioCalibration) -> Said:
+    """As `ratios.log_ratios`; logits (N, M)."""
+    cut = _cut(graph, logits)
+    logit = graph.node("ReduceMean", cut, axes=[1], keepdims=1)
+    found = _calibrated(graph, logit, calibration)
+    value = _cut(graph, found)
+    slope = _by_bin(graph, logit, calibration.at, calibration.slopes)
+    moved = graph.node("Mul", graph.node("Sub", cut, logit), slope)
+    largest = graph.node("ReduceMax", graph.node("Abs", logits), axes=[1], keepdims=1)
+    outside = graph.node(
+        "Or",
+        graph.node("Greater", largest, _number(graph, LIMIT)),
+        graph.node("Not", graph.node("Equal", value, found)),
+    )
+    return Said(value, moved, outside)
+
+
+def mean_of_folds(graph: Graph, folds: Sequence[Said]) -> Said:
+    """As `ratios.mean_of_folds`."""
+    if len(folds) == 1:
+        return folds[0]
+    n = _number(graph, len(folds))
+    value, moved = (
+        graph.node("Div", graph.node("Sum", *names), n)
+        for names in ([said.value for said in folds], [said.moved for said in folds])
+    )
+    return Said(value, moved, any_of(graph, [said.outside for said in folds]))
+
+
+def outputs(graph: Graph, said: Said, n_members: int, outside: str, factor: str) -> dict[str, str]:
+    """As `ratios.weights`; of each output, by its name, the tensor, (N,)."""
+    one, ratio = _number(graph, 1), graph.node("Exp", said.value)
+    weight = graph.node("Where", outside, one, graph.node("Mul", ratio, factor))
+    found = {RATIO: ratio, WEIGHT: weight}
+    if n_members > 1:
+        error = graph.node("Where", outside, _number(graph, 0), _error(graph, said.moved, n_members))
+        up = graph.node("Exp", error)
+        found |= {UP: graph.node("Mul", weight, up), DOWN: graph.node("Div", weight, up)}
+    flat = {name: graph.node("Squeeze", tensor, graph.whole(1)) for name, tensor in found.items()}
+    singles = {name: graph.node("Cast", tensor, to=TensorProto.FLOAT) for name, tensor in flat.items()}
+    return singles | {OUTSIDE: graph.node("Squeeze", outside, graph.whole(1))}
+
+
+def _error(graph: Graph, moved: str, n_members: int) -> str:
+    """As `halves_error`, (N, M) -> (N, 1)."""
+    n = n_members // 2
+    pair = np.repeat(np.eye(n), 2, axis=0)  # (M, P)
+    differs = graph.node(
+        "MatMul", moved, graph.constant(pair * np.resize([1.0, -1.0], (2 * n, 1)), np.float64)
+    )
+    means = graph.node("MatMul", moved, graph.constant(pair / 2, np.float64))
+    within = graph.node("Div", _sum_of_squares(graph, differs), _number(graph, 4 * n))
+    variance = within
+    if n > 1:
+        centred = graph.node("MatMul", means, graph.constant(np.eye(n) - 1 / n, np.float64))
+        # (1 - 1/P) of the variance between pairs, which has P - 1 in its denominator.
+        between = graph.node("Div", _sum_of_squares(graph, centred), _number(graph, n))
+        least = graph.node("Div", within, _number(graph, n))
+        variance = graph.node("Max", graph.node("Sub", within, between), least)
+    return graph.node("Mul", graph.node("Sqrt", variance), _number(graph, quantile(n)))
+
+
+def factor(
+    graph: Graph, groups: Mapping[str, Prepared], inputs: Sequence[Inputs], factors: SumFactors
+) -> str:
+    """As `SumFactors.of`; (N, 1), or (1, 1) where there is one bin."""
+    if not factors.feature:
+        return _row(graph, np.asarray(factors.factors))
+    values = _column(graph, groups, ratios.column_of(inputs, factors.feature))
+    return _by_bin(graph, values, factors.edges, np.asarray(factors.factors))
+
+
+def beyond(graph: Graph, groups: Mapping[str, Prepared], column: Column, region: tuple[float, float]) -> str:
+    """As `ratios.beyond`, (N, 1)."""
+    values = _column(graph, groups, column)
+    low, high = (_number(graph, end) for end in region)
+    inside = graph.node("And", graph.node("GreaterOrEqual", values, low), graph.node("Less", values, high))
+    return graph.node("Not", inside)
+
+
+def lacking(graph: Graph, prepared: Prepared, group: Group) -> str:
+    """Events where an input of a group is not finite, (N, 1)."""
+    is_flat = group.kind == "flat"
+    values = prepared.values if is_flat else prepared.masked(prepared.values)
+    finite = graph.node("Equal", graph.node("Sub", values, values), graph.constant(0.0))
+    share = graph.node("Cast", finite, to=TensorProto.FLOAT)
+    least = graph.node("ReduceMin", share, axes=[1] if is_flat else [1, 2], keepdims=int(is_flat))
+    least = least if is_flat else graph.node("Unsqueeze", least, graph.whole(1))
+    return graph.node("Less", least, graph.constant(0.5))
+
+
+def any_of(graph: Graph, masks: Sequence[str]) -> str:
+    """Where one of them is true."""
+    found, *others = masks
+    for mask in others:
+        found = graph.node("Or", found, mask)
+    return found
+
+
+def _calibrated(graph: Graph, x: str, calibration: RatioCalibration) -> str:
+    """As `RatioCalibration.log_ratio`: between knots the sum of what each line has risen until x."""
+    at, value = np.asarray(calibration.at), np.asarray(calibration.value)
+    slopes = calibration.slopes
+    if calibration.extends:
+        steps = graph.node("Sub", x, _number(graph, at[0]))
+        return graph.node(
+            "Add", graph.node("Mul", steps, _number(graph, slopes[0])), _number(graph, value[0])
+        )
+    steps = graph.node("Sub", x, graph.constant([at[:-1]], np.float64))
+    steps = graph.node("Min", graph.node("Max", steps, _number(graph, 0)), _row(graph, np.diff(at)))
+    risen = graph.node("MatMul", steps, graph.constant(slopes[:, None], np.float64))
+    return graph.node("Add", risen, _number(graph, value[0]))
+
+
+def _by_bin(graph: Graph, x: str, edges: Sequence[float], values: FloatArray) -> str:
+    """The value of the bin of x, as `metrics.bin_of` finds it; (N, 1), or (1, 1) where there is one bin."""
+    if len(values) == 1:
+        return _row(graph, values)
+    passed = graph.node("GreaterOrEqual", x, _row(graph, np.asarray(edges[1:-1])))
+    place = graph.node(
+        "ReduceSum", graph.node("Cast", passed, to=TensorProto.INT64), graph.whole(1), keepdims=1
+    )
+    return graph.node("Gather", graph.constant(values, np.float64), place)
+
+
+def _column(graph: Graph, groups: Mapping[str, Prepared], column: Column) -> str:
+    values = groups[column.group.group].values
+    return _double(graph, graph.node("Gather", values, graph.whole(column.place), axis=1))
+
+
+def _cut(graph: Graph, x: str) -> str:
+    return graph.node("Min", graph.node("Max", x, _number(graph, -LIMIT)), _number(graph, LIMIT))
+
+
+def _sum_of_squares(graph: Graph, x: str) -> str:
+    return graph.node("ReduceSum", graph.node("Mul", x, x), graph.whole(1), keepdims=1)
+
+
+def _double(graph: Graph, x: str) -> str:
+    return graph.node("Cast", x, to=TensorProto.DOUBLE)
+
+
+def _row(graph: Graph, values: FloatArray) -> str:
+    return graph.constant(values[None], np.float64)
+
+
+def _number(graph: Graph, value: float) -> str:
+    return graph.constant([[value]], np.float64)
