@@ -38,6 +38,7 @@ OF_SCAN = (stages.choose,)
 OF_TAGGER = (stages.calibrate,)
 OF_BUNDLED = (stages.bundle,)
 OF_REWEIGHTER = (stages.weights, stages.closure)
+OF_CORRECTED = (stages.correction,)
 OF_RUN = (stages.verdict,)
 
 
@@ -117,6 +118,7 @@ def _by_subject(run: Configuration) -> Any:
     yield run.judgements, OF_TAGGER
     yield run.bundled, OF_BUNDLED
     yield run.run.reweighters, OF_REWEIGHTER
+    yield run.corrected, OF_CORRECTED
     yield [()], OF_RUN
 
 
@@ -257,6 +259,7 @@ def test_every_stage_has_its_record() -> None:
         OF_TAGGER,
         OF_BUNDLED,
         OF_REWEIGHTER,
+        OF_CORRECTED,
         OF_RUN,
     )
     asked = {stage.__name__ for stages_of in by_subject for stage in stages_of}

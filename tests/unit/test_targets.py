@@ -30,6 +30,7 @@ OUTPUTS = [
     "results/models/{classifier}.scan/{rung}/{rank}",
     "results/scores/{classifier}/{sample}.parquet",
     "results/weights/{reweighter}/{dataset}.parquet",
+    "results/weights/{reweighter}.correction.json",
     "results/calibration/{judgement}.json",
     "results/calibration/{judgement}.numbers.json",
     "results/plots/roc/{sample}/{contrast}.png",
@@ -62,6 +63,7 @@ UNKNOWN = {
     "results/scores/cmva/fat_jets.parquet": "classifier `cmva` has no sample `fat_jets`",
     "results/weights/cmva/qcd.parquet": "the run has no reweighter `cmva`. Choices: pythia_shower",
     "results/weights/pythia_shower/qcd.parquet": "sample `zjets` of `pythia_shower` has no dataset `qcd`",
+    "results/weights/pythia_shower.correction.json": "the list of reweighters with bins",
     "results/calibration/pythia_shower.json": "the run has no tagger `pythia_shower`",
     "results/calibration/deepcvs.numbers.json": "the run has no tagger `deepcvs`; did you mean `deepcsv`",
     "results/plots/roc/jets/b_jets_vs_qcd.png": "sample `jets` has no contrast `b_jets_vs_qcd`; did you mean",
@@ -94,7 +96,8 @@ def test_what_there_is(demo):
         "results/models/cmva", "results/models/cmva.folds/4", "results/packed/jets/train/cmva",
         "results/packed/fat_jets/train/ak8", "results/packed/zjets/test/rows",
         "results/scores/pythia_shower/zjets.parquet", "results/weights/pythia_shower/zjets_power.parquet",
-        "results/calibration/double_b.json", "results/plots/roc/fat_jets/hbb_vs_qcd_bb.png",
+        "results/weights/pythia_shower_2d.correction.json", "results/calibration/double_b.json",
+        "results/plots/roc/fat_jets/hbb_vs_qcd_bb.png",
     ]  # fmt: skip
     others = ["-n", "all", "--cores", "2", "--configfile", "mine.yaml", "title=results/a", "results/a/b.json"]
     targets.check(known + others, OUTPUTS, demo)
