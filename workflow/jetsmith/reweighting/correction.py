@@ -103,8 +103,8 @@ def correction(
         asked.append(np.column_stack([np.full(len(rows), order.index(name)), *key]))
         found.append(np.stack([table[field].astype(np.float64) for field in names]))
     flat = [i for i in spec.inputs if i.kind == "flat" and set(i.features) & set(bins)]
-    rows, has = packed_features(spec, flat, [Path(packed) / split for split in SPLITS], keys)
-    values = rows[match_rows(np.concatenate(asked), has, spec.name)].flat_as_packed(slice(None))
+    events, has = packed_features(spec, flat, [Path(packed) / split for split in SPLITS], keys)
+    values = events[match_rows(np.concatenate(asked), has, spec.name)].flat_as_packed(slice(None))
     columns = [name for i in flat for name in i.features]
     place = bins_of(values[:, [columns.index(name) for name in bins]], list(bins.values()))
     generator, weight, *each = np.concatenate(found, axis=1)
