@@ -135,6 +135,12 @@ def weights_of(reweighter):
     return [f"<results>/weights/{reweighter}/{dataset}.parquet" for dataset in sample.datasets]
 
 
+def tested_by(wildcards):
+    """What closure found of a reweighter that it tests; nothing of others."""
+    name = wildcards.reweighter
+    return {"closure": f"<results>/closure/{name}.json"} if name in RUN.tested else {}
+
+
 def untested_weights(wildcards):
     """Summaries of weights that no closure test judges: nothing that they could agree with is in the run."""
     return [

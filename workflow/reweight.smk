@@ -1,5 +1,6 @@
 # weights: reads the scores of a reweighter; writes weights/{reweighter}/{dataset}.parquet, one weight an event.
 # closure: reads the weights and the packed test split; writes closure/{reweighter}.json, whatever comes out.
+# correction: reads weights, packed features and what closure found; writes weights/{reweighter}.correction.json (correctionlib).
 # verdict: reads what closure found; stops the run where weights failed, when the page that shows it is there.
 
 
@@ -45,6 +46,29 @@ rule closure:
         code=code("closure"),
     script:
         "../scripts/closure.py"
+
+
+rule correction:
+    input:
+        unpack(tested_by),
+        weights=lambda wildcards: weights_of(wildcards.reweighter),
+        packed=lambda wildcards: read_by(wildcards.reweighter),
+    output:
+        "<results>/weights/{reweighter}.correction.json",
+    log:
+        "<logs>/correction/{reweighter}.log",
+    wildcard_constraints:
+        reweighter=one_of(RUN.corrected),
+    conda:
+        "../envs/jetsmith.yaml"
+    resources:
+        mem_mb=grows(2000),
+        runtime=grows(30),
+    params:
+        **gets(stages.correction, "reweighter"),
+        code=code("correction"),
+    script:
+        "../scripts/correction.py"
 
 
 rule verdict:

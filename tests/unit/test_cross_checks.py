@@ -412,6 +412,31 @@ CLASSIFIERS = {
         put("spectators", value={"event": ["z_masse"]}),
         ["spectators.event", "unknown feature `z_masse`", "z_mass"],
     ),
+    "a tagger of ratios": (
+        "taggers/cmva.yaml",
+        lambda content: content.update(backend="histogram", architecture={}),
+        ["backend: `histogram` gives ratios of two generators", "choices: keras, onnx, sklearn"],
+    ),
+    "bins of what is no input": (
+        "reweighters/pythia_shower_2d.yaml",
+        put("architecture", "edges", value={"z_ptt": [0, 50, 100]}),
+        ["architecture.edges: `z_ptt` is none of the flat inputs", "did you mean `z_pt`"],
+    ),
+    "bins of four": (
+        "reweighters/pythia_shower_2d.yaml",
+        put("architecture", "edges", value={key: [0, 50, 100] for key in ("z_pt", "ht", "b_ht", "m_jj")}),
+        ["`edges`", "at most 3 items"],
+    ),
+    "a correction of what is no input": (
+        "reweighters/pythia_shower.yaml",
+        put("ratio", value={"binned": {"z_mass": [0, 50, 100]}}),
+        ["ratio.binned: `z_mass` is none of the flat inputs"],
+    ),
+    "a correction of bins that fall": (
+        "reweighters/pythia_shower.yaml",
+        put("ratio", value={"binned": {"m_jj": [-2, 100, 50]}}),
+        ["ratio.binned.m_jj: bin edges must rise"],
+    ),
     "training bins below 0": (
         "taggers/deepcsv.yaml",
         put("training", "abseta_bins", value=[-2.5, 0, 2.5]),

@@ -21,7 +21,7 @@ from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
 from jetsmith.reweighting import write_weights
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, RatioSpec
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, RatioEntry
 from jetsmith.specs.features import Inputs
 from jetsmith.training import train
 from tests.unit.packed_jets import write_packed
@@ -78,7 +78,7 @@ def spec_of(architecture: dict[str, Any], **changes: Any) -> ClassifierSpec:
         "name": "up", "role": "reweighter", "sample": "tt", "backend": "onnx", "title": "Up",
         "object": "event", "classes": classes, "training": {}, "architecture": architecture,
         "inputs": [Inputs(group="event", kind="flat", length=0, features=FEATURES, sources=("z_y",))],
-        "ratio": RatioSpec.resolved(RatioSpec(valid={"pt": (0, 1000)}), trains=False),
+        "ratio": RatioEntry.resolved(RatioEntry(valid={"pt": (0, 1000)}), trains=False, exact_in={}),
     }  # fmt: skip
     return ClassifierSpec(**content | changes)
 
@@ -149,7 +149,7 @@ def test_weights_are_those_of_the_model(made: Any) -> None:
 def test_sums_are_conserved_for_those_who_ask(made: Any, given: dict[str, Any]) -> None:
     """`conserve: true` of a file: the sum is what it was, and events without a ratio keep their weight."""
     folder = made[3]
-    asked = RatioSpec.resolved(RatioSpec(valid={"pt": (0, 1000)}, conserve=True), trains=False)
+    asked = RatioEntry.resolved(RatioEntry(valid={"pt": (0, 1000)}, conserve=True), trains=False, exact_in={})
     assert (asked.calibration, asked.conserve) == ("none", True)
     write_weights(
         spec_of(given, ratio=asked), folder / "scores.parquet", DATASETS, "mine", folder / "c.parquet",
@@ -163,12 +163,12 @@ def test_sums_are_conserved_for_those_who_ask(made: Any, given: dict[str, Any]) 
 
 def test_defaults_depend_on_who_trained() -> None:
     """Our own are calibrated and conserve sums; a key that was given stands; bins ask for conservation."""
-    assert RatioSpec.resolved(None, trains=True) == RatioSpec()
-    others = RatioSpec.resolved(None, trains=False)
+    assert RatioEntry.resolved(None, trains=True, exact_in={}) == RatioEntry()
+    others = RatioEntry.resolved(None, trains=False, exact_in={})
     assert (others.calibration, others.conserve) == ("none", False)
-    told = RatioSpec.resolved(RatioSpec(calibration="platt"), trains=False)
+    told = RatioEntry.resolved(RatioEntry(calibration="platt"), trains=False, exact_in={})
     assert (told.calibration, told.conserve) == ("platt", False)
-    assert RatioSpec.resolved(RatioSpec(conserve_in={"pt": (0, 1)}), trains=False).conserve
+    assert RatioEntry.resolved(RatioEntry(conserve_in={"pt": (0, 1)}), trains=False, exact_in={}).conserve
 
 
 def test_one_output_is_the_probability_of_its_class(tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_a_target_without_events_is_not_tested(folder: Path) -> None:
     """Its weights are made; closure, and what shows it, are for reweighters that it can test."""
     run = load(RUN, folder)
     assert (run.tested, run.subjects("reweighter")) == ([], [])
-    assert run.classifiers["up"].ratio == RatioSpec(
+    assert run.classifiers["up"].ratio == RatioEntry(
         calibration="none", conserve=False, valid={"m_jj": (-10, 1000)}
     )
     with pytest.raises(ConfigError, match=r"the list of tested reweighters .* has no reweighter `up`"):

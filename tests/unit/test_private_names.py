@@ -32,6 +32,7 @@ HEAVY = {
     "jetsmith.classifiers._batches",
     "jetsmith.classifiers._events",
     "jetsmith.classifiers._feed",
+    "jetsmith.classifiers._histogram",
     "jetsmith.classifiers._jax",
     "jetsmith.classifiers._keras",
     "jetsmith.classifiers._rates",

@@ -39,6 +39,7 @@ OF_TAGGER = (stages.calibrate,)
 OF_BUNDLED = (stages.bundle,)
 OF_BUNDLED_REWEIGHTER = (stages.bundle_reweighter,)
 OF_REWEIGHTER = (stages.weights, stages.closure)
+OF_CORRECTED = (stages.correction,)
 OF_RUN = (stages.verdict,)
 
 
@@ -119,6 +120,7 @@ def _by_subject(run: Configuration) -> Any:
     yield run.bundled, OF_BUNDLED
     yield run.bundled_reweighters, OF_BUNDLED_REWEIGHTER
     yield run.run.reweighters, OF_REWEIGHTER
+    yield run.corrected, OF_CORRECTED
     yield [()], OF_RUN
 
 
@@ -260,6 +262,7 @@ def test_every_stage_has_its_record() -> None:
         OF_BUNDLED,
         OF_BUNDLED_REWEIGHTER,
         OF_REWEIGHTER,
+        OF_CORRECTED,
         OF_RUN,
     )
     asked = {stage.__name__ for stages_of in by_subject for stage in stages_of}

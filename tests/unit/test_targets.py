@@ -32,6 +32,7 @@ OUTPUTS = [
     "results/weights/{reweighter}/{dataset}.parquet",
     "results/bundles/{tagger}",
     "results/bundles/{reweighter}",
+    "results/weights/{reweighter}.correction.json",
     "results/calibration/{judgement}.json",
     "results/calibration/{judgement}.numbers.json",
     "results/plots/roc/{sample}/{contrast}.png",
@@ -66,6 +67,7 @@ UNKNOWN = {
     "results/weights/pythia_shower/qcd.parquet": "sample `zjets` of `pythia_shower` has no dataset `qcd`",
     "results/bundles/pythia_showers": "the list of bundles (trained taggers, in samples without folds, and "
     "trained reweighters) has no classifier `pythia_showers`; did you mean `pythia_shower`",
+    "results/weights/pythia_shower.correction.json": "the list of reweighters with bins",
     "results/calibration/pythia_shower.json": "the run has no tagger `pythia_shower`",
     "results/calibration/deepcvs.numbers.json": "the run has no tagger `deepcvs`; did you mean `deepcsv`",
     "results/plots/roc/jets/b_jets_vs_qcd.png": "sample `jets` has no contrast `b_jets_vs_qcd`; did you mean",
@@ -99,7 +101,8 @@ def test_what_there_is(demo):
         "results/packed/fat_jets/train/ak8", "results/packed/zjets/test/rows",
         "results/scores/pythia_shower/zjets.parquet", "results/weights/pythia_shower/zjets_power.parquet",
         "results/bundles/cmva", "results/bundles/pythia_shower",
-        "results/calibration/double_b.json", "results/plots/roc/fat_jets/hbb_vs_qcd_bb.png",
+        "results/weights/pythia_shower_2d.correction.json", "results/calibration/double_b.json",
+        "results/plots/roc/fat_jets/hbb_vs_qcd_bb.png",
     ]  # fmt: skip
     others = ["-n", "all", "--cores", "2", "--configfile", "mine.yaml", "title=results/a", "results/a/b.json"]
     targets.check(known + others, OUTPUTS, demo)

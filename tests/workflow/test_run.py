@@ -137,6 +137,14 @@ def test_closure_has_numbers(results):
     assert closure["auc_after"]["value"] < closure["auc_before"]["value"]
 
 
+def test_the_baseline_has_the_same_judge(results):
+    """On the same events, with the same seed and inputs; its weights in bins say what came out."""
+    trees, bins = (_read(results / "closure" / f"pythia_shower{end}.json") for end in ("", "_2d"))
+    assert bins["auc_before"] == trees["auc_before"]
+    (found,) = _read(results / "weights" / "pythia_shower_2d.correction.json")["corrections"]
+    assert f"closure test of the weights of events: {bins['status']}" in found["description"]
+
+
 def test_the_area_can_be_had_without_jetsmith(finished):
     """The lines of docs/reweighting.md, on the published files, with our package out of reach."""
     page = (ROOT / "docs/reweighting.md").read_text()

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from jetsmith.configuration.records import require
 from jetsmith.errors import ConfigError
-from jetsmith.specs.classifiers import ClassifierSpec, LossSpec, RecipeSpec
+from jetsmith.specs.classifiers import Bins, ClassifierSpec, LossSpec, RecipeSpec
 from jetsmith.specs.features import ColumnGroup
 from jetsmith.strict import Record, Single
 
@@ -35,6 +35,11 @@ class Options(Record):
         Keys that were not given are in no text: `model_fields_set` has those that were.
         """
         yield from ()
+
+    @property
+    def exact_in(self) -> Bins:
+        """Bins within which its ratio of two densities is one number, by feature; none of most."""
+        return {}
 
     def misfits_of_features(self, groups: Mapping[str, ColumnGroup]) -> Iterator[str]:
         """What of it does not go together with how the run computes features, once nothing else is wrong."""

@@ -108,14 +108,15 @@ def _scores(
         return _stored_scores(spec, backend.read(spec, rows), rows, judged)
     each = [_predict(spec, backend, folder, rows, threads) for folder in members.folders(model)]
     probabilities = members.mean(each)
-    bad = int((~np.isfinite(probabilities)).any(axis=1).sum())
+    everywhere = np.ones(len(rows), bool)
+    has_score = everywhere if backend.TAGS else ~np.asarray(np.isnan(probabilities).all(axis=1), bool)
+    bad = int((~np.isfinite(probabilities[has_score])).any(axis=1).sum())
     if bad:
         raise InputError(
             f"{spec.name}: {model} gives {bad:,} of {len(rows):,} rows probabilities that are no numbers; "
             "train it again"
         )
-    everywhere = np.ones(len(rows), bool)
-    return _Scores(probabilities, None, everywhere, ~everywhere, each if len(each) > 1 else ())
+    return _Scores(probabilities, None, has_score, ~everywhere, each if len(each) > 1 else ())
 
 
 def _stored_scores(spec: RecipeSpec, found: Stored, rows: Rows, judged: Sequence[TruthSpec]) -> _Scores:

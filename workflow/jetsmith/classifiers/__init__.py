@@ -108,6 +108,9 @@ class Backend(Protocol):
     SIGNED: bool
     """Whether it learns from weights below 0 as they are."""
 
+    TAGS: bool
+    """False where it gives ratios of two generators alone, for reweighters; of some rows it may have none."""
+
     MODELS: bool
     """True where a module of `jetsmith.models` describes the architecture, the key `model`."""
 
@@ -129,7 +132,7 @@ class Backend(Protocol):
         """
 
     def predict(self, spec: RecipeSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
-        """Class probabilities, shape (N, C), float32; a row of NaN where the file has no score of it."""
+        """Class probabilities, shape (N, C), float32; a row of NaN where the file, or a ratio, has none."""
 
     def read(self, spec: RecipeSpec, rows: "Rows") -> "Stored":
         """What the file says of each row; only where `TRAINS` is False."""

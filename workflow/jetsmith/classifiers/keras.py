@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from jetsmith.packed.rows import Rows
 
 TRAINS, SEQUENCES, MODELS = True, True, True
-SIGNED = True
+SIGNED, TAGS = True, True
 
 
 def device(spec: RecipeSpec, threads: int, gpus: int) -> "Device":

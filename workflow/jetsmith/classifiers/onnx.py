@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jetsmith.packed.rows import Rows
 
 TRAINS, SEQUENCES, MODELS = False, True, False
-SIGNED = False
+SIGNED, TAGS = False, True
 CHECKSUMS, INPUTS = "SHA256SUMS", "inputs.json"
 DEFINITION = ("source", "slot", "transform", "clip", "default")  # keys of a feature that change its numbers
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jetsmith.packed.rows import Rows
 
 TRAINS, SEQUENCES, MODELS = True, False, False
-SIGNED = False
+SIGNED, TAGS = False, True
 # What a saved model consists of; anything else in the file is refused.
 TRUSTED = (
     "sklearn._loss.link.Interval",

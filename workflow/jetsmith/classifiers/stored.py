@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jetsmith.packed.rows import Rows
 
 TRAINS, SEQUENCES, MODELS = False, False, False
-SIGNED = False
+SIGNED, TAGS = False, True
 NOT_COMPUTED = -900.0  # -999, -1000, -2000 (two of them added), -3000: no layout's score lies below
 
 

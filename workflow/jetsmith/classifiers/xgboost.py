@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jetsmith.packed.rows import Rows
 
 TRAINS, SEQUENCES, MODELS = True, False, False
-SIGNED = True
+SIGNED, TAGS = True, True
 Penalty = Annotated[Single, Field(ge=0)]
 
 

@@ -13,7 +13,7 @@ from jetsmith import remote
 from jetsmith.batch.common import walltime_s
 from jetsmith.certified import read_certified
 from jetsmith.configuration.dataset_checks import contradictions
-from jetsmith.configuration.records import hint, require
+from jetsmith.configuration.records import hint, require, rising
 from jetsmith.errors import ConfigError, InputError, refuse
 from jetsmith.simulation.processes import EVENTS_A_PART, PROCESSES
 from jetsmith.specs.classifiers import ClassSpec
@@ -103,9 +103,9 @@ def _pathvars(pathvars: Mapping[str, str]) -> Iterator[str]:
 
 def edges(found: Sequence[float], key: str) -> Iterator[str]:
     """What is wrong with edges of bins in momentum or |pseudorapidity|."""
-    if len(found) < 2 or any(low >= high for low, high in itertools.pairwise(found)):
-        yield f"{key}: bin edges must rise and be two at least; got {list(found)}"
-    elif found[0] < 0:
+    wrong = [*rising(found, key)]
+    yield from wrong
+    if not wrong and found[0] < 0:
         yield f"{key}: begin at {found[0]:g}; momenta and |pseudorapidities| are never below 0"
 
 

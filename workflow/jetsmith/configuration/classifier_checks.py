@@ -9,10 +9,10 @@ from jetsmith import columns, plugs
 from jetsmith.classifiers import Backend
 from jetsmith.configuration.checks import edges
 from jetsmith.configuration.dataset_checks import without_truth
-from jetsmith.configuration.records import hint
+from jetsmith.configuration.records import hint, rising
 from jetsmith.errors import refuse
 from jetsmith.losses import Loss
-from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec, RatioSpec
+from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec, RatioEntry
 from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.run import SampleSpec
 
@@ -89,7 +89,13 @@ def _rows(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> Iterator
 
 
 def _backend(spec: ClassifierSpec) -> Iterator[str]:
-    """The backend reads such inputs."""
+    """The backend is for such classifiers, and reads such inputs."""
+    if spec.role == "tagger" and not _backend_of(spec.backend).TAGS:
+        others = [name for name in plugs.names("classifiers") if _backend_of(name).TAGS]
+        yield (
+            f"backend: `{spec.backend}` gives ratios of two generators, for reweighters alone; choices: "
+            f"{', '.join(others)}"
+        )
     sequences = [inputs.group for inputs in spec.inputs if inputs.kind == "sequence"]
     if sequences and not _backend_of(spec.backend).SEQUENCES:
         others = [name for name in plugs.names("classifiers") if _backend_of(name).SEQUENCES]
@@ -231,16 +237,17 @@ def _reweighter(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> It
 
 def _ratio(spec: ClassifierSpec, made: Sequence[str]) -> Iterator[str]:
     """Flat inputs that it names are there, edges rise, and a calibration has events of both generators."""
-    ratio = spec.ratio or RatioSpec()
+    ratio = spec.ratio or RatioEntry()
     flat = [name for inputs in spec.inputs if inputs.kind == "flat" for name in inputs.features]
-    for key, given in (
-        ("ratio.conserve_in", ratio.conserve_in),
-        ("training.flatten_in", spec.training.flatten_in),
+    for key, given, wrong in (
+        ("ratio.conserve_in", ratio.conserve_in, edges),
+        ("training.flatten_in", spec.training.flatten_in, edges),
+        ("ratio.binned", ratio.binned, rising),
     ):
         for name, bins in given.items():
             if name not in flat:
                 yield f"{key}: `{name}` is none of the flat inputs{hint(name, flat)}"
-            yield from edges(bins, f"{key}.{name}")
+            yield from wrong(bins, f"{key}.{name}")
     if ratio.conserve_in and not ratio.conserve:
         yield "ratio.conserve: false, so nothing is conserved in bins; leave `conserve_in` out"
     for name, region in ratio.valid.items():

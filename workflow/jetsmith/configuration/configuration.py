@@ -116,6 +116,12 @@ class Configuration:
         made = {name: set(self.generators(sample).values()) for name, sample in self.run.reweighters.items()}
         return [name for name in made if self.classifiers[name].classes[1].generator in made[name]]
 
+    @property
+    def corrected(self) -> list[str]:
+        """Reweighters whose weights leave in bins, too, as a correction."""
+        ratios = {name: self.classifiers[name].ratio for name in self.run.reweighters}
+        return [name for name, ratio in ratios.items() if ratio is not None and ratio.binned]
+
     def kept_truth(self, sample: str) -> list[int]:
         """What pack leaves out where no tagger of the sample asks for it, and one does."""
         asked = {
@@ -193,7 +199,7 @@ class Configuration:
         return [spec.name for spec in found if spec.backend in plugs.names("bundles")]
 
     def given_to(self, classifier: str) -> dict[str, dict[str, RawSpec]]:
-        """What a caller of its bundle gives: by group the features before their transform, by name.
+        """What a caller of its bundle, or correction, starts from: by group and name, before transforms.
 
         Of another tagger that is its score, which may be absent where an experiment stored it.
         """

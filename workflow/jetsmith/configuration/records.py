@@ -1,9 +1,10 @@
 """Read YAML into records; mistakes become messages that name file, line, key and choices."""
 
 import difflib
+import itertools
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
@@ -120,6 +121,12 @@ def hint(name: str, choices: Collection[str]) -> str:
     close = difflib.get_close_matches(name, choices, n=1)
     meant = f"; did you mean `{close[0]}`?" if close else "."
     return f"{meant} Choices: {', '.join(sorted(choices)) or 'none'}"
+
+
+def rising(edges: Sequence[float], key: str) -> Iterator[str]:
+    """What is wrong with edges of bins."""
+    if len(edges) < 2 or any(low >= high for low, high in itertools.pairwise(edges)):
+        yield f"{key}: bin edges must rise and be two at least; got {list(edges)}"
 
 
 def require(name: str, choices: Collection[str], where: str, kind: str) -> None:

@@ -81,7 +81,7 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("… scan", SCAN, scans.ScanSpec),
     ("… scan: over", "In place of a list of values, with `method: random` or `halving`.", scans.RangeSpec),
     ("… losses", "One entry an output of the network; its key is the output's name.", classifiers.LossSpec),
-    ("… ratio", "Of a reweighter: from log-odds to weights.", classifiers.RatioSpec),
+    ("… ratio", "Of a reweighter: from log-odds to weights.", classifiers.RatioEntry),
     ("… discriminants", "One entry a discriminant; its key is the name.", classifiers.DiscriminantEntry),
     ("… evaluation", "Truth in ROC curves and working points.", classifiers.EvaluationSpec),
 )

@@ -21,7 +21,7 @@ from jetsmith.specs.classifiers import (
     DiscriminantSpec,
     EvaluationSpec,
     LossSpec,
-    RatioSpec,
+    RatioEntry,
     Role,
 )
 from jetsmith.specs.features import FeatureGroup, Inputs
@@ -83,7 +83,7 @@ def resolve(
         side=_inputs("side", content.side, content.object, groups, path),
         spectators=_inputs("spectators", content.spectators, content.object, groups, path),
         losses=_losses(content, path),
-        ratio=_ratio(content, sources[name].role),
+        ratio=_ratio(content, sources[name].role, options),
         architecture=options.model_dump(mode="json"),
         **content.model_dump(
             include={"title", "backend", "model", "engine", "precision", "object", "training"}
@@ -119,10 +119,10 @@ def classifier_file(path: Path) -> ClassifierFile:
     return validate(ClassifierFile, found, path)
 
 
-def _ratio(content: ClassifierFile, role: Role) -> RatioSpec | None:
+def _ratio(content: ClassifierFile, role: Role, options: plugs.Options) -> RatioEntry | None:
     """With its defaults, which depend on who trained; of a tagger as it stands there, to be refused."""
     return (
-        RatioSpec.resolved(content.ratio, plugs.trains(content.backend))
+        RatioEntry.resolved(content.ratio, plugs.trains(content.backend), options.exact_in)
         if role == "reweighter"
         else content.ratio
     )

@@ -7,7 +7,7 @@ binomial with effective counts; `efficiency` says what that means under negative
 """
 
 from jetsmith.metrics.curves import Roc, auc, auc_interval, roc_curve
-from jetsmith.metrics.cuts import bin_of, closed, passes, written
+from jetsmith.metrics.cuts import bin_of, bins_of, closed, passes, written
 from jetsmith.metrics.efficiencies import (
     EPSILON,
     Efficiency,
@@ -30,6 +30,7 @@ __all__ = [
     "auc",
     "auc_interval",
     "bin_of",
+    "bins_of",
     "closed",
     "discriminant",
     "effective_count",

@@ -48,6 +48,20 @@ def bin_of(values: npt.ArrayLike, edges: Sequence[float] | FloatArray) -> npt.ND
     return np.clip(place, 0, len(edges) - 2)
 
 
+def bins_of(values: FloatArray, edges: Sequence[Sequence[float]]) -> npt.NDArray[np.intp]:
+    """Bin of each row in several features together, the last one's running fastest.
+
+    Args:
+        values: Shape (N, F).
+        edges: Of each of the F features.
+
+    Returns:
+        Shape (N,); see `bin_of`. That is correctionlib's `MultiBinning` with `flow: clamp`.
+    """
+    places = [bin_of(values[:, k], found) for k, found in enumerate(edges)]
+    return np.ravel_multi_index(tuple(places), [len(found) - 1 for found in edges])
+
+
 def closed(edges: Sequence[float]) -> list[float]:
     """The edges, the last one moved up so little that it belongs to the last bin, rounded to float32 too."""
     last = exact_in(float(edges[-1]), np.dtype(np.float32))

@@ -114,12 +114,12 @@ def held_out(
             f"closure of {spec.name}: the generator weights of the source add up to {sums[1]:g}, which is no "
             "density"
         )
-    rows, has = _features(spec, spec.inputs, splits, keys)
+    rows, has = packed_features(spec, spec.inputs, splits, keys)
     place = match_rows(np.concatenate(wanted), has, spec.name)
     generator_weight, ratio, weight, outside, side = np.concatenate(columns).T
     seen = np.zeros((len(place), 0), np.float32)
     if spec.spectators:
-        seen = _features(spec, spec.spectators, splits, keys)[0].flat_as_packed(slice(None))[place]
+        seen = packed_features(spec, spec.spectators, splits, keys)[0].flat_as_packed(slice(None))[place]
     return HeldOut(
         spec=spec,
         rows=rows[place],
@@ -135,7 +135,7 @@ def held_out(
     )
 
 
-def _features(
+def packed_features(
     spec: RowsSpec, inputs: Sequence[Inputs], splits: Sequence[Path], keys: Sequence[str]
 ) -> tuple[Rows, npt.NDArray[np.int64]]:
     """All packed events with the flat features among inputs, and their keys (dataset first)."""

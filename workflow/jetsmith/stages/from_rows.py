@@ -8,6 +8,7 @@ from jetsmith.specs.classifiers import (
     ComparedSpec,
     DiscriminantSpec,
     JudgedSpec,
+    RatioEntry,
     RatioSpec,
     RecipeSpec,
     RowsSpec,
@@ -180,7 +181,7 @@ def weights(run: Configuration, reweighter: str) -> Weights:
     return Weights(
         spec=seen_as(RowsSpec, spec),
         datasets=run.generators(run.run.reweighters[reweighter]),
-        ratio=(spec.ratio or RatioSpec()).model_dump(mode="json"),
+        ratio=seen_as(RatioSpec, spec.ratio or RatioSpec()),
         n_members=run.ensembles.get(reweighter, 0),
     )
 
@@ -203,6 +204,30 @@ def closure(run: Configuration, reweighter: str) -> Closure:
         conserve=(run.classifiers[reweighter].ratio or RatioSpec()).conserve,
         settings=seen_as(GatesSpec, run.run.closure),
         seed=run.run.seed,
+    )
+
+
+class Correction(NamedTuple):
+    """A reweighter, bins of its correction and how their features are computed; members of its ensemble."""
+
+    spec: Plain
+    generators: dict[str, str]
+    bins: dict[str, list[float]]
+    features: dict[str, Plain]
+    n_members: int
+
+
+def correction(run: Configuration, reweighter: str) -> Correction:
+    """Stage correction."""
+    spec = run.classifiers[reweighter]
+    bins = (spec.ratio or RatioEntry()).binned
+    given = {name: raw for of in run.given_to(reweighter).values() for name, raw in of.items()}
+    return Correction(
+        spec=seen_as(RowsSpec, spec),
+        generators=run.generators(spec.sample),
+        bins={name: list(edges) for name, edges in bins.items()},
+        features={name: given[name].model_dump(mode="json") for name in bins},
+        n_members=run.ensembles.get(reweighter, 0),
     )
 
 
