@@ -43,7 +43,7 @@ def faults(slurm, htcondor, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def runs(slurm, htcondor, faults, tmp_path_factory) -> Iterator[dict[str, Future[WholeRun]]]:
-    """All stages, once on each; one waits for its jobs while the other's are at work, and `faults` mostly waits.
+    """All stages, once on each: one waits for its jobs while the other's are at work; `faults` mostly waits.
 
     The threads outlive the drivers that they start: a driver dies with its thread.
     """

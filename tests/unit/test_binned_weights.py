@@ -17,12 +17,12 @@ from jetsmith.classifiers import Labelled
 from jetsmith.classifiers._histogram import target_share
 from jetsmith.classifiers.histogram import Options
 from jetsmith.errors import InputError
+from jetsmith.halves import halves_error
 from jetsmith.handed.closure import Area, Closure, Gate
 from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
 from jetsmith.reweighting import write_weights
 from jetsmith.reweighting.correction import binned_weights, correction, described
-from jetsmith.reweighting.halves import halves_error
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassifierSpec, RatioEntry, TrainingSpec
 from jetsmith.specs.features import Inputs, RawSpec

@@ -14,12 +14,12 @@ from correctionlib import schemav2
 
 from jetsmith import io
 from jetsmith.columns import row_key
+from jetsmith.halves import halves_error
 from jetsmith.handed.closure import Closure
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics import bins_of
 from jetsmith.reweighting.events import match_rows, packed_features
-from jetsmith.reweighting.halves import halves_error
 from jetsmith.reweighting.weights import member_column
 from jetsmith.specs.classifiers import Bins, RowsSpec
 from jetsmith.specs.features import RawSpec
