@@ -28,7 +28,7 @@ MODULES = (
     "sources.hadrons", "sources.eventcuts", "io.atomic", "io.rows", "packed.arrays", "packed.buckets",
     "packed.overlap", "packed.pack", "packed.pack_rows", "packed.rows", "packed.writing", "skimming.account",
     "skimming.agreement", "skimming.copies", "skimming.normalisation", "balance", "hashing", "batch.ledger",
-    "locks",
+    "locks", "ratios",
 )  # fmt: skip
 
 
