@@ -75,9 +75,9 @@ def test_right_weights_pass() -> None:
 
 @pytest.mark.parametrize("name", gaussians.WRONG)
 def test_wrong_weights_fail_for_their_reason(name: str) -> None:
-    """Each kind on 20,000 events, by the gate that is named beside it."""
+    """Each kind on 40,000 events, by the gate that is named beside it."""
     gate, make = gaussians.WRONG[name]
-    found = closure_of(make(np.random.default_rng(2), 20_000), SETTINGS, 1)
+    found = closure_of(make(np.random.default_rng(2), 40_000), SETTINGS, 1)
     assert status_of(found)[gate] == "failed"
     assert found.status == "failed"
 

@@ -128,7 +128,7 @@ class LogRatios:
 
     Attributes:
         value: log(f_target/f_source), calibrated, within ±20, shape (N,).
-        moved: How far from it each member of an ensemble is, shape (M, N).
+        moved: How far from it each member of an ensemble is, which lies within ±20, too, shape (M, N).
         outside: Log-odds of a member, or the log ratio, beyond ±20, shape (N,).
     """
 
@@ -148,6 +148,7 @@ def log_ratios(logits: FloatArray, calibration: RatioCalibration) -> LogRatios:
     found = calibration.log_ratio(logit)
     value = np.clip(found, -MAX_LOG_RATIO, MAX_LOG_RATIO)
     moved = calibration.slope(logit) * (np.clip(logits, -MAX_LOG_RATIO, MAX_LOG_RATIO) - logit)
+    moved = np.clip(value + moved, -MAX_LOG_RATIO, MAX_LOG_RATIO) - value
     return LogRatios(value, moved, (np.abs(logits) > MAX_LOG_RATIO).any(axis=0) | (value != found))
 
 

@@ -61,6 +61,7 @@ def log_ratios(graph: Graph, logits: str, calibration: RatioCalibration) -> Said
     value = _cut(graph, found)
     slope = _by_bin(graph, logit, calibration.at, calibration.slopes)
     moved = graph.node("Mul", graph.node("Sub", cut, logit), slope)
+    moved = graph.node("Sub", _cut(graph, graph.node("Add", value, moved)), value)
     largest = graph.node("ReduceMax", graph.node("Abs", logits), axes=[1], keepdims=1)
     outside = graph.node(
         "Or",
