@@ -116,6 +116,30 @@ class Configuration:
         made = {name: set(self.generators(sample).values()) for name, sample in self.run.reweighters.items()}
         return [name for name in made if self.classifiers[name].classes[1].generator in made[name]]
 
+    @property
+    def parametrised(self) -> list[str]:
+        """Reweighters with parameters."""
+        return [name for name in self.run.reweighters if self.classifiers[name].parameters]
+
+    def held_out_at(self, reweighter: str) -> dict[str, list[str]]:
+        """Datasets at each of the values of its parameters that a reweighter is not trained on, by label."""
+        spec = self.classifiers[reweighter]
+        return {
+            at: found
+            for at, point in spec.points.items()
+            if (found := [name for name in spec.held_out if self._at(spec, name) == list(point.values())])
+        }
+
+    def values_of(self, reweighter: str) -> dict[str, list[float]]:
+        """Values of its parameters, in their order, of the datasets that were generated at some."""
+        spec = self.classifiers[reweighter]
+        found = {name: self._at(spec, name) for name in self.run.samples[spec.sample].datasets}
+        return {name: values for name, values in found.items() if values}
+
+    def _at(self, spec: ClassifierSpec, dataset: str) -> list[float]:
+        has = self.datasets[dataset].parameters
+        return [has[name] for name in spec.parameters if name in has]
+
     def kept_truth(self, sample: str) -> list[int]:
         """What pack leaves out where no tagger of the sample asks for it, and one does."""
         asked = {

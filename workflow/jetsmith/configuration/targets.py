@@ -74,6 +74,8 @@ def _unknown(
             choices, whose = [d for d, spec in run.datasets.items() if spec.simulate], "the simulation"
         elif kind == "tagger" and "/bundles/" in pattern:
             choices, whose = run.bundled, "the list of bundles (trained taggers, in samples without folds)"
+        elif kind == "reweighter" and "/packed/" in pattern:
+            choices, whose = run.parametrised, "the list of reweighters with `parameters`"
         elif kind == "reweighter" and names[kind] in run.run.reweighters and "/weights/" not in pattern:
             choices, whose = run.tested, "the list of tested reweighters (with a dataset of their target)"
         elif kind == "part" and "/simulated/" in pattern:
