@@ -174,7 +174,9 @@ def closures(entries: Sequence[Closure], classifiers: Table) -> list[Row]:
                 }
                 for gate in test.gates
             ],
-            "interpolations": [row | {"grade": GRADES[row["status"]]} for row in interpolations.rows(test.interpolations)],
+            "interpolations": [
+                row | {"grade": GRADES[row["status"]]} for row in interpolations.rows(test.interpolations)
+            ],
         }
         for test in entries
     ]
