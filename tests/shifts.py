@@ -45,7 +45,7 @@ SPEC = ClassifierSpec(
     held_out=(DATASETS[1 + THETAS.index(HELD_OUT)][0],),
     points=PARAMETERS.points(),
     architecture={"dense": [16, 16], "dropout": 0.0, "activation": "silu"},
-    training={"epochs": 10, "patience": 10, "batch_size": 512, "learning_rate": 1e-2, "balance": "class"},
+    training={"epochs": 8, "patience": 8, "batch_size": 512, "learning_rate": 1e-2, "balance": "class"},
 )
 
 
