@@ -131,13 +131,13 @@ def _log_odds(
     of_source = parametrised.made_by(spec, spec.classes[0].generator, rows.parts[0])
     source = np.flatnonzero(np.isin(rows.column("dataset"), of_source))
     found = _scores(spec, backend, model, rows[source], threads, ())
-    columns = {}
+    table = {}
     for k, p in enumerate(found.members or [found.probabilities]):
         log_odds = np.zeros(len(rows), np.float32)
         with np.errstate(divide="ignore"):
             log_odds[source] = np.log(p[:, 1].astype(np.float64)) - np.log(p[:, 0].astype(np.float64))
-        columns[parametrised.column(at, k if found.members else None)] = log_odds
-    return columns
+        table[parametrised.column(at, k if found.members else None)] = log_odds
+    return table
 
 
 def _stored_scores(spec: RecipeSpec, found: Stored, rows: Rows, judged: Sequence[TruthSpec]) -> _Scores:
