@@ -17,4 +17,6 @@ with job(snakemake):
         output=snakemake.output[0],
         threads=snakemake.threads,
         conserve=snakemake.params.conserve,
+        held_out_at=snakemake.params.held_out_at,
+        at=snakemake.params.at,
     )

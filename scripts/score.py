@@ -14,5 +14,6 @@ with job(snakemake):
         output=snakemake.output.scores,
         threads=snakemake.threads,
         sample=snakemake.wildcards.sample,
+        at=snakemake.params.at,
         judged=[TruthSpec(**judged) for judged in snakemake.params.judged],
     )

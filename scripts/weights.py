@@ -16,5 +16,6 @@ with job(snakemake):
         numbers=snakemake.output.numbers,
         ratio=RatioSpec(**snakemake.params.ratio),
         n_members=snakemake.params.n_members,
+        at=snakemake.params.at,
         packed=Path(snakemake.input.packed[0]).parents[1],
     )

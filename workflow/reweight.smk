@@ -1,7 +1,29 @@
+# parameters: reads the packed rows; writes packed/{sample}/{split}/{reweighter}_parameters/, inputs of a reweighter with parameters.
 # weights: reads the scores of a reweighter; writes weights/{reweighter}/{dataset}.parquet, one weight an event.
 # closure: reads the weights and the packed test split; writes closure/{reweighter}.json, whatever comes out.
 # correction: reads weights, packed features and what closure found; writes weights/{reweighter}.correction.json (correctionlib).
 # verdict: reads what closure found; stops the run where weights failed, when the page that shows it is there.
+
+
+rule parameters:
+    input:
+        packed=lambda wildcards: packed_of(wildcards.sample, ROWS),
+    output:
+        [directory(path) for path in packed_of("{sample}", "{reweighter}_parameters")],
+    log:
+        "<logs>/parameters/{reweighter}.{sample}.log",
+    wildcard_constraints:
+        reweighter=one_of(RUN.parametrised),
+    conda:
+        "../envs/jetsmith.yaml"
+    resources:
+        mem_mb=grows(2000),
+        runtime=grows(20),
+    params:
+        **gets(stages.parameters, "reweighter"),
+        code=code("parameters"),
+    script:
+        "../scripts/parameters.py"
 
 
 rule weights:

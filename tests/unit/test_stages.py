@@ -40,6 +40,7 @@ OF_BUNDLED = (stages.bundle,)
 OF_BUNDLED_REWEIGHTER = (stages.bundle_reweighter,)
 OF_REWEIGHTER = (stages.weights, stages.closure)
 OF_CORRECTED = (stages.correction,)
+OF_PARAMETRISED = (stages.parameters,)
 OF_RUN = (stages.verdict,)
 
 
@@ -67,7 +68,21 @@ def folder(tmp_path: Path) -> Path:
     set_value(found / "config.yaml", "taggers.averaged", "scanned_jets")
     set_value(found / "config.yaml", "samples.scanned_jets", {"datasets": ["ttbar"]})
     set_value(found / "config.yaml", "taggers.scanned", "scanned_jets")
+    _add_parameters(found)
     return found
+
+
+def _add_parameters(folder: Path) -> None:
+    """A reweighter of three values of a parameter, one of which is held out."""
+    datasets = {"shower_low": 0.25, "shower_middle": 0.5, "shower_high": 1.0}
+    entry = yaml.safe_load((folder / "datasets.yaml").read_text())["zjets_dipole"]
+    for name, value in datasets.items():
+        set_value(folder / "datasets.yaml", name, entry | {"parameters": {"tune": value}})
+    shutil.copy(folder / "reweighters/pythia_shower.yaml", folder / "reweighters/showers.yaml")
+    parameters = {"names": ["tune"], "at": [{"tune": 0.75}], "held_out": [{"tune": 0.5}]}
+    set_value(folder / "reweighters/showers.yaml", "parameters", parameters)
+    set_value(folder / "config.yaml", "samples.showers", {"datasets": ["zjets_power", *datasets]})
+    set_value(folder / "config.yaml", "reweighters.showers", "showers")
 
 
 def set_value(path: Path, key: str, value: Any) -> None:
@@ -97,7 +112,7 @@ def handed(folder: Path) -> dict[tuple[str, str], Any]:
         read = {
             group for c in run.classifiers.values() if sample in run.samples_of(c.name) for group in c.groups
         }
-        for group in (columns.ROWS, *sorted(read - set(run.classifiers))):
+        for group in (columns.ROWS, *sorted(read & run.groups.keys())):
             found |= {
                 ("features", f"{name}/{group}"): stages.features(run, name, group) for name in spec.datasets
             }
@@ -121,6 +136,7 @@ def _by_subject(run: Configuration) -> Any:
     yield run.bundled_reweighters, OF_BUNDLED_REWEIGHTER
     yield run.run.reweighters, OF_REWEIGHTER
     yield run.corrected, OF_CORRECTED
+    yield run.parametrised, OF_PARAMETRISED
     yield [()], OF_RUN
 
 
@@ -263,6 +279,7 @@ def test_every_stage_has_its_record() -> None:
         OF_BUNDLED_REWEIGHTER,
         OF_REWEIGHTER,
         OF_CORRECTED,
+        OF_PARAMETRISED,
         OF_RUN,
     )
     asked = {stage.__name__ for stages_of in by_subject for stage in stages_of}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jetsmith import parametrised
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.metrics import bin_of
@@ -19,7 +20,8 @@ def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[In
 
     Factors come from the first rows, those to train on, and serve the others too. Taggers drop the signs: a
     loss with negative weights has no lower bound, and a shifted optimum costs a tagger little. Reweighters
-    keep them: what |w| learns is the ratio of other densities than those of the generators.
+    keep them: what |w| learns is the ratio of other densities than those of the generators. With parameters
+    their classes weigh the same at each value of these: else the ratio would be that of the values, too.
 
     Args:
         spec: Says what to level; rows of events have no spectrum, their classes alone are levelled.
@@ -33,7 +35,7 @@ def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[In
         InputError: Weights are not finite, or those of a class to train on, or all to validate on, are 0.
     """
     # ASSUME: for taggers, the share of negative weights depends little on the inputs.
-    weights = [np.asarray(r.weight(), np.float64) for r in rows]
+    weights: list[FloatArray] = [np.asarray(r.weight(), np.float64) for r in rows]
     if spec.role == "tagger":
         weights = [np.abs(weight) for weight in weights]
     for role, weight in zip(("train", "validate"), weights, strict=False):
@@ -43,6 +45,8 @@ def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[In
                 "above 0; look at the skim"
             )
     _require_weight(spec, target[0], weights[0])
+    if spec.parameters:
+        weights = _level_values(spec, rows, target, weights)
     bins = [spectrum_bins(spec, r) for r in rows]
     n_bins = (len(spec.training.pt_bins_gev) - 1) * (len(spec.training.abseta_bins) - 1)
     shape = (len(spec.classes), n_bins)
@@ -60,6 +64,18 @@ def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[In
     found = [(w / w.mean()).astype(np.float32) for w in levelled]
     _require_weight(spec, target[0], found[0])
     return found
+
+
+def _level_values(
+    spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[IntArray], weights: Sequence[FloatArray]
+) -> list[FloatArray]:
+    """Weights by which source and target have the same sum at each value of the parameters."""
+    values = [parametrised.values_of(spec, r) for r in rows]
+    every = parametrised.places(np.concatenate(values))
+    place = np.split(every, np.cumsum([len(r) for r in rows])[:-1])
+    n_values = int(every.max()) + 1
+    factors = parametrised.level(spec, weights[0], target[0] == 1, place[0], n_values)
+    return [w * np.where(t == 1, factors[p], 1.0) for w, t, p in zip(weights, target, place, strict=True)]
 
 
 def _require_weight(spec: RecipeSpec, target: IntArray, weight: FloatArray) -> None:

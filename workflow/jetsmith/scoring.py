@@ -1,13 +1,13 @@
 """Stage score: class probabilities of every row of a packed sample."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import awkward as ak
 import numpy as np
 
-from jetsmith import columns, io, members, provenance, scored, signs
+from jetsmith import columns, io, members, parametrised, provenance, scored, signs
 from jetsmith.classifiers import Backend, find_backend
 from jetsmith.classifiers.stored import Stored
 from jetsmith.configuration import stored_checks
@@ -27,6 +27,7 @@ def score(
     threads: int = 1,
     judged: Sequence[TruthSpec] = (),
     sample: str = "",
+    at: Mapping[str, Mapping[str, float]] | None = None,
 ) -> None:
     """Write the scores of all four splits, a row each; `jetsmith.scored` says what they mean without a score.
 
@@ -43,6 +44,8 @@ def score(
         threads: CPU threads.
         judged: Classes each of which has to have scores, where the experiment made them.
         sample: Which sample; by default the one that it is trained on.
+        at: Values of a reweighter's parameters by their part in the names of columns, at which events of the
+            source get log-odds beside their own probabilities; those of the target have 0 there.
 
     Raises:
         InputError: A feature was not packed or is not finite, the model is damaged or that of another
@@ -70,6 +73,9 @@ def score(
         table |= {members.column(k, name): values.astype(np.float32) for name, values in of_member}
     if found.raw is not None:
         table[scored.RAW] = found.raw
+    for name, point in (at or {}).items():
+        moved = parametrised.at(spec, rows, point)
+        table |= _log_odds(spec, backend, model, moved, threads, name)
     table |= {"scored": found.scored, "not_tagged": found.not_tagged}
     io.write_rows(output, ak.zip(table, depth_limit=1), classifier=spec.name, sample=sample)
     io.write_json(
@@ -117,6 +123,22 @@ def _scores(
             "train it again"
         )
     return _Scores(probabilities, None, has_score, ~everywhere, each if len(each) > 1 else ())
+
+
+def _log_odds(
+    spec: RecipeSpec, backend: Backend, model: Path, rows: Rows, threads: int, at: str
+) -> dict[str, FloatArray]:
+    """Columns of log(p_target/p_source) of the source's events, 0 elsewhere; of an ensemble one a member."""
+    of_source = parametrised.made_by(spec, spec.classes[0].generator, rows.parts[0])
+    source = np.flatnonzero(np.isin(rows.column("dataset"), of_source))
+    found = _scores(spec, backend, model, rows[source], threads, ())
+    table = {}
+    for k, p in enumerate(found.members or [found.probabilities]):
+        log_odds = np.zeros(len(rows), np.float32)
+        with np.errstate(divide="ignore"):
+            log_odds[source] = np.log(p[:, 1].astype(np.float64)) - np.log(p[:, 0].astype(np.float64))
+        table[parametrised.column(at, k if found.members else None)] = log_odds
+    return table
 
 
 def _stored_scores(spec: RecipeSpec, found: Stored, rows: Rows, judged: Sequence[TruthSpec]) -> _Scores:

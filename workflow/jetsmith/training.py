@@ -27,6 +27,7 @@ from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.packed import arrays
 from jetsmith.packed.arrays import Packed
 from jetsmith.packed.rows import Rows
+from jetsmith.parametrised import made_by
 from jetsmith.specs.classifiers import RecipeSpec
 
 LOCK_WAIT_S = 3600.0
@@ -253,7 +254,7 @@ def class_index(spec: RecipeSpec, packed: Packed) -> IntArray:
     """The class of each row, by truth id or by the generator of its dataset.
 
     Returns:
-        Shape (N,), int32, index in `spec.classes`; -1 for rows of no class.
+        Shape (N,), int32, index in `spec.classes`; -1 for rows of no class, and of datasets held out.
     """
     found = np.full(len(packed), -1, np.int32)
     dataset = np.asarray(packed.columns["dataset"])
@@ -261,8 +262,7 @@ def class_index(spec: RecipeSpec, packed: Packed) -> IntArray:
         if wanted.truth:
             mask = np.isin(packed.label, wanted.truth)
         else:
-            made = [i for i, name in enumerate(packed.generators) if name == wanted.generator]
-            mask = np.isin(dataset, made)
+            mask = np.isin(dataset, made_by(spec, wanted.generator, packed))
         found[mask] = index
     return found
 

@@ -208,7 +208,7 @@ def _reweighter(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> It
             f"{' and '.join(c.generator for c in spec.classes)}, so nothing says how to weight it; make a "
             "sample without it"
         )
-    if not any(inputs.kind == "flat" for inputs in spec.inputs):
+    if not any(inputs.kind == "flat" for inputs in spec.observed):
         yield "inputs: the closure test of a reweighter compares flat features; add a flat group"
     seen = {(i.group, feature) for i in spec.inputs for feature in i.features}
     for compared in spec.spectators:
@@ -238,7 +238,7 @@ def _reweighter(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> It
 def _ratio(spec: ClassifierSpec, made: Sequence[str]) -> Iterator[str]:
     """Flat inputs that it names are there, edges rise, and a calibration has events of both generators."""
     ratio = spec.ratio or RatioEntry()
-    flat = [name for inputs in spec.inputs if inputs.kind == "flat" for name in inputs.features]
+    flat = [name for inputs in spec.observed if inputs.kind == "flat" for name in inputs.features]
     for key, given, wrong in (
         ("ratio.conserve_in", ratio.conserve_in, edges),
         ("training.flatten_in", spec.training.flatten_in, edges),

@@ -122,6 +122,30 @@ class Configuration:
         ratios = {name: self.classifiers[name].ratio for name in self.run.reweighters}
         return [name for name, ratio in ratios.items() if ratio is not None and ratio.binned]
 
+    @property
+    def parametrised(self) -> list[str]:
+        """Reweighters with parameters."""
+        return [name for name in self.run.reweighters if self.classifiers[name].parameters]
+
+    def held_out_at(self, reweighter: str) -> dict[str, list[str]]:
+        """Datasets at each of the values of its parameters that a reweighter is not trained on, by label."""
+        spec = self.classifiers[reweighter]
+        return {
+            at: found
+            for at, point in spec.points.items()
+            if (found := [name for name in spec.held_out if self._at(spec, name) == list(point.values())])
+        }
+
+    def values_of(self, reweighter: str) -> dict[str, list[float]]:
+        """Values of its parameters, in their order, of the datasets that were generated at some."""
+        spec = self.classifiers[reweighter]
+        found = {name: self._at(spec, name) for name in self.run.samples[spec.sample].datasets}
+        return {name: values for name, values in found.items() if values}
+
+    def _at(self, spec: ClassifierSpec, dataset: str) -> list[float]:
+        has = self.datasets[dataset].parameters
+        return [has[name] for name in spec.parameters if name in has]
+
     def kept_truth(self, sample: str) -> list[int]:
         """What pack leaves out where no tagger of the sample asks for it, and one does."""
         asked = {
@@ -194,9 +218,12 @@ class Configuration:
 
     @property
     def bundled_reweighters(self) -> list[str]:
-        """Reweighters that leave as bundles: those that are trained here, with all of their folds."""
+        """Reweighters that leave as bundles: those that are trained here, with all of their folds.
+
+        Not those with parameters: what conserves the sum is known at the values of the sample alone.
+        """
         found = [self.classifiers[name] for name in self.run.reweighters] if self.run.bundles else []
-        return [spec.name for spec in found if spec.backend in plugs.names("bundles")]
+        return [s.name for s in found if s.backend in plugs.names("bundles") and not s.parameters]
 
     def given_to(self, classifier: str) -> dict[str, dict[str, RawSpec]]:
         """What a caller of its bundle, or correction, starts from: by group and name, before transforms.

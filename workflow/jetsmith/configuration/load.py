@@ -6,11 +6,12 @@ All of it happens while Snakemake reads the Snakefile: a mistake costs a second,
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from jetsmith import tex
-from jetsmith.configuration import places, scanned, stacked
+from jetsmith.configuration import parameter_checks, places, scanned, stacked
 from jetsmith.configuration.checks import (
     check_dataset,
     check_files_once,
@@ -149,8 +150,12 @@ def _looked_up(
     """A classifier by its file, or by that with the settings of a point of its scan, checked."""
     one = replace(sources[name], content=content)
     sample = run.samples[one.sample]
-    found = resolve(name, {**sources, name: one}, sample.folds or 0, flavours, groups)
+    used = {dataset: datasets[dataset] for dataset in sample.datasets}
+    held = parameter_checks.datasets_held_out(content.parameters, used)
+    held_out = tuple(chain.from_iterable(held.values()))
+    found = resolve(name, {**sources, name: one}, sample.folds or 0, flavours, groups, held_out)
     check_classifier(found.spec, found.options, one.path, sample, datasets)
+    parameter_checks.check(found.spec, content.parameters, one.path, used, {*groups, *sources})
     refuse(one.path, (f"architecture.{problem}" for problem in found.options.misfits_of_features(groups)))
     return found
 

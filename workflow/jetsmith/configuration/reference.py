@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from jetsmith import plugs
-from jetsmith.specs import classifiers, datasets, features, plots, run, scans, skimming
+from jetsmith.specs import classifiers, datasets, features, parameters, plots, run, scans, skimming
 
 SCAN = """Trainings with other settings, a job each: the tagger becomes the one with the smallest loss on the
 split `validation`, and goes on as if its file had those settings; its figures are those of the split `test`.
@@ -35,8 +35,18 @@ with a third, and the best three with all (`rungs: 3`, `factor: 3`), one of whic
 time from the start: a learning rate that falls over all epochs has not fallen where a training is cut short.
 Jobs of later rungs are of the rules `retrain` and `retrain_network`; a dry run shows them all."""
 
-CLOSURE = """The reweighters' test, on events that neither training nor calibration has seen. Six gates, each
-passed, failed or not conclusive, which is not passed: the events cannot tell. The worst is the result.
+PARAMETERS = """Of a reweighter: one model for many variations of the target (docs/reweighting.md).
+
+```yaml
+parameters:
+  names: [shower_scale]
+  at: [{shower_scale: 0.25}, {shower_scale: 0.6}]
+  held_out: [{shower_scale: 0.75}]
+```"""
+
+CLOSURE = """The reweighters' test, on events that neither training nor calibration has seen. Six gates, or
+seven, each passed, failed or not conclusive, which is not passed: the events cannot tell. The worst is the
+result.
 
 - separation: fresh boosted trees learn one half of the events and are judged on the other. Passed where the
   whole interval (68.3%) lies within 1/2 ± `tolerance`, half its width is a third of that or less, and the
@@ -52,6 +62,8 @@ passed, failed or not conclusive, which is not passed: the events cannot tell. T
 - swapped: the target weighted by the inverse ratio against the source, as separation.
 - sum: weights leave the sum of generator weights what it is: to 1e-6 over all events of the source where they
   are normalised, within three errors on those held out.
+- interpolation, of reweighters with `held_out` values of their parameters: the source weighted at these
+  against the datasets, by separation and spectra; the worst value counts.
 
 A gate that failed stops the run at its end (rule `verdict`), when the report that shows it is there."""
 
@@ -81,6 +93,7 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("… scan", SCAN, scans.ScanSpec),
     ("… scan: over", "In place of a list of values, with `method: random` or `halving`.", scans.RangeSpec),
     ("… losses", "One entry an output of the network; its key is the output's name.", classifiers.LossSpec),
+    ("… parameters", PARAMETERS, parameters.ParametersSpec),
     ("… ratio", "Of a reweighter: from log-odds to weights.", classifiers.RatioEntry),
     ("… discriminants", "One entry a discriminant; its key is the name.", classifiers.DiscriminantEntry),
     ("… evaluation", "Truth in ROC curves and working points.", classifiers.EvaluationSpec),

@@ -25,6 +25,7 @@ from jetsmith.specs.classifiers import (
     Role,
 )
 from jetsmith.specs.features import FeatureGroup, Inputs
+from jetsmith.specs.parameters import group_of
 
 CLASSES = "classes"  # the output of a network that every classifier has
 
@@ -52,8 +53,17 @@ def resolve(
     folds: int,
     flavours: Mapping[str, ClassSpec],
     groups: Mapping[str, FeatureGroup],
+    held_out: tuple[str, ...] = (),
 ) -> Resolved:
     """Look up the names in the file of a classifier.
+
+    Args:
+        name: Its name.
+        sources: Classifiers of the run.
+        folds: Of its sample.
+        flavours: Classes by name.
+        groups: Feature groups by name.
+        held_out: Datasets at values of its parameters that are held out.
 
     Raises:
         ConfigError: Of a key or a name; with file, key and choices.
@@ -79,7 +89,13 @@ def resolve(
         sample=sources[name].sample,
         folds=folds,
         classes=tuple(classes(content.classes, "classes")),
-        inputs=_inputs("inputs", content.inputs, content.object, groups, path, sources),
+        inputs=(
+            *_inputs("inputs", content.inputs, content.object, groups, path, sources),
+            *_parameters(name, content),
+        ),
+        parameters=content.parameters.names if content.parameters else (),
+        held_out=held_out,
+        points=content.parameters.points() if content.parameters else {},
         side=_inputs("side", content.side, content.object, groups, path),
         spectators=_inputs("spectators", content.spectators, content.object, groups, path),
         losses=_losses(content, path),
@@ -126,6 +142,14 @@ def _ratio(content: ClassifierFile, role: Role, options: plugs.Options) -> Ratio
         if role == "reweighter"
         else content.ratio
     )
+
+
+def _parameters(name: str, content: ClassifierFile) -> tuple[Inputs, ...]:
+    """The group of inputs that a reweighter's parameters are."""
+    if content.parameters is None:
+        return ()
+    names = content.parameters.names
+    return (Inputs(group=group_of(name), kind="flat", length=0, features=names, sources=()),)
 
 
 def _losses(content: ClassifierFile, path: Path) -> dict[str, LossSpec]:

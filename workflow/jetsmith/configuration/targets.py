@@ -77,6 +77,8 @@ def _unknown(
             whose = "the list of bundles (trained taggers, in samples without folds, and trained reweighters)"
         elif kind == "reweighter" and ".correction" in pattern:
             choices, whose = run.corrected, "the list of reweighters with bins (`ratio: binned`)"
+        elif kind == "reweighter" and "/packed/" in pattern:
+            choices, whose = run.parametrised, "the list of reweighters with `parameters`"
         elif kind == "reweighter" and names[kind] in run.run.reweighters and "/weights/" not in pattern:
             choices, whose = run.tested, "the list of tested reweighters (with a dataset of their target)"
         elif kind == "part" and "/simulated/" in pattern:

@@ -14,7 +14,7 @@ class Gate(Stored):
     """One demand on the weights.
 
     Attributes:
-        name: separation, support, calibration, spectra, swapped or sum.
+        name: separation, support, calibration, spectra, swapped, sum or interpolation.
         status: "not conclusive" is not "passed": the events cannot tell.
         values: What was found, by its name.
         limits: What it was compared with, by its name.
@@ -64,6 +64,45 @@ class CalibrationBin(Stored):
 
 
 @dataclass(frozen=True, slots=True)
+class Spectrum(Stored):
+    """chi2 of a feature or spectator between source and target, before and after weighting."""
+
+    feature: str
+    chi2_before: float
+    chi2_after: float
+    n_dof: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interpolation(Stored):
+    """Held-out events of source and target at values of parameters that the reweighter was not trained at.
+
+    Attributes:
+        label: The values as a part of names of columns.
+        parameters: The values.
+        status: The worse of the gates.
+        separation: A fresh classifier of features alone.
+        spectra: Each feature and spectator.
+        auc_before: Source against target, with generator weights alone.
+        auc_after: The source weighted.
+        n_source: Held-out events of the source.
+        n_target: Of the target.
+        chi2: By feature and spectator.
+    """
+
+    label: str
+    parameters: dict[str, float]
+    status: Status
+    separation: Gate
+    spectra: Gate
+    auc_before: Area
+    auc_after: Area | None
+    n_source: int
+    n_target: int
+    chi2: tuple[Spectrum, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Closure(Stored):
     """The closure test of a reweighter, on events that nothing was fitted on.
 
@@ -82,6 +121,7 @@ class Closure(Stored):
         n_target: Of the target.
         calibration: By rising ratio.
         histograms: A spectrum a feature and spectator (`reweighting.histograms.compare_features`).
+        interpolations: Of a reweighter with parameters, at each of the values that are held out.
     """
 
     reweighter: str
@@ -97,6 +137,7 @@ class Closure(Stored):
     n_target: int
     calibration: tuple[CalibrationBin, ...]
     histograms: tuple[dict[str, Any], ...]
+    interpolations: tuple[Interpolation, ...] = ()
 
 
 def worst(gates: tuple[Gate, ...]) -> Status:

@@ -8,6 +8,7 @@ from jetsmith.handed.account import Account, Lost, Normalisation
 from jetsmith.handed.closure import Closure, Gate
 from jetsmith.handed.plan import Content, Plan
 from jetsmith.handed.scan import Scan
+from jetsmith.report import interpolations
 from jetsmith.texts import count, interval, label_text, minus, share, split_text
 
 MAX_NAMED = 5  # files in a sentence
@@ -147,6 +148,7 @@ GATES = {
     "spectra": ("Spectra", "worst_chi2_after"),
     "swapped": ("Roles swapped", "auc"),
     "sum": ("Sum of weights", "held_out"),
+    "interpolation": ("Values not trained at", "auc"),
 }
 """Heading of each gate of the closure test, and the value that is shown of it."""
 GRADES = {"passed": "good", "not conclusive": "warn", "failed": "bad"}
@@ -171,6 +173,9 @@ def closures(entries: Sequence[Closure], classifiers: Table) -> list[Row]:
                     "why": gate.why,
                 }
                 for gate in test.gates
+            ],
+            "interpolations": [
+                row | {"grade": GRADES[row["status"]]} for row in interpolations.rows(test.interpolations)
             ],
         }
         for test in entries

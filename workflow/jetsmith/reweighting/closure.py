@@ -1,7 +1,8 @@
 """The closure test: can the weights of a reweighter be trusted? Gates on events nothing was fitted on."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from jetsmith.reweighting import gates
 from jetsmith.reweighting.curve import calibration_curve
 from jetsmith.reweighting.events import HeldOut, held_out
 from jetsmith.reweighting.histograms import compare_features
+from jetsmith.reweighting.interpolation import interpolation, interpolation_gate
 from jetsmith.reweighting.separation import separation
 from jetsmith.specs.classifiers import ComparedSpec
+from jetsmith.specs.parameters import Point
 from jetsmith.specs.run import GatesSpec
 
 
@@ -88,6 +91,8 @@ def closure(
     output: str | Path,
     threads: int = 1,
     conserve: bool = True,
+    held_out_at: Mapping[str, Sequence[str]] | None = None,
+    at: Mapping[str, Point] | None = None,
 ) -> None:
     """Test the weights on the held-out events (split `test` of the weights) and write what was found.
 
@@ -102,6 +107,8 @@ def closure(
         output: JSON of a `Closure`.
         threads: Of XGBoost.
         conserve: Whether the weights were to leave the source its sum.
+        held_out_at: Datasets at each of the values of parameters that the reweighter was not trained at.
+        at: These values, by the same labels.
 
     Raises:
         InputError: Keys that do not match or repeat, too few events, numbers that are not finite.
@@ -112,6 +119,15 @@ def closure(
     about = arrays.read_packed(splits[0], whole=False)
     datasets = list(zip(about.datasets, about.generators, strict=True))
     found = closure_of(held_out(spec, splits, datasets, weights, conserve), settings, seed, threads)
+    tested = tuple(
+        interpolation(
+            spec, splits, datasets, weights, names, label, (at or {})[label], settings, seed, threads
+        )
+        for label, names in (held_out_at or {}).items()
+    )
+    if tested:
+        gates_of_all = (*found.gates, interpolation_gate(tested, settings))
+        found = replace(found, interpolations=tested, gates=gates_of_all, status=worst(gates_of_all))
     for gate in found.gates:
         print(f"{spec.name}: {gate.name}: {gate.status}: {gate.why}", file=sys.stderr)
     io.write_record(output, found)

@@ -9,7 +9,7 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
-from jetsmith import io
+from jetsmith import io, parametrised
 from jetsmith.columns import row_key
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
@@ -18,8 +18,6 @@ from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import ComparedSpec, RowsSpec
 from jetsmith.specs.features import Inputs
-
-_COLUMNS = ("weight_generator", "ratio", "weight", "outside")
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,8 @@ class HeldOut:
         spec: The reweighter.
         rows: The N events with its flat inputs.
         target_mask: True for events of the target, shape (N,).
-        generator: Generator weights, signed, shape (N,).
+        generator: Generator weights, signed, shape (N,); with parameters those of the target are levelled to
+            the source's at each value.
         ratio: Density of the target over that of the source, positive, shape (N,).
         weight: Weights under test, 1 for the target, shape (N,).
         outside: True where the reweighter says that it has no weight for the event, shape (N,).
@@ -61,13 +60,15 @@ class HeldOut:
 
     @property
     def features(self) -> FloatArray:
-        """Inputs and spectators, shape (N, F + S), float32."""
-        return np.concatenate([self.rows.flat_as_packed(slice(None)), self.spectators], axis=1)
+        """Inputs and spectators, shape (N, F + S), float32; parameters are none of an event's."""
+        observed = parametrised.without(self.spec, self.rows)
+        return np.concatenate([observed.flat_as_packed(slice(None)), self.spectators], axis=1)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The F + S features."""
-        return (*(name for inputs in self.rows.inputs for name in inputs.features), *self.spectator_names)
+        observed = parametrised.without(self.spec, self.rows).inputs
+        return (*(name for inputs in observed for name in inputs.features), *self.spectator_names)
 
 
 def held_out(
@@ -76,6 +77,7 @@ def held_out(
     datasets: Sequence[tuple[str, str]],
     weights: Mapping[str, str | Path],
     conserve: bool = True,
+    column: str = "weight",
 ) -> HeldOut:
     """Put features (packed) and weights (parquet) of the held-out events together by event key.
 
@@ -85,30 +87,32 @@ def held_out(
         datasets: Name and generator of the sample's datasets, in its order.
         weights: results/weights/{reweighter}/{dataset}.parquet by dataset.
         conserve: Whether the weights were to leave the source its sum.
+        column: Which weights are under test.
 
     Raises:
         InputError: A dataset lacks its weights, keys repeat, or an event has no features.
     """
     generators = {c.generator: k for k, c in enumerate(spec.classes)}
     keys = row_key(spec.object)
+    fields = ["weight_generator", "ratio", column, "outside"]
     wanted: list[npt.NDArray[Any]] = []
     columns: list[npt.NDArray[Any]] = []
     sums = np.zeros(2)
     for k, (name, generator) in enumerate(datasets):
-        if generator not in generators:
+        if generator not in generators or name in spec.held_out:
             continue
         if name not in weights:
             raise InputError(f"closure of {spec.name}: no weights of dataset `{name}`")
-        rows = io.read_rows(weights[name], [*keys, "split", *_COLUMNS], reweighter=spec.name, dataset=name)
+        rows = io.read_rows(weights[name], [*keys, "split", *fields], reweighter=spec.name, dataset=name)
         table = {field: np.asarray(ak.to_numpy(rows[field])) for field in ak.fields(rows)}
         if generators[generator] == 0:
             every = table["weight_generator"].astype(np.float64)
-            sums += every @ table["weight"], every.sum()
+            sums += every @ table[column], every.sum()
         kept = table["split"] == SPLITS.index("test")
         key = [table[field][kept].astype(np.int64) for field in keys]
         wanted.append(np.column_stack([np.full(int(kept.sum()), k), *key]))
         side = np.full(int(kept.sum()), generators[generator])
-        columns.append(np.column_stack([*(table[field][kept] for field in _COLUMNS), side]))
+        columns.append(np.column_stack([*(table[field][kept] for field in fields), side]))
     if not sums[1] > 0:
         raise InputError(
             f"closure of {spec.name}: the generator weights of the source add up to {sums[1]:g}, which is no "
@@ -117,6 +121,10 @@ def held_out(
     rows, has = packed_features(spec, spec.inputs, splits, keys)
     place = match_rows(np.concatenate(wanted), has, spec.name)
     generator_weight, ratio, weight, outside, side = np.concatenate(columns).T
+    if spec.parameters:
+        value = parametrised.places(parametrised.values_of(spec, rows[place]))
+        factors = parametrised.level(spec, generator_weight, side == 1, value, int(value.max()) + 1)
+        generator_weight = np.where(side == 1, generator_weight * factors[value], generator_weight)
     seen = np.zeros((len(place), 0), np.float32)
     if spec.spectators:
         seen = packed_features(spec, spec.spectators, splits, keys)[0].flat_as_packed(slice(None))[place]

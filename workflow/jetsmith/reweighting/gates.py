@@ -1,4 +1,4 @@
-"""What weights have to show before anyone trusts them: six gates, each passed, failed or not conclusive.
+"""What weights have to show before anyone trusts them: gates, each passed, failed or not conclusive.
 
 A gate fails where right weights would hardly ever look so (three standard deviations, or 1 in 100 over all
 spectra) and the difference matters (the limits of the configuration). It is passed where the events would

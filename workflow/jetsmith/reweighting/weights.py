@@ -1,7 +1,7 @@
 """Weights of source events: the ratio of the densities of two generators, its error, its normalisation."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,12 @@ from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import bin_of, effective_count
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
+from jetsmith.parametrised import places
 from jetsmith.ratios import LogRatios, RatioCalibration, SumFactors
 from jetsmith.reweighting.calibration import fit_calibration
+from jetsmith.reweighting.values import calibrated_on, log_odds_at, weight_at
 from jetsmith.specs.classifiers import RatioSpec, RowsSpec
+from jetsmith.specs.parameters import Point
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,7 @@ def write_weights(
     ratio: RatioSpec | None = None,
     n_members: int = 0,
     packed: str | Path | None = None,
+    at: Mapping[str, Point] | None = None,
 ) -> None:
     """Write one weight an event of one dataset, ordered by the event key.
 
@@ -205,12 +209,14 @@ def write_weights(
         datasets: Name and generator of the sample's datasets, in its order.
         dataset: The one to write.
         output: Parquet with run, luminosity_block, event, split, fold where there are some, weight_generator,
-            `ratio`, `weight`, `weight_up`, `weight_down`, `outside`, and `weight_member<k>` of an ensemble.
+            `ratio`, `weight`, `weight_up`, `weight_down`, `outside`, `weight_at_<label>` with `_up` and
+            `_down`, and `weight_member<k>` of an ensemble.
         numbers: JSON: calibrations and factors, which bundles take, and `summarise` of each split; None for
             none.
         ratio: How the ratio is calibrated and normalised.
         n_members: Of its ensemble; 0 where it is none.
-        packed: results/packed/{sample}, read where `ratio` names features.
+        packed: results/packed/{sample}, read where `ratio` names features, and for parameters.
+        at: Values of parameters that the source also has weights at, by their label.
 
     Raises:
         InputError: See `read_scores`, `fit_calibration`, `event_weights`.
@@ -219,9 +225,16 @@ def write_weights(
     names = [name for name, _ in datasets]
     found = read_scores(spec, scores, datasets, n_members)
     found = replace(found, outside=found.outside | _beyond(spec, found, ratio, packed))
-    calibrations = found.calibrate(ratio)
+    given = [_feature(spec, found, name, packed) for name in spec.parameters]
+    value = places(np.reshape(given, (-1, len(found.weight))).T)
+    level, left_out = calibrated_on(spec, names, found.dataset, found.weight, found.target_mask, value)
+    calibrations = replace(found, weight=level, outside=found.outside | left_out).calibrate(ratio)
     bins = _bins(spec, found, ratio, packed)
-    weights = event_weights(found, calibrations, ratio, bins)
+    weights = event_weights(found, calibrations, ratio, bins * (int(value.max(initial=0)) + 1) + value)
+    moved = {
+        label: event_weights(replace(found, logits=logits), calibrations, ratio, bins)
+        for label, logits in log_odds_at(spec, scores, at or {}, n_members, len(found.weight)).items()
+    }
     rows = np.flatnonzero(found.dataset == names.index(dataset))
     rows = rows[np.lexsort([found.key[name][rows] for name in reversed(found.key)])]
     generator, split = found.weight[rows], found.split[rows]
@@ -231,6 +244,9 @@ def write_weights(
     columns |= {"ratio": weights.ratio[rows], "weight": weights.weight[rows]}
     columns |= {"weight_up": weights.up[rows], "weight_down": weights.down[rows]}
     columns |= {"outside": weights.outside[rows]}
+    for label, by in moved.items():
+        columns |= {weight_at(label): by.weight[rows]}
+        columns |= {f"{weight_at(label)}_up": by.up[rows], f"{weight_at(label)}_down": by.down[rows]}
     if n_members:
         columns |= {member_column(k): by[rows].astype(np.float32) for k, by in enumerate(weights.each)}
     if n_outside := int(columns["outside"].sum()):
@@ -248,14 +264,17 @@ def write_weights(
             for k, name in enumerate(SPLITS)
         }
         splits["all"] = summarise(columns["weight"], generator, columns["outside"])
-        feature, edges = next(iter(ratio.conserve_in.items()), ("", ()))
-        about = {
-            "reweighter": spec.name,
-            "dataset": dataset,
-            "calibrations": [by.record() for by in calibrations],
-            "sum_factors": asdict(SumFactors(feature, edges, tuple(weights.factors.tolist()))),
-            "splits": splits,
-        }
+        subject = {"reweighter": spec.name, "dataset": dataset}
+        about = {**subject, "calibrations": [by.record() for by in calibrations], "splits": splits}
+        if not spec.parameters:  # else there is one for each value, too
+            feature, edges = next(iter(ratio.conserve_in.items()), ("", ()))
+            about["sum_factors"] = asdict(SumFactors(feature, edges, tuple(weights.factors.tolist())))
+        if moved:
+            about["at"] = {
+                label: {"parameters": (at or {})[label]}
+                | summarise(by.weight[rows], generator, by.outside[rows])
+                for label, by in moved.items()
+            }
         io.write_json(numbers, about)
 
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from jetsmith.specs.datasets import Object
 from jetsmith.specs.features import Inputs
+from jetsmith.specs.parameters import ParametersSpec, Point, group_of
 from jetsmith.specs.scans import ScanSpec
 from jetsmith.strict import Fraction, Name, Positive, Record, Single
 
@@ -230,6 +231,9 @@ class ClassifierFile(Record):
     ratio: RatioEntry | None = Field(
         None, description="Reweighters: calibration and normalisation of weights."
     )
+    parameters: ParametersSpec | None = Field(
+        None, description="Reweighters: parameters of the target as inputs, one model for all their values."
+    )
     losses: dict[Name, LossSpec] = Field(
         {}, description="By output of the network: `classes`, by default with cross-entropy, and any others."
     )
@@ -258,6 +262,18 @@ class RowsSpec(Record):
     classes: tuple[TruthSpec, ...] = Field(min_length=2)
     inputs: tuple[Inputs, ...] = Field(min_length=1)
     side: tuple[Inputs, ...] = ()
+    parameters: tuple[Name, ...] = ()  # of a reweighter, the last group of its inputs
+    held_out: tuple[Name, ...] = ()  # datasets that train, calibrate and judge nothing but interpolation
+
+    @property
+    def parameter_group(self) -> str:
+        """The group of inputs that its parameters are, where it has some."""
+        return group_of(self.name)
+
+    @property
+    def observed(self) -> tuple[Inputs, ...]:
+        """Inputs that are features of an event."""
+        return tuple(inputs for inputs in self.inputs if inputs.group != self.parameter_group)
 
     @property
     def reads(self) -> tuple[Inputs, ...]:
@@ -322,6 +338,7 @@ class ClassifierSpec(JudgedSpec):
     classes: tuple[ClassSpec, ...] = Field(min_length=2)
     ratio: RatioEntry | None = None
     spectators: tuple[Inputs, ...] = ()
+    points: dict[str, Point] = Field({}, description="Values to weigh at, by label.")
     signal_class: ClassSpec | None = None
     background_classes: tuple[ClassSpec, ...] = ()
 

@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from jetsmith.strict import Name, Positive, Record
+from jetsmith.strict import Name, Positive, Record, Single
 
 Object = Literal["ak4", "ak8", "event"]
 
@@ -93,6 +93,11 @@ class DatasetSpec(ReadingSpec):
     simulate: SimulateSpec | None = Field(None, description="Simulate it instead of reading files.")
     process: Name = Field(description="Physics process, for labels and truth.")
     generator: str = Field("", description="Generator and its set-up; the class of a reweighter.")
+    parameters: dict[Name, Single] = Field(
+        {},
+        description="Parameters of the generator and the values at which these events were generated, for "
+        "reweighters that have them as inputs. Nominal events have none.",
+    )
     cross_section_pb: Positive | None = Field(None, description="Cross-section [pb].")
     parts: int | None = Field(
         None, gt=0, le=MAX_PARTS, description="Partitions; by default from the file sizes."

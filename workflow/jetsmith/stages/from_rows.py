@@ -80,17 +80,36 @@ def stack(run: Configuration, classifier: str) -> TrainFold:
     return train_fold(run, classifier)
 
 
+class Parameters(NamedTuple):
+    """A reweighter's parameters, their values of each dataset, and those that the source is not given."""
+
+    sample: str
+    names: list[str]
+    generated_at: dict[str, list[float]]
+    held_out: list[str]
+    seed: int
+
+
+def parameters(run: Configuration, reweighter: str) -> Parameters:
+    """Stage parameters."""
+    spec = run.classifiers[reweighter]
+    values = run.values_of(reweighter)
+    return Parameters(spec.sample, list(spec.parameters), values, list(spec.held_out), run.run.seed)
+
+
 class Score(NamedTuple):
-    """A model; and where an experiment made the scores, the classes that have to have some."""
+    """A model; of stored scores, classes that have to have some; values of parameters to score at beside."""
 
     spec: Plain
     judged: list[Plain]
+    at: dict[str, dict[str, float]]
 
 
 def score(run: Configuration, classifier: str) -> Score:
     """Stage score: probabilities alone, so that no discriminant of them runs it again."""
     spec = run.classifiers[classifier]
-    return Score(seen_as(RecipeSpec, spec), judged(run, classifier) if spec.backend == "stored" else [])
+    asked = judged(run, classifier) if spec.backend == "stored" else []
+    return Score(seen_as(RecipeSpec, spec), asked, spec.points)
 
 
 class Calibrate(NamedTuple):
@@ -167,12 +186,13 @@ def _given_to(run: Configuration, classifier: str) -> tuple[dict[str, dict[str, 
 
 
 class Weights(NamedTuple):
-    """A reweighter, the generators of the datasets that it weighs, and how; members of its ensemble."""
+    """A reweighter, the generators of the datasets that it weighs, and how; its members; values beside."""
 
     spec: Plain
     datasets: dict[str, str]
     ratio: Plain
     n_members: int
+    at: dict[str, dict[str, float]]
 
 
 def weights(run: Configuration, reweighter: str) -> Weights:
@@ -183,27 +203,36 @@ def weights(run: Configuration, reweighter: str) -> Weights:
         datasets=run.generators(run.run.reweighters[reweighter]),
         ratio=seen_as(RatioSpec, spec.ratio or RatioSpec()),
         n_members=run.ensembles.get(reweighter, 0),
+        at=spec.points,
     )
 
 
 class Closure(NamedTuple):
-    """A reweighter with its spectators, the generators of its datasets, and how the test is made."""
+    """A reweighter with its spectators, the generators of its datasets, and how the test is made.
+
+    `held_out_at` has the datasets, and `at` the values, of parameters that it was not trained at, by label.
+    """
 
     spec: Plain
     datasets: dict[str, str]
     conserve: bool
     settings: Plain
     seed: int
+    held_out_at: dict[str, list[str]]
+    at: dict[str, dict[str, float]]
 
 
 def closure(run: Configuration, reweighter: str) -> Closure:
     """Stage closure."""
+    spec, held_out = run.classifiers[reweighter], run.held_out_at(reweighter)
     return Closure(
-        spec=seen_as(ComparedSpec, run.classifiers[reweighter]),
+        spec=seen_as(ComparedSpec, spec),
         datasets=run.generators(run.run.reweighters[reweighter]),
-        conserve=(run.classifiers[reweighter].ratio or RatioSpec()).conserve,
+        conserve=(spec.ratio or RatioSpec()).conserve,
         settings=seen_as(GatesSpec, run.run.closure),
         seed=run.run.seed,
+        held_out_at=held_out,
+        at={label: spec.points[label] for label in held_out},
     )
 
 
