@@ -93,6 +93,7 @@ def events_of(toy: Toy, ratio: Array, weight: Array | None = None, factor: float
         generator=generator,
         ratio=ratio,
         weight=weight,
+        each=np.zeros((len(generator), 0)),
         outside=np.zeros(len(generator), bool),
         spectators=np.zeros((len(generator), 0), np.float32),
         fold=np.zeros(len(generator), np.int64),

@@ -165,6 +165,7 @@ PLOT_SUBJECTS = {
     "contrast": "{sample}/{contrast}",
     "judgement": "{judgement}",
     "reweighter": "{reweighter}",
+    "tested": "{reweighter}",
     "trained": "{classifier}",
     "scanned": "{classifier}",
     "ensemble": "{judgement}",
@@ -192,6 +193,11 @@ def reweighter_inputs(wildcards):
     return {"closure": f"<results>/closure/{name}.json", "weights": weights_of(name)}
 
 
+def tested_inputs(wildcards):
+    """The closure test of a reweighter."""
+    return {"closure": f"<results>/closure/{wildcards.reweighter}.json"}
+
+
 def trained_inputs(wildcards):
     """A model, with its history."""
     return {"model": f"<results>/models/{wildcards.classifier}"}
@@ -211,6 +217,7 @@ PLOT_INPUTS = {
     "contrast": contrast_inputs,
     "judgement": judgement_inputs,
     "reweighter": reweighter_inputs,
+    "tested": tested_inputs,
     "trained": trained_inputs,
     "scanned": scanned_inputs,
     "ensemble": ensemble_inputs,

@@ -16,15 +16,22 @@ from jetsmith import io
 from jetsmith.classifiers import Labelled, Task, xgboost
 from jetsmith.errors import InputError
 from jetsmith.handed.closure import Area, Closure, Gate, worst
-from jetsmith.metrics import Interval
+from jetsmith.metrics import Interval, auc
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.reweighting import gates
 from jetsmith.reweighting.closure import closure_of
 from jetsmith.reweighting.curve import calibration_curve
 from jetsmith.reweighting.events import HeldOut, match_rows
-from jetsmith.reweighting.histograms import chi2, chi2_edges, compare_features, spectrum, spectrum_edges
-from jetsmith.reweighting.separation import separation
+from jetsmith.reweighting.histograms import (
+    chi2,
+    chi2_edges,
+    compare_features,
+    spectrum,
+    spectrum_edges,
+    weight_error,
+)
+from jetsmith.reweighting.separation import separation, thinned_curve
 from jetsmith.reweighting.verdict import verdict
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.run import GatesSpec
@@ -55,6 +62,7 @@ def held_out_of(features: Array, target_mask: Array, generator: Array, weight: A
         generator,
         np.where(target_mask, 1.0, weight),
         weight,
+        np.zeros((len(features), 0)),
         nobody,
         np.zeros((len(features), 0), np.float32),
         np.zeros(len(features), np.int64),
@@ -348,7 +356,9 @@ def test_one_half_learns_and_the_other_judges(monkeypatch: pytest.MonkeyPatch) -
     generator, weight = rng.permutation(n) + 1.0, rng.random(n) + 0.5
     events = dataclasses.replace(held_out_of(x, truth, generator, weight), ratio=weight + 1)
     found = closure_of(events, SETTINGS, 3)
-    assert found.auc_before == found.auc_after == found.auc_swapped == Area(0.6, 0.5, 0.8)
+    for shown in (found.auc_before, found.auc_after, found.auc_swapped):
+        assert shown is not None
+        assert (shown.value, shown.low, shown.high) == (0.6, 0.5, 0.8)
     inverse = np.where(truth, generator / (weight + 1), generator)
     for learned, given, used in zip(trained, asked, (generator, generator * weight, inverse), strict=True):
         assert learned.rows.matrix(slice(None))[:, 0].tolist() == np.flatnonzero(~judged).tolist()
@@ -356,6 +366,45 @@ def test_one_half_learns_and_the_other_judges(monkeypatch: pytest.MonkeyPatch) -
         assert given[3].tolist() == used[judged & ~truth].tolist()
         assert (len(given[0]), len(given[2]), given[4]) == (len(given[1]), len(given[3]), 50)
         assert given[5] == asked[0][5]
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_the_curve_has_the_area(signed: bool) -> None:
+    """It rises from 0 to 1, with 200 points at most; its area is that of the trees, signed weights or not."""
+    rng = np.random.default_rng(21)
+    target, source = rng.normal(0.5, 1, 20_000), rng.normal(0, 1, 20_000)
+    weights = [np.where(rng.random(20_000) < 0.15 * signed, -1.0, 1.0) for _ in range(2)]
+    curve = thinned_curve(target, weights[0], source, weights[1])
+    assert len(curve) <= 200
+    assert (curve[0], curve[-1]) == (0, 1)
+    assert (np.diff(curve) >= 0).all()
+    area = auc(target, weights[0], source, weights[1])
+    assert np.trapezoid(curve, dx=1 / (len(curve) - 1)) == pytest.approx(area, abs=0.002)
+    swapped = thinned_curve(source, weights[1], target, weights[0])
+    assert np.trapezoid(swapped, dx=1 / (len(curve) - 1)) == pytest.approx(1 - area, abs=0.002)
+
+
+def test_the_curve_by_hand() -> None:
+    """Three of four target events lie above the source, one at half of it; no effective event, no curve."""
+    target, source = np.array([5.0, 6, 7, 2.5]), np.array([1.0, 2, 3, 4])
+    curve = np.array(thinned_curve(target, np.ones(4), source, np.ones(4)))
+    assert curve[[0, 25, 49]] == pytest.approx([0, 0.75, 0.75])
+    assert curve[[50, 75, 100]] == pytest.approx([1, 1, 1])
+    assert thinned_curve(target, np.ones(4), source, np.array([1.0, 1, 1, -2])) == ()
+
+
+def test_curves_of_folds_are_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At each false-positive rate; where a fold has none there is none."""
+    events = gaussians.right(np.random.default_rng(22), 2000)
+    events = dataclasses.replace(events, fold=np.arange(2000) % 2)
+    curves = iter([(0.0, 0.4, 1.0), (0.0, 0.7, 1.0), (0.0, 0.4, 1.0), ()])
+    monkeypatch.setattr(
+        sys.modules["jetsmith.reweighting.separation"], "thinned_curve", lambda *given: next(curves)
+    )
+    for expected in ((0.0, 0.55, 1.0), ()):
+        found = separation(events, events.generator, 5, [1])
+        assert found is not None
+        assert found.curve == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("n", "enough"), [(10, True), (9, False)])
@@ -448,7 +497,7 @@ def test_chi2_is_one_for_equal_densities() -> None:
     generator = np.where(rng.random(n) < 0.2, -1.0, 1.0)
     features = rng.normal(size=(n, 30))
     found = compare_features(
-        features, [f"f{k}" for k in range(30)], rng.random(n) < 0.5, generator, np.ones(n)
+        features, [f"f{k}" for k in range(30)], rng.random(n) < 0.5, generator, np.ones(n), np.zeros((n, 0))
     )
     assert np.mean([h["chi2_after"] / h["n_dof"] for h in found]) == pytest.approx(1, abs=0.15)
     for h in found:
@@ -461,7 +510,8 @@ def test_spectra_by_hand() -> None:
     x = np.array([0.0, 0, 1, 1, 1, 0])[:, None]
     target = np.array([False, False, False, False, True, True])
     generator, weight = np.array([1.0, 2, 2, -1, 3, 1]), np.array([2.0, 1, 3, 1, 9, 9])
-    (found,) = compare_features(x, ("x",), target, generator, weight)
+    (found,) = compare_features(x, ("x",), target, generator, weight, np.zeros((6, 0)))
+    assert found["weight_error"] == []
     assert found["edges"] == [-0.5, 0.5, 1.5]
     assert found["source"] == pytest.approx([3 / 4, 1 / 4])
     assert found["source_variance"] == pytest.approx([5 / 16, 5 / 16])
@@ -471,16 +521,55 @@ def test_spectra_by_hand() -> None:
     assert found["reweighted_variance"] == pytest.approx([8 / 81, 37 / 81])
 
 
+def test_the_error_of_the_weights_by_hand() -> None:
+    """Of two pairs of halves, each member normalised for itself; signed weights; statistical errors stay."""
+    x = np.array([0.0, 1, 1, 0, 1])[:, None]
+    target = np.array([False, False, False, True, True])
+    generator, weight = np.array([1.0, 2, -1, 1, 1]), np.ones(5)
+    each = np.array([[1.0, 3, 2, 4], [1, 1, 1, 1], [1, 1, 1, 1], [9, 9, 9, 9], [9, 9, 9, 9]])
+    (found,) = compare_features(x, ("x",), target, generator, weight, each)
+    first = np.array([1 / 2, 3 / 4, 2 / 3, 4 / 5])  # of the four members, in the first bin
+    within = np.mean([(first[0] - first[1]) ** 2, (first[2] - first[3]) ** 2]) / 4
+    between = np.var([first[:2].mean(), first[2:].mean()], ddof=1)
+    error = np.sqrt(max(within - between / 2, within / 2)) * stats.t.ppf(0.5 + 0.6827 / 2, 2)
+    assert found["weight_error"] == pytest.approx([error, error])
+    (bare,) = compare_features(x, ("x",), target, generator, weight, np.zeros((5, 0)))
+    assert bare | {"weight_error": found["weight_error"]} == found
+    with pytest.raises(InputError, match="by member 1 of the ensemble add up to -1"):
+        weight_error(np.zeros(1), np.array([[1.0], [-1.0]]), np.array([0.0, 1]))
+
+
+def test_the_error_of_the_weights_covers() -> None:
+    """Members that fluctuate by halves: the content of the mean lies within its error as often as it says."""
+    rng, covers = np.random.default_rng(23), 0
+    values, edges = rng.random(500), np.array([0.0, 0.5, 1])
+    wave = np.where(values < 0.5, 1.0, -1.0)
+    for _ in range(400):
+        halves = rng.normal(0, 0.1, (5, 2)) * np.sqrt(2)  # the whole has 0.1: this is what half of it has
+        common = rng.normal(0, 0.1)
+        halves += common - halves.mean(axis=1, keepdims=True)  # of each pair the mean is that of all events
+        members = np.exp(halves.reshape(10, 1) * wave)
+        mean = np.bincount((values >= 0.5).astype(int), np.exp(common * wave))
+        truth = np.array([(values < 0.5).mean(), (values >= 0.5).mean()])
+        covers += abs(mean[0] / mean.sum() - truth[0]) < weight_error(values, members, edges)[0]
+    low, high = stats.binom.interval(0.998, 400, 0.683)
+    assert low <= covers <= high
+
+
 def test_chi2_of_a_feature_by_hand() -> None:
     """Target content in quantile bins, the source's outlier in the last one; an empty bin counts for none."""
     x = np.array([0.0, 1, 0, 9])[:, None]
     target = np.array([True, True, False, False])
-    (found,) = compare_features(x, ("x",), target, np.array([1.0, 3, 1, 1]), np.array([1.0, 1, 1, 3]))
+    (found,) = compare_features(
+        x, ("x",), target, np.array([1.0, 3, 1, 1]), np.array([1.0, 1, 1, 3]), np.zeros((4, 0))
+    )
     # One bin from 0 to 1, which holds them all: equal contents.
     assert (found["chi2_before"], found["chi2_after"], found["n_dof"]) == (0, 0, 1)
     x = np.array([0.0, 1, 2, 0, 9])[:, None]
     target = np.array([True, True, True, False, False])
-    (found,) = compare_features(x, ("x",), target, np.array([1.0, 1, 2, 1, 1]), np.array([1.0, 1, 1, 1, 3]))
+    (found,) = compare_features(
+        x, ("x",), target, np.array([1.0, 1, 2, 1, 1]), np.array([1.0, 1, 1, 1, 3]), np.zeros((5, 0))
+    )
     # Bins 0-1 and 1-2: target 1/4 and 3/4 (variances 1/16, 5/16); source 1/2 and 1/2 (1/4 each),
     # reweighted 1/4 and 3/4.
     assert found["chi2_before"] == pytest.approx(1 / 16 / (1 / 16 + 1 / 4) + 1 / 16 / (5 / 16 + 1 / 4))

@@ -261,6 +261,7 @@ def test_held_out_events_by_value(tmp_path: Path) -> None:
         table |= {"split": np.where(rows == 6, 0, 3).astype("i1")}
         table |= {"weight_generator": rows + 0.5, "weight": rows + 0.25}
         table |= {"ratio": rows + 0.75, "outside": rows == 9}
+        table |= {f"weight_member{m}": (rows + 0.5 * m).astype("f4") for m in range(2)}
         path = weights[name] = tmp_path / f"{name}.parquet"
         io.write_rows(path, ak.zip(table, depth_limit=1), reweighter=SPEC.name, dataset=name)
     read = {"event": ("x", "z"), "other": ("y",)}
@@ -278,5 +279,12 @@ def test_held_out_events_by_value(tmp_path: Path) -> None:
     assert found.conserved == pytest.approx((source + 0.5) @ (source + 0.25) / (source + 0.5).sum())
     assert held_out(spec, [tmp_path / "train", tmp_path / "test"], DATASETS, weights, False).conserved is None
     assert found.weight.tolist() == [row + 0.25 for row in rows]
+    assert found.each.tolist() == [[row, row + 0.5] for row in rows]
+    assert found[np.array([1])].each.tolist() == [[rows[1], rows[1] + 0.5]]
     assert found.generator.tolist() == [row + 0.5 for row in rows]
     assert found.target_mask.tolist() == [dataset[row] == 2 for row in rows]
+    less = io.read_rows(weights[DATASETS[0][0]])
+    kept = [name for name in less.fields if name != "weight_member1"]
+    io.write_rows(weights[DATASETS[0][0]], less[kept], reweighter=SPEC.name, dataset=DATASETS[0][0])
+    with pytest.raises(InputError, match="ensembles of different sizes; run weights again"):
+        held_out(spec, [tmp_path / "train", tmp_path / "test"], DATASETS, weights)

@@ -13,7 +13,15 @@ from .conftest import copy_project
 
 pytestmark = pytest.mark.workflow
 
-PLOTS = {"plot_roc", "plot_discriminant", "plot_efficiency", "plot_reweighting", "plot_training"}
+PLOTS = {
+    "plot_roc",
+    "plot_discriminant",
+    "plot_efficiency",
+    "plot_reweighting",
+    "plot_closure",
+    "plot_systematic",
+    "plot_training",
+}
 
 
 def test_touched_files_rerun_nothing(edited):

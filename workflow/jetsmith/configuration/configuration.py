@@ -259,6 +259,7 @@ class Configuration:
         named: dict[str, Iterable[str]] = {
             "judgement": self.judgements,
             "reweighter": self.tested,
+            "tested": self.tested,
             "trained": trained,
             "scanned": self.scans,
             "ensemble": [name for name, spec in self.judgements.items() if spec.name in self.ensembles],

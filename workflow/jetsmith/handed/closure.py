@@ -30,11 +30,21 @@ class Gate(Stored):
 
 @dataclass(frozen=True, slots=True)
 class Area(Stored):
-    """Area under the ROC curve of a fresh classifier, with its interval of 68.3%."""
+    """Area under the ROC curve of a fresh classifier, with its interval of 68.3%, and the curve.
+
+    Attributes:
+        value: Of the weights as they are, negative ones too.
+        low: Lower end of the interval.
+        high: Upper end.
+        curve: True-positive rates (of the target) at false-positive rates (of the source) from 0 to 1 in
+            equal steps, made monotone where weights are negative (`metrics.roc_curve`); none where no
+            threshold has an effective event of the source above it.
+    """
 
     value: float
     low: float
     high: float
+    curve: tuple[float, ...] = ()
 
     @property
     def sigma(self) -> float:

@@ -11,38 +11,23 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from jetsmith import io, metrics
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
+from jetsmith.plots import spectra
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import TEST, digits
+from jetsmith.plots.spectra import Spectrum
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 
-COLUMNS = 3
 MAX_FEATURES = 11  # with the weights a grid of 3 × 4
 WEIGHT_BINS = 40
-REWEIGHTED_COLOR = "#1a1a1a"
+FEW = 100  # the largest weight over the smallest, below which there is room for 2 and 5 beside powers of ten
 RATIO_RANGE = (0.5, 1.5)
-
-
-class Spectrum(Record):
-    """Fractions a bin of one feature, with their errors; chi2 a degree of freedom to the target."""
-
-    feature: str
-    label: str
-    edges: tuple[float, ...]
-    source: tuple[float, ...]
-    source_error: tuple[float, ...]
-    reweighted: tuple[float, ...]
-    reweighted_error: tuple[float, ...]
-    target: tuple[float, ...]
-    target_error: tuple[float, ...]
-    chi2_before: float
-    chi2_after: float
 
 
 class Weights(Record):
@@ -73,8 +58,10 @@ class ReweightingNumbers(looks.Numbers):
         """Events and panels, and which features there was no room for."""
         rest = f" Not shown: {', '.join(self.left_out)}." if self.left_out else ""
         return (
-            "Held-out events. Lower panels: ratio to the target, whose statistical error is the band. "
-            f"The features that differ most without weights come first.{rest}"
+            "Held-out events. Bars are statistical errors of the reweighted source. "
+            f"{spectra.weight_error_text(self.spectra)} Lower panels: ratio to the target, whose statistical "
+            "error is the band around 1; χ² is of statistical errors alone. The features that differ most "
+            f"without weights come first.{rest}"
         )
 
     def alternative(self) -> str:
@@ -156,29 +143,10 @@ def compute(
         title=spec.title,
         source=spec.classes[0],
         target=spec.classes[1],
-        spectra=tuple(_spectrum(h, labels) for h in ranked[:MAX_FEATURES]),
+        spectra=tuple(spectra.spectrum_of(h, labels) for h in ranked[:MAX_FEATURES]),
         left_out=tuple(h["feature"] for h in ranked[MAX_FEATURES:]),
         weights=_weights(*weights),
         message="" if ranked else f"{spec.title}: the closure test has no spectra",
-    )
-
-
-def _spectrum(entry: Mapping[str, Any], labels: Mapping[str, str]) -> Spectrum:
-    parts = {
-        name: values
-        for kind in ("source", "reweighted", "target")
-        for name, values in (
-            (kind, digits(entry[kind])),
-            (f"{kind}_error", digits(np.sqrt(entry[f"{kind}_variance"]))),
-        )
-    }
-    return Spectrum(
-        feature=entry["feature"],
-        label=labels.get(entry["feature"]) or entry["feature"],
-        edges=digits(entry["edges"], 9),
-        chi2_before=entry["chi2_before"] / entry["n_dof"],
-        chi2_after=entry["chi2_after"] / entry["n_dof"],
-        **parts,
     )
 
 
@@ -208,112 +176,63 @@ def draw(numbers: ReweightingNumbers, style: PlotSpec) -> Figure:
         return looks.message_figure(numbers.message, style, numbers.title)
     with looks.rc():
         cells = len(numbers.spectra) + (numbers.weights is not None)
-        columns = min(COLUMNS, cells)
-        rows = -(-cells // columns)
-        wide = style.model_copy(update={"width_in": style.width_in * (0.35 + 0.4 * columns)})
-        figure = looks.new_figure(
-            wide, (0.52 + 3.35 * rows * style.width_in / looks.WIDTH_IN) / wide.width_in
-        )
-        grid = figure.add_gridspec(rows, columns)
-        for index, spectrum in enumerate(numbers.spectra):
-            _draw_cell(figure, grid[index // columns, index % columns], spectrum, numbers)
+        figure, places = spectra.grid(cells, style, numbers.title, _handles(numbers))
+        for place, spectrum in zip(places, numbers.spectra, strict=False):
+            _draw_cell(figure, place, spectrum, numbers)
         if numbers.weights is not None:
-            index = cells - 1
-            _draw_weights(
-                figure.add_subplot(grid[index // columns, index % columns]), numbers.weights, numbers.source
-            )
-        figure.suptitle(
-            looks.plain(f"{style.label}: {numbers.title}"), x=0.01, ha="left", fontsize=14, fontweight="bold",
-            fontstyle="italic",
-        )  # fmt: skip
-        figure.legend(
-            handles=_handles(numbers), loc="outside upper right", ncols=3, fontsize=12.5, borderaxespad=0.2
-        )
+            _draw_weights(figure.add_subplot(places[-1]), numbers.weights, numbers.source)
     return figure
 
 
 def _handles(numbers: ReweightingNumbers) -> list[Any]:
+    source, target = numbers.source, numbers.target
+    look: dict[str, Any] = {
+        "color": spectra.REWEIGHTED_COLOR,
+        "marker": "o",
+        "markersize": 4,
+        "linestyle": "none",
+    }
     return [
-        Line2D(
-            [], [], color=numbers.source.color, label=looks.tex(numbers.source.label), linestyle=(0, (5, 1.5))
-        ),
-        Line2D(
-            [], [], color=REWEIGHTED_COLOR, marker="o", markersize=4, linestyle="none", label="reweighted"
-        ),
-        Patch(
-            facecolor=numbers.target.color, alpha=0.35, label=f"{looks.tex(numbers.target.label)} (target)"
-        ),
+        Line2D([], [], color=source.color, label=looks.tex(source.label), linestyle=spectra.SOURCE_DASHES),
+        Line2D([], [], label="reweighted", **look),
+        *spectra.weight_error_handles(numbers.spectra),
+        Patch(facecolor=target.color, alpha=0.35, label=f"{looks.tex(target.label)} (target)"),
     ]
 
 
 def _draw_cell(figure: Figure, place: SubplotSpec, spectrum: Spectrum, numbers: ReweightingNumbers) -> None:
-    inner = place.subgridspec(2, 1, height_ratios=(2.4, 1), hspace=0)
-    main = figure.add_subplot(inner[0])
-    below = figure.add_subplot(inner[1], sharex=main)
-    edges = np.asarray(spectrum.edges)
-    source, target, after = map(np.asarray, (spectrum.source, spectrum.target, spectrum.reweighted))
-    target_error, after_error = np.asarray(spectrum.target_error), np.asarray(spectrum.reweighted_error)
-    middle = (edges[1:] + edges[:-1]) / 2
-    main.stairs(target, edges, fill=True, color=numbers.target.color, alpha=0.35, gid="target")
-    main.stairs(
-        source, edges, color=numbers.source.color, linestyle=(0, (5, 1.5)), linewidth=1.5, gid="source"
-    )
-    main.errorbar(
-        middle,
-        after,
-        after_error,
-        fmt="o",
-        color=REWEIGHTED_COLOR,
-        markersize=2.6,
-        linewidth=0.9,
-        gid="reweighted",
-    )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        band = np.where(target > 0, target_error / target, np.nan)
-        ratios = [np.where(target > 0, values / target, np.nan) for values in (source, after, after_error)]
-    below.stairs(1 + band, edges, baseline=1 - band, fill=True, color=numbers.target.color, alpha=0.35)
-    below.stairs(
-        ratios[0], edges, baseline=None, color=numbers.source.color, linestyle=(0, (5, 1.5)), linewidth=1.3
-    )
-    below.errorbar(
-        middle, ratios[1], ratios[2], fmt="o", color=REWEIGHTED_COLOR, markersize=2.4, linewidth=0.8
-    )
-    below.axhline(1, color=looks.GREY, linewidth=0.7)
-    below.set(
-        ylim=RATIO_RANGE, xlim=(edges[0], edges[-1]), xlabel=looks.tex(spectrum.label), yticks=(0.75, 1, 1.25)
-    )
-    _dress(main, below, spectrum)
-
-
-def _dress(main: Axes, below: Axes, spectrum: Spectrum) -> None:
-    values = np.concatenate([spectrum.source, spectrum.target, spectrum.reweighted])
-    high, smallest = float(values.max()), float(values[values > 0].min(initial=1.0))
-    if high / max(smallest, 1e-12) > 100:
-        main.set(yscale="log", ylim=(max(smallest / 2, high * 1e-5), high * (high / smallest) ** 0.25))
-    else:
-        main.set_ylim(0, high * 1.35)
-        main.yaxis.set_major_locator(MaxNLocator(4, prune="lower"))
-    main.text(
-        0.97, 0.94, rf"$\chi^2$/dof {spectrum.chi2_before:.3g} $\to$ {spectrum.chi2_after:.3g}",
-        transform=main.transAxes, ha="right", va="top", fontsize=10.5, color=looks.GREY,
-    )  # fmt: skip
-    main.set_ylabel("Fraction / bin", fontsize=12)
-    main.tick_params(labelbottom=False)
+    main, below = spectra.panels(figure, place, spectrum)
+    edges, target = spectrum.edges, spectrum.target
+    filled: dict[str, Any] = {"fill": True, "color": numbers.target.color, "alpha": 0.35}
+    dashed: dict[str, Any] = {"color": numbers.source.color, "linestyle": spectra.SOURCE_DASHES}
+    points: dict[str, Any] = {"fmt": "o", "color": spectra.REWEIGHTED_COLOR}
+    main.stairs(target, edges, gid="target", **filled)
+    main.stairs(spectrum.source, edges, linewidth=1.5, gid="source", **dashed)
+    band = spectra.over(spectrum.target_error, target)
+    below.stairs(1 + band, edges, baseline=1 - band, **filled)
+    below.stairs(spectra.over(spectrum.source, target), edges, baseline=None, linewidth=1.3, **dashed)
+    spectra.draw_weight_error(main, below, spectrum, target)
+    x, after, error = spectra.middle(spectrum), spectrum.reweighted, spectrum.reweighted_error
+    main.errorbar(x, after, error, markersize=2.6, linewidth=0.9, gid="reweighted", **points)
+    ratio, bar = spectra.over(after, target), spectra.over(error, target)
+    below.errorbar(x, ratio, bar, markersize=2.4, linewidth=0.8, **points)
+    below.set(ylim=RATIO_RANGE, yticks=(0.75, 1, 1.25))
     below.set_ylabel("Ratio", fontsize=12, loc="center")
-    below.xaxis.set_major_locator(MaxNLocator(4))
-    for axes in (main, below):
-        axes.tick_params(labelsize=10.5)
+    spectra.note(main, rf"$\chi^2$/dof {spectrum.chi2_before:.3g} $\to$ {spectrum.chi2_after:.3g}")
 
 
 def _draw_weights(axes: Axes, weights: Weights, source: ClassSpec) -> None:
     axes.stairs(weights.count, weights.edges, color=source.color, linewidth=1.6, gid="weights")
     axes.axvline(1, color=looks.GREY, linewidth=0.7)
     axes.set(xscale="log", yscale="log", ylim=(0.5, max(weights.count) * 12))
+    few = weights.edges[-1] < FEW * weights.edges[0]
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("weight of the source", fontsize=13)
     axes.set_ylabel("Events / bin", fontsize=12)
     axes.tick_params(labelsize=10.5)
-    axes.text(
-        0.97, 0.96,
+    spectra.note(
+        axes,
         f"{weights.n:,} events\neffectively {weights.n_effective:,.0f}\nlargest weight {weights.largest:.3g}",
-        transform=axes.transAxes, ha="right", va="top", fontsize=10.5, color=looks.GREY, linespacing=1.35,
-    )  # fmt: skip
+    )

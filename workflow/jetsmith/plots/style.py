@@ -31,6 +31,7 @@ MARKERS = ("o", "s", "^", "D", "v")
 GREY = "#5f6368"
 WIDTH_IN = 7.0  # the width for which the sizes below are made
 LEGEND_SIZE = 11.5
+HEADLINE: dict[str, Any] = {"size": 14, "weight": "bold", "style": "italic"}  # above several axes
 
 RC: dict[str, Any] = {
     **{key: value for key, value in mplhep.style.ROOT.items() if key != "figure.figsize"},
@@ -142,4 +143,5 @@ def save(figure: Figure, numbers: Numbers, base: str | Path) -> None:
         for suffix, metadata in about.items():
             with atomic_file(f"{base}.{suffix}") as temporary:
                 figure.savefig(temporary, format=suffix, metadata=metadata, dpi="figure")
+            figure.set_layout_engine("none")  # laid out once: both files are the same picture
     write_json(f"{base}.json", content)

@@ -37,7 +37,7 @@ def closure_of(events: HeldOut, settings: GatesSpec, seed: int, threads: int = 1
             generator that do not add up to more than 0.
     """
     weighted = events.generator * events.weight
-    if not all(np.isfinite(found).all() for found in (weighted, events.ratio, events.features)):
+    if not all(np.isfinite(found).all() for found in (weighted, events.each, events.ratio, events.features)):
         raise InputError("closure: weights or features that are not finite; run the weights stage again")
     if not (events.ratio > 0).all():
         raise InputError("closure: ratios that are not positive; run the weights stage again")
@@ -54,7 +54,7 @@ def closure_of(events: HeldOut, settings: GatesSpec, seed: int, threads: int = 1
             "each half of the held-out events; look at their negative share"
         )
     histograms = compare_features(
-        events.features, events.names, events.target_mask, events.generator, events.weight
+        events.features, events.names, events.target_mask, events.generator, events.weight, events.each
     )
     curve = calibration_curve(events)
     found = (

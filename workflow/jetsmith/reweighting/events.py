@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
+from jetsmith.reweighting.weights import member_column
 from jetsmith.specs.classifiers import ComparedSpec, RowsSpec
 from jetsmith.specs.features import Inputs
 
@@ -32,6 +34,7 @@ class HeldOut:
             the source's at each value.
         ratio: Density of the target over that of the source, positive, shape (N,).
         weight: Weights under test, 1 for the target, shape (N,).
+        each: Those of each member of the ensemble alone, shape (N, M); M is 0 without one.
         outside: True where the reweighter says that it has no weight for the event, shape (N,).
         spectators: Features that are compared and that the reweighter does not see, shape (N, S).
         spectator_names: The S of them.
@@ -47,6 +50,7 @@ class HeldOut:
     generator: FloatArray
     ratio: FloatArray
     weight: FloatArray
+    each: FloatArray
     outside: BoolArray
     spectators: FloatArray
     fold: IntArray
@@ -55,8 +59,8 @@ class HeldOut:
 
     def __getitem__(self, which: IntArray) -> "HeldOut":
         """Some of the events, by their places."""
-        names = ("rows", "target_mask", "generator", "ratio", "weight", "outside", "spectators", "fold")
-        return replace(self, **{name: getattr(self, name)[which] for name in names})
+        names = ("rows", "target_mask", "generator", "ratio", "weight", "each", "outside", "spectators")
+        return replace(self, **{name: getattr(self, name)[which] for name in (*names, "fold")})
 
     @property
     def features(self) -> FloatArray:
@@ -90,20 +94,24 @@ def held_out(
         column: Which weights are under test.
 
     Raises:
-        InputError: A dataset lacks its weights, keys repeat, or an event has no features.
+        InputError: A dataset lacks its weights, or has those of another ensemble, keys repeat, or an event
+            has no features.
     """
     generators = {c.generator: k for k, c in enumerate(spec.classes)}
     keys = row_key(spec.object)
     fields = ["weight_generator", "ratio", column, "outside"]
     wanted: list[npt.NDArray[Any]] = []
     columns: list[npt.NDArray[Any]] = []
+    each: list[npt.NDArray[Any]] = []
     sums = np.zeros(2)
     for k, (name, generator) in enumerate(datasets):
         if generator not in generators or name in spec.held_out:
             continue
         if name not in weights:
             raise InputError(f"closure of {spec.name}: no weights of dataset `{name}`")
-        rows = io.read_rows(weights[name], [*keys, "split", *fields], reweighter=spec.name, dataset=name)
+        of_members = _of_members(weights[name]) if column == "weight" else []
+        read = [*keys, "split", *fields, *of_members]
+        rows = io.read_rows(weights[name], read, reweighter=spec.name, dataset=name)
         table = {field: np.asarray(ak.to_numpy(rows[field])) for field in ak.fields(rows)}
         if generators[generator] == 0:
             every = table["weight_generator"].astype(np.float64)
@@ -113,10 +121,17 @@ def held_out(
         wanted.append(np.column_stack([np.full(int(kept.sum()), k), *key]))
         side = np.full(int(kept.sum()), generators[generator])
         columns.append(np.column_stack([*(table[field][kept] for field in fields), side]))
+        by_member = [table[field][kept] for field in of_members]
+        each.append(np.reshape(by_member, (len(by_member), len(side))).T)
     if not sums[1] > 0:
         raise InputError(
             f"closure of {spec.name}: the generator weights of the source add up to {sums[1]:g}, which is no "
             "density"
+        )
+    if len({by_member.shape[1] for by_member in each}) > 1:
+        raise InputError(
+            f"closure of {spec.name}: its datasets have weights of ensembles of different sizes; run weights "
+            "again"
         )
     rows, has = packed_features(spec, spec.inputs, splits, keys)
     place = match_rows(np.concatenate(wanted), has, spec.name)
@@ -135,12 +150,19 @@ def held_out(
         generator=generator_weight,
         ratio=ratio,
         weight=weight,
+        each=np.concatenate(each),
         outside=outside == 1,
         spectators=seen,
         fold=np.asarray(rows.column("fold"), np.int64)[place],
         spectator_names=tuple(name for inputs in spec.spectators for name in inputs.features),
         conserved=float(sums[0] / sums[1]) if conserve else None,
     )
+
+
+def _of_members(path: str | Path) -> list[str]:
+    """Columns of a file of weights that are those of a member of an ensemble."""
+    names = set(io.column_names(path))
+    return list(takewhile(names.__contains__, map(member_column, count())))
 
 
 def packed_features(

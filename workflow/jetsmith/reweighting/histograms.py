@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from jetsmith.errors import InputError
+from jetsmith.halves import halves_error
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import bin_of
 
@@ -20,6 +21,7 @@ def compare_features(
     target_mask: BoolArray,
     generator: FloatArray,
     weight: FloatArray,
+    each: FloatArray,
 ) -> list[dict[str, Any]]:
     """Spectra and chi2 of each feature before and after weighting.
 
@@ -29,17 +31,21 @@ def compare_features(
         target_mask: True for the target, shape (N,).
         generator: Generator weights, signed, shape (N,).
         weight: Weights of the source, shape (N,).
+        each: Those of each member of an ensemble, shape (N, M); M is 0 without one.
 
     Returns:
         A feature: `feature`, `edges`, and for source, target and reweighted the contents, each
         adding up to 1 (what lies outside the edges counts in the end bins), with `<name>_variance`;
-        `chi2_before`, `chi2_after` and `n_dof` from bins of equal target content.
+        `weight_error`, that of the reweighted contents by the weights (`halves_error`), none without an
+        ensemble; `chi2_before`, `chi2_after` and `n_dof` from bins of equal target content, and of
+        statistical errors alone.
     """
     masks = {
         "source": (~target_mask, generator[~target_mask]),
         "target": (target_mask, generator[target_mask]),
         "reweighted": (~target_mask, (generator * weight)[~target_mask]),
     }
+    by_member = (generator[:, np.newaxis] * each)[~target_mask].T
     found = []
     for k, name in enumerate(names):
         column = np.asarray(features[:, k], np.float64)
@@ -51,6 +57,7 @@ def compare_features(
             content, variance = spectrum(column[mask], weights, edges)
             entry |= {kind: content.tolist(), f"{kind}_variance": variance.tolist()}
             tested[kind] = spectrum(column[mask], weights, fine)
+        entry["weight_error"] = weight_error(column[~target_mask], by_member, edges).tolist()
         entry["chi2_before"], entry["n_dof"] = chi2(*tested["source"], *tested["target"])
         entry["chi2_after"], _ = chi2(*tested["reweighted"], *tested["target"])
         found.append(entry)
@@ -92,6 +99,34 @@ def spectrum(values: FloatArray, weight: FloatArray, edges: FloatArray) -> tuple
         raise InputError(f"closure: a spectrum of {len(weight):,} events whose weights add up to {total:g}")
     content = np.bincount(place, weight, n_bins) / total
     return content, np.bincount(place, weight**2, n_bins) / total**2
+
+
+def weight_error(values: FloatArray, weights: FloatArray, edges: FloatArray) -> FloatArray:
+    """Error of the contents of a normalised spectrum by its weights, of which each member has its own.
+
+    Args:
+        values: Shape (N,).
+        weights: Signed, of M members, which are pairs of halves, shape (M, N).
+        edges: Shape (B + 1,).
+
+    Returns:
+        Shape (B,), or (0,) where there are no members.
+
+    Raises:
+        InputError: The weights of a member do not add up to more than 0.
+    """
+    if not len(weights):
+        return np.zeros(0)
+    totals = weights.sum(axis=1)
+    if not (totals > 0).all():
+        k = int(np.argmin(totals))
+        raise InputError(
+            f"closure: a spectrum of {len(values):,} events whose weights by member {k} of the ensemble add "
+            f"up to {totals[k]:g}"
+        )
+    place, n_bins = bin_of(values, edges), len(edges) - 1
+    contents = [np.bincount(place, by, n_bins) / total for by, total in zip(weights, totals, strict=True)]
+    return halves_error(np.array(contents))
 
 
 def chi2(

@@ -11,7 +11,7 @@ from jetsmith.classifiers import xgboost as trees
 from jetsmith.errors import InputError
 from jetsmith.handed.closure import Area
 from jetsmith.io import BoolArray, FloatArray
-from jetsmith.metrics import auc_interval
+from jetsmith.metrics import auc_interval, roc_curve
 from jetsmith.packed.rows import Rows
 from jetsmith.reweighting.events import HeldOut
 from jetsmith.specs.classifiers import RecipeSpec, RowsSpec, TrainingSpec
@@ -22,12 +22,14 @@ TRAINING = TrainingSpec(
     epochs=ROUNDS, patience=ROUNDS, learning_rate=0.1, balance="none", checkpoint_every=ROUNDS
 )
 MIN_EVENTS = 10  # of each class in each half
+N_STEPS = 100  # of the curve that is handed over, in the false-positive rate
+N_POINTS = 2000  # of the curve that is read at these
 
 
 def separation(
     events: HeldOut, weight: FloatArray, bootstraps: int, seed: Sequence[int], threads: int = 1
 ) -> Area | None:
-    """AUC of a fresh classifier between the source, weighted, and the target.
+    """AUC and ROC curve of a fresh classifier between the source, weighted, and the target.
 
     Boosted trees of fixed settings, by the backend that taggers have, learn one half of the events and are
     judged on the other, whose bootstrap gives the interval; the trees are what they are, so it covers the
@@ -44,7 +46,8 @@ def separation(
     In a sample with folds each fold has trees of its own, and the areas are averaged: the weights of one fold
     come from a model that has learned all others, so that what is by chance too many in one is weighted up in
     all others, and trees that learn one and judge another find an area below 1/2 with the best of weights.
-    Events of one fold have no part in each other's weights.
+    Events of one fold have no part in each other's weights. The curves are averaged at each false-positive
+    rate, whose area is the average of the areas.
 
     Args:
         events: Held-out events.
@@ -64,12 +67,17 @@ def separation(
         for k in np.unique(events.fold)
         for rows in [np.flatnonzero(events.fold == k)]
     ]
-    if any(area is None for area in areas):
+    found = [area for area in areas if area is not None]
+    if len(found) < len(areas):
         return None
-    value, low, high = np.mean([[a.value, a.low, a.high] for a in areas if a is not None], axis=0)
-    narrower = np.sqrt(len(areas))
+    value, low, high = (float(x) for x in np.mean([[a.value, a.low, a.high] for a in found], axis=0))
+    curve = np.mean([a.curve for a in found], axis=0) if all(a.curve for a in found) else ()
+    narrower = float(np.sqrt(len(found)))
     return Area(
-        *(float(x) for x in (value, value - (value - low) / narrower, value + (high - value) / narrower))
+        value,
+        value - (value - low) / narrower,
+        value + (high - value) / narrower,
+        tuple(float(rate) for rate in curve),
     )
 
 
@@ -92,8 +100,32 @@ def _of_fold(
     learned = Labelled(events.rows[~judged], seen[~judged].astype(np.int32), size[~judged].astype(np.float32))
     score = _scores(events.spec, learned, events.rows[judged], tree_seed, threads)
     t, w = truth[judged], weight[judged]
-    found = auc_interval(score[t], w[t], score[~t], w[~t], bootstraps, [*seed, 2])
-    return Area(found.value, found.low, found.high)
+    given = (score[t], w[t], score[~t], w[~t])
+    found = auc_interval(*given, bootstraps, [*seed, 2])
+    return Area(found.value, found.low, found.high, thinned_curve(*given))
+
+
+def thinned_curve(
+    target: FloatArray, target_weight: FloatArray, source: FloatArray, source_weight: FloatArray
+) -> tuple[float, ...]:
+    """The ROC curve at false-positive rates from 0 to 1 in equal steps.
+
+    Args:
+        target: Scores, shape (N,).
+        target_weight: Signed, shape (N,).
+        source: Scores, shape (M,).
+        source_weight: Signed, shape (M,).
+
+    Returns:
+        True-positive rates, rising from 0 to 1; none where no threshold has an effective event of the source
+        above it.
+    """
+    roc = roc_curve(target, target_weight, source, source_weight, N_POINTS)
+    if not len(roc.threshold):
+        return ()
+    x, y = (np.concatenate([[0], side, [1]]) for side in (roc.background_efficiency, roc.signal_efficiency))
+    read = np.interp(np.linspace(0, 1, N_STEPS + 1), x, y)
+    return tuple(float(rate) for rate in read)
 
 
 def as_two_classes(truth: BoolArray, weight: FloatArray) -> tuple[BoolArray, FloatArray]:

@@ -1,0 +1,159 @@
+"""Spectra of source, reweighted source and target, as the closure test hands them over; what draws them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from jetsmith.io import FloatArray
+from jetsmith.plots import style as looks
+from jetsmith.plots.inputs import digits
+from jetsmith.specs.plots import PlotSpec
+from jetsmith.strict import Record
+
+COLUMNS = 3
+REWEIGHTED_COLOR = "#1a1a1a"
+SOURCE_DASHES = (0, (5, 1.5))
+WEIGHT_BAND: dict[str, Any] = {"fill": True, "facecolor": "#ffa90e", "edgecolor": "none", "alpha": 0.55}
+
+
+class Spectrum(Record):
+    """Fractions a bin of one feature, with their statistical errors; chi2 a degree of freedom to the target.
+
+    `weight_error` is that of the reweighted fractions by the weights; it is empty without an ensemble.
+    """
+
+    feature: str
+    label: str
+    edges: tuple[float, ...]
+    source: tuple[float, ...]
+    source_error: tuple[float, ...]
+    reweighted: tuple[float, ...]
+    reweighted_error: tuple[float, ...]
+    weight_error: tuple[float, ...]
+    target: tuple[float, ...]
+    target_error: tuple[float, ...]
+    chi2_before: float
+    chi2_after: float
+
+    @property
+    def moved(self) -> float:
+        """Share of the events that the weights move to other bins."""
+        return float(np.abs(np.subtract(self.reweighted, self.source)).sum() / 2)
+
+
+def spectrum_of(entry: Mapping[str, Any], labels: Mapping[str, str]) -> Spectrum:
+    """A spectrum from what closure writes of a feature (`reweighting.histograms.compare_features`)."""
+    parts = {
+        name: values
+        for kind in ("source", "reweighted", "target")
+        for name, values in (
+            (kind, digits(entry[kind])),
+            (f"{kind}_error", digits(np.sqrt(entry[f"{kind}_variance"]))),
+        )
+    }
+    return Spectrum(
+        feature=entry["feature"],
+        label=labels.get(entry["feature"]) or entry["feature"],
+        edges=digits(entry["edges"], 9),
+        weight_error=digits(entry["weight_error"]),
+        chi2_before=entry["chi2_before"] / entry["n_dof"],
+        chi2_after=entry["chi2_after"] / entry["n_dof"],
+        **parts,
+    )
+
+
+def over(values: Sequence[float] | FloatArray, whole: Sequence[float] | FloatArray) -> FloatArray:
+    """Ratio of two spectra, NaN where the lower one is not above 0, shape (B,)."""
+    below = np.asarray(whole, np.float64)
+    return np.asarray(np.divide(values, below, out=np.full(len(below), np.nan), where=below > 0))
+
+
+def middle(spectrum: Spectrum) -> FloatArray:
+    """Of each bin, shape (B,)."""
+    edges = np.asarray(spectrum.edges)
+    return np.asarray((edges[1:] + edges[:-1]) / 2)
+
+
+def draw_weight_error(main: Axes, below: Axes, spectrum: Spectrum, whole: Sequence[float]) -> None:
+    """The band of the weights' error around the reweighted spectrum, and around its ratio to another one."""
+    if not spectrum.weight_error:
+        return
+    after, error = np.asarray(spectrum.reweighted), np.asarray(spectrum.weight_error)
+    main.stairs(after + error, spectrum.edges, baseline=after - error, gid="weight_error", **WEIGHT_BAND)
+    high, low = over(after + error, whole), over(after - error, whole)
+    below.stairs(high, spectrum.edges, baseline=low, gid="weight_error_ratio", **WEIGHT_BAND)
+
+
+def weight_error_handles(shown: Sequence[Spectrum]) -> list[Patch]:
+    """The entry of the band in a legend, where there is one."""
+    look = {key: value for key, value in WEIGHT_BAND.items() if key != "fill"}
+    return [Patch(label="error of the weights", **look)] if _has_weight_error(shown) else []
+
+
+def weight_error_text(shown: Sequence[Spectrum]) -> str:
+    """The sentence of a caption that says what the band is."""
+    if _has_weight_error(shown):
+        return (
+            "The orange band is the error of the weights (68.3%), from the halves of the events that the "
+            "members of the ensemble have learned."
+        )
+    return "There is no ensemble, and so no error of the weights."
+
+
+def _has_weight_error(shown: Sequence[Spectrum]) -> bool:
+    return any(spectrum.weight_error for spectrum in shown)
+
+
+def grid(n: int, style: PlotSpec, title: str, handles: Sequence[Any]) -> tuple[Figure, list[SubplotSpec]]:
+    """A figure with a place for each of `n` cells, three in a row, under title and legend, a line each."""
+    columns = min(COLUMNS, n)
+    rows = -(-n // columns)
+    wide = style.model_copy(update={"width_in": style.width_in * (0.35 + 0.4 * columns)})
+    height_in = 0.75 + 3.35 * rows * style.width_in / looks.WIDTH_IN
+    figure = looks.new_figure(wide, height_in / wide.width_in)
+    # A legend with a title, and no title of the figure: the layout keeps room for one of the two alone.
+    figure.legend(
+        handles=handles, loc="outside upper left", alignment="left", ncols=(1, 2, 4)[columns - 1],
+        title=(" " if columns > 1 else "\n").join(map(looks.plain, (f"{style.label}:", title))),
+        title_fontproperties=looks.HEADLINE, fontsize=12.5, borderaxespad=0.2,
+    )  # fmt: skip
+    places = figure.add_gridspec(rows, columns)
+    return figure, [places[k // columns, k % columns] for k in range(n)]
+
+
+def panels(figure: Figure, place: SubplotSpec, spectrum: Spectrum) -> tuple[Axes, Axes]:
+    """Axes of the spectra and of their ratio below, dressed for all but the range of the ratio."""
+    inner = place.subgridspec(2, 1, height_ratios=(2.4, 1), hspace=0)
+    main = figure.add_subplot(inner[0])
+    below = figure.add_subplot(inner[1], sharex=main)
+    values = np.concatenate([spectrum.source, spectrum.target, spectrum.reweighted])
+    high, smallest = float(values.max()), float(values[values > 0].min(initial=1.0))
+    if high / max(smallest, 1e-12) > 100:
+        main.set(yscale="log", ylim=(max(smallest / 2, high * 1e-5), high * (high / smallest) ** 0.25))
+    else:
+        main.set_ylim(0, high * 1.35)
+        main.yaxis.set_major_locator(MaxNLocator(4, prune="lower"))
+    main.set_ylabel("Fraction / bin", fontsize=12)
+    main.tick_params(labelbottom=False)
+    below.axhline(1, color=looks.GREY, linewidth=0.7)
+    below.set(xlim=(spectrum.edges[0], spectrum.edges[-1]), xlabel=looks.tex(spectrum.label))
+    below.xaxis.set_major_locator(MaxNLocator(4))
+    below.minorticks_off()
+    main.xaxis.minorticks_off()
+    for axes in (main, below):
+        axes.tick_params(labelsize=10.5)
+    return main, below
+
+
+def note(axes: Axes, text: str) -> None:
+    """What stands in the upper right corner of a cell."""
+    axes.text(
+        0.97, 0.94, text, transform=axes.transAxes, ha="right", va="top", fontsize=10.5, color=looks.GREY,
+        linespacing=1.35,
+    )  # fmt: skip
