@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from jetsmith.chosen import Without
 from jetsmith.job import job, of_training
 from jetsmith.specs.classifiers import RecipeSpec
-from jetsmith.training import Without, train
+from jetsmith.training import train
 
 with job(snakemake):
     train(

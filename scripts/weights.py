@@ -4,7 +4,8 @@ from pathlib import Path
 
 from jetsmith.job import job
 from jetsmith.reweighting.weights import write_weights
-from jetsmith.specs.classifiers import RatioSpec, RowsSpec
+from jetsmith.specs.classifiers import RowsSpec
+from jetsmith.specs.ratios import RatioSpec
 
 with job(snakemake):
     write_weights(

@@ -11,14 +11,16 @@ from jetsmith import io
 from jetsmith.assembling import assemble
 from jetsmith.bundle import Reweighter
 from jetsmith.bundling_reweighters import bundle_reweighter
+from jetsmith.chosen import Without
 from jetsmith.handed.closure import Area, Closure, Gate, Status
 from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
 from jetsmith.reweighting import write_weights
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import RatioSpec, RecipeSpec, TrainingSpec, TruthSpec
+from jetsmith.specs.classifiers import RecipeSpec, TrainingSpec, TruthSpec
 from jetsmith.specs.features import Inputs, RawSpec
-from jetsmith.training import Without, train
+from jetsmith.specs.ratios import RatioSpec
+from jetsmith.training import train
 from tests.densities import Densities
 from tests.unit.packed_jets import write_packed
 

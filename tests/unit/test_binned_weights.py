@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from jetsmith import io
 from jetsmith.assembling import assemble
+from jetsmith.chosen import Without
 from jetsmith.classifiers import Labelled
 from jetsmith.classifiers._histogram import target_share
 from jetsmith.classifiers.histogram import Options
@@ -24,9 +25,10 @@ from jetsmith.packed import arrays
 from jetsmith.reweighting import write_weights
 from jetsmith.reweighting.correction import binned_weights, correction, described
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import ClassifierSpec, RatioEntry, TrainingSpec
+from jetsmith.specs.classifiers import ClassifierSpec, TrainingSpec
 from jetsmith.specs.features import Inputs, RawSpec
-from jetsmith.training import Without, train
+from jetsmith.specs.ratios import RatioEntry
+from jetsmith.training import train
 from tests.unit.packed_jets import write_packed
 from tests.unit.test_reweighting import SPEC
 

@@ -21,7 +21,8 @@ from jetsmith.bundles import _weights
 from jetsmith.bundles._graph import Graph
 from jetsmith.errors import InputError
 from jetsmith.ratios import RatioCalibration
-from jetsmith.specs.classifiers import LossSpec, RatioSpec, TrainingSpec
+from jetsmith.specs.classifiers import LossSpec, TrainingSpec
+from jetsmith.specs.ratios import RatioSpec
 from tests.unit.bundled import small_bundle
 from tests.unit.bundled_weights import Made, make, numbers, raw_events, recipe, write_closure
 

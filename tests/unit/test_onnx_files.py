@@ -21,8 +21,9 @@ from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
 from jetsmith.reweighting import write_weights
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, RatioEntry
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.features import Inputs
+from jetsmith.specs.ratios import RatioEntry
 from jetsmith.training import train
 from tests.unit.packed_jets import write_packed
 from tests.unit.spoil import ROOT

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from jetsmith import io, members, parametrised, training
 from jetsmith.balance import balanced_weights
+from jetsmith.chosen import class_index
 from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
 from jetsmith.handed.closure import Closure
 from jetsmith.hashing import SPLITS, split_of
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
-from jetsmith.report import tables
+from jetsmith.report.reweighters import closures
 from jetsmith.reweighting import closure, write_weights
 from jetsmith.reweighting.events import held_out
 from jetsmith.reweighting.interpolation import interpolation
@@ -135,7 +136,7 @@ def test_trainings_see_no_difference_in_the_values(tmp_path: Path) -> None:
     """Datasets of different sizes: sums at each value agree, and would not where classes alone were level."""
     packed = shifts.write_sample(tmp_path, 4000, [2000, 300, 500, 900, 100])
     parts = arrays.read_splits(packed, SPLITS, GROUPS, "events")
-    classes = [training.class_index(shifts.SPEC, part) for part in parts]
+    classes = [class_index(shifts.SPEC, part) for part in parts]
     rows = [Rows.select(shifts.SPEC.inputs, [parts[k]], [classes[k] >= 0]) for k in (0, 1)]
     target = [classes[k][classes[k] >= 0] for k in (0, 1)]
 
@@ -156,7 +157,7 @@ def test_datasets_that_are_held_out_train_nothing(tmp_path: Path) -> None:
     (part,) = arrays.read_splits(packed, ["train"], GROUPS, "events")
     dataset = np.asarray(part.columns["dataset"])
     held = part.datasets.index(HELD_DATASET)
-    index = training.class_index(shifts.SPEC, part)
+    index = class_index(shifts.SPEC, part)
     assert (index[dataset == held] == -1).all()
     assert (index[(dataset > 0) & (dataset != held)] == 1).all()
     assert (index[dataset == 0] == 0).all()
@@ -317,7 +318,7 @@ def test_right_weights_pass(right: tuple[Path, Path, dict[str, Path]], judged: C
         (np.asarray(io.read_rows(right[2][name])["split"]) == 3).sum() for name, _ in shifts.DATASETS[1:]
     )
     assert one.auc_before.value > 0.65
-    table = tables.closures([found], {})[0]
+    table = closures([found], {})[0]
     assert table["gates"][-1]["name"] == "Values not trained at"
     assert table["interpolations"][0] | {"before": "", "after": ""} == {
         "values": "theta = 0.75", "status": "passed", "grade": "good", "n_target": f"{one.n_target:,}",

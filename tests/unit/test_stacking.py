@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from jetsmith import io, stacking
+from jetsmith.chosen import Without
 from jetsmith.classifiers import find_backend
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.load import load
@@ -22,7 +23,7 @@ from jetsmith.scoring import score
 from jetsmith.specs.classifiers import TrainingSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.stacking import stack
-from jetsmith.training import Without, train
+from jetsmith.training import train
 from tests.unit.packed_jets import make_spec, pack_jets, read_packed, write_packed
 
 ROOT = Path(__file__).parent.parent.parent

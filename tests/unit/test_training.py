@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jetsmith import io, training
+from jetsmith import chosen, io, training
 from jetsmith.balance import MAX_BALANCE, balance_factors, balanced_weights, heavy_jets, spectrum_bins
+from jetsmith.chosen import class_index
 from jetsmith.classifiers import Device, Labelled, Task
 from jetsmith.classifiers import _xgboost as backend
 from jetsmith.errors import InputError
@@ -27,7 +28,7 @@ from jetsmith.packed.rows import Rows
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassSpec, TrainingSpec
 from jetsmith.specs.features import Inputs
-from jetsmith.training import class_index, train
+from jetsmith.training import train
 from tests.unit import limited
 from tests.unit.packed_jets import (
     GROUPS,
@@ -591,7 +592,7 @@ def test_folds_validate_on_what_they_do_not_train_on() -> None:
     spec = make_spec("xgboost", folds=4)
     parts = [pack_jets(200, k, n_folds=4) for k in range(2)]
     for k in range(4):
-        train_masks, validation = training.chosen_rows(spec, parts, k)
+        train_masks, validation = chosen.chosen_rows(spec, parts, k)
         for part, fit, judge in zip(parts, train_masks, validation, strict=True):
             fold = part.columns["fold"]
             assert set(fold[judge]) == {(k + 1) % 4}

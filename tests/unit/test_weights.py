@@ -24,7 +24,7 @@ from jetsmith.reweighting.weights import (
     summarise,
     write_weights,
 )
-from jetsmith.specs.classifiers import RatioSpec
+from jetsmith.specs.ratios import RatioSpec
 from tests.unit.test_reweighting import DATASETS, SPEC
 
 Array = np.ndarray[Any, Any]

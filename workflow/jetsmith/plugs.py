@@ -16,8 +16,9 @@ from pydantic import Field
 
 from jetsmith.configuration.records import require
 from jetsmith.errors import ConfigError
-from jetsmith.specs.classifiers import Bins, ClassifierSpec, LossSpec, RecipeSpec
+from jetsmith.specs.classifiers import ClassifierSpec, LossSpec, RecipeSpec
 from jetsmith.specs.features import ColumnGroup
+from jetsmith.specs.ratios import Bins
 from jetsmith.strict import Record, Single
 
 Count = Annotated[int, Field(gt=0, le=100_000)]

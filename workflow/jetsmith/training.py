@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,36 +18,19 @@ import numpy as np
 
 from jetsmith import io, locks, plugs, provenance, signs
 from jetsmith.balance import balanced_weights, heavy_jets
+from jetsmith.chosen import ROLES, Without, chosen_rows, class_index, require_classes
 from jetsmith.classifiers import Backend, Device, Labelled, Task, find_backend, require_gpu
 from jetsmith.classifiers._events import Events
-from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
-from jetsmith.hashing import FITTED, SPLITS, fold_of
+from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.packed import arrays
 from jetsmith.packed.arrays import Packed
 from jetsmith.packed.rows import Rows
-from jetsmith.parametrised import made_by
 from jetsmith.specs.classifiers import RecipeSpec
 
 LOCK_WAIT_S = 3600.0
-ROLES = FITTED
 TASK, DONE = "task.json", "done.json"  # of the working folder: what is trained, and each model that is
-
-
-@dataclass(frozen=True)
-class Without:
-    """A part of the events that a model does not see, so that another can be trained on its scores there.
-
-    Attributes:
-        fold: Which part, `hashing.fold_of` of the event.
-        folds: How many there are.
-        seed: Of that draw.
-    """
-
-    fold: int
-    folds: int
-    seed: int
 
 
 def train(
@@ -186,7 +169,7 @@ def _fit(
         about[role] = dict(zip(spec.class_names, map(int, counts), strict=True))
         dropped = int(sum(mask.sum() for mask in chosen)) - len(target[-1])
         about[role]["of_no_class"] = dropped
-    _require_classes(spec, about, packed)
+    require_classes(spec, about, packed)
     for which in rows:
         which.check()
     weights = balanced_weights(spec, rows, target)
@@ -224,68 +207,6 @@ def _side(spec: RecipeSpec, parts: Sequence[Packed], masks: Sequence[BoolArray])
     values = rows.flat_as_packed(slice(0, len(rows)))
     names = [feature for inputs in spec.side for feature in inputs.features]
     return {name: np.ascontiguousarray(values[:, k]) for k, name in enumerate(names)}
-
-
-def chosen_rows(
-    spec: RecipeSpec, parts: Sequence[Packed], fold: int | None, without: Without | None = None
-) -> tuple[list[BoolArray], list[BoolArray]]:
-    """Masks of the rows to train on and of those to validate on, one a split."""
-    if fold is None:
-        chosen = [
-            [np.full(len(part), split == role) for split, part in zip(SPLITS, parts, strict=True)]
-            for role in ROLES
-        ]
-    else:
-        folds, following = [np.asarray(part.columns["fold"]) for part in parts], (fold + 1) % spec.folds
-        chosen = [[~np.isin(f, (fold, following)) for f in folds], [f == following for f in folds]]
-    if without is not None:
-        seen = [_sees(without, part) for part in parts]
-        chosen = [[mask & may for mask, may in zip(masks, seen, strict=True)] for masks in chosen]
-    return chosen[0], chosen[1]
-
-
-def _sees(without: Without, part: Packed) -> BoolArray:
-    """Rows whose events are in another part, shape (N,)."""
-    run, block, event = (np.asarray(part.columns[name]) for name in EVENT_KEY)
-    return np.asarray(fold_of(run, block, event, without.seed, without.folds) != without.fold)
-
-
-def class_index(spec: RecipeSpec, packed: Packed) -> IntArray:
-    """The class of each row, by truth id or by the generator of its dataset.
-
-    Returns:
-        Shape (N,), int32, index in `spec.classes`; -1 for rows of no class, and of datasets held out.
-    """
-    found = np.full(len(packed), -1, np.int32)
-    dataset = np.asarray(packed.columns["dataset"])
-    for index, wanted in enumerate(spec.classes):
-        if wanted.truth:
-            mask = np.isin(packed.label, wanted.truth)
-        else:
-            mask = np.isin(dataset, made_by(spec, wanted.generator, packed))
-        found[mask] = index
-    return found
-
-
-def _require_classes(spec: RecipeSpec, counts: dict[str, dict[str, int]], packed: Path) -> None:
-    """Every class has rows to train on, and there are rows to validate on."""
-    for wanted in spec.classes:
-        if not counts["train"][wanted.name]:
-            means = f"truth {list(wanted.truth)}" if wanted.truth else f"generator {wanted.generator}"
-            raise InputError(
-                f"{spec.name}: class `{wanted.name}` ({means}) has no rows to train on in sample "
-                f"`{spec.sample}` ({packed}); rows by class: {_listed(counts['train'])}. Leave the class "
-                "out, take one of config/flavours.yaml that holds it, or add a dataset that has it"
-            )
-    if not sum(counts["validation"][name] for name in spec.class_names):
-        raise InputError(
-            f"{spec.name}: no rows to validate on in sample `{spec.sample}` ({packed}): "
-            f"{_listed(counts['validation'])}; raise splits.validation, or use folds"
-        )
-
-
-def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
 @contextlib.contextmanager

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from jetsmith import plugs
 from jetsmith.configuration.records import hint, rising
-from jetsmith.specs.classifiers import Bins, ClassifierSpec, RecipeSpec
+from jetsmith.specs.classifiers import ClassifierSpec, RecipeSpec
+from jetsmith.specs.ratios import Bins
 
 if TYPE_CHECKING:
     from jetsmith.classifiers import Device, Task

@@ -12,8 +12,9 @@ from jetsmith.configuration.dataset_checks import without_truth
 from jetsmith.configuration.records import hint, rising
 from jetsmith.errors import refuse
 from jetsmith.losses import Loss
-from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec, RatioEntry
+from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec
 from jetsmith.specs.datasets import DatasetSpec
+from jetsmith.specs.ratios import RatioEntry
 from jetsmith.specs.run import SampleSpec
 
 

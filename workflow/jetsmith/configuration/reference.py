@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from jetsmith import plugs
-from jetsmith.specs import classifiers, datasets, features, parameters, plots, run, scans, skimming
+from jetsmith.specs import classifiers, datasets, features, parameters, plots, ratios, run, scans, skimming
 
 SCAN = """Trainings with other settings, a job each: the tagger becomes the one with the smallest loss on the
 split `validation`, and goes on as if its file had those settings; its figures are those of the split `test`.
@@ -94,7 +94,7 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("… scan: over", "In place of a list of values, with `method: random` or `halving`.", scans.RangeSpec),
     ("… losses", "One entry an output of the network; its key is the output's name.", classifiers.LossSpec),
     ("… parameters", PARAMETERS, parameters.ParametersSpec),
-    ("… ratio", "Of a reweighter: from log-odds to weights.", classifiers.RatioEntry),
+    ("… ratio", "Of a reweighter: from log-odds to weights.", ratios.RatioEntry),
     ("… discriminants", "One entry a discriminant; its key is the name.", classifiers.DiscriminantEntry),
     ("… evaluation", "Truth in ROC curves and working points.", classifiers.EvaluationSpec),
 )

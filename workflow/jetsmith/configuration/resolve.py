@@ -21,11 +21,11 @@ from jetsmith.specs.classifiers import (
     DiscriminantSpec,
     EvaluationSpec,
     LossSpec,
-    RatioEntry,
     Role,
 )
 from jetsmith.specs.features import FeatureGroup, Inputs
 from jetsmith.specs.parameters import group_of
+from jetsmith.specs.ratios import RatioEntry
 
 CLASSES = "classes"  # the output of a network that every classifier has
 

@@ -21,7 +21,7 @@ from jetsmith.handed.plan import Plan
 from jetsmith.handed.scan import Scan
 from jetsmith.io import NUMBERS, Stored, atomic_file, json_checksum, read_json, read_png, read_record
 from jetsmith.provenance import config_digest
-from jetsmith.report import tables
+from jetsmith.report import reweighters, tables
 
 TEMPLATES = Path(__file__).parent
 R = TypeVar("R", bound=Stored)
@@ -64,7 +64,7 @@ def write_report(
     classifiers = {**run.get("classifiers", {}), **run.get("judgements", {})}
     page = {
         "title": title,
-        "untested": _table(tables.untested, "dataset", untested, classifiers),
+        "untested": _table(reweighters.untested, "dataset", untested, classifiers),
         **_tables(
             classifiers,
             figures,
@@ -100,7 +100,7 @@ def _tables(
     return {
         "summary": _table(tables.summary, "", [f["path"] for f in figures if f["kind"] == "roc"]),
         "working_points": _table(tables.working_points, "judgement", numbers, classifiers),
-        "closures": tables.closures(_records(Closure, closures, "reweighter"), classifiers),
+        "closures": reweighters.closures(_records(Closure, closures, "reweighter"), classifiers),
         "scans": tables.scans(_records(Scan, scans, "classifier"), classifiers),
         "accounts": tables.accounts(_records(Account, accounts), tables.truth_names(classifiers)),
         "inputs": tables.inputs(_records(Plan, inspections)),

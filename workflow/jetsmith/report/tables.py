@@ -1,14 +1,11 @@
 """What the report shows, as plain rows for its template: numbers become text here and nowhere else."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from jetsmith.handed.account import Account, Lost, Normalisation
-from jetsmith.handed.closure import Closure, Gate
 from jetsmith.handed.plan import Content, Plan
 from jetsmith.handed.scan import Scan
-from jetsmith.report import interpolations
 from jetsmith.texts import count, interval, label_text, minus, share, split_text
 
 MAX_NAMED = 5  # files in a sentence
@@ -72,13 +69,13 @@ def _summary_row(curve: Table, others: Sequence[Table]) -> Row:
     return {
         "title": curve["title"],
         "tagger": curve["tagger"],
-        "auc": _whole(curve["auc"]),
-        "others": [_whole(area) for area in areas],
-        "readings": [_whole(reading["signal_efficiency"], percent=True) for reading in curve["readings"]],
+        "auc": whole(curve["auc"]),
+        "others": [whole(area) for area in areas],
+        "readings": [whole(reading["signal_efficiency"], percent=True) for reading in curve["readings"]],
     }
 
 
-def _whole(found: Table | None, percent: bool = False) -> Row:
+def whole(found: Table | None, percent: bool = False) -> Row:
     if found is None:
         return interval(None, None, None)
     return interval(found["value"], found["low"], found["high"], percent)
@@ -137,75 +134,8 @@ def _point_row(name: str, point: Table, classes: Sequence[str]) -> Row:
         "threshold": interval(point["threshold"], point["threshold_low"], point["threshold_high"]),
         "reliable": point["reliable"],
         "n_passing": count(point.get("n_passing")),
-        "efficiencies": [_whole(point.get("efficiencies", {}).get(c), percent=True) for c in classes],
+        "efficiencies": [whole(point.get("efficiencies", {}).get(c), percent=True) for c in classes],
     }
-
-
-GATES = {
-    "separation": ("Separation", "auc"),
-    "support": ("Support", "n_effective"),
-    "calibration": ("Calibration", "deviation"),
-    "spectra": ("Spectra", "worst_chi2_after"),
-    "swapped": ("Roles swapped", "auc"),
-    "sum": ("Sum of weights", "held_out"),
-    "interpolation": ("Values not trained at", "auc"),
-}
-"""Heading of each gate of the closure test, and the value that is shown of it."""
-GRADES = {"passed": "good", "not conclusive": "warn", "failed": "bad"}
-
-
-def closures(entries: Sequence[Closure], classifiers: Table) -> list[Row]:
-    """One table a reweighter, a row a gate."""
-    return [
-        {
-            "title": classifiers.get(test.reweighter, {}).get("title", test.reweighter),
-            "status": test.status,
-            "grade": GRADES[test.status],
-            "n_source": count(test.n_source),
-            "n_target": count(test.n_target),
-            "before": _whole(asdict(test.auc_before)),
-            "gates": [
-                {
-                    "name": GATES[gate.name][0],
-                    "status": gate.status,
-                    "grade": GRADES[gate.status],
-                    "value": _gate_value(gate),
-                    "why": gate.why,
-                }
-                for gate in test.gates
-            ],
-            "interpolations": [
-                row | {"grade": GRADES[row["status"]]} for row in interpolations.rows(test.interpolations)
-            ],
-        }
-        for test in entries
-    ]
-
-
-def _gate_value(gate: Gate) -> Row | str:
-    """The number of a gate; an area with its interval, a sum with its error."""
-    value = gate.values.get(GATES[gate.name][1])
-    if value is None:
-        return "–"
-    if gate.name == "sum":
-        error = gate.values["error"]
-        return _whole({"value": value, "low": value - error, "high": value + error})
-    if "low" in gate.values:
-        return _whole({"value": value, "low": gate.values["low"], "high": gate.values["high"]})
-    return count(value) if value >= 1000 else minus(f"{value:.3g}")
-
-
-def untested(entries: Sequence[Table], classifiers: Table) -> list[Row]:
-    """One row a reweighter and dataset: what is known of weights that nothing was compared with."""
-    shown = {"mean_weight": ".4f", "largest_weight": ".3g", "n_effective_fraction": ".0%"}
-    rows = []
-    for entry in entries:
-        spec, found = classifiers[entry["reweighter"]], entry["splits"]["all"]
-        row = {name: "–" if found[name] is None else format(found[name], how) for name, how in shown.items()}
-        row |= {name: count(found[name]) for name in ("n_events", "n_outside")}
-        target = spec["classes"][1]["generator"]
-        rows.append(row | {"title": spec["title"], "dataset": entry["dataset"], "target": target})
-    return rows
 
 
 def scans(entries: Sequence[Scan], classifiers: Table) -> list[Row]:

@@ -8,7 +8,7 @@ from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics import effective_count
 from jetsmith.ratios import MAX_LOG_RATIO, RatioCalibration
-from jetsmith.specs.classifiers import RatioSpec
+from jetsmith.specs.ratios import RatioSpec
 
 _STEPS = 100
 LEAST = 10.0  # effective events of each class in a bin of `histogram` and `isotonic`

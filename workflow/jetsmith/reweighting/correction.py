@@ -21,8 +21,9 @@ from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics import bins_of
 from jetsmith.reweighting.events import match_rows, packed_features
 from jetsmith.reweighting.weights import member_column
-from jetsmith.specs.classifiers import Bins, RowsSpec
+from jetsmith.specs.classifiers import RowsSpec
 from jetsmith.specs.features import RawSpec
+from jetsmith.specs.ratios import Bins
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from jetsmith.parametrised import places
 from jetsmith.ratios import LogRatios, RatioCalibration, SumFactors
 from jetsmith.reweighting.calibration import fit_calibration
 from jetsmith.reweighting.values import calibrated_on, log_odds_at, weight_at
-from jetsmith.specs.classifiers import RatioSpec, RowsSpec
+from jetsmith.specs.classifiers import RowsSpec
 from jetsmith.specs.parameters import Point
+from jetsmith.specs.ratios import RatioSpec
 
 
 @dataclass(frozen=True)

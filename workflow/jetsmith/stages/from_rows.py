@@ -4,22 +4,15 @@ from typing import NamedTuple
 
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.plotted import plotted
-from jetsmith.specs.classifiers import (
-    ComparedSpec,
-    DiscriminantSpec,
-    JudgedSpec,
-    RatioEntry,
-    RatioSpec,
-    RecipeSpec,
-    RowsSpec,
-)
+from jetsmith.specs.classifiers import ComparedSpec, DiscriminantSpec, JudgedSpec, RecipeSpec, RowsSpec
+from jetsmith.specs.ratios import RatioEntry, RatioSpec
 from jetsmith.specs.run import GatesSpec
 from jetsmith.stages.plain import Plain, judged
 from jetsmith.strict import seen_as
 
 
 class Train(NamedTuple):
-    """What a model is made from, and which part of the events it does not see (`training.Without`)."""
+    """What a model is made from, and which part of the events it does not see (`chosen.Without`)."""
 
     spec: Plain
     seed: int
