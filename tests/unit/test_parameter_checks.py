@@ -69,6 +69,10 @@ def of_datasets(**changes: Any) -> Any:
 
 
 MISTAKES: dict[str, tuple[Any, list[str]]] = {
+    "weights in bins": (
+        ("reweighters/pythia_shower.yaml", lambda c: c.update(ratio={"binned": {"z_pt": [0, 50, 100]}})),
+        ["parameters: weights in bins (`ratio: binned`, backend `histogram`) are of one variation"],
+    ),
     "a dataset without a value": (
         of_datasets(high={}),
         ["parameters.names: dataset `high` of the target has no value of tune", "parameters: {tune: 1.0}"],

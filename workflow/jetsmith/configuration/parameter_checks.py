@@ -66,6 +66,8 @@ def _names(
         return
     if not plugs.trains(spec.backend):
         yield f": backend `{spec.backend}` trains nothing; leave it out"
+    if spec.ratio is not None and spec.ratio.binned:  # of backend histogram, too
+        yield ": weights in bins (`ratio: binned`, backend `histogram`) are of one variation; leave one out"
     if spec.parameter_group in taken:
         yield f": its values are a group `{spec.parameter_group}`, and there is another; rename that"
     known = dict.fromkeys(name for d in datasets.values() for name in d.parameters)
