@@ -1,7 +1,10 @@
 """Weights of others, from a table: which event gets which, which has none, what closure can say."""
 
 import hashlib
+import runpy
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,7 @@ from jetsmith.specs.ratios import RatioEntry
 from jetsmith.specs.run import GatesSpec
 from jetsmith.training import train
 from tests.unit.packed_jets import write_packed
+from tests.unit.spoil import ROOT
 
 Array = np.ndarray[Any, Any]
 DATASETS = [("mine", "here"), ("theirs", "there")]
@@ -96,7 +100,7 @@ def weights_of(
 def gates_of(spec: ClassifierSpec, packed: Path, folder: Path) -> dict[str, Any]:
     """Gates by name."""
     paths = {name: folder / f"{name}.parquet" for name, _ in DATASETS}
-    closure(spec, packed, paths, GatesSpec(bootstraps=10), 1, folder / "closure.json", conserve=False)
+    closure(spec, packed, paths, GatesSpec(bootstraps=20), 1, folder / "closure.json", conserve=False)
     found = io.read_record(Closure, folder / "closure.json", reweighter=spec.name)
     return {gate.name: gate for gate in found.gates}
 
@@ -266,7 +270,64 @@ def test_mistakes_of_the_configuration(tmp_path: Path) -> None:
     )
     assert "leave `parameters` out" in found({"parameters": ("scale",)})
     assert "column: `event` says which event it is" in found({}, column="event")
-    assert "column: " in (text := found({}, column="wieght"))
-    assert "has no column `wieght`; it has run, luminosity_block, event, weight, extra" in text
+    assert "column: " in (text := found({}, column="ratio"))
+    assert "has no column `ratio`; it has run, luminosity_block, event, weight, extra" in text
     file.write_bytes(b"no table")
     assert found({}).startswith(f"file: {file}: not readable as parquet")
+
+
+def test_the_script_of_the_documentation_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for hep_ml gives ratios off by a factor; no event has its weight of a model that saw it."""
+    rng = np.random.default_rng(2)
+    page = (ROOT / "docs/reweighting.md").read_text().partition("## Weights of others")[2]
+    (tmp_path / "script.py").write_text(page.partition("```python\n")[2].partition("```")[0])
+    monkeypatch.chdir(tmp_path)
+    n, learned = 3000, []
+    true, names = {}, ["z_pt", "n_jets", "ht", "jet1_pt", "jet2_pt", "jet3_pt", "m_jj"]
+    for name, moved in (("zjets_power", 0.0), ("zjets_dipole", SHIFT)):
+        x = rng.normal(moved, size=n)
+        order = rng.permutation(n)  # partitions have events in any order
+        for part in range(2):
+            here = order[part::2]
+            key = {"run": np.ones(len(here), "u4"), "luminosity_block": (here // 100).astype("u4")}
+            folder = tmp_path / f"results/features/{name}/{part:03}"
+            folder.mkdir(parents=True)
+            pq.write_table(pa.table(key | {"event": here.astype("u8")}), folder / "rows.parquet")
+            features = {feature: x[here] if feature == "z_pt" else np.zeros(len(here)) for feature in names}
+            pq.write_table(pa.table(features), folder / "event.parquet")
+        event = np.arange(n)
+        columns = {"run": np.ones(n, "u4"), "luminosity_block": (event // 100).astype("u4")}
+        columns |= {"event": event.astype("u8"), "fold": event % 5, "weight_generator": np.full(n, 2.0)}
+        (tmp_path / "results/weights/pythia_shower").mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table(columns), tmp_path / f"results/weights/pythia_shower/{name}.parquet")
+        true[name] = x
+
+    class StandIn:
+        def __init__(self, **options: Any) -> None:
+            assert set(options) <= {"n_estimators", "max_depth", "learning_rate", "min_samples_leaf"}
+
+        def fit(self, original: Array, target: Array, original_weight: Array, target_weight: Array) -> Any:
+            assert len(original) == len(original_weight) < n
+            assert len(target) == len(target_weight) < n
+            learned.append(set(original[:, 0]) | set(target[:, 0]))
+            return self
+
+        def predict_weights(self, original: Array) -> Array:
+            seen = {*original[:, 0]}
+            assert seen <= learned[-1] or not seen & learned[-1]
+            return 3 * np.exp(SHIFT * original[:, 0] - SHIFT**2 / 2)
+
+    module = ModuleType("hep_ml.reweight")
+    monkeypatch.setattr(module, "GBReweighter", StandIn, raising=False)
+    monkeypatch.setitem(sys.modules, "hep_ml", ModuleType("hep_ml"))
+    monkeypatch.setitem(sys.modules, "hep_ml.reweight", module)
+    runpy.run_path(str(tmp_path / "script.py"))
+    assert len(learned) == 5
+    spec = spec_of(Path("hep_ml.parquet"))
+    assert list(Options(**spec.architecture).misfits(spec)) == []
+    found = pq.read_table(tmp_path / "hep_ml.parquet")
+    assert len(found) == 2 * n
+    for name, x in true.items():
+        own = found.filter(pa.compute.equal(found["dataset"], name))
+        expected = np.exp(SHIFT * x - SHIFT**2 / 2)[own["event"].to_numpy()]
+        np.testing.assert_allclose(own["weight"].to_numpy() / expected, 1, atol=0.1)
