@@ -2,7 +2,7 @@
 # which is models/{classifier}/, a point of its scan, models/{classifier}.scan/{point}/, or a member of its ensemble,
 # models/{classifier}.members/{k}/. Taggers and reweighters, all backends.
 # assemble: reads the models of an ensemble's members; writes models/{classifier}/, with a copy of each.
-# score: reads a model and packed/{sample}; writes scores/{classifier}/{sample}.parquet, p_<class> a row.
+# score: reads a model and packed/{sample}, of backend `table` the weights of others; writes scores/{classifier}/{sample}.parquet, p_<class> a row.
 
 
 rule train:
@@ -68,6 +68,7 @@ rule score:
     input:
         packed=lambda wildcards: read_by(wildcards.classifier, wildcards.sample),
         model="<results>/models/{classifier}",
+        others=lambda wildcards: list(plugs.reads(RUN.classifiers[wildcards.classifier])),
     output:
         scores="<results>/scores/{classifier}/{sample}.parquet",
         meta="<results>/scores/{classifier}/{sample}.meta.json",

@@ -105,7 +105,7 @@ def test_closure_without_curves_and_fractions(tmp_path: Path) -> None:
     numbers = closure.plot_closure(reweighter(), write(tmp_path, test), STYLE, tmp_path / "plot")
     (line,) = by_gid(closure.draw(numbers, STYLE), "before weighting")
     assert len(line.get_xdata()) == 0
-    assert "no event in the region of validity" in numbers.alternative()
+    assert "no ratio of the target in the region of validity" in numbers.alternative()
 
 
 @pytest.mark.parametrize("plot", [closure.plot_closure, systematic.plot_systematic])

@@ -14,7 +14,7 @@ from jetsmith.specs.classifiers import LossSpec
 from tests.unit.packed_jets import make_spec
 
 ROOT = Path(__file__).parent.parent.parent
-NEED_KEYS = ("keras", "stored", "onnx", "histogram")  # of a model, of scores, of a folder, of bins
+NEED_KEYS = ("keras", "stored", "onnx", "histogram", "table")  # of a model, scores, a folder, bins, a file
 BACKENDS, MODELS = plugs.names("classifiers"), plugs.names("models")
 
 

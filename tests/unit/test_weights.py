@@ -17,11 +17,11 @@ from jetsmith.errors import InputError
 from jetsmith.halves import halves_error
 from jetsmith.hashing import SPLITS
 from jetsmith.reweighting.calibration import binned, fit_calibration, straight
+from jetsmith.reweighting.summary import summarise
 from jetsmith.reweighting.weights import (
     ReweighterScores,
     event_weights,
     read_scores,
-    summarise,
     write_weights,
 )
 from jetsmith.specs.ratios import RatioSpec
@@ -38,7 +38,7 @@ def scores(logit: Array, target: Array, weight: Array, each: Array | None = None
     split = np.full(n, SPLITS.index("calibration"), np.int8)
     logits = logit[None] if each is None else logit + each
     return ReweighterScores(
-        key, target.astype(int), split, np.zeros(n, int), weight, logits, target, np.zeros(n, bool)
+        key, target.astype(int), split, np.zeros(n, int), weight, logits, target, *np.zeros((2, n), bool)
     )
 
 

@@ -42,6 +42,11 @@ class Options(Record):
         """Bins within which its ratio of two densities is one number, by feature; none of most."""
         return {}
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Files from outside of the workflow that scores are made from, and made anew when they change."""
+        return ()
+
     def misfits_of_features(self, groups: Mapping[str, ColumnGroup]) -> Iterator[str]:
         """What of it does not go together with how the run computes features, once nothing else is wrong."""
         yield from ()
@@ -81,6 +86,14 @@ def modules(spec: RecipeSpec) -> list[str]:
         for name in dict.fromkeys(chosen)
         if name in names(package)
     ]
+
+
+def reads(spec: RecipeSpec) -> tuple[str, ...]:
+    """Files from outside of the workflow that the scores of a classifier are made from."""
+    options: Options = described_by(spec.backend, spec.model, spec.name).Options.model_validate(
+        spec.architecture
+    )
+    return options.reads
 
 
 def trains(backend: str) -> bool:

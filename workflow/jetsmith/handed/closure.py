@@ -126,7 +126,7 @@ class Closure(Stored):
         auc_before: Source against target, with generator weights alone.
         auc_after: The source weighted.
         auc_swapped: The target weighted by the inverse ratio; None where those weights do not add up to more
-            than 0.
+            than 0, or are not known.
         n_source: Held-out events of the source.
         n_target: Of the target.
         calibration: By rising ratio.

@@ -95,7 +95,7 @@ def _said(area: Interval) -> str:
 
 def _chi2_text(numbers: ClosureNumbers) -> str:
     if numbers.chi2 is None:
-        return "no event in the region of validity"
+        return "no ratio of the target in the region of validity"
     return f"χ²/dof {numbers.chi2:.1f}/{numbers.n_dof}"
 
 

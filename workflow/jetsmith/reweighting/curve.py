@@ -27,10 +27,10 @@ def calibration_curve(events: HeldOut) -> Calibrated:
     An event of ratio r is of the target with probability p = r / (1 + r) (levelled priors), so in each bin
     the signed sum of w (y - p) is 0 within errors: y is 1 for the target, 0 for the source. Classes are
     levelled with the sums that were found, which correlates the bins; the covariance says so. Events outside
-    the region of validity are left out.
+    the region of validity are left out. There is no curve where ratios of the target are not known.
     """
     inside, p = ~events.outside, events.ratio / (1 + events.ratio)
-    if not inside.any():
+    if not inside.any() or not events.known.all():
         return Calibrated((), 0.0, 1)
     edges = np.unique(np.quantile(events.ratio[inside], np.linspace(0, 1, N_BINS + 1)))
     n = max(len(edges) - 1, 1)

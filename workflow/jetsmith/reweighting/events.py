@@ -15,6 +15,7 @@ from jetsmith.columns import row_key
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.keys import match
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.reweighting.weights import member_column
@@ -32,7 +33,8 @@ class HeldOut:
         target_mask: True for events of the target, shape (N,).
         generator: Generator weights, signed, shape (N,); with parameters those of the target are levelled to
             the source's at each value.
-        ratio: Density of the target over that of the source, positive, shape (N,).
+        ratio: Density of the target over that of the source, positive, shape (N,); NaN for the target where
+            nobody has said it.
         weight: Weights under test, 1 for the target, shape (N,).
         each: Those of each member of the ensemble alone, shape (N, M); M is 0 without one.
         outside: True where the reweighter says that it has no weight for the event, shape (N,).
@@ -61,6 +63,11 @@ class HeldOut:
         """Some of the events, by their places."""
         names = ("rows", "target_mask", "generator", "ratio", "weight", "each", "outside", "spectators")
         return replace(self, **{name: getattr(self, name)[which] for name in (*names, "fold")})
+
+    @property
+    def known(self) -> BoolArray:
+        """Events whose ratio is known: of a table of others perhaps those of the source alone."""
+        return np.asarray(~np.isnan(self.ratio))
 
     @property
     def features(self) -> FloatArray:
@@ -180,19 +187,12 @@ def packed_features(
 
 
 def match_rows(wanted: npt.NDArray[np.int64], has: npt.NDArray[np.int64], name: str) -> npt.NDArray[np.intp]:
-    """Row of `has`, shape (M, K), that equals each row of `wanted`, shape (N, K)."""
-    both = np.concatenate([has, wanted])
-    code = np.zeros(len(both), np.int64)
-    for column in both.T:  # a few key columns: pair what was found so far with the next
-        _, part = np.unique(column, return_inverse=True)
-        _, code = np.unique(code * (int(part.max(initial=0)) + 1) + part, return_inverse=True)
-    there, asked = code[: len(has)], code[len(has) :]
-    for what, codes in (("packed", there), ("weighted", asked)):
-        if len(np.unique(codes)) != len(codes):
-            raise InputError(f"closure of {name}: {what} events repeat their run, luminosity block and event")
-    place = np.full(int(code.max(initial=-1)) + 1, -1, np.intp)
-    place[there] = np.arange(len(there))
-    if (place[asked] < 0).any():
-        lost = int((place[asked] < 0).sum())
+    """Row of `has`, shape (M, K), that equals each row of `wanted`, shape (N, K); each has one."""
+    weighted, packed = (
+        f"closure of {name}: {what} events repeat their run, luminosity block and event"
+        for what in ("weighted", "packed")
+    )
+    place = match(wanted, has, (weighted, packed))
+    if lost := int((place < 0).sum()):
         raise InputError(f"closure of {name}: {lost} weighted events are not packed; run scores again")
-    return place[asked]
+    return place

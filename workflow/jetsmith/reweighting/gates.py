@@ -22,6 +22,10 @@ SIGMAS = 3.0  # of what right weights hardly ever do
 POWER = 3.0  # standard deviations in the tolerance: right weights lie within it 95 of 100 times and more
 SPECTRA_LEVEL = 0.01  # probability that right weights fail in any of the spectra
 EFFECTIVE_A_BIN = 10  # effective events of which a chi-square needs no less
+UNKNOWN = (
+    "no event of the target has a ratio: a table of weights says it where it has these events, too, and a "
+    "column `dataset`"
+)
 SUM_PRECISION = 1e-6  # of a sum that was asked for
 SUM_ERROR = 0.1  # statistical error of the sum on held-out events, above which it tells nothing
 
@@ -81,6 +85,11 @@ def _apart(
     return "passed", f"a fresh classifier does not tell {weighted} from {wanted}: an area of {shown}"
 
 
+def unknown_gate(name: str) -> Gate:
+    """What needs ratios of the target's events, where a table of others has none of them."""
+    return Gate(name, "not conclusive", {}, {}, UNKNOWN)
+
+
 def support_gate(events: HeldOut, settings: GatesSpec) -> Gate:
     """There are enough events of the source wherever the target has some."""
     source = ~events.target_mask
@@ -95,13 +104,13 @@ def support_gate(events: HeldOut, settings: GatesSpec) -> Gate:
         "largest_share": float(np.abs(weighted).max() / total) if total > 0 else 1.0,
         "uncovered": float(np.clip(beyond.sum() / target.sum(), 0, 1)),
         "uncovered_error": float(np.sqrt(beyond @ beyond) / target.sum()),
-        "outside": float(np.mean(events.outside)),
+        "outside": float(np.mean(events.outside[events.known])),
     }
     few, wide = settings.min_effective, settings.max_uncovered
     limits = {"n_effective": few, "largest_share": settings.max_share, "uncovered": wide, "outside": wide}
-    above = values["uncovered"] - wide
+    above, sigma = values["uncovered"] - wide, values["uncovered_error"]
     uncovered = (
-        f"{values['uncovered']:.1%} ± {values['uncovered_error']:.1%} of the target lies at ratios above "
+        f"{values['uncovered']:.1%} ± {sigma:.1%} of the target lies at ratios above "
         f"which the source has fewer than {EFFECTIVE_A_BIN} effective events"
     )
     wrong = {
@@ -110,15 +119,19 @@ def support_gate(events: HeldOut, settings: GatesSpec) -> Gate:
         f"one event has {values['largest_share']:.0%} of the sum of weights": (
             after >= few and values["largest_share"] > settings.max_share
         ),
-        uncovered: above > SIGMAS * values["uncovered_error"],
+        uncovered: above > SIGMAS * sigma,
         f"{values['outside']:.1%} of the events lie outside the region of validity": values["outside"] > wide,
     }
+    if not events.known.all():
+        del values["uncovered"], values["uncovered_error"]
     if any(wrong.values()):
         why = "; ".join(text for text, is_wrong in wrong.items() if is_wrong)
         return Gate("support", "failed", values, limits, why)
     if before < few:
         why = f"too few events: the source is worth {before:,.0f} before weighting, {few:,.0f} were wanted"
         return Gate("support", "not conclusive", values, limits, why)
+    if not events.known.all():
+        return Gate("support", "not conclusive", values, limits, UNKNOWN)
     if above > 0:
         return Gate("support", "not conclusive", values, limits, f"too few events: {uncovered}")
     why = f"the weighted source is worth {after:,.0f} events, {values['n_effective_fraction']:.0%} of before"

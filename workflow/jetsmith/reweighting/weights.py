@@ -15,12 +15,13 @@ from jetsmith.columns import row_key
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
-from jetsmith.metrics import bin_of, effective_count
+from jetsmith.metrics import bin_of
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.parametrised import places
 from jetsmith.ratios import LogRatios, RatioCalibration, SumFactors
 from jetsmith.reweighting.calibration import fit_calibration
+from jetsmith.reweighting.summary import summarise
 from jetsmith.reweighting.values import calibrated_on, log_odds_at, weight_at
 from jetsmith.specs.classifiers import RowsSpec
 from jetsmith.specs.parameters import Point
@@ -40,6 +41,7 @@ class ReweighterScores:
         logits: log(p_target/p_source) of each member of an ensemble, or of the model, shape (M, N).
         target_mask: True for events of the target's datasets.
         outside: Not reweightable: without a score, or outside `ratio.valid`.
+        unknown: Events of the target, where none of these has a score and some of the source have one.
     """
 
     key: dict[str, npt.NDArray[Any]]
@@ -50,6 +52,7 @@ class ReweighterScores:
     logits: FloatArray
     target_mask: BoolArray
     outside: BoolArray
+    unknown: BoolArray
 
     @property
     def logit(self) -> FloatArray:
@@ -57,7 +60,17 @@ class ReweighterScores:
         return ratios.mean_logit(self.logits)
 
     def calibrate(self, ratio: RatioSpec) -> list[RatioCalibration]:
-        """Fit log ratio against logit: of each fold on the others; without folds on the calibration split."""
+        """Fit log ratio against logit: of each fold on the others; without folds on the calibration split.
+
+        Raises:
+            InputError: No event of the target has a score, and a calibration is asked for; see
+                `fit_calibration`.
+        """
+        if ratio.calibration != "none" and self.unknown.any():
+            raise InputError(
+                f"ratio.calibration: {ratio.calibration} is fitted to events of both generators, and no "
+                "event of the target has a ratio; write `none`, or leave it out"
+            )
         n_folds, logit = int(self.fold.max(initial=0)) + 1, self.logit
         rows = [self.fold != k for k in range(n_folds)] if n_folds > 1 else []
         rows = rows or [self.split == SPLITS.index("calibration")]
@@ -95,6 +108,8 @@ def read_scores(
     of_class = np.array([{source.generator: 0, target.generator: 1}.get(g, -1) for g in generators])
     side = of_class[table["dataset"]]
     kept = side >= 0
+    of_target, without = side[kept] == 1, ~table["scored"][kept]
+    unknown = of_target & bool(without[of_target].all() and not without[~of_target].all())
     return ReweighterScores(
         key={name: table[name][kept] for name in names},
         dataset=table["dataset"][kept].astype(np.int64),
@@ -102,8 +117,9 @@ def read_scores(
         fold=(table["fold"] if spec.folds else np.zeros(len(kept)))[kept].astype(np.int64),
         weight=table["weight"][kept].astype(np.float64),
         logits=logits[:, kept],
-        target_mask=side[kept] == 1,
-        outside=~table["scored"][kept],
+        target_mask=of_target,
+        outside=without & ~unknown,
+        unknown=unknown,
     )
 
 
@@ -112,7 +128,7 @@ class EventWeights:
     """Of the N events of a sample of two generators, all shape (N,).
 
     Attributes:
-        ratio: f_target/f_source by the calibrated classifier.
+        ratio: f_target/f_source by the calibrated classifier; NaN where it is unknown.
         weight: Of source events the ratio, normalised; 1 where `outside`, and for events of the target.
         up: One standard deviation above the weight, by what the halves of an ensemble differ.
         down: One below.
@@ -161,6 +177,7 @@ def event_weights(
         factors = _factors(density, generator, bins, n_bins)
         each = [np.where(free, 1.0, by * _factors(by, generator, bins, n_bins)[bins]) for by in each]
     weight, up, down = ratios.weights(ratio_of, factors[bins], free)
+    density = np.where(found.unknown, np.nan, density)
     return EventWeights(density, weight, up, down, outside, np.asarray(each), factors)
 
 
@@ -316,31 +333,3 @@ def _feature(spec: RowsSpec, found: ReweighterScores, name: str, packed: str | P
 def member_column(member: int) -> str:
     """Name of the weight by one member of an ensemble."""
     return f"weight_member{member}"
-
-
-def summarise(weight: FloatArray, generator: FloatArray, outside: BoolArray) -> dict[str, float | None]:
-    """Numbers that tell whether weights can be used; None where there are no events.
-
-    Args:
-        weight: Weights, shape (N,).
-        generator: Generator weights, shape (N,).
-        outside: Not reweightable, shape (N,).
-
-    Returns:
-        n_events, n_outside, fraction_outside, largest_weight, mean_weight (plain), normalisation
-        (mean weighted by the generator weights), n_effective, and n_effective_fraction, the
-        effective count over that without the weights.
-    """
-    n = len(weight)
-    total, before = float(generator.sum()), effective_count(generator)
-    after = effective_count(generator * weight)
-    return {
-        "n_events": n,
-        "n_outside": int(outside.sum()),
-        "fraction_outside": float(outside.mean()) if n else None,
-        "largest_weight": float(weight.max()) if n else None,
-        "mean_weight": float(weight.mean()) if n else None,
-        "normalisation": float(generator @ weight / total) if total > 0 else None,
-        "n_effective": after,
-        "n_effective_fraction": after / before if before > 0 else None,
-    }

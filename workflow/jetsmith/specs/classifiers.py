@@ -13,7 +13,7 @@ from jetsmith.specs.scans import ScanSpec
 from jetsmith.strict import Fraction, Name, Positive, Record
 
 MISSING = -1.0  # a score that others read, stored and none, or of a jet that was not tagged: below all others
-Backend = Literal["xgboost", "keras", "stored", "sklearn", "onnx", "histogram"]
+Backend = Literal["xgboost", "keras", "stored", "sklearn", "onnx", "histogram", "table"]
 Engine = Literal["tensorflow", "jax"]
 Precision = Literal["float32", "bfloat16"]
 Role = Literal["tagger", "reweighter"]
