@@ -155,6 +155,21 @@ def test_normalisation_of_skimmed_files(tmp_path, shared_data, path, n_runs, sum
     assert found["event_weight"] == pytest.approx(6077.22 / sum_w, rel=1e-12)
 
 
+def test_weights_of_variations_of_nanoaod(tmp_path, shared_data):
+    """Sums by hand, with signs. This file's relative sums were added 43 times by merging, and are refused."""
+    key = {"weight_variation": "LHEScaleWeight[0]"}
+    with uproot.open(shared_data / DRELL_YAN) as file:
+        events = file["Events"].arrays(["genWeight", "LHEScaleWeight"])
+    by_hand = sum(float(w) * float(f[0]) for w, f in zip(*ak.unzip(events), strict=True))
+    found = rows_of(tmp_path, shared_data, [DRELL_YAN], **key, generated="events")[1]["normalisation"]
+    assert found["sum_w"] == pytest.approx(by_hand)
+    assert found["sum_w"] != pytest.approx(float(ak.sum(events["genWeight"])), rel=0.01)
+    with pytest.raises(
+        InputError, match=r"nano_dy.root: .*LHEScaleSumw_\[4\] of its tree Runs, .* is 43 and not 1"
+    ):
+        rows_of(tmp_path, shared_data, [DRELL_YAN], **key)
+
+
 def test_normalisation_of_whole_files(tmp_path, shared_data):
     """Runs of the PFNano file agrees with its ten events; NanoAOD v12 lost its Runs, which is said."""
     _, found = rows_of(tmp_path, shared_data, [PFNANO], cross_section_pb=1.0)

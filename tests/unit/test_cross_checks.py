@@ -518,8 +518,13 @@ DATASETS = {
         ["ttbar: weight_variation: with `weights: unit` every event counts 1"],
     ),
     "a variation of another layout": (
-        _dataset(files=["here/a.root"], layout="nanoaod", weight_variation="1001"),
-        ["ttbar: weight_variation: files of `nanoaod` have no weights of variations", "LHE files"],
+        _dataset(files=["here/a.root"], layout="physlite", weight_variation="1001"),
+        ["ttbar: weight_variation: files of `physlite` have no weights of variations"],
+    ),
+    "a variation by its id in NanoAOD": (
+        _dataset(files=["here/a.root"], layout="nanoaod", weight_variation="LHEScaleWeight"),
+        ["ttbar: weight_variation: files of `nanoaod` have no weight `LHEScaleWeight`: name a branch and an "
+         "index, such as `LHEScaleWeight[0]`"],
     ),
     "generated data": (
         _dataset(files=["here/a.root"], is_data=True, generated="events"),

@@ -323,7 +323,7 @@ def test_right_weights_pass(right: tuple[Path, Path, dict[str, Path]], judged: C
     assert table["interpolations"][0] | {"before": "", "after": ""} == {
         "values": "theta = 0.75", "status": "passed", "grade": "good", "n_target": f"{one.n_target:,}",
         "before": "", "after": "", "feature": "x", "chi2_before": table["interpolations"][0]["chi2_before"],
-        "chi2_after": f"{one.chi2[0].chi2_after / one.chi2[0].n_dof:.1f}",
+        "chi2_after": f"{one.histograms[0]['chi2_after'] / one.histograms[0]['n_dof']:.1f}",
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 
 SYMMETRIC = 1.25  # errors whose ratio is below this are quoted as ±
 
@@ -34,6 +35,11 @@ def interval(
 def minus(text: str) -> str:
     """A true minus sign in front of negative numbers."""
     return text.replace("-", "−")
+
+
+def point_text(point: Mapping[str, float]) -> str:
+    """Values of parameters: `scale = 0.5, kappa = −1`."""
+    return ", ".join(f"{name} = {minus(f'{value:g}')}" for name, value in point.items())
 
 
 def count(value: float | None) -> str:

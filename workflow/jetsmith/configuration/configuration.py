@@ -127,6 +127,11 @@ class Configuration:
         """Reweighters with parameters."""
         return [name for name in self.run.reweighters if self.classifiers[name].parameters]
 
+    @property
+    def interpolated(self) -> list[str]:
+        """Tested reweighters with values of parameters that are held out of their training."""
+        return [name for name in self.tested if self.held_out_at(name)]
+
     def held_out_at(self, reweighter: str) -> dict[str, list[str]]:
         """Datasets at each of the values of its parameters that a reweighter is not trained on, by label."""
         spec = self.classifiers[reweighter]
@@ -260,6 +265,7 @@ class Configuration:
             "judgement": self.judgements,
             "reweighter": self.tested,
             "tested": self.tested,
+            "interpolated": self.interpolated,
             "trained": trained,
             "scanned": self.scans,
             "ensemble": [name for name, spec in self.judgements.items() if spec.name in self.ensembles],

@@ -6,7 +6,7 @@ What its files say of the same is compared by stage inspect (`jetsmith.skimming.
 from collections.abc import Iterator, Mapping
 
 from jetsmith.specs.classifiers import ClassifierSpec
-from jetsmith.specs.datasets import LAYOUTS, DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import LAYOUTS, RELATIVE_WEIGHTS, DatasetSpec, SelectionSpec
 
 
 def contradictions(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]:
@@ -53,9 +53,14 @@ def _simulation(spec: DatasetSpec) -> Iterator[str]:
 def _variation(spec: DatasetSpec) -> Iterator[str]:
     if spec.weights == "unit":
         yield "weight_variation: with `weights: unit` every event counts 1; leave out one of them"
-    if spec.simulate is not None or spec.layout not in ("auto", "lhe"):
+    if spec.simulate is not None or spec.layout in ("deepntuples", "physlite"):
         kind = "simulated files" if spec.simulate is not None else f"files of `{spec.layout}`"
-        yield f"weight_variation: {kind} have no weights of variations by id, LHE files have; leave it out"
+        yield f"weight_variation: {kind} have no weights of variations that are read; leave it out"
+    elif spec.layout in ("nanoaod", "pfnano") and spec.relative_weight is None:
+        yield (
+            f"weight_variation: files of `{spec.layout}` have no weight `{spec.weight_variation}`: name a "
+            f"branch and an index, such as `LHEScaleWeight[0]`; branches: {', '.join(RELATIVE_WEIGHTS)}"
+        )
 
 
 def _deepntuples(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]:

@@ -37,7 +37,7 @@ def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
         who = {"specs": [seen_as(ClassifierSpec, spec) for spec in shown]}
         who |= {"sample": sample, "background": background}
     else:
-        known = run.classifiers if about.of in ("reweighter", "tested") else run.judgements
+        known = run.classifiers if about.of in ("reweighter", "tested", "interpolated") else run.judgements
         shown = [known[subject[0]]]
         who = {"spec": seen_as(ClassifierSpec, shown[0])}
     return who | style | {key: PLOTTED[key](run, shown[0]) for key in about.gets}

@@ -74,16 +74,6 @@ class CalibrationBin(Stored):
 
 
 @dataclass(frozen=True, slots=True)
-class Spectrum(Stored):
-    """chi2 of a feature or spectator between source and target, before and after weighting."""
-
-    feature: str
-    chi2_before: float
-    chi2_after: float
-    n_dof: int
-
-
-@dataclass(frozen=True, slots=True)
 class Interpolation(Stored):
     """Held-out events of source and target at values of parameters that the reweighter was not trained at.
 
@@ -97,7 +87,7 @@ class Interpolation(Stored):
         auc_after: The source weighted.
         n_source: Held-out events of the source.
         n_target: Of the target.
-        chi2: By feature and spectator.
+        histograms: A spectrum a feature and spectator, as those of `Closure`.
     """
 
     label: str
@@ -109,7 +99,7 @@ class Interpolation(Stored):
     auc_after: Area | None
     n_source: int
     n_target: int
-    chi2: tuple[Spectrum, ...]
+    histograms: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)

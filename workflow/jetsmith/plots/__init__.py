@@ -8,7 +8,9 @@ import importlib
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-Of = Literal["contrast", "judgement", "reweighter", "tested", "trained", "scanned", "ensemble"]
+Of = Literal[
+    "contrast", "judgement", "reweighter", "tested", "interpolated", "trained", "scanned", "ensemble"
+]
 
 
 class About(NamedTuple):
@@ -16,8 +18,9 @@ class About(NamedTuple):
 
     Attributes:
         of: What there is a figure of: a signal against a background in a sample, a discriminant of a
-            tagger, the weights of a reweighter, its closure test alone, a classifier that trains, one that
-            is scanned, or a discriminant of an ensemble.
+            tagger, the weights of a reweighter, its closure test alone, that of one with values of
+            parameters that were held out, a classifier that trains, one that is scanned, or a discriminant
+            of an ensemble.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
     """
 
@@ -32,6 +35,7 @@ PLOTS = {  # in the order of the report
     "reweighting": About("reweighter", ("datasets", "labels")),
     "closure": About("tested"),
     "systematic": About("tested", ("labels",)),
+    "parameters": About("interpolated", ("labels",)),
     "training": About("trained"),
     "scan": About("scanned"),
     "members": About("ensemble", ("seed",)),

@@ -9,8 +9,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from jetsmith import io, metrics
@@ -27,7 +25,6 @@ from jetsmith.strict import Record
 MAX_FEATURES = 11  # with the weights a grid of 3 × 4
 WEIGHT_BINS = 40
 FEW = 100  # the largest weight over the smallest, below which there is room for 2 and 5 beside powers of ten
-RATIO_RANGE = (0.5, 1.5)
 
 
 class Weights(Record):
@@ -175,8 +172,9 @@ def draw(numbers: ReweightingNumbers, style: PlotSpec) -> Figure:
     if not numbers.spectra:
         return looks.message_figure(numbers.message, style, numbers.title)
     with looks.rc():
+        handles = spectra.target_handles(numbers.spectra, numbers.source, numbers.target)
         cells = len(numbers.spectra) + (numbers.weights is not None)
-        figure, places = spectra.grid(cells, style, numbers.title, _handles(numbers))
+        figure, places = spectra.grid(cells, style, numbers.title, handles)
         for place, spectrum in zip(places, numbers.spectra, strict=False):
             _draw_cell(figure, place, spectrum, numbers)
         if numbers.weights is not None:
@@ -184,41 +182,10 @@ def draw(numbers: ReweightingNumbers, style: PlotSpec) -> Figure:
     return figure
 
 
-def _handles(numbers: ReweightingNumbers) -> list[Any]:
-    source, target = numbers.source, numbers.target
-    look: dict[str, Any] = {
-        "color": spectra.REWEIGHTED_COLOR,
-        "marker": "o",
-        "markersize": 4,
-        "linestyle": "none",
-    }
-    return [
-        Line2D([], [], color=source.color, label=looks.tex(source.label), linestyle=spectra.SOURCE_DASHES),
-        Line2D([], [], label="reweighted", **look),
-        *spectra.weight_error_handles(numbers.spectra),
-        Patch(facecolor=target.color, alpha=0.35, label=f"{looks.tex(target.label)} (target)"),
-    ]
-
-
 def _draw_cell(figure: Figure, place: SubplotSpec, spectrum: Spectrum, numbers: ReweightingNumbers) -> None:
     main, below = spectra.panels(figure, place, spectrum)
-    edges, target = spectrum.edges, spectrum.target
-    filled: dict[str, Any] = {"fill": True, "color": numbers.target.color, "alpha": 0.35}
-    dashed: dict[str, Any] = {"color": numbers.source.color, "linestyle": spectra.SOURCE_DASHES}
-    points: dict[str, Any] = {"fmt": "o", "color": spectra.REWEIGHTED_COLOR}
-    main.stairs(target, edges, gid="target", **filled)
-    main.stairs(spectrum.source, edges, linewidth=1.5, gid="source", **dashed)
-    band = spectra.over(spectrum.target_error, target)
-    below.stairs(1 + band, edges, baseline=1 - band, **filled)
-    below.stairs(spectra.over(spectrum.source, target), edges, baseline=None, linewidth=1.3, **dashed)
-    spectra.draw_weight_error(main, below, spectrum, target)
-    x, after, error = spectra.middle(spectrum), spectrum.reweighted, spectrum.reweighted_error
-    main.errorbar(x, after, error, markersize=2.6, linewidth=0.9, gid="reweighted", **points)
-    ratio, bar = spectra.over(after, target), spectra.over(error, target)
-    below.errorbar(x, ratio, bar, markersize=2.4, linewidth=0.8, **points)
-    below.set(ylim=RATIO_RANGE, yticks=(0.75, 1, 1.25))
-    below.set_ylabel("Ratio", fontsize=12, loc="center")
-    spectra.note(main, rf"$\chi^2$/dof {spectrum.chi2_before:.3g} $\to$ {spectrum.chi2_after:.3g}")
+    spectra.draw_against_target(main, below, spectrum, numbers.source, numbers.target)
+    spectra.note(main, spectra.chi2_text(spectrum))
 
 
 def _draw_weights(axes: Axes, weights: Weights, source: ClassSpec) -> None:

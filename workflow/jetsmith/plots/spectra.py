@@ -7,16 +7,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from jetsmith.io import FloatArray
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import digits
+from jetsmith.specs.classifiers import ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 
 COLUMNS = 3
+RATIO_RANGE = (0.5, 1.5)
 REWEIGHTED_COLOR = "#1a1a1a"
 SOURCE_DASHES = (0, (5, 1.5))
 WEIGHT_BAND: dict[str, Any] = {"fill": True, "facecolor": "#ffa90e", "edgecolor": "none", "alpha": 0.55}
@@ -110,16 +113,56 @@ def _has_weight_error(shown: Sequence[Spectrum]) -> bool:
     return any(spectrum.weight_error for spectrum in shown)
 
 
-def grid(n: int, style: PlotSpec, title: str, handles: Sequence[Any]) -> tuple[Figure, list[SubplotSpec]]:
-    """A figure with a place for each of `n` cells, three in a row, under title and legend, a line each."""
-    columns = min(COLUMNS, n)
+def target_handles(shown: Sequence[Spectrum], source: ClassSpec, target: ClassSpec) -> list[Any]:
+    """What a legend says of `draw_against_target`."""
+    points: dict[str, Any] = {"color": REWEIGHTED_COLOR, "marker": "o", "markersize": 4, "linestyle": "none"}
+    return [
+        Line2D([], [], color=source.color, label=looks.tex(source.label), linestyle=SOURCE_DASHES),
+        Line2D([], [], label="reweighted", **points),
+        *weight_error_handles(shown),
+        Patch(facecolor=target.color, alpha=0.35, label=f"{looks.tex(target.label)} (target)"),
+    ]
+
+
+def draw_against_target(
+    main: Axes, below: Axes, spectrum: Spectrum, source: ClassSpec, target: ClassSpec
+) -> None:
+    """Source, reweighted source and target, and below what the first two are to the third."""
+    edges, whole = spectrum.edges, spectrum.target
+    filled: dict[str, Any] = {"fill": True, "color": target.color, "alpha": 0.35}
+    dashed: dict[str, Any] = {"color": source.color, "linestyle": SOURCE_DASHES}
+    points: dict[str, Any] = {"fmt": "o", "color": REWEIGHTED_COLOR}
+    main.stairs(whole, edges, gid="target", **filled)
+    main.stairs(spectrum.source, edges, linewidth=1.5, gid="source", **dashed)
+    band = over(spectrum.target_error, whole)
+    below.stairs(1 + band, edges, baseline=1 - band, **filled)
+    below.stairs(over(spectrum.source, whole), edges, baseline=None, linewidth=1.3, **dashed)
+    draw_weight_error(main, below, spectrum, whole)
+    x, after, error = middle(spectrum), spectrum.reweighted, spectrum.reweighted_error
+    main.errorbar(x, after, error, markersize=2.6, linewidth=0.9, gid="reweighted", **points)
+    ratio, bar = over(after, whole), over(error, whole)
+    below.errorbar(x, ratio, bar, markersize=2.4, linewidth=0.8, **points)
+    below.set(ylim=RATIO_RANGE, yticks=(0.75, 1, 1.25))
+    below.set_ylabel("Ratio", fontsize=12, loc="center")
+
+
+def chi2_text(spectrum: Spectrum) -> str:
+    """chi2 a degree of freedom before and after weighting, as TeX."""
+    return rf"$\chi^2$/dof {spectrum.chi2_before:.3g} $\to$ {spectrum.chi2_after:.3g}"
+
+
+def grid(
+    n: int, style: PlotSpec, title: str, handles: Sequence[Any], columns: int = COLUMNS
+) -> tuple[Figure, list[SubplotSpec]]:
+    """A figure with a place for each of `n` cells, row by row, under title and legend, a line each."""
+    columns = min(columns, n)
     rows = -(-n // columns)
     wide = style.model_copy(update={"width_in": style.width_in * (0.35 + 0.4 * columns)})
     height_in = 0.75 + 3.35 * rows * style.width_in / looks.WIDTH_IN
     figure = looks.new_figure(wide, height_in / wide.width_in)
     # A legend with a title, and no title of the figure: the layout keeps room for one of the two alone.
     figure.legend(
-        handles=handles, loc="outside upper left", alignment="left", ncols=(1, 2, 4)[columns - 1],
+        handles=handles, loc="outside upper left", alignment="left", ncols=(1, 2, 4, 4)[columns - 1],
         title=(" " if columns > 1 else "\n").join(map(looks.plain, (f"{style.label}:", title))),
         title_fontproperties=looks.HEADLINE, fontsize=12.5, borderaxespad=0.2,
     )  # fmt: skip
@@ -127,12 +170,22 @@ def grid(n: int, style: PlotSpec, title: str, handles: Sequence[Any]) -> tuple[F
     return figure, [places[k // columns, k % columns] for k in range(n)]
 
 
-def panels(figure: Figure, place: SubplotSpec, spectrum: Spectrum) -> tuple[Axes, Axes]:
-    """Axes of the spectra and of their ratio below, dressed for all but the range of the ratio."""
+def panels(
+    figure: Figure, place: SubplotSpec, spectrum: Spectrum, alike: Sequence[Spectrum] = ()
+) -> tuple[Axes, Axes]:
+    """Axes of the spectra and of their ratio below, dressed for all but the range of the ratio.
+
+    Args:
+        figure: The figure.
+        place: Of the cell.
+        spectrum: What it shows.
+        alike: Spectra of the feature in other cells: all have the same axes.
+    """
+    shown = (spectrum, *alike)
     inner = place.subgridspec(2, 1, height_ratios=(2.4, 1), hspace=0)
     main = figure.add_subplot(inner[0])
     below = figure.add_subplot(inner[1], sharex=main)
-    values = np.concatenate([spectrum.source, spectrum.target, spectrum.reweighted])
+    values = np.concatenate([part for s in shown for part in (s.source, s.target, s.reweighted)])
     high, smallest = float(values.max()), float(values[values > 0].min(initial=1.0))
     if high / max(smallest, 1e-12) > 100:
         main.set(yscale="log", ylim=(max(smallest / 2, high * 1e-5), high * (high / smallest) ** 0.25))
@@ -142,7 +195,8 @@ def panels(figure: Figure, place: SubplotSpec, spectrum: Spectrum) -> tuple[Axes
     main.set_ylabel("Fraction / bin", fontsize=12)
     main.tick_params(labelbottom=False)
     below.axhline(1, color=looks.GREY, linewidth=0.7)
-    below.set(xlim=(spectrum.edges[0], spectrum.edges[-1]), xlabel=looks.tex(spectrum.label))
+    ends = min(s.edges[0] for s in shown), max(s.edges[-1] for s in shown)
+    below.set(xlim=ends, xlabel=looks.tex(spectrum.label))
     below.xaxis.set_major_locator(MaxNLocator(4))
     below.minorticks_off()
     main.xaxis.minorticks_off()

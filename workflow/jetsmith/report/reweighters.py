@@ -1,11 +1,12 @@
 """What the report shows of reweighters, as plain rows for its template."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
-from jetsmith.handed.closure import Area, Closure, Gate, Interpolation, Spectrum
+from jetsmith.handed.closure import Area, Closure, Gate, Interpolation
 from jetsmith.report.tables import Row, Table, whole
-from jetsmith.texts import count, interval, minus
+from jetsmith.texts import count, interval, minus, point_text
 
 GATES = {
     "separation": ("Separation", "auc"),
@@ -76,21 +77,21 @@ def untested(entries: Sequence[Table], classifiers: Table) -> list[Row]:
 
 def _interpolation(found: Interpolation) -> Row:
     """At values that it was not trained at: areas, and the feature that agrees worst after weighting."""
-    worst = max(found.chi2, key=_after)
+    worst = max(found.histograms, key=_after)
     return {
-        "values": ", ".join(f"{name} = {minus(f'{value:g}')}" for name, value in found.parameters.items()),
+        "values": point_text(found.parameters),
         "status": found.status,
         "n_target": count(found.n_target),
         "before": _area(found.auc_before),
         "after": _area(found.auc_after),
-        "feature": worst.feature,
-        "chi2_before": f"{worst.chi2_before / worst.n_dof:.1f}",
+        "feature": worst["feature"],
+        "chi2_before": f"{worst['chi2_before'] / worst['n_dof']:.1f}",
         "chi2_after": f"{_after(worst):.1f}",
     }
 
 
-def _after(found: Spectrum) -> float:
-    return found.chi2_after / found.n_dof
+def _after(found: Mapping[str, Any]) -> float:
+    return float(found["chi2_after"] / found["n_dof"])
 
 
 def _area(found: Area | None) -> Row:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jetsmith.errors import InputError
-from jetsmith.handed.closure import Gate, Interpolation, Spectrum, worst
+from jetsmith.handed.closure import Gate, Interpolation, worst
 from jetsmith.reweighting import gates
 from jetsmith.reweighting.events import HeldOut, held_out
 from jetsmith.reweighting.histograms import compare_features
@@ -84,7 +84,7 @@ def interpolation_of(
         auc_after=after,
         n_source=int((~events.target_mask).sum()),
         n_target=int(events.target_mask.sum()),
-        chi2=tuple(Spectrum(h["feature"], h["chi2_before"], h["chi2_after"], h["n_dof"]) for h in histograms),
+        histograms=tuple(histograms),
     )
 
 

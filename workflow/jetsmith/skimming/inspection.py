@@ -28,7 +28,7 @@ from jetsmith.skimming.copies import copies
 from jetsmith.skimming.normalisation import check_files, check_runs, read_runs
 from jetsmith.skimming.plan import damaged_share, plan_parts
 from jetsmith.sources import files as rootfiles
-from jetsmith.sources import recognition
+from jetsmith.sources import recognition, relative
 from jetsmith.sources.content import First
 from jetsmith.sources.flat import Array, ordered
 from jetsmith.sources.opened import open_file
@@ -242,7 +242,7 @@ def _inspect_file(path: str, spec: ReadingSpec, jet_id: int) -> tuple[FileFound,
             there = there - unreadable.keys()
             schema = replace(_schema(layout, there, spec), unreadable=unreadable)
             _check_required(path, spec, schema, there)
-            _check_variation(path, spec, schema, there)
+            _check_variation(path, spec, schema, there, tree)
             first = _first(tree, path)
             said = agreement.describe(schema.layout or "", there, spec, jet_id, first)
             schema = replace(schema, content=said)
@@ -258,7 +258,7 @@ def _inspect_file(path: str, spec: ReadingSpec, jet_id: int) -> tuple[FileFound,
                 codec=tree.codec(),
                 bounds=tuple(bounds[:: max(1, len(bounds) // MOST_BOUNDS)]),
                 entry_bytes=round(tree.entry_bytes(schema.branches), 1),
-                runs=read_runs(file.objects, spec),
+                runs=read_runs(file.objects, spec, path),
             )
     check_runs(path, record.entries, record.runs)
     return record, schema
@@ -268,12 +268,12 @@ def _schema(layout: str | None, branches: set[str], spec: ReadingSpec) -> Schema
     """What files with these branches can give."""
     available = sources.load(layout).gives(branches, spec.object) if layout else set()
     read = sources.load(layout).branches(branches, spec.object) if layout else []
-    variation = {id_: name for id_, name in variations(branches).items() if id_ == spec.weight_variation}
+    variation = sources.variation_branch(branches, spec)
     return Schema(
         layout=layout,
         available=tuple(ordered(available, spec.object)),
         missing=tuple(name for name in STORED[spec.object] if name not in available),
-        branches=tuple(sorted({*read, *branches.intersection(spec.hlt), *variation.values()})),
+        branches=tuple(sorted({*read, *branches.intersection(spec.hlt), *filter(None, [variation])})),
         constituents=not available.isdisjoint(CONSTITUENTS),
         unreadable={},
         content=None,
@@ -304,11 +304,15 @@ def _check_required(path: str, spec: ReadingSpec, schema: Schema, branches: set[
         )
 
 
-def _check_variation(path: str, spec: ReadingSpec, schema: Schema, branches: set[str]) -> None:
-    """Fail where the file has no weight of the variation that the dataset asks for."""
-    if not spec.weight_variation or spec.weight_variation in variations(branches):
+def _check_variation(path: str, spec: ReadingSpec, schema: Schema, branches: set[str], tree: Table) -> None:
+    """Fail where the file, or an entry of it, has no weight of the variation that the dataset asks for."""
+    branch = sources.variation_branch(branches, spec)
+    if branch is not None and spec.relative_weight is not None and branch == spec.relative_weight.branch:
+        with rootfiles.damage_named(path):
+            relative.check_entries(path, tree, spec.relative_weight)
+    if branch is not None or not spec.weight_variation:
         return
-    known = list(variations(branches))
+    known = [*variations(branches), *relative.choices(branches)]
     near = difflib.get_close_matches(spec.weight_variation, known, n=MOST_NAMED) or known[:MOST_NAMED]
     more = len(known) - len(near)
     choices = ", ".join(f"`{name}`" for name in near) + (f" and {more:,} more" if more else "")

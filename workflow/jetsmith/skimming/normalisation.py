@@ -12,19 +12,27 @@ from dataclasses import replace
 from typing import Any
 
 import awkward as ak
+import numpy as np
 
 from jetsmith.errors import InputError
 from jetsmith.handed.account import NONE, Normalisation, PartReport, Sums
 from jetsmith.handed.plan import FileFound, Plan, Runs
-from jetsmith.sources.trees import table
-from jetsmith.specs.datasets import ReadingSpec
+from jetsmith.io import FloatArray
+from jetsmith.sources.flat import values
+from jetsmith.sources.trees import Table, table
+from jetsmith.specs.datasets import ReadingSpec, RelativeWeight
 
 AGREE = 1e-5  # of sqrt(n sum w^2): weights are stored as float32, sums of them as float64
 CONTRADICT = 1e-3  # the same for what stops a run: a file may hold weights with fewer bits than were summed
+SCALE_SUMS, NOMINAL = "LHEScaleSumw", 4  # of nine variations of two scales, both at 1
 RUNS = {"n_events": "genEventCount", "sum_w": "genEventSumw", "sum_w2": "genEventSumw2"}
 _REMEDY = (
     "Copy it again, leave it out, or set `generated: events` of the dataset where its files hold all events "
     "that were generated"
+)
+_UNKNOWN_SUM = (
+    "so that the sum of the variation over all generated events is not known. Set `generated: events` of the "
+    "dataset where its files hold all events that were generated"
 )
 ABSENT = {
     "deepntuples": "the jets in the files; DeepNtuples hold no sum over generated events",
@@ -33,15 +41,19 @@ ABSENT = {
 }
 
 
-def read_runs(file: Any, spec: ReadingSpec) -> Runs | None:
+def read_runs(file: Any, spec: ReadingSpec, path: str = "") -> Runs | None:
     """Number, sum and sum of squares of the weights before any skim of a file, from its tree `Runs`.
 
     Args:
         file: An open ROOT file.
         spec: The dataset.
+        path: The file, for messages.
 
     Returns:
         Sums over all rows; or None where there are no sums of weights, or none that are to be used.
+
+    Raises:
+        InputError: It has no sum of the variation that the dataset asks for.
     """
     if spec.is_data or spec.generated == "events" or "Runs" not in file:
         return None
@@ -49,11 +61,46 @@ def read_runs(file: Any, spec: ReadingSpec) -> Runs | None:
     for tail in ("", "_"):  # older NanoAOD (v5 to v7) ends its names with an underscore
         names = {key: name + tail for key, name in RUNS.items() if name + tail in runs.branches}
         if "sum_w" in names and runs.n_entries:
+            if spec.relative_weight is not None:
+                return _varied(path, runs, names, tail, spec.relative_weight)
             found = runs.read(list(names.values()), 0, runs.n_entries)
             sums = {key: float(ak.sum(found[name])) for key, name in names.items()}
             count = int(sums["n_events"]) if "n_events" in sums else None
             return Runs(count, sums["sum_w"], sums.get("sum_w2"))
     return None
+
+
+def _varied(path: str, runs: Table, names: Mapping[str, str], tail: str, wanted: RelativeWeight) -> Runs:
+    """The same of a variation, whose sums are relative to genEventSumw of their row; there are no squares.
+
+    Older CMSSW added relative sums where it merged: times the pieces, as that of the nominal weight tells.
+    """
+    sums, scale = wanted.branch.replace("Weight", "Sumw") + tail, SCALE_SUMS + tail
+    lacking = [name for name in (sums, scale) if name not in runs.branches]
+    if lacking:
+        raise InputError(f"{path}: weight_variation: its tree Runs has no {lacking[0]}, {_UNKNOWN_SUM}")
+    read = {name for key, name in names.items() if key != "sum_w2"} | {sums, scale}
+    found = runs.read(sorted(read), 0, runs.n_entries)
+    by_row = values(found[names["sum_w"]])
+    filled = np.flatnonzero(by_row)  # a row without events has empty lists
+    nominal, varied = (_of_rows(found[n], at)[filled] for n, at in ((scale, NOMINAL), (sums, wanted.place)))
+    wrong = np.flatnonzero(~(np.abs(nominal - 1) < CONTRADICT))
+    if len(wrong):
+        raise InputError(
+            f"{path}: weight_variation: {scale}[{NOMINAL}] of its tree Runs, that of the nominal weight, is "
+            f"{nominal[wrong[0]]:.6g} and not 1, {_UNKNOWN_SUM}"
+        )
+    if np.isnan(varied).any():
+        raise InputError(
+            f"{path}: weight_variation: its tree Runs has no {sums}[{wanted.place}], {_UNKNOWN_SUM}"
+        )
+    count = int(ak.sum(found[names["n_events"]])) if "n_events" in names else None
+    return Runs(count, float(np.sum(by_row[filled] * varied)), None)
+
+
+def _of_rows(lists: ak.Array, place: int) -> FloatArray:
+    """The number at a place of each list, NaN where it is shorter."""
+    return np.asarray(ak.to_numpy(ak.fill_none(ak.pad_none(lists, place + 1)[:, place], np.nan)), np.float64)
 
 
 def check_runs(path: str, entries: int, runs: Runs | None) -> None:

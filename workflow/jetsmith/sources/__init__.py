@@ -102,10 +102,21 @@ def lacking(available: Collection[str], obj: str) -> list[str]:
 
 
 def weight_branch(layout: str, branches: set[str], spec: ReadingSpec) -> str | None:
-    """The branch of the weight that a dataset asks for: the generator's, or that of a variation of it."""
-    if spec.weight_variation:
-        return variations(branches).get(spec.weight_variation)
-    return load(layout).weight_branch(branches)
+    """The weight that a dataset asks for, by its branch: the generator's, or that of a variation of it."""
+    nominal, branch = load(layout).weight_branch(branches), variation_branch(branches, spec)
+    if not spec.weight_variation:
+        return nominal
+    relative = (
+        nominal is not None and spec.relative_weight is not None and branch == spec.relative_weight.branch
+    )
+    return f"{nominal} * {spec.relative_weight}" if relative else branch
+
+
+def variation_branch(branches: set[str], spec: ReadingSpec) -> str | None:
+    """The branch of `weight_variation`: a weight of an LHE file, or a list of factors; None for none."""
+    if spec.relative_weight is not None and spec.relative_weight.branch in branches:
+        return spec.relative_weight.branch
+    return variations(branches).get(spec.weight_variation)
 
 
 def fitting(trees: Mapping[str, set[str]]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from jetsmith.certified import read_certified
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.sources.flat import Cutflow, values
+from jetsmith.sources.relative import factors
 from jetsmith.specs.datasets import ReadingSpec
 
 # Both are the weight of the event; the second is stored with 14 bits. LHEWeight_originalXWGTUP is none: it
@@ -52,17 +53,18 @@ def event_cuts(events: Mapping[str, ak.Array], spec: ReadingSpec) -> tuple[Float
 
 
 def event_weights(events: Mapping[str, ak.Array], spec: ReadingSpec, n_events: int) -> FloatArray:
-    """Generator weights; 1 for data, and for simulation of which the dataset says `weights: unit`.
+    """Generator weights, or those of a variation; 1 for data, and for simulation with `weights: unit`.
 
     Raises:
-        InputError: There is none.
+        InputError: There is none, or an event lacks that of the variation.
     """
     if spec.is_data or spec.weights == "unit":
         return np.ones(n_events)
     branch = weight_branch(set(events))
     if branch is None:
         raise InputError(f"no generator weight ({' or '.join(WEIGHTS)}); `weights: unit` of the dataset is 1")
-    return values(events[branch]).astype(np.float64)
+    weight = values(events[branch]).astype(np.float64)
+    return weight if spec.relative_weight is None else weight * factors(events, spec.relative_weight)
 
 
 @lru_cache(maxsize=4)

@@ -174,6 +174,7 @@ def branches(available: set[str], obj: str) -> list[str]:
 def selecting(spec: ReadingSpec) -> set[str]:
     """Branches that decide which rows stay (see `sources.Source.selecting`)."""
     names = {*EVENT.values(), *WEIGHTS, *spec.hlt}
+    names |= {spec.relative_weight.branch} if spec.relative_weight else set()
     if spec.object != "event":
         cuts = ("pt", "eta", jetid.STORED, *jetid.INPUTS)
         names |= {f"{PREFIX[spec.object]}_{name}" for name in cuts}

@@ -1,5 +1,6 @@
 """Datasets, and the cuts on their rows."""
 
+import re
 from typing import Literal, NamedTuple
 
 from pydantic import Field
@@ -31,6 +32,19 @@ LAYOUTS = {
 """By name, in the order in which they are tried: the most special one first."""
 Layout = Literal[*LAYOUTS]  # type: ignore[valid-type]
 MAX_PARTS = 100_000
+RELATIVE_WEIGHTS = ("LHEScaleWeight", "LHEPdfWeight", "LHEReweightingWeight", "PSWeight")
+"""Branches of NanoAOD that are lists of factors on the generator weight."""
+_RELATIVE = re.compile(rf"(?P<branch>{'|'.join(RELATIVE_WEIGHTS)})\[(?P<index>\d{{1,5}})\]")
+
+
+class RelativeWeight(NamedTuple):
+    """A factor on the generator weight, by its branch and its place in the list of an event."""
+
+    branch: str
+    place: int
+
+    def __str__(self) -> str:
+        return f"{self.branch}[{self.place}]"
 
 
 class SimulateSpec(Record):
@@ -62,8 +76,9 @@ class ReadingSpec(Record):
     )
     weight_variation: str = Field(
         "",
-        description="LHE files: id of a weight (`<rwgt>`, `<initrwgt>`), which is then the generator weight "
-        "of every event in place of XWGTUP.",
+        description="A variation, whose weight is then the generator weight of every event. LHE files: id of "
+        "a weight (`<rwgt>`, `<initrwgt>`), in place of XWGTUP. NanoAOD: a branch and an index, such as "
+        "`LHEScaleWeight[3]`, a factor on genWeight.",
     )
     without: tuple[Literal["jet_id", "jvt"], ...] = Field(
         (),
@@ -84,6 +99,12 @@ class ReadingSpec(Record):
     duplicates: Literal["refuse", "allow"] = Field(
         "refuse", description="Two entries of one run, block and event; `allow` where numbers begin anew."
     )
+
+    @property
+    def relative_weight(self) -> RelativeWeight | None:
+        """The factor that `weight_variation` names; None where it is no branch with an index."""
+        found = _RELATIVE.fullmatch(self.weight_variation)
+        return RelativeWeight(found["branch"], int(found["index"])) if found else None
 
 
 class DatasetSpec(ReadingSpec):
