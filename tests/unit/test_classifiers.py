@@ -186,7 +186,7 @@ def test_every_backend_of_the_configuration_exists() -> None:
         assert callable(backend.fit)
         assert callable(backend.predict)
     with pytest.raises(
-        ConfigError, match=r"backend: unknown value `xgbost`; did you mean `xgboost`\? Choices: histogram, keras"
+        ConfigError, match=r"backend: unknown value `xgbost`; did you mean `xgboost`\? Choices: histogram"
     ):
         find_backend("xgbost")
 
