@@ -1,7 +1,6 @@
 """Both batch systems, up once for all tests, and the runs that several tests look at."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -42,26 +41,15 @@ def faults(slurm, htcondor, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def runs(slurm, htcondor, faults, tmp_path_factory) -> Iterator[dict[str, Future[WholeRun]]]:
-    """All stages, once on each: one waits for its jobs while the other's are at work; `faults` mostly waits.
-
-    The threads outlive the drivers that they start: a driver dies with its thread.
-    """
-    with ThreadPoolExecutor(2) as pool:
-        folders = {s.name: (s, tmp_path_factory.mktemp(f"run-{s.name}")) for s in (slurm, htcondor)}
-        yield {name: pool.submit(WholeRun, *given) for name, given in folders.items()}
+def slurm_run(slurm, faults, tmp_path_factory) -> WholeRun:
+    """All stages, once; what mostly waits (`faults`) is at work beside it."""
+    return WholeRun(slurm, tmp_path_factory.mktemp("run-slurm"))
 
 
 @pytest.fixture(scope="session")
-def slurm_run(runs) -> WholeRun:
-    """That on Slurm."""
-    return runs["slurm"].result()
-
-
-@pytest.fixture(scope="session")
-def htcondor_run(runs) -> WholeRun:
-    """That on HTCondor."""
-    return runs["htcondor"].result()
+def htcondor_run(htcondor, faults, tmp_path_factory) -> WholeRun:
+    """The same on HTCondor."""
+    return WholeRun(htcondor, tmp_path_factory.mktemp("run-htcondor"))
 
 
 @pytest.fixture(params=["slurm", "htcondor"])
