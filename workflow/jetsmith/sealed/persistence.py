@@ -246,8 +246,8 @@ class Persistence(FilePersistence):
         return key.removeprefix(f"{self.results}/")
 
     def _outside(self, path: str) -> str:
-        """A path that is right wherever the results lie."""
-        return f"<results>/{self._name(path)}" if self._is_ours(path) else path
+        """A path that is right wherever the results lie; plain text, not Snakemake's kind of it."""
+        return f"<results>/{self._name(path)}" if self._is_ours(path) else str(path)
 
     def _inside(self, path: str) -> str:
         return path.replace("<results>", self.results, 1) if path.startswith("<results>/") else path
