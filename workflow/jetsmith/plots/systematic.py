@@ -144,4 +144,4 @@ def _draw_cell(figure: Figure, place: SubplotSpec, spectrum: Spectrum, numbers: 
     reach = next((found for found in REACHES if found >= farthest), REACHES[-1])
     below.set(ylim=(1 - reach, 1 + reach), yticks=(1 - reach / 2, 1, 1 + reach / 2))
     below.set_ylabel("Ratio", fontsize=12, loc="center")
-    spectra.note(main, f"{100 * spectrum.moved:.1f}% change bin")
+    spectra.note(main, f"{100 * spectrum.moved:.1f}% of events moved")
