@@ -157,6 +157,28 @@ def package(tmp_path, monkeypatch):
     return folder
 
 
+def test_a_copy_takes_what_numba_compiled(package, tmp_path):
+    """Of the same sources, from the checkout or an earlier copy; not of an edited one, nor byte code.
+
+    Protects: half a minute in every job that simulates.
+    """
+    (package / "other.py").write_text("y = 1\n")
+    for path in (package / "other.py", *package.glob("*.py")):
+        cache = path.parent / "__pycache__"
+        cache.mkdir(exist_ok=True)
+        (cache / f"{path.stem}.kernel-1.py311.nbi").write_text("compiled")
+        (cache / f"{path.stem}.cpython-311.pyc").write_text("byte code")
+    first = frozen.freeze(frozen.look(package), tmp_path / "code")
+    taken = {path.name for path in (first / package.name / "__pycache__").iterdir()}
+    assert taken == {f"{path.stem}.kernel-1.py311.nbi" for path in package.glob("*.py")}
+    shutil.rmtree(package / "__pycache__")
+    (package / "other.py").write_text("y = 22\n")
+    second = frozen.freeze(frozen.look(package), tmp_path / "code")
+    assert second != first
+    left = {path.name for path in (second / package.name / "__pycache__").iterdir()}
+    assert left == taken - {"other.kernel-1.py311.nbi"}
+
+
 def test_no_edit_reaches_the_copy(package, tmp_path):
     """Protects: what a run imports is what it was planned with; the same content is copied once."""
     place = frozen.freeze(frozen.look(package), tmp_path / "code")

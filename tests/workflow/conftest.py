@@ -89,7 +89,7 @@ def copy_demo(target: Path) -> Project | None:
 
 
 def _copy_parts(target: Path) -> None:
-    """The sources, and the kernels that Numba has compiled, half a minute's work.
+    """The sources, and the kernels that Numba has compiled, half a minute's work: beside these, or in a run.
 
     Numba knows sources by their times, which the copy keeps.
     """
@@ -101,6 +101,9 @@ def _copy_parts(target: Path) -> None:
             shutil.copytree(source, target / part, ignore=left_out)
         else:
             shutil.copy(source, target / part)
+    frozen = ".snakemake/jetsmith-code"
+    if (ROOT / frozen).is_dir():
+        shutil.copytree(ROOT / frozen, target / frozen, ignore=left_out)
 
 
 def mock_project(folder: Path, n_parts: int, n_events: int) -> Project:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from snakemake_interface_common.exceptions import WorkflowError
 VARIABLE = "JETSMITH_CODE"
 UNUSED_DAYS = 30  # a copy that no run has taken for so long goes; no job waits that long
 _SUFFIXES = (".py", ".j2", ".typed")
+_KERNELS = ("*.nbi", "*.nbc")  # of Numba, beside byte code
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def freeze(seen: Seen, folder: Path) -> Path:
         raise WorkflowError(f"{edited} of jetsmith: edited while the run was planned; start it again")
     place = folder / _digest(content)
     if not place.is_dir():
-        _write(place, package.name, content)
+        _write(place, package.name, content, [package, *(other / package.name for other in folder.glob("*"))])
     os.utime(place)
     forget_old(folder, keep=place)
     use(place)
@@ -99,15 +100,40 @@ def _digest(content: Mapping[str, tuple[bytes, int]]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _write(place: Path, name: str, content: Mapping[str, tuple[bytes, int]]) -> None:
-    """With the times of the files, by which `provenance.remember` knows them."""
+def _write(
+    place: Path, name: str, content: Mapping[str, tuple[bytes, int]], compiled: Iterable[Path]
+) -> None:
+    """With the times of the files, by which `provenance.remember` and Numba know them.
+
+    Args:
+        place: The copy's parent folder.
+        name: Of the package.
+        content: Of its files: bytes and time.
+        compiled: Packages beside whose sources Numba may have left what it compiled: half a minute's work in
+            every job that simulates.
+    """
     temporary = place.with_name(f".{place.name}.{os.getpid()}")
     for path, (text, time_ns) in content.items():
         target = temporary / name / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(text)
         os.utime(target, ns=(time_ns, time_ns))
+    for package in compiled:
+        _take_kernels(package, temporary / name, content)
     try:
         temporary.rename(place)
     except OSError:  # another run was first
         shutil.rmtree(temporary)
+
+
+def _take_kernels(package: Path, copy: Path, content: Mapping[str, tuple[bytes, int]]) -> None:
+    """What Numba compiled of those files of a package that are the copy's by size and time."""
+    for path in (found for kind in _KERNELS for found in package.rglob(f"__pycache__/{kind}")):
+        source = path.parent.with_name(f"{path.name.partition('.')[0]}.py")
+        text, time_ns = content.get(str(source.relative_to(package)), (b"", 0))
+        with suppress(OSError):  # a job that compiles replaces it, or another run forgets the copy
+            status = source.stat()
+            if (status.st_size, status.st_mtime_ns) == (len(text), time_ns):
+                target = copy / path.relative_to(package)
+                target.parent.mkdir(exist_ok=True)
+                shutil.copyfile(path, target)
