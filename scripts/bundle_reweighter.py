@@ -19,7 +19,7 @@ with job(snakemake):
         model=snakemake.input.model,
         packed=Path(snakemake.input.packed[0]).parents[1],
         weights=snakemake.input.weights,
-        closures=snakemake.input.closures,
         output=snakemake.output[0],
         threads=snakemake.threads,
+        closure=snakemake.input.get("closure"),
     )

@@ -115,6 +115,12 @@ def bundle_inputs(wildcards):
     }
 
 
+def tested_by(wildcards):
+    """What closure found of a reweighter that it tests; nothing of others."""
+    name = wildcards.reweighter
+    return {"closure": f"<results>/closure/{name}.json"} if name in RUN.tested else {}
+
+
 def bundle_reweighter_inputs(wildcards):
     """A trained reweighter, events to compare it on, what weights says of its source, and its closure test."""
     name = wildcards.reweighter
@@ -125,7 +131,7 @@ def bundle_reweighter_inputs(wildcards):
         "model": f"<results>/models/{name}",
         "packed": read_by(name),
         "weights": f"<results>/weights/{name}/{of_source[0]}.json",
-        "closures": [f"<results>/closure/{name}.json"] if name in RUN.tested else [],
+        **tested_by(wildcards),
     }
 
 
@@ -133,12 +139,6 @@ def weights_of(reweighter):
     """The event weights of a reweighter, one file a dataset of its sample."""
     sample = RUN.run.samples[RUN.run.reweighters[reweighter]]
     return [f"<results>/weights/{reweighter}/{dataset}.parquet" for dataset in sample.datasets]
-
-
-def tested_by(wildcards):
-    """What closure found of a reweighter that it tests; nothing of others."""
-    name = wildcards.reweighter
-    return {"closure": f"<results>/closure/{name}.json"} if name in RUN.tested else {}
 
 
 def untested_weights(wildcards):

@@ -48,11 +48,11 @@ class Made:
     ratio: RatioSpec
     folder: Path
 
-    def bundle(self, name: str = "bundle", *closures: Path) -> Reweighter:
+    def bundle(self, name: str = "bundle", closure: Path | None = None) -> Reweighter:
         """Stage bundle_reweighter."""
         bundle_reweighter(
             self.spec, self.ratio.valid, FEATURES, {}, self.folder / "model", self.folder / "packed",
-            self.folder / "old.json", closures, self.folder / name, threads=1,
+            self.folder / "old.json", self.folder / name, threads=1, closure=closure,
         )  # fmt: skip
         return Reweighter(self.folder / name)
 

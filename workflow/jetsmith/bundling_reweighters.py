@@ -66,9 +66,9 @@ def bundle_reweighter(
     model: str | Path,
     packed: str | Path,
     weights: str | Path,
-    closures: Sequence[str | Path],
     output: str | Path,
     threads: int = 1,
+    closure: str | Path | None = None,
 ) -> None:
     """Write a bundle, compare it with the weights by NumPy, and give it its name if they agree.
 
@@ -80,9 +80,9 @@ def bundle_reweighter(
         model: Folder of the model.
         packed: Folder results/packed/{sample}.
         weights: results/weights/{reweighter}/{dataset}.json, of any dataset.
-        closures: results/closure/{reweighter}.json, or none where nothing tests the weights.
         output: The folder.
         threads: CPU threads of the trained model.
+        closure: results/closure/{reweighter}.json; None where nothing could test the weights.
 
     Raises:
         InputError: A file is damaged or another's, the model has a layer that no bundle can hold, or the
@@ -92,7 +92,7 @@ def bundle_reweighter(
     model = Path(model)
     io.check_folder(model, "train it again")
     told = read_told(spec, valid, weights)
-    tests = [io.read_record(Closure, path, reweighter=spec.name) for path in closures]
+    tested = None if closure is None else io.read_record(Closure, closure, reweighter=spec.name)
     parts = arrays.read_splits(packed, SPLITS, spec.groups, spec.sample)
     trained_on = parts if spec.folds else parts[:1]  # the models of folds have learned from all splits
     groups = seen(spec.inputs, features, sorted_by, trained_on)
@@ -105,7 +105,7 @@ def bundle_reweighter(
     scored = predicted(spec, model, tried.whole, groups, threads)
     with io.atomic_directory(output) as folder:
         expected = expected_of(spec, told, groups, tried, scored)
-        about = about_inputs(spec, told, groups, tests)
+        about = about_inputs(spec, told, groups, tested)
         write_files(folder, spec, told, groups, model, about, events, expected)
         worst = compare(folder, spec, told, groups, tried, scored)
         card = _weights_card.text(
@@ -157,11 +157,11 @@ def write_files(
 
 
 def about_inputs(
-    spec: RecipeSpec, told: Told, groups: Sequence[Group], tests: Sequence[Closure]
+    spec: RecipeSpec, told: Told, groups: Sequence[Group], tested: Closure | None
 ) -> dict[str, Any]:
     """Content of inputs.json."""
-    status = tests[0].status if tests else "not tested"
-    gates = {gate.name: {"status": gate.status, "why": gate.why} for test in tests for gate in test.gates}
+    status, found = (tested.status, tested.gates) if tested else ("not tested", ())
+    gates = {gate.name: {"status": gate.status, "why": gate.why} for gate in found}
     return {
         "format": FORMAT,
         "reweighter": spec.name,

@@ -5,6 +5,7 @@ types, defaults and descriptions. The parse imports every plug that is named, so
 more than records: what is heavy goes into its functions, or into a module whose name starts with `_`.
 """
 
+import hashlib
 import importlib
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -99,6 +100,12 @@ def reads(spec: RecipeSpec) -> tuple[str, ...]:
 def trains(backend: str) -> bool:
     """Whether it makes a model: others have the scores of somebody else."""
     return bool(find("classifiers", backend, "backend", "value").TRAINS)
+
+
+def sha256(path: Path) -> str:
+    """As `sha256sum` prints it, of a file of others that the configuration pins."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def takes_model(backend: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 
-from jetsmith import columns, io, members, parametrised, provenance, scored, signs
+from jetsmith import columns, io, members, parametrised, provenance, ratios, scored, signs
 from jetsmith.classifiers import Backend, find_backend
 from jetsmith.classifiers.stored import Stored
 from jetsmith.configuration import stored_checks
@@ -135,8 +135,7 @@ def _log_odds(
     table = {}
     for k, p in enumerate(found.members or [found.probabilities]):
         log_odds = np.zeros(len(rows), np.float32)
-        with np.errstate(divide="ignore"):
-            log_odds[source] = np.log(p[:, 1].astype(np.float64)) - np.log(p[:, 0].astype(np.float64))
+        log_odds[source] = ratios.log_odds(p[:, 0], p[:, 1])
         table[parametrised.column(at, k if found.members else None)] = log_odds
     return table
 

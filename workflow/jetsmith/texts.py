@@ -3,6 +3,10 @@
 import math
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jetsmith.metrics import Interval
 
 SYMMETRIC = 1.25  # errors whose ratio is below this are quoted as ±
 
@@ -30,6 +34,11 @@ def interval(
     if largest <= SYMMETRIC * min(up, down):
         return {"text": f"{text} ± {(up + down) / 2:.{places}f}", "up": "", "down": ""}
     return {"text": text, "up": f"+{up:.{places}f}", "down": f"−{down:.{places}f}"}
+
+
+def interval_text(found: "Interval") -> str:
+    """The same in a line: `0.507 ± 0.009`, or `0.511 +0.005 −0.006`."""
+    return " ".join(filter(None, interval(found.value, found.low, found.high).values()))
 
 
 def minus(text: str) -> str:

@@ -52,26 +52,16 @@ def text(
         n_jets: Jets of the splits `train` and `test`.
         worst: Largest difference from the trained model.
     """
-    made = trained["provenance"]
     sections = {
         f"# {spec.name}": f"A tagger of {spec.object} jets: {', '.join(spec.class_names)}.",
         "## Reading it": READING.format(name=spec.name),
         "## What it is for, and what not": PURPOSE,
         "## Figures": "\n\n".join(map(_figures, numbers)) or "None: it was not judged.",
-        "## Training": "\n".join(
-            [
-                f"- Sample `{spec.sample}`, of {', '.join(f'`{name}`' for name in datasets)}: "
-                f"{n_jets['train']:,} jets in the split `train`, {n_jets['test']:,} in `test`.",
-                *counts(trained["rows"]),
-                f"- Backend {spec.backend}{f', architecture `{spec.model}`' if spec.model else ''}; "
-                "its settings stand below.",
-                f"- {seeds(trained)}, on {trained['device']['engine']} ({trained['device']['kind']}).",
-                f"- Made from commit {made['commit']} with Python {made['python']}, "
-                + ", ".join(f"{name} {version}" for name, version in made["versions"].items())
-                + ".",
-                "",
-                f"```yaml\n{settings(spec)}```",
-            ]
+        "## Training": training(
+            spec,
+            trained,
+            datasets,
+            f"{n_jets['train']:,} jets in the split `train`, {n_jets['test']:,} in `test`",
         ),
         "## Inputs": "\n\n".join(map(inputs, groups)),
         "## Comparison": (
@@ -83,20 +73,43 @@ def text(
     return "\n\n".join(f"{head}\n\n{body.strip()}" for head, body in sections.items()) + "\n"
 
 
-def settings(spec: RecipeSpec) -> str:
-    """As in the tagger's file."""
+def training(spec: RecipeSpec, trained: Mapping[str, Any], datasets: Sequence[str], n_rows: str) -> str:
+    """On what, by what and from what a model was trained.
+
+    Args:
+        spec: The classifier.
+        trained: Content of the model's meta.json.
+        datasets: What the sample consists of.
+        n_rows: How many rows it has, in words.
+    """
+    made = trained["provenance"]
+    lines = [
+        f"- Sample `{spec.sample}`, of {', '.join(f'`{name}`' for name in datasets)}: {n_rows}.",
+        *_counts(trained["rows"]),
+        f"- Backend {spec.backend}{f', architecture `{spec.model}`' if spec.model else ''}; its settings "
+        "stand below.",
+        f"- {_seeds(trained)}, on {trained['device']['engine']} ({trained['device']['kind']}).",
+        f"- Made from commit {made['commit']} with Python {made['python']}, "
+        + ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+        + ".",
+    ]
+    return "\n".join([*lines, "", f"```yaml\n{_settings(spec)}```"])
+
+
+def _settings(spec: RecipeSpec) -> str:
+    """As in the file of the classifier."""
     held = {"architecture": spec.architecture, "training": spec.training.model_dump(mode="json")}
     return yaml.safe_dump(held, sort_keys=False, default_flow_style=None, width=110)
 
 
-def seeds(trained: Mapping[str, Any]) -> str:
+def _seeds(trained: Mapping[str, Any]) -> str:
     if members.MEMBERS in trained:
         seeds = ", ".join(map(str, trained["seeds"]))
         return f"The mean of {trained[members.MEMBERS]} trainings, of seeds {seeds}"
     return f"Seed {trained['seed']}"
 
 
-def counts(rows: Mapping[str, Mapping[str, Mapping[str, int]]]) -> list[str]:
+def _counts(rows: Mapping[str, Mapping[str, Mapping[str, int]]]) -> list[str]:
     return [
         f"- Of {role}{'' if model == 'model' else f' of {model}'}: "
         + ", ".join(f"{n:,} {name}" for name, n in counts.items())

@@ -65,28 +65,18 @@ def text(
     """
     source, target = spec.class_names
     row, a_row = ("event", "an event") if spec.object == "event" else ("jet", "a jet")
-    made, closure = trained["provenance"], about["closure"]
+    closure = about["closure"]
     sections = {
         f"# {spec.name}": f"{_verdict(closure)}\n\nFrom {row}s of `{source}` to `{target}`.",
         "## Closure": _gates(closure["gates"]),
         "## Reading it": READING.format(name=spec.name, row=row),
         "## What it is for, and what not": PURPOSE.format(row=row),
         "## Outputs": _outputs(spec, about, MEMBERS in trained),
-        "## Training": "\n".join(
-            [
-                f"- Sample `{spec.sample}`, of {', '.join(f'`{name}`' for name in datasets)}: "
-                + ", ".join(f"{n:,} {row}s in the split `{name}`" for name, n in n_events.items())
-                + ".",
-                *_card.counts(trained["rows"]),
-                f"- Backend {spec.backend}{f', architecture `{spec.model}`' if spec.model else ''}; "
-                "its settings stand below.",
-                f"- {_card.seeds(trained)}, on {trained['device']['engine']} ({trained['device']['kind']}).",
-                f"- Made from commit {made['commit']} with Python {made['python']}, "
-                + ", ".join(f"{name} {version}" for name, version in made["versions"].items())
-                + ".",
-                "",
-                f"```yaml\n{_card.settings(spec)}```",
-            ]
+        "## Training": _card.training(
+            spec,
+            trained,
+            datasets,
+            ", ".join(f"{n:,} {row}s in the split `{name}`" for name, n in n_events.items()),
         ),
         "## Inputs": "\n\n".join(_card.inputs(group, a_row, "outside") for group in groups),
         "## Comparison": (

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from jetsmith import plugs
 from jetsmith.classifiers.stored import Stored
-from jetsmith.classifiers.table import DATASET, Options, digest
+from jetsmith.classifiers.table import DATASET, Options
 from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray
@@ -68,7 +69,7 @@ def read(options: Options, spec: RecipeSpec, rows: Rows) -> Stored:
     path = Path(options.file)
     if not path.is_file():
         raise InputError(f"{spec.name}: {path} is not there; its weights were to be read from it")
-    if options.sha256 and (found := digest(path)) != options.sha256:
+    if options.sha256 and (found := plugs.sha256(path)) != options.sha256:
         raise InputError(f"{path}: is {found}, and not {options.sha256} of {spec.name}'s file")
     if problems := list(misfits(options)):
         raise InputError(f"{spec.name}: " + "; ".join(problems))

@@ -6,7 +6,6 @@ undone again, since a bundle transforms its inputs itself. A bare file says noth
 rows; `outputs` says of which class each number is that comes out.
 """
 
-import hashlib
 import importlib.util
 import json
 from collections.abc import Iterator, Mapping
@@ -77,7 +76,7 @@ class Options(plugs.Options):
         if not path.is_file():
             yield f"file: `{self.file}` is not there"
             return
-        if (found := _digest(path)) != self.sha256:
+        if (found := plugs.sha256(path)) != self.sha256:
             yield f"sha256: {self.file} is {found}; write that, where it is the one you mean"
             return
         problems = [*self._of_tensors(spec), *self._of_outputs(spec)]
@@ -126,12 +125,12 @@ class Options(plugs.Options):
         if not self.bundle or not sums.is_file():
             yield f"bundle: `{self.bundle}` is no folder of a bundle: it has no {CHECKSUMS}"
             return
-        found = _digest(sums)
+        found = plugs.sha256(sums)
         if found != self.sha256:
             yield f"sha256: the bundle in {self.bundle} is {found}; write that, where it is the one you mean"
             return
         inputs = Path(self.bundle, INPUTS)
-        if not inputs.is_file() or _digest(inputs) not in sums.read_text():
+        if not inputs.is_file() or plugs.sha256(inputs) not in sums.read_text():
             yield f"bundle: {inputs} is missing or was changed; get the bundle again"
             return
         about = self._about()
@@ -183,10 +182,6 @@ class Options(plugs.Options):
         return found
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def device(spec: RecipeSpec, threads: int, gpus: int) -> "Device":
     """The CPU."""
     from jetsmith.classifiers import on_cpu
@@ -213,7 +208,7 @@ def read(spec: RecipeSpec, rows: "Rows", threads: int = 1) -> "Stored":
 
     options = Options.model_validate(spec.architecture)
     place = Path(options.file) if options.file else Path(options.bundle, CHECKSUMS)
-    found = _digest(place)
+    found = plugs.sha256(place)
     if found != options.sha256:
         raise InputError(f"{place}: is {found}, and not {options.sha256} of {spec.name}'s file")
     no = np.zeros(len(rows), bool)

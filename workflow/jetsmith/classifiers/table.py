@@ -1,6 +1,5 @@
 """Weights that others have computed, event by event: nothing is trained, a table is read."""
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,18 +59,12 @@ class Options(plugs.Options):
         path = Path(self.file)
         if not path.is_file():  # it is an input of score, so that Snakemake asks for a rule that makes it
             return
-        if self.sha256 and (found := digest(path)) != self.sha256:
+        if self.sha256 and (found := plugs.sha256(path)) != self.sha256:
             yield f"sha256: {self.file} is {found}; write that, where it is the one you mean"
             return
         from jetsmith.classifiers import _table
 
         yield from _table.misfits(self)
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def device(spec: RecipeSpec, threads: int, gpus: int) -> "Device":

@@ -16,7 +16,7 @@ from jetsmith.plots.spectra import REWEIGHTED_COLOR, SOURCE_DASHES
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
-from jetsmith.texts import interval, label_text
+from jetsmith.texts import interval_text, label_text
 
 SMALLEST_REACH = 0.02  # of the lower panels, so that noise looks like noise
 LABEL_SIZE = 12.5
@@ -81,16 +81,11 @@ class ClosureNumbers(looks.Numbers):
 
     def alternative(self) -> str:
         """Areas and status."""
-        areas = ", ".join(f"{judged.name} {_said(judged.auc)}" for judged in self.judged)
+        areas = ", ".join(f"{judged.name} {interval_text(judged.auc)}" for judged in self.judged)
         return (
             f"Closure test of {self.title}, {self.status}: areas under the ROC curve of a fresh classifier "
             f"{areas}; calibration {self.calibration}, {_chi2_text(self)}."
         )
-
-
-def _said(area: Interval) -> str:
-    found = interval(area.value, area.low, area.high)
-    return " ".join(filter(None, found.values()))
 
 
 def _chi2_text(numbers: ClosureNumbers) -> str:
@@ -144,10 +139,10 @@ def compute(spec: ClassifierSpec, test: Closure) -> ClosureNumbers:
         false_positive=digits(np.linspace(0, 1, n)),
         judged=tuple(judged),
         fractions=tuple(
-            Fraction(
-                **dict(zip(Fraction.model_fields, digits((b.predicted, b.observed, b.error)), strict=True))
+            Fraction(predicted=predicted, observed=observed, error=error)
+            for predicted, observed, error in (
+                digits((b.predicted, b.observed, b.error)) for b in test.calibration
             )
-            for b in test.calibration
         ),
         chi2=values.get("chi2"),
         n_dof=int(values["n_dof"]) if "n_dof" in values else None,
@@ -189,7 +184,8 @@ def _draw_curves(main: Axes, below: Axes, numbers: ClosureNumbers) -> None:
     )
     reach = SMALLEST_REACH
     for judged, look in zip(numbers.judged, styles, strict=False):
-        label = f"{judged.name}: {_said(judged.auc)}" + (f", {judged.status}" if judged.status else "")
+        said = filter(None, (interval_text(judged.auc), judged.status))
+        label = f"{judged.name}: {', '.join(said)}"
         x = numbers.false_positive if judged.true_positive else ()
         main.plot(x, judged.true_positive, label=label, gid=judged.name, **look)
         distance = np.subtract(judged.true_positive, x)

@@ -15,7 +15,7 @@ from jetsmith.plots.spectra import Spectrum
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
-from jetsmith.texts import interval, label_text, point_text
+from jetsmith.texts import interval_text, label_text, point_text
 
 MAX_VALUES = 4
 MAX_FEATURES = 3
@@ -79,9 +79,7 @@ class ParametersNumbers(looks.Numbers):
 
 
 def _area(value: Value) -> str:
-    if value.auc is None:
-        return "unknown"
-    return " ".join(filter(None, interval(value.auc.value, value.auc.low, value.auc.high).values()))
+    return "unknown" if value.auc is None else interval_text(value.auc)
 
 
 def plot_parameters(
@@ -149,10 +147,9 @@ def _point(found: Interpolation) -> tuple[float, ...]:
 
 
 def _features(spec: ClassifierSpec, every: Sequence[Mapping[str, Spectrum]]) -> list[str]:
-    """Names of those that are shown: spectators first, then what moves most at any value."""
-    seen = {name for inputs in spec.spectators for name in inputs.features}
+    """Names of those that are shown, by how far they move at any value."""
     moved = {name: max(of[name].moved for of in every) for name in (every[0] if every else ())}
-    return sorted(moved, key=lambda name: (name not in seen, -moved[name]))[:MAX_FEATURES]
+    return spectra.ranked(spec, moved)[:MAX_FEATURES]
 
 
 def draw(numbers: ParametersNumbers, style: PlotSpec) -> Figure:

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from jetsmith.io import FloatArray
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import digits
-from jetsmith.specs.classifiers import ClassSpec
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 
@@ -69,6 +69,12 @@ def spectrum_of(entry: Mapping[str, Any], labels: Mapping[str, str]) -> Spectrum
         chi2_after=entry["chi2_after"] / entry["n_dof"],
         **parts,
     )
+
+
+def ranked(spec: ClassifierSpec, moved: Mapping[str, float]) -> list[str]:
+    """Features in the order in which they are shown: spectators first, then what the weights move most."""
+    seen = {name for inputs in spec.spectators for name in inputs.features}
+    return sorted(moved, key=lambda name: (name not in seen, -moved[name]))
 
 
 def over(values: Sequence[float] | FloatArray, whole: Sequence[float] | FloatArray) -> FloatArray:

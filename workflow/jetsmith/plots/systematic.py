@@ -87,15 +87,14 @@ def compute(
         histograms: Records of the closure test.
         labels: TeX labels by feature.
     """
-    seen = {name for inputs in spec.spectators for name in inputs.features}
-    every = [spectra.spectrum_of(entry, labels) for entry in histograms]
-    ranked = sorted(every, key=lambda found: (found.feature not in seen, -found.moved))
+    every = {entry["feature"]: spectra.spectrum_of(entry, labels) for entry in histograms}
+    ranked = spectra.ranked(spec, {name: found.moved for name, found in every.items()})
     return SystematicNumbers(
         title=spec.title,
         reweighter=spec.name,
         source=spec.classes[0],
         target=spec.classes[1],
-        spectra=tuple(ranked[:MAX_FEATURES]),
+        spectra=tuple(every[name] for name in ranked[:MAX_FEATURES]),
         message="" if ranked else f"{spec.title}: the closure test has no spectra",
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from jetsmith.handed.closure import Area, Closure, Gate, Interpolation
 from jetsmith.report.tables import Row, Table, whole
-from jetsmith.texts import count, interval, minus, point_text
+from jetsmith.texts import count, minus, point_text
 
 GATES = {
     "separation": ("Separation", "auc"),
@@ -30,7 +30,7 @@ def closures(entries: Sequence[Closure], classifiers: Table) -> list[Row]:
             "grade": GRADES[test.status],
             "n_source": count(test.n_source),
             "n_target": count(test.n_target),
-            "before": whole(asdict(test.auc_before)),
+            "before": _area(test.auc_before),
             "gates": [
                 {
                     "name": GATES[gate.name][0],
@@ -95,4 +95,4 @@ def _after(found: Mapping[str, Any]) -> float:
 
 
 def _area(found: Area | None) -> Row:
-    return interval(None, None, None) if found is None else interval(found.value, found.low, found.high)
+    return whole(None if found is None else asdict(found))

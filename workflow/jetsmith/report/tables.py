@@ -76,6 +76,7 @@ def _summary_row(curve: Table, others: Sequence[Table]) -> Row:
 
 
 def whole(found: Table | None, percent: bool = False) -> Row:
+    """A number with its interval, of a record with `value`, `low` and `high`; a dash for none."""
     if found is None:
         return interval(None, None, None)
     return interval(found["value"], found["low"], found["high"], percent)

@@ -37,17 +37,16 @@ def closure_of(events: HeldOut, settings: GatesSpec, seed: int, threads: int = 1
             generator that do not add up to more than 0.
     """
     weighted = events.generator * events.weight
-    target, needed = events.target_mask, events.ratio[events.known | ~events.target_mask]
+    target, all_known = events.target_mask, bool(events.known.all())
+    needed = events.ratio[events.known | ~target]
     if not all(np.isfinite(found).all() for found in (weighted, events.each, needed, events.features)):
         raise InputError("closure: weights or features that are not finite; run the weights stage again")
     if not (needed > 0).all():
         raise InputError("closure: ratios that are not positive; run the weights stage again")
     inverse = np.where(target & ~events.outside, events.generator / events.ratio, events.generator)
     before, after, swapped = (
-        separation(events, weight, settings.bootstraps, [seed], threads)
-        if np.isfinite(weight).all()
-        else None
-        for weight in (events.generator, weighted, inverse)
+        None if weight is None else separation(events, weight, settings.bootstraps, [seed], threads)
+        for weight in (events.generator, weighted, inverse if all_known else None)
     )
     if before is None:
         raise InputError(
@@ -61,11 +60,9 @@ def closure_of(events: HeldOut, settings: GatesSpec, seed: int, threads: int = 1
     found = (
         gates.separation_gate(before, after, settings),
         gates.support_gate(events, settings),
-        gates.calibration_gate(curve, settings) if events.known.all() else gates.unknown_gate("calibration"),
+        gates.calibration_gate(curve, settings) if all_known else gates.unknown_gate("calibration"),
         gates.spectra_gate(events, histograms, settings),
-        gates.swapped_gate(before, swapped, settings)
-        if events.known.all()
-        else gates.unknown_gate("swapped"),
+        gates.swapped_gate(before, swapped, settings) if all_known else gates.unknown_gate("swapped"),
         gates.sum_gate(events),
     )
     return Closure(
