@@ -13,6 +13,7 @@ import pytest
 
 from jetsmith import provenance
 from jetsmith.sealed import made
+from jetsmith.sources import mock
 from tests.unit.code_cache import forget
 
 from .conftest import Project, mock_project
@@ -142,6 +143,27 @@ def test_old_results_are_accepted_by_name(project):
     assert "results stand since" in page
     assert "code of skimming.account" in page
     assert planned(project) == {}
+
+
+def test_an_input_from_outside_is_on_record(project):
+    """Collision data with a golden JSON: the run ends, nothing is left to do, and another JSON skims again.
+
+    Protects: a job that is made, and of which nothing can be written down.
+    """
+    golden = project.folder / "golden.json"
+    golden.write_text(json.dumps({"283270": [[1, 1000]]}))
+    mock.write(project.folder / "data.root", [mock.measured(mock.events(50, 5))])
+    entry = {"object": "ak4", "process": "data", "files": ["data.root"], "is_data": True}
+    project.edit_yaml("datasets.yaml", "data", value=entry | {"golden_json": "golden.json"})
+    project.edit_yaml("mine.yaml", "samples", "data", value={"datasets": ["data"]})
+    target = "results/skim/data.json"
+    done = project.snakemake(target, "--cores", "2", *MINE)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
+    assert project.planned(target, *MINE) == {}
+    entry = made.Ledger(project.folder / "results").get("skim/data/000.parquet")
+    assert "golden.json" in entry.input
+    golden.write_text(json.dumps({"283270": [[1, 1]]}))
+    assert set(project.planned(target, *MINE)) == {"skim", "account"}
 
 
 def test_verify_runs_finished_jobs_again(project):
