@@ -81,11 +81,12 @@ def copy_demo(target: Path) -> Project | None:
     """Copy the checkout with what `make demo` has made; None where that is not all, or of another version."""
     if not (ROOT / "results/report/verdict.json").is_file():
         return None
-    project = Project(target, {})
+    looked = Project(ROOT, {}).snakemake("-n")
+    if looked.returncode or job_table(looked.stdout):
+        return None
     _copy_parts(target)
     shutil.copytree(ROOT / "results", target / "results", copy_function=shutil.copy2)
-    looked = project.snakemake("-n")
-    return project if looked.returncode == 0 and not job_table(looked.stdout) else None
+    return Project(target, {})
 
 
 def _copy_parts(target: Path) -> None:
