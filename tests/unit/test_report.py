@@ -409,6 +409,7 @@ def test_a_file_of_another_form_is_named(tmp_path: Path) -> None:
         (1.0, 1.0, 1.0, False, ("1.0000", "", "")),
         (None, None, None, True, ("–", "", "")),
         (1234.0, 1200.0, 1268.0, False, ("1234 ± 34", "", "")),
+        (0.954, 0.9541, 0.979, False, ("0.954", "+0.025", "−0.000")),  # rounding put the end beyond
     ],
 )
 def test_intervals_are_quoted_to_two_digits_of_the_error(

@@ -25,7 +25,7 @@ def interval(
     if value is None or low is None or high is None:
         return {"text": "–", "up": "", "down": ""}
     scale = 100.0 if percent else 1.0
-    value, down, up = value * scale, (value - low) * scale, (high - value) * scale
+    value, down, up = value * scale, max(value - low, 0.0) * scale, max(high - value, 0.0) * scale
     largest = max(up, down)
     places = max(0, 1 - math.floor(math.log10(largest))) if largest > 0 else 4
     text = minus(f"{value:.{places}f}")

@@ -21,7 +21,7 @@ PURPOSE = """\
 Give it the inputs that `inputs.json` names, of {row}s of the source, and multiply their generator weights by
 `weight`: they stand for the target. It must not be used
 
-- where a gate below has failed; *not conclusive* is not *passed*;
+- where a gate above has failed; *not conclusive* is not *passed*;
 - on {row}s of another source than this one: another tune, shower, order, energy, process or selection;
 - on data, or on {row}s of the target;
 - beyond the region of validity (`outside`: the weight is 1 there) and the ranges of `inputs.json`;
