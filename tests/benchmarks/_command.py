@@ -78,16 +78,10 @@ def table(results: Path) -> str:
 def _block(name: str, content: dict[str, Any]) -> str:
     """A heading with date, machine and versions, and the table of one benchmark."""
     machine, record = content.pop("machine"), content.pop("provenance")
-    groups = [value for value in content.values() if isinstance(value, dict)]
-    columns: dict[str, dict[str, Any]] = groups[0] if groups else {}
-    if all(name.isdecimal() for name in columns):  # a JSON file has them as texts: 1, 16, 4
-        columns = {name: columns[name] for name in sorted(columns, key=int)}
-    inside = list(dict.fromkeys(key for column in columns.values() for key in column))
+    tables = [value for value in content.values() if isinstance(value, dict)]
+    inside = {key for columns in tables for column in columns.values() for key in column}
     single = {k: v for k, v in content.items() if isinstance(v, int | float) and k not in inside}
-    blocks = []
-    if columns:
-        rows = [[key, *(column.get(key, "") for column in columns.values())] for key in inside]
-        blocks.append(_rows(["field", *columns], rows))
+    blocks = [_columns(columns) for columns in tables]
     if single:
         blocks.append(_rows(["field", "value"], [[key, value] for key, value in single.items()]))
     versions = ", ".join(f"{package} {found}" for package, found in record["versions"].items())
@@ -97,6 +91,19 @@ def _block(name: str, content: dict[str, Any]) -> str:
         f"commit {record['commit']}; {versions}."
     )
     return "\n\n".join([f"### {name}", *blocks, about])
+
+
+def _columns(columns: dict[str, dict[str, Any]]) -> str:
+    """A table with a column for each of several inputs, or with a line where there are many."""
+    if all(name.isdecimal() for name in columns):  # a JSON file has them as texts: 1, 16, 4
+        columns = {name: columns[name] for name in sorted(columns, key=int)}
+    fields = list(dict.fromkeys(key for column in columns.values() for key in column))
+    if len(columns) > max(len(fields), 6):
+        return _rows(
+            ["", *fields], [[name, *(c.get(key, "") for key in fields)] for name, c in columns.items()]
+        )
+    rows = [[key, *(column.get(key, "") for column in columns.values())] for key in fields]
+    return _rows(["field", *columns], rows)
 
 
 def _rows(head: list[str], rows: list[list[Any]]) -> str:

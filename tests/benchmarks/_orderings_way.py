@@ -1,0 +1,134 @@
+"""How the taggers of a run compare on its test jets: `FOLDER COMPARISONS SEED`; a line of JSON.
+
+Replicas draw each event, with all of its jets, a Poisson(1) number of times, the same for all taggers: what
+lies between two of them is known better than either.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jetsmith import io
+from jetsmith.configuration.load import load
+from jetsmith.configuration.records import read_yaml
+from jetsmith.hashing import SPLITS
+from jetsmith.scored import discriminant
+from jetsmith.specs.classifiers import DiscriminantSpec
+
+Array = npt.NDArray[Any]
+REPLICAS = 300
+MISTAG = {"1e-2": 1e-2, "1e-3": 1e-3}
+CLASSES = SIGNAL, _, BACKGROUND = "b_jets", "c_jets", "light_jets"
+QUANTILES = (0.1587, 0.8413)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Which jets are told from which, and by which discriminant of which tagger.
+
+    Attributes:
+        name: Of the tagger.
+        signal, background: Truth that judges.
+        of: The discriminant; None for the tagger's own.
+    """
+
+    name: str
+    signal: str = SIGNAL
+    background: str = BACKGROUND
+    of: DiscriminantSpec | None = None
+
+
+def measures(values: Array, is_signal: Array, is_background: Array, times: Array) -> dict[str, Array]:
+    """Area and signal efficiencies at fixed background efficiencies, shape (R,) each.
+
+    Args:
+        values: Discriminant, shape (N,); -inf for jets that pass nothing.
+        is_signal: Shape (N,).
+        is_background: Shape (N,).
+        times: How often each jet counts, shape (R, N).
+    """
+    order = np.argsort(-values, kind="stable")
+    used = order[(is_signal | is_background)[order]]
+    _, tie = np.unique(-values[used], return_inverse=True)
+    ends = np.flatnonzero(np.diff(tie, append=tie[-1] + 1))  # jets of one score pass together
+    found: dict[str, list[float]] = {name: [] for name in ("auc", *(f"efficiency_{m}" for m in MISTAG))}
+    for drawn in times:
+        counts = drawn[used].astype(np.float64)
+        signal, background = (np.cumsum(counts * of[used])[ends] for of in (is_signal, is_background))
+        signal, background = (
+            np.concatenate([[0.0], passing / passing[-1]]) for passing in (signal, background)
+        )
+        found["auc"].append(float(np.trapezoid(signal, background)))
+        for name, target in MISTAG.items():
+            last = np.searchsorted(background, target * (1 + 1e-12), side="right") - 1
+            found[f"efficiency_{name}"].append(float(signal[last]))
+    return {name: np.asarray(numbers) for name, numbers in found.items()}
+
+
+def poisson(events: Array, seed: int) -> Array:
+    """How often each jet counts: once in the first line, else as its event was drawn; (1 + R, N)."""
+    _, event = np.unique(events, return_inverse=True)
+    drawn = np.random.default_rng(seed).poisson(1.0, (REPLICAS, event.max() + 1)).astype(np.uint8)
+    return np.concatenate([np.ones((1, len(event)), np.uint8), drawn[:, event]])
+
+
+def interval(numbers: Array) -> dict[str, float]:
+    """The first of the numbers, and the central interval of the others."""
+    low, high = np.quantile(numbers[1:], QUANTILES)
+    return {"value": float(numbers[0]), "low": float(low), "high": float(high)}
+
+
+def main(folder: Path, comparisons: list[dict[str, Any]], seed: int) -> None:
+    """Print areas and efficiencies of every tagger, and the comparisons."""
+    root = Path(__file__).parent.parent.parent
+    run = load(
+        read_yaml(folder / "config" / "config.yaml") | {"seed": seed}, [folder / "config", root / "config"]
+    )
+    tables = {name: _test_jets(folder, name, run) for name in run.run.taggers}
+    first = next(iter(tables.values()))
+    times = poisson(first["event"], seed)
+    flavours = read_yaml(root / "config" / "flavours.yaml")
+    truths = {name: np.isin(first["label"], flavours[name]["truth"]) for name in CLASSES}
+
+    def of(task: Task) -> dict[str, Array]:
+        spec = run.classifiers[task.name]
+        chosen = task.of or spec.discriminant
+        assert chosen is not None
+        values = discriminant(tables[task.name], chosen, spec.class_names).astype(np.float64)
+        return measures(
+            np.where(np.isnan(values), -np.inf, values), truths[task.signal], truths[task.background], times
+        )
+
+    taggers = {name: {key: interval(n) for key, n in of(Task(name)).items()} for name in tables}
+    found = []
+    for comparison in comparisons:
+        by, how = comparison["by"], comparison["how"]
+        better, worse = (of(_task(comparison[side])) for side in ("better", "worse"))
+        between = better[by] / worse[by] if how == "ratio" else better[by] - worse[by]
+        found.append(interval(between))
+    counts = {name: int(mask.sum()) for name, mask in truths.items()}
+    print(json.dumps({"taggers": taggers, "comparisons": found, "test_jets": counts}))
+
+
+def _task(given: Mapping[str, Any]) -> Task:
+    of = given.get("of")
+    return Task(**{**given, "of": DiscriminantSpec.model_validate(of) if of else None})
+
+
+def _test_jets(folder: Path, tagger: str, run: Any) -> dict[str, Array]:
+    """Columns of the score file of a tagger, of test jets."""
+    sample = run.run.taggers[tagger]
+    path = folder / "results" / "scores" / tagger / f"{sample}.parquet"
+    rows = io.read_rows(path, list(io.column_names(path)), classifier=tagger, sample=sample)
+    here = np.asarray(rows["split"]) == SPLITS.index("test")
+    return {name: np.asarray(rows[name])[here] for name in rows.fields}
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,174 @@
+"""Benchmark `orderings`: the whole family of AK4 taggers on the same simulated tt jets, in five seeds.
+
+Each seed is a run of the workflow of its own: other events, other splits, other starts of the trainings. The
+settings are those of `config/taggers/`, tuned on the first two seeds at most.
+"""
+
+import json
+import shutil
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from tests.benchmarks import _harness as harness
+
+SEEDS = (1, 2, 3, 4, 5)
+N_EVENTS = 40_000
+SAMPLE = "jets"
+ALONE = "transformer_alone"
+TAGGERS = (
+    *("jp", "jbp", "track_counting", "soft_muon", "soft_electron", "csvv2", "cmva"),
+    *("ctag_cvsl", "ctag_cvsb", "mv2", "dl1", "rnnip", "dl1r", "deepcsv", "deepcsv_phase0"),
+    *("deepjet", "dense_700", "dense_65", "dips", "transformer", ALONE),
+)
+
+
+class Ordering(NamedTuple):
+    """What is expected of two taggers.
+
+    Attributes:
+        better, worse: Their names.
+        by: auc, or efficiency_1e-3 at a light mistag of 0.1%.
+        least: The least ratio of both, or, of areas, the least difference.
+        signal, background: Truth that judges both.
+        as_if: The discriminant of the worse one, where it is not its own.
+    """
+
+    better: str
+    worse: str
+    by: str = "auc"
+    least: float = 0.0
+    signal: str = "b_jets"
+    background: str = "light_jets"
+    as_if: Mapping[str, Any] | None = None
+
+    @property
+    def how(self) -> str:
+        """Areas are compared by their difference, efficiencies by their ratio."""
+        return "difference" if self.by == "auc" else "ratio"
+
+    @property
+    def name(self) -> str:
+        """A line of the table."""
+        truth = "" if self.background == "light_jets" and self.signal == "b_jets" else f", {self.background}"
+        return f"{self.better} over {self.worse}, {self.by}{truth}"
+
+    def comparison(self) -> dict[str, Any]:
+        """What `_orderings_way` is asked."""
+        sides = {
+            side: {"name": name, "signal": self.signal, "background": self.background, "of": of}
+            for side, name, of in (("better", self.better, None), ("worse", self.worse, self.as_if))
+        }
+        return {"by": self.by, "how": self.how, **sides}
+
+
+def _c_against(background: Sequence[str]) -> dict[str, Any]:
+    return {"signal": ["c"], "background": dict.fromkeys(background, 1.0)}
+
+
+TIGHT = "efficiency_1e-3"
+ORDERINGS = (
+    *(Ordering("cmva", one) for one in ("csvv2", "jp", "jbp", "soft_muon", "soft_electron")),
+    Ordering("deepcsv", "csvv2", TIGHT, 1.15),
+    Ordering("deepjet", "deepcsv", TIGHT, 1.10),
+    *(Ordering("deepjet", one) for one in ("dense_700", "dense_65")),
+    *(Ordering("deepjet", one, TIGHT, 1.0) for one in ("dense_700", "dense_65")),
+    Ordering("transformer", "deepjet"),
+    Ordering("transformer", ALONE),
+    Ordering("dl1r", "dl1"),
+    Ordering("dl1", "mv2"),
+    Ordering("dips", "rnnip"),
+    Ordering("ctag_cvsl", "deepcsv", signal="c_jets", as_if=_c_against(["udsg"])),
+    Ordering(
+        "ctag_cvsb",
+        "deepcsv",
+        signal="c_jets",
+        background="b_jets",
+        as_if=_c_against(["b_or_lepb", "bb"]),
+    ),
+)
+
+
+def run() -> dict[str, Any]:
+    """The fields that docs/benchmarks.md explains: of each ordering, then of each tagger."""
+    return summary({seed: _of(seed) for seed in SEEDS[: harness.rounds(len(SEEDS))]})
+
+
+def _of(seed: int) -> dict[str, Any]:
+    """One run of the workflow, up to the scores; what was made before is not made again."""
+    folder = harness.RESULTS / "orderings" / str(seed)
+    write_config(folder / "config")
+    command = [sys.executable, "-m", "snakemake", "-s", harness.ROOT / "Snakefile", "--cores", "all"]
+    command += ["--configfile", "config/config.yaml", "--config", f"seed={seed}", "--rerun-incomplete", "--"]
+    command += [f"results/scores/{name}/{SAMPLE}.parquet" for name in TAGGERS]
+    harness.call(command, folder, **harness.package_on_path())
+    comparisons = json.dumps([ordering.comparison() for ordering in ORDERINGS])
+    way = harness.python("_orderings_way", folder, comparisons, str(seed))
+    found = harness.call(way, **harness.package_on_path()).said
+    print(f"  seed {seed}: {json.dumps(found)}", file=sys.stderr, flush=True)
+    return found
+
+
+def write_config(folder: Path) -> None:
+    """What a run of the benchmark has beside the checkout's configuration."""
+    own = harness.ROOT / "config"
+    run = yaml.safe_load((own / "config.yaml").read_text())
+    wanted = {key: run[key] for key in ("selection", "working_points")}
+    wanted |= {
+        "title": "The family of AK4 taggers",
+        "splits": {"train": 0.5, "validation": 0.1, "calibration": 0.05, "test": 0.35},
+        "samples": {SAMPLE: {"datasets": ["ttbar"]}},
+        "taggers": dict.fromkeys(TAGGERS, SAMPLE),
+        "bundles": False,
+    }
+    simulated = yaml.safe_load((own / "datasets.yaml").read_text())["ttbar"]
+    simulated["simulate"] |= {"n_events": N_EVENTS, "parts": 4}
+    alone = yaml.safe_load((own / "taggers" / "transformer.yaml").read_text())
+    alone["losses"] = {name: loss for name, loss in alone["losses"].items() if name == "classes"}
+    alone.pop("side", None)
+    alone["title"] += ", without its auxiliary heads"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "taggers").mkdir(parents=True)
+    for name, content in (
+        ("config", wanted), ("datasets", {"ttbar": simulated}), (f"taggers/{ALONE}", alone),
+    ):  # fmt: skip
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def summary(found: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """Means over the seeds with their standard errors, which hold what trainings and events change.
+
+    Args:
+        found: What `_orderings_way` says, by seed.
+    """
+    orderings: dict[str, Any] = {}
+    for place, ordering in enumerate(ORDERINGS):
+        each = [seed["comparisons"][place] for seed in found.values()]
+        orderings[ordering.name] = {
+            **dict(_mean([one["value"] for one in each])),
+            "wanted": ordering.least,
+            "seeds": len(each),
+            "as_wanted": sum(one["value"] >= ordering.least for one in each),
+            "interval_above": sum(one["low"] >= ordering.least for one in each),
+            "interval_below": sum(one["high"] < ordering.least for one in each),
+            "by_seed": ", ".join(f"{one['value']:.4f} [{one['low']:.4f}, {one['high']:.4f}]" for one in each),
+        }
+    taggers = {
+        name: {
+            field: value
+            for key in next(iter(found.values()))["taggers"][name]
+            for field, value in _mean([seed["taggers"][name][key]["value"] for seed in found.values()], key)
+        }
+        for name in TAGGERS
+    }
+    return {"orderings": orderings, "taggers": taggers}
+
+
+def _mean(values: Sequence[float], name: str = "mean") -> list[tuple[str, float]]:
+    """Mean, and its standard error where there are several."""
+    error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+    return [(name, round(statistics.mean(values), 5)), (f"{name}_error", round(error, 5))]

@@ -1,0 +1,82 @@
+"""The benchmark of orderings finds what is there, and nothing where there is nothing."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from tests.benchmarks import _orderings_way as way
+from tests.benchmarks import orderings
+
+N = 4000
+
+
+@pytest.fixture
+def jets():
+    """Scores with ties and untagged jets, truth, and events of four jets."""
+    rng = np.random.default_rng(1)
+    signal = rng.random(N) < 0.3
+    background = ~signal & (rng.random(N) < 0.8)
+    values = np.round(rng.normal(1.2 * signal), 1)
+    values[rng.random(N) < 0.05] = -np.inf
+    return values, signal, background, np.repeat(np.arange(N // 4), 4)
+
+
+def test_measures_are_those_of_a_plain_count(jets):
+    """Areas with ties, and efficiencies at the loosest cut that keeps the mistag, for drawn events, too."""
+    values, signal, background, events = jets
+    times = way.poisson(events, 1)[:4]
+    found = way.measures(values, signal, background, times)
+    used = signal | background
+    finite = np.maximum(values, -50.0)
+    for k, drawn in enumerate(times):
+        area = roc_auc_score(signal[used], finite[used], sample_weight=drawn[used])
+        assert found["auc"][k] == pytest.approx(area, abs=1e-12)
+        cuts = np.unique(values)
+        mistag = np.array([drawn[background & (values >= cut)].sum() for cut in cuts])
+        passed = cuts[mistag <= 0.01 * drawn[background].sum()]
+        wanted = drawn[signal & (values >= passed.min())].sum() / drawn[signal].sum() if len(passed) else 0.0
+        assert found["efficiency_1e-2"][k] == pytest.approx(wanted, abs=1e-12)
+
+
+def test_events_are_drawn_whole(jets):
+    """Jets of one event go together; the first line is what was seen."""
+    times = way.poisson(jets[3], 2)
+    assert (times[0] == 1).all()
+    assert (times.reshape(len(times), -1, 4) == times.reshape(len(times), -1, 4)[..., :1]).all()
+    assert times[1:].mean() == pytest.approx(1, abs=0.01)
+
+
+def test_two_taggers_are_told_apart_only_where_they_are():
+    """Of the same strength about as many intervals hold 0 as they say; a better one is found by all."""
+    rng = np.random.default_rng(3)
+    held, above = 0, 0
+    for k in range(60):
+        signal = rng.random(N) < 0.5
+        common = rng.normal(signal)
+        first, second, better = (common + rng.normal(size=N) * noise for noise in (0.7, 0.7, 0.1))
+        times = way.poisson(np.arange(N), k)
+        areas = [way.measures(v, signal, ~signal, times)["auc"] for v in (first, second, better)]
+        same, apart = way.interval(areas[0] - areas[1]), way.interval(areas[2] - areas[1])
+        held += same["low"] <= 0 <= same["high"]
+        above += apart["low"] > 0
+    assert 30 <= held <= 52  # 41 are right; binomially within three standard deviations
+    assert above == 60
+
+
+def test_summary_counts_seeds():
+    """What is wanted is compared with each seed, and a seed that fails is seen."""
+
+    def seed(value):
+        one = {"value": value, "low": value - 0.01, "high": value + 0.01}
+        return {
+            "comparisons": [one] * len(orderings.ORDERINGS),
+            "taggers": {name: {"auc": one} for name in orderings.TAGGERS},
+        }
+
+    found = orderings.summary({1: seed(0.02), 2: seed(0.004), 3: seed(-0.02)})
+    cmva = found["orderings"]["cmva over csvv2, auc"]
+    assert (cmva["as_wanted"], cmva["interval_above"], cmva["interval_below"]) == (2, 1, 1)
+    assert cmva["mean"] == pytest.approx(0.00133, abs=1e-5)
+    tight = found["orderings"]["deepcsv over csvv2, efficiency_1e-3"]
+    assert (tight["wanted"], tight["as_wanted"]) == (1.15, 0)
+    assert found["taggers"]["jp"]["auc"] == cmva["mean"]
