@@ -56,7 +56,8 @@ def write(graph: Graph, spec: RecipeSpec, model: Path, groups: dict[str, Prepare
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
-    import jetsmith.models._layers  # noqa: F401  registers the layers that the file names
+    import jetsmith.models._attention
+    import jetsmith.models._layers  # noqa: F401  register the layers that the file names
 
     network = keras.models.load_model(model / "model.keras", compile=False, safe_mode=True)
     return Walk(graph, groups).plain(network.output["classes"])

@@ -33,12 +33,14 @@ class Labelled:
         target: Index of the class, shape (N,), int32.
         weight: Mean 1, shape (N,), float32; below 0 only where a reweighter is trained.
         side: Columns that losses read beside the inputs, by name, shape (N,) each, float32.
+        constituents: The same N rows with the columns of constituents that losses read.
     """
 
     rows: "Rows"
     target: "IntArray"
     weight: "FloatArray"
     side: "Mapping[str, FloatArray]" = field(default_factory=dict)
+    constituents: "Rows | None" = None
 
 
 @dataclass(frozen=True)

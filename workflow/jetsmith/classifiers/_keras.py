@@ -26,6 +26,7 @@ from jetsmith.classifiers._rates import rates, schedule_of
 from jetsmith.classifiers._scaler import Scaler, fit_scalers, largest
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
+from jetsmith.losses import output_of
 from jetsmith.packed.rows import Batch, Rows
 from jetsmith.progress import Progress
 from jetsmith.specs.classifiers import RecipeSpec
@@ -101,9 +102,10 @@ def build_model(spec: RecipeSpec, scalers: dict[str, Scaler]) -> Any:
         ConfigError: There is no such model, or no such loss.
     """
     model = plugs.find("models", spec.model, f"{spec.name}: model", "value")
-    widths = {name: len(spec.classes) if term.plug.CLASSES else 1 for name, term in terms(spec).items()}
+    n_classes = len(spec.classes)
+    outputs = {name: output_of(term.plug, term.options, n_classes) for name, term in terms(spec).items()}
     with _computing_in(POLICIES[spec.precision]):
-        network = model.build(spec.inputs, widths, model.Options.model_validate(spec.architecture))
+        network = model.build(spec.inputs, outputs, model.Options.model_validate(spec.architecture))
     for group, scaler in scalers.items():
         network.get_layer(f"standardise_{group}").set(**scaler.numbers())
     return network
@@ -158,7 +160,7 @@ class Training:
         self.optimizer = keras.optimizers.Adam(schedule_of(self.rates))
         self.optimizer.build(self.model.trainable_variables)
         self._runs = engine.Runs(
-            self.model, task.spec.inputs, summed_loss(task.spec), self.optimizer, task.devices
+            self.model, task.spec.inputs, summed_loss(task.spec, engine.slots), self.optimizer, task.devices
         )
         room = engine.room()
         if task.memory_mb and engine.device(task.devices).kind == "cpu":  # windows stay in the job's memory
@@ -275,7 +277,8 @@ def predict(spec: RecipeSpec, model: Path, rows: Rows, threads: int) -> FloatArr
     engine = engine_of(spec, threads)
     import keras
 
-    import jetsmith.models._layers  # noqa: F401  registers the layers that the file names
+    import jetsmith.models._attention
+    import jetsmith.models._layers  # noqa: F401  register the layers that the file names
 
     network = keras.models.load_model(model / "model.keras", compile=False, safe_mode=True)
     require_classes(model, network.output[CLASSES].shape[-1], spec)
