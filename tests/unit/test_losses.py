@@ -253,6 +253,18 @@ def test_heads_learn_and_are_off_where_a_file_lacks_truth(
     logits = np.asarray(found["vertex"])
     np.testing.assert_allclose(logits, np.swapaxes(logits, 1, 2), atol=1e-6)
     assert ((logits > 0) == same)[pairs].mean() > 0.85
+    heads = io.read_json(tmp_path / "model/heads.json")
+    classed = np.isin(rows.label(), [key for keys in TRUTHS.values() for key in keys])
+    assert heads["jets"] == classed.sum()
+    told = np.asarray(found["origin"]).argmax(axis=-1)
+    for true in range(7):
+        of = (known & (origin == true))[classed]
+        counts = np.bincount(told[classed][of], minlength=7).tolist()
+        assert heads["heads"]["origin"]["confusion"][true] == counts
+    for name, wanted in (("same", same), ("different", ~same)):
+        counts = heads["heads"]["vertex"][name]
+        assert 2 * sum(counts) == (pairs & wanted)[classed].sum()
+        assert 2 * sum(counts[500:]) == pytest.approx((pairs & wanted & (logits > 0))[classed].sum(), abs=4)
     capsys.readouterr()
     lacks = spec.model_copy(
         update={

@@ -116,7 +116,7 @@ def a_loss(copy: Copy) -> None:
         '"""Brier\'s score: the squared distance of the probabilities from the truth."""\n\n'
         "from pydantic import Field\n\n"
         "from jetsmith.losses import Options as BaseOptions\n\n"
-        "CLASSES = True\n\n\n"
+        'OUTPUT = "classes"\n\n\n'
         "class Options(BaseOptions):\n"
         '    """How much it counts."""\n\n'
         '    scale: float = Field(1.0, description="Factor.")\n\n\n'

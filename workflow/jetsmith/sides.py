@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from jetsmith import plugs
-from jetsmith.io import BoolArray, FloatArray
+from jetsmith.hashing import SPLITS
+from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.losses import output_of
 from jetsmith.packed.arrays import Packed
 from jetsmith.packed.rows import Rows
@@ -71,3 +72,15 @@ def of_rows(spec: RecipeSpec, parts: Sequence[Packed], masks: Sequence[BoolArray
 def of_constituents(spec: RecipeSpec, parts: Sequence[Packed], masks: Sequence[BoolArray]) -> Rows | None:
     """Those of the constituents of the chosen rows, read with their windows; None where there are none."""
     return Rows.select(spec.auxiliary, parts, masks) if spec.auxiliary else None
+
+
+def judged(
+    spec: RecipeSpec, parts: Sequence[Packed], classes: Sequence[IntArray], fold: int | None
+) -> tuple[Rows, Rows]:
+    """Rows of the test split, or of the fold that its model does not see, with their side columns."""
+    unseen = [
+        np.full(len(part), split == "test") if fold is None else np.asarray(part.columns["fold"]) == fold
+        for split, part in zip(SPLITS, parts, strict=True)
+    ]
+    masks = [mask & (index >= 0) for mask, index in zip(unseen, classes, strict=True)]
+    return Rows.select(spec.inputs, parts, masks), Rows.select(spec.auxiliary, parts, masks)

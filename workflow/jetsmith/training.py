@@ -104,7 +104,9 @@ def train(
                     if events is not None:
                         live = Events(events if fold is None else events / folder.name)
                         task = functools.partial(task, live=live)
-                    history, counts = _fit(recipe, backend, parts, classes, masks, part, seed, packed, task)
+                    history, counts = _fit(
+                        recipe, backend, parts, classes, masks, part, seed, packed, task, without is None
+                    )
                 io.write_json(folder / "history.json", history)
                 done = {"rows": counts, "checksums": _checksums(folder)}
                 io.write_json(folder / DONE, done)
@@ -163,8 +165,12 @@ def _fit(
     seed: int,
     packed: Path,
     task: Callable[..., Task],
+    whole: bool,
 ) -> tuple[list[dict[str, float]], dict[str, dict[str, Any]]]:
-    """Train on rows, and validate on others; the history, rows by role and class, and `heavy_jets`."""
+    """Train on rows, and validate on others; the history, rows by role and class, and `heavy_jets`.
+
+    Auxiliary heads are judged on the rows of neither, where the training is a whole one.
+    """
     rows, target, side = [], [], []
     about: dict[str, Any] = {}
     for role, chosen in zip(ROLES, masks, strict=True):
@@ -188,6 +194,8 @@ def _fit(
             file=sys.stderr,
             flush=True,
         )
+    if spec.auxiliary and whole:
+        task = functools.partial(task, judged=sides.judged(spec, parts, classes, fold))
     found = task(
         train=Labelled(rows[0], target[0], weights[0], *side[0]),
         validation=Labelled(rows[1], target[1], weights[1], *side[1]),

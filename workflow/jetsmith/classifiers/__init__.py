@@ -57,6 +57,8 @@ class Task:
         threads: CPU threads.
         devices: GPUs that share each batch, or 1.
         memory_mb: Memory of its job; 0 where nobody has said.
+        judged: Rows that the network does not see, and their side columns of constituents: there auxiliary
+            heads are judged. None where there are none.
         live: Is told the history so far, after each epoch or round.
     """
 
@@ -68,6 +70,7 @@ class Task:
     threads: int
     devices: int = 1
     memory_mb: int = 0
+    judged: "tuple[Rows, Rows] | None" = None
     live: "Callable[[Sequence[Mapping[str, float]]], None]" = lambda history: None
 
 

@@ -22,6 +22,7 @@ from jetsmith import io, plugs
 from jetsmith.classifiers import Device, Task, require_classes, stalled
 from jetsmith.classifiers._batches import CLASSES, summed_loss, terms
 from jetsmith.classifiers._feed import Feed
+from jetsmith.classifiers._heads import judge
 from jetsmith.classifiers._rates import rates, schedule_of
 from jetsmith.classifiers._scaler import Scaler, fit_scalers, largest
 from jetsmith.errors import InputError
@@ -32,6 +33,7 @@ from jetsmith.progress import Progress
 from jetsmith.specs.classifiers import RecipeSpec
 
 PREDICT_ROWS = 4096
+HEADS = "heads.json"  # of a model: how well its auxiliary heads do
 MEMORY_SHARE = 0.25  # of the job's memory, for windows to train on, and as much for those to validate on
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # weights are float32 in both
 
@@ -91,6 +93,8 @@ def fit(task: Task) -> list[dict[str, float]]:
     io.write_json(task.folder / "scaler.json", {name: scaler.record() for name, scaler in scalers.items()})
     with io.atomic_file(task.folder / "model.keras") as temporary:
         finished(exact(task.spec, model, scalers)).save(temporary)
+    if task.judged is not None:
+        io.write_json(task.folder / HEADS, judge(task.spec, model, *task.judged))
     checkpoint.unlink(missing_ok=True)
     return history
 

@@ -127,8 +127,9 @@ def _losses(spec: ClassifierSpec) -> Iterator[str]:
         loss = cast(Loss, plugs.find("losses", given.loss, "", ""))
         options = loss.Options.model_validate(given.options)
         if (output == "classes") != (loss.OUTPUT == "classes"):
-            others = [n for n in plugs.names("losses") if (output == "classes") == (_kind(n) == "classes")]
-            what = "the logits of the classes" if output == "classes" else "none of the classes"
+            may = [name for name in plugs.names("losses") if _kind(name) in _outputs(spec.model)]
+            others = [name for name in may if (output == "classes") == (_kind(name) == "classes")]
+            what = "the logits of the classes" if output == "classes" else "another one than these"
             yield f"losses.{output}.loss: the output is {what}, `{given.loss}` is for others; choices: " + (
                 ", ".join(others)
             )

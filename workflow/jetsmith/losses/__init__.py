@@ -42,9 +42,14 @@ class TrackOptions(Options):
     column: str = Field("", description="Feature of `side` that is the truth, of the same group.")
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What the values of the truth mean, where each has a logit."""
+        return ()
+
+    @property
     def of(self) -> tuple[str, int]:
         """The constituents, or their pairs."""
-        return self.group, 1
+        return self.group, max(len(self.names), 1)
 
     def columns(self) -> tuple[str, ...]:
         """The truth."""
@@ -58,7 +63,7 @@ class TrackOptions(Options):
         side = [name for inputs in spec.side if inputs.group == self.group for name in inputs.features]
         if not self.column:
             yield f"column: is missing; a feature of `side.{self.group}` that is the truth"
-        elif self.column not in side:
+        elif self.column not in side and any(self.column in inputs.features for inputs in spec.side):
             yield f"column: `{self.column}` is no feature of `side.{self.group}`{hint(self.column, side)}"
 
 

@@ -23,9 +23,9 @@ class Options(TrackOptions):
     )
 
     @property
-    def of(self) -> tuple[str, int]:
-        """The tracks, and a logit an origin."""
-        return self.group, len(ORIGINS)
+    def names(self) -> tuple[str, ...]:
+        """The origins."""
+        return ORIGINS
 
 
 def loss(output: Any, seen: Seen, options: Options) -> Any:
