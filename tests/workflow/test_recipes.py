@@ -96,7 +96,9 @@ def an_architecture(copy: Copy) -> None:
     copy.write(
         "workflow/jetsmith/models/linear.py",
         '"""Logits that are linear in the inputs."""\n\n'
-        "from jetsmith import plugs\n\n\n"
+        "from jetsmith import plugs\n"
+        "from jetsmith.models import OF_ROWS\n\n"
+        "OUTPUTS = OF_ROWS\n\n\n"
         "class Options(plugs.Options):\n"
         '    """Without keys."""\n\n\n'
         "def build(inputs, outputs, options):\n"
