@@ -169,6 +169,7 @@ PLOT_SUBJECTS = {
     "interpolated": "{reweighter}",
     "trained": "{classifier}",
     "scanned": "{classifier}",
+    "headed": "{classifier}",
     "ensemble": "{judgement}",
 }
 
@@ -222,6 +223,7 @@ PLOT_INPUTS = {
     "interpolated": tested_inputs,
     "trained": trained_inputs,
     "scanned": scanned_inputs,
+    "headed": trained_inputs,
     "ensemble": ensemble_inputs,
 }
 

@@ -98,7 +98,8 @@ def keras(folder: Path) -> dict[str, Any]:
     """Padded to the longest; and how far its probabilities are from those of the bundle."""
     import tensorflow as tf
 
-    import jetsmith.models._layers  # noqa: F401  registers the layers that the file names
+    import jetsmith.models._attention
+    import jetsmith.models._layers  # noqa: F401  register the layers that the file names
     from jetsmith.bundle import Bundle
 
     tf.config.threading.set_intra_op_parallelism_threads(1)

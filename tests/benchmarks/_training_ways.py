@@ -70,7 +70,7 @@ def train(network: str, threads: int) -> dict[str, Any]:
     rows = rows_of(spec, n)
     model, optimizer = _keras.build_model(spec, fit_scalers(rows)), keras.optimizers.Adam(1e-3)
     optimizer.build(model.trainable_variables)
-    runs = engine.Runs(model, spec.inputs, summed_loss(spec), optimizer)
+    runs = engine.Runs(model, spec.inputs, summed_loss(spec, engine.slots), optimizer)
     window = {"inputs": windows.read(rows, slice(0, n)), "side": {}}
     data = runs.upload(window | {"target": rows.label(), "weight": np.ones(n, np.float32)}, n)
     order = np.random.default_rng(1).permutation(n)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jetsmith.models import Output
 from jetsmith.specs.features import Inputs
 from tests.requirements import require
 
@@ -117,7 +118,7 @@ def build(public: Public, **architecture: Any) -> Any:
         )
         for name, (length, width) in GROUPS.items()
     ]
-    model = deepjet.build(inputs, {"classes": 6}, deepjet.Options(**architecture))
+    model = deepjet.build(inputs, {"classes": Output("classes", 6)}, deepjet.Options(**architecture))
     for group, tensor in TENSORS.items():
         found = list(public.layers(tensor))
         joined = [kind for kind, _ in found].index("concat")

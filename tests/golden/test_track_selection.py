@@ -44,7 +44,8 @@ def tracks_of(rows: ak.Array) -> tuple[Array, Tracks]:
         "d0_error": "d0_err_cm", "dz_error": "dz_err_cm", "pdg_id": "pdg_id", "chi2": "chi2",
     }  # fmt: skip
     columns = {name: flat(rows, f"cpf_{branch}") for name, branch in branches.items()}
-    unknown = {"source": np.full(n, -1), "curvature": np.zeros(n), "fake": np.zeros(n, np.bool_)}
+    unknown = {name: np.zeros(n, np.bool_) for name in ("fake", "secondary")}
+    unknown |= {"source": np.full(n, -1), "curvature": np.zeros(n)}
     tracks = Tracks(event=jet, layer=np.zeros(n, np.int64), **unknown, **columns)
     tracks = tracks.take(np.isfinite(tracks.d0))
     return tracks.event, tracks

@@ -13,6 +13,7 @@ from jetsmith.classifiers import _keras
 from jetsmith.packed import windows
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import ClassifierSpec, LossSpec
+from tests.unit import packed_jets
 from tests.unit.packed_jets import make_spec, pack_jets
 
 GROUPS = ("ak4", "charged", "vertices")
@@ -26,6 +27,16 @@ SMALL: dict[str, dict[str, Any]] = {
         "dense": [16, 8],
     },
     "deepsets": {"constituent": [8, 12], "jet": [16, 8]},
+    "transformer": {
+        "embedding": [8],
+        "width": 8,
+        "layers": 2,
+        "heads": 2,
+        "feed_forward": 12,
+        "pooled": 8,
+        "jet": [16, 8],
+        "head": 6,
+    },
 }
 LOSSES = {
     "cross_entropy": {"classes": LossSpec()},
@@ -33,13 +44,28 @@ LOSSES = {
         "classes": LossSpec(loss="focal"),
         "heavy": LossSpec(loss="regression", weight=0.5, options={"column": "mass", "delta": 0.3}),
     },
+    "tracks": {
+        "classes": LossSpec(),
+        "origin": LossSpec(loss="track_origin", weight=0.5, options={"column": "origin"}),
+        "vertex": LossSpec(loss="vertexing", weight=1.5, options={"column": "vertex"}),
+    },
 }
+TRUTH = packed_jets.GROUPS["charged"].model_copy(update={"features": ("origin", "vertex")})
+COMPARED = (
+    ("dense", "cross_entropy"),
+    ("deepjet", "focal_and_regression"),
+    ("deepsets", "cross_entropy"),
+    ("transformer", "tracks"),
+)
 
 
 def spec_of(model: str, losses: str) -> ClassifierSpec:
     """A small network of each kind, without dropout: its generators are an engine's own."""
     architecture = SMALL[model] | {"dropout": 0.0}
-    return make_spec("keras", GROUPS, model=model, architecture=architecture, losses=LOSSES[losses])
+    side = (TRUTH,) if losses == "tracks" else ()
+    return make_spec(
+        "keras", GROUPS, model=model, architecture=architecture, losses=LOSSES[losses], side=side
+    )
 
 
 def moved(spec: ClassifierSpec) -> Any:
@@ -61,20 +87,25 @@ def data_of(spec: ClassifierSpec) -> tuple[Rows, dict[str, Any]]:
     rows = Rows.select(spec.inputs, [pack_jets(N_JETS, 3)])
     rng = np.random.default_rng(1)
     side = {"mass": rng.normal(1, 1, N_JETS).astype(np.float32)}
-    return rows, {
+    found = {
         "inputs": windows.read(rows, slice(0, N_JETS)),
         "target": rng.integers(0, 3, N_JETS).astype(np.int32),
         "weight": rng.uniform(0, 2, N_JETS).astype(np.float32),
         "side": side,
     }
+    if spec.auxiliary:
+        truth = Rows.select(spec.auxiliary, [pack_jets(N_JETS, 3)])
+        found["constituents"] = windows.read(truth, slice(0, N_JETS))
+    return rows, found
 
 
 def compute(engine: str, folder: Path, devices: int = 1) -> None:
     """Write of each network its outputs, the losses of batches, and the gradients of the first one's."""
-    runs_of = _keras.engine_of(make_spec("keras", engine=engine), 1).Runs
+    used = _keras.engine_of(make_spec("keras", engine=engine), 1)
     import keras
 
-    import jetsmith.models._layers  # noqa: F401  registers the layers that the files name
+    import jetsmith.models._attention
+    import jetsmith.models._layers  # noqa: F401  register the layers that the files name
     from jetsmith.classifiers._batches import summed_loss
 
     for path in sorted(folder.glob("*.keras")):
@@ -82,7 +113,7 @@ def compute(engine: str, folder: Path, devices: int = 1) -> None:
         network = keras.models.load_model(path, compile=False, safe_mode=True)
         optimizer = keras.optimizers.SGD(STEP)
         optimizer.build(network.trainable_variables)
-        runs = runs_of(network, spec.inputs, summed_loss(spec), optimizer, devices)
+        runs = used.Runs(network, spec.inputs, summed_loss(spec, used.slots), optimizer, devices)
         data = runs.upload(data_of(spec)[1], N_JETS)
         order = np.arange(N_JETS)
         found = {"classes": runs.classes(data, order, BATCH), "losses": runs.losses(data, order, BATCH)}

@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 
 TRUTHS = {"b_jets": (500, 510), "c_jets": (400,), "light_jets": (0, 1)}
 FLAT = ("unused", "jet_pt", "sip", "mass", "tracks")
-TRACK = ("unused", "sip", "ptrel")
+TRACK = ("unused", "sip", "ptrel", "origin", "vertex")
 VERTEX = ("mass", "flight")
 CHARGED_LENGTH, VERTICES_LENGTH = 6, 2
 
@@ -48,7 +48,11 @@ def pack_jets(n: int, seed: int, n_folds: int = 0, truths: tuple[int, ...] = ())
     tracks = rng.poisson(4 + 2 * life)
     owner = np.repeat(np.arange(n), tracks)
     sip = rng.standard_t(3, len(owner)) + life[owner] * rng.exponential(4, len(owner))
-    track_values = np.stack([rng.normal(0, 1, len(owner)), sip, rng.beta(1, 8, len(owner))], axis=1)
+    unused, ptrel = rng.normal(0, 1, len(owner)), rng.beta(1, 8, len(owner))
+    # Truth that a network can learn; of some tracks it is not known.
+    origin = np.where(unused > 1.5, -1, np.minimum(np.abs(sip), 6) // 1)
+    vertex = np.where(unused < -1.5, -1, np.minimum(np.abs(sip), 5) // 2)
+    track_values = np.stack([unused, sip, ptrel, origin, vertex], axis=1)
     vertices = rng.binomial(2, 0.05 + 0.45 * life)
     owner = np.repeat(np.arange(n), vertices)
     vertex_values = np.stack(

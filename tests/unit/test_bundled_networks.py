@@ -62,6 +62,7 @@ def saved(folder: Path, model: str, **architecture: Any) -> ClassifierSpec:
         ("deepsets", {}),
         ("deepjet", {}),
         ("deepjet", ZEROS),
+        ("transformer", {}),
     ],
 )
 def test_networks(model: str, architecture: dict[str, Any], sample: Path, tmp_path: Path) -> None:

@@ -282,7 +282,47 @@ CLASSIFIERS = {
     "classes of another output": (
         "taggers/deepcsv.yaml",
         put("losses", value={"more": {"loss": "cross_entropy"}}),
-        ["losses.more.loss: the output is one number, `cross_entropy` is for others; choices: regression"],
+        [
+            "losses.more.loss: the output is another one than these, `cross_entropy` is for others; "
+            "choices: regression"
+        ],
+    ),
+    "origins of tracks from a network without them": (
+        "taggers/deepjet.yaml",
+        both(
+            put("side", value={"charged": ["truthOrigin"]}),
+            put("losses", value={"origin": {"loss": "track_origin", "options": {"column": "truthOrigin"}}}),
+        ),
+        ["losses.origin.loss: `track_origin` learns constituents", "models that have: transformer"],
+    ),
+    "heads that do not share the width": (
+        "taggers/deepjet.yaml",
+        both(put("model", value="transformer"), put("architecture", value={"width": 30})),
+        ["architecture.heads: 4; must divide `width`, 30"],
+    ),
+    "attention without constituents": (
+        "taggers/deepcsv.yaml",
+        both(put("model", value="transformer"), put("architecture", value={"layers": 2})),
+        ["architecture.layers: look at constituents, and no group of `inputs` is a sequence"],
+    ),
+    "pairs of tracks that the network does not see": (
+        "taggers/deepjet.yaml",
+        both(
+            put("model", value="transformer"),
+            both(
+                put("architecture", value={}),
+                put("losses", value={"pairs": {"loss": "vertexing", "options": {"group": "charge"}}}),
+            ),
+        ),
+        [
+            "losses.pairs.options.group: no such sequence in `inputs`: `charge`; did you mean `charged`",
+            "losses.pairs.options.column: is missing; a feature of `side.charge`",
+        ],
+    ),
+    "truth as an input": (
+        "taggers/deepjet.yaml",
+        put("inputs", "charged", value=["ptrel", "truthOrigin"]),
+        ["inputs.charged: cpf_truth_origin is truth, which losses alone read"],
     ),
     "a regression of nothing": (
         "taggers/deepcsv.yaml",
@@ -315,7 +355,7 @@ CLASSIFIERS = {
     "a sequence beside": (
         "taggers/deepcsv.yaml",
         put("side", value={"charged": "deepjet"}),
-        ["side.charged: is a sequence; a loss reads one number a row"],
+        ["side.charged: is a sequence that is none of `inputs`"],
     ),
     "an unknown side column": (
         "taggers/deepcsv.yaml",

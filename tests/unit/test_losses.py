@@ -1,20 +1,20 @@
 """Protects losses: values against sums written out; targets and side columns reach them by name."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from jetsmith import io, plugs
+from jetsmith import io, models, plugs
 from jetsmith.classifiers import _keras as backend
-from jetsmith.losses import Seen, cross_entropy, focal, regression
+from jetsmith.losses import Seen, cross_entropy, focal, regression, track_origin, vertexing
 from jetsmith.packed.rows import Rows
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import LossSpec, TrainingSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.training import train
-from tests.unit.packed_jets import TRUTHS, make_spec, read_packed, write_sample
+from tests.unit.packed_jets import GROUPS, TRUTHS, make_spec, read_packed, write_sample
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -154,12 +154,139 @@ def test_side_columns_reach_a_step_with_their_rows(tmp_path: Path, monkeypatch: 
         assert np.isfinite(data.side["mass"]).all()
 
 
+TRACKS = 6
+MASK = np.arange(TRACKS) < RNG.integers(0, TRACKS + 1, (40, 1))
+ORIGIN = np.where(MASK, RNG.integers(-1, 7, (40, TRACKS)), 0).astype(np.float32)
+VERTEX = np.where(MASK, RNG.integers(-1, 3, (40, TRACKS)), 0).astype(np.float32)
+OF_TRACKS = RNG.normal(0, 3, (40, TRACKS, 7)).astype(np.float32)
+OF_PAIRS = RNG.normal(0, 3, (40, TRACKS, TRACKS)).astype(np.float32)
+
+
+def tracks(**side: Any) -> Seen:
+    """With the mask of the group of tracks."""
+    return Seen(TARGET, WEIGHT, side, NAMES, {"charged": MASK})
+
+
+@pytest.mark.parametrize("inverse_frequency", [False, True])
+def test_track_origin(inverse_frequency: bool) -> None:
+    """The mean over real tracks of known origin, or of each origin the same in sum; loop by loop."""
+    known = [(j, t) for j in range(40) for t in range(TRACKS) if MASK[j, t] and ORIGIN[j, t] >= 0]
+    origins = [int(ORIGIN[j, t]) for j, t in known]
+    total = 0.0
+    for (j, t), origin in zip(known, origins, strict=True):
+        z = OF_TRACKS[j, t].astype(float)
+        factor = len(known) / len(set(origins)) / origins.count(origin) if inverse_frequency else 1.0
+        total += float(WEIGHT[j]) * factor * -(z[origin] - np.log(np.exp(z).sum()))
+    options = track_origin.Options(column="origin", inverse_frequency=inverse_frequency)
+    found = float(track_origin.loss(OF_TRACKS, tracks(origin=ORIGIN), options))
+    assert found == pytest.approx(total / len(known), rel=1e-5)
+
+
+def test_vertexing() -> None:
+    """The mean over pairs of two real tracks whose vertices are known, no track with itself."""
+    total, n = 0.0, 0
+    for j in range(40):
+        real = [t for t in range(TRACKS) if MASK[j, t] and VERTEX[j, t] >= 0]
+        for a in real:
+            for b in real:
+                if a == b:
+                    continue
+                p = 1 / (1 + np.exp(-float(OF_PAIRS[j, a, b])))
+                same = VERTEX[j, a] == VERTEX[j, b]
+                total += float(WEIGHT[j]) * -np.log(p if same else 1 - p)
+                n += 1
+    found = float(vertexing.loss(OF_PAIRS, tracks(vertex=VERTEX), vertexing.Options(column="vertex")))
+    assert found == pytest.approx(total / n, rel=1e-5)
+
+
+@pytest.mark.parametrize(("plug", "output"), [(track_origin, OF_TRACKS), (vertexing, OF_PAIRS)])
+def test_what_is_not_known_teaches_nothing(plug: Any, output: Any) -> None:
+    """Padded slots and unknown truth have no gradient; a batch without any known track gives 0."""
+    import tensorflow as tf
+
+    truth = np.where(RNG.random(MASK.shape) < 0.4, -1, 1).astype(np.float32)
+    used = MASK & (truth >= 0)
+    for shift, counts in ((0, used), (-9, np.zeros_like(used))):
+        given = tf.Variable(output)
+        with tf.GradientTape() as tape:
+            found = plug.loss(given, tracks(truth=truth + shift), plug.Options(column="truth"))
+        gradient = tape.gradient(found, given).numpy()
+        assert np.isfinite(gradient).all()
+        assert not gradient[~counts].any()
+        if not shift:
+            assert gradient[counts].any()
+        else:
+            assert float(found) == 0
+
+
+def test_heads_learn_and_are_off_where_a_file_lacks_truth(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A transformer tells origins and vertices of tracks that it has not seen; lacking truth is said.
+
+    Classes are told apart with the heads and without.
+    """
+    import keras
+
+    sample = write_sample(tmp_path / "packed", 1200)
+    truth = GROUPS["charged"].model_copy(update={"features": ("origin", "vertex")})
+    losses = {
+        "classes": LossSpec(),
+        "origin": LossSpec(loss="track_origin", options={"column": "origin"}),
+        "vertex": LossSpec(loss="vertexing", options={"column": "vertex"}),
+    }
+    spec = make_spec(
+        "keras", ("ak4", "charged"), side=(truth,), losses=losses, model="transformer",
+        architecture={"embedding": [16], "width": 16, "layers": 1, "heads": 2, "head": 16, "dropout": 0.0},
+        training=TrainingSpec(epochs=25, patience=25, batch_size=64, learning_rate=1e-2, balance="class"),
+    )  # fmt: skip
+    train(spec, sample, tmp_path / "model", seed=5, threads=1)
+    assert io.read_json(tmp_path / "model/meta.json")["heads_off"] == {}
+    network = keras.models.load_model(tmp_path / "model/model.keras", compile=False)
+    packed = [read_packed(sample / "test")]
+    rows, sides = (Rows.select(inputs, packed) for inputs in (spec.inputs, spec.side))
+    found, which = network(rows.batch(slice(0, len(rows)))), sides.batch(slice(0, len(rows)))
+    origin, vertex = np.moveaxis(which["charged"], -1, 0)
+    known = which["charged_mask"] & (origin >= 0)
+    assert (np.asarray(found["origin"]).argmax(axis=-1) == origin)[known].mean() > 0.8
+    pairs, same = (np.asarray(x) for x in vertexing.pairs(vertex, which["charged_mask"]))
+    logits = np.asarray(found["vertex"])
+    np.testing.assert_allclose(logits, np.swapaxes(logits, 1, 2), atol=1e-6)
+    assert ((logits > 0) == same)[pairs].mean() > 0.85
+    heads = io.read_json(tmp_path / "model/heads.json")
+    classed = np.isin(rows.label(), [key for keys in TRUTHS.values() for key in keys])
+    assert heads["jets"] == classed.sum()
+    told = np.asarray(found["origin"]).argmax(axis=-1)
+    for true in range(7):
+        of = (known & (origin == true))[classed]
+        counts = np.bincount(told[classed][of], minlength=7).tolist()
+        assert heads["heads"]["origin"]["confusion"][true] == counts
+    for name, wanted in (("same", same), ("different", ~same)):
+        counts = heads["heads"]["vertex"][name]
+        assert 2 * sum(counts) == (pairs & wanted)[classed].sum()
+        assert 2 * sum(counts[500:]) == pytest.approx((pairs & wanted & (logits > 0))[classed].sum(), abs=4)
+    capsys.readouterr()
+    lacks = spec.model_copy(
+        update={
+            "side": (truth.model_copy(update={"features": ("origin", "nowhere")}),),
+            "losses": losses | {"vertex": LossSpec(loss="vertexing", options={"column": "nowhere"})},
+            "training": spec.training.model_copy(update={"epochs": 1}),
+        }
+    )
+    train(lacks, sample, tmp_path / "lacks", seed=5, threads=1)
+    assert io.read_json(tmp_path / "lacks/meta.json")["heads_off"] == {"vertex": "nowhere"}
+    assert "head `vertex` is off: files of sample `jets` have no nowhere" in capsys.readouterr().err
+    network = keras.models.load_model(tmp_path / "lacks/model.keras", compile=False)
+    assert set(network.output) == {"classes", "origin"}
+    score(lacks, tmp_path / "lacks", sample, tmp_path / "scores.parquet")
+
+
 @pytest.mark.parametrize("name", plugs.names("losses"))
 def test_losses_are_described(name: str) -> None:
     """docs/config.md is made from their records; a loss says what its output is."""
     plug = plugs.find("losses", name, "", "")
     assert plug.__doc__
-    assert isinstance(plug.CLASSES, bool)
+    assert plug.OUTPUT in get_args(models.Kind)
     for key, field in plug.Options.model_fields.items():
         assert field.description, key
     assert plug.Options.model_validate(plug.Options().model_dump(mode="json")) == plug.Options()

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from importlib.util import find_spec
-from itertools import cycle
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -82,6 +81,8 @@ def jets(groups: tuple[str, ...] = ALL, n: int = 50) -> dict[str, Array]:
         ("deepjet", ("charged",), (50, 3)),
         ("deepsets", ALL, (50, 3)),
         ("deepsets", ("charged",), (50, 3)),
+        ("transformer", ALL, (50, 3)),
+        ("transformer", ("charged",), (50, 3)),
     ],
 )
 def test_shapes(name: str, groups: tuple[str, ...], shape: tuple[int, int]) -> None:
@@ -119,7 +120,7 @@ def test_padding_does_not_leak(name: str, keys: dict[str, Any], training: bool) 
     assert np.abs(np.asarray(model(real)) - np.asarray(model(batch))).max() > 1e-4
 
 
-@pytest.mark.parametrize("name", ["deepjet", "deepsets"])
+@pytest.mark.parametrize("name", ["deepjet", "deepsets", "transformer"])
 def test_padding_is_like_a_jet_alone(name: str) -> None:
     """A jet in a padded batch gives what it gives alone with exactly its constituents; also none at all."""
     batch = jets(n=30)
@@ -412,7 +413,7 @@ def test_the_optimiser_takes_the_rate_of_each_step() -> None:
     table = np.array([0, 0, 1e-2], np.float32)
     optimizer = keras.optimizers.Adam(schedule_of(table))
     optimizer.build(model.trainable_variables)
-    runs = _tensorflow.Runs(model, spec.inputs, summed_loss(spec), optimizer)
+    runs = _tensorflow.Runs(model, spec.inputs, summed_loss(spec, _tensorflow.slots), optimizer)
     window = runs.upload(data, engines.N_JETS)
     for n, moves in ((2, False), (1, True)):
         runs.train(window, np.arange(n * 10), 10)
@@ -472,7 +473,7 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with each architecture, among them each loss, and what TensorFlow computes of each."""
     folder = tmp_path_factory.mktemp("engines")
     rng = np.random.default_rng(1)
-    for model, losses in zip(engines.SMALL, cycle(engines.LOSSES)):
+    for model, losses in engines.COMPARED:
         spec = engines.spec_of(model, losses)
         network = backend.build_model(spec, fit_scalers(engines.data_of(spec)[0]))
         for variable in network.trainable_variables:

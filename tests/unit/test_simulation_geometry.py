@@ -41,6 +41,7 @@ def make_tracks(
         layer=zero,
         chi2=np.ones(n),
         fake=np.zeros(n, np.bool_),
+        secondary=np.zeros(n, np.bool_),
     )
 
 

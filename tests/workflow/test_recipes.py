@@ -96,7 +96,9 @@ def an_architecture(copy: Copy) -> None:
     copy.write(
         "workflow/jetsmith/models/linear.py",
         '"""Logits that are linear in the inputs."""\n\n'
-        "from jetsmith import plugs\n\n\n"
+        "from jetsmith import plugs\n"
+        "from jetsmith.models import OF_ROWS\n\n"
+        "OUTPUTS = OF_ROWS\n\n\n"
         "class Options(plugs.Options):\n"
         '    """Without keys."""\n\n\n'
         "def build(inputs, outputs, options):\n"
@@ -116,7 +118,7 @@ def a_loss(copy: Copy) -> None:
         '"""Brier\'s score: the squared distance of the probabilities from the truth."""\n\n'
         "from pydantic import Field\n\n"
         "from jetsmith.losses import Options as BaseOptions\n\n"
-        "CLASSES = True\n\n\n"
+        'OUTPUT = "classes"\n\n\n'
         "class Options(BaseOptions):\n"
         '    """How much it counts."""\n\n'
         '    scale: float = Field(1.0, description="Factor.")\n\n\n'

@@ -157,6 +157,8 @@ CHARGED = {
     "cpf_decay_len_cm": _list("cm", "from the vertex to the axis' point nearest to the track (derived)"),
     "cpf_pt_fraction": _list("", "pt over the jet's (derived)"),
     "cpf_min_delta_r_sv": _list("", "distance to the nearest secondary vertex, 0.4 at most (derived)"),
+    "cpf_truth_origin": _list("", "true origin, index in `columns.ORIGINS`; -1 unknown", "int8"),
+    "cpf_truth_vertex": _list("", "number of the true production vertex in its event; -1 unknown", "int32"),
 }
 NEUTRAL = {
     "npf_pt_gev": _list("GeV", "transverse momentum"),
@@ -244,6 +246,11 @@ TRUTH: dict[str, tuple[int, ...]] = {
     "ak8": (999, 1000, 1004, 1005, 1044, 1055, 2504, 2505, 2506),
     "event": (0,),
 }
+
+# Origins of tracks (column `cpf_truth_origin`), as in ATL-PHYS-PUB-2022-027; `other`: of taus, strange
+# hadrons, conversions and other secondary interactions and decays.
+ORIGINS = ("pile_up", "fake", "primary", "from_b", "from_b_to_c", "from_c", "other")
+TOLD = ("cpf_truth_origin", "cpf_truth_vertex")  # of constituents; no network sees it
 
 # Pile-up and unmatched jets: without a tagger that asks for them they are neither trained on nor counted.
 LEFT_OUT_TRUTH = (999,)

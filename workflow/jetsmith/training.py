@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from jetsmith import io, locks, plugs, provenance, signs
+from jetsmith import io, locks, plugs, provenance, sides, signs
 from jetsmith.balance import balanced_weights, heavy_jets
 from jetsmith.chosen import ROLES, Without, chosen_rows, class_index, require_classes
 from jetsmith.classifiers import Backend, Device, Labelled, Task, find_backend, require_gpu
 from jetsmith.classifiers._events import Events
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
-from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.io import BoolArray, IntArray
 from jetsmith.packed import arrays
 from jetsmith.packed.arrays import Packed
 from jetsmith.packed.rows import Rows
@@ -79,6 +79,7 @@ def train(
         partial = output.with_name(output.name + ".partial")
         _open(partial, identity)
         classes = [class_index(spec, part) for part in parts]
+        recipe, off = sides.trainable(spec, parts)
         about: dict[str, Any] = {}
         heavy: dict[str, Any] = {}
         for fold in range(spec.folds) if spec.folds else [None]:
@@ -93,12 +94,19 @@ def train(
                     masks = chosen_rows(spec, parts, fold, without)
                     part = without.fold if fold is None and without is not None else fold
                     task = functools.partial(
-                        Task, spec, folder=folder, threads=threads, devices=device.count, memory_mb=memory_mb
+                        Task,
+                        recipe,
+                        folder=folder,
+                        threads=threads,
+                        devices=device.count,
+                        memory_mb=memory_mb,
                     )
                     if events is not None:
                         live = Events(events if fold is None else events / folder.name)
                         task = functools.partial(task, live=live)
-                    history, counts = _fit(spec, backend, parts, classes, masks, part, seed, packed, task)
+                    history, counts = _fit(
+                        recipe, backend, parts, classes, masks, part, seed, packed, task, without is None
+                    )
                 io.write_json(folder / "history.json", history)
                 done = {"rows": counts, "checksums": _checksums(folder)}
                 io.write_json(folder / DONE, done)
@@ -114,6 +122,7 @@ def train(
                 "rows": about,
                 "checksums": _checksums(partial),
                 "heavy_jets": heavy,
+                "heads_off": off,
                 "seed": seed,
                 "threads": threads,
                 "device": asdict(device),
@@ -156,21 +165,25 @@ def _fit(
     seed: int,
     packed: Path,
     task: Callable[..., Task],
+    whole: bool,
 ) -> tuple[list[dict[str, float]], dict[str, dict[str, Any]]]:
-    """Train on rows, and validate on others; the history, rows by role and class, and `heavy_jets`."""
+    """Train on rows, and validate on others; the history, rows by role and class, and `heavy_jets`.
+
+    Auxiliary heads are judged on the rows of neither, where the training is a whole one.
+    """
     rows, target, side = [], [], []
     about: dict[str, Any] = {}
     for role, chosen in zip(ROLES, masks, strict=True):
         known = [mask & (index >= 0) for mask, index in zip(chosen, classes, strict=True)]
         rows.append(Rows.select(spec.inputs, parts, known))
-        side.append(_side(spec, parts, known))
+        side.append((sides.of_rows(spec, parts, known), sides.of_constituents(spec, parts, known)))
         target.append(np.concatenate([index[mask] for index, mask in zip(classes, known, strict=True)]))
         counts = np.bincount(target[-1], minlength=len(spec.classes))
         about[role] = dict(zip(spec.class_names, map(int, counts), strict=True))
         dropped = int(sum(mask.sum() for mask in chosen)) - len(target[-1])
         about[role]["of_no_class"] = dropped
     require_classes(spec, about, packed)
-    for which in rows:
+    for which in (*rows, *(constituents for _, constituents in side if constituents is not None)):
         which.check()
     weights = balanced_weights(spec, rows, target)
     about["heavy_jets"] = heavy_jets(spec, target[0], weights[0])
@@ -181,9 +194,11 @@ def _fit(
             file=sys.stderr,
             flush=True,
         )
+    if spec.auxiliary and whole:
+        task = functools.partial(task, judged=sides.judged(spec, parts, classes, fold))
     found = task(
-        train=Labelled(rows[0], target[0], weights[0], side[0]),
-        validation=Labelled(rows[1], target[1], weights[1], side[1]),
+        train=Labelled(rows[0], target[0], weights[0], *side[0]),
+        validation=Labelled(rows[1], target[1], weights[1], *side[1]),
         seed=seed if fold is None else int(np.random.default_rng([seed, fold]).integers(2**31)),
     )
     if signs.are_classes(spec):
@@ -197,16 +212,6 @@ def _fit(
     history = backend.fit(found)
     found.live(history)
     return history, about
-
-
-def _side(spec: RecipeSpec, parts: Sequence[Packed], masks: Sequence[BoolArray]) -> dict[str, FloatArray]:
-    """The side columns of the chosen rows, shape (N,) each; NaN where a file has no number."""
-    if not spec.side:
-        return {}
-    rows = Rows.select(spec.side, parts, masks)
-    values = rows.flat_as_packed(slice(0, len(rows)))
-    names = [feature for inputs in spec.side for feature in inputs.features]
-    return {name: np.ascontiguousarray(values[:, k]) for k, name in enumerate(names)}
 
 
 @contextlib.contextmanager

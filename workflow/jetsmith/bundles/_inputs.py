@@ -57,6 +57,30 @@ class Prepared:
         return graph.node("Where", mask, tensor, graph.constant(0.0))
 
 
+class Joined(Prepared):
+    """The constituents of several groups: in each jet those of one behind those of another."""
+
+    def __init__(self, graph: Graph, groups: Sequence[Prepared]) -> None:
+        super().__init__(graph, "", 0)
+        self._groups = groups
+
+    @property
+    def length(self) -> str:
+        """The sum of all T as a tensor of shape (1,)."""
+        if not self._length:
+            self._length, *others = (group.length for group in self._groups)
+            for other in others:
+                self._length = self.graph.node("Add", self._length, other)
+        return self._length
+
+    @property
+    def mask(self) -> str:
+        """(N, ΣT), True for real constituents."""
+        if not self._mask:
+            self._mask = self.graph.node("Concat", *(group.mask for group in self._groups), axis=1)
+        return self._mask
+
+
 def prepare(graph: Graph, group: Group) -> Prepared:
     """Inputs of the graph: `<group>`, and of a sequence `<group>_count`; both become what a model reads."""
     width = len(group.features)

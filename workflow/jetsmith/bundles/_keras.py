@@ -6,48 +6,22 @@ batch normalisation end in the matrix of the layer behind them.
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jetsmith.bundles import _attention
 from jetsmith.bundles._activations import ACTIVATIONS, GATES
 from jetsmith.bundles._graph import Graph
-from jetsmith.bundles._inputs import Prepared
+from jetsmith.bundles._inputs import Joined, Prepared
+from jetsmith.bundles._tensor import Tensor
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.specs.classifiers import RecipeSpec
 
 MASK = "_mask"  # suffix of the masks among a network's inputs
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """A tensor of the network in the graph.
-
-    Attributes:
-        name: In the graph; for a mask, that of its group.
-        width: Of its last axis.
-        scale: What it still has to be multiplied by, shape (width,), float64.
-        shift: What then has to be added.
-        slots: Group whose constituents lie in its slots, where padded ones may still hold anything.
-        marked: Whether `MarkPadding` has marked these.
-    """
-
-    name: str
-    width: int
-    scale: FloatArray | None = None
-    shift: FloatArray | None = None
-    slots: str = ""
-    marked: bool = False
-
-    def then(self, scale: FloatArray, shift: FloatArray | None) -> "Tensor":
-        """With another affine map behind."""
-        scale = np.asarray(scale, np.float64)
-        if self.shift is not None:
-            shift = self.shift * scale + (0.0 if shift is None else shift)
-        return replace(self, scale=scale if self.scale is None else self.scale * scale, shift=shift)
 
 
 def write(graph: Graph, spec: RecipeSpec, model: Path, groups: dict[str, Prepared]) -> str:
@@ -56,7 +30,8 @@ def write(graph: Graph, spec: RecipeSpec, model: Path, groups: dict[str, Prepare
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
-    import jetsmith.models._layers  # noqa: F401  registers the layers that the file names
+    import jetsmith.models._attention
+    import jetsmith.models._layers  # noqa: F401  register the layers that the file names
 
     network = keras.models.load_model(model / "model.keras", compile=False, safe_mode=True)
     return Walk(graph, groups).plain(network.output["classes"])
@@ -127,10 +102,11 @@ def _standardise(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
 
 
 def _lines(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
-    """Slots one behind the other, (N, T, F) -> (N T, F), padded ones too: calls pad little."""
-    x = walk.settled(given[0])
+    """Slots one behind the other, (N, T, F) -> (N T, F), padded ones as they are: calls pad little."""
+    x = walk.found(given[0])
+    assert not x.marked, "only recurrent layers read marks of padding"
     lines = walk.graph.node("Reshape", x.name, walk.graph.whole(-1, x.width))
-    return replace(x, name=lines)
+    return replace(x, name=lines, slots="")
 
 
 def _slots(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
@@ -264,8 +240,15 @@ def _same(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
 
 
 def _concatenate(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
-    """Side by side, with what is left of each."""
+    """Side by side, with what is left of each; or masks, or slots, of one group behind those of another."""
     found = [walk.settled(x) for x in given]
+    if not found[0].width:
+        name = "+".join(x.name for x in found)
+        walk.groups[name] = Joined(walk.graph, [walk.groups[x.name] for x in found])
+        return Tensor(name, 0)
+    if layer.axis == 1 and len(given[0].shape) == 3:
+        slots = walk.graph.node("Concat", *(walk.applied(x) for x in found), axis=1)
+        return Tensor(slots, found[0].width)
     name = walk.graph.node("Concat", *(x.name for x in found), axis=-1)
     scale = np.concatenate([np.ones(x.width) if x.scale is None else x.scale for x in found])
     shift = np.concatenate([np.zeros(x.width) if x.shift is None else x.shift for x in found])
@@ -295,6 +278,11 @@ LAYERS: dict[str, Callable[[Walk, Any, Sequence[Any]], Tensor]] = {
     "Dropout": _same,
     "Concatenate": _concatenate,
     "Softmax": _softmax,
+    "Added": _attention.added,
+    "Attention": _attention.attention,
+    "AttentionPooling": _attention.pooling,
+    "LayerNormalization": _attention.layer_normalisation,
+    "OfEachLine": _attention.of_each_line,
 }
 """By the class of the layer."""
 

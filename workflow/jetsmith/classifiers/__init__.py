@@ -33,12 +33,14 @@ class Labelled:
         target: Index of the class, shape (N,), int32.
         weight: Mean 1, shape (N,), float32; below 0 only where a reweighter is trained.
         side: Columns that losses read beside the inputs, by name, shape (N,) each, float32.
+        constituents: The same N rows with the columns of constituents that losses read.
     """
 
     rows: "Rows"
     target: "IntArray"
     weight: "FloatArray"
     side: "Mapping[str, FloatArray]" = field(default_factory=dict)
+    constituents: "Rows | None" = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Task:
         threads: CPU threads.
         devices: GPUs that share each batch, or 1.
         memory_mb: Memory of its job; 0 where nobody has said.
+        judged: Rows that the network does not see, and their side columns of constituents: there auxiliary
+            heads are judged. None where there are none.
         live: Is told the history so far, after each epoch or round.
     """
 
@@ -66,6 +70,7 @@ class Task:
     threads: int
     devices: int = 1
     memory_mb: int = 0
+    judged: "tuple[Rows, Rows] | None" = None
     live: "Callable[[Sequence[Mapping[str, float]]], None]" = lambda history: None
 
 

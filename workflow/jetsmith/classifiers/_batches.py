@@ -36,7 +36,9 @@ def terms(spec: RecipeSpec) -> dict[str, Term]:
     return found
 
 
-def summed_loss(spec: RecipeSpec) -> Callable[[dict[str, Tensor], Data, Tensor], Tensor]:
+def summed_loss(
+    spec: RecipeSpec, slots: Callable[[Tensor, int], Tensor]
+) -> Callable[[dict[str, Tensor], Data, Tensor], Tensor]:
     """The sum of factor × loss over all outputs, of rows of a window: (outputs, window, rows) -> scalar."""
     from keras import ops
 
@@ -45,7 +47,13 @@ def summed_loss(spec: RecipeSpec) -> Callable[[dict[str, Tensor], Data, Tensor],
     def loss(found: dict[str, Tensor], data: Data, which: Tensor) -> Tensor:
         side = {name: ops.take(values, which) for name, values in data["side"].items()}
         target, weight = ops.take(data["target"], which), ops.take(data["weight"], which)
-        seen = Seen(target, weight, side, spec.class_names)
+        mask = {}
+        if spec.auxiliary:
+            batch = gather(spec.auxiliary, data["constituents"], which, slots)
+            for inputs in spec.auxiliary:
+                mask[inputs.group] = batch[f"{inputs.group}_mask"]
+                side |= {name: batch[inputs.group][..., k] for k, name in enumerate(inputs.features)}
+        seen = Seen(target, weight, side, spec.class_names, mask)
         losses = [term.weight * term.plug.loss(found[n], seen, term.options) for n, term in summed.items()]
         return sum(losses[1:], start=losses[0])
 

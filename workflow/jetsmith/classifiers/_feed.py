@@ -15,7 +15,8 @@ ROWS = 163_840  # of a window, about: rows are shuffled among those of one
 THREADS = AHEAD = 2  # windows in memory beside the one at work, a thread each
 
 Data = dict[str, Any]
-"""Of a window: `inputs` (`packed.windows.Window`), and of labelled rows `target`, `weight` and `side`."""
+"""Of a window: `inputs` (`packed.windows.Window`), and of labelled rows `target`, `weight` and `side`,
+and where losses read constituents, `constituents`, a window of their columns."""
 
 
 class Feed:
@@ -76,6 +77,8 @@ class Feed:
                 "weight": labelled.weight[which],
                 "side": {name: values[which] for name, values in labelled.side.items()},
             }
+            if labelled.constituents is not None:
+                data["constituents"] = windows.read(labelled.constituents, which)
         return self._upload(data, self.slices[0].stop), _n_bytes(data)
 
 

@@ -150,7 +150,7 @@ class Runs:
     def _outputs(
         self, trained: list[Tensor], rest: list[Tensor], data: Data, which: Tensor, training: bool
     ) -> tuple[dict[str, Tensor], list[Tensor]]:
-        batch = gather(self._inputs, data["inputs"], which, _slots)
+        batch = gather(self._inputs, data["inputs"], which, slots)
         given = {name: batch[name] for name in self._names}
         found: tuple[dict[str, Tensor], list[Tensor]] = self._network.stateless_call(
             trained, rest, given, training=training
@@ -178,6 +178,6 @@ class Runs:
         return state, self._outputs(state[0], state[1], data, which, training=False)[0][CLASSES]
 
 
-def _slots(count: Tensor, length: int) -> Tensor:
+def slots(count: Tensor, length: int) -> Tensor:
     """As many as the group has: another length would be another shape, to be compiled again."""
     return jnp.arange(length, dtype=jnp.int32)

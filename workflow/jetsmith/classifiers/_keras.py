@@ -22,15 +22,18 @@ from jetsmith import io, plugs
 from jetsmith.classifiers import Device, Task, require_classes, stalled
 from jetsmith.classifiers._batches import CLASSES, summed_loss, terms
 from jetsmith.classifiers._feed import Feed
+from jetsmith.classifiers._heads import judge
 from jetsmith.classifiers._rates import rates, schedule_of
 from jetsmith.classifiers._scaler import Scaler, fit_scalers, largest
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
+from jetsmith.losses import output_of
 from jetsmith.packed.rows import Batch, Rows
 from jetsmith.progress import Progress
 from jetsmith.specs.classifiers import RecipeSpec
 
 PREDICT_ROWS = 4096
+HEADS = "heads.json"  # of a model: how well its auxiliary heads do
 MEMORY_SHARE = 0.25  # of the job's memory, for windows to train on, and as much for those to validate on
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # weights are float32 in both
 
@@ -90,6 +93,8 @@ def fit(task: Task) -> list[dict[str, float]]:
     io.write_json(task.folder / "scaler.json", {name: scaler.record() for name, scaler in scalers.items()})
     with io.atomic_file(task.folder / "model.keras") as temporary:
         finished(exact(task.spec, model, scalers)).save(temporary)
+    if task.judged is not None:
+        io.write_json(task.folder / HEADS, judge(task.spec, model, *task.judged))
     checkpoint.unlink(missing_ok=True)
     return history
 
@@ -101,9 +106,10 @@ def build_model(spec: RecipeSpec, scalers: dict[str, Scaler]) -> Any:
         ConfigError: There is no such model, or no such loss.
     """
     model = plugs.find("models", spec.model, f"{spec.name}: model", "value")
-    widths = {name: len(spec.classes) if term.plug.CLASSES else 1 for name, term in terms(spec).items()}
+    n_classes = len(spec.classes)
+    outputs = {name: output_of(term.plug, term.options, n_classes) for name, term in terms(spec).items()}
     with _computing_in(POLICIES[spec.precision]):
-        network = model.build(spec.inputs, widths, model.Options.model_validate(spec.architecture))
+        network = model.build(spec.inputs, outputs, model.Options.model_validate(spec.architecture))
     for group, scaler in scalers.items():
         network.get_layer(f"standardise_{group}").set(**scaler.numbers())
     return network
@@ -158,7 +164,7 @@ class Training:
         self.optimizer = keras.optimizers.Adam(schedule_of(self.rates))
         self.optimizer.build(self.model.trainable_variables)
         self._runs = engine.Runs(
-            self.model, task.spec.inputs, summed_loss(task.spec), self.optimizer, task.devices
+            self.model, task.spec.inputs, summed_loss(task.spec, engine.slots), self.optimizer, task.devices
         )
         room = engine.room()
         if task.memory_mb and engine.device(task.devices).kind == "cpu":  # windows stay in the job's memory
@@ -275,7 +281,8 @@ def predict(spec: RecipeSpec, model: Path, rows: Rows, threads: int) -> FloatArr
     engine = engine_of(spec, threads)
     import keras
 
-    import jetsmith.models._layers  # noqa: F401  registers the layers that the file names
+    import jetsmith.models._attention
+    import jetsmith.models._layers  # noqa: F401  register the layers that the file names
 
     network = keras.models.load_model(model / "model.keras", compile=False, safe_mode=True)
     require_classes(model, network.output[CLASSES].shape[-1], spec)

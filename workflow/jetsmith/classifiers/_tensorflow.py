@@ -118,7 +118,7 @@ class Runs:
         return np.asarray(self._compiled[work.__name__](data, rows, tf.constant(size)).numpy())
 
     def _outputs(self, data: Data, which: Tensor, training: bool) -> dict[str, Tensor]:
-        batch = gather(self._inputs, data["inputs"], which, _slots)
+        batch = gather(self._inputs, data["inputs"], which, slots)
         found: dict[str, Tensor] = self._network({n: batch[n] for n in self._names}, training=training)
         return found
 
@@ -138,6 +138,6 @@ class Runs:
         return self._outputs(data, which, training=False)[CLASSES]
 
 
-def _slots(count: Tensor, length: int) -> Tensor:
+def slots(count: Tensor, length: int) -> Tensor:
     """As many as the longest of the batch has, one at least; shapes may change from batch to batch here."""
     return tf.range(tf.maximum(tf.reduce_max(count), 1))

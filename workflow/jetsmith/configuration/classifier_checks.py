@@ -97,6 +97,10 @@ def _backend(spec: ClassifierSpec) -> Iterator[str]:
             f"backend: `{spec.backend}` gives ratios of two generators, for reweighters alone; choices: "
             f"{', '.join(others)}"
         )
+    for inputs in spec.inputs:
+        told = [source for source in inputs.sources if source in columns.TOLD]
+        if told:
+            yield f"inputs.{inputs.group}: {', '.join(told)} is truth, which losses alone read: `side`"
     sequences = [inputs.group for inputs in spec.inputs if inputs.kind == "sequence"]
     if sequences and not _backend_of(spec.backend).SEQUENCES:
         others = [name for name in plugs.names("classifiers") if _backend_of(name).SEQUENCES]
@@ -110,22 +114,30 @@ def _backend(spec: ClassifierSpec) -> Iterator[str]:
 def _losses(spec: ClassifierSpec) -> Iterator[str]:
     """Each output learns by a loss that is for it, from columns that there are; no side column is idle."""
     side = [name for inputs in spec.side for name in inputs.features]
-    for inputs in spec.side:
-        if inputs.kind != "flat":
-            yield f"side.{inputs.group}: is a sequence; a loss reads one number a row"
+    for inputs in spec.auxiliary:
+        if inputs.group not in [given.group for given in spec.inputs]:
+            yield (
+                f"side.{inputs.group}: is a sequence that is none of `inputs`; losses read columns of "
+                "constituents that the network sees, or one number a row"
+            )
     if twice(side):
         yield f"side: given twice: {', '.join(twice(side))}"
     used: list[str] = []
     for output, given in spec.losses.items():
         loss = cast(Loss, plugs.find("losses", given.loss, "", ""))
         options = loss.Options.model_validate(given.options)
-        if (output == "classes") != loss.CLASSES:
-            others = [
-                n for n in plugs.names("losses") if plugs.find("losses", n, "", "").CLASSES != loss.CLASSES
-            ]
-            what = "the logits of the classes" if output == "classes" else "one number"
+        if (output == "classes") != (loss.OUTPUT == "classes"):
+            may = [name for name in plugs.names("losses") if _kind(name) in _outputs(spec.model)]
+            others = [name for name in may if (output == "classes") == (_kind(name) == "classes")]
+            what = "the logits of the classes" if output == "classes" else "another one than these"
             yield f"losses.{output}.loss: the output is {what}, `{given.loss}` is for others; choices: " + (
                 ", ".join(others)
+            )
+        elif loss.OUTPUT not in _outputs(spec.model):
+            able = [name for name in plugs.names("models") if loss.OUTPUT in _outputs(name)]
+            yield (
+                f"losses.{output}.loss: `{given.loss}` learns {loss.OUTPUT}, of which `model: {spec.model}` "
+                f"has no output; models that have: {', '.join(able)}"
             )
         yield from (f"losses.{output}.options.{problem}" for problem in options.misfits(spec))
         for name in options.columns():
@@ -135,6 +147,16 @@ def _losses(spec: ClassifierSpec) -> Iterator[str]:
     for name in side:
         if name not in used:
             yield f"side: no loss reads `{name}`; leave it out"
+
+
+def _kind(loss: str) -> str:
+    """Of what its output is."""
+    return str(plugs.find("losses", loss, "", "").OUTPUT)
+
+
+def _outputs(model: str) -> tuple[str, ...]:
+    """Of what its outputs may be."""
+    return tuple(plugs.find("models", model, "", "").OUTPUTS)
 
 
 def _training(spec: ClassifierSpec) -> Iterator[str]:

@@ -268,6 +268,7 @@ class Configuration:
             "interpolated": self.interpolated,
             "trained": trained,
             "scanned": self.scans,
+            "headed": [name for name in trained if self.classifiers[name].auxiliary],
             "ensemble": [name for name, spec in self.judgements.items() if spec.name in self.ensembles],
         }
         return [(name,) for name in named[of]]

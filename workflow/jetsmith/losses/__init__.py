@@ -1,16 +1,23 @@
 """Losses of Keras networks: each module here is one; its name is the key `loss` of an output.
 
-A loss is a module with a record `Options`, the keys of `options`, what its output is (`CLASSES`), and a
-function `loss(output, seen, options)` on keras.ops, which gives the mean over a batch of weight × loss. A
+A loss is a module with a record `Options`, the keys of `options`, of what kind its output is (`OUTPUT`), and
+a function `loss(output, seen, options)` on keras.ops, which gives the mean over a batch of weight × loss. A
 network has an output `classes` and as many others as the configuration names; it learns from their sum.
 
 The parse reads `Options`: Keras is imported in functions.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
+from pydantic import Field
+
 from jetsmith import plugs
+from jetsmith.configuration.records import hint
+from jetsmith.models import Kind, Output
+from jetsmith.specs.classifiers import ClassifierSpec
+from jetsmith.strict import Name
 
 Tensor = Any
 
@@ -22,6 +29,43 @@ class Options(plugs.Options):
         """Side columns that the loss reads: features under `side` of the classifier's file."""
         return ()
 
+    @property
+    def of(self) -> tuple[str, int]:
+        """The group whose constituents, or their pairs, the output is of, and how wide it is there."""
+        return "", 1
+
+
+class TrackOptions(Options):
+    """The keys of a loss of constituents or of their pairs."""
+
+    group: Name = Field("charged", description="Group of `inputs` whose constituents are meant.")
+    column: str = Field("", description="Feature of `side` that is the truth, of the same group.")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the values of the truth mean, where each has a logit."""
+        return ()
+
+    @property
+    def of(self) -> tuple[str, int]:
+        """The constituents, or their pairs."""
+        return self.group, max(len(self.names), 1)
+
+    def columns(self) -> tuple[str, ...]:
+        """The truth."""
+        return (self.column,) if self.column else ()
+
+    def misfits(self, spec: ClassifierSpec) -> Iterator[str]:
+        """There is a truth, of constituents that the network sees."""
+        sequences = [inputs.group for inputs in spec.inputs if inputs.kind == "sequence"]
+        if self.group not in sequences:
+            yield f"group: no such sequence in `inputs`: `{self.group}`{hint(self.group, sequences)}"
+        side = [name for inputs in spec.side if inputs.group == self.group for name in inputs.features]
+        if not self.column:
+            yield f"column: is missing; a feature of `side.{self.group}` that is the truth"
+        elif self.column not in side and any(self.column in inputs.features for inputs in spec.side):
+            yield f"column: `{self.column}` is no feature of `side.{self.group}`{hint(self.column, side)}"
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -30,15 +74,17 @@ class Seen:
     Attributes:
         target: Index of the class, shape (n,), int32.
         weight: Shape (n,), float32; mean 1 over the sample.
-        side: Columns that the losses of the classifier read, by name, shape (n,) each, float32; NaN where a
-            file has no number.
+        side: Columns that the losses of the classifier read, by name, float32; of rows shape (n,), NaN where
+            a file has no number, of constituents (n, T).
         class_names: Names of the classes.
+        mask: By group of such constituents, shape (n, T), True for real ones.
     """
 
     target: Tensor
     weight: Tensor
     side: dict[str, Tensor]
     class_names: tuple[str, ...]
+    mask: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Loss(Protocol):
@@ -47,8 +93,15 @@ class Loss(Protocol):
     Options: ClassVar[type[Options]]
     """The keys of `options` in the classifier's file."""
 
-    CLASSES: bool
-    """True where the output is the logits of the classes, (n, C); False where it is a number, (n, 1)."""
+    OUTPUT: Kind
+    """Of what kind its output is (`models.Output`). Others than logits of the classes and numbers of rows are
+    auxiliary: where files lack the columns that their loss reads, they are off."""
 
     def loss(self, output: Tensor, seen: Seen, options: Any) -> Tensor:
         """Mean over the batch of weight × loss, a scalar."""
+
+
+def output_of(loss: Any, options: Any, n_classes: int) -> Output:
+    """What the output of a loss is, of a classifier of so many classes."""
+    group, width = options.of
+    return Output(loss.OUTPUT, n_classes if loss.OUTPUT == "classes" else width, group)

@@ -5,7 +5,7 @@ from typing import Any
 from jetsmith.losses import Options as BaseOptions
 from jetsmith.losses import Seen
 
-CLASSES = True
+OUTPUT = "classes"
 
 
 class Options(BaseOptions):

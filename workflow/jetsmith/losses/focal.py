@@ -11,7 +11,7 @@ from pydantic import Field
 from jetsmith.losses import Options as BaseOptions
 from jetsmith.losses import Seen
 
-CLASSES = True
+OUTPUT = "classes"
 
 
 class Options(BaseOptions):

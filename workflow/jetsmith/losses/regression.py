@@ -16,7 +16,7 @@ from jetsmith.losses import Seen
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.strict import Name
 
-CLASSES = False
+OUTPUT = "number"
 
 
 class Options(BaseOptions):

@@ -6,17 +6,38 @@ An architecture is a module with a record `Options`, the keys of `architecture`,
 - the model's inputs are a dictionary by input group: flat (n, F), sequences (n, T, F) with any T,
   and `<group>_mask` (n, T), True for real constituents;
 - it starts with one `Standardise` layer a group, so that a saved model takes raw inputs;
-- its outputs are a dictionary by the names and widths of `outputs`, raw: of `classes` the logits, (n, C);
+- its outputs are a dictionary by the names of `outputs`, raw and as these describe them: of `classes` the
+  logits, (n, C). Of which kinds they may be is its `OUTPUTS`;
 - what lies in padded slots, and how many there are, does not change the result.
 
 The parse reads `Options`: Keras and the building blocks in `_layers` are imported in functions.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
 
 from jetsmith import plugs
 from jetsmith.specs.features import Inputs
+
+Kind = Literal["classes", "number", "constituents", "pairs"]
+OF_ROWS: tuple[Kind, ...] = ("classes", "number")
+
+
+@dataclass(frozen=True)
+class Output:
+    """What an output of a network is.
+
+    Attributes:
+        kind: classes: logits, (n, width). number: (n, 1). constituents: logits of each slot of a group,
+            (n, T, width). pairs: a logit of each pair of its slots, (n, T, T), symmetric.
+        width: Number of classes, or of origins.
+        group: The group of constituents; empty for rows.
+    """
+
+    kind: Kind
+    width: int = 1
+    group: str = ""
 
 
 class Architecture(Protocol):
@@ -25,5 +46,8 @@ class Architecture(Protocol):
     Options: ClassVar[type[plugs.Options]]
     """The keys of `architecture` in the classifier's file."""
 
-    def build(self, inputs: Sequence[Inputs], outputs: Mapping[str, int], options: Any) -> Any:
+    OUTPUTS: tuple[Kind, ...]
+    """The kinds of outputs that it can have."""
+
+    def build(self, inputs: Sequence[Inputs], outputs: Mapping[str, Output], options: Any) -> Any:
         """The network, a `keras.Model`, as the options say."""

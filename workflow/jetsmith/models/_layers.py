@@ -6,6 +6,7 @@ from typing import Any, cast
 import keras
 from keras import layers, ops
 
+from jetsmith.models import Output
 from jetsmith.specs.features import Inputs
 
 Tensor = Any
@@ -50,9 +51,9 @@ def standardised(
     return found
 
 
-def heads(x: Tensor, widths: Mapping[str, int]) -> dict[str, Tensor]:
-    """The outputs by their names, such as the logits of `classes`; (n, D) -> (n, width) each."""
-    return {name: layers.Dense(width, name=name, dtype=EXACT)(x) for name, width in widths.items()}
+def heads(x: Tensor, outputs: Mapping[str, Output]) -> dict[str, Tensor]:
+    """Outputs of rows by their names, such as the logits of `classes`; (n, D) -> (n, width) each."""
+    return {name: layers.Dense(given.width, name=name, dtype=EXACT)(x) for name, given in outputs.items()}
 
 
 def dense_stack(
@@ -116,7 +117,7 @@ class Lines(layers.Layer):
     def call(self, tensors: list[Tensor]) -> Tensor:
         values, mask = tensors
         values, mask = ops.reshape(values, (-1, values.shape[-1])), ops.reshape(mask, (-1,))
-        return ops.take(values, _real(mask), axis=0) if only_real() else values
+        return ops.take(values, real_slots(mask), axis=0) if only_real() else values
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         return None, input_shape[0][2]
@@ -130,7 +131,7 @@ class Slots(layers.Layer):
         lines, mask = tensors
         shape = *ops.shape(mask), lines.shape[-1]
         if only_real():
-            where = ops.expand_dims(_real(ops.reshape(mask, (-1,))), 1)
+            where = ops.expand_dims(real_slots(ops.reshape(mask, (-1,))), 1)
             return ops.reshape(ops.scatter(where, lines, (shape[0] * shape[1], shape[2])), shape)
         return ops.where(ops.expand_dims(mask, -1), ops.reshape(lines, shape), 0.0)
 
@@ -139,7 +140,7 @@ class Slots(layers.Layer):
         return *mask, lines[-1]
 
 
-def _real(mask: Tensor) -> Tensor:
+def real_slots(mask: Tensor) -> Tensor:
     """Numbers of the real slots, (N,) -> (m,), int32."""
     return ops.cast(ops.nonzero(mask)[0], "int32")
 

@@ -19,6 +19,7 @@ from pydantic import Field
 
 from jetsmith import plugs
 from jetsmith.configuration.records import hint
+from jetsmith.models import OF_ROWS, Output
 from jetsmith.plugs import Count, Dropout, Momentum
 from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.specs.features import Inputs
@@ -26,6 +27,8 @@ from jetsmith.strict import Name
 
 CONVOLUTIONS = {"charged": (64, 32, 32, 8), "neutral": (32, 16, 4), "vertices": (64, 32, 32, 8)}
 RECURRENT = {"charged": 150, "neutral": 50, "vertices": 50}
+
+OUTPUTS = OF_ROWS
 
 
 class Options(plugs.Options):
@@ -62,7 +65,7 @@ class Options(plugs.Options):
                     yield f"{key}.{name}: no such sequence in `inputs`{hint(name, sequences)}"
 
 
-def build(inputs: Sequence[Inputs], outputs: Mapping[str, int], options: Options) -> Any:
+def build(inputs: Sequence[Inputs], outputs: Mapping[str, Output], options: Options) -> Any:
     """The network, a `keras.Model`; with five sequences or two, each with its own branch."""
     import keras
     from keras import layers

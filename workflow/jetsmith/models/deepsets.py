@@ -9,8 +9,11 @@ from typing import Any
 from pydantic import Field
 
 from jetsmith import plugs
+from jetsmith.models import OF_ROWS, Output
 from jetsmith.plugs import Count, Dropout, Momentum
 from jetsmith.specs.features import Inputs
+
+OUTPUTS = OF_ROWS
 
 
 class Options(plugs.Options):
@@ -28,7 +31,7 @@ class Options(plugs.Options):
     )
 
 
-def build(inputs: Sequence[Inputs], outputs: Mapping[str, int], options: Options) -> Any:
+def build(inputs: Sequence[Inputs], outputs: Mapping[str, Output], options: Options) -> Any:
     """The network; a `keras.Model`."""
     import keras
     from keras import layers, ops

@@ -10,8 +10,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from jetsmith import plugs
+from jetsmith.models import OF_ROWS, Output
 from jetsmith.plugs import Count, Dropout, Momentum
 from jetsmith.specs.features import Inputs
+
+OUTPUTS = OF_ROWS
 
 
 class Options(plugs.Options):
@@ -27,7 +30,7 @@ class Options(plugs.Options):
     )
 
 
-def build(inputs: Sequence[Inputs], outputs: Mapping[str, int], options: Options) -> Any:
+def build(inputs: Sequence[Inputs], outputs: Mapping[str, Output], options: Options) -> Any:
     """Dense layers on all inputs; a `keras.Model`."""
     import keras
     from keras import layers

@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 Of = Literal[
-    "contrast", "judgement", "reweighter", "tested", "interpolated", "trained", "scanned", "ensemble"
+    "contrast",
+    "judgement",
+    "reweighter",
+    "tested",
+    "interpolated",
+    "trained",
+    "scanned",
+    "ensemble",
+    "headed",
 ]
 
 
@@ -19,8 +27,8 @@ class About(NamedTuple):
     Attributes:
         of: What there is a figure of: a signal against a background in a sample, a discriminant of a
             tagger, the weights of a reweighter, its closure test alone, that of one with values of
-            parameters that were held out, a classifier that trains, one that is scanned, or a discriminant
-            of an ensemble.
+            parameters that were held out, a classifier that trains, one that is scanned, a discriminant of
+            an ensemble, or a network with auxiliary heads.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
     """
 
@@ -39,6 +47,7 @@ PLOTS = {  # in the order of the report
     "training": About("trained"),
     "scan": About("scanned"),
     "members": About("ensemble", ("seed",)),
+    "heads": About("headed"),
 }
 
 

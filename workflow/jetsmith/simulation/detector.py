@@ -212,6 +212,7 @@ def _measure(flying: Flying, n_events: int, detector: Detector, rng: np.random.G
         layer=layer,
         chi2=rng.gamma(10.0, 0.1, n) * np.where(fake, 3.0, 1.0),
         fake=fake,
+        secondary=flying.secondary,
     )
     tracks = tracks.take((np.abs(dz) < 2.0) & (np.abs(d0) < 2.0))
     tracks = tracks.take(np.lexsort((-tracks.pt, tracks.event)))

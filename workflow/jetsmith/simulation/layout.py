@@ -25,6 +25,7 @@ from jetsmith.simulation.writer import Collection, collection
 _ELECTRON_MASS_GEV, _MUON_MASS_GEV = 0.000511, 0.10566
 _BAD_CHI2 = 2.5
 _TIGHT_DZ_CM = 0.03
+TRUTH = ("genOrigin", "genVertexIdx")  # of PFCands, in no file of CMS; -1 of neutral ones
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,18 @@ class Candidates:
 
 
 def candidates(
-    tracks: Tracks, neutrals: Neutrals, used: BoolArray, n_events: int
+    tracks: Tracks, neutrals: Neutrals, truth: tuple[IntArray, IntArray], used: BoolArray, n_events: int
 ) -> tuple[Candidates, Collection]:
     """PFCands: the candidates that are in a jet, by falling pt.
 
     Args:
         tracks, neutrals: All of them.
+        truth: Origin and vertex of each track (`origins`).
         used: Which of them (tracks first) are written.
         n_events: Events of the batch.
     """
     event = np.concatenate([tracks.event, neutrals.event])
-    charged = _charged_columns(tracks)
+    charged = _charged_columns(tracks) | dict(zip(TRUTH, truth, strict=True))
     neutral = _neutral_columns(neutrals)
     columns = {name: np.concatenate([charged[name], neutral[name]]) for name in charged}
     rows = np.flatnonzero(used)
@@ -106,6 +108,7 @@ def _neutral_columns(neutrals: Neutrals) -> dict[str, Array]:
         "trkQuality": none,
         "lostInnerHits": none,
         "pvAssocQuality": none,
+        **dict.fromkeys(TRUTH, none - 1),
     }
 
 

@@ -17,6 +17,7 @@ from jetsmith.simulation.jets import (
     reconstructed_jets,
 )
 from jetsmith.simulation.layout import Candidates
+from jetsmith.simulation.origins import track_truth
 from jetsmith.simulation.parameters import Detector
 from jetsmith.simulation.pythia import Batch
 from jetsmith.simulation.substructure import Substructure, substructure
@@ -61,7 +62,8 @@ def reconstruct(
     if boosted:
         fat = reconstructed_jets(tracks, neutrals, ghosts, 0.8, FAT_JET_PT_MIN_GEV, n)
         used[fat.link_input] = True
-    cands, written = layout.candidates(tracks, neutrals, used, n)
+    truth = track_truth(tracks, batch.particles, n)
+    cands, written = layout.candidates(tracks, neutrals, truth, used, n)
     scalars, primary = _event_values(batch, rng)
     collections = {
         "PFCands": written,

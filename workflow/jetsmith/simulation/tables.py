@@ -85,7 +85,8 @@ class Tracks(Table):
 
     `d0` is positive where the vertex lies to the right of the track: -x sin(phi) + y cos(phi).
     `curvature` is charge over bending radius [1/cm]. `source` is the row of the particle, -1 for
-    none; `layer` counts the detector layers inside the production point.
+    none; `layer` counts the detector layers inside the production point. `secondary`: made in the
+    material by the source; `fake`: measured wrongly.
     """
 
     source: IntArray
@@ -102,6 +103,7 @@ class Tracks(Table):
     layer: IntArray
     chi2: FloatArray
     fake: BoolArray
+    secondary: BoolArray
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Stage check: whether the files of a sample hold what a classifier reads, before any long stage."""
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,13 @@ def check_classifier(
             that the files cannot tell and the classes need.
     """
     plans = [read_record(Plan, path) for path in inspections]
-    needed = {source: inputs.group for inputs in spec.reads for source in inputs.sources}
+    may_lack = {source for inputs in spec.auxiliary for source in inputs.sources}
+    needed = {
+        source: inputs.group
+        for inputs in spec.reads
+        for source in inputs.sources
+        if inputs not in spec.auxiliary
+    }
     problems: list[str] = []
     for datasets in samples or [[plan.dataset for plan in plans]]:
         problems += _shared_files([plan for plan in plans if plan.dataset in datasets], xrootd)
@@ -53,7 +60,19 @@ def check_classifier(
             problems += _untold(spec, judged, inspected)
         there = derivable(set(inspected.columns))
         lacking = [c for c in needed if c not in there]
-        checked[inspected.dataset] = {"layout": inspected.layout, "columns": len(inspected.columns)}
+        untaught = sorted(may_lack - there) if inspected.n_entries else []
+        checked[inspected.dataset] = {
+            "layout": inspected.layout,
+            "columns": len(inspected.columns),
+            "auxiliary_lacking": untaught,
+        }
+        if untaught:
+            print(
+                f"[check {spec.name}] dataset {inspected.dataset} has no {', '.join(untaught)}: heads that "
+                "learn from it are off",
+                file=sys.stderr,
+                flush=True,
+            )
         if lacking and inspected.n_entries:
             problems.append(_explain(spec, inspected, lacking, needed, groups, derivable))
     if problems:

@@ -34,6 +34,8 @@ CHARGED = NAMES | {
     "quality": "trkQuality",
     "vertex_association": "pvAssocQuality",
     "lost_inner_hits": "lostInnerHits",
+    "truth_origin": "genOrigin",  # the demo's own (`simulation.origins`): no file of CMS has it
+    "truth_vertex": "genVertexIdx",
 }
 NEUTRAL = NAMES | {"had_frac": "hcalFraction"}
 IN_JET = {  # what depends on the jet, too, stands beside the index

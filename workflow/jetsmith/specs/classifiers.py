@@ -184,7 +184,9 @@ class ClassifierFile(Record):
         {}, description="By output of the network: `classes`, by default with cross-entropy, and any others."
     )
     side: dict[Name, Name | tuple[str, ...]] = Field(
-        {}, description="Features, as `inputs`, that losses read and the network does not see."
+        {},
+        description="Features, as `inputs`, that losses read and the network does not see; of constituents "
+        "those of groups that are inputs.",
     )
     spectators: dict[Name, Name | tuple[str, ...]] = Field(
         {},
@@ -223,8 +225,13 @@ class RowsSpec(Record):
 
     @property
     def reads(self) -> tuple[Inputs, ...]:
-        """Inputs and side columns: all features that its files must have."""
+        """Inputs and side columns: all features that it reads."""
         return (*self.inputs, *self.side)
+
+    @property
+    def auxiliary(self) -> tuple[Inputs, ...]:
+        """Side columns of constituents: what files may lack, so that heads of the network are off."""
+        return tuple(inputs for inputs in self.side if inputs.kind == "sequence")
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -244,7 +251,7 @@ class ComparedSpec(RowsSpec):
 
     @property
     def reads(self) -> tuple[Inputs, ...]:
-        """All features that its files must have."""
+        """All features that it reads."""
         return (*super().reads, *self.spectators)
 
 

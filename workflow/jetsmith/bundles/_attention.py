@@ -1,0 +1,74 @@
+"""Layers of networks with attention (`models._attention`) as nodes, each by a small function."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from jetsmith.bundles._tensor import Tensor
+from jetsmith.errors import InputError
+
+if TYPE_CHECKING:
+    from jetsmith.bundles._keras import Walk
+
+FAR = -1e9  # as `models._attention.FAR`
+
+
+def of_each_line(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
+    """(N, F) -> (N T, F), with what is left of it."""
+    graph, x = walk.graph, walk.found(given[0])
+    one = graph.whole(1)
+    shape = graph.node("Concat", one, walk.group(given[1]).length, one, axis=0)
+    slots = graph.node("Expand", graph.node("Unsqueeze", x.name, one), shape)
+    return replace(x, name=graph.node("Reshape", slots, graph.whole(-1, x.width)))
+
+
+def attention(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
+    """Zeros in padded slots go in: products with them are finite, and their shares 0."""
+    graph, group = walk.graph, walk.group(given[1])
+    x = walk.settled(given[0])
+    width, heads = x.width // 3, layer.heads
+    first, length = graph.whole(-1), group.length
+    shape = graph.node("Concat", first, length, graph.whole(heads, width // heads), axis=0)
+    parts = [
+        graph.node("Reshape", part, shape) for part in graph.split(walk.applied(x), [width] * 3)
+    ]  # (N, T, heads, D / heads) each
+    query = graph.node("Mul", parts[0], graph.constant((width // heads) ** -0.5))
+    query = graph.node("Transpose", query, perm=[0, 2, 1, 3])
+    product = graph.node("MatMul", query, graph.node("Transpose", parts[1], perm=[0, 2, 3, 1]))
+    share = _shares(walk, product, graph.node("Unsqueeze", group.mask, graph.whole(1, 2)))
+    mean = graph.node("MatMul", share, graph.node("Transpose", parts[2], perm=[0, 2, 1, 3]))
+    together = graph.node("Concat", first, length, graph.whole(width), axis=0)
+    slots = graph.node("Reshape", graph.node("Transpose", mean, perm=[0, 2, 1, 3]), together)
+    return Tensor(slots, width, slots=walk.found(given[1]).name)
+
+
+def pooling(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
+    """The last feature is ln of the weight."""
+    graph, width = walk.graph, walk.found(given[0]).width - 1
+    values, weight = graph.split(walk.plain(given[0]), [width, 1])
+    mask = walk.group(given[1]).mask
+    share = _shares(walk, graph.node("Squeeze", weight, graph.whole(2)), mask)
+    mean = graph.node("MatMul", graph.node("Unsqueeze", share, graph.whole(1)), values)
+    return Tensor(graph.node("Squeeze", mean, graph.whole(1)), width)
+
+
+def _shares(walk: "Walk", x: str, mask: str) -> str:
+    """See `models._attention.masked_softmax`."""
+    graph = walk.graph
+    return graph.node("Softmax", graph.node("Where", mask, x, graph.constant(FAR)), axis=-1)
+
+
+def layer_normalisation(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
+    """The operator of ONNX."""
+    if not (layer.scale and layer.center) or layer.axis not in (-1, [-1], len(given[0].shape) - 1):
+        raise InputError(f"layer `{layer.name}` normalises with other options, which no bundle can hold yet")
+    graph, x = walk.graph, walk.found(given[0])
+    gamma, beta = (graph.constant(weight) for weight in layer.get_weights())
+    found = graph.node("LayerNormalization", walk.applied(x), gamma, beta, axis=-1, epsilon=layer.epsilon)
+    return Tensor(found, x.width)
+
+
+def added(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
+    """With nothing left to apply."""
+    first, second = (walk.plain(x) for x in given)
+    return Tensor(walk.graph.node("Add", first, second), walk.found(given[0]).width)

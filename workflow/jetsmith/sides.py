@@ -1,0 +1,86 @@
+"""Side columns: what losses read beside the inputs of a network, of rows and of their constituents."""
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from jetsmith import plugs
+from jetsmith.hashing import SPLITS
+from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.losses import output_of
+from jetsmith.packed.arrays import Packed
+from jetsmith.packed.rows import Rows
+from jetsmith.specs.classifiers import RecipeSpec
+
+
+def lacking(spec: RecipeSpec, parts: Sequence[Packed]) -> dict[str, str]:
+    """Auxiliary outputs whose losses read what a file of the sample lacks, with these columns."""
+    packed = {i.group: set.intersection(*(set(p.groups[i.group].names) for p in parts)) for i in spec.side}
+    there = {name for i in spec.side for name in i.features if name in packed[i.group]}
+    found = {}
+    for output, given in spec.losses.items():
+        plug = plugs.find("losses", given.loss, f"{spec.name}: losses.{output}", "value")
+        options = plug.Options.model_validate(given.options)
+        absent = [name for name in options.columns() if name not in there]
+        if absent and output_of(plug, options, len(spec.classes)).group:
+            found[output] = ", ".join(absent)
+    return found
+
+
+def without(spec: RecipeSpec, outputs: Sequence[str]) -> RecipeSpec:
+    """The classifier without these outputs, and without side columns that they alone read."""
+    losses = {name: given for name, given in spec.losses.items() if name not in outputs}
+    read = [
+        column
+        for name, given in losses.items()
+        for column in plugs.find("losses", given.loss, f"{spec.name}: losses.{name}", "value")
+        .Options.model_validate(given.options)
+        .columns()
+    ]
+    side = []
+    for inputs in spec.side:
+        kept = tuple(name for name in inputs.features if name in read)
+        if kept:
+            side.append(inputs.model_copy(update={"features": kept}))
+    return spec.model_copy(update={"losses": losses, "side": tuple(side)})
+
+
+def trainable(spec: RecipeSpec, parts: Sequence[Packed]) -> tuple[RecipeSpec, dict[str, str]]:
+    """The classifier with the outputs that these splits can teach, and those that are off, which is said."""
+    off = lacking(spec, parts)
+    for output, columns in off.items():
+        print(
+            f"[train {spec.name}] head `{output}` is off: files of sample `{spec.sample}` have no {columns}",
+            file=sys.stderr,
+            flush=True,
+        )
+    return (without(spec, list(off)) if off else spec), off
+
+
+def of_rows(spec: RecipeSpec, parts: Sequence[Packed], masks: Sequence[BoolArray]) -> dict[str, FloatArray]:
+    """Those of the chosen rows, shape (N,) each; NaN where a file has no number."""
+    flat = [inputs for inputs in spec.side if inputs.kind == "flat"]
+    if not flat:
+        return {}
+    rows = Rows.select(flat, parts, masks)
+    values = rows.flat_as_packed(slice(0, len(rows)))
+    names = [feature for inputs in flat for feature in inputs.features]
+    return {name: np.ascontiguousarray(values[:, k]) for k, name in enumerate(names)}
+
+
+def of_constituents(spec: RecipeSpec, parts: Sequence[Packed], masks: Sequence[BoolArray]) -> Rows | None:
+    """Those of the constituents of the chosen rows, read with their windows; None where there are none."""
+    return Rows.select(spec.auxiliary, parts, masks) if spec.auxiliary else None
+
+
+def judged(
+    spec: RecipeSpec, parts: Sequence[Packed], classes: Sequence[IntArray], fold: int | None
+) -> tuple[Rows, Rows]:
+    """Rows of the test split, or of the fold that its model does not see, with their side columns."""
+    unseen = [
+        np.full(len(part), split == "test") if fold is None else np.asarray(part.columns["fold"]) == fold
+        for split, part in zip(SPLITS, parts, strict=True)
+    ]
+    masks = [mask & (index >= 0) for mask, index in zip(unseen, classes, strict=True)]
+    return Rows.select(spec.inputs, parts, masks), Rows.select(spec.auxiliary, parts, masks)
