@@ -21,6 +21,9 @@ def _candidates(prefix: str) -> dict[str, tuple[Derived, ...]]:
 
 _AXIS = ("cpf_pt_gev", "cpf_eta", "cpf_dphi_rad", "jet_eta")
 _TRACK = ("cpf_d0_cm", "cpf_dz_cm", "cpf_eta", "cpf_phi_rad", "jet_eta", "jet_phi_rad")
+_NO_VERTEX_ERROR = (
+    "files do not tell the error of the primary vertex: 3 um across and 5 um along the beam stand in"
+)
 _CHARGED = {
     "cpf_is_muon": (Derived("is_muon", ("cpf_pdg_id",)),),
     "cpf_is_electron": (Derived("is_electron", ("cpf_pdg_id",)),),
@@ -30,12 +33,17 @@ _CHARGED = {
     "cpf_p_par_ratio": (Derived("over_momentum", ("cpf_p_par_gev", "cpf_pt_gev", "cpf_eta")),),
     "cpf_eta_rel": (Derived("eta_rel", ("cpf_p_par_gev", "cpf_pt_rel_gev")),),
     "cpf_sip2d_val_cm": (Derived("signed_ip_2d", ("cpf_d0_cm", "cpf_phi_rad", "jet_phi_rad")),),
-    "cpf_sip2d_sig": (Derived("ratio", ("cpf_sip2d_val_cm", "cpf_d0_err_cm")),),
+    "cpf_sip2d_sig": (
+        Derived(
+            "signed_ip_2d_significance", ("cpf_sip2d_val_cm", "cpf_d0_err_cm"), stand_in=_NO_VERTEX_ERROR
+        ),
+    ),
     "cpf_sip3d_val_cm": (Derived("signed_ip_3d", _TRACK),),
     "cpf_sip3d_sig": (
         Derived(
             "signed_ip_3d_significance",
             ("cpf_sip3d_val_cm", "cpf_d0_cm", "cpf_d0_err_cm", "cpf_dz_cm", "cpf_dz_err_cm", "cpf_eta"),
+            stand_in=f"{_NO_VERTEX_ERROR}, and d0 and dz are taken as uncorrelated",
         ),
     ),
     "cpf_jet_dist_cm": (Derived("distance_to_axis", _TRACK),),

@@ -80,7 +80,7 @@ def check(run: Configuration, classifier: str) -> Check:
         judged=judged(run, classifier),
         groups=[seen_as(ColumnGroup, run.groups[name]) for name in names if name in run.groups],
         samples=[list(run.run.samples[sample].datasets) for sample in run.samples_of(classifier)],
-        ways=_ways(spec.object, [source for inputs in reads for source in inputs.sources]),
+        ways=_ways(spec.object, [source for inputs in reads for source in inputs.sources], reasons=True),
     )
 
 
@@ -183,9 +183,9 @@ def pack_rows(run: Configuration, sample: str) -> PackRows:
     )
 
 
-def _ways(obj: str, sources: Iterable[str]) -> list[Plain]:
+def _ways(obj: str, sources: Iterable[str], reasons: bool = False) -> list[Plain]:
     """The entries of the table of derived columns that these lead to, and no others."""
-    return derivations.plain(derivations.reached(sources, obj))
+    return derivations.plain(derivations.reached(sources, obj), reasons)
 
 
 def _reading(run: Configuration, dataset: str) -> Plain:
