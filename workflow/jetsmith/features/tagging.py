@@ -117,6 +117,11 @@ def _total(mask: Lists, momentum: FloatArray) -> FloatArray:
     return np.stack([np.bincount(mask.owner, weights=row, minlength=len(mask)) for row in used])
 
 
+def _some(mask: Lists, values: FloatArray) -> FloatArray:
+    """NaN where no element of a row has a mask that is not 0."""
+    return np.where(total_by_row(mask) > 0, values, np.nan)
+
+
 def _tracks(mask: Lists, pt: Lists, eta: Lists, phi: Lists) -> FloatArray:
     return _total(mask, _momenta(pt.values, eta.values, phi.values, PION_MASS_GEV))
 
@@ -216,7 +221,8 @@ def _vertex_sum(category: Array, *columns: Lists) -> FloatArray:
     """Momentum of all vertices of a jet, or of its pseudo vertex, shape (4, N); NaN without either."""
     is_tagged, sv_pt, sv_eta, sv_phi, sv_mass, is_pseudo, pt, eta, phi = columns
     real = _total(is_tagged, _momenta(*(c.values for c in (sv_pt, sv_eta, sv_phi, sv_mass))))
-    total = np.where(category == VERTEX, real, _tracks(is_pseudo, pt, eta, phi))
+    pseudo = _some(is_pseudo, _tracks(is_pseudo, pt, eta, phi))
+    total = np.where(category == VERTEX, _some(is_tagged, real), pseudo)
     return np.where(category < NO_VERTEX, total, np.nan)
 
 
@@ -254,7 +260,7 @@ def vertex_delta_r(
     momentum, but to no known side of it.
     """
     angle = np.arccos(np.clip(cos_theta, -1, 1)) * np.cosh(jet_eta)
-    of_pseudo = _distance(_tracks(*columns), jet_eta, jet_phi)
+    of_pseudo = _some(columns[0], _distance(_tracks(*columns), jet_eta, jet_phi))
     found = np.where(category == VERTEX, np.hypot(of_momentum, angle), of_pseudo)
     return np.where(category < NO_VERTEX, found, np.nan)
 
@@ -289,7 +295,7 @@ def mass_energy_fraction(
     The energy is that of the first vertex, or of the pseudo vertex, over that of all measured tracks.
     """
     first = np.hypot(of_first_pt * np.cosh(of_first_eta), of_first_mass)
-    energy = np.where(category == VERTEX, first, _tracks(is_pseudo, pt, eta, phi)[3])
+    energy = np.where(category == VERTEX, first, _some(is_pseudo, _tracks(is_pseudo, pt, eta, phi)[3]))
     product = mass / B_MASS_GEV * energy / _tracks(is_measured, pt, eta, phi)[3]
     return np.where(category < NO_VERTEX, product / (product + 0.04), np.nan)
 
@@ -301,7 +307,7 @@ def boost_over_sqrt_pt(
 
     The pt of the first vertex stands for the sum over its tracks, which is larger by their spread.
     """
-    pseudo = total_by_row(Lists(pt.offsets, pt.values * is_pseudo.values))
+    pseudo = _some(is_pseudo, total_by_row(Lists(pt.offsets, pt.values * is_pseudo.values)))
     x = np.sqrt(B_MASS_GEV) * np.where(category == VERTEX, of_first_pt, pseudo) / (mass * np.sqrt(jet_raw_pt))
     return np.where(category < NO_VERTEX, x * x / (x * x + 10), np.nan)
 
