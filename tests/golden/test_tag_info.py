@@ -103,7 +103,7 @@ def test_tracks(rows: ak.Array) -> None:
 
 
 def test_significances_do_not_depend_on_the_direction(rows: ak.Array) -> None:
-    """The stored error of dz is across the track: as one along z, forward tracks were off by factors of 2 to 5."""
+    """The stored error of dz is across the track; as one along z it made forward tracks 2 to 5 times off."""
     own = [name for name in rows.fields if name != "cpf_sip3d_sig"]
     found = with_derived(rows[own], ["cpf_sip3d_sig"], of("ak4"))
     ours, stored, eta = (
