@@ -70,13 +70,20 @@ OTHERWISE: dict[str, tuple[Derived, ...]] = (
 )
 """Ways to columns that files may hold, too."""
 
-_SELECTED = ("cpf_sip3d_sig", "cpf_pt_gev", "cpf_d0_cm", "cpf_jet_dist_cm", "cpf_decay_len_cm")
+_CUT_ON = ("cpf_pt_gev", "cpf_d0_cm", "cpf_jet_dist_cm", "cpf_decay_len_cm")
+TRACK_PROBABILITY = "cpf_track_probability"
+SELECTED_TRACK = "cpf_is_selected"  # of AK4 jets: what the resolution functions are fitted to
+# What the functions of stage resolution look at, where it is known.
+RESOLVED_BY = ("cpf_sip3d_sig", "cpf_pt_gev", "cpf_eta", "cpf_chi2", "cpf_lost_inner_hits")
 _D0 = ("cpf_d0_cm", "cpf_dz_cm", "cpf_pt_gev")
 
 
-def _of_tracks(text: str, name: str) -> New:
+_PROBABLE = ("cpf_sip3d_sig", TRACK_PROBABILITY, *_CUT_ON)
+
+
+def _of_tracks(text: str, name: str, *needs: str) -> New:
     """From signed significances: those of candidates, or of the tracks of the tag information."""
-    of_candidates = Derived(f"{name}_of_candidates", _SELECTED, whole=True)
+    of_candidates = Derived(f"{name}_of_candidates", ("cpf_sip3d_sig", *needs, *_CUT_ON), whole=True)
     return New("", text, (of_candidates, Derived(name, ("track_sip3d_sig",), ("ak4",), whole=True)))
 
 
@@ -84,16 +91,25 @@ def _of_tracks(text: str, name: str) -> New:
 OF_JETS: dict[str, New] = {
     "jet_tau21": New("", "2- over 1-subjettiness", (Derived("ratio", ("jet_tau2", "jet_tau1")),)),
     "jet_tau32": New("", "3- over 2-subjettiness", (Derived("ratio", ("jet_tau3", "jet_tau2")),)),
+    # Before those that read it: the first way that can be taken when a column is looked at is taken.
+    TRACK_PROBABILITY: New(
+        "",
+        "chance that a track of the primary vertex has at least its significance",
+        (Derived("track_probability", ("cpf_sip3d_sig",), whole=True),),
+        True,
+    ),
     "jet_probability_derived": New(
         "",
         "JP from signed 3D significances",
         (
-            Derived("jet_probability_derived_near_axis", (*_SELECTED, "cpf_delta_r"), ("ak4",), whole=True),
-            Derived("jet_probability_derived_of_candidates", _SELECTED, ("ak8",), whole=True),
+            Derived("jet_probability_derived_near_axis", (*_PROBABLE, "cpf_delta_r"), ("ak4",), whole=True),
+            Derived("jet_probability_derived_of_candidates", _PROBABLE, ("ak8",), whole=True),
             Derived("jet_probability_derived", ("track_sip3d_sig",), ("ak4",), whole=True),
         ),
     ),
-    "jet_b_probability_derived": _of_tracks("JBP from signed 3D significances", "jet_b_probability_derived"),
+    "jet_b_probability_derived": _of_tracks(
+        "JBP from signed 3D significances", "jet_b_probability_derived", TRACK_PROBABILITY
+    ),
     "track_counting_second": _of_tracks("second largest 3D significance", "track_counting_second"),
     "track_counting_third": _of_tracks("third largest 3D significance", "track_counting_third"),
     "n_muons": jet("", "muons among the charged candidates", "total_by_row", "cpf_is_muon"),

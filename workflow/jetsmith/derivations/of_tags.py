@@ -8,8 +8,12 @@ from jetsmith.derivations.ways import Derived, New
 _AK4 = ("ak4",)
 
 
-def _way(function: str, *needs: str, stand_in: str = "") -> Derived:
-    return Derived(f"tagging:{function}", needs, _AK4, whole=True, stand_in=stand_in)
+def _way(function: str, *needs: str, stand_in: str = "", module: str = "tagging") -> Derived:
+    return Derived(f"{module}:{function}", needs, _AK4, whole=True, stand_in=stand_in)
+
+
+def _of_c(function: str, *needs: str) -> Derived:
+    return _way(function, *needs, module="tagging" if function == "leading" else "ctagging")
 
 
 def _new(unit: str, text: str, *ways: Derived, ragged: bool = False) -> New:
@@ -179,7 +183,7 @@ _C_TAGGERS = {
     "tag_mass_vertex_energy_fraction": _new(
         "",
         "mass of the vertex times its energy fraction, bounded (massVertexEnergyFraction)",
-        _way(
+        _of_c(
             "mass_energy_fraction",
             *(_CATEGORY, "tag_vertex_mass_gev", "tag_first_vertex_pt_gev", "tag_first_vertex_eta"),
             *("tag_first_vertex_mass_gev", "cpf_is_measured", "cpf_is_pseudo_vertex", *_MOMENTUM),
@@ -188,7 +192,7 @@ _C_TAGGERS = {
     "tag_vertex_boost_over_sqrt_jet_pt": _new(
         "",
         "boost of the vertex over sqrt(pt of the jet), bounded (vertexBoostOverSqrtJetPt)",
-        _way(
+        _of_c(
             "boost_over_sqrt_pt",
             *(_CATEGORY, "tag_vertex_mass_gev", "tag_first_vertex_pt_gev", "jet_raw_pt_gev"),
             *("cpf_is_pseudo_vertex", _PT),
@@ -197,16 +201,16 @@ _C_TAGGERS = {
     "cpf_soft_lepton": _new(
         "",
         "1 for a soft muon, 2 for a soft electron of a jet without one",
-        _way("soft_leptons", "cpf_is_muon", "cpf_is_electron", _PT, "cpf_delta_r", "cpf_sip3d_sig"),
+        _of_c("soft_leptons", "cpf_is_muon", "cpf_is_electron", _PT, "cpf_delta_r", "cpf_sip3d_sig"),
         ragged=True,
     ),
     "tag_vertex_lepton_category": _new(
         "",
         "vertex category, 3 more with a soft muon, 6 more with a soft electron",
-        _way("lepton_category", _CATEGORY, "cpf_soft_lepton"),
+        _of_c("lepton_category", _CATEGORY, "cpf_soft_lepton"),
     ),
 } | {
-    f"lepton_{name}": _new(unit, f"{text} of soft leptons, falling pt", _way(function, *needs), ragged=True)
+    f"lepton_{name}": _new(unit, f"{text} of soft leptons, falling pt", _of_c(function, *needs), ragged=True)
     for name, unit, text, function, needs in (
         (
             "pt_rel_gev",

@@ -1,8 +1,8 @@
-"""Inputs of DeepCSV and of CMS' c taggers from candidates and vertices: `Lists` in, arrays or `Lists` out.
+"""Inputs of DeepCSV from candidates and vertices: `Lists` in, arrays or `Lists` out.
 
-After CMSSW's `CombinedSVComputer` and `CombinedSVSoftLeptonComputer` (RecoBTag/SecondaryVertex), with the
-cuts of `pfImpactParameterTagInfos`, `trackSelection`, `trackPseudoSelection` and `secondaryVertexTagInfos`.
-Masks are lists of 0 and 1. Jets with fewer than two measured tracks have no inputs, as there: NaN.
+After CMSSW's `CombinedSVComputer` (RecoBTag/SecondaryVertex), with the cuts of `pfImpactParameterTagInfos`,
+`trackSelection`, `trackPseudoSelection` and `secondaryVertexTagInfos`. Masks are lists of 0 and 1. Jets with
+fewer than two measured tracks have no inputs, as there: NaN.
 
 What no layout tells is left out, or stands in: the tracks of a vertex and its flight direction.
 """
@@ -29,9 +29,6 @@ PSEUDO_SIGNIFICANCE, PSEUDO_TRACKS = 2.0, 2
 CHARM_MASS_GEV = 1.5
 MIN_FLIGHT_CM, MAX_FLIGHT_CM, MIN_FLIGHT_SIGNIFICANCE, MAX_VERTEX_MASS_GEV = 0.01, 2.5, 2.0, 6.5
 VERTEX, PSEUDO_VERTEX, NO_VERTEX = 0.0, 1.0, 2.0
-B_MASS_GEV = 5.2794
-MUON_PT_GEV, MAX_LEPTON_SIGNIFICANCE, ELECTRON_DELTA_R = 2.0, 200.0, 0.4
-MUON_MASS_GEV, ELECTRON_MASS_GEV = 0.1056584, 0.000511
 
 
 # --- tracks ---
@@ -40,24 +37,24 @@ MUON_MASS_GEV, ELECTRON_MASS_GEV = 0.1056584, 0.000511
 def measured(pt: Lists, d0: Lists, dz: Lists, chi2: Lists | None = None) -> Lists:
     """Tracks whose impact parameter counts, whatever the jet. Their hits are not told."""
     keep = (pt.values > MIN_TRACK_PT_GEV) & (np.abs(d0.values) < MAX_D0_CM) & (np.abs(dz.values) < MAX_DZ_CM)
-    return _mask(pt, keep & (chi2.values < MAX_CHI2) if chi2 is not None else keep)
+    return mask_of(pt, keep & (chi2.values < MAX_CHI2) if chi2 is not None else keep)
 
 
 def near_axis(is_measured: Lists, jet_dist: Lists, decay_len: Lists) -> Lists:
     """Measured tracks that pass near the axis, of jets with two measured ones."""
     keep = (np.abs(jet_dist.values) <= MAX_JET_DIST_CM) & (decay_len.values <= MAX_DECAY_LEN_CM)
     enough = total_by_row(is_measured) >= MIN_TRACKS
-    return _mask(is_measured, (is_measured.values != 0) & keep & enough[is_measured.owner])
+    return mask_of(is_measured, (is_measured.values != 0) & keep & enough[is_measured.owner])
 
 
 def selected(is_near_axis: Lists, distance: Lists) -> Lists:
     """Those within 0.3 of the axis."""
-    return _mask(distance, (is_near_axis.values != 0) & (distance.values < DELTA_R))
+    return mask_of(distance, (is_near_axis.values != 0) & (distance.values < DELTA_R))
 
 
 def without_kaons(is_selected: Lists, pt: Lists, eta: Lists, phi: Lists, charge: Lists) -> Lists:
     """Selected tracks that do not make a K0S with another one."""
-    return _mask(
+    return mask_of(
         pt, (is_selected.values != 0) & ~_of_kaon(is_selected, pt, eta, phi, charge, KAON_WINDOW_GEV)
     )
 
@@ -66,11 +63,11 @@ def pseudo_vertex(
     is_selected: Lists, sip2d_sig: Lists, pt: Lists, eta: Lists, phi: Lists, charge: Lists
 ) -> Lists:
     """Displaced tracks that make a pseudo vertex: two or more, but no K0S."""
-    displaced = _mask(pt, (is_selected.values != 0) & (sip2d_sig.values > PSEUDO_SIGNIFICANCE))
+    displaced = mask_of(pt, (is_selected.values != 0) & (sip2d_sig.values > PSEUDO_SIGNIFICANCE))
     kaon = _of_kaon(displaced, pt, eta, phi, charge, PSEUDO_KAON_WINDOW_GEV)
     number = total_by_row(displaced)
-    made = number - np.where(number == 2, total_by_row(_mask(pt, kaon)), 0) >= PSEUDO_TRACKS
-    return _mask(pt, (displaced.values != 0) & made[pt.owner])
+    made = number - np.where(number == 2, total_by_row(mask_of(pt, kaon)), 0) >= PSEUDO_TRACKS
+    return mask_of(pt, (displaced.values != 0) & made[pt.owner])
 
 
 def leading(values: Lists, mask: Lists, order: Lists) -> Lists:
@@ -80,7 +77,7 @@ def leading(values: Lists, mask: Lists, order: Lists) -> Lists:
     return Lists(found.offsets, found.values[by.falling()])
 
 
-def _mask(like: Lists, keep: BoolArray) -> Lists:
+def mask_of(like: Lists, keep: BoolArray) -> Lists:
     return Lists(like.offsets, keep.astype(np.float32))
 
 
@@ -88,7 +85,7 @@ def _of_kaon(mask: Lists, pt: Lists, eta: Lists, phi: Lists, charge: Lists, wind
     """Elements of a pair of opposite charge with the mass of a K0S, of those with a mask that is not 0."""
     chosen = np.flatnonzero(mask.values != 0)
     owner, sign = mask.owner[chosen], charge.values[chosen].astype(np.int64)
-    momentum = _momenta(pt.values[chosen], eta.values[chosen], phi.values[chosen], PION_MASS_GEV)
+    momentum = momenta(pt.values[chosen], eta.values[chosen], phi.values[chosen], PION_MASS_GEV)
     found = np.zeros(len(chosen), np.bool_)
     for step in range(1, int(np.bincount(owner).max(initial=0))):  # tracks of the richest jet
         first = np.flatnonzero((owner[step:] == owner[:-step]) & (sign[step:] * sign[:-step] <= 0))
@@ -99,7 +96,7 @@ def _of_kaon(mask: Lists, pt: Lists, eta: Lists, phi: Lists, charge: Lists, wind
     return result
 
 
-def _momenta(pt: Array, eta: Array, phi: Array, mass: Array | float) -> FloatArray:
+def momenta(pt: Array, eta: Array, phi: Array, mass: Array | float) -> FloatArray:
     """Rows px, py, pz, energy [GeV], shape (4, n)."""
     pt, eta, phi = (np.asarray(values, np.float64) for values in (pt, eta, phi))
     energy = np.hypot(pt * np.cosh(eta), mass)
@@ -117,13 +114,13 @@ def _total(mask: Lists, momentum: FloatArray) -> FloatArray:
     return np.stack([np.bincount(mask.owner, weights=row, minlength=len(mask)) for row in used])
 
 
-def _some(mask: Lists, values: FloatArray) -> FloatArray:
+def where_some(mask: Lists, values: FloatArray) -> FloatArray:
     """NaN where no element of a row has a mask that is not 0."""
     return np.where(total_by_row(mask) > 0, values, np.nan)
 
 
-def _tracks(mask: Lists, pt: Lists, eta: Lists, phi: Lists) -> FloatArray:
-    return _total(mask, _momenta(pt.values, eta.values, phi.values, PION_MASS_GEV))
+def sum_of_tracks(mask: Lists, pt: Lists, eta: Lists, phi: Lists) -> FloatArray:
+    return _total(mask, momenta(pt.values, eta.values, phi.values, PION_MASS_GEV))
 
 
 def _given(n_tracks: Array, values: Array) -> FloatArray:
@@ -136,9 +133,9 @@ def sum_et_ratio(
     jet_raw_pt: Array, jet_pt: Array, jet_eta: Array, jet_mass: Array,
 ) -> Array:  # fmt: skip
     """Transverse energy of the sum of the selected tracks over that of the uncorrected jet."""
-    tracks = _tracks(is_selected, pt, eta, phi)
+    tracks = sum_of_tracks(is_selected, pt, eta, phi)
     jet_mass = jet_mass.astype(np.float64) * jet_raw_pt / jet_pt
-    jets = _momenta(jet_raw_pt, jet_eta, np.zeros(len(jet_pt)), jet_mass)
+    jets = momenta(jet_raw_pt, jet_eta, np.zeros(len(jet_pt)), jet_mass)
     return _given(n_tracks, _transverse_energy(tracks) / _transverse_energy(jets))
 
 
@@ -151,7 +148,7 @@ def sum_delta_r(
     n_tracks: Array, is_selected: Lists, pt: Lists, eta: Lists, phi: Lists, jet_eta: Array, jet_phi: Array
 ) -> Array:
     """Distance of the sum of the selected tracks to the axis; of no tracks that of (0, 0), as CMS has it."""
-    return _given(n_tracks, _distance(_tracks(is_selected, pt, eta, phi), jet_eta, jet_phi))
+    return _given(n_tracks, _distance(sum_of_tracks(is_selected, pt, eta, phi), jet_eta, jet_phi))
 
 
 def _distance(momentum: FloatArray, jet_eta: Array, jet_phi: Array) -> FloatArray:
@@ -166,7 +163,7 @@ def above_charm(
     chosen = is_near_axis.values != 0
     by = order.where(chosen)
     ranked = np.flatnonzero(chosen)[by.falling()]
-    own = _momenta(pt.values[ranked], eta.values[ranked], phi.values[ranked], PION_MASS_GEV)
+    own = momenta(pt.values[ranked], eta.values[ranked], phi.values[ranked], PION_MASS_GEV)
     momentum = np.cumsum(own, axis=1)
     before = np.concatenate([np.zeros((4, 1)), momentum], axis=1)[:, by.offsets[:-1]]
     over = np.flatnonzero(_mass(momentum - before[:, by.owner]) > CHARM_MASS_GEV)
@@ -190,7 +187,7 @@ def tagged_vertices(
     keep &= (dxy_sig.values > MIN_FLIGHT_SIGNIFICANCE) & (distance.values < DELTA_R)
     kaon = np.abs(mass.values - KAON_MASS_GEV) < PSEUDO_KAON_WINDOW_GEV
     keep &= (n_of_vertex.values > 2) | ((n_of_vertex.values == 2) & ~kaon)
-    return _mask(mass, keep & (n_tracks[mass.owner] >= MIN_TRACKS))
+    return mask_of(mass, keep & (n_tracks[mass.owner] >= MIN_TRACKS))
 
 
 def vertex_category(n_tracks: Array, is_tagged: Lists, is_pseudo: Lists) -> Array:
@@ -220,9 +217,9 @@ def of_first_vertex(values: Lists, is_tagged: Lists, d3d: Lists, d3d_sig: Lists)
 def _vertex_sum(category: Array, *columns: Lists) -> FloatArray:
     """Momentum of all vertices of a jet, or of its pseudo vertex, shape (4, N); NaN without either."""
     is_tagged, sv_pt, sv_eta, sv_phi, sv_mass, is_pseudo, pt, eta, phi = columns
-    real = _total(is_tagged, _momenta(*(c.values for c in (sv_pt, sv_eta, sv_phi, sv_mass))))
-    pseudo = _some(is_pseudo, _tracks(is_pseudo, pt, eta, phi))
-    total = np.where(category == VERTEX, _some(is_tagged, real), pseudo)
+    real = _total(is_tagged, momenta(*(c.values for c in (sv_pt, sv_eta, sv_phi, sv_mass))))
+    pseudo = where_some(is_pseudo, sum_of_tracks(is_pseudo, pt, eta, phi))
+    total = np.where(category == VERTEX, where_some(is_tagged, real), pseudo)
     return np.where(category < NO_VERTEX, total, np.nan)
 
 
@@ -246,7 +243,7 @@ def vertex_mass(category: Array, cos_theta: Array, *columns: Lists) -> Array:
 
 def vertex_energy_ratio(category: Array, is_selected: Lists, *columns: Lists) -> Array:
     """Their energy over that of the selected tracks; 1 where there are none of these."""
-    energy = _tracks(is_selected, *columns[-3:])[3]
+    energy = sum_of_tracks(is_selected, *columns[-3:])[3]
     found = np.where(energy > 0, _vertex_sum(category, *columns)[3] / np.maximum(energy, 1e-9), 1.0)
     return np.where(category < NO_VERTEX, found, np.nan)
 
@@ -260,7 +257,7 @@ def vertex_delta_r(
     momentum, but to no known side of it.
     """
     angle = np.arccos(np.clip(cos_theta, -1, 1)) * np.cosh(jet_eta)
-    of_pseudo = _some(columns[0], _distance(_tracks(*columns), jet_eta, jet_phi))
+    of_pseudo = where_some(columns[0], _distance(sum_of_tracks(*columns), jet_eta, jet_phi))
     found = np.where(category == VERTEX, np.hypot(of_momentum, angle), of_pseudo)
     return np.where(category < NO_VERTEX, found, np.nan)
 
@@ -281,83 +278,3 @@ def eta_rel_of_vertex(
         (kind == PSEUDO_VERTEX) & (is_pseudo.values[place] != 0)
     )
     return Lists(ranked.offsets, eta_rel.values[place]).where(keep)
-
-
-# --- c taggers ---
-
-
-def mass_energy_fraction(
-    category: Array, mass: Array, of_first_pt: Array, of_first_eta: Array, of_first_mass: Array,
-    is_measured: Lists, is_pseudo: Lists, pt: Lists, eta: Lists, phi: Lists,
-) -> Array:  # fmt: skip
-    """CMS' massVertexEnergyFraction: x / (x + 0.04), x = mass over that of the B, times the energy fraction.
-
-    The energy is that of the first vertex, or of the pseudo vertex, over that of all measured tracks.
-    """
-    first = np.hypot(of_first_pt * np.cosh(of_first_eta), of_first_mass)
-    energy = np.where(category == VERTEX, first, _some(is_pseudo, _tracks(is_pseudo, pt, eta, phi)[3]))
-    product = mass / B_MASS_GEV * energy / _tracks(is_measured, pt, eta, phi)[3]
-    return np.where(category < NO_VERTEX, product / (product + 0.04), np.nan)
-
-
-def boost_over_sqrt_pt(
-    category: Array, mass: Array, of_first_pt: Array, jet_raw_pt: Array, is_pseudo: Lists, pt: Lists
-) -> Array:
-    """CMS' vertexBoostOverSqrtJetPt: x^2 / (x^2 + 10), x = sqrt(m_B) sum pt / (mass sqrt(pt of the jet)).
-
-    The pt of the first vertex stands for the sum over its tracks, which is larger by their spread.
-    """
-    pseudo = _some(is_pseudo, total_by_row(Lists(pt.offsets, pt.values * is_pseudo.values)))
-    x = np.sqrt(B_MASS_GEV) * np.where(category == VERTEX, of_first_pt, pseudo) / (mass * np.sqrt(jet_raw_pt))
-    return np.where(category < NO_VERTEX, x * x / (x * x + 10), np.nan)
-
-
-def soft_leptons(is_muon: Lists, is_electron: Lists, pt: Lists, distance: Lists, sip3d_sig: Lists) -> Lists:
-    """1 for soft muons; where a jet has none, 2 for soft electrons; 0 for others."""
-    clean = np.abs(sip3d_sig.values) < MAX_LEPTON_SIGNIFICANCE
-    muon = (is_muon.values != 0) & clean & (pt.values >= MUON_PT_GEV)
-    electron = (is_electron.values != 0) & clean & (distance.values <= ELECTRON_DELTA_R)
-    without = total_by_row(_mask(pt, muon)) == 0
-    return Lists(
-        pt.offsets, np.where(muon, 1, np.where(electron & without[pt.owner], 2, 0)).astype(np.float32)
-    )
-
-
-def lepton_category(category: Array, lepton: Lists) -> Array:
-    """CMS' vertexLeptonCategory: 3 more than the vertex category with a soft muon, 6 with an electron."""
-    kind = np.zeros(len(category))
-    np.maximum.at(kind, lepton.owner, lepton.values)
-    return np.asarray(category + 3 * kind)
-
-
-def _with_jet(
-    lepton: Lists, pt: Lists, eta: Lists, phi: Lists, *jet: Array
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Product of the four-momenta of lepton and uncorrected jet, and the size of the momentum of either."""
-    jet_raw_pt, jet_pt, jet_eta, jet_phi, jet_mass = jet
-    mass = np.where(lepton.values == 1, MUON_MASS_GEV, ELECTRON_MASS_GEV)
-    jets = _momenta(jet_raw_pt, jet_eta, jet_phi, jet_mass.astype(np.float64) * jet_raw_pt / jet_pt)
-    own, other = _momenta(pt.values, eta.values, phi.values, mass), jets[:, pt.owner]
-    product = own[3] * other[3] - np.sum(own[:3] * other[:3], axis=0)
-    return product, np.sqrt(np.sum(own[:3] ** 2, axis=0)), np.sqrt(np.sum(other[:3] ** 2, axis=0))
-
-
-def lepton_ratio_rel(lepton: Lists, pt: Lists, eta: Lists, phi: Lists, *jet: Array) -> Lists:
-    """Product of the four-momenta of lepton and jet over the square of the jet's momentum.
-
-    `jet`: pt before and after corrections, eta, phi, mass.
-    """
-    product, _, size = _with_jet(lepton, pt, eta, phi, *jet)
-    return leading(Lists(pt.offsets, product / size**2), lepton, pt)
-
-
-def lepton_eta_rel(lepton: Lists, pt: Lists, eta: Lists, phi: Lists, *jet: Array) -> Lists:
-    """CMS' etaRel of soft leptons: ln((x + y) / (x - y)) / 2, x of the momenta, y of the four-momenta."""
-    product, own, size = _with_jet(lepton, pt, eta, phi, *jet)
-    value = np.log((own * size + product) / (own * size - product)) / 2
-    return leading(Lists(pt.offsets, value), lepton, pt)
-
-
-def lepton_ratio(lepton: Lists, pt: Lists, jet_raw_pt: Array) -> Lists:
-    """pt of soft leptons over that of the uncorrected jet."""
-    return leading(Lists(pt.offsets, pt.values / jet_raw_pt[pt.owner]), lepton, pt)
