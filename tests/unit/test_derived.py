@@ -149,7 +149,8 @@ def selected(row: Row, max_delta_r: float = math.inf) -> list[float]:
     for i, significance in enumerate(row["cpf_sip3d_sig"]):
         near = abs(row["cpf_jet_dist_cm"][i]) < 0.07 and decay_length(row, i) < 5
         near = near and delta_r_to_axis(row, i) < max_delta_r
-        if row["cpf_pt_gev"][i] > 1 and abs(row["cpf_d0_cm"][i]) < 0.2 and near:
+        good = abs(row["cpf_d0_cm"][i]) < 0.2 and abs(row["cpf_dz_cm"][i]) < 17 and row["cpf_chi2"][i] < 5
+        if row["cpf_pt_gev"][i] > 1 and good and near:
             found.append(significance)
     return found
 

@@ -70,7 +70,8 @@ OTHERWISE: dict[str, tuple[Derived, ...]] = (
 )
 """Ways to columns that files may hold, too."""
 
-_CUT_ON = ("cpf_pt_gev", "cpf_d0_cm", "cpf_jet_dist_cm", "cpf_decay_len_cm")
+_CUT_ON = ("cpf_is_measured", "cpf_jet_dist_cm", "cpf_decay_len_cm")
+_QUALITY = ("cpf_pt_gev", "cpf_d0_cm", "cpf_dz_cm")
 TRACK_PROBABILITY = "cpf_track_probability"
 SELECTED_TRACK = "cpf_is_selected"  # of AK4 jets: what the resolution functions are fitted to
 # What the functions of stage resolution look at, where it is known.
@@ -91,7 +92,16 @@ def _of_tracks(text: str, name: str, *needs: str) -> New:
 OF_JETS: dict[str, New] = {
     "jet_tau21": New("", "2- over 1-subjettiness", (Derived("ratio", ("jet_tau2", "jet_tau1")),)),
     "jet_tau32": New("", "3- over 2-subjettiness", (Derived("ratio", ("jet_tau3", "jet_tau2")),)),
-    # Before those that read it: the first way that can be taken when a column is looked at is taken.
+    # These two before those that read them: of the ways to a column the first is taken that can be, so far.
+    "cpf_is_measured": New(
+        "",
+        "1 for a track whose impact parameter counts: pt, |d0|, |dz|, chi2 where known",
+        (
+            Derived("tagging:measured", (*_QUALITY, "cpf_chi2"), whole=True),
+            Derived("tagging:measured", _QUALITY, whole=True),
+        ),
+        True,
+    ),
     TRACK_PROBABILITY: New(
         "",
         "chance that a track of the primary vertex has at least its significance",

@@ -119,13 +119,6 @@ OTHERWISE: dict[str, tuple[Derived, ...]] = (
 """Ways to columns that files may hold, too."""
 
 _TRACKS = {
-    "cpf_is_measured": _new(
-        "",
-        "1 for a track whose impact parameter counts: pt, |d0|, |dz|, chi2 where known",
-        _way("measured", _PT, "cpf_d0_cm", "cpf_dz_cm", "cpf_chi2"),
-        _way("measured", _PT, "cpf_d0_cm", "cpf_dz_cm"),
-        ragged=True,
-    ),
     "cpf_is_near_axis": _new(
         "",
         "1 for a measured track near the axis",

@@ -204,15 +204,10 @@ def _measured(significance: Lists) -> Lists:
     return significance.where(_is_measured(significance))
 
 
-def _is_selected(pt: Lists, d0: Lists, jet_dist: Lists, decay_len: Lists) -> BoolArray:
-    """The tracks of candidates that CMS' impact-parameter taggers would take.
-
-    ASSUME that its cuts on the quality of the track, which not all files tell, matter little: the chi2
-    takes 2% of the tracks in a file of CMS.
-    """
-    keep = (pt.values > MIN_TRACK_PT_GEV) & (np.abs(d0.values) < MAX_D0_CM)
-    keep &= (np.abs(jet_dist.values) < MAX_JET_DIST_CM) & (decay_len.values < MAX_DECAY_LEN_CM)
-    return np.asarray(keep)
+def _is_selected(is_measured: Lists, jet_dist: Lists, decay_len: Lists) -> BoolArray:
+    """The tracks of candidates that CMS' impact-parameter taggers would take."""
+    near = (np.abs(jet_dist.values) < MAX_JET_DIST_CM) & (decay_len.values < MAX_DECAY_LEN_CM)
+    return np.asarray((is_measured.values != 0) & near)
 
 
 def jet_probability_derived_of_candidates(significance: Lists, probability: Lists, *cut_on: Lists) -> Array:
