@@ -685,7 +685,7 @@ RUN = {
         put("track_resolution", value={"sample": "jets", "file": "cms.root"}),
         ["track_resolution: give `sample` or `file`, one of the two"],
     ),
-    "functions of no source": (put("track_resolution", value={}), ["track_resolution: give `sample` or `file`"]),
+    "functions of no source": (put("track_resolution", value={}), ["track_resolution: give `sample` or"]),
     "functions of no sample": (
         put("track_resolution", value={"sample": "jetz"}),
         ["track_resolution.sample: unknown sample `jetz`; did you mean `jets`?"],
