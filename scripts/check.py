@@ -3,7 +3,7 @@
 from functools import partial
 
 from jetsmith.derivations import from_plain
-from jetsmith.features.derived import available_with_derived
+from jetsmith.features.derived import available_with_derived, stand_ins
 from jetsmith.job import job
 from jetsmith.skimming.suitability import check_classifier
 from jetsmith.specs.classifiers import ComparedSpec, TruthSpec
@@ -11,13 +11,15 @@ from jetsmith.specs.features import ColumnGroup
 from jetsmith.specs.skimming import XRootDSpec
 
 with job(snakemake):
+    ways = from_plain(snakemake.params.ways)
     check_classifier(
         spec=ComparedSpec(**snakemake.params.spec),
         inspections=snakemake.input,
-        derivable=partial(available_with_derived, ways=from_plain(snakemake.params.ways)),
+        derivable=partial(available_with_derived, ways=ways),
         output=snakemake.output[0],
         judged=[TruthSpec(**judged) for judged in snakemake.params.judged],
         samples=snakemake.params.samples,
         groups=[ColumnGroup(**group) for group in snakemake.params.groups],
+        stand_ins=partial(stand_ins, ways=ways),
         xrootd=XRootDSpec(**snakemake.config.get("xrootd", {})),
     )

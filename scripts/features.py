@@ -13,6 +13,7 @@ with job(snakemake):
         output=snakemake.output.features,
         meta=snakemake.output.meta,
         further=snakemake.params.further,
+        resolution=snakemake.input.get("resolution"),
         dataset=snakemake.wildcards.dataset,
         part=snakemake.wildcards.part,
     )

@@ -123,6 +123,11 @@ def features_code(dataset, group):
     return code("features", *named.of(ways, RUN.groups.get(group)))
 
 
+def resolution_code(wildcards):
+    """Digest of the stage resolution, and of the formulas that lead to what it looks at."""
+    return code("resolution", *named.of(derivations.from_plain(given(stages.resolution).ways), None))
+
+
 @cache
 def bundle_code(script, classifier):
     """Digest of the stage, of what writes such a model, and of what applies it; no others."""

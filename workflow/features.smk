@@ -1,13 +1,39 @@
-# features: reads skim/{dataset}/{part}.parquet; writes features/{dataset}/{part}/{group}.parquet, a group of config/features
-# or the rows. On a batch system the groups of a partition are one job, which makes them one after the other (profiles).
+# resolution: reads skim/{dataset}/{part}.parquet of the datasets of a sample, or a file of CMS; writes
+# calibration/track_resolution.json, how impact parameters of tracks scatter. Only where the run has `track_resolution`.
+# features: reads skim/{dataset}/{part}.parquet, and that file where a feature needs it; writes
+# features/{dataset}/{part}/{group}.parquet, a group of config/features or the rows. On a batch system the groups of a
+# partition are one job, which makes them one after the other (profiles).
 
 
 resource_scopes:
     one_at_a_time="local",
 
 
+rule resolution:
+    input:
+        unpack(resolution_inputs),
+    output:
+        functions="<results>/calibration/track_resolution.json",
+        numbers="<results>/calibration/track_resolution.numbers.json",
+    log:
+        "<logs>/track_resolution.log",
+    benchmark:
+        "<benchmarks>/track_resolution.tsv"
+    conda:
+        "../envs/jetsmith.yaml"
+    resources:
+        mem_mb=grows(4000),
+        runtime=grows(60),
+    params:
+        **gets(stages.resolution),
+        code=resolution_code,
+    script:
+        "../scripts/resolution.py"
+
+
 rule features:
     input:
+        unpack(resolved_inputs),
         rows="<results>/skim/{dataset}/{part}.parquet",
         account="<results>/skim/{dataset}.json",
     output:

@@ -76,6 +76,26 @@ def models_without(classifier):
     return [f"<results>/models/{classifier}.folds/{k}" for k in range(RUN.n_stacked(classifier))]
 
 
+def resolution_inputs(wildcards):
+    """Skims and accounts of the sample that resolution functions are fitted to, or the file that has them."""
+    spec = RUN.run.track_resolution
+    if spec is None:
+        return {}
+    if spec.sample is None:
+        return {"file": RUN.resolution_file()}
+    datasets = RUN.run.samples[spec.sample].datasets
+    return {
+        "skims": [path for dataset in datasets for path in parts_of(dataset, "skim")],
+        "accounts": [f"<results>/skim/{dataset}.json" for dataset in datasets],
+    }
+
+
+def resolved_inputs(wildcards):
+    """The resolution functions, where a feature group reads what follows from them."""
+    found = {"resolution": "<results>/calibration/track_resolution.json"}
+    return found if RUN.resolves(wildcards.group) else {}
+
+
 def rows_inputs(sample):
     """Rows and account of each dataset of a sample, by its name."""
     datasets = RUN.run.samples[sample].datasets

@@ -46,6 +46,7 @@ def tracks_of(rows: ak.Array) -> tuple[Array, Tracks]:
     columns = {name: flat(rows, f"cpf_{branch}") for name, branch in branches.items()}
     unknown = {name: np.zeros(n, np.bool_) for name in ("fake", "secondary")}
     unknown |= {"source": np.full(n, -1), "curvature": np.zeros(n)}
+    columns["dz_error"] *= np.cosh(columns["eta"])  # CMS stores the error across the track
     tracks = Tracks(event=jet, layer=np.zeros(n, np.int64), **unknown, **columns)
     tracks = tracks.take(np.isfinite(tracks.d0))
     return tracks.event, tracks

@@ -721,6 +721,23 @@ RUN = {
         ["pathvars: unknown key `resluts`", "did you mean `results`"],
     ),
     "results at the root": (put("pathvars", "results", value=""), ["pathvars.results: is empty"]),
+    "functions of two sources": (
+        put("track_resolution", value={"sample": "jets", "file": "cms.root"}),
+        ["track_resolution: give `sample` or `file`, one of the two"],
+    ),
+    "functions of no source": (put("track_resolution", value={}), ["track_resolution: give `sample` or"]),
+    "functions of no sample": (
+        put("track_resolution", value={"sample": "jetz"}),
+        ["track_resolution.sample: unknown sample `jetz`; did you mean `jets`?"],
+    ),
+    "functions of fat jets": (
+        put("track_resolution", value={"sample": "fat_jets"}),
+        ["track_resolution.sample: `fat_jets` has rows of `ak8`; take one of AK4 jets"],
+    ),
+    "functions of no file": (
+        put("track_resolution", value={"file": "nowhere/cms.root"}),
+        ["track_resolution.file: no file nowhere/cms.root"],
+    ),
     "a generator that no class has": (
         put("samples", "zjets", "datasets", value=["zjets_power", "zjets_dipole", "zjets_third"]),
         ["pythia_shower.yaml: classes: zjets_third of sample `zjets`", "pythia_power_shower", "without it"],

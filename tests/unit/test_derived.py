@@ -77,6 +77,20 @@ def sip3d(row: Row, i: int) -> float:
     return math.copysign(math.sqrt(dot(point, point)), dot(point, vectors(row, i)[1]))
 
 
+def sip3d_significance(row: Row, i: int) -> float:
+    """Errors of track and vertex along the line between them; the track's lie across its direction."""
+    point, _ = impact_point(row, i)
+    size = math.sqrt(dot(point, point))
+    line = [x / size for x in point]
+    phi, eta = row["cpf_phi_rad"][i], row["cpf_eta"][i]
+    aside = [-math.sin(phi), math.cos(phi), 0.0]
+    above = [-math.tanh(eta) * math.cos(phi), -math.tanh(eta) * math.sin(phi), 1 / math.cosh(eta)]
+    variance = (dot(line, aside) * row["cpf_d0_err_cm"][i]) ** 2
+    variance += (dot(line, above) * row["cpf_dz_err_cm"][i]) ** 2
+    variance += (math.hypot(line[0], line[1]) * 3e-4) ** 2 + (line[2] * 5e-4) ** 2
+    return sip3d(row, i) / math.sqrt(variance)
+
+
 def jet_distance(row: Row, i: int) -> float:
     point, track = impact_point(row, i)
     normal = cross(track, vectors(row, i)[1])
@@ -108,8 +122,9 @@ ELEMENTWISE: dict[str, Callable[[Row, int], float]] = {
     "cpf_p_par_ratio": lambda row, i: dot(*vectors(row, i)) / math.dist(vectors(row, i)[0], [0, 0, 0]),
     "cpf_eta_rel": eta_rel,
     "cpf_sip2d_val_cm": sip2d,
-    "cpf_sip2d_sig": lambda row, i: sip2d(row, i) / row["cpf_d0_err_cm"][i],
+    "cpf_sip2d_sig": lambda row, i: sip2d(row, i) / math.hypot(row["cpf_d0_err_cm"][i], 3e-4),
     "cpf_sip3d_val_cm": sip3d,
+    "cpf_sip3d_sig": sip3d_significance,
     "cpf_jet_dist_cm": jet_distance,
     "cpf_decay_len_cm": decay_length,
     "cpf_pt_fraction": lambda row, i: row["cpf_pt_gev"][i] / row["jet_pt_gev"],
@@ -134,7 +149,8 @@ def selected(row: Row, max_delta_r: float = math.inf) -> list[float]:
     for i, significance in enumerate(row["cpf_sip3d_sig"]):
         near = abs(row["cpf_jet_dist_cm"][i]) < 0.07 and decay_length(row, i) < 5
         near = near and delta_r_to_axis(row, i) < max_delta_r
-        if row["cpf_pt_gev"][i] > 1 and abs(row["cpf_d0_cm"][i]) < 0.2 and near:
+        good = abs(row["cpf_d0_cm"][i]) < 0.2 and abs(row["cpf_dz_cm"][i]) < 17 and row["cpf_chi2"][i] < 5
+        if row["cpf_pt_gev"][i] > 1 and good and near:
             found.append(significance)
     return found
 

@@ -16,7 +16,7 @@ from jetsmith.skimming import plan as partition
 from jetsmith.sources import mock
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
 from jetsmith.specs.datasets import DatasetSpec
-from jetsmith.specs.features import Inputs
+from jetsmith.specs.features import ColumnGroup, ColumnSpec, Inputs
 from jetsmith.specs.skimming import PartitionSpec
 from tests.unit.plans import file_found
 
@@ -282,3 +282,30 @@ def test_check_classifier(tmp_path):
         assert word in message
     with pytest.raises(InputError, match="stored_btagDeepFlavB"):
         suitability.check_classifier(classifier(("stored_JP",)), inspections, derivable, output)
+
+
+def test_check_warns_of_stand_ins(tmp_path, capsys):
+    """In the log and in its file: dataset, column, reason and features; nothing where there is none."""
+    inspect(tmp_path, [mock.write(tmp_path / "a.root", [mock.events(5, with_candidates=True)])])
+    inspections, output = [tmp_path / "inspect.json"], tmp_path / "check.json"
+    group = ColumnGroup(name="ak4", object="ak4", kind="flat", features={"a": ColumnSpec(source="guess")})
+    asked = []
+
+    def derivable(available):
+        return available | {"guess"}
+
+    def stand_ins(wanted, stored):
+        asked.append((wanted, "cpf_pt_gev" in stored))
+        return {"root_of_guess": ("nobody knows", ["guess"])}
+
+    tagger = classifier(("guess",))
+    suitability.check_classifier(tagger, inspections, derivable, output, groups=[group], stand_ins=stand_ins)
+    assert asked == [(["guess"], True)]
+    told = io.read_json(output)["datasets"]["test"]["stand_ins"]
+    assert told == {"root_of_guess": {"reason": "nobody knows", "features": ["a"]}}
+    log = capsys.readouterr().err
+    for word in ("[check tagger] WARNING", "dataset test", "root_of_guess: nobody knows", "read by a"):
+        assert word in log
+    suitability.check_classifier(tagger, inspections, derivable, output, groups=[group])
+    assert "stand_ins" not in io.read_json(output)["datasets"]["test"]
+    assert "WARNING" not in capsys.readouterr().err

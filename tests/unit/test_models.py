@@ -258,15 +258,24 @@ def test_deepjet_has_the_public_number_of_parameters() -> None:
     assert sum(int(np.prod(w.shape)) for w in model.weights) - own == 269_258 - 1_000
 
 
-def test_deepcsv_has_the_public_number_of_parameters() -> None:
-    """PhaseI: 66 inputs, five layers of 100, four classes, 47,504 parameters."""
-    inputs = Inputs(
-        group="ak4", kind="flat", length=0, features=tuple(f"x{i}" for i in range(66)), sources=("x",)
-    )
+@pytest.mark.parametrize(("tagger", "preset", "width", "number"), [
+    ("deepcsv", "deepcsv", 66, 47_504), ("deepcsv_phase0", "deepcsv_phase0", 67, 37_605),
+])  # fmt: skip
+def test_deepcsv_has_the_public_number_of_parameters(
+    tagger: str, preset: str, width: int, number: int
+) -> None:
+    """PhaseI: 66 inputs, five layers of 100, four classes; Phase 0: 67, four layers, five classes."""
+    folder = Path(__file__).parents[2] / "config"
+    content = read_yaml(folder / f"taggers/{tagger}.yaml")
+    features = tuple(read_yaml(folder / "features/ak4.yaml")["presets"][preset])
+    assert content["inputs"] == {"ak4": preset}
+    assert len(set(features)) == width
+    inputs = Inputs(group="ak4", kind="flat", length=0, features=features, sources=("x",))
     spec = make_spec("keras", model="dense", inputs=(inputs,))
-    classes = tuple(spec.classes[0].model_copy(update={"name": f"c{i}"}) for i in range(4))
-    model = backend.build_model(spec.model_copy(update={"classes": classes}), {})
-    assert sum(int(np.prod(w.shape)) for w in model.trainable_variables) == 47_504
+    classes = tuple(spec.classes[0].model_copy(update={"name": name}) for name in content["classes"])
+    changes = {"classes": classes, "architecture": content["architecture"]}
+    model = backend.build_model(spec.model_copy(update=changes), {})
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_variables) == number
 
 
 def test_networks_of_the_configuration_build() -> None:

@@ -13,9 +13,12 @@ import uproot
 pytest.importorskip("pythia8mc")
 pytest.importorskip("fastjet")
 
+from jetsmith import sources
+from jetsmith.derivations import of
+from jetsmith.features.derived import with_derived
 from jetsmith.simulate import simulate_part
 from jetsmith.simulation.processes import PROCESSES
-from jetsmith.specs.datasets import SimulateSpec
+from jetsmith.specs.datasets import DatasetSpec, SelectionSpec, SimulateSpec
 
 N_EVENTS = 80
 DEEPCSV_SCALARS = (
@@ -248,3 +251,40 @@ def test_block_of_ak8_only_where_boosted(ttbar: Any, boosted: Any) -> None:
     """AK8 costs time and space, so that processes without boosted jets leave it out."""
     assert not any(name.startswith("FatJet") for name in ak.fields(ttbar))
     assert {"FatJet_pt", "SubJet_pt", "FatJetSVs_enration", "Jet_pt"} <= set(ak.fields(boosted))
+
+
+def test_tag_information_follows_from_candidates_and_vertices(ttbar_file: Path) -> None:
+    """What the simulation stores, computed from the same file by the derived columns: share within 1e-3.
+
+    All of tracks is the same. Of vertices, files do not tell their tracks (relative pseudorapidities), their
+    direction of flight (distance to the axis), the sharing of tracks with the primary vertex (which of them
+    count), and the first is here the most significant, CMS' the one with the smallest error.
+    """
+    source = sources.load("pfnano")
+    spec = DatasetSpec(object="ak4", layout="pfnano", files=("ttbar.root",), process="ttbar")
+    with uproot.open(ttbar_file) as file:
+        tree = file["Events"]
+        events = {name: tree[name].array() for name in source.branches(set(tree.keys()), "ak4")}
+    rows = source.rows(events, spec, SelectionSpec(pt_min_gev=30, abseta_max=2.5, jet_id=0))[0]
+    names = [name for name in rows.fields if name.startswith(("tag_", "track_"))]
+    found = with_derived(rows[[n for n in rows.fields if n not in names]], names, of("ak4"))
+    least = dict.fromkeys(("tag_vertex_category", "tag_n_secondary_vertices"), 0.9)
+    least |= dict.fromkeys(("tag_vertex_n_tracks", "tag_n_tracks_eta_rel"), 0.9)
+    least |= {"tag_vertex_energy_ratio": 0.85, "tag_vertex_mass_gev": 0.6, "track_eta_rel": 0.1}
+    least |= {name: 0.8 for name in names if "flight" in name}
+    stand_in = "tag_vertex_jet_delta_r"
+    for name in names:
+        ours, stored = (_numbers(table[name]) for table in (found, rows))
+        both = np.isfinite(ours) & np.isfinite(stored)
+        ours, stored = ours[both], stored[both]
+        share = np.mean(np.abs(ours - stored) <= 1e-3 * np.abs(stored) + 1e-6)
+        print(f"{name}: {share:.3f} of {both.sum()}, correlation {np.corrcoef(ours, stored)[0, 1]:.3f}")
+        assert both.sum() > 50, name
+        assert share >= least.get(name, 0.995) or name == stand_in, name
+        assert name != stand_in or np.corrcoef(ours, stored)[0, 1] > 0.5
+
+
+def _numbers(column: Any) -> Any:
+    """Values of rows, or of the first four of their lists."""
+    padded = column if column.ndim == 1 else ak.fill_none(ak.pad_none(column, 4, clip=True), np.nan)
+    return ak.to_numpy(padded).astype(float).ravel()

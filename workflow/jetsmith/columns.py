@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from jetsmith.derivations.of_events import OF_EVENTS, OF_QUARKS, QUARKS
 from jetsmith.derivations.of_jets import OF_JETS
+from jetsmith.derivations.of_tags import OF_TAGS
 from jetsmith.derivations.ways import New
 
 
@@ -136,7 +137,7 @@ CHARGED = {
     "cpf_d0_cm": _list("cm", "transverse impact parameter to the primary vertex"),
     "cpf_d0_err_cm": _list("cm", "its error"),
     "cpf_dz_cm": _list("cm", "longitudinal impact parameter"),
-    "cpf_dz_err_cm": _list("cm", "its error"),
+    "cpf_dz_err_cm": _list("cm", "its error times sin(theta), as CMS' PackedCandidate has it"),
     "cpf_puppi_weight": _list("", "PUPPI weight"),
     "cpf_chi2": _list("", "normalised chi2 of the track"),
     "cpf_quality": _list("", "track quality: 1 high purity (deepntuples) or CMS quality mask"),
@@ -287,13 +288,13 @@ STORED: dict[str, dict[str, Column]] = {
 """What files may hold, by object. Sources know of no other: a new derived column skims nothing again."""
 
 BY_OBJECT: dict[str, dict[str, Column]] = {
-    "ak4": STORED["ak4"] | _derived(OF_JETS),
+    "ak4": STORED["ak4"] | _derived(OF_JETS) | _derived(OF_TAGS),
     "ak8": STORED["ak8"] | _derived(OF_JETS),
     "event": STORED["event"] | _derived(OF_EVENTS),
 }
 
 
-_FAMILIES = ("cpf", "npf", "sv", "track", "genjet", "central_genjet", "lhe_parton")
+_FAMILIES = ("cpf", "npf", "sv", "track", "lepton", "genjet", "central_genjet", "lhe_parton")
 
 
 def family(name: str) -> str:

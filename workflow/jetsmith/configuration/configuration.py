@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from jetsmith import columns, plugs, remote
+from jetsmith import columns, derivations, plugs, remote
 from jetsmith.configuration.checks import local
 from jetsmith.configuration.scanned import Scanned
+from jetsmith.derivations.of_jets import TRACK_PROBABILITY
 from jetsmith.specs.classifiers import MISSING, ClassifierSpec, ClassSpec
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 from jetsmith.specs.features import ColumnSpec, FeatureGroup, RawSpec
@@ -91,6 +92,18 @@ class Configuration:
     @cached_property
     def _sizes(self) -> dict[str, list[float]]:
         return {}
+
+    def resolves(self, group: str) -> bool:
+        """Whether a feature group reads what follows from the resolution functions that the run asks for."""
+        spec = self.groups.get(group)
+        if self.run.track_resolution is None or spec is None:
+            return False
+        return TRACK_PROBABILITY in derivations.reached(spec.sources, spec.object)
+
+    def resolution_file(self) -> str | None:
+        """The file of resolution functions that the run names."""
+        spec = self.run.track_resolution
+        return str(local(spec.file, self.run.data_root)) if spec and spec.file else None
 
     def golden_json(self, dataset: str) -> str | None:
         """Path of a dataset's certified luminosity blocks."""

@@ -76,6 +76,12 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("config/config.yaml: skim", "Reading.", skimming.SkimSpec),
     ("config/config.yaml: skim: dask", "The cluster of the backend `dask`.", skimming.DaskSpec),
     ("config/config.yaml: xrootd", "Files at root:// addresses.", skimming.XRootDSpec),
+    (
+        "config/config.yaml: track_resolution",
+        "How significances of tracks from the primary vertex scatter, by category; JP and JBP weigh tracks "
+        "by it (`results/calibration/track_resolution.json`, correctionlib). One of the two keys.",
+        run.TrackResolutionSpec,
+    ),
     ("config/config.yaml: closure", CLOSURE, run.ClosureSpec),
     ("config/config.yaml: plots", "Style.", plots.PlotSpec),
     ("config/datasets.yaml", "One entry a dataset.", datasets.DatasetSpec),

@@ -5,22 +5,25 @@ entry makes nothing anew.
 
 A column that no file holds has its entry here and nowhere else: unit, text, and the ways to it. For columns
 that files may hold, too, `columns` has unit and text, and `OTHERWISE` the ways. The formulas stand in
-`features.formulas` (one value an element) and `features.summaries` (lists to a row). A stored column always
-wins over a derived one. The table is light: the check of the configuration reads it at each parse.
+`features.formulas` (one value an element), `features.summaries` (lists to a row) and `features.tagging` (the
+tag information). A stored column always wins over a derived one. The table is light: the check of the
+configuration reads it at each parse.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from jetsmith.derivations import of_events, of_jets
+from jetsmith.derivations import of_events, of_jets, of_tags
 from jetsmith.derivations.of_events import OF_EVENTS
 from jetsmith.derivations.of_jets import OF_JETS
+from jetsmith.derivations.of_tags import OF_TAGS
 from jetsmith.derivations.ways import Derived, Way, Ways
 
 DERIVED: dict[str, tuple[Derived, ...]] = (
     of_jets.OTHERWISE
     | of_events.OTHERWISE
-    | {name: new.ways for table in (OF_JETS, OF_EVENTS) for name, new in table.items()}
+    | of_tags.OTHERWISE
+    | {name: new.ways for table in (OF_JETS, OF_TAGS, OF_EVENTS) for name, new in table.items()}
 )
 """All ways, by column."""
 
@@ -28,7 +31,11 @@ DERIVED: dict[str, tuple[Derived, ...]] = (
 def of(obj: str) -> Ways:
     """All ways to columns of an object: `ak4`, `ak8` or `event`."""
     ways = {
-        name: tuple(Way(way.function, way.needs, whole=way.whole) for way in found if obj in way.objects)
+        name: tuple(
+            Way(way.function, way.needs, whole=way.whole, stand_in=way.stand_in)
+            for way in found
+            if obj in way.objects
+        )
         for name, found in DERIVED.items()
     }
     return {name: found for name, found in ways.items() if found}
@@ -46,10 +53,16 @@ def reached(wanted: Iterable[str], obj: str) -> Ways:
     return {name: found for name, found in ways.items() if name in seen}
 
 
-def plain(ways: Ways) -> list[dict[str, Any]]:
-    """Ways as JSON has them, in their order."""
+def plain(ways: Ways, reasons: bool = False) -> list[dict[str, Any]]:
+    """Ways as JSON has them, in their order; with `reasons` also why some are stand-ins."""
     return [
-        {"name": name, "ways": [[way.function, list(way.needs), way.whole] for way in found]}
+        {
+            "name": name,
+            "ways": [
+                [way.function, list(way.needs), way.whole, *([way.stand_in] if reasons else [])]
+                for way in found
+            ],
+        }
         for name, found in ways.items()
     ]
 
@@ -60,5 +73,5 @@ def from_plain(content: Iterable[Mapping[str, Any]]) -> Ways:
 
 
 def _way(content: Sequence[Any]) -> Way:
-    function, needs, whole = content
-    return Way(function, tuple(needs), whole=whole)
+    function, needs, whole, *reason = content
+    return Way(function, tuple(needs), whole=whole, stand_in="".join(reason))

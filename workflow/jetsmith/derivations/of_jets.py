@@ -21,6 +21,9 @@ def _candidates(prefix: str) -> dict[str, tuple[Derived, ...]]:
 
 _AXIS = ("cpf_pt_gev", "cpf_eta", "cpf_dphi_rad", "jet_eta")
 _TRACK = ("cpf_d0_cm", "cpf_dz_cm", "cpf_eta", "cpf_phi_rad", "jet_eta", "jet_phi_rad")
+_NO_VERTEX_ERROR = (
+    "files do not tell the error of the primary vertex: 3 um across and 5 um along the beam stand in"
+)
 _CHARGED = {
     "cpf_is_muon": (Derived("is_muon", ("cpf_pdg_id",)),),
     "cpf_is_electron": (Derived("is_electron", ("cpf_pdg_id",)),),
@@ -30,12 +33,17 @@ _CHARGED = {
     "cpf_p_par_ratio": (Derived("over_momentum", ("cpf_p_par_gev", "cpf_pt_gev", "cpf_eta")),),
     "cpf_eta_rel": (Derived("eta_rel", ("cpf_p_par_gev", "cpf_pt_rel_gev")),),
     "cpf_sip2d_val_cm": (Derived("signed_ip_2d", ("cpf_d0_cm", "cpf_phi_rad", "jet_phi_rad")),),
-    "cpf_sip2d_sig": (Derived("ratio", ("cpf_sip2d_val_cm", "cpf_d0_err_cm")),),
+    "cpf_sip2d_sig": (
+        Derived(
+            "signed_ip_2d_significance", ("cpf_sip2d_val_cm", "cpf_d0_err_cm"), stand_in=_NO_VERTEX_ERROR
+        ),
+    ),
     "cpf_sip3d_val_cm": (Derived("signed_ip_3d", _TRACK),),
     "cpf_sip3d_sig": (
         Derived(
             "signed_ip_3d_significance",
             ("cpf_sip3d_val_cm", "cpf_d0_cm", "cpf_d0_err_cm", "cpf_dz_cm", "cpf_dz_err_cm", "cpf_eta"),
+            stand_in=f"{_NO_VERTEX_ERROR}, and d0 and dz are taken as uncorrelated",
         ),
     ),
     "cpf_jet_dist_cm": (Derived("distance_to_axis", _TRACK),),
@@ -62,13 +70,21 @@ OTHERWISE: dict[str, tuple[Derived, ...]] = (
 )
 """Ways to columns that files may hold, too."""
 
-_SELECTED = ("cpf_sip3d_sig", "cpf_pt_gev", "cpf_d0_cm", "cpf_jet_dist_cm", "cpf_decay_len_cm")
+_CUT_ON = ("cpf_is_measured", "cpf_jet_dist_cm", "cpf_decay_len_cm")
+_QUALITY = ("cpf_pt_gev", "cpf_d0_cm", "cpf_dz_cm")
+TRACK_PROBABILITY = "cpf_track_probability"
+SELECTED_TRACK = "cpf_is_selected"  # of AK4 jets: what the resolution functions are fitted to
+# What the functions of stage resolution look at, where it is known.
+RESOLVED_BY = ("cpf_sip3d_sig", "cpf_pt_gev", "cpf_eta", "cpf_chi2", "cpf_lost_inner_hits")
 _D0 = ("cpf_d0_cm", "cpf_dz_cm", "cpf_pt_gev")
 
 
-def _of_tracks(text: str, name: str) -> New:
+_PROBABLE = ("cpf_sip3d_sig", TRACK_PROBABILITY, *_CUT_ON)
+
+
+def _of_tracks(text: str, name: str, *needs: str) -> New:
     """From signed significances: those of candidates, or of the tracks of the tag information."""
-    of_candidates = Derived(f"{name}_of_candidates", _SELECTED, whole=True)
+    of_candidates = Derived(f"{name}_of_candidates", ("cpf_sip3d_sig", *needs, *_CUT_ON), whole=True)
     return New("", text, (of_candidates, Derived(name, ("track_sip3d_sig",), ("ak4",), whole=True)))
 
 
@@ -76,16 +92,34 @@ def _of_tracks(text: str, name: str) -> New:
 OF_JETS: dict[str, New] = {
     "jet_tau21": New("", "2- over 1-subjettiness", (Derived("ratio", ("jet_tau2", "jet_tau1")),)),
     "jet_tau32": New("", "3- over 2-subjettiness", (Derived("ratio", ("jet_tau3", "jet_tau2")),)),
+    # These two before those that read them: of the ways to a column the first is taken that can be, so far.
+    "cpf_is_measured": New(
+        "",
+        "1 for a track whose impact parameter counts: pt, |d0|, |dz|, chi2 where known",
+        (
+            Derived("tagging:measured", (*_QUALITY, "cpf_chi2"), whole=True),
+            Derived("tagging:measured", _QUALITY, whole=True),
+        ),
+        True,
+    ),
+    TRACK_PROBABILITY: New(
+        "",
+        "chance that a track of the primary vertex has at least its significance",
+        (Derived("track_probability", ("cpf_sip3d_sig",), whole=True),),
+        True,
+    ),
     "jet_probability_derived": New(
         "",
         "JP from signed 3D significances",
         (
-            Derived("jet_probability_derived_near_axis", (*_SELECTED, "cpf_delta_r"), ("ak4",), whole=True),
-            Derived("jet_probability_derived_of_candidates", _SELECTED, ("ak8",), whole=True),
+            Derived("jet_probability_derived_near_axis", (*_PROBABLE, "cpf_delta_r"), ("ak4",), whole=True),
+            Derived("jet_probability_derived_of_candidates", _PROBABLE, ("ak8",), whole=True),
             Derived("jet_probability_derived", ("track_sip3d_sig",), ("ak4",), whole=True),
         ),
     ),
-    "jet_b_probability_derived": _of_tracks("JBP from signed 3D significances", "jet_b_probability_derived"),
+    "jet_b_probability_derived": _of_tracks(
+        "JBP from signed 3D significances", "jet_b_probability_derived", TRACK_PROBABILITY
+    ),
     "track_counting_second": _of_tracks("second largest 3D significance", "track_counting_second"),
     "track_counting_third": _of_tracks("third largest 3D significance", "track_counting_third"),
     "n_muons": jet("", "muons among the charged candidates", "total_by_row", "cpf_is_muon"),

@@ -13,19 +13,23 @@ class Way:
     """One way to compute a column.
 
     Attributes:
-        function: Its name in `formulas`, or in `summaries` where `whole`.
+        function: Its name in `formulas`, or in `summaries` where `whole`; elsewhere `module:name`.
         needs: Columns, handed over in this order.
         whole: False: numpy arrays of one length go in and come out, jet columns repeated for each
             constituent. True: ragged columns go in as `Lists`.
+        stand_in: Where the result is not what its name says, but the best that its needs allow: why.
     """
 
     function: str
     needs: tuple[str, ...]
     whole: bool = field(default=False, kw_only=True)
+    stand_in: str = field(default="", kw_only=True)
 
     @property
     def place(self) -> str:
         """Where its function stands, below jetsmith: it is looked up by name, so its code counts by name."""
+        if ":" in self.function:
+            return f"features.{self.function}"
         return f"features.{'summaries' if self.whole else 'formulas'}:{self.function}"
 
 

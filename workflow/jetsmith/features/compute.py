@@ -7,10 +7,12 @@ from typing import Any, cast
 import numpy as np
 
 from jetsmith import columns, io, provenance
+from jetsmith.derivations.of_jets import RESOLVED_BY, TRACK_PROBABILITY
 from jetsmith.derivations.ways import Ways
 from jetsmith.errors import InputError
 from jetsmith.features import named
 from jetsmith.features.derived import available_with_derived, derive, stored_needs
+from jetsmith.features.resolved import track_probabilities
 from jetsmith.features.table import Array, Lists, Table, to_rows, to_table
 from jetsmith.hashing import key_digest
 from jetsmith.specs.features import ColumnGroup, ColumnSpec
@@ -25,6 +27,7 @@ def compute_features(
     output: str | Path,
     meta: str | Path,
     further: Sequence[str] = (),
+    resolution: str | Path | None = None,
     **subject: str,
 ) -> None:
     """Write one feature group of a partition, or its rows; in all files of it the rows stand as in the skim.
@@ -37,6 +40,7 @@ def compute_features(
             subject has a digest of the keys of its rows, by which files of one partition are known.
         meta: JSON file to write: which features were left out and why, and what the rest came from.
         further: Canonical columns of rows, stored or derived, where they can be had.
+        resolution: JSON file of stage resolution, where the run has it and the group reads what follows.
         subject: Dataset and part that the skim has to be of, and that the features then are of.
 
     Raises:
@@ -46,9 +50,13 @@ def compute_features(
     stored = set(io.column_names(skim))
     known = available_with_derived(stored, ways)
     wanted = group.sources if group else [*columns.KEY, *columns.COMMON, *further]
-    needed = stored_needs(set(wanted) & known, stored, ways)
+    resolved_by = set(RESOLVED_BY) & known if resolution and TRACK_PROBABILITY in known else set()
+    needed = stored_needs(set(wanted) & known | resolved_by, stored, ways)
     table = to_table(io.read_rows(skim, list(dict.fromkeys([*columns.KEY, *sorted(needed)])), **subject))
     digest, n_rows = key_digest(table), len(table["event"])
+    if resolution and resolved_by:
+        derive(table, sorted(resolved_by), ways)
+        table[TRACK_PROBABILITY] = track_probabilities(table, resolution)
     derive(table, sorted(set(wanted) & known), ways)
     if group is None:
         result = {name: table[name] for name in wanted if name in known}

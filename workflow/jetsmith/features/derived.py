@@ -52,6 +52,34 @@ def stored_needs(wanted: Iterable[str], available: Iterable[str], ways: Ways) ->
     return found
 
 
+def stand_ins(
+    wanted: Iterable[str], available: Iterable[str], ways: Ways
+) -> dict[str, tuple[str, list[str]]]:
+    """The columns that are not what their names say, but the best that the stored ones allow.
+
+    Args:
+        wanted: Columns to have.
+        available: Columns that a file gives.
+        ways: To the columns, with their reasons (`derivations.plain`).
+
+    Returns:
+        The reason, and which of `wanted` come from it, by column.
+    """
+    chosen = plan(available, ways)
+    found: dict[str, tuple[str, list[str]]] = {}
+    for name in wanted:
+        seen, queue = set[str](), [name]
+        while queue:
+            column = queue.pop()
+            if column in seen or column not in chosen:
+                continue
+            seen.add(column)
+            queue += chosen[column].needs
+            if chosen[column].stand_in:
+                found.setdefault(column, (chosen[column].stand_in, []))[1].append(name)
+    return found
+
+
 def with_derived(rows: "ak.Array", wanted: Iterable[str], ways: Ways) -> "ak.Array":
     """Add derived columns.
 

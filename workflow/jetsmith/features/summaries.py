@@ -146,6 +146,11 @@ def resolution_function(significance: Array) -> FloatArray:
     return np.asarray(np.clip(shape, TRACK_FLOOR, 1.0))
 
 
+def track_probability(significance: Lists) -> Lists:
+    """The same of each track, where no functions were fitted (`track_resolution` of the run)."""
+    return Lists(significance.offsets, resolution_function(significance.values))
+
+
 def _log_probability(probability: Lists) -> FloatArray:
     """ln of P = Pi sum_{j<n} (-ln Pi)^j / j!, the chance of n uniform numbers with a product Pi.
 
@@ -157,24 +162,26 @@ def _log_probability(probability: Lists) -> FloatArray:
     return _nan_where(n == 0, np.log(np.maximum(chance, np.exp(LOG_FLOOR))))
 
 
-def jet_probability_derived(significance: Lists) -> Array:
+def jet_probability_derived(significance: Lists, probability: Lists | None = None) -> Array:
     """CMS' JP: -log10(P) / 4 of the tracks of positive sign; 0 where all are negative."""
-    used = _measured(significance)
-    positive = used.where(used.values >= 0)
-    log_chance = _log_probability(Lists(positive.offsets, resolution_function(positive.values)))
-    log_chance = np.where((positive.counts == 0) & (used.counts > 0), 0.0, log_chance)
+    chance = track_probability(significance) if probability is None else probability
+    known = _is_measured(significance)
+    positive = chance.where(known & (significance.values >= 0))
+    log_chance = _log_probability(positive)
+    log_chance = np.where((positive.counts == 0) & (chance.where(known).counts > 0), 0.0, log_chance)
     return np.asarray(-log_chance / (4 * np.log(10)))
 
 
-def jet_b_probability_derived(significance: Lists) -> Array:
+def jet_b_probability_derived(significance: Lists, probability: Lists | None = None) -> Array:
     """CMS' JBP: -ln(P_b) / 4 - ln(P) / 4, P_b of the four most displaced tracks of positive sign."""
-    used = _measured(significance)
-    everything = _log_probability(Lists(used.offsets, resolution_function(used.values)))
-    positive = used.where(used.values > 0)
-    ordered = Lists(positive.offsets, positive.values[positive.falling()])
+    chance = track_probability(significance) if probability is None else probability
+    known = _is_measured(significance)
+    everything = _log_probability(chance.where(known))
+    positive, used = (column.where(known & (significance.values > 0)) for column in (significance, chance))
+    ordered = Lists(used.offsets, used.values[positive.falling()])
     rank = np.arange(len(ordered.values)) - ordered.offsets[:-1][ordered.owner]
     leading = ordered.where(rank < N_B_TRACKS)
-    displaced = _log_probability(Lists(leading.offsets, resolution_function(leading.values)))
+    displaced = _log_probability(leading)
     return np.asarray(-np.where(leading.counts == 0, 0.0, displaced) / 4 - everything / 4)
 
 
@@ -188,49 +195,48 @@ def track_counting_third(significance: Lists) -> Array:
     return _nth_largest(_measured(significance), 2)
 
 
+def _is_measured(significance: Lists) -> BoolArray:
+    """Tracks that have a measurement; CMS stores an exact 0 for others."""
+    return np.asarray(np.isfinite(significance.values) & (significance.values != 0))
+
+
 def _measured(significance: Lists) -> Lists:
-    """Without tracks that have no measurement; CMS stores an exact 0 for them."""
-    return significance.where(np.isfinite(significance.values) & (significance.values != 0))
+    return significance.where(_is_measured(significance))
 
 
-def _selected(significance: Lists, pt: Lists, d0: Lists, jet_dist: Lists, decay_len: Lists) -> Lists:
-    """The tracks of candidates that CMS' impact-parameter taggers would take.
-
-    ASSUME that its cuts on the quality of the track, which not all files tell, matter little: the chi2
-    takes 2% of the tracks in a file of CMS.
-    """
-    keep = (pt.values > MIN_TRACK_PT_GEV) & (np.abs(d0.values) < MAX_D0_CM)
-    keep &= (np.abs(jet_dist.values) < MAX_JET_DIST_CM) & (decay_len.values < MAX_DECAY_LEN_CM)
-    return significance.where(keep)
+def _is_selected(is_measured: Lists, jet_dist: Lists, decay_len: Lists) -> BoolArray:
+    """The tracks of candidates that CMS' impact-parameter taggers would take."""
+    near = (np.abs(jet_dist.values) < MAX_JET_DIST_CM) & (decay_len.values < MAX_DECAY_LEN_CM)
+    return np.asarray((is_measured.values != 0) & near)
 
 
-def jet_probability_derived_of_candidates(significance: Lists, *cut_on: Lists) -> Array:
-    """JP of the selected candidates; for `cut_on` see `_selected`."""
-    return jet_probability_derived(_selected(significance, *cut_on))
+def jet_probability_derived_of_candidates(significance: Lists, probability: Lists, *cut_on: Lists) -> Array:
+    """JP of the selected candidates; for `cut_on` see `_is_selected`."""
+    keep = _is_selected(*cut_on)
+    return jet_probability_derived(significance.where(keep), probability.where(keep))
 
 
-def jet_probability_derived_near_axis(significance: Lists, *cut_on: Lists) -> Array:
+def jet_probability_derived_near_axis(significance: Lists, probability: Lists, *cut_on: Lists) -> Array:
     """JP of the selected candidates within 0.3 of the axis; the last of `cut_on` is the distance to it."""
     *others, distance = cut_on
-    near = distance.values < JP_DELTA_R
-    return jet_probability_derived_of_candidates(
-        significance.where(near), *(column.where(near) for column in others)
-    )
+    keep = _is_selected(*others) & (distance.values < JP_DELTA_R)
+    return jet_probability_derived(significance.where(keep), probability.where(keep))
 
 
-def jet_b_probability_derived_of_candidates(significance: Lists, *cut_on: Lists) -> Array:
+def jet_b_probability_derived_of_candidates(significance: Lists, probability: Lists, *cut_on: Lists) -> Array:
     """JBP of the selected candidates."""
-    return jet_b_probability_derived(_selected(significance, *cut_on))
+    keep = _is_selected(*cut_on)
+    return jet_b_probability_derived(significance.where(keep), probability.where(keep))
 
 
 def track_counting_second_of_candidates(significance: Lists, *cut_on: Lists) -> Array:
     """Track counting, second, of the selected candidates."""
-    return track_counting_second(_selected(significance, *cut_on))
+    return track_counting_second(significance.where(_is_selected(*cut_on)))
 
 
 def track_counting_third_of_candidates(significance: Lists, *cut_on: Lists) -> Array:
     """Track counting, third, of the selected candidates."""
-    return track_counting_third(_selected(significance, *cut_on))
+    return track_counting_third(significance.where(_is_selected(*cut_on)))
 
 
 # --- generator level ---

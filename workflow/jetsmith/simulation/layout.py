@@ -77,7 +77,7 @@ def _charged_columns(tracks: Tracks) -> dict[str, Array]:
         "d0": tracks.d0,
         "d0Err": tracks.d0_error,
         "dz": tracks.dz,
-        "dzErr": tracks.dz_error,
+        "dzErr": tracks.dz_error / np.cosh(tracks.eta),  # CMS stores the error across the track
         "puppiWeight": np.ones(n),
         "trkChi2": tracks.chi2,
         "vtxChi2": np.zeros(n),  # as in CMS' files

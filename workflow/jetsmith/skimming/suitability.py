@@ -1,7 +1,7 @@
 """Stage check: whether the files of a sample hold what a classifier reads, before any long stage."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from jetsmith.specs.features import ColumnGroup
 from jetsmith.specs.skimming import XRootDSpec
 
 REMOTE = XRootDSpec()
+StandIns = Mapping[str, tuple[str, list[str]]]
 
 
 def check_classifier(
@@ -26,6 +27,7 @@ def check_classifier(
     groups: Sequence[ColumnGroup] = (),
     xrootd: XRootDSpec = REMOTE,
     samples: Sequence[Sequence[str]] = (),
+    stand_ins: Callable[[Sequence[str], set[str]], StandIns] = lambda wanted, stored: {},
 ) -> None:
     """Fail before any long stage where a dataset lacks what a classifier reads, or two hold the same file.
 
@@ -38,6 +40,8 @@ def check_classifier(
         groups: Feature groups, to name the features in the message.
         xrootd: Servers that may hold remote files, too, and the time they have to answer.
         samples: Names of the datasets of each sample; by default one sample has them all.
+        stand_ins: Given wanted and stored columns, those that are not what their names say: why, and which of
+            the wanted come from them. They are warned of, and recorded.
 
     Raises:
         InputError: Names dataset, files, layout, columns, features and what would help; or the truth
@@ -75,9 +79,38 @@ def check_classifier(
             )
         if lacking and inspected.n_entries:
             problems.append(_explain(spec, inspected, lacking, needed, groups, derivable))
+        elif found := stand_ins(list(needed), set(inspected.columns)):
+            checked[inspected.dataset]["stand_ins"] = _warned(spec, inspected, found, groups)
     if problems:
         raise InputError("\n".join(problems))
     write_json(output, {"classifier": spec.name, "sources": sorted(needed), "datasets": checked})
+
+
+def _warned(
+    spec: RowsSpec, inspected: Plan, found: StandIns, groups: Sequence[ColumnGroup]
+) -> dict[str, dict[str, Any]]:
+    """Reasons and features of the stand-ins that a classifier reads, by column; the log has them, too."""
+    told: dict[str, dict[str, Any]] = {}
+    for column, (reason, sources) in found.items():
+        features = _features(spec, sources, groups)
+        told[column] = {"reason": reason, "features": features}
+        print(
+            f"[check {spec.name}] WARNING: dataset {inspected.dataset} (layout {inspected.layout}) gives a "
+            f"stand-in for {column}: {reason}; read by {', '.join(features) or ', '.join(sources)}",
+            file=sys.stderr,
+        )
+    return told
+
+
+def _features(spec: RowsSpec, sources: Sequence[str], groups: Sequence[ColumnGroup]) -> list[str]:
+    """The features of a classifier that are made from one of these columns."""
+    used = {(inputs.group, feature) for inputs in spec.reads for feature in inputs.features}
+    return sorted(
+        name
+        for group in groups
+        for name, feature in group.features.items()
+        if feature.source in sources and (group.name, name) in used
+    )
 
 
 def _untold(spec: RowsSpec, judged: Sequence[TruthSpec], inspected: Plan) -> list[str]:
@@ -123,14 +156,7 @@ def _explain(
     """Why a classifier cannot read a dataset, and what would help."""
     lack = [bool(set(lacking) - derivable(set(schema.available))) for schema in inspected.schemas]
     guilty = [record.file for record in inspected.files if record.entries and lack[record.schema]]
-    used = {feature for inputs in spec.reads for feature in inputs.features}
-    features = sorted(
-        name
-        for group in groups
-        if group.name in needed.values()
-        for name, feature in group.features.items()
-        if feature.source in lacking and name in used
-    )
+    features = _features(spec, lacking, groups)
     inputs = ", ".join(sorted({needed[column] for column in lacking}))
     return (
         f"{spec.name} cannot read dataset {inspected.dataset} (layout {inspected.layout}): "

@@ -70,6 +70,17 @@ class ClosureSpec(GatesSpec):
     )
 
 
+class TrackResolutionSpec(Record):
+    """What the chance of a track's significance comes from, by which JP and JBP weigh tracks: one of two."""
+
+    sample: Name | None = Field(
+        None, description="Sample of AK4 jets whose tracks of negative sign it is fitted to, by category."
+    )
+    file: str | None = Field(
+        None, description="ROOT file of CMS' calibration of the jet probability (`histoCat0` to `histoCat9`)."
+    )
+
+
 class RunSpec(Record):
     """The run: config/config.yaml. Everything else is looked up from the names in it."""
 
@@ -102,6 +113,10 @@ class RunSpec(Record):
         True,
         description="Each tagger that was trained, in a sample without folds, and each reweighter that was "
         "trained, also as a folder for others, with its networks or trees as ONNX. Needs the extra `bundle`.",
+    )
+    track_resolution: TrackResolutionSpec | None = Field(
+        None,
+        description="Resolution functions of tracks; without it a fixed one, that of the demo's detector.",
     )
     working_points: dict[str, Fraction] = Field(
         {"L": 0.1, "M": 0.01, "T": 0.001}, description="Background efficiency of each working point."

@@ -24,7 +24,17 @@ from jetsmith.stages.from_rows import (
     verdict,
     weights,
 )
-from jetsmith.stages.to_rows import account, check, features, inspect, pack, pack_rows, simulate, skim
+from jetsmith.stages.to_rows import (
+    account,
+    check,
+    features,
+    inspect,
+    pack,
+    pack_rows,
+    resolution,
+    simulate,
+    skim,
+)
 
 __all__ = [
     "account",
@@ -42,6 +52,7 @@ __all__ = [
     "parameters",
     "plot",
     "report",
+    "resolution",
     "retrain",
     "score",
     "simulate",

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from jetsmith import columns, derivations
 from jetsmith.configuration.configuration import Configuration
+from jetsmith.derivations.of_jets import RESOLVED_BY, SELECTED_TRACK
 from jetsmith.simulation.processes import PROCESSES
 from jetsmith.specs.classifiers import ComparedSpec
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
@@ -80,7 +81,7 @@ def check(run: Configuration, classifier: str) -> Check:
         judged=judged(run, classifier),
         groups=[seen_as(ColumnGroup, run.groups[name]) for name in names if name in run.groups],
         samples=[list(run.run.samples[sample].datasets) for sample in run.samples_of(classifier)],
-        ways=_ways(spec.object, [source for inputs in reads for source in inputs.sources]),
+        ways=_ways(spec.object, [source for inputs in reads for source in inputs.sources], reasons=True),
     )
 
 
@@ -133,7 +134,21 @@ def features(run: Configuration, dataset: str, group: str) -> Features:
         further = [*columns.KINEMATICS[found], *columns.CONTENT[found]]
         return Features(None, further, _ways(found, further))
     spec = run.groups[group]
-    return Features(seen_as(ColumnGroup, spec), [], _ways(found, spec.sources))
+    resolved_by = RESOLVED_BY if run.resolves(group) else ()
+    return Features(seen_as(ColumnGroup, spec), [], _ways(found, [*spec.sources, *resolved_by]))
+
+
+class Resolution(NamedTuple):
+    """Ways to what the functions are fitted to; where a file gives them, none."""
+
+    ways: list[Plain]
+
+
+def resolution(run: Configuration) -> Resolution:
+    """Stage resolution, but for its files."""
+    spec = run.run.track_resolution
+    fitted = spec is not None and spec.sample is not None
+    return Resolution(_ways("ak4", [SELECTED_TRACK, *RESOLVED_BY]) if fitted else [])
 
 
 class Pack(NamedTuple):
@@ -183,9 +198,9 @@ def pack_rows(run: Configuration, sample: str) -> PackRows:
     )
 
 
-def _ways(obj: str, sources: Iterable[str]) -> list[Plain]:
+def _ways(obj: str, sources: Iterable[str], reasons: bool = False) -> list[Plain]:
     """The entries of the table of derived columns that these lead to, and no others."""
-    return derivations.plain(derivations.reached(sources, obj))
+    return derivations.plain(derivations.reached(sources, obj), reasons)
 
 
 def _reading(run: Configuration, dataset: str) -> Plain:
