@@ -6,6 +6,7 @@ from typing import Any, cast
 import keras
 from keras import layers, ops
 
+import jetsmith.models._categories  # noqa: F401  a saved file names its layers, too
 from jetsmith.specs.features import Inputs
 
 Tensor = Any
