@@ -259,6 +259,17 @@ def test_mistakes_end_at_the_dry_run(folder: Path, name: str, inputs: Any, said:
         read(folder)
 
 
+def test_all_that_lack_are_named_at_once(folder: Path) -> None:
+    """`cmva` alone in a run: each of the taggers that it reads, and where its line goes."""
+    content = yaml.safe_load((folder / "config.yaml").read_text())
+    edit(folder, "config.yaml", content | {"taggers": {"cmva": "jets", "jp": "jets"}})
+    with pytest.raises(ConfigError) as caught:
+        read(folder)
+    for name in ("csvv2", "jbp", "soft_muon", "soft_electron"):
+        assert f"its scores are not made: add `{name}: jets` to the taggers of the run" in str(caught.value)
+    assert "`jp: jets`" not in str(caught.value)
+
+
 def test_longer_circles_are_found(folder: Path) -> None:
     """Each reads the next: all of them are named, in that order."""
     reads(folder, "soft_muon", {"csvv2": "all"})
