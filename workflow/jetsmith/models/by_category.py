@@ -4,11 +4,11 @@ CSVv2 (CMS, arXiv 1712.07158): shallow networks of jets with a vertex, with a ps
 
 CMS levels the flavours within each category k, so that a network gives the likelihood ratio of two flavours
 there, p(x | b, k) / p(x | c, k), and multiplies by the ratio of the category's priors, P(k | b) / P(k | c).
-Here all networks learn together, from classes of the same sum of weights (`balance: class`). A jet passes no
-gradient to networks of other categories, so each has the minimum that it would have alone: it gives flavour f
-the share of P(k | f) p(x | f, k) in the sum of that over all flavours. Its ratios are CMS' product: networks
-learn the priors of categories from the rows trained on. Those of flavours are the fractions of a
-discriminant.
+Here all networks learn together, from classes of the same sum of weights (`balance: class`, `pt_eta_class`).
+A jet passes no gradient to networks of other categories, so each has the minimum that it would have alone: it
+gives flavour f the share of P(k | f) p(x | f, k) in the sum of that over all flavours. Its ratios are CMS'
+product: networks learn the priors of categories from the rows trained on, as these weigh. Those of flavours
+are the fractions of a discriminant.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
