@@ -63,8 +63,10 @@ def folder(tmp_path: Path) -> Path:
     scan = {"method": "halving", "points": 9, "over": over}
     set_value(found / "taggers/scanned.yaml", "scan", scan)
     set_value(found / "taggers/scanned.yaml", "title", "Scanned")
+    set_value(found / "taggers/scanned.yaml", "inputs.ak4", "csvv2")
     shutil.copy(found / "taggers/soft_muon.yaml", found / "taggers/averaged.yaml")
     set_value(found / "taggers/averaged.yaml", "ensemble", 2)
+    set_value(found / "taggers/averaged.yaml", "inputs.ak4", "csvv2")
     set_value(found / "taggers/averaged.yaml", "title", "Averaged")
     set_value(found / "config.yaml", "taggers.averaged", "scanned_jets")
     set_value(found / "config.yaml", "samples.scanned_jets", {"datasets": ["ttbar"]})
