@@ -27,7 +27,6 @@ FEATURES = {
         "sip": RawSpec(source="jet_sip"),
         "mass": RawSpec(source="jet_mass_gev", transform="log1p", clip=(0, 3), unit="GeV"),
         "jet_pt": RawSpec(source="jet_pt_gev", unit="GeV"),
-        "tracks": RawSpec(source="n_cpf"),
     },
     "charged": {
         "ptrel": RawSpec(source="cpf_pt_fraction", transform="log", default=-12.0),

@@ -13,7 +13,8 @@ from jetsmith.classifiers import _keras as backend
 from jetsmith.models import by_category
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import ClassifierSpec
-from jetsmith.specs.features import Inputs
+from jetsmith.specs.features import Inputs, RawSpec
+from tests.unit import bundled
 from tests.unit.bundled import write_bundle
 from tests.unit.engines import moved
 from tests.unit.packed_jets import GROUPS, make_spec, pack_jets, write_sample
@@ -160,8 +161,9 @@ def counted() -> ClassifierSpec:
     return make_spec("keras", inputs=[inputs], model="by_category", architecture=options)
 
 
-def test_bundle(tmp_path: Path) -> None:
+def test_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same probabilities as the trained model's, in each category."""
+    monkeypatch.setitem(bundled.FEATURES["ak4"], "tracks", RawSpec(source="n_cpf"))
     spec = counted()
     keep(tmp_path / "model", moved(spec))
     packed = write_sample(tmp_path / "packed", 200)
