@@ -259,6 +259,20 @@ def test_mistakes_end_at_the_dry_run(folder: Path, name: str, inputs: Any, said:
         read(folder)
 
 
+def test_the_shipped_taggers_of_ak4_jets_go_together(folder: Path) -> None:
+    """One run with all of them: files, features, discriminants and titles; who reads whom."""
+    content = yaml.safe_load((folder / "config.yaml").read_text())
+    files = sorted(path for path in (folder / "taggers").glob("*.yaml"))
+    objects = {path.stem: yaml.safe_load(path.read_text())["object"] for path in files}
+    edit(folder, "config.yaml", content | {"taggers": {n: "jets" for n, o in objects.items() if o == "ak4"}})
+    found = read(folder).classifiers
+    reads_of = {n: [i.group for i in spec.inputs if i.group in found] for n, spec in found.items()}
+    assert {n: bases for n, bases in reads_of.items() if bases} == {
+        "cmva": ["csvv2", "jp", "jbp", "soft_muon", "soft_electron"],
+        "dl1r": ["rnnip"],
+    }
+
+
 def test_all_that_lack_are_named_at_once(folder: Path) -> None:
     """`cmva` alone in a run: each of the taggers that it reads, and where its line goes."""
     content = yaml.safe_load((folder / "config.yaml").read_text())

@@ -43,7 +43,9 @@ class Options(plugs.Options):
     column: str | None = Field(None, description="Feature that is the score of the first of two classes.")
     columns: dict[Name, str] | None = Field(None, description="Feature of each class, by its name.")
     valid: tuple[float | None, float | None] = Field(
-        (0.0, 1.0), description="Smallest and largest score; null where there is none, of `column` alone."
+        (0.0, 1.0),
+        description="Smallest and largest score; null where there is none, of `column` alone. Taggers that "
+        "read it get its place between both, from 0 to 1, or x/(1 + |x|) of the distance to the only one.",
     )
     not_tagged: tuple[float, ...] = Field(
         (-1.0,),
