@@ -45,7 +45,7 @@ class Options(plugs.Options):
     valid: tuple[float | None, float | None] = Field(
         (0.0, 1.0),
         description="Smallest and largest score; null where there is none, of `column` alone. Taggers that "
-        "read it get its place between both, from 0 to 1, or x/(1 + |x|) of the distance to the only one.",
+        "read it get its place between both, from 0 to 1, or x/(1 + x) of the distance x to the only one.",
     )
     not_tagged: tuple[float, ...] = Field(
         (-1.0,),
