@@ -19,12 +19,12 @@ PROJECT = ("Snakefile", "workflow", "scripts", "config", "envs", "profiles")
 DATASET = "dag: {object: ak4, process: qcd, files: ['files/*.root']}\n"
 # By the groups of features that each reads: what the bare Snakefile has to know of them.
 TAGGERS = {
-    "cmva": ["ak4"],
-    "csv": ["ak4"],
-    "soft_leptons": ["ak4"],
+    "mv2": ["ak4"],
+    "csvv2": ["ak4"],
+    "soft_muon": ["ak4"],
     "deepcsv": ["ak4"],
     "deepjet": ["ak4", "charged", "neutral", "vertices"],
-    "dips": ["ak4", "charged"],
+    "dips": ["charged"],
     "deepntuples_bdt": ["ak4"],
     "deepntuples_dense": ["ak4"],
     "deepntuples_histgb": ["ak4"],

@@ -44,15 +44,20 @@ def saved(folder: Path, model: str, **architecture: Any) -> ClassifierSpec:
 
     keras.utils.set_random_seed(1)
     spec = make_spec("keras", ALL, model=model, architecture=SMALL[model] | architecture)
+    keep(folder, moved(spec))
+    return spec
+
+
+def keep(folder: Path, network: Any) -> None:
+    """Write a network as stage train does."""
     folder.mkdir()
-    backend.finished(moved(spec)).save(folder / "model.keras")
+    backend.finished(network).save(folder / "model.keras")
     about = {
         "checksums": io.folder_checksums(folder), "rows": {}, "seed": 1,
         "device": {"engine": "TensorFlow", "kind": "cpu"},
         "provenance": {"commit": "", "python": "", "versions": {}},
     }  # fmt: skip
     io.write_json(folder / "meta.json", about)
-    return spec
 
 
 @pytest.mark.parametrize(

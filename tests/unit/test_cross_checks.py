@@ -34,6 +34,7 @@ def refused(run, folder):
 
 JET = {"object": "ak4", "kind": "flat", "features": {"pt": {"source": "jet_pt_gev"}}}
 MASS = {"source": "sv_mass_gev"}
+CHAIN = ("csvv2", "jp", "jbp", "soft_muon", "soft_electron", "cmva")  # of the demo, in its order
 C_JUDGED = {"signal": "c_jets", "backgrounds": ["light_jets"]}
 CVSL = {"signal": ["c"], "background": {"udsg": 1.0}}
 C_TAGGER = both(put("evaluation", value=C_JUDGED), put("discriminants", value={"CvsL": CVSL}))
@@ -148,7 +149,7 @@ CLASSIFIERS = {
     "one code for two classes": (
         "flavours.yaml",
         put("c_jets", "flavor", value=5),
-        ["cmva.yaml: evaluation: ", "`b_jets` and `c_jets` have one `flavor`, 5", "config/flavours.yaml"],
+        ["csvv2.yaml: evaluation: ", "`b_jets` and `c_jets` have one `flavor`, 5", "config/flavours.yaml"],
     ),
     "no discriminant": (
         "taggers/deepcsv.yaml",
@@ -159,7 +160,7 @@ CLASSIFIERS = {
     "no code": (
         "flavours.yaml",
         drop("light_jets", "flavor"),
-        ["cmva.yaml: evaluation: light_jets has no `flavor` in config/flavours.yaml"],
+        ["csvv2.yaml: evaluation: light_jets has no `flavor` in config/flavours.yaml"],
     ),
     "signal among the backgrounds": (
         "taggers/deepcsv.yaml",
@@ -251,8 +252,8 @@ CLASSIFIERS = {
     ),
     "two of one title": (
         "taggers/deepcsv.yaml",
-        put("title", value="cMVA-like BDT"),
-        ["config.yaml: taggers.deepcsv: `cmva` has its title, `cMVA-like BDT`"],
+        put("title", value="cMVAv2"),
+        ["config.yaml: taggers.deepcsv: `cmva` has its title, `cMVAv2`"],
     ),
     "the one discriminant of before": (
         "taggers/deepcsv.yaml",
@@ -805,8 +806,8 @@ def test_two_signals_in_figures_of_their_own(folder):
     assert loaded.classifiers["deepcsv"].signal_class.name == "c_jets"
     shown = {name: [s.name for s in c.judgements] for name, c in loaded.contrasts("jets").items()}
     assert shown == {
-        "b_jets_vs_light_jets": ["cmva", "deepjet"],
-        "b_jets_vs_c_jets": ["cmva", "deepjet"],
+        "b_jets_vs_light_jets": [*CHAIN, "deepjet"],
+        "b_jets_vs_c_jets": [*CHAIN, "deepjet"],
         "c_jets_vs_light_jets": ["deepcsv"],
     }
 
@@ -819,22 +820,22 @@ def test_one_tagger_by_several_discriminants(folder):
     edit(folder / "taggers/deepcsv.yaml", put("discriminants", "CvsB", value=cvsb))
     loaded = load(run_of(folder), folder)
     assert [*loaded.judgements] == [
-        "cmva", "deepcsv", "deepcsv_CvsB", "deepcsv_CvsL", "deepjet", "double_b",
+        *CHAIN, "deepcsv", "deepcsv_CvsB", "deepcsv_CvsL", "deepjet", "double_b",
     ]  # fmt: skip
     titles = [loaded.judgements[name].title for name in ("cmva", "deepcsv", "deepcsv_CvsB")]
-    assert titles == ["cMVA-like BDT", "DeepCSV-like BvsAll", "DeepCSV-like CvsB"]
-    assert loaded.classifiers["deepcsv"].title == "DeepCSV-like"
+    assert titles == ["cMVAv2", "DeepCSV BvsAll", "DeepCSV CvsB"]
+    assert loaded.classifiers["deepcsv"].title == "DeepCSV"
     shown = {name: [s.judgement for s in c.judgements] for name, c in loaded.contrasts("jets").items()}
     assert shown["c_jets_vs_light_jets"] == ["deepcsv_CvsL"]
     assert shown["c_jets_vs_b_jets"] == ["deepcsv_CvsB"]
-    assert shown["b_jets_vs_light_jets"] == ["cmva", "deepcsv", "deepjet"]
+    assert shown["b_jets_vs_light_jets"] == [*CHAIN, "deepcsv", "deepjet"]
     assert [c.name for c in loaded.judged_by("deepcsv")] == ["b_jets", "c_jets", "light_jets"]
 
 
 def test_two_results_of_one_name(folder):
     """`deepcsv_CvsL` is a tagger, or the discriminant of one: their files would be the same."""
     edit(folder / "taggers/deepcsv.yaml", put("discriminants", "cvsl", value=CVSL | {"evaluation": C_JUDGED}))
-    shutil.copy(folder / "taggers/cmva.yaml", folder / "taggers/deepcsv_cvsl.yaml")
+    shutil.copy(folder / "taggers/soft_muon.yaml", folder / "taggers/deepcsv_cvsl.yaml")
     edit(folder / "taggers/deepcsv_cvsl.yaml", put("title", value="Another"))
     run = run_of(folder)
     run["taggers"] = {"deepcsv": "jets", "deepcsv_cvsl": "jets"}
@@ -880,9 +881,8 @@ def test_a_tagger_of_taggers_has_no_further_samples(folder):
     """What it reads is made on its own sample alone."""
     run = run_of(folder)
     run["samples"]["again"] = {"datasets": ["ttbar"]}
-    run["taggers"] = {"csv": "jets", "soft_leptons": "jets", "combined": "jets"}
-    run["judged_on"] = {"combined": ["again"]}
-    assert "judged_on.combined: it reads the scores of csv, soft_leptons, which" in refused(run, folder)
+    run["judged_on"] = {"cmva": ["again"]}
+    assert "judged_on.cmva: it reads the scores of csvv2, jp, jbp, soft_muon, " in refused(run, folder)
 
 
 def test_a_luminosity_that_scales_nothing(folder):

@@ -87,7 +87,7 @@ def test_presets_have_the_sizes_of_the_public_taggers() -> None:
     expected = {
         ("ak4", "deepcsv"): 66, ("ak4", "deepjet_global"): 15, ("charged", "deepjet"): 16,
         ("neutral", "deepjet"): 6, ("neutral", "deepjet_8"): 8, ("vertices", "deepjet"): 12,
-        ("ak8", "double_b"): 27,
+        ("ak8", "double_b"): 27, ("ak4", "hand_made"): 65,
     }  # fmt: skip
     assert sizes == sizes | expected
 
@@ -153,7 +153,7 @@ def test_a_poor_file_leaves_features_out_and_says_why(tmp_path: Path) -> None:
     assert "neither stored nor derivable" in meta["left_out"]["trackSip3dSig_0"]
     assert "charged_ptrel" in meta["left_out"]
     assert "jetPt" in result.fields
-    assert set(meta["in_stored_order"]) == {"charged", "vertices"}
+    assert set(meta["in_stored_order"]) == {"charged", "tracks", "vertices"}
 
 
 def test_columns_of_a_sequence_must_agree_in_length(tmp_path: Path) -> None:

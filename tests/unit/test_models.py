@@ -21,6 +21,7 @@ from jetsmith.classifiers._batches import summed_loss
 from jetsmith.classifiers._events import Events
 from jetsmith.classifiers._rates import rates, schedule_of
 from jetsmith.classifiers._scaler import fit_scaler, fit_scalers
+from jetsmith.configuration import stacked
 from jetsmith.configuration.records import read_yaml, validate
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.metrics import auc
@@ -278,6 +279,17 @@ def test_deepcsv_has_the_public_number_of_parameters(
     assert sum(int(np.prod(w.shape)) for w in model.trainable_variables) == number
 
 
+def _shipped(folder: Path, name: str, wanted: str | tuple[str, ...]) -> Inputs:
+    """Features of a group, or scores of another tagger."""
+    path = folder / f"features/{name}.yaml"
+    if not path.is_file():
+        path = folder / f"taggers/{name}.yaml"
+        return stacked.inputs_of(name, wanted, validate(ClassifierFile, read_yaml(path), path), str(path))
+    group = validate(FeatureGroup, read_yaml(path) | {"name": name}, path)
+    features = group.presets[wanted] if isinstance(wanted, str) else wanted
+    return Inputs(group=name, kind=group.kind, length=group.length, features=features, sources=())
+
+
 def test_networks_of_the_configuration_build() -> None:
     """Every Keras classifier of config/taggers and config/reweighters suits its architecture."""
     folder = Path(__file__).parents[2] / "config"
@@ -286,18 +298,7 @@ def test_networks_of_the_configuration_build() -> None:
         content = validate(ClassifierFile, read_yaml(path), path)
         if content.backend != "keras":
             continue
-        groups = {g: validate(FeatureGroup, read_yaml(folder / f"features/{g}.yaml") | {"name": g}, g)
-                  for g in content.inputs}  # fmt: skip
-        inputs = [
-            Inputs(
-                group=name,
-                kind=groups[name].kind,
-                length=groups[name].length,
-                features=groups[name].presets[wanted] if isinstance(wanted, str) else wanted,
-                sources=(),
-            )
-            for name, wanted in content.inputs.items()
-        ]
+        inputs = [_shipped(folder, name, wanted) for name, wanted in content.inputs.items()]
         classes = [make_spec("keras").classes[0].model_copy(update={"name": c}) for c in content.classes]
         spec = make_spec(
             "keras", inputs=inputs, classes=classes, model=content.model, architecture=content.architecture

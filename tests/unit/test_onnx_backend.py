@@ -121,13 +121,13 @@ def groups(**changes: ColumnSpec) -> dict[str, ColumnGroup]:
 def test_features_are_computed_as_the_bundle_takes_them(folder: Path) -> None:
     """Another clip, or a shorter sequence, would be other numbers under the same name."""
     ours = Options(**options(folder))
-    assert not list(ours.misfits_of_features(groups()))
+    assert not list(ours.misfits_of_features(make_spec("onnx"), groups()))
     other = groups(mass=FEATURES["ak4"]["mass"].model_copy(update={"clip": (0, 4)}))
-    assert list(ours.misfits_of_features(other)) == [
+    assert list(ours.misfits_of_features(make_spec("onnx"), other)) == [
         "bundle: takes `ak4.mass` with `clip: [0.0, 3.0]`; config/features/ak4.yaml has `clip: [0.0, 4.0]`"
     ]
     short = {**groups(), "charged": groups()["charged"].model_copy(update={"length": 5})}
-    (found,) = ours.misfits_of_features(short)
+    (found,) = ours.misfits_of_features(make_spec("onnx"), short)
     assert (
         "reads `charged` as sequence of 6 sorted by `cpf_sip2d_sig`; config/features/charged.yaml has"
         in found

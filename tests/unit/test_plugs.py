@@ -14,7 +14,8 @@ from jetsmith.specs.classifiers import LossSpec
 from tests.unit.packed_jets import make_spec
 
 ROOT = Path(__file__).parent.parent.parent
-NEED_KEYS = ("keras", "stored", "onnx", "histogram", "table")  # of a model, scores, a folder, bins, a file
+# Of a model, scores, a folder, bins, a file, a category.
+NEED_KEYS = ("keras", "stored", "onnx", "histogram", "table", "by_category")
 BACKENDS, MODELS = plugs.names("classifiers"), plugs.names("models")
 
 

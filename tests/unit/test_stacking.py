@@ -202,11 +202,8 @@ def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The demo's configuration with the shipped taggers that read others, or that others read."""
-    found = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
-    for name in ("csv", "soft_leptons", "combined"):
-        put(found, "taggers", name, "jets")
-    return found
+    """The demo's configuration, in which `cmva` reads others."""
+    return Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
 
 
 def edit(folder: Path, name: str, content: Any) -> None:
@@ -231,25 +228,28 @@ def reads(folder: Path, name: str, inputs: Any) -> None:
 
 def test_scores_are_inputs_by_name(folder: Path) -> None:
     """A list, or `all`; they need no column of the files; others than those that are read need no models."""
+    content = yaml.safe_load((folder / "taggers/cmva.yaml").read_text())["inputs"]
+    reads(folder, "cmva", content | {"soft_muon": "all"})
     run = read(folder)
-    found = {i.group: (i.kind, i.features, i.sources) for i in run.classifiers["combined"].inputs}
-    assert found["csv"] == ("flat", ("p_b_jets", "p_c_jets"), ())
-    assert found["soft_leptons"] == ("flat", ("p_b_jets", "p_c_jets", "p_light_jets"), ())
-    assert run.n_stacked("csv") == 5
+    found = {i.group: (i.kind, i.features, i.sources) for i in run.classifiers["cmva"].inputs}
+    assert found["csvv2"] == ("flat", ("p_b_jets", "p_c_jets"), ())
+    assert found["soft_muon"] == ("flat", ("p_b_jets", "p_c_jets", "p_light_jets"), ())
+    assert run.n_stacked("csvv2") == run.run.stack_folds == 2
+    assert run.n_stacked("jp") == 0
     put(folder, "samples", "jets", {"datasets": ["ttbar", "qcd"], "folds": 4})
-    assert read(folder).n_stacked("csv") == 0
+    assert read(folder).n_stacked("csvv2") == 0
 
 
 @pytest.mark.parametrize(
     ("name", "inputs", "said"),
     [
-        ("combined", {"csv": ["p_bjets"]}, r"inputs\.csv: unknown score `p_bjets`; did you mean `p_b_jets`"),
-        ("combined", {"csv": "most"}, r"combined\.yaml.*inputs\.csv: unknown preset `most`\. Choices: all"),
-        ("combined", {"cvs": "all"}, r"inputs: unknown feature group `cvs`"),
-        ("combined", {"dips": "all"}, r"inputs\.dips: its scores are not made: add `dips: jets` to the"),
-        ("csv", {"csv": "all"}, r"csv\.yaml.*inputs\.csv: a circle: `csv` reads `csv`; break it"),
-        ("csv", {"combined": "all"}, r"a circle: `(csv|combined)` reads `(csv|combined)` reads `"),
-        ("combined", {"double_b": "all"}, r"inputs\.double_b: .* those of sample `fat_jets` .* is on `jets`"),
+        ("cmva", {"csvv2": ["p_bjets"]}, r"inputs\.csvv2: unknown score `p_bjets`; did you mean `p_b_jets`"),
+        ("cmva", {"csvv2": "most"}, r"cmva\.yaml.*inputs\.csvv2: unknown preset `most`\. Choices: all"),
+        ("cmva", {"cvs": "all"}, r"inputs: unknown feature group `cvs`"),
+        ("cmva", {"dips": "all"}, r"inputs\.dips: its scores are not made: add `dips: jets` to the"),
+        ("csvv2", {"csvv2": "all"}, r"csvv2\.yaml.*inputs\.csvv2: a circle: `csvv2` reads `csvv2`; break it"),
+        ("csvv2", {"cmva": "all"}, r"a circle: `(csvv2|cmva)` reads `(csvv2|cmva)` reads `"),
+        ("cmva", {"double_b": "all"}, r"inputs\.double_b: .* those of sample `fat_jets` .* is on `jets`"),
     ],
 )  # fmt: skip
 def test_mistakes_end_at_the_dry_run(folder: Path, name: str, inputs: Any, said: str) -> None:
@@ -259,26 +259,51 @@ def test_mistakes_end_at_the_dry_run(folder: Path, name: str, inputs: Any, said:
         read(folder)
 
 
+def test_the_shipped_taggers_of_ak4_jets_go_together(folder: Path) -> None:
+    """One run with all of them: files, features, discriminants and titles; who reads whom."""
+    content = yaml.safe_load((folder / "config.yaml").read_text())
+    files = sorted(path for path in (folder / "taggers").glob("*.yaml"))
+    objects = {path.stem: yaml.safe_load(path.read_text())["object"] for path in files}
+    edit(folder, "config.yaml", content | {"taggers": {n: "jets" for n, o in objects.items() if o == "ak4"}})
+    found = read(folder).classifiers
+    reads_of = {n: [i.group for i in spec.inputs if i.group in found] for n, spec in found.items()}
+    assert {n: bases for n, bases in reads_of.items() if bases} == {
+        "cmva": ["csvv2", "jp", "jbp", "soft_muon", "soft_electron"],
+        "dl1r": ["rnnip"],
+    }
+
+
+def test_all_that_lack_are_named_at_once(folder: Path) -> None:
+    """`cmva` alone in a run: each of the taggers that it reads, and where its line goes."""
+    content = yaml.safe_load((folder / "config.yaml").read_text())
+    edit(folder, "config.yaml", content | {"taggers": {"cmva": "jets", "jp": "jets"}})
+    with pytest.raises(ConfigError) as caught:
+        read(folder)
+    for name in ("csvv2", "jbp", "soft_muon", "soft_electron"):
+        assert f"its scores are not made: add `{name}: jets` to the taggers of the run" in str(caught.value)
+    assert "`jp: jets`" not in str(caught.value)
+
+
 def test_longer_circles_are_found(folder: Path) -> None:
     """Each reads the next: all of them are named, in that order."""
-    reads(folder, "soft_leptons", {"csv": "all"})
-    assert read(folder).classifiers["soft_leptons"].groups == ("csv",)
-    reads(folder, "csv", {"combined": ["p_b_jets"], "ak4": "csv"})
-    reads(folder, "combined", {"soft_leptons": "all"})
+    reads(folder, "soft_muon", {"csvv2": "all"})
+    assert read(folder).classifiers["soft_muon"].groups == ("csvv2",)
+    reads(folder, "csvv2", {"cmva": ["p_b_jets"], "ak4": "csvv2"})
+    reads(folder, "cmva", {"soft_muon": "all"})
     with pytest.raises(ConfigError) as caught:
         read(folder)
     text = str(caught.value)
     circle = text.partition("a circle: ")[2].partition(";")[0].replace("`", "").split(" reads ")
     assert len(circle) == 4
     assert circle[0] == circle[-1]
-    following = {"csv": "combined", "combined": "soft_leptons", "soft_leptons": "csv"}
+    following = {"csvv2": "cmva", "cmva": "soft_muon", "soft_muon": "csvv2"}
     assert all(following[one] == other for one, other in itertools.pairwise(circle))
 
 
 def test_a_name_is_one_thing(folder: Path) -> None:
     """A tagger that is called as a group of features, and a reweighter that reads scores."""
     for name in ("charged", "rows"):
-        shutil.copy(folder / "taggers/csv.yaml", folder / f"taggers/{name}.yaml")
+        shutil.copy(folder / "taggers/csvv2.yaml", folder / f"taggers/{name}.yaml")
         put(folder, "taggers", name, "jets")
         with pytest.raises(ConfigError, match=rf"taggers\.{name}: `{name}` is also a feature group"):
             read(folder)
@@ -286,6 +311,6 @@ def test_a_name_is_one_thing(folder: Path) -> None:
         del content["taggers"][name]
         edit(folder, "config.yaml", content)
     content = yaml.safe_load((folder / "reweighters/pythia_shower.yaml").read_text())
-    edit(folder, "reweighters/pythia_shower.yaml", {**content, "inputs": {"csv": "all"}})
-    with pytest.raises(ConfigError, match=r"inputs\.csv: a reweighter reads features"):
+    edit(folder, "reweighters/pythia_shower.yaml", {**content, "inputs": {"csvv2": "all"}})
+    with pytest.raises(ConfigError, match=r"inputs\.csvv2: a reweighter reads features"):
         read(folder)

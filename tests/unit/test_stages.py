@@ -58,12 +58,15 @@ def folder(tmp_path: Path) -> Path:
     set_value(found / "config.yaml", "samples.mine.normalise", "cross_section")
     boson = {"truth": [2504, 2505], "label": "H", "color": "#1f77b4", "flavor": 7}
     set_value(found / "flavours.yaml", "boson", boson)
-    shutil.copy(found / "taggers/csv.yaml", found / "taggers/scanned.yaml")
+    shutil.copy(found / "taggers/soft_muon.yaml", found / "taggers/scanned.yaml")
     over = {"training.learning_rate": {"low": 0.1, "high": 0.5, "log": True}}
     scan = {"method": "halving", "points": 9, "over": over}
     set_value(found / "taggers/scanned.yaml", "scan", scan)
-    shutil.copy(found / "taggers/csv.yaml", found / "taggers/averaged.yaml")
+    set_value(found / "taggers/scanned.yaml", "title", "Scanned")
+    set_value(found / "taggers/scanned.yaml", "inputs.ak4", "csvv2")
+    shutil.copy(found / "taggers/soft_muon.yaml", found / "taggers/averaged.yaml")
     set_value(found / "taggers/averaged.yaml", "ensemble", 2)
+    set_value(found / "taggers/averaged.yaml", "inputs.ak4", "csvv2")
     set_value(found / "taggers/averaged.yaml", "title", "Averaged")
     set_value(found / "config.yaml", "taggers.averaged", "scanned_jets")
     set_value(found / "config.yaml", "samples.scanned_jets", {"datasets": ["ttbar"]})

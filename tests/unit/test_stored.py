@@ -18,6 +18,7 @@ from jetsmith.metrics import discriminant
 from jetsmith.packed.rows import Rows
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassifierSpec, DiscriminantSpec
+from jetsmith.specs.features import ColumnGroup, ColumnSpec
 from jetsmith.training import train
 from tests.unit.packed_jets import FLAT, make_spec, pack_jets, with_flat, write_packed
 from tests.unit.score_files import discriminant_of
@@ -100,6 +101,59 @@ def test_a_code_at_the_lowest_score_fails_all_the_same(tmp_path: Path) -> None:
     sip = pack_scores(tmp_path / "packed", values)
     rows = run_score(tmp_path, stored_spec(architecture={"valid": [-1, 1]}))
     np.testing.assert_array_equal(rows["discriminant"], np.where(sip == -1, -np.inf, sip))
+
+
+@pytest.mark.parametrize(
+    ("valid", "values", "places"),
+    [
+        ([0, None], [0, 1, 3], [0, 0.5, 0.75]),
+        ([-1, None], [0, 2, 8], [0.5, 0.75, 0.9]),
+        ([None, 1], [1, 0, -2], [1, 0.5, 0.25]),
+        ([None, None], [-3, 0, 900], [0.125, 0.5, 0.5 + 450 / 901]),
+    ],
+)
+def test_any_number_may_be_the_discriminant(
+    tmp_path: Path, valid: Any, values: list[float], places: list[float]
+) -> None:
+    """As it is, however large; what others read of it rises with it and lies within [0, 1].
+
+    The code is what the feature is where a jet has none, and no end of the range has to lie above it.
+    """
+    given = np.tile([*values, -20.0, np.nan], (4, 5))
+    sip = pack_scores(tmp_path / "packed", given)
+    rows = run_score(tmp_path, stored_spec(architecture={"valid": valid, "not_tagged": [-20]}))
+    expected = np.where(sip == -20, -np.inf, sip)
+    np.testing.assert_array_equal(rows["discriminant"], expected)
+    np.testing.assert_array_equal(rows["scored"], ~np.isnan(sip))
+    np.testing.assert_allclose(np.asarray(rows["p_b_jets"])[:3], places, rtol=1e-6)
+
+
+def test_an_end_of_the_range_may_be_open_and_the_other_still_holds(tmp_path: Path) -> None:
+    """The message shows it as it is written."""
+    pack_scores(tmp_path / "packed", np.random.default_rng(3).uniform(-0.98, 0.9, (4, 200)))
+    with pytest.raises(InputError, match=r"outside `valid: \[0, null\]` .*`valid: \[-1, null\]` where that"):
+        run_score(tmp_path, stored_spec(architecture={"valid": [0, None]}))
+
+
+@pytest.mark.parametrize(
+    ("default", "codes", "fine"),
+    [
+        (0.0, [-1], False),  # would be the score of all jets without one
+        (-20.0, [-1], False),  # would be left out as unexplained
+        (-20.0, [-1, -20], True),
+        (None, [-1], True),
+        (-1000.0, [-1], True),  # counts as not computed
+    ],
+)
+def test_what_a_feature_is_without_a_value_is_no_score(
+    default: float | None, codes: list[float], fine: bool
+) -> None:
+    """A jet without tracks has the feature's `default`: nobody may take it for a score."""
+    spec = stored_spec(architecture={"not_tagged": codes})
+    features = {"sip": ColumnSpec(source="jet_sip", default=default)}
+    group = ColumnGroup(name="ak4", object="ak4", kind="flat", features=features)
+    found = list(stored.Options.model_validate(spec.architecture).misfits_of_features(spec, {"ak4": group}))
+    assert not found if fine else f"`not_tagged: [{default:g}, -1]`" in found[0] or "[-1, 0]" in found[0]
 
 
 def test_numbers_that_nobody_explained_stop_with_a_remedy(tmp_path: Path) -> None:
@@ -204,6 +258,11 @@ def test_stored_scores_of_each_class(tmp_path: Path) -> None:
         ({"not_tagged": [-1, 2]}, r"not_tagged: 2 lies above"),
         ({"not_tagged": [-1000]}, r"not_tagged: -1000: numbers below -900 say that no score was computed"),
         ({"valid": [1, 0]}, r"valid: \[smallest, largest\] must rise"),
+        ({"valid": [1, None], "not_tagged": [2]}, r"not_tagged: 2 lies above .* `valid: \[1, null\]`"),
+        (
+            {"column": None, "columns": {"b_jets": "sip", "c_jets": "mass"}, "valid": [0, None]},
+            r"valid: scores of each class add up to 1: two ends, none below 0; got \[0, null\]",
+        ),
     ],
 )
 def test_codes_and_ranges_that_contradict_each_other_are_refused(architecture: Any, words: str) -> None:

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from .conftest import copy_project
 
@@ -116,14 +117,14 @@ def test_a_group_that_nobody_reads_makes_nothing(edited):
 def test_a_tagger_that_others_begin_to_read_stays_what_it_is(edited):
     """Its model and its scores are there; what is made are models without a part of the events."""
     path = edited.folder / "config/taggers/mine.yaml"
-    text = (edited.folder / "config/taggers/combined.yaml").read_text()
-    path.write_text(text.replace("csv:", "cmva:").replace("  soft_leptons: all\n", ""))
+    content = yaml.safe_load((edited.folder / "config/taggers/cmva.yaml").read_text())
+    path.write_text(yaml.safe_dump(content | {"title": "Mine", "inputs": {"cmva": "all", "ak4": ["JP"]}}))
     edited.edit_yaml("config.yaml", "taggers", "mine", value="jets")
     try:
         planned = edited.planned()
     finally:
         path.unlink()
-    assert planned["train_fold"] == 5
+    assert planned["train_fold"] == 2
     assert planned["stack"] == planned["train"] == planned["score"] == planned["check"] == 1
     assert not set(planned) & {"simulate", "inspect", "skim", "account", "features", "pack", "pack_rows"}
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 pytestmark = pytest.mark.workflow
 
-TAGGERS = ("cmva", "deepcsv", "deepjet", "double_b")
+TAGGERS = ("cmva", "csvv2", "deepcsv", "deepjet", "double_b")
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ class Options(Record):
         """Files from outside of the workflow that scores are made from, and made anew when they change."""
         return ()
 
-    def misfits_of_features(self, groups: Mapping[str, ColumnGroup]) -> Iterator[str]:
+    def misfits_of_features(self, spec: ClassifierSpec, groups: Mapping[str, ColumnGroup]) -> Iterator[str]:
         """What of it does not go together with how the run computes features, once nothing else is wrong."""
         yield from ()
 

@@ -28,12 +28,9 @@ def write(graph: Graph, spec: RecipeSpec, model: Path, groups: dict[str, Prepare
     """See `bundles.Writer`."""
     os.environ.setdefault("KERAS_BACKEND", spec.engine)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
+    from jetsmith.models._saved import load
 
-    import jetsmith.models._attention
-    import jetsmith.models._layers  # noqa: F401  register the layers that the file names
-
-    network = keras.models.load_model(model / "model.keras", compile=False, safe_mode=True)
+    network = load(model)
     return Walk(graph, groups).plain(network.output["classes"])
 
 
@@ -255,6 +252,22 @@ def _concatenate(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
     return Tensor(name, sum(x.width for x in found), scale, shift)
 
 
+def _columns(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
+    """Some of the features, with what is left of each."""
+    x, places = walk.settled(given[0]), np.array(layer.places)
+    name = walk.graph.node("Gather", x.name, walk.graph.whole(*layer.places), axis=-1)
+    scale, shift = (None if left is None else left[places] for left in (x.scale, x.shift))
+    return Tensor(name, len(places), scale, shift)
+
+
+def _chosen(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
+    graph, (number, *choices, found) = walk.graph, [walk.plain(x) for x in given]
+    for value, choice in zip(layer.values, choices, strict=True):
+        here = graph.node("Equal", number, graph.constant(value))
+        found = graph.node("Where", here, choice, found)
+    return Tensor(found, walk.found(given[-1]).width)
+
+
 def _softmax(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
     x = walk.found(given[0])
     return Tensor(walk.graph.node("Softmax", walk.applied(x), axis=-1), x.width)
@@ -277,6 +290,8 @@ LAYERS: dict[str, Callable[[Walk, Any, Sequence[Any]], Tensor]] = {
     "ReLU": _relu,
     "Dropout": _same,
     "Concatenate": _concatenate,
+    "Columns": _columns,
+    "Chosen": _chosen,
     "Softmax": _softmax,
     "Added": _attention.added,
     "Attention": _attention.attention,

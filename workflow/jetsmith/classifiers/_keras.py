@@ -279,12 +279,9 @@ def predict(spec: RecipeSpec, model: Path, rows: Rows, threads: int) -> FloatArr
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     engine = engine_of(spec, threads)
-    import keras
+    from jetsmith.models._saved import load
 
-    import jetsmith.models._attention
-    import jetsmith.models._layers  # noqa: F401  register the layers that the file names
-
-    network = keras.models.load_model(model / "model.keras", compile=False, safe_mode=True)
+    network = load(model)
     require_classes(model, network.output[CLASSES].shape[-1], spec)
     runs = engine.Runs(network, spec.inputs)
     feed = Feed(rows, PREDICT_ROWS, runs.upload, room=0)

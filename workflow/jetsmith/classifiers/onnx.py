@@ -149,7 +149,7 @@ class Options(plugs.Options):
         for name in given.keys() - {group["group"] for group in about["groups"]}:
             yield f"bundle: reads no group `{name}`; leave it out of `inputs`"
 
-    def misfits_of_features(self, groups: Mapping[str, ColumnGroup]) -> Iterator[str]:
+    def misfits_of_features(self, spec: ClassifierSpec, groups: Mapping[str, ColumnGroup]) -> Iterator[str]:
         """Features are computed as the bundle takes them."""
         if self.file:
             return

@@ -1,4 +1,4 @@
-"""An experiment's own scores, read from the file: nothing is trained.
+"""Scores that are features as they are, an experiment's own or a number such as JP: nothing is trained.
 
 `architecture` says which features they are, in one of two ways:
 
@@ -8,9 +8,13 @@
 
 and what their numbers mean: scores within `valid`, codes `not_tagged` of jets that fail every threshold.
 NaN and numbers below -900 say that nobody computed a score. Other numbers are not explained.
+
+Of one score that may be any number, as of a significance, an end of `valid` is open. What a feature is where
+a jet has none, its `default`, is no score: it has to be among the codes.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +24,7 @@ from pydantic import Field
 from jetsmith import plugs
 from jetsmith.configuration.records import hint
 from jetsmith.specs.classifiers import ClassifierSpec, RecipeSpec
+from jetsmith.specs.features import ColumnGroup
 from jetsmith.strict import Name
 
 if TYPE_CHECKING:
@@ -37,11 +42,15 @@ class Options(plugs.Options):
 
     column: str | None = Field(None, description="Feature that is the score of the first of two classes.")
     columns: dict[Name, str] | None = Field(None, description="Feature of each class, by its name.")
-    valid: tuple[float, float] = Field((0.0, 1.0), description="Smallest and largest score.")
+    valid: tuple[float | None, float | None] = Field(
+        (0.0, 1.0),
+        description="Smallest and largest score; null where there is none, of `column` alone. Taggers that "
+        "read it get its place between both, from 0 to 1, or x/(1 + x) of the distance x to the only one.",
+    )
     not_tagged: tuple[float, ...] = Field(
         (-1.0,),
         description="Codes of jets that were not tagged: they fail every working point. None lies above the "
-        "smallest score, which may be one.",
+        "smallest score, which may be one. The `default` of a feature has to be among them, or null.",
     )
 
     def misfits(self, spec: ClassifierSpec) -> Iterator[str]:
@@ -75,17 +84,17 @@ class Options(plugs.Options):
 
     def _of_values(self, spec: ClassifierSpec) -> Iterator[str]:
         """A range that rises, codes below it, and a discriminant that such scores can have."""
-        low, high = self.valid
+        low, high = self.ends
         if not low < high:
-            yield f"valid: [smallest, largest] must rise; got [{low:g}, {high:g}]"
+            yield f"valid: [smallest, largest] must rise; got {self.shown}"
             return
-        if self.columns is not None and low < 0:
-            yield f"valid: scores of each class add up to 1, so none is below 0; got [{low:g}, {high:g}]"
+        if self.columns is not None and (low < 0 or None in self.valid):
+            yield f"valid: scores of each class add up to 1: two ends, none below 0; got {self.shown}"
         for code in self.not_tagged:
             # At the low end a jet fails every threshold above, whichever of both it means.
-            if code > low:
+            if self.valid[0] is not None and code > low:
                 yield (
-                    f"not_tagged: {code:g} lies above the smallest score of `valid: [{low:g}, {high:g}]`: it "
+                    f"not_tagged: {code:g} lies above the smallest score of `valid: {self.shown}`: it "
                     "is a score itself, or would pass every cut on the score; say which codes there are"
                 )
             if code < NOT_COMPUTED:
@@ -98,9 +107,36 @@ class Options(plugs.Options):
         if scaled and asked is not None and not asked.is_first_of(spec.class_names):
             first, second = spec.class_names
             yield (
-                f"valid: scores within [{low:g}, {high:g}] are no probabilities but the discriminant itself, "
+                f"valid: scores within {self.shown} are no probabilities but the discriminant itself, "
                 f"so that is `{{signal: [{first}], background: {{{second}: 1.0}}}}`"
             )
+
+    def misfits_of_features(self, spec: ClassifierSpec, groups: Mapping[str, ColumnGroup]) -> Iterator[str]:
+        """What a feature is where a jet has none is a code, not a score."""
+        wanted = self.features(spec)
+        given = {name: inputs.group for inputs in spec.inputs for name in inputs.features if name in wanted}
+        for name, group in given.items():
+            default = groups[group].features[name].default if group in groups else None
+            if default is None or default < NOT_COMPUTED or default in self.not_tagged:
+                continue
+            codes = ", ".join(f"{code:g}" for code in sorted({*self.not_tagged, default}))
+            yield (
+                f"not_tagged: `{name}` is {default:g} where a jet has none (its `default` in "
+                f"config/features/{group}.yaml), which would count as a score; `not_tagged: [{codes}]`, or a "
+                "`default` that no score has, where scores have this one"
+            )
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Smallest and largest score, infinite where an end is open."""
+        low, high = self.valid
+        return -math.inf if low is None else low, math.inf if high is None else high
+
+    @property
+    def shown(self) -> str:
+        """`valid` as it is written."""
+        low, high = ("null" if end is None else f"{end:g}" for end in self.valid)
+        return f"[{low}, {high}]"
 
     def features(self, spec: RecipeSpec) -> list[str]:
         """The feature of each class, or the one of the first of two classes."""
@@ -155,7 +191,7 @@ def read(spec: RecipeSpec, rows: "Rows") -> Stored:
     columns = np.empty((len(rows), len(places)), np.float32)
     for which in rows.slices(CHUNK):
         columns[which] = rows.flat_as_packed(which)[:, places]
-    low, high = map(np.float32, options.valid)
+    low, high = map(np.float32, options.ends)
     code = np.isin(columns, np.asarray(options.not_tagged, np.float32))
     absent = ~(columns >= min(low, np.float32(NOT_COMPUTED))) & ~code
     strange = ~((columns >= low) & (columns <= high)) & ~code & ~absent
@@ -164,13 +200,27 @@ def read(spec: RecipeSpec, rows: "Rows") -> Stored:
     unexplained &= ~(not_computed | not_tagged)
     score = np.where((not_computed | not_tagged | unexplained)[:, None], np.float32(np.nan), columns)
     if len(places) == 1:
-        first = (score - low) / (high - low)
+        first = _place(score, *options.ends)
         probabilities = np.concatenate([first, 1 - first], axis=1)  # (N, 1) -> (N, 2)
         return Stored(probabilities, score[:, 0], not_tagged, not_computed, unexplained, columns)
     total = score.sum(axis=1, keepdims=True)
     not_computed |= total[:, 0] == 0
     probabilities = score / np.where(total > 0, total, np.float32(np.nan))
     return Stored(probabilities, None, not_tagged, not_computed, unexplained, columns)
+
+
+def _place(score: "FloatArray", low: float, high: float) -> "FloatArray":
+    """Where scores lie within their range, from 0 to 1, rising: what stands for a probability.
+
+    In a straight line between two ends, by x/(1 + |x|) of the distance x to the only one, or to 0.
+    """
+    if math.isfinite(low) and math.isfinite(high):
+        return (score - low) / (high - low)
+    if math.isfinite(low):
+        return (score - low) / (1 + (score - low))
+    if math.isfinite(high):
+        return 1 / (1 + (high - score))
+    return (1 + score / (1 + abs(score))) / 2
 
 
 def predict(spec: RecipeSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":

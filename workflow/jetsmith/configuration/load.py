@@ -156,7 +156,8 @@ def _looked_up(
     found = resolve(name, {**sources, name: one}, sample.folds or 0, flavours, groups, held_out)
     check_classifier(found.spec, found.options, one.path, sample, datasets)
     parameter_checks.check(found.spec, content.parameters, one.path, used, {*groups, *sources})
-    refuse(one.path, (f"architecture.{problem}" for problem in found.options.misfits_of_features(groups)))
+    of_features = found.options.misfits_of_features(found.spec, groups)
+    refuse(one.path, (f"architecture.{problem}" for problem in of_features))
     return found
 
 

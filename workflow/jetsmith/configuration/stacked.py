@@ -49,8 +49,9 @@ def check(
         if name in (*groups, columns.ROWS):
             problem = f"`{name}` is also a feature group (config/features), and inputs name both; rename one"
             refuse(source, [f"{reader.role}s.{name}: {problem}"])
-        for base in reader.content.inputs:
-            refuse(reader.path, _reads(name, reader, base, sources, groups, known))
+        given = reader.content.inputs
+        problems = [line for base in given for line in _reads(name, reader, base, sources, groups, known)]
+        refuse(reader.path, problems)
     reads = {name: [b for b in s.content.inputs if b in sources] for name, s in sources.items()}
     try:
         TopologicalSorter(reads).prepare()

@@ -57,7 +57,7 @@ def _what(spec: RecipeSpec) -> str:
 
 def _strange(spec: RecipeSpec, found: Stored, name: str, mask: BoolArray) -> str:
     options = Options.model_validate(spec.architecture)
-    low, high = options.valid
+    low, high = options.ends
     here = found.unexplained & mask
     numbers = found.columns[here]
     numbers = numbers[(numbers < low) | (numbers > high)]
@@ -69,11 +69,13 @@ def _strange(spec: RecipeSpec, found: Stored, name: str, mask: BoolArray) -> str
         remedy = f"`not_tagged: [{codes}]` where these are codes of jets that were not tagged"
     else:
         shown = f"{values.min():.4g} to {values.max():.4g}"
-        ends = min(low, float(np.floor(values.min()))), max(high, float(np.ceil(values.max())))
-        remedy = f"`valid: [{ends[0]:g}, {ends[1]:g}]` where that is the range of the score"
+        low, high = min(low, float(np.floor(values.min()))), max(high, float(np.ceil(values.max())))
+        ends = (low if np.isfinite(low) else None, high if np.isfinite(high) else None)
+        wider = options.model_copy(update={"valid": ends})
+        remedy = f"`valid: {wider.shown}` where that is the range of the score"
     return (
         f"{spec.name}: {_what(spec)}: {int(here.sum()):,} of {int(mask.sum()):,} jets{_of(name)} have "
-        f"numbers outside `valid: [{low:g}, {high:g}]` that are no code `not_tagged`: {shown}. Say in the "
+        f"numbers outside `valid: {options.shown}` that are no code `not_tagged`: {shown}. Say in the "
         f"tagger's file what they are, under `architecture`: {remedy}"
     )
 

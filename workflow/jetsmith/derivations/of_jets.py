@@ -122,6 +122,9 @@ OF_JETS: dict[str, New] = {
     ),
     "track_counting_second": _of_tracks("second largest 3D significance", "track_counting_second"),
     "track_counting_third": _of_tracks("third largest 3D significance", "track_counting_third"),
+    "cpf_abs_sip3d_sig": New(
+        "", "magnitude of the 3D significance", (Derived("magnitude", ("cpf_sip3d_sig",)),), ragged=True
+    ),
     "n_muons": jet("", "muons among the charged candidates", "total_by_row", "cpf_is_muon"),
     "n_electrons": jet("", "electrons among the charged candidates", "total_by_row", "cpf_is_electron"),
     "n_displaced": jet("", "near tracks more than 0.01 cm from the vertex", "n_displaced", *_D0),

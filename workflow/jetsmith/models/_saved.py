@@ -1,0 +1,15 @@
+"""Reading networks that stage train saved."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import jetsmith.models._attention
+import jetsmith.models._categories
+import jetsmith.models._layers  # noqa: F401  register the layers that the files name
+
+
+def load(folder: str | Path) -> Any:
+    """The network of a model's folder, a `keras.Model`; no code comes from the file."""
+    return keras.models.load_model(Path(folder) / "model.keras", compile=False, safe_mode=True)
