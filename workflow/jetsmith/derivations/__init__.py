@@ -15,12 +15,13 @@ from typing import Any
 from jetsmith.derivations import of_events, of_jets
 from jetsmith.derivations.of_events import OF_EVENTS
 from jetsmith.derivations.of_jets import OF_JETS
+from jetsmith.derivations.of_particles import OF_PARTICLES
 from jetsmith.derivations.ways import Derived, Way, Ways
 
 DERIVED: dict[str, tuple[Derived, ...]] = (
     of_jets.OTHERWISE
     | of_events.OTHERWISE
-    | {name: new.ways for table in (OF_JETS, OF_EVENTS) for name, new in table.items()}
+    | {name: new.ways for table in (OF_JETS, OF_PARTICLES, OF_EVENTS) for name, new in table.items()}
 )
 """All ways, by column."""
 
