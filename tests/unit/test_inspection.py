@@ -16,7 +16,7 @@ from jetsmith.skimming import plan as partition
 from jetsmith.sources import mock
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
 from jetsmith.specs.datasets import DatasetSpec
-from jetsmith.specs.features import Inputs
+from jetsmith.specs.features import ColumnGroup, ColumnSpec, Inputs
 from jetsmith.specs.skimming import PartitionSpec
 from tests.unit.plans import file_found
 
@@ -282,3 +282,22 @@ def test_check_classifier(tmp_path):
         assert word in message
     with pytest.raises(InputError, match="stored_btagDeepFlavB"):
         suitability.check_classifier(classifier(("stored_JP",)), inspections, derivable, output)
+
+
+def test_what_orders_a_sequence_alone_may_be_absent(tmp_path, capsys):
+    """Lists stay as the files have them, and it is said; where a feature is made of the column it is refused."""
+    inspect(tmp_path, [mock.write(tmp_path / "a.root", [mock.events(5)])])
+    inspections, output = [tmp_path / "inspect.json"], tmp_path / "check.json"
+    features = {"a": ColumnSpec(source="jet_pt_gev"), "b": ColumnSpec(source="cpf_nowhere")}
+    group = ColumnGroup(
+        name="ak4", object="ak4", kind="sequence", length=7, sort_by="cpf_nowhere", features=features
+    )
+    spec = classifier(("jet_pt_gev", "cpf_nowhere"))
+    suitability.check_classifier(spec, inspections, set, output, groups=[group])
+    assert (
+        "ak4 of dataset test are in the order of its files, which hold no cpf_nowhere"
+        in capsys.readouterr().err
+    )
+    reads = spec.model_copy(update={"inputs": (spec.inputs[0].model_copy(update={"features": ("a", "b")}),)})
+    with pytest.raises(InputError, match="no column cpf_nowhere"):
+        suitability.check_classifier(reads, inspections, set, output, groups=[group])

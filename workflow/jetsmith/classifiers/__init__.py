@@ -55,6 +55,7 @@ class Task:
         threads: CPU threads.
         devices: GPUs that share each batch, or 1.
         memory_mb: Memory of its job; 0 where nobody has said.
+        start: Folder of a trained network whose weights it starts from.
         live: Is told the history so far, after each epoch or round.
     """
 
@@ -66,6 +67,7 @@ class Task:
     threads: int
     devices: int = 1
     memory_mb: int = 0
+    start: Path | None = None
     live: "Callable[[Sequence[Mapping[str, float]]], None]" = lambda history: None
 
 
