@@ -285,7 +285,7 @@ def test_check_classifier(tmp_path):
 
 
 def test_what_orders_a_sequence_alone_may_be_absent(tmp_path, capsys):
-    """Lists stay as the files have them, and it is said; where a feature is made of the column it is refused."""
+    """Lists stay as they are, and it is said; where a feature is made of the column it is refused."""
     inspect(tmp_path, [mock.write(tmp_path / "a.root", [mock.events(5)])])
     inspections, output = [tmp_path / "inspect.json"], tmp_path / "check.json"
     features = {"a": ColumnSpec(source="jet_pt_gev"), "b": ColumnSpec(source="cpf_nowhere")}

@@ -181,7 +181,7 @@ def configured(tmp_path: Path, **changes: Any) -> dict[str, Any]:
     for name in ("dips", "other"):
         path = tmp_path / f"config/taggers/{name}.yaml"
         content = yaml.safe_load((ROOT / "config/taggers/dips.yaml").read_text())
-        path.write_text(yaml.safe_dump(content | changes.get(name, {})))
+        path.write_text(yaml.safe_dump(content | {"title": name} | changes.get(name, {})))
     return {
         "seed": 1,
         "selection": {"ak4": {"pt_min_gev": 30}},
