@@ -36,6 +36,14 @@ def read_by(classifier, sample=None):
     return packed_of(sample or spec.sample, ROWS, *spec.groups)
 
 
+def start_of(classifier):
+    """The network that a classifier starts from: another model of the run, or files of a folder from outside."""
+    start = RUN.classifiers[classifier].start_from
+    if start in RUN.classifiers:
+        return [f"<results>/models/{start}"]
+    return [f"{start}/{name}" for name in STARTING] if start else []
+
+
 def compared_by(reweighter):
     """The packed rows, and the groups of all features that its closure test compares."""
     spec = RUN.classifiers[reweighter]

@@ -33,6 +33,7 @@ rule retrain:
         packed=lambda wildcards: read_by(wildcards.classifier),
         check="<results>/inspect/check/{classifier}.json",
         promoted="<results>/scans/{classifier}/{rung}/{rank}.json",
+        start=lambda wildcards: start_of(wildcards.classifier),
     output:
         directory("<results>/models/{classifier}.scan/{rung}/{rank}"),
     log:

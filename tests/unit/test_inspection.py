@@ -309,3 +309,22 @@ def test_check_warns_of_stand_ins(tmp_path, capsys):
     suitability.check_classifier(tagger, inspections, derivable, output, groups=[group])
     assert "stand_ins" not in io.read_json(output)["datasets"]["test"]
     assert "WARNING" not in capsys.readouterr().err
+
+
+def test_what_orders_a_sequence_alone_may_be_absent(tmp_path, capsys):
+    """Lists stay as they are, and it is said; where a feature is made of the column it is refused."""
+    inspect(tmp_path, [mock.write(tmp_path / "a.root", [mock.events(5)])])
+    inspections, output = [tmp_path / "inspect.json"], tmp_path / "check.json"
+    features = {"a": ColumnSpec(source="jet_pt_gev"), "b": ColumnSpec(source="cpf_nowhere")}
+    group = ColumnGroup(
+        name="ak4", object="ak4", kind="sequence", length=7, sort_by="cpf_nowhere", features=features
+    )
+    spec = classifier(("jet_pt_gev", "cpf_nowhere"))
+    suitability.check_classifier(spec, inspections, set, output, groups=[group])
+    assert (
+        "ak4 of dataset test are in the order of its files, which hold no cpf_nowhere"
+        in capsys.readouterr().err
+    )
+    reads = spec.model_copy(update={"inputs": (spec.inputs[0].model_copy(update={"features": ("a", "b")}),)})
+    with pytest.raises(InputError, match="no column cpf_nowhere"):
+        suitability.check_classifier(reads, inspections, set, output, groups=[group])

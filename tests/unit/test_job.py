@@ -36,13 +36,17 @@ def test_every_training_gets_what_its_job_has():
     """Memory, GPUs and TensorBoard's folder: also where a point is trained again, or a fold left out."""
     snakemake = SimpleNamespace(
         log=["logs/train/mine.log"], threads=2, params=SimpleNamespace(seed=3),
-        resources={"gpu": 1, "mem_mb": 900}, config={"tensorboard": True},
+        resources={"gpu": 1, "mem_mb": 900}, config={"tensorboard": True}, input={},
     )  # fmt: skip
     folder = Path("logs/train/mine")
     given = {"seed": 3, "threads": 2, "gpus": 1, "memory_mb": 900, "events": folder}
-    assert of_training(snakemake) == given
-    snakemake.config, snakemake.resources = {}, {}
-    assert of_training(snakemake) == given | {"gpus": 0, "memory_mb": 0, "events": None}
+    assert of_training(snakemake) == given | {"start": None}
+    snakemake.input = {"start": ["results/models/other"]}
+    assert of_training(snakemake)["start"] == Path("results/models/other")
+    snakemake.input = {"start": ["mine/model.keras", "mine/spec.json", "mine/meta.json"]}
+    assert of_training(snakemake)["start"] == Path("mine")
+    snakemake.config, snakemake.resources, snakemake.input = {}, {}, {"start": []}
+    assert of_training(snakemake) == given | {"gpus": 0, "memory_mb": 0, "events": None, "start": None}
     trains = [path for path in SCRIPTS.glob("*.py") if "from jetsmith.training import" in path.read_text()]
     assert {p.stem for p in trains} == {"train", "train_fold", "retrain"}
     for path in trains:

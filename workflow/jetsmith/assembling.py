@@ -41,7 +41,10 @@ def assemble(classifier: str, models: Sequence[str | Path], output: str | Path) 
             "classifier": classifier,
             MEMBERS: len(folders),
             "seeds": [about["seed"] for about in abouts],
-            **{key: abouts[0][key] for key in ("rows", "heavy_jets", "heads_off", "threads", "device")},
+            **{
+                key: abouts[0][key]
+                for key in ("rows", "heavy_jets", "heads_off", "started", "threads", "device")
+            },
             "checksums": io.folder_checksums(temporary),
             "provenance": provenance.record(),
         }

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from jetsmith.derivations.of_events import OF_EVENTS, OF_QUARKS, QUARKS
 from jetsmith.derivations.of_jets import OF_JETS
+from jetsmith.derivations.of_particles import OF_PARTICLES
 from jetsmith.derivations.of_tags import OF_TAGS
 from jetsmith.derivations.ways import New
 
@@ -180,6 +181,7 @@ VERTICES = {
     "sv_eta": _list("", "pseudorapidity of the vertex momentum"),
     "sv_phi_rad": _list("rad", "azimuth of the vertex momentum"),
     "sv_delta_r": _list("", "distance to the jet axis (derived)"),
+    "sv_dphi_rad": _list("rad", "azimuth less the jet's (derived)"),
     "sv_mass_gev": _list("GeV", "mass"),
     "sv_n_tracks": _list("", "tracks"),
     "sv_chi2": _list("", "chi2 of the fit"),
@@ -288,13 +290,13 @@ STORED: dict[str, dict[str, Column]] = {
 """What files may hold, by object. Sources know of no other: a new derived column skims nothing again."""
 
 BY_OBJECT: dict[str, dict[str, Column]] = {
-    "ak4": STORED["ak4"] | _derived(OF_JETS) | _derived(OF_TAGS),
-    "ak8": STORED["ak8"] | _derived(OF_JETS),
+    "ak4": STORED["ak4"] | _derived(OF_JETS | OF_PARTICLES | OF_TAGS),
+    "ak8": STORED["ak8"] | _derived(OF_JETS | OF_PARTICLES),
     "event": STORED["event"] | _derived(OF_EVENTS),
 }
 
 
-_FAMILIES = ("cpf", "npf", "sv", "track", "lepton", "genjet", "central_genjet", "lhe_parton")
+_FAMILIES = ("cpf", "npf", "pf", "sv", "track", "lepton", "genjet", "central_genjet", "lhe_parton")
 
 
 def family(name: str) -> str:

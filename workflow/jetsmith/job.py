@@ -71,18 +71,20 @@ class _Tee(io.TextIOBase):
 
 
 def of_training(snakemake: Any) -> dict[str, Any]:
-    """What `training.train` gets of its job beside the classifier: seed, resources, folder for TensorBoard.
+    """What `training.train` gets of its job: seed, resources, where it starts, folder for TensorBoard.
 
     Args:
         snakemake: Snakemake's object of the script.
     """
     shown = snakemake.config.get("tensorboard")
+    start = [Path(path) for path in snakemake.input.get("start", [])]  # a folder, or the files in one
     return {
         "seed": snakemake.params.seed,
         "threads": snakemake.threads,
         "gpus": snakemake.resources.get("gpu", 0),
         "memory_mb": snakemake.resources.get("mem_mb", 0),
         "events": Path(snakemake.log[0]).with_suffix("") if shown else None,
+        "start": None if not start else start[0] if len(start) == 1 else start[0].parent,
     }
 
 

@@ -30,6 +30,7 @@ from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import RecipeSpec
 
 LOCK_WAIT_S = 3600.0
+STARTED = "started.json"  # of a network that starts from another: what it took
 TASK, DONE = "task.json", "done.json"  # of the working folder: what is trained, and each model that is
 
 
@@ -43,6 +44,7 @@ def train(
     gpus: int = 0,
     memory_mb: int = 0,
     events: Path | None = None,
+    start: Path | None = None,
 ) -> None:
     """Train a classifier, or one a fold.
 
@@ -60,6 +62,7 @@ def train(
         gpus: GPUs that the job asked for.
         memory_mb: Memory that it asked for; 0 where nobody has said.
         events: Folder for TensorBoard's event files, of each fold one in it.
+        start: Folder of a trained network; networks start from its weights, those of all folds.
 
     Raises:
         ConfigError: The backend or the model does not exist or does not take its arguments.
@@ -72,6 +75,8 @@ def train(
     device = backend.device(spec, threads, gpus)
     require_gpu(spec, device, gpus)
     identity = task_identity(spec, parts, seed, device, without)
+    if start is not None:
+        identity["start"] = io.read_json(start / "meta.json")["checksums"]
     with alone(output):
         if (_noted(output / "meta.json") or {}).get("task") == identity:
             print(f"[train] {output} is done already: by the process that was there", file=sys.stderr)
@@ -82,6 +87,7 @@ def train(
         recipe, off = sides.trainable(spec, parts)
         about: dict[str, Any] = {}
         heavy: dict[str, Any] = {}
+        started: dict[str, Any] = {}
         for fold in range(spec.folds) if spec.folds else [None]:
             folder = partial if fold is None else partial / f"fold{fold}"
             done = _done(folder)
@@ -100,6 +106,7 @@ def train(
                         threads=threads,
                         devices=device.count,
                         memory_mb=memory_mb,
+                        start=start,
                     )
                     if events is not None:
                         live = Events(events if fold is None else events / folder.name)
@@ -114,6 +121,8 @@ def train(
                 name = "model" if fold is None else folder.name
                 about[name] = {role: counted for role, counted in done["rows"].items() if role in ROLES}
                 heavy[name] = done["rows"]["heavy_jets"]
+            if start is not None:
+                started[folder.name if fold is not None else "model"] = io.read_json(folder / STARTED)
         io.write_json(partial / "spec.json", spec.model_dump(mode="json"))
         io.write_json(
             partial / "meta.json",
@@ -123,6 +132,7 @@ def train(
                 "checksums": _checksums(partial),
                 "heavy_jets": heavy,
                 "heads_off": off,
+                "started": started,
                 "seed": seed,
                 "threads": threads,
                 "device": asdict(device),

@@ -59,6 +59,7 @@ class Task:
         memory_mb: Memory of its job; 0 where nobody has said.
         judged: Rows that the network does not see, and their side columns of constituents: there auxiliary
             heads are judged. None where there are none.
+        start: Folder of a trained network whose weights it starts from.
         live: Is told the history so far, after each epoch or round.
     """
 
@@ -71,6 +72,7 @@ class Task:
     devices: int = 1
     memory_mb: int = 0
     judged: "tuple[Rows, Rows] | None" = None
+    start: Path | None = None
     live: "Callable[[Sequence[Mapping[str, float]]], None]" = lambda history: None
 
 

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from jetsmith import io, plugs
-from jetsmith.classifiers import Device, Task, require_classes, stalled
+from jetsmith.classifiers import Device, Task, _start, require_classes, stalled
 from jetsmith.classifiers._batches import CLASSES, summed_loss, terms
 from jetsmith.classifiers._feed import Feed
 from jetsmith.classifiers._heads import judge
@@ -32,6 +32,7 @@ from jetsmith.packed.rows import Batch, Rows
 from jetsmith.progress import Progress
 from jetsmith.specs.classifiers import RecipeSpec
 
+STARTED = "started.json"  # in the folder of a network that started from another: what it took
 PREDICT_ROWS = 4096
 HEADS = "heads.json"  # of a model: how well its auxiliary heads do
 MEMORY_SHARE = 0.25  # of the job's memory, for windows to train on, and as much for those to validate on
@@ -79,9 +80,16 @@ def fit(task: Task) -> list[dict[str, float]]:
     keras.utils.set_random_seed(int(np.random.default_rng([task.seed, 3]).integers(2**31)))
     scalers = fit_scalers(task.train.rows)
     model = build_model(task.spec, scalers)
+    started: dict[str, Any] = {}
+    if task.start is not None:
+        scalers, started = _start.start(task.spec, model, scalers, task.start)
     training = Training(task, model, scalers, engine)
     checkpoint = task.folder / "checkpoint.npz"
     history, best = training.restore(checkpoint)
+    if started and not history:
+        started["validation_loss"] = training.evaluate(0)
+        _start.told(task.spec.name, started)
+        io.write_json(task.folder / STARTED, started)
     while len(history) < task.spec.training.epochs and not stalled(history, task.spec.training.patience):
         history.append(training.epoch(len(history)))
         task.live(history)
@@ -190,7 +198,7 @@ class Training:
             self._progress.update(number * n_rows + min(done, n_rows - 1), note)
         means = {
             "loss": total / float(self.task.train.weight.sum(dtype=np.float64)),
-            "validation_loss": self._evaluate(number),
+            "validation_loss": self.evaluate(number),
         }
         self._report(number, means, start)
         about = {
@@ -199,7 +207,8 @@ class Training:
         }
         return {"epoch": number + 1, **means, **about}
 
-    def _evaluate(self, number: int) -> float:
+    def evaluate(self, number: int) -> float:
+        """Mean loss of the validation rows; `number` of the epoch is for messages."""
         data, total = self.task.validation, 0.0
         for window, arrays in self._validation(range(len(self._validation.slices))):
             order = np.arange(window.stop - window.start)

@@ -19,7 +19,7 @@ SUM = 1e-3  # probabilities of a row add up to 1 within this, or the outputs are
 
 def misfits(options: "Options") -> Iterator[str]:
     """What the file takes and gives, against what the configuration says of it."""
-    session = _session(options.file, 1)
+    session = session_of(options.file, 1)
     inputs = {found.name: found.shape for found in session.get_inputs()}
     lacking = [name for name in inputs if name not in options.tensors]
     strange = [name for name in options.tensors if name not in inputs]
@@ -62,7 +62,7 @@ def probabilities(options: "Options", spec: RecipeSpec, rows: "Rows", threads: i
     problems = list(misfits(options))
     if problems:
         raise InputError(f"{spec.name}: {'; '.join(problems)}")
-    session = _session(options.file, threads)
+    session = session_of(options.file, threads)
     names = [name for inputs in rows.inputs if inputs.kind == "flat" for name in inputs.features]
     found = np.full((len(rows), len(spec.classes)), np.nan, np.float32)
     for which in rows.slices(CHUNK):
@@ -111,8 +111,12 @@ def _by_class(options: "Options", spec: RecipeSpec, given: "FloatArray") -> "Flo
     return given[:, [names.index(name) for name in spec.class_names]]
 
 
-def _session(file: str | Path, threads: int) -> Any:
-    """The model on the CPU, whose threads sleep between calls."""
+def session_of(file: str | Path, threads: int) -> Any:
+    """The model on the CPU, whose threads sleep between calls.
+
+    Raises:
+        InputError: It is no ONNX file that onnxruntime reads.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -3,7 +3,8 @@
 Features of a bundle are read as they are packed, so each has to be defined as it says; its transform is
 undone again, since a bundle transforms its inputs itself. A bare file says nothing of what its numbers are:
 `tensors` puts them together from flat features, as they are packed, and numbers that are the same for all
-rows; `outputs` says of which class each number is that comes out.
+rows; `outputs` says of which class each number is that comes out. With a preprocessing file of weaver's
+(`preprocess`) it reads sequences: `variables` says which features are meant, `labels` what comes out.
 """
 
 import importlib.util
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 TRAINS, SEQUENCES, MODELS = False, True, False
 SIGNED, TAGS = False, True
 CHECKSUMS, INPUTS = "SHA256SUMS", "inputs.json"
+BARE = ("tensors", "divided_by", "outputs")  # of a file without preprocessing
+WEAVER = ("preprocess", "preprocess_sha256", "variables", "labels")
 DEFINITION = ("source", "slot", "transform", "clip", "default")  # keys of a feature that change its numbers
 
 
@@ -57,19 +60,40 @@ class Options(plugs.Options):
         description="Class of each number in the file's first output: probabilities. One class of two, where "
         "it gives that one's alone.",
     )
+    preprocess: str = Field(
+        "",
+        description="The JSON file with weaver's preprocessing that was published with the file, in place of "
+        "`tensors`, `divided_by` and `outputs`.",
+    )
+    preprocess_sha256: str = Field("", description="Of that file.")
+    variables: dict[str, str] = Field(
+        {},
+        description="Variables of `preprocess` by name, each `<group>.<feature>`; or by the beginning of "
+        "their names, `pfcand_*: <group>`: features are named by the rest. `mask`: 1 for each constituent.",
+    )
+    labels: dict[Name, tuple[str, ...]] = Field(
+        {},
+        description="By class the outputs that `preprocess` names, added up. Others are left out, and the "
+        "rest made to add up to 1.",
+    )
 
     def misfits(self, spec: ClassifierSpec) -> Iterator[str]:
         """It is the model that is meant, and classes and inputs are those that it has."""
-        given = self.model_fields_set & {"tensors", "divided_by", "outputs"}
+        beside = {"bundle": (*BARE, *WEAVER), "preprocess": BARE, "file": WEAVER[1:]}
+        kind = "bundle" if self.bundle or not self.file else "preprocess" if self.preprocess else "file"
+        given = sorted(self.model_fields_set & {*beside[kind]})
         if self.file and self.bundle:
             yield "file: there is a `bundle`, too; leave one of them out"
-        elif self.file:
-            yield from self._of_file(spec)
+        elif given and kind == "bundle":
+            yield f"{', '.join(given)}: a bundle says itself what it reads; leave it out, or give a `file`"
+        elif given and kind == "preprocess":
+            yield f"{', '.join(given)}: `preprocess` says what goes in, `labels` what comes out; leave it out"
         elif given:
-            keys = ", ".join(sorted(given))
-            yield f"{keys}: a bundle says itself what it reads; leave it out, or give a `file`"
-        else:
+            yield f"{', '.join(given)}: of a file with `preprocess`; give that, or leave it out"
+        elif kind == "bundle":
             yield from self._of_bundle(spec)
+        else:
+            yield from self._of_file(spec)
 
     def _of_file(self, spec: ClassifierSpec) -> Iterator[str]:
         path = Path(self.file)
@@ -79,12 +103,31 @@ class Options(plugs.Options):
         if (found := plugs.sha256(path)) != self.sha256:
             yield f"sha256: {self.file} is {found}; write that, where it is the one you mean"
             return
+        has_onnxruntime = importlib.util.find_spec("onnxruntime") is not None  # else the job looks
+        if self.preprocess:
+            yield from self._of_preprocess(spec, has_onnxruntime)
+            return
         problems = [*self._of_tensors(spec), *self._of_outputs(spec)]
-        # Where a driver has no onnxruntime, the job looks.
-        if not problems and importlib.util.find_spec("onnxruntime"):
+        if not problems and has_onnxruntime:
             from jetsmith.classifiers import _onnx
 
             problems = list(_onnx.misfits(self))
+        yield from problems
+
+    def _of_preprocess(self, spec: ClassifierSpec, has_onnxruntime: bool) -> Iterator[str]:
+        """It is the file that is meant, and fits the tagger and the ONNX file."""
+        path = Path(self.preprocess)
+        if not path.is_file():
+            yield f"preprocess: `{self.preprocess}` is not there"
+            return
+        if (found := plugs.sha256(path)) != self.preprocess_sha256:
+            yield f"preprocess_sha256: {path} is {found}; write that, where it is the one you mean"
+            return
+        from jetsmith.classifiers import _onnx_tagger
+
+        problems = list(_onnx_tagger.misfits(self, spec))
+        if not problems and has_onnxruntime:
+            problems = list(_onnx_tagger.misfits_of_file(self))
         yield from problems
 
     def _of_tensors(self, spec: ClassifierSpec) -> Iterator[str]:
@@ -207,17 +250,19 @@ def read(spec: RecipeSpec, rows: "Rows", threads: int = 1) -> "Stored":
     from jetsmith.errors import InputError
 
     options = Options.model_validate(spec.architecture)
-    place = Path(options.file) if options.file else Path(options.bundle, CHECKSUMS)
-    found = plugs.sha256(place)
-    if found != options.sha256:
-        raise InputError(f"{place}: is {found}, and not {options.sha256} of {spec.name}'s file")
+    places = [(Path(options.file) if options.file else Path(options.bundle, CHECKSUMS), options.sha256)]
+    places += [(Path(options.preprocess), options.preprocess_sha256)] if options.preprocess else []
+    for place, digest in places:
+        if (found := plugs.sha256(place)) != digest:
+            raise InputError(f"{place}: is {found}, and not {digest} of {spec.name}'s file")
     no = np.zeros(len(rows), bool)
     if not options.file:
         out = _of_bundle(options, spec, rows, threads)
         return Stored(out, None, no, no, no, out)
-    from jetsmith.classifiers import _onnx
+    from jetsmith.classifiers import _onnx, _onnx_tagger
 
-    out = _onnx.probabilities(options, spec, rows, threads)
+    of_file = _onnx_tagger if options.preprocess else _onnx
+    out = of_file.probabilities(options, spec, rows, threads)
     absent = np.asarray(np.isnan(out).any(axis=1))
     if len(rows) and absent.all():
         raise InputError(

@@ -51,6 +51,8 @@ def without_effect(content: ClassifierFile) -> Iterator[str]:
         yield f"training: backend `{content.backend}` trains nothing; leave it out"
     if content.losses and not _backend_of(content.backend).MODELS:
         yield f"losses: backend `{content.backend}` has a loss of its own; leave it out"
+    if content.start_from and not _backend_of(content.backend).MODELS:
+        yield f"start_from: backend `{content.backend}` has no layers that start from others; leave it out"
     for key in ("engine", "precision"):
         if key in content.model_fields_set and not _backend_of(content.backend).MODELS:
             yield f"{key}: backend `{content.backend}` has none to choose; leave it out"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jetsmith import tex
-from jetsmith.configuration import parameter_checks, places, scanned, stacked
+from jetsmith.configuration import parameter_checks, places, scanned, stacked, start_checks
 from jetsmith.configuration.checks import (
     check_dataset,
     check_files_once,
@@ -114,6 +114,7 @@ def _load(
             ensembles[name] = one.content.ensemble
         if one.content.scan is not None:
             scans[name] = scanned.points(one.content, one.path, run.seed, partial(looked_up, name))
+    start_checks.check(sources, classifiers, known_names, run)
     check_judged_on(run, classifiers, datasets, source)
     check_together(run, classifiers, judgements, source)
     judged = {spec.judgement: spec for spec in judgements}

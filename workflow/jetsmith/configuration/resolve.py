@@ -102,7 +102,7 @@ def resolve(
         ratio=_ratio(content, sources[name].role, options),
         architecture=options.model_dump(mode="json"),
         **content.model_dump(
-            include={"title", "backend", "model", "engine", "precision", "object", "training"}
+            include={"title", "backend", "model", "engine", "precision", "start_from", "object", "training"}
         ),
         **judged(content.evaluation, "evaluation"),
     )

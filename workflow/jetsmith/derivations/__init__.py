@@ -16,6 +16,7 @@ from typing import Any
 from jetsmith.derivations import of_events, of_jets, of_tags
 from jetsmith.derivations.of_events import OF_EVENTS
 from jetsmith.derivations.of_jets import OF_JETS
+from jetsmith.derivations.of_particles import OF_PARTICLES
 from jetsmith.derivations.of_tags import OF_TAGS
 from jetsmith.derivations.ways import Derived, Way, Ways
 
@@ -23,7 +24,11 @@ DERIVED: dict[str, tuple[Derived, ...]] = (
     of_jets.OTHERWISE
     | of_events.OTHERWISE
     | of_tags.OTHERWISE
-    | {name: new.ways for table in (OF_JETS, OF_TAGS, OF_EVENTS) for name, new in table.items()}
+    | {
+        name: new.ways
+        for table in (OF_JETS, OF_PARTICLES, OF_TAGS, OF_EVENTS)
+        for name, new in table.items()
+    }
 )
 """All ways, by column."""
 

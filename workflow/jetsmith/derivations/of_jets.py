@@ -52,6 +52,7 @@ _CHARGED = {
 
 _VERTICES = {
     "sv_delta_r": (Derived("delta_r", ("sv_eta", "sv_phi_rad", "jet_eta", "jet_phi_rad")),),
+    "sv_dphi_rad": (Derived("delta_phi", ("sv_phi_rad", "jet_phi_rad")),),
     "sv_energy_ratio": (
         Derived(
             "energy_ratio",

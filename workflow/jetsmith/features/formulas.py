@@ -18,6 +18,7 @@ PION_MASS_GEV = 0.13957018
 # ASSUME errors of the primary vertex, across the beam and along it: with these the significances come back
 # that CMS stored for ten events of hard jets (tests/golden). Vertices of fewer tracks are known less well.
 VERTEX_ERROR_CM, VERTEX_Z_ERROR_CM = 3e-4, 5e-4
+MASSES_GEV = {11: 0.000511, 13: 0.10566, 211: PION_MASS_GEV}  # by |PDG id| of particle flow; others have none
 
 
 def total(first: Array, second: Array) -> Array:
@@ -33,6 +34,27 @@ def difference(first: Array, second: Array) -> Array:
 def ratio(first: Array, second: Array) -> Array:
     """First column over the second; not finite where that is zero."""
     return np.asarray(first / second)
+
+
+def product(first: Array, second: Array) -> Array:
+    """Product of two columns."""
+    return np.asarray(first * second)
+
+
+def whole_part(values: Array) -> Array:
+    """Largest whole number that is not above."""
+    return np.floor(values)
+
+
+def outward(deta: Array, jet_eta: Array) -> Array:
+    """Pseudorapidity relative to the jet, positive on the side away from eta = 0; CMS' etarel."""
+    return np.asarray(np.where(jet_eta > 0, deta, -deta))
+
+
+def energy(pt: Array, eta: Array, pdg_id: Array) -> Array:
+    """Energy [GeV] of a candidate, with the mass of what particle flow takes it for."""
+    mass = np.select([np.abs(pdg_id) == kind for kind in MASSES_GEV], list(MASSES_GEV.values()), 0.0)
+    return np.asarray(np.hypot(pt * np.cosh(eta), mass))
 
 
 def magnitude(values: Array) -> Array:
@@ -58,6 +80,16 @@ def is_electron(pdg_id: Array) -> Array:
 def is_photon(pdg_id: Array) -> Array:
     """1 for a photon, else 0."""
     return np.asarray(pdg_id == 22)
+
+
+def is_charged_hadron(pdg_id: Array) -> Array:
+    """1 for a charged hadron, else 0."""
+    return np.asarray(np.abs(pdg_id) == 211)
+
+
+def is_neutral_hadron(pdg_id: Array) -> Array:
+    """1 for a neutral hadron, else 0; those in the forward calorimeter have another id."""
+    return np.asarray(np.abs(pdg_id) == 130)
 
 
 def along_axis(pt: Array, eta: Array, dphi: Array, jet_eta: Array) -> Array:

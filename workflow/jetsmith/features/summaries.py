@@ -23,6 +23,7 @@ LOG_FLOOR = -30.0  # CMS: smallest logarithm of a jet's probability
 MAX_D0_CM, MAX_DZ_CM = 0.2, 0.5
 DISPLACED_CM = 0.01  # ASSUME: five times the resolution of a 5 GeV track
 CENTRAL_PT_GEV, CENTRAL_ABSETA = 20.0, 2.5
+MIN_PUPPI_WEIGHT = 0.01  # CMS: candidates below are none of the jet's
 MAX_SV_DISTANCE = 0.4  # CMS: candidates without a vertex get the jet's radius
 
 
@@ -302,3 +303,24 @@ def pair_mass_bottom(pt: Lists, eta: Lists, phi: Lists, mass: Lists, flavour: Li
     """Mass of the two leading b quarks [GeV]."""
     bottom: BoolArray = flavour.values == 5
     return pair_mass(*(column.where(bottom) for column in (pt, eta, phi, mass)))
+
+
+def joined(first: Lists, second: Lists, first_weight: Lists, second_weight: Lists) -> Lists:
+    """Two lists one behind the other, without what has a PUPPI weight below 0.01."""
+    parts = [
+        lists.where(weight.values >= MIN_PUPPI_WEIGHT)
+        for lists, weight in ((first, first_weight), (second, second_weight))
+    ]
+    offsets = parts[0].offsets + parts[1].offsets
+    values = np.empty(offsets[-1], np.float64)
+    start = offsets[:-1]
+    for part in parts:
+        values[np.arange(len(part.values)) + (start - part.offsets[:-1])[part.owner]] = part.values
+        start = start + part.counts
+    return Lists(offsets, values)
+
+
+def of_charged(charged: Lists, charged_weight: Lists, neutral_weight: Lists) -> Lists:
+    """The same, of what neutral candidates lack: NaN."""
+    without = Lists(neutral_weight.offsets, np.full(len(neutral_weight.values), np.nan))
+    return joined(charged, without, charged_weight, neutral_weight)

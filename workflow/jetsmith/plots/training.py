@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -37,6 +39,18 @@ class History(Record):
     best: int
 
 
+class Started(Record):
+    """What a network started from: weights of how many layers, and its loss before the first epoch.
+
+    `not_matched`: layers that start afresh, with the reason.
+    """
+
+    model: str
+    matched: int
+    not_matched: dict[str, str]
+    validation_loss: float
+
+
 class TrainingNumbers(looks.Numbers):
     """All that the figure shows; `message` where nothing was trained.
 
@@ -50,6 +64,7 @@ class TrainingNumbers(looks.Numbers):
     unit: str
     histories: tuple[History, ...]
     heavy_jets: dict[str, dict[str, float]]
+    started: dict[str, Started]
 
     def caption(self) -> str:
         """The best epochs, the time they took, and rows that carry too much weight."""
@@ -65,7 +80,20 @@ class TrainingNumbers(looks.Numbers):
             for name, share in shares.items()
         )
         said = f" One row carries a large part of the weight: {heavy}." if heavy else ""
-        return f"Smallest validation loss: {self._best()}.{took}{said}"
+        return f"Smallest validation loss: {self._best()}.{took}{self._starts()}{said}"
+
+    def _starts(self) -> str:
+        """Where networks started that did from others."""
+        if not self.started:
+            return ""
+        first = next(iter(self.started.values()))
+        afresh = "; ".join(f"{name} ({reason})" for name, reason in first.not_matched.items()) or "none"
+        losses = ", ".join(f"{found.validation_loss:.4g}" for found in self.started.values())
+        n = first.matched + len(first.not_matched)
+        return (
+            f" Started from {first.model}: weights of {first.matched} of {n} layers, validation loss "
+            f"{losses} before the first epoch; layers that start afresh: {afresh}."
+        )
 
     def alternative(self) -> str:
         """Whose losses, and the smallest."""
@@ -112,7 +140,7 @@ def plot_training(
     names = [str(path.relative_to(folder)) for *_, path in places if path.is_file()]
     io.check_files(folder, about.get("checksums", {}), names, "train it again")
     histories = [(fold, member, _read(path)) for fold, member, path in places if path.is_file()]
-    found = compute(trained, histories, about["heavy_jets"])
+    found = compute(trained, histories, about["heavy_jets"], about.get("started", {}))
     looks.save(draw(found, style), found, output)
     return found
 
@@ -136,6 +164,7 @@ def compute(
     trained: TrainedSpec,
     histories: Sequence[tuple[int | None, int | None, Sequence[dict[str, float]]]],
     heavy_jets: Mapping[str, Mapping[str, float]],
+    started: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> TrainingNumbers:
     """The losses of each training that has any."""
     kept = [_history(fold, member, rows) for fold, member, rows in histories if rows]
@@ -145,7 +174,17 @@ def compute(
         unit="Boosting round" if trained.backend == "xgboost" else "Epoch",
         histories=tuple(kept),
         heavy_jets={name: dict(shares) for name, shares in heavy_jets.items() if shares},
+        started={name: _started(found) for name, found in started.items()},
         message="" if kept else f"{trained.title} has no training history (backend {trained.backend})",
+    )
+
+
+def _started(found: Mapping[str, Any]) -> Started:
+    return Started(
+        model=found["from"],
+        matched=len(found["matched"]),
+        not_matched=found["not_matched"],
+        validation_loss=found["validation_loss"],
     )
 
 

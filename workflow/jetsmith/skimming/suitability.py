@@ -65,6 +65,8 @@ def check_classifier(
         there = derivable(set(inspected.columns))
         lacking = [c for c in needed if c not in there]
         untaught = sorted(may_lack - there) if inspected.n_entries else []
+        unordered = _unordered(spec, inspected, lacking, groups)
+        lacking = [column for column in lacking if column not in unordered]
         checked[inspected.dataset] = {
             "layout": inspected.layout,
             "columns": len(inspected.columns),
@@ -111,6 +113,28 @@ def _features(spec: RowsSpec, sources: Sequence[str], groups: Sequence[ColumnGro
         for name, feature in group.features.items()
         if feature.source in sources and (group.name, name) in used
     )
+
+
+def _unordered(
+    spec: RowsSpec, inspected: Plan, lacking: Sequence[str], groups: Sequence[ColumnGroup]
+) -> set[str]:
+    """Columns that files lack, and that order sequences alone: these stay as they are, which is said."""
+    of = {group.name: group for group in groups}
+    own = {
+        of[inputs.group].features[feature].source
+        for inputs in spec.reads
+        if inputs.group in of
+        for feature in inputs.features
+    }
+    found = {name: g.sort_by for name, g in of.items() if g.sort_by in lacking and g.sort_by not in own}
+    for name, column in found.items():
+        print(
+            f"[check {spec.name}] {name} of dataset {inspected.dataset} are in the order of its files, which "
+            f"hold no {column}; of longer lists the first {of[name].length} are kept",
+            file=sys.stderr,
+            flush=True,
+        )
+    return set(found.values())
 
 
 def _untold(spec: RowsSpec, judged: Sequence[TruthSpec], inspected: Plan) -> list[str]:

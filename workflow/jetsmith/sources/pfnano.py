@@ -63,6 +63,7 @@ VERTEX = {
     "sv_cos_theta": "costhetasvpv",
     "sv_energy_ratio": "enration",
     "sv_delta_r": "deltaR",
+    "sv_dphi_rad": "phirel",
 }
 VERTEX_DIRECTION = {"sv_eta": "SV_eta", "sv_phi_rad": "SV_phi"}
 DELTA_R_SHIFT = 0.5  # CMS stores the distance less 0.5, never above 0

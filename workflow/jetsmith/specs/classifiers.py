@@ -154,6 +154,12 @@ class ClassifierFile(Record):
         description="What a network trains in; keras alone takes one. Inputs, statistics of batches, "
         "weights, logits and losses stay float32, and the saved file computes in float32.",
     )
+    start_from: str = Field(
+        "",
+        description="Folder of a trained network (`results/models/<tagger>`), or a tagger of the run: "
+        "training starts from its weights, layer by layer where name and shapes are the same, with its "
+        "scaling of inputs; keras alone takes one.",
+    )
     object: Object = Field(description="What a row is.")
     classes: tuple[Name, ...] = Field(min_length=2, description="Classes of config/flavours.yaml.")
     inputs: dict[Name, Name | tuple[str, ...]] = Field(
@@ -263,6 +269,7 @@ class RecipeSpec(RowsSpec):
     engine: Engine = "tensorflow"
     precision: Precision = "float32"
     architecture: dict[str, Any] = Field({}, description="Options of the backend or of its model.")
+    start_from: str = ""
     training: TrainingSpec
     losses: dict[Name, LossSpec] = Field({}, description="By output of the network; none: cross-entropy.")
 

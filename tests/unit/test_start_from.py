@@ -1,0 +1,254 @@
+"""Networks that start from others: which weights they take, what is said, and what is refused."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from jetsmith import io
+from jetsmith.configuration.load import load
+from jetsmith.errors import ConfigError, InputError
+from jetsmith.plots.training import compute
+from jetsmith.scoring import score
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainedSpec, TrainingSpec
+from jetsmith.training import train
+from tests.unit.packed_jets import TRUTHS, make_spec, write_sample
+from tests.unit.spoil import ROOT
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
+]
+SIZES = {"constituent": (8, 8), "jet": (8,), "dropout": 0.1}
+GROUPS = ("ak4", "charged", "vertices")
+
+
+def spec_of(epochs: int, groups: tuple[str, ...] = GROUPS, **changes: Any) -> ClassifierSpec:
+    training = TrainingSpec(epochs=epochs, patience=epochs, batch_size=128, learning_rate=3e-3)
+    content = {"model": "deepsets", "architecture": SIZES, "training": training}
+    return make_spec("keras", groups, **content | changes)
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_sample(tmp_path_factory.mktemp("packed"), 1500)
+
+
+@pytest.fixture(scope="module")
+def first(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained network."""
+    output = tmp_path_factory.mktemp("first") / "model"
+    train(spec_of(4), sample, output, seed=1)
+    return output
+
+
+def best_loss(model: Path) -> float:
+    return min(row["validation_loss"] for row in io.read_json(model / "history.json"))
+
+
+def started(model: Path, name: str = "model") -> dict[str, Any]:
+    found: dict[str, Any] = io.read_json(model / "meta.json")["started"][name]
+    return found
+
+
+def test_from_itself_nothing_is_lost(sample: Path, first: Path, tmp_path: Path) -> None:
+    """Before its first epoch it has the validation loss of the other; a seed of its own changes nothing."""
+    train(spec_of(1), sample, tmp_path / "again", seed=7, start=first)
+    about = started(tmp_path / "again")
+    assert about["not_matched"] == {}
+    assert {"standardise_charged", "charged_constituent_0", "charged_norm_1", "jet_0", "classes"} <= {
+        *about["matched"]
+    }
+    assert about["validation_loss"] == pytest.approx(best_loss(first), rel=1e-6)
+    assert json.loads((first / "meta.json").read_text())["started"] == {}
+
+
+def test_the_same_start_ends_the_same(sample: Path, first: Path, tmp_path: Path) -> None:
+    """Deterministic, and not what a training from scratch gives."""
+    for name in ("a", "b"):
+        train(spec_of(2), sample, tmp_path / name, seed=3, start=first)
+    train(spec_of(2), sample, tmp_path / "scratch", seed=3)
+    a, b, scratch = (read_history(tmp_path / name) for name in ("a", "b", "scratch"))
+    assert a == b
+    assert a[0] < scratch[0]
+
+
+def read_history(model: Path) -> list[float]:
+    return [row["validation_loss"] for row in io.read_json(model / "history.json")]
+
+
+def test_a_killed_training_goes_on(
+    sample: Path, first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From its checkpoint, not from the other network again."""
+    from jetsmith.classifiers import _keras
+
+    train(spec_of(3), sample, tmp_path / "whole", seed=3, start=first)
+    save = _keras.Training.save
+
+    def killed(self: Any, path: Path, history: list[Any], best: Any) -> None:
+        save(self, path, history, best)
+        if len(history) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_keras.Training, "save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(spec_of(3), sample, tmp_path / "killed", seed=3, start=first)
+    train(spec_of(3), sample, tmp_path / "killed", seed=3, start=first)
+    assert read_history(tmp_path / "killed") == read_history(tmp_path / "whole")
+    assert started(tmp_path / "killed") == started(tmp_path / "whole")
+
+
+def test_what_does_not_fit_is_named(
+    sample: Path, first: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Other shapes, names, classes: those layers start afresh, and log, meta.json and report say it."""
+    classes = [
+        ClassSpec(name=f"{name}s", truth=truth, label=name, color="#000000") for name, truth in TRUTHS.items()
+    ]
+    spec = spec_of(1, architecture=SIZES | {"constituent": (8, 8, 4)}, classes=classes)
+    spec = spec.model_copy(update={"discriminant": None})
+    train(spec, sample, tmp_path / "other", seed=1, start=first)
+    about = started(tmp_path / "other")
+    assert about["not_matched"]["charged_constituent_2"] == "no layer of this name"
+    assert about["not_matched"]["jet_0"] == "shapes 19×8, 8 there, 11×8, 8 here"
+    assert about["not_matched"]["classes"] == "classes b_jets, c_jets, light_jets there"
+    assert "charged_constituent_1" in about["matched"]
+    said = capfd.readouterr().err
+    assert f"starts from {first}: " in said
+    assert "jet_0: shapes 19×8, 8 there, 11×8, 8 here" in said
+    shown = TrainedSpec(name="x", title="X", backend="keras")
+    history = io.read_json(tmp_path / "other/history.json")
+    caption = compute(shown, [(None, None, history)], {}, {"model": about}).caption()
+    assert f"Started from {first}: weights of " in caption
+    assert "jet_0 (shapes 19×8, 8 there, 11×8, 8 here)" in caption
+
+
+def test_scaling_goes_along(sample: Path, first: Path, tmp_path: Path) -> None:
+    """Weights read the numbers that they were trained on, whatever the new rows are."""
+    jets = write_sample(tmp_path / "harder", 600, truths=(500, 400, 0))
+    train(spec_of(1), jets, tmp_path / "started", seed=1, start=first)
+    train(spec_of(1), jets, tmp_path / "scratch", seed=1)
+    scalers = {
+        name: io.read_json(folder / "scaler.json")
+        for name, folder in (
+            ("first", first),
+            ("started", tmp_path / "started"),
+            ("scratch", tmp_path / "scratch"),
+        )
+    }
+    assert scalers["started"] == scalers["first"]
+    assert scalers["scratch"] != scalers["first"]
+
+
+def test_folds_start_alike(first: Path, tmp_path: Path) -> None:
+    """Each from the same network, and each says so; rows are scored as ever."""
+    folded = write_sample(tmp_path / "folded", 900, n_folds=3)
+    spec = spec_of(1, folds=3)
+    train(spec, folded, tmp_path / "model", seed=1, start=first)
+    for fold in range(3):
+        assert started(tmp_path / "model", f"fold{fold}")["not_matched"] == {}
+    score(spec, tmp_path / "model", folded, tmp_path / "scores.parquet")
+    assert np.isfinite(np.asarray(io.read_rows(tmp_path / "scores.parquet")["p_b_jets"])).all()
+
+
+def test_a_damaged_or_foreign_one_is_refused(sample: Path, first: Path, tmp_path: Path) -> None:
+    """Checksums are compared; where no layer fits there is nothing to start from."""
+    shutil.copytree(first, tmp_path / "damaged")
+    content = bytearray((tmp_path / "damaged/model.keras").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "damaged/model.keras").write_bytes(content)
+    with pytest.raises(InputError, match=r"model\.keras"):
+        train(spec_of(1), sample, tmp_path / "a", seed=1, start=tmp_path / "damaged")
+    spec = spec_of(1, ("ak4",), model="dense", architecture={"dense": (4,)})
+    four = spec.model_copy(update={"classes": spec.classes[:2], "discriminant": None})
+    with pytest.raises(
+        InputError, match=r"start_from: no layer of .* fits: .*dense_0: no layer of this name"
+    ):
+        train(four, sample, tmp_path / "b", seed=1, start=first)
+
+
+def configured(tmp_path: Path, **changes: Any) -> dict[str, Any]:
+    """A run of two networks on the demo's jets, of which the first starts from the second."""
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    for name in ("dips", "other"):
+        path = tmp_path / f"config/taggers/{name}.yaml"
+        content = yaml.safe_load((ROOT / "config/taggers/dips.yaml").read_text())
+        path.write_text(yaml.safe_dump(content | {"title": name} | changes.get(name, {})))
+    return {
+        "seed": 1,
+        "selection": {"ak4": {"pt_min_gev": 30}},
+        "samples": {"jets": {"datasets": ["ttbar"]}, "folded": {"datasets": ["ttbar"], "folds": 5}},
+        "taggers": {"dips": "jets", "other": "jets"} | changes.get("taggers", {}),
+    }
+
+
+TRACKS = ["trackSip3dSig", "ptrel", "trackDeltaR"]
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "no folder": (
+        {"dips": {"start_from": "results/x"}},
+        r"dips\.yaml:\d+: start_from: `results/x` is no folder of a",
+    ),
+    "a slip": ({"dips": {"start_from": "othr"}}, "start_from: `othr` is no folder .*`other`"),
+    "of another run": (
+        {"dips": {"start_from": "deepjet"}},
+        "start_from: `deepjet` is not trained by this run",
+    ),
+    "itself": ({"dips": {"start_from": "dips"}}, "start_from: a circle: dips starts from dips; break"),
+    "a circle": (
+        {"dips": {"start_from": "other"}, "other": {"start_from": "dips"}},
+        "start_from: a circle: dips starts from other starts from dips",
+    ),
+    "an ensemble": (
+        {"dips": {"start_from": "other"}, "other": {"ensemble": 3}},
+        "`other` is no single network",
+    ),
+    "folds": (
+        {"dips": {"start_from": "other"}, "taggers": {"other": "folded"}},
+        "`other` is no single network .*folds 5",
+    ),
+    "events of its folds": (
+        {"dips": {"start_from": "other"}, "taggers": {"dips": "folded"}},
+        "`other` has seen events of ttbar, which the folds of sample `folded`",
+    ),
+    "another order": (
+        {
+            "dips": {"start_from": "other", "inputs": {"charged": TRACKS}},
+            "other": {"inputs": {"charged": TRACKS[::-1]}},
+        },
+        "`other` reads of `charged` trackDeltaR, ptrel, trackSip3dSig; write the same in the same order",
+    ),
+    "trees": (
+        {"dips": {"backend": "xgboost", "model": "", "inputs": {"ak4": ["jet_pt"]}, "start_from": "other"}},
+        "start_from: backend `xgboost` has no layers",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "words"), REFUSED.values(), ids=REFUSED)
+def test_mistakes(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    """What the parse can see, it says, with file and key."""
+    run = configured(tmp_path, **changes)
+    with pytest.raises(ConfigError, match=words):
+        load(run, tmp_path / "config")
+
+
+def test_a_folder_is_looked_into(tmp_path: Path, first: Path) -> None:
+    """It is taken where groups that both read have the same features; one of folds is told."""
+    run = configured(tmp_path, dips={"start_from": str(first)})
+    assert load(run, tmp_path / "config").classifiers["dips"].start_from == str(first)
+    for fold in ("fold0", "fold1"):
+        shutil.copytree(first, tmp_path / "folds" / fold)
+    path = tmp_path / "config/taggers/dips.yaml"
+    path.write_text(
+        yaml.safe_dump(yaml.safe_load(path.read_text()) | {"start_from": str(tmp_path / "folds")})
+    )
+    with pytest.raises(ConfigError, match=r"it is one of folds: name one of them, …/fold0"):
+        load(run, tmp_path / "config")

@@ -1,0 +1,109 @@
+"""Networks that start from the weights of others (`start_from`): what they name, and whether it fits."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from jetsmith import io
+from jetsmith.configuration.records import hint
+from jetsmith.configuration.stacked import Source
+from jetsmith.errors import InputError, refuse
+from jetsmith.specs.classifiers import ClassifierSpec
+from jetsmith.specs.features import Inputs
+from jetsmith.specs.run import RunSpec
+
+FILES = ("model.keras", "spec.json", "meta.json")  # of a folder of a trained network
+
+
+def check(
+    sources: Mapping[str, Source], classifiers: Mapping[str, ClassifierSpec], known: list[str], run: RunSpec
+) -> None:
+    """Each `start_from` is a network that is trained before, or a folder of one, and reads the same features.
+
+    Args:
+        sources: Classifiers of the run by name.
+        classifiers: The same, looked up.
+        known: Names of all that have a file.
+        run: The run.
+
+    Raises:
+        ConfigError: Names file and key.
+    """
+    for name, source in sources.items():
+        if classifiers[name].start_from:
+            problems = _of_classifier if classifiers[name].start_from in sources else _of_folder
+            refuse(source.path, problems(name, sources, classifiers, known, run))
+
+
+def _of_classifier(
+    name: str,
+    sources: Mapping[str, Source],
+    classifiers: Mapping[str, ClassifierSpec],
+    known: list[str],
+    run: RunSpec,
+) -> Iterator[str]:
+    spec, other = classifiers[name], classifiers[classifiers[name].start_from]
+    before, at = [name], other.name
+    while at:
+        if at in before:
+            yield f"start_from: a circle: {' starts from '.join([*before, at])}; break it"
+            return
+        before.append(at)
+        at = classifiers[at].start_from if at in classifiers else ""
+    if other.backend != spec.backend or other.folds or sources[other.name].content.ensemble > 1:
+        yield (
+            f"start_from: `{other.name}` is no single network (backend {other.backend}, folds {other.folds}, "
+            f"ensemble {sources[other.name].content.ensemble}); name one that is, or the folder of one"
+        )
+        return
+    shared = {*run.samples[spec.sample].datasets} & {*run.samples[other.sample].datasets}
+    if spec.folds and shared:
+        yield (
+            f"start_from: `{other.name}` has seen events of {', '.join(sorted(shared))}, which the folds of "
+            f"sample `{spec.sample}` are to judge `{name}` on; name one of other datasets"
+        )
+    yield from _of_features(spec, other.name, other.inputs)
+
+
+def _of_folder(
+    name: str,
+    sources: Mapping[str, Source],
+    classifiers: Mapping[str, ClassifierSpec],
+    known: list[str],
+    run: RunSpec,
+) -> Iterator[str]:
+    spec = classifiers[name]
+    folder = Path(spec.start_from)
+    if spec.start_from in known:
+        yield (
+            f"start_from: `{spec.start_from}` is not trained by this run; add it to its taggers, or name the "
+            "folder of a model, such as results/models/…"
+        )
+        return
+    if lacking := [file for file in FILES if not (folder / file).is_file()]:
+        folds = ", it is one of folds: name one of them, …/fold0" if (folder / "fold0").is_dir() else ""
+        yield (
+            f"start_from: `{folder}` is no folder of a trained network (results/models/<tagger>): it lacks "
+            f"{', '.join(lacking)}{folds}{hint(spec.start_from, sources)}"
+        )
+        return
+    try:
+        trained = io.read_json(folder / "spec.json")["inputs"]
+        inputs = tuple(Inputs.model_validate(found) for found in trained)
+    except (ValidationError, InputError, KeyError, TypeError):
+        yield f"start_from: {folder / 'spec.json'}: is no specification of a network; train it again"
+        return
+    yield from _of_features(spec, spec.start_from, inputs)
+
+
+def _of_features(spec: ClassifierSpec, other: str, its: Sequence[Inputs]) -> Iterator[str]:
+    """A group that both read in the same number of features has the same ones: no shape would tell."""
+    theirs = {inputs.group: inputs.features for inputs in its}
+    for inputs in spec.inputs:
+        found = theirs.get(inputs.group, inputs.features)
+        if len(found) == len(inputs.features) and found != inputs.features:
+            yield (
+                f"start_from: `{other}` reads of `{inputs.group}` {', '.join(found)}; write the same in "
+                "the same order, which weights go by, or another number of them"
+            )

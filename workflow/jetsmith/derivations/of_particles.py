@@ -1,0 +1,83 @@
+"""Columns of all candidates of a jet in one list: charged ones, then neutral ones, as PUPPI keeps them.
+
+Definitions follow CMS (DeepBoostedJetTagInfoProducer), whose taggers of AK8 jets read them.
+"""
+
+from jetsmith.derivations.ways import JETS, Derived, New
+
+_WEIGHTS = ("cpf_puppi_weight", "npf_puppi_weight")
+
+
+def _list(unit: str, text: str, function: str, *needs: str, whole: bool = False) -> New:
+    return New(unit, text, (Derived(function, needs, JETS, whole=whole),), ragged=True)
+
+
+def _of_both(unit: str, text: str, name: str) -> New:
+    return _list(unit, text, "joined", f"cpf_{name}", f"npf_{name}", *_WEIGHTS, whole=True)
+
+
+def _of_tracks(unit: str, text: str, name: str) -> New:
+    return _list(unit, f"{text}; NaN of neutral ones", "of_charged", f"cpf_{name}", *_WEIGHTS, whole=True)
+
+
+OF_PARTICLES: dict[str, New] = (
+    {
+        f"pf_{name}": _of_both(unit, text, name)
+        for name, unit, text in (
+            ("pt_gev", "GeV", "transverse momentum of candidates with a PUPPI weight of 0.01 or more"),
+            ("eta", "", "their pseudorapidity"),
+            ("deta", "", "their pseudorapidity less the jet's"),
+            ("dphi_rad", "rad", "their azimuth less the jet's"),
+            ("pdg_id", "", "their PDG id by particle flow"),
+            ("puppi_weight", "", "their PUPPI weight"),
+        )
+    }
+    | {
+        f"pf_{name}": _of_tracks(unit, text, name)
+        for name, unit, text in (
+            ("charge", "", "charge"),
+            ("d0_cm", "cm", "transverse impact parameter to the primary vertex"),
+            ("d0_err_cm", "cm", "its error"),
+            ("dz_cm", "cm", "longitudinal impact parameter"),
+            ("dz_err_cm", "cm", "its error"),
+            ("chi2", "", "normalised chi2 of the track"),
+            ("quality", "", "track quality"),
+            ("vertex_association", "", "association to the primary vertex"),
+            ("lost_inner_hits", "", "lost inner hits"),
+            ("eta_rel", "", "pseudorapidity along the jet axis"),
+            ("pt_ratio", "", "momentum across the jet axis over momentum"),
+            ("p_par_ratio", "", "momentum along the jet axis over momentum"),
+            ("sip3d_val_cm", "cm", "signed 3D impact parameter"),
+            ("sip3d_sig", "", "its significance"),
+            ("jet_dist_cm", "cm", "distance of the track to the jet axis"),
+        )
+    }
+    | {
+        "pf_puppi_pt_gev": _list(
+            "GeV", "transverse momentum times PUPPI weight", "product", "pf_pt_gev", "pf_puppi_weight"
+        ),
+        "pf_energy_gev": _list(
+            "GeV", "energy, by the mass of the PDG id", "energy", "pf_pt_gev", "pf_eta", "pf_pdg_id"
+        ),
+        "pf_eta_outward": _list(
+            "", "pseudorapidity less the jet's, away from 0 positive", "outward", "pf_deta", "jet_eta"
+        ),
+        "pf_whole_chi2": _list("", "normalised chi2 of the track, rounded down", "whole_part", "pf_chi2"),
+        "pf_d0_sig": _list("", "d0 over its error", "ratio", "pf_d0_cm", "pf_d0_err_cm"),
+        "pf_dz_sig": _list("", "dz over its error", "ratio", "pf_dz_cm", "pf_dz_err_cm"),
+        "sv_deta": _list(
+            "", "pseudorapidity of the vertex momentum less the jet's", "difference", "sv_eta", "jet_eta"
+        ),
+        "sv_eta_outward": _list("", "the same, away from 0 positive", "outward", "sv_deta", "jet_eta"),
+    }
+    | {
+        f"pf_is_{kind}": _list("", f"1 for a {text}", f"is_{kind}", "pf_pdg_id")
+        for kind, text in (
+            ("muon", "muon"),
+            ("electron", "electron"),
+            ("photon", "photon"),
+            ("charged_hadron", "charged hadron"),
+            ("neutral_hadron", "neutral hadron"),
+        )
+    }
+)
