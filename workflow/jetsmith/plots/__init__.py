@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 Of = Literal[
-    "contrast", "judgement", "reweighter", "tested", "interpolated", "trained", "scanned", "ensemble"
+    "contrast",
+    "judgement",
+    "reweighter",
+    "tested",
+    "interpolated",
+    "trained",
+    "scanned",
+    "ensemble",
+    "explained",
+    "ablated",
 ]
 
 
@@ -19,8 +28,8 @@ class About(NamedTuple):
     Attributes:
         of: What there is a figure of: a signal against a background in a sample, a discriminant of a
             tagger, the weights of a reweighter, its closure test alone, that of one with values of
-            parameters that were held out, a classifier that trains, one that is scanned, or a discriminant
-            of an ensemble.
+            parameters that were held out, a classifier that trains, one that is scanned, a discriminant
+            of an ensemble, a tagger that is looked into, or one that is also trained without some inputs.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
     """
 
@@ -32,6 +41,8 @@ PLOTS = {  # in the order of the report
     "roc": About("contrast", ("seed", "working_points")),
     "discriminant": About("judgement"),
     "efficiency": About("judgement", ("pt_bins_gev",)),
+    "importance": About("explained"),
+    "ablation": About("ablated"),
     "reweighting": About("reweighter", ("datasets", "labels")),
     "closure": About("tested"),
     "systematic": About("tested", ("labels",)),
