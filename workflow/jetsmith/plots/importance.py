@@ -34,6 +34,7 @@ class Input(Record):
     low: float
     high: float
     size: float | None
+    whole: bool
 
 
 class ImportanceNumbers(looks.Numbers):
@@ -64,13 +65,15 @@ class ImportanceNumbers(looks.Numbers):
 
     def caption(self) -> str:
         """What was done, and what it does not say."""
+        sets = [one.features for one in self.groups if not one.whole]
+        named = f" ({'; '.join(map(', '.join, sets))})" if sets else ""
         return (
             f"Left: loss in the area under the ROC curve ({self.auc:.4f}, {self.signal} against "
             f"{self.background}, {count(self.jets)} jets, {split_text(self.folds)}) where an input has the "
-            "values of other jets; of a sequence real constituents exchange values, or jets whole lists, where "
-            "it is a group. Bars are 68.3% intervals. Inputs that say the same hide each other: "
-            "each alone may cost nothing. So in the lower part groups, and flat features of high rank "
-            f"correlation, are exchanged together. {self._attribution()}"
+            "values of other jets; of a sequence real constituents exchange values, or jets whole lists, "
+            "where it is a group. Bars are 68.3% intervals. Inputs that say the same hide each other: each "
+            f"alone may cost nothing. So below, groups and flat features that go together{named} are "
+            f"exchanged as one. {self._attribution()}"
         )
 
     def _attribution(self) -> str:
@@ -115,11 +118,11 @@ def compute(trained: TrainedSpec, found: Explanation) -> ImportanceNumbers:
     shares = () if of is None else (*of.features, *of.groups, *of.correlated)
     sizes = {(one.group, one.features): one.size for one in shares}
 
-    def line(lost: Lost, name: str) -> Input:
+    def line(lost: Lost, name: str, whole: bool = False) -> Input:
         loss, low, high = digits((lost.loss, lost.low, lost.high))
         size = sizes.get((lost.group, lost.features))
         return Input(
-            name=name, features=lost.features, loss=loss, low=low, high=high,
+            name=name, features=lost.features, loss=loss, low=low, high=high, whole=whole,
             size=None if size is None else digits([size])[0],
         )  # fmt: skip
 
@@ -130,7 +133,7 @@ def compute(trained: TrainedSpec, found: Explanation) -> ImportanceNumbers:
     together = sorted(found.correlated, key=lambda lost: -lost.loss)[:FAMILIES]
     # All of one group alone are all inputs: that these are worth something is no news.
     whole = found.groups if several else ()
-    groups = [line(lost, f"{lost.group} (all {len(lost.features)})") for lost in whole]
+    groups = [line(lost, f"{lost.group} (all {len(lost.features)})", whole=True) for lost in whole]
     groups += [line(lost, _said(lost.features)) for lost in together]
     return ImportanceNumbers(
         title=trained.title,
