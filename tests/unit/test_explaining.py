@@ -119,12 +119,10 @@ def test_copies_hide_each_other_altogether() -> None:
     def judge(versions: Any) -> list[Any]:
         return [np.median(version.groups["ak4"].values[:, :3], axis=1) for version in versions]
 
-    (before,) = judge([packed])
     together = of_correlated(inputs, packed)
     assert together == [Exchange("ak4", ("a", "b", "c"))]
-    found = list(
-        losses(packed, [*of_features(inputs), *together], judge, before, packed.label == 500, seed=1)
-    )
+    before, found = losses(packed, [*of_features(inputs), *together], judge, packed.label == 500, seed=1)
+    assert np.array_equal(before, packed.groups["ak4"].values[:, 0])
     assert [(one.loss, one.low, one.high) for one in found[:4]] == [(0, 0, 0)] * 4
     assert found[4].low > 0.3
 

@@ -22,7 +22,7 @@ from jetsmith.strict import Record
 ROOT = Path(__file__).parent.parent.parent
 TABLE = yaml.safe_load(Path(__file__).with_name("reruns.yaml").read_text())
 LINES = {key: line for key, line in TABLE.items() if line != "absent"}
-JUDGED = {"calibrate", "explain", "plot_roc", "plot_discriminant", "plot_efficiency"}
+JUDGED = {"calibrate", "explain", "plot_roc", "plot_discriminant", "plot_efficiency", "plot_dependence"}
 SETS = {
     "none": set(),
     "model": {"train", "train_fold", "stack", "score", "bundle", *JUDGED},

@@ -4,10 +4,10 @@ The importance of Breiman (Machine Learning 45 (2001) 5) for any model. Of featu
 none: the model reads the others. So groups are exchanged too, and flat features that go together.
 """
 
+import itertools
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -105,27 +105,33 @@ def _lists_of(group: SequenceGroup, order: np.ndarray) -> SequenceGroup:
     return replace(group, values=group.values[index], offsets=offsets)
 
 
+def batched(versions: Iterable[Packed], size: int) -> Iterator[list[Packed]]:
+    """So many at a time, made when they are asked for."""
+    waiting = iter(versions)
+    while some := list(itertools.islice(waiting, size)):
+        yield some
+
+
 def losses(
     packed: Packed,
     exchanges: Sequence[Exchange],
     judge: Callable[[Sequence[Packed]], list[FloatArray]],
-    before: FloatArray,
     is_signal: BoolArray,
     seed: int,
-) -> Iterator[Lost]:
-    """What each exchange costs in the area under the ROC curve.
+) -> tuple[FloatArray, list[Lost]]:
+    """The discriminant of jets as they are, and what each exchange costs in the area under the ROC curve.
 
     Args:
         packed: N jets, in memory.
         exchanges: Which.
         judge: Gives the discriminant of the jets of each version of them, shape (N,) each.
-        before: That of the jets as they are.
         is_signal: Shape (N,).
         seed: Of the orders; each follows from it and from what is exchanged alone.
     """
-    waiting = iter(exchanges)
-    while some := list(islice(waiting, TOGETHER)):
-        versions = judge([exchanged(packed, exchange, seed) for exchange in some])
-        for exchange, after in zip(some, versions, strict=True):
-            loss = metrics.auc_difference(before, after, packed.weight, is_signal)
-            yield Lost(exchange.group, exchange.features, loss.value, loss.low, loss.high)
+    versions = itertools.chain([packed], (exchanged(packed, exchange, seed) for exchange in exchanges))
+    before, *after = [score for some in batched(versions, TOGETHER) for score in judge(some)]
+    found = []
+    for exchange, score in zip(exchanges, after, strict=True):
+        loss = metrics.auc_difference(before, score, packed.weight, is_signal)
+        found.append(Lost(exchange.group, exchange.features, loss.value, loss.low, loss.high))
+    return before, found

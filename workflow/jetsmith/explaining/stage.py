@@ -11,7 +11,7 @@ from jetsmith.classifiers import find_backend
 from jetsmith.columns import EVENT_KEY
 from jetsmith.explaining import permutation
 from jetsmith.explaining.attribution import attributed
-from jetsmith.handed.explanation import Explanation, Lost
+from jetsmith.handed.explanation import Explanation
 from jetsmith.hashing import SPLITS, uniform
 from jetsmith.io import FloatArray
 from jetsmith.packed import arrays, windows
@@ -74,20 +74,18 @@ def explain(
         by_class = dict(zip(spec.class_names, members.mean(each).T, strict=True))
         return np.split(metrics.discriminant(discriminant, by_class), len(versions))
 
-    (before,) = judge([held])
-
-    def lost(exchanges: list[permutation.Exchange]) -> tuple[Lost, ...]:
-        return tuple(permutation.losses(held, exchanges, judge, before, is_signal, seed))
-
+    features, groups = permutation.of_features(spec.inputs), permutation.of_groups(spec.inputs)
     together = permutation.of_correlated(spec.inputs, held)
+    before, lost = permutation.losses(held, [*features, *groups, *together], judge, is_signal, seed)
     few = Rows.select(spec.inputs, [held])[np.arange(min(jets.attributed, len(held)))]
+    n, of_groups = len(features), len(features) + len(groups)
     found = Explanation(
         *named,
         jets=len(held),
         auc=metrics.auc(before[is_signal], weight[is_signal], before[~is_signal], weight[~is_signal]),
-        features=lost(permutation.of_features(spec.inputs)),
-        groups=lost(permutation.of_groups(spec.inputs)),
-        correlated=lost(together),
+        features=tuple(lost[:n]),
+        groups=tuple(lost[n:of_groups]),
+        correlated=tuple(lost[of_groups:]),
         attribution=attributed(spec, model, discriminant, few, threads, together),
     )
     io.write_record(output, found)

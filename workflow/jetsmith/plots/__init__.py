@@ -41,6 +41,7 @@ PLOTS = {  # in the order of the report
     "roc": About("contrast", ("seed", "working_points")),
     "discriminant": About("judgement"),
     "efficiency": About("judgement", ("pt_bins_gev",)),
+    "dependence": About("judgement", ("pt_bins_gev",)),
     "importance": About("explained"),
     "ablation": About("ablated"),
     "reweighting": About("reweighter", ("datasets", "labels")),
