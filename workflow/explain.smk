@@ -32,8 +32,7 @@ rule ablate:
         packed=lambda wildcards: read_by(wildcards.tagger),
         model="<results>/models/{tagger}",
         models=lambda wildcards: [
-            f"<results>/models/{wildcards.tagger}.without/{name}"
-            for name in RUN.ablations[wildcards.tagger]
+            f"<results>/models/{wildcards.tagger}.without/{name}" for name in RUN.ablations[wildcards.tagger]
         ],
     output:
         ablation="<results>/ablation/{tagger}.json",
