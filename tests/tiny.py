@@ -37,6 +37,7 @@ FILES: dict[str, Any] = {
             "bootstraps": 20, "tolerance": 0.1, "max_chi2": 3.0, "min_effective": 50.0, "max_share": 0.1,
             "max_uncovered": 0.2, "allow_failed_closure": True,
         },
+        "explain": {"enabled": True, "exchanged": 300, "attributed": 50},
         "plots": {"label": "Tiny run", "width_in": 4.0, "dpi": 50},
     },
     "datasets.yaml": {
@@ -196,7 +197,10 @@ def write_config(folder: Path) -> None:
 
 
 def add_stacked(folder: Path) -> None:
-    """A tagger that reads the scores of both others, the trained and the stored, and a scan; an ensemble."""
+    """A tagger that reads the scores of both others, the trained and the stored, and a scan; an ensemble.
+
+    The trained one is also trained without some inputs.
+    """
     trees = FILES["taggers/trees.yaml"]
     both = {**trees, "title": "Both", "inputs": {"trees": ["p_b_jets"], "score": "all", "ak4": ["jetPt"]}}
     over = {"architecture.max_depth": [1, 2, 3]}
@@ -206,7 +210,9 @@ def add_stacked(folder: Path) -> None:
     mean["discriminants"] = {"BvsAll": trees["discriminants"]["BvsAll"]}
     taggers = {**run["taggers"], "both": "mine", "mean": "mine"}
     run = {**run, "taggers": taggers, "stack_folds": 2}
-    for name, content in (("taggers/both.yaml", both), ("taggers/mean.yaml", mean), ("config.yaml", run)):
+    less = {**trees, "ablate": {"momentum": ["ak4.jetPt"]}}
+    files = {"taggers/trees": less, "taggers/both": both, "taggers/mean": mean, "config": run}
+    for name, content in ((f"{stem}.yaml", content) for stem, content in files.items()):
         (folder / name).write_text(yaml.safe_dump(content, sort_keys=False))
 
 

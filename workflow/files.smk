@@ -199,6 +199,8 @@ PLOT_SUBJECTS = {
     "scanned": "{classifier}",
     "headed": "{classifier}",
     "ensemble": "{judgement}",
+    "explained": "{tagger}",
+    "ablated": "{tagger}",
 }
 
 
@@ -243,6 +245,16 @@ def ensemble_inputs(wildcards):
     return {"scores": scores_of(RUN.judgements[wildcards.judgement].name)}
 
 
+def explained_inputs(wildcards):
+    """What explain found of a tagger."""
+    return {"explanation": f"<results>/explain/{wildcards.tagger}.json"}
+
+
+def ablated_inputs(wildcards):
+    """What trainings of a tagger without some inputs have lost."""
+    return {"ablation": f"<results>/ablation/{wildcards.tagger}.json"}
+
+
 PLOT_INPUTS = {
     "contrast": contrast_inputs,
     "judgement": judgement_inputs,
@@ -253,6 +265,8 @@ PLOT_INPUTS = {
     "scanned": scanned_inputs,
     "headed": trained_inputs,
     "ensemble": ensemble_inputs,
+    "explained": explained_inputs,
+    "ablated": ablated_inputs,
 }
 
 

@@ -22,12 +22,13 @@ from jetsmith.strict import Record
 ROOT = Path(__file__).parent.parent.parent
 TABLE = yaml.safe_load(Path(__file__).with_name("reruns.yaml").read_text())
 LINES = {key: line for key, line in TABLE.items() if line != "absent"}
-JUDGED = {"calibrate", "plot_roc", "plot_discriminant", "plot_efficiency"}
+JUDGED = {"calibrate", "explain", "plot_roc", "plot_discriminant", "plot_efficiency", "plot_dependence"}
 SETS = {
     "none": set(),
     "model": {"train", "train_fold", "stack", "score", "bundle", *JUDGED},
     "judged": JUDGED,
-    "drawn": JUDGED - {"calibrate"},
+    "drawn": JUDGED - {"calibrate", "explain"},
+    "inputs": {"plot_importance", "plot_ablation"},
 }
 OF_DATASET = (stages.inspect, stages.skim, stages.account)
 OF_SAMPLE = (stages.pack_rows,)
@@ -36,6 +37,8 @@ OF_STACKED = (stages.train_fold, stages.stack)
 OF_TRAINING = (stages.train,)
 OF_SCAN = (stages.choose,)
 OF_TAGGER = (stages.calibrate,)
+OF_EXPLAINED = (stages.explain,)
+OF_ABLATED = (stages.ablate,)
 OF_BUNDLED = (stages.bundle,)
 OF_BUNDLED_REWEIGHTER = (stages.bundle_reweighter,)
 OF_REWEIGHTER = (stages.weights, stages.closure)
@@ -68,6 +71,7 @@ def folder(tmp_path: Path) -> Path:
     set_value(found / "taggers/averaged.yaml", "ensemble", 2)
     set_value(found / "taggers/averaged.yaml", "inputs.ak4", "csvv2")
     set_value(found / "taggers/averaged.yaml", "title", "Averaged")
+    set_value(found / "taggers/deepjet.yaml", "ablate", ["vertices"])
     set_value(found / "config.yaml", "taggers.averaged", "scanned_jets")
     set_value(found / "config.yaml", "samples.scanned_jets", {"datasets": ["ttbar"]})
     set_value(found / "config.yaml", "taggers.scanned", "scanned_jets")
@@ -135,6 +139,8 @@ def _by_subject(run: Configuration) -> Any:
     for name, scan in run.scans.items():
         yield [(name, str(rung)) for rung in range(1, len(scan.trained))], (stages.retrain,)
     yield run.judgements, OF_TAGGER
+    yield run.explained, OF_EXPLAINED
+    yield run.ablations, OF_ABLATED
     yield run.bundled, OF_BUNDLED
     yield run.bundled_reweighters, OF_BUNDLED_REWEIGHTER
     yield run.run.reweighters, OF_REWEIGHTER
@@ -278,6 +284,8 @@ def test_every_stage_has_its_record() -> None:
         OF_TRAINING,
         OF_SCAN,
         OF_TAGGER,
+        OF_EXPLAINED,
+        OF_ABLATED,
         OF_BUNDLED,
         OF_BUNDLED_REWEIGHTER,
         OF_REWEIGHTER,

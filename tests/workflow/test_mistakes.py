@@ -87,6 +87,7 @@ def test_digests_count_what_jobs_call(project):
     found = json.loads(done.stdout.splitlines()[-1])
     rules = {"inspect", "skim", "pack", "pack_rows", "train", "train_fold", "stack", "score", "calibrate"}
     rules |= {"promote_both_1", "retrain", "choose", "assemble", "plot_scan", "plot_members", "bundle"}
+    rules |= {"explain", "ablate", "plot_importance", "plot_ablation", "plot_dependence"}
     assert rules | {"plot_roc", "report"} <= found.keys()
     assert {rule: missed for rule, missed in found.items() if missed} == {}
     results = project.folder / "results"
@@ -98,6 +99,7 @@ def test_digests_count_what_jobs_call(project):
         "score",
         "trees",
         "trees.folds",
+        "trees.without",
     }
     assert {path.name for path in (results / "packed/mine/test").glob("*")} == {
         "rows",

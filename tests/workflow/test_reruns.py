@@ -18,6 +18,8 @@ PLOTS = {
     "plot_roc",
     "plot_discriminant",
     "plot_efficiency",
+    "plot_dependence",
+    "plot_importance",
     "plot_reweighting",
     "plot_closure",
     "plot_systematic",

@@ -263,15 +263,15 @@ ROWS = "rows"  # beside the groups of features: the rows themselves, with key, t
 # What rows carry to the scores, where all files of a sample have it, stored or derived. A column that only a
 # plot or a decorrelation reads is a name here, and nothing else.
 KINEMATICS = {
-    "ak4": ("jet_pt_gev", "jet_eta", "hadron_flavour"),
-    "ak8": ("jet_pt_gev", "jet_eta", "hadron_flavour"),
+    "ak4": ("jet_pt_gev", "jet_eta", "hadron_flavour", "n_pv"),
+    "ak8": ("jet_pt_gev", "jet_eta", "hadron_flavour", "n_pv"),
     "event": ("z_pt_gev", "lhe_v_pt_gev"),
 }
 # What else tells apart two rows that have the same key by chance: each production numbers its events anew.
 # Stage pack compares it and leaves it out. Momenta of some files have 10 bits alone.
 CONTENT = {
-    "ak4": ("jet_raw_pt_gev", "jet_phi_rad", "jet_mass_gev", "n_pv"),
-    "ak8": ("jet_raw_pt_gev", "jet_phi_rad", "jet_mass_gev", "n_pv"),
+    "ak4": ("jet_raw_pt_gev", "jet_phi_rad", "jet_mass_gev"),
+    "ak8": ("jet_raw_pt_gev", "jet_phi_rad", "jet_mass_gev"),
     "event": (
         *("z_y", "z_phi_rad", "z_mass_gev", "gen_met_pt_gev"),
         *("lhe_v_y", "lhe_v_phi_rad", "lhe_v_mass_gev", "lhe_ht_gev"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 
-from jetsmith import columns, io, members, parametrised, provenance, ratios, scored, signs
+from jetsmith import applied, columns, io, members, parametrised, provenance, ratios, scored
 from jetsmith.classifiers import Backend, find_backend
 from jetsmith.classifiers.stored import Stored
 from jetsmith.configuration import stored_checks
@@ -54,7 +54,7 @@ def score(
     """
     model, packed, output = Path(model), Path(packed), Path(output)
     backend = find_backend(spec.backend)
-    _same(spec, model)
+    applied.require_same(spec, model)
     sample = sample or spec.sample
     parts = arrays.read_splits(packed, SPLITS, spec.groups, sample)
     rows = Rows.select(spec.inputs, parts)
@@ -112,7 +112,7 @@ def _scores(
 ) -> _Scores:
     if not backend.TRAINS:
         return _stored_scores(spec, backend.read(spec, rows), rows, judged)
-    each = [_predict(spec, backend, folder, rows, threads) for folder in members.folders(model)]
+    each = applied.probabilities(spec, backend, model, rows, threads)
     probabilities = members.mean(each)
     everywhere = np.ones(len(rows), bool)
     has_score = everywhere if backend.TAGS else ~np.asarray(np.isnan(probabilities).all(axis=1), bool)
@@ -144,33 +144,3 @@ def _stored_scores(spec: RecipeSpec, found: Stored, rows: Rows, judged: Sequence
     stored_checks.check(spec, found, rows.label(), judged)
     has_score_or_code = ~(found.not_computed | found.unexplained)
     return _Scores(found.probabilities, found.score, has_score_or_code, found.not_tagged)
-
-
-def _predict(spec: RecipeSpec, backend: Backend, model: Path, rows: Rows, threads: int) -> FloatArray:
-    """Class probabilities, shape (N, C), float32; with folds each row by the model that left it out."""
-    if signs.are_classes(spec) and len(spec.classes) == 2:
-        return signs.joined(_predict(signs.four(spec), backend, model, rows, threads))
-    if not spec.folds:
-        return backend.predict(spec, model, rows, threads)
-    fold = np.asarray(rows.column("fold"))
-    out = np.full((len(rows), len(spec.classes)), np.nan, np.float32)
-    if len(fold) and fold.max() >= spec.folds:
-        raise InputError(
-            f"{spec.name}: rows are packed in {fold.max() + 1} folds, not {spec.folds}; pack again"
-        )
-    for k in range(spec.folds):
-        which = np.flatnonzero(fold == k)
-        out[which] = backend.predict(spec, model / f"fold{k}", rows[which], threads)
-    return out
-
-
-def _same(spec: RecipeSpec, model: Path) -> None:
-    """The model is whole, and was trained for these classes, inputs and folds."""
-    io.check_folder(model, "train it again")
-    trained = io.read_json(model / "spec.json")
-    asked = spec.model_dump(mode="json")
-    for key in ("name", "backend", "model", "inputs", "classes", "folds"):
-        if trained.get(key) != asked[key]:
-            raise InputError(
-                f"{model}: was trained with other `{key}` than {spec.name} has now; train it again"
-            )

@@ -3,7 +3,7 @@
 import os
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -57,6 +57,7 @@ class Configuration:
         scans: Of each classifier that has one.
         paths: Files of each dataset, globs expanded; none where it is simulated.
         raw: All of it as plain values, for digests and the report.
+        ablations: Of each tagger that is also trained without some inputs, it without them, by name.
     """
 
     run: RunSpec
@@ -68,6 +69,7 @@ class Configuration:
     scans: dict[str, Scanned]
     paths: dict[str, list[str]]
     raw: dict[str, Any]
+    ablations: dict[str, dict[str, ClassifierSpec]] = field(default_factory=dict)
 
     def n_parts(self, dataset: str) -> int:
         """Partitions of a dataset: its own `parts`, one a simulated file, or by file sizes."""
@@ -193,8 +195,8 @@ class Configuration:
     def trainings(self) -> dict[str, Training]:
         """What is trained, by where its model lies below results/models.
 
-        Classifiers as a whole, the points of scans (halving trains some of them again: `stages.retrain`), and
-        the members of ensembles.
+        Classifiers as a whole, the points of scans (halving trains some of them again: `stages.retrain`), the
+        members of ensembles, and taggers without some of their inputs.
         """
         found: dict[str, Training] = {}
         for name, spec in self.classifiers.items():
@@ -209,6 +211,8 @@ class Configuration:
                 f"{name}.members/{k}": Training(spec, self._seed(k), self._half(k) if halves else None)
                 for k in members
             }
+            less = self.ablations.get(name, {})
+            found |= {f"{name}.without/{key}": Training(one, self.run.seed) for key, one in less.items()}
         return found
 
     def _seed(self, member: int) -> int:
@@ -227,6 +231,12 @@ class Configuration:
         """
         spec = self.classifiers[classifier]
         return 0 if spec.folds or not plugs.trains(spec.backend) else self.run.stack_folds
+
+    @property
+    def explained(self) -> list[str]:
+        """Taggers that are looked into: those that are trained here."""
+        found = self.run.taggers if self.run.explain.enabled else ()
+        return [name for name in found if plugs.trains(self.classifiers[name].backend)]
 
     @property
     def bundled(self) -> list[str]:
@@ -282,6 +292,8 @@ class Configuration:
             "trained": trained,
             "scanned": self.scans,
             "headed": [name for name in trained if self.classifiers[name].auxiliary],
+            "explained": self.explained,
+            "ablated": self.ablations,
             "ensemble": [name for name, spec in self.judgements.items() if spec.name in self.ensembles],
         }
         return [(name,) for name in named[of]]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jetsmith import tex
-from jetsmith.configuration import parameter_checks, places, scanned, stacked, start_checks
+from jetsmith.configuration import ablated, parameter_checks, places, scanned, stacked, start_checks
 from jetsmith.configuration.checks import (
     check_dataset,
     check_files_once,
@@ -101,6 +101,7 @@ def _load(
     stacked.check(sources, groups, known_names, source)
     ensembles: dict[str, int] = {}
     scans: dict[str, scanned.Scanned] = {}
+    ablations: dict[str, dict[str, ClassifierSpec]] = {}
     looked_up = partial(_looked_up, sources, run, flavours, groups, datasets)
     for name, one in sources.items():
         found = looked_up(name, one.content)
@@ -114,6 +115,8 @@ def _load(
             ensembles[name] = one.content.ensemble
         if one.content.scan is not None:
             scans[name] = scanned.points(one.content, one.path, run.seed, partial(looked_up, name))
+        if less := ablated.ablations(one.content, one.path, found.spec, partial(looked_up, name)):
+            ablations[name] = less
     start_checks.check(sources, classifiers, known_names, run)
     check_judged_on(run, classifiers, datasets, source)
     check_together(run, classifiers, judgements, source)
@@ -128,7 +131,14 @@ def _load(
         raw["scans"] = {name: scan.spec.model_dump(mode="json") for name, scan in scans.items()}
     if ensembles:
         raw["ensembles"] = ensembles
-    configuration = Configuration(run, datasets, groups, classifiers, judged, ensembles, scans, paths, raw)
+    if ablations:
+        raw["ablations"] = {
+            name: {key: [list(i.features) for i in one.inputs] for key, one in less.items()}
+            for name, less in ablations.items()
+        }
+    configuration = Configuration(
+        run, datasets, groups, classifiers, judged, ensembles, scans, paths, raw, ablations
+    )
     for name in datasets:
         n_parts = configuration.n_parts(name)
         if n_parts > MAX_PARTS:  # before Snakemake makes a job of each

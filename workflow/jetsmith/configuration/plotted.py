@@ -28,7 +28,7 @@ def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
     """
     about = PLOTS[name]
     style = {"style": run.run.plots.model_dump()}
-    if about.of in ("trained", "scanned", "headed"):
+    if about.of in ("trained", "scanned", "headed", "explained", "ablated"):
         shown = [run.classifiers[subject[0]]]
         who: dict[str, Any] = {"trained": shown[0].model_dump(include=set(TrainedSpec.model_fields))}
     elif about.of == "contrast":

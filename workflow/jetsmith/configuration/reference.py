@@ -10,7 +10,18 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from jetsmith import plugs
-from jetsmith.specs import classifiers, datasets, features, parameters, plots, ratios, run, scans, skimming
+from jetsmith.specs import (
+    classifiers,
+    datasets,
+    explain,
+    features,
+    parameters,
+    plots,
+    ratios,
+    run,
+    scans,
+    skimming,
+)
 
 SCAN = """Trainings with other settings, a job each: the tagger becomes the one with the smallest loss on the
 split `validation`, and goes on as if its file had those settings; its figures are those of the split `test`.
@@ -67,6 +78,10 @@ result.
 
 A gate that failed stops the run at its end (rule `verdict`), when the report that shows it is there."""
 
+EXPLAIN = """Which inputs a tagger lives by, on jets that no training has seen: what exchanging them
+costs, and how its discriminant is shared among them ([interpretability.md](interpretability.md)). A figure of
+each tagger that is trained."""
+
 FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("config/config.yaml", "The run.", run.RunSpec),
     ("config/config.yaml: samples", "One entry a sample.", run.SampleSpec),
@@ -83,6 +98,7 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
         run.TrackResolutionSpec,
     ),
     ("config/config.yaml: closure", CLOSURE, run.ClosureSpec),
+    ("config/config.yaml: explain", EXPLAIN, explain.ExplainSpec),
     ("config/config.yaml: plots", "Style.", plots.PlotSpec),
     ("config/datasets.yaml", "One entry a dataset.", datasets.DatasetSpec),
     ("config/datasets.yaml: simulate", "A dataset of the embedded demo.", datasets.SimulateSpec),

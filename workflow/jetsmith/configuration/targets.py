@@ -75,6 +75,10 @@ def _unknown(
         elif "/bundles/" in pattern:
             choices, kind = [*run.bundled, *run.bundled_reweighters], "classifier"
             whose = "the list of bundles (trained taggers, in samples without folds, and trained reweighters)"
+        elif kind == "tagger" and "/explain/" in pattern:
+            choices, whose = run.explained, "the list of taggers that are looked into (trained here)"
+        elif kind == "tagger" and "/ablation/" in pattern:
+            choices, whose = run.ablations, "the list of taggers with `ablate`"
         elif kind == "reweighter" and ".correction" in pattern:
             choices, whose = run.corrected, "the list of reweighters with bins (`ratio: binned`)"
         elif kind == "reweighter" and "/packed/" in pattern:

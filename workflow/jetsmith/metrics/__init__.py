@@ -18,6 +18,7 @@ from jetsmith.metrics.efficiencies import (
     efficiency,
     efficiency_table,
 )
+from jetsmith.metrics.paired import auc_difference, efficiencies_at, efficiency_differences
 from jetsmith.metrics.thresholds import WorkingPoint, working_point, working_points
 
 __all__ = [
@@ -28,13 +29,16 @@ __all__ = [
     "Roc",
     "WorkingPoint",
     "auc",
+    "auc_difference",
     "auc_interval",
     "bin_of",
     "bins_of",
     "closed",
     "discriminant",
     "effective_count",
+    "efficiencies_at",
     "efficiency",
+    "efficiency_differences",
     "efficiency_table",
     "passes",
     "roc_curve",

@@ -18,6 +18,8 @@ Of = Literal[
     "scanned",
     "ensemble",
     "headed",
+    "explained",
+    "ablated",
 ]
 
 
@@ -28,7 +30,8 @@ class About(NamedTuple):
         of: What there is a figure of: a signal against a background in a sample, a discriminant of a
             tagger, the weights of a reweighter, its closure test alone, that of one with values of
             parameters that were held out, a classifier that trains, one that is scanned, a discriminant of
-            an ensemble, or a network with auxiliary heads.
+            an ensemble, a network with auxiliary heads, a tagger that is looked into, or one that is also
+            trained without some inputs.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
     """
 
@@ -40,6 +43,9 @@ PLOTS = {  # in the order of the report
     "roc": About("contrast", ("seed", "working_points")),
     "discriminant": About("judgement"),
     "efficiency": About("judgement", ("pt_bins_gev",)),
+    "dependence": About("judgement", ("pt_bins_gev",)),
+    "importance": About("explained"),
+    "ablation": About("ablated"),
     "reweighting": About("reweighter", ("datasets", "labels")),
     "closure": About("tested"),
     "systematic": About("tested", ("labels",)),

@@ -180,6 +180,11 @@ class ClassifierFile(Record):
         "Those of a reweighter come in pairs, each trained on two halves of the events: the error of its "
         "weights; there log ratios are averaged.",
     )
+    ablate: tuple[Name, ...] | dict[Name, tuple[str, ...]] = Field(
+        (),
+        description="Taggers: trainings without some inputs: a list of groups, one each; or by a name of its "
+        "own a list of groups and of features (`group.feature`). A figure shows what that costs.",
+    )
     ratio: RatioEntry | None = Field(
         None, description="Reweighters: calibration and normalisation of weights."
     )

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from jetsmith.specs.datasets import Object, SelectionSpec
+from jetsmith.specs.explain import ExplainSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec, XRootDSpec
 from jetsmith.strict import Fraction, Name, Positive, Record
@@ -127,4 +128,5 @@ class RunSpec(Record):
         "(`tensorboard --logdir results/logs/train`). Nothing runs again for it.",
     )
     closure: ClosureSpec = ClosureSpec()
+    explain: ExplainSpec = ExplainSpec()
     plots: PlotSpec = PlotSpec()

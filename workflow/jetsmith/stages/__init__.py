@@ -6,6 +6,7 @@ reads, so that a colour, which `ClassifierSpec` adds, is nothing that `train` ca
 tests/unit/reruns.yaml has a line for every key of the configuration.
 """
 
+from jetsmith.stages.explained import ablate, explain
 from jetsmith.stages.from_rows import (
     bundle,
     bundle_reweighter,
@@ -37,6 +38,7 @@ from jetsmith.stages.to_rows import (
 )
 
 __all__ = [
+    "ablate",
     "account",
     "bundle",
     "bundle_reweighter",
@@ -45,6 +47,7 @@ __all__ = [
     "choose",
     "closure",
     "correction",
+    "explain",
     "features",
     "inspect",
     "pack",

@@ -1,0 +1,112 @@
+"""Dependence on the jet and on pile-up: against sums written out, and what is drawn."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jetsmith import columns, metrics
+from jetsmith.plots import dependence
+from jetsmith.plots.inputs import Threshold, evaluated
+from jetsmith.scored import ScoredJets
+from jetsmith.specs.plots import PlotSpec
+from tests.unit.test_plots_inputs import make_numbers, make_scores, make_spec
+
+STYLE = PlotSpec(dpi=40)
+POINTS = [
+    Threshold(
+        name=name, background_efficiency=target, threshold=threshold, threshold_low=threshold,
+        threshold_high=threshold, reliable=True,
+    )
+    for name, target, threshold in (("L", 0.1, 0.5), ("T", 0.001, 0.9))
+]  # fmt: skip
+EDGES = (30.0, 60.0, 300.0)
+
+
+def some_jets(n: int = 4000, vertices: Any = None) -> ScoredJets:
+    """Jets of all classes; a tenth is not tagged, and a tenth has a negative weight."""
+    rng = np.random.default_rng(1)
+    score = rng.random(n)
+    score[rng.random(n) < 0.1] = -np.inf
+    table = {"jet_pt_gev": rng.uniform(20, 400, n), "jet_eta": rng.uniform(-2.5, 2.5, n)}
+    if vertices is None:
+        table["n_pv"] = rng.poisson(30, n).astype(np.float32)
+    elif vertices:
+        table["n_pv"] = np.full(n, vertices, np.float32)
+    label = rng.choice([500, 400, 0], n)
+    weight = np.where(rng.random(n) < 0.1, -1.0, 1.0) * rng.uniform(0.5, 1.5, n)
+    return ScoredJets(score, weight, label, rng.random(n) < 0.95, table)
+
+
+def test_numbers_are_those_of_the_bins() -> None:
+    """Means of the jets that were tagged, efficiencies of all, at the loosest working point; |eta|."""
+    jets, spec = some_jets(), make_spec()
+    found = dependence.compute(spec, jets, POINTS, EDGES)
+    assert [against.column for against in found.against] == ["jet_pt_gev", "jet_eta", "n_pv"]
+    assert found.working_point == POINTS[0]
+    for against in found.against:
+        values = np.abs(jets.columns[against.column])
+        for of, wanted in zip(against.classes, evaluated(spec), strict=True):
+            mine = jets.chosen & np.isin(jets.label, wanted.truth)
+            for k, (low, high) in enumerate(zip(against.edges[:-1], against.edges[1:], strict=True)):
+                last, first = k == len(against.edges) - 2, k == 0
+                inside = mine & ((values >= low) | first) & ((values < high) | last)
+                tagged = inside & np.isfinite(jets.discriminant)
+                mean = np.average(jets.discriminant[tagged], weights=jets.weight[tagged])
+                assert of.mean[k] == pytest.approx(mean, rel=1e-4)
+                assert 0 < of.error[k] < 0.1
+                one = metrics.efficiency(jets.discriminant[inside] >= 0.5, jets.weight[inside])
+                assert (of.efficiency[k], of.low[k]) == pytest.approx((one.value, one.low), rel=1e-4)
+
+
+def test_bins_of_equal_counts() -> None:
+    """So that each point has about as many jets; the ends are the smallest and the largest value."""
+    found = dependence.compute(make_spec(), some_jets(), POINTS, EDGES)
+    eta = found.against[1]
+    assert len(eta.edges) == dependence.N_BINS + 1
+    assert 0 <= eta.edges[0] < 0.01
+    assert eta.edges[-1] == pytest.approx(2.5, abs=0.01)
+    assert all(
+        low < centre < high for low, centre, high in zip(eta.edges, eta.centres, eta.edges[1:], strict=False)
+    )
+
+
+@pytest.mark.parametrize("vertices", [0, 7])
+def test_a_column_that_says_nothing_has_no_panel(vertices: int) -> None:
+    """Files lack the number of vertices, or have one and the same in all events."""
+    found = dependence.compute(make_spec(), some_jets(vertices=vertices), POINTS, EDGES)
+    assert [against.column for against in found.against] == ["jet_pt_gev", "jet_eta"]
+    assert len(dependence.draw(found, STYLE).axes) == 4
+
+
+def test_without_jets_or_working_points() -> None:
+    """A message in place of panels; no lower panels."""
+    jets = some_jets()
+    found = dependence.compute(make_spec(), jets, (), EDGES)
+    assert len(dependence.draw(found, STYLE).axes) == 3
+    assert "Below" not in found.caption()
+    nobody = ScoredJets(jets.discriminant, jets.weight, jets.label * 0 + 999, jets.chosen, jets.columns)
+    found = dependence.compute(make_spec(), nobody, POINTS, EDGES)
+    assert found.message
+    dependence.draw(found, STYLE)
+
+
+def test_from_files(tmp_path: Path) -> None:
+    """What is drawn is what the JSON says."""
+    scores = make_scores(tmp_path / "scores.parquet", 2000, 3.4)
+    numbers = make_numbers(tmp_path / "numbers.json")
+    found = dependence.plot_dependence(make_spec(), scores, numbers, EDGES, STYLE, tmp_path / "a")
+    assert (tmp_path / "a.png").is_file()
+    assert found.against[0].column == "jet_pt_gev"
+    figure = dependence.draw(found, STYLE)
+    for of in found.against[0].classes:
+        drawn = figure.axes[0].findobj(lambda artist, gid=f"jet_pt_gev.{of.name}": artist.get_gid() == gid)
+        assert drawn
+
+
+def test_rows_carry_vertices() -> None:
+    """Protects: the third panel; jets know of the vertices of their event from the skim to the scores."""
+    for obj in columns.STORING:
+        assert "n_pv" in columns.KINEMATICS[obj]
+        assert not set(columns.KINEMATICS[obj]) & set(columns.CONTENT[obj])

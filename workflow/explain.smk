@@ -1,0 +1,55 @@
+# explain: reads a trained tagger and packed/{sample}; writes explain/{tagger}.json, what its inputs are worth.
+# ablate: reads the models of a tagger and of its trainings without some inputs, models/{tagger}.without/{name}/, and packed/{sample}; writes ablation/{tagger}.json, what they lose.
+
+
+rule explain:
+    input:
+        packed=lambda wildcards: read_by(wildcards.tagger),
+        model="<results>/models/{tagger}",
+    output:
+        explanation="<results>/explain/{tagger}.json",
+    log:
+        "<logs>/explain/{tagger}.log",
+    benchmark:
+        "<benchmarks>/explain/{tagger}.tsv"
+    wildcard_constraints:
+        tagger=one_of(RUN.explained),
+    conda:
+        "../envs/jetsmith.yaml"
+    threads: 2
+    resources:
+        mem_mb=grows(6000),
+        runtime=grows(60),
+    params:
+        **gets(stages.explain, "tagger"),
+        code=lambda wildcards: model_code("explain", RUN.classifiers[wildcards.tagger]),
+    script:
+        "../scripts/explain.py"
+
+
+rule ablate:
+    input:
+        packed=lambda wildcards: read_by(wildcards.tagger),
+        model="<results>/models/{tagger}",
+        models=lambda wildcards: [
+            f"<results>/models/{wildcards.tagger}.without/{name}" for name in RUN.ablations[wildcards.tagger]
+        ],
+    output:
+        ablation="<results>/ablation/{tagger}.json",
+    log:
+        "<logs>/ablate/{tagger}.log",
+    benchmark:
+        "<benchmarks>/ablate/{tagger}.tsv"
+    wildcard_constraints:
+        tagger=one_of(RUN.ablations),
+    conda:
+        "../envs/jetsmith.yaml"
+    threads: 2
+    resources:
+        mem_mb=grows(6000),
+        runtime=grows(60),
+    params:
+        **gets(stages.ablate, "tagger"),
+        code=lambda wildcards: model_code("ablate", RUN.classifiers[wildcards.tagger]),
+    script:
+        "../scripts/ablate.py"

@@ -1,0 +1,65 @@
+"""A trained model on rows: with folds each row by the model that left it out; of an ensemble each member."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from jetsmith import io, members, signs
+from jetsmith.classifiers import Backend
+from jetsmith.errors import InputError
+from jetsmith.io import FloatArray, IntArray
+from jetsmith.packed.rows import Rows
+from jetsmith.specs.classifiers import RecipeSpec
+
+
+def require_same(spec: RecipeSpec, model: Path) -> None:
+    """The model is whole, and was trained for these classes, inputs and folds.
+
+    Raises:
+        InputError: It is not.
+    """
+    io.check_folder(model, "train it again")
+    trained = io.read_json(model / "spec.json")
+    asked = spec.model_dump(mode="json")
+    for key in ("name", "backend", "model", "inputs", "classes", "folds"):
+        if trained.get(key) != asked[key]:
+            raise InputError(
+                f"{model}: was trained with other `{key}` than {spec.name} has now; train it again"
+            )
+
+
+def by_folder(spec: RecipeSpec, model: Path, rows: Rows) -> Iterator[tuple[Path, IntArray]]:
+    """The folders of a model's folds, each with the places of the rows that it did not see.
+
+    Raises:
+        InputError: The rows are packed in other folds.
+    """
+    if not spec.folds:
+        yield model, np.arange(len(rows))
+        return
+    fold = np.asarray(rows.column("fold"))
+    if len(fold) and fold.max() >= spec.folds:
+        raise InputError(
+            f"{spec.name}: rows are packed in {fold.max() + 1} folds, not {spec.folds}; pack again"
+        )
+    for k in range(spec.folds):
+        yield model / f"fold{k}", np.flatnonzero(fold == k)
+
+
+def probabilities(
+    spec: RecipeSpec, backend: Backend, model: Path, rows: Rows, threads: int
+) -> list[FloatArray]:
+    """Class probabilities by each member of a model, or by it alone, shape (N, C) each, float32."""
+    return [_of_one(spec, backend, folder, rows, threads) for folder in members.folders(model)]
+
+
+def _of_one(spec: RecipeSpec, backend: Backend, model: Path, rows: Rows, threads: int) -> FloatArray:
+    if signs.are_classes(spec) and len(spec.classes) == 2:
+        return signs.joined(_of_one(signs.four(spec), backend, model, rows, threads))
+    if not spec.folds:
+        return backend.predict(spec, model, rows, threads)
+    out = np.full((len(rows), len(spec.classes)), np.nan, np.float32)
+    for folder, which in by_folder(spec, model, rows):
+        out[which] = backend.predict(spec, folder, rows[which], threads)
+    return out

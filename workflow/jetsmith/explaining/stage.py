@@ -1,0 +1,128 @@
+"""Stage explain: what a trained tagger's first discriminant loses without an input, and what moves it."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jetsmith import applied, io, members, metrics
+from jetsmith.classifiers import find_backend
+from jetsmith.columns import EVENT_KEY
+from jetsmith.explaining import permutation
+from jetsmith.explaining.attribution import attributed
+from jetsmith.handed.explanation import Explanation
+from jetsmith.hashing import SPLITS, uniform
+from jetsmith.io import FloatArray
+from jetsmith.packed import arrays, windows
+from jetsmith.packed.arrays import FlatGroup, Packed, SequenceGroup
+from jetsmith.packed.rows import Rows
+from jetsmith.specs.classifiers import DiscriminantSpec, RecipeSpec, TruthSpec
+from jetsmith.specs.explain import JetsSpec
+
+
+def explain(
+    spec: RecipeSpec,
+    discriminant: DiscriminantSpec,
+    signal: TruthSpec,
+    background: TruthSpec,
+    model: str | Path,
+    packed: str | Path,
+    output: str | Path,
+    jets: JetsSpec,
+    seed: int,
+    threads: int = 1,
+) -> Explanation:
+    """Look into a tagger, on jets of signal and background that its training did not see.
+
+    Those are of the split `test`, in a sample with folds of all but `calibration`, each by the model that did
+    not see it. Where there are more than are wanted, a hash of the event chooses.
+
+    Args:
+        spec: The tagger.
+        discriminant: Its first.
+        signal: Class of the signal.
+        background: Of the background.
+        model: Folder that stage train wrote.
+        packed: Folder results/packed/{sample}.
+        output: JSON file, `handed.explanation.Explanation`.
+        jets: How many are looked at.
+        seed: Of the run: it chooses jets, and exchanges their inputs.
+        threads: CPU threads.
+
+    Raises:
+        InputError: A file is damaged or another's, or an input is not finite.
+    """
+    model = Path(model)
+    applied.require_same(spec, model)
+    rows = chosen(spec, Path(packed), signal, background, jets.exchanged, seed)
+    is_signal = np.isin(rows.label(), signal.truth)
+    weight = rows.weight()
+    sums = [float(weight[mask].sum()) for mask in (is_signal, ~is_signal)]
+    named = (spec.name, spec.sample, discriminant.name, signal.name, background.name)
+    if min(sums) <= 0:
+        found = Explanation(*named, 0, 0.5, (), (), (), None)
+        print(f"[explain {spec.name}] no jets of {signal.name} and {background.name}", file=sys.stderr)
+        io.write_record(output, found)
+        return found
+    held = in_memory(rows)
+    backend = find_backend(spec.backend)
+
+    def judge(versions: Sequence[Packed]) -> list[FloatArray]:
+        """The discriminant of each version of the jets."""
+        each = applied.probabilities(spec, backend, model, Rows.select(spec.inputs, versions), threads)
+        by_class = dict(zip(spec.class_names, members.mean(each).T, strict=True))
+        return np.split(metrics.discriminant(discriminant, by_class), len(versions))
+
+    features, groups = permutation.of_features(spec.inputs), permutation.of_groups(spec.inputs)
+    together = permutation.of_correlated(spec.inputs, held)
+    before, lost = permutation.losses(held, [*features, *groups, *together], judge, is_signal, seed)
+    few = Rows.select(spec.inputs, [held])[np.arange(min(jets.attributed, len(held)))]
+    n, of_groups = len(features), len(features) + len(groups)
+    found = Explanation(
+        *named,
+        jets=len(held),
+        auc=metrics.auc(before[is_signal], weight[is_signal], before[~is_signal], weight[~is_signal]),
+        features=tuple(lost[:n]),
+        groups=tuple(lost[n:of_groups]),
+        correlated=tuple(lost[of_groups:]),
+        attribution=attributed(spec, model, discriminant, few, threads, together),
+    )
+    io.write_record(output, found)
+    return found
+
+
+def chosen(
+    spec: RecipeSpec, packed: Path, signal: TruthSpec, background: TruthSpec, n: int, seed: int
+) -> Rows:
+    """At most n jets of two classes that no training has seen, in the order of a hash of their events."""
+    splits = [split for split in SPLITS if split != "calibration"] if spec.folds else ["test"]
+    groups = [inputs.group for inputs in spec.inputs]
+    parts = arrays.read_splits(packed, splits, groups, spec.sample)
+    of_both = (*signal.truth, *background.truth)
+    rows = Rows.select(spec.inputs, parts, [np.isin(part.label, of_both) for part in parts])
+    run, block, event = (rows.column(name) for name in EVENT_KEY)
+    return rows[np.argsort(uniform(run, block, event, seed, "explain"), kind="stable")[:n]]
+
+
+def in_memory(rows: Rows) -> Packed:
+    """The jets with their inputs, as one split that nothing else has."""
+    window = windows.read(rows, slice(0, len(rows)))
+    groups: dict[str, FlatGroup | SequenceGroup] = {}
+    for given in rows.inputs:
+        values = window[given.group]
+        if given.kind == "flat":
+            groups[given.group] = FlatGroup(values, given.features)
+        else:
+            offsets = window[f"{given.group}_offsets"].astype(np.int64)
+            groups[given.group] = SequenceGroup(values[:-1], offsets, given.features)
+    first = rows.parts[0]
+    return Packed(
+        groups=groups,
+        label=rows.label(),
+        weight=rows.weight(),
+        columns={name: rows.column(name) for name in first.columns},
+        datasets=first.datasets,
+        generators=first.generators,
+        sample=first.sample,
+    )

@@ -1,0 +1,128 @@
+"""Two scores of the same jets: differences whose intervals know that the jets are the same."""
+
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+from jetsmith.io import BoolArray, FloatArray
+from jetsmith.metrics.curves import auc
+from jetsmith.metrics.efficiencies import LEVEL, Interval
+
+
+def auc_difference(
+    before: FloatArray, after: FloatArray, weight: FloatArray, is_signal: BoolArray, level: float = LEVEL
+) -> Interval:
+    """AUC of one score less that of another of the same jets, with the interval of DeLong et al.
+
+    (Biometrics 44 (1988) 837, with weights.) The area is a mean over signal jets of the share of the
+    background below each, and over background jets of the share of the signal above each: what a jet adds to
+    the difference is known, and so is the variance. Jets that both scores place alike add nothing to it.
+
+    Args:
+        before: Scores, shape (N,).
+        after: Other scores of these jets, shape (N,).
+        weight: Signed, shape (N,).
+        is_signal: Shape (N,); others are background.
+        level: Probability content.
+
+    Raises:
+        InputError: A class is empty, sums to no positive weight or has scores that are not finite.
+    """
+    weight = np.asarray(weight, np.float64)
+    areas = [
+        auc(score[is_signal], weight[is_signal], score[~is_signal], weight[~is_signal])
+        for score in (before, after)
+    ]
+    value = areas[0] - areas[1]
+    placed = _placements(before, weight, is_signal) - _placements(after, weight, is_signal)
+    variance = 0.0
+    for mask in (is_signal, ~is_signal):
+        pulls = weight[mask] * (placed[mask] - value)
+        variance += float(pulls @ pulls) / float(weight[mask].sum()) ** 2
+    half = NormalDist().inv_cdf(0.5 + level / 2) * variance**0.5
+    return Interval(value, value - half, value + half)
+
+
+def _placements(score: FloatArray, weight: FloatArray, is_signal: BoolArray) -> FloatArray:
+    """Share of the other class on the right side of each jet, shape (N,); ties count half."""
+    values, place = np.unique(score, return_inverse=True)
+    found = np.empty(len(score))
+    for mask, sign in ((is_signal, 1.0), (~is_signal, -1.0)):
+        other = np.bincount(place[~mask], weight[~mask], len(values))
+        share = (np.cumsum(other) - other / 2) / other.sum()
+        found[mask] = (share if sign > 0 else 1 - share)[place[mask]]
+    return found
+
+
+def efficiency_differences(
+    before: FloatArray,
+    after: FloatArray,
+    weight: FloatArray,
+    is_signal: BoolArray,
+    targets: Sequence[float],
+    bootstraps: int,
+    seed: int | list[int],
+    level: float = LEVEL,
+) -> list[Interval]:
+    """Signal efficiency of one score less that of another, each at the same background efficiency.
+
+    Each score has its own threshold, on these jets. Intervals are those of a Poisson bootstrap in which a jet
+    counts as often for both scores, and the thresholds are found anew.
+
+    Args:
+        before: Scores, shape (N,).
+        after: Other scores of these jets, shape (N,).
+        weight: Signed, shape (N,).
+        is_signal: Shape (N,).
+        targets: Background efficiencies.
+        bootstraps: Replicas.
+        seed: Of these.
+        level: Probability content.
+
+    Returns:
+        One a target.
+    """
+    weight = np.asarray(weight, np.float64)
+    generator = np.random.default_rng(seed)
+    scores, wanted = (before, after), np.asarray(targets, np.float64)
+    orders = [(np.argsort(-s[is_signal]), np.argsort(-s[~is_signal])) for s in scores]
+    drawn = np.empty((bootstraps + 1, len(wanted)))
+    for replica in range(bootstraps + 1):  # a few hundred; the first is what was measured
+        counts = np.ones(len(weight)) if replica == 0 else generator.poisson(1.0, len(weight))
+        both = [
+            _efficiencies(s, weight * counts, is_signal, order, wanted)
+            for s, order in zip(scores, orders, strict=True)
+        ]
+        drawn[replica] = both[0] - both[1]
+    ends = np.quantile(drawn[1:], [0.5 - level / 2, 0.5 + level / 2], axis=0)
+    return [
+        Interval(float(value), min(float(low), float(value)), max(float(high), float(value)))
+        for value, low, high in zip(drawn[0], *ends, strict=True)
+    ]
+
+
+def efficiencies_at(
+    score: FloatArray, weight: FloatArray, is_signal: BoolArray, targets: Sequence[float]
+) -> FloatArray:
+    """Signal efficiencies at background efficiencies, shape (T,), as `efficiency_differences` has them."""
+    order = np.argsort(-score[is_signal]), np.argsort(-score[~is_signal])
+    return _efficiencies(score, np.asarray(weight, np.float64), is_signal, order, np.asarray(targets))
+
+
+def _efficiencies(
+    score: FloatArray,
+    weight: FloatArray,
+    is_signal: BoolArray,
+    orders: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
+    targets: FloatArray,
+) -> FloatArray:
+    """Signal efficiencies above the highest score at which the background's exceeds each target."""
+    of_signal, of_background = orders
+    falling = score[~is_signal][of_background]
+    sums = np.cumsum(weight[~is_signal][of_background])
+    exceeds = np.argmax(sums[None, :] > targets[:, None] * sums[-1], axis=1)
+    passing = np.concatenate([[0.0], np.cumsum(weight[is_signal][of_signal])])
+    n = np.searchsorted(-score[is_signal][of_signal], -falling[exceeds], side="left")
+    return np.asarray(passing[n] / passing[-1])
