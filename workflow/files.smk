@@ -170,6 +170,8 @@ PLOT_SUBJECTS = {
     "trained": "{classifier}",
     "scanned": "{classifier}",
     "ensemble": "{judgement}",
+    "described": "{sample}/{group}",
+    "compared": "{sample}/{group}",
 }
 
 
@@ -214,6 +216,27 @@ def ensemble_inputs(wildcards):
     return {"scores": scores_of(RUN.judgements[wildcards.judgement].name)}
 
 
+def described_inputs(wildcards):
+    """Packed rows and features of a group, and what stage features says of what it found missing."""
+    sample, group = wildcards.sample, wildcards.group
+    datasets = RUN.run.samples[sample].datasets
+    about = {
+        f"about_{name}": [path.replace(".parquet", ".meta.json") for path in features_of(name, group)]
+        for name in datasets
+    }
+    return {"packed": packed_of(sample, ROWS, group), **about}
+
+
+def compared_inputs(wildcards):
+    """Packed rows and features of a group, and those of samples that taggers judged on this one are trained on."""
+    sample, group = wildcards.sample, wildcards.group
+    others = RUN.trained_elsewhere(sample, group)
+    return {
+        "packed": packed_of(sample, ROWS, group),
+        "others": [path for other in others for path in packed_of(other, ROWS, group)],
+    }
+
+
 PLOT_INPUTS = {
     "contrast": contrast_inputs,
     "judgement": judgement_inputs,
@@ -223,6 +246,8 @@ PLOT_INPUTS = {
     "trained": trained_inputs,
     "scanned": scanned_inputs,
     "ensemble": ensemble_inputs,
+    "described": described_inputs,
+    "compared": compared_inputs,
 }
 
 

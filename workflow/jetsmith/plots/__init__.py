@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 Of = Literal[
-    "contrast", "judgement", "reweighter", "tested", "interpolated", "trained", "scanned", "ensemble"
+    "contrast",
+    "judgement",
+    "reweighter",
+    "tested",
+    "interpolated",
+    "trained",
+    "scanned",
+    "ensemble",
+    "described",
+    "compared",
 ]
 
 
@@ -19,8 +28,9 @@ class About(NamedTuple):
     Attributes:
         of: What there is a figure of: a signal against a background in a sample, a discriminant of a
             tagger, the weights of a reweighter, its closure test alone, that of one with values of
-            parameters that were held out, a classifier that trains, one that is scanned, or a discriminant
-            of an ensemble.
+            parameters that were held out, a classifier that trains, one that is scanned, a discriminant
+            of an ensemble, the features of a group that classifiers read in a sample, or where there is
+            something to compare these with.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
     """
 
@@ -39,6 +49,8 @@ PLOTS = {  # in the order of the report
     "training": About("trained"),
     "scan": About("scanned"),
     "members": About("ensemble", ("seed",)),
+    "features": About("described"),
+    "shifts": About("compared"),
 }
 
 
@@ -47,11 +59,12 @@ def plot(name: str, files: Mapping[str, Any], given: Mapping[str, Any], output: 
 
     Args:
         name: Of the plot.
-        files: What it reads: `scores` and `numbers` of calibrate, `closure` and `weights`, `model`, `table`.
+        files: What it reads: `scores` and `numbers` of calibrate, `closure` and `weights`, `model`, `table`,
+            `packed` rows and features.
         given: What it gets of the configuration, as `stages.plot` gives it.
         output: Path without suffix.
     """
-    from jetsmith.specs.classifiers import ClassifierSpec, TrainedSpec
+    from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainedSpec
     from jetsmith.specs.plots import PlotSpec
 
     records: dict[str, Any] = {"style": PlotSpec(**given["style"])}
@@ -61,5 +74,7 @@ def plot(name: str, files: Mapping[str, Any], given: Mapping[str, Any], output: 
         records["trained"] = TrainedSpec(**given["trained"])
     if "specs" in given:
         records["specs"] = [ClassifierSpec(**spec) for spec in given["specs"]]
+    if "classes" in given:
+        records["classes"] = [ClassSpec(**entry) for entry in given["classes"]]
     module = importlib.import_module(f"jetsmith.plots.{name}")
     getattr(module, f"plot_{name}")(**files, **{**given, **records}, output=output)
