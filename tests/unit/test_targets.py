@@ -73,7 +73,7 @@ UNKNOWN = {
     "results/calibration/deepcvs.numbers.json": "the run has no tagger `deepcvs`; did you mean `deepcsv`",
     "results/plots/roc/jets/b_jets_vs_qcd.png": "sample `jets` has no contrast `b_jets_vs_qcd`; did you mean",
     "results/plots/roc/zjets/c_jets.png": "sample `zjets` has no contrast `c_jets`. Choices: none",
-    "results/plots/features/jets/rows.png": "sample `jets` has no group `rows`. Choices: ak4, charged, neutral",
+    "results/plots/features/jets/rows.png": "sample `jets` has no group `rows`. Choices: ak4, ",
     "results/plots/efficency/cmva.png": "the run has no plot `efficency`; did you mean `efficiency`",
     "results/plots/training/qcd.png": "the run has no classifier `qcd`",
 }

@@ -3,8 +3,7 @@
 from typing import Any
 
 from jetsmith.configuration.configuration import Configuration
-from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
-from jetsmith.strict import seen_as
+from jetsmith.specs.classifiers import ClassifierSpec
 
 
 def readers(run: Configuration, sample: str, group: str) -> list[ClassifierSpec]:
@@ -32,12 +31,13 @@ def described(run: Configuration, sample: str, group: str) -> dict[str, Any]:
             for name, of in known.features.items()
             if name in read
         },
-        "classes": [seen_as(ClassSpec, one) for one in finest.classes],
+        "classes": [one.model_dump(mode="json", exclude={"flavor"}) for one in finest.classes],
     }
 
 
 def compared(run: Configuration, sample: str, group: str) -> dict[str, Any]:
     """The same, with data sets of collisions, and samples that taggers judged on this one are trained on."""
     of = described(run, sample, group)
+    of["features"] = {name: {"label": about["label"]} for name, about in of["features"].items()}
     data = [name for name in run.run.samples[sample].datasets if run.datasets[name].is_data]
     return {**of, "data": data, "trained_on": run.trained_elsewhere(sample, group)}

@@ -19,7 +19,7 @@ class Distance(NamedTuple):
     """A distance of two samples.
 
     Attributes:
-        value: From 0 to 1.
+        value: From 0 to 1; the largest of many fluctuating differences, and so a little too large.
         error: Of it, where the two are as far apart: standard deviation of the difference at its place.
         null: What equal samples of the same effective sizes are apart on average.
         p: Probability that equal samples are at least as far apart.

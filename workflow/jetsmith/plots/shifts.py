@@ -129,7 +129,7 @@ def plot_shifts(
     Args:
         sample: Name of the sample.
         group: Name of the feature group.
-        features: Source, label and default of each feature, in order.
+        features: Label of each feature, in order.
         classes: Within which is compared.
         data: Data sets of the sample that are collisions.
         trained_on: Samples that taggers which are judged on this one are trained on.
