@@ -201,6 +201,8 @@ PLOT_SUBJECTS = {
     "ensemble": "{judgement}",
     "explained": "{tagger}",
     "ablated": "{tagger}",
+    "described": "{sample}/{group}",
+    "compared": "{sample}/{group}",
 }
 
 
@@ -255,6 +257,27 @@ def ablated_inputs(wildcards):
     return {"ablation": f"<results>/ablation/{wildcards.tagger}.json"}
 
 
+def described_inputs(wildcards):
+    """Packed rows and features of a group, and what stage features says of what it found missing."""
+    sample, group = wildcards.sample, wildcards.group
+    datasets = RUN.run.samples[sample].datasets
+    about = {
+        f"about_{name}": [path.replace(".parquet", ".meta.json") for path in features_of(name, group)]
+        for name in datasets
+    }
+    return {"packed": packed_of(sample, ROWS, group), **about}
+
+
+def compared_inputs(wildcards):
+    """Packed rows and features of a group, and those of samples that taggers judged on this one are trained on."""
+    sample, group = wildcards.sample, wildcards.group
+    others = RUN.trained_elsewhere(sample, group)
+    return {
+        "packed": packed_of(sample, ROWS, group),
+        "others": [path for other in others for path in packed_of(other, ROWS, group)],
+    }
+
+
 PLOT_INPUTS = {
     "contrast": contrast_inputs,
     "judgement": judgement_inputs,
@@ -267,6 +290,8 @@ PLOT_INPUTS = {
     "ensemble": ensemble_inputs,
     "explained": explained_inputs,
     "ablated": ablated_inputs,
+    "described": described_inputs,
+    "compared": compared_inputs,
 }
 
 

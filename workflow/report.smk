@@ -22,7 +22,9 @@ rule report:
     params:
         **gets(stages.report),
         code=code("report"),
-        template=provenance.file_digest(provenance.PACKAGE / "report/template.html.j2"),
+        template=[
+            provenance.file_digest(provenance.PACKAGE / f"report/{name}.html.j2") for name in ("template", "features")
+        ],
         accepted=lambda wildcards: workflow.persistence.accepted,
     script:
         "../scripts/report.py"

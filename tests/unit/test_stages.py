@@ -29,6 +29,7 @@ SETS = {
     "judged": JUDGED,
     "drawn": JUDGED - {"calibrate", "explain"},
     "inputs": {"plot_importance", "plot_ablation"},
+    "described": {"plot_features", "plot_shifts"},
 }
 OF_DATASET = (stages.inspect, stages.skim, stages.account)
 OF_SAMPLE = (stages.pack_rows,)
@@ -177,9 +178,10 @@ def test_another_tagger_touches_nobody_else(folder: Path) -> None:
     set_value(folder / "config.yaml", "taggers.dips", "mine")
     after = handed(folder)
     drawn = {("plot_roc", f"mine/b_jets_vs_{name}") for name in ("light_jets", "c_jets")}
+    drawn |= {("plot_features", "mine/ak4")}  # it reads more of the group
     assert {key for key in before if before[key] != after[key]} == drawn
     new = {key for key in after.keys() - before.keys() if "dips" not in key}
-    assert new == {("features", "mine/charged"), ("pack", "mine/charged")}
+    assert new == {(stage, "mine/charged") for stage in ("features", "pack", "plot_features")}
 
 
 def test_another_point_trains_alone(folder: Path) -> None:

@@ -37,6 +37,7 @@ OUTPUTS = [
     "results/calibration/{judgement}.numbers.json",
     "results/plots/roc/{sample}/{contrast}.png",
     "results/plots/efficiency/{judgement}.png",
+    "results/plots/features/{sample}/{group}.png",
     "results/plots/training/{classifier}.png",
 ]
 
@@ -72,6 +73,7 @@ UNKNOWN = {
     "results/calibration/deepcvs.numbers.json": "the run has no tagger `deepcvs`; did you mean `deepcsv`",
     "results/plots/roc/jets/b_jets_vs_qcd.png": "sample `jets` has no contrast `b_jets_vs_qcd`; did you mean",
     "results/plots/roc/zjets/c_jets.png": "sample `zjets` has no contrast `c_jets`. Choices: none",
+    "results/plots/features/jets/rows.png": "sample `jets` has no group `rows`. Choices: ak4, ",
     "results/plots/efficency/cmva.png": "the run has no plot `efficency`; did you mean `efficiency`",
     "results/plots/training/qcd.png": "the run has no classifier `qcd`",
 }
@@ -102,7 +104,7 @@ def test_what_there_is(demo):
         "results/scores/pythia_shower/zjets.parquet", "results/weights/pythia_shower/zjets_power.parquet",
         "results/bundles/cmva", "results/bundles/pythia_shower",
         "results/weights/pythia_shower_2d.correction.json", "results/calibration/double_b.json",
-        "results/plots/roc/fat_jets/hbb_vs_qcd_bb.png",
+        "results/plots/roc/fat_jets/hbb_vs_qcd_bb.png", "results/plots/features/zjets/event.png",
     ]  # fmt: skip
     others = ["-n", "all", "--cores", "2", "--configfile", "mine.yaml", "title=results/a", "results/a/b.json"]
     targets.check(known + others, OUTPUTS, demo)

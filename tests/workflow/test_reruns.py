@@ -24,6 +24,8 @@ PLOTS = {
     "plot_closure",
     "plot_systematic",
     "plot_training",
+    "plot_features",
+    "plot_shifts",
 }
 
 

@@ -296,7 +296,36 @@ class Configuration:
             "ablated": self.ablations,
             "ensemble": [name for name, spec in self.judgements.items() if spec.name in self.ensembles],
         }
+        if of in ("described", "compared"):
+            return self._described() if of == "described" else self._compared()
         return [(name,) for name in named[of]]
+
+    def _described(self) -> list[tuple[str, ...]]:
+        """Sample and feature group, where a classifier reads the group there."""
+        read = {
+            (sample, group)
+            for name, spec in self.classifiers.items()
+            for sample in self.samples_of(name)
+            for group in spec.groups
+        }
+        return [(s, group) for s in self.run.samples for group in self.groups if (s, group) in read]
+
+    def _compared(self) -> list[tuple[str, ...]]:
+        """Of these, where there is something to compare: data sets of a tagger's sample, or other samples."""
+        tagged = {sample for name in self.run.taggers for sample in self.samples_of(name)}
+        return [
+            (sample, group)
+            for sample, group in self._described()
+            if sample in tagged
+            and (len(self.run.samples[sample].datasets) > 1 or self.trained_elsewhere(sample, group))
+        ]
+
+    def trained_elsewhere(self, sample: str, group: str) -> list[str]:
+        """Samples that taggers which read a group, and are judged on a sample, are trained on."""
+        found = (
+            spec for name, spec in self.classifiers.items() if sample in self.run.judged_on.get(name, ())
+        )
+        return list(dict.fromkeys(spec.sample for spec in found if group in spec.groups))
 
     def judged_on(self, sample: str) -> list[ClassifierSpec]:
         """Judgements on a sample, in the order of the configuration."""

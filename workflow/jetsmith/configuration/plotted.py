@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jetsmith.configuration.configuration import Configuration
+from jetsmith.configuration.described import compared, described
 from jetsmith.plots import PLOTS
 from jetsmith.specs.classifiers import ClassifierSpec, TrainedSpec
 from jetsmith.strict import seen_as
@@ -24,10 +25,13 @@ def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
     Args:
         run: The configuration.
         name: Of the plot.
-        subject: Sample and contrast, or the judgement, the reweighter, the classifier.
+        subject: Sample and contrast, or sample and feature group; or the judgement, the reweighter, the
+            classifier.
     """
     about = PLOTS[name]
     style = {"style": run.run.plots.model_dump()}
+    if about.of in ("described", "compared"):
+        return (described if about.of == "described" else compared)(run, *subject) | style
     if about.of in ("trained", "scanned", "headed", "explained", "ablated"):
         shown = [run.classifiers[subject[0]]]
         who: dict[str, Any] = {"trained": shown[0].model_dump(include=set(TrainedSpec.model_fields))}

@@ -89,6 +89,9 @@ def _unknown(
             simulate = run.datasets[names["dataset"]].simulate
             choices = [f"{part:03d}" for part in range(simulate.parts if simulate else 0)]
             whose = f"the simulation of `{names['dataset']}`"
+        elif kind == "group" and "/plots/" in pattern:
+            choices = [group for sample, group in run.subjects("described") if sample == names["sample"]]
+            whose = f"sample `{names['sample']}`"
         elif kind == "classifier" and ("/scans/" in pattern or ".scan/" in pattern):
             choices, whose, kind = run.scans, "the run", "scanned"
         else:

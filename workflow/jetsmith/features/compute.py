@@ -38,7 +38,8 @@ def compute_features(
         skim: Parquet file of stage skim.
         output: Parquet file to write: flat features by name, sequences as `<group>_<feature>`, float32. Its
             subject has a digest of the keys of its rows, by which files of one partition are known.
-        meta: JSON file to write: which features were left out and why, and what the rest came from.
+        meta: JSON file to write: which features were left out and why, how many values the default stands
+            for, and what the rest came from.
         further: Canonical columns of rows, stored or derived, where they can be had.
         resolution: JSON file of stage resolution, where the run has it and the group reads what follows.
         subject: Dataset and part that the skim has to be of, and that the features then are of.
@@ -58,16 +59,19 @@ def compute_features(
         derive(table, sorted(resolved_by), ways)
         table[TRACK_PROBABILITY] = track_probabilities(table, resolution)
     derive(table, sorted(set(wanted) & known), ways)
+    replaced: dict[str, int] = {}
     if group is None:
-        result = {name: table[name] for name in wanted if name in known}
+        result: Table = {name: table[name] for name in wanted if name in known}
     else:
-        result = _sequence(group, table) if group.kind == "sequence" else _flat(group, table)
+        result, replaced = (_sequence if group.kind == "sequence" else _flat)(group, table)
     about = {"group": group.name if group else columns.ROWS, "keys": digest}
     n_bytes = sum(c.values.nbytes if isinstance(c, Lists) else c.nbytes for c in result.values())
     rows, step = to_rows(result, n_rows), max(PIECE_BYTES * n_rows // max(n_bytes, 1), 1)
     pieces = (rows[start : start + step] for start in range(0, max(n_rows, 1), step))
     io.write_rows(output, pieces, **subject, **about)
-    io.write_json(meta, _about(group, known, n_rows))
+    n_values = max((len(c.values if isinstance(c, Lists) else c) for c in result.values()), default=0)
+    replaces = {"n_values": n_values, "replaced": replaced} if group else {}
+    io.write_json(meta, _about(group, known, n_rows) | replaces)
 
 
 def left_out(group: ColumnGroup, known: set[str]) -> dict[str, str]:
@@ -94,22 +98,24 @@ def _about(group: ColumnGroup | None, known: set[str], n_rows: int) -> dict[str,
     }
 
 
-def _flat(group: ColumnGroup, table: Mapping[str, Array | Lists]) -> Table:
+def _flat(group: ColumnGroup, table: Mapping[str, Array | Lists]) -> tuple[Table, dict[str, int]]:
+    """Columns, shape (N,) each, and of how many of its values each is the default."""
     found: Table = {}
+    replaced = {}
     for name, feature in group.features.items():
         if feature.source not in table:
             continue
         column = table[feature.source]
         values = column.slot(feature.slot or 0) if isinstance(column, Lists) else column
-        found[name] = finish(values, feature)
-    return found
+        found[name], replaced[name] = _finished(values, feature)
+    return found, replaced
 
 
-def _sequence(group: ColumnGroup, table: Mapping[str, Array | Lists]) -> Table:
-    """Sort by the key, largest first, and cut; (total, ) -> (kept,) per feature."""
+def _sequence(group: ColumnGroup, table: Mapping[str, Array | Lists]) -> tuple[Table, dict[str, int]]:
+    """Sort by the key, largest first, and cut; (total, ) -> (kept,) per feature. As `_flat`."""
     wanted = {name: f for name, f in group.features.items() if f.source in table}
     if not wanted:
-        return {}
+        return {}, {}
     lists: dict[str, Lists] = {}
     key_names = [group.sort_by] if group.sort_by in table else []
     for source in dict.fromkeys([*(f.source for f in wanted.values()), *key_names]):
@@ -126,14 +132,20 @@ def _sequence(group: ColumnGroup, table: Mapping[str, Array | Lists]) -> Table:
     rank = np.arange(len(order)) - np.repeat(offsets[:-1], np.diff(offsets))
     order = order[rank < group.length]
     cut = np.concatenate([[0], np.cumsum(np.minimum(np.diff(offsets), group.length))])
-    return {
-        group.column(name): Lists(cut, finish(lists[feature.source].values[order], feature))
-        for name, feature in wanted.items()
-    }
+    found = {name: _finished(lists[f.source].values[order], f) for name, f in wanted.items()}
+    return (
+        {group.column(name): Lists(cut, values) for name, (values, _) in found.items()},
+        {name: n for name, (_, n) in found.items()},
+    )
 
 
 def finish(values: Array, feature: ColumnSpec) -> Array:
     """Transform, cast to float32, clip, and give what is not finite the default; NaN for none."""
+    return _finished(values, feature)[0]
+
+
+def _finished(values: Array, feature: ColumnSpec) -> tuple[Array, int]:
+    """As `finish`, and how many values the default stands for."""
     with np.errstate(all="ignore"):
         if feature.transform != "none":
             values = named.find(named.transform(feature.transform))(values.astype(np.float64))
@@ -141,4 +153,5 @@ def finish(values: Array, feature: ColumnSpec) -> Array:
     usable = np.isfinite(result)
     if feature.clip is not None:
         result = np.clip(result, np.float32(feature.clip[0]), np.float32(feature.clip[1]))
-    return np.where(usable, result, np.float32(np.nan if feature.default is None else feature.default))
+    default = np.float32(np.nan if feature.default is None else feature.default)
+    return np.where(usable, result, default), int(np.count_nonzero(~usable))

@@ -127,9 +127,12 @@ def min_delta_r(eta: Lists, phi: Lists, sv_eta: Lists, sv_phi: Lists) -> Lists:
     """Distance of each candidate to the nearest vertex of its row, 0.4 at most."""
     owner = eta.owner
     nearest = np.full(len(eta.values), MAX_SV_DISTANCE)
+    n_vertices = sv_eta.counts[owner]
     for index in range(int(sv_eta.counts.max(initial=0))):  # a handful: vertices of the richest row
-        distance = delta_r(eta.values, phi.values, sv_eta.slot(index)[owner], sv_phi.slot(index)[owner])
-        nearest = np.fmin(nearest, distance)
+        here = np.flatnonzero(n_vertices > index)  # most rows have none
+        vertex = sv_eta.offsets[:-1][owner[here]] + index
+        distance = delta_r(eta.values[here], phi.values[here], sv_eta.values[vertex], sv_phi.values[vertex])
+        nearest[here] = np.fmin(nearest[here], distance)
     return Lists(eta.offsets, nearest)
 
 

@@ -20,6 +20,8 @@ Of = Literal[
     "headed",
     "explained",
     "ablated",
+    "described",
+    "compared",
 ]
 
 
@@ -30,8 +32,9 @@ class About(NamedTuple):
         of: What there is a figure of: a signal against a background in a sample, a discriminant of a
             tagger, the weights of a reweighter, its closure test alone, that of one with values of
             parameters that were held out, a classifier that trains, one that is scanned, a discriminant of
-            an ensemble, a network with auxiliary heads, a tagger that is looked into, or one that is also
-            trained without some inputs.
+            an ensemble, a network with auxiliary heads, a tagger that is looked into, one that is also
+            trained without some inputs, the features of a group that classifiers read in a sample, or where
+            there is something to compare these with.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
     """
 
@@ -54,6 +57,8 @@ PLOTS = {  # in the order of the report
     "scan": About("scanned"),
     "members": About("ensemble", ("seed",)),
     "heads": About("headed"),
+    "features": About("described"),
+    "shifts": About("compared"),
 }
 
 
@@ -62,11 +67,12 @@ def plot(name: str, files: Mapping[str, Any], given: Mapping[str, Any], output: 
 
     Args:
         name: Of the plot.
-        files: What it reads: `scores` and `numbers` of calibrate, `closure` and `weights`, `model`, `table`.
+        files: What it reads: `scores` and `numbers` of calibrate, `closure` and `weights`, `model`, `table`,
+            `packed` rows and features.
         given: What it gets of the configuration, as `stages.plot` gives it.
         output: Path without suffix.
     """
-    from jetsmith.specs.classifiers import ClassifierSpec, TrainedSpec
+    from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainedSpec
     from jetsmith.specs.plots import PlotSpec
 
     records: dict[str, Any] = {"style": PlotSpec(**given["style"])}
@@ -76,5 +82,7 @@ def plot(name: str, files: Mapping[str, Any], given: Mapping[str, Any], output: 
         records["trained"] = TrainedSpec(**given["trained"])
     if "specs" in given:
         records["specs"] = [ClassifierSpec(**spec) for spec in given["specs"]]
+    if "classes" in given:
+        records["classes"] = [ClassSpec(**entry) for entry in given["classes"]]
     module = importlib.import_module(f"jetsmith.plots.{name}")
     getattr(module, f"plot_{name}")(**files, **{**given, **records}, output=output)
