@@ -24,11 +24,7 @@ DERIVED: dict[str, tuple[Derived, ...]] = (
     of_jets.OTHERWISE
     | of_events.OTHERWISE
     | of_tags.OTHERWISE
-    | {
-        name: new.ways
-        for table in (OF_JETS, OF_PARTICLES, OF_TAGS, OF_EVENTS)
-        for name, new in table.items()
-    }
+    | {name: new.ways for table in (OF_JETS, OF_PARTICLES, OF_TAGS, OF_EVENTS) for name, new in table.items()}
 )
 """All ways, by column."""
 
