@@ -265,6 +265,15 @@ class Training:
         return history, best
 
 
+def loaded(model: Path) -> Any:
+    """The network that a folder holds, as it was saved; its engine is at work already."""
+    import keras
+
+    import jetsmith.models._layers  # noqa: F401  registers the layers that the file names
+
+    return keras.models.load_model(model / "model.keras", compile=False, safe_mode=True)
+
+
 def predict(spec: RecipeSpec, model: Path, rows: Rows, threads: int) -> FloatArray:
     """Class probabilities, shape (N, C), float32.
 
@@ -273,11 +282,7 @@ def predict(spec: RecipeSpec, model: Path, rows: Rows, threads: int) -> FloatArr
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     engine = engine_of(spec, threads)
-    import keras
-
-    import jetsmith.models._layers  # noqa: F401  registers the layers that the file names
-
-    network = keras.models.load_model(model / "model.keras", compile=False, safe_mode=True)
+    network = loaded(model)
     require_classes(model, network.output[CLASSES].shape[-1], spec)
     runs = engine.Runs(network, spec.inputs)
     feed = Feed(rows, PREDICT_ROWS, runs.upload, room=0)

@@ -34,9 +34,7 @@ class Network:
         _keras.engine_of(spec, threads)
         import keras
 
-        import jetsmith.models._layers  # noqa: F401  registers the layers that the file names
-
-        loaded = keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)
+        loaded = _keras.loaded(folder)
         network = keras.Model(
             {tensor.name: tensor for tensor in loaded.inputs}, loaded.get_layer("probabilities").input
         )
