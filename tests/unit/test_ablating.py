@@ -254,3 +254,13 @@ def test_differences_of_efficiencies() -> None:
         assert one.low > 0  # noise costs
     for one in metrics.efficiency_differences(before, 3 * before, weight, is_signal, targets, 50, 1):
         assert (one.value, one.low, one.high) == (0, 0, 0)
+
+
+def test_a_part_of_jets_of_one_score_passes() -> None:
+    """Trees give few different scores: at one for all jets an efficiency is that of the background."""
+    is_signal, weight = np.arange(10) < 4, np.ones(10)
+    for target in (0.1, 0.5):
+        (found,) = metrics.efficiencies_at(np.ones(10), weight, is_signal, [target])
+        assert found == pytest.approx(target)
+    two = np.where(np.arange(10) % 2, 1.0, 0.0)  # half of both classes
+    assert metrics.efficiencies_at(two, weight, is_signal, [0.25, 0.75]) == pytest.approx([0.25, 0.75])

@@ -68,6 +68,8 @@ STAGES = (
     "training",
     "choosing",
     "assembling",
+    "explaining.stage",
+    "ablating",
     "scoring",
     "reweighting",
     "calibration",

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
-import numpy.typing as npt
 
-from jetsmith.io import BoolArray, FloatArray
+from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics.curves import auc
 from jetsmith.metrics.efficiencies import LEVEL, Interval
 
@@ -86,15 +85,11 @@ def efficiency_differences(
     """
     weight = np.asarray(weight, np.float64)
     generator = np.random.default_rng(seed)
-    scores, wanted = (before, after), np.asarray(targets, np.float64)
-    orders = [(np.argsort(-s[is_signal]), np.argsort(-s[~is_signal])) for s in scores]
+    placed, wanted = [_falling(score) for score in (before, after)], np.asarray(targets, np.float64)
     drawn = np.empty((bootstraps + 1, len(wanted)))
     for replica in range(bootstraps + 1):  # a few hundred; the first is what was measured
         counts = np.ones(len(weight)) if replica == 0 else generator.poisson(1.0, len(weight))
-        both = [
-            _efficiencies(s, weight * counts, is_signal, order, wanted)
-            for s, order in zip(scores, orders, strict=True)
-        ]
+        both = [_efficiencies(place, weight * counts, is_signal, wanted) for place in placed]
         drawn[replica] = both[0] - both[1]
     ends = np.quantile(drawn[1:], [0.5 - level / 2, 0.5 + level / 2], axis=0)
     return [
@@ -107,22 +102,26 @@ def efficiencies_at(
     score: FloatArray, weight: FloatArray, is_signal: BoolArray, targets: Sequence[float]
 ) -> FloatArray:
     """Signal efficiencies at background efficiencies, shape (T,), as `efficiency_differences` has them."""
-    order = np.argsort(-score[is_signal]), np.argsort(-score[~is_signal])
-    return _efficiencies(score, np.asarray(weight, np.float64), is_signal, order, np.asarray(targets))
+    return _efficiencies(_falling(score), np.asarray(weight, np.float64), is_signal, np.asarray(targets))
+
+
+def _falling(score: FloatArray) -> IntArray:
+    """Place of each score among the different ones, the highest first."""
+    place: IntArray = np.unique(-np.asarray(score), return_inverse=True)[1]
+    return place
 
 
 def _efficiencies(
-    score: FloatArray,
-    weight: FloatArray,
-    is_signal: BoolArray,
-    orders: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
-    targets: FloatArray,
+    place: IntArray, weight: FloatArray, is_signal: BoolArray, targets: FloatArray
 ) -> FloatArray:
-    """Signal efficiencies above the highest score at which the background's exceeds each target."""
-    of_signal, of_background = orders
-    falling = score[~is_signal][of_background]
-    sums = np.cumsum(weight[~is_signal][of_background])
-    exceeds = np.argmax(sums[None, :] > targets[:, None] * sums[-1], axis=1)
-    passing = np.concatenate([[0.0], np.cumsum(weight[is_signal][of_signal])])
-    n = np.searchsorted(-score[is_signal][of_signal], -falling[exceeds], side="left")
-    return np.asarray(passing[n] / passing[-1])
+    """Signal efficiencies at background efficiencies, shape (T,), on straight lines between different scores.
+
+    That is what a part of the jets of one score would give, as for the area, where ties count half.
+    """
+    n = int(place.max()) + 1
+    signal, background = (
+        np.append(0.0, np.cumsum(np.bincount(place[mask], weight[mask], n)))
+        for mask in (is_signal, ~is_signal)
+    )
+    rising = np.maximum.accumulate(background)  # weights below 0
+    return np.asarray(np.interp(targets * background[-1], rising, signal) / signal[-1])

@@ -9,13 +9,13 @@ class JetsSpec(Record):
     """How many jets are looked at."""
 
     exchanged: int = Field(
-        5000,
+        3000,
         ge=100,
         le=10_000_000,
         description="Jets, at most, whose inputs are exchanged: each is scored once for each feature.",
     )
     attributed: int = Field(
-        1000,
+        500,
         ge=10,
         le=10_000_000,
         description="Of these the jets, at most, whose values are shared among their inputs.",
