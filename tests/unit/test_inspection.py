@@ -282,3 +282,25 @@ def test_check_classifier(tmp_path):
         assert word in message
     with pytest.raises(InputError, match="stored_btagDeepFlavB"):
         suitability.check_classifier(classifier(("stored_JP",)), inspections, derivable, output)
+
+
+def test_truth_of_constituents_may_lack(tmp_path, capsys):
+    """As in all real files: what learns from it is off, which log and record say; inputs may not lack."""
+    path = mock.write(tmp_path / "a.root", [mock.events(5)])
+    inspect(tmp_path, [path])
+    there, lacking = ("charged",) * 2, ("cpf_truth_origin", "cpf_truth_vertex")
+    side = Inputs(
+        group="charged", kind="sequence", length=9, features=there, sources=("cpf_pt_gev", *lacking)
+    )
+    spec = classifier(("jet_pt_gev",))
+    suitability.check_classifier(
+        spec.model_copy(update={"side": (side,)}), [tmp_path / "inspect.json"], set, tmp_path / "check.json"
+    )
+    found = io.read_json(tmp_path / "check.json")
+    assert found["datasets"]["test"]["auxiliary_lacking"] == [*lacking]
+    assert "cpf_truth_origin" not in found["sources"]
+    assert "dataset test has no cpf_truth_origin, cpf_truth_vertex: heads" in capsys.readouterr().err
+    with pytest.raises(InputError, match="no column cpf_truth_origin"):
+        suitability.check_classifier(
+            classifier(lacking[:1]), [tmp_path / "inspect.json"], set, tmp_path / "check.json"
+        )
