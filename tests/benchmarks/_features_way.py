@@ -112,7 +112,8 @@ def few(folder: Path) -> Callable[[], None]:
 def awkward(folder: Path) -> Callable[[], None]:
     """These columns without a loop, in plain awkward and vector."""
     vector.register_awkward()
-    columns = "cpf_pt_gev cpf_eta cpf_phi_rad cpf_d0_cm cpf_sip2d_sig sv_eta sv_phi_rad jet_pt_gev jet_eta jet_phi_rad"
+    columns = "cpf_pt_gev cpf_eta cpf_phi_rad cpf_d0_cm cpf_sip2d_sig sv_eta sv_phi_rad"
+    columns += " jet_pt_gev jet_eta jet_phi_rad"
 
     def work() -> None:
         rows = ak.from_parquet(folder / "bare.parquet", columns=columns.split())

@@ -304,7 +304,7 @@ CLASSIFIERS = {
     "attention without constituents": (
         "taggers/deepcsv.yaml",
         both(put("model", value="transformer"), put("architecture", value={"layers": 2})),
-        ["architecture.layers: look at constituents, and no group of `inputs` is a sequence"],
+        ["model: `transformer` looks at constituents, and no group of `inputs` is a sequence"],
     ),
     "pairs of tracks that the network does not see": (
         "taggers/deepjet.yaml",

@@ -328,3 +328,25 @@ def test_what_orders_a_sequence_alone_may_be_absent(tmp_path, capsys):
     reads = spec.model_copy(update={"inputs": (spec.inputs[0].model_copy(update={"features": ("a", "b")}),)})
     with pytest.raises(InputError, match="no column cpf_nowhere"):
         suitability.check_classifier(reads, inspections, set, output, groups=[group])
+
+
+def test_truth_of_constituents_may_lack(tmp_path, capsys):
+    """As in all real files: what learns from it is off, which log and record say; inputs may not lack."""
+    path = mock.write(tmp_path / "a.root", [mock.events(5)])
+    inspect(tmp_path, [path])
+    there, lacking = ("charged",) * 2, ("cpf_truth_origin", "cpf_truth_vertex")
+    side = Inputs(
+        group="charged", kind="sequence", length=9, features=there, sources=("cpf_pt_gev", *lacking)
+    )
+    spec = classifier(("jet_pt_gev",))
+    suitability.check_classifier(
+        spec.model_copy(update={"side": (side,)}), [tmp_path / "inspect.json"], set, tmp_path / "check.json"
+    )
+    found = io.read_json(tmp_path / "check.json")
+    assert found["datasets"]["test"]["auxiliary_lacking"] == [*lacking]
+    assert "cpf_truth_origin" not in found["sources"]
+    assert "dataset test has no cpf_truth_origin, cpf_truth_vertex: heads" in capsys.readouterr().err
+    with pytest.raises(InputError, match="no column cpf_truth_origin"):
+        suitability.check_classifier(
+            classifier(lacking[:1]), [tmp_path / "inspect.json"], set, tmp_path / "check.json"
+        )

@@ -138,6 +138,24 @@ def test_padding_is_like_a_jet_alone(name: str) -> None:
     assert np.isfinite(np.asarray(model(empty))).all()
 
 
+def test_jets_without_constituents_have_finite_gradients() -> None:
+    """A batch of such jets alone, and some among others: a softmax over nothing is no NaN."""
+    import tensorflow as tf
+
+    spec = engines.spec_of("transformer", "tracks")
+    rows, data = engines.data_of(spec)
+    model = backend.build_model(spec, fit_scalers(rows))
+    loss = summed_loss(spec, _tensorflow.slots)
+    counts = np.diff(data["inputs"]["charged_offsets"]) + np.diff(data["inputs"]["vertices_offsets"])
+    for which in (np.flatnonzero(counts == 0), np.arange(engines.N_JETS)):
+        assert len(which)
+        with tf.GradientTape() as tape:
+            found = loss(model(rows.batch(which), training=True), data, which.astype(np.int32))
+        gradients = tape.gradient(found, model.trainable_variables)
+        assert np.isfinite(float(found))
+        assert all(np.isfinite(np.asarray(g)).all() for g in gradients)
+
+
 @pytest.mark.parametrize("kernel", ["loop", "fused"])
 @pytest.mark.parametrize("gates", ["sigmoid", "keras1_hard_sigmoid"])
 def test_padded_slots_are_left_out_without_a_mask(

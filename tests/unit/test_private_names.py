@@ -39,6 +39,7 @@ HEAVY = {
     "jetsmith.classifiers._scaler",
     "jetsmith.classifiers._tensorflow",
     "jetsmith.classifiers._xgboost",
+    "jetsmith.models._attention",
     "jetsmith.models._layers",
 }
 

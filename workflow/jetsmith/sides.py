@@ -1,14 +1,14 @@
 """Side columns: what losses read beside the inputs of a network, of rows and of their constituents."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from jetsmith import plugs
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.losses import output_of
+from jetsmith.losses import Options
 from jetsmith.packed.arrays import Packed
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import RecipeSpec
@@ -19,31 +19,31 @@ def lacking(spec: RecipeSpec, parts: Sequence[Packed]) -> dict[str, str]:
     packed = {i.group: set.intersection(*(set(p.groups[i.group].names) for p in parts)) for i in spec.side}
     there = {name for i in spec.side for name in i.features if name in packed[i.group]}
     found = {}
-    for output, given in spec.losses.items():
-        plug = plugs.find("losses", given.loss, f"{spec.name}: losses.{output}", "value")
-        options = plug.Options.model_validate(given.options)
+    for output, options in _options(spec).items():
         absent = [name for name in options.columns() if name not in there]
-        if absent and output_of(plug, options, len(spec.classes)).group:
+        if absent and options.of[0]:
             found[output] = ", ".join(absent)
     return found
 
 
-def without(spec: RecipeSpec, outputs: Sequence[str]) -> RecipeSpec:
+def without(spec: RecipeSpec, outputs: Collection[str]) -> RecipeSpec:
     """The classifier without these outputs, and without side columns that they alone read."""
     losses = {name: given for name, given in spec.losses.items() if name not in outputs}
-    read = [
-        column
-        for name, given in losses.items()
-        for column in plugs.find("losses", given.loss, f"{spec.name}: losses.{name}", "value")
-        .Options.model_validate(given.options)
-        .columns()
-    ]
-    side = []
-    for inputs in spec.side:
-        kept = tuple(name for name in inputs.features if name in read)
-        if kept:
-            side.append(inputs.model_copy(update={"features": kept}))
-    return spec.model_copy(update={"losses": losses, "side": tuple(side)})
+    less = spec.model_copy(update={"losses": losses})
+    read = {column for options in _options(less).values() for column in options.columns()}
+    kept = {i: tuple(name for name in i.features if name in read) for i in spec.side}
+    side = [i.model_copy(update={"features": names}) for i, names in kept.items() if names]
+    return less.model_copy(update={"side": tuple(side)})
+
+
+def _options(spec: RecipeSpec) -> dict[str, Options]:
+    """The keys of each loss, by output."""
+    return {
+        name: plugs.find("losses", given.loss, f"{spec.name}: losses.{name}", "value").Options.model_validate(
+            given.options
+        )
+        for name, given in spec.losses.items()
+    }
 
 
 def trainable(spec: RecipeSpec, parts: Sequence[Packed]) -> tuple[RecipeSpec, dict[str, str]]:
@@ -55,7 +55,7 @@ def trainable(spec: RecipeSpec, parts: Sequence[Packed]) -> tuple[RecipeSpec, di
             file=sys.stderr,
             flush=True,
         )
-    return (without(spec, list(off)) if off else spec), off
+    return (without(spec, off) if off else spec), off
 
 
 def of_rows(spec: RecipeSpec, parts: Sequence[Packed], masks: Sequence[BoolArray]) -> dict[str, FloatArray]:

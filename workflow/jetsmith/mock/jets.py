@@ -93,6 +93,7 @@ def _charged(rng: np.random.Generator, rows: Columns, life: Array, leptonic: Arr
         "quality": rng.choice([1, 5], total), "vertex_association": rng.choice([4, 5, 6, 7], total),
         "lost_inner_hits": rng.choice([-1, 0, 1], total), "dptdpt": rng.gamma(2, 1e-4, total),
         "sip3d_val_cm": sip3d, "sip3d_sig": sip3d / sip3d_error,
+        "truth_origin": np.full(total, -1), "truth_vertex": np.full(total, -1),
         "jet_dist_cm": -rng.exponential(0.01, total),
     }  # fmt: skip
     found |= {f"cpf_{name}": ragged(counts, array) for name, array in values.items()}

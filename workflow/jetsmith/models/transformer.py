@@ -41,9 +41,7 @@ class Options(plugs.Options):
     )
 
     def misfits(self, spec: RecipeSpec) -> Iterator[str]:
-        """There are constituents, and heads share the width."""
-        if not any(inputs.kind == "sequence" for inputs in spec.inputs):
-            yield "layers: look at constituents, and no group of `inputs` is a sequence; take `model: dense`"
+        """Heads share the width."""
         if self.width % self.heads:
             yield f"heads: {self.heads}; must divide `width`, {self.width}"
 
