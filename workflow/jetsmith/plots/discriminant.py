@@ -167,7 +167,8 @@ def draw(numbers: DiscriminantNumbers, style: PlotSpec) -> Figure:
             + (" (log ratio)" if numbers.form == "log_ratio" else ""),
         )
         _draw_thresholds(axes, numbers.thresholds)
-        axes.legend(loc="upper center", ncols=min(len(numbers.shapes), 3), borderaxespad=0.3)
+        long = any(shape.not_tagged for shape in numbers.shapes)
+        axes.legend(loc="upper center", ncols=min(len(numbers.shapes), 2 if long else 3), borderaxespad=0.3)
         looks.title_line(axes, style, f"{numbers.sample}, {split_text(numbers.folds)}")
     return figure
 
