@@ -7,7 +7,7 @@ import awkward as ak
 import numpy as np
 import pytest
 import uproot
-from correctionlib import CorrectionSet
+from correctionlib import CorrectionSet, schemav2
 
 from jetsmith import io
 from jetsmith.derivations import of
@@ -137,6 +137,7 @@ def test_wrong_functions_show_in_the_record(tmp_path: Path) -> None:
 
 def test_functions_fall_and_are_never_zero(fitted: Path) -> None:
     """Of each category, also far outside of what it was fitted to; JP takes their logarithm."""
+    schemav2.CorrectionSet.model_validate_json((fitted / "functions.json").read_text())
     functions = CorrectionSet.from_file(str(fitted / "functions.json"))[NAME]
     significance = np.linspace(0, 80, 400)
     for hit in (-1, 0, 1):

@@ -40,27 +40,12 @@ def check_run(run: RunSpec, source: str) -> None:
     for role, table in (("taggers", run.taggers), ("reweighters", run.reweighters)):
         for name, sample in table.items():
             require(sample, run.samples, f"{source}: {role}.{name}", "sample")
-    refuse(source, _track_resolution(run))
     refuse(source, _working_points(run.working_points))
     refuse(source, _pathvars(run.pathvars))
     check_reading(run, source)
     both = set(run.taggers) & set(run.reweighters)
     if both:
         raise ConfigError(f"{source}: {', '.join(sorted(both))} is a tagger and a reweighter; rename one")
-
-
-def _track_resolution(run: RunSpec) -> Iterator[str]:
-    """One source of the functions, which is there."""
-    spec = run.track_resolution
-    if spec is None:
-        return
-    if (spec.sample is None) == (spec.file is None):
-        yield "track_resolution: give `sample` or `file`, one of the two"
-    elif spec.file is not None and not local(spec.file, run.data_root).is_file():
-        path = str(local(spec.file, run.data_root))
-        yield f"track_resolution.file: no file {path}{_unset(path)}"
-    elif spec.sample is not None and spec.sample not in run.samples:
-        yield f"track_resolution.sample: unknown sample `{spec.sample}`{hint(spec.sample, run.samples)}"
 
 
 def with_folds(run: RunSpec) -> RunSpec:
@@ -333,9 +318,6 @@ def check_samples(run: RunSpec, datasets: Mapping[str, DatasetSpec], source: str
             if spec.object not in run.selection and spec.object != "event":
                 refuse(source, [f"selection.{spec.object} is missing, and dataset `{dataset}` needs it"])
         refuse(source, (f"samples.{name}{problem}" for problem in _sample(sample, used)))
-    fitted = run.track_resolution.sample if run.track_resolution else None
-    if fitted is not None and (found := datasets[run.samples[fitted].datasets[0]].object) != "ak4":
-        refuse(source, [f"track_resolution.sample: `{fitted}` has rows of `{found}`; take one of AK4 jets"])
     scaled = any(sample.normalise == "cross_section" for sample in run.samples.values())
     if run.luminosity_ifb is not None and not scaled:
         problem = "no sample has `normalise: cross_section`, so that nothing would be scaled to it"

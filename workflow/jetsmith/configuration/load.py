@@ -25,6 +25,7 @@ from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.feature_checks import check_group, check_groups
 from jetsmith.configuration.judgement_checks import check_judged_on, check_judgement, check_together
 from jetsmith.configuration.records import Model, load_table, pick, read_yaml, require, validate
+from jetsmith.configuration.resolution_checks import check_resolution
 from jetsmith.configuration.resolve import Resolved, classifier_file, resolve
 from jetsmith.configuration.stacked import Source
 from jetsmith.errors import ConfigError, refuse
@@ -82,6 +83,7 @@ def _load(
             datasets[name] = pick(known, name, where, "dataset")
     paths = {name: check_dataset(name, dataset, run, listed_in[name]) for name, dataset in datasets.items()}
     check_samples(run, datasets, source)
+    check_resolution(run, datasets, source)
     check_files_once(run, paths, listed_in, source)
     classifiers: dict[str, ClassifierSpec] = {}
     judgements: list[ClassifierSpec] = []

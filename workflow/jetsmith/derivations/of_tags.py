@@ -12,8 +12,9 @@ def _way(function: str, *needs: str, stand_in: str = "", module: str = "tagging"
     return Derived(f"{module}:{function}", needs, _AK4, whole=True, stand_in=stand_in)
 
 
-def _of_c(function: str, *needs: str) -> Derived:
-    return _way(function, *needs, module="tagging" if function == "leading" else "ctagging")
+def _of_c(function: str, *needs: str, stand_in: str = "") -> Derived:
+    module = "tagging" if function == "leading" else "ctagging"
+    return _way(function, *needs, module=module, stand_in=stand_in)
 
 
 def _new(unit: str, text: str, *ways: Derived, ragged: bool = False) -> New:
@@ -48,6 +49,7 @@ NO_TRACKS = "layouts do not tell the tracks of a vertex: those with the largest 
 NO_FLIGHT = (
     "layouts do not tell the direction of flight: the mean over those at its angle to the momentum stands in"
 )
+NO_SUM = "layouts do not tell the tracks of a vertex: its pt stands for the sum of theirs"
 NO_ANGLE = "of several vertices the first one's angle of flight stands for that of all"
 
 
@@ -189,6 +191,7 @@ _C_TAGGERS = {
             "boost_over_sqrt_pt",
             *(_CATEGORY, "tag_vertex_mass_gev", "tag_first_vertex_pt_gev", "jet_raw_pt_gev"),
             *("cpf_is_pseudo_vertex", _PT),
+            stand_in=NO_SUM,
         ),
     ),
     "cpf_soft_lepton": _new(

@@ -23,7 +23,7 @@ class Way:
     function: str
     needs: tuple[str, ...]
     whole: bool = field(default=False, kw_only=True)
-    stand_in: str = field(default="", kw_only=True)
+    stand_in: str = field(default="", kw_only=True, compare=False)
 
     @property
     def place(self) -> str:

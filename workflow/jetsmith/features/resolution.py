@@ -67,7 +67,7 @@ def fit_resolution(
         InputError: The skims have no negative tracks.
     """
     if file is not None:
-        io.write_json(output, of_cms(file).model_dump(exclude_unset=True))
+        io.write_json(output, of_cms(file).model_dump(exclude_unset=True), checksum=False)
         io.write_json(numbers, {"file": str(file)})
         return
     shape = (2, len(MOMENTUM_GEV) - 1, len(ABSETA) - 1, len(CHI2) - 1)
@@ -86,7 +86,7 @@ def fit_resolution(
     content = [_item(hit, found) for hit, found in {**tables, -1: list(unknown.values())}.items()]
     data = schemav2.Category(nodetype="category", input="inner_hit", content=content)
     about = f"negative tracks of {len(skims)} partitions, even events"
-    io.write_json(output, _set(data, about).model_dump(exclude_unset=True))
+    io.write_json(output, _set(data, about).model_dump(exclude_unset=True), checksum=False)
     told = {"effective_tracks": _effective(fitted.weights, fitted.squares, ()), **_closure(fitted, held_out)}
     io.write_json(numbers, told)
     _say(told)
