@@ -19,7 +19,7 @@ import numpy as np
 from jetsmith import io, locks, plugs, provenance, sides, signs
 from jetsmith.balance import balanced_weights, heavy_jets
 from jetsmith.chosen import ROLES, Without, chosen_rows, class_index, require_classes
-from jetsmith.classifiers import Backend, Device, Labelled, Task, find_backend, require_gpu
+from jetsmith.classifiers import STARTED, Backend, Device, Labelled, Task, find_backend, require_gpu
 from jetsmith.classifiers._events import Events
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
@@ -30,7 +30,6 @@ from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import RecipeSpec
 
 LOCK_WAIT_S = 3600.0
-STARTED = "started.json"  # of a network that starts from another: what it took
 TASK, DONE = "task.json", "done.json"  # of the working folder: what is trained, and each model that is
 
 

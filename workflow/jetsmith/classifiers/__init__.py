@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # XGBoost boosts ten times slower and worse.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+STARTED = "started.json"  # in the folder of a network that started from another: what it took
+
 
 @dataclass(frozen=True)
 class Labelled:

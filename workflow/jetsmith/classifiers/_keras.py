@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from jetsmith import io, plugs
-from jetsmith.classifiers import Device, Task, _start, require_classes, stalled
+from jetsmith.classifiers import STARTED, Device, Task, _start, require_classes, stalled
 from jetsmith.classifiers._batches import CLASSES, summed_loss, terms
 from jetsmith.classifiers._feed import Feed
 from jetsmith.classifiers._heads import judge
@@ -32,7 +32,6 @@ from jetsmith.packed.rows import Batch, Rows
 from jetsmith.progress import Progress
 from jetsmith.specs.classifiers import RecipeSpec
 
-STARTED = "started.json"  # in the folder of a network that started from another: what it took
 PREDICT_ROWS = 4096
 HEADS = "heads.json"  # of a model: how well its auxiliary heads do
 MEMORY_SHARE = 0.25  # of the job's memory, for windows to train on, and as much for those to validate on

@@ -1,14 +1,12 @@
 """Networks that start from the weights of others (`start_from`): what they name, and whether it fits."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from jetsmith import io
 from jetsmith.configuration.records import hint
 from jetsmith.configuration.stacked import Source
-from jetsmith.errors import InputError, refuse
+from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.run import RunSpec
@@ -89,9 +87,9 @@ def _of_folder(
         )
         return
     try:
-        trained = io.read_json(folder / "spec.json")["inputs"]
+        trained = json.loads((folder / "spec.json").read_text())["inputs"]
         inputs = tuple(Inputs.model_validate(found) for found in trained)
-    except (ValidationError, InputError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):  # of JSON or of a record
         yield f"start_from: {folder / 'spec.json'}: is no specification of a network; train it again"
         return
     yield from _of_features(spec, spec.start_from, inputs)
