@@ -106,7 +106,7 @@ def _backend(spec: ClassifierSpec) -> Iterator[str]:
     sequences = [inputs.group for inputs in spec.inputs if inputs.kind == "sequence"]
     if spec.model and not sequences and "constituents" in _outputs(spec.model):
         yield (
-            f"model: `{spec.model}` looks at constituents, and no group of `inputs` is a sequence; give some, "
+            f"model: `{spec.model}` looks at constituents, and no group of `inputs` is a sequence; give one, "
             "or take `dense`"
         )
     if sequences and not _backend_of(spec.backend).SEQUENCES:
