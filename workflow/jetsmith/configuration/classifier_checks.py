@@ -106,8 +106,8 @@ def _backend(spec: ClassifierSpec) -> Iterator[str]:
     sequences = [inputs.group for inputs in spec.inputs if inputs.kind == "sequence"]
     if spec.model and not sequences and "constituents" in _outputs(spec.model):
         yield (
-            f"model: `{spec.model}` looks at constituents, and no group of `inputs` is a sequence; give one, "
-            "or take `dense`"
+            f"model: `{spec.model}` looks at constituents, and no group of `inputs` is a sequence; give "
+            "some, or take `dense`"
         )
     if sequences and not _backend_of(spec.backend).SEQUENCES:
         others = [name for name in plugs.names("classifiers") if _backend_of(name).SEQUENCES]
