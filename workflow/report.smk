@@ -23,7 +23,8 @@ rule report:
         **gets(stages.report),
         code=code("report"),
         template=[
-            provenance.file_digest(provenance.PACKAGE / f"report/{name}.html.j2") for name in ("template", "features")
+            provenance.file_digest(provenance.PACKAGE / f"report/{name}.html.j2")
+            for name in ("template", "features")
         ],
         accepted=lambda wildcards: workflow.persistence.accepted,
     script:
