@@ -112,11 +112,13 @@ def few(folder: Path) -> Callable[[], None]:
 def awkward(folder: Path) -> Callable[[], None]:
     """These columns without a loop, in plain awkward and vector."""
     vector.register_awkward()
-    columns = "cpf_pt_gev cpf_eta cpf_phi_rad cpf_d0_cm cpf_sip2d_sig sv_eta sv_phi_rad"
-    columns += " jet_pt_gev jet_eta jet_phi_rad"
+    columns = [
+        *("cpf_pt_gev", "cpf_eta", "cpf_phi_rad", "cpf_d0_cm", "cpf_sip2d_sig", "sv_eta", "sv_phi_rad"),
+        *("jet_pt_gev", "jet_eta", "jet_phi_rad"),
+    ]
 
     def work() -> None:
-        rows = ak.from_parquet(folder / "bare.parquet", columns=columns.split())
+        rows = ak.from_parquet(folder / "bare.parquet", columns=columns)
         tracks = _momenta(rows.cpf_pt_gev, rows.cpf_eta, rows.cpf_phi_rad)
         jets = _momenta(rows.jet_pt_gev, rows.jet_eta, rows.jet_phi_rad)
         vertices = _momenta(ak.ones_like(rows.sv_eta), rows.sv_eta, rows.sv_phi_rad)
@@ -135,7 +137,8 @@ def awkward(folder: Path) -> Callable[[], None]:
             "sip2d_val_cm": ak.where(same_side, 1, -1) * abs(rows.cpf_d0_cm),
             "min_delta_r_sv": ak.where(nearest < MAX_SV_DISTANCE, nearest, MAX_SV_DISTANCE),
         }
-        order = ak.argsort(rows.cpf_sip2d_sig, axis=1, ascending=False, stable=True)
+        known = ak.nan_to_num(rows.cpf_sip2d_sig, nan=-np.inf)  # awkward leaves the place of NaN open
+        order = ak.argsort(known, axis=1, ascending=False, stable=True)
         ends = {
             f"few_{n}": ak.values_astype(ak.nan_to_num(x[order][:, :LENGTH]), "float32")
             for n, x in found.items()

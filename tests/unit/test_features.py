@@ -43,6 +43,7 @@ def run(folder: Path, rows: ak.Array, groups: list[FeatureGroup], obj: str = "ak
             assert len(found) == len(rows)
         said = io.read_json(about)
         assert said["n_rows"] == len(rows)
+        meta |= {name: value for name, value in said.items() if name in ("n_values", "replaced")}
         meta["left_out"] |= said["left_out"]
         meta["in_stored_order"] += [name] if said["in_stored_order"] else []
     return ak.zip(result, depth_limit=1), meta
@@ -200,3 +201,21 @@ def test_a_group_calls_what_it_says(tmp_path: Path, obj: str, monkeypatch: pytes
             group, of(obj), tmp_path / "skim.parquet", tmp_path / "g.parquet", tmp_path / "g.json"
         )
         assert ak.to_list(some) == ak.to_list(io.read_rows(tmp_path / "g.parquet"))
+
+
+def test_what_the_default_stands_for_is_counted(tmp_path: Path) -> None:
+    """NaN, infinity, absent slots; not a value that happens to be the default. Of sequences what is kept."""
+    rows = mock_rows("ak4", 4, seed=2)
+    rows["jet_pt_gev"] = np.array([np.nan, np.inf, 100, 0], np.float32)
+    rows["track_sip3d_sig"] = ak.values_astype(ak.Array([[], [0.0], [1.0, -3.0], [np.nan, 9.0]]), np.float32)
+    group = flat(
+        a=FeatureSpec(source="jet_pt_gev"),
+        b=FeatureSpec(source="jet_pt_gev", transform="log"),
+        c=FeatureSpec(source="track_sip3d_sig", slot=1),
+        d=FeatureSpec(source="no_such_column"),
+    )
+    _, meta = run(tmp_path, rows, [group])
+    assert (meta["n_values"], meta["replaced"]) == (4, {"a": 2, "b": 3, "c": 2})
+    tracks = sequence(1, "", s=FeatureSpec(source="track_sip3d_sig"))
+    _, meta = run(tmp_path, rows, [tracks])
+    assert (meta["n_values"], meta["replaced"]) == (3, {"s": 1})

@@ -137,6 +137,9 @@ def test_each_fault_is_named(jets: list[Packed]) -> None:
     assert "`x` again" in text["copy"]
     described = by_name(found)
     assert described["half"].is_code
+    assert described["half"].equal == pytest.approx(0.5, abs=0.02)
+    assert described["count"].equal == pytest.approx(np.exp(-1), abs=0.02)
+    assert described["nan"].equal == 0
     assert not described["count"].is_code
     assert described["half"].all.default == pytest.approx(0.5, abs=0.02)
     assert described["half"].all.low > -9

@@ -183,15 +183,14 @@ def compute(
             counts = np.diff(describing.offsets_of(part.groups[group]))[:, None].astype(np.float32)
             number[1].add(counts, unit, np.asarray(part.weight))
     shown = [
-        _feature(name, features[name], axes[f], tally, f, classes, not np.isnan(defaults[f]), {
-            dataset: digits([found])[0]
-            for dataset, of in replaced.items() if (found := of.share(name)) is not None
-        })
+        _feature(name, features[name], axes[f], tally, f, classes, not np.isnan(defaults[f]),
+                 _equal(features[name]["default"], seen[:, f]),
+                 {d: digits([x])[0] for d, of in replaced.items() if (x := of.share(name)) is not None})
         for f, name in enumerate(names)
     ]  # fmt: skip
     if number is not None:
         about = {"source": "", "label": f"number in {group}", "default": None}
-        shown.insert(0, _feature(NUMBER, about, number[0], number[1], 0, classes, False, {}))
+        shown.insert(0, _feature(NUMBER, about, number[0], number[1], 0, classes, False, 0.0, {}))
     linear = copies(names, describing.correlation(seen))
     n_rows = sum(len(part) for part in parts)
     warned = warnings_of(shown, linear, {one.name: one.label for one in classes})
@@ -216,8 +215,12 @@ def _code(default: float | None, seen: FloatArray, replaced: Sequence[Replaced],
     missing, n = sum(of.missing[name] for of in replaced), sum(of.n_values for of in replaced)
     if default is None or not missing:
         return np.nan
-    equal = float(np.mean(seen == np.float32(default))) if len(seen) else 0.0
-    return float(default) if missing / n >= CODE * equal else np.nan
+    return float(default) if missing / n >= CODE * _equal(default, seen) else np.nan
+
+
+def _equal(default: float | None, seen: FloatArray) -> float:
+    """Share of some values that are equal to the default."""
+    return 0.0 if default is None or not len(seen) else float(np.mean(seen == np.float32(default)))
 
 
 def _number(
@@ -240,6 +243,7 @@ def _feature(
     f: int,
     classes: Sequence[ClassSpec],
     is_code: bool,
+    equal: float,
     replaced: dict[str, float],
 ) -> Feature:
     distinct = tally.distinct[f]
@@ -254,6 +258,7 @@ def _feature(
         label=about["label"] or name,
         default=about["default"],
         is_code=is_code,
+        equal=digits([equal])[0],
         replaced=replaced,
         n_distinct=len(distinct) if distinct is not None else None,
         axis=axis.kind,

@@ -56,8 +56,8 @@ def _feature(feature: Table) -> Row:
         "feature": feature["feature"],
         "source": feature["source"],
         "missing": missing,
-        "default": _number(feature["default"])
-        + ("" if feature["is_code"] or missing == "0" else ", also a value"),
+        "default": _number(feature["default"]),
+        "equal": _share(feature["equal"]) if feature["equal"] else "0",
         "bad": _share(found["bad"]) if found["bad"] else "0",
         "n_distinct": "many" if feature["n_distinct"] is None else count(feature["n_distinct"]),
         **{key: _number(found[key]) for key in ("low", "mean", "deviation", "high")},
