@@ -151,7 +151,7 @@ def test_each_fault_is_named(jets: list[Packed]) -> None:
 def test_a_class_of_no_rows_and_an_empty_sequence(jets: list[Packed]) -> None:
     """They are drawn as nothing, and the sequence is named."""
     none = ClassSpec(name="none", truth=(7,), label="none", color="#000000")
-    empty = SequenceGroup(np.zeros((0, 3), np.float32), np.zeros(len(jets[0]) + 1, np.int64), TRACK)
+    empty = SequenceGroup(np.zeros((0, len(TRACK)), np.float32), np.zeros(len(jets[0]) + 1, np.int64), TRACK)
     part = replace(jets[0], groups={"charged": empty})
     found = features.compute("charged", given(TRACK), [*CLASSES, none], [part], {})
     assert {one.kind for one in found.warnings} == {"constant", "empty"}
