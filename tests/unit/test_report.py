@@ -351,6 +351,18 @@ def test_jets_without_a_tag_or_a_score_are_on_the_page(made: dict[str, Any], tmp
     assert plain["notes"] == []
 
 
+def test_a_working_point_between_ties_says_so(made: dict[str, Any]) -> None:
+    """Protects: a threshold on a plateau lets far more through than its name says, for no lack of jets."""
+    numbers = io.read_json(made["numbers"][0])
+    first, second = sorted(numbers["working_points"])[:2]
+    numbers["working_points"][first] |= {"reliable": False, "n_passing": 406.0}
+    numbers["working_points"][second] |= {"reliable": False, "n_passing": 4.0}
+    (table,) = tables.working_points([numbers], made["run"]["classifiers"])
+    doubts = {row["name"]: row["doubt"] for row in table["rows"]}
+    assert (doubts[first], doubts[second]) == ("ties", "few")
+    assert f"threshold of {first}, and pass together" in table["notes"][0]
+
+
 def test_numbers_without_a_verdict_are_not_taken_for_good(made: dict[str, Any], tmp_path: Path) -> None:
     """Protects: a missing `reliable` or `status` is another form, and never a default of True."""
     numbers = io.read_json(made["numbers"][0])

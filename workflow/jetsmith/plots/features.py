@@ -189,7 +189,7 @@ def compute(
         for f, name in enumerate(names)
     ]  # fmt: skip
     if number is not None:
-        about = {"source": "", "label": f"number in {group}", "default": None}
+        about = {"source": "", "label": f"number of {group}", "default": None}
         shown.insert(0, _feature(NUMBER, about, number[0], number[1], 0, classes, False, 0.0, {}))
     linear = copies(names, describing.correlation(seen))
     n_rows = sum(len(part) for part in parts)

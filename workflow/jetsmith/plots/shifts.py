@@ -193,7 +193,7 @@ def compute(
                     too_few += 1
                 else:
                     found.append((name, one, first.name, second.name, apart))
-    labels = {name: features[name]["label"] or name for name in names} | {NUMBER: f"number in {group}"}
+    labels = {name: features[name]["label"] or name for name in names} | {NUMBER: f"number of {group}"}
     return ShiftsNumbers(
         sample=samples[0][0].sample,
         group=group,

@@ -6,6 +6,7 @@ from typing import Any
 from jetsmith.handed.account import Account, Lost, Normalisation
 from jetsmith.handed.plan import Content, Plan
 from jetsmith.handed.scan import Scan
+from jetsmith.metrics.thresholds import RELIABLE_COUNT
 from jetsmith.texts import count, interval, label_text, minus, share, split_text
 
 MAX_NAMED = 5  # files in a sentence
@@ -104,10 +105,26 @@ def working_points(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
                 "classes": [label_text(labels.get(name, name)) for name in classes],
                 "rows": [_point_row(name, point, classes) for name, point in points],
                 "undefined": entry.get("undefined", {}),
-                "notes": _jets_apart(entry["classes"], labels),
+                "notes": [*_tied(points), *_jets_apart(entry["classes"], labels)],
             }
         )
     return tables
+
+
+def _doubt(point: Table) -> str:
+    """Why a working point is not reliable."""
+    return "few" if (point.get("n_passing") or 0) < RELIABLE_COUNT else "ties"
+
+
+def _tied(points: Sequence[tuple[str, Table]]) -> list[str]:
+    """Working points that pass more than was asked for, since jets of one score pass together."""
+    found = [name for name, point in points if not point["reliable"] and _doubt(point) == "ties"]
+    if not found:
+        return []
+    return [
+        f"Many jets have the score that is the threshold of {', '.join(found)}, and pass together: the "
+        "efficiency is far above what was asked for."
+    ]
 
 
 def _jets_apart(classes: Table, labels: Mapping[str, str]) -> list[str]:
@@ -133,7 +150,7 @@ def _point_row(name: str, point: Table, classes: Sequence[str]) -> Row:
         "name": name,
         "target": share(point["target"]),
         "threshold": interval(point["threshold"], point["threshold_low"], point["threshold_high"]),
-        "reliable": point["reliable"],
+        "doubt": "" if point["reliable"] else _doubt(point),
         "n_passing": count(point.get("n_passing")),
         "efficiencies": [whole(point.get("efficiencies", {}).get(c), percent=True) for c in classes],
     }
