@@ -21,9 +21,8 @@ from .conftest import ROOT, copy_project
 
 pytestmark = pytest.mark.workflow
 # Followed elsewhere: test_stacking, test_stages (a key, a column for plots), test_models (an engine),
-# test_scans, test_ensembles, test_ablating, test_closure, test_onnx_files, test_onnx_taggers, test_start_from,
-# test_table_backend, test_stored,
-# tests/benchmarks, tests/cluster.
+# test_scans, test_ensembles, test_ablating, test_closure, test_onnx_files, test_onnx_taggers,
+# test_table_backend, test_start_from, test_stored, tests/benchmarks, tests/cluster.
 OTHERS = {
     "A tagger of taggers", "A column that only plots or a decorrelation read", "A backend",
     "A key of the configuration", "A benchmark", "A batch system", "An engine of Keras",
