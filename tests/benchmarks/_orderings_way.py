@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jetsmith import io
+from jetsmith import io, metrics
 from jetsmith.configuration.load import load
 from jetsmith.configuration.records import read_yaml
 from jetsmith.hashing import SPLITS
@@ -53,21 +53,14 @@ def measures(values: Array, is_signal: Array, is_background: Array, times: Array
         is_background: Shape (N,).
         times: How often each jet counts, shape (R, N).
     """
-    order = np.argsort(-values, kind="stable")
-    used = order[(is_signal | is_background)[order]]
-    _, tie = np.unique(-values[used], return_inverse=True)
-    ends = np.flatnonzero(np.diff(tie, append=tie[-1] + 1))  # jets of one score pass together
+    used = is_signal | is_background
+    values, signal = values[used], is_signal[used]
     found: dict[str, list[float]] = {name: [] for name in ("auc", *(f"efficiency_{m}" for m in MISTAG))}
-    for drawn in times:
-        counts = drawn[used].astype(np.float64)
-        signal, background = (np.cumsum(counts * of[used])[ends] for of in (is_signal, is_background))
-        signal, background = (
-            np.concatenate([[0.0], passing / passing[-1]]) for passing in (signal, background)
-        )
-        found["auc"].append(float(np.trapezoid(signal, background)))
-        for name, target in MISTAG.items():
-            last = np.searchsorted(background, target * (1 + 1e-12), side="right") - 1
-            found[f"efficiency_{name}"].append(float(signal[last]))
+    for drawn in times[:, used].astype(np.float64):
+        found["auc"].append(metrics.auc(values[signal], drawn[signal], values[~signal], drawn[~signal]))
+        passed = metrics.efficiencies_at(values, drawn, signal, list(MISTAG.values()))
+        for name, efficiency in zip(MISTAG, passed, strict=True):
+            found[f"efficiency_{name}"].append(float(efficiency))
     return {name: np.asarray(numbers) for name, numbers in found.items()}
 
 

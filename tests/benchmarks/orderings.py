@@ -19,6 +19,7 @@ from tests.benchmarks import _harness as harness
 SEEDS = (1, 2, 3, 4, 5)
 N_EVENTS = 40_000
 SAMPLE = "jets"
+STAGE = ("jobs", "seconds", "cpu_seconds", "peak_rss_mb")
 ALONE = "transformer_alone"
 EPOCHS = {"deepjet": 16}  # the demo trains it shorter, for time's sake
 TAGGERS = (
@@ -109,8 +110,22 @@ def _of(seed: int) -> dict[str, Any]:
     harness.call(command, folder, **harness.package_on_path())
     comparisons = json.dumps([ordering.comparison() for ordering in ORDERINGS])
     way = harness.python("_orderings_way", folder, comparisons, str(seed))
-    found = harness.call(way, **harness.package_on_path()).said
+    found = harness.call(way, **harness.package_on_path()).said | {"stages": stages(folder / "benchmarks")}
     print(f"  seed {seed}: {json.dumps(found)}", file=sys.stderr, flush=True)
+    return found
+
+
+def stages(folder: Path) -> dict[str, dict[str, float]]:
+    """What the jobs of each rule took, from what Snakemake writes of each: sums, and the largest memory."""
+    found: dict[str, dict[str, float]] = {}
+    for path in sorted(folder.glob("*/**/*.tsv")):
+        names, values = (line.split("\t") for line in path.read_text().splitlines()[:2])
+        took = dict(zip(names, values, strict=True))
+        of = found.setdefault(path.relative_to(folder).parts[0], dict.fromkeys(STAGE, 0.0))
+        of["jobs"] += 1
+        of["seconds"] += float(took["s"])
+        of["cpu_seconds"] += float(took["cpu_time"])
+        of["peak_rss_mb"] = max(of["peak_rss_mb"], float(took["max_rss"]))
     return found
 
 
@@ -171,7 +186,13 @@ def summary(found: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
         }
         for name in TAGGERS
     }
-    return {"orderings": orderings, "taggers": taggers}
+    took = {
+        rule: {
+            key: round(statistics.mean(seed["stages"][rule][key] for seed in found.values())) for key in STAGE
+        }
+        for rule in next(iter(found.values()))["stages"]
+    }
+    return {"orderings": orderings, "taggers": taggers, "stages": took}
 
 
 def _mean(values: Sequence[float], name: str = "mean") -> list[tuple[str, float]]:
