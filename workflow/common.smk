@@ -9,6 +9,7 @@ from jetsmith.columns import ROWS
 from jetsmith.configuration.load import load
 from jetsmith.configuration.places import Run
 from jetsmith.configuration.start_checks import FILES as STARTING
+from jetsmith.configuration.subjects import contrasts, subjects, trained_elsewhere
 from jetsmith.features import named
 from jetsmith.plots import PLOTS
 from jetsmith.sealed import frozen, persistence, planned
@@ -68,7 +69,7 @@ wildcard_constraints:
     tagger=one_of(RUN.run.taggers),
     reweighter=one_of(RUN.run.reweighters),
     judgement=one_of(RUN.judgements),
-    contrast=one_of(name for sample in RUN.run.samples for name in RUN.contrasts(sample)),
+    contrast=one_of(name for sample in RUN.run.samples for name in contrasts(RUN, sample)),
 
 
 NETWORKS = [name for name, spec in RUN.classifiers.items() if plugs.takes_model(spec.backend)]

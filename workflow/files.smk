@@ -208,7 +208,7 @@ PLOT_SUBJECTS = {
 
 def contrast_inputs(wildcards):
     """Scores on the sample, and the working points that are marked, of each tagger of a figure."""
-    shown = RUN.contrasts(wildcards.sample)[wildcards.contrast].judgements
+    shown = contrasts(RUN, wildcards.sample)[wildcards.contrast].judgements
     return {
         "scores": [scores_of(spec.name, wildcards.sample) for spec in shown],
         "numbers": [numbers_of(spec.judgement) for spec in shown],
@@ -271,7 +271,7 @@ def described_inputs(wildcards):
 def compared_inputs(wildcards):
     """Packed rows and features of a group, and those of samples that taggers judged on this one are trained on."""
     sample, group = wildcards.sample, wildcards.group
-    others = RUN.trained_elsewhere(sample, group)
+    others = trained_elsewhere(RUN, sample, group)
     return {
         "packed": packed_of(sample, ROWS, group),
         "others": [path for other in others for path in packed_of(other, ROWS, group)],
@@ -300,5 +300,5 @@ def figures(wildcards):
     return [
         f"<results>/plots/{plot}/{'/'.join(subject)}.png"
         for plot, about in PLOTS.items()
-        for subject in RUN.subjects(about.of)
+        for subject in subjects(RUN, about.of)
     ]

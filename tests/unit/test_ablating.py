@@ -12,6 +12,7 @@ from jetsmith import io, metrics, stages
 from jetsmith.ablating import ablate
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.load import load
+from jetsmith.configuration.subjects import subjects
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.handed.ablation import Ablation
 from jetsmith.hashing import SPLITS
@@ -56,7 +57,7 @@ def test_trainings_without_inputs(project: Path) -> None:
     for found in less:
         assert found.seed == whole.seed
         assert found.spec.model_copy(update={"inputs": whole.spec.inputs}) == whole.spec
-    assert run.subjects("ablated") == [("trees",)]
+    assert subjects(run, "ablated") == [("trees",)]
     handed = stages.ablate(run, "trees")
     assert list(handed.without) == ["momentum", "kinematics"]
     assert loaded(project, ()).ablations == {}

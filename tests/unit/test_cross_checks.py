@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from jetsmith.configuration.load import load
+from jetsmith.configuration.subjects import contrasts, subjects
 from jetsmith.errors import ConfigError
 from tests.unit.spoil import ROOT, both, drop, edit, put, run_of, without_lines
 
@@ -804,7 +805,7 @@ def test_two_signals_in_figures_of_their_own(folder):
     edit(folder / "taggers/deepcsv.yaml", C_TAGGER)
     loaded = load(run_of(folder), folder)
     assert loaded.classifiers["deepcsv"].signal_class.name == "c_jets"
-    shown = {name: [s.name for s in c.judgements] for name, c in loaded.contrasts("jets").items()}
+    shown = {name: [s.name for s in c.judgements] for name, c in contrasts(loaded, "jets").items()}
     assert shown == {
         "b_jets_vs_light_jets": [*CHAIN, "deepjet"],
         "b_jets_vs_c_jets": [*CHAIN, "deepjet"],
@@ -825,7 +826,7 @@ def test_one_tagger_by_several_discriminants(folder):
     titles = [loaded.judgements[name].title for name in ("cmva", "deepcsv", "deepcsv_CvsB")]
     assert titles == ["cMVAv2", "DeepCSV BvsAll", "DeepCSV CvsB"]
     assert loaded.classifiers["deepcsv"].title == "DeepCSV"
-    shown = {name: [s.judgement for s in c.judgements] for name, c in loaded.contrasts("jets").items()}
+    shown = {name: [s.judgement for s in c.judgements] for name, c in contrasts(loaded, "jets").items()}
     assert shown["c_jets_vs_light_jets"] == ["deepcsv_CvsL"]
     assert shown["c_jets_vs_b_jets"] == ["deepcsv_CvsB"]
     assert shown["b_jets_vs_light_jets"] == [*CHAIN, "deepcsv", "deepjet"]
@@ -849,8 +850,8 @@ def test_further_samples(folder):
     run["judged_on"] = {"deepcsv": ["again"]}
     loaded = load(run, folder)
     assert loaded.samples_of("deepcsv") == ("jets", "again")
-    assert [*loaded.contrasts("again")] == ["b_jets_vs_light_jets", "b_jets_vs_c_jets"]
-    assert ("again", "b_jets_vs_c_jets") in loaded.subjects("contrast")
+    assert [*contrasts(loaded, "again")] == ["b_jets_vs_light_jets", "b_jets_vs_c_jets"]
+    assert ("again", "b_jets_vs_c_jets") in subjects(loaded, "contrast")
     assert loaded.datasets_of("deepcsv") == ["ttbar", "qcd"]
 
 

@@ -367,7 +367,7 @@ def test_stored_columns_win(obj: str) -> None:
 
 
 def test_every_derived_column_is_documented_and_computable(obj: str) -> None:
-    """Each has a line in columns.py, every column marked as derived has a formula, all come out."""
+    """Each has a line in jetsmith/columns/, every column marked as derived has a formula, all come out."""
     own = {name for name, ways in DERIVED.items() if any(obj in way.objects for way in ways)}
     assert own <= set(columns.BY_OBJECT[obj])
     marked = {name for name, c in columns.BY_OBJECT[obj].items() if "(derived)" in c.text}

@@ -16,6 +16,7 @@ from jetsmith import io, stages
 from jetsmith.classifiers.onnx import Options
 from jetsmith.configuration import targets
 from jetsmith.configuration.load import load
+from jetsmith.configuration.subjects import subjects
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
@@ -275,7 +276,7 @@ RUN = {"seed": 1, "samples": {"z": {"datasets": ["zjets_power"]}}, "reweighters"
 def test_a_target_without_events_is_not_tested(folder: Path) -> None:
     """Its weights are made; closure, and what shows it, are for reweighters that it can test."""
     run = load(RUN, folder)
-    assert (run.tested, run.subjects("reweighter")) == ([], [])
+    assert (run.tested, subjects(run, "reweighter")) == ([], [])
     assert run.classifiers["up"].ratio == RatioEntry(
         calibration="none", conserve=False, valid={"m_jj": (-10, 1000)}
     )

@@ -14,6 +14,7 @@ from jetsmith import columns, derivations, stages
 from jetsmith.configuration import reference
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.load import load
+from jetsmith.configuration.subjects import subjects
 from jetsmith.derivations.ways import Derived
 from jetsmith.plots import PLOTS
 from jetsmith.simulation import processes
@@ -108,13 +109,13 @@ def handed(folder: Path) -> dict[tuple[str, str], Any]:
     """What each stage gets, by its name and by what it is of."""
     run = load(yaml.safe_load((folder / "config.yaml").read_text()), folder)
     found = {}
-    for subjects, of in _by_subject(run):
-        for name in subjects:
+    for those, of in _by_subject(run):
+        for name in those:
             names = name if isinstance(name, tuple) else (name,)
             found |= {(stage.__name__, "/".join(names)): stage(run, *names) for stage in of}
     for name, about in PLOTS.items():
         found |= {
-            (f"plot_{name}", "/".join(of)): stages.plot(run, name, *of) for of in run.subjects(about.of)
+            (f"plot_{name}", "/".join(of)): stages.plot(run, name, *of) for of in subjects(run, about.of)
         }
     for sample, spec in run.run.samples.items():
         read = {

@@ -9,9 +9,7 @@ import numpy as np
 from jetsmith import applied, io, members, metrics
 from jetsmith.classifiers import find_backend
 from jetsmith.handed.ablation import Ablation, Change, Without
-from jetsmith.hashing import SPLITS
 from jetsmith.io import FloatArray
-from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import DiscriminantSpec, RecipeSpec, TruthSpec
 
@@ -34,8 +32,8 @@ def ablate(
 ) -> Ablation:
     """Compare trainings with less inputs with the tagger, on jets that none of them has seen.
 
-    Those of the split `test`, in a sample with folds of all but `calibration`. Each model has its own
-    threshold at a working point, at the same efficiency of the background on these jets.
+    Each model has its own threshold at a working point, at the same efficiency of the background on these
+    jets.
 
     Args:
         spec: The tagger.
@@ -54,10 +52,7 @@ def ablate(
     Raises:
         InputError: A model is damaged or of other inputs, or a split is damaged.
     """
-    splits = [split for split in SPLITS if split != "calibration"] if spec.folds else ["test"]
-    parts = arrays.read_splits(packed, splits, [inputs.group for inputs in spec.inputs], spec.sample)
-    of_both = (*signal.truth, *background.truth)
-    masks = [np.isin(part.label, of_both) for part in parts]
+    parts, masks = applied.unseen(spec, packed, (signal, background))
     rows = Rows.select(spec.inputs, parts, masks)
     is_signal, weight = np.isin(rows.label(), signal.truth), rows.weight().astype(np.float64)
     named = (spec.name, spec.sample, discriminant.name, signal.name, background.name)

@@ -1,6 +1,6 @@
 """A trained model on rows: with folds each row by the model that left it out; of an ensemble each member."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +8,12 @@ import numpy as np
 from jetsmith import io, members, signs
 from jetsmith.classifiers import Backend
 from jetsmith.errors import InputError
-from jetsmith.io import FloatArray, IntArray
+from jetsmith.hashing import SPLITS
+from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.packed import arrays
+from jetsmith.packed.arrays import Packed
 from jetsmith.packed.rows import Rows
-from jetsmith.specs.classifiers import RecipeSpec
+from jetsmith.specs.classifiers import RecipeSpec, TruthSpec
 
 
 def require_same(spec: RecipeSpec, model: Path) -> None:
@@ -27,6 +30,23 @@ def require_same(spec: RecipeSpec, model: Path) -> None:
             raise InputError(
                 f"{model}: was trained with other `{key}` than {spec.name} has now; train it again"
             )
+
+
+def unseen(
+    spec: RecipeSpec, packed: str | Path, classes: Sequence[TruthSpec]
+) -> tuple[list[Packed], list[BoolArray]]:
+    """Splits with rows that no training has seen, and masks of those of some classes by truth id.
+
+    That is the split `test`; in a sample with folds all but `calibration`, each row by the model that left it
+    out.
+
+    Raises:
+        InputError: A split is damaged or another's, or lacks a group.
+    """
+    splits = [split for split in SPLITS if split != "calibration"] if spec.folds else ["test"]
+    parts = arrays.read_splits(packed, splits, [inputs.group for inputs in spec.inputs], spec.sample)
+    truth = [key for wanted in classes for key in wanted.truth]
+    return parts, [np.isin(part.label, truth) for part in parts]
 
 
 def by_folder(spec: RecipeSpec, model: Path, rows: Rows) -> Iterator[tuple[Path, IntArray]]:

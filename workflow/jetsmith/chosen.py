@@ -11,7 +11,6 @@ from jetsmith.errors import InputError
 from jetsmith.hashing import FITTED, SPLITS, fold_of
 from jetsmith.io import BoolArray, IntArray
 from jetsmith.packed.arrays import Packed
-from jetsmith.parametrised import made_by
 from jetsmith.specs.classifiers import RecipeSpec
 
 ROLES = FITTED
@@ -57,20 +56,8 @@ def _sees(without: Without, part: Packed) -> BoolArray:
 
 
 def class_index(spec: RecipeSpec, packed: Packed) -> IntArray:
-    """The class of each row, by truth id or by the generator of its dataset.
-
-    Returns:
-        Shape (N,), int32, index in `spec.classes`; -1 for rows of no class, and of datasets held out.
-    """
-    found = np.full(len(packed), -1, np.int32)
-    dataset = np.asarray(packed.columns["dataset"])
-    for index, wanted in enumerate(spec.classes):
-        if wanted.truth:
-            mask = np.isin(packed.label, wanted.truth)
-        else:
-            mask = np.isin(dataset, made_by(spec, wanted.generator, packed))
-        found[mask] = index
-    return found
+    """The class of each row for a training, shape (N,); -1 for rows of none, and of datasets held out."""
+    return packed.class_index(spec.classes, spec.held_out)
 
 
 def require_classes(spec: RecipeSpec, counts: dict[str, dict[str, int]], packed: Path) -> None:

@@ -12,12 +12,6 @@ from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import RowsSpec
 
 
-def made_by(spec: RowsSpec, generator: str, packed: Packed) -> list[int]:
-    """Which datasets are of a generator, but for those that are held out."""
-    named = zip(packed.datasets, packed.generators, strict=True)
-    return [k for k, (name, by) in enumerate(named) if by == generator and name not in spec.held_out]
-
-
 def places(values: FloatArray) -> IntArray:
     """Which of the distinct values each event has, shape (N,), from shape (N, P); all 0 where P is 0."""
     if not values.shape[1]:

@@ -129,7 +129,7 @@ def _log_odds(
     spec: RecipeSpec, backend: Backend, model: Path, rows: Rows, threads: int, at: str
 ) -> dict[str, FloatArray]:
     """Columns of log(p_target/p_source) of the source's events, 0 elsewhere; of an ensemble one a member."""
-    of_source = parametrised.made_by(spec, spec.classes[0].generator, rows.parts[0])
+    of_source = rows.parts[0].made_by(spec.classes[0].generator, spec.held_out)
     source = np.flatnonzero(np.isin(rows.column("dataset"), of_source))
     found = _scores(spec, backend, model, rows[source], threads, ())
     table = {}

@@ -20,7 +20,6 @@ from jetsmith.io import BoolArray
 from jetsmith.io.parquet import named
 from jetsmith.keys import match
 from jetsmith.packed.rows import Rows
-from jetsmith.parametrised import made_by
 from jetsmith.specs.classifiers import RecipeSpec
 
 
@@ -73,7 +72,7 @@ def read(options: Options, spec: RecipeSpec, rows: Rows) -> Stored:
         raise InputError(f"{path}: is {found}, and not {options.sha256} of {spec.name}'s file")
     if problems := list(misfits(options)):
         raise InputError(f"{spec.name}: " + "; ".join(problems))
-    source, target = (made_by(spec, c.generator, rows.parts[0]) for c in spec.classes)
+    source, target = (rows.parts[0].made_by(c.generator, spec.held_out) for c in spec.classes)
     has, weight, whole = _table(options, rows.parts[0].datasets)
     dataset = rows.column(DATASET)
     asked = np.flatnonzero(np.isin(dataset, [*source, *target] if whole else source))

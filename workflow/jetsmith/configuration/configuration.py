@@ -2,7 +2,6 @@
 
 import os
 import random
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -18,14 +17,6 @@ from jetsmith.specs.run import RunSpec
 from jetsmith.strict import seen_as
 
 REMOTE_FILE_MB = 2000.0  # ASSUME: a remote file's size before anyone has looked at it
-
-
-class Contrast(NamedTuple):
-    """A signal against a background, and the judgements of a sample that tell them apart."""
-
-    signal: str
-    background: str
-    judgements: list[ClassifierSpec]
 
 
 class Half(NamedTuple):
@@ -279,54 +270,6 @@ class Configuration:
         samples = [self.run.samples[sample].datasets for sample in self.samples_of(classifier)]
         return list(dict.fromkeys(name for datasets in samples for name in datasets))
 
-    def subjects(self, of: str) -> list[tuple[str, ...]]:
-        """What there is a figure of: values of the wildcards of a plot, by what it is of (`plots.About`)."""
-        if of == "contrast":
-            return [(sample, name) for sample in self.run.samples for name in self.contrasts(sample)]
-        trained = [name for name, spec in self.classifiers.items() if plugs.trains(spec.backend)]
-        named: dict[str, Iterable[str]] = {
-            "judgement": self.judgements,
-            "reweighter": self.tested,
-            "tested": self.tested,
-            "interpolated": self.interpolated,
-            "trained": trained,
-            "scanned": self.scans,
-            "headed": [name for name in trained if self.classifiers[name].auxiliary],
-            "explained": self.explained,
-            "ablated": self.ablations,
-            "ensemble": [name for name, spec in self.judgements.items() if spec.name in self.ensembles],
-        }
-        if of in ("described", "compared"):
-            return self._described() if of == "described" else self._compared()
-        return [(name,) for name in named[of]]
-
-    def _described(self) -> list[tuple[str, ...]]:
-        """Sample and feature group, where a classifier reads the group there."""
-        read = {
-            (sample, group)
-            for name, spec in self.classifiers.items()
-            for sample in self.samples_of(name)
-            for group in spec.groups
-        }
-        return [(s, group) for s in self.run.samples for group in self.groups if (s, group) in read]
-
-    def _compared(self) -> list[tuple[str, ...]]:
-        """Of these, where there is something to compare: data sets of a tagger's sample, or other samples."""
-        tagged = {sample for name in self.run.taggers for sample in self.samples_of(name)}
-        return [
-            (sample, group)
-            for sample, group in self._described()
-            if sample in tagged
-            and (len(self.run.samples[sample].datasets) > 1 or self.trained_elsewhere(sample, group))
-        ]
-
-    def trained_elsewhere(self, sample: str, group: str) -> list[str]:
-        """Samples that taggers which read a group, and are judged on a sample, are trained on."""
-        found = (
-            spec for name, spec in self.classifiers.items() if sample in self.run.judged_on.get(name, ())
-        )
-        return list(dict.fromkeys(spec.sample for spec in found if group in spec.groups))
-
     def judged_on(self, sample: str) -> list[ClassifierSpec]:
         """Judgements on a sample, in the order of the configuration."""
         return [spec for spec in self.judgements.values() if sample in self.samples_of(spec.name)]
@@ -336,16 +279,6 @@ class Configuration:
         views = [spec for spec in self.judgements.values() if spec.name == tagger]
         found = {c.name: c for v in views for c in (v.signal_class, *v.background_classes) if c is not None}
         return [found[name] for name in sorted(found)]
-
-    def contrasts(self, sample: str) -> dict[str, Contrast]:
-        """What the figures of ROC curves of a sample show, by their names, in order."""
-        found: dict[str, Contrast] = {}
-        for spec in self.judged_on(sample):
-            signal = spec.signal_class.name if spec.signal_class else ""
-            for background in spec.background_classes:
-                empty = Contrast(signal, background.name, [])
-                found.setdefault(f"{signal}_vs_{background.name}", empty).judgements.append(spec)
-        return found
 
     def object_of(self, sample: str) -> str:
         """What a row of the sample is."""

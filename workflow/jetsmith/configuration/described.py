@@ -3,6 +3,7 @@
 from typing import Any
 
 from jetsmith.configuration.configuration import Configuration
+from jetsmith.configuration.subjects import trained_elsewhere
 from jetsmith.specs.classifiers import ClassifierSpec
 
 
@@ -40,4 +41,4 @@ def compared(run: Configuration, sample: str, group: str) -> dict[str, Any]:
     of = described(run, sample, group)
     of["features"] = {name: {"label": about["label"]} for name, about in of["features"].items()}
     data = [name for name in run.run.samples[sample].datasets if run.datasets[name].is_data]
-    return {**of, "data": data, "trained_on": run.trained_elsewhere(sample, group)}
+    return {**of, "data": data, "trained_on": trained_elsewhere(run, sample, group)}

@@ -5,6 +5,7 @@ from typing import Any
 
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.described import compared, described
+from jetsmith.configuration.subjects import contrasts
 from jetsmith.plots import PLOTS
 from jetsmith.specs.classifiers import ClassifierSpec, TrainedSpec
 from jetsmith.strict import seen_as
@@ -37,7 +38,7 @@ def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
         who: dict[str, Any] = {"trained": shown[0].model_dump(include=set(TrainedSpec.model_fields))}
     elif about.of == "contrast":
         sample, contrast = subject
-        _, background, shown = run.contrasts(sample)[contrast]
+        _, background, shown = contrasts(run, sample)[contrast]
         who = {"specs": [seen_as(ClassifierSpec, spec) for spec in shown]}
         who |= {"sample": sample, "background": background}
     else:

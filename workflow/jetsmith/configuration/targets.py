@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from jetsmith.columns import ROWS
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.records import hint
+from jetsmith.configuration.subjects import contrasts, subjects
 from jetsmith.errors import refuse
 from jetsmith.specs.run import SplitSpec
 
@@ -90,7 +91,7 @@ def _unknown(
             choices = [f"{part:03d}" for part in range(simulate.parts if simulate else 0)]
             whose = f"the simulation of `{names['dataset']}`"
         elif kind == "group" and "/plots/" in pattern:
-            choices = [group for sample, group in run.subjects("described") if sample == names["sample"]]
+            choices = [group for sample, group in subjects(run, "described") if sample == names["sample"]]
             whose = f"sample `{names['sample']}`"
         elif kind == "classifier" and ("/scans/" in pattern or ".scan/" in pattern):
             choices, whose, kind = run.scans, "the run", "scanned"
@@ -137,5 +138,5 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
             found = later if kind == "rung" else [str(rank) for rank in range(later[names["rung"]])]
             return found, f"the scan of `{names['classifier']}`"
         case "contrast":
-            return run.contrasts(names["sample"]), f"sample `{names['sample']}`"
+            return contrasts(run, names["sample"]), f"sample `{names['sample']}`"
     return tables[kind], "the run"

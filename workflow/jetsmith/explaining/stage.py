@@ -12,9 +12,9 @@ from jetsmith.columns import EVENT_KEY
 from jetsmith.explaining import permutation
 from jetsmith.explaining.attribution import attributed
 from jetsmith.handed.explanation import Explanation
-from jetsmith.hashing import SPLITS, uniform
+from jetsmith.hashing import uniform
 from jetsmith.io import FloatArray
-from jetsmith.packed import arrays, windows
+from jetsmith.packed import windows
 from jetsmith.packed.arrays import FlatGroup, Packed, SequenceGroup
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import DiscriminantSpec, RecipeSpec, TruthSpec
@@ -35,8 +35,7 @@ def explain(
 ) -> Explanation:
     """Look into a tagger, on jets of signal and background that its training did not see.
 
-    Those are of the split `test`, in a sample with folds of all but `calibration`, each by the model that did
-    not see it. Where there are more than are wanted, a hash of the event chooses.
+    Where there are more of these than are wanted, a hash of the event chooses.
 
     Args:
         spec: The tagger.
@@ -96,11 +95,7 @@ def chosen(
     spec: RecipeSpec, packed: Path, signal: TruthSpec, background: TruthSpec, n: int, seed: int
 ) -> Rows:
     """At most n jets of two classes that no training has seen, in the order of a hash of their events."""
-    splits = [split for split in SPLITS if split != "calibration"] if spec.folds else ["test"]
-    groups = [inputs.group for inputs in spec.inputs]
-    parts = arrays.read_splits(packed, splits, groups, spec.sample)
-    of_both = (*signal.truth, *background.truth)
-    rows = Rows.select(spec.inputs, parts, [np.isin(part.label, of_both) for part in parts])
+    rows = Rows.select(spec.inputs, *applied.unseen(spec, packed, (signal, background)))
     run, block, event = (rows.column(name) for name in EVENT_KEY)
     return rows[np.argsort(uniform(run, block, event, seed, "explain"), kind="stable")[:n]]
 

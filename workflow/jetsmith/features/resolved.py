@@ -33,6 +33,7 @@ def categories(table: Table) -> dict[str, Array]:
 
 
 def lists(table: Table, name: str) -> Lists:
+    """A column of constituents."""
     column = table[name]
     assert isinstance(column, Lists)
     return column

@@ -78,6 +78,7 @@ def leading(values: Lists, mask: Lists, order: Lists) -> Lists:
 
 
 def mask_of(like: Lists, keep: BoolArray) -> Lists:
+    """A mask as a list: 1 where it holds, else 0."""
     return Lists(like.offsets, keep.astype(np.float32))
 
 
@@ -120,6 +121,7 @@ def where_some(mask: Lists, values: FloatArray) -> FloatArray:
 
 
 def sum_of_tracks(mask: Lists, pt: Lists, eta: Lists, phi: Lists) -> FloatArray:
+    """Sum of the tracks with a mask that is not 0, as pions: px, py, pz, energy [GeV], shape (4, N)."""
     return _total(mask, momenta(pt.values, eta.values, phi.values, PION_MASS_GEV))
 
 

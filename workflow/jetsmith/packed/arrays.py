@@ -15,6 +15,7 @@ from jetsmith.errors import InputError
 from jetsmith.io.checksums import check_files
 from jetsmith.io.json_files import read_json
 from jetsmith.io.types import FloatArray, IntArray
+from jetsmith.specs.classifiers import TruthSpec
 
 _REMEDY = "pack the sample again"
 
@@ -78,6 +79,31 @@ class Packed:
 
     def __len__(self) -> int:
         return len(self.label)
+
+    def made_by(self, generator: str, without: Sequence[str] = ()) -> list[int]:
+        """Which datasets are of a generator, but for those that are named."""
+        named = zip(self.datasets, self.generators, strict=True)
+        return [k for k, (name, by) in enumerate(named) if by == generator and name not in without]
+
+    def class_index(self, classes: Sequence[TruthSpec], without: Sequence[str] = ()) -> IntArray:
+        """The class of each row, by truth id or by the generator of its dataset.
+
+        Args:
+            classes: Any.
+            without: Datasets of no class that is a generator.
+
+        Returns:
+            Shape (N,), int32, index in `classes`; -1 for rows of no class.
+        """
+        found = np.full(len(self), -1, np.int32)
+        dataset = np.asarray(self.columns["dataset"])
+        for index, wanted in enumerate(classes):
+            if wanted.truth:
+                mask = np.isin(self.label, wanted.truth)
+            else:
+                mask = np.isin(dataset, self.made_by(wanted.generator, without))
+            found[mask] = index
+        return found
 
 
 def read_splits(

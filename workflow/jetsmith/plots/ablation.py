@@ -128,9 +128,5 @@ def draw(numbers: AblationNumbers, style: PlotSpec) -> Figure:
             what = "AUC" if of.of == "auc" else f"eff. at {of.of}"
             axes.set_xlabel(f"loss in {looks.plain(what)}\n(of {of.whole:.3g})", fontsize=11)
             axes.xaxis.set_major_locator(MaxNLocator(3))
-        looks.title_line(panels[0], style, "" if len(first) > 1 else numbers.title)
-        if len(first) > 1:
-            panels[-1].set_title(
-                looks.plain(numbers.title), loc="right", fontsize=12, color=looks.GREY, pad=7
-            )
+        looks.title_line(panels[0], style, numbers.title, panels[-1])
     return figure

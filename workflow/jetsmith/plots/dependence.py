@@ -1,27 +1,32 @@
 """How a discriminant and its loosest working point depend on momentum, pseudorapidity and pile-up."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
 
-from jetsmith import io, metrics
+from jetsmith import metrics
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.metrics import Interval
 from jetsmith.plots import style as looks
-from jetsmith.plots.inputs import Threshold, digits, evaluated, read_thresholds
-from jetsmith.scored import ScoredJets, read_split
+from jetsmith.plots.inputs import (
+    Threshold,
+    digits,
+    efficiencies_by_bin,
+    evaluated,
+    known,
+    read_test,
+    read_thresholds,
+)
+from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 from jetsmith.texts import share, split_text
 
 LABELS = {"jet_pt_gev": r"jet $p_T$ [GeV]", "jet_eta": r"jet $|\eta|$", "n_pv": "primary vertices"}
-TICKS_GEV = (20, 50, 100, 200, 400, 1000, 2000)
 N_BINS = 6  # of equal counts, where the configuration has none
 
 
@@ -105,9 +110,7 @@ def plot_dependence(
     Raises:
         InputError: A file lacks what is needed.
     """
-    there = set(io.column_names(scores))
-    jets = read_split(scores, "test", spec, [name for name in LABELS if name in there])
-    jets = replace(jets, discriminant=jets.discriminant.astype(np.float64))
+    jets = read_test(scores, spec, columns=list(LABELS))
     found = compute(spec, jets, read_thresholds(numbers, spec), pt_bins_gev)
     looks.save(draw(found, style), found, output)
     return found
@@ -173,20 +176,15 @@ def _dependence(
     name: str, jets: ScoredJets, place: IntArray, n_bins: int, point: Threshold | None
 ) -> Dependence:
     means = [_mean(jets.discriminant[place == k], jets.weight[place == k]) for k in range(n_bins)]  # few
-    passed = metrics.passes(jets.discriminant, point.threshold) if point else np.zeros(len(jets), bool)
-    passing = [metrics.efficiency(passed[place == k], jets.weight[place == k]) for k in range(n_bins)]
+    passing = efficiencies_by_bin(jets, place, n_bins, point.threshold if point else np.inf)
     return Dependence(
         name=name,
-        mean=tuple(_known(m.value) for m in means),
+        mean=tuple(known(m.value) for m in means),
         error=digits([m.high - m.value if np.isfinite(m.value) else 0.0 for m in means]),
-        efficiency=tuple(_known(e.value) if point else None for e in passing),
+        efficiency=tuple(known(e.value) if point else None for e in passing),
         low=digits([e.low for e in passing]),
         high=digits([e.high for e in passing]),
     )
-
-
-def _known(value: float) -> float | None:
-    return digits([value])[0] if np.isfinite(value) else None
 
 
 def _mean(score: FloatArray, weight: FloatArray) -> Interval:
@@ -219,22 +217,14 @@ def draw(numbers: DependenceNumbers, style: PlotSpec) -> Figure:
                     _draw(panels[1][k], against, of.efficiency, ends, wanted)
             panels[-1][k].set_xlabel(LABELS[against.column], fontsize=12)
             if against.column == "jet_pt_gev":
-                _dress_pt(panels[-1][k], against.edges)
+                looks.pt_axis(panels[-1][k], against.edges)
         panels[0][0].set_ylabel("mean discriminant", fontsize=12)
         if numbers.working_point:
             panels[1][0].set_ylabel(f"efficiency at {looks.plain(numbers.working_point.name)}", fontsize=12)
             panels[1][0].set_yscale("log")
         panels[0][-1].legend(loc="best", fontsize=10)
-        looks.title_line(panels[0][0], style, "")
-        panels[0][-1].set_title(looks.plain(numbers.title), loc="right", fontsize=12, color=looks.GREY, pad=7)
+        looks.title_line(panels[0][0], style, numbers.title, panels[0][-1])
     return figure
-
-
-def _dress_pt(axes: Axes, edges: Sequence[float]) -> None:
-    axes.set_xscale("log")
-    axes.set_xticks([pt for pt in TICKS_GEV if edges[0] <= pt <= edges[-1]])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _draw(
@@ -244,10 +234,10 @@ def _draw(
     errors: Sequence[FloatArray],
     wanted: ClassSpec,
 ) -> None:
-    known = [k for k, value in enumerate(values) if value is not None]
-    y = np.array([values[k] for k in known], float)
-    x = np.asarray(against.centres)[known]
-    down, up = (np.maximum(np.asarray(error)[known], 0) for error in errors)
+    filled = [k for k, value in enumerate(values) if value is not None]
+    y = np.array([values[k] for k in filled], float)
+    x = np.asarray(against.centres)[filled]
+    down, up = (np.maximum(np.asarray(error)[filled], 0) for error in errors)
     axes.errorbar(
         x, y, yerr=[down, up], fmt="o-", color=wanted.color, markersize=4, linewidth=1.2,
         label=looks.tex(wanted.label), gid=f"{against.column}.{wanted.name}",

@@ -7,11 +7,18 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
 
 from jetsmith import metrics
 from jetsmith.plots import style as looks
-from jetsmith.plots.inputs import Threshold, digits, evaluated, read_test, read_thresholds
+from jetsmith.plots.inputs import (
+    Threshold,
+    digits,
+    efficiencies_by_bin,
+    evaluated,
+    known,
+    read_test,
+    read_thresholds,
+)
 from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
@@ -108,16 +115,12 @@ def compute(
 def _points(wanted: ClassSpec, point: Threshold, jets: ScoredJets, edges: Sequence[float]) -> Points:
     jets = jets.of(wanted)
     place = metrics.bin_of(jets.pt_gev, edges)
-    passed = metrics.passes(jets.discriminant, point.threshold)
-    found = [
-        metrics.efficiency(passed[place == k], jets.weight[place == k])
-        for k in range(len(edges) - 1)  # a few bins, not jets
-    ]
+    found = efficiencies_by_bin(jets, place, len(edges) - 1, point.threshold)
     return Points(
         name=wanted.name,
         working_point=point.name,
         threshold=point.threshold,
-        efficiency=tuple(digits([e.value])[0] if np.isfinite(e.value) else None for e in found),
+        efficiency=tuple(known(e.value) for e in found),
         low=digits([e.low for e in found]),
         high=digits([e.high for e in found]),
         n_effective=digits([e.n_effective for e in found]),
@@ -139,7 +142,10 @@ def draw(numbers: EfficiencyNumbers, style: PlotSpec) -> Figure:
             for k, points in enumerate(chosen):
                 _draw_points(axes, points, numbers.pt_edges_gev, wanted.color, k, is_log=index > 0)
             _dress(axes, chosen, wanted, is_signal=index == 0)
-        _dress_pt(rows[-1], numbers.pt_edges_gev)
+        rows[-1].set(
+            xlim=(max(numbers.pt_edges_gev[0], 1.0), numbers.pt_edges_gev[-1]), xlabel=r"jet $p_T$ [GeV]"
+        )
+        looks.pt_axis(rows[-1], numbers.pt_edges_gev)
         looks.title_line(rows[0], style, f"{numbers.sample}, {split_text(numbers.folds)}")
     return figure
 
@@ -147,14 +153,14 @@ def draw(numbers: EfficiencyNumbers, style: PlotSpec) -> Figure:
 def _draw_points(
     axes: Axes, points: Points, edges: Sequence[float], color: str, k: int, is_log: bool
 ) -> None:
-    known = [bin_ for bin_, value in enumerate(points.efficiency) if value is not None]
-    if not known:
+    filled = [bin_ for bin_, value in enumerate(points.efficiency) if value is not None]
+    if not filled:
         return
-    low_edge, high_edge = np.asarray(edges[:-1])[known], np.asarray(edges[1:])[known]
+    low_edge, high_edge = np.asarray(edges[:-1])[filled], np.asarray(edges[1:])[filled]
     # Small steps aside, so that intervals of equal bins stay apart.
     centre = np.sqrt(low_edge * high_edge) * (high_edge / low_edge) ** (0.08 * (k - 1))
-    value = np.asarray([points.efficiency[bin_] for bin_ in known], float)
-    low, high = np.asarray(points.low)[known], np.asarray(points.high)[known]
+    value = np.asarray([points.efficiency[bin_] for bin_ in filled], float)
+    low, high = np.asarray(points.low)[filled], np.asarray(points.high)[filled]
     look: dict[str, Any] = {"color": color, "alpha": SHADES[k % len(SHADES)], "linewidth": 1.2}
     point = value > 0 if is_log else np.ones(len(value), bool)
     axes.errorbar(
@@ -179,14 +185,3 @@ def _dress(axes: Axes, points: Sequence[Points], wanted: ClassSpec, is_signal: b
     values = np.asarray([v for p in points for v in p.efficiency if v], float)
     lowest = float(values.min()) if len(values) else 1e-3
     axes.set(yscale="log", ylim=(10 ** np.floor(np.log10(lowest) - 0.3), 1.5), ylabel=f"{name} mistag")
-
-
-def _dress_pt(axes: Axes, edges: Sequence[float]) -> None:
-    axes.set(xlim=(max(edges[0], 1.0), edges[-1]), xlabel=r"jet $p_T$ [GeV]")
-    if edges[0] > 0 and edges[-1] / edges[0] > 5:
-        axes.set_xscale("log")
-        axes.set_xticks(
-            [t for t in (20, 30, 50, 100, 200, 300, 500, 1000, 2000) if edges[0] <= t <= edges[-1]]
-        )
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-        axes.xaxis.set_minor_locator(NullLocator())

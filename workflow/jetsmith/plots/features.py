@@ -135,14 +135,8 @@ def read_replaced(paths: Sequence[str | Path]) -> Replaced:
 
 def class_of(classes: Sequence[ClassSpec], part: Packed) -> IntArray:
     """The class of each row by truth id or generator, shape (N,); the number of classes for rows of none."""
-    found = np.full(len(part), len(classes), np.intp)
-    for index, wanted in enumerate(classes):
-        if wanted.truth:
-            found[np.isin(part.label, wanted.truth)] = index
-        else:
-            by = [k for k, generator in enumerate(part.generators) if generator == wanted.generator]
-            found[np.isin(np.asarray(part.columns["dataset"]), by)] = index
-    return found
+    found = part.class_index(classes)
+    return np.where(found < 0, len(classes), found).astype(np.intp)
 
 
 def compute(

@@ -218,9 +218,7 @@ def draw(numbers: HeadsNumbers, style: PlotSpec) -> Figure:
                 _draw_origins(panel, head)
             elif isinstance(head, Pairs):
                 _draw_pairs(panel, head)
-        looks.title_line(axes[0], style, "" if len(panels) > 1 else numbers.title)
-        if len(panels) > 1:
-            axes[-1].set_title(looks.plain(numbers.title), loc="right", fontsize=12, color=looks.GREY, pad=7)
+        looks.title_line(axes[0], style, numbers.title, axes[-1])
     return figure
 
 

@@ -190,11 +190,7 @@ def draw(numbers: ImportanceNumbers, style: PlotSpec) -> Figure:
                 _draw_sizes(axes[1], shown)
         for axes, text in zip(panels[-1], ("loss in AUC", "mean |share|"), strict=False):
             axes.set_xlabel(text, fontsize=13)
-        looks.title_line(panels[0][0], style, "" if numbers.method else numbers.title)
-        if numbers.method:
-            panels[0][1].set_title(
-                looks.plain(numbers.title), loc="right", fontsize=12, color=looks.GREY, pad=7
-            )
+        looks.title_line(panels[0][0], style, numbers.title, panels[0][-1])
     return figure
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from jetsmith import io
+from jetsmith import io, metrics
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
-from jetsmith.io import FloatArray
+from jetsmith.io import FloatArray, IntArray
 from jetsmith.scored import ScoredJets, read_split
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.strict import Record
@@ -36,20 +36,41 @@ def in_common(jets: Sequence[ScoredJets]) -> list[ScoredJets]:
     return [replace(one, chosen=chosen) for one in jets]
 
 
-def read_test(path: str | Path, spec: ClassifierSpec, sample: str = "") -> ScoredJets:
+def read_test(
+    path: str | Path, spec: ClassifierSpec, sample: str = "", columns: Sequence[str] = ()
+) -> ScoredJets:
     """Read the test split of a score file; with folds that is every row outside calibration.
 
     Args:
         path: The file.
         spec: The tagger whose scores it has to hold, and its discriminant.
         sample: Of which sample; by default the one that it is trained on.
+        columns: More columns than the transverse momentum, of those that the file has.
 
     Raises:
         InputError: The file is damaged or another tagger's, lacks a column, or a score is not finite.
     """
-    pt = "jet_pt_gev" if "jet_pt_gev" in io.column_names(path) else "z_pt_gev"
-    found = read_split(path, "test", spec, [pt], sample)
+    there = io.column_names(path)
+    pt = "jet_pt_gev" if "jet_pt_gev" in there else "z_pt_gev"
+    more = [name for name in columns if name in there and name != pt]
+    found = read_split(path, "test", spec, [pt, *more], sample)
     return replace(found, discriminant=found.discriminant.astype(np.float64))
+
+
+def efficiencies_by_bin(
+    jets: ScoredJets, place: IntArray, n_bins: int, threshold: float
+) -> list[metrics.Efficiency]:
+    """Efficiency of a threshold in each bin, given the bin of each jet, shape (N,)."""
+    passed = metrics.passes(jets.discriminant, threshold)
+    return [
+        metrics.efficiency(passed[place == k], jets.weight[place == k])
+        for k in range(n_bins)  # a few bins, not jets
+    ]
+
+
+def known(value: float) -> float | None:
+    """A number as files have it; None of NaN, which no JSON takes."""
+    return digits([value])[0] if np.isfinite(value) else None
 
 
 def share_left_out(jets: ScoredJets, wanted: ClassSpec) -> float:

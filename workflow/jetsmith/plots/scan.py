@@ -115,9 +115,7 @@ def draw(numbers: ScanNumbers, style: PlotSpec) -> Figure:
         for axes in panels[len(numbers.keys) :]:
             axes.set_visible(False)
         panels[0].legend(loc="upper right")
-        looks.title_line(panels[0], style, "" if len(numbers.keys) > 1 else numbers.title)
-        if len(numbers.keys) > 1:
-            panels[1].set_title(looks.plain(numbers.title), loc="right", fontsize=12, color=looks.GREY, pad=7)
+        looks.title_line(panels[0], style, numbers.title, panels[min(len(numbers.keys), A_ROW) - 1])
     return figure
 
 

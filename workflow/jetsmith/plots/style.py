@@ -4,6 +4,7 @@ No pyplot figure is ever made and no global setting changed: figures are free ob
 saved under `rc`, so that nothing leaks from one plot into the next.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from itertools import cycle, islice
 from pathlib import Path
@@ -14,6 +15,7 @@ import mplhep
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 from jetsmith.io import NUMBERS, atomic_file, json_checksum, write_json
 from jetsmith.specs.plots import PlotSpec
@@ -31,6 +33,7 @@ MARKERS = ("o", "s", "^", "D", "v")
 GREY = "#5f6368"
 WIDTH_IN = 7.0  # the width for which the sizes below are made
 LEGEND_SIZE = 11.5
+PT_TICKS_GEV = (20, 30, 50, 100, 200, 300, 500, 1000, 2000)
 HEADLINE: dict[str, Any] = {"size": 14, "weight": "bold", "style": "italic"}  # above several axes
 
 RC: dict[str, Any] = {
@@ -79,11 +82,23 @@ def markers(n: int) -> list[str]:
     return list(islice(cycle(MARKERS), n))
 
 
-def title_line(axes: Axes, style: PlotSpec, right: str = "") -> None:
-    """Write the label of the run above the frame on the left, and what is shown on the right."""
+def title_line(axes: Axes, style: PlotSpec, right: str = "", last: Axes | None = None) -> None:
+    """Write the label of the run above the frame on the left, and what is shown on the right.
+
+    Where panels stand side by side that is above the `last` one.
+    """
     # Two titles and no free text: the layout then keeps room for them.
     axes.set_title(plain(style.label), loc="left", fontsize=13, fontweight="bold", fontstyle="italic", pad=7)
-    axes.set_title(plain(right), loc="right", fontsize=12, color=GREY, pad=7)
+    (last or axes).set_title(plain(right), loc="right", fontsize=12, color=GREY, pad=7)
+
+
+def pt_axis(axes: Axes, edges_gev: Sequence[float]) -> None:
+    """Transverse momenta along x: logarithmic where the bins reach far, with ticks at round values."""
+    if edges_gev[0] > 0 and edges_gev[-1] / edges_gev[0] > 5:
+        axes.set_xscale("log")
+        axes.set_xticks([pt for pt in PT_TICKS_GEV if edges_gev[0] <= pt <= edges_gev[-1]])
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
 
 
 def message_figure(message: str, style: PlotSpec, right: str = "") -> Figure:

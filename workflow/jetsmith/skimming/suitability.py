@@ -73,12 +73,8 @@ def check_classifier(
             "auxiliary_lacking": untaught,
         }
         if untaught:
-            print(
-                f"[check {spec.name}] dataset {inspected.dataset} has no {', '.join(untaught)}: heads that "
-                "learn from it are off",
-                file=sys.stderr,
-                flush=True,
-            )
+            lack = ", ".join(untaught)
+            _tell(spec, f"dataset {inspected.dataset} has no {lack}: heads that learn from it are off")
         if lacking and inspected.n_entries:
             problems.append(_explain(spec, inspected, lacking, needed, groups, derivable))
         elif found := stand_ins(list(needed), set(inspected.columns)):
@@ -86,6 +82,10 @@ def check_classifier(
     if problems:
         raise InputError("\n".join(problems))
     write_json(output, {"classifier": spec.name, "sources": sorted(needed), "datasets": checked})
+
+
+def _tell(spec: RowsSpec, what: str) -> None:
+    print(f"[check {spec.name}] {what}", file=sys.stderr, flush=True)
 
 
 def _warned(
@@ -96,10 +96,10 @@ def _warned(
     for column, (reason, sources) in found.items():
         features = _features(spec, sources, groups)
         told[column] = {"reason": reason, "features": features}
-        print(
-            f"[check {spec.name}] WARNING: dataset {inspected.dataset} (layout {inspected.layout}) gives a "
-            f"stand-in for {column}: {reason}; read by {', '.join(features) or ', '.join(sources)}",
-            file=sys.stderr,
+        _tell(
+            spec,
+            f"WARNING: dataset {inspected.dataset} (layout {inspected.layout}) gives a stand-in for "
+            f"{column}: {reason}; read by {', '.join(features) or ', '.join(sources)}",
         )
     return told
 
@@ -128,11 +128,10 @@ def _unordered(
     }
     found = {name: g.sort_by for name, g in of.items() if g.sort_by in lacking and g.sort_by not in own}
     for name, column in found.items():
-        print(
-            f"[check {spec.name}] {name} of dataset {inspected.dataset} are in the order of its files, which "
-            f"hold no {column}; of longer lists the first {of[name].length} are kept",
-            file=sys.stderr,
-            flush=True,
+        _tell(
+            spec,
+            f"{name} of dataset {inspected.dataset} are in the order of its files, which hold no {column}; "
+            f"of longer lists the first {of[name].length} are kept",
         )
     return set(found.values())
 

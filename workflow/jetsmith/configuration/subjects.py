@@ -1,0 +1,95 @@
+"""What there are figures of: values of the wildcards of each plot, which follow from the configuration."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from jetsmith import plugs
+from jetsmith.configuration.configuration import Configuration
+from jetsmith.specs.classifiers import ClassifierSpec
+
+Subject = tuple[str, ...]
+
+
+class Contrast(NamedTuple):
+    """A signal against a background, and the judgements of a sample that tell them apart."""
+
+    signal: str
+    background: str
+    judgements: list[ClassifierSpec]
+
+
+def subjects(run: Configuration, of: str) -> list[Subject]:
+    """What there is a figure of, by what a plot is of (`plots.About`)."""
+    return [(found,) if isinstance(found, str) else found for found in _SUBJECTS[of](run)]
+
+
+def contrasts(run: Configuration, sample: str) -> dict[str, Contrast]:
+    """What the figures of ROC curves of a sample show, by their names, in order."""
+    found: dict[str, Contrast] = {}
+    for spec in run.judged_on(sample):
+        signal = spec.signal_class.name if spec.signal_class else ""
+        for background in spec.background_classes:
+            empty = Contrast(signal, background.name, [])
+            found.setdefault(f"{signal}_vs_{background.name}", empty).judgements.append(spec)
+    return found
+
+
+def trained_elsewhere(run: Configuration, sample: str, group: str) -> list[str]:
+    """Samples that taggers which read a group, and are judged on a sample, are trained on."""
+    found = (spec for name, spec in run.classifiers.items() if sample in run.run.judged_on.get(name, ()))
+    return list(dict.fromkeys(spec.sample for spec in found if group in spec.groups))
+
+
+def _contrasts(run: Configuration) -> list[Subject]:
+    return [(sample, name) for sample in run.run.samples for name in contrasts(run, sample)]
+
+
+def _trained(run: Configuration) -> list[str]:
+    return [name for name, spec in run.classifiers.items() if plugs.trains(spec.backend)]
+
+
+def _headed(run: Configuration) -> list[str]:
+    return [name for name in _trained(run) if run.classifiers[name].auxiliary]
+
+
+def _of_ensembles(run: Configuration) -> list[str]:
+    return [name for name, spec in run.judgements.items() if spec.name in run.ensembles]
+
+
+def _described(run: Configuration) -> list[Subject]:
+    """Sample and feature group, where a classifier reads the group there."""
+    read = {
+        (sample, group)
+        for name, spec in run.classifiers.items()
+        for sample in run.samples_of(name)
+        for group in spec.groups
+    }
+    return [(sample, group) for sample in run.run.samples for group in run.groups if (sample, group) in read]
+
+
+def _compared(run: Configuration) -> list[Subject]:
+    """Of these, where there is something to compare: data sets of a tagger's sample, or other samples."""
+    tagged = {sample for name in run.run.taggers for sample in run.samples_of(name)}
+    return [
+        (sample, group)
+        for sample, group in _described(run)
+        if sample in tagged
+        and (len(run.run.samples[sample].datasets) > 1 or trained_elsewhere(run, sample, group))
+    ]
+
+
+_SUBJECTS: dict[str, Callable[[Configuration], Iterable[str | Subject]]] = {
+    "contrast": _contrasts,
+    "judgement": lambda run: run.judgements,
+    "reweighter": lambda run: run.tested,
+    "tested": lambda run: run.tested,
+    "interpolated": lambda run: run.interpolated,
+    "trained": _trained,
+    "scanned": lambda run: run.scans,
+    "headed": _headed,
+    "explained": lambda run: run.explained,
+    "ablated": lambda run: run.ablations,
+    "ensemble": _of_ensembles,
+    "described": _described,
+    "compared": _compared,
+}
