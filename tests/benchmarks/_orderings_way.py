@@ -1,4 +1,4 @@
-"""How the taggers of a run compare on its test jets: `FOLDER COMPARISONS SEED`; a line of JSON.
+"""How the taggers of a run compare on its test jets: `FOLDER SAMPLE COMPARISONS SEED`; a line of JSON.
 
 Replicas draw each event, with all of its jets, a Poisson(1) number of times, the same for all taggers: what
 lies between two of them is known better than either.
@@ -23,7 +23,7 @@ from jetsmith.specs.classifiers import DiscriminantSpec
 
 Array = npt.NDArray[Any]
 REPLICAS = 300
-MISTAG = {"1e-2": 1e-2, "1e-3": 1e-3}
+MISTAG = {"1e-1": 1e-1, "1e-2": 1e-2, "1e-3": 1e-3}
 CLASSES = SIGNAL, _, BACKGROUND = "b_jets", "c_jets", "light_jets"
 QUANTILES = (0.1587, 0.8413)
 
@@ -77,13 +77,13 @@ def interval(numbers: Array) -> dict[str, float]:
     return {"value": float(numbers[0]), "low": float(low), "high": float(high)}
 
 
-def main(folder: Path, comparisons: list[dict[str, Any]], seed: int) -> None:
-    """Print areas and efficiencies of every tagger, and the comparisons."""
+def main(folder: Path, sample: str, comparisons: list[dict[str, Any]], seed: int) -> None:
+    """Print areas and efficiencies of every tagger of a sample, and the comparisons."""
     root = Path(__file__).parent.parent.parent
     run = load(
         read_yaml(folder / "config" / "config.yaml") | {"seed": seed}, [folder / "config", root / "config"]
     )
-    tables = {name: _test_jets(folder, name, run) for name in run.run.taggers}
+    tables = {name: _test_jets(folder, name, of) for name, of in run.run.taggers.items() if of == sample}
     first = next(iter(tables.values()))
     times = poisson(first["event"], seed)
     flavours = read_yaml(root / "config" / "flavours.yaml")
@@ -114,9 +114,8 @@ def _task(given: Mapping[str, Any]) -> Task:
     return Task(**{**given, "of": DiscriminantSpec.model_validate(of) if of else None})
 
 
-def _test_jets(folder: Path, tagger: str, run: Any) -> dict[str, Array]:
+def _test_jets(folder: Path, tagger: str, sample: str) -> dict[str, Array]:
     """Columns of the score file of a tagger, of test jets."""
-    sample = run.run.taggers[tagger]
     path = folder / "results" / "scores" / tagger / f"{sample}.parquet"
     rows = io.read_rows(path, list(io.column_names(path)), classifier=tagger, sample=sample)
     here = np.asarray(rows["split"]) == SPLITS.index("test")
@@ -124,4 +123,4 @@ def _test_jets(folder: Path, tagger: str, run: Any) -> dict[str, Array]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]), int(sys.argv[4]))

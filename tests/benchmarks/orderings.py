@@ -5,16 +5,14 @@ settings are those of `config/taggers/`, but for `EPOCHS`, tuned on the first tw
 """
 
 import json
-import shutil
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from tests.benchmarks import _harness as harness
+from tests.benchmarks import _workflow as workflow
 
 SEEDS = (1, 2, 3, 4, 5)
 N_EVENTS = 40_000
@@ -101,16 +99,11 @@ def run() -> dict[str, Any]:
 
 
 def _of(seed: int) -> dict[str, Any]:
-    """One run of the workflow, up to the scores; what was made before is not made again."""
+    """One run of the workflow, up to the scores."""
     folder = harness.RESULTS / "orderings" / str(seed)
-    write_config(folder / "config")
-    command = [sys.executable, "-m", "snakemake", "-s", harness.ROOT / "Snakefile", "--cores", "all"]
-    command += ["--configfile", "config/config.yaml", "--config", f"seed={seed}", "--rerun-incomplete", "--"]
-    command += [f"results/scores/{name}/{SAMPLE}.parquet" for name in TAGGERS]
-    harness.call(command, folder, **harness.package_on_path())
-    comparisons = json.dumps([ordering.comparison() for ordering in ORDERINGS])
-    way = harness.python("_orderings_way", folder, comparisons, str(seed))
-    found = harness.call(way, **harness.package_on_path()).said | {"stages": stages(folder / "benchmarks")}
+    workflow.score(folder, files(), seed)
+    found = workflow.compare(folder, SAMPLE, [ordering.comparison() for ordering in ORDERINGS], seed)
+    found |= {"stages": stages(folder / "benchmarks")}
     print(f"  seed {seed}: {json.dumps(found)}", file=sys.stderr, flush=True)
     return found
 
@@ -129,11 +122,9 @@ def stages(folder: Path) -> dict[str, dict[str, float]]:
     return found
 
 
-def write_config(folder: Path) -> None:
-    """What a run of the benchmark has beside the checkout's configuration."""
-    own = harness.ROOT / "config"
-    run = yaml.safe_load((own / "config.yaml").read_text())
-    wanted = {key: run[key] for key in ("selection", "working_points")}
+def files() -> dict[str, Any]:
+    """What a run has beside the checkout's configuration."""
+    wanted = {key: workflow.shipped("config")[key] for key in ("selection", "working_points")}
     wanted |= {
         "title": "The family of AK4 taggers",
         "splits": {"train": 0.5, "validation": 0.1, "calibration": 0.05, "test": 0.35},
@@ -143,21 +134,18 @@ def write_config(folder: Path) -> None:
         "bundles": False,
         "explain": {"enabled": False},
     }
-    simulated = yaml.safe_load((own / "datasets.yaml").read_text())["ttbar"]
+    simulated = workflow.shipped("datasets")["ttbar"]
     simulated["simulate"] |= {"n_events": N_EVENTS, "parts": 4}
-    alone = yaml.safe_load((own / "taggers" / "transformer.yaml").read_text())
+    alone = workflow.shipped("taggers/transformer")
     alone["losses"] = {name: loss for name, loss in alone["losses"].items() if name == "classes"}
-    alone.pop("side", None)
+    del alone["side"]
     alone["title"] += ", without its auxiliary heads"
-    files = {"config": wanted, "datasets": {"ttbar": simulated}, f"taggers/{ALONE}": alone}
+    found = {"config": wanted, "datasets": {"ttbar": simulated}, f"taggers/{ALONE}": alone}
     for name, epochs in EPOCHS.items():
-        longer = yaml.safe_load((own / "taggers" / f"{name}.yaml").read_text())
+        longer = workflow.shipped(f"taggers/{name}")
         longer["training"] |= {"epochs": epochs, "patience": epochs}
-        files[f"taggers/{name}"] = longer
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "taggers").mkdir(parents=True)
-    for name, content in files.items():
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+        found[f"taggers/{name}"] = longer
+    return found
 
 
 def summary(found: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from jetsmith.configuration.load import load
 from tests.benchmarks import _orderings_way as way
+from tests.benchmarks import _workflow as workflow
 from tests.benchmarks import orderings
 
 N = 4000
@@ -49,12 +51,12 @@ def test_events_are_drawn_whole(jets):
 def test_two_taggers_are_told_apart_only_where_they_are():
     """Of the same strength about as many intervals hold 0 as they say; a better one is found by all."""
     rng = np.random.default_rng(3)
-    held, above = 0, 0
+    held, above, n = 0, 0, 1500
     for k in range(60):
-        signal = rng.random(N) < 0.5
+        signal = rng.random(n) < 0.5
         common = rng.normal(signal)
-        first, second, better = (common + rng.normal(size=N) * noise for noise in (0.7, 0.7, 0.1))
-        times = way.poisson(np.arange(N), k)[:101]
+        first, second, better = (common + rng.normal(size=n) * noise for noise in (0.7, 0.7, 0.1))
+        times = way.poisson(np.arange(n), k)[:101]
         areas = [way.measures(v, signal, ~signal, times)["auc"] for v in (first, second, better)]
         same, apart = way.interval(areas[0] - areas[1]), way.interval(areas[2] - areas[1])
         held += same["low"] <= 0 <= same["high"]
@@ -82,6 +84,19 @@ def test_summary_counts_seeds():
     assert (tight["wanted"], tight["as_wanted"]) == (1.15, 0)
     assert found["taggers"]["jp"]["auc"] == cmva["mean"]
     assert found["stages"]["train"] == {"jobs": 2, "seconds": 10, "cpu_seconds": 15, "peak_rss_mb": 900}
+
+
+def test_runs_of_the_benchmark_are_valid(tmp_path):
+    """All taggers that it names are shipped, and what it changes of them can be read."""
+    found = orderings.files()
+    workflow.write_config(tmp_path, found)
+    run = load(found["config"] | {"seed": 1}, [tmp_path, workflow.CONFIG])
+    assert set(run.run.taggers) == set(orderings.TAGGERS)
+    assert run.classifiers["deepjet"].training.epochs == orderings.EPOCHS["deepjet"]
+    assert run.classifiers["transformer"].auxiliary
+    assert not run.classifiers[orderings.ALONE].auxiliary
+    compared = {name for one in orderings.ORDERINGS for name in (one.better, one.worse)}
+    assert compared <= set(orderings.TAGGERS)
 
 
 def test_stages_add_up_their_jobs(tmp_path):
