@@ -194,6 +194,16 @@ def test_discriminant_draws_its_numbers_and_adds_up_to_one(scores: list[Path]) -
     assert line.get_xdata()[0] == POINT.threshold
 
 
+def test_a_jet_of_next_to_no_weight_does_not_stretch_the_axis(scores: list[Path]) -> None:
+    """Protects: in samples that are flat in momentum single jets weigh 1e-10 of a bin."""
+    numbers = discriminant.compute(make_spec(), read_test(scores[0], make_spec()), [POINT])
+    first, *others = numbers.shapes
+    light = first.model_copy(update={"fraction": (1e-11, *first.fraction[1:])})
+    figure = discriminant.draw(numbers.model_copy(update={"shapes": (light, *others)}), STYLE)
+    largest = max(max(shape.fraction) for shape in numbers.shapes)
+    assert figure.axes[0].get_ylim()[0] >= 0.1 * discriminant.LEAST * largest
+
+
 def test_efficiency_draws_its_numbers(scores: list[Path]) -> None:
     """Protects: each bin against a count, and figure = JSON; empty bins have no point."""
     jets = read_test(scores[0], make_spec())

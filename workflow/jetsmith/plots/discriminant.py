@@ -19,6 +19,7 @@ from jetsmith.texts import count, label_text, split_text
 
 MAX_BINS = 50
 MIN_BINS = 8
+LEAST = 1e-6  # of the fullest bin: samples flat in momentum have jets that weigh next to nothing
 
 
 class Shape(Record):
@@ -156,7 +157,8 @@ def draw(numbers: DiscriminantNumbers, style: PlotSpec) -> Figure:
         for shape in numbers.shapes:
             _draw_shape(axes, shape, edges)
         values = np.concatenate([shape.fraction for shape in numbers.shapes])
-        bottom = 10 ** np.floor(np.log10(values[values > 0].min()))
+        lowest = max(values[values > 0].min(), values.max() * LEAST)
+        bottom = 10 ** np.floor(np.log10(lowest))
         decades = np.log10(values.max() / bottom)
         axes.set(
             yscale="log",
