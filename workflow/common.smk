@@ -27,6 +27,7 @@ else:
     lifeline.follow()
 
 planning.look_once_for_scripts()
+planning.look_when_jobs_end()
 provenance.remember(planned.SOURCES)
 persistence.install(workflow.pathvars.apply("<results>"), frozen.look(PACKAGE))
 

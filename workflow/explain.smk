@@ -16,7 +16,6 @@ rule explain:
         tagger=one_of(RUN.explained),
     conda:
         "../envs/jetsmith.yaml"
-    threads: 2
     resources:
         mem_mb=grows(6000),
         runtime=grows(60),
@@ -44,7 +43,6 @@ rule ablate:
         tagger=one_of(RUN.ablations),
     conda:
         "../envs/jetsmith.yaml"
-    threads: 2
     resources:
         mem_mb=grows(6000),
         runtime=grows(60),

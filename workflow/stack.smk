@@ -55,7 +55,6 @@ rule stack:
         "<benchmarks>/stack/{classifier}.{sample}.tsv"
     conda:
         "../envs/jetsmith.yaml"
-    threads: 2
     resources:
         mem_mb=grows(6000),
         runtime=grows(60),

@@ -79,7 +79,6 @@ rule score:
         "<benchmarks>/score/{classifier}.{sample}.tsv"
     conda:
         "../envs/jetsmith.yaml"
-    threads: 2
     resources:
         mem_mb=grows(6000),
         runtime=grows(60),

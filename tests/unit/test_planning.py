@@ -1,4 +1,7 @@
-"""What keeps a plan short changes nothing of it: a script that is not there is still missed."""
+"""What keeps plans and runs short changes nothing of them.
+
+A script that is not there is still missed, and a rate limit still holds.
+"""
 
 import importlib
 import inspect
@@ -45,6 +48,30 @@ def test_scripts_are_looked_for_once_a_rule(monkeypatch, snakemake):
     for _ in range(2):
         with pytest.raises(OSError, match="no such script"):
             processor.process_job(Job("broken"))
+
+
+@pytest.mark.parametrize(
+    ("delay", "free", "looks"),
+    [(1, 100, False), (1, 0, True), (5, 100, True)],
+    ids=["nothing was held back", "the limit holds jobs back", "for another reason"],
+)
+def test_ready_jobs_are_looked_at_again_where_the_limit_held_some_back(
+    monkeypatch, snakemake, delay, free, looks
+):
+    """Else each job that ends adds a look a second at all that are ready; a driver of thousands is busy."""
+    scheduler, asked = snakemake.scheduling.job_scheduler.JobScheduler, []
+    monkeypatch.setattr(scheduler, "_schedule_reevalutation", lambda self, delay: asked.append(delay))
+    planning.look_when_jobs_end()
+    planning.look_when_jobs_end()
+    limiter = SimpleNamespace(timespan=1, get_free_jobs=lambda: free)
+    scheduler._schedule_reevalutation(SimpleNamespace(job_rate_limiter=limiter), delay)
+    assert asked == [delay] * looks
+
+
+def test_snakemake_looks_again_by_the_method_that_is_replaced(snakemake):
+    """Protects: a newer Snakemake in which the method is called otherwise, and the driver busy again."""
+    source = inspect.getsource(snakemake.scheduling.job_scheduler.JobScheduler.schedule)
+    assert "self._schedule_reevalutation(self.job_rate_limiter.timespan)" in source
 
 
 def test_a_quick_function_is_the_same():

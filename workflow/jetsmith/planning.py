@@ -1,4 +1,8 @@
-"""What keeps plans of thousands of jobs short: Snakemake asks of each job what all jobs of a rule share."""
+"""What keeps Snakemake quick with thousands of jobs.
+
+In plans it asks of each job what all jobs of a rule share; in runs it looks at all jobs that are ready more
+often than there is something to start.
+"""
 
 import inspect
 from collections.abc import Callable
@@ -30,3 +34,25 @@ def look_once_for_scripts() -> None:
 
     process_job.plain = plain  # type: ignore[attr-defined]
     ScriptProcessor.process_job = process_job
+
+
+def look_when_jobs_end() -> None:
+    """Let Snakemake choose the next jobs when one has ended, and not once a second for each that ever did.
+
+    It looks again after the span of its rate limit (`--max-jobs-per-timespan`, 100 a second by default),
+    whether or not the limit held a job back. While jobs are ready each look calls for the next one: every
+    job that ends adds a look a second at all jobs that are ready.
+    """
+    from snakemake.scheduling.job_scheduler import JobScheduler
+
+    plain = JobScheduler._schedule_reevalutation
+    if hasattr(plain, "plain"):
+        return
+
+    def look_again(self: Any, delay: float) -> None:
+        limit = self.job_rate_limiter
+        if limit is None or delay != limit.timespan or not limit.get_free_jobs():
+            plain(self, delay)
+
+    look_again.plain = plain  # type: ignore[attr-defined]
+    JobScheduler._schedule_reevalutation = look_again
