@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -78,3 +79,22 @@ def test_what_is_listed_is_in_the_plugin(plugin, monkeypatch):
     listed = PRIVATE[plugin] | OF_SNAKEMAKE
     assert sorted(listed - theirs) == []
     assert sorted((ours(plugin)[1] & theirs) - listed) == []
+
+
+def test_a_job_is_one_snakemake(monkeypatch):
+    """It works in its batch step, whatever profile the environment names; only an array has steps."""
+    require(
+        None if importlib.util.find_spec("snakemake_executor_plugin_slurm") else "no plugin: EXTRAS=slurm"
+    )
+    plugin = importlib.import_module("snakemake_executor_plugin_slurm")
+    ours = importlib.import_module("snakemake_executor_plugin_jetsmith_slurm.executor").Executor
+    monkeypatch.setattr(
+        plugin.Executor,
+        "format_job_exec",
+        lambda self, job: f"python -m snakemake {self.additional_general_args()} --mode remote",
+    )
+    settings = SimpleNamespace(pass_command_as_script=False)
+    executor = SimpleNamespace(_in_arrays={"task"}, workflow=SimpleNamespace(executor_settings=settings))
+    executor = type("Executor", (ours,), {"__init__": lambda self: vars(self).update(vars(executor))})()
+    assert executor.format_job_exec("job") == "python -m snakemake --executor local --mode remote"
+    assert "--executor slurm-jobstep" in executor.format_job_exec("task")

@@ -233,7 +233,7 @@ def test_heads_learn_and_are_off_where_a_file_lacks_truth(
     losses = {
         "classes": LossSpec(),
         "origin": LossSpec(loss="track_origin", options={"column": "origin"}),
-        "vertex": LossSpec(loss="vertexing", options={"column": "vertex"}),
+        "charged": LossSpec(loss="vertexing", options={"column": "vertex"}),  # named as an input is
     }
     spec = make_spec(
         "keras", ("ak4", "charged"), side=(truth,), losses=losses, model="transformer",
@@ -250,7 +250,7 @@ def test_heads_learn_and_are_off_where_a_file_lacks_truth(
     known = which["charged_mask"] & (origin >= 0)
     assert (np.asarray(found["origin"]).argmax(axis=-1) == origin)[known].mean() > 0.8
     pairs, same = (np.asarray(x) for x in vertexing.pairs(vertex, which["charged_mask"]))
-    logits = np.asarray(found["vertex"])
+    logits = np.asarray(found["charged"])
     np.testing.assert_allclose(logits, np.swapaxes(logits, 1, 2), atol=1e-6)
     assert ((logits > 0) == same)[pairs].mean() > 0.85
     heads = io.read_json(tmp_path / "model/heads.json")
@@ -262,20 +262,20 @@ def test_heads_learn_and_are_off_where_a_file_lacks_truth(
         counts = np.bincount(told[classed][of], minlength=7).tolist()
         assert heads["heads"]["origin"]["confusion"][true] == counts
     for name, wanted in (("same", same), ("different", ~same)):
-        counts = heads["heads"]["vertex"][name]
+        counts = heads["heads"]["charged"][name]
         assert 2 * sum(counts) == (pairs & wanted)[classed].sum()
         assert 2 * sum(counts[500:]) == pytest.approx((pairs & wanted & (logits > 0))[classed].sum(), abs=4)
     capsys.readouterr()
     lacks = spec.model_copy(
         update={
             "side": (truth.model_copy(update={"features": ("origin", "nowhere")}),),
-            "losses": losses | {"vertex": LossSpec(loss="vertexing", options={"column": "nowhere"})},
+            "losses": losses | {"charged": LossSpec(loss="vertexing", options={"column": "nowhere"})},
             "training": spec.training.model_copy(update={"epochs": 1}),
         }
     )
     train(lacks, sample, tmp_path / "lacks", seed=5, threads=1)
-    assert io.read_json(tmp_path / "lacks/meta.json")["heads_off"] == {"vertex": "nowhere"}
-    assert "head `vertex` is off: files of sample `jets` have no nowhere" in capsys.readouterr().err
+    assert io.read_json(tmp_path / "lacks/meta.json")["heads_off"] == {"charged": "nowhere"}
+    assert "head `charged` is off: files of sample `jets` have no nowhere" in capsys.readouterr().err
     network = keras.models.load_model(tmp_path / "lacks/model.keras", compile=False)
     assert set(network.output) == {"classes", "origin"}
     score(lacks, tmp_path / "lacks", sample, tmp_path / "scores.parquet")

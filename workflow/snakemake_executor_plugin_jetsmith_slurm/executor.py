@@ -3,7 +3,8 @@
 Of the plugin (snakemake-executor-plugin-slurm 2.8) we do without: polls that come ever more rarely, up to
 3 minutes; waiting for ever where Slurm has forgotten a job; array jobs that it keeps back and never
 submits where `--jobs` limits them; arrays whose jobs have different resources, or that are too long for a
-command line; submitting again what a killed driver has in the queue.
+command line; submitting again what a killed driver has in the queue; a second Snakemake in each job, which
+srun starts as a step of it, 3 s later (jobs are of one node, where limits hold for their batch step alike).
 """
 
 import re
@@ -46,6 +47,7 @@ POLLS_LOST = 30  # the same, where sacct holds that it runs
 POLLS_STRANGE = 10  # that squeue knows a job of ours of which sbatch has not told us
 # Linux takes 128 KiB as one argument; the plugin's way around makes all jobs of an array do the first's work.
 ARRAY_BYTES = 90_000
+IN_THE_JOB = "--executor local"  # said, since the environment may name a profile that submits
 NOT_SUBMITTED = ("tmpdir", "disk", "disk_mb", "disk_mib")  # resources that make no difference to sbatch
 
 common_settings = plugin.common_settings
@@ -73,6 +75,7 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
         self._strange: Counter[str] = Counter()
         self._held_since: dict[str, float] = {}
         self._given_up: dict[str, Job] = {}
+        self._in_arrays: set[Any] = set()
         self._silent_since: float | None = None
         self.run_uuid = self.workflow.executor_settings.jobname_prefix + run_name(Path.cwd())
         self.logger.info(f"Slurm jobs of this run: squeue --name {self.run_uuid}")
@@ -103,11 +106,17 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
                 if len(alike[piece]) == 1:
                     self._submit_job(alike[piece][0])
                 else:
+                    self._in_arrays.update(alike[piece])
                     self._submit_array_jobs(alike[piece])
+
+    def format_job_exec(self, job: Any) -> str:
+        """The call of a job; only in an array a step tells the tasks apart."""
+        call: str = super().format_job_exec(job)
+        return call if job in self._in_arrays else call.replace(self.additional_general_args(), IN_THE_JOB)
 
     def _array_bytes(self, job: Any) -> int:
         """Length of a job in the command line of its array: compressed, in hexadecimal, in base 64."""
-        return len(zlib.compress(self.format_job_exec(job).encode(), level=9)) * 2 * 4 // 3 + 20
+        return len(zlib.compress(super().format_job_exec(job).encode(), level=9)) * 2 * 4 // 3 + 20
 
     def run_job(self, job: Any) -> None:
         """In a thread of its own, where an exception of the plugin would be lost, and the job with it."""

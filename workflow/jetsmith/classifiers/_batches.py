@@ -7,11 +7,11 @@ from typing import Any, cast
 from jetsmith import plugs
 from jetsmith.classifiers._feed import Data
 from jetsmith.losses import Loss, Seen
+from jetsmith.models import CLASSES
 from jetsmith.specs.classifiers import LossSpec, RecipeSpec
 from jetsmith.specs.features import Inputs
 
 Tensor = Any
-CLASSES = "classes"  # the output that every classifier has
 
 
 @dataclass(frozen=True)

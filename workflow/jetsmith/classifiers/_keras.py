@@ -20,7 +20,7 @@ import numpy as np
 
 from jetsmith import io, plugs
 from jetsmith.classifiers import STARTED, Device, Task, _start, require_classes, stalled
-from jetsmith.classifiers._batches import CLASSES, summed_loss, terms
+from jetsmith.classifiers._batches import summed_loss, terms
 from jetsmith.classifiers._feed import Feed
 from jetsmith.classifiers._heads import judge
 from jetsmith.classifiers._rates import rates, schedule_of
@@ -28,6 +28,7 @@ from jetsmith.classifiers._scaler import Scaler, fit_scalers, largest
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.losses import output_of
+from jetsmith.models import CLASSES
 from jetsmith.packed.rows import Batch, Rows
 from jetsmith.progress import Progress
 from jetsmith.specs.classifiers import RecipeSpec

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from jetsmith import io
-from jetsmith.classifiers._batches import CLASSES
 from jetsmith.classifiers._scaler import Scaler
 from jetsmith.errors import InputError
+from jetsmith.models import CLASSES
 from jetsmith.specs.classifiers import RecipeSpec
 
 PREFIX = "standardise_"

@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from jetsmith.classifiers import Device
-from jetsmith.classifiers._batches import CLASSES, gather
+from jetsmith.classifiers._batches import gather
 from jetsmith.classifiers._feed import Data
 from jetsmith.io import FloatArray, IntArray
+from jetsmith.models import CLASSES
 from jetsmith.specs.features import Inputs
 
 Tensor = Any

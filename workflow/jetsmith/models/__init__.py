@@ -21,6 +21,7 @@ from jetsmith import plugs
 from jetsmith.specs.features import Inputs
 
 Kind = Literal["classes", "number", "constituents", "pairs"]
+CLASSES = "classes"  # the output that every classifier has
 OF_ROWS: tuple[Kind, ...] = ("classes", "number")
 
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 import keras
 from keras import layers, ops
 
-from jetsmith.models import Output
+from jetsmith.models import CLASSES, Output
 from jetsmith.specs.features import Inputs
 
 Tensor = Any
@@ -53,7 +53,15 @@ def standardised(
 
 def heads(x: Tensor, outputs: Mapping[str, Output]) -> dict[str, Tensor]:
     """Outputs of rows by their names, such as the logits of `classes`; (n, D) -> (n, width) each."""
-    return {name: layers.Dense(given.width, name=name, dtype=EXACT)(x) for name, given in outputs.items()}
+    return {
+        name: layers.Dense(given.width, name=head_name(name), dtype=EXACT)(x)
+        for name, given in outputs.items()
+    }
+
+
+def head_name(output: str) -> str:
+    """The layer of an output; users name those beside the classes, and may do so as they name inputs."""
+    return output if output == CLASSES else f"head_{output}"
 
 
 def dense_stack(

@@ -141,8 +141,9 @@ def _head(
     from keras import layers
 
     from jetsmith.models._attention import Added, Pairs, Stretch, Symmetric
+    from jetsmith.models._layers import head_name
 
-    number = list(masks).index(given.group)
+    number, name = list(masks).index(given.group), head_name(name)
     x = Stretch(number, name=f"{name}_slots")([seen, *masks.values()]) if len(masks) > 1 else seen
     of_jet = layers.Dense(options.head, use_bias=False, name=f"{name}_of_jet")(pooled)
     x0 = layers.Dense(options.head, name=f"{name}_hidden")(x)
