@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 TARGET = "results/skim/mock.json"
 N_PARTS = 60
 # In an array; 200 went through in 6 minutes on 2 cores.
-N_ARRAY = int(os.environ.get("JETSMITH_ARRAY", "16"))
+N_ARRAY = int(os.environ.get("JETSMITH_ARRAY", "10"))
 OPTIONS = {
     "slurm": {"memory": "900MB", "queue": "main", "walltime": "00:20:00"},
     "htcondor": {
