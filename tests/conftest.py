@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 
+from jetsmith.sealed import frozen
 from tests import xrootd_server
 from tests.requirements import STRICT, closing_line, require
 
@@ -32,6 +33,16 @@ TOGETHER = {
 }
 _skipped: dict[str, tuple[str, ...]] = {}
 _reasons: dict[str, str] = {}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What Numba compiled in a run of this checkout, such as the demo, serves the tests, too."""
+    package = ROOT / "workflow/jetsmith"
+    if not hasattr(config, "workerinput"):
+        states = frozen.look(package).states
+        content = {name: ((package / name).read_bytes(), time_ns) for name, (_, time_ns) in states.items()}
+        for copy in (ROOT / ".snakemake/jetsmith-code").glob("*/jetsmith"):
+            frozen.take_kernels(copy, package, content)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -119,15 +119,21 @@ def _write(
         target.write_bytes(text)
         os.utime(target, ns=(time_ns, time_ns))
     for package in compiled:
-        _take_kernels(package, temporary / name, content)
+        take_kernels(package, temporary / name, content)
     try:
         temporary.rename(place)
     except OSError:  # another run was first
         shutil.rmtree(temporary)
 
 
-def _take_kernels(package: Path, copy: Path, content: Mapping[str, tuple[bytes, int]]) -> None:
-    """What Numba compiled of those files of a package that are the copy's by size and time."""
+def take_kernels(package: Path, copy: Path, content: Mapping[str, tuple[bytes, int]]) -> None:
+    """Copy what Numba compiled of those files of a package that are the copy's by size and time.
+
+    Args:
+        package: Where it compiled.
+        copy: The same package elsewhere.
+        content: Of the copy's files, by their names: bytes and time.
+    """
     for path in (found for kind in _KERNELS for found in package.rglob(f"__pycache__/{kind}")):
         source = path.parent.with_name(f"{path.name.partition('.')[0]}.py")
         text, time_ns = content.get(str(source.relative_to(package)), (b"", 0))
