@@ -40,9 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
     package = ROOT / "workflow/jetsmith"
     if not hasattr(config, "workerinput"):
         states = frozen.look(package).states
-        content = {name: ((package / name).read_bytes(), time_ns) for name, (_, time_ns) in states.items()}
         for copy in (ROOT / ".snakemake/jetsmith-code").glob("*/jetsmith"):
-            frozen.take_kernels(copy, package, content)
+            frozen.take_kernels(copy, package, states)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

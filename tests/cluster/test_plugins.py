@@ -94,7 +94,7 @@ def test_a_job_is_one_snakemake(monkeypatch):
         lambda self, job: f"python -m snakemake {self.additional_general_args()} --mode remote",
     )
     settings = SimpleNamespace(pass_command_as_script=False)
-    executor = SimpleNamespace(_in_arrays={"task"}, workflow=SimpleNamespace(executor_settings=settings))
-    executor = type("Executor", (ours,), {"__init__": lambda self: vars(self).update(vars(executor))})()
+    executor = object.__new__(ours)
+    vars(executor).update(_in_arrays={"task"}, workflow=SimpleNamespace(executor_settings=settings))
     assert executor.format_job_exec("job") == "python -m snakemake --executor local --mode remote"
     assert "--executor slurm-jobstep" in executor.format_job_exec("task")

@@ -118,28 +118,28 @@ def _write(
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(text)
         os.utime(target, ns=(time_ns, time_ns))
+    states = {path: (len(text), time_ns) for path, (text, time_ns) in content.items()}
     for package in compiled:
-        take_kernels(package, temporary / name, content)
+        take_kernels(package, temporary / name, states)
     try:
         temporary.rename(place)
     except OSError:  # another run was first
         shutil.rmtree(temporary)
 
 
-def take_kernels(package: Path, copy: Path, content: Mapping[str, tuple[bytes, int]]) -> None:
+def take_kernels(package: Path, copy: Path, states: Mapping[str, tuple[int, int]]) -> None:
     """Copy what Numba compiled of those files of a package that are the copy's by size and time.
 
     Args:
         package: Where it compiled.
         copy: The same package elsewhere.
-        content: Of the copy's files, by their names: bytes and time.
+        states: Of the copy's files, by their names, as in `Seen`.
     """
     for path in (found for kind in _KERNELS for found in package.rglob(f"__pycache__/{kind}")):
         source = path.parent.with_name(f"{path.name.partition('.')[0]}.py")
-        text, time_ns = content.get(str(source.relative_to(package)), (b"", 0))
         with suppress(OSError):  # a job that compiles replaces it, or another run forgets the copy
             status = source.stat()
-            if (status.st_size, status.st_mtime_ns) == (len(text), time_ns):
+            if (status.st_size, status.st_mtime_ns) == states.get(str(source.relative_to(package))):
                 target = copy / path.relative_to(package)
                 target.parent.mkdir(exist_ok=True)
                 shutil.copyfile(path, target)
