@@ -113,7 +113,7 @@ def mock_project(folder: Path, n_parts: int, n_events: int) -> Project:
     for seed in range(4):
         tables = [
             mock.events(n_events, 100 * seed + j, first_event=100_000 * seed + 1000 * j)
-            for j in range(n_parts // 4)
+            for j in range(len(range(seed, n_parts, 4)))
         ]
         mock.write(folder / f"{seed}.root", tables)
     entry = {"object": "ak4", "process": "ttbar", "files": [str(folder / "*.root")], "parts": n_parts}
