@@ -35,7 +35,7 @@ def attention(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
     query = graph.node("Mul", parts[0], graph.constant((width // heads) ** -0.5))
     query = graph.node("Transpose", query, perm=[0, 2, 1, 3])
     product = graph.node("MatMul", query, graph.node("Transpose", parts[1], perm=[0, 2, 3, 1]))
-    share = _shares(walk, product, graph.node("Unsqueeze", group.mask, graph.whole(1, 2)))
+    share = shares_of(walk, product, graph.node("Unsqueeze", group.mask, graph.whole(1, 2)))
     mean = graph.node("MatMul", share, graph.node("Transpose", parts[2], perm=[0, 2, 1, 3]))
     together = graph.node("Concat", first, length, graph.whole(width), axis=0)
     slots = graph.node("Reshape", graph.node("Transpose", mean, perm=[0, 2, 1, 3]), together)
@@ -47,12 +47,12 @@ def pooling(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
     graph, width = walk.graph, walk.found(given[0]).width - 1
     values, weight = graph.split(walk.plain(given[0]), [width, 1])
     mask = walk.group(given[1]).mask
-    share = _shares(walk, graph.node("Squeeze", weight, graph.whole(2)), mask)
+    share = shares_of(walk, graph.node("Squeeze", weight, graph.whole(2)), mask)
     mean = graph.node("MatMul", graph.node("Unsqueeze", share, graph.whole(1)), values)
     return Tensor(graph.node("Squeeze", mean, graph.whole(1)), width)
 
 
-def _shares(walk: "Walk", x: str, mask: str) -> str:
+def shares_of(walk: "Walk", x: str, mask: str) -> str:
     """See `models._attention.masked_softmax`."""
     graph = walk.graph
     return graph.node("Softmax", graph.node("Where", mask, x, graph.constant(FAR)), axis=-1)
