@@ -99,7 +99,8 @@ def moved(spec: ClassifierSpec) -> Any:
         variable.assign(variable + rng.normal(0, 0.1, variable.shape))
     for variable in model.non_trainable_variables:
         if "moving" in variable.path:
-            variable.assign(rng.uniform(0.5, 2, variable.shape))
+            low, high = (0.5, 2) if "variance" in variable.path else (-0.5, 0.5)  # units stay alive
+            variable.assign(rng.uniform(low, high, variable.shape))
     return model
 
 

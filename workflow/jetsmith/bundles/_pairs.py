@@ -15,7 +15,7 @@ from jetsmith.bundles._tensor import Tensor
 if TYPE_CHECKING:
     from jetsmith.bundles._keras import Walk
 
-LEAST = 1e-8  # as `models._pairs.LEAST`
+LEAST, LARGEST, TURN = 1e-8, 20.0, 2 * np.pi  # as in `models._pairs`
 
 
 def couples(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
@@ -36,11 +36,16 @@ def pair_features(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
     def square(x: str) -> str:
         return graph.node("Mul", x, x)
 
-    pt, other_pt = pairs(graph.node("Exp", momenta[0]))
+    def clipped(x: str) -> str:
+        return graph.node("Clip", x, graph.constant(np.array(-LARGEST)), graph.constant(np.array(LARGEST)))
+
+    pt, other_pt = pairs(graph.node("Exp", clipped(momenta[0])))
     d_eta, d_phi = (graph.node("Sub", *pairs(x)) for x in momenta[1:])
-    turn, half = graph.constant(2 * np.pi), graph.constant(0.5)
-    turns = graph.node("Round", graph.node("Div", d_phi, turn))
-    d_phi = graph.node("Sub", d_phi, graph.node("Mul", turn, turns))
+    d_eta, half = clipped(d_eta), graph.constant(0.5)
+    turn, nothing = graph.constant(TURN), graph.constant(0.0)
+    above = graph.node("Where", graph.node("Greater", d_phi, graph.constant(np.pi)), turn, nothing)
+    below = graph.node("Where", graph.node("Less", d_phi, graph.constant(-np.pi)), turn, nothing)
+    d_phi = graph.node("Add", graph.node("Sub", d_phi, above), below)
     delta = graph.node("Sqrt", graph.node("Add", square(d_eta), square(d_phi)))
     softer = graph.node("Min", pt, other_pt)
     halves = (

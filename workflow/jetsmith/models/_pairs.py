@@ -13,6 +13,8 @@ from jetsmith.models._attention import FAR, masked_softmax
 from jetsmith.models._layers import EXACT, Tensor, only_real, real_slots
 
 LEAST = 1e-8  # of what a logarithm is taken, in GeV and rad
+LARGEST = 20.0  # ln pt and differences of pseudorapidities, so that products stay finite
+TURN = 2 * np.pi
 
 
 @keras.saving.register_keras_serializable(package="jetsmith")
@@ -59,9 +61,9 @@ class PairFeatures(layers.Layer):
 def pair_features(first: Tensor, second: Tensor) -> Tensor:
     """See `PairFeatures`; (m, 3) twice -> (m, 4)."""
     (log_pt, eta, phi), (other_log_pt, other_eta, other_phi) = (ops.unstack(x, 3, axis=-1) for x in (first, second))
-    pt, other_pt = ops.exp(log_pt), ops.exp(other_log_pt)
-    d_eta, d_phi = eta - other_eta, phi - other_phi
-    d_phi = d_phi - 2 * np.pi * ops.round(d_phi / (2 * np.pi))
+    pt, other_pt = (ops.exp(ops.clip(x, -LARGEST, LARGEST)) for x in (log_pt, other_log_pt))
+    d_eta, d_phi = ops.clip(eta - other_eta, -LARGEST, LARGEST), phi - other_phi
+    d_phi = d_phi - ops.where(d_phi > np.pi, TURN, 0.0) + ops.where(d_phi < -np.pi, TURN, 0.0)
     delta = ops.sqrt(ops.square(d_eta) + ops.square(d_phi))
     softer = ops.minimum(pt, other_pt)
     # cosh(d_eta) - cos(d_phi) by half angles: of close pairs nothing else is left of the difference.
