@@ -36,8 +36,8 @@ def pair_features(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
     def square(x: str) -> str:
         return graph.node("Mul", x, x)
 
-    def clipped(x: str) -> str:
-        return graph.node("Clip", x, graph.constant(np.array(-LARGEST)), graph.constant(np.array(LARGEST)))
+    def clipped(x: str, most: float = LARGEST) -> str:
+        return graph.node("Clip", x, graph.constant(np.array(-most)), graph.constant(np.array(most)))
 
     pt, other_pt = pairs(graph.node("Exp", clipped(momenta[0])))
     d_eta, d_phi = (graph.node("Sub", *pairs(x)) for x in momenta[1:])
@@ -45,7 +45,7 @@ def pair_features(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
     turn, nothing = graph.constant(TURN), graph.constant(0.0)
     above = graph.node("Where", graph.node("Greater", d_phi, graph.constant(np.pi)), turn, nothing)
     below = graph.node("Where", graph.node("Less", d_phi, graph.constant(-np.pi)), turn, nothing)
-    d_phi = graph.node("Add", graph.node("Sub", d_phi, above), below)
+    d_phi = clipped(graph.node("Add", graph.node("Sub", d_phi, above), below), np.pi)
     delta = graph.node("Sqrt", graph.node("Add", square(d_eta), square(d_phi)))
     softer = graph.node("Min", pt, other_pt)
     halves = (

@@ -64,6 +64,7 @@ def pair_features(first: Tensor, second: Tensor) -> Tensor:
     pt, other_pt = (ops.exp(ops.clip(x, -LARGEST, LARGEST)) for x in (log_pt, other_log_pt))
     d_eta, d_phi = ops.clip(eta - other_eta, -LARGEST, LARGEST), phi - other_phi
     d_phi = d_phi - ops.where(d_phi > np.pi, TURN, 0.0) + ops.where(d_phi < -np.pi, TURN, 0.0)
+    d_phi = ops.clip(d_phi, -np.pi, np.pi)
     delta = ops.sqrt(ops.square(d_eta) + ops.square(d_phi))
     softer = ops.minimum(pt, other_pt)
     # cosh(d_eta) - cos(d_phi) by half angles: of close pairs nothing else is left of the difference.
