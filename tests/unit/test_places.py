@@ -66,7 +66,7 @@ LINES = {  # file, what is replaced by what, and what is said
                    "config/taggers/deepjet.yaml:17: `training.learning_rate`: "),
     "unknown class": ("taggers/deepjet.yaml", "classes: [b, ", "classes: [bottom, ",
                       "config/taggers/deepjet.yaml:6: classes: unknown class `bottom`"),
-    "parts": ("datasets.yaml", "n_events: 20000, parts: 2}}", "n_events: 20000, parts: 2000000}}",
+    "parts": ("datasets.yaml", "n_events: 16000, parts: 2}}", "n_events: 16000, parts: 2000000}}",
               "config/datasets.yaml:5: ttbar: `simulate.parts`: Input should be less than or equal"),
     "twice": ("datasets.yaml", "qcd_boosted: {object", "qcd: {object",
               "config/datasets.yaml:8: key `qcd` is given twice; the first is in line 6"),
