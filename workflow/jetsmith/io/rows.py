@@ -8,7 +8,6 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import pyarrow as pa
-import uproot
 
 from jetsmith.errors import InputError
 from jetsmith.io.atomic import atomic_file
@@ -54,6 +53,8 @@ def write_root(path: str | Path, rows: str | Path) -> None:
         path: Target, replaced at once when everything is written.
         rows: The parquet file.
     """
+    import uproot  # every job imports this module, and one kind writes ROOT
+
     with (
         atomic_file(path) as temporary,
         uproot.recreate(temporary, compression=uproot.ZSTD(1)) as file,
