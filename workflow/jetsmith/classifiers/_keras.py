@@ -52,6 +52,7 @@ def engine_of(spec: RecipeSpec, threads: int) -> Any:
         InputError: It is not installed.
     """
     os.environ["KERAS_BACKEND"] = spec.engine
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no GPU is no error of each job (docs/site.md)
     try:
         if spec.engine == "jax":
             from jetsmith.classifiers import _jax as engine
