@@ -55,7 +55,7 @@ LINES = {  # file, what is replaced by what, and what is said
              "config/config.yaml:11: selection.ak8.pt_bins_gev: bin edges must rise"),
     "name": ("config.yaml", "deepcsv: jets", "deepcsv: jet",
              "config/config.yaml:25: taggers.deepcsv: unknown sample `jet`; did you mean `jets`"),
-    "dataset": ("datasets.yaml", "n_events: 10000, parts: 1}}\nhiggs", "n_events: lots, parts: 1}}\nhiggs",
+    "dataset": ("datasets.yaml", "n_events: 6000, parts: 1}}\nhiggs", "n_events: lots, parts: 1}}\nhiggs",
                 "config/datasets.yaml:6: qcd: `simulate.n_events`: Input should be a valid integer"),
     "missing key": ("datasets.yaml", "higgs_bb: {object: ak8, ", "higgs_bb: {",
                     "config/datasets.yaml:7: higgs_bb: key `object` is missing"),
