@@ -24,7 +24,7 @@ rule report:
         code=code("report"),
         template=[
             provenance.file_digest(provenance.PACKAGE / f"report/{name}.html.j2")
-            for name in ("template", "features")
+            for name in ("template", "features", "ablations")
         ],
         accepted=lambda wildcards: workflow.persistence.accepted,
     script:

@@ -21,7 +21,7 @@ from jetsmith.handed.plan import Plan
 from jetsmith.handed.scan import Scan
 from jetsmith.io import NUMBERS, Stored, atomic_file, json_checksum, read_json, read_png, read_record
 from jetsmith.provenance import config_digest
-from jetsmith.report import features, reweighters, tables
+from jetsmith.report import features, reweighters, tables, tagger_inputs
 
 TEMPLATES = Path(__file__).parent
 R = TypeVar("R", bound=Stored)
@@ -101,6 +101,9 @@ def _tables(
         "summary": _table(tables.summary, "", [f["path"] for f in figures if f["kind"] == "roc"]),
         "described": _table(features.described, "", [f["path"] for f in figures if f["kind"] == "features"]),
         "shifts": _table(features.shifts, "", [f["path"] for f in figures if f["kind"] == "shifts"]),
+        "ablations": _table(
+            tagger_inputs.ablations, "", [f["path"] for f in figures if f["kind"] == "ablation"]
+        ),
         "working_points": _table(tables.working_points, "judgement", numbers, classifiers),
         "closures": reweighters.closures(_records(Closure, closures, "reweighter"), classifiers),
         "scans": tables.scans(_records(Scan, scans, "classifier"), classifiers),
