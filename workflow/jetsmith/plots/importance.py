@@ -78,7 +78,7 @@ class ImportanceNumbers(looks.Numbers):
 
     def _attribution(self) -> str:
         if not self.method:
-            return "For this backend there are no values by jet."
+            return "For this backend there are neither gradients nor SHAP values by jet."
         held = "add up to what they share" if self.complete else "do NOT add up to what they share"
         steps = f" ({self.steps} steps)" if self.steps else ""
         return (
