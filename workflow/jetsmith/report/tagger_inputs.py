@@ -1,9 +1,30 @@
-"""What the report shows of the inputs of taggers: what trainings without some of them have lost."""
+"""What the report shows of the inputs of taggers: stand-ins, and what trainings without some have lost."""
 
 from collections.abc import Sequence
 
 from jetsmith.report.tables import Row, Table
 from jetsmith.texts import count, interval, minus, split_text
+
+
+def stand_ins(checks: Sequence[Table], classifiers: Table) -> list[Row]:
+    """One row a column that is not what its name says: why, in which data sets, and who reads it as what."""
+    found: dict[tuple[str, str], Row] = {}
+    for check in checks:
+        title = classifiers.get(check["classifier"], {}).get("title", check["classifier"])
+        for dataset, about in check["datasets"].items():
+            for column, told in about.get("stand_ins", {}).items():
+                row = found.setdefault((column, told["reason"]), {"datasets": {}, "readers": {}})
+                row["datasets"][dataset] = None
+                row["readers"].setdefault(title, {}).update(dict.fromkeys(told["features"]))
+    return [
+        {
+            "column": column,
+            "reason": reason,
+            "datasets": list(row["datasets"]),
+            "readers": [{"title": title, "features": list(of)} for title, of in row["readers"].items()],
+        }
+        for (column, reason), row in found.items()
+    ]
 
 
 def ablations(figures: Sequence[Table]) -> list[Row]:
