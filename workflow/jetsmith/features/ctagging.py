@@ -71,7 +71,8 @@ def _with_jet(
     some = np.flatnonzero(lepton.values)  # few of the candidates
     mass = np.where(lepton.values[some] == 1, MUON_MASS_GEV, ELECTRON_MASS_GEV)
     jets = momenta(jet_raw_pt, jet_eta, jet_phi, jet_mass.astype(np.float64) * jet_raw_pt / jet_pt)
-    own, other = momenta(*(c.values[some] for c in (pt, eta, phi)), mass), jets[:, pt.owner[some]]
+    own = momenta(pt.values[some], eta.values[some], phi.values[some], mass)
+    other = jets[:, pt.owner[some]]
     product = own[3] * other[3] - np.sum(own[:3] * other[:3], axis=0)
     return some, product, np.sqrt(np.sum(own[:3] ** 2, axis=0)), np.sqrt(np.sum(other[:3] ** 2, axis=0))
 
