@@ -109,10 +109,13 @@ def _mass(momentum: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(np.maximum(square, 0.0)))
 
 
-def _total(mask: Lists, momentum: FloatArray) -> FloatArray:
+def _total(mask: Lists, pt: Lists, eta: Lists, phi: Lists, mass: Lists | float) -> FloatArray:
     """Sum of the momenta with a mask that is not 0, shape (4, N); NaN where one of them is not known."""
-    used = np.where(mask.values != 0, momentum, 0)
-    return np.stack([np.bincount(mask.owner, weights=row, minlength=len(mask)) for row in used])
+    used = np.flatnonzero(mask.values)  # most are not: momenta are costly
+    owner = mask.owner[used]
+    masses = mass.values[used] if isinstance(mass, Lists) else mass
+    momentum = momenta(pt.values[used], eta.values[used], phi.values[used], masses)
+    return np.stack([np.bincount(owner, weights=row, minlength=len(mask)) for row in momentum])
 
 
 def where_some(mask: Lists, values: FloatArray) -> FloatArray:
@@ -122,7 +125,7 @@ def where_some(mask: Lists, values: FloatArray) -> FloatArray:
 
 def sum_of_tracks(mask: Lists, pt: Lists, eta: Lists, phi: Lists) -> FloatArray:
     """Sum of the tracks with a mask that is not 0, as pions: px, py, pz, energy [GeV], shape (4, N)."""
-    return _total(mask, momenta(pt.values, eta.values, phi.values, PION_MASS_GEV))
+    return _total(mask, pt, eta, phi, PION_MASS_GEV)
 
 
 def _given(n_tracks: Array, values: Array) -> FloatArray:
@@ -219,7 +222,7 @@ def of_first_vertex(values: Lists, is_tagged: Lists, d3d: Lists, d3d_sig: Lists)
 def _vertex_sum(category: Array, *columns: Lists) -> FloatArray:
     """Momentum of all vertices of a jet, or of its pseudo vertex, shape (4, N); NaN without either."""
     is_tagged, sv_pt, sv_eta, sv_phi, sv_mass, is_pseudo, pt, eta, phi = columns
-    real = _total(is_tagged, momenta(*(c.values for c in (sv_pt, sv_eta, sv_phi, sv_mass))))
+    real = _total(is_tagged, sv_pt, sv_eta, sv_phi, sv_mass)
     pseudo = where_some(is_pseudo, sum_of_tracks(is_pseudo, pt, eta, phi))
     total = np.where(category == VERTEX, where_some(is_tagged, real), pseudo)
     return np.where(category < NO_VERTEX, total, np.nan)
