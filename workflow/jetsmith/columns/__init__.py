@@ -41,7 +41,10 @@ def _derived(table: Mapping[str, New]) -> dict[str, Column]:
 # Truth ids (column `flavour`) that the layouts give; config/flavours.yaml says what they mean.
 TRUTH: dict[str, tuple[int, ...]] = {
     "ak4": (0, 1, 2, 400, 410, 411, 500, 510, 511, 520, 521, 600, 999),
-    "ak8": (999, 1000, 1004, 1005, 1044, 1055, 2504, 2505, 2506),
+    "ak8": (
+        *(999, 1000, 1004, 1005, 1044, 1055),
+        *(2301, 2304, 2305, 2401, 2404, 2504, 2505, 2506, 2601, 2604, 2611, 2614),
+    ),
     "event": (0,),
 }
 
