@@ -14,6 +14,7 @@ from jetsmith.columns.of_jets import CHARGED, DOUBLE_B, JET, NEUTRAL, TAG, VERTI
 from jetsmith.columns.records import Column, flat
 from jetsmith.derivations.of_events import OF_EVENTS
 from jetsmith.derivations.of_jets import OF_JETS
+from jetsmith.derivations.of_large import OF_LARGE
 from jetsmith.derivations.of_particles import OF_PARTICLES
 from jetsmith.derivations.of_tags import OF_TAGS
 from jetsmith.derivations.ways import New
@@ -89,7 +90,7 @@ STORED: dict[str, dict[str, Column]] = {
 
 BY_OBJECT: dict[str, dict[str, Column]] = {
     "ak4": STORED["ak4"] | _derived(OF_JETS | OF_PARTICLES | OF_TAGS),
-    "ak8": STORED["ak8"] | _derived(OF_JETS | OF_PARTICLES),
+    "ak8": STORED["ak8"] | _derived(OF_JETS | OF_PARTICLES | OF_LARGE),
     "event": STORED["event"] | _derived(OF_EVENTS),
 }
 
