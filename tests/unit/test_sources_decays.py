@@ -54,14 +54,14 @@ def scalar(event, phi, n_b, n_c):
     quarks, size = "".join(sorted(in_jet[owner])), abs(event[owner][0])
     bosons = {"bb": (5, 2, 0), "cc": (4, 0, 2), "qq": (1, 0, 0)}
     vector = {"cq": (2404, 0, 1), "qq": (2401, 0, 0)}
-    tops = {"cqt": (2604, 1, 1), "qqt": (2601, 1, 0), "ct": (2614, 1, 1), "qt": (2611, 1, 0)}
+    tops = {"cqt": (2604, 1, 0), "qqt": (2601, 1, 0), "ct": (2614, 1, 0), "qt": (2611, 1, 0)}
     table = {24: vector, 6: vector | tops}.get(size)
     if table is None:
         table = {key: (100 * size + end, b, c) for key, (end, b, c) in bosons.items()}
         if size == 25:
             del table["qq"]
     truth_id, least_b, least_c = table.get(quarks, (999, 0, 0))
-    return truth_id if n_b >= least_b and n_c >= least_c else 999
+    return truth_id if n_b >= least_b and (n_b or n_c >= least_c) else 999
 
 
 IDS = (6, -6, 24, -24, 23, 25, 1, -2, 3, 4, -4, 5, -5, 21, 11)
