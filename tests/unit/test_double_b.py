@@ -166,7 +166,7 @@ def test_axes_before_the_minimum_are_those_of_fastjet() -> None:
             fastjet.JetDefinition(fastjet.kt_algorithm, 1000.0),
         )
         theirs = sorted((jet.eta(), jet.phi_std()) for jet in sequence.exclusive_jets(2))
-        found = axes._two_kt(p.copy())
+        found = axes.two_kt(p.copy())
         np.testing.assert_allclose(sorted([tuple(found[:2]), tuple(found[2:])]), theirs, rtol=1e-6)
 
 
@@ -180,8 +180,8 @@ def test_axes_are_at_a_minimum() -> None:
         return float(np.sum(pt * np.minimum(np.minimum(*distance), axes.RADIUS)))
 
     p = np.stack([pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta), pt * np.cosh(eta)])
-    start = axes._two_kt(p)
-    found = axes._minimised(start.copy(), pt, eta, phi)
+    start = axes.two_kt(p)
+    found = axes.minimised(start.copy(), pt, eta, phi)
     assert tau(found) < tau(start)
     for place, step in itertools.product(range(4), (-0.01, 0.01)):
         assert tau(found + step * np.eye(4)[place]) > tau(found) * (1 - 1e-5)

@@ -24,7 +24,7 @@ def _wrapped(angle):
 
 
 @njit(cache=True)
-def _two_kt(p):
+def two_kt(p):
     """Two exclusive kT jets of momenta px, py, pz, energy, shape (4, n >= 2): eta and phi of each."""
     n = p.shape[1]
     made = np.arange(n)  # when each jet was made: fastjet has the older one first
@@ -56,7 +56,7 @@ def _two_kt(p):
 
 
 @njit(cache=True)
-def _minimised(axes, pt, eta, phi):
+def minimised(axes, pt, eta, phi):
     """Axes moved until each is the median of the candidates next to it, those beyond the radius left out."""
     for _ in range(ITERATIONS):
         weight, shift_eta, shift_phi = np.zeros(2), np.zeros(2), np.zeros(2)
@@ -93,8 +93,8 @@ def _axes(offsets, p, pt, eta, phi):
             if end > start:
                 found[row] = np.array([eta[start], phi[start], eta[start], phi[start]])
             continue
-        axes = _two_kt(p[:, start:end].copy())
-        found[row] = _minimised(axes, pt[start:end], eta[start:end], phi[start:end])
+        axes = two_kt(p[:, start:end].copy())
+        found[row] = minimised(axes, pt[start:end], eta[start:end], phi[start:end])
     return found
 
 

@@ -34,8 +34,8 @@ CLASSES: dict[tuple[int, int, int, int, int], int] = {
     (TOP, 1, 0, 1, 0): 2614,
     (TOP, 1, 0, 0, 1): 2611,
 }
-# Hadrons that a jet has to hold: at least so many of b, and of c. The latter only where it has none of b, whose
-# decays make hadrons of c anyway: files that do not count tell none of c beside them.
+# Hadrons that a jet has to hold: at least so many of b, and of c. The latter only where it has none of b, as
+# decays of these make hadrons of c anyway; some files tell none of c beside those of b.
 HADRONS = {
     2505: (2, 0), 2504: (0, 2), 2305: (2, 0), 2304: (0, 2), 2404: (0, 1),
     2604: (1, 0), 2601: (1, 0), 2614: (1, 0), 2611: (1, 0),
