@@ -55,7 +55,7 @@ def selected(is_near_axis: Lists, distance: Lists) -> Lists:
 def without_kaons(is_selected: Lists, pt: Lists, eta: Lists, phi: Lists, charge: Lists) -> Lists:
     """Selected tracks that do not make a K0S with another one."""
     return mask_of(
-        pt, (is_selected.values != 0) & ~_of_kaon(is_selected, pt, eta, phi, charge, KAON_WINDOW_GEV)
+        pt, (is_selected.values != 0) & ~of_kaon(is_selected, pt, eta, phi, charge, KAON_WINDOW_GEV)
     )
 
 
@@ -64,7 +64,7 @@ def pseudo_vertex(
 ) -> Lists:
     """Displaced tracks that make a pseudo vertex: two or more, but no K0S."""
     displaced = mask_of(pt, (is_selected.values != 0) & (sip2d_sig.values > PSEUDO_SIGNIFICANCE))
-    kaon = _of_kaon(displaced, pt, eta, phi, charge, PSEUDO_KAON_WINDOW_GEV)
+    kaon = of_kaon(displaced, pt, eta, phi, charge, PSEUDO_KAON_WINDOW_GEV)
     number = total_by_row(displaced)
     made = number - np.where(number == 2, total_by_row(mask_of(pt, kaon)), 0) >= PSEUDO_TRACKS
     return mask_of(pt, (displaced.values != 0) & made[pt.owner])
@@ -82,7 +82,7 @@ def mask_of(like: Lists, keep: BoolArray) -> Lists:
     return Lists(like.offsets, keep.astype(np.float32))
 
 
-def _of_kaon(mask: Lists, pt: Lists, eta: Lists, phi: Lists, charge: Lists, window: float) -> BoolArray:
+def of_kaon(mask: Lists, pt: Lists, eta: Lists, phi: Lists, charge: Lists, window: float) -> BoolArray:
     """Elements of a pair of opposite charge with the mass of a K0S, of those with a mask that is not 0."""
     chosen = np.flatnonzero(mask.values != 0)
     owner, sign = mask.owner[chosen], charge.values[chosen].astype(np.int64)
@@ -188,11 +188,17 @@ def tagged_vertices(
 
     ASSUME opposite charges in a vertex of two tracks with the mass of a K0S.
     """
-    keep = (dxy.values > MIN_FLIGHT_CM) & (dxy.values < MAX_FLIGHT_CM) & (mass.values < MAX_VERTEX_MASS_GEV)
-    keep &= (dxy_sig.values > MIN_FLIGHT_SIGNIFICANCE) & (distance.values < DELTA_R)
-    kaon = np.abs(mass.values - KAON_MASS_GEV) < PSEUDO_KAON_WINDOW_GEV
-    keep &= (n_of_vertex.values > 2) | ((n_of_vertex.values == 2) & ~kaon)
+    keep = are_displaced(mass, n_of_vertex, dxy, dxy_sig) & (distance.values < DELTA_R)
     return mask_of(mass, keep & (n_tracks[mass.owner] >= MIN_TRACKS))
+
+
+def are_displaced(mass: Lists, n_of_vertex: Lists, dxy: Lists, dxy_sig: Lists) -> BoolArray:
+    """Vertices of a heavy hadron by their flight, mass and tracks, of which two are no K0S."""
+    keep = (dxy.values > MIN_FLIGHT_CM) & (dxy.values < MAX_FLIGHT_CM) & (mass.values < MAX_VERTEX_MASS_GEV)
+    keep &= dxy_sig.values > MIN_FLIGHT_SIGNIFICANCE
+    kaon = np.abs(mass.values - KAON_MASS_GEV) < PSEUDO_KAON_WINDOW_GEV
+    found: BoolArray = keep & ((n_of_vertex.values > 2) | ((n_of_vertex.values == 2) & ~kaon))
+    return found
 
 
 def vertex_category(n_tracks: Array, is_tagged: Lists, is_pseudo: Lists) -> Array:
