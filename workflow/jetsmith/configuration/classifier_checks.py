@@ -134,18 +134,20 @@ def _losses(spec: ClassifierSpec) -> Iterator[str]:
         loss = cast(Loss, plugs.find("losses", given.loss, "", ""))
         options = loss.Options.model_validate(given.options)
         if (output == "classes") != (loss.OUTPUT == "classes"):
-            may = [name for name in plugs.names("losses") if _kind(name) in _outputs(spec.model)]
+            may = [n for n in plugs.names("losses") if _kind(n) is None or _kind(n) in _outputs(spec.model)]
             others = [name for name in may if (output == "classes") == (_kind(name) == "classes")]
             what = "the logits of the classes" if output == "classes" else "another one than these"
             yield f"losses.{output}.loss: the output is {what}, `{given.loss}` is for others; choices: " + (
                 ", ".join(others)
             )
-        elif loss.OUTPUT not in _outputs(spec.model):
+        elif loss.OUTPUT is not None and loss.OUTPUT not in _outputs(spec.model):
             able = [name for name in plugs.names("models") if loss.OUTPUT in _outputs(name)]
             yield (
                 f"losses.{output}.loss: `{given.loss}` learns {loss.OUTPUT}, of which `model: {spec.model}` "
                 f"has no output; models that have: {', '.join(able)}"
             )
+        if output == "classes" and not given.weight:
+            yield "losses.classes.weight: 0, and nothing would be learned; give a number above 0"
         yield from (f"losses.{output}.options.{problem}" for problem in options.misfits(spec))
         for name in options.columns():
             used.append(name)
@@ -156,9 +158,9 @@ def _losses(spec: ClassifierSpec) -> Iterator[str]:
             yield f"side: no loss reads `{name}`; leave it out"
 
 
-def _kind(loss: str) -> str:
-    """Of what its output is."""
-    return str(plugs.find("losses", loss, "", "").OUTPUT)
+def _kind(loss: str) -> str | None:
+    """Of what its output is; None where it has none of its own."""
+    return cast(Loss, plugs.find("losses", loss, "", "")).OUTPUT
 
 
 def _outputs(model: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from jetsmith.specs.features import Inputs
 from jetsmith.specs.parameters import ParametersSpec, Point, group_of
 from jetsmith.specs.ratios import RatioEntry
 from jetsmith.specs.scans import ScanSpec
-from jetsmith.strict import Fraction, Name, Positive, Record
+from jetsmith.strict import Fraction, Name, Positive, Record, Single
 
 MISSING = -1.0  # a score that others read, stored and none, or of a jet that was not tagged: below all others
 Backend = Literal["xgboost", "keras", "stored", "sklearn", "onnx", "histogram", "table"]
@@ -103,7 +103,9 @@ class LossSpec(Record):
     """What one output of a network learns by."""
 
     loss: Name = Field("cross_entropy", description="A module of jetsmith.losses.")
-    weight: Positive = Field(1.0, description="Factor of this loss in the sum of all.")
+    weight: Single = Field(
+        1.0, ge=0, description="Factor of this loss in the sum of all; at 0 it is as if it were not there."
+    )
     options: dict[str, Any] = Field({}, description="Keys of the loss: see below.")
 
 
