@@ -314,6 +314,19 @@ CLASSIFIERS = {
         ),
         ["losses.pt.options.rows: unknown class `u`", "losses.pt.options.edges: [20.0, 90.0]; two bins"],
     ),
+    "a spectrum of a column that rows do not carry": (
+        "taggers/deepcsv.yaml",
+        put("training", "level_in", value={"n_vp": [0, 20], "n_pv": [20, 0]}),
+        [
+            "training.level_in: rows of `ak4` carry no column `n_vp`; did you mean `n_pv`",
+            "training.level_in.n_pv: bin edges must rise",
+        ],
+    ),
+    "a spectrum in a training that levels none": (
+        "taggers/deepcsv.yaml",
+        both(put("training", "level_in", value={"n_pv": [0, 20]}), put("training", "balance", value="class")),
+        ["training.level_in: balance: class levels no spectra"],
+    ),
     "classes that do not count": (
         "taggers/deepcsv.yaml",
         put("losses", value={"classes": {"weight": 0}}),

@@ -171,6 +171,13 @@ def _outputs(model: str) -> tuple[str, ...]:
 def _training(spec: ClassifierSpec) -> Iterator[str]:
     for key in ("pt_bins_gev", "abseta_bins"):
         yield from edges(getattr(spec.training, key), f"training.{key}")
+    for name, found in spec.training.level_in.items():
+        may = columns.KINEMATICS[spec.object]
+        if name not in may:
+            yield f"training.level_in: rows of `{spec.object}` carry no column `{name}`{hint(name, may)}"
+        yield from rising(found, f"training.level_in.{name}")
+    if spec.training.level_in and not spec.training.balance.startswith("pt_eta"):
+        yield f"training.level_in: balance: {spec.training.balance} levels no spectra; write `pt_eta_class`"
     schedule, epochs = spec.training.schedule, spec.training.epochs
     if schedule.rises_and_stays >= epochs:
         yield (

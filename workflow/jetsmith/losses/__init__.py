@@ -125,7 +125,8 @@ class Loss(Protocol):
 
     OUTPUT: Kind | None
     """Of what kind its output is (`models.Output`); None of a term that is made from the logits of the
-    classes. Those of constituents and of their pairs are auxiliary: where files lack the columns that their loss reads, they are off."""
+    classes. Those of constituents and of their pairs are auxiliary: where files lack the columns that their
+    loss reads, they are off."""
 
     def loss(self, output: Tensor, seen: Seen, options: Any) -> Tensor:
         """Mean over the batch of weight × loss, a scalar."""

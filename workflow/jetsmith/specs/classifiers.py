@@ -96,6 +96,11 @@ class TrainingSpec(Record):
         (20, 30, 40, 50, 60, 80, 100, 140, 200, 300, 600, 13000), description="Bins of the balance."
     )
     abseta_bins: tuple[float, ...] = Field((0, 0.8, 1.6, 2.5), description="Bins of the balance.")
+    level_in: dict[Name, tuple[float, ...]] = Field(
+        {},
+        description="Taggers: columns of rows, such as `jet_softdrop_mass_gev`, and edges of bins in which "
+        "pt_eta and pt_eta_class level spectra, beside pt and |eta|; what is beyond is in the end bins.",
+    )
     checkpoint_every: int = Field(1, gt=0, description="Epochs, or tens of rounds, between checkpoints.")
 
 
