@@ -512,7 +512,7 @@ def test_balanced_classes_have_the_same_spectrum(balance: str) -> None:
 
 
 def test_spectra_of_two_columns_are_levelled_together() -> None:
-    """In each bin of momentum and mass all classes have one share, which levelling one by one would not do."""
+    """In each bin of momentum and mass together all classes have one share."""
     edges = {"jet_softdrop_mass_gev": (0, 60, 100, 300)}
     training = TrainingSpec(pt_bins_gev=(20, 40, 13000), abseta_bins=(0, 2.5), level_in=edges)
     spec, packed = make_spec("xgboost", training=training), pack_jets(6000, 2)

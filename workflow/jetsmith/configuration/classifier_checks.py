@@ -176,7 +176,9 @@ def _training(spec: ClassifierSpec) -> Iterator[str]:
         if name not in may:
             yield f"training.level_in: rows of `{spec.object}` carry no column `{name}`{hint(name, may)}"
         yield from rising(found, f"training.level_in.{name}")
-    if spec.training.level_in and not spec.training.balance.startswith("pt_eta"):
+    if spec.training.level_in and spec.role == "reweighter":
+        yield "training.level_in: is of taggers; a reweighter learns the ratio as it is: leave it out"
+    elif spec.training.level_in and not spec.training.balance.startswith("pt_eta"):
         yield f"training.level_in: balance: {spec.training.balance} levels no spectra; write `pt_eta_class`"
     schedule, epochs = spec.training.schedule, spec.training.epochs
     if schedule.rises_and_stays >= epochs:

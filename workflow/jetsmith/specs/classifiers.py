@@ -99,7 +99,7 @@ class TrainingSpec(Record):
     level_in: dict[Name, tuple[float, ...]] = Field(
         {},
         description="Taggers: columns of rows, such as `jet_softdrop_mass_gev`, and edges of bins in which "
-        "pt_eta and pt_eta_class level spectra, beside pt and |eta|; what is beyond is in the end bins.",
+        "pt_eta and pt_eta_class level spectra, beside pt and eta; what is beyond is in the end bins.",
     )
     checkpoint_every: int = Field(1, gt=0, description="Epochs, or tens of rounds, between checkpoints.")
 
