@@ -322,6 +322,11 @@ CLASSIFIERS = {
             "training.level_in.n_pv: bin edges must rise",
         ],
     ),
+    "a column to leave alone that rows do not carry": (
+        "taggers/deepcsv.yaml",
+        put("decorrelate", value={"jet_mass": [0, 20]}),
+        ["decorrelate: rows of `ak4` carry no column `jet_mass`"],
+    ),
     "a spectrum in a training that levels none": (
         "taggers/deepcsv.yaml",
         both(put("training", "level_in", value={"n_pv": [0, 20]}), put("training", "balance", value="class")),

@@ -171,11 +171,12 @@ def _outputs(model: str) -> tuple[str, ...]:
 def _training(spec: ClassifierSpec) -> Iterator[str]:
     for key in ("pt_bins_gev", "abseta_bins"):
         yield from edges(getattr(spec.training, key), f"training.{key}")
-    for name, found in spec.training.level_in.items():
-        may = columns.KINEMATICS[spec.object]
-        if name not in may:
-            yield f"training.level_in: rows of `{spec.object}` carry no column `{name}`{hint(name, may)}"
-        yield from rising(found, f"training.level_in.{name}")
+    may = columns.KINEMATICS[spec.object]
+    for key, given in (("training.level_in", spec.training.level_in), ("decorrelate", spec.decorrelate)):
+        for name, found in given.items():
+            if name not in may:
+                yield f"{key}: rows of `{spec.object}` carry no column `{name}`{hint(name, may)}"
+            yield from rising(found, f"{key}.{name}")
     if spec.training.level_in and spec.role == "reweighter":
         yield "training.level_in: is of taggers; a reweighter learns the ratio as it is: leave it out"
     elif spec.training.level_in and not spec.training.balance.startswith("pt_eta"):
@@ -258,7 +259,12 @@ def _reweighter(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> It
         both = [feature for feature in compared.features if (compared.group, feature) in seen]
         if both:
             yield f"spectators.{compared.group}: {', '.join(both)} of `inputs`, which are compared anyway"
-    for key, given in (("discriminants", spec.discriminant), ("evaluation", spec.evaluation)):
+    judging = (
+        ("discriminants", spec.discriminant),
+        ("evaluation", spec.evaluation),
+        ("decorrelate", spec.decorrelate or None),
+    )
+    for key, given in judging:
         if given is not None:
             yield f"{key}: judges taggers; leave it out of a reweighter"
     balance, may = spec.training.balance, ["class", *(["pt_eta_class"] if spec.object == "event" else [])]

@@ -215,6 +215,12 @@ class ClassifierFile(Record):
         {}, description="By their names, such as BvsL, CvsB, CvsL. The first bears the tagger's own name."
     )
     evaluation: EvaluationSpec | None = None
+    decorrelate: dict[Name, tuple[float, ...]] = Field(
+        {},
+        max_length=1,
+        description="Taggers: column of rows that scores are to leave alone (`jet_softdrop_mass_gev`), and "
+        "edges of bins: a figure of it after cuts. It trains nothing: `losses` and `training.level_in` do.",
+    )
 
 
 class RowsSpec(Record):
@@ -308,6 +314,7 @@ class ClassifierSpec(JudgedSpec):
 
     title: str
     classes: tuple[ClassSpec, ...] = Field(min_length=2)
+    decorrelate: dict[Name, tuple[float, ...]] = Field({})
     ratio: RatioEntry | None = None
     spectators: tuple[Inputs, ...] = ()
     points: dict[str, Point] = Field({}, description="Values to weigh at, by label.")
