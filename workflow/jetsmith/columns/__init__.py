@@ -63,7 +63,7 @@ ROWS = "rows"  # beside the groups of features: the rows themselves, with key, t
 # plot or a decorrelation reads is a name here, and nothing else.
 KINEMATICS = {
     "ak4": ("jet_pt_gev", "jet_eta", "hadron_flavour", "n_pv"),
-    "ak8": ("jet_pt_gev", "jet_eta", "hadron_flavour", "n_pv"),
+    "ak8": ("jet_pt_gev", "jet_eta", "hadron_flavour", "n_pv", "jet_softdrop_mass_gev"),
     "event": ("z_pt_gev", "lhe_v_pt_gev"),
 }
 # What else tells apart two rows that have the same key by chance: each production numbers its events anew.

@@ -52,11 +52,18 @@ def standardised(
 
 
 def heads(x: Tensor, outputs: Mapping[str, Output]) -> dict[str, Tensor]:
-    """Outputs of rows by their names, such as the logits of `classes`; (n, D) -> (n, width) each."""
-    return {
-        name: layers.Dense(given.width, name=head_name(name), dtype=EXACT)(x)
-        for name, given in outputs.items()
-    }
+    """Outputs of rows by their names, such as the logits of `classes`; (n, D) -> (n, width) each.
+
+    Adversaries come last: without them the other layers start from the same weights.
+    """
+    found = {}
+    for name, given in sorted(outputs.items(), key=lambda item: item[1].kind == "adversary"):
+        before = x
+        if given.kind == "adversary":
+            before = Reverse(name=f"{head_name(name)}_reverse")(x)
+            before = dense_stack(before, given.dense, 0.0, "relu", None, f"{head_name(name)}_dense")
+        found[name] = layers.Dense(given.width, name=head_name(name), dtype=EXACT)(before)
+    return found
 
 
 def head_name(output: str) -> str:
@@ -108,6 +115,15 @@ class Standardise(layers.Layer):
         """Set the numbers, shape (F,) each, by their names."""
         for name in self.NAMES:
             getattr(self, name).assign(numbers[name])
+
+
+@keras.saving.register_keras_serializable(package="jetsmith")
+class Reverse(layers.Layer):
+    """What comes in, with the gradient reversed (Ganin and Lempitsky, arXiv 1409.7495); any shape."""
+
+    def call(self, x: Tensor) -> Tensor:
+        held = ops.stop_gradient(x)
+        return held - (x - held)
 
 
 def only_real() -> bool:
