@@ -70,11 +70,12 @@ def build(inputs: Sequence[Inputs], outputs: Mapping[str, Output], options: Opti
     x = layers.Dense(options.pooled, name="encoded")(_normalised(x, "encoder_norm"))
     weight = layers.Dense(1, name="pooling_weight")(x)
     pooled = AttentionPooling(name="pooling", dtype="float32")([x, weight, mask])
+    seen = _joined([x, weight], "weighted")
     y = dense_stack(pooled, options.jet, options.dropout, "relu", None, "jet")
     found = heads(y, {name: given for name, given in outputs.items() if not given.group})
     for name, given in outputs.items():
         if given.group:
-            found[name] = _head(name, given, x, pooled, masks, options)
+            found[name] = _head(name, given, seen, pooled, masks, options)
     return keras.Model(tensors, {name: found[name] for name in outputs})
 
 
@@ -132,9 +133,7 @@ def _added(x: Any, y: Any, name: str, options: Options) -> Any:
     return Added(name=name)([x, y])
 
 
-def _head(
-    name: str, given: Output, x: Any, pooled: Any, masks: Mapping[str, Any], options: Options
-) -> Any:
+def _head(name: str, given: Output, x: Any, pooled: Any, masks: Mapping[str, Any], options: Options) -> Any:
     """Logits of constituents of a group, or of their pairs, from what the encoder and the pooling made."""
     from keras import layers
 
