@@ -94,11 +94,11 @@ def by_length(function: Callable[[Tensor, Tensor], Tensor], lines: Tensor, mask:
     first, n = ops.cumsum(count) - count, ops.shape(count)[0]
     padded = ops.pad(lines, ((0, 1), (0, 0)))
     shortest_first = ops.argsort(count)
-    found, start, places = [], 0, []
+    found, places, start = [], [], 0
     for part in range(PARTS):
         rows = shortest_first[n * part // PARTS : n * (part + 1) // PARTS]
         here = ops.take(count, rows)
-        length = ops.max(here, initial=1)
+        length = ops.max(here, initial=2)  # Keras warns of a softmax over a single slot
         slot = ops.arange(length, dtype="int32")
         real = slot < ops.expand_dims(here, 1)
         line = ops.where(real, ops.expand_dims(ops.take(first, rows), 1) + slot, ops.shape(lines)[0])
@@ -147,10 +147,10 @@ class Stretch(layers.Layer):
     def call(self, tensors: list[Tensor]) -> Tensor:
         lines, *masks = tensors
         groups = [ops.full_like(mask, k == self.number) for k, mask in enumerate(masks)]
-        ours, mask = (ops.reshape(ops.concatenate(x, axis=1), (-1,)) for x in (groups, masks))
+        ours, all_slots = (ops.reshape(ops.concatenate(x, axis=1), (-1,)) for x in (groups, masks))
         if only_real():
-            return ops.take(lines, real_slots(ops.take(ours, real_slots(mask))), axis=0)
-        lengths, width = [mask.shape[1] for mask in masks], lines.shape[-1]
+            return ops.take(lines, real_slots(ops.take(ours, real_slots(all_slots))), axis=0)
+        lengths, width = [ops.shape(mask)[1] for mask in masks], lines.shape[-1]
         first = sum(lengths[: self.number])
         slots = ops.reshape(lines, (-1, sum(lengths), width))[:, first : first + lengths[self.number]]
         return ops.reshape(slots, (-1, width))
