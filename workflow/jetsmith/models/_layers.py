@@ -1,5 +1,6 @@
 """Building blocks of the Keras networks."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -139,9 +140,7 @@ class Lines(layers.Layer):
     """
 
     def call(self, tensors: list[Tensor]) -> Tensor:
-        values, mask = tensors
-        values, mask = ops.reshape(values, (-1, values.shape[-1])), ops.reshape(mask, (-1,))
-        return ops.take(values, real_slots(mask), axis=0) if only_real() else values
+        return to_lines(*tensors)
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         return None, input_shape[0][2]
@@ -152,16 +151,26 @@ class Slots(layers.Layer):
     """Lines back in their slots, zeros in padded ones; (m, F) and (n, T) -> (n, T, F)."""
 
     def call(self, tensors: list[Tensor]) -> Tensor:
-        lines, mask = tensors
-        shape = *ops.shape(mask), lines.shape[-1]
-        if only_real():
-            where = ops.expand_dims(real_slots(ops.reshape(mask, (-1,))), 1)
-            return ops.reshape(ops.scatter(where, lines, (shape[0] * shape[1], shape[2])), shape)
-        return ops.where(ops.expand_dims(mask, -1), ops.reshape(lines, shape), 0.0)
+        return to_slots(*tensors)
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         lines, mask = input_shape
         return *mask, lines[-1]
+
+
+def to_lines(values: Tensor, mask: Tensor) -> Tensor:
+    """See `Lines`."""
+    values, mask = ops.reshape(values, (-1, values.shape[-1])), ops.reshape(mask, (-1,))
+    return ops.take(values, real_slots(mask), axis=0) if only_real() else values
+
+
+def to_slots(lines: Tensor, mask: Tensor) -> Tensor:
+    """See `Slots`; of masks of any shape."""
+    shape = *ops.shape(mask), lines.shape[-1]
+    if only_real():
+        where = ops.expand_dims(real_slots(ops.reshape(mask, (-1,))), 1)
+        return ops.reshape(ops.scatter(where, lines, (math.prod(shape[:-1]), shape[-1])), shape)
+    return ops.where(ops.expand_dims(mask, -1), ops.reshape(lines, shape), 0.0)
 
 
 def real_slots(mask: Tensor) -> Tensor:
