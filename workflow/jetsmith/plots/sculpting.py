@@ -10,7 +10,7 @@ from jetsmith.io import FloatArray
 from jetsmith.metrics import Interval, bin_of, passes, working_point
 from jetsmith.metrics import decorrelation as measured
 from jetsmith.plots import style as looks
-from jetsmith.plots.inputs import digits, evaluated, read_test
+from jetsmith.plots.inputs import LABELS, digits, evaluated, read_test
 from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
@@ -200,7 +200,7 @@ def draw(numbers: SculptingNumbers, style: PlotSpec) -> Figure:
                 label=looks.plain(label),
                 gid=str(cut.signal_efficiency),
             )
-        axes.set_xlabel(looks.plain(numbers.column), fontsize=12)
+        axes.set_xlabel(LABELS.get(numbers.column) or looks.plain(numbers.column), fontsize=12)
         axes.set_ylabel("share of the background", fontsize=12)
         axes.set_ylim(bottom=0)
         axes.legend(loc="best", fontsize=10)
