@@ -16,6 +16,7 @@ with job(snakemake):
         numbers=snakemake.input.numbers,
         closures=snakemake.input.closures,
         untested=snakemake.input.untested,
+        checks=snakemake.input.checks,
         scans=snakemake.input.scans,
         provenance=record() | ({"accepted": accepted} if accepted else {}),
     )

@@ -9,7 +9,9 @@ with job(snakemake):
     simulate_part(
         name=snakemake.wildcards.dataset,
         spec=SimulateSpec(**snakemake.params.spec),
-        process=Physics(tuple(snakemake.params.settings), snakemake.params.boosted),
+        process=Physics(
+            tuple(snakemake.params.settings), snakemake.params.boosted, keep=snakemake.params.keep
+        ),
         part=int(snakemake.wildcards.part),
         seed=snakemake.params.seed,
         scale=snakemake.params.scale,

@@ -199,6 +199,7 @@ PLOT_SUBJECTS = {
     "scanned": "{classifier}",
     "headed": "{classifier}",
     "ensemble": "{judgement}",
+    "decorrelated": "{judgement}",
     "explained": "{tagger}",
     "ablated": "{tagger}",
     "described": "{sample}/{group}",
@@ -243,7 +244,7 @@ def scanned_inputs(wildcards):
 
 
 def ensemble_inputs(wildcards):
-    """Scores of an ensemble, with those of its members."""
+    """Scores of a tagger; of an ensemble with those of its members."""
     return {"scores": scores_of(RUN.judgements[wildcards.judgement].name)}
 
 
@@ -288,6 +289,7 @@ PLOT_INPUTS = {
     "scanned": scanned_inputs,
     "headed": trained_inputs,
     "ensemble": ensemble_inputs,
+    "decorrelated": ensemble_inputs,
     "explained": explained_inputs,
     "ablated": ablated_inputs,
     "described": described_inputs,

@@ -10,6 +10,7 @@ rule report:
         scans=[table_of(name) for name in RUN.scans],
         closures=expand("<results>/closure/{reweighter}.json", reweighter=RUN.tested),
         untested=untested_weights,
+        checks=expand("<results>/inspect/check/{classifier}.json", classifier=RUN.classifiers),
     output:
         report("<results>/report/index.html", category="report"),
     log:
@@ -24,7 +25,7 @@ rule report:
         code=code("report"),
         template=[
             provenance.file_digest(provenance.PACKAGE / f"report/{name}.html.j2")
-            for name in ("template", "features")
+            for name in ("template", "features", "ablations", "stand_ins")
         ],
         accepted=lambda wildcards: workflow.persistence.accepted,
     script:

@@ -93,7 +93,7 @@ def ours(folder: Path, way: str) -> dict[str, Any]:
     import awkward as ak
 
     from jetsmith import io
-    from jetsmith.reweighting import write_weights
+    from jetsmith.reweighting.weights import write_weights
     from jetsmith.scoring import score
     from jetsmith.specs.classifiers import RecipeSpec
     from jetsmith.specs.features import Inputs

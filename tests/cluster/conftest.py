@@ -1,6 +1,7 @@
 """Both batch systems, up once for all tests, and the runs that several tests look at."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -41,15 +42,25 @@ def faults(slurm, htcondor, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def slurm_run(slurm, faults, tmp_path_factory) -> WholeRun:
-    """All stages, once; what mostly waits (`faults`) is at work beside it."""
-    return WholeRun(slurm, tmp_path_factory.mktemp("run-slurm"))
+def whole_runs(slurm, htcondor, faults, tmp_path_factory) -> Iterator[dict[str, Future[WholeRun]]]:
+    """All stages, once on each system, both at the same time: each waits for its jobs a good part of it."""
+    with ThreadPoolExecutor() as pool:
+        yield {
+            s.name: pool.submit(WholeRun, s, tmp_path_factory.mktemp(f"run-{s.name}"))
+            for s in (slurm, htcondor)
+        }
 
 
 @pytest.fixture(scope="session")
-def htcondor_run(htcondor, faults, tmp_path_factory) -> WholeRun:
+def slurm_run(whole_runs) -> WholeRun:
+    """All stages on Slurm; what mostly waits (`faults`) is at work beside it."""
+    return whole_runs["slurm"].result()
+
+
+@pytest.fixture(scope="session")
+def htcondor_run(whole_runs) -> WholeRun:
     """The same on HTCondor."""
-    return WholeRun(htcondor, tmp_path_factory.mktemp("run-htcondor"))
+    return whole_runs["htcondor"].result()
 
 
 @pytest.fixture(params=["slurm", "htcondor"])

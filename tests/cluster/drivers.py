@@ -58,7 +58,7 @@ class Driver:
         self.process.kill()
         self.process.wait()
 
-    def wait(self, timeout_s: float = 600) -> int:
+    def wait(self, timeout_s: float = 900) -> int:
         """Its exit code."""
         try:
             return self.process.wait(timeout_s)

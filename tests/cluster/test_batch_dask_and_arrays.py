@@ -38,6 +38,39 @@ def account(project):
     return found
 
 
+@pytest.fixture(scope="module")
+def array(slurm, tmp_path_factory):
+    """A project whose partitions are tasks of arrays, fewer at a time than there are, and its driver."""
+    project = mock_project(tmp_path_factory.mktemp("array"), N_ARRAY, 50)
+    options = ("--jetsmith-slurm-array-jobs", "skim", "--jobs", str(N_ARRAY // 2 + 1))
+    yield project, (driver := start(slurm, project, *options))
+    driver.kill()
+
+
+@pytest.fixture(scope="module")
+def transfer(htcondor, tmp_path_factory):
+    """A project whose jobs see nothing of it but what HTCondor carries, and its driver."""
+    project = copy_project(tmp_path_factory.mktemp("transfer") / "project")
+    shutil.copy(TINY, project.folder / "config/tiny.yaml")
+    yield project, (driver := transferring(htcondor, project, "results/models/pythia_shower"))
+    driver.kill()
+
+
+def transferring(htcondor, project, target):
+    """A driver with the profile that has no shared file system."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JETSMITH_PYTHON", sys.executable)
+        return Driver(
+            htcondor, project.folder, "--configfile", "config/tiny.yaml", "--retries", "0", "--", target,
+            profile=project.folder / "profiles/htcondor-transfer",
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def at_work(array, transfer):
+    """Both from the first test on: they mostly wait."""
+
+
 def test_dask_workers_are_batch_jobs(system, tmp_path):
     """The driver is a job that submits workers; one is cancelled in mid-run; complete, nothing is left."""
     project = mock_project(tmp_path, N_PARTS, 400)
@@ -74,11 +107,10 @@ def test_dask_workers_are_batch_jobs(system, tmp_path):
     wait_for(lambda: not workers("PENDING", "RUNNING"), "the workers are gone", timeout_s=30)
 
 
-def test_an_array_of_many_partitions(slurm, tmp_path):
+def test_an_array_of_many_partitions(slurm, array):
     """Tasks of arrays, with fewer at a time than there are: none is lost, and all is accounted for."""
-    project = mock_project(tmp_path, N_ARRAY, 50)
-    driver = start(slurm, project, "--jetsmith-slurm-array-jobs", "skim", "--jobs", str(N_ARRAY // 2 + 1))
-    assert driver.wait(900) == 0, driver.text[-6000:]
+    project, driver = array
+    assert driver.wait() == 0, driver.text[-6000:]
     assert account(project)["n_entries"] == 50 * N_ARRAY
     jobs = [job for job in slurm.jobs_of(project.folder) if job.rule == "skim"]
     assert Counter(job.state for job in jobs) == {"COMPLETED": N_ARRAY}
@@ -86,14 +118,9 @@ def test_an_array_of_many_partitions(slurm, tmp_path):
     assert len(in_arrays) >= N_ARRAY // 2
 
 
-def test_without_a_shared_file_system(htcondor, tmp_path, monkeypatch):
+def test_without_a_shared_file_system(htcondor, transfer):
     """HTCondor carries sources, inputs and results, also folders; a job that fails says why."""
-    monkeypatch.setenv("JETSMITH_PYTHON", sys.executable)
-    project = copy_project(tmp_path / "project")
-    shutil.copy(TINY, project.folder / "config/tiny.yaml")
-    profile = project.folder / "profiles/htcondor-transfer"
-    common = ("--configfile", "config/tiny.yaml", "--retries", "0")
-    driver = Driver(htcondor, project.folder, *common, "--", "results/models/pythia_shower", profile=profile)
+    project, driver = transfer
     assert driver.wait() == 0, driver.text[-6000:]
     made = Counter(job.rule for job in htcondor.jobs_of(project.folder) if job.state == "COMPLETED")
     assert made == {"simulate": 2, "inspect": 2, "check": 1, "skim": 2, "account": 2} | {
@@ -103,7 +130,6 @@ def test_without_a_shared_file_system(htcondor, tmp_path, monkeypatch):
     assert io.read_json(project.folder / "results/models/pythia_shower/meta.json")["rows"]
 
     (project.folder / "scripts/score.py").write_text("raise SystemExit('error: made to fail')\n")
-    target = "results/scores/pythia_shower/zjets.parquet"
-    driver = Driver(htcondor, project.folder, *common, "--", target, profile=profile)
+    driver = transferring(htcondor, project, "results/scores/pythia_shower/zjets.parquet")
     assert driver.wait() == 1
     assert re.search("its command failed with exit code 1.*It said: made to fail", driver.text)

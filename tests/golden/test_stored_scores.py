@@ -7,6 +7,7 @@ import awkward as ak
 import numpy as np
 import pytest
 import uproot
+import yaml
 
 from jetsmith.classifiers import stored
 from jetsmith.configuration import stored_checks
@@ -17,6 +18,8 @@ from tests.unit.packed_jets import make_spec, pack_jets, with_flat
 pytestmark = pytest.mark.golden
 DY, TREE, TT = "cms-nanoaod/nano_dy.root", "cms-nanoaod/nano_tree.root", "cms-nanoaod/nano_tt_v12.root"
 PFNANO = "cms-pfnano/pfnano.root"
+CONFIG = Path(__file__).parents[2] / "config/taggers"
+OF_LARGE = [path for path in sorted(CONFIG.glob("stored_*.yaml")) if "object: ak8" in path.read_text()]
 
 
 def read(path: Path, branch: str, architecture: dict[str, Any]) -> tuple[Any, stored.Stored]:
@@ -42,6 +45,10 @@ def read(path: Path, branch: str, architecture: dict[str, Any]) -> tuple[Any, st
         (DY, "Jet_btagCSVV2", {"not_tagged": (-10.0,)}, 188, 67),
         (DY, "Jet_btagCMVA", {"valid": (-1.0, 1.0)}, 188, 0),
         (PFNANO, "FatJet_btagHbb", {"valid": (-1.0, 1.0)}, 24, 0),
+        (PFNANO, "FatJet_deepTagMD_HbbvsQCD", {}, 24, 0),
+        (PFNANO, "FatJet_particleNet_HbbvsQCD", {"not_tagged": (-10.0,)}, 24, 0),
+        (TT, "FatJet_particleNet_XbbVsQCD", {"not_tagged": (-10.0,)}, 116, 42),
+        (TT, "FatJet_btagDDBvLV2", {}, 116, 2),
     ],
 )
 def test_every_jet_has_a_score_or_a_code(
@@ -53,6 +60,22 @@ def test_every_jet_has_a_score_or_a_code(
     assert not (found.not_computed | found.unexplained).any()
     assert found.score is not None
     assert np.isfinite(found.score).sum() == n - n_not_tagged
+
+
+@pytest.mark.parametrize("path", OF_LARGE, ids=lambda path: path.stem)
+def test_taggers_of_large_jets_know_their_numbers(shared_data: Path, path: Path) -> None:
+    """Each file of config/taggers explains every number of the files that have its branch, and one has it."""
+    content = yaml.safe_load(path.read_text())
+    column = content["architecture"].pop("column")
+    n_files = 0
+    for name in (PFNANO, TT):
+        with uproot.open(shared_data / name) as file:
+            branches = set(file["Events"].keys())
+        if f"FatJet_{column}" in branches:
+            _, found = read(shared_data / name, f"FatJet_{column}", content["architecture"])
+            assert not found.unexplained.any()
+            n_files += int(np.isfinite(found.score).any())
+    assert n_files
 
 
 @pytest.mark.parametrize(

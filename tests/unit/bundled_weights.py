@@ -15,7 +15,7 @@ from jetsmith.chosen import Without
 from jetsmith.handed.closure import Area, Closure, Gate, Status
 from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
-from jetsmith.reweighting import write_weights
+from jetsmith.reweighting.weights import write_weights
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import RecipeSpec, TrainingSpec, TruthSpec
 from jetsmith.specs.features import Inputs, RawSpec

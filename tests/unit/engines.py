@@ -67,9 +67,18 @@ LOSSES = {
         "vertex": LossSpec(loss="vertexing", weight=1.5, options={"column": "vertex"}),
     },
 }
+MASS = {"column": "mass", "rows": ["b_jets", "light_jets"]}
+LOSSES["decorrelated"] = {
+    "classes": LossSpec(),
+    "mass": LossSpec(
+        loss="disco", weight=2, options={**MASS, "signal": ["c_jets"], "background": {"light_jets": 1.0}}
+    ),
+    "bin": LossSpec(loss="adversary", options={**MASS, "edges": [-1, 0, 1, 2], "dense": [8]}),
+}
 TRUTH = packed_jets.GROUPS["charged"].model_copy(update={"features": ("origin", "vertex")})
 COMPARED = (
     ("dense", "cross_entropy"),
+    ("dense", "decorrelated"),
     ("deepjet", "focal_and_regression"),
     ("deepsets", "cross_entropy"),
     ("transformer", "tracks"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from jetsmith import io, metrics, stages
+from jetsmith import io, metrics, stages, texts
 from jetsmith.ablating import ablate
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.load import load
@@ -17,6 +17,8 @@ from jetsmith.errors import ConfigError, InputError
 from jetsmith.handed.ablation import Ablation
 from jetsmith.hashing import SPLITS
 from jetsmith.plots import ablation as plot
+from jetsmith.report import tagger_inputs
+from jetsmith.report.page import write_report
 from jetsmith.specs.classifiers import RecipeSpec, TrainedSpec, TrainingSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import seen_as
@@ -24,6 +26,7 @@ from jetsmith.training import train
 from tests import tiny
 from tests.unit.packed_jets import write_packed
 from tests.unit.test_explaining import BACKGROUND, FLAT, KNOWN, SIGNAL, known_jets, known_spec
+from tests.unit.test_report import Page
 
 LEFT_OUT = {"all": ("ak4.all",), "noise": ("ak4.noise",), "a_copy": ("ak4.first_copy",)}
 POINTS = {"L": 0.2, "M": 0.05}
@@ -176,6 +179,32 @@ def test_the_figure(trained: tuple[Any, Any, Path], tmp_path: Path) -> None:
     assert widths == [less.losses[0].loss.value for less in numbers.trainings]
     assert "without all (ak4.all)" in numbers.caption()
     assert "another seed" in numbers.caption()
+
+    write_report(tmp_path / "index.html", {}, "t", [], [], [tmp_path / "a.png"], [], [], {})
+    shown_text = Page((tmp_path / "index.html").read_text(encoding="utf-8")).text
+    rows = shown_text.split("Left out", 1)[1]
+    for less in numbers.trainings:
+        assert less.name in rows
+        assert ", ".join(less.left_out) in rows
+        found = less.losses[0].loss
+        assert texts.interval(found.value, found.low, found.high)["text"] in rows
+
+
+def test_a_loss_is_in_errors_of_the_side_that_looks_at_nothing() -> None:
+    """Protects: the table from taking the other end of a lopsided interval, or a loss of nothing for much."""
+    given = [(0.02, 0.01, 0.06), (-0.02, -0.06, -0.01), (0.0, 0.0, 0.0), (0.0, -0.1, 0.0)]
+    losses = [
+        {"of": of, "whole": 0.5, "loss": {"value": value, "low": low, "high": high}}
+        for of, (value, low, high) in zip(("auc", "L", "M", "T"), given, strict=True)
+    ]
+    about = {"title": "t", "signal": "b", "background": "light", "jets": 1234, "folds": 0}
+    figure = about | {"trainings": [{"name": "a", "left_out": ["ak4"], "losses": losses}]}
+    (table,) = tagger_inputs.ablations([figure, about | {"trainings": []}])
+    (row,) = table["rows"]
+    assert [found["significance"] for found in row["losses"]] == ["2.0", "−2.0", "–", "0.0"]
+    assert table["wholes"][:2] == ["AUC of 0.5000", "efficiency of 50% at L"]
+    assert row["losses"][0]["loss"] == {"text": "0.020", "up": "+0.040", "down": "−0.010"}
+    assert row["losses"][1]["loss"]["text"] == "−2.0"  # percentage points
 
 
 def test_an_exchanged_model_is_refused(trained: tuple[Any, Any, Path]) -> None:

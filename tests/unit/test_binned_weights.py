@@ -22,8 +22,8 @@ from jetsmith.halves import halves_error
 from jetsmith.handed.closure import Area, Closure, Gate
 from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
-from jetsmith.reweighting import write_weights
 from jetsmith.reweighting.correction import binned_weights, correction, described
+from jetsmith.reweighting.weights import write_weights
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassifierSpec, TrainingSpec
 from jetsmith.specs.features import Inputs, RawSpec

@@ -140,6 +140,27 @@ def test_nan_is_no_agreement(sample: Path, tmp_path: Path) -> None:
         bundling.compare(tmp_path / "bundle", spec, discriminants(spec), jets, expected)
 
 
+def test_a_jet_that_differs_condemns_no_other(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those for which floats beside their inputs give no number, as behind the end of a logarithm."""
+    spec = trained("xgboost", 3, sample, tmp_path / "model")
+    jets = _jets_of(write_bundle(spec, tmp_path / "model", sample, tmp_path / "bundle"))
+    expected = Bundle(tmp_path / "bundle").score(jets)[0]
+    expected[20] += [1e-4, 0, 0]
+
+    class Behind(Bundle):
+        def score(self, given: Any) -> Any:
+            found, judged = super().score(given)
+            if given is not jets:
+                found[:9] = np.nan
+            return found, judged
+
+    monkeypatch.setattr(bundling, "Bundle", Behind)
+    with pytest.raises(InputError, match=r"of 300 jets 1 get .* jet 20 "):
+        bundling.compare(tmp_path / "bundle", spec, discriminants(spec), jets, expected)
+
+
 def test_other_discriminants_are_refused(sample: Path, tmp_path: Path) -> None:
     """Fractions that are not those of the tagger's file."""
     spec = trained("xgboost", 3, sample, tmp_path / "model")

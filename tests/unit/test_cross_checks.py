@@ -286,8 +286,56 @@ CLASSIFIERS = {
         put("losses", value={"more": {"loss": "cross_entropy"}}),
         [
             "losses.more.loss: the output is another one than these, `cross_entropy` is for others; "
-            "choices: regression"
+            "choices: adversary, disco, regression"
         ],
+    ),
+    "a decorrelation of nothing": (
+        "taggers/deepcsv.yaml",
+        put("losses", value={"mass": {"loss": "disco", "options": {"signal": ["b_jets"], "rows": ["udsg"]}}}),
+        [
+            "losses.mass.options.column: is missing",
+            "losses.mass.options.signal: unknown class `b_jets`",
+            "losses.mass.options.background: is missing",
+        ],
+    ),
+    "an adversary of one bin": (
+        "taggers/deepcsv.yaml",
+        both(
+            put("side", value={"ak4": ["jetPt"]}),
+            put(
+                "losses",
+                value={
+                    "pt": {
+                        "loss": "adversary",
+                        "options": {"column": "jetPt", "rows": ["u"], "edges": [20, 90]},
+                    }
+                },
+            ),
+        ),
+        ["losses.pt.options.rows: unknown class `u`", "losses.pt.options.edges: [20.0, 90.0]; two bins"],
+    ),
+    "a spectrum of a column that rows do not carry": (
+        "taggers/deepcsv.yaml",
+        put("training", "level_in", value={"n_vp": [0, 20], "n_pv": [20, 0]}),
+        [
+            "training.level_in: rows of `ak4` carry no column `n_vp`; did you mean `n_pv`",
+            "training.level_in.n_pv: bin edges must rise",
+        ],
+    ),
+    "a column to leave alone that rows do not carry": (
+        "taggers/deepcsv.yaml",
+        put("decorrelate", value={"jet_mass": [0, 20]}),
+        ["decorrelate: rows of `ak4` carry no column `jet_mass`"],
+    ),
+    "a spectrum in a training that levels none": (
+        "taggers/deepcsv.yaml",
+        both(put("training", "level_in", value={"n_pv": [0, 20]}), put("training", "balance", value="class")),
+        ["training.level_in: balance: class levels no spectra"],
+    ),
+    "classes that do not count": (
+        "taggers/deepcsv.yaml",
+        put("losses", value={"classes": {"weight": 0}}),
+        ["losses.classes.weight: 0, and nothing would be learned"],
     ),
     "origins of tracks from a network without them": (
         "taggers/deepjet.yaml",

@@ -82,6 +82,7 @@ def test_a_network_of_sequences(sample: Path, tmp_path: Path) -> None:
     numbers = plot.compute(TrainedSpec(name="zeros", title="T", backend="keras"), found)
     assert all("." in one.name for one in numbers.features)  # of several groups: whose it is
     assert "integrated gradients of 40 jets" in numbers.caption()
+    assert "the number of constituents says by itself is in no share" in numbers.caption()
 
 
 def of_engine(engine: str, folder: Path) -> None:

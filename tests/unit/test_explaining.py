@@ -137,7 +137,7 @@ def test_with_folds_and_three_classes(sample: Path, tmp_path: Path, backend: str
     assert max(found.features, key=lambda one: one.loss).features in (("sip",), ("jet_pt",))
     assert (found.attribution is None) == (backend == "sklearn")
     numbers = plot.compute(TrainedSpec(name=spec.name, title="T", backend=backend, folds=3), found)
-    assert ("no values by jet" in numbers.caption()) == (backend == "sklearn")
+    assert ("neither gradients nor SHAP values" in numbers.caption()) == (backend == "sklearn")
     assert "3-fold" in numbers.caption()
     plot.draw(numbers, PlotSpec(dpi=40)).canvas.draw_idle()
 

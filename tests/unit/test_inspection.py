@@ -302,9 +302,9 @@ def test_check_warns_of_stand_ins(tmp_path, capsys):
     suitability.check_classifier(tagger, inspections, derivable, output, groups=[group], stand_ins=stand_ins)
     assert asked == [(["guess"], True)]
     told = io.read_json(output)["datasets"]["test"]["stand_ins"]
-    assert told == {"root_of_guess": {"reason": "nobody knows", "features": ["a"]}}
+    assert told == {"root_of_guess": {"reason": "nobody knows", "features": ["ak4.a"]}}
     log = capsys.readouterr().err
-    for word in ("[check tagger] WARNING", "dataset test", "root_of_guess: nobody knows", "read by a"):
+    for word in ("[check tagger] WARNING", "dataset test", "root_of_guess: nobody knows", "read by ak4.a"):
         assert word in log
     suitability.check_classifier(tagger, inspections, derivable, output, groups=[group])
     assert "stand_ins" not in io.read_json(output)["datasets"]["test"]

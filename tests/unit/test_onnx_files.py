@@ -20,7 +20,7 @@ from jetsmith.configuration.subjects import subjects
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
-from jetsmith.reweighting import write_weights
+from jetsmith.reweighting.weights import write_weights
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.features import Inputs

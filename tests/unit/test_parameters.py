@@ -21,10 +21,11 @@ from jetsmith.hashing import SPLITS, split_of
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.report.reweighters import closures
-from jetsmith.reweighting import closure, write_weights
+from jetsmith.reweighting.closure import closure
 from jetsmith.reweighting.events import held_out
 from jetsmith.reweighting.interpolation import interpolation
 from jetsmith.reweighting.parameters import draw, write_parameters
+from jetsmith.reweighting.weights import write_weights
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ComparedSpec
 from jetsmith.specs.parameters import ParametersSpec, label

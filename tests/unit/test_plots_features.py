@@ -207,8 +207,15 @@ def test_files_say_what_is_drawn_and_the_page_shows_it(packed: Path, tmp_path: P
     assert content["features"][2]["replaced"] == {"first": 0.03}
     assert content["page"]["section"] == "Features"
     plots = [tmp_path / f"a/{name}.png" for name in ("features", "shifts")]
-    write_report(tmp_path / "index.html", {}, "t", [], [], plots, [], [], {})
+    told = {"sip_root": {"reason": "nobody knows", "features": ["ak4.mass", "other.sip"]}}
+    check = {"classifier": "known", "datasets": {"first": {"stand_ins": told}, "second": {}}}
+    io.write_json(tmp_path / "known.json", check)
+    write_report(
+        tmp_path / "index.html", {}, "t", [], [], plots, [], [], {}, checks=[tmp_path / "known.json"]
+    )
     page = (tmp_path / "index.html").read_text()
+    marked = [line for line in page.splitlines() if '<span class="badge warn">stand-in</span>' in line]
+    assert ["<code>mass</code>" in line for line in marked] == [True]  # not `sip`, which is another group's
     for text in ("no warnings", "Shifts: ak4 (jets)", "none of 15", "ak4 (jets): 5 features", "jet_pt_of"):
         assert text in page, text
     assert page.count('id="plots-features"') == 1

@@ -40,6 +40,7 @@ HEAVY = {
     "jetsmith.classifiers._scaler",
     "jetsmith.classifiers._tensorflow",
     "jetsmith.classifiers._xgboost",
+    "jetsmith.losses._distance_correlation",
     "jetsmith.models._attention",
     "jetsmith.models._layers",
 }

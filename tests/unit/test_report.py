@@ -328,6 +328,35 @@ def test_weights_that_nothing_tests_are_said_to_be(tmp_path: Path) -> None:
     assert "Closure tests" not in shown
 
 
+def test_stand_ins_are_on_the_page_with_who_reads_them(tmp_path: Path) -> None:
+    """Protects: what check warned of reaches those who see the page alone; silence where there is nothing."""
+    of_track = {"reason": HOSTILE, "features": ["ak4.b", "charged.a"]}
+    of_vertex = {"reason": "no angle", "features": ["ak4.c"]}
+    told: dict[str, dict[str, Any]] = {
+        "one": {"ttbar": {"stand_ins": {"cpf_sig": of_track}}, "wjets": {"stand_ins": {"cpf_sig": of_track}}},
+        "two": {"ttbar": {"stand_ins": {"cpf_sig": of_track, "sv_r": of_vertex}}, "wjets": {}},
+        "three": {"ttbar": {}},
+    }
+    for name, datasets in told.items():
+        io.write_json(tmp_path / f"{name}.json", {"classifier": name, "datasets": datasets})
+    output, run = tmp_path / "index.html", {"classifiers": {"one": {"title": "The one"}}}
+    write_report(
+        output, run, "t", [], [], [], [], [], {}, checks=[tmp_path / f"{name}.json" for name in told]
+    )
+    shown = Page(output.read_text(encoding="utf-8")).text
+    for words in (
+        f"cpf_sig{HOSTILE}ttbar, wjetsThe one (ak4.b, charged.a); two (ak4.b, charged.a)",
+        "sv_rno anglettbartwo (ak4.c)",
+        "docs/tag_inputs.md",
+    ):
+        assert words in shown, words
+    write_report(output, run, "t", [], [], [], [], [], {}, checks=[tmp_path / "three.json"])
+    assert "Stand-ins" not in Page(output.read_text(encoding="utf-8")).text
+    io.write_json(tmp_path / "three.json", {"classifier": "two", "datasets": {}})
+    with pytest.raises(InputError, match=r"three\.json"):
+        write_report(output, run, "t", [], [], [], [], [], {}, checks=[tmp_path / "three.json"])
+
+
 def test_jets_without_a_tag_or_a_score_are_on_the_page(made: dict[str, Any], tmp_path: Path) -> None:
     """Protects: shares of jets that fail by their code, and of those left out, by class; silence at none."""
     numbers = io.read_json(made["numbers"][0])

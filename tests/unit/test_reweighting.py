@@ -18,8 +18,9 @@ from jetsmith.errors import InputError
 from jetsmith.handed.closure import Closure
 from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
-from jetsmith.reweighting import closure, write_weights
+from jetsmith.reweighting.closure import closure
 from jetsmith.reweighting.events import held_out
+from jetsmith.reweighting.weights import write_weights
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, ComparedSpec, TrainingSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.run import GatesSpec

@@ -8,7 +8,7 @@ from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.skimming import inspection
 from jetsmith.skimming import partition as skim
-from jetsmith.sources import hadrons, mock, nanoaod, truth
+from jetsmith.sources import decays, hadrons, mock, nanoaod, truth
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec
 
@@ -192,9 +192,8 @@ PARTICLES = set(truth.GEN_BRANCHES)
         ("ak8", set(jets_of(**OWN, hadronFlavour=FLAVOUR)) | PARTICLES, {}),
         ("ak8", set(jets_of(hadronFlavour=FLAVOUR)) | PARTICLES, {}),
         ("ak8", set(jets_of()) | PARTICLES, {}),
-        ("ak8", set(jets_of(**OWN)), {2505: 1055, 2504: 1044, 2506: 1005}),
-        ("ak8", set(jets_of(hadronFlavour=FLAVOUR)),
-         {1055: 1005, 1044: 1004, 2505: 1055, 2504: 1044, 2506: 1005}),
+        ("ak8", set(jets_of(**OWN)), decays.AS_QCD),
+        ("ak8", set(jets_of(hadronFlavour=FLAVOUR)), {1055: 1005, 1044: 1004, **decays.AS_QCD}),
         ("ak8", set(jets_of()), dict.fromkeys(truth.KNOWN["ak8"], 999)),
         ("ak4", {"Jet_pt", "Jet_eta", "Jet_phi", "Jet_hadronFlavour", "Jet_partonFlavour"} | PARTICLES, {}),
         ("ak4", {"Jet_pt", "Jet_eta", "Jet_phi", "Jet_hadronFlavour", "Jet_partonFlavour"},

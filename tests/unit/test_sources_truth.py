@@ -18,9 +18,9 @@ def scalar_ak4(hadron, parton, n_b, n_c, lepton):
     return {21: 0, 1: 1, 2: 1, 3: 2}.get(abs(parton), 999)
 
 
-def scalar_ak8(n_b, n_c, resonance):
-    if resonance:
-        return {5: 2505, 4: 2504, 6: 2506, -1: 999}[resonance]
+def scalar_ak8(n_b, n_c, decay):
+    if decay:
+        return decay
     if n_b:
         return 1055 if n_b >= 2 else 1005
     if n_c:
@@ -38,7 +38,7 @@ def test_ak4_flavour_is_that_of_the_scalar_version():
 
 def test_ak8_flavour_is_that_of_the_scalar_version():
     """Every combination of the inputs."""
-    columns = [axis.ravel() for axis in np.meshgrid(range(4), range(4), [0, 4, 5, 6, -1])]
+    columns = [axis.ravel() for axis in np.meshgrid(range(4), range(4), [0, 2505, 2301, 999])]
     expected = [scalar_ak8(*row) for row in zip(*columns, strict=True)]
     assert list(truth.ak8_flavour(*columns)) == expected
 
@@ -111,20 +111,6 @@ def test_decay_leptons():
     assert list(truth.decay_lepton(truth.Generator(particles(events)), jets)) == [1, 2, 0, 0]
 
 
-def test_resonance_takes_the_nearest():
-    """H to bb, H to cc, another decay, a top nearer than a Higgs, none."""
-    higgs = (25, -1, 22, truth.LAST_COPY, 400.0, 0.3, 0.0)
-    events = [
-        [higgs, (5, 0, 23, 0, 1.0, 0.0, 0.0)],
-        [higgs, (4, 0, 23, 0, 1.0, 0.0, 0.0)],
-        [higgs, (24, 0, 22, 0, 1.0, 0.0, 0.0)],
-        [higgs, (5, 0, 23, 0, 1.0, 0.0, 0.0), (6, -1, 22, truth.LAST_COPY, 400.0, 0.1, 0.0)],
-        [(25, -1, 22, 0, 400.0, 0.0, 0.0)],
-    ]
-    jets = Directions(np.arange(6), np.zeros(5), np.zeros(5))
-    assert list(truth.resonance(truth.Generator(particles(events)), jets)) == [5, 4, -1, 6, 0]
-
-
 def test_z_and_jets_agree_with_four_vectors():
     """The Z from the leading pair; jets below threshold or on a lepton go; the others fall in pt."""
     hard = truth.FROM_HARD_PROCESS
@@ -156,14 +142,7 @@ def test_z_and_jets_agree_with_four_vectors():
 
 
 def test_antiparticles_count_as_particles():
-    """A top and an antitop, a Higgs whose daughters come in either order, a lepton of an anti-B."""
-    higgs = (25, -1, 22, truth.LAST_COPY, 400.0, 0.0, 0.0)
-    for quark, kind in ((-5, 5), (-4, 4)):
-        found = truth.Generator(particles([[higgs, (quark, 0, 23, 0, 1.0, 0.0, 0.0)]]))
-        assert truth.resonance(found, Directions(np.arange(2), np.zeros(1), np.zeros(1))).tolist() == [kind]
-    tops = [(6, -1, 22, truth.LAST_COPY, 1.0, 0.0, 0.0), (-6, -1, 22, truth.LAST_COPY, 1.0, 2.0, 0.0)]
-    jets = Directions(np.array([0, 3]), np.array([0.1, 1.9, 1.0]), np.zeros(3))
-    assert truth.resonance(truth.Generator(particles([tops])), jets).tolist() == [6, 6, 0]
+    """A lepton of an anti-B."""
     event = [(-521, -1, 2, 0, 50.0, 0.0, 0.0), (-13, 0, 1, 0, 9.0, 0.1, 0.1)]
     jet = Directions(np.arange(2), np.zeros(1), np.zeros(1))
     assert truth.decay_lepton(truth.Generator(particles([event])), jet).tolist() == [1]
@@ -190,19 +169,15 @@ def test_leptons_are_final():
     assert truth.Generator(particles([event])).flag(both).tolist() == [True, False, True]
 
 
-@pytest.mark.parametrize(
-    ("distance", "lepton", "top"), [(0.39, 1, 6), (0.41, 0, 6), (0.59, 0, 6), (0.61, 0, 0)]
-)
-def test_radii(distance, lepton, top):
-    """0.4 around the axis for leptons, 0.6 for resonances."""
+@pytest.mark.parametrize(("distance", "lepton"), [(0.39, 1), (0.41, 0)])
+def test_radius_of_leptons(distance, lepton):
+    """0.4 around the axis."""
     event = [
         (511, -1, 2, 0, 9.0, 3.0, 0.0),
         (11, 0, 1, 0, 9.0, 0.0, distance),
-        (6, -1, 22, truth.LAST_COPY, 1.0, 0.0, -distance),
     ]
     found, jet = truth.Generator(particles([event])), Directions(np.arange(2), np.zeros(1), np.zeros(1))
     assert truth.decay_lepton(found, jet).tolist() == [lepton]
-    assert truth.resonance(found, jet).tolist() == [top]
 
 
 def test_a_direct_lepton_goes_before_one_of_a_cascade():

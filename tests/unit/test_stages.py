@@ -73,6 +73,7 @@ def folder(tmp_path: Path) -> Path:
     set_value(found / "taggers/averaged.yaml", "ensemble", 2)
     set_value(found / "taggers/averaged.yaml", "inputs.ak4", "csvv2")
     set_value(found / "taggers/averaged.yaml", "title", "Averaged")
+    set_value(found / "taggers/averaged.yaml", "decorrelate", {"n_pv": [0, 20, 100]})
     set_value(found / "taggers/deepjet.yaml", "ablate", ["vertices"])
     set_value(found / "config.yaml", "taggers.averaged", "scanned_jets")
     set_value(found / "config.yaml", "samples.scanned_jets", {"datasets": ["ttbar"]})

@@ -18,7 +18,8 @@ from jetsmith.errors import InputError
 from jetsmith.handed.closure import Closure
 from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
-from jetsmith.reweighting import closure, write_weights
+from jetsmith.reweighting.closure import closure
+from jetsmith.reweighting.weights import write_weights
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.features import Inputs

@@ -511,6 +511,30 @@ def test_balanced_classes_have_the_same_spectrum(balance: str) -> None:
         np.testing.assert_allclose(weight, np.abs(rows.weight()) / np.abs(rows.weight()).mean(), rtol=1e-6)
 
 
+def test_spectra_of_two_columns_are_levelled_together() -> None:
+    """In each bin of momentum and mass together all classes have one share."""
+    edges = {"jet_softdrop_mass_gev": (0, 60, 100, 300)}
+    training = TrainingSpec(pt_bins_gev=(20, 40, 13000), abseta_bins=(0, 2.5), level_in=edges)
+    spec, packed = make_spec("xgboost", training=training), pack_jets(6000, 2)
+    index = class_index(spec, packed)
+    mass = np.random.default_rng(1).gamma(4, 20, 6000) * (1 + (index == 0))
+    mass += packed.columns["jet_pt_gev"] / 9
+    more = replace(packed, columns={**packed.columns, "jet_softdrop_mass_gev": mass})
+    rows, target = Rows.select(spec.inputs, [more], [index >= 0]), index[index >= 0]
+    (weight,) = balanced_weights(spec, [rows], [target])
+    pt, mass = rows.column("jet_pt_gev"), rows.column("jet_softdrop_mass_gev").clip(0, 299)
+    spectra = np.stack(
+        [
+            np.histogram2d(pt[w], mass[w], (training.pt_bins_gev, *edges.values()), weights=weight[w])[0]
+            for w in (target == i for i in range(3))
+        ]
+    )
+    assert (spectra > 0).all()
+    assert np.ptp(spectra, axis=0).max() < 1e-5 * spectra.sum()
+    with pytest.raises(InputError, match="files of sample `jets` have no `jet_softdrop"):
+        balanced_weights(spec, [Rows.select(spec.inputs, [packed], [index >= 0])], [target])
+
+
 def weighted_rows(weight: Array, **changes: Any) -> tuple[Any, Rows, Array]:
     """A specification, jets of three classes with these generator weights, and their classes."""
     spec = make_spec("xgboost", **changes)

@@ -19,6 +19,7 @@ PLOTS = {
     "plot_discriminant",
     "plot_efficiency",
     "plot_dependence",
+    "plot_sculpting",
     "plot_importance",
     "plot_reweighting",
     "plot_closure",

@@ -1,5 +1,6 @@
 """Weights of a training: classes, and their spectra, levelled; rows that carry too much are named."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -48,8 +49,8 @@ def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[In
     if spec.parameters:
         weights = _level_values(spec, rows, target, weights)
     bins = [spectrum_bins(spec, r) for r in rows]
-    n_bins = (len(spec.training.pt_bins_gev) - 1) * (len(spec.training.abseta_bins) - 1)
-    shape = (len(spec.classes), n_bins)
+    spectrum = (spec.training.pt_bins_gev, spec.training.abseta_bins, *spec.training.level_in.values())
+    shape = (len(spec.classes), math.prod(len(edges) - 1 for edges in spectrum))
     if spec.training.balance == "none":
         factors: FloatArray = np.ones(shape)
     else:
@@ -107,15 +108,27 @@ def heavy_jets(spec: RecipeSpec, target: IntArray, weight: FloatArray) -> dict[s
 
 
 def spectrum_bins(spec: RecipeSpec, rows: Rows) -> IntArray:
-    """Bin in transverse momentum and |pseudorapidity|, shape (N,); 0 where only classes are levelled.
+    """Bin in transverse momentum, |pseudorapidity| and `level_in`, (N,); 0 where only classes are levelled.
 
     Rows beyond the edges count in the end bins.
+
+    Raises:
+        InputError: Files of the sample lack a column.
     """
     training = spec.training
     if not training.balance.startswith("pt_eta") or spec.object == "event":
         return np.zeros(len(rows), np.int64)
     pt = bin_of(rows.column("jet_pt_gev"), training.pt_bins_gev)
-    return pt * (len(training.abseta_bins) - 1) + bin_of(np.abs(rows.column("jet_eta")), training.abseta_bins)
+    place = pt * (len(training.abseta_bins) - 1)
+    place += bin_of(np.abs(rows.column("jet_eta")), training.abseta_bins)
+    for name, edges in training.level_in.items():
+        if any(name not in part.columns for part in rows.parts):
+            raise InputError(
+                f"{spec.name}: training.level_in: files of sample `{spec.sample}` have no `{name}`; leave "
+                "it out"
+            )
+        place = place * (len(edges) - 1) + bin_of(rows.column(name), edges)
+    return place
 
 
 def _flattened_bins(spec: RecipeSpec, rows: Rows) -> IntArray:

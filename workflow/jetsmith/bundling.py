@@ -154,14 +154,18 @@ def compare(
 
 
 def _last_bits(bundled: Bundle, jets: Mapping[str, Values], found: FloatArray) -> FloatArray:
-    """How far probabilities move where every input moves to a float beside it, either way; (N,)."""
+    """How far probabilities move where every input moves to a float beside it, either way; (N,).
+
+    A 0 is exact, and beside it may be what no logarithm takes; what moves to no number tells nothing.
+    """
     rng, most = np.random.default_rng(SEED), np.zeros(len(found), np.float32)
     for _ in range(4):
         moved = {}
         for name, group in jets.items():
             ends = np.where(rng.random(group.values.shape) < 0.5, np.float32(-np.inf), np.float32(np.inf))
-            moved[name] = Values(np.nextafter(group.values, ends), group.offsets)
-        most = np.maximum(most, np.abs(bundled.score(moved)[0] - found).max(axis=1))
+            beside = np.where(group.values == 0, group.values, np.nextafter(group.values, ends))
+            moved[name] = Values(beside, group.offsets)
+        most = np.fmax(most, np.abs(bundled.score(moved)[0] - found).max(axis=1))
     return most
 
 

@@ -102,6 +102,11 @@ def trains(backend: str) -> bool:
     return bool(find("classifiers", backend, "backend", "value").TRAINS)
 
 
+def computes(backend: str) -> bool:
+    """Whether its scores follow from inputs, of a model that is made here or by others."""
+    return bool(find("classifiers", backend, "backend", "value").COMPUTES)
+
+
 def sha256(path: Path) -> str:
     """As `sha256sum` prints it, of a file of others that the configuration pins."""
     with path.open("rb") as file:

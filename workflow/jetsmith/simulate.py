@@ -13,6 +13,7 @@ from jetsmith.simulation.tables import Array
 from jetsmith.specs.datasets import SimulateSpec
 
 RUN = 1  # the run number of all simulation
+MOST_EMPTY = 100  # batches in a row of which a filter keeps nothing: it never will
 
 
 def simulate_part(
@@ -39,11 +40,11 @@ def simulate_part(
     Raises:
         ConfigError: The packages of the simulation are missing. The driver may lack them where jobs have
             them, so only the job can tell.
-        InputError: Pythia makes no events.
+        InputError: Pythia makes no events, or none that the process keeps.
     """
     # Heavy, and not installed where only real files are read.
     try:
-        from jetsmith.simulation import pythia, reconstruction, writer
+        from jetsmith.simulation import filters, pythia, reconstruction, writer
     except ImportError as error:
         raise ConfigError(f"dataset {name}: {MISSING_PACKAGES} ({error})") from error
     wanted = events_of_part(round(spec.n_events * scale), spec.parts, part)
@@ -51,12 +52,20 @@ def simulate_part(
     generator = pythia.make_generator(process, int(sequence.generate_state(1)[0]))
     rng = np.random.default_rng(sequence.spawn(1)[0])
     progress = Progress(f"simulate {name} {part:03d}", wanted, "events")
-    done = 0
+    done = empty = 0
     with writer.open_pfnano(output) as file:
         while done < wanted:
-            batch = pythia.next_batch(generator).head(wanted - done)
-            if batch.n_events == 0:
+            generated = pythia.next_batch(generator)
+            if generated.n_events == 0:
                 raise InputError(f"dataset {name}: Pythia gave up on a whole batch of {spec.process}")
+            generated, batch = filters.kept(generated, process.keep, wanted - done)
+            file.generated(generated.weight)
+            empty = 0 if batch.n_events else empty + 1
+            if empty == MOST_EMPTY:
+                problem = f"`{process.keep}` keeps no event of {empty} batches of {spec.process}"
+                raise InputError(f"dataset {name}: {problem}")
+            if empty:
+                continue
             scalars, collections = reconstruction.reconstruct(batch, Detector(), process.boosted, rng)
             file.add(_key(part, done, batch.n_events) | scalars, collections)
             done += batch.n_events

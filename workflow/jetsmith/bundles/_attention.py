@@ -25,31 +25,43 @@ def of_each_line(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
 def attention(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
     """Zeros in padded slots go in: products with them are finite, and their shares 0."""
     graph, group = walk.graph, walk.group(given[1])
-    x = walk.settled(given[0])
+    x = _settled_slots(walk, given)
     width, heads = x.width // 3, layer.heads
     first, length = graph.whole(-1), group.length
     shape = graph.node("Concat", first, length, graph.whole(heads, width // heads), axis=0)
     parts = [
-        graph.node("Reshape", part, shape) for part in graph.split(walk.applied(x), [width] * 3)
+        graph.node("Reshape", part, shape) for part in graph.split(x.name, [width] * 3)
     ]  # (N, T, heads, D / heads) each
     query = graph.node("Mul", parts[0], graph.constant((width // heads) ** -0.5))
     query = graph.node("Transpose", query, perm=[0, 2, 1, 3])
     product = graph.node("MatMul", query, graph.node("Transpose", parts[1], perm=[0, 2, 3, 1]))
     share = shares_of(walk, product, graph.node("Unsqueeze", group.mask, graph.whole(1, 2)))
     mean = graph.node("MatMul", share, graph.node("Transpose", parts[2], perm=[0, 2, 1, 3]))
-    together = graph.node("Concat", first, length, graph.whole(width), axis=0)
-    slots = graph.node("Reshape", graph.node("Transpose", mean, perm=[0, 2, 1, 3]), together)
-    return Tensor(slots, width, slots=walk.found(given[1]).name)
+    mean = graph.node("Transpose", mean, perm=[0, 2, 1, 3])
+    return Tensor(graph.node("Reshape", mean, graph.whole(-1, width)), width)
 
 
 def pooling(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
-    """The last feature is ln of the weight."""
-    graph, width = walk.graph, walk.found(given[0]).width - 1
-    values, weight = graph.split(walk.plain(given[0]), [width, 1])
-    mask = walk.group(given[1]).mask
-    share = shares_of(walk, graph.node("Squeeze", weight, graph.whole(2)), mask)
-    mean = graph.node("MatMul", graph.node("Unsqueeze", share, graph.whole(1)), values)
-    return Tensor(graph.node("Squeeze", mean, graph.whole(1)), width)
+    """The second tensor is ln of the weight."""
+    graph, (x, weight, mask) = walk.graph, given
+    values = _settled_slots(walk, (x, mask))
+    slots = graph.node("Squeeze", _settled_slots(walk, (weight, mask)).name, graph.whole(2))
+    share = shares_of(walk, slots, walk.group(mask).mask)
+    mean = graph.node("MatMul", graph.node("Unsqueeze", share, graph.whole(1)), values.name)
+    return Tensor(graph.node("Squeeze", mean, graph.whole(1)), values.width)
+
+
+def slots(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
+    """Lines back in their slots, with what is left of them; padded ones may hold anything."""
+    graph, x, group = walk.graph, walk.found(given[0]), walk.group(given[1])
+    shape = graph.node("Concat", graph.whole(-1), group.length, graph.whole(x.width), axis=0)
+    return replace(x, name=graph.node("Reshape", x.name, shape), slots=walk.found(given[1]).name)
+
+
+def _settled_slots(walk: "Walk", given: Sequence[Any]) -> Tensor:
+    """Slots of lines, zeros in padded ones."""
+    found = slots(walk, None, given)
+    return Tensor(walk.applied(found), found.width)
 
 
 def shares_of(walk: "Walk", x: str, mask: str) -> str:

@@ -106,13 +106,6 @@ def _lines(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
     return replace(x, name=lines, slots="")
 
 
-def _slots(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
-    graph, x, group = walk.graph, walk.found(given[0]), walk.group(given[1])
-    shape = graph.node("Concat", graph.whole(-1), group.length, graph.whole(x.width), axis=0)
-    slots = graph.node("Reshape", x.name, shape)
-    return replace(x, name=slots, slots=walk.found(given[1]).name)
-
-
 def _zero_padded(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
     x, mask = given
     zeros = walk.group(mask).masked(walk.plain(x))
@@ -275,7 +268,7 @@ LAYERS: dict[str, Callable[[Walk, Any, Sequence[Any]], Tensor]] = {
     "Standardise": _standardise,
     "Lines": _lines,
     "LineNorm": _line_norm,
-    "Slots": _slots,
+    "Slots": _attention.slots,
     "ZeroPadded": _zero_padded,
     "Unroll": _unroll,
     "Sum": _sum,

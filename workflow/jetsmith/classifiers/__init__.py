@@ -111,6 +111,9 @@ class Backend(Protocol):
     TRAINS: bool
     """False where there is nothing to train; `fit` is then not called."""
 
+    COMPUTES: bool
+    """Whether scores follow from inputs; False where they are read as they stand."""
+
     SEQUENCES: bool
     """Whether it reads sequences, not flat features alone."""
 

@@ -24,13 +24,15 @@ class Term:
 
 
 def terms(spec: RecipeSpec) -> dict[str, Term]:
-    """The losses of a classifier, by output of its network.
+    """The losses of a classifier, by output of its network, without those of weight 0.
 
     Raises:
         ConfigError: There is no such loss.
     """
     found = {}
     for name, given in (spec.losses or {CLASSES: LossSpec()}).items():
+        if not given.weight:
+            continue
         plug = plugs.find("losses", given.loss, f"{spec.name}: losses.{name}", "value")
         found[name] = Term(cast(Loss, plug), plug.Options.model_validate(given.options), given.weight)
     return found
@@ -54,7 +56,10 @@ def summed_loss(
                 mask[inputs.group] = batch[f"{inputs.group}_mask"]
                 side |= {name: batch[inputs.group][..., k] for k, name in enumerate(inputs.features)}
         seen = Seen(target, weight, side, spec.class_names, mask)
-        losses = [term.weight * term.plug.loss(found[n], seen, term.options) for n, term in summed.items()]
+        losses = []
+        for name, term in summed.items():
+            output = found[CLASSES if term.plug.OUTPUT is None else name]
+            losses.append(term.weight * term.plug.loss(output, seen, term.options))
         return sum(losses[1:], start=losses[0])
 
     return loss

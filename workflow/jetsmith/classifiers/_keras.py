@@ -10,7 +10,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -52,6 +52,7 @@ def engine_of(spec: RecipeSpec, threads: int) -> Any:
         InputError: It is not installed.
     """
     os.environ["KERAS_BACKEND"] = spec.engine
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no GPU is no error of each job (docs/site.md)
     try:
         if spec.engine == "jax":
             from jetsmith.classifiers import _jax as engine
@@ -100,7 +101,7 @@ def fit(task: Task) -> list[dict[str, float]]:
     model.set_weights(best)
     io.write_json(task.folder / "scaler.json", {name: scaler.record() for name, scaler in scalers.items()})
     with io.atomic_file(task.folder / "model.keras") as temporary:
-        finished(exact(task.spec, model, scalers)).save(temporary)
+        finished(exact(task.spec, model, scalers), adversaries(task.spec)).save(temporary)
     if task.judged is not None:
         io.write_json(task.folder / HEADS, judge(task.spec, model, *task.judged))
     checkpoint.unlink(missing_ok=True)
@@ -115,7 +116,11 @@ def build_model(spec: RecipeSpec, scalers: dict[str, Scaler]) -> Any:
     """
     model = plugs.find("models", spec.model, f"{spec.name}: model", "value")
     n_classes = len(spec.classes)
-    outputs = {name: output_of(term.plug, term.options, n_classes) for name, term in terms(spec).items()}
+    outputs = {
+        name: output_of(term.plug, term.options, n_classes)
+        for name, term in terms(spec).items()
+        if term.plug.OUTPUT is not None
+    }
     with _computing_in(POLICIES[spec.precision]):
         network = model.build(spec.inputs, outputs, model.Options.model_validate(spec.architecture))
     for group, scaler in scalers.items():
@@ -145,11 +150,16 @@ def _computing_in(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def finished(network: Any) -> Any:
-    """The network as it is saved: its output `classes` are probabilities, others as they are."""
+def adversaries(spec: RecipeSpec) -> list[str]:
+    """Outputs that only training needs."""
+    return [name for name, term in terms(spec).items() if term.plug.OUTPUT == "adversary"]
+
+
+def finished(network: Any, without: Collection[str] = ()) -> Any:
+    """The network as it is saved: its output `classes` are probabilities, others, but some, as they are."""
     import keras
 
-    outputs = dict(network.output)
+    outputs = {name: output for name, output in network.output.items() if name not in without}
     outputs[CLASSES] = keras.layers.Softmax(name="probabilities")(outputs[CLASSES])
     return keras.Model({tensor.name: tensor for tensor in network.inputs}, outputs)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jetsmith.io import FloatArray
     from jetsmith.packed.rows import Rows
 
-TRAINS, SEQUENCES, MODELS = True, False, False
+TRAINS, COMPUTES, SEQUENCES, MODELS = True, True, False, False
 SIGNED, TAGS = True, False
 
 

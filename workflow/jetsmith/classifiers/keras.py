@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from jetsmith.io import FloatArray
     from jetsmith.packed.rows import Rows
 
-TRAINS, SEQUENCES, MODELS = True, True, True
+TRAINS, COMPUTES, SEQUENCES, MODELS = True, True, True, True
 SIGNED, TAGS = True, True
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jetsmith.io import FloatArray
     from jetsmith.packed.rows import Rows
 
-TRAINS, SEQUENCES, MODELS = False, True, False
+TRAINS, COMPUTES, SEQUENCES, MODELS = False, True, True, False
 SIGNED, TAGS = False, True
 CHECKSUMS, INPUTS = "SHA256SUMS", "inputs.json"
 BARE = ("tensors", "divided_by", "outputs")  # of a file without preprocessing

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from jetsmith.io import FloatArray
     from jetsmith.packed.rows import Rows
 
-TRAINS, SEQUENCES, MODELS = True, False, False
+TRAINS, COMPUTES, SEQUENCES, MODELS = True, True, False, False
 SIGNED, TAGS = False, True
 # What a saved model consists of; anything else in the file is refused.
 TRUSTED = (

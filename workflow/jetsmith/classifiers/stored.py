@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from jetsmith.io import BoolArray, FloatArray
     from jetsmith.packed.rows import Rows
 
-TRAINS, SEQUENCES, MODELS = False, False, False
+TRAINS, COMPUTES, SEQUENCES, MODELS = False, False, False, False
 SIGNED, TAGS = False, True
 NOT_COMPUTED = -900.0  # -999, -1000, -2000 (two of them added), -3000: no layout's score lies below
 

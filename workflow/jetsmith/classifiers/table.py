@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jetsmith.io import FloatArray
     from jetsmith.packed.rows import Rows
 
-TRAINS, SEQUENCES, MODELS = False, False, False
+TRAINS, COMPUTES, SEQUENCES, MODELS = False, False, False, False
 SIGNED, TAGS = False, False
 DATASET = "dataset"
 

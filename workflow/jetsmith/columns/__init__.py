@@ -14,6 +14,7 @@ from jetsmith.columns.of_jets import CHARGED, DOUBLE_B, JET, NEUTRAL, TAG, VERTI
 from jetsmith.columns.records import Column, flat
 from jetsmith.derivations.of_events import OF_EVENTS
 from jetsmith.derivations.of_jets import OF_JETS
+from jetsmith.derivations.of_large import OF_LARGE
 from jetsmith.derivations.of_particles import OF_PARTICLES
 from jetsmith.derivations.of_tags import OF_TAGS
 from jetsmith.derivations.ways import New
@@ -41,7 +42,10 @@ def _derived(table: Mapping[str, New]) -> dict[str, Column]:
 # Truth ids (column `flavour`) that the layouts give; config/flavours.yaml says what they mean.
 TRUTH: dict[str, tuple[int, ...]] = {
     "ak4": (0, 1, 2, 400, 410, 411, 500, 510, 511, 520, 521, 600, 999),
-    "ak8": (999, 1000, 1004, 1005, 1044, 1055, 2504, 2505, 2506),
+    "ak8": (
+        *(999, 1000, 1004, 1005, 1044, 1055),
+        *(2301, 2304, 2305, 2401, 2404, 2504, 2505, 2506, 2601, 2604, 2611, 2614),
+    ),
     "event": (0,),
 }
 
@@ -59,7 +63,7 @@ ROWS = "rows"  # beside the groups of features: the rows themselves, with key, t
 # plot or a decorrelation reads is a name here, and nothing else.
 KINEMATICS = {
     "ak4": ("jet_pt_gev", "jet_eta", "hadron_flavour", "n_pv"),
-    "ak8": ("jet_pt_gev", "jet_eta", "hadron_flavour", "n_pv"),
+    "ak8": ("jet_pt_gev", "jet_eta", "hadron_flavour", "n_pv", "jet_softdrop_mass_gev"),
     "event": ("z_pt_gev", "lhe_v_pt_gev"),
 }
 # What else tells apart two rows that have the same key by chance: each production numbers its events anew.
@@ -86,7 +90,7 @@ STORED: dict[str, dict[str, Column]] = {
 
 BY_OBJECT: dict[str, dict[str, Column]] = {
     "ak4": STORED["ak4"] | _derived(OF_JETS | OF_PARTICLES | OF_TAGS),
-    "ak8": STORED["ak8"] | _derived(OF_JETS | OF_PARTICLES),
+    "ak8": STORED["ak8"] | _derived(OF_JETS | OF_PARTICLES | OF_LARGE),
     "event": STORED["event"] | _derived(OF_EVENTS),
 }
 

@@ -134,18 +134,20 @@ def _losses(spec: ClassifierSpec) -> Iterator[str]:
         loss = cast(Loss, plugs.find("losses", given.loss, "", ""))
         options = loss.Options.model_validate(given.options)
         if (output == "classes") != (loss.OUTPUT == "classes"):
-            may = [name for name in plugs.names("losses") if _kind(name) in _outputs(spec.model)]
+            may = [n for n in plugs.names("losses") if _kind(n) is None or _kind(n) in _outputs(spec.model)]
             others = [name for name in may if (output == "classes") == (_kind(name) == "classes")]
             what = "the logits of the classes" if output == "classes" else "another one than these"
             yield f"losses.{output}.loss: the output is {what}, `{given.loss}` is for others; choices: " + (
                 ", ".join(others)
             )
-        elif loss.OUTPUT not in _outputs(spec.model):
+        elif loss.OUTPUT is not None and loss.OUTPUT not in _outputs(spec.model):
             able = [name for name in plugs.names("models") if loss.OUTPUT in _outputs(name)]
             yield (
                 f"losses.{output}.loss: `{given.loss}` learns {loss.OUTPUT}, of which `model: {spec.model}` "
                 f"has no output; models that have: {', '.join(able)}"
             )
+        if output == "classes" and not given.weight:
+            yield "losses.classes.weight: 0, and nothing would be learned; give a number above 0"
         yield from (f"losses.{output}.options.{problem}" for problem in options.misfits(spec))
         for name in options.columns():
             used.append(name)
@@ -156,9 +158,9 @@ def _losses(spec: ClassifierSpec) -> Iterator[str]:
             yield f"side: no loss reads `{name}`; leave it out"
 
 
-def _kind(loss: str) -> str:
-    """Of what its output is."""
-    return str(plugs.find("losses", loss, "", "").OUTPUT)
+def _kind(loss: str) -> str | None:
+    """Of what its output is; None where it has none of its own."""
+    return cast(Loss, plugs.find("losses", loss, "", "")).OUTPUT
 
 
 def _outputs(model: str) -> tuple[str, ...]:
@@ -169,6 +171,16 @@ def _outputs(model: str) -> tuple[str, ...]:
 def _training(spec: ClassifierSpec) -> Iterator[str]:
     for key in ("pt_bins_gev", "abseta_bins"):
         yield from edges(getattr(spec.training, key), f"training.{key}")
+    may = columns.KINEMATICS[spec.object]
+    for key, given in (("training.level_in", spec.training.level_in), ("decorrelate", spec.decorrelate)):
+        for name, found in given.items():
+            if name not in may:
+                yield f"{key}: rows of `{spec.object}` carry no column `{name}`{hint(name, may)}"
+            yield from rising(found, f"{key}.{name}")
+    if spec.training.level_in and spec.role == "reweighter":
+        yield "training.level_in: is of taggers; a reweighter learns the ratio as it is: leave it out"
+    elif spec.training.level_in and not spec.training.balance.startswith("pt_eta"):
+        yield f"training.level_in: balance: {spec.training.balance} levels no spectra; write `pt_eta_class`"
     schedule, epochs = spec.training.schedule, spec.training.epochs
     if schedule.rises_and_stays >= epochs:
         yield (
@@ -247,7 +259,12 @@ def _reweighter(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> It
         both = [feature for feature in compared.features if (compared.group, feature) in seen]
         if both:
             yield f"spectators.{compared.group}: {', '.join(both)} of `inputs`, which are compared anyway"
-    for key, given in (("discriminants", spec.discriminant), ("evaluation", spec.evaluation)):
+    judging = (
+        ("discriminants", spec.discriminant),
+        ("evaluation", spec.evaluation),
+        ("decorrelate", spec.decorrelate or None),
+    )
+    for key, given in judging:
         if given is not None:
             yield f"{key}: judges taggers; leave it out of a reweighter"
     balance, may = spec.training.balance, ["class", *(["pt_eta_class"] if spec.object == "event" else [])]

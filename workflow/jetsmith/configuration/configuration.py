@@ -225,9 +225,9 @@ class Configuration:
 
     @property
     def explained(self) -> list[str]:
-        """Taggers that are looked into: those that are trained here."""
+        """Taggers that are looked into: those whose scores follow from inputs, whoever trained them."""
         found = self.run.taggers if self.run.explain.enabled else ()
-        return [name for name in found if plugs.trains(self.classifiers[name].backend)]
+        return [name for name in found if plugs.computes(self.classifiers[name].backend)]
 
     @property
     def bundled(self) -> list[str]:

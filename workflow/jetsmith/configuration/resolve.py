@@ -102,7 +102,10 @@ def resolve(
         ratio=_ratio(content, sources[name].role, options),
         architecture=options.model_dump(mode="json"),
         **content.model_dump(
-            include={"title", "backend", "model", "engine", "precision", "start_from", "object", "training"}
+            include={
+                *("title", "backend", "model", "engine", "precision", "start_from", "object", "training"),
+                "decorrelate",
+            }
         ),
         **judged(content.evaluation, "evaluation"),
     )

@@ -90,6 +90,7 @@ _SUBJECTS: dict[str, Callable[[Configuration], Iterable[str | Subject]]] = {
     "explained": lambda run: run.explained,
     "ablated": lambda run: run.ablations,
     "ensemble": _of_ensembles,
+    "decorrelated": lambda run: [name for name, spec in run.judgements.items() if spec.decorrelate],
     "described": _described,
     "compared": _compared,
 }

@@ -1,4 +1,4 @@
-"""Stage explain: what a trained tagger's first discriminant loses without an input, and what moves it."""
+"""Stage explain: what a tagger's first discriminant loses without an input, and what moves it."""
 
 import sys
 from collections.abc import Sequence
@@ -35,7 +35,8 @@ def explain(
 ) -> Explanation:
     """Look into a tagger, on jets of signal and background that its training did not see.
 
-    Where there are more of these than are wanted, a hash of the event chooses.
+    Where there are more of these than are wanted, a hash of the event chooses. Jets of which a file of others
+    has no score are left out; one that has none with the inputs of other jets comes last.
 
     Args:
         spec: The tagger.
@@ -55,6 +56,16 @@ def explain(
     model = Path(model)
     applied.require_same(spec, model)
     rows = chosen(spec, Path(packed), signal, background, jets.exchanged, seed)
+    backend = find_backend(spec.backend)
+
+    def judged(of: Rows) -> FloatArray:
+        """The discriminant of each jet; NaN where there is no score."""
+        each = applied.probabilities(spec, backend, model, of, threads)
+        by_class = dict(zip(spec.class_names, members.mean(each).T, strict=True))
+        return metrics.discriminant(discriminant, by_class)
+
+    if not backend.TRAINS:
+        rows = rows[np.flatnonzero(~np.isnan(judged(rows)))]
     is_signal = np.isin(rows.label(), signal.truth)
     weight = rows.weight()
     sums = [float(weight[mask].sum()) for mask in (is_signal, ~is_signal)]
@@ -65,13 +76,13 @@ def explain(
         io.write_record(output, found)
         return found
     held = in_memory(rows)
-    backend = find_backend(spec.backend)
 
     def judge(versions: Sequence[Packed]) -> list[FloatArray]:
         """The discriminant of each version of the jets."""
-        each = applied.probabilities(spec, backend, model, Rows.select(spec.inputs, versions), threads)
-        by_class = dict(zip(spec.class_names, members.mean(each).T, strict=True))
-        return np.split(metrics.discriminant(discriminant, by_class), len(versions))
+        found = judged(Rows.select(spec.inputs, versions))
+        if not backend.TRAINS:
+            found[np.isnan(found)] = -np.inf
+        return np.split(found, len(versions))
 
     features, groups = permutation.of_features(spec.inputs), permutation.of_groups(spec.inputs)
     together = permutation.of_correlated(spec.inputs, held)

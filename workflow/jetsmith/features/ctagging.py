@@ -10,7 +10,7 @@ import numpy as np
 from jetsmith.features.summaries import total_by_row
 from jetsmith.features.table import Array, Lists
 from jetsmith.features.tagging import NO_VERTEX, VERTEX, leading, mask_of, momenta, sum_of_tracks, where_some
-from jetsmith.io import FloatArray
+from jetsmith.io import FloatArray, IntArray
 
 B_MASS_GEV = 5.2794
 MUON_PT_GEV, MAX_LEPTON_SIGNIFICANCE, ELECTRON_DELTA_R = 2.0, 200.0, 0.4
@@ -58,21 +58,30 @@ def soft_leptons(is_muon: Lists, is_electron: Lists, pt: Lists, distance: Lists,
 
 def lepton_category(category: Array, lepton: Lists) -> Array:
     """CMS' vertexLeptonCategory: 3 more than the vertex category with a soft muon, 6 with an electron."""
-    kind = np.zeros(len(category))
-    np.maximum.at(kind, lepton.owner, lepton.values)
+    kind, some = np.zeros(len(category)), np.flatnonzero(lepton.values)
+    np.maximum.at(kind, lepton.owner[some], lepton.values[some])
     return np.asarray(category + 3 * kind)
 
 
 def _with_jet(
     lepton: Lists, pt: Lists, eta: Lists, phi: Lists, *jet: Array
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Product of the four-momenta of lepton and uncorrected jet, and the size of the momentum of either."""
+) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
+    """Places of soft leptons, product of four-momenta with the uncorrected jet, sizes of both momenta."""
     jet_raw_pt, jet_pt, jet_eta, jet_phi, jet_mass = jet
-    mass = np.where(lepton.values == 1, MUON_MASS_GEV, ELECTRON_MASS_GEV)
+    some = np.flatnonzero(lepton.values)  # few of the candidates
+    mass = np.where(lepton.values[some] == 1, MUON_MASS_GEV, ELECTRON_MASS_GEV)
     jets = momenta(jet_raw_pt, jet_eta, jet_phi, jet_mass.astype(np.float64) * jet_raw_pt / jet_pt)
-    own, other = momenta(pt.values, eta.values, phi.values, mass), jets[:, pt.owner]
+    own = momenta(pt.values[some], eta.values[some], phi.values[some], mass)
+    other = jets[:, pt.owner[some]]
     product = own[3] * other[3] - np.sum(own[:3] * other[:3], axis=0)
-    return product, np.sqrt(np.sum(own[:3] ** 2, axis=0)), np.sqrt(np.sum(other[:3] ** 2, axis=0))
+    return some, product, np.sqrt(np.sum(own[:3] ** 2, axis=0)), np.sqrt(np.sum(other[:3] ** 2, axis=0))
+
+
+def _leading_lepton(places: IntArray, values: FloatArray, lepton: Lists, pt: Lists) -> Lists:
+    """Values of soft leptons by their places, in falling pt."""
+    found = np.full(len(pt.values), np.nan)
+    found[places] = values
+    return leading(Lists(pt.offsets, found), lepton, pt)
 
 
 def lepton_ratio_rel(lepton: Lists, pt: Lists, eta: Lists, phi: Lists, *jet: Array) -> Lists:
@@ -80,15 +89,15 @@ def lepton_ratio_rel(lepton: Lists, pt: Lists, eta: Lists, phi: Lists, *jet: Arr
 
     `jet`: pt before and after corrections, eta, phi, mass.
     """
-    product, _, size = _with_jet(lepton, pt, eta, phi, *jet)
-    return leading(Lists(pt.offsets, product / size**2), lepton, pt)
+    some, product, _, size = _with_jet(lepton, pt, eta, phi, *jet)
+    return _leading_lepton(some, product / size**2, lepton, pt)
 
 
 def lepton_eta_rel(lepton: Lists, pt: Lists, eta: Lists, phi: Lists, *jet: Array) -> Lists:
     """CMS' etaRel of soft leptons: ln((x + y) / (x - y)) / 2, x of the momenta, y of the four-momenta."""
-    product, own, size = _with_jet(lepton, pt, eta, phi, *jet)
+    some, product, own, size = _with_jet(lepton, pt, eta, phi, *jet)
     value = np.log((own * size + product) / (own * size - product)) / 2
-    return leading(Lists(pt.offsets, value), lepton, pt)
+    return _leading_lepton(some, value, lepton, pt)
 
 
 def lepton_ratio(lepton: Lists, pt: Lists, jet_raw_pt: Array) -> Lists:

@@ -47,8 +47,9 @@ class Lists:
 
     def where(self, mask: npt.NDArray[np.bool_]) -> "Lists":
         """The values with True in `mask` (total,)."""
-        before = np.concatenate([[0], np.cumsum(mask)])
-        return Lists(before[self.offsets], self.values[mask])
+        before = np.zeros(len(mask) + 1, np.int64)
+        np.cumsum(mask, out=before[1:])
+        return Lists(before[self.offsets], self.values[np.flatnonzero(mask)])
 
     def falling(self) -> IntArray:
         """Indices that put each list in falling order, NaN last; equal values keep their order."""

@@ -55,7 +55,7 @@ def selected(is_near_axis: Lists, distance: Lists) -> Lists:
 def without_kaons(is_selected: Lists, pt: Lists, eta: Lists, phi: Lists, charge: Lists) -> Lists:
     """Selected tracks that do not make a K0S with another one."""
     return mask_of(
-        pt, (is_selected.values != 0) & ~_of_kaon(is_selected, pt, eta, phi, charge, KAON_WINDOW_GEV)
+        pt, (is_selected.values != 0) & ~of_kaon(is_selected, pt, eta, phi, charge, KAON_WINDOW_GEV)
     )
 
 
@@ -64,7 +64,7 @@ def pseudo_vertex(
 ) -> Lists:
     """Displaced tracks that make a pseudo vertex: two or more, but no K0S."""
     displaced = mask_of(pt, (is_selected.values != 0) & (sip2d_sig.values > PSEUDO_SIGNIFICANCE))
-    kaon = _of_kaon(displaced, pt, eta, phi, charge, PSEUDO_KAON_WINDOW_GEV)
+    kaon = of_kaon(displaced, pt, eta, phi, charge, PSEUDO_KAON_WINDOW_GEV)
     number = total_by_row(displaced)
     made = number - np.where(number == 2, total_by_row(mask_of(pt, kaon)), 0) >= PSEUDO_TRACKS
     return mask_of(pt, (displaced.values != 0) & made[pt.owner])
@@ -82,7 +82,7 @@ def mask_of(like: Lists, keep: BoolArray) -> Lists:
     return Lists(like.offsets, keep.astype(np.float32))
 
 
-def _of_kaon(mask: Lists, pt: Lists, eta: Lists, phi: Lists, charge: Lists, window: float) -> BoolArray:
+def of_kaon(mask: Lists, pt: Lists, eta: Lists, phi: Lists, charge: Lists, window: float) -> BoolArray:
     """Elements of a pair of opposite charge with the mass of a K0S, of those with a mask that is not 0."""
     chosen = np.flatnonzero(mask.values != 0)
     owner, sign = mask.owner[chosen], charge.values[chosen].astype(np.int64)
@@ -109,10 +109,13 @@ def _mass(momentum: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(np.maximum(square, 0.0)))
 
 
-def _total(mask: Lists, momentum: FloatArray) -> FloatArray:
+def _total(mask: Lists, pt: Lists, eta: Lists, phi: Lists, mass: Lists | float) -> FloatArray:
     """Sum of the momenta with a mask that is not 0, shape (4, N); NaN where one of them is not known."""
-    used = np.where(mask.values != 0, momentum, 0)
-    return np.stack([np.bincount(mask.owner, weights=row, minlength=len(mask)) for row in used])
+    used = np.flatnonzero(mask.values)  # most are not: momenta are costly
+    owner = mask.owner[used]
+    masses = mass.values[used] if isinstance(mass, Lists) else mass
+    momentum = momenta(pt.values[used], eta.values[used], phi.values[used], masses)
+    return np.stack([np.bincount(owner, weights=row, minlength=len(mask)) for row in momentum])
 
 
 def where_some(mask: Lists, values: FloatArray) -> FloatArray:
@@ -122,7 +125,7 @@ def where_some(mask: Lists, values: FloatArray) -> FloatArray:
 
 def sum_of_tracks(mask: Lists, pt: Lists, eta: Lists, phi: Lists) -> FloatArray:
     """Sum of the tracks with a mask that is not 0, as pions: px, py, pz, energy [GeV], shape (4, N)."""
-    return _total(mask, momenta(pt.values, eta.values, phi.values, PION_MASS_GEV))
+    return _total(mask, pt, eta, phi, PION_MASS_GEV)
 
 
 def _given(n_tracks: Array, values: Array) -> FloatArray:
@@ -185,11 +188,17 @@ def tagged_vertices(
 
     ASSUME opposite charges in a vertex of two tracks with the mass of a K0S.
     """
-    keep = (dxy.values > MIN_FLIGHT_CM) & (dxy.values < MAX_FLIGHT_CM) & (mass.values < MAX_VERTEX_MASS_GEV)
-    keep &= (dxy_sig.values > MIN_FLIGHT_SIGNIFICANCE) & (distance.values < DELTA_R)
-    kaon = np.abs(mass.values - KAON_MASS_GEV) < PSEUDO_KAON_WINDOW_GEV
-    keep &= (n_of_vertex.values > 2) | ((n_of_vertex.values == 2) & ~kaon)
+    keep = are_displaced(mass, n_of_vertex, dxy, dxy_sig) & (distance.values < DELTA_R)
     return mask_of(mass, keep & (n_tracks[mass.owner] >= MIN_TRACKS))
+
+
+def are_displaced(mass: Lists, n_of_vertex: Lists, dxy: Lists, dxy_sig: Lists) -> BoolArray:
+    """Vertices of a heavy hadron by their flight, mass and tracks, of which two are no K0S."""
+    keep = (dxy.values > MIN_FLIGHT_CM) & (dxy.values < MAX_FLIGHT_CM) & (mass.values < MAX_VERTEX_MASS_GEV)
+    keep &= dxy_sig.values > MIN_FLIGHT_SIGNIFICANCE
+    kaon = np.abs(mass.values - KAON_MASS_GEV) < PSEUDO_KAON_WINDOW_GEV
+    found: BoolArray = keep & ((n_of_vertex.values > 2) | ((n_of_vertex.values == 2) & ~kaon))
+    return found
 
 
 def vertex_category(n_tracks: Array, is_tagged: Lists, is_pseudo: Lists) -> Array:
@@ -219,7 +228,7 @@ def of_first_vertex(values: Lists, is_tagged: Lists, d3d: Lists, d3d_sig: Lists)
 def _vertex_sum(category: Array, *columns: Lists) -> FloatArray:
     """Momentum of all vertices of a jet, or of its pseudo vertex, shape (4, N); NaN without either."""
     is_tagged, sv_pt, sv_eta, sv_phi, sv_mass, is_pseudo, pt, eta, phi = columns
-    real = _total(is_tagged, momenta(*(c.values for c in (sv_pt, sv_eta, sv_phi, sv_mass))))
+    real = _total(is_tagged, sv_pt, sv_eta, sv_phi, sv_mass)
     pseudo = where_some(is_pseudo, sum_of_tracks(is_pseudo, pt, eta, phi))
     total = np.where(category == VERTEX, where_some(is_tagged, real), pseudo)
     return np.where(category < NO_VERTEX, total, np.nan)

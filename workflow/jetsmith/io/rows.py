@@ -8,7 +8,6 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import pyarrow as pa
-import uproot
 
 from jetsmith.errors import InputError
 from jetsmith.io.atomic import atomic_file
@@ -16,7 +15,9 @@ from jetsmith.io.parquet import named, opened, read_table, writing
 
 
 def write_rows(path: str | Path, rows: ak.Array | Iterable[ak.Array], **subject: Any) -> None:
-    """Write one row a jet as parquet, ZSTD-3; floating columns split by byte.
+    """Write one row a jet as parquet, ZSTD-1; floating columns split by byte.
+
+    A higher level makes no smaller files of such numbers, and nobody asks for the range of those in a page.
 
     Args:
         path: Target, replaced at once when everything is written.
@@ -32,7 +33,8 @@ def write_rows(path: str | Path, rows: ak.Array | Iterable[ak.Array], **subject:
     first = next(tables)
     options = {
         "compression": "zstd",
-        "compression_level": 3,
+        "compression_level": 1,
+        "write_statistics": False,
         "use_dictionary": False,
         "use_byte_stream_split": [leaf for leaf, kind in _leaves(first.schema) if pa.types.is_floating(kind)],
         "store_schema": True,
@@ -54,6 +56,8 @@ def write_root(path: str | Path, rows: str | Path) -> None:
         path: Target, replaced at once when everything is written.
         rows: The parquet file.
     """
+    import uproot  # every job imports this module, and one kind writes ROOT
+
     with (
         atomic_file(path) as temporary,
         uproot.recreate(temporary, compression=uproot.ZSTD(1)) as file,

@@ -3,6 +3,8 @@
 A loss is a module with a record `Options`, the keys of `options`, of what kind its output is (`OUTPUT`), and
 a function `loss(output, seen, options)` on keras.ops, which gives the mean over a batch of weight × loss. A
 network has an output `classes` and as many others as the configuration names; it learns from their sum.
+A loss without an output of its own (`OUTPUT` is None) is one more term of that sum, of the logits of the
+classes.
 
 The parse reads `Options`: Keras is imported in functions.
 """
@@ -33,6 +35,11 @@ class Options(plugs.Options):
     def of(self) -> tuple[str, int]:
         """The group whose constituents, or their pairs, the output is of, and how wide it is there."""
         return "", 1
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Widths of the layers that an adversary has before its output."""
+        return ()
 
 
 class TrackOptions(Options):
@@ -67,6 +74,29 @@ class TrackOptions(Options):
             yield f"column: `{self.column}` is no feature of `side.{self.group}`{hint(self.column, side)}"
 
 
+class DecorrelationOptions(Options):
+    """The keys of a loss by which the network is to say nothing of a column."""
+
+    column: str = Field("", description="Feature of `side` that is to be left alone, such as a mass.")
+    rows: tuple[Name, ...] = Field((), description="Classes, the background, whose rows count.")
+
+    def columns(self) -> tuple[str, ...]:
+        """It."""
+        return (self.column,) if self.column else ()
+
+    def misfits(self, spec: ClassifierSpec) -> Iterator[str]:
+        """There is a column, and rows are those of classes of the classifier."""
+        if not self.column:
+            yield "column: is missing; a feature of `side` that is to be left alone"
+        elif any(self.column in inputs.features for inputs in spec.auxiliary):
+            yield f"column: `{self.column}` is a number of each constituent; give one of each row"
+        if not self.rows:
+            yield "rows: is missing; the classes, the background, whose rows count"
+        for name in self.rows:
+            if name not in spec.class_names:
+                yield f"rows: unknown class `{name}`{hint(name, spec.class_names)}"
+
+
 @dataclass(frozen=True)
 class Seen:
     """What a loss sees of a batch beside the output.
@@ -93,15 +123,27 @@ class Loss(Protocol):
     Options: ClassVar[type[Options]]
     """The keys of `options` in the classifier's file."""
 
-    OUTPUT: Kind
-    """Of what kind its output is (`models.Output`). Others than logits of the classes and numbers of rows are
-    auxiliary: where files lack the columns that their loss reads, they are off."""
+    OUTPUT: Kind | None
+    """Of what kind its output is (`models.Output`); None of a term that is made from the logits of the
+    classes. Those of constituents and of their pairs are auxiliary: where files lack the columns that their
+    loss reads, they are off."""
 
     def loss(self, output: Tensor, seen: Seen, options: Any) -> Tensor:
         """Mean over the batch of weight × loss, a scalar."""
 
 
+def background(seen: Seen, options: DecorrelationOptions) -> tuple[Tensor, Tensor]:
+    """The column, 0 where it is no number, and weights, 0 of rows that do not count; shape (n,) each."""
+    from keras import ops
+
+    column = seen.side[options.column]
+    index = [seen.class_names.index(name) for name in options.rows]
+    counts = ops.any(ops.expand_dims(seen.target, -1) == ops.convert_to_tensor(index), axis=-1)
+    counts &= ops.isfinite(column)
+    return ops.where(counts, column, 0.0), ops.where(counts, seen.weight, 0.0)
+
+
 def output_of(loss: Any, options: Any, n_classes: int) -> Output:
     """What the output of a loss is, of a classifier of so many classes."""
     group, width = options.of
-    return Output(loss.OUTPUT, n_classes if loss.OUTPUT == "classes" else width, group)
+    return Output(loss.OUTPUT, n_classes if loss.OUTPUT == "classes" else width, group, options.layers)

@@ -171,7 +171,7 @@ def auc_interval(
         place = np.searchsorted(edges, score, side="right") - 1
         weight = np.asarray(weight, np.float64)
         means.append(np.bincount(place, weight, len(edges)))
-        replicas.append(_replicas(place, weight, len(edges), bootstraps, generator))
+        replicas.append(cell_replicas(place, weight, len(edges), bootstraps, generator))
     known = np.all([sums.sum(axis=1) > 0 for sums in replicas], axis=0)
     drawn = np.zeros(bootstraps)
     drawn[known] = _binned_auc(*(sums[known] for sums in replicas)) - float(_binned_auc(*means)) + value
@@ -180,7 +180,7 @@ def auc_interval(
     return Interval(value, min(float(low), value), max(float(high), value))
 
 
-def _replicas(
+def cell_replicas(
     place: npt.NDArray[np.intp], weight: FloatArray, n_bins: int, n: int, generator: np.random.Generator
 ) -> FloatArray:
     """Sums of weights a bin in each replica, shape (n, n_bins)."""

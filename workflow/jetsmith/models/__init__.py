@@ -20,9 +20,9 @@ from typing import Any, ClassVar, Literal, Protocol
 from jetsmith import plugs
 from jetsmith.specs.features import Inputs
 
-Kind = Literal["classes", "number", "constituents", "pairs"]
+Kind = Literal["classes", "number", "adversary", "constituents", "pairs"]
 CLASSES = "classes"  # the output that every classifier has
-OF_ROWS: tuple[Kind, ...] = ("classes", "number")
+OF_ROWS: tuple[Kind, ...] = ("classes", "number", "adversary")
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,19 @@ class Output:
     """What an output of a network is.
 
     Attributes:
-        kind: classes: logits, (n, width). number: (n, 1). constituents: logits of each slot of a group,
-            (n, T, width). pairs: a logit of each pair of its slots, (n, T, T), symmetric.
-        width: Number of classes, or of origins.
+        kind: classes: logits, (n, width). number: (n, 1). adversary: logits of bins, (n, width), of layers
+            whose gradient comes back with the other sign, and which are not saved. constituents: logits of
+            each slot of a group, (n, T, width). pairs: a logit of each pair of its slots, (n, T, T),
+            symmetric.
+        width: Number of classes, of bins, or of origins.
         group: The group of constituents; empty for rows.
+        dense: Widths of the layers of an adversary before its logits.
     """
 
     kind: Kind
     width: int = 1
     group: str = ""
+    dense: tuple[int, ...] = ()
 
 
 class Architecture(Protocol):

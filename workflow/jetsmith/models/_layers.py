@@ -1,5 +1,6 @@
 """Building blocks of the Keras networks."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -52,11 +53,18 @@ def standardised(
 
 
 def heads(x: Tensor, outputs: Mapping[str, Output]) -> dict[str, Tensor]:
-    """Outputs of rows by their names, such as the logits of `classes`; (n, D) -> (n, width) each."""
-    return {
-        name: layers.Dense(given.width, name=head_name(name), dtype=EXACT)(x)
-        for name, given in outputs.items()
-    }
+    """Outputs of rows by their names, such as the logits of `classes`; (n, D) -> (n, width) each.
+
+    Adversaries come last: without them the other layers start from the same weights.
+    """
+    found = {}
+    for name, given in sorted(outputs.items(), key=lambda item: item[1].kind == "adversary"):
+        before = x
+        if given.kind == "adversary":
+            before = Reverse(name=f"{head_name(name)}_reverse")(x)
+            before = dense_stack(before, given.dense, 0.0, "relu", None, f"{head_name(name)}_dense")
+        found[name] = layers.Dense(given.width, name=head_name(name), dtype=EXACT)(before)
+    return found
 
 
 def head_name(output: str) -> str:
@@ -110,6 +118,15 @@ class Standardise(layers.Layer):
             getattr(self, name).assign(numbers[name])
 
 
+@keras.saving.register_keras_serializable(package="jetsmith")
+class Reverse(layers.Layer):
+    """What comes in, with the gradient reversed (Ganin and Lempitsky, arXiv 1409.7495); any shape."""
+
+    def call(self, x: Tensor) -> Tensor:
+        held = ops.stop_gradient(x)
+        return held - (x - held)
+
+
 def only_real() -> bool:
     """Whether lines hold no padded slots: where their number may change from batch to batch."""
     return bool(keras.backend.backend() == "tensorflow")
@@ -123,9 +140,7 @@ class Lines(layers.Layer):
     """
 
     def call(self, tensors: list[Tensor]) -> Tensor:
-        values, mask = tensors
-        values, mask = ops.reshape(values, (-1, values.shape[-1])), ops.reshape(mask, (-1,))
-        return ops.take(values, real_slots(mask), axis=0) if only_real() else values
+        return to_lines(*tensors)
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         return None, input_shape[0][2]
@@ -136,16 +151,26 @@ class Slots(layers.Layer):
     """Lines back in their slots, zeros in padded ones; (m, F) and (n, T) -> (n, T, F)."""
 
     def call(self, tensors: list[Tensor]) -> Tensor:
-        lines, mask = tensors
-        shape = *ops.shape(mask), lines.shape[-1]
-        if only_real():
-            where = ops.expand_dims(real_slots(ops.reshape(mask, (-1,))), 1)
-            return ops.reshape(ops.scatter(where, lines, (shape[0] * shape[1], shape[2])), shape)
-        return ops.where(ops.expand_dims(mask, -1), ops.reshape(lines, shape), 0.0)
+        return to_slots(*tensors)
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         lines, mask = input_shape
         return *mask, lines[-1]
+
+
+def to_lines(values: Tensor, mask: Tensor) -> Tensor:
+    """See `Lines`."""
+    values, mask = ops.reshape(values, (-1, values.shape[-1])), ops.reshape(mask, (-1,))
+    return ops.take(values, real_slots(mask), axis=0) if only_real() else values
+
+
+def to_slots(lines: Tensor, mask: Tensor) -> Tensor:
+    """See `Slots`; of masks of any shape."""
+    shape = *ops.shape(mask), lines.shape[-1]
+    if only_real():
+        where = ops.expand_dims(real_slots(ops.reshape(mask, (-1,))), 1)
+        return ops.reshape(ops.scatter(where, lines, (math.prod(shape[:-1]), shape[-1])), shape)
+    return ops.where(ops.expand_dims(mask, -1), ops.reshape(lines, shape), 0.0)
 
 
 def real_slots(mask: Tensor) -> Tensor:

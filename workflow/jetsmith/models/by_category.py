@@ -19,13 +19,13 @@ from pydantic import Field
 
 from jetsmith import plugs
 from jetsmith.configuration.records import hint
-from jetsmith.models import OF_ROWS, Output
+from jetsmith.models import Kind, Output
 from jetsmith.plugs import Count, Dropout
 from jetsmith.specs.classifiers import ClassifierSpec, Label
 from jetsmith.specs.features import Inputs
 from jetsmith.strict import Single
 
-OUTPUTS = OF_ROWS
+OUTPUTS: tuple[Kind, ...] = ("classes", "number")
 CATEGORIES = {"RecoVertex": 0.0, "PseudoVertex": 1.0, "NoVertex": 2.0}
 
 

@@ -69,8 +69,8 @@ def build(inputs: Sequence[Inputs], outputs: Mapping[str, Output], options: Opti
         x = _encoded(x, mask, f"encoder_{number}", options)
     x = layers.Dense(options.pooled, name="encoded")(_normalised(x, "encoder_norm"))
     weight = layers.Dense(1, name="pooling_weight")(x)
-    seen = Slots(name="encoded_slots")([_joined([x, weight], "weighted"), mask])
-    pooled = AttentionPooling(name="pooling", dtype="float32")([seen, mask])
+    pooled = AttentionPooling(name="pooling", dtype="float32")([x, weight, mask])
+    seen = _joined([x, weight], "weighted")
     y = dense_stack(pooled, options.jet, options.dropout, "relu", None, "jet")
     found = heads(y, {name: given for name, given in outputs.items() if not given.group})
     for name, given in outputs.items():
@@ -106,11 +106,10 @@ def _encoded(x: Any, mask: Any, name: str, options: Options) -> Any:
     from keras import layers
 
     from jetsmith.models._attention import Attention
-    from jetsmith.models._layers import Lines, Slots
 
     y = layers.Dense(3 * options.width, name=f"{name}_projections")(_normalised(x, f"{name}_norm_0"))
-    y = Attention(options.heads, name=f"{name}_attention")([Slots(name=f"{name}_slots")([y, mask]), mask])
-    y = layers.Dense(options.width, name=f"{name}_mixed")(Lines(name=f"{name}_lines")([y, mask]))
+    y = Attention(options.heads, name=f"{name}_attention")([y, mask])
+    y = layers.Dense(options.width, name=f"{name}_mixed")(y)
     x = _added(x, y, f"{name}_sum_0", options)
     y = _normalised(x, f"{name}_norm_1")
     y = layers.Dense(options.feed_forward, activation="relu", name=f"{name}_feed_forward_0")(y)
@@ -134,22 +133,23 @@ def _added(x: Any, y: Any, name: str, options: Options) -> Any:
     return Added(name=name)([x, y])
 
 
-def _head(
-    name: str, given: Output, seen: Any, pooled: Any, masks: Mapping[str, Any], options: Options
-) -> Any:
+def _head(name: str, given: Output, x: Any, pooled: Any, masks: Mapping[str, Any], options: Options) -> Any:
     """Logits of constituents of a group, or of their pairs, from what the encoder and the pooling made."""
     from keras import layers
 
-    from jetsmith.models._attention import Added, Pairs, Stretch, Symmetric
-    from jetsmith.models._layers import head_name
+    from jetsmith.models._attention import Added, OfEachLine, Pairs, Stretch, Symmetric
+    from jetsmith.models._layers import Slots, head_name
 
-    number, name = list(masks).index(given.group), head_name(name)
-    x = Stretch(number, name=f"{name}_slots")([seen, *masks.values()]) if len(masks) > 1 else seen
+    number, mask, name = list(masks).index(given.group), masks[given.group], head_name(name)
+    if len(masks) > 1:
+        x = Stretch(number, name=f"{name}_lines")([x, *masks.values()])
     of_jet = layers.Dense(options.head, use_bias=False, name=f"{name}_of_jet")(pooled)
-    x0 = layers.Dense(options.head, name=f"{name}_hidden")(x)
-    y = Added(name=f"{name}_with_jet")([x0, layers.Reshape((1, options.head))(of_jet)])
+    y = layers.Dense(options.head, name=f"{name}_hidden")(x)
+    y = Added(name=f"{name}_with_jet")([y, OfEachLine(name=f"{name}_jet")([of_jet, mask])])
     if given.kind == "constituents":
-        return layers.Dense(given.width, name=name, dtype="float32")(layers.ReLU(name=f"{name}_relu")(y))
+        y = layers.Dense(given.width, name=name, dtype="float32")(layers.ReLU(name=f"{name}_relu")(y))
+        return Slots(name=f"{name}_slots", dtype="float32")([y, mask])
     others = layers.Dense(options.head, use_bias=False, name=f"{name}_of_other")(x)
-    y = layers.ReLU(name=f"{name}_relu")(Pairs(name=f"{name}_pairs")([y, others]))
-    return Symmetric(name=name, dtype="float32")(layers.Dense(1, name=f"{name}_pair", dtype="float32")(y))
+    y = layers.ReLU(name=f"{name}_relu")(Pairs(name=f"{name}_pairs")([y, others, mask]))
+    y = layers.Dense(1, name=f"{name}_pair", dtype="float32")(y)
+    return Symmetric(name=name, dtype="float32")([y, mask])

@@ -17,6 +17,7 @@ Of = Literal[
     "trained",
     "scanned",
     "ensemble",
+    "decorrelated",
     "headed",
     "explained",
     "ablated",
@@ -32,9 +33,9 @@ class About(NamedTuple):
         of: What there is a figure of: a signal against a background in a sample, a discriminant of a
             tagger, the weights of a reweighter, its closure test alone, that of one with values of
             parameters that were held out, a classifier that trains, one that is scanned, a discriminant of
-            an ensemble, a network with auxiliary heads, a tagger that is looked into, one that is also
-            trained without some inputs, the features of a group that classifiers read in a sample, or where
-            there is something to compare these with.
+            an ensemble, or of a tagger that is to leave a column alone, a network with auxiliary heads, a
+            tagger that is looked into, one that is also trained without some inputs, the features of a group
+            that classifiers read in a sample, or where there is something to compare these with.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
     """
 
@@ -47,6 +48,7 @@ PLOTS = {  # in the order of the report
     "discriminant": About("judgement"),
     "efficiency": About("judgement", ("pt_bins_gev",)),
     "dependence": About("judgement", ("pt_bins_gev",)),
+    "sculpting": About("decorrelated", ("seed",)),
     "importance": About("explained"),
     "ablation": About("ablated"),
     "reweighting": About("reweighter", ("datasets", "labels")),

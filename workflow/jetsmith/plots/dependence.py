@@ -12,6 +12,7 @@ from jetsmith.io import FloatArray, IntArray
 from jetsmith.metrics import Interval
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import (
+    LABELS,
     Threshold,
     digits,
     efficiencies_by_bin,
@@ -26,7 +27,7 @@ from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 from jetsmith.texts import share, split_text
 
-LABELS = {"jet_pt_gev": r"jet $p_T$ [GeV]", "jet_eta": r"jet $|\eta|$", "n_pv": "primary vertices"}
+AGAINST = {"jet_pt_gev": LABELS["jet_pt_gev"], "jet_eta": r"jet $|\eta|$", "n_pv": LABELS["n_pv"]}
 N_BINS = 6  # of equal counts, where the configuration has none
 
 
@@ -110,7 +111,7 @@ def plot_dependence(
     Raises:
         InputError: A file lacks what is needed.
     """
-    jets = read_test(scores, spec, columns=list(LABELS))
+    jets = read_test(scores, spec, columns=list(AGAINST))
     found = compute(spec, jets, read_thresholds(numbers, spec), pt_bins_gev)
     looks.save(draw(found, style), found, output)
     return found
@@ -123,7 +124,7 @@ def compute(
     classes = evaluated(spec)
     point = thresholds[0] if thresholds else None
     against = []
-    for column in LABELS:
+    for column in AGAINST:
         of_all = np.concatenate([_values(jets.of(c), column) for c in classes])
         if len(of_all) and of_all.min() < of_all.max():
             edges = pt_bins_gev if column == "jet_pt_gev" else _edges(of_all)
@@ -215,7 +216,7 @@ def draw(numbers: DependenceNumbers, style: PlotSpec) -> Figure:
                     value = np.array([0.0 if v is None else v for v in of.efficiency])
                     ends = [value - np.asarray(of.low), np.asarray(of.high) - value]
                     _draw(panels[1][k], against, of.efficiency, ends, wanted)
-            panels[-1][k].set_xlabel(LABELS[against.column], fontsize=12)
+            panels[-1][k].set_xlabel(AGAINST[against.column], fontsize=12)
             if against.column == "jet_pt_gev":
                 looks.pt_axis(panels[-1][k], against.edges)
         panels[0][0].set_ylabel("mean discriminant", fontsize=12)

@@ -23,6 +23,7 @@ FAMILIES = 6  # sets of correlated features
 LOSS_COLOR, SHARE_COLOR = "#3f90da", "#ffa90e"
 BAR = 0.72  # of a line
 METHODS = {"shap": "SHAP values", "integrated_gradients": "integrated gradients"}
+UNSHARED = {"integrated_gradients": " What the number of constituents says by itself is in no share."}
 
 
 class Input(Record):
@@ -78,13 +79,13 @@ class ImportanceNumbers(looks.Numbers):
 
     def _attribution(self) -> str:
         if not self.method:
-            return "For this backend there are no values by jet."
+            return "For this backend there are neither gradients nor SHAP values by jet."
         held = "add up to what they share" if self.complete else "do NOT add up to what they share"
         steps = f" ({self.steps} steps)" if self.steps else ""
         return (
             "Right: mean size of what the input adds to the log ratio of a jet, by "
             f"{METHODS[self.method]} of {count(self.attributed)} jets{steps}; they {held}, to "
-            f"{share(float(f'{self.residual:.2g}'))}."
+            f"{share(float(f'{self.residual:.2g}'))}.{UNSHARED.get(self.method, '')}"
         )
 
     def alternative(self) -> str:

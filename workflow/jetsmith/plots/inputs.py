@@ -16,6 +16,12 @@ from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.strict import Record
 
 TEST = SPLITS.index("test")
+LABELS = {
+    "jet_pt_gev": r"jet $p_T$ [GeV]",
+    "n_pv": "primary vertices",
+    "jet_softdrop_mass_gev": "soft-drop mass [GeV]",
+}
+"""Of columns of rows on axes."""
 
 
 def in_common(jets: Sequence[ScoredJets]) -> list[ScoredJets]:

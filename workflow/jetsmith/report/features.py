@@ -1,6 +1,6 @@
 """What the report shows of features: warnings, shifts, and a table of each group."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from jetsmith.report.tables import Row, Table
 from jetsmith.texts import count, interval, minus
@@ -17,8 +17,8 @@ KINDS = {
 """What a warning is called, and its grade."""
 
 
-def described(figures: Sequence[Table]) -> list[Row]:
-    """One table a group of a sample: its features, and warnings."""
+def described(figures: Sequence[Table], stand_ins: Collection[str] = ()) -> list[Row]:
+    """One table a group of a sample: its features, and warnings; `stand_ins` are marked, `group.feature`."""
     return [
         {
             "title": _title(figure),
@@ -34,7 +34,10 @@ def described(figures: Sequence[Table]) -> list[Row]:
                 }
                 for found in figure["warnings"]
             ],
-            "rows": [_feature(feature) for feature in figure["features"]],
+            "rows": [
+                _feature(feature) | {"is_stand_in": f"{figure['group']}.{feature['feature']}" in stand_ins}
+                for feature in figure["features"]
+            ],
         }
         for figure in figures
     ]

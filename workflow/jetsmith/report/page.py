@@ -21,7 +21,7 @@ from jetsmith.handed.plan import Plan
 from jetsmith.handed.scan import Scan
 from jetsmith.io import NUMBERS, Stored, atomic_file, json_checksum, read_json, read_png, read_record
 from jetsmith.provenance import config_digest
-from jetsmith.report import features, reweighters, tables
+from jetsmith.report import features, reweighters, tables, tagger_inputs
 
 TEMPLATES = Path(__file__).parent
 R = TypeVar("R", bound=Stored)
@@ -41,6 +41,7 @@ def write_report(
     provenance: Mapping[str, Any],
     scans: Sequence[str | Path] = (),
     untested: Sequence[str | Path] = (),
+    checks: Sequence[str | Path] = (),
 ) -> None:
     """Write the page.
 
@@ -56,6 +57,7 @@ def write_report(
         provenance: provenance.record(), and more where wanted: text, numbers, mappings of them.
         scans: results/scans/{classifier}.json.
         untested: results/weights/{reweighter}/{dataset}.json of reweighters without a closure test.
+        checks: results/inspect/check/{classifier}.json.
 
     Raises:
         InputError: A file is missing, or of another form than its stage writes.
@@ -65,6 +67,7 @@ def write_report(
     page = {
         "title": title,
         "untested": _table(reweighters.untested, "dataset", untested, classifiers),
+        **_of_inputs(classifiers, figures, checks),
         **_tables(
             classifiers,
             figures,
@@ -99,13 +102,28 @@ def _tables(
     """The parts of the page that are tables."""
     return {
         "summary": _table(tables.summary, "", [f["path"] for f in figures if f["kind"] == "roc"]),
-        "described": _table(features.described, "", [f["path"] for f in figures if f["kind"] == "features"]),
-        "shifts": _table(features.shifts, "", [f["path"] for f in figures if f["kind"] == "shifts"]),
         "working_points": _table(tables.working_points, "judgement", numbers, classifiers),
         "closures": reweighters.closures(_records(Closure, closures, "reweighter"), classifiers),
         "scans": tables.scans(_records(Scan, scans, "classifier"), classifiers),
         "accounts": tables.accounts(_records(Account, accounts), tables.truth_names(classifiers)),
         "inputs": tables.inputs(_records(Plan, inspections)),
+    }
+
+
+def _of_inputs(
+    classifiers: Mapping[str, Any], figures: Sequence[tables.Row], checks: Sequence[str | Path]
+) -> tables.Row:
+    """The tables of what goes into classifiers."""
+    paths = {
+        kind: [f["path"] for f in figures if f["kind"] == kind] for kind in ("features", "shifts", "ablation")
+    }
+    found = _table(tagger_inputs.stand_ins, "classifier", checks, classifiers)
+    guessed = {name for row in found for reader in row["readers"] for name in reader["features"]}
+    return {
+        "stand_ins": found,
+        "described": _table(features.described, "", paths["features"], guessed),
+        "shifts": _table(features.shifts, "", paths["shifts"]),
+        "ablations": _table(tagger_inputs.ablations, "", paths["ablation"]),
     }
 
 

@@ -3,8 +3,3 @@
 A reweighter is a classifier whose two classes are generators, the source first, the target second.
 Its probability ratio p_target/p_source, calibrated, is the ratio of the two densities of events.
 """
-
-from jetsmith.reweighting.closure import closure
-from jetsmith.reweighting.weights import write_weights
-
-__all__ = ["closure", "write_weights"]

@@ -1,7 +1,9 @@
 """The physics processes of the demo, as Pythia settings. Light: configuration checks import it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
+Keep = Literal["all", "b_pairs", "no_b_pairs"]  # filters of `simulation.filters`
 EVENTS_A_PART = 10_000_000  # room for the event numbers of a part
 
 
@@ -12,10 +14,14 @@ class Physics:
     Attributes:
         settings: Pythia settings beyond COMMON, one `name=value` each.
         boosted: True where AK8 jets, and not AK4 jets, are the point; their blocks are written then.
+        keep: Which events go on to the detector. Of two processes of the same settings, one with `b_pairs`
+            and one with `no_b_pairs`, every event is in one alone: at their common cross-section they make
+            up the whole.
     """
 
     settings: tuple[str, ...]
     boosted: bool
+    keep: Keep = field(default="all", kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,26 @@ _HIGGS = (
     "23:onMode=off",
     "23:onIfAny=12 14 16",
 )
+
+
+def _flat(power: float) -> tuple[str, ...]:
+    """From 280 to 1,300 GeV, about as many events an interval: for studies of jets from 300 GeV."""
+    return ("PhaseSpace:pTHatMax=1300", *_biased(280, power, 300))
+
+
+_HIGGS_FLAT = (*(line for line in _HIGGS if not line.startswith(("PhaseSpace", "25:m0"))), *_flat(5))
+# ASSUME a Higgs boson so wide that it has every mass from 40 to 200 GeV, none of them more than three times
+# as often as another: one generator for all masses, where steps would need one each.
+_MASSES = ("25:m0=120", "25:mWidth=400", "25:mMin=40", "25:mMax=200", "25:doForceWidth=on")
+_Z_FLAT = (
+    "WeakBosonAndParton:qqbar2gmZg=on",
+    "WeakBosonAndParton:qg2gmZq=on",
+    "WeakZ0:gmZmode=2",
+    *_flat(5),
+    "23:onMode=off",
+)
+_W_FLAT = ("WeakBosonAndParton:qqbar2Wg=on", "WeakBosonAndParton:qg2Wq=on", *_flat(5), "24:onMode=off")
+_QCD_FLAT = ("HardQCD:all=on", *_flat(5.5))
 _Z = (
     "WeakBosonAndParton:qqbar2gmZg=on",
     "WeakBosonAndParton:qg2gmZq=on",
@@ -100,4 +126,25 @@ PROCESSES = {
         True,
         "hadronic top-quark pairs from 280 GeV",
     ),
+    "higgs_bb_flat": Process((*_HIGGS_FLAT, "25:m0=125", "25:onIfMatch=5 -5"), True, "H(bb), flat in pt"),
+    "higgs_cc_flat": Process((*_HIGGS_FLAT, "25:m0=125", "25:onIfMatch=4 -4"), True, "H(cc), flat in pt"),
+    "higgs_bb_masses": Process(
+        (*_HIGGS_FLAT, *_MASSES, "25:onIfMatch=5 -5"), True, "H(bb) of 40 to 200 GeV, flat in pt"
+    ),
+    "higgs_cc_masses": Process(
+        (*_HIGGS_FLAT, *_MASSES, "25:onIfMatch=4 -4"), True, "H(cc) of 40 to 200 GeV, flat in pt"
+    ),
+    "z_bb_flat": Process((*_Z_FLAT, "23:onIfMatch=5 -5"), True, "Z(bb) with a jet, flat in pt"),
+    "z_cc_flat": Process((*_Z_FLAT, "23:onIfMatch=4 -4"), True, "Z(cc) with a jet, flat in pt"),
+    "z_qq_flat": Process((*_Z_FLAT, "23:onIfAny=1 2 3"), True, "Z(qq) with a jet, flat in pt"),
+    "w_cq_flat": Process((*_W_FLAT, "24:onIfAny=4"), True, "W(cq) with a jet, flat in pt"),
+    "w_qq_flat": Process((*_W_FLAT, "24:onIfAny=2"), True, "W(qq) with a jet, flat in pt"),
+    "top_flat": Process(
+        (*_TTBAR, *_flat(5.5), "24:onMode=off", "24:onIfAny=1 2 3 4 5"),
+        True,
+        "hadronic top-quark pairs, flat in pt",
+    ),
+    # Together they are the multijets, each event in one of them: at their common cross-section.
+    "qcd_flat": Process(_QCD_FLAT, True, "multijets without close pairs of b hadrons", keep="no_b_pairs"),
+    "qcd_flat_bb": Process(_QCD_FLAT, True, "multijets with a close pair of b hadrons", keep="b_pairs"),
 }

@@ -1,13 +1,13 @@
 """Pythia events as flat numpy tables."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import awkward as ak
 import numpy as np
 
 from jetsmith.errors import ConfigError
-from jetsmith.io import FloatArray, IntArray
+from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.simulation.processes import COMMON, MISSING_PACKAGES, Physics
 from jetsmith.simulation.tables import Array, Particles
 
@@ -40,6 +40,26 @@ class Batch:
         return Batch(
             self.particles.take(np.arange(last)), n_events, self.weight[:n_events], self.pt_hat[:n_events]
         )
+
+    def where(self, kept: BoolArray) -> "Batch":
+        """The events that a mask of shape (n_events,) selects."""
+        if kept.all():
+            return self
+        inside = kept[self.particles.event]
+        row, event = np.cumsum(inside) - 1, np.cumsum(kept) - 1
+
+        def moved(rows: IntArray) -> IntArray:
+            return np.where(rows >= 0, row[rows], -1)
+
+        chosen = self.particles.take(inside)
+        particles = replace(
+            chosen,
+            event=event[chosen.event],
+            mother=moved(chosen.mother),
+            daughter_first=moved(chosen.daughter_first),
+            daughter_last=moved(chosen.daughter_last),
+        )
+        return Batch(particles, int(kept.sum()), self.weight[kept], self.pt_hat[kept])
 
 
 def make_generator(process: Physics, seed: int) -> Any:

@@ -47,7 +47,14 @@ class PfnanoWriter:
         self._n_pending = 0
         self._tree: Any = None
         self._sum_weight = self._sum_weight_squared = 0.0
-        self._n_events = 0
+        self._n_generated = 0
+
+    def generated(self, weight: FloatArray) -> None:
+        """Count events towards the tree Runs by their weights: all, also those that a filter leaves out."""
+        stored = weights_as_stored(weight).astype(np.float64)
+        self._sum_weight += float(stored.sum())
+        self._sum_weight_squared += float((stored**2).sum())
+        self._n_generated += len(stored)
 
     def add(self, scalars: Mapping[str, Array], collections: Collections) -> None:
         """Add a batch: values an event, and collections. `genWeight` has to be among the former."""
@@ -55,21 +62,17 @@ class PfnanoWriter:
         for name, content in collections.items():
             fields = {key: _narrow(values) for key, values in content.columns.items()}
             branches[name] = ak.unflatten(ak.zip(fields), content.counts)
-        weight = np.asarray(scalars["genWeight"], np.float64)
-        self._sum_weight += float(weight.sum())
-        self._sum_weight_squared += float((weight**2).sum())
-        self._n_events += len(weight)
         self._pending.append(branches)
-        self._n_pending += len(weight)
+        self._n_pending += len(scalars["genWeight"])
         if self._n_pending >= self._events_a_basket:
             self._flush()
 
     def close(self, run: int) -> None:
-        """Write what is pending and the sums of weights."""
+        """Write what is pending, and the sums of weights of what was generated."""
         self._flush()
         runs: dict[str, Array] = {
             "run": np.array([run], np.uint32),
-            "genEventCount": np.array([self._n_events], np.int64),
+            "genEventCount": np.array([self._n_generated], np.int64),
             "genEventSumw": np.array([self._sum_weight], np.float64),
             "genEventSumw2": np.array([self._sum_weight_squared], np.float64),
         }

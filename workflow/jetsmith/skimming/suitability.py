@@ -105,10 +105,10 @@ def _warned(
 
 
 def _features(spec: RowsSpec, sources: Sequence[str], groups: Sequence[ColumnGroup]) -> list[str]:
-    """The features of a classifier that are made from one of these columns."""
+    """The features of a classifier that are made from one of these columns, as `group.feature`."""
     used = {(inputs.group, feature) for inputs in spec.reads for feature in inputs.features}
     return sorted(
-        name
+        f"{group.name}.{name}"
         for group in groups
         for name, feature in group.features.items()
         if feature.source in sources and (group.name, name) in used

@@ -12,7 +12,7 @@ from jetsmith.columns import COMMON, STORED_PREFIX
 from jetsmith.handed.account import CutStep
 from jetsmith.handed.plan import Untold
 from jetsmith.io import IntArray
-from jetsmith.sources import event_content, eventcuts, generator, hadrons, jetid, truth
+from jetsmith.sources import decays, event_content, eventcuts, generator, hadrons, jetid, truth
 from jetsmith.sources.content import First, Kind, simulated_by
 from jetsmith.sources.eventcuts import SIMULATED_RUN, WEIGHTS, event_cuts
 from jetsmith.sources.flat import (
@@ -137,9 +137,7 @@ def untold(branches: set[str], obj: str) -> list[Untold]:
     if lacking and obj == "ak4":
         found.append(Untold(truth.LEPTONIC_B, truth.B, lacking))
     if lacking and obj == "ak8":
-        found += [
-            Untold((resonance,), alike, lacking) for resonance, alike in truth.WITHOUT_RESONANCE.items()
-        ]
+        found += [Untold((decay,), alike, lacking) for decay, alike in decays.AS_QCD.items()]
     return found
 
 
@@ -310,7 +308,7 @@ def flavour(jets: Jets, obj: str) -> IntArray:
 
     hadron, n_b, n_c = hadrons.heavy_flavour(jets, obj, particles)
     if obj == "ak8":
-        found = truth.resonance(particles, jets.directions()) if particles else nothing
+        found = decays.inside(particles, jets.directions(), n_b, n_c) if particles else nothing
         ids = truth.ak8_flavour(n_b, n_c, found)
     else:
         lepton = truth.decay_lepton(particles, jets.directions()) if particles else nothing

@@ -7,7 +7,7 @@ import numpy as np
 
 from jetsmith.columns import TRUTH
 from jetsmith.io import BoolArray, IntArray
-from jetsmith.sources.flat import Array, Directions, near, nearest, owners, split
+from jetsmith.sources.flat import Array, Directions, near, owners, split
 
 DATA = -1
 UNMATCHED = 999
@@ -17,7 +17,6 @@ TWO_HADRONS: dict[str, dict[tuple[int, ...], int]] = {
     "ak4": {(510, 511): B, (410, 411): 400},
     "ak8": {(1055,): 1005, (1044,): 1004},
 }
-WITHOUT_RESONANCE = {2505: 1055, 2504: 1044, 2506: 1005}  # QCD with the hadrons of H to bb, to cc, of a top
 LAST_COPY = 1 << 13  # NanoAOD GenPart_statusFlags
 FROM_HARD_PROCESS = 1 << 8
 MOTHER_DOUBLINGS = 16  # chains of 65,536 at most, so that a damaged file cannot loop for ever
@@ -66,22 +65,21 @@ def clean_flavsplit(flavsplit: IntArray) -> IntArray:
     return np.where(flavsplit >= UNMATCHED, UNMATCHED, flavsplit).astype(np.int32)
 
 
-def ak8_flavour(n_b: IntArray, n_c: IntArray, resonance: IntArray) -> IntArray:
+def ak8_flavour(n_b: IntArray, n_c: IntArray, decay: IntArray) -> IntArray:
     """Truth ids of large jets.
 
     Args:
         n_b: Ghost b hadrons, shape (N,).
         n_c: Ghost c hadrons.
-        resonance: 0 none, 5 H to bb, 4 H to cc, 6 top, -1 another Higgs decay.
+        decay: Truth ids of what decays inside, 999 where that is no class; 0 for none.
 
     Returns:
-        2505 H to bb, 2504 H to cc, 2506 top, 999 another Higgs decay; QCD: 1055 two b hadrons or
-        more, 1005 one, 1044 two c hadrons or more, 1004 one, 1000 none.
+        The decay where there is one, else QCD: 1055 two b hadrons or more, 1005 one, 1044 two c hadrons or
+        more, 1004 one, 1000 none.
     """
     return np.select(
-        [resonance == 5, resonance == 4, resonance == 6, resonance == -1]
-        + [n_b >= 2, n_b == 1, n_c >= 2, n_c == 1],
-        [2505, 2504, 2506, UNMATCHED, 1055, 1005, 1044, 1004],
+        [decay != 0, n_b >= 2, n_b == 1, n_c >= 2, n_c == 1],
+        [decay, 1055, 1005, 1044, 1004],
         default=1000,
     ).astype(np.int32)
 
@@ -112,7 +110,8 @@ def atlas_ak8_flavour(label: IntArray, n_b: IntArray, n_c: IntArray) -> IntArray
         n_c: Ghost c hadrons.
     """
     # ASSUME W, Z, pile-up and tops that are not wholly in the jet are none of our classes
-    found = np.select([label == 11, label == 12, label == 1, label == 10], [5, 4, 6, 0], default=-1)
+    decays = [2505, 2504, 2506, 0]
+    found = np.select([label == 11, label == 12, label == 1, label == 10], decays, default=UNMATCHED)
     return ak8_flavour(n_b, n_c, found)
 
 
@@ -198,21 +197,3 @@ def decay_lepton(generator: Generator, jets: Directions, radius: float = 0.4) ->
     direct = near(jets.offsets, jets.eta, jets.phi, points.where(from_b & ~from_c), radius)
     cascade = near(jets.offsets, jets.eta, jets.phi, points.where(from_b & from_c), radius)
     return np.select([direct, cascade], [1, 2], default=0)
-
-
-def resonance(generator: Generator, jets: Directions, radius: float = 0.6) -> IntArray:
-    """The Higgs boson or top quark nearest to each large jet, within `radius`.
-
-    Returns:
-        Shape (jets,): 5 and 4 for a Higgs boson with b or c daughters, -1 for one with others,
-        6 for a top quark, 0 for none.
-    """
-    size = np.abs(generator.pdg_id)
-    wanted = np.isin(size, (6, 25)) & generator.flag(LAST_COPY)
-    daughters = [np.zeros(len(size), dtype=bool) for _ in range(2)]
-    for mask, quark in zip(daughters, (5, 4), strict=True):
-        mask[generator.mother[size == quark]] = True
-    kind = np.select([size == 6, daughters[0], daughters[1]], [6, 5, 4], default=-1)[wanted]
-    points = generator.directions().where(wanted)
-    found = nearest(jets, points, radius)
-    return np.where(found >= 0, np.append(kind, 0)[found], 0)

@@ -10,7 +10,7 @@ from jetsmith.specs.features import Inputs
 from jetsmith.specs.parameters import ParametersSpec, Point, group_of
 from jetsmith.specs.ratios import RatioEntry
 from jetsmith.specs.scans import ScanSpec
-from jetsmith.strict import Fraction, Name, Positive, Record
+from jetsmith.strict import Fraction, Name, Positive, Record, Single
 
 MISSING = -1.0  # a score that others read, stored and none, or of a jet that was not tagged: below all others
 Backend = Literal["xgboost", "keras", "stored", "sklearn", "onnx", "histogram", "table"]
@@ -96,6 +96,11 @@ class TrainingSpec(Record):
         (20, 30, 40, 50, 60, 80, 100, 140, 200, 300, 600, 13000), description="Bins of the balance."
     )
     abseta_bins: tuple[float, ...] = Field((0, 0.8, 1.6, 2.5), description="Bins of the balance.")
+    level_in: dict[Name, tuple[float, ...]] = Field(
+        {},
+        description="Taggers: columns of rows, such as `jet_softdrop_mass_gev`, and edges of bins in which "
+        "pt_eta and pt_eta_class level spectra, beside pt and eta; what is beyond is in the end bins.",
+    )
     checkpoint_every: int = Field(1, gt=0, description="Epochs, or tens of rounds, between checkpoints.")
 
 
@@ -103,7 +108,9 @@ class LossSpec(Record):
     """What one output of a network learns by."""
 
     loss: Name = Field("cross_entropy", description="A module of jetsmith.losses.")
-    weight: Positive = Field(1.0, description="Factor of this loss in the sum of all.")
+    weight: Single = Field(
+        1.0, ge=0, description="Factor of this loss in the sum of all; at 0 it is as if it were not there."
+    )
     options: dict[str, Any] = Field({}, description="Keys of the loss: see below.")
 
 
@@ -208,6 +215,12 @@ class ClassifierFile(Record):
         {}, description="By their names, such as BvsL, CvsB, CvsL. The first bears the tagger's own name."
     )
     evaluation: EvaluationSpec | None = None
+    decorrelate: dict[Name, tuple[float, ...]] = Field(
+        {},
+        max_length=1,
+        description="Taggers: column of rows that scores are to leave alone (`jet_softdrop_mass_gev`), and "
+        "edges of bins: a figure of it after cuts. It trains nothing: `losses` and `training.level_in` do.",
+    )
 
 
 class RowsSpec(Record):
@@ -301,6 +314,7 @@ class ClassifierSpec(JudgedSpec):
 
     title: str
     classes: tuple[ClassSpec, ...] = Field(min_length=2)
+    decorrelate: dict[Name, tuple[float, ...]] = Field({})
     ratio: RatioEntry | None = None
     spectators: tuple[Inputs, ...] = ()
     points: dict[str, Point] = Field({}, description="Values to weigh at, by label.")

@@ -20,6 +20,7 @@ class Simulate(NamedTuple):
     spec: Plain
     settings: list[str]
     boosted: bool
+    keep: str
     seed: int
     scale: float
 
@@ -33,6 +34,7 @@ def simulate(run: Configuration, dataset: str) -> Simulate:
         spec=spec.simulate.model_dump(mode="json"),
         settings=list(process.settings),
         boosted=process.boosted,
+        keep=process.keep,
         seed=run.run.seed,
         scale=run.run.simulation_scale,
     )

@@ -1,0 +1,98 @@
+"""Protects figures of decorrelation: on made-up background where the answer is known."""
+
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+
+from jetsmith.errors import InputError
+from jetsmith.metrics import decorrelation as measured
+from jetsmith.metrics import passes, working_point
+from tests.unit.test_decorrelation import drawn, slow
+
+EDGES = np.linspace(40, 200, 17)
+
+
+def test_jensen_shannon() -> None:
+    """0 of equal shapes whatever their sums, 1 of those that share nothing, and a value by hand."""
+    first = np.array([[2.0, 2, 0], [1, 0, 0], [1, 1, 0]])
+    second = np.array([[7.0, 7, 0], [0, 3, -1], [5, 0, 0]])
+    found = measured.jensen_shannon(first, second)
+    half = (0.5 * np.log2(0.5 / 0.75) + 0.5 * np.log2(0.5 / 0.25) + np.log2(1 / 0.75)) / 2
+    np.testing.assert_allclose(found, [0, 1, half], atol=1e-12)
+
+
+def test_sculpting_of_a_cut_that_does_not_know_the_mass() -> None:
+    """It is what chance alone makes: the interval holds that, in most of the samples."""
+    held = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        mass, passed = rng.uniform(40, 200, 4000), rng.random(4000) < 0.1
+        found = measured.sculpting(mass, rng.uniform(0.5, 1.5, 4000), passed, EDGES, 100, seed)
+        held += found.interval.low <= found.by_chance <= found.interval.high
+        assert found.by_chance == pytest.approx(15 / 8 / np.log(2) / 400 * 0.9, rel=0.5)
+    assert held >= 4
+
+
+def test_sculpting_of_a_cut_on_the_mass() -> None:
+    """The value that the two shapes have, within an interval far from chance; half the mass range is kept."""
+    rng = np.random.default_rng(1)
+    mass = rng.uniform(40, 200, 40_000)
+    found = measured.sculpting(mass, np.ones(40_000), mass < 120, EDGES, 100, 1)
+    wanted = (0.5 * np.log2(0.5 / 0.75) + 0.5 * np.log2(0.5 / 0.25) + np.log2(1 / 0.75)) / 2
+    assert found.interval.low < wanted < found.interval.high
+    assert found.interval.low > 100 * found.by_chance
+    back = measured.inverse(found.interval)
+    assert back.low < 1 / wanted < back.high
+    assert measured.inverse(found.interval.__class__(0.1, 0.0, 0.2)).high == np.inf
+    with pytest.raises(InputError, match="no positive sum"):
+        measured.sculpting(mass, np.ones(40_000), mass < 0, EDGES, 10, 1)
+
+
+def test_rejection() -> None:
+    """Of two Gaussians at a distance of 1.5 that of the tail beyond it, at half of the signal."""
+    rng = np.random.default_rng(3)
+    signal, background = rng.normal(1.5, 1, 100_000), rng.normal(0, 1, 100_000)
+    one = np.ones(100_000)
+    found = measured.rejection(signal, one, background, one, level=0.999)
+    assert found.low < 1 / NormalDist().cdf(-1.5) < found.high
+    assert found.high / found.low < 1.15
+
+
+@pytest.mark.parametrize("n", [5, 64, 150])
+def test_distance_correlation(n: int) -> None:
+    """The definition, pair by pair, for any number of rows, ties and weights of 0 among them."""
+    x, y, weight = drawn(n, 1, 0.1)
+    weight[:2] = 1.0, 0.7
+    found = measured.squared_distance_correlation(x, y, weight)
+    assert found == pytest.approx(slow(x, y, weight), rel=1e-9)
+    assert measured.squared_distance_correlation(2 - 3 * y, y, weight) == pytest.approx(1)
+
+
+def test_distance_correlation_with_its_interval() -> None:
+    """Independent columns are where chance puts them; a parabola is far from it."""
+    rng = np.random.default_rng(5)
+    x, noise, weight = rng.normal(0, 1, 3000), rng.normal(0, 1, 3000), rng.uniform(0.5, 1.5, 3000)
+    nothing = measured.distance_correlation(x, noise, weight, 1)
+    assert nothing.interval.value == pytest.approx(nothing.by_chance, abs=1.5 * nothing.by_chance)
+    bound = measured.distance_correlation(x**2 + noise, x, weight, 1)
+    assert bound.interval.low > 10 * bound.by_chance
+    assert 0.01 < (bound.interval.high - bound.interval.low) / bound.interval.value < 0.5
+    with pytest.raises(InputError, match="does not vary"):
+        measured.squared_distance_correlation(x, np.ones(3000), weight)
+
+
+def test_a_threshold_a_bin_flattens() -> None:
+    """A score that is nearly the mass passes the same share of other background in each bin."""
+    rng = np.random.default_rng(7)
+    mass = rng.uniform(40, 200, 40_000)
+    score, one = mass / 100 + rng.normal(0, 0.3, 40_000), np.ones(20_000)
+    half = slice(0, 20_000), slice(20_000, None)
+    flat = measured.flattened(score[half[1]], mass[half[1]], score[half[0]], mass[half[0]], one, EDGES)
+    for values, least, most in ((score[half[1]], 0.3, 1.0), (flat, 0.0, 0.005)):
+        passed = passes(values, working_point(values, one, 0.1).threshold)
+        found = measured.sculpting(mass[half[1]], one, passed, EDGES, 20, 1)
+        assert least < found.interval.value < most
+    below = mass[half[0]] < 190
+    with pytest.raises(InputError, match="no background from 190 to 200"):
+        measured.flattened(score, mass, score[half[0]][below], mass[half[0]][below], one[below], EDGES)

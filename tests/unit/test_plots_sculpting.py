@@ -1,0 +1,68 @@
+"""Protects the figure of a column that a tagger is to leave alone: background before and after cuts."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jetsmith.plots import sculpting
+from jetsmith.scored import ScoredJets
+from jetsmith.specs.classifiers import ClassifierSpec, EvaluationSpec
+from jetsmith.specs.plots import PlotSpec
+from tests.unit.packed_jets import TRUTHS, make_spec
+
+EDGES = tuple(range(40, 201, 20))
+
+
+def spec_of(column: str = "jet_softdrop_mass_gev") -> ClassifierSpec:
+    spec = make_spec("xgboost", decorrelate={column: EDGES})
+    evaluation = EvaluationSpec(signal="b_jets", backgrounds=("light_jets", "c_jets"))
+    classes = {c.name: c for c in spec.classes}
+    backgrounds = tuple(classes[name] for name in evaluation.backgrounds)
+    return spec.model_copy(
+        update={
+            "evaluation": evaluation,
+            "signal_class": classes["b_jets"],
+            "background_classes": backgrounds,
+        }
+    )
+
+
+def jets(slope: float, n: int = 8000) -> ScoredJets:
+    """Signal around 120 GeV, flat background; the score also tells the distance from there."""
+    rng = np.random.default_rng(1)
+    label = rng.choice([500, 0, 400], n)
+    mass = np.where(label == 500, rng.normal(120, 10, n), rng.uniform(40, 200, n))
+    score = rng.normal(0, 1, n) + (label == 500) - slope * np.abs(mass - 120) / 40
+    columns = {"jet_softdrop_mass_gev": mass, "jet_pt_gev": mass}
+    return ScoredJets(score, np.ones(n), label.astype(np.int32), np.ones(n, bool), columns)
+
+
+def test_a_score_that_knows_the_mass_is_seen() -> None:
+    """Of the first background alone: what passes is the peak, or what chance makes; the curves are drawn."""
+    known, left = (sculpting.compute(spec_of(), jets(slope), 1) for slope in (2.0, 0.0))
+    for numbers in (known, left):
+        assert numbers.background.name == "light_jets"
+        assert [cut.signal_efficiency for cut in numbers.cuts] == [0.7, 0.5, 0.3]
+        assert sum(numbers.shape) == pytest.approx(1, abs=1e-5)
+        assert numbers.correlation is not None
+        assert numbers.correlation_by_chance is not None
+    assert all(cut.divergence.low > 5 * cut.by_chance for cut in known.cuts)
+    assert all(np.argmax(cut.shape) in (3, 4) for cut in known.cuts)
+    assert known.correlation.low > 10 * known.correlation_by_chance
+    assert all(cut.divergence.value < 5 * cut.by_chance for cut in left.cuts)
+    assert left.correlation.value < 5 * left.correlation_by_chance
+    assert "1/JSD" in known.caption()
+    figure = sculpting.draw(known, PlotSpec())
+    assert {patch.get_gid() for patch in figure.axes[0].patches} == {"all", "0.7", "0.5", "0.3"}
+    found = sculpting.draw(sculpting.compute(spec_of("n_pv"), jets(0.0, 100), 1), PlotSpec())
+    assert any("have no n_pv" in text.get_text() for text in found.findobj(lambda a: hasattr(a, "get_text")))
+
+
+def test_without_background_there_is_a_message() -> None:
+    """No division by nothing."""
+    some = jets(0.0, 300)
+    none = replace(some, chosen=~np.isin(some.label, TRUTHS["light_jets"]))
+    numbers = sculpting.compute(spec_of(), none, 1)
+    assert "No jets" in numbers.message
+    assert not numbers.cuts

@@ -1,0 +1,208 @@
+"""The spectrum of a column of background that passes, at three signal efficiencies, beside that of all."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from jetsmith.io import FloatArray
+from jetsmith.metrics import Interval, bin_of, passes, working_point
+from jetsmith.metrics import decorrelation as measured
+from jetsmith.plots import style as looks
+from jetsmith.plots.inputs import LABELS, digits, evaluated, read_test
+from jetsmith.scored import ScoredJets
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
+from jetsmith.specs.plots import PlotSpec
+from jetsmith.strict import Record
+from jetsmith.texts import interval, label_text, share, split_text
+
+EFFICIENCIES = (0.7, 0.5, 0.3)  # of the signal
+COLORS = ("#3f90da", "#ffa90e", "#bd1f01")
+BOOTSTRAPS = 200
+MOST = 100_000  # rows of a distance correlation, the first ones: their order is drawn
+
+
+class Cut(Record):
+    """Background that passes where the signal has an efficiency.
+
+    `divergence` is that of Jensen and Shannon, base 2, of its spectrum from that of all, `by_chance` what a
+    cut that does not know the column has on average.
+    """
+
+    signal_efficiency: float
+    shape: tuple[float, ...]
+    divergence: Interval
+    by_chance: float
+    rejection: Interval
+
+
+class SculptingNumbers(looks.Numbers):
+    """All that the figure shows; shapes are shares of the weight by bin."""
+
+    SECTION = "Efficiencies"
+
+    plot: str = "sculpting"
+    judgement: str
+    folds: int
+    column: str
+    edges: tuple[float, ...]
+    signal: ClassSpec
+    background: ClassSpec
+    shape: tuple[float, ...]
+    cuts: tuple[Cut, ...]
+    correlation: Interval | None
+    correlation_by_chance: float | None
+
+    def heading(self) -> str:
+        """Of what."""
+        return f"{self.title}: {self.column} of background that passes"
+
+    def caption(self) -> str:
+        """The figures of each cut, and the correlation."""
+        cuts = "; ".join(
+            f"at {share(cut.signal_efficiency)} {_text(cut.divergence)} (by chance {cut.by_chance:.2g}; "
+            f"1/JSD {_inverse(cut.divergence)}; background rejection {_text(cut.rejection)})"
+            for cut in self.cuts
+        )
+        return (
+            f"Spectrum of {self.column} of {label_text(self.background.label)}, all and where it passes at "
+            f"efficiencies of {label_text(self.signal.label)}, {split_text(self.folds)}. Divergence of "
+            f"Jensen and Shannon (JSD, base 2) from that of all: {cuts}. Squared distance correlation of "
+            f"discriminant and column: {_text(self.correlation)}, by chance "
+            f"{self.correlation_by_chance or 0:.2g}."
+        )
+
+    def alternative(self) -> str:
+        """The same, shorter."""
+        return f"{self.column} of {self.background.name} before and after cuts on {self.title}."
+
+
+def _text(found: Interval | None) -> str:
+    if found is None or not math.isfinite(found.high):
+        return "–" if found is None else f"{found.value:.3g}, above {found.low:.3g}"
+    said = interval(found.value, found.low, found.high)
+    return f"{said['text']} {said['up']} {said['down']}".strip()
+
+
+def _inverse(divergence: Interval) -> str:
+    return _text(measured.inverse(divergence)) if divergence.value > 0 else "without end"
+
+
+def plot_sculpting(
+    spec: ClassifierSpec, scores: str | Path, style: PlotSpec, seed: int, output: str | Path
+) -> SculptingNumbers:
+    """Read the test jets of a tagger; write `output`.pdf, .png and .json.
+
+    Args:
+        spec: The tagger, with the discriminant that judges it, and the column that it is to leave alone.
+        scores: Its score file.
+        style: Look of the plots.
+        seed: Of replicas, and of what chance does.
+        output: Path without suffix.
+
+    Raises:
+        InputError: The file is damaged or another's.
+    """
+    (column,) = spec.decorrelate
+    found = compute(spec, read_test(scores, spec, columns=[column]), seed)
+    looks.save(draw(found, style), found, output)
+    return found
+
+
+def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbers:
+    """Spectra, divergences and correlation of the first background."""
+    ((column, edges),) = spec.decorrelate.items()
+    signal, background, *_ = evaluated(spec)
+    of_signal, of_background = jets.of(signal), jets.of(background)
+    message = ""
+    if column not in jets.columns:
+        message = f"Files of sample {spec.sample} have no {column}"
+    elif not all(found.weight.sum() > 0 for found in (of_signal, of_background)):
+        message = f"No jets of the classes that are evaluated ({split_text(spec.folds)})"
+    numbers = SculptingNumbers(
+        title=spec.title,
+        judgement=spec.judgement,
+        folds=spec.folds,
+        column=column,
+        edges=edges,
+        signal=signal,
+        background=background,
+        shape=(),
+        cuts=(),
+        correlation=None,
+        correlation_by_chance=None,
+        message=message,
+    )
+    if message:
+        return numbers
+    values = np.asarray(of_background.columns[column], np.float64)
+    cuts = [_cut(at, of_signal, of_background, values, edges, seed) for at in EFFICIENCIES]
+    tagged = np.flatnonzero((of_background.discriminant > -np.inf) & np.isfinite(values))[:MOST]
+    correlation = None
+    if len(tagged) > 2 * measured.GROUPS:
+        score, weight = of_background.discriminant[tagged], of_background.weight[tagged]
+        correlation = measured.distance_correlation(score, values[tagged], weight, seed)
+    return numbers.model_copy(
+        update={
+            "shape": _shape(values, of_background.weight, edges),
+            "cuts": tuple(cut for cut in cuts if cut is not None),
+            "correlation": correlation and correlation.interval,
+            "correlation_by_chance": correlation and correlation.by_chance,
+        }
+    )
+
+
+def _shape(values: FloatArray, weight: FloatArray, edges: tuple[float, ...]) -> tuple[float, ...]:
+    sums = np.bincount(bin_of(values, edges), weight, len(edges) - 1)
+    return digits(sums / sums.sum())
+
+
+def _cut(
+    at: float,
+    signal: ScoredJets,
+    background: ScoredJets,
+    values: FloatArray,
+    edges: tuple[float, ...],
+    seed: int,
+) -> Cut | None:
+    """None where no background passes."""
+    passed = passes(background.discriminant, working_point(signal.discriminant, signal.weight, at).threshold)
+    if not background.weight[passed].sum() > 0:
+        return None
+    found = measured.sculpting(values, background.weight, passed, np.asarray(edges), BOOTSTRAPS, seed)
+    rejected = measured.rejection(
+        signal.discriminant, signal.weight, background.discriminant, background.weight, at
+    )
+    return Cut(
+        signal_efficiency=at,
+        shape=_shape(values[passed], background.weight[passed], edges),
+        divergence=found.interval,
+        by_chance=found.by_chance,
+        rejection=rejected,
+    )
+
+
+def draw(numbers: SculptingNumbers, style: PlotSpec) -> Figure:
+    """A step a spectrum."""
+    if numbers.message:
+        return looks.message_figure(numbers.message, style, numbers.title)
+    with looks.rc():
+        figure = looks.new_figure(style, 0.66)
+        axes = figure.subplots()
+        axes.stairs(numbers.shape, numbers.edges, color="black", linewidth=1.6, label="all", gid="all")
+        for cut, color in zip(numbers.cuts, COLORS, strict=False):
+            label = f"signal {share(cut.signal_efficiency)}, JSD {cut.divergence.value:.2g}"
+            axes.stairs(
+                cut.shape,
+                numbers.edges,
+                color=color,
+                label=looks.plain(label),
+                gid=str(cut.signal_efficiency),
+            )
+        axes.set_xlabel(LABELS.get(numbers.column) or looks.plain(numbers.column), fontsize=12)
+        axes.set_ylabel("share of the background", fontsize=12)
+        axes.set_ylim(bottom=0)
+        axes.legend(loc="best", fontsize=10)
+        looks.title_line(axes, style, numbers.title)
+    return figure

@@ -1,0 +1,67 @@
+"""What the report shows of the inputs of taggers: stand-ins, and what trainings without some have lost."""
+
+from collections.abc import Sequence
+
+from jetsmith.report.tables import Row, Table
+from jetsmith.texts import count, interval, minus, split_text
+
+
+def stand_ins(checks: Sequence[Table], classifiers: Table) -> list[Row]:
+    """One row a column that is not what its name says: why, in which data sets, and who reads it as what."""
+    found: dict[tuple[str, str], Row] = {}
+    for check in checks:
+        title = classifiers.get(check["classifier"], {}).get("title", check["classifier"])
+        for dataset, about in check["datasets"].items():
+            for column, told in about.get("stand_ins", {}).items():
+                row = found.setdefault((column, told["reason"]), {"datasets": {}, "readers": {}})
+                row["datasets"][dataset] = None
+                row["readers"].setdefault(title, {}).update(dict.fromkeys(told["features"]))
+    return [
+        {
+            "column": column,
+            "reason": reason,
+            "datasets": list(row["datasets"]),
+            "readers": [{"title": title, "features": list(of)} for title, of in row["readers"].items()],
+        }
+        for (column, reason), row in found.items()
+    ]
+
+
+def ablations(figures: Sequence[Table]) -> list[Row]:
+    """One table a tagger with `ablate`: a row a training, its losses in the area and at working points."""
+    return [_ablation(figure) for figure in figures if figure["trainings"]]
+
+
+def _ablation(figure: Table) -> Row:
+    first = figure["trainings"][0]["losses"]
+    return {
+        "title": figure["title"],
+        "signal": figure["signal"],
+        "background": figure["background"],
+        "jets": count(figure["jets"]),
+        "folds": split_text(figure["folds"]),
+        "wholes": [
+            f"AUC of {found['whole']:.4f}"
+            if found["of"] == "auc"
+            else f"efficiency of {100 * found['whole']:.3g}% at {found['of']}"
+            for found in first
+        ],
+        "rows": [
+            {
+                "name": less["name"],
+                "left_out": less["left_out"],
+                "losses": [_loss(found["loss"], percent=found["of"] != "auc") for found in less["losses"]],
+            }
+            for less in figure["trainings"]
+        ],
+    }
+
+
+def _loss(found: Table, percent: bool) -> Row:
+    """A loss with its interval, and its distance from 0 in errors of the side that looks there."""
+    value = found["value"]
+    error = value - found["low"] if value >= 0 else found["high"] - value
+    return {
+        "loss": interval(value, found["low"], found["high"], percent),
+        "significance": minus(f"{value / error:.1f}") if error > 0 else "–",
+    }
