@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 
 from jetsmith import io, members, metrics, plugs
-from jetsmith.bundle import DISCRIMINANTS, FORMAT, INPUTS, MODEL, PROBABILITIES, Bundle
+from jetsmith.bundle import DISCRIMINANTS, FORMAT, INPUTS, JUMPS, MODEL, PROBABILITIES, Bundle
 from jetsmith.bundle_inputs import Group, Values, n_jets
 from jetsmith.bundles import Writer, _card, _jets
 from jetsmith.bundles._files import N_MADE_UP, N_REFERENCE, SEED, seen, write_checksums, write_reference
@@ -32,6 +32,9 @@ TOLERANCE = 1e-6  # of probabilities in float32, against the trained model on th
 # Of a few jets, with logits of 50 and more, float32 itself tells probabilities no better: Keras' own are
 # 1.1e-6 from those of the same network in float64. The last bits of their inputs change them as much.
 LAST_BITS, AT_MOST = 4.0, 1e-5
+# Of two constituents that are equally near to a third, rounding decides which is its neighbour: one jet in 400
+# of a ParticleNet with random weights, on jets of 45 candidates.
+MAY_JUMP = 0.01
 
 
 def bundle(
@@ -105,8 +108,11 @@ def write_files(
 ) -> None:
     """What a reader needs: the graph, inputs.json, jets of reference with their probabilities, checksums."""
     folder.mkdir(exist_ok=True)
-    onnx.save(_graph(spec, discriminants, groups, model, folder), folder / MODEL)
-    io.write_json(folder / INPUTS, about(spec, discriminants, groups), checksum=False)
+    graph = _graph(spec, discriminants, groups, model, folder)
+    onnx.save(graph, folder / MODEL)
+    nearest = any(node.op_type == "TopK" for node in graph.graph.node)
+    jumps = {JUMPS: MAY_JUMP} if nearest else {}
+    io.write_json(folder / INPUTS, about(spec, discriminants, groups) | jumps, checksum=False)
     judged = judgements(discriminants, spec.class_names, expected)
     write_reference(folder, jets, {PROBABILITIES: expected, DISCRIMINANTS: judged})
     write_checksums(folder)
@@ -130,7 +136,8 @@ def compare(
 
     Raises:
         InputError: It is larger than 1e-6, and than the last bits of the jet's inputs explain, or larger than
-            1e-5; or a discriminant is another.
+            1e-5, of any jet, or of more than a hundredth where nearest neighbours are found; or a
+            discriminant is another.
     """
     bundled = Bundle(folder)
     found, judged = bundled.score(jets)
@@ -138,7 +145,7 @@ def compare(
     bad = ~(off <= TOLERANCE)  # NaN is none, either
     if bad.any():
         bad = ~(off <= np.clip(LAST_BITS * _last_bits(bundled, jets, found), TOLERANCE, AT_MOST))
-    if bad.any():
+    if np.isnan(off).any() or bad.sum() > bundled.about.get(JUMPS, 0.0) * len(off):
         worst = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
         raise InputError(
             f"{spec.name}: no bundle is written: of {len(off):,} jets {int(bad.sum()):,} get probabilities "

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from jetsmith.bundles._attention import slots
 from jetsmith.bundles._inputs import Prepared
 from jetsmith.bundles._tensor import Tensor
 
@@ -53,6 +54,4 @@ def mean_of_real(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
 
 def _slots(walk: "Walk", given: Sequence[Any]) -> str:
     """Lines in their slots, zeros in padded ones; (N T, F) -> (N, T, F)."""
-    graph, group = walk.graph, walk.group(given[1])
-    shape = graph.node("Concat", graph.whole(-1), group.length, graph.whole(walk.found(given[0]).width), axis=0)
-    return group.masked(graph.node("Reshape", walk.plain(given[0]), shape))
+    return walk.applied(slots(walk, None, given))

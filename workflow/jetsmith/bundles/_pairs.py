@@ -49,8 +49,7 @@ def pair_features(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
     delta = graph.node("Sqrt", graph.node("Add", square(d_eta), square(d_phi)))
     softer = graph.node("Min", pt, other_pt)
     halves = (
-        square(graph.node(kind, graph.node("Mul", half, x)))
-        for kind, x in (("Sinh", d_eta), ("Sin", d_phi))
+        square(graph.node(kind, graph.node("Mul", half, x))) for kind, x in (("Sinh", d_eta), ("Sin", d_phi))
     )
     scale = graph.node("Mul", graph.node("Mul", graph.constant(4.0), pt), other_pt)
     found = [
@@ -110,7 +109,12 @@ def class_attention(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
     query, own = (graph.node("Unsqueeze", walk.plain(x), one) for x in given[:2])
     seen = graph.node("Concat", own, walk.plain(given[2]), axis=1)
     key, value = graph.split(seen, [width] * 2)
-    mask = graph.node("Pad", graph.node("Cast", walk.group(given[3]).mask, to=1), graph.whole(0, 1, 0, 0), graph.constant(1.0))
+    mask = graph.node(
+        "Pad",
+        graph.node("Cast", walk.group(given[3]).mask, to=1),
+        graph.whole(0, 1, 0, 0),
+        graph.constant(1.0),
+    )
     mask = graph.node("Unsqueeze", graph.node("Cast", mask, to=9), graph.whole(1, 2))
     share = shares_of(walk, _product(walk, query, key, heads, width), mask)
     value = graph.node("Transpose", _heads(walk, value, heads, width), perm=[0, 2, 1, 3])
@@ -127,8 +131,12 @@ def _product(walk: "Walk", query: str, key: str, heads: int, width: int) -> str:
     """Of queries and keys, (N, heads, T, T')."""
     graph = walk.graph
     scale = graph.constant((width // heads) ** -0.5)
-    first = graph.node("Transpose", _heads(walk, graph.node("Mul", query, scale), heads, width), perm=[0, 2, 1, 3])
-    return graph.node("MatMul", first, graph.node("Transpose", _heads(walk, key, heads, width), perm=[0, 2, 3, 1]))
+    first = graph.node(
+        "Transpose", _heads(walk, graph.node("Mul", query, scale), heads, width), perm=[0, 2, 1, 3]
+    )
+    return graph.node(
+        "MatMul", first, graph.node("Transpose", _heads(walk, key, heads, width), perm=[0, 2, 3, 1])
+    )
 
 
 def _heads(walk: "Walk", x: str, heads: int, width: int) -> str:

@@ -32,7 +32,9 @@ class Nearest(layers.Layer):
         place = ops.arange(length, dtype="int32")
         others = ops.logical_and(mask[:, None, :], ops.not_equal(place[:, None], place[None, :]))
         distance = ops.where(others, squared_distances(points), FAR)
-        away, slots = ops.top_k(-distance, ops.minimum(self.number, length) if only_real() else min(self.number, length))
+        away, slots = ops.top_k(
+            -distance, ops.minimum(self.number, length) if only_real() else min(self.number, length)
+        )
         real = ops.logical_and(away > -0.5 * FAR, mask[:, :, None])
         slots = ops.cast(slots, "int32") + length * ops.arange(n, dtype="int32")[:, None, None]
         found = ops.reshape(ops.where(real, slots, -1), (-1, ops.shape(slots)[2]))
@@ -53,9 +55,7 @@ class Nearest(layers.Layer):
 def squared_distances(points: Tensor) -> Tensor:
     """Of each pair of slots; (n, T, D) -> (n, T, T). Of many coordinates by products, which rounding blurs."""
     if points.shape[-1] <= EXACT_UP_TO:
-        return sum(
-            ops.square(points[:, :, None, i] - points[:, None, :, i]) for i in range(points.shape[-1])
-        )
+        return sum(ops.square(points[:, :, None, i] - points[:, None, :, i]) for i in range(points.shape[-1]))
     square = ops.sum(ops.square(points), axis=-1)
     products = ops.matmul(points, ops.transpose(points, (0, 2, 1)))
     return square[:, :, None] + square[:, None, :] - 2 * products

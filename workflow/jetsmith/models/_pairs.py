@@ -60,7 +60,9 @@ class PairFeatures(layers.Layer):
 
 def pair_features(first: Tensor, second: Tensor) -> Tensor:
     """See `PairFeatures`; (m, 3) twice -> (m, 4)."""
-    (log_pt, eta, phi), (other_log_pt, other_eta, other_phi) = (ops.unstack(x, 3, axis=-1) for x in (first, second))
+    (log_pt, eta, phi), (other_log_pt, other_eta, other_phi) = (
+        ops.unstack(x, 3, axis=-1) for x in (first, second)
+    )
     pt, other_pt = (ops.exp(ops.clip(x, -LARGEST, LARGEST)) for x in (log_pt, other_log_pt))
     d_eta, d_phi = ops.clip(eta - other_eta, -LARGEST, LARGEST), phi - other_phi
     d_phi = d_phi - ops.where(d_phi > np.pi, TURN, 0.0) + ops.where(d_phi < -np.pi, TURN, 0.0)

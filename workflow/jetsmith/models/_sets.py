@@ -31,9 +31,11 @@ def coordinates_of(
 ) -> Tensor:
     """Some features of all constituents as they come in, (n, ΣT, D); anything in padded slots."""
     found = [
-        Columns([given.features.index(name) for name in features[given.group]], name=f"{given.group}_coordinates", dtype=EXACT)(
-            tensors[given.group]
-        )
+        Columns(
+            [given.features.index(name) for name in features[given.group]],
+            name=f"{given.group}_coordinates",
+            dtype=EXACT,
+        )(tensors[given.group])
         for given in sequences
     ]
     return found[0] if len(found) == 1 else layers.Concatenate(axis=1, name="coordinates", dtype=EXACT)(found)

@@ -25,7 +25,9 @@ class Options(plugs.Options):
         (32, 32), description="Widths of the 1×1 convolutions; each sequence has its own."
     )
     recurrent: Count = Field(50, description="Units of each sequence's GRU.")
-    dense: tuple[Count, ...] = Field((100,), description="Widths of the dense layers, which flat inputs join.")
+    dense: tuple[Count, ...] = Field(
+        (100,), description="Widths of the dense layers, which flat inputs join."
+    )
     dropout: Dropout = Field(0.1, description="Fraction of units dropped in training.")
     batch_norm: Momentum = Field(0.9, description="Momentum of the batch normalisation of inputs.")
 

@@ -35,16 +35,25 @@ class Options(plugs.Options):
         "to any axis; (pt_log_nopuppi, etarel, phirel) where one is not named.",
     )
     embedding: tuple[Count, ...] = Field(
-        (128, 512, 128), description="Widths of the layers that embed a constituent; the last is that of the blocks."
+        (128, 512, 128),
+        description="Widths of the layers that embed a constituent; the last is that of the blocks.",
     )
     pairs: tuple[Count, ...] = Field((64, 64, 64), description="Widths of the hidden layers on a pair.")
     layers: Count = Field(8, le=100, description="Blocks of attention between constituents.")
     class_layers: Count = Field(2, le=100, description="Blocks by which the row's token reads these.")
     heads: Count = Field(8, description="Heads of the attention; a divisor of the width of the blocks.")
-    feed_forward: Count = Field(4, le=100, description="Width of the layer behind the attention, in those of the block.")
-    dense: tuple[Count, ...] = Field((), description="Widths of dense layers on the token, which flat inputs join.")
-    dropout: Dropout = Field(0.1, description="Fraction of units dropped in training, in blocks between constituents.")
-    batch_norm: Momentum = Field(0.9, description="Momentum of the batch normalisation of inputs and of pairs.")
+    feed_forward: Count = Field(
+        4, le=100, description="Width of the layer behind the attention, in those of the block."
+    )
+    dense: tuple[Count, ...] = Field(
+        (), description="Widths of dense layers on the token, which flat inputs join."
+    )
+    dropout: Dropout = Field(
+        0.1, description="Fraction of units dropped in training, in blocks between constituents."
+    )
+    batch_norm: Momentum = Field(
+        0.9, description="Momentum of the batch normalisation of inputs and of pairs."
+    )
 
     def misfits(self, spec: RecipeSpec) -> Iterator[str]:
         """There are sequences, with momenta; heads share the width."""

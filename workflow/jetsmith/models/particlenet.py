@@ -37,15 +37,20 @@ class Options(plugs.Options):
         "before scaling; (etarel, phirel) where one is not named.",
     )
     embedding: Count = Field(
-        32, description="Features of a constituent where there is more than one sequence; each has its own layer."
+        32,
+        description="Features of a constituent where there is more than one sequence; each has its own layer.",
     )
     neighbours: Count = Field(16, description="Edges of a constituent, to those that are nearest.")
     convolutions: tuple[tuple[Count, ...], ...] = Field(
         ((64, 64, 64), (128, 128, 128), (256, 256, 256)),
         description="Of each edge convolution the widths of the layers on an edge.",
     )
-    fusion: bool = Field(True, description="A layer on what all edge convolutions give, not on the last's alone.")
-    dense: tuple[Count, ...] = Field((256,), description="Widths of the dense layers, which flat inputs join.")
+    fusion: bool = Field(
+        True, description="A layer on what all edge convolutions give, not on the last's alone."
+    )
+    dense: tuple[Count, ...] = Field(
+        (256,), description="Widths of the dense layers, which flat inputs join."
+    )
     dropout: Dropout = Field(0.1, description="Fraction of units of the dense layers dropped in training.")
     batch_norm: Momentum = Field(0.9, description="Momentum of the batch normalisation.")
 
@@ -81,7 +86,11 @@ def build(inputs: Sequence[Inputs], outputs: Mapping[str, Output], options: Opti
     for given in sequences:
         x, mask = scaled[given.group], tensors[f"{given.group}_mask"]
         x = _norm(x, mask, f"{given.group}_norm", options)
-        found[given.group] = x if len(sequences) == 1 else _layer(x, mask, options.embedding, f"{given.group}_embedding", options)
+        found[given.group] = (
+            x
+            if len(sequences) == 1
+            else _layer(x, mask, options.embedding, f"{given.group}_embedding", options)
+        )
     places = {given.group: options.coordinates.get(given.group, COORDINATES) for given in sequences}
     points = coordinates_of(sequences, tensors, places)
     x, mask = one_set(found, tensors)

@@ -36,7 +36,9 @@ class Options(plugs.Options):
         "where one is not named.",
     )
     units: Count = Field(2, le=100, description="Residual units a stage, of two convolutions each.")
-    dense: tuple[Count, ...] = Field((512,), description="Widths of the dense layers, which flat inputs join.")
+    dense: tuple[Count, ...] = Field(
+        (512,), description="Widths of the dense layers, which flat inputs join."
+    )
     dropout: Dropout = Field(0.2, description="Fraction of units of the dense layers dropped in training.")
     batch_norm: Momentum = Field(0.9, description="Momentum of the batch normalisation.")
 
