@@ -71,7 +71,7 @@ def two_kt(p):
         _describe(p, jets, first)
         _describe(p, jets, second)
         for i in range(n):
-            if i == first or i == second or near[i] == first or near[i] == second:
+            if i in (first, second) or near[i] in (first, second):
                 _look(jets, least, near, i)
                 continue
             for k in (first, second):
