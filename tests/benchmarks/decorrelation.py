@@ -21,7 +21,10 @@ def run() -> dict[str, Any]:
         return harness.call(harness.python("_decorrelation_way", *arguments), **environment).said
 
     sizes = {str(n): _cost(partial(said, "ours", str(n)), partial(said, "dense", str(n))) for n in SIZES}
-    off = {name: harness.significant(said("off", "8192", bound)["off"]) for name, bound in BOUNDS.items()}
+    off = {
+        f"gradient_off_{name}": harness.significant(said("off", "8192", bound)["off"])
+        for name, bound in BOUNDS.items()
+    }
     trainings = {}
     for way in WAYS:
         found = [said("train", way, str(seed)) for seed in SEEDS]
@@ -30,7 +33,7 @@ def run() -> dict[str, Any]:
             for field in ("correlation", "auc")
             for name, value in _mean(field, [one_of[field] for one_of in found]).items()
         }
-    return {"sizes": sizes, "gradient_off": off, "trainings": trainings}
+    return {"sizes": sizes, "trainings": trainings, **off}
 
 
 def _cost(ours: Any, dense: Any) -> dict[str, float]:
