@@ -43,7 +43,7 @@ def faults(slurm, htcondor, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def whole_runs(slurm, htcondor, faults, tmp_path_factory) -> Iterator[dict[str, Future[WholeRun]]]:
-    """All stages, once on each system, both at the same time: each waits for its jobs a good part of it."""
+    """All stages, once on each system, at the same time: while one waits the cores are the other's."""
     with ThreadPoolExecutor() as pool:
         yield {
             s.name: pool.submit(WholeRun, s, tmp_path_factory.mktemp(f"run-{s.name}"))

@@ -66,3 +66,12 @@ def test_without_background_there_is_a_message() -> None:
     numbers = sculpting.compute(spec_of(), none, 1)
     assert "No jets" in numbers.message
     assert not numbers.cuts
+
+
+def test_a_score_that_does_not_vary_has_no_correlation() -> None:
+    """A figure that says so, not the end of the run."""
+    some = jets(0.0, 3000)
+    numbers = sculpting.compute(spec_of(), replace(some, discriminant=np.zeros(3000)), 1)
+    assert numbers.correlation is None
+    assert "discriminant and column: none can be told." in numbers.caption()
+    assert numbers.cuts

@@ -77,10 +77,7 @@ def _unknown(
             choices, kind = [*run.bundled, *run.bundled_reweighters], "classifier"
             whose = "the list of bundles (trained taggers, in samples without folds, and trained reweighters)"
         elif kind == "tagger" and "/explain/" in pattern:
-            choices, whose = (
-                run.explained,
-                "the list of taggers that are looked into (not stored scores)",
-            )
+            choices, whose = run.explained, "the list of taggers that are looked into (not stored scores)"
         elif kind == "tagger" and "/ablation/" in pattern:
             choices, whose = run.ablations, "the list of taggers with `ablate`"
         elif kind == "reweighter" and ".correction" in pattern:

@@ -24,28 +24,61 @@ def _wrapped(angle):
 
 
 @njit(cache=True)
+def _distance(jets, i, j):
+    """kT's, of jets as rows of eta, phi and pt squared."""
+    apart = (jets[i, 0] - jets[j, 0]) ** 2 + _wrapped(jets[i, 1] - jets[j, 1]) ** 2
+    return apart * min(jets[i, 2], jets[j, 2])
+
+
+@njit(cache=True)
+def _describe(p, jets, i):
+    square = p[0, i] ** 2 + p[1, i] ** 2
+    jets[i, 0] = math.asinh(p[2, i] / max(math.sqrt(square), 1e-9))
+    jets[i, 1] = math.atan2(p[1, i], p[0, i])
+    jets[i, 2] = square
+
+
+@njit(cache=True)
+def _look(jets, least, near, i):
+    """Find the nearest of the jets before one."""
+    least[i] = np.inf
+    for j in range(i):
+        distance = _distance(jets, i, j)
+        if distance < least[i]:
+            least[i], near[i] = distance, j
+
+
+@njit(cache=True)
 def two_kt(p):
-    """Two exclusive kT jets of momenta px, py, pz, energy, shape (4, n >= 2): eta and phi of each."""
+    """Two exclusive kT jets of momenta px, py, pz, energy, shape (4, n >= 2): eta and phi of each.
+
+    About n^2 steps: the nearest of those before each jet is kept, and looked for again where it is gone.
+    """
     n = p.shape[1]
+    jets, least, near = np.empty((n, 3)), np.empty(n), np.zeros(n, np.int64)
+    for i in range(n):
+        _describe(p, jets, i)
+        _look(jets, least, near, i)
     made = np.arange(n)  # when each jet was made: fastjet has the older one first
     step = n
     while n > 2:
-        best, first, second = np.inf, 0, 1
-        eta, phi, square = np.empty(n), np.empty(n), np.empty(n)
-        for i in range(n):
-            square[i] = p[0, i] ** 2 + p[1, i] ** 2
-            eta[i] = math.asinh(p[2, i] / max(math.sqrt(square[i]), 1e-9))
-            phi[i] = math.atan2(p[1, i], p[0, i])
-        for i in range(n):
-            for j in range(i):
-                distance = (eta[i] - eta[j]) ** 2 + _wrapped(phi[i] - phi[j]) ** 2
-                distance *= min(square[i], square[j])
-                if distance < best:
-                    best, first, second = distance, j, i
+        second = np.argmin(least[:n])
+        first = near[second]
         p[:, first] += p[:, second]
         made[first] = step
-        p[:, second], made[second] = p[:, n - 1], made[n - 1]
         step, n = step + 1, n - 1
+        p[:, second], made[second] = p[:, n], made[n]
+        _describe(p, jets, first)
+        _describe(p, jets, second)
+        for i in range(n):
+            if i in (first, second) or near[i] in (first, second):
+                _look(jets, least, near, i)
+                continue
+            for k in (first, second):
+                if k < i:
+                    distance = _distance(jets, i, k)
+                    if distance < least[i] or (distance == least[i] and k < near[i]):
+                        least[i], near[i] = distance, k
     found = np.empty(4)
     order = (0, 1) if made[0] < made[1] else (1, 0)
     for place in range(2):

@@ -7,16 +7,20 @@ lists of 0 and 1. What no layout tells stands in: the tracks of a vertex and its
 import numpy as np
 
 from jetsmith.angles import delta_phi, delta_r
-from jetsmith.features import formulas
+from jetsmith.features import formulas, tagging
 from jetsmith.features.summaries import MAX_DECAY_LEN_CM, MAX_JET_DIST_CM, total_by_row
 from jetsmith.features.table import Array, Lists
 from jetsmith.features.tagging import (
     CHARM_MASS_GEV,
     KAON_WINDOW_GEV,
+    above_mass,
     are_displaced,
+    invariant_mass,
     mask_of,
     momenta,
     of_kaon,
+    total_momentum,
+    where_some,
 )
 from jetsmith.io import FloatArray, IntArray
 
@@ -90,8 +94,7 @@ def near_axes(
 
 def leading(mask: Lists, significance: Lists) -> Lists:
     """Significances of the tracks with a mask that is not 0, falling."""
-    found = significance.where(mask.values != 0)
-    return Lists(found.offsets, found.values[found.falling()])
+    return tagging.leading(significance, mask, significance)
 
 
 def leading_first(mask: Lists, near: Lists, significance: Lists) -> Lists:
@@ -104,38 +107,22 @@ def leading_second(mask: Lists, near: Lists, significance: Lists) -> Lists:
     return leading(mask_of(mask, (mask.values != 0) & (near.values == 1)), significance)
 
 
-def _reached(
-    is_measured: Lists, significance: Lists, pt: Lists, eta: Lists, phi: Lists, mass: float
-) -> tuple[Lists, IntArray]:
-    """Falling significances, and in them the place of the track that lifts the mass above `mass`, or -1."""
-    chosen = np.flatnonzero(is_measured.values != 0)
-    by = significance.where(is_measured.values != 0)
-    order = by.falling()
-    ranked = chosen[order]
-    own = momenta(pt.values[ranked], eta.values[ranked], phi.values[ranked], formulas.PION_MASS_GEV)
-    total = np.concatenate([np.zeros((4, 1)), np.cumsum(own, axis=1)], axis=1)
-    total = total[:, 1:] - total[:, by.offsets[:-1]][:, by.owner]
-    over = np.flatnonzero(total[3] ** 2 - np.sum(total[:3] ** 2, axis=0) > mass**2)
-    rows, first = np.unique(by.owner[over], return_index=True)
-    place = np.full(len(by), -1)
-    place[rows] = over[first]
-    return Lists(by.offsets, by.values[order]), place
-
-
-def _picked(ranked: Lists, place: IntArray) -> FloatArray:
-    return np.where(place >= 0, np.append(ranked.values, np.nan)[place], NOT_REACHED)
+def _picked(significance: Lists, ranked: Lists, place: IntArray) -> FloatArray:
+    known, found = place >= 0, np.full(len(ranked), NOT_REACHED)
+    found[known] = significance.values[ranked.values[place[known]]]
+    return found
 
 
 def above_charm(is_measured: Lists, significance: Lists, pt: Lists, eta: Lists, phi: Lists) -> Array:
     """Significance of the track that lifts the mass above that of charm, -19 where none does."""
-    return _picked(*_reached(is_measured, significance, pt, eta, phi, CHARM_MASS_GEV))
+    return _picked(significance, *above_mass(is_measured, significance, pt, eta, phi, CHARM_MASS_GEV))
 
 
 def above_bottom(is_measured: Lists, significance: Lists, pt: Lists, eta: Lists, phi: Lists) -> Lists:
     """The same of bottom, and the significance of the track after it: two a jet."""
-    ranked, place = _reached(is_measured, significance, pt, eta, phi, BOTTOM_MASS_GEV)
+    ranked, place = above_mass(is_measured, significance, pt, eta, phi, BOTTOM_MASS_GEV)
     after = np.where((place >= 0) & (place + 1 < ranked.offsets[1:]), place + 1, -1)
-    both = np.stack([_picked(ranked, place), _picked(ranked, after)], axis=1)
+    both = np.stack([_picked(significance, ranked, which) for which in (place, after)], axis=1)
     return Lists(2 * np.arange(len(ranked) + 1), both.ravel())
 
 
@@ -183,24 +170,18 @@ def distance_to_axis(eta: Lists, phi: Lists, near: Lists, d3d: Lists, d3d_sig: L
 
 def _sum_of(axis: int, near: Lists, *vertex: Lists) -> FloatArray:
     """Momentum of all vertices of an axis, shape (4, N); NaN without any."""
-    mask = near.values == axis
-    momentum = np.where(mask, momenta(*(column.values for column in vertex)), 0)
-    total = np.stack([np.bincount(near.owner, weights=row, minlength=len(near)) for row in momentum])
-    return np.where(total_by_row(mask_of(near, mask)) > 0, total, np.nan)
-
-
-def _mass(momentum: FloatArray) -> FloatArray:
-    return np.asarray(np.sqrt(np.maximum(momentum[3] ** 2 - np.sum(momentum[:3] ** 2, axis=0), 0.0)))
+    mask = mask_of(near, near.values == axis)
+    return where_some(mask, total_momentum(mask, *vertex))
 
 
 def mass_of_first(*columns: Lists) -> Array:
     """Mass of all vertices of the first axis together; NaN without any."""
-    return _mass(_sum_of(0, *columns))
+    return invariant_mass(_sum_of(0, *columns))
 
 
 def mass_of_second(*columns: Lists) -> Array:
     """The same of the second axis."""
-    return _mass(_sum_of(1, *columns))
+    return invariant_mass(_sum_of(1, *columns))
 
 
 def _energy_ratio(axis: int, columns: tuple[Lists, ...]) -> Array:
@@ -235,7 +216,7 @@ def z_ratio(
     one, two = ([_of(values, ranked, slot) for values in kinematics] for slot in (0, 1))
     first, second = _table(axes)[:, 0], _table(axes)[:, 1]
     alone = delta_r(first[:, 0], first[:, 1], second[:, 0], second[:, 1]) * one[0] / one[3]
-    both = delta_r(one[1], one[2], two[1], two[2]) * two[0] / _mass(momenta(*one) + momenta(*two))
+    both = delta_r(one[1], one[2], two[1], two[2]) * two[0] / invariant_mass(momenta(*one) + momenta(*two))
     return np.where(number > 1, both, alone)
 
 

@@ -90,7 +90,7 @@ def of_kaon(mask: Lists, pt: Lists, eta: Lists, phi: Lists, charge: Lists, windo
     found = np.zeros(len(chosen), np.bool_)
     for step in range(1, int(np.bincount(owner).max(initial=0))):  # tracks of the richest jet
         first = np.flatnonzero((owner[step:] == owner[:-step]) & (sign[step:] * sign[:-step] <= 0))
-        near = np.abs(_mass(momentum[:, first] + momentum[:, first + step]) - KAON_MASS_GEV) < window
+        near = np.abs(invariant_mass(momentum[:, first] + momentum[:, first + step]) - KAON_MASS_GEV) < window
         found[first[near]] = found[first[near] + step] = True
     result = np.zeros(len(mask.values), np.bool_)
     result[chosen] = found
@@ -104,12 +104,13 @@ def momenta(pt: Array, eta: Array, phi: Array, mass: Array | float) -> FloatArra
     return np.stack([pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta), energy])
 
 
-def _mass(momentum: FloatArray) -> FloatArray:
+def invariant_mass(momentum: FloatArray) -> FloatArray:
+    """Masses [GeV] of momenta, shape (4, n) -> (n,); 0 where rounding leaves a square below 0."""
     square = momentum[3] ** 2 - np.sum(momentum[:3] ** 2, axis=0)
     return np.asarray(np.sqrt(np.maximum(square, 0.0)))
 
 
-def _total(mask: Lists, pt: Lists, eta: Lists, phi: Lists, mass: Lists | float) -> FloatArray:
+def total_momentum(mask: Lists, pt: Lists, eta: Lists, phi: Lists, mass: Lists | float) -> FloatArray:
     """Sum of the momenta with a mask that is not 0, shape (4, N); NaN where one of them is not known."""
     used = np.flatnonzero(mask.values)  # most are not: momenta are costly
     owner = mask.owner[used]
@@ -125,7 +126,7 @@ def where_some(mask: Lists, values: FloatArray) -> FloatArray:
 
 def sum_of_tracks(mask: Lists, pt: Lists, eta: Lists, phi: Lists) -> FloatArray:
     """Sum of the tracks with a mask that is not 0, as pions: px, py, pz, energy [GeV], shape (4, N)."""
-    return _total(mask, pt, eta, phi, PION_MASS_GEV)
+    return total_momentum(mask, pt, eta, phi, PION_MASS_GEV)
 
 
 def _given(n_tracks: Array, values: Array) -> FloatArray:
@@ -165,17 +166,32 @@ def above_charm(
     n_tracks: Array, values: Lists, order: Lists, is_near_axis: Lists, pt: Lists, eta: Lists, phi: Lists
 ) -> Array:
     """The value of the track that lifts the mass above 1.5 GeV, in falling `order`; -1 where none does."""
-    chosen = is_near_axis.values != 0
+    ranked, place = above_mass(is_near_axis, order, pt, eta, phi, CHARM_MASS_GEV)
+    known, found = place >= 0, np.full(len(ranked), -1.0)
+    found[known] = values.values[ranked.values[place[known]]]
+    return _given(n_tracks, found)
+
+
+def above_mass(
+    mask: Lists, order: Lists, pt: Lists, eta: Lists, phi: Lists, mass_gev: float
+) -> tuple[Lists, IntArray]:
+    """The track that lifts the mass of those before it and itself, as pions, above a mass.
+
+    Returns:
+        Tracks with a mask that is not 0 in falling `order`, as indices of all; and of each row the place
+        among these of the one that does, -1 where none does.
+    """
+    chosen = mask.values != 0
     by = order.where(chosen)
     ranked = np.flatnonzero(chosen)[by.falling()]
     own = momenta(pt.values[ranked], eta.values[ranked], phi.values[ranked], PION_MASS_GEV)
     momentum = np.cumsum(own, axis=1)
     before = np.concatenate([np.zeros((4, 1)), momentum], axis=1)[:, by.offsets[:-1]]
-    over = np.flatnonzero(_mass(momentum - before[:, by.owner]) > CHARM_MASS_GEV)
-    rows, place = np.unique(by.owner[over], return_index=True)
-    found = np.full(len(by), -1.0)
-    found[rows] = values.values[ranked[over[place]]]
-    return _given(n_tracks, found)
+    over = np.flatnonzero(invariant_mass(momentum - before[:, by.owner]) > mass_gev)
+    rows, first = np.unique(by.owner[over], return_index=True)
+    place = np.full(len(by), -1)
+    place[rows] = over[first]
+    return Lists(by.offsets, ranked), place
 
 
 # --- vertices ---
@@ -228,7 +244,7 @@ def of_first_vertex(values: Lists, is_tagged: Lists, d3d: Lists, d3d_sig: Lists)
 def _vertex_sum(category: Array, *columns: Lists) -> FloatArray:
     """Momentum of all vertices of a jet, or of its pseudo vertex, shape (4, N); NaN without either."""
     is_tagged, sv_pt, sv_eta, sv_phi, sv_mass, is_pseudo, pt, eta, phi = columns
-    real = _total(is_tagged, sv_pt, sv_eta, sv_phi, sv_mass)
+    real = total_momentum(is_tagged, sv_pt, sv_eta, sv_phi, sv_mass)
     pseudo = where_some(is_pseudo, sum_of_tracks(is_pseudo, pt, eta, phi))
     total = np.where(category == VERTEX, where_some(is_tagged, real), pseudo)
     return np.where(category < NO_VERTEX, total, np.nan)
@@ -249,7 +265,7 @@ def vertex_mass(category: Array, cos_theta: Array, *columns: Lists) -> Array:
     total = _vertex_sum(category, *columns)
     sine = np.sqrt(np.maximum(1 - cos_theta.astype(np.float64) ** 2, 0))
     across = np.where(category == VERTEX, sine * np.sqrt(np.sum(total[:3] ** 2, axis=0)), 0)
-    return np.hypot(_mass(total), across) + across
+    return np.hypot(invariant_mass(total), across) + across
 
 
 def vertex_energy_ratio(category: Array, is_selected: Lists, *columns: Lists) -> Array:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.metrics import Interval, bin_of, passes, working_point
 from jetsmith.metrics import decorrelation as measured
@@ -65,12 +66,14 @@ class SculptingNumbers(looks.Numbers):
             f"1/JSD {_inverse(cut.divergence)}; background rejection {_text(cut.rejection)})"
             for cut in self.cuts
         )
+        correlation = "none can be told"
+        if self.correlation is not None:
+            correlation = f"{_text(self.correlation)}, by chance {self.correlation_by_chance:.2g}"
         return (
             f"Spectrum of {self.column} of {label_text(self.background.label)}, all and where it passes at "
             f"efficiencies of {label_text(self.signal.label)}, {split_text(self.folds)}. Divergence of "
             f"Jensen and Shannon (JSD, base 2) from that of all: {cuts}. Squared distance correlation of "
-            f"discriminant and column: {_text(self.correlation)}, by chance "
-            f"{self.correlation_by_chance or 0:.2g}."
+            f"discriminant and column: {correlation}."
         )
 
     def alternative(self) -> str:
@@ -78,9 +81,9 @@ class SculptingNumbers(looks.Numbers):
         return f"{self.column} of {self.background.name} before and after cuts on {self.title}."
 
 
-def _text(found: Interval | None) -> str:
-    if found is None or not math.isfinite(found.high):
-        return "–" if found is None else f"{found.value:.3g}, above {found.low:.3g}"
+def _text(found: Interval) -> str:
+    if not math.isfinite(found.high):
+        return f"{found.value:.3g}, above {found.low:.3g}"
     said = interval(found.value, found.low, found.high)
     return f"{said['text']} {said['up']} {said['down']}".strip()
 
@@ -138,11 +141,7 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbe
         return numbers
     values = np.asarray(of_background.columns[column], np.float64)
     cuts = [_cut(at, of_signal, of_background, values, edges, seed) for at in EFFICIENCIES]
-    tagged = np.flatnonzero((of_background.discriminant > -np.inf) & np.isfinite(values))[:MOST]
-    correlation = None
-    if len(tagged) > 2 * measured.GROUPS:
-        score, weight = of_background.discriminant[tagged], of_background.weight[tagged]
-        correlation = measured.distance_correlation(score, values[tagged], weight, seed)
+    correlation = _correlation(of_background, values, seed)
     return numbers.model_copy(
         update={
             "shape": _shape(values, of_background.weight, edges),
@@ -151,6 +150,18 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbe
             "correlation_by_chance": correlation and correlation.by_chance,
         }
     )
+
+
+def _correlation(background: ScoredJets, values: FloatArray, seed: int) -> measured.Measured | None:
+    """None where too few jets, a score or a column that does not vary, or weights below 0 leave none."""
+    tagged = np.flatnonzero((background.discriminant > -np.inf) & np.isfinite(values))[:MOST]
+    if len(tagged) <= 2 * measured.GROUPS:
+        return None
+    score, weight = background.discriminant[tagged], background.weight[tagged]
+    try:
+        return measured.distance_correlation(score, values[tagged], weight, seed)
+    except InputError:
+        return None
 
 
 def _shape(values: FloatArray, weight: FloatArray, edges: tuple[float, ...]) -> tuple[float, ...]:
