@@ -12,8 +12,8 @@ from jetsmith.packed.arrays import FlatGroup, Packed, SequenceGroup
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import RecipeSpec, TrainingSpec, TruthSpec
 from jetsmith.specs.features import Inputs
-from tests.benchmarks._harness import timed
 from tests.benchmarks import _torch_ways, _weaver_ways
+from tests.benchmarks._harness import timed
 from tests.benchmarks._torch_ways import BATCH, CLASSES, SHAPES, STEPS
 
 # Columns of a packed group, of which a classifier reads some, and constituents a jet.

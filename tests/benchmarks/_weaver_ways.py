@@ -1,7 +1,7 @@
-"""weaver-core's ParticleNet and ParticleTransformer in training on a CPU, by the peer's Python: `NETWORK THREADS`.
+"""weaver-core's ParticleNet and ParticleTransformer in training, by the peer's Python: `NETWORK THREADS`.
 
-Of the same sizes and on jets of as many constituents as ours; masks go along, and the transformer cuts off slots
-that a batch does not need, as weaver-core has it.
+Of the same sizes and on jets of as many constituents as ours; masks go along, and the transformer cuts off
+slots that a batch does not need, as weaver-core has it.
 """
 
 import json

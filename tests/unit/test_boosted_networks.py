@@ -1,4 +1,4 @@
-"""Protects the networks of boosted jets: their layers against what these stand for, sizes that were published.
+"""Protects the networks of boosted jets: layers against what they stand for, sizes that were published.
 
 Masks and padding of all networks are in test_models.py, bundles in test_bundled_networks.py.
 """
@@ -226,10 +226,29 @@ def test_bundle_of_attention_by_pairs(monkeypatch: pytest.MonkeyPatch, tmp_path:
     np.testing.assert_allclose(again, outputs, atol=2e-6)
 
 
-def test_only_bundles_that_find_neighbours_may_jump(tmp_path: Path) -> None:
-    """What inputs.json says lets a hundredth of the jets differ, and is of no other network."""
+def test_a_jet_of_two_answers_may_have_either(tmp_path: Path) -> None:
+    """Rounding decides between neighbours that are equally near; any other answer is refused.
+
+    Inputs are floats of few digits, so that the distances of a constituent to two others are the same number.
+    """
     sample = write_sample(tmp_path / "packed", 100)
-    for name, share in (("particlenet", 0.01), ("deep_double", 0.0)):
-        spec = test_bundled_networks.saved(tmp_path / name, name)
-        found = bundled.write_bundle(spec, tmp_path / name, sample, tmp_path / f"{name}_bundle")
-        assert found.about.get("jumps", 0.0) == share
+    spec = test_bundled_networks.saved(tmp_path / "model", "particlenet")
+    found = bundled.write_bundle(spec, tmp_path / "model", sample, tmp_path / "bundle")
+    jets = dict(_jets.made_up(bundled.raw_jets(found.groups, 100), found.groups, 200, 9))
+    coarse = jets["charged"]
+    jets["charged"] = bundle_inputs.Values(np.round(coarse.values), coarse.offsets)
+    right = found.score(jets)[0]
+    other = found.score(bundle_inputs.beside(jets, np.random.default_rng(99)))[0]
+    jumps = np.abs(other - right).max(axis=1) > 1e-4
+    assert jumps.sum() > 20
+
+    def compared(expected: Array) -> float:
+        folder = tmp_path / "bundle"
+        return bundling.compare(folder, spec, bundled.discriminants(spec), jets, expected)
+
+    assert compared(np.where(jumps[:, None], other, right)) > 1e-4
+    one = int(np.flatnonzero(jumps)[0])
+    half = right.copy()
+    half[one] = (right[one] + other[one]) / 2
+    with pytest.raises(InputError, match="of 200 jets 1 get"):
+        compared(half)

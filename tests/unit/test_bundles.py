@@ -161,43 +161,6 @@ def test_a_jet_that_differs_condemns_no_other(
         bundling.compare(tmp_path / "bundle", spec, discriminants(spec), jets, expected)
 
 
-def test_a_hundredth_may_have_other_neighbours(sample: Path, tmp_path: Path) -> None:
-    """Where inputs.json says that it finds some; a jet more, or one without a number, is refused."""
-    spec, folder = trained("xgboost", 3, sample, tmp_path / "model"), tmp_path / "bundle"
-    jets = _jets_of(write_bundle(spec, tmp_path / "model", sample, folder))
-    right = Bundle(folder).score(jets)[0]
-
-    def compared(jumping: int, by: float = 0.01) -> float:
-        expected = right.copy()
-        expected[:jumping] += [by, 0, 0]
-        return bundling.compare(folder, spec, discriminants(spec), jets, expected)
-
-    with pytest.raises(InputError, match="of 300 jets 3 get"):
-        compared(3)
-    about = io.read_json(folder / "inputs.json")
-    io.write_json(folder / "inputs.json", about | {"jumps": 0.01}, checksum=False)
-    write_checksums(folder)
-    assert compared(3) == pytest.approx(0.01, rel=1e-3)
-    with pytest.raises(InputError, match="of 300 jets 4 get"):
-        compared(4)
-    with pytest.raises(InputError, match="of 300 jets 1 get"):
-        compared(1, np.nan)
-    with np.load(folder / "reference.npz") as content:
-        reference = dict(content)
-    few = len(reference["probabilities"]) // 100
-    assert few
-    for jumping, by in ((few, 0.01), (few + 1, 0.01), (1, np.nan)):
-        moved = reference["probabilities"].copy()
-        moved[:jumping] += np.float32(by)
-        np.savez(folder / "reference.npz", **reference | {"probabilities": moved})
-        write_checksums(folder)
-        if jumping == few and by == 0.01:
-            assert Bundle(folder).check() < 1e-6
-        else:
-            with pytest.raises(InputError, match="reference jets get scores that are off by"):
-                Bundle(folder).check()
-
-
 def test_other_discriminants_are_refused(sample: Path, tmp_path: Path) -> None:
     """Fractions that are not those of the tagger's file."""
     spec = trained("xgboost", 3, sample, tmp_path / "model")

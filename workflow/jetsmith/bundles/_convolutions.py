@@ -1,4 +1,4 @@
-"""Layers of networks that convolve constituents (`models._convolutions`) as nodes, and the mean of real ones."""
+"""Layers of networks that convolve constituents (`models._convolutions`) as nodes, and the mean of these."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any

@@ -72,7 +72,10 @@ class Strided(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="jetsmith")
 class MeanOfReal(layers.Layer):
-    """The mean of the real slots, zeros where there is none; (n, T, F) with zeros in others, (n, T) -> (n, F)."""
+    """The mean of the real slots, zeros where there is none.
+
+    (n, T, F), zeros in padded slots, and (n, T) -> (n, F).
+    """
 
     def call(self, tensors: list[Tensor]) -> Tensor:
         slots, mask = tensors

@@ -1,7 +1,7 @@
 """Layers of networks on a graph of constituents: each has edges to those that are nearest to it.
 
-Padded slots are nobody's neighbours, nor is a constituent its own; where a jet has fewer others than are asked
-for, the rest of its edges is left out of means and of statistics of batches.
+Padded slots are nobody's neighbours, nor is a constituent its own; where a jet has fewer others than are
+asked for, the rest of its edges is left out of means and of statistics of batches.
 """
 
 from typing import Any, cast
@@ -53,7 +53,7 @@ class Nearest(layers.Layer):
 
 
 def squared_distances(points: Tensor) -> Tensor:
-    """Of each pair of slots; (n, T, D) -> (n, T, T). Of many coordinates by products, which rounding blurs."""
+    """Of pairs of slots; (n, T, D) -> (n, T, T). Of many coordinates by products, which rounding blurs."""
     if points.shape[-1] <= EXACT_UP_TO:
         return sum(ops.square(points[:, :, None, i] - points[:, None, :, i]) for i in range(points.shape[-1]))
     square = ops.sum(ops.square(points), axis=-1)
@@ -79,7 +79,7 @@ class Edges(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="jetsmith")
 class EdgeNorm(LineNorm):
-    """Batch normalisation over edges that there are; (m K, D) and the numbers of neighbours (m, K) -> (m K, D)."""
+    """Batch normalisation over edges that there are; (m K, D), numbers of neighbours (m, K) -> (m K, D)."""
 
     def _real(self, lines: Tensor, mask: Tensor) -> Tensor:
         return ops.reshape(ops.cast(mask >= 0, lines.dtype), (-1, 1))

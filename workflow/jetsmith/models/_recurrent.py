@@ -1,4 +1,4 @@
-"""A recurrent layer that reads padded slots first and stays at zero meanwhile, as `_layers.PaddedLSTM` does."""
+"""A recurrent layer that reads padded slots first and stays at zero meanwhile, as `_layers.PaddedLSTM`."""
 
 from typing import Any, cast
 

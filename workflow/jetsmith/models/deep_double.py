@@ -1,8 +1,9 @@
-"""DeepDoubleX (CMS): 1×1 convolutions and a recurrent layer a sequence, then a dense layer, for two prongs of a jet.
+"""DeepDoubleX (CMS): 1×1 convolutions and a recurrent layer a sequence, for two prongs of a jet.
 
-Source: CMS DP-2018/033 and -046 and the public training code (model_DeepDoubleXReference): batch normalisation of each
-input, two 1×1 convolutions without bias, a GRU that reads the leading constituent last, flat inputs beside;
-no normalisation between. Dropout is of single features of a constituent, there of features of all.
+Source: CMS DP-2018/033 and -046 and the public training code (model_DeepDoubleXReference): batch
+normalisation of each input, two 1×1 convolutions without bias, a GRU that reads the leading constituent last,
+a dense layer, which flat inputs join; no normalisation between. Dropout is of single features of a
+constituent, there of features of all.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,9 +1,9 @@
 """Particle Transformer: attention that knows of each pair of constituents how they lie.
 
 Source: arXiv 2202.03772; structure and sizes as in the public code (weaver-core, ParticleTransformer and
-ParticleTransformerTagger). To the products of queries and keys a network on ln kT, ln z, ln Delta and ln m² of each
-pair adds a number a head; a token of the row reads what the blocks made by class attention. Each sequence is
-embedded by its own layers; then all constituents are one set.
+ParticleTransformerTagger). To the products of queries and keys a network on ln kT, ln z, ln Delta and ln m²
+of each pair adds a number a head; a token of the row reads what the blocks made by class attention. Each
+sequence is embedded by its own layers; then all constituents are one set.
 
 Constituents count as massless. Batch statistics and attention are those of real constituents and their pairs
 alone; the public code has padded ones among the statistics.
@@ -31,8 +31,8 @@ class Options(plugs.Options):
 
     momenta: dict[Name, tuple[str, str, str]] = Field(
         {"ak8_vertices": ("pt_log", "etarel", "phirel")},
-        description="Of each sequence the features that are ln(pt / GeV), pseudorapidity and azimuth, both relative "
-        "to any axis; (pt_log_nopuppi, etarel, phirel) where one is not named.",
+        description="Of each sequence the features that are ln(pt / GeV), pseudorapidity and azimuth, both "
+        "relative to any axis; (pt_log_nopuppi, etarel, phirel) where one is not named.",
     )
     embedding: tuple[Count, ...] = Field(
         (128, 512, 128),
@@ -78,7 +78,7 @@ def build(inputs: Sequence[Inputs], outputs: Mapping[str, Output], options: Opti
     import keras
     from keras import layers
 
-    from jetsmith.models._layers import Slots, dense_stack, heads, input_layers, standardised
+    from jetsmith.models._layers import dense_stack, heads, input_layers, standardised
     from jetsmith.models._pairs import ClassToken
     from jetsmith.models._sets import coordinates_of, one_set
 

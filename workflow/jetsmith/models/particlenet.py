@@ -1,9 +1,9 @@
-"""ParticleNet: convolutions on the edges of a graph, which each of them draws anew between nearest constituents.
+"""ParticleNet: convolutions on the edges of graphs, each drawn anew between nearest constituents.
 
 Source: arXiv 1902.08570; structure and names of sizes as in the public code (weaver-core, ParticleNet and
 ParticleNetTagger), default sizes as in the paper and in CMS' networks. An edge convolution is a network on
-each edge, the mean over the edges of a constituent, and a shortcut. The first graph is of
-coordinates, by default etarel and phirel, the next ones are of what the layer before made. Of two sequences or more each is
+each edge, the mean over the edges of a constituent, and a shortcut. The first graph is of coordinates, by
+default etarel and phirel, the next ones are of what the layer before made. Of two sequences or more each is
 embedded first, and all constituents are one set.
 
 The first layer on an edge, there of (x, x' - x), is here the sum of one of x and of one of x': the same
@@ -33,12 +33,12 @@ class Options(plugs.Options):
 
     coordinates: dict[Name, tuple[str, str]] = Field(
         {},
-        description="Of each sequence the two features by whose distances the first neighbours are found, as they are "
-        "before scaling; (etarel, phirel) where one is not named.",
+        description="Of each sequence the two features by whose distances the first neighbours are found, as "
+        "they are before scaling; (etarel, phirel) where one is not named.",
     )
     embedding: Count = Field(
         32,
-        description="Features of a constituent where there is more than one sequence; each has its own layer.",
+        description="Features of a constituent where there are several sequences; each has its own layer.",
     )
     neighbours: Count = Field(16, description="Edges of a constituent, to those that are nearest.")
     convolutions: tuple[tuple[Count, ...], ...] = Field(

@@ -2,9 +2,9 @@
 
 Source: arXiv 2004.08262 and the public training code of CMS; sizes and order as there: of candidates a
 convolution and three stages of two residual units, of vertices one stage less, each unit two convolutions
-of three neighbours behind batch normalisation and ReLU, each stage but the first in strides of two; the mean over
-what is left; a dense layer of 512. With seven inputs, candidates alone and two classes it is the P-CNN of
-arXiv 1902.08570.
+of three neighbours behind batch normalisation and ReLU, each stage but the first in strides of two; the mean
+over what is left; a dense layer of 512. With seven inputs, candidates alone and two classes it is the P-CNN
+of arXiv 1902.08570.
 
 Padded slots take no part: neither in convolutions nor in batch statistics nor in the mean. CMS' network does
 read them, as zeros.
@@ -32,8 +32,8 @@ class Options(plugs.Options):
 
     convolutions: dict[Name, tuple[Count, ...]] = Field(
         {"ak8_vertices": (32, 32, 64)},
-        description="Of each sequence the filters of the first convolution, then those of each stage; (32, 64, 64, 128) "
-        "where one is not named.",
+        description="Of each sequence the filters of the first convolution, then those of each stage; "
+        "(32, 64, 64, 128) where one is not named.",
     )
     units: Count = Field(2, le=100, description="Residual units a stage, of two convolutions each.")
     dense: tuple[Count, ...] = Field(
