@@ -144,7 +144,7 @@ class Bundle(Loaded):
         bad[bad] = ~self.turns(some(given, bad), expected[PROBABILITIES][bad], TOLERANCE)
         if bad.any():
             raise InputError(
-                f"{self.folder}: {int(bad.sum()):,} of {len(off):,} reference jets get scores that are off by "
+                f"{self.folder}: {bad.sum():,} of {len(off):,} reference jets get scores that are off by "
                 f"up to {off[bad].max():.1e}"
             )
         return float(off.max(initial=0.0))
