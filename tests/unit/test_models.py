@@ -45,6 +45,8 @@ pytestmark = [
 
 Array = np.ndarray[Any, Any]
 ALL = ("ak4", "charged", "vertices")
+# XLA compiles for most of the time, and each program runs once.
+QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 
 
 @pytest.fixture(scope="module")
@@ -554,7 +556,7 @@ def test_engines_give_the_same(computed: Path, devices: int) -> None:
         capture_output=True, text=True,
         env=os.environ | {
             "PYTHONPATH": os.pathsep.join(sys.path),
-            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices} {QUICK}",
         },
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
