@@ -242,11 +242,13 @@ def test_a_jet_of_two_answers_may_have_either(tmp_path: Path) -> None:
     jumps = np.abs(other - right).max(axis=1) > 1e-4
     assert jumps.sum() > 20
 
-    def compared(expected: Array) -> float:
+    def compared(expected: Array) -> bundling.Agreement:
         folder = tmp_path / "bundle"
         return bundling.compare(folder, spec, bundled.discriminants(spec), jets, expected)
 
-    assert compared(np.where(jumps[:, None], other, right)) > 1e-4
+    either = compared(np.where(jumps[:, None], other, right))
+    assert either.n_turned == jumps.sum()
+    assert either.worst <= 1e-5
     one = int(np.flatnonzero(jumps)[0])
     half = right.copy()
     half[one] = (right[one] + other[one]) / 2

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import onnx
@@ -80,7 +80,7 @@ def bundle(
         write_files(folder, spec, discriminants, groups, model, jets, expected[:n_real])
         for path in calibrations:
             shutil.copyfile(path, _made(folder / "working_points" / Path(path).name))
-        worst = compare(folder, spec, discriminants, tried, expected)
+        agreement = compare(folder, spec, discriminants, tried, expected)
         card = _card.text(
             spec=spec,
             groups=groups,
@@ -88,7 +88,8 @@ def bundle(
             numbers=[io.read_json(path) for path in numbers],
             datasets=train.datasets,
             n_jets={"train": len(train), "test": len(test)},
-            worst=worst,
+            worst=agreement.worst,
+            n_turned=agreement.n_turned,
         )
         (folder / "README.md").write_text(card)
         write_checksums(folder)
@@ -112,14 +113,26 @@ def write_files(
     write_checksums(folder)
 
 
+class Agreement(NamedTuple):
+    """Of a bundle with its trained model.
+
+    Attributes:
+        worst: Largest difference of a probability, of jets that have one answer.
+        n_turned: Jets of two answers that have the other one (`Bundle.turns`).
+    """
+
+    worst: float
+    n_turned: int
+
+
 def compare(
     folder: Path,
     spec: RecipeSpec,
     discriminants: Sequence[DiscriminantSpec],
     jets: Mapping[str, Values],
     expected: FloatArray,
-) -> float:
-    """The largest difference of a probability between a bundle and its trained model.
+) -> Agreement:
+    """How a bundle agrees with its trained model.
 
     Args:
         folder: The bundle.
@@ -137,9 +150,11 @@ def compare(
     found, judged = bundled.score(jets)
     off = np.abs(found - expected).max(axis=1)
     bad = ~(off <= TOLERANCE)  # NaN is none, either
+    turned = np.zeros(len(off), bool)
     if bad.any():
         bad = ~(off <= np.clip(LAST_BITS * _last_bits(bundled, jets, found), TOLERANCE, AT_MOST))
-        bad[bad] = ~bundled.turns(some(jets, bad), expected[bad], TOLERANCE)
+        turned[bad] = bundled.turns(some(jets, bad), expected[bad], TOLERANCE)
+        bad &= ~turned
     if bad.any():
         worst = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
         raise InputError(
@@ -152,7 +167,7 @@ def compare(
         raise InputError(
             f"{spec.name}: no bundle is written: its discriminants are not those of its probabilities"
         )
-    return float(off.max())
+    return Agreement(float(off[~turned].max(initial=0.0)), int(turned.sum()))
 
 
 def _last_bits(bundled: Bundle, jets: Mapping[str, Values], found: FloatArray) -> FloatArray:
