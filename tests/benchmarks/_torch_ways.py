@@ -12,12 +12,15 @@ import time
 from itertools import pairwise
 
 BATCH, STEPS = 1024, 6
+BATCHES = {"deepak8": 256}
 WARM = 5  # steps that are not timed, on a GPU
 SHAPES = {  # group: length (0: flat), features
     "deepjet": {"ak4": (0, 15), "charged": (25, 16), "neutral": (25, 6), "vertices": (4, 12)},
     "dips": {"ak4": (0, 2), "charged": (25, 15)},
+    "deepak8": {"candidates": (100, 42), "secondary": (10, 15)},
 }
-CLASSES = {"deepjet": 6, "dips": 3}
+CLASSES = {"deepjet": 6, "dips": 3, "deepak8": 17}
+STAGES = {"candidates": (32, 64, 64, 128), "secondary": (32, 32, 64)}
 CONVOLUTIONS = {"charged": (64, 32, 32, 8), "neutral": (32, 16, 4), "vertices": (64, 32, 32, 8)}
 RECURRENT = {"charged": 150, "neutral": 50, "vertices": 50}
 
@@ -87,7 +90,40 @@ def build(network):
             summed = self.constituent(batch["charged"].transpose(1, 2)).sum(2)
             return self.jet(torch.cat([batch["ak4"], summed], 1))
 
-    return {"deepjet": DeepJet, "dips": DeepSets}[network]()
+    class Unit(nn.Module):
+        def __init__(self, a, b, stride, widens):
+            super().__init__()
+            self.seen = nn.Sequential(nn.BatchNorm1d(a), nn.ReLU())
+            self.convolved = nn.Sequential(
+                nn.Conv1d(a, b, 3, stride, 1, bias=False), nn.BatchNorm1d(b), nn.ReLU(),
+                nn.Conv1d(b, b, 3, 1, 1, bias=False),
+            )  # fmt: skip
+            self.shortcut = nn.Conv1d(a, b, 1, stride, bias=False) if widens else None
+
+        def forward(self, x):
+            seen = self.seen(x)
+            return (x if self.shortcut is None else self.shortcut(seen)) + self.convolved(seen)
+
+    class PCNN(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.branches, total = nn.ModuleDict(), 0
+            for group, (_, width) in SHAPES[network].items():
+                first, *stages = STAGES[group]
+                layers = [nn.BatchNorm1d(width), nn.Conv1d(width, first, 3, 1, 1, bias=False)]
+                for stage, (a, b) in enumerate(pairwise((first, *stages))):
+                    layers += [Unit(a, b, 2 if stage else 1, True), Unit(b, b, 1, False)]
+                self.branches[group] = nn.Sequential(*layers, nn.BatchNorm1d(stages[-1]), nn.ReLU())
+                total += stages[-1]
+            self.head = nn.Sequential(
+                nn.Linear(total, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, CLASSES[network])
+            )
+
+        def forward(self, batch):
+            found = [self.branches[group](x.transpose(1, 2)).mean(2) for group, x in batch.items()]
+            return self.head(torch.cat(found, 1))
+
+    return {"deepjet": DeepJet, "dips": DeepSets, "deepak8": PCNN}[network]()
 
 
 def main(network, threads):
@@ -97,7 +133,8 @@ def main(network, threads):
 
     torch.set_num_threads(threads)
     rng = np.random.default_rng(1)
-    n = BATCH * STEPS
+    size = BATCHES.get(network, BATCH)
+    n = size * STEPS
     data = {
         group: torch.from_numpy(rng.standard_normal((n, *filter(None, shape)), dtype="f4"))
         for group, shape in SHAPES[network].items()
@@ -109,8 +146,8 @@ def main(network, threads):
     def step(first):
         adam.zero_grad()
         loss = entropy(
-            model({group: x[first : first + BATCH] for group, x in data.items()}),
-            target[first : first + BATCH],
+            model({group: x[first : first + size] for group, x in data.items()}),
+            target[first : first + size],
         )
         loss.backward()
         adam.step()
@@ -118,7 +155,7 @@ def main(network, threads):
 
     step(0)
     wall, cpu = time.perf_counter(), time.process_time()
-    for first in range(0, n, BATCH):
+    for first in range(0, n, size):
         step(first)
     seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
     print(json.dumps({"jets": n, "seconds": seconds, "cpu_seconds": cpu_seconds}))

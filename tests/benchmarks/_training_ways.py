@@ -12,12 +12,37 @@ from jetsmith.packed.arrays import FlatGroup, Packed, SequenceGroup
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import RecipeSpec, TrainingSpec, TruthSpec
 from jetsmith.specs.features import Inputs
+from tests.benchmarks import _torch_ways, _weaver_ways
 from tests.benchmarks._harness import timed
 from tests.benchmarks._torch_ways import BATCH, CLASSES, SHAPES, STEPS
 
 # Columns of a packed group, of which a classifier reads some, and constituents a jet.
-PACKED = {"ak4": (100, 0.0), "charged": (29, 12.0), "neutral": (8, 10.0), "vertices": (12, 0.6)}
-MODELS = {"deepjet": "deepjet", "dips": "deepsets"}
+PACKED = {
+    "ak4": (100, 0.0), "charged": (29, 12.0), "neutral": (8, 10.0), "vertices": (12, 0.6),
+    "candidates": (50, 50.0), "secondary": (15, 1.5), "all_candidates": (50, 1e4), "all_secondary": (15, 1e3),
+    "constituents": (17, _weaver_ways.MEAN),
+}  # fmt: skip
+MODELS = {
+    "deepjet": "deepjet", "dips": "deepsets", "deepak8": "pcnn", "deepak8_full": "pcnn",
+    "particlenet": "particlenet", "particle_transformer": "particle_transformer",
+}  # fmt: skip
+WEAVER = {"constituents": (_weaver_ways.LENGTH, _weaver_ways.WIDTH)}
+FULL = {f"all_{group}": shape for group, shape in SHAPES["deepak8"].items()}
+OURS = SHAPES | {"deepak8_full": FULL, "particlenet": WEAVER, "particle_transformer": WEAVER}
+SIZES = {
+    "deepak8": {"convolutions": {"secondary": _torch_ways.STAGES["secondary"]}},
+    "deepak8_full": {"convolutions": {"all_secondary": _torch_ways.STAGES["secondary"]}},
+    "particlenet": {"coordinates": {"constituents": ("x1", "x2")}},
+    "particle_transformer": {"momenta": {"constituents": ("x0", "x1", "x2")}},
+}
+
+
+def batches_of(network: str) -> tuple[int, int, int]:
+    """Rows of a batch, steps, and classes."""
+    if OURS[network] is WEAVER:
+        return _weaver_ways.BATCH, _weaver_ways.STEPS, _weaver_ways.CLASSES
+    name = network.removesuffix("_full")
+    return _torch_ways.BATCHES.get(name, BATCH), STEPS, CLASSES[name]
 
 
 def spec_of(network: str) -> RecipeSpec:
@@ -30,12 +55,13 @@ def spec_of(network: str) -> RecipeSpec:
             features=tuple(f"x{i}" for i in np.linspace(0, PACKED[group][0] - 1, width).astype(int)),
             sources=("x",),
         )
-        for group, (length, width) in SHAPES[network].items()
+        for group, (length, width) in OURS[network].items()
     ]
+    batch, _, n_classes = batches_of(network)
     return RecipeSpec(
         name=network, role="tagger", sample="jets", object="ak4", backend="keras", model=MODELS[network],
-        classes=[TruthSpec(name=f"c{i}", truth=(i,)) for i in range(CLASSES[network])],
-        inputs=inputs, training=TrainingSpec(batch_size=BATCH),
+        classes=[TruthSpec(name=f"c{i}", truth=(i,)) for i in range(n_classes)],
+        architecture=SIZES.get(network, {}), inputs=inputs, training=TrainingSpec(batch_size=batch),
     )  # fmt: skip
 
 
@@ -66,7 +92,8 @@ def train(network: str, threads: int) -> dict[str, Any]:
     engine = _keras.engine_of(spec, threads)
     import keras
 
-    n = BATCH * STEPS
+    batch, steps, _ = batches_of(network)
+    n = batch * steps
     rows = rows_of(spec, n)
     model, optimizer = _keras.build_model(spec, fit_scalers(rows)), keras.optimizers.Adam(1e-3)
     optimizer.build(model.trainable_variables)
@@ -74,8 +101,8 @@ def train(network: str, threads: int) -> dict[str, Any]:
     window = {"inputs": windows.read(rows, slice(0, n)), "side": {}}
     data = runs.upload(window | {"target": rows.label(), "weight": np.ones(n, np.float32)}, n)
     order = np.random.default_rng(1).permutation(n)
-    runs.train(data, order[:BATCH], BATCH)
-    return {"jets": n, **timed(lambda: runs.train(data, order, BATCH))}
+    runs.train(data, order[:batch], batch)
+    return {"jets": n, **timed(lambda: runs.train(data, order, batch))}
 
 
 def load(network: str) -> dict[str, Any]:

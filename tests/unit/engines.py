@@ -37,6 +37,23 @@ SMALL: dict[str, dict[str, Any]] = {
         "jet": [16, 8],
         "head": 6,
     },
+    "pcnn": {"convolutions": {"charged": [6, 8, 8, 10], "vertices": [4, 6]}, "units": 2, "dense": [16]},
+    "deep_double": {"convolutions": [8, 6], "recurrent": 6, "dense": [16]},
+    "particlenet": {
+        "coordinates": {"charged": ["ptrel", "sip"], "vertices": ["mass", "flight"]},
+        "embedding": 6,
+        "neighbours": 3,
+        "convolutions": [[6, 6], [8, 8]],
+        "dense": [16],
+    },
+    "particle_transformer": {
+        "momenta": {"charged": ["ptrel", "sip", "ptrel"], "vertices": ["mass", "flight", "mass"]},
+        "embedding": [12, 8],
+        "pairs": [6],
+        "layers": 2,
+        "class_layers": 2,
+        "heads": 2,
+    },
 }
 LOSSES = {
     "cross_entropy": {"classes": LossSpec()},
@@ -65,6 +82,10 @@ COMPARED = (
     ("deepjet", "focal_and_regression"),
     ("deepsets", "cross_entropy"),
     ("transformer", "tracks"),
+    ("pcnn", "cross_entropy"),
+    ("deep_double", "cross_entropy"),
+    ("particlenet", "cross_entropy"),
+    ("particle_transformer", "cross_entropy"),
 )
 
 
@@ -87,7 +108,8 @@ def moved(spec: ClassifierSpec) -> Any:
         variable.assign(variable + rng.normal(0, 0.1, variable.shape))
     for variable in model.non_trainable_variables:
         if "moving" in variable.path:
-            variable.assign(rng.uniform(0.5, 2, variable.shape))
+            low, high = (0.5, 2) if "variance" in variable.path else (-0.5, 0.5)  # units stay alive
+            variable.assign(rng.uniform(low, high, variable.shape))
     return model
 
 

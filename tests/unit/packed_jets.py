@@ -17,7 +17,7 @@ Array = np.ndarray[Any, Any]
 TRUTHS = {"b_jets": (500, 510), "c_jets": (400,), "light_jets": (0, 1)}
 FLAT = ("unused", "jet_pt", "sip", "mass", "tracks")
 TRACK = ("unused", "sip", "ptrel", "origin", "vertex")
-VERTEX = ("mass", "flight")
+VERTEX = ("mass", "flight", "tracks")
 CHARGED_LENGTH, VERTICES_LENGTH = 6, 2
 
 
@@ -58,6 +58,7 @@ def pack_jets(n: int, seed: int, n_folds: int = 0, truths: tuple[int, ...] = ())
     vertex_values = np.stack(
         [rng.gamma(3, 0.3 + 0.5 * life[owner]), rng.exponential(1 + 4 * life[owner])], axis=1
     )
+    vertex_values = np.column_stack([vertex_values, 2 + np.floor(3 * vertex_values[:, 0]) % 4])
     return arrays.Packed(
         groups={
             "ak4": arrays.FlatGroup(flat.astype(np.float32), FLAT),
@@ -136,7 +137,11 @@ GROUPS = {
         sources=("cpf_sip2d_sig",),
     ),
     "vertices": Inputs(
-        group="vertices", kind="sequence", length=VERTICES_LENGTH, features=VERTEX, sources=("sv_mass_gev",)
+        group="vertices",
+        kind="sequence",
+        length=VERTICES_LENGTH,
+        features=VERTEX[:2],
+        sources=("sv_mass_gev",),
     ),
 }
 

@@ -68,6 +68,9 @@ def keep(folder: Path, network: Any) -> None:
         ("deepjet", {}),
         ("deepjet", ZEROS),
         ("transformer", {}),
+        ("pcnn", {}),
+        ("deep_double", {}),
+        ("particlenet", {}),
     ],
 )
 def test_networks(model: str, architecture: dict[str, Any], sample: Path, tmp_path: Path) -> None:

@@ -87,6 +87,10 @@ def jets(groups: tuple[str, ...] = ALL, n: int = 50) -> dict[str, Array]:
         ("deepsets", ("charged",), (50, 3)),
         ("transformer", ALL, (50, 3)),
         ("transformer", ("charged",), (50, 3)),
+        ("pcnn", ALL, (50, 3)),
+        ("deep_double", ALL, (50, 3)),
+        ("particlenet", ALL, (50, 3)),
+        ("particle_transformer", ALL, (50, 3)),
     ],
 )
 def test_shapes(name: str, groups: tuple[str, ...], shape: tuple[int, int]) -> None:

@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 import numpy as np
 import onnxruntime
 
-from jetsmith.bundle_inputs import Array, Group, Values, alike, groups_of, n_jets, padded, read
+from jetsmith.bundle_inputs import Array, Group, Values, alike, beside, groups_of, n_jets, padded, read, some
 from jetsmith.errors import InputError
 
 FORMAT = 1
@@ -31,6 +31,7 @@ MODEL, INPUTS, REFERENCE, CHECKSUMS = "model.onnx", "inputs.json", "reference.np
 PROBABILITIES, DISCRIMINANTS = "probabilities", "discriminants"
 RATIO, WEIGHT, UP, DOWN, OUTSIDE = "ratio", "weight", "weight_up", "weight_down", "outside"
 TOLERANCE = 1e-5  # of reference scores on another machine
+N_BESIDE = 64  # inputs beside a jet's own that are tried
 
 
 class Loaded:
@@ -138,10 +139,35 @@ class Bundle(Loaded):
             InputError: It is larger than another machine's arithmetic explains.
         """
         given, expected = reference(self.folder / REFERENCE, self.groups, (PROBABILITIES,))
-        worst = float(np.abs(self.score(given)[0] - expected[PROBABILITIES]).max(initial=0.0))
-        if not worst <= TOLERANCE:
-            raise InputError(f"{self.folder}: reference jets get scores that are off by {worst:.1e}")
-        return worst
+        off = np.abs(self.score(given)[0] - expected[PROBABILITIES]).max(axis=1)
+        bad = ~(off <= TOLERANCE)  # NaN is none, either
+        bad[bad] = ~self.turns(some(given, bad), expected[PROBABILITIES][bad], TOLERANCE)
+        if bad.any():
+            raise InputError(
+                f"{self.folder}: {bad.sum():,} of {len(off):,} reference jets get scores that are off by "
+                f"up to {off[bad].max():.1e}"
+            )
+        return float(off.max(initial=0.0))
+
+    def turns(self, given: Mapping[str, Values], expected: Array, tolerance: float) -> Array:
+        """Which jets would get what is expected, were the last bits of their inputs others; (N,).
+
+        Of two constituents that are equally near to a third, rounding decides which one a network takes for
+        its neighbour: a jet then has two answers, and each of them is right.
+
+        Args:
+            given: The jets.
+            expected: Probabilities, (N, C).
+            tolerance: How near these have to come.
+        """
+        rng, found = np.random.default_rng(1), np.zeros(len(expected), bool)
+        for _ in range(N_BESIDE):
+            left = np.flatnonzero(~found)
+            if not len(left):
+                break
+            scores = self.score(beside(some(given, left), rng))[0]
+            found[left] = np.abs(scores - expected[left]).max(axis=1) <= tolerance
+        return found
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,34 @@ def n_jets(given: Mapping[str, Values]) -> int:
     return len(first.values) if first.offsets is None else len(first.offsets) - 1
 
 
+def some(given: Mapping[str, Values], which: Array) -> dict[str, Values]:
+    """Of N jets those at places, or where a mask is true."""
+    found = {}
+    for name, group in given.items():
+        if group.offsets is None:
+            found[name] = Values(group.values[which])
+            continue
+        counts = np.diff(group.offsets)
+        jet = np.repeat(np.arange(len(counts)), counts)
+        kept = np.arange(len(counts))[which]  # in rising order, as constituents stand
+        offsets = np.concatenate([[0], np.cumsum(counts[kept])])
+        found[name] = Values(group.values[np.isin(jet, kept)], offsets)
+    return found
+
+
+def beside(given: Mapping[str, Values], rng: np.random.Generator) -> dict[str, Values]:
+    """The same jets, where every input is one of both floats beside it.
+
+    A 0 stays: it is exact, and beside it may be what no logarithm takes.
+    """
+    found = {}
+    for name, group in given.items():
+        ends = np.where(rng.random(group.values.shape) < 0.5, np.float32(-np.inf), np.float32(np.inf))
+        moved = np.where(group.values == 0, group.values, np.nextafter(group.values, ends))
+        found[name] = Values(moved, group.offsets)
+    return found
+
+
 def read(groups: tuple[Group, ...], jets: Any, may_lack: bool = False) -> dict[str, Values]:
     """Arrays of all groups, compared with what the training saw; jets and errors as of `Bundle.__call__`.
 

@@ -8,14 +8,14 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import onnx
 
 from jetsmith import io, members, metrics, plugs
 from jetsmith.bundle import DISCRIMINANTS, FORMAT, INPUTS, MODEL, PROBABILITIES, Bundle
-from jetsmith.bundle_inputs import Group, Values, n_jets
+from jetsmith.bundle_inputs import Group, Values, beside, n_jets, some
 from jetsmith.bundles import Writer, _card, _jets
 from jetsmith.bundles._files import N_MADE_UP, N_REFERENCE, SEED, seen, write_checksums, write_reference
 from jetsmith.bundles._graph import Graph
@@ -80,7 +80,7 @@ def bundle(
         write_files(folder, spec, discriminants, groups, model, jets, expected[:n_real])
         for path in calibrations:
             shutil.copyfile(path, _made(folder / "working_points" / Path(path).name))
-        worst = compare(folder, spec, discriminants, tried, expected)
+        agreement = compare(folder, spec, discriminants, tried, expected)
         card = _card.text(
             spec=spec,
             groups=groups,
@@ -88,7 +88,8 @@ def bundle(
             numbers=[io.read_json(path) for path in numbers],
             datasets=train.datasets,
             n_jets={"train": len(train), "test": len(test)},
-            worst=worst,
+            worst=agreement.worst,
+            n_turned=agreement.n_turned,
         )
         (folder / "README.md").write_text(card)
         write_checksums(folder)
@@ -112,14 +113,26 @@ def write_files(
     write_checksums(folder)
 
 
+class Agreement(NamedTuple):
+    """Of a bundle with its trained model.
+
+    Attributes:
+        worst: Largest difference of a probability, of jets that have one answer.
+        n_turned: Jets of two answers that have the other one (`Bundle.turns`).
+    """
+
+    worst: float
+    n_turned: int
+
+
 def compare(
     folder: Path,
     spec: RecipeSpec,
     discriminants: Sequence[DiscriminantSpec],
     jets: Mapping[str, Values],
     expected: FloatArray,
-) -> float:
-    """The largest difference of a probability between a bundle and its trained model.
+) -> Agreement:
+    """How a bundle agrees with its trained model.
 
     Args:
         folder: The bundle.
@@ -129,15 +142,19 @@ def compare(
         expected: The model's probabilities, (N, C).
 
     Raises:
-        InputError: It is larger than 1e-6, and than the last bits of the jet's inputs explain, or larger than
-            1e-5; or a discriminant is another.
+        InputError: It is larger than 1e-6, and than the last bits of the jet's inputs explain, of any jet:
+            by up to 1e-5, or by more where these bits turn the bundle's answer into the model's to 1e-6
+            (`Bundle.turns`). Or a discriminant is another.
     """
     bundled = Bundle(folder)
     found, judged = bundled.score(jets)
     off = np.abs(found - expected).max(axis=1)
     bad = ~(off <= TOLERANCE)  # NaN is none, either
+    turned = np.zeros(len(off), bool)
     if bad.any():
         bad = ~(off <= np.clip(LAST_BITS * _last_bits(bundled, jets, found), TOLERANCE, AT_MOST))
+        turned[bad] = bundled.turns(some(jets, bad), expected[bad], TOLERANCE)
+        bad &= ~turned
     if bad.any():
         worst = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
         raise InputError(
@@ -150,22 +167,14 @@ def compare(
         raise InputError(
             f"{spec.name}: no bundle is written: its discriminants are not those of its probabilities"
         )
-    return float(off.max())
+    return Agreement(float(off[~turned].max(initial=0.0)), int(turned.sum()))
 
 
 def _last_bits(bundled: Bundle, jets: Mapping[str, Values], found: FloatArray) -> FloatArray:
-    """How far probabilities move where every input moves to a float beside it, either way; (N,).
-
-    A 0 is exact, and beside it may be what no logarithm takes; what moves to no number tells nothing.
-    """
+    """How far probabilities move with the last bits of inputs; (N,). No number tells nothing."""
     rng, most = np.random.default_rng(SEED), np.zeros(len(found), np.float32)
     for _ in range(4):
-        moved = {}
-        for name, group in jets.items():
-            ends = np.where(rng.random(group.values.shape) < 0.5, np.float32(-np.inf), np.float32(np.inf))
-            beside = np.where(group.values == 0, group.values, np.nextafter(group.values, ends))
-            moved[name] = Values(beside, group.offsets)
-        most = np.fmax(most, np.abs(bundled.score(moved)[0] - found).max(axis=1))
+        most = np.fmax(most, np.abs(bundled.score(beside(jets, rng))[0] - found).max(axis=1))
     return most
 
 

@@ -35,7 +35,7 @@ def attention(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
     query = graph.node("Mul", parts[0], graph.constant((width // heads) ** -0.5))
     query = graph.node("Transpose", query, perm=[0, 2, 1, 3])
     product = graph.node("MatMul", query, graph.node("Transpose", parts[1], perm=[0, 2, 3, 1]))
-    share = _shares(walk, product, graph.node("Unsqueeze", group.mask, graph.whole(1, 2)))
+    share = shares_of(walk, product, graph.node("Unsqueeze", group.mask, graph.whole(1, 2)))
     mean = graph.node("MatMul", share, graph.node("Transpose", parts[2], perm=[0, 2, 1, 3]))
     mean = graph.node("Transpose", mean, perm=[0, 2, 1, 3])
     return Tensor(graph.node("Reshape", mean, graph.whole(-1, width)), width)
@@ -46,7 +46,7 @@ def pooling(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
     graph, (x, weight, mask) = walk.graph, given
     values = _settled_slots(walk, (x, mask))
     slots = graph.node("Squeeze", _settled_slots(walk, (weight, mask)).name, graph.whole(2))
-    share = _shares(walk, slots, walk.group(mask).mask)
+    share = shares_of(walk, slots, walk.group(mask).mask)
     mean = graph.node("MatMul", graph.node("Unsqueeze", share, graph.whole(1)), values.name)
     return Tensor(graph.node("Squeeze", mean, graph.whole(1)), values.width)
 
@@ -64,7 +64,7 @@ def _settled_slots(walk: "Walk", given: Sequence[Any]) -> Tensor:
     return Tensor(walk.applied(found), found.width)
 
 
-def _shares(walk: "Walk", x: str, mask: str) -> str:
+def shares_of(walk: "Walk", x: str, mask: str) -> str:
     """See `models._attention.masked_softmax`."""
     graph = walk.graph
     return graph.node("Softmax", graph.node("Where", mask, x, graph.constant(FAR)), axis=-1)

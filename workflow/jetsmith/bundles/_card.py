@@ -9,6 +9,10 @@ from jetsmith import members
 from jetsmith.bundle_inputs import Group
 from jetsmith.specs.classifiers import RecipeSpec
 
+TURNED = (
+    " Left out of that are {n:,} jets where two constituents are equally near to a third, so that rounding "
+    "decides which of two answers they get: each has one of both."
+)
 PURPOSE = """\
 Give it the inputs that `inputs.json` names, of jets as those of its training, and it gives the probability
 of each class among these classes, and the discriminants that it was judged by. It must not be used
@@ -40,6 +44,7 @@ def text(
     datasets: Sequence[str],
     n_jets: Mapping[str, int],
     worst: float,
+    n_turned: int,
 ) -> str:
     """The page, in Markdown.
 
@@ -51,6 +56,7 @@ def text(
         datasets: What the sample consists of.
         n_jets: Jets of the splits `train` and `test`.
         worst: Largest difference from the trained model.
+        n_turned: Jets beside, whose nearest neighbours rounding decides on.
     """
     sections = {
         f"# {spec.name}": f"A tagger of {spec.object} jets: {', '.join(spec.class_names)}.",
@@ -67,7 +73,7 @@ def text(
         "## Comparison": (
             f"Probabilities differ from those of the trained model by at most {worst:.1e}, on jets of the "
             "test split, on others made up from them with missing values, and on jets without constituents, "
-            "with one, with as many as are read and with more."
+            "with one, with as many as are read and with more." + TURNED.format(n=n_turned) * bool(n_turned)
         ),
     }
     return "\n\n".join(f"{head}\n\n{body.strip()}" for head, body in sections.items()) + "\n"

@@ -64,6 +64,12 @@ class Graph:
         self._nodes.append(helper.make_node("Split", [tensor, self.whole(*widths)], names, axis=-1))
         return names
 
+    def smallest(self, tensor: str, number: str) -> tuple[str, str]:
+        """The smallest on the last axis, so many of them, and where they are."""
+        values, places = (f"topk_{len(self._nodes)}_{i}" for i in range(2))
+        self._nodes.append(helper.make_node("TopK", [tensor, number], [values, places], axis=-1, largest=0))
+        return values, places
+
     def affine(self, tensor: str, scale: FloatArray | None, shift: FloatArray | None) -> str:
         """Times scale, plus shift, on the last axis; either may be absent."""
         if scale is not None:

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from jetsmith.bundles import _attention
+from jetsmith.bundles import _attention, _convolutions, _edges, _pairs, _recurrent
 from jetsmith.bundles._activations import ACTIVATIONS, GATES
 from jetsmith.bundles._graph import Graph
 from jetsmith.bundles._inputs import Joined, Prepared
-from jetsmith.bundles._tensor import Tensor
+from jetsmith.bundles._tensor import Tensor, folded
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.specs.classifiers import RecipeSpec
@@ -153,7 +153,7 @@ def _lstm(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
             f"can hold yet; activations there are: {', '.join(GATES)}"
         )
     first, recurrent, shift = (np.asarray(w, np.float64) for w in layer.get_weights())
-    kernel, bias = _folded(x, first, shift)
+    kernel, bias = folded(x, first, shift)
     # (N, T, F) -> (T, N, F), as the operator wants it by default
     sequence = graph.node("Transpose", x.name, perm=[1, 0, 2])
     counts = walk.groups[x.slots].counts if x.marked else ""
@@ -182,20 +182,13 @@ def _dense(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
     graph, x = walk.graph, walk.settled(given[0])
     weights = [np.asarray(w, np.float64) for w in layer.get_weights()]
     shift = weights[1] if layer.use_bias else np.zeros(layer.units)
-    kernel, bias = _folded(x, weights[0], shift)
+    kernel, bias = folded(x, weights[0], shift)
     w, b = graph.constant(kernel), graph.constant(bias)
     if len(given[0].shape) == 2:
         y = graph.node("Gemm", x.name, w, b)
     else:
         y = graph.node("Add", graph.node("MatMul", x.name, w), b)
     return Tensor(_activated(walk, y, layer), kernel.shape[1])
-
-
-def _folded(x: Tensor, kernel: FloatArray, bias: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Kernel and bias of x as it stands in the graph: (s x + t) W + b = x (s W) + (t W + b)."""
-    if x.shift is not None:
-        bias = bias + x.shift @ kernel
-    return (kernel if x.scale is None else x.scale[:, None] * kernel), bias
 
 
 def _batch_normalisation(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
@@ -222,6 +215,10 @@ def _relu(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
         raise InputError(f"layer `{layer.name}` is a ReLU with options, which no bundle can hold yet")
     x = walk.found(given[0])
     return Tensor(walk.graph.node("Relu", walk.applied(x)), x.width)
+
+
+def _activation(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
+    return Tensor(_activated(walk, walk.plain(given[0]), layer), walk.found(given[0]).width)
 
 
 def _same(walk: Walk, layer: Any, given: Sequence[Any]) -> Tensor:
@@ -278,9 +275,11 @@ LAYERS: dict[str, Callable[[Walk, Any, Sequence[Any]], Tensor]] = {
     "MarkPadding": _mark_padding,
     "PaddedLSTM": _lstm,
     "LSTM": _lstm,
+    "PaddedGRU": _recurrent.gru,
     "Dense": _dense,
     "BatchNormalization": _batch_normalisation,
     "ReLU": _relu,
+    "Activation": _activation,
     "Dropout": _same,
     "Concatenate": _concatenate,
     "Columns": _columns,
@@ -291,6 +290,22 @@ LAYERS: dict[str, Callable[[Walk, Any, Sequence[Any]], Tensor]] = {
     "AttentionPooling": _attention.pooling,
     "LayerNormalization": _attention.layer_normalisation,
     "OfEachLine": _attention.of_each_line,
+    "Neighbours": _convolutions.neighbours,
+    "Second": _convolutions.second,
+    "Strided": _convolutions.strided,
+    "MeanOfReal": _convolutions.mean_of_real,
+    "Nearest": _edges.nearest,
+    "Edges": _edges.edges,
+    "EdgeNorm": _line_norm,
+    "MeanOfEdges": _edges.mean_of_edges,
+    "Couples": _pairs.couples,
+    "PairFeatures": _pairs.pair_features,
+    "PairBias": _pairs.pair_bias,
+    "Shares": _pairs.shares,
+    "Mean": _pairs.mean,
+    "ClassToken": _pairs.class_token,
+    "ClassAttention": _pairs.class_attention,
+    "Scaled": _pairs.scaled,
 }
 """By the class of the layer."""
 

@@ -33,3 +33,10 @@ class Tensor:
         if self.shift is not None:
             shift = self.shift * scale + (0.0 if shift is None else shift)
         return replace(self, scale=scale if self.scale is None else self.scale * scale, shift=shift)
+
+
+def folded(x: Tensor, kernel: FloatArray, bias: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Kernel and bias of x as it stands in the graph: (s x + t) W + b = x (s W) + (t W + b)."""
+    if x.shift is not None:
+        bias = bias + x.shift @ kernel
+    return (kernel if x.scale is None else x.scale[:, None] * kernel), bias

@@ -30,6 +30,9 @@ OF_PARTICLES: dict[str, New] = (
             ("dphi_rad", "rad", "their azimuth less the jet's"),
             ("pdg_id", "", "their PDG id by particle flow"),
             ("puppi_weight", "", "their PUPPI weight"),
+            ("pt_fraction", "", "their transverse momentum over the jet's"),
+            ("delta_r", "", "their distance to the jet axis"),
+            ("min_delta_r_sv", "", "their distance to the nearest secondary vertex, 0.4 at most"),
         )
     }
     | {
@@ -47,6 +50,8 @@ OF_PARTICLES: dict[str, New] = (
             ("eta_rel", "", "pseudorapidity along the jet axis"),
             ("pt_ratio", "", "momentum across the jet axis over momentum"),
             ("p_par_ratio", "", "momentum along the jet axis over momentum"),
+            ("sip2d_val_cm", "cm", "signed 2D impact parameter"),
+            ("sip2d_sig", "", "its significance"),
             ("sip3d_val_cm", "cm", "signed 3D impact parameter"),
             ("sip3d_sig", "", "its significance"),
             ("jet_dist_cm", "cm", "distance of the track to the jet axis"),

@@ -11,7 +11,7 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable(package="jetsmith")
 class Columns(layers.Layer):
-    """Some of the features, by their places; (n, F) -> (n, len(places))."""
+    """Some of the features, by their places; (…, F) -> (…, len(places))."""
 
     def __init__(self, places: Sequence[int], **other: Any) -> None:
         super().__init__(**other)
@@ -20,8 +20,8 @@ class Columns(layers.Layer):
     def call(self, x: Tensor) -> Tensor:
         return ops.take(x, list(self.places), axis=-1)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
-        return input_shape[0], len(self.places)
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return *input_shape[:-1], len(self.places)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "places": self.places}

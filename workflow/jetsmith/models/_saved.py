@@ -7,7 +7,11 @@ import keras
 
 import jetsmith.models._attention
 import jetsmith.models._categories
-import jetsmith.models._layers  # noqa: F401  register the layers that the files name
+import jetsmith.models._convolutions
+import jetsmith.models._edges
+import jetsmith.models._layers
+import jetsmith.models._pairs
+import jetsmith.models._recurrent  # noqa: F401  register the layers that the files name
 
 
 def load(folder: str | Path) -> Any:
