@@ -36,14 +36,9 @@ def test_every_jet_is_there_once(found):
     assert told["normalisation"]["how"].startswith("normalised to the jets in the files")
     assert set(told["content"]["instead"]) == {"event", "puppi_weight"}
     assert set(rows["weight"]) == {1.0}
-    for name, branch in (
-        ("jet_pt_gev", "jet_pt"),
-        ("jet_softdrop_mass_gev", "jet_sdmass"),
-        ("jet_tau2",) * 2,
-    ):
-        assert ak.array_equal(
-            rows[name], ak.values_astype(stored[branch], np.float32), check_parameters=False
-        )
+    branches = {"jet_pt_gev": "jet_pt", "jet_softdrop_mass_gev": "jet_sdmass", "jet_tau2": "jet_tau2"}
+    for name, branch in branches.items():
+        assert ak.array_equal(rows[name], stored[branch], check_parameters=False)
     assert ak.array_equal(rows["flavour"] - FIRST_II, stored["jet_label"], dtype_exact=False)
     keys = zip(rows["run"], rows["luminosity_block"], rows["event"], strict=True)
     assert len(set(keys)) == 100
@@ -99,7 +94,7 @@ def test_derived_columns_are_what_the_file_says_of_the_same(found):
 
 
 def test_labels_are_what_decayed(found):
-    """What a label names is among the particles that the file lists for the jet, so the labels are in order."""
+    """What a label names is among the particles that the file lists for the jet: labels are in order."""
     stored = found[2]
     for jet in stored:
         label = JETCLASS_II[jet["jet_label"]]
@@ -108,9 +103,8 @@ def test_labels_are_what_decayed(found):
         of = jet["aux_genpart_isQcdParton" if qcd else "aux_genpart_isResDecayProd"]
         ids = np.abs(ak.to_numpy(jet["aux_genpart_pid"][of]))
         there = Counter(LETTERS[int(i)] if i != 15 else "tau" for i in ids)
-        named = Counter(
-            "tau" if t.startswith("tau") else t for t in TOKEN.findall(decay if decay != "light" else "")
-        )
+        tokens = TOKEN.findall(decay) if decay != "light" else []
+        named = Counter("tau" if token.startswith("tau") else token for token in tokens)
         assert named <= there, (label, there)
         if decay == "light":
             assert not {"b", "c", "s"} & there.keys()

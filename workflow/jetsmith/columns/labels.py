@@ -26,7 +26,8 @@ bctauev cstauev bqtauev cqtauev sqtauev qqtauev bctaumv cstaumv bqtaumv cqtaumv 
 bctauhv cstauhv bqtauhv cqtauhv sqtauhv qqtauhv
 """
 _QCD = """
-bbccss bbccs bbcc bbcss bbcs bbc bbss bbs bb bccss bccs bcc bcss bcs bc bss bs b ccss ccs cc css cs c ss s light
+bbccss bbccs bbcc bbcss bbcs bbc bbss bbs bb
+bccss bccs bcc bcss bcs bc bss bs b ccss ccs cc css cs c ss s light
 """
 JETCLASS_II = (
     *(f"X_{decay}" for decay in _TWO.split()),

@@ -133,8 +133,8 @@ def check_files(name: str, records: Sequence[FileFound], layout: str | None, spe
     """
     if layout in JETS_ALONE:
         raise InputError(
-            f"dataset {name}: cross_section_pb is given, but entries of {JETS_ALONE[layout].files} are jets, and "
-            "the number of their events is not in the files; remove it and use `normalise: unit`"
+            f"dataset {name}: cross_section_pb is given, but entries of {JETS_ALONE[layout].files} are jets, "
+            "and the number of their events is not in the files; remove it and use `normalise: unit`"
         )
     without = [record for record in records if record.runs is None]
     skimmed = [

@@ -1,7 +1,7 @@
 """JetClass and JetClass-II: an entry is a jet with its constituents, in ROOT (tree `tree`) or Parquet files.
 
 There is no event, no generator weight (a dataset says `weights: unit`) and nothing to identify jets by
-(`without: [jet_id]`). All jets are simulated, by MadGraph, Pythia and Delphes. Impact parameters are stored in mm.
+(`without: [jet_id]`). All jets are simulated (MadGraph, Pythia, Delphes). Impact parameters are stored in mm.
 """
 
 from collections.abc import Mapping
@@ -100,8 +100,9 @@ def unable(branches: set[str], obj: str, bits: int) -> dict[str, str]:
 def instead(branches: set[str], obj: str, bits: int) -> dict[str, str]:
     """What stands for numbers that the files do not have (see `sources.Source.instead`)."""
     weight = "1: momenta are those that the jet is made of (JetClass-II: after PUPPI; JetClass: no pile-up)"
+    event = "the bits of the jet's momentum, as events have no numbers: jets of one may be in two splits"
     return {
-        "event": "the bits of the jet's momentum, as events have no numbers: two jets of one may be in two splits",
+        "event": event,
         **({"puppi_weight": weight} if branches.issuperset((*_XYZ, _CHARGE)) else {}),
     }
 
@@ -138,8 +139,8 @@ def rows(
     """Canonical columns of the jets that pass, and the cutflow (see `sources.Source.rows`).
 
     Raises:
-        InputError: The dataset asks for weights, cuts or data that this layout does not know; a label is none, or
-            branches of constituents differ in length.
+        InputError: The dataset asks for weights, cuts or data that this layout does not know; a label is
+            none, or branches of constituents differ in length.
     """
     pt, eta, _, energy = (values(events[name]).astype(np.float64) for name in MOMENTUM)
     kept, cutflow = alone.select("jetclass", pt, eta, spec, selection)
@@ -172,8 +173,8 @@ def truth_of(events: Mapping[str, ak.Array]) -> IntArray:
         wrong = np.flatnonzero(~np.isin(label, np.arange(len(JETCLASS_II))))
         if len(wrong):
             raise InputError(
-                f"{LABEL} is {label[wrong[0]]} of jet {wrong[0]:,} of these, and of {len(wrong):,} no whole number "
-                f"from 0 to {len(JETCLASS_II) - 1}, which labels of JetClass-II are"
+                f"{LABEL} is {label[wrong[0]]} of jet {wrong[0]:,} of these ({len(wrong):,} such jets); "
+                f"labels of JetClass-II are whole numbers from 0 to {len(JETCLASS_II) - 1}"
             )
         return FIRST_II + label.astype(np.int64)
     flags = np.stack([values(events[name]) != 0 for name in ONE_HOT])
@@ -181,10 +182,10 @@ def truth_of(events: Mapping[str, ak.Array]) -> IntArray:
     wrong = np.flatnonzero(n_set != 1)
     if len(wrong):
         raise InputError(
-            f"{n_set[wrong[0]]} of {ONE_HOT[0]} to {ONE_HOT[-1]} are set of jet {wrong[0]:,} of these, and so of "
-            f"{len(wrong):,}; one a jet would be right"
+            f"{n_set[wrong[0]]} of {ONE_HOT[0]} to {ONE_HOT[-1]} are set of jet {wrong[0]:,} of these "
+            f"({len(wrong):,} such jets); one a jet would be right"
         )
-    return FIRST + np.argmax(flags, axis=0)
+    return np.asarray(FIRST + np.argmax(flags, axis=0))
 
 
 def _fill_constituents(columns: Columns, events: Mapping[str, ak.Array], kept: IntArray) -> None:

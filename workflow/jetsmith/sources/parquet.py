@@ -1,4 +1,4 @@
-"""A Parquet file of jets as a table (see `trees.Table`): columns are branches, row groups its stored blocks."""
+"""A Parquet file of jets as a table (see `trees.Table`): columns are branches, row groups stored blocks."""
 
 import os
 import re
@@ -47,18 +47,15 @@ class JetTable:
             self._schema = self._file.schema_arrow
         except MemoryError:
             raise
-        except (
-            Exception
-        ) as error:  # whatever pyarrow raises on damaged bytes; an OSError, too, is one of a disk
-            raise DamagedError(
-                f"{path}: a damaged Parquet file: {(str(error).strip().splitlines() or ['?'])[0]}; copy it again"
-            ) from error
+        except Exception as error:  # whatever pyarrow raises on damaged bytes, an OSError among it
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise DamagedError(f"{path}: a damaged Parquet file: {reason}; copy it again") from error
         self._metadata = self._file.metadata
         self.n_entries: int = self._metadata.num_rows
         if sum(self._sizes) != self.n_entries:
             raise DamagedError(
-                f"{path}: a damaged Parquet file: it announces {self.n_entries:,} rows, and {sum(self._sizes):,} in "
-                "its row groups; copy it again"
+                f"{path}: a damaged Parquet file: it announces {self.n_entries:,} rows, and has "
+                f"{sum(self._sizes):,} in its row groups; copy it again"
             )
 
     def close(self) -> None:

@@ -27,8 +27,8 @@ class TruthSpec(Record):
     name: Name
     truth: Annotated[tuple[int, ...], BeforeValidator(truth_ids)] = Field(
         (),
-        description="Truth ids; or labels of JetClass and JetClass-II (jetclass.md), `*` for any letters, such as "
-        "`label_QCD_*`.",
+        description="Truth ids; or labels of JetClass and JetClass-II (jetclass.md), also with `*` for any "
+        "letters, such as `label_QCD_*`.",
     )
     generator: str = Field("", description="Generator of the dataset, for reweighters.")
 
