@@ -143,7 +143,8 @@ def _array(name: str, kind: pa.DataType, pieces: Sequence[pa.RecordBatch]) -> ak
     column = pa.chunked_array([piece.column(name) for piece in pieces], kind).combine_chunks()
     content = column.flatten() if _is_list(kind) else column
     if column.null_count or content.null_count:
-        raise ValueError(f"column {name} has {column.null_count or content.null_count:,} empty values (null)")
+        n_null = column.null_count or content.null_count
+        raise ValueError(f"column {name} has empty values (null, {n_null:,} here) where numbers have to be")
     flat = content.to_numpy(zero_copy_only=False)
     if not _is_list(kind):
         return ak.Array(flat)
