@@ -225,7 +225,7 @@ CLASSIFIERS = {
     ),
     "a label that JetClass does not have": (
         "flavours.yaml",
-        _set("jetclass_hbb", "truth", value=["label_Hbbb"]),
+        put("jetclass_hbb", "truth", value=["label_Hbbb"]),
         ["jetclass_hbb", "no label of JetClass or JetClass-II is `label_Hbbb`; close to it: label_Hbb"],
     ),
     "neither truth nor generator": (
@@ -660,7 +660,7 @@ DATASETS = {
     "weights and identification of JetClass": (
         _dataset(files=["here/a.root"], layout="jetclass", object="ak8"),
         [
-            "ttbar: weights: files of JetClass hold no generator weight; `weights: unit` makes every jet count 1",
+            "ttbar: weights: files of JetClass hold no generator weight; `weights: unit`",
             "ttbar: without: files of JetClass cannot tell `jet_id: 2`",
         ],
     ),
