@@ -70,8 +70,6 @@ OF_PARTICLES: dict[str, New] = (
             ),
             ragged=True,
         ),
-        "pf_pt_fraction": _list("", "pt over the jet's", "ratio", "pf_pt_gev", "jet_pt_gev"),
-        "pf_delta_r": _list("", "distance to the jet axis", "length", "pf_deta", "pf_dphi_rad"),
         "pf_eta_outward": _list(
             "", "pseudorapidity less the jet's, away from 0 positive", "outward", "pf_deta", "jet_eta"
         ),
