@@ -5,7 +5,7 @@ import pytest
 from jetsmith import io
 from jetsmith.errors import DamagedError, InputError
 from jetsmith.skimming import inspection
-from jetsmith.specs.datasets import DatasetSpec
+from jetsmith.specs.datasets import JETS_ALONE, DatasetSpec
 from jetsmith.specs.skimming import PartitionSpec
 
 pytestmark = pytest.mark.golden
@@ -18,11 +18,11 @@ READ = {
     "cms-nanoaod/nano_tt_v12.root": "nanoaod",
     "cms-pfnano/pfnano.root": "pfnano",
     "deepntuples/ntuple_ttbar.root": "deepntuples",
+    "jetclass/JetClassII_example.parquet": "jetclass",
     "lhe/pylhe-testfile-madgraph-2.2.1-Z-fxfx.lhe.gz": "lhe",
     "lhe/pylhe-testfile-madgraph-2.2.1-Z-mlm.lhe.gz": "lhe",
 }
 NAMED = {
-    "jetclass/JetClassII_example.parquet": "a Parquet file",
     "reference-corrections/Cert_294927-306462_13TeV_EOY2017ReReco_Collisions17_JSON.txt": "`golden_json`",
     "reference-corrections/JPcalib_MC2022.root": "a ROOT file without trees",
     "reference-corrections/btagging_2018_UL.json.gz": "a gzip file; inside: a JSON file",
@@ -40,8 +40,9 @@ NAMED = {
 
 def layout_of(folder, path):
     """The layout that inspect finds."""
-    kind = {"weights": "unit", "without": ("jet_id",)} if "deepntuples" in str(path) else {}
-    obj = "event" if ".lhe" in str(path) else "ak4"
+    alone = READ.get(f"{path.parent.name}/{path.name}") in JETS_ALONE
+    kind = {"weights": "unit", "without": ("jet_id",)} if alone else {}
+    obj = "event" if ".lhe" in str(path) else "ak8" if "jetclass" in str(path) else "ak4"
     spec = DatasetSpec(object=obj, process="test", files=("x",), **kind)
     inspection.inspect_dataset("test", spec, [str(path)], 1, PartitionSpec(), folder / "plan.json")
     return io.read_json(folder / "plan.json")["layout"]

@@ -223,6 +223,11 @@ CLASSIFIERS = {
         put("bb", "truth", value=[510, 515]),
         ["deepcsv.yaml: classes: class `bb` (config/flavours.yaml)", "never have the truth 515"],
     ),
+    "a label that JetClass does not have": (
+        "flavours.yaml",
+        put("jetclass_hbb", "truth", value=["label_Hbbb"]),
+        ["jetclass_hbb", "no label of JetClass or JetClass-II is `label_Hbbb`; close to it: label_Hbb"],
+    ),
     "neither truth nor generator": (
         "flavours.yaml",
         drop("bb", "truth"),
@@ -651,6 +656,17 @@ DATASETS = {
     "large jets of DeepNtuples": (
         _dataset(files=["here/a.root"], layout="deepntuples", object="ak8", weights="unit"),
         ["ttbar: object: DeepNtuples hold AK4 jets"],
+    ),
+    "weights and identification of JetClass": (
+        _dataset(files=["here/a.root"], layout="jetclass", object="ak8"),
+        [
+            "ttbar: weights: files of JetClass hold no generator weight; `weights: unit`",
+            "ttbar: without: files of JetClass cannot tell `jet_id: 2`",
+        ],
+    ),
+    "small jets of JetClass": (
+        _dataset(files=["here/a.root"], layout="jetclass", weights="unit", without=["jet_id"]),
+        ["ttbar: object: files of JetClass hold AK8 jets, no rows of `ak4`"],
     ),
     "a cut of another experiment": (
         _dataset(files=["here/a.root"], layout="physlite", without=["jet_id"]),

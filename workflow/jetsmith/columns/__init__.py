@@ -9,6 +9,7 @@ holds and leaves out the rest; nothing is invented. Columns that no file holds a
 
 from collections.abc import Mapping
 
+from jetsmith.columns.labels import LABELS
 from jetsmith.columns.of_events import EVENT
 from jetsmith.columns.of_jets import CHARGED, DOUBLE_B, JET, NEUTRAL, TAG, VERTICES
 from jetsmith.columns.records import Column, flat
@@ -45,6 +46,7 @@ TRUTH: dict[str, tuple[int, ...]] = {
     "ak8": (
         *(999, 1000, 1004, 1005, 1044, 1055),
         *(2301, 2304, 2305, 2401, 2404, 2504, 2505, 2506, 2601, 2604, 2611, 2614),
+        *LABELS.values(),
     ),
     "event": (0,),
 }

@@ -7,6 +7,7 @@ from typing import cast
 
 from jetsmith import columns, plugs
 from jetsmith.classifiers import Backend
+from jetsmith.columns.labels import FIRST
 from jetsmith.configuration.checks import edges
 from jetsmith.configuration.dataset_checks import without_truth
 from jetsmith.configuration.records import hint, rising
@@ -218,11 +219,13 @@ def truth_of_rows(c: ClassSpec, obj: str) -> Iterator[str]:
             f"class `{c.name}` has no `truth` in config/flavours.yaml, but a generator; it is a class of "
             "reweighters"
         )
-    unknown = [key for key in c.truth if key not in columns.TRUTH[obj]]
+    known = columns.TRUTH[obj]
+    unknown = [key for key in c.truth if key not in known]
     if unknown:
         yield (
             f"class `{c.name}` (config/flavours.yaml) has no rows: rows of `{obj}` never have the truth "
-            f"{', '.join(map(str, unknown))}; choices: {', '.join(map(str, columns.TRUTH[obj]))}"
+            f"{', '.join(map(str, unknown))}; choices: {', '.join(str(key) for key in known if key < FIRST)}"
+            + (", and labels of JetClass (docs/jetclass.md)" if max(known) >= FIRST else "")
         )
 
 

@@ -6,7 +6,7 @@ What its files say of the same is compared by stage inspect (`jetsmith.skimming.
 from collections.abc import Iterator, Mapping
 
 from jetsmith.specs.classifiers import ClassifierSpec
-from jetsmith.specs.datasets import LAYOUTS, RELATIVE_WEIGHTS, DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import JETS_ALONE, LAYOUTS, RELATIVE_WEIGHTS, DatasetSpec, SelectionSpec
 
 
 def contradictions(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]:
@@ -18,8 +18,8 @@ def contradictions(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]
     """
     yield from _data(spec) if spec.is_data else _simulation(spec)
     yield from _variation(spec) if spec.weight_variation and not spec.is_data else ()
-    if spec.layout == "deepntuples":
-        yield from _deepntuples(spec, selection)
+    if spec.layout in JETS_ALONE:
+        yield from _jets_alone(spec, selection)
     own = LAYOUTS[spec.layout].cut if spec.layout in LAYOUTS else None
     foreign = [cut for cut in spec.without if cut != (own or cut)]
     if foreign:
@@ -53,7 +53,7 @@ def _simulation(spec: DatasetSpec) -> Iterator[str]:
 def _variation(spec: DatasetSpec) -> Iterator[str]:
     if spec.weights == "unit":
         yield "weight_variation: with `weights: unit` every event counts 1; leave out one of them"
-    if spec.simulate is not None or spec.layout in ("deepntuples", "physlite"):
+    if spec.simulate is not None or spec.layout in (*JETS_ALONE, "physlite"):
         kind = "simulated files" if spec.simulate is not None else f"files of `{spec.layout}`"
         yield f"weight_variation: {kind} have no weights of variations that are read; leave it out"
     elif spec.layout in ("nanoaod", "pfnano") and spec.relative_weight is None:
@@ -63,19 +63,20 @@ def _variation(spec: DatasetSpec) -> Iterator[str]:
         )
 
 
-def _deepntuples(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]:
+def _jets_alone(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]:
+    files, obj = JETS_ALONE[spec.layout]
     for key in ("is_data", "golden_json", "hlt"):
         if getattr(spec, key):
-            yield f"{key}: DeepNtuples hold simulated jets without run and trigger; leave it out"
+            yield f"{key}: {files} hold simulated jets without run and trigger; leave it out"
     if spec.cross_section_pb is not None:
-        yield "cross_section_pb: DeepNtuples do not say how many events their jets are of; leave it out"
-    if spec.object != "ak4":
-        yield f"object: DeepNtuples hold AK4 jets, no rows of `{spec.object}`"
+        yield f"cross_section_pb: {files} do not say how many events their jets are of; leave it out"
+    if spec.object != obj:
+        yield f"object: {files} hold {obj.upper()} jets, no rows of `{spec.object}`"
     if spec.weights != "unit":
-        yield "weights: DeepNtuples hold no generator weight; `weights: unit` makes every jet count 1"
+        yield f"weights: {files} hold no generator weight; `weights: unit` makes every jet count 1"
     if selection.jet_id and "jet_id" not in spec.without:
         yield (
-            f"without: DeepNtuples cannot tell `jet_id: {selection.jet_id}` of the selection; "
+            f"without: {files} cannot tell `jet_id: {selection.jet_id}` of the selection; "
             "`without: [jet_id]` leaves the cut out"
         )
 

@@ -61,8 +61,14 @@ OF_PARTICLES: dict[str, New] = (
         "pf_puppi_pt_gev": _list(
             "GeV", "transverse momentum times PUPPI weight", "product", "pf_pt_gev", "pf_puppi_weight"
         ),
-        "pf_energy_gev": _list(
-            "GeV", "energy, by the mass of the PDG id", "energy", "pf_pt_gev", "pf_eta", "pf_pdg_id"
+        "pf_energy_gev": New(
+            "GeV",
+            "energy; by the mass of the PDG id where files have none",
+            (
+                Derived("joined", ("cpf_energy_gev", "npf_energy_gev", *_WEIGHTS), JETS, whole=True),
+                Derived("energy", ("pf_pt_gev", "pf_eta", "pf_pdg_id"), JETS),
+            ),
+            ragged=True,
         ),
         "pf_eta_outward": _list(
             "", "pseudorapidity less the jet's, away from 0 positive", "outward", "pf_deta", "jet_eta"

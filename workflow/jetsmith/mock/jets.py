@@ -61,9 +61,11 @@ def _around(rng: np.random.Generator, rows: Columns, counts: Array, prefix: str)
     pt = pt[np.lexsort((-pt, owner))]
     spread = np.minimum(0.15, 0.6 / pt)
     phi = rows["jet_phi_rad"][owner] + rng.normal(0, spread)
+    eta = rows["jet_eta"][owner] + rng.normal(0, spread)
     return {
         f"{prefix}_pt_gev": ragged(counts, pt),
-        f"{prefix}_eta": ragged(counts, rows["jet_eta"][owner] + rng.normal(0, spread)),
+        f"{prefix}_eta": ragged(counts, eta),
+        f"{prefix}_energy_gev": ragged(counts, pt * np.cosh(eta)),
         f"{prefix}_phi_rad": ragged(counts, (phi + np.pi) % (2 * np.pi) - np.pi),
     }
 

@@ -20,7 +20,7 @@ from jetsmith.handed.plan import FileFound, Plan, Runs
 from jetsmith.io import FloatArray
 from jetsmith.sources.flat import values
 from jetsmith.sources.trees import Table, table
-from jetsmith.specs.datasets import ReadingSpec, RelativeWeight
+from jetsmith.specs.datasets import JETS_ALONE, ReadingSpec, RelativeWeight
 
 AGREE = 1e-5  # of sqrt(n sum w^2): weights are stored as float32, sums of them as float64
 CONTRADICT = 1e-3  # the same for what stops a run: a file may hold weights with fewer bits than were summed
@@ -35,7 +35,10 @@ _UNKNOWN_SUM = (
     "dataset where its files hold all events that were generated"
 )
 ABSENT = {
-    "deepntuples": "the jets in the files; DeepNtuples hold no sum over generated events",
+    **{
+        layout: f"the jets in the files; {jets.files} hold no sum over generated events"
+        for layout, jets in JETS_ALONE.items()
+    },
     "lhe": "the events in the files; LHE files hold no other sum",
     "physlite": "the events in the files; PHYSLITE's own sums (CutBookkeepers) are not read",
 }
@@ -128,10 +131,10 @@ def check_files(name: str, records: Sequence[FileFound], layout: str | None, spe
     Raises:
         InputError: Names the files, and what would be right.
     """
-    if layout == "deepntuples":
+    if layout in JETS_ALONE:
         raise InputError(
-            f"dataset {name}: cross_section_pb is given, but entries of DeepNtuples are jets, and the number "
-            "of their events is not in the files; remove it and use `normalise: unit`"
+            f"dataset {name}: cross_section_pb is given, but entries of {JETS_ALONE[layout].files} are jets, "
+            "and the number of their events is not in the files; remove it and use `normalise: unit`"
         )
     without = [record for record in records if record.runs is None]
     skimmed = [

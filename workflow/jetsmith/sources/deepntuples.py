@@ -12,17 +12,15 @@ import awkward as ak
 import numpy as np
 
 from jetsmith.columns import COMMON
-from jetsmith.errors import InputError
 from jetsmith.handed.account import CutStep
 from jetsmith.handed.plan import Untold
 from jetsmith.io import IntArray
-from jetsmith.sources import truth
+from jetsmith.sources import alone, truth
 from jetsmith.sources.content import First, Kind
-from jetsmith.sources.flat import Array, Columns, Cutflow, split, values
+from jetsmith.sources.flat import Array, Columns, split, values
 from jetsmith.sources.trees import narrow
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
-CUT = "jet_id"
 FLAT = {
     "event": "event_no",
     "jet_index": "jet_no",
@@ -101,7 +99,7 @@ def weight_branch(branches: set[str]) -> str | None:
 
 def unable(branches: set[str], obj: str, bits: int) -> dict[str, str]:
     """Nothing says whether a jet is identified (see `sources.Source.unable`)."""
-    return {CUT: "DeepNtuples have no identification of jets"} if bits else {}
+    return alone.unable("deepntuples", bits)
 
 
 def instead(branches: set[str], obj: str, bits: int) -> dict[str, str]:
@@ -152,17 +150,8 @@ def rows(
     Raises:
         InputError: The dataset asks for weights, cuts or data that this layout does not know.
     """
-    _check_asked(spec, selection)
     pt, eta = values(events["jet_pt"]), values(events["jet_eta"])
-    cutflow, weight = Cutflow(), np.ones(len(pt))
-    cutflow.add("entries", weight)
-    mask = pt >= selection.pt_min_gev
-    cutflow.add("pt", weight[mask])
-    mask &= np.abs(eta) <= selection.abseta_max
-    cutflow.add("abseta", weight[mask])
-    if selection.jet_id:
-        cutflow.add(CUT, weight[mask], applied=False)
-    kept = np.flatnonzero(mask)
+    kept, cutflow = alone.select("deepntuples", pt, eta, spec, selection)
     narrow(events, kept)
     columns = Columns("ak4", len(kept))
     for name in ("run", "luminosity_block", "weight"):
@@ -181,22 +170,7 @@ def rows(
             denominator = _take(events[below], kept)[1]
             with np.errstate(divide="ignore", invalid="ignore"):
                 columns.ragged(name, offsets, numerator / denominator)
-    return columns.rows(), cutflow.lines
-
-
-def _check_asked(spec: ReadingSpec, selection: CutsSpec) -> None:
-    if spec.weights != "unit":
-        raise InputError("no generator weight in DeepNtuples; `weights: unit` of the dataset makes it 1")
-    if selection.jet_id and CUT not in spec.without:
-        raise InputError(
-            f"jet_id: {selection.jet_id}: DeepNtuples have no identification of jets; "
-            f"`without: [{CUT}]` of the dataset leaves the cut out"
-        )
-    for key, value in (("hlt", spec.hlt), ("golden_json", spec.golden_json), ("is_data", spec.is_data)):
-        if value:
-            raise InputError(
-                f"{key}: DeepNtuples hold simulated jets without run and trigger; remove the key"
-            )
+    return columns.rows(), cutflow
 
 
 def flavour(events: Mapping[str, ak.Array], table: Mapping[str, int], default: int) -> IntArray:

@@ -29,7 +29,6 @@ OTHERS = {  # tables that tell what a file is
     "Delphes": "a file of Delphes",
     "LHEF": "partons of an LHE file, as Delphes' converters write them",
     "RNT:CollectionTree": "a prototype of PHYSLITE as RNTuple, in the format before ROOT 6.34",
-    "tree": "a flat table of jets, such as JetClass' or weaver's",
     "events": "a file of EDM4hep",
 }
 MOST_NAMED = 5
@@ -204,7 +203,7 @@ def _without_trees(classes: dict[str, str]) -> str:
     what = "no tree" if tables else "a ROOT file without trees: no tree"
     return (
         f"{what} `Events` (NanoAOD, PFNano), no `deepntuplizer/tree` (DeepNtuples), no `CollectionTree` and "
-        f"no `EventData` (PHYSLITE); there is {', '.join(there) or 'nothing'}"
+        f"no `EventData` (PHYSLITE), no `tree` (JetClass); there is {', '.join(there) or 'nothing'}"
     )
 
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 HEAD = 1024  # bytes that are looked at; of remote files there are four
 GZIP = b"\x1f\x8b"
-READS = "`files` takes ROOT files of NanoAOD, PFNano, DeepNtuples or PHYSLITE, and LHE files"
+READS = (
+    "`files` takes ROOT files of NanoAOD, PFNano, DeepNtuples, PHYSLITE or JetClass, Parquet files of "
+    "JetClass, and LHE files"
+)
 LHE = "an LHE file, which is read from a disk alone; copy it there"
 
 
@@ -26,7 +29,7 @@ class Foreign:
 # First bytes at a place, in the order in which they are tried.
 MAGIC = (
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file, such as training data of others"),
-    (0, b"PAR1", "a Parquet file: jetsmith writes such, and reads none but its own"),
+    (0, b"PAR1", "a Parquet file, which is read from a disk alone; copy it there"),
     (0, b"ARROW1", "an Arrow file"),
     (0, b"PK\x03\x04", "a zip archive, as .npz and .keras are; unpack it if ROOT files are inside"),
     (0, b"BZh", "a bzip2 file; unpack it"),

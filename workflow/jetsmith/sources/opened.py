@@ -1,13 +1,13 @@
-"""One face for the two kinds of file that hold events: ROOT files and LHE files."""
+"""One face for the kinds of file that hold events or jets: ROOT files, LHE files and Parquet files."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from jetsmith.sources import files, leshouches, trees
+from jetsmith.sources import files, leshouches, parquet, trees
 from jetsmith.sources.partons import PATH, EventTable
 from jetsmith.sources.trees import Table
 
@@ -86,9 +86,7 @@ class LheFile:
         return self._tables[-1]
 
     def piece(self, start: int, stop: int) -> bytes:
-        with open(self._path, "rb") as stream:
-            stream.seek(start)
-            return stream.read(stop - start)
+        return _piece(self._path, start, stop)
 
     def close(self) -> None:
         """Close its tables."""
@@ -96,20 +94,48 @@ class LheFile:
             self._tables.pop().close()
 
 
+class ParquetFile:
+    """A Parquet file on a disk (see `Opened`)."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._table = parquet.JetTable(path)
+        self.uuid = leshouches.uuid_of(path)
+        self.n_bytes = Path(path).stat().st_size
+        self.objects: dict[str, Any] = {}
+
+    def tables(self) -> Mapping[str, Table]:
+        return {parquet.PATH: self._table}
+
+    def table(self, path: str, n_entries: int) -> Table:
+        return self._table
+
+    def piece(self, start: int, stop: int) -> bytes:
+        return _piece(self._path, start, stop)
+
+    def close(self) -> None:
+        """Close it."""
+        self._table.close()
+
+
+def _piece(path: str, start: int, stop: int) -> bytes:
+    with open(path, "rb") as stream:
+        stream.seek(start)
+        return stream.read(stop - start)
+
+
 @contextmanager
 def open_file(path: str) -> Iterator[Opened]:
     """Open a file of any layout, by its content.
 
     Raises:
-        InputError: It is none, or damaged (see `files.open_root`, `leshouches.Text`).
+        InputError: It is none, or damaged (see `files.open_root`, `leshouches.Text`, `parquet.JetTable`).
         OSError: A remote file cannot be read now.
     """
-    if leshouches.is_lhe(path):
-        file = LheFile(path)
-        try:
+    kind = LheFile if leshouches.is_lhe(path) else ParquetFile if parquet.is_parquet(path) else None
+    if kind is not None:
+        with closing(kind(path)) as file:
             yield file
-        finally:
-            file.close()
     else:
         with files.open_root(path) as root:
             yield RootFile(root, path)

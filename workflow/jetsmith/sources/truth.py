@@ -6,13 +6,15 @@ import awkward as ak
 import numpy as np
 
 from jetsmith.columns import TRUTH
+from jetsmith.columns.labels import FIRST
 from jetsmith.io import BoolArray, IntArray
 from jetsmith.sources.flat import Array, Directions, near, owners, split
 
 DATA = -1
 UNMATCHED = 999
 B, LEPTONIC_B, LIGHT = 500, (520, 521), (0, 1, 2)
-KNOWN = {obj: tuple(key for key in ids if key != UNMATCHED) for obj, ids in TRUTH.items()}
+# What files of experiments may tell; JetClass has ids of its own.
+KNOWN = {obj: tuple(key for key in ids if key != UNMATCHED and key < FIRST) for obj, ids in TRUTH.items()}
 TWO_HADRONS: dict[str, dict[tuple[int, ...], int]] = {
     "ak4": {(510, 511): B, (410, 411): 400},
     "ak8": {(1055,): 1005, (1044,): 1004},

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from jetsmith.columns.labels import truth_ids
 from jetsmith.specs.datasets import Object
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.parameters import ParametersSpec, Point, group_of
@@ -24,7 +25,11 @@ class TruthSpec(Record):
     """Which rows are of a class."""
 
     name: Name
-    truth: tuple[int, ...] = Field((), description="Truth ids.")
+    truth: Annotated[tuple[int, ...], BeforeValidator(truth_ids)] = Field(
+        (),
+        description="Truth ids; or labels of JetClass and JetClass-II (jetclass.md), also with `*` for any "
+        "letters, such as `label_QCD_*`.",
+    )
     generator: str = Field("", description="Generator of the dataset, for reweighters.")
 
 

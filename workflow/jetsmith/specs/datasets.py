@@ -28,9 +28,28 @@ LAYOUTS = {
     "nanoaod": LayoutOf(("Events",), "jet_id"),
     "physlite": LayoutOf(("CollectionTree", "EventData"), "jvt"),
     "lhe": LayoutOf(("LesHouchesEvents",), "jet_id"),
+    "jetclass": LayoutOf(("tree",), "jet_id"),
 }
 """By name, in the order in which they are tried: the most special one first."""
 Layout = Literal[*LAYOUTS]  # type: ignore[valid-type]
+
+
+class JetsOf(NamedTuple):
+    """What the parse knows of a layout whose entries are jets without their events.
+
+    Attributes:
+        files: What its files are called, in the plural.
+        object: The rows that they have.
+    """
+
+    files: str
+    object: str
+
+
+JETS_ALONE = {
+    "deepntuples": JetsOf("DeepNtuples", "ak4"),
+    "jetclass": JetsOf("files of JetClass", "ak8"),
+}
 MAX_PARTS = 100_000
 RELATIVE_WEIGHTS = ("LHEScaleWeight", "LHEPdfWeight", "LHEReweightingWeight", "PSWeight")
 """Branches of NanoAOD that are lists of factors on the generator weight."""

@@ -1,0 +1,56 @@
+"""Files whose entries are jets without their events: what a dataset cannot ask of them, and its cuts."""
+
+import numpy as np
+
+from jetsmith.errors import InputError
+from jetsmith.handed.account import CutStep
+from jetsmith.io import IntArray
+from jetsmith.sources.flat import Array, Cutflow
+from jetsmith.specs.datasets import JETS_ALONE, CutsSpec, ReadingSpec
+
+CUT = "jet_id"
+
+
+def unable(layout: str, bits: int) -> dict[str, str]:
+    """Nothing says whether a jet is identified (see `sources.Source.unable`)."""
+    return {CUT: f"{JETS_ALONE[layout].files} have no identification of jets"} if bits else {}
+
+
+def select(
+    layout: str, pt: Array, eta: Array, spec: ReadingSpec, selection: CutsSpec
+) -> tuple[IntArray, list[CutStep]]:
+    """Places of the jets that pass, and the cutflow; every jet counts 1.
+
+    Args:
+        layout: One of `JETS_ALONE`.
+        pt: Transverse momenta [GeV], shape (N,).
+        eta: Pseudorapidities, shape (N,).
+        spec: The dataset.
+        selection: Cuts on its jets.
+
+    Raises:
+        InputError: The dataset asks for weights, cuts or data that such files do not know.
+    """
+    _check_asked(JETS_ALONE[layout].files, spec, selection)
+    cutflow, weight = Cutflow(), np.ones(len(pt))
+    cutflow.add("entries", weight)
+    mask = pt >= selection.pt_min_gev
+    cutflow.add("pt", weight[mask])
+    mask &= np.abs(eta) <= selection.abseta_max
+    cutflow.add("abseta", weight[mask])
+    if selection.jet_id:
+        cutflow.add(CUT, weight[mask], applied=False)
+    return np.flatnonzero(mask), cutflow.lines
+
+
+def _check_asked(files: str, spec: ReadingSpec, selection: CutsSpec) -> None:
+    if spec.weights != "unit":
+        raise InputError(f"no generator weight in {files}; `weights: unit` of the dataset makes it 1")
+    if selection.jet_id and CUT not in spec.without:
+        raise InputError(
+            f"jet_id: {selection.jet_id}: {files} have no identification of jets; "
+            f"`without: [{CUT}]` of the dataset leaves the cut out"
+        )
+    for key, value in (("hlt", spec.hlt), ("golden_json", spec.golden_json), ("is_data", spec.is_data)):
+        if value:
+            raise InputError(f"{key}: {files} hold simulated jets without run and trigger; remove the key")
