@@ -76,6 +76,8 @@ LOSSES["decorrelated"] = {
     "bin": LossSpec(loss="adversary", options={**MASS, "edges": [-1, 0, 1, 2], "dense": [8]}),
 }
 TRUTH = packed_jets.GROUPS["charged"].model_copy(update={"features": ("origin", "vertex")})
+# A normalisation of two features leaves their order alone, and where they are nearly equal rounding.
+MORE = {"charged": ("unused",), "vertices": ("tracks",)}
 COMPARED = (
     ("dense", "cross_entropy"),
     ("dense", "decorrelated"),
@@ -93,9 +95,16 @@ def spec_of(model: str, losses: str) -> ClassifierSpec:
     """A small network of each kind, without dropout: its generators are an engine's own."""
     architecture = SMALL[model] | {"dropout": 0.0}
     side = (TRUTH,) if losses == "tracks" else ()
-    return make_spec(
+    spec = make_spec(
         "keras", GROUPS, model=model, architecture=architecture, losses=LOSSES[losses], side=side
     )
+    inputs = [
+        given.model_copy(update={"features": (*given.features, *MORE[given.group])})
+        if model == "particle_transformer" and given.group in MORE
+        else given
+        for given in spec.inputs
+    ]
+    return spec.model_copy(update={"inputs": tuple(inputs)})
 
 
 def moved(spec: ClassifierSpec) -> Any:
@@ -135,8 +144,7 @@ def compute(engine: str, folder: Path, devices: int = 1) -> None:
     used = _keras.engine_of(make_spec("keras", engine=engine), 1)
     import keras
 
-    import jetsmith.models._attention
-    import jetsmith.models._layers  # noqa: F401  register the layers that the files name
+    import jetsmith.models._saved  # noqa: F401  register the layers that the files name
     from jetsmith.classifiers._batches import summed_loss
 
     for path in sorted(folder.glob("*.keras")):
