@@ -46,7 +46,7 @@ pytestmark = [
 Array = np.ndarray[Any, Any]
 ALL = ("ak4", "charged", "vertices")
 # Of outputs and gradient. A distance correlation has little gradient where score and column are independent
-# (docs/decorrelation.md); three inputs of a constituent, normalised, are rounding where they are nearly equal.
+# (docs/decorrelation.md); three inputs of a constituent, normalised, are rounding where nearly equal.
 ROUNDED = {"dense-decorrelated": (1e-6, 4e-5), "particle_transformer-cross_entropy": (5e-6, 2e-5)}
 # XLA compiles for most of the time, and each program runs once.
 QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
@@ -552,8 +552,8 @@ def test_engines_give_the_same(computed: Path, devices: int) -> None:
     """From the same files, on one device or with batches shared by two.
 
     Probabilities and losses within 1e-6 of TensorFlow's, logits, as a vector, within 1e-6 of its length, the
-    gradient within 4e-6 (a bias before a normalisation has none but rounding), or as much more as ROUNDED says.
-    Other starts give up to 5e-6: rounding decides on units that are nearly off.
+    gradient within 4e-6 (a bias before a normalisation has none but rounding), or what ROUNDED says. Other
+    starts give up to 5e-6: rounding decides on units that are nearly off.
     """
     require(None if find_spec("jax") else "no JAX: `make setup EXTRAS=jax`")
     done = subprocess.run(
