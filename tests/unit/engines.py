@@ -89,6 +89,7 @@ COMPARED = (
     ("particlenet", "cross_entropy"),
     ("particle_transformer", "cross_entropy"),
 )
+ALONE = ("dense-cross_entropy", "deep_double-cross_entropy", "particle_transformer-cross_entropy")
 
 
 def spec_of(model: str, losses: str) -> ClassifierSpec:
@@ -139,6 +140,11 @@ def data_of(spec: ClassifierSpec) -> tuple[Rows, dict[str, Any]]:
     return rows, found
 
 
+def files(folder: Path, devices: int) -> list[Path]:
+    """Networks there. What shares batches between devices does not know their layers: a part is enough."""
+    return sorted(p for p in folder.glob("*.keras") if devices == 1 or p.stem not in ALONE)
+
+
 def compute(engine: str, folder: Path, devices: int = 1) -> None:
     """Write of each network its outputs, the losses of batches, and the gradients of the first one's."""
     used = _keras.engine_of(make_spec("keras", engine=engine), 1)
@@ -147,7 +153,7 @@ def compute(engine: str, folder: Path, devices: int = 1) -> None:
     import jetsmith.models._saved  # noqa: F401  register the layers that the files name
     from jetsmith.classifiers._batches import summed_loss
 
-    for path in sorted(folder.glob("*.keras")):
+    for path in files(folder, devices):
         spec = spec_of(*path.stem.split("-"))
         network = keras.models.load_model(path, compile=False, safe_mode=True)
         optimizer = keras.optimizers.SGD(STEP)

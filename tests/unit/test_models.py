@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn, get_args
@@ -517,27 +518,34 @@ def seeded() -> None:
 @pytest.fixture(scope="module")
 def computed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with each architecture, among them each loss, and what TensorFlow computes of each."""
+    require(None if find_spec("jax") else "no JAX: `make setup EXTRAS=jax`")
+    folder = tmp_path_factory.mktemp("engines")
+    compute(folder, engines.COMPARED)
+    return folder
+
+
+def compute(folder: Path, networks: Sequence[tuple[str, str]]) -> None:
+    """Networks with weights that are not at their start values, and what TensorFlow computes of each."""
     import keras
 
     keras.utils.set_random_seed(2)
-    folder = tmp_path_factory.mktemp("engines")
     rng = np.random.default_rng(1)
-    for model, losses in engines.COMPARED:
+    for model, losses in networks:
         spec = engines.spec_of(model, losses)
         network = backend.build_model(spec, fit_scalers(engines.data_of(spec)[0]))
         for variable in network.trainable_variables:
             variable.assign(variable + rng.normal(0, 0.1, variable.shape))
         network.save(folder / f"{model}-{losses}.keras")
     engines.compute("tensorflow", folder)
-    return folder
 
 
-def test_losses_of_batches(computed: Path) -> None:
+def test_losses_of_batches(tmp_path: Path) -> None:
     """Outputs and losses are those of the network on batches that were padded on the host."""
     import keras
 
-    first = np.load(computed / "dense-cross_entropy.tensorflow1.npz")
-    network = keras.models.load_model(computed / "dense-cross_entropy.keras", compile=False)
+    compute(tmp_path, [("dense", "cross_entropy")])
+    first = np.load(tmp_path / "dense-cross_entropy.tensorflow1.npz")
+    network = keras.models.load_model(tmp_path / "dense-cross_entropy.keras", compile=False)
     rows, data = engines.data_of(engines.spec_of("dense", "cross_entropy"))
     logits = np.asarray(network(rows.batch(slice(0, engines.N_JETS)))["classes"], np.float64)
     np.testing.assert_allclose(first["classes"], logits, atol=1e-6)
@@ -555,7 +563,6 @@ def test_engines_give_the_same(computed: Path, devices: int) -> None:
     gradient within 4e-6 (a bias before a normalisation has none but rounding), or what ROUNDED says. Other
     starts give up to 5e-6: rounding decides on units that are nearly off.
     """
-    require(None if find_spec("jax") else "no JAX: `make setup EXTRAS=jax`")
     done = subprocess.run(
         [sys.executable, "-m", "tests.unit.engines", "jax", str(computed), str(devices)],
         capture_output=True, text=True,
@@ -565,7 +572,7 @@ def test_engines_give_the_same(computed: Path, devices: int) -> None:
         },
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    for path in computed.glob("*.keras"):
+    for path in engines.files(computed, devices):
         ours = np.load(path.with_suffix(f".jax{devices}.npz"))
         reference = np.load(path.with_suffix(".tensorflow1.npz"))
         assert set(ours) == set(reference)
