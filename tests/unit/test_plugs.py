@@ -16,6 +16,7 @@ from tests.unit.packed_jets import make_spec
 ROOT = Path(__file__).parent.parent.parent
 # Of a model, scores, a folder, bins, a file, a category.
 NEED_KEYS = ("keras", "stored", "onnx", "histogram", "table", "by_category")
+NEED_SEQUENCES = ("particlenet", "particle_transformer")
 BACKENDS, MODELS = plugs.names("classifiers"), plugs.names("models")
 
 
@@ -127,6 +128,21 @@ MISFITS = {
     "twice": ("stored", {"columns": THREE | {"c_jets": "sip"}}, ["columns: one feature", "two classes"]),
     "valid falls": ("stored", {"columns": THREE, "valid": [1, 0]}, ["valid: ", "must rise", "[1, 0]"]),
     "negative probability": ("stored", {"columns": THREE, "valid": [-1, 1]}, ["valid: ", "below 0"]),
+    "a group misspelt": (
+        "pcnn",
+        {"convolutions": {"chraged": [4]}},
+        ["convolutions.chraged: no such sequence", "did you mean `charged`"],
+    ),
+    "a coordinate misspelt": (
+        "particlenet",
+        {"coordinates": {"charged": ["ptrel", "sipp"]}},
+        ["coordinates.charged: `sipp`", "did you mean `sip`"],
+    ),
+    "heads that do not share": (
+        "particle_transformer",
+        {"momenta": {"charged": ["ptrel", "sip", "ptrel"]}, "heads": 7},
+        ["heads: 7", "128"],
+    ),
     "no split": ("xgboost", {"max_leaves": 1}, ["max_leaves: a tree of one leaf", "2 and more"]),
     "no sequence": ("deepjet", {"convolutions": {"chraged": [8]}}, ["convolutions.chraged", "charged`?"]),
     "flat": ("deepjet", {"recurrent": {"ak4": 8}}, ["recurrent.ak4", "no such sequence"]),
@@ -142,7 +158,16 @@ def test_what_does_not_go_together(plug, content, words):
         assert word in problem
 
 
-@pytest.mark.parametrize("plug", [name for name in (*BACKENDS, *MODELS) if name not in NEED_KEYS])
+@pytest.mark.parametrize("plug", NEED_SEQUENCES)
+def test_constituents_are_needed(plug):
+    """A network between constituents is refused where a tagger reads none."""
+    (problem,) = _options(plug).misfits(make_spec("keras"))
+    assert "the inputs have no sequence" in problem
+
+
+@pytest.mark.parametrize(
+    "plug", [name for name in (*BACKENDS, *MODELS) if name not in (*NEED_KEYS, *NEED_SEQUENCES)]
+)
 def test_defaults_go_with_everything(plug):
     """Defaults that name sequences which a tagger does not read are no mistake of its file."""
     assert not list(_options(plug).misfits(make_spec("keras")))

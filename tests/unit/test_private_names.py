@@ -42,7 +42,12 @@ HEAVY = {
     "jetsmith.classifiers._xgboost",
     "jetsmith.losses._distance_correlation",
     "jetsmith.models._attention",
+    "jetsmith.models._convolutions",
+    "jetsmith.models._edges",
     "jetsmith.models._layers",
+    "jetsmith.models._pairs",
+    "jetsmith.models._recurrent",
+    "jetsmith.models._saved",
 }
 
 
