@@ -81,13 +81,14 @@ def tagger(shared_data: Path) -> ClassifierSpec:
     outputs = weaver.read(Path(here["preprocess"])).output_names
     classes = [name.lower() for name in outputs]
     labels = {name: (output,) for name, output in zip(classes, outputs, strict=True)}
-    lengths = {name: read_yaml(CONFIG / f"{name}.yaml")["length"] for name in GROUPS}
+    groups = {name: read_yaml(CONFIG / f"{name}.yaml") for name in GROUPS}
+    read = {name: groups[name]["presets"][preset] for name, preset in content.inputs.items()}
     return ClassifierSpec(
         name="particlenet", role="tagger", sample="ak8", backend="onnx", title="", object="ak8",
         classes=[ClassSpec(name=n, truth=(k,), label=n, color="#000000") for k, n in enumerate(classes)],
         inputs=[
-            Inputs(group=name, kind="sequence", length=lengths[name], features=features, sources=("",))
-            for name, features in content.inputs.items()
+            Inputs(group=name, kind="sequence", length=groups[name]["length"], features=names, sources=("",))
+            for name, names in read.items()
         ],
         training=content.training,
         architecture={**content.architecture, **here, "labels": labels},
