@@ -19,11 +19,13 @@ N_EVENTS = 40_000
 SAMPLE = "jets"
 STAGE = ("jobs", "seconds", "cpu_seconds", "peak_rss_mb")
 ALONE = "transformer_alone"
+# What DeepCSV has beside CSVv2 is depth and inputs: one of both each.
+DEEP, SHALLOW = "csvv2_inputs_deep", "deepcsv_inputs_shallow"
 EPOCHS = {"deepjet": 16}  # the demo trains it shorter, for time's sake
 TAGGERS = (
     *("jp", "jbp", "track_counting", "soft_muon", "soft_electron", "csvv2", "cmva"),
     *("ctag_cvsl", "ctag_cvsb", "mv2", "dl1", "rnnip", "dl1r", "deepcsv", "deepcsv_phase0"),
-    *("deepjet", "dense_700", "dense_65", "dips", "transformer", ALONE),
+    *("deepjet", "dense_700", "dense_65", "dips", "transformer", ALONE, DEEP, SHALLOW),
 )
 
 
@@ -74,6 +76,7 @@ TIGHT = "efficiency_1e-3"
 ORDERINGS = (
     *(Ordering("cmva", one) for one in ("csvv2", "jp", "jbp", "soft_muon", "soft_electron")),
     Ordering("deepcsv", "csvv2", TIGHT, 1.15),
+    *(Ordering(one, "csvv2", TIGHT, 1.0) for one in (DEEP, SHALLOW)),
     Ordering("deepjet", "deepcsv", TIGHT, 1.10),
     *(Ordering("deepjet", one) for one in ("dense_700", "dense_65")),
     *(Ordering("deepjet", one, TIGHT, 1.0) for one in ("dense_700", "dense_65")),
@@ -141,6 +144,11 @@ def files() -> dict[str, Any]:
     del alone["side"]
     alone["title"] += ", without its auxiliary heads"
     found = {"config": wanted, "datasets": {"ttbar": simulated}, f"taggers/{ALONE}": alone}
+    few, deep, shallow = (workflow.shipped(f"taggers/{name}") for name in ("csvv2", "deepcsv", "deepcsv"))
+    deep |= {"inputs": few["inputs"], "title": "CSVv2's inputs in DeepCSV's network"}
+    shallow |= {"title": "DeepCSV's inputs in one layer"}
+    shallow["architecture"]["dense"] = few["architecture"]["dense"]
+    found |= {f"taggers/{DEEP}": deep, f"taggers/{SHALLOW}": shallow}
     for name, epochs in EPOCHS.items():
         longer = workflow.shipped(f"taggers/{name}")
         longer["training"] |= {"epochs": epochs, "patience": epochs}

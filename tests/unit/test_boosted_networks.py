@@ -3,6 +3,7 @@
 Masks and padding of all networks are in test_models.py, bundles in test_bundled_networks.py.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from jetsmith import bundle_inputs, bundling
 from jetsmith.bundles import _jets
+from jetsmith.bundles._files import write_checksums
 from jetsmith.classifiers import _keras as backend
 from jetsmith.errors import InputError
 from jetsmith.specs.features import Inputs, RawSpec
@@ -163,40 +165,6 @@ def test_pairs_by_four_vectors() -> None:
     np.testing.assert_allclose(itself[:, [0, 2, 3]], np.log(1e-8), rtol=1e-6)
 
 
-def test_padded_slots_are_left_out_of_a_gru() -> None:
-    """Outputs and gradients are those of Keras' masked GRU, jets without constituents included."""
-    import keras
-    import tensorflow as tf
-
-    from jetsmith.models._recurrent import gated
-
-    x, units = RNG.standard_normal((len(COUNT), 7, 3)).astype(np.float32), 4
-    x[~MASK] *= 100
-    masked = keras.layers.GRU(units, go_backwards=True, use_cudnn=False)
-    masked.build((None, 7, 3))
-    weights = [RNG.normal(0, 0.4, w.shape).astype(np.float32) for w in masked.get_weights()]
-    masked.set_weights(weights)
-    tensors = [keras.Input((None, 3)), keras.Input((None,), dtype="bool")]
-    ours = keras.Model(tensors, gated(*tensors, units, "gru"))
-    ours.set_weights(weights)
-
-    def run(call: Any, variables: Any) -> list[Array]:
-        given = tf.constant(x)
-        with tf.GradientTape() as tape:
-            tape.watch(given)
-            found = call(given)
-            total = tf.reduce_sum(found**2)
-        gradients = tape.gradient(total, [given, *(v.value for v in variables)])
-        return [found.numpy(), *(np.asarray(g) for g in gradients)]
-
-    expected = run(lambda x: masked(x, mask=tf.constant(MASK)), masked.trainable_variables)
-    found = run(lambda x: ours([x, tf.constant(MASK)]), ours.trainable_variables)
-    for a, b in zip(found, expected, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5)
-    assert not found[0][COUNT == 0].any()
-    assert not found[1][~MASK].any()
-
-
 def test_bundle_of_attention_by_pairs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """By the stage's rule, which knows what the last bits of inputs do: of few features a normalisation may
     leave little but these. Here of three each; the other networks are in test_bundled_networks.py."""
@@ -234,7 +202,7 @@ def test_a_jet_of_two_answers_may_have_either(tmp_path: Path) -> None:
     sample = write_sample(tmp_path / "packed", 100)
     spec = test_bundled_networks.saved(tmp_path / "model", "particlenet")
     found = bundled.write_bundle(spec, tmp_path / "model", sample, tmp_path / "bundle")
-    jets = dict(_jets.made_up(bundled.raw_jets(found.groups, 100), found.groups, 200, 9))
+    jets = dict(_jets.made_up(bundled.raw_jets(found.groups, 100), found.groups, 400, 9))
     coarse = jets["charged"]
     jets["charged"] = bundle_inputs.Values(np.round(coarse.values), coarse.offsets)
     right = found.score(jets)[0]
@@ -252,5 +220,31 @@ def test_a_jet_of_two_answers_may_have_either(tmp_path: Path) -> None:
     one = int(np.flatnonzero(jumps)[0])
     half = right.copy()
     half[one] = (right[one] + other[one]) / 2
-    with pytest.raises(InputError, match="of 200 jets 1 get"):
+    with pytest.raises(InputError, match="of 400 jets 1 get"):
         compared(half)
+    about = json.loads((tmp_path / "bundle" / "inputs.json").read_text())
+    assert about["nearest"]
+    (tmp_path / "bundle" / "inputs.json").write_text(json.dumps(about | {"nearest": False}))
+    write_checksums(tmp_path / "bundle")
+    with pytest.raises(InputError, match=f"of 400 jets {jumps.sum()} get"):
+        compared(np.where(jumps[:, None], other, right))
+
+
+def test_what_is_missing_stays_so() -> None:
+    """Beside a float is another one; 0 and what stands for a missing value are left."""
+    values = np.array([[0, np.nan, np.inf, -np.inf, 1, -3e38]], np.float32)
+    (moved,) = bundle_inputs.beside({"x": bundle_inputs.Values(values)}, RNG).values()
+    np.testing.assert_array_equal(moved.values[:, :4], values[:, :4])
+    assert (moved.values[:, 4:] != values[:, 4:]).all()
+    np.testing.assert_allclose(moved.values[:, 4:], values[:, 4:], rtol=2e-7)
+
+
+def test_some_jets() -> None:
+    """By a mask or by places; lists keep to their jets."""
+    lists = bundle_inputs.Values(np.arange(6, dtype=np.float32)[:, None], np.array([0, 2, 2, 5, 6]))
+    given = {"jets": bundle_inputs.Values(np.arange(4, dtype=np.float32)[:, None]), "tracks": lists}
+    for which in (np.array([True, True, False, True]), np.array([0, 1, 3])):
+        found = bundle_inputs.some(given, which)
+        assert found["jets"].values.ravel().tolist() == [0, 1, 3]
+        assert found["tracks"].values.ravel().tolist() == [0, 1, 5]
+        assert found["tracks"].offsets.tolist() == [0, 2, 2, 3]

@@ -167,12 +167,17 @@ def test_jets_without_constituents_have_finite_gradients() -> None:
         assert all(np.isfinite(np.asarray(g)).all() for g in gradients)
 
 
-@pytest.mark.parametrize("kernel", ["loop", "fused"])
-@pytest.mark.parametrize("gates", ["sigmoid", "keras1_hard_sigmoid"])
+@pytest.mark.parametrize(
+    ("kind", "kernel", "gates"),
+    [
+        *(("LSTM", k, g) for k in ("loop", "fused") for g in ("sigmoid", "keras1_hard_sigmoid")),
+        ("GRU", "loop", "sigmoid"),
+    ],
+)
 def test_padded_slots_are_left_out_without_a_mask(
-    kernel: str, gates: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, kernel: str, gates: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Outputs and gradients are those of Keras' masked LSTM, jets without constituents included.
+    """Outputs and gradients are those of Keras' masked layers, jets without constituents included.
 
     Also by a fused kernel that takes no mask, as cuDNN does where a jet has none; and from the saved file.
     """
@@ -180,18 +185,23 @@ def test_padded_slots_are_left_out_without_a_mask(
     import tensorflow as tf
     from keras.src import backend as kernels
 
-    from jetsmith.models import _layers
+    from jetsmith.models import _layers, _recurrent
 
     rng, units, activation = np.random.default_rng(1), 8, getattr(_layers, gates, gates)
     x, count = rng.standard_normal((60, 7, 5)).astype(np.float32), rng.integers(0, 8, 60)
     mask = np.arange(7) < count[:, None]
     x[~mask] *= 100
-    masked = keras.layers.LSTM(units, recurrent_activation=activation, go_backwards=True, use_cudnn=False)
+    options = {"recurrent_activation": activation, "go_backwards": True, "use_cudnn": False}
+    masked = getattr(keras.layers, kind)(units, **options)
     masked.build((None, 7, 5))
     weights = [rng.normal(0, 0.4, w.shape).astype(np.float32) for w in masked.get_weights()]
     masked.set_weights(weights)
     tensors = [keras.Input((None, 5)), keras.Input((None,), dtype="bool")]
-    network = keras.Model(tensors, _layers.read_backwards(*tensors, units, activation, "lstm"))
+    if kind == "LSTM":
+        last = _layers.read_backwards(*tensors, units, activation, "lstm")
+    else:
+        last = _recurrent.gated(*tensors, units, "gru")
+    network = keras.Model(tensors, last)
     network.set_weights(weights)
     if kernel == "fused":
         monkeypatch.setattr(kernels, "lstm", fused_lstm)

@@ -31,6 +31,7 @@ MODEL, INPUTS, REFERENCE, CHECKSUMS = "model.onnx", "inputs.json", "reference.np
 PROBABILITIES, DISCRIMINANTS = "probabilities", "discriminants"
 RATIO, WEIGHT, UP, DOWN, OUTSIDE = "ratio", "weight", "weight_up", "weight_down", "outside"
 TOLERANCE = 1e-5  # of reference scores on another machine
+NEAREST = "nearest"  # in inputs.json: whether the model looks for nearest neighbours
 N_BESIDE = 64  # inputs beside a jet's own that are tried
 
 
@@ -153,7 +154,8 @@ class Bundle(Loaded):
         """Which jets would get what is expected, were the last bits of their inputs others; (N,).
 
         Of two constituents that are equally near to a third, rounding decides which one a network takes for
-        its neighbour: a jet then has two answers, and each of them is right.
+        its neighbour: a jet then has two answers, and each of them is right. Of models that look for no
+        neighbours there is no such jet.
 
         Args:
             given: The jets.
@@ -161,7 +163,7 @@ class Bundle(Loaded):
             tolerance: How near these have to come.
         """
         rng, found = np.random.default_rng(1), np.zeros(len(expected), bool)
-        for _ in range(N_BESIDE):
+        for _ in range(N_BESIDE if self.about.get(NEAREST) else 0):
             left = np.flatnonzero(~found)
             if not len(left):
                 break

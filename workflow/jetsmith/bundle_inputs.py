@@ -117,13 +117,15 @@ def some(given: Mapping[str, Values], which: Array) -> dict[str, Values]:
 def beside(given: Mapping[str, Values], rng: np.random.Generator) -> dict[str, Values]:
     """The same jets, where every input is one of both floats beside it.
 
-    A 0 stays: it is exact, and beside it may be what no logarithm takes.
+    A 0 stays: it is exact, and beside it may be what no logarithm takes. So does what is no number and stands
+    for a missing value: beside infinity is the largest float.
     """
     found = {}
     for name, group in given.items():
-        ends = np.where(rng.random(group.values.shape) < 0.5, np.float32(-np.inf), np.float32(np.inf))
-        moved = np.where(group.values == 0, group.values, np.nextafter(group.values, ends))
-        found[name] = Values(moved, group.offsets)
+        values = group.values
+        ends = np.where(rng.random(values.shape) < 0.5, np.float32(-np.inf), np.float32(np.inf))
+        stays = (values == 0) | ~np.isfinite(values)
+        found[name] = Values(np.where(stays, values, np.nextafter(values, ends)), group.offsets)
     return found
 
 

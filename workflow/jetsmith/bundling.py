@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 
 from jetsmith import io, members, metrics, plugs
-from jetsmith.bundle import DISCRIMINANTS, FORMAT, INPUTS, MODEL, PROBABILITIES, Bundle
+from jetsmith.bundle import DISCRIMINANTS, FORMAT, INPUTS, MODEL, NEAREST, PROBABILITIES, Bundle
 from jetsmith.bundle_inputs import Group, Values, beside, n_jets, some
 from jetsmith.bundles import Writer, _card, _jets
 from jetsmith.bundles._files import N_MADE_UP, N_REFERENCE, SEED, seen, write_checksums, write_reference
@@ -106,8 +106,11 @@ def write_files(
 ) -> None:
     """What a reader needs: the graph, inputs.json, jets of reference with their probabilities, checksums."""
     folder.mkdir(exist_ok=True)
-    onnx.save(_graph(spec, discriminants, groups, model, folder), folder / MODEL)
-    io.write_json(folder / INPUTS, about(spec, discriminants, groups), checksum=False)
+    graph = _graph(spec, discriminants, groups, model, folder)
+    onnx.save(graph, folder / MODEL)
+    nearest = any(node.op_type == "TopK" for node in graph.graph.node)
+    content = about(spec, discriminants, groups) | {NEAREST: nearest}
+    io.write_json(folder / INPUTS, content, checksum=False)
     judged = judgements(discriminants, spec.class_names, expected)
     write_reference(folder, jets, {PROBABILITIES: expected, DISCRIMINANTS: judged})
     write_checksums(folder)
@@ -143,8 +146,8 @@ def compare(
 
     Raises:
         InputError: It is larger than 1e-6, and than the last bits of the jet's inputs explain, of any jet:
-            by up to 1e-5, or by more where these bits turn the bundle's answer into the model's to 1e-6
-            (`Bundle.turns`). Or a discriminant is another.
+            by up to 1e-5, or by more where neighbours are looked for and these bits turn the bundle's answer
+            into the model's to 1e-6 (`Bundle.turns`). Or a discriminant is another.
     """
     bundled = Bundle(folder)
     found, judged = bundled.score(jets)

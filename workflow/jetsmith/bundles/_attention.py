@@ -24,21 +24,14 @@ def of_each_line(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
 
 def attention(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
     """Zeros in padded slots go in: products with them are finite, and their shares 0."""
-    graph, group = walk.graph, walk.group(given[1])
-    x = _settled_slots(walk, given)
-    width, heads = x.width // 3, layer.heads
-    first, length = graph.whole(-1), group.length
-    shape = graph.node("Concat", first, length, graph.whole(heads, width // heads), axis=0)
-    parts = [
-        graph.node("Reshape", part, shape) for part in graph.split(x.name, [width] * 3)
-    ]  # (N, T, heads, D / heads) each
-    query = graph.node("Mul", parts[0], graph.constant((width // heads) ** -0.5))
-    query = graph.node("Transpose", query, perm=[0, 2, 1, 3])
-    product = graph.node("MatMul", query, graph.node("Transpose", parts[1], perm=[0, 2, 3, 1]))
-    share = shares_of(walk, product, graph.node("Unsqueeze", group.mask, graph.whole(1, 2)))
-    mean = graph.node("MatMul", share, graph.node("Transpose", parts[2], perm=[0, 2, 1, 3]))
-    mean = graph.node("Transpose", mean, perm=[0, 2, 1, 3])
-    return Tensor(graph.node("Reshape", mean, graph.whole(-1, width)), width)
+    graph, x = walk.graph, _settled_slots(walk, given)
+    width, mask = x.width // 3, walk.group(given[1]).mask
+    query, key, value = (
+        in_heads(walk, part, layer.heads, width) for part in graph.split(x.name, [width] * 3)
+    )
+    product = products(walk, query, key, layer.heads, width)
+    share = shares_of(walk, product, graph.node("Unsqueeze", mask, graph.whole(1, 2)))
+    return Tensor(graph.node("Reshape", mean_of(walk, share, value), graph.whole(-1, width)), width)
 
 
 def pooling(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
@@ -62,6 +55,26 @@ def _settled_slots(walk: "Walk", given: Sequence[Any]) -> Tensor:
     """Slots of lines, zeros in padded ones."""
     found = slots(walk, None, given)
     return Tensor(walk.applied(found), found.width)
+
+
+def in_heads(walk: "Walk", x: str, heads: int, width: int) -> str:
+    """(N, T, D) -> (N, T, heads, D / heads)."""
+    return walk.graph.node("Reshape", x, walk.graph.whole(0, 0, heads, width // heads))
+
+
+def products(walk: "Walk", query: str, key: str, heads: int, width: int) -> str:
+    """Of `in_heads`, each query with each key, over the root of their width; (N, heads, T, T')."""
+    graph = walk.graph
+    query = graph.node("Mul", query, graph.constant((width // heads) ** -0.5))
+    query = graph.node("Transpose", query, perm=[0, 2, 1, 3])
+    return graph.node("MatMul", query, graph.node("Transpose", key, perm=[0, 2, 3, 1]))
+
+
+def mean_of(walk: "Walk", share: str, value: str) -> str:
+    """Of values (`in_heads`) by shares (N, heads, T, T'); (N, T, heads, D / heads)."""
+    graph = walk.graph
+    mean = graph.node("MatMul", share, graph.node("Transpose", value, perm=[0, 2, 1, 3]))
+    return graph.node("Transpose", mean, perm=[0, 2, 1, 3])
 
 
 def shares_of(walk: "Walk", x: str, mask: str) -> str:

@@ -73,7 +73,8 @@ def text(
         "## Comparison": (
             f"Probabilities differ from those of the trained model by at most {worst:.1e}, on jets of the "
             "test split, on others made up from them with missing values, and on jets without constituents, "
-            "with one, with as many as are read and with more." + TURNED.format(n=n_turned) * bool(n_turned)
+            "with one, with as many as are read and with more."
+            + (TURNED.format(n=n_turned) if n_turned else "")
         ),
     }
     return "\n\n".join(f"{head}\n\n{body.strip()}" for head, body in sections.items()) + "\n"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jetsmith.bundles._attention import FAR, shares_of
+from jetsmith.bundles._attention import FAR, in_heads, mean_of, products, shares_of
 from jetsmith.bundles._inputs import Prepared
 from jetsmith.bundles._tensor import Tensor
 
@@ -78,8 +78,10 @@ def shares(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
     """Of (N, T, 3 D) and (N, heads, T, T) the latter."""
     graph, heads, x = walk.graph, given[1].shape[1], walk.settled(given[0])
     width = x.width // 3
-    query, key, _ = graph.split(walk.applied(x), [width] * 3)
-    product = _product(walk, query, key, heads, width)
+    query, key = (
+        in_heads(walk, part, heads, width) for part in graph.split(walk.applied(x), [width] * 3)[:2]
+    )
+    product = products(walk, query, key, heads, width)
     return Tensor(graph.node("Softmax", graph.node("Add", product, walk.plain(given[1])), axis=-1), heads)
 
 
@@ -88,9 +90,7 @@ def mean(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
     graph, heads, x = walk.graph, given[1].shape[1], walk.settled(given[0])
     width = x.width // 3
     *_, value = graph.split(walk.applied(x), [width] * 3)
-    value = graph.node("Transpose", _heads(walk, value, heads, width), perm=[0, 2, 1, 3])
-    found = graph.node("MatMul", walk.plain(given[1]), value)
-    found = graph.node("Transpose", found, perm=[0, 2, 1, 3])
+    found = mean_of(walk, walk.plain(given[1]), in_heads(walk, value, heads, width))
     return Tensor(graph.node("Reshape", found, graph.whole(0, 0, width)), width)
 
 
@@ -108,7 +108,7 @@ def class_attention(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
     one = graph.whole(1)
     query, own = (graph.node("Unsqueeze", walk.plain(x), one) for x in given[:2])
     seen = graph.node("Concat", own, walk.plain(given[2]), axis=1)
-    key, value = graph.split(seen, [width] * 2)
+    key, value = (in_heads(walk, part, heads, width) for part in graph.split(seen, [width] * 2))
     mask = graph.node(
         "Pad",
         graph.node("Cast", walk.group(given[3]).mask, to=1),
@@ -116,29 +116,11 @@ def class_attention(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
         graph.constant(1.0),
     )
     mask = graph.node("Unsqueeze", graph.node("Cast", mask, to=9), graph.whole(1, 2))
-    share = shares_of(walk, _product(walk, query, key, heads, width), mask)
-    value = graph.node("Transpose", _heads(walk, value, heads, width), perm=[0, 2, 1, 3])
-    return Tensor(graph.node("Reshape", graph.node("MatMul", share, value), graph.whole(-1, width)), width)
+    share = shares_of(walk, products(walk, in_heads(walk, query, heads, width), key, heads, width), mask)
+    return Tensor(graph.node("Reshape", mean_of(walk, share, value), graph.whole(-1, width)), width)
 
 
 def scaled(walk: "Walk", layer: Any, given: Sequence[Any]) -> Tensor:
     """Left for the layer behind."""
     x = walk.settled(given[0])
     return x.then(np.repeat(np.asarray(layer.scale, np.float64), x.width // layer.groups), None)
-
-
-def _product(walk: "Walk", query: str, key: str, heads: int, width: int) -> str:
-    """Of queries and keys, (N, heads, T, T')."""
-    graph = walk.graph
-    scale = graph.constant((width // heads) ** -0.5)
-    first = graph.node(
-        "Transpose", _heads(walk, graph.node("Mul", query, scale), heads, width), perm=[0, 2, 1, 3]
-    )
-    return graph.node(
-        "MatMul", first, graph.node("Transpose", _heads(walk, key, heads, width), perm=[0, 2, 3, 1])
-    )
-
-
-def _heads(walk: "Walk", x: str, heads: int, width: int) -> str:
-    """(N, T, D) -> (N, T, heads, D / heads)."""
-    return walk.graph.node("Reshape", x, walk.graph.whole(0, 0, heads, width // heads))

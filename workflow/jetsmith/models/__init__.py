@@ -13,11 +13,13 @@ An architecture is a module with a record `Options`, the keys of `architecture`,
 The parse reads `Options`: Keras and the building blocks in `_layers` are imported in functions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
 from jetsmith import plugs
+from jetsmith.configuration.records import hint
+from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.specs.features import Inputs
 
 Kind = Literal["classes", "number", "adversary", "constituents", "pairs"]
@@ -56,3 +58,26 @@ class Architecture(Protocol):
 
     def build(self, inputs: Sequence[Inputs], outputs: Mapping[str, Output], options: Any) -> Any:
         """The network, a `keras.Model`, as the options say."""
+
+
+def misplaced(
+    key: str, named: Mapping[str, Any], features: Callable[[str], Sequence[str]], spec: RecipeSpec
+) -> Iterator[str]:
+    """What is wrong with features that an architecture wants of each sequence (`Options.misfits`).
+
+    Args:
+        key: Of `architecture`.
+        named: What stands there, by sequence.
+        features: Those of a sequence, named or not.
+        spec: The classifier.
+    """
+    sequences = {inputs.group: inputs.features for inputs in spec.inputs if inputs.kind == "sequence"}
+    for group in named:
+        if group not in sequences:
+            yield f"{key}.{group}: no such sequence in `inputs`{hint(group, list(sequences))}"
+    for group, there in sequences.items():
+        for name in features(group):
+            if name not in there:
+                yield f"{key}.{group}: `{name}` is none of its inputs{hint(name, list(there))}"
+    if not sequences:
+        yield f"{key}: the inputs have no sequence, and this network is one between constituents"

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from jetsmith.models._layers import Tensor, only_real, real_slots, to_lines, to_slots
+from jetsmith.models._layers import EXACT, Tensor, only_real, real_slots, to_lines, to_slots
 
 FAR = -1e9  # before a softmax: exp gives 0 in every number format, beside any real slot
 PARTS = 8  # of a batch, by length
@@ -61,19 +61,28 @@ class Attention(layers.Layer):
 
     def _means(self, projected: Tensor, mask: Tensor) -> Tensor:
         """(n, T, 3 D) and (n, T) -> (n, T, D)."""
-        (n, length), width = ops.shape(mask), projected.shape[-1] // 3
-        shape = n, length, 3, self.heads, width // self.heads
+        shape = *ops.shape(mask), 3, self.heads, projected.shape[-1] // 3 // self.heads
         query, key, value = ops.unstack(ops.transpose(ops.reshape(projected, shape), (2, 0, 3, 1, 4)), 3)
-        product = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * (width // self.heads) ** -0.5
-        share = masked_softmax(product, mask[:, None, None, :])
-        mean = ops.matmul(share, value)  # (n, heads, T, D / heads)
-        return ops.reshape(ops.transpose(mean, (0, 2, 1, 3)), (n, length, width))
+        share = masked_softmax(products(query, key), mask[:, None, None, :])
+        return together(ops.matmul(share, value))
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         return None, (input_shape[0][-1] or 0) // 3
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "heads": self.heads}
+
+
+def normalised(x: Tensor, name: str) -> Tensor:
+    """Of each line by itself, in single precision."""
+    return layers.LayerNormalization(epsilon=1e-5, name=name, dtype=EXACT)(x)
+
+
+def added(x: Tensor, y: Tensor, dropout: float, name: str) -> Tensor:
+    """What a block gives, a share of it dropped in training, added to what it saw."""
+    if dropout:
+        y = layers.Dropout(dropout, name=f"{name}_dropout")(y)
+    return Added(name=name)([x, y])
 
 
 def by_length(function: Callable[[Tensor, Tensor], Tensor], lines: Tensor, mask: Tensor) -> Tensor:
@@ -210,6 +219,17 @@ class Symmetric(layers.Layer):
 def pairs_of(mask: Tensor) -> Tensor:
     """Pairs of two real slots, (n, T) -> (n, T, T)."""
     return ops.logical_and(ops.expand_dims(mask, 2), ops.expand_dims(mask, 1))
+
+
+def products(query: Tensor, key: Tensor) -> Tensor:
+    """Of each query with each key, over the root of their width; (…, T, K) and (…, T', K) -> (…, T, T')."""
+    return ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * query.shape[-1] ** -0.5
+
+
+def together(x: Tensor) -> Tensor:
+    """Heads one behind the other; (n, heads, T, K) -> (n, T, heads K)."""
+    n, heads, length, width = ops.shape(x)
+    return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (n, length, heads * width))
 
 
 def masked_softmax(x: Tensor, mask: Tensor) -> Tensor:

@@ -81,8 +81,9 @@ class Edges(layers.Layer):
 class EdgeNorm(LineNorm):
     """Batch normalisation over edges that there are; (m K, D), numbers of neighbours (m, K) -> (m K, D)."""
 
-    def _real(self, lines: Tensor, mask: Tensor) -> Tensor:
-        return ops.reshape(ops.cast(mask >= 0, lines.dtype), (-1, 1))
+    def _real(self, lines: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        real = ops.reshape(ops.cast(mask >= 0, lines.dtype), (-1, 1))
+        return real, ops.sum(real)
 
 
 @keras.saving.register_keras_serializable(package="jetsmith")

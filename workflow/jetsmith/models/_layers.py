@@ -213,16 +213,16 @@ class LineNorm(layers.Layer):
 
     def _moments(self, lines: Tensor, mask: Tensor, *otherwise: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance over real lines, (F,) each; `otherwise` where there is none."""
-        real = self._real(lines, mask)
-        count = ops.sum(ops.cast(mask, lines.dtype) if isinstance(real, float) else real)
+        real, count = self._real(lines, mask)
         share = real / ops.maximum(count, 1.0)
         mean = ops.sum(lines * share, axis=0)
         variance = ops.sum(ops.square(lines - mean) * share, axis=0)
         return ops.where(count > 0, mean, otherwise[0]), ops.where(count > 0, variance, otherwise[1])
 
-    def _real(self, lines: Tensor, mask: Tensor) -> Any:
-        """1 for each line that counts, (m, 1), or for all; 0 for others."""
-        return 1.0 if only_real() else ops.reshape(ops.cast(mask, lines.dtype), (-1, 1))
+    def _real(self, lines: Tensor, mask: Tensor) -> tuple[Any, Tensor]:
+        """1 for each line that counts and 0 for others, (m, 1), or 1 where all do; and how many do."""
+        real = ops.cast(mask, lines.dtype)
+        return 1.0 if only_real() else ops.reshape(real, (-1, 1)), ops.sum(real)
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         return input_shape[0]

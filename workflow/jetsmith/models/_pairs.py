@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from jetsmith.models._attention import FAR, masked_softmax
+from jetsmith.models._attention import FAR, masked_softmax, pairs_of, products, together
 from jetsmith.models._layers import EXACT, Tensor, only_real, real_slots
 
 LEAST = 1e-8  # of what a logarithm is taken, in GeV and rad
@@ -24,8 +24,7 @@ class Couples(layers.Layer):
     def call(self, mask: Tensor) -> Tensor:
         place = ops.arange(ops.shape(mask)[1], dtype="int32")
         once = place[:, None] >= place[None, :]
-        pairs = ops.logical_and(ops.logical_and(mask[:, :, None], mask[:, None, :]), once)
-        return ops.reshape(pairs, (-1, ops.shape(mask)[1] ** 2))
+        return ops.reshape(ops.logical_and(pairs_of(mask), once), (-1, ops.shape(mask)[1] ** 2))
 
     def compute_output_spec(self, mask: Tensor) -> Tensor:
         return keras.KerasTensor((mask.shape[0], None), "bool")
@@ -106,8 +105,7 @@ class Shares(layers.Layer):
         projected, bias = tensors
         heads, width = bias.shape[1], projected.shape[-1] // 3
         query, key = (in_heads(projected[..., i * width : (i + 1) * width], heads) for i in range(2))
-        product = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * (width // heads) ** -0.5
-        return ops.softmax(product + bias, axis=-1)
+        return ops.softmax(products(query, key) + bias, axis=-1)
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         return input_shape[1]
@@ -120,8 +118,7 @@ class Mean(layers.Layer):
     def call(self, tensors: list[Tensor]) -> Tensor:
         projected, share = tensors
         width = projected.shape[-1] // 3
-        mean = ops.matmul(share, in_heads(projected[..., 2 * width :], share.shape[1]))
-        return ops.reshape(ops.transpose(mean, (0, 2, 1, 3)), (*ops.shape(projected)[:2], width))
+        return together(ops.matmul(share, in_heads(projected[..., 2 * width :], share.shape[1])))
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         return *input_shape[0][:2], cast(int, input_shape[0][-1]) // 3
@@ -173,10 +170,9 @@ class ClassAttention(layers.Layer):
         seen = ops.concatenate([own[:, None], others], axis=1)
         mask = ops.concatenate([ops.ones_like(mask[:, :1]), mask], axis=1)
         key, value = (in_heads(seen[..., i * width : (i + 1) * width], self.heads) for i in range(2))
-        query = in_heads(query[:, None], self.heads)
-        product = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * (width // self.heads) ** -0.5
+        product = products(in_heads(query[:, None], self.heads), key)
         share = masked_softmax(product, mask[:, None, None, :])
-        return ops.reshape(ops.matmul(share, value), (-1, width))  # one slot: heads are one behind the other
+        return ops.squeeze(together(ops.matmul(share, value)), 1)
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         return input_shape[0]

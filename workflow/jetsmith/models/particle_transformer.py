@@ -15,8 +15,7 @@ from typing import Any
 from pydantic import Field
 
 from jetsmith import plugs
-from jetsmith.configuration.records import hint
-from jetsmith.models import OF_ROWS, Output
+from jetsmith.models import OF_ROWS, Output, misplaced
 from jetsmith.plugs import Count, Dropout, Momentum
 from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.specs.features import Inputs
@@ -55,18 +54,14 @@ class Options(plugs.Options):
         0.9, description="Momentum of the batch normalisation of inputs and of pairs."
     )
 
+    def of_group(self, group: str) -> tuple[str, str, str]:
+        """Features of a sequence that are its momenta."""
+        return self.momenta.get(group, MOMENTA)
+
     def misfits(self, spec: RecipeSpec) -> Iterator[str]:
         """There are sequences, with momenta; heads share the width."""
-        sequences = {inputs.group: inputs.features for inputs in spec.inputs if inputs.kind == "sequence"}
-        for name in self.momenta:
-            if name not in sequences and "momenta" in self.model_fields_set:
-                yield f"momenta.{name}: no such sequence in `inputs`{hint(name, list(sequences))}"
-        for group, features in sequences.items():
-            for name in self.momenta.get(group, MOMENTA):
-                if name not in features:
-                    yield f"momenta.{group}: `{name}` is none of its inputs{hint(name, list(features))}"
-        if not sequences:
-            yield "momenta: the inputs have no sequence, whose constituents attention could be between"
+        named = "momenta" in self.model_fields_set
+        yield from misplaced("momenta", self.momenta if named else {}, self.of_group, spec)
         if not self.embedding:
             yield "embedding: is empty; its last width is that of the blocks"
         elif self.embedding[-1] % self.heads:
@@ -78,6 +73,7 @@ def build(inputs: Sequence[Inputs], outputs: Mapping[str, Output], options: Opti
     import keras
     from keras import layers
 
+    from jetsmith.models._attention import added, normalised
     from jetsmith.models._layers import dense_stack, heads, input_layers, standardised
     from jetsmith.models._pairs import ClassToken
     from jetsmith.models._sets import coordinates_of, one_set
@@ -89,20 +85,20 @@ def build(inputs: Sequence[Inputs], outputs: Mapping[str, Output], options: Opti
         given.group: _embedded(scaled[given.group], tensors[f"{given.group}_mask"], given.group, options)
         for given in sequences
     }
-    places = {given.group: options.momenta.get(given.group, MOMENTA) for given in sequences}
+    places = {given.group: options.of_group(given.group) for given in sequences}
     momenta = coordinates_of(sequences, tensors, places)
     x, mask = one_set(embedded, tensors)
     bias = _pairs(momenta, mask, options)
     for number in range(options.layers):
         name = f"block_{number}"
         y = _attended(x, mask, bias, name, options)
-        x = _fed(_added(x, y, f"{name}_sum_0", options.dropout), name, options.dropout, options)
+        x = _fed(added(x, y, options.dropout, f"{name}_sum_0"), name, options.dropout, options)
     token = ClassToken(options.embedding[-1], name="token")(mask)
     for number in range(options.class_layers):
         name = f"class_block_{number}"
         y = _read(token, x, mask, name, options)
-        token = _fed(_added(token, y, f"{name}_sum_0", 0.0), name, 0.0, options)
-    y = _normalised(token, "norm")
+        token = _fed(added(token, y, 0.0, f"{name}_sum_0"), name, 0.0, options)
+    y = normalised(token, "norm")
     flat = [scaled[given.group] for given in inputs if given.kind == "flat"]
     y = layers.Concatenate(name="jet")([y, *flat]) if flat else y
     y = dense_stack(y, options.dense, options.dropout, "relu", None, "dense")
@@ -113,11 +109,12 @@ def _embedded(x: Any, mask: Any, group: str, options: Options) -> Any:
     """Lines of a group, (m, F), in the width of the blocks."""
     from keras import layers
 
+    from jetsmith.models._attention import normalised
     from jetsmith.models._layers import LineNorm
 
     x = LineNorm(options.batch_norm, name=f"{group}_norm")([x, mask])
     for i, width in enumerate(options.embedding):
-        x = _normalised(x, f"{group}_embedding_norm_{i}")
+        x = normalised(x, f"{group}_embedding_norm_{i}")
         x = layers.Dense(width, activation="gelu", name=f"{group}_embedding_{i}")(x)
     return x
 
@@ -145,24 +142,26 @@ def _attended(x: Any, mask: Any, bias: Any, name: str, options: Options) -> Any:
     """What a constituent takes from all others, (m, D)."""
     from keras import layers
 
+    from jetsmith.models._attention import normalised
     from jetsmith.models._layers import Lines, Slots
     from jetsmith.models._pairs import Mean, Scaled, Shares
 
     width = options.embedding[-1]
-    y = layers.Dense(3 * width, name=f"{name}_projections")(_normalised(x, f"{name}_norm_0"))
+    y = layers.Dense(3 * width, name=f"{name}_projections")(normalised(x, f"{name}_norm_0"))
     y = Slots(name=f"{name}_slots")([y, mask])
     share = Shares(name=f"{name}_shares")([y, bias])
     if options.dropout:
         share = layers.Dropout(options.dropout, name=f"{name}_shares_dropout")(share)
     y = Lines(name=f"{name}_lines")([Mean(name=f"{name}_mean")([y, share]), mask])
     y = layers.Dense(width, name=f"{name}_mixed")(y)
-    return _normalised(Scaled(options.heads, name=f"{name}_heads")(y), f"{name}_norm_1")
+    return normalised(Scaled(options.heads, name=f"{name}_heads")(y), f"{name}_norm_1")
 
 
 def _read(token: Any, x: Any, mask: Any, name: str, options: Options) -> Any:
     """What the row's token takes from constituents and itself, (n, D)."""
     from keras import layers
 
+    from jetsmith.models._attention import normalised
     from jetsmith.models._layers import Slots
     from jetsmith.models._pairs import ClassAttention, Scaled
 
@@ -174,35 +173,20 @@ def _read(token: Any, x: Any, mask: Any, name: str, options: Options) -> Any:
     query = layers.Dense(width, name=f"{name}_query")(token)
     y = ClassAttention(options.heads, name=f"{name}_attention")([query, own, others, mask])
     y = layers.Dense(width, name=f"{name}_mixed")(y)
-    return _normalised(Scaled(options.heads, name=f"{name}_heads")(y), f"{name}_norm_1")
+    return normalised(Scaled(options.heads, name=f"{name}_heads")(y), f"{name}_norm_1")
 
 
 def _fed(x: Any, name: str, dropout: float, options: Options) -> Any:
     """A network on each constituent, or on the token, added to a part of what it saw."""
     from keras import layers
 
+    from jetsmith.models._attention import added, normalised
     from jetsmith.models._pairs import Scaled
 
     width = options.embedding[-1]
-    y = _normalised(x, f"{name}_norm_2")
+    y = normalised(x, f"{name}_norm_2")
     y = layers.Dense(options.feed_forward * width, activation="gelu", name=f"{name}_feed_forward_0")(y)
     if dropout:
         y = layers.Dropout(dropout, name=f"{name}_feed_forward_dropout")(y)
-    y = layers.Dense(width, name=f"{name}_feed_forward_1")(_normalised(y, f"{name}_norm_3"))
-    return _added(Scaled(width, name=f"{name}_kept")(x), y, f"{name}_sum_1", dropout)
-
-
-def _normalised(x: Any, name: str) -> Any:
-    from keras import layers
-
-    return layers.LayerNormalization(epsilon=1e-5, name=name, dtype="float32")(x)
-
-
-def _added(x: Any, y: Any, name: str, dropout: float) -> Any:
-    from keras import layers
-
-    from jetsmith.models._attention import Added
-
-    if dropout:
-        y = layers.Dropout(dropout, name=f"{name}_dropout")(y)
-    return Added(name=name)([x, y])
+    y = layers.Dense(width, name=f"{name}_feed_forward_1")(normalised(y, f"{name}_norm_3"))
+    return added(Scaled(width, name=f"{name}_kept")(x), y, dropout, f"{name}_sum_1")

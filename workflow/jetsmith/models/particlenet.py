@@ -17,8 +17,7 @@ from typing import Any
 from pydantic import Field
 
 from jetsmith import plugs
-from jetsmith.configuration.records import hint
-from jetsmith.models import OF_ROWS, Output
+from jetsmith.models import OF_ROWS, Output, misplaced
 from jetsmith.plugs import Count, Dropout, Momentum
 from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.specs.features import Inputs
@@ -54,18 +53,13 @@ class Options(plugs.Options):
     dropout: Dropout = Field(0.1, description="Fraction of units of the dense layers dropped in training.")
     batch_norm: Momentum = Field(0.9, description="Momentum of the batch normalisation.")
 
+    def of_group(self, group: str) -> tuple[str, str]:
+        """Features of a sequence that are its coordinates."""
+        return self.coordinates.get(group, COORDINATES)
+
     def misfits(self, spec: RecipeSpec) -> Iterator[str]:
         """There are sequences, with coordinates, and convolutions."""
-        sequences = {inputs.group: inputs.features for inputs in spec.inputs if inputs.kind == "sequence"}
-        for name in self.coordinates:
-            if name not in sequences:
-                yield f"coordinates.{name}: no such sequence in `inputs`{hint(name, list(sequences))}"
-        for group, features in sequences.items():
-            for name in self.coordinates.get(group, COORDINATES):
-                if name not in features:
-                    yield f"coordinates.{group}: `{name}` is none of its inputs{hint(name, list(features))}"
-        if not sequences:
-            yield "coordinates: the inputs have no sequence, between whose constituents edges could be"
+        yield from misplaced("coordinates", self.coordinates, self.of_group, spec)
         if not self.convolutions or not all(self.convolutions):
             yield "convolutions: each has a width, and there is one at least"
 
@@ -91,7 +85,7 @@ def build(inputs: Sequence[Inputs], outputs: Mapping[str, Output], options: Opti
             if len(sequences) == 1
             else _layer(x, mask, options.embedding, f"{given.group}_embedding", options)
         )
-    places = {given.group: options.coordinates.get(given.group, COORDINATES) for given in sequences}
+    places = {given.group: options.of_group(given.group) for given in sequences}
     points = coordinates_of(sequences, tensors, places)
     x, mask = one_set(found, tensors)
     if len(sequences) > 1:

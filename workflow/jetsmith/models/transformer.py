@@ -51,7 +51,7 @@ def build(inputs: Sequence[Inputs], outputs: Mapping[str, Output], options: Opti
     import keras
     from keras import layers
 
-    from jetsmith.models._attention import AttentionPooling
+    from jetsmith.models._attention import AttentionPooling, normalised
     from jetsmith.models._layers import Lines, Slots, dense_stack, heads, input_layers, standardised
 
     tensors = input_layers(inputs)
@@ -67,7 +67,7 @@ def build(inputs: Sequence[Inputs], outputs: Mapping[str, Output], options: Opti
     x = Lines(name="constituents")([_joined(slots, "slots", axis=1), mask])
     for number in range(options.layers):
         x = _encoded(x, mask, f"encoder_{number}", options)
-    x = layers.Dense(options.pooled, name="encoded")(_normalised(x, "encoder_norm"))
+    x = layers.Dense(options.pooled, name="encoded")(normalised(x, "encoder_norm"))
     weight = layers.Dense(1, name="pooling_weight")(x)
     pooled = AttentionPooling(name="pooling", dtype="float32")([x, weight, mask])
     seen = _joined([x, weight], "weighted")
@@ -105,32 +105,16 @@ def _encoded(x: Any, mask: Any, name: str, options: Options) -> Any:
     """A layer of the encoder on lines, (m, D): attention, then dense layers, each added to what it saw."""
     from keras import layers
 
-    from jetsmith.models._attention import Attention
+    from jetsmith.models._attention import Attention, added, normalised
 
-    y = layers.Dense(3 * options.width, name=f"{name}_projections")(_normalised(x, f"{name}_norm_0"))
+    y = layers.Dense(3 * options.width, name=f"{name}_projections")(normalised(x, f"{name}_norm_0"))
     y = Attention(options.heads, name=f"{name}_attention")([y, mask])
     y = layers.Dense(options.width, name=f"{name}_mixed")(y)
-    x = _added(x, y, f"{name}_sum_0", options)
-    y = _normalised(x, f"{name}_norm_1")
+    x = added(x, y, options.dropout, f"{name}_sum_0")
+    y = normalised(x, f"{name}_norm_1")
     y = layers.Dense(options.feed_forward, activation="relu", name=f"{name}_feed_forward_0")(y)
     y = layers.Dense(options.width, name=f"{name}_feed_forward_1")(y)
-    return _added(x, y, f"{name}_sum_1", options)
-
-
-def _normalised(x: Any, name: str) -> Any:
-    from keras import layers
-
-    return layers.LayerNormalization(epsilon=1e-5, name=name, dtype="float32")(x)
-
-
-def _added(x: Any, y: Any, name: str, options: Options) -> Any:
-    from keras import layers
-
-    from jetsmith.models._attention import Added
-
-    if options.dropout:
-        y = layers.Dropout(options.dropout, name=f"{name}_dropout")(y)
-    return Added(name=name)([x, y])
+    return added(x, y, options.dropout, f"{name}_sum_1")
 
 
 def _head(name: str, given: Output, x: Any, pooled: Any, masks: Mapping[str, Any], options: Options) -> Any:
