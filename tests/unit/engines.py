@@ -99,12 +99,11 @@ def spec_of(model: str, losses: str) -> ClassifierSpec:
     spec = make_spec(
         "keras", GROUPS, model=model, architecture=architecture, losses=LOSSES[losses], side=side
     )
-    inputs = [
-        given.model_copy(update={"features": (*given.features, *MORE[given.group])})
-        if model == "particle_transformer" and given.group in MORE
-        else given
+    more = MORE if model == "particle_transformer" else {}
+    inputs = (
+        given.model_copy(update={"features": (*given.features, *more.get(given.group, ()))})
         for given in spec.inputs
-    ]
+    )
     return spec.model_copy(update={"inputs": tuple(inputs)})
 
 
