@@ -144,6 +144,20 @@ def test_what_was_read_is_remembered(package, tmp_path, monkeypatch):
     assert provenance.code_digest("a") != before
 
 
+def test_notes_are_there_when_jobs_begin(package, tmp_path, monkeypatch):
+    """Also where Snakemake has left the working folder since, as `--directory` lets it at its end."""
+    begin_anew(monkeypatch)
+    monkeypatch.setattr(provenance.atexit, "register", lambda save: None)
+    (tmp_path / ".snakemake").mkdir()
+    monkeypatch.chdir(tmp_path)
+    provenance.remember(Path(".snakemake/sources.json"))
+    provenance.code_digest("a")
+    monkeypatch.chdir(package)
+    provenance.leave_notes()
+    noted = json.loads((tmp_path / ".snakemake/sources.json").read_text())
+    assert "a.py" in noted["files"]
+
+
 DAMAGED = ("", "{", "[]", "7", '{"about": "another Python", "files": {"a": 1}}', "[" * 9999)
 
 

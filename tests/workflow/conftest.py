@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from jetsmith.sealed import planned
 from jetsmith.sources import mock
 
 ROOT = Path(__file__).parent.parent.parent
@@ -105,6 +106,8 @@ def _copy_parts(target: Path) -> None:
     frozen = ".snakemake/jetsmith-code"
     if (ROOT / frozen).is_dir():
         shutil.copytree(ROOT / frozen, target / frozen, ignore=left_out)
+        if (ROOT / planned.SOURCES).is_file():  # seconds of each first call
+            shutil.copy2(ROOT / planned.SOURCES, target / planned.SOURCES)
 
 
 def mock_project(folder: Path, n_parts: int, n_events: int) -> Project:

@@ -5,6 +5,7 @@ Each job of Snakemake starts a Python of its own, which takes seconds; many smal
 
 import ast
 import contextlib
+import cProfile
 import inspect
 import io
 import json
@@ -16,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import CodeType, FrameType, SimpleNamespace
+from types import CodeType, SimpleNamespace
 from typing import Any
 
 import yaml
@@ -109,22 +110,25 @@ def missed(project: Path) -> dict[str, list[str]]:
     @contextlib.contextmanager
     def watching(job: Any) -> Iterator[None]:
         here = called.setdefault((job.rule.name, str(job.params.code)), set())
-        seen: dict[int, CodeType] = {}
+        profiles: list[cProfile.Profile] = []  # one a thread; tracing in Python is dearer
 
-        def watch(frame: FrameType, event: str, _: object) -> None:
-            seen[id(frame.f_code)] = frame.f_code  # of calls alone, since it returns nothing to trace them by
+        def begin(*_: object) -> None:
+            profiles.append(cProfile.Profile(subcalls=False, builtins=False))
+            profiles[-1].enable()
 
-        threading.settrace(watch)
-        sys.settrace(watch)
+        threading.setprofile(begin)
+        begin()
         try:
             yield
         finally:
-            sys.settrace(None)
-            threading.settrace(None)  # type: ignore[arg-type]
-        for code in seen.values():
-            is_function = code.co_flags & inspect.CO_OPTIMIZED  # and no body of a class or module: an import
-            if is_function and code.co_filename.startswith(str(provenance.PACKAGE)):
-                here.add((code.co_filename, code.co_firstlineno))
+            threading.setprofile(None)  # type: ignore[arg-type]
+            for profile in profiles:
+                profile.disable()
+        for profile in profiles:
+            for code in (entry.code for entry in profile.getstats() if isinstance(entry.code, CodeType)):
+                is_function = code.co_flags & inspect.CO_OPTIMIZED  # no body of a class or module: an import
+                if is_function and code.co_filename.startswith(str(provenance.PACKAGE)):
+                    here.add((code.co_filename, code.co_firstlineno))
 
     provenance.script_digests = remembering
     run(project, watching)

@@ -9,7 +9,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -173,6 +173,7 @@ class _Source(NamedTuple):
 _notes: dict[
     str, Any
 ] = {}  # by path, in the package below it: size and time of a file, definitions and imports of its _Source
+_keepers: list[Callable[[], None]] = []
 
 
 def remember(path: Path, keep: bool = True) -> None:
@@ -183,8 +184,9 @@ def remember(path: Path, keep: bool = True) -> None:
 
     Args:
         path: JSON file below `.snakemake`.
-        keep: Whether to write.
+        keep: Whether to write, at the end of the process and in `leave_notes`.
     """
+    path = path.absolute()  # Snakemake leaves the working folder before its process ends
     about = f"{sys.version} {file_digest(Path(__file__))} {file_digest(Path(definitions.__file__))}"
     _notes.update(_stored(path, about))
     known = dict(_notes)
@@ -196,10 +198,18 @@ def remember(path: Path, keep: bool = True) -> None:
             with contextlib.suppress(OSError):  # only a saving of time, not worth a message at the end
                 temporary.write_text(content)
                 temporary.replace(path)
+                known.update(_notes)
             temporary.unlink(missing_ok=True)
 
     if keep:
+        _keepers[:] = [save]
         atexit.register(save)
+
+
+def leave_notes() -> None:
+    """Leave now what `remember` leaves at the end of the process: jobs that it starts read it."""
+    for keep in _keepers:
+        keep()
 
 
 def _stored(path: Path, about: str) -> dict[str, Any]:
