@@ -59,7 +59,6 @@ rule closure:
         "<benchmarks>/closure/{reweighter}.tsv"
     conda:
         "../envs/jetsmith.yaml"
-    threads: 2
     resources:
         mem_mb=grows(4000),
         runtime=grows(60),

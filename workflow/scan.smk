@@ -44,7 +44,6 @@ rule retrain:
         classifier=one_of(name for name in RUN.scans if name in OTHERS),
     conda:
         "../envs/jetsmith.yaml"
-    threads: 2
     resources:
         mem_mb=grows(6000),
         runtime=480,  # the next attempt goes on from the checkpoint

@@ -17,7 +17,6 @@ rule train_fold:
         classifier=one_of(OTHERS),
     conda:
         "../envs/jetsmith.yaml"
-    threads: 2
     resources:
         mem_mb=grows(6000),
         runtime=480,  # the next attempt goes on from the checkpoint

@@ -20,7 +20,6 @@ rule train:
         training=one_of(trainings_of(OTHERS)),
     conda:
         "../envs/jetsmith.yaml"
-    threads: 2
     resources:
         mem_mb=grows(6000),
         runtime=480,  # the next attempt goes on from the checkpoint
