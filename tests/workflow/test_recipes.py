@@ -206,7 +206,7 @@ def a_layout(copy: Copy) -> None:
 
 def a_site(copy: Copy) -> None:
     """A folder with a profile, and a line in the table of docs/site.md."""
-    profile = {"cores": 1, "default-resources": ["mem_mb=700"]}
+    profile = {"cores": 3, "set-threads": ["train_network=3"], "default-resources": ["mem_mb=700"]}
     copy.write("profiles/mine/profile.yaml", yaml.safe_dump(profile))
     assert "| profile | for | state |" in (ROOT / "docs/site.md").read_text()
 
@@ -271,7 +271,7 @@ def test_a_site_plans_it_all(copy: Copy) -> None:
         "plots/counts/mine.png",
     ):
         assert f"results/{target}" in said, target
-    assert "threads: 2" not in said
+    assert "threads: 3" in said
     assert re.search(r"plot_counts\s+5\b", said)
 
 
