@@ -113,8 +113,10 @@ def missed(project: Path) -> dict[str, list[str]]:
         profiles: list[cProfile.Profile] = []  # one a thread; tracing in Python is dearer
 
         def begin(*_: object) -> None:
+            sys.setprofile(None)  # this function, in a thread that begins
             profiles.append(cProfile.Profile(subcalls=False, builtins=False))
-            profiles[-1].enable()
+            with contextlib.suppress(ValueError):  # from Python 3.12 on the first one sees all threads
+                profiles[-1].enable()
 
         threading.setprofile(begin)
         begin()
