@@ -448,6 +448,7 @@ def test_a_file_of_another_form_is_named(tmp_path: Path) -> None:
         (-1.5, -1.6, -1.4, False, ("−1.50 ± 0.10", "", "")),
         (0.0, 0.0, 0.01, True, ("0.0", "+1.0", "−0.0")),
         (1.0, 1.0, 1.0, False, ("1.0000", "", "")),
+        (0.47196161, 0.47196161, 0.4719616175, False, ("0.4720", "", "")),  # beside a score of many jets
         (None, None, None, True, ("–", "", "")),
         (1234.0, 1200.0, 1268.0, False, ("1234 ± 34", "", "")),
         (0.954, 0.9541, 0.979, False, ("0.954", "+0.025", "−0.000")),  # rounding put the end beyond

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from jetsmith.metrics import Interval
 
 SYMMETRIC = 1.25  # errors whose ratio is below this are quoted as ±
+FLOAT32 = 2.0**-23  # relative: no score in float32 tells less apart
 
 
 def interval(
@@ -27,6 +28,8 @@ def interval(
     scale = 100.0 if percent else 1.0
     value, down, up = value * scale, max(value - low, 0.0) * scale, max(high - value, 0.0) * scale
     largest = max(up, down)
+    if largest <= FLOAT32 * abs(value):  # as between two floats, at a score that many jets have
+        largest = 0.0
     places = max(0, 1 - math.floor(math.log10(largest))) if largest > 0 else 4
     text = minus(f"{value:.{places}f}")
     if largest <= 0:
