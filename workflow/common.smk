@@ -1,4 +1,5 @@
 # Loads and checks the configuration; what every rule takes of it, and of the code.
+import atexit
 import os
 from functools import cache
 
@@ -29,6 +30,7 @@ else:
 planning.look_once_for_scripts()
 planning.look_when_jobs_end()
 provenance.remember(planned.SOURCES)
+atexit.register(provenance.leave_notes, planned.SOURCES.absolute())  # Snakemake leaves the working folder before
 persistence.install(workflow.pathvars.apply("<results>"), frozen.look(PACKAGE))
 
 

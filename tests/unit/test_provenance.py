@@ -126,12 +126,9 @@ def test_what_was_read_is_remembered(package, tmp_path, monkeypatch):
     """A later process finds the digests of unchanged files; those of edited ones are made anew."""
     notes = tmp_path / "notes" / "sources.json"
     notes.parent.mkdir()
-    saved = []
     begin_anew(monkeypatch)
-    monkeypatch.setattr(provenance.atexit, "register", saved.append)
-    provenance.remember(notes)
     before = provenance.code_digest("a")
-    saved.pop()()
+    provenance.leave_notes(notes)
     begin_anew(monkeypatch)
     monkeypatch.setattr(provenance.definitions, "read", lambda *given: pytest.fail("read again"))
     forget()
@@ -144,20 +141,6 @@ def test_what_was_read_is_remembered(package, tmp_path, monkeypatch):
     assert provenance.code_digest("a") != before
 
 
-def test_notes_are_there_when_jobs_begin(package, tmp_path, monkeypatch):
-    """Also where Snakemake has left the working folder since, as `--directory` lets it at its end."""
-    begin_anew(monkeypatch)
-    monkeypatch.setattr(provenance.atexit, "register", lambda save: None)
-    (tmp_path / ".snakemake").mkdir()
-    monkeypatch.chdir(tmp_path)
-    provenance.remember(Path(".snakemake/sources.json"))
-    provenance.code_digest("a")
-    monkeypatch.chdir(package)
-    provenance.leave_notes()
-    noted = json.loads((tmp_path / ".snakemake/sources.json").read_text())
-    assert "a.py" in noted["files"]
-
-
 DAMAGED = ("", "{", "[]", "7", '{"about": "another Python", "files": {"a": 1}}', "[" * 9999)
 
 
@@ -165,7 +148,6 @@ DAMAGED = ("", "{", "[]", "7", '{"about": "another Python", "files": {"a": 1}}',
 def test_notes_that_cannot_be_used_are_left_alone(tmp_path, monkeypatch, content):
     """A damaged file, or one of another version, costs time and nothing else."""
     found = begin_anew(monkeypatch)
-    monkeypatch.setattr(provenance.atexit, "register", lambda save: None)
     notes = tmp_path / "sources.json"
     notes.write_text(content)
     provenance.remember(notes)
@@ -177,12 +159,10 @@ def test_notes_that_cannot_be_used_are_left_alone(tmp_path, monkeypatch, content
 )
 def test_damaged_notes_of_this_version(package, tmp_path, monkeypatch, change):
     """What does not fit its digest would give a wrong digest of code, or a traceback: it is not used."""
-    notes, saved = tmp_path / "sources.json", []
+    notes = tmp_path / "sources.json"
     begin_anew(monkeypatch)
-    monkeypatch.setattr(provenance.atexit, "register", saved.append)
-    provenance.remember(notes)
     provenance.code_digest("a")
-    saved.pop()()
+    provenance.leave_notes(notes)
     notes.write_text(json.dumps(json.loads(notes.read_text()) | dict([change])))
     found = begin_anew(monkeypatch)
     provenance.remember(notes)
@@ -191,17 +171,14 @@ def test_damaged_notes_of_this_version(package, tmp_path, monkeypatch, change):
 
 def test_a_full_disk_costs_the_notes_alone(package, tmp_path, monkeypatch):
     """They save time; at the end of a process nobody wants a traceback about them."""
-    saved = []
     begin_anew(monkeypatch)
-    monkeypatch.setattr(provenance.atexit, "register", saved.append)
-    provenance.remember(tmp_path / "sources.json")
     provenance.code_digest("a")
 
     def full(path, text):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(type(tmp_path), "write_text", full)
-    saved.pop()()
+    provenance.leave_notes(tmp_path / "sources.json")
     assert list(tmp_path.glob("*.json*")) == []
 
 

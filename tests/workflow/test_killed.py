@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import uproot
 
+from jetsmith.sealed import planned
+
 from .conftest import SCALE, copy_project
 
 pytestmark = pytest.mark.workflow
@@ -40,6 +42,7 @@ def started(project):
     """A run, in a session of its own, in the middle of its last simulation; files of both; what it prints."""
     files = [project.folder / f"results/simulated/ttbar/{part}.root" for part in ("000", "001")]
     said = project.folder / "said.log"
+    (project.folder / planned.SOURCES).unlink(missing_ok=True)
     run = ["--cores", "1", TARGET, "--config", f"simulation_scale={SCALE}"]
     with said.open("wb") as log:
         running = subprocess.Popen(
@@ -63,6 +66,7 @@ def simulates(session):
 def is_half_done(project, files):
     """What was made is there, and a dry run takes nothing away: the lock goes with the run that takes it."""
     assert [path.exists() for path in files].count(True) == 1
+    assert (project.folder / planned.SOURCES).is_file()  # for jobs, so not only when the driver ends
     assert any((project.folder / ".snakemake" / "locks").iterdir())
     looked = project.snakemake("-n", TARGET)
     assert looked.returncode == 0, looked.stdout + looked.stderr
@@ -101,3 +105,12 @@ def test_killed_run_goes_on(project):
     for path in files:
         assert uproot.open(path)["Events"].num_entries == 8_000 * SCALE
     assert (project.folder / TARGET).exists()
+
+
+def test_a_dry_run_leaves_what_it_read_in_its_working_folder(project, tmp_path):
+    """Protects: with `--directory`, which Snakemake has left by then, each call parses the package again."""
+    (tmp_path / ".snakemake").mkdir()
+    config = str(project.folder / "config/config.yaml")
+    done = project.snakemake("-n", TARGET, "--directory", str(tmp_path), "--configfile", config)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / planned.SOURCES).is_file()

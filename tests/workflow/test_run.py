@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from . import in_double
+
 ROOT = Path(__file__).parent.parent.parent
 
 pytestmark = pytest.mark.workflow
@@ -103,21 +105,24 @@ def test_corrections_are_valid(results, tagger):
 
 
 @pytest.mark.parametrize("tagger", TAGGERS)
-def test_bundles(results, tagger):
+def test_bundles(results, tagger, tmp_path, monkeypatch):
     """Each trained tagger leaves, with working points and figures; its jets of reference get their scores.
 
-    To 1e-6, but for a few whose inputs' last bits do as much: which these are differs by machine.
+    Networks are held to themselves in double precision: in single precision their own scores are up to 1e-6
+    off that, and which jet is furthest is a matter of the machine.
     """
     from jetsmith.bundle import PROBABILITIES, REFERENCE, Bundle, reference
-    from jetsmith.bundling import explained
 
     bundle = Bundle(results / "bundles" / tagger)
-    jets, expected = reference(bundle.folder / REFERENCE, bundle.groups, (PROBABILITIES,))
-    found, _ = bundle.score(jets)
-    off = np.abs(found - expected[PROBABILITIES]).max(axis=1)
-    assert bundle.check() == off.max()
-    assert (off <= explained(bundle, jets, found)).all()
-    assert np.mean(off <= 1e-6) >= 0.99
+    worst = bundle.check()
+    if (results / "models" / tagger / "model.keras").is_file():
+        jets, _ = reference(bundle.folder / REFERENCE, bundle.groups, (PROBABILITIES,))
+        exact = in_double.probabilities(
+            results / "models" / tagger, jets, bundle.groups, tmp_path / "double", monkeypatch
+        )
+        assert not (bundle.score(jets)[0] == exact).all()
+        worst = np.abs(bundle.score(jets)[0] - exact).max()
+    assert worst < 1e-6
     points = bundle.folder / "working_points" / f"{tagger}.json"
     assert points.read_bytes() == (results / "calibration" / f"{tagger}.json").read_bytes()
     assert "| L | " in (bundle.folder / "README.md").read_text()

@@ -155,7 +155,7 @@ def compare(
     bad = ~(off <= TOLERANCE)  # NaN is none, either
     turned = np.zeros(len(off), bool)
     if bad.any():
-        bad = ~(off <= explained(bundled, jets, found))
+        bad = ~(off <= np.clip(LAST_BITS * _last_bits(bundled, jets, found), TOLERANCE, AT_MOST))
         turned[bad] = bundled.turns(some(jets, bad), expected[bad], TOLERANCE)
         bad &= ~turned
     if bad.any():
@@ -173,20 +173,12 @@ def compare(
     return Agreement(float(off[~turned].max(initial=0.0)), int(turned.sum()))
 
 
-def explained(bundled: Bundle, jets: Mapping[str, Values], found: FloatArray) -> FloatArray:
-    """Differences of probabilities that float32 leaves open: 1e-6, or what the last bits of inputs do; (N,).
-
-    Args:
-        bundled: The bundle.
-        jets: What is scored.
-        found: Their probabilities, (N, C).
-    """
+def _last_bits(bundled: Bundle, jets: Mapping[str, Values], found: FloatArray) -> FloatArray:
+    """How far probabilities move with the last bits of inputs; (N,). No number tells nothing."""
     rng, most = np.random.default_rng(SEED), np.zeros(len(found), np.float32)
     for _ in range(4):
-        moved = np.abs(bundled.score(beside(jets, rng))[0] - found).max(axis=1)
-        most = np.fmax(most, moved)  # no number tells nothing
-    left_open: FloatArray = np.clip(LAST_BITS * most, TOLERANCE, AT_MOST)
-    return left_open
+        most = np.fmax(most, np.abs(bundled.score(beside(jets, rng))[0] - found).max(axis=1))
+    return most
 
 
 def predicted(

@@ -1,7 +1,6 @@
 """What a result came from: code digests for reruns, versions and commit for the record."""
 
 import ast
-import atexit
 import contextlib
 import hashlib
 import json
@@ -9,7 +8,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -173,50 +172,43 @@ class _Source(NamedTuple):
 _notes: dict[
     str, Any
 ] = {}  # by path, in the package below it: size and time of a file, definitions and imports of its _Source
-_keepers: list[Callable[[], None]] = []
 
 
-def remember(path: Path, keep: bool = True) -> None:
-    """Read what an earlier process found of each file, and leave there what this one finds.
+def remember(path: Path) -> None:
+    """Read what an earlier process found of each file, and left with `leave_notes`.
 
     Every job parses the Snakefile, and with it would parse the whole package. As for Python's byte
     code, a file of the same size and time is the same file.
 
     Args:
         path: JSON file below `.snakemake`.
-        keep: Whether to write, at the end of the process and in `leave_notes`.
     """
-    path = path.absolute()  # Snakemake leaves the working folder before its process ends
-    about = f"{sys.version} {file_digest(Path(__file__))} {file_digest(Path(definitions.__file__))}"
-    _notes.update(_stored(path, about))
-    known = dict(_notes)
-
-    def save() -> None:
-        if _notes != known and path.parent.is_dir():
-            temporary = path.with_name(f".{path.name}.{os.getpid()}")
-            content = json.dumps({"about": about, "digest": config_digest(_notes), "files": _notes})
-            with contextlib.suppress(OSError):  # only a saving of time, not worth a message at the end
-                temporary.write_text(content)
-                temporary.replace(path)
-                known.update(_notes)
-            temporary.unlink(missing_ok=True)
-
-    if keep:
-        _keepers[:] = [save]
-        atexit.register(save)
+    _notes.update(_stored(path))
 
 
-def leave_notes() -> None:
-    """Leave now what `remember` leaves at the end of the process: jobs that it starts read it."""
-    for keep in _keepers:
-        keep()
+def leave_notes(path: Path) -> None:
+    """Leave for `remember` what this process knows of each file, where its folder is there."""
+    digest = config_digest(_notes)
+    if not path.parent.is_dir() or config_digest(_stored(path)) == digest:
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    content = json.dumps({"about": _about(), "digest": digest, "files": _notes})
+    with contextlib.suppress(OSError):  # only a saving of time, not worth a message at the end
+        temporary.write_text(content)
+        temporary.replace(path)
+    temporary.unlink(missing_ok=True)
 
 
-def _stored(path: Path, about: str) -> dict[str, Any]:
+def _about() -> str:
+    """What notes depend on beside the files themselves."""
+    return f"{sys.version} {file_digest(Path(__file__))} {file_digest(Path(definitions.__file__))}"
+
+
+def _stored(path: Path) -> dict[str, Any]:
     """Notes of an earlier process; none where they are damaged or of another version."""
     try:
         stored = json.loads(path.read_text())
-        is_ours = stored["about"] == about and stored["digest"] == config_digest(stored["files"])
+        is_ours = stored["about"] == _about() and stored["digest"] == config_digest(stored["files"])
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return {}
     return dict(stored["files"]) if is_ours else {}

@@ -115,7 +115,7 @@ class Persistence(FilePersistence):
             frozen.freeze(self.package, self.path / "jetsmith-code")
             refuse_others(self.path, self.dag.workflow.executor_plugin.name)
             planned.write(self.path / "jetsmith-plans", self.dag.needrun_jobs())
-            provenance.leave_notes()
+            provenance.leave_notes(planned.SOURCES)
             yield
 
     def params_changed(self, job: Any, file: Any = None) -> ParamsChange:

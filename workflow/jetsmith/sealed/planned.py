@@ -128,7 +128,7 @@ def _code_found(params: Any) -> dict[str, str] | None:
     script = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
     if not script.is_file() or not _is_snakemakes(script):
         return None
-    provenance.remember(SOURCES, keep=False)
+    provenance.remember(SOURCES)
     return provenance.script_digests(script, *params.code.get("beside", "").split())
 
 
