@@ -30,7 +30,8 @@ else:
 planning.look_once_for_scripts()
 planning.look_when_jobs_end()
 provenance.remember(planned.SOURCES)
-atexit.register(provenance.leave_notes, planned.SOURCES.absolute())  # Snakemake leaves the working folder before
+# Snakemake has left the working folder by then.
+atexit.register(provenance.leave_notes, planned.SOURCES.absolute())
 persistence.install(workflow.pathvars.apply("<results>"), frozen.look(PACKAGE))
 
 
