@@ -49,6 +49,18 @@ def test_sculpting_of_a_cut_on_the_mass() -> None:
         measured.sculpting(mass, np.ones(40_000), mass < 0, EDGES, 10, 1)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_sculpting_of_a_few_rows(sign: int) -> None:
+    """Protects: intervals of NaN, since a replica drew none of the rows that pass, or those below 0 alone."""
+    rng = np.random.default_rng(2)
+    mass, passed = rng.uniform(40, 200, 500), np.arange(500) < 3
+    weight = np.where(passed, [2.0, 0.5, 0.5 * sign] + [0.0] * 497, 1.0)
+    for seed in range(20):
+        found = measured.sculpting(mass, weight, passed, EDGES, 50, seed)
+        assert np.isfinite([found.interval.low, found.interval.high, found.by_chance]).all()
+        assert found.interval.low <= found.interval.value <= found.interval.high
+
+
 def test_rejection() -> None:
     """Of two Gaussians at a distance of 1.5 that of the tail beyond it, at half of the signal."""
     rng = np.random.default_rng(3)

@@ -18,6 +18,8 @@ from jetsmith.metrics.thresholds import working_point
 
 GROUPS = 20  # of the jackknife
 DRAWS = 20  # of rows at random
+BOOTSTRAPS = 200
+MOST = 100_000  # rows of a distance correlation, the first ones: their order is drawn
 
 
 class Measured(NamedTuple):
@@ -78,16 +80,21 @@ def sculpting(
     place = bin_of(column, edges)
 
     def found(sums: FloatArray) -> FloatArray:
-        return jensen_shannon(sums[..., 1, :], sums.sum(axis=-2))
+        """Of sums (R, 2, B), without those of a few rows, or of weights below 0, that have no spectrum."""
+        after, all_of_it = sums[:, 1], sums.sum(axis=1)
+        kept = (after > 0).any(axis=1) & (all_of_it > 0).any(axis=1)
+        return jensen_shannon(after[kept], all_of_it[kept])
 
     def cells(mask: BoolArray) -> FloatArray:
-        sums = np.bincount(place + n_bins * mask, weight, 2 * n_bins)
-        return np.asarray(sums.reshape(2, n_bins), np.float64)
+        return np.asarray(np.bincount(place + n_bins * mask, weight, 2 * n_bins).reshape(1, 2, n_bins))
 
-    value = float(found(cells(passed)))
-    chance = float(np.mean([found(cells(rng.permutation(passed))) for _ in range(DRAWS)]))
+    value = float(found(cells(passed))[0])
+    draws = found(np.concatenate([cells(rng.permutation(passed)) for _ in range(DRAWS)]))
+    chance = float(draws.mean()) if len(draws) else value
     drawn = cell_replicas(place + n_bins * passed, weight, 2 * n_bins, bootstraps, rng)
     replicas = found(drawn.reshape(bootstraps, 2, n_bins))
+    if not len(replicas):
+        return Measured(Interval(value, 0.0, 1.0), chance)
     replicas += value - replicas.mean()
     low, high = np.quantile(replicas, [0.5 - level / 2, 0.5 + level / 2])
     return Measured(Interval(value, max(float(low), 0.0), float(high)), chance)
@@ -113,6 +120,53 @@ def rejection(
     check_scores(background, background_weight, "rejection: background")
     found = efficiency(passes(background, threshold), background_weight, level)
     return inverse(Interval(found.value, found.low, found.high))
+
+
+class AfterCut(NamedTuple):
+    """Background where the signal has an efficiency.
+
+    Attributes:
+        passed: Which rows pass, shape (M,).
+        divergence: Of a column of these, see `sculpting`.
+        rejection: See there.
+    """
+
+    passed: BoolArray
+    divergence: Measured
+    rejection: Interval
+
+
+def after_cut(
+    signal: FloatArray,
+    signal_weight: FloatArray,
+    background: FloatArray,
+    background_weight: FloatArray,
+    column: FloatArray,
+    edges: FloatArray,
+    signal_efficiency: float,
+    seed: int,
+) -> AfterCut | None:
+    """What a cut leaves of background and of a column of it; None where none passes.
+
+    Args:
+        signal: Scores, shape (N,).
+        signal_weight: Signed, shape (N,).
+        background: Scores, shape (M,).
+        background_weight: Signed, shape (M,).
+        column: Of background, shape (M,).
+        edges: Of its bins, shape (B + 1,).
+        signal_efficiency: Where the cut is.
+        seed: Of the replicas of intervals.
+    """
+    threshold = working_point(signal, signal_weight, signal_efficiency).threshold
+    passed = passes(background, threshold)
+    if not background_weight[passed].sum() > 0:
+        return None
+    return AfterCut(
+        passed,
+        sculpting(column, background_weight, passed, edges, BOOTSTRAPS, seed),
+        rejection(signal, signal_weight, background, background_weight, signal_efficiency),
+    )
 
 
 def squared_distance_correlation(x: FloatArray, y: FloatArray, weight: FloatArray) -> float:
@@ -200,6 +254,22 @@ def distance_correlation(
     )
     half = NormalDist().inv_cdf(0.5 + level / 2) * error
     return Measured(Interval(value, max(value - half, 0.0), value + half), float(chance))
+
+
+def held_out_correlation(
+    score: FloatArray, column: FloatArray, weight: FloatArray, seed: int
+) -> Measured | None:
+    """`distance_correlation` of rows that were tagged and have the column, of at most `MOST`.
+
+    None where too few rows, a score or a column that does not vary, or weights below 0 leave none.
+    """
+    told = np.flatnonzero((score > -np.inf) & np.isfinite(column))[:MOST]
+    if len(told) <= 2 * GROUPS:
+        return None
+    try:
+        return distance_correlation(score[told], column[told], weight[told], seed)
+    except InputError:
+        return None
 
 
 def flattened(

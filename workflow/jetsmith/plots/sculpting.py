@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
-from jetsmith.metrics import Interval, bin_of, passes, working_point
+from jetsmith.metrics import Interval, bin_of
 from jetsmith.metrics import decorrelation as measured
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import LABELS, digits, evaluated, read_test
@@ -20,8 +19,6 @@ from jetsmith.texts import interval, label_text, share, split_text
 
 EFFICIENCIES = (0.7, 0.5, 0.3)  # of the signal
 COLORS = ("#3f90da", "#ffa90e", "#bd1f01")
-BOOTSTRAPS = 200
-MOST = 100_000  # rows of a distance correlation, the first ones: their order is drawn
 
 
 class Cut(Record):
@@ -141,7 +138,9 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbe
         return numbers
     values = np.asarray(of_background.columns[column], np.float64)
     cuts = [_cut(at, of_signal, of_background, values, edges, seed) for at in EFFICIENCIES]
-    correlation = _correlation(of_background, values, seed)
+    correlation = measured.held_out_correlation(
+        of_background.discriminant, values, of_background.weight, seed
+    )
     return numbers.model_copy(
         update={
             "shape": _shape(values, of_background.weight, edges),
@@ -150,18 +149,6 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbe
             "correlation_by_chance": correlation and correlation.by_chance,
         }
     )
-
-
-def _correlation(background: ScoredJets, values: FloatArray, seed: int) -> measured.Measured | None:
-    """None where too few jets, a score or a column that does not vary, or weights below 0 leave none."""
-    tagged = np.flatnonzero((background.discriminant > -np.inf) & np.isfinite(values))[:MOST]
-    if len(tagged) <= 2 * measured.GROUPS:
-        return None
-    score, weight = background.discriminant[tagged], background.weight[tagged]
-    try:
-        return measured.distance_correlation(score, values[tagged], weight, seed)
-    except InputError:
-        return None
 
 
 def _shape(values: FloatArray, weight: FloatArray, edges: tuple[float, ...]) -> tuple[float, ...]:
@@ -178,19 +165,16 @@ def _cut(
     seed: int,
 ) -> Cut | None:
     """None where no background passes."""
-    passed = passes(background.discriminant, working_point(signal.discriminant, signal.weight, at).threshold)
-    if not background.weight[passed].sum() > 0:
+    jets = (signal.discriminant, signal.weight, background.discriminant, background.weight)
+    found = measured.after_cut(*jets, values, np.asarray(edges), at, seed)
+    if found is None:
         return None
-    found = measured.sculpting(values, background.weight, passed, np.asarray(edges), BOOTSTRAPS, seed)
-    rejected = measured.rejection(
-        signal.discriminant, signal.weight, background.discriminant, background.weight, at
-    )
     return Cut(
         signal_efficiency=at,
-        shape=_shape(values[passed], background.weight[passed], edges),
-        divergence=found.interval,
-        by_chance=found.by_chance,
-        rejection=rejected,
+        shape=_shape(values[found.passed], background.weight[found.passed], edges),
+        divergence=found.divergence.interval,
+        by_chance=found.divergence.by_chance,
+        rejection=found.rejection,
     )
 
 
