@@ -950,6 +950,14 @@ def test_a_tagger_of_taggers_has_no_further_samples(folder):
     assert "judged_on.cmva: it reads the scores of csvv2, jp, jbp, soft_muon, " in refused(run, folder)
 
 
+def test_a_reweighter_needs_its_weights(folder):
+    """Rows that count 1 each are no density of the generator's."""
+    run = run_of(folder)
+    name, sample = next(iter(run["reweighters"].items()))
+    run["samples"][sample] = {**run["samples"][sample], "normalise": "flat"}
+    assert f"samples.{sample}.normalise: flat is of taggers; {name} learns the ratio" in refused(run, folder)
+
+
 def test_a_luminosity_that_scales_nothing(folder):
     """Without a sample of `normalise: cross_section` nothing follows from it, and weights are not events."""
     message = refused(run_of(folder) | {"luminosity_ifb": 59.8}, folder)

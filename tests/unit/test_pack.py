@@ -204,6 +204,18 @@ def test_weights_are_normalised_and_keep_their_sign(tmp_path: Path, normalise: s
     assert (weight.mean() if normalise == "unit" else weight.sum()) == pytest.approx(total)
 
 
+def test_flat_rows_count_one_with_their_sign(tmp_path: Path) -> None:
+    """Whatever the weights of their events, which undo how these were generated."""
+    rows = mock_rows("ak4", 500, seed=5)
+    rows["flavour"] = np.full(500, 500, np.int32)
+    rows["weight"] = np.asarray(rows.weight) * np.asarray(rows.jet_pt_gev) ** -3.0
+    write_features(tmp_path, "a", rows)
+    splits = pack(tmp_path, ["a"], normalise="flat")
+    weight = np.concatenate([packed.weight for packed in splits.values()])
+    assert set(weight) == {-1.0, 1.0}
+    assert np.sum(weight < 0) == np.sum(rows.weight < 0)
+
+
 def test_weights_that_cancel_are_refused(tmp_path: Path) -> None:
     """Dividing by a sum that is not positive would turn signs around."""
     rows = mock_rows("ak4", 20, seed=5)

@@ -318,6 +318,12 @@ def check_samples(run: RunSpec, datasets: Mapping[str, DatasetSpec], source: str
             if spec.object not in run.selection and spec.object != "event":
                 refuse(source, [f"selection.{spec.object} is missing, and dataset `{dataset}` needs it"])
         refuse(source, (f"samples.{name}{problem}" for problem in _sample(sample, used)))
+    flat = [name for name, sample in run.reweighters.items() if run.samples[sample].normalise == "flat"]
+    problem = "is of taggers; {} learns the ratio of two densities, weights and all: `normalise: unit`"
+    refuse(
+        source,
+        (f"samples.{run.reweighters[name]}.normalise: flat {problem.format(name)}" for name in flat),
+    )
     scaled = any(sample.normalise == "cross_section" for sample in run.samples.values())
     if run.luminosity_ifb is not None and not scaled:
         problem = "no sample has `normalise: cross_section`, so that nothing would be scaled to it"

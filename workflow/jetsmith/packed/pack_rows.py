@@ -89,7 +89,8 @@ def pack_rows(
                 same = [found["label"], found["weight"].astype(np.float32)]
                 same += [found[name] for name in types if name not in KEY]
                 shared.look({name: found[name] for name in KEY}, found["dataset"], same)
-                weight = found["weight"] * factor[found["dataset"]]
+                of_event = np.sign(found["weight"]) if sample.normalise == "flat" else found["weight"]
+                weight = of_event * factor[found["dataset"]]
                 if not np.isfinite(weight).all():
                     raise InputError(f"{packing.sample}: weights that are not finite; look at the skim")
                 others = {name: found[name.removeprefix("column.")] for name in arrays if name != "weight"}
@@ -168,8 +169,10 @@ def _weight_factor(sample: SampleSpec, account: str | Path, about: Account) -> f
 
     Unit: they then have mean 1 over all entries before cuts. Cross-section: their sum over all
     entries before cuts is the cross-section [pb], or the expected events where there is a luminosity.
-    In both, an earlier skim of the files is one of the cuts.
+    In both, an earlier skim of the files is one of the cuts. Flat: 1; signs alone are multiplied.
     """
+    if sample.normalise == "flat":
+        return 1.0
     normalised = about.normalisation
     factor = about.event_weight if sample.normalise == "cross_section" else normalised.mean_weight
     if factor is None or not factor > 0:

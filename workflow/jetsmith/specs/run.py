@@ -31,10 +31,11 @@ class SampleSpec(Record):
         description="Cross-validation folds, 3 or more; 0 for one split. By default 5 where a reweighter is "
         "trained, so that each event has its weight of a model that has not seen it, else 0.",
     )
-    normalise: Literal["unit", "cross_section"] = Field(
+    normalise: Literal["unit", "cross_section", "flat"] = Field(
         "unit",
         description="unit: mean weight 1 in each dataset; cross_section: weights add up to it [pb], or to "
-        "the expected events with `luminosity_ifb`.",
+        "the expected events with `luminosity_ifb`; flat: each row counts 1, with the sign of its weight, "
+        "so that what was generated flat in momentum is judged flat (taggers alone).",
     )
 
 
