@@ -10,7 +10,7 @@ from jetsmith.columns import ROWS
 from jetsmith.configuration.load import load
 from jetsmith.configuration.places import Run
 from jetsmith.configuration.start_checks import FILES as STARTING
-from jetsmith.configuration.subjects import contrasts, subjects, trained_elsewhere
+from jetsmith.configuration.subjects import contrasts, subjects, trained_elsewhere, weighed
 from jetsmith.features import named
 from jetsmith.plots import PLOTS
 from jetsmith.sealed import frozen, persistence, planned
@@ -73,6 +73,7 @@ wildcard_constraints:
     tagger=one_of(RUN.run.taggers),
     reweighter=one_of(RUN.run.reweighters),
     judgement=one_of(RUN.judgements),
+    column=one_of(column for _, column in subjects(RUN, "loss_scanned")),
     contrast=one_of(name for sample in RUN.run.samples for name in contrasts(RUN, sample)),
 
 
@@ -86,11 +87,14 @@ def grows(amount):
     return planning.quick(lambda wildcards, attempt: amount * attempt)
 
 
-def together(group, wildcards):
-    """Jobs that a batch system gets as one, where a profile asks for it: of each group Snakemake checks all jobs."""
+def together(group, *of):
+    """Jobs that a batch system gets as one, where a profile names `group`: those with the same values of wildcards.
+
+    Of each group Snakemake checks all jobs, so without such a profile there are none.
+    """
     if not workflow.group_settings.group_components:
         return None
-    name = group.format(**dict(wildcards.items()))
+    name = ".".join([group, *of])
     workflow.parent_groupids[name] = group  # as for a group that is a text; the profile names that
     return name
 

@@ -44,7 +44,7 @@ rule features:
     benchmark:
         "<benchmarks>/features/{dataset}.{part}.{group}.tsv"
     group:
-        lambda wildcards: together("features.{dataset}.{part}", wildcards)
+        lambda wildcards: together("features", wildcards.dataset, wildcards.part)
     conda:
         "../envs/jetsmith.yaml"
     resources:

@@ -11,11 +11,14 @@ for plot, about in PLOTS.items():
             **drawn(plot, PLOT_SUBJECTS[about.of]),
         log:
             f"<logs>/plot_{plot}/{'.'.join(Path(PLOT_SUBJECTS[about.of]).parts)}.log",
+        group:
+            lambda wildcards: together("plots", wildcards[0])
         conda:
             "../envs/jetsmith.yaml"
         resources:
             mem_mb=grows(2000),
             runtime=grows(20),
+            one_at_a_time=1,
         params:
             plot=plot,
             given=lambda wildcards, plot=plot: given(stages.plot, plot, *wildcards),

@@ -23,7 +23,7 @@ BOTH = ("slurm", "htcondor")
 
 def test_the_whole_workflow(whole_run, request):
     """Every rule instance is one batch job that ended well, although the driver was killed in mid-run; the
-    feature groups of a partition are one together, which asks for what one of them needs."""
+    feature groups of a partition are one together, and so are the figures of a tagger or a sample."""
     name = whole_run.system.name
     assert whole_run.exit_code == 0, whole_run.text[-6000:]
     assert {(job.state, job.exit_code) for job in whole_run.jobs} == {("COMPLETED", 0)}
@@ -35,7 +35,12 @@ def test_the_whole_workflow(whole_run, request):
         f"features.{d}.{part:03d}_features": 1 for d, n in datasets.items() for part in range(n)
     }
     assert planned.pop("features") > len(together)
-    assert Counter(job.rule for job in whole_run.jobs) - together + Counter(["all"]) == planned
+    figures = Counter(job.rule for job in whole_run.jobs if job.rule.startswith("plots."))
+    assert set(figures.values()) == {1}
+    n_figures = [planned.pop(rule) for rule in list(planned) if rule.startswith("plot_")]
+    assert sum(n_figures) > 2 * len(figures)
+    jobs = Counter(job.rule for job in whole_run.jobs)
+    assert jobs - together - figures + Counter(["all"]) == planned
     assert re.search(
         rf"jetsmith-{name} job \d+ \(rule [\w.]+\) of the killed run (ended|goes on)", whole_run.text
     )
