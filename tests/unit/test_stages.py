@@ -4,6 +4,7 @@ The table is reruns.yaml. A key without a line fails, and so does a stage that g
 """
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ SETS = {
     "inputs": {"plot_importance", "plot_ablation"},
     "described": {"plot_features", "plot_shifts"},
 }
+Handed = dict[tuple[str, str], Any]
 OF_DATASET = (stages.inspect, stages.skim, stages.account)
 OF_SAMPLE = (stages.pack_rows,)
 OF_CLASSIFIER = (stages.check, stages.score)
@@ -41,6 +43,7 @@ OF_SCAN = (stages.choose,)
 OF_TAGGER = (stages.calibrate,)
 OF_EXPLAINED = (stages.explain,)
 OF_ABLATED = (stages.ablate,)
+OF_LOSS_SCANNED = (stages.scan_losses,)
 OF_BUNDLED = (stages.bundle,)
 OF_BUNDLED_REWEIGHTER = (stages.bundle_reweighter,)
 OF_REWEIGHTER = (stages.weights, stages.closure)
@@ -49,9 +52,13 @@ OF_PARAMETRISED = (stages.parameters,)
 OF_RUN = (stages.resolution, stages.verdict)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The demo's configuration, two datasets of a file each, a class, a scanned tagger, an ensemble."""
+@pytest.fixture(scope="module")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's configuration, two datasets of a file each, a class, a scanned tagger, an ensemble.
+
+    A tagger of it is trained without some inputs, another one with several weights of a loss.
+    """
+    tmp_path: Path = tmp_path_factory.mktemp("stages")
     found = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
     set_value(found / "config.yaml", "data_root", str(tmp_path))
     datasets = {"mine": ("a.root", {"cross_section_pb": 1.0}), "measured": ("b.root", {"is_data": True})}
@@ -78,8 +85,29 @@ def folder(tmp_path: Path) -> Path:
     set_value(found / "config.yaml", "taggers.averaged", "scanned_jets")
     set_value(found / "config.yaml", "samples.scanned_jets", {"datasets": ["ttbar"]})
     set_value(found / "config.yaml", "taggers.scanned", "scanned_jets")
+    weighed = {"loss": "mass", "weights": [0, 3], "seeds": 2}
+    set_value(found / "taggers/deep_double_b_mass_independent.yaml", "loss_scan", weighed)
+    set_value(found / "config.yaml", "taggers.deep_double_b_mass_independent", "fat_jets")
     _add_parameters(found)
     return found
+
+
+@pytest.fixture(scope="module")
+def given(shared_folder: Path) -> Handed:
+    """What each stage gets of it."""
+    return handed(shared_folder)
+
+
+@pytest.fixture
+def folder(shared_folder: Path) -> Iterator[Path]:
+    """It, and as it was after the test."""
+    files = {path: path.read_bytes() for path in shared_folder.rglob("*.yaml")}
+    yield shared_folder
+    for path in set(shared_folder.rglob("*.yaml")) - files.keys():
+        path.unlink()
+    for path, content in files.items():
+        if not path.exists() or path.read_bytes() != content:
+            path.write_bytes(content)
 
 
 def _add_parameters(folder: Path) -> None:
@@ -106,7 +134,7 @@ def set_value(path: Path, key: str, value: Any) -> None:
     path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
-def handed(folder: Path) -> dict[tuple[str, str], Any]:
+def handed(folder: Path) -> Handed:
     """What each stage gets, by its name and by what it is of."""
     run = load(yaml.safe_load((folder / "config.yaml").read_text()), folder)
     found = {}
@@ -144,6 +172,7 @@ def _by_subject(run: Configuration) -> Any:
     yield run.judgements, OF_TAGGER
     yield run.explained, OF_EXPLAINED
     yield run.ablations, OF_ABLATED
+    yield run.loss_scans, OF_LOSS_SCANNED
     yield run.bundled, OF_BUNDLED
     yield run.bundled_reweighters, OF_BUNDLED_REWEIGHTER
     yield run.run.reweighters, OF_REWEIGHTER
@@ -153,10 +182,10 @@ def _by_subject(run: Configuration) -> Any:
 
 
 @pytest.mark.parametrize("key", LINES)
-def test_a_stage_gets_what_it_reads(folder: Path, key: str) -> None:
+def test_a_stage_gets_what_it_reads(folder: Path, given: Handed, key: str) -> None:
     """The stages that the table names get something else, and no others."""
     file, place, value, words = LINES[key]
-    before = handed(folder)
+    before = given
     set_value(folder / file, place, value)
     after = handed(folder)
     changed = {
@@ -165,9 +194,9 @@ def test_a_stage_gets_what_it_reads(folder: Path, key: str) -> None:
     assert changed == set().union(*(SETS.get(word, {word}) for word in words.split()))
 
 
-def test_a_group_that_nobody_reads_is_handed_to_nobody(folder: Path) -> None:
+def test_a_group_that_nobody_reads_is_handed_to_nobody(folder: Path, given: Handed) -> None:
     """Neither the group, nor a feature of it, nor a preset of any."""
-    before = handed(folder)
+    before = given
     shutil.copy(folder / "features/neutral.yaml", folder / "features/photons.yaml")
     set_value(folder / "features/photons.yaml", "presets.mine", ["ptrel"])
     assert handed(folder) == before
@@ -185,9 +214,9 @@ def test_another_tagger_touches_nobody_else(folder: Path) -> None:
     assert new == {(stage, "mine/charged") for stage in ("features", "pack", "plot_features")}
 
 
-def test_another_point_trains_alone(folder: Path) -> None:
+def test_another_point_trains_alone(folder: Path, given: Handed) -> None:
     """Its training is new, and the choice is made again; nothing else gets anything else."""
-    before = handed(folder)
+    before = given
     set_value(folder / "taggers/scanned.yaml", "scan.points", 11)
     after = handed(folder)
     assert {key for key in before if before[key] != after.get(key)} == {("choose", "scanned")}
@@ -196,9 +225,9 @@ def test_another_point_trains_alone(folder: Path) -> None:
     assert len(new) == 2  # later rungs are trained again where another point is promoted to a rank
 
 
-def test_a_scan_touches_nobody_else(folder: Path) -> None:
+def test_a_scan_touches_nobody_else(folder: Path, given: Handed) -> None:
     """A tagger that gets one has the trainings of its points in the place of its own."""
-    before = handed(folder)
+    before = given
     set_value(folder / "taggers/cmva.yaml", "scan", {"over": {"architecture.max_depth": [3, 5]}})
     after = handed(folder)
     gone = {("train", "cmva"), ("train_fold", "cmva"), ("stack", "cmva")}
@@ -212,9 +241,9 @@ def test_a_scan_touches_nobody_else(folder: Path) -> None:
     ]
 
 
-def test_a_new_feature_touches_its_group_alone(folder: Path) -> None:
+def test_a_new_feature_touches_its_group_alone(folder: Path, given: Handed) -> None:
     """Its group is made anew, and what reads it looks again; no other group, and no recipe of a tagger."""
-    before = handed(folder)
+    before = given
     set_value(folder / "features/charged.yaml", "features.mine", {"source": "cpf_pt_gev"})
     after = handed(folder)
     readers = {name for kind, name in before if kind == "check" and reads(before, name, "charged")}
@@ -229,9 +258,11 @@ def reads(handed_over: dict[tuple[str, str], Any], classifier: str, group: str) 
     return group in {found["group"] for found in handed_over["check", classifier].spec["inputs"]}
 
 
-def test_another_derived_column_is_handed_to_nobody(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_derived_column_is_handed_to_nobody(
+    folder: Path, given: Handed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What no feature asks for makes nothing anew; another way to a column that features ask for does."""
-    before = handed(folder)
+    before = given
     more = Derived("ratio", ("jet_pt_gev", "cpf_pt_gev"))
     monkeypatch.setattr(derivations, "DERIVED", {"more": (more,), **derivations.DERIVED})
     assert handed(folder) == before
@@ -249,9 +280,11 @@ def test_another_derived_column_is_handed_to_nobody(folder: Path, monkeypatch: p
         assert asks == (kind == "check" and (kind, name) in changed), name
 
 
-def test_another_process_is_handed_to_nobody(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_process_is_handed_to_nobody(
+    folder: Path, given: Handed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Other settings of one are handed to the datasets that are made by it."""
-    before = handed(folder)
+    before = given
     more = processes.Process(("HardQCD:all=on",), False, "")
     monkeypatch.setitem(processes.PROCESSES, "more", more)
     assert handed(folder) == before
@@ -289,6 +322,7 @@ def test_every_stage_has_its_record() -> None:
         OF_TAGGER,
         OF_EXPLAINED,
         OF_ABLATED,
+        OF_LOSS_SCANNED,
         OF_BUNDLED,
         OF_BUNDLED_REWEIGHTER,
         OF_REWEIGHTER,
