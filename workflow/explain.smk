@@ -1,4 +1,5 @@
 # explain: reads a trained tagger and packed/{sample}; writes explain/{tagger}.json, what its inputs are worth.
+# scan_losses: reads the models of a tagger with other weights of a loss, models/{tagger}.loss_scan/{weight}_{seed}/, and packed/{sample}; writes loss_scans/{tagger}.json.
 # ablate: reads the models of a tagger and of its trainings without some inputs, models/{tagger}.without/{name}/, and packed/{sample}; writes ablation/{tagger}.json, what they lose.
 
 
@@ -51,3 +52,30 @@ rule ablate:
         code=lambda wildcards: model_code("ablate", RUN.classifiers[wildcards.tagger]),
     script:
         "../scripts/ablate.py"
+
+
+rule scan_losses:
+    input:
+        packed=lambda wildcards: read_by(wildcards.tagger),
+        models=lambda wildcards: [
+            f"<results>/models/{wildcards.tagger}.loss_scan/{name}"
+            for name, _, _ in RUN.loss_scans[wildcards.tagger].trainings()
+        ],
+    output:
+        scan="<results>/loss_scans/{tagger}.json",
+    log:
+        "<logs>/scan_losses/{tagger}.log",
+    benchmark:
+        "<benchmarks>/scan_losses/{tagger}.tsv"
+    wildcard_constraints:
+        tagger=one_of(RUN.loss_scans),
+    conda:
+        "../envs/jetsmith.yaml"
+    resources:
+        mem_mb=grows(6000),
+        runtime=grows(120),
+    params:
+        **gets(stages.scan_losses, "tagger"),
+        code=lambda wildcards: model_code("scan_losses", RUN.classifiers[wildcards.tagger]),
+    script:
+        "../scripts/scan_losses.py"

@@ -202,6 +202,7 @@ PLOT_SUBJECTS = {
     "decorrelated": "{judgement}",
     "explained": "{tagger}",
     "ablated": "{tagger}",
+    "loss_scanned": "{sample}/{column}",
     "described": "{sample}/{group}",
     "compared": "{sample}/{group}",
 }
@@ -258,6 +259,12 @@ def ablated_inputs(wildcards):
     return {"ablation": f"<results>/ablation/{wildcards.tagger}.json"}
 
 
+def loss_scanned_inputs(wildcards):
+    """What was found of the taggers of a sample that are to leave a column alone, by the weight of a loss."""
+    shown = weighed(RUN, wildcards.sample, wildcards.column)
+    return {"scans": [f"<results>/loss_scans/{spec.name}.json" for spec in shown]}
+
+
 def described_inputs(wildcards):
     """Packed rows and features of a group, and what stage features says of what it found missing."""
     sample, group = wildcards.sample, wildcards.group
@@ -292,6 +299,7 @@ PLOT_INPUTS = {
     "decorrelated": ensemble_inputs,
     "explained": explained_inputs,
     "ablated": ablated_inputs,
+    "loss_scanned": loss_scanned_inputs,
     "described": described_inputs,
     "compared": compared_inputs,
 }

@@ -1,4 +1,6 @@
-"""How the taggers of a run compare on its test jets: `FOLDER SAMPLE COMPARISONS SEED`; a line of JSON.
+"""How the taggers of a run compare on its test jets: `FOLDER SAMPLE COMPARISONS SEED SIGNAL BACKGROUND`.
+
+The answer is a line of JSON; the classes are those that judge each tagger alone. Jets count 1 each.
 
 Replicas draw each event, with all of its jets, a Poisson(1) number of times, the same for all taggers: what
 lies between two of them is known better than either.
@@ -24,7 +26,8 @@ from jetsmith.specs.classifiers import DiscriminantSpec
 Array = npt.NDArray[Any]
 REPLICAS = 300
 MISTAG = {"1e-1": 1e-1, "1e-2": 1e-2, "1e-3": 1e-3}
-CLASSES = SIGNAL, _, BACKGROUND = "b_jets", "c_jets", "light_jets"
+CLASSES = ("signal", "background")
+AT_SIGNAL = {"3e-1": 0.3, "5e-1": 0.5}
 QUANTILES = (0.1587, 0.8413)
 
 
@@ -39,13 +42,13 @@ class Task:
     """
 
     name: str
-    signal: str = SIGNAL
-    background: str = BACKGROUND
+    signal: str
+    background: str
     of: DiscriminantSpec | None = None
 
 
 def measures(values: Array, is_signal: Array, is_background: Array, times: Array) -> dict[str, Array]:
-    """Area and signal efficiencies at fixed background efficiencies, shape (R,) each.
+    """Area, signal efficiencies at fixed background efficiencies, and the other way round, shape (R,) each.
 
     Args:
         values: Discriminant, shape (N,); -inf for jets that pass nothing.
@@ -55,12 +58,16 @@ def measures(values: Array, is_signal: Array, is_background: Array, times: Array
     """
     used = is_signal | is_background
     values, signal = values[used], is_signal[used]
-    found: dict[str, list[float]] = {name: [] for name in ("auc", *(f"efficiency_{m}" for m in MISTAG))}
+    names = ("auc", *(f"efficiency_{m}" for m in MISTAG), *(f"passing_{m}" for m in AT_SIGNAL))
+    found: dict[str, list[float]] = {name: [] for name in names}
     for drawn in times[:, used].astype(np.float64):
         found["auc"].append(metrics.auc(values[signal], drawn[signal], values[~signal], drawn[~signal]))
         passed = metrics.efficiencies_at(values, drawn, signal, list(MISTAG.values()))
         for name, efficiency in zip(MISTAG, passed, strict=True):
             found[f"efficiency_{name}"].append(float(efficiency))
+        passed = metrics.efficiencies_at(values, drawn, ~signal, list(AT_SIGNAL.values()))
+        for name, efficiency in zip(AT_SIGNAL, passed, strict=True):
+            found[f"passing_{name}"].append(float(efficiency))
     return {name: np.asarray(numbers) for name, numbers in found.items()}
 
 
@@ -77,17 +84,27 @@ def interval(numbers: Array) -> dict[str, float]:
     return {"value": float(numbers[0]), "low": float(low), "high": float(high)}
 
 
-def main(folder: Path, sample: str, comparisons: list[dict[str, Any]], seed: int) -> None:
+def main(
+    folder: Path,
+    sample: str,
+    comparisons: list[dict[str, Any]],
+    seed: int,
+    signal: str,
+    background: str,
+) -> None:
     """Print areas and efficiencies of every tagger of a sample, and the comparisons."""
     root = Path(__file__).parent.parent.parent
     run = load(
         read_yaml(folder / "config" / "config.yaml") | {"seed": seed}, [folder / "config", root / "config"]
     )
-    tables = {name: _test_jets(folder, name, of) for name, of in run.run.taggers.items() if of == sample}
+    judged = [name for name in run.run.taggers if sample in run.samples_of(name)]
+    tables = {name: _test_jets(folder, name, sample) for name in judged}
     first = next(iter(tables.values()))
     times = poisson(first["event"], seed)
     flavours = read_yaml(root / "config" / "flavours.yaml")
-    truths = {name: np.isin(first["label"], flavours[name]["truth"]) for name in CLASSES}
+    sides = [comparison[side] for comparison in comparisons for side in ("better", "worse")]
+    classes = dict.fromkeys([signal, background, *(side[of] for side in sides for of in CLASSES)])
+    truths = {name: np.isin(first["label"], flavours[name]["truth"]) for name in classes}
 
     def of(task: Task) -> dict[str, Array]:
         spec = run.classifiers[task.name]
@@ -98,7 +115,8 @@ def main(folder: Path, sample: str, comparisons: list[dict[str, Any]], seed: int
             np.where(np.isnan(values), -np.inf, values), truths[task.signal], truths[task.background], times
         )
 
-    taggers = {name: {key: interval(n) for key, n in of(Task(name)).items()} for name in tables}
+    alone = {name: of(Task(name, signal, background)) for name in tables}
+    taggers = {name: {key: interval(n) for key, n in found.items()} for name, found in alone.items()}
     found = []
     for comparison in comparisons:
         by, how = comparison["by"], comparison["how"]
@@ -123,4 +141,4 @@ def _test_jets(folder: Path, tagger: str, sample: str) -> dict[str, Array]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]), int(sys.argv[4]))
+    main(Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:])

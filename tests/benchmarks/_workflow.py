@@ -28,18 +28,24 @@ def write_config(folder: Path, files: Mapping[str, Any]) -> None:
         path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
-def score(folder: Path, files: Mapping[str, Any], seed: int) -> None:
-    """Run the workflow up to the scores of all of its taggers; what was made before is not made again."""
+def score(folder: Path, files: Mapping[str, Any], seed: int, further: Sequence[str] = ()) -> None:
+    """Run the workflow up to the scores of all of its taggers, and to further files of it.
+
+    What was made before is not made again.
+    """
     write_config(folder / "config", files)
     command = [sys.executable, "-m", "snakemake", "-s", harness.ROOT / "Snakefile", "--cores", "all"]
     command += ["--configfile", "config/config.yaml", "--config", f"seed={seed}", "--rerun-incomplete", "--"]
     command += [
         f"results/scores/{name}/{sample}.parquet" for name, sample in files["config"]["taggers"].items()
     ]
+    command += further
     harness.call(command, folder, **harness.package_on_path())
 
 
-def compare(folder: Path, sample: str, comparisons: Sequence[Mapping[str, Any]], seed: int) -> Any:
-    """What `_orderings_way` says of the taggers of a sample."""
-    way = harness.python("_orderings_way", folder, sample, json.dumps(comparisons), str(seed))
+def compare(
+    folder: Path, sample: str, comparisons: Sequence[Mapping[str, Any]], seed: int, *classes: str
+) -> Any:
+    """What `_orderings_way` says of the taggers of a sample; signal and background judge each alone."""
+    way = harness.python("_orderings_way", folder, sample, json.dumps(comparisons), str(seed), *classes)
     return harness.call(way, **harness.package_on_path()).said

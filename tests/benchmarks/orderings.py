@@ -105,7 +105,8 @@ def _of(seed: int) -> dict[str, Any]:
     """One run of the workflow, up to the scores."""
     folder = harness.RESULTS / "orderings" / str(seed)
     workflow.score(folder, files(), seed)
-    found = workflow.compare(folder, SAMPLE, [ordering.comparison() for ordering in ORDERINGS], seed)
+    comparisons = [ordering.comparison() for ordering in ORDERINGS]
+    found = workflow.compare(folder, SAMPLE, comparisons, seed, "b_jets", "light_jets")
     found |= {"stages": stages(folder / "benchmarks")}
     print(f"  seed {seed}: {json.dumps(found)}", file=sys.stderr, flush=True)
     return found

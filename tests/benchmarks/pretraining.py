@@ -21,6 +21,9 @@ MEASURES = ("auc", "efficiency_1e-1", "efficiency_1e-2")
 LACKING = {"charged": ("dptdpt", "quality"), "neutral": ("HadFrac",)}
 
 
+CLASSES = "b_jets", "light_jets"
+
+
 def run() -> dict[str, Any]:
     """The fields that docs/benchmarks.md explains: of each tagger, then differences on the same jets."""
     data = Path(os.environ.get("JETSMITH_DATA", harness.ROOT.parent / "shared" / "data")).resolve()
@@ -29,13 +32,14 @@ def run() -> dict[str, Any]:
     folder = harness.RESULTS / "pretraining"
     workflow.score(folder, files(data), SEED)
     comparisons = [_comparison(by, *pair) for pair in PAIRS for by in MEASURES]
-    found = workflow.compare(folder, FEW, comparisons, SEED)
+    found = workflow.compare(folder, FEW, comparisons, SEED, *CLASSES)
     names = [f"{better} over {worse}, {by}" for better, worse in PAIRS for by in MEASURES]
     return {"taggers": _rounded(found["taggers"]), "differences": _numbers(names, found["comparisons"])}
 
 
 def _comparison(by: str, better: str, worse: str) -> dict[str, Any]:
-    return {"by": by, "how": "difference", "better": {"name": better}, "worse": {"name": worse}}
+    of = dict(zip(("signal", "background"), CLASSES, strict=True))
+    return {"by": by, "how": "difference", "better": {"name": better, **of}, "worse": {"name": worse, **of}}
 
 
 def _numbers(names: list[str], found: list[dict[str, float]]) -> dict[str, Any]:

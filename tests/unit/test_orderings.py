@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 from jetsmith.configuration.load import load
 from tests.benchmarks import _orderings_way as way
 from tests.benchmarks import _workflow as workflow
-from tests.benchmarks import orderings
+from tests.benchmarks import boosted, orderings
 
 N = 4000
 
@@ -38,6 +38,9 @@ def test_measures_are_those_of_a_plain_count(jets):
         passed = np.array([drawn[signal & (values >= cut)].sum() for cut in cuts]) / drawn[signal].sum()
         inside = int(np.argmax(mistag <= 0.01 * drawn[background].sum()))
         assert passed[inside] <= found["efficiency_1e-2"][k] <= passed[inside - 1]
+        share = mistag / drawn[background].sum()
+        half = int(np.argmax(passed <= 0.5))
+        assert share[half] <= found["passing_5e-1"][k] <= share[half - 1]
 
 
 def test_events_are_drawn_whole(jets):
@@ -63,6 +66,20 @@ def test_two_taggers_are_told_apart_only_where_they_are():
         above += apart["low"] > 0
     assert 30 <= held <= 52  # 41 are right; binomially within three standard deviations
     assert above == 60
+
+
+def test_the_run_of_large_jets(tmp_path):
+    """The workflow takes it: what is compared is judged on the sample, each weight is a training."""
+    found = boosted.files()
+    workflow.write_config(tmp_path, found)
+    run = load(found["config"] | {"seed": 1}, [tmp_path, workflow.CONFIG])
+    judged = [name for name in run.run.taggers if boosted.SAMPLE in run.samples_of(name)]
+    assert {name for ratio in boosted.RATIOS for name in (ratio.above, ratio.below)} == set(judged)
+    for name, weights in boosted.WEIGHTS.items():
+        assert [point.losses["mass"].weight for point in run.loss_scans[name].points] == list(weights)
+        assert boosted.COLUMN in run.classifiers[name].decorrelate
+        assert run.classifiers[name].sample == boosted.FLAT
+    assert len({ratio.name for ratio in boosted.RATIOS}) == len(boosted.RATIOS)
 
 
 def test_summary_counts_seeds():

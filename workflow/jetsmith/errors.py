@@ -3,7 +3,8 @@
 import errno
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -18,6 +19,16 @@ def refuse(where: str | Path, problems: Iterable[str]) -> None:
     lines = [f"{where}: {problem}" for problem in problems]
     if lines:
         raise ConfigError("\n".join(lines))
+
+
+@contextmanager
+def within(path: Path, place: str) -> Iterator[None]:
+    """Name a place of a file in front of each problem of what is made of it, `{path}: {place}: …`."""
+    try:
+        yield
+    except ConfigError as error:
+        problems = [line.removeprefix(f"{path}: ") for line in str(error).split("\n")]
+        raise ConfigError("\n".join(f"{path}: {place}: {problem}" for problem in problems)) from error
 
 
 class InputError(RuntimeError):

@@ -7,7 +7,7 @@ from typing import Any
 from jetsmith import plugs
 from jetsmith.configuration.records import hint, validate
 from jetsmith.configuration.resolve import Resolved
-from jetsmith.errors import ConfigError, refuse
+from jetsmith.errors import refuse, within
 from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec
 from jetsmith.specs.features import Inputs
 
@@ -105,11 +105,8 @@ def _read(
     gone = {group for group, features in left.items() if not features}
     if "architecture" in changed:
         changed["architecture"] = {key: _without(x, gone) for key, x in changed["architecture"].items()}
-    try:
+    with within(path, f"ablate.{name}"):
         return read(validate(ClassifierFile, changed, path)).spec
-    except ConfigError as error:
-        problems = [line.removeprefix(f"{path}: ") for line in str(error).split("\n")]
-        raise ConfigError("\n".join(f"{path}: ablate.{name}: {problem}" for problem in problems)) from error
 
 
 def _without(value: Any, gone: set[str]) -> Any:

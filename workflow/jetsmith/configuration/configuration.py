@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from jetsmith import columns, derivations, plugs, remote
 from jetsmith.configuration.checks import local
+from jetsmith.configuration.loss_scanned import LossScanned
 from jetsmith.configuration.scanned import Scanned
 from jetsmith.derivations.of_jets import TRACK_PROBABILITY
 from jetsmith.specs.classifiers import MISSING, ClassifierSpec, ClassSpec
@@ -49,6 +50,7 @@ class Configuration:
         paths: Files of each dataset, globs expanded; none where it is simulated.
         raw: All of it as plain values, for digests and the report.
         ablations: Of each tagger that is also trained without some inputs, it without them, by name.
+        loss_scans: Of each tagger that is also trained with other weights of a loss.
     """
 
     run: RunSpec
@@ -61,6 +63,7 @@ class Configuration:
     paths: dict[str, list[str]]
     raw: dict[str, Any]
     ablations: dict[str, dict[str, ClassifierSpec]] = field(default_factory=dict)
+    loss_scans: dict[str, LossScanned] = field(default_factory=dict)
 
     def n_parts(self, dataset: str) -> int:
         """Partitions of a dataset: its own `parts`, one a simulated file, or by file sizes."""
@@ -187,7 +190,7 @@ class Configuration:
         """What is trained, by where its model lies below results/models.
 
         Classifiers as a whole, the points of scans (halving trains some of them again: `stages.retrain`), the
-        members of ensembles, and taggers without some of their inputs.
+        members of ensembles, and taggers without some of their inputs or with other weights of a loss.
         """
         found: dict[str, Training] = {}
         for name, spec in self.classifiers.items():
@@ -204,6 +207,11 @@ class Configuration:
             }
             less = self.ablations.get(name, {})
             found |= {f"{name}.without/{key}": Training(one, self.run.seed) for key, one in less.items()}
+            if name in self.loss_scans:
+                found |= {
+                    f"{name}.loss_scan/{key}": Training(one, self._seed(k))
+                    for key, one, k in self.loss_scans[name].trainings()
+                }
         return found
 
     def _seed(self, member: int) -> int:

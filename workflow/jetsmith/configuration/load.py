@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from jetsmith import tex
-from jetsmith.configuration import ablated, parameter_checks, places, scanned, stacked, start_checks
+from jetsmith.configuration import (
+    ablated,
+    loss_scanned,
+    parameter_checks,
+    places,
+    scanned,
+    stacked,
+    start_checks,
+)
 from jetsmith.configuration.checks import (
     check_dataset,
     check_files_once,
@@ -104,6 +112,7 @@ def _load(
     ensembles: dict[str, int] = {}
     scans: dict[str, scanned.Scanned] = {}
     ablations: dict[str, dict[str, ClassifierSpec]] = {}
+    loss_scans: dict[str, loss_scanned.LossScanned] = {}
     looked_up = partial(_looked_up, sources, run, flavours, groups, datasets)
     for name, one in sources.items():
         found = looked_up(name, one.content)
@@ -119,6 +128,8 @@ def _load(
             scans[name] = scanned.points(one.content, one.path, run.seed, partial(looked_up, name))
         if less := ablated.ablations(one.content, one.path, found.spec, partial(looked_up, name)):
             ablations[name] = less
+        if weighed := loss_scanned.looked_up(one.content, one.path, found.spec, partial(looked_up, name)):
+            loss_scans[name] = weighed
     start_checks.check(sources, classifiers, known_names, run)
     check_judged_on(run, classifiers, datasets, source)
     check_together(run, classifiers, judgements, source)
@@ -138,8 +149,10 @@ def _load(
             name: {key: [list(i.features) for i in one.inputs] for key, one in less.items()}
             for name, less in ablations.items()
         }
+    if loss_scans:
+        raw["loss_scans"] = {name: scan.spec.model_dump(mode="json") for name, scan in loss_scans.items()}
     configuration = Configuration(
-        run, datasets, groups, classifiers, judged, ensembles, scans, paths, raw, ablations
+        run, datasets, groups, classifiers, judged, ensembles, scans, paths, raw, ablations, loss_scans
     )
     for name in datasets:
         n_parts = configuration.n_parts(name)

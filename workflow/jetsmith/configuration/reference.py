@@ -114,6 +114,7 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("… training: schedule", "The learning rate of networks.", classifiers.ScheduleSpec),
     ("… scan", SCAN, scans.ScanSpec),
     ("… scan: over", "In place of a list of values, with `method: random` or `halving`.", scans.RangeSpec),
+    ("… loss_scan", "Other weights of one of `losses`: docs/decorrelation.md.", scans.LossScanSpec),
     ("… losses", "One entry an output of the network; its key is the output's name.", classifiers.LossSpec),
     ("… parameters", PARAMETERS, parameters.ParametersSpec),
     ("… ratio", "Of a reweighter: from log-odds to weights.", ratios.RatioEntry),

@@ -56,6 +56,18 @@ def _of_ensembles(run: Configuration) -> list[str]:
     return [name for name, spec in run.judgements.items() if spec.name in run.ensembles]
 
 
+def weighed(run: Configuration, sample: str, column: str) -> list[ClassifierSpec]:
+    """Taggers of a sample with `loss_scan` that are to leave a column alone."""
+    found = (run.classifiers[name] for name in run.loss_scans)
+    return [spec for spec in found if spec.sample == sample and column in spec.decorrelate]
+
+
+def _loss_scanned(run: Configuration) -> list[Subject]:
+    """Sample and column."""
+    found = ((spec.sample, *spec.decorrelate) for spec in map(run.classifiers.get, run.loss_scans) if spec)
+    return list(dict.fromkeys(found))
+
+
 def _described(run: Configuration) -> list[Subject]:
     """Sample and feature group, where a classifier reads the group there."""
     read = {
@@ -89,6 +101,7 @@ _SUBJECTS: dict[str, Callable[[Configuration], Iterable[str | Subject]]] = {
     "headed": _headed,
     "explained": lambda run: run.explained,
     "ablated": lambda run: run.ablations,
+    "loss_scanned": _loss_scanned,
     "ensemble": _of_ensembles,
     "decorrelated": lambda run: [name for name, spec in run.judgements.items() if spec.decorrelate],
     "described": _described,

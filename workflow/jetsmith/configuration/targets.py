@@ -80,6 +80,8 @@ def _unknown(
             choices, whose = run.explained, "the list of taggers that are looked into (not stored scores)"
         elif kind == "tagger" and "/ablation/" in pattern:
             choices, whose = run.ablations, "the list of taggers with `ablate`"
+        elif kind == "tagger" and "/loss_scans/" in pattern:
+            choices, whose = run.loss_scans, "the list of taggers with `loss_scan`"
         elif kind == "reweighter" and ".correction" in pattern:
             choices, whose = run.corrected, "the list of reweighters with bins (`ratio: binned`)"
         elif kind == "reweighter" and "/packed/" in pattern:
@@ -137,6 +139,10 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
             later = {str(rung): n for rung, n in enumerate(trained) if rung}
             found = later if kind == "rung" else [str(rank) for rank in range(later[names["rung"]])]
             return found, f"the scan of `{names['classifier']}`"
+        case "column":
+            of = subjects(run, "loss_scanned")
+            found = [column for sample, column in of if sample == names["sample"]]
+            return found, f"what taggers with `loss_scan` leave alone in sample `{names['sample']}`"
         case "contrast":
             return contrasts(run, names["sample"]), f"sample `{names['sample']}`"
     return tables[kind], "the run"

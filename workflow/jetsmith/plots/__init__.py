@@ -21,6 +21,7 @@ Of = Literal[
     "headed",
     "explained",
     "ablated",
+    "loss_scanned",
     "described",
     "compared",
 ]
@@ -34,7 +35,8 @@ class About(NamedTuple):
             tagger, the weights of a reweighter, its closure test alone, that of one with values of
             parameters that were held out, a classifier that trains, one that is scanned, a discriminant of
             an ensemble, or of a tagger that is to leave a column alone, a network with auxiliary heads, a
-            tagger that is looked into, one that is also trained without some inputs, the features of a group
+            tagger that is looked into, one that is also trained without some inputs, the taggers of a sample
+            with other weights of a loss that are to leave a column alone, the features of a group
             that classifiers read in a sample, or where there is something to compare these with.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
     """
@@ -51,6 +53,7 @@ PLOTS = {  # in the order of the report
     "sculpting": About("decorrelated", ("seed",)),
     "importance": About("explained"),
     "ablation": About("ablated"),
+    "loss_scan": About("loss_scanned"),
     "reweighting": About("reweighter", ("datasets", "labels")),
     "closure": About("tested"),
     "systematic": About("tested", ("labels",)),

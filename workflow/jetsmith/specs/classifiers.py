@@ -10,7 +10,7 @@ from jetsmith.specs.datasets import Object
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.parameters import ParametersSpec, Point, group_of
 from jetsmith.specs.ratios import RatioEntry
-from jetsmith.specs.scans import ScanSpec
+from jetsmith.specs.scans import LossScanSpec, ScanSpec
 from jetsmith.strict import Fraction, Name, Positive, Record, Single
 
 MISSING = -1.0  # a score that others read, stored and none, or of a jet that was not tagged: below all others
@@ -196,6 +196,11 @@ class ClassifierFile(Record):
         (),
         description="Taggers: trainings without some inputs: a list of groups, one each; or by a name of its "
         "own a list of groups and of features (`group.feature`). A figure shows what that costs.",
+    )
+    loss_scan: LossScanSpec | None = Field(
+        None,
+        description="Taggers with `decorrelate`: trainings with other weights of a loss. A figure shows what "
+        "is left of the column, and what that costs.",
     )
     ratio: RatioEntry | None = Field(
         None, description="Reweighters: calibration and normalisation of weights."

@@ -1,4 +1,4 @@
-"""Hyperparameter scans of classifiers."""
+"""Scans of classifiers: of settings, of which one is chosen, and of the weight of a loss."""
 
 import math
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from jetsmith.strict import Record, Single
+from jetsmith.strict import Name, Record, Single
 
 MAX_POINTS = 1000
 COMPARABLE = ("training.epochs", "training.patience", "training.batch_size", "training.learning_rate")
@@ -72,3 +72,15 @@ class ScanSpec(Record):
             return most
         left_out: int = self.factor ** (self.rungs - 1 - rung)
         return math.ceil(most / left_out)
+
+
+class LossScanSpec(Record):
+    """Trainings beside the tagger's own with other weights of one loss, to see what each costs."""
+
+    loss: Name = Field(description="One of `losses` beside `classes`.")
+    weights: tuple[Single, ...] = Field(
+        min_length=2,
+        max_length=50,
+        description="Its weights (λ), the tagger's own or not; 0 is the network without it.",
+    )
+    seeds: int = Field(3, ge=2, le=20, description="Trainings of each weight, with seeds of their own.")

@@ -1,12 +1,15 @@
-"""What looks into taggers gets of the configuration: explain and ablate."""
+"""What looks into taggers gets of the configuration: explain, ablate and scan_losses."""
 
 from typing import NamedTuple
 
+from jetsmith.columns import KINEMATICS
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.specs.classifiers import ClassifierSpec, DiscriminantSpec, RecipeSpec, TruthSpec
 from jetsmith.specs.explain import JetsSpec
 from jetsmith.stages.plain import Plain
 from jetsmith.strict import seen_as
+
+MOMENTUM = "jet_pt_gev"
 
 
 class Explain(NamedTuple):
@@ -45,6 +48,33 @@ def ablate(run: Configuration, tagger: str) -> Ablate:
     without = {name: seen_as(RecipeSpec, less) for name, less in run.ablations[tagger].items()}
     points = run.run.working_points
     return Ablate(seen_as(RecipeSpec, spec), without, *_told_apart(spec), points, run.run.seed)
+
+
+class ScanLosses(NamedTuple):
+    """A tagger with each weight of a loss, what judges it, and edges of bins of what it is to leave alone."""
+
+    loss: str
+    weights: list[float]
+    points: list[Plain]
+    seeds: int
+    discriminant: Plain
+    signal: Plain
+    background: Plain
+    columns: dict[str, list[float]]
+    seed: int
+
+
+def scan_losses(run: Configuration, tagger: str) -> ScanLosses:
+    """Stage scan_losses; beside the column of `decorrelate` the momentum of jets is looked at."""
+    spec, scan = run.classifiers[tagger], run.loss_scans[tagger]
+    columns = {name: list(edges) for name, edges in spec.decorrelate.items()}
+    if MOMENTUM in KINEMATICS[spec.object]:
+        columns.setdefault(MOMENTUM, list(run.run.selection[spec.object].pt_bins_gev))
+    points = [seen_as(RecipeSpec, point) for point in scan.points]
+    asked = scan.spec
+    return ScanLosses(
+        *(asked.loss, list(asked.weights), points, asked.seeds, *_told_apart(spec), columns, run.run.seed)
+    )
 
 
 def _told_apart(spec: ClassifierSpec) -> tuple[Plain, Plain, Plain]:

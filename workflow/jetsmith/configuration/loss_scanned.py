@@ -1,0 +1,78 @@
+"""Scans of the weight of a loss: each training is checked as if its weight stood in the file."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from jetsmith.configuration.records import hint, validate
+from jetsmith.configuration.resolve import Resolved
+from jetsmith.errors import refuse, within
+from jetsmith.models import CLASSES
+from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec
+from jetsmith.specs.scans import LossScanSpec
+
+
+@dataclass(frozen=True)
+class LossScanned:
+    """A scan of the weight of a loss, looked up.
+
+    Attributes:
+        spec: It, as the file gives it.
+        points: The tagger with each of the weights, in their order.
+    """
+
+    spec: LossScanSpec
+    points: tuple[ClassifierSpec, ...]
+
+    def trainings(self) -> Iterator[tuple[str, ClassifierSpec, int]]:
+        """Name, tagger and number of the seed of each training, by weight first.
+
+        Names follow from the weight, so that another one leaves the trainings of these where they are.
+        """
+        for weight, spec in zip(self.spec.weights, self.points, strict=True):
+            for k in range(self.spec.seeds):
+                yield f"{weight:.9g}_{k}".replace(".", "p"), spec, k
+
+
+def looked_up(
+    content: ClassifierFile, path: Path, spec: ClassifierSpec, read: Callable[[ClassifierFile], Resolved]
+) -> LossScanned | None:
+    """The tagger with each weight of `loss_scan`; None where there is none.
+
+    Args:
+        content: The file.
+        path: Its name.
+        spec: The tagger, resolved.
+        read: Looks a file up and checks it.
+
+    Raises:
+        ConfigError: Names file, key, and what to do.
+    """
+    scan = content.loss_scan
+    if scan is None:
+        return None
+    refuse(path, (f"loss_scan{problem}" for problem in _problems(content, scan, spec)))
+    changed = content.model_dump(exclude_unset=True, exclude={"loss_scan"})
+    points = []
+    for weight in scan.weights:
+        of_loss = {**changed["losses"][scan.loss], "weight": weight}
+        with_it = {**changed, "losses": {**changed["losses"], scan.loss: of_loss}}
+        with within(path, f"loss_scan.weights: at {weight:g}"):
+            points.append(read(validate(ClassifierFile, with_it, path)).spec)
+    return LossScanned(scan, tuple(points))
+
+
+def _problems(content: ClassifierFile, scan: LossScanSpec, spec: ClassifierSpec) -> Iterator[str]:
+    others = [name for name in content.losses if name != CLASSES]
+    if scan.loss not in others:
+        yield f".loss: `{scan.loss}` is none of `losses` beside `{CLASSES}`{hint(scan.loss, others)}"
+    if any(one >= next_one for one, next_one in zip(scan.weights, scan.weights[1:], strict=False)):
+        yield f".weights: {list(scan.weights)}; must rise"
+    if any(weight < 0 for weight in scan.weights):
+        yield f".weights: {min(scan.weights):g} is below 0, and would teach what is to be unlearned"
+    if not spec.decorrelate:
+        yield ": its figure is of the column of `decorrelate`, which is missing"
+    if spec.folds:
+        yield ": in a sample with `folds` no split is left for thresholds by bin; take a sample without"
+    if content.scan is not None:
+        yield ": its trainings have the settings of the file; write what `scan` chose into it first"

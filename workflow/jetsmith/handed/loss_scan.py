@@ -1,0 +1,90 @@
+"""What scan_losses found of the trainings of a tagger with other weights of a loss."""
+
+from dataclasses import dataclass
+
+from jetsmith.io import Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Left(Stored):
+    """What is left of a column in a score, on background that no training has seen.
+
+    Attributes:
+        divergence: JSD (base 2) of its spectrum where background passes from that of all background.
+        low: Lower end of its interval (68.3%).
+        high: Upper end.
+        by_chance: What a cut that does not know the column has on average.
+    """
+
+    divergence: float
+    low: float
+    high: float
+    by_chance: float
+
+
+@dataclass(frozen=True, slots=True)
+class AtCut(Stored):
+    """Background where the signal has its efficiency.
+
+    Attributes:
+        rejection: 1 / its efficiency.
+        low: Lower end of its interval (68.3%).
+        high: Upper end.
+        left: By column, in their order.
+    """
+
+    rejection: float
+    low: float
+    high: float
+    left: tuple[Left, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed(Stored):
+    """One training.
+
+    Attributes:
+        weight: Of the loss.
+        seed: Which of the trainings with this weight.
+        auc: Area under the ROC curve.
+        cut: None where no background passes.
+        flattened: The same with a threshold a bin of the first column, made on the split `calibration`,
+            where background has one efficiency; None where it has none in a bin, or none passes.
+        correlations: Squared distance correlation of score and column, by column; None where none is told.
+    """
+
+    weight: float
+    seed: int
+    auc: float
+    cut: AtCut | None
+    flattened: AtCut | None
+    correlations: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LossScan(Stored):
+    """All of them.
+
+    Attributes:
+        tagger: Whose.
+        sample: Of whose jets.
+        loss: Whose weights.
+        discriminant: The tagger's first.
+        signal: Class of the signal.
+        background: Of the background.
+        signal_jets: How many, none of which a training has seen.
+        background_jets: Likewise.
+        columns: What is to be left alone first, then others for comparison.
+        trainings: By weight, then seed; none where one of the classes has no jets.
+    """
+
+    tagger: str
+    sample: str
+    loss: str
+    discriminant: str
+    signal: str
+    background: str
+    signal_jets: int
+    background_jets: int
+    columns: tuple[str, ...]
+    trainings: tuple[Weighed, ...]
