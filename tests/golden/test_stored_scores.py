@@ -13,6 +13,7 @@ from jetsmith.classifiers import stored
 from jetsmith.configuration import stored_checks
 from jetsmith.errors import InputError
 from jetsmith.packed.rows import Rows
+from tests.golden.test_tagger_inputs import canonical
 from tests.unit.packed_jets import make_spec, pack_jets, with_flat
 
 pytestmark = pytest.mark.golden
@@ -71,8 +72,9 @@ def test_taggers_of_large_jets_know_their_numbers(shared_data: Path, path: Path)
     for name in (PFNANO, TT):
         with uproot.open(shared_data / name) as file:
             branches = set(file["Events"].keys())
-        if f"FatJet_{column}" in branches:
-            _, found = read(shared_data / name, f"FatJet_{column}", content["architecture"])
+        branch = f"FatJet_{column}".replace("FatJet_subjet_", "SubJet_")
+        if branch in branches:
+            _, found = read(shared_data / name, branch, content["architecture"])
             assert not found.unexplained.any()
             n_files += int(np.isfinite(found.score).any())
     assert n_files
@@ -92,3 +94,20 @@ def test_what_is_not_said_stops(shared_data: Path, name: str, branch: str, words
     spec, found = read(shared_data / name, branch, {})
     with pytest.raises(InputError, match=words):
         stored_checks.check(spec, found, np.full(len(found.columns), 500))
+
+
+@pytest.mark.parametrize("name", ["btagCSVV2", "btagDeepB"])
+def test_the_lower_score_of_two_subjets_counts(shared_data: Path, name: str) -> None:
+    """Jet by jet as the file has them; one with a single subjet has none."""
+    rows = canonical(shared_data, "ak8")
+    with uproot.open(shared_data / PFNANO) as file:
+        names = [f"SubJet_{name}", "FatJet_subJetIdx1", "FatJet_subJetIdx2"]
+        events = ak.to_list(file["Events"].arrays(names))
+    wanted = [
+        min(event[names[0]][k] if k >= 0 else -10.0 for k in pair)
+        for event in events
+        for pair in zip(event[names[1]], event[names[2]], strict=True)
+    ]
+    assert len(wanted) == 24
+    np.testing.assert_array_equal(np.asarray(rows[f"stored_subjet_{name}"]), np.float32(wanted))
+    assert sum(-1 in event[names[2]] for event in events) >= 1

@@ -219,3 +219,28 @@ def test_jets_by_event_and_place():
     assert points.offsets.tolist() == [0, 2, 3, 3]
     assert points.eta.tolist() == [2.5, -2.5, -1.0]
     assert points.phi.tolist() == [0.1, 0.3, 0.4]
+
+
+def test_the_lower_score_of_both_subjets_counts():
+    """A jet cut in between, one without a second subjet, an index beyond the event, a code not computed."""
+    large = {
+        "FatJet_pt": [[400.0, 20.0, 500.0], [], [600.0, 700.0]],
+        "FatJet_eta": [[0.1, 0.2, 0.3], [], [0.4, 0.5]],
+        "FatJet_subJetIdx1": [[0, 2, 4], [], [1, 0]],
+        "FatJet_subJetIdx2": [[1, 3, -1], [], [0, 9]],
+        "SubJet_btagCSVV2": [[0.9, 0.4, 0.1, 0.1, 0.8], [0.7], [0.3, -999.0]],
+        "SubJet_pt": [[1.0] * 5, [1.0], [1.0] * 2],
+    }
+    spec = DatasetSpec(object="ak8", process="test", files=("x",))
+    some = {name: value for name, value in events(**large).items() if not name.startswith("Jet_")}
+    read = set(nanoaod.branches(set(some), "ak8"))
+    assert {"SubJet_btagCSVV2", "FatJet_subJetIdx1", "FatJet_subJetIdx2"} <= read
+    assert "SubJet_pt" not in read
+    name = "stored_subjet_btagCSVV2"
+    assert name in nanoaod.gives(set(some), "ak8")
+    assert name not in nanoaod.gives(set(some) - {"FatJet_subJetIdx2"}, "ak8")
+    cuts = CUTS.model_copy(update={"jet_id": 0})
+    rows, _ = nanoaod.rows({key: some[key] for key in read}, spec, cuts)
+    found = np.asarray(rows[name])
+    np.testing.assert_allclose(found[[0, 1, 3]], [0.4, -10, -10])
+    assert np.isnan(found[2])

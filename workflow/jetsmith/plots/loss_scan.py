@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from jetsmith import io
 from jetsmith.handed.loss_scan import AtCut, LossScan, Weighed
@@ -312,6 +313,9 @@ def draw(numbers: LossScanNumbers, style: PlotSpec) -> Figure:
                 axes.set(xscale="log", yscale="log")
         for axes in panels[:, 0]:
             axes.set_ylabel("rejection at 50% efficiency", fontsize=11)
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+            axes.yaxis.set_minor_locator(NullLocator())
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
         panels[0][-1].legend(loc="best", fontsize=9)
         looks.title_line(panels[0][0], style, numbers.title, panels[0][-1])
     return figure
