@@ -196,10 +196,31 @@ def write_config(folder: Path) -> None:
         path.write_text(text)
 
 
+def network() -> dict[str, Any]:
+    """A tagger that is to leave a column alone, with several weights of the loss that sees to it."""
+    trees = FILES["taggers/trees.yaml"]
+    disco = {"column": "btagDeepFlavB", "rows": ["light_jets"], "signal": ["b_jets"]}
+    return {
+        **{key: trees[key] for key in ("object", "classes", "discriminants", "evaluation")},
+        "title": "Network",
+        "backend": "keras",
+        "model": "dense",
+        "inputs": {"ak4": ["jetPt", "jetAbsEta"]},
+        "side": {"ak4": ["btagDeepFlavB"]},
+        "losses": {
+            "mass": {"loss": "disco", "weight": 2, "options": {**disco, "background": {"light_jets": 1.0}}}
+        },
+        "architecture": {"dense": [4]},
+        "training": {"epochs": 1, "batch_size": 200, "learning_rate": 0.01},
+        "decorrelate": {"n_pv": [0, 20, 100]},
+        "loss_scan": {"loss": "mass", "weights": [0, 0.3, 3], "seeds": 2},
+    }
+
+
 def add_stacked(folder: Path) -> None:
     """A tagger that reads the scores of both others, the trained and the stored, and a scan; an ensemble.
 
-    The trained one is also trained without some inputs.
+    The trained one is also trained without some inputs. A network has two weights of a loss.
     """
     trees = FILES["taggers/trees.yaml"]
     both = {**trees, "title": "Both", "inputs": {"trees": ["p_b_jets"], "score": "all", "ak4": ["jetPt"]}}
@@ -208,10 +229,18 @@ def add_stacked(folder: Path) -> None:
     run = FILES["config.yaml"]
     mean = {**trees, "title": "Mean", "ensemble": 2}
     mean["discriminants"] = {"BvsAll": trees["discriminants"]["BvsAll"]}
-    taggers = {**run["taggers"], "both": "mine", "mean": "mine"}
+    left = network()
+    left["loss_scan"] = {**left["loss_scan"], "weights": [0, 3]}
+    taggers = {**run["taggers"], "both": "mine", "mean": "mine", "left": "mine"}
     run = {**run, "taggers": taggers, "stack_folds": 2}
     less = {**trees, "ablate": {"momentum": ["ak4.jetPt"]}}
-    files = {"taggers/trees": less, "taggers/both": both, "taggers/mean": mean, "config": run}
+    files = {
+        "taggers/trees": less,
+        "taggers/both": both,
+        "taggers/mean": mean,
+        "taggers/left": left,
+        "config": run,
+    }
     for name, content in ((f"{stem}.yaml", content) for stem, content in files.items()):
         (folder / name).write_text(yaml.safe_dump(content, sort_keys=False))
 

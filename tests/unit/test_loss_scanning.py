@@ -27,29 +27,7 @@ from tests.unit.packed_jets import write_packed
 from tests.unit.test_explaining import BACKGROUND, FLAT, SIGNAL, known_jets, known_spec
 
 COLUMN, EDGES = "jet_pt_gev", (20.0, 40.0, 60.0, 100.0)
-LOSS = {
-    "loss": "disco",
-    "weight": 2,
-    "options": {
-        "column": "btagDeepFlavB",
-        "rows": ["light_jets"],
-        "signal": ["b_jets"],
-        "background": {"light_jets": 1.0},
-    },
-}
-TREES = tiny.FILES["taggers/trees.yaml"]
-NETWORK = {
-    **{key: TREES[key] for key in ("object", "classes", "discriminants", "evaluation")},
-    "title": "Network",
-    "backend": "keras",
-    "model": "dense",
-    "inputs": {"ak4": ["jetPt", "jetAbsEta"]},
-    "side": {"ak4": ["btagDeepFlavB"]},
-    "losses": {"mass": LOSS},
-    "training": {"epochs": 2, "batch_size": 200, "learning_rate": 0.01},
-    "decorrelate": {"n_pv": [0, 20, 100]},
-    "loss_scan": {"loss": "mass", "weights": [0, 0.3, 3], "seeds": 2},
-}
+NETWORK = tiny.network()
 
 
 @pytest.fixture(scope="module")

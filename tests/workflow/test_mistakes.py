@@ -71,7 +71,7 @@ def test_digests_count_what_jobs_call(project):
     """Each function of the package that a stage called, in any thread, is one whose edit reruns the stage.
 
     A run with a tagger that reads the scores of two others and is scanned, and with an ensemble: each of
-    their rules is made, and read.
+    their rules is made, and read. A network is trained with several weights of a loss.
     """
     tiny.write_config(project.folder / "config")
     tiny.add_stacked(project.folder / "config")
@@ -88,12 +88,15 @@ def test_digests_count_what_jobs_call(project):
     rules = {"inspect", "skim", "pack", "pack_rows", "train", "train_fold", "stack", "score", "calibrate"}
     rules |= {"promote_both_1", "retrain", "choose", "assemble", "plot_scan", "plot_members", "bundle"}
     rules |= {"explain", "ablate", "plot_importance", "plot_ablation", "plot_dependence"}
+    rules |= {"train_network", "scan_losses", "plot_loss_scan"}
     assert rules | {"plot_roc", "report"} <= found.keys()
     assert {rule: missed for rule, missed in found.items() if missed} == {}
     results = project.folder / "results"
     assert {path.name for path in (results / "models").glob("[!.]*")} == {
         "both",
         "both.scan",
+        "left",
+        "left.loss_scan",
         "mean",
         "mean.members",
         "score",
