@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 import matplotlib
 import mplhep
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, NullLocator
@@ -34,6 +36,7 @@ GREY = "#5f6368"
 WIDTH_IN = 7.0  # the width for which the sizes below are made
 LEGEND_SIZE = 11.5
 PT_TICKS_GEV = (20, 30, 50, 100, 200, 300, 500, 1000, 2000)
+CANVASES = {"pdf": FigureCanvasPdf, "png": FigureCanvasAgg}
 HEADLINE: dict[str, Any] = {"size": 14, "weight": "bold", "style": "italic"}  # above several axes
 
 RC: dict[str, Any] = {
@@ -155,8 +158,12 @@ def save(figure: Figure, numbers: Numbers, base: str | Path) -> None:
     }
     about = {"pdf": {"CreationDate": None}, "png": {NUMBERS: json_checksum(content)}}
     with rc():
-        for suffix, metadata in about.items():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once: both files are the same picture
+        dpi = figure.dpi
+        for suffix, canvas in CANVASES.items():
+            # Not `savefig`, which draws each file twice in case that it is to be laid out.
             with atomic_file(f"{base}.{suffix}") as temporary:
-                figure.savefig(temporary, format=suffix, metadata=metadata, dpi="figure")
-            figure.set_layout_engine("none")  # laid out once: both files are the same picture
+                getattr(canvas(figure), f"print_{suffix}")(temporary, metadata=about[suffix])
+            figure.dpi = dpi  # PDF has its own
     write_json(f"{base}.json", content)
