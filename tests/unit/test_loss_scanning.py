@@ -61,7 +61,8 @@ def test_trainings_by_weight_and_seed(project: Path) -> None:
     assert len({t.seed for t in found.values()}) == 2
     assert found["0_1"].seed == found["3_1"].seed
     assert run.trainings["network"].spec.losses["mass"].weight == 2
-    more = loaded(project, loss_scan={"loss": "mass", "weights": [0.1, 0.3, 3], "seeds": 3})
+    more = loaded(project, loss_scan={"loss": "mass", "weights": [1e-5, 0.3, 3, 1e9], "seeds": 3})
+    assert {f"network.loss_scan/{name}" for name in ("1e-05_2", "1e09_0")} <= more.trainings.keys()
     for name in ("0p3_0", "3_1"):
         assert more.trainings[f"network.loss_scan/{name}"] == found[name]
     assert subjects(run, "loss_scanned") == [("mine", "n_pv")]
@@ -77,6 +78,9 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "of the classes": ({"loss_scan": SCAN | {"loss": "classes"}}, r"loss_scan\.loss: `classes` is none"),
     "one weight": ({"loss_scan": SCAN | {"weights": [1]}}, r"loss_scan\.weights"),
     "falling": ({"loss_scan": SCAN | {"weights": [3, 1]}}, r"loss_scan\.weights: \[3\.0, 1\.0\]; must rise"),
+    "nearly twice": (
+        {"loss_scan": SCAN | {"weights": [1, 1.0000000001]}}, r"loss_scan\.weights: .*must rise",
+    ),
     "twice": ({"loss_scan": SCAN | {"weights": [1, 1]}}, r"loss_scan\.weights: .*must rise"),
     "negative": ({"loss_scan": SCAN | {"weights": [-1, 1]}}, r"loss_scan\.weights: -1 is below 0"),
     "one seed": ({"loss_scan": SCAN | {"seeds": 1}}, r"loss_scan\.seeds"),

@@ -1,5 +1,6 @@
 """Scans of the weight of a loss: each training is checked as if its weight stood in the file."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,11 @@ class LossScanned:
         """
         for weight, spec in zip(self.spec.weights, self.points, strict=True):
             for k in range(self.spec.seeds):
-                yield f"{weight:.9g}_{k}".replace(".", "p"), spec, k
+                yield f"{_text(weight).replace('.', 'p').replace('+', '')}_{k}", spec, k
+
+
+def _text(weight: float) -> str:
+    return f"{weight:.9g}"
 
 
 def looked_up(
@@ -66,7 +71,8 @@ def _problems(content: ClassifierFile, scan: LossScanSpec, spec: ClassifierSpec)
     others = [name for name in content.losses if name != CLASSES]
     if scan.loss not in others:
         yield f".loss: `{scan.loss}` is none of `losses` beside `{CLASSES}`{hint(scan.loss, others)}"
-    if any(one >= next_one for one, next_one in zip(scan.weights, scan.weights[1:], strict=False)):
+    written = [float(_text(weight)) for weight in scan.weights]  # names have nine digits
+    if any(one >= after for one, after in itertools.pairwise(written)):
         yield f".weights: {list(scan.weights)}; must rise"
     if any(weight < 0 for weight in scan.weights):
         yield f".weights: {min(scan.weights):g} is below 0, and would teach what is to be unlearned"

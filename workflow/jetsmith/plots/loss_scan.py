@@ -17,10 +17,10 @@ from jetsmith.io import FloatArray
 from jetsmith.metrics import Interval
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import LABELS, digits
-from jetsmith.specs.classifiers import ClassifierSpec
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
-from jetsmith.texts import count, interval
+from jetsmith.texts import count, interval, label_text
 
 GREY = "#717581"
 KEPT = 0.5  # share of the rejection that a decorrelation may leave, in the caption
@@ -155,7 +155,7 @@ def plot_loss_scan(
 def compute(specs: Sequence[ClassifierSpec], scans: Sequence[LossScan]) -> LossScanNumbers:
     """Means over seeds by weight, gains, and the taggers in pairs."""
     told = [(spec, scan) for spec, scan in zip(specs, scans, strict=True) if _of(scan)]
-    curves = tuple(_curve(spec.title, scan) for spec, scan in told)
+    curves = tuple(_curve(spec, scan) for spec, scan in told)
     pairs = itertools.combinations(told, 2)
     equal = [
         found
@@ -199,20 +199,25 @@ def _of(scan: LossScan) -> list[list[Run]]:
     return list(found.values())
 
 
-def _curve(title: str, scan: LossScan) -> Curve:
+def _curve(spec: ClassifierSpec, scan: LossScan) -> Curve:
+    classes = [c for c in (spec.signal_class, *spec.background_classes) if c is not None]
     of = _of(scan)
     smallest = [_run(run.training, run.training.flattened) for run in of[0]]
     flat = [run for run in smallest if run is not None]
     return Curve(
-        tagger=title,
+        tagger=spec.title,
         loss=scan.loss,
-        signal=scan.signal,
-        background=scan.background,
+        signal=_label(scan.signal, classes),
+        background=_label(scan.background, classes),
         jets=scan.signal_jets + scan.background_jets,
         weights=tuple(map(_weight, of)),
         flattened=_weight(flat) if flat else None,
         gain=_gain(of),
     )
+
+
+def _label(name: str, classes: Sequence[ClassSpec]) -> str:
+    return next((label_text(c.label) for c in classes if c.name == name), name)
 
 
 def _weight(runs: Sequence[Run]) -> Weight:
