@@ -288,6 +288,8 @@ def test_means_gains_and_equal_divergence() -> None:
     assert middle.ratio.low < 2 < middle.ratio.high or middle.ratio.value == pytest.approx(2, rel=0.3)
     assert end.ratio.value == pytest.approx(4, rel=0.3)
     assert "ONE over OTHER" in found.caption()
+    short = replace(two, trainings=two.trainings[:6] + tuple(replace(t, cut=None) for t in two.trainings[6:]))
+    assert [one.inverse for one in plot.compute(specs("one", "other"), [one, short]).equal][1] == 100
     figure = plot.draw(found, PlotSpec(dpi=40))
     assert len(figure.axes) == 2
 
@@ -297,7 +299,7 @@ def test_a_way_between_points() -> None:
     path = np.array([[1.0, 8.0], [2.0, 6.0], [1.5, 4.0], [4.0, 0.0]])
     assert plot.at(path, 1.5) == 7.0
     assert plot.at(path, 3.0) == pytest.approx(1.6)
-    assert plot.at(path, 5.0) is None
+    assert math.isnan(plot.at(path, 5.0))
 
 
 def test_other_classes_do_not_compare(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
@@ -265,16 +266,14 @@ def _gain(of: Sequence[Sequence[Run]]) -> Gain | None:
 def _equal(
     first_spec: ClassifierSpec, first: LossScan, second_spec: ClassifierSpec, second: LossScan
 ) -> Iterator[Equal]:
-    """Where both means reach: in the middle, and as far as they do."""
+    """Where all seeds of both reach: in the middle of that, and at its end."""
     paths = [_by_seed(_of(scan)) for scan in (first, second)]
-    means = [
-        [float(np.mean([run.inverse[0] for run in runs])) for runs in _of(scan)] for scan in (first, second)
-    ]
-    low, high = max(min(mean) for mean in means), min(max(mean) for mean in means)
-    for place in ((low + high) / 2, high) if low < high else ():
-        sides = [[y for path in by_seed if (y := at(path, place)) is not None] for by_seed in paths]
-        if min(map(len, sides)) < 2:
-            continue
+    reached = [path[:, 0] for by_seed in paths for path in by_seed]
+    low, high = max(x.min() for x in reached), min(x.max() for x in reached)
+    if min(map(len, paths)) < 2 or not low < high:
+        return
+    for place in ((low + high) / 2, high):
+        sides = [[at(path, place) for path in by_seed] for by_seed in paths]
         value = float(np.mean(sides[0]) - np.mean(sides[1]))
         error = math.sqrt(sum(np.var(side, ddof=1) / len(side) for side in sides))
         yield Equal(
@@ -293,12 +292,12 @@ def _by_seed(of: Sequence[Sequence[Run]]) -> list[FloatArray]:
     return [np.asarray(path) for path in found.values()]
 
 
-def at(path: FloatArray, place: float) -> float | None:
-    """Where a way, shape (W, 2), first comes to a place, on straight lines; None where it does not."""
+def at(path: FloatArray, place: float) -> float:
+    """Where a way, shape (W, 2), first comes to a place that it comes to, on straight lines."""
     for (x, y), (next_x, next_y) in itertools.pairwise(path):
         if min(x, next_x) <= place <= max(x, next_x) and x != next_x:
             return float(y + (next_y - y) * (place - x) / (next_x - x))
-    return None
+    return math.nan
 
 
 def draw(numbers: LossScanNumbers, style: PlotSpec) -> Figure:
@@ -316,14 +315,20 @@ def draw(numbers: LossScanNumbers, style: PlotSpec) -> Figure:
             panels[1][k].set_xlabel(f"squared distance correlation with {what}", fontsize=11)
             for axes in panels[:, k]:
                 axes.set(xscale="log", yscale="log")
+                _ticks(axes.xaxis, (1, 3))
         for axes in panels[:, 0]:
             axes.set_ylabel("rejection at 50% efficiency", fontsize=11)
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-            axes.yaxis.set_minor_locator(NullLocator())
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+            _ticks(axes.yaxis, (1, 2, 3, 5))
         panels[0][-1].legend(loc="best", fontsize=9)
         looks.title_line(panels[0][0], style, numbers.title, panels[0][-1])
     return figure
+
+
+def _ticks(axis: Axis, at: tuple[int, ...]) -> None:
+    """Plain numbers where powers of ten stand far apart."""
+    axis.set_major_locator(LogLocator(subs=at))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _draw(above: Axes, below: Axes, curve: Curve, k: int, look: dict[str, Any]) -> None:
