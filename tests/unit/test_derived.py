@@ -12,9 +12,11 @@ import pytest
 
 from jetsmith import columns
 from jetsmith.derivations import DERIVED, of
+from jetsmith.derivations.ways import Way
 from jetsmith.features import formulas, named, summaries
 from jetsmith.features.derived import (
     available_with_derived,
+    derive,
     plan,
     stored_needs,
     with_derived,
@@ -412,3 +414,24 @@ def test_the_table_is_light() -> None:
     code = "import sys, jetsmith.features.derived; print({'numpy', 'awkward', 'scipy'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
+
+
+def test_formulas_of_rows_get_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protects: the same bytes on machines with another C library, whose cosh of float32 differs."""
+    seen: list[Any] = []
+
+    def formula(number: Any, count: Any, values: Lists) -> Any:
+        seen.extend([number.dtype, count.dtype, values.values.dtype])
+        return np.cosh(number)
+
+    monkeypatch.setattr(named, "find", lambda place: formula)
+    numbers = np.linspace(-3, 3, 7, dtype=np.float32)
+    table = {
+        "number": numbers,
+        "count": np.arange(7, dtype=np.int32),
+        "values": Lists(np.arange(8), np.ones(7, np.float32)),
+    }
+    derive(table, ["found"], {"found": (Way("x", ("number", "count", "values"), whole=True),)})
+    assert seen == [np.float64, np.int32, np.float32]
+    assert table["found"].dtype == np.float32
+    np.testing.assert_array_equal(table["found"], np.cosh(numbers.astype(np.float64)).astype(np.float32))
