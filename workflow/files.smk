@@ -261,7 +261,7 @@ def ablated_inputs(wildcards):
 
 def loss_scanned_inputs(wildcards):
     """What was found of the taggers of a sample that are to leave a column alone, by the weight of a loss."""
-    shown = weighed(RUN, wildcards.sample, wildcards.column)
+    shown = with_loss_scan(RUN, wildcards.sample, wildcards.column)
     return {"scans": [f"<results>/loss_scans/{spec.name}.json" for spec in shown]}
 
 

@@ -14,10 +14,9 @@ from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.load import load
 from jetsmith.configuration.subjects import subjects
 from jetsmith.errors import ConfigError, InputError
-from jetsmith.handed.loss_scan import LossScan, Weighed
+from jetsmith.handed.loss_scan import AtCut, Left, LossScan, Weighed
 from jetsmith.hashing import SPLITS
 from jetsmith.loss_scanning import Jets, judged, scan_losses
-from jetsmith.metrics import decorrelation
 from jetsmith.plots import loss_scan as plot
 from jetsmith.specs.classifiers import TrainingSpec
 from jetsmith.specs.plots import PlotSpec
@@ -243,22 +242,11 @@ def made_up(tagger: str, rejections: list[float], divergences: list[float], nois
     for weight, (rejection, divergence) in enumerate(zip(rejections, divergences, strict=True)):
         for k in range(3):
             factor = math.exp(noise * rng.normal())
-            left = plot_left(divergence)
-            cut = plot_cut(rejection * factor, left)
+            left = Left(divergence, divergence / 2, 2 * divergence, 0.001)
+            seen = rejection * factor
+            cut = AtCut(seen, seen / 2, 2 * seen, (left,))
             trainings.append(Weighed(float(weight), k, 0.9, cut, cut, (divergence,)))
     return LossScan(tagger, "mine", "mass", "B", "b", "light", 50, 60, (COLUMN,), tuple(trainings))
-
-
-def plot_left(divergence: float) -> Any:
-    from jetsmith.handed.loss_scan import Left
-
-    return Left(divergence, divergence / 2, 2 * divergence, 0.001)
-
-
-def plot_cut(rejection: float, left: Any) -> Any:
-    from jetsmith.handed.loss_scan import AtCut
-
-    return AtCut(rejection, rejection / 2, 2 * rejection, (left,))
 
 
 def specs(*names: str) -> list[Any]:
@@ -314,19 +302,3 @@ def test_other_classes_do_not_compare(tmp_path: Path) -> None:
     shown = plot.plot_loss_scan(specs("one"), [tmp_path / "scan.json"], PlotSpec(dpi=40), tmp_path / "figure")
     assert "No background passes" in shown.message
     assert (tmp_path / "figure.png").is_file()
-
-
-def test_a_figure_of_a_cut_is_that_of_the_spectrum() -> None:
-    """Protects: two figures of one page that differ in how they count."""
-    test = jets_of(3000, 4, 0.5)
-    signal, background = test.of(test.is_signal), test.of(~test.is_signal)
-    cut = decorrelation.after_cut(
-        *(signal.score, signal.weight, background.score, background.weight),
-        *(background.columns[COLUMN], np.asarray(EDGES), 0.5, 1),
-    )
-    assert cut is not None
-    assert cut.rejection == decorrelation.rejection(
-        signal.score, signal.weight, background.score, background.weight
-    )
-    share = background.weight[cut.passed].sum() / background.weight.sum()
-    assert share == pytest.approx(1 / cut.rejection.value)

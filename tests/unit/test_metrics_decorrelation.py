@@ -66,9 +66,24 @@ def test_rejection() -> None:
     rng = np.random.default_rng(3)
     signal, background = rng.normal(1.5, 1, 100_000), rng.normal(0, 1, 100_000)
     one = np.ones(100_000)
-    found = measured.rejection(signal, one, background, one, level=0.999)
+    cut = measured.cut_at(signal, one, background, one, 0.5, level=0.999)
+    assert cut is not None
+    found = cut.rejection
     assert found.low < 1 / NormalDist().cdf(-1.5) < found.high
     assert found.high / found.low < 1.15
+
+
+def test_a_cut() -> None:
+    """What passes is what the rejection counts, with signed weights; None where nothing does."""
+    rng = np.random.default_rng(4)
+    signal, background = rng.normal(1.5, 1, 500), rng.normal(0, 1, 3000)
+    one, weight = np.ones(500), np.where(rng.random(3000) < 0.05, -1.0, 1.0)
+    cut = measured.cut_at(signal, one, background, weight, 0.5)
+    assert cut is not None
+    threshold = np.sort(signal)[250]
+    np.testing.assert_array_equal(cut.passed, background >= threshold)
+    assert cut.rejection.value == pytest.approx(weight.sum() / weight[cut.passed].sum())
+    assert measured.cut_at(signal, one, background - 50, weight, 0.5) is None
 
 
 @pytest.mark.parametrize("n", [5, 64, 150])

@@ -600,12 +600,11 @@ def test_engines_give_the_same(computed: Path, devices: int) -> None:
 
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_bfloat16_is_near_float32(name: str, tmp_path: Path) -> None:
-    """The same weights give probabilities within 2%, on average within the spacing of bfloat16 below 1.
+    """The same weights give probabilities within 2%, 0.2% on average; other ones than float32 all the same.
 
-    They are others than those of float32 all the same. In which precision products are summed is the
-    machine's: the average is 0.22% at most without instructions for bfloat16, below 0.2% with them.
-    Weights, standardised inputs, batch statistics and logits stay float32; what is saved is the network in
-    float32, the same wherever it runs.
+    Where the CPU has no instructions for such numbers, other kernels sum and round: there the average is
+    below the spacing of bfloat16. Weights, standardised inputs, batch statistics and
+    logits stay float32; what is saved is the network in float32, the same wherever it runs.
     """
     import keras
 
@@ -623,7 +622,9 @@ def test_bfloat16_is_near_float32(name: str, tmp_path: Path) -> None:
     found, expected = (np.asarray(probabilities(network)(batch)) for network in (rough, exact))
     difference = np.abs(found - expected)
     assert 1e-5 < difference.max() < 0.02
-    assert difference.mean() < 2**-8
+    flags = set(Path("/proc/cpuinfo").read_text().split())
+    has_instructions = not flags.isdisjoint({"avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16"})
+    assert difference.mean() < (0.002 if has_instructions else 2**-8)
     assert {np.dtype(w.dtype).itemsize for w in rough.get_weights() if w.dtype.kind == "f"} == {4}
     computing = {layer.name: layer.compute_dtype for layer in rough.layers}
     exact_ones = [n for n in computing if n.startswith(("standardise", "lines", "classes")) or "_norm" in n]

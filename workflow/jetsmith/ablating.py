@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jetsmith import applied, io, members, metrics
-from jetsmith.classifiers import find_backend
+from jetsmith import applied, io, metrics
 from jetsmith.handed.ablation import Ablation, Change, Without
 from jetsmith.io import FloatArray
 from jetsmith.packed.rows import Rows
@@ -64,9 +63,7 @@ def ablate(
     def judged(trained: RecipeSpec, folder: Path) -> FloatArray:
         applied.require_same(trained, folder)
         chosen = Rows.select(trained.inputs, parts, masks)
-        each = applied.probabilities(trained, find_backend(trained.backend), folder, chosen, threads)
-        by_class = dict(zip(trained.class_names, members.mean(each).T, strict=True))
-        return metrics.discriminant(discriminant, by_class)
+        return applied.discriminant(trained, folder, chosen, discriminant, threads)
 
     before = judged(spec, Path(model))
     targets = list(working_points.values())

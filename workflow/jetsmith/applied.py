@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from jetsmith import io, members, signs
-from jetsmith.classifiers import Backend
+from jetsmith import io, members, metrics, signs
+from jetsmith.classifiers import Backend, find_backend
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.packed import arrays
 from jetsmith.packed.arrays import Packed
 from jetsmith.packed.rows import Rows
-from jetsmith.specs.classifiers import RecipeSpec, TruthSpec
+from jetsmith.specs.classifiers import DiscriminantSpec, RecipeSpec, TruthSpec
 
 
 def require_same(spec: RecipeSpec, model: Path) -> None:
@@ -72,6 +72,13 @@ def probabilities(
 ) -> list[FloatArray]:
     """Class probabilities by each member of a model, or by it alone, shape (N, C) each, float32."""
     return [_of_one(spec, backend, folder, rows, threads) for folder in members.folders(model)]
+
+
+def discriminant(spec: RecipeSpec, model: Path, rows: Rows, of: DiscriminantSpec, threads: int) -> FloatArray:
+    """A discriminant of the mean of a model's members, shape (N,); NaN where there is no score."""
+    each = probabilities(spec, find_backend(spec.backend), model, rows, threads)
+    by_class = dict(zip(spec.class_names, members.mean(each).T, strict=True))
+    return metrics.discriminant(of, by_class)
 
 
 def _of_one(spec: RecipeSpec, backend: Backend, model: Path, rows: Rows, threads: int) -> FloatArray:

@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jetsmith import applied, io, members, metrics
-from jetsmith.classifiers import find_backend
+from jetsmith import applied, io, metrics
 from jetsmith.errors import InputError
 from jetsmith.handed.loss_scan import AtCut, Left, LossScan, Weighed
 from jetsmith.io import BoolArray, FloatArray
@@ -19,6 +18,7 @@ from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import DiscriminantSpec, RecipeSpec, TruthSpec
 
 SIGNAL_EFFICIENCY = 0.5
+BOOTSTRAPS = 200
 FOR_BINS = "calibration"  # the split of thresholds by bin
 UNSEEN = (FOR_BINS, "test")
 
@@ -101,9 +101,8 @@ def scan_losses(
     each = zip(product(zip(weights, points, strict=True), range(seeds)), models, strict=True)
     for ((weight, point), k), folder in each if all(of_both) else ():
         applied.require_same(point, Path(folder))
-        found = applied.probabilities(point, find_backend(point.backend), Path(folder), rows, threads)
-        by_class = dict(zip(point.class_names, members.mean(found).T, strict=True))
-        jets = told._replace(score=metrics.discriminant(discriminant, by_class))
+        score = applied.discriminant(point, Path(folder), rows, discriminant, threads)
+        jets = told._replace(score=score)
         measured = judged(jets.of(is_test), jets.of(~is_test), known, weight, k, seed)
         trainings.append(measured)
         print(f"[scan_losses {spec.name}] {said(loss, first, measured)}", file=sys.stderr, flush=True)
@@ -140,7 +139,9 @@ def judged(
     """
     signal, background = test.of(test.is_signal), test.of(~test.is_signal)
     correlations = [
-        decorrelation.held_out_correlation(background.score, values, background.weight, seed)
+        decorrelation.held_out(
+            decorrelation.squared_distance_correlation, background.score, values, background.weight
+        )
         for values in background.columns.values()
     ]
     return Weighed(
@@ -149,31 +150,26 @@ def judged(
         metrics.auc(signal.score, signal.weight, background.score, background.weight),
         _at_cut(signal, background, columns, seed),
         _flattened(signal, background, others.of(~others.is_signal), columns, seed),
-        tuple(found and found.interval.value for found in correlations),
+        tuple(correlations),
     )
 
 
 def _at_cut(
     signal: Jets, background: Jets, columns: Mapping[str, Sequence[float]], seed: int
 ) -> AtCut | None:
-    cuts = []
-    for name, edges in columns.items():
-        found = decorrelation.after_cut(
-            *(signal.score, signal.weight, background.score, background.weight),
-            *(background.columns[name], np.asarray(edges), SIGNAL_EFFICIENCY, seed),
-        )
-        if found is None:
-            return None
-        cuts.append(found)
-    rejection = cuts[0].rejection  # the same for all: it is one cut
-    return AtCut(
-        *(rejection.value, rejection.low, rejection.high), tuple(_left(cut.divergence) for cut in cuts)
+    cut = decorrelation.cut_at(
+        signal.score, signal.weight, background.score, background.weight, SIGNAL_EFFICIENCY
     )
-
-
-def _left(found: decorrelation.Measured) -> Left:
-    of = found.interval
-    return Left(of.value, of.low, of.high, found.by_chance)
+    if cut is None:
+        return None
+    left = []
+    for name, edges in columns.items():
+        found, by_chance = decorrelation.sculpting(
+            *(background.columns[name], background.weight, cut.passed, np.asarray(edges), BOOTSTRAPS, seed)
+        )
+        left.append(Left(found.value, found.low, found.high, by_chance))
+    of = cut.rejection
+    return AtCut(of.value, of.low, of.high, tuple(left))
 
 
 def _flattened(

@@ -18,13 +18,10 @@ from jetsmith.errors import ConfigError, InputError, refuse
 from jetsmith.simulation.processes import EVENTS_A_PART, PROCESSES
 from jetsmith.specs.classifiers import ClassSpec
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec, SimulateSpec
-from jetsmith.specs.run import RunSpec, SampleSpec
+from jetsmith.specs.run import RunSpec
 
 WORKING_POINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 PATHVARS = ("results", "logs", "benchmarks")
-REWEIGHTING_FOLDS = (
-    5  # of a sample that does not say: each event has its weight of a model that has not seen it
-)
 _NO_UTF8 = re.compile(r"[\ud800-\udfff]")  # what Python puts in the place of bytes that are none
 
 
@@ -46,18 +43,6 @@ def check_run(run: RunSpec, source: str) -> None:
     both = set(run.taggers) & set(run.reweighters)
     if both:
         raise ConfigError(f"{source}: {', '.join(sorted(both))} is a tagger and a reweighter; rename one")
-
-
-def with_folds(run: RunSpec) -> RunSpec:
-    """The run with `folds` of each sample: by default those of reweighters are cross-validated."""
-    own = set(run.reweighters.values())
-    samples = {
-        name: sample.model_copy(update={"folds": REWEIGHTING_FOLDS if name in own else 0})
-        if sample.folds is None
-        else sample
-        for name, sample in run.samples.items()
-    }
-    return run.model_copy(update={"samples": samples})
 
 
 def _selection(selection: SelectionSpec) -> Iterator[str]:
@@ -308,44 +293,3 @@ def check_flavours(flavours: Mapping[str, ClassSpec], path: Path) -> None:
         twice = sorted({key for key in entry.truth if entry.truth.count(key) > 1})
         if twice:
             refuse(path, [f"{name}.truth: given twice: {', '.join(map(str, twice))}"])
-
-
-def check_samples(run: RunSpec, datasets: Mapping[str, DatasetSpec], source: str) -> None:
-    """Datasets of a sample fit together, and there are cuts for their rows."""
-    for name, sample in run.samples.items():
-        used = {d: datasets[d] for d in sample.datasets}
-        for dataset, spec in used.items():
-            if spec.object not in run.selection and spec.object != "event":
-                refuse(source, [f"selection.{spec.object} is missing, and dataset `{dataset}` needs it"])
-        refuse(source, (f"samples.{name}{problem}" for problem in _sample(sample, used)))
-    flat = [name for name, sample in run.reweighters.items() if run.samples[sample].normalise == "flat"]
-    problem = "is of taggers; {} learns the ratio of two densities, weights and all: `normalise: unit`"
-    refuse(
-        source,
-        (f"samples.{run.reweighters[name]}.normalise: flat {problem.format(name)}" for name in flat),
-    )
-    scaled = any(sample.normalise == "cross_section" for sample in run.samples.values())
-    if run.luminosity_ifb is not None and not scaled:
-        problem = "no sample has `normalise: cross_section`, so that nothing would be scaled to it"
-        refuse(source, [f"luminosity_ifb: {problem}; set that, or leave it out"])
-
-
-def _sample(sample: SampleSpec, datasets: Mapping[str, DatasetSpec]) -> Iterator[str]:
-    objects = {name: dataset.object for name, dataset in datasets.items()}
-    if len(set(objects.values())) > 1:
-        yield f": datasets of different objects: {objects}"
-    if len(datasets) < len(sample.datasets):
-        twice = sorted({name for name in sample.datasets if sample.datasets.count(name) > 1})
-        yield f".datasets: given twice: {', '.join(twice)}; its rows would count twice"
-    if sample.folds in (1, 2):
-        yield (
-            f".folds: 0 for one split, else 3 or more; got {sample.folds}: each model is validated on one "
-            "fold, judged on another, and trained on the rest"
-        )
-    if sample.normalise == "cross_section":
-        data = [name for name, dataset in datasets.items() if dataset.is_data]
-        if data:
-            yield f": normalise: cross_section: {', '.join(data)} is data and has none; `normalise: unit`"
-        without = [n for n, d in datasets.items() if d.cross_section_pb is None and not d.is_data]
-        if without:
-            yield f": normalise: cross_section needs cross_section_pb of {', '.join(without)}"

@@ -25,8 +25,6 @@ from jetsmith.configuration.checks import (
     check_files_once,
     check_flavours,
     check_run,
-    check_samples,
-    with_folds,
 )
 from jetsmith.configuration.classifier_checks import check_classifier
 from jetsmith.configuration.configuration import Configuration
@@ -35,6 +33,7 @@ from jetsmith.configuration.judgement_checks import check_judged_on, check_judge
 from jetsmith.configuration.records import Model, load_table, pick, read_yaml, require, validate
 from jetsmith.configuration.resolution_checks import check_resolution
 from jetsmith.configuration.resolve import Resolved, classifier_file, resolve
+from jetsmith.configuration.sample_checks import check_samples, with_folds
 from jetsmith.configuration.stacked import Source
 from jetsmith.errors import ConfigError, refuse
 from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec, Judgement, Role

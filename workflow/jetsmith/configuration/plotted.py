@@ -5,7 +5,7 @@ from typing import Any
 
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.described import compared, described
-from jetsmith.configuration.subjects import contrasts, weighed
+from jetsmith.configuration.subjects import contrasts, with_loss_scan
 from jetsmith.plots import PLOTS
 from jetsmith.specs.classifiers import ClassifierSpec, TrainedSpec
 from jetsmith.strict import seen_as
@@ -34,7 +34,7 @@ def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
     if about.of in ("described", "compared"):
         return (described if about.of == "described" else compared)(run, *subject) | style
     if about.of == "loss_scanned":
-        shown = weighed(run, *subject)
+        shown = with_loss_scan(run, *subject)
         return {"specs": [seen_as(ClassifierSpec, spec) for spec in shown]} | style
     if about.of in ("trained", "scanned", "headed", "explained", "ablated"):
         shown = [run.classifiers[subject[0]]]

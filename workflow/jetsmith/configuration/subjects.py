@@ -56,16 +56,18 @@ def _of_ensembles(run: Configuration) -> list[str]:
     return [name for name, spec in run.judgements.items() if spec.name in run.ensembles]
 
 
-def weighed(run: Configuration, sample: str, column: str) -> list[ClassifierSpec]:
+def with_loss_scan(run: Configuration, sample: str, column: str) -> list[ClassifierSpec]:
     """Taggers of a sample with `loss_scan` that are to leave a column alone."""
-    found = (run.classifiers[name] for name in run.loss_scans)
-    return [spec for spec in found if spec.sample == sample and column in spec.decorrelate]
+    return [spec for spec in _of_loss_scans(run) if spec.sample == sample and column in spec.decorrelate]
+
+
+def _of_loss_scans(run: Configuration) -> list[ClassifierSpec]:
+    return [run.classifiers[name] for name in run.loss_scans]
 
 
 def _loss_scanned(run: Configuration) -> list[Subject]:
-    """Sample and column."""
-    found = ((spec.sample, *spec.decorrelate) for spec in map(run.classifiers.get, run.loss_scans) if spec)
-    return list(dict.fromkeys(found))
+    """Sample and column, once each."""
+    return list(dict.fromkeys((spec.sample, *spec.decorrelate) for spec in _of_loss_scans(run)))
 
 
 def _described(run: Configuration) -> list[Subject]:

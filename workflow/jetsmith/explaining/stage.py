@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jetsmith import applied, io, members, metrics
+from jetsmith import applied, io, metrics
 from jetsmith.classifiers import find_backend
 from jetsmith.columns import EVENT_KEY
 from jetsmith.explaining import permutation
@@ -60,9 +60,7 @@ def explain(
 
     def judged(of: Rows) -> FloatArray:
         """The discriminant of each jet; NaN where there is no score."""
-        each = applied.probabilities(spec, backend, model, of, threads)
-        by_class = dict(zip(spec.class_names, members.mean(each).T, strict=True))
-        return metrics.discriminant(discriminant, by_class)
+        return applied.discriminant(spec, model, of, discriminant, threads)
 
     if not backend.TRAINS:
         rows = rows[np.flatnonzero(~np.isnan(judged(rows)))]

@@ -121,14 +121,13 @@ def _summarise(table: "Table", way: Way) -> "Array | Lists":
 
     from jetsmith.features.table import Lists
 
-    def argument(column: "Array | Lists") -> "Array | Lists":
-        # cosh and others of float32 are those of the C library, whose last bits differ by its version.
-        if isinstance(column, Lists) or column.dtype != np.float32:
-            return column
-        return column.astype(np.float64)
-
+    # cosh and others of float32 are those of the C library, whose last bits differ by its version.
+    arguments = [
+        column.astype(np.float64) if not isinstance(column, Lists) and column.dtype == np.float32 else column
+        for column in (table[need] for need in way.needs)
+    ]
     with np.errstate(all="ignore"):
-        result = named.find(way.place)(*(argument(table[need]) for need in way.needs))
+        result = named.find(way.place)(*arguments)
     if isinstance(result, Lists):
         return Lists(result.offsets, result.values.astype(np.float32))
     return np.asarray(result, np.float32)

@@ -4,8 +4,9 @@ All of it is of background that no training has seen. A finite sample shows some
 are independent: a figure has beside it what chance alone makes of so many rows (`by_chance`).
 """
 
+from collections.abc import Callable
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,8 +19,8 @@ from jetsmith.metrics.thresholds import working_point
 
 GROUPS = 20  # of the jackknife
 DRAWS = 20  # of rows at random
-BOOTSTRAPS = 200
 MOST = 100_000  # rows of a distance correlation, the first ones: their order is drawn
+T = TypeVar("T")
 
 
 class Measured(NamedTuple):
@@ -107,66 +108,34 @@ def inverse(divergence: Interval) -> Interval:
     )
 
 
-def rejection(
-    signal: FloatArray,
-    signal_weight: FloatArray,
-    background: FloatArray,
-    background_weight: FloatArray,
-    signal_efficiency: float = 0.5,
-    level: float = LEVEL,
-) -> Interval:
-    """1 / background efficiency where the signal has that efficiency: R50; shapes (N,) and (M,) in pairs."""
-    threshold = working_point(signal, signal_weight, signal_efficiency).threshold
-    check_scores(background, background_weight, "rejection: background")
-    found = efficiency(passes(background, threshold), background_weight, level)
-    return inverse(Interval(found.value, found.low, found.high))
-
-
-class AfterCut(NamedTuple):
+class Cut(NamedTuple):
     """Background where the signal has an efficiency.
 
     Attributes:
         passed: Which rows pass, shape (M,).
-        divergence: Of a column of these, see `sculpting`.
-        rejection: See there.
+        rejection: 1 / their share; R50 at 50%.
     """
 
     passed: BoolArray
-    divergence: Measured
     rejection: Interval
 
 
-def after_cut(
+def cut_at(
     signal: FloatArray,
     signal_weight: FloatArray,
     background: FloatArray,
     background_weight: FloatArray,
-    column: FloatArray,
-    edges: FloatArray,
     signal_efficiency: float,
-    seed: int,
-) -> AfterCut | None:
-    """What a cut leaves of background and of a column of it; None where none passes.
-
-    Args:
-        signal: Scores, shape (N,).
-        signal_weight: Signed, shape (N,).
-        background: Scores, shape (M,).
-        background_weight: Signed, shape (M,).
-        column: Of background, shape (M,).
-        edges: Of its bins, shape (B + 1,).
-        signal_efficiency: Where the cut is.
-        seed: Of the replicas of intervals.
-    """
+    level: float = LEVEL,
+) -> Cut | None:
+    """What a cut on scores leaves of background; None where none passes. Shapes (N,) and (M,) in pairs."""
     threshold = working_point(signal, signal_weight, signal_efficiency).threshold
+    check_scores(background, background_weight, "cut: background")
     passed = passes(background, threshold)
     if not background_weight[passed].sum() > 0:
         return None
-    return AfterCut(
-        passed,
-        sculpting(column, background_weight, passed, edges, BOOTSTRAPS, seed),
-        rejection(signal, signal_weight, background, background_weight, signal_efficiency),
-    )
+    share = efficiency(passed, background_weight, level)
+    return Cut(passed, inverse(Interval(share.value, share.low, share.high)))
 
 
 def squared_distance_correlation(x: FloatArray, y: FloatArray, weight: FloatArray) -> float:
@@ -256,10 +225,13 @@ def distance_correlation(
     return Measured(Interval(value, max(value - half, 0.0), value + half), float(chance))
 
 
-def held_out_correlation(
-    score: FloatArray, column: FloatArray, weight: FloatArray, seed: int
-) -> Measured | None:
-    """`distance_correlation` of rows that were tagged and have the column, of at most `MOST`.
+def held_out(
+    measure: Callable[[FloatArray, FloatArray, FloatArray], T],
+    score: FloatArray,
+    column: FloatArray,
+    weight: FloatArray,
+) -> T | None:
+    """A distance correlation of rows that were tagged and have the column, of at most `MOST`.
 
     None where too few rows, a score or a column that does not vary, or weights below 0 leave none.
     """
@@ -267,7 +239,7 @@ def held_out_correlation(
     if len(told) <= 2 * GROUPS:
         return None
     try:
-        return distance_correlation(score[told], column[told], weight[told], seed)
+        return measure(score[told], column[told], weight[told])
     except InputError:
         return None
 

@@ -41,7 +41,7 @@ class Weight(Record):
     weight: float
     rejection: Interval
     left: tuple[Left, ...]
-    runs: tuple[tuple[float, ...], ...]  # by training: rejection, then 1/JSD by column
+    seeds: int
 
 
 class Gain(Record):
@@ -59,7 +59,6 @@ class Curve(Record):
     """One tagger."""
 
     tagger: str
-    loss: str
     signal: str
     background: str
     jets: int
@@ -96,7 +95,7 @@ class LossScanNumbers(looks.Numbers):
     def caption(self) -> str:
         """What is drawn, what the best weight gains, and which way is better where they can be compared."""
         first = self.curves[0]
-        n_seeds = len(first.weights[0].runs)
+        n_seeds = first.weights[0].seeds
         gains = "; ".join(
             f"{curve.tagger} {_text(curve.gain.inverse)} (λ = {curve.gain.weight:g}, "
             f"{_text(curve.gain.kept)} of the rejection kept)"
@@ -207,7 +206,6 @@ def _curve(spec: ClassifierSpec, scan: LossScan) -> Curve:
     flat = [run for run in smallest if run is not None]
     return Curve(
         tagger=spec.title,
-        loss=scan.loss,
         signal=_label(scan.signal, classes),
         background=_label(scan.background, classes),
         jets=scan.signal_jets + scan.background_jets,
@@ -232,9 +230,12 @@ def _weight(runs: Sequence[Run]) -> Weight:
                 correlation=_band([math.log(c) for c in correlations]) if correlations else None,
             )
         )
-    values = [digits(np.exp([run.rejection, *run.inverse])) for run in runs]
-    rejection = _band([run.rejection for run in runs])
-    return Weight(weight=runs[0].training.weight, rejection=rejection, left=tuple(left), runs=tuple(values))
+    return Weight(
+        weight=runs[0].training.weight,
+        rejection=_band([run.rejection for run in runs]),
+        left=tuple(left),
+        seeds=len(runs),
+    )
 
 
 def _band(logarithms: Sequence[float], of_mean: bool = False) -> Interval:

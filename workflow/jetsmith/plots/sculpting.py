@@ -1,6 +1,7 @@
 """The spectrum of a column of background that passes, at three signal efficiencies, beside that of all."""
 
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from jetsmith.texts import interval, label_text, share, split_text
 
 EFFICIENCIES = (0.7, 0.5, 0.3)  # of the signal
 COLORS = ("#3f90da", "#ffa90e", "#bd1f01")
+BOOTSTRAPS = 200
 
 
 class Cut(Record):
@@ -138,8 +140,9 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbe
         return numbers
     values = np.asarray(of_background.columns[column], np.float64)
     cuts = [_cut(at, of_signal, of_background, values, edges, seed) for at in EFFICIENCIES]
-    correlation = measured.held_out_correlation(
-        of_background.discriminant, values, of_background.weight, seed
+    correlation = measured.held_out(
+        partial(measured.distance_correlation, seed=seed),
+        *(of_background.discriminant, values, of_background.weight),
     )
     return numbers.model_copy(
         update={
@@ -165,16 +168,16 @@ def _cut(
     seed: int,
 ) -> Cut | None:
     """None where no background passes."""
-    jets = (signal.discriminant, signal.weight, background.discriminant, background.weight)
-    found = measured.after_cut(*jets, values, np.asarray(edges), at, seed)
-    if found is None:
+    cut = measured.cut_at(signal.discriminant, signal.weight, background.discriminant, background.weight, at)
+    if cut is None:
         return None
+    found = measured.sculpting(values, background.weight, cut.passed, np.asarray(edges), BOOTSTRAPS, seed)
     return Cut(
         signal_efficiency=at,
-        shape=_shape(values[found.passed], background.weight[found.passed], edges),
-        divergence=found.divergence.interval,
-        by_chance=found.divergence.by_chance,
-        rejection=found.rejection,
+        shape=_shape(values[cut.passed], background.weight[cut.passed], edges),
+        divergence=found.interval,
+        by_chance=found.by_chance,
+        rejection=cut.rejection,
     )
 
 

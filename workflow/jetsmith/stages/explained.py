@@ -70,10 +70,17 @@ def scan_losses(run: Configuration, tagger: str) -> ScanLosses:
     columns = {name: list(edges) for name, edges in spec.decorrelate.items()}
     if MOMENTUM in KINEMATICS[spec.object]:
         columns.setdefault(MOMENTUM, list(run.run.selection[spec.object].pt_bins_gev))
-    points = [seen_as(RecipeSpec, point) for point in scan.points]
-    asked = scan.spec
+    discriminant, signal, background = _told_apart(spec)
     return ScanLosses(
-        *(asked.loss, list(asked.weights), points, asked.seeds, *_told_apart(spec), columns, run.run.seed)
+        loss=scan.spec.loss,
+        weights=list(scan.spec.weights),
+        points=[seen_as(RecipeSpec, point) for point in scan.points],
+        seeds=scan.spec.seeds,
+        discriminant=discriminant,
+        signal=signal,
+        background=background,
+        columns=columns,
+        seed=run.run.seed,
     )
 
 
