@@ -570,8 +570,8 @@ def test_engines_give_the_same(computed: Path, devices: int) -> None:
     """From the same files, on one device or with batches shared by two.
 
     Probabilities and losses within 1e-6 of TensorFlow's, logits, as a vector, within 1e-6 of its length, the
-    gradient within 4e-6 (a bias before a normalisation has none but rounding), or what ROUNDED says. Other
-    starts give up to 5e-6: rounding decides on units that are nearly off.
+    gradient within 4e-6 (a bias before a normalisation has none but rounding), or what ROUNDED says, of jets
+    on which rounding does not decide whether a unit is on.
     """
     done = subprocess.run(
         [sys.executable, "-m", "tests.unit.engines", "jax", str(computed), str(devices)],
