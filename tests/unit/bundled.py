@@ -64,13 +64,15 @@ def write_bundle(spec: ClassifierSpec, model: Path, packed: Path, output: Path, 
     return Bundle(output)
 
 
-def small_bundle(folder: Path) -> Path:
+def small_bundle(folder: Path, names: tuple[str, ...] = ALL) -> Path:
     """A tagger of sums of its inputs, of 40 jets of reference."""
-    spec = make_spec("keras", ALL)
+    spec = make_spec("keras", names)
     groups = groups_with_ranges(spec)
     graph = Graph()
     prepared = {group.group: prepare(graph, group) for group in groups}
-    logits = graph.node("Concat", *(_sum(graph, p) for p in prepared.values()), axis=-1)
+    sums = [_sum(graph, p) for p in prepared.values()]
+    sums += [graph.node("Mul", sums[0], graph.constant(-factor)) for factor in (0.5, 1.0)][: 3 - len(sums)]
+    logits = graph.node("Concat", *sums, axis=-1)
     graph.output("probabilities", graph.node("Softmax", logits, axis=-1), ["N", 3])
     graph.output("discriminants", graph.node("ReduceMax", logits, axes=[1], keepdims=1), ["N", 1])
     folder.mkdir(parents=True)

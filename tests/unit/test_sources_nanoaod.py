@@ -229,13 +229,18 @@ def test_the_lower_score_of_both_subjets_counts():
         "FatJet_subJetIdx1": [[0, 2, 4], [], [1, 0]],
         "FatJet_subJetIdx2": [[1, 3, -1], [], [0, 9]],
         "SubJet_btagCSVV2": [[0.9, 0.4, 0.1, 0.1, 0.8], [0.7], [0.3, -999.0]],
-        "SubJet_pt": [[1.0] * 5, [1.0], [1.0] * 2],
+        "SubJet_pt": [[80.0, 70.0, 60.0, 50.0, 40.0], [1.0], [30.0, 20.0]],
+        "SubJet_rawFactor": [[0.5] * 5, [0.5], [0.5, 0.25]],
+        "SubJet_eta": [[0.1, 0.2, 0.3, 0.4, 0.5], [1.0], [0.6, 0.7]],
     }
     spec = DatasetSpec(object="ak8", process="test", files=("x",))
     some = {name: value for name, value in events(**large).items() if not name.startswith("Jet_")}
     read = set(nanoaod.branches(set(some), "ak8"))
     assert {"SubJet_btagCSVV2", "FatJet_subJetIdx1", "FatJet_subJetIdx2"} <= read
-    assert "SubJet_pt" not in read
+    assert "SubJet_mass" not in read
+    momenta = {"subjet_pt_gev", "subjet_raw_pt_gev", "subjet_eta"}
+    assert {name for name in nanoaod.gives(set(some), "ak8") if name.startswith("subjet_")} == momenta
+    assert not {*nanoaod.gives(set(some) - {"FatJet_subJetIdx2"}, "ak8")} & momenta
     name = "stored_subjet_btagCSVV2"
     assert name in nanoaod.gives(set(some), "ak8")
     assert name not in nanoaod.gives(set(some) - {"FatJet_subJetIdx2"}, "ak8")
@@ -244,3 +249,6 @@ def test_the_lower_score_of_both_subjets_counts():
     found = np.asarray(rows[name])
     np.testing.assert_allclose(found[[0, 1, 3]], [0.4, -10, -10])
     assert np.isnan(found[2])
+    assert rows["subjet_pt_gev"].to_list() == [[80, 70], [40], [20, 30], [30]]
+    assert rows["subjet_raw_pt_gev"].to_list() == [[40, 35], [20], [15, 15], [15]]
+    np.testing.assert_allclose(np.concatenate(rows["subjet_eta"].to_list()), [0.1, 0.2, 0.5, 0.7, 0.6, 0.6])

@@ -66,13 +66,13 @@ def raw(rows: Rows, which: slice | IntArray, groups: Sequence[Group]) -> dict[st
         values, mask = batch[group.group], batch.get(f"{group.group}_mask")
         columns = values if mask is None else values[mask]
         names = packed_as[group.group]
-        raw = [_given(columns[:, names.index(feature.name)], feature) for feature in group.features]
+        raw = [given(columns[:, names.index(feature.name)], feature) for feature in group.features]
         offsets = None if mask is None else _offsets(mask.sum(axis=1))
         found[group.group] = Values(np.stack(raw, axis=-1), offsets)
     return found
 
 
-def _given(packed: FloatArray, feature: Feature) -> FloatArray:
+def given(packed: FloatArray, feature: Feature) -> FloatArray:
     """What a feature was made of; NaN where nothing else gives its default, so that it was missing."""
     found = undone(packed, feature)
     if feature.default is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jetsmith import weaver
+from jetsmith.classifiers import _onnx_labels
 from jetsmith.classifiers._onnx import SUM, session_of
 from jetsmith.configuration.records import hint
 from jetsmith.errors import InputError
@@ -27,7 +28,8 @@ def misfits(options: "Options", spec: RecipeSpec) -> Iterator[str]:
     try:
         prepared = weaver.read(Path(options.preprocess))
         yield from _of_variables(options, spec, prepared)
-        yield from _of_labels(options, spec, prepared)
+        what = f"output of {options.preprocess}"
+        yield from _onnx_labels.misfits(options.labels, spec, prepared.output_names, what)
     except InputError as error:
         yield f"preprocess: {error}"
 
@@ -95,20 +97,6 @@ def _of_variables(options: "Options", spec: RecipeSpec, prepared: weaver.Preproc
             yield f"inputs.{inputs.group}: nothing reads {', '.join(idle)}; leave them out"
 
 
-def _of_labels(options: "Options", spec: RecipeSpec, prepared: weaver.Preprocess) -> Iterator[str]:
-    if set(options.labels) != set(spec.class_names):
-        names = ", ".join(options.labels) or "none"
-        yield f"labels: has {names}; needs each of {', '.join(spec.class_names)}"
-    given = [name for names in options.labels.values() for name in names]
-    for name in given:
-        if name not in prepared.output_names:
-            yield (
-                f"labels: `{name}` is no output of {options.preprocess}{hint(name, prepared.output_names)}"
-            )
-    if len(set(given)) < len(given) or any(not names for names in options.labels.values()):
-        yield "labels: each class is one or more outputs, and each output of one class at most"
-
-
 def _matches(key: str, variable: str) -> bool:
     return variable.startswith(key[:-1]) if key.endswith("*") else variable == key
 
@@ -138,9 +126,6 @@ def probabilities(options: "Options", spec: RecipeSpec, rows: Rows, threads: int
         raise InputError(f"{spec.name}: {'; '.join(problems)}")
     session = session_of(options.file, threads)
     found = np.full((len(rows), len(spec.classes)), np.nan, np.float32)
-    places = [
-        [prepared.output_names.index(label) for label in options.labels[name]] for name in spec.class_names
-    ]
     for which in rows.slices(ROWS_AT_ONCE):
         batch = _by_group(spec.inputs, rows.batch(which))
         first = {name: _group_of(options, given) for name, given in prepared.inputs.items()}
@@ -155,10 +140,8 @@ def probabilities(options: "Options", spec: RecipeSpec, rows: Rows, threads: int
             }
             given = np.asarray(session.run(None, feeds)[0], np.float64).reshape(len(chosen), -1)
             _require_probabilities(options, spec, given)
-            by_class = np.stack([given[:, place].sum(axis=1) for place in places], axis=1)
-            total = by_class.sum(axis=1, keepdims=True)
-            with np.errstate(invalid="ignore"):
-                found[which.start + chosen] = np.where(total > 0, by_class / total, np.nan)
+            classes = _onnx_labels.by_class(given, options.labels, spec, prepared.output_names)
+            found[which.start + chosen] = classes
     return found
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from jetsmith import plugs
+from jetsmith.classifiers import _onnx_labels, _onnx_within
 from jetsmith.configuration.records import hint
 from jetsmith.specs.classifiers import ClassifierSpec, RecipeSpec
 from jetsmith.specs.features import ColumnGroup
@@ -24,14 +25,14 @@ from jetsmith.strict import Name, Positive, Single
 if TYPE_CHECKING:
     from jetsmith.classifiers import Device, Task
     from jetsmith.classifiers.stored import Stored
-    from jetsmith.io import FloatArray
+    from jetsmith.io import BoolArray, FloatArray
     from jetsmith.packed.rows import Rows
 
 TRAINS, COMPUTES, SEQUENCES, MODELS = False, True, True, False
 SIGNED, TAGS = False, True
 CHECKSUMS, INPUTS = "SHA256SUMS", "inputs.json"
 BARE = ("tensors", "divided_by", "outputs")  # of a file without preprocessing
-WEAVER = ("preprocess", "preprocess_sha256", "variables", "labels")
+WEAVER = ("preprocess", "preprocess_sha256", "variables")
 DEFINITION = ("source", "slot", "transform", "clip", "default")  # keys of a feature that change its numbers
 
 
@@ -73,17 +74,25 @@ class Options(plugs.Options):
     )
     labels: dict[Name, tuple[str, ...]] = Field(
         {},
-        description="By class the outputs that `preprocess` names, added up. Others are left out, and the "
-        "rest made to add up to 1.",
+        description="By class the outputs that `preprocess` names, or classes of the bundle, added up. "
+        "Others are left out, and the rest made to add up to 1.",
+    )
+    within: tuple[str, ...] = Field(
+        (),
+        description="The bundle is one for small jets, and reads jets within the large one: `subjet1_`, "
+        "`subjet2_`, or `wide_`, the large jet itself; its features, with that in front, are `inputs`. "
+        "Of two the one counts that is less like the first class; without both there is no tag.",
     )
 
     def misfits(self, spec: ClassifierSpec) -> Iterator[str]:
         """It is the model that is meant, and classes and inputs are those that it has."""
-        beside = {"bundle": (*BARE, *WEAVER), "preprocess": BARE, "file": WEAVER[1:]}
+        beside = {"bundle": (*BARE, *WEAVER), "preprocess": BARE, "file": (*WEAVER[1:], "labels")}
         kind = "bundle" if self.bundle or not self.file else "preprocess" if self.preprocess else "file"
         given = sorted(self.model_fields_set & {*beside[kind]})
         if self.file and self.bundle:
             yield "file: there is a `bundle`, too; leave one of them out"
+        elif self.within and kind != "bundle":
+            yield "within: of a bundle, which says what it reads; give a `bundle`, or leave it out"
         elif given and kind == "bundle":
             yield f"{', '.join(given)}: a bundle says itself what it reads; leave it out, or give a `file`"
         elif given and kind == "preprocess":
@@ -177,11 +186,16 @@ class Options(plugs.Options):
             yield f"bundle: {inputs} is missing or was changed; get the bundle again"
             return
         about = self._about()
-        if set(about["classes"]) != set(spec.class_names):
+        if self.labels:
+            yield from _onnx_labels.misfits(self.labels, spec, about["classes"], "class of the bundle")
+        elif set(about["classes"]) != set(spec.class_names):
             yield (
                 f"bundle: has the classes {', '.join(about['classes'])}; `classes` of the tagger are "
-                f"{', '.join(spec.class_names)}"
+                f"{', '.join(spec.class_names)}: `labels` says which of them are which"
             )
+        if self.within:
+            yield from _onnx_within.misfits(self, spec, about["groups"])
+            return
         given = {inputs.group: inputs for inputs in spec.inputs}
         for group in about["groups"]:
             name, wanted = group["group"], [feature["name"] for feature in group["features"]]
@@ -195,6 +209,9 @@ class Options(plugs.Options):
     def misfits_of_features(self, spec: ClassifierSpec, groups: Mapping[str, ColumnGroup]) -> Iterator[str]:
         """Features are computed as the bundle takes them."""
         if self.file:
+            return
+        if self.within:
+            yield from self._of_features_within(spec, groups)
             return
         for group in self._about()["groups"]:
             name = group["group"]
@@ -212,17 +229,27 @@ class Options(plugs.Options):
                 )
             for feature in group["features"]:
                 column = ours.features[feature["name"]].model_dump(mode="json")
-                other = [key for key in DEFINITION if column[key] != feature[key]]
-                if other:
-                    key = other[0]
-                    yield (
-                        f"bundle: takes `{name}.{feature['name']}` with `{key}: {feature[key]}`; "
-                        f"config/features/{name}.yaml has `{key}: {column[key]}`"
-                    )
+                yield from _other_than(feature, column, f"{name}.{feature['name']}", name)
+
+    def _of_features_within(self, spec: ClassifierSpec, groups: Mapping[str, ColumnGroup]) -> Iterator[str]:
+        for group, name, wanted in _onnx_within.features_taken(self, spec, self._about()["groups"]):
+            column = groups[group].features[name].model_dump(mode="json")
+            yield from _other_than(wanted, column, f"{group}.{name}", group)
 
     def _about(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(Path(self.bundle, INPUTS).read_text())
         return found
+
+
+def _other_than(
+    wanted: Mapping[str, Any], ours: Mapping[str, Any], feature: str, group: str
+) -> Iterator[str]:
+    """The first key by which a feature of ours is another than the bundle takes."""
+    for key in [key for key in DEFINITION if ours[key] != wanted[key]][:1]:
+        yield (
+            f"bundle: takes `{feature}` with `{key}: {wanted[key]}`; "
+            f"config/features/{group}.yaml has `{key}: {ours[key]}`"
+        )
 
 
 def device(spec: RecipeSpec, threads: int, gpus: int) -> "Device":
@@ -257,8 +284,8 @@ def read(spec: RecipeSpec, rows: "Rows", threads: int = 1) -> "Stored":
             raise InputError(f"{place}: is {found}, and not {digest} of {spec.name}'s file")
     no = np.zeros(len(rows), bool)
     if not options.file:
-        out = _of_bundle(options, spec, rows, threads)
-        return Stored(out, None, no, no, no, out)
+        out, not_tagged = _of_bundle(options, spec, rows, threads)
+        return Stored(out, None, not_tagged, no, no, out)
     from jetsmith.classifiers import _onnx, _onnx_tagger
 
     of_file = _onnx_tagger if options.preprocess else _onnx
@@ -272,24 +299,41 @@ def read(spec: RecipeSpec, rows: "Rows", threads: int = 1) -> "Stored":
     return Stored(out, None, no, absent, no, out)
 
 
-def _of_bundle(options: Options, spec: RecipeSpec, rows: "Rows", threads: int) -> "FloatArray":
-    """Class probabilities, shape (N, C), float32."""
+def _of_bundle(
+    options: Options, spec: RecipeSpec, rows: "Rows", threads: int
+) -> tuple["FloatArray", "BoolArray"]:
+    """Class probabilities, shape (N, C), float32, and rows that lack a jet that the bundle reads, (N,)."""
     import numpy as np
 
     from jetsmith.bundle import Bundle
-    from jetsmith.bundle_inputs import check
+    from jetsmith.bundle_inputs import Values, check
     from jetsmith.bundles import _jets
     from jetsmith.packed.rows import CHUNK
 
     bundle = Bundle(options.bundle, threads)
-    out = np.empty((len(rows), len(spec.classes)), np.float32)
-    places = [bundle.classes.index(name) for name in spec.class_names]
-    for which in rows.slices(CHUNK):
-        jets = _jets.raw(rows, which, bundle.groups)
+    out = np.full((len(rows), len(spec.classes)), np.nan, np.float32)
+    not_tagged = np.zeros(len(rows), np.bool_)
+
+    def classes(jets: Mapping[str, Values]) -> "FloatArray":
         for group in bundle.groups:
             check(group, jets[group.group].values)
-        out[which] = bundle.score(jets)[0][:, places]
-    return out
+        found = bundle.score(jets)[0]
+        if options.labels:
+            return _onnx_labels.by_class(found, options.labels, spec, bundle.classes)
+        return found[:, [bundle.classes.index(name) for name in spec.class_names]]
+
+    for which in rows.slices(CHUNK):
+        if not options.within:
+            out[which] = classes(_jets.raw(rows, which, bundle.groups))
+            continue
+        each = []
+        for prefix in options.within:
+            jets, there = _onnx_within.jets(spec, prefix, bundle, rows, which)
+            not_tagged[which] |= ~there
+            each.append(classes(jets))
+        out[which] = _onnx_within.least_alike(each)
+    out[not_tagged] = np.nan
+    return out, not_tagged
 
 
 def predict(spec: RecipeSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":

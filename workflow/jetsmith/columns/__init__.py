@@ -11,13 +11,14 @@ from collections.abc import Mapping
 
 from jetsmith.columns.labels import LABELS
 from jetsmith.columns.of_events import EVENT
-from jetsmith.columns.of_jets import CHARGED, DOUBLE_B, JET, NEUTRAL, TAG, VERTICES
+from jetsmith.columns.of_jets import CHARGED, DOUBLE_B, JET, NEUTRAL, SUBJETS, TAG, VERTICES
 from jetsmith.columns.records import Column, flat
 from jetsmith.derivations.of_events import OF_EVENTS
 from jetsmith.derivations.of_jets import OF_JETS
 from jetsmith.derivations.of_large import OF_LARGE
 from jetsmith.derivations.of_particles import OF_PARTICLES
 from jetsmith.derivations.of_tags import OF_TAGS
+from jetsmith.derivations.of_within import OF_WITHIN
 from jetsmith.derivations.ways import New
 
 EVENT_KEY = {
@@ -85,19 +86,19 @@ STORED_PREFIX = "stored_"  # stored_<branch>, e.g. stored_btagDeepFlavB: an expe
 
 STORED: dict[str, dict[str, Column]] = {
     "ak4": KEY | COMMON | JET | TAG | CHARGED | NEUTRAL | VERTICES,
-    "ak8": KEY | COMMON | JET | DOUBLE_B | CHARGED | NEUTRAL | VERTICES,
+    "ak8": KEY | COMMON | JET | SUBJETS | DOUBLE_B | CHARGED | NEUTRAL | VERTICES,
     "event": KEY | COMMON | EVENT,
 }
 """What files may hold, by object. Sources know of no other: a new derived column skims nothing again."""
 
 BY_OBJECT: dict[str, dict[str, Column]] = {
     "ak4": STORED["ak4"] | _derived(OF_JETS | OF_PARTICLES | OF_TAGS),
-    "ak8": STORED["ak8"] | _derived(OF_JETS | OF_PARTICLES | OF_LARGE),
+    "ak8": STORED["ak8"] | _derived(OF_JETS | OF_PARTICLES | OF_LARGE | OF_WITHIN),
     "event": STORED["event"] | _derived(OF_EVENTS),
 }
 
 
-_FAMILIES = ("cpf", "npf", "pf", "sv", "track", "lepton", "genjet", "central_genjet", "lhe_parton")
+_FAMILIES = ("cpf", "npf", "pf", "sv", "track", "lepton", "genjet", "central_genjet", "lhe_parton", "subjet")
 
 
 def family(name: str) -> str:

@@ -23,6 +23,14 @@ JET = {
     "jet_tau3": flat("", "3-subjettiness (ak8)"),
 }
 
+SUBJETS = {  # of AK8 jets, two or fewer, the harder first
+    "subjet_pt_gev": listed("GeV", "corrected transverse momentum of each soft-drop subjet"),
+    "subjet_raw_pt_gev": listed("GeV", "the same before corrections"),
+    "subjet_eta": listed("", "pseudorapidity of each"),
+    "subjet_phi_rad": listed("rad", "azimuth of each"),
+    "subjet_mass_gev": listed("GeV", "mass of each"),
+}
+
 # The high-level inputs that CMS stores as Jet_DeepCSV_*; tracks in order of falling 2D significance.
 TAG = {
     "tag_n_secondary_vertices": flat("", "secondary vertices of the tag info"),

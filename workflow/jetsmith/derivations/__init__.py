@@ -6,8 +6,9 @@ entry makes nothing anew.
 A column that no file holds has its entry here and nowhere else: unit, text, and the ways to it. For columns
 that files may hold, too, `columns` has unit and text, and `OTHERWISE` the ways. The formulas stand in
 `features.formulas` (one value an element), `features.summaries` (lists to a row), `features.tagging` (the tag
-information of AK4 jets) and `features.doubleb` (that of AK8 jets). A stored column always wins over a derived
-one. The table is light: the check of the configuration reads it at each parse.
+information of AK4 jets), `features.doubleb` (that of AK8 jets) and `features.within` (jets within these). A
+stored column always wins over a derived one. The table is light: the check of the configuration reads it at
+each parse.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ from jetsmith.derivations.of_jets import OF_JETS
 from jetsmith.derivations.of_large import OF_LARGE
 from jetsmith.derivations.of_particles import OF_PARTICLES
 from jetsmith.derivations.of_tags import OF_TAGS
+from jetsmith.derivations.of_within import OF_WITHIN
 from jetsmith.derivations.ways import Derived, Way, Ways
 
 DERIVED: dict[str, tuple[Derived, ...]] = (
@@ -28,7 +30,7 @@ DERIVED: dict[str, tuple[Derived, ...]] = (
     | of_large.OTHERWISE
     | {
         name: new.ways
-        for table in (OF_JETS, OF_PARTICLES, OF_TAGS, OF_LARGE, OF_EVENTS)
+        for table in (OF_JETS, OF_PARTICLES, OF_TAGS, OF_LARGE, OF_WITHIN, OF_EVENTS)
         for name, new in table.items()
     }
 )

@@ -36,7 +36,8 @@ def jets(rng: np.random.Generator, obj: str, n: int) -> Columns:
     rows |= _neutral(rng, rows) | _vertices(rng, rows, life)
     rows |= _tag(rng, rows, life) if obj == "ak4" else _double_b(rng, n, life * (0.5 + 0.5 * two))
     rows["jet_probability"] = rng.gamma(2, 0.15 + 0.35 * life)
-    return rows | _stored(rng, obj, is_b, is_c)
+    rows |= _stored(rng, obj, is_b, is_c)
+    return rows | _subjets(rng, rows) if obj == "ak8" else rows
 
 
 def _kinematics(rng: np.random.Generator, obj: str, n: int, two: Array) -> Columns:
@@ -197,6 +198,21 @@ def _double_b(rng: np.random.Generator, n: int, strength: Array) -> Columns:
             f"tau{axis}_flight_distance_2d_sig": rng.exponential(3 + 20 * strength),
         }
     return {f"ddx_{name}": values for name, values in found.items()}
+
+
+def _subjets(rng: np.random.Generator, rows: Columns) -> Columns:
+    """Two, one or none, the harder first."""
+    n = len(rows["jet_pt_gev"])
+    counts = rng.choice(3, n, p=(0.05, 0.15, 0.8))
+    owner, total = np.repeat(np.arange(n), counts), int(counts.sum())
+    pt = rows["jet_pt_gev"][owner] * rng.uniform(0.2, 0.7, total)
+    pt = pt[np.lexsort((-pt, owner))]
+    phi = rows["jet_phi_rad"][owner] + rng.normal(0, 0.15, total)
+    values: Columns = {
+        "pt_gev": pt, "raw_pt_gev": 0.95 * pt, "eta": rows["jet_eta"][owner] + rng.normal(0, 0.15, total),
+        "phi_rad": (phi + np.pi) % (2 * np.pi) - np.pi, "mass_gev": pt * rng.uniform(0.02, 0.1, total),
+    }  # fmt: skip
+    return {f"subjet_{name}": ragged(counts, v) for name, v in values.items()}
 
 
 def _stored(rng: np.random.Generator, obj: str, is_b: Array, is_c: Array) -> Columns:

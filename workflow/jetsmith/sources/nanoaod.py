@@ -92,6 +92,7 @@ def gives(branches: set[str], obj: str) -> set[str]:
         found.add("n_pv")
     if obj == "ak8":
         found |= {STORED_PREFIX + subjets.COLUMN + name for name in subjets.names(branches, STORED)}
+        found |= subjets.columns(branches)
     return found | {STORED_PREFIX + name for name in stored(branches, prefix)}
 
 
@@ -300,6 +301,7 @@ def _fill_jets(columns: Columns, jets: Jets) -> None:
     available = set(jets.events)
     scores = {name: jets.take(name).astype(np.float32) for name in stored(available, jets.prefix)}
     if columns.obj == "ak8":
+        subjets.fill(columns, jets)
         scores |= {
             subjets.COLUMN + name: subjets.lowest(jets, name) for name in subjets.names(available, STORED)
         }

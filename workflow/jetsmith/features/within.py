@@ -1,0 +1,59 @@
+"""Jets within a large jet, and what of it is theirs: `Lists` in, arrays or `Lists` out."""
+
+import numpy as np
+
+from jetsmith.angles import delta_r
+from jetsmith.features import tagging
+from jetsmith.features.table import Array, Lists
+from jetsmith.features.tagging import are_displaced, mask_of
+
+RADIUS = 0.4  # of what belongs to a subjet: that of AK4 jets
+WIDE_RADIUS = 0.8  # of tracks and vertices to a large jet
+
+
+def nearest(eta: Lists, phi: Lists, jet_eta: Lists, jet_phi: Lists) -> Lists:
+    """0 or 1 for each element: the nearer of the first two subjets, -1 where it is 0.4 away or more."""
+    place, distance = np.full(len(eta.values), -1.0, np.float32), np.full(len(eta.values), RADIUS)
+    for number in range(2):
+        to = delta_r(eta.values, phi.values, jet_eta.slot(number)[eta.owner], jet_phi.slot(number)[eta.owner])
+        nearer = to < distance  # False for NaN, a subjet that is not there
+        place[nearer], distance[nearer] = number, to[nearer]
+    return Lists(eta.offsets, place)
+
+
+def first(values: Lists) -> Array:
+    """Of the first subjet, NaN without one."""
+    return values.slot(0)
+
+
+def second(values: Lists) -> Array:
+    """Of the second subjet, NaN without one."""
+    return values.slot(1)
+
+
+def of_first(values: Lists, subjet: Lists) -> Lists:
+    """The elements that belong to the first subjet."""
+    return values.where(subjet.values == 0)
+
+
+def of_second(values: Lists, subjet: Lists) -> Lists:
+    """The elements that belong to the second subjet."""
+    return values.where(subjet.values == 1)
+
+
+def same(values: Array | Lists) -> Array | Lists:
+    """As they are."""
+    return values
+
+
+def selected(is_near_axis: Lists, distance: Lists) -> Lists:
+    """As `tagging.selected`, within 0.8 of the axis."""
+    return mask_of(distance, (is_near_axis.values != 0) & (distance.values < WIDE_RADIUS))
+
+
+def tagged_vertices(
+    n_tracks: Array, mass: Lists, n_of_vertex: Lists, dxy: Lists, dxy_sig: Lists, distance: Lists
+) -> Lists:
+    """As `tagging.tagged_vertices`, within 0.8 of the axis."""
+    keep = are_displaced(mass, n_of_vertex, dxy, dxy_sig) & (distance.values < WIDE_RADIUS)
+    return mask_of(mass, keep & (n_tracks[mass.owner] >= tagging.MIN_TRACKS))
