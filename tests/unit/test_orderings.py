@@ -1,5 +1,8 @@
 """The benchmark of orderings finds what is there, and nothing where there is nothing."""
 
+import hashlib
+import json
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -68,11 +71,28 @@ def test_two_taggers_are_told_apart_only_where_they_are():
     assert above == 60
 
 
+def fake_bundle(folder):
+    """What the parse reads of the bundle of CSVv2: its inputs, as they are shipped."""
+    ak4 = workflow.shipped("features/ak4")
+    plain = {"slot": None, "transform": "none", "clip": None, "default": 0.0}
+    features = [plain | {"name": name} | ak4["features"][name] for name in ak4["presets"]["csvv2"]]
+    group = {"group": "ak4", "kind": "flat", "length": 0, "sorted_by": "", "features": features}
+    about = {"classes": ["b_jets", "c_jets", "light_jets"], "groups": [group]}
+    folder.mkdir()
+    (folder / "inputs.json").write_text(json.dumps(about))
+    digest = hashlib.sha256((folder / "inputs.json").read_bytes()).hexdigest()
+    (folder / "SHA256SUMS").write_text(f"{digest}  inputs.json\n")
+    return {
+        "bundle": str(folder),
+        "sha256": hashlib.sha256((folder / "SHA256SUMS").read_bytes()).hexdigest(),
+    }
+
+
 def test_the_run_of_large_jets(tmp_path):
     """The workflow takes it: what is compared is judged on the sample, each weight is a training."""
-    found = boosted.files()
-    workflow.write_config(tmp_path, found)
-    run = load(found["config"] | {"seed": 1}, [tmp_path, workflow.CONFIG])
+    found = boosted.files(fake_bundle(tmp_path / "bundle"))
+    workflow.write_config(tmp_path / "config", found)
+    run = load(found["config"] | {"seed": 1}, [tmp_path / "config", workflow.CONFIG])
     judged = [name for name in run.run.taggers if boosted.SAMPLE in run.samples_of(name)]
     assert {name for ratio in boosted.RATIOS for name in (ratio.above, ratio.below)} == set(judged)
     for name, weights in boosted.WEIGHTS.items():
