@@ -158,7 +158,8 @@ def save(figure: Figure, numbers: Numbers, base: str | Path) -> None:
     }
     about = {"pdf": {"CreationDate": None}, "png": {NUMBERS: json_checksum(content)}}
     with rc():
-        figure.draw_without_rendering()
+        if engine := figure.get_layout_engine():
+            engine.execute(figure)
         figure.set_layout_engine("none")  # laid out once: both files are the same picture
         dpi = figure.dpi
         for suffix, canvas in CANVASES.items():
