@@ -223,13 +223,18 @@ def add_stacked(folder: Path) -> None:
     The trained one is also trained without some inputs. A network has two weights of a loss.
     """
     trees = FILES["taggers/trees.yaml"]
-    both = {**trees, "title": "Both", "inputs": {"trees": ["p_b_jets"], "score": "all", "ak4": ["jetPt"]}}
+    one = {"BvsAll": trees["discriminants"]["BvsAll"]}  # figures of others would show nothing new
+    both = {
+        **trees,
+        "discriminants": one,
+        "title": "Both",
+        "inputs": {"trees": ["p_b_jets"], "score": "all", "ak4": ["jetPt"]},
+    }
     over = {"architecture.max_depth": [1, 2, 3]}
     both["scan"] = {"method": "halving", "points": 2, "rungs": 2, "factor": 2, "over": over}
     run = FILES["config.yaml"]
-    mean = {**trees, "title": "Mean", "ensemble": 2}
-    mean["discriminants"] = {"BvsAll": trees["discriminants"]["BvsAll"]}
-    left = network()
+    mean = {**trees, "discriminants": one, "title": "Mean", "ensemble": 2}
+    left = {**network(), "discriminants": one}
     left["loss_scan"] = {**left["loss_scan"], "weights": [0, 3]}
     taggers = {**run["taggers"], "both": "mine", "mean": "mine", "left": "mine"}
     run = {**run, "taggers": taggers, "stack_folds": 2}
