@@ -332,9 +332,13 @@ def test_stand_ins_are_on_the_page_with_who_reads_them(tmp_path: Path) -> None:
     """Protects: what check warned of reaches those who see the page alone; silence where there is nothing."""
     of_track = {"reason": HOSTILE, "features": ["ak4.b", "charged.a"]}
     of_vertex = {"reason": "no angle", "features": ["ak4.c"]}
+    of_more = {"reason": "no angle", "features": [f"ak4.d{k}" for k in range(4)]}
     told: dict[str, dict[str, Any]] = {
         "one": {"ttbar": {"stand_ins": {"cpf_sig": of_track}}, "wjets": {"stand_ins": {"cpf_sig": of_track}}},
-        "two": {"ttbar": {"stand_ins": {"cpf_sig": of_track, "sv_r": of_vertex}}, "wjets": {}},
+        "two": {
+            "ttbar": {"stand_ins": {"cpf_sig": of_track, "sv_r": of_vertex, "sv_s": of_more}},
+            "wjets": {},
+        },
         "three": {"ttbar": {}},
     }
     for name, datasets in told.items():
@@ -343,10 +347,10 @@ def test_stand_ins_are_on_the_page_with_who_reads_them(tmp_path: Path) -> None:
     write_report(
         output, run, "t", [], [], [], [], [], {}, checks=[tmp_path / f"{name}.json" for name in told]
     )
-    shown = Page(output.read_text(encoding="utf-8")).text
+    shown = " ".join(Page(output.read_text(encoding="utf-8")).text.split())
     for words in (
-        f"cpf_sig{HOSTILE}ttbar, wjetsThe one (ak4.b, charged.a); two (ak4.b, charged.a)",
-        "sv_rno anglettbartwo (ak4.c)",
+        f"{HOSTILE}cpf_sigttbar, wjets The one: ak4.b, charged.a two: ak4.b, charged.a",
+        "no anglesv_r, sv_sttbar two: 5 inputsak4.c, ak4.d0, ak4.d1, ak4.d2, ak4.d3",
         "docs/tag_inputs.md",
     ):
         assert words in shown, words

@@ -7,23 +7,23 @@ from jetsmith.texts import count, interval, minus, split_text
 
 
 def stand_ins(checks: Sequence[Table], classifiers: Table) -> list[Row]:
-    """One row a column that is not what its name says: why, in which data sets, and who reads it as what."""
-    found: dict[tuple[str, str], Row] = {}
+    """One row a reason why columns are not what their names say: which, in what data sets, who reads them."""
+    found: dict[str, Row] = {}
     for check in checks:
         title = classifiers.get(check["classifier"], {}).get("title", check["classifier"])
         for dataset, about in check["datasets"].items():
             for column, told in about.get("stand_ins", {}).items():
-                row = found.setdefault((column, told["reason"]), {"datasets": {}, "readers": {}})
-                row["datasets"][dataset] = None
+                row = found.setdefault(told["reason"], {"columns": {}, "datasets": {}, "readers": {}})
+                row["columns"][column] = row["datasets"][dataset] = None
                 row["readers"].setdefault(title, {}).update(dict.fromkeys(told["features"]))
     return [
         {
-            "column": column,
+            "columns": list(row["columns"]),
             "reason": reason,
             "datasets": list(row["datasets"]),
             "readers": [{"title": title, "features": list(of)} for title, of in row["readers"].items()],
         }
-        for (column, reason), row in found.items()
+        for reason, row in found.items()
     ]
 
 
