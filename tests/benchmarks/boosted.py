@@ -1,14 +1,11 @@
 """Benchmark `boosted`: taggers of large jets on the same simulated jets, and the mass left alone.
 
 One run of the workflow on a quarter of the events of `config/boosted.yaml`. Each weight of a decorrelation is
-trained three times (`loss_scan`), each other tagger once. The tagger of AK4 jets that large jets and their
-subjets are asked for is trained on those of the demo, in a run before.
+trained three times (`loss_scan`), each other tagger once.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.benchmarks import _harness as harness
@@ -20,10 +17,8 @@ SAMPLE, FLAT = "boosted", "flat"
 COLUMN = "jet_softdrop_mass_gev"
 SIGNAL = "hbb"
 DISCO, ADVERSARY = "deep_sets_disco", "deep_sets_adversary"
-SMALL = "csvv2"
-OF_SMALL = ("fatjet_csv", "subjet_csv")
 EPOCHS = {"deepak8": 10, "deepak8_kinematics": 10}  # half of those of config/taggers, for time's sake
-PLAIN = ("double_b", *OF_SMALL, *EPOCHS)
+PLAIN = ("double_b", *EPOCHS)
 WEIGHTS = {DISCO: (0, 5, 20), ADVERSARY: (0, 2, 10)}
 
 
@@ -59,11 +54,7 @@ class Ratio(NamedTuple):
 
 RATIOS = tuple(
     Ratio(above, below, at, background, least)
-    for above, below, least in (
-        *((name, "double_b", 1.0) for name in OF_SMALL),
-        ("double_b", "deepak8", 2.0),
-        ("deepak8_kinematics", "deepak8", 1.0),
-    )
+    for above, below, least in (("double_b", "deepak8", 2.0), ("deepak8_kinematics", "deepak8", 1.0))
     for background in ("qcd", "qcd_bb")
     for at in ("5e-1", "3e-1")
 )
@@ -73,8 +64,7 @@ def run() -> dict[str, Any]:
     """The fields that docs/benchmarks.md explains."""
     folder = harness.RESULTS / "boosted"
     figure = f"results/plots/loss_scan/{FLAT}/{COLUMN}"
-    bundle = small_jets(harness.RESULTS / "boosted_small")
-    workflow.score(folder, files(bundle), SEED, [f"{figure}.json"])
+    workflow.score(folder, files(), SEED, [f"{figure}.json"])
     asked = [ratio.comparison() for ratio in RATIOS]
     found = workflow.compare(folder, SAMPLE, asked, SEED, SIGNAL, "qcd")
     ratios = {
@@ -130,24 +120,8 @@ def _ends(name: str, of: Mapping[str, float]) -> dict[str, float]:
     return {name: of["value"], f"{name}_low": of["low"], f"{name}_high": of["high"]}
 
 
-def small_jets(folder: Path) -> dict[str, str]:
-    """A bundle of the tagger of AK4 jets, trained on those of the demo: where it is, and its checksum."""
-    shipped = workflow.shipped("config")
-    wanted = {key: shipped[key] for key in ("selection", "splits")}
-    wanted |= {
-        "title": "Small jets",
-        "samples": {"jets": shipped["samples"]["jets"]},
-        "taggers": {SMALL: "jets"},
-        "working_points": {"M": 0.01},
-    }
-    bundle = f"results/bundles/{SMALL}"
-    workflow.score(folder, {"config": wanted}, SEED, [bundle])
-    digest = hashlib.sha256((folder / bundle / "SHA256SUMS").read_bytes()).hexdigest()
-    return {"bundle": str(folder / bundle), "sha256": digest}
-
-
-def files(bundle: Mapping[str, str]) -> dict[str, Any]:
-    """What the run has beside the checkout's configuration; `bundle`: see `small_jets`."""
+def files() -> dict[str, Any]:
+    """What the run has beside the checkout's configuration."""
     wanted = {
         key: value
         for key, value in workflow.shipped("boosted").items()
@@ -167,10 +141,6 @@ def files(bundle: Mapping[str, str]) -> dict[str, Any]:
     for name, epochs in EPOCHS.items():
         tagger = workflow.shipped(f"taggers/{name}")
         tagger["training"] |= {"epochs": epochs}
-        found[f"taggers/{name}"] = tagger
-    for name in OF_SMALL:
-        tagger = workflow.shipped(f"taggers/{name}")
-        tagger["architecture"] |= bundle
         found[f"taggers/{name}"] = tagger
     for name, weights in WEIGHTS.items():
         found[f"taggers/{name}"] = _leaving_the_mass(name, weights)

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from jetsmith.configuration.load import load
 from tests.benchmarks import _orderings_way as way
 from tests.benchmarks import _workflow as workflow
-from tests.benchmarks import boosted, orderings
+from tests.benchmarks import boosted, first_tags, orderings
 
 N = 4000
 
@@ -90,9 +90,9 @@ def fake_bundle(folder):
 
 def test_the_run_of_large_jets(tmp_path):
     """The workflow takes it: what is compared is judged on the sample, each weight is a training."""
-    found = boosted.files(fake_bundle(tmp_path / "bundle"))
-    workflow.write_config(tmp_path / "config", found)
-    run = load(found["config"] | {"seed": 1}, [tmp_path / "config", workflow.CONFIG])
+    found = boosted.files()
+    workflow.write_config(tmp_path, found)
+    run = load(found["config"] | {"seed": 1}, [tmp_path, workflow.CONFIG])
     judged = [name for name in run.run.taggers if boosted.SAMPLE in run.samples_of(name)]
     assert {name for ratio in boosted.RATIOS for name in (ratio.above, ratio.below)} == set(judged)
     for name, weights in boosted.WEIGHTS.items():
@@ -100,6 +100,18 @@ def test_the_run_of_large_jets(tmp_path):
         assert boosted.COLUMN in run.classifiers[name].decorrelate
         assert run.classifiers[name].sample == boosted.FLAT
     assert len({ratio.name for ratio in boosted.RATIOS}) == len(boosted.RATIOS)
+
+
+def test_the_runs_of_first_tags(tmp_path):
+    """The workflow takes both: the first has the tagger whose bundle is asked of large jets in the second."""
+    small = first_tags.small()
+    assert first_tags.SMALL in load(small | {"seed": 1}, [workflow.CONFIG]).classifiers
+    found = first_tags.files(fake_bundle(tmp_path / "bundle"))
+    workflow.write_config(tmp_path / "config", found)
+    run = load(found["config"] | {"seed": 1}, [tmp_path / "config", workflow.CONFIG])
+    compared = {name for ratio in first_tags.RATIOS for name in (ratio.above, ratio.below)}
+    assert compared == set(run.classifiers)
+    assert {one.sample for one in run.classifiers.values()} == {first_tags.SAMPLE}
 
 
 def test_summary_counts_seeds():
