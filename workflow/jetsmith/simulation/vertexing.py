@@ -134,10 +134,12 @@ def _candidates(selected, helix, error, eta, phi, points, belongs):
 def _merge(points, belongs):
     """Indices of the vertices left after those that share tracks with a bigger one are dropped."""
     sizes = np.array([np.sum(belongs[row]) for row in range(len(points))])
-    order = np.argsort(-sizes, kind="mergesort")
+    left = sizes.copy()
     kept = np.empty(len(points), np.int64)
     n_kept = 0
-    for a in order:
+    for _ in range(len(points)):
+        a = np.argmax(left)  # of equal ones the first; a sort takes seconds to compile
+        left[a] = -1
         double = False
         for b in kept[:n_kept]:
             shared = np.sum(belongs[a] & belongs[b])
