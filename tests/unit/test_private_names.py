@@ -36,6 +36,8 @@ HEAVY = {
     "jetsmith.classifiers._histogram",
     "jetsmith.classifiers._jax",
     "jetsmith.classifiers._keras",
+    "jetsmith.classifiers._onnx_labels",
+    "jetsmith.classifiers._onnx_within",
     "jetsmith.classifiers._rates",
     "jetsmith.classifiers._scaler",
     "jetsmith.classifiers._tensorflow",

@@ -12,6 +12,7 @@ import yaml
 
 from jetsmith import io
 from jetsmith.bundle import Bundle
+from jetsmith.classifiers import _onnx_labels, _onnx_within
 from jetsmith.classifiers.onnx import Options
 from jetsmith.derivations import of, of_tags
 from jetsmith.derivations.of_within import OF_WITHIN, PREFIXES, SUBJETS, WIDE
@@ -194,6 +195,16 @@ def test_the_lower_score_counts(folder: Path, tmp_path: Path) -> None:
     found = np.asarray(rows["p_b_jets"])
     np.testing.assert_allclose(found[~lacks], np.minimum(first, second)[~lacks], atol=1e-6)
     np.testing.assert_allclose(found + np.asarray(rows["p_other"]), np.where(lacks, np.nan, 1), atol=1e-6)
+
+
+def test_outputs_are_added_up_to_classes(folder: Path) -> None:
+    """What is of no class is left out; of none of them is no score, of one jet within or of two."""
+    given = np.array([[0.2, 0.3, 0.5], [0.0, 0.0, 1.0], [0.5, 0.5, 0.0]])
+    labels = {"b_jets": ["first"], "other": ["second"]}
+    found = _onnx_labels.by_class(given, labels, spec_of(folder), ("first", "second", "third"))
+    np.testing.assert_allclose(found, [[0.4, 0.6], [np.nan, np.nan], [0.5, 0.5]])
+    lowest = _onnx_within.least_alike([found, found[[0, 2, 1]], np.full((3, 2), 0.45)])
+    np.testing.assert_allclose(lowest, [[0.4, 0.6], [np.nan, np.nan], [np.nan, np.nan]])
 
 
 @pytest.mark.parametrize(

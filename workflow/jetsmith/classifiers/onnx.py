@@ -285,7 +285,8 @@ def read(spec: RecipeSpec, rows: "Rows", threads: int = 1) -> "Stored":
     no = np.zeros(len(rows), bool)
     if not options.file:
         out, not_tagged = _of_bundle(options, spec, rows, threads)
-        return Stored(out, None, not_tagged, no, no, out)
+        absent = np.asarray(np.isnan(out).any(axis=1)) & ~not_tagged  # of none of `labels`
+        return Stored(out, None, not_tagged, absent, no, out)
     from jetsmith.classifiers import _onnx, _onnx_tagger
 
     of_file = _onnx_tagger if options.preprocess else _onnx
@@ -302,7 +303,10 @@ def read(spec: RecipeSpec, rows: "Rows", threads: int = 1) -> "Stored":
 def _of_bundle(
     options: Options, spec: RecipeSpec, rows: "Rows", threads: int
 ) -> tuple["FloatArray", "BoolArray"]:
-    """Class probabilities, shape (N, C), float32, and rows that lack a jet that the bundle reads, (N,)."""
+    """Class probabilities, shape (N, C), float32, and rows that lack a jet that the bundle reads, (N,).
+
+    NaN for these, and for rows that are of none of `labels`.
+    """
     import numpy as np
 
     from jetsmith.bundle import Bundle
