@@ -93,7 +93,7 @@ COMPARED = (
     ("particlenet", "cross_entropy"),
     ("particle_transformer", "cross_entropy"),
 )
-SHARED = ("dense-decorrelated", "deepjet-focal_and_regression", "transformer-tracks")  # by two devices, too
+ALONE = ("dense-cross_entropy", "deep_double-cross_entropy", "particle_transformer-cross_entropy")
 
 
 def spec_of(model: str, losses: str) -> ClassifierSpec:
@@ -144,8 +144,8 @@ def data_of(spec: ClassifierSpec) -> tuple[Rows, dict[str, Any]]:
 
 
 def files(folder: Path, devices: int) -> list[Path]:
-    """Networks there. What shares batches between devices knows losses, and no layers: one a kind of loss."""
-    return sorted(p for p in folder.glob("*.keras") if devices == 1 or p.stem in SHARED)
+    """Networks there. What shares batches between devices does not know their layers: a part is enough."""
+    return sorted(p for p in folder.glob("*.keras") if devices == 1 or p.stem not in ALONE)
 
 
 def descend(runs: Any, network: Any, data: Any, jets: NDArray[Any]) -> list[NDArray[Any]]:

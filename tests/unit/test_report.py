@@ -340,6 +340,7 @@ def test_stand_ins_are_on_the_page_with_who_reads_them(tmp_path: Path) -> None:
             "wjets": {},
         },
         "three": {"ttbar": {}},
+        "four": {"wjets": {"stand_ins": {"sv_t": of_vertex}}},
     }
     for name, datasets in told.items():
         io.write_json(tmp_path / f"{name}.json", {"classifier": name, "datasets": datasets})
@@ -351,6 +352,7 @@ def test_stand_ins_are_on_the_page_with_who_reads_them(tmp_path: Path) -> None:
     for words in (
         f"{HOSTILE}cpf_sigttbar, wjets The one: ak4.b, charged.a two: ak4.b, charged.a",
         "no anglesv_r, sv_sttbar two: 5 inputsak4.c, ak4.d0, ak4.d1, ak4.d2, ak4.d3",
+        "no anglesv_twjets four: ak4.c",  # of other data sets, so a row of its own
         "docs/tag_inputs.md",
     ):
         assert words in shown, words

@@ -5,7 +5,7 @@ Where a bundle reads `jetPt`, the tagger has `subjet1_jetPt`, `subjet2_jetPt` or
 (CMS, BTV-13-001).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jetsmith.configuration.records import hint
@@ -13,17 +13,15 @@ from jetsmith.derivations.of_within import PREFIXES
 from jetsmith.specs.classifiers import RecipeSpec
 
 if TYPE_CHECKING:
-    from jetsmith.bundle import Bundle
-    from jetsmith.bundle_inputs import Values
+    from jetsmith.bundle_inputs import Group, Values
     from jetsmith.classifiers.onnx import Options
     from jetsmith.io import BoolArray, FloatArray
-    from jetsmith.packed.rows import Rows
 
 MOMENTA = ("jet_raw_pt_gev", "jet_pt_gev")  # 0 where there is no such jet
-Group = Mapping[str, Any]
+Said = Mapping[str, Any]  # a group, as inputs.json has it
 
 
-def misfits(options: "Options", spec: RecipeSpec, groups: list[Group]) -> Iterator[str]:
+def misfits(options: "Options", spec: RecipeSpec, groups: list[Said]) -> Iterator[str]:
     """`within` names jets once each, and `inputs` are of each what the bundle reads."""
     if unknown := [prefix for prefix in options.within if prefix not in PREFIXES]:
         yield f"within: no jets `{unknown[0]}` within a large one{hint(unknown[0], PREFIXES)}"
@@ -45,7 +43,7 @@ def misfits(options: "Options", spec: RecipeSpec, groups: list[Group]) -> Iterat
 
 
 def features_taken(
-    options: "Options", spec: RecipeSpec, groups: list[Group]
+    options: "Options", spec: RecipeSpec, groups: list[Said]
 ) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """Group and name of each feature of the tagger, and how the bundle takes it."""
     where = {name: inputs.group for inputs in spec.inputs for name in inputs.features}
@@ -55,25 +53,28 @@ def features_taken(
             yield where[name], name, {**feature, "source": prefix + feature["source"]}
 
 
+def by_name(spec: RecipeSpec, packed: "FloatArray") -> dict[str, "FloatArray"]:
+    """Features of some rows, from all of them side by side, shape (n, F)."""
+    names = [name for inputs in spec.inputs for name in inputs.features]
+    return dict(zip(names, packed.T, strict=True))
+
+
 def jets(
-    spec: RecipeSpec, prefix: str, bundle: "Bundle", rows: "Rows", which: slice
+    prefix: str, groups: "Sequence[Group]", features: Mapping[str, "FloatArray"]
 ) -> tuple[dict[str, "Values"], "BoolArray"]:
-    """What the bundle reads of one jet within each of some rows, and whether there is one, shape (n,)."""
+    """What a bundle reads of one jet within each of some rows, and whether there is one, shape (n,)."""
     import numpy as np
 
     from jetsmith.bundle_inputs import Values
     from jetsmith.bundles import _jets
 
-    names = [name for inputs in spec.inputs for name in inputs.features]
-    packed = rows.flat_as_packed(which)
-    found, there = {}, np.zeros(len(packed), np.bool_)
-    for group in bundle.groups:
-        given = [_jets.given(packed[:, names.index(prefix + f.name)], f) for f in group.features]
+    found, momenta = {}, []
+    for group in groups:
+        given = [_jets.given(features[prefix + feature.name], feature) for feature in group.features]
         found[group.group] = Values(np.stack(given, axis=-1))
-        for feature, values in zip(group.features, given, strict=True):
-            if feature.source in MOMENTA:
-                there |= values > 0
-    return found, there
+        named = zip(group.features, given, strict=True)
+        momenta += [values for feature, values in named if feature.source in MOMENTA]
+    return found, np.logical_or.reduce([values > 0 for values in momenta])
 
 
 def least_alike(each: list["FloatArray"]) -> "FloatArray":

@@ -1,22 +1,20 @@
 """Models of others: nothing is trained, rows are scored by a bundle (`jetsmith.bundle`) or a bare ONNX file.
 
-Features of a bundle are read as they are packed, so each has to be defined as it says; its transform is
-undone again, since a bundle transforms its inputs itself. A bare file says nothing of what its numbers are:
+A bundle says itself what it reads. A bare file says nothing of what its numbers are:
 `tensors` puts them together from flat features, as they are packed, and numbers that are the same for all
 rows; `outputs` says of which class each number is that comes out. With a preprocessing file of weaver's
 (`preprocess`) it reads sequences: `variables` says which features are meant, `labels` what comes out.
 """
 
 import importlib.util
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from jetsmith import plugs
-from jetsmith.classifiers import _onnx_labels, _onnx_within
+from jetsmith.classifiers import _onnx_bundle
 from jetsmith.configuration.records import hint
 from jetsmith.specs.classifiers import ClassifierSpec, RecipeSpec
 from jetsmith.specs.features import ColumnGroup
@@ -25,15 +23,13 @@ from jetsmith.strict import Name, Positive, Single
 if TYPE_CHECKING:
     from jetsmith.classifiers import Device, Task
     from jetsmith.classifiers.stored import Stored
-    from jetsmith.io import BoolArray, FloatArray
+    from jetsmith.io import FloatArray
     from jetsmith.packed.rows import Rows
 
 TRAINS, COMPUTES, SEQUENCES, MODELS = False, True, True, False
 SIGNED, TAGS = False, True
-CHECKSUMS, INPUTS = "SHA256SUMS", "inputs.json"
 BARE = ("tensors", "divided_by", "outputs")  # of a file without preprocessing
 WEAVER = ("preprocess", "preprocess_sha256", "variables")
-DEFINITION = ("source", "slot", "transform", "clip", "default")  # keys of a feature that change its numbers
 
 
 Entry = str | Single  # a feature, or a number that is the same for all
@@ -100,7 +96,7 @@ class Options(plugs.Options):
         elif given:
             yield f"{', '.join(given)}: of a file with `preprocess`; give that, or leave it out"
         elif kind == "bundle":
-            yield from self._of_bundle(spec)
+            yield from _onnx_bundle.misfits(self, spec)
         else:
             yield from self._of_file(spec)
 
@@ -172,84 +168,10 @@ class Options(plugs.Options):
                 f"{', '.join(spec.class_names)} once, in the order of the file, or one of two"
             )
 
-    def _of_bundle(self, spec: ClassifierSpec) -> Iterator[str]:
-        sums = Path(self.bundle, CHECKSUMS)
-        if not self.bundle or not sums.is_file():
-            yield f"bundle: `{self.bundle}` is no folder of a bundle: it has no {CHECKSUMS}"
-            return
-        found = plugs.sha256(sums)
-        if found != self.sha256:
-            yield f"sha256: the bundle in {self.bundle} is {found}; write that, where it is the one you mean"
-            return
-        inputs = Path(self.bundle, INPUTS)
-        if not inputs.is_file() or plugs.sha256(inputs) not in sums.read_text():
-            yield f"bundle: {inputs} is missing or was changed; get the bundle again"
-            return
-        about = self._about()
-        if self.labels:
-            yield from _onnx_labels.misfits(self.labels, spec, about["classes"], "class of the bundle")
-        elif set(about["classes"]) != set(spec.class_names):
-            yield (
-                f"bundle: has the classes {', '.join(about['classes'])}; `classes` of the tagger are "
-                f"{', '.join(spec.class_names)}: `labels` says which of them are which"
-            )
-        if self.within:
-            yield from _onnx_within.misfits(self, spec, about["groups"])
-            return
-        given = {inputs.group: inputs for inputs in spec.inputs}
-        for group in about["groups"]:
-            name, wanted = group["group"], [feature["name"] for feature in group["features"]]
-            if name not in given:
-                yield f"bundle: reads a group `{name}`, which `inputs` lacks{hint(name, given)}"
-            elif set(wanted) != set(given[name].features):
-                yield f"bundle: reads of `{name}` {', '.join(wanted)}; write exactly these in `inputs`"
-        for name in given.keys() - {group["group"] for group in about["groups"]}:
-            yield f"bundle: reads no group `{name}`; leave it out of `inputs`"
-
     def misfits_of_features(self, spec: ClassifierSpec, groups: Mapping[str, ColumnGroup]) -> Iterator[str]:
         """Features are computed as the bundle takes them."""
-        if self.file:
-            return
-        if self.within:
-            yield from self._of_features_within(spec, groups)
-            return
-        for group in self._about()["groups"]:
-            name = group["group"]
-            if name not in groups:
-                yield f"bundle: `{name}` is no feature group, and the bundle reads one"
-                continue
-            ours = groups[name]
-            if (ours.kind, ours.sort_by) != (group["kind"], group["sorted_by"]) or ours.length < group[
-                "length"
-            ]:
-                yield (
-                    f"bundle: reads `{name}` as {group['kind']} of {group['length']} sorted by "
-                    f"`{group['sorted_by']}`; config/features/{name}.yaml has {ours.kind}, {ours.length}, "
-                    f"`{ours.sort_by}`"
-                )
-            for feature in group["features"]:
-                column = ours.features[feature["name"]].model_dump(mode="json")
-                yield from _other_than(feature, column, f"{name}.{feature['name']}", name)
-
-    def _of_features_within(self, spec: ClassifierSpec, groups: Mapping[str, ColumnGroup]) -> Iterator[str]:
-        for group, name, wanted in _onnx_within.features_taken(self, spec, self._about()["groups"]):
-            column = groups[group].features[name].model_dump(mode="json")
-            yield from _other_than(wanted, column, f"{group}.{name}", group)
-
-    def _about(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(Path(self.bundle, INPUTS).read_text())
-        return found
-
-
-def _other_than(
-    wanted: Mapping[str, Any], ours: Mapping[str, Any], feature: str, group: str
-) -> Iterator[str]:
-    """The first key by which a feature of ours is another than the bundle takes."""
-    for key in [key for key in DEFINITION if ours[key] != wanted[key]][:1]:
-        yield (
-            f"bundle: takes `{feature}` with `{key}: {wanted[key]}`; "
-            f"config/features/{group}.yaml has `{key}: {ours[key]}`"
-        )
+        if not self.file:
+            yield from _onnx_bundle.misfits_of_features(self, spec, groups)
 
 
 def device(spec: RecipeSpec, threads: int, gpus: int) -> "Device":
@@ -277,67 +199,28 @@ def read(spec: RecipeSpec, rows: "Rows", threads: int = 1) -> "Stored":
     from jetsmith.errors import InputError
 
     options = Options.model_validate(spec.architecture)
-    places = [(Path(options.file) if options.file else Path(options.bundle, CHECKSUMS), options.sha256)]
-    places += [(Path(options.preprocess), options.preprocess_sha256)] if options.preprocess else []
-    for place, digest in places:
+    if options.file:
+        pinned = [(Path(options.file), options.sha256)]
+        pinned += [(Path(options.preprocess), options.preprocess_sha256)] if options.preprocess else []
+    else:
+        pinned = [(_onnx_bundle.checksums(options), options.sha256)]
+    for place, digest in pinned:
         if (found := plugs.sha256(place)) != digest:
             raise InputError(f"{place}: is {found}, and not {digest} of {spec.name}'s file")
-    no = np.zeros(len(rows), bool)
-    if not options.file:
-        out, not_tagged = _of_bundle(options, spec, rows, threads)
-        absent = np.asarray(np.isnan(out).any(axis=1)) & ~not_tagged  # of none of `labels`
-        return Stored(out, None, not_tagged, absent, no, out)
-    from jetsmith.classifiers import _onnx, _onnx_tagger
+    not_tagged = no = np.zeros(len(rows), bool)
+    if options.file:
+        from jetsmith.classifiers import _onnx, _onnx_tagger
 
-    of_file = _onnx_tagger if options.preprocess else _onnx
-    out = of_file.probabilities(options, spec, rows, threads)
-    absent = np.asarray(np.isnan(out).any(axis=1))
-    if len(rows) and absent.all():
+        out = (_onnx_tagger if options.preprocess else _onnx).probabilities(options, spec, rows, threads)
+    else:
+        out, not_tagged = _onnx_bundle.probabilities(options, spec, rows, threads)
+    absent = np.asarray(np.isnan(out).any(axis=1)) & ~not_tagged
+    if options.file and len(rows) and absent.all():
         raise InputError(
             f"{spec.name}: none of the {len(rows):,} rows has all inputs of {options.file}; are these the "
             "events that it is for?"
         )
-    return Stored(out, None, no, absent, no, out)
-
-
-def _of_bundle(
-    options: Options, spec: RecipeSpec, rows: "Rows", threads: int
-) -> tuple["FloatArray", "BoolArray"]:
-    """Class probabilities, shape (N, C), float32, and rows that lack a jet that the bundle reads, (N,).
-
-    NaN for these, and for rows that are of none of `labels`.
-    """
-    import numpy as np
-
-    from jetsmith.bundle import Bundle
-    from jetsmith.bundle_inputs import Values, check
-    from jetsmith.bundles import _jets
-    from jetsmith.packed.rows import CHUNK
-
-    bundle = Bundle(options.bundle, threads)
-    out = np.full((len(rows), len(spec.classes)), np.nan, np.float32)
-    not_tagged = np.zeros(len(rows), np.bool_)
-
-    def classes(jets: Mapping[str, Values]) -> "FloatArray":
-        for group in bundle.groups:
-            check(group, jets[group.group].values)
-        found = bundle.score(jets)[0]
-        if options.labels:
-            return _onnx_labels.by_class(found, options.labels, spec, bundle.classes)
-        return found[:, [bundle.classes.index(name) for name in spec.class_names]]
-
-    for which in rows.slices(CHUNK):
-        if not options.within:
-            out[which] = classes(_jets.raw(rows, which, bundle.groups))
-            continue
-        each = []
-        for prefix in options.within:
-            jets, there = _onnx_within.jets(spec, prefix, bundle, rows, which)
-            not_tagged[which] |= ~there
-            each.append(classes(jets))
-        out[which] = _onnx_within.least_alike(each)
-    out[not_tagged] = np.nan
-    return out, not_tagged
+    return Stored(out, None, not_tagged, absent, no, out)
 
 
 def predict(spec: RecipeSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":

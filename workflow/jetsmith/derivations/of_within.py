@@ -1,6 +1,6 @@
 """Jets within a large jet: the inputs of AK4 taggers about each soft-drop subjet, and about the jet itself.
 
-Every way to the tag information of AK4 jets is here three times more, its columns with a prefix:
+Every way to what CSVv2 and DeepCSV read of AK4 jets is here three times more, its columns with a prefix:
 `subjet1_tag_vertex_mass_gev` is what `tag_vertex_mass_gev` is of an AK4 jet, of the harder subjet with the
 candidates and vertices that are its own. `wide_` is the large jet itself, with those within its radius, 0.8.
 """

@@ -47,9 +47,9 @@ def near_axis(is_measured: Lists, jet_dist: Lists, decay_len: Lists) -> Lists:
     return mask_of(is_measured, (is_measured.values != 0) & keep & enough[is_measured.owner])
 
 
-def selected(is_near_axis: Lists, distance: Lists) -> Lists:
+def selected(is_near_axis: Lists, distance: Lists, radius: float = DELTA_R) -> Lists:
     """Those within 0.3 of the axis."""
-    return mask_of(distance, (is_near_axis.values != 0) & (distance.values < DELTA_R))
+    return mask_of(distance, (is_near_axis.values != 0) & (distance.values < radius))
 
 
 def without_kaons(is_selected: Lists, pt: Lists, eta: Lists, phi: Lists, charge: Lists) -> Lists:
@@ -198,13 +198,14 @@ def above_mass(
 
 
 def tagged_vertices(
-    n_tracks: Array, mass: Lists, n_of_vertex: Lists, dxy: Lists, dxy_sig: Lists, distance: Lists
-) -> Lists:
+    n_tracks: Array, mass: Lists, n_of_vertex: Lists, dxy: Lists, dxy_sig: Lists, distance: Lists,
+    radius: float = DELTA_R,
+) -> Lists:  # fmt: skip
     """Vertices that CMS' tag information takes; which tracks they share with the primary one is not told.
 
     ASSUME opposite charges in a vertex of two tracks with the mass of a K0S.
     """
-    keep = are_displaced(mass, n_of_vertex, dxy, dxy_sig) & (distance.values < DELTA_R)
+    keep = are_displaced(mass, n_of_vertex, dxy, dxy_sig) & (distance.values < radius)
     return mask_of(mass, keep & (n_tracks[mass.owner] >= MIN_TRACKS))
 
 

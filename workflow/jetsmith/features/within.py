@@ -5,7 +5,6 @@ import numpy as np
 from jetsmith.angles import delta_r
 from jetsmith.features import tagging
 from jetsmith.features.table import Array, Lists
-from jetsmith.features.tagging import are_displaced, mask_of
 
 RADIUS = 0.4  # of what belongs to a subjet: that of AK4 jets
 WIDE_RADIUS = 0.8  # of tracks and vertices to a large jet
@@ -48,12 +47,11 @@ def same(values: Array | Lists) -> Array | Lists:
 
 def selected(is_near_axis: Lists, distance: Lists) -> Lists:
     """As `tagging.selected`, within 0.8 of the axis."""
-    return mask_of(distance, (is_near_axis.values != 0) & (distance.values < WIDE_RADIUS))
+    return tagging.selected(is_near_axis, distance, WIDE_RADIUS)
 
 
 def tagged_vertices(
     n_tracks: Array, mass: Lists, n_of_vertex: Lists, dxy: Lists, dxy_sig: Lists, distance: Lists
 ) -> Lists:
     """As `tagging.tagged_vertices`, within 0.8 of the axis."""
-    keep = are_displaced(mass, n_of_vertex, dxy, dxy_sig) & (distance.values < WIDE_RADIUS)
-    return mask_of(mass, keep & (n_tracks[mass.owner] >= tagging.MIN_TRACKS))
+    return tagging.tagged_vertices(n_tracks, mass, n_of_vertex, dxy, dxy_sig, distance, WIDE_RADIUS)

@@ -7,23 +7,31 @@ from jetsmith.texts import count, interval, minus, split_text
 
 
 def stand_ins(checks: Sequence[Table], classifiers: Table) -> list[Row]:
-    """One row a reason why columns are not what their names say: which, in what data sets, who reads them."""
-    found: dict[str, Row] = {}
+    """A row for columns that are not what they say for one reason, in the same data sets, with readers."""
+    datasets: dict[tuple[str, str], list[str]] = {}
+    readers: dict[tuple[str, str], dict[str, dict[str, None]]] = {}
     for check in checks:
         title = classifiers.get(check["classifier"], {}).get("title", check["classifier"])
         for dataset, about in check["datasets"].items():
             for column, told in about.get("stand_ins", {}).items():
-                row = found.setdefault(told["reason"], {"columns": {}, "datasets": {}, "readers": {}})
-                row["columns"][column] = row["datasets"][dataset] = None
-                row["readers"].setdefault(title, {}).update(dict.fromkeys(told["features"]))
+                key = column, told["reason"]
+                if dataset not in datasets.setdefault(key, []):
+                    datasets[key].append(dataset)
+                readers.setdefault(key, {}).setdefault(title, {}).update(dict.fromkeys(told["features"]))
+    found: dict[tuple[str, tuple[str, ...]], Row] = {}
+    for (column, reason), where in datasets.items():
+        row = found.setdefault((reason, tuple(where)), {"columns": [], "readers": {}})
+        row["columns"].append(column)
+        for title, features in readers[column, reason].items():
+            row["readers"].setdefault(title, {}).update(features)
     return [
         {
-            "columns": list(row["columns"]),
+            "columns": row["columns"],
             "reason": reason,
-            "datasets": list(row["datasets"]),
+            "datasets": list(where),
             "readers": [{"title": title, "features": list(of)} for title, of in row["readers"].items()],
         }
-        for reason, row in found.items()
+        for (reason, where), row in found.items()
     ]
 
 

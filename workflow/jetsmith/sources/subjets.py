@@ -34,7 +34,7 @@ def names(branches: set[str], scores: re.Pattern[str]) -> list[str]:
 
 def columns(branches: set[str]) -> set[str]:
     """Canonical columns of subjets that these branches suffice for."""
-    if not branches.issuperset(INDICES):
+    if not branches.issuperset((*INDICES, PREFIX + MOMENTA["subjet_pt_gev"])):
         return set()
     return {name for name, branch in MOMENTA.items() if PREFIX + branch in branches}
 
@@ -54,11 +54,10 @@ def lowest(jets: KeptJets, name: str) -> Array:
 
 def fill(columns_: Columns, jets: KeptJets) -> None:
     """Lists of the momenta of the subjets that there are, in the order of the jet's indices."""
-    for name in sorted(columns(set(jets.events))):
-        found, there = _of_both(jets, MOMENTA[name])
-        if name == "subjet_raw_pt_gev":
-            found = (1 - found) * _of_both(jets, "pt")[0]
-        columns_.ragged(name, counts_to_offsets(there.sum(axis=1)), found[there])
+    given = {name: _of_both(jets, MOMENTA[name]) for name in sorted(columns(set(jets.events)))}
+    for name, (found, there) in given.items():
+        values = (1 - found) * given["subjet_pt_gev"][0] if name == "subjet_raw_pt_gev" else found
+        columns_.ragged(name, counts_to_offsets(there.sum(axis=1)), values[there])
 
 
 def _of_both(jets: KeptJets, name: str) -> tuple[FloatArray, BoolArray]:
