@@ -3,6 +3,7 @@
 from jetsmith.calibration.stage import calibrate
 from jetsmith.job import job
 from jetsmith.specs.classifiers import JudgedSpec
+from jetsmith.specs.run import CalibrationSpec
 
 with job(snakemake):
     calibrate(
@@ -11,6 +12,8 @@ with job(snakemake):
         working_points=snakemake.params.working_points,
         pt_bins_gev=snakemake.params.pt_bins_gev,
         abseta_bins=snakemake.params.abseta_bins,
+        third_bins=snakemake.params.third_bins,
+        settings=CalibrationSpec(**snakemake.params.settings),
         output=snakemake.output.corrections,
         numbers_output=snakemake.output.numbers,
     )

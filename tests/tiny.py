@@ -24,12 +24,16 @@ FILES: dict[str, Any] = {
         "selection": {
             "ak4": {
                 "pt_min_gev": 20.0, "abseta_max": 2.5, "jet_id": 2, "pt_bins_gev": [20, 60, 300],
-                "abseta_bins": [0, 1.2, 2.5],
+                "abseta_bins": [0, 1.2, 2.5], "third_bins": {"n_pv": [0, 20, 60]},
             }
         },
         "samples": {"mine": {"datasets": ["jets"], "folds": 0, "normalise": "unit"}},
         "taggers": {"score": "mine", "trees": "mine"},
         "working_points": {"L": 0.3, "M": 0.1},
+        "calibration": {
+            "min_passing": 50.0, "allow_few_passing": True, "min_effective": 10.0,
+            "flat_efficiency": {"F70": 0.7},
+        },
         "bundles": True,
         "partition": {"at_least": 1, "target_mb": 1000.0},
         "skim": {"chunk_entries": 500, "max_loss_fraction": 0.0, "retries": 0, "write_root": False},

@@ -125,7 +125,7 @@ def files() -> dict[str, Any]:
     wanted = {
         key: value
         for key, value in workflow.shipped("boosted").items()
-        if key in ("selection", "samples", "working_points")
+        if key in ("selection", "samples", "working_points", "calibration")
     }
     flat = {"datasets": ["higgs_bb_flat", "qcd_flat", "qcd_flat_bb"], "normalise": "flat"}
     wanted["samples"] = {SAMPLE: wanted["samples"][SAMPLE], FLAT: flat}

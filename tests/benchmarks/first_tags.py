@@ -74,6 +74,7 @@ def small() -> dict[str, Any]:
         "samples": {"jets": shipped["samples"]["jets"]},
         "taggers": {SMALL: "jets"},
         "working_points": {"M": 0.01},
+        "calibration": {"allow_few_passing": True},
     }
 
 
@@ -82,7 +83,7 @@ def files(bundle: Mapping[str, str]) -> dict[str, Any]:
     shipped = workflow.shipped("boosted")
     datasets = ["higgs_bb_flat", "qcd_flat", "qcd_flat_bb"]
     found: dict[str, Any] = {
-        "config": {key: shipped[key] for key in ("selection", "working_points")}
+        "config": {key: shipped[key] for key in ("selection", "working_points", "calibration")}
         | {
             "title": "First tags of large jets",
             "simulation_scale": SCALE,

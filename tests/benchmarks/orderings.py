@@ -128,7 +128,7 @@ def stages(folder: Path) -> dict[str, dict[str, float]]:
 
 def files() -> dict[str, Any]:
     """What a run has beside the checkout's configuration."""
-    wanted = {key: workflow.shipped("config")[key] for key in ("selection", "working_points")}
+    wanted = {key: workflow.shipped("config")[key] for key in ("selection", "working_points", "calibration")}
     wanted |= {
         "title": "The family of AK4 taggers",
         "splits": {"train": 0.5, "validation": 0.1, "calibration": 0.05, "test": 0.35},

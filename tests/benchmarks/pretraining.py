@@ -85,6 +85,7 @@ def files(data: Path) -> dict[str, Any]:
         "samples": {"jets": {"datasets": ["ttbar"]}, FEW: {"datasets": ["deepntuples_ttbar"], "folds": 5}},
         "taggers": {**taggers, "deepntuples_bdt": FEW, "deepntuples_deepsets": FEW},
         "working_points": {"L": 0.1},
+        "calibration": {"allow_few_passing": True},
         "bundles": False,
         "explain": {"enabled": False},
     }

@@ -9,10 +9,16 @@ from typing import Any
 
 import correctionlib
 import numpy as np
+import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from jetsmith.calibration import calibrate
-from jetsmith.calibration.maps import counts, efficiency_map, find_thresholds
+from jetsmith.calibration.axes import axes_of
+from jetsmith.calibration.flat import flat_points
+from jetsmith.calibration.maps import EfficiencyMap, counts, efficiency_map, find_thresholds, grouped
 from jetsmith.errors import InputError
 from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import (
@@ -23,11 +29,13 @@ from jetsmith.specs.classifiers import (
     TrainingSpec,
 )
 from jetsmith.specs.features import Inputs
+from jetsmith.specs.run import CalibrationSpec, MarksSpec
 from tests.unit.score_files import scored_jets, write_scores
 
 PT = (30.0, 50.0, 100.0, 300.0)
 ETA = (0.0, 1.2, 2.5)
 POINTS = {"L": 0.1, "M": 0.01, "T": 0.001}
+ANY = CalibrationSpec(allow_few_passing=True, min_effective=0)
 B = ClassSpec(name="b_jets", truth=(500, 510), label="b", color="#1f77b4", flavor=5)
 C = ClassSpec(name="c_jets", truth=(400,), label="c", color="#ff7f0e", flavor=4)
 LIGHT = ClassSpec(name="light_jets", truth=(0, 1), label="light", color="#2ca02c", flavor=0)
@@ -51,6 +59,13 @@ def make_spec(backgrounds: tuple[ClassSpec, ...] = (LIGHT, C)) -> ClassifierSpec
         signal_class=B,
         background_classes=backgrounds,
     )
+
+
+def mapped(
+    jets: ScoredJets, threshold: float, abseta: tuple[float, ...] = ETA, min_effective: float = 0.0
+) -> EfficiencyMap:
+    """The map of jets at or above a threshold."""
+    return efficiency_map(jets, jets.discriminant >= threshold, axes_of("ak4", PT, abseta, {}), min_effective)
 
 
 def make_scores(path: Path, n: int = 40_000, seed: int = 1) -> dict[str, Any]:
@@ -79,7 +94,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str
     folder = tmp_path_factory.mktemp("calibration")
     table = make_scores(folder / "scores.parquet")
     outputs = folder / "deepcsv.json", folder / "numbers.json"
-    calibrate(make_spec(), folder / "scores.parquet", POINTS, PT, ETA, *outputs)
+    calibrate(make_spec(), folder / "scores.parquet", POINTS, PT, ETA, *outputs, settings=ANY)
     return folder, table, json.loads((folder / "numbers.json").read_text())
 
 
@@ -110,8 +125,7 @@ def test_thresholds_are_those_of_the_calibration_split(
         assert (passing == (table["discriminant"][light] >= point["threshold"])).all()
         assert point["threshold_low"] < threshold < point["threshold_high"]
         assert point["efficiencies"]["light_jets"]["value"] == pytest.approx(target, rel=0.6)
-    assert numbers["working_points"]["L"]["reliable"]
-    assert not numbers["working_points"]["T"]["reliable"]
+    assert [numbers["working_points"][name]["doubt"] for name in POINTS] == ["", "few", "few"]
     assert numbers["threshold_class"] == "light_jets"
 
 
@@ -130,7 +144,7 @@ def test_efficiencies_are_numpys(calibrated: tuple[Path, dict[str, Any], dict[st
             chosen = of_class & (abseta >= ETA[i]) & (abseta < ETA[i + 1] + (i == 1))
             in_bin = chosen & (pt >= low_pt) & (pt < high_pt)
             empty = not in_bin.any()
-            rows = chosen if empty else in_bin
+            rows = chosen & (pt >= PT[1]) & (pt < PT[2]) if empty else in_bin  # those next to it
             weight = table["weight"][rows]
             passing = table["discriminant"][rows] >= numbers["working_points"]["M"]["threshold"]
             want = np.clip(weight[passing].sum() / weight.sum(), 0, 1)
@@ -159,21 +173,21 @@ def test_small_samples_leave_tight_points_out_and_say_so(tmp_path: Path) -> None
     """300 jets cannot define 0.1%; nothing at all is an error that names the file."""
     make_scores(tmp_path / "scores.parquet", 600)
     outputs = tmp_path / "out.json", tmp_path / "numbers.json"
-    calibrate(make_spec(), tmp_path / "scores.parquet", POINTS, PT, ETA, *outputs)
+    calibrate(make_spec(), tmp_path / "scores.parquet", POINTS, PT, ETA, *outputs, settings=ANY)
     numbers = json.loads(outputs[1].read_text())
     assert "T" in numbers["undefined"]
     assert "T" not in numbers["working_points"]
     values = correctionlib.CorrectionSet.from_file(str(outputs[0]))["deepcsv_wp_values"]
     assert "left out for lack of jets" in values.description
     with pytest.raises(InputError, match=r"scores\.parquet.*light_jets"):
-        calibrate(make_spec(), tmp_path / "scores.parquet", {"T": 1e-3}, PT, ETA, *outputs)
+        calibrate(make_spec(), tmp_path / "scores.parquet", {"T": 1e-3}, PT, ETA, *outputs, settings=ANY)
 
 
 def test_classes_without_code_are_quoted_but_not_corrected(tmp_path: Path) -> None:
     """`not_b_jets` fixes the thresholds and has no place on the flavor axis."""
     make_scores(tmp_path / "scores.parquet", 5000)
     outputs = tmp_path / "out.json", tmp_path / "numbers.json"
-    calibrate(make_spec((OTHER, C)), tmp_path / "scores.parquet", {"L": 0.1}, PT, ETA, *outputs)
+    calibrate(make_spec((OTHER, C)), tmp_path / "scores.parquet", {"L": 0.1}, PT, ETA, *outputs, settings=ANY)
     numbers = json.loads(outputs[1].read_text())
     assert numbers["threshold_class"] == "not_b_jets"
     assert set(numbers["working_points"]["L"]["efficiencies"]) == {"b_jets", "not_b_jets", "c_jets"}
@@ -188,7 +202,16 @@ def test_scores_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     table["discriminant"][np.flatnonzero(table["split"] == 3)[0]] = np.nan
     write_scores(tmp_path / "scores.parquet", table)
     with pytest.raises(InputError, match=r"column p_b_jets: 1 of .* values that are not finite"):
-        calibrate(make_spec(), tmp_path / "scores.parquet", POINTS, PT, ETA, tmp_path / "o", tmp_path / "n")
+        calibrate(
+            make_spec(),
+            tmp_path / "scores.parquet",
+            POINTS,
+            PT,
+            ETA,
+            tmp_path / "o",
+            tmp_path / "n",
+            settings=ANY,
+        )
 
 
 def test_empty_eta_bins_take_the_inclusive_value() -> None:
@@ -196,13 +219,13 @@ def test_empty_eta_bins_take_the_inclusive_value() -> None:
     rng = np.random.default_rng(2)
     n = 500
     jets = scored_jets(rng.random(n), pt_gev=rng.uniform(30, 300, n), abseta=rng.uniform(0, 1, n))
-    found = efficiency_map(jets, 0.7, PT, ETA)
+    found = mapped(jets, 0.7)
     assert found.value[1] == pytest.approx(np.full(3, np.mean(jets.discriminant >= 0.7)))
     assert not found.filled_mask[1].any()
     with pytest.raises(InputError, match=r"500 of 500 jets have \|eta\| outside the bins, 2 to 2\.5"):
-        efficiency_map(jets, 0.7, PT, (2.0, 2.5))
+        mapped(jets, 0.7, (2.0, 2.5))
     with pytest.raises(InputError, match="no jets"):
-        efficiency_map(scored_jets(np.zeros(0)), 0.7, PT, ETA)
+        mapped(scored_jets(np.zeros(0)), 0.7)
 
 
 def test_saturated_scores_count_the_same_for_everybody(tmp_path: Path) -> None:
@@ -218,7 +241,15 @@ def test_saturated_scores_count_the_same_for_everybody(tmp_path: Path) -> None:
     write_scores(tmp_path / "scores.parquet", table)
     outputs = tmp_path / "out.json", tmp_path / "numbers.json"
     target = 0.2
-    calibrate(make_spec(), tmp_path / "scores.parquet", {"L": target}, (0.0, 1e5), (0.0, 2.5), *outputs)
+    calibrate(
+        make_spec(),
+        tmp_path / "scores.parquet",
+        {"L": target},
+        (0.0, 1e5),
+        (0.0, 2.5),
+        *outputs,
+        settings=ANY,
+    )
     numbers = json.loads(outputs[1].read_text())["working_points"]["L"]
     evaluator = correctionlib.CorrectionSet.from_file(str(outputs[0]))
     light = np.isin(table["label"], LIGHT.truth)
@@ -251,7 +282,9 @@ def test_jets_that_were_not_tagged_fail_and_are_counted(tmp_path: Path) -> None:
     table["scored"] = kind != 2
     write_scores(tmp_path / "scores.parquet", table)
     outputs = tmp_path / "out.json", tmp_path / "numbers.json"
-    calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.1, "XL": 0.9}, PT, ETA, *outputs)
+    calibrate(
+        make_spec(), tmp_path / "scores.parquet", {"L": 0.1, "XL": 0.9}, PT, ETA, *outputs, settings=ANY
+    )
     numbers = json.loads(outputs[1].read_text())
     assert "can pass a threshold" in numbers["undefined"]["XL"]
     point = numbers["working_points"]["L"]
@@ -280,8 +313,8 @@ def test_a_target_of_only_untagged_jets_is_undefined() -> None:
     score = np.append(np.random.default_rng(6).random(100), np.full(n - 100, -np.inf))
     jets = scored_jets(score)
     with pytest.raises(InputError, match=r"only 0\.1 of the background can pass a threshold"):
-        find_thresholds(jets, {"L": 0.5})
-    found, undefined = find_thresholds(jets, {"L": 0.5, "M": 0.05})
+        find_thresholds(jets, {"L": 0.5}, MarksSpec())
+    found, undefined = find_thresholds(jets, {"L": 0.5, "M": 0.05}, MarksSpec(min_passing=50))
     assert (list(found), list(undefined)) == (["M"], ["L"])
 
 
@@ -297,13 +330,14 @@ def sparse_jets() -> ScoredJets:
 def test_empty_bins_know_less_than_any_filled_one() -> None:
     """Their interval holds those of all bins that they borrow from: never narrower, at least their spread."""
     jets = sparse_jets()
-    found = efficiency_map(jets, 0.5, PT, ETA)
+    found = mapped(jets, 0.5)
     assert found.filled_mask.tolist() == [[True, False, True], [False] * 3]
     inclusive = np.mean(jets.discriminant)
     filled = found.filled_mask
     assert found.high[filled].min() < found.low[filled].max()  # the two bins differ
     for i, j in np.argwhere(~filled):
-        assert found.value[i, j] == pytest.approx(inclusive)
+        borrowed = found.value[0, 2] if i == 0 else inclusive  # of the next bin in pt, or of all jets
+        assert found.value[i, j] == pytest.approx(borrowed)
         assert found.low[i, j] == found.low[filled].min()
         assert found.high[i, j] == found.high[filled].max()
         assert found.high[i, j] - found.low[i, j] >= (found.high - found.low)[filled].max()
@@ -318,8 +352,8 @@ def test_an_empty_bin_borrows_from_its_own_eta_bin_alone() -> None:
         pt_gev=np.append(jets.pt_gev, np.full(50, 200.0)),
         abseta=np.append(np.zeros(len(jets)), np.full(50, 2.0)),
     )
-    found = efficiency_map(both, 0.5, PT, ETA)
-    alone = efficiency_map(jets, 0.5, PT, ETA)
+    found = mapped(both, 0.5)
+    alone = mapped(jets, 0.5)
     assert (found.low[0, 1], found.high[0, 1]) == (alone.low[0, 1], alone.high[0, 1])
     assert (found.low[1, 0], found.high[1, 0]) == (found.low[1, 2], found.high[1, 2])
 
@@ -328,13 +362,13 @@ def test_bins_whose_weights_cancel_borrow_too() -> None:
     """Two jets of weights 1 and -1 define no efficiency."""
     score, pt = np.array([1.0, 0.0, 1.0, 0.0]), np.array([40.0, 40, 200, 200])
     jets = scored_jets(score, [1.0, -1, 1, 1], pt_gev=pt)
-    found = efficiency_map(jets, 0.5, PT, (0.0, 2.5))
+    found = mapped(jets, 0.5, (0.0, 2.5))
     assert found.filled_mask.tolist() == [[False, False, True]]
-    assert found.value[0, 0] == pytest.approx(1.0)  # of the |eta| bin: 1 + 1 of 1 - 1 + 1 + 1
+    assert found.value[0, 0] == pytest.approx(1.0)  # of its group: 1 + 1 of 1 - 1 + 1 + 1
 
 
 def test_the_description_lists_what_is_not_known(tmp_path: Path) -> None:
-    """Empty bins by flavour, working point and edges; unreliable points; flavours without jets."""
+    """Empty and shared bins by flavour, point and edges; points in doubt; flavours without jets."""
     table = make_scores(tmp_path / "scores.parquet", 20_000)
     forward = np.abs(table["jet_eta"]) >= 1.2
     lonely = (table["label"] == 400) & (table["jet_pt_gev"] < 50) & forward
@@ -342,13 +376,19 @@ def test_the_description_lists_what_is_not_known(tmp_path: Path) -> None:
     table["label"][(table["label"] >= 500) & (table["split"] == 3)] = 999
     write_scores(tmp_path / "scores.parquet", table)
     outputs = tmp_path / "out.json", tmp_path / "numbers.json"
-    calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.1, "T": 0.001}, PT, ETA, *outputs)
+    calibrate(
+        make_spec(), tmp_path / "scores.parquet", {"L": 0.1, "T": 0.001}, PT, ETA, *outputs, settings=ANY
+    )
     content = json.loads(outputs[0].read_text())
     assert json.loads(outputs[1].read_text())["flavors_without_jets"] == [5]
     texts = {entry["name"]: entry["description"] for entry in content["corrections"]}
     for text in (content["description"], texts["deepcsv_eff"], texts["deepcsv_eff_low"]):
         assert "not reliable, for lack of jets or for ties at the threshold: T" in text
         assert "no jets of flavor 5 (b_jets), which has no efficiencies" in text
+        assert (
+            "bins that share their few jets: flavor 4 at L, T: |eta| 0 to 1.2, pt 50 to 300 GeV; "
+            "|eta| 1.2 to 2.5, pt 30 to 300 GeV; bins without jets"
+        ) in text
         assert (
             "flavor 4 at L, T: |eta| 0 to 1.2, pt 100 to 300 GeV; |eta| 1.2 to 2.5, pt 30 to 50 GeV; "
             "|eta| 1.2 to 2.5, pt 100 to 300 GeV"
@@ -366,7 +406,7 @@ def test_no_efficiency_at_all_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"split test has no jets of a class of deepcsv with a `flavor` code"
     ):
-        calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.1}, PT, ETA, *outputs)
+        calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.1}, PT, ETA, *outputs, settings=ANY)
     assert not outputs[0].exists()
 
 
@@ -379,7 +419,9 @@ def test_the_last_edge_has_its_jets_in_both(tmp_path: Path, last: float) -> None
     table["discriminant"][::2] = 1.0
     write_scores(tmp_path / "scores.parquet", table)
     outputs = tmp_path / "out.json", tmp_path / "numbers.json"
-    calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.6}, PT, (0.0, 1.2, last), *outputs)
+    calibrate(
+        make_spec(), tmp_path / "scores.parquet", {"L": 0.6}, PT, (0.0, 1.2, last), *outputs, settings=ANY
+    )
     evaluator = correctionlib.CorrectionSet.from_file(str(outputs[0]))["deepcsv_eff"]
     assert evaluator.evaluate("L", 5, float(np.float32(last)), 60.0) == 1
 
@@ -391,15 +433,17 @@ def test_jets_beyond_the_eta_bins_stop_with_the_file(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"scores\.parquet: split test, class b_jets: .*outside the bins, 0 to 2;"
     ):
-        calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.1}, PT, (0.0, 2.0), *outputs)
+        calibrate(
+            make_spec(), tmp_path / "scores.parquet", {"L": 0.1}, PT, (0.0, 2.0), *outputs, settings=ANY
+        )
 
 
 @pytest.mark.parametrize("scale", [2.0**-40, 2.0**40])
 def test_the_unit_of_weights_does_not_matter(scale: float) -> None:
     """Generator weights are cross-sections in any unit: filled bins and their efficiencies are the same."""
     jets = sparse_jets()
-    one = efficiency_map(jets, 0.5, PT, ETA)
-    other = efficiency_map(replace(jets, weight=scale * jets.weight), 0.5, PT, ETA)
+    one = mapped(jets, 0.5)
+    other = mapped(replace(jets, weight=scale * jets.weight), 0.5)
     for name, values in vars(one).items():
         np.testing.assert_allclose(getattr(other, name), values, rtol=1e-12)
 
@@ -410,14 +454,153 @@ def test_a_class_without_weight_has_no_map(weights: tuple[float, float]) -> None
     score = np.array([1.0, 0.0])
     jets = scored_jets(score, weights, pt_gev=[40.0, 200])
     with pytest.raises(InputError, match="no jets whose weights add up to more than 0"):
-        efficiency_map(jets, 0.5, PT, ETA)
+        mapped(jets, 0.5)
 
 
 def test_no_working_points_are_said() -> None:
     """An empty list is no list of points that could not be had."""
     jets = sparse_jets()
     with pytest.raises(InputError, match="no working points are configured"):
-        find_thresholds(jets, {})
+        find_thresholds(jets, {}, MarksSpec())
     assert counts(jets, LIGHT)["n_effective"] == pytest.approx(4040)
     empty = counts(jets, B)
     assert (empty["n_jets"], empty["share_not_tagged"], empty["share_without_score"]) == (0, None, None)
+
+
+def test_a_point_of_few_jets_leaves_only_where_that_is_allowed(tmp_path: Path) -> None:
+    """A threshold that 99 jets fix is refused, or allowed and marked wherever it goes."""
+    rng = np.random.default_rng(9)
+    jets = scored_jets(rng.random(9_900))
+    found, undefined = find_thresholds(jets, {"L": 0.1, "M": 0.01}, MarksSpec())
+    assert list(found) == ["L"]
+    for word in ("effectively 99.0 jets", "min_passing is 100", "allow_few_passing: true"):
+        assert word in undefined["M"]
+    found, undefined = find_thresholds(jets, {"M": 0.01}, MarksSpec(allow_few_passing=True))
+    assert (found["M"].doubt, undefined) == ("few", {})
+    found, _ = find_thresholds(jets, {"M": 0.01}, MarksSpec(min_passing=99))
+    assert not found["M"].doubt
+    make_scores(tmp_path / "scores.parquet", 20_000)
+    for allowed in (False, True):
+        calibrate(
+            make_spec(),
+            tmp_path / "scores.parquet",
+            {"L": 0.1, "M": 0.01},
+            PT,
+            ETA,
+            tmp_path / "out.json",
+            tmp_path / "numbers.json",
+            settings=CalibrationSpec(allow_few_passing=allowed),
+        )
+        values = correctionlib.CorrectionSet.from_file(str(tmp_path / "out.json"))["deepcsv_wp_values"]
+        marked = "not reliable, for lack of jets or for ties at the threshold: M" in values.description
+        assert (marked, "left out for lack of jets: M" in values.description) == (allowed, not allowed)
+
+
+@given(
+    n=arrays(int, (2, 5), elements=st.integers(0, 40)),
+    sign=st.floats(0, 0.4),
+    min_effective=st.floats(0, 60),
+)
+def test_bins_share_with_the_next_until_they_have_enough(
+    n: npt.NDArray[np.int_], sign: float, min_effective: float
+) -> None:
+    """A slow twin of the grouping, with negative weights; rows stay apart."""
+    rng = np.random.default_rng(int(n.sum()))
+    weights = [[np.where(rng.random(k) < sign, -1.0, 1.0) for k in row] for row in n]
+    total = np.array([[w.sum() for w in row] for row in weights])
+    total2 = np.array([[(w**2).sum() for w in row] for row in weights])
+    found = grouped(total, total2, min_effective)
+    for row, numbers in zip(weights, found, strict=True):
+        want: list[list[int]] = []
+        open_bins: list[int] = []
+        for k in range(5):
+            open_bins.append(k)
+            jets = np.concatenate([row[j] for j in open_bins])
+            if jets.sum() > 0 and jets.sum() ** 2 >= min_effective * len(jets):
+                want.append(open_bins)
+                open_bins = []
+        want = [*want[:-1], [*(want[-1] if want else []), *open_bins]]
+        assert [np.flatnonzero(numbers == number).tolist() for number in dict.fromkeys(numbers)] == want
+    assert len(set(found[0]) & set(found[1])) == 0
+
+
+def test_efficiencies_of_a_third_variable(tmp_path: Path) -> None:
+    """Jet by jet in |eta|, pt and pile-up, in correctionlib; beyond its edges the end bins count."""
+    table = make_scores(tmp_path / "scores.parquet")
+    rng = np.random.default_rng(10)
+    table["n_pv"] = rng.integers(5, 60, len(table["label"])).astype("f4")
+    late = (table["n_pv"] >= 30) & (table["label"] >= 500)
+    table["discriminant"] = np.where(late, table["discriminant"] * 0.8, table["discriminant"]).astype("f4")
+    write_scores(tmp_path / "scores.parquet", table)
+    outputs = tmp_path / "out.json", tmp_path / "numbers.json"
+    bins = {"n_pv": [10.0, 30.0, 50.0]}
+    calibrate(
+        make_spec(), tmp_path / "scores.parquet", {"L": 0.1}, PT, ETA, *outputs, third_bins=bins, settings=ANY
+    )
+    evaluator = correctionlib.CorrectionSet.from_file(str(outputs[0]))["deepcsv_eff"]
+    assert [found.name for found in evaluator.inputs] == ["working_point", "flavor", "abseta", "pt", "n_pv"]
+    threshold = json.loads(outputs[1].read_text())["working_points"]["L"]["threshold"]
+    found = {}
+    for k, chosen in enumerate((table["n_pv"] < 30, table["n_pv"] >= 30)):
+        here = (table["split"] == 3) & (table["label"] >= 500) & chosen & (np.abs(table["jet_eta"]) < 1.2)
+        here &= (table["jet_pt_gev"] >= 50) & (table["jet_pt_gev"] < 100)
+        weight = table["weight"][here]
+        want = weight[table["discriminant"][here] >= threshold].sum() / weight.sum()
+        for n_pv in ((1.0, 10.0, 29.9), (30.0, 49.0, 99.0))[k]:
+            assert evaluator.evaluate("L", 5, 0.3, 60.0, n_pv) == pytest.approx(want, abs=1e-12)
+        found[k] = want
+    assert found[0] > found[1] + 0.05
+
+
+def test_flat_efficiency_holds_at_any_pt(tmp_path: Path) -> None:
+    """Thresholds by pt in correctionlib; jets that no threshold has seen pass as often in each bin."""
+    table = make_scores(tmp_path / "scores.parquet", 200_000)
+    slope = np.clip(table["jet_pt_gev"] / 200, 0, 1)
+    table["discriminant"] = (table["discriminant"] * (1 - 0.3 * slope)).astype("f4")
+    write_scores(tmp_path / "scores.parquet", table)
+    outputs = tmp_path / "out.json", tmp_path / "numbers.json"
+    settings = CalibrationSpec(flat_efficiency={"F70": 0.7, "F40": 0.4})
+    calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.1}, PT, ETA, *outputs, settings=settings)
+    corrections = correctionlib.CorrectionSet.from_file(str(outputs[0]))
+    values, passing = corrections["deepcsv_flat_wp_values"], corrections["deepcsv_flat_eff"]
+    numbers = json.loads(outputs[1].read_text())["flat_efficiency"]
+    signal = np.isin(table["label"], B.truth)
+    pt, score, weight = (table[name].astype(float) for name in ("jet_pt_gev", "discriminant", "weight"))
+    for name, target in settings.flat_efficiency.items():
+        thresholds = np.array([values.evaluate(name, found) for found in pt])
+        assert len(set(thresholds)) == 3
+        for j, found in enumerate(numbers[name]["threshold"]):
+            in_bin = (pt >= (0 if j == 0 else PT[j])) & (pt < (np.inf if j == 2 else PT[j + 1]))
+            assert (thresholds[in_bin] == found).all()
+            assert numbers[name]["threshold_low"][j] < found < numbers[name]["threshold_high"][j]
+            for split, tolerance in ((2, 2e-3), (3, 0.03)):
+                here = signal & in_bin & (table["split"] == split)
+                rate = weight[here & (score >= thresholds)].sum() / weight[here].sum()
+                assert rate == pytest.approx(target, abs=tolerance)
+        eta = np.abs(table["jet_eta"])
+        here = (table["split"] == 3) & (table["label"] == 400) & (pt < 50) & (eta < 1.2)
+        want = weight[here & (score >= thresholds)].sum() / weight[here].sum()
+        assert passing.evaluate(name, 4, 0.5, 40.0) == pytest.approx(want, abs=1e-12)
+        assert numbers[name]["doubts"] == []
+    fixed = score >= json.loads(outputs[1].read_text())["working_points"]["L"]["threshold"]
+    rates = [
+        np.average(fixed[chosen], weights=weight[chosen])
+        for chosen in (signal & (pt < 50), signal & (pt >= 100))
+    ]
+    assert abs(rates[0] - rates[1]) > 0.1  # one threshold for all is not flat
+
+
+def test_flat_points_put_bins_together_or_are_left_out() -> None:
+    """Few jets of the signal: bins of pt share a threshold; fewer than one takes: left out, or marked."""
+    pt = axes_of("ak4", PT, ETA, {})[1]
+    rng = np.random.default_rng(11)
+    signal = scored_jets(rng.random(400), pt_gev=np.repeat([40.0, 60.0, 150.0], [200, 40, 160]))
+    asked = {"F70": 0.7}
+    found, undefined = flat_points(signal, asked, pt, MarksSpec())
+    assert (found["F70"].group.tolist(), found["F70"].doubts, undefined) == ([0, 1, 1], (), {})
+    assert found["F70"].threshold[1] == found["F70"].threshold[2] != found["F70"].threshold[0]
+    found, undefined = flat_points(signal, asked, pt, MarksSpec(min_passing=1000))
+    assert not found
+    assert "effectively 280.0 jets fix its threshold, and min_passing is 1000" in undefined["F70"]
+    found, _ = flat_points(signal, asked, pt, MarksSpec(min_passing=1000, allow_few_passing=True))
+    assert (found["F70"].group.tolist(), found["F70"].doubts) == ([0, 0, 0], ("few",))

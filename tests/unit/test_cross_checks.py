@@ -777,6 +777,22 @@ RUN = {
         put("working_points", "loose", value=0.1),
         ["working_points: L and loose are one point, 0.1"],
     ),
+    "one flat point twice": (
+        put("calibration", "flat_efficiency", value={"F70": 0.7, "F7": 0.7}),
+        ["calibration.flat_efficiency: F70 and F7 are one point, 0.7"],
+    ),
+    "a third axis that rows lack": (
+        put("selection", "ak4", "third_bins", value={"n_pvs": [0, 20, 60]}),
+        ["selection.ak4.third_bins: rows of `ak4` carry no column `n_pvs` beside pt and eta", "n_pv"],
+    ),
+    "a third axis that is one of the two": (
+        put("selection", "ak4", "third_bins", value={"jet_pt_gev": [0, 20, 60]}),
+        ["third_bins: rows of `ak4` carry no column `jet_pt_gev` beside pt and eta"],
+    ),
+    "a third axis without end": (
+        put("selection", "ak4", "third_bins", value={"n_pv": [0, 20, float("inf")]}),
+        ["third_bins.n_pv: edges are finite"],
+    ),
     "no working point": (put("working_points", value={}), ["working_points: is empty", "{M: 0.01}"]),
     "a working point with TeX": (
         put("working_points", "$L$", value=0.2),

@@ -37,7 +37,7 @@ from jetsmith.skimming.account import account_dataset
 from jetsmith.specs.classifiers import ClassSpec, DiscriminantSpec, EvaluationSpec, TrainingSpec
 from jetsmith.specs.features import FeatureGroup, FeatureSpec, Inputs
 from jetsmith.specs.plots import PlotSpec
-from jetsmith.specs.run import SampleSpec, SplitSpec
+from jetsmith.specs.run import CalibrationSpec, SampleSpec, SplitSpec
 from jetsmith.training import train
 from tests.unit.packed_jets import make_spec
 from tests.unit.test_account import plan
@@ -158,7 +158,15 @@ class Chain:
     def calibrate(self, into: Path, name: str = "mine_tagger") -> list[Path]:
         outputs = [into / f"calibration/{name}.json", into / f"calibration/{name}.numbers.json"]
         scores = self.at / f"scores/{name}/mine.parquet"
-        calibrate(tagger(name), scores, {"L": 0.3}, (20, 60, 1000), (0, 2.5), *outputs)
+        calibrate(
+            tagger(name),
+            scores,
+            {"L": 0.3},
+            (20, 60, 1000),
+            (0, 2.5),
+            *outputs,
+            settings=CalibrationSpec(allow_few_passing=True),
+        )
         return outputs
 
     def plot(self, into: Path, name: str = "mine_tagger") -> list[Path]:

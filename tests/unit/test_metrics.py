@@ -199,7 +199,7 @@ def test_working_points_of_many_jets(dtype: str) -> None:
     for point in metrics.working_points(score, weight, [0.1, 0.01, 0.001]):
         assert point.threshold == score[order][np.searchsorted(cumulative, point.target)]
         assert point.background.value == pytest.approx(point.target, abs=2e-5)
-        assert point.reliable
+        assert point.doubt == ("few" if point.target == 0.001 else "")  # 80 effective ones
         assert point.threshold_low < point.threshold < point.threshold_high
 
 
@@ -214,11 +214,11 @@ def test_threshold_interval_covers_the_true_quantile() -> None:
 def test_working_point_says_when_it_is_not_reliable() -> None:
     """Few jets above the threshold, or ties that make the efficiency jump over the target."""
     rng = np.random.default_rng(4)
-    assert not metrics.working_point(rng.random(500), np.ones(500), 0.01).reliable
+    assert metrics.working_point(rng.random(500), np.ones(500), 0.01).doubt == "few"
     tied = np.where(np.arange(2000) < 600, 1.0, rng.random(2000))
     point = metrics.working_point(tied, np.ones(2000), 0.1)
     assert point.background.value == pytest.approx(0.3)
-    assert not point.reliable
+    assert point.doubt == "ties"
 
 
 def test_auc_interval_is_that_of_drawing_jets() -> None:
@@ -399,10 +399,12 @@ def test_denormal_scores_have_working_points() -> None:
     assert metrics.working_point(score, np.ones(1000), 0.1).threshold == score[900]
 
 
-@pytest.mark.parametrize(("n", "reliable"), [(1000, True), (999, False)])
-def test_ten_jets_above_are_enough(n: int, reliable: bool) -> None:
-    """The verdict at its limit: 10 effective jets are reliable, fewer are not."""
-    assert metrics.working_point(np.arange(float(n)), np.ones(n), 0.01).reliable is reliable
+@pytest.mark.parametrize(
+    ("n", "asked", "doubt"), [(10_000, {}, ""), (9_999, {}, "few"), (999, {"min_passing": 9}, "")]
+)
+def test_a_hundred_jets_above_are_enough(n: int, asked: dict[str, float], doubt: str) -> None:
+    """The verdict at its limit: 100 effective jets are enough, fewer only where asked for."""
+    assert metrics.working_point(np.arange(float(n)), np.ones(n), 0.01, **asked).doubt == doubt
 
 
 @pytest.mark.parametrize("n", [10, 49, 1000])
@@ -492,13 +494,13 @@ def test_working_points_of_jets_that_share_a_bin(seed: int) -> None:
             assert found.threshold == slow_threshold(score, weight, target)
 
 
-@pytest.mark.parametrize(("n_tied", "reliable"), [(127, True), (130, False)])
-def test_ties_may_push_the_efficiency_three_errors_up(n_tied: int, reliable: bool) -> None:
+@pytest.mark.parametrize(("n_tied", "doubt"), [(127, ""), (130, "ties")])
+def test_ties_may_push_the_efficiency_three_errors_up(n_tied: int, doubt: str) -> None:
     """1000 jets at a target of 0.1: the error is 0.0095, so that the limit is 0.1285."""
     score = np.where(np.arange(1000) < n_tied, 2000.0, np.arange(1000))
     point = metrics.working_point(score, np.ones(1000), 0.1)
     assert point.background.value == pytest.approx(n_tied / 1000)
-    assert point.reliable is reliable
+    assert point.doubt == doubt
 
 
 def test_the_interval_of_a_threshold_by_hand() -> None:

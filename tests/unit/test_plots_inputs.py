@@ -89,7 +89,7 @@ def make_numbers(path: Path, tagger: str = "deepjet", seed: int = 1) -> Path:
             "threshold": threshold + shift,
             "threshold_low": threshold + shift - error,
             "threshold_high": threshold + shift + error,
-            "reliable": target > 0.002,
+            "doubt": "" if target > 0.002 else "few",
         }
         for (name, target), threshold, error in zip(
             WORKING_POINTS.items(), (0.45, 0.77, 0.92), (0.002, 0.006, 0.02), strict=True

@@ -26,6 +26,7 @@ from jetsmith.report import tables
 from jetsmith.report.page import TEMPLATES, write_report
 from jetsmith.skimming.account import account_dataset
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.run import CalibrationSpec
 from tests.unit.plans import file_found, plan_of
 from tests.unit.test_plots_inputs import FLAVOURS, WORKING_POINTS, make_scores, make_spec
 
@@ -144,9 +145,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     spec = make_spec(title=HOSTILE, folds=5)
     scores = make_scores(folder / "scores.parquet", 4000)
     numbers = folder / "calibration" / "deepjet.numbers.json"
-    calibrate(
-        spec, scores, WORKING_POINTS | {"XXT": 0.0001}, (30, 100, 1000), (0, 2.5), folder / "c.json", numbers
+    outputs = folder / "c.json", numbers
+    settings = CalibrationSpec(
+        allow_few_passing=True, flat_efficiency={"F70": 0.7, "F01": 0.0001}, min_passing=50
     )
+    points = WORKING_POINTS | {"XXT": 0.0001}
+    calibrate(spec, scores, points, (30, 100, 1000), (0, 2.5), *outputs, settings=settings)
     plots = folder / "results" / "plots"
     for background in ("light_jets", "c_jets"):
         roc.plot_roc([spec], [scores], background, STYLE, plots / "roc" / "demo" / background, [numbers], 20)
@@ -263,11 +267,14 @@ def test_page_has_the_numbers(made: dict[str, Any], page: Page) -> None:
     numbers = io.read_json(made["numbers"][0])
     threshold = numbers["working_points"]["L"]
     shown = texts.interval(threshold["threshold"], threshold["threshold_low"], threshold["threshold_high"])
+    flat = [numbers["flat_efficiency"]["F70"][f"threshold{end}"][0] for end in ("", "_low", "_high")]
     curve = io.read_json(made["plots"][-1].with_suffix(".json"))["curves"][0]
     for expected in (
         shown["text"],
         texts.interval(**curve["auc"])["text"],
         numbers["undefined"]["XXT"],
+        "30 to 100: " + texts.interval(*flat)["text"],
+        numbers["flat_undefined"]["F01"],
         "5-fold cross-validation, out-of-fold",
         "0.5712 ± 0.0059",
         "passed",
@@ -390,8 +397,8 @@ def test_a_working_point_between_ties_says_so(made: dict[str, Any]) -> None:
     """Protects: a threshold on a plateau lets far more through than its name says, for no lack of jets."""
     numbers = io.read_json(made["numbers"][0])
     first, second = sorted(numbers["working_points"])[:2]
-    numbers["working_points"][first] |= {"reliable": False, "n_passing": 406.0}
-    numbers["working_points"][second] |= {"reliable": False, "n_passing": 4.0}
+    numbers["working_points"][first] |= {"doubt": "ties", "n_passing": 406.0}
+    numbers["working_points"][second] |= {"doubt": "few", "n_passing": 4.0}
     (table,) = tables.working_points([numbers], made["run"]["classifiers"])
     doubts = {row["name"]: row["doubt"] for row in table["rows"]}
     assert (doubts[first], doubts[second]) == ("ties", "few")
@@ -399,9 +406,9 @@ def test_a_working_point_between_ties_says_so(made: dict[str, Any]) -> None:
 
 
 def test_numbers_without_a_verdict_are_not_taken_for_good(made: dict[str, Any], tmp_path: Path) -> None:
-    """Protects: a missing `reliable` or `status` is another form, and never a default of True."""
+    """Protects: a missing `doubt` or `status` is another form, and never a default of True."""
     numbers = io.read_json(made["numbers"][0])
-    del numbers["working_points"]["L"]["reliable"]
+    del numbers["working_points"]["L"]["doubt"]
     io.write_json(tmp_path / "deepjet.numbers.json", numbers)
     with pytest.raises(InputError, match="not what the stage writes"):
         write_report(

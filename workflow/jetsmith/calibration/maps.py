@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from jetsmith.calibration.axes import Axis, places
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
-from jetsmith.metrics import WorkingPoint, bin_of, closed, effective_count, working_point, written
-from jetsmith.metrics.efficiencies import LEVEL, binomial, passing_sums
+from jetsmith.metrics import WorkingPoint, effective_count, working_point, written
+from jetsmith.metrics.efficiencies import LEVEL, binomial
 from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import JudgedClass
+from jetsmith.specs.run import MarksSpec
 
 
 def counts(jets: ScoredJets, entry: JudgedClass) -> dict[str, Any]:
@@ -37,99 +39,146 @@ def counts(jets: ScoredJets, entry: JudgedClass) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class EfficiencyMap:
-    """Efficiencies of one truth class at one working point.
+    """Efficiencies of one truth class at one working point, shape (n_abseta, n_pt, …) each.
 
     Attributes:
-        value: Shape (n_abseta, n_pt).
-        low: Lower end of the interval, same shape.
+        value: Those of a group of bins of pt where jets of one are too few.
+        low: Lower end of the interval.
         high: Upper end.
-        filled_mask: False where a bin had no jets (of positive summed weight) and has the value of a
-            wider region: all pt of its |eta| bin, or all jets of the class where that is empty too. Its
-            interval holds those of all filled bins of that region.
+        filled_mask: False where a bin had no jets (of positive summed weight): it has the value of its group,
+            else of its |eta| bin, else of all jets of the class. Its interval holds those of all filled bins
+            of that |eta| bin (and third bin), or of all.
+        group: Bins of one number share their jets.
     """
 
     value: FloatArray
     low: FloatArray
     high: FloatArray
-    filled_mask: npt.NDArray[np.bool_]
+    filled_mask: BoolArray
+    group: npt.NDArray[np.intp]
 
 
 def efficiency_map(
-    jets: ScoredJets, threshold: float, pt_bins_gev: Sequence[float], abseta_bins: Sequence[float]
+    jets: ScoredJets, pass_mask: BoolArray, axes: Sequence[Axis], min_effective: float = 0.0
 ) -> EfficiencyMap:
-    """Efficiency of jets of one class in bins of |eta| and pt, as correctionlib counts them.
+    """Efficiency of jets of one class in bins of |eta|, pt and more, as correctionlib counts them.
 
     Args:
-        jets: Jets of one class, with `jet_pt_gev` and `jet_eta`.
-        threshold: Jets pass at or above it.
-        pt_bins_gev: Edges [GeV]; jets outside count in the end bins.
-        abseta_bins: Edges; the last one belongs to the last bin.
+        jets: Jets of one class, with the columns of the axes.
+        pass_mask: True for jets that pass, shape (N,).
+        axes: |eta|, pt, and what else; jets outside the bins count in the end bins where an axis clamps.
+        min_effective: Effective jets of a bin; with fewer it shares those of the next bins in pt.
 
     Raises:
         InputError: No jets of positive summed weight at all, or jets outside the |eta| bins, for which
             the correction would be an error.
     """
-    n_eta, n_pt = len(abseta_bins) - 1, len(pt_bins_gev) - 1
-    edges = closed(abseta_bins)
-    abseta = np.abs(np.asarray(jets.columns["jet_eta"], np.float64))
-    outside = int(((abseta < edges[0]) | (abseta >= edges[-1])).sum())
-    if outside:
-        raise InputError(
-            f"efficiencies: {outside:,} of {len(abseta):,} jets have |eta| outside the bins, {edges[0]:g} to "
-            f"{abseta_bins[-1]:g}; selection: `abseta_bins` must hold all that `abseta_max` lets through"
-        )
-    place = bin_of(abseta, edges) * n_pt + bin_of(jets.pt_gev, pt_bins_gev)
-    (total, passing), (total2, passing2) = (
-        sums.T.reshape(2, n_eta, n_pt)
-        for sums in passing_sums(jets.discriminant, jets.weight, np.array([threshold]), place, n_eta * n_pt)
-    )
-    sums = np.stack([passing, passing2, total, total2])  # (4, n_eta, n_pt)
-    if not total.sum() > 0:
+    shape = tuple(axis.n_bins for axis in axes)
+    place = places(jets, axes)
+    sums = np.stack(
+        [
+            np.bincount(place[chosen], values[chosen], int(np.prod(shape))).reshape(shape)
+            for chosen in (pass_mask, np.ones(len(jets), bool))
+            for values in (jets.weight, jets.weight**2)
+        ]
+    )  # (4, n_abseta, n_pt, …): w and w^2 of those that pass, then of all
+    if not sums[2].sum() > 0:
         raise InputError("efficiencies: no jets whose weights add up to more than 0")
     filled = sums[2] > 0
-    in_eta = np.broadcast_to(sums.sum(axis=2, keepdims=True), sums.shape)
-    everywhere = np.broadcast_to(sums.sum(axis=(1, 2), keepdims=True), sums.shape)
-    by_eta = in_eta[2] > 0
-    used = np.where(filled, sums, np.where(by_eta, in_eta, everywhere))
+    group = grouped(sums[2], sums[3], min_effective)
+    of_group = np.stack([np.bincount(group.ravel(), x.ravel())[group] for x in sums])
+    rows = tuple(range(2, sums.ndim))  # an |eta| bin as a whole
+    in_eta = np.broadcast_to(sums.sum(axis=rows, keepdims=True), sums.shape)
+    everywhere = np.broadcast_to(sums.sum(axis=(1, *rows), keepdims=True), sums.shape)
+    used = np.where(of_group[2] > 0, of_group, np.where(in_eta[2] > 0, in_eta, everywhere))
     value, low, high, _ = binomial(used[0], used[1], used[2], used[3], LEVEL)
-    low, high = _widened(low, filled, by_eta, np.min), _widened(high, filled, by_eta, np.max)
-    return EfficiencyMap(value, low, high, filled)
+    low, high = _widened(low, filled, np.min), _widened(high, filled, np.max)
+    return EfficiencyMap(value, low, high, filled, group)
 
 
-def _widened(end: FloatArray, filled: BoolArray, by_eta: BoolArray, most: Any) -> FloatArray:
-    """Ends of intervals; those of empty bins reach as far as any of the filled bins they borrow from.
+def grouped(total: FloatArray, total2: FloatArray, min_effective: float) -> npt.NDArray[np.intp]:
+    """Which bins share their jets: neighbours in pt, from the lowest on, until they have enough.
+
+    What is left at the upper end goes to the last group that has enough; a row without enough is one group.
 
     Args:
-        end: Shape (n_abseta, n_pt), of an empty bin that of the whole region.
+        total: Sums of weights by bin, shape (n_abseta, n_pt, …).
+        total2: Sums of their squares.
+        min_effective: Effective jets that a group has at least; some in any case.
+
+    Returns:
+        Numbers of groups, the same shape.
+    """
+    group = np.zeros(total.shape, np.intp)
+    n_groups = 0
+    for row in np.ndindex(total.shape[0], *total.shape[2:]):
+        index = (row[0], slice(None), *row[1:])
+        ends = _ends(total[index], total2[index], min_effective)
+        group[index] = n_groups + np.repeat(np.arange(len(ends)), np.diff([0, *ends]))
+        n_groups += len(ends)
+    return group
+
+
+def _ends(total: FloatArray, total2: FloatArray, min_effective: float) -> list[int]:
+    """Where the groups of a row end, the last one at its last bin."""
+    ends: list[int] = []
+    begin = 0
+    for end in range(1, len(total) + 1):  # bins, not jets
+        weight, squares = total[begin:end].sum(), total2[begin:end].sum()
+        if weight > 0 and weight**2 >= min_effective * squares:
+            ends.append(end)
+            begin = end
+    return [*ends[:-1], len(total)]
+
+
+def _widened(end: FloatArray, filled: BoolArray, most: Any) -> FloatArray:
+    """Ends of intervals; of bins without jets they reach as far as any filled one of the row, or of all.
+
+    Args:
+        end: Shape (n_abseta, n_pt, …), of a bin without jets that of what it borrows from.
         filled: Same shape.
-        by_eta: True where the region is the |eta| bin, else it is all bins.
         most: np.min for lower ends, np.max for upper ones.
     """
     neutral = np.inf if most is np.min else -np.inf
     known = np.where(filled, end, neutral)
-    of_region = np.where(by_eta, most(known, axis=1, keepdims=True), most(known))
-    return np.where(filled, end, most([end, of_region], axis=0))
+    of_row = np.where(filled.any(axis=1, keepdims=True), most(known, axis=1, keepdims=True), most(known))
+    return np.where(filled, end, most([end, np.broadcast_to(of_row, end.shape)], axis=0))
 
 
 def find_thresholds(
-    background: ScoredJets, working_points: Mapping[str, float]
+    background: ScoredJets, working_points: Mapping[str, float], marks: MarksSpec
 ) -> tuple[dict[str, WorkingPoint], dict[str, str]]:
-    """Thresholds of the working points, and why those that cannot be defined cannot.
+    """Thresholds of the working points, and why those that are left out are.
 
-    A point that the sample is too small for (less than one effective background jet above it) is
-    left out, so that a small run still calibrates the others; both outputs say so.
+    A point that too few jets fix is marked, and left out unless `marks` allows it, so that a small run still
+    calibrates the others; both outputs say so.
 
     Raises:
-        InputError: None can be defined.
+        InputError: None is left.
     """
     found: dict[str, WorkingPoint] = {}
     undefined: dict[str, str] = {}
     for name, target in working_points.items():
         try:
-            point = working_point(background.discriminant, background.weight, target)
-            found[name] = replace(point, threshold=written(point.threshold, background.discriminant.dtype))
+            point = working_point(
+                background.discriminant, background.weight, target, min_passing=marks.min_passing
+            )
         except InputError as error:
             undefined[name] = str(error)
+            continue
+        if point.doubt == "few" and not marks.allow_few_passing:
+            undefined[name] = too_few(point, marks)
+        else:
+            found[name] = replace(point, threshold=written(point.threshold, background.discriminant.dtype))
     if not found:
         raise InputError("; ".join(undefined.values()) or "no working points are configured")
     return found, undefined
+
+
+def too_few(point: WorkingPoint, marks: MarksSpec) -> str:
+    """Why a working point is left out that few jets fix, and what would help."""
+    return (
+        f"working point at efficiency {point.target:g}: effectively {point.n_passing:.1f} jets fix its "
+        f"threshold, and min_passing is {marks.min_passing:g}; take more events, or set calibration: "
+        "{allow_few_passing: true}"
+    )

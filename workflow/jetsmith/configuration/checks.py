@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from jetsmith import remote
+from jetsmith import columns, remote
 from jetsmith.batch.common import walltime_s
 from jetsmith.certified import read_certified
 from jetsmith.configuration.dataset_checks import contradictions
@@ -17,7 +17,7 @@ from jetsmith.configuration.records import hint, require, rising
 from jetsmith.errors import ConfigError, InputError, refuse
 from jetsmith.simulation.processes import EVENTS_A_PART, PROCESSES
 from jetsmith.specs.classifiers import ClassSpec
-from jetsmith.specs.datasets import DatasetSpec, SelectionSpec, SimulateSpec
+from jetsmith.specs.datasets import DatasetSpec, Object, SelectionSpec, SimulateSpec
 from jetsmith.specs.run import RunSpec
 
 WORKING_POINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
@@ -33,11 +33,11 @@ def check_run(run: RunSpec, source: str) -> None:
     if "event" in run.selection:
         refuse(source, ["selection.event: rows of `event` have no jets to cut on; leave it out"])
     for obj, selection in run.selection.items():
-        refuse(source, (f"selection.{obj}.{problem}" for problem in _selection(selection)))
+        refuse(source, (f"selection.{obj}.{problem}" for problem in _selection(obj, selection)))
     for role, table in (("taggers", run.taggers), ("reweighters", run.reweighters)):
         for name, sample in table.items():
             require(sample, run.samples, f"{source}: {role}.{name}", "sample")
-    refuse(source, _working_points(run.working_points))
+    refuse(source, _working_points(run))
     refuse(source, _pathvars(run.pathvars))
     check_reading(run, source)
     both = set(run.taggers) & set(run.reweighters)
@@ -45,10 +45,17 @@ def check_run(run: RunSpec, source: str) -> None:
         raise ConfigError(f"{source}: {', '.join(sorted(both))} is a tagger and a reweighter; rename one")
 
 
-def _selection(selection: SelectionSpec) -> Iterator[str]:
+def _selection(obj: Object, selection: SelectionSpec) -> Iterator[str]:
     """Bins rise and cover what the cuts leave."""
     pt, abseta = selection.pt_bins_gev, selection.abseta_bins
     wrong = [*edges(pt, "pt_bins_gev"), *edges(abseta, "abseta_bins")]
+    may = [name for name in columns.KINEMATICS[obj] if name not in ("jet_pt_gev", "jet_eta")]
+    for name, found in selection.third_bins.items():
+        if name not in may:
+            yield f"third_bins: rows of `{obj}` carry no column `{name}` beside pt and eta{hint(name, may)}"
+        if not all(map(math.isfinite, found)):
+            yield f"third_bins.{name}: edges are finite (what is beyond is in the end bins): {list(found)}"
+        yield from rising(found, f"third_bins.{name}")
     yield from wrong
     if wrong:
         return
@@ -66,15 +73,17 @@ def _selection(selection: SelectionSpec) -> Iterator[str]:
         )
 
 
-def _working_points(points: Mapping[str, float]) -> Iterator[str]:
-    if not points:
+def _working_points(run: RunSpec) -> Iterator[str]:
+    if not run.working_points:
         yield "working_points: is empty; give one at least, such as {M: 0.01}"
-    for name in points:
-        if not WORKING_POINT.fullmatch(name):
-            yield f"working_points: `{name}`: a name has letters, digits and any of _ . + - alone"
-    for (one, first), (other, second) in itertools.combinations(points.items(), 2):
-        if first == second:
-            yield f"working_points: {one} and {other} are one point, {first:g}; leave one out"
+    flat = run.calibration.flat_efficiency
+    for key, points in (("working_points", run.working_points), ("calibration.flat_efficiency", flat)):
+        for name in points:
+            if not WORKING_POINT.fullmatch(name):
+                yield f"{key}: `{name}`: a name has letters, digits and any of _ . + - alone"
+        for (one, first), (other, second) in itertools.combinations(points.items(), 2):
+            if first == second:
+                yield f"{key}: {one} and {other} are one point, {first:g}; leave one out"
 
 
 def _pathvars(pathvars: Mapping[str, str]) -> Iterator[str]:

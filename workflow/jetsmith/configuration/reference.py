@@ -78,6 +78,11 @@ result.
 
 A gate that failed stops the run at its end (rule `verdict`), when the report that shows it is there."""
 
+CALIBRATION = """Working points come from the split `calibration`, which no training has seen, efficiencies
+from `test`. Thresholds are scores of jets, not interpolated between two: with 100 jets above one that is a
+hundredth of the background's efficiency at most, its statistical error a tenth. By convention L, M, T, XT and
+XXT let 10%, 1%, 0.1%, 0.05% and 0.01% of light jets pass."""
+
 EXPLAIN = """Which inputs a tagger lives by, on jets that no training has seen: what exchanging them
 costs, and how its discriminant is shared among them ([interpretability.md](interpretability.md)). A figure of
 each tagger that is trained."""
@@ -97,6 +102,7 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
         "by it (`results/calibration/track_resolution.json`, correctionlib). One of the two keys.",
         run.TrackResolutionSpec,
     ),
+    ("config/config.yaml: calibration", CALIBRATION, run.CalibrationSpec),
     ("config/config.yaml: closure", CLOSURE, run.ClosureSpec),
     ("config/config.yaml: explain", EXPLAIN, explain.ExplainSpec),
     ("config/config.yaml: plots", "Style.", plots.PlotSpec),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from jetsmith.metrics.efficiencies import (
     from_here_up,
 )
 
-RELIABLE_COUNT = 10.0  # effective background jets above a threshold from which its error is Gaussian
+MIN_PASSING = 100.0  # effective jets above a threshold: its efficiency is known to a tenth
 ROUNDING = 1e-9  # a count that is just reached must not fail for its last bit
 N_BINS = 1 << 16
 
@@ -34,7 +35,8 @@ class WorkingPoint:
         background: Efficiency that the threshold has on the sample it was found on.
         target: Background efficiency that was asked for.
         n_passing: Effective number of background jets expected above the threshold.
-        reliable: False below 10 of those, or where ties push the efficiency beyond its error.
+        doubt: `few` where these are fewer than asked for, `ties` where jets of one score push the efficiency
+            beyond its error; else empty.
     """
 
     threshold: float
@@ -43,18 +45,28 @@ class WorkingPoint:
     background: Efficiency
     target: float
     n_passing: float
-    reliable: bool
+    doubt: Literal["", "few", "ties"]
 
 
 def working_point(
-    background: FloatArray, weight: FloatArray, efficiency: float, level: float = LEVEL
+    background: FloatArray,
+    weight: FloatArray,
+    efficiency: float,
+    level: float = LEVEL,
+    min_passing: float = MIN_PASSING,
+    role: str = "background",
 ) -> WorkingPoint:
-    """The one of `working_points` with this background efficiency."""
-    return working_points(background, weight, [efficiency], level)[0]
+    """The one of `working_points` with this efficiency."""
+    return working_points(background, weight, [efficiency], level, min_passing, role)[0]
 
 
 def working_points(
-    background: FloatArray, weight: FloatArray, efficiencies: Sequence[float], level: float = LEVEL
+    background: FloatArray,
+    weight: FloatArray,
+    efficiencies: Sequence[float],
+    level: float = LEVEL,
+    min_passing: float = MIN_PASSING,
+    role: str = "background",
 ) -> list[WorkingPoint]:
     """Thresholds of given weighted background efficiencies, exact, with their intervals.
 
@@ -67,19 +79,21 @@ def working_points(
         weight: Shape (N,), signed.
         efficiencies: Targets in (0, 1).
         level: Probability content of the intervals.
+        min_passing: Effective jets above a threshold, fewer of which leave it in doubt.
+        role: What messages call the jets.
 
     Raises:
         InputError: Fewer than one effective background jet is expected above a threshold, the jets
             that can pass one are too few for a target, or scores or weights are no numbers.
     """
-    check_scores(background, weight, "working point: background")
+    check_scores(background, weight, f"working point: {role}")
     background, weight = np.asarray(background), np.asarray(weight, np.float64)
     targets = np.asarray(efficiencies, np.float64)
     n_effective = effective_count(weight)
     for target in efficiencies:
         if not n_effective * target >= 1 - ROUNDING:
             raise InputError(
-                f"working point at background efficiency {target:g}: {len(background)} background jets "
+                f"working point at {role} efficiency {target:g}: {len(background)} {role} jets "
                 f"(effectively {n_effective:.1f}) leave less than one above it; "
                 f"it needs {1 / target:.0f} at least"
             )
@@ -88,7 +102,7 @@ def working_points(
     for target in targets[np.isnan(thresholds)]:
         share = float(weight[background > -np.inf].sum() / weight.sum())
         raise InputError(
-            f"working point at background efficiency {target:g}: only {share:.4g} of the background can pass "
+            f"working point at {role} efficiency {target:g}: only {share:.4g} of the {role} can pass "
             "a threshold, the other jets are not tagged; ask for less"
         )
     table = efficiency_table(background, weight, thresholds, level=level)
@@ -97,7 +111,7 @@ def working_points(
     around = NormalDist().inv_cdf(0.5 + level / 2) * sigma
     ends = finder.find(np.concatenate([np.minimum(targets + around, 1), np.maximum(targets - around, 0)]))
     low, high = np.where(np.isnan(ends), finder.lowest, ends).reshape(2, -1)
-    reliable = (counts * targets >= RELIABLE_COUNT - ROUNDING) & (table.value[0] - targets <= 3 * sigma)
+    few, tied = counts * targets < min_passing - ROUNDING, table.value[0] - targets > 3 * sigma
     return [
         WorkingPoint(
             threshold=float(thresholds[k]),
@@ -106,7 +120,7 @@ def working_points(
             background=Efficiency(*(float(x[0, k]) for x in vars(table).values())),
             target=float(target),
             n_passing=float(counts[k] * target),
-            reliable=bool(reliable[k]),
+            doubt="few" if few[k] else "ties" if tied[k] else "",
         )
         for k, target in enumerate(targets)
     ]

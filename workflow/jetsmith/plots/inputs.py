@@ -110,7 +110,7 @@ class Threshold(Record):
         threshold: The discriminant from which a jet passes.
         threshold_low: Lower end of its interval.
         threshold_high: Upper end.
-        reliable: False where too few background jets fix it.
+        reliable: False where too few background jets fix it, or many share its score.
     """
 
     name: str
@@ -144,7 +144,7 @@ def read_thresholds(path: str | Path, spec: ClassifierSpec | None = None) -> tup
                 threshold=point["threshold"],
                 threshold_low=point["threshold_low"],
                 threshold_high=point["threshold_high"],
-                reliable=point["reliable"],
+                reliable=not point["doubt"],
             )
             for name, point in content["working_points"].items()
         ]

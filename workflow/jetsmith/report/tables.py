@@ -1,12 +1,12 @@
 """What the report shows, as plain rows for its template: numbers become text here and nowhere else."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jetsmith.handed.account import Account, Lost, Normalisation
 from jetsmith.handed.plan import Content, Plan
 from jetsmith.handed.scan import Scan
-from jetsmith.metrics.thresholds import RELIABLE_COUNT
 from jetsmith.texts import count, interval, label_text, minus, share, split_text
 
 MAX_NAMED = 5  # files in a sentence
@@ -104,21 +104,21 @@ def working_points(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
                 "threshold_class": label_text(labels.get(entry.get("threshold_class"), "background")),
                 "classes": [label_text(labels.get(name, name)) for name in classes],
                 "rows": [_point_row(name, point, classes) for name, point in points],
-                "undefined": entry.get("undefined", {}),
+                "flat": [
+                    _flat_row(name, point, entry["pt_bins_gev"], classes)
+                    for name, point in entry["flat_efficiency"].items()
+                ],
+                "signal": label_text(spec.get("signal_class", {}).get("label", "signal")),
+                "undefined": entry["undefined"] | entry["flat_undefined"],
                 "notes": [*_tied(points), *_jets_apart(entry["classes"], labels)],
             }
         )
     return tables
 
 
-def _doubt(point: Table) -> str:
-    """Why a working point is not reliable."""
-    return "few" if (point.get("n_passing") or 0) < RELIABLE_COUNT else "ties"
-
-
 def _tied(points: Sequence[tuple[str, Table]]) -> list[str]:
     """Working points that pass more than was asked for, since jets of one score pass together."""
-    found = [name for name, point in points if not point["reliable"] and _doubt(point) == "ties"]
+    found = [name for name, point in points if point["doubt"] == "ties"]
     if not found:
         return []
     return [
@@ -150,9 +150,30 @@ def _point_row(name: str, point: Table, classes: Sequence[str]) -> Row:
         "name": name,
         "target": share(point["target"]),
         "threshold": interval(point["threshold"], point["threshold_low"], point["threshold_high"]),
-        "doubt": "" if point["reliable"] else _doubt(point),
+        "doubt": point["doubt"],
         "n_passing": count(point.get("n_passing")),
         "efficiencies": [whole(point.get("efficiencies", {}).get(c), percent=True) for c in classes],
+    }
+
+
+def _flat_row(name: str, point: Table, edges: Sequence[float], classes: Sequence[str]) -> Row:
+    """A point of flat efficiency; bins of pt that share a threshold are one entry."""
+    groups = [
+        (group, list(members))
+        for group, members in itertools.groupby(range(len(point["group"])), key=point["group"].__getitem__)
+    ]
+    return {
+        "name": name,
+        "target": share(point["target"]),
+        "thresholds": [
+            {
+                "pt": f"{edges[bins[0]]:g} to {edges[bins[-1] + 1]:g}",
+                "value": interval(*(point[f"threshold{end}"][bins[0]] for end in ("", "_low", "_high"))),
+            }
+            for _, bins in groups
+        ],
+        "doubt": ", ".join(point["doubts"]),
+        "efficiencies": [whole(point["efficiencies"].get(c), percent=True) for c in classes],
     }
 
 

@@ -166,3 +166,9 @@ class SelectionSpec(CutsSpec):
         (30, 50, 70, 100, 140, 200, 300, 600, 1000), description="Bins of the efficiencies [GeV]."
     )
     abseta_bins: tuple[float, ...] = Field((0, 0.8, 1.6, 2.5), description="Bins of the efficiencies.")
+    third_bins: dict[Name, tuple[float, ...]] = Field(
+        {},
+        max_length=1,
+        description="Column of rows, such as `n_pv`, and edges: efficiencies are binned in it, too. What is "
+        "beyond is in the end bins.",
+    )

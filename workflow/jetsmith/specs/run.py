@@ -72,6 +72,36 @@ class ClosureSpec(GatesSpec):
     )
 
 
+class MarksSpec(Record):
+    """From how many jets on a working point is to be trusted."""
+
+    min_passing: Positive = Field(
+        100.0,
+        description="Effective jets that a threshold passes where it is found, at least (100 fix the "
+        "efficiency to a tenth). A working point with fewer is left out, and the page says so.",
+    )
+    allow_few_passing: bool = Field(
+        False, description="Whether such points are written all the same; descriptions and page mark them."
+    )
+
+
+class CalibrationSpec(MarksSpec):
+    """Working points and efficiencies beyond `working_points` and the bins of `selection`."""
+
+    min_effective: float = Field(
+        20.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Effective jets of a bin of efficiencies, at least: bins with fewer share those of their "
+        "neighbours in pt, and descriptions say which.",
+    )
+    flat_efficiency: dict[str, Fraction] = Field(
+        {},
+        description="Efficiency of the signal, the same in each bin of pt, by name of the point: "
+        "thresholds as a function of pt, and what passes of each class.",
+    )
+
+
 class TrackResolutionSpec(Record):
     """What the chance of a track's significance comes from, by which JP and JBP weigh tracks: one of two."""
 
@@ -121,8 +151,10 @@ class RunSpec(Record):
         description="Resolution functions of tracks; without it a fixed one, that of the demo's detector.",
     )
     working_points: dict[str, Fraction] = Field(
-        {"L": 0.1, "M": 0.01, "T": 0.001}, description="Background efficiency of each working point."
+        {"L": 0.1, "M": 0.01, "T": 0.001, "XT": 0.0005, "XXT": 0.0001},
+        description="Background efficiency of each working point.",
     )
+    calibration: CalibrationSpec = CalibrationSpec()
     tensorboard: bool = Field(
         False,
         description="Trainings write event files for TensorBoard beside their logs "

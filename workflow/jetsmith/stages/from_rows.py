@@ -6,7 +6,7 @@ from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.plotted import plotted
 from jetsmith.specs.classifiers import ComparedSpec, DiscriminantSpec, JudgedSpec, RecipeSpec, RowsSpec
 from jetsmith.specs.ratios import RatioEntry, RatioSpec
-from jetsmith.specs.run import GatesSpec
+from jetsmith.specs.run import CalibrationSpec, GatesSpec
 from jetsmith.stages.plain import Plain, judged
 from jetsmith.strict import seen_as
 
@@ -112,6 +112,8 @@ class Calibrate(NamedTuple):
     working_points: dict[str, float]
     pt_bins_gev: list[float]
     abseta_bins: list[float]
+    third_bins: dict[str, list[float]]
+    settings: Plain
 
 
 def calibrate(run: Configuration, judgement: str) -> Calibrate:
@@ -123,6 +125,8 @@ def calibrate(run: Configuration, judgement: str) -> Calibrate:
         working_points=run.run.working_points,
         pt_bins_gev=list(bins.pt_bins_gev),
         abseta_bins=list(bins.abseta_bins),
+        third_bins={name: list(edges) for name, edges in bins.third_bins.items()},
+        settings=seen_as(CalibrationSpec, run.run.calibration),
     )
 
 
