@@ -37,6 +37,7 @@ rule all:
     input:
         "<results>/report/index.html",
         expand("<results>/calibration/{judgement}.json", judgement=RUN.judgements),
+        expand("<results>/calibration/{plane}.json", plane=RUN.run.calibration.planes),
         expand("<results>/bundles/{name}", name=[*RUN.bundled, *RUN.bundled_reweighters]),
         [weights_of(name) for name in RUN.run.reweighters],
         expand("<results>/weights/{reweighter}.correction.json", reweighter=RUN.corrected),

@@ -3,7 +3,7 @@
 from jetsmith.calibration.stage import calibrate
 from jetsmith.job import job
 from jetsmith.specs.classifiers import JudgedSpec
-from jetsmith.specs.run import CalibrationSpec
+from jetsmith.specs.run import PointsSpec
 
 with job(snakemake):
     calibrate(
@@ -13,7 +13,7 @@ with job(snakemake):
         pt_bins_gev=snakemake.params.pt_bins_gev,
         abseta_bins=snakemake.params.abseta_bins,
         third_bins=snakemake.params.third_bins,
-        settings=CalibrationSpec(**snakemake.params.settings),
+        settings=PointsSpec(**snakemake.params.settings),
         output=snakemake.output.corrections,
         numbers_output=snakemake.output.numbers,
     )

@@ -14,6 +14,7 @@ with job(snakemake):
         inspections=snakemake.input.inspections,
         plots=snakemake.input.plots,
         numbers=snakemake.input.numbers,
+        planes=snakemake.input.planes,
         closures=snakemake.input.closures,
         untested=snakemake.input.untested,
         checks=snakemake.input.checks,

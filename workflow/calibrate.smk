@@ -1,4 +1,5 @@
 # calibrate: reads the scores of a tagger; for each of its discriminants writes calibration/{judgement}.json (correctionlib) and {judgement}.numbers.json.
+# calibrate_plane: reads the scores of two judgements; writes the same, calibration/{plane}.json, of a cut on each. Only of `planes`.
 
 
 rule calibrate:
@@ -19,3 +20,23 @@ rule calibrate:
         code=code("calibrate"),
     script:
         "../scripts/calibrate.py"
+
+
+rule calibrate_plane:
+    input:
+        unpack(plane_inputs),
+    output:
+        corrections="<results>/calibration/{plane}.json",
+        numbers="<results>/calibration/{plane}.numbers.json",
+    log:
+        "<logs>/calibrate/{plane}.log",
+    conda:
+        "../envs/jetsmith.yaml"
+    resources:
+        mem_mb=grows(3000),
+        runtime=grows(30),
+    params:
+        **gets(stages.calibrate_plane, "plane"),
+        code=code("calibrate_plane"),
+    script:
+        "../scripts/calibrate_plane.py"

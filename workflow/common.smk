@@ -73,6 +73,7 @@ wildcard_constraints:
     tagger=one_of(RUN.run.taggers),
     reweighter=one_of(RUN.run.reweighters),
     judgement=one_of(RUN.judgements),
+    plane=one_of(RUN.run.calibration.planes),
     column=one_of(column for _, column in subjects(RUN, "loss_scanned")),
     contrast=one_of(name for sample in RUN.run.samples for name in contrasts(RUN, sample)),
 

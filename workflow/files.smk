@@ -130,6 +130,12 @@ def numbers_of(judgement):
     return f"<results>/calibration/{judgement}.numbers.json"
 
 
+def plane_inputs(wildcards):
+    """The scores of the two judgements of a plane."""
+    taggers = [RUN.judgements[name].name for name in RUN.run.calibration.planes[wildcards.plane].judgements]
+    return {"first": scores_of(taggers[0]), "second": scores_of(taggers[1])}
+
+
 def bundle_inputs(wildcards):
     """A trained tagger, jets to compare it on, and what calibrate found of each of its discriminants."""
     name = wildcards.tagger

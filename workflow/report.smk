@@ -7,6 +7,7 @@ rule report:
         accounts=expand("<results>/skim/{dataset}.json", dataset=RUN.datasets),
         inspections=expand("<results>/inspect/{dataset}.json", dataset=RUN.datasets),
         numbers=[numbers_of(judgement) for judgement in RUN.judgements],
+        planes=[numbers_of(plane) for plane in RUN.run.calibration.planes],
         scans=[table_of(name) for name in RUN.scans],
         closures=expand("<results>/closure/{reweighter}.json", reweighter=RUN.tested),
         untested=untested_weights,
@@ -25,7 +26,7 @@ rule report:
         code=code("report"),
         template=[
             provenance.file_digest(provenance.PACKAGE / f"report/{name}.html.j2")
-            for name in ("template", "features", "ablations", "stand_ins")
+            for name in ("template", "features", "ablations", "stand_ins", "planes")
         ],
         accepted=lambda wildcards: workflow.persistence.accepted,
     script:

@@ -29,13 +29,13 @@ from jetsmith.specs.classifiers import (
     TrainingSpec,
 )
 from jetsmith.specs.features import Inputs
-from jetsmith.specs.run import CalibrationSpec, MarksSpec
+from jetsmith.specs.run import MarksSpec, PointsSpec
 from tests.unit.score_files import scored_jets, write_scores
 
 PT = (30.0, 50.0, 100.0, 300.0)
 ETA = (0.0, 1.2, 2.5)
 POINTS = {"L": 0.1, "M": 0.01, "T": 0.001}
-ANY = CalibrationSpec(allow_few_passing=True, min_effective=0)
+ANY = PointsSpec(allow_few_passing=True, min_effective=0)
 B = ClassSpec(name="b_jets", truth=(500, 510), label="b", color="#1f77b4", flavor=5)
 C = ClassSpec(name="c_jets", truth=(400,), label="c", color="#ff7f0e", flavor=4)
 LIGHT = ClassSpec(name="light_jets", truth=(0, 1), label="light", color="#2ca02c", flavor=0)
@@ -65,7 +65,7 @@ def mapped(
     jets: ScoredJets, threshold: float, abseta: tuple[float, ...] = ETA, min_effective: float = 0.0
 ) -> EfficiencyMap:
     """The map of jets at or above a threshold."""
-    return efficiency_map(jets, jets.discriminant >= threshold, axes_of("ak4", PT, abseta, {}), min_effective)
+    return efficiency_map(jets, jets.discriminant >= threshold, axes_of(PT, abseta, {}), min_effective)
 
 
 def make_scores(path: Path, n: int = 40_000, seed: int = 1) -> dict[str, Any]:
@@ -403,9 +403,7 @@ def test_no_efficiency_at_all_is_an_error(tmp_path: Path) -> None:
     table["label"][table["split"] == 3] = 999
     write_scores(tmp_path / "scores.parquet", table)
     outputs = tmp_path / "out.json", tmp_path / "numbers.json"
-    with pytest.raises(
-        InputError, match=r"split test has no jets of a class of deepcsv with a `flavor` code"
-    ):
+    with pytest.raises(InputError, match=r"split test has no jets of a class with a `flavor` code"):
         calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.1}, PT, ETA, *outputs, settings=ANY)
     assert not outputs[0].exists()
 
@@ -489,7 +487,7 @@ def test_a_point_of_few_jets_leaves_only_where_that_is_allowed(tmp_path: Path) -
             ETA,
             tmp_path / "out.json",
             tmp_path / "numbers.json",
-            settings=CalibrationSpec(allow_few_passing=allowed),
+            settings=PointsSpec(allow_few_passing=allowed),
         )
         values = correctionlib.CorrectionSet.from_file(str(tmp_path / "out.json"))["deepcsv_wp_values"]
         marked = "not reliable, for lack of jets or for ties at the threshold: M" in values.description
@@ -559,7 +557,7 @@ def test_flat_efficiency_holds_at_any_pt(tmp_path: Path) -> None:
     table["discriminant"] = (table["discriminant"] * (1 - 0.3 * slope)).astype("f4")
     write_scores(tmp_path / "scores.parquet", table)
     outputs = tmp_path / "out.json", tmp_path / "numbers.json"
-    settings = CalibrationSpec(flat_efficiency={"F70": 0.7, "F40": 0.4})
+    settings = PointsSpec(flat_efficiency={"F70": 0.7, "F40": 0.4})
     calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.1}, PT, ETA, *outputs, settings=settings)
     corrections = correctionlib.CorrectionSet.from_file(str(outputs[0]))
     values, passing = corrections["deepcsv_flat_wp_values"], corrections["deepcsv_flat_eff"]
@@ -592,7 +590,7 @@ def test_flat_efficiency_holds_at_any_pt(tmp_path: Path) -> None:
 
 def test_flat_points_put_bins_together_or_are_left_out() -> None:
     """Few jets of the signal: bins of pt share a threshold; fewer than one takes: left out, or marked."""
-    pt = axes_of("ak4", PT, ETA, {})[1]
+    pt = axes_of(PT, ETA, {})[1]
     rng = np.random.default_rng(11)
     signal = scored_jets(rng.random(400), pt_gev=np.repeat([40.0, 60.0, 150.0], [200, 40, 160]))
     asked = {"F70": 0.7}

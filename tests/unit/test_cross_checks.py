@@ -555,6 +555,7 @@ def _dataset(**changes):
     return put("ttbar", value={"object": "ak4", "process": "ttbar"} | changes)
 
 
+PLANE = {"judgements": ["csvv2", "jp"], "points": {"L": [0.1, 0.1]}}
 GOOD = '{"1": [[1, 2]]}'
 SIMULATE = {"process": "ttbar", "n_events": 100, "parts": 2}
 DATASETS = {
@@ -789,9 +790,29 @@ RUN = {
         put("selection", "ak4", "third_bins", value={"jet_pt_gev": [0, 20, 60]}),
         ["third_bins: rows of `ak4` carry no column `jet_pt_gev` beside pt and eta"],
     ),
-    "a third axis without end": (
-        put("selection", "ak4", "third_bins", value={"n_pv": [0, 20, float("inf")]}),
-        ["third_bins.n_pv: edges are finite"],
+    "a third axis that falls": (
+        put("selection", "ak4", "third_bins", value={"n_pv": [0, 20, 10]}),
+        ["selection.ak4.third_bins.n_pv: bin edges must rise"],
+    ),
+    "a plane of a judgement that is not": (
+        put("calibration", "planes", value={"both": PLANE | {"judgements": ["csvv2", "jps"]}}),
+        ["calibration.planes.both.judgements: unknown judgement `jps`", "did you mean `jp`"],
+    ),
+    "a plane of one judgement": (
+        put("calibration", "planes", value={"both": PLANE | {"judgements": ["jp", "jp"]}}),
+        ["calibration.planes.both: judgements: `jp` stands there twice"],
+    ),
+    "a plane with a judgement's name": (
+        put("calibration", "planes", value={"jp": PLANE}),
+        ["calibration.planes.jp: another result has the name `jp`"],
+    ),
+    "a plane of two samples": (
+        put("calibration", "planes", value={"both": PLANE | {"judgements": ["jp", "double_b"]}}),
+        ["calibration.planes.both: judgements: are of two samples, jets and fat_jets"],
+    ),
+    "one point of a plane twice": (
+        put("calibration", "planes", value={"both": PLANE | {"points": {"L": [0.1, 0.2], "M": [0.1, 0.2]}}}),
+        ["calibration.planes.both.points: L and M are one point"],
     ),
     "no working point": (put("working_points", value={}), ["working_points: is empty", "{M: 0.01}"]),
     "a working point with TeX": (

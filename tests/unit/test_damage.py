@@ -37,7 +37,7 @@ from jetsmith.skimming.account import account_dataset
 from jetsmith.specs.classifiers import ClassSpec, DiscriminantSpec, EvaluationSpec, TrainingSpec
 from jetsmith.specs.features import FeatureGroup, FeatureSpec, Inputs
 from jetsmith.specs.plots import PlotSpec
-from jetsmith.specs.run import CalibrationSpec, SampleSpec, SplitSpec
+from jetsmith.specs.run import PointsSpec, SampleSpec, SplitSpec
 from jetsmith.training import train
 from tests.unit.packed_jets import make_spec
 from tests.unit.test_account import plan
@@ -165,7 +165,7 @@ class Chain:
             (20, 60, 1000),
             (0, 2.5),
             *outputs,
-            settings=CalibrationSpec(allow_few_passing=True),
+            settings=PointsSpec(allow_few_passing=True),
         )
         return outputs
 

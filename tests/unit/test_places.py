@@ -49,7 +49,7 @@ def _said(folder, *files, **options):
 LINES = {  # file, what is replaced by what, and what is said
     "value": ("config.yaml", "seed: 20261123", "seed: true", "config/config.yaml:3: `seed`: "),
     "unknown key": ("config.yaml", "tolerance: 0.03", "tolerances: 0.03",
-                    "config/config.yaml:38: unknown key `closure.tolerances`; did you mean `tolerance`"),
+                    "config/config.yaml:39: unknown key `closure.tolerances`; did you mean `tolerance`"),
     "check": ("config.yaml", "train: 0.5,", "train: 0.6,", "config/config.yaml:7: splits add up to 1.1"),
     "bins": ("config.yaml", "[200, 300, 400, 500, 1000]", "[300, 200]",
              "config/config.yaml:11: selection.ak8.pt_bins_gev: bin edges must rise"),

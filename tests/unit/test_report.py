@@ -26,7 +26,7 @@ from jetsmith.report import tables
 from jetsmith.report.page import TEMPLATES, write_report
 from jetsmith.skimming.account import account_dataset
 from jetsmith.specs.plots import PlotSpec
-from jetsmith.specs.run import CalibrationSpec
+from jetsmith.specs.run import PointsSpec
 from tests.unit.plans import file_found, plan_of
 from tests.unit.test_plots_inputs import FLAVOURS, WORKING_POINTS, make_scores, make_spec
 
@@ -146,9 +146,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     scores = make_scores(folder / "scores.parquet", 4000)
     numbers = folder / "calibration" / "deepjet.numbers.json"
     outputs = folder / "c.json", numbers
-    settings = CalibrationSpec(
-        allow_few_passing=True, flat_efficiency={"F70": 0.7, "F01": 0.0001}, min_passing=50
-    )
+    settings = PointsSpec(allow_few_passing=True, flat_efficiency={"F70": 0.7, "F01": 0.0001}, min_passing=50)
     points = WORKING_POINTS | {"XXT": 0.0001}
     calibrate(spec, scores, points, (30, 100, 1000), (0, 2.5), *outputs, settings=settings)
     plots = folder / "results" / "plots"
@@ -273,7 +271,8 @@ def test_page_has_the_numbers(made: dict[str, Any], page: Page) -> None:
         shown["text"],
         texts.interval(**curve["auc"])["text"],
         numbers["undefined"]["XXT"],
-        "30 to 100: " + texts.interval(*flat)["text"],
+        "30 to 1000: ",
+        texts.interval(*flat)["text"],
         numbers["flat_undefined"]["F01"],
         "5-fold cross-validation, out-of-fold",
         "0.5712 ± 0.0059",

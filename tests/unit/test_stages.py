@@ -42,6 +42,7 @@ OF_TRAINING = (stages.train,)
 OF_SCAN = (stages.choose,)
 OF_TAGGER = (stages.calibrate,)
 OF_EXPLAINED = (stages.explain,)
+OF_PLANE = (stages.calibrate_plane,)
 OF_ABLATED = (stages.ablate,)
 OF_LOSS_SCANNED = (stages.scan_losses,)
 OF_BUNDLED = (stages.bundle,)
@@ -88,6 +89,8 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     weighed = {"loss": "mass", "weights": [0, 3], "seeds": 2}
     set_value(found / "taggers/deep_double_b_mass_independent.yaml", "loss_scan", weighed)
     set_value(found / "config.yaml", "taggers.deep_double_b_mass_independent", "fat_jets")
+    plane = {"judgements": ["jp", "jbp"], "points": {"L": [0.2, 0.1]}}
+    set_value(found / "config.yaml", "calibration.planes.both", plane)
     _add_parameters(found)
     return found
 
@@ -171,6 +174,7 @@ def _by_subject(run: Configuration) -> Any:
         yield [(name, str(rung)) for rung in range(1, len(scan.trained))], (stages.retrain,)
     yield run.judgements, OF_TAGGER
     yield run.explained, OF_EXPLAINED
+    yield run.run.calibration.planes, OF_PLANE
     yield run.ablations, OF_ABLATED
     yield run.loss_scans, OF_LOSS_SCANNED
     yield run.bundled, OF_BUNDLED
@@ -321,6 +325,7 @@ def test_every_stage_has_its_record() -> None:
         OF_SCAN,
         OF_TAGGER,
         OF_EXPLAINED,
+        OF_PLANE,
         OF_ABLATED,
         OF_LOSS_SCANNED,
         OF_BUNDLED,

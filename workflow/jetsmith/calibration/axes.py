@@ -6,12 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from jetsmith.columns import BY_OBJECT
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.metrics import bin_of, closed
 from jetsmith.scored import ScoredJets
-from jetsmith.specs.datasets import Object
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,6 @@ class Axis:
 
 
 def axes_of(
-    obj: Object,
     pt_bins_gev: Sequence[float],
     abseta_bins: Sequence[float],
     third_bins: Mapping[str, Sequence[float]],
@@ -61,20 +58,17 @@ def axes_of(
     """|eta|, pt, and further columns by their names.
 
     Args:
-        obj: What a row is.
         pt_bins_gev: Edges [GeV].
         abseta_bins: Edges; the last one belongs to the last bin.
-        third_bins: Edges by column.
+        third_bins: Edges by column, whose name has its unit.
     """
-    more = []
-    for name, edges in third_bins.items():
-        column = BY_OBJECT[obj][name]
-        what = f"{column.text} [{column.unit}]" if column.unit else column.text
-        more.append(Axis(name, name, tuple(edges), f"{what}, clamped", name, column.unit, True))
     return (
         Axis("abseta", "jet_eta", tuple(abseta_bins), "|eta| of the jet", "|eta|", "", False),
         Axis("pt", "jet_pt_gev", tuple(pt_bins_gev), "pt of the jet [GeV], clamped", "pt", "GeV", True),
-        *more,
+        *(
+            Axis(name, name, tuple(edges), f"{name}, clamped", name, "", True)
+            for name, edges in third_bins.items()
+        ),
     )
 
 

@@ -8,11 +8,10 @@ import numpy as np
 from correctionlib import schemav2
 
 from jetsmith.calibration.axes import Axis
-from jetsmith.calibration.maps import EfficiencyMap
+from jetsmith.calibration.maps import EfficiencyMap, shared_bins
 from jetsmith.io import FloatArray
 from jetsmith.metrics import closed
-from jetsmith.provenance import config_digest
-from jetsmith.specs.classifiers import JudgedClass, JudgedSpec
+from jetsmith.specs.classifiers import JudgedClass
 
 ENDS = (  # suffix of the name, what it is, field of EfficiencyMap
     ("", "Efficiency", "value"),
@@ -27,9 +26,10 @@ class Points:
     """Working points of one kind, and what passes them.
 
     Attributes:
-        prefix: Behind the tagger's name; empty for one threshold a point.
+        prefix: Behind the calibration's name; empty for one threshold a point.
         kind: What the thresholds are, in words.
-        thresholds: By name; an array of shape (n_pt,) where they depend on pt.
+        thresholds: By name; an array of shape (n_pt,) where they depend on pt, a mapping by discriminant
+            where a jet has to pass several.
         doubtful: Names of those that few jets fix, or that jets of one score push off.
         undefined: Those left out, with the reason.
         maps: Efficiencies by name and flavor code.
@@ -37,66 +37,66 @@ class Points:
 
     prefix: str
     kind: str
-    thresholds: Mapping[str, float | FloatArray]
+    thresholds: Mapping[str, float | FloatArray | Mapping[str, float]]
     doubtful: Sequence[str]
     undefined: Mapping[str, str]
     maps: Mapping[tuple[str, int], EfficiencyMap]
 
 
-def corrections(
-    spec: JudgedSpec, kinds: Sequence[Points], lacking: Sequence[JudgedClass], axes: Sequence[Axis]
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Subject:
+    """What is calibrated.
+
+    Attributes:
+        name: Of the corrections.
+        about: What it is, in words.
+        classes: Those with a flavor code.
+        lacking: Those of them without jets.
+    """
+
+    name: str
+    about: str
+    classes: Sequence[JudgedClass]
+    lacking: Sequence[JudgedClass]
+
+
+def corrections(subject: Subject, kinds: Sequence[Points], axes: Sequence[Axis]) -> dict[str, Any]:
     """The correction set as plain values, checked by correctionlib's own schema.
 
     Args:
-        spec: The tagger.
+        subject: What is calibrated.
         kinds: Working points of each kind.
-        lacking: Classes with a flavor code and without jets.
         axes: |eta|, pt, and what else.
     """
-    digest = config_digest(spec.model_dump(mode="json"))
-    named = f"discriminant {spec.discriminant.name}" if spec.discriminant else "no discriminant"
-    about = f"{spec.name}, {named}, sample {spec.sample}, config {digest}"
-    found = [entry for points in kinds for entry in _of_kind(spec, points, about, lacking, axes)]
     first = kinds[0]
     whole = schemav2.CorrectionSet(
         schema_version=2,
-        description=f"Calibration of {about}{_left_out(first)}{_few_jets(first, lacking, axes)}",
-        corrections=found,
+        description=f"Calibration of {subject.about}{_left_out(first)}{_few_jets(subject, first, axes)}",
+        corrections=[entry for points in kinds for entry in _of_kind(subject, points, axes)],
     )
     return dict(whole.model_dump(mode="json", exclude_unset=True))
 
 
-def _of_kind(
-    spec: JudgedSpec, points: Points, about: str, lacking: Sequence[JudgedClass], axes: Sequence[Axis]
-) -> list[schemav2.Correction]:
+def _of_kind(subject: Subject, points: Points, axes: Sequence[Axis]) -> list[schemav2.Correction]:
     """Thresholds, efficiencies and the ends of their intervals."""
-    about += _left_out(points)
+    about = subject.about + _left_out(points)
     point = schemav2.Variable(name="working_point", type="string", description=", ".join(points.thresholds))
-    by_pt = any(isinstance(found, np.ndarray) for found in points.thresholds.values())
-    pt = axes[1]
+    by, content = _thresholds(points, axes[1])
     values = schemav2.Correction(
-        name=f"{spec.judgement}_{points.prefix}wp_values",
+        name=f"{subject.name}_{points.prefix}wp_values",
         description=f"{points.kind} of {about}",
         version=1,
-        inputs=[point, _input(pt)] if by_pt else [point],
+        inputs=[point, *by],
         output=schemav2.Variable(name="threshold", type="real"),
-        data=_category(
-            "working_point",
-            {
-                name: _bins(found, [pt]) if isinstance(found, np.ndarray) else float(found)
-                for name, found in points.thresholds.items()
-            },
-        ),
+        data=_category("working_point", content),
     )
-    classes = [c for c in (spec.signal_class, *spec.background_classes) if c is not None]
-    codes = ", ".join(f"{c.flavor} {c.name}" for c in classes if c.flavor is not None)
+    codes = ", ".join(f"{c.flavor} {c.name}" for c in subject.classes)
     inputs = [point, schemav2.Variable(name="flavor", type="int", description=codes), *map(_input, axes)]
     output = schemav2.Variable(name="efficiency", type="real")
     efficiencies = [
         schemav2.Correction(
-            name=f"{spec.judgement}_{points.prefix}eff{suffix}",
-            description=f"{what} in simulation ({INTERVAL}) of {about}{_few_jets(points, lacking, axes)}",
+            name=f"{subject.name}_{points.prefix}eff{suffix}",
+            description=f"{what} in simulation ({INTERVAL}) of {about}{_few_jets(subject, points, axes)}",
             version=1,
             inputs=inputs,
             output=output,
@@ -105,6 +105,22 @@ def _of_kind(
         for suffix, what, field in ENDS
     ]
     return [values, *efficiencies]
+
+
+def _thresholds(points: Points, pt: Axis) -> tuple[list[schemav2.Variable], dict[str, Any]]:
+    """What thresholds depend on beside the working point, and they by its name."""
+    by: list[schemav2.Variable] = []
+    content: dict[str, Any] = {}
+    for name, found in points.thresholds.items():
+        if isinstance(found, np.ndarray):
+            by, content[name] = [_input(pt)], _bins(found, [pt])
+        elif isinstance(found, Mapping):
+            said = f"{', '.join(found)}: a jet passes at or above the threshold on each"
+            by = [schemav2.Variable(name="discriminant", type="string", description=said)]
+            content[name] = _category("discriminant", found)
+        else:
+            content[name] = float(found)
+    return by, content
 
 
 def _left_out(points: Points) -> str:
@@ -117,9 +133,11 @@ def _left_out(points: Points) -> str:
     return text
 
 
-def _few_jets(points: Points, lacking: Sequence[JudgedClass], axes: Sequence[Axis]) -> str:
+def _few_jets(subject: Subject, points: Points, axes: Sequence[Axis]) -> str:
     """Flavors without jets, bins that share theirs and bins without any, in words."""
-    text = "".join(f"; no jets of flavor {c.flavor} ({c.name}), which has no efficiencies" for c in lacking)
+    text = "".join(
+        f"; no jets of flavor {c.flavor} ({c.name}), which has no efficiencies" for c in subject.lacking
+    )
     shared, empty = [], []
     for flavor in dict.fromkeys(code for _, code in points.maps):
         names = [name for name, code in points.maps if code == flavor]
@@ -137,16 +155,6 @@ def _few_jets(points: Points, lacking: Sequence[JudgedClass], axes: Sequence[Axi
             f"bin, or of all jets, and an interval that holds all of its intervals: {'. '.join(empty)}"
         )
     return text
-
-
-def shared_bins(found: EfficiencyMap) -> list[tuple[tuple[int, ...], int]]:
-    """Groups of several bins of pt: the place of the first one, and the last bin of pt."""
-    groups = []
-    for number in np.unique(found.group):
-        members = np.argwhere(found.group == number)
-        if len(members) > 1:
-            groups.append((tuple(int(k) for k in members[0]), int(members[-1][1])))
-    return groups
 
 
 def _bins_text(axes: Sequence[Axis], place: Sequence[int], last_pt: int | None = None) -> str:

@@ -78,7 +78,7 @@ def flat_points(
             continue
         doubts = tuple(sorted({point.doubt for point in points} - {""}))
         if "few" in doubts and not marks.allow_few_passing:
-            undefined[name] = too_few(points[0], marks)
+            undefined[name] = too_few(f"{target:g}", points[0].n_passing, marks)
             continue
         kind = signal.discriminant.dtype
         value, low, high = (

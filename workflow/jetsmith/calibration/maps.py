@@ -96,6 +96,16 @@ def efficiency_map(
     return EfficiencyMap(value, low, high, filled, group)
 
 
+def shared_bins(found: EfficiencyMap) -> list[tuple[tuple[int, ...], int]]:
+    """Groups of several bins of pt: the place of the first one, and the last bin of pt."""
+    groups = []
+    for number in np.unique(found.group):
+        members = np.argwhere(found.group == number)
+        if len(members) > 1:
+            groups.append((tuple(int(k) for k in members[0]), int(members[-1][1])))
+    return groups
+
+
 def grouped(total: FloatArray, total2: FloatArray, min_effective: float) -> npt.NDArray[np.intp]:
     """Which bins share their jets: neighbours in pt, from the lowest on, until they have enough.
 
@@ -167,7 +177,7 @@ def find_thresholds(
             undefined[name] = str(error)
             continue
         if point.doubt == "few" and not marks.allow_few_passing:
-            undefined[name] = too_few(point, marks)
+            undefined[name] = too_few(f"{target:g}", point.n_passing, marks)
         else:
             found[name] = replace(point, threshold=written(point.threshold, background.discriminant.dtype))
     if not found:
@@ -175,10 +185,10 @@ def find_thresholds(
     return found, undefined
 
 
-def too_few(point: WorkingPoint, marks: MarksSpec) -> str:
+def too_few(target: str, n_passing: float, marks: MarksSpec) -> str:
     """Why a working point is left out that few jets fix, and what would help."""
     return (
-        f"working point at efficiency {point.target:g}: effectively {point.n_passing:.1f} jets fix its "
+        f"working point at efficiency {target}: effectively {n_passing:.1f} jets fix its "
         f"threshold, and min_passing is {marks.min_passing:g}; take more events, or set calibration: "
         "{allow_few_passing: true}"
     )

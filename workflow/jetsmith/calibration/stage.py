@@ -1,6 +1,6 @@
 """The stage: scores in, corrections and numbers out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -10,19 +10,18 @@ import numpy as np
 
 from jetsmith import io
 from jetsmith.calibration.axes import Axis, axes_of
-from jetsmith.calibration.corrections import Points, corrections, shared_bins
+from jetsmith.calibration.corrections import Points, Subject, corrections
 from jetsmith.calibration.flat import FlatPoint, flat_points
-from jetsmith.calibration.maps import EfficiencyMap, counts, efficiency_map, find_thresholds
+from jetsmith.calibration.maps import counts, find_thresholds
+from jetsmith.calibration.passing import Passing
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray
-from jetsmith.metrics import efficiency, passes
+from jetsmith.metrics import passes
 from jetsmith.metrics.efficiencies import LEVEL
 from jetsmith.provenance import config_digest
 from jetsmith.scored import ScoredJets, read_split
 from jetsmith.specs.classifiers import JudgedClass, JudgedSpec
-from jetsmith.specs.run import CalibrationSpec
-
-Passing = Mapping[str, Callable[[ScoredJets], BoolArray]]  # which jets pass each working point
+from jetsmith.specs.run import PointsSpec
 
 
 def calibrate(
@@ -34,7 +33,7 @@ def calibrate(
     output: str | Path,
     numbers_output: str | Path,
     third_bins: Mapping[str, Sequence[float]] | None = None,
-    settings: CalibrationSpec | None = None,
+    settings: PointsSpec | None = None,
 ) -> None:
     """Calibrate one tagger by one of its discriminants.
 
@@ -58,10 +57,10 @@ def calibrate(
         InputError: The scores lack a column, no jets or working points are left, or jets lie outside the
             |eta| bins.
     """
-    settings = settings or CalibrationSpec()
-    axes = axes_of(spec.object, pt_bins_gev, abseta_bins, third_bins or {})
+    settings = settings or PointsSpec()
+    axes = axes_of(pt_bins_gev, abseta_bins, third_bins or {})
     columns = [axis.column for axis in axes]
-    classes = _classes(spec)
+    classes = classes_of(spec)
     calibration, test = (read_split(scores, split, spec, columns) for split in ("calibration", "test"))
     first = spec.background_classes[0]
     try:
@@ -69,18 +68,13 @@ def calibrate(
     except InputError as error:
         raise InputError(f"{scores}: split calibration, class {first.name}: {error}") from error
     flat, flat_undefined = _flat(spec, calibration, settings, axes[1])
-    jets = {entry.name: test.of(entry) for entry in classes}
-    lacking = [c for c in classes if c.flavor is not None and not jets[c.name].weight.sum() > 0]
-    coded = {c.flavor: c for c in classes if c.flavor is not None and c not in lacking}
-    if not coded:
-        raise InputError(f"{scores}: split test has no jets of a class of {spec.name} with a `flavor` code")
-    cuts: Passing = {name: partial(_passes, threshold=point.threshold) for name, point in points.items()}
-    flat_cuts: Passing = {name: partial(point.passes, pt=axes[1]) for name, point in flat.items()}
+    passing = Passing({c.name: test.of(c) for c in classes}, classes, axes, settings.min_effective)
+    cuts = {name: partial(_passes, threshold=point.threshold) for name, point in points.items()}
+    flat_cuts = {name: partial(point.passes, pt=axes[1]) for name, point in flat.items()}
     try:
-        maps = _maps(coded, jets, cuts, axes, settings.min_effective)
-        flat_maps = _maps(coded, jets, flat_cuts, axes, settings.min_effective)
+        maps, flat_maps = passing.maps(cuts), passing.maps(flat_cuts)
     except InputError as error:
-        raise InputError(f"{scores}: split test, {error}") from error
+        raise InputError(f"{scores}: {error}") from error
     kinds = [
         Points(
             "",
@@ -102,35 +96,49 @@ def calibrate(
                 flat_maps,
             )
         )
+    about = f"{of_judgement(spec)}, sample {spec.sample}"
+    subject = Subject(spec.judgement, about, list(passing.coded.values()), passing.lacking)
+    io.write_json(output, corrections(subject, kinds, axes), checksum=False)
     found = {
-        **_about(spec, first),
+        "tagger": spec.name,
+        "judgement": spec.judgement,
+        "discriminant": spec.discriminant.name if spec.discriminant else None,
+        "sample": spec.sample,
+        "config": config_digest(spec.model_dump(mode="json")),
+        "level": LEVEL,
+        "threshold_class": first.name,
         "working_points": {
-            name: {**asdict(point), "efficiencies": _inclusive(jets, cuts[name])}
+            name: {**asdict(point), "efficiencies": passing.inclusive(cuts[name])}
             for name, point in points.items()
         },
         "undefined": undefined,
         "flat_efficiency": {
-            name: {**_plain(point), "efficiencies": _inclusive(jets, flat_cuts[name])}
+            name: {**_plain(point), "efficiencies": passing.inclusive(flat_cuts[name])}
             for name, point in flat.items()
         },
         "flat_undefined": flat_undefined,
         "pt_bins_gev": list(pt_bins_gev),
-        **_few_jets(maps, axes),
         "classes": {entry.name: counts(test, entry) for entry in classes},
         "threshold_sample": counts(calibration, first),
-        "flavors_without_jets": [entry.flavor for entry in lacking],
+        **passing.few_jets(maps),
     }
-    io.write_json(output, corrections(spec, kinds, lacking, axes), checksum=False)
     io.write_json(numbers_output, found)
 
 
-def _classes(spec: JudgedSpec) -> list[JudgedClass]:
+def classes_of(*specs: JudgedSpec) -> list[JudgedClass]:
     """Signal and backgrounds, each once; the checks of the configuration saw to it that codes differ."""
-    return list({c.name: c for c in (spec.signal_class, *spec.background_classes) if c is not None}.values())
+    found = (c for spec in specs for c in (spec.signal_class, *spec.background_classes))
+    return list({c.name: c for c in found if c is not None}.values())
+
+
+def of_judgement(spec: JudgedSpec) -> str:
+    """Tagger, discriminant and configuration in words."""
+    named = f"discriminant {spec.discriminant.name}" if spec.discriminant else "no discriminant"
+    return f"{spec.name}, {named}, config {config_digest(spec.model_dump(mode='json'))}"
 
 
 def _flat(
-    spec: JudgedSpec, calibration: ScoredJets, settings: CalibrationSpec, pt: Axis
+    spec: JudgedSpec, calibration: ScoredJets, settings: PointsSpec, pt: Axis
 ) -> tuple[dict[str, FlatPoint], dict[str, str]]:
     """Points of flat efficiency, where there is a signal and any are asked for."""
     if spec.signal_class is None or not settings.flat_efficiency:
@@ -147,70 +155,7 @@ def _passes(jets: ScoredJets, threshold: float) -> BoolArray:
     return passes(jets.discriminant, threshold)
 
 
-def _maps(
-    coded: Mapping[int, JudgedClass],
-    jets: Mapping[str, ScoredJets],
-    passing: Passing,
-    axes: Sequence[Axis],
-    min_effective: float,
-) -> dict[tuple[str, int], EfficiencyMap]:
-    """Efficiencies by working point and flavor code."""
-    found = {}
-    for flavor, entry in coded.items():
-        of_class = jets[entry.name]
-        try:
-            for name, chooses in passing.items():
-                found[name, flavor] = efficiency_map(of_class, chooses(of_class), axes, min_effective)
-        except InputError as error:
-            raise InputError(f"class {entry.name}: {error}") from error
-    return found
-
-
-def _inclusive(jets: Mapping[str, ScoredJets], chooses: Callable[[ScoredJets], BoolArray]) -> dict[str, Any]:
-    """Efficiency of each class with its interval; None where there is no number."""
-    by_class = {name: asdict(efficiency(chooses(found), found.weight)) for name, found in jets.items()}
-    return {
-        name: {key: value if np.isfinite(value) else None for key, value in entry.items()}
-        for name, entry in by_class.items()
-    }
-
-
 def _plain(point: FlatPoint) -> dict[str, Any]:
     return {
         key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in vars(point).items()
-    }
-
-
-def _about(spec: JudgedSpec, first: JudgedClass) -> dict[str, Any]:
-    """What the numbers are of."""
-    return {
-        "tagger": spec.name,
-        "judgement": spec.judgement,
-        "discriminant": spec.discriminant.name if spec.discriminant else None,
-        "sample": spec.sample,
-        "config": config_digest(spec.model_dump(mode="json")),
-        "level": LEVEL,
-        "threshold_class": first.name,
-    }
-
-
-def _few_jets(maps: Mapping[tuple[str, int], EfficiencyMap], axes: Sequence[Axis]) -> dict[str, Any]:
-    """Bins without jets, and bins that share theirs, of each flavor."""
-    by_flavor = {flavor: found for (_, flavor), found in maps.items()}  # the same at all working points
-    names = [f"{axis.name}_bin" for axis in axes]
-
-    def at(flavor: int, place: Sequence[int]) -> dict[str, int]:
-        return {"flavor": flavor, **{name: int(k) for name, k in zip(names, place, strict=True)}}
-
-    return {
-        "bins_without_jets": [
-            at(flavor, place)
-            for flavor, found in sorted(by_flavor.items())
-            for place in np.argwhere(~found.filled_mask).tolist()
-        ],
-        "bins_that_share": [
-            {**at(flavor, place), "last_pt_bin": last}
-            for flavor, found in sorted(by_flavor.items())
-            for place, last in shared_bins(found)
-        ],
     }

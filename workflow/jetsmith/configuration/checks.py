@@ -53,8 +53,6 @@ def _selection(obj: Object, selection: SelectionSpec) -> Iterator[str]:
     for name, found in selection.third_bins.items():
         if name not in may:
             yield f"third_bins: rows of `{obj}` carry no column `{name}` beside pt and eta{hint(name, may)}"
-        if not all(map(math.isfinite, found)):
-            yield f"third_bins.{name}: edges are finite (what is beyond is in the end bins): {list(found)}"
         yield from rising(found, f"third_bins.{name}")
     yield from wrong
     if wrong:
@@ -76,14 +74,18 @@ def _selection(obj: Object, selection: SelectionSpec) -> Iterator[str]:
 def _working_points(run: RunSpec) -> Iterator[str]:
     if not run.working_points:
         yield "working_points: is empty; give one at least, such as {M: 0.01}"
-    flat = run.calibration.flat_efficiency
-    for key, points in (("working_points", run.working_points), ("calibration.flat_efficiency", flat)):
+    tables: dict[str, Mapping[str, object]] = {
+        "working_points": run.working_points,
+        "calibration.flat_efficiency": run.calibration.flat_efficiency,
+    }
+    tables |= {f"calibration.planes.{name}.points": of.points for name, of in run.calibration.planes.items()}
+    for key, points in tables.items():
         for name in points:
             if not WORKING_POINT.fullmatch(name):
                 yield f"{key}: `{name}`: a name has letters, digits and any of _ . + - alone"
         for (one, first), (other, second) in itertools.combinations(points.items(), 2):
             if first == second:
-                yield f"{key}: {one} and {other} are one point, {first:g}; leave one out"
+                yield f"{key}: {one} and {other} are one point, {first}; leave one out"
 
 
 def _pathvars(pathvars: Mapping[str, str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from jetsmith.configuration.records import hint, require
 from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.datasets import DatasetSpec
-from jetsmith.specs.run import RunSpec, SampleSpec
+from jetsmith.specs.run import PlaneSpec, RunSpec, SampleSpec
 
 
 def check_judgement(
@@ -79,6 +79,38 @@ def _judged_on(
                 "that both have would be judged by a model that has seen it; give both the same"
             )
         yield from without_truth(spec.model_copy(update={"sample": name}), used)
+
+
+RESOLUTION = "track_resolution"  # beside judgements and planes in results/calibration/
+
+
+def check_planes(run: RunSpec, judgements: Mapping[str, ClassifierSpec], source: str) -> None:
+    """Two judgements of one sample, whose classes have codes of their own; no name of another result."""
+    for name, plane in run.calibration.planes.items():
+        key = f"calibration.planes.{name}"
+        for judgement in plane.judgements:
+            require(judgement, judgements, f"{source}: {key}.judgements", "judgement")
+        refuse(source, (f"{key}: {problem}" for problem in _plane(name, plane, judgements)))
+
+
+def _plane(name: str, plane: PlaneSpec, judgements: Mapping[str, ClassifierSpec]) -> Iterator[str]:
+    if name in judgements or name == RESOLUTION:
+        yield f"another result has the name `{name}`, in the folder of corrections; rename it"
+    first, second = (judgements[judgement] for judgement in plane.judgements)
+    if first is second:
+        yield f"judgements: `{first.judgement}` stands there twice; name two"
+    if first.sample != second.sample:
+        yield f"judgements: are of two samples, {first.sample} and {second.sample}; name two of one sample"
+    codes: dict[int, str] = {}
+    for c in (first.signal_class, *first.background_classes, second.signal_class, *second.background_classes):
+        if c is None or c.flavor is None:
+            continue
+        other = codes.setdefault(c.flavor, c.name)
+        if other != c.name:
+            yield (
+                f"judgements: their classes `{other}` and `{c.name}` have one `flavor`, {c.flavor}, in "
+                "config/flavours.yaml; in correction files each needs its own"
+            )
 
 
 def check_together(

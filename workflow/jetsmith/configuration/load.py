@@ -29,7 +29,12 @@ from jetsmith.configuration.checks import (
 from jetsmith.configuration.classifier_checks import check_classifier
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.feature_checks import check_group, check_groups
-from jetsmith.configuration.judgement_checks import check_judged_on, check_judgement, check_together
+from jetsmith.configuration.judgement_checks import (
+    check_judged_on,
+    check_judgement,
+    check_planes,
+    check_together,
+)
 from jetsmith.configuration.records import Model, load_table, pick, read_yaml, require, validate
 from jetsmith.configuration.resolution_checks import check_resolution
 from jetsmith.configuration.resolve import Resolved, classifier_file, resolve
@@ -133,6 +138,7 @@ def _load(
     check_judged_on(run, classifiers, datasets, source)
     check_together(run, classifiers, judgements, source)
     judged = {spec.judgement: spec for spec in judgements}
+    check_planes(run, judged, source)
     raw = {
         "run": run.model_dump(mode="json"),
         "datasets": {name: d.model_dump(mode="json") for name, d in datasets.items()},

@@ -103,6 +103,11 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
         run.TrackResolutionSpec,
     ),
     ("config/config.yaml: calibration", CALIBRATION, run.CalibrationSpec),
+    (
+        "config/config.yaml: calibration: planes",
+        "One entry a plane: two discriminants with a cut on each, such as those of c against light and b.",
+        run.PlaneSpec,
+    ),
     ("config/config.yaml: closure", CLOSURE, run.ClosureSpec),
     ("config/config.yaml: explain", EXPLAIN, explain.ExplainSpec),
     ("config/config.yaml: plots", "Style.", plots.PlotSpec),

@@ -126,6 +126,17 @@ def working_points(
     ]
 
 
+def threshold_at(score: FloatArray, weight: FloatArray, efficiency: float) -> float:
+    """The highest score at which the weighted efficiency reaches a target; NaN where none does.
+
+    Args:
+        score: Shape (N,); -inf passes no threshold, and counts in the denominator.
+        weight: Shape (N,), signed, in float64.
+        efficiency: Target in (0, 1].
+    """
+    return float(_Finder(score, weight).find(np.array([efficiency]))[0])
+
+
 class _Finder:
     """Finds the highest scores at which the weighted fraction from there up reaches a target.
 

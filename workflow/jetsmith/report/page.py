@@ -42,6 +42,7 @@ def write_report(
     scans: Sequence[str | Path] = (),
     untested: Sequence[str | Path] = (),
     checks: Sequence[str | Path] = (),
+    planes: Sequence[str | Path] = (),
 ) -> None:
     """Write the page.
 
@@ -58,6 +59,7 @@ def write_report(
         scans: results/scans/{classifier}.json.
         untested: results/weights/{reweighter}/{dataset}.json of reweighters without a closure test.
         checks: results/inspect/check/{classifier}.json.
+        planes: results/calibration/{plane}.numbers.json.
 
     Raises:
         InputError: A file is missing, or of another form than its stage writes.
@@ -67,6 +69,7 @@ def write_report(
     page = {
         "title": title,
         "untested": _table(reweighters.untested, "dataset", untested, classifiers),
+        "planes": _table(tables.planes, "plane", planes, classifiers),
         **_of_inputs(classifiers, figures, checks),
         **_tables(
             classifiers,

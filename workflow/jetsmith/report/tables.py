@@ -116,6 +116,47 @@ def working_points(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
     return tables
 
 
+def planes(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
+    """One table a plane: two thresholds with intervals, and the efficiency of each class behind both."""
+    tables = []
+    for entry in numbers:
+        specs = [classifiers.get(name, {}) for name in entry["judgements"]]
+        labels = {
+            c["name"]: c["label"]
+            for spec in specs
+            for c in (spec.get("signal_class"), *spec.get("background_classes", ()))
+            if c
+        }
+        classes = sorted(entry["classes"], key=list(labels).index)
+        tables.append(
+            {
+                "title": entry["plane"],
+                "sample": entry["sample"],
+                "of": [
+                    f"{spec.get('title', name)} ({discriminant})"
+                    for spec, name, discriminant in zip(
+                        specs, entry["judgements"], entry["discriminants"], strict=True
+                    )
+                ],
+                "backgrounds": [label_text(labels.get(name, name)) for name in entry["threshold_classes"]],
+                "classes": [label_text(labels.get(name, name)) for name in classes],
+                "rows": [
+                    {
+                        "name": name,
+                        "targets": [share(target) for target in point["targets"]],
+                        "thresholds": [whole(found) for found in point["thresholds"]],
+                        "doubt": point["doubt"],
+                        "n_passing": [count(n) for n in point["n_passing"]],
+                        "efficiencies": [whole(point["efficiencies"][c], percent=True) for c in classes],
+                    }
+                    for name, point in entry["working_points"].items()
+                ],
+                "undefined": entry["undefined"],
+            }
+        )
+    return tables
+
+
 def _tied(points: Sequence[tuple[str, Table]]) -> list[str]:
     """Working points that pass more than was asked for, since jets of one score pass together."""
     found = [name for name, point in points if point["doubt"] == "ties"]

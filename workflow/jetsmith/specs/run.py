@@ -85,8 +85,21 @@ class MarksSpec(Record):
     )
 
 
-class CalibrationSpec(MarksSpec):
-    """Working points and efficiencies beyond `working_points` and the bins of `selection`."""
+class PlaneSpec(Record):
+    """Two discriminants, with a cut on each: working points in the plane of both, as of c taggers."""
+
+    judgements: tuple[str, str] = Field(
+        description="Taggers of the run on one sample, or tagger and discriminant where that is not its "
+        "first, such as `deepjet_CvsL` and `deepjet_CvsB`."
+    )
+    points: dict[str, tuple[Fraction, Fraction]] = Field(
+        min_length=1,
+        description="By name of the point: of the first background of each judgement, what passes both cuts.",
+    )
+
+
+class EfficienciesSpec(MarksSpec):
+    """How efficiencies are binned where jets are few."""
 
     min_effective: float = Field(
         20.0,
@@ -95,10 +108,23 @@ class CalibrationSpec(MarksSpec):
         description="Effective jets of a bin of efficiencies, at least: bins with fewer share those of their "
         "neighbours in pt, and descriptions say which.",
     )
+
+
+class PointsSpec(EfficienciesSpec):
+    """What calibrate gets of these: of one discriminant."""
+
     flat_efficiency: dict[str, Fraction] = Field(
         {},
         description="Efficiency of the signal, the same in each bin of pt, by name of the point: "
         "thresholds as a function of pt, and what passes of each class.",
+    )
+
+
+class CalibrationSpec(PointsSpec):
+    """Working points and efficiencies beyond `working_points` and the bins of `selection`."""
+
+    planes: dict[Name, PlaneSpec] = Field(
+        {}, description="Two-dimensional working points, by a name of your own; see below."
     )
 
 

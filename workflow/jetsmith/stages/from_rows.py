@@ -6,7 +6,7 @@ from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.plotted import plotted
 from jetsmith.specs.classifiers import ComparedSpec, DiscriminantSpec, JudgedSpec, RecipeSpec, RowsSpec
 from jetsmith.specs.ratios import RatioEntry, RatioSpec
-from jetsmith.specs.run import CalibrationSpec, GatesSpec
+from jetsmith.specs.run import EfficienciesSpec, GatesSpec, PointsSpec
 from jetsmith.stages.plain import Plain, judged
 from jetsmith.strict import seen_as
 
@@ -126,7 +126,33 @@ def calibrate(run: Configuration, judgement: str) -> Calibrate:
         pt_bins_gev=list(bins.pt_bins_gev),
         abseta_bins=list(bins.abseta_bins),
         third_bins={name: list(edges) for name, edges in bins.third_bins.items()},
-        settings=seen_as(CalibrationSpec, run.run.calibration),
+        settings=seen_as(PointsSpec, run.run.calibration),
+    )
+
+
+class CalibratePlane(NamedTuple):
+    """Two judgements, efficiencies of their backgrounds by point, bins, and how many jets these take."""
+
+    specs: list[Plain]
+    points: dict[str, list[float]]
+    pt_bins_gev: list[float]
+    abseta_bins: list[float]
+    third_bins: dict[str, list[float]]
+    settings: Plain
+
+
+def calibrate_plane(run: Configuration, plane: str) -> CalibratePlane:
+    """Stage calibrate_plane."""
+    found = run.run.calibration.planes[plane]
+    specs = [run.judgements[judgement] for judgement in found.judgements]
+    bins = run.run.selection[specs[0].object]
+    return CalibratePlane(
+        specs=[seen_as(JudgedSpec, spec) for spec in specs],
+        points={name: list(targets) for name, targets in found.points.items()},
+        pt_bins_gev=list(bins.pt_bins_gev),
+        abseta_bins=list(bins.abseta_bins),
+        third_bins={name: list(edges) for name, edges in bins.third_bins.items()},
+        settings=seen_as(EfficienciesSpec, run.run.calibration),
     )
 
 

@@ -1,0 +1,217 @@
+"""Protects two-dimensional working points: two cuts that let chosen parts of two backgrounds pass."""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import correctionlib
+import numpy as np
+import pytest
+
+from jetsmith import io
+from jetsmith.calibration.plane import calibrate_plane
+from jetsmith.errors import InputError
+from jetsmith.metrics.planes import Pair, plane_point
+from jetsmith.report import tables
+from jetsmith.specs.classifiers import ClassifierSpec, DiscriminantSpec, EvaluationSpec
+from jetsmith.specs.run import EfficienciesSpec
+from tests.unit.test_calibration import ETA, LIGHT, PT, B, C, make_spec
+
+CLASSES = ("b_jets", "c_jets", "light_jets")
+ASKED = {"L": (0.2, 0.3), "T": (0.05, 0.1)}
+
+
+def pair(rng: np.random.Generator, n: int, first: float, second: float, weight: Any = None) -> Pair:
+    """Gaussian scores that go along with each other a little."""
+    both = rng.normal(size=(2, n))
+    x, y = first + both[0], second + 0.4 * both[0] + 0.9 * both[1]
+    return Pair(x, y, np.ones(n) if weight is None else weight)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_cuts_are_those_of_all_pairs(seed: int) -> None:
+    """Of all pairs of scores as cuts none comes nearer to what was asked for, with weights of both signs."""
+    rng = np.random.default_rng(seed)
+    weight = np.where(rng.random(120) < 0.1 * (seed % 2), -0.5, 1.0)
+    light, b = pair(rng, 120, -0.5, 0.3, weight), pair(rng, 100, 0.4, -0.6)
+    targets = (0.2, 0.25)
+    found = plane_point(light, b, targets, min_passing=1)
+    assert found.first.low <= found.first.value <= found.first.high
+    assert found.second.low <= found.second.value <= found.second.high
+
+    def away(first: float, second: float) -> tuple[float, float]:
+        passing = [
+            float((of.weight * (of.first >= first) * (of.second >= second)).sum() / of.weight.sum())
+            for of in (light, b)
+        ]
+        return passing[0] - targets[0], abs(passing[1] - targets[1])
+
+    best = min(
+        off_b
+        for first, second in itertools.product(light.first, np.concatenate([light.second, b.second]))
+        for off_light, off_b in [away(first, second)]
+        if -1e-12 <= off_light < 1.5 / light.weight.sum()
+    )
+    off_light, off_b = away(found.first.value, found.second.value)
+    assert -1e-12 <= off_light < 2.5 / light.weight.sum()
+    assert off_b <= best + 1.5 / 100
+    assert found.backgrounds[0].value == pytest.approx(targets[0] + off_light)
+
+
+def test_intervals_hold_the_cuts_of_many_jets() -> None:
+    """The ends are 68.3% intervals: of 40 samples of 800 jets, as many as these hold the true cuts."""
+    rng = np.random.default_rng(7)
+    truth = plane_point(pair(rng, 100_000, -1, 0.3), pair(rng, 100_000, 0.5, -1), (0.1, 0.1))
+    held = []
+    for _ in range(40):
+        found = plane_point(pair(rng, 800, -1, 0.3), pair(rng, 800, 0.5, -1), (0.1, 0.1))
+        for cut, true in ((found.first, truth.first), (found.second, truth.second)):
+            held.append(cut.low <= true.value <= cut.high)
+    assert 0.52 < np.mean(held) < 0.83
+
+
+def test_what_no_two_cuts_give_is_said() -> None:
+    """Efficiencies that exclude each other, jets without a score, and few of them."""
+    rng = np.random.default_rng(8)
+    light, b = pair(rng, 1000, -1, 0.3), pair(rng, 1000, 0.5, -1)
+    with pytest.raises(InputError, match=r"where 0\.01 of the first background passes, two cuts let .* pass"):
+        plane_point(light, b, (0.01, 0.9))
+    none = Pair(np.full(9, -np.inf), np.full(9, -np.inf), np.ones(9))
+    with pytest.raises(InputError, match="no jet of the backgrounds has a second score"):
+        plane_point(none, none, (0.1, 0.1))
+    with pytest.raises(InputError, match="first background"):
+        plane_point(Pair(np.zeros(0), np.zeros(0), np.zeros(0)), b, (0.1, 0.1))
+    assert plane_point(light, b, (0.05, 0.2)).doubt == "few"
+    assert not plane_point(light, b, (0.05, 0.2), min_passing=50).doubt
+
+
+def test_jets_that_were_not_tagged_fail_both() -> None:
+    """They stay in the denominators."""
+    rng = np.random.default_rng(9)
+    light, b = pair(rng, 4000, -1, 0.3), pair(rng, 4000, 0.5, -1)
+    light.first[:1000] = light.second[:1000] = -np.inf
+    found = plane_point(light, b, (0.1, 0.1))
+    assert found.backgrounds[0].value == pytest.approx(0.1, abs=1e-3)
+    assert light.passing(found.first.value, found.second.value).sum() == 400
+
+
+def c_tagger(background: str) -> ClassifierSpec:
+    """A tagger of c jets by one of two discriminants."""
+    of = {"light_jets": LIGHT, "b_jets": B}[background]
+    return make_spec().model_copy(
+        update={
+            "name": "ctag",
+            "discriminant": DiscriminantSpec(
+                name="CvsL" if of is LIGHT else "CvsB", signal=("c_jets",), background={background: 1.0}
+            ),
+            "evaluation": EvaluationSpec(signal="c_jets", backgrounds=(background,)),
+            "signal_class": C,
+            "background_classes": (of,),
+            "is_first": of is LIGHT,
+        }
+    )
+
+
+SPECS = [c_tagger("light_jets"), c_tagger("b_jets")]
+
+
+def write_jets(path: Path, n: int = 60_000, seed: int = 10) -> dict[str, Any]:
+    """Scores of three classes."""
+    rng = np.random.default_rng(seed)
+    label = rng.choice([500, 400, 0], n, p=[0.3, 0.2, 0.5]).astype("i4")
+    logits = rng.normal(size=(3, n)) + 1.2 * np.stack([label == 500, label == 400, label == 0])
+    p = np.exp(logits) / np.exp(logits).sum(axis=0)
+    table = {
+        "split": rng.choice(4, n, p=[0.1, 0.1, 0.4, 0.4]).astype("i1"),
+        "label": label,
+        "weight": np.where(rng.random(n) < 0.1, -1.0, 1.0),
+        "jet_pt_gev": rng.uniform(30, 250, n).astype("f4"),
+        "jet_eta": rng.uniform(-2.4, 2.4, n).astype("f4"),
+        "scored": np.ones(n, bool),
+        "not_tagged": np.zeros(n, bool),
+        **{f"p_{name}": p[k].astype("f4") for k, name in enumerate(CLASSES)},
+    }
+    io.write_rows(path, ak.zip(table, depth_limit=1))
+    return table
+
+
+def calibrated(folder: Path, points: dict[str, Any] = ASKED, **settings: Any) -> tuple[Any, Any]:
+    """Corrections and numbers of scores in a folder."""
+    outputs = folder / "plane.json", folder / "plane.numbers.json"
+    scores = [folder / "scores.parquet"] * 2
+    calibrate_plane("charm", SPECS, scores, points, PT, ETA, {}, EfficienciesSpec(**settings), *outputs)
+    return correctionlib.CorrectionSet.from_file(str(outputs[0])), json.loads(outputs[1].read_text())
+
+
+def test_the_file_says_what_passes_both_cuts(tmp_path: Path) -> None:
+    """Jets that no cut has seen, counted with what correctionlib gives; mistags are what was asked for."""
+    table = write_jets(tmp_path / "scores.parquet")
+    corrections, numbers = calibrated(tmp_path)
+    values, passing = corrections["charm_wp_values"], corrections["charm_eff"]
+    assert [found.name for found in values.inputs] == ["working_point", "discriminant"]
+    p = {name: table[f"p_{name}"].astype(np.float64) for name in CLASSES}
+    scores = [(p["c_jets"] / (p["c_jets"] + p[name])).astype("f4") for name in ("light_jets", "b_jets")]
+    weight, abseta, pt = table["weight"], np.abs(table["jet_eta"]), table["jet_pt_gev"]
+    for name, targets in ASKED.items():
+        cuts = [values.evaluate(name, which) for which in ("CvsL", "CvsB")]
+        kept = (scores[0].astype(float) >= cuts[0]) & (scores[1].astype(float) >= cuts[1])
+        for split, tolerance in ((2, 1e-3), (3, 0.02)):
+            for entry, target in zip((LIGHT, B), targets, strict=True):
+                here = (table["split"] == split) & np.isin(table["label"], entry.truth)
+                rate = weight[here & kept].sum() / weight[here].sum()
+                assert rate == pytest.approx(target, abs=tolerance)
+        for entry in (B, C, LIGHT):
+            here = (table["split"] == 3) & np.isin(table["label"], entry.truth)
+            here &= (abseta < 1.2) & (pt >= 50) & (pt < 100)
+            want = weight[here & kept].sum() / weight[here].sum()
+            assert passing.evaluate(name, entry.flavor, 0.5, 70.0) == pytest.approx(want, abs=1e-12)
+        point = numbers["working_points"][name]
+        for cut, found in zip(cuts, point["thresholds"], strict=True):
+            assert found["low"] < cut == found["value"] < found["high"]
+        charm = point["efficiencies"]["c_jets"]["value"]
+        assert charm > max(targets)
+    with pytest.raises((IndexError, RuntimeError)):
+        values.evaluate("L", "BvsL")
+
+
+def test_points_that_few_jets_fix_or_that_cannot_be_are_left_out(tmp_path: Path) -> None:
+    """As of one discriminant: with the reason; allowed ones are marked; without any it stops."""
+    write_jets(tmp_path / "scores.parquet", 4000)
+    points = {"L": (0.3, 0.4), "T": (0.01, 0.02), "X": (0.01, 0.9)}
+    corrections, numbers = calibrated(tmp_path, points)
+    assert list(numbers["working_points"]) == ["L"]
+    assert "min_passing is 100" in numbers["undefined"]["T"]
+    assert "two cuts let" in numbers["undefined"]["X"]
+    assert "left out for lack of jets: T, X" in corrections["charm_wp_values"].description
+    _, numbers = calibrated(tmp_path, points, allow_few_passing=True)
+    assert numbers["working_points"]["T"]["doubt"] == "few"
+    with pytest.raises(InputError, match=r"scores\.parquet: .*min_passing"):
+        calibrated(tmp_path, {"T": (0.01, 0.02)})
+
+
+def test_two_files_need_the_same_jets(tmp_path: Path) -> None:
+    """Scores of two taggers are put together row by row: other rows are refused, not paired by chance."""
+    for name, seed in (("a", 1), ("b", 2)):
+        write_jets(tmp_path / name, 3000, seed)
+    outputs = tmp_path / "plane.json", tmp_path / "numbers.json"
+    settings = EfficienciesSpec(allow_few_passing=True)
+    with pytest.raises(InputError, match="not the same jets"):
+        calibrate_plane(
+            "charm", SPECS, [tmp_path / "a", tmp_path / "b"], ASKED, PT, ETA, {}, settings, *outputs
+        )
+
+
+def test_the_page_has_the_points(tmp_path: Path) -> None:
+    """Both thresholds, what was asked for and what passes of each class, in the order of the taggers."""
+    write_jets(tmp_path / "scores.parquet", 20_000)
+    _, numbers = calibrated(tmp_path)
+    known = {spec.judgement: spec.model_dump(mode="json") for spec in SPECS}
+    (table,) = tables.planes([numbers], known)
+    assert table["of"] == ["DeepCSV (CvsL)", "DeepCSV (CvsB)"]
+    assert (table["backgrounds"], table["classes"]) == (["light", "b"], ["c", "light", "b"])
+    row = table["rows"][0]
+    assert (row["name"], row["targets"]) == ("L", ["20%", "30%"])
+    assert len(row["thresholds"]) == len(row["n_passing"]) == 2
+    assert len(row["efficiencies"]) == 3

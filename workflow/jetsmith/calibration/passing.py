@@ -1,0 +1,98 @@
+"""What of each class passes working points, on jets that have fixed none of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from jetsmith.calibration.axes import Axis
+from jetsmith.calibration.maps import EfficiencyMap, efficiency_map, shared_bins
+from jetsmith.errors import InputError
+from jetsmith.io import BoolArray
+from jetsmith.metrics import efficiency
+from jetsmith.scored import ScoredJets
+from jetsmith.specs.classifiers import JudgedClass
+
+Chooses = Callable[[ScoredJets], BoolArray]  # which jets pass, shape (N,)
+Maps = dict[tuple[str, int], EfficiencyMap]  # by working point and flavor code
+
+
+@dataclass(frozen=True)
+class Passing:
+    """Jets of the split test by class.
+
+    Attributes:
+        jets: By name of the class.
+        classes: Each once; codes differ.
+        axes: Of the efficiencies.
+        min_effective: Effective jets that a bin takes.
+    """
+
+    jets: Mapping[str, ScoredJets]
+    classes: Sequence[JudgedClass]
+    axes: Sequence[Axis]
+    min_effective: float
+
+    @cached_property
+    def coded(self) -> dict[int, JudgedClass]:
+        """Classes with a flavor code."""
+        return {c.flavor: c for c in self.classes if c.flavor is not None}
+
+    @cached_property
+    def lacking(self) -> list[JudgedClass]:
+        """Those of them without jets of positive summed weight."""
+        return [c for c in self.coded.values() if not self.jets[c.name].weight.sum() > 0]
+
+    def maps(self, cuts: Mapping[str, Chooses]) -> Maps:
+        """Efficiencies of all classes that have a code and jets.
+
+        Raises:
+            InputError: There is none, or jets are outside the bins.
+        """
+        found = {}
+        for flavor, entry in self.coded.items():
+            if entry in self.lacking:
+                continue
+            of_class = self.jets[entry.name]
+            try:
+                for name, chooses in cuts.items():
+                    found[name, flavor] = efficiency_map(
+                        of_class, chooses(of_class), self.axes, self.min_effective
+                    )
+            except InputError as error:
+                raise InputError(f"split test, class {entry.name}: {error}") from error
+        if cuts and not found:
+            raise InputError("split test has no jets of a class with a `flavor` code")
+        return found
+
+    def inclusive(self, chooses: Chooses) -> dict[str, Any]:
+        """Efficiency of each class with its interval; None where there is no number."""
+        by_class = {name: asdict(efficiency(chooses(of), of.weight)) for name, of in self.jets.items()}
+        return {
+            name: {key: value if np.isfinite(value) else None for key, value in entry.items()}
+            for name, entry in by_class.items()
+        }
+
+    def few_jets(self, maps: Maps) -> dict[str, Any]:
+        """`flavors_without_jets`, `bins_without_jets` and, of several bins of pt each, `bins_that_share`."""
+        by_flavor = {flavor: found for (_, flavor), found in maps.items()}  # the same at all working points
+        names = [f"{axis.name}_bin" for axis in self.axes]
+
+        def at(flavor: int, place: Sequence[int]) -> dict[str, int]:
+            return {"flavor": flavor, **{name: int(k) for name, k in zip(names, place, strict=True)}}
+
+        return {
+            "flavors_without_jets": [entry.flavor for entry in self.lacking],
+            "bins_without_jets": [
+                at(flavor, place)
+                for flavor, found in sorted(by_flavor.items())
+                for place in np.argwhere(~found.filled_mask).tolist()
+            ],
+            "bins_that_share": [
+                {**at(flavor, place), "last_pt_bin": last}
+                for flavor, found in sorted(by_flavor.items())
+                for place, last in shared_bins(found)
+            ],
+        }
