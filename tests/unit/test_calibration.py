@@ -11,6 +11,7 @@ import correctionlib
 import numpy as np
 import numpy.typing as npt
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -28,10 +29,12 @@ from jetsmith.specs.classifiers import (
     EvaluationSpec,
     TrainingSpec,
 )
+from jetsmith.specs.datasets import SelectionSpec
 from jetsmith.specs.features import Inputs
-from jetsmith.specs.run import MarksSpec, PointsSpec
+from jetsmith.specs.run import CalibrationSpec, MarksSpec, PointsSpec, RunSpec
 from tests.unit.score_files import scored_jets, write_scores
 
+ROOT = Path(__file__).parents[2]
 PT = (30.0, 50.0, 100.0, 300.0)
 ETA = (0.0, 1.2, 2.5)
 POINTS = {"L": 0.1, "M": 0.01, "T": 0.001}
@@ -602,3 +605,13 @@ def test_flat_points_put_bins_together_or_are_left_out() -> None:
     assert "effectively 280.0 jets fix its threshold, and min_passing is 1000" in undefined["F70"]
     found, _ = flat_points(signal, asked, pt, MarksSpec(min_passing=1000, allow_few_passing=True))
     assert (found["F70"].group.tolist(), found["F70"].doubts) == ([0, 0, 0], ("few",))
+
+
+def test_what_the_docs_write_is_a_configuration() -> None:
+    """The example of docs/working_points.md, key by key, as the records read it."""
+    page = (ROOT / "docs/working_points.md").read_text()
+    found = yaml.safe_load(page.partition("```yaml")[2].partition("```")[0])
+    assert set(found) <= set(RunSpec.model_fields)
+    assert CalibrationSpec(**found["calibration"]).planes["charm"].points["M"] == (0.2, 0.3)
+    assert SelectionSpec(pt_min_gev=30, abseta_max=2.5, **found["selection"]["ak4"]).third_bins
+    assert RunSpec.model_fields["working_points"].default == found["working_points"]
