@@ -198,6 +198,7 @@ def drawn(plot, subject):
 PLOT_SUBJECTS = {
     "contrast": "{sample}/{contrast}",
     "judgement": "{judgement}",
+    "plane": "{plane}",
     "reweighter": "{reweighter}",
     "tested": "{reweighter}",
     "interpolated": "{reweighter}",
@@ -227,6 +228,11 @@ def judgement_inputs(wildcards):
     """Scores and working points of a tagger."""
     name = wildcards.judgement
     return {"scores": scores_of(RUN.judgements[name].name), "numbers": numbers_of(name)}
+
+
+def plane_figure_inputs(wildcards):
+    """Scores and working points of the two judgements of a plane."""
+    return {"scores": list(plane_inputs(wildcards).values()), "numbers": numbers_of(wildcards.plane)}
 
 
 def reweighter_inputs(wildcards):
@@ -295,6 +301,7 @@ def compared_inputs(wildcards):
 PLOT_INPUTS = {
     "contrast": contrast_inputs,
     "judgement": judgement_inputs,
+    "plane": plane_figure_inputs,
     "reweighter": reweighter_inputs,
     "tested": tested_inputs,
     "interpolated": tested_inputs,

@@ -9,13 +9,16 @@ import awkward as ak
 import correctionlib
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from jetsmith import io
 from jetsmith.calibration.plane import calibrate_plane
 from jetsmith.errors import InputError
 from jetsmith.metrics.planes import Pair, plane_point
+from jetsmith.plots.plane import plot_plane
 from jetsmith.report import tables
 from jetsmith.specs.classifiers import ClassifierSpec, DiscriminantSpec, EvaluationSpec
+from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.run import EfficienciesSpec
 from tests.unit.test_calibration import ETA, LIGHT, PT, B, C, make_spec
 
@@ -215,3 +218,43 @@ def test_the_page_has_the_points(tmp_path: Path) -> None:
     assert (row["name"], row["targets"]) == ("L", ["20%", "30%"])
     assert len(row["thresholds"]) == len(row["n_passing"]) == 2
     assert len(row["efficiencies"]) == 3
+
+
+def test_the_figure_shows_classes_and_corners(tmp_path: Path) -> None:
+    """Shares of a class add up, contours hold 50% and 90% of it, corners are the thresholds of the file."""
+    write_jets(tmp_path / "scores.parquet", 20_000)
+    _, numbers = calibrated(tmp_path)
+    scores = [tmp_path / "scores.parquet"] * 2
+    style = PlotSpec(dpi=50)
+    found = plot_plane(SPECS, "charm", scores, tmp_path / "plane.numbers.json", style, tmp_path / "figure")
+    assert (tmp_path / "figure.png").stat().st_size > 5000
+    assert [cloud.name for cloud in found.clouds] == ["c_jets", "light_jets", "b_jets"]
+    for cloud in found.clouds:
+        fraction = np.array(cloud.fraction)
+        assert fraction.sum() == pytest.approx(1, abs=1e-4)
+        smooth = gaussian_filter(np.maximum(fraction, 0), 1.0, mode="nearest")
+        held = [smooth[smooth >= level * (1 - 1e-5)].sum() / smooth.sum() for level in cloud.levels]
+        assert held == pytest.approx([0.9, 0.5], abs=0.03)
+    charm, light, _ = (np.array(cloud.fraction) for cloud in found.clouds)
+    centres = (np.array(found.first_edges[1:]) + found.first_edges[:-1]) / 2
+    assert (charm.sum(axis=0) * centres).sum() > (light.sum(axis=0) * centres).sum() + 0.1  # x is CvsL
+    for corner in found.corners:
+        cuts = [cut["value"] for cut in numbers["working_points"][corner.name]["thresholds"]]
+        assert [corner.first, corner.second] == cuts
+    assert found.titles == ("DeepCSV CvsL", "DeepCSV CvsB")
+    assert "L, T" in found.caption()
+    with pytest.raises(InputError, match="plane"):
+        plot_plane(SPECS, "other", scores, tmp_path / "plane.numbers.json", style, tmp_path / "figure")
+
+
+def test_a_plane_without_jets_has_a_message(tmp_path: Path) -> None:
+    """No figure of nothing, and no error: other figures of the run are drawn."""
+    write_jets(tmp_path / "scores.parquet", 3000)
+    calibrated(tmp_path, allow_few_passing=True)
+    table = write_jets(tmp_path / "scores.parquet", 3000)
+    table["label"][:] = 999
+    io.write_rows(tmp_path / "scores.parquet", ak.zip(table, depth_limit=1))
+    files = [tmp_path / "scores.parquet"] * 2, tmp_path / "plane.numbers.json"
+    found = plot_plane(SPECS, "charm", *files, PlotSpec(dpi=50), tmp_path / "figure")
+    assert "No jets of the classes" in found.message
+    assert found.clouds == ()

@@ -36,6 +36,10 @@ def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
     if about.of == "loss_scanned":
         shown = with_loss_scan(run, *subject)
         return {"specs": [seen_as(ClassifierSpec, spec) for spec in shown]} | style
+    if about.of == "plane":
+        pair = run.run.calibration.planes[subject[0]].judgements
+        shown = [run.judgements[name] for name in pair]
+        return {"specs": [seen_as(ClassifierSpec, spec) for spec in shown], "plane": subject[0]} | style
     if about.of in ("trained", "scanned", "headed", "explained", "ablated"):
         shown = [run.classifiers[subject[0]]]
         who: dict[str, Any] = {"trained": shown[0].model_dump(include=set(TrainedSpec.model_fields))}

@@ -95,6 +95,7 @@ def _compared(run: Configuration) -> list[Subject]:
 _SUBJECTS: dict[str, Callable[[Configuration], Iterable[str | Subject]]] = {
     "contrast": _contrasts,
     "judgement": lambda run: run.judgements,
+    "plane": lambda run: run.run.calibration.planes,
     "reweighter": lambda run: run.tested,
     "tested": lambda run: run.tested,
     "interpolated": lambda run: run.interpolated,

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 Of = Literal[
     "contrast",
     "judgement",
+    "plane",
     "reweighter",
     "tested",
     "interpolated",
@@ -32,8 +33,8 @@ class About(NamedTuple):
 
     Attributes:
         of: What there is a figure of: a signal against a background in a sample, a discriminant of a
-            tagger, the weights of a reweighter, its closure test alone, that of one with values of
-            parameters that were held out, a classifier that trains, one that is scanned, a discriminant of
+            tagger, two of them with a cut on each, the weights of a reweighter, its closure test alone, that
+            of one with values of parameters that were held out, a classifier that trains, one that is scanned, a discriminant of
             an ensemble, or of a tagger that is to leave a column alone, a network with auxiliary heads, a
             tagger that is looked into, one that is also trained without some inputs, the taggers of a sample
             with other weights of a loss that are to leave a column alone, the features of a group
@@ -48,6 +49,7 @@ class About(NamedTuple):
 PLOTS = {  # in the order of the report
     "roc": About("contrast", ("seed", "working_points")),
     "discriminant": About("judgement"),
+    "plane": About("plane"),
     "efficiency": About("judgement", ("pt_bins_gev",)),
     "dependence": About("judgement", ("pt_bins_gev",)),
     "sculpting": About("decorrelated", ("seed",)),
