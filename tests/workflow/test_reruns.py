@@ -7,10 +7,11 @@ import shutil
 import time
 from dataclasses import replace
 
+import correctionlib
 import pytest
 import yaml
 
-from .conftest import copy_project
+from .conftest import copy_project, job_table
 
 pytestmark = pytest.mark.workflow
 
@@ -141,6 +142,25 @@ def test_a_scan_trains_its_points_alone(edited):
     assert planned["train"] == 2
     assert planned["choose"] == planned["score"] == planned["calibrate"] == planned["plot_scan"] == 1
     assert not set(planned) & {"simulate", "inspect", "skim", "features", "pack", "check", "train_network"}
+
+
+def test_a_plane_is_made_beside_the_rest(edited):
+    """Two-dimensional points of finished taggers: a job of its own and a figure, corrections that are valid."""
+    plane = {"judgements": ["csvv2", "cmva"], "points": {"L": [0.3, 0.1]}}
+    edited.edit_yaml("config.yaml", "calibration", "planes", value={"both": plane})
+    made = [edited.folder / "results" / name for name in ("calibration/both.json", "plots/plane/both.png")]
+    targets = [str(path.relative_to(edited.folder)) for path in made]
+    done = edited.snakemake("--cores", "2", *targets)
+    try:
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert set(job_table(done.stdout + done.stderr)) == {"calibrate_plane", "plot_plane"}
+        corrections = correctionlib.CorrectionSet.from_file(str(made[0]))
+        cuts = [corrections["both_wp_values"].evaluate("L", tagger) for tagger in plane["judgements"]]
+        assert 0 < min(cuts) < max(cuts) < 1
+        assert corrections["both_eff"].evaluate("L", 5, 0.5, 80.0) > 0.5
+    finally:
+        for path in made:
+            path.unlink(missing_ok=True)
 
 
 def test_comment_reruns_nothing(edited):
