@@ -145,7 +145,7 @@ def test_a_scan_trains_its_points_alone(edited):
 
 
 def test_a_plane_is_made_beside_the_rest(edited):
-    """Two-dimensional points of finished taggers: a job of its own and a figure, corrections that are valid."""
+    """Two-dimensional points of finished taggers: a job and a figure, and corrections that are valid."""
     plane = {"judgements": ["csvv2", "cmva"], "points": {"L": [0.3, 0.1]}}
     edited.edit_yaml("config.yaml", "calibration", "planes", value={"both": plane})
     made = [edited.folder / "results" / name for name in ("calibration/both.json", "plots/plane/both.png")]
