@@ -26,7 +26,7 @@ rule report:
         code=code("report"),
         template=[
             provenance.file_digest(provenance.PACKAGE / f"report/{name}.html.j2")
-            for name in ("template", "features", "ablations", "stand_ins", "planes")
+            for name in ("template", "features", "ablations", "stand_ins", "planes", "overview")
         ],
         accepted=lambda wildcards: workflow.persistence.accepted,
     script:

@@ -309,7 +309,8 @@ def test_closure_says_its_result(tmp_path: Path, status: Status) -> None:
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     badges = re.findall(r'class="badge (\w+)">([^<]+)<', text)
     grade = {"passed": "good", "failed": "bad", "not conclusive": "warn"}[status]
-    assert badges == [(grade, status), ("good", "passed"), (grade, status), ("good", "passed")]
+    first = [(grade, status), ("good", "passed")]  # of the overview: the weights, and all results
+    assert badges == [*first, (grade, status), ("good", "passed"), (grade, status), ("good", "passed")]
     shown = Page(text).text
     assert "0.5412 ± 0.0059" in shown
     assert "15,321" in shown
@@ -327,7 +328,8 @@ def test_weights_that_nothing_tests_are_said_to_be(tmp_path: Path) -> None:
     run = {"classifiers": {"up": {"title": HOSTILE, "classes": classes}}}
     write_report(tmp_path / "index.html", run, "t", [], [], [], [], [], {}, untested=[path])
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert re.findall(r'class="badge (\w+)">([^<]+)<', text) == [("warn", "not tested")]
+    overview = [("warn", "look"), ("good", "passed")]  # the weights, and all results
+    assert re.findall(r'class="badge (\w+)">([^<]+)<', text) == [*overview, ("warn", "not tested")]
     shown = Page(text).text
     for words in ("20,000", "1,234", "1.0092", "1.15", "powheg_up", "theirs", HOSTILE):
         assert words in shown

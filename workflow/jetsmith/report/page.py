@@ -22,6 +22,7 @@ from jetsmith.handed.scan import Scan
 from jetsmith.io import NUMBERS, Stored, atomic_file, json_checksum, read_json, read_png, read_record
 from jetsmith.provenance import config_digest
 from jetsmith.report import features, reweighters, tables, tagger_inputs
+from jetsmith.report.overview import overview
 
 TEMPLATES = Path(__file__).parent
 R = TypeVar("R", bound=Stored)
@@ -82,6 +83,7 @@ def write_report(
         ),
         **_record(run, figures, provenance),
     }
+    page["overview"] = overview(page, provenance.get("accepted", {}))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,

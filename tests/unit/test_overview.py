@@ -1,0 +1,122 @@
+"""Protects the first table of the page: what is wrong in a run cannot look right there."""
+
+from typing import Any
+
+import pytest
+
+from jetsmith.report.overview import overview
+
+ACCOUNT = {"name": "ttbar", "processed": "8,000", "is_complete": True, "is_assumed": False}
+POINTS = {"title": "DeepJet", "rows": [{"name": "L", "doubt": ""}], "flat": [], "undefined": {}}
+CLOSURE = {
+    "title": "Shower",
+    "status": "passed",
+    "grade": "good",
+    "gates": [{"name": "Separation", "status": "passed", "why": "close to 1/2"}],
+}
+FEATURES = {"n_features": 12, "warnings": []}
+GOOD: dict[str, Any] = {
+    "accounts": [ACCOUNT],
+    "working_points": [POINTS],
+    "planes": [],
+    "closures": [CLOSURE],
+    "untested": [],
+    "described": [FEATURES],
+    "sections": [{"heading": "Features", "id": "plots-features"}],
+    "stand_ins": [],
+}
+
+
+def test_a_run_in_which_nothing_is_wrong() -> None:
+    """Each line has passed, says why, and leads somewhere; what a run does not have has no line."""
+    rows = overview(GOOD, {})
+    whats = ["Events", "Normalisation", "Working points", "Weights: Shower", "Features", "Results"]
+    assert [row["what"] for row in rows] == whats
+    assert {(row["status"], row["grade"]) for row in rows} == {("passed", "good")}
+    assert all(row["why"] and row["link"] for row in rows)
+    assert "ttbar 8,000" in rows[0]["why"]
+    nothing = {key: [] for key in GOOD}
+    assert [row["what"] for row in overview(nothing, {})] == ["Results"]
+
+
+WRONG: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    "lost": (
+        {
+            "accounts": [
+                ACCOUNT,
+                ACCOUNT | {"name": "qcd", "is_complete": False, "lost": "7", "lost_share": "1%"},
+            ]
+        },
+        *("Events", "warn", "qcd 7 (1%)"),
+    ),
+    "assumed": ({"accounts": [ACCOUNT | {"is_assumed": True}]}, "Normalisation", "warn", "ttbar"),
+    "left out": (
+        {"working_points": [POINTS | {"undefined": {"T": "few"}}]},
+        *("Working points", "warn", "Left out, not enough jets: DeepJet T"),
+    ),
+    "in doubt": (
+        {"working_points": [POINTS | {"flat": [{"name": "F70", "doubt": "few"}]}]},
+        *("Working points", "warn", "DeepJet F70 (few)"),
+    ),
+    "a plane": (
+        {"planes": [POINTS | {"rows": [{"name": "T", "doubt": "few"}]}]},
+        *("Two-dimensional points", "warn", "DeepJet T (few)"),
+    ),
+    "failed": (
+        {
+            "closures": [
+                CLOSURE
+                | {
+                    "status": "failed",
+                    "grade": "bad",
+                    "gates": [*CLOSURE["gates"], {"name": "Sum", "status": "failed", "why": "9 sigma"}],
+                }
+            ]
+        },
+        *("Weights: Shower", "bad", "Sum: 9 sigma"),
+    ),
+    "not conclusive": (
+        {
+            "closures": [
+                CLOSURE
+                | {
+                    "status": "not conclusive",
+                    "grade": "warn",
+                    "gates": [{"name": "Separation", "status": "not conclusive", "why": "few"}],
+                }
+            ]
+        },
+        *("Weights: Shower", "warn", "Separation: few"),
+    ),
+    "untested": ({"untested": [{"title": "Model"}] * 2}, "Untested weights", "warn", "them: Model."),
+    "features": (
+        {
+            "described": [
+                FEATURES | {"warnings": [{"kind": "missing"}, {"kind": "copy"}, {"kind": "missing"}]}
+            ]
+        },
+        *("Features", "warn", "missing 2, copy 1"),
+    ),
+    "stand-ins": ({"stand_ins": [{"columns": ["a", "b"]}, {"columns": ["b"]}]}, "Inputs", "warn", "2 input"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_said(name: str) -> None:
+    """Its line alone changes its grade, with the reason in it."""
+    change, what, grade, why = WRONG[name]
+    before = {row["what"]: row["grade"] for row in overview(GOOD, {})}
+    rows = {row["what"]: row for row in overview(GOOD | change, {})}
+    assert rows[what]["grade"] == grade
+    assert rows[what]["status"] != "passed"
+    assert why in rows[what]["why"]
+    assert {key: row["grade"] for key, row in rows.items() if key != what} == {
+        key: found for key, found in before.items() if key != what
+    }
+
+
+def test_results_that_somebody_let_stand_are_said() -> None:
+    """By rule, the first few by name."""
+    row = overview(GOOD, {f"rule{k}": "since then" for k in range(6)})[-1]
+    assert (row["what"], row["grade"]) == ("Results", "warn")
+    assert "rule0, rule1, rule2, rule3 and 2 more" in row["why"]

@@ -1,0 +1,138 @@
+"""What the page says first: of each thing that can be wrong whether it is, why, and where to look."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from jetsmith.report.tables import Row
+from jetsmith.texts import count
+
+GOOD, LOOK, BAD = ("passed", "good"), ("look", "warn"), ("failed", "bad")
+MAX_NAMED = 4
+
+
+def overview(page: Row, accepted: Mapping[str, str]) -> list[Row]:
+    """One row a thing: `what`, `status` with its `grade`, `why`, and the `link` to the section that has more.
+
+    Args:
+        page: Rows of the page's sections, by their names in the template.
+        accepted: Results that stand although they are of other code or parameters, by rule.
+    """
+    return [
+        *([_events(page["accounts"]), _sums(page["accounts"])] if page["accounts"] else []),
+        *_points("Working points", "working-points", page["working_points"]),
+        *_points("Two-dimensional points", "planes", page["planes"]),
+        *map(_closure, page["closures"]),
+        *_untested(page["untested"]),
+        *_features(page["described"], page["sections"]),
+        *_stand_ins(page["stand_ins"]),
+        _results(accepted),
+    ]
+
+
+def _row(what: str, verdict: tuple[str, str], why: str, link: str) -> Row:
+    return {"what": what, "status": verdict[0], "grade": verdict[1], "why": why, "link": link}
+
+
+def _events(accounts: Sequence[Row]) -> Row:
+    """Whether all entries were read."""
+    torn = [
+        f"{row['name']} {row['lost']} ({row['lost_share']})" for row in accounts if not row["is_complete"]
+    ]
+    if torn:
+        return _row("Events", LOOK, f"Entries lost, as far as it is allowed: {_named(torn)}.", "accounts")
+    why = f"All entries of {count(len(accounts))} data sets were read: {_numbers(accounts, 'processed')}."
+    return _row("Events", GOOD, why, "accounts")
+
+
+def _numbers(accounts: Sequence[Row], key: str) -> str:
+    return _named([f"{row['name']} {row[key]}" for row in accounts])
+
+
+def _sums(accounts: Sequence[Row]) -> Row:
+    """Whether the sums of weights that normalise are those of the files."""
+    assumed = [row["name"] for row in accounts if row["is_assumed"]]
+    if assumed:
+        why = f"That of the events stands in where files have no sum of all weights: {_named(assumed)}."
+        return _row("Normalisation", LOOK, why, "accounts")
+    return _row("Normalisation", GOOD, "Sums of weights are those that files say of all events.", "accounts")
+
+
+def _points(what: str, link: str, tables: Sequence[Row]) -> list[Row]:
+    """Whether enough jets fix each threshold."""
+    if not tables:
+        return []
+    left_out = [f"{table['title']} {name}" for table in tables for name in table["undefined"]]
+    doubtful = [
+        f"{table['title']} {row['name']} ({row['doubt']})"
+        for table in tables
+        for row in (*table["rows"], *table.get("flat", ()))
+        if row["doubt"]
+    ]
+    if not left_out and not doubtful:
+        n = sum(len(table["rows"]) + len(table.get("flat", ())) for table in tables)
+        return [_row(what, GOOD, f"All {count(n)} are fixed by enough jets.", link)]
+    parts = []
+    if left_out:
+        parts.append(f"Left out, not enough jets: {_named(left_out)}.")
+    if doubtful:
+        parts.append(f"Written, but few jets or ties fix them: {_named(doubtful)}.")
+    return [_row(what, LOOK, " ".join(parts), link)]
+
+
+def _closure(test: Row) -> Row:
+    """The worst gate of a reweighter, and why."""
+    gates = [gate for gate in test["gates"] if gate["status"] == test["status"]]
+    verdict = {"good": GOOD, "warn": ("not conclusive", "warn"), "bad": BAD}[test["grade"]]
+    if verdict is GOOD:
+        why = f"All {count(len(test['gates']))} gates of the closure test."
+    else:
+        why = f"{_named([gate['name'] for gate in gates])}: {gates[0]['why'] if gates else ''}"
+    return _row(f"Weights: {test['title']}", verdict, why, "closure")
+
+
+def _untested(rows: Sequence[Row]) -> list[Row]:
+    names = list(dict.fromkeys(row["title"] for row in rows))
+    if not names:
+        return []
+    why = f"Nothing could be compared with them: {_named(names)}."
+    return [_row("Untested weights", LOOK, why, "untested")]
+
+
+def _features(groups: Sequence[Row], sections: Sequence[Row]) -> list[Row]:
+    """What features of the groups are warned of."""
+    found = [warning for group in groups for warning in group["warnings"]]
+    link = next((section["id"] for section in sections if section["heading"] == "Features"), "results")
+    if not groups:
+        return []
+    if not found:
+        n = sum(group["n_features"] for group in groups)
+        return [_row("Features", GOOD, f"No warning of any of {count(n)}.", link)]
+    kinds: dict[str, int] = {}
+    for warning in found:
+        kinds[warning["kind"]] = kinds.get(warning["kind"], 0) + 1
+    why = f"Warnings: {_named(f'{kind} {count(n)}' for kind, n in kinds.items())}."
+    return [_row("Features", LOOK, why, link)]
+
+
+def _stand_ins(rows: Sequence[Row]) -> list[Row]:
+    if not rows:
+        return []
+    n = len({column for row in rows for column in row["columns"]})
+    why = f"{count(n)} input columns cannot be what their names say in files of this run."
+    return [_row("Inputs", LOOK, why, "stand-ins")]
+
+
+def _results(accepted: Mapping[str, Any]) -> Row:
+    """Whether all results are of this code and these parameters."""
+    if accepted:
+        why = f"Somebody let results stand that other code or parameters made: {_named(accepted)}."
+        return _row("Results", LOOK, why, "provenance")
+    why = "All were made by this code with this configuration, and are sealed."
+    return _row("Results", GOOD, why, "provenance")
+
+
+def _named(names: Iterable[str]) -> str:
+    """The first few in a row, and how many more."""
+    listed = list(names)
+    shown, more = listed[:MAX_NAMED], len(listed) - MAX_NAMED
+    return ", ".join(shown) + (f" and {count(more)} more" if more > 0 else "")
