@@ -31,7 +31,7 @@ FILES: dict[str, Any] = {
         "taggers": {"score": "mine", "trees": "mine"},
         "working_points": {"L": 0.3, "M": 0.1},
         "calibration": {
-            "min_passing": 50.0, "allow_few_passing": True, "min_effective": 10.0,
+            "min_passing": 50.0, "allow_few_passing": True, "min_effective": 10.0, "smooth": True,
             "flat_efficiency": {"F70": 0.7},
             "planes": {"both": {"judgements": ["score", "trees"], "points": {"L": [0.3, 0.3]}}},
         },

@@ -20,6 +20,7 @@ from jetsmith.calibration import calibrate
 from jetsmith.calibration.axes import axes_of
 from jetsmith.calibration.flat import flat_points
 from jetsmith.calibration.maps import EfficiencyMap, counts, efficiency_map, find_thresholds, grouped
+from jetsmith.calibration.smooth import lines
 from jetsmith.errors import InputError
 from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import (
@@ -445,8 +446,8 @@ def test_the_unit_of_weights_does_not_matter(scale: float) -> None:
     jets = sparse_jets()
     one = mapped(jets, 0.5)
     other = mapped(replace(jets, weight=scale * jets.weight), 0.5)
-    for name, values in vars(one).items():
-        np.testing.assert_allclose(getattr(other, name), values, rtol=1e-12)
+    for name in ("value", "low", "high", "filled_mask", "group"):
+        np.testing.assert_allclose(getattr(other, name), getattr(one, name), rtol=1e-12)
 
 
 @pytest.mark.parametrize("weights", [(0.0, 0.0), (1.0, -1.0), (-1.0, -1.0)])
@@ -568,7 +569,7 @@ def test_flat_efficiency_holds_at_any_pt(tmp_path: Path) -> None:
     signal = np.isin(table["label"], B.truth)
     pt, score, weight = (table[name].astype(float) for name in ("jet_pt_gev", "discriminant", "weight"))
     for name, target in settings.flat_efficiency.items():
-        thresholds = np.array([values.evaluate(name, found) for found in pt])
+        thresholds = values.evaluate(name, pt)
         assert len(set(thresholds)) == 3
         for j, found in enumerate(numbers[name]["threshold"]):
             in_bin = (pt >= (0 if j == 0 else PT[j])) & (pt < (np.inf if j == 2 else PT[j + 1]))
@@ -615,3 +616,72 @@ def test_what_the_docs_write_is_a_configuration() -> None:
     assert CalibrationSpec(**found["calibration"]).planes["charm"].points["M"] == (0.2, 0.3)
     assert SelectionSpec(pt_min_gev=30, abseta_max=2.5, **found["selection"]["ak4"]).third_bins
     assert RunSpec.model_fields["working_points"].default == found["working_points"]
+
+
+@pytest.mark.parametrize("third", [{}, {"n_pv": [0.0, 30.0, 60.0]}])
+def test_lines_have_the_efficiency_of_each_bin(tmp_path: Path, third: dict[str, list[float]]) -> None:
+    """Averaged over the jets of a bin, as correctionlib has it; no step at an edge, flat beyond the ends."""
+    table = make_scores(tmp_path / "scores.parquet", 60_000)
+    rng = np.random.default_rng(12)
+    table["n_pv"] = rng.integers(5, 55, len(table["label"])).astype("f4")
+    slope = np.clip(table["jet_pt_gev"] / 200, 0, 1)
+    table["discriminant"] = (table["discriminant"] * (1 - 0.1 * slope)).astype("f4")
+    write_scores(tmp_path / "scores.parquet", table)
+    found = {}
+    for smooth in (False, True):
+        outputs = tmp_path / "out.json", tmp_path / "numbers.json"
+        settings = PointsSpec(smooth=smooth, allow_few_passing=True)
+        calibrate(
+            make_spec(), tmp_path / "scores.parquet", {"L": 0.1}, PT, ETA, *outputs,
+            third_bins=third, settings=settings,
+        )  # fmt: skip
+        found[smooth] = correctionlib.CorrectionSet.from_file(str(outputs[0]))
+    one = found[True]["deepcsv_eff"]
+    more = [20.0] if third else []
+    for entry in (B, LIGHT):
+        for low, high in ((0.0, 1.2), (1.2, 2.5)):
+            eta = np.abs(table["jet_eta"])
+            row = (table["split"] == 3) & np.isin(table["label"], entry.truth) & (eta >= low) & (eta < high)
+            row &= (table["n_pv"] < 30) | (not third)
+            at = (low + high) / 2
+            for k in range(3):
+                pt = table["jet_pt_gev"].astype(float)
+                here = row & (pt >= (0 if k == 0 else PT[k])) & (pt < (np.inf if k == 2 else PT[k + 1]))
+                values = one.evaluate("L", entry.flavor, at, pt[here], *more)
+                step = found[False]["deepcsv_eff"].evaluate(
+                    "L", entry.flavor, at, (PT[k] + PT[k + 1]) / 2, *more
+                )
+                assert np.average(values, weights=table["weight"][here]) == pytest.approx(step, abs=1e-6)
+            for edge in PT[1:3]:
+                below, above = (one.evaluate("L", entry.flavor, at, edge + d, *more) for d in (-1e-6, 1e-6))
+                assert below == pytest.approx(above, abs=1e-6)
+            ends = [one.evaluate("L", entry.flavor, at, found_pt, *more) for found_pt in (1.0, 299.0, 9000.0)]
+            assert ends[1] == ends[2]
+            value, down, up = (
+                found[True][f"deepcsv_eff{end}"].evaluate("L", entry.flavor, at, 80.0, *more)
+                for end in ("", "_low", "_high")
+            )
+            assert 0 <= down < value < up <= 1
+
+
+def test_a_line_stays_within_0_and_1() -> None:
+    """All jets of one bin pass and hardly any of the next: a straight line would leave the range."""
+    pt = np.concatenate([np.linspace(30, 49.9, 300), np.linspace(50, 99.9, 300), np.linspace(100, 300, 300)])
+    jets = scored_jets(np.repeat([1.0, 0.0, 1.0], 300), pt_gev=pt)
+    axes = axes_of(PT, (0.0, 2.5), {})
+    passed = jets.discriminant > 0.5
+    (line,) = lines(jets, efficiency_map(jets, passed, axes), axes, passed).values()
+    assert line.value == pytest.approx([1, 0, 1], abs=0.3)
+    for end in (line.low, line.high):
+        assert ((end >= 0) & (end <= 1)).all()
+
+
+def test_a_row_without_jets_keeps_the_value_of_the_map() -> None:
+    """No jets forward: a constant there, what all jets have."""
+    jets = sparse_jets()
+    axes = axes_of(PT, ETA, {})
+    passed = jets.discriminant > 0.5
+    found = efficiency_map(jets, passed, axes)
+    forward = lines(jets, found, axes, passed)[1,]
+    assert forward.value.tolist() == [found.value[1, 0]]
+    assert (forward.low[0], forward.high[0]) == (found.low[1, 0], found.high[1, 0])

@@ -44,6 +44,22 @@ class Axis:
         values = np.asarray(jets.columns[self.column], np.float64)
         return np.abs(values) if self.name == "abseta" else values
 
+    def place(self, jets: ScoredJets) -> npt.NDArray[np.intp]:
+        """Bin of each jet, shape (N,).
+
+        Raises:
+            InputError: Jets are outside the bins of an axis that does not clamp.
+        """
+        values, edges = self.of(jets), self.edges if self.clamps else closed(self.edges)
+        outside = 0 if self.clamps else int(((values < edges[0]) | (values >= edges[-1])).sum())
+        if outside:
+            raise InputError(
+                f"efficiencies: {outside:,} of {len(values):,} jets have {self.symbol} outside the bins, "
+                f"{self.edges[0]:g} to {self.edges[-1]:g}; selection: `abseta_bins` must hold all that "
+                "`abseta_max` lets through"
+            )
+        return bin_of(values, edges)
+
     def text(self, first: int, last: int | None = None) -> str:
         """Bins from the first to the last in words."""
         low, high = self.edges[first], self.edges[(first if last is None else last) + 1]
@@ -78,15 +94,5 @@ def places(jets: ScoredJets, axes: Sequence[Axis]) -> npt.NDArray[np.intp]:
     Raises:
         InputError: Jets are outside the bins of an axis that does not clamp.
     """
-    found = []
-    for axis in axes:
-        values, edges = axis.of(jets), axis.edges if axis.clamps else closed(axis.edges)
-        outside = 0 if axis.clamps else int(((values < edges[0]) | (values >= edges[-1])).sum())
-        if outside:
-            raise InputError(
-                f"efficiencies: {outside:,} of {len(values):,} jets have {axis.symbol} outside the bins, "
-                f"{axis.edges[0]:g} to {axis.edges[-1]:g}; selection: `abseta_bins` must hold all that "
-                "`abseta_max` lets through"
-            )
-        found.append(bin_of(values, edges))
-    return np.ravel_multi_index(tuple(found), [axis.n_bins for axis in axes]).astype(np.intp, copy=False)
+    found = tuple(axis.place(jets) for axis in axes)
+    return np.ravel_multi_index(found, [axis.n_bins for axis in axes]).astype(np.intp, copy=False)

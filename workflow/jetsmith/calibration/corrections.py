@@ -1,5 +1,6 @@
 """Thresholds and efficiency maps as a correction set of correctionlib, schema 2."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 from correctionlib import schemav2
 
 from jetsmith.calibration.axes import Axis
-from jetsmith.calibration.maps import EfficiencyMap, shared_bins
+from jetsmith.calibration.maps import EfficiencyMap, Line, shared_bins
 from jetsmith.io import FloatArray
 from jetsmith.metrics import closed
 from jetsmith.specs.classifiers import JudgedClass
@@ -171,8 +172,40 @@ def _efficiencies(field: str, points: Points, axes: Sequence[Axis]) -> Any:
     """working_point -> flavor -> abseta -> pt -> … -> one field of the maps."""
     by_point: dict[str, dict[int, Any]] = {name: {} for name in points.thresholds}
     for (name, flavor), found in points.maps.items():
-        by_point[name][flavor] = _bins(getattr(found, field), axes)
+        if found.lines is None:
+            by_point[name][flavor] = _bins(getattr(found, field), axes)
+        else:
+            by_point[name][flavor] = _lines(field, found.lines, axes)
     return _category("working_point", {name: _category("flavor", of) for name, of in by_point.items()})
+
+
+def _lines(field: str, found: Mapping[tuple[int, ...], Line], axes: Sequence[Axis]) -> Any:
+    """Nested bins of all axes but pt, and in each a line: constants below and above, formulas between."""
+    pt = axes[1]
+    shape = [axis.n_bins for axis in (axes[0], *axes[2:])]
+    content = np.empty(shape, object)
+    for row, line in found.items():
+        corners, at = getattr(line, field).tolist(), line.pt_gev.tolist()
+        inner = [
+            schemav2.Formula(
+                nodetype="formula",
+                expression="[0]+[1]*(x-[2])",
+                parser="TFormula",
+                variables=["pt"],
+                parameters=[y, (later - y) / (end - begin), begin],
+            )
+            for (begin, end), (y, later) in zip(
+                itertools.pairwise(at), itertools.pairwise(corners), strict=True
+            )
+        ]
+        content[row] = schemav2.Binning(
+            nodetype="binning",
+            input="pt",
+            edges=[min(pt.edges[0], at[0] - 1), *at, max(pt.edges[-1], at[-1] + 1)],
+            content=[corners[0], *inner, corners[-1]],
+            flow="clamp",
+        )
+    return _bins(content, (axes[0], *axes[2:]))
 
 
 def _category(axis: str, content: Mapping[Any, Any]) -> Any:
@@ -187,6 +220,11 @@ def _bins(values: FloatArray, axes: Sequence[Axis]) -> Any:
         nodetype="binning",
         input=axis.name,
         edges=[float(edge) for edge in axis.edges] if axis.clamps else closed(axis.edges),
-        content=[_bins(value, others) if others else float(value) for value in values],
+        content=[_bins(value, others) if others else _leaf(value) for value in values],
         flow="clamp" if axis.clamps else "error",
     )
+
+
+def _leaf(value: Any) -> Any:
+    """A number, or what stands in its place."""
+    return value if isinstance(value, schemav2.Binning) else float(value)

@@ -38,6 +38,22 @@ def counts(jets: ScoredJets, entry: JudgedClass) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class Line:
+    """Corners of an efficiency in one bin of |eta| (and of a third variable); constant beyond the ends.
+
+    Attributes:
+        pt_gev: Rising, shape (n,): mean pt of each group of bins.
+        value: Efficiency there.
+        low, high: Ends of its interval.
+    """
+
+    pt_gev: FloatArray
+    value: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+@dataclass(frozen=True)
 class EfficiencyMap:
     """Efficiencies of one truth class at one working point, shape (n_abseta, n_pt, …) each.
 
@@ -49,6 +65,7 @@ class EfficiencyMap:
             else of its |eta| bin, else of all jets of the class. Its interval holds those of all filled bins
             of that |eta| bin (and third bin), or of all.
         group: Bins of one number share their jets.
+        lines: By bin of all axes but pt, where efficiencies are to be lines in pt.
     """
 
     value: FloatArray
@@ -56,6 +73,7 @@ class EfficiencyMap:
     high: FloatArray
     filled_mask: BoolArray
     group: npt.NDArray[np.intp]
+    lines: Mapping[tuple[int, ...], Line] | None = None
 
 
 def efficiency_map(

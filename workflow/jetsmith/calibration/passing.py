@@ -1,7 +1,7 @@
 """What of each class passes working points, on jets that have fixed none of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -9,11 +9,13 @@ import numpy as np
 
 from jetsmith.calibration.axes import Axis
 from jetsmith.calibration.maps import EfficiencyMap, efficiency_map, shared_bins
+from jetsmith.calibration.smooth import lines
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray
 from jetsmith.metrics import efficiency
 from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import JudgedClass
+from jetsmith.specs.run import EfficienciesSpec
 
 Chooses = Callable[[ScoredJets], BoolArray]  # which jets pass, shape (N,)
 Maps = dict[tuple[str, int], EfficiencyMap]  # by working point and flavor code
@@ -27,13 +29,13 @@ class Passing:
         jets: By name of the class.
         classes: Each once; codes differ.
         axes: Of the efficiencies.
-        min_effective: Effective jets that a bin takes.
+        settings: Effective jets that a bin takes, and whether efficiencies are lines in pt.
     """
 
     jets: Mapping[str, ScoredJets]
     classes: Sequence[JudgedClass]
     axes: Sequence[Axis]
-    min_effective: float
+    settings: EfficienciesSpec
 
     @cached_property
     def coded(self) -> dict[int, JudgedClass]:
@@ -58,9 +60,11 @@ class Passing:
             of_class = self.jets[entry.name]
             try:
                 for name, chooses in cuts.items():
-                    found[name, flavor] = efficiency_map(
-                        of_class, chooses(of_class), self.axes, self.min_effective
-                    )
+                    passed = chooses(of_class)
+                    of_point = efficiency_map(of_class, passed, self.axes, self.settings.min_effective)
+                    if self.settings.smooth:
+                        of_point = replace(of_point, lines=lines(of_class, of_point, self.axes, passed))
+                    found[name, flavor] = of_point
             except InputError as error:
                 raise InputError(f"split test, class {entry.name}: {error}") from error
         if cuts and not found:

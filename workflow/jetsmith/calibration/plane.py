@@ -87,7 +87,7 @@ def calibrate_plane(
         for key, point in found.items()
     }
     classes = classes_of(*specs)
-    passing = Passing({c.name: test.of(c) for c in classes}, classes, axes, settings.min_effective)
+    passing = Passing({c.name: test.of(c) for c in classes}, classes, axes, settings)
     chosen = {key: cut.passes for key, cut in cuts.items()}
     try:
         maps = passing.maps(chosen)

@@ -68,7 +68,7 @@ def calibrate(
     except InputError as error:
         raise InputError(f"{scores}: split calibration, class {first.name}: {error}") from error
     flat, flat_undefined = _flat(spec, calibration, settings, axes[1])
-    passing = Passing({c.name: test.of(c) for c in classes}, classes, axes, settings.min_effective)
+    passing = Passing({c.name: test.of(c) for c in classes}, classes, axes, settings)
     cuts = {name: partial(_passes, threshold=point.threshold) for name, point in points.items()}
     flat_cuts = {name: partial(point.passes, pt=axes[1]) for name, point in flat.items()}
     try:

@@ -108,6 +108,11 @@ class EfficienciesSpec(MarksSpec):
         description="Effective jets of a bin of efficiencies, at least: bins with fewer share those of their "
         "neighbours in pt, and descriptions say which.",
     )
+    smooth: bool = Field(
+        False,
+        description="Efficiencies as straight lines in pt from bin to bin, in place of steps; the mean over "
+        "the jets of a bin stays what it is, where lines within 0 and 1 allow it.",
+    )
 
 
 class PointsSpec(EfficienciesSpec):
