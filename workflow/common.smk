@@ -10,7 +10,7 @@ from jetsmith.columns import ROWS
 from jetsmith.configuration.load import load
 from jetsmith.configuration.places import Run
 from jetsmith.configuration.start_checks import FILES as STARTING
-from jetsmith.configuration.subjects import contrasts, subjects, trained_elsewhere, with_loss_scan
+from jetsmith.configuration.subjects import contrasts, subjects, traded, trained_elsewhere, with_loss_scan
 from jetsmith.features import named
 from jetsmith.plots import PLOTS
 from jetsmith.sealed import frozen, persistence, planned
@@ -75,6 +75,7 @@ wildcard_constraints:
     judgement=one_of(RUN.judgements),
     plane=one_of(RUN.run.calibration.planes),
     column=one_of(column for _, column in subjects(RUN, "loss_scanned")),
+    traded=one_of(name for sample in RUN.run.samples for name in traded(RUN, sample)),
     contrast=one_of(name for sample in RUN.run.samples for name in contrasts(RUN, sample)),
 
 

@@ -197,6 +197,7 @@ def drawn(plot, subject):
 
 PLOT_SUBJECTS = {
     "contrast": "{sample}/{contrast}",
+    "traded": "{sample}/{traded}",
     "judgement": "{judgement}",
     "plane": "{plane}",
     "reweighter": "{reweighter}",
@@ -222,6 +223,12 @@ def contrast_inputs(wildcards):
         "scores": [scores_of(spec.name, wildcards.sample) for spec in shown],
         "numbers": [numbers_of(spec.judgement) for spec in shown],
     }
+
+
+def traded_inputs(wildcards):
+    """Scores of the taggers whose fractions of two backgrounds a figure scans."""
+    shown = traded(RUN, wildcards.sample)[wildcards.traded]
+    return {"scores": [scores_of(spec.name, wildcards.sample) for spec in shown]}
 
 
 def judgement_inputs(wildcards):
@@ -300,6 +307,7 @@ def compared_inputs(wildcards):
 
 PLOT_INPUTS = {
     "contrast": contrast_inputs,
+    "traded": traded_inputs,
     "judgement": judgement_inputs,
     "plane": plane_figure_inputs,
     "reweighter": reweighter_inputs,

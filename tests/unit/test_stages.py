@@ -213,6 +213,7 @@ def test_another_tagger_touches_nobody_else(folder: Path) -> None:
     set_value(folder / "config.yaml", "taggers.dips", "mine")
     after = handed(folder)
     drawn = {("plot_roc", f"mine/b_jets_vs_{name}") for name in ("light_jets", "c_jets")}
+    drawn.add(("plot_fractions", "mine/b_jets_vs_light_jets_and_c_jets"))
     assert {key for key in before if before[key] != after[key]} == drawn
     new = {key for key in after.keys() - before.keys() if "dips" not in key}
     assert new == {(stage, "mine/charged") for stage in ("features", "pack", "plot_features")}

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.workflow
 
 PLOTS = {
     "plot_roc",
+    "plot_fractions",
     "plot_discriminant",
     "plot_efficiency",
     "plot_dependence",

@@ -5,7 +5,7 @@ from typing import Any
 
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.described import compared, described
-from jetsmith.configuration.subjects import contrasts, with_loss_scan
+from jetsmith.configuration.subjects import contrasts, traded, with_loss_scan
 from jetsmith.plots import PLOTS
 from jetsmith.specs.classifiers import ClassifierSpec, TrainedSpec
 from jetsmith.strict import seen_as
@@ -40,6 +40,9 @@ def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
         pair = run.run.calibration.planes[subject[0]].judgements
         shown = [run.judgements[name] for name in pair]
         return {"specs": [seen_as(ClassifierSpec, spec) for spec in shown], "plane": subject[0]} | style
+    if about.of == "traded":
+        shown = traded(run, subject[0])[subject[1]]
+        return {"specs": [seen_as(ClassifierSpec, spec) for spec in shown], "sample": subject[0]} | style
     if about.of in ("trained", "scanned", "headed", "explained", "ablated"):
         shown = [run.classifiers[subject[0]]]
         who: dict[str, Any] = {"trained": shown[0].model_dump(include=set(TrainedSpec.model_fields))}

@@ -34,6 +34,16 @@ def contrasts(run: Configuration, sample: str) -> dict[str, Contrast]:
     return found
 
 
+def traded(run: Configuration, sample: str) -> dict[str, list[ClassifierSpec]]:
+    """Judgements of a sample whose discriminants weigh two backgrounds, by signal and these."""
+    found: dict[str, list[ClassifierSpec]] = {}
+    for spec in run.judged_on(sample):
+        if spec.background_parts is not None and spec.signal_class is not None:
+            first, second = spec.background_classes[:2]
+            found.setdefault(f"{spec.signal_class.name}_vs_{first.name}_and_{second.name}", []).append(spec)
+    return found
+
+
 def trained_elsewhere(run: Configuration, sample: str, group: str) -> list[str]:
     """Samples that taggers which read a group, and are judged on a sample, are trained on."""
     found = (spec for name, spec in run.classifiers.items() if sample in run.run.judged_on.get(name, ()))
@@ -94,6 +104,7 @@ def _compared(run: Configuration) -> list[Subject]:
 
 _SUBJECTS: dict[str, Callable[[Configuration], Iterable[str | Subject]]] = {
     "contrast": _contrasts,
+    "traded": lambda run: [(sample, name) for sample in run.run.samples for name in traded(run, sample)],
     "judgement": lambda run: run.judgements,
     "plane": lambda run: run.run.calibration.planes,
     "reweighter": lambda run: run.tested,

@@ -19,7 +19,7 @@ from jetsmith.metrics.efficiencies import (
     efficiency_table,
 )
 from jetsmith.metrics.paired import auc_difference, efficiencies_at, efficiency_differences
-from jetsmith.metrics.thresholds import WorkingPoint, working_point, working_points
+from jetsmith.metrics.thresholds import WorkingPoint, threshold_at, working_point, working_points
 
 __all__ = [
     "EPSILON",
@@ -42,6 +42,7 @@ __all__ = [
     "efficiency_table",
     "passes",
     "roc_curve",
+    "threshold_at",
     "working_point",
     "working_points",
     "written",

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 Of = Literal[
     "contrast",
+    "traded",
     "judgement",
     "plane",
     "reweighter",
@@ -32,14 +33,14 @@ class About(NamedTuple):
     """What the plan needs to know of a plot.
 
     Attributes:
-        of: What there is a figure of: a signal against a background in a sample, a discriminant of a
-            tagger, two of them with a cut on each, the weights of a reweighter, its closure test alone,
-            that of one with values of parameters that were held out, a classifier that trains, one that is
-            scanned, a discriminant of an ensemble, or of a tagger that is to leave a column alone, a
-            network with auxiliary heads, a tagger that is looked into, one that is also trained without
-            some inputs, the taggers of a sample with other weights of a loss that are to leave a column
-            alone, the features of a group that classifiers read in a sample, or where there is something to
-            compare these with.
+        of: What there is a figure of: a signal against a background in a sample, a signal against two of
+            which discriminants have fractions, a discriminant of a tagger, two of them with a cut on each,
+            the weights of a reweighter, its closure test alone, that of one with values of parameters that
+            were held out, a classifier that trains, one that is scanned, a discriminant of an ensemble, or
+            of a tagger that is to leave a column alone, a network with auxiliary heads, a tagger that is
+            looked into, one that is also trained without some inputs, the taggers of a sample with other
+            weights of a loss that are to leave a column alone, the features of a group that classifiers
+            read in a sample, or where there is something to compare these with.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
     """
 
@@ -49,6 +50,7 @@ class About(NamedTuple):
 
 PLOTS = {  # in the order of the report
     "roc": About("contrast", ("seed", "working_points")),
+    "fractions": About("traded"),
     "discriminant": About("judgement"),
     "plane": About("plane"),
     "efficiency": About("judgement", ("pt_bins_gev",)),

@@ -318,6 +318,26 @@ class JudgedSpec(RecipeSpec):
             self.name if self.is_first or not self.discriminant else f"{self.name}_{self.discriminant.name}"
         )
 
+    @property
+    def background_parts(self) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """Outputs of the discriminant's background that are of the first, and of the second background class.
+
+        None where there are no two, or an output is of neither.
+        """
+        if self.discriminant is None or len(self.background_classes) < 2:
+            return None
+        truth = {c.name: set(c.truth) for c in self.classes}
+        first, second = (
+            tuple(
+                name
+                for name in self.discriminant.background
+                if truth.get(name) and truth[name] <= set(c.truth)
+            )
+            for c in self.background_classes[:2]
+        )
+        is_each_of_one = sorted((*first, *second)) == sorted(self.discriminant.background)
+        return (first, second) if first and second and is_each_of_one else None
+
 
 class ClassifierSpec(JudgedSpec):
     """A tagger or a reweighter as the plots get it: also with its title, labels and colours."""
