@@ -16,10 +16,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from jetsmith.calibration import calibrate
 from jetsmith.event_weights import FixedWorkingPoints, Shape, Weights
 from tests.unit import correction_files as files
 from tests.unit import slow_event_weights as slow
 from tests.unit.slow_event_weights import Jet
+from tests.unit.test_calibration import ETA, POINTS, make_scores, make_spec
 
 ROOT = Path(__file__).parent.parent.parent
 Array = np.ndarray[Any, Any]
@@ -295,6 +297,33 @@ def test_negative_weights_are_counted(folder: Path, tmp_path: Path, efficiency: 
     assert np.sign(found.nominal[0]) == nominal
     assert found.up["btag_light_correlated"][0] < 0
     assert found.counts["n_negative"] == 1
+
+
+def test_files_of_calibrate_serve(tmp_path: Path) -> None:
+    """With efficiencies of the jets themselves scale factors move jets from passing to failing: the sum of
+    weights stays, and as many pass as they say. Jets of the last bin of |eta| are not outside.
+    """
+    scores, efficiencies, numbers = (tmp_path / name for name in ("s.parquet", "eff.json", "numbers.json"))
+    table = make_scores(scores)
+    calibrate(make_spec(), scores, POINTS, (30.0, 300.0), ETA, efficiencies, numbers)
+    (made,) = slow.opened(tmp_path, "eff.json")
+    thresholds = {point: made["deepcsv_wp_values"].evaluate(point) for point in POINTS}
+    factors = files.fixed("tag_comb", (4, 5), {"": 0.1}), files.fixed("tag_incl", (0,), {"": 0.1})
+    sf = files.write(tmp_path / "sf.json", *factors, files.thresholds("tag", thresholds))
+    weigh = FixedWorkingPoints(sf, efficiencies, "tag", list(POINTS), "2018", uncertainties="total")
+    label, weight, pt, eta, score = (
+        table[name][table["split"] == 3]
+        for name in ("label", "weight", "jet_pt_gev", "jet_eta", "discriminant")
+    )
+    flavour = np.select([label >= 500, label == 400], [5, 4], 0)
+    found = weigh(*(x[:, None] for x in (pt, eta, flavour, score)))
+    assert found.counts["n_outside_abseta"] == found.counts["n_impossible"] == 0
+    assert found.counts["n_jets"] == len(pt) > 10_000
+    for weights in (found.nominal, *found.up.values(), *found.down.values()):
+        assert (weight * weights).sum() == pytest.approx(weight.sum(), rel=1e-3)  # factors vary within bins
+    passed = (flavour == 5) & (score >= thresholds["L"])
+    ratio = (weight * found.nominal)[passed].sum() / weight[passed].sum()
+    assert files.CENTRAL["L"] - 0.1 + 0.01 < ratio < files.CENTRAL["L"] - 0.1 + 0.04
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda found: pickle.loads(pickle.dumps(found))])
