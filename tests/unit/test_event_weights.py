@@ -1,6 +1,7 @@
 """Protects event weights: what they are (a slow loop, closure), how sources are called over years."""
 
 import copy
+import json
 import os
 import pickle
 import runpy
@@ -324,6 +325,18 @@ def test_files_of_calibrate_serve(tmp_path: Path) -> None:
     passed = (flavour == 5) & (score >= thresholds["L"])
     ratio = (weight * found.nominal)[passed].sum() / weight[passed].sum()
     assert files.CENTRAL["L"] - 0.1 + 0.01 < ratio < files.CENTRAL["L"] - 0.1 + 0.04
+
+
+def test_negative_factors_of_a_shape_are_counted(tmp_path: Path) -> None:
+    """Each jet once, be it one variation or several; jets of other flavours are not among them."""
+    content = json.loads(files.shape(tmp_path / "shape.json").read_text())["corrections"][0]
+    by_systematic = {item["key"]: item["value"] for item in content["data"]["content"]}
+    for systematic in ("down_hf", "up_lf"):
+        for jets in by_systematic[systematic]["content"]:
+            jets["value"] = -0.5
+    shape = Shape(files.write(tmp_path / "shape.json", content), "tag", "2018")
+    found = shape([[50.0] * 4], [[0.5] * 4], [[5, 4, 0, 4]], [[0.5] * 4])
+    assert found.counts["n_negative"] == 2
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda found: pickle.loads(pickle.dumps(found))])

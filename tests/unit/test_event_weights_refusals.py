@@ -11,6 +11,7 @@ import pytest
 
 from jetsmith.event_weights import FixedWorkingPoints, InputError, Shape
 from jetsmith.event_weights.corrections import corrections_of
+from jetsmith.event_weights.points import ranges
 from tests.unit import correction_files as files
 
 GOOD: dict[str, Any] = {
@@ -200,9 +201,9 @@ def test_shapes_with_half_a_source(tmp_path: Path) -> None:
     content["data"]["content"] = [central, up, *others]
     with pytest.raises(InputError, match="has no systematic down_hf; it has central, up_hf, up_lf"):
         Shape(files.write(path, content), "tag", "2018")
-    up["value"]["content"] = [jets for jets in central["value"]["content"] if jets["key"] == 4]
+    down["value"]["content"] = down["value"]["content"][:1]
     content["data"]["content"] = [central, up, down, *others]
-    with pytest.raises(InputError, match="tag_shape: has no flavor with both up_hf and down_hf"):
+    with pytest.raises(InputError, match=r"tag_shape: up_hf is for flavor \[0, 5\], down_hf for \[0\]"):
         Shape(files.write(path, content), "tag", "2018")
 
 
@@ -254,5 +255,9 @@ def test_axes_of_any_tree(tmp_path: Path) -> None:
     assert found.ends("pt", flavor=5) == (25.0, 100.0)
     assert found.ends("abseta") == (0.0, 2.0)
     assert found.ends("pt", flavor=4) == (-np.inf, np.inf)
+    both = [{"systematic": "central"}, {"systematic": "up"}]
+    assert ranges(found, both) == {5: (25.0, 100.0), 4: (-np.inf, np.inf), 0: (-np.inf, np.inf)}
+    assert ranges(found, both[::-1]) == ranges(found, both)
+    assert ranges(found, [{"systematic": "up"}, {"systematic": "other"}]).keys() == {4, 0}
     with pytest.raises(InputError, match=r"any: has no systematic down; it has central, up$"):
         found.check("systematic", ["up", "down"], flavor=5)

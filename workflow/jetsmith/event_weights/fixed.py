@@ -74,7 +74,8 @@ class FixedWorkingPoints:
             uncertainties: `years`: a part that is correlated over the years and one that is not; `total`: one
                 for all, of a single year; `breakdown`: all further sources, or `years` where there are none.
             flavours_as: Flavours to be taken for others, such as {15: 0}.
-            beyond_pt: Factor on the variations of scale factors beyond their range of pt; 2 is BTV's rule.
+            beyond_pt: Factor on the variations of scale factors beyond their range of pt; 2 as CMSSW's
+                BTagCalibrationReader.
 
         Raises:
             InputError: A file is not what it has to be, lacks what is asked for, or the two have other

@@ -40,7 +40,7 @@ def group_of(
     """
     systematics = correction.keys("systematic")
     sources = {
-        f"btag_{name}_{source}" + (f"_{year}" if source in BY_YEAR else ""): halves
+        f"btag_{name}_{source}_{year}" if source in BY_YEAR else f"btag_{name}_{source}": halves
         for source, halves in _sources(systematics, uncertainties).items()
     }
     used = [CENTRAL, *(half for halves in sources.values() for half in halves)]

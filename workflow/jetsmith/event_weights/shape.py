@@ -47,10 +47,10 @@ class Shape:
             tagger: Its name there.
             year: Ends the names of what is independent from year to year.
             flavours_as: Flavours to be taken for others, such as {15: 0}.
-            beyond_pt: Factor on the variations beyond the range of pt; 2 is BTV's rule.
+            beyond_pt: Factor on the variations beyond the range of pt; 2 as CMSSW's BTagCalibrationReader.
 
         Raises:
-            InputError: The file is not what it has to be, or lacks half of a source.
+            InputError: The file is not what it has to be, or lacks half of a source for some flavour.
         """
         self._made = partial(
             type(self), scale_factors, tagger, year, flavours_as=flavours_as, beyond_pt=beyond_pt
@@ -62,16 +62,18 @@ class Shape:
         used = [CENTRAL, *(half for both in halves.values() for half in both)]
         self._correction.check("systematic", used)
         self._sources = {
-            f"btag_{s}" + (f"_{year}" if "stats" in s else ""): both for s, both in halves.items()
+            f"btag_{s}_{year}" if "stats" in s else f"btag_{s}": both for s, both in halves.items()
         }
         self.flavours = tuple(sorted(ranges(self._correction, [{"systematic": CENTRAL}])))
         self.sources = tuple(self._sources)
         self._together: dict[tuple[int, ...], list[str]] = {}
         for source, both in self._sources.items():
-            found = ranges(self._correction, [{"systematic": half} for half in both])
-            if not found:
-                raise InputError(f"{self._correction.where}: has no flavor with both {' and '.join(both)}")
-            self._together.setdefault(tuple(sorted(found)), []).append(source)
+            up, down = (sorted(self._correction.keys("flavor", systematic=half)) for half in both)
+            if up != down:
+                raise InputError(
+                    f"{self._correction.where}: {both[0]} is for flavor {up}, {both[1]} for {down}"
+                )
+            self._together.setdefault(tuple(up), []).append(source)
         self._abseta = [self._correction.ends("abseta")]
         self._pt, self._score = (self._ends(axis) for axis in ("pt", "discriminant"))
         self._flavours_as, self._beyond_pt = dict(flavours_as or {}), beyond_pt
