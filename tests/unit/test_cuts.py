@@ -11,7 +11,7 @@ from correctionlib import schemav2
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jetsmith.metrics import bin_of, closed, passes, written
+from jetsmith.cuts import bin_of, closed, passes, written
 
 Array = np.ndarray[Any, Any]
 F32 = np.dtype(np.float32)

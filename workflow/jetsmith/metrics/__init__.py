@@ -6,8 +6,8 @@ has a positive sum of weights although single weights may be negative. Statistic
 binomial with effective counts; `efficiency` says what that means under negative weights.
 """
 
+from jetsmith.cuts import bin_of, bins_of, closed, passes, written
 from jetsmith.metrics.curves import Roc, auc, auc_interval, roc_curve
-from jetsmith.metrics.cuts import bin_of, bins_of, closed, passes, written
 from jetsmith.metrics.efficiencies import (
     EPSILON,
     Efficiency,

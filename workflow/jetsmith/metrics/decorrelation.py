@@ -10,10 +10,10 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from jetsmith.cuts import bin_of, passes
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics.curves import cell_replicas
-from jetsmith.metrics.cuts import bin_of, passes
 from jetsmith.metrics.efficiencies import LEVEL, Interval, check_scores, efficiency, from_here_up
 from jetsmith.metrics.thresholds import working_point
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from jetsmith.cuts import exact_in
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.metrics.cuts import exact_in
 from jetsmith.specs.classifiers import DiscriminantSpec
 
 LEVEL = 0.683

@@ -5,9 +5,9 @@ from statistics import NormalDist
 
 import numpy as np
 
+from jetsmith.cuts import passes
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
-from jetsmith.metrics.cuts import passes
 from jetsmith.metrics.efficiencies import LEVEL, Efficiency, Interval, check_scores, efficiency
 from jetsmith.metrics.thresholds import MIN_PASSING, threshold_at
 

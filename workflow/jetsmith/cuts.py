@@ -2,7 +2,8 @@
 
 Both are those of float64, which correctionlib and C++ make of a float32 score and a threshold read from
 JSON. NumPy compares a float32 array with a Python float in float32, where a threshold may round to
-the score above or below it: nothing here leaves that to chance.
+the score above or below it: nothing here leaves that to chance. Needs NumPy alone, since what analyses
+import compares here, too.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jetsmith.io import BoolArray, FloatArray
+FloatArray = npt.NDArray[np.floating[Any]]
+BoolArray = npt.NDArray[np.bool_]
 
 
 def passes(score: FloatArray, threshold: float) -> BoolArray:

@@ -1,0 +1,204 @@
+"""Weights for fixed working points: method 1a of CMS' BTV group, for one point or several at once."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jetsmith.cuts import passes
+from jetsmith.errors import InputError
+from jetsmith.event_weights.corrections import Array, Correction, beyond, corrections_of, inside, pick
+from jetsmith.event_weights.jets import Jets, count, read, refuse_others
+from jetsmith.event_weights.points import (
+    CENTRAL,
+    Group,
+    Uncertainties,
+    group_of,
+    only_efficiency,
+    ranges,
+    thresholds_of,
+)
+from jetsmith.event_weights.weights import Weights, shifted
+
+AXES = ("working_point", "flavor", "abseta", "pt")
+COUNTS = ("n_pt_beyond_scale_factors", "n_pt_beyond_efficiencies", "n_impossible", "n_negative")
+
+
+class FixedWorkingPoints:
+    """Weights that give simulation the tagging efficiencies of data, at one working point or several.
+
+    A jet that passes n of the points, counted from the loosest, and fails the next has the weight
+
+        (SF_n eff_n - SF_m eff_m) / (eff_n - eff_m),  m = n + 1,
+
+    with SF_0 = eff_0 = 1, and eff_m = 0 beyond the tightest point. Of one point that is SF for a jet that
+    passes and (1 - SF eff)/(1 - eff) for one that fails. Where the efficiencies say that there is no such jet
+    (eff_n <= eff_m), a jet that passes the tightest point keeps its SF, and any other has 1. An event has the
+    product over its jets.
+
+    Attributes:
+        thresholds: By working point, the loosest first.
+        flavours: Those that there are weights for.
+        sources: Names of the variations.
+    """
+
+    def __init__(
+        self,
+        scale_factors: str | Path,
+        efficiencies: str | Path,
+        tagger: str,
+        working_points: str | Sequence[str],
+        year: str,
+        *,
+        heavy: str = "comb",
+        light: str = "incl",
+        efficiency: str | None = None,
+        uncertainties: Uncertainties = "years",
+        flavours_as: Mapping[int, int] | None = None,
+        beyond_pt: float = 2.0,
+    ) -> None:
+        """Read the files, and check that they serve.
+
+        Args:
+            scale_factors: File with `<tagger>_<heavy>` and `<tagger>_<light>`.
+            efficiencies: File with efficiencies in simulation `<name>_eff`, as the rule `calibrate` writes
+                it. One of the files has the thresholds (`_wp_values`); where both have, they agree.
+            tagger: Of the scale factors.
+            working_points: One or several.
+            year: Ends the names of what is independent from year to year: 2018, 2016preVFP, …
+            heavy: Which scale factors of b and c jets: comb, mujets, …
+            light: Which of light jets.
+            efficiency: `<name>`; may be left out where the file has efficiencies of one tagger alone.
+            uncertainties: `years`: a part that is correlated over the years and one that is not; `total`: one
+                for all, of a single year; `breakdown`: all further sources, or `years` where there are none.
+            flavours_as: Flavours to be taken for others, such as {15: 0}.
+            beyond_pt: Factor on the variations of scale factors beyond their range of pt; 2 as CMSSW's
+                BTagCalibrationReader.
+
+        Raises:
+            InputError: A file is not what it has to be, lacks what is asked for, or the two have other
+                thresholds for the same working point.
+        """
+        self._made = partial(
+            type(self), scale_factors, efficiencies, tagger, working_points, year, heavy=heavy, light=light,
+            efficiency=efficiency, uncertainties=uncertainties, flavours_as=flavours_as, beyond_pt=beyond_pt,
+        )  # fmt: skip
+        points = [working_points] if isinstance(working_points, str) else list(working_points)
+        if not points or len(set(points)) < len(points):
+            raise InputError(
+                f"working points: {', '.join(points) or 'none'}; name each once, and at least one"
+            )
+        factors, maps = corrections_of(scale_factors), corrections_of(efficiencies)
+        name = efficiency or only_efficiency(list(maps), efficiencies)
+        self._efficiency = pick(maps, efficiencies, f"{name}_eff", AXES)
+        self._efficiency.check("working_point", points)
+        values = {f"{tagger}_wp_values": factors, f"{name}_wp_values": maps}
+        self.thresholds = thresholds_of(points, [of[key] for key, of in values.items() if key in of])
+        if not self.thresholds:
+            raise InputError(f"{scale_factors}, {efficiencies}: have no thresholds, {' or '.join(values)}")
+        self._groups = []
+        for kind, which in (("heavy", heavy), ("light", light)):
+            correction = pick(factors, scale_factors, f"{tagger}_{which}", ("systematic", *AXES))
+            self._groups.append(group_of(correction, kind, points, uncertainties, year))
+        first, second = (set(group.pt) for group in self._groups)
+        if first & second:
+            raise InputError(
+                f"{scale_factors}: {heavy} and {light} both have flavor {sorted(first & second)}"
+            )
+        self._efficiency_pt = ranges(self._efficiency, [{"working_point": point} for point in points])
+        self.flavours = tuple(sorted((first | second) & set(self._efficiency_pt)))
+        self.sources = tuple(source for group in self._groups for source in group.sources)
+        self._abseta = [c.ends("abseta") for c in (self._efficiency, *(g.correction for g in self._groups))]
+        self._flavours_as, self._beyond_pt = dict(flavours_as or {}), beyond_pt
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as what it was made of: who unpickles it reads the files."""
+        return self._made, ()
+
+    def __call__(self, pt: Any, eta: Any, flavour: Any, score: Any) -> Weights:
+        """Weights of events, one or a million.
+
+        Args:
+            pt: A list of jets an event [GeV], as are the following. Jets that are None in all four count as
+                not there.
+            eta: With its sign or without.
+            flavour: Hadron flavour: 5, 4, 0.
+            score: What thresholds are on, in the type that it was stored in (float32 of NanoAOD).
+
+        Raises:
+            InputError: No such lists, lists of other lengths, values that are none, or flavours without
+                weights.
+        """
+        jets = read(pt, eta, flavour, score, self._flavours_as)
+        refuse_others(jets, self.flavours, f"{self._efficiency.where} and the scale factors")
+        here = jets.some(inside(jets.abseta, self._abseta))
+        counts = {**count(jets, here), **dict.fromkeys(COUNTS, 0)}
+        parts = [self._of_group(here.some(np.isin(here.flavour, [*g.pt])), g, counts) for g in self._groups]
+        nominal = np.prod([central for central, _ in parts], axis=0)
+        varied: tuple[dict[str, Array], dict[str, Array]] = {}, {}
+        for (_, found), (others, _) in zip(parts, reversed(parts), strict=True):
+            for name, halves in found.items():
+                for half, weight in zip(varied, halves, strict=True):
+                    half[name] = weight * others
+        return Weights(nominal, *varied, counts)
+
+    def _of_group(
+        self, jets: Jets, group: Group, counts: dict[str, int]
+    ) -> tuple[Array, dict[str, tuple[Array, Array]]]:
+        """Products over the jets of a group in each event, nominal and up and down by source, (N,) each."""
+        factor_pt, beyond_mask = beyond(jets.pt, jets.flavour, group.pt)
+        efficiency_pt, beyond_map = beyond(jets.pt, jets.flavour, self._efficiency_pt)
+        at = Neighbours(jets, list(self.thresholds.values()), list(self.thresholds))
+        passed, failed = at(self._efficiency, efficiency_pt)
+        central = at(group.correction, factor_pt, systematic=CENTRAL)
+        impossible = passed <= failed
+
+        def weights(factors: Array) -> Array:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = (factors[0] * passed - factors[1] * failed) / (passed - failed)
+            # The efficiency of a jet that passes all points drops out.
+            return np.where(at.passes_all, factors[0], np.where(impossible, 1.0, ratio))
+
+        def varied(systematic: str) -> Array:
+            found = at(group.correction, factor_pt, systematic=systematic)
+            return weights(shifted(central, found, beyond_mask, self._beyond_pt))
+
+        nominal = weights(central)
+        negative = nominal < 0
+        by_source = {}
+        for source, systematics in group.sources.items():
+            halves = [varied(systematic) for systematic in systematics]
+            negative |= (halves[0] < 0) | (halves[1] < 0)
+            by_source[source] = jets.product(halves[0]), jets.product(halves[1])
+        for name, mask in zip(COUNTS, (beyond_mask, beyond_map, impossible, negative), strict=True):
+            counts[name] += int(mask.sum())
+        return jets.product(nominal), by_source
+
+
+class Neighbours:
+    """Of each jet the tightest point that it passes and the loosest that it fails: no others matter.
+
+    Attributes:
+        passes_all: True for jets that pass all points, (n,).
+    """
+
+    def __init__(self, jets: Jets, thresholds: Sequence[float], points: Sequence[str]) -> None:
+        """Thresholds in rising order, and their names."""
+        n_passed = np.sum([passes(jets.score, threshold) for threshold in thresholds], axis=0)
+        self.passes_all = n_passed == len(thresholds)
+        self._parts = []
+        for i, point in enumerate(points):
+            above, below = (np.flatnonzero(n_passed == n) for n in (i + 1, i))
+            rows = np.concatenate([above, below])
+            self._parts.append((point, rows, len(above), jets.flavour[rows], jets.abseta[rows]))
+
+    def __call__(self, correction: Correction, pt: Array, **given: str) -> Array:
+        """Its values at both points, (2, n): 1 before the loosest, 0 beyond the tightest."""
+        passed, failed = np.ones(len(pt)), np.zeros(len(pt))
+        for point, rows, n_above, flavour, abseta in self._parts:
+            found = correction(working_point=point, flavor=flavour, abseta=abseta, pt=pt[rows], **given)
+            passed[rows[:n_above]] = found[:n_above]
+            failed[rows[n_above:]] = found[n_above:]
+        return np.stack([passed, failed])

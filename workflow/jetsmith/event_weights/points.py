@@ -1,0 +1,107 @@
+"""What fixed working points need of files: thresholds, and scale factors with their sources."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from jetsmith.cuts import exact_in
+from jetsmith.errors import InputError
+from jetsmith.event_weights.corrections import F32, Correction, Ends
+
+Uncertainties = Literal["years", "total", "breakdown"]
+CENTRAL, YEARS, TOTAL = "central", ("correlated", "uncorrelated"), ("total",)
+# Independent from year to year; all other sources are the same in all years.
+BY_YEAR = ("uncorrelated", "statistic", "total")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Flavours whose scale factors vary together.
+
+    Attributes:
+        correction: Their scale factors.
+        sources: Of each variation its name, and the systematics that are its up and its down.
+        pt: Range of their scale factors by flavour [GeV].
+    """
+
+    correction: Correction
+    sources: Mapping[str, tuple[str, str]]
+    pt: Mapping[int, Ends]
+
+
+def group_of(
+    correction: Correction, name: str, points: Sequence[str], uncertainties: Uncertainties, year: str
+) -> Group:
+    """Flavours and sources that a correction has for all of the working points.
+
+    Raises:
+        InputError: It lacks a point, a source or its downward half.
+    """
+    systematics = correction.keys("systematic")
+    sources = {
+        f"btag_{name}_{source}_{year}" if source in BY_YEAR else f"btag_{name}_{source}": halves
+        for source, halves in _sources(systematics, uncertainties).items()
+    }
+    used = [CENTRAL, *(half for halves in sources.values() for half in halves)]
+    correction.check("systematic", used)
+    given = [{"systematic": s, "working_point": p} for s in used for p in points]
+    for keys in given:
+        correction.check("working_point", [keys["working_point"]], systematic=keys["systematic"])
+    return Group(correction, sources, ranges(correction, given))
+
+
+def _sources(systematics: Sequence[str], uncertainties: Uncertainties) -> dict[str, tuple[str, str]]:
+    """Names of sources, and how the file calls their two halves."""
+    further = [key.removeprefix("up_") for key in systematics if key.startswith("up_")]
+    choices = {
+        "years": YEARS,
+        "total": TOTAL,
+        "breakdown": tuple(source for source in further if source not in YEARS) or YEARS,
+    }
+    if uncertainties not in choices:
+        raise InputError(f"uncertainties: {uncertainties}; there are {', '.join(choices)}")
+    halves = {source: (f"up_{source}", f"down_{source}") for source in choices[uncertainties]}
+    return {source: ("up", "down") if source in TOTAL else names for source, names in halves.items()}
+
+
+def ranges(correction: Correction, given: Sequence[Mapping[str, str]], axis: str = "pt") -> dict[int, Ends]:
+    """Range of an axis for each flavour that is there for all of the given keys."""
+    flavours = [correction.keys("flavor", **keys) for keys in given]
+    found = {}
+    for flavour in flavours[0]:
+        if all(flavour in others for others in flavours):
+            ends = [correction.ends(axis, flavor=flavour, **keys) for keys in given]
+            found[int(flavour)] = max(low for low, _ in ends), min(high for _, high in ends)
+    return found
+
+
+def only_efficiency(names: Sequence[str], path: str | Path) -> str:
+    """The one `<name>` of a file for which it has `<name>_eff`."""
+    found = [name.removesuffix("_eff") for name in names if name.endswith("_eff")]
+    if len(found) != 1:
+        raise InputError(
+            f"{path}: has {', '.join(f'{name}_eff' for name in found) or 'no efficiencies (<name>_eff)'}; "
+            "say which with `efficiency`"
+        )
+    return found[0]
+
+
+def thresholds_of(points: Sequence[str], files: Sequence[Correction]) -> dict[str, float]:
+    """Thresholds by working point, the loosest first, on which all files agree.
+
+    Raises:
+        InputError: A file lacks a point, or two have thresholds that part other jets.
+    """
+    found: dict[str, tuple[float, str]] = {}
+    for file in files:
+        file.check("working_point", points)
+        for point in points:
+            threshold = float(file(working_point=point))
+            first, where = found.setdefault(point, (threshold, file.where))
+            if exact_in(threshold, F32) != exact_in(first, F32):
+                raise InputError(
+                    f"working point {point}: its threshold is {first:g} in {where} and {threshold:g} in "
+                    f"{file.where}; these efficiencies are not of what the scale factors are for"
+                )
+    return dict(sorted(((p, t) for p, (t, _) in found.items()), key=lambda pair: pair[1]))
