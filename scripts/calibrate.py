@@ -14,6 +14,7 @@ with job(snakemake):
         abseta_bins=snakemake.params.abseta_bins,
         third_bins=snakemake.params.third_bins,
         settings=PointsSpec(**snakemake.params.settings),
+        thresholds=snakemake.params.thresholds,
         output=snakemake.output.corrections,
         numbers_output=snakemake.output.numbers,
     )

@@ -685,3 +685,24 @@ def test_a_row_without_jets_keeps_the_value_of_the_map() -> None:
     forward = lines(jets, found, axes, passed)[1,]
     assert forward.value.tolist() == [found.value[1, 0]]
     assert (forward.low[0], forward.high[0]) == (found.low[1, 0], found.high[1, 0])
+
+
+def test_thresholds_that_are_given_stay_what_they_are(tmp_path: Path) -> None:
+    """Those of an experiment, to the last bit of the number that its file has, whatever passes them here."""
+    table = make_scores(tmp_path / "scores.parquet")
+    outputs = tmp_path / "out.json", tmp_path / "numbers.json"
+    given = {"L": 0.0490, "M": 0.2783, "T": 0.9999}
+    calibrate(make_spec(), tmp_path / "scores.parquet", POINTS, PT, ETA, *outputs, thresholds=given)
+    corrections = correctionlib.CorrectionSet.from_file(str(outputs[0]))
+    numbers = json.loads(outputs[1].read_text())
+    light, weight = np.isin(table["label"], LIGHT.truth), table["weight"]
+    for name, threshold in given.items():
+        assert corrections["deepcsv_wp_values"].evaluate(name) == threshold
+        point = numbers["working_points"][name]
+        passing = table["discriminant"].astype(float) >= threshold
+        for split, value in ((2, point["target"]), (3, point["efficiencies"]["light_jets"]["value"])):
+            here = light & (table["split"] == split)
+            assert value == pytest.approx(weight[here & passing].sum() / weight[here].sum(), abs=1e-12)
+        assert (point["doubt"], point["threshold_low"], point["threshold_high"]) == ("", threshold, threshold)
+    assert numbers["undefined"] == {}
+    assert corrections["deepcsv_eff"].evaluate("M", 5, 0.5, 60.0) > 0.5

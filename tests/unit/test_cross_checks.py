@@ -778,6 +778,18 @@ RUN = {
         put("working_points", "loose", value=0.1),
         ["working_points: L and loose are one point, 0.1"],
     ),
+    "thresholds of nobody": (
+        put("calibration", "thresholds", value={"jps": {"M": 0.5}}),
+        ["calibration.thresholds: unknown judgement `jps`", "did you mean `jp`"],
+    ),
+    "no thresholds": (
+        put("calibration", "thresholds", value={"jp": {}}),
+        ["calibration.thresholds.jp: is empty", "{M: 0.2783}"],
+    ),
+    "one threshold twice": (
+        put("calibration", "thresholds", value={"jp": {"M": 0.5, "N": 0.5}}),
+        ["calibration.thresholds.jp: M and N are one point, 0.5"],
+    ),
     "one flat point twice": (
         put("calibration", "flat_efficiency", value={"F70": 0.7, "F7": 0.7}),
         ["calibration.flat_efficiency: F70 and F7 are one point, 0.7"],

@@ -22,7 +22,7 @@ from jetsmith.event_weights import FixedWorkingPoints, Shape, Weights
 from tests.unit import correction_files as files
 from tests.unit import slow_event_weights as slow
 from tests.unit.slow_event_weights import Jet
-from tests.unit.test_calibration import ETA, POINTS, make_scores, make_spec
+from tests.unit.test_calibration import ANY, ETA, POINTS, make_scores, make_spec
 
 ROOT = Path(__file__).parent.parent.parent
 Array = np.ndarray[Any, Any]
@@ -306,7 +306,7 @@ def test_files_of_calibrate_serve(tmp_path: Path) -> None:
     """
     scores, efficiencies, numbers = (tmp_path / name for name in ("s.parquet", "eff.json", "numbers.json"))
     table = make_scores(scores)
-    calibrate(make_spec(), scores, POINTS, (30.0, 300.0), ETA, efficiencies, numbers)
+    calibrate(make_spec(), scores, POINTS, (30.0, 300.0), ETA, efficiencies, numbers, settings=ANY)
     (made,) = slow.opened(tmp_path, "eff.json")
     thresholds = {point: made["deepcsv_wp_values"].evaluate(point) for point in POINTS}
     factors = files.fixed("tag_comb", (4, 5), {"": 0.1}), files.fixed("tag_incl", (0,), {"": 0.1})

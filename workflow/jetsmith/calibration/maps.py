@@ -10,8 +10,8 @@ import numpy.typing as npt
 from jetsmith.calibration.axes import Axis, places
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
-from jetsmith.metrics import WorkingPoint, effective_count, working_point, written
-from jetsmith.metrics.efficiencies import LEVEL, binomial
+from jetsmith.metrics import WorkingPoint, effective_count, efficiency, passes, working_point, written
+from jetsmith.metrics.efficiencies import LEVEL, binomial, check_scores
 from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import JudgedClass
 from jetsmith.specs.run import MarksSpec
@@ -201,6 +201,29 @@ def find_thresholds(
     if not found:
         raise InputError("; ".join(undefined.values()) or "no working points are configured")
     return found, undefined
+
+
+def given_thresholds(background: ScoredJets, thresholds: Mapping[str, float]) -> dict[str, WorkingPoint]:
+    """Working points of thresholds that are given, and what of the background passes them.
+
+    Raises:
+        InputError: There is no background.
+    """
+    check_scores(background.discriminant, background.weight, "working point: background")
+    found = {}
+    for name, threshold in thresholds.items():
+        passed = efficiency(passes(background.discriminant, threshold), background.weight)
+        n_passing = passed.n_effective * passed.value
+        found[name] = WorkingPoint(
+            threshold,
+            threshold,
+            threshold,
+            background=passed,
+            target=passed.value,
+            n_passing=n_passing,
+            doubt="",
+        )
+    return found
 
 
 def too_few(target: str, n_passing: float, marks: MarksSpec) -> str:

@@ -12,7 +12,7 @@ from jetsmith import io
 from jetsmith.calibration.axes import Axis, axes_of
 from jetsmith.calibration.corrections import Points, Subject, corrections
 from jetsmith.calibration.flat import FlatPoint, flat_points
-from jetsmith.calibration.maps import counts, find_thresholds
+from jetsmith.calibration.maps import counts, find_thresholds, given_thresholds
 from jetsmith.calibration.passing import Passing
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray
@@ -34,6 +34,7 @@ def calibrate(
     numbers_output: str | Path,
     third_bins: Mapping[str, Sequence[float]] | None = None,
     settings: PointsSpec | None = None,
+    thresholds: Mapping[str, float] | None = None,
 ) -> None:
     """Calibrate one tagger by one of its discriminants.
 
@@ -53,6 +54,8 @@ def calibrate(
         third_bins: Column and edges of one more axis of the efficiencies.
         settings: How many jets thresholds and bins take; efficiencies of the signal that hold at any pt.
 
+        thresholds: By name of the point, in place of `working_points`.
+
     Raises:
         InputError: The scores lack a column, no jets or working points are left, or jets lie outside the
             |eta| bins.
@@ -64,7 +67,10 @@ def calibrate(
     calibration, test = (read_split(scores, split, spec, columns) for split in ("calibration", "test"))
     first = spec.background_classes[0]
     try:
-        points, undefined = find_thresholds(calibration.of(first), working_points, settings)
+        if thresholds:
+            points, undefined = given_thresholds(calibration.of(first), thresholds), dict[str, str]()
+        else:
+            points, undefined = find_thresholds(calibration.of(first), working_points, settings)
     except InputError as error:
         raise InputError(f"{scores}: split calibration, class {first.name}: {error}") from error
     flat, flat_undefined = _flat(spec, calibration, settings, axes[1])

@@ -78,6 +78,7 @@ def _working_points(run: RunSpec) -> Iterator[str]:
         "working_points": run.working_points,
         "calibration.flat_efficiency": run.calibration.flat_efficiency,
     }
+    tables |= {f"calibration.thresholds.{name}": of for name, of in run.calibration.thresholds.items()}
     tables |= {f"calibration.planes.{name}.points": of.points for name, of in run.calibration.planes.items()}
     for key, points in tables.items():
         for name in points:
@@ -86,6 +87,9 @@ def _working_points(run: RunSpec) -> Iterator[str]:
         for (one, first), (other, second) in itertools.combinations(points.items(), 2):
             if first == second:
                 yield f"{key}: {one} and {other} are one point, {first}; leave one out"
+    for name, of in run.calibration.thresholds.items():
+        if not of:
+            yield f"calibration.thresholds.{name}: is empty; give one at least, such as {{M: 0.2783}}"
 
 
 def _pathvars(pathvars: Mapping[str, str]) -> Iterator[str]:

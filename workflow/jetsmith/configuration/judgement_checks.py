@@ -84,8 +84,10 @@ def _judged_on(
 RESOLUTION = "track_resolution"  # beside judgements and planes in results/calibration/
 
 
-def check_planes(run: RunSpec, judgements: Mapping[str, ClassifierSpec], source: str) -> None:
-    """Two judgements of one sample, whose classes have codes of their own; no name of another result."""
+def check_points(run: RunSpec, judgements: Mapping[str, ClassifierSpec], source: str) -> None:
+    """Judgements are known; those of a plane are of one sample, and no other result has its name."""
+    for judgement in run.calibration.thresholds:
+        require(judgement, judgements, f"{source}: calibration.thresholds", "judgement")
     for name, plane in run.calibration.planes.items():
         key = f"calibration.planes.{name}"
         for judgement in plane.judgements:

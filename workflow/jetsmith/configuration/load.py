@@ -32,7 +32,7 @@ from jetsmith.configuration.feature_checks import check_group, check_groups
 from jetsmith.configuration.judgement_checks import (
     check_judged_on,
     check_judgement,
-    check_planes,
+    check_points,
     check_together,
 )
 from jetsmith.configuration.records import Model, load_table, pick, read_yaml, require, validate
@@ -138,7 +138,7 @@ def _load(
     check_judged_on(run, classifiers, datasets, source)
     check_together(run, classifiers, judgements, source)
     judged = {spec.judgement: spec for spec in judgements}
-    check_planes(run, judged, source)
+    check_points(run, judged, source)
     raw = {
         "run": run.model_dump(mode="json"),
         "datasets": {name: d.model_dump(mode="json") for name, d in datasets.items()},

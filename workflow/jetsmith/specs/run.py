@@ -8,7 +8,7 @@ from jetsmith.specs.datasets import Object, SelectionSpec
 from jetsmith.specs.explain import ExplainSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec, XRootDSpec
-from jetsmith.strict import Fraction, Name, Positive, Record
+from jetsmith.strict import Fraction, Name, Positive, Record, Single
 
 
 class SplitSpec(Record):
@@ -128,6 +128,11 @@ class PointsSpec(EfficienciesSpec):
 class CalibrationSpec(PointsSpec):
     """Working points and efficiencies beyond `working_points` and the bins of `selection`."""
 
+    thresholds: dict[str, dict[str, Single]] = Field(
+        {},
+        description="Tagger, or tagger and discriminant, and thresholds by name of the point: in place of "
+        "`working_points`, such as those at which an experiment has measured scale factors.",
+    )
     planes: dict[Name, PlaneSpec] = Field(
         {}, description="Two-dimensional working points, by a name of your own; see below."
     )

@@ -114,6 +114,7 @@ class Calibrate(NamedTuple):
     abseta_bins: list[float]
     third_bins: dict[str, list[float]]
     settings: Plain
+    thresholds: dict[str, float]
 
 
 def calibrate(run: Configuration, judgement: str) -> Calibrate:
@@ -127,6 +128,7 @@ def calibrate(run: Configuration, judgement: str) -> Calibrate:
         abseta_bins=list(bins.abseta_bins),
         third_bins={name: list(edges) for name, edges in bins.third_bins.items()},
         settings=seen_as(PointsSpec, run.run.calibration),
+        thresholds=dict(run.run.calibration.thresholds.get(judgement, {})),
     )
 
 
