@@ -118,3 +118,18 @@ def test_the_demo_scans_in_one_figure() -> None:
     assert name == "b_jets_vs_light_jets_and_c_jets"
     assert {"deepcsv", "deepjet", "cmva"} <= {spec.name for spec in shown}
     assert traded(demo, "fat_jets") == {}
+
+
+def test_who_rejects_nothing_is_named_and_not_drawn(tmp_path: Path) -> None:
+    """Of a tagger that tags half of the jets, more than that cannot pass: no curve at rejections of 1."""
+    table = write_jets(tmp_path / "good.parquet")
+    table["not_tagged"] = np.random.default_rng(5).random(len(table["label"])) < 0.25
+    for name in NAMES:
+        table[f"p_{name}"] = np.where(table["not_tagged"], np.nan, 0.25).astype("f4")
+    io.write_rows(tmp_path / "bad.parquet", ak.zip(table, depth_limit=1))
+    bad = tagger().model_copy(update={"name": "bad", "title": "Bad"})
+    files = [tmp_path / "good.parquet", tmp_path / "bad.parquet"], PlotSpec(dpi=50), tmp_path / "figure"
+    found = plot_fractions([tagger(), bad], "jets", *files)
+    assert [curve.tagger for curve in found.curves] == ["deepcsv"]
+    assert found.left_out == ("Bad",)
+    assert "reject next to nothing: Bad." in found.caption()

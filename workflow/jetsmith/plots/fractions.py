@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from jetsmith import metrics
 from jetsmith.io import FloatArray
@@ -18,6 +19,7 @@ from jetsmith.strict import Record
 from jetsmith.texts import label_text, share, split_text
 
 SIGNAL_EFFICIENCY = 0.7
+LEAST_REJECTION = 1.5  # of the first background: a tagger with less has nothing to trade at this efficiency
 FRACTIONS = (0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
@@ -51,6 +53,7 @@ class FractionsNumbers(looks.Numbers):
     first: ClassSpec
     second: ClassSpec
     curves: tuple[Curve, ...]
+    left_out: tuple[str, ...]  # titles of taggers that reject next to nothing
 
     def heading(self) -> str:
         """Of what."""
@@ -71,6 +74,11 @@ class FractionsNumbers(looks.Numbers):
             f"of {signal} jets pass, {split_text(self.folds)}. Along a curve the fraction of {second} in "
             f"the discriminant's background goes from {FRACTIONS[0]:g} to {FRACTIONS[-1]:g}; scores are the "
             f"same. Marked: what the taggers' files have ({own}). Bars are 68.3% intervals."
+            + (
+                f" Not shown, since they reject next to nothing: {', '.join(self.left_out)}."
+                if self.left_out
+                else ""
+            )
         )
 
     def alternative(self) -> str:
@@ -117,6 +125,8 @@ def compute(specs: Sequence[ClassifierSpec], sample: str, jets: Sequence[ScoredJ
     signal, first, second, *_ = evaluated(specs[0])
     known = all(jets[0].of(c).weight.sum() > 0 for c in (signal, first, second))
     curves = [_curve(spec, of, signal, first, second) for spec, of in zip(specs, jets, strict=True) if known]
+    curves = [curve for curve in curves if curve.points]
+    shown = [curve for curve in curves if _best(curve) >= LEAST_REJECTION]
     return FractionsNumbers(
         sample=sample,
         folds=specs[0].folds,
@@ -124,11 +134,17 @@ def compute(specs: Sequence[ClassifierSpec], sample: str, jets: Sequence[ScoredJ
         signal=signal,
         first=first,
         second=second,
-        curves=tuple(curve for curve in curves if curve.points),
+        curves=tuple(shown),
+        left_out=tuple(curve.title for curve in curves if curve not in shown),
         message=""
-        if any(curve.points for curve in curves)
+        if shown
         else f"Too few jets of the classes that are evaluated ({split_text(specs[0].folds)})",
     )
+
+
+def _best(curve: Curve) -> float:
+    """The largest rejection of the first background."""
+    return max(point.first.value for point in curve.points)
 
 
 def with_fraction(spec: ClassifierSpec, fraction: float) -> DiscriminantSpec:
@@ -215,13 +231,14 @@ def draw(numbers: FractionsNumbers, style: PlotSpec) -> Figure:
             xlabel=f"{looks.tex(numbers.first.label)} rejection",
             ylabel=f"{looks.tex(numbers.second.label)} rejection",
         )
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_locator(NullLocator())
         axes.grid(which="major")
         axes.set_axisbelow(True)
-        axes.legend(loc="best")
-        axes.text(
-            0.02, 0.03, f"{looks.tex(numbers.signal.label)} efficiency {100 * numbers.signal_efficiency:g}%",
-            transform=axes.transAxes, color=looks.GREY, fontsize=looks.LEGEND_SIZE,
-        )  # fmt: skip
+        said = f"{looks.tex(numbers.signal.label)} efficiency {100 * numbers.signal_efficiency:g}%"
+        axes.legend(loc="best", title=said, title_fontsize=looks.LEGEND_SIZE)
         looks.title_line(axes, style, f"{numbers.sample}, {split_text(numbers.folds)}")
     return figure
 
