@@ -25,7 +25,7 @@ rule report:
         code=code("report"),
         template=[
             provenance.file_digest(provenance.PACKAGE / f"report/{name}.html.j2")
-            for name in ("template", "features", "ablations", "stand_ins")
+            for name in ("template", "parts", "style", "features", "ablations", "stand_ins")
         ],
         accepted=lambda wildcards: workflow.persistence.accepted,
     script:

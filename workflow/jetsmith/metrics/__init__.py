@@ -18,11 +18,18 @@ from jetsmith.metrics.efficiencies import (
     efficiency,
     efficiency_table,
 )
-from jetsmith.metrics.paired import auc_difference, efficiencies_at, efficiency_differences
+from jetsmith.metrics.paired import (
+    Difference,
+    auc_difference,
+    efficiencies_at,
+    efficiency_differences,
+    rejection_ratios,
+)
 from jetsmith.metrics.thresholds import WorkingPoint, working_point, working_points
 
 __all__ = [
     "EPSILON",
+    "Difference",
     "Efficiency",
     "EfficiencyTable",
     "Interval",
@@ -41,6 +48,7 @@ __all__ = [
     "efficiency_differences",
     "efficiency_table",
     "passes",
+    "rejection_ratios",
     "roc_curve",
     "working_point",
     "working_points",

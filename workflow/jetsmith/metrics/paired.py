@@ -1,18 +1,26 @@
 """Two scores of the same jets: differences whose intervals know that the jets are the same."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics.curves import auc
-from jetsmith.metrics.efficiencies import LEVEL, Interval
+from jetsmith.metrics.efficiencies import LEVEL, Interval, effective_count
+
+
+@dataclass(frozen=True)
+class Difference(Interval):
+    """A difference, or a ratio, the ends of its interval, and its standard deviation."""
+
+    error: float
 
 
 def auc_difference(
     before: FloatArray, after: FloatArray, weight: FloatArray, is_signal: BoolArray, level: float = LEVEL
-) -> Interval:
+) -> Difference:
     """AUC of one score less that of another of the same jets, with the interval of DeLong et al.
 
     (Biometrics 44 (1988) 837, with weights.) The area is a mean over signal jets of the share of the
@@ -41,7 +49,7 @@ def auc_difference(
         pulls = weight[mask] * (placed[mask] - value)
         variance += float(pulls @ pulls) / float(weight[mask].sum()) ** 2
     half = NormalDist().inv_cdf(0.5 + level / 2) * variance**0.5
-    return Interval(value, value - half, value + half)
+    return Difference(value, value - half, value + half, variance**0.5)
 
 
 def _placements(score: FloatArray, weight: FloatArray, is_signal: BoolArray) -> FloatArray:
@@ -64,7 +72,7 @@ def efficiency_differences(
     bootstraps: int,
     seed: int | list[int],
     level: float = LEVEL,
-) -> list[Interval]:
+) -> list[Difference]:
     """Signal efficiency of one score less that of another, each at the same background efficiency.
 
     Each score has its own threshold, on these jets. Intervals are those of a Poisson bootstrap in which a jet
@@ -83,19 +91,63 @@ def efficiency_differences(
     Returns:
         One a target.
     """
+    placed, wanted = [_falling(score) for score in (before, after)], np.asarray(targets, np.float64)
+    drawn = []
+    for drawn_weight in _replicas(weight, bootstraps, seed):
+        both = [_efficiencies(place, drawn_weight, is_signal, wanted) for place in placed]
+        drawn.append(both[0] - both[1])
+    return _differences(np.array(drawn), level)
+
+
+def rejection_ratios(
+    before: FloatArray,
+    after: FloatArray,
+    weight: FloatArray,
+    is_signal: BoolArray,
+    efficiencies: Sequence[float],
+    bootstraps: int,
+    seed: int | list[int],
+    level: float = LEVEL,
+) -> list[Difference]:
+    """Background rejection of one score over that of another, each at the same signal efficiency.
+
+    Args:
+        before: Scores, shape (N,).
+        after: Other scores of these jets, whose rejection is the denominator, shape (N,).
+        weight: Signed, shape (N,).
+        is_signal: Shape (N,).
+        efficiencies: Signal efficiencies.
+        bootstraps: Replicas, as those of `efficiency_differences`.
+        seed: Of these.
+        level: Probability content.
+
+    Returns:
+        One an efficiency. Where no background is left in a replica, half of an effective jet stands for it.
+    """
+    placed, wanted = [_falling(score) for score in (before, after)], np.asarray(efficiencies, np.float64)
+    least = 0.5 / max(effective_count(np.asarray(weight)[~is_signal]), 0.5)
+    drawn = []
+    for drawn_weight in _replicas(weight, bootstraps, seed):
+        both = [np.maximum(_efficiencies(place, drawn_weight, ~is_signal, wanted), least) for place in placed]
+        drawn.append(both[1] / both[0])
+    return _differences(np.array(drawn), level)
+
+
+def _replicas(weight: FloatArray, bootstraps: int, seed: int | list[int]) -> Iterator[FloatArray]:
+    """Weights as they are, and then times the counts of each replica."""
     weight = np.asarray(weight, np.float64)
     generator = np.random.default_rng(seed)
-    placed, wanted = [_falling(score) for score in (before, after)], np.asarray(targets, np.float64)
-    drawn = np.empty((bootstraps + 1, len(wanted)))
-    for replica in range(bootstraps + 1):  # a few hundred; the first is what was measured
-        counts = np.ones(len(weight)) if replica == 0 else generator.poisson(1.0, len(weight))
-        both = [_efficiencies(place, weight * counts, is_signal, wanted) for place in placed]
-        drawn[replica] = both[0] - both[1]
-    ends = np.quantile(drawn[1:], [0.5 - level / 2, 0.5 + level / 2], axis=0)
-    return [
-        Interval(float(value), min(float(low), float(value)), max(float(high), float(value)))
-        for value, low, high in zip(drawn[0], *ends, strict=True)
-    ]
+    yield weight
+    for _ in range(bootstraps):  # a few hundred
+        yield weight * generator.poisson(1.0, len(weight))
+
+
+def _differences(drawn: FloatArray, level: float) -> list[Difference]:
+    """What was measured, the first row, with what replicas, all others, say of it; shape (1 + B, T)."""
+    low, high = np.quantile(drawn[1:], [0.5 - level / 2, 0.5 + level / 2], axis=0)
+    ends = np.minimum(low, drawn[0]), np.maximum(high, drawn[0])
+    columns = (drawn[0], *ends, drawn[1:].std(axis=0, ddof=1))
+    return [Difference(*map(float, one)) for one in zip(*columns, strict=True)]
 
 
 def efficiencies_at(
