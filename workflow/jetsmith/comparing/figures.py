@@ -7,7 +7,6 @@ from jetsmith.comparing.folder import Contrast, Results
 from jetsmith.plots import style as looks
 from jetsmith.plots.roc import with_ratios
 from jetsmith.plots.roc_figure import RocNumbers, draw
-from jetsmith.specs.plots import PlotSpec
 from jetsmith.texts import count
 
 
@@ -44,7 +43,7 @@ def overlay(before: Results, after: Results, folder: Path) -> Iterator[Path]:
     Returns:
         The PNG files.
     """
-    style = PlotSpec(label=str(before.setting("run.plots.label", "")))
+    style = before.style
     others = after.contrasts
     for key, contrast in before.contrasts.items():
         other = others.get(key)

@@ -22,6 +22,7 @@ from jetsmith.metrics import Interval
 from jetsmith.plots.roc_figure import Curve
 from jetsmith.sealed.made import FILE, Ledger
 from jetsmith.specs.classifiers import ClassSpec, DiscriminantSpec
+from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 
 PAGE = "report/index.html"
@@ -117,6 +118,13 @@ class Results:
             return json.loads(self.config[key]) if key in self.config else default
         except (ValueError, RecursionError) as error:
             raise InputError(f"{self.path / FILE}: `{key}` of the configuration is no JSON") from error
+
+    @property
+    def style(self) -> PlotSpec:
+        """The look of its plots."""
+        keys = [key for key in PlotSpec.model_fields if f"run.plots.{key}" in self.config]
+        about = {key: self.setting(f"run.plots.{key}") for key in keys}
+        return self._understood("run.plots", lambda: PlotSpec(**about))
 
     def title(self, name: str) -> str:
         """What plots call a judgement, or a reweighter."""

@@ -1,5 +1,6 @@
 """For the CI of a tagger: may the second run be worse than the first by no more than a tolerance?"""
 
+import math
 from collections.abc import Sequence
 
 from scipy import special
@@ -32,18 +33,17 @@ def gate(
         tolerance: Largest loss of rejection, as a fraction.
         level: Chance of a wrong `failed`, and of a wrong `passed`.
     """
-    tested = [number for number in numbers if number.rejection is not None]
+    tested = [(number, number.rejection) for number in numbers if number.rejection is not None]
     lost: list[str] = []
     unknown = [f"{name}: the second run does not have it" for name in missing]
     unknown += [f"{one.judgement} on {one.sample}: {one.why}" for one in jets if not one.paired]
-    for number in tested:
-        ratio, error = number.rejection, number.rejection_error or 0.0
-        loss = 1 - ratio.value if ratio else 0.0
-        change = minus(f"{-100 * loss:+.2f}")
-        line = f"{number.subject}, {number.what}: rejection {change} ± {100 * error:.2f}%"
-        if loss > tolerance and _tail(loss - tolerance, error) < level / len(tested):
+    for number, ratio in tested:
+        change = minus(f"{100 * (ratio.value - 1):+.2f}")
+        line = f"{number.subject}, {number.what}: rejection {change} ± {100 * ratio.error:.2f}%"
+        beyond = math.log(1 - tolerance) - math.log(ratio.value)  # above 0 where more is lost
+        if beyond > 0 and _tail(beyond, ratio.error / ratio.value) < level / len(tested):
             lost.append(line)
-        elif loss > tolerance or _tail(tolerance - loss, error) >= level:
+        elif beyond > 0 or _tail(-beyond, ratio.error / ratio.value) >= level:
             unknown.append(line)
     if lost:
         return Gate(tolerance, "failed", tuple(lost))

@@ -141,19 +141,15 @@ def _at_mistags(readings: Mapping[float, Number], pair: Pair, bootstraps: int) -
         for mistag, efficiency in efficiencies.items()
         if min(mistag * effective[1], efficiency * effective[0]) >= RELIABLE_COUNT
     ]
-    differences = metrics.efficiency_differences(*pair, enough, bootstraps, SEED)
-    ratios = metrics.rejection_ratios(*pair, [efficiencies[mistag] for mistag in enough], bootstraps, SEED)
+    of = [efficiencies[mistag] for mistag in enough]
+    differences, ratios = metrics.differences_of_curves(*pair, enough, of, bootstraps, SEED)
     found = dict(zip(enough, zip(differences, ratios, strict=True), strict=True))
     for mistag, number in readings.items():
         if mistag not in found:
             yield replace(number, why=FEW)
             continue
         difference, ratio = found[mistag]
-        yield replace(
-            _paired(number, difference, bootstraps),
-            rejection=Interval(ratio.value, ratio.low, ratio.high),
-            rejection_error=ratio.error,
-        )
+        yield replace(_paired(number, difference, bootstraps), rejection=ratio)
 
 
 def _at_points(

@@ -12,6 +12,7 @@ from jetsmith.texts import count, interval, minus
 
 TEMPLATES = Path(__file__).parent
 MAX_SHOWN = 200  # lines of a table: the JSON beside the page has all
+MAX_NAMED = 3  # of what differs, in a line
 LONGEST = 300  # characters of a value in one
 GRADES = {"passed": "good", "failed": "bad", "not conclusive": "warn"}
 
@@ -55,8 +56,9 @@ def summary(found: Comparison) -> str:
         lines.append("nothing differs: " + ", ".join(f"{t.n:,} {t.name}" for t in found.topics))
     for topic in found.topics:
         if topic.changes:
-            named = ", ".join(change.key for change in topic.changes[:3])
-            more = f" and {len(topic.changes) - 3:,} more" if len(topic.changes) > 3 else ""
+            named = ", ".join(change.key for change in topic.changes[:MAX_NAMED])
+            n_more = len(topic.changes) - MAX_NAMED
+            more = f" and {n_more:,} more" if n_more > 0 else ""
             lines.append(f"{topic.name}: {len(topic.changes):,} of {topic.n:,} differ ({named}{more})")
     lines += [f"{j.judgement} on {j.sample}: not paired: {j.why}" for j in found.jets if not j.paired]
     lines.append(
@@ -157,6 +159,8 @@ def _topic(topic: Topic) -> dict[str, Any]:
         "name": topic.name,
         "n": count(topic.n),
         "n_changes": count(len(topic.changes)),
+        "first": [_cut(change.key) for change in topic.changes[:MAX_NAMED]],
+        "n_others": count(len(topic.changes) - MAX_NAMED) if len(topic.changes) > MAX_NAMED else "",
         "n_more": count(len(topic.changes) - MAX_SHOWN) if len(topic.changes) > MAX_SHOWN else "",
         "has_about": any(change.about for change in topic.changes),
         "rows": [

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from jetsmith.io import Stored
-from jetsmith.metrics import Interval
+from jetsmith.metrics import Difference, Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,6 @@ class Number(Stored):
         p_holm: The same for any of all numbers that were tested.
         differs: Whether it does, at `Comparison.level`.
         rejection: Background rejection of the second over that of the first, at the first's efficiency.
-        rejection_error: Its standard deviation.
         why: Where there is no test, the reason.
     """
 
@@ -95,8 +94,7 @@ class Number(Stored):
     p: float | None = None
     p_holm: float | None = None
     differs: bool = False
-    rejection: Interval | None = None
-    rejection_error: float | None = None
+    rejection: Difference | None = None
     why: str = ""
 
 

@@ -21,9 +21,9 @@ from jetsmith.metrics.efficiencies import (
 from jetsmith.metrics.paired import (
     Difference,
     auc_difference,
+    differences_of_curves,
     efficiencies_at,
     efficiency_differences,
-    rejection_ratios,
 )
 from jetsmith.metrics.thresholds import WorkingPoint, working_point, working_points
 
@@ -41,6 +41,7 @@ __all__ = [
     "bin_of",
     "bins_of",
     "closed",
+    "differences_of_curves",
     "discriminant",
     "effective_count",
     "efficiencies_at",
@@ -48,7 +49,6 @@ __all__ = [
     "efficiency_differences",
     "efficiency_table",
     "passes",
-    "rejection_ratios",
     "roc_curve",
     "working_point",
     "working_points",
