@@ -102,10 +102,12 @@ def make_run(
 
 
 def seal(folder: Path, params: Mapping[str, list[tuple[str, Any]]], code: str = "1234") -> None:
-    """Write the ledger of a folder: every file, with the parameters of some."""
+    """Write the ledger of a folder: every file, with the parameters of some; the page comes from all."""
     ledger = Ledger(folder)
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".jsonl"):
-        name = str(path.relative_to(folder))
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".jsonl")
+    names = {path: str(path.relative_to(folder)) for path in paths}
+    for path, name in names.items():
         lines = planned.leaves([*params.get(name, []), ("code", {"scored": code, "script": "5678"})])
         rule = name.partition("/")[0]
-        ledger.put(name, Made(rule, 1, lines, [], {}, 0.0, 1.0, **identity(path)))
+        read = [f"<results>/{other}" for other in names.values()] if rule == "report" else []
+        ledger.put(name, Made(rule, 1, lines, read, {}, 0.0, 1.0, **identity(path)))

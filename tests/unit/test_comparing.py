@@ -25,7 +25,7 @@ from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import Difference, Interval
 from jetsmith.scored import ScoredJets
-from jetsmith.sealed.made import FILE
+from jetsmith.sealed.made import FILE, Ledger
 from tests.unit.compared_runs import SAMPLE, make_jets, make_run, score
 from tests.unit.test_report import HOSTILE, Page
 
@@ -470,6 +470,10 @@ SPOILT: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda run: _edit(run / ROC, '"mistag_low": [', '"mistag_low": [0.5,'),
         rf"{ROC}: not what its stage writes .*points of a curve",
     ),
+    "a figure that leads elsewhere": (
+        lambda run: _edit(run / ROC, '"tagger": "deepjet"', '"tagger": "../../deepjet"'),
+        rf"{ROC}: not what its stage writes .*is no name",
+    ),
     "a discriminant of nothing": (
         lambda run: _edit(run / FILE, "discriminant.signal=", "discriminant.nothing=", sealed=False),
         "discriminant` of the configuration is not as a run writes it",
@@ -577,6 +581,28 @@ def test_long_tables_are_cut(runs: dict[str, Path], tmp_path: Path) -> None:
     (inputs,) = [topic for topic in found.topics if topic.name == "inputs"]
     assert len(inputs.changes) == page.MAX_SHOWN + 31
     assert "and 31 more, in comparison.json" in shown
+
+
+def test_what_a_run_once_had_is_not_compared(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: files of a tagger that was taken out lie there still; the page does not come from them."""
+    other = copied(runs["first"], tmp_path / "other")
+    shutil.copy(other / NUMBERS, other / NUMBERS.replace("deepjet", "old"))
+    ledger = Ledger(other)
+    made = ledger.get(NUMBERS)
+    assert made is not None
+    seen = replace(made, job=7, params=['code.scored="old"'], input=["<results>/report/index.html"])
+    ledger.put(NUMBERS.replace("deepjet", "old"), seen)
+    assert set(Results(other).calibrated) == {"deepjet"}
+    assert compare_quickly(runs["first"], other, tmp_path / "page").is_nothing
+    inspected = ledger.get("inspect/ttbar.json")  # by what it reads, and by what its job made
+    assert inspected is not None
+    ledger.put(NUMBERS, replace(made, job=8, input=["<results>/inspect/ttbar.json"]))
+    ledger.put("inspect/ttbar.json", replace(inspected, job=9))
+    page_made = ledger.get("report/index.html")
+    assert page_made is not None
+    ledger.put("report/index.html", replace(page_made, input=[f"<results>/{NUMBERS}"]))
+    run = Results(other)
+    assert (set(run.calibrated), len(run.inputs()), run.closures) == ({"deepjet"}, 6, {})
 
 
 def test_results_of_nothing_to_judge(runs: dict[str, Path], tmp_path: Path) -> None:

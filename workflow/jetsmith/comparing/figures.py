@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from jetsmith.comparing.folder import Contrast, Results
+from jetsmith.comparing.content import Contrast
+from jetsmith.comparing.folder import Results
 from jetsmith.plots import style as looks
 from jetsmith.plots.roc import with_ratios
 from jetsmith.plots.roc_figure import RocNumbers, draw

@@ -8,68 +8,21 @@ run of last month's version can be read, too.
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
+from jetsmith.comparing import content
+from jetsmith.comparing.content import Calibrated, Contrast, Tested
 from jetsmith.errors import InputError
 from jetsmith.io import read_json
-from jetsmith.metrics import Interval
-from jetsmith.plots.roc_figure import Curve
-from jetsmith.sealed.made import FILE, Ledger
-from jetsmith.specs.classifiers import ClassSpec, DiscriminantSpec
+from jetsmith.sealed.made import FILE, Ledger, Made
+from jetsmith.specs.classifiers import DiscriminantSpec
 from jetsmith.specs.plots import PlotSpec
-from jetsmith.strict import Record
 
 PAGE = "report/index.html"
 T = TypeVar("T")
-R = TypeVar("R", bound=Record)
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """A ROC figure: a signal against a background on a sample, with the curves of judgements."""
-
-    sample: str
-    signal: ClassSpec
-    background: ClassSpec
-    is_first: bool
-    curves: Mapping[str, Curve]
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """Sample, and names of the classes."""
-        return self.sample, self.signal.name, self.background.name
-
-
-@dataclass(frozen=True)
-class Point:
-    """A working point: its threshold, and the efficiency of each class there."""
-
-    target: float
-    threshold: Interval
-    efficiencies: Mapping[str, Interval]
-
-
-@dataclass(frozen=True)
-class Calibrated:
-    """A judgement: its tagger, the sample that it is calibrated on, and its working points."""
-
-    tagger: str
-    sample: str
-    points: Mapping[str, Point]
-
-
-@dataclass(frozen=True)
-class Tested:
-    """A closure test: what each gate said, and the area of a fresh classifier after weighting."""
-
-    gates: Mapping[str, str]
-    auc_after: Interval | None
 
 
 class Results:
@@ -93,23 +46,21 @@ class Results:
                 "give the folder that holds report/, scores/ and so on"
             )
         try:
-            self._ledger = Ledger(path)
-            made = self._ledger.get(PAGE)
-        except (KeyError, TypeError, ValueError) as error:
+            self._made = _reached(Ledger(path))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
                 f"{path / FILE}: not what a run writes ({_short(error)}); run snakemake again"
             ) from error
-        if made is None:
+        if PAGE not in self._made:
             raise InputError(
                 f"{path}: the run has not come to its end: {FILE} does not have {PAGE}; run snakemake until "
                 "nothing is left to do"
             )
-        self._shown = made
 
     @cached_property
     def config(self) -> dict[str, str]:
         """The resolved configuration, which the page shows: values as JSON by path, such as `run.seed`."""
-        found = _settings(self._shown.params)
+        found = _settings(self._made[PAGE].params)
         return {key.removeprefix("run."): value for key, value in found.items() if key.startswith("run.")}
 
     def setting(self, key: str, default: Any = None) -> Any:
@@ -172,12 +123,12 @@ class Results:
     @cached_property
     def calibrated(self) -> dict[str, Calibrated]:
         """What calibrate found, by judgement."""
-        return self._each(r"calibration/(\w+)\.numbers\.json", _calibrated)
+        return self._each(r"calibration/(\w+)\.numbers\.json", content.calibrated)
 
     @cached_property
     def contrasts(self) -> dict[tuple[str, str, str], Contrast]:
         """The ROC figures."""
-        found = self._each(r"plots/roc/(\w+/\w+)\.json", _contrast)
+        found = self._each(r"plots/roc/(\w+/\w+)\.json", content.contrast)
         return {contrast.key: contrast for contrast in found.values()}
 
     def scores(self, tagger: str, sample: str) -> Path:
@@ -191,25 +142,24 @@ class Results:
     @cached_property
     def closures(self) -> dict[str, Tested]:
         """Closure tests, by reweighter."""
-        return self._each(r"closure/(\w+)\.json", _tested)
+        return self._each(r"closure/(\w+)\.json", content.tested)
 
     def inputs(self) -> dict[str, str]:
         """Data sets and their files, by UUID where they have one."""
-        found = self._each(r"inspect/(\w+)\.json", _files_of)
+        found = self._each(r"inspect/(\w+)\.json", content.files_of)
         return {f"{name}: {key}": text for name, facts in found.items() for key, text in facts.items()}
 
     def events(self) -> dict[str, str]:
         """What became of the entries of each data set."""
-        found = self._each(r"skim/(\w+)\.json", _account)
+        found = self._each(r"skim/(\w+)\.json", content.account)
         return {f"{name}: {key}": text for name, facts in found.items() for key, text in facts.items()}
 
     def code(self) -> dict[str, dict[str, str]]:
         """Digests of the code of each rule, by module."""
         seen: set[tuple[str, int]] = set()
         found: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-        for name in self._ledger:
-            made = self._ledger.get(name)
-            if made is None or (made.rule, id(made.params)) in seen:
+        for made in self._made.values():
+            if (made.rule, id(made.params)) in seen:
                 continue
             seen.add((made.rule, id(made.params)))  # lists that many files share are one object
             for key, value in _settings(made.params).items():
@@ -223,7 +173,7 @@ class Results:
     def software(self) -> dict[str, str]:
         """Commit, Python, system and versions of packages that the jobs which scored wrote down."""
         found: defaultdict[str, set[str]] = defaultdict(set)
-        for facts in self._each(r"scores/(\w+/\w+)\.meta\.json", _software).values():
+        for facts in self._each(r"scores/(\w+/\w+)\.meta\.json", content.software).values():
             for name, version in facts.items():
                 found[name].add(version)
         return {name: ", ".join(sorted(versions)) for name, versions in found.items()}
@@ -231,7 +181,7 @@ class Results:
     def _files(self, pattern: str) -> list[tuple[str, Path]]:
         """Files of the ledger whose whole name is like this, with what its group says; all are there."""
         found = []
-        for name in sorted(map(str, self._ledger)):
+        for name in sorted(map(str, self._made)):
             if (match := re.fullmatch(pattern, name)) is not None:
                 if not (self.path / name).is_file():
                     raise InputError(
@@ -244,9 +194,9 @@ class Results:
         """What JSON files say, by what the pattern's group says of their names."""
         found = {}
         for name, path in self._files(pattern):
-            content = read_json(path)
+            told = read_json(path)
             try:
-                found[name] = understand(content)
+                found[name] = understand(told)
             except (KeyError, TypeError, AttributeError, ValueError) as error:
                 raise InputError(
                     f"{path}: not what its stage writes ({_short(error)}); run snakemake again"
@@ -263,6 +213,22 @@ class Results:
             ) from error
 
 
+def _reached(ledger: Ledger) -> dict[str, Made]:
+    """What the page was made from, at any depth; there may be more, of taggers that a run once had."""
+    made = {name: found for name in ledger if (found := ledger.get(name)) is not None}
+    of_job: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+    for name, one in made.items():
+        of_job[one.rule, one.job].append(name)
+    seen = queue = {PAGE} & made.keys()
+    while queue:
+        jobs = [made[name] for name in queue]
+        read = {str(name).removeprefix("<results>/") for one in jobs for name in one.input}
+        beside = {name for one in jobs for name in of_job[one.rule, one.job]}
+        queue = (read | beside) & made.keys() - seen
+        seen = seen | queue
+    return {name: one for name, one in made.items() if name in seen}
+
+
 def _settings(params: Iterable[Any]) -> dict[str, str]:
     """Names and values of the lines that `sealed.planned.leaves` makes."""
     pairs = (line.partition("=") for line in params if isinstance(line, str))
@@ -277,86 +243,3 @@ def _short(error: Exception) -> str:
     """An error in a few words; pydantic's take many lines."""
     lines = str(error).splitlines()
     return f"{type(error).__name__}: {' '.join(lines[:3])[:120]}"
-
-
-def _interval(found: Mapping[str, Any]) -> Interval:
-    low, value, high = (float(found[key]) for key in ("low", "value", "high"))
-    if not np.isfinite([low, value, high]).all():
-        raise ValueError(f"{value} from {low} to {high}")
-    return Interval(value, min(low, value), max(high, value))  # rounding may put an end beyond
-
-
-def _calibrated(content: Mapping[str, Any]) -> Calibrated:
-    points = {}
-    for name, point in content["working_points"].items():
-        ends = {"low": point["threshold_low"], "value": point["threshold"], "high": point["threshold_high"]}
-        known = {key: one for key, one in point["efficiencies"].items() if one["value"] is not None}
-        by_class = {key: _interval(one) for key, one in known.items()}
-        points[str(name)] = Point(float(point["target"]), _interval(ends), by_class)
-    return Calibrated(str(content["tagger"]), str(content["sample"]), points)
-
-
-def _contrast(content: Mapping[str, Any]) -> Contrast:
-    return Contrast(
-        str(content["sample"]),
-        _record(ClassSpec, content["signal"]),
-        _record(ClassSpec, content["background"]),
-        bool(content["is_first"]),
-        {str(curve["tagger"]): _curve(curve) for curve in content["curves"]},
-    )
-
-
-def _curve(content: Mapping[str, Any]) -> Curve:
-    curve = _record(Curve, content)
-    columns = (curve.mistag, curve.mistag_low, curve.mistag_high)
-    if any(len(column) != len(curve.signal_efficiency) or min(column) <= 0 for column in columns):
-        raise ValueError("points of a curve that are none")
-    return curve
-
-
-def _record(kind: type[R], content: Mapping[str, Any]) -> R:
-    """A record of what it knows of a mapping; other versions may write more."""
-    return kind.model_validate_json(json.dumps({k: content[k] for k in kind.model_fields if k in content}))
-
-
-def _tested(content: Mapping[str, Any]) -> Tested:
-    gates = {str(gate["name"]): str(gate["status"]) for gate in content["gates"]}
-    after = content["auc_after"]
-    return Tested(gates | {"all": str(content["status"])}, None if after is None else _interval(after))
-
-
-def _files_of(plan: Mapping[str, Any]) -> dict[str, str]:
-    found = {
-        "layout": str(plan["layout"]),
-        "files": f"{len(plan['files']):,}",
-        "entries": f"{int(plan['n_entries']):,}",
-        "damaged files": f"{len(plan['damaged']):,}",
-    }
-    for file in plan["files"]:
-        about = f"{file['file']}: {int(file['entries']):,} entries, {int(file['bytes']):,} bytes"
-        found[f"file {file['uuid'] or file['file']}"] = about
-    return found
-
-
-def _account(content: Mapping[str, Any]) -> dict[str, str]:
-    to = content["normalisation"]
-    numbers = {
-        "entries planned": content["n_entries"],
-        "processed": content["n_events"],
-        "lost": content["n_lost"],
-        "rows": content["n_rows"],
-        "sum of weights processed": to["sum_w_processed"],
-        "sum of weights in Runs": to["sum_w_runs"],
-        "factor of an earlier skim": to["factor"],
-        "event weight": content["event_weight"],
-        **{f"rows of truth {truth}": n for truth, n in content["rows_by_flavour"].items()},
-    }
-    return {key: "none" if value is None else f"{value:,.10g}" for key, value in numbers.items()} | {
-        "normalisation": str(to["how"])
-    }
-
-
-def _software(content: Mapping[str, Any]) -> dict[str, str]:
-    about = content["provenance"]
-    plain = {key: value for key, value in about.items() if not isinstance(value, Mapping)}
-    return {str(key): str(value) for key, value in {**plain, **about.get("versions", {})}.items()}

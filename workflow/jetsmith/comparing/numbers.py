@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from jetsmith import metrics
-from jetsmith.comparing.folder import Calibrated, Contrast, Point, Results
+from jetsmith.comparing.content import Calibrated, Contrast, Point
+from jetsmith.comparing.folder import Results
 from jetsmith.comparing.jets import Common, in_common, read_test
 from jetsmith.comparing.records import Jets, Number
 from jetsmith.comparing.significance import apart, p_value
