@@ -15,7 +15,7 @@ ifneq ($(words $(CURDIR)),1)
 $(error The folder "$(CURDIR)" has a blank in its path, which Snakemake cannot start Python from: move the checkout)
 endif
 
-.PHONY: help setup demo real test test-fast test-cluster lint bench mutants clean
+.PHONY: help setup demo real compare test test-fast test-cluster lint bench mutants clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -39,6 +39,11 @@ demo: $(STAMP)  ## the whole workflow on the embedded demo
 real: $(STAMP)  ## the same workflow on real files in JETSMITH_DATA
 	$(BIN)/snakemake --cores $(CORES) --configfile config/real.yaml --config data_root=$(DATA)
 	@echo; echo "report:  results/real/report/index.html"
+
+compare: $(STAMP)  ## two results folders side by side: make compare A=results B=OTHER [OUT=comparison] [FAIL_IF_WORSE_THAN=0.02]
+	@test -n "$(A)" && test -n "$(B)" || { echo "which two? make compare A=results B=OTHER"; exit 1; }
+	$(BIN)/python -m jetsmith compare "$(A)" "$(B)" -o "$(or $(OUT),comparison)" \
+	  $(if $(FAIL_IF_WORSE_THAN),--fail-if-worse-than $(FAIL_IF_WORSE_THAN))
 
 test: $(STAMP)  ## all tests
 	$(PYTEST)

@@ -26,7 +26,16 @@ rule report:
         code=code("report"),
         template=[
             provenance.file_digest(provenance.PACKAGE / f"report/{name}.html.j2")
-            for name in ("template", "features", "ablations", "stand_ins", "planes", "overview")
+            for name in (
+                "template",
+                "parts",
+                "style",
+                "overview",
+                "planes",
+                "stand_ins",
+                "features",
+                "ablations",
+            )
         ],
         accepted=lambda wildcards: workflow.persistence.accepted,
     script:

@@ -495,7 +495,7 @@ def test_truth_ids_go_by_their_narrowest_class() -> None:
 
 def test_colours_have_contrast_in_light_and_dark() -> None:
     """Protects: text reaches 4.5:1 on its ground (WCAG 2.1, 1.4.3) in both schemes."""
-    style = (TEMPLATES / "template.html.j2").read_text(encoding="utf-8")
+    style = (TEMPLATES / "style.html.j2").read_text(encoding="utf-8")
     schemes = [
         dict(re.findall(r"--([\w-]+): (#\w{6});", block))
         for block in re.findall(r":root \{(.*?)\}", style, re.S)

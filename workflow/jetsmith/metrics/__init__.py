@@ -18,11 +18,18 @@ from jetsmith.metrics.efficiencies import (
     efficiency,
     efficiency_table,
 )
-from jetsmith.metrics.paired import auc_difference, efficiencies_at, efficiency_differences
+from jetsmith.metrics.paired import (
+    Difference,
+    auc_difference,
+    differences_of_curves,
+    efficiencies_at,
+    efficiency_differences,
+)
 from jetsmith.metrics.thresholds import WorkingPoint, threshold_at, working_point, working_points
 
 __all__ = [
     "EPSILON",
+    "Difference",
     "Efficiency",
     "EfficiencyTable",
     "Interval",
@@ -34,6 +41,7 @@ __all__ = [
     "bin_of",
     "bins_of",
     "closed",
+    "differences_of_curves",
     "discriminant",
     "effective_count",
     "efficiencies_at",

@@ -1,18 +1,26 @@
 """Two scores of the same jets: differences whose intervals know that the jets are the same."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics.curves import auc
-from jetsmith.metrics.efficiencies import LEVEL, Interval
+from jetsmith.metrics.efficiencies import LEVEL, Interval, effective_count
+
+
+@dataclass(frozen=True)
+class Difference(Interval):
+    """A difference, or a ratio, the ends of its interval, and its standard deviation."""
+
+    error: float
 
 
 def auc_difference(
     before: FloatArray, after: FloatArray, weight: FloatArray, is_signal: BoolArray, level: float = LEVEL
-) -> Interval:
+) -> Difference:
     """AUC of one score less that of another of the same jets, with the interval of DeLong et al.
 
     (Biometrics 44 (1988) 837, with weights.) The area is a mean over signal jets of the share of the
@@ -41,7 +49,7 @@ def auc_difference(
         pulls = weight[mask] * (placed[mask] - value)
         variance += float(pulls @ pulls) / float(weight[mask].sum()) ** 2
     half = NormalDist().inv_cdf(0.5 + level / 2) * variance**0.5
-    return Interval(value, value - half, value + half)
+    return Difference(value, value - half, value + half, variance**0.5)
 
 
 def _placements(score: FloatArray, weight: FloatArray, is_signal: BoolArray) -> FloatArray:
@@ -64,7 +72,7 @@ def efficiency_differences(
     bootstraps: int,
     seed: int | list[int],
     level: float = LEVEL,
-) -> list[Interval]:
+) -> list[Difference]:
     """Signal efficiency of one score less that of another, each at the same background efficiency.
 
     Each score has its own threshold, on these jets. Intervals are those of a Poisson bootstrap in which a jet
@@ -83,45 +91,101 @@ def efficiency_differences(
     Returns:
         One a target.
     """
+    pair = before, after, weight, is_signal
+    return differences_of_curves(*pair, targets, (), bootstraps, seed, level)[0]
+
+
+def differences_of_curves(
+    before: FloatArray,
+    after: FloatArray,
+    weight: FloatArray,
+    is_signal: BoolArray,
+    targets: Sequence[float],
+    efficiencies: Sequence[float],
+    bootstraps: int,
+    seed: int | list[int],
+    level: float = LEVEL,
+) -> tuple[list[Difference], list[Difference]]:
+    """Differences of efficiencies, and ratios of background rejections, of the same replicas.
+
+    Args:
+        before: Scores, shape (N,).
+        after: Other scores of these jets, shape (N,).
+        weight: Signed, shape (N,).
+        is_signal: Shape (N,).
+        targets: Background efficiencies, as for `efficiency_differences`.
+        efficiencies: Signal efficiencies, at each of which both scores have a rejection.
+        bootstraps: Replicas.
+        seed: Of these.
+        level: Probability content.
+
+    Returns:
+        Of signal efficiencies of `before` less those of `after`, one a target; and of rejections of `before`
+        over those of `after`, one an efficiency. Errors of the latter are those of the logarithm, in which
+        they are the same either way round, times the ratio. Where no background is left in a replica, half
+        of an effective jet stands for it.
+    """
     weight = np.asarray(weight, np.float64)
+    curves = [_Ranked(score, is_signal) for score in (before, after)]
+    at, of = np.asarray(targets, np.float64), np.asarray(efficiencies, np.float64)
+    least = 0.5 / max(effective_count(weight[~is_signal]), 0.5)
     generator = np.random.default_rng(seed)
-    placed, wanted = [_falling(score) for score in (before, after)], np.asarray(targets, np.float64)
-    drawn = np.empty((bootstraps + 1, len(wanted)))
+    differences, logs = np.empty((1 + bootstraps, len(at))), np.empty((1 + bootstraps, len(of)))
     for replica in range(bootstraps + 1):  # a few hundred; the first is what was measured
-        counts = np.ones(len(weight)) if replica == 0 else generator.poisson(1.0, len(weight))
-        both = [_efficiencies(place, weight * counts, is_signal, wanted) for place in placed]
-        drawn[replica] = both[0] - both[1]
-    ends = np.quantile(drawn[1:], [0.5 - level / 2, 0.5 + level / 2], axis=0)
-    return [
-        Interval(float(value), min(float(low), float(value)), max(float(high), float(value)))
-        for value, low, high in zip(drawn[0], *ends, strict=True)
-    ]
+        drawn = weight if replica == 0 else weight * generator.poisson(1.0, len(weight))
+        first, second = (curve.sums(drawn) for curve in curves)
+        differences[replica] = _read(*first, at) - _read(*second, at)
+        mistags = [np.maximum(_read(*sums[::-1], of), least) for sums in (first, second)]
+        logs[replica] = np.log(mistags[1] / mistags[0])
+    ratios = []
+    for one in _differences(logs, level):
+        value, low, high = map(float, np.exp([one.value, one.low, one.high]))
+        ratios.append(Difference(value, low, high, value * one.error))
+    return _differences(differences, level), ratios
+
+
+def _differences(drawn: FloatArray, level: float) -> list[Difference]:
+    """What was measured, the first row, with what replicas, all others, say of it; shape (1 + B, T)."""
+    low, high = np.quantile(drawn[1:], [0.5 - level / 2, 0.5 + level / 2], axis=0)
+    ends = np.minimum(low, drawn[0]), np.maximum(high, drawn[0])
+    columns = (drawn[0], *ends, drawn[1:].std(axis=0, ddof=1))
+    return [Difference(*map(float, one)) for one in zip(*columns, strict=True)]
 
 
 def efficiencies_at(
     score: FloatArray, weight: FloatArray, is_signal: BoolArray, targets: Sequence[float]
 ) -> FloatArray:
     """Signal efficiencies at background efficiencies, shape (T,), as `efficiency_differences` has them."""
-    return _efficiencies(_falling(score), np.asarray(weight, np.float64), is_signal, np.asarray(targets))
+    weight = np.asarray(weight, np.float64)
+    return _read(*_Ranked(score, is_signal).sums(weight), np.asarray(targets, np.float64))
 
 
-def _falling(score: FloatArray) -> IntArray:
-    """Place of each score among the different ones, the highest first."""
-    place: IntArray = np.unique(-np.asarray(score), return_inverse=True)[1]
-    return place
+class _Ranked:
+    """Jets of both classes by their places among the different scores, the highest first."""
+
+    def __init__(self, score: FloatArray, is_signal: BoolArray) -> None:
+        place: IntArray = np.unique(-np.asarray(score), return_inverse=True)[1]
+        self._n = int(place.max()) + 1
+        self._classes = [(rows, place[rows]) for rows in map(np.flatnonzero, (~is_signal, is_signal))]
+
+    def sums(self, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Weights of background and of signal at or above each score, from none to all, shape (1 + U,)."""
+        background, signal = (
+            np.append(0.0, np.cumsum(np.bincount(place, weight[rows], self._n)))
+            for rows, place in self._classes
+        )
+        return background, signal
 
 
-def _efficiencies(
-    place: IntArray, weight: FloatArray, is_signal: BoolArray, targets: FloatArray
-) -> FloatArray:
-    """Signal efficiencies at background efficiencies, shape (T,), on straight lines between different scores.
+def _read(given: FloatArray, wanted: FloatArray, at: FloatArray) -> FloatArray:
+    """Efficiencies of a class at those of the other, shape (T,), on straight lines between different scores.
 
-    That is what a part of the jets of one score would give, as for the area, where ties count half.
+    That is what a part of the jets of one score would give, as for the area: ties count half.
+
+    Args:
+        given: Sums of the class whose efficiencies are given, as `_Ranked.sums` has them.
+        wanted: Of the other.
+        at: Efficiencies, shape (T,).
     """
-    n = int(place.max()) + 1
-    signal, background = (
-        np.append(0.0, np.cumsum(np.bincount(place[mask], weight[mask], n)))
-        for mask in (is_signal, ~is_signal)
-    )
-    rising = np.maximum.accumulate(background)  # weights below 0
-    return np.asarray(np.interp(targets * background[-1], rising, signal) / signal[-1])
+    rising = np.maximum.accumulate(given)  # weights below 0
+    return np.asarray(np.interp(at * given[-1], rising, wanted) / wanted[-1])

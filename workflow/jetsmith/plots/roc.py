@@ -126,7 +126,7 @@ def compute(
         signal=signal,
         background=other,
         is_first=other == others[0],
-        curves=_with_ratios(curves),
+        curves=with_ratios(curves),
         signal_left_out=digits([share_left_out(jets[0], signal)])[0],
         background_left_out=digits([share_left_out(jets[0], other)])[0],
         message="" if curves else message,
@@ -198,8 +198,11 @@ def _reading(mistag: float, s: FloatArray, ws: FloatArray, b: FloatArray, wb: Fl
     )
 
 
-def _with_ratios(curves: Sequence[Curve]) -> tuple[Curve, ...]:
-    """Add the lower panel: rejections at equal signal efficiency, interpolated in the logarithm."""
+def with_ratios(curves: Sequence[Curve]) -> tuple[Curve, ...]:
+    """Add the lower panel: rejections over that of the first curve at equal signal efficiency.
+
+    They are interpolated in the logarithm.
+    """
     if not curves:
         return ()
     first = curves[0]

@@ -99,12 +99,12 @@ class RocNumbers(looks.Numbers):
 
     def heading(self) -> str:
         """Sample and classes."""
-        signal, background = self._classes()
+        signal, background = self.signal_and_background()
         return f"{self.sample}: {signal} against {background}"
 
     def caption(self) -> str:
         """Jets, bands, panel and markers, and the jets that are in no curve."""
-        signal, background = self._classes()
+        signal, background = self.signal_and_background()
         panel = " Lower panel: background rejection over that of the first tagger."
         out = self.signal_left_out, self.background_left_out
         left_out = (
@@ -122,11 +122,12 @@ class RocNumbers(looks.Numbers):
 
     def alternative(self) -> str:
         """Whose areas."""
-        signal, background = self._classes()
+        signal, background = self.signal_and_background()
         areas = ", ".join(f"{c.title} AUC {interval(**asdict(c.auc))['text']}" for c in self.curves)
         return f"Mistag rate of {background} jets against efficiency of {signal} jets: {areas}."
 
-    def _classes(self) -> tuple[str, str]:
+    def signal_and_background(self) -> tuple[str, str]:
+        """Labels of the classes, as plain text."""
         return label_text(self.signal.label), label_text(self.background.label)
 
 

@@ -12,14 +12,17 @@ from typing import Any, ClassVar
 
 import matplotlib
 import mplhep
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, NullLocator
+from PIL.PngImagePlugin import PngInfo
 
 from jetsmith.io import NUMBERS, atomic_file, json_checksum, write_json
+from jetsmith.plots.palette import with_palette
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 from jetsmith.tex import plain as plain
@@ -36,7 +39,6 @@ GREY = "#5f6368"
 WIDTH_IN = 7.0  # the width for which the sizes below are made
 LEGEND_SIZE = 11.5
 PT_TICKS_GEV = (20, 30, 50, 100, 200, 300, 500, 1000, 2000)
-CANVASES = {"pdf": FigureCanvasPdf, "png": FigureCanvasAgg}
 HEADLINE: dict[str, Any] = {"size": 14, "weight": "bold", "style": "italic"}  # above several axes
 
 RC: dict[str, Any] = {
@@ -156,15 +158,22 @@ def save(figure: Figure, numbers: Numbers, base: str | Path) -> None:
             "alternative": numbers.message or numbers.alternative(),
         }
     }
-    about = {"pdf": {"CreationDate": None}, "png": {NUMBERS: json_checksum(content)}}
+    text = PngInfo()
+    text.add_text(NUMBERS, json_checksum(content))
     with rc():
         if engine := figure.get_layout_engine():
             engine.execute(figure)
         figure.set_layout_engine("none")  # laid out once: both files are the same picture
         dpi = figure.dpi
-        for suffix, canvas in CANVASES.items():
-            # Not `savefig`, which draws each file twice in case that it is to be laid out.
-            with atomic_file(f"{base}.{suffix}") as temporary:
-                getattr(canvas(figure), f"print_{suffix}")(temporary, metadata=about[suffix])
-            figure.dpi = dpi  # PDF has its own
+        # Not `savefig`, which draws each file twice in case that it is to be laid out.
+        with atomic_file(f"{base}.pdf") as temporary:
+            about = {"CreationDate": None}
+            FigureCanvasPdf(figure).print_pdf(temporary, metadata=about)  # type: ignore[no-untyped-call]
+        figure.dpi = dpi  # PDF has its own
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        drawn = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        picture = with_palette(drawn[..., :3])  # on white, so that all of it is opaque
+        with atomic_file(f"{base}.png") as temporary:
+            picture.save(temporary, "PNG", pnginfo=text, dpi=(dpi, dpi), optimize=True)
     write_json(f"{base}.json", content)

@@ -65,7 +65,7 @@ def write_report(
     Raises:
         InputError: A file is missing, or of another form than its stage writes.
     """
-    figures = [_figure(Path(path), Path(output).parent) for path in plots]
+    figures = [embedded(Path(path), Path(output).parent) for path in plots]
     classifiers = {**run.get("classifiers", {}), **run.get("judgements", {})}
     page = {
         "title": title,
@@ -84,15 +84,27 @@ def write_report(
         **_record(run, figures, provenance),
     }
     page["overview"] = overview(page, provenance.get("accepted", {}))
+    render("template.html.j2", page, output)
+
+
+def render(template: str, page: Mapping[str, Any], output: str | Path, *folders: Path) -> None:
+    """Write a page; what is filled in is text, whatever it holds.
+
+    Args:
+        template: Name of a template, of `folders` or of this package, whose parts all may include.
+        page: What is filled in.
+        output: The page.
+        folders: Where further templates lie.
+    """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     with atomic_file(output) as temporary:
-        temporary.write_text(environment.get_template("template.html.j2").render(page), encoding="utf-8")
+        temporary.write_text(environment.get_template(template).render(page), encoding="utf-8")
 
 
 def _tables(
@@ -183,8 +195,16 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
-def _figure(path: Path, folder: Path) -> tables.Row:
-    """A figure with its picture inside, and links to the files beside it."""
+def embedded(path: Path, folder: Path) -> tables.Row:
+    """A figure with its picture inside, and links to the files beside it, for the macro `picture`.
+
+    Args:
+        path: The PNG.
+        folder: Of the page.
+
+    Raises:
+        InputError: It is no PNG, is damaged, or shows other numbers than lie beside it.
+    """
     picture = read_png(path)
     numbers = path.with_suffix(".json")
     content = read_json(numbers) if numbers.is_file() else {}

@@ -1,0 +1,115 @@
+"""Small results folders of finished runs, written by the stages themselves, for tests of comparisons."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jetsmith import io
+from jetsmith.calibration import calibrate
+from jetsmith.hashing import SPLITS
+from jetsmith.plots import roc
+from jetsmith.sealed import planned
+from jetsmith.sealed.made import Ledger, Made, identity
+from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.run import PointsSpec
+from tests.unit.score_files import write_scores
+from tests.unit.test_plots_inputs import WORKING_POINTS, make_spec
+from tests.unit.test_report import make_account, make_closure, make_inspection
+
+SAMPLE = "demo_ak4"
+LOOK = {"label": "Private work (simulation)", "dpi": 40}
+POINTS = {name: WORKING_POINTS[name] for name in ("L", "M")}
+Table = dict[str, npt.NDArray[Any]]
+
+
+def make_jets(n: int = 12_000, seed: int = 1) -> Table:
+    """Jets of three classes, all columns of a score file but the score; `logit` tells classes apart."""
+    rng = np.random.default_rng(seed)
+    label = rng.choice([500, 400, 0], n, p=[0.3, 0.2, 0.5]).astype(np.int32)
+    return {
+        "run": np.ones(n, np.uint32),
+        "luminosity_block": np.ones(n, np.uint32),
+        "event": np.arange(n, dtype=np.uint64) // 2 + 1,
+        "jet_index": (np.arange(n) % 2).astype(np.int16),
+        "dataset": np.zeros(n, np.int32),
+        "split": rng.choice(len(SPLITS), n, p=[0.1, 0.1, 0.2, 0.6]).astype(np.int8),
+        "label": label,
+        "weight": np.ones(n),
+        "jet_pt_gev": (rng.exponential(80, n) + 30).astype(np.float32),
+        "jet_eta": rng.uniform(-2.4, 2.4, n).astype(np.float32),
+        "scored": np.ones(n, bool),
+        "logit": rng.normal(np.select([label == 500, label == 400], [2.5, 1.0], 0.0), 1.0),
+    }
+
+
+def score(jets: Table, noise: float = 0.3, seed: int = 2, shift: float = 0.0) -> npt.NDArray[Any]:
+    """Scores of a training: what there is, noise of its own, and of signal jets a shift."""
+    rng = np.random.default_rng(seed)
+    logit = jets["logit"] + noise * rng.normal(size=len(jets["logit"])) + shift * (jets["label"] == 500)
+    return 1 / (1 + np.exp(-logit))
+
+
+def make_run(
+    folder: Path,
+    jets: Table,
+    scores: npt.NDArray[Any],
+    settings: Mapping[str, Any] | None = None,
+    title: str = "DeepJet",
+) -> Path:
+    """A results folder with one tagger and one reweighter.
+
+    Args:
+        folder: For it.
+        jets: Of `make_jets`.
+        scores: Of the tagger, shape (N,).
+        settings: Keys of the run.
+        title: Of the tagger.
+    """
+    spec = make_spec(title=title)
+    path = folder / f"scores/deepjet/{SAMPLE}.parquet"
+    path.parent.mkdir(parents=True)
+    write_scores(path, {name: v for name, v in jets.items() if name != "logit"} | {"discriminant": scores})
+    about = {"commit": "abc", "versions": {"numpy": "2.0"}}
+    io.write_json(path.with_suffix(".meta.json"), {"provenance": about})
+    numbers = folder / "calibration/deepjet.numbers.json"
+    outputs, settings = (folder / "calibration/deepjet.json", numbers), PointsSpec(allow_few_passing=True)
+    calibrate(spec, path, POINTS, (30, 100, 1000), (0, 2.5), *outputs, settings=settings)
+    for background in ("light_jets", "c_jets"):
+        base = folder / f"plots/roc/{SAMPLE}/b_jets_vs_{background}"
+        roc.plot_roc([spec], [path], background, PlotSpec(**LOOK), base, [numbers], 20, 0, POINTS)
+    other = folder.with_name(f"{folder.name}.made")
+    other.mkdir()
+    for made, name in (
+        (make_account(other), "skim/ttbar.json"),
+        (make_inspection(other), "inspect/ttbar.json"),
+        (make_closure(other), "closure/shower.json"),
+    ):
+        (folder / name).parent.mkdir()
+        made.rename(folder / name)
+    (folder / "report").mkdir()
+    (folder / "report/index.html").write_text("<!doctype html>")
+    dumped = spec.model_dump(mode="json")
+    judged = {key: dumped[key] for key in ("title", "discriminant", "signal_class", "background_classes")}
+    run = {"title": "A run", "samples": {SAMPLE: {"datasets": ["ttbar"]}}, "plots": LOOK, "seed": 1}
+    shown = {
+        "run": run | dict(settings or {}),
+        "classifiers": {"deepjet": dumped, "shower": {"title": "Shower", "sample": "zjets"}},
+        "judgements": {"deepjet": judged},
+    }
+    seal(folder, {"report/index.html": [("run", shown)]})
+    return folder
+
+
+def seal(folder: Path, params: Mapping[str, list[tuple[str, Any]]], code: str = "1234") -> None:
+    """Write the ledger of a folder: every file, with the parameters of some; the page comes from all."""
+    ledger = Ledger(folder)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".jsonl")
+    names = {path: str(path.relative_to(folder)) for path in paths}
+    for path, name in names.items():
+        lines = planned.leaves([*params.get(name, []), ("code", {"scored": code, "script": "5678"})])
+        rule = name.partition("/")[0]
+        read = [f"<results>/{other}" for other in names.values()] if rule == "report" else []
+        ledger.put(name, Made(rule, 1, lines, read, {}, 0.0, 1.0, **identity(path)))

@@ -1,0 +1,153 @@
+"""What JSON files of a results folder say, as far as it is compared.
+
+Each function raises KeyError, TypeError, AttributeError or ValueError of what is not as its stage writes it.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from jetsmith.metrics import Interval
+from jetsmith.plots.roc_figure import Curve
+from jetsmith.specs.classifiers import ClassSpec
+from jetsmith.strict import Record
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A ROC figure: a signal against a background on a sample, with the curves of judgements."""
+
+    sample: str
+    signal: ClassSpec
+    background: ClassSpec
+    is_first: bool
+    curves: Mapping[str, Curve]
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Sample, and names of the classes."""
+        return self.sample, self.signal.name, self.background.name
+
+
+@dataclass(frozen=True)
+class Point:
+    """A working point: its threshold, and the efficiency of each class there."""
+
+    target: float
+    threshold: Interval
+    efficiencies: Mapping[str, Interval]
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A judgement: its tagger, the sample that it is calibrated on, and its working points."""
+
+    tagger: str
+    sample: str
+    points: Mapping[str, Point]
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A closure test: what each gate said, and the area of a fresh classifier after weighting."""
+
+    gates: Mapping[str, str]
+    auc_after: Interval | None
+
+
+def _interval(found: Mapping[str, Any]) -> Interval:
+    low, value, high = (float(found[key]) for key in ("low", "value", "high"))
+    if not np.isfinite([low, value, high]).all():
+        raise ValueError(f"{value} from {low} to {high}")
+    return Interval(value, min(low, value), max(high, value))  # rounding may put an end beyond
+
+
+def calibrated(content: Mapping[str, Any]) -> Calibrated:
+    """What calibrate found."""
+    points = {}
+    for name, point in content["working_points"].items():
+        ends = {"low": point["threshold_low"], "value": point["threshold"], "high": point["threshold_high"]}
+        known = {key: one for key, one in point["efficiencies"].items() if one["value"] is not None}
+        by_class = {key: _interval(one) for key, one in known.items()}
+        points[str(name)] = Point(float(point["target"]), _interval(ends), by_class)
+    return Calibrated(str(content["tagger"]), str(content["sample"]), points)
+
+
+def contrast(content: Mapping[str, Any]) -> Contrast:
+    """A ROC figure."""
+    names = [content["sample"], *(curve["tagger"] for curve in content["curves"])]
+    if wrong := [name for name in names if not re.fullmatch(r"\w+", name)]:  # files are named after them
+        raise ValueError(f"{wrong[0]!r} is no name")
+    return Contrast(
+        str(content["sample"]),
+        _record(ClassSpec, content["signal"]),
+        _record(ClassSpec, content["background"]),
+        bool(content["is_first"]),
+        {str(curve["tagger"]): _curve(curve) for curve in content["curves"]},
+    )
+
+
+def _curve(content: Mapping[str, Any]) -> Curve:
+    curve = _record(Curve, content)
+    columns = (curve.mistag, curve.mistag_low, curve.mistag_high)
+    if any(len(column) != len(curve.signal_efficiency) or min(column) <= 0 for column in columns):
+        raise ValueError("points of a curve that are none")
+    return curve
+
+
+def _record(kind: type[R], content: Mapping[str, Any]) -> R:
+    """A record of what it knows of a mapping; other versions may write more."""
+    return kind.model_validate_json(json.dumps({k: content[k] for k in kind.model_fields if k in content}))
+
+
+def tested(content: Mapping[str, Any]) -> Tested:
+    """A closure test."""
+    gates = {str(gate["name"]): str(gate["status"]) for gate in content["gates"]}
+    after = content["auc_after"]
+    return Tested(gates | {"all": str(content["status"])}, None if after is None else _interval(after))
+
+
+def files_of(plan: Mapping[str, Any]) -> dict[str, str]:
+    """The plan of a data set: its files, by UUID where they have one."""
+    found = {
+        "layout": str(plan["layout"]),
+        "files": f"{len(plan['files']):,}",
+        "entries": f"{int(plan['n_entries']):,}",
+        "damaged files": f"{len(plan['damaged']):,}",
+    }
+    for file in plan["files"]:
+        about = f"{file['file']}: {int(file['entries']):,} entries, {int(file['bytes']):,} bytes"
+        found[f"file {file['uuid'] or file['file']}"] = about
+    return found
+
+
+def account(content: Mapping[str, Any]) -> dict[str, str]:
+    """What became of the entries of a data set."""
+    to = content["normalisation"]
+    numbers = {
+        "entries planned": content["n_entries"],
+        "processed": content["n_events"],
+        "lost": content["n_lost"],
+        "rows": content["n_rows"],
+        "sum of weights processed": to["sum_w_processed"],
+        "sum of weights in Runs": to["sum_w_runs"],
+        "factor of an earlier skim": to["factor"],
+        "event weight": content["event_weight"],
+        **{f"rows of truth {truth}": n for truth, n in content["rows_by_flavour"].items()},
+    }
+    return {key: "none" if value is None else f"{value:,.10g}" for key, value in numbers.items()} | {
+        "normalisation": str(to["how"])
+    }
+
+
+def software(content: Mapping[str, Any]) -> dict[str, str]:
+    """Commit, Python, system and versions of a job."""
+    about = content["provenance"]
+    plain = {key: value for key, value in about.items() if not isinstance(value, Mapping)}
+    return {str(key): str(value) for key, value in {**plain, **about.get("versions", {})}.items()}

@@ -1,0 +1,238 @@
+"""Areas and efficiencies of both runs, with the significance of their differences."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from jetsmith import metrics
+from jetsmith.comparing.content import Calibrated, Contrast, Point
+from jetsmith.comparing.folder import Results
+from jetsmith.comparing.jets import Common, in_common, read_test
+from jetsmith.comparing.records import Jets, Number
+from jetsmith.comparing.significance import apart, p_value
+from jetsmith.io import BoolArray, FloatArray
+from jetsmith.metrics import Difference, Interval
+from jetsmith.texts import label_text, share
+
+BOOTSTRAPS = 200
+SEED = 1  # of replicas: the same folders give the same page
+LEAST = 100  # effective jets of either class in common from which pairs are compared
+LEAST_PASSING = 10.0  # effective jets that pass, from which errors are Gaussian
+
+FEW = f"fewer than {LEAST_PASSING:g} jets pass"
+OTHER = "its classes are others in the second run"
+Pair = tuple[FloatArray, FloatArray, FloatArray, BoolArray]
+"""Scores of the second run, of the first, weights, and which jets are signal; shape (N,) each."""
+
+
+def compared(
+    before: Results, after: Results, bootstraps: int = BOOTSTRAPS
+) -> tuple[list[Jets], list[Number]]:
+    """Jets and numbers of all judgements that both runs have.
+
+    Args:
+        before: The first run.
+        after: The second.
+        bootstraps: Replicas of intervals of efficiencies.
+
+    Raises:
+        InputError: As the methods of `Results`, or a score file is damaged.
+    """
+    calibrated = before.calibrated, after.calibrated
+    contrasts = before.contrasts, after.contrasts
+    jets: list[Jets] = []
+    numbers: list[Number] = []
+    for judgement in (name for name in calibrated[0] if name in calibrated[1]):
+        both = calibrated[0][judgement], calibrated[1][judgement]
+        pairs = [
+            (contrasts[0][key], contrasts[1][key])
+            for key in contrasts[0]
+            if key in contrasts[1] and all(judgement in one[key].curves for one in contrasts)
+        ]
+        for sample in dict.fromkeys([both[0].sample, *(first.sample for first, _ in pairs)]):
+            common = _common((before, after), judgement, both, sample)
+            found: list[Number] = []
+            for pair in pairs:
+                if pair[0].sample == sample:
+                    found += _of_contrast(judgement, *pair, common, bootstraps)
+            if sample == both[0].sample == both[1].sample:
+                truths = before.truths(judgement), after.truths(judgement)
+                found += _at_points(judgement, both, truths, common)
+            is_paired = any(number.paired for number in found)
+            why = common.why or ("" if is_paired else f"fewer than {LEAST} jets of a class in common")
+            counts = common.n_before, common.n_after, len(common)
+            jets.append(Jets(judgement, sample, *counts, is_paired, why))
+            numbers += found
+    return jets, numbers
+
+
+def of_closures(before: Results, after: Results) -> list[Number]:
+    """Areas of fresh classifiers after weighting, of reweighters that both runs have."""
+    first, second = before.closures, after.closures
+    return [
+        _apart(
+            Number(
+                name,
+                str(before.setting(f"classifiers.{name}.sample", "")),
+                "AUC of a fresh classifier after weighting",
+                False,
+                first[name].auc_after,
+                second[name].auc_after,
+            )
+        )
+        for name in first
+        if name in second
+    ]
+
+
+def _common(
+    runs: tuple[Results, Results], judgement: str, both: tuple[Calibrated, Calibrated], sample: str
+) -> Common:
+    jets = []
+    for run, calibrated in zip(runs, both, strict=True):
+        path = run.scores(calibrated.tagger, sample)
+        names, discriminant = run.class_names(calibrated.tagger), run.discriminant(judgement)
+        jets.append(read_test(path, calibrated.tagger, sample, names, discriminant))
+    before, after = (run.datasets(sample) for run in runs)
+    return in_common(jets[0], jets[1], (before, after))
+
+
+def _of_contrast(
+    judgement: str, first: Contrast, second: Contrast, common: Common, bootstraps: int
+) -> list[Number]:
+    """The area, and signal efficiencies at mistag rates."""
+    signal, background = label_text(first.signal.label), label_text(first.background.label)
+    curve, other = first.curves[judgement], second.curves[judgement]
+    there = {reading.mistag: reading.signal_efficiency for reading in other.readings}
+    area = Number(judgement, first.sample, f"AUC against {background}", False, curve.auc, other.auc)
+    readings = {
+        reading.mistag: Number(
+            judgement,
+            first.sample,
+            f"{signal} efficiency at {share(reading.mistag)} {background} mistag",
+            True,
+            reading.signal_efficiency,
+            there[reading.mistag],
+        )
+        for reading in curve.readings
+        if reading.mistag in there
+    }
+    classes = [[set(c.truth) for c in (one.signal, one.background)] for one in (first, second)]
+    if classes[0] != classes[1]:
+        return [replace(number, why=OTHER) for number in (area, *readings.values())]
+    is_signal, is_background = common.of(first.signal.truth), common.of(first.background.truth)
+    if not all(_is_enough(common.weight[mask]) for mask in (is_signal, is_background)):
+        # Numbers that a run gives an interval for rest on jets enough, if not in common.
+        return [_apart(area), *map(_apart, readings.values())]
+    mask = is_signal | is_background
+    pair = common.after[mask], common.before[mask], common.weight[mask], is_signal[mask]
+    return [_paired(area, metrics.auc_difference(*pair)), *_at_mistags(readings, pair, bootstraps)]
+
+
+def _at_mistags(readings: Mapping[float, Number], pair: Pair, bootstraps: int) -> Iterator[Number]:
+    """Efficiencies at the same mistag rate, and what the rejection becomes at the first run's efficiency."""
+    _, before, weight, is_signal = pair
+    effective = [metrics.effective_count(weight[mask]) for mask in (is_signal, ~is_signal)]
+    efficiencies = dict(
+        zip(readings, metrics.efficiencies_at(before, weight, is_signal, list(readings)), strict=True)
+    )
+    enough = [
+        mistag
+        for mistag, efficiency in efficiencies.items()
+        if min(mistag * effective[1], efficiency * effective[0]) >= LEAST_PASSING
+    ]
+    of = [efficiencies[mistag] for mistag in enough]
+    differences, ratios = metrics.differences_of_curves(*pair, enough, of, bootstraps, SEED)
+    found = dict(zip(enough, zip(differences, ratios, strict=True), strict=True))
+    for mistag, number in readings.items():
+        if mistag not in found:
+            yield replace(number, why=FEW)
+            continue
+        difference, ratio = found[mistag]
+        yield replace(_paired(number, difference, bootstraps), rejection=ratio)
+
+
+def _at_points(
+    judgement: str,
+    both: tuple[Calibrated, Calibrated],
+    truths: tuple[Mapping[str, tuple[str, tuple[int, ...]]], ...],
+    common: Common,
+) -> Iterator[Number]:
+    """Thresholds, and the efficiency of each class at each run's own."""
+    sample = both[0].sample
+    for name, point in both[0].points.items():
+        if name not in both[1].points:
+            continue
+        other = both[1].points[name]
+        yield Number(
+            judgement,
+            sample,
+            f"threshold of {name}",
+            False,
+            point.threshold,
+            other.threshold,
+            why="each training has a scale of its own",
+        )
+        for of_class, efficiency in point.efficiencies.items():
+            if of_class not in other.efficiencies or any(of_class not in found for found in truths):
+                continue
+            label, ids = truths[0][of_class]
+            number = Number(
+                judgement,
+                sample,
+                f"{label_text(label)} efficiency of {name}",
+                True,
+                efficiency,
+                other.efficiencies[of_class],
+            )
+            mask = common.of(ids)
+            if set(ids) != set(truths[1][of_class][1]):
+                yield replace(number, why=OTHER)
+            elif not _is_enough(common.weight[mask]):
+                yield _apart(number)
+            else:
+                yield _at_point(number, common, mask, point, other)
+
+
+def _at_point(number: Number, common: Common, mask: BoolArray, first: Point, second: Point) -> Number:
+    """Efficiencies of the same jets, each at the threshold of its run, with the errors of both thresholds."""
+    weight = common.weight[mask]
+    passes, moved = [], 0.0
+    for score, point in ((common.before[mask], first), (common.after[mask], second)):
+        passes.append(metrics.passes(score, point.threshold.value))
+        ends = [metrics.passes(score, end) for end in (point.threshold.low, point.threshold.high)]
+        moved += float((weight[ends[0]].sum() - weight[ends[1]].sum()) / weight.sum() / 2) ** 2
+    if min(metrics.effective_count(weight[mask]) for mask in passes) < LEAST_PASSING:
+        return replace(number, why=FEW)
+    change = passes[1].astype(np.float64) - passes[0]
+    value = float(weight @ change / weight.sum())
+    pulls = weight * (change - value)
+    error = float(pulls @ pulls / weight.sum() ** 2 + moved) ** 0.5
+    return _paired(number, Difference(value, value - error, value + error, error))
+
+
+def _is_enough(weight: FloatArray) -> bool:
+    return bool(weight.sum() > 0 and metrics.effective_count(weight) >= LEAST)
+
+
+def _paired(number: Number, found: Difference, replicas: int | None = None) -> Number:
+    """A number with its difference on the same jets."""
+    difference = Interval(found.value, found.low, found.high)
+    return replace(_tested(number, difference, found.error, replicas), paired=True)
+
+
+def _apart(number: Number) -> Number:
+    """A number with the difference of what both runs quote."""
+    if number.before is None or number.after is None:
+        return replace(number, why="one of the runs has no such number")
+    return _tested(number, *apart(number.before, number.after), None)
+
+
+def _tested(number: Number, difference: Interval, error: float, replicas: int | None) -> Number:
+    if difference.value == 0:
+        return replace(number, difference=difference, z=0.0, p=1.0)
+    if error <= 0:
+        return replace(number, difference=difference, why="its error is not known")
+    z = difference.value / error
+    return replace(number, difference=difference, z=z, p=p_value(z, replicas))
