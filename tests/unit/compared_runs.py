@@ -75,8 +75,8 @@ def make_run(
     about = {"commit": "abc", "versions": {"numpy": "2.0"}}
     io.write_json(path.with_suffix(".meta.json"), {"provenance": about})
     numbers = folder / "calibration/deepjet.numbers.json"
-    outputs, settings = (folder / "calibration/deepjet.json", numbers), PointsSpec(allow_few_passing=True)
-    calibrate(spec, path, POINTS, (30, 100, 1000), (0, 2.5), *outputs, settings=settings)
+    outputs, points = (folder / "calibration/deepjet.json", numbers), PointsSpec(allow_few_passing=True)
+    calibrate(spec, path, POINTS, (30, 100, 1000), (0, 2.5), *outputs, settings=points)
     for background in ("light_jets", "c_jets"):
         base = folder / f"plots/roc/{SAMPLE}/b_jets_vs_{background}"
         roc.plot_roc([spec], [path], background, PlotSpec(**LOOK), base, [numbers], 20, 0, POINTS)
