@@ -379,6 +379,11 @@ CLASSIFIERS = {
         put("inputs", "charged", value=["ptrel", "truthOrigin"]),
         ["inputs.charged: cpf_truth_origin is truth, which losses alone read"],
     ),
+    "the generator jet as an input": (
+        "taggers/deepcsv.yaml",
+        put("inputs", "ak4_generated", value=["genPt"]),
+        ["inputs.ak4_generated: jet_gen_pt_gev is truth, which losses alone read: `side`"],
+    ),
     "a regression of nothing": (
         "taggers/deepcsv.yaml",
         put("losses", value={"energy": {"loss": "regression"}}),
