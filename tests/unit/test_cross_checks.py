@@ -407,6 +407,19 @@ CLASSIFIERS = {
         ),
         ["losses.energy.options.classes: unknown class `b_jets`", "Choices: b_or_lepb, bb, c, udsg"],
     ),
+    "quantiles that fall": (
+        "taggers/deepcsv.yaml",
+        both(
+            put("side", value={"ak4": ["jetPt"]}),
+            put(
+                "losses",
+                value={
+                    "energy": {"loss": "regression", "options": {"column": "jetPt", "quantiles": [0.7, 0.2]}}
+                },
+            ),
+        ),
+        ["losses.energy.options.quantiles: two that rise, such as [0.25, 0.75], or none; got [0.7, 0.2]"],
+    ),
     "a side column that nobody reads": (
         "taggers/deepcsv.yaml",
         put("side", value={"ak4": ["jetPt"]}),
