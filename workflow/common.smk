@@ -74,6 +74,7 @@ wildcard_constraints:
     reweighter=one_of(RUN.run.reweighters),
     judgement=one_of(RUN.judgements),
     column=one_of(column for _, column in subjects(RUN, "loss_scanned")),
+    estimate=one_of(output for _, output in subjects(RUN, "estimated")),
     contrast=one_of(name for sample in RUN.run.samples for name in contrasts(RUN, sample)),
 
 

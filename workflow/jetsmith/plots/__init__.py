@@ -19,6 +19,7 @@ Of = Literal[
     "ensemble",
     "decorrelated",
     "headed",
+    "estimated",
     "explained",
     "ablated",
     "loss_scanned",
@@ -35,9 +36,10 @@ class About(NamedTuple):
             tagger, the weights of a reweighter, its closure test alone, that of one with values of
             parameters that were held out, a classifier that trains, one that is scanned, a discriminant of
             an ensemble, or of a tagger that is to leave a column alone, a network with auxiliary heads, a
-            tagger that is looked into, one that is also trained without some inputs, the taggers of a sample
-            with other weights of a loss that are to leave a column alone, the features of a group
-            that classifiers read in a sample, or where there is something to compare these with.
+            number that a network estimates, a tagger that is looked into, one that is also trained without
+            some inputs, the taggers of a sample with other weights of a loss that are to leave a column
+            alone, the features of a group that classifiers read in a sample, or where there is something to
+            compare these with.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
     """
 
@@ -51,6 +53,7 @@ PLOTS = {  # in the order of the report
     "efficiency": About("judgement", ("pt_bins_gev",)),
     "dependence": About("judgement", ("pt_bins_gev",)),
     "sculpting": About("decorrelated", ("seed",)),
+    "response": About("estimated", ("seed",)),
     "importance": About("explained"),
     "ablation": About("ablated"),
     "loss_scan": About("loss_scanned"),
@@ -77,7 +80,7 @@ def plot(name: str, files: Mapping[str, Any], given: Mapping[str, Any], output: 
         given: What it gets of the configuration, as `stages.plot` gives it.
         output: Path without suffix.
     """
-    from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainedSpec
+    from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, EstimateSpec, TrainedSpec
     from jetsmith.specs.plots import PlotSpec
 
     records: dict[str, Any] = {"style": PlotSpec(**given["style"])}
@@ -85,6 +88,8 @@ def plot(name: str, files: Mapping[str, Any], given: Mapping[str, Any], output: 
         records["spec"] = ClassifierSpec(**given["spec"])
     if "trained" in given:
         records["trained"] = TrainedSpec(**given["trained"])
+    if "estimate" in given:
+        records["estimate"] = EstimateSpec(**given["estimate"])
     if "specs" in given:
         records["specs"] = [ClassifierSpec(**spec) for spec in given["specs"]]
     if "classes" in given:
