@@ -24,22 +24,24 @@ N_BINS = 6  # of equal counts
 LEAST = 20  # jets of a bin with numbers
 BOOTSTRAPS = 300
 BEFORE_COLOR, AFTER_COLOR = "#94a4a2", "#bd1f01"
+MARGIN = 1.15  # of the axis beyond the first and the last point, a factor
 SMALLEST = 1e-6  # resolution that a pull is divided by
 
 
 class Resolved(Record):
     """Of some jets: median and resolution of the response, before where there is something to divide by.
 
-    `improvement` is 1 - resolution after / resolution before; `pull` the width of (truth - estimate) /
-    resolution, where a resolution is estimated.
+    What is no number, of a response that does not vary or has no median, is None. `improvement` is 1 -
+    resolution after / resolution before; `pull` the width of (truth - estimate) / resolution, where a
+    resolution is estimated.
     """
 
     jets: int
     centre: float
     median_before: Interval | None
-    median_after: Interval
+    median_after: Interval | None
     resolution_before: Interval | None
-    resolution_after: Interval
+    resolution_after: Interval | None
     improvement: Interval | None
     pull: Interval | None
 
@@ -71,24 +73,24 @@ class ResponseNumbers(looks.Numbers):
     def caption(self) -> str:
         """The figures of all jets, what resolution means, and what is left out."""
         assert self.whole is not None
-        of = " and ".join(map(label_text, self.classes))
+        of = ", ".join(map(label_text, self.classes))
         said = [
-            f"Estimate over {self.column}, of {self.whole.jets:,} jets of {of} ({split_text(self.folds)}): "
-            f"median {interval_text(self.whole.median_after)}{_was(self.whole.median_before)}, resolution "
-            f"{interval_text(self.whole.resolution_after)}{_was(self.whole.resolution_before)}. It is half "
+            f"Estimate over {self.column}, of {self.whole.jets:,} jets ({of}; {split_text(self.folds)}): "
+            f"median {_text(self.whole.median_after)}{_was(self.whole.median_before)}, resolution "
+            f"{_text(self.whole.resolution_after)}{_was(self.whole.resolution_before)}. It is half "
             "the width of the central 68.3% of the response, over its median."
         ]
         if self.whole.improvement is not None:
             better = self.whole.improvement
-            ends = [share(end) for end in (better.low, better.value, better.high)]
-            said.append(f"The resolution is better by {ends[1]} ({ends[0]} to {ends[2]}, the same jets).")
+            ends = f"{better.low:.1%} to {better.high:.1%}"
+            said.append(f"The resolution is better by {better.value:.1%} ({ends}, of the same jets).")
         if self.whole.pull is not None and self.covered is not None:
-            covered = " to ".join(share(end) for end in (self.covered.low, self.covered.high))
+            ends = f"{self.covered.low:.1%} to {self.covered.high:.1%}"
             right = share(self.quantiles[1] - self.quantiles[0])
             said.append(
                 f"Pulls, (truth - estimate) / resolution in units of a normal spread, have a width of "
-                f"{interval_text(self.whole.pull)}; within the resolution are {share(self.covered.value)} "
-                f"({covered}) of the jets, where {right} would be right."
+                f"{interval_text(self.whole.pull)}; within the resolution are {self.covered.value:.1%} "
+                f"({ends}) of the jets, where {right} would be right."
             )
         said.append(
             "Bins have equal counts. Towards the least momenta, reconstructed jets have to pass a cut and "
@@ -102,8 +104,12 @@ class ResponseNumbers(looks.Numbers):
     def alternative(self) -> str:
         """The resolution of all jets."""
         assert self.whole is not None
-        after = interval_text(self.whole.resolution_after)
+        after = _text(self.whole.resolution_after)
         return f"Resolution of {self.title} {after}{_was(self.whole.resolution_before)}"
+
+
+def _text(found: Interval | None) -> str:
+    return "–" if found is None else interval_text(found)
 
 
 def _was(before: Interval | None) -> str:
@@ -216,16 +222,21 @@ def _resolved(estimate: EstimateSpec, jets: dict[str, FloatArray], seed: Sequenc
         low, high = (NormalDist().inv_cdf(quantile) for quantile in estimate.quantiles)
         sigma = np.maximum(jets["resolution"], SMALLEST) / ((high - low) / 2)
         pull = responses.width_of((target - jets["estimate"]) / sigma, weight, BOOTSTRAPS, drawn)
+    of_both = bool(estimate.over)
     return Resolved(
         jets=len(weight),
         centre=digits([float(np.median(jets["true"]))])[0],
-        median_before=found.before.median if estimate.over else None,
-        median_after=found.after.median,
-        resolution_before=found.before.resolution if estimate.over else None,
-        resolution_after=found.after.resolution,
-        improvement=found.improvement if estimate.over else None,
+        median_before=_known(found.before.median, of_both),
+        median_after=_known(found.after.median),
+        resolution_before=_known(found.before.resolution, of_both),
+        resolution_after=_known(found.after.resolution),
+        improvement=_known(found.improvement, of_both),
         pull=pull,
     )
+
+
+def _known(found: Interval, there: bool = True) -> Interval | None:
+    return found if there and np.isfinite(found.value) else None
 
 
 def draw(numbers: ResponseNumbers, style: PlotSpec) -> Figure:
@@ -253,6 +264,8 @@ def draw(numbers: ResponseNumbers, style: PlotSpec) -> Figure:
         axes[1].legend(loc="lower left")
         axes[-1].set_xlabel(looks.tex(numbers.label))
         looks.pt_axis(axes[-1], numbers.edges)
+        centres = [one.centre for one in numbers.bins]
+        axes[-1].set_xlim(min(centres) / MARGIN, max(centres) * MARGIN)
         looks.title_line(axes[0], style, numbers.title)
     return figure
 
