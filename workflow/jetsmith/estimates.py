@@ -39,6 +39,15 @@ def side(feature: str) -> str:
     return f"side_{feature}"
 
 
+def names(spec: RecipeSpec) -> list[str]:
+    """Names of all that it estimates, as `named` has them."""
+    return [
+        name
+        for output, options in estimated(spec).items()
+        for name in (column(output), *([resolution(output)] if options.quantiles else []))
+    ]
+
+
 def named(output: str, options: NumberOptions, values: FloatArray) -> dict[str, FloatArray]:
     """What a network gives of rows, shape (N, width), by name, (N,) each.
 
