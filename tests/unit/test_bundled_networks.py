@@ -119,10 +119,12 @@ def test_estimates_leave_with_their_network(
     assert set(names) <= set(scores)
     np.testing.assert_allclose(found.outputs(jets)["estimates"], expected, rtol=1e-5, atol=1e-5)
     assert "It also estimates mass / sip (`estimate_heavy`)" in (tmp_path / "bundle/README.md").read_text()
-    right = bundling._numbers
-    monkeypatch.setattr(
-        bundling, "_numbers", lambda graph, *more: [graph.affine(n, 1.001, None) for n in right(graph, *more)]
-    )
+    right = bundling.estimate_columns
+
+    def larger(graph: Graph, each: Any, width: int) -> list[str]:
+        return [graph.affine(name, np.float32(1.001), None) for name in right(graph, each, width)]
+
+    monkeypatch.setattr(bundling, "estimate_columns", larger)
     with pytest.raises(InputError, match=r"estimates that differ .*\(estimate_heavy(_resolution)?\)"):
         write_bundle(spec, tmp_path / "model", sample, tmp_path / "other")
 

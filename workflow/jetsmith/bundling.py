@@ -275,7 +275,7 @@ def _graph(
     numbers = [
         name
         for output, options in estimates.estimated(spec).items()
-        for name in _numbers(graph, [one[output] for one in written], options.of[1])
+        for name in estimate_columns(graph, [one[output] for one in written], options.of[1])
     ]
     if numbers:
         graph.output(ESTIMATES, graph.node("Concat", *numbers, axis=-1), ["N", len(numbers)])
@@ -294,7 +294,7 @@ def _mean(graph: Graph, probabilities: Sequence[str]) -> str:
     return graph.node("Cast", mean, to=onnx.TensorProto.FLOAT)
 
 
-def _numbers(graph: Graph, each: Sequence[str], width: int) -> list[str]:
+def estimate_columns(graph: Graph, each: Sequence[str], width: int) -> list[str]:
     """As `estimates.named`, of the mean of members; (N, width) -> (N, 1) each."""
     mean = _mean(graph, each)
     if width == 1:

@@ -4,14 +4,16 @@ A score file has `estimate_<output>`, with `quantiles` also `estimate_<output>_r
 of these; and the side columns that were learned from, `side_<feature>`.
 """
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from jetsmith import plugs
-from jetsmith.io import FloatArray
 from jetsmith.losses import Loss, NumberOptions
 from jetsmith.specs.classifiers import RecipeSpec
+
+if TYPE_CHECKING:
+    from jetsmith.io import FloatArray
 
 
 def estimated(spec: RecipeSpec) -> dict[str, NumberOptions]:
@@ -48,7 +50,7 @@ def names(spec: RecipeSpec) -> list[str]:
     ]
 
 
-def named(output: str, options: NumberOptions, values: FloatArray) -> dict[str, FloatArray]:
+def named(output: str, options: NumberOptions, values: "FloatArray") -> "dict[str, FloatArray]":
     """What a network gives of rows, shape (N, width), by name, (N,) each.
 
     Quantiles that cross are taken in the other order: a resolution is never below 0.
