@@ -200,6 +200,9 @@ def compute(engine: str, folder: Path, devices: int = 1) -> None:
         data = runs.upload(data_of(spec)[1], N_JETS)
         order = np.arange(N_JETS)
         found = {"classes": runs.predict(data, order, BATCH), "losses": runs.losses(data, order, BATCH)}
+        if "heavy" in network.output:
+            estimating = used.Runs(network, spec.inputs, devices=devices, output="heavy")
+            found["heavy"] = estimating.predict(data, order, BATCH)
         gradients = partial(descend, runs, network, data)
         if engine == "tensorflow":
             np.save(path.with_suffix(".npy"), settled(network, gradients))

@@ -420,6 +420,23 @@ CLASSIFIERS = {
         ),
         ["losses.energy.options.quantiles: two that rise, such as [0.25, 0.75], or none; got [0.7, 0.2]"],
     ),
+    "two estimates of one name": (
+        "taggers/deepcsv.yaml",
+        both(
+            put("side", value={"ak4": ["jetPt"]}),
+            put(
+                "losses",
+                value={
+                    "energy": {
+                        "loss": "regression",
+                        "options": {"column": "jetPt", "quantiles": [0.2, 0.8]},
+                    },
+                    "energy_resolution": {"loss": "regression", "options": {"column": "jetPt"}},
+                },
+            ),
+        ),
+        ["losses: two outputs are `estimate_energy_resolution` in scores"],
+    ),
     "a side column that nobody reads": (
         "taggers/deepcsv.yaml",
         put("side", value={"ak4": ["jetPt"]}),

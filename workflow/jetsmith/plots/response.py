@@ -93,9 +93,9 @@ class ResponseNumbers(looks.Numbers):
                 f"({ends}) of the jets, where {right} would be right."
             )
         said.append(
-            "Bins have equal counts. Towards the least momenta, reconstructed jets have to pass a cut and "
-            "those that fluctuate up do: the response rises there, before and after; an estimate is also "
-            "drawn towards the jets that there are many of."
+            "Bins have equal counts. Jets have to pass cuts on what is reconstructed, and those that "
+            "fluctuate up do: the response rises towards the lowest values, before and after; an estimate is "
+            "also drawn towards values that are common."
         )
         if self.unmatched:
             said.append(f"{self.unmatched:,} jets have no {self.column} and are left out.")
