@@ -199,6 +199,11 @@ def test_without_a_divisor_or_quantiles(tmp_path: Path) -> None:
     assert found.whole.improvement is None is found.whole.resolution_after
     assert "resolution –" in found.caption()
     response.draw(found, STYLE)
+    alike = {name: np.full_like(values, values[-1]) for name, values in jets.items()}
+    alike["weight"] = np.abs(alike["weight"])
+    found = response.compute(estimate_spec(), alike, 5)  # one truth: no bins of it
+    assert found.bins == (found.whole,)
+    response.draw(found, STYLE)
     few = response.compute(estimate_spec(), {name: values[:50] for name, values in jets.items()}, 5)
     assert few.message.startswith("Fewer than 20 jets")
     assert few.whole is None

@@ -185,8 +185,10 @@ def compute(estimate: EstimateSpec, jets: dict[str, FloatArray], seed: int) -> R
         said = f"Fewer than {LEAST} jets, or no positive sum of weights, with a {estimate.column}"
         return numbers.model_copy(update={"message": f"{said} ({split_text(estimate.folds)})"})
     edges = np.unique(np.quantile(kept["true"], np.linspace(0, 1, N_BINS + 1)))
-    place = metrics.bin_of(kept["true"], edges) if len(edges) > 1 else np.zeros(len(kept["true"]), np.intp)
+    place = metrics.bin_of(kept["true"], edges)
     parts = [{name: values[place == k] for name, values in kept.items()} for k in range(len(edges) - 1)]
+    whole = _resolved(estimate, kept, [seed, N_BINS])
+    bins = tuple(_resolved(estimate, part, [seed, k]) for k, part in enumerate(parts) if _enough(part))
     resolution, covered = kept.get("resolution"), None
     if resolution is not None:
         inside = np.abs(_target(kept) - kept["estimate"]) <= resolution
@@ -194,10 +196,8 @@ def compute(estimate: EstimateSpec, jets: dict[str, FloatArray], seed: int) -> R
     return numbers.model_copy(
         update={
             "edges": digits(edges),
-            "whole": _resolved(estimate, kept, [seed, N_BINS]),
-            "bins": tuple(
-                _resolved(estimate, part, [seed, k]) for k, part in enumerate(parts) if _enough(part)
-            ),
+            "whole": whole,
+            "bins": bins or (whole,),
             "covered": covered,
         }
     )
