@@ -76,6 +76,7 @@ wildcard_constraints:
     plane=one_of(RUN.run.calibration.planes),
     column=one_of(column for _, column in subjects(RUN, "loss_scanned")),
     traded=one_of(name for sample in RUN.run.samples for name in traded(RUN, sample)),
+    estimate=one_of(output for _, output in subjects(RUN, "estimated")),
     contrast=one_of(name for sample in RUN.run.samples for name in contrasts(RUN, sample)),
 
 

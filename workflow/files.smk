@@ -206,6 +206,7 @@ PLOT_SUBJECTS = {
     "trained": "{classifier}",
     "scanned": "{classifier}",
     "headed": "{classifier}",
+    "estimated": "{classifier}/{estimate}",
     "ensemble": "{judgement}",
     "decorrelated": "{judgement}",
     "explained": "{tagger}",
@@ -256,6 +257,11 @@ def tested_inputs(wildcards):
 def trained_inputs(wildcards):
     """A model, with its history."""
     return {"model": f"<results>/models/{wildcards.classifier}"}
+
+
+def estimated_inputs(wildcards):
+    """Scores of a classifier, which have what it estimates."""
+    return {"scores": scores_of(wildcards.classifier)}
 
 
 def scanned_inputs(wildcards):
@@ -316,6 +322,7 @@ PLOT_INPUTS = {
     "trained": trained_inputs,
     "scanned": scanned_inputs,
     "headed": trained_inputs,
+    "estimated": estimated_inputs,
     "ensemble": ensemble_inputs,
     "decorrelated": ensemble_inputs,
     "explained": explained_inputs,

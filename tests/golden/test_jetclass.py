@@ -45,6 +45,17 @@ def test_every_jet_is_there_once(found):
     assert ak.all(rows["jet_mass_gev"] > 0.9 * rows["jet_softdrop_mass_gev"])
 
 
+def test_generator_jets(found):
+    """Momentum and soft-drop mass are the file's; the mass follows from its energy, and is no smaller."""
+    rows, _, stored = found
+    for name, branch in (("pt", "pt"), ("softdrop_mass", "sdmass")):
+        wanted = stored[f"genjet_{branch}"]
+        assert ak.array_equal(rows[f"jet_gen_{name}_gev"], wanted, check_parameters=False)
+    assert ak.all(rows["jet_gen_mass_gev"] > 0.99 * rows["jet_gen_softdrop_mass_gev"])
+    # Reconstructed jets are not calibrated.
+    assert 1 < np.median(ak.to_numpy(rows["jet_gen_pt_gev"] / rows["jet_pt_gev"])) < 1.2
+
+
 def test_constituents(found):
     """Charged and neutral ones are all of the jet's: momenta add up to it, types and charges are those of the
     flags, lengths are cm."""

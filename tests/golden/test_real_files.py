@@ -64,6 +64,47 @@ def test_candidates_add_up_to_their_jet(tmp_path, shared_data, obj, weighted, n_
     assert ak.all(np.isfinite(rows["cpf_d0_cm"]) | np.isnan(rows["cpf_d0_cm"]))
 
 
+@pytest.mark.parametrize(
+    ("file", "obj", "jet", "index", "generated"),
+    [
+        (TTBAR, "ak4", "Jet", "genJetIdx", "GenJet"),
+        (TTBAR, "ak8", "FatJet", "genJetAK8Idx", "GenJetAK8"),
+        (PFNANO, "ak4", "Jet", "genJetIdx", "GenJet"),
+        (PFNANO, "ak8", "FatJet", "genJetAK8Idx", "GenJetAK8"),
+    ],
+)
+def test_generator_jets_are_those_that_uproot_reads(tmp_path, shared_data, file, obj, jet, index, generated):
+    """Momentum and mass of each jet's partner, by a loop; most jets have one, of about their momentum."""
+    rows, _ = rows_of(tmp_path, shared_data, [file], obj)
+    events = uproot.open(shared_data / file)["Events"]
+    numbers = events["event"].array().to_list()
+    partner, pt, mass = (
+        events[name].array() for name in (f"{jet}_{index}", f"{generated}_pt", f"{generated}_mass")
+    )
+    ratios = []
+    for row in rows:
+        event = numbers.index(row["event"])
+        place = partner[event][row["jet_index"]]
+        assert place < len(pt[event])
+        if place < 0:
+            assert np.isnan(row["jet_gen_pt_gev"])
+            assert np.isnan(row["jet_gen_mass_gev"])
+            continue
+        assert row["jet_gen_pt_gev"] == pt[event][place]
+        assert row["jet_gen_mass_gev"] == mass[event][place]
+        ratios.append(row["jet_gen_pt_gev"] / row["jet_pt_gev"])
+    assert len(ratios) > 0.6 * len(rows)
+    assert np.median(ratios) == pytest.approx(1, abs=0.1)
+
+
+def test_generator_jets_of_deepntuples(tmp_path, shared_data):
+    """The momentum that the file has; nothing of the mass."""
+    rows, _ = rows_of(tmp_path, shared_data, [DEEPNTUPLES], weights="unit", without=("jet_id",))
+    stored = uproot.open(shared_data / DEEPNTUPLES)["deepntuplizer/tree"]["gen_pt"].array()
+    assert ak.array_equal(rows["jet_gen_pt_gev"], stored)
+    assert "jet_gen_mass_gev" not in rows.fields
+
+
 def test_vertices_of_pfnano(tmp_path, shared_data):
     """The stored distance of a vertex (less 0.5) is that from its own direction."""
     rows, _ = rows_of(tmp_path, shared_data, [PFNANO])

@@ -63,7 +63,9 @@ LOSSES = {
     "cross_entropy": {"classes": LossSpec()},
     "focal_and_regression": {
         "classes": LossSpec(loss="focal"),
-        "heavy": LossSpec(loss="regression", weight=0.5, options={"column": "mass", "delta": 0.3}),
+        "heavy": LossSpec(
+            loss="regression", weight=0.5, options={"column": "mass", "delta": 0.3, "quantiles": [0.25, 0.75]}
+        ),
     },
     "tracks": {
         "classes": LossSpec(),
@@ -197,7 +199,10 @@ def compute(engine: str, folder: Path, devices: int = 1) -> None:
         runs = used.Runs(network, spec.inputs, summed_loss(spec, used.slots), optimizer, devices)
         data = runs.upload(data_of(spec)[1], N_JETS)
         order = np.arange(N_JETS)
-        found = {"classes": runs.classes(data, order, BATCH), "losses": runs.losses(data, order, BATCH)}
+        found = {"classes": runs.predict(data, order, BATCH), "losses": runs.losses(data, order, BATCH)}
+        if "heavy" in network.output:
+            estimating = used.Runs(network, spec.inputs, devices=devices, output="heavy")
+            found["heavy"] = estimating.predict(data, order, BATCH)
         gradients = partial(descend, runs, network, data)
         if engine == "tensorflow":
             np.save(path.with_suffix(".npy"), settled(network, gradients))

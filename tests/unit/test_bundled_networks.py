@@ -18,8 +18,8 @@ from jetsmith.classifiers import _keras as backend
 from jetsmith.errors import InputError
 from jetsmith.models import dense
 from jetsmith.packed.rows import Rows
-from jetsmith.specs.classifiers import ClassifierSpec
-from tests.unit.bundled import ALL, groups_with_ranges, raw_jets, write_bundle
+from jetsmith.specs.classifiers import ClassifierSpec, LossSpec
+from tests.unit.bundled import ALL, as_lists, groups_with_ranges, raw_jets, write_bundle
 from tests.unit.engines import SMALL, moved
 from tests.unit.packed_jets import make_spec, write_sample
 
@@ -96,6 +96,37 @@ def test_networks(model: str, architecture: dict[str, Any], sample: Path, tmp_pa
             padded[group.group][behind] = 1e4
         again = found.session.run(["probabilities"], padded)[0]
         np.testing.assert_allclose(again, outputs, atol=3e-7)
+
+
+@pytest.mark.parametrize("quantiles", [(), (0.25, 0.75)])
+def test_estimates_leave_with_their_network(
+    quantiles: tuple[float, ...], sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the names that scores have, and as the network gives them; a graph that gives others is refused."""
+    options = {"column": "mass", "over": "sip", "quantiles": list(quantiles)}
+    losses = {"classes": LossSpec(), "heavy": LossSpec(loss="regression", options=options)}
+    spec = make_spec("keras", ALL, model="deepsets", architecture=SMALL["deepsets"], losses=losses)
+    keep(tmp_path / "model", moved(spec))
+    found = write_bundle(spec, tmp_path / "model", sample, tmp_path / "bundle")
+    assert found.check() < 1e-6
+    jets = _jets.made_up(raw_jets(found.groups, 100), found.groups, 200, 9)
+    expected = bundling.predicted_estimates(spec, tmp_path / "model", jets, found.groups, 1)
+    assert expected.shape == (200, 2 if quantiles else 1)
+    assert expected.std(axis=0).min() > 1e-3
+    names = ["estimate_heavy", "estimate_heavy_resolution"][: expected.shape[1]]
+    assert list(found.estimates) == names
+    scores = found(as_lists(raw_jets(found.groups, 100), found.groups))
+    assert set(names) <= set(scores)
+    np.testing.assert_allclose(found.outputs(jets)["estimates"], expected, rtol=1e-5, atol=1e-5)
+    assert "It also estimates mass / sip (`estimate_heavy`)" in (tmp_path / "bundle/README.md").read_text()
+    right = bundling.estimate_columns
+
+    def larger(graph: Graph, each: Any, width: int) -> list[str]:
+        return [graph.affine(name, np.float32(1.001), None) for name in right(graph, each, width)]
+
+    monkeypatch.setattr(bundling, "estimate_columns", larger)
+    with pytest.raises(InputError, match=r"estimates that differ .*\(estimate_heavy(_resolution)?\)"):
+        write_bundle(spec, tmp_path / "model", sample, tmp_path / "other")
 
 
 def _further(values: Array, more: int) -> Array:

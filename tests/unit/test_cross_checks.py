@@ -379,6 +379,11 @@ CLASSIFIERS = {
         put("inputs", "charged", value=["ptrel", "truthOrigin"]),
         ["inputs.charged: cpf_truth_origin is truth, which losses alone read"],
     ),
+    "the generator jet as an input": (
+        "taggers/deepcsv.yaml",
+        put("inputs", "ak4_generated", value=["genPt"]),
+        ["inputs.ak4_generated: jet_gen_pt_gev is truth, which losses alone read: `side`"],
+    ),
     "a regression of nothing": (
         "taggers/deepcsv.yaml",
         put("losses", value={"energy": {"loss": "regression"}}),
@@ -401,6 +406,36 @@ CLASSIFIERS = {
             ),
         ),
         ["losses.energy.options.classes: unknown class `b_jets`", "Choices: b_or_lepb, bb, c, udsg"],
+    ),
+    "quantiles that fall": (
+        "taggers/deepcsv.yaml",
+        both(
+            put("side", value={"ak4": ["jetPt"]}),
+            put(
+                "losses",
+                value={
+                    "energy": {"loss": "regression", "options": {"column": "jetPt", "quantiles": [0.7, 0.2]}}
+                },
+            ),
+        ),
+        ["losses.energy.options.quantiles: two that rise, such as [0.25, 0.75], or none; got [0.7, 0.2]"],
+    ),
+    "two estimates of one name": (
+        "taggers/deepcsv.yaml",
+        both(
+            put("side", value={"ak4": ["jetPt"]}),
+            put(
+                "losses",
+                value={
+                    "energy": {
+                        "loss": "regression",
+                        "options": {"column": "jetPt", "quantiles": [0.2, 0.8]},
+                    },
+                    "energy_resolution": {"loss": "regression", "options": {"column": "jetPt"}},
+                },
+            ),
+        ),
+        ["losses: two outputs are `estimate_energy_resolution` in scores"],
     ),
     "a side column that nobody reads": (
         "taggers/deepcsv.yaml",

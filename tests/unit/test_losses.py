@@ -8,6 +8,7 @@ import pytest
 
 from jetsmith import io, models, plugs
 from jetsmith.classifiers import _keras as backend
+from jetsmith.hashing import SPLITS
 from jetsmith.losses import Seen, cross_entropy, focal, regression, track_origin, vertexing
 from jetsmith.packed.rows import Rows
 from jetsmith.scoring import score
@@ -81,17 +82,56 @@ def test_regression(classes: tuple[str, ...]) -> None:
     assert found == pytest.approx(total / 40, rel=1e-5)
 
 
-def test_rows_without_a_target_have_no_gradient() -> None:
+def test_regression_with_quantiles() -> None:
+    """A quantile's loss is its share of each distance below the target, the rest of each above; × delta."""
+    wanted = RNG.normal(1, 0.3, 40).astype("f4")
+    wanted[:5] = np.nan
+    output = RNG.normal(1, 0.3, (40, 3)).astype("f4")
+    options = regression.Options(column="truth", delta=0.2, quantiles=(0.25, 0.7), classes=("b_jets",))
+    total = 0.0
+    for k in range(5, 40):
+        if NAMES[TARGET[k]] != "b_jets":
+            continue
+        estimate, low, high = map(float, output[k])
+        true = float(wanted[k])
+        away = abs(estimate - true)
+        found = 0.5 * away**2 if away <= 0.2 else 0.2 * (away - 0.1)
+        for share, quantile in ((0.25, low), (0.7, high)):
+            found += 0.2 * (share * (true - quantile) if true > quantile else (1 - share) * (quantile - true))
+        total += float(WEIGHT[k]) * found
+    found = float(regression.loss(output, seen(truth=wanted), options))
+    assert found == pytest.approx(total / 40, rel=1e-5)
+
+
+def test_quantiles_are_where_their_loss_is_least() -> None:
+    """Mean and quantiles of the targets, as numbers of all rows, have hardly a gradient; others have one."""
+    import tensorflow as tf
+
+    wanted = np.random.default_rng(5).normal(1, 0.3, 4001).astype(np.float32)
+    one = Seen(np.zeros(4001, np.int32), np.ones(4001, np.float32), {"truth": wanted}, NAMES)
+    options = regression.Options(column="truth", delta=10, quantiles=(0.25, 0.75))
+    ends = [wanted.mean(), *np.quantile(wanted, [0.25, 0.75])]
+    for shift, steep in ((0.0, False), (0.1, True)):
+        given = tf.Variable(np.asarray(ends, np.float32)[None] + np.float32(shift))
+        with tf.GradientTape() as tape:
+            found = regression.loss(tf.repeat(given, 4001, axis=0), one, options)
+        gradient = np.abs(np.asarray(tf.convert_to_tensor(tape.gradient(found, given))))
+        assert (gradient > 0.05).all() if steep else (gradient < 5e-3).all()
+
+
+@pytest.mark.parametrize("quantiles", [(), (0.25, 0.75)])
+def test_rows_without_a_target_have_no_gradient(quantiles: tuple[float, ...]) -> None:
     """NaN in a column is no NaN in the weights."""
     import tensorflow as tf
 
-    output = tf.Variable(np.ones((40, 1), np.float32))
+    output = tf.Variable(np.ones((40, 1 + len(quantiles)), np.float32))
     wanted = np.full(40, np.nan, np.float32)
     wanted[0] = 3.0
+    options = regression.Options(column="truth", quantiles=quantiles)
     with tf.GradientTape() as tape:
-        found = regression.loss(output, seen(truth=wanted), regression.Options(column="truth"))
+        found = regression.loss(output, seen(truth=wanted), options)
     gradient = tape.gradient(found, output).numpy()
-    assert gradient[0, 0] != 0
+    assert (gradient[0] != 0).all()
     assert not gradient[1:].any()
 
 
@@ -99,7 +139,8 @@ def test_two_outputs_learn_together(tmp_path: Path) -> None:
     """A network of two outputs: classes, and the mass of b jets.
 
     The target reaches the loss as a side column: what the second output gives follows it on jets that the
-    training has not seen, and the classes are told apart as before.
+    training has not seen, and the classes are told apart as before. Scores have what the network gives, and
+    the side columns, row by row.
     """
     import keras
 
@@ -108,7 +149,11 @@ def test_two_outputs_learn_together(tmp_path: Path) -> None:
     side = inputs.model_copy(update={"features": ("mass", "sip")})
     losses = {
         "classes": LossSpec(loss="focal", options={"gamma": 1.0}),
-        "heavy": LossSpec(loss="regression", weight=3.0, options={"column": "mass", "classes": ["b_jets"]}),
+        "heavy": LossSpec(
+            loss="regression",
+            weight=1.5,
+            options={"column": "mass", "classes": ["b_jets"], "quantiles": [0.25, 0.75]},
+        ),
     }
     spec = make_spec(
         "keras", inputs=(inputs,), side=(side,), losses=losses, model="dense",
@@ -119,11 +164,18 @@ def test_two_outputs_learn_together(tmp_path: Path) -> None:
     score(spec, tmp_path / "model", sample, tmp_path / "scores.parquet")
     rows = io.read_rows(tmp_path / "scores.parquet")
     assert "p_b_jets" in rows.fields
-    assert not [name for name in rows.fields if "heavy" in name]
     is_test, is_b = np.asarray(rows["split"]) == 3, np.isin(rows["label"], TRUTHS["b_jets"])
     assert rows["p_b_jets"][is_test & is_b].to_numpy().mean() > 0.6
     network = keras.models.load_model(tmp_path / "model" / "model.keras", compile=False)
     assert set(network.output) == {"classes", "heavy"}
+    all_of_it = Rows.select(spec.inputs, [read_packed(sample / split) for split in SPLITS])
+    batch = all_of_it.batch(slice(0, len(all_of_it)))
+    expected = np.asarray(network(batch)["heavy"])
+    np.testing.assert_allclose(rows["estimate_heavy"], expected[:, 0], rtol=1e-4, atol=1e-5)
+    half = np.abs(expected[:, 2] - expected[:, 1]) / 2
+    np.testing.assert_allclose(rows["estimate_heavy_resolution"], half, rtol=1e-3, atol=1e-5)
+    np.testing.assert_array_equal(rows["side_mass"], batch["ak4"][:, 1])
+    assert "side_sip" not in rows.fields
     packed = Rows.select(spec.inputs, [read_packed(sample / "test")])
     batch = packed.batch(slice(0, len(packed)))
     b = np.isin(packed.label(), TRUTHS["b_jets"])

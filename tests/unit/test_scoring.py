@@ -3,19 +3,21 @@
 import dataclasses
 import itertools
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from jetsmith import io
+from jetsmith import applied, io
 from jetsmith.classifiers import find_backend
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.metrics import discriminant
+from jetsmith.packed.rows import Rows
 from jetsmith.plots import roc
 from jetsmith.plots.inputs import read_test
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import TrainingSpec
+from jetsmith.specs.classifiers import LossSpec, TrainingSpec
 from jetsmith.training import train
 from tests.unit.packed_jets import make_spec, pack_jets, read_packed, write_packed, write_sample
 from tests.unit.score_files import discriminant_of
@@ -146,3 +148,34 @@ def test_a_model_of_another_specification_is_refused(tmp_path: Path) -> None:
     other = stored_spec().model_copy(update={"classes": TWO[::-1]})
     with pytest.raises(InputError, match="trained with other `classes`"):
         score(other, tmp_path / "model", packed, tmp_path / "scores.parquet")
+
+
+def test_estimates_are_means_of_members_each_by_the_fold_that_left_a_row_out(tmp_path: Path) -> None:
+    """The mean is of what members give, before a resolution is made of it; quantiles may cross."""
+    losses = {"heavy": LossSpec(loss="regression", options={"column": "mass", "quantiles": [0.2, 0.8]})}
+    spec = make_spec("keras", folds=3, losses=losses)
+    packed = write_sample(tmp_path / "packed", 60, n_folds=3)
+    rows = Rows.select(spec.inputs, [read_packed(packed / split) for split in SPLITS])
+    io.write_json(tmp_path / "meta.json", {"members": 2})
+    for k in range(2):
+        (tmp_path / f"member{k}").mkdir()
+
+    class Fake:
+        """Number, and quantiles that are further apart or cross, of folder and row."""
+
+        @staticmethod
+        def estimate(spec: Any, model: Path, rows: Rows, threads: int, output: str, width: int) -> Any:
+            assert (output, width) == ("heavy", 3)
+            number = 100 * int(model.parent.name[-1]) + int(model.name[-1])
+            jet = rows.column("event").astype(np.float32) % 50
+            return np.stack([number + jet, jet, jet + (3 if number >= 100 else -4)], axis=1)
+
+    found = applied.estimates(spec, cast(Any, Fake), tmp_path, rows, 1)
+    assert set(found) == {"estimate_heavy", "estimate_heavy_resolution"}
+    expected = [
+        50 + int(row) + int(event) % 50
+        for row, event in zip(*map(rows.column, ("fold", "event")), strict=True)
+    ]
+    np.testing.assert_allclose(found["estimate_heavy"], expected)
+    np.testing.assert_allclose(found["estimate_heavy_resolution"], 0.25)
+    assert applied.estimates(make_spec("xgboost"), cast(Any, Fake), tmp_path, rows, 1) == {}

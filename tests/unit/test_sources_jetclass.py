@@ -51,7 +51,11 @@ def jets(n=N, first=True, seed=1):
     found |= {"jet_pt": pt, "jet_eta": eta, "jet_energy": energy}
     found |= {name: rng.uniform(0.1, 1, n).astype("f4") for name in ("jet_phi", "jet_sdmass", "jet_tau1")}
     if not first:
-        return found | {"jet_label": rng.integers(0, len(JETCLASS_II), n).astype("i4")}
+        label = rng.integers(0, len(JETCLASS_II), n).astype("i4")
+        matched = rng.random(n) < 0.7
+        pt = np.where(matched, pt, 0).astype("f4")
+        generated = {"pt": pt, "eta": eta, "energy": 1.1 * energy, "sdmass": np.where(matched, 50, 0)}
+        return found | {"jet_label": label} | {f"genjet_{k}": v.astype("f4") for k, v in generated.items()}
     label = rng.integers(0, len(JETCLASS), n)
     return found | {f"label_{name}": label == place for place, name in enumerate(JETCLASS)}
 
@@ -121,6 +125,10 @@ def test_rows_are_those_of_a_loop(tmp_path, end, first):
         mass2 = energy**2 - (pt * math.cosh(eta)) ** 2
         assert row["jet_mass_gev"] == pytest.approx(math.sqrt(mass2), rel=1e-3)
         assert row["jet_softdrop_mass_gev"] == branches["jet_sdmass"][i]
+        if first:
+            assert not {name for name in rows.fields if "_gen_" in name}
+        else:
+            _check_generated(row, *(float(branches[f"genjet_{of}"][i]) for of in ("pt", "eta", "energy")))
         parts = [{name[5:]: branches[name][i][j] for name in branches if name.startswith("part_")}
                  for j in range(len(branches["part_px"][i]))]  # fmt: skip
         for prefix, own in (
@@ -132,6 +140,17 @@ def test_rows_are_those_of_a_loop(tmp_path, end, first):
             for name in expected[0] if own else ():
                 found = row[f"{prefix}_{name}"].to_list()
                 assert found == pytest.approx([e[name] for e in expected], rel=1e-5)
+
+
+def _check_generated(row, pt, eta, energy):
+    """NaN where the file says 0, of no generator jet."""
+    if pt == 0:
+        assert np.isnan(row["jet_gen_pt_gev"])
+        assert np.isnan(row["jet_gen_softdrop_mass_gev"])
+        return
+    assert (row["jet_gen_pt_gev"], row["jet_gen_softdrop_mass_gev"]) == (pt, 50)
+    mass2 = energy**2 - (pt * math.cosh(eta)) ** 2
+    assert row["jet_gen_mass_gev"] == pytest.approx(math.sqrt(mass2), rel=1e-3)
 
 
 def constituent(p):

@@ -179,13 +179,14 @@ def test_deepntuples_rows():
         "event_no": [7, 7, 8], "jet_no": [0, 1, 0], "jet_pt": [50.0, 20.0, 80.0], "jet_eta": [1.0, 1.0, 2.0],
         "isB": [0, 1, 0], "isC": [1, 0, 0], "isUDS": [0, 0, 0], "isG": [0, 0, 1],
         "Cpfcan_pt": [[1.0, 2.0], [3.0], []],
-        "sv_dxy": [[1.0], [], [4.0]], "sv_dxyerr": [[0.5], [], [2.0]],
+        "sv_dxy": [[1.0], [], [4.0]], "sv_dxyerr": [[0.5], [], [2.0]], "gen_pt": [45.0, 15.0, 0.0],
     }  # fmt: skip
     spec = SPEC.model_copy(update={"weights": "unit", "without": ("jet_id",)})
     rows, cutflow = deepntuples.rows({k: ak.Array(v) for k, v in arrays.items()}, spec, CUTS)
     assert rows["event"].to_list() == [7, 8]
     assert rows["flavour"].to_list() == [400, 0]
     assert rows["hadron_flavour"].to_list() == [4, 0]
+    np.testing.assert_array_equal(rows["jet_gen_pt_gev"], [45.0, np.nan])
     assert rows["cpf_pt_gev"].to_list() == [[1.0, 2.0], []]
     assert rows["sv_dxy_sig"].to_list() == [[2.0], [2.0]]
     assert [line.n for line in cutflow] == [3, 2, 2, 2]

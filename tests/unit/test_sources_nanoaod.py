@@ -105,6 +105,30 @@ def test_no_branch_too_many_is_read():
     assert read(split, "event") == key | particles | {"GenJet_pt"}
 
 
+@pytest.mark.parametrize(
+    ("obj", "jet", "index", "generated"),
+    [("ak4", "Jet", "genJetIdx", "GenJet"), ("ak8", "FatJet", "genJetAK8Idx", "GenJetAK8")],
+)
+def test_generator_jets_are_those_of_the_index(obj, jet, index, generated):
+    """Counted within the event; an index of none, or beyond them, gives no number of another event's."""
+    given = {name.replace("Jet_", f"{jet}_", 1): values for name, values in events().items()}
+    more = {
+        f"{jet}_{index}": ak.Array([[1, 0, -1], [2], [0, 1]]),
+        f"{generated}_pt": ak.Array([[50.0, 33.0], [41.0, 12.0], [60.0]]),
+        f"{generated}_mass": ak.Array([[5.0, 3.0], [4.0, 1.0], [6.0]]),
+    }
+    given |= more
+    assert {"jet_gen_pt_gev", "jet_gen_mass_gev"} <= nanoaod.gives(set(given), obj)
+    assert set(nanoaod.branches(set(given), obj)) >= set(more)
+    rows, _ = nanoaod.rows(given, SPEC.model_copy(update={"object": obj}), CUTS)
+    np.testing.assert_array_equal(rows["jet_gen_pt_gev"], np.array([33, np.nan, np.nan], "f4"))
+    np.testing.assert_array_equal(rows["jet_gen_mass_gev"], np.array([3, np.nan, np.nan], "f4"))
+    less = {name: values for name, values in given.items() if name != f"{jet}_{index}"}
+    assert not {name for name in nanoaod.gives(set(less), obj) if "_gen_" in name}
+    rows, _ = nanoaod.rows(less, SPEC.model_copy(update={"object": obj}), CUTS)
+    assert "jet_gen_pt_gev" not in rows.fields
+
+
 def test_codes_of_stored_scores():
     """Below -900 a number is a code; that at the limit, and -1, are scores."""
     scores = [[-900.0, 0.0, -901.0], [-1.0], [0.0, 0.0]]

@@ -55,7 +55,7 @@ OF_RUN = (stages.resolution, stages.verdict)
 
 @pytest.fixture(scope="module")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's configuration, two datasets of a file each, a class, a scanned tagger, an ensemble.
+    """The demo's configuration, two datasets of a file each, a class, a scan, an ensemble, a regression.
 
     A tagger of it is trained without some inputs, another one with several weights of a loss.
     """
@@ -86,6 +86,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     set_value(found / "config.yaml", "taggers.averaged", "scanned_jets")
     set_value(found / "config.yaml", "samples.scanned_jets", {"datasets": ["ttbar"]})
     set_value(found / "config.yaml", "taggers.scanned", "scanned_jets")
+    set_value(found / "config.yaml", "taggers.b_energy", "scanned_jets")
     weighed = {"loss": "mass", "weights": [0, 3], "seeds": 2}
     set_value(found / "taggers/deep_double_b_mass_independent.yaml", "loss_scan", weighed)
     set_value(found / "config.yaml", "taggers.deep_double_b_mass_independent", "fat_jets")

@@ -22,14 +22,15 @@ from .conftest import ROOT, copy_project
 pytestmark = pytest.mark.workflow
 # Followed elsewhere: test_stacking, test_stages (a key, a column for plots), test_models (an engine),
 # test_scans, test_ensembles, test_ablating, test_loss_scanning, test_closure, test_onnx_files,
-# test_onnx_taggers, test_table_backend, test_start_from, test_stored, tests/benchmarks, tests/cluster.
+# test_onnx_taggers, test_table_backend, test_start_from, test_stored, test_losses, test_plots_response,
+# tests/benchmarks, tests/cluster.
 OTHERS = {
     "A tagger of taggers", "A column that only plots or a decorrelation read", "A backend",
     "A key of the configuration", "A benchmark", "A batch system", "An engine of Keras",
     "A scan", "An ensemble", "An ablation", "Other weights of a loss", "A gate of the closure test",
     "A public model as a reweighter", "Weights of another tool", "A feature as a tagger",
     "A public model as a tagger",
-    "A network that starts from another",
+    "A network that starts from another", "A regression",
 }  # fmt: skip
 
 

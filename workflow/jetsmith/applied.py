@@ -8,6 +8,7 @@ import numpy as np
 from jetsmith import io, members, metrics, signs
 from jetsmith.classifiers import Backend, find_backend
 from jetsmith.errors import InputError
+from jetsmith.estimates import estimated, named
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.packed import arrays
@@ -72,6 +73,22 @@ def probabilities(
 ) -> list[FloatArray]:
     """Class probabilities by each member of a model, or by it alone, shape (N, C) each, float32."""
     return [_of_one(spec, backend, folder, rows, threads) for folder in members.folders(model)]
+
+
+def estimates(
+    spec: RecipeSpec, backend: Backend, model: Path, rows: Rows, threads: int
+) -> dict[str, FloatArray]:
+    """Numbers that a network estimates, by name in score files, (N,) each; of members their means."""
+    found: dict[str, FloatArray] = {}
+    for output, options in estimated(spec).items():
+        width, each = options.of[1], []
+        for folder in members.folders(model):
+            values = np.full((len(rows), width), np.nan, np.float32)
+            for part, which in by_folder(spec, folder, rows):
+                values[which] = backend.estimate(spec, part, rows[which], threads, output, width)
+            each.append(values)
+        found |= named(output, options, members.mean(each))
+    return found
 
 
 def discriminant(spec: RecipeSpec, model: Path, rows: Rows, of: DiscriminantSpec, threads: int) -> FloatArray:

@@ -28,9 +28,10 @@ from jetsmith.errors import InputError
 
 FORMAT = 1
 MODEL, INPUTS, REFERENCE, CHECKSUMS = "model.onnx", "inputs.json", "reference.npz", "SHA256SUMS"
-PROBABILITIES, DISCRIMINANTS = "probabilities", "discriminants"
+PROBABILITIES, DISCRIMINANTS, ESTIMATES = "probabilities", "discriminants", "estimates"
 RATIO, WEIGHT, UP, DOWN, OUTSIDE = "ratio", "weight", "weight_up", "weight_down", "outside"
 TOLERANCE = 1e-5  # of reference scores on another machine
+TOLERANCE_OF_ESTIMATES = 1e-4  # likewise, above 1 relative
 NEAREST = "nearest"  # in inputs.json: whether the model looks for nearest neighbours
 N_BESIDE = 64  # inputs beside a jet's own that are tried
 
@@ -100,6 +101,7 @@ class Bundle(Loaded):
 
     Attributes:
         discriminants: Names of the discriminants.
+        estimates: Names of what it estimates beside the classes; of most none.
     """
 
     KIND = "tagger"
@@ -108,6 +110,7 @@ class Bundle(Loaded):
         """See `Loaded`."""
         super().__init__(folder, threads)
         self.discriminants: tuple[str, ...] = tuple(self.about["discriminants"])
+        self.estimates: tuple[str, ...] = tuple(self.about.get(ESTIMATES, ()))
 
     def __call__(self, jets: Any) -> dict[str, Array]:
         """Scores of jets, one or a million.
@@ -118,15 +121,16 @@ class Bundle(Loaded):
                 infinity are what is missing.
 
         Returns:
-            `p_<class>` of each class and each discriminant by its name, shape (N,), float32.
+            `p_<class>` of each class, each discriminant and each estimate by its name, shape (N,), float32.
 
         Raises:
             InputError: An input is missing, has no value where it needs one, lists or groups differ in
                 length, or values are far from all that the training saw, as in another unit.
         """
-        probabilities, discriminants = self.score(read(self.groups, jets))
-        found = {f"p_{name}": probabilities[:, i] for i, name in enumerate(self.classes)}
-        return found | {name: discriminants[:, i] for i, name in enumerate(self.discriminants)}
+        outputs = self.outputs(read(self.groups, jets))
+        names = {PROBABILITIES: [f"p_{name}" for name in self.classes], DISCRIMINANTS: self.discriminants}
+        names |= {ESTIMATES: self.estimates} if self.estimates else {}
+        return {name: outputs[of][:, i] for of, named in names.items() for i, name in enumerate(named)}
 
     def score(self, given: Mapping[str, Values]) -> tuple[Array, Array]:
         """Probabilities (N, C) and discriminants (N, D), float32, of what `read` found."""
@@ -148,7 +152,19 @@ class Bundle(Loaded):
                 f"{self.folder}: {bad.sum():,} of {len(off):,} reference jets get scores that are off by "
                 f"up to {off[bad].max():.1e}"
             )
+        self._check_estimates()
         return float(off.max(initial=0.0))
+
+    def _check_estimates(self) -> None:
+        if not self.estimates or self.about.get(NEAREST):  # jets of two answers: see `turns`
+            return
+        given, expected = reference(self.folder / REFERENCE, self.groups, (ESTIMATES,))
+        wanted = expected[ESTIMATES]
+        off = np.abs(self.outputs(given)[ESTIMATES] - wanted) / np.maximum(np.abs(wanted), 1)
+        if not (off <= TOLERANCE_OF_ESTIMATES).all():
+            raise InputError(
+                f"{self.folder}: reference jets get estimates that are off by up to {off.max():.1e}"
+            )
 
     def turns(self, given: Mapping[str, Values], expected: Array, tolerance: float) -> Array:
         """Which jets would get what is expected, were the last bits of their inputs others; (N,).

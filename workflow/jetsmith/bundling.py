@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import onnx
 
-from jetsmith import io, members, metrics, plugs
-from jetsmith.bundle import DISCRIMINANTS, FORMAT, INPUTS, MODEL, NEAREST, PROBABILITIES, Bundle
+from jetsmith import applied, estimates, io, members, metrics, plugs
+from jetsmith.bundle import DISCRIMINANTS, ESTIMATES, FORMAT, INPUTS, MODEL, NEAREST, PROBABILITIES, Bundle
 from jetsmith.bundle_inputs import Group, Values, beside, n_jets, some
 from jetsmith.bundles import Writer, _card, _jets
 from jetsmith.bundles._files import N_MADE_UP, N_REFERENCE, SEED, seen, write_checksums, write_reference
@@ -76,11 +76,12 @@ def bundle(
     n_real = n_jets(jets)
     tried = _jets.joined(jets, _jets.made_up(jets, groups, N_MADE_UP, SEED))
     expected = predicted(spec, model, tried, groups, threads)
+    estimated = predicted_estimates(spec, model, tried, groups, threads)
     with io.atomic_directory(output) as folder:
-        write_files(folder, spec, discriminants, groups, model, jets, expected[:n_real])
+        write_files(folder, spec, discriminants, groups, model, jets, expected[:n_real], estimated[:n_real])
         for path in calibrations:
             shutil.copyfile(path, _made(folder / "working_points" / Path(path).name))
-        agreement = compare(folder, spec, discriminants, tried, expected)
+        agreement = compare(folder, spec, discriminants, tried, expected, estimated)
         card = _card.text(
             spec=spec,
             groups=groups,
@@ -103,8 +104,9 @@ def write_files(
     model: Path,
     jets: Mapping[str, Values],
     expected: FloatArray,
+    estimated: FloatArray | None = None,
 ) -> None:
-    """What a reader needs: the graph, inputs.json, jets of reference with their probabilities, checksums."""
+    """What a reader needs: the graph, inputs.json, jets of reference with what they get, checksums."""
     folder.mkdir(exist_ok=True)
     graph = _graph(spec, discriminants, groups, model, folder)
     onnx.save(graph, folder / MODEL)
@@ -112,7 +114,9 @@ def write_files(
     content = about(spec, discriminants, groups) | {NEAREST: nearest}
     io.write_json(folder / INPUTS, content, checksum=False)
     judged = judgements(discriminants, spec.class_names, expected)
-    write_reference(folder, jets, {PROBABILITIES: expected, DISCRIMINANTS: judged})
+    outputs = {PROBABILITIES: expected, DISCRIMINANTS: judged}
+    outputs |= {} if estimated is None or not estimated.shape[1] else {ESTIMATES: estimated}
+    write_reference(folder, jets, outputs)
     write_checksums(folder)
 
 
@@ -134,6 +138,7 @@ def compare(
     discriminants: Sequence[DiscriminantSpec],
     jets: Mapping[str, Values],
     expected: FloatArray,
+    estimated: FloatArray | None = None,
 ) -> Agreement:
     """How a bundle agrees with its trained model.
 
@@ -143,11 +148,13 @@ def compare(
         discriminants: Its discriminants, which are compared with those of the bundle's probabilities.
         jets: What is scored.
         expected: The model's probabilities, (N, C).
+        estimated: What it estimates beside them, (N, E), to be compared, too.
 
     Raises:
         InputError: It is larger than 1e-6, and than the last bits of the jet's inputs explain, of any jet:
             by up to 1e-5, or by more where neighbours are looked for and these bits turn the bundle's answer
-            into the model's to 1e-6 (`Bundle.turns`). Or a discriminant is another.
+            into the model's to 1e-6 (`Bundle.turns`). Or a discriminant is another, or an estimate: by more
+            than 1e-5, of numbers above 1 relative, and than those last bits explain.
     """
     bundled = Bundle(folder)
     found, judged = bundled.score(jets)
@@ -170,7 +177,30 @@ def compare(
         raise InputError(
             f"{spec.name}: no bundle is written: its discriminants are not those of its probabilities"
         )
+    if estimated is not None and estimated.shape[1]:
+        _compare_estimates(bundled, spec, some(jets, ~turned), estimated[~turned])
     return Agreement(float(off[~turned].max(initial=0.0)), int(turned.sum()))
+
+
+def _compare_estimates(
+    bundled: Bundle, spec: RecipeSpec, jets: Mapping[str, Values], expected: FloatArray
+) -> None:
+    size = np.maximum(np.abs(expected), 1)
+    found = bundled.outputs(jets)[ESTIMATES]
+    off = np.abs(found - expected) / size
+    bad = ~(off <= AT_MOST)  # NaN is none, either
+    if bad.any():
+        rng, moved = np.random.default_rng(SEED), np.zeros_like(off)
+        for _ in range(4):
+            moved = np.fmax(moved, np.abs(bundled.outputs(beside(jets, rng))[ESTIMATES] - found) / size)
+        bad &= ~(off <= LAST_BITS * moved)
+    if bad.any():
+        jet, which = np.unravel_index(np.argmax(np.where(bad, np.nan_to_num(off, nan=np.inf), -1)), off.shape)
+        raise InputError(
+            f"{spec.name}: no bundle is written: of {len(off):,} jets {int(bad.any(axis=1).sum()):,} get "
+            f"estimates that differ from those of the model; jet {jet} gets {found[jet, which]} for "
+            f"{expected[jet, which]} ({bundled.estimates[which]})"
+        )
 
 
 def _last_bits(bundled: Bundle, jets: Mapping[str, Values], found: FloatArray) -> FloatArray:
@@ -188,6 +218,15 @@ def predicted(
     rows = Rows.select(spec.inputs, [_jets.packed(jets, groups)])
     backend = find_backend(spec.backend)
     return members.mean([backend.predict(spec, one, rows, threads) for one in members.folders(model)])
+
+
+def predicted_estimates(
+    spec: RecipeSpec, model: Path, jets: Mapping[str, Values], groups: Sequence[Group], threads: int
+) -> FloatArray:
+    """What the trained model estimates beside the classes, (N, E), float32; likewise."""
+    rows = Rows.select(spec.inputs, [_jets.packed(jets, groups)])
+    found = applied.estimates(spec, find_backend(spec.backend), model, rows, threads)
+    return np.stack([*found.values()], axis=-1) if found else np.zeros((len(rows), 0), np.float32)
 
 
 def judgements(
@@ -210,6 +249,7 @@ def about(
         "classes": list(spec.class_names),
         "discriminants": {d.name: d.model_dump(mode="json", exclude={"name"}) for d in discriminants},
         "groups": [asdict(group) for group in groups],
+        **({ESTIMATES: names} if (names := estimates.names(spec)) else {}),
     }
 
 
@@ -228,10 +268,17 @@ def _graph(
         writer.write(graph, spec, one, prepared, folder if len(each) == 1 else folder / one.name)
         for one in each
     ]
-    probabilities = _mean(graph, written)
+    probabilities = _mean(graph, [one["classes"] for one in written])
     graph.output(PROBABILITIES, probabilities, ["N", len(spec.classes)])
     judged = _discriminants(graph, discriminants, spec.class_names, probabilities)
     graph.output(DISCRIMINANTS, judged, ["N", len(discriminants)])
+    numbers = [
+        name
+        for output, options in estimates.estimated(spec).items()
+        for name in estimate_columns(graph, [one[output] for one in written], options.of[1])
+    ]
+    if numbers:
+        graph.output(ESTIMATES, graph.node("Concat", *numbers, axis=-1), ["N", len(numbers)])
     notes = {"classes": spec.class_names, "discriminants": [d.name for d in discriminants]}
     return graph.finished(spec.name, {key: json.dumps(value) for key, value in notes.items()})
 
@@ -245,6 +292,17 @@ def _mean(graph: Graph, probabilities: Sequence[str]) -> str:
     # onnxruntime has no Mean of doubles.
     mean = graph.node("Div", total, graph.constant(len(doubles), np.float64))
     return graph.node("Cast", mean, to=onnx.TensorProto.FLOAT)
+
+
+def estimate_columns(graph: Graph, each: Sequence[str], width: int) -> list[str]:
+    """As `estimates.named`, of the mean of members; (N, width) -> (N, 1) each."""
+    mean = _mean(graph, each)
+    if width == 1:
+        return [mean]
+    parts = graph.split(mean, [1] * width)
+    estimate, low, high = parts
+    half = graph.node("Mul", graph.node("Abs", graph.node("Sub", high, low)), graph.constant(0.5))
+    return [estimate, half]
 
 
 def _discriminants(

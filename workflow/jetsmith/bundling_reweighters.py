@@ -303,7 +303,7 @@ def _graph(
         logits = [
             _weights.log_odds(
                 graph,
-                writer.write(graph, learned, one, prepared, _beside(folder, model, one)),
+                writer.write(graph, learned, one, prepared, _beside(folder, model, one))["classes"],
                 signs.are_classes(spec),
             )
             for one in of_fold

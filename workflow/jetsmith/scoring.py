@@ -7,7 +7,7 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 
-from jetsmith import applied, columns, io, members, parametrised, provenance, ratios, scored
+from jetsmith import applied, columns, estimates, io, members, parametrised, provenance, ratios, scored, sides
 from jetsmith.classifiers import Backend, find_backend
 from jetsmith.classifiers.stored import Stored
 from jetsmith.configuration import stored_checks
@@ -15,6 +15,7 @@ from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.packed import arrays
+from jetsmith.packed.arrays import Packed
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import RecipeSpec, TruthSpec
 
@@ -31,7 +32,8 @@ def score(
 ) -> None:
     """Write the scores of all four splits, a row each; `jetsmith.scored` says what they mean without a score.
 
-    Those of an ensemble are the mean of its members' probabilities, which stand beside it.
+    Those of an ensemble are the mean of its members' probabilities, which stand beside it. What a network
+    estimates beside the classes has columns of its own (`jetsmith.estimates`).
 
     With folds, a row is scored by the model that did not see its fold, and every row outside the
     calibration split counts as `test`.
@@ -73,6 +75,7 @@ def score(
         table |= {members.column(k, name): values.astype(np.float32) for name, values in of_member}
     if found.raw is not None:
         table[scored.RAW] = found.raw
+    table |= _estimates(spec, backend, model, parts, rows, threads)
     for name, point in (at or {}).items():
         moved = parametrised.at(spec, rows, point)
         table |= _log_odds(spec, backend, model, moved, threads, name)
@@ -123,6 +126,19 @@ def _scores(
             "train it again"
         )
     return _Scores(probabilities, None, has_score, ~everywhere, each if len(each) > 1 else ())
+
+
+def _estimates(
+    spec: RecipeSpec, backend: Backend, model: Path, parts: Sequence[Packed], rows: Rows, threads: int
+) -> dict[str, FloatArray]:
+    """What the network estimates of rows, and the side columns that it was to learn."""
+    of = estimates.estimated(spec)
+    if not of:
+        return {}
+    found = applied.estimates(spec, backend, model, rows, threads)
+    beside = sides.of_rows(spec, parts, [np.ones(len(part), bool) for part in parts])
+    read = dict.fromkeys(name for options in of.values() for name in options.columns())
+    return found | {estimates.side(name): beside[name] for name in read}
 
 
 def _log_odds(

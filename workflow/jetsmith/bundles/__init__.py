@@ -18,7 +18,7 @@ class Writer(Protocol):
 
     def write(
         self, graph: "Graph", spec: RecipeSpec, model: Path, groups: "dict[str, Prepared]", folder: Path
-    ) -> str:
+    ) -> dict[str, str]:
         """Add the nodes of a trained model.
 
         Args:
@@ -29,7 +29,8 @@ class Writer(Protocol):
             folder: Of the bundle, for files that go beside the graph; it need not exist.
 
         Returns:
-            Name of the probabilities, (N, C).
+            By output: of `classes` the name of the probabilities, (N, C), of others what a network estimates
+            beside them, (N, width) each.
 
         Raises:
             InputError: The model has a layer that nobody has written down; it is named.

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from jetsmith import members
+from jetsmith import estimates, members
 from jetsmith.bundle_inputs import Group
 from jetsmith.specs.classifiers import RecipeSpec
 
@@ -59,7 +59,8 @@ def text(
         n_turned: Jets beside, whose nearest neighbours rounding decides on.
     """
     sections = {
-        f"# {spec.name}": f"A tagger of {spec.object} jets: {', '.join(spec.class_names)}.",
+        f"# {spec.name}": f"A tagger of {spec.object} jets: {', '.join(spec.class_names)}."
+        + _estimates(spec),
         "## Reading it": READING.format(name=spec.name),
         "## What it is for, and what not": PURPOSE,
         "## Figures": "\n\n".join(map(_figures, numbers)) or "None: it was not judged.",
@@ -78,6 +79,22 @@ def text(
         ),
     }
     return "\n\n".join(f"{head}\n\n{body.strip()}" for head, body in sections.items()) + "\n"
+
+
+def _estimates(spec: RecipeSpec) -> str:
+    """What it gives beside the classes, in what; nothing of most taggers."""
+    said = []
+    for output, options in estimates.estimated(spec).items():
+        what = f"{options.column} / {options.over}" if options.over else options.column
+        rows = f", learned from {', '.join(options.classes)}" if options.classes else ""
+        said.append(f"It also estimates {what} (`{estimates.column(output)}`){rows}")
+        if options.quantiles:
+            low, high = options.quantiles
+            said[-1] += (
+                f", and as its resolution (`{estimates.resolution(output)}`) half the distance of the "
+                f"quantiles {low:g} and {high:g}"
+            )
+    return "".join(f" {sentence}." for sentence in said)
 
 
 def training(spec: RecipeSpec, trained: Mapping[str, Any], datasets: Sequence[str], n_rows: str) -> str:

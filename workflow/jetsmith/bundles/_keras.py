@@ -1,4 +1,4 @@
-"""What the writer `keras` does: it walks from the output `classes` back to the inputs.
+"""What the writer `keras` does: it walks from the outputs that scores have back to the inputs.
 
 A tensor carries the affine map that is still to be applied to its last axis, so that standardisation and
 batch normalisation end in the matrix of the layer behind them.
@@ -18,20 +18,21 @@ from jetsmith.bundles._graph import Graph
 from jetsmith.bundles._inputs import Joined, Prepared
 from jetsmith.bundles._tensor import Tensor, folded
 from jetsmith.errors import InputError
+from jetsmith.estimates import estimated
 from jetsmith.io import FloatArray
 from jetsmith.specs.classifiers import RecipeSpec
 
 MASK = "_mask"  # suffix of the masks among a network's inputs
 
 
-def write(graph: Graph, spec: RecipeSpec, model: Path, groups: dict[str, Prepared]) -> str:
+def write(graph: Graph, spec: RecipeSpec, model: Path, groups: dict[str, Prepared]) -> dict[str, str]:
     """See `bundles.Writer`."""
     os.environ.setdefault("KERAS_BACKEND", spec.engine)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from jetsmith.models._saved import load
 
-    network = load(model)
-    return Walk(graph, groups).plain(network.output["classes"])
+    network, walk = load(model), Walk(graph, groups)
+    return {name: walk.plain(network.output[name]) for name in ("classes", *estimated(spec))}
 
 
 class Walk:

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from jetsmith.bundles._inputs import Prepared
 
 
-def write(graph: "Graph", spec: RecipeSpec, model: Path, groups: "dict[str, Prepared]", folder: Path) -> str:
+def write(
+    graph: "Graph", spec: RecipeSpec, model: Path, groups: "dict[str, Prepared]", folder: Path
+) -> dict[str, str]:
     """See `_keras.write`."""
     from jetsmith.bundles import _keras
 

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from jetsmith.bundles._inputs import Prepared
 
 
-def write(graph: "Graph", spec: RecipeSpec, model: Path, groups: "dict[str, Prepared]", folder: Path) -> str:
+def write(
+    graph: "Graph", spec: RecipeSpec, model: Path, groups: "dict[str, Prepared]", folder: Path
+) -> dict[str, str]:
     """See `bundles.Writer`. Left is where x <= threshold, in double precision, as are the sums."""
     import numpy as np
     import skops.io
@@ -37,4 +39,4 @@ def write(graph: "Graph", spec: RecipeSpec, model: Path, groups: "dict[str, Prep
     base = np.asarray(classifier._baseline_prediction, np.float64).reshape(-1)
     x = graph.node("Cast", side_by_side(graph, groups), to=TensorProto.DOUBLE)
     margins = forest.write(graph, x, base, double=True)
-    return probabilities(graph, margins, len(base), first_is_positive=False)
+    return {"classes": probabilities(graph, margins, len(base), first_is_positive=False)}

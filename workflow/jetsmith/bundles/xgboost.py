@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 BESIDE = "xgboost.json"
 
 
-def write(graph: "Graph", spec: RecipeSpec, model: Path, groups: "dict[str, Prepared]", folder: Path) -> str:
+def write(
+    graph: "Graph", spec: RecipeSpec, model: Path, groups: "dict[str, Prepared]", folder: Path
+) -> dict[str, str]:
     """See `bundles.Writer`. Left is where x < threshold, in float32 on both sides."""
     import numpy as np
 
@@ -49,4 +51,4 @@ def write(graph: "Graph", spec: RecipeSpec, model: Path, groups: "dict[str, Prep
             leaf=numbers,
         )
     margins = forest.write(graph, side_by_side(graph, groups), base)
-    return probabilities(graph, margins, n_targets, first_is_positive=False)
+    return {"classes": probabilities(graph, margins, n_targets, first_is_positive=False)}

@@ -146,6 +146,11 @@ class Backend(Protocol):
     def predict(self, spec: RecipeSpec, model: Path, rows: "Rows", threads: int) -> "FloatArray":
         """Class probabilities, shape (N, C), float32; a row of NaN where the file, or a ratio, has none."""
 
+    def estimate(
+        self, spec: RecipeSpec, model: Path, rows: "Rows", threads: int, output: str, width: int
+    ) -> "FloatArray":
+        """Numbers that a network estimates of rows, (N, width), float32; only where `MODELS` is True."""
+
     def read(self, spec: RecipeSpec, rows: "Rows") -> "Stored":
         """What the file says of each row; only where `TRAINS` is False."""
 

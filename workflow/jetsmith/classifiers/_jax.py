@@ -54,8 +54,10 @@ class Runs:
         loss: Callable[[dict[str, Tensor], Data, Tensor], Tensor] | None = None,
         optimizer: Any = None,
         devices: int = 1,
+        output: str = CLASSES,
     ) -> None:
         self._network, self._inputs, self._loss, self._optimizer = network, inputs, loss, optimizer
+        self._output = output
         mesh = Mesh(np.array(jax.devices()[:devices]), "rows")
         self._everywhere, self._shared = NamedSharding(mesh, Spec()), NamedSharding(mesh, Spec(None, "rows"))
         self._names = [tensor.name for tensor in network.inputs]
@@ -96,9 +98,9 @@ class Runs:
         """The loss of each batch, shape (batches,)."""
         return self._call(self._loss_of, data, order, size)
 
-    def classes(self, data: Data, order: IntArray, size: int) -> FloatArray:
-        """The output `classes` of each row, shape (n, C)."""
-        return self._call(self._classes, data, order, size)
+    def predict(self, data: Data, order: IntArray, size: int) -> FloatArray:
+        """The output that is asked for, of each row, shape (n, width)."""
+        return self._call(self._predicted, data, order, size)
 
     def _call(
         self, work: Callable[[State, Data, Tensor], Any], data: Data, order: IntArray, size: int
@@ -175,8 +177,8 @@ class Runs:
         found, _ = self._outputs(state[0], state[1], data, which, training=False)
         return state, self._loss(found, data, which)[None]
 
-    def _classes(self, state: State, data: Data, which: Tensor) -> tuple[State, Tensor]:
-        return state, self._outputs(state[0], state[1], data, which, training=False)[0][CLASSES]
+    def _predicted(self, state: State, data: Data, which: Tensor) -> tuple[State, Tensor]:
+        return state, self._outputs(state[0], state[1], data, which, training=False)[0][self._output]
 
 
 def slots(count: Tensor, length: int) -> Tensor:

@@ -296,19 +296,36 @@ def predict(spec: RecipeSpec, model: Path, rows: Rows, threads: int) -> FloatArr
     Raises:
         InputError: The network gives a probability that is not finite, or is of another number of classes.
     """
+    return _output(spec, model, rows, threads, CLASSES, len(spec.classes))
+
+
+def estimate(spec: RecipeSpec, model: Path, rows: Rows, threads: int, output: str, width: int) -> FloatArray:
+    """An output of so many numbers of each row, shape (N, width), float32.
+
+    Raises:
+        InputError: The network has no such output, or gives a number that is not finite.
+    """
+    return _output(spec, model, rows, threads, output, width)
+
+
+def _output(spec: RecipeSpec, model: Path, rows: Rows, threads: int, output: str, width: int) -> FloatArray:
+    """What the network gives of each row by this name, shape (N, width)."""
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     engine = engine_of(spec, threads)
     from jetsmith.models._saved import load
 
     network = load(model)
     require_classes(model, network.output[CLASSES].shape[-1], spec)
-    runs = engine.Runs(network, spec.inputs)
+    if output not in network.output or network.output[output].shape[-1] != width:
+        raise InputError(f"{model}: the network has no output `{output}` of {width} numbers; train it again")
+    runs = engine.Runs(network, spec.inputs, output=output)
     feed = Feed(rows, PREDICT_ROWS, runs.upload, room=0)
-    out = np.empty((len(rows), len(spec.classes)), np.float32)
+    out = np.empty((len(rows), width), np.float32)
     progress = Progress(f"score {spec.name}", len(rows), "rows")
     for window, data in feed(range(len(feed.slices))):
-        out[window] = runs.classes(data, np.arange(window.stop - window.start), PREDICT_ROWS)
+        out[window] = runs.predict(data, np.arange(window.stop - window.start), PREDICT_ROWS)
         progress.update(window.stop)
     if not np.isfinite(out).all():
-        raise InputError(f"{model}: the network gives probabilities that are not finite; train it again")
+        what = "probabilities" if output == CLASSES else f"numbers `{output}`"
+        raise InputError(f"{model}: the network gives {what} that are not finite; train it again")
     return out

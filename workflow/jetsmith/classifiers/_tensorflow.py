@@ -53,6 +53,7 @@ class Runs:
         loss: Of outputs, window and rows a scalar; where it trains or is evaluated.
         optimizer: Where it trains.
         devices: One here.
+        output: What `predict` gives.
     """
 
     def __init__(
@@ -62,9 +63,11 @@ class Runs:
         loss: Callable[[dict[str, Tensor], Data, Tensor], Tensor] | None = None,
         optimizer: Any = None,
         devices: int = 1,
+        output: str = CLASSES,
     ) -> None:
         assert devices == 1
         self._network, self._inputs, self._loss, self._optimizer = network, inputs, loss, optimizer
+        self._output = output
         self._names = [tensor.name for tensor in network.inputs]
         self._compiled: dict[Any, Any] = {}
 
@@ -80,9 +83,10 @@ class Runs:
         """The loss of each batch, shape (batches,)."""
         return self._call(self._loss_of, (), data, order, size)
 
-    def classes(self, data: Data, order: IntArray, size: int) -> FloatArray:
-        """The output `classes` of each row, shape (n, C)."""
-        return self._call(self._classes, (None, self._network.output[CLASSES].shape[-1]), data, order, size)
+    def predict(self, data: Data, order: IntArray, size: int) -> FloatArray:
+        """The output that is asked for, of each row, shape (n, width)."""
+        width = self._network.output[self._output].shape[-1]
+        return self._call(self._predicted, (None, width), data, order, size)
 
     def _call(
         self,
@@ -135,8 +139,8 @@ class Runs:
         assert self._loss is not None
         return self._loss(self._outputs(data, which, training=False), data, which)
 
-    def _classes(self, data: Data, which: Tensor) -> Tensor:
-        return self._outputs(data, which, training=False)[CLASSES]
+    def _predicted(self, data: Data, which: Tensor) -> Tensor:
+        return self._outputs(data, which, training=False)[self._output]
 
 
 def slots(count: Tensor, length: int) -> Tensor:

@@ -33,3 +33,12 @@ def predict(spec: RecipeSpec, model: Path, rows: "Rows", threads: int) -> "Float
     from jetsmith.classifiers import _keras
 
     return _keras.predict(spec, model, rows, threads)
+
+
+def estimate(
+    spec: RecipeSpec, model: Path, rows: "Rows", threads: int, output: str, width: int
+) -> "FloatArray":
+    """See `_keras.estimate`."""
+    from jetsmith.classifiers import _keras
+
+    return _keras.estimate(spec, model, rows, threads, output, width)

@@ -55,7 +55,11 @@ TRUTH: dict[str, tuple[int, ...]] = {
 # Origins of tracks (column `cpf_truth_origin`), as in ATL-PHYS-PUB-2022-027; `other`: of taus, strange
 # hadrons, conversions and other secondary interactions and decays.
 ORIGINS = ("pile_up", "fake", "primary", "from_b", "from_b_to_c", "from_c", "other")
-TOLD = ("cpf_truth_origin", "cpf_truth_vertex")  # of constituents; no network sees it
+# What the simulation alone knows: losses read it, and no network sees it.
+TOLD = (
+    *("cpf_truth_origin", "cpf_truth_vertex"),
+    *("jet_gen_pt_gev", "jet_gen_mass_gev", "jet_gen_softdrop_mass_gev"),
+)
 
 # Pile-up and unmatched jets: without a tagger that asks for them they are neither trained on nor counted.
 LEFT_OUT_TRUTH = (999,)

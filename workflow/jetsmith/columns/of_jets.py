@@ -21,6 +21,9 @@ JET = {
     "jet_tau1": flat("", "1-subjettiness (ak8)"),
     "jet_tau2": flat("", "2-subjettiness (ak8)"),
     "jet_tau3": flat("", "3-subjettiness (ak8)"),
+    "jet_gen_pt_gev": flat("GeV", "transverse momentum of the matched generator jet; NaN for none"),
+    "jet_gen_mass_gev": flat("GeV", "its mass, of the whole jet: nothing groomed away"),
+    "jet_gen_softdrop_mass_gev": flat("GeV", "its soft-drop mass (ak8)"),
 }
 
 SUBJETS = {  # of AK8 jets, two or fewer, the harder first

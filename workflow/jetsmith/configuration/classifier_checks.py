@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from jetsmith import columns, plugs
+from jetsmith import columns, estimates, plugs
 from jetsmith.classifiers import Backend
 from jetsmith.columns.labels import FIRST
 from jetsmith.configuration.checks import edges
@@ -154,6 +154,8 @@ def _losses(spec: ClassifierSpec) -> Iterator[str]:
             used.append(name)
             if name not in side:
                 yield f"losses.{output}.options: no feature `{name}` in `side`{hint(name, side)}"
+    for name in twice(estimates.names(spec)):
+        yield f"losses: two outputs are `{name}` in scores; give one of them another name"
     for name in side:
         if name not in used:
             yield f"side: no loss reads `{name}`; leave it out"

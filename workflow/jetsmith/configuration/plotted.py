@@ -6,8 +6,9 @@ from typing import Any
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.described import compared, described
 from jetsmith.configuration.subjects import contrasts, traded, with_loss_scan
+from jetsmith.estimates import estimated
 from jetsmith.plots import PLOTS
-from jetsmith.specs.classifiers import ClassifierSpec, TrainedSpec
+from jetsmith.specs.classifiers import ClassifierSpec, EstimateSpec, TrainedSpec
 from jetsmith.strict import seen_as
 
 PLOTTED: dict[str, Callable[[Configuration, ClassifierSpec], Any]] = {
@@ -43,9 +44,12 @@ def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
     if about.of == "traded":
         shown = traded(run, subject[0])[subject[1]]
         return {"specs": [seen_as(ClassifierSpec, spec) for spec in shown], "sample": subject[0]} | style
-    if about.of in ("trained", "scanned", "headed", "explained", "ablated"):
+    if about.of == "estimated":
         shown = [run.classifiers[subject[0]]]
-        who: dict[str, Any] = {"trained": shown[0].model_dump(include=set(TrainedSpec.model_fields))}
+        who: dict[str, Any] = {"estimate": _estimate(run, shown[0], subject[1]).model_dump(mode="json")}
+    elif about.of in ("trained", "scanned", "headed", "explained", "ablated"):
+        shown = [run.classifiers[subject[0]]]
+        who = {"trained": shown[0].model_dump(include=set(TrainedSpec.model_fields))}
     elif about.of == "contrast":
         sample, contrast = subject
         _, background, shown = contrasts(run, sample)[contrast]
@@ -56,3 +60,19 @@ def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
         shown = [known[subject[0]]]
         who = {"spec": seen_as(ClassifierSpec, shown[0])}
     return who | style | {key: PLOTTED[key](run, shown[0]) for key in about.gets}
+
+
+def _estimate(run: Configuration, spec: ClassifierSpec, output: str) -> EstimateSpec:
+    """What is estimated, by its loss; with the label of the column and the classes that are learned from."""
+    options = estimated(spec)[output]
+    groups = [run.groups[inputs.group] for inputs in spec.side if options.column in inputs.features]
+    return EstimateSpec(
+        **spec.model_dump(include=set(TrainedSpec.model_fields)),
+        sample=spec.sample,
+        output=output,
+        column=options.column,
+        over=options.over,
+        quantiles=options.quantiles,
+        label=groups[0].features[options.column].label,
+        classes=tuple(c for c in spec.classes if not options.classes or c.name in options.classes),
+    )

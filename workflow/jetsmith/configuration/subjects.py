@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from jetsmith import plugs
 from jetsmith.configuration.configuration import Configuration
+from jetsmith.estimates import estimated
 from jetsmith.specs.classifiers import ClassifierSpec
 
 Subject = tuple[str, ...]
@@ -62,6 +63,11 @@ def _headed(run: Configuration) -> list[str]:
     return [name for name in _trained(run) if run.classifiers[name].auxiliary]
 
 
+def _estimated(run: Configuration) -> list[Subject]:
+    """Classifier and output."""
+    return [(name, output) for name, spec in run.classifiers.items() for output in estimated(spec)]
+
+
 def _of_ensembles(run: Configuration) -> list[str]:
     return [name for name, spec in run.judgements.items() if spec.name in run.ensembles]
 
@@ -113,6 +119,7 @@ _SUBJECTS: dict[str, Callable[[Configuration], Iterable[str | Subject]]] = {
     "trained": _trained,
     "scanned": lambda run: run.scans,
     "headed": _headed,
+    "estimated": _estimated,
     "explained": lambda run: run.explained,
     "ablated": lambda run: run.ablations,
     "loss_scanned": _loss_scanned,

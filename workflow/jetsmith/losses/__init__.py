@@ -19,7 +19,7 @@ from jetsmith import plugs
 from jetsmith.configuration.records import hint
 from jetsmith.models import Kind, Output
 from jetsmith.specs.classifiers import ClassifierSpec
-from jetsmith.strict import Name
+from jetsmith.strict import Fraction, Name
 
 Tensor = Any
 
@@ -97,6 +97,43 @@ class DecorrelationOptions(Options):
                 yield f"rows: unknown class `{name}`{hint(name, spec.class_names)}"
 
 
+class NumberOptions(Options):
+    """The keys of a loss whose output is a number of the row, or with `quantiles` three."""
+
+    column: str = Field("", description="Feature of `side` that is the target.")
+    over: str = Field("", description="Feature of `side` that the target is divided by.")
+    classes: tuple[Name, ...] = Field((), description="Classes whose rows count; all by default.")
+    quantiles: tuple[Fraction, ...] = Field(
+        (),
+        max_length=2,
+        description="Two quantiles of the target, such as [0.25, 0.75], to be learned, too: half their "
+        "distance is the resolution of each row.",
+    )
+
+    @property
+    def of(self) -> tuple[str, int]:
+        """The row; the estimate, and the quantiles behind it."""
+        return "", 1 + len(self.quantiles)
+
+    def columns(self) -> tuple[str, ...]:
+        """Target and divisor."""
+        return tuple(name for name in (self.column, self.over) if name)
+
+    def misfits(self, spec: ClassifierSpec) -> Iterator[str]:
+        """There is a target, quantiles are two that rise, and classes are those of the classifier."""
+        if not self.column:
+            yield "column: is missing; a feature of `side` that is the target"
+        for key in ("column", "over"):
+            name = getattr(self, key)
+            if any(name in inputs.features for inputs in spec.auxiliary):
+                yield f"{key}: `{name}` is a number of each constituent; give one of each row"
+        if self.quantiles and not (len(self.quantiles) == 2 and self.quantiles[0] < self.quantiles[1]):
+            yield f"quantiles: two that rise, such as [0.25, 0.75], or none; got {list(self.quantiles)}"
+        for name in self.classes:
+            if name not in spec.class_names:
+                yield f"classes: unknown class `{name}`{hint(name, spec.class_names)}"
+
+
 @dataclass(frozen=True)
 class Seen:
     """What a loss sees of a batch beside the output.
@@ -125,8 +162,9 @@ class Loss(Protocol):
 
     OUTPUT: Kind | None
     """Of what kind its output is (`models.Output`); None of a term that is made from the logits of the
-    classes. Those of constituents and of their pairs are auxiliary: where files lack the columns that their
-    loss reads, they are off."""
+    classes. Numbers of rows, whose `Options` are `NumberOptions`, go into score files. Outputs of
+    constituents and of their pairs are auxiliary: where files lack the columns that their loss reads, they
+    are off."""
 
     def loss(self, output: Tensor, seen: Seen, options: Any) -> Tensor:
         """Mean over the batch of weight × loss, a scalar."""

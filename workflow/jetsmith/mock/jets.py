@@ -37,7 +37,17 @@ def jets(rng: np.random.Generator, obj: str, n: int) -> Columns:
     rows |= _tag(rng, rows, life) if obj == "ak4" else _double_b(rng, n, life * (0.5 + 0.5 * two))
     rows["jet_probability"] = rng.gamma(2, 0.15 + 0.35 * life)
     rows |= _stored(rng, obj, is_b, is_c)
-    return rows | _subjets(rng, rows) if obj == "ak8" else rows
+    rows |= _subjets(rng, rows) if obj == "ak8" else {}
+    return rows | _generated(rng, rows)
+
+
+def _generated(rng: np.random.Generator, rows: Columns) -> Columns:
+    """Generator jets, from which momenta and masses differ by a tenth."""
+    n = len(rows["jet_pt_gev"])
+    of = {"pt": "jet_pt_gev", "mass": "jet_mass_gev", "softdrop_mass": "jet_softdrop_mass_gev"}
+    return {
+        f"jet_gen_{name}_gev": rows[column] * np.exp(rng.normal(0, 0.1, n)) for name, column in of.items()
+    }
 
 
 def _kinematics(rng: np.random.Generator, obj: str, n: int, two: Array) -> Columns:

@@ -32,11 +32,11 @@ class Output:
     """What an output of a network is.
 
     Attributes:
-        kind: classes: logits, (n, width). number: (n, 1). adversary: logits of bins, (n, width), of layers
-            whose gradient comes back with the other sign, and which are not saved. constituents: logits of
-            each slot of a group, (n, T, width). pairs: a logit of each pair of its slots, (n, T, T),
-            symmetric.
-        width: Number of classes, of bins, or of origins.
+        kind: classes: logits, (n, width). number: one and what belongs to it, (n, width). adversary: logits
+            of bins, (n, width), of layers whose gradient comes back with the other sign, and which are not
+            saved. constituents: logits of each slot of a group, (n, T, width). pairs: a logit of each pair of
+            its slots, (n, T, T), symmetric.
+        width: Number of classes, of numbers, of bins, or of origins.
         group: The group of constituents; empty for rows.
         dense: Widths of the layers of an adversary before its logits.
     """

@@ -21,6 +21,7 @@ Of = Literal[
     "ensemble",
     "decorrelated",
     "headed",
+    "estimated",
     "explained",
     "ablated",
     "loss_scanned",
@@ -33,14 +34,15 @@ class About(NamedTuple):
     """What the plan needs to know of a plot.
 
     Attributes:
-        of: What there is a figure of: a signal against a background in a sample, a signal against two of
-            which discriminants have fractions, a discriminant of a tagger, two of them with a cut on each,
-            the weights of a reweighter, its closure test alone, that of one with values of parameters that
-            were held out, a classifier that trains, one that is scanned, a discriminant of an ensemble, or
-            of a tagger that is to leave a column alone, a network with auxiliary heads, a tagger that is
-            looked into, one that is also trained without some inputs, the taggers of a sample with other
-            weights of a loss that are to leave a column alone, the features of a group that classifiers
-            read in a sample, or where there is something to compare these with.
+        of: What there is a figure of: a signal against a background in a sample, a signal against two
+            of which discriminants have fractions, a discriminant of a tagger, two of them with a cut on
+            each, the weights of a reweighter, its closure test alone, that of one with values of parameters
+            that were held out, a classifier that trains, one that is scanned, a number that a network
+            estimates, a discriminant of an ensemble, or of a tagger that is to leave a column alone, a
+            network with auxiliary heads, a tagger that is looked into, one that is also trained without
+            some inputs, the taggers of a sample with other weights of a loss that are to leave a column
+            alone, the features of a group that classifiers read in a sample, or where there is something to
+            compare these with.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
     """
 
@@ -56,6 +58,7 @@ PLOTS = {  # in the order of the report
     "efficiency": About("judgement", ("pt_bins_gev",)),
     "dependence": About("judgement", ("pt_bins_gev",)),
     "sculpting": About("decorrelated", ("seed",)),
+    "response": About("estimated", ("seed",)),
     "importance": About("explained"),
     "ablation": About("ablated"),
     "loss_scan": About("loss_scanned"),
@@ -82,7 +85,7 @@ def plot(name: str, files: Mapping[str, Any], given: Mapping[str, Any], output: 
         given: What it gets of the configuration, as `stages.plot` gives it.
         output: Path without suffix.
     """
-    from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainedSpec
+    from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, EstimateSpec, TrainedSpec
     from jetsmith.specs.plots import PlotSpec
 
     records: dict[str, Any] = {"style": PlotSpec(**given["style"])}
@@ -90,6 +93,8 @@ def plot(name: str, files: Mapping[str, Any], given: Mapping[str, Any], output: 
         records["spec"] = ClassifierSpec(**given["spec"])
     if "trained" in given:
         records["trained"] = TrainedSpec(**given["trained"])
+    if "estimate" in given:
+        records["estimate"] = EstimateSpec(**given["estimate"])
     if "specs" in given:
         records["specs"] = [ClassifierSpec(**spec) for spec in given["specs"]]
     if "classes" in given:

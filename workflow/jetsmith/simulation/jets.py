@@ -149,11 +149,11 @@ def reconstructed_jets(
 
 
 def generator_jets(
-    particles: Particles, ghosts: Ghosts, n_events: int, pt_min_gev: float = 10.0
+    particles: Particles, ghosts: Ghosts, n_events: int, radius: float, pt_min_gev: float
 ) -> Clustered:
-    """AK4 jets of all stable particles but neutrinos; leptons of the hard process stay in, as in NanoAOD."""
+    """Jets of all stable particles but neutrinos; leptons of the hard process stay in, as in NanoAOD."""
     stable = (particles.status > 0) & ~np.isin(np.abs(particles.pdg_id), NEUTRINOS)
     stable &= np.abs(particles.eta) < _GEN_ABSETA_MAX
     chosen = particles.take(stable)
     momentum = np.stack([chosen.px, chosen.py, chosen.pz, chosen.energy])
-    return cluster(chosen.event, momentum, ghosts, 0.4, pt_min_gev, n_events)
+    return cluster(chosen.event, momentum, ghosts, radius, pt_min_gev, n_events)

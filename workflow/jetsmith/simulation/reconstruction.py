@@ -29,6 +29,7 @@ from jetsmith.simulation.writer import Collection, collection, weights_as_stored
 
 JET_PT_MIN_GEV = 20.0
 FAT_JET_PT_MIN_GEV = 200.0
+GEN_JET_PT_MIN_GEV, GEN_FAT_JET_PT_MIN_GEV = 10.0, 80.0  # as NanoAOD has them
 # ASSUME the luminous region and the mean pile-up of a run-2 collision [cm].
 _BEAM_SPOT_CM = ((0.0, 1e-3), (0.0, 1e-3), (0.0, 3.5))
 _MEAN_PILE_UP = 25.0
@@ -71,7 +72,7 @@ def reconstruct(
         **_slim_jets(batch, found, cands, tracks, vertices, vertex_links, ghosts),
     }
     if fat is not None:
-        collections |= _fat_jets(fat, cands, tracks, vertices, vertex_links, ghosts, n)
+        collections |= _fat_jets(batch, fat, cands, tracks, vertices, vertex_links, ghosts)
     gen = gen_particles(batch.particles, n)
     collections["GenPart"] = collection(
         gen.event,
@@ -120,7 +121,7 @@ def _slim_jets(
 ) -> dict[str, Collection]:
     """AK4 jets with constituents, vertices, tag inputs and generator jets."""
     n, jets = batch.n_events, found.jets
-    gen = generator_jets(batch.particles, ghosts, n)
+    gen = generator_jets(batch.particles, ghosts, n, 0.4, GEN_JET_PT_MIN_GEV)
     charged = found.link_input < cands.n_tracks
     jet, track = found.link_jet[charged], found.link_input[charged]
     impact = impact_parameters(tracks, track, jets.eta[jet], jets.phi[jet])
@@ -134,31 +135,36 @@ def _slim_jets(
         "Proba": probability,
         **{f"DeepCSV_{name}": values for name, values in tags.items()},
     }
-    gen_columns = layout.kinematics(gen.jets) | {
-        "hadronFlavour": gen.hadron_flavour.astype(np.uint8),
-        "partonFlavour": parton_flavour(
-            batch.particles, gen.hadron_flavour, gen.jets, gen.jets.eta, gen.jets.phi, n
-        ),
-    }
     return {
         "Jet": collection(jets.event, n, columns),
         "JetPFCands": layout.constituents(found, cands, tracks, n),
         "JetSVs": layout.jet_vertices(jets, vertices, 0.4, n),
-        "GenJet": collection(gen.jets.event, n, gen_columns),
+        "GenJet": _generated(batch, gen),
     }
 
 
+def _generated(batch: Batch, gen: Clustered) -> Collection:
+    """Generator jets with their flavours."""
+    flavour, jets, n = gen.hadron_flavour, gen.jets, batch.n_events
+    columns = layout.kinematics(jets) | {
+        "hadronFlavour": flavour.astype(np.uint8),
+        "partonFlavour": parton_flavour(batch.particles, flavour, jets, jets.eta, jets.phi, n),
+    }
+    return collection(jets.event, n, columns)
+
+
 def _fat_jets(
+    batch: Batch,
     found: Clustered,
     cands: Candidates,
     tracks: Tracks,
     vertices: Vertices,
     vertex_links: VertexLinks,
     ghosts: Ghosts,
-    n: int,
 ) -> dict[str, Collection]:
-    """AK8 jets with substructure, constituents, vertices and the double-b inputs."""
-    jets = found.jets
+    """AK8 jets with substructure, constituents, vertices, the double-b inputs and generator jets."""
+    n, jets = batch.n_events, found.jets
+    gen = generator_jets(batch.particles, ghosts, n, 0.8, GEN_FAT_JET_PT_MIN_GEV)
     inside = substructure(found.link_jet, cands.momentum[:, found.link_input] / RESPONSE, len(jets))
     charged = found.link_input < cands.n_tracks
     ddx = double_b_inputs(
@@ -171,6 +177,7 @@ def _fat_jets(
     columns |= {
         "nBHadrons": found.n_b_hadrons.astype(np.uint8),
         "nCHadrons": found.n_c_hadrons.astype(np.uint8),
+        "genJetAK8Idx": layout.nearest(jets, gen.jets, 0.8, n),
         "msoftdrop": inside.softdrop_mass,
         **{f"tau{i + 1}": inside.tau[:, i] for i in range(3)},
         "subJetIdx1": np.where(inside.n_subjets > 0, first, -1),
@@ -182,6 +189,7 @@ def _fat_jets(
         "SubJet": collection(subjet_event, n, _subjet_columns(subjet_event, inside, ghosts, n)),
         "FatJetPFCands": layout.constituents(found, cands, tracks, n),
         "FatJetSVs": layout.jet_vertices(jets, vertices, 0.8, n),
+        "GenJetAK8": _generated(batch, gen),
     }
 
 

@@ -43,6 +43,11 @@ def select(
     return np.flatnonzero(mask), cutflow.lines
 
 
+def matched(momenta: Array) -> Array:
+    """What jets say of generator jets, (N,), as their momenta: NaN where that is not above 0, for none."""
+    return np.where(momenta > 0, momenta, np.float32(np.nan))
+
+
 def _check_asked(files: str, spec: ReadingSpec, selection: CutsSpec) -> None:
     if spec.weights != "unit":
         raise InputError(f"no generator weight in {files}; `weights: unit` of the dataset makes it 1")

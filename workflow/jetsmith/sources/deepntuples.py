@@ -31,6 +31,7 @@ FLAT = {
     "n_npf": "n_Npfcand",
     "n_sv": "n_sv",
 }
+GENERATED = {"jet_gen_pt_gev": "gen_pt"}
 RAGGED = {
     "cpf_pt_gev": "Cpfcan_pt",
     "cpf_deta": "Cpfcan_etarel",
@@ -82,7 +83,9 @@ def gives(branches: set[str], obj: str) -> set[str]:
     """Canonical columns that these branches suffice for; the layout has AK4 jets alone."""
     if obj != "ak4":
         return set()
-    found = {name for table in (FLAT, RAGGED) for name, branch in table.items() if branch in branches}
+    found = {
+        name for table in (FLAT, RAGGED, GENERATED) for name, branch in table.items() if branch in branches
+    }
     found |= {name for name, needed in RATIOS.items() if branches.issuperset(needed)}
     found |= {"run", "luminosity_block", *COMMON}
     return found | ({"hadron_flavour"} if "isB" in branches else set())
@@ -125,7 +128,7 @@ def _flags(ids: tuple[int, ...], branches: set[str]) -> str:
 
 def branches(available: set[str], obj: str) -> list[str]:
     """Branches that `rows` reads, of those that there are."""
-    wanted = dict.fromkeys((*FLAT.values(), *RAGGED.values(), *TRUTH))
+    wanted = dict.fromkeys((*FLAT.values(), *RAGGED.values(), *GENERATED.values(), *TRUTH))
     wanted |= dict.fromkeys(name for pair in RATIOS.values() for name in pair)
     return [name for name in wanted if name in available]
 
@@ -159,6 +162,9 @@ def rows(
     for name, branch in FLAT.items():
         if branch in events:
             columns.flat(name, values(events[branch])[kept])
+    for name, branch in GENERATED.items():
+        if branch in events:
+            columns.flat(name, alone.matched(values(events[branch]))[kept])
     columns.flat("flavour", flavour(events, TRUTH, truth.UNMATCHED)[kept])
     columns.flat("hadron_flavour", flavour(events, HADRON, 0)[kept])
     for name, branch in RAGGED.items():

@@ -32,6 +32,11 @@ FLAT = {
     "jet_tau2": "jet_tau2",
     "jet_tau3": "jet_tau3",
 }
+GENERATED = {  # of JetClass-II
+    "jet_gen_pt_gev": ("genjet_pt",),
+    "jet_gen_mass_gev": ("genjet_pt", "genjet_eta", "genjet_energy"),
+    "jet_gen_softdrop_mass_gev": ("genjet_sdmass",),
+}
 LABEL = "jet_label"  # of JetClass-II; JetClass has a branch a label
 ONE_HOT = tuple(f"label_{name}" for name in JETCLASS)
 _XYZ, _CHARGE = ("part_px", "part_py", "part_pz"), "part_charge"
@@ -71,7 +76,8 @@ def gives(branches: set[str], obj: str) -> set[str]:
         return set()
     found = {*KEY, *COMMON, "jet_mass_gev"}
     found |= {name for name, branch in FLAT.items() if branch in branches}
-    return found | {name for name, needed in _of_constituents().items() if branches.issuperset(needed)}
+    needs = _of_constituents() | GENERATED
+    return found | {name for name, needed in needs.items() if branches.issuperset(needed)}
 
 
 def _of_constituents() -> dict[str, tuple[str, ...]]:
@@ -115,8 +121,8 @@ def untold(branches: set[str], obj: str) -> list[Untold]:
 def branches(available: set[str], obj: str) -> list[str]:
     """Branches that `rows` reads, of those that there are."""
     labels = [LABEL] if LABEL in available else ONE_HOT
-    of_constituents = (name for needed in _of_constituents().values() for name in needed)
-    wanted = dict.fromkeys((*MOMENTUM, *FLAT.values(), *labels, *of_constituents))
+    more = (name for needed in (_of_constituents() | GENERATED).values() for name in needed)
+    wanted = dict.fromkeys((*MOMENTUM, *FLAT.values(), *labels, *more))
     return [name for name in wanted if name in available]
 
 
@@ -155,11 +161,23 @@ def rows(
     for name, branch in FLAT.items():
         if branch in events:
             columns.flat(name, values(events[branch])[kept])
-    mass2 = energy**2 - (pt * np.cosh(eta)) ** 2
-    columns.flat("jet_mass_gev", np.sqrt(np.maximum(mass2, 0))[kept])
+    columns.flat("jet_mass_gev", _mass(pt, eta, energy)[kept])
+    _fill_generated(columns, events, kept)
     if all(name in events for name in (*_XYZ, _CHARGE)):
         _fill_constituents(columns, events, kept)
     return columns.rows(), cutflow
+
+
+def _mass(pt: Array, eta: Array, energy: Array) -> Array:
+    return np.asarray(np.sqrt(np.maximum(energy**2 - (pt * np.cosh(eta)) ** 2, 0)))
+
+
+def _fill_generated(columns: Columns, events: Mapping[str, ak.Array], kept: IntArray) -> None:
+    """Momentum and masses of the generator jets, where there are some."""
+    for name, needed in GENERATED.items():
+        if all(branch in events for branch in needed):
+            found = [values(events[branch]).astype(np.float64)[kept] for branch in needed]
+            columns.flat(name, alone.matched(_mass(*found) if len(found) > 1 else found[0]))
 
 
 def truth_of(events: Mapping[str, ak.Array]) -> IntArray:

@@ -12,7 +12,17 @@ from jetsmith.columns import COMMON, STORED_PREFIX
 from jetsmith.handed.account import CutStep
 from jetsmith.handed.plan import Untold
 from jetsmith.io import IntArray
-from jetsmith.sources import decays, event_content, eventcuts, generator, hadrons, jetid, subjets, truth
+from jetsmith.sources import (
+    decays,
+    event_content,
+    eventcuts,
+    generator,
+    genjets,
+    hadrons,
+    jetid,
+    subjets,
+    truth,
+)
 from jetsmith.sources.content import First, Kind, simulated_by
 from jetsmith.sources.eventcuts import SIMULATED_RUN, WEIGHTS, event_cuts
 from jetsmith.sources.flat import (
@@ -90,6 +100,7 @@ def gives(branches: set[str], obj: str) -> set[str]:
     found |= {name for name, branch in JET.items() if f"{prefix}_{branch}" in branches}
     if not branches.isdisjoint(N_PV):
         found.add("n_pv")
+    found |= genjets.columns(branches, obj)
     if obj == "ak8":
         found |= {STORED_PREFIX + subjets.COLUMN + name for name in subjets.names(branches, STORED)}
         found |= subjets.columns(branches)
@@ -166,6 +177,7 @@ def branches(available: set[str], obj: str) -> list[str]:
     wanted += [f"{prefix}_{name}" for name in (*JET.values(), *EXTRA, *stored(available, prefix))]
     if f"{prefix}_{jetid.STORED}" not in available:
         wanted += [f"{prefix}_{name}" for name in jetid.INPUTS]
+    wanted += genjets.wanted(available, obj)
     wanted += subjets.wanted(available, STORED) if obj == "ak8" else ()
     if obj == "ak8" or "Jet_FlavSplit" not in available:
         wanted += truth.GEN_BRANCHES if available.issuperset(_around(prefix)) else ()
@@ -298,6 +310,7 @@ def _fill_jets(columns: Columns, jets: Jets) -> None:
         if branch in jets.events:
             columns.flat("n_pv", values(jets.events[branch])[jets.event])
             break
+    genjets.fill(columns, jets, columns.obj)
     available = set(jets.events)
     scores = {name: jets.take(name).astype(np.float32) for name in stored(available, jets.prefix)}
     if columns.obj == "ak8":

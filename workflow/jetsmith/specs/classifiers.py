@@ -361,6 +361,18 @@ class TrainedSpec(Record):
     folds: int = 0
 
 
+class EstimateSpec(TrainedSpec):
+    """What the figure of an estimate gets: an output of a network that is a number of the row."""
+
+    sample: Name
+    output: Name
+    column: str
+    over: str = ""
+    quantiles: tuple[float, ...] = ()
+    label: str = Field("", description="TeX label of the column.")
+    classes: tuple[ClassSpec, ...] = Field(description="Whose rows were learned from.")
+
+
 class Judgement(Record):
     """What the report says of a judgement beside its classifier."""
 
