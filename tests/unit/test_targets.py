@@ -39,6 +39,7 @@ OUTPUTS = [
     "results/plots/efficiency/{judgement}.png",
     "results/plots/features/{sample}/{group}.png",
     "results/plots/training/{classifier}.png",
+    "results/plots/response/{classifier}/{estimate}.png",
 ]
 
 
@@ -76,6 +77,7 @@ UNKNOWN = {
     "results/plots/features/jets/rows.png": "sample `jets` has no group `rows`. Choices: ak4, ",
     "results/plots/efficency/cmva.png": "the run has no plot `efficency`; did you mean `efficiency`",
     "results/plots/training/qcd.png": "the run has no classifier `qcd`",
+    "results/plots/response/cmva/energy.png": "what classifier `cmva` regresses has no estimate `energy`",
 }
 
 
@@ -118,3 +120,13 @@ def test_the_simulation_has_parts_of_its_own(tmp_path):
     targets.check(["results/skim/ttbar/005.parquet", "results/simulated/ttbar/001.root"], OUTPUTS, run)
     with pytest.raises(ConfigError, match="the simulation of `ttbar` has no partition `005`; it has 2"):
         targets.check(["results/simulated/ttbar/005.root"], OUTPUTS, run)
+
+
+def test_figures_of_estimates(tmp_path):
+    """By tagger and output; another output has its choices."""
+    folder = shutil.copytree(ROOT / "config", tmp_path / "config")
+    edit(folder / "config.yaml", put("taggers", "b_energy", value="jets"))
+    run = load(run_of(folder), folder)
+    targets.check(["results/plots/response/b_energy/energy.png"], OUTPUTS, run)
+    with pytest.raises(ConfigError, match="regresses has no estimate `enrgy`; did you mean `energy`"):
+        targets.check(["results/plots/response/b_energy/enrgy.png"], OUTPUTS, run)

@@ -143,6 +143,10 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
             of = subjects(run, "loss_scanned")
             found = [column for sample, column in of if sample == names["sample"]]
             return found, f"what taggers with `loss_scan` leave alone in sample `{names['sample']}`"
+        case "estimate":
+            of = subjects(run, "estimated")
+            found = [output for classifier, output in of if classifier == names["classifier"]]
+            return found, f"what classifier `{names['classifier']}` regresses"
         case "contrast":
             return contrasts(run, names["sample"]), f"sample `{names['sample']}`"
     return tables[kind], "the run"
