@@ -251,6 +251,51 @@ def test_runs_without_common_jets_are_compared_by_intervals(runs: dict[str, Path
     assert found.gate.status == "not conclusive"
 
 
+def test_errors_of_thresholds_are_errors_of_efficiencies(tmp_path: Path) -> None:
+    """Protects: a working point that few calibration jets fix moves, of a run of the same quality as well."""
+    runs = []
+    for seed in (11, 12):
+        jets = make_jets(6000, seed)
+        runs.append(make_run(tmp_path / str(seed), jets, score(jets, seed=seed)))
+    found = compare_quickly(*runs, tmp_path / "page")
+    assert found.differing == ()
+    numbers = {number.what: number for number in found.numbers}
+    number = numbers["b efficiency of M"]
+    assert number.before is not None
+    assert number.after is not None
+    assert number.difference is not None
+    (_, of_passing), (width, _) = apart(number.before, number.after), _ends(number.difference)
+    assert width > 1.2 * of_passing  # calibration has a third of the jets of the test split
+    area = numbers["AUC against light"]
+    assert area.before is not None
+    assert area.after is not None
+    assert area.difference == apart(area.before, area.after)[0]
+
+
+def _ends(found: Interval) -> tuple[float, float]:
+    return (found.high - found.low) / 2, found.value
+
+
+def test_few_jets_are_not_tested(tmp_path: Path) -> None:
+    """Protects: of no number where fewer than 10 jets pass a difference is said to be one, paired or not."""
+    for other_seed, is_paired in ((1, True), (5, False)):
+        runs = []
+        for name, seed in (("a", 1), ("b", other_seed)):
+            jets = make_jets(1200, seed)
+            folder = tmp_path / f"{name}{other_seed}"
+            runs.append(make_run(folder, jets, score(jets, seed=len(runs))))
+        numbers = compare_quickly(*runs, tmp_path / f"page{other_seed}").numbers
+        at = {number.what: number for number in numbers if number.subject == "deepjet"}
+        assert any(number.paired for number in numbers) == is_paired
+        for what in (
+            "b efficiency at 1% light mistag",
+            "b efficiency at 1% c mistag",
+            "light efficiency of M",
+        ):
+            assert (at[what].p, at[what].why) == (None, "fewer than 10 jets pass"), what
+        assert at["b efficiency at 10% light mistag"].p is not None
+
+
 def test_a_difference_of_intervals() -> None:
     """Protects: each end faces the other's: the upper one of the lower number, the lower of the higher."""
     before, after = Interval(1.0, 0.7, 1.4), Interval(2.0, 1.7, 2.1)

@@ -13,6 +13,8 @@ from jetsmith.comparing.records import Jets, Number
 from jetsmith.comparing.significance import apart, p_value
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import Difference, Interval
+from jetsmith.plots.roc_figure import Curve
+from jetsmith.scored import ScoredJets
 from jetsmith.texts import label_text, share
 
 BOOTSTRAPS = 200
@@ -51,14 +53,15 @@ def compared(
             if key in contrasts[1] and all(judgement in one[key].curves for one in contrasts)
         ]
         for sample in dict.fromkeys([both[0].sample, *(first.sample for first, _ in pairs)]):
-            common = _common((before, after), judgement, both, sample)
+            own = _test_jets((before, after), judgement, both, sample)
+            common = in_common(*own, (before.datasets(sample), after.datasets(sample)))
             found: list[Number] = []
             for pair in pairs:
                 if pair[0].sample == sample:
                     found += _of_contrast(judgement, *pair, common, bootstraps)
             if sample == both[0].sample == both[1].sample:
                 truths = before.truths(judgement), after.truths(judgement)
-                found += _at_points(judgement, both, truths, common)
+                found += _at_points(judgement, both, truths, own, common)
             is_paired = any(number.paired for number in found)
             why = common.why or ("" if is_paired else f"fewer than {LEAST} jets of a class in common")
             counts = common.n_before, common.n_after, len(common)
@@ -86,16 +89,16 @@ def of_closures(before: Results, after: Results) -> list[Number]:
     ]
 
 
-def _common(
+def _test_jets(
     runs: tuple[Results, Results], judgement: str, both: tuple[Calibrated, Calibrated], sample: str
-) -> Common:
-    jets = []
+) -> tuple[ScoredJets, ScoredJets]:
+    """Test jets of each run."""
+    found = []
     for run, calibrated in zip(runs, both, strict=True):
         path = run.scores(calibrated.tagger, sample)
         names, discriminant = run.class_names(calibrated.tagger), run.discriminant(judgement)
-        jets.append(read_test(path, calibrated.tagger, sample, names, discriminant))
-    before, after = (run.datasets(sample) for run in runs)
-    return in_common(jets[0], jets[1], (before, after))
+        found.append(read_test(path, calibrated.tagger, sample, names, discriminant))
+    return found[0], found[1]
 
 
 def _of_contrast(
@@ -123,11 +126,18 @@ def _of_contrast(
         return [replace(number, why=OTHER) for number in (area, *readings.values())]
     is_signal, is_background = common.of(first.signal.truth), common.of(first.background.truth)
     if not all(_is_enough(common.weight[mask]) for mask in (is_signal, is_background)):
-        # Numbers that a run gives an interval for rest on jets enough, if not in common.
-        return [_apart(area), *map(_apart, readings.values())]
+        few = {m for m in readings if min(_passing(curve, m), _passing(other, m)) < LEAST_PASSING}
+        return [_apart(area), *(replace(n, why=FEW) if m in few else _apart(n) for m, n in readings.items())]
     mask = is_signal | is_background
     pair = common.after[mask], common.before[mask], common.weight[mask], is_signal[mask]
     return [_paired(area, metrics.auc_difference(*pair)), *_at_mistags(readings, pair, bootstraps)]
+
+
+def _passing(curve: Curve, mistag: float) -> float:
+    """Effective jets of the class that has fewer above the threshold of a mistag rate."""
+    (found,) = (reading.signal_efficiency for reading in curve.readings if reading.mistag == mistag)
+    signal = curve.n_signal_effective * found.value if found else 0.0
+    return min(signal, curve.n_background_effective * mistag)
 
 
 def _at_mistags(readings: Mapping[float, Number], pair: Pair, bootstraps: int) -> Iterator[Number]:
@@ -157,9 +167,10 @@ def _at_points(
     judgement: str,
     both: tuple[Calibrated, Calibrated],
     truths: tuple[Mapping[str, tuple[str, tuple[int, ...]]], ...],
+    own: tuple[ScoredJets, ScoredJets],
     common: Common,
 ) -> Iterator[Number]:
-    """Thresholds, and the efficiency of each class at each run's own."""
+    """Thresholds, and the efficiency of each class at each run's own, with the errors of both."""
     sample = both[0].sample
     for name, point in both[0].points.items():
         if name not in both[1].points:
@@ -186,29 +197,45 @@ def _at_points(
                 efficiency,
                 other.efficiencies[of_class],
             )
-            mask = common.of(ids)
             if set(ids) != set(truths[1][of_class][1]):
                 yield replace(number, why=OTHER)
+                continue
+            sides = [_moved(jets, ids, one) for jets, one in zip(own, (point, other), strict=True)]
+            moved = float(np.hypot(sides[0][1], sides[1][1]))
+            mask = common.of(ids)
+            if min(n for n, _ in sides) < LEAST_PASSING:
+                yield replace(number, why=FEW)
             elif not _is_enough(common.weight[mask]):
-                yield _apart(number)
+                yield _apart(number, moved)
             else:
-                yield _at_point(number, common, mask, point, other)
+                yield _at_point(number, common, mask, (point, other), moved)
 
 
-def _at_point(number: Number, common: Common, mask: BoolArray, first: Point, second: Point) -> Number:
-    """Efficiencies of the same jets, each at the threshold of its run, with the errors of both thresholds."""
+def _moved(jets: ScoredJets, ids: tuple[int, ...], point: Point) -> tuple[float, float]:
+    """Effective jets of a class that pass, and how far its efficiency moves with the threshold's interval."""
+    mask = np.isin(jets.label, ids) & jets.chosen
+    score, weight = jets.discriminant[mask], jets.weight[mask]
+    threshold = point.threshold
+    passing = [weight[metrics.passes(score, cut)] for cut in (threshold.low, threshold.value, threshold.high)]
+    if not weight.sum() > 0:
+        return 0.0, 0.0
+    low, value, high = (float(one.sum() / weight.sum()) for one in passing)
+    return metrics.effective_count(passing[1]), max(low - value, value - high, 0.0)
+
+
+def _at_point(
+    number: Number, common: Common, mask: BoolArray, points: tuple[Point, Point], moved: float
+) -> Number:
+    """Efficiencies of the same jets, each at the threshold of its run."""
     weight = common.weight[mask]
-    passes, moved = [], 0.0
-    for score, point in ((common.before[mask], first), (common.after[mask], second)):
-        passes.append(metrics.passes(score, point.threshold.value))
-        ends = [metrics.passes(score, end) for end in (point.threshold.low, point.threshold.high)]
-        moved += float((weight[ends[0]].sum() - weight[ends[1]].sum()) / weight.sum() / 2) ** 2
-    if min(metrics.effective_count(weight[mask]) for mask in passes) < LEAST_PASSING:
-        return replace(number, why=FEW)
-    change = passes[1].astype(np.float64) - passes[0]
+    before, after = (
+        metrics.passes(score[mask], point.threshold.value)
+        for score, point in zip((common.before, common.after), points, strict=True)
+    )
+    change = after.astype(np.float64) - before
     value = float(weight @ change / weight.sum())
     pulls = weight * (change - value)
-    error = float(pulls @ pulls / weight.sum() ** 2 + moved) ** 0.5
+    error = float(np.hypot((pulls @ pulls) ** 0.5 / weight.sum(), moved))
     return _paired(number, Difference(value, value - error, value + error, error))
 
 
@@ -222,11 +249,14 @@ def _paired(number: Number, found: Difference, replicas: int | None = None) -> N
     return replace(_tested(number, difference, found.error, replicas), paired=True)
 
 
-def _apart(number: Number) -> Number:
-    """A number with the difference of what both runs quote."""
+def _apart(number: Number, moved: float = 0.0) -> Number:
+    """A number with the difference of what both runs quote, and a further error of it."""
     if number.before is None or number.after is None:
         return replace(number, why="one of the runs has no such number")
-    return _tested(number, *apart(number.before, number.after), None)
+    found, error = apart(number.before, number.after)
+    down, up = (float(np.hypot(side, moved)) for side in (found.value - found.low, found.high - found.value))
+    difference = Interval(found.value, found.value - down, found.value + up)
+    return _tested(number, difference, float(np.hypot(error, moved)), None)
 
 
 def _tested(number: Number, difference: Interval, error: float, replicas: int | None) -> Number:
