@@ -34,7 +34,6 @@ FILES: dict[str, Any] = {
             "min_passing": 50.0, "allow_few_passing": True, "min_effective": 10.0, "smooth": True,
             "flat_efficiency": {"F70": 0.7},
             "thresholds": {"score": {"M": 0.5, "T": 0.9}},
-            "planes": {"both": {"judgements": ["score", "trees"], "points": {"L": [0.3, 0.3]}}},
         },
         "bundles": True,
         "partition": {"at_least": 1, "target_mb": 1000.0},

@@ -853,6 +853,10 @@ RUN = {
         put("calibration", "planes", value={"jp": PLANE}),
         ["calibration.planes.jp: another result has the name `jp`"],
     ),
+    "a plane of one background": (
+        put("calibration", "planes", value={"both": PLANE}),
+        ["calibration.planes.both: judgements: `light_jets` is the first background of both"],
+    ),
     "a plane of two samples": (
         put("calibration", "planes", value={"both": PLANE | {"judgements": ["jp", "double_b"]}}),
         ["calibration.planes.both: judgements: are of two samples, jets and fat_jets"],

@@ -90,6 +90,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     weighed = {"loss": "mass", "weights": [0, 3], "seeds": 2}
     set_value(found / "taggers/deep_double_b_mass_independent.yaml", "loss_scan", weighed)
     set_value(found / "config.yaml", "taggers.deep_double_b_mass_independent", "fat_jets")
+    set_value(found / "taggers/jbp.yaml", "evaluation.backgrounds", ["c_jets", "light_jets"])
     plane = {"judgements": ["jp", "jbp"], "points": {"L": [0.2, 0.1]}}
     set_value(found / "config.yaml", "calibration.planes.both", plane)
     _add_parameters(found)

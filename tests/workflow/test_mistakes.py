@@ -19,7 +19,7 @@ from .conftest import ROOT, copy_project
 pytestmark = pytest.mark.workflow
 N_RUNS = 6
 # What only the files can tell: the job that finds out says so, in a message without a traceback.
-OF_CONTENT = ("hlt", "pt_min_gev", "abseta_max", "working_points", "truth")
+OF_CONTENT = ("hlt", "pt_min_gev", "abseta_max", "working_points", "calibration", "truth")
 
 
 @pytest.fixture(scope="module")

@@ -147,18 +147,26 @@ def test_a_scan_trains_its_points_alone(edited):
 
 def test_a_plane_is_made_beside_the_rest(edited):
     """Two-dimensional points of finished taggers: a job and a figure, and corrections that are valid."""
-    plane = {"judgements": ["csvv2", "cmva"], "points": {"L": [0.3, 0.1]}}
-    edited.edit_yaml("config.yaml", "calibration", "planes", value={"both": plane})
-    made = [edited.folder / "results" / name for name in ("calibration/both.json", "plots/plane/both.png")]
+    for name, background, judged in (
+        ("CvsL", {"udsg": 1.0}, "light_jets"),
+        ("CvsB", {"b_or_lepb": 1.0, "bb": 1.0}, "b_jets"),
+    ):
+        evaluation = {"signal": "c_jets", "backgrounds": [judged]}
+        asked = {"signal": ["c"], "background": background, "evaluation": evaluation}
+        edited.edit_yaml("taggers/deepcsv.yaml", "discriminants", name, value=asked)
+    plane = {"judgements": ["deepcsv_CvsL", "deepcsv_CvsB"], "points": {"L": [0.5, 0.4]}}
+    edited.edit_yaml("config.yaml", "calibration", "planes", value={"charm": plane})
+    made = [edited.folder / "results" / name for name in ("calibration/charm.json", "plots/plane/charm.png")]
     targets = [str(path.relative_to(edited.folder)) for path in made]
     done = edited.snakemake("--cores", "2", *targets)
     try:
         assert done.returncode == 0, done.stdout + done.stderr
         assert set(job_table(done.stdout + done.stderr)) == {"calibrate_plane", "plot_plane"}
         corrections = correctionlib.CorrectionSet.from_file(str(made[0]))
-        cuts = [corrections["both_wp_values"].evaluate("L", tagger) for tagger in plane["judgements"]]
+        cuts = [corrections["charm_wp_values"].evaluate("L", name) for name in ("CvsL", "CvsB")]
         assert 0 < min(cuts) < max(cuts) < 1
-        assert corrections["both_eff"].evaluate("L", 5, 0.5, 80.0) > 0.5
+        charm, light, b = (corrections["charm_eff"].evaluate("L", code, 0.5, 60.0) for code in (4, 0, 5))
+        assert charm > max(light, b)
     finally:
         for path in made:
             path.unlink(missing_ok=True)
