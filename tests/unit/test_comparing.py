@@ -297,10 +297,14 @@ def test_few_jets_are_not_tested(tmp_path: Path) -> None:
 
 
 def test_a_difference_of_intervals() -> None:
-    """Protects: each end faces the other's: the upper one of the lower number, the lower of the higher."""
+    """Protects: each end faces the other's: the upper one of the lower number, the lower of the higher.
+
+    The error is that of the longer side, whatever the sign.
+    """
     before, after = Interval(1.0, 0.7, 1.4), Interval(2.0, 1.7, 2.1)
     difference, error = apart(before, after)
     assert (difference.value, error) == pytest.approx((1.0, 0.5))
+    assert apart(Interval(3.0, 2.9, 3.4), after)[1] == pytest.approx(0.5)  # its shorter side faces 0
     assert (difference.low, difference.high) == pytest.approx((0.5, 1 + (0.1**2 + 0.3**2) ** 0.5))
     back, error = apart(after, before)
     assert (back.value, back.low, back.high, error) == pytest.approx(

@@ -26,14 +26,15 @@ def p_value(z: float, replicas: int | None = None) -> float:
 
 
 def apart(before: Interval, after: Interval) -> tuple[Interval, float]:
-    """The difference of numbers from different jets, from their intervals, and its error towards 0.
+    """The difference of numbers from different jets, from their intervals, and its error.
 
-    Where jets are the same after all, this errs on the side of caution: their fluctuations cancel in part.
+    That is the larger side of the difference's interval, since the ends of both intervals fluctuate, too.
+    Where jets are the same after all, this is still more cautious: fluctuations cancel in part.
     """
     value = after.value - before.value
     down = float(np.hypot(after.value - after.low, before.high - before.value))
     up = float(np.hypot(after.high - after.value, before.value - before.low))
-    return Interval(value, value - down, value + up), down if value > 0 else up
+    return Interval(value, value - down, value + up), max(down, up)
 
 
 def judged(numbers: Sequence[Number], level: float = LEVEL) -> tuple[Number, ...]:
