@@ -216,6 +216,10 @@ def test_the_page_has_the_points(tmp_path: Path) -> None:
     assert (table["backgrounds"], table["classes"]) == (["light", "b"], ["c", "light", "b"])
     row = table["rows"][0]
     assert (row["name"], row["targets"]) == ("L", ["20%", "30%"])
+    assert "±" in row["thresholds"][0]["text"]
+    numbers["working_points"]["L"]["thresholds"][0] = {"value": 0.25, "low": None, "high": None}
+    (table,) = tables.planes([numbers], known)
+    assert table["rows"][0]["thresholds"][0]["text"].startswith("0.25")  # nobody knows how well
     assert len(row["thresholds"]) == len(row["n_passing"]) == 2
     assert len(row["efficiencies"]) == 3
 

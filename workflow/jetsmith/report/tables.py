@@ -144,7 +144,7 @@ def planes(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
                     {
                         "name": name,
                         "targets": [share(target) for target in point["targets"]],
-                        "thresholds": [whole(found) for found in point["thresholds"]],
+                        "thresholds": [_threshold(found) for found in point["thresholds"]],
                         "doubt": point["doubt"],
                         "n_passing": [count(n) for n in point["n_passing"]],
                         "efficiencies": [whole(point["efficiencies"][c], percent=True) for c in classes],
@@ -155,6 +155,12 @@ def planes(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
             }
         )
     return tables
+
+
+def _threshold(found: Table) -> Row:
+    """A threshold; without errors where too few jets tell them."""
+    ends = [found["value"] if found[end] is None else found[end] for end in ("low", "high")]
+    return interval(found["value"], *ends)
 
 
 def _tied(points: Sequence[tuple[str, Table]]) -> list[str]:
