@@ -30,8 +30,8 @@ GOOD: dict[str, Any] = {
 def test_a_run_in_which_nothing_is_wrong() -> None:
     """Each line has passed, says why, and leads somewhere; what a run does not have has no line."""
     rows = overview(GOOD, {})
-    whats = ["Events", "Normalisation", "Working points", "Weights: Shower", "Features", "Results"]
-    assert [row["what"] for row in rows] == whats
+    lines = ["Events", "Normalisation", "Working points", "Weights: Shower", "Features", "Results"]
+    assert [row["what"] for row in rows] == lines
     assert {(row["status"], row["grade"]) for row in rows} == {("passed", "good")}
     assert all(row["why"] and row["link"] for row in rows)
     assert "ttbar 8,000" in rows[0]["why"]
