@@ -1,5 +1,6 @@
 """targets: a name in a target that the run does not have is said before anything is planned."""
 
+import re
 import shutil
 
 import pytest
@@ -35,7 +36,12 @@ OUTPUTS = [
     "results/weights/{reweighter}.correction.json",
     "results/calibration/{judgement}.json",
     "results/calibration/{judgement}.numbers.json",
+    "results/calibration/{plane}.json",
+    "results/calibration/{plane}.numbers.json",
     "results/plots/roc/{sample}/{contrast}.png",
+    "results/plots/fractions/{sample}/{traded}.png",
+    "results/plots/plane/{plane}.png",
+    "results/plots/loss_scan/{sample}/{column}.png",
     "results/plots/efficiency/{judgement}.png",
     "results/plots/features/{sample}/{group}.png",
     "results/plots/training/{classifier}.png",
@@ -75,6 +81,8 @@ UNKNOWN = {
     "results/plots/roc/jets/b_jets_vs_qcd.png": "sample `jets` has no contrast `b_jets_vs_qcd`; did you mean",
     "results/plots/roc/zjets/c_jets.png": "sample `zjets` has no contrast `c_jets`. Choices: none",
     "results/plots/features/jets/rows.png": "sample `jets` has no group `rows`. Choices: ak4, ",
+    "results/plots/plane/charm.png": "the run has no plane `charm`. Choices: none",
+    "results/plots/fractions/jets/b_vs_light.png": "sample `jets` has no signal against two backgrounds",
     "results/plots/efficency/cmva.png": "the run has no plot `efficency`; did you mean `efficiency`",
     "results/plots/training/qcd.png": "the run has no classifier `qcd`",
     "results/plots/response/cmva/energy.png": "what classifier `cmva` regresses has no estimate `energy`",
@@ -120,6 +128,14 @@ def test_the_simulation_has_parts_of_its_own(tmp_path):
     targets.check(["results/skim/ttbar/005.parquet", "results/simulated/ttbar/001.root"], OUTPUTS, run)
     with pytest.raises(ConfigError, match="the simulation of `ttbar` has no partition `005`; it has 2"):
         targets.check(["results/simulated/ttbar/005.root"], OUTPUTS, run)
+
+
+def test_every_wildcard_has_its_choices():
+    """A wildcard that the workflow constrains is in a target above, or an unknown name is a KeyError."""
+    text = (ROOT / "workflow/common.smk").read_text().partition("wildcard_constraints:")[2]
+    constrained = set(re.findall(r"^    (\w+)=", text.partition("\n\n\n")[0], re.MULTILINE))
+    assert {"dataset", "plane", "traded"} <= constrained
+    assert constrained <= set(re.findall(r"{(\w+)", " ".join(OUTPUTS)))
 
 
 def test_figures_of_estimates(tmp_path):
