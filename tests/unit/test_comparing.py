@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from jetsmith import io, metrics
 from jetsmith.__main__ import main
-from jetsmith.comparing import page
+from jetsmith.comparing import figures, page
 from jetsmith.comparing.compare import changes, compare
 from jetsmith.comparing.folder import Results
 from jetsmith.comparing.gate import gate
@@ -52,15 +53,21 @@ def copied(run: Path, to: Path) -> Path:
     return Path(shutil.copytree(run, to))
 
 
-def compare_quickly(before: Path, after: Path, output: Path, tolerance: float | None = None) -> Comparison:
+def compare_drawn(before: Path, after: Path, output: Path, tolerance: float | None = None) -> Comparison:
     return compare(before, after, output, tolerance, BOOTSTRAPS)
+
+
+def compare_quickly(before: Path, after: Path, output: Path, tolerance: float | None = None) -> Comparison:
+    """Without figures, which take longer than all the rest."""
+    with mock.patch.object(figures, "overlay", return_value=[]):
+        return compare_drawn(before, after, output, tolerance)
 
 
 @pytest.fixture(scope="module")
 def found(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Comparison, Path]:
     """The first run and the better one, and the page."""
     output = tmp_path_factory.mktemp("page") / "comparison"
-    return compare_quickly(runs["first"], runs["better"], output, 0.02), output / "index.html"
+    return compare_drawn(runs["first"], runs["better"], output, 0.02), output / "index.html"
 
 
 def test_a_run_does_not_differ_from_itself(runs: dict[str, Path], tmp_path: Path) -> None:
@@ -429,8 +436,14 @@ def test_the_gate(ratios: list[tuple[float, float]], missing: list[str], status:
     assert gate([with_rejection(1.0, 0.0)], [PAIRED, unpaired], [], 0.02).status == "not conclusive"
 
 
-def test_the_command(runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command(
+    runs: dict[str, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Protects: exit status for CI, the lines on the terminal, and where the page is."""
+    monkeypatch.setattr(figures, "overlay", lambda *_: [])
     first, better = str(runs["first"]), str(runs["better"])
     output = ["-o", str(tmp_path / "page")]
     assert main(["compare", first, first, *output, "--fail-if-worse-than", "0.02"]) == 0
@@ -455,7 +468,7 @@ def test_nothing_is_written_into_the_runs(runs: dict[str, Path], tmp_path: Path)
         return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in paths}
 
     before = [state(runs[name]) for name in ("first", "again")]
-    compare_quickly(runs["first"], runs["again"], tmp_path)
+    compare_drawn(runs["first"], runs["again"], tmp_path)
     assert [state(runs[name]) for name in ("first", "again")] == before
     for inside in (runs["first"], runs["again"] / "report/deep"):
         with pytest.raises(InputError, match="is to stay as it is"):
@@ -543,7 +556,7 @@ def test_what_cannot_be_compared_is_named(
     spoil(bad)
     for sides in ((bad, runs["first"]), (runs["first"], bad)):
         with pytest.raises(InputError, match=message) as error:
-            compare_quickly(*sides, tmp_path / "page")
+            compare_drawn(*sides, tmp_path / "page")
         assert str(bad) in str(error.value)
     assert not (tmp_path / "page/index.html").exists()
 
@@ -613,7 +626,7 @@ def test_same_input_gives_the_same_page(runs: dict[str, Path], tmp_path: Path) -
     """Protects: nothing of the moment and no chance is in it."""
     pages = []
     for name in ("one", "two"):
-        compare_quickly(runs["first"], runs["again"], tmp_path / name)
+        compare_drawn(runs["first"], runs["again"], tmp_path / name)
         pages.append([(tmp_path / name / file).read_bytes() for file in ("index.html", "comparison.json")])
     assert pages[0] == pages[1]
 
