@@ -125,3 +125,11 @@ def shape(path: Path) -> Path:
         content[f"down_{source}"] = category("flavor", {f: jets(f, -0.04 - 0.01 * i) for f in flavours})
     axes = ["systematic", "flavor", "abseta", "pt", "discriminant"]
     return write(path, correction("tag_shape", axes, category("systematic", content)))
+
+
+def all_of(folder: Path) -> Path:
+    """Scale factors, efficiencies and a shape; gives the folder."""
+    scale_factors(folder / "sf.json")
+    efficiencies(folder / "eff.json")
+    shape(folder / "shape.json")
+    return folder

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from jetsmith import metrics
 from jetsmith.calibration import calibrate
-from jetsmith.calibration.axes import axes_of
+from jetsmith.calibration.axes import axes_of, places
 from jetsmith.calibration.flat import flat_points
 from jetsmith.calibration.maps import EfficiencyMap, counts, efficiency_map, find_thresholds, grouped
 from jetsmith.calibration.smooth import lines
@@ -69,7 +70,10 @@ def mapped(
     jets: ScoredJets, threshold: float, abseta: tuple[float, ...] = ETA, min_effective: float = 0.0
 ) -> EfficiencyMap:
     """The map of jets at or above a threshold."""
-    return efficiency_map(jets, jets.discriminant >= threshold, axes_of(PT, abseta, {}), min_effective)
+    axes = axes_of(PT, abseta, {})
+    return efficiency_map(
+        jets.weight, places(jets, axes), jets.discriminant >= threshold, axes, min_effective
+    )
 
 
 def make_scores(path: Path, n: int = 40_000, seed: int = 1) -> dict[str, Any]:
@@ -182,7 +186,7 @@ def test_small_samples_leave_tight_points_out_and_say_so(tmp_path: Path) -> None
     assert "T" in numbers["undefined"]
     assert "T" not in numbers["working_points"]
     values = correctionlib.CorrectionSet.from_file(str(outputs[0]))["deepcsv_wp_values"]
-    assert "left out for lack of jets" in values.description
+    assert "left out, for lack of jets or of a threshold" in values.description
     with pytest.raises(InputError, match=r"scores\.parquet.*light_jets"):
         calibrate(make_spec(), tmp_path / "scores.parquet", {"T": 1e-3}, PT, ETA, *outputs, settings=ANY)
 
@@ -495,7 +499,10 @@ def test_a_point_of_few_jets_leaves_only_where_that_is_allowed(tmp_path: Path) -
         )
         values = correctionlib.CorrectionSet.from_file(str(tmp_path / "out.json"))["deepcsv_wp_values"]
         marked = "not reliable, for lack of jets or for ties at the threshold: M" in values.description
-        assert (marked, "left out for lack of jets: M" in values.description) == (allowed, not allowed)
+        assert (marked, "left out, for lack of jets or of a threshold: M" in values.description) == (
+            allowed,
+            not allowed,
+        )
 
 
 @given(
@@ -583,7 +590,7 @@ def test_flat_efficiency_holds_at_any_pt(tmp_path: Path) -> None:
         here = (table["split"] == 3) & (table["label"] == 400) & (pt < 50) & (eta < 1.2)
         want = weight[here & (score >= thresholds)].sum() / weight[here].sum()
         assert passing.evaluate(name, 4, 0.5, 40.0) == pytest.approx(want, abs=1e-12)
-        assert numbers[name]["doubts"] == []
+        assert numbers[name]["doubt"] == ""
     fixed = score >= json.loads(outputs[1].read_text())["working_points"]["L"]["threshold"]
     rates = [
         np.average(fixed[chosen], weights=weight[chosen])
@@ -599,13 +606,13 @@ def test_flat_points_put_bins_together_or_are_left_out() -> None:
     signal = scored_jets(rng.random(400), pt_gev=np.repeat([40.0, 60.0, 150.0], [200, 40, 160]))
     asked = {"F70": 0.7}
     found, undefined = flat_points(signal, asked, pt, MarksSpec())
-    assert (found["F70"].group.tolist(), found["F70"].doubts, undefined) == ([0, 1, 1], (), {})
+    assert (found["F70"].group.tolist(), found["F70"].doubt, undefined) == ([0, 1, 1], "", {})
     assert found["F70"].threshold[1] == found["F70"].threshold[2] != found["F70"].threshold[0]
     found, undefined = flat_points(signal, asked, pt, MarksSpec(min_passing=1000))
     assert not found
     assert "effectively 280.0 jets fix its threshold, and min_passing is 1000" in undefined["F70"]
     found, _ = flat_points(signal, asked, pt, MarksSpec(min_passing=1000, allow_few_passing=True))
-    assert (found["F70"].group.tolist(), found["F70"].doubts) == ([0, 0, 0], ("few",))
+    assert (found["F70"].group.tolist(), found["F70"].doubt) == ([0, 0, 0], "few")
 
 
 def test_what_the_docs_write_is_a_configuration() -> None:
@@ -670,7 +677,8 @@ def test_a_line_stays_within_0_and_1() -> None:
     jets = scored_jets(np.repeat([1.0, 0.0, 1.0], 300), pt_gev=pt)
     axes = axes_of(PT, (0.0, 2.5), {})
     passed = jets.discriminant > 0.5
-    (line,) = lines(jets, efficiency_map(jets, passed, axes), axes, passed).values()
+    given = jets.weight, places(jets, axes), passed, axes
+    (line,) = lines(jets.pt_gev, efficiency_map(*given), *given).values()
     assert line.value == pytest.approx([1, 0, 1], abs=0.3)
     for end in (line.low, line.high):
         assert ((end >= 0) & (end <= 1)).all()
@@ -681,8 +689,9 @@ def test_a_row_without_jets_keeps_the_value_of_the_map() -> None:
     jets = sparse_jets()
     axes = axes_of(PT, ETA, {})
     passed = jets.discriminant > 0.5
-    found = efficiency_map(jets, passed, axes)
-    forward = lines(jets, found, axes, passed)[1,]
+    given = jets.weight, places(jets, axes), passed, axes
+    found = efficiency_map(*given)
+    forward = lines(jets.pt_gev, found, *given)[1,]
     assert forward.value.tolist() == [found.value[1, 0]]
     assert (forward.low[0], forward.high[0]) == (found.low[1, 0], found.high[1, 0])
 
@@ -706,3 +715,30 @@ def test_thresholds_that_are_given_stay_what_they_are(tmp_path: Path) -> None:
         assert (point["doubt"], point["threshold_low"], point["threshold_high"]) == ("", threshold, threshold)
     assert numbers["undefined"] == {}
     assert corrections["deepcsv_eff"].evaluate("M", 5, 0.5, 60.0) > 0.5
+
+
+def test_flat_points_of_jets_that_weigh_differently() -> None:
+    """Tagged jets that weigh more count for fewer: bins go together until they are enough, none is lost."""
+    pt = axes_of(PT, ETA, {})[1]
+    rng = np.random.default_rng(13)
+    n = 3000
+    score = rng.random(n)
+    weight = np.where(score > 0.5, rng.choice([0.5, 3.0], n, p=[0.8, 0.2]), 1.0)
+    signal = scored_jets(score, weight, pt_gev=np.repeat([40.0, 60.0, 150.0], n // 3))
+    marks = MarksSpec(min_passing=180)
+    found, undefined = flat_points(signal, {"F30": 0.3}, pt, marks)
+    assert undefined == {}
+    point = found["F30"]
+    assert point.doubt == ""
+    assert point.group.max() < grouped_once(signal, 180 / 0.3).max()
+    for number in range(point.group.max() + 1):
+        chosen = point.group[np.repeat([0, 1, 2], n // 3)] == number
+        alone = metrics.working_point(score[chosen], weight[chosen], 0.3, min_passing=180)
+        assert alone.n_passing >= 180
+
+
+def grouped_once(jets: ScoredJets, at_least: float) -> npt.NDArray[np.intp]:
+    """Groups of bins by the effective jets of all, whether they are tagged or not."""
+    place = np.repeat([0, 1, 2], len(jets) // 3)
+    sums = [np.bincount(place, jets.weight**power)[None] for power in (1, 2)]
+    return grouped(sums[0], sums[1], at_least)[0]

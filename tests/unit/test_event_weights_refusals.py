@@ -25,11 +25,7 @@ GOOD: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Files that serve."""
-    folder = tmp_path_factory.mktemp("corrections")
-    files.scale_factors(folder / "sf.json")
-    files.efficiencies(folder / "eff.json")
-    files.shape(folder / "shape.json")
-    return folder
+    return files.all_of(tmp_path_factory.mktemp("corrections"))
 
 
 def fixed(folder: Path, **more: Any) -> FixedWorkingPoints:

@@ -6,7 +6,13 @@ import pytest
 
 from jetsmith.report.overview import overview
 
-ACCOUNT = {"name": "ttbar", "processed": "8,000", "is_complete": True, "is_assumed": False}
+ACCOUNT = {
+    "name": "ttbar",
+    "processed": "8,000",
+    "is_complete": True,
+    "is_assumed": False,
+    "is_unknown": False,
+}
 POINTS = {"title": "DeepJet", "rows": [{"name": "L", "doubt": ""}], "flat": [], "undefined": {}}
 CLOSURE = {
     "title": "Shower",
@@ -50,9 +56,10 @@ WRONG: dict[str, tuple[dict[str, Any], str, str, str]] = {
         *("Events", "warn", "qcd 7 (1%)"),
     ),
     "assumed": ({"accounts": [ACCOUNT | {"is_assumed": True}]}, "Normalisation", "warn", "ttbar"),
+    "unknown": ({"accounts": [ACCOUNT | {"is_unknown": True}]}, "Normalisation", "warn", "ttbar"),
     "left out": (
         {"working_points": [POINTS | {"undefined": {"T": "few"}}]},
-        *("Working points", "warn", "Left out, not enough jets: DeepJet T"),
+        *("Working points", "warn", "Left out, for lack of jets or of a threshold: DeepJet T"),
     ),
     "in doubt": (
         {"working_points": [POINTS | {"flat": [{"name": "F70", "doubt": "few"}]}]},

@@ -16,7 +16,7 @@ from jetsmith.calibration.plane import calibrate_plane
 from jetsmith.errors import InputError
 from jetsmith.metrics.planes import Pair, plane_point
 from jetsmith.plots.plane import plot_plane
-from jetsmith.report import tables
+from jetsmith.report import points
 from jetsmith.specs.classifiers import ClassifierSpec, DiscriminantSpec, EvaluationSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.run import EfficienciesSpec
@@ -81,6 +81,10 @@ def test_what_no_two_cuts_give_is_said() -> None:
     light, b = pair(rng, 1000, -1, 0.3), pair(rng, 1000, 0.5, -1)
     with pytest.raises(InputError, match=r"where 0\.01 of the first background passes, two cuts let .* pass"):
         plane_point(light, b, (0.01, 0.9))
+    most = np.arange(1000) < 900
+    seldom = Pair(np.where(most, -np.inf, light.first), light.second, light.weight)
+    with pytest.raises(InputError, match=r"at 0\.3: less of the first background can pass both cuts"):
+        plane_point(seldom, b, (0.3, 0.1))
     none = Pair(np.full(9, -np.inf), np.full(9, -np.inf), np.ones(9))
     with pytest.raises(InputError, match="no jet of the backgrounds has a second score"):
         plane_point(none, none, (0.1, 0.1))
@@ -187,7 +191,7 @@ def test_points_that_few_jets_fix_or_that_cannot_be_are_left_out(tmp_path: Path)
     assert list(numbers["working_points"]) == ["L"]
     assert "min_passing is 100" in numbers["undefined"]["T"]
     assert "two cuts let" in numbers["undefined"]["X"]
-    assert "left out for lack of jets: T, X" in corrections["charm_wp_values"].description
+    assert "left out, for lack of jets or of a threshold: T, X" in corrections["charm_wp_values"].description
     _, numbers = calibrated(tmp_path, points, allow_few_passing=True)
     assert numbers["working_points"]["T"]["doubt"] == "few"
     with pytest.raises(InputError, match=r"scores\.parquet: .*min_passing"):
@@ -200,7 +204,7 @@ def test_two_files_need_the_same_jets(tmp_path: Path) -> None:
         write_jets(tmp_path / name, 3000, seed)
     outputs = tmp_path / "plane.json", tmp_path / "numbers.json"
     settings = EfficienciesSpec(allow_few_passing=True)
-    with pytest.raises(InputError, match="not the same jets"):
+    with pytest.raises(InputError, match="different jets of one sample"):
         calibrate_plane(
             "charm", SPECS, [tmp_path / "a", tmp_path / "b"], ASKED, PT, ETA, {}, settings, *outputs
         )
@@ -211,14 +215,14 @@ def test_the_page_has_the_points(tmp_path: Path) -> None:
     write_jets(tmp_path / "scores.parquet", 20_000)
     _, numbers = calibrated(tmp_path)
     known = {spec.judgement: spec.model_dump(mode="json") for spec in SPECS}
-    (table,) = tables.planes([numbers], known)
+    (table,) = points.planes([numbers], known)
     assert table["of"] == ["DeepCSV (CvsL)", "DeepCSV (CvsB)"]
     assert (table["backgrounds"], table["classes"]) == (["light", "b"], ["c", "light", "b"])
     row = table["rows"][0]
     assert (row["name"], row["targets"]) == ("L", ["20%", "30%"])
     assert "±" in row["thresholds"][0]["text"]
     numbers["working_points"]["L"]["thresholds"][0] = {"value": 0.25, "low": None, "high": None}
-    (table,) = tables.planes([numbers], known)
+    (table,) = points.planes([numbers], known)
     assert table["rows"][0]["thresholds"][0]["text"].startswith("0.25")  # nobody knows how well
     assert len(row["thresholds"]) == len(row["n_passing"]) == 2
     assert len(row["efficiencies"]) == 3

@@ -13,7 +13,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from jetsmith import io
-from jetsmith.calibration.axes import axes_of
+from jetsmith.calibration.axes import axes_of, places
 from jetsmith.calibration.maps import efficiency_map
 from jetsmith.errors import InputError
 from jetsmith.plots import discriminant, efficiency, reweighting, roc, roc_figure, style, training
@@ -234,7 +234,8 @@ def test_end_bins_are_those_of_the_corrections(scores: list[Path]) -> None:
         one = jets.of(FLAVOURS[points.name])
         central = dataclasses.replace(one, columns={**one.columns, "jet_eta": np.zeros(len(one))})
         passed = central.discriminant >= POINT.threshold
-        found = efficiency_map(central, passed, axes_of(bins, (0, 2.5), {}))
+        axes = axes_of(bins, (0, 2.5), {})
+        found = efficiency_map(central.weight, places(central, axes), passed, axes)
         np.testing.assert_allclose(points.efficiency, found.value[0], rtol=1e-5)
         np.testing.assert_allclose(points.low, found.low[0], rtol=1e-5)
         low, high = one.pt_gev < 80, one.pt_gev >= 80

@@ -22,7 +22,7 @@ from jetsmith.handed.scan import Scan, Tried
 from jetsmith.metrics import Interval
 from jetsmith.plots import discriminant, roc, training
 from jetsmith.plots.roc_figure import Curve, RocNumbers
-from jetsmith.report import tables
+from jetsmith.report import points, tables
 from jetsmith.report.page import TEMPLATES, write_report
 from jetsmith.skimming.account import account_dataset
 from jetsmith.specs.plots import PlotSpec
@@ -382,7 +382,7 @@ def test_jets_without_a_tag_or_a_score_are_on_the_page(made: dict[str, Any], tmp
         "share_without_score": 0.012,
     }
     io.write_json(tmp_path / "deepjet.numbers.json", numbers)
-    (table,) = tables.working_points([numbers], made["run"]["classifiers"])
+    (table,) = points.working_points([numbers], made["run"]["classifiers"])
     assert table["notes"] == [
         "Not tagged, so that they fail every working point: light 250 (25%).",
         "Without a score, so that they are left out: light 12 (1.2%).",
@@ -390,7 +390,7 @@ def test_jets_without_a_tag_or_a_score_are_on_the_page(made: dict[str, Any], tmp
     output = tmp_path / "index.html"
     write_report(**made | {"output": output, "numbers": [tmp_path / "deepjet.numbers.json"], "plots": []})
     assert "light 250 (25%)" in Page(output.read_text(encoding="utf-8")).text
-    (plain,) = tables.working_points([io.read_json(made["numbers"][0])], made["run"]["classifiers"])
+    (plain,) = points.working_points([io.read_json(made["numbers"][0])], made["run"]["classifiers"])
     assert plain["notes"] == []
 
 
@@ -400,7 +400,7 @@ def test_a_working_point_between_ties_says_so(made: dict[str, Any]) -> None:
     first, second = sorted(numbers["working_points"])[:2]
     numbers["working_points"][first] |= {"doubt": "ties", "n_passing": 406.0}
     numbers["working_points"][second] |= {"doubt": "few", "n_passing": 4.0}
-    (table,) = tables.working_points([numbers], made["run"]["classifiers"])
+    (table,) = points.working_points([numbers], made["run"]["classifiers"])
     doubts = {row["name"]: row["doubt"] for row in table["rows"]}
     assert (doubts[first], doubts[second]) == ("ties", "few")
     assert f"threshold of {first}, and pass together" in table["notes"][0]

@@ -7,7 +7,7 @@ jet, `score` is that number in its own units. Of a jet without a score, or not t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +133,25 @@ def read_split(
         table["scored"],
         {name: table[name] for name in columns},
     )
+
+
+def in_common(jets: Sequence[ScoredJets], columns: Sequence[str] = ()) -> list[ScoredJets]:
+    """The jets of one sample as several taggers scored them, without those that one of them did not.
+
+    Args:
+        jets: Of each tagger, in the order of its score file.
+        columns: More that have to be the same than truth and weight.
+
+    Raises:
+        InputError: They are not the same jets.
+    """
+    first = jets[0]
+    for other in jets[1:]:
+        pairs = [(first.label, other.label), (first.weight, other.weight)]
+        pairs += [(first.columns[name], other.columns[name]) for name in columns]
+        if not all(np.array_equal(*pair) for pair in pairs):
+            raise InputError(
+                "the taggers have scored different jets of one sample; score it again with all of them"
+            )
+    chosen = np.logical_and.reduce([one.chosen for one in jets])
+    return [replace(one, chosen=chosen) for one in jets]

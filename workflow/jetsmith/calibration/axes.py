@@ -92,7 +92,8 @@ def places(jets: ScoredJets, axes: Sequence[Axis]) -> npt.NDArray[np.intp]:
     """Bin of each jet in all axes together, the last one's running fastest, shape (N,).
 
     Raises:
-        InputError: Jets are outside the bins of an axis that does not clamp.
+        InputError: Jets are outside the bins of an axis that does not clamp: the correction would be an
+            error for them.
     """
     found = tuple(axis.place(jets) for axis in axes)
     return np.ravel_multi_index(found, [axis.n_bins for axis in axes]).astype(np.intp, copy=False)

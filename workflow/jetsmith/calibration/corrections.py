@@ -128,7 +128,7 @@ def _left_out(points: Points) -> str:
     """Working points that are left out or in doubt, in words; empty where there are none."""
     text = ""
     if points.undefined:
-        text += f"; left out for lack of jets: {', '.join(points.undefined)}"
+        text += f"; left out, for lack of jets or of a threshold: {', '.join(points.undefined)}"
     if points.doubtful:
         text += f"; not reliable, for lack of jets or for ties at the threshold: {', '.join(points.doubtful)}"
     return text

@@ -14,6 +14,8 @@ from jetsmith.metrics import bin_of, working_point, written
 from jetsmith.scored import ScoredJets
 from jetsmith.specs.run import MarksSpec
 
+DOUBTS = ("", "ties", "few")  # the worst last
+
 
 @dataclass(frozen=True)
 class FlatPoint:
@@ -25,7 +27,7 @@ class FlatPoint:
         threshold_low: Threshold if more of the signal had passed.
         threshold_high: Threshold if less had.
         group: Bins of one number have one threshold, since the jets of one alone are too few.
-        doubts: `few` or `ties`, as of a working point; of all bins, no string twice.
+        doubt: As of a working point, the worst of all bins.
     """
 
     target: float
@@ -33,7 +35,7 @@ class FlatPoint:
     threshold_low: FloatArray
     threshold_high: FloatArray
     group: npt.NDArray[np.intp]
-    doubts: tuple[str, ...]
+    doubt: str
 
     def passes(self, jets: ScoredJets, pt: Axis) -> BoolArray:
         """Which jets pass, shape (N,), as float64 compares."""
@@ -61,23 +63,28 @@ def flat_points(
     found: dict[str, FlatPoint] = {}
     undefined: dict[str, str] = {}
     for name, target in efficiencies.items():
-        group = grouped(total[None], total2[None], marks.min_passing / target)[0]
+        at_least = marks.min_passing / target
         try:
-            points = [
-                working_point(
-                    signal.discriminant[chosen],
-                    signal.weight[chosen],
-                    target,
-                    min_passing=marks.min_passing,
-                    role="signal",
-                )
-                for chosen in (group[place] == number for number in range(group[-1] + 1))
-            ]
+            while True:
+                group = grouped(total[None], total2[None], at_least)[0]
+                points = [
+                    working_point(
+                        signal.discriminant[chosen],
+                        signal.weight[chosen],
+                        target,
+                        min_passing=marks.min_passing,
+                        role="signal",
+                    )
+                    for chosen in (group[place] == number for number in range(group[-1] + 1))
+                ]
+                doubt = max((point.doubt for point in points), key=DOUBTS.index)
+                if doubt != "few" or len(points) == 1:
+                    break
+                at_least *= 2  # those that pass weigh more than others, and count for fewer
         except InputError as error:
             undefined[name] = str(error)
             continue
-        doubts = tuple(sorted({point.doubt for point in points} - {""}))
-        if "few" in doubts and not marks.allow_few_passing:
+        if doubt == "few" and not marks.allow_few_passing:
             undefined[name] = too_few(f"{target:g}", points[0].n_passing, marks)
             continue
         kind = signal.discriminant.dtype
@@ -85,5 +92,5 @@ def flat_points(
             np.array([getattr(point, field) for point in points])[group]
             for field in ("threshold", "threshold_low", "threshold_high")
         )
-        found[name] = FlatPoint(target, np.array([written(v, kind) for v in value]), low, high, group, doubts)
+        found[name] = FlatPoint(target, np.array([written(v, kind) for v in value]), low, high, group, doubt)
     return found, undefined

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jetsmith.calibration.axes import Axis, places
+from jetsmith.calibration.axes import Axis
 from jetsmith.errors import InputError
-from jetsmith.io import BoolArray, FloatArray
+from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics import WorkingPoint, effective_count, efficiency, passes, working_point, written
 from jetsmith.metrics.efficiencies import LEVEL, binomial, check_scores
 from jetsmith.scored import ScoredJets
@@ -77,27 +77,30 @@ class EfficiencyMap:
 
 
 def efficiency_map(
-    jets: ScoredJets, pass_mask: BoolArray, axes: Sequence[Axis], min_effective: float = 0.0
+    weight: FloatArray,
+    place: IntArray,
+    pass_mask: BoolArray,
+    axes: Sequence[Axis],
+    min_effective: float = 0.0,
 ) -> EfficiencyMap:
     """Efficiency of jets of one class in bins of |eta|, pt and more, as correctionlib counts them.
 
     Args:
-        jets: Jets of one class, with the columns of the axes.
+        weight: Of jets of one class, signed, shape (N,).
+        place: Bin of each, as `axes.places` gives it.
         pass_mask: True for jets that pass, shape (N,).
-        axes: |eta|, pt, and what else; jets outside the bins count in the end bins where an axis clamps.
+        axes: |eta|, pt, and what else.
         min_effective: Effective jets of a bin; with fewer it shares those of the next bins in pt.
 
     Raises:
-        InputError: No jets of positive summed weight at all, or jets outside the |eta| bins, for which
-            the correction would be an error.
+        InputError: No jets of positive summed weight at all.
     """
     shape = tuple(axis.n_bins for axis in axes)
-    place = places(jets, axes)
     sums = np.stack(
         [
             np.bincount(place[chosen], values[chosen], int(np.prod(shape))).reshape(shape)
-            for chosen in (pass_mask, np.ones(len(jets), bool))
-            for values in (jets.weight, jets.weight**2)
+            for chosen in (pass_mask, slice(None))
+            for values in (weight, weight**2)
         ]
     )  # (4, n_abseta, n_pt, …): w and w^2 of those that pass, then of all
     if not sums[2].sum() > 0:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jetsmith.calibration.axes import Axis
+from jetsmith.calibration.axes import Axis, places
 from jetsmith.calibration.maps import EfficiencyMap, efficiency_map, shared_bins
 from jetsmith.calibration.smooth import lines
 from jetsmith.errors import InputError
@@ -59,14 +59,15 @@ class Passing:
                 continue
             of_class = self.jets[entry.name]
             try:
-                for name, chooses in cuts.items():
-                    passed = chooses(of_class)
-                    of_point = efficiency_map(of_class, passed, self.axes, self.settings.min_effective)
-                    if self.settings.smooth:
-                        of_point = replace(of_point, lines=lines(of_class, of_point, self.axes, passed))
-                    found[name, flavor] = of_point
+                place = places(of_class, self.axes)
             except InputError as error:
                 raise InputError(f"split test, class {entry.name}: {error}") from error
+            for name, chooses in cuts.items():
+                given = of_class.weight, place, chooses(of_class), self.axes
+                of_point = efficiency_map(*given, self.settings.min_effective)
+                if self.settings.smooth:
+                    of_point = replace(of_point, lines=lines(self.axes[1].of(of_class), of_point, *given))
+                found[name, flavor] = of_point
         if cuts and not found:
             raise InputError("split test has no jets of a class with a `flavor` code")
         return found

@@ -17,7 +17,7 @@ from jetsmith.io import BoolArray
 from jetsmith.metrics import passes, written
 from jetsmith.metrics.efficiencies import LEVEL, Interval
 from jetsmith.metrics.planes import Pair, PlanePoint, plane_point
-from jetsmith.scored import ScoredJets, read_split
+from jetsmith.scored import ScoredJets, in_common, read_split
 from jetsmith.specs.classifiers import JudgedSpec
 from jetsmith.specs.run import EfficienciesSpec, MarksSpec
 
@@ -145,17 +145,12 @@ def _read(
     specs: Sequence[JudgedSpec], scores: Sequence[str | Path], split: str, columns: Sequence[str]
 ) -> ScoredJets:
     """Jets with the first discriminant, and the second as a column."""
-    first, second = (read_split(path, split, spec, columns) for path, spec in zip(scores, specs, strict=True))
-    same = len(first) == len(second) and all(
-        np.array_equal(getattr(first, key), getattr(second, key)) for key in ("label", "weight")
-    )
-    if not same or not all(np.array_equal(first.columns[key], second.columns[key]) for key in columns):
-        raise InputError(f"{scores[0]} and {scores[1]}: split {split}: not the same jets; run score again")
-    return replace(
-        first,
-        chosen=first.chosen & second.chosen,
-        columns={**first.columns, SECOND: second.discriminant},
-    )
+    jets = [read_split(path, split, spec, columns) for path, spec in zip(scores, specs, strict=True)]
+    try:
+        first, second = in_common(jets, columns)
+    except InputError as error:
+        raise InputError(f"{' and '.join(map(str, scores))}: split {split}: {error}") from error
+    return replace(first, columns={**first.columns, SECOND: second.discriminant})
 
 
 def _pair(jets: ScoredJets) -> Pair:

@@ -7,12 +7,16 @@ from scipy.optimize import lsq_linear
 
 from jetsmith.calibration.axes import Axis
 from jetsmith.calibration.maps import EfficiencyMap, Line
-from jetsmith.io import BoolArray, FloatArray
-from jetsmith.scored import ScoredJets
+from jetsmith.io import BoolArray, FloatArray, IntArray
 
 
 def lines(
-    jets: ScoredJets, found: EfficiencyMap, axes: Sequence[Axis], pass_mask: BoolArray
+    pt: FloatArray,
+    found: EfficiencyMap,
+    weight: FloatArray,
+    place: IntArray,
+    pass_mask: BoolArray,
+    axes: Sequence[Axis],
 ) -> dict[tuple[int, ...], Line]:
     """The line of each bin of all axes but pt.
 
@@ -21,22 +25,24 @@ def lines(
     they come as near to it as they can. A row without jets keeps what the map has.
 
     Args:
-        jets: Jets of one class, with the columns of the axes.
-        found: Their map.
-        axes: |eta|, pt and what else.
+        pt: Of jets of one class [GeV], shape (N,).
+        found: Their map, made of what follows.
+        weight: Signed, shape (N,).
+        place: Bin of each, as `axes.places` gives it.
         pass_mask: True for jets that pass, shape (N,).
+        axes: |eta|, pt and what else.
     """
-    pt = np.clip(axes[1].of(jets), axes[1].edges[0], axes[1].edges[-1])
+    pt = np.clip(pt, axes[1].edges[0], axes[1].edges[-1])
     others = [k for k in range(len(axes)) if k != 1]
-    place = [axis.place(jets) for axis in axes]
+    by_axis = np.unravel_index(place, [axis.n_bins for axis in axes])
     done = {}
     for row in np.ndindex(*(axes[k].n_bins for k in others)):  # bins, not jets
         index = (row[0], slice(None), *row[1:])
         groups, first = np.unique(found.group[index], return_index=True)
-        here = np.logical_and.reduce([place[k] == bin_ for k, bin_ in zip(others, row, strict=True)])
-        of_group = np.searchsorted(groups, found.group[index])[place[1][here]]
+        here = np.logical_and.reduce([by_axis[k] == bin_ for k, bin_ in zip(others, row, strict=True)])
+        of_group = np.searchsorted(groups, found.group[index])[by_axis[1][here]]
         ends = (found.value[index][first], found.low[index][first], found.high[index][first])
-        done[row] = _line(pt[here], jets.weight[here], pass_mask[here], of_group, len(groups), ends)
+        done[row] = _line(pt[here], weight[here], pass_mask[here], of_group, len(groups), ends)
     return done
 
 
@@ -44,7 +50,7 @@ def _line(
     pt: FloatArray,
     weight: FloatArray,
     passed: BoolArray,
-    group: FloatArray,
+    group: IntArray,
     n_groups: int,
     ends: tuple[FloatArray, FloatArray, FloatArray],
 ) -> Line:

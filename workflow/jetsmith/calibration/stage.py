@@ -13,10 +13,10 @@ from jetsmith.calibration.axes import Axis, axes_of
 from jetsmith.calibration.corrections import Points, Subject, corrections
 from jetsmith.calibration.flat import FlatPoint, flat_points
 from jetsmith.calibration.maps import counts, find_thresholds, given_thresholds
-from jetsmith.calibration.passing import Passing
+from jetsmith.calibration.passing import Maps, Passing
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray
-from jetsmith.metrics import passes
+from jetsmith.metrics import WorkingPoint, passes
 from jetsmith.metrics.efficiencies import LEVEL
 from jetsmith.provenance import config_digest
 from jetsmith.scored import ScoredJets, read_split
@@ -81,27 +81,10 @@ def calibrate(
         maps, flat_maps = passing.maps(cuts), passing.maps(flat_cuts)
     except InputError as error:
         raise InputError(f"{scores}: {error}") from error
-    kinds = [
-        Points(
-            "",
-            "Threshold on the discriminant",
-            {name: point.threshold for name, point in points.items()},
-            [name for name, point in points.items() if point.doubt],
-            undefined,
-            maps,
-        )
-    ]
+    kinds = [_kind("", "Threshold on the discriminant", points, undefined, maps)]
     if flat:
-        kinds.append(
-            Points(
-                "flat_",
-                "Threshold on the discriminant, as a function of pt, of flat efficiency of the signal",
-                {name: point.threshold for name, point in flat.items()},
-                [name for name, point in flat.items() if point.doubts],
-                flat_undefined,
-                flat_maps,
-            )
-        )
+        what = "Threshold on the discriminant, as a function of pt, of flat efficiency of the signal"
+        kinds.append(_kind("flat_", what, flat, flat_undefined, flat_maps))
     about = f"{of_judgement(spec)}, sample {spec.sample}"
     subject = Subject(spec.judgement, about, list(passing.coded.values()), passing.lacking)
     io.write_json(output, corrections(subject, kinds, axes), checksum=False)
@@ -141,6 +124,19 @@ def of_judgement(spec: JudgedSpec) -> str:
     """Tagger, discriminant and configuration in words."""
     named = f"discriminant {spec.discriminant.name}" if spec.discriminant else "no discriminant"
     return f"{spec.name}, {named}, config {config_digest(spec.model_dump(mode='json'))}"
+
+
+def _kind(
+    prefix: str,
+    what: str,
+    points: Mapping[str, WorkingPoint] | Mapping[str, FlatPoint],
+    undefined: Mapping[str, str],
+    maps: Maps,
+) -> Points:
+    """Working points of one kind, for the corrections."""
+    thresholds = {name: point.threshold for name, point in points.items()}
+    doubtful = [name for name, point in points.items() if point.doubt]
+    return Points(prefix, what, thresholds, doubtful, undefined, maps)
 
 
 def _flat(

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from correctionlib import CorrectionSet
 
 from jetsmith.errors import InputError
+from jetsmith.event_weights.weights import Array
 
-Array = npt.NDArray[Any]
 Ends = tuple[float, float]
 F32 = np.dtype(np.float32)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from jetsmith.cuts import passes
 from jetsmith.errors import InputError
-from jetsmith.event_weights.corrections import Array, Correction, beyond, corrections_of, inside, pick
+from jetsmith.event_weights.corrections import Correction, beyond, corrections_of, inside, pick
 from jetsmith.event_weights.jets import Jets, count, read, refuse_others
 from jetsmith.event_weights.points import (
     CENTRAL,
@@ -20,7 +20,7 @@ from jetsmith.event_weights.points import (
     ranges,
     thresholds_of,
 )
-from jetsmith.event_weights.weights import Weights, shifted
+from jetsmith.event_weights.weights import Array, Weights, shifted
 
 AXES = ("working_point", "flavor", "abseta", "pt")
 COUNTS = ("n_pt_beyond_scale_factors", "n_pt_beyond_efficiencies", "n_impossible", "n_negative")

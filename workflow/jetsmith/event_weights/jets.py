@@ -7,11 +7,10 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
-import numpy.typing as npt
 
 from jetsmith.errors import InputError
+from jetsmith.event_weights.weights import Array
 
-Array = npt.NDArray[Any]
 NAMES = ("pt", "eta", "flavour", "score")
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from jetsmith.errors import InputError
-from jetsmith.event_weights.corrections import Array, Ends, beyond, corrections_of, inside, pick
+from jetsmith.event_weights.corrections import Ends, beyond, corrections_of, inside, pick
 from jetsmith.event_weights.jets import count, read, refuse_others
 from jetsmith.event_weights.points import CENTRAL, ranges
-from jetsmith.event_weights.weights import Weights, shifted
+from jetsmith.event_weights.weights import Array, Weights, shifted
 
 AXES = ("systematic", "flavor", "abseta", "pt", "discriminant")
 

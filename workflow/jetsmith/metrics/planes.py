@@ -1,6 +1,7 @@
 """Working points in a plane: two cuts at once, which let chosen parts of two backgrounds pass."""
 
 from dataclasses import dataclass
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
@@ -108,6 +109,7 @@ def _cuts(
 ) -> tuple[float, float]:
     """The two cuts; `candidates` are scores that the second may be, rising."""
 
+    @cache
     def on_line(place: int) -> tuple[float, float]:
         """First cut of a second one, and the second background's efficiency; NaN beyond the line."""
         cut = float(candidates[place])
@@ -115,11 +117,12 @@ def _cuts(
         first = threshold_at(score, of_first.weight, targets[0]) if 0 < targets[0] < 1 else np.nan
         return first, np.nan if np.isnan(first) else of_second.efficiency(first, cut).value
 
+    if np.isnan(on_line(0)[0]):
+        raise InputError(f"working point at {targets[0]:g}: less of the first background can pass both cuts")
     low, high = 0, len(candidates) - 1
-    if not np.isnan(on_line(low)[0]):
-        while low < high:  # the last candidate of the line
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if not np.isnan(on_line(middle)[0]) else (low, middle - 1)
+    while low < high:  # the last candidate of the line
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if not np.isnan(on_line(middle)[0]) else (low, middle - 1)
     ends = [on_line(0)[1], on_line(low)[1]]
     if not min(ends) <= targets[1] <= max(ends):
         raise InputError(

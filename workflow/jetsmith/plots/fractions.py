@@ -11,8 +11,8 @@ from jetsmith import metrics
 from jetsmith.io import FloatArray
 from jetsmith.metrics import Interval
 from jetsmith.plots import style as looks
-from jetsmith.plots.inputs import digits, evaluated, in_common
-from jetsmith.scored import NOT_TAGGED, ScoredJets, read_split
+from jetsmith.plots.inputs import digits, evaluated
+from jetsmith.scored import NOT_TAGGED, ScoredJets, in_common, read_split
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, DiscriminantSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
@@ -106,7 +106,7 @@ def plot_fractions(
         InputError: A file is damaged or another's, or the taggers have scored other jets.
     """
     jets = [
-        read_split(path, "test", spec, [f"p_{name}" for name in _asked(spec)], sample)
+        read_split(path, "test", spec, [f"p_{name}" for name in _outputs(_weighed(spec)[0])], sample)
         for path, spec in zip(scores, specs, strict=True)
     ]
     found = compute(specs, sample, in_common(jets))
@@ -114,10 +114,9 @@ def plot_fractions(
     return found
 
 
-def _asked(spec: ClassifierSpec) -> tuple[str, ...]:
-    """Outputs of the discriminant."""
-    asked = spec.discriminant
-    return () if asked is None else (*asked.signal, *asked.background)
+def _outputs(spec: DiscriminantSpec) -> tuple[str, ...]:
+    """What a discriminant is made of."""
+    return (*spec.signal, *spec.background)
 
 
 def compute(specs: Sequence[ClassifierSpec], sample: str, jets: Sequence[ScoredJets]) -> FractionsNumbers:
@@ -149,9 +148,7 @@ def _best(curve: Curve) -> float:
 
 def with_fraction(spec: ClassifierSpec, fraction: float) -> DiscriminantSpec:
     """A tagger's discriminant with another fraction of the second background; within each, shares stay."""
-    asked, parts = spec.discriminant, spec.background_parts
-    if asked is None or parts is None:
-        raise ValueError(f"{spec.name}: its discriminant has no two backgrounds")
+    asked, parts = _weighed(spec)
     sums = [sum(asked.background[name] for name in part) for part in parts]
     scale = [(1 - fraction) / sums[0], fraction / sums[1]]
     background = {
@@ -164,10 +161,15 @@ def with_fraction(spec: ClassifierSpec, fraction: float) -> DiscriminantSpec:
 
 def own_fraction(spec: ClassifierSpec) -> float:
     """The fraction of the second background that a tagger's file has."""
-    asked, parts = spec.discriminant, spec.background_parts
-    if asked is None or parts is None:
-        raise ValueError(f"{spec.name}: its discriminant has no two backgrounds")
+    asked, parts = _weighed(spec)
     return sum(asked.background[name] for name in parts[1]) / sum(asked.background.values())
+
+
+def _weighed(spec: ClassifierSpec) -> tuple[DiscriminantSpec, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """The discriminant, and its outputs of either background."""
+    if spec.discriminant is None or spec.background_parts is None:
+        raise ValueError(f"{spec.name}: its discriminant has no two backgrounds")
+    return spec.discriminant, spec.background_parts
 
 
 def _curve(
@@ -199,7 +201,7 @@ def _curve(
 
 
 def _discriminant(spec: DiscriminantSpec, jets: ScoredJets) -> FloatArray:
-    probabilities = {name: jets.columns[f"p_{name}"] for name in (*spec.signal, *spec.background)}
+    probabilities = {name: jets.columns[f"p_{name}"] for name in _outputs(spec)}
     return np.where(np.isneginf(jets.discriminant), NOT_TAGGED, metrics.discriminant(spec, probabilities))
 
 

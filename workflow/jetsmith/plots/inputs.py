@@ -24,24 +24,6 @@ LABELS = {
 """Of columns of rows on axes."""
 
 
-def in_common(jets: Sequence[ScoredJets]) -> list[ScoredJets]:
-    """The jets of one sample as several taggers scored them, without those that one of them did not.
-
-    Raises:
-        InputError: They are not the same jets.
-    """
-    first = jets[0]
-    for other in jets[1:]:
-        if not all(
-            np.array_equal(getattr(first, name), getattr(other, name)) for name in ("label", "weight")
-        ):
-            raise InputError(
-                "the taggers have scored different jets of one sample; score it again with all of them"
-            )
-    chosen = np.logical_and.reduce([one.chosen for one in jets])
-    return [replace(one, chosen=chosen) for one in jets]
-
-
 def read_test(
     path: str | Path, spec: ClassifierSpec, sample: str = "", columns: Sequence[str] = ()
 ) -> ScoredJets:

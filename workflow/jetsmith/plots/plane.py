@@ -13,8 +13,8 @@ from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.plots import style as looks
-from jetsmith.plots.inputs import digits, evaluated, in_common, read_test
-from jetsmith.scored import ScoredJets
+from jetsmith.plots.inputs import digits, evaluated, read_test
+from jetsmith.scored import ScoredJets, in_common
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record

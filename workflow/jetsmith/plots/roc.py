@@ -14,13 +14,12 @@ from jetsmith.plots.inputs import (
     Threshold,
     digits,
     evaluated,
-    in_common,
     read_test,
     read_thresholds,
     share_left_out,
 )
 from jetsmith.plots.roc_figure import Curve, Marked, Reading, RocNumbers, draw
-from jetsmith.scored import ScoredJets
+from jetsmith.scored import ScoredJets, in_common
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.texts import split_text

@@ -1,12 +1,13 @@
 """What the page says first: of each thing that can be wrong whether it is, why, and where to look."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jetsmith.report.tables import Row
 from jetsmith.texts import count
 
-GOOD, LOOK, BAD = ("passed", "good"), ("look", "warn"), ("failed", "bad")
+GOOD, LOOK = ("passed", "good"), ("look", "warn")
 MAX_NAMED = 4
 
 
@@ -40,17 +41,17 @@ def _events(accounts: Sequence[Row]) -> Row:
     ]
     if torn:
         return _row("Events", LOOK, f"Entries lost, as far as it is allowed: {_named(torn)}.", "accounts")
-    why = f"All entries of {count(len(accounts))} data sets were read: {_numbers(accounts, 'processed')}."
+    read = _named(f"{row['name']} {row['processed']}" for row in accounts)
+    why = f"All entries of {count(len(accounts))} data sets were read: {read}."
     return _row("Events", GOOD, why, "accounts")
-
-
-def _numbers(accounts: Sequence[Row], key: str) -> str:
-    return _named([f"{row['name']} {row[key]}" for row in accounts])
 
 
 def _sums(accounts: Sequence[Row]) -> Row:
     """Whether the sums of weights that normalise are those of the files."""
-    assumed = [row["name"] for row in accounts if row["is_assumed"]]
+    unknown, assumed = ([row["name"] for row in accounts if row[key]] for key in ("is_unknown", "is_assumed"))
+    if unknown:
+        why = f"Files do not add up to a sum of all weights: {_named(unknown)}."
+        return _row("Normalisation", LOOK, why, "accounts")
     if assumed:
         why = f"That of the events stands in where files have no sum of all weights: {_named(assumed)}."
         return _row("Normalisation", LOOK, why, "accounts")
@@ -73,7 +74,7 @@ def _points(what: str, link: str, tables: Sequence[Row]) -> list[Row]:
         return [_row(what, GOOD, f"All {count(n)} are fixed by enough jets.", link)]
     parts = []
     if left_out:
-        parts.append(f"Left out, not enough jets: {_named(left_out)}.")
+        parts.append(f"Left out, for lack of jets or of a threshold: {_named(left_out)}.")
     if doubtful:
         parts.append(f"Written, but few jets or ties fix them: {_named(doubtful)}.")
     return [_row(what, LOOK, " ".join(parts), link)]
@@ -82,12 +83,11 @@ def _points(what: str, link: str, tables: Sequence[Row]) -> list[Row]:
 def _closure(test: Row) -> Row:
     """The worst gate of a reweighter, and why."""
     gates = [gate for gate in test["gates"] if gate["status"] == test["status"]]
-    verdict = {"good": GOOD, "warn": ("not conclusive", "warn"), "bad": BAD}[test["grade"]]
-    if verdict is GOOD:
-        why = f"All {count(len(test['gates']))} gates of the closure test."
+    if test["grade"] == "good":
+        why = f"All {count(len(gates))} gates of the closure test."
     else:
-        why = f"{_named([gate['name'] for gate in gates])}: {gates[0]['why'] if gates else ''}"
-    return _row(f"Weights: {test['title']}", verdict, why, "closure")
+        why = f"{_named(gate['name'] for gate in gates)}: {gates[0]['why']}"
+    return _row(f"Weights: {test['title']}", (test["status"], test["grade"]), why, "closure")
 
 
 def _untested(rows: Sequence[Row]) -> list[Row]:
@@ -107,9 +107,7 @@ def _features(groups: Sequence[Row], sections: Sequence[Row]) -> list[Row]:
     if not found:
         n = sum(group["n_features"] for group in groups)
         return [_row("Features", GOOD, f"No warning of any of {count(n)}.", link)]
-    kinds: dict[str, int] = {}
-    for warning in found:
-        kinds[warning["kind"]] = kinds.get(warning["kind"], 0) + 1
+    kinds = Counter(warning["kind"] for warning in found)
     why = f"Warnings: {_named(f'{kind} {count(n)}' for kind, n in kinds.items())}."
     return [_row("Features", LOOK, why, link)]
 

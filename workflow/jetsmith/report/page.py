@@ -21,7 +21,7 @@ from jetsmith.handed.plan import Plan
 from jetsmith.handed.scan import Scan
 from jetsmith.io import NUMBERS, Stored, atomic_file, json_checksum, read_json, read_png, read_record
 from jetsmith.provenance import config_digest
-from jetsmith.report import features, reweighters, tables, tagger_inputs
+from jetsmith.report import features, points, reweighters, tables, tagger_inputs
 from jetsmith.report.overview import overview
 
 TEMPLATES = Path(__file__).parent
@@ -70,7 +70,7 @@ def write_report(
     page = {
         "title": title,
         "untested": _table(reweighters.untested, "dataset", untested, classifiers),
-        "planes": _table(tables.planes, "plane", planes, classifiers),
+        "planes": _table(points.planes, "plane", planes, classifiers),
         **_of_inputs(classifiers, figures, checks),
         **_tables(
             classifiers,
@@ -119,7 +119,7 @@ def _tables(
     """The parts of the page that are tables."""
     return {
         "summary": _table(tables.summary, "", [f["path"] for f in figures if f["kind"] == "roc"]),
-        "working_points": _table(tables.working_points, "judgement", numbers, classifiers),
+        "working_points": _table(points.working_points, "judgement", numbers, classifiers),
         "closures": reweighters.closures(_records(Closure, closures, "reweighter"), classifiers),
         "scans": tables.scans(_records(Scan, scans, "classifier"), classifiers),
         "accounts": tables.accounts(_records(Account, accounts), tables.truth_names(classifiers)),

@@ -1,6 +1,5 @@
 """What the report shows, as plain rows for its template: numbers become text here and nowhere else."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -81,147 +80,6 @@ def whole(found: Table | None, percent: bool = False) -> Row:
     if found is None:
         return interval(None, None, None)
     return interval(found["value"], found["low"], found["high"], percent)
-
-
-def working_points(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
-    """One table a tagger: thresholds with intervals, and the efficiency of each class there."""
-    tables = []
-    for entry in numbers:
-        spec = classifiers.get(entry["judgement"], {})
-        classes = list(entry.get("classes", {}))
-        labels = {
-            c["name"]: c["label"]
-            for c in (spec.get("signal_class"), *spec.get("background_classes", ()))
-            if c
-        }
-        classes.sort(key=lambda name: list(labels).index(name) if name in labels else len(labels))
-        points = sorted(entry["working_points"].items(), key=lambda item: -item[1]["target"])
-        tables.append(
-            {
-                "title": spec.get("title", entry["judgement"]),
-                "tagger": entry["judgement"],
-                "sample": entry.get("sample", ""),
-                "threshold_class": label_text(labels.get(entry.get("threshold_class"), "background")),
-                "classes": [label_text(labels.get(name, name)) for name in classes],
-                "rows": [_point_row(name, point, classes) for name, point in points],
-                "flat": [
-                    _flat_row(name, point, entry["pt_bins_gev"], classes)
-                    for name, point in entry["flat_efficiency"].items()
-                ],
-                "signal": label_text(spec.get("signal_class", {}).get("label", "signal")),
-                "undefined": entry["undefined"] | entry["flat_undefined"],
-                "notes": [*_tied(points), *_jets_apart(entry["classes"], labels)],
-            }
-        )
-    return tables
-
-
-def planes(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
-    """One table a plane: two thresholds with intervals, and the efficiency of each class behind both."""
-    tables = []
-    for entry in numbers:
-        specs = [classifiers.get(name, {}) for name in entry["judgements"]]
-        labels = {
-            c["name"]: c["label"]
-            for spec in specs
-            for c in (spec.get("signal_class"), *spec.get("background_classes", ()))
-            if c
-        }
-        classes = sorted(entry["classes"], key=list(labels).index)
-        tables.append(
-            {
-                "title": entry["plane"],
-                "sample": entry["sample"],
-                "of": [
-                    f"{spec.get('title', name)} ({discriminant})"
-                    for spec, name, discriminant in zip(
-                        specs, entry["judgements"], entry["discriminants"], strict=True
-                    )
-                ],
-                "backgrounds": [label_text(labels.get(name, name)) for name in entry["threshold_classes"]],
-                "classes": [label_text(labels.get(name, name)) for name in classes],
-                "rows": [
-                    {
-                        "name": name,
-                        "targets": [share(target) for target in point["targets"]],
-                        "thresholds": [_threshold(found) for found in point["thresholds"]],
-                        "doubt": point["doubt"],
-                        "n_passing": [count(n) for n in point["n_passing"]],
-                        "efficiencies": [whole(point["efficiencies"][c], percent=True) for c in classes],
-                    }
-                    for name, point in entry["working_points"].items()
-                ],
-                "undefined": entry["undefined"],
-            }
-        )
-    return tables
-
-
-def _threshold(found: Table) -> Row:
-    """A threshold; without errors where too few jets tell them."""
-    ends = [found["value"] if found[end] is None else found[end] for end in ("low", "high")]
-    return interval(found["value"], *ends)
-
-
-def _tied(points: Sequence[tuple[str, Table]]) -> list[str]:
-    """Working points that pass more than was asked for, since jets of one score pass together."""
-    found = [name for name, point in points if point["doubt"] == "ties"]
-    if not found:
-        return []
-    return [
-        f"Many jets have the score that is the threshold of {', '.join(found)}, and pass together: the "
-        "efficiency is far above what was asked for."
-    ]
-
-
-def _jets_apart(classes: Table, labels: Mapping[str, str]) -> list[str]:
-    """Jets that fail without a score, and those that are left out, with their shares by class."""
-    notes = []
-    for what, text in (
-        ("not_tagged", "Not tagged, so that they fail every working point"),
-        ("without_score", "Without a score, so that they are left out"),
-    ):
-        found = [
-            f"{label_text(labels.get(name, name))} {count(counts[f'n_{what}'])} "
-            f"({100 * counts[f'share_{what}']:.2g}%)"
-            for name, counts in classes.items()
-            if counts[f"n_{what}"]
-        ]
-        if found:
-            notes.append(f"{text}: {', '.join(found)}.")
-    return notes
-
-
-def _point_row(name: str, point: Table, classes: Sequence[str]) -> Row:
-    return {
-        "name": name,
-        "target": share(point["target"]),
-        "threshold": interval(point["threshold"], point["threshold_low"], point["threshold_high"]),
-        "doubt": point["doubt"],
-        "n_passing": count(point.get("n_passing")),
-        "efficiencies": [whole(point.get("efficiencies", {}).get(c), percent=True) for c in classes],
-    }
-
-
-def _flat_row(name: str, point: Table, edges: Sequence[float], classes: Sequence[str]) -> Row:
-    """A point of flat efficiency; bins of pt that share a threshold are one entry."""
-    groups = [
-        (group, list(members))
-        for group, members in itertools.groupby(range(len(point["group"])), key=point["group"].__getitem__)
-    ]
-    return {
-        "name": name,
-        "target": share(point["target"]),
-        "thresholds": [
-            {
-                "pt": f"{edges[bins[0]]:g} to {edges[bins[-1] + 1]:g}",
-                "value": interval(*(point[f"threshold{end}"][bins[0]] for end in ("", "_low", "_high"))),
-            }
-            for _, bins in groups
-        ],
-        "doubt": ", ".join(point["doubts"]),
-        "efficiencies": [whole(point["efficiencies"].get(c), percent=True) for c in classes],
-    }
 
 
 def scans(entries: Sequence[Scan], classifiers: Table) -> list[Row]:
@@ -361,6 +219,7 @@ def normalisation(about: Normalisation, event_weight: float | None) -> Row:
         "factor": "–" if factor is None else "1" if factor == 1 else f"{factor:,.6g}",
         "is_skimmed": factor != 1,
         "is_assumed": about.to == "events",
+        "is_unknown": about.to == "none",
         "how": about.how,
         "mean_weight": weight_sum(about.mean_weight),
         "event_weight": "–" if event_weight is None else f"{event_weight:.4g}",
