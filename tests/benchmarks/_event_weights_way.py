@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks._event_weights_way ours|correctionlib one_point|three_points|shape
 
-Half a million events of six jets, and the made-up files of the tests. `correctionlib` evaluates, for all jets,
-each scale factor of each variation at each working point, and each efficiency: what weights are made of.
+Half a million events of six jets, and the made-up files of the tests. `correctionlib` evaluates, for all
+jets, each scale factor of each variation at each working point, and each efficiency.
 """
 
 import json

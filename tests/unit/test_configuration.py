@@ -256,6 +256,15 @@ def test_yaml_cannot_run_code(folder):
         load(_run(folder), folder)
 
 
+@pytest.mark.parametrize("name", ["boosted", "regression"])
+def test_runs_on_simulated_events_are_valid(folder, name):
+    """What docs tell people to run beside the demo; those on files have tests where their files are."""
+    run = yaml.safe_load((folder / f"{name}.yaml").read_text())
+    found = load(run, folder)
+    assert all(spec.simulate for spec in found.datasets.values())
+    assert set(found.run.taggers) == set(run["taggers"])
+
+
 def test_every_classifier_file_is_valid(folder):
     """The taggers that the demo leaves out load too."""
     run = _run(folder)
