@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
 	  || { echo "no venv module: on Debian and Ubuntu 'apt install python3-venv'"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv sync --locked --inexact --compile-bytecode --extra simulation --extra deep --extra bundle --extra xrootd --extra lhe --extra dask $(EXTRAS:%=--extra %) --group dev
+	$(BIN)/uv sync --locked --inexact --compile-bytecode --extra simulation --extra deep --extra bundle --extra measure --extra xrootd --extra lhe --extra dask $(EXTRAS:%=--extra %) --group dev
 	@touch $@
 
 demo: $(STAMP)  ## the whole workflow on the embedded demo

@@ -25,6 +25,7 @@ include: "workflow/scan.smk"
 include: "workflow/stack.smk"
 include: "workflow/reweight.smk"
 include: "workflow/calibrate.smk"
+include: "workflow/measure.smk"
 include: "workflow/explain.smk"
 include: "workflow/bundle.smk"
 include: "workflow/plot.smk"
@@ -38,6 +39,7 @@ rule all:
         "<results>/report/index.html",
         expand("<results>/calibration/{judgement}.json", judgement=RUN.judgements),
         expand("<results>/calibration/{plane}.json", plane=RUN.run.calibration.planes),
+        expand("<results>/scale_factors/{judgement}.correction.json", judgement=RUN.measured),
         expand("<results>/bundles/{name}", name=[*RUN.bundled, *RUN.bundled_reweighters]),
         [weights_of(name) for name in RUN.run.reweighters],
         expand("<results>/weights/{reweighter}.correction.json", reweighter=RUN.corrected),

@@ -74,6 +74,7 @@ wildcard_constraints:
     reweighter=one_of(RUN.run.reweighters),
     judgement=one_of(RUN.judgements),
     plane=one_of(RUN.run.calibration.planes),
+    measurement=one_of(RUN.run.scale_factors),
     column=one_of(column for _, column in subjects(RUN, "loss_scanned")),
     traded=one_of(name for sample in RUN.run.samples for name in traded(RUN, sample)),
     estimate=one_of(output for _, output in subjects(RUN, "estimated")),

@@ -136,6 +136,24 @@ def plane_inputs(wildcards):
     return {"first": scores_of(taggers[0]), "second": scores_of(taggers[1])}
 
 
+def measurement_inputs(wildcards):
+    """Scores of a tagger on the samples of a measurement, in the order of their first mention, and its thresholds."""
+    spec = RUN.run.scale_factors[wildcards.measurement]
+    samples = list(dict.fromkeys(spec.samples))
+    found = {
+        "scores": [scores_of(RUN.judgements[spec.judgement].name, sample) for sample in samples],
+        "calibration": numbers_of(spec.judgement),
+    }
+    if spec.variable is not None:
+        found["packed"] = [path for sample in samples for path in packed_of(sample, ROWS, spec.variable.group)]
+    return found
+
+
+def measured_of(judgement):
+    """What all measurements of a judgement found."""
+    return [f"<results>/scale_factors/{name}.json" for name in RUN.measured[judgement]]
+
+
 def bundle_inputs(wildcards):
     """A trained tagger, jets to compare it on, and what calibrate found of each of its discriminants."""
     name = wildcards.tagger

@@ -12,7 +12,11 @@ from jetsmith import lifeline
 from jetsmith.errors import ConfigError, InputError, OutputError, no_room
 from jetsmith.sealed import planned
 
-EXTRAS = {"keras": "deep", "onnx": "bundle", "onnxruntime": "bundle", "tensorflow": "deep"}
+EXTRAS = {
+    **dict.fromkeys(("keras", "tensorflow"), "deep"),
+    **dict.fromkeys(("onnx", "onnxruntime"), "bundle"),
+    **dict.fromkeys(("iminuit", "pyhf"), "measure"),
+}
 """Extras of jetsmith that bring a module."""
 
 

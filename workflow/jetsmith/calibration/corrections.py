@@ -10,8 +10,8 @@ from correctionlib import schemav2
 
 from jetsmith.calibration.axes import Axis
 from jetsmith.calibration.maps import EfficiencyMap, Line, shared_bins
+from jetsmith.correction_nodes import binning, category
 from jetsmith.io import FloatArray
-from jetsmith.metrics import closed
 from jetsmith.specs.classifiers import JudgedClass
 
 ENDS = (  # suffix of the name, what it is, field of EfficiencyMap
@@ -89,7 +89,7 @@ def _of_kind(subject: Subject, points: Points, axes: Sequence[Axis]) -> list[sch
         version=1,
         inputs=[point, *by],
         output=schemav2.Variable(name="threshold", type="real"),
-        data=_category("working_point", content),
+        data=category("working_point", content),
     )
     codes = ", ".join(f"{c.flavor} {c.name}" for c in subject.classes)
     inputs = [point, schemav2.Variable(name="flavor", type="int", description=codes), *map(_input, axes)]
@@ -118,7 +118,7 @@ def _thresholds(points: Points, pt: Axis) -> tuple[list[schemav2.Variable], dict
         elif isinstance(found, Mapping):
             said = f"{', '.join(found)}: a jet passes at or above the threshold on each"
             by = [schemav2.Variable(name="discriminant", type="string", description=said)]
-            content[name] = _category("discriminant", found)
+            content[name] = category("discriminant", found)
         else:
             content[name] = float(found)
     return by, content
@@ -176,7 +176,7 @@ def _efficiencies(field: str, points: Points, axes: Sequence[Axis]) -> Any:
             by_point[name][flavor] = _bins(getattr(found, field), axes)
         else:
             by_point[name][flavor] = _lines(field, found.lines, axes)
-    return _category("working_point", {name: _category("flavor", of) for name, of in by_point.items()})
+    return category("working_point", {name: category("flavor", of) for name, of in by_point.items()})
 
 
 def _lines(field: str, found: Mapping[tuple[int, ...], Line], axes: Sequence[Axis]) -> Any:
@@ -208,23 +208,8 @@ def _lines(field: str, found: Mapping[tuple[int, ...], Line], axes: Sequence[Axi
     return _bins(content, (axes[0], *axes[2:]))
 
 
-def _category(axis: str, content: Mapping[Any, Any]) -> Any:
-    items = [schemav2.CategoryItem(key=key, value=value) for key, value in content.items()]
-    return schemav2.Category(nodetype="category", input=axis, content=items)
-
-
-def _bins(values: FloatArray, axes: Sequence[Axis]) -> Any:
-    """Nested bins; the last edge of an axis that does not clamp is moved up to be included."""
+def _bins(values: Any, axes: Sequence[Axis]) -> Any:
+    """Nested bins."""
     axis, *others = axes
-    return schemav2.Binning(
-        nodetype="binning",
-        input=axis.name,
-        edges=[float(edge) for edge in axis.edges] if axis.clamps else closed(axis.edges),
-        content=[_bins(value, others) if others else _leaf(value) for value in values],
-        flow="clamp" if axis.clamps else "error",
-    )
-
-
-def _leaf(value: Any) -> Any:
-    """A number, or what stands in its place."""
-    return value if isinstance(value, schemav2.Binning) else float(value)
+    content = [_bins(value, others) if others else value for value in values]
+    return binning(axis.name, axis.edges, content, axis.clamps)

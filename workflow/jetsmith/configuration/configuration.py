@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from jetsmith.configuration.checks import local
 from jetsmith.configuration.loss_scanned import LossScanned
 from jetsmith.configuration.scanned import Scanned
 from jetsmith.derivations.of_jets import TRACK_PROBABILITY
+from jetsmith.hashing import SPLITS
 from jetsmith.specs.classifiers import MISSING, ClassifierSpec, ClassSpec
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
 from jetsmith.specs.features import ColumnSpec, FeatureGroup, RawSpec
@@ -166,7 +168,7 @@ class Configuration:
             key
             for spec in (*self.classifiers.values(), *self.judgements.values())
             for c in (*spec.classes, spec.signal_class, *spec.background_classes)
-            if sample in self.samples_of(spec.name) and c is not None
+            if sample in self.scored_on(spec.name) and c is not None
             for key in c.truth
         }
         return [key for key in columns.LEFT_OUT_TRUTH if key in asked]
@@ -272,6 +274,25 @@ class Configuration:
     def samples_of(self, classifier: str) -> tuple[str, ...]:
         """The sample that a classifier is trained on, then those that it is judged on beside."""
         return (self.classifiers[classifier].sample, *self.run.judged_on.get(classifier, ()))
+
+    def scored_on(self, classifier: str) -> tuple[str, ...]:
+        """These, and the samples of measurements with it."""
+        of = [m for m in self.run.scale_factors.values() if self.judgements[m.judgement].name == classifier]
+        measured = (sample for m in of for sample in m.samples)
+        return tuple(dict.fromkeys((*self.samples_of(classifier), *measured)))
+
+    def unseen(self, classifier: str, sample: str) -> Sequence[str]:
+        """Splits of a sample that a classifier has not seen: `test`, or all where it shares no data set."""
+        own = self.run.samples[self.classifiers[classifier].sample].datasets
+        return SPLITS[3:] if set(own) & set(self.run.samples[sample].datasets) else SPLITS
+
+    @cached_property
+    def measured(self) -> dict[str, list[str]]:
+        """Names of the measurements of each judgement that has some."""
+        found: dict[str, list[str]] = {}
+        for name, spec in self.run.scale_factors.items():
+            found.setdefault(spec.judgement, []).append(name)
+        return found
 
     def datasets_of(self, classifier: str) -> list[str]:
         """Datasets of all samples of a classifier, each once."""

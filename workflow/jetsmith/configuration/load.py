@@ -35,6 +35,7 @@ from jetsmith.configuration.judgement_checks import (
     check_points,
     check_together,
 )
+from jetsmith.configuration.measurement_checks import check_measurements
 from jetsmith.configuration.records import Model, load_table, pick, read_yaml, require, validate
 from jetsmith.configuration.resolution_checks import check_resolution
 from jetsmith.configuration.resolve import Resolved, classifier_file, resolve
@@ -139,6 +140,7 @@ def _load(
     check_together(run, classifiers, judgements, source)
     judged = {spec.judgement: spec for spec in judgements}
     check_points(run, judged, source)
+    check_measurements(run, datasets, groups, judged, source)
     raw = {
         "run": run.model_dump(mode="json"),
         "datasets": {name: d.model_dump(mode="json") for name, d in datasets.items()},

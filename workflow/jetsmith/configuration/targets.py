@@ -83,6 +83,8 @@ def _unknown(
             choices, whose = run.ablations, "the list of taggers with `ablate`"
         elif kind == "tagger" and "/loss_scans/" in pattern:
             choices, whose = run.loss_scans, "the list of taggers with `loss_scan`"
+        elif kind == "judgement" and "/scale_factors/" in pattern:
+            choices, whose = run.measured, "the list of taggers with measurements (`scale_factors`)"
         elif kind == "reweighter" and ".correction" in pattern:
             choices, whose = run.corrected, "the list of reweighters with bins (`ratio: binned`)"
         elif kind == "reweighter" and "/packed/" in pattern:
@@ -118,6 +120,7 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
         "tagger": run.run.taggers,
         "judgement": run.judgements,
         "plane": run.run.calibration.planes,
+        "measurement": run.run.scale_factors,
         "reweighter": run.run.reweighters,
         "fold": [str(fold) for fold in range(run.run.stack_folds)],
     }
@@ -135,7 +138,7 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
             )
             return [*(name for name, g in run.groups.items() if g.object == obj), ROWS], f"object `{obj}`"
         case "sample" if names.get("classifier") in run.classifiers:
-            return run.samples_of(names["classifier"]), f"classifier `{names['classifier']}`"
+            return run.scored_on(names["classifier"]), f"classifier `{names['classifier']}`"
         case "rung" | "rank" if names.get("classifier") in run.scans:
             trained = run.scans[names["classifier"]].trained
             later = {str(rung): n for rung, n in enumerate(trained) if rung}

@@ -1,6 +1,6 @@
 """Weights for fixed working points: method 1a of CMS' BTV group, for one point or several at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from jetsmith.event_weights.points import (
 from jetsmith.event_weights.weights import Array, Weights, shifted
 
 AXES = ("working_point", "flavor", "abseta", "pt")
+AS_SIMULATED = "n_as_simulated"
 COUNTS = ("n_pt_beyond_scale_factors", "n_pt_beyond_efficiencies", "n_impossible", "n_negative")
 
 
@@ -52,11 +53,12 @@ class FixedWorkingPoints:
         working_points: str | Sequence[str],
         year: str,
         *,
-        heavy: str = "comb",
-        light: str = "incl",
+        heavy: str | None = "comb",
+        light: str | None = "incl",
         efficiency: str | None = None,
         uncertainties: Uncertainties = "years",
         flavours_as: Mapping[int, int] | None = None,
+        as_simulated: Collection[int] = (),
         beyond_pt: float = 2.0,
     ) -> None:
         """Read the files, and check that they serve.
@@ -68,12 +70,13 @@ class FixedWorkingPoints:
             tagger: Of the scale factors.
             working_points: One or several.
             year: Ends the names of what is independent from year to year: 2018, 2016preVFP, …
-            heavy: Which scale factors of b and c jets: comb, mujets, …
-            light: Which of light jets.
+            heavy: Which scale factors of b and c jets: comb, mujets, …; None: the file has none.
+            light: Which of light jets; None: the file has none.
             efficiency: `<name>`; may be left out where the file has efficiencies of one tagger alone.
             uncertainties: `years`: a part that is correlated over the years and one that is not; `total`: one
                 for all, of a single year; `breakdown`: all further sources, or `years` where there are none.
             flavours_as: Flavours to be taken for others, such as {15: 0}.
+            as_simulated: Flavours of which nothing was measured: their weight is 1, and nothing varies it.
             beyond_pt: Factor on the variations of scale factors beyond their range of pt; 2 as CMSSW's
                 BTagCalibrationReader.
 
@@ -83,7 +86,8 @@ class FixedWorkingPoints:
         """
         self._made = partial(
             type(self), scale_factors, efficiencies, tagger, working_points, year, heavy=heavy, light=light,
-            efficiency=efficiency, uncertainties=uncertainties, flavours_as=flavours_as, beyond_pt=beyond_pt,
+            efficiency=efficiency, uncertainties=uncertainties, flavours_as=flavours_as,
+            as_simulated=as_simulated, beyond_pt=beyond_pt,
         )  # fmt: skip
         points = [working_points] if isinstance(working_points, str) else list(working_points)
         if not points or len(set(points)) < len(points):
@@ -98,17 +102,22 @@ class FixedWorkingPoints:
         self.thresholds = thresholds_of(points, [of[key] for key, of in values.items() if key in of])
         if not self.thresholds:
             raise InputError(f"{scale_factors}, {efficiencies}: have no thresholds, {' or '.join(values)}")
-        self._groups = []
+        self._groups: list[Group] = []
         for kind, which in (("heavy", heavy), ("light", light)):
+            if which is None:
+                continue
             correction = pick(factors, scale_factors, f"{tagger}_{which}", ("systematic", *AXES))
             self._groups.append(group_of(correction, kind, points, uncertainties, year))
-        first, second = (set(group.pt) for group in self._groups)
-        if first & second:
-            raise InputError(
-                f"{scale_factors}: {heavy} and {light} both have flavor {sorted(first & second)}"
-            )
+        if not self._groups:
+            raise InputError(f"{scale_factors}: heavy and light are both None; name scale factors")
+        found = [flavour for group in self._groups for flavour in group.pt]
+        if twice := sorted({flavour for flavour in found if found.count(flavour) > 1}):
+            raise InputError(f"{scale_factors}: {heavy} and {light} both have flavor {twice}")
+        self._as_simulated = tuple(as_simulated)
+        if twice := sorted(set(found) & set(self._as_simulated)):
+            raise InputError(f"as_simulated: {scale_factors} has scale factors of flavor {twice}")
         self._efficiency_pt = ranges(self._efficiency, [{"working_point": point} for point in points])
-        self.flavours = tuple(sorted((first | second) & set(self._efficiency_pt)))
+        self.flavours = tuple(sorted(set(found) & set(self._efficiency_pt)))
         self.sources = tuple(source for group in self._groups for source in group.sources)
         self._abseta = [c.ends("abseta") for c in (self._efficiency, *(g.correction for g in self._groups))]
         self._flavours_as, self._beyond_pt = dict(flavours_as or {}), beyond_pt
@@ -131,14 +140,21 @@ class FixedWorkingPoints:
             InputError: No such lists, lists of other lengths, values that are none, or flavours without
                 weights.
         """
-        jets = read(pt, eta, flavour, score, self._flavours_as)
+        given = read(pt, eta, flavour, score, self._flavours_as)
+        jets = given.some(~np.isin(given.flavour, self._as_simulated))
         refuse_others(jets, self.flavours, f"{self._efficiency.where} and the scale factors")
         here = jets.some(inside(jets.abseta, self._abseta))
         counts = {**count(jets, here), **dict.fromkeys(COUNTS, 0)}
+        counts |= {
+            "n_jets": len(given),
+            "n_missing_jets": given.n_missing,
+            AS_SIMULATED: len(given) - len(jets),
+        }
         parts = [self._of_group(here.some(np.isin(here.flavour, [*g.pt])), g, counts) for g in self._groups]
         nominal = np.prod([central for central, _ in parts], axis=0)
         varied: tuple[dict[str, Array], dict[str, Array]] = {}, {}
-        for (_, found), (others, _) in zip(parts, reversed(parts), strict=True):
+        for i, (_, found) in enumerate(parts):
+            others = np.prod([central for k, (central, _) in enumerate(parts) if k != i], axis=0)
             for name, halves in found.items():
                 for half, weight in zip(varied, halves, strict=True):
                     half[name] = weight * others

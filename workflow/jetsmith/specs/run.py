@@ -6,6 +6,7 @@ from pydantic import Field
 
 from jetsmith.specs.datasets import Object, SelectionSpec
 from jetsmith.specs.explain import ExplainSpec
+from jetsmith.specs.measurements import MeasurementSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec, XRootDSpec
 from jetsmith.strict import Fraction, Name, Positive, Record, Single
@@ -191,6 +192,9 @@ class RunSpec(Record):
         description="Background efficiency of each working point.",
     )
     calibration: CalibrationSpec = CalibrationSpec()
+    scale_factors: dict[Name, MeasurementSpec] = Field(
+        {}, description="Measurements of efficiencies in data, by a name of your own; see below."
+    )
     tensorboard: bool = Field(
         False,
         description="Trainings write event files for TensorBoard beside their logs "

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.plotted import plotted
 from jetsmith.specs.classifiers import ComparedSpec, DiscriminantSpec, JudgedSpec, RecipeSpec, RowsSpec
+from jetsmith.specs.measurements import FitSpec
 from jetsmith.specs.ratios import RatioEntry, RatioSpec
 from jetsmith.specs.run import EfficienciesSpec, GatesSpec, PointsSpec
 from jetsmith.stages.plain import Plain, judged
@@ -156,6 +157,50 @@ def calibrate_plane(run: Configuration, plane: str) -> CalibratePlane:
         third_bins={name: list(edges) for name, edges in bins.third_bins.items()},
         settings=seen_as(EfficienciesSpec, run.run.calibration),
     )
+
+
+class Measure(NamedTuple):
+    """A tagger with its discriminant, how it is measured, which samples and of which splits, and a seed."""
+
+    spec: Plain
+    settings: Plain
+    data: str
+    simulation: str
+    varied: dict[str, str]
+    splits: dict[str, list[str]]
+    is_pseudo: bool
+    seed: int
+
+
+def measure(run: Configuration, measurement: str) -> Measure:
+    """Stage measure: of the tagger's own sample the split that nothing was fitted on alone."""
+    found = run.run.scale_factors[measurement]
+    spec = run.judgements[found.judgement]
+    bins = list(found.pt_bins_gev or run.run.selection[spec.object].pt_bins_gev)
+    datasets = run.run.samples[found.data].datasets
+    return Measure(
+        spec=seen_as(JudgedSpec, spec),
+        settings={**seen_as(FitSpec, found), "pt_bins_gev": bins},
+        data=found.data,
+        simulation=found.simulation,
+        varied=dict(found.uncertainties.samples),
+        splits={name: list(run.unseen(spec.name, name)) for name in dict.fromkeys(found.samples)},
+        is_pseudo=not any(run.datasets[name].is_data for name in datasets),
+        seed=run.run.seed,
+    )
+
+
+class ScaleFactors(NamedTuple):
+    """Measurements of a judgement, and how far |eta| goes."""
+
+    measurements: list[str]
+    abseta_max: float
+
+
+def scale_factors(run: Configuration, judgement: str) -> ScaleFactors:
+    """Stage scale_factors: all measurements of a judgement together."""
+    cuts = run.run.selection[run.judgements[judgement].object]
+    return ScaleFactors(run.measured[judgement], cuts.abseta_max)
 
 
 class Bundle(NamedTuple):

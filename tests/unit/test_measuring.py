@@ -1,0 +1,370 @@
+"""Protects scale factors from data: what is fitted, what its errors are made of, and what leaves."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import correctionlib
+import numpy as np
+import pyhf
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from jetsmith import io
+from jetsmith.cuts import passes
+from jetsmith.errors import InputError
+from jetsmith.event_weights import FixedWorkingPoints
+from jetsmith.handed.measurement import Measurement, agreement
+from jetsmith.measuring.combination import Measured, combine
+from jetsmith.measuring.corrections import combine_measurements
+from jetsmith.measuring.fit import fit
+from jetsmith.measuring.jets import Probes, Source, drawn, with_another
+from jetsmith.measuring.model import Templates, workspace
+from jetsmith.measuring.stage import measure
+from jetsmith.measuring.templates import counts
+from jetsmith.specs.measurements import FitSpec, UncertaintiesSpec, VariableSpec
+from tests.unit import correction_files as files
+from tests.unit import measured_runs
+from tests.unit.measured_runs import PT
+from tests.unit.test_calibration import make_spec
+
+CLASSES = ("b_jets", "light_jets", "c_jets", "other")
+NOTHING = UncertaintiesSpec(rate=0, mistag=0, energy_scale=0)
+MANY = 1e-9  # variance of simulation with as good as infinitely many events
+
+
+def templates(
+    efficiency: float = 0.7, n: Any = (3000.0, 400.0, 200.0, 0.0), variance: float = MANY, n_bins: int = 1
+) -> Templates:
+    """Simulation of one bin of pt; b jets rise with the variable, others fall."""
+    rise = np.arange(1.0, n_bins + 1)
+    shapes = np.array([rise, *[rise[::-1]] * 3])
+    shapes /= shapes.sum(axis=1, keepdims=True)
+    share = np.array([[efficiency, 0.02, 0.15, 0.0], [1 - efficiency, 0.98, 0.85, 1.0]])
+    nominal = np.asarray(share * n)[:, :, None] * shapes
+    return Templates(nominal, nominal * variance, {})
+
+
+def data_of(found: Templates, factor: float) -> Any:
+    """Jets of data where simulation is right but for the efficiency of b jets."""
+    passing, failing = found.nominal[:, 0].copy()
+    e = found.efficiency
+    others = found.nominal[:, 1:].sum(axis=1)
+    return others + np.array([passing * factor, failing * (1 - factor * e) / (1 - e)])
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.0, 1.15])
+def test_a_count_without_uncertainties_is_arithmetic(factor: float) -> None:
+    """Value and error are those of jets that pass and fail less the background, known exactly."""
+    found = templates()
+    data = data_of(found, factor)
+    one = fit(workspace(found, data, CLASSES, NOTHING, "count"))
+    background = found.nominal[:, 1:].sum(axis=(1, 2)) * data.sum() / found.nominal.sum()
+    passing, failing = data.sum(axis=1) - background
+    efficiency = passing / (passing + failing)
+    assert one.value == pytest.approx(efficiency / 0.7, rel=1e-4)
+    # d e / d n_pass = (1 - e)/N and d e / d n_fail = -e/N, each with a variance of n
+    n = passing + failing
+    error = np.sqrt((1 - efficiency) ** 2 * data[0].sum() + efficiency**2 * data[1].sum()) / n / 0.7
+    assert one.error == pytest.approx(error, rel=0.01)
+    assert (one.up + one.down) / 2 == pytest.approx(error, rel=0.01)
+    assert one.sources["statistic"] == pytest.approx(error, rel=0.01)
+    assert (one.chi2, one.ndf) == (pytest.approx(0, abs=1e-3), 0)
+
+
+def varied(found: Templates, by: float) -> Templates:
+    """With a source that moves all classes to higher values of the variable."""
+    tilt = 1 + by * np.linspace(-1, 1, found.nominal.shape[2])
+    ends = found.nominal * tilt, found.nominal * (2 - tilt)
+    return Templates(found.nominal, found.variance, {"tilt": ends})
+
+
+def test_errors_are_made_of_their_sources() -> None:
+    """They add up in quadrature; each is what its auxiliary measurement moves the fit by."""
+    found = varied(templates(variance=4.0, n_bins=5), 0.2)
+    model = workspace(found, np.round(data_of(found, 0.9)), CLASSES, UncertaintiesSpec(), "m")
+    one = fit(model)
+    assert one.error == pytest.approx(np.sqrt(sum(x**2 for x in one.sources.values())))
+    assert {"m_light_jets_rate", "light_jets_mistag", "tilt", "statistic", "simulation_statistic"} < {
+        *one.sources
+    }
+    assert "m_other_rate" not in one.sources  # there are none
+    pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer())
+    whole = pyhf.Workspace(model).model()
+    data = np.asarray(pyhf.Workspace(model).data(whole))
+    place = whole.config.nmaindata + list(whole.config.auxdata_order).index("m_light_jets_rate")
+    assert data[place] == 0  # of one number each, before those of the simulation's statistics
+    for step in (0.3, -0.3):
+        moved = data.copy()
+        moved[place] = step
+        values = np.asarray(pyhf.infer.mle.fit(moved, whole))
+        shift = (values[whole.config.poi_index] - one.value) / step
+        assert shift == pytest.approx(one.sources["m_light_jets_rate"], rel=0.15)
+
+
+def test_pulls_of_pseudo_experiments() -> None:
+    """Found less true over the error is about 0 and 1, by chance only not, and failures are counted."""
+    found = varied(templates(variance=2.0, n_bins=4), 0.1)
+    one = fit(workspace(found, data_of(found, 0.95), CLASSES, UncertaintiesSpec(), "m"), 60, seed=3)
+    assert np.isfinite(one.pulls).all()
+    assert abs(one.pulls.mean()) < 4 / np.sqrt(60)
+    assert 0.7 < one.pulls.std() < 1.3
+    again = fit(workspace(found, data_of(found, 0.95), CLASSES, UncertaintiesSpec(), "m"), 2, seed=3)
+    np.testing.assert_array_equal(again.pulls, one.pulls[:2])
+
+
+def test_a_model_of_something_else_does_not_fit() -> None:
+    """chi2 says so: data whose b jets fall where those of simulation rise."""
+    found = templates(n_bins=6)
+    good = fit(workspace(found, np.round(data_of(found, 0.9)), CLASSES, UncertaintiesSpec(), "m"))
+    bad = fit(workspace(found, np.round(data_of(found, 0.9)[:, ::-1]), CLASSES, UncertaintiesSpec(), "m"))
+    assert good.p > 0.5
+    assert bad.p < 1e-6
+    assert good.ndf == 10
+
+
+def test_what_cannot_be_fitted_says_why() -> None:
+    """Empty data, classes that never fail, bins that simulation lacks, an efficiency at its end."""
+    found = templates(n_bins=2)
+    with pytest.raises(InputError, match="data have no jets"):
+        workspace(found, np.zeros((2, 2)), CLASSES, NOTHING, "m")
+    with pytest.raises(InputError, match="pass, or none that fail"):
+        workspace(templates(efficiency=1.0), np.ones((2, 1)), CLASSES, NOTHING, "m")
+    hole = Templates(found.nominal * np.array([1.0, 0.0]), found.variance, {})
+    with pytest.raises(InputError, match=r"7 jets of data .* wider bins"):
+        workspace(hole, np.array([[100.0, 4], [50, 3]]), CLASSES, NOTHING, "m")
+    assert workspace(hole, np.array([[100.0, 0], [50, 0]]), CLASSES, NOTHING, "m")["observations"][0][
+        "data"
+    ] == [100]
+    all_pass = templates(n=(100.0, 1.0, 1.0, 0.0))
+    with pytest.raises(InputError, match="efficiency of 0 or 1"):
+        fit(workspace(all_pass, np.array([[110.0], [0.0]]), CLASSES, NOTHING, "m"))
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3), st.booleans()), max_size=12),
+)
+def test_tags_are_other_jets_of_the_event(jets: list[tuple[int, int, bool]]) -> None:
+    """As a loop over all pairs has it."""
+    data_set, event, tag = (np.array([jet[k] for jet in jets], int) for k in range(3))
+    found = with_another([data_set, event], tag.astype(bool))
+    expected = [
+        any(k != j and jets[k][:2] == jets[j][:2] and jets[k][2] for k in range(len(jets)))
+        for j in range(len(jets))
+    ]
+    assert found.tolist() == expected
+
+
+def probes(n: int, seed: int) -> Probes:
+    """Jets of four classes, some of them beyond all bins."""
+    rng = np.random.default_rng(seed)
+    return Probes(
+        rng.uniform(20, 220, n),
+        rng.normal(size=n),
+        rng.uniform(-1, 4, n),
+        np.where(rng.random(n) < 0.2, -0.5, 1.5),
+        rng.integers(0, 4, n),
+        rng.random(n) < 0.5,
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_counts_are_those_of_a_loop(seed: int) -> None:
+    """Bins include their lower edge; what is beyond counts nowhere."""
+    jets, pt, edges = probes(200, seed), [30.0, 50, 100], [0.0, 1, 3]
+    found = counts(jets, 0.3, pt, edges, 4)
+    expected = np.zeros((2, 2, 4, 2))
+    for k in range(len(jets)):
+        for i in range(2):
+            for j in range(2):
+                in_pt = pt[i] <= jets.pt_gev[k] < pt[i + 1]
+                if in_pt and edges[j] <= jets.value[k] < edges[j + 1]:
+                    fails = int(not passes(jets.discriminant[k : k + 1], 0.3)[0])
+                    expected[i, fails, jets.group[k], j] += jets.weight[k]
+    np.testing.assert_allclose(found.sum, expected)
+    assert found.variance.sum() > np.abs(found.sum).sum() * 0.5
+
+
+def test_pseudo_data_are_drawn_by_weight() -> None:
+    """Shares of the classes stay what weights say; a weight below 0 is refused."""
+    rng = np.random.default_rng(5)
+    n = 40_000
+    group = rng.integers(0, 2, n)
+    weight = np.where(group == 0, 0.2, 1.0) * rng.uniform(0.5, 1, n)
+    jets = Probes(
+        rng.uniform(30, 100, n), rng.normal(size=n), np.zeros(n), weight, group, rng.random(n) < 0.5
+    )
+    found = drawn(jets, np.array([30.0, 60, 100]), 1)
+    expected = weight[group == 0].sum() / weight.sum()
+    share = (found.group == 0).mean()
+    assert share == pytest.approx(expected, abs=4 * np.sqrt(expected / len(found)))
+    assert 0.3 * n < len(found) < n
+    with pytest.raises(InputError, match="1 of 40,000 jets have negative weights"):
+        drawn(
+            Probes(
+                *(np.where(np.arange(n) == 0, -1, weight) if v is weight else v for v in vars(jets).values())
+            ),
+            np.array([30.0, 100]),
+            1,
+        )
+
+
+def measured(value: Any, independent: Any, **sources: Any) -> Measured:
+    """With errors to both sides as the sources have them."""
+    error = np.sqrt(np.square(independent) + sum(np.square(x) for x in sources.values()))
+    return Measured(
+        np.array(value), error, error, np.array(independent), {k: np.array(v) for k, v in sources.items()}
+    )
+
+
+def test_the_combination_has_the_smallest_chi2() -> None:
+    """As a minimiser finds it, with a nuisance parameter for each source."""
+    first = measured([0.95, 0.97], [0.02, 0.03], jes=[0.01, 0.02], rate=[0.03, 0.01])
+    second = measured([0.91, 1.01], [0.03, 0.02], jes=[-0.01, 0.01], tilt=[0.02, 0.02])
+    found = combine([first, second])
+
+    def chi2(x: Any) -> float:
+        factor, nuisances = x[:2], dict(zip(("jes", "rate", "tilt"), x[2:], strict=True))
+        total = float((x[2:] ** 2).sum())
+        for one in (first, second):
+            shift = sum((s * nuisances[k] for k, s in one.sources.items()), np.zeros(2))
+            total += float((((one.value - factor - shift) / one.independent) ** 2).sum())
+        return total
+
+    best = minimize(chi2, np.array([1.0, 1, 0, 0, 0]), tol=1e-12)
+    np.testing.assert_allclose(found.value, best.x[:2], atol=1e-5)
+    assert found.chi2 == pytest.approx(best.fun, abs=1e-5)
+    steps = 0.1 * np.eye(5)  # of a parabola second differences are exact
+    second = [[chi2(a + b) - chi2(a) - chi2(b) + chi2(0 * a) for a in steps] for b in steps]
+    np.testing.assert_allclose(found.up, np.sqrt(2 * np.diag(np.linalg.inv(second))[:2]) / 10, rtol=1e-6)
+    np.testing.assert_allclose(found.weights.sum(axis=1), np.eye(2), atol=1e-12)
+    assert found.ndf == 2
+
+
+def test_one_measurement_is_its_own_combination() -> None:
+    """With both of its sides, and nothing to be tested."""
+    one = Measured(
+        np.array([0.9]), np.array([0.05]), np.array([0.03]), np.array([0.02]), {"jes": np.array([-0.01])}
+    )
+    found = combine([one])
+    assert (found.value, found.up, found.down, found.sources["jes"]) == (0.9, 0.05, 0.03, -0.01)
+    assert np.isnan(found.p)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two measurements of pseudo-data, and their combination."""
+    return measured_runs.run(tmp_path_factory.mktemp("measured"))
+
+
+def test_a_measurement_finds_the_truth_of_pseudo_data(run: Path) -> None:
+    """Scale factors agree with those of jets that were no data, and a wrong truth does not."""
+    found = io.read_record(Measurement, run / "first.json", measurement="first")
+    assert found.complete == ["L", "M"]
+    for point, bins in found.points.items():
+        for one in bins:
+            assert one.factor is not None
+            assert one.true is not None
+            assert one.factor.value < 1
+            assert abs(one.factor.value - one.true) < 4 * np.hypot(one.factor.up, one.true_error or 0)
+            assert one.purity == pytest.approx(0.7, abs=0.02)
+            assert one.pulls is not None
+            assert one.pulls.n == 3
+        assert found.agreement[point].p > 1e-3
+    wrong = agreement([replace(one, true=(one.true or 0) * 1.2) for one in found.points["M"]])
+    assert wrong is not None
+    assert wrong.p < 1e-3
+
+
+def test_models_leave_as_workspaces_of_pyhf(run: Path) -> None:
+    """One a fit, which pyhf reads, checks, and fits to the same scale factor."""
+    files = sorted(path.name for path in (run / "first.workspaces").glob("*.json"))
+    assert files == ["L_30_60.json", "L_60_120.json", "M_30_60.json", "M_60_120.json"]
+    found = io.read_record(Measurement, run / "first.json", measurement="first")
+    content = pyhf.Workspace(json.loads((run / "first.workspaces" / "M_60_120.json").read_text()))
+    model = content.model()
+    assert model.config.poi_name == "sf"
+    pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer())
+    values = np.asarray(pyhf.infer.mle.fit(content.data(model), model))
+    factor = found.points["M"][1].factor
+    assert factor is not None
+    assert values[model.config.poi_index] == pytest.approx(factor.value, abs=1e-4)
+
+
+def test_scale_factors_are_those_of_the_measurement(run: Path) -> None:
+    """By bin and source; the combination of two lies between them, nearer to the better one."""
+    found = io.read_record(Measurement, run / "first.json", measurement="first")
+    file = correctionlib.CorrectionSet.from_file(str(run / "correction.json"))
+    assert sorted(file) == ["deepcsv_comb", "deepcsv_first", "deepcsv_second", "deepcsv_wp_values"]
+    factor = found.points["L"][0].factor
+    assert factor is not None
+    one = file["deepcsv_first"]
+    assert one.evaluate("central", "L", 5, 0.5, 31.0) == pytest.approx(factor.value)
+    assert one.evaluate("up", "L", 5, 0.5, 31.0) == pytest.approx(factor.value + factor.up)
+    assert one.evaluate("down_generator", "L", 5, 0.5, 31.0) == pytest.approx(
+        factor.value - factor.sources["generator"]
+    )
+    together = io.read_json(run / "combination.json")["points"]["L"]
+    assert sum(weights[0] for weights in together["weights"].values()) == pytest.approx(1)
+    kinds = ("first", "comb", "second")
+    central = [file[f"deepcsv_{kind}"].evaluate("central", "L", 5, 0.5, 31.0) for kind in kinds]
+    assert min(central) < central[1] < max(central)
+    assert together["ndf"] == 2
+    assert "NOT for data" in json.loads((run / "correction.json").read_text())["description"]
+
+
+def test_event_weights_take_the_file(run: Path, tmp_path: Path) -> None:
+    """With thresholds and efficiencies of calibrate; other flavours have to be named, and keep weight 1."""
+    given = run / "correction.json", files.efficiencies(tmp_path / "eff.json"), "deepcsv", "M", "2026"
+    weigh = FixedWorkingPoints(*given, light=None, as_simulated=[0, 4])
+    jets = [[40.0, 80.0], [50.0]], [[0.5, -1.0], [0.2]], [[5, 0], [5]], [[0.9, 0.9], [0.1]]
+    found = weigh(*jets)
+    file = correctionlib.CorrectionSet.from_file(str(run / "correction.json"))["deepcsv_comb"]
+    factor = file.evaluate("central", "M", 5, 0.5, 40.0)
+    assert found.nominal[0] == pytest.approx(factor)
+    assert found.counts["n_as_simulated"] == 1
+    assert found.counts["n_jets"] == 3
+    assert set(found.up) == {"btag_heavy_correlated", "btag_heavy_uncorrelated_2026"}
+    assert found.nominal[1] > 1  # fails, and fewer pass
+    each = FixedWorkingPoints(*given, light=None, as_simulated=[0, 4], uncertainties="breakdown")
+    assert {"btag_heavy_generator", "btag_heavy_statistic_2026"} < set(each(*jets).up)
+    with pytest.raises(InputError, match=r"flavour 0 \(1 jets\)"):
+        FixedWorkingPoints(*given, light=None)(*jets)
+    with pytest.raises(InputError, match=r"has scale factors of flavor \[5\]"):
+        FixedWorkingPoints(*given, light=None, as_simulated=[5])
+    with pytest.raises(InputError, match="both None"):
+        FixedWorkingPoints(*given, light=None, heavy=None)
+
+
+def test_what_a_stage_refuses(run: Path, tmp_path: Path) -> None:
+    """Tags that are no working point, or were left out; jets that never count; weights that draw nothing."""
+    ok = FitSpec(pt_bins_gev=PT)
+    sources = {
+        name: Source(name, run / f"{name}.parquet", run / "packed") for name in ("simulation", "data_first")
+    }
+
+    def go(settings: FitSpec, **more: Any) -> None:
+        given = {"data": sources["data_first"], "simulation": sources["simulation"], "is_pseudo": True} | more
+        measure(
+            "m", make_spec(), settings, varied={}, numbers=run / "numbers.json", seed=1,
+            output=tmp_path / "m.json", workspaces=tmp_path / "m", **given,
+        )  # fmt: skip
+
+    with pytest.raises(InputError, match="no working point T for tags; it has L, M; left out there: too few"):
+        go(ok.model_copy(update={"tag": "T"}))
+    variable = VariableSpec(group="ak4", feature="x", edges=(0, 1))
+    with pytest.raises(InputError, match="packed"):
+        go(ok.model_copy(update={"variable": variable}))
+    assert not (tmp_path / "m.json").exists()
+    go(ok.model_copy(update={"pt_bins_gev": (30.0, 60.0, 500.0, 600.0)}))
+    found = io.read_record(Measurement, tmp_path / "m.json", measurement="m")
+    assert found.complete == []
+    assert "500 to 600 GeV: simulation has no jets of the class" in found.why_not("M")
+    with pytest.raises(InputError, match="no working point has a scale factor in each bin: m, L: 500 to 600"):
+        combine_measurements(
+            "deepcsv", {"m": tmp_path / "m.json"}, 2.5, tmp_path / "c.json", tmp_path / "n.json"
+        )

@@ -1,0 +1,107 @@
+"""Checks of measurements of scale factors, run before any job."""
+
+from collections.abc import Iterator, Mapping
+
+from jetsmith.configuration.records import hint, require, rising
+from jetsmith.errors import refuse
+from jetsmith.specs.classifiers import ClassifierSpec
+from jetsmith.specs.datasets import DatasetSpec
+from jetsmith.specs.features import FeatureGroup
+from jetsmith.specs.measurements import MeasurementSpec, VariableSpec
+from jetsmith.specs.run import RunSpec
+
+TOGETHER = "comb"  # what corrections call all measurements of a judgement together
+
+
+def check_measurements(
+    run: RunSpec,
+    datasets: Mapping[str, DatasetSpec],
+    groups: Mapping[str, FeatureGroup],
+    judgements: Mapping[str, ClassifierSpec],
+    source: str,
+) -> None:
+    """Names are known, samples are what they stand for, and what is combined can be."""
+    first: dict[str, tuple[str, MeasurementSpec]] = {}
+    for name, spec in run.scale_factors.items():
+        at = f"scale_factors.{name}"
+        require(spec.judgement, judgements, f"{source}: {at}.judgement", "judgement")
+        tagger = judgements[spec.judgement]
+        for key, sample in (
+            ("data", spec.data),
+            ("simulation", spec.simulation),
+            *((f"uncertainties.samples.{k}", s) for k, s in spec.uncertainties.samples.items()),
+        ):
+            require(sample, run.samples, f"{source}: {at}.{key}", "sample")
+            problems = _sample(run, sample, tagger, datasets, is_data=key == "data")
+            refuse(source, (f"{at}.{key}: {problem}" for problem in problems))
+        if spec.variable is not None:
+            require(spec.variable.group, groups, f"{source}: {at}.variable.group", "feature group")
+            problems = _variable(spec.variable, groups[spec.variable.group], tagger)
+            refuse(source, (f"{at}.variable.{problem}" for problem in problems))
+        refuse(source, (f"{at}{problem}" for problem in _measurement(run, name, spec, tagger)))
+        read = [group for group in tagger.groups if group not in groups]
+        if read and set(spec.samples) != {tagger.sample}:
+            problem = f"reads the scores of {', '.join(read)}, which are made on `{tagger.sample}` alone"
+            refuse(source, [f"{at}.judgement: `{tagger.name}` {problem}; measure a tagger that does not"])
+        other = first.setdefault(spec.judgement, (name, spec))
+        refuse(source, (f"{at}{problem}" for problem in _together(run, spec, tagger, *other)))
+
+
+def _sample(
+    run: RunSpec, name: str, tagger: ClassifierSpec, datasets: Mapping[str, DatasetSpec], is_data: bool
+) -> Iterator[str]:
+    sample = run.samples[name]
+    used = {dataset: datasets[dataset] for dataset in sample.datasets}
+    objects = {dataset.object for dataset in used.values()}
+    if objects != {tagger.object}:
+        yield f"rows of sample `{name}` are `{', '.join(objects)}`, the tagger reads `{tagger.object}`"
+    if sample.folds or tagger.folds:
+        yield f"sample `{name}` or the tagger's has folds, so that each event has a model of its own; set 0"
+    collisions = [dataset for dataset, spec in used.items() if spec.is_data]
+    if is_data and collisions and len(collisions) < len(used):
+        yield f"sample `{name}` mixes data, {', '.join(collisions)}, with simulation; give each a sample"
+    if not is_data and collisions:
+        yield f"{', '.join(collisions)} of sample `{name}` is data, without truth; name one of simulation"
+
+
+def _variable(variable: VariableSpec, group: FeatureGroup, tagger: ClassifierSpec) -> Iterator[str]:
+    if group.kind != "flat" or group.object != tagger.object:
+        yield f"group: `{variable.group}` has no value a jet of `{tagger.object}`; name a group that has"
+    elif variable.feature not in group.features:
+        yield f"feature: unknown feature `{variable.feature}`{hint(variable.feature, group.features)}"
+    yield from rising(variable.edges, "edges")
+
+
+def _measurement(run: RunSpec, name: str, spec: MeasurementSpec, tagger: ClassifierSpec) -> Iterator[str]:
+    if name == TOGETHER:
+        yield f": `{TOGETHER}` is the name of all measurements together; give another one"
+    points = run.calibration.thresholds.get(spec.judgement) or run.working_points
+    if spec.tag and spec.tag not in points:
+        yield f".tag: unknown working point `{spec.tag}`{hint(spec.tag, points)}"
+    if spec.pt_bins_gev:
+        yield from (f".{problem}" for problem in rising(spec.pt_bins_gev, "pt_bins_gev"))
+    own = run.samples[spec.data].datasets
+    for key, sample in {"simulation": spec.simulation, **spec.uncertainties.samples}.items():
+        both = [dataset for dataset in run.samples[sample].datasets if dataset in own]
+        if both:
+            yield f".data: {', '.join(both)} is of `{sample}` ({key}), too: it would be fitted to itself"
+
+
+def _together(
+    run: RunSpec, spec: MeasurementSpec, tagger: ClassifierSpec, other: str, first: MeasurementSpec
+) -> Iterator[str]:
+    """Measurements of one judgement are combined: in the same bins, of other events."""
+    if first is spec:
+        return
+
+    def bins(of: MeasurementSpec) -> tuple[float, ...]:
+        return of.pt_bins_gev or run.selection[tagger.object].pt_bins_gev
+
+    if bins(spec) != bins(first):
+        yield f".pt_bins_gev: `{other}` has other bins, and both are combined; give both the same"
+    both = set(run.samples[spec.data].datasets) & set(run.samples[first.data].datasets)
+    if both:
+        yield (
+            f".data: {', '.join(sorted(both))} is data of `{other}`, too: the combination takes "
+            "statistics of measurements for independent"
+        )

@@ -1,0 +1,176 @@
+"""A fit with pyhf: the scale factor, and what its uncertainty is made of."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.stats import chi2
+
+from jetsmith.errors import InputError
+from jetsmith.io import FloatArray
+from jetsmith.measuring.model import JETS, POI
+
+STATISTIC = "statistic"
+SIMULATION = "simulation_statistic"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One fit.
+
+    Attributes:
+        value: Scale factor.
+        up: To the upper end of its profile-likelihood interval of 68.3%, everything together.
+        down: To the lower end.
+        error: One standard deviation by the curvature at the minimum.
+        sources: What each source contributes, by name: they add up in quadrature to `error`. The sign says
+            which way the scale factor goes when the source goes up.
+        nuisances: Value and error of each nuisance parameter but those of the simulation's statistics, in
+            units of its prior width.
+        chi2: -2 log likelihood ratio to the saturated model.
+        ndf: Bins less free parameters.
+        pulls: (value - true) / error of each pseudo-experiment, the error on the side of the true value;
+            NaN where the fit fails.
+    """
+
+    value: float
+    up: float
+    down: float
+    error: float
+    sources: Mapping[str, float]
+    nuisances: Mapping[str, tuple[float, float]]
+    chi2: float
+    ndf: int
+    pulls: FloatArray = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def p(self) -> float:
+        """Chance of a larger chi2; NaN without degrees of freedom."""
+        return float(chi2.sf(self.chi2, self.ndf)) if self.ndf else float("nan")
+
+
+def fit(workspace: Mapping[str, Any], pseudo_experiments: int = 0, seed: int = 0) -> Fitted:
+    """Fit a workspace.
+
+    The error of a source is what its auxiliary measurement, moved by one standard deviation, moves the result
+    by: cov(sf, θ)/σ. These and the statistics of data add up in quadrature (Pinto et al., arXiv:2307.04007).
+
+    Args:
+        workspace: As `model.workspace` makes it.
+        pseudo_experiments: Drawn at the result, auxiliary measurements included.
+        seed: Of these.
+
+    Raises:
+        InputError: The fit finds no minimum, or one at the end of what is possible.
+    """
+    import pyhf  # of the extra `measure`
+
+    pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer())
+    whole = pyhf.Workspace(workspace)
+    model = whole.model()
+    data = np.asarray(whole.data(model), np.float64)
+    found = _minimum(pyhf, model, data)
+    poi, values, errors = model.config.poi_index, found.values, found.errors
+    covariance = found.correlations[poi] * errors[poi] * errors
+    sources: dict[str, float] = {}
+    of_simulation = 0.0
+    nuisances: dict[str, tuple[float, float]] = {}
+    for name in model.config.par_map:
+        if name in (POI, JETS):
+            continue
+        where = model.config.par_slice(name)
+        if name.startswith("simulation_"):
+            widths = np.asarray(model.config.param_set(name).sigmas)
+            moved = np.divide(covariance[where], widths, out=np.zeros(len(widths)), where=widths > 0)
+            of_simulation += float((moved**2).sum())
+        else:
+            sources[name] = float(covariance[where][0])
+            nuisances[name] = (float(values[where][0]), float(errors[where][0]))
+    rest = errors[poi] ** 2 - of_simulation - sum(value**2 for value in sources.values())
+    sources = {STATISTIC: float(np.sqrt(max(rest, 0.0))), SIMULATION: float(np.sqrt(of_simulation))} | sources
+    return Fitted(
+        float(values[poi]),
+        found.up,
+        found.down,
+        float(errors[poi]),
+        sources,
+        nuisances,
+        _chi2(model, data, values),
+        sum(model.config.channel_nbins.values()) - 2,
+        _pulls(pyhf, model, values, poi, pseudo_experiments, seed),
+    )
+
+
+@dataclass(frozen=True)
+class _Minimum:
+    """Values (K,), errors (K,) and correlations (K, K) of the parameters; how far both ends are away."""
+
+    values: FloatArray
+    errors: FloatArray
+    correlations: FloatArray
+    up: float
+    down: float
+
+    def pull(self, poi: int, true: float) -> float:
+        """What is missing to the true value, in errors of its side."""
+        away = float(self.values[poi]) - true
+        return away / (self.down if away > 0 else self.up)
+
+
+def _minimum(pyhf: Any, model: Any, data: FloatArray) -> _Minimum:
+    poi = model.config.poi_index
+    low, high = model.config.suggested_bounds()[poi]
+    try:
+        found, correlations, result = pyhf.infer.mle.fit(
+            data, model, return_uncertainties=True, return_correlations=True, return_result_obj=True
+        )
+        values, errors = np.asarray(found).T
+        if not low + 0.01 * errors[poi] < values[poi] < high - 0.01 * errors[poi]:
+            raise InputError("the fit ends at an efficiency of 0 or 1; give fewer bins of pt, or more jets")
+        name = result.minuit.parameters[poi]
+        result.minuit.minos(name)
+    except (pyhf.exceptions.FailedMinimization, RuntimeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"the fit finds no minimum: {error}") from error
+    ends = result.minuit.merrors[name]
+    up = high - values[poi] if ends.at_upper_limit else ends.upper
+    down = values[poi] - low if ends.at_lower_limit else -ends.lower
+    if not (np.isfinite([*values, *errors, up, down]).all() and up > 0 and down > 0):
+        raise InputError("the fit finds no interval")
+    return _Minimum(values, errors, np.nan_to_num(np.asarray(correlations)), float(up), float(down))
+
+
+def _chi2(model: Any, data: FloatArray, values: FloatArray) -> float:
+    """-2 log of the likelihood over that of a model that has what was seen, every nuisance where it was."""
+    n = model.config.nmaindata
+    seen, expected = data[:n], np.asarray(model.expected_actualdata(values))
+    terms = expected - seen + np.where(seen > 0, seen * np.log(np.where(seen > 0, seen, 1) / expected), 0.0)
+    at_best = np.array(model.config.suggested_init())
+    auxiliary = data[n:]
+    constraints = model.constraint_logpdf(auxiliary, at_best) - model.constraint_logpdf(auxiliary, values)
+    return float(max(2 * (terms.sum() + np.asarray(constraints).sum()), 0.0))
+
+
+def _pulls(pyhf: Any, model: Any, values: FloatArray, poi: int, n: int, seed: int) -> FloatArray:
+    """Of pseudo-experiments, shape (n,)."""
+    rng = np.random.default_rng(seed)
+    expected = np.asarray(model.expected_actualdata(values))
+    pulls = np.full(n, np.nan)
+    for k in range(n):
+        data = np.concatenate([rng.poisson(expected), _auxiliary(model, values, rng)])
+        with suppress(InputError):
+            pulls[k] = _minimum(pyhf, model, data).pull(poi, float(values[poi]))
+    return pulls
+
+
+def _auxiliary(model: Any, values: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Auxiliary measurements about the values of the parameters, all of them Gaussian here."""
+    drawn = []
+    for name in model.config.auxdata_order:
+        parameter = model.config.param_set(name)
+        widths = np.asarray(getattr(parameter, "sigmas", np.ones(parameter.n_parameters)))
+        drawn.append(rng.normal(values[model.config.par_slice(name)], widths))
+    return np.concatenate(drawn) if drawn else np.zeros(0)

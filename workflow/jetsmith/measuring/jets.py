@@ -1,0 +1,172 @@
+"""Jets of a measurement: who counts, what they are, what they pass."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jetsmith.columns import EVENT_KEY
+from jetsmith.cuts import passes
+from jetsmith.errors import InputError
+from jetsmith.hashing import SPLITS, hash64
+from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.packed import arrays
+from jetsmith.packed.rows import Rows
+from jetsmith.scored import read_split
+from jetsmith.specs.classifiers import JudgedSpec
+from jetsmith.specs.features import Inputs
+from jetsmith.specs.measurements import VariableSpec
+
+OTHER = "other"
+PT = "jet_pt_gev"
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Jets that count, shape (N,) each.
+
+    Attributes:
+        pt_gev: Transverse momentum.
+        discriminant: -inf where a jet was not tagged.
+        value: The variable; 0 where there is none.
+        weight: Signed.
+        group: Place of its class in `classes`: 0 the measured one, the last all that is none.
+        half_mask: True for half of the events, by a hash.
+    """
+
+    pt_gev: FloatArray
+    discriminant: FloatArray
+    value: FloatArray
+    weight: FloatArray
+    group: IntArray
+    half_mask: BoolArray
+
+    def __len__(self) -> int:
+        return len(self.pt_gev)
+
+    def __getitem__(self, which: BoolArray | IntArray) -> "Probes":
+        return Probes(*(values[which] for values in vars(self).values()))
+
+    def scaled(self, factor: float) -> "Probes":
+        """The same jets with another energy scale; their scores stay."""
+        return Probes(self.pt_gev * factor, *list(vars(self).values())[1:])
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the jets of a sample are.
+
+    Attributes:
+        name: Of the sample.
+        scores: Score file of the tagger on it.
+        packed: Folder results/packed/{sample}.
+        splits: Of which splits.
+    """
+
+    name: str
+    scores: str | Path
+    packed: str | Path
+    splits: Sequence[str] = SPLITS
+
+
+def read_probes(
+    source: Source, spec: JudgedSpec, threshold: float | None, variable: VariableSpec | None, seed: int
+) -> Probes:
+    """Jets with a score, of events with another jet above a threshold.
+
+    Args:
+        source: Their files.
+        spec: The tagger with its discriminant.
+        threshold: That another jet of the event passes; None: all jets count.
+        variable: Jets whose value is beyond its edges do not count.
+        seed: Of the halves.
+
+    Raises:
+        InputError: As `scored.read_split`; or files that are not of the same rows.
+    """
+    keys = list(EVENT_KEY)
+    parts = [read_split(source.scores, s, spec, [PT, "dataset", *keys], source.name) for s in SPLITS]
+    names = ("discriminant", "weight", "label", "chosen")
+    table = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    table |= {name: np.concatenate([part.columns[name] for part in parts]) for name in (PT, "dataset", *keys)}
+    split = np.repeat(np.arange(len(SPLITS)), [len(part) for part in parts])
+    event = [table[name] for name in ("dataset", *keys)]
+    counts = table["chosen"] & np.isin(split, [SPLITS.index(name) for name in source.splits])
+    if threshold is not None:
+        counts = counts & with_another(event, passes(table["discriminant"], threshold) & counts)
+    value: FloatArray = np.zeros(len(split))
+    if variable is not None:
+        value = _values(source, variable, len(split))
+        counts &= (value >= variable.edges[0]) & (value < variable.edges[-1])
+    half = hash64(table[keys[0]], table[keys[1]], table[keys[2]], seed, "pseudo_data") % np.uint64(2) == 0
+    return Probes(
+        table[PT].astype(np.float64),
+        table["discriminant"].astype(np.float64),
+        value.astype(np.float64),
+        table["weight"],
+        class_of(table["label"], spec),
+        np.asarray(half),
+    )[counts]
+
+
+def with_another(event: Sequence[IntArray], tag_mask: BoolArray) -> BoolArray:
+    """True for jets of whose event another jet is a tag, shape (N,).
+
+    Args:
+        event: Keys of the event of each jet, shape (N,) each.
+        tag_mask: Which jets are tags, shape (N,).
+    """
+    _, place = np.unique(np.column_stack(event), axis=0, return_inverse=True)
+    n_tags = np.bincount(place.ravel(), tag_mask)
+    return np.asarray(n_tags[place.ravel()] - tag_mask >= 1)
+
+
+def classes(spec: JudgedSpec) -> list[str]:
+    """The measured class, those that the judgement calls backgrounds, and what is none of them."""
+    assert spec.signal_class is not None
+    return [spec.signal_class.name, *(c.name for c in spec.background_classes), OTHER]
+
+
+def class_of(label: IntArray, spec: JudgedSpec) -> IntArray:
+    """Place of the class of each jet in `classes`, shape (N,)."""
+    assert spec.signal_class is not None
+    found = np.full(len(label), 1 + len(spec.background_classes))
+    for place, entry in enumerate((spec.signal_class, *spec.background_classes)):
+        found[np.isin(label, entry.truth)] = place
+    return found
+
+
+def _values(source: Source, variable: VariableSpec, n_rows: int) -> FloatArray:
+    """The variable of each row of the score file, shape (n_rows,): both are in the order of packed rows."""
+    parts = arrays.read_splits(source.packed, SPLITS, [variable.group], source.name)
+    inputs = Inputs(
+        group=variable.group, kind="flat", length=0, features=(variable.feature,), sources=(variable.feature,)
+    )
+    rows = Rows.select([inputs], parts)
+    if len(rows) != n_rows:
+        raise InputError(
+            f"{source.scores}: has {n_rows:,} rows, {source.packed} has {len(rows):,}; score it again"
+        )
+    return rows.flat_as_packed(slice(None))[:, 0].astype(np.float64)
+
+
+def drawn(jets: Probes, pt_edges: FloatArray, seed: int) -> Probes:
+    """Jets as collisions give them, each counting 1: drawn by their weights, within each bin of pt.
+
+    The largest weights of a bin, one in 200, count as if they were as large as the next: else one jet of a
+    large weight would leave none of the others.
+
+    Raises:
+        InputError: Weights below 0, which nothing can be drawn by.
+    """
+    if (jets.weight < 0).any():
+        raise InputError(f"{int((jets.weight < 0).sum()):,} of {len(jets):,} jets have negative weights")
+    place = np.searchsorted(pt_edges, jets.pt_gev, side="right") - 1
+    dice = np.random.default_rng(seed).random(len(jets))
+    kept = np.zeros(len(jets), bool)
+    for k in range(len(pt_edges) - 1):
+        here = place == k
+        if here.any():
+            kept[here] = dice[here] * np.quantile(jets.weight[here], 0.995) < jets.weight[here]
+    return jets[kept]

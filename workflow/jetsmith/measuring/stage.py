@@ -1,0 +1,230 @@
+"""The stage: scores of data and simulation in, scale factors and the models of their fits out."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from jetsmith import io
+from jetsmith.cuts import passes
+from jetsmith.errors import InputError
+from jetsmith.handed.measurement import Agreement, Bin, Factor, Measurement, Pulls, agreement
+from jetsmith.io import FloatArray
+from jetsmith.measuring.fit import SIMULATION, STATISTIC, Fitted, fit
+from jetsmith.measuring.jets import Probes, Source, classes, drawn, read_probes
+from jetsmith.measuring.model import Templates, workspace
+from jetsmith.measuring.templates import REGIONS, counts
+from jetsmith.metrics import efficiency
+from jetsmith.progress import Progress
+from jetsmith.specs.classifiers import JudgedSpec
+from jetsmith.specs.measurements import FitSpec
+
+ENERGY = "energy_scale"
+WHOLE = (-0.5, 0.5)  # the one bin of a count
+
+
+def measure(
+    name: str,
+    spec: JudgedSpec,
+    settings: FitSpec,
+    data: Source,
+    simulation: Source,
+    varied: Mapping[str, Source],
+    is_pseudo: bool,
+    numbers: str | Path,
+    seed: int,
+    output: str | Path,
+    workspaces: str | Path,
+) -> None:
+    """Measure the efficiency of a class at each working point.
+
+    Args:
+        name: Of the measurement.
+        spec: The tagger with its discriminant; the signal is measured.
+        settings: How.
+        data: Jets of data.
+        simulation: Jets of simulation.
+        varied: The same with one thing changed, by source of uncertainty.
+        is_pseudo: Whether data are simulation, too: half of them, drawn by their weights, stand for data, the
+            other half has the true efficiencies.
+        numbers: results/calibration/{judgement}.numbers.json.
+        seed: Of halves, draws and pseudo-experiments.
+        output: JSON of a `handed.measurement.Measurement`.
+        workspaces: Folder for `{point}_{low}_{high}.json`, a workspace of pyhf each.
+
+    Raises:
+        InputError: Scores lack something, no jets are left, a tag that is no working point.
+    """
+    assert spec.signal_class is not None
+    assert spec.signal_class.flavor is not None
+    found = io.read_json(numbers)
+    thresholds = {key: float(point["threshold"]) for key, point in found["working_points"].items()}
+    if settings.tag and settings.tag not in thresholds:
+        raise InputError(
+            f"{numbers}: has no working point {settings.tag} for tags; it has {', '.join(thresholds)}"
+            + (
+                f"; left out there: {found['undefined'][settings.tag]}"
+                if settings.tag in found["undefined"]
+                else ""
+            )
+        )
+    tag = thresholds.get(settings.tag)
+    measured, expected = (read_probes(one, spec, tag, settings.variable, seed) for one in (data, simulation))
+    others = {key: read_probes(one, spec, tag, settings.variable, seed) for key, one in varied.items()}
+    for source, jets in zip(
+        (data, simulation, *varied.values()), (measured, expected, *others.values()), strict=True
+    ):
+        if not len(jets):
+            raise InputError(
+                f"{source.scores}: no jets count: none has a tag, or lies within the variable's edges"
+            )
+    edges = np.array(settings.pt_bins_gev)
+    truth = measured[~measured.half_mask] if is_pseudo else None
+    if is_pseudo:
+        try:
+            measured = drawn(measured[measured.half_mask], edges, seed)
+        except InputError as error:
+            raise InputError(f"{data.scores}: {error}, which cannot be presented as data") from error
+    progress = Progress(f"measure {name}", len(thresholds) * (len(edges) - 1), "fits")
+    points: dict[str, tuple[Bin, ...]] = {}
+    with io.atomic_directory(workspaces) as folder:
+        for point, threshold in thresholds.items():
+            templates, seen = _templates(measured, expected, others, threshold, settings, spec)
+            bins = []
+            for k, (template, jets) in enumerate(zip(templates, seen, strict=True)):
+                in_bin = truth if truth is None else _in_bin(truth, edges, k)
+                path = folder / f"{point}_{edges[k]:g}_{edges[k + 1]:g}.json"
+                bins.append(_bin(name, template, jets, spec, settings, path, in_bin, threshold, seed + k))
+                progress.update(len(points) * (len(edges) - 1) + k + 1)
+            points[point] = tuple(bins)
+    agreements: dict[str, Agreement] = {}
+    for point, of in points.items():
+        if (one := agreement(of)) is not None:
+            agreements[point] = one
+    io.write_record(
+        output,
+        Measurement(
+            name,
+            spec.judgement,
+            spec.signal_class.name,
+            spec.signal_class.flavor,
+            simulation.name,
+            data.name,
+            is_pseudo,
+            settings.tag,
+            settings.variable.feature if settings.variable else "",
+            tuple(edges.tolist()),
+            thresholds,
+            points,
+            agreements,
+        ),
+    )
+
+
+def _in_bin(jets: Probes, edges: FloatArray, k: int) -> Probes:
+    return jets[(jets.pt_gev >= edges[k]) & (jets.pt_gev < edges[k + 1])]
+
+
+def _templates(
+    data: Probes,
+    simulation: Probes,
+    others: Mapping[str, Probes],
+    threshold: float,
+    settings: FitSpec,
+    spec: JudgedSpec,
+) -> tuple[list[Templates], FloatArray]:
+    """Templates by bin of pt, and jets of data, shape (P, 2, B)."""
+    edges = settings.variable.edges if settings.variable else WHOLE
+    n_classes = len(classes(spec))
+
+    def sums(jets: Probes) -> FloatArray:
+        return counts(jets, threshold, settings.pt_bins_gev, edges, n_classes).sum
+
+    nominal = counts(simulation, threshold, settings.pt_bins_gev, edges, n_classes)
+    varied: dict[str, tuple[FloatArray, FloatArray]] = {
+        key: (up := sums(jets), 2 * nominal.sum - _level(up, nominal.sum)) for key, jets in others.items()
+    }
+    if scale := settings.uncertainties.energy_scale:
+        varied[ENERGY] = (sums(simulation.scaled(1 + scale)), sums(simulation.scaled(1 - scale)))
+    bins = range(len(settings.pt_bins_gev) - 1)
+    templates = [
+        Templates(
+            nominal.sum[k], nominal.variance[k], {key: (up[k], down[k]) for key, (up, down) in varied.items()}
+        )
+        for k in bins
+    ]
+    return templates, sums(data).sum(axis=2)
+
+
+def _level(found: FloatArray, nominal: FloatArray) -> FloatArray:
+    """Scaled to the sum of the nominal ones in each bin of pt, so that a mirror image means something."""
+    axes = (1, 2, 3)
+    total = found.sum(axis=axes, keepdims=True)
+    scale = np.divide(nominal.sum(axis=axes, keepdims=True), total, out=np.ones_like(total), where=total > 0)
+    return np.asarray(found * scale)
+
+
+def _bin(
+    name: str,
+    templates: Templates,
+    data: FloatArray,
+    spec: JudgedSpec,
+    settings: FitSpec,
+    path: Path,
+    truth: Probes | None,
+    threshold: float,
+    seed: int,
+) -> Bin:
+    """One fit, or why there is none."""
+    of_class = templates.nominal[:, 0].sum()
+    about = Bin(
+        n_data=int(data.sum()),
+        n_passing=int(data[REGIONS.index("pass")].sum()),
+        purity=float(of_class / templates.nominal.sum()) if of_class > 0 else 0.0,
+    )
+    try:
+        model = workspace(templates, data, classes(spec), settings.uncertainties, name)
+        found = fit(model, settings.pseudo_experiments, seed)
+    except InputError as error:
+        return replace(about, why=str(error))
+    io.write_json(path, model, checksum=False)
+    true, true_error = _true(truth, threshold, templates) if truth is not None else (None, None)
+    return replace(
+        about,
+        efficiency=templates.efficiency,
+        factor=_factor(found),
+        pulls=_pulls(found.pulls),
+        true=true,
+        true_error=true_error,
+    )
+
+
+def _true(truth: Probes, threshold: float, templates: Templates) -> tuple[float | None, float | None]:
+    """The scale factor by the truth of jets of one bin, and its error; None where none is of the class."""
+    of_class = truth[truth.group == 0]
+    if not of_class.weight.sum() > 0:
+        return None, None
+    found = efficiency(passes(of_class.discriminant, threshold), of_class.weight)
+    return found.value / templates.efficiency, (found.high - found.low) / 2 / templates.efficiency
+
+
+def _factor(found: Fitted) -> Factor:
+    sources = dict(found.sources)
+    independent = float(np.hypot(sources.pop(STATISTIC), sources.pop(SIMULATION)))
+    return Factor(
+        found.value, found.up, found.down, independent, sources, dict(found.nuisances), found.chi2, found.ndf
+    )
+
+
+def _pulls(found: FloatArray) -> Pulls | None:
+    good = found[np.isfinite(found)]
+    if len(good) < 2:
+        return None
+    return Pulls(
+        len(good),
+        len(found) - len(good),
+        float(good.mean()),
+        float(good.std(ddof=1)),
+        float((np.abs(good) <= 1).mean()),
+    )
