@@ -2,6 +2,7 @@
 
 from jetsmith.job import job
 from jetsmith.simulate import simulate_part
+from jetsmith.simulation.parameters import Detector
 from jetsmith.simulation.processes import Physics
 from jetsmith.specs.datasets import SimulateSpec
 
@@ -12,6 +13,7 @@ with job(snakemake):
         process=Physics(
             tuple(snakemake.params.settings), snakemake.params.boosted, keep=snakemake.params.keep
         ),
+        detector=Detector.from_plain(snakemake.params.detector),
         part=int(snakemake.wildcards.part),
         seed=snakemake.params.seed,
         scale=snakemake.params.scale,

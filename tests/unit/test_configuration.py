@@ -210,6 +210,11 @@ FILE_MISTAKES = {
         _set("ttbar", "simulate", "process", value="tbar"),
         ["ttbar", "unknown process `tbar`", "`ttbar`"],
     ),
+    "unknown detector": (
+        "datasets.yaml",
+        _set("ttbar", "simulate", "detector", value="worse_traker"),
+        ["ttbar: simulate.detector", "unknown detector `worse_traker`", "`worse_tracker`"],
+    ),
     "files and simulate": (
         "datasets.yaml",
         _set("ttbar", "files", value=["a.root"]),

@@ -217,6 +217,7 @@ ENTRIES = {
     "transform": ("features/transforms.py", "", FUNCTION),
     "transform's name": ("specs/features.py", '"log1p", ', '"more", '),
     "process": ("simulation/processes.py", '    "ttbar": Process(', '    "more": Process((), False, ""),\n'),
+    "detector": ("simulation/parameters.py", '    "nominal": Detector(),', '    "more": Detector(1.0),\n'),
     "backend's name": ("specs/classifiers.py", '"keras", "stored"', '"more", '),
     "backend": ("classifiers/more.py", "", FUNCTION),
     "architecture": ("models/more.py", "", FUNCTION),

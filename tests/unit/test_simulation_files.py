@@ -14,9 +14,11 @@ pytest.importorskip("pythia8mc")
 pytest.importorskip("fastjet")
 
 from jetsmith import sources
+from jetsmith.angles import delta_r
 from jetsmith.derivations import of
 from jetsmith.features.derived import with_derived
 from jetsmith.simulate import simulate_part
+from jetsmith.simulation.parameters import DETECTORS
 from jetsmith.simulation.processes import PROCESSES
 from jetsmith.specs.datasets import DatasetSpec, SelectionSpec, SimulateSpec
 
@@ -65,9 +67,16 @@ REAL_TYPES = {
 }
 
 
-def simulate(path: Path, process: str, n_events: int = N_EVENTS, name: str = "demo", part: int = 0) -> Path:
-    spec = SimulateSpec(process=process, n_events=n_events * (part + 1), parts=part + 1)
-    simulate_part(name, spec, PROCESSES[process], part, 42, 1.0, path)
+def simulate(
+    path: Path,
+    process: str,
+    n_events: int = N_EVENTS,
+    name: str = "demo",
+    part: int = 0,
+    detector: str = "nominal",
+) -> Path:
+    spec = SimulateSpec(process=process, detector=detector, n_events=n_events * (part + 1), parts=part + 1)
+    simulate_part(name, spec, PROCESSES[process], DETECTORS[detector], part, 42, 1.0, path)
     return path
 
 
@@ -178,6 +187,47 @@ def test_constituents_add_up_to_their_jet(ttbar: Any) -> None:
     neutral = flat(ttbar.PFCands_charge[index] == 0)
     assert (flat(ttbar.JetPFCands_btagSip3dVal)[neutral] == 0).all()
     assert np.isfinite(flat(eta)).all()
+
+
+@pytest.fixture(scope="module")
+def dilepton(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    path = simulate(tmp_path_factory.mktemp("simulated") / "dilepton.root", "ttbar_dilepton", 150)
+    return uproot.open(path)["Events"].arrays()
+
+
+def test_jets_that_are_leptons_are_known_as_such(dilepton: Any) -> None:
+    """A lepton alone is no tight jet, one with a few tracks lacks the bit of the lepton veto."""
+    events = dilepton
+    for fractions in (events.Jet_muEF, events.Jet_chEmEF):
+        assert not ak.any((events.Jet_jetId & 4 > 0) & (fractions >= 0.8))
+    mostly = (events.Jet_muEF >= 0.8) | (events.Jet_chEmEF >= 0.8)
+    assert ak.all((events.Jet_jetId == 2) == ((events.Jet_jetId & 2 > 0) & mostly))
+    prompt = (events.GenPart_status == 1) & (events.GenPart_statusFlags & 1 > 0)
+    prompt = prompt & (abs(events.GenPart_pdgId) % 2 == 1) & (events.GenPart_pt > 20)
+    assert set(abs(flat(events.GenPart_pdgId[prompt]))) == {11, 13}
+    near = []
+    for event, mask in zip(events, prompt, strict=True):
+        lepton = (np.asarray(event[f"GenPart_{name}"][mask])[None] for name in ("eta", "phi"))
+        jet = (np.asarray(event[f"Jet_{name}"])[:, None] for name in ("eta", "phi"))
+        near.extend((delta_r(*jet, *lepton) < 0.1).any(axis=1))
+    near = np.array(near) & flat(events.Jet_hadronFlavour == 0)
+    kept = flat(events.Jet_jetId & 4 > 0)
+    assert near.sum() > 100
+    assert kept[near].mean() < 0.3  # those that are not identified, and are jets to any analysis
+    assert kept[flat(events.Jet_hadronFlavour == 5)].mean() > 0.95
+
+
+def test_a_worse_tracker_measures_worse(tmp_path: Path, ttbar: Any) -> None:
+    """Of the same events: fewer tracks, with larger errors; generator particles stay as they are."""
+    worse = uproot.open(simulate(tmp_path / "a.root", "ttbar", detector="worse_tracker"))["Events"].arrays()
+    assert ak.array_equal(worse.GenPart_pt, ttbar.GenPart_pt)
+    errors, counts = [], []
+    for events in (worse, ttbar):
+        error = flat(events.PFCands_d0Err)
+        counts.append((error > 0).sum())
+        errors.append(np.median(error[error > 0]))
+    assert 1.1 < errors[0] / errors[1] < 1.3
+    assert 0.9 < counts[0] / counts[1] < 0.99
 
 
 def test_lengths_are_in_cm(ttbar: Any) -> None:

@@ -14,6 +14,7 @@ from jetsmith.angles import delta_r
 from jetsmith.errors import InputError
 from jetsmith.simulate import simulate_part
 from jetsmith.simulation import filters
+from jetsmith.simulation.parameters import Detector
 from jetsmith.simulation.processes import PROCESSES
 from jetsmith.simulation.pythia import Batch, make_generator, next_batch
 from jetsmith.simulation.truth import heavy_hadrons
@@ -52,6 +53,36 @@ def test_pairs_are_those_of_the_scalar_version(batch: Batch) -> None:
     assert (masks[0] ^ masks[1]).all()
 
 
+def test_muons_are_those_of_the_scalar_version(batch: Batch) -> None:
+    """Final muons of 4 GeV within 2.5: not their copies before they radiate, nor soft or forward ones."""
+    particles = batch.particles
+    found = filters.muons(particles, batch.n_events)
+    seen = [
+        particles.event[i]
+        for i in range(len(particles))
+        if particles.pdg_id[i] in (13, -13)
+        and particles.status[i] > 0
+        and particles.pt[i] > 4
+        and abs(particles.eta[i]) < 2.5
+    ]
+    assert found.tolist() == [event in seen for event in range(batch.n_events)]
+    assert 0 < found.sum() < batch.n_events
+    softer = replace(particles, px=particles.px / 1000, py=particles.py / 1000)
+    assert not filters.muons(softer, batch.n_events).any()
+    assert not filters.muons(replace(particles, pz=particles.pz + 1000), batch.n_events).any()
+    assert not filters.muons(replace(particles, status=-particles.status), batch.n_events).any()
+
+
+def test_muons_of_multijets_are_of_heavy_hadrons() -> None:
+    """Pythia leaves pions and kaons undecayed: what the filter keeps has nearly always a heavy hadron."""
+    process = PROCESSES["qcd_muons"]
+    generated, kept = filters.kept(next_batch(make_generator(process, 5), 1500), process.keep, 1500)
+    assert 20 < kept.n_events < generated.n_events / 5
+    heavy = np.zeros(kept.n_events, np.bool_)
+    heavy[kept.particles.event[heavy_hadrons(kept.particles) > 0]] = True
+    assert heavy.mean() > 0.8
+
+
 def test_kept_events_stay_what_they_were(batch: Batch) -> None:
     """Histories follow their events: mothers and daughters are the same particles."""
     generated, kept = filters.kept(batch, "b_pairs", 2)
@@ -83,7 +114,7 @@ def test_what_is_left_out_counts_as_generated(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("jetsmith.simulation.pythia.next_batch", of_nine)
     monkeypatch.setitem(filters.FILTERS, "b_pairs", every_third)
     spec, path = SimulateSpec(process="qcd_flat_bb", n_events=4), tmp_path / "a.root"
-    simulate_part("demo", spec, PROCESSES["qcd_flat_bb"], 0, 1, 1.0, path)
+    simulate_part("demo", spec, PROCESSES["qcd_flat_bb"], Detector(), 0, 1, 1.0, path)
     generated = np.concatenate(weights)[:12].astype(np.float32)
     with uproot.open(path) as file:
         assert file["Events"]["genWeight"].array(library="np").tolist() == generated[2::3].tolist()
@@ -100,4 +131,4 @@ def test_a_filter_that_keeps_nothing_stops(tmp_path: Path, monkeypatch: pytest.M
     light = replace(process, settings=(*process.settings, "PartonLevel:all=off"))
     spec = SimulateSpec(process="qcd_flat_bb", n_events=4)
     with pytest.raises(InputError, match="`b_pairs` keeps no event of 2 batches of qcd_flat_bb"):
-        simulate_part("demo", spec, light, 0, 1, 1.0, tmp_path / "a.root")
+        simulate_part("demo", spec, light, Detector(), 0, 1, 1.0, tmp_path / "a.root")

@@ -3,6 +3,7 @@
 The table is reruns.yaml. A key without a line fails, and so does a stage that gets more than it says.
 """
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from jetsmith.configuration.load import load
 from jetsmith.configuration.subjects import subjects
 from jetsmith.derivations.ways import Derived
 from jetsmith.plots import PLOTS
-from jetsmith.simulation import processes
+from jetsmith.simulation import parameters, processes
 from jetsmith.strict import Record
 
 ROOT = Path(__file__).parent.parent.parent
@@ -298,6 +299,22 @@ def test_another_process_is_handed_to_nobody(
     monkeypatch.setitem(processes.PROCESSES, "ttbar", more)
     after = handed(folder)
     assert {key for key in before if before[key] != after[key]} == {("simulate", "ttbar")}
+
+
+def test_another_detector_is_handed_to_nobody(
+    folder: Path, given: Handed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other numbers of one are handed to the datasets that name it, and to no nominal one."""
+    set_value(folder / "datasets.yaml", "qcd.simulate.detector", "worse_tracker")
+    before = handed(folder)
+    assert {key for key in given if given[key] != before[key]} == {("simulate", "qcd")}
+    more = parameters.Detector(layers_cm=(3.0, 7.0))
+    monkeypatch.setitem(parameters.DETECTORS, "more", more)
+    assert handed(folder) == before
+    monkeypatch.setitem(parameters.DETECTORS, "worse_tracker", more)
+    after = handed(folder)
+    assert {key for key in before if before[key] != after[key]} == {("simulate", "qcd")}
+    assert parameters.Detector.from_plain(json.loads(json.dumps(after["simulate", "qcd"].detector))) == more
 
 
 def test_every_key_has_a_line() -> None:

@@ -223,7 +223,7 @@ def test_what_no_stage_reaches_reruns_nothing(edited):
 
 
 def test_a_derived_column_reruns_nothing(edited):
-    """An entry that no feature asks for, its formula, a transform and a process that nobody names."""
+    """An entry that no feature asks for, its formula; a transform, a process or a detector without users."""
     package = edited.folder / "workflow" / "jetsmith"
     for name, line, new in (
         (
@@ -232,6 +232,7 @@ def test_a_derived_column_reruns_nothing(edited):
             '    "more": jet("", "one more", "more", "jet_pt_gev"),\n',
         ),
         ("simulation/processes", '    "ttbar": Process(', '    "more": Process((), False, ""),\n'),
+        ("simulation/parameters", '    "nominal": Detector(),', '    "more": Detector(1.0),\n'),
         ("features/summaries", "def count(", "def more(values):\n    return values\n\n\n"),
         ("features/transforms", "def log(", "def more(values):\n    return values\n\n\n"),
     ):

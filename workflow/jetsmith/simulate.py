@@ -20,6 +20,7 @@ def simulate_part(
     name: str,
     spec: SimulateSpec,
     process: Physics,
+    detector: Detector,
     part: int,
     seed: int,
     scale: float,
@@ -29,8 +30,9 @@ def simulate_part(
 
     Args:
         name: The dataset; with `seed` and `part` it fixes all random numbers.
-        spec: Name of the process, events of all parts together, and parts.
+        spec: Names of process and detector, events of all parts together, and parts.
         process: The process.
+        detector: What the detector can do.
         part: Number of this part, from 0.
         seed: Seed of the configuration.
         scale: Factor on the events.
@@ -66,7 +68,7 @@ def simulate_part(
                 raise InputError(f"dataset {name}: {problem}")
             if empty:
                 continue
-            scalars, collections = reconstruction.reconstruct(batch, Detector(), process.boosted, rng)
+            scalars, collections = reconstruction.reconstruct(batch, detector, process.boosted, rng)
             file.add(_key(part, done, batch.n_events) | scalars, collections)
             done += batch.n_events
             progress.update(done)

@@ -15,6 +15,7 @@ from jetsmith.certified import read_certified
 from jetsmith.configuration.dataset_checks import contradictions
 from jetsmith.configuration.records import hint, require, rising
 from jetsmith.errors import ConfigError, InputError, refuse
+from jetsmith.simulation.parameters import DETECTORS
 from jetsmith.simulation.processes import EVENTS_A_PART, PROCESSES
 from jetsmith.specs.classifiers import ClassSpec
 from jetsmith.specs.datasets import DatasetSpec, Object, SelectionSpec, SimulateSpec
@@ -145,6 +146,7 @@ def check_dataset(name: str, spec: DatasetSpec, run: RunSpec, path: Path) -> lis
         raise ConfigError(f"{where}: needs `files` or `simulate`, one of the two")
     if spec.simulate is not None:
         require(spec.simulate.process, PROCESSES, f"{where}: simulate.process", "process")
+        require(spec.simulate.detector, DETECTORS, f"{where}: simulate.detector", "detector")
         refuse(where, _simulated(spec, spec.simulate, run.simulation_scale))
     refuse(where, _triggers(spec))
     if spec.golden_json is not None:

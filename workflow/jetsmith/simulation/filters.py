@@ -16,6 +16,7 @@ from jetsmith.simulation.tables import Particles, offsets, pairs
 from jetsmith.simulation.truth import heavy_hadrons
 
 PAIR_DELTA_R, PAIR_PT_MIN_GEV, PAIR_ABSETA_MAX = 0.8, 150.0, 3.0
+MUON_PT_MIN_GEV, MUON_ABSETA_MAX = 4.0, 2.5
 
 
 def b_pairs(particles: Particles, n_events: int) -> BoolArray:
@@ -34,6 +35,20 @@ def b_pairs(particles: Particles, n_events: int) -> BoolArray:
     return found
 
 
+def muons(particles: Particles, n_events: int) -> BoolArray:
+    """Events with a muon that a muon chamber could see, shape (n_events,).
+
+    It may come from anything, as for the trigger that stands behind such samples; since Pythia leaves pions
+    and kaons undecayed, nearly all come from b and c hadrons. Hadrons that the detector takes for muons do
+    not count: what is kept has them beside a true muon alone.
+    """
+    seen = (np.abs(particles.pdg_id) == 13) & (particles.status > 0)
+    seen &= (particles.pt > MUON_PT_MIN_GEV) & (np.abs(particles.eta) < MUON_ABSETA_MAX)
+    found = np.zeros(n_events, np.bool_)
+    found[particles.event[seen]] = True
+    return found
+
+
 def _all(particles: Particles, n_events: int) -> BoolArray:
     return np.ones(n_events, np.bool_)
 
@@ -46,6 +61,7 @@ FILTERS: dict[Keep, Callable[[Particles, int], BoolArray]] = {
     "all": _all,
     "b_pairs": b_pairs,
     "no_b_pairs": _no_b_pairs,
+    "muons": muons,
 }
 
 

@@ -1,6 +1,8 @@
-"""What the parametric detector can do, in one record."""
+"""What the parametric detector can do, and the detectors by name. Light: configuration checks import it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -42,3 +44,37 @@ class Detector:
     muon_efficiency: float = 0.95
     fake_electron_fraction: float = 0.004
     fake_muon_fraction: float = 0.003
+
+    def plain(self) -> dict[str, Any]:
+        """All numbers by name, as JSON has them."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_plain(cls, numbers: Mapping[str, Any]) -> Self:
+        """What `plain` gave."""
+        given: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in numbers.items()
+        }
+        return cls(**given)
+
+
+DETECTORS = {
+    "nominal": Detector(),
+    # ASSUME the detector of pseudo-data: a tracker whose simulation does not know of its misalignment (impact
+    # parameters are measured a fifth worse, and their tails hold more), its dead channels (4% of the tracks
+    # are missing) and the losses of its sensors (more fakes, more merged clusters). Track errors are those of
+    # the resolution, as in the nominal one. Tuned: b jets pass a medium working point 0.93 times as often.
+    "worse_tracker": Detector(
+        efficiency=0.915,
+        d0_constant_cm=16.8e-4,
+        d0_scattering_cm=108e-4,
+        dz_constant_cm=33.6e-4,
+        dz_scattering_cm=120e-4,
+        wide_tail=(0.10, 2.5),
+        far_tail=(0.010, 8.0),
+        fake_fraction=0.006,
+        crowd_probability=0.36,
+    ),
+}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-Keep = Literal["all", "b_pairs", "no_b_pairs"]  # filters of `simulation.filters`
+Keep = Literal["all", "b_pairs", "no_b_pairs", "muons"]  # filters of `simulation.filters`
 EVENTS_A_PART = 10_000_000  # room for the event numbers of a part
 
 
@@ -61,6 +61,7 @@ def _biased(pt_hat_min_gev: float, power: float, reference_gev: float) -> tuple[
 
 
 _TTBAR = ("Top:gg2ttbar=on", "Top:qqbar2ttbar=on")
+_DILEPTON = (*_TTBAR, "24:onMode=off", "24:onIfAny=11 13")
 _HIGGS = (
     "HiggsSM:ffbar2HZ=on",
     *_biased(280, 3.5, 250),
@@ -89,6 +90,7 @@ _Z_FLAT = (
 )
 _W_FLAT = ("WeakBosonAndParton:qqbar2Wg=on", "WeakBosonAndParton:qg2Wq=on", *_flat(5), "24:onMode=off")
 _QCD_FLAT = ("HardQCD:all=on", *_flat(5.5))
+_QCD = ("HardQCD:all=on", *_biased(25, 4.5, 25))
 _Z = (
     "WeakBosonAndParton:qqbar2gmZg=on",
     "WeakBosonAndParton:qg2gmZq=on",
@@ -98,26 +100,31 @@ _Z = (
     "23:onMode=off",
     "23:onIfAny=11 13",
 )
+_DIPOLE = (
+    "SpaceShower:pTmaxMatch=1",
+    "SpaceShower:dipoleRecoil=on",
+    "SpaceShower:alphaSvalue=0.118",
+    "TimeShower:alphaSvalue=0.118",
+    "MultipartonInteractions:pT0Ref=3.3",
+    "BeamRemnants:primordialKThard=2.6",
+    "StringPT:sigma=0.30",
+)
 
 PROCESSES = {
     "ttbar": Process(_TTBAR, False, "top-quark pairs"),
-    "qcd": Process(("HardQCD:all=on", *_biased(25, 4.5, 25)), False, "multijets from 25 GeV"),
+    # Tau leptons are left out: one decays to hadrons as often as not, and its jet has tracks of a lifetime.
+    "ttbar_dilepton": Process(_DILEPTON, False, "top-quark pairs, both W to e or mu"),
+    # A lower alphaS leaves b hadrons more of the quark's momentum, a larger rFactB less (Monash: 0.855).
+    "ttbar_dilepton_dipole": Process(
+        (*_DILEPTON, *_DIPOLE, "StringZ:rFactB=1.05"),
+        False,
+        "top-quark pairs, both W to e or mu, wimpy shower with dipole recoil, other b fragmentation",
+    ),
+    "qcd": Process(_QCD, False, "multijets from 25 GeV"),
+    "qcd_muons": Process(_QCD, False, "multijets from 25 GeV with a muon from 4 GeV", keep="muons"),
     # The harder shower is the nominal one, so that the weights that lead to the other stay bounded.
     "zjets_power": Process((*_Z, "SpaceShower:pTmaxMatch=2"), False, "Z(ll)+jets, power shower"),
-    "zjets_dipole": Process(
-        (
-            *_Z,
-            "SpaceShower:pTmaxMatch=1",
-            "SpaceShower:dipoleRecoil=on",
-            "SpaceShower:alphaSvalue=0.118",
-            "TimeShower:alphaSvalue=0.118",
-            "MultipartonInteractions:pT0Ref=3.3",
-            "BeamRemnants:primordialKThard=2.6",
-            "StringPT:sigma=0.30",
-        ),
-        False,
-        "Z(ll)+jets, wimpy shower with dipole recoil",
-    ),
+    "zjets_dipole": Process((*_Z, *_DIPOLE), False, "Z(ll)+jets, wimpy shower with dipole recoil"),
     "higgs_bb": Process((*_HIGGS, "25:onIfMatch=5 -5"), True, "H(bb) with Z(neutrinos)"),
     "higgs_cc": Process((*_HIGGS, "25:onIfMatch=4 -4"), True, "H(cc) with Z(neutrinos)"),
     "qcd_boosted": Process(("HardQCD:all=on", *_biased(250, 4.5, 250)), True, "multijets from 250 GeV"),

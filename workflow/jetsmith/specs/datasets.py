@@ -70,6 +70,11 @@ class SimulateSpec(Record):
     """A dataset of the embedded demo."""
 
     process: Name = Field(description="Process of jetsmith.simulation.processes.")
+    detector: Name = Field(
+        "nominal",
+        description="Detector of jetsmith.simulation.parameters; `worse_tracker` makes pseudo-data that the "
+        "nominal one does not describe.",
+    )
     n_events: int = Field(gt=0, description="Events in all parts together.")
     parts: int = Field(1, gt=0, le=MAX_PARTS, description="Files, each from its own seed, made in parallel.")
 

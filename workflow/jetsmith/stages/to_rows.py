@@ -6,6 +6,7 @@ from typing import NamedTuple
 from jetsmith import columns, derivations
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.derivations.of_jets import RESOLVED_BY, SELECTED_TRACK
+from jetsmith.simulation.parameters import DETECTORS
 from jetsmith.simulation.processes import PROCESSES
 from jetsmith.specs.classifiers import ComparedSpec
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
@@ -15,12 +16,13 @@ from jetsmith.strict import seen_as
 
 
 class Simulate(NamedTuple):
-    """A part of a simulated dataset, and the physics of its process."""
+    """A part of a simulated dataset, the physics of its process, and the numbers of its detector."""
 
     spec: Plain
     settings: list[str]
     boosted: bool
     keep: str
+    detector: Plain
     seed: int
     scale: float
 
@@ -35,6 +37,7 @@ def simulate(run: Configuration, dataset: str) -> Simulate:
         settings=list(process.settings),
         boosted=process.boosted,
         keep=process.keep,
+        detector=DETECTORS[spec.simulate.detector].plain(),
         seed=run.run.seed,
         scale=run.run.simulation_scale,
     )
