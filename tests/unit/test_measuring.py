@@ -139,8 +139,8 @@ def test_what_cannot_be_fitted_says_why() -> None:
     assert workspace(hole, np.array([[100.0, 0], [50, 0]]), CLASSES, NOTHING, "m")["observations"][0][
         "data"
     ] == [100]
-    all_pass = templates(n=(100.0, 1.0, 1.0, 0.0))
-    with pytest.raises(InputError, match="efficiency of 0 or 1"):
+    all_pass = templates(n=(100.0, 1.0, 0.0, 0.0))
+    with pytest.raises(InputError, match="no jets pass, or none fail"):
         fit(workspace(all_pass, np.array([[110.0], [0.0]]), CLASSES, NOTHING, "m"))
 
 

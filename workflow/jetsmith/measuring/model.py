@@ -3,7 +3,7 @@
 Channels `pass` and `fail`, each with the bins of the variable. With N jets of the measured class, of which
 the share e passes in simulation, `pass` has N·sf·e of them and `fail` N·(1 - sf·e): a straight line in the
 scale factor sf, which two samples add up to, so that sf is the parameter of interest itself. N (`jets`) is
-free. The other classes have the rate and the efficiency of simulation, within their uncertainties.
+free, and so is sf, up to efficiencies a little above 1. The other classes have the rate and the efficiency of simulation, within their uncertainties.
 """
 
 from collections.abc import Mapping, Sequence
@@ -115,7 +115,7 @@ def workspace(
         channels.append({"name": channel, "samples": samples})
         observations.append({"name": channel, "data": data[region][bins].tolist()})
     parameters = [
-        {"name": POI, "inits": [1.0], "bounds": [[0.0, float(1 / efficiency)]]},
+        {"name": POI, "inits": [1.0], "bounds": [[0.0, _most(nominal[1], efficiency)]]},
         {"name": JETS, "inits": [1.0], "bounds": [[0.0, 10.0]]},
     ]
     return {
@@ -124,6 +124,16 @@ def workspace(
         "measurements": [{"name": name, "config": {"poi": POI, "parameters": parameters}}],
         "version": "1.0.0",
     }
+
+
+def _most(failing: FloatArray, efficiency: float) -> float:
+    """Largest scale factor: an efficiency of 1, or a little more, while enough others fail in each bin.
+
+    An end where the truth may lie bends results and their intervals.
+    """
+    others = failing[1:].sum(axis=0)
+    room = np.divide(others, failing[0], out=np.full(len(others), np.inf), where=failing[0] > 0)
+    return float((1 + 0.5 * (1 - efficiency) * room.min()) / efficiency)
 
 
 def _comparable(nominal: FloatArray, varied: FloatArray) -> FloatArray:
