@@ -275,7 +275,7 @@ def test_a_measurement_finds_the_truth_of_pseudo_data(run: Path) -> None:
             assert one.pulls is not None
             assert one.pulls.n == 3
         assert found.agreement[point].p > 1e-3
-    wrong = agreement([replace(one, true=(one.true or 0) * 1.2) for one in found.points["M"]])
+    wrong = agreement([replace(one, true=(one.true or 0) * 1.5) for one in found.points["M"]])
     assert wrong is not None
     assert wrong.p < 1e-3
 

@@ -3,7 +3,8 @@
 Channels `pass` and `fail`, each with the bins of the variable. With N jets of the measured class, of which
 the share e passes in simulation, `pass` has N·sf·e of them and `fail` N·(1 - sf·e): a straight line in the
 scale factor sf, which two samples add up to, so that sf is the parameter of interest itself. N (`jets`) is
-free, and so is sf, up to efficiencies a little above 1. The other classes have the rate and the efficiency of simulation, within their uncertainties.
+free, and so is sf, up to efficiencies a little above 1. The other classes have the rate and the efficiency of
+simulation, within their uncertainties.
 """
 
 from collections.abc import Mapping, Sequence
