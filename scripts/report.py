@@ -15,6 +15,7 @@ with job(snakemake):
         plots=snakemake.input.plots,
         numbers=snakemake.input.numbers,
         planes=snakemake.input.planes,
+        measurements=snakemake.input.measurements,
         closures=snakemake.input.closures,
         untested=snakemake.input.untested,
         checks=snakemake.input.checks,

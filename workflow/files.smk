@@ -145,13 +145,24 @@ def measurement_inputs(wildcards):
         "calibration": numbers_of(spec.judgement),
     }
     if spec.variable is not None:
-        found["packed"] = [path for sample in samples for path in packed_of(sample, ROWS, spec.variable.group)]
+        found["packed"] = [
+            path for sample in samples for path in packed_of(sample, ROWS, spec.variable.group)
+        ]
     return found
 
 
 def measured_of(judgement):
     """What all measurements of a judgement found."""
     return [f"<results>/scale_factors/{name}.json" for name in RUN.measured[judgement]]
+
+
+def measured_inputs(wildcards):
+    """The same, and their combination."""
+    name = wildcards.judgement
+    return {
+        "measurements": measured_of(name),
+        "combination": f"<results>/scale_factors/{name}.combination.json",
+    }
 
 
 def bundle_inputs(wildcards):
@@ -218,6 +229,7 @@ PLOT_SUBJECTS = {
     "traded": "{sample}/{traded}",
     "judgement": "{judgement}",
     "plane": "{plane}",
+    "measured": "{judgement}",
     "reweighter": "{reweighter}",
     "tested": "{reweighter}",
     "interpolated": "{reweighter}",
@@ -334,6 +346,7 @@ PLOT_INPUTS = {
     "traded": traded_inputs,
     "judgement": judgement_inputs,
     "plane": plane_figure_inputs,
+    "measured": measured_inputs,
     "reweighter": reweighter_inputs,
     "tested": tested_inputs,
     "interpolated": tested_inputs,

@@ -590,6 +590,18 @@ def _dataset(**changes):
     return put("ttbar", value={"object": "ak4", "process": "ttbar"} | changes)
 
 
+PROBE = {"judgement": "csvv2", "data": "probes", "simulation": "jets"}
+VARIABLE = {"group": "ak4", "feature": "softMuPtRel", "edges": [0, 1, 2]}
+
+
+def measuring(scale_factors):
+    """Measurements, and a sample that stands for data."""
+    return both(
+        put("samples", "probes", value={"datasets": ["dilepton_data"]}),
+        put("scale_factors", value=scale_factors),
+    )
+
+
 PLANE = {"judgements": ["csvv2", "jp"], "points": {"L": [0.1, 0.1]}}
 GOOD = '{"1": [[1, 2]]}'
 SIMULATE = {"process": "ttbar", "n_events": 100, "parts": 2}
@@ -840,6 +852,43 @@ RUN = {
     "a third axis that falls": (
         put("selection", "ak4", "third_bins", value={"n_pv": [0, 20, 10]}),
         ["selection.ak4.third_bins.n_pv: bin edges must rise"],
+    ),
+    **{
+        f"a measurement: {what}": (
+            measuring({"probe": PROBE | change}),
+            [f"scale_factors.probe{place}", said],
+        )
+        for what, change, place, said in (
+            ("a judgement that is not", {"judgement": "csv2"}, ".judgement", "did you mean `csvv2`"),
+            ("a sample that is not", {"data": "jet"}, ".data", "did you mean `jets`"),
+            ("jets of another size", {"data": "fat_jets"}, ".data", "are `ak8`, the tagger reads `ak4`"),
+            ("a tag that is not", {"tag": "XL"}, ".tag", "unknown working point `XL`"),
+            ("data that are simulated", {"data": "jets"}, ".data", "ttbar, qcd is of `jets`"),
+            ("bins that fall", {"pt_bins_gev": [50, 30]}, ".pt_bins_gev", "bin edges must rise"),
+            ("a sample with folds", {"data": "zjets"}, ".data", "are `event`"),
+            (
+                "a tagger of taggers",
+                {"judgement": "cmva"},
+                ".judgement",
+                "`cmva` reads the scores of csvv2, jp, jbp, soft_muon, soft_electron",
+            ),
+            ("no source", {"uncertainties": {"samples": {"x": "y"}}}, ".uncertainties.samples.x", "`y`"),
+            ("a sequence", {"variable": VARIABLE | {"group": "charged"}}, ".variable.group", "no value a"),
+            ("no feature", {"variable": VARIABLE | {"feature": "softMuRel"}}, ".variable.feature", "softMuPtRel"),
+            ("edges that fall", {"variable": VARIABLE | {"edges": [1, 0]}}, ".variable.edges", "must rise"),
+        )
+    },
+    "a measurement with the name of all": (
+        measuring({"comb": PROBE}),
+        ["scale_factors.comb: `comb` is the name of all measurements together"],
+    ),
+    "two measurements in other bins": (
+        measuring({"one": PROBE, "two": PROBE | {"pt_bins_gev": [30, 90]}}),
+        ["scale_factors.two.pt_bins_gev: `one` has other bins"],
+    ),
+    "two measurements of the same data": (
+        measuring({"one": PROBE, "two": PROBE | {"tag": "L"}}),
+        ["scale_factors.two.data: dilepton_data is data of `one`, too"],
     ),
     "a plane of a judgement that is not": (
         put("calibration", "planes", value={"both": PLANE | {"judgements": ["csvv2", "jps"]}}),

@@ -17,7 +17,7 @@ from jetsmith import io
 from jetsmith.cuts import passes
 from jetsmith.errors import InputError
 from jetsmith.event_weights import FixedWorkingPoints
-from jetsmith.handed.measurement import Measurement, agreement
+from jetsmith.handed.measurement import Bin, Measurement, agreement
 from jetsmith.measuring.combination import Measured, combine
 from jetsmith.measuring.corrections import combine_measurements
 from jetsmith.measuring.fit import fit
@@ -25,7 +25,10 @@ from jetsmith.measuring.jets import Probes, Source, drawn, with_another
 from jetsmith.measuring.model import Templates, workspace
 from jetsmith.measuring.stage import measure
 from jetsmith.measuring.templates import counts
+from jetsmith.plots.scale_factors import compute, draw, plot_scale_factors
+from jetsmith.report.measurements import scale_factors
 from jetsmith.specs.measurements import FitSpec, UncertaintiesSpec, VariableSpec
+from jetsmith.specs.plots import PlotSpec
 from tests.unit import correction_files as files
 from tests.unit import measured_runs
 from tests.unit.measured_runs import PT
@@ -338,6 +341,48 @@ def test_event_weights_take_the_file(run: Path, tmp_path: Path) -> None:
         FixedWorkingPoints(*given, light=None, as_simulated=[5])
     with pytest.raises(InputError, match="both None"):
         FixedWorkingPoints(*given, light=None, heavy=None)
+
+
+def test_the_figure_shows_what_was_measured(run: Path, tmp_path: Path) -> None:
+    """Of each measurement, of both together, and what is true; a point that one lacks has no band."""
+    spec = make_spec()
+    files = [run / "first.json", run / "second.json"]
+    found = plot_scale_factors(spec, files, run / "combination.json", PlotSpec(), tmp_path / "f")
+    assert [panel.point for panel in found.panels] == ["L", "M"]
+    first = io.read_record(Measurement, files[0], measurement="first").points["M"][1]
+    assert first.factor is not None
+    assert found.panels[1].series[0].value[1] == pytest.approx(first.factor.value, rel=1e-5)
+    assert found.panels[1].series[0].true[1] == pytest.approx(first.true, rel=1e-5)
+    assert found.panels[1].value == pytest.approx(
+        io.read_json(run / "combination.json")["points"]["M"]["value"]
+    )
+    assert "pseudo-data" in found.caption()
+    assert found.alternative().startswith("Scale factors of DeepCSV by bin of pt: L 0.")
+    each = [io.read_record(Measurement, path) for path in files]
+    hole = replace(each[0], points={"M": (each[0].points["M"][0], Bin(3, 1, 0.7, why="few"))})
+    alone = compute(spec, [hole], {"points": {}})
+    assert alone.panels[0].value == ()
+    assert alone.panels[0].series[0].value[1] is None
+    assert len(draw(alone, PlotSpec()).axes) == 1
+
+
+def test_the_page_says_it(run: Path) -> None:
+    """A row a fit, with the truth and pulls; reasons where there is no result."""
+    each = [io.read_record(Measurement, run / f"{name}.json") for name in ("first", "second")]
+    first, second = scale_factors(each, {"deepcsv": {"title": "DeepCSV"}})
+    assert [row["point"] for row in first["rows"]] == ["L", "L", "M", "M"]
+    assert (
+        first["about"]
+        == "b_jets at points of DeepCSV; count, another jet of the event passes M; data_first over simulation"
+    )
+    assert "light jets rate" in first["rows"][3]["sources"]
+    assert first["rows"][0]["p"] == "–"  # nothing is left to be tested
+    assert "Pulls of" in first["notes"][1]
+    assert second["title"] == "second"
+    hole = replace(each[0], points={"M": (Bin(3, 1, 0.7, why="few jets"),)}, agreement={})
+    (table,) = scale_factors([hole], {})
+    assert table["left_out"] == ["M"]
+    assert table["rows"][0]["why"] == "few jets"
 
 
 def test_what_a_stage_refuses(run: Path, tmp_path: Path) -> None:

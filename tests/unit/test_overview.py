@@ -20,11 +20,19 @@ CLOSURE = {
     "grade": "good",
     "gates": [{"name": "Separation", "status": "passed", "why": "close to 1/2"}],
 }
+FACTORS: dict[str, Any] = {
+    "title": "probe",
+    "rows": [{}, {}],
+    "fits": [0.4, 0.02],
+    "left_out": [],
+    "agreement": {"M": 0.3},
+}
 FEATURES = {"n_features": 12, "warnings": []}
 GOOD: dict[str, Any] = {
     "accounts": [ACCOUNT],
     "working_points": [POINTS],
     "planes": [],
+    "scale_factors": [],
     "closures": [CLOSURE],
     "untested": [],
     "described": [FEATURES],
@@ -41,6 +49,12 @@ def test_a_run_in_which_nothing_is_wrong() -> None:
     assert {(row["status"], row["grade"]) for row in rows} == {("passed", "good")}
     assert all(row["why"] and row["link"] for row in rows)
     assert "ttbar 8,000" in rows[0]["why"]
+    measured = overview(GOOD | {"scale_factors": [FACTORS]}, {})[3]
+    assert (measured["grade"], measured["link"]) == ("good", "scale-factors")
+    assert (
+        measured["why"]
+        == "All 2 fits have a result, and 2 describe their data; what is true of the pseudo-data was found."
+    )
     nothing = {key: [] for key in GOOD}
     assert [row["what"] for row in overview(nothing, {})] == ["Results"]
 
@@ -68,6 +82,20 @@ WRONG: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a plane": (
         {"planes": [POINTS | {"rows": [{"name": "T", "doubt": "few"}]}]},
         *("Two-dimensional points", "warn", "DeepJet T (few)"),
+    ),
+    "no result": (
+        {"scale_factors": [FACTORS | {"left_out": ["T"]}]},
+        "Scale factors: probe",
+        "warn",
+        "left out: T.",
+    ),
+    "bad fits": (
+        {"scale_factors": [FACTORS | {"fits": [0.4, 1e-5, float("nan")]}]},
+        *("Scale factors: probe", "warn", "1 of 2 fits do not describe their data (smallest p 1e-05)"),
+    ),
+    "not true": (
+        {"scale_factors": [FACTORS | {"agreement": {"L": 0.2, "M": 1e-5}}]},
+        *("Scale factors: probe", "bad", "not what is true of the pseudo-data: M (p 1e-05)"),
     ),
     "failed": (
         {

@@ -44,6 +44,8 @@ OF_SCAN = (stages.choose,)
 OF_TAGGER = (stages.calibrate,)
 OF_EXPLAINED = (stages.explain,)
 OF_PLANE = (stages.calibrate_plane,)
+OF_MEASURED = (stages.measure,)
+OF_COMBINED = (stages.scale_factors,)
 OF_ABLATED = (stages.ablate,)
 OF_LOSS_SCANNED = (stages.scan_losses,)
 OF_BUNDLED = (stages.bundle,)
@@ -94,6 +96,19 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     set_value(found / "taggers/jbp.yaml", "evaluation.backgrounds", ["c_jets", "light_jets"])
     plane = {"judgements": ["jp", "jbp"], "points": {"L": [0.2, 0.1]}}
     set_value(found / "config.yaml", "calibration.planes.both", plane)
+    variable = {"group": "ak4", "feature": "softMuPtRel", "edges": [0, 1, 2]}
+    probe = {
+        "judgement": "averaged",
+        "data": "measured",
+        "simulation": "scanned_jets",
+        "tag": "M",
+        "variable": variable,
+    }
+    set_value(found / "config.yaml", "scale_factors.probe", probe)
+    set_value(
+        found / "config.yaml", "scale_factors.probe.uncertainties", {"samples": {"generator": "others"}}
+    )
+    set_value(found / "config.yaml", "samples.others", {"datasets": ["qcd"]})
     _add_parameters(found)
     return found
 
@@ -178,6 +193,8 @@ def _by_subject(run: Configuration) -> Any:
     yield run.judgements, OF_TAGGER
     yield run.explained, OF_EXPLAINED
     yield run.run.calibration.planes, OF_PLANE
+    yield run.run.scale_factors, OF_MEASURED
+    yield run.measured, OF_COMBINED
     yield run.ablations, OF_ABLATED
     yield run.loss_scans, OF_LOSS_SCANNED
     yield run.bundled, OF_BUNDLED
@@ -346,6 +363,8 @@ def test_every_stage_has_its_record() -> None:
         OF_TAGGER,
         OF_EXPLAINED,
         OF_PLANE,
+        OF_MEASURED,
+        OF_COMBINED,
         OF_ABLATED,
         OF_LOSS_SCANNED,
         OF_BUNDLED,

@@ -15,6 +15,7 @@ from jetsmith.specs import (
     datasets,
     explain,
     features,
+    measurements,
     parameters,
     plots,
     ratios,
@@ -87,6 +88,10 @@ EXPLAIN = """Which inputs a tagger lives by, on jets that no training has seen: 
 costs, and how its discriminant is shared among them ([interpretability.md](interpretability.md)). A figure of
 each tagger that is trained."""
 
+MEASUREMENTS = """One entry a measurement of a tagger's efficiency in data, by a fit in each bin of pt
+([scale_factors.md](scale_factors.md)): scale factors as correctionlib files, in the form of CMS' BTV group. All
+measurements of a tagger are combined. Needs the extra `measure`."""
+
 FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("config/config.yaml", "The run.", run.RunSpec),
     ("config/config.yaml: samples", "One entry a sample.", run.SampleSpec),
@@ -107,6 +112,17 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
         "config/config.yaml: calibration: planes",
         "One entry a plane: two discriminants with a cut on each, such as those of c against light and b.",
         run.PlaneSpec,
+    ),
+    ("config/config.yaml: scale_factors", MEASUREMENTS, measurements.MeasurementSpec),
+    (
+        "config/config.yaml: scale_factors: variable",
+        "What tells the jets apart, in place of a count.",
+        measurements.VariableSpec,
+    ),
+    (
+        "config/config.yaml: scale_factors: uncertainties",
+        "What is not known of the simulation.",
+        measurements.UncertaintiesSpec,
     ),
     ("config/config.yaml: closure", CLOSURE, run.ClosureSpec),
     ("config/config.yaml: explain", EXPLAIN, explain.ExplainSpec),

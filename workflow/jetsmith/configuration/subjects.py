@@ -112,6 +112,7 @@ _SUBJECTS: dict[str, Callable[[Configuration], Iterable[str | Subject]]] = {
     "contrast": _contrasts,
     "traded": lambda run: [(sample, name) for sample in run.run.samples for name in traded(run, sample)],
     "judgement": lambda run: run.judgements,
+    "measured": lambda run: run.measured,
     "plane": lambda run: run.run.calibration.planes,
     "reweighter": lambda run: run.tested,
     "tested": lambda run: run.tested,

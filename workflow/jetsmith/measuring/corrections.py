@@ -1,9 +1,9 @@
 """Scale factors as a correction set of correctionlib, schema 2, as CMS' BTV group publishes them.
 
 `<judgement>_wp_values`, `<judgement>_<measurement>` of each measurement, and `<judgement>_comb` of all:
-`systematic`, `working_point`, `flavor`, `abseta`, `pt` -> scale factor. `up` and `down` have everything together,
-`up_<source>` one source, moved in all bins at once; `up_statistic` what the bins have each for itself, as
-does `up_uncorrelated`; `up_correlated` all sources together.
+`systematic`, `working_point`, `flavor`, `abseta`, `pt` -> scale factor. `up` and `down` have everything
+together, `up_<source>` one source, moved in all bins at once; `up_statistic`, as `up_uncorrelated`, what the
+bins have each for itself; `up_correlated` all sources together.
 """
 
 from collections.abc import Mapping, Sequence

@@ -128,7 +128,9 @@ def _minimum(pyhf: Any, model: Any, data: FloatArray) -> _Minimum:
         )
         values, errors = np.asarray(found).T
         if not low + 0.01 * errors[poi] < values[poi] < high - 0.01 * errors[poi]:
-            raise InputError("the fit ends where no jets pass, or none fail; give fewer bins of pt, or more jets")
+            raise InputError(
+                "the fit ends where no jets pass, or none fail; give fewer bins of pt, or more jets"
+            )
         name = result.minuit.parameters[poi]
         result.minuit.minos(name)
     except (pyhf.exceptions.FailedMinimization, RuntimeError) as error:

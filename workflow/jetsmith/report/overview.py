@@ -9,6 +9,7 @@ from jetsmith.texts import count
 
 GOOD, LOOK = ("passed", "good"), ("look", "warn")
 MAX_NAMED = 4
+LEAST_P = 0.001  # below, something is wrong and not chance
 
 
 def overview(page: Row, accepted: Mapping[str, str]) -> list[Row]:
@@ -22,6 +23,7 @@ def overview(page: Row, accepted: Mapping[str, str]) -> list[Row]:
         *([_events(page["accounts"]), _sums(page["accounts"])] if page["accounts"] else []),
         *_points("Working points", "working-points", page["working_points"]),
         *_points("Two-dimensional points", "planes", page["planes"]),
+        *map(_scale_factors, page["scale_factors"]),
         *map(_closure, page["closures"]),
         *_untested(page["untested"]),
         *_features(page["described"], page["sections"]),
@@ -78,6 +80,30 @@ def _points(what: str, link: str, tables: Sequence[Row]) -> list[Row]:
     if doubtful:
         parts.append(f"Written, but few jets or ties fix them: {_named(doubtful)}.")
     return [_row(what, LOOK, " ".join(parts), link)]
+
+
+def _scale_factors(table: Row) -> Row:
+    """Whether each bin has a result, fits describe their data, and pseudo-data give what is true."""
+    what = f"Scale factors: {table['title']}"
+    fits = [p for p in table["fits"] if p == p]  # not where jets are counted: nothing is left to be tested
+    apart = [f"{point} (p {p:.2g})" for point, p in table["agreement"].items() if p < LEAST_P]
+    # Of many fits one with a small p is nothing: as many as there are share the level.
+    bad = [p for p in fits if p * len(fits) < LEAST_P]
+    if apart:
+        why = f"Found is not what is true of the pseudo-data: {_named(apart)}."
+        return _row(what, ("failed", "bad"), why, "scale-factors")
+    if table["left_out"]:
+        why = f"Points without a result in each bin are left out: {_named(table['left_out'])}."
+        return _row(what, LOOK, why, "scale-factors")
+    if bad:
+        share = f"{count(len(bad))} of {count(len(fits))}"
+        why = f"{share} fits do not describe their data (smallest p {min(bad):.2g})."
+        return _row(what, LOOK, why, "scale-factors")
+    tested = f", and {count(len(fits))} describe their data" if fits else ""
+    true = "; what is true of the pseudo-data was found" if table["agreement"] else ""
+    return _row(
+        what, GOOD, f"All {count(len(table['rows']))} fits have a result{tested}{true}.", "scale-factors"
+    )
 
 
 def _closure(test: Row) -> Row:

@@ -17,11 +17,13 @@ import yaml
 from jetsmith.errors import InputError
 from jetsmith.handed.account import Account
 from jetsmith.handed.closure import Closure
+from jetsmith.handed.measurement import Measurement
 from jetsmith.handed.plan import Plan
 from jetsmith.handed.scan import Scan
 from jetsmith.io import NUMBERS, Stored, atomic_file, json_checksum, read_json, read_png, read_record
 from jetsmith.provenance import config_digest
 from jetsmith.report import features, points, reweighters, tables, tagger_inputs
+from jetsmith.report.measurements import scale_factors
 from jetsmith.report.overview import overview
 
 TEMPLATES = Path(__file__).parent
@@ -44,6 +46,7 @@ def write_report(
     untested: Sequence[str | Path] = (),
     checks: Sequence[str | Path] = (),
     planes: Sequence[str | Path] = (),
+    measurements: Sequence[str | Path] = (),
 ) -> None:
     """Write the page.
 
@@ -61,6 +64,7 @@ def write_report(
         untested: results/weights/{reweighter}/{dataset}.json of reweighters without a closure test.
         checks: results/inspect/check/{classifier}.json.
         planes: results/calibration/{plane}.numbers.json.
+        measurements: results/scale_factors/{measurement}.json.
 
     Raises:
         InputError: A file is missing, or of another form than its stage writes.
@@ -71,6 +75,7 @@ def write_report(
         "title": title,
         "untested": _table(reweighters.untested, "dataset", untested, classifiers),
         "planes": _table(points.planes, "plane", planes, classifiers),
+        "scale_factors": scale_factors(_records(Measurement, measurements, "measurement"), classifiers),
         **_of_inputs(classifiers, figures, checks),
         **_tables(
             classifiers,

@@ -1,0 +1,94 @@
+"""What the report shows of scale factors from data, as plain rows for its template."""
+
+from collections.abc import Sequence
+
+from jetsmith.handed.measurement import Bin, Measurement, Pulls
+from jetsmith.report.tables import Row, Table
+from jetsmith.texts import count, interval
+
+LARGEST = 3  # sources that are named
+
+
+def scale_factors(measurements: Sequence[Measurement], classifiers: Table) -> list[Row]:
+    """One table a measurement, a row a fit."""
+    return [_table(one, classifiers.get(one.judgement, {})) for one in measurements]
+
+
+def _table(one: Measurement, spec: Table) -> Row:
+    has_pulls = any(found.pulls for bins in one.points.values() for found in bins)
+    return {
+        "title": one.measurement,
+        "tagger": spec.get("title", one.judgement),
+        "about": _about(one, spec),
+        "is_pseudo": one.is_pseudo,
+        "has_pulls": has_pulls,
+        "left_out": [point for point in one.points if point not in one.complete],
+        "agreement": {point: found.p for point, found in one.agreement.items()},
+        "fits": [
+            found.factor.p for bins in one.points.values() for found in bins if found.factor is not None
+        ],
+        "rows": [
+            _row(point, f"{one.pt_edges_gev[k]:g} to {one.pt_edges_gev[k + 1]:g}", found)
+            for point, bins in one.points.items()
+            for k, found in enumerate(bins)
+        ],
+        "notes": _notes(one, has_pulls),
+    }
+
+
+def _about(one: Measurement, spec: Table) -> str:
+    how = f"fit of {one.variable}" if one.variable else "count"
+    tag = f", another jet of the event passes {one.tag}" if one.tag else ""
+    points = f"{one.measured} at points of {spec.get('title', one.judgement)}"
+    return f"{points}; {how}{tag}; {one.data} over {one.simulation}"
+
+
+def _row(point: str, pt: str, found: Bin) -> Row:
+    factor = found.factor
+    largest = (
+        []
+        if factor is None
+        else sorted(
+            {"statistics": factor.independent, **factor.sources}.items(), key=lambda item: -abs(item[1])
+        )
+    )
+    away = found.away
+    pulls = found.pulls or Pulls(0, 0, 0.0, 0.0, 0.0)
+    return {
+        "point": point,
+        "pt": pt,
+        "why": found.why,
+        "factor": None
+        if factor is None
+        else interval(factor.value, factor.value - factor.down, factor.value + factor.up),
+        "sources": ", ".join(
+            f"{name.replace('_', ' ')} {abs(shift):.3f}" for name, shift in largest[:LARGEST]
+        ),
+        "n_data": count(found.n_data),
+        "purity": f"{found.purity:.0%}".rstrip("%"),
+        "p": "–" if factor is None or not factor.ndf else f"{factor.p:.2g}",
+        "true": "–" if found.true is None else f"{found.true:.3f}",
+        "away": "–" if away is None else f"{away:+.1f}",
+        "pull_mean": f"{pulls.mean:+.2f}" if pulls.n else "–",
+        "pull_width": f"{pulls.width:.2f}" if pulls.n else "–",
+    }
+
+
+def _notes(one: Measurement, has_pulls: bool) -> list[str]:
+    notes = []
+    if one.is_pseudo:
+        found = [f"{point}: chi2/ndf {a.chi2:.1f}/{a.ndf}, p {a.p:.2g}" for point, a in one.agreement.items()]
+        notes.append(
+            "Data are simulation. The true scale factors are those of the other half of its events; away: "
+            "found less true in errors of both. All bins together, with what their errors share: "
+            f"{'; '.join(found)}."
+        )
+    if has_pulls:
+        pulls = [b.pulls for bins in one.points.values() for b in bins if b.pulls]
+        n, failed = sum(p.n for p in pulls), sum(p.failed for p in pulls)
+        covered = sum(p.covered * p.n for p in pulls) / n
+        notes.append(
+            f"Pulls of {count(n)} pseudo-experiments: intervals of 68.3% hold the true value in {covered:.1%}"
+            + (f"; {count(failed)} more have no interval." if failed else ".")
+        )
+    return notes
