@@ -77,7 +77,7 @@ def change(noise: float, n: int) -> dict[str, Any]:
         for number in found.numbers:
             if number.paired and "light" in number.what and " of " not in number.what:
                 numbers.setdefault(number.what, []).append(number)
-    return {what: _found(of) for what, of in numbers.items()} | {"seconds": harness.median(seconds)}
+    return {"numbers": {what: _found(of) for what, of in numbers.items()}, "seconds": harness.median(seconds)}
 
 
 def _found(numbers: list[Any]) -> dict[str, float]:

@@ -20,5 +20,10 @@ def run() -> dict[str, Any]:
     changes = {way: said("change", noise, n_changes) for way, noise in TRAININGS.items()}
     return {
         **{f"{name}_{way}": value for way, found in alarms.items() for name, value in found.items()},
-        "changes": changes,
+        **{f"seconds_{way}": found["seconds"] for way, found in changes.items()},
+        "changes": {
+            f"{what}, {way}": numbers
+            for way, of in changes.items()
+            for what, numbers in of["numbers"].items()
+        },
     }

@@ -874,7 +874,7 @@ RUN = {
             ),
             ("no source", {"uncertainties": {"samples": {"x": "y"}}}, ".uncertainties.samples.x", "`y`"),
             ("a sequence", {"variable": VARIABLE | {"group": "charged"}}, ".variable.group", "no value a"),
-            ("no feature", {"variable": VARIABLE | {"feature": "softMuRel"}}, ".variable.feature", "softMuPtRel"),
+            ("no feature", {"variable": VARIABLE | {"feature": "softMu"}}, ".variable.feature", "`softMu`"),
             ("edges that fall", {"variable": VARIABLE | {"edges": [1, 0]}}, ".variable.edges", "must rise"),
         )
     },

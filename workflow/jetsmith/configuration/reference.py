@@ -89,8 +89,8 @@ costs, and how its discriminant is shared among them ([interpretability.md](inte
 each tagger that is trained."""
 
 MEASUREMENTS = """One entry a measurement of a tagger's efficiency in data, by a fit in each bin of pt
-([scale_factors.md](scale_factors.md)): scale factors as correctionlib files, in the form of CMS' BTV group. All
-measurements of a tagger are combined. Needs the extra `measure`."""
+([scale_factors.md](scale_factors.md)): scale factors as correctionlib files, in the form of CMS' BTV group.
+All measurements of a tagger are combined. Needs the extra `measure`."""
 
 FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("config/config.yaml", "The run.", run.RunSpec),

@@ -40,7 +40,8 @@ class About(NamedTuple):
             each, one that is measured in data, the weights of a reweighter, its closure test alone, that of
             one with values of parameters that were held out, a classifier that trains, one that is scanned, a
             number that a network estimates, a discriminant of an ensemble, or of a tagger that is to leave a
-            column alone, a network with auxiliary heads, a tagger that is looked into, one that is also trained without
+            column alone, a network with auxiliary heads, a tagger that is looked into, one that is also trained
+            without
             some inputs, the taggers of a sample with other weights of a loss that are to leave a column
             alone, the features of a group that classifiers read in a sample, or where there is something to
             compare these with.
