@@ -25,6 +25,9 @@ from jetsmith.measuring.jets import Probes, Source, drawn, with_another
 from jetsmith.measuring.model import Templates, workspace
 from jetsmith.measuring.stage import measure
 from jetsmith.measuring.templates import counts
+from jetsmith.plots.fits import compute as compute_fits
+from jetsmith.plots.fits import draw as draw_fits
+from jetsmith.plots.fits import plot_fits
 from jetsmith.plots.scale_factors import compute, draw, plot_scale_factors
 from jetsmith.report.measurements import scale_factors
 from jetsmith.specs.measurements import FitSpec, UncertaintiesSpec, VariableSpec
@@ -110,11 +113,11 @@ def test_errors_are_made_of_their_sources() -> None:
 
 def test_pulls_of_pseudo_experiments() -> None:
     """Found less true over the error is about 0 and 1, by chance only not, and failures are counted."""
-    found = varied(templates(variance=2.0, n_bins=4), 0.1)
-    one = fit(workspace(found, data_of(found, 0.95), CLASSES, UncertaintiesSpec(), "m"), 60, seed=3)
+    found = varied(templates(variance=2.0, n_bins=3), 0.1)
+    one = fit(workspace(found, data_of(found, 0.95), CLASSES, UncertaintiesSpec(), "m"), 40, seed=3)
     assert np.isfinite(one.pulls).all()
-    assert abs(one.pulls.mean()) < 4 / np.sqrt(60)
-    assert 0.7 < one.pulls.std() < 1.3
+    assert abs(one.pulls.mean()) < 4 / np.sqrt(40)
+    assert 0.6 < one.pulls.std() < 1.4
     again = fit(workspace(found, data_of(found, 0.95), CLASSES, UncertaintiesSpec(), "m"), 2, seed=3)
     np.testing.assert_array_equal(again.pulls, one.pulls[:2])
 
@@ -364,6 +367,23 @@ def test_the_figure_shows_what_was_measured(run: Path, tmp_path: Path) -> None:
     assert alone.panels[0].value == ()
     assert alone.panels[0].series[0].value[1] is None
     assert len(draw(alone, PlotSpec()).axes) == 1
+
+
+def test_the_figure_of_fits_shows_what_was_fitted(run: Path, tmp_path: Path) -> None:
+    """Classes after the fit add up to data, as a count has to; a fit without a result shows its data."""
+    found = plot_fits(make_spec(), run / "first.json", PlotSpec(), tmp_path / "f", "first")
+    for row in found.panels:
+        for panel in row:
+            assert [layer.name for layer in panel.layers] == ["b_jets", "light_jets", "c_jets"]
+            np.testing.assert_allclose(
+                np.sum([layer.jets for layer in panel.layers], axis=0), panel.data, rtol=1e-3
+            )
+            assert panel.p is None
+    assert "pseudo-data" in found.caption()
+    one = io.read_record(Measurement, run / "first.json")
+    none = compute_fits(make_spec(), replace(one, points={"M": (Bin(3, 1, 0.7, seen=(1, 2), why="few"),)}))
+    assert none.panels[0][0].layers == ()
+    assert draw_fits(none, PlotSpec()).axes
 
 
 def test_the_page_says_it(run: Path) -> None:

@@ -41,6 +41,9 @@ def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
         pair = run.run.calibration.planes[subject[0]].judgements
         shown = [run.judgements[name] for name in pair]
         return {"specs": [seen_as(ClassifierSpec, spec) for spec in shown], "plane": subject[0]} | style
+    if about.of == "measurement":
+        one = run.judgements[run.run.scale_factors[subject[0]].judgement]
+        return {"spec": seen_as(ClassifierSpec, one), "measurement": subject[0]} | style
     if about.of == "traded":
         shown = traded(run, subject[0])[subject[1]]
         return {"specs": [seen_as(ClassifierSpec, spec) for spec in shown], "sample": subject[0]} | style

@@ -113,6 +113,7 @@ _SUBJECTS: dict[str, Callable[[Configuration], Iterable[str | Subject]]] = {
     "traded": lambda run: [(sample, name) for sample in run.run.samples for name in traded(run, sample)],
     "judgement": lambda run: run.judgements,
     "measured": lambda run: run.measured,
+    "measurement": lambda run: run.run.scale_factors,
     "plane": lambda run: run.run.calibration.planes,
     "reweighter": lambda run: run.tested,
     "tested": lambda run: run.tested,

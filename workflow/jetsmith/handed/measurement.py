@@ -68,6 +68,8 @@ class Bin(Stored):
         n_passing: Of them those that pass.
         purity: Share of the measured class in simulation.
         efficiency: Of the class in simulation, where there is a result.
+        seen: Jets of data: bins of the variable that pass, then those that fail.
+        fitted: Likewise jets of each class after the fit.
         factor: None where there is no result, and `why` has the reason.
         why: A sentence for people.
         pulls: Of pseudo-experiments, where some were asked for.
@@ -79,6 +81,8 @@ class Bin(Stored):
     n_passing: int
     purity: float
     efficiency: float | None = None
+    seen: tuple[float, ...] = ()
+    fitted: dict[str, tuple[float, ...]] = field(default_factory=dict)
     factor: Factor | None = None
     why: str = ""
     pulls: Pulls | None = None

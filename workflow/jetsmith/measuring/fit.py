@@ -31,6 +31,7 @@ class Fitted:
             units of its prior width.
         chi2: -2 log likelihood ratio to the saturated model.
         ndf: Bins less free parameters.
+        expected: Jets after the fit, by sample of the model and channel.
         pulls: (value - true) / error of each pseudo-experiment, the error on the side of the true value;
             NaN where the fit fails.
     """
@@ -43,6 +44,7 @@ class Fitted:
     nuisances: Mapping[str, tuple[float, float]]
     chi2: float
     ndf: int
+    expected: Mapping[str, Mapping[str, FloatArray]]
     pulls: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     @property
@@ -99,6 +101,7 @@ def fit(workspace: Mapping[str, Any], pseudo_experiments: int = 0, seed: int = 0
         nuisances,
         _chi2(model, data, values),
         sum(model.config.channel_nbins.values()) - 2,
+        _expected(model, values),
         _pulls(pyhf, model, values, poi, pseudo_experiments, seed),
     )
 
@@ -143,6 +146,15 @@ def _minimum(pyhf: Any, model: Any, data: FloatArray) -> _Minimum:
     if not (np.isfinite([*values, *errors, up, down]).all() and up > 0 and down > 0):
         raise InputError("the fit finds no interval")
     return _Minimum(values, errors, np.nan_to_num(np.asarray(correlations)), float(up), float(down))
+
+
+def _expected(model: Any, values: FloatArray) -> dict[str, dict[str, FloatArray]]:
+    by_sample = np.asarray(model.main_model.expected_data(values, return_by_sample=True))
+    slices = model.config.channel_slices
+    return {
+        sample: {channel: by_sample[k, where] for channel, where in slices.items()}
+        for k, sample in enumerate(model.config.samples)
+    }
 
 
 def _chi2(model: Any, data: FloatArray, values: FloatArray) -> float:

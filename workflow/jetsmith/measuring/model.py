@@ -112,7 +112,7 @@ def workspace(
                 whole = content.times(1 / (1 - efficiency))
                 samples.append(_sample(entry, channel, whole, free=(JETS,)))
                 passing = replace(whole.times(-efficiency), error=0 * content.error)
-                samples.append(_sample(f"{entry}_passing", channel, passing, free=(JETS, POI)))
+                samples.append(_sample(passing_part(entry), channel, passing, free=(JETS, POI)))
         channels.append({"name": channel, "samples": samples})
         observations.append({"name": channel, "data": data[region][bins].tolist()})
     parameters = [
@@ -125,6 +125,11 @@ def workspace(
         "measurements": [{"name": name, "config": {"poi": POI, "parameters": parameters}}],
         "version": "1.0.0",
     }
+
+
+def passing_part(name: str) -> str:
+    """Sample of channel `fail` that takes away what passes: jets of the class there are both samples' sum."""
+    return f"{name}_passing"
 
 
 def _most(failing: FloatArray, efficiency: float) -> float:

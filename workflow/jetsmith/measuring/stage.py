@@ -1,6 +1,6 @@
 """The stage: scores of data and simulation in, scale factors and the models of their fits out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from jetsmith.handed.measurement import Agreement, Bin, Factor, Measurement, Pul
 from jetsmith.io import FloatArray
 from jetsmith.measuring.fit import SIMULATION, STATISTIC, Fitted, fit
 from jetsmith.measuring.jets import Probes, Source, classes, drawn, read_probes
-from jetsmith.measuring.model import Templates, workspace
+from jetsmith.measuring.model import Templates, passing_part, workspace
 from jetsmith.measuring.templates import REGIONS, counts
 from jetsmith.metrics import efficiency
 from jetsmith.progress import Progress
@@ -181,6 +181,7 @@ def _bin(
     about = Bin(
         n_data=int(data.sum()),
         n_passing=int(data[REGIONS.index("pass")].sum()),
+        seen=tuple(data.ravel().tolist()),
         purity=float(of_class / templates.nominal.sum()) if of_class > 0 else 0.0,
     )
     try:
@@ -193,6 +194,7 @@ def _bin(
     return replace(
         about,
         efficiency=templates.efficiency,
+        fitted=_fitted(found, templates, classes(spec)),
         factor=_factor(found),
         pulls=_pulls(found.pulls),
         true=true,
@@ -207,6 +209,20 @@ def _true(truth: Probes, threshold: float, templates: Templates) -> tuple[float 
         return None, None
     found = efficiency(passes(of_class.discriminant, threshold), of_class.weight)
     return found.value / templates.efficiency, (found.high - found.low) / 2 / templates.efficiency
+
+
+def _fitted(found: Fitted, templates: Templates, names: Sequence[str]) -> dict[str, tuple[float, ...]]:
+    """Jets of each class after the fit; 0 in bins that simulation leaves empty."""
+    kept = np.maximum(templates.nominal, 0).sum(axis=1) > 0
+    fitted = {}
+    for name in names:
+        samples = [found.expected[one] for one in (name, passing_part(name)) if one in found.expected]
+        if samples:
+            whole = np.zeros(kept.shape)
+            for region, channel in enumerate(REGIONS):
+                whole[region, kept[region]] = sum(of[channel] for of in samples)
+            fitted[name] = tuple(whole.ravel().tolist())
+    return fitted
 
 
 def _factor(found: Fitted) -> Factor:

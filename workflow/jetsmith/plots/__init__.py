@@ -14,6 +14,7 @@ Of = Literal[
     "judgement",
     "plane",
     "measured",
+    "measurement",
     "reweighter",
     "tested",
     "interpolated",
@@ -37,14 +38,13 @@ class About(NamedTuple):
     Attributes:
         of: What there is a figure of: a signal against a background in a sample, a signal against two
             of which discriminants have fractions, a discriminant of a tagger, two of them with a cut on
-            each, one that is measured in data, the weights of a reweighter, its closure test alone, that of
-            one with values of parameters that were held out, a classifier that trains, one that is scanned, a
-            number that a network estimates, a discriminant of an ensemble, or of a tagger that is to leave a
-            column alone, a network with auxiliary heads, a tagger that is looked into, one that is also trained
-            without
-            some inputs, the taggers of a sample with other weights of a loss that are to leave a column
-            alone, the features of a group that classifiers read in a sample, or where there is something to
-            compare these with.
+            each, one that is measured in data, a measurement of it, the weights of a reweighter, its closure
+            test alone, that of one with values of parameters that were held out, a classifier that trains,
+            one that is scanned, a number that a network estimates, a discriminant of an ensemble, or of a
+            tagger that is to leave a column alone, a network with auxiliary heads, a tagger that is looked
+            into, one that is also trained without some inputs, the taggers of a sample with other weights of
+            a loss that are to leave a column alone, the features of a group that classifiers read in a
+            sample, or where there is something to compare these with.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
     """
 
@@ -58,6 +58,7 @@ PLOTS = {  # in the order of the report
     "discriminant": About("judgement"),
     "plane": About("plane"),
     "scale_factors": About("measured"),
+    "fits": About("measurement"),
     "efficiency": About("judgement", ("pt_bins_gev",)),
     "dependence": About("judgement", ("pt_bins_gev",)),
     "sculpting": About("decorrelated", ("seed",)),
