@@ -28,7 +28,7 @@ def test_conda_environment_is_that_of_the_lock():
     locked = {package["name"]: package.get("version") for package in fits}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    used = ("simulation", "deep", "bundle", "xrootd", "dask")
+    used = ("simulation", "deep", "bundle", "measure", "xrootd", "dask")
     wanted = [*project["dependencies"], *(line for name in used for line in extras[name])]
     names = sorted(re.match(r"[A-Za-z0-9-]+", line).group(0) for line in wanted)
     environment = yaml.safe_load((ROOT / "envs" / "jetsmith.yaml").read_text())

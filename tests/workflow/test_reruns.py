@@ -11,6 +11,9 @@ import correctionlib
 import pytest
 import yaml
 
+from jetsmith import io
+from jetsmith.handed.measurement import Measurement
+
 from .conftest import copy_project, job_table
 
 pytestmark = pytest.mark.workflow
@@ -167,6 +170,30 @@ def test_a_plane_is_made_beside_the_rest(edited):
         assert 0 < min(cuts) < max(cuts) < 1
         charm, light, b = (corrections["charm_eff"].evaluate("L", code, 0.5, 60.0) for code in (4, 0, 5))
         assert charm > max(light, b)
+    finally:
+        for path in made:
+            path.unlink(missing_ok=True)
+
+
+def test_a_measurement_is_made_beside_the_rest(edited):
+    """Scale factors with a finished tagger: its scores on two more samples, the fits and their figure."""
+    for name, dataset in (("measured", "qcd"), ("expected", "ttbar")):
+        edited.edit_yaml("config.yaml", "samples", name, value={"datasets": [dataset]})
+    muons = {"group": "ak4", "feature": "softMuPtRel", "edges": [0, 1, 6]}
+    probe = {"judgement": "csvv2", "data": "measured", "simulation": "expected", "variable": muons}
+    edited.edit_yaml("config.yaml", "scale_factors", value={"probe": probe | {"pt_bins_gev": [30, 1000]}})
+    made = [edited.folder / "results" / name for name in ("scale_factors/probe.json", "plots/fits/probe.png")]
+    targets = [str(path.relative_to(edited.folder)) for path in made]
+    done = edited.snakemake("--cores", "2", *targets)
+    try:
+        assert done.returncode == 0, done.stdout + done.stderr
+        jobs = {"pack", "pack_rows", "score", "measure", "plot_fits"}
+        assert set(job_table(done.stdout + done.stderr)) == jobs
+        found = io.read_record(Measurement, made[0], measurement="probe")
+        assert found.is_pseudo
+        for point in found.points:  # few jets, of which a bin may have none
+            assert found.points[point][0].n_data > 0
+            assert (point in found.complete) == (found.why_not(point) == "")
     finally:
         for path in made:
             path.unlink(missing_ok=True)
