@@ -165,6 +165,12 @@ def test_tags_are_other_jets_of_the_event(jets: list[tuple[int, int, bool]]) -> 
     assert found.tolist() == expected
 
 
+def test_events_of_large_numbers_stay_apart() -> None:
+    """Keys are integers of several types, which have no common one but floats."""
+    event = [np.zeros(2, np.int32), np.array([2**63, 2**63 + 1], np.uint64)]
+    assert with_another(event, np.array([True, False])).tolist() == [False, False]
+
+
 def probes(n: int, seed: int) -> Probes:
     """Jets of four classes, some of them beyond all bins."""
     rng = np.random.default_rng(seed)

@@ -1,9 +1,25 @@
 """Rows by their keys: which of one table are those of another."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from jetsmith.errors import InputError
+
+
+def codes(columns: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
+    """A number a row, shape (N,), which rows of the same key share and no others: 0 to the number of keys - 1.
+
+    Args:
+        columns: Of the key, integers of any types, shape (N,) each.
+    """
+    code = np.zeros(len(columns[0]), np.int64)
+    for column in columns:  # a few: pair what was found so far with the next
+        _, part = np.unique(column, return_inverse=True)
+        _, code = np.unique(code * (int(part.max(initial=0)) + 1) + part, return_inverse=True)
+    return code
 
 
 def match(
@@ -20,10 +36,7 @@ def match(
         InputError: It is.
     """
     both = np.concatenate([has, wanted])
-    code = np.zeros(len(both), np.int64)
-    for column in both.T:  # a few key columns: pair what was found so far with the next
-        _, part = np.unique(column, return_inverse=True)
-        _, code = np.unique(code * (int(part.max(initial=0)) + 1) + part, return_inverse=True)
+    code = codes(list(both.T))
     there, asked = code[: len(has)], code[len(has) :]
     for codes, message in zip((asked, there), repeats, strict=True):
         if len(np.unique(codes)) != len(codes):

@@ -11,6 +11,7 @@ from jetsmith.cuts import passes
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS, hash64
 from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.keys import codes
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.scored import read_split
@@ -117,9 +118,9 @@ def with_another(event: Sequence[IntArray], tag_mask: BoolArray) -> BoolArray:
         event: Keys of the event of each jet, shape (N,) each.
         tag_mask: Which jets are tags, shape (N,).
     """
-    _, place = np.unique(np.column_stack(event), axis=0, return_inverse=True)
-    n_tags = np.bincount(place.ravel(), tag_mask)
-    return np.asarray(n_tags[place.ravel()] - tag_mask >= 1)
+    place = codes(event)
+    n_tags = np.bincount(place, tag_mask)
+    return np.asarray(n_tags[place] - tag_mask >= 1)
 
 
 def classes(spec: JudgedSpec) -> list[str]:
