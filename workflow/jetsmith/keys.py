@@ -10,7 +10,7 @@ from jetsmith.errors import InputError
 
 
 def codes(columns: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
-    """A number a row, shape (N,), which rows of the same key share and no others: 0 to the number of keys - 1.
+    """A number a row, shape (N,), which rows of one key share and no others: 0 to the number of keys - 1.
 
     Args:
         columns: Of the key, integers of any types, shape (N,) each.
@@ -38,8 +38,8 @@ def match(
     both = np.concatenate([has, wanted])
     code = codes(list(both.T))
     there, asked = code[: len(has)], code[len(has) :]
-    for codes, message in zip((asked, there), repeats, strict=True):
-        if len(np.unique(codes)) != len(codes):
+    for found, message in zip((asked, there), repeats, strict=True):
+        if len(np.unique(found)) != len(found):
             raise InputError(message)
     place = np.full(int(code.max(initial=-1)) + 1, -1, np.intp)
     place[there] = np.arange(len(there))
