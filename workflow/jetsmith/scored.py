@@ -88,13 +88,13 @@ def discriminant(
 
 
 def read_split(
-    path: str | Path, split: str, spec: JudgedSpec, columns: Sequence[str] = (), sample: str = ""
+    path: str | Path, split: str | None, spec: JudgedSpec, columns: Sequence[str] = (), sample: str = ""
 ) -> ScoredJets:
     """The rows of a split; `chosen` are those that have a score, or are known not to be tagged.
 
     Args:
         path: Score file.
-        split: Name of the split.
+        split: Name of the split; None for all rows, in the order of the file.
         spec: Whose scores they have to be, and its discriminant.
         columns: More columns.
         sample: Of which sample they have to be; by default of the one that it is trained on.
@@ -113,7 +113,9 @@ def read_split(
     masks = ("scored", "not_tagged")
     names = list(dict.fromkeys([*scores, *masks, "label", "weight", *columns]))
     rows = io.read_rows(path, [*names, "split"], classifier=spec.name, sample=sample or spec.sample)
-    here = np.asarray(ak.to_numpy(rows["split"])) == SPLITS.index(split)
+    here = np.ones(len(rows), bool)
+    if split is not None:
+        here = np.asarray(ak.to_numpy(rows["split"])) == SPLITS.index(split)
     table = {name: np.asarray(ak.to_numpy(rows[name]))[here] for name in names}
     table |= {name: table[name].astype(bool) for name in masks}
     has_score = table["scored"] & ~table["not_tagged"]
@@ -123,8 +125,8 @@ def read_split(
     for name, wrong in bad.items():
         if wrong.any():
             raise InputError(
-                f"{path}: column {name}: {int(wrong.sum())} of {int(here.sum())} {split} rows have values "
-                "that are not finite; run score again"
+                f"{path}: column {name}: {int(wrong.sum())} of {int(here.sum())} {split or 'all'} rows have "
+                "values that are not finite; run score again"
             )
     return ScoredJets(
         discriminant(table, asked, spec.class_names),

@@ -87,27 +87,23 @@ def read_probes(
         InputError: As `scored.read_split`; or files that are not of the same rows.
     """
     keys = list(EVENT_KEY)
-    parts = [read_split(source.scores, s, spec, [PT, "dataset", *keys], source.name) for s in SPLITS]
-    names = ("discriminant", "weight", "label", "chosen")
-    table = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    table |= {name: np.concatenate([part.columns[name] for part in parts]) for name in (PT, "dataset", *keys)}
-    split = np.repeat(np.arange(len(SPLITS)), [len(part) for part in parts])
-    event = [table[name] for name in ("dataset", *keys)]
-    counts = table["chosen"] & np.isin(split, [SPLITS.index(name) for name in source.splits])
+    jets = read_split(source.scores, None, spec, [PT, "split", "dataset", *keys], source.name)
+    counts = jets.chosen & np.isin(jets.columns["split"], [SPLITS.index(name) for name in source.splits])
     if threshold is not None:
-        counts = counts & with_another(event, passes(table["discriminant"], threshold) & counts)
-    value: FloatArray = np.zeros(len(split))
+        event = [jets.columns[name].astype(np.uint64) for name in ("dataset", *keys)]
+        counts = counts & with_another(event, passes(jets.discriminant, threshold) & counts)
+    value: FloatArray = np.zeros(len(jets))
     if variable is not None:
-        value = _values(source, variable, len(split))
-        counts &= (value >= variable.edges[0]) & (value < variable.edges[-1])
-    half = hash64(table[keys[0]], table[keys[1]], table[keys[2]], seed, "pseudo_data") % np.uint64(2) == 0
+        value = _values(source, variable, len(jets))
+        counts = counts & (value >= variable.edges[0]) & (value < variable.edges[-1])
+    run, block, number = (jets.columns[name] for name in keys)
     return Probes(
-        table[PT].astype(np.float64),
-        table["discriminant"].astype(np.float64),
+        jets.columns[PT].astype(np.float64),
+        jets.discriminant.astype(np.float64),
         value.astype(np.float64),
-        table["weight"],
-        class_of(table["label"], spec),
-        np.asarray(half),
+        jets.weight,
+        class_of(jets.label, spec),
+        np.asarray(hash64(run, block, number, seed, "pseudo_data") % np.uint64(2) == 0),
     )[counts]
 
 
