@@ -864,6 +864,9 @@ RUN = {
             ("jets of another size", {"data": "fat_jets"}, ".data", "are `ak8`, the tagger reads `ak4`"),
             ("a tag that is not", {"tag": "XL"}, ".tag", "unknown working point `XL`"),
             ("data that are simulated", {"data": "jets"}, ".data", "ttbar, qcd is of `jets`"),
+            ("one jet that is two", {"tag": "M", "n_jets": [1, 2]}, ".n_jets", "a tag and a probe are two"),
+            ("no jets", {"n_jets": [0, 2]}, ".n_jets", "goes from 0 to 2; give 1 or more"),
+            ("numbers that fall", {"n_jets": [3, 2]}, ".n_jets", "from 3 to 2"),
             ("bins that fall", {"pt_bins_gev": [50, 30]}, ".pt_bins_gev", "bin edges must rise"),
             ("a sample with folds", {"data": "zjets"}, ".data", "are `event`"),
             (

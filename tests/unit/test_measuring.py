@@ -18,10 +18,11 @@ from jetsmith.cuts import passes
 from jetsmith.errors import InputError
 from jetsmith.event_weights import FixedWorkingPoints
 from jetsmith.handed.measurement import Bin, Measurement, agreement
+from jetsmith.keys import codes
 from jetsmith.measuring.combination import Measured, combine
 from jetsmith.measuring.corrections import combine_measurements
 from jetsmith.measuring.fit import fit
-from jetsmith.measuring.jets import Probes, Source, drawn, with_another
+from jetsmith.measuring.jets import Probes, Source, among, drawn, levelled, with_another
 from jetsmith.measuring.model import Templates, workspace
 from jetsmith.measuring.stage import measure
 from jetsmith.measuring.templates import counts
@@ -157,7 +158,10 @@ def test_what_cannot_be_fitted_says_why() -> None:
 def test_tags_are_other_jets_of_the_event(jets: list[tuple[int, int, bool]]) -> None:
     """As a loop over all pairs has it."""
     data_set, event, tag = (np.array([jet[k] for jet in jets], int) for k in range(3))
-    found = with_another([data_set, event], tag.astype(bool))
+    place = codes([data_set, event])
+    found = with_another(place, tag.astype(bool))
+    n_jets = [sum(other[:2] == jet[:2] for other in jets) for jet in jets]
+    assert among(place, 2, 3).tolist() == [2 <= n <= 3 for n in n_jets]
     expected = [
         any(k != j and jets[k][:2] == jets[j][:2] and jets[k][2] for k in range(len(jets)))
         for j in range(len(jets))
@@ -168,7 +172,7 @@ def test_tags_are_other_jets_of_the_event(jets: list[tuple[int, int, bool]]) -> 
 def test_events_of_large_numbers_stay_apart() -> None:
     """Keys are integers of several types, which have no common one but floats."""
     event = [np.zeros(2, np.int32), np.array([2**63, 2**63 + 1], np.uint64)]
-    assert with_another(event, np.array([True, False])).tolist() == [False, False]
+    assert codes(event).tolist() == [0, 1]
 
 
 def probes(n: int, seed: int) -> Probes:
@@ -202,27 +206,27 @@ def test_counts_are_those_of_a_loop(seed: int) -> None:
 
 
 def test_pseudo_data_are_drawn_by_weight() -> None:
-    """Shares of the classes stay what weights say; a weight below 0 is refused."""
+    """Shares of classes are those of levelled weights, which are the given ones below the largest tenth."""
     rng = np.random.default_rng(5)
     n = 40_000
     group = rng.integers(0, 2, n)
-    weight = np.where(group == 0, 0.2, 1.0) * rng.uniform(0.5, 1, n)
+    weight = np.where(group == 0, 0.2, 1.0) * rng.uniform(0.5, 1, n) * np.where(rng.random(n) < 0.01, 100, 1)
     jets = Probes(
         rng.uniform(30, 100, n), rng.normal(size=n), np.zeros(n), weight, group, rng.random(n) < 0.5
     )
-    found = drawn(jets, np.array([30.0, 60, 100]), 1)
-    expected = weight[group == 0].sum() / weight.sum()
-    share = (found.group == 0).mean()
-    assert share == pytest.approx(expected, abs=4 * np.sqrt(expected / len(found)))
+    nature = levelled(jets, np.array([30.0, 60, 100]))
+    small = weight < 0.5
+    ratio = nature.weight[small] / weight[small]
+    for of_bin in (jets.pt_gev[small] < 60, jets.pt_gev[small] >= 60):
+        assert np.ptp(ratio[of_bin]) < 1e-9
+    found = drawn(nature, 1)
+    expected = nature.weight[group == 0].sum() / nature.weight.sum()
+    assert (found.group == 0).mean() == pytest.approx(expected, abs=4 * np.sqrt(expected / len(found)))
+    assert (found.weight == 1).all()
     assert 0.3 * n < len(found) < n
+    assert levelled(jets, np.array([50.0, 60])).weight[jets.pt_gev > 60].sum() == 0
     with pytest.raises(InputError, match="1 of 40,000 jets have negative weights"):
-        drawn(
-            Probes(
-                *(np.where(np.arange(n) == 0, -1, weight) if v is weight else v for v in vars(jets).values())
-            ),
-            np.array([30.0, 100]),
-            1,
-        )
+        levelled(replace(jets, weight=np.where(np.arange(n) == 0, -1, weight)), np.array([30.0, 100]))
 
 
 def measured(value: Any, independent: Any, **sources: Any) -> Measured:

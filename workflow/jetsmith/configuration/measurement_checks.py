@@ -78,6 +78,10 @@ def _measurement(run: RunSpec, name: str, spec: MeasurementSpec, tagger: Classif
     points = run.calibration.thresholds.get(spec.judgement) or run.working_points
     if spec.tag and spec.tag not in points:
         yield f".tag: unknown working point `{spec.tag}`{hint(spec.tag, points)}"
+    least = 2 if spec.tag else 1
+    if spec.n_jets is not None and not least <= spec.n_jets[0] <= spec.n_jets[1]:
+        why = "a tag and a probe are two" if spec.tag else "the jet itself is one"
+        yield f".n_jets: goes from {spec.n_jets[0]} to {spec.n_jets[1]}; give {least} or more, rising: {why}"
     if spec.pt_bins_gev:
         yield from (f".{problem}" for problem in rising(spec.pt_bins_gev, "pt_bins_gev"))
     own = run.samples[spec.data].datasets

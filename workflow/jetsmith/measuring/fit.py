@@ -161,6 +161,8 @@ def _chi2(model: Any, data: FloatArray, values: FloatArray) -> float:
     """-2 log of the likelihood over that of a model that has what was seen, every nuisance where it was."""
     n = model.config.nmaindata
     seen, expected = data[:n], np.asarray(model.expected_actualdata(values))
+    if not (expected > 0).all():
+        raise InputError("the fit expects no jets, or fewer, in a bin; give wider bins of the variable")
     terms = expected - seen + np.where(seen > 0, seen * np.log(np.where(seen > 0, seen, 1) / expected), 0.0)
     at_best = np.array(model.config.suggested_init())
     auxiliary = data[n:]

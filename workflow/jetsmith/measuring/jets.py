@@ -1,7 +1,7 @@
 """Jets of a measurement: who counts, what they are, what they pass."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from jetsmith.packed.rows import Rows
 from jetsmith.scored import read_split
 from jetsmith.specs.classifiers import JudgedSpec
 from jetsmith.specs.features import Inputs
-from jetsmith.specs.measurements import VariableSpec
+from jetsmith.specs.measurements import FitSpec, VariableSpec
 
 OTHER = "other"
 PT = "jet_pt_gev"
@@ -51,7 +51,7 @@ class Probes:
 
     def scaled(self, factor: float) -> "Probes":
         """The same jets with another energy scale; their scores stay."""
-        return Probes(self.pt_gev * factor, *list(vars(self).values())[1:])
+        return replace(self, pt_gev=self.pt_gev * factor)
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,15 @@ class Source:
 
 
 def read_probes(
-    source: Source, spec: JudgedSpec, threshold: float | None, variable: VariableSpec | None, seed: int
+    source: Source, spec: JudgedSpec, threshold: float | None, settings: FitSpec, seed: int
 ) -> Probes:
-    """Jets with a score, of events with another jet above a threshold.
+    """Jets with a score that count: by the other jets of their event, and by the variable.
 
     Args:
         source: Their files.
         spec: The tagger with its discriminant.
         threshold: That another jet of the event passes; None: all jets count.
-        variable: Jets whose value is beyond its edges do not count.
+        settings: How many jets the event has, and the variable, beyond whose edges no jet counts.
         seed: Of the halves.
 
     Raises:
@@ -89,13 +89,15 @@ def read_probes(
     keys = list(EVENT_KEY)
     jets = read_split(source.scores, None, spec, [PT, "split", "dataset", *keys], source.name)
     counts = jets.chosen & np.isin(jets.columns["split"], [SPLITS.index(name) for name in source.splits])
+    event = codes([jets.columns[name] for name in ("dataset", *keys)])
+    if settings.n_jets is not None:
+        counts = counts & among(event, *settings.n_jets)
     if threshold is not None:
-        event = [jets.columns[name].astype(np.uint64) for name in ("dataset", *keys)]
         counts = counts & with_another(event, passes(jets.discriminant, threshold) & counts)
     value: FloatArray = np.zeros(len(jets))
-    if variable is not None:
-        value = _values(source, variable, len(jets))
-        counts = counts & (value >= variable.edges[0]) & (value < variable.edges[-1])
+    if settings.variable is not None:
+        value = _values(source, settings.variable, len(jets))
+        counts = counts & (value >= settings.variable.edges[0]) & (value < settings.variable.edges[-1])
     run, block, number = (jets.columns[name] for name in keys)
     return Probes(
         jets.columns[PT].astype(np.float64),
@@ -107,16 +109,20 @@ def read_probes(
     )[counts]
 
 
-def with_another(event: Sequence[IntArray], tag_mask: BoolArray) -> BoolArray:
+def among(event: IntArray, least: int, most: int) -> BoolArray:
+    """True for jets of whose event there are so many jets, itself with them, shape (N,)."""
+    n_jets = np.bincount(event)[event]
+    return np.asarray((n_jets >= least) & (n_jets <= most))
+
+
+def with_another(event: IntArray, tag_mask: BoolArray) -> BoolArray:
     """True for jets of whose event another jet is a tag, shape (N,).
 
     Args:
-        event: Keys of the event of each jet, shape (N,) each.
+        event: Number of the event of each jet, shape (N,).
         tag_mask: Which jets are tags, shape (N,).
     """
-    place = codes(event)
-    n_tags = np.bincount(place, tag_mask)
-    return np.asarray(n_tags[place] - tag_mask >= 1)
+    return np.asarray(np.bincount(event, tag_mask)[event] - tag_mask >= 1)
 
 
 def classes(spec: JudgedSpec) -> list[str]:
@@ -148,11 +154,11 @@ def _values(source: Source, variable: VariableSpec, n_rows: int) -> FloatArray:
     return rows.flat_as_packed(slice(None))[:, 0].astype(np.float64)
 
 
-def drawn(jets: Probes, pt_edges: FloatArray, seed: int) -> Probes:
-    """Jets as collisions give them, each counting 1: drawn by their weights, within each bin of pt.
+def levelled(jets: Probes, pt_edges: FloatArray) -> Probes:
+    """The same jets with weights that they can be drawn by: of each bin of pt a tenth has the largest.
 
-    The largest weights of a bin, one in 200, count as if they were as large as the next: else one jet of a
-    large weight would leave none of the others.
+    Generators that prefer hard events leave some of large weights, which would be drawn while next to none of
+    the others are. What the weights become is another nature, of which truth is asked, too.
 
     Raises:
         InputError: Weights below 0, which nothing can be drawn by.
@@ -160,10 +166,16 @@ def drawn(jets: Probes, pt_edges: FloatArray, seed: int) -> Probes:
     if (jets.weight < 0).any():
         raise InputError(f"{int((jets.weight < 0).sum()):,} of {len(jets):,} jets have negative weights")
     place = np.searchsorted(pt_edges, jets.pt_gev, side="right") - 1
-    dice = np.random.default_rng(seed).random(len(jets))
-    kept = np.zeros(len(jets), bool)
+    weight = np.zeros(len(jets))
     for k in range(len(pt_edges) - 1):
         here = place == k
         if here.any():
-            kept[here] = dice[here] * np.quantile(jets.weight[here], 0.995) < jets.weight[here]
-    return jets[kept]
+            largest = np.quantile(jets.weight[here], 0.9)
+            weight[here] = np.minimum(jets.weight[here] / largest, 1.0) if largest > 0 else 0.0
+    return replace(jets, weight=weight)
+
+
+def drawn(jets: Probes, seed: int) -> Probes:
+    """Jets as collisions give them, each counting 1: a jet of weight w from 0 to 1 with the chance w."""
+    found = jets[np.random.default_rng(seed).random(len(jets)) < jets.weight]
+    return replace(found, weight=np.ones(len(found)))

@@ -12,7 +12,7 @@ from jetsmith.errors import InputError
 from jetsmith.handed.measurement import Agreement, Bin, Factor, Measurement, Pulls, agreement
 from jetsmith.io import FloatArray
 from jetsmith.measuring.fit import SIMULATION, STATISTIC, Fitted, fit
-from jetsmith.measuring.jets import Probes, Source, classes, drawn, read_probes
+from jetsmith.measuring.jets import Probes, Source, classes, drawn, levelled, read_probes
 from jetsmith.measuring.model import Templates, passing_part, workspace
 from jetsmith.measuring.templates import REGIONS, counts
 from jetsmith.metrics import efficiency
@@ -70,8 +70,8 @@ def measure(
             )
         )
     tag = thresholds.get(settings.tag)
-    measured, expected = (read_probes(one, spec, tag, settings.variable, seed) for one in (data, simulation))
-    others = {key: read_probes(one, spec, tag, settings.variable, seed) for key, one in varied.items()}
+    measured, expected = (read_probes(one, spec, tag, settings, seed) for one in (data, simulation))
+    others = {key: read_probes(one, spec, tag, settings, seed) for key, one in varied.items()}
     for source, jets in zip(
         (data, simulation, *varied.values()), (measured, expected, *others.values()), strict=True
     ):
@@ -80,12 +80,13 @@ def measure(
                 f"{source.scores}: no jets count: none has a tag, or lies within the variable's edges"
             )
     edges = np.array(settings.pt_bins_gev)
-    truth = measured[~measured.half_mask] if is_pseudo else None
+    truth = None
     if is_pseudo:
         try:
-            measured = drawn(measured[measured.half_mask], edges, seed)
+            nature = levelled(measured, edges)
         except InputError as error:
             raise InputError(f"{data.scores}: {error}, which cannot be presented as data") from error
+        truth, measured = nature[~nature.half_mask], drawn(nature[nature.half_mask], seed)
     progress = Progress(f"measure {name}", len(thresholds) * (len(edges) - 1), "fits")
     points: dict[str, tuple[Bin, ...]] = {}
     with io.atomic_directory(workspaces) as folder:

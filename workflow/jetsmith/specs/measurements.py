@@ -49,6 +49,11 @@ class FitSpec(Record):
         description="Working point that another jet of the event has to pass for a jet to count "
         "(tag and probe); none: every jet counts.",
     )
+    n_jets: tuple[int, int] | None = Field(
+        None,
+        description="Events alone that have so many jets of `selection`, from and to: two in dileptonic top "
+        "pairs leave few that are not of b quarks.",
+    )
     variable: VariableSpec | None = Field(
         None, description="Distribution to be fitted; none: jets that pass and fail are counted."
     )
