@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from jetsmith.handed.measurement import Bin, Measurement, Pulls
+from jetsmith.handed.measurement import Bin, Factor, Measurement, Pulls
 from jetsmith.report.tables import Row, Table
 from jetsmith.texts import count, interval
 
@@ -28,7 +28,7 @@ def _table(one: Measurement, spec: Table) -> Row:
             found.factor.p for bins in one.points.values() for found in bins if found.factor is not None
         ],
         "rows": [
-            _row(point, f"{one.pt_edges_gev[k]:g} to {one.pt_edges_gev[k + 1]:g}", found)
+            _row(one.measurement, point, f"{one.pt_edges_gev[k]:g} to {one.pt_edges_gev[k + 1]:g}", found)
             for point, bins in one.points.items()
             for k, found in enumerate(bins)
         ],
@@ -43,27 +43,15 @@ def _about(one: Measurement, spec: Table) -> str:
     return f"{points}; {how}{tag}; {one.data} over {one.simulation}"
 
 
-def _row(point: str, pt: str, found: Bin) -> Row:
-    factor = found.factor
-    largest = (
-        []
-        if factor is None
-        else sorted(
-            {"statistics": factor.independent, **factor.sources}.items(), key=lambda item: -abs(item[1])
-        )
-    )
-    away = found.away
+def _row(measurement: str, point: str, pt: str, found: Bin) -> Row:
+    factor, away = found.factor, found.away
     pulls = found.pulls or Pulls(0, 0, 0.0, 0.0, 0.0)
     return {
         "point": point,
         "pt": pt,
         "why": found.why,
-        "factor": None
-        if factor is None
-        else interval(factor.value, factor.value - factor.down, factor.value + factor.up),
-        "sources": ", ".join(
-            f"{name.replace('_', ' ')} {abs(shift):.3f}" for name, shift in largest[:LARGEST]
-        ),
+        "factor": factor and interval(factor.value, factor.value - factor.down, factor.value + factor.up),
+        "sources": _largest(factor, measurement) if factor is not None else "",
         "n_data": count(found.n_data),
         "purity": f"{found.purity:.0%}".rstrip("%"),
         "p": "–" if factor is None or not factor.ndf else f"{factor.p:.2g}",
@@ -72,6 +60,16 @@ def _row(point: str, pt: str, found: Bin) -> Row:
         "pull_mean": f"{pulls.mean:+.2f}" if pulls.n else "–",
         "pull_width": f"{pulls.width:.2f}" if pulls.n else "–",
     }
+
+
+def _largest(factor: Factor, measurement: str) -> str:
+    """The largest sources; of names that belong to a measurement without it."""
+    sources = {"statistics": factor.independent, **factor.sources}
+    largest = sorted(sources.items(), key=lambda item: -abs(item[1]))[:LARGEST]
+    return ", ".join(
+        f"{name.removeprefix(f'{measurement}_').replace('_', ' ')} {abs(shift):.3f}"
+        for name, shift in largest
+    )
 
 
 def _notes(one: Measurement, has_pulls: bool) -> list[str]:
