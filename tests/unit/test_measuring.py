@@ -112,6 +112,17 @@ def test_errors_are_made_of_their_sources() -> None:
         assert shift == pytest.approx(one.sources["m_light_jets_rate"], rel=0.15)
 
 
+def test_a_name_that_begins_as_the_statistic_is_a_source() -> None:
+    """A measurement or a sample may have any name: no prefix says what a parameter is."""
+    found = varied(templates(variance=2.0, n_bins=3), 0.1)
+    other = replace(found, varied={"simulation_tune": found.varied["tilt"]})
+    data = np.round(data_of(found, 0.9))
+    one = fit(workspace(other, data, CLASSES, UncertaintiesSpec(), "simulation"))
+    same = fit(workspace(found, data, CLASSES, UncertaintiesSpec(), "m"))
+    for name, as_name in (("simulation_tune", "tilt"), ("simulation_light_jets_rate", "m_light_jets_rate")):
+        assert one.sources[name] == pytest.approx(same.sources[as_name], abs=1e-4)
+
+
 def test_pulls_of_pseudo_experiments() -> None:
     """Found less true over the error is about 0 and 1, by chance only not, and failures are counted."""
     found = varied(templates(variance=2.0, n_bins=3), 0.1)

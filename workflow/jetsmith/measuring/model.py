@@ -127,6 +127,11 @@ def workspace(
     }
 
 
+def statistic_of(channel: str) -> str:
+    """Name of the nuisance parameters of a channel, one a bin, of the simulation's statistics."""
+    return f"simulation_{channel}"
+
+
 def passing_part(name: str) -> str:
     """Sample of channel `fail` that takes away what passes: jets of the class there are both samples' sum."""
     return f"{name}_passing"
@@ -197,5 +202,5 @@ def _sample(
         {"name": source, "type": "histosys", "data": {"hi_data": up.tolist(), "lo_data": down.tolist()}}
         for source, (up, down) in content.varied.items()
     ]
-    modifiers.append({"name": f"simulation_{channel}", "type": "staterror", "data": content.error.tolist()})
+    modifiers.append({"name": statistic_of(channel), "type": "staterror", "data": content.error.tolist()})
     return {"name": name, "data": content.yields.tolist(), "modifiers": modifiers}
