@@ -893,6 +893,13 @@ RUN = {
         measuring({"one": PROBE, "two": PROBE | {"tag": "L"}}),
         ["scale_factors.two.data: dilepton_data is data of `one`, too"],
     ),
+    "two later measurements of the same data": (
+        both(
+            measuring({"one": PROBE, "two": PROBE | {"data": "again"}, "three": PROBE | {"data": "again"}}),
+            put("samples", "again", value={"datasets": ["multijet_muons_data"]}),
+        ),
+        ["scale_factors.three.data: multijet_muons_data is data of `two`, too"],
+    ),
     "a plane of a judgement that is not": (
         put("calibration", "planes", value={"both": PLANE | {"judgements": ["csvv2", "jps"]}}),
         ["calibration.planes.both.judgements: unknown judgement `jps`", "did you mean `jp`"],

@@ -21,7 +21,7 @@ def check_measurements(
     source: str,
 ) -> None:
     """Names are known, samples are what they stand for, and what is combined can be."""
-    first: dict[str, tuple[str, MeasurementSpec]] = {}
+    before: dict[str, dict[str, MeasurementSpec]] = {}
     for name, spec in run.scale_factors.items():
         at = f"scale_factors.{name}"
         require(spec.judgement, judgements, f"{source}: {at}.judgement", "judgement")
@@ -43,8 +43,10 @@ def check_measurements(
         if read and set(spec.samples) != {tagger.sample}:
             problem = f"reads the scores of {', '.join(read)}, which are made on `{tagger.sample}` alone"
             refuse(source, [f"{at}.judgement: `{tagger.name}` {problem}; measure a tagger that does not"])
-        other = first.setdefault(spec.judgement, (name, spec))
-        refuse(source, (f"{at}{problem}" for problem in _together(run, spec, tagger, *other)))
+        others = before.setdefault(spec.judgement, {})
+        for other, one in others.items():
+            refuse(source, (f"{at}{problem}" for problem in _together(run, spec, tagger, other, one)))
+        others[name] = spec
 
 
 def _sample(
@@ -95,8 +97,6 @@ def _together(
     run: RunSpec, spec: MeasurementSpec, tagger: ClassifierSpec, other: str, first: MeasurementSpec
 ) -> Iterator[str]:
     """Measurements of one judgement are combined: in the same bins, of other events."""
-    if first is spec:
-        return
 
     def bins(of: MeasurementSpec) -> tuple[float, ...]:
         return of.pt_bins_gev or run.selection[tagger.object].pt_bins_gev
