@@ -868,6 +868,16 @@ RUN = {
             ("no jets", {"n_jets": [0, 2]}, ".n_jets", "goes from 0 to 2; give 1 or more"),
             ("numbers that fall", {"n_jets": [3, 2]}, ".n_jets", "from 3 to 2"),
             ("bins that fall", {"pt_bins_gev": [50, 30]}, ".pt_bins_gev", "bin edges must rise"),
+            ("bins below", {"pt_bins_gev": [10, 50]}, ".pt_bins_gev", "begin at 10 GeV; `selection.ak4"),
+            *(
+                (
+                    f"a source named {one}",
+                    {"uncertainties": {"samples": {one: "jets"}}},
+                    ".uncertainties.samples",
+                    f"`{one}` is the name of another part",
+                )
+                for one in ("statistic", "correlated", "energy_scale", "jets", "c_jets_mistag")
+            ),
             ("a sample with folds", {"data": "zjets"}, ".data", "are `event`"),
             (
                 "a tagger of taggers",
@@ -884,6 +894,10 @@ RUN = {
     "a measurement with the name of all": (
         measuring({"comb": PROBE}),
         ["scale_factors.comb: `comb` is the name of all measurements together"],
+    ),
+    "a measurement with the name of thresholds": (
+        measuring({"wp_values": PROBE}),
+        ["scale_factors.wp_values: `wp_values` is the name of the thresholds"],
     ),
     "two measurements in other bins": (
         measuring({"one": PROBE, "two": PROBE | {"pt_bins_gev": [30, 90]}}),
