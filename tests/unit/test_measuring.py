@@ -24,6 +24,7 @@ from jetsmith.measuring.corrections import combine_measurements
 from jetsmith.measuring.fit import fit
 from jetsmith.measuring.jets import Probes, Source, among, drawn, levelled, with_another
 from jetsmith.measuring.model import Templates, workspace
+from jetsmith.measuring.stage import _bin as fit_bin
 from jetsmith.measuring.stage import measure
 from jetsmith.measuring.templates import counts
 from jetsmith.plots.fits import compute as compute_fits
@@ -157,9 +158,23 @@ def test_what_cannot_be_fitted_says_why() -> None:
     assert workspace(hole, np.array([[100.0, 0], [50, 0]]), CLASSES, NOTHING, "m")["observations"][0][
         "data"
     ] == [100]
+    none = replace(found, varied={"generator": (0 * found.nominal, 2 * found.nominal)})
+    with pytest.raises(InputError, match="generator leaves no jets"):
+        workspace(none, np.ones((2, 2)), CLASSES, NOTHING, "m")
     all_pass = templates(n=(100.0, 1.0, 0.0, 0.0))
     with pytest.raises(InputError, match="no jets pass, or none fail"):
         fit(workspace(all_pass, np.array([[110.0], [0.0]]), CLASSES, NOTHING, "m"))
+
+
+@pytest.mark.parametrize("other", [-9.0, -20.0])
+def test_purity_is_a_share_with_negative_weights(tmp_path: Path, other: float) -> None:
+    """As the fit has jets: classes of negative sums are none."""
+    nominal = np.zeros((2, 4, 1))
+    nominal[:, 0, 0], nominal[:, 3, 0] = 5, (-1, other)
+    settings = FitSpec(pt_bins_gev=PT, uncertainties=NOTHING)
+    found = Templates(nominal, np.abs(nominal), {})
+    one = fit_bin("m", found, np.full((2, 1), 50.0), make_spec(), settings, tmp_path / "w.json", None, 0.5, 1)
+    assert one.purity == 1
 
 
 @settings(deadline=None, max_examples=50)

@@ -80,6 +80,9 @@ def workspace(
             "give wider bins"
         )
     efficiency = nominal[0, 0].sum() / nominal[:, 0].sum()
+    for source, ends in templates.varied.items():
+        if not all((end > 0).any() for end in ends):
+            raise InputError(f"{source} leaves no jets; give fewer bins of pt, or a sample with more events")
     varied = {
         source: (_comparable(nominal, up), _comparable(nominal, down))
         for source, (up, down) in templates.varied.items()
