@@ -868,6 +868,16 @@ RUN = {
             ("no jets", {"n_jets": [0, 2]}, ".n_jets", "goes from 0 to 2; give 1 or more"),
             ("numbers that fall", {"n_jets": [3, 2]}, ".n_jets", "from 3 to 2"),
             ("bins that fall", {"pt_bins_gev": [50, 30]}, ".pt_bins_gev", "bin edges must rise"),
+            ("bins below", {"pt_bins_gev": [10, 50]}, ".pt_bins_gev", "begin at 10 GeV; `selection.ak4"),
+            *(
+                (
+                    f"a source named {one}",
+                    {"uncertainties": {"samples": {one: "jets"}}},
+                    ".uncertainties.samples",
+                    f"`{one}` is the name of another part",
+                )
+                for one in ("statistic", "correlated", "energy_scale", "jets", "c_jets_mistag")
+            ),
             ("a sample with folds", {"data": "zjets"}, ".data", "are `event`"),
             (
                 "a tagger of taggers",
@@ -885,6 +895,10 @@ RUN = {
         measuring({"comb": PROBE}),
         ["scale_factors.comb: `comb` is the name of all measurements together"],
     ),
+    "a measurement with the name of thresholds": (
+        measuring({"wp_values": PROBE}),
+        ["scale_factors.wp_values: `wp_values` is the name of the thresholds"],
+    ),
     "two measurements in other bins": (
         measuring({"one": PROBE, "two": PROBE | {"pt_bins_gev": [30, 90]}}),
         ["scale_factors.two.pt_bins_gev: `one` has other bins"],
@@ -892,6 +906,13 @@ RUN = {
     "two measurements of the same data": (
         measuring({"one": PROBE, "two": PROBE | {"tag": "L"}}),
         ["scale_factors.two.data: dilepton_data is data of `one`, too"],
+    ),
+    "two later measurements of the same data": (
+        both(
+            measuring({"one": PROBE, "two": PROBE | {"data": "again"}, "three": PROBE | {"data": "again"}}),
+            put("samples", "again", value={"datasets": ["multijet_muons_data"]}),
+        ),
+        ["scale_factors.three.data: multijet_muons_data is data of `two`, too"],
     ),
     "a plane of a judgement that is not": (
         put("calibration", "planes", value={"both": PLANE | {"judgements": ["csvv2", "jps"]}}),

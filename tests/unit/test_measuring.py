@@ -24,6 +24,7 @@ from jetsmith.measuring.corrections import combine_measurements
 from jetsmith.measuring.fit import fit
 from jetsmith.measuring.jets import Probes, Source, among, drawn, levelled, with_another
 from jetsmith.measuring.model import Templates, workspace
+from jetsmith.measuring.stage import _bin as fit_bin
 from jetsmith.measuring.stage import measure
 from jetsmith.measuring.templates import counts
 from jetsmith.plots.fits import compute as compute_fits
@@ -112,6 +113,17 @@ def test_errors_are_made_of_their_sources() -> None:
         assert shift == pytest.approx(one.sources["m_light_jets_rate"], rel=0.15)
 
 
+def test_a_name_that_begins_as_the_statistic_is_a_source() -> None:
+    """A measurement or a sample may have any name: no prefix says what a parameter is."""
+    found = varied(templates(variance=2.0, n_bins=3), 0.1)
+    other = replace(found, varied={"simulation_tune": found.varied["tilt"]})
+    data = np.round(data_of(found, 0.9))
+    one = fit(workspace(other, data, CLASSES, UncertaintiesSpec(), "simulation"))
+    same = fit(workspace(found, data, CLASSES, UncertaintiesSpec(), "m"))
+    for name, as_name in (("simulation_tune", "tilt"), ("simulation_light_jets_rate", "m_light_jets_rate")):
+        assert one.sources[name] == pytest.approx(same.sources[as_name], abs=1e-4)
+
+
 def test_pulls_of_pseudo_experiments() -> None:
     """Found less true over the error is about 0 and 1, by chance only not, and failures are counted."""
     found = varied(templates(variance=2.0, n_bins=3), 0.1)
@@ -146,9 +158,23 @@ def test_what_cannot_be_fitted_says_why() -> None:
     assert workspace(hole, np.array([[100.0, 0], [50, 0]]), CLASSES, NOTHING, "m")["observations"][0][
         "data"
     ] == [100]
+    none = replace(found, varied={"generator": (0 * found.nominal, 2 * found.nominal)})
+    with pytest.raises(InputError, match="generator leaves no jets"):
+        workspace(none, np.ones((2, 2)), CLASSES, NOTHING, "m")
     all_pass = templates(n=(100.0, 1.0, 0.0, 0.0))
     with pytest.raises(InputError, match="no jets pass, or none fail"):
         fit(workspace(all_pass, np.array([[110.0], [0.0]]), CLASSES, NOTHING, "m"))
+
+
+@pytest.mark.parametrize("other", [-9.0, -20.0])
+def test_purity_is_a_share_with_negative_weights(tmp_path: Path, other: float) -> None:
+    """As the fit has jets: classes of negative sums are none."""
+    nominal = np.zeros((2, 4, 1))
+    nominal[:, 0, 0], nominal[:, 3, 0] = 5, (-1, other)
+    settings = FitSpec(pt_bins_gev=PT, uncertainties=NOTHING)
+    found = Templates(nominal, np.abs(nominal), {})
+    one = fit_bin("m", found, np.full((2, 1), 50.0), make_spec(), settings, tmp_path / "w.json", None, 0.5, 1)
+    assert one.purity == 1
 
 
 @settings(deadline=None, max_examples=50)

@@ -10,7 +10,9 @@ from jetsmith.specs.features import FeatureGroup
 from jetsmith.specs.measurements import MeasurementSpec, VariableSpec
 from jetsmith.specs.run import RunSpec
 
-TOGETHER = "comb"  # what corrections call all measurements of a judgement together
+# What files call other things than a measurement, and than a source of `uncertainties.samples`.
+TAKEN = {"comb": "the name of all measurements together", "wp_values": "the name of the thresholds"}
+PARTS = ("statistic", "simulation_statistic", "correlated", "uncorrelated", "energy_scale", "sf", "jets")
 
 
 def check_measurements(
@@ -21,7 +23,7 @@ def check_measurements(
     source: str,
 ) -> None:
     """Names are known, samples are what they stand for, and what is combined can be."""
-    first: dict[str, tuple[str, MeasurementSpec]] = {}
+    before: dict[str, dict[str, MeasurementSpec]] = {}
     for name, spec in run.scale_factors.items():
         at = f"scale_factors.{name}"
         require(spec.judgement, judgements, f"{source}: {at}.judgement", "judgement")
@@ -43,8 +45,10 @@ def check_measurements(
         if read and set(spec.samples) != {tagger.sample}:
             problem = f"reads the scores of {', '.join(read)}, which are made on `{tagger.sample}` alone"
             refuse(source, [f"{at}.judgement: `{tagger.name}` {problem}; measure a tagger that does not"])
-        other = first.setdefault(spec.judgement, (name, spec))
-        refuse(source, (f"{at}{problem}" for problem in _together(run, spec, tagger, *other)))
+        others = before.setdefault(spec.judgement, {})
+        for other, one in others.items():
+            refuse(source, (f"{at}{problem}" for problem in _together(run, spec, tagger, other, one)))
+        others[name] = spec
 
 
 def _sample(
@@ -73,8 +77,11 @@ def _variable(variable: VariableSpec, group: FeatureGroup, tagger: ClassifierSpe
 
 
 def _measurement(run: RunSpec, name: str, spec: MeasurementSpec, tagger: ClassifierSpec) -> Iterator[str]:
-    if name == TOGETHER:
-        yield f": `{TOGETHER}` is the name of all measurements together; give another one"
+    if name in TAKEN:
+        yield f": `{name}` is {TAKEN[name]}; give another one"
+    for part in spec.uncertainties.samples:
+        if part in PARTS or part.endswith(("_mistag", "_rate")):
+            yield f".uncertainties.samples: `{part}` is the name of another part; give another one"
     points = run.calibration.thresholds.get(spec.judgement) or run.working_points
     if spec.tag and spec.tag not in points:
         yield f".tag: unknown working point `{spec.tag}`{hint(spec.tag, points)}"
@@ -84,6 +91,10 @@ def _measurement(run: RunSpec, name: str, spec: MeasurementSpec, tagger: Classif
         yield f".n_jets: goes from {spec.n_jets[0]} to {spec.n_jets[1]}; give {least} or more, rising: {why}"
     if spec.pt_bins_gev:
         yield from (f".{problem}" for problem in rising(spec.pt_bins_gev, "pt_bins_gev"))
+        least_pt = run.selection[tagger.object].pt_min_gev
+        if spec.pt_bins_gev[0] < least_pt:
+            why = f"`selection.{tagger.object}.pt_min_gev: {least_pt:g}` leaves none below"
+            yield f".pt_bins_gev: begin at {spec.pt_bins_gev[0]:g} GeV; {why}"
     own = run.samples[spec.data].datasets
     for key, sample in {"simulation": spec.simulation, **spec.uncertainties.samples}.items():
         both = [dataset for dataset in run.samples[sample].datasets if dataset in own]
@@ -95,8 +106,6 @@ def _together(
     run: RunSpec, spec: MeasurementSpec, tagger: ClassifierSpec, other: str, first: MeasurementSpec
 ) -> Iterator[str]:
     """Measurements of one judgement are combined: in the same bins, of other events."""
-    if first is spec:
-        return
 
     def bins(of: MeasurementSpec) -> tuple[float, ...]:
         return of.pt_bins_gev or run.selection[tagger.object].pt_bins_gev

@@ -10,7 +10,7 @@ from scipy.stats import chi2
 
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
-from jetsmith.measuring.model import JETS, POI
+from jetsmith.measuring.model import JETS, POI, statistic_of
 
 STATISTIC = "statistic"
 SIMULATION = "simulation_statistic"
@@ -78,12 +78,13 @@ def fit(workspace: Mapping[str, Any], pseudo_experiments: int = 0, seed: int = 0
     covariance = found.correlations[poi] * errors[poi] * errors
     sources: dict[str, float] = {}
     of_simulation = 0.0
+    of_bins = {statistic_of(channel) for channel in model.config.channels}
     nuisances: dict[str, tuple[float, float]] = {}
     for name in model.config.par_map:
         if name in (POI, JETS):
             continue
         where = model.config.par_slice(name)
-        if name.startswith("simulation_"):
+        if name in of_bins:
             widths = np.asarray(model.config.param_set(name).sigmas)
             moved = np.divide(covariance[where], widths, out=np.zeros(len(widths)), where=widths > 0)
             of_simulation += float((moved**2).sum())

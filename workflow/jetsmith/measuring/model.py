@@ -80,6 +80,9 @@ def workspace(
             "give wider bins"
         )
     efficiency = nominal[0, 0].sum() / nominal[:, 0].sum()
+    for source, ends in templates.varied.items():
+        if not all((end > 0).any() for end in ends):
+            raise InputError(f"{source} leaves no jets; give fewer bins of pt, or a sample with more events")
     varied = {
         source: (_comparable(nominal, up), _comparable(nominal, down))
         for source, (up, down) in templates.varied.items()
@@ -125,6 +128,11 @@ def workspace(
         "measurements": [{"name": name, "config": {"poi": POI, "parameters": parameters}}],
         "version": "1.0.0",
     }
+
+
+def statistic_of(channel: str) -> str:
+    """Name of the nuisance parameters of a channel, one a bin, of the simulation's statistics."""
+    return f"simulation_{channel}"
 
 
 def passing_part(name: str) -> str:
@@ -197,5 +205,5 @@ def _sample(
         {"name": source, "type": "histosys", "data": {"hi_data": up.tolist(), "lo_data": down.tolist()}}
         for source, (up, down) in content.varied.items()
     ]
-    modifiers.append({"name": f"simulation_{channel}", "type": "staterror", "data": content.error.tolist()})
+    modifiers.append({"name": statistic_of(channel), "type": "staterror", "data": content.error.tolist()})
     return {"name": name, "data": content.yields.tolist(), "modifiers": modifiers}

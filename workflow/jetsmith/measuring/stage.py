@@ -178,12 +178,12 @@ def _bin(
     seed: int,
 ) -> Bin:
     """One fit, or why there is none."""
-    of_class = templates.nominal[:, 0].sum()
+    jets = np.maximum(templates.nominal, 0)  # as the fit has them
     about = Bin(
         n_data=int(data.sum()),
         n_passing=int(data[REGIONS.index("pass")].sum()),
         seen=tuple(data.ravel().tolist()),
-        purity=float(of_class / templates.nominal.sum()) if of_class > 0 else 0.0,
+        purity=float(jets[:, 0].sum() / jets.sum()) if jets.any() else 0.0,
     )
     try:
         model = workspace(templates, data, classes(spec), settings.uncertainties, name)
