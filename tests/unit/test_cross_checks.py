@@ -885,6 +885,12 @@ RUN = {
                 ".judgement",
                 "`cmva` reads the scores of csvv2, jp, jbp, soft_muon, soft_electron",
             ),
+            (
+                "the simulation as its own change",
+                {"uncertainties": {"samples": {"x": "jets"}}},
+                ".uncertainties.samples.x",
+                "is the simulation itself",
+            ),
             ("no source", {"uncertainties": {"samples": {"x": "y"}}}, ".uncertainties.samples.x", "`y`"),
             ("a sequence", {"variable": VARIABLE | {"group": "charged"}}, ".variable.group", "no value a"),
             ("no feature", {"variable": VARIABLE | {"feature": "softMu"}}, ".variable.feature", "`softMu`"),
@@ -905,12 +911,20 @@ RUN = {
     ),
     "two measurements of the same data": (
         measuring({"one": PROBE, "two": PROBE | {"tag": "L"}}),
-        ["scale_factors.two.data: dilepton_data is data of `one`, too"],
+        ["scale_factors.two.data: dilepton_data is data of `one`, too", "two.simulation: qcd, ttbar is"],
     ),
     "two later measurements of the same data": (
         both(
-            measuring({"one": PROBE, "two": PROBE | {"data": "again"}, "three": PROBE | {"data": "again"}}),
+            measuring(
+                {
+                    "one": PROBE,
+                    "two": PROBE | {"data": "again", "simulation": "expected"},
+                    "three": PROBE | {"data": "again", "simulation": "others"},
+                }
+            ),
             put("samples", "again", value={"datasets": ["multijet_muons_data"]}),
+            put("samples", "expected", value={"datasets": ["multijet_muons"]}),
+            put("samples", "others", value={"datasets": ["dilepton"]}),
         ),
         ["scale_factors.three.data: multijet_muons_data is data of `two`, too"],
     ),

@@ -22,7 +22,7 @@ from jetsmith.keys import codes
 from jetsmith.measuring.combination import Measured, combine
 from jetsmith.measuring.corrections import combine_measurements
 from jetsmith.measuring.fit import fit
-from jetsmith.measuring.jets import Probes, Source, among, drawn, levelled, with_another
+from jetsmith.measuring.jets import Probes, Source, among, drawn, levelled, one_of_each, with_another
 from jetsmith.measuring.model import Templates, workspace
 from jetsmith.measuring.stage import _bin as fit_bin
 from jetsmith.measuring.stage import measure
@@ -193,6 +193,57 @@ def test_tags_are_other_jets_of_the_event(jets: list[tuple[int, int, bool]]) -> 
         for j in range(len(jets))
     ]
     assert found.tolist() == expected
+
+
+def test_probes_of_pairs_fluctuate_as_counts_do() -> None:
+    """Of b pairs that are each other's tags as many pass as is true, and scatter as the fit takes it."""
+    rng = np.random.default_rng(4)
+    n, efficiency, pulls = 400, 0.5, []
+    event = np.repeat(np.arange(n), 2)
+    for _ in range(300):
+        passing = rng.random(2 * n) < efficiency
+        dice = np.repeat(rng.integers(0, 2**60, n).astype(np.uint64), 2)
+        probe = one_of_each(event, np.ones(2 * n, bool), dice)
+        assert probe.reshape(n, 2).sum(axis=1).tolist() == [1] * n
+        probe &= with_another(event, passing)
+        n_pass, n_all = (probe & passing).sum(), probe.sum()
+        pulls.append((n_pass / n_all - efficiency) / np.sqrt(efficiency * (1 - efficiency) / n_all))
+    assert abs(np.mean(pulls)) < 4 / np.sqrt(300)
+    assert 0.88 < np.std(pulls) < 1.12  # 1.2 where both jets of a pair count
+    some = one_of_each(
+        np.array([2, 0, 2, 1]), np.array([True, False, True, True]), np.array([5, 1, 5, 3], np.uint64)
+    )
+    assert some.tolist() == [False, False, True, True]
+
+
+def test_negative_weights_keep_the_efficiency() -> None:
+    """Bins below 0 are left out, and what they take away is taken from the others."""
+    found = templates(n_bins=3)
+    nominal = found.nominal.copy()
+    nominal[0, 0] = [-100, 1000, 1200]
+    signed = Templates(nominal, found.variance, {})
+    model = workspace(signed, np.full((2, 3), 500.0), CLASSES, NOTHING, "m")
+    passing = {s["name"]: s["data"] for s in model["channels"][0]["samples"]}["b_jets"]
+    failing = [s["data"] for s in model["channels"][1]["samples"] if s["name"].startswith("b_jets")]
+    assert sum(passing) / (sum(passing) + np.sum(failing)) == pytest.approx(signed.efficiency)
+    assert passing[0] == 0
+
+
+def test_a_class_that_nearly_always_passes_keeps_its_number() -> None:
+    """One standard deviation of its efficiency leaves jets that fail, and no more jets than there are."""
+    found = templates()
+    nominal = found.nominal.copy()
+    nominal[:, 1, 0] = 99, 1
+    model = workspace(
+        Templates(nominal, found.variance, {}), nominal.sum(axis=1), CLASSES, UncertaintiesSpec(), "m"
+    )
+    ends = []
+    for channel, jets in zip(model["channels"], (99, 1), strict=True):
+        (sample,) = [s for s in channel["samples"] if s["name"] == "light_jets"]
+        (factor,) = [m["data"] for m in sample["modifiers"] if m["name"] == "light_jets_mistag"]
+        ends.append([factor["hi"] * jets, factor["lo"] * jets])
+    np.testing.assert_allclose(np.sum(ends, axis=0), 100)
+    assert np.min(ends) > 0
 
 
 def test_events_of_large_numbers_stay_apart() -> None:
@@ -427,10 +478,8 @@ def test_the_page_says_it(run: Path) -> None:
     each = [io.read_record(Measurement, run / f"{name}.json") for name in ("first", "second")]
     first, second = scale_factors(each, {"deepcsv": {"title": "DeepCSV"}})
     assert [row["point"] for row in first["rows"]] == ["L", "L", "M", "M"]
-    assert (
-        first["about"]
-        == "b_jets at points of DeepCSV; count, another jet of the event passes M; data_first over simulation"
-    )
+    how = "count, another jet of the event passes M; data_first over simulation_first"
+    assert first["about"] == f"b_jets at points of DeepCSV; {how}"
     assert "light jets rate" in first["rows"][3]["sources"]
     assert first["rows"][0]["p"] == "–"  # nothing is left to be tested
     assert "Pulls of" in first["notes"][1]
@@ -444,14 +493,13 @@ def test_the_page_says_it(run: Path) -> None:
 def test_what_a_stage_refuses(run: Path, tmp_path: Path) -> None:
     """Tags that are no working point, or were left out; jets that never count; weights that draw nothing."""
     ok = FitSpec(pt_bins_gev=PT)
-    sources = {
-        name: Source(name, run / f"{name}.parquet", run / "packed") for name in ("simulation", "data_first")
-    }
+    names = ("simulation_first", "data_first")
+    samples = {name: Source(name, run / f"{name}.parquet", run / "packed") for name in names}
 
     def go(settings: FitSpec, **more: Any) -> None:
-        given = {"data": sources["data_first"], "simulation": sources["simulation"], "is_pseudo": True} | more
+        given = {"data": "data_first", "simulation": "simulation_first", "is_pseudo": True} | more
         measure(
-            "m", make_spec(), settings, varied={}, numbers=run / "numbers.json", seed=1,
+            "m", make_spec(), settings, samples, varied={}, numbers=run / "numbers.json", seed=1,
             output=tmp_path / "m.json", workspaces=tmp_path / "m", **given,
         )  # fmt: skip
 

@@ -73,6 +73,8 @@ STAGES = (
     "scoring",
     "reweighting",
     "calibration",
+    "measuring.stage",
+    "measuring.corrections",
     "bundling",
     "bundling_reweighters",
     "report.page",

@@ -95,6 +95,11 @@ def _measurement(run: RunSpec, name: str, spec: MeasurementSpec, tagger: Classif
         if spec.pt_bins_gev[0] < least_pt:
             why = f"`selection.{tagger.object}.pt_min_gev: {least_pt:g}` leaves none below"
             yield f".pt_bins_gev: begin at {spec.pt_bins_gev[0]:g} GeV; {why}"
+    if run.samples[spec.simulation].normalise == "flat":
+        yield f".simulation: `{spec.simulation}` has `normalise: flat`, and no shares of classes; `unit`"
+    same = [key for key, sample in spec.uncertainties.samples.items() if sample == spec.simulation]
+    if same:
+        yield f".uncertainties.samples.{same[0]}: is the simulation itself, from which nothing differs"
     own = run.samples[spec.data].datasets
     for key, sample in {"simulation": spec.simulation, **spec.uncertainties.samples}.items():
         both = [dataset for dataset in run.samples[sample].datasets if dataset in own]
@@ -112,9 +117,10 @@ def _together(
 
     if bins(spec) != bins(first):
         yield f".pt_bins_gev: `{other}` has other bins, and both are combined; give both the same"
-    both = set(run.samples[spec.data].datasets) & set(run.samples[first.data].datasets)
-    if both:
-        yield (
-            f".data: {', '.join(sorted(both))} is data of `{other}`, too: the combination takes "
-            "statistics of measurements for independent"
-        )
+    for key in ("data", "simulation"):
+        own, others = (run.samples[getattr(one, key)].datasets for one in (spec, first))
+        if both := sorted(set(own) & set(others)):
+            yield (
+                f".{key}: {', '.join(both)} is {key} of `{other}`, too: the combination takes statistics of "
+                "measurements for independent"
+            )

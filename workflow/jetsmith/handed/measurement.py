@@ -47,7 +47,7 @@ class Pulls(Stored):
     Attributes:
         n: Those whose fit has an interval.
         failed: Those whose fit has none.
-        mean: Of the pulls.
+        mean: Of the pulls; 0, as what follows, of fewer than two.
         width: Their standard deviation.
         covered: Share whose interval of 68.3% holds the true value.
     """

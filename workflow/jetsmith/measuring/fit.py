@@ -140,11 +140,12 @@ def _minimum(pyhf: Any, model: Any, data: FloatArray) -> _Minimum:
     except (pyhf.exceptions.FailedMinimization, RuntimeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"the fit finds no minimum: {error}") from error
+        raise InputError(f"the fit finds no minimum: {str(error).splitlines()[0]}") from error
     ends = result.minuit.merrors[name]
     up = high - values[poi] if ends.at_upper_limit else ends.upper
     down = values[poi] - low if ends.at_lower_limit else -ends.lower
-    if not (np.isfinite([*values, *errors, up, down]).all() and up > 0 and down > 0):
+    is_found = (ends.upper_valid or ends.at_upper_limit) and (ends.lower_valid or ends.at_lower_limit)
+    if not (is_found and np.isfinite([*values, *errors, up, down]).all() and up > 0 and down > 0):
         raise InputError("the fit finds no interval")
     return _Minimum(values, errors, np.nan_to_num(np.asarray(correlations)), float(up), float(down))
 

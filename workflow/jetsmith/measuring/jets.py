@@ -1,10 +1,11 @@
 """Jets of a measurement: who counts, what they are, what they pass."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from jetsmith.columns import EVENT_KEY
 from jetsmith.cuts import passes
@@ -71,6 +72,23 @@ class Source:
     splits: Sequence[str] = SPLITS
 
 
+def sources(
+    scores: Sequence[str], splits: Mapping[str, Sequence[str]], packed: Sequence[str] = ()
+) -> dict[str, Source]:
+    """Of each sample where its jets are.
+
+    Args:
+        scores: Score files of the samples.
+        splits: By sample, in their order.
+        packed: results/packed/{sample}/{split}/{group} of all samples, where a variable is fitted.
+    """
+    folder = Path(packed[0]).parents[2] if packed else Path()
+    return {
+        name: Source(name, path, folder / name, of)
+        for path, (name, of) in zip(scores, splits.items(), strict=True)
+    }
+
+
 def read_probes(
     source: Source, spec: JudgedSpec, threshold: float | None, settings: FitSpec, seed: int
 ) -> Probes:
@@ -79,7 +97,8 @@ def read_probes(
     Args:
         source: Their files.
         spec: The tagger with its discriminant.
-        threshold: That another jet of the event passes; None: all jets count.
+        threshold: That another jet of the event passes, of which one jet counts, chosen before it is known
+            which ones pass; None: all jets count.
         settings: How many jets the event has, and the variable, beyond whose edges no jet counts.
         seed: Of the halves.
 
@@ -90,15 +109,19 @@ def read_probes(
     jets = read_split(source.scores, None, spec, [PT, "split", "dataset", *keys], source.name)
     counts = jets.chosen & np.isin(jets.columns["split"], [SPLITS.index(name) for name in source.splits])
     event = codes([jets.columns[name] for name in ("dataset", *keys)])
+    run, block, number = (jets.columns[name] for name in keys)
     if settings.n_jets is not None:
         counts = counts & among(event, *settings.n_jets)
-    if threshold is not None:
-        counts = counts & with_another(event, passes(jets.discriminant, threshold) & counts)
+    tagged = counts & passes(jets.discriminant, threshold) if threshold is not None else None
     value: FloatArray = np.zeros(len(jets))
     if settings.variable is not None:
         value = _values(source, settings.variable, len(jets))
         counts = counts & (value >= settings.variable.edges[0]) & (value < settings.variable.edges[-1])
-    run, block, number = (jets.columns[name] for name in keys)
+    if tagged is not None:
+        pt, edges = jets.columns[PT], settings.pt_bins_gev
+        counts = counts & (pt >= edges[0]) & (pt < edges[-1])
+        counts = one_of_each(event, counts, hash64(run, block, number, seed, "probe"))
+        counts &= with_another(event, tagged)
     return Probes(
         jets.columns[PT].astype(np.float64),
         jets.discriminant.astype(np.float64),
@@ -113,6 +136,25 @@ def among(event: IntArray, least: int, most: int) -> BoolArray:
     """True for jets of whose event there are so many jets, itself with them, shape (N,)."""
     n_jets = np.bincount(event)[event]
     return np.asarray((n_jets >= least) & (n_jets <= most))
+
+
+def one_of_each(event: IntArray, mask: BoolArray, dice: npt.NDArray[np.uint64]) -> BoolArray:
+    """True for one of the jets with True of each event, shape (N,).
+
+    Two jets of an event that are each other's tags would count both if both pass, neither if neither does, which
+    fluctuates more than counts do. Which one is the probe must not depend on which of them pass.
+
+    Args:
+        event: Number of the event of each jet, shape (N,).
+        mask: Which jets there are to choose from, shape (N,).
+        dice: A random number of the event of each jet, shape (N,).
+    """
+    rows = np.flatnonzero(mask)
+    rows = rows[np.argsort(event[rows], kind="stable")]
+    _, first, n = np.unique(event[rows], return_index=True, return_counts=True)
+    chosen = np.zeros(len(event), bool)
+    chosen[rows[first + (dice[rows[first]] % n.astype(np.uint64)).astype(np.intp)]] = True
+    return chosen
 
 
 def with_another(event: IntArray, tag_mask: BoolArray) -> BoolArray:

@@ -70,7 +70,7 @@ def workspace(
     templates.check()
     if not data.sum() > 0:
         raise InputError("data have no jets")
-    sums, variances = np.maximum(templates.nominal, 0), templates.variance
+    sums, variances = _positive(templates.nominal), templates.variance
     scale = data.sum() / sums.sum()
     nominal = sums * scale
     kept = nominal.sum(axis=1) > 0
@@ -140,6 +140,13 @@ def passing_part(name: str) -> str:
     return f"{name}_passing"
 
 
+def _positive(sums: FloatArray) -> FloatArray:
+    """Without bins that negative weights leave below 0; each class in each region keeps its sum."""
+    kept = np.maximum(sums, 0)
+    before, after = np.maximum(sums.sum(axis=2, keepdims=True), 0), kept.sum(axis=2, keepdims=True)
+    return np.asarray(kept * np.divide(before, after, out=np.zeros_like(after), where=after > 0))
+
+
 def _most(failing: FloatArray, efficiency: float) -> float:
     """Largest scale factor: an efficiency of 1, or a little more, while enough others fail in each bin.
 
@@ -155,7 +162,8 @@ def _comparable(nominal: FloatArray, varied: FloatArray) -> FloatArray:
 
     How many of these pass is what is measured, so a variation may change how they are distributed alone.
     """
-    found = np.maximum(varied, 0) * (nominal.sum() / np.maximum(varied, 0).sum())
+    found = _positive(varied)
+    found *= nominal.sum() / found.sum()
     before, after = nominal[:, :1].sum(axis=2, keepdims=True), found[:, :1].sum(axis=2, keepdims=True)
     found[:, :1] *= np.divide(before, after, out=np.ones_like(before), where=after > 0)
     return np.asarray(found)
@@ -180,11 +188,12 @@ def _factors(
 ) -> dict[str, tuple[float, float]]:
     """By source, what one standard deviation up and down multiplies the yield of a class in a region by."""
     passing, failing = yields
-    # What passes more does not fail.
-    change = asked.mistag if region == 0 else -asked.mistag * passing / max(failing, 1e-9 * passing)
+    # What passes more does not fail; of a class of which few fail, not more than there are.
+    mistag = min(asked.mistag, (1 - SMALLEST) * failing / passing) if passing > 0 else 0.0
+    change = mistag if region == 0 else -mistag * passing / failing if failing > 0 else 0.0
     found = {f"{measurement}_{name}_rate": (1 + asked.rate, 1 - asked.rate)} if asked.rate else {}
-    if asked.mistag and passing > 0:
-        found[f"{name}_mistag"] = (max(1 + change, SMALLEST), max(1 - change, SMALLEST))
+    if mistag > 0:
+        found[f"{name}_mistag"] = (1 + change, 1 - change)
     return found
 
 

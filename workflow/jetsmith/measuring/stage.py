@@ -28,9 +28,10 @@ def measure(
     name: str,
     spec: JudgedSpec,
     settings: FitSpec,
-    data: Source,
-    simulation: Source,
-    varied: Mapping[str, Source],
+    samples: Mapping[str, Source],
+    data: str,
+    simulation: str,
+    varied: Mapping[str, str],
     is_pseudo: bool,
     numbers: str | Path,
     seed: int,
@@ -43,8 +44,9 @@ def measure(
         name: Of the measurement.
         spec: The tagger with its discriminant; the signal is measured.
         settings: How.
-        data: Jets of data.
-        simulation: Jets of simulation.
+        samples: Jets by sample.
+        data: Sample of data.
+        simulation: Sample of simulation.
         varied: The same with one thing changed, by source of uncertainty.
         is_pseudo: Whether data are simulation, too: half of them, drawn by their weights, stand for data, the
             other half has the true efficiencies.
@@ -70,22 +72,23 @@ def measure(
             )
         )
     tag = thresholds.get(settings.tag)
-    measured, expected = (read_probes(one, spec, tag, settings, seed) for one in (data, simulation))
-    others = {key: read_probes(one, spec, tag, settings, seed) for key, one in varied.items()}
-    for source, jets in zip(
-        (data, simulation, *varied.values()), (measured, expected, *others.values()), strict=True
-    ):
-        if not len(jets):
-            raise InputError(
-                f"{source.scores}: no jets count: none has a tag, or lies within the variable's edges"
-            )
+    jets = {
+        key: read_probes(samples[key], spec, tag, settings, seed)
+        for key in dict.fromkeys((data, simulation, *varied.values()))
+    }
+    for key, of in jets.items():
+        if not len(of):
+            none = "none has a tag, so many jets in its event, or a value within the variable's edges"
+            raise InputError(f"{samples[key].scores}: no jets count: {none}")
+    measured, expected = jets[data], jets[simulation]
+    others = {source: jets[key] for source, key in varied.items()}
     edges = np.array(settings.pt_bins_gev)
     truth = None
     if is_pseudo:
         try:
             nature = levelled(measured, edges)
         except InputError as error:
-            raise InputError(f"{data.scores}: {error}, which cannot be presented as data") from error
+            raise InputError(f"{samples[data].scores}: {error}, which cannot be presented as data") from error
         truth, measured = nature[~nature.half_mask], drawn(nature[nature.half_mask], seed)
     progress = Progress(f"measure {name}", len(thresholds) * (len(edges) - 1), "fits")
     points: dict[str, tuple[Bin, ...]] = {}
@@ -100,8 +103,8 @@ def measure(
                 progress.update(len(points) * (len(edges) - 1) + k + 1)
             points[point] = tuple(bins)
     agreements: dict[str, Agreement] = {}
-    for point, of in points.items():
-        if (one := agreement(of)) is not None:
+    for point, bins_of in points.items():
+        if (one := agreement(bins_of)) is not None:
             agreements[point] = one
     io.write_record(
         output,
@@ -110,8 +113,8 @@ def measure(
             spec.judgement,
             spec.signal_class.name,
             spec.signal_class.flavor,
-            simulation.name,
-            data.name,
+            simulation,
+            data,
             is_pseudo,
             settings.tag,
             settings.variable.feature if settings.variable else "",
@@ -236,8 +239,10 @@ def _factor(found: Fitted) -> Factor:
 
 def _pulls(found: FloatArray) -> Pulls | None:
     good = found[np.isfinite(found)]
-    if len(good) < 2:
+    if not len(found):
         return None
+    if len(good) < 2:
+        return Pulls(len(good), len(found) - len(good), 0.0, 0.0, 0.0)
     return Pulls(
         len(good),
         len(found) - len(good),

@@ -59,6 +59,7 @@ def _row(measurement: str, point: str, pt: str, found: Bin) -> Row:
         "away": "–" if away is None else f"{away:+.1f}",
         "pull_mean": f"{pulls.mean:+.2f}" if pulls.n else "–",
         "pull_width": f"{pulls.width:.2f}" if pulls.n else "–",
+        "pull_failed": count(pulls.failed),
     }
 
 
