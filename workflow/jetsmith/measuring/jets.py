@@ -141,8 +141,8 @@ def among(event: IntArray, least: int, most: int) -> BoolArray:
 def one_of_each(event: IntArray, mask: BoolArray, dice: npt.NDArray[np.uint64]) -> BoolArray:
     """True for one of the jets with True of each event, shape (N,).
 
-    Two jets of an event that are each other's tags would count both if both pass, neither if neither does, and
-    fluctuate more than counts do. Which one is the probe must not depend on which of them pass.
+    Two jets of an event that are each other's tags would count both if both pass and neither if neither does,
+    and fluctuate more than counts do. Which one is the probe must not depend on which of them pass.
 
     Args:
         event: Number of the event of each jet, shape (N,).

@@ -60,17 +60,13 @@ def measure(
     """
     assert spec.signal_class is not None
     assert spec.signal_class.flavor is not None
-    found = io.read_json(numbers)
+    found = io.read_json(numbers, judgement=spec.judgement)
     thresholds = {key: float(point["threshold"]) for key, point in found["working_points"].items()}
     if settings.tag and settings.tag not in thresholds:
-        raise InputError(
-            f"{numbers}: has no working point {settings.tag} for tags; it has {', '.join(thresholds)}"
-            + (
-                f"; left out there: {found['undefined'][settings.tag]}"
-                if settings.tag in found["undefined"]
-                else ""
-            )
-        )
+        there = f"it has {', '.join(thresholds)}"
+        why = found["undefined"].get(settings.tag, "")
+        left_out = f"; left out there: {why}" if why else ""
+        raise InputError(f"{numbers}: has no working point {settings.tag} for tags; {there}{left_out}")
     tag = thresholds.get(settings.tag)
     jets = {
         key: read_probes(samples[key], spec, tag, settings, seed)
