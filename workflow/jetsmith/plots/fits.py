@@ -45,7 +45,7 @@ class Panel(Record):
 class FitsNumbers(looks.Numbers):
     """All that the figure shows; panels by working point, in each by bin of pt."""
 
-    SECTION = "Scale factors"
+    SECTION = "Fits to data"
     WIDE: ClassVar[bool] = True
 
     plot: str = "fits"

@@ -47,7 +47,7 @@ class Panel(Record):
 class ScaleFactorsNumbers(looks.Numbers):
     """All that the figure shows."""
 
-    SECTION = "Scale factors"
+    SECTION = "Fits to data"
 
     plot: str = "scale_factors"
     judgement: str

@@ -22,6 +22,7 @@ def _table(one: Measurement, spec: Table) -> Row:
         "about": _about(one, spec),
         "is_pseudo": one.is_pseudo,
         "has_pulls": has_pulls,
+        "has_p": bool(one.variable),
         "left_out": [point for point in one.points if point not in one.complete],
         "agreement": {point: found.p for point, found in one.agreement.items()},
         "fits": [
