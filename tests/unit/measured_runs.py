@@ -62,7 +62,7 @@ def run(path: Path) -> Path:
         pt_bins_gev=PT,
         tag="M",
         uncertainties=UncertaintiesSpec(samples={"generator": "other"}),
-        pseudo_experiments=3,
+        pseudo_experiments=2,
     )
     for name, seed in (("first", 1), ("second", 11)):
         measure(
@@ -70,9 +70,9 @@ def run(path: Path) -> Path:
             make_spec(),
             settings,
             {
-                f"data_{name}": write_sample(path, f"data_{name}", 80_000, seed, 0.4),
-                f"simulation_{name}": write_sample(path, f"simulation_{name}", 80_000, seed + 1),
-                "other": write_sample(path, "other", 40_000, 3, 0.1),
+                f"data_{name}": write_sample(path, f"data_{name}", 40_000, seed, 0.4),
+                f"simulation_{name}": write_sample(path, f"simulation_{name}", 40_000, seed + 1),
+                "other": write_sample(path, "other", 20_000, 3, 0.1),
             },
             f"data_{name}",
             f"simulation_{name}",
