@@ -488,6 +488,31 @@ def test_the_page_says_it(run: Path) -> None:
     assert table["rows"][0]["why"] == "few jets"
 
 
+def test_data_of_collisions_have_no_truth(run: Path, tmp_path: Path) -> None:
+    """All of their jets count, none is asked for its truth, and the file does not warn of pseudo-data."""
+    samples = {
+        "simulation": Source("simulation_first", run / "simulation_first.parquet", run / "packed"),
+        "data": measured_runs.write_sample(tmp_path, "data", 20_000, 5, 0.4, labels=False),
+    }
+    settings = FitSpec(pt_bins_gev=(30.0, 120.0))
+    measure(
+        "probe", make_spec(), settings, samples, "data", "simulation", {}, False, run / "numbers.json", 1,
+        tmp_path / "probe.json", tmp_path / "w",
+    )  # fmt: skip
+    found = io.read_record(Measurement, tmp_path / "probe.json", measurement="probe")
+    (one,) = found.points["M"]
+    assert one.factor is not None
+    assert 0.6 < one.factor.value < 1
+    assert (one.true, one.away, found.agreement, found.is_pseudo) == (None, None, {}, False)
+    assert one.n_data > 16_000  # of 20,000 between 25 and 130 GeV
+    combine_measurements(
+        "deepcsv", {"probe": tmp_path / "probe.json"}, 2.5, tmp_path / "c.json", tmp_path / "n.json"
+    )
+    assert "pseudo" not in (tmp_path / "c.json").read_text()
+    (table,) = scale_factors([found], {})
+    assert table["notes"] == []
+
+
 def test_what_a_stage_refuses(run: Path, tmp_path: Path) -> None:
     """Tags that are no working point, or were left out; jets that never count; weights that draw nothing."""
     ok = FitSpec(pt_bins_gev=PT)
