@@ -197,6 +197,10 @@ def test_a_measurement_is_made_beside_the_rest(edited):
     finally:
         for path in made:
             path.unlink(missing_ok=True)
+        for sample in ("measured", "expected"):
+            shutil.rmtree(edited.folder / "results/packed" / sample, ignore_errors=True)
+            for path in (edited.folder / "results/scores/csvv2").glob(f"{sample}.*"):
+                path.unlink()
 
 
 def test_comment_reruns_nothing(edited):

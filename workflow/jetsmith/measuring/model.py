@@ -45,6 +45,17 @@ class Templates:
         passing, failing = self.nominal[:, 0].sum(axis=1)
         return float(passing / (passing + failing))
 
+    @property
+    def jets(self) -> FloatArray:
+        """As the fit has them, shape (2, C, B): none are negative, and a class of a negative sum is none."""
+        return _positive(self.nominal)
+
+    @property
+    def purity(self) -> float:
+        """Share of the measured class; 0 without jets."""
+        jets = self.jets
+        return float(jets[:, 0].sum() / jets.sum()) if jets.sum() > 0 else 0.0
+
     def check(self) -> None:
         """Raises an InputError that says why nothing can be fitted with these."""
         passing, failing = self.nominal[:, 0].sum(axis=1)
@@ -70,7 +81,7 @@ def workspace(
     templates.check()
     if not data.sum() > 0:
         raise InputError("data have no jets")
-    sums, variances = _positive(templates.nominal), templates.variance
+    sums, variances = templates.jets, templates.variance
     scale = data.sum() / sums.sum()
     nominal = sums * scale
     kept = nominal.sum(axis=1) > 0

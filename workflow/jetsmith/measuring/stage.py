@@ -177,12 +177,11 @@ def _bin(
     seed: int,
 ) -> Bin:
     """One fit, or why there is none."""
-    jets = np.maximum(templates.nominal, 0)  # as the fit has them
     about = Bin(
         n_data=int(data.sum()),
         n_passing=int(data[REGIONS.index("pass")].sum()),
         seen=tuple(data.ravel().tolist()),
-        purity=float(jets[:, 0].sum() / jets.sum()) if jets.any() else 0.0,
+        purity=templates.purity,
     )
     try:
         model = workspace(templates, data, classes(spec), settings.uncertainties, name)
@@ -213,7 +212,7 @@ def _true(truth: Probes, threshold: float, templates: Templates) -> tuple[float 
 
 def _fitted(found: Fitted, templates: Templates, names: Sequence[str]) -> dict[str, tuple[float, ...]]:
     """Jets of each class after the fit; 0 in bins that simulation leaves empty."""
-    kept = np.maximum(templates.nominal, 0).sum(axis=1) > 0
+    kept = templates.jets.sum(axis=1) > 0
     fitted = {}
     for name in names:
         samples = [found.expected[one] for one in (name, passing_part(name)) if one in found.expected]
