@@ -170,7 +170,7 @@ def test_a_plane_is_made_beside_the_rest(edited):
         cuts = [corrections["charm_wp_values"].evaluate("L", name) for name in ("CvsL", "CvsB")]
         assert 0 < min(cuts) < max(cuts) < 1
         assert all(0 < corrections["charm_eff"].evaluate("L", code, 0.5, 60.0) < 1 for code in (4, 0, 5))
-        # Of a network of three epochs nothing is known but what its cuts were asked to let pass, of other jets.
+        # Of a network of three epochs nothing is known but what its cuts were asked to let pass.
         found = io.read_json(made[0].with_suffix(".numbers.json"))["working_points"]["L"]["efficiencies"]
         for name, asked in (("light_jets", 0.5), ("b_jets", 0.4)):
             error = (found[name]["high"] - found[name]["low"]) / 2
