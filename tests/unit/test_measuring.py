@@ -17,7 +17,7 @@ from jetsmith import io
 from jetsmith.cuts import passes
 from jetsmith.errors import InputError
 from jetsmith.event_weights import FixedWorkingPoints
-from jetsmith.handed.measurement import Bin, Measurement, agreement
+from jetsmith.handed.measurement import Bin, Measurement, Pulls, agreement
 from jetsmith.keys import codes
 from jetsmith.measuring.combination import Measured, combine
 from jetsmith.measuring.corrections import combine_measurements
@@ -68,7 +68,8 @@ def test_a_count_without_uncertainties_is_arithmetic(factor: float) -> None:
     """Value and error are those of jets that pass and fail less the background, known exactly."""
     found = templates()
     data = data_of(found, factor)
-    one = fit(workspace(found, data, CLASSES, NOTHING, "count"))
+    fitted = fit(workspace(found, data, CLASSES, NOTHING, "count"))
+    one = fitted.factor
     background = found.nominal[:, 1:].sum(axis=(1, 2)) * data.sum() / found.nominal.sum()
     passing, failing = data.sum(axis=1) - background
     efficiency = passing / (passing + failing)
@@ -76,9 +77,9 @@ def test_a_count_without_uncertainties_is_arithmetic(factor: float) -> None:
     # d e / d n_pass = (1 - e)/N and d e / d n_fail = -e/N, each with a variance of n
     n = passing + failing
     error = np.sqrt((1 - efficiency) ** 2 * data[0].sum() + efficiency**2 * data[1].sum()) / n / 0.7
-    assert one.error == pytest.approx(error, rel=0.01)
+    assert fitted.error == pytest.approx(error, rel=0.01)
     assert (one.up + one.down) / 2 == pytest.approx(error, rel=0.01)
-    assert one.sources["statistic"] == pytest.approx(error, rel=0.01)
+    assert fitted.statistic == pytest.approx(error, rel=0.01)
     assert (one.chi2, one.ndf) == (pytest.approx(0, abs=1e-3), 0)
 
 
@@ -93,11 +94,13 @@ def test_errors_are_made_of_their_sources() -> None:
     """They add up in quadrature; each is what its auxiliary measurement moves the fit by."""
     found = varied(templates(variance=4.0, n_bins=5), 0.2)
     model = workspace(found, np.round(data_of(found, 0.9)), CLASSES, UncertaintiesSpec(), "m")
-    one = fit(model)
-    assert one.error == pytest.approx(np.sqrt(sum(x**2 for x in one.sources.values())))
-    assert {"m_light_jets_rate", "light_jets_mistag", "tilt", "statistic", "simulation_statistic"} < {
-        *one.sources
-    }
+    fitted = fit(model)
+    one = fitted.factor
+    parts = [fitted.statistic, fitted.simulation_statistic, *one.sources.values()]
+    assert fitted.error == pytest.approx(np.linalg.norm(parts))
+    assert one.independent == pytest.approx(np.hypot(fitted.statistic, fitted.simulation_statistic))
+    assert min(fitted.statistic, fitted.simulation_statistic) > 0
+    assert {"m_light_jets_rate", "light_jets_mistag", "tilt"} < {*one.sources}
     assert "m_other_rate" not in one.sources  # there are none
     pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer())
     whole = pyhf.Workspace(model).model()
@@ -120,7 +123,7 @@ def test_a_name_that_begins_as_the_statistic_is_a_source() -> None:
     one = fit(workspace(other, data, CLASSES, UncertaintiesSpec(), "simulation"))
     same = fit(workspace(found, data, CLASSES, UncertaintiesSpec(), "m"))
     for name, as_name in (("simulation_tune", "tilt"), ("simulation_light_jets_rate", "m_light_jets_rate")):
-        assert one.sources[name] == pytest.approx(same.sources[as_name], abs=1e-4)
+        assert one.factor.sources[name] == pytest.approx(same.factor.sources[as_name], abs=1e-4)
 
 
 def test_pulls_of_pseudo_experiments() -> None:
@@ -139,9 +142,9 @@ def test_a_model_of_something_else_does_not_fit() -> None:
     found = templates(n_bins=6)
     good = fit(workspace(found, np.round(data_of(found, 0.9)), CLASSES, UncertaintiesSpec(), "m"))
     bad = fit(workspace(found, np.round(data_of(found, 0.9)[:, ::-1]), CLASSES, UncertaintiesSpec(), "m"))
-    assert good.p > 0.5
-    assert bad.p < 1e-6
-    assert good.ndf == 10
+    assert good.factor.p > 0.5
+    assert bad.factor.p < 1e-6
+    assert good.factor.ndf == 10
 
 
 def test_what_cannot_be_fitted_says_why() -> None:
@@ -342,7 +345,7 @@ def test_one_measurement_is_its_own_combination() -> None:
     )
     found = combine([one])
     assert (found.value, found.up, found.down, found.sources["jes"]) == (0.9, 0.05, 0.03, -0.01)
-    assert np.isnan(found.p)
+    assert found.p is None
 
 
 @pytest.fixture(scope="module")
@@ -444,7 +447,7 @@ def test_the_figure_shows_what_was_measured(run: Path, tmp_path: Path) -> None:
     assert "pseudo-data" in found.caption()
     assert found.alternative().startswith("Scale factors of DeepCSV by bin of pt: L 0.")
     each = [io.read_record(Measurement, path) for path in files]
-    hole = replace(each[0], points={"M": (each[0].points["M"][0], Bin(3, 1, 0.7, why="few"))})
+    hole = replace(each[0], points={"M": (each[0].points["M"][0], Bin(0.7, why="few"))})
     alone = compute(spec, [hole], {"points": {}})
     assert alone.panels[0].value == ()
     assert alone.panels[0].series[0].value[1] is None
@@ -463,7 +466,7 @@ def test_the_figure_of_fits_shows_what_was_fitted(run: Path, tmp_path: Path) -> 
             assert panel.p is None
     assert "pseudo-data" in found.caption()
     one = io.read_record(Measurement, run / "first.json")
-    none = compute_fits(make_spec(), replace(one, points={"M": (Bin(3, 1, 0.7, seen=(1, 2), why="few"),)}))
+    none = compute_fits(make_spec(), replace(one, points={"M": (Bin(0.7, seen=(1, 2), why="few"),)}))
     assert none.panels[0][0].layers == ()
     assert draw_fits(none, PlotSpec()).axes
 
@@ -479,10 +482,14 @@ def test_the_page_says_it(run: Path) -> None:
     assert first["rows"][0]["p"] == "–"  # nothing is left to be tested
     assert "Pulls of" in first["notes"][1]
     assert second["title"] == "second"
-    hole = replace(each[0], points={"M": (Bin(3, 1, 0.7, why="few jets"),)}, agreement={})
+    hole = replace(each[0], points={"M": (Bin(0.7, why="few jets"),)})
     (table,) = scale_factors([hole], {})
     assert table["left_out"] == ["M"]
     assert table["rows"][0]["why"] == "few jets"
+    lost = replace(each[0].points["M"][0], pulls=Pulls(0, 200, 0.0, 0.0, 0.0))
+    (table,) = scale_factors([replace(each[0], points={"M": (lost,)})], {})
+    assert table["rows"][0]["pull_failed"] == "200"
+    assert table["notes"][1].endswith("hold the true value in none; 200 more have no interval.")
 
 
 def test_data_of_collisions_have_no_truth(run: Path, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "left out: T.",
     ),
     "bad fits": (
-        {"scale_factors": [FACTORS | {"fits": [0.4, 1e-5, float("nan")]}]},
+        {"scale_factors": [FACTORS | {"fits": [0.4, 1e-5]}]},
         *("Scale factors: probe", "warn", "1 of 2 fits do not describe their data (smallest p 1e-05)"),
     ),
     "not true": (

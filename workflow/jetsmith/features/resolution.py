@@ -16,6 +16,7 @@ import numpy.typing as npt
 from correctionlib import schemav2
 
 from jetsmith import io
+from jetsmith.correction_nodes import binning, category
 from jetsmith.derivations.of_jets import RESOLVED_BY, SELECTED_TRACK
 from jetsmith.derivations.ways import Ways
 from jetsmith.errors import InputError
@@ -83,8 +84,8 @@ def fit_resolution(
     tails = {place: _tail(fitted, place) for place in np.ndindex(*shape)}
     unknown = {place: _tail(fitted, (slice(None), *place[1:])) for place in tails if place[0] == 0}
     tables = {hit: [tails[place] for place in tails if place[0] == hit] for hit in (0, 1)}
-    content = [_item(hit, found) for hit, found in {**tables, -1: list(unknown.values())}.items()]
-    data = schemav2.Category(nodetype="category", input="inner_hit", content=content)
+    functions = {hit: _functions(found) for hit, found in {**tables, -1: list(unknown.values())}.items()}
+    data = category("inner_hit", functions)
     about = f"negative tracks of {len(skims)} partitions, even events"
     io.write_json(output, _set(data, about).model_dump(exclude_unset=True), checksum=False)
     told = {"effective_tracks": _effective(fitted.weights, fitted.squares, ()), **_closure(fitted, held_out)}
@@ -158,25 +159,18 @@ def _probabilities(tail: Array, floor: float) -> list[float]:
     return [float(x) for x in np.clip((tail[:-1] + tail[1:]) / 2, floor, 1.0)]
 
 
-def _item(hit: int, tails: Sequence[Array]) -> schemav2.CategoryItem:
+def _functions(tails: Sequence[Array]) -> schemav2.MultiBinning:
     content = [
-        schemav2.Binning(
-            nodetype="binning",
-            input="significance",
-            edges=[float(x) for x in SIGNIFICANCE],
-            content=_probabilities(tail, TRACK_FLOOR),
-            flow="clamp",
-        )
+        binning("significance", SIGNIFICANCE, _probabilities(tail, TRACK_FLOOR), clamps=True)
         for tail in tails
     ]
-    value = schemav2.MultiBinning(
+    return schemav2.MultiBinning(
         nodetype="multibinning",
         inputs=["momentum", "abseta", "chi2"],
         edges=[list(MOMENTUM_GEV), list(ABSETA), list(CHI2)],
         content=content,
         flow="clamp",
     )
-    return schemav2.CategoryItem(key=hit, value=value)
 
 
 def _set(data: Any, about: str) -> schemav2.CorrectionSet:
@@ -218,12 +212,11 @@ def of_cms(path: str | Path) -> schemav2.CorrectionSet:
         above = np.cumsum(counts[k][::-1])[::-1]
         tails[k] = (above / above[0])[::step]
     content = [
-        schemav2.Binning(
-            nodetype="binning",
-            input="significance",
-            edges=[float(x) for x in edges[::step]],
-            content=_probabilities(tails[1 if bad else first + index], CMS_FLOOR),
-            flow="clamp",
+        binning(
+            "significance",
+            edges[::step],
+            _probabilities(tails[1 if bad else first + index], CMS_FLOOR),
+            clamps=True,
         )
         for first in (2, 6)
         for index in range(3)

@@ -3,11 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import chi2
 
 from jetsmith.io import Stored
+
+
+def chance(value: float, ndf: int) -> float | None:
+    """Of a larger chi2; None without degrees of freedom, where nothing is tested."""
+    return float(chi2.sf(value, ndf)) if ndf else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +28,7 @@ class Factor(Stored):
         sources: What each other source contributes, with its sign; one name is one source in all bins.
         nuisances: Value and error of each nuisance parameter after the fit, in widths before it.
         chi2: Of the fit, against the saturated model.
-        ndf: 0 where jets are counted alone: nothing is left to be tested.
+        ndf: Bins less free parameters; 0 where jets are counted alone: nothing is left to be tested.
     """
 
     value: float
@@ -35,9 +41,9 @@ class Factor(Stored):
     ndf: int
 
     @property
-    def p(self) -> float:
-        """Chance of a larger chi2; NaN without degrees of freedom."""
-        return float(chi2.sf(self.chi2, self.ndf)) if self.ndf else float("nan")
+    def p(self) -> float | None:
+        """As `chance`."""
+        return chance(self.chi2, self.ndf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +70,6 @@ class Bin(Stored):
     """One fit.
 
     Attributes:
-        n_data: Jets of data.
-        n_passing: Of them those that pass.
         purity: Share of the measured class in simulation.
         efficiency: Of the class in simulation, where there is a result.
         seen: Jets of data: bins of the variable that pass, then those that fail.
@@ -77,8 +81,6 @@ class Bin(Stored):
         true_error: Of it, by the statistics of that half.
     """
 
-    n_data: int
-    n_passing: int
     purity: float
     efficiency: float | None = None
     seen: tuple[float, ...] = ()
@@ -90,6 +92,11 @@ class Bin(Stored):
     true_error: float | None = None
 
     @property
+    def n_data(self) -> int:
+        """Jets of data."""
+        return int(sum(self.seen))
+
+    @property
     def away(self) -> float | None:
         """(found - true) / error, the error being that of the side and of the true value together."""
         if self.factor is None or self.true is None or self.true_error is None:
@@ -99,13 +106,16 @@ class Bin(Stored):
         return away / float(np.hypot(side, self.true_error))
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement(Stored):
+class Agreement(NamedTuple):
     """Of the scale factors of pseudo-data with the true ones, all bins of a working point together."""
 
     chi2: float
     ndf: int
-    p: float
+
+    @property
+    def p(self) -> float:
+        """Chance of a larger chi2."""
+        return float(chi2.sf(self.chi2, self.ndf))
 
 
 @dataclass(frozen=True)
@@ -125,7 +135,6 @@ class Measurement(Stored):
         pt_edges_gev: P + 1 edges.
         thresholds: By working point.
         points: P bins by working point.
-        agreement: By working point, of pseudo-data.
     """
 
     measurement: str
@@ -140,7 +149,18 @@ class Measurement(Stored):
     pt_edges_gev: tuple[float, ...]
     thresholds: dict[str, float]
     points: dict[str, tuple[Bin, ...]]
-    agreement: dict[str, Agreement] = field(default_factory=dict)
+
+    @property
+    def how(self) -> str:
+        """What is fitted, of which jets, in words."""
+        fitted = f"fit of {self.variable}" if self.variable else "count"
+        return fitted + (f", another jet of the event passes {self.tag}" if self.tag else "")
+
+    @property
+    def agreement(self) -> dict[str, Agreement]:
+        """By working point, of pseudo-data."""
+        found = ((name, agreement(bins)) for name, bins in self.points.items())
+        return {name: of for name, of in found if of is not None}
 
     @cached_property
     def complete(self) -> list[str]:
@@ -172,4 +192,4 @@ def agreement(bins: Sequence[Bin]) -> Agreement | None:
     away = np.array([distance for *_, distance in found])
     correlations = np.diag(1 - (moved**2).sum(axis=1)) + moved @ moved.T
     value = float(away @ np.linalg.solve(correlations, away))
-    return Agreement(value, len(away), float(chi2.sf(value, len(away))))
+    return Agreement(value, len(away))

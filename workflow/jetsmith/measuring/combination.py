@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2
 
+from jetsmith.handed.measurement import chance
 from jetsmith.io import FloatArray
 
 
@@ -45,9 +45,9 @@ class Combined(Measured):
     ndf: int
 
     @property
-    def p(self) -> float:
-        """Chance of a larger chi2; NaN of one measurement."""
-        return float(chi2.sf(self.chi2, self.ndf)) if self.ndf else float("nan")
+    def p(self) -> float | None:
+        """Chance of a larger chi2; None of one measurement."""
+        return chance(self.chi2, self.ndf)
 
 
 def combine(measured: Sequence[Measured]) -> Combined:

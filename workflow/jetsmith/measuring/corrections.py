@@ -105,18 +105,16 @@ def _plain(found: Combined, measurements: Sequence[str]) -> dict[str, Any]:
         "weights": dict(zip(measurements, own.T.tolist(), strict=True)),
         "chi2": found.chi2,
         "ndf": found.ndf,
-        "p": found.p if found.ndf else None,
+        "p": found.p,
     }
 
 
 def _about(one: Measurement) -> str:
-    how = f"fit of {one.variable}" if one.variable else "count"
-    tag = f", of jets whose event has another jet that passes {one.tag}" if one.tag else ""
     missing = [f"{point} ({one.why_not(point)})" for point in one.points if point not in one.complete]
     left = f"; left out: {'; '.join(missing)}" if missing else ""
     kind = "pseudo-data" if one.is_pseudo else "data"
     samples = f"{kind} of sample {one.data} over simulation {one.simulation}"
-    return f"Measurement {one.measurement}, {how}{tag}, {samples}{left}"
+    return f"Measurement {one.measurement}, {one.how}, {samples}{left}"
 
 
 def _thresholds(judgement: str, thresholds: Mapping[str, float]) -> schemav2.Correction:

@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import chi2
 
 from jetsmith.errors import InputError
+from jetsmith.handed.measurement import Factor
 from jetsmith.io import FloatArray
 from jetsmith.measuring.model import JETS, POI, statistic_of
-
-STATISTIC = "statistic"
-SIMULATION = "simulation_statistic"
 
 
 @dataclass(frozen=True)
@@ -21,36 +18,21 @@ class Fitted:
     """One fit.
 
     Attributes:
-        value: Scale factor.
-        up: To the upper end of its profile-likelihood interval of 68.3%, everything together.
-        down: To the lower end.
-        error: One standard deviation by the curvature at the minimum.
-        sources: What each source contributes, by name: they add up in quadrature to `error`. The sign says
-            which way the scale factor goes when the source goes up.
-        nuisances: Value and error of each nuisance parameter but those of the simulation's statistics, in
-            units of its prior width.
-        chi2: -2 log likelihood ratio to the saturated model.
-        ndf: Bins less free parameters.
+        factor: The scale factor.
+        error: One standard deviation of it by the curvature at the minimum.
+        statistic: What statistics of data contribute to it.
+        simulation_statistic: What those of simulation do.
         expected: Jets after the fit, by sample of the model and channel.
         pulls: (value - true) / error of each pseudo-experiment, the error on the side of the true value;
             NaN where the fit fails.
     """
 
-    value: float
-    up: float
-    down: float
+    factor: Factor
     error: float
-    sources: Mapping[str, float]
-    nuisances: Mapping[str, tuple[float, float]]
-    chi2: float
-    ndf: int
+    statistic: float
+    simulation_statistic: float
     expected: Mapping[str, Mapping[str, FloatArray]]
-    pulls: FloatArray = field(default_factory=lambda: np.zeros(0))
-
-    @property
-    def p(self) -> float:
-        """Chance of a larger chi2; NaN without degrees of freedom."""
-        return float(chi2.sf(self.chi2, self.ndf)) if self.ndf else float("nan")
+    pulls: FloatArray
 
 
 def fit(workspace: Mapping[str, Any], pseudo_experiments: int = 0, seed: int = 0) -> Fitted:
@@ -92,16 +74,22 @@ def fit(workspace: Mapping[str, Any], pseudo_experiments: int = 0, seed: int = 0
             sources[name] = float(covariance[where][0])
             nuisances[name] = (float(values[where][0]), float(errors[where][0]))
     rest = errors[poi] ** 2 - of_simulation - sum(value**2 for value in sources.values())
-    sources = {STATISTIC: float(np.sqrt(max(rest, 0.0))), SIMULATION: float(np.sqrt(of_simulation))} | sources
+    statistic, simulation_statistic = np.sqrt([max(rest, 0.0), of_simulation])
+    factor = Factor(
+        value=float(values[poi]),
+        up=found.up,
+        down=found.down,
+        independent=float(np.hypot(statistic, simulation_statistic)),
+        sources=sources,
+        nuisances=nuisances,
+        chi2=_chi2(model, data, values),
+        ndf=sum(model.config.channel_nbins.values()) - 2,
+    )
     return Fitted(
-        float(values[poi]),
-        found.up,
-        found.down,
+        factor,
         float(errors[poi]),
-        sources,
-        nuisances,
-        _chi2(model, data, values),
-        sum(model.config.channel_nbins.values()) - 2,
+        float(statistic),
+        float(simulation_statistic),
         _expected(model, values),
         _pulls(pyhf, model, values, poi, pseudo_experiments, seed),
     )

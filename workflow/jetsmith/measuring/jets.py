@@ -105,27 +105,26 @@ def read_probes(
     Raises:
         InputError: As `scored.read_split`; or files that are not of the same rows.
     """
-    keys = list(EVENT_KEY)
-    jets = read_split(source.scores, None, spec, [PT, "split", "dataset", *keys], source.name)
+    jets = read_split(source.scores, None, spec, [PT, "split", "dataset", *EVENT_KEY], source.name)
+    pt = jets.columns[PT].astype(np.float64)
+    run, block, number = (jets.columns[name] for name in EVENT_KEY)
     counts = jets.chosen & np.isin(jets.columns["split"], [SPLITS.index(name) for name in source.splits])
-    event = codes([jets.columns[name] for name in ("dataset", *keys)])
-    run, block, number = (jets.columns[name] for name in keys)
-    if settings.n_jets is not None:
-        counts = counts & among(event, *settings.n_jets)
-    tagged = counts & passes(jets.discriminant, threshold) if threshold is not None else None
     value: FloatArray = np.zeros(len(jets))
     if settings.variable is not None:
         value = _values(source, settings.variable, len(jets))
-        counts = counts & (value >= settings.variable.edges[0]) & (value < settings.variable.edges[-1])
-    if tagged is not None:
-        pt, edges = jets.columns[PT], settings.pt_bins_gev
-        counts = counts & (pt >= edges[0]) & (pt < edges[-1])
-        counts = one_of_each(event, counts, hash64(run, block, number, seed, "probe"))
-        counts &= with_another(event, tagged)
+        counts &= (value >= settings.variable.edges[0]) & (value < settings.variable.edges[-1])
+    if settings.n_jets is not None or threshold is not None:
+        event = codes([jets.columns["dataset"], run, block, number])
+        if settings.n_jets is not None:
+            counts &= among(event, *settings.n_jets)
+        if threshold is not None:
+            counts &= (pt >= settings.pt_bins_gev[0]) & (pt < settings.pt_bins_gev[-1])
+            counts = one_of_each(event, counts, hash64(run, block, number, seed, "probe"))
+            counts &= with_another(event, jets.chosen & passes(jets.discriminant, threshold))
     return Probes(
-        jets.columns[PT].astype(np.float64),
+        pt,
         jets.discriminant.astype(np.float64),
-        value.astype(np.float64),
+        value,
         jets.weight,
         class_of(jets.label, spec),
         np.asarray(hash64(run, block, number, seed, "pseudo_data") % np.uint64(2) == 0),

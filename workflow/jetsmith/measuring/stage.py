@@ -9,9 +9,9 @@ import numpy as np
 from jetsmith import io
 from jetsmith.cuts import passes
 from jetsmith.errors import InputError
-from jetsmith.handed.measurement import Agreement, Bin, Factor, Measurement, Pulls, agreement
+from jetsmith.handed.measurement import Bin, Measurement, Pulls
 from jetsmith.io import FloatArray
-from jetsmith.measuring.fit import SIMULATION, STATISTIC, Fitted, fit
+from jetsmith.measuring.fit import Fitted, fit
 from jetsmith.measuring.jets import Probes, Source, classes, drawn, levelled, read_probes
 from jetsmith.measuring.model import Templates, passing_part, workspace
 from jetsmith.measuring.templates import REGIONS, counts
@@ -98,10 +98,6 @@ def measure(
                 bins.append(_bin(name, template, jets, spec, settings, path, in_bin, threshold, seed + k))
                 progress.update(len(points) * (len(edges) - 1) + k + 1)
             points[point] = tuple(bins)
-    agreements: dict[str, Agreement] = {}
-    for point, bins_of in points.items():
-        if (one := agreement(bins_of)) is not None:
-            agreements[point] = one
     io.write_record(
         output,
         Measurement(
@@ -117,7 +113,6 @@ def measure(
             tuple(edges.tolist()),
             thresholds,
             points,
-            agreements,
         ),
     )
 
@@ -178,8 +173,6 @@ def _bin(
 ) -> Bin:
     """One fit, or why there is none."""
     about = Bin(
-        n_data=int(data.sum()),
-        n_passing=int(data[REGIONS.index("pass")].sum()),
         seen=tuple(data.ravel().tolist()),
         purity=templates.purity,
     )
@@ -194,7 +187,7 @@ def _bin(
         about,
         efficiency=templates.efficiency,
         fitted=_fitted(found, templates, classes(spec)),
-        factor=_factor(found),
+        factor=found.factor,
         pulls=_pulls(found.pulls),
         true=true,
         true_error=true_error,
@@ -222,14 +215,6 @@ def _fitted(found: Fitted, templates: Templates, names: Sequence[str]) -> dict[s
                 whole[region, kept[region]] = sum(of[channel] for of in samples)
             fitted[name] = tuple(whole.ravel().tolist())
     return fitted
-
-
-def _factor(found: Fitted) -> Factor:
-    sources = dict(found.sources)
-    independent = float(np.hypot(sources.pop(STATISTIC), sources.pop(SIMULATION)))
-    return Factor(
-        found.value, found.up, found.down, independent, sources, dict(found.nuisances), found.chi2, found.ndf
-    )
 
 
 def _pulls(found: FloatArray) -> Pulls | None:

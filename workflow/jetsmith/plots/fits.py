@@ -120,7 +120,7 @@ def _panel(point: str, low: float, high: float, found: Bin, known: Sequence[tupl
         for name, label, color in known
         if name in found.fitted
     ]
-    p = found.factor.p if found.factor is not None and found.factor.ndf else None
+    p = found.factor.p if found.factor is not None else None
     return Panel(point=point, low_gev=low, high_gev=high, data=digits(found.seen), layers=tuple(layers), p=p)
 
 

@@ -26,7 +26,10 @@ def _table(one: Measurement, spec: Table) -> Row:
         "left_out": [point for point in one.points if point not in one.complete],
         "agreement": {point: found.p for point, found in one.agreement.items()},
         "fits": [
-            found.factor.p for bins in one.points.values() for found in bins if found.factor is not None
+            found.factor.p
+            for bins in one.points.values()
+            for found in bins
+            if found.factor is not None and found.factor.p is not None
         ],
         "rows": [
             _row(one.measurement, point, f"{one.pt_edges_gev[k]:g} to {one.pt_edges_gev[k + 1]:g}", found)
@@ -38,10 +41,8 @@ def _table(one: Measurement, spec: Table) -> Row:
 
 
 def _about(one: Measurement, spec: Table) -> str:
-    how = f"fit of {one.variable}" if one.variable else "count"
-    tag = f", another jet of the event passes {one.tag}" if one.tag else ""
     points = f"{one.measured} at points of {spec.get('title', one.judgement)}"
-    return f"{points}; {how}{tag}; {one.data} over {one.simulation}"
+    return f"{points}; {one.how}; {one.data} over {one.simulation}"
 
 
 def _row(measurement: str, point: str, pt: str, found: Bin) -> Row:
@@ -55,7 +56,7 @@ def _row(measurement: str, point: str, pt: str, found: Bin) -> Row:
         "sources": _largest(factor, measurement) if factor is not None else "",
         "n_data": count(found.n_data),
         "purity": f"{found.purity:.0%}".rstrip("%"),
-        "p": "–" if factor is None or not factor.ndf else f"{factor.p:.2g}",
+        "p": "–" if factor is None or factor.p is None else f"{factor.p:.2g}",
         "true": "–" if found.true is None else f"{found.true:.3f}",
         "away": "–" if away is None else f"{away:+.1f}",
         "pull_mean": f"{pulls.mean:+.2f}" if pulls.n else "–",
@@ -86,9 +87,9 @@ def _notes(one: Measurement, has_pulls: bool) -> list[str]:
     if has_pulls:
         pulls = [b.pulls for bins in one.points.values() for b in bins if b.pulls]
         n, failed = sum(p.n for p in pulls), sum(p.failed for p in pulls)
-        covered = sum(p.covered * p.n for p in pulls) / n
+        held = f"{sum(p.covered * p.n for p in pulls) / n:.1%}" if n else "none"
         notes.append(
-            f"Pulls of {count(n)} pseudo-experiments: intervals of 68.3% hold the true value in {covered:.1%}"
+            f"Pulls of {count(n)} pseudo-experiments: intervals of 68.3% hold the true value in {held}"
             + (f"; {count(failed)} more have no interval." if failed else ".")
         )
     return notes

@@ -85,7 +85,7 @@ def _points(what: str, link: str, tables: Sequence[Row]) -> list[Row]:
 def _scale_factors(table: Row) -> Row:
     """Whether each bin has a result, fits describe their data, and pseudo-data give what is true."""
     what = f"Scale factors: {table['title']}"
-    fits = [p for p in table["fits"] if p == p]  # not where jets are counted: nothing is left to be tested
+    fits = table["fits"]  # none where jets are counted: nothing is left to be tested
     apart = [f"{point} (p {p:.2g})" for point, p in table["agreement"].items() if p < LEAST_P]
     # Of many fits one with a small p is nothing: as many as there are share the level.
     bad = [p for p in fits if p * len(fits) < LEAST_P]

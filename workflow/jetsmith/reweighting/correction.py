@@ -14,6 +14,7 @@ from correctionlib import schemav2
 
 from jetsmith import io
 from jetsmith.columns import row_key
+from jetsmith.correction_nodes import category
 from jetsmith.halves import halves_error
 from jetsmith.handed.closure import Closure
 from jetsmith.hashing import SPLITS
@@ -142,17 +143,13 @@ def correction_set(
         schemav2.Variable(name=feature, type="real", description=described(features[feature]))
         for feature in bins
     ]
-    items = [
-        schemav2.CategoryItem(key=key, value=_multibinning(values, bins))
-        for key, values in variations.items()
-    ]
     found = schemav2.Correction(
         name=name,
         description=about,
         version=1,
         inputs=[variation, *axes],
         output=schemav2.Variable(name="weight", type="real", description="Of an event of the source."),
-        data=schemav2.Category(nodetype="category", input="variation", content=items),
+        data=category("variation", {key: _multibinning(values, bins) for key, values in variations.items()}),
     )
     whole = schemav2.CorrectionSet(schema_version=2, description=about, corrections=[found])
     return dict(whole.model_dump(mode="json", exclude_unset=True))
