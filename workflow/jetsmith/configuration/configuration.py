@@ -284,7 +284,7 @@ class Configuration:
     def unseen(self, classifier: str, sample: str) -> Sequence[str]:
         """Splits of a sample that a classifier has not seen: `test`, or all where it shares no data set."""
         own = self.run.samples[self.classifiers[classifier].sample].datasets
-        return SPLITS[3:] if set(own) & set(self.run.samples[sample].datasets) else SPLITS
+        return ("test",) if set(own) & set(self.run.samples[sample].datasets) else SPLITS
 
     @cached_property
     def measured(self) -> dict[str, list[str]]:

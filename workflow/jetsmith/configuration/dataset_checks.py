@@ -81,6 +81,13 @@ def _jets_alone(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]:
         )
 
 
+def other_rows(sample: str, datasets: Mapping[str, DatasetSpec], spec: ClassifierSpec) -> Iterator[str]:
+    """A sample whose rows a tagger does not read."""
+    objects = {dataset.object for dataset in datasets.values()}
+    if objects != {spec.object}:
+        yield f"rows of sample `{sample}` are `{', '.join(objects)}`, the tagger reads `{spec.object}`"
+
+
 def without_truth(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> Iterator[str]:
     """A tagger on data alone. Beside simulation data may stand: their jets get scores and nothing else."""
     if spec.role == "tagger" and all(dataset.is_data for dataset in datasets.values()):

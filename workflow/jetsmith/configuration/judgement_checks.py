@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jetsmith import plugs
 from jetsmith.configuration.classifier_checks import truth_of_rows, twice
-from jetsmith.configuration.dataset_checks import without_truth
+from jetsmith.configuration.dataset_checks import other_rows, without_truth
 from jetsmith.configuration.records import hint, require
 from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierSpec
@@ -70,9 +70,7 @@ def _judged_on(
         )
     for name in samples:
         used = {dataset: datasets[dataset] for dataset in known[name].datasets}
-        objects = {dataset.object for dataset in used.values()}
-        if objects != {spec.object}:
-            yield f"rows of sample `{name}` are `{', '.join(objects)}`, the tagger reads `{spec.object}`"
+        yield from other_rows(name, used, spec)
         if known[name].folds != spec.folds:
             yield (
                 f"sample `{name}` has {known[name].folds} folds, `{spec.sample}` has {spec.folds}: a row "

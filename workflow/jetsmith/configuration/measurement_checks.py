@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from jetsmith.configuration.dataset_checks import other_rows
 from jetsmith.configuration.records import hint, require, rising
 from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierSpec
@@ -56,9 +57,7 @@ def _sample(
 ) -> Iterator[str]:
     sample = run.samples[name]
     used = {dataset: datasets[dataset] for dataset in sample.datasets}
-    objects = {dataset.object for dataset in used.values()}
-    if objects != {tagger.object}:
-        yield f"rows of sample `{name}` are `{', '.join(objects)}`, the tagger reads `{tagger.object}`"
+    yield from other_rows(name, used, tagger)
     if sample.folds or tagger.folds:
         yield f"sample `{name}` or the tagger's has folds, so that each event has a model of its own; set 0"
     collisions = [dataset for dataset, spec in used.items() if spec.is_data]

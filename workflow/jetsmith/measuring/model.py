@@ -92,7 +92,7 @@ def workspace(
         )
     efficiency = nominal[0, 0].sum() / nominal[:, 0].sum()
     for source, ends in templates.varied.items():
-        if not all((end > 0).any() for end in ends):
+        if not all(_positive(end).sum() > 0 for end in ends):
             raise InputError(f"{source} leaves no jets; give fewer bins of pt, or a sample with more events")
     varied = {
         source: (_comparable(nominal, up), _comparable(nominal, down))
@@ -116,17 +116,11 @@ def workspace(
                     for source, (up, down) in varied.items()
                 },
             )
-            if k > 0:
+            if k == 0:
+                samples += _measured(entry, channel, content, efficiency)
+            else:
                 factors = _factors(name, entry, nominal[:, k].sum(axis=1), region, asked)
                 samples.append(_sample(entry, channel, content, factors))
-            elif region == 0:
-                samples.append(_sample(entry, channel, content, free=(JETS, POI)))
-            else:
-                # The second one has the error of none: both are one template.
-                whole = content.times(1 / (1 - efficiency))
-                samples.append(_sample(entry, channel, whole, free=(JETS,)))
-                passing = replace(whole.times(-efficiency), error=0 * content.error)
-                samples.append(_sample(passing_part(entry), channel, passing, free=(JETS, POI)))
         channels.append({"name": channel, "samples": samples})
         observations.append({"name": channel, "data": data[region][bins].tolist()})
     parameters = [
@@ -192,6 +186,19 @@ class _Content:
         """Other yields, with the same error."""
         varied = {source: (up * factor, down * factor) for source, (up, down) in self.varied.items()}
         return _Content(self.yields * factor, self.error, varied)
+
+
+def _measured(name: str, channel: str, content: _Content, efficiency: float) -> list[dict[str, Any]]:
+    """Samples of the class that is measured: those that fail are all of it less what passes."""
+    if channel == REGIONS[0]:
+        return [_sample(name, channel, content, free=(JETS, POI))]
+    whole = content.times(1 / (1 - efficiency))
+    # Both are one template, whose error the first one has.
+    passing = replace(whole.times(-efficiency), error=0 * content.error)
+    return [
+        _sample(name, channel, whole, free=(JETS,)),
+        _sample(passing_part(name), channel, passing, free=(JETS, POI)),
+    ]
 
 
 def _factors(
