@@ -138,10 +138,8 @@ def draw(numbers: FitsNumbers, style: PlotSpec) -> Figure:
                 _draw(grid[2 * k, j], grid[2 * k + 1, j], panel)
             grid[2 * k, 0].set_ylabel(looks.plain(f"jets, {row[0].point}"))
             grid[2 * k + 1, 0].set_ylabel("ratio")
-        middle = grid[-1, -1]
-        middle.set_xlabel(
-            looks.plain(f"bins of {numbers.variable}: pass | fail" if numbers.variable else "pass | fail")
-        )
+        what = f"bins of {numbers.variable}: " if numbers.variable else ""
+        grid[-1, -1].set_xlabel(looks.plain(f"{what}pass | fail"))
         known = {layer.name: layer for row in numbers.panels for panel in row for layer in panel.layers}
         handles = [Patch(color=layer.color, label=looks.tex(layer.label)) for layer in known.values()]
         if handles:
@@ -165,12 +163,8 @@ def _draw(axes: Axes, ratio: Axes, panel: Panel) -> None:
     ratio.axhline(1, color=looks.GREY, linewidth=0.8)
     if panel.layers:
         shown = total > 0
-        ratio.errorbar(
-            centres[shown],
-            (data / np.maximum(total, 1e-9))[shown],
-            (error / np.maximum(total, 1e-9))[shown],
-            **kwargs,
-        )
+        value, spread = np.stack([data, error])[:, shown] / total[shown]
+        ratio.errorbar(centres[shown], value, spread, **kwargs)
     else:
         axes.text(0.5, 0.5, "no result", transform=axes.transAxes, ha="center", color=looks.GREY)
     ratio.set_ylim(*RATIO_RANGE)
