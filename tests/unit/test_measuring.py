@@ -452,6 +452,7 @@ def test_the_figure_shows_what_was_measured(run: Path, tmp_path: Path) -> None:
     assert alone.panels[0].value == ()
     assert alone.panels[0].series[0].value[1] is None
     assert len(draw(alone, PlotSpec()).axes) == 1
+    assert draw(alone.model_copy(update={"pt_edges_gev": (0.0, 60.0, 120.0)}), PlotSpec()).axes
 
 
 def test_the_figure_of_fits_shows_what_was_fitted(run: Path, tmp_path: Path) -> None:

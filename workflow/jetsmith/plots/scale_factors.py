@@ -160,7 +160,8 @@ def draw(numbers: ScaleFactorsNumbers, style: PlotSpec) -> Figure:
             _draw_panel(axes, panel, np.array(numbers.pt_edges_gev))
         looks.pt_axis(grid[-1], numbers.pt_edges_gev)
         grid[-1].set(xlabel="jet $p_T$ [GeV]", xlim=(numbers.pt_edges_gev[0], numbers.pt_edges_gev[-1]))
-        grid[0].legend(loc="best", ncols=2)
+        handles, labels = grid[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=2)
         looks.title_line(grid[0], style, f"{numbers.title}, {label_text(numbers.label)}")
     return figure
 
@@ -174,12 +175,11 @@ def _draw_panel(axes: Axes, panel: Panel, edges: Any) -> None:
         )
         axes.stairs(value, edges, color=looks.GREY, linewidth=1.0, baseline=None)
     shifts = (np.arange(len(panel.series)) + 0.5) / max(len(panel.series), 1) - 0.5
-    low, high = np.log(edges[:-1]), np.log(edges[1:])
     if any(true is not None for series in panel.series for true in series.true):
         axes.plot([], [], color=looks.GREY, linestyle=":", linewidth=1.8, label="true")
     for index, (series, shift) in enumerate(zip(panel.series, shifts, strict=True)):
         color = looks.line_style(index)["color"]
-        x = np.exp((low + high) / 2 + SPREAD * shift * (high - low))
+        x = edges[:-1] + (0.5 + SPREAD * shift) * np.diff(edges)
         kept = [k for k, value in enumerate(series.value) if value is not None]
         y, up, down, own = (
             np.array([of[k] for k in kept], float)
