@@ -43,17 +43,18 @@ def job_of_a_killed_driver(further=""):
 
 
 def is_alive(pid):
+    """Whether it runs: it may be gone before its state is opened, or while it is read."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        state = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return state.rpartition(")")[2].split()[0] != "Z"
 
 
 def test_job_ends_with_a_killed_driver():
-    """Within a second, although a shell stands between, which nobody killed."""
+    """Long before its own end, although a shell stands between, which nobody killed."""
     job = job_of_a_killed_driver()
-    limit = time.monotonic() + 1
+    limit = time.monotonic() + 20
     while is_alive(job) and time.monotonic() < limit:
         time.sleep(0.02)
     assert not is_alive(job)
