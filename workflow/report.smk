@@ -35,6 +35,7 @@ rule report:
                 "style",
                 "overview",
                 "explorer",
+                "origins",
                 "results",
                 "tagger",
                 "working_points",

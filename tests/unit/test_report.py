@@ -25,6 +25,7 @@ from jetsmith.plots import discriminant, roc, training
 from jetsmith.plots.roc_figure import Curve, RocNumbers
 from jetsmith.report import points, tables
 from jetsmith.report.cards import cards
+from jetsmith.report.origins import origins
 from jetsmith.report.page import TEMPLATES, write_report
 from jetsmith.skimming.account import account_dataset
 from jetsmith.specs.plots import PlotSpec
@@ -130,6 +131,12 @@ def make_closure(folder: Path, status: Status = "passed") -> Path:
     return folder / "shower.json"
 
 
+def of_one(name: str, **classifier: Any) -> dict[str, Any]:
+    """The configuration of a run of one classifier."""
+    classifiers = {name: {"sample": "events", "inputs": [], "classes": []} | classifier}
+    return {"run": {"samples": {"events": {"datasets": ["theirs"]}}}, "classifiers": classifiers}
+
+
 def make_scan(folder: Path) -> Path:
     tried = [
         Tried(f"digest{k}", 0, {HOSTILE: [100, k], "rate": 0.1 * k}, 0.5 - 0.01 * k, 7, 12, 3.25)
@@ -166,7 +173,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         )
     discriminant.plot_discriminant(spec, scores, STYLE, plots / "discriminant" / "deepjet", numbers)
     run = {
-        "run": {"seed": 42, "plots": {"label": "Private work (simulation)"}, "note": HOSTILE},
+        "run": {
+            "seed": 42,
+            "plots": {"label": "Private work (simulation)"},
+            "note": HOSTILE,
+            "samples": {"demo_ak4": {"datasets": [HOSTILE, "ttbar"], "folds": 5}},
+        },
         "classifiers": {"deepjet": spec.model_dump(mode="json")},
     }
     return {
@@ -363,6 +375,65 @@ def test_a_tagger_has_a_page(made: dict[str, Any], tmp_path: Path) -> None:
     ]
 
 
+def test_the_picture_of_a_run_shows_what_reads_what() -> None:
+    """Protects: each box has its own place, in a column behind all that it reads, and a line from each."""
+    reads = {
+        "csvv2": ["ak4"],
+        "jp": ["ak4"],
+        "cmva": ["csvv2", "jp"],
+        "dl1": ["ak4", "cmva"],
+        "shower": ["event"],
+    }
+    classifiers = {
+        name: {
+            "sample": "z" if name == "shower" else "jets",
+            "title": HOSTILE if name == "jp" else name.upper(),
+        }
+        | {"inputs": [{"group": group} for group in groups]}
+        for name, groups in reads.items()
+    }
+    samples = {
+        "jets": {"datasets": ["a", "b"]},
+        "z": {"datasets": ["b", "c"], "folds": 5},
+        "unused": {"datasets": ["d"]},
+    }
+    page: dict[str, Any] = {"accounts": [{"name": "a", "processed": "16,000"}], "summary": [], "closures": []}
+    page["closures"] = [{"title": "SHOWER", "status": "failed"}]
+    found = origins(
+        {"run": {"samples": samples}, "classifiers": classifiers}, page, {"cmva": "taggers/cmva.html"}
+    )
+    boxes = {box["whole"]: box for box in found["boxes"]}
+    assert set(boxes) == {
+        "a: 16,000 entries",
+        "b",
+        "c",
+        "jets: no folds",
+        "z: 5 folds",
+        "CSVV2",
+        HOSTILE,
+        "CMVA",
+        "DL1",
+        "SHOWER: closure failed",
+    }
+    assert boxes["CMVA"]["address"] == "taggers/cmva.html"
+    assert boxes["SHOWER: closure failed"]["address"] == "#closure"
+    assert len(boxes[HOSTILE]["text"]) < len(HOSTILE)
+    places = [(box["x"], box["y"]) for box in boxes.values()]
+    for one, other in itertools.combinations(places, 2):
+        assert (
+            abs(one[0] - other[0]) >= found["box"]["width"]
+            or abs(one[1] - other[1]) >= found["box"]["height"]
+        )
+    assert all(x + found["box"]["width"] <= found["width"] for x, _ in places)
+    assert all(y + found["box"]["height"] <= found["height"] for _, y in places)
+    columns = [boxes[name]["x"] for name in ("b", "z: 5 folds", "CSVV2", "CMVA", "DL1")]
+    assert columns == sorted(set(columns))
+    assert len(found["lines"]) == len(set(found["lines"])) == 4 + 2 + 2 + 2 + 1
+    for line in found["lines"]:
+        start, end = re.fullmatch(r"M(\d+) \d+C.* (\d+) \d+", line).groups()  # type: ignore[union-attr]
+        assert int(start) < int(end)
+
+
 def test_figures_of_others_are_on_no_page_of_a_tagger() -> None:
     """Protects: one of a tagger whose name begins alike, or of its second discriminant, which is its own."""
     of = [
@@ -423,7 +494,7 @@ def test_weights_that_nothing_tests_are_said_to_be(tmp_path: Path) -> None:
     path = tmp_path / "theirs.json"
     io.write_json(path, {"reweighter": "up", "dataset": "theirs", "splits": {"all": found}})
     classes = [{"name": name, "truth": [], "generator": f"powheg_{name}"} for name in ("nominal", "up")]
-    run = {"classifiers": {"up": {"title": HOSTILE, "classes": classes}}}
+    run = of_one("up", title=HOSTILE, classes=classes)
     write_report(tmp_path / "index.html", run, "t", [], [], [], [], [], {}, untested=[path])
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     overview = [("warn", "look"), ("good", "passed")]  # the weights, and all results
@@ -450,7 +521,7 @@ def test_stand_ins_are_on_the_page_with_who_reads_them(tmp_path: Path) -> None:
     }
     for name, datasets in told.items():
         io.write_json(tmp_path / f"{name}.json", {"classifier": name, "datasets": datasets})
-    output, run = tmp_path / "index.html", {"classifiers": {"one": {"title": "The one"}}}
+    output, run = tmp_path / "index.html", of_one("one", title="The one")
     write_report(
         output, run, "t", [], [], [], [], [], {}, checks=[tmp_path / f"{name}.json" for name in told]
     )

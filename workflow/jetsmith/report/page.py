@@ -26,6 +26,7 @@ from jetsmith.report import features, points, reweighters, tables, tagger_inputs
 from jetsmith.report.cards import WHOSE, cards
 from jetsmith.report.explorer import explorer, library
 from jetsmith.report.measurements import scale_factors
+from jetsmith.report.origins import origins
 from jetsmith.report.overview import overview
 
 TEMPLATES = Path(__file__).parent
@@ -100,6 +101,7 @@ def write_report(
     page["taggers"] = _write_cards(output, run, page, judgements, models, bundled)
     addresses = {one["name"]: one["page"] for one in page["taggers"]}
     page["pages"] = {name: addresses[of] for name, of in judgements.items() if of in addresses}
+    page["origins"] = origins(run, page, addresses)
     page["overview"] = overview(page, provenance.get("accepted", {}))
     render("template.html.j2", page, output)
 
