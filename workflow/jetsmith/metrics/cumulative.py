@@ -9,7 +9,7 @@ import numpy.typing as npt
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics.efficiencies import check_scores, from_here_up
 
-PART = 1 << 15  # jets that bins are made from
+PART = 1 << 14  # jets that bins are made from
 CELLS = 1 << 16  # values of the leading 16 bits of a float32
 ROWS = 1 << 15  # jets at a time: what is made of them in between stays in the cache
 TINY = float(np.finfo(float).tiny)
@@ -56,10 +56,23 @@ class Bins:
 def _keys(score: FloatArray) -> npt.NDArray[np.uint32]:
     """Whole numbers in the order of the scores, as float32 has these, shape (N,)."""
     with np.errstate(over="ignore"):  # float64 beyond float32 has the key of infinity
-        bits = (score.astype(np.float32) + np.float32(0)).view(np.int32)  # -0 becomes 0
+        bits = (score.astype(np.float32, copy=False) + np.float32(0)).view(np.int32)  # -0 becomes 0
     flipped = bits >> 31  # all bits of a negative number, of which more are less; else the sign alone
     flipped |= np.int32(-(1 << 31))
     return np.asarray(bits ^ flipped).view(np.uint32)
+
+
+def rising(score: FloatArray) -> Places:
+    """Order in which scores rise, shape (N,), equal ones in any.
+
+    Of float32 in half the time of `np.argsort`, which moves places beside scores: here both are one number.
+    """
+    if score.dtype != np.float32:
+        return np.argsort(score)
+    numbered = _keys(score).astype(np.uint64) << np.uint64(32)
+    numbered |= np.arange(len(score), dtype=np.uint64)
+    numbered.sort()
+    return (numbered & np.uint64(0xFFFFFFFF)).astype(np.intp)
 
 
 @dataclass(frozen=True)
@@ -129,24 +142,23 @@ class Sums:
     """
 
     def __init__(self, score: FloatArray, weight: FloatArray, bins: Bins, what: str) -> None:
-        check_scores(score, weight, what)
         self.score, self.weight, self.bins = np.asarray(score), np.asarray(weight, np.float64), bins
+        check_scores(self.score, self.weight, what)
         self._place = np.empty(len(score), np.int32)
-        self._signed = bool(self.weight.min() < 0)
-        sums, positive = np.zeros(bins.n, complex), np.zeros(bins.n)
-        both = np.empty(ROWS, complex)  # w and w^2 in one go
+        sums, sums2, negative = np.zeros((3, bins.n))
         for rows in self._rows():
             place, w = bins.of(self.score[rows]), self.weight[rows]
             self._place[rows] = place
-            both.real[: len(w)], both.imag[: len(w)] = w, w * w
-            np.add.at(sums, place, both[: len(w)])
-            if self._signed:
-                np.add.at(positive, place, np.maximum(w, 0))
-        self._above, self._above2 = from_here_up(sums.real), from_here_up(sums.imag)
+            np.add.at(sums, place, w)
+            np.add.at(sums2, place, w * w)
+            if w.min() < 0:
+                np.add.at(negative, place, np.minimum(w, 0))
+        self._signed = bool(negative.any())
+        self._above, self._above2 = from_here_up(sums), from_here_up(sums2)
         self.total, self.total2 = float(self._above[0]), float(self._above2[0])
         # What a sum within a bin is at most and at least.
-        self._most = self._above[1:] + (positive if self._signed else sums.real)
-        self._least = self._above[1:] + (sums.real - positive if self._signed else 0)
+        self._most = self._above[1:] + (sums - negative)
+        self._least = self._above[1:] + negative
 
     def reached_in(self, needed: FloatArray, monotone: bool) -> BoolArray:
         """Bins in which sums may reach what is needed, shape (B,).
@@ -172,18 +184,19 @@ class Sums:
         """The sums at each score of bins that are wanted, shape (B,)."""
         if self._signed:
             wanted = wanted | self._matter_to(wanted)
-        jets = np.concatenate(
-            [np.flatnonzero(wanted.take(self._place[rows])) + rows.start for rows in self._rows()]
-        )
+        jets, mixed = self._to_sort(np.concatenate([self._jets_in(wanted, rows) for rows in self._rows()]))
         jets = jets[np.argsort(self.score[jets])[::-1]]
         score, weight = self.score[jets], self.weight[jets]
         ends = np.flatnonzero(np.append(score[1:] != score[:-1], len(jets) > 0))  # equal ones pass together
         place = self._place[jets[ends]]
         index = self.bins.n - place  # of the lower edge, the first being that above all jets
-        edges = self._above[::-1], self._above2[::-1]
-        inside = [_since(place, np.cumsum(values)[ends]) for values in (weight, weight * weight)]
         above, above2 = (
-            np.insert(edge, index, edge[index - 1] + sums) for edge, sums in zip(edges, inside, strict=True)
+            np.insert(
+                edge[::-1],
+                index,
+                np.where(mixed[place], edge[place + 1] + _since(place, np.cumsum(values)[ends]), edge[place]),
+            )
+            for edge, values in ((self._above, weight), (self._above2, weight * weight))
         )
         highest = np.maximum.accumulate(above)
         lowest = np.minimum.accumulate(above[::-1])[::-1] if self._signed else highest
@@ -198,6 +211,25 @@ class Sums:
             before + np.arange(len(before)),
             self.bins,
         )
+
+    def _jets_in(self, wanted: BoolArray, rows: slice) -> Places:
+        """Which jets among some rows are in bins that are wanted."""
+        place, lowest = self._place[rows], int(np.argmax(wanted))
+        if self._above[lowest] > self.total / 100:
+            return np.asarray(np.flatnonzero(wanted.take(place)) + rows.start)
+        high = np.flatnonzero(place >= lowest)  # so few that no other jet need be looked up
+        return np.asarray(high[wanted.take(place[high])] + rows.start)
+
+    def _to_sort(self, jets: Places) -> tuple[Places, BoolArray]:
+        """Jets of bins with several scores, and one of each other bin; and which bins have several.
+
+        However many jets share the score of a bin, its edge says it all.
+        """
+        place = self._place[jets]
+        one, mixed = np.zeros(self.bins.n, np.intp), np.zeros(self.bins.n, bool)
+        one[place] = jets
+        mixed[place[self.score[jets] != self.score[one[place]]]] = True
+        return jets[mixed[place] | (one[place] == jets)], mixed
 
     def smallest(self) -> float:
         """The smallest value above 0 that `Steps.monotone` has."""

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith.io import FloatArray
-from jetsmith.metrics.cumulative import Bins, Sums
+from jetsmith.metrics.cumulative import Bins, Sums, rising
 from jetsmith.metrics.efficiencies import LEVEL, Interval, binomial, check_scores
 
 N_AUC_BINS = 1024  # of equal rank, so that what happens within one does not matter
@@ -103,13 +103,35 @@ def auc(
     Raises:
         InputError: As `roc_curve`.
     """
-    check_scores(signal, signal_weight, "AUC: signal")
-    check_scores(background, background_weight, "AUC: background")
-    values, place = np.unique(np.concatenate([signal, background]), return_inverse=True)
-    n = len(signal)
-    s = np.bincount(place[:n], signal_weight, len(values))
-    b = np.bincount(place[n:], background_weight, len(values))
-    return float(_binned_auc(s, b))
+    return _Pooled(signal, signal_weight, background, background_weight).auc()
+
+
+class _Pooled:
+    """Jets of both classes by rising score: `score`, `weight` and `is_signal`, shape (N + M,) each."""
+
+    def __init__(
+        self,
+        signal: FloatArray,
+        signal_weight: FloatArray,
+        background: FloatArray,
+        background_weight: FloatArray,
+    ) -> None:
+        check_scores(signal, signal_weight, "AUC: signal")
+        check_scores(background, background_weight, "AUC: background")
+        score = np.concatenate([signal, background])
+        order = rising(score)
+        self.score = score[order]
+        self.weight = np.concatenate([signal_weight, background_weight]).astype(np.float64)[order]
+        self.is_signal = order < len(signal)
+
+    def auc(self) -> float:
+        """See `auc`: the trapezoids between different scores."""
+        ends = np.flatnonzero(np.append(self.score[1:] != self.score[:-1], True))
+        s, b = (
+            np.append(0.0, np.cumsum(np.where(mask, self.weight, 0.0))[ends])
+            for mask in (self.is_signal, ~self.is_signal)
+        )
+        return float(np.diff(s) @ (b[1:] + b[:-1]) / (2 * s[-1] * b[-1]))
 
 
 def _binned_auc(signal: npt.NDArray[Any], background: npt.NDArray[Any]) -> FloatArray:
@@ -148,17 +170,20 @@ def auc_interval(
     Returns:
         Its value is exact, as `auc`.
     """
-    value = auc(signal, signal_weight, background, background_weight)
+    jets = _Pooled(signal, signal_weight, background, background_weight)
+    value = jets.auc()
     generator = np.random.default_rng(seed)
-    pooled = np.sort(np.concatenate([signal, background]))
-    edges = np.unique(pooled[np.linspace(0, len(pooled) - 1, N_AUC_BINS).astype(np.intp)])
+    ranks = np.linspace(0, len(jets.score) - 1, N_AUC_BINS).astype(np.intp)
+    edges = np.unique(jets.score[ranks])
+    place = np.repeat(
+        np.arange(len(edges)), np.diff(np.searchsorted(jets.score, edges), append=len(jets.score))
+    )
     means: list[npt.NDArray[Any]] = []
     replicas: list[npt.NDArray[Any]] = []
-    for score, weight in ((signal, signal_weight), (background, background_weight)):
-        place = np.searchsorted(edges, score, side="right") - 1
-        weight = np.asarray(weight, np.float64)
-        means.append(np.bincount(place, weight, len(edges)))
-        replicas.append(cell_replicas(place, weight, len(edges), bootstraps, generator))
+    for mask in (jets.is_signal, ~jets.is_signal):
+        there, weight = place[mask], jets.weight[mask]
+        means.append(np.bincount(there, weight, len(edges)))
+        replicas.append(cell_replicas(there, weight, len(edges), bootstraps, generator))
     known = np.all([sums.sum(axis=1) > 0 for sums in replicas], axis=0)
     drawn = np.zeros(bootstraps)
     drawn[known] = _binned_auc(*(sums[known] for sums in replicas)) - float(_binned_auc(*means)) + value
