@@ -188,15 +188,14 @@ class Sums:
         jets = jets[np.argsort(self.score[jets])[::-1]]
         score, weight = self.score[jets], self.weight[jets]
         ends = np.flatnonzero(np.append(score[1:] != score[:-1], len(jets) > 0))  # equal ones pass together
-        place = self._place[jets[ends]]
+        place = self._place[jets[ends]].astype(np.intp)
         index = self.bins.n - place  # of the lower edge, the first being that above all jets
         above, above2 = (
-            np.insert(
-                edge[::-1],
-                index,
-                np.where(mixed[place], edge[place + 1] + _since(place, np.cumsum(values)[ends]), edge[place]),
+            np.insert(edge[::-1], index, np.where(mixed[place], edge[place + 1] + inside, edge[place]))
+            for edge, inside in (
+                (self._above, _since(place, np.cumsum(weight)[ends])),
+                (self._above2, _since(place, np.cumsum(weight * weight)[ends])),
             )
-            for edge, values in ((self._above, weight), (self._above2, weight * weight))
         )
         highest = np.maximum.accumulate(above)
         lowest = np.minimum.accumulate(above[::-1])[::-1] if self._signed else highest
