@@ -7,7 +7,8 @@ binomial with effective counts; `efficiency` says what that means under negative
 """
 
 from jetsmith.cuts import bin_of, bins_of, closed, passes, written
-from jetsmith.metrics.curves import Roc, auc, auc_interval, roc_curve
+from jetsmith.metrics.cumulative import Bins, Sums
+from jetsmith.metrics.curves import Roc, auc, auc_interval, roc_curve, roc_curve_of
 from jetsmith.metrics.efficiencies import (
     EPSILON,
     Efficiency,
@@ -25,15 +26,23 @@ from jetsmith.metrics.paired import (
     efficiencies_at,
     efficiency_differences,
 )
-from jetsmith.metrics.thresholds import WorkingPoint, threshold_at, working_point, working_points
+from jetsmith.metrics.thresholds import (
+    WorkingPoint,
+    threshold_at,
+    working_point,
+    working_points,
+    working_points_of,
+)
 
 __all__ = [
     "EPSILON",
+    "Bins",
     "Difference",
     "Efficiency",
     "EfficiencyTable",
     "Interval",
     "Roc",
+    "Sums",
     "WorkingPoint",
     "auc",
     "auc_difference",
@@ -50,8 +59,10 @@ __all__ = [
     "efficiency_table",
     "passes",
     "roc_curve",
+    "roc_curve_of",
     "threshold_at",
     "working_point",
     "working_points",
+    "working_points_of",
     "written",
 ]

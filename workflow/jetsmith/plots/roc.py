@@ -172,7 +172,12 @@ def _curve(
     (s, ws), (b, wb) = (
         (jets.discriminant, jets.weight) for jets in (scored.of(signal), scored.of(background))
     )
-    roc = metrics.roc_curve(s, ws, b, wb, n_points)
+    bins = metrics.Bins(s, b)
+    passing = (
+        metrics.Sums(s, ws, bins, "ROC curve: signal"),
+        metrics.Sums(b, wb, bins, "ROC curve: background"),
+    )
+    roc = metrics.roc_curve_of(*passing, n_points)
     count = metrics.effective_count(wb)
     kept = roc.background_efficiency * count >= min(DRAWN_COUNT, count)
     return Curve(
@@ -188,7 +193,7 @@ def _curve(
         mistag=digits(roc.background_efficiency[kept]),
         mistag_low=digits(roc.background_low[kept]),
         mistag_high=digits(roc.background_high[kept]),
-        readings=tuple(_reading(mistag, s, ws, b, wb) for mistag in mistags),
+        readings=tuple(_reading(mistag, *passing) for mistag in mistags),
         working_points=tuple(
             Marked(
                 name=point.name,
@@ -206,14 +211,14 @@ def _interval(found: metrics.Efficiency) -> Interval:
     return Interval(found.value, found.low, found.high)
 
 
-def _reading(mistag: float, s: FloatArray, ws: FloatArray, b: FloatArray, wb: FloatArray) -> Reading:
+def _reading(mistag: float, signal: metrics.Sums, background: metrics.Sums) -> Reading:
     """Signal efficiency at a mistag rate: its binomial error and that of the threshold, in quadrature."""
     try:
-        point = metrics.working_point(b, wb, mistag)
+        point = metrics.working_points_of(background, [mistag])[0]
     except InputError:  # too few jets, or too few of them tagged
         return Reading(mistag=mistag, signal_efficiency=None)
     at, below, above = (
-        metrics.efficiency(metrics.passes(s, threshold), ws)
+        metrics.efficiency(metrics.passes(signal.score, threshold), signal.weight)
         for threshold in (point.threshold, point.threshold_low, point.threshold_high)
     )
     down = float(np.hypot(at.value - at.low, max(at.value - above.value, 0)))
