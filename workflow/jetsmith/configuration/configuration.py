@@ -275,11 +275,35 @@ class Configuration:
         """The sample that a classifier is trained on, then those that it is judged on beside."""
         return (self.classifiers[classifier].sample, *self.run.judged_on.get(classifier, ()))
 
+    def checked_on(self, classifier: str) -> tuple[str, ...]:
+        """These, and those that it is tried on where something is other (`resilience`)."""
+        own = self.classifiers[classifier].sample
+        tried = self.run.resilience[own].shifts.values() if classifier in self.tried(own) else ()
+        return tuple(dict.fromkeys((*self.samples_of(classifier), *tried)))
+
     def scored_on(self, classifier: str) -> tuple[str, ...]:
         """These, and the samples of measurements with it."""
         of = [m for m in self.run.scale_factors.values() if self.judgements[m.judgement].name == classifier]
         measured = (sample for m in of for sample in m.samples)
-        return tuple(dict.fromkeys((*self.samples_of(classifier), *measured)))
+        return tuple(dict.fromkeys((*self.checked_on(classifier), *measured)))
+
+    def tried(self, sample: str) -> list[str]:
+        """Taggers that are tried where something is not as in this sample, which is theirs."""
+        if sample not in self.run.resilience:
+            return []
+        own = [name for name, where in self.run.taggers.items() if where == sample]
+        chosen = self.run.resilience[sample].taggers
+        return [name for name in own if not chosen or name in chosen]
+
+    @property
+    def moved(self) -> list[str]:
+        """Judgements whose inputs are moved: of taggers that are tried, with scores made from inputs."""
+        asked = {s: self.tried(s) for s, spec in self.run.resilience.items() if spec.moves}
+        return [
+            name
+            for name, spec in self.judgements.items()
+            if spec.name in asked.get(spec.sample, ()) and plugs.computes(spec.backend)
+        ]
 
     def unseen(self, classifier: str, sample: str) -> Sequence[str]:
         """Splits of a sample that a classifier has not seen: `test`, or all where it shares no data set."""
@@ -295,8 +319,8 @@ class Configuration:
         return found
 
     def datasets_of(self, classifier: str) -> list[str]:
-        """Datasets of all samples of a classifier, each once."""
-        samples = [self.run.samples[sample].datasets for sample in self.samples_of(classifier)]
+        """Datasets of all samples that a classifier is trained, judged or tried on, each once."""
+        samples = [self.run.samples[sample].datasets for sample in self.checked_on(classifier)]
         return list(dict.fromkeys(name for datasets in samples for name in datasets))
 
     def judged_on(self, sample: str) -> list[ClassifierSpec]:

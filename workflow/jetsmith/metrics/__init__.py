@@ -25,6 +25,7 @@ from jetsmith.metrics.paired import (
     efficiencies_at,
     efficiency_differences,
 )
+from jetsmith.metrics.shifted import Jets, Shift, auc_change, auc_shift, cells
 from jetsmith.metrics.thresholds import WorkingPoint, threshold_at, working_point, working_points
 
 __all__ = [
@@ -33,13 +34,18 @@ __all__ = [
     "Efficiency",
     "EfficiencyTable",
     "Interval",
+    "Jets",
     "Roc",
+    "Shift",
     "WorkingPoint",
     "auc",
+    "auc_change",
     "auc_difference",
     "auc_interval",
+    "auc_shift",
     "bin_of",
     "bins_of",
+    "cells",
     "closed",
     "differences_of_curves",
     "discriminant",
