@@ -275,17 +275,13 @@ class Configuration:
         """The sample that a classifier is trained on, then those that it is judged on beside."""
         return (self.classifiers[classifier].sample, *self.run.judged_on.get(classifier, ()))
 
-    def checked_on(self, classifier: str) -> tuple[str, ...]:
-        """These, and those that it is tried on where something is other (`resilience`)."""
-        own = self.classifiers[classifier].sample
-        tried = self.run.resilience[own].shifts.values() if classifier in self.tried(own) else ()
-        return tuple(dict.fromkeys((*self.samples_of(classifier), *tried)))
-
     def scored_on(self, classifier: str) -> tuple[str, ...]:
-        """These, and the samples of measurements with it."""
+        """These, those where it is tried on what is other, and the samples of measurements with it."""
+        own = self.classifiers[classifier].sample
+        shifts = self.run.resilience[own].shifts.values() if classifier in self.tried(own) else ()
         of = [m for m in self.run.scale_factors.values() if self.judgements[m.judgement].name == classifier]
         measured = (sample for m in of for sample in m.samples)
-        return tuple(dict.fromkeys((*self.checked_on(classifier), *measured)))
+        return tuple(dict.fromkeys((*self.samples_of(classifier), *shifts, *measured)))
 
     def tried(self, sample: str) -> list[str]:
         """Taggers that are tried where something is not as in this sample, which is theirs."""
@@ -319,8 +315,8 @@ class Configuration:
         return found
 
     def datasets_of(self, classifier: str) -> list[str]:
-        """Datasets of all samples that a classifier is trained, judged or tried on, each once."""
-        samples = [self.run.samples[sample].datasets for sample in self.checked_on(classifier)]
+        """Datasets of all samples of a classifier, each once."""
+        samples = [self.run.samples[sample].datasets for sample in self.samples_of(classifier)]
         return list(dict.fromkeys(name for datasets in samples for name in datasets))
 
     def judged_on(self, sample: str) -> list[ClassifierSpec]:

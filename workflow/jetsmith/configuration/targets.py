@@ -85,7 +85,7 @@ def _unknown(
             choices, whose = run.loss_scans, "the list of taggers with `loss_scan`"
         elif kind == "judgement" and "/moves/" in pattern:
             choices, whose = run.moved, "the list of taggers whose inputs are moved (`resilience`)"
-        elif kind == "contrast" and "/resilience/" in pattern:
+        elif kind == "contrast" and "resilience" in (names.get("plot"), *pattern.split("/")):
             choices, whose = tried(run, names["sample"]), f"what is tried of sample `{names['sample']}`"
         elif kind == "judgement" and "/scale_factors/" in pattern:
             choices, whose = run.measured, "the list of taggers with measurements (`scale_factors`)"

@@ -25,7 +25,7 @@ from jetsmith.metrics.paired import (
     efficiencies_at,
     efficiency_differences,
 )
-from jetsmith.metrics.shifted import Jets, Shift, auc_change, auc_shift, cells
+from jetsmith.metrics.shifted import Jets, Shift, auc_change, auc_shift, cells, matched
 from jetsmith.metrics.thresholds import WorkingPoint, threshold_at, working_point, working_points
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "efficiency",
     "efficiency_differences",
     "efficiency_table",
+    "matched",
     "passes",
     "roc_curve",
     "threshold_at",

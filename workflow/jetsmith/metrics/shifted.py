@@ -21,8 +21,8 @@ class Jets:
         weight: Signed, float64.
         is_signal: True for signal.
         cell: Which class and bin of the spectra, see `cells`.
-        event: Numbers that jets of one event share, in both samples: a replica takes an event as a whole, and
-            the same event of another sample alike.
+        event: Numbers from 0 that jets of one event share, in both samples: a replica takes an event as a
+            whole, and the same event of another sample alike.
     """
 
     weight: FloatArray

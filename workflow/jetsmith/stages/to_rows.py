@@ -85,7 +85,7 @@ def check(run: Configuration, classifier: str) -> Check:
         spec=seen_as(ComparedSpec, spec),
         judged=judged(run, classifier),
         groups=[seen_as(ColumnGroup, run.groups[name]) for name in names if name in run.groups],
-        samples=[list(run.run.samples[sample].datasets) for sample in run.checked_on(classifier)],
+        samples=[list(run.run.samples[sample].datasets) for sample in run.samples_of(classifier)],
         ways=_ways(spec.object, [source for inputs in reads for source in inputs.sources], reasons=True),
     )
 
