@@ -167,7 +167,7 @@ MOVES = Moves(
 def test_figure_and_table(tmp_path: Path) -> None:
     """A panel for each of what is other, a row a tagger; who cannot be moved is named."""
     numbers = computed(jets(EVENTS, 2, shift=0.5, harder=1.2), [MOVES])
-    assert numbers.shifts == ("worse tracks", "moves at random", "moves against the tagger")
+    assert numbers.shifts == ("worse tracks", "random moves", "adversarial moves")
     figure = plot.draw(numbers, PlotSpec())
     assert len(figure.axes) == 3
     said = "\n".join(text.get_text() for axes in figure.axes for text in axes.texts)

@@ -213,7 +213,7 @@ def test_a_measurement_and_resilience_are_made_beside_the_rest(edited):
             assert found.points[point][0].n_data > 0
             assert (point in found.complete) == (found.why_not(point) == "")
         shown = io.read_json(made[-1].with_suffix(".json"))
-        assert shown["shifts"] == ["other jets", "moves at random", "moves against the tagger"]
+        assert shown["shifts"] == ["other jets", "random moves", "adversarial moves"]
         assert [change["change"] is not None for change in shown["taggers"][0]["changes"]] == [True] * 3
     finally:
         for path in made:

@@ -25,8 +25,8 @@ from jetsmith.texts import split_text
 BOOTSTRAPS = 200
 ETA = "jet_eta"
 MOVES: dict[Literal["random", "adversarial"], str] = {
-    "random": "moves at random",
-    "adversarial": "moves against the tagger",
+    "random": "random moves",
+    "adversarial": "adversarial moves",
 }
 
 

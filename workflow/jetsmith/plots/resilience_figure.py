@@ -73,7 +73,8 @@ class ResilienceNumbers(looks.Numbers):
         text = (
             "Along x the area under the ROC curve, along y what it changes by where one thing is other: "
             "taggers on the right are better, those higher up more resilient, and best are those up on the "
-            f"right. Jets: {split_text(self.folds)}; intervals are 68.3%."
+            f"right. Jets: {split_text(self.folds)}, the same for all taggers, so that chance moves these "
+            "alike; intervals are 68.3%."
         )
         if any(one.effective for tagger in self.taggers for one in tagger.changes):
             text += (
@@ -83,8 +84,9 @@ class ResilienceNumbers(looks.Numbers):
         if self.moving is not None:
             text += (
                 f" Moves: {self.moving.step:g} standard deviations of each real-valued input of "
-                f"{count(self.moving.jets)} jets, {share(self.moving.largest_share)} of its size at most; "
-                "counts, defaults and ends of ranges stay."
+                f"{count(self.moving.jets)} jets, {share(self.moving.largest_share)} of its size at most, by "
+                "chance (random) or along the gradient against the tagger (adversarial); counts, defaults "
+                "and ends of ranges stay."
             )
         if any(tagger.members for tagger in self.taggers):
             text += (
