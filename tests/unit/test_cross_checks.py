@@ -1120,8 +1120,8 @@ def test_further_samples_that_cannot_be(folder, given, words):
 RESILIENCE = {
     "unknown sample": ({"jet": {}}, "resilience: unknown sample `jet`; did you mean `jets`"),
     "unknown shift": (
-        {"jets": {"shifts": {"x": "agian"}}},
-        "resilience.jets.shifts: unknown sample `agian`; did",
+        {"jets": {"shifts": {"x": "jets_again"}}},
+        "resilience.jets.shifts: unknown sample `jets_again`",
     ),
     "unknown tagger": (
         {"jets": {"taggers": ["deepcvs"]}},
