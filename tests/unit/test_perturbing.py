@@ -228,6 +228,8 @@ def test_a_background_without_jets_says_so(tmp_path: Path) -> None:
     first, second = look(spec, tmp_path, packed).backgrounds
     assert first.jets > 0
     assert (second.jets, second.auc, second.random) == (0, None, None)
+    none = write_sample(tmp_path / "none", 30, truths=(0,))
+    assert [one.jets for one in look(spec, tmp_path, none).backgrounds] == [0, 0]
 
 
 def test_jets_are_chosen_by_their_events(sample: Path) -> None:

@@ -7,6 +7,7 @@ than a share of its own size. The loss is the cross-entropy of the discriminant 
 has the signs of that of the discriminant, down for signal and up for background.
 """
 
+import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ from jetsmith.strict import Record
 BATCH = 512  # jets of a call of a network
 Values = dict[str, FloatArray]
 """By group, a line a jet, (N, F), or a constituent, (total, F), as packed groups have them."""
+Pairs = dict[str, list[tuple[FloatArray, FloatArray]]]
+"""By kind of move: discriminants of jets before and after, shape (N,) each."""
 
 
 class Limits(Record):
@@ -84,39 +87,62 @@ def perturb(
     held = in_memory(rows)
     rows = Rows.select(spec.inputs, [held])
     is_signal = np.isin(held.label, signal.truth)
+    about = (judgement, spec.sample, signal.name, moves.step, moves.largest_share)
+    told = [is_signal | np.isin(held.label, background.truth) for background in backgrounds]
+    if not any(_has_both(held, is_signal, here) for here in told):
+        print(f"[perturb {judgement}] no jets of {signal.name} and of a background", file=sys.stderr)
+        empty = Moves(*about, 0.0, tuple(Moved(one.name, 0, None, None, None) for one in backgrounds))
+        io.write_record(output, empty)
+        return empty
 
-    def judged(folder: Path, of: Packed) -> FloatArray:
-        """The discriminant of each jet; -inf where a jet has no score."""
-        found = applied.discriminant(spec, folder, Rows.select(spec.inputs, [of]), discriminant, threads)
-        return np.where(np.isnan(found), -np.inf, found)
-
-    folders = members.folders(model)
-    has_gradient = find_backend(spec.backend).MODELS
-    scalers = scalers_of(_first(spec, folders[0])) if has_gradient else fit_scalers(rows)
     free = free_values(held, limits)
-    step = _Step(held, scalers, free, limits, moves)
-    before = judged(model, held)
-    pairs = {"random": [(before, judged(model, step(random_signs(held, seed))))]}
-    if has_gradient:
-        slopes = [_slopes(spec, folder, rows, held, discriminant, threads) for folder in folders]
-        together = {name: np.sum([slope[name] for slope in slopes], axis=0) for name in slopes[0]}
-        pairs["adversarial"] = [(before, judged(model, step(_against(together, held, is_signal))))]
-        if len(folders) > 1:
-            pairs["adversarial"] += [
-                (judged(folder, held), judged(folder, step(_against(slope, held, is_signal))))
-                for folder, slope in zip(folders, slopes, strict=True)
-            ]
+    step = _Step(held, free, limits, moves)
+    pairs = _before_and_after(spec, discriminant, model, rows, step, is_signal, seed, threads)
     found = Moves(
-        judgement=judgement,
-        sample=spec.sample,
-        signal=signal.name,
-        step=moves.step,
-        largest_share=moves.largest_share,
-        free=float(np.concatenate([mask.ravel() for mask in free.values()]).mean()) if len(held) else 0.0,
-        backgrounds=tuple(_moved(held, is_signal, background, pairs) for background in backgrounds),
+        *about,
+        free=float(np.concatenate([mask.ravel() for mask in free.values()]).mean()),
+        backgrounds=tuple(
+            _moved(held, is_signal, background.name, here, pairs)
+            for background, here in zip(backgrounds, told, strict=True)
+        ),
     )
     io.write_record(output, found)
     return found
+
+
+def _before_and_after(
+    spec: RecipeSpec,
+    discriminant: DiscriminantSpec,
+    model: Path,
+    rows: Rows,
+    step: "_Step",
+    is_signal: BoolArray,
+    seed: int,
+    threads: int,
+) -> Pairs:
+    """Discriminants of the jets as they are and moved, of the tagger and then of each of several members."""
+
+    def judged(folder: Path, of: Packed) -> FloatArray:
+        """-inf where a jet has no score."""
+        found = applied.discriminant(spec, folder, Rows.select(spec.inputs, [of]), discriminant, threads)
+        return np.where(np.isnan(found), -np.inf, found)
+
+    held, folders = step.held, members.folders(model)
+    has_gradient = find_backend(spec.backend).MODELS
+    scalers = scalers_of(_first(spec, folders[0])) if has_gradient else fit_scalers(rows)
+    before = judged(model, held)
+    pairs = {"random": [(before, judged(model, step(random_signs(held, seed), scalers)))]}
+    if not has_gradient:
+        return pairs
+    slopes = [_slopes(spec, folder, rows, held, discriminant, threads) for folder in folders]
+    together = {name: np.sum([slope[name] for slope in slopes], axis=0) for name in slopes[0]}
+    pairs["adversarial"] = [(before, judged(model, step(_against(together, held, is_signal), scalers)))]
+    if len(folders) > 1:
+        pairs["adversarial"] += [
+            (judged(folder, held), judged(folder, step(_against(slope, held, is_signal), scalers)))
+            for folder, slope in zip(folders, slopes, strict=True)
+        ]
+    return pairs
 
 
 def _first(spec: RecipeSpec, folder: Path) -> Path:
@@ -124,17 +150,21 @@ def _first(spec: RecipeSpec, folder: Path) -> Path:
     return folder / "fold0" if spec.folds else folder
 
 
+def _has_both(held: Packed, is_signal: BoolArray, here: BoolArray) -> bool:
+    return all(held.weight[here & one].sum() > 0 for one in (is_signal, ~is_signal))
+
+
 def _moved(
     held: Packed,
     is_signal: BoolArray,
-    background: TruthSpec,
-    pairs: Mapping[str, Sequence[tuple[FloatArray, FloatArray]]],
+    background: str,
+    here: BoolArray,
+    pairs: Pairs,
 ) -> Moved:
     """What the moves cost against one background: of the tagger first, then of its members."""
-    here = is_signal | np.isin(held.label, background.truth)
+    if not _has_both(held, is_signal, here):
+        return Moved(background, 0, None, None, None)
     s, weight = is_signal[here], held.weight[here].astype(np.float64)
-    if min(weight[s].sum(), weight[~s].sum()) <= 0:
-        return Moved(background.name, 0, None, None, None)
 
     def change(of: Sequence[tuple[FloatArray, FloatArray]]) -> Change:
         found = [metrics.auc_difference(after[here], before[here], weight, s) for before, after in of]
@@ -143,7 +173,7 @@ def _moved(
 
     score = pairs["random"][0][0][here]
     return Moved(
-        background.name,
+        background,
         int(here.sum()),
         metrics.auc(score[s], weight[s], score[~s], weight[~s]),
         change(pairs["random"]),
@@ -192,17 +222,16 @@ class _Step:
     """Moves all free values of jets along signs, as far as they may."""
 
     held: Packed
-    scalers: Mapping[str, Scaler]
     free: Mapping[str, BoolArray]
     limits: Bounds
     moves: MovesSpec
 
-    def __call__(self, signs: Values) -> Packed:
+    def __call__(self, signs: Values, scalers: Mapping[str, Scaler]) -> Packed:
         groups = {}
         for name, group in self.held.groups.items():
             ends = np.array([self.limits[name][f].clip or (-np.inf, np.inf) for f in group.names])
             free = signs[name] * self.free[name]
-            values = stepped(group.values, free, self.scalers[name], ends, self.moves)
+            values = stepped(group.values, free, scalers[name], ends, self.moves)
             groups[name] = replace(group, values=values)
         return replace(self.held, groups=groups)
 
