@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jetsmith.explaining import explain
+from jetsmith.explaining.stage import explain
 from jetsmith.job import job
 from jetsmith.specs.classifiers import DiscriminantSpec, RecipeSpec, TruthSpec
 from jetsmith.specs.explain import JetsSpec

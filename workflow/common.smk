@@ -10,7 +10,14 @@ from jetsmith.columns import ROWS
 from jetsmith.configuration.load import load
 from jetsmith.configuration.places import Run
 from jetsmith.configuration.start_checks import FILES as STARTING
-from jetsmith.configuration.subjects import contrasts, subjects, traded, trained_elsewhere, with_loss_scan
+from jetsmith.configuration.subjects import (
+    contrasts,
+    subjects,
+    traded,
+    trained_elsewhere,
+    tried,
+    with_loss_scan,
+)
 from jetsmith.features import named
 from jetsmith.plots import PLOTS
 from jetsmith.sealed import frozen, persistence, planned

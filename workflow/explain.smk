@@ -1,5 +1,6 @@
 # explain: reads a trained tagger and packed/{sample}; writes explain/{tagger}.json, what its inputs are worth.
 # scan_losses: reads the models of a tagger with other weights of a loss, models/{tagger}.loss_scan/{weight}_{seed}/, and packed/{sample}; writes loss_scans/{tagger}.json.
+# perturb: reads a trained tagger and packed/{sample}; writes moves/{judgement}.json, what moves of its inputs cost.
 # ablate: reads the models of a tagger and of its trainings without some inputs, models/{tagger}.without/{name}/, and packed/{sample}; writes ablation/{tagger}.json, what they lose.
 
 
@@ -25,6 +26,30 @@ rule explain:
         code=lambda wildcards: model_code("explain", RUN.classifiers[wildcards.tagger]),
     script:
         "../scripts/explain.py"
+
+
+rule perturb:
+    input:
+        packed=lambda wildcards: read_by(RUN.judgements[wildcards.judgement].name),
+        model=lambda wildcards: f"<results>/models/{RUN.judgements[wildcards.judgement].name}",
+    output:
+        moves="<results>/moves/{judgement}.json",
+    log:
+        "<logs>/perturb/{judgement}.log",
+    benchmark:
+        "<benchmarks>/perturb/{judgement}.tsv"
+    wildcard_constraints:
+        judgement=one_of(RUN.moved),
+    conda:
+        "../envs/jetsmith.yaml"
+    resources:
+        mem_mb=grows(6000),
+        runtime=grows(60),
+    params:
+        **gets(stages.perturb, "judgement"),
+        code=lambda wildcards: model_code("perturb", RUN.judgements[wildcards.judgement]),
+    script:
+        "../scripts/perturb.py"
 
 
 rule ablate:

@@ -232,6 +232,7 @@ def drawn(plot, subject):
 PLOT_SUBJECTS = {
     "contrast": "{sample}/{contrast}",
     "traded": "{sample}/{traded}",
+    "tried": "{sample}/{contrast}",
     "judgement": "{judgement}",
     "plane": "{plane}",
     "measured": "{judgement}",
@@ -266,6 +267,18 @@ def traded_inputs(wildcards):
     """Scores of the taggers whose fractions of two backgrounds a figure scans."""
     shown = traded(RUN, wildcards.sample)[wildcards.traded]
     return {"scores": [scores_of(spec.name, wildcards.sample) for spec in shown]}
+
+
+def tried_inputs(wildcards):
+    """Scores of each tagger on the sample and where something is other, and what its moved inputs cost."""
+    sample = wildcards.sample
+    shown = tried(RUN, sample)[wildcards.contrast].judgements
+    samples = [sample, *RUN.run.resilience[sample].shifts.values()]
+    moved = [spec.judgement for spec in shown if spec.judgement in RUN.moved]
+    return {
+        "scores": [scores_of(spec.name, one) for spec in shown for one in samples],
+        "moves": [f"<results>/moves/{judgement}.json" for judgement in moved],
+    }
 
 
 def judgement_inputs(wildcards):
@@ -350,6 +363,7 @@ def compared_inputs(wildcards):
 PLOT_INPUTS = {
     "contrast": contrast_inputs,
     "traded": traded_inputs,
+    "tried": tried_inputs,
     "judgement": judgement_inputs,
     "plane": plane_figure_inputs,
     "measured": measured_inputs,

@@ -45,6 +45,7 @@ rule report:
                 "stand_ins",
                 "features",
                 "ablations",
+                "resilience",
             )
         ],
         accepted=lambda wildcards: workflow.persistence.accepted,

@@ -1117,6 +1117,79 @@ def test_further_samples_that_cannot_be(folder, given, words):
     assert words in refused(run, folder)
 
 
+RESILIENCE = {
+    "unknown sample": ({"jet": {}}, "resilience: unknown sample `jet`; did you mean `jets`"),
+    "unknown shift": (
+        {"jets": {"shifts": {"x": "jets_again"}}},
+        "resilience.jets.shifts: unknown sample `jets_again`",
+    ),
+    "unknown tagger": (
+        {"jets": {"taggers": ["deepcvs"]}},
+        "resilience.jets.taggers: unknown tagger of `jets` `dee",
+    ),
+    "a tagger of another sample": (
+        {"jets": {"taggers": ["double_b"]}},
+        "unknown tagger of `jets` `double_b`",
+    ),
+    "a tagger twice": ({"jets": {"taggers": ["jp", "jp"]}}, "resilience.jets.taggers: given twice: jp"),
+    "no taggers": ({"again": {"shifts": {"x": "jets"}}}, "resilience.again: no tagger of the run is on this"),
+    "nothing to try": ({"jets": {"moves": False}}, "resilience.jets: nothing to try: give `shifts`"),
+    "a shift without a name": (
+        {"jets": {"shifts": {" ": "again"}}},
+        "resilience.jets.shifts: a name is empty",
+    ),
+    "the sample itself": (
+        {"jets": {"shifts": {"x": "jets"}, "taggers": ["jp"]}},
+        "resilience.jets.shifts: jp: given twice: jets; `jets` is the sample that it is",
+    ),
+    "a sample twice": (
+        {"jets": {"shifts": {"x": "again", "y": "again"}, "taggers": ["jp"]}},
+        "resilience.jets.shifts: jp: given twice: again",
+    ),
+    "other rows": (
+        {"jets": {"shifts": {"x": "fat_jets"}, "taggers": ["jp"]}},
+        "resilience.jets.shifts: jp: rows of sample `fat_jets` are `ak8`",
+    ),
+    "other folds": (
+        {"jets": {"shifts": {"x": "folded"}, "taggers": ["jp"]}},
+        "resilience.jets.shifts: jp: sample `folded` has 5 folds, `jets` has 0",
+    ),
+    "a tagger of taggers": (
+        {"jets": {"shifts": {"x": "again"}}},
+        "resilience.jets.shifts: cmva: it reads the scores of csvv2, jp, jbp, soft_muon, soft_electron",
+    ),
+    "a step of nothing": ({"jets": {"step": 0}}, "resilience.jets.step"),
+    "all of a value": ({"jets": {"largest_share": 1.0}}, "resilience.jets.largest_share"),
+}
+
+
+@pytest.mark.parametrize(("given", "words"), RESILIENCE.values(), ids=RESILIENCE)
+def test_resilience_that_cannot_be(folder, given, words):
+    """Names, kinds of rows, folds, and what reads the scores of others: said at the dry run."""
+    run = run_of(folder)
+    run["samples"] |= {"again": {"datasets": ["ttbar"]}, "folded": {"datasets": ["ttbar"], "folds": 5}}
+    run["resilience"] = given
+    assert words in refused(run, folder)
+
+
+def test_resilience_implies_scores_and_figures(folder):
+    """On what is other taggers are scored, and in no other figure; inputs of stored scores are not moved."""
+    run = run_of(folder)
+    run["samples"]["again"] = {"datasets": ["ttbar"]}
+    run["taggers"]["stored_deepcsv"] = "jets"
+    tried = ["deepcsv", "csvv2", "stored_deepcsv"]
+    run["resilience"] = {"jets": {"shifts": {"other events": "again"}, "taggers": tried}}
+    loaded = load(run, folder)
+    assert loaded.scored_on("deepcsv") == ("jets", "again")
+    assert loaded.samples_of("deepcsv") == loaded.scored_on("jp") == ("jets",)
+    assert not contrasts(loaded, "again")
+    assert loaded.moved == ["csvv2", "deepcsv"]
+    figures = subjects(loaded, "tried")
+    assert figures == [("jets", "b_jets_vs_light_jets"), ("jets", "b_jets_vs_c_jets")]
+    run["resilience"] = {"jets": {}}  # moves alone, of all: those that read others, too
+    assert "cmva" in load(run, folder).moved
+
+
 def test_a_tagger_of_taggers_has_no_further_samples(folder):
     """What it reads is made on its own sample alone."""
     run = run_of(folder)

@@ -10,7 +10,7 @@ import yaml
 
 from jetsmith import io, metrics, plugs
 from jetsmith.configuration.load import load
-from jetsmith.explaining import explain
+from jetsmith.explaining.stage import explain
 from jetsmith.handed.explanation import Explanation
 from jetsmith.hashing import SPLITS
 from jetsmith.plots import importance as plot

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from jetsmith import io
 from jetsmith.errors import InputError
-from jetsmith.explaining import attribution, explain, gradients
+from jetsmith.explaining import attribution, gradients
+from jetsmith.explaining.jets import chosen
 from jetsmith.explaining.permutation import (
     Exchange,
     exchanged,
@@ -21,7 +22,7 @@ from jetsmith.explaining.permutation import (
     of_features,
     of_groups,
 )
-from jetsmith.explaining.stage import chosen
+from jetsmith.explaining.stage import explain
 from jetsmith.handed.explanation import Attribution, Explanation
 from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
@@ -146,7 +147,7 @@ def test_which_jets(sample: Path) -> None:
     """Chosen by a hash: the same whatever their order, fewer are among more; of both classes, and unseen."""
     spec = make_spec("xgboost")
     many, few, other = (
-        chosen(spec, sample, SIGNAL, BACKGROUND, n, seed) for n, seed in ((200, 1), (50, 1), (50, 2))
+        chosen(spec, sample, (SIGNAL, BACKGROUND), n, seed) for n, seed in ((200, 1), (50, 1), (50, 2))
     )
     events = [set(rows.column("event")) for rows in (many, few, other)]
     assert events[1] < events[0]

@@ -69,6 +69,7 @@ STAGES = (
     "choosing",
     "assembling",
     "explaining.stage",
+    "explaining.perturb",
     "ablating",
     "scoring",
     "reweighting",

@@ -43,6 +43,7 @@ OF_TRAINING = (stages.train,)
 OF_SCAN = (stages.choose,)
 OF_TAGGER = (stages.calibrate,)
 OF_EXPLAINED = (stages.explain,)
+OF_MOVED = (stages.perturb,)
 OF_PLANE = (stages.calibrate_plane,)
 OF_MEASURED = (stages.measure,)
 OF_COMBINED = (stages.scale_factors,)
@@ -109,6 +110,8 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         found / "config.yaml", "scale_factors.probe.uncertainties", {"samples": {"generator": "others"}}
     )
     set_value(found / "config.yaml", "samples.others", {"datasets": ["qcd"]})
+    tried = {"shifts": {"other events": "others"}, "taggers": ["averaged"]}
+    set_value(found / "config.yaml", "resilience.scanned_jets", tried)
     _add_parameters(found)
     return found
 
@@ -192,6 +195,7 @@ def _by_subject(run: Configuration) -> Any:
         yield [(name, str(rung)) for rung in range(1, len(scan.trained))], (stages.retrain,)
     yield run.judgements, OF_TAGGER
     yield run.explained, OF_EXPLAINED
+    yield run.moved, OF_MOVED
     yield run.run.calibration.planes, OF_PLANE
     yield run.run.scale_factors, OF_MEASURED
     yield run.measured, OF_COMBINED
@@ -362,6 +366,7 @@ def test_every_stage_has_its_record() -> None:
         OF_SCAN,
         OF_TAGGER,
         OF_EXPLAINED,
+        OF_MOVED,
         OF_PLANE,
         OF_MEASURED,
         OF_COMBINED,

@@ -182,25 +182,39 @@ def test_a_plane_is_made_beside_the_rest(edited):
             path.unlink(missing_ok=True)
 
 
-def test_a_measurement_is_made_beside_the_rest(edited):
-    """Scale factors with a finished tagger: its scores on two more samples, the fits and their figure."""
+def test_a_measurement_and_resilience_are_made_beside_the_rest(edited):
+    """Scale factors with a finished tagger: its scores on two more samples, the fits and their figure.
+
+    Resilience likewise, by the same scores: neither trains anything again.
+    """
     for name, dataset in (("measured", "qcd"), ("expected", "ttbar")):
         edited.edit_yaml("config.yaml", "samples", name, value={"datasets": [dataset]})
     muons = {"group": "ak4", "feature": "softMuPtRel", "edges": [0, 1, 6]}
     probe = {"judgement": "csvv2", "data": "measured", "simulation": "expected", "variable": muons}
     edited.edit_yaml("config.yaml", "scale_factors", value={"probe": probe | {"pt_bins_gev": [30, 1000]}})
-    made = [edited.folder / "results" / name for name in ("scale_factors/probe.json", "plots/fits/probe.png")]
+    tried = {"shifts": {"other jets": "expected"}, "taggers": ["csvv2"], "jets": 1000}
+    edited.edit_yaml("config.yaml", "resilience", value={"jets": tried})
+    names = (
+        "scale_factors/probe.json",
+        "plots/fits/probe.png",
+        "moves/csvv2.json",
+        "plots/resilience/jets/b_jets_vs_light_jets.png",
+    )
+    made = [edited.folder / "results" / name for name in names]
     targets = [str(path.relative_to(edited.folder)) for path in made]
     done = edited.snakemake("--cores", "2", *targets)
     try:
         assert done.returncode == 0, done.stdout + done.stderr
-        jobs = {"pack", "pack_rows", "score", "measure", "plot_fits"}
+        jobs = {"pack", "pack_rows", "score", "measure", "plot_fits", "perturb", "plot_resilience"}
         assert set(job_table(done.stdout + done.stderr)) == jobs
         found = io.read_record(Measurement, made[0], measurement="probe")
         assert found.is_pseudo
         for point in found.points:  # few jets, of which a bin may have none
             assert found.points[point][0].n_data > 0
             assert (point in found.complete) == (found.why_not(point) == "")
+        shown = io.read_json(made[-1].with_suffix(".json"))
+        assert shown["shifts"] == ["other jets", "random moves", "adversarial moves"]
+        assert [change["change"] is not None for change in shown["taggers"][0]["changes"]] == [True] * 3
     finally:
         for path in made:
             path.unlink(missing_ok=True)

@@ -276,10 +276,30 @@ class Configuration:
         return (self.classifiers[classifier].sample, *self.run.judged_on.get(classifier, ()))
 
     def scored_on(self, classifier: str) -> tuple[str, ...]:
-        """These, and the samples of measurements with it."""
+        """These, those where it is tried on what is other, and the samples of measurements with it."""
+        own = self.classifiers[classifier].sample
+        shifts = self.run.resilience[own].shifts.values() if classifier in self.tried(own) else ()
         of = [m for m in self.run.scale_factors.values() if self.judgements[m.judgement].name == classifier]
         measured = (sample for m in of for sample in m.samples)
-        return tuple(dict.fromkeys((*self.samples_of(classifier), *measured)))
+        return tuple(dict.fromkeys((*self.samples_of(classifier), *shifts, *measured)))
+
+    def tried(self, sample: str) -> list[str]:
+        """Taggers that are tried where something is not as in this sample, which is theirs."""
+        if sample not in self.run.resilience:
+            return []
+        own = [name for name, where in self.run.taggers.items() if where == sample]
+        chosen = self.run.resilience[sample].taggers
+        return [name for name in own if not chosen or name in chosen]
+
+    @property
+    def moved(self) -> list[str]:
+        """Judgements whose inputs are moved: of taggers that are tried, with scores made from inputs."""
+        asked = {s: self.tried(s) for s, spec in self.run.resilience.items() if spec.moves}
+        return [
+            name
+            for name, spec in self.judgements.items()
+            if spec.name in asked.get(spec.sample, ()) and plugs.computes(spec.backend)
+        ]
 
     def unseen(self, classifier: str, sample: str) -> Sequence[str]:
         """Splits of a sample that a classifier has not seen: `test`, or all where it shares no data set."""

@@ -46,17 +46,26 @@ def check_judged_on(
         for sample in samples:
             require(sample, run.samples, f"{source}: {key}", "sample")
         spec = classifiers[tagger]
-        problems = _judged_on(spec, samples, run.samples, datasets, classifiers)
+        problems = further_samples(spec, samples, run.samples, datasets, classifiers)
         refuse(source, (f"{key}: {problem}" for problem in problems))
 
 
-def _judged_on(
+def further_samples(
     spec: ClassifierSpec,
     samples: Sequence[str],
     known: Mapping[str, SampleSpec],
     datasets: Mapping[str, DatasetSpec],
     taggers: Collection[str],
 ) -> Iterator[str]:
+    """Why a tagger cannot be scored on samples beside its own.
+
+    Args:
+        spec: The tagger.
+        samples: Names of further samples.
+        known: The samples of the run.
+        datasets: Its datasets.
+        taggers: Its taggers: whoever reads their scores has these on one sample alone.
+    """
     if twice([spec.sample, *samples]):
         yield (
             f"given twice: {', '.join(twice([spec.sample, *samples]))}; `{spec.sample}` is the sample that "

@@ -37,6 +37,7 @@ from jetsmith.configuration.judgement_checks import (
 )
 from jetsmith.configuration.measurement_checks import check_measurements
 from jetsmith.configuration.records import Model, load_table, pick, read_yaml, require, validate
+from jetsmith.configuration.resilience_checks import check_resilience
 from jetsmith.configuration.resolution_checks import check_resolution
 from jetsmith.configuration.resolve import Resolved, classifier_file, resolve
 from jetsmith.configuration.sample_checks import check_samples, with_folds
@@ -137,6 +138,7 @@ def _load(
             loss_scans[name] = weighed
     start_checks.check(sources, classifiers, known_names, run)
     check_judged_on(run, classifiers, datasets, source)
+    check_resilience(run, classifiers, datasets, source)
     check_together(run, classifiers, judgements, source)
     judged = {spec.judgement: spec for spec in judgements}
     check_points(run, judged, source)

@@ -5,7 +5,7 @@ from typing import Any
 
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.described import compared, described
-from jetsmith.configuration.subjects import contrasts, traded, with_loss_scan
+from jetsmith.configuration.subjects import contrasts, traded, tried, with_loss_scan
 from jetsmith.estimates import estimated
 from jetsmith.plots import PLOTS
 from jetsmith.specs.classifiers import ClassifierSpec, EstimateSpec, TrainedSpec
@@ -17,6 +17,7 @@ PLOTTED: dict[str, Callable[[Configuration, ClassifierSpec], Any]] = {
     "pt_bins_gev": lambda run, spec: list(run.run.selection[spec.object].pt_bins_gev),
     "datasets": lambda run, spec: run.generators(spec.sample),
     "labels": lambda run, spec: run.labels(spec.name),
+    "shifts": lambda run, spec: dict(run.run.resilience[spec.sample].shifts),
 }
 """What a plot may ask for in its line of `plots.PLOTS`, beside whom it shows and the style."""
 
@@ -53,9 +54,10 @@ def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
     elif about.of in ("trained", "scanned", "headed", "explained", "ablated"):
         shown = [run.classifiers[subject[0]]]
         who = {"trained": shown[0].model_dump(include=set(TrainedSpec.model_fields))}
-    elif about.of == "contrast":
+    elif about.of in ("contrast", "tried"):
         sample, contrast = subject
-        _, background, shown = contrasts(run, sample)[contrast]
+        of = contrasts if about.of == "contrast" else tried
+        _, background, shown = of(run, sample)[contrast]
         who = {"specs": [seen_as(ClassifierSpec, spec) for spec in shown]}
         who |= {"sample": sample, "background": background}
     else:

@@ -19,6 +19,7 @@ from jetsmith.specs import (
     parameters,
     plots,
     ratios,
+    resilience,
     run,
     scans,
     skimming,
@@ -92,6 +93,9 @@ MEASUREMENTS = """One entry a measurement of a tagger's efficiency in data, by a
 ([scale_factors.md](scale_factors.md)): scale factors as correctionlib files, in the form of CMS' BTV group.
 All measurements of a tagger are combined. Needs the extra `measure`."""
 
+RESILIENCE = """One entry a sample ([resilience.md](resilience.md)): performance against resilience, a table
+and a figure of each signal and background."""
+
 FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("config/config.yaml", "The run.", run.RunSpec),
     ("config/config.yaml: samples", "One entry a sample.", run.SampleSpec),
@@ -113,6 +117,7 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
         "One entry a plane: two discriminants with a cut on each, such as those of c against light and b.",
         run.PlaneSpec,
     ),
+    ("config/config.yaml: resilience", RESILIENCE, resilience.ResilienceSpec),
     ("config/config.yaml: scale_factors", MEASUREMENTS, measurements.MeasurementSpec),
     (
         "config/config.yaml: scale_factors: variable",

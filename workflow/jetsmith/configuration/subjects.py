@@ -35,6 +35,16 @@ def contrasts(run: Configuration, sample: str) -> dict[str, Contrast]:
     return found
 
 
+def tried(run: Configuration, sample: str) -> dict[str, Contrast]:
+    """Of these the figures of resilience: with the judgements that are tried where something is other."""
+    names = run.tried(sample)
+    found = {
+        name: one._replace(judgements=[spec for spec in one.judgements if spec.name in names])
+        for name, one in contrasts(run, sample).items()
+    }
+    return {name: one for name, one in found.items() if one.judgements}
+
+
 def traded(run: Configuration, sample: str) -> dict[str, list[ClassifierSpec]]:
     """Judgements of a sample whose discriminants weigh two backgrounds, by signal and these."""
     found: dict[str, list[ClassifierSpec]] = {}
@@ -111,6 +121,7 @@ def _compared(run: Configuration) -> list[Subject]:
 _SUBJECTS: dict[str, Callable[[Configuration], Iterable[str | Subject]]] = {
     "contrast": _contrasts,
     "traded": lambda run: [(sample, name) for sample in run.run.samples for name in traded(run, sample)],
+    "tried": lambda run: [(sample, name) for sample in run.run.resilience for name in tried(run, sample)],
     "judgement": lambda run: run.judgements,
     "measured": lambda run: run.measured,
     "measurement": lambda run: run.run.scale_factors,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from jetsmith.columns import ROWS
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.records import hint
-from jetsmith.configuration.subjects import contrasts, subjects, traded
+from jetsmith.configuration.subjects import contrasts, subjects, traded, tried
 from jetsmith.errors import refuse
 from jetsmith.specs.run import SplitSpec
 
@@ -83,6 +83,10 @@ def _unknown(
             choices, whose = run.ablations, "the list of taggers with `ablate`"
         elif kind == "tagger" and "/loss_scans/" in pattern:
             choices, whose = run.loss_scans, "the list of taggers with `loss_scan`"
+        elif kind == "judgement" and "/moves/" in pattern:
+            choices, whose = run.moved, "the list of taggers whose inputs are moved (`resilience`)"
+        elif kind == "contrast" and "resilience" in (names.get("plot"), *pattern.split("/")):
+            choices, whose = tried(run, names["sample"]), f"what is tried of sample `{names['sample']}`"
         elif kind == "judgement" and "/scale_factors/" in pattern:
             choices, whose = run.measured, "the list of taggers with measurements (`scale_factors`)"
         elif kind == "reweighter" and ".correction" in pattern:

@@ -1,5 +1,4 @@
-"""Stage explain: which inputs a tagger lives by, by two ways that see different things."""
+"""Stages explain and perturb: what a tagger lives by, and what small moves of its inputs cost.
 
-from jetsmith.explaining.stage import explain
-
-__all__ = ["explain"]
+Explain asks by two ways that see different things.
+"""

@@ -44,7 +44,7 @@ class Network:
         signal = [(names.index(name), 1.0) for name in discriminant.signal]
         background = [(names.index(name), fraction) for name, fraction in discriminant.background.items()]
         self._inputs = spec.inputs
-        self._scalers = _scalers(folder)
+        self._scalers = scalers_of(folder)
         self._run = (
             _on_jax(network, signal, background)
             if spec.engine == "jax"
@@ -67,7 +67,7 @@ class Network:
         def function(inputs: Arrays) -> tuple[FloatArray, Arrays]:
             raw, slopes = {}, {}
             for name, z in inputs.items():
-                raw[name], slopes[name] = _undone(self._scalers[name], z, masks.get(f"{name}_mask"))
+                raw[name], slopes[name] = undone(self._scalers[name], z, masks.get(f"{name}_mask"))
             values, gradient = self._run(raw, masks)
             return values, {name: gradient[name] * slopes[name] for name in inputs}
 
@@ -91,7 +91,8 @@ def padded(batch: Batch, lengths: Mapping[str, int]) -> Batch:
     return found
 
 
-def _scalers(folder: Path) -> dict[str, Scaler]:
+def scalers_of(folder: Path) -> dict[str, Scaler]:
+    """What brings the inputs of a trained network to mean 0 and deviation 1, by group."""
     content: Mapping[str, Any] = io.read_json(folder / "scaler.json")
     return {
         group: Scaler(
@@ -102,7 +103,7 @@ def _scalers(folder: Path) -> dict[str, Scaler]:
     }
 
 
-def _undone(scaler: Scaler, z: FloatArray, mask: Any) -> tuple[FloatArray, FloatArray]:
+def undone(scaler: Scaler, z: FloatArray, mask: Any) -> tuple[FloatArray, FloatArray]:
     """Inputs before their standardisation, float32, 0 in padded slots; their derivatives by z."""
     inner = z * scaler.deviation + scaler.mean
     squashed = scaler.squash > 0.5

@@ -8,14 +8,12 @@ import numpy as np
 
 from jetsmith import applied, io, metrics
 from jetsmith.classifiers import find_backend
-from jetsmith.columns import EVENT_KEY
 from jetsmith.explaining import permutation
 from jetsmith.explaining.attribution import attributed
+from jetsmith.explaining.jets import chosen, in_memory
 from jetsmith.handed.explanation import Explanation
-from jetsmith.hashing import uniform
 from jetsmith.io import FloatArray
-from jetsmith.packed import windows
-from jetsmith.packed.arrays import FlatGroup, Packed, SequenceGroup
+from jetsmith.packed.arrays import Packed
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import DiscriminantSpec, RecipeSpec, TruthSpec
 from jetsmith.specs.explain import JetsSpec
@@ -55,7 +53,7 @@ def explain(
     """
     model = Path(model)
     applied.require_same(spec, model)
-    rows = chosen(spec, Path(packed), signal, background, jets.exchanged, seed)
+    rows = chosen(spec, Path(packed), (signal, background), jets.exchanged, seed)
     backend = find_backend(spec.backend)
 
     def judged(of: Rows) -> FloatArray:
@@ -98,35 +96,3 @@ def explain(
     )
     io.write_record(output, found)
     return found
-
-
-def chosen(
-    spec: RecipeSpec, packed: Path, signal: TruthSpec, background: TruthSpec, n: int, seed: int
-) -> Rows:
-    """At most n jets of two classes that no training has seen, in the order of a hash of their events."""
-    rows = Rows.select(spec.inputs, *applied.unseen(spec, packed, (signal, background)))
-    run, block, event = (rows.column(name) for name in EVENT_KEY)
-    return rows[np.argsort(uniform(run, block, event, seed, "explain"), kind="stable")[:n]]
-
-
-def in_memory(rows: Rows) -> Packed:
-    """The jets with their inputs, as one split that nothing else has."""
-    window = windows.read(rows, slice(0, len(rows)))
-    groups: dict[str, FlatGroup | SequenceGroup] = {}
-    for given in rows.inputs:
-        values = window[given.group]
-        if given.kind == "flat":
-            groups[given.group] = FlatGroup(values, given.features)
-        else:
-            offsets = window[f"{given.group}_offsets"].astype(np.int64)
-            groups[given.group] = SequenceGroup(values[:-1], offsets, given.features)
-    first = rows.parts[0]
-    return Packed(
-        groups=groups,
-        label=rows.label(),
-        weight=rows.weight(),
-        columns={name: rows.column(name) for name in first.columns},
-        datasets=first.datasets,
-        generators=first.generators,
-        sample=first.sample,
-    )

@@ -134,7 +134,7 @@ class _Pooled:
         return float(np.diff(s) @ (b[1:] + b[:-1]) / (2 * s[-1] * b[-1]))
 
 
-def _binned_auc(signal: npt.NDArray[Any], background: npt.NDArray[Any]) -> FloatArray:
+def weighed_auc(signal: npt.NDArray[Any], background: npt.NDArray[Any]) -> FloatArray:
     """AUC of histograms, shape (…, B) -> (…), a bin being a tie."""
     below = np.cumsum(background, axis=-1) - background / 2
     total = signal.sum(axis=-1) * background.sum(axis=-1)
@@ -186,7 +186,7 @@ def auc_interval(
         replicas.append(cell_replicas(there, weight, len(edges), bootstraps, generator))
     known = np.all([sums.sum(axis=1) > 0 for sums in replicas], axis=0)
     drawn = np.zeros(bootstraps)
-    drawn[known] = _binned_auc(*(sums[known] for sums in replicas)) - float(_binned_auc(*means)) + value
+    drawn[known] = weighed_auc(*(sums[known] for sums in replicas)) - float(weighed_auc(*means)) + value
     low = np.quantile(np.where(known, drawn, 0.0), 0.5 - level / 2)
     high = np.quantile(np.where(known, drawn, 1.0), 0.5 + level / 2)
     return Interval(value, min(float(low), value), max(float(high), value))

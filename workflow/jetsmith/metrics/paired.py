@@ -138,13 +138,13 @@ def differences_of_curves(
         mistags = [np.maximum(_read(*sums[::-1], of), least) for sums in (first, second)]
         logs[replica] = np.log(mistags[1] / mistags[0])
     ratios = []
-    for one in _differences(logs, level):
+    for one in of_replicas(logs, level):
         value, low, high = map(float, np.exp([one.value, one.low, one.high]))
         ratios.append(Difference(value, low, high, value * one.error))
-    return _differences(differences, level), ratios
+    return of_replicas(differences, level), ratios
 
 
-def _differences(drawn: FloatArray, level: float) -> list[Difference]:
+def of_replicas(drawn: FloatArray, level: float) -> list[Difference]:
     """What was measured, the first row, with what replicas, all others, say of it; shape (1 + B, T)."""
     low, high = np.quantile(drawn[1:], [0.5 - level / 2, 0.5 + level / 2], axis=0)
     ends = np.minimum(low, drawn[0]), np.maximum(high, drawn[0])

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 Of = Literal[
     "contrast",
     "traded",
+    "tried",
     "judgement",
     "plane",
     "measured",
@@ -37,8 +38,9 @@ class About(NamedTuple):
 
     Attributes:
         of: What there is a figure of: a signal against a background in a sample, a signal against two
-            of which discriminants have fractions, a discriminant of a tagger, two of them with a cut on
-            each, one that is measured in data, a measurement of it, the weights of a reweighter, its closure
+            of which discriminants have fractions, a signal against a background of a sample whose taggers
+            are tried where something is other, a discriminant of a tagger, two of them with a cut on each,
+            one that is measured in data, a measurement of it, the weights of a reweighter, its closure
             test alone, that of one with values of parameters that were held out, a classifier that trains,
             one that is scanned, a number that a network estimates, a discriminant of an ensemble, or of a
             tagger that is to leave a column alone, a network with auxiliary heads, a tagger that is looked
@@ -55,6 +57,7 @@ class About(NamedTuple):
 PLOTS = {  # in the order of the report
     "roc": About("contrast", ("seed", "working_points", "pt_bins_gev")),
     "fractions": About("traded"),
+    "resilience": About("tried", ("seed", "shifts")),
     "discriminant": About("judgement"),
     "plane": About("plane"),
     "scale_factors": About("measured"),

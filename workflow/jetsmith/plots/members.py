@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy.stats import chi2
 
 from jetsmith import io, members, metrics, scored
+from jetsmith.io import FloatArray
 from jetsmith.metrics import Interval
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import evaluated
@@ -82,24 +83,36 @@ def plot_members(
     Raises:
         InputError: The file is damaged or another's.
     """
-    names, n = set(io.column_names(scores)), 0
-    while members.column(n, spec.class_names[0]) in names:
-        n += 1
-    columns = [members.column(k, name) for k in range(n) for name in spec.class_names]
+    columns = columns_of_members(scores, spec)
+    n = len(columns) // len(spec.class_names)
     found = compute(spec, read_split(scores, "test", spec, columns), n, seed)
     looks.save(draw(found, style), found, output)
     return found
 
 
-def compute(spec: ClassifierSpec, jets: ScoredJets, n: int, seed: int) -> MembersNumbers:
-    """The areas of the ensemble and of its n members, over the same jets."""
-    signal, background, *_ = evaluated(spec)
+def columns_of_members(scores: str | Path, spec: ClassifierSpec) -> list[str]:
+    """Probabilities that the members of an ensemble give, member by member; none of other taggers."""
+    names, n = set(io.column_names(scores)), 0
+    while members.column(n, spec.class_names[0]) in names:
+        n += 1
+    return [members.column(k, name) for k in range(n) for name in spec.class_names]
+
+
+def of_members(spec: ClassifierSpec, jets: ScoredJets, n: int) -> list[FloatArray]:
+    """The discriminant of jets by each of n members, shape (N,) each."""
     assert spec.discriminant is not None
-    values = [jets.discriminant.astype(np.float64)]
+    values: list[FloatArray] = []
     for k in range(n):
         table = {f"p_{name}": jets.columns[members.column(k, name)] for name in spec.class_names}
         table["not_tagged"] = np.zeros(len(jets), bool)
         values.append(scored.discriminant(table, spec.discriminant, spec.class_names).astype(np.float64))
+    return values
+
+
+def compute(spec: ClassifierSpec, jets: ScoredJets, n: int, seed: int) -> MembersNumbers:
+    """The areas of the ensemble and of its n members, over the same jets."""
+    signal, background, *_ = evaluated(spec)
+    values = [jets.discriminant.astype(np.float64), *of_members(spec, jets, n)]
     of = {c.name: jets.of_class(c) & jets.chosen for c in (signal, background)}
     lacking = [name for name, mask in of.items() if not jets.weight[mask].sum() > 0]
     areas: list[Interval] = []

@@ -22,7 +22,7 @@ from jetsmith.handed.plan import Plan
 from jetsmith.handed.scan import Scan
 from jetsmith.io import NUMBERS, Stored, atomic_file, json_checksum, read_json, read_png, read_record
 from jetsmith.provenance import config_digest
-from jetsmith.report import features, points, reweighters, tables, tagger_inputs
+from jetsmith.report import features, points, resilience, reweighters, tables, tagger_inputs
 from jetsmith.report.cards import WHOSE, cards
 from jetsmith.report.explorer import explorer, library
 from jetsmith.report.measurements import scale_factors
@@ -172,7 +172,8 @@ def _of_inputs(
 ) -> tables.Row:
     """The tables of what goes into classifiers."""
     paths = {
-        kind: [f["path"] for f in figures if f["kind"] == kind] for kind in ("features", "shifts", "ablation")
+        kind: [f["path"] for f in figures if f["kind"] == kind]
+        for kind in ("features", "shifts", "ablation", "resilience")
     }
     found = _table(tagger_inputs.stand_ins, "classifier", checks, classifiers)
     guessed = {name for row in found for reader in row["readers"] for name in reader["features"]}
@@ -181,6 +182,7 @@ def _of_inputs(
         "described": _table(features.described, "", paths["features"], guessed),
         "shifts": _table(features.shifts, "", paths["shifts"]),
         "ablations": _table(tagger_inputs.ablations, "", paths["ablation"]),
+        "resilience": _table(resilience.resilience, "", paths["resilience"]),
     }
 
 

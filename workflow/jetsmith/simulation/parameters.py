@@ -31,7 +31,8 @@ class Detector:
     # ASSUME one number for the material: nuclear interactions of hadrons, conversions of photons.
     nuclear_fraction: float = 0.04
     conversion_fraction: float = 0.05
-    # ASSUME soft particles an event that the pile-up removal leaves over.
+    # ASSUME means an event: further vertices, and soft particles that the removal of pile-up leaves over.
+    pile_up_vertices: float = 25.0
     pile_up_tracks: float = 25.0
     pile_up_neutrals: float = 25.0
     # ASSUME close pairs of tracks share merged clusters, and with them one displacement: the source of
@@ -77,4 +78,6 @@ DETECTORS = {
         fake_fraction=0.006,
         crowd_probability=0.36,
     ),
+    # ASSUME twice as many collisions at once, of which the removal leaves over the same share.
+    "more_pile_up": Detector(pile_up_vertices=50.0, pile_up_tracks=50.0, pile_up_neutrals=50.0),
 }

@@ -108,14 +108,20 @@ _DIPOLE = (
     "BeamRemnants:primordialKThard=2.6",
     "StringPT:sigma=0.30",
 )
+# A lower alphaS leaves b hadrons more of the quark's momentum, a larger rFactB less (Monash: 0.855).
+_FRAGMENTATION = ("StringZ:rFactB=1.05",)
 
 PROCESSES = {
     "ttbar": Process(_TTBAR, False, "top-quark pairs"),
+    "ttbar_dipole": Process(
+        (*_TTBAR, *_DIPOLE, *_FRAGMENTATION),
+        False,
+        "top-quark pairs, wimpy shower with dipole recoil, other b fragmentation",
+    ),
     # Tau leptons are left out: one decays to hadrons as often as not, and its jet has tracks of a lifetime.
     "ttbar_dilepton": Process(_DILEPTON, False, "top-quark pairs, both W to e or mu"),
-    # A lower alphaS leaves b hadrons more of the quark's momentum, a larger rFactB less (Monash: 0.855).
     "ttbar_dilepton_dipole": Process(
-        (*_DILEPTON, *_DIPOLE, "StringZ:rFactB=1.05"),
+        (*_DILEPTON, *_DIPOLE, *_FRAGMENTATION),
         False,
         "top-quark pairs, both W to e or mu, wimpy shower with dipole recoil, other b fragmentation",
     ),

@@ -30,9 +30,8 @@ from jetsmith.simulation.writer import Collection, collection, weights_as_stored
 JET_PT_MIN_GEV = 20.0
 FAT_JET_PT_MIN_GEV = 200.0
 GEN_JET_PT_MIN_GEV, GEN_FAT_JET_PT_MIN_GEV = 10.0, 80.0  # as NanoAOD has them
-# ASSUME the luminous region and the mean pile-up of a run-2 collision [cm].
+# ASSUME the luminous region of a run-2 collision: means and widths [cm].
 _BEAM_SPOT_CM = ((0.0, 1e-3), (0.0, 1e-3), (0.0, 3.5))
-_MEAN_PILE_UP = 25.0
 
 VertexLinks = tuple[IntArray, IntArray]
 
@@ -65,7 +64,7 @@ def reconstruct(
         used[fat.link_input] = True
     truth = track_truth(tracks, batch.particles, n)
     cands, written = layout.candidates(tracks, neutrals, truth, used, n)
-    scalars, primary = _event_values(batch, rng)
+    scalars, primary = _event_values(batch, detector, rng)
     collections = {
         "PFCands": written,
         "SV": layout.secondary_vertices(vertices, primary, n),
@@ -91,12 +90,14 @@ def reconstruct(
     return scalars, collections
 
 
-def _event_values(batch: Batch, rng: np.random.Generator) -> tuple[dict[str, Array], FloatArray]:
+def _event_values(
+    batch: Batch, detector: Detector, rng: np.random.Generator
+) -> tuple[dict[str, Array], FloatArray]:
     """Weights and primary vertices, and the position of the main one [cm], shape (3, n_events)."""
     n = batch.n_events
     mean, width = np.array(_BEAM_SPOT_CM).T
     primary = rng.normal(mean[:, None], width[:, None], (3, n))
-    n_vertices = 1 + rng.poisson(_MEAN_PILE_UP, n)
+    n_vertices = 1 + rng.poisson(detector.pile_up_vertices, n)
     weight = weights_as_stored(batch.weight)
     return {
         "genWeight": weight,

@@ -73,7 +73,7 @@ class SimulateSpec(Record):
     detector: Name = Field(
         "nominal",
         description="Detector of jetsmith.simulation.parameters; `worse_tracker` makes pseudo-data that the "
-        "nominal one does not describe.",
+        "nominal one does not describe, `more_pile_up` has twice the collisions.",
     )
     n_events: int = Field(gt=0, description="Events in all parts together.")
     parts: int = Field(1, gt=0, le=MAX_PARTS, description="Files, each from its own seed, made in parallel.")

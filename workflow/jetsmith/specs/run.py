@@ -8,6 +8,7 @@ from jetsmith.specs.datasets import Object, SelectionSpec
 from jetsmith.specs.explain import ExplainSpec
 from jetsmith.specs.measurements import MeasurementSpec
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.resilience import ResilienceSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec, XRootDSpec
 from jetsmith.strict import Fraction, Name, Positive, Record, Single
 
@@ -168,6 +169,9 @@ class RunSpec(Record):
     taggers: dict[Name, Name] = Field({}, description="Tagger (config/taggers) and its sample.")
     judged_on: dict[Name, tuple[Name, ...]] = Field(
         {}, description="Tagger, and further samples that it is scored and judged on beside its own."
+    )
+    resilience: dict[Name, ResilienceSpec] = Field(
+        {}, description="Sample, and what its taggers are tried on beside; see below."
     )
     reweighters: dict[Name, Name] = Field({}, description="Reweighter and its sample.")
     stack_folds: int = Field(

@@ -6,7 +6,7 @@ reads, so that a colour, which `ClassifierSpec` adds, is nothing that `train` ca
 tests/unit/reruns.yaml has a line for every key of the configuration.
 """
 
-from jetsmith.stages.explained import ablate, explain, scan_losses
+from jetsmith.stages.explained import ablate, explain, perturb, scan_losses
 from jetsmith.stages.from_rows import (
     bundle,
     bundle_reweighter,
@@ -58,6 +58,7 @@ __all__ = [
     "pack",
     "pack_rows",
     "parameters",
+    "perturb",
     "plot",
     "report",
     "resolution",

@@ -1,11 +1,12 @@
-"""What looks into taggers gets of the configuration: explain, ablate and scan_losses."""
+"""What looks into taggers gets of the configuration: explain, perturb, ablate and scan_losses."""
 
 from typing import NamedTuple
 
 from jetsmith.columns import KINEMATICS
 from jetsmith.configuration.configuration import Configuration
-from jetsmith.specs.classifiers import ClassifierSpec, DiscriminantSpec, RecipeSpec, TruthSpec
+from jetsmith.specs.classifiers import MISSING, ClassifierSpec, DiscriminantSpec, RecipeSpec, TruthSpec
 from jetsmith.specs.explain import JetsSpec
+from jetsmith.specs.resilience import MovesSpec
 from jetsmith.stages.plain import Plain
 from jetsmith.strict import seen_as
 
@@ -28,6 +29,46 @@ def explain(run: Configuration, tagger: str) -> Explain:
     spec = run.classifiers[tagger]
     jets = seen_as(JetsSpec, run.run.explain)
     return Explain(seen_as(RecipeSpec, spec), *_told_apart(spec), jets, run.run.seed)
+
+
+class Perturb(NamedTuple):
+    """A tagger with a discriminant, classes that judge it, how far inputs move, and where they may not."""
+
+    judgement: str
+    spec: Plain
+    discriminant: Plain
+    signal: Plain
+    backgrounds: list[Plain]
+    moves: Plain
+    limits: dict[str, dict[str, Plain]]
+    seed: int
+
+
+def perturb(run: Configuration, judgement: str) -> Perturb:
+    """Stage perturb; scores of others that a tagger reads are probabilities, which may be absent."""
+    spec = run.judgements[judgement]
+    discriminant, signal, _ = _told_apart(spec)
+    limits = {
+        given.group: {name: _limits(run, given.group, name) for name in given.features}
+        for given in spec.inputs
+    }
+    return Perturb(
+        judgement=judgement,
+        spec=seen_as(RecipeSpec, spec),
+        discriminant=discriminant,
+        signal=signal,
+        backgrounds=[seen_as(TruthSpec, background) for background in spec.background_classes],
+        moves=seen_as(MovesSpec, run.run.resilience[spec.sample]),
+        limits=limits,
+        seed=run.run.seed,
+    )
+
+
+def _limits(run: Configuration, group: str, feature: str) -> Plain:
+    if group not in run.groups:
+        return {"default": MISSING, "clip": [0.0, 1.0]}
+    found = run.groups[group].features[feature]
+    return {"default": found.default, "clip": None if found.clip is None else list(found.clip)}
 
 
 class Ablate(NamedTuple):

@@ -1,0 +1,64 @@
+"""What perturb found of a tagger: what moves of its inputs cost, against it and at random."""
+
+from dataclasses import dataclass
+
+from jetsmith.io import Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Stored):
+    """The area where inputs are moved less that where they are not, of the same jets.
+
+    Attributes:
+        value: The difference.
+        low: Lower end of its interval (68.3%), paired.
+        high: Upper end.
+        members: The same of each member of an ensemble, moved against this one alone; none of others.
+    """
+
+    value: float
+    low: float
+    high: float
+    members: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved(Stored):
+    """Signal against one background.
+
+    Attributes:
+        background: Its name.
+        jets: Of both; 0 where one of them has none, and then there is nothing below.
+        auc: Area under the ROC curve of the jets as they are.
+        random: Where each input is moved, up or down by chance.
+        adversarial: Against the tagger; None where it has no gradient.
+    """
+
+    background: str
+    jets: int
+    auc: float | None
+    random: Change | None
+    adversarial: Change | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moves(Stored):
+    """Of a tagger by one of its discriminants.
+
+    Attributes:
+        judgement: Its name.
+        sample: Of whose jets.
+        signal: Class of the signal.
+        step: Length of the moves, in standard deviations.
+        largest_share: By which a value is moved at most.
+        free: Share of the values of real jets and constituents that may move.
+        backgrounds: In the order of the tagger's.
+    """
+
+    judgement: str
+    sample: str
+    signal: str
+    step: float
+    largest_share: float
+    free: float
+    backgrounds: tuple[Moved, ...]

@@ -1,0 +1,34 @@
+"""What taggers are tried on: samples with one thing changed, and moves of their inputs."""
+
+from pydantic import Field
+
+from jetsmith.strict import Fraction, Name, Positive, Record
+
+
+class MovesSpec(Record):
+    """How inputs are moved, against a tagger and at random: what stage perturb gets."""
+
+    step: Positive = Field(
+        0.01,
+        le=1,
+        description="Length of the move of each real-valued input, in standard deviations of the input as "
+        "networks scale it.",
+    )
+    largest_share: Fraction = Field(
+        0.2, description="Of its own size, by which a value is moved at most; what is 0 stays."
+    )
+    jets: int = Field(20_000, ge=100, le=10_000_000, description="Jets, at most, that are moved.")
+
+
+class ResilienceSpec(MovesSpec):
+    """One entry a sample: its taggers are tried where something is not as it was when they learned."""
+
+    shifts: dict[str, Name] = Field(
+        {},
+        description="What is other, in a few words, and the sample that has it: the taggers are scored "
+        "there, too, and areas compared in the split `test` of both. Such as `{worse tracks: jets_worse}`.",
+    )
+    taggers: tuple[Name, ...] = Field(
+        (), description="Those that are tried, of the taggers of the sample; none: all of them."
+    )
+    moves: bool = Field(True, description="Whether inputs are moved, too, against each tagger and at random.")
