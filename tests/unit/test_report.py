@@ -447,6 +447,8 @@ def test_figures_of_others_are_on_no_page_of_a_tagger() -> None:
     spec = make_spec().model_dump(mode="json")
     run = {"run": {"samples": {"demo_ak4": {"datasets": []}}}, "classifiers": {"deepjet": spec}}
     page: dict[str, Any] = {"summary": [], "stand_ins": [], "working_points": []}
+    rows = [{"tagger": name} for name in ("deepjet", "deepjet_CvsB", "deepjet2")]
+    page["resilience"] = [{"sample": "jets", "rows": rows}, {"sample": "other", "rows": rows[2:]}]
     page["sections"] = [{"figures": figures}, {"figures": figures[4:]}]
     device = {"kind": "cpu", "name": "", "engine": "stored"}
     about = {"classifier": "deepjet", "rows": {}, "device": device, "heads_off": {}}
@@ -455,6 +457,7 @@ def test_figures_of_others_are_on_no_page_of_a_tagger() -> None:
     assert [[figure["heading"] for figure in section["figures"]] for section in card["sections"]] == [
         ["0", "1", "3"]
     ]
+    assert card["resilience"] == [{"sample": "jets", "rows": rows[:2]}]
     assert {"name": "trained on", "value": "nothing: it was not trained in this run"} in card["facts"]
 
 

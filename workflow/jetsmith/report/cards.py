@@ -45,7 +45,11 @@ def _card(
         of = {row[key] for key in WHOSE if key in row}
         return any(judgements.get(one, one) == name for one in of)
 
-    summary = [{**table, "rows": [row for row in table["rows"] if is_its(row)]} for table in page["summary"]]
+    def its_rows(tables: Iterable[Row]) -> list[Row]:
+        """Tables of several taggers, with its rows alone."""
+        found = [{**table, "rows": [row for row in table["rows"] if is_its(row)]} for table in tables]
+        return [table for table in found if table["rows"]]
+
     sections = [
         {**section, "figures": [_moved(figure) for figure in section["figures"] if is_its(figure["of"])]}
         for section in page["sections"]
@@ -72,7 +76,8 @@ def _card(
         "settings": _settings(spec),
         "bundle": f"../../bundles/{name}/README.md" if is_bundled else "",
         "stood_in": stood_in,
-        "summary": [table for table in summary if table["rows"]],
+        "summary": its_rows(page["summary"]),
+        "resilience": its_rows(page["resilience"]),
         "working_points": [table for table in page["working_points"] if is_its(table)],
         "sections": [section for section in sections if section["figures"]],
     }

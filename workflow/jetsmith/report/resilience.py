@@ -34,7 +34,7 @@ def _row(tagger: Table) -> Row:
         for one in tagger["changes"]
     ]
     area = {"value": whole(tagger["auc"]), "seeds": _spread(tagger["members"]), "why": ""}
-    return {"title": tagger["title"], "numbers": [area, *changes]}
+    return {"title": tagger["title"], "tagger": tagger["judgement"], "numbers": [area, *changes]}
 
 
 def _spread(values: Sequence[float]) -> str:
