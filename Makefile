@@ -15,7 +15,7 @@ ifneq ($(words $(CURDIR)),1)
 $(error The folder "$(CURDIR)" has a blank in its path, which Snakemake cannot start Python from: move the checkout)
 endif
 
-.PHONY: help setup demo real compare test test-fast test-cluster lint bench mutants clean
+.PHONY: help setup demo real compare test test-fast test-cluster test-browser lint bench mutants clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -56,6 +56,13 @@ test-cluster:  ## tests on a real Slurm and HTCondor, which it installs (root or
 	sh tests/cluster/install.sh
 	$(if $(filter 0,$(shell id -u)),,sudo) env JETSMITH_REQUIRE_DATA=1 $(BIN)/python -m pytest tests/cluster; \
 	  status=$$?; $(if $(filter 0,$(shell id -u)),,sudo) rm -rf --one-file-system .cluster; exit $$status
+
+test-browser:  ## the demo's pages in Debian's Chromium, which it installs (root or sudo)
+	@$(MAKE) --no-print-directory setup EXTRAS=browser
+	command -v chromium || $(if $(filter 0,$(shell id -u)),,sudo) apt-get install -y --no-install-recommends chromium
+	@$(MAKE) --no-print-directory demo EXTRAS=browser
+	env JETSMITH_REQUIRE_DATA=1 $(BIN)/python -m pytest tests/browser
+	@echo; echo "pictures to look at: results/screenshots/"
 
 lint: $(STAMP)  ## ruff, mypy, snakefmt, snakemake --lint, spelling, Markdown
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Write the page that shows the run."""
+"""Write the page that shows the run, and one a tagger."""
 
 from jetsmith.job import job
 from jetsmith.provenance import record
@@ -10,15 +10,7 @@ with job(snakemake):
         output=snakemake.output[0],
         run=snakemake.params.run,
         title=snakemake.params.title,
-        accounts=snakemake.input.accounts,
-        inspections=snakemake.input.inspections,
-        plots=snakemake.input.plots,
-        numbers=snakemake.input.numbers,
-        planes=snakemake.input.planes,
-        measurements=snakemake.input.measurements,
-        closures=snakemake.input.closures,
-        untested=snakemake.input.untested,
-        checks=snakemake.input.checks,
-        scans=snakemake.input.scans,
+        bundled=snakemake.params.bundled,
         provenance=record() | ({"accepted": accepted} if accepted else {}),
+        **dict(snakemake.input.items()),
     )

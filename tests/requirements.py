@@ -13,6 +13,7 @@ STRICT = "JETSMITH_REQUIRE_DATA"
 BRINGS = {
     "golden": "JETSMITH_DATA=/folder/of/real/files make test",
     "cluster": "make test-cluster",
+    "browser": "make test-browser",
     "xrootd": "apt install xrootd-server, then make test",
 }
 

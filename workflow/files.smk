@@ -219,7 +219,12 @@ def drawn(plot, subject):
     base = f"<results>/plots/{plot}/{subject}"
     return {
         "pdf": f"{base}.pdf",
-        "png": report(f"{base}.png", category=plot, labels={"plot": plot, "of": subject}),
+        "png": report(
+            f"{base}.png",
+            caption="caption.rst",
+            category=plot,
+            labels={"plot": plot, "of": subject},
+        ),
         "json": f"{base}.json",
     }
 

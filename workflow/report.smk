@@ -1,4 +1,4 @@
-# report: reads every number and plot of the run; writes report/index.html, one page that holds them all.
+# report: reads every number and plot of the run; writes report/index.html, one page that holds them all, and one a tagger.
 
 
 rule report:
@@ -13,8 +13,10 @@ rule report:
         closures=expand("<results>/closure/{reweighter}.json", reweighter=RUN.tested),
         untested=untested_weights,
         checks=expand("<results>/inspect/check/{classifier}.json", classifier=RUN.classifiers),
+        models=expand("<results>/models/{tagger}", tagger=RUN.run.taggers),
     output:
         report("<results>/report/index.html", category="report"),
+        expand("<results>/report/taggers/{tagger}.html", tagger=RUN.run.taggers),
     log:
         "<logs>/report.log",
     conda:
@@ -32,6 +34,12 @@ rule report:
                 "parts",
                 "style",
                 "overview",
+                "explorer",
+                "origins",
+                "results",
+                "tagger",
+                "working_points",
+                "script",
                 "planes",
                 "scale_factors",
                 "stand_ins",

@@ -3,9 +3,11 @@
 import dataclasses
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import awkward as ak
+import jinja2
 import matplotlib
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from jetsmith import io
 from jetsmith.calibration.axes import axes_of, places
 from jetsmith.calibration.maps import efficiency_map
 from jetsmith.errors import InputError
-from jetsmith.plots import discriminant, efficiency, reweighting, roc, roc_figure, style, training
+from jetsmith.plots import PLOTS, discriminant, efficiency, reweighting, roc, roc_figure, style, training
 from jetsmith.plots.inputs import Threshold, read_test
 from jetsmith.reweighting.histograms import compare_features
 from jetsmith.scored import ScoredJets
@@ -112,6 +114,17 @@ def test_working_points_keep_their_marker(scores: list[Path]) -> None:
     figure = roc.draw(roc.compute(specs, jets, "light_jets", [[POINT], [loose, POINT]], 10), STYLE)
     marks = [line.get_marker() for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
     assert marks == ["s", "o", "s"]
+
+
+def test_each_plot_has_a_caption_for_snakemake() -> None:
+    """Protects: `snakemake --report` says what a figure shows, of every plot."""
+    text = (Path(__file__).parents[2] / "workflow/caption.rst").read_text("utf-8")
+    for name in PLOTS:
+        params = SimpleNamespace(params=SimpleNamespace(plot=name))
+        shown = (
+            jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(text).render(snakemake=params)
+        )
+        assert len(shown.split(".")[0]) > 40
 
 
 def test_all_plots_have_the_same_bytes_again(scores: list[Path], tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The report: one page, whole and safe, with the numbers that the stages wrote."""
 
 import itertools
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from jetsmith.metrics import Interval
 from jetsmith.plots import discriminant, roc, training
 from jetsmith.plots.roc_figure import Curve, RocNumbers
 from jetsmith.report import points, tables
+from jetsmith.report.cards import cards
+from jetsmith.report.origins import origins
 from jetsmith.report.page import TEMPLATES, write_report
 from jetsmith.skimming.account import account_dataset
 from jetsmith.specs.plots import PlotSpec
@@ -41,6 +44,7 @@ CONTENT = Content(
         UntoldOf((520,), 500, "<GenPart>", 2, "a.root", "truth 520 cannot be told from 500 (no <GenPart>)"),
     ),
 )  # fmt: skip
+OWN_SCRIPTS = ["explorer-data", "plotly-code", ""]  # curves, what draws them, and the page's own
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -127,6 +131,12 @@ def make_closure(folder: Path, status: Status = "passed") -> Path:
     return folder / "shower.json"
 
 
+def of_one(name: str, **classifier: Any) -> dict[str, Any]:
+    """The configuration of a run of one classifier."""
+    classifiers = {name: {"sample": "events", "inputs": [], "classes": []} | classifier}
+    return {"run": {"samples": {"events": {"datasets": ["theirs"]}}}, "classifiers": classifiers}
+
+
 def make_scan(folder: Path) -> Path:
     tried = [
         Tried(f"digest{k}", 0, {HOSTILE: [100, k], "rate": 0.1 * k}, 0.5 - 0.01 * k, 7, 12, 3.25)
@@ -151,10 +161,24 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     calibrate(spec, scores, points, (30, 100, 1000), (0, 2.5), *outputs, settings=settings)
     plots = folder / "results" / "plots"
     for background in ("light_jets", "c_jets"):
-        roc.plot_roc([spec], [scores], background, STYLE, plots / "roc" / "demo" / background, [numbers], 20)
+        roc.plot_roc(
+            [spec],
+            [scores],
+            background,
+            STYLE,
+            plots / "roc" / "demo" / background,
+            [numbers],
+            20,
+            pt_bins_gev=(30, 60, 1000),
+        )
     discriminant.plot_discriminant(spec, scores, STYLE, plots / "discriminant" / "deepjet", numbers)
     run = {
-        "run": {"seed": 42, "plots": {"label": "Private work (simulation)"}, "note": HOSTILE},
+        "run": {
+            "seed": 42,
+            "plots": {"label": "Private work (simulation)"},
+            "note": HOSTILE,
+            "samples": {"demo_ak4": {"datasets": [HOSTILE, "ttbar"], "folds": 5}},
+        },
         "classifiers": {"deepjet": spec.model_dump(mode="json")},
     }
     return {
@@ -184,8 +208,7 @@ def page(html: str) -> Page:
 
 def test_hostile_names_are_text(html: str, page: Page) -> None:
     """Protects: no name from a config or a file can run or break the page."""
-    assert "script" not in {tag for tag, _ in page.tags}
-    assert "<script" not in html
+    assert html.count("<script") == len(OWN_SCRIPTS)
     assert "basket <7>" in page.text
     assert page.text.count(HOSTILE) >= 4
     assert "49" not in re.findall(r"name' (\d+)", page.text)
@@ -208,10 +231,14 @@ def test_a_scan_is_shown_with_what_its_losses_mean(page: Page) -> None:
 def test_page_stands_alone(page: Page) -> None:
     """Protects: it can be mailed: nothing is loaded, and links stay inside the results folder."""
     for tag, attributes in page.tags:
-        assert tag not in {"script", "link", "iframe", "object"}
+        assert tag not in {"link", "iframe", "object"}
         assert not any(name.startswith("on") for name in attributes)
     for image in page.attributes("img"):
         assert (image["src"] or "").startswith("data:image/png;base64,")
+    assert [script.get("id", "") for script in page.attributes("script")] == OWN_SCRIPTS
+    assert not any("src" in script for script in page.attributes("script"))
+    policy = next(meta for meta in page.attributes("meta") if "http-equiv" in meta)
+    assert (policy["content"] or "").startswith("default-src 'none';")
 
 
 def test_page_can_be_read_by_all(page: Page) -> None:
@@ -289,6 +316,148 @@ def test_page_has_the_numbers(made: dict[str, Any], page: Page) -> None:
         assert expected in page.text, expected
 
 
+def test_curves_to_choose_are_those_of_the_figures(page: Page, html: str, made: dict[str, Any]) -> None:
+    """Protects: who chooses all jets sees what the figure shows; a range has the jets of its bin alone."""
+    found = re.search(r'id="explorer-data">(.*?)</script>', html)
+    assert found is not None
+    contrasts = json.loads(found[1])
+    files = [io.read_json(path.with_suffix(".json")) for path in made["plots"] if path.parent.name == "demo"]
+    assert len(contrasts) == len(files)
+    for shown, figure in zip(contrasts, files, strict=True):
+        whole, *ranges = shown["ranges"]
+        (curve,), (drawn,) = figure["curves"], whole["curves"]
+        assert drawn["title"] == HOSTILE
+        assert drawn["x"] == pytest.approx(curve["signal_efficiency"], rel=1e-3)
+        assert drawn["y"] == pytest.approx(curve["mistag"], rel=1e-3)
+        assert drawn["auc"] == texts.interval(**curve["auc"])
+        assert [one["label"] for one in ranges] == ["30 to 60 GeV", "60 to 1000 GeV"]
+        n = [one["curves"][0]["n_signal"] for one in figure["ranges"]]
+        assert sum(n) == curve["n_signal"]
+        assert min(n) > 0
+
+
+def test_a_tagger_has_a_page(made: dict[str, Any], tmp_path: Path) -> None:
+    """Protects: what it is and was trained on, its numbers and figures, and not those of another."""
+    model = tmp_path / "models/deepjet"
+    counted = {"b_jets": 1234, "light_jets": 56_789}
+    about = {
+        "classifier": "deepjet",
+        "rows": {"model": {"train": counted}},
+        "seed": 42,
+        "heads_off": {"<origin>": "x"},
+    }
+    io.write_json(
+        model / "meta.json", about | {"device": {"kind": "gpu", "name": "H200", "engine": "JAX 0.10"}}
+    )
+    run = made["run"] | {"run": made["run"]["run"] | {"samples": {"demo_ak4": {"datasets": ["<ttbar>"]}}}}
+    output = tmp_path / "results/report/index.html"
+    write_report(**made | {"output": output, "run": run, "models": [model], "bundled": ["deepjet"]})
+    page = Page((output.parent / "taggers/deepjet.html").read_text("utf-8"))
+    for expected in (
+        "keras, deepjet",
+        "<ttbar>",
+        "gpu H200, JAX 0.10",
+        "56,789",
+        "jet_pt",
+        "<origin>",
+        HOSTILE,
+        "light mistag",
+        "Working points",
+    ):
+        assert expected in page.text, expected
+    headings = [image["alt"] or "" for image in page.attributes("img")]
+    assert len(headings) == 1
+    assert HOSTILE in headings[0]
+    links = [link["href"] or "" for link in page.attributes("a")]
+    assert "../../bundles/deepjet/README.md" in links
+    assert "taggers/deepjet.html" in [
+        link["href"] for link in Page(output.read_text("utf-8")).attributes("a")
+    ]
+
+
+def test_the_picture_of_a_run_shows_what_reads_what() -> None:
+    """Protects: each box has its own place, in a column behind all that it reads, and a line from each."""
+    reads = {
+        "csvv2": ["ak4"],
+        "jp": ["ak4"],
+        "cmva": ["csvv2", "jp"],
+        "dl1": ["ak4", "cmva"],
+        "shower": ["event"],
+    }
+    classifiers = {
+        name: {
+            "sample": "z" if name == "shower" else "jets",
+            "title": HOSTILE if name == "jp" else name.upper(),
+        }
+        | {"inputs": [{"group": group} for group in groups]}
+        for name, groups in reads.items()
+    }
+    samples = {
+        "jets": {"datasets": ["a", "b"]},
+        "z": {"datasets": ["b", "c"], "folds": 5},
+        "unused": {"datasets": ["d"]},
+    }
+    page: dict[str, Any] = {"accounts": [{"name": "a", "processed": "16,000"}], "summary": [], "closures": []}
+    page["closures"] = [{"title": "SHOWER", "status": "failed"}]
+    found = origins(
+        {"run": {"samples": samples}, "classifiers": classifiers}, page, {"cmva": "taggers/cmva.html"}
+    )
+    boxes = {box["whole"]: box for box in found["boxes"]}
+    assert set(boxes) == {
+        "a: 16,000 entries",
+        "b",
+        "c",
+        "jets: no folds",
+        "z: 5 folds",
+        "CSVV2",
+        HOSTILE,
+        "CMVA",
+        "DL1",
+        "SHOWER: closure failed",
+    }
+    assert boxes["CMVA"]["address"] == "taggers/cmva.html"
+    assert boxes["SHOWER: closure failed"]["address"] == "#closure"
+    assert len(boxes[HOSTILE]["text"]) < len(HOSTILE)
+    places = [(box["x"], box["y"]) for box in boxes.values()]
+    for one, other in itertools.combinations(places, 2):
+        assert (
+            abs(one[0] - other[0]) >= found["box"]["width"]
+            or abs(one[1] - other[1]) >= found["box"]["height"]
+        )
+    assert all(x + found["box"]["width"] <= found["width"] for x, _ in places)
+    assert all(y + found["box"]["height"] <= found["height"] for _, y in places)
+    columns = [boxes[name]["x"] for name in ("b", "z: 5 folds", "CSVV2", "CMVA", "DL1")]
+    assert columns == sorted(set(columns))
+    assert len(found["lines"]) == len(set(found["lines"])) == 4 + 2 + 2 + 2 + 1
+    for line in found["lines"]:
+        start, end = re.fullmatch(r"M(\d+) \d+C.* (\d+) \d+", line).groups()  # type: ignore[union-attr]
+        assert int(start) < int(end)
+
+
+def test_figures_of_others_are_on_no_page_of_a_tagger() -> None:
+    """Protects: one of a tagger whose name begins alike, or of its second discriminant, which is its own."""
+    of = [
+        {"tagger": "deepjet"},
+        {"tagger": "deepjet_CvsB"},
+        {"judgement": "deepjet2"},
+        {"classifier": "deepjet"},
+        {},
+    ]
+    figures = [{"heading": str(k), "links": [], "of": one} for k, one in enumerate(of)]
+    spec = make_spec().model_dump(mode="json")
+    run = {"run": {"samples": {"demo_ak4": {"datasets": []}}}, "classifiers": {"deepjet": spec}}
+    page: dict[str, Any] = {"summary": [], "stand_ins": [], "working_points": []}
+    page["sections"] = [{"figures": figures}, {"figures": figures[4:]}]
+    device = {"kind": "cpu", "name": "", "engine": "stored"}
+    about = {"classifier": "deepjet", "rows": {}, "device": device, "heads_off": {}}
+    judgements = {"deepjet": "deepjet", "deepjet_CvsB": "deepjet", "deepjet2": "deepjet2"}
+    (card,) = cards(run, [about], judgements, page)
+    assert [[figure["heading"] for figure in section["figures"]] for section in card["sections"]] == [
+        ["0", "1", "3"]
+    ]
+    assert {"name": "trained on", "value": "nothing: it was not trained in this run"} in card["facts"]
+
+
 def test_same_input_gives_the_same_page(made: dict[str, Any], html: str, tmp_path: Path) -> None:
     """Protects: nothing of the moment is in it (links change with the place alone)."""
     write_report(**made | {"output": Path(made["output"]).with_name("again.html")})
@@ -325,7 +494,7 @@ def test_weights_that_nothing_tests_are_said_to_be(tmp_path: Path) -> None:
     path = tmp_path / "theirs.json"
     io.write_json(path, {"reweighter": "up", "dataset": "theirs", "splits": {"all": found}})
     classes = [{"name": name, "truth": [], "generator": f"powheg_{name}"} for name in ("nominal", "up")]
-    run = {"classifiers": {"up": {"title": HOSTILE, "classes": classes}}}
+    run = of_one("up", title=HOSTILE, classes=classes)
     write_report(tmp_path / "index.html", run, "t", [], [], [], [], [], {}, untested=[path])
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     overview = [("warn", "look"), ("good", "passed")]  # the weights, and all results
@@ -352,7 +521,7 @@ def test_stand_ins_are_on_the_page_with_who_reads_them(tmp_path: Path) -> None:
     }
     for name, datasets in told.items():
         io.write_json(tmp_path / f"{name}.json", {"classifier": name, "datasets": datasets})
-    output, run = tmp_path / "index.html", {"classifiers": {"one": {"title": "The one"}}}
+    output, run = tmp_path / "index.html", of_one("one", title="The one")
     write_report(
         output, run, "t", [], [], [], [], [], {}, checks=[tmp_path / f"{name}.json" for name in told]
     )

@@ -7,7 +7,8 @@ binomial with effective counts; `efficiency` says what that means under negative
 """
 
 from jetsmith.cuts import bin_of, bins_of, closed, passes, written
-from jetsmith.metrics.curves import Roc, auc, auc_interval, roc_curve
+from jetsmith.metrics.cumulative import Bins, Sums
+from jetsmith.metrics.curves import Roc, auc, auc_interval, roc_curve, roc_curve_of
 from jetsmith.metrics.efficiencies import (
     EPSILON,
     Efficiency,
@@ -26,10 +27,17 @@ from jetsmith.metrics.paired import (
     efficiency_differences,
 )
 from jetsmith.metrics.shifted import Jets, Shift, auc_change, auc_shift, cells, matched
-from jetsmith.metrics.thresholds import WorkingPoint, threshold_at, working_point, working_points
+from jetsmith.metrics.thresholds import (
+    WorkingPoint,
+    threshold_at,
+    working_point,
+    working_points,
+    working_points_of,
+)
 
 __all__ = [
     "EPSILON",
+    "Bins",
     "Difference",
     "Efficiency",
     "EfficiencyTable",
@@ -37,6 +45,7 @@ __all__ = [
     "Jets",
     "Roc",
     "Shift",
+    "Sums",
     "WorkingPoint",
     "auc",
     "auc_change",
@@ -57,8 +66,10 @@ __all__ = [
     "matched",
     "passes",
     "roc_curve",
+    "roc_curve_of",
     "threshold_at",
     "working_point",
     "working_points",
+    "working_points_of",
     "written",
 ]

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith.io import FloatArray
-from jetsmith.metrics.efficiencies import LEVEL, Interval, binomial, check_scores, from_here_up
+from jetsmith.metrics.cumulative import Bins, Sums, rising
+from jetsmith.metrics.efficiencies import LEVEL, Interval, binomial, check_scores
 
 N_AUC_BINS = 1024  # of equal rank, so that what happens within one does not matter
 
@@ -23,30 +24,6 @@ class Roc:
     signal_high: FloatArray
     background_low: FloatArray
     background_high: FloatArray
-
-
-class _Sorted:
-    """Scores in rising order with the sums of w and w^2 of all jets from each one upwards."""
-
-    def __init__(self, score: FloatArray, weight: FloatArray, what: str) -> None:
-        check_scores(score, weight, what)
-        order = np.argsort(score)
-        self.score = np.asarray(score)[order]
-        weights = np.asarray(weight, np.float64)[order]
-        self.above = from_here_up(weights)  # (N + 1,)
-        self.above2 = from_here_up(weights**2)
-        self.total, self.total2 = self.above[0], self.above2[0]
-        self.fraction = self.above / self.total
-        if (weights < 0).any():
-            # Jets of one score pass together: sums within them are nobody's efficiency.
-            together = np.searchsorted(self.score, self.score, side="left")
-            self.fraction[:-1] = self.fraction[:-1][together]
-            falling = np.maximum.accumulate(self.fraction[::-1])[::-1]
-            self.fraction = (np.clip(falling, 0, 1) + np.clip(np.minimum.accumulate(self.fraction), 0, 1)) / 2
-
-    def first(self, threshold: FloatArray) -> npt.NDArray[np.intp]:
-        """Position of the lowest jet that passes each threshold."""
-        return np.searchsorted(self.score, threshold, side="left")
 
 
 def roc_curve(
@@ -76,36 +53,46 @@ def roc_curve(
     Raises:
         InputError: A class is empty, sums to no positive weight or has scores that are not finite.
     """
-    s = _Sorted(signal, signal_weight, "ROC curve: signal")
-    b = _Sorted(background, background_weight, "ROC curve: background")
-    threshold = _thresholds(s, b, n_points)
-    i, j = s.first(threshold), b.first(threshold)
-    kept = (b.above[j] > 0) & (b.above[j] ** 2 >= (1 - 1e-9) * b.above2[j])
-    threshold, i, j = threshold[kept], i[kept], j[kept]
-    columns = []
-    for side, at in ((s, i), (b, j)):
-        total, total2 = np.full(len(at), side.total), np.full(len(at), side.total2)
-        columns.append(binomial(side.fraction[at] * side.total, side.above2[at], total, total2, level))
-    (signal_value, signal_low, signal_high, _), (value, low, high, _) = columns
-    return Roc(threshold.astype(np.float64), signal_value, value, signal_low, signal_high, low, high)
+    bins = Bins(signal, background)
+    return roc_curve_of(
+        Sums(signal, signal_weight, bins, "ROC curve: signal"),
+        Sums(background, background_weight, bins, "ROC curve: background"),
+        n_points,
+        level,
+    )
 
 
-def _thresholds(signal: _Sorted, background: _Sorted, n_points: int) -> FloatArray:
-    """Scores at which the curve is given, falling, without repetitions."""
+def roc_curve_of(signal: Sums, background: Sums, n_points: int = 500, level: float = LEVEL) -> Roc:
+    """The curve of `roc_curve` for classes whose sums, in the same bins, serve other numbers, too.
+
+    Args:
+        signal: Sums of this class.
+        background: Likewise.
+        n_points: Largest number of points.
+        level: Probability content of the intervals.
+    """
+    if signal.bins is not background.bins:
+        raise ValueError("sums of both classes have to be in the same bins")
     n_signal = n_points // 4
-    positive = background.fraction[:-1][background.fraction[:-1] > 0]
-    smallest = float(positive.min()) if len(positive) else 1.0
-    targets = np.geomspace(smallest * (1 - 1e-12), 1, n_points - n_signal)
-    at_background = background.score[_reach(background.fraction, targets)]
-    at_signal = signal.score[_reach(signal.fraction, np.linspace(0, 1, n_signal + 1)[1:])]
-    return np.unique(np.concatenate([at_background, at_signal]))[::-1]
-
-
-def _reach(falling: FloatArray, targets: FloatArray) -> npt.NDArray[np.intp]:
-    """Highest position where the falling fraction, shape (N + 1,), still reaches each target."""
-    rising = falling[:-1][::-1]
-    steps = np.searchsorted(rising, targets * (1 - 1e-12), side="left")
-    return np.maximum(len(rising) - 1 - steps, 0)
+    classes = signal, background
+    smallest = background.smallest() / background.total * (1 - 1e-12)
+    targets = np.linspace(0, 1, n_signal + 1)[1:], np.geomspace(smallest, 1, n_points - n_signal)
+    needed = [sums.total * aim * (1 - 1e-12) for sums, aim in zip(classes, targets, strict=True)]
+    # A point of one class is one of the other, too: the bins of both are looked into.
+    wanted = [sums.reached_in(need, monotone=True) for sums, need in zip(classes, needed, strict=True)]
+    steps = [sums.steps(wanted[0] | wanted[1]) for sums in classes]
+    reached = [found.reach(found.monotone, need) for found, need in zip(steps, needed, strict=True)]
+    threshold = np.unique(np.concatenate(reached))[::-1]
+    at = steps[1].at(threshold)
+    above, above2 = steps[1].above[at], steps[1].above2[at]
+    threshold = threshold[(above > 0) & (above**2 >= (1 - 1e-9) * above2)]
+    columns = []
+    for sums, found in zip(classes, steps, strict=True):
+        at = found.at(threshold)
+        total, total2 = np.full(len(at), sums.total), np.full(len(at), sums.total2)
+        columns.append(binomial(found.monotone[at], found.above2[at], total, total2, level))
+    (signal_value, signal_low, signal_high, _), (value, low, high, _) = columns
+    return Roc(threshold, signal_value, value, signal_low, signal_high, low, high)
 
 
 def auc(
@@ -116,13 +103,35 @@ def auc(
     Raises:
         InputError: As `roc_curve`.
     """
-    check_scores(signal, signal_weight, "AUC: signal")
-    check_scores(background, background_weight, "AUC: background")
-    values, place = np.unique(np.concatenate([signal, background]), return_inverse=True)
-    n = len(signal)
-    s = np.bincount(place[:n], signal_weight, len(values))
-    b = np.bincount(place[n:], background_weight, len(values))
-    return float(weighed_auc(s, b))
+    return _Pooled(signal, signal_weight, background, background_weight).auc()
+
+
+class _Pooled:
+    """Jets of both classes by rising score: `score`, `weight` and `is_signal`, shape (N + M,) each."""
+
+    def __init__(
+        self,
+        signal: FloatArray,
+        signal_weight: FloatArray,
+        background: FloatArray,
+        background_weight: FloatArray,
+    ) -> None:
+        check_scores(signal, signal_weight, "AUC: signal")
+        check_scores(background, background_weight, "AUC: background")
+        score = np.concatenate([signal, background])
+        order = rising(score)
+        self.score = score[order]
+        self.weight = np.concatenate([signal_weight, background_weight]).astype(np.float64)[order]
+        self.is_signal = order < len(signal)
+
+    def auc(self) -> float:
+        """See `auc`: the trapezoids between different scores."""
+        ends = np.flatnonzero(np.append(self.score[1:] != self.score[:-1], True))
+        s, b = (
+            np.append(0.0, np.cumsum(np.where(mask, self.weight, 0.0))[ends])
+            for mask in (self.is_signal, ~self.is_signal)
+        )
+        return float(np.diff(s) @ (b[1:] + b[:-1]) / (2 * s[-1] * b[-1]))
 
 
 def weighed_auc(signal: npt.NDArray[Any], background: npt.NDArray[Any]) -> FloatArray:
@@ -161,17 +170,20 @@ def auc_interval(
     Returns:
         Its value is exact, as `auc`.
     """
-    value = auc(signal, signal_weight, background, background_weight)
+    jets = _Pooled(signal, signal_weight, background, background_weight)
+    value = jets.auc()
     generator = np.random.default_rng(seed)
-    pooled = np.sort(np.concatenate([signal, background]))
-    edges = np.unique(pooled[np.linspace(0, len(pooled) - 1, N_AUC_BINS).astype(np.intp)])
+    ranks = np.linspace(0, len(jets.score) - 1, N_AUC_BINS).astype(np.intp)
+    edges = np.unique(jets.score[ranks])
+    place = np.repeat(
+        np.arange(len(edges)), np.diff(np.searchsorted(jets.score, edges), append=len(jets.score))
+    )
     means: list[npt.NDArray[Any]] = []
     replicas: list[npt.NDArray[Any]] = []
-    for score, weight in ((signal, signal_weight), (background, background_weight)):
-        place = np.searchsorted(edges, score, side="right") - 1
-        weight = np.asarray(weight, np.float64)
-        means.append(np.bincount(place, weight, len(edges)))
-        replicas.append(cell_replicas(place, weight, len(edges), bootstraps, generator))
+    for mask in (jets.is_signal, ~jets.is_signal):
+        there, weight = place[mask], jets.weight[mask]
+        means.append(np.bincount(there, weight, len(edges)))
+        replicas.append(cell_replicas(there, weight, len(edges), bootstraps, generator))
     known = np.all([sums.sum(axis=1) > 0 for sums in replicas], axis=0)
     drawn = np.zeros(bootstraps)
     drawn[known] = weighed_auc(*(sums[known] for sums in replicas)) - float(weighed_auc(*means)) + value

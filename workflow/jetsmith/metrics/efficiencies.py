@@ -194,7 +194,8 @@ def check_scores(score: FloatArray, weight: FloatArray, what: str) -> None:
     """
     if len(score) != len(weight):
         raise InputError(f"{what}: {len(score)} scores but {len(weight)} weights")
-    if not (score < np.inf).all() or not np.isfinite(weight).all():
+    ends = np.max(score, initial=-np.inf), np.min(weight, initial=0), np.max(weight, initial=0)  # NaN wins
+    if not ends[0] < np.inf or not np.isfinite(ends[1:]).all():
         raise InputError(f"{what}: scores or weights that are not finite")
     if not np.sum(weight, dtype=np.float64) > 0:
         raise InputError(f"{what}: {len(score)} jets, whose weights do not add up to more than 0")

@@ -6,22 +6,14 @@ from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
-from jetsmith.metrics.efficiencies import (
-    LEVEL,
-    Efficiency,
-    check_scores,
-    effective_count,
-    efficiency_table,
-    from_here_up,
-)
+from jetsmith.metrics.cumulative import TINY, Bins, Steps, Sums
+from jetsmith.metrics.efficiencies import LEVEL, Efficiency, binomial
 
 MIN_PASSING = 100.0  # effective jets above a threshold: its efficiency is known to a tenth
 ROUNDING = 1e-9  # a count that is just reached must not fail for its last bit
-N_BINS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -86,38 +78,53 @@ def working_points(
         InputError: Fewer than one effective background jet is expected above a threshold, the jets
             that can pass one are too few for a target, or scores or weights are no numbers.
     """
-    check_scores(background, weight, f"working point: {role}")
-    background, weight = np.asarray(background), np.asarray(weight, np.float64)
-    targets = np.asarray(efficiencies, np.float64)
-    n_effective = effective_count(weight)
+    sums = Sums(background, weight, Bins(background), f"working point: {role}")
+    return working_points_of(sums, efficiencies, level, min_passing, role)
+
+
+def working_points_of(
+    background: Sums,
+    efficiencies: Sequence[float],
+    level: float = LEVEL,
+    min_passing: float = MIN_PASSING,
+    role: str = "background",
+) -> list[WorkingPoint]:
+    """The points of `working_points` for a class whose sums serve other numbers, too."""
+    score, targets = background.score, np.asarray(efficiencies, np.float64)
+    n_effective = background.total**2 / background.total2
     for target in efficiencies:
         if not n_effective * target >= 1 - ROUNDING:
             raise InputError(
-                f"working point at {role} efficiency {target:g}: {len(background)} {role} jets "
+                f"working point at {role} efficiency {target:g}: {len(score)} {role} jets "
                 f"(effectively {n_effective:.1f}) leave less than one above it; "
                 f"it needs {1 / target:.0f} at least"
             )
-    finder = _Finder(background, weight)
-    thresholds = finder.find(targets)
-    for target in targets[np.isnan(thresholds)]:
-        share = float(weight[background > -np.inf].sum() / weight.sum())
+    thresholds, steps = _reached(background, targets)
+    for target in targets[thresholds == -np.inf]:
+        share = float(background.weight[score > -np.inf].sum() / background.total)
         raise InputError(
             f"working point at {role} efficiency {target:g}: only {share:.4g} of the {role} can pass "
             "a threshold, the other jets are not tagged; ask for less"
         )
-    table = efficiency_table(background, weight, thresholds, level=level)
-    counts = table.n_effective[0]
+    at = steps.at(thresholds)
+    total, total2 = (np.full(targets.shape, sum_of) for sum_of in (background.total, background.total2))
+    found = binomial(steps.above[at], steps.above2[at], total, total2, level)
+    value, counts = found[0], found[-1]
     sigma = np.sqrt(targets * (1 - targets) / counts)
     around = NormalDist().inv_cdf(0.5 + level / 2) * sigma
-    ends = finder.find(np.concatenate([np.minimum(targets + around, 1), np.maximum(targets - around, 0)]))
-    low, high = np.where(np.isnan(ends), finder.lowest, ends).reshape(2, -1)
-    few, tied = counts * targets < min_passing - ROUNDING, table.value[0] - targets > 3 * sigma
+    ends, _ = _reached(
+        background, np.append(np.minimum(targets + around, 1), np.maximum(targets - around, 0))
+    )
+    if (ends == -np.inf).any():
+        ends = np.maximum(ends, score[score > -np.inf].min())
+    low, high = ends.reshape(2, -1)
+    few, tied = counts * targets < min_passing - ROUNDING, value - targets > 3 * sigma
     return [
         WorkingPoint(
             threshold=float(thresholds[k]),
             threshold_low=float(low[k]),
             threshold_high=float(high[k]),
-            background=Efficiency(*(float(x[0, k]) for x in vars(table).values())),
+            background=Efficiency(*(float(x[k]) for x in found)),
             target=float(target),
             n_passing=float(counts[k] * target),
             doubt="few" if few[k] else "ties" if tied[k] else "",
@@ -133,65 +140,19 @@ def threshold_at(score: FloatArray, weight: FloatArray, efficiency: float) -> fl
         score: Shape (N,); -inf passes no threshold, and counts in the denominator.
         weight: Shape (N,), signed, in float64.
         efficiency: Target in (0, 1].
+
+    Raises:
+        InputError: No jets, no positive sum of weights, or scores or weights are no numbers.
     """
-    return float(_Finder(score, weight).find(np.array([efficiency]))[0])
+    found = _reached(Sums(score, weight, Bins(score), "threshold"), np.array([efficiency]))[0]
+    return float(found[0]) if found[0] > -np.inf else np.nan
 
 
-class _Finder:
-    """Finds the highest scores at which the weighted fraction from there up reaches a target.
+def _reached(sums: Sums, targets: FloatArray) -> tuple[FloatArray, Steps]:
+    """Highest scores at which efficiencies reach targets, and the sums there; a target of 0 gives the first.
 
-    A histogram tells the bins in which a target can be reached, and only the jets of those are
-    sorted: exact for any weights, without sorting the sample.
+    -inf where none does, since too many jets pass no threshold at all.
     """
-
-    def __init__(self, score: FloatArray, weight: FloatArray) -> None:
-        self.total = float(weight.sum())
-        can_pass = score > -np.inf
-        if not can_pass.all():
-            score, weight = score[can_pass], weight[can_pass]
-        self.score, self.weight = score, weight
-        self.lowest = float(score.min(initial=np.inf))
-        width = float(score.max(initial=-np.inf)) - self.lowest
-        scale = np.divide(N_BINS - 1, width) if width > 0 else 0.0
-        scale = scale if np.isfinite(scale) else 0.0  # one bin is as exact as many
-        # In float64: scores of a denormal spread have a scale beyond float32.
-        self.place = ((score.astype(np.float64) - self.lowest) * scale).astype(np.intp)
-        sums = np.bincount(self.place, weight, N_BINS)
-        self.above = from_here_up(sums)  # (N_BINS + 1,): weight in bin k and higher
-        self.positive = sums
-        if weight.min(initial=0.0) < 0:
-            self.positive = np.bincount(self.place, np.maximum(weight, 0), N_BINS)
-
-    def find(self, targets: FloatArray) -> FloatArray:
-        """Scores that reach each target, shape (T,); a target of 0 gives the first that passes.
-
-        NaN where none reaches it, since too many jets pass no threshold at all.
-        """
-        needed = np.maximum(targets * self.total * (1 - 1e-12), np.finfo(float).tiny)
-        spans = [self._bins(float(need)) for need in needed]
-        wanted = np.zeros(N_BINS, bool)
-        for last, first in spans:  # a few working points, not jets
-            wanted[max(last, 0) : first + 1] = True
-        chosen = np.flatnonzero(wanted[self.place])
-        chosen = chosen[np.argsort(-self.score[chosen], kind="stable")]
-        return np.array(
-            [self._find_one(float(need), *span, chosen) for need, span in zip(needed, spans, strict=True)]
-        )
-
-    def _bins(self, need: float) -> tuple[int, int]:
-        """Lowest and highest bin in which a sum of weights may be reached first; -1 where in none."""
-        whole = np.flatnonzero(self.above[:-1] >= need)  # no higher bin reaches it as a whole
-        inside = np.flatnonzero(self.above[1:] + self.positive >= need)  # nor any above inside
-        return int(whole[-1]) if len(whole) else -1, int(inside[-1]) if len(inside) else -1
-
-    def _find_one(self, need: float, last: int, first: int, chosen: npt.NDArray[np.intp]) -> float:
-        place = self.place[chosen]  # falling, since the scores are
-        ends = np.searchsorted(-place, [-first, -max(last, 0) + 1])
-        jets = chosen[ends[0] : ends[1]]
-        sums = self.above[first + 1] + np.cumsum(self.weight[jets])
-        ordered = self.score[jets]
-        group_ends = np.append(ordered[1:] != ordered[:-1], True)  # all jets of one score pass together
-        reached = np.flatnonzero(group_ends & (sums >= need))
-        if len(reached):
-            return float(ordered[reached[0]])
-        return float(ordered[-1]) if last >= 0 and len(jets) else np.nan
+    needed = np.maximum(targets * sums.total * (1 - 1e-12), TINY)
+    steps = sums.steps(sums.reached_in(needed, monotone=False))
+    return steps.reach(steps.highest, needed), steps

@@ -55,7 +55,7 @@ class About(NamedTuple):
 
 
 PLOTS = {  # in the order of the report
-    "roc": About("contrast", ("seed", "working_points")),
+    "roc": About("contrast", ("seed", "working_points", "pt_bins_gev")),
     "fractions": About("traded"),
     "resilience": About("tried", ("seed", "shifts")),
     "discriminant": About("judgement"),

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jetsmith import io, members
+from jetsmith.colors import TAGGER_COLORS
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.plots import style as looks
@@ -240,9 +241,9 @@ def _draw_origins(axes: Axes, head: Origins) -> None:
 
 
 def _draw_pairs(axes: Axes, head: Pairs) -> None:
-    axes.plot(head.efficiencies, head.purities, color=looks.TAGGER_COLORS[0], gid=f"{head.name}.purity")
+    axes.plot(head.efficiencies, head.purities, color=TAGGER_COLORS[0], gid=f"{head.name}.purity")
     if head.efficiency is not None and head.purity is not None:
-        axes.plot([head.efficiency], [head.purity], "o", color=looks.TAGGER_COLORS[2])
+        axes.plot([head.efficiency], [head.purity], "o", color=TAGGER_COLORS[2])
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.set_xlabel("pairs of one vertex found", fontsize=11)
     axes.set_ylabel("of these right", fontsize=11)

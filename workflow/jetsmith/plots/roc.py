@@ -1,11 +1,13 @@
 """ROC curves: mistag rate against signal efficiency of all taggers of a sample, one background a figure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from jetsmith import metrics
+from jetsmith import cuts, metrics
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.metrics import Interval
@@ -18,7 +20,7 @@ from jetsmith.plots.inputs import (
     read_thresholds,
     share_left_out,
 )
-from jetsmith.plots.roc_figure import Curve, Marked, Reading, RocNumbers, draw
+from jetsmith.plots.roc_figure import Curve, Marked, PtRange, Reading, RocNumbers, draw
 from jetsmith.scored import ScoredJets, in_common
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
@@ -26,6 +28,7 @@ from jetsmith.texts import split_text
 
 WORKING_POINTS = {"L": 0.1, "M": 0.01, "T": 0.001}
 N_RATIO = 120
+N_POINTS, N_POINTS_OF_RANGE = 300, 100
 DRAWN_COUNT = 3.0  # effective background jets below which the curve is not drawn: 60% errors say nothing
 
 
@@ -40,6 +43,7 @@ def plot_roc(
     seed: int = 0,
     working_points: Mapping[str, float] = WORKING_POINTS,
     sample: str = "",
+    pt_bins_gev: Sequence[float] = (),
 ) -> RocNumbers:
     """Read the test jets of all taggers of a sample; write `output`.pdf, .png and .json.
 
@@ -54,6 +58,7 @@ def plot_roc(
         seed: Of the replicas.
         working_points: Background efficiency by name: the mistag rates at which the curves are read.
         sample: Which sample; by default that of the first.
+        pt_bins_gev: Edges of bins whose jets have curves of their own, for the page.
 
     Raises:
         InputError: A file lacks what is needed, or no tagger has this background.
@@ -75,6 +80,7 @@ def plot_roc(
         seed,
         sorted(working_points.values(), reverse=True),
         sample,
+        pt_bins_gev,
     )
     looks.save(draw(found, style), found, output)
     return found
@@ -89,6 +95,7 @@ def compute(
     seed: int = 0,
     mistags: Sequence[float] = tuple(WORKING_POINTS.values()),
     sample: str = "",
+    pt_bins_gev: Sequence[float] = (),
 ) -> RocNumbers:
     """ROC curves of taggers for one background, each by its own discriminant, all over the same jets.
 
@@ -101,23 +108,35 @@ def compute(
         seed: Of the replicas.
         mistags: Where the curves are read.
         sample: Which sample; by default that of the first.
+        pt_bins_gev: Edges of bins whose jets have curves of their own, where they are enough.
     """
-    curves: list[Curve] = []
-    message = ""
     jets = in_common(jets)
-    for spec, scored, points in zip(specs, jets, thresholds, strict=True):
-        signal, *others = evaluated(spec)
-        other = next(c for c in others if c.name == background)
-        lacking = [c.name for c in (signal, other) if not scored.of(c).weight.sum() > 0]
-        if lacking:
-            of_all = " with a score of every tagger" if not scored.chosen.all() else ""
-            message = f"No jets of class {' or '.join(lacking)}{of_all} ({split_text(spec.folds)})"
-            continue
-        curve = _curve(spec, scored, signal, other, points, mistags, bootstraps, seed)
-        if curve.signal_efficiency:
-            curves.append(curve)
-        else:
-            message = f"Less than one effective jet of class {other.name} ({split_text(spec.folds)})"
+
+    def curves_of(chosen: Sequence[ScoredJets], n_points: int) -> tuple[list[Curve], str]:
+        """Of these jets, and why there are none."""
+        curves, message = [], ""
+        for spec, scored, points in zip(specs, chosen, thresholds, strict=True):
+            signal, other = _classes(spec, background)
+            lacking = [c.name for c in (signal, other) if not scored.of(c).weight.sum() > 0]
+            if lacking:
+                of_all = " with a score of every tagger" if not scored.chosen.all() else ""
+                message = f"No jets of class {' or '.join(lacking)}{of_all} ({split_text(spec.folds)})"
+                continue
+            curve = _curve(spec, scored, signal, other, points, mistags, bootstraps, seed, n_points)
+            if curve.signal_efficiency:
+                curves.append(curve)
+            else:
+                message = f"Less than one effective jet of class {other.name} ({split_text(spec.folds)})"
+        return curves, message
+
+    curves, message = curves_of(jets, N_POINTS)
+    ranges = []
+    if curves and len(pt_bins_gev) > 2:
+        place = cuts.bin_of(jets[0].pt_gev, pt_bins_gev)
+        for k, (low, high) in enumerate(pairwise(pt_bins_gev)):
+            inside = [replace(one, chosen=one.chosen & (place == k)) for one in jets]
+            if found := curves_of(inside, N_POINTS_OF_RANGE)[0]:
+                ranges.append(PtRange(low_gev=low, high_gev=high, curves=tuple(found)))
     signal, *others = evaluated(specs[0])
     other = next(c for c in others if c.name == background)
     return RocNumbers(
@@ -129,7 +148,14 @@ def compute(
         signal_left_out=digits([share_left_out(jets[0], signal)])[0],
         background_left_out=digits([share_left_out(jets[0], other)])[0],
         message="" if curves else message,
+        ranges=tuple(ranges),
     )
+
+
+def _classes(spec: ClassifierSpec, background: str) -> tuple[ClassSpec, ClassSpec]:
+    """The signal of a tagger, and its background of this name."""
+    signal, *others = evaluated(spec)
+    return signal, next(c for c in others if c.name == background)
 
 
 def _curve(
@@ -141,11 +167,17 @@ def _curve(
     mistags: Sequence[float],
     bootstraps: int,
     seed: int,
+    n_points: int,
 ) -> Curve:
     (s, ws), (b, wb) = (
         (jets.discriminant, jets.weight) for jets in (scored.of(signal), scored.of(background))
     )
-    roc = metrics.roc_curve(s, ws, b, wb, n_points=300)
+    bins = metrics.Bins(s, b)
+    passing = (
+        metrics.Sums(s, ws, bins, "ROC curve: signal"),
+        metrics.Sums(b, wb, bins, "ROC curve: background"),
+    )
+    roc = metrics.roc_curve_of(*passing, n_points)
     count = metrics.effective_count(wb)
     kept = roc.background_efficiency * count >= min(DRAWN_COUNT, count)
     return Curve(
@@ -161,7 +193,7 @@ def _curve(
         mistag=digits(roc.background_efficiency[kept]),
         mistag_low=digits(roc.background_low[kept]),
         mistag_high=digits(roc.background_high[kept]),
-        readings=tuple(_reading(mistag, s, ws, b, wb) for mistag in mistags),
+        readings=tuple(_reading(mistag, *passing) for mistag in mistags),
         working_points=tuple(
             Marked(
                 name=point.name,
@@ -179,14 +211,14 @@ def _interval(found: metrics.Efficiency) -> Interval:
     return Interval(found.value, found.low, found.high)
 
 
-def _reading(mistag: float, s: FloatArray, ws: FloatArray, b: FloatArray, wb: FloatArray) -> Reading:
+def _reading(mistag: float, signal: metrics.Sums, background: metrics.Sums) -> Reading:
     """Signal efficiency at a mistag rate: its binomial error and that of the threshold, in quadrature."""
     try:
-        point = metrics.working_point(b, wb, mistag)
+        point = metrics.working_points_of(background, [mistag])[0]
     except InputError:  # too few jets, or too few of them tagged
         return Reading(mistag=mistag, signal_efficiency=None)
     at, below, above = (
-        metrics.efficiency(metrics.passes(s, threshold), ws)
+        metrics.efficiency(metrics.passes(signal.score, threshold), signal.weight)
         for threshold in (point.threshold, point.threshold_low, point.threshold_high)
     )
     down = float(np.hypot(at.value - at.low, max(at.value - above.value, 0)))

@@ -79,11 +79,20 @@ class Curve(Record):
     working_points: tuple[Marked, ...]
 
 
+class PtRange(Record):
+    """The curves of jets in a bin of transverse momentum [GeV]; the end bins hold the jets beyond, too."""
+
+    low_gev: float
+    high_gev: float
+    curves: tuple[Curve, ...]
+
+
 class RocNumbers(looks.Numbers):
     """All that the figure shows; `message` says why `curves` is empty where it is.
 
     `is_first` tells whether this background is the one that fixes the working points. The curves are
     over the same jets: those left out, as shares of each class, are without a score of one of the taggers.
+    `ranges` are not drawn: the page lets choose them.
     """
 
     SECTION = "ROC curves"
@@ -96,6 +105,7 @@ class RocNumbers(looks.Numbers):
     curves: tuple[Curve, ...]
     signal_left_out: float
     background_left_out: float
+    ranges: tuple[PtRange, ...] = ()
 
     def heading(self) -> str:
         """Sample and classes."""

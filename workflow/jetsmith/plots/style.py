@@ -21,6 +21,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, NullLocator
 from PIL.PngImagePlugin import PngInfo
 
+from jetsmith.colors import TAGGER_COLORS
 from jetsmith.io import NUMBERS, atomic_file, json_checksum, write_json
 from jetsmith.plots.palette import with_palette
 from jetsmith.specs.plots import PlotSpec
@@ -28,11 +29,6 @@ from jetsmith.strict import Record
 from jetsmith.tex import plain as plain
 from jetsmith.tex import tex as tex
 
-# Told apart with every common colour blindness: M. Petroff, arXiv 2107.02270, ten colours.
-TAGGER_COLORS = (
-    "#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#94a4a2", "#a96b59", "#e76300",
-    "#717581", "#b9ac70", "#92dadd",
-)  # fmt: skip
 TAGGER_LINES = ("-", (0, (5, 1.5)), (0, (6, 1.5, 1.2, 1.5)), (0, (1.5, 1.2)))
 MARKERS = ("o", "s", "^", "D", "v")
 GREY = "#5f6368"

@@ -1,7 +1,7 @@
-"""The report: one static page that holds every number and figure of a run, and what it came from.
+"""The report: one page that holds every number and figure of a run and what it came from, and one a tagger.
 
-The page needs nothing beside it: figures are inside, styles too, no script. Links lead to the PDF
-and JSON files of the figures where those lie in the same results folder.
+A page needs nothing beside it: figures are inside, styles and scripts too, and nothing is loaded. Links
+lead to the PDF and JSON files of the figures where those lie in the same results folder.
 """
 
 import base64
@@ -23,7 +23,10 @@ from jetsmith.handed.scan import Scan
 from jetsmith.io import NUMBERS, Stored, atomic_file, json_checksum, read_json, read_png, read_record
 from jetsmith.provenance import config_digest
 from jetsmith.report import features, points, resilience, reweighters, tables, tagger_inputs
+from jetsmith.report.cards import WHOSE, cards
+from jetsmith.report.explorer import explorer, library
 from jetsmith.report.measurements import scale_factors
+from jetsmith.report.origins import origins
 from jetsmith.report.overview import overview
 
 TEMPLATES = Path(__file__).parent
@@ -47,8 +50,10 @@ def write_report(
     checks: Sequence[str | Path] = (),
     planes: Sequence[str | Path] = (),
     measurements: Sequence[str | Path] = (),
+    models: Sequence[str | Path] = (),
+    bundled: Sequence[str] = (),
 ) -> None:
-    """Write the page.
+    """Write the page, and `taggers/{tagger}.html` beside it of each tagger with a model.
 
     Args:
         output: results/report/index.html.
@@ -65,6 +70,8 @@ def write_report(
         checks: results/inspect/check/{classifier}.json.
         planes: results/calibration/{plane}.numbers.json.
         measurements: results/scale_factors/{measurement}.json.
+        models: results/models/{tagger} of taggers.
+        bundled: Taggers that leave as bundles.
 
     Raises:
         InputError: A file is missing, or of another form than its stage writes.
@@ -88,8 +95,36 @@ def write_report(
         ),
         **_record(run, figures, provenance),
     }
+    page["explorer"] = _table(explorer, "", [f["path"] for f in figures if f["kind"] == "roc"])
+    page["library"] = library() if page["explorer"] else ""
+    judgements = {table["tagger"]: table["of"] for table in page["working_points"]}
+    page["taggers"] = _write_cards(output, run, page, judgements, models, bundled)
+    addresses = {one["name"]: one["page"] for one in page["taggers"]}
+    page["pages"] = {name: addresses[of] for name, of in judgements.items() if of in addresses}
+    page["origins"] = origins(run, page, addresses)
     page["overview"] = overview(page, provenance.get("accepted", {}))
     render("template.html.j2", page, output)
+
+
+def _write_cards(
+    output: str | Path,
+    run: Mapping[str, Any],
+    page: Mapping[str, Any],
+    judgements: Mapping[str, str],
+    models: Sequence[str | Path],
+    bundled: Sequence[str],
+) -> list[tables.Row]:
+    """Write a page a tagger; name, title and address of each."""
+    abouts = [read_json(Path(model) / "meta.json", classifier=Path(model).name) for model in models]
+    made = cards(run, abouts, judgements, page, bundled)
+    links = [
+        {"name": card["name"], "title": card["title"], "page": f"taggers/{card['name']}.html"}
+        for card in made
+    ]
+    for card in made:
+        shown = {"card": card, "taggers": links, "title": page["title"], "label": page["label"]}
+        render("tagger.html.j2", shown, Path(output).parent / f"taggers/{card['name']}.html")
+    return links
 
 
 def render(template: str, page: Mapping[str, Any], output: str | Path, *folders: Path) -> None:
@@ -221,6 +256,7 @@ def embedded(path: Path, folder: Path) -> tables.Row:
     page |= content.get("page", {})
     return {
         **page,
+        "of": {key: content[key] for key in WHOSE if key in content},
         "path": numbers,
         "kind": content.get("plot", ""),
         "alternative": page["alternative"] or f"Figure {path.stem}",

@@ -20,6 +20,7 @@ def working_points(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
             {
                 "title": spec.get("title", entry["judgement"]),
                 "tagger": entry["judgement"],
+                "of": entry["tagger"],
                 "sample": entry.get("sample", ""),
                 "threshold_class": label_text(labels.get(entry["threshold_class"], "background")),
                 "classes": [label_text(labels.get(name, name)) for name in classes],

@@ -353,9 +353,10 @@ class Report(NamedTuple):
 
     run: Plain
     title: str
+    bundled: list[str]
 
 
 def report(run: Configuration) -> Report:
     """The page."""
     shown = {**run.raw, "run": {key: value for key, value in run.raw["run"].items() if key != "pathvars"}}
-    return Report(shown, run.run.title)
+    return Report(shown, run.run.title, run.bundled)

@@ -1,0 +1,128 @@
+"""A page a tagger: what it is, what it was trained on, what it can do, and every figure of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from jetsmith.report.tables import Row, Table
+from jetsmith.texts import count, label_text
+
+WHOSE = ("tagger", "judgement", "classifier")
+"""Keys by which the numbers of a figure of one tagger, or of one of its discriminants, name it."""
+
+
+def cards(
+    run: Mapping[str, Any],
+    models: Sequence[Table],
+    judgements: Mapping[str, str],
+    page: Mapping[str, Any],
+    bundled: Iterable[str] = (),
+) -> list[Row]:
+    """One entry a tagger: what its page shows.
+
+    Args:
+        run: The resolved configuration.
+        models: Content of each tagger's meta.json.
+        judgements: Tagger of each judgement.
+        page: Rows of the main page's sections, by their names in its template.
+        bundled: Taggers that leave as bundles.
+    """
+    return [_card(run, about, judgements, page, about["classifier"] in set(bundled)) for about in models]
+
+
+def _card(
+    run: Mapping[str, Any],
+    about: Table,
+    judgements: Mapping[str, str],
+    page: Mapping[str, Any],
+    is_bundled: bool,
+) -> Row:
+    name = about["classifier"]
+    spec = run["classifiers"][name]
+
+    def is_its(row: Mapping[str, Any]) -> bool:
+        of = {row[key] for key in WHOSE if key in row}
+        return any(judgements.get(one, one) == name for one in of)
+
+    summary = [{**table, "rows": [row for row in table["rows"] if is_its(row)]} for table in page["summary"]]
+    sections = [
+        {**section, "figures": [_moved(figure) for figure in section["figures"] if is_its(figure["of"])]}
+        for section in page["sections"]
+    ]
+    stood_in = [
+        {"reason": row["reason"], "features": reader["features"]}
+        for row in page["stand_ins"]
+        for reader in row["readers"]
+        if reader["title"] == spec["title"]
+    ]
+    return {
+        "name": name,
+        "title": spec["title"],
+        "facts": _facts(run, spec, about),
+        "inputs": [
+            {
+                "group": one["group"],
+                "kind": one["kind"] if one["kind"] == "flat" else f"up to {count(one['length'])} a jet",
+                "features": one["features"],
+            }
+            for one in spec["inputs"]
+        ],
+        "trained_on": _rows(about["rows"]),
+        "settings": _settings(spec),
+        "bundle": f"../../bundles/{name}/README.md" if is_bundled else "",
+        "stood_in": stood_in,
+        "summary": [table for table in summary if table["rows"]],
+        "working_points": [table for table in page["working_points"] if is_its(table)],
+        "sections": [section for section in sections if section["figures"]],
+    }
+
+
+def _moved(figure: Row) -> Row:
+    """The figure with links from a folder below."""
+    return figure | {"links": [link | {"address": f"../{link['address']}"} for link in figure["links"]]}
+
+
+def _facts(run: Mapping[str, Any], spec: Mapping[str, Any], about: Table) -> list[Row]:
+    """What it is, in a few lines."""
+    datasets = run["run"]["samples"][spec["sample"]]["datasets"]
+    device = about["device"]
+    found = {
+        "backend": f"{spec['backend']}, {spec['model']}" if spec["model"] else spec["backend"],
+        "jets": f"{spec['object']}, sample {spec['sample']}: {', '.join(datasets)}",
+        "classes": ", ".join(label_text(one["label"]) for one in spec["classes"]),
+        "folds": count(spec["folds"]) if spec["folds"] else "",
+        "members": count(about["members"]) if "members" in about else "",
+        "starts from": spec["start_from"],
+        "trained on": f"{device['kind']} {device['name']}, {device['engine']}".replace(" ,", ","),
+        "seed": str(about.get("seed", "")),
+        "auxiliary outputs that were off": ", ".join(sorted(about["heads_off"])),
+    }
+    if not about["rows"]:
+        found |= {"trained on": "nothing: it was not trained in this run", "seed": ""}
+    return [{"name": name, "value": value} for name, value in found.items() if value]
+
+
+def _rows(rows: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Row:
+    """Jets by class of each training and split."""
+    classes = list(
+        dict.fromkeys(c for splits in rows.values() for counted in splits.values() for c in counted)
+    )
+    return {
+        "classes": [name.replace("_", " ") for name in classes],
+        "rows": [
+            {
+                "what": split if training == "model" else f"{training}, {split}",
+                "counts": [count(n[c]) for c in classes],
+            }
+            for training, splits in rows.items()
+            for split, n in splits.items()
+        ],
+    }
+
+
+def _settings(spec: Mapping[str, Any]) -> str:
+    """What a training got beside its jets, as YAML."""
+    keys: Sequence[str] = ("architecture", "training", "losses", "discriminant", "evaluation")
+    chosen = {key: spec[key] for key in keys if spec.get(key)}
+    return yaml.safe_dump(chosen, sort_keys=False, allow_unicode=True, width=100)
