@@ -192,7 +192,10 @@ class Chain:
         names, output = ("mine_tagger", "other_tagger"), into / "report/index.html"
         write_report(
             output,
-            {"classifiers": {name: tagger(name).model_dump(mode="json") for name in names}},
+            {
+                "run": {"samples": {name: {"datasets": ["one", "two"]} for name in ("mine", "other")}},
+                "classifiers": {name: tagger(name).model_dump(mode="json") for name in names},
+            },
             "t",
             [],
             [],
