@@ -23,6 +23,7 @@ PLOTS = {
     "plot_roc",
     "plot_fractions",
     "plot_discriminant",
+    "plot_confusion",
     "plot_efficiency",
     "plot_dependence",
     "plot_sculpting",

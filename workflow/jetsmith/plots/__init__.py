@@ -12,6 +12,7 @@ Of = Literal[
     "contrast",
     "traded",
     "judgement",
+    "classified",
     "plane",
     "measured",
     "measurement",
@@ -37,14 +38,15 @@ class About(NamedTuple):
 
     Attributes:
         of: What there is a figure of: a signal against a background in a sample, a signal against two
-            of which discriminants have fractions, a discriminant of a tagger, two of them with a cut on
-            each, one that is measured in data, a measurement of it, the weights of a reweighter, its closure
-            test alone, that of one with values of parameters that were held out, a classifier that trains,
-            one that is scanned, a number that a network estimates, a discriminant of an ensemble, or of a
-            tagger that is to leave a column alone, a network with auxiliary heads, a tagger that is looked
-            into, one that is also trained without some inputs, the taggers of a sample with other weights of
-            a loss that are to leave a column alone, the features of a group that classifiers read in a
-            sample, or where there is something to compare these with.
+            of which discriminants have fractions, a discriminant of a tagger, a tagger with a probability of
+            each class, two discriminants with a cut on each, one that is measured in data, a measurement of
+            it, the weights of a reweighter, its closure test alone, that of one with values of parameters
+            that were held out, a classifier that trains, one that is scanned, a number that a network
+            estimates, a discriminant of an ensemble, or of a tagger that is to leave a column alone, a
+            network with auxiliary heads, a tagger that is looked into, one that is also trained without some
+            inputs, the taggers of a sample with other weights of a loss that are to leave a column alone,
+            the features of a group that classifiers read in a sample, or where there is something to compare
+            these with.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
     """
 
@@ -56,6 +58,7 @@ PLOTS = {  # in the order of the report
     "roc": About("contrast", ("seed", "working_points")),
     "fractions": About("traded"),
     "discriminant": About("judgement"),
+    "confusion": About("classified"),
     "plane": About("plane"),
     "scale_factors": About("measured"),
     "fits": About("measurement"),
@@ -89,12 +92,20 @@ def plot(name: str, files: Mapping[str, Any], given: Mapping[str, Any], output: 
         given: What it gets of the configuration, as `stages.plot` gives it.
         output: Path without suffix.
     """
-    from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, EstimateSpec, TrainedSpec
+    from jetsmith.specs.classifiers import (
+        ClassifiedSpec,
+        ClassifierSpec,
+        ClassSpec,
+        EstimateSpec,
+        TrainedSpec,
+    )
     from jetsmith.specs.plots import PlotSpec
 
     records: dict[str, Any] = {"style": PlotSpec(**given["style"])}
     if "spec" in given:
         records["spec"] = ClassifierSpec(**given["spec"])
+    if "tagger" in given:
+        records["tagger"] = ClassifiedSpec(**given["tagger"])
     if "trained" in given:
         records["trained"] = TrainedSpec(**given["trained"])
     if "estimate" in given:
