@@ -215,12 +215,13 @@ def untested_weights(wildcards):
 
 
 def drawn(plot, subject):
-    """The three files of a plot; the PNG also goes into `snakemake --report`."""
+    """The files of a plot; the PNG also goes into `snakemake --report`."""
     base = f"<results>/plots/{plot}/{subject}"
     return {
         "pdf": f"{base}.pdf",
         "png": report(f"{base}.png", category=plot, labels={"plot": plot, "of": subject}),
         "json": f"{base}.json",
+        **({"histograms": f"{base}.hist.json"} if PLOTS[plot].has_histograms else {}),
     }
 
 

@@ -48,42 +48,44 @@ class About(NamedTuple):
             the features of a group that classifiers read in a sample, or where there is something to compare
             these with.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
+        has_histograms: Whether it also writes what it has counted in bins, as a file of `uhi`.
     """
 
     of: Of
     gets: tuple[str, ...] = ()
+    has_histograms: bool = False
 
 
 PLOTS = {  # in the order of the report
     "roc": About("contrast", ("seed", "working_points")),
     "fractions": About("traded"),
-    "discriminant": About("judgement"),
-    "confusion": About("classified"),
-    "plane": About("plane"),
+    "discriminant": About("judgement", has_histograms=True),
+    "confusion": About("classified", has_histograms=True),
+    "plane": About("plane", has_histograms=True),
     "scale_factors": About("measured"),
     "fits": About("measurement"),
     "efficiency": About("judgement", ("pt_bins_gev",)),
     "dependence": About("judgement", ("pt_bins_gev",)),
-    "sculpting": About("decorrelated", ("seed",)),
+    "sculpting": About("decorrelated", ("seed",), has_histograms=True),
     "response": About("estimated", ("seed",)),
     "importance": About("explained"),
     "ablation": About("ablated"),
     "loss_scan": About("loss_scanned"),
-    "reweighting": About("reweighter", ("datasets", "labels")),
+    "reweighting": About("reweighter", ("datasets", "labels"), has_histograms=True),
     "closure": About("tested"),
-    "systematic": About("tested", ("labels",)),
-    "parameters": About("interpolated", ("labels",)),
+    "systematic": About("tested", ("labels",), has_histograms=True),
+    "parameters": About("interpolated", ("labels",), has_histograms=True),
     "training": About("trained"),
     "scan": About("scanned"),
     "members": About("ensemble", ("seed",)),
     "heads": About("headed"),
-    "features": About("described"),
+    "features": About("described", has_histograms=True),
     "shifts": About("compared"),
 }
 
 
 def plot(name: str, files: Mapping[str, Any], given: Mapping[str, Any], output: str) -> None:
-    """Stage plot: write `output`.pdf, .png and .json.
+    """Stage plot: write `output`.pdf, .png and .json, of some also .hist.json.
 
     Args:
         name: Of the plot.

@@ -12,6 +12,7 @@ from jetsmith import metrics
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics.efficiencies import LEVEL, binomial
 from jetsmith.plots import style as looks
+from jetsmith.plots.histograms import Histograms, histogram, named
 from jetsmith.plots.inputs import digits, known
 from jetsmith.scored import Probabilities, read_probabilities
 from jetsmith.specs.classifiers import ClassifiedSpec
@@ -104,6 +105,15 @@ class ConfusionNumbers(looks.Numbers):
             f", and {more} further classes." if more > 0 else "."
         )
 
+    def histograms(self) -> Histograms:
+        """Sums of weights by true class and largest output."""
+        axes = (
+            named([row.name for row in self.rows], "true", "true class"),
+            named(self.columns, "largest", "largest output"),
+        )
+        weights, squares = ([getattr(row, name) for row in self.rows] for name in ("weight", "squares"))
+        return {"confusion": histogram(axes, weights, squares, self.title)}
+
     @property
     def has_not_tagged(self) -> bool:
         """Whether the last column is of jets that were not tagged."""
@@ -171,8 +181,7 @@ def _row(
     name: str, label: str, jets: Probabilities, mask: BoolArray, column: IntArray, n_columns: int
 ) -> Row:
     weight, place = jets.weight[mask], column[mask]
-    sums: FloatArray = np.bincount(place, weight, n_columns)
-    squares: FloatArray = np.bincount(place, weight**2, n_columns)
+    sums, squares = (np.asarray(np.bincount(place, w, n_columns), np.float64) for w in (weight, weight**2))
     share, low, high, _ = binomial(sums, squares, weight.sum(), np.asarray(weight @ weight), LEVEL)
     return Row(
         name=name,
