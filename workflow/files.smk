@@ -369,6 +369,13 @@ PLOT_INPUTS = {
 }
 
 
+PUBLISHED = {
+    plot: [f"<results>/plots/{plot}/{'/'.join(subject)}.json" for subject in subjects(RUN, PLOTS[plot].of)]
+    for plot in ("roc", "efficiency", "discriminant", "scale_factors")
+}
+"""Numbers of figures that go to HEPData, by plot."""
+
+
 def figures(wildcards):
     """PNG files of every plot of the run, in the order of the report."""
     return [

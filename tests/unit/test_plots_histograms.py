@@ -99,7 +99,7 @@ def test_the_validator_takes_all_of_them(drawn: dict[str, style.Numbers], tmp_pa
     for name in drawn.keys() - {"discriminant", "confusion"}:
         style.save(figure, drawn[name], tmp_path / name)
     none = discriminant.compute(
-        make_spec(), read_test(make_scores(tmp_path / "s.parquet", 3), make_spec()), []
+        make_spec(), read_test(make_scores(tmp_path / "s.parquet", 0), make_spec()), []
     )
     style.save(discriminant.draw(none, STYLE), none, tmp_path / "empty")
     files = sorted(tmp_path.glob("*.hist.json"))

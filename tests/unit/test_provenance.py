@@ -78,6 +78,7 @@ STAGES = (
     "bundling",
     "bundling_reweighters",
     "report.page",
+    "publishing",
 )
 
 

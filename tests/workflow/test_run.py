@@ -196,6 +196,16 @@ def test_every_plot_has_its_numbers(results):
     assert done.returncode == 0
 
 
+def test_figures_are_published(results):
+    """As tables for HEPData, of every figure of ROC curves, efficiencies and shapes."""
+    tables = {path.name for path in (results / "hepdata").iterdir()}
+    assert "submission.yaml" in tables
+    for plot in ("efficiency", "discriminant"):
+        figures = [path.stem for path in (results / "plots" / plot).glob("*.png")]
+        assert {f"{plot}.{name}.yaml" for name in figures} <= tables
+    assert any(name.startswith("roc.") for name in tables)
+
+
 def test_report_shows_all(results):
     """The page names every tagger and dataset and carries the provenance."""
     page = (results / "report" / "index.html").read_text()
