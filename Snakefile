@@ -30,6 +30,7 @@ include: "workflow/explain.smk"
 include: "workflow/bundle.smk"
 include: "workflow/plot.smk"
 include: "workflow/report.smk"
+include: "workflow/publish.smk"
 include: "workflow/targets.smk"
 
 
@@ -37,6 +38,7 @@ rule all:
     default_target: True
     input:
         "<results>/report/index.html",
+        ["<results>/hepdata"] if RUN.judgements else [],
         expand("<results>/calibration/{judgement}.json", judgement=RUN.judgements),
         expand("<results>/calibration/{plane}.json", plane=RUN.run.calibration.planes),
         expand("<results>/scale_factors/{judgement}.correction.json", judgement=RUN.measured),

@@ -215,7 +215,7 @@ def untested_weights(wildcards):
 
 
 def drawn(plot, subject):
-    """The three files of a plot; the PNG also goes into `snakemake --report`."""
+    """The files of a plot; the PNG also goes into `snakemake --report`."""
     base = f"<results>/plots/{plot}/{subject}"
     return {
         "pdf": f"{base}.pdf",
@@ -226,6 +226,7 @@ def drawn(plot, subject):
             labels={"plot": plot, "of": subject},
         ),
         "json": f"{base}.json",
+        **({"histograms": f"{base}.hist.json"} if PLOTS[plot].has_histograms else {}),
     }
 
 
@@ -234,6 +235,7 @@ PLOT_SUBJECTS = {
     "traded": "{sample}/{traded}",
     "tried": "{sample}/{contrast}",
     "judgement": "{judgement}",
+    "classified": "{tagger}",
     "plane": "{plane}",
     "measured": "{judgement}",
     "measurement": "{measurement}",
@@ -365,6 +367,7 @@ PLOT_INPUTS = {
     "traded": traded_inputs,
     "tried": tried_inputs,
     "judgement": judgement_inputs,
+    "classified": lambda wildcards: {"scores": scores_of(wildcards.tagger)},
     "plane": plane_figure_inputs,
     "measured": measured_inputs,
     "measurement": lambda wildcards: {"measured": f"<results>/scale_factors/{wildcards.measurement}.json"},
@@ -383,6 +386,13 @@ PLOT_INPUTS = {
     "described": described_inputs,
     "compared": compared_inputs,
 }
+
+
+PUBLISHED = {
+    plot: [f"<results>/plots/{plot}/{'/'.join(subject)}.json" for subject in subjects(RUN, PLOTS[plot].of)]
+    for plot in ("roc", "efficiency", "discriminant", "scale_factors")
+}
+"""Numbers of figures that go to HEPData, by plot."""
 
 
 def figures(wildcards):

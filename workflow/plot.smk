@@ -1,4 +1,4 @@
-# plot: reads scores, calibration numbers, closures or models; writes plots/{plot}/….{pdf,png,json}. A rule for each of PLOTS.
+# plot: reads scores, calibration numbers, closures or models; writes plots/{plot}/….{pdf,png,json}, of some also .hist.json. A rule for each of PLOTS.
 
 for plot, about in PLOTS.items():
 

@@ -79,6 +79,7 @@ STAGES = (
     "bundling",
     "bundling_reweighters",
     "report.page",
+    "publishing",
 )
 
 

@@ -54,7 +54,7 @@ OF_BUNDLED_REWEIGHTER = (stages.bundle_reweighter,)
 OF_REWEIGHTER = (stages.weights, stages.closure)
 OF_CORRECTED = (stages.correction,)
 OF_PARAMETRISED = (stages.parameters,)
-OF_RUN = (stages.resolution, stages.verdict)
+OF_RUN = (stages.resolution, stages.publish, stages.verdict)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from .spoil import ROOT, edit, put, run_of
 NAME = "[a-z][a-z0-9_]*"
 OUTPUTS = [
     "results/report/index.html",
+    "results/hepdata",
     f"results/simulated/{{dataset,{NAME}}}/{{part,\\d\\d\\d+}}.root",
     "results/inspect/{dataset,ttbar|qcd}.json",
     "results/inspect/check/{classifier,cmva}.json",
@@ -118,6 +119,7 @@ def test_what_there_is(demo):
     """Known targets pass, and so does whatever is no target: rules, options, files of others."""
     known = [
         "results/report/index.html", "results/inspect/ttbar.json", "results/features/ttbar/001/ak4.parquet",
+        "results/hepdata",
         "results/skim/ttbar/001.parquet", "results/simulated/qcd/000.root",
         "results/models/cmva", "results/models/csvv2.folds/1", "results/packed/jets/train/cmva",
         "results/packed/fat_jets/train/ak8", "results/packed/zjets/test/rows",

@@ -23,6 +23,7 @@ PLOTS = {
     "plot_roc",
     "plot_fractions",
     "plot_discriminant",
+    "plot_confusion",
     "plot_efficiency",
     "plot_dependence",
     "plot_sculpting",
@@ -48,7 +49,7 @@ def test_touched_files_rerun_nothing(edited):
 def test_plot_style_reruns_plots_alone(edited):
     """Another label: plots and the page that shows them."""
     edited.edit_yaml("config.yaml", "plots", value={"label": "Work in progress"})
-    assert set(edited.planned()) == PLOTS | {"report", "verdict", "all"}
+    assert set(edited.planned()) == PLOTS | {"publish", "report", "verdict", "all"}
 
 
 def test_a_colour_retrains_nothing(edited):
@@ -57,14 +58,14 @@ def test_a_colour_retrains_nothing(edited):
     edited.edit_yaml("taggers/deepcsv.yaml", "title", value="Another")
     edited.edit_yaml("features/event.yaml", "features", "z_pt", "label", value="Z")
     planned = set(edited.planned())
-    assert planned <= PLOTS | {"report", "verdict", "all"}
+    assert planned <= PLOTS | {"publish", "report", "verdict", "all"}
     assert {"plot_roc", "plot_training", "plot_reweighting"} <= planned
 
 
 def test_a_cross_section_reads_nothing_again(edited):
     """Nor do the bins in which efficiencies are quoted; bundles carry these along."""
     edited.edit_yaml("config.yaml", "selection", "ak4", "pt_bins_gev", value=[30, 100, 1000])
-    assert set(edited.planned()) <= PLOTS | {"calibrate", "bundle", "report", "verdict", "all"}
+    assert set(edited.planned()) <= PLOTS | {"calibrate", "bundle", "publish", "report", "verdict", "all"}
     edited.edit_yaml("datasets.yaml", "ttbar", "generator", value="other")
     planned = edited.planned()
     assert planned["pack_rows"] == 1
@@ -326,7 +327,7 @@ def test_an_option_of_the_plots_reruns_plots(edited):
     """A new field of their style: neither a skim nor a training."""
     path = edited.folder / "workflow" / "jetsmith" / "specs" / "plots.py"
     path.write_text(path.read_text().rstrip() + '\n    grid: bool = Field(False, description="Lines.")\n')
-    assert set(edited.planned()) == PLOTS | {"report", "verdict", "all"}
+    assert set(edited.planned()) == PLOTS | {"publish", "report", "verdict", "all"}
 
 
 REPRODUCIBLE = (

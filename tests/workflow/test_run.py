@@ -184,12 +184,26 @@ def test_the_area_can_be_had_without_jetsmith(finished):
 
 
 def test_every_plot_has_its_numbers(results):
-    """PDF, PNG and JSON of each."""
+    """PDF, PNG and JSON of each, and where it counts something histograms that others can read."""
     plots = sorted((results / "plots").rglob("*.png"))
     assert len(plots) > 10
     for path in plots:
         assert path.with_suffix(".pdf").stat().st_size > 1000
         assert _read(path.with_suffix(".json"))
+    histograms = [str(path) for path in (results / "plots").rglob("*.hist.json")]
+    assert histograms
+    done = subprocess.run([sys.executable, "-m", "uhi", "validate", *histograms], check=False)
+    assert done.returncode == 0
+
+
+def test_figures_are_published(results):
+    """As tables for HEPData, of every figure of ROC curves, efficiencies and shapes."""
+    tables = {path.name for path in (results / "hepdata").iterdir()}
+    assert "submission.yaml" in tables
+    for plot in ("efficiency", "discriminant"):
+        figures = [path.stem for path in (results / "plots" / plot).glob("*.png")]
+        assert {f"{plot}.{name}.yaml" for name in figures} <= tables
+    assert any(name.startswith("roc.") for name in tables)
 
 
 def test_report_shows_all(results):

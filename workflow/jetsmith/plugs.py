@@ -48,6 +48,11 @@ class Options(Record):
         """Files from outside of the workflow that scores are made from, and made anew when they change."""
         return ()
 
+    @property
+    def is_number(self) -> bool:
+        """Whether its scores are one number a jet rather than the probability of each class."""
+        return False
+
     def misfits_of_features(self, spec: ClassifierSpec, groups: Mapping[str, ColumnGroup]) -> Iterator[str]:
         """What of it does not go together with how the run computes features, once nothing else is wrong."""
         yield from ()
@@ -95,6 +100,14 @@ def reads(spec: RecipeSpec) -> tuple[str, ...]:
         spec.architecture
     )
     return options.reads
+
+
+def is_number(spec: RecipeSpec) -> bool:
+    """Whether its scores are one number a jet, of which no probability of each class follows."""
+    options: Options = described_by(spec.backend, spec.model, spec.name).Options.model_validate(
+        spec.architecture
+    )
+    return options.is_number
 
 
 def trains(backend: str) -> bool:

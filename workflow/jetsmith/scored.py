@@ -62,6 +62,25 @@ class ScoredJets:
         return ScoredJets(self.discriminant[mask], self.weight[mask], self.label[mask], mask[mask], columns)
 
 
+@dataclass(frozen=True)
+class Probabilities:
+    """Rows of a split of a score file, with the probability of each class.
+
+    Attributes:
+        probabilities: Shape (N, C), float32; NaN where a jet was not tagged, or has no score.
+        weight: Generator weights, signed, float64, shape (N,).
+        label: Truth ids, shape (N,).
+        scored: False for jets without a score, which count nowhere, shape (N,).
+        not_tagged: True for jets that the experiment did not tag, shape (N,).
+    """
+
+    probabilities: FloatArray
+    weight: FloatArray
+    label: IntArray
+    scored: BoolArray
+    not_tagged: BoolArray
+
+
 def discriminant(
     table: Mapping[str, npt.NDArray[Any]], spec: DiscriminantSpec, class_names: Sequence[str]
 ) -> FloatArray:
@@ -110,9 +129,51 @@ def read_split(
     scores = [f"p_{name}" for name in spec.class_names if name in (*asked.signal, *asked.background)]
     if RAW in there and asked.is_first_of(spec.class_names):
         scores.append(RAW)
+    table = _read(path, split, scores, columns, classifier=spec.name, sample=sample or spec.sample)
+    return ScoredJets(
+        discriminant(table, asked, spec.class_names),
+        table["weight"].astype(np.float64),
+        table["label"],
+        table["scored"],
+        {name: table[name] for name in columns},
+    )
+
+
+def read_probabilities(
+    path: str | Path, split: str, classifier: str, sample: str, classes: Sequence[str]
+) -> Probabilities:
+    """The rows of a split with the probability of each class.
+
+    Args:
+        path: Score file.
+        split: Name of the split.
+        classifier: Whose scores they have to be.
+        sample: Of which sample.
+        classes: Names of its classes, C of them.
+
+    Raises:
+        InputError: As of `read_split`; or what is stored is one number a jet.
+    """
+    if RAW in io.column_names(path):
+        raise InputError(f"{path}: {classifier} has one number a jet, and no probability of each class")
+    scores = [f"p_{name}" for name in classes]
+    table = _read(path, split, scores, classifier=classifier, sample=sample)
+    return Probabilities(
+        np.stack([table[name] for name in scores], axis=1),
+        table["weight"].astype(np.float64),
+        table["label"],
+        table["scored"],
+        table["not_tagged"],
+    )
+
+
+def _read(
+    path: str | Path, split: str | None, scores: Sequence[str], columns: Sequence[str] = (), **subject: str
+) -> dict[str, npt.NDArray[Any]]:
+    """Columns of the rows of a split, (N,) each, looked through; both masks, truth and weight are there."""
     masks = ("scored", "not_tagged")
     names = list(dict.fromkeys([*scores, *masks, "label", "weight", *columns]))
-    rows = io.read_rows(path, [*names, "split"], classifier=spec.name, sample=sample or spec.sample)
+    rows = io.read_rows(path, [*names, "split"], **subject)
     here = np.ones(len(rows), bool)
     if split is not None:
         here = np.asarray(ak.to_numpy(rows["split"])) == SPLITS.index(split)
@@ -128,13 +189,7 @@ def read_split(
                 f"{path}: column {name}: {int(wrong.sum())} of {int(here.sum())} {split or 'all'} rows have "
                 "values that are not finite; run score again"
             )
-    return ScoredJets(
-        discriminant(table, asked, spec.class_names),
-        table["weight"].astype(np.float64),
-        table["label"],
-        table["scored"],
-        {name: table[name] for name in columns},
-    )
+    return table
 
 
 def in_common(jets: Sequence[ScoredJets], columns: Sequence[str] = ()) -> list[ScoredJets]:

@@ -77,6 +77,11 @@ class Options(plugs.Options):
             yield f"columns: one feature is the score of two classes: {', '.join(names)}"
         yield from self._of_values(spec)
 
+    @property
+    def is_number(self) -> bool:
+        """Whether it is the score of the first of two classes."""
+        return self.column is not None
+
     def _named(self) -> list[tuple[str, str]]:
         """Key and feature of each score."""
         columns = [(f"columns.{name}", feature) for name, feature in (self.columns or {}).items()]

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+from jetsmith import plugs
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.described import compared, described
 from jetsmith.configuration.subjects import contrasts, traded, tried, with_loss_scan
 from jetsmith.estimates import estimated
 from jetsmith.plots import PLOTS
-from jetsmith.specs.classifiers import ClassifierSpec, EstimateSpec, TrainedSpec
+from jetsmith.specs.classifiers import ClassifiedSpec, ClassifierSpec, EstimateSpec, TrainedSpec
 from jetsmith.strict import seen_as
 
 PLOTTED: dict[str, Callable[[Configuration, ClassifierSpec], Any]] = {
@@ -48,6 +49,9 @@ def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
     if about.of == "traded":
         shown = traded(run, subject[0])[subject[1]]
         return {"specs": [seen_as(ClassifierSpec, spec) for spec in shown], "sample": subject[0]} | style
+    if about.of == "classified":
+        tagger = _classified(run.classifiers[subject[0]])
+        return {"tagger": tagger.model_dump(mode="json")} | style
     if about.of == "estimated":
         shown = [run.classifiers[subject[0]]]
         who: dict[str, Any] = {"estimate": _estimate(run, shown[0], subject[1]).model_dump(mode="json")}
@@ -65,6 +69,16 @@ def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
         shown = [known[subject[0]]]
         who = {"spec": seen_as(ClassifierSpec, shown[0])}
     return who | style | {key: PLOTTED[key](run, shown[0]) for key in about.gets}
+
+
+def _classified(spec: ClassifierSpec) -> ClassifiedSpec:
+    """A tagger with its classes."""
+    is_levelled = "class" in spec.training.balance
+    return ClassifiedSpec(
+        **spec.model_dump(include={*TrainedSpec.model_fields, "sample"}),
+        classes=spec.classes,
+        trained=("levelled" if is_levelled else "natural") if plugs.trains(spec.backend) else "",
+    )
 
 
 def _estimate(run: Configuration, spec: ClassifierSpec, output: str) -> EstimateSpec:

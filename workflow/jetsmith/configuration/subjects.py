@@ -69,6 +69,11 @@ def _trained(run: Configuration) -> list[str]:
     return [name for name, spec in run.classifiers.items() if plugs.trains(spec.backend)]
 
 
+def _classified(run: Configuration) -> list[str]:
+    """Taggers with a probability of each class."""
+    return [name for name in run.run.taggers if not plugs.is_number(run.classifiers[name])]
+
+
 def _headed(run: Configuration) -> list[str]:
     return [name for name in _trained(run) if run.classifiers[name].auxiliary]
 
@@ -123,6 +128,7 @@ _SUBJECTS: dict[str, Callable[[Configuration], Iterable[str | Subject]]] = {
     "traded": lambda run: [(sample, name) for sample in run.run.samples for name in traded(run, sample)],
     "tried": lambda run: [(sample, name) for sample in run.run.resilience for name in tried(run, sample)],
     "judgement": lambda run: run.judgements,
+    "classified": _classified,
     "measured": lambda run: run.measured,
     "measurement": lambda run: run.run.scale_factors,
     "plane": lambda run: run.run.calibration.planes,

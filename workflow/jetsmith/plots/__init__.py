@@ -13,6 +13,7 @@ Of = Literal[
     "traded",
     "tried",
     "judgement",
+    "classified",
     "plane",
     "measured",
     "measurement",
@@ -39,51 +40,55 @@ class About(NamedTuple):
     Attributes:
         of: What there is a figure of: a signal against a background in a sample, a signal against two
             of which discriminants have fractions, a signal against a background of a sample whose taggers
-            are tried where something is other, a discriminant of a tagger, two of them with a cut on each,
-            one that is measured in data, a measurement of it, the weights of a reweighter, its closure
-            test alone, that of one with values of parameters that were held out, a classifier that trains,
-            one that is scanned, a number that a network estimates, a discriminant of an ensemble, or of a
-            tagger that is to leave a column alone, a network with auxiliary heads, a tagger that is looked
-            into, one that is also trained without some inputs, the taggers of a sample with other weights of
-            a loss that are to leave a column alone, the features of a group that classifiers read in a
-            sample, or where there is something to compare these with.
+            are tried where something is other, a discriminant of a tagger, a tagger with a probability of
+            each class, two discriminants with a cut on each, one that is measured in data, a measurement of
+            it, the weights of a reweighter, its closure test alone, that of one with values of parameters
+            that were held out, a classifier that trains, one that is scanned, a number that a network
+            estimates, a discriminant of an ensemble, or of a tagger that is to leave a column alone, a
+            network with auxiliary heads, a tagger that is looked into, one that is also trained without some
+            inputs, the taggers of a sample with other weights of a loss that are to leave a column alone,
+            the features of a group that classifiers read in a sample, or where there is something to compare
+            these with.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
+        has_histograms: Whether it also writes what it has counted in bins, as a file of `uhi`.
     """
 
     of: Of
     gets: tuple[str, ...] = ()
+    has_histograms: bool = False
 
 
 PLOTS = {  # in the order of the report
     "roc": About("contrast", ("seed", "working_points", "pt_bins_gev")),
     "fractions": About("traded"),
     "resilience": About("tried", ("seed", "shifts")),
-    "discriminant": About("judgement"),
-    "plane": About("plane"),
+    "discriminant": About("judgement", has_histograms=True),
+    "confusion": About("classified", has_histograms=True),
+    "plane": About("plane", has_histograms=True),
     "scale_factors": About("measured"),
     "fits": About("measurement"),
     "efficiency": About("judgement", ("pt_bins_gev",)),
     "dependence": About("judgement", ("pt_bins_gev",)),
-    "sculpting": About("decorrelated", ("seed",)),
+    "sculpting": About("decorrelated", ("seed",), has_histograms=True),
     "response": About("estimated", ("seed",)),
     "importance": About("explained"),
     "ablation": About("ablated"),
     "loss_scan": About("loss_scanned"),
-    "reweighting": About("reweighter", ("datasets", "labels")),
+    "reweighting": About("reweighter", ("datasets", "labels"), has_histograms=True),
     "closure": About("tested"),
-    "systematic": About("tested", ("labels",)),
-    "parameters": About("interpolated", ("labels",)),
+    "systematic": About("tested", ("labels",), has_histograms=True),
+    "parameters": About("interpolated", ("labels",), has_histograms=True),
     "training": About("trained"),
     "scan": About("scanned"),
     "members": About("ensemble", ("seed",)),
     "heads": About("headed"),
-    "features": About("described"),
+    "features": About("described", has_histograms=True),
     "shifts": About("compared"),
 }
 
 
 def plot(name: str, files: Mapping[str, Any], given: Mapping[str, Any], output: str) -> None:
-    """Stage plot: write `output`.pdf, .png and .json.
+    """Stage plot: write `output`.pdf, .png and .json, of some also .hist.json.
 
     Args:
         name: Of the plot.
@@ -92,12 +97,20 @@ def plot(name: str, files: Mapping[str, Any], given: Mapping[str, Any], output: 
         given: What it gets of the configuration, as `stages.plot` gives it.
         output: Path without suffix.
     """
-    from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, EstimateSpec, TrainedSpec
+    from jetsmith.specs.classifiers import (
+        ClassifiedSpec,
+        ClassifierSpec,
+        ClassSpec,
+        EstimateSpec,
+        TrainedSpec,
+    )
     from jetsmith.specs.plots import PlotSpec
 
     records: dict[str, Any] = {"style": PlotSpec(**given["style"])}
     if "spec" in given:
         records["spec"] = ClassifierSpec(**given["spec"])
+    if "tagger" in given:
+        records["tagger"] = ClassifiedSpec(**given["tagger"])
     if "trained" in given:
         records["trained"] = TrainedSpec(**given["trained"])
     if "estimate" in given:

@@ -109,6 +109,7 @@ class Tally:
 
     Attributes:
         hist: Sums of weights, shape (U, F, B), of what is present: finite, and not equal to the default.
+        squares: Sums of their squares, of the same shape.
         counts: Lines that are present, equal to the default, not finite; shape (3, U, F).
         sums: Of w, w x and w x^2 of what is present, x less `centre`, shape (3, U, F).
         centre: Shape (F,), by which sums lose no digits.
@@ -126,6 +127,7 @@ class Tally:
         self.centre = np.asarray(centre, np.float64)
         shape = units, len(axes)
         self.hist = np.zeros((*shape, max(len(inner) for inner in self.inner) + 1))
+        self.squares = np.zeros_like(self.hist)
         self.counts, self.sums = np.zeros((3, *shape), np.int64), np.zeros((3, *shape))
         self.low, self.high = np.full(shape, np.inf), np.full(shape, -np.inf)
         self.distinct: list[set[float] | None] = [set() for _ in axes]
@@ -159,7 +161,8 @@ class Tally:
         first = unit * bins
         for f, inner in enumerate(self.inner):
             cell = first + np.searchsorted(inner, x[f], side="right")
-            self.hist[:, f] += np.bincount(cell, w[f], units * bins).reshape(units, bins)
+            for sums, values in ((self.hist, w[f]), (self.squares, w[f] ** 2)):
+                sums[:, f] += np.bincount(cell, values, units * bins).reshape(units, bins)
             self._tell_apart(f, x[f][finite[f]])
 
     def _tell_apart(self, f: int, x: FloatArray) -> None:
@@ -174,7 +177,7 @@ class Tally:
         """All units as one."""
         found = Tally.__new__(Tally)
         found.__dict__ |= self.__dict__
-        found.hist = self.hist.sum(axis=0)[None]
+        found.hist, found.squares = self.hist.sum(axis=0)[None], self.squares.sum(axis=0)[None]
         found.counts, found.sums = self.counts.sum(axis=1)[:, None], self.sums.sum(axis=1)[:, None]
         found.low, found.high = self.low.min(axis=0)[None], self.high.max(axis=0)[None]
         return found

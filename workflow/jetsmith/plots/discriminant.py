@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from jetsmith import metrics
 from jetsmith.io import FloatArray
 from jetsmith.plots import style as looks
+from jetsmith.plots.histograms import Histograms, binned, histogram, of_errors
 from jetsmith.plots.inputs import Threshold, digits, evaluated, read_test, read_thresholds
 from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
@@ -62,6 +63,14 @@ class DiscriminantNumbers(looks.Numbers):
     def alternative(self) -> str:
         """Whose shapes."""
         return f"Shapes of the {self.title} discriminant for {self._jets()}."
+
+    def histograms(self) -> Histograms:
+        """Each class, as a fraction of its weight."""
+        axis = binned(self.edges, "discriminant", f"{self.title} discriminant")
+        return {
+            shape.name: histogram([axis], shape.fraction, of_errors(shape.error), shape.label)
+            for shape in self.shapes
+        }
 
     def _jets(self) -> str:
         return ", ".join(f"{label_text(shape.label)} ({count(shape.n)})" for shape in self.shapes)

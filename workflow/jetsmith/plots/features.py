@@ -24,6 +24,7 @@ from jetsmith.plots.features_found import (
     copies,
     warnings_of,
 )
+from jetsmith.plots.histograms import Histograms, binned, histogram, of_errors
 from jetsmith.plots.inputs import digits
 from jetsmith.specs.classifiers import ClassSpec
 from jetsmith.specs.plots import PlotSpec
@@ -72,6 +73,17 @@ class FeaturesNumbers(looks.Numbers):
     def alternative(self) -> str:
         """How many features, of what."""
         return f"Histograms of {len(self.features)} features of {self.heading()} by class."
+
+    def histograms(self) -> Histograms:
+        """Each feature of all rows and of each class, as a fraction of the weight of what is present."""
+        return {
+            f"{feature.feature}/{one.name or 'all'}": histogram(
+                [binned(feature.edges, feature.feature, feature.label)], one.fractions, of_errors(one.errors)
+            )
+            for feature in self.features
+            for one in (feature.all, *feature.classes)
+            if one.fractions
+        }
 
 
 def plot_features(
@@ -278,6 +290,7 @@ def _class(name: str, tally: describing.Tally, unit: int, f: int, centre: FloatA
         low=digits([tally.low[unit, f]], 7)[0] if present else None,
         high=digits([tally.high[unit, f]], 7)[0] if present else None,
         fractions=digits(hist / w, 4) if w > 0 else (),
+        errors=digits(np.sqrt(tally.squares[unit, f, :bins]) / w, 4) if w > 0 else (),
     )
 
 

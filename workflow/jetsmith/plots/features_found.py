@@ -35,6 +35,7 @@ class Class(Record):
         low: Smallest value.
         high: Largest value.
         fractions: Of the weights, a bin.
+        errors: Of these, statistical.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Class(Record):
     low: float | None
     high: float | None
     fractions: tuple[float, ...]
+    errors: tuple[float, ...]
 
 
 class Feature(Record):

@@ -11,6 +11,7 @@ from jetsmith.handed.closure import WORST, Closure, Interpolation
 from jetsmith.metrics import Interval
 from jetsmith.plots import spectra
 from jetsmith.plots import style as looks
+from jetsmith.plots.histograms import Histograms
 from jetsmith.plots.spectra import Spectrum
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
@@ -76,6 +77,16 @@ class ParametersNumbers(looks.Numbers):
             for value in self.values
         )
         return f"Source, reweighted source and target of {self.title} at values that were held out: {said}."
+
+    def histograms(self) -> Histograms:
+        """Spectra that are shown, by the values of the parameters."""
+        return {
+            name: found
+            for value in self.values
+            for name, found in spectra.all_histograms(
+                value.spectra, ",".join(f"{name}={x:g}" for name, x in value.parameters.items())
+            ).items()
+        }
 
 
 def _area(value: Value) -> str:

@@ -13,6 +13,7 @@ from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.plots import style as looks
+from jetsmith.plots.histograms import Histograms, binned, histogram, of_errors
 from jetsmith.plots.inputs import digits, evaluated, read_test
 from jetsmith.scored import ScoredJets, in_common
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
@@ -29,7 +30,8 @@ COLORS = ("#717581", "#3a3a3a", "#000000", "#717581", "#3a3a3a")
 class Cloud(Record):
     """Distribution of one class: share of its weight a bin, rows along the second discriminant.
 
-    Jets that either did not tag are in no bin. `levels` are the densities at which contours hold 90% and 50%.
+    `error` is statistical. Jets that either did not tag are in no bin. `levels` are the densities at which
+    contours hold 90% and 50%.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Cloud(Record):
     color: str
     n: int
     fraction: tuple[tuple[float, ...], ...]
+    error: tuple[tuple[float, ...], ...]
     levels: tuple[float, ...]
 
 
@@ -79,6 +82,17 @@ class PlaneNumbers(looks.Numbers):
     def alternative(self) -> str:
         """The same, shorter."""
         return f"Contours of {', '.join(cloud.name for cloud in self.clouds)} in two discriminants, and cuts."
+
+    def histograms(self) -> Histograms:
+        """Each class, as a fraction of its weight."""
+        axes = (
+            binned(self.second_edges, "second", self.titles[1]),
+            binned(self.first_edges, "first", self.titles[0]),
+        )
+        return {
+            cloud.name: histogram(axes, cloud.fraction, [of_errors(row) for row in cloud.error], cloud.label)
+            for cloud in self.clouds
+        }
 
 
 def plot_plane(
@@ -173,7 +187,10 @@ def _cloud(
     wanted: ClassSpec, jets: tuple[FloatArray, FloatArray, FloatArray], edges: Sequence[FloatArray]
 ) -> Cloud:
     first, second = (np.clip(jets[k], edges[k][0], edges[k][-1]) for k in range(2))
-    sums = np.histogram2d(second, first, (edges[1], edges[0]), weights=jets[2])[0]
+    sums, squares = (
+        np.histogram2d(second, first, (edges[1], edges[0]), weights=weight)[0]
+        for weight in (jets[2], jets[2] ** 2)
+    )
     fraction = sums / jets[2].sum()
     return Cloud(
         name=wanted.name,
@@ -181,6 +198,7 @@ def _cloud(
         color=wanted.color,
         n=len(jets[2]),
         fraction=tuple(digits(row) for row in fraction),
+        error=tuple(digits(row) for row in np.sqrt(squares) / jets[2].sum()),
         levels=_levels(_smoothed(fraction)),
     )
 

@@ -16,6 +16,7 @@ from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.plots import spectra
 from jetsmith.plots import style as looks
+from jetsmith.plots.histograms import Histograms
 from jetsmith.plots.inputs import TEST, digits
 from jetsmith.plots.spectra import Spectrum
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
@@ -65,6 +66,10 @@ class ReweightingNumbers(looks.Numbers):
         """Whose spectra, and of what."""
         names = ", ".join(spectrum.feature for spectrum in self.spectra)
         return f"Spectra of source, reweighted source and target of {self.title} in {names}."
+
+    def histograms(self) -> Histograms:
+        """Spectra that are shown."""
+        return spectra.all_histograms(self.spectra)
 
 
 def plot_reweighting(

@@ -11,6 +11,7 @@ from jetsmith.io import FloatArray
 from jetsmith.metrics import Interval, bin_of
 from jetsmith.metrics import decorrelation as measured
 from jetsmith.plots import style as looks
+from jetsmith.plots.histograms import Histograms, binned, histogram, of_errors
 from jetsmith.plots.inputs import LABELS, digits, evaluated, read_test
 from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
@@ -32,13 +33,14 @@ class Cut(Record):
 
     signal_efficiency: float
     shape: tuple[float, ...]
+    error: tuple[float, ...]
     divergence: Interval
     by_chance: float
     rejection: Interval
 
 
 class SculptingNumbers(looks.Numbers):
-    """All that the figure shows; shapes are shares of the weight by bin."""
+    """All that the figure shows; shapes are shares of the weight by bin, with statistical errors."""
 
     SECTION = "Efficiencies"
 
@@ -50,6 +52,7 @@ class SculptingNumbers(looks.Numbers):
     signal: ClassSpec
     background: ClassSpec
     shape: tuple[float, ...]
+    error: tuple[float, ...]
     cuts: tuple[Cut, ...]
     correlation: Interval | None
     correlation_by_chance: float | None
@@ -78,6 +81,16 @@ class SculptingNumbers(looks.Numbers):
     def alternative(self) -> str:
         """The same, shorter."""
         return f"{self.column} of {self.background.name} before and after cuts on {self.title}."
+
+    def histograms(self) -> Histograms:
+        """All background, and what passes at each efficiency of the signal."""
+        if not self.shape:
+            return {}
+        axis = [binned(self.edges, self.column, LABELS.get(self.column) or self.column)]
+        return {"all": histogram(axis, self.shape, of_errors(self.error))} | {
+            f"passing_at_{cut.signal_efficiency:g}": histogram(axis, cut.shape, of_errors(cut.error))
+            for cut in self.cuts
+        }
 
 
 def _text(found: Interval) -> str:
@@ -131,6 +144,7 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbe
         signal=signal,
         background=background,
         shape=(),
+        error=(),
         cuts=(),
         correlation=None,
         correlation_by_chance=None,
@@ -146,7 +160,7 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbe
     )
     return numbers.model_copy(
         update={
-            "shape": _shape(values, of_background.weight, edges),
+            **_shape(values, of_background.weight, edges),
             "cuts": tuple(cut for cut in cuts if cut is not None),
             "correlation": correlation and correlation.interval,
             "correlation_by_chance": correlation and correlation.by_chance,
@@ -154,9 +168,11 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbe
     )
 
 
-def _shape(values: FloatArray, weight: FloatArray, edges: tuple[float, ...]) -> tuple[float, ...]:
-    sums = np.bincount(bin_of(values, edges), weight, len(edges) - 1)
-    return digits(sums / sums.sum())
+def _shape(values: FloatArray, weight: FloatArray, edges: tuple[float, ...]) -> dict[str, tuple[float, ...]]:
+    """Shares of the weight by bin, and their errors."""
+    place, total = bin_of(values, edges), weight.sum()
+    sums, squares = (np.bincount(place, w, len(edges) - 1) for w in (weight, weight**2))
+    return {"shape": digits(sums / total), "error": digits(np.sqrt(squares) / abs(total))}
 
 
 def _cut(
@@ -174,7 +190,7 @@ def _cut(
     found = measured.sculpting(values, background.weight, cut.passed, np.asarray(edges), BOOTSTRAPS, seed)
     return Cut(
         signal_efficiency=at,
-        shape=_shape(values[cut.passed], background.weight[cut.passed], edges),
+        **_shape(values[cut.passed], background.weight[cut.passed], edges),
         divergence=found.interval,
         by_chance=found.by_chance,
         rejection=cut.rejection,

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from jetsmith.io import FloatArray
 from jetsmith.plots import style as looks
+from jetsmith.plots.histograms import Histograms, binned, histogram, of_errors
 from jetsmith.plots.inputs import digits
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
@@ -44,6 +45,16 @@ class Spectrum(Record):
     chi2_before: float
     chi2_after: float
 
+    def histograms(self) -> Histograms:
+        """Source, reweighted source and target, with statistical variances, by feature and part."""
+        axis = [binned(self.edges, self.feature, self.label)]
+        return {
+            f"{self.feature}/{part}": histogram(
+                axis, getattr(self, part), of_errors(getattr(self, f"{part}_error"))
+            )
+            for part in ("source", "reweighted", "target")
+        }
+
     @property
     def moved(self) -> float:
         """Share of the events that the weights move to other bins."""
@@ -69,6 +80,12 @@ def spectrum_of(entry: Mapping[str, Any], labels: Mapping[str, str]) -> Spectrum
         chi2_after=entry["chi2_after"] / entry["n_dof"],
         **parts,
     )
+
+
+def all_histograms(spectra: Sequence[Spectrum], folder: str = "") -> Histograms:
+    """Those of several spectra, below a name where there is one."""
+    found = (item for spectrum in spectra for item in spectrum.histograms().items())
+    return {f"{folder}/{name}" if folder else name: values for name, values in found}
 
 
 def ranked(spec: ClassifierSpec, moved: Mapping[str, float]) -> list[str]:

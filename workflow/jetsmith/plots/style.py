@@ -23,6 +23,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from jetsmith.colors import TAGGER_COLORS
 from jetsmith.io import NUMBERS, atomic_file, json_checksum, write_json
+from jetsmith.plots.histograms import Histograms, write
 from jetsmith.plots.palette import with_palette
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
@@ -138,12 +139,16 @@ class Numbers(Record):
         """What stands for the picture where it is not seen."""
         return f"Figure {self.heading()}"
 
+    def histograms(self) -> Histograms | None:
+        """What it has counted in bins, by name; None where that is nothing (`plots.About.has_histograms`)."""
+        return None
+
 
 def save(figure: Figure, numbers: Numbers, base: str | Path) -> None:
     """Write `base`.pdf, `base`.png and `base`.json, each at once; same input, same bytes.
 
-    The JSON also has what the page says of the figure, as `page`. The PNG bears the checksum of the numbers
-    that it shows.
+    Histograms, where it has some, go into `base`.hist.json, in the form of `uhi`. The JSON also has what the
+    page says of the figure, as `page`. The PNG bears the checksum of the numbers that it shows.
     """
     content = numbers.model_dump(mode="json") | {
         "page": {
@@ -173,3 +178,5 @@ def save(figure: Figure, numbers: Numbers, base: str | Path) -> None:
         with atomic_file(f"{base}.png") as temporary:
             picture.save(temporary, "PNG", pnginfo=text, dpi=(dpi, dpi), optimize=True)
     write_json(f"{base}.json", content)
+    if (found := numbers.histograms()) is not None:
+        write(f"{base}.hist.json", found)

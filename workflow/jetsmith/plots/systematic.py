@@ -14,6 +14,7 @@ from jetsmith import io
 from jetsmith.handed.closure import Closure
 from jetsmith.plots import spectra
 from jetsmith.plots import style as looks
+from jetsmith.plots.histograms import Histograms
 from jetsmith.plots.spectra import Spectrum
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
@@ -55,6 +56,10 @@ class SystematicNumbers(looks.Numbers):
         """How far each spectrum moves."""
         moved = ", ".join(f"{100 * s.moved:.1f}% in {s.feature}" for s in self.spectra)
         return f"Nominal and reweighted spectra of {self.title}; events that change their bin: {moved}."
+
+    def histograms(self) -> Histograms:
+        """Spectra that are shown."""
+        return spectra.all_histograms(self.spectra)
 
 
 def plot_systematic(

@@ -361,6 +361,16 @@ class TrainedSpec(Record):
     folds: int = 0
 
 
+class ClassifiedSpec(TrainedSpec):
+    """What the confusion matrix gets: a tagger with its classes, and how frequent these were in training."""
+
+    sample: Name
+    classes: tuple[ClassSpec, ...]
+    trained: Literal["levelled", "natural", ""] = Field(
+        "", description="Whether classes weighed the same; empty where others trained it."
+    )
+
+
 class EstimateSpec(TrainedSpec):
     """What the figure of an estimate gets: an output of a network that is a number of the row."""
 

@@ -348,6 +348,18 @@ def plot(run: Configuration, name: str, *subject: str) -> Plain:
     return plotted(run, name, *subject)
 
 
+class Publish(NamedTuple):
+    """Title and label of the run."""
+
+    title: str
+    label: str
+
+
+def publish(run: Configuration) -> Publish:
+    """Stage publish."""
+    return Publish(run.run.title, run.run.plots.label)
+
+
 class Report(NamedTuple):
     """All of it but for where the results lie: the page shows the configuration."""
 

@@ -1,0 +1,294 @@
+"""The submission to HEPData: the official validator takes it, and its numbers are those of the figures."""
+
+import shutil
+import warnings
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from jetsmith import hepdata, io
+from jetsmith.errors import InputError
+from jetsmith.plots import discriminant, efficiency, roc, scale_factors, style
+from jetsmith.plots.scale_factors import Panel, ScaleFactorsNumbers, Series
+from jetsmith.publishing import publish
+from jetsmith.specs.plots import PlotSpec
+from tests.unit.test_plots_inputs import make_numbers, make_scores, make_spec
+
+STYLE = PlotSpec(dpi=40)
+PT_BINS_GEV = (30.0, 60.0, 120.0, 8000.0, 9000.0)  # no jet is in the last one
+
+
+def measured_factors() -> ScaleFactorsNumbers:
+    """Two measurements at a point, one of which has no result in a bin, and what they say together."""
+    probe = Series(
+        name="probe", is_pseudo=True, value=(0.95, None), up=(0.02, None), down=(0.03, None),
+        independent=(0.01, None), true=(0.96, 1.0),
+    )  # fmt: skip
+    other = Series(
+        name="other", is_pseudo=False, value=(0.9, 1.1), up=(0.05, 0.06), down=(0.05, 0.07),
+        independent=(0.01, 0.01), true=(None, None),
+    )  # fmt: skip
+    panel = Panel(point="M", series=(probe, other), value=(0.94, 1.1), up=(0.018, 0.06), down=(0.025, 0.07))
+    return ScaleFactorsNumbers(
+        title="DeepJet", judgement="deepjet", label="b", pt_edges_gev=(30.0, 60.0, 120.0), panels=(panel,)
+    )
+
+
+@pytest.fixture(scope="module")
+def plots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
+    """Figures of a tiny run, as their plots write them."""
+    folder = tmp_path_factory.mktemp("plots")
+    files = [make_scores(folder / f"{k}.parquet", 3000, power) for k, power in enumerate((3.4, 2.6))]
+    long = "Deep <CSV> & $more$: a title that is longer than others"
+    specs = [make_spec("deepjet", "DeepJet"), make_spec("deepcsv", long)]
+    numbers = [make_numbers(folder / f"{spec.name}.json", spec.name, 0) for spec in specs]
+    for background in ("light_jets", "c_jets"):
+        roc.plot_roc(specs, files, background, STYLE, folder / f"roc_{background}", numbers, 20)
+    for spec, path, calibrated in zip(specs, files, numbers, strict=True):
+        shapes = folder / f"discriminant_{spec.name}"
+        discriminant.plot_discriminant(spec, path, STYLE, shapes, calibrated)
+        points = folder / f"efficiency_{spec.name}"
+        efficiency.plot_efficiency(spec, path, calibrated, PT_BINS_GEV, STYLE, points)
+    factors = measured_factors()
+    style.save(scale_factors.draw(factors, STYLE), factors, folder / "scale_factors_deepjet")
+    kinds = ("roc", "efficiency", "discriminant", "scale_factors")
+    return {
+        kind: [p for p in sorted(folder.glob(f"{kind}_*.json")) if ".hist." not in p.name] for kind in kinds
+    }
+
+
+def submit(plots: Mapping[str, Sequence[Path]], folder: Path) -> Path:
+    publish(**plots, title="A run", label="Private work", output=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def submission(plots: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return submit(plots, tmp_path_factory.mktemp("results") / "hepdata")
+
+
+def complaints(folder: Path) -> str:
+    """What the official validator says; empty where it takes all of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names of jsonschema, and of files that it leaves open
+        from hepdata_validator.full_submission_validator import FullSubmissionValidator
+
+        validator = FullSubmissionValidator()
+        is_valid = validator.validate(directory=str(folder))
+    messages = [one.message for of in validator.get_messages().values() for one in of]
+    assert is_valid == (not messages)
+    return "\n".join(messages)
+
+
+def table(folder: Path, name: str) -> tuple[list[Any], dict[str, Any]]:
+    """Values of independent variables, and dependent ones by name."""
+    found = yaml.safe_load((folder / f"{name}.yaml").read_text())
+    independent = [variable["values"] for variable in found["independent_variables"]]
+    return independent, {column["header"]["name"]: column for column in found["dependent_variables"]}
+
+
+def ends(entry: dict[str, Any]) -> tuple[float, float, float]:
+    """Value and the ends of its interval."""
+    (error,) = entry["errors"]
+    errors = error.get("asymerror", {"minus": -error.get("symerror", 0), "plus": error.get("symerror", 0)})
+    return entry["value"], entry["value"] + errors["minus"], entry["value"] + errors["plus"]
+
+
+def test_the_official_validator_takes_it(submission: Path) -> None:
+    """Protects: what is uploaded is accepted, with tables of every kind."""
+    assert complaints(submission) == ""
+    kinds = {path.name.partition(".")[0] for path in submission.iterdir()}
+    assert kinds == {
+        "submission", "roc", "efficiency_at_mistag", "working_points", "efficiency", "discriminant",
+        "scale_factors",
+    }  # fmt: skip
+    first, *documents = yaml.safe_load_all((submission / "submission.yaml").read_text())
+    assert "A run. Private work." in first["comment"]
+    assert len({one["name"] for one in documents}) == len(documents) == len(list(submission.iterdir())) - 1
+    assert all("/" not in one["data_file"] for one in documents)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda t: t["dependent_variables"][0]["values"].pop(), "length"),
+        (lambda t: t["dependent_variables"][0]["values"][0].pop("value"), "'value' is a required property"),
+        (lambda t: t["dependent_variables"][0]["values"][0].update(errors=[{"symerror": 0}]), "zero"),
+        (lambda t: t["independent_variables"][0]["header"].pop("name"), "'name' is a required property"),
+    ],
+)
+def test_the_official_validator_refuses_a_spoilt_one(
+    submission: Path, tmp_path: Path, spoil: Any, words: str
+) -> None:
+    """Protects: that it takes ours means something."""
+    folder = shutil.copytree(submission, tmp_path / "hepdata")
+    path = folder / "efficiency.deepjet.yaml"
+    content = yaml.safe_load(path.read_text())
+    spoil(content)
+    path.write_text(yaml.safe_dump(content))
+    assert words in complaints(folder)
+
+
+def test_curves_are_those_of_the_figure(submission: Path, plots: dict[str, list[Path]]) -> None:
+    """Protects: each point of each curve, once, with its interval; nothing in the columns of others."""
+    for path in plots["roc"]:
+        numbers = io.read_json(path)
+        name = f"demo_ak4.b_jets_vs_{numbers['background']['name']}"
+        label = numbers["background"]["label"]
+        (x,), columns = table(submission, f"roc.{name}")
+        assert len(x) == sum(len(curve["mistag"]) for curve in numbers["curves"])
+        filled = [0] * len(x)
+        for curve in numbers["curves"]:
+            column = columns[f"{label} mistag rate of {curve['title']}"]
+            rows = [k for k, entry in enumerate(column["values"]) if entry["value"] != "-"]
+            for k in rows:
+                filled[k] += 1
+            assert [x[k]["value"] for k in rows] == curve["signal_efficiency"]
+            assert [column["values"][k]["value"] for k in rows] == curve["mistag"]
+            for k, low, high in zip(rows, curve["mistag_low"], curve["mistag_high"], strict=True):
+                assert ends(column["values"][k])[1:] == pytest.approx((low, high), rel=1e-5, abs=1e-12)
+            about = {one["name"]: one["value"] for one in column["qualifiers"]}
+            assert about["AUC"] == curve["auc"]["value"]
+            assert about["Tagger"] == curve["tagger"]
+            assert (about["Label"], about["Sample"]) == ("Private work", "demo_ak4")
+            assert (about["Jets"], about["Interval"]) == ("test split", "68.3%")
+        assert filled == [1] * len(x)
+
+
+def test_points_and_readings_are_those_of_the_figure(submission: Path, plots: dict[str, list[Path]]) -> None:
+    """Protects: a row a tagger and point; no value where the curve has none."""
+    numbers = io.read_json(plots["roc"][1])
+    assert numbers["background"]["name"] == "light_jets"
+    (tagger, point), columns = table(submission, "working_points.demo_ak4.b_jets_vs_light_jets")
+    expected = [
+        (curve["title"], found["name"], found)
+        for curve in numbers["curves"]
+        for found in curve["working_points"]
+    ]
+    assert [(a["value"], b["value"]) for a, b in zip(tagger, point, strict=True)] == [e[:2] for e in expected]
+    for k, (_, _, found) in enumerate(expected):
+        assert columns["Threshold"]["values"][k] == {"value": found["threshold"]}
+        for name, key in (("b efficiency", "signal_efficiency"), ("light mistag rate", "mistag")):
+            wanted = tuple(found[key][end] for end in ("value", "low", "high"))
+            assert ends(columns[name]["values"][k]) == pytest.approx(wanted, rel=1e-5)
+    (rate,), columns = table(submission, "efficiency_at_mistag.demo_ak4.b_jets_vs_light_jets")
+    for curve in numbers["curves"]:
+        values = columns[f"b efficiency of {curve['title']}"]["values"]
+        for k, reading in enumerate(curve["readings"]):
+            assert rate[k]["value"] == reading["mistag"]
+            known = reading["signal_efficiency"]
+            assert values[k]["value"] == ("-" if known is None else known["value"])
+
+
+def test_efficiencies_shapes_and_factors_are_those_of_the_figures(
+    submission: Path, plots: dict[str, list[Path]]
+) -> None:
+    """Protects: bins, classes and points; what is not there is no 0."""
+    numbers = io.read_json(plots["efficiency"][1])
+    (bins,), columns = table(submission, "efficiency.deepjet")
+    assert [(one["low"], one["high"]) for one in bins] == list(pairwise(PT_BINS_GEV))
+    labels = {one["name"]: one["label"] for one in numbers["classes"]}
+    assert len(columns) == len(numbers["points"]) == 9
+    for points in numbers["points"]:
+        values = columns[f"{labels[points['name']]} efficiency at {points['working_point']}"]["values"]
+        assert values[3] == {"value": "-"}
+        for k, value in enumerate(points["efficiency"][:3]):
+            wanted = value, points["low"][k], points["high"][k]
+            assert ends(values[k]) == pytest.approx(wanted, rel=1e-5, abs=1e-12)
+    numbers = io.read_json(plots["discriminant"][1])
+    (bins,), columns = table(submission, "discriminant.deepjet")
+    assert [bins[0]["low"], *(one["high"] for one in bins)] == numbers["edges"]
+    for shape in numbers["shapes"]:
+        values = columns[f"Fraction of {shape['label']} jets"]["values"]
+        assert [entry["value"] for entry in values] == shape["fraction"]
+        assert [entry["errors"][0]["symerror"] if "errors" in entry else 0 for entry in values] == shape[
+            "error"
+        ]
+    _, columns = table(submission, "scale_factors.deepjet")
+    assert len(columns) == 3
+    probe = columns["b scale factor at M, probe"]
+    assert probe["values"] == [
+        {"value": 0.95, "errors": [{"asymerror": {"minus": -0.03, "plus": 0.02}, "label": "total"}]},
+        {"value": "-"},
+    ]
+    kinds = {name: column["qualifiers"][-1]["value"] for name, column in columns.items()}
+    assert kinds == {
+        "b scale factor at M, probe": "simulation presented as data",
+        "b scale factor at M, other": "data",
+        "b scale factor at M, all together": "simulation presented as data",
+    }
+
+
+def test_descriptions_are_the_captions(submission: Path, plots: dict[str, list[Path]]) -> None:
+    """Protects: who reads a table knows what the figure's reader knows; names fit HEPData's length."""
+    _, *documents = yaml.safe_load_all((submission / "submission.yaml").read_text())
+    captions = {io.read_json(path)["page"]["caption"] for paths in plots.values() for path in paths}
+    assert all(any(caption in one["description"] for caption in captions) for one in documents)
+    assert max(len(one["name"]) for one in documents) == hepdata.LONGEST_NAME
+
+
+def test_the_same_bytes_again(submission: Path, plots: dict[str, list[Path]], tmp_path: Path) -> None:
+    """Protects: no time, no random order; what lay in the folder before is gone."""
+    (tmp_path / "hepdata").mkdir()
+    (tmp_path / "hepdata/left.yaml").touch()
+    again = submit(plots, tmp_path / "hepdata")
+    assert sorted(p.name for p in again.iterdir()) == sorted(p.name for p in submission.iterdir())
+    for path in again.iterdir():
+        assert path.read_bytes() == (submission / path.name).read_bytes()
+
+
+def test_figures_without_anything_to_draw_have_no_table(plots: dict[str, list[Path]], tmp_path: Path) -> None:
+    """Protects: a class without jets leaves the others their tables, and a run without any goes on."""
+    path = make_scores(tmp_path / "s.parquet", 0)
+    discriminant.plot_discriminant(make_spec(), path, STYLE, tmp_path / "empty")
+    folder = submit({**plots, "discriminant": [tmp_path / "empty.json"]}, tmp_path / "hepdata")
+    assert list(folder.glob("roc*"))
+    assert not list(folder.glob("discriminant*"))
+    assert complaints(folder) == ""
+    folder = submit(dict.fromkeys(plots, ()), tmp_path / "hepdata")
+    assert [found.name for found in folder.iterdir()] == ["submission.yaml"]
+    assert "nothing to publish" in (folder / "submission.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"plot": "roc"}, "of plot roc"),
+        ({"edges": [0, "1"]}, "edges.1"),
+        ({"tagger": "../../etc"}, "is no name"),
+        ({"shapes": None}, "shapes"),
+        ({"page": {}}, "heading"),
+        ({"page": None}, "NoneType"),
+        ({"more": 1}, "more"),
+    ],
+)
+def test_what_no_plot_writes_is_refused(
+    plots: dict[str, list[Path]], tmp_path: Path, change: dict[str, Any], words: str
+) -> None:
+    """Protects: a file of another form is named, with the remedy; nothing is written outside the folder."""
+    io.write_json(tmp_path / "one.json", io.read_json(plots["discriminant"][0]) | change)
+    nothing: dict[str, list[Path]] = {kind: [] for kind in ("roc", "efficiency", "scale_factors")}
+    with pytest.raises(InputError, match=r"one\.json: not what its plot writes .*; draw it again") as caught:
+        submit({**nothing, "discriminant": [tmp_path / "one.json"]}, tmp_path / "hepdata")
+    assert words in str(caught.value)
+    assert not (tmp_path / "hepdata").exists()
+
+
+def test_damaged_files_are_refused(plots: dict[str, list[Path]], tmp_path: Path) -> None:
+    """Protects: a number that was edited by hand goes nowhere."""
+    text = plots["discriminant"][0].read_text().replace('"n": ', '"n": 1', 1)
+    (tmp_path / "one.json").write_text(text)
+    with pytest.raises(InputError, match="does not fit its checksum"):
+        submit({**plots, "discriminant": [tmp_path / "one.json"]}, tmp_path / "hepdata")
+
+
+def test_errors_of_nothing_are_left_out() -> None:
+    """Protects: HEPData refuses errors that are all 0, and has no infinity."""
+    assert hepdata.measured(0.5, 0.0, 0.0) == {"value": 0.5}
+    assert hepdata.measured(None, 0.1, 0.1) == hepdata.NOTHING == hepdata.within(None, 0.0, 1.0)
+    assert hepdata.measured(0.5, 0.1, 0.1)["errors"] == [{"symerror": 0.1, "label": "stat"}]
+    assert ends(hepdata.within(0.0, 0.0, 0.2)) == (0.0, 0.0, 0.2)

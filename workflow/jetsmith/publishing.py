@@ -1,0 +1,292 @@
+"""Stage publish: what figures show, as a submission to HEPData. The numbers are those of their JSON files."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import ValidationError
+
+from jetsmith import hepdata, io
+from jetsmith.errors import InputError
+from jetsmith.hepdata import Entry, Table, Variable, interval, measured, number, within
+from jetsmith.plots.discriminant import DiscriminantNumbers
+from jetsmith.plots.efficiency import EfficiencyNumbers
+from jetsmith.plots.roc_figure import Curve, RocNumbers
+from jetsmith.plots.scale_factors import Panel, ScaleFactorsNumbers, Series
+from jetsmith.plots.style import Numbers
+from jetsmith.texts import label_text, split_text
+
+LEVEL = "68.3%"
+PHRASES = ("Jet tagging",)
+BIN = "jet p_T"
+N = TypeVar("N", bound=Numbers)
+
+
+class Figure(NamedTuple):
+    """What is said of a figure beside its numbers.
+
+    Attributes:
+        subject: What names of its files start with behind the plot.
+        heading: Of the page.
+        caption: Of the page.
+        label: Of the run.
+    """
+
+    subject: str
+    heading: str
+    caption: str
+    label: str
+
+    def table(
+        self,
+        kind: str,
+        title: str,
+        independent: Sequence[Variable],
+        dependent: Sequence[Variable],
+        more: str = "",
+    ) -> Table:
+        """A table of it; `kind` tells those of one figure apart, `more` says what its caption does not."""
+        return Table(
+            f"{kind}.{self.subject}",
+            f"{title}, {self.heading}",
+            f"{title}. {more}Of the figure: {self.caption}",
+            independent,
+            dependent,
+        )
+
+    def qualifiers(self, sample: str, folds: int) -> dict[str, str]:
+        """What each column holds for."""
+        return {"Label": self.label, "Sample": sample, "Jets": split_text(folds), "Interval": LEVEL}
+
+
+def publish(
+    roc: Sequence[str | Path],
+    efficiency: Sequence[str | Path],
+    discriminant: Sequence[str | Path],
+    scale_factors: Sequence[str | Path],
+    title: str,
+    label: str,
+    output: str | Path,
+) -> None:
+    """Write the submission.
+
+    Args:
+        roc: results/plots/roc/{sample}/{contrast}.json.
+        efficiency: results/plots/efficiency/{judgement}.json.
+        discriminant: results/plots/discriminant/{judgement}.json.
+        scale_factors: results/plots/scale_factors/{judgement}.json.
+        title: Of the run.
+        label: Of the run, as on figures.
+        output: Folder results/hepdata.
+
+    Raises:
+        InputError: A file is damaged, or is not what its plot writes.
+    """
+    tables = [
+        *_tables(roc, RocNumbers, of_roc, label),
+        *_tables(efficiency, EfficiencyNumbers, of_efficiency, label),
+        *_tables(discriminant, DiscriminantNumbers, of_discriminant, label),
+        *_tables(scale_factors, ScaleFactorsNumbers, of_scale_factors, label),
+    ]
+    comment = f"{title}. {label}. Errors are {LEVEL} intervals, statistical where nothing else is said."
+    comment += "" if tables else " No figure has anything: there is nothing to publish."
+    hepdata.write(output, comment, tables, PHRASES)
+
+
+def _tables(
+    paths: Sequence[str | Path], kind: type[N], of: Callable[[N, Figure], Iterator[Table]], label: str
+) -> Iterator[Table]:
+    """The tables of figures of one kind; those that have nothing to draw have none."""
+    for path in paths:
+        content = io.read_json(path)
+        try:
+            page = content.pop("page")
+            if content["plot"] != kind.model_fields["plot"].default:
+                raise ValueError(f"of plot {content['plot']}")
+            numbers = kind.model_validate_json(json.dumps(content))
+            subject = _subject(numbers)
+            figure = Figure(subject, str(page["heading"]), str(page["caption"]), label)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            said = _first(error) if isinstance(error, ValidationError) else repr(error)
+            raise InputError(f"{path}: not what its plot writes ({said}); draw it again") from error
+        if not numbers.message:
+            yield from of(numbers, figure)
+
+
+def _first(error: ValidationError) -> str:
+    found = error.errors()[0]
+    return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
+
+
+def _subject(numbers: Numbers) -> str:
+    """What a figure is of, as a part of names of files."""
+    match numbers:
+        case RocNumbers():
+            found = f"{numbers.sample}.{numbers.signal.name}_vs_{numbers.background.name}"
+        case EfficiencyNumbers() | DiscriminantNumbers():
+            found = numbers.tagger
+        case _:
+            found = str(vars(numbers)["judgement"])
+    if not re.fullmatch(r"\w+(\.\w+)?", found, re.ASCII):
+        raise ValueError(f"{found!r} is no name")
+    return found
+
+
+def of_roc(numbers: RocNumbers, figure: Figure) -> Iterator[Table]:
+    """Curves, the efficiencies at round mistag rates, and the working points, a column a tagger.
+
+    Curves have points of their own: a row is a point of one of them, and the other columns have none there.
+    """
+    signal, background = numbers.signal_and_background()
+    about = figure.qualifiers(numbers.sample, numbers.curves[0].folds)
+    points = sorted(
+        (x, k, j) for k, curve in enumerate(numbers.curves) for j, x in enumerate(curve.signal_efficiency)
+    )
+    yield figure.table(
+        "roc",
+        "ROC curves",
+        [Variable(f"{signal} efficiency", [number(x) for x, _, _ in points])],
+        [
+            Variable(
+                f"{background} mistag rate of {curve.title}",
+                [_on_curve(curve, j) if k == of else hepdata.NOTHING for _, of, j in points],
+                qualifiers=about | _tagger(curve) | _auc(curve),
+            )
+            for k, curve in enumerate(numbers.curves)
+        ],
+        "Each row is a point of one curve. ",
+    )
+    rates = list(dict.fromkeys(reading.mistag for curve in numbers.curves for reading in curve.readings))
+    if rates:
+        yield figure.table(
+            "efficiency_at_mistag",
+            "Efficiencies at mistag rates",
+            [Variable(f"{background} mistag rate", [number(rate) for rate in rates])],
+            [
+                Variable(
+                    f"{signal} efficiency of {curve.title}",
+                    [_reading(curve, rate) for rate in rates],
+                    qualifiers=about | _tagger(curve),
+                )
+                for curve in numbers.curves
+            ],
+        )
+    marked = [(curve, point) for curve in numbers.curves for point in curve.working_points]
+    if marked:
+        yield figure.table(
+            "working_points",
+            "Working points",
+            [
+                Variable("Tagger", [number(curve.title) for curve, _ in marked]),
+                Variable("Working point", [number(point.name) for _, point in marked]),
+            ],
+            [
+                Variable("Threshold", [number(point.threshold) for _, point in marked], qualifiers=about),
+                *(
+                    Variable(
+                        f"{of} {what}",
+                        [within(**asdict(getattr(point, attribute))) for _, point in marked],
+                        qualifiers=about,
+                    )
+                    for of, what, attribute in (
+                        (signal, "efficiency", "signal_efficiency"),
+                        (background, "mistag rate", "mistag"),
+                    )
+                ),
+            ],
+        )
+
+
+def _on_curve(curve: Curve, j: int) -> Entry:
+    return within(curve.mistag[j], curve.mistag_low[j], curve.mistag_high[j])
+
+
+def _tagger(curve: Curve) -> dict[str, Any]:
+    return {"Tagger": curve.tagger}
+
+
+def _auc(curve: Curve) -> dict[str, Any]:
+    area = curve.auc
+    return {"AUC": area.value, "AUC low": area.low, "AUC high": area.high}
+
+
+def _reading(curve: Curve, rate: float) -> Entry:
+    """The efficiency of a curve at a mistag rate, where it can be told."""
+    found = [reading.signal_efficiency for reading in curve.readings if reading.mistag == rate]
+    return within(**asdict(found[0])) if found and found[0] is not None else hepdata.NOTHING
+
+
+def of_efficiency(numbers: EfficiencyNumbers, figure: Figure) -> Iterator[Table]:
+    """Bins of pt, and a column a class and working point."""
+    labels = {c.name: label_text(c.label) for c in numbers.classes}
+    about = figure.qualifiers(numbers.sample, numbers.folds) | {"Tagger": numbers.tagger}
+    yield figure.table(
+        "efficiency",
+        "Efficiencies",
+        [_bins(numbers.pt_edges_gev, BIN, "GeV")],
+        [
+            Variable(
+                f"{labels[points.name]} efficiency at {points.working_point}",
+                [within(*of) for of in zip(points.efficiency, points.low, points.high, strict=True)],
+                qualifiers=about | {"Threshold": points.threshold},
+            )
+            for points in numbers.points
+        ],
+    )
+
+
+def of_discriminant(numbers: DiscriminantNumbers, figure: Figure) -> Iterator[Table]:
+    """Bins of the discriminant, and a column a class."""
+    about = figure.qualifiers(numbers.sample, numbers.folds) | {"Tagger": numbers.tagger}
+    yield figure.table(
+        "discriminant",
+        "Shapes of the discriminant",
+        [_bins(numbers.edges, f"{numbers.title} discriminant")],
+        [
+            Variable(
+                f"Fraction of {label_text(shape.label)} jets",
+                [measured(y, e, e) for y, e in zip(shape.fraction, shape.error, strict=True)],
+                qualifiers=about | {"Not tagged": shape.not_tagged},
+            )
+            for shape in numbers.shapes
+        ],
+    )
+
+
+def of_scale_factors(numbers: ScaleFactorsNumbers, figure: Figure) -> Iterator[Table]:
+    """Bins of pt, and a column a measurement and working point; where there is one, their combination."""
+    about = {"Label": figure.label, "Tagger": numbers.judgement, "Interval": LEVEL}
+    yield figure.table(
+        "scale_factors",
+        "Scale factors",
+        [_bins(numbers.pt_edges_gev, BIN, "GeV")],
+        [
+            Variable(
+                f"{label_text(numbers.label)} scale factor at {panel.point}, {name}",
+                [measured(y, down or 0.0, up or 0.0, "total") for y, down, up in zip(*of, strict=True)],
+                qualifiers=about | {"Data": "simulation presented as data" if is_pseudo else "data"},
+            )
+            for panel in numbers.panels
+            for name, is_pseudo, of in _measurements(panel)
+        ],
+    )
+
+
+def _measurements(panel: Panel) -> Iterator[tuple[str, bool, tuple[Any, Any, Any]]]:
+    """Name, whether any of its data are simulated, and values with their errors down and up."""
+    for series in panel.series:
+        yield series.name, series.is_pseudo, _with_errors(series)
+    if panel.value:
+        yield "all together", any(series.is_pseudo for series in panel.series), _with_errors(panel)
+
+
+def _with_errors(of: Series | Panel) -> tuple[Any, Any, Any]:
+    return of.value, of.down, of.up
+
+
+def _bins(edges: Sequence[float], name: str, units: str = "") -> Variable:
+    return Variable(name, [interval(*ends) for ends in pairwise(edges)], units)
