@@ -28,25 +28,8 @@ rule report:
         **gets(stages.report),
         code=code("report"),
         template=[
-            provenance.file_digest(provenance.PACKAGE / f"report/{name}.html.j2")
-            for name in (
-                "template",
-                "parts",
-                "style",
-                "overview",
-                "explorer",
-                "origins",
-                "results",
-                "tagger",
-                "working_points",
-                "script",
-                "planes",
-                "scale_factors",
-                "stand_ins",
-                "features",
-                "ablations",
-                "resilience",
-            )
+            provenance.file_digest(path)
+            for path in sorted((provenance.PACKAGE / "report").glob("*.html.j2"))
         ],
         accepted=lambda wildcards: workflow.persistence.accepted,
     script:

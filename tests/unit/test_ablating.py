@@ -19,8 +19,9 @@ from jetsmith.hashing import SPLITS
 from jetsmith.plots import ablation as plot
 from jetsmith.report import tagger_inputs
 from jetsmith.report.page import write_report
-from jetsmith.specs.classifiers import RecipeSpec, TrainedSpec, TrainingSpec
+from jetsmith.specs.classifiers import RecipeSpec, TrainingSpec
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.shown import TrainedSpec
 from jetsmith.strict import seen_as
 from jetsmith.training import train
 from tests import tiny

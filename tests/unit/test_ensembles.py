@@ -20,8 +20,9 @@ from jetsmith.plots import members as plot
 from jetsmith.plots import training
 from jetsmith.plots.inputs import read_test
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import ClassSpec, EvaluationSpec, TrainedSpec, TrainingSpec
+from jetsmith.specs.classifiers import ClassSpec, EvaluationSpec, TrainingSpec
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.shown import TrainedSpec
 from jetsmith.training import train
 from tests import tiny
 from tests.unit.packed_jets import TRUTHS, make_spec, write_sample

@@ -16,8 +16,9 @@ from jetsmith.classifiers import _keras
 from jetsmith.explaining import gradients
 from jetsmith.packed.rows import Rows
 from jetsmith.plots import importance as plot
-from jetsmith.specs.classifiers import TrainedSpec, TrainingSpec
+from jetsmith.specs.classifiers import TrainingSpec
 from jetsmith.specs.explain import JetsSpec
+from jetsmith.specs.shown import TrainedSpec
 from jetsmith.training import train
 from tests.requirements import require
 from tests.unit.packed_jets import GROUPS, make_spec, pack_jets, write_sample

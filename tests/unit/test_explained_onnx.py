@@ -15,8 +15,8 @@ from jetsmith.handed.explanation import Explanation
 from jetsmith.hashing import SPLITS
 from jetsmith.plots import importance as plot
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import TrainedSpec
 from jetsmith.specs.explain import JetsSpec
+from jetsmith.specs.shown import TrainedSpec
 from jetsmith.training import train
 from tests import tiny
 from tests.unit import test_onnx_files, test_onnx_taggers

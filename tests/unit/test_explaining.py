@@ -28,10 +28,11 @@ from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.plots import importance as plot
-from jetsmith.specs.classifiers import ClassSpec, DiscriminantSpec, TrainedSpec, TrainingSpec
+from jetsmith.specs.classifiers import ClassSpec, DiscriminantSpec, TrainingSpec
 from jetsmith.specs.explain import JetsSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.shown import TrainedSpec
 from jetsmith.training import train
 from tests.unit.packed_jets import GROUPS, TRUTHS, make_spec, pack_jets, with_flat, write_packed, write_sample
 

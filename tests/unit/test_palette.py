@@ -8,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from jetsmith.colors import TAGGER_COLORS
 from jetsmith.plots import roc, style
 from jetsmith.plots.inputs import read_test
 from jetsmith.plots.palette import LARGEST, with_palette
@@ -51,7 +52,7 @@ def test_a_saved_figure_looks_as_it_was_drawn(figure: Figure, saved: Path) -> No
     assert difference.max() <= LARGEST
     assert difference.mean() < 0.3
     np.testing.assert_array_equal(found[(drawn == 255).all(axis=2)], 255)
-    for color in style.TAGGER_COLORS[:4]:  # of curves
+    for color in TAGGER_COLORS[:4]:  # of curves
         wanted = [int(color[k : k + 2], 16) for k in (1, 3, 5)]
         of_line = (drawn == wanted).all(axis=2)
         assert of_line.sum() > 100

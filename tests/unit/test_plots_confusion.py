@@ -15,8 +15,9 @@ from jetsmith.configuration.subjects import subjects
 from jetsmith.errors import InputError
 from jetsmith.plots import confusion, plot
 from jetsmith.scored import Probabilities
-from jetsmith.specs.classifiers import ClassifiedSpec, ClassSpec
+from jetsmith.specs.classifiers import ClassSpec
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.shown import ClassifiedSpec
 from tests.unit.test_plots_inputs import FLAVOURS
 
 ROOT = Path(__file__).parent.parent.parent

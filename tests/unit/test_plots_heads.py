@@ -9,7 +9,7 @@ import pytest
 from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.plots import heads
-from jetsmith.specs.classifiers import TrainedSpec
+from jetsmith.specs.shown import TrainedSpec
 from tests.unit.test_plots import STYLE
 
 TRAINED = TrainedSpec(name="gn2", title="GN2-like", backend="keras")

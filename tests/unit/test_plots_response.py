@@ -14,8 +14,8 @@ from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.metrics import responses
 from jetsmith.plots import response
-from jetsmith.specs.classifiers import EstimateSpec
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.shown import EstimateSpec
 from tests.unit.packed_jets import make_spec
 
 STYLE = PlotSpec()

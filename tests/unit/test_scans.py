@@ -20,8 +20,9 @@ from jetsmith.handed.scan import Promoted, Scan, Tried
 from jetsmith.plots import scan as plot
 from jetsmith.provenance import config_digest
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import ClassifierFile, RecipeSpec, TrainedSpec, TrainingSpec
+from jetsmith.specs.classifiers import ClassifierFile, RecipeSpec, TrainingSpec
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.shown import TrainedSpec
 from jetsmith.strict import seen_as
 from jetsmith.training import train
 from tests import tiny

@@ -15,7 +15,8 @@ from jetsmith.configuration.load import load
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.plots.training import compute
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainedSpec, TrainingSpec
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
+from jetsmith.specs.shown import TrainedSpec
 from jetsmith.training import train
 from tests.unit.packed_jets import TRUTHS, make_spec, write_sample
 from tests.unit.spoil import ROOT

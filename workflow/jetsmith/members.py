@@ -1,6 +1,6 @@
 """Ensembles: where the members of a model lie, and what they say together."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,14 @@ def mean(probabilities: Sequence[FloatArray]) -> FloatArray:
     if len(probabilities) == 1:
         return probabilities[0]
     return np.asarray(np.mean(probabilities, axis=0, dtype=np.float64)).astype(np.float32)
+
+
+def count(columns: Collection[str], class_name: str) -> int:
+    """How many members a score file has probabilities of; 0 where it is of no ensemble."""
+    n = 0
+    while column(n, class_name) in columns:
+        n += 1
+    return n
 
 
 def column(member: int, class_name: str) -> str:

@@ -43,10 +43,11 @@ from jetsmith.configuration.resolve import Resolved, classifier_file, resolve
 from jetsmith.configuration.sample_checks import check_samples, with_folds
 from jetsmith.configuration.stacked import Source
 from jetsmith.errors import ConfigError, refuse
-from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec, Judgement, Role
+from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec, Role
 from jetsmith.specs.datasets import MAX_PARTS, DatasetSpec
 from jetsmith.specs.features import FeatureGroup
 from jetsmith.specs.run import RunSpec
+from jetsmith.specs.shown import Judgement
 from jetsmith.strict import seen_as
 
 

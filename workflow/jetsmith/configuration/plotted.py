@@ -9,7 +9,8 @@ from jetsmith.configuration.described import compared, described
 from jetsmith.configuration.subjects import contrasts, traded, tried, with_loss_scan
 from jetsmith.estimates import estimated
 from jetsmith.plots import PLOTS
-from jetsmith.specs.classifiers import ClassifiedSpec, ClassifierSpec, EstimateSpec, TrainedSpec
+from jetsmith.specs.classifiers import ClassifierSpec
+from jetsmith.specs.shown import ClassifiedSpec, EstimateSpec, TrainedSpec
 from jetsmith.strict import seen_as
 
 PLOTTED: dict[str, Callable[[Configuration, ClassifierSpec], Any]] = {

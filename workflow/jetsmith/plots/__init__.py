@@ -97,14 +97,9 @@ def plot(name: str, files: Mapping[str, Any], given: Mapping[str, Any], output: 
         given: What it gets of the configuration, as `stages.plot` gives it.
         output: Path without suffix.
     """
-    from jetsmith.specs.classifiers import (
-        ClassifiedSpec,
-        ClassifierSpec,
-        ClassSpec,
-        EstimateSpec,
-        TrainedSpec,
-    )
+    from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
     from jetsmith.specs.plots import PlotSpec
+    from jetsmith.specs.shown import ClassifiedSpec, EstimateSpec, TrainedSpec
 
     records: dict[str, Any] = {"style": PlotSpec(**given["style"])}
     if "spec" in given:

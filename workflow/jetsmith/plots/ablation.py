@@ -11,8 +11,8 @@ from jetsmith.metrics import Interval
 from jetsmith.plots import style as looks
 from jetsmith.plots.importance import bars
 from jetsmith.plots.inputs import digits
-from jetsmith.specs.classifiers import TrainedSpec
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.shown import TrainedSpec
 from jetsmith.strict import Record
 from jetsmith.texts import count, interval_text, split_text
 

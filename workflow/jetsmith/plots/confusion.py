@@ -15,8 +15,8 @@ from jetsmith.plots import style as looks
 from jetsmith.plots.histograms import Histograms, histogram, named
 from jetsmith.plots.inputs import digits, known
 from jetsmith.scored import Probabilities, read_probabilities
-from jetsmith.specs.classifiers import ClassifiedSpec
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.shown import ClassifiedSpec
 from jetsmith.strict import Record
 from jetsmith.texts import count, label_text, split_text
 

@@ -14,8 +14,8 @@ from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import digits
-from jetsmith.specs.classifiers import TrainedSpec
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.shown import TrainedSpec
 from jetsmith.strict import Record
 from jetsmith.texts import split_text
 

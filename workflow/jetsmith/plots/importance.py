@@ -13,8 +13,8 @@ from jetsmith.handed.explanation import Explanation, Lost
 from jetsmith.metrics import Interval
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import digits
-from jetsmith.specs.classifiers import TrainedSpec
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.shown import TrainedSpec
 from jetsmith.strict import Record
 from jetsmith.texts import count, share, split_text
 

@@ -92,9 +92,7 @@ def plot_members(
 
 def columns_of_members(scores: str | Path, spec: ClassifierSpec) -> list[str]:
     """Probabilities that the members of an ensemble give, member by member; none of other taggers."""
-    names, n = set(io.column_names(scores)), 0
-    while members.column(n, spec.class_names[0]) in names:
-        n += 1
+    n = members.count(set(io.column_names(scores)), spec.class_names[0])
     return [members.column(k, name) for k in range(n) for name in spec.class_names]
 
 

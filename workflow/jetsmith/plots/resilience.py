@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from jetsmith import io, metrics
+from jetsmith import io, members, metrics
 from jetsmith.columns import EVENT_KEY
 from jetsmith.handed import moves as handed
 from jetsmith.handed.moves import Moves
@@ -59,12 +59,12 @@ def plot_resilience(
     """
     samples = (sample, *shifts.values())
     n = len(samples)
-    members = [columns_of_members(path, spec) for spec, path in zip(specs, scores[::n], strict=True)]
+    more = [columns_of_members(path, spec) for spec, path in zip(specs, scores[::n], strict=True)]
     jets = [
         in_common(
             [
                 read_test(path, spec, where, [ETA, *EVENT_KEY, *columns])
-                for spec, path, columns in zip(specs, scores[k::n], members, strict=True)
+                for spec, path, columns in zip(specs, scores[k::n], more, strict=True)
             ]
         )
         for k, where in enumerate(samples)
@@ -143,7 +143,7 @@ def compute(
 
 def _scores(spec: ClassifierSpec, jets: ScoredJets, mask: BoolArray) -> list[FloatArray]:
     """The discriminant of jets, by the tagger and then by each of its members."""
-    n = sum(name.startswith("member") for name in jets.columns) // len(spec.class_names)
+    n = members.count(jets.columns, spec.class_names[0])
     return [score[mask] for score in (jets.discriminant, *of_members(spec, jets, n))]
 
 

@@ -15,8 +15,8 @@ from jetsmith.io import FloatArray
 from jetsmith.metrics import Efficiency, Interval, responses
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import digits
-from jetsmith.specs.classifiers import EstimateSpec
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.shown import EstimateSpec
 from jetsmith.strict import Record
 from jetsmith.texts import interval_text, label_text, share, split_text
 

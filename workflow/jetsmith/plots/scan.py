@@ -12,8 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from jetsmith import io
 from jetsmith.handed.scan import Scan
 from jetsmith.plots import style as looks
-from jetsmith.specs.classifiers import TrainedSpec
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.shown import TrainedSpec
 from jetsmith.strict import Record
 
 POINT_COLOR, CHOSEN_COLOR = "#3f90da", "#bd1f01"

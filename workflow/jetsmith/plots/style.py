@@ -21,7 +21,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, NullLocator
 from PIL.PngImagePlugin import PngInfo
 
-from jetsmith.colors import TAGGER_COLORS
+from jetsmith.colors import Dash, look
 from jetsmith.io import NUMBERS, atomic_file, json_checksum, write_json
 from jetsmith.plots.histograms import Histograms, write
 from jetsmith.plots.palette import with_palette
@@ -30,7 +30,12 @@ from jetsmith.strict import Record
 from jetsmith.tex import plain as plain
 from jetsmith.tex import tex as tex
 
-TAGGER_LINES = ("-", (0, (5, 1.5)), (0, (6, 1.5, 1.2, 1.5)), (0, (1.5, 1.2)))
+LINES: dict[Dash, Any] = {
+    "solid": "-",
+    "dash": (0, (5, 1.5)),
+    "dashdot": (0, (6, 1.5, 1.2, 1.5)),
+    "dot": (0, (1.5, 1.2)),
+}
 MARKERS = ("o", "s", "^", "D", "v")
 GREY = "#5f6368"
 WIDTH_IN = 7.0  # the width for which the sizes below are made
@@ -73,10 +78,8 @@ def new_figure(style: PlotSpec, aspect: float = 0.8, pad_in: float = 0.04) -> Fi
 
 def line_style(index: int) -> dict[str, Any]:
     """Colour and dashes of the tagger at this place of the list."""
-    return {
-        "color": TAGGER_COLORS[index % len(TAGGER_COLORS)],
-        "linestyle": TAGGER_LINES[index % len(TAGGER_LINES)],
-    }
+    color, dash = look(index)
+    return {"color": color, "linestyle": LINES[dash]}
 
 
 def markers(n: int) -> list[str]:

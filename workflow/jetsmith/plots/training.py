@@ -15,8 +15,8 @@ from jetsmith import io, members
 from jetsmith.errors import InputError
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import digits
-from jetsmith.specs.classifiers import TrainedSpec
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.shown import TrainedSpec
 from jetsmith.strict import Record
 
 TRAIN_COLOR, VALIDATION_COLOR = "#3f90da", "#bd1f01"
@@ -213,7 +213,7 @@ def draw(numbers: TrainingNumbers, style: PlotSpec) -> Figure:
             _draw_history(axes, history, faint=len(numbers.histories) > 1)
         handles = [
             Line2D([], [], color=TRAIN_COLOR, label="training"),
-            Line2D([], [], color=VALIDATION_COLOR, linestyle=looks.TAGGER_LINES[1], label="validation"),
+            Line2D([], [], color=VALIDATION_COLOR, linestyle=looks.LINES["dash"], label="validation"),
             Line2D([], [], color=VALIDATION_COLOR, marker="o", linestyle="none", label="best"),
         ]
         axes.legend(handles=handles, loc="upper right")
@@ -230,7 +230,7 @@ def _draw_history(axes: Axes, history: History, faint: bool) -> None:
     axes.plot(history.epoch, history.loss, color=TRAIN_COLOR, alpha=alpha, marker=marker, gid=f"{name}.loss")
     axes.plot(
         history.epoch, history.validation_loss, color=VALIDATION_COLOR, alpha=alpha, marker=marker,
-        linestyle=looks.TAGGER_LINES[1], gid=f"{name}.validation_loss",
+        linestyle=looks.LINES["dash"], gid=f"{name}.validation_loss",
     )  # fmt: skip
     axes.plot(
         [history.epoch[history.best]],

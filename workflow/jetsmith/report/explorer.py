@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from jetsmith.colors import TAGGER_COLORS
+from jetsmith.colors import Look, look
 from jetsmith.report.tables import Row, Table, whole
 from jetsmith.texts import count, interval, label_text, share, split_text
 
-DASHES = ("solid", "dash", "dashdot", "dot")
 N_DIGITS = 4  # of a curve: a pixel is a hundredth of a decade
 
 
@@ -32,10 +31,7 @@ def library() -> str:
 
 
 def _contrast(roc: Table) -> Row:
-    looks = {
-        curve["tagger"]: {"color": TAGGER_COLORS[k % len(TAGGER_COLORS)], "dash": DASHES[k % len(DASHES)]}
-        for k, curve in enumerate(roc["curves"])
-    }
+    looks = {curve["tagger"]: look(k) for k, curve in enumerate(roc["curves"])}
     signal, background = (label_text(roc[key]["label"]) for key in ("signal", "background"))
     folds = split_text(roc["curves"][0]["folds"])
     return {
@@ -53,7 +49,7 @@ def _contrast(roc: Table) -> Row:
     }
 
 
-def _range(label: str, curves: Sequence[Table], looks: Mapping[str, Row], folds: str) -> Row:
+def _range(label: str, curves: Sequence[Table], looks: Mapping[str, Look], folds: str) -> Row:
     n_signal, n_background = (max(curve[key] for curve in curves) for key in ("n_signal", "n_background"))
     return {
         "label": label,
@@ -62,11 +58,11 @@ def _range(label: str, curves: Sequence[Table], looks: Mapping[str, Row], folds:
     }
 
 
-def _curve(curve: Table, look: Row) -> Row:
+def _curve(curve: Table, look: Look) -> Row:
     return {
         "tagger": curve["tagger"],
         "title": curve["title"],
-        **look,
+        **look._asdict(),
         "auc": whole(curve["auc"]),
         "readings": [whole(reading["signal_efficiency"], percent=True) for reading in curve["readings"]],
         "points": [_point(point) for point in curve["working_points"] if point["mistag"]["value"] > 0],
