@@ -36,6 +36,7 @@ def test_batch_jobs_do_not_multiply_by_groups(grouped: dict[str, object], profil
         expected[f"features.{name}.000"] = {"jobs": 2, "runtime": 40, **one}
     found = grouped[profile]
     assert {name: of for name, of in found.items() if not name.startswith("plots.")} == expected
-    assert found["plots.deepcsv"] == {"jobs": 5, "runtime": 100, "threads": 1, "mem_mb": 2000}
+    # Discriminant, confusion, efficiency, dependence, importance, training.
+    assert found["plots.deepcsv"] == {"jobs": 6, "runtime": 120, "threads": 1, "mem_mb": 2000}
     names = {"jets", "fat_jets", "zjets", "deepcsv", "double_b", "pythia_shower"}
     assert {f"plots.{name}" for name in names} <= set(found)
