@@ -11,6 +11,7 @@ from jetsmith.configuration.load import load
 from jetsmith.configuration.places import Run
 from jetsmith.configuration.start_checks import FILES as STARTING
 from jetsmith.configuration.subjects import (
+    DISCRIMINANTS,
     contrasts,
     subjects,
     traded,
@@ -82,6 +83,8 @@ wildcard_constraints:
     judgement=one_of(RUN.judgements),
     plane=one_of(RUN.run.calibration.planes),
     measurement=one_of(RUN.run.scale_factors),
+    commissioning=one_of(RUN.run.commissioning),
+    shown=one_of(dict.fromkeys(shown for _, shown in subjects(RUN, "commissioned"))),
     column=one_of(column for _, column in subjects(RUN, "loss_scanned")),
     traded=one_of(name for sample in RUN.run.samples for name in traded(RUN, sample)),
     estimate=one_of(output for _, output in subjects(RUN, "estimated")),

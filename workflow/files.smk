@@ -239,6 +239,7 @@ PLOT_SUBJECTS = {
     "plane": "{plane}",
     "measured": "{judgement}",
     "measurement": "{measurement}",
+    "commissioned": "{commissioning}/{shown}",
     "reweighter": "{reweighter}",
     "tested": "{reweighter}",
     "interpolated": "{reweighter}",
@@ -362,6 +363,16 @@ def compared_inputs(wildcards):
     }
 
 
+def commissioned_inputs(wildcards):
+    """Of data and of simulation, one sample behind the other: packed rows and a group, or scores of each tagger."""
+    spec = RUN.run.commissioning[wildcards.commissioning]
+    samples = [spec.data, *spec.simulation]
+    if wildcards.shown != DISCRIMINANTS:
+        return {"packed": [path for sample in samples for path in packed_of(sample, ROWS, wildcards.shown)]}
+    taggers = [RUN.judgements[name].name for name in spec.judgements]
+    return {"scores": [scores_of(tagger, sample) for tagger in taggers for sample in samples]}
+
+
 PLOT_INPUTS = {
     "contrast": contrast_inputs,
     "traded": traded_inputs,
@@ -371,6 +382,7 @@ PLOT_INPUTS = {
     "plane": plane_figure_inputs,
     "measured": measured_inputs,
     "measurement": lambda wildcards: {"measured": f"<results>/scale_factors/{wildcards.measurement}.json"},
+    "commissioned": commissioned_inputs,
     "reweighter": reweighter_inputs,
     "tested": tested_inputs,
     "interpolated": tested_inputs,

@@ -1172,6 +1172,93 @@ def test_resilience_that_cannot_be(folder, given, words):
     assert words in refused(run, folder)
 
 
+PAIR = {"judgements": ["jp"], "data": "again", "simulation": ["jets"]}
+COMMISSIONING = {
+    "an unknown tagger": ({"judgements": ["pj"]}, "commissioning.pair.judgements: unknown judgement `pj`"),
+    "unknown data": ({"data": "agian"}, "commissioning.pair.data: unknown sample `agian`; did you mean"),
+    "unknown simulation": ({"simulation": ["jest"]}, "commissioning.pair.simulation: unknown sample `jest`"),
+    "an unknown group": ({"groups": ["ak5"]}, "commissioning.pair.groups: unknown feature group `ak5`"),
+    "no taggers": ({"judgements": []}, "commissioning.pair.judgements"),
+    "no simulation": ({"simulation": []}, "commissioning.pair.simulation"),
+    "a tagger twice": ({"judgements": ["jp", "jp"]}, "commissioning.pair.judgements: given twice: jp"),
+    "other rows": ({"data": "fat_jets"}, "commissioning.pair: rows of sample `fat_jets` are `ak8`"),
+    "taggers of other rows": (
+        {"judgements": ["jp", "double_b"]},
+        "commissioning.pair.judgements: rows of `double_b` are `ak8`, of `jp` `ak4`",
+    ),
+    "a group of other rows": ({"groups": ["ak8"]}, "commissioning.pair.groups: `ak8` is of `ak8`"),
+    "a tagger of taggers": (
+        {"judgements": ["cmva"]},
+        "commissioning.pair.judgements: `cmva` reads the scores of csvv2, jp, jbp",
+    ),
+    "folds": ({"data": "folded"}, "commissioning.pair: sample `folded` has folds"),
+    "data as simulation": (
+        {"data": "jets", "simulation": ["data"]},
+        "commissioning.pair.simulation: measured of sample `data` is data",
+    ),
+    "data and simulation mixed": ({"data": "mixed"}, "commissioning.pair.data: sample `mixed` mixes data"),
+    "the data themselves": (
+        {"data": "jets", "simulation": ["again"]},
+        "commissioning.pair.simulation: ttbar is of `jets`, the data, too",
+    ),
+    "a data set in two samples": (
+        {"data": "data", "simulation": ["jets", "again"]},
+        "commissioning.pair.simulation: in two samples: ttbar",
+    ),
+    "several data sets without cross sections": (
+        {"data": "data"},
+        "commissioning.pair.simulation: how much there is of each of ttbar, qcd is not known",
+    ),
+    "a luminosity without one": (
+        {"data": "data", "simulation": ["again"], "scale": "luminosity"},
+        "commissioning.pair.scale: `luminosity` needs `luminosity_ifb`",
+    ),
+    "a luminosity of simulation": (
+        {"data": "other", "simulation": ["again"], "scale": "luminosity"},
+        "commissioning.pair.scale: sample `other` is no data",
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "words"), COMMISSIONING.values(), ids=COMMISSIONING)
+def test_commissioning_that_cannot_be(folder, given, words):
+    """Names, kinds of rows, what is no data, and what has no common scale: said at the dry run."""
+    run = _with_data(folder)
+    run["commissioning"] = {"pair": PAIR | given}
+    assert words in refused(run, folder)
+
+
+def test_commissioning_implies_scores_and_figures(folder):
+    """Discriminants, and the groups that taggers read; other figures are not of these samples."""
+    run = _with_data(folder)
+    pair = {"judgements": ["csvv2", "deepjet"], "data": "data", "simulation": ["other"]}
+    run["commissioning"] = {"pair": pair}
+    loaded = load(run, folder)
+    assert loaded.scored_on("deepjet") == ("jets", "data", "other")
+    assert loaded.scored_on("jp") == ("jets",)
+    shown = [name for _, name in subjects(loaded, "commissioned")]
+    assert shown == ["discriminants", "ak4", "charged", "neutral", "vertices"]
+    run["commissioning"]["pair"]["groups"] = ["charged"]
+    assert [name for _, name in subjects(load(run, folder), "commissioned")] == ["discriminants", "charged"]
+
+
+def _with_data(folder):
+    """A run with data, more of the same simulation, and another one."""
+    (folder / "a.root").write_bytes(b"x")
+    run = run_of(folder)
+    run["data_root"] = str(folder)
+    measured = {"object": "ak4", "process": "p", "files": ["a.root"], "is_data": True}
+    edit(folder / "datasets.yaml", put("measured", value=measured))
+    run["samples"] |= {
+        "again": {"datasets": ["ttbar"]},
+        "folded": {"datasets": ["ttbar"], "folds": 5},
+        "data": {"datasets": ["measured"]},
+        "mixed": {"datasets": ["measured", "dilepton"]},
+        "other": {"datasets": ["dilepton"]},
+    }
+    return run
+
+
 def test_resilience_implies_scores_and_figures(folder):
     """On what is other taggers are scored, and in no other figure; inputs of stored scores are not moved."""
     run = run_of(folder)

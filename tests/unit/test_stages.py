@@ -110,6 +110,8 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         found / "config.yaml", "scale_factors.probe.uncertainties", {"samples": {"generator": "others"}}
     )
     set_value(found / "config.yaml", "samples.others", {"datasets": ["qcd"]})
+    pair = {"judgements": ["averaged"], "data": "measured", "simulation": ["scanned_jets"]}
+    set_value(found / "config.yaml", "commissioning.pair", pair)
     tried = {"shifts": {"other events": "others"}, "taggers": ["averaged"]}
     set_value(found / "config.yaml", "resilience.scanned_jets", tried)
     _add_parameters(found)

@@ -44,6 +44,7 @@ OUTPUTS = [
     "results/moves/{judgement}.json",
     "results/plots/resilience/{sample}/{contrast}.png",
     "results/plots/fits/{measurement}.png",
+    "results/plots/commissioning/{commissioning}/{shown}.png",
     "results/plots/roc/{sample}/{contrast}.png",
     "results/plots/fractions/{sample}/{traded}.png",
     "results/plots/plane/{plane}.png",
@@ -82,6 +83,7 @@ UNKNOWN = {
     "results/moves/csvv2.json": "the list of taggers whose inputs are moved (`resilience`) has no tagger",
     "results/plots/resilience/jets/b_jets_vs_light_jets.png": "what is tried of sample `jets` has no",
     "results/plots/fits/probe.png": "the run has no measurement `probe`",
+    "results/plots/commissioning/pair/ak4.png": "the run has no commissioning `pair`",
     "results/weights/cmva/qcd.parquet": "the run has no reweighter `cmva`. Choices: pythia_shower",
     "results/weights/pythia_shower/qcd.parquet": "sample `zjets` of `pythia_shower` has no dataset `qcd`",
     "results/bundles/pythia_showers": "the list of bundles (trained taggers, in samples without folds, and "

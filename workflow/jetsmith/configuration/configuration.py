@@ -276,12 +276,18 @@ class Configuration:
         return (self.classifiers[classifier].sample, *self.run.judged_on.get(classifier, ()))
 
     def scored_on(self, classifier: str) -> tuple[str, ...]:
-        """These, those where it is tried on what is other, and the samples of measurements with it."""
+        """These, those where it is tried on what is other, of measurements, and of data with simulation."""
         own = self.classifiers[classifier].sample
         shifts = self.run.resilience[own].shifts.values() if classifier in self.tried(own) else ()
         of = [m for m in self.run.scale_factors.values() if self.judgements[m.judgement].name == classifier]
         measured = (sample for m in of for sample in m.samples)
-        return tuple(dict.fromkeys((*self.samples_of(classifier), *shifts, *measured)))
+        shown = (
+            sample
+            for one in self.run.commissioning.values()
+            if classifier in (self.judgements[judgement].name for judgement in one.judgements)
+            for sample in (one.data, *one.simulation)
+        )
+        return tuple(dict.fromkeys((*self.samples_of(classifier), *shifts, *measured, *shown)))
 
     def tried(self, sample: str) -> list[str]:
         """Taggers that are tried where something is not as in this sample, which is theirs."""

@@ -1,5 +1,6 @@
 """What the figures of features get: which features of a group, and by which classes they are shown."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from jetsmith.configuration.configuration import Configuration
@@ -16,22 +17,26 @@ def readers(run: Configuration, sample: str, group: str) -> list[ClassifierSpec]
     ]
 
 
+def shown_features(run: Configuration, group: str, specs: Sequence[ClassifierSpec]) -> dict[str, Any]:
+    """Source, label and default of the features that some classifiers read; of all, if none does."""
+    read = {
+        name for spec in specs for inputs in spec.reads if inputs.group == group for name in inputs.features
+    }
+    return {
+        name: {"source": of.source, "label": of.label, "default": of.default}
+        for name, of in run.groups[group].features.items()
+        if name in read or not read
+    }
+
+
 def described(run: Configuration, sample: str, group: str) -> dict[str, Any]:
     """The features of a group that classifiers read in a sample, and the classes of the one that has most."""
     found = readers(run, sample, group)
-    read = {
-        name for spec in found for inputs in spec.reads if inputs.group == group for name in inputs.features
-    }
-    known = run.groups[group]
     finest = max(found, key=lambda spec: len(spec.classes))
     return {
         "sample": sample,
         "group": group,
-        "features": {
-            name: {"source": of.source, "label": of.label, "default": of.default}
-            for name, of in known.features.items()
-            if name in read
-        },
+        "features": shown_features(run, group, found),
         "classes": [one.model_dump(mode="json", exclude={"flavor"}) for one in finest.classes],
     }
 

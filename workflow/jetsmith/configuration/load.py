@@ -27,6 +27,7 @@ from jetsmith.configuration.checks import (
     check_run,
 )
 from jetsmith.configuration.classifier_checks import check_classifier
+from jetsmith.configuration.commissioning_checks import check_commissioning
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.feature_checks import check_group, check_groups
 from jetsmith.configuration.judgement_checks import (
@@ -144,6 +145,7 @@ def _load(
     judged = {spec.judgement: spec for spec in judgements}
     check_points(run, judged, source)
     check_measurements(run, datasets, groups, judged, source)
+    check_commissioning(run, datasets, groups, judged, source)
     raw = {
         "run": run.model_dump(mode="json"),
         "datasets": {name: d.model_dump(mode="json") for name, d in datasets.items()},

@@ -5,8 +5,8 @@ from typing import Any
 
 from jetsmith import plugs
 from jetsmith.configuration.configuration import Configuration
-from jetsmith.configuration.described import compared, described
-from jetsmith.configuration.subjects import contrasts, traded, tried, with_loss_scan
+from jetsmith.configuration.described import compared, described, shown_features
+from jetsmith.configuration.subjects import DISCRIMINANTS, contrasts, traded, tried, with_loss_scan
 from jetsmith.estimates import estimated
 from jetsmith.plots import PLOTS
 from jetsmith.specs.classifiers import ClassifierSpec
@@ -47,6 +47,8 @@ def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
     if about.of == "measurement":
         one = run.judgements[run.run.scale_factors[subject[0]].judgement]
         return {"spec": seen_as(ClassifierSpec, one), "measurement": subject[0]} | style
+    if about.of == "commissioned":
+        return _commissioned(run, *subject) | style
     if about.of == "traded":
         shown = traded(run, subject[0])[subject[1]]
         return {"specs": [seen_as(ClassifierSpec, spec) for spec in shown], "sample": subject[0]} | style
@@ -70,6 +72,30 @@ def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
         shown = [known[subject[0]]]
         who = {"spec": seen_as(ClassifierSpec, shown[0])}
     return who | style | {key: PLOTTED[key](run, shown[0]) for key in about.gets}
+
+
+def _commissioned(run: Configuration, name: str, shown: str) -> dict[str, Any]:
+    """Samples of data and of simulation, and what is shown of them: discriminants, or features of a group."""
+    found = run.run.commissioning[name]
+    specs = [run.judgements[judgement] for judgement in found.judgements]
+    samples = (found.data, *found.simulation)
+    first = specs[0]
+    classes = [one for one in (first.signal_class, *first.background_classes) if one is not None]
+    common = {
+        "commissioning": name,
+        "shown": shown,
+        "samples": list(samples),
+        "is_pseudo": not any(run.datasets[one].is_data for one in run.run.samples[found.data].datasets),
+        "to_data": found.scale == "data",
+        "classes": [one.model_dump(mode="json", exclude={"flavor"}) for one in classes],
+    }
+    if shown != DISCRIMINANTS:
+        features = shown_features(run, shown, specs)
+        return common | {
+            "features": {n: {k: f[k] for k in ("label", "default")} for n, f in features.items()}
+        }
+    splits = {spec.name: {one: list(run.unseen(spec.name, one)) for one in samples} for spec in specs}
+    return common | {"specs": [seen_as(ClassifierSpec, spec) for spec in specs], "splits": splits}
 
 
 def _classified(spec: ClassifierSpec) -> ClassifiedSpec:

@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 from jetsmith import plugs
 from jetsmith.specs import (
     classifiers,
+    commissioning,
     datasets,
     explain,
     features,
@@ -93,6 +94,9 @@ MEASUREMENTS = """One entry a measurement of a tagger's efficiency in data, by a
 ([scale_factors.md](scale_factors.md)): scale factors as correctionlib files, in the form of CMS' BTV group.
 All measurements of a tagger are combined. Needs the extra `measure`."""
 
+COMMISSIONING = """One entry a pair of data and simulation ([commissioning.md](commissioning.md)): figures of
+discriminants and inputs of taggers, simulation by class, with ratios below."""
+
 RESILIENCE = """One entry a sample ([resilience.md](resilience.md)): performance against resilience, a table
 and a figure of each signal and background."""
 
@@ -129,6 +133,7 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
         "What is not known of the simulation.",
         measurements.UncertaintiesSpec,
     ),
+    ("config/config.yaml: commissioning", COMMISSIONING, commissioning.CommissioningSpec),
     ("config/config.yaml: closure", CLOSURE, run.ClosureSpec),
     ("config/config.yaml: explain", EXPLAIN, explain.ExplainSpec),
     ("config/config.yaml: plots", "Style.", plots.PlotSpec),

@@ -9,6 +9,8 @@ from jetsmith.estimates import estimated
 from jetsmith.specs.classifiers import ClassifierSpec
 
 Subject = tuple[str, ...]
+DISCRIMINANTS = "discriminants"
+"""What a figure of data and simulation shows in the place of a feature group."""
 
 
 class Contrast(NamedTuple):
@@ -59,6 +61,13 @@ def trained_elsewhere(run: Configuration, sample: str, group: str) -> list[str]:
     """Samples that taggers which read a group, and are judged on a sample, are trained on."""
     found = (spec for name, spec in run.classifiers.items() if sample in run.run.judged_on.get(name, ()))
     return list(dict.fromkeys(spec.sample for spec in found if group in spec.groups))
+
+
+def commissioned(run: Configuration, name: str) -> list[str]:
+    """What is shown of data and simulation: discriminants, then feature groups."""
+    spec = run.run.commissioning[name]
+    read = (group for one in spec.judgements for group in run.judgements[one].groups if group in run.groups)
+    return [DISCRIMINANTS, *(spec.groups or dict.fromkeys(read))]
 
 
 def _contrasts(run: Configuration) -> list[Subject]:
@@ -131,6 +140,9 @@ _SUBJECTS: dict[str, Callable[[Configuration], Iterable[str | Subject]]] = {
     "classified": _classified,
     "measured": lambda run: run.measured,
     "measurement": lambda run: run.run.scale_factors,
+    "commissioned": lambda run: [
+        (name, shown) for name in run.run.commissioning for shown in commissioned(run, name)
+    ],
     "plane": lambda run: run.run.calibration.planes,
     "reweighter": lambda run: run.tested,
     "tested": lambda run: run.tested,

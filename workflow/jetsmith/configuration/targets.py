@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from jetsmith.columns import ROWS
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.records import hint
-from jetsmith.configuration.subjects import contrasts, subjects, traded, tried
+from jetsmith.configuration.subjects import commissioned, contrasts, subjects, traded, tried
 from jetsmith.errors import refuse
 from jetsmith.specs.run import SplitSpec
 
@@ -17,6 +17,7 @@ _SAID = {
     "judgement": "tagger",
     "training": "classifier",
     "scanned": "scan of",
+    "shown": "feature group",
     "traded": "signal against two backgrounds",
 }  # what people look for under that name
 _PLOT = re.compile(r"(?<=/plots/)\w+(?=/)")
@@ -124,6 +125,7 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
         "tagger": run.run.taggers,
         "judgement": run.judgements,
         "plane": run.run.calibration.planes,
+        "commissioning": run.run.commissioning,
         "measurement": run.run.scale_factors,
         "reweighter": run.run.reweighters,
         "fold": [str(fold) for fold in range(run.run.stack_folds)],
@@ -156,6 +158,8 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
             of = subjects(run, "estimated")
             found = [output for classifier, output in of if classifier == names["classifier"]]
             return found, f"what classifier `{names['classifier']}` regresses"
+        case "shown":
+            return commissioned(run, names["commissioning"]), f"`commissioning.{names['commissioning']}`"
         case "traded":
             return traded(run, names["sample"]), f"sample `{names['sample']}`"
         case "contrast":

@@ -4,13 +4,15 @@ Memory follows the window, not the sample. A line is a row of a flat group, or a
 it has the weight of its row.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
+from jetsmith.hashing import hash64
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.packed.arrays import FlatGroup, Packed, SequenceGroup
 
@@ -19,6 +21,7 @@ SEEN = 20_000  # lines of a split that decide about bins
 BINS = 40
 MOST_WHOLE = 50  # whole numbers up to here have a bin each
 MOST_DISTINCT = 64  # values that are told apart
+BATCHES = 128  # of events, whose spread is the variance of the sample
 TAIL = 0.005  # on each side beyond the bins, and counted in the last ones
 
 Kind = Literal["linear", "log", "asinh", "whole"]
@@ -65,6 +68,12 @@ def _asinh(low: float, high: float, width: float) -> FloatArray:
     return np.asarray(
         width * np.sinh(np.linspace(np.arcsinh(low / width), np.arcsinh(high / width), BINS + 1))
     )
+
+
+def batches_of(columns: Mapping[str, npt.NDArray[Any]]) -> IntArray:
+    """The batch of each row, shape (N,), by a hash of its event: of the same event the same."""
+    run, block, event = (np.asarray(columns[name]) for name in EVENT_KEY)
+    return (hash64(run, block, event, 0, "batch") % np.uint64(BATCHES)).astype(np.intp)
 
 
 def columns_of(found: FlatGroup | SequenceGroup, names: Sequence[str]) -> IntArray:

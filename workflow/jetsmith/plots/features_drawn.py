@@ -5,6 +5,7 @@ drawn in units of its bins, which are of equal width on every kind of axis, and 
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -146,7 +147,23 @@ def _draw_missing(axes: Axes, shown: Sequence[Class], colors: dict[str, str]) ->
     )  # fmt: skip
 
 
-def ticks_of(feature: Feature) -> tuple[FloatArray, list[str]]:
+class Binned(Protocol):
+    """What has bins as `describing.axis_of` gives them."""
+
+    @property
+    def axis(self) -> str:
+        """Their kind."""
+
+    @property
+    def edges(self) -> Sequence[float]:
+        """Of the bins."""
+
+    @property
+    def width(self) -> float:
+        """Up to where they are linear."""
+
+
+def ticks_of(feature: Binned) -> tuple[FloatArray, list[str]]:
     """Places between 0 and 1 of round values on a feature's axis, and these as text."""
     edges = np.asarray(feature.edges)
     low, high = edges[0], edges[-1]
@@ -156,7 +173,7 @@ def ticks_of(feature: Feature) -> tuple[FloatArray, list[str]]:
     return place, [_round(value) for value in values]
 
 
-def _round_values(feature: Feature, low: float, high: float) -> Sequence[float] | FloatArray:
+def _round_values(feature: Binned, low: float, high: float) -> Sequence[float] | FloatArray:
     if feature.axis == "log":
         values = 10.0 ** np.arange(np.ceil(np.log10(low)), np.floor(np.log10(high)) + 1)
         return values[:: -(-len(values) // 4) or 1]

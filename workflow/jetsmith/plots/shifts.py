@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from jetsmith.columns import EVENT_KEY
-from jetsmith.hashing import SPLITS, hash64
+from jetsmith.hashing import SPLITS
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.metrics.distances import Distance, distance
 from jetsmith.packed.arrays import Packed, SequenceGroup, read_splits
 from jetsmith.plots import describing
 from jetsmith.plots import style as looks
+from jetsmith.plots.describing import BATCHES, batches_of
 from jetsmith.plots.features import class_of
 from jetsmith.plots.features_found import NUMBER
 from jetsmith.plots.inputs import digits
@@ -23,7 +23,6 @@ from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 from jetsmith.texts import count, label_text
 
-BATCHES = 128  # of events, whose spread is the variance of the sample
 QUANTILES = 32  # of both samples: between them the distance is looked for
 SIGNIFICANT = 0.01  # for all comparisons of a figure together
 LARGE = 0.05  # distance below which a shift is let be
@@ -278,8 +277,7 @@ N_COUNTS = 101  # constituents that are told apart, less one
 
 def _cells(classes: Sequence[ClassSpec], part: Packed) -> IntArray:
     """Data set, class and batch of each row as one number, shape (N,)."""
-    run, block, event = (np.asarray(part.columns[name]) for name in EVENT_KEY)
-    batch = (hash64(run, block, event, 0, "batch") % np.uint64(BATCHES)).astype(np.intp)
+    batch = batches_of(part.columns)
     dataset = np.asarray(part.columns["dataset"], np.intp)
     return (dataset * (len(classes) + 1) + class_of(classes, part)) * BATCHES + batch
 

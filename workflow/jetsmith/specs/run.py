@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from jetsmith.specs.commissioning import CommissioningSpec
 from jetsmith.specs.datasets import Object, SelectionSpec
 from jetsmith.specs.explain import ExplainSpec
 from jetsmith.specs.measurements import MeasurementSpec
@@ -198,6 +199,9 @@ class RunSpec(Record):
     calibration: CalibrationSpec = CalibrationSpec()
     scale_factors: dict[Name, MeasurementSpec] = Field(
         {}, description="Measurements of efficiencies in data, by a name of your own; see below."
+    )
+    commissioning: dict[Name, CommissioningSpec] = Field(
+        {}, description="Data beside simulation, by a name of your own; see below."
     )
     tensorboard: bool = Field(
         False,

@@ -1,0 +1,97 @@
+"""Checks of what is shown of data beside simulation, run before any job."""
+
+from collections.abc import Iterator, Mapping
+
+from jetsmith.configuration.classifier_checks import twice
+from jetsmith.configuration.dataset_checks import other_rows
+from jetsmith.configuration.records import require
+from jetsmith.configuration.subjects import DISCRIMINANTS
+from jetsmith.errors import refuse
+from jetsmith.specs.classifiers import ClassifierSpec
+from jetsmith.specs.commissioning import CommissioningSpec
+from jetsmith.specs.datasets import DatasetSpec
+from jetsmith.specs.features import FeatureGroup
+from jetsmith.specs.run import RunSpec
+
+
+def check_commissioning(
+    run: RunSpec,
+    datasets: Mapping[str, DatasetSpec],
+    groups: Mapping[str, FeatureGroup],
+    judgements: Mapping[str, ClassifierSpec],
+    source: str,
+) -> None:
+    """Names are known, samples are what they stand for, and what is stacked has a common scale."""
+    for name, spec in run.commissioning.items():
+        at = f"commissioning.{name}"
+        for judgement in spec.judgements:
+            require(judgement, judgements, f"{source}: {at}.judgements", "judgement")
+        for key, samples in (("data", (spec.data,)), ("simulation", spec.simulation)):
+            for sample in samples:
+                require(sample, run.samples, f"{source}: {at}.{key}", "sample")
+        for group in spec.groups:
+            require(group, groups, f"{source}: {at}.groups", "feature group")
+        taggers = [judgements[judgement] for judgement in spec.judgements]
+        refuse(source, (f"{at}{problem}" for problem in _entry(run, spec, datasets, groups, taggers)))
+
+
+def _entry(
+    run: RunSpec,
+    spec: CommissioningSpec,
+    datasets: Mapping[str, DatasetSpec],
+    groups: Mapping[str, FeatureGroup],
+    taggers: list[ClassifierSpec],
+) -> Iterator[str]:
+    for key, named in (
+        ("judgements", spec.judgements), ("simulation", spec.simulation), ("groups", spec.groups)
+    ):  # fmt: skip
+        if twice(named):
+            yield f".{key}: given twice: {', '.join(twice(named))}"
+    first = taggers[0]
+    for tagger in taggers[1:]:
+        if tagger.object != first.object:
+            yield f".judgements: rows of `{tagger.name}` are `{tagger.object}`, of `{first.name}` " + (
+                f"`{first.object}`; give each an entry"
+            )
+    for group in spec.groups:
+        if groups[group].object != first.object:
+            yield f".groups: `{group}` is of `{groups[group].object}`, the taggers of `{first.object}`"
+    if DISCRIMINANTS in groups:
+        yield f".groups: a feature group is called `{DISCRIMINANTS}`, as their figure is; rename it"
+    samples = (spec.data, *spec.simulation)
+    for tagger in taggers:
+        read = [group for group in tagger.groups if group not in groups]
+        if read and set(samples) != {tagger.sample}:
+            yield f".judgements: `{tagger.name}` reads the scores of {', '.join(read)}, which are made " + (
+                f"on `{tagger.sample}` alone; show taggers that do not"
+            )
+        if folded := [name for name in (*samples, tagger.sample) if run.samples[name].folds]:
+            yield f": sample `{folded[0]}` has folds, so that each event has a model of its own; set 0"
+    used = {name: run.samples[name].datasets for name in samples}
+    for name, of in used.items():
+        yield from (f": {p}" for p in other_rows(name, {one: datasets[one] for one in of}, first))
+    collisions = [one for one in used[spec.data] if datasets[one].is_data]
+    if collisions and len(collisions) < len(used[spec.data]):
+        yield f".data: sample `{spec.data}` mixes data, {', '.join(collisions)}, with simulation; " + (
+            "give each a sample"
+        )
+    stacked = [one for name in spec.simulation for one in used[name]]
+    for name in spec.simulation:
+        if found := [one for one in used[name] if datasets[one].is_data]:
+            yield f".simulation: {', '.join(found)} of sample `{name}` is data, without truth"
+    if both := [one for one in stacked if one in used[spec.data]]:
+        yield f".simulation: {', '.join(both)} is of `{spec.data}`, the data, too"
+    if twice(tuple(stacked)):
+        yield f".simulation: in two samples: {', '.join(twice(tuple(stacked)))}"
+    unit = [name for name in spec.simulation if run.samples[name].normalise != "cross_section"]
+    if unit and (len(stacked) > 1 or spec.scale == "luminosity"):
+        why = (
+            "`scale: luminosity` needs cross sections"
+            if spec.scale == "luminosity"
+            else f"how much there is of each of {', '.join(stacked)} is not known"
+        )
+        yield f".simulation: {why}; give sample `{unit[0]}` `normalise: cross_section`"
+    if spec.scale == "luminosity" and run.luminosity_ifb is None:
+        yield ".scale: `luminosity` needs `luminosity_ifb` of the run; give it, or `data`"
+    if spec.scale == "luminosity" and not collisions:
+        yield f".scale: sample `{spec.data}` is no data, and has no luminosity; give `data`"
