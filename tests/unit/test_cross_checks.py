@@ -1175,7 +1175,7 @@ def test_resilience_that_cannot_be(folder, given, words):
 PAIR = {"judgements": ["jp"], "data": "again", "simulation": ["jets"]}
 COMMISSIONING = {
     "an unknown tagger": ({"judgements": ["pj"]}, "commissioning.pair.judgements: unknown judgement `pj`"),
-    "unknown data": ({"data": "agian"}, "commissioning.pair.data: unknown sample `agian`; did you mean"),
+    "unknown data": ({"data": "dat"}, "commissioning.pair.data: unknown sample `dat`; did you mean"),
     "unknown simulation": ({"simulation": ["jest"]}, "commissioning.pair.simulation: unknown sample `jest`"),
     "an unknown group": ({"groups": ["ak5"]}, "commissioning.pair.groups: unknown feature group `ak5`"),
     "no taggers": ({"judgements": []}, "commissioning.pair.judgements"),
