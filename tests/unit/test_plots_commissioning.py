@@ -122,7 +122,7 @@ def test_what_has_no_value_stands_apart(samples):
 def numbers(cells: list[Cell], **changes: object) -> CommissioningNumbers:
     about = {
         "commissioning": "pair", "shown": "ak4", "data": "data", "simulation": ("simulation",),
-        "is_pseudo": False, "to_data": True, "is_sequence": False,
+        "is_pseudo": False, "to_data": True, "is_sequence": False, "lacking": (),
     }  # fmt: skip
     return CommissioningNumbers(**(about | changes), cells=tuple(cells))
 
@@ -239,9 +239,13 @@ def test_files_are_read_and_written(tmp_path, samples):
         for split in SPLITS
     ]
     out = tmp_path / "figure"
-    found = plot.plot_commissioning(shown="ak4", features=given(FLAT), packed=folders, output=out, **about)
+    found = plot.plot_commissioning(
+        shown="ak4", features=given((*FLAT, "gone")), packed=folders, output=out, **about
+    )
     assert found.cells[0].n_data == 4 * 1200
     assert "pseudo-data" in found.caption()
+    assert "Not in all files: gone." in found.caption()
+    assert [cell.feature for cell in found.cells] == list(FLAT)
     written = json.loads(out.with_name("figure.hist.json").read_text())
     assert written["sip/data"]["storage"]["values"] == list(found.cells[2].data[:-1])
     assert out.with_name("figure.pdf").stat().st_size > 1000

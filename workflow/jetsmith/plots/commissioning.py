@@ -116,11 +116,14 @@ def plot_commissioning(
     if features is not None:
         folders = list(dict.fromkeys(Path(path).parents[1] for path in packed))
         parts = [read_splits(folder, SPLITS, [shown], s) for folder, s in zip(folders, samples, strict=True)]
-        cells = of_features(shown, features, classes, parts, to_data)
+        there = [set(part.groups[shown].names) for each in parts for part in each]
+        lacking = tuple(name for name in features if not all(name in names for names in there))
+        kept = {name: about for name, about in features.items() if name not in lacking}
+        cells = of_features(shown, kept, classes, parts, to_data)
         is_sequence = isinstance(parts[0][0].groups[shown], SequenceGroup)
     else:
         each = [scores[k : k + len(samples)] for k in range(0, len(scores), len(samples))]
-        cells, is_sequence = [], False
+        cells, is_sequence, lacking = [], False, ()
         for spec, files in zip(specs, each, strict=True):
             of = (splits or {})[spec.name]
             cells.append(of_discriminant(spec, classes, dict(zip(samples, files, strict=True)), of, to_data))
@@ -132,6 +135,7 @@ def plot_commissioning(
         is_pseudo=is_pseudo,
         to_data=to_data,
         is_sequence=is_sequence,
+        lacking=lacking,
         cells=tuple(cells),
     )
     looks.save(draw(found, style), found, output)

@@ -84,7 +84,7 @@ class Cell(Record):
 
 
 class CommissioningNumbers(looks.Numbers):
-    """All that the figure shows."""
+    """All that the figure shows; `lacking`: features that the files of a sample do not have."""
 
     SECTION = "Data and simulation"
     WIDE = True
@@ -97,6 +97,7 @@ class CommissioningNumbers(looks.Numbers):
     is_pseudo: bool
     to_data: bool
     is_sequence: bool
+    lacking: tuple[str, ...]
     cells: tuple[Cell, ...]
 
     def heading(self) -> str:
@@ -122,11 +123,12 @@ class CommissioningNumbers(looks.Numbers):
         if found:
             worst = ", ".join(f"{cell.feature} by {cell.distance:.2g}" for cell in found[:3])
             said += f", most {worst} (largest difference of the cumulative distributions)"
+        lacking = f" Not in all files: {', '.join(self.lacking)}." if self.lacking else ""
         return (
             f"Points: {what}{count(n_data)} jets of {self.data} ({kind}). Areas: {what}{count(n_simulation)} "
             f"jets of {', '.join(self.simulation)} by class, {scaled}; hatched: their statistical error. "
             "Below, data over simulation. End bins hold what lies beyond; what has no value, such as jets "
-            f"that are not tagged, stands in a bin at the left. {said}."
+            f"that are not tagged, stands in a bin at the left. {said}.{lacking}"
         )
 
     def alternative(self) -> str:
