@@ -79,9 +79,9 @@ def table_of(classifier):
     return f"<results>/scans/{classifier}.json"
 
 
-def models_without(classifier):
-    """Models of a classifier, each without a part of the events, where others need them."""
-    return [f"<results>/models/{classifier}.folds/{k}" for k in range(RUN.n_stacked(classifier))]
+def models_without(classifier, sample):
+    """Models of a classifier, each without a part of the events, where others need them for a sample."""
+    return [f"<results>/models/{classifier}.folds/{k}" for k in range(RUN.n_stacked(classifier, sample))]
 
 
 def resolution_inputs(wildcards):

@@ -43,9 +43,9 @@ use rule train_fold as train_fold_cuda with:  # trees with `device: cuda`: they 
 
 rule stack:
     input:
-        packed=lambda wildcards: read_by(wildcards.classifier),
+        packed=lambda wildcards: read_by(wildcards.classifier, wildcards.sample),
         scores="<results>/scores/{classifier}/{sample}.parquet",
-        models=lambda wildcards: models_without(wildcards.classifier),
+        models=lambda wildcards: models_without(wildcards.classifier, wildcards.sample),
     output:
         [directory(path) for path in packed_of("{sample}", "{classifier}")],
     log:
@@ -58,7 +58,7 @@ rule stack:
         mem_mb=grows(6000),
         runtime=grows(60),
     params:
-        **gets(stages.stack, "classifier"),
+        **gets(stages.stack, "classifier", "sample"),
         code=lambda wildcards: model_code("stack", RUN.classifiers[wildcards.classifier]),
     script:
         "../scripts/stack.py"

@@ -38,7 +38,8 @@ Handed = dict[tuple[str, str], Any]
 OF_DATASET = (stages.inspect, stages.skim, stages.account)
 OF_SAMPLE = (stages.pack_rows,)
 OF_CLASSIFIER = (stages.check, stages.score)
-OF_STACKED = (stages.train_fold, stages.stack)
+OF_TRAINED_WITHOUT = (stages.train_fold,)
+OF_STACKED = (stages.stack,)
 OF_TRAINING = (stages.train,)
 OF_SCAN = (stages.choose,)
 OF_TAGGER = (stages.calibrate,)
@@ -190,7 +191,9 @@ def _by_subject(run: Configuration) -> Any:
     yield [name for name, spec in run.datasets.items() if spec.simulate], (stages.simulate,)
     yield run.run.samples, OF_SAMPLE
     yield run.classifiers, OF_CLASSIFIER
-    yield [name for name in run.classifiers if name in run.trainings], OF_STACKED
+    trained = [name for name in run.classifiers if name in run.trainings]
+    yield trained, OF_TRAINED_WITHOUT
+    yield [(name, run.classifiers[name].sample) for name in trained], OF_STACKED
     yield run.trainings, OF_TRAINING
     yield run.scans, OF_SCAN
     for name, scan in run.scans.items():
@@ -363,6 +366,7 @@ def test_every_stage_has_its_record() -> None:
         OF_DATASET,
         OF_SAMPLE,
         OF_CLASSIFIER,
+        OF_TRAINED_WITHOUT,
         OF_STACKED,
         OF_TRAINING,
         OF_SCAN,

@@ -225,12 +225,14 @@ class Configuration:
         pair, side = divmod(member, 2)
         return Half(side, random.Random(f"{self.run.seed} pair {pair}").randrange(2**31))
 
-    def n_stacked(self, classifier: str) -> int:
+    def n_stacked(self, classifier: str, sample: str) -> int:
         """Models of a classifier, each without a part of the events, on whose scores others are trained.
 
-        None where its scores are out of fold anyway: in a sample with folds, or as they are stored.
+        None where scores are out of fold anyway: in another sample, one with folds, or as they are stored.
         """
         spec = self.classifiers[classifier]
+        if sample != spec.sample:
+            return 0
         return 0 if spec.folds or not plugs.trains(spec.backend) else self.run.stack_folds
 
     @property
@@ -276,7 +278,7 @@ class Configuration:
         return (self.classifiers[classifier].sample, *self.run.judged_on.get(classifier, ()))
 
     def scored_on(self, classifier: str) -> tuple[str, ...]:
-        """These, those where it is tried on what is other, of measurements, and of data with simulation."""
+        """These, and samples where it is tried, measured or shown, or whose reweighters read its scores."""
         own = self.classifiers[classifier].sample
         shifts = self.run.resilience[own].shifts.values() if classifier in self.tried(own) else ()
         of = [m for m in self.run.scale_factors.values() if self.judgements[m.judgement].name == classifier]
@@ -287,7 +289,12 @@ class Configuration:
             if classifier in (self.judgements[judgement].name for judgement in one.judgements)
             for sample in (one.data, *one.simulation)
         )
-        return tuple(dict.fromkeys((*self.samples_of(classifier), *shifts, *measured, *shown)))
+        read = (
+            self.classifiers[name].sample
+            for name in self.run.reweighters
+            if classifier in self.classifiers[name].groups
+        )
+        return tuple(dict.fromkeys((*self.samples_of(classifier), *shifts, *measured, *shown, *read)))
 
     def tried(self, sample: str) -> list[str]:
         """Taggers that are tried where something is not as in this sample, which is theirs."""

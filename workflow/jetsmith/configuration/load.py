@@ -116,7 +116,7 @@ def _load(
             require(name, files, f"{source}: {role}s ({_places(folders, f'{role}s')})", role)
             path = files[name]
             sources[name] = Source(role, sample, path, classifier_file(path))
-    stacked.check(sources, groups, known_names, source)
+    stacked.check(sources, run.samples, groups, known_names, source)
     ensembles: dict[str, int] = {}
     scans: dict[str, scanned.Scanned] = {}
     ablations: dict[str, dict[str, ClassifierSpec]] = {}

@@ -1,6 +1,6 @@
 """Classifiers that read the scores of others: names, samples and circles; run before any job."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -10,6 +10,7 @@ from jetsmith.configuration.records import require
 from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierFile, Role
 from jetsmith.specs.features import Inputs
+from jetsmith.specs.run import SampleSpec
 
 ALL = "all"  # in place of a list: every class
 
@@ -32,12 +33,17 @@ class Source:
 
 
 def check(
-    sources: Mapping[str, Source], groups: Collection[str], known: Collection[str], source: str
+    sources: Mapping[str, Source],
+    samples: Mapping[str, SampleSpec],
+    groups: Collection[str],
+    known: Collection[str],
+    source: str,
 ) -> None:
-    """Names tell classifiers from feature groups; who reads another is on its sample, and none reads itself.
+    """Names tell classifiers from feature groups; who reads another is where it is scored, none reads itself.
 
     Args:
         sources: Classifiers of the run by name.
+        samples: Of the run.
         groups: Names of the feature groups.
         known: Names of all taggers and reweighters that have a file.
         source: Name of the run's file.
@@ -50,7 +56,9 @@ def check(
             problem = f"`{name}` is also a feature group (config/features), and inputs name both; rename one"
             refuse(source, [f"{reader.role}s.{name}: {problem}"])
         given = reader.content.inputs
-        problems = [line for base in given for line in _reads(name, reader, base, sources, groups, known)]
+        problems = [
+            line for base in given for line in _reads(name, reader, base, sources, samples, groups, known)
+        ]
         refuse(reader.path, problems)
     reads = {name: [b for b in s.content.inputs if b in sources] for name, s in sources.items()}
     try:
@@ -68,6 +76,7 @@ def _reads(
     reader: Source,
     base: str,
     sources: Mapping[str, Source],
+    samples: Mapping[str, SampleSpec],
     groups: Collection[str],
     known: Collection[str],
 ) -> list[str]:
@@ -79,13 +88,30 @@ def _reads(
             f"inputs.{base}: its scores are not made: add `{base}: {reader.sample}` to the taggers of the run"
         ]
     if base in sources and reader.role == "reweighter":
-        return [f"inputs.{base}: a reweighter reads features, not the scores of others: they are not drawn"]
+        return [f"inputs.{base}: {why}" for why in _reweighs(reader, sources[base], samples, groups)]
     if base in sources and sources[base].sample != reader.sample:
         return [
             f"inputs.{base}: its scores are those of sample `{sources[base].sample}` (taggers.{base} of the "
             f"run), and `{name}` is on `{reader.sample}`; give both the same"
         ]
     return []
+
+
+def _reweighs(
+    reader: Source, base: Source, samples: Mapping[str, SampleSpec], groups: Collection[str]
+) -> Iterator[str]:
+    """A reweighter reads scores of events that the tagger has not seen: those of another sample."""
+    if base.role == "reweighter":
+        yield "is a reweighter; one reads features, and the scores of taggers"
+        return
+    if others := [name for name in base.content.inputs if name not in groups]:
+        yield f"reads the scores of {', '.join(others)}, which are made on its own sample alone"
+    both = set(samples[base.sample].datasets) & set(samples[reader.sample].datasets)
+    if both:
+        yield (
+            f"is trained on {', '.join(sorted(both))} of this sample: the ratio would be that of events that "
+            "it knows; give the reweighter a sample of other data sets"
+        )
 
 
 def inputs_of(base: str, wanted: str | tuple[str, ...], content: ClassifierFile, where: str) -> Inputs:

@@ -69,9 +69,10 @@ def train_fold(run: Configuration, classifier: str) -> TrainFold:
     return TrainFold(seen_as(RecipeSpec, spec), seed, run.run.stack_folds)
 
 
-def stack(run: Configuration, classifier: str) -> TrainFold:
-    """Stage stack."""
-    return train_fold(run, classifier)
+def stack(run: Configuration, classifier: str, sample: str) -> TrainFold:
+    """Stage stack: on the sample of a classifier, or one whose reweighters read its scores."""
+    spec = run.classifiers[classifier].model_copy(update={"sample": sample})
+    return TrainFold(seen_as(RecipeSpec, spec), run.run.seed, run.run.stack_folds)
 
 
 class Parameters(NamedTuple):
