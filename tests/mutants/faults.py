@@ -88,6 +88,10 @@ def _name(function: ast.expr) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
 def _variants(node: ast.AST) -> Iterator[ast.AST]:
     """What may stand in a node's place."""
     match node:
@@ -95,7 +99,7 @@ def _variants(node: ast.AST) -> Iterator[ast.AST]:
             for other in COMPARE[type(operator)]:
                 yield ast.Compare(left, [other()], comparators)
         case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
-            if not isinstance(left, ast.Constant | ast.JoinedStr) or not isinstance(left.value, str):
+            if not _is_text(left) and not _is_text(right):
                 yield ast.BinOp(left, ARITHMETIC[type(op)](), right)
         case ast.BoolOp(op=op, values=values):
             yield ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), values)

@@ -222,7 +222,7 @@ def test_where_an_ensemble_cannot_be(tmp_path: Path) -> None:
         loaded(tmp_path, run={"taggers": taggers}, ensemble=3)
     folded = {"mine": {"datasets": ["jets"], "folds": 3}}
     run = loaded(tmp_path, run={"taggers": taggers, "samples": folded}, ensemble=3)
-    assert run.n_stacked("trees") == 0
+    assert run.n_stacked("trees", "jets") == 0
     (tmp_path / "config/taggers/both.yaml").unlink()
     path = tmp_path / "config/taggers/score.yaml"
     path.write_text(path.read_text() + "ensemble: 2\n")

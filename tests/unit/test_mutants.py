@@ -10,6 +10,7 @@ def cut(pt: "float", low: float = 30.0, sign: int = -1) -> bool:
     """Docstring 5 < 6."""
     if pt < 0 and not low:
         raise ValueError(f"pt is {pt + 1}")
+    sign = len(f"{pt}" + f"{low}")
     return abs(pt) >= max(low, sign)
 '''
 

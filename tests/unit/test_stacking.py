@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from jetsmith import io, stacking
+from jetsmith import io, stacking, stages
 from jetsmith.chosen import Without
 from jetsmith.classifiers import find_backend
 from jetsmith.configuration.configuration import Configuration
@@ -234,10 +234,10 @@ def test_scores_are_inputs_by_name(folder: Path) -> None:
     found = {i.group: (i.kind, i.features, i.sources) for i in run.classifiers["cmva"].inputs}
     assert found["csvv2"] == ("flat", ("p_b_jets", "p_c_jets"), ())
     assert found["soft_muon"] == ("flat", ("p_b_jets", "p_c_jets", "p_light_jets"), ())
-    assert run.n_stacked("csvv2") == run.run.stack_folds == 2
-    assert run.n_stacked("jp") == 0
+    assert run.n_stacked("csvv2", "jets") == run.run.stack_folds == 2
+    assert run.n_stacked("jp", "jets") == 0
     put(folder, "samples", "jets", {"datasets": ["ttbar", "qcd"], "folds": 4})
-    assert read(folder).n_stacked("csvv2") == 0
+    assert read(folder).n_stacked("csvv2", "jets") == 0
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_longer_circles_are_found(folder: Path) -> None:
 
 
 def test_a_name_is_one_thing(folder: Path) -> None:
-    """A tagger that is called as a group of features, and a reweighter that reads scores."""
+    """A tagger that is called as a group of features."""
     for name in ("charged", "rows"):
         shutil.copy(folder / "taggers/csvv2.yaml", folder / f"taggers/{name}.yaml")
         put(folder, "taggers", name, "jets")
@@ -310,7 +310,55 @@ def test_a_name_is_one_thing(folder: Path) -> None:
         content = yaml.safe_load((folder / "config.yaml").read_text())
         del content["taggers"][name]
         edit(folder, "config.yaml", content)
-    content = yaml.safe_load((folder / "reweighters/pythia_shower.yaml").read_text())
-    edit(folder, "reweighters/pythia_shower.yaml", {**content, "inputs": {"csvv2": "all"}})
-    with pytest.raises(ConfigError, match=r"inputs\.csvv2: a reweighter reads features"):
+
+
+def reweighs(folder: Path, **changes: Any) -> None:
+    """A reweighter of jets that reads the scores of csvv2, in a sample of other data sets."""
+    put(folder, "samples", "dilepton", {"datasets": ["dilepton", "dilepton_data"]})
+    put(folder, "reweighters", "continuous", "dilepton")
+    content = yaml.safe_load((folder / "reweighters/continuous.yaml").read_text())
+    edit(folder, "reweighters/continuous.yaml", content | changes)
+
+
+def test_a_reweighter_reads_scores_of_events_that_the_tagger_has_not_seen(folder: Path) -> None:
+    """The tagger is scored on its sample, without further models; nothing of the tagger's own changes."""
+    before = read(folder)
+    reweighs(folder)
+    run = read(folder)
+    assert run.scored_on("csvv2") == ("jets", "dilepton")
+    assert run.samples_of("csvv2") == before.samples_of("csvv2")
+    assert run.n_stacked("csvv2", "dilepton") == 0
+    assert run.n_stacked("csvv2", "jets") == before.n_stacked("csvv2", "jets") == 2
+    assert {i.group for i in run.classifiers["continuous"].inputs} == {"csvv2", "ak4"}
+    assert stages.stack(run, "csvv2", "dilepton").spec["sample"] == "dilepton"
+    assert stages.stack(run, "csvv2", "jets") == stages.stack(before, "csvv2", "jets")
+
+
+@pytest.mark.parametrize(
+    ("samples", "inputs", "said"),
+    [
+        (
+            ["dilepton", "ttbar", "dilepton_data"],
+            {"csvv2": "all"},
+            r"csvv2: is trained on ttbar of this sample",
+        ),
+        (None, {"cmva": "all"}, r"cmva: reads the scores of csvv2, jp, jbp"),
+        (None, {"double_b": "all"}, r"double_b: scores rows of `ak8`, and the reweighter reads `ak4`"),
+        (None, {"pythia_shower": "all"}, r"pythia_shower: is a reweighter; one reads features"),
+    ],
+)
+def test_what_a_reweighter_cannot_read(folder: Path, samples: Any, inputs: Any, said: str) -> None:
+    """Scores of events that the tagger knows, of other rows, of a tagger that reads others, of a ratio."""
+    reweighs(folder, inputs=inputs)
+    if samples:
+        put(folder, "samples", "dilepton", {"datasets": samples})
+    with pytest.raises(ConfigError, match=said):
+        read(folder)
+
+
+def test_scores_of_folds_are_not_read(folder: Path) -> None:
+    """Each event of a sample with folds has a model of its own: of another sample's none is its."""
+    reweighs(folder)
+    put(folder, "samples", "jets", {"datasets": ["ttbar", "qcd"], "folds": 4})
+    with pytest.raises(ConfigError, match=r"csvv2: is trained on sample `jets`, which has folds"):
         read(folder)

@@ -106,6 +106,13 @@ def _reweighs(
         return
     if others := [name for name in base.content.inputs if name not in groups]:
         yield f"reads the scores of {', '.join(others)}, which are made on its own sample alone"
+    if base.content.object != reader.content.object:
+        yield f"scores rows of `{base.content.object}`, and the reweighter reads `{reader.content.object}`"
+    if samples[base.sample].folds:
+        yield (
+            f"is trained on sample `{base.sample}`, which has folds, so that each event has a model of its "
+            "own; set `folds: 0` there"
+        )
     both = set(samples[base.sample].datasets) & set(samples[reader.sample].datasets)
     if both:
         yield (

@@ -43,7 +43,7 @@ def check(arguments: Iterable[str], patterns: Iterable[str], run: Configuration)
         problems = [
             _unknown(found.groupdict(), pattern, plots, run)
             for pattern, loose in known.items()
-            if (found := loose.fullmatch(path))
+            if (found := loose.fullmatch(path)) and found.groupdict().get("plot") not in plots
         ]
         return f"{target}: {problems[0]}" if problems and all(problems) else None
 
@@ -78,6 +78,9 @@ def _unknown(
         elif "/bundles/" in pattern:
             choices, kind = [*run.bundled, *run.bundled_reweighters], "classifier"
             whose = "the list of bundles (trained taggers, in samples without folds, and trained reweighters)"
+        elif kind == "tagger" and "confusion" in (names.get("plot"), *pattern.split("/")):
+            choices = [name for (name,) in subjects(run, "classified")]
+            whose = "the list of taggers with a probability of each class"
         elif kind == "tagger" and "/explain/" in pattern:
             choices, whose = run.explained, "the list of taggers that are looked into (not stored scores)"
         elif kind == "tagger" and "/ablation/" in pattern:
