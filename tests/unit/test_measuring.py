@@ -137,6 +137,17 @@ def test_pulls_of_pseudo_experiments() -> None:
     np.testing.assert_array_equal(again.pulls, one.pulls[:2])
 
 
+def test_pulls_where_all_jets_may_pass() -> None:
+    """Fits that end at an efficiency of 1 would be no result, but have a pull: without these the mean moves."""
+    found = varied(templates(efficiency=0.9, n=(20.0, 1.0, 0.5, 0.0), variance=0.1), 0.1)
+    one = fit(workspace(found, np.round(data_of(found, 1.0)), CLASSES, NOTHING, "m"), 150, seed=3)
+    assert np.isfinite(one.pulls).all()
+    assert 5 < one.no_result < 75
+    assert abs(one.pulls.mean()) < 3 / np.sqrt(150)
+    results = np.sort(one.pulls)[: -one.no_result]
+    assert results.mean() < one.pulls.mean() - 0.1
+
+
 def test_a_model_of_something_else_does_not_fit() -> None:
     """chi2 says so: data whose b jets fall where those of simulation rise."""
     found = templates(n_bins=6)

@@ -48,11 +48,11 @@ class Factor(Stored):
 
 @dataclass(frozen=True, slots=True)
 class Pulls(Stored):
-    """Of pseudo-experiments: (found - true) / error.
+    """Of pseudo-experiments: (found - true) / error, as the profile likelihood has it.
 
     Attributes:
-        n: Those whose fit has an interval.
-        failed: Those whose fit has none.
+        n: Those whose fit finds a minimum, be it where no jets of the class pass, or all.
+        failed: Those whose fit would be no result, as it ends there or finds none.
         mean: Of the pulls; 0, as what follows, of fewer than two.
         width: Their standard deviation.
         covered: Share whose interval of 68.3% holds the true value.

@@ -23,8 +23,8 @@ class Fitted:
         statistic: What statistics of data contribute to it.
         simulation_statistic: What those of simulation do.
         expected: Jets after the fit, by sample of the model and channel.
-        pulls: (value - true) / error of each pseudo-experiment, the error on the side of the true value;
-            NaN where the fit fails.
+        pulls: Of each pseudo-experiment, as `_pull`; NaN where the fit finds no minimum.
+        no_result: Pseudo-experiments whose fit has none, as it ends at an end of what is possible, too.
     """
 
     factor: Factor
@@ -33,6 +33,7 @@ class Fitted:
     simulation_statistic: float
     expected: Mapping[str, Mapping[str, FloatArray]]
     pulls: FloatArray
+    no_result: int
 
 
 def fit(workspace: Mapping[str, Any], pseudo_experiments: int = 0, seed: int = 0) -> Fitted:
@@ -91,7 +92,7 @@ def fit(workspace: Mapping[str, Any], pseudo_experiments: int = 0, seed: int = 0
         float(statistic),
         float(simulation_statistic),
         _expected(model, values),
-        _pulls(pyhf, model, values, poi, pseudo_experiments, seed),
+        *_pulls(pyhf, model, values, pseudo_experiments, seed),
     )
 
 
@@ -105,11 +106,6 @@ class _Minimum:
     up: float
     down: float
 
-    def pull(self, poi: int, true: float) -> float:
-        """What is missing to the true value, in errors of its side."""
-        away = float(self.values[poi]) - true
-        return away / (self.down if away > 0 else self.up)
-
 
 def _minimum(pyhf: Any, model: Any, data: FloatArray) -> _Minimum:
     poi = model.config.poi_index
@@ -119,7 +115,7 @@ def _minimum(pyhf: Any, model: Any, data: FloatArray) -> _Minimum:
             data, model, return_uncertainties=True, return_correlations=True, return_result_obj=True
         )
         values, errors = np.asarray(found).T
-        if not low + 0.01 * errors[poi] < values[poi] < high - 0.01 * errors[poi]:
+        if not _is_inside(values[poi], errors[poi], low, high):
             raise InputError(
                 "the fit ends where no jets pass, or none fail; give fewer bins of pt, or more jets"
             )
@@ -160,16 +156,46 @@ def _chi2(model: Any, data: FloatArray, values: FloatArray) -> float:
     return float(max(2 * (terms.sum() + np.asarray(constraints).sum()), 0.0))
 
 
-def _pulls(pyhf: Any, model: Any, values: FloatArray, poi: int, n: int, seed: int) -> FloatArray:
-    """Of pseudo-experiments, shape (n,)."""
+def _pulls(pyhf: Any, model: Any, values: FloatArray, n: int, seed: int) -> tuple[FloatArray, int]:
+    """Of pseudo-experiments, shape (n,), and how many have no result."""
     rng = np.random.default_rng(seed)
     expected = np.asarray(model.expected_actualdata(values))
-    pulls = np.full(n, np.nan)
+    pulls, no_result = np.full(n, np.nan), 0
     for k in range(n):
         data = np.concatenate([rng.poisson(expected), _auxiliary(model, values, rng)])
-        with suppress(InputError):
-            pulls[k] = _minimum(pyhf, model, data).pull(poi, float(values[poi]))
-    return pulls
+        with suppress(pyhf.exceptions.FailedMinimization):
+            pulls[k], is_at_end = _pull(pyhf, model, data, float(values[model.config.poi_index]))
+            no_result += is_at_end
+    return pulls, no_result + int(np.isnan(pulls).sum())
+
+
+def _pull(pyhf: Any, model: Any, data: FloatArray, true: float) -> tuple[float, bool]:
+    """The signed root of what the true value costs in -2 log L, and whether the fit ends at an end.
+
+    Of a parabola that is (found - true) / error. Below 1 the profile interval holds the true value, whatever
+    the shape of the likelihood, and it is known where the fit ends at an efficiency of 0 or 1, too. Leaving
+    those out, which all fluctuate to one side, would move the mean.
+    """
+    poi = model.config.poi_index
+    mle = pyhf.infer.mle
+    (values, errors), best = _found(mle.fit(data, model, return_uncertainties=True, return_fitted_val=True))
+    _, there = mle.fixed_poi_fit(true, data, model, return_fitted_val=True)
+    low, high = model.config.suggested_bounds()[poi]
+    away = np.sign(values[poi] - true)
+    return float(away * np.sqrt(max(float(there) - best, 0.0))), not _is_inside(
+        values[poi], errors[poi], low, high
+    )
+
+
+def _found(fitted: Any) -> tuple[FloatArray, float]:
+    """Values and errors, shape (2, K), and -2 log L there."""
+    parameters, value = fitted
+    return np.asarray(parameters).T, float(value)
+
+
+def _is_inside(value: float, error: float, low: float, high: float) -> bool:
+    """Whether a fit has not ended at the end of what its parameter may be."""
+    return bool(low + 0.01 * error < value < high - 0.01 * error)
 
 
 def _auxiliary(model: Any, values: FloatArray, rng: np.random.Generator) -> FloatArray:

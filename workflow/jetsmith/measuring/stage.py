@@ -188,7 +188,7 @@ def _bin(
         efficiency=templates.efficiency,
         fitted=_fitted(found, templates, classes(spec)),
         factor=found.factor,
-        pulls=_pulls(found.pulls),
+        pulls=_pulls(found.pulls, found.no_result),
         true=true,
         true_error=true_error,
     )
@@ -217,16 +217,11 @@ def _fitted(found: Fitted, templates: Templates, names: Sequence[str]) -> dict[s
     return fitted
 
 
-def _pulls(found: FloatArray) -> Pulls | None:
+def _pulls(found: FloatArray, no_result: int) -> Pulls | None:
     good = found[np.isfinite(found)]
     if not len(found):
         return None
     if len(good) < 2:
-        return Pulls(len(good), len(found) - len(good), 0.0, 0.0, 0.0)
-    return Pulls(
-        len(good),
-        len(found) - len(good),
-        float(good.mean()),
-        float(good.std(ddof=1)),
-        float((np.abs(good) <= 1).mean()),
-    )
+        return Pulls(len(good), no_result, 0.0, 0.0, 0.0)
+    covered = float((np.abs(good) <= 1).mean())
+    return Pulls(len(good), no_result, float(good.mean()), float(good.std(ddof=1)), covered)

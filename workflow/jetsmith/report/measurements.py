@@ -90,6 +90,10 @@ def _notes(one: Measurement, has_pulls: bool) -> list[str]:
         held = f"{sum(p.covered * p.n for p in pulls) / n:.1%}" if n else "none"
         notes.append(
             f"Pulls of {count(n)} pseudo-experiments: intervals of 68.3% hold the true value in {held}"
-            + (f"; {count(failed)} more have no interval." if failed else ".")
+            + (
+                f"; {count(failed)} would be no result, most of them since no jets pass, or all."
+                if failed
+                else "."
+            )
         )
     return notes
