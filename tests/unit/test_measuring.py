@@ -138,7 +138,7 @@ def test_pulls_of_pseudo_experiments() -> None:
 
 
 def test_pulls_where_all_jets_may_pass() -> None:
-    """Fits that end at an efficiency of 1 would be no result, but have a pull: without these the mean moves."""
+    """Fits that end at an efficiency of 1 have a pull, and no result: without them the mean moves."""
     found = varied(templates(efficiency=0.9, n=(20.0, 1.0, 0.5, 0.0), variance=0.1), 0.1)
     one = fit(workspace(found, np.round(data_of(found, 1.0)), CLASSES, NOTHING, "m"), 150, seed=3)
     assert np.isfinite(one.pulls).all()
@@ -501,7 +501,9 @@ def test_the_page_says_it(run: Path) -> None:
     lost = replace(each[0].points["M"][0], pulls=Pulls(0, 200, 0.0, 0.0, 0.0))
     (table,) = scale_factors([replace(each[0], points={"M": (lost,)})], {})
     assert table["rows"][0]["pull_failed"] == "200"
-    assert table["notes"][1].endswith("hold the true value in none; 200 more have no interval.")
+    assert table["notes"][1].endswith(
+        "hold the true value in none; 200 would be no result, most of them since no jets pass, or all."
+    )
 
 
 def test_data_of_collisions_have_no_truth(run: Path, tmp_path: Path) -> None:
