@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -362,3 +363,22 @@ def test_scores_of_folds_are_not_read(folder: Path) -> None:
     put(folder, "samples", "jets", {"datasets": ["ttbar", "qcd"], "folds": 4})
     with pytest.raises(ConfigError, match=r"csvv2: is trained on sample `jets`, which has folds"):
         read(folder)
+
+
+def test_scores_on_another_sample_are_the_tagger_s_own(tmp_path: Path) -> None:
+    """No model without a part is asked for: the tagger has seen none of these events."""
+    own = sample(tmp_path / "own")
+    train(GREEDY, own, tmp_path / "model", SEED)
+    other = tmp_path / "other"
+    for seed, split in enumerate(SPLITS):
+        write_packed(other / split, replace(pack_jets(300, 50 + seed), sample="other", split=split))
+    spec = GREEDY.model_copy(update={"sample": "other"})
+    score(GREEDY, tmp_path / "model", other, tmp_path / "scores.parquet", sample="other")
+    restack(tmp_path, other, [], spec)
+    found = np.concatenate(
+        [arrays.read_packed(other / split, [spec.name]).groups[spec.name].values for split in SPLITS]
+    )
+    rows = io.read_rows(tmp_path / "scores.parquet", [f"p_{name}" for name in spec.class_names])
+    np.testing.assert_array_equal(found, np.stack([rows[name] for name in rows.fields], axis=1))
+    with pytest.raises(InputError, match="sample"):
+        restack(tmp_path, other, [], GREEDY)

@@ -84,9 +84,8 @@ def _reads(
     if base in groups:
         return []
     if base in known and base not in sources:
-        return [
-            f"inputs.{base}: its scores are not made: add `{base}: {reader.sample}` to the taggers of the run"
-        ]
+        where = "<its sample>" if reader.role == "reweighter" else reader.sample
+        return [f"inputs.{base}: its scores are not made: add `{base}: {where}` to the taggers of the run"]
     if base in sources and reader.role == "reweighter":
         return [f"inputs.{base}: {why}" for why in _reweighs(reader, sources[base], samples, groups)]
     if base in sources and sources[base].sample != reader.sample:
