@@ -19,6 +19,7 @@ with job(snakemake):
         output=snakemake.output[0],
         judged=[TruthSpec(**judged) for judged in snakemake.params.judged],
         samples=snakemake.params.samples,
+        turned=snakemake.params.turned,
         groups=[ColumnGroup(**group) for group in snakemake.params.groups],
         stand_ins=partial(stand_ins, ways=ways),
         xrootd=XRootDSpec(**snakemake.config.get("xrootd", {})),
