@@ -1,5 +1,6 @@
 """Protects scale factors of light jets by negative tags: the number, its errors, its truth, its refusals."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 
 from jetsmith import io
-from jetsmith.errors import InputError
+from jetsmith.configuration.load import load
+from jetsmith.errors import ConfigError, InputError
 from jetsmith.event_weights import FixedWorkingPoints
 from jetsmith.handed.measurement import Measurement
 from jetsmith.hashing import SPLITS
@@ -25,6 +27,7 @@ from jetsmith.specs.measurements import FitSpec, UncertaintiesSpec
 from jetsmith.specs.plots import PlotSpec
 from tests.unit import correction_files as files
 from tests.unit import measured_runs
+from tests.unit.spoil import ROOT, edit, put, run_of
 from tests.unit.test_calibration import make_spec
 
 CLASSES = ("light_jets", "b_jets", "c_jets", "other")
@@ -334,3 +337,21 @@ def test_figures_and_page_say_that_tags_are_negative(run: Path, tmp_path: Path) 
     assert table["about"] == "light_jets at points of deepcsv; negative tags; data over mc"
     assert "with turned signs" in table["notes"][0]
     assert "long-lived light hadrons" in table["notes"][0]
+
+
+def test_the_run_names_a_tagger_and_its_sample_is_found(tmp_path: Path) -> None:
+    """By its datasets and its signs; scores of both are asked for; without light jets there is nothing."""
+    folder = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
+    shutil.copy(folder / "negative_tags.yaml", folder / "config.yaml")
+    run = load(run_of(folder), folder)
+    assert run.run.turned_of("multijet") == "multijet_turned"
+    assert run.run.turned_of("jets") is None
+    own = ["jets", "multijet_data", "multijet", "multijet_data_turned", "multijet_turned"]
+    assert sorted(run.scored_on("csvv2")) == sorted(own)
+    assert run.turned_for("csvv2") == ["multijet_worse_tracker", "multijet"]
+    assert {*run.checked_for("csvv2")} == {"ttbar", "qcd", "multijet", "multijet_worse_tracker"}
+    edit(folder / "taggers" / "csvv2.yaml", put("evaluation", "backgrounds", value=["c_jets"]))
+    with pytest.raises(
+        ConfigError, match=r"scale_factors\.incl\.judgement: no background .* `flavor: 0`.* c_jets"
+    ):
+        load(run_of(folder), folder)

@@ -110,6 +110,8 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         found / "config.yaml", "scale_factors.probe.uncertainties", {"samples": {"generator": "others"}}
     )
     set_value(found / "config.yaml", "samples.others", {"datasets": ["qcd"]})
+    set_value(found / "config.yaml", "samples.mirrored", {"datasets": ["qcd"], "signs": "turned"})
+    set_value(found / "config.yaml", "judged_on.scanned", ["mirrored"])
     tried = {"shifts": {"other events": "others"}, "taggers": ["averaged"]}
     set_value(found / "config.yaml", "resilience.scanned_jets", tried)
     _add_parameters(found)

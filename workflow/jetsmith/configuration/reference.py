@@ -91,7 +91,7 @@ each tagger that is trained."""
 
 MEASUREMENTS = """One entry a measurement of a tagger's efficiency in data, by a fit in each bin of pt
 ([scale_factors.md](scale_factors.md)): scale factors as correctionlib files, in the form of CMS' BTV group.
-All measurements of a tagger are combined. Needs the extra `measure`."""
+All fits of a tagger are combined. Needs the extra `measure`."""
 
 RESILIENCE = """One entry a sample ([resilience.md](resilience.md)): performance against resilience, a table
 and a figure of each signal and background."""

@@ -62,12 +62,15 @@ def check_classifier(
     for datasets in samples or [[plan.dataset for plan in plans]]:
         problems += _shared_files([plan for plan in plans if plan.dataset in datasets], xrootd)
     checked: dict[str, Any] = {}
-    own = {name for datasets in samples for name in datasets} if turned else {p.dataset for p in plans}
+    mirrored: dict[str, Any] = {}
+    own = {name for datasets in samples for name in datasets} or {plan.dataset for plan in plans}
     for inspected in plans:
         if inspected.dataset in turned and inspected.n_entries:
             left = derivable(usable(inspected.columns))
             if lacking := [c for c in needed if c not in left]:
                 problems.append(_cannot_turn(spec, inspected, lacking, groups))
+            guessed = stand_ins(list(needed), usable(inspected.columns))
+            mirrored[inspected.dataset] = _warned(spec, inspected, guessed, groups, " with turned signs")
         if inspected.dataset not in own:
             continue
         if spec.role == "tagger":
@@ -91,7 +94,8 @@ def check_classifier(
             checked[inspected.dataset]["stand_ins"] = _warned(spec, inspected, found, groups)
     if problems:
         raise InputError("\n".join(problems))
-    write_json(output, {"classifier": spec.name, "sources": sorted(needed), "datasets": checked})
+    about = {"classifier": spec.name, "sources": sorted(needed), "datasets": checked}
+    write_json(output, about | ({"turned": mirrored} if turned else {}))
 
 
 def _tell(spec: RowsSpec, what: str) -> None:
@@ -99,7 +103,7 @@ def _tell(spec: RowsSpec, what: str) -> None:
 
 
 def _warned(
-    spec: RowsSpec, inspected: Plan, found: StandIns, groups: Sequence[ColumnGroup]
+    spec: RowsSpec, inspected: Plan, found: StandIns, groups: Sequence[ColumnGroup], how: str = ""
 ) -> dict[str, dict[str, Any]]:
     """Reasons and features of the stand-ins that a classifier reads, by column; the log has them, too."""
     told: dict[str, dict[str, Any]] = {}
@@ -108,7 +112,7 @@ def _warned(
         told[column] = {"reason": reason, "features": features}
         _tell(
             spec,
-            f"WARNING: dataset {inspected.dataset} (layout {inspected.layout}) gives a stand-in for "
+            f"WARNING: dataset {inspected.dataset}{how} (layout {inspected.layout}) gives a stand-in for "
             f"{column}: {reason}; read by {', '.join(features) or ', '.join(sources)}",
         )
     return told
