@@ -9,6 +9,7 @@ import awkward as ak
 import correctionlib
 import numpy as np
 import pytest
+import yaml
 
 from jetsmith import io
 from jetsmith.configuration.load import load
@@ -355,3 +356,17 @@ def test_the_run_names_a_tagger_and_its_sample_is_found(tmp_path: Path) -> None:
         ConfigError, match=r"scale_factors\.incl\.judgement: no background .* `flavor: 0`.* c_jets"
     ):
         load(run_of(folder), folder)
+
+
+def test_the_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
+    """That of docs/scale_factors.md, with pseudo-data in the place of data."""
+    folder = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
+    text = (ROOT / "docs/scale_factors.md").read_text().partition("## Light jets by negative tags")[2]
+    text = text.partition("```yaml")[2].partition("```")[0]
+    assert "jetht_2018" in text
+    content = yaml.safe_load(text.replace("jetht_2018", "multijet_worse_tracker"))
+    own = {"seed": 1, "taggers": {"csvv2": "jets"}, "selection": run_of(folder)["selection"]}
+    content["samples"]["jets"] = {"datasets": ["ttbar", "qcd"]}
+    found = load(own | content, folder)
+    assert found.measured == {"csvv2": ["incl"]}
+    assert found.run.scale_factors["incl"].method == "negative_tags"
