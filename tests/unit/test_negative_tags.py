@@ -147,6 +147,11 @@ REFUSED = {
     "or none fail": (tags(), seen(10, 0), {}),
     "simulation has no light jets that pass": (tags(light=0.0), seen(1, 10), {}),
     "generator: simulation has no light jets": (tags(), seen(1, 10), {"generator": [tags(light=0.0)]}),
+    "simulation knows how many pass with turned signs to 5\\d% alone, 50% at most": (
+        tags(jets=260),
+        seen(1, 10),
+        {},
+    ),
     "simulation has no jets that pass with turned signs": (
         replace(tags(), negative=np.array([[-5.0, 2, 1, 0], [100, 10, 10, 0]])),
         seen(1, 10),

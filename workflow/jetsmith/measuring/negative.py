@@ -17,6 +17,8 @@ from jetsmith.io import FloatArray
 from jetsmith.metrics.efficiencies import LEVEL, binomial
 from jetsmith.specs.measurements import UncertaintiesSpec
 
+LARGEST = 0.5  # relative error of what is divided by: beyond it errors are no longer proportional
+
 
 @dataclass(frozen=True)
 class Tags:
@@ -114,7 +116,7 @@ def light_factor(
         seed: Of these.
 
     Raises:
-        InputError: No jets, none that pass, or none that fail, and of which.
+        InputError: No jets, none that pass, or none that fail, or too few in simulation.
     """
     tags.check()
     for source, of in others.items():
@@ -131,6 +133,11 @@ def light_factor(
         source: shift for source, shift in _shifts(tags, others, classes, asked, name).items() if shift != 0
     }
     of_simulation = expected.error / expected.value
+    if of_simulation > LARGEST:
+        raise InputError(
+            f"simulation knows how many pass with turned signs to {of_simulation:.0%} alone, {LARGEST:.0%} "
+            "at most; give fewer bins of pt, or a sample with more events"
+        )
     n = float(seen.n_effective)
 
     def ends(efficiency: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
