@@ -11,15 +11,15 @@ from jetsmith.specs.features import ColumnGroup
 from jetsmith.specs.skimming import XRootDSpec
 
 with job(snakemake):
-    ways = from_plain(snakemake.params.ways)
     check_classifier(
         spec=ComparedSpec(**snakemake.params.spec),
         inspections=snakemake.input,
-        derivable=partial(available_with_derived, ways=ways),
+        derivable=partial(available_with_derived, ways=from_plain(snakemake.params.ways)),
         output=snakemake.output[0],
         judged=[TruthSpec(**judged) for judged in snakemake.params.judged],
         samples=snakemake.params.samples,
+        turned=snakemake.params.turned,
         groups=[ColumnGroup(**group) for group in snakemake.params.groups],
-        stand_ins=partial(stand_ins, ways=ways),
+        stand_ins=partial(stand_ins, ways=from_plain(snakemake.params.ways)),
         xrootd=XRootDSpec(**snakemake.config.get("xrootd", {})),
     )

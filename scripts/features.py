@@ -14,6 +14,7 @@ with job(snakemake):
         meta=snakemake.output.meta,
         further=snakemake.params.further,
         resolution=snakemake.input.get("resolution"),
+        signs=snakemake.params.signs,
         dataset=snakemake.wildcards.dataset,
         part=snakemake.wildcards.part,
     )

@@ -15,6 +15,7 @@ with job(snakemake):
         data=snakemake.params.data,
         simulation=snakemake.params.simulation,
         varied=snakemake.params.varied,
+        turned=snakemake.params.turned,
         is_pseudo=snakemake.params.is_pseudo,
         numbers=snakemake.input.calibration,
         seed=snakemake.params.seed,

@@ -20,4 +20,5 @@ with job(snakemake):
         group=ColumnGroup(**snakemake.params.spec),
         rows={name: snakemake.input[f"rows_{name}"] for name in names},
         features={name: snakemake.input[f"features_{name}"] for name in names},
+        signs=snakemake.params.signs,
     )

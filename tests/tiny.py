@@ -27,7 +27,7 @@ FILES: dict[str, Any] = {
                 "abseta_bins": [0, 1.2, 2.5], "third_bins": {"n_pv": [0, 20, 60]},
             }
         },
-        "samples": {"mine": {"datasets": ["jets"], "folds": 0, "normalise": "unit"}},
+        "samples": {"mine": {"datasets": ["jets"], "folds": 0, "normalise": "unit", "signs": "measured"}},
         "taggers": {"score": "mine", "trees": "mine"},
         "working_points": {"L": 0.3, "M": 0.1},
         "calibration": {

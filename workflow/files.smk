@@ -116,7 +116,7 @@ def group_inputs(sample, group):
     """Rows and features of each dataset of a sample, by its name."""
     datasets = RUN.run.samples[sample].datasets
     return {f"rows_{dataset}": features_of(dataset, ROWS) for dataset in datasets} | {
-        f"features_{dataset}": features_of(dataset, group) for dataset in datasets
+        f"features_{dataset}": features_of(dataset, group + RUN.signs_of(sample)) for dataset in datasets
     }
 
 
@@ -139,7 +139,7 @@ def plane_inputs(wildcards):
 def measurement_inputs(wildcards):
     """Scores of a tagger on the samples of a measurement, in the order of their first mention, and its thresholds."""
     spec = RUN.run.scale_factors[wildcards.measurement]
-    samples = list(dict.fromkeys(spec.samples))
+    samples = RUN.run.measured_on(spec)
     found = {
         "scores": [scores_of(RUN.judgements[spec.judgement].name, sample) for sample in samples],
         "calibration": numbers_of(spec.judgement),
@@ -347,7 +347,9 @@ def described_inputs(wildcards):
     sample, group = wildcards.sample, wildcards.group
     datasets = RUN.run.samples[sample].datasets
     about = {
-        f"about_{name}": [path.replace(".parquet", ".meta.json") for path in features_of(name, group)]
+        f"about_{name}": [
+            path.replace(".parquet", ".meta.json") for path in features_of(name, group + RUN.signs_of(sample))
+        ]
         for name in datasets
     }
     return {"packed": packed_of(sample, ROWS, group), **about}

@@ -28,7 +28,7 @@ rule inspect:
 rule check:
     input:
         lambda wildcards: [
-            f"<results>/inspect/{dataset}.json" for dataset in RUN.datasets_of(wildcards.classifier)
+            f"<results>/inspect/{dataset}.json" for dataset in RUN.checked_for(wildcards.classifier)
         ],
     output:
         "<results>/inspect/check/{classifier}.json",

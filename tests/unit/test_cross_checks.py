@@ -591,6 +591,7 @@ def _dataset(**changes):
 
 
 PROBE = {"judgement": "csvv2", "data": "probes", "simulation": "jets"}
+NEGATIVE = PROBE | {"method": "negative_tags", "simulation": "again"}
 VARIABLE = {"group": "ak4", "feature": "softMuPtRel", "edges": [0, 1, 2]}
 
 
@@ -897,6 +898,86 @@ RUN = {
             ("edges that fall", {"variable": VARIABLE | {"edges": [1, 0]}}, ".variable.edges", "must rise"),
         )
     },
+    **{
+        f"negative tags: {what}": (
+            both(
+                put("samples", "again", value={"datasets": ["multijet"]}),
+                put("samples", "others", value={"datasets": ["dilepton"]}),
+                put("samples", "turned", value={"datasets": ["multijet"], "signs": "turned"}),
+                put("samples", "probes_turned", value={"datasets": ["dilepton_data"], "signs": "turned"}),
+                measuring({"incl": NEGATIVE | change}),
+            ),
+            [f"scale_factors.incl{place}", *said],
+        )
+        for what, change, place, said in (
+            ("a tag", {"tag": "M"}, ".tag", ["is of fits; negative tags count all jets"]),
+            ("a variable", {"variable": VARIABLE}, ".variable", ["is of fits"]),
+            (
+                "no jets with turned signs",
+                {"simulation": "others"},
+                ".method",
+                ["`others` has none beside it", "others_turned: {datasets: [dilepton], signs: turned}"],
+            ),
+            (
+                "no changed jets with turned signs",
+                {"uncertainties": {"samples": {"generator": "others"}}},
+                ".method",
+                ["`others` has none beside it"],
+            ),
+            (
+                "the sample of turned signs itself",
+                {"simulation": "turned"},
+                ".simulation",
+                ["`turned` has turned signs; name that of the jets as they are"],
+            ),
+        )
+    },
+    "negative tags twice": (
+        both(
+            put("samples", "again", value={"datasets": ["multijet"]}),
+            put("samples", "turned", value={"datasets": ["multijet"], "signs": "turned"}),
+            put("samples", "probes_turned", value={"datasets": ["dilepton_data"], "signs": "turned"}),
+            measuring({"incl": NEGATIVE, "more": NEGATIVE}),
+        ),
+        ["scale_factors.more.method: `incl` measures light jets of `csvv2` already"],
+    ),
+    "negative tags in other bins than fits": (
+        both(
+            put("samples", "again", value={"datasets": ["multijet"]}),
+            put("samples", "turned", value={"datasets": ["multijet"], "signs": "turned"}),
+            put("samples", "probes_turned", value={"datasets": ["dilepton_data"], "signs": "turned"}),
+            measuring({"one": PROBE, "incl": NEGATIVE | {"pt_bins_gev": [30, 90]}}),
+        ),
+        ["scale_factors.incl.pt_bins_gev: `one` has other bins, and both stand in one file"],
+    ),
+    "a training on turned signs": (
+        put("samples", "jets", "signs", value="turned"),
+        ["taggers.csvv2: sample `jets` has turned signs, and nothing is trained on it"],
+    ),
+    "events with turned signs": (
+        both(
+            put("samples", "mirrored", value={"datasets": ["zjets_power"], "signs": "turned"}),
+        ),
+        ["samples.mirrored.signs: rows of `event` have no impact parameters"],
+    ),
+    "resolution of turned signs": (
+        both(
+            put("samples", "mirrored", value={"datasets": ["qcd"], "signs": "turned"}),
+            put("track_resolution", value={"sample": "mirrored"}),
+        ),
+        ["samples.mirrored.signs: `track_resolution` is fitted to tracks as they are"],
+    ),
+    "a stored score with turned signs": (
+        both(
+            put("samples", "mirrored", value={"datasets": ["qcd"], "signs": "turned"}),
+            put("taggers", "stored_deepflav", value="jets"),
+            put("judged_on", value={"stored_deepflav": ["mirrored"]}),
+        ),
+        [
+            "taggers.stored_deepflav: is scored on `mirrored`, whose signs are turned",
+            "ak4.btagDeepFlavB (column stored_btagDeepFlavB)",
+        ],
+    ),
     "a measurement with the name of all": (
         measuring({"comb": PROBE}),
         ["scale_factors.comb: `comb` is the name of all measurements together"],
@@ -1191,6 +1272,7 @@ COMMISSIONING = {
         {"judgements": ["cmva"]},
         "commissioning.pair.judgements: `cmva` reads the scores of csvv2, jp, jbp",
     ),
+    "other signs": ({"data": "turned"}, "commissioning.pair: some samples have `signs: turned`, others not"),
     "folds": ({"data": "folded"}, "commissioning.pair: sample `folded` has folds"),
     "data as simulation": (
         {"data": "jets", "simulation": ["data"]},
@@ -1255,6 +1337,7 @@ def _with_data(folder):
         "data": {"datasets": ["measured"]},
         "mixed": {"datasets": ["measured", "dilepton"]},
         "other": {"datasets": ["dilepton"]},
+        "turned": {"datasets": ["dilepton"], "signs": "turned"},
     }
     return run
 

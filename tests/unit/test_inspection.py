@@ -284,6 +284,46 @@ def test_check_classifier(tmp_path):
         suitability.check_classifier(classifier(("stored_JP",)), inspections, derivable, output)
 
 
+def test_check_refuses_what_cannot_be_turned(tmp_path):
+    """A stored score serves a sample as it is; with turned signs it is refused, and its feature named."""
+    path = mock.write(tmp_path / "a.root", [mock.events(5)])
+    inspect(tmp_path, [path])
+    inspections, output = [tmp_path / "inspect.json"], tmp_path / "check.json"
+    source = {"a": ColumnSpec(source="stored_btagDeepFlavB")}
+    group = ColumnGroup(name="ak4", object="ak4", kind="flat", features=source)
+    given = classifier(("stored_btagDeepFlavB",)), inspections, set, output
+    suitability.check_classifier(*given, groups=[group])
+    with pytest.raises(InputError) as error:
+        suitability.check_classifier(*given, groups=[group], turned=["test"])
+    for word in ("dataset test", "with turned signs", "stored_btagDeepFlavB", "by ak4.a", "its files hold"):
+        assert word in str(error.value)
+    # A data set that it reads with turned signs alone need not suit it otherwise.
+    good = classifier(("jet_pt_gev",)), inspections, set, output
+    suitability.check_classifier(*good, samples=[["other"]], turned=["test"])
+    assert io.read_json(output)["datasets"] == {}
+    assert io.read_json(output)["turned"] == {"test": {}}
+
+
+def test_check_warns_of_stand_ins_of_turned_signs(tmp_path, capsys):
+    """What files hold as it came is derived of turned tracks, perhaps by a stand-in: log and file say so."""
+    inspect(tmp_path, [mock.write(tmp_path / "a.root", [mock.events(5, with_candidates=True)])])
+    asked = []
+
+    def stand_ins(wanted, stored):
+        asked.append("stored_btagDeepFlavB" in stored)
+        return {} if asked[-1] else {"guess": ("nobody knows", ["jet_pt_gev"])}
+
+    suitability.check_classifier(
+        classifier(("jet_pt_gev",)), [tmp_path / "inspect.json"], set, tmp_path / "check.json",
+        turned=["test"], stand_ins=stand_ins,
+    )  # fmt: skip
+    assert sorted(asked) == [False, True]
+    found = io.read_json(tmp_path / "check.json")
+    assert found["turned"] == {"test": {"guess": {"reason": "nobody knows", "features": []}}}
+    assert "stand_ins" not in found["datasets"]["test"]
+    assert "dataset test with turned signs (layout" in capsys.readouterr().err
+
+
 def test_check_warns_of_stand_ins(tmp_path, capsys):
     """In the log and in its file: dataset, column, reason and features; nothing where there is none."""
     inspect(tmp_path, [mock.write(tmp_path / "a.root", [mock.events(5, with_candidates=True)])])

@@ -25,11 +25,11 @@ PT_BINS_GEV = (30.0, 60.0, 120.0, 8000.0, 9000.0)  # no jet is in the last one
 def measured_factors() -> ScaleFactorsNumbers:
     """Two measurements at a point, one of which has no result in a bin, and what they say together."""
     probe = Series(
-        name="probe", is_pseudo=True, value=(0.95, None), up=(0.02, None), down=(0.03, None),
+        name="probe", label="b", is_pseudo=True, value=(0.95, None), up=(0.02, None), down=(0.03, None),
         independent=(0.01, None), true=(0.96, 1.0),
     )  # fmt: skip
     other = Series(
-        name="other", is_pseudo=False, value=(0.9, 1.1), up=(0.05, 0.06), down=(0.05, 0.07),
+        name="other", label="b", is_pseudo=False, value=(0.9, 1.1), up=(0.05, 0.06), down=(0.05, 0.07),
         independent=(0.01, 0.01), true=(None, None),
     )  # fmt: skip
     panel = Panel(point="M", series=(probe, other), value=(0.94, 1.1), up=(0.018, 0.06), down=(0.025, 0.07))

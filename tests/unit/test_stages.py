@@ -113,6 +113,8 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     set_value(found / "config.yaml", "samples.others", {"datasets": ["qcd"]})
     pair = {"judgements": ["averaged"], "data": "measured", "simulation": ["scanned_jets"]}
     set_value(found / "config.yaml", "commissioning.pair", pair)
+    set_value(found / "config.yaml", "samples.mirrored", {"datasets": ["qcd"], "signs": "turned"})
+    set_value(found / "config.yaml", "judged_on.scanned", ["mirrored"])
     tried = {"shifts": {"other events": "others"}, "taggers": ["averaged"]}
     set_value(found / "config.yaml", "resilience.scanned_jets", tried)
     _add_parameters(found)

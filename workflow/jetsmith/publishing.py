@@ -266,22 +266,22 @@ def of_scale_factors(numbers: ScaleFactorsNumbers, figure: Figure) -> Iterator[T
         [_bins(numbers.pt_edges_gev, BIN, "GeV")],
         [
             Variable(
-                f"{label_text(numbers.label)} scale factor at {panel.point}, {name}",
+                f"{label_text(label)} scale factor at {panel.point}, {name}",
                 [measured(y, down or 0.0, up or 0.0, "total") for y, down, up in zip(*of, strict=True)],
                 qualifiers=about | {"Data": "simulation presented as data" if is_pseudo else "data"},
             )
             for panel in numbers.panels
-            for name, is_pseudo, of in _measurements(panel)
+            for name, label, is_pseudo, of in _measurements(panel, numbers.label)
         ],
     )
 
 
-def _measurements(panel: Panel) -> Iterator[tuple[str, bool, tuple[Any, Any, Any]]]:
-    """Name, whether any of its data are simulated, and values with their errors down and up."""
+def _measurements(panel: Panel, together: str) -> Iterator[tuple[str, str, bool, tuple[Any, Any, Any]]]:
+    """Name, label of the class, whether any of its data are simulated, and values with errors down and up."""
     for series in panel.series:
-        yield series.name, series.is_pseudo, _with_errors(series)
+        yield series.name, series.label, series.is_pseudo, _with_errors(series)
     if panel.value:
-        yield "all together", any(series.is_pseudo for series in panel.series), _with_errors(panel)
+        yield "all together", together, any(series.is_pseudo for series in panel.series), _with_errors(panel)
 
 
 def _with_errors(of: Series | Panel) -> tuple[Any, Any, Any]:

@@ -67,6 +67,8 @@ def _entry(
             )
         if folded := [name for name in (*samples, tagger.sample) if run.samples[name].folds]:
             yield f": sample `{folded[0]}` has folds, so that each event has a model of its own; set 0"
+    if len({run.samples[name].signs for name in samples}) > 1:
+        yield ": some samples have `signs: turned`, others not; show jets that are read alike"
     used = {name: run.samples[name].datasets for name in samples}
     for name, of in used.items():
         yield from (f": {p}" for p in other_rows(name, {one: datasets[one] for one in of}, first))

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from jetsmith import columns, derivations, plugs, remote
+from jetsmith.columns.turned import SUFFIX
 from jetsmith.configuration.checks import local
 from jetsmith.configuration.loss_scanned import LossScanned
 from jetsmith.configuration.scanned import Scanned
@@ -282,7 +283,7 @@ class Configuration:
         own = self.classifiers[classifier].sample
         shifts = self.run.resilience[own].shifts.values() if classifier in self.tried(own) else ()
         of = [m for m in self.run.scale_factors.values() if self.judgements[m.judgement].name == classifier]
-        measured = (sample for m in of for sample in m.samples)
+        measured = (sample for m in of for sample in self.run.measured_on(m))
         shown = (
             sample
             for one in self.run.commissioning.values()
@@ -295,6 +296,15 @@ class Configuration:
             if classifier in self.classifiers[name].groups
         )
         return tuple(dict.fromkeys((*self.samples_of(classifier), *shifts, *measured, *shown, *read)))
+
+    def signs_of(self, sample: str) -> str:
+        """What stands behind the names of its feature groups: nothing, or `.turned`."""
+        return SUFFIX if self.run.samples[sample].signs == "turned" else ""
+
+    def turned_for(self, classifier: str) -> list[str]:
+        """Datasets that a classifier reads with turned signs."""
+        samples = [sample for sample in self.scored_on(classifier) if self.signs_of(sample)]
+        return list(dict.fromkeys(name for sample in samples for name in self.run.samples[sample].datasets))
 
     def tried(self, sample: str) -> list[str]:
         """Taggers that are tried where something is not as in this sample, which is theirs."""
@@ -331,6 +341,10 @@ class Configuration:
         """Datasets of all samples of a classifier, each once."""
         samples = [self.run.samples[sample].datasets for sample in self.samples_of(classifier)]
         return list(dict.fromkeys(name for datasets in samples for name in datasets))
+
+    def checked_for(self, classifier: str) -> list[str]:
+        """These, and those that it reads with turned signs, each once."""
+        return list(dict.fromkeys([*self.datasets_of(classifier), *self.turned_for(classifier)]))
 
     def judged_on(self, sample: str) -> list[ClassifierSpec]:
         """Judgements on a sample, in the order of the configuration."""

@@ -43,6 +43,7 @@ from jetsmith.configuration.resolution_checks import check_resolution
 from jetsmith.configuration.resolve import Resolved, classifier_file, resolve
 from jetsmith.configuration.sample_checks import check_samples, with_folds
 from jetsmith.configuration.stacked import Source
+from jetsmith.configuration.turned_checks import check_turned
 from jetsmith.errors import ConfigError, refuse
 from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec, Role
 from jetsmith.specs.datasets import MAX_PARTS, DatasetSpec
@@ -166,6 +167,7 @@ def _load(
     configuration = Configuration(
         run, datasets, groups, classifiers, judged, ensembles, scans, paths, raw, ablations, loss_scans
     )
+    check_turned(configuration, source)
     for name in datasets:
         n_parts = configuration.n_parts(name)
         if n_parts > MAX_PARTS:  # before Snakemake makes a job of each

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from jetsmith.configuration.dataset_checks import other_rows
 from jetsmith.configuration.records import hint, require, rising
 from jetsmith.errors import refuse
-from jetsmith.specs.classifiers import ClassifierSpec
+from jetsmith.specs.classifiers import LIGHT, ClassifierSpec
 from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.features import FeatureGroup
 from jetsmith.specs.measurements import MeasurementSpec, VariableSpec
@@ -46,6 +46,8 @@ def check_measurements(
         if read and set(spec.samples) != {tagger.sample}:
             problem = f"reads the scores of {', '.join(read)}, which are made on `{tagger.sample}` alone"
             refuse(source, [f"{at}.judgement: `{tagger.name}` {problem}; measure a tagger that does not"])
+        if spec.method == "negative_tags":
+            refuse(source, (f"{at}{problem}" for problem in _negative(run, spec, tagger)))
         others = before.setdefault(spec.judgement, {})
         for other, one in others.items():
             refuse(source, (f"{at}{problem}" for problem in _together(run, spec, tagger, other, one)))
@@ -56,6 +58,8 @@ def _sample(
     run: RunSpec, name: str, tagger: ClassifierSpec, datasets: Mapping[str, DatasetSpec], is_data: bool
 ) -> Iterator[str]:
     sample = run.samples[name]
+    if sample.signs == "turned":
+        yield f"sample `{name}` has turned signs; name that of the jets as they are, the other one is found"
     used = {dataset: datasets[dataset] for dataset in sample.datasets}
     yield from other_rows(name, used, tagger)
     if sample.folds or tagger.folds:
@@ -106,16 +110,41 @@ def _measurement(run: RunSpec, name: str, spec: MeasurementSpec, tagger: Classif
             yield f".data: {', '.join(both)} is of `{sample}` ({key}), too: it would be fitted to itself"
 
 
+def _negative(run: RunSpec, spec: MeasurementSpec, tagger: ClassifierSpec) -> Iterator[str]:
+    """Of negative tags: there are light jets, and each sample also with turned signs."""
+    if tagger.light_class is None:
+        there = ", ".join(c.name for c in tagger.background_classes)
+        yield (
+            f".judgement: no background of `{spec.judgement}` has `flavor: {LIGHT}`, that of light jets, "
+            f"among {there}; name another one"
+        )
+    for key, has in (("tag", bool(spec.tag)), ("variable", spec.variable is not None)):
+        if has:
+            yield f".{key}: is of fits; negative tags count all jets; leave it out"
+    for name in dict.fromkeys(spec.samples):
+        if run.turned_of(name) is None:
+            datasets = ", ".join(run.samples[name].datasets)
+            yield (
+                f".method: negative_tags: sample `{name}` has none beside it of its jets with turned "
+                f"signs, otherwise alike; give one: {name}_turned: {{datasets: [{datasets}], signs: turned}}"
+            )
+
+
 def _together(
     run: RunSpec, spec: MeasurementSpec, tagger: ClassifierSpec, other: str, first: MeasurementSpec
 ) -> Iterator[str]:
-    """Measurements of one judgement are combined: in the same bins, of other events."""
+    """Measurements of one judgement are combined: in the same bins, of other events. Light jets are not."""
 
     def bins(of: MeasurementSpec) -> tuple[float, ...]:
         return of.pt_bins_gev or run.selection[tagger.object].pt_bins_gev
 
     if bins(spec) != bins(first):
-        yield f".pt_bins_gev: `{other}` has other bins, and both are combined; give both the same"
+        why = "and both are combined" if spec.method == first.method else "and both stand in one file"
+        yield f".pt_bins_gev: `{other}` has other bins, {why}; give both the same"
+    if spec.method == first.method == "negative_tags":
+        yield f".method: `{other}` measures light jets of `{spec.judgement}` already; leave one out"
+    if spec.method != first.method:
+        return
     for key in ("data", "simulation"):
         own, others = (run.samples[getattr(one, key)].datasets for one in (spec, first))
         if both := sorted(set(own) & set(others)):

@@ -92,7 +92,7 @@ each tagger that is trained."""
 
 MEASUREMENTS = """One entry a measurement of a tagger's efficiency in data, by a fit in each bin of pt
 ([scale_factors.md](scale_factors.md)): scale factors as correctionlib files, in the form of CMS' BTV group.
-All measurements of a tagger are combined. Needs the extra `measure`."""
+All fits of a tagger are combined. Needs the extra `measure`."""
 
 COMMISSIONING = """One entry a pair of data and simulation ([commissioning.md](commissioning.md)): figures of
 discriminants and inputs of taggers, simulation by class, with ratios below."""

@@ -7,6 +7,7 @@ from typing import Any, cast
 import numpy as np
 
 from jetsmith import columns, io, provenance
+from jetsmith.columns.turned import usable
 from jetsmith.derivations.of_jets import RESOLVED_BY, TRACK_PROBABILITY
 from jetsmith.derivations.ways import Ways
 from jetsmith.errors import InputError
@@ -14,6 +15,7 @@ from jetsmith.features import named
 from jetsmith.features.derived import available_with_derived, derive, stored_needs
 from jetsmith.features.resolved import track_probabilities
 from jetsmith.features.table import Array, Lists, Table, to_rows, to_table
+from jetsmith.features.turning import needed_to_turn, turn
 from jetsmith.hashing import key_digest
 from jetsmith.specs.features import ColumnGroup, ColumnSpec
 
@@ -28,6 +30,7 @@ def compute_features(
     meta: str | Path,
     further: Sequence[str] = (),
     resolution: str | Path | None = None,
+    signs: str = "",
     **subject: str,
 ) -> None:
     """Write one feature group of a partition, or its rows; in all files of it the rows stand as in the skim.
@@ -42,6 +45,8 @@ def compute_features(
             for, and what the rest came from.
         further: Canonical columns of rows, stored or derived, where they can be had.
         resolution: JSON file of stage resolution, where the run has it and the group reads what follows.
+        signs: `.turned`: as a negative tagger reads the group. What files hold that is made of signs is then
+            derived from what can be turned, or not to be had.
         subject: Dataset and part that the skim has to be of, and that the features then are of.
 
     Raises:
@@ -49,11 +54,19 @@ def compute_features(
             differ in length.
     """
     stored = set(io.column_names(skim))
+    if signs:
+        stored = usable(stored)
     known = available_with_derived(stored, ways)
     wanted = group.sources if group else [*columns.KEY, *columns.COMMON, *further]
     resolved_by = set(RESOLVED_BY) & known if resolution and TRACK_PROBABILITY in known else set()
     needed = stored_needs(set(wanted) & known | resolved_by, stored, ways)
+    if signs:
+        needed = needed_to_turn(needed, stored)
     table = to_table(io.read_rows(skim, list(dict.fromkeys([*columns.KEY, *sorted(needed)])), **subject))
+    vertices: dict[str, int] = {}
+    if signs:
+        table, n_vertices, n_behind = turn(table)
+        vertices = {"vertices": n_vertices, "behind": n_behind}
     digest, n_rows = key_digest(table), len(table["event"])
     if resolution and resolved_by:
         derive(table, sorted(resolved_by), ways)
@@ -64,14 +77,14 @@ def compute_features(
         result: Table = {name: table[name] for name in wanted if name in known}
     else:
         result, replaced = (_sequence if group.kind == "sequence" else _flat)(group, table)
-    about = {"group": group.name if group else columns.ROWS, "keys": digest}
+    about = {"group": group.name + signs if group else columns.ROWS, "keys": digest}
     n_bytes = sum(c.values.nbytes if isinstance(c, Lists) else c.nbytes for c in result.values())
     rows, step = to_rows(result, n_rows), max(PIECE_BYTES * n_rows // max(n_bytes, 1), 1)
     pieces = (rows[start : start + step] for start in range(0, max(n_rows, 1), step))
     io.write_rows(output, pieces, **subject, **about)
     n_values = max((len(c.values if isinstance(c, Lists) else c) for c in result.values()), default=0)
     replaces = {"n_values": n_values, "replaced": replaced} if group else {}
-    io.write_json(meta, _about(group, known, n_rows) | replaces)
+    io.write_json(meta, _about(group, known, n_rows) | replaces | ({"turned": vertices} if signs else {}))
 
 
 def left_out(group: ColumnGroup, known: set[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import chi2
 
-from jetsmith.io import Stored
+from jetsmith.io import FloatArray, Stored
 
 
 def chance(value: float, ndf: int) -> float | None:
@@ -65,20 +65,32 @@ class Pulls(Stored):
     covered: float
 
 
+def pulls_of(found: FloatArray, no_result: int) -> Pulls | None:
+    """Of pseudo-experiments, NaN where one has none, shape (n,); and how many have no result."""
+    good = found[np.isfinite(found)]
+    if not len(found):
+        return None
+    if len(good) < 2:
+        return Pulls(len(good), no_result, 0.0, 0.0, 0.0)
+    covered = float((np.abs(good) <= 1).mean())
+    return Pulls(len(good), no_result, float(good.mean()), float(good.std(ddof=1)), covered)
+
+
 @dataclass(frozen=True, slots=True)
 class Bin(Stored):
     """One fit.
 
     Attributes:
-        purity: Share of the measured class in simulation.
+        purity: Share of the measured class in simulation; of negative tags among jets that pass.
         efficiency: Of the class in simulation, where there is a result.
         seen: Jets of data: bins of the variable that pass, then those that fail.
-        fitted: Likewise jets of each class after the fit.
+        fitted: Likewise jets of each class after the fit; of negative tags those of simulation, scaled.
         factor: None where there is no result, and `why` has the reason.
         why: A sentence for people.
         pulls: Of pseudo-experiments, where some were asked for.
         true: Of pseudo-data: efficiency of the other half of their events, over that in simulation.
-        true_error: Of it, by the statistics of that half.
+        true_error: Of it, by the statistics of that half; of negative tags also by those of simulation.
+        ratio: Of negative tags: in simulation, efficiency of the class over that of all with turned signs.
     """
 
     purity: float
@@ -90,6 +102,7 @@ class Bin(Stored):
     pulls: Pulls | None = None
     true: float | None = None
     true_error: float | None = None
+    ratio: float | None = None
 
     @property
     def n_data(self) -> int:
@@ -135,6 +148,7 @@ class Measurement(Stored):
         pt_edges_gev: P + 1 edges.
         thresholds: By working point.
         points: P bins by working point.
+        method: As `FitSpec.method`.
     """
 
     measurement: str
@@ -149,10 +163,13 @@ class Measurement(Stored):
     pt_edges_gev: tuple[float, ...]
     thresholds: dict[str, float]
     points: dict[str, tuple[Bin, ...]]
+    method: str = "fit"
 
     @property
     def how(self) -> str:
         """What is fitted, of which jets, in words."""
+        if self.method == "negative_tags":
+            return "negative tags"
         fitted = f"fit of {self.variable}" if self.variable else "count"
         return fitted + (f", another jet of the event passes {self.tag}" if self.tag else "")
 

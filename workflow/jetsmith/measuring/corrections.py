@@ -1,6 +1,6 @@
 """Scale factors as a correction set of correctionlib, schema 2, as CMS' BTV group publishes them.
 
-`<judgement>_wp_values`, `<judgement>_<measurement>` of each measurement, and `<judgement>_comb` of all:
+`<judgement>_wp_values`, `<judgement>_<measurement>` of each measurement, and `<judgement>_comb` of all fits:
 `systematic`, `working_point`, `flavor`, `abseta`, `pt` -> scale factor. `up` and `down` have everything
 together, `up_<source>` one source, moved in all bins at once; `up_statistic`, as `up_uncorrelated`, what the
 bins have each for itself; `up_correlated` all sources together.
@@ -34,7 +34,8 @@ def combine_measurements(
 
     Args:
         judgement: Whose.
-        measurements: results/scale_factors/{measurement}.json by name; of one class and the same bins of pt.
+        measurements: results/scale_factors/{measurement}.json by name, in the same bins of pt: fits, of one
+            class, which are combined, and negative tags, of light jets.
         abseta_max: Of the selection.
         output: correctionlib schema 2.
         numbers: The combination for people: by working point values, ends, weights and what chi2 says.
@@ -51,21 +52,29 @@ def combine_measurements(
     if not points:
         reasons = "; ".join(f"{one.measurement}, {p}: {one.why_not(p)}" for one in found for p in one.points)
         raise InputError(f"{judgement}: no working point has a scale factor in each bin: {reasons}")
-    combined = {point: combine([of[point] for of in each.values() if point in of]) for point in points}
-    names = {one.measurement: [p for p in points if p in each[one.measurement]] for one in found}
+    # Those of light jets stand by themselves: at most one, which the parse sees to.
+    fits = [one for one in found if one.method == "fit"]
+    combined = {
+        point: combine(of)
+        for point in points
+        if (of := [each[one.measurement][point] for one in fits if point in each[one.measurement]])
+    }
+    names = {one.measurement: [p for p in points if p in each[one.measurement]] for one in fits}
     corrections = [
         _correction(f"{judgement}_{one.measurement}", _about(one), one, each[one.measurement], abseta_max)
         for one in found
         if each[one.measurement]
     ]
-    together = f"Combination of {', '.join(name for name, of in names.items() if of)}"
-    corrections.append(_correction(f"{judgement}_comb", together, found[0], combined, abseta_max))
+    if combined:
+        together = f"Combination of {', '.join(name for name, of in names.items() if of)}"
+        corrections.append(_correction(f"{judgement}_comb", together, fits[0], combined, abseta_max))
     corrections.append(_thresholds(judgement, found[0].thresholds))
     pseudo = [one.measurement for one in found if one.is_pseudo]
     of_pseudo = f"; from pseudo-data, NOT for data: {', '.join(pseudo)}" if pseudo else ""
+    measured = ", ".join(dict.fromkeys(one.measured for one in found))
     whole = schemav2.CorrectionSet(
         schema_version=2,
-        description=f"Scale factors of {judgement}, {found[0].measured}{of_pseudo}",
+        description=f"Scale factors of {judgement}, {measured}{of_pseudo}",
         corrections=corrections,
     )
     io.write_json(output, whole.model_dump(mode="json", exclude_unset=True), checksum=False)
@@ -73,7 +82,7 @@ def combine_measurements(
         numbers,
         {
             "judgement": judgement,
-            "measurements": list(measurements),
+            "measurements": [*names],
             "pt_edges_gev": list(found[0].pt_edges_gev),
             "points": {
                 point: _plain(one, [name for name, of in names.items() if point in of])

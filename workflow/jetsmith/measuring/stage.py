@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from jetsmith import io
 from jetsmith.cuts import passes
 from jetsmith.errors import InputError
-from jetsmith.handed.measurement import Bin, Measurement, Pulls
+from jetsmith.handed.measurement import Bin, Measurement, pulls_of
 from jetsmith.io import FloatArray
+from jetsmith.measuring import light
 from jetsmith.measuring.fit import Fitted, fit
 from jetsmith.measuring.jets import Probes, Source, classes, drawn, levelled, read_probes
 from jetsmith.measuring.model import Templates, passing_part, workspace
@@ -37,6 +40,7 @@ def measure(
     seed: int,
     output: str | Path,
     workspaces: str | Path,
+    turned: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Measure the efficiency of a class at each working point.
 
@@ -53,7 +57,8 @@ def measure(
         numbers: results/calibration/{judgement}.numbers.json.
         seed: Of halves, draws and pseudo-experiments.
         output: JSON of a `handed.measurement.Measurement`.
-        workspaces: Folder for `{point}_{low}_{high}.json`, a workspace of pyhf each.
+        workspaces: Folder for `{point}_{low}_{high}.json`, a workspace of pyhf each; of negative tags sums.
+        turned: Of each sample that of the same jets with turned signs, for negative tags.
 
     Raises:
         InputError: Scores lack something, no jets are left, a tag that is no working point.
@@ -68,6 +73,36 @@ def measure(
         left_out = f"; left out there: {why}" if why else ""
         raise InputError(f"{numbers}: has no working point {settings.tag} for tags; {there}{left_out}")
     tag = thresholds.get(settings.tag)
+    record = partial(
+        Measurement,
+        name,
+        spec.judgement,
+        spec.signal_class.name,
+        spec.signal_class.flavor,
+        simulation,
+        data,
+        is_pseudo,
+        settings.tag,
+        settings.variable.feature if settings.variable else "",
+        settings.pt_bins_gev,
+        thresholds,
+        method=settings.method,
+    )
+    if settings.method == "negative_tags":
+        pairs = {
+            key: light.read_pair(samples[key], samples[other], spec, settings, seed)
+            for key, other in turned.items()
+        }
+        with io.atomic_directory(workspaces) as folder:
+            try:
+                points = light.light_points(
+                    name, spec, settings, pairs, data, simulation, varied, is_pseudo, thresholds, seed, folder
+                )
+            except InputError as error:
+                problem = f"{samples[data].scores}: {error}, which cannot be presented as data"
+                raise InputError(problem) from error
+        io.write_record(output, record(points=points))
+        return
     jets = {
         key: read_probes(samples[key], spec, tag, settings, seed)
         for key in dict.fromkeys((data, simulation, *varied.values()))
@@ -87,7 +122,7 @@ def measure(
             raise InputError(f"{samples[data].scores}: {error}, which cannot be presented as data") from error
         truth, measured = nature[~nature.half_mask], drawn(nature[nature.half_mask], seed)
     progress = Progress(f"measure {name}", len(thresholds) * (len(edges) - 1), "fits")
-    points: dict[str, tuple[Bin, ...]] = {}
+    points = {}
     with io.atomic_directory(workspaces) as folder:
         for point, threshold in thresholds.items():
             templates, seen = _templates(measured, expected, others, threshold, settings, spec)
@@ -98,23 +133,7 @@ def measure(
                 bins.append(_bin(name, template, jets, spec, settings, path, in_bin, threshold, seed + k))
                 progress.update(len(points) * (len(edges) - 1) + k + 1)
             points[point] = tuple(bins)
-    io.write_record(
-        output,
-        Measurement(
-            name,
-            spec.judgement,
-            spec.signal_class.name,
-            spec.signal_class.flavor,
-            simulation,
-            data,
-            is_pseudo,
-            settings.tag,
-            settings.variable.feature if settings.variable else "",
-            tuple(edges.tolist()),
-            thresholds,
-            points,
-        ),
-    )
+    io.write_record(output, record(points=points))
 
 
 def _in_bin(jets: Probes, edges: FloatArray, k: int) -> Probes:
@@ -188,7 +207,7 @@ def _bin(
         efficiency=templates.efficiency,
         fitted=_fitted(found, templates, classes(spec)),
         factor=found.factor,
-        pulls=_pulls(found.pulls, found.no_result),
+        pulls=pulls_of(found.pulls, found.no_result),
         true=true,
         true_error=true_error,
     )
@@ -215,13 +234,3 @@ def _fitted(found: Fitted, templates: Templates, names: Sequence[str]) -> dict[s
                 whole[region, kept[region]] = sum(of[channel] for of in samples)
             fitted[name] = tuple(whole.ravel().tolist())
     return fitted
-
-
-def _pulls(found: FloatArray, no_result: int) -> Pulls | None:
-    good = found[np.isfinite(found)]
-    if not len(found):
-        return None
-    if len(good) < 2:
-        return Pulls(len(good), no_result, 0.0, 0.0, 0.0)
-    covered = float((np.abs(good) <= 1).mean())
-    return Pulls(len(good), no_result, float(good.mean()), float(good.std(ddof=1)), covered)

@@ -15,7 +15,7 @@ from jetsmith.packed.writing import Shape
 from jetsmith.specs.features import ColumnGroup
 
 
-def pack_group(packing: Packing, group: ColumnGroup, rows: Files, features: Files) -> None:
+def pack_group(packing: Packing, group: ColumnGroup, rows: Files, features: Files, signs: str = "") -> None:
     """Write one feature group of the four splits, in the order of the packed rows.
 
     A feature that a file lacks is left out; `meta.json` says which and whose file it is.
@@ -25,6 +25,7 @@ def pack_group(packing: Packing, group: ColumnGroup, rows: Files, features: File
         group: The feature group; it gives the order of the features.
         rows: Files of the rows by data set, in the order of the sample.
         features: Files of the group by data set, of the same partitions.
+        signs: `.turned` where they are of turned signs.
 
     Raises:
         InputError: A file is damaged, another data set's or of other rows than that of the rows.
@@ -36,7 +37,7 @@ def pack_group(packing: Packing, group: ColumnGroup, rows: Files, features: File
         for index, dataset, path, beside in each(rows, features):
             known = io.read_rows(path, [*columns.KEY, "flavour"], dataset=dataset)
             where, start = packing.place(known), 0
-            subject = {"dataset": dataset, "group": group.name, "keys": key_digest(known)}
+            subject = {"dataset": dataset, "group": group.name + signs, "keys": key_digest(known)}
             for lines, counts in _pieces(beside, group, names, subject, len(known)):
                 chosen = np.flatnonzero(where.kept[start : start + len(counts)])
                 records = np.empty(len(chosen), record)

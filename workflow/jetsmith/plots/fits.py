@@ -52,6 +52,7 @@ class FitsNumbers(looks.Numbers):
     measurement: str
     variable: str
     is_pseudo: bool
+    method: str
     panels: tuple[tuple[Panel, ...], ...]
 
     def heading(self) -> str:
@@ -64,6 +65,12 @@ class FitsNumbers(looks.Numbers):
         tested = [panel.p for row in self.panels for panel in row if panel.p is not None]
         well = f" Smallest p of {len(tested)} fits: {min(tested):.2g}." if tested else ""
         kind = "pseudo-data" if self.is_pseudo else "data"
+        if self.method == "negative_tags":
+            return (
+                f"Jets that pass with turned signs (left) and that fail (right of the line): points are "
+                f"{kind}, areas classes in simulation, scaled to as many jets; below, data over these, "
+                "of those that pass the scale factor of light jets."
+            )
         return (
             f"{what}, of jets that pass (left) and that fail (right of the line): points are {kind}, areas "
             f"classes after the fit; below, data over all of these.{well}"
@@ -107,6 +114,7 @@ def compute(spec: ClassifierSpec, one: Measurement) -> FitsNumbers:
         measurement=one.measurement,
         variable=one.variable,
         is_pseudo=one.is_pseudo,
+        method=one.method,
         panels=tuple(
             tuple(_panel(point, edges[k], edges[k + 1], found, known) for k, found in enumerate(bins))
             for point, bins in one.points.items()

@@ -23,9 +23,13 @@ SPREAD = 0.5  # of a bin's width, over which measurements stand side by side
 
 
 class Series(Record):
-    """One measurement at one working point, by bin of pt; None where there is no result or no truth."""
+    """One measurement at one working point, by bin of pt; None where there is no result or no truth.
+
+    `label` is that of the class.
+    """
 
     name: str
+    label: str
     is_pseudo: bool
     value: Values
     up: Values
@@ -43,6 +47,13 @@ class Panel(Record):
     up: tuple[float, ...]
     down: tuple[float, ...]
 
+    def shown(self) -> list[tuple[str, list[float]]]:
+        """What is to be named: all together, or by the name of each measurement what it has."""
+        if self.value:
+            return [("", [*self.value])]
+        found = ((f" ({s.name})", [value for value in s.value if value is not None]) for s in self.series)
+        return [(name, values) for name, values in found if values]
+
 
 class ScaleFactorsNumbers(looks.Numbers):
     """All that the figure shows."""
@@ -59,15 +70,25 @@ class ScaleFactorsNumbers(looks.Numbers):
         """Of what."""
         return f"{self.title}: scale factors"
 
+    def labels(self) -> list[str]:
+        """Of the classes that are measured."""
+        return [*dict.fromkeys(series.label for panel in self.panels for series in panel.series)]
+
     def caption(self) -> str:
         """What bars and bands are, and what is not data."""
         measured = {series.name: series.is_pseudo for panel in self.panels for series in panel.series}
+        of = {s.name: label_text(s.label) for panel in self.panels for s in panel.series}
+        several = len(self.labels()) > 1
+        names = [f"{name} of {label}" if several else name for name, label in of.items()]
         pseudo = [name for name, is_pseudo in measured.items() if is_pseudo]
         said = [
-            f"Efficiency of {label_text(self.label)} in data over that in simulation, by measurement "
-            f"({', '.join(measured)}). Bars: 68.3%, everything together; ticks on them: statistics of data "
-            "and simulation alone. Band: all measurements together."
+            f"Efficiency of {' and of '.join(map(label_text, self.labels()))} in data over that in "
+            f"simulation, by measurement ({', '.join(names)}). Bars: 68.3%, everything together; ticks on "
+            "them: statistics of data and simulation alone."
         ]
+        if any(panel.value for panel in self.panels):
+            whose = f" of {label_text(self.label)}" if several else ""
+            said.append(f"Band: all measurements{whose} together.")
         if pseudo:
             said.append(
                 f"{', '.join(pseudo)}: pseudo-data, simulation presented as data; lines are true scale "
@@ -76,11 +97,11 @@ class ScaleFactorsNumbers(looks.Numbers):
         return " ".join(said)
 
     def alternative(self) -> str:
-        """Ranges of the combination."""
+        """Ranges of the combination, else of each measurement."""
         ranges = [
-            f"{panel.point} {min(panel.value):.3f} to {max(panel.value):.3f}"
+            f"{panel.point}{name} {min(values):.3f} to {max(values):.3f}"
             for panel in self.panels
-            if panel.value
+            for name, values in panel.shown()
         ]
         return f"Scale factors of {self.title} by bin of pt: {', '.join(ranges) or 'none in every bin'}."
 
@@ -115,11 +136,12 @@ def compute(
 ) -> ScaleFactorsNumbers:
     """A panel a working point."""
     points = dict.fromkeys(point for one in measurements for point in one.points)
+    labels = {c.name: c.label for c in (spec.signal_class, *spec.background_classes) if c is not None}
     panels = []
     for point in points:
         together = combination["points"].get(point, {})
         ends = {key: digits(together.get(key, ())) for key in ("value", "up", "down")}
-        series = tuple(_series(one, point) for one in measurements if point in one.points)
+        series = tuple(_series(one, point, labels) for one in measurements if point in one.points)
         panels.append(Panel(point=point, series=series, **ends))
     return ScaleFactorsNumbers(
         title=spec.title,
@@ -130,7 +152,7 @@ def compute(
     )
 
 
-def _series(one: Measurement, point: str) -> Series:
+def _series(one: Measurement, point: str, labels: Mapping[str, str]) -> Series:
     bins = one.points[point]
 
     def of(field: str) -> Values:
@@ -138,6 +160,7 @@ def _series(one: Measurement, point: str) -> Series:
 
     return Series(
         name=one.measurement,
+        label=labels.get(one.measured, one.measured),
         is_pseudo=one.is_pseudo,
         value=of("value"),
         up=of("up"),
@@ -162,7 +185,7 @@ def draw(numbers: ScaleFactorsNumbers, style: PlotSpec) -> Figure:
         grid[-1].set(xlabel="jet $p_T$ [GeV]", xlim=(numbers.pt_edges_gev[0], numbers.pt_edges_gev[-1]))
         handles, labels = grid[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=2)
-        looks.title_line(grid[0], style, f"{numbers.title}, {label_text(numbers.label)}")
+        looks.title_line(grid[0], style, f"{numbers.title}, {', '.join(map(label_text, numbers.labels()))}")
     return figure
 
 

@@ -77,6 +77,14 @@ def _largest(factor: Factor, measurement: str) -> str:
 
 def _notes(one: Measurement, has_pulls: bool) -> list[str]:
     notes = []
+    ratios = [b.ratio for bins in one.points.values() for b in bins if b.ratio is not None]
+    if ratios:
+        notes.append(
+            "Counted are jets that pass with turned signs: purity is the share of these that are of class "
+            f"{one.measured} in simulation, where jets of that class pass {min(ratios):.2f} to "
+            f"{max(ratios):.2f} times as often with their own signs as all jets do with turned ones. Not "
+            "among the sources: long-lived light hadrons and secondary interactions."
+        )
     if one.is_pseudo:
         found = [f"{point}: chi2/ndf {a.chi2:.1f}/{a.ndf}, p {a.p:.2g}" for point, a in one.agreement.items()]
         notes.append(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jetsmith.columns import STORED_PREFIX
+from jetsmith.columns.turned import usable
 from jetsmith.errors import InputError
 from jetsmith.handed.plan import Plan
 from jetsmith.io import read_record, write_json
@@ -28,6 +29,7 @@ def check_classifier(
     xrootd: XRootDSpec = REMOTE,
     samples: Sequence[Sequence[str]] = (),
     stand_ins: Callable[[Sequence[str], set[str]], StandIns] = lambda wanted, stored: {},
+    turned: Sequence[str] = (),
 ) -> None:
     """Fail before any long stage where a dataset lacks what a classifier reads, or two hold the same file.
 
@@ -42,6 +44,7 @@ def check_classifier(
         samples: Names of the datasets of each sample; by default one sample has them all.
         stand_ins: Given wanted and stored columns, those that are not what their names say: why, and which of
             the wanted come from them. They are warned of, and recorded.
+        turned: Datasets that it also reads, or reads alone, with turned signs.
 
     Raises:
         InputError: Names dataset, files, layout, columns, features and what would help; or the truth
@@ -59,7 +62,17 @@ def check_classifier(
     for datasets in samples or [[plan.dataset for plan in plans]]:
         problems += _shared_files([plan for plan in plans if plan.dataset in datasets], xrootd)
     checked: dict[str, Any] = {}
+    mirrored: dict[str, Any] = {}
+    own = {name for datasets in samples for name in datasets} or {plan.dataset for plan in plans}
     for inspected in plans:
+        if inspected.dataset in turned and inspected.n_entries:
+            left = derivable(usable(inspected.columns))
+            if lacking := [c for c in needed if c not in left]:
+                problems.append(_cannot_turn(spec, inspected, lacking, groups))
+            guessed = stand_ins(list(needed), usable(inspected.columns))
+            mirrored[inspected.dataset] = _warned(spec, inspected, guessed, groups, " with turned signs")
+        if inspected.dataset not in own:
+            continue
         if spec.role == "tagger":
             problems += _untold(spec, judged, inspected)
         there = derivable(set(inspected.columns))
@@ -81,7 +94,8 @@ def check_classifier(
             checked[inspected.dataset]["stand_ins"] = _warned(spec, inspected, found, groups)
     if problems:
         raise InputError("\n".join(problems))
-    write_json(output, {"classifier": spec.name, "sources": sorted(needed), "datasets": checked})
+    about = {"classifier": spec.name, "sources": sorted(needed), "datasets": checked}
+    write_json(output, about | ({"turned": mirrored} if turned else {}))
 
 
 def _tell(spec: RowsSpec, what: str) -> None:
@@ -89,7 +103,7 @@ def _tell(spec: RowsSpec, what: str) -> None:
 
 
 def _warned(
-    spec: RowsSpec, inspected: Plan, found: StandIns, groups: Sequence[ColumnGroup]
+    spec: RowsSpec, inspected: Plan, found: StandIns, groups: Sequence[ColumnGroup], how: str = ""
 ) -> dict[str, dict[str, Any]]:
     """Reasons and features of the stand-ins that a classifier reads, by column; the log has them, too."""
     told: dict[str, dict[str, Any]] = {}
@@ -98,7 +112,7 @@ def _warned(
         told[column] = {"reason": reason, "features": features}
         _tell(
             spec,
-            f"WARNING: dataset {inspected.dataset} (layout {inspected.layout}) gives a stand-in for "
+            f"WARNING: dataset {inspected.dataset}{how} (layout {inspected.layout}) gives a stand-in for "
             f"{column}: {reason}; read by {', '.join(features) or ', '.join(sources)}",
         )
     return told
@@ -153,6 +167,20 @@ def _untold(spec: RowsSpec, judged: Sequence[TruthSpec], inspected: Plan) -> lis
                 "that do not, or files that tell"
             )
     return problems
+
+
+def _cannot_turn(
+    spec: RowsSpec, inspected: Plan, lacking: Sequence[str], groups: Sequence[ColumnGroup]
+) -> str:
+    """Why a classifier cannot read a dataset with turned signs."""
+    held = [name for name in lacking if name in inspected.columns]
+    why = f"; its files hold {', '.join(held)} of positive signs alone" if held else ""
+    return (
+        f"{spec.name} cannot read dataset {inspected.dataset} (layout {inspected.layout}) with turned signs: "
+        f"no column {', '.join(lacking)} can be had of what can be turned{why}; needed by "
+        f"{', '.join(_features(spec, lacking, groups)) or 'the order of a sequence'}. Take files with the "
+        "candidates of jets, or a tagger without"
+    )
 
 
 def _shared_files(plans: Sequence[Plan], xrootd: XRootDSpec) -> list[str]:

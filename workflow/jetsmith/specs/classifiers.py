@@ -1,7 +1,7 @@
 """Taggers and reweighters: each record adds to the one before what the next stages read."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field
 
@@ -13,6 +13,7 @@ from jetsmith.specs.ratios import RatioEntry
 from jetsmith.specs.scans import LossScanSpec, ScanSpec
 from jetsmith.strict import Fraction, Name, Positive, Record, Single
 
+LIGHT = 0  # `flavor` of light jets in correction files
 MISSING = -1.0  # a score that others read, stored and none, or of a jet that was not tagged: below all others
 Backend = Literal["xgboost", "keras", "stored", "sklearn", "onnx", "histogram", "table"]
 Engine = Literal["tensorflow", "jax"]
@@ -316,6 +317,18 @@ class JudgedSpec(RecipeSpec):
         """Name of tagger and discriminant in files and corrections: `deepjet`, then `deepjet_CvsB`."""
         return (
             self.name if self.is_first or not self.discriminant else f"{self.name}_{self.discriminant.name}"
+        )
+
+    @property
+    def light_class(self) -> JudgedClass | None:
+        """The background with flavor 0; None where there is none."""
+        return next((c for c in self.background_classes if c.flavor == LIGHT), None)
+
+    def judging_light(self) -> Self:
+        """The same with light jets as signal, and what was it before as the first background."""
+        others = (c for c in self.background_classes if c is not self.light_class)
+        return self.model_copy(
+            update={"signal_class": self.light_class, "background_classes": (self.signal_class, *others)}
         )
 
     @property

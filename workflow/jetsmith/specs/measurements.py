@@ -1,6 +1,6 @@
 """Measurements of efficiencies in data, and so of scale factors."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -41,6 +41,12 @@ class UncertaintiesSpec(Record):
 class FitSpec(Record):
     """How the efficiency is found: what stage measure gets."""
 
+    method: Literal["fit", "negative_tags"] = Field(
+        "fit",
+        description="fit: of the signal's efficiency, to jets that pass and fail. negative_tags: the "
+        "efficiency of light jets, by how many jets pass with turned signs; each sample needs another one of "
+        "its datasets with `signs: turned`.",
+    )
     pt_bins_gev: tuple[float, ...] = Field(
         (), description="Bins, with a fit in each [GeV]; none: those of `selection`."
     )
@@ -71,7 +77,8 @@ class MeasurementSpec(FitSpec):
 
     judgement: str = Field(
         description="Tagger of the run, or tagger and discriminant where that is not its first. The signal "
-        "of its evaluation is what is measured, at its working points."
+        "of its evaluation is what is measured, at its working points; by `negative_tags` the background "
+        "with `flavor: 0`."
     )
     simulation: Name = Field(
         description="Sample of simulated jets. Where it is the tagger's own, its split `test` alone."

@@ -40,6 +40,11 @@ class SampleSpec(Record):
         "the expected events with `luminosity_ifb`; flat: each row counts 1, with the sign of its weight, "
         "so that what was generated flat in momentum is judged flat (taggers alone).",
     )
+    signs: Literal["measured", "turned"] = Field(
+        "measured",
+        description="turned: its jets as negative taggers read them, each track and each vertex mirrored at "
+        "the primary vertex; taggers are scored on it, for `method: negative_tags`, and none is trained.",
+    )
 
 
 class GatesSpec(Record):
@@ -211,3 +216,15 @@ class RunSpec(Record):
     closure: ClosureSpec = ClosureSpec()
     explain: ExplainSpec = ExplainSpec()
     plots: PlotSpec = PlotSpec()
+
+    def turned_of(self, sample: str) -> str | None:
+        """The sample of the same jets with turned signs; None where the run has none."""
+        own = self.samples[sample].model_copy(update={"signs": "turned"})
+        return next((name for name, other in self.samples.items() if other == own), None)
+
+    def measured_on(self, measurement: MeasurementSpec) -> tuple[str, ...]:
+        """All samples whose scores a measurement reads; of negative tags also those of turned signs."""
+        found = measurement.samples
+        if measurement.method == "negative_tags":
+            found += tuple(other for name in found if (other := self.turned_of(name)) is not None)
+        return tuple(dict.fromkeys(found))

@@ -161,13 +161,17 @@ def calibrate_plane(run: Configuration, plane: str) -> CalibratePlane:
 
 
 class Measure(NamedTuple):
-    """A tagger with its discriminant, how it is measured, which samples and of which splits, and a seed."""
+    """A tagger with its discriminant, how it is measured, which samples and of which splits, and a seed.
+
+    `turned` has for each sample that of the same jets with turned signs; it is empty for fits.
+    """
 
     spec: Plain
     settings: Plain
     data: str
     simulation: str
     varied: dict[str, str]
+    turned: dict[str, str]
     splits: dict[str, list[str]]
     is_pseudo: bool
     seed: int
@@ -179,13 +183,18 @@ def measure(run: Configuration, measurement: str) -> Measure:
     spec = run.judgements[found.judgement]
     bins = list(found.pt_bins_gev or run.run.selection[spec.object].pt_bins_gev)
     datasets = run.run.samples[found.data].datasets
+    turned: dict[str, str] = {}
+    if found.method == "negative_tags":
+        spec = spec.judging_light()
+        turned = {name: run.run.turned_of(name) or "" for name in dict.fromkeys(found.samples)}
     return Measure(
         spec=seen_as(JudgedSpec, spec),
         settings={**seen_as(FitSpec, found), "pt_bins_gev": bins},
         data=found.data,
         simulation=found.simulation,
         varied=dict(found.uncertainties.samples),
-        splits={name: list(run.unseen(spec.name, name)) for name in dict.fromkeys(found.samples)},
+        turned=turned,
+        splits={name: list(run.unseen(spec.name, name)) for name in run.run.measured_on(found)},
         is_pseudo=not any(run.datasets[name].is_data for name in datasets),
         seed=run.run.seed,
     )

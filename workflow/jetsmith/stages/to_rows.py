@@ -67,12 +67,16 @@ def inspect(run: Configuration, dataset: str) -> Inspect:
 
 
 class Check(NamedTuple):
-    """What a classifier reads, the truth of all its classes, whatever their part is, and where."""
+    """What a classifier reads, the truth of all its classes, whatever their part is, and where.
+
+    Of data sets in `turned` it reads the inputs with turned signs.
+    """
 
     spec: Plain
     judged: list[Plain]
     groups: list[Plain]
     samples: list[list[str]]
+    turned: list[str]
     ways: list[Plain]
 
 
@@ -86,6 +90,7 @@ def check(run: Configuration, classifier: str) -> Check:
         judged=judged(run, classifier),
         groups=[seen_as(ColumnGroup, run.groups[name]) for name in names if name in run.groups],
         samples=[list(run.run.samples[sample].datasets) for sample in run.samples_of(classifier)],
+        turned=run.turned_for(classifier),
         ways=_ways(spec.object, [source for inputs in reads for source in inputs.sources], reasons=True),
     )
 
@@ -157,9 +162,10 @@ def resolution(run: Configuration) -> Resolution:
 
 
 class Pack(NamedTuple):
-    """A feature group, and where its rows go."""
+    """A feature group, with which signs, and where its rows go."""
 
     spec: Plain
+    signs: str
     datasets: list[str]
     splits: Plain
     seed: int
@@ -170,6 +176,7 @@ def pack(run: Configuration, sample: str, group: str) -> Pack:
     """Stage pack, of a feature group."""
     return Pack(
         spec=seen_as(ColumnGroup, run.groups[group]),
+        signs=run.signs_of(sample),
         datasets=list(run.run.samples[sample].datasets),
         splits=run.run.splits.model_dump(),
         seed=run.run.seed,
@@ -193,7 +200,7 @@ def pack_rows(run: Configuration, sample: str) -> PackRows:
     """Stage pack, of the rows."""
     found = run.object_of(sample)
     return PackRows(
-        sample=run.run.samples[sample].model_dump(mode="json"),
+        sample=run.run.samples[sample].model_dump(mode="json", exclude={"signs"}),  # rows have none
         generators=run.generators(sample),
         splits=run.run.splits.model_dump(),
         seed=run.run.seed,
