@@ -26,7 +26,8 @@ from jetsmith.plots.roc_figure import Curve, RocNumbers
 from jetsmith.report import points, tables
 from jetsmith.report.cards import cards
 from jetsmith.report.origins import origins
-from jetsmith.report.page import TEMPLATES, write_report
+from jetsmith.report.page import write_report
+from jetsmith.report.rendering import TEMPLATES
 from jetsmith.skimming.account import account_dataset
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.run import PointsSpec

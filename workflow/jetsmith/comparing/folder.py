@@ -6,9 +6,10 @@ run of last month's version can be read, too.
 """
 
 import json
+import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,11 +18,11 @@ from jetsmith.comparing import content
 from jetsmith.comparing.content import Calibrated, Contrast, Tested
 from jetsmith.errors import InputError
 from jetsmith.io import read_json
-from jetsmith.sealed.made import FILE, Ledger, Made
+from jetsmith.sealed import planned
+from jetsmith.sealed.made import FILE, PAGE, Ledger, Made, of_finished
 from jetsmith.specs.classifiers import DiscriminantSpec
 from jetsmith.specs.plots import PlotSpec
 
-PAGE = "report/index.html"
 T = TypeVar("T")
 
 
@@ -31,36 +32,28 @@ class Results:
     Args:
         path: Its results folder.
 
+    Attributes:
+        path: The same.
+        name: How messages and pages call it.
+        is_finished: Nobody writes into its folder any more.
+
     Raises:
         InputError: It is none, or the run has not come to its end. All methods raise it where a file is
             missing, damaged, or not what its stage writes.
     """
 
+    is_finished = True
+
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not path.is_dir():
-            raise InputError(f"{path}: there is no such folder; give a results folder, such as `results`")
-        if not (path / FILE).is_file():
-            raise InputError(
-                f"{path}: is no results folder: it has no {FILE}, where a run writes down what it makes; "
-                "give the folder that holds report/, scores/ and so on"
-            )
-        try:
-            self._made = _reached(Ledger(path))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(
-                f"{path / FILE}: not what a run writes ({_short(error)}); run snakemake again"
-            ) from error
-        if PAGE not in self._made:
-            raise InputError(
-                f"{path}: the run has not come to its end: {FILE} does not have {PAGE}; run snakemake until "
-                "nothing is left to do"
-            )
+        self.name = str(path)
+        self._made = self._reached(of_finished(path), [PAGE])
+        self._shown: Sequence[Any] = self._made[PAGE].params
 
     @cached_property
     def config(self) -> dict[str, str]:
         """The resolved configuration, which the page shows: values as JSON by path, such as `run.seed`."""
-        found = _settings(self._made[PAGE].params)
+        found = _settings(self._shown)
         return {key.removeprefix("run."): value for key, value in found.items() if key.startswith("run.")}
 
     def setting(self, key: str, default: Any = None) -> Any:
@@ -123,7 +116,7 @@ class Results:
     @cached_property
     def calibrated(self) -> dict[str, Calibrated]:
         """What calibrate found, by judgement."""
-        return self._each(r"calibration/(\w+)\.numbers\.json", content.calibrated)
+        return self._each(rf"calibration/({self._names('judgements')})\.numbers\.json", content.calibrated)
 
     @cached_property
     def contrasts(self) -> dict[tuple[str, str, str], Contrast]:
@@ -178,6 +171,11 @@ class Results:
                 found[name].add(version)
         return {name: ", ".join(sorted(versions)) for name, versions in found.items()}
 
+    def _names(self, place: str) -> str:
+        """Names of the entries of a mapping of the configuration, as a part of a pattern."""
+        below = (key.removeprefix(f"{place}.") for key in self.config if key.startswith(f"{place}."))
+        return "|".join(dict.fromkeys(re.escape(key.partition(".")[0]) for key in below)) or "(?!)"
+
     def _files(self, pattern: str) -> list[tuple[str, Path]]:
         """Files of the ledger whose whole name is like this, with what its group says; all are there."""
         found = []
@@ -203,6 +201,16 @@ class Results:
                 ) from error
         return found
 
+    def _reached(self, ledger: Ledger, roots: Collection[str]) -> dict[str, Made]:
+        """Files and what they were made from, at any depth; a folder may have more, of taggers of once."""
+        try:
+            made = {name: found for name in ledger if (found := ledger.get(name)) is not None}
+            return _reached(made, roots)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"{self.path / FILE}: not what a run writes ({_short(error)}); run snakemake again"
+            ) from error
+
     def _understood(self, place: str, make: Callable[[], T]) -> T:
         try:
             return make()
@@ -213,13 +221,40 @@ class Results:
             ) from error
 
 
-def _reached(ledger: Ledger) -> dict[str, Made]:
-    """What the page was made from, at any depth; there may be more, of taggers that a run once had."""
-    made = {name: found for name in ledger if (found := ledger.get(name)) is not None}
+class Running(Results):
+    """A run that is under way, as far as it has come: what lies left of its comparison, which its page shows.
+
+    Args:
+        path: Its results folder.
+        shown: The resolved configuration, as its page will show it.
+        files: Stage files that are there, in the folder; what they were made from counts, too.
+
+    Raises:
+        InputError: A file lies elsewhere, or nobody has written down what it was made from.
+    """
+
+    is_finished = False
+
+    def __init__(self, path: Path, shown: Mapping[str, Any], files: Iterable[str | Path]) -> None:
+        self.path = path
+        self.name = "this run"
+        names = [os.path.relpath(file, path) for file in files]
+        ledger = Ledger(path)
+        if unknown := sorted(set(names) - set(ledger)):
+            raise InputError(
+                f"{path / FILE}: does not have {unknown[0]}: nobody has written down what it was made from; "
+                "run snakemake again"
+            )
+        self._made = self._reached(ledger, names)
+        self._shown = planned.leaves([("run", shown)])
+
+
+def _reached(made: Mapping[str, Made], roots: Collection[str]) -> dict[str, Made]:
+    """The roots, and what they were made from, at any depth, with what the same jobs made beside."""
     of_job: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
     for name, one in made.items():
         of_job[one.rule, one.job].append(name)
-    seen = queue = {PAGE} & made.keys()
+    seen = queue = set(roots) & made.keys()
     while queue:
         jobs = [made[name] for name in queue]
         read = {str(name).removeprefix("<results>/") for one in jobs for name in one.input}

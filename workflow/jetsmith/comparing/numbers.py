@@ -9,8 +9,8 @@ from jetsmith import metrics
 from jetsmith.comparing.content import Calibrated, Contrast, Point
 from jetsmith.comparing.folder import Results
 from jetsmith.comparing.jets import Common, in_common, read_test
-from jetsmith.comparing.records import Jets, Number
 from jetsmith.comparing.significance import apart, p_value
+from jetsmith.handed.comparison import Jets, Number
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import Difference, Interval
 from jetsmith.plots.roc_figure import Curve

@@ -27,6 +27,7 @@ from jetsmith.configuration.checks import (
     check_run,
 )
 from jetsmith.configuration.classifier_checks import check_classifier
+from jetsmith.configuration.compare_checks import check_compare
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.feature_checks import check_group, check_groups
 from jetsmith.configuration.judgement_checks import (
@@ -82,6 +83,7 @@ def _load(
 ) -> Configuration:
     run = validate(RunSpec, dict(config), source)
     check_run(run, source)
+    check_compare(run, source)
     run = with_folds(run)
     flavours, defined_in = _tables(ClassSpec, folders, "flavours.yaml")
     for listed in dict.fromkeys(defined_in.values()):

@@ -19,9 +19,12 @@ from typing import Any
 
 import xxhash
 
+from jetsmith.errors import InputError
 from jetsmith.provenance import config_digest
 
 FILE = ".jetsmith/made.jsonl"
+PAGE = "report/index.html"
+"""What a run makes at its end."""
 ACCEPT = "JETSMITH_ACCEPT"
 """Variable with the rules, blanks between, whose results stand although made from something else."""
 _ENDS = 65_536  # bytes at either end of a file that its fingerprint looks at
@@ -156,6 +159,34 @@ class Ledger:
             and set(made) == wanted
             and all(made[key] in self._shared for key in _SHARED)
         )
+
+
+def of_finished(results: Path) -> Ledger:
+    """The ledger of a finished run.
+
+    Args:
+        results: Its results folder.
+
+    Raises:
+        InputError: It is none, or the run has not come to its end.
+    """
+    if not results.is_dir():
+        raise InputError(f"{results}: there is no such folder; give a results folder, such as `results`")
+    if not (results / FILE).is_file():
+        raise InputError(
+            f"{results}: is no results folder: it has no {FILE}, where a run writes down what it makes; "
+            "give the folder that holds report/, scores/ and so on"
+        )
+    try:
+        found = Ledger(results)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{results / FILE}: not what a run writes ({error}); run snakemake again") from error
+    if PAGE not in found:
+        raise InputError(
+            f"{results}: the run has not come to its end: {FILE} does not have {PAGE}; run snakemake until "
+            "nothing is left to do"
+        )
+    return found
 
 
 def identity(path: Path) -> dict[str, Any]:
