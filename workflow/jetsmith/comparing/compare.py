@@ -8,7 +8,9 @@ from typing import Any
 from jetsmith.comparing import figures, page
 from jetsmith.comparing.folder import Results, Running
 from jetsmith.comparing.gate import gate
+from jetsmith.comparing.measured import of_resilience, of_scale_factors
 from jetsmith.comparing.numbers import BOOTSTRAPS, compared, of_closures
+from jetsmith.comparing.planes import of_planes
 from jetsmith.comparing.significance import LEVEL, judged
 from jetsmith.errors import InputError
 from jetsmith.handed.comparison import Change, Comparison, Topic
@@ -83,7 +85,9 @@ def _compare(
         if run.is_finished and output.resolve().is_relative_to(run.path.resolve()):
             raise InputError(f"{output}: lies in {run.path}, which is to stay as it is; give another folder")
     jets, numbers = compared(*runs, bootstraps)
-    numbers = list(judged([*numbers, *of_closures(*runs)]))
+    of_points, more = of_planes(*runs)
+    further = [*more, *of_scale_factors(*runs), *of_resilience(*runs), *of_closures(*runs)]
+    jets, numbers = [*jets, *of_points], list(judged([*numbers, *further]))
     found = Comparison(runs[0].name, runs[1].name, LEVEL, _topics(*runs), tuple(jets), tuple(numbers))
     if tolerance is not None:
         missing = sorted(set(runs[0].calibrated) - set(runs[1].calibrated))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jetsmith.comparing import content
-from jetsmith.comparing.content import Calibrated, Contrast, Tested
+from jetsmith.comparing.content import Calibrated, Contrast, Measured, Plane, Tested, Tried
 from jetsmith.errors import InputError
 from jetsmith.io import read_json
 from jetsmith.sealed import planned
@@ -87,6 +87,10 @@ class Results:
         about = {"signal": self.setting(f"{place}.signal"), "form": self.setting(f"{place}.form", "ratio")}
         return self._understood(place, lambda: DiscriminantSpec(**about, background=fractions))
 
+    def tagger(self, judgement: str) -> str:
+        """Whose a judgement is."""
+        return self._understood(f"judgements.{judgement}", lambda: self.calibrated[judgement].tagger)
+
     def class_names(self, tagger: str) -> tuple[str, ...]:
         """Classes of a tagger, in the order of its outputs."""
         place = f"classifiers.{tagger}.classes"
@@ -117,6 +121,22 @@ class Results:
     def calibrated(self) -> dict[str, Calibrated]:
         """What calibrate found, by judgement."""
         return self._each(rf"calibration/({self._names('judgements')})\.numbers\.json", content.calibrated)
+
+    @cached_property
+    def planes(self) -> dict[str, Plane]:
+        """What calibrate found of two judgements, by plane."""
+        names = self._names("run.calibration.planes")
+        return self._each(rf"calibration/({names})\.numbers\.json", content.plane)
+
+    @cached_property
+    def measured(self) -> dict[str, Measured]:
+        """Scale factors, by measurement."""
+        return self._each(rf"scale_factors/({self._names('run.scale_factors')})\.json", content.measured)
+
+    @cached_property
+    def tried(self) -> dict[str, Tried]:
+        """Figures of resilience, by sample and contrast."""
+        return self._each(r"plots/resilience/(\w+/\w+)\.json", content.tried)
 
     @cached_property
     def contrasts(self) -> dict[tuple[str, str, str], Contrast]:
