@@ -144,7 +144,8 @@ def _efficiencies(
 def _moved(jets: Scored, ids: tuple[int, ...], cuts: Cuts) -> tuple[float, float]:
     """Effective jets of a class that pass both cuts, and how far its efficiency moves with their intervals.
 
-    The two are found together, and move together: what each does is added, not in quadrature.
+    In quadrature, which is cautious: backgrounds are to pass as often, so that where one cut is found higher the
+    other is found lower, and what both do cancels in part.
     """
     mask = np.isin(jets[0].label, ids) & jets[0].chosen
     weight = jets[0].weight[mask]
@@ -163,8 +164,8 @@ def _moved(jets: Scored, ids: tuple[int, ...], cuts: Cuts) -> tuple[float, float
         (share(first.low, second.value), share(first.high, second.value)),
         (share(first.value, second.low), share(first.value, second.high)),
     )
-    moved = sum(max(low - value, value - high, 0.0) for low, high in ends)
-    return metrics.effective_count(passing(first.value, second.value)), moved
+    moved = np.linalg.norm([max(low - value, value - high, 0.0) for low, high in ends])
+    return metrics.effective_count(passing(first.value, second.value)), float(moved)
 
 
 def _finite(found: Interval) -> Interval | None:

@@ -30,6 +30,7 @@ from jetsmith.report.overview import overview
 from jetsmith.report.rendering import FURTHER, embedded, render
 
 R = TypeVar("R", bound=Stored)
+SUBMISSION = "hepdata/submission.yaml"  # in the results folder
 
 
 def write_report(
@@ -50,6 +51,7 @@ def write_report(
     models: Sequence[str | Path] = (),
     bundled: Sequence[str] = (),
     comparison: Sequence[str | Path] = (),
+    is_published: bool = False,
 ) -> None:
     """Write the page, and `taggers/{tagger}.html` beside it of each tagger with a model.
 
@@ -71,6 +73,7 @@ def write_report(
         models: results/models/{tagger} of taggers.
         bundled: Taggers that leave as bundles.
         comparison: results/comparison, where the run is compared with another one.
+        is_published: Whether the run makes results/hepdata/.
 
     Raises:
         InputError: A file is missing, or of another form than its stage writes.
@@ -80,6 +83,7 @@ def write_report(
     page = {
         "title": title,
         "untested": _table(reweighters.untested, "dataset", untested, classifiers),
+        "hepdata": f"../{SUBMISSION}" if is_published else "",
         "planes": _table(points.planes, "plane", planes, classifiers),
         "scale_factors": scale_factors(_records(Measurement, measurements, "measurement"), classifiers),
         "comparison": [

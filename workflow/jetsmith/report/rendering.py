@@ -14,6 +14,8 @@ from jetsmith.report.cards import WHOSE
 from jetsmith.report.tables import Row
 
 TEMPLATES = Path(__file__).parent
+LINKED = {".pdf": "PDF", ".json": "JSON", ".hist.json": "histograms (uhi)"}
+"""What lies beside a figure: its suffix, and what the link is called."""
 FURTHER = "Further figures"  # of whom the numbers say no section
 
 
@@ -64,8 +66,8 @@ def embedded(path: Path, folder: Path) -> Row:
         "width": picture.width,
         "height": picture.height,
         "links": [
-            {"text": kind.upper(), "address": os.path.relpath(path.with_suffix(f".{kind}"), folder)}
-            for kind in ("pdf", "json")
-            if path.with_suffix(f".{kind}").is_file()
+            {"text": text, "address": os.path.relpath(path.with_suffix(suffix), folder)}
+            for suffix, text in LINKED.items()
+            if path.with_suffix(suffix).is_file()
         ],
     }

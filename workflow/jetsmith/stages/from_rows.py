@@ -367,11 +367,12 @@ class Report(NamedTuple):
     run: Plain
     title: str
     bundled: list[str]
+    is_published: bool
 
 
 def report(run: Configuration) -> Report:
     """The page."""
-    return Report(_shown(run, "pathvars"), run.run.title, run.bundled)
+    return Report(_shown(run, "pathvars"), run.run.title, run.bundled, bool(run.judgements))
 
 
 class Compare(NamedTuple):
