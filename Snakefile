@@ -39,7 +39,7 @@ rule all:
     default_target: True
     input:
         "<results>/report/index.html",
-        ["<results>/hepdata"] if RUN.judgements else [],
+        ["<results>/hepdata"] if any(PUBLISHED.values()) else [],
         expand("<results>/calibration/{judgement}.json", judgement=RUN.judgements),
         expand("<results>/calibration/{plane}.json", plane=RUN.run.calibration.planes),
         expand("<results>/scale_factors/{judgement}.correction.json", judgement=RUN.measured),

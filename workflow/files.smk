@@ -390,7 +390,16 @@ PLOT_INPUTS = {
 
 PUBLISHED = {
     plot: [f"<results>/plots/{plot}/{'/'.join(subject)}.json" for subject in subjects(RUN, PLOTS[plot].of)]
-    for plot in ("roc", "efficiency", "discriminant", "scale_factors")
+    for plot in (
+        "roc",
+        "efficiency",
+        "discriminant",
+        "scale_factors",
+        "confusion",
+        "resilience",
+        "response",
+        "closure",
+    )
 }
 """Numbers of figures that go to HEPData, by plot."""
 

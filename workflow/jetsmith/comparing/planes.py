@@ -144,8 +144,8 @@ def _efficiencies(
 def _moved(jets: Scored, ids: tuple[int, ...], cuts: Cuts) -> tuple[float, float]:
     """Effective jets of a class that pass both cuts, and how far its efficiency moves with their intervals.
 
-    In quadrature, which is cautious: backgrounds are to pass as often, so that where one cut is found higher the
-    other is found lower, and what both do cancels in part.
+    In quadrature, which is cautious: backgrounds are to pass as often, so that where one cut is found higher
+    the other is found lower, and what both do cancels in part.
     """
     mask = np.isin(jets[0].label, ids) & jets[0].chosen
     weight = jets[0].weight[mask]

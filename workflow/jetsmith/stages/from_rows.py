@@ -372,7 +372,7 @@ class Report(NamedTuple):
 
 def report(run: Configuration) -> Report:
     """The page."""
-    return Report(_shown(run, "pathvars"), run.run.title, run.bundled, bool(run.judgements))
+    return Report(_shown(run, "pathvars"), run.run.title, run.bundled, bool(run.judgements or run.tested))
 
 
 class Compare(NamedTuple):
