@@ -1,5 +1,6 @@
 """The stage compare: a run that is under way beside a finished one, its page, its section and its verdict."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +14,14 @@ from jetsmith.comparing import figures
 from jetsmith.comparing.compare import compare, compare_with
 from jetsmith.configuration.load import load
 from jetsmith.errors import ConfigError, InputError
-from jetsmith.handed.comparison import Comparison, Gate
+from jetsmith.handed.comparison import READ, Comparison, Gate
 from jetsmith.report.page import write_report
 from jetsmith.sealed.made import FILE, PAGE, Ledger, Made, fingerprint
 from jetsmith.verdict import COMPARED, verdict
 from tests.unit.compared_runs import LOOK, SAMPLE, make_jets, make_run, score
 from tests.unit.spoil import ROOT, run_of, without_lines
 from tests.unit.test_plots_inputs import make_spec
-from tests.unit.test_report import HOSTILE, Page
+from tests.unit.test_report import HOSTILE, Page, make_closure
 
 FILES = (
     f"scores/deepjet/{SAMPLE}.parquet",
@@ -219,6 +220,17 @@ def test_the_verdict_stops_the_run(tmp_path: Path, capsys: pytest.CaptureFixture
         judge("passed", gate=False)
 
 
+def test_weights_and_taggers_fail_together(tmp_path: Path) -> None:
+    """Protects: who reads the message knows all that is wrong; allowed weights do not allow taggers."""
+    weights = make_closure(tmp_path, "failed")
+    gate = Gate(0.02, "failed", ("b: rejection −5 ± 1%",))
+    io.write_record(tmp_path / "comparison.json", Comparison("a", "b", 0.05, (), (), (), gate))
+    for allowed in (False, True):
+        with pytest.raises(InputError, match="b: rejection −5") as stopped:
+            verdict([weights], allowed, "page.html", tmp_path / "v.json", comparison=tmp_path)
+        assert ("the closure test failed" in str(stopped.value)) == (not allowed)
+
+
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of config/, beside finished and unfinished runs, and the working folder."""
@@ -262,6 +274,38 @@ def test_what_cannot_be_compared_ends_at_the_dry_run(config: Path, given: dict[s
         load(run_of(config) | {"compare": given}, config, "config/config.yaml")
     assert words in without_lines(caught.value)
     assert "config/config.yaml" in str(caught.value)
+
+
+def test_a_folder_without_what_is_read_ends_at_the_dry_run(config: Path, runs: dict[str, Path]) -> None:
+    """Protects: a copy that was pruned; what nobody reads may be gone."""
+    copy = Path(shutil.copytree(runs["older"], config.parent / "copy"))
+    asked = run_of(config) | {"compare": {"against": str(copy)}}
+    (copy / "report/index.html").unlink()
+    load(asked, config)
+    (copy / FILES[0]).unlink()
+    with pytest.raises(
+        ConfigError, match=rf"compare\.against: .*copy: lacks {FILES[0]}, which its ledger has"
+    ):
+        load(asked, config)
+    (copy / FILES[1]).unlink()
+    with pytest.raises(ConfigError, match="and 1 more, which its ledger has"):
+        load(asked, config)
+
+
+def test_all_that_is_read_is_looked_for(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: the pattern of the dry run has each file that a comparison opens."""
+    opened: set[str] = set()
+    older = runs["older"]
+    names = {str(path.relative_to(older)) for path in older.rglob("*") if path.is_file()} - {FILE}
+    for name in names:
+        copy = Path(shutil.copytree(older, tmp_path / name.replace("/", ".")))
+        (copy / name).unlink()
+        try:
+            compare(copy, older, tmp_path / "page", None, ENOUGH)
+        except InputError:
+            opened.add(name)
+    assert {name for name in names if re.fullmatch(READ, name)} >= opened
+    assert len(opened) >= 8
 
 
 def test_what_can_be_compared(config: Path) -> None:

@@ -1,6 +1,7 @@
 """Planes, scale factors and resilience of two runs: shifted ones are found, and what is the same is not."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from jetsmith.comparing.content import Factor
 from jetsmith.comparing.folder import Results
 from jetsmith.comparing.measured import NONE, OTHER_BINS, error_of_difference
 from jetsmith.errors import InputError
-from jetsmith.handed.comparison import Comparison, Number
+from jetsmith.handed.comparison import READ, Comparison, Number
 from jetsmith.handed.measurement import Bin, Measurement
 from jetsmith.handed.measurement import Factor as Found
 from jetsmith.sealed.made import FILE
@@ -317,6 +318,18 @@ def test_ends_that_nobody_knows_are_cautious(runs: dict[str, Path], tmp_path: Pa
     assert not numbers[PLANES[0]].differs
     assert numbers[f"plane both: threshold of L on {specs()[0].judgement}"].after is None
     json.loads((tmp_path / "comparison.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_what_is_read_is_looked_for_at_the_dry_run(runs: dict[str, Path]) -> None:
+    """Protects: a pruned copy is found before any job, of these files, too."""
+    run = Results(runs["first"])
+    assert (set(run.planes), set(run.measured), len(run.tried)) == ({"both"}, {"probe"}, 1)
+    names = (
+        "calibration/both.numbers.json",
+        "scale_factors/probe.json",
+        f"plots/resilience/{SAMPLE}/b_vs_light.json",
+    )
+    assert all(re.fullmatch(READ, name) for name in names)
 
 
 def test_resolution_functions_are_no_judgement(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from jetsmith.comparing.content import Calibrated, Contrast, Measured, Plane, Te
 from jetsmith.errors import InputError
 from jetsmith.io import read_json
 from jetsmith.sealed import planned
-from jetsmith.sealed.made import FILE, PAGE, Ledger, Made, of_finished
+from jetsmith.sealed.made import FILE, PAGE, Ledger, of_finished, reached
 from jetsmith.specs.classifiers import DiscriminantSpec
 from jetsmith.specs.plots import PlotSpec
 
@@ -47,7 +47,7 @@ class Results:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = str(path)
-        self._made = self._reached(of_finished(path), [PAGE])
+        self._made = reached(of_finished(path), [PAGE])
         self._shown: Sequence[Any] = self._made[PAGE].params
 
     @cached_property
@@ -221,16 +221,6 @@ class Results:
                 ) from error
         return found
 
-    def _reached(self, ledger: Ledger, roots: Collection[str]) -> dict[str, Made]:
-        """Files and what they were made from, at any depth; a folder may have more, of taggers of once."""
-        try:
-            made = {name: found for name in ledger if (found := ledger.get(name)) is not None}
-            return _reached(made, roots)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(
-                f"{self.path / FILE}: not what a run writes ({_short(error)}); run snakemake again"
-            ) from error
-
     def _understood(self, place: str, make: Callable[[], T]) -> T:
         try:
             return make()
@@ -265,23 +255,8 @@ class Running(Results):
                 f"{path / FILE}: does not have {unknown[0]}: nobody has written down what it was made from; "
                 "run snakemake again"
             )
-        self._made = self._reached(ledger, names)
+        self._made = reached(ledger, names)
         self._shown = planned.leaves([("run", shown)])
-
-
-def _reached(made: Mapping[str, Made], roots: Collection[str]) -> dict[str, Made]:
-    """The roots, and what they were made from, at any depth, with what the same jobs made beside."""
-    of_job: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
-    for name, one in made.items():
-        of_job[one.rule, one.job].append(name)
-    seen = queue = set(roots) & made.keys()
-    while queue:
-        jobs = [made[name] for name in queue]
-        read = {str(name).removeprefix("<results>/") for one in jobs for name in one.input}
-        beside = {name for one in jobs for name in of_job[one.rule, one.job]}
-        queue = (read | beside) & made.keys() - seen
-        seen = seen | queue
-    return {name: one for name, one in made.items() if name in seen}
 
 
 def _settings(params: Iterable[Any]) -> dict[str, str]:

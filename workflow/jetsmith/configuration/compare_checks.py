@@ -1,10 +1,12 @@
 """Checks of the run that this one is compared with, run before any job."""
 
+import re
 from pathlib import Path
 
 from jetsmith.configuration.checks import local
 from jetsmith.errors import ConfigError, InputError
-from jetsmith.sealed.made import of_finished
+from jetsmith.handed.comparison import READ
+from jetsmith.sealed.made import PAGE, of_finished, reached
 from jetsmith.specs.run import CompareSpec, RunSpec
 
 RESULTS = "results"  # where results lie by default
@@ -37,6 +39,13 @@ def check_compare(run: RunSpec, source: str) -> None:
             "written into the folder that is compared with: move one of them"
         )
     try:
-        of_finished(folder)
+        names = reached(of_finished(folder), [PAGE])
     except InputError as error:
         raise ConfigError(f"{where}: {error}") from error
+    read = [name for name in names if re.fullmatch(READ, name)]
+    if lacking := [name for name in read if not (folder / name).is_file()]:
+        more = f" and {len(lacking) - 1:,} more" if len(lacking) > 1 else ""
+        raise ConfigError(
+            f"{where}: {folder}: lacks {lacking[0]}{more}, which its ledger has and a comparison reads; "
+            "give a whole copy"
+        )
