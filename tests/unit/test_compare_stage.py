@@ -12,9 +12,10 @@ import pytest
 from jetsmith import io
 from jetsmith.comparing import figures
 from jetsmith.comparing.compare import compare, compare_with
+from jetsmith.configuration.compare_checks import READ
 from jetsmith.configuration.load import load
 from jetsmith.errors import ConfigError, InputError
-from jetsmith.handed.comparison import READ, Comparison, Gate
+from jetsmith.handed.comparison import Comparison, Gate
 from jetsmith.report.page import write_report
 from jetsmith.sealed.made import FILE, PAGE, Ledger, Made, fingerprint
 from jetsmith.verdict import COMPARED, verdict

@@ -19,8 +19,10 @@ from jetsmith.comparing.compare import compare
 from jetsmith.comparing.content import Factor
 from jetsmith.comparing.folder import Results
 from jetsmith.comparing.measured import NONE, OTHER_BINS, error_of_difference
+from jetsmith.comparing.planes import of_planes
+from jetsmith.configuration.compare_checks import READ
 from jetsmith.errors import InputError
-from jetsmith.handed.comparison import READ, Comparison, Number
+from jetsmith.handed.comparison import Comparison, Number
 from jetsmith.handed.measurement import Bin, Measurement
 from jetsmith.handed.measurement import Factor as Found
 from jetsmith.sealed.made import FILE
@@ -183,6 +185,22 @@ def test_what_is_shifted_is_found(runs: dict[str, Path], tmp_path: Path) -> None
     found = numbers[FACTORS[0]].difference
     assert found is not None
     assert found.value == pytest.approx(0.2)
+
+
+def test_numbers_of_planes_scatter_by_no_more_than_their_errors(tmp_path: Path) -> None:
+    """Protects: the rate of false alarms; errors that were too small would show in a few trainings."""
+    away = []
+    for k in range(5):
+        jets = make_jets(seed=20 + k)
+        same = factor(), factor()
+        made = [
+            make_more(tmp_path / f"{k}{name}", jets, score(jets, seed=30 + 2 * k + i), same, -0.02)
+            for i, name in enumerate(("a", "bb"))
+        ]
+        _, numbers = of_planes(Results(made[0]), Results(made[1]))
+        away += [number.z for number in numbers if number.z is not None]
+    assert len(away) == 5 * len(PLANES)
+    assert 0.2 < np.std(away) < 1.1
 
 
 def test_other_jets_are_compared_by_intervals(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -5,11 +5,15 @@ from pathlib import Path
 
 from jetsmith.configuration.checks import local
 from jetsmith.errors import ConfigError, InputError
-from jetsmith.handed.comparison import READ
 from jetsmith.sealed.made import PAGE, of_finished, reached
 from jetsmith.specs.run import CompareSpec, RunSpec
 
 RESULTS = "results"  # where results lie by default
+READ = (
+    r"scores/\w+/\w+\.(parquet|meta\.json)|calibration/\w+\.numbers\.json|plots/(roc|resilience)/\w+/\w+\.json"
+    r"|(scale_factors|closure|inspect|skim)/\w+\.json"
+)
+"""Pattern of the files of a results folder that a comparison reads, where the run's page comes from them."""
 
 
 def against(spec: CompareSpec) -> Path:

@@ -5,12 +5,6 @@ from dataclasses import dataclass
 from jetsmith.io import Stored
 from jetsmith.metrics import Difference, Interval
 
-READ = (
-    r"scores/\w+/\w+\.(parquet|meta\.json)|calibration/\w+\.numbers\.json|plots/(roc|resilience)/\w+/\w+\.json"
-    r"|(scale_factors|closure|inspect|skim)/\w+\.json"
-)
-"""Pattern of the files of a results folder that a comparison reads, where the run's page comes from them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Change(Stored):
