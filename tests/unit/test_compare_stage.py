@@ -162,6 +162,7 @@ def test_the_page_of_the_run_says_it(worse: tuple[Comparison, Path], tmp_path: P
     page = Page(output.read_text("utf-8"))
     assert "failed" in page.text
     assert "Rejection may fall by 2% at most." in page.text
+    assert "numbers differ at 5% for all together. Rejection" in page.text
     assert worse[0].gate is not None
     assert worse[0].gate.lines[0] in page.text
     links = [link["href"] for link in page.attributes("a")]

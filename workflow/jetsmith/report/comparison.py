@@ -19,12 +19,12 @@ def compared(found: Comparison, classifiers: Mapping[str, Any]) -> Row:
         classifiers: Of the run, for their titles.
     """
     gate, differing = found.gate, found.differing
-    n = f"{count(len(differing))} of {count(found.n_tested)} numbers differ at {100 * found.level:g}% for all"
+    numbers = f"{count(len(differing))} of {count(found.n_tested)} numbers"
     return {
         "against": found.before,
         "link": f"../{PAGE}",
         "place": PAGE,
-        "numbers": n,
+        "numbers": f"{numbers} differ at {100 * found.level:g}% for all together",
         "tolerance": f"{100 * gate.tolerance:g}%" if gate else "",
         "status": gate.status if gate else "look" if differing else "passed",
         "grade": GRADES[gate.status] if gate else "warn" if differing else "good",
