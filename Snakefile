@@ -29,6 +29,7 @@ include: "workflow/measure.smk"
 include: "workflow/explain.smk"
 include: "workflow/bundle.smk"
 include: "workflow/plot.smk"
+include: "workflow/compare.smk"
 include: "workflow/report.smk"
 include: "workflow/publish.smk"
 include: "workflow/targets.smk"
@@ -38,12 +39,12 @@ rule all:
     default_target: True
     input:
         "<results>/report/index.html",
-        ["<results>/hepdata"] if RUN.judgements else [],
+        ["<results>/hepdata"] if any(PUBLISHED.values()) else [],
         expand("<results>/calibration/{judgement}.json", judgement=RUN.judgements),
         expand("<results>/calibration/{plane}.json", plane=RUN.run.calibration.planes),
         expand("<results>/scale_factors/{judgement}.correction.json", judgement=RUN.measured),
         expand("<results>/bundles/{name}", name=[*RUN.bundled, *RUN.bundled_reweighters]),
         [weights_of(name) for name in RUN.run.reweighters],
         expand("<results>/weights/{reweighter}.correction.json", reweighter=RUN.corrected),
-        ["<results>/report/verdict.json"] if RUN.run.reweighters else [],
+        ["<results>/report/verdict.json"] if RUN.run.reweighters or RUN.is_gated else [],
         [parts_of(name, "skim", ".root") for name in RUN.datasets if RUN.run.skim.write_root],

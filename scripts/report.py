@@ -11,6 +11,7 @@ with job(snakemake):
         run=snakemake.params.run,
         title=snakemake.params.title,
         bundled=snakemake.params.bundled,
+        is_published=snakemake.params.is_published,
         provenance=record() | ({"accepted": accepted} if accepted else {}),
         **dict(snakemake.input.items()),
     )

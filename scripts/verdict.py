@@ -1,7 +1,7 @@
-"""Stop the run where the weights of a reweighter failed their test."""
+"""Stop the run where the weights of a reweighter failed their test, or taggers are worse than allowed."""
 
 from jetsmith.job import job
-from jetsmith.reweighting.verdict import verdict
+from jetsmith.verdict import verdict
 
 with job(snakemake):
     verdict(
@@ -10,4 +10,5 @@ with job(snakemake):
         page=snakemake.input.page,
         output=snakemake.output[0],
         untested=snakemake.params.untested,
+        comparison=next(iter(snakemake.input.comparison), None),
     )

@@ -404,9 +404,37 @@ PLOT_INPUTS = {
 
 PUBLISHED = {
     plot: [f"<results>/plots/{plot}/{'/'.join(subject)}.json" for subject in subjects(RUN, PLOTS[plot].of)]
-    for plot in ("roc", "efficiency", "discriminant", "scale_factors")
+    for plot in (
+        "roc",
+        "efficiency",
+        "discriminant",
+        "scale_factors",
+        "confusion",
+        "resilience",
+        "response",
+        "closure",
+    )
 }
 """Numbers of figures that go to HEPData, by plot."""
+
+
+def compared_runs(wildcards):
+    """Files of this run that are compared: all left of the page. The other run's are those of its ledger."""
+    samples = {name: RUN.samples_of(name) for name in RUN.run.taggers}
+    numbers = [
+        f"<results>/plots/{plot}/{'/'.join(subject)}.json"
+        for plot in ("roc", "resilience")
+        for subject in subjects(RUN, PLOTS[plot].of)
+    ]
+    return [
+        *(scores_of(tagger, sample) for tagger, on in samples.items() for sample in on),
+        *(numbers_of(name) for name in [*RUN.judgements, *RUN.run.calibration.planes]),
+        *numbers,
+        *expand("<results>/scale_factors/{measurement}.json", measurement=RUN.run.scale_factors),
+        *expand("<results>/closure/{reweighter}.json", reweighter=RUN.tested),
+        *expand("<results>/inspect/{dataset}.json", dataset=RUN.datasets),
+        *expand("<results>/skim/{dataset}.json", dataset=RUN.datasets),
+    ]
 
 
 def figures(wildcards):

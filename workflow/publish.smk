@@ -1,4 +1,4 @@
-# publish: reads the numbers of figures (ROC curves, efficiencies, discriminants, scale factors); writes hepdata/, a submission to HEPData.
+# publish: reads the numbers of figures (PUBLISHED in files.smk); writes hepdata/, a submission to HEPData.
 
 
 rule publish:

@@ -14,6 +14,7 @@ rule report:
         untested=untested_weights,
         checks=expand("<results>/inspect/check/{classifier}.json", classifier=RUN.classifiers),
         models=expand("<results>/models/{tagger}", tagger=RUN.run.taggers),
+        comparison=["<results>/comparison"] if RUN.run.compare else [],
     output:
         report("<results>/report/index.html", category="report"),
         expand("<results>/report/taggers/{tagger}.html", tagger=RUN.run.taggers),

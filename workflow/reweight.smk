@@ -95,6 +95,7 @@ rule correction:
 rule verdict:
     input:
         closures=expand("<results>/closure/{reweighter}.json", reweighter=RUN.tested),
+        comparison=["<results>/comparison"] if RUN.is_gated else [],
         page="<results>/report/index.html",
     output:
         "<results>/report/verdict.json",

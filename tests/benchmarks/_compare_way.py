@@ -19,8 +19,8 @@ from unittest import mock
 
 from jetsmith.comparing import figures
 from jetsmith.comparing.compare import compare
-from jetsmith.comparing.records import Comparison
 from jetsmith.comparing.significance import apart
+from jetsmith.handed.comparison import Comparison
 from tests.benchmarks import _harness as harness
 from tests.unit.compared_runs import make_jets, make_run, score
 

@@ -32,9 +32,9 @@ from jetsmith.reweighting.histograms import (
     weight_error,
 )
 from jetsmith.reweighting.separation import separation, thinned_curve
-from jetsmith.reweighting.verdict import verdict
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.run import GatesSpec
+from jetsmith.verdict import verdict
 from tests import gaussians
 
 Array = np.ndarray[Any, Any]

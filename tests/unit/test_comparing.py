@@ -19,9 +19,9 @@ from jetsmith.comparing.compare import changes, compare
 from jetsmith.comparing.folder import Results
 from jetsmith.comparing.gate import gate
 from jetsmith.comparing.jets import in_common
-from jetsmith.comparing.records import Change, Comparison, Jets, Number
 from jetsmith.comparing.significance import apart, judged, p_value
 from jetsmith.errors import InputError
+from jetsmith.handed.comparison import Change, Comparison, Jets, Number
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import Difference, Interval

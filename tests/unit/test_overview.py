@@ -35,6 +35,7 @@ GOOD: dict[str, Any] = {
     "scale_factors": [],
     "closures": [CLOSURE],
     "untested": [],
+    "comparison": [],
     "described": [FEATURES],
     "sections": [{"heading": "Features", "id": "plots-features"}],
     "stand_ins": [],

@@ -80,6 +80,8 @@ STAGES = (
     "bundling_reweighters",
     "report.page",
     "publishing",
+    "comparing.compare",
+    "verdict",
 )
 
 

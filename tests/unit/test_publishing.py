@@ -9,13 +9,19 @@ from typing import Any
 
 import pytest
 import yaml
+from matplotlib.figure import Figure
 
 from jetsmith import hepdata, io
 from jetsmith.errors import InputError
-from jetsmith.plots import discriminant, efficiency, roc, scale_factors, style
+from jetsmith.metrics import Interval
+from jetsmith.plots import confusion, discriminant, efficiency, roc, scale_factors, style
+from jetsmith.plots.closure import ClosureNumbers, Fraction, Judged
+from jetsmith.plots.resilience_figure import Change, ResilienceNumbers, Tried
+from jetsmith.plots.response import Resolved, ResponseNumbers
 from jetsmith.plots.scale_factors import Panel, ScaleFactorsNumbers, Series
 from jetsmith.publishing import publish
 from jetsmith.specs.plots import PlotSpec
+from tests.unit.test_plots_confusion import mixed, tagger
 from tests.unit.test_plots_inputs import make_numbers, make_scores, make_spec
 
 STYLE = PlotSpec(dpi=40)
@@ -38,6 +44,61 @@ def measured_factors() -> ScaleFactorsNumbers:
     )
 
 
+def tried() -> ResilienceNumbers:
+    """Two taggers, of which one could not be tried on one of the shifts."""
+    worse = Change(change=Interval(-0.02, -0.03, -0.015))
+    nothing = Change(change=None, why="too few jets")
+    both = (("DeepJet", "deepjet", (worse, worse)), ("Other", "other", (worse, nothing)))
+    area = Interval(0.9, 0.89, 0.92)
+    taggers = [
+        Tried(title=title, judgement=name, auc=area, members=(), changes=changes)
+        for title, name, changes in both
+    ]
+    signal, background = make_spec().signal_class, make_spec().background_classes[0]
+    return ResilienceNumbers(
+        title="demo_ak4", sample="demo_ak4", folds=0, signal=signal, background=background,
+        shifts=("worse tracker", "random moves"), taggers=tuple(taggers), moving=None,
+    )  # fmt: skip
+
+
+def resolved(jets: int, after: Interval | None) -> Resolved:
+    return Resolved(
+        jets=jets, centre=50.0, median_before=None, median_after=Interval(1.01, 1.0, 1.02),
+        resolution_before=None, resolution_after=after, improvement=None, pull=None,
+    )  # fmt: skip
+
+
+def regressed() -> ResponseNumbers:
+    """An estimate alone, without a number in one of two bins."""
+    bins = resolved(900, Interval(0.12, 0.11, 0.14)), resolved(30, None)
+    return ResponseNumbers(
+        title="b energy", classifier="b_energy", estimate="energy", column="jet_true_pt", over="true pT",
+        quantiles=(0.16, 0.84), folds=0, label="p", edges=(20.0, 60.0, 300.0), unmatched=0,
+        whole=resolved(930, Interval(0.13, 0.12, 0.14)), bins=bins, covered=None, classes=("b",),
+    )  # fmt: skip
+
+
+def judged_weights() -> ClosureNumbers:
+    """A closure test with two curves and two bins of the ratio."""
+    source, target = (
+        make_spec().signal_class.model_copy(update={"name": name, "label": name})
+        for name in ("power", "dipole")
+    )
+    grid = (0.0, 0.5, 1.0)
+    judged = [
+        Judged(
+            name=name, auc=Interval(area, area - 0.01, area + 0.01), status="", true_positive=(0.0, y, 1.0)
+        )
+        for name, area, y in (("before", 0.6, 0.7), ("source weighted", 0.5, 0.5))
+    ]
+    fractions = [Fraction(predicted=p, observed=p + 0.01, error=0.02) for p in (0.3, 0.6)]
+    return ClosureNumbers(
+        title="Shower", reweighter="shower", source=source, target=target, status="passed", folds=0,
+        false_positive=grid, judged=tuple(judged), fractions=tuple(fractions), chi2=1.0, n_dof=2,
+        calibration="passed",
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def plots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     """Figures of a tiny run, as their plots write them."""
@@ -47,7 +108,8 @@ def plots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     specs = [make_spec("deepjet", "DeepJet"), make_spec("deepcsv", long)]
     numbers = [make_numbers(folder / f"{spec.name}.json", spec.name, 0) for spec in specs]
     for background in ("light_jets", "c_jets"):
-        roc.plot_roc(specs, files, background, STYLE, folder / f"roc_{background}", numbers, 20)
+        base = folder / f"roc_{background}"
+        roc.plot_roc(specs, files, background, STYLE, base, numbers, 20, pt_bins_gev=(30.0, 60.0, 8000.0))
     for spec, path, calibrated in zip(specs, files, numbers, strict=True):
         shapes = folder / f"discriminant_{spec.name}"
         discriminant.plot_discriminant(spec, path, STYLE, shapes, calibrated)
@@ -55,7 +117,16 @@ def plots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
         efficiency.plot_efficiency(spec, path, calibrated, PT_BINS_GEV, STYLE, points)
     factors = measured_factors()
     style.save(scale_factors.draw(factors, STYLE), factors, folder / "scale_factors_deepjet")
-    kinds = ("roc", "efficiency", "discriminant", "scale_factors")
+    matrix = confusion.compute(tagger(), mixed(3000))
+    for name, made in {
+        "confusion_deepjet": matrix, "resilience_demo": tried(), "response_b_energy": regressed(),
+        "closure_shower": judged_weights(),
+    }.items():  # fmt: skip
+        style.save(Figure((1, 1)), made, folder / name)
+    kinds = (
+        "roc", "efficiency", "discriminant", "scale_factors", "confusion", "resilience", "response",
+        "closure",
+    )  # fmt: skip
     return {
         kind: [p for p in sorted(folder.glob(f"{kind}_*.json")) if ".hist." not in p.name] for kind in kinds
     }
@@ -104,7 +175,8 @@ def test_the_official_validator_takes_it(submission: Path) -> None:
     kinds = {path.name.partition(".")[0] for path in submission.iterdir()}
     assert kinds == {
         "submission", "roc", "efficiency_at_mistag", "working_points", "efficiency", "discriminant",
-        "scale_factors",
+        "scale_factors", "roc_by_pt", "auc_by_pt", "confusion", "resilience", "response", "closure_roc",
+        "closure_calibration",
     }  # fmt: skip
     first, *documents = yaml.safe_load_all((submission / "submission.yaml").read_text())
     assert "A run. Private work." in first["comment"]
@@ -223,6 +295,76 @@ def test_efficiencies_shapes_and_factors_are_those_of_the_figures(
     }
 
 
+def test_curves_by_range_are_those_of_the_figure(submission: Path, plots: dict[str, list[Path]]) -> None:
+    """Protects: a row a point of each curve in each range, with its interval, and the areas."""
+    for path in plots["roc"]:
+        numbers = io.read_json(path)
+        name = f"demo_ak4.b_jets_vs_{numbers['background']['name']}"
+        label = numbers["background"]["label"]
+        curves = [(one, curve) for one in numbers["ranges"] for curve in one["curves"]]
+        assert len(curves) == 4
+        (pt, who, x), columns = table(submission, f"roc_by_pt.{name}")
+        wanted = [
+            ((one["low_gev"], one["high_gev"]), curve["title"], curve["signal_efficiency"][j])
+            for one, curve in curves
+            for j in range(len(curve["mistag"]))
+        ]
+        assert [
+            ((a["low"], a["high"]), b["value"], c["value"]) for a, b, c in zip(pt, who, x, strict=True)
+        ] == wanted
+        found = columns[f"{label} mistag rate"]["values"]
+        lists = [
+            [y for _, curve in curves for y in curve[key]] for key in ("mistag", "mistag_low", "mistag_high")
+        ]
+        for entry, *of in zip(found, *lists, strict=True):
+            assert ends(entry) == pytest.approx(of, rel=1e-5, abs=1e-12)
+        _, columns = table(submission, f"auc_by_pt.{name}")
+        areas = [tuple(curve["auc"][end] for end in ("value", "low", "high")) for _, curve in curves]
+        assert [ends(entry) for entry in columns["AUC"]["values"]] == [
+            pytest.approx(a, rel=1e-5) for a in areas
+        ]
+
+
+def test_matrices_are_those_of_the_figure(submission: Path, plots: dict[str, list[Path]]) -> None:
+    """Protects: a row a cell, of the right class and output, those that were not tagged too."""
+    numbers = io.read_json(plots["confusion"][0])
+    (true, largest), columns = table(submission, "confusion.deepjet")
+    labels = {row["name"]: row["label"] for row in numbers["rows"]} | {"not_tagged": "not tagged"}
+    cells = {
+        (a["value"], b["value"]): entry
+        for a, b, entry in zip(true, largest, columns["Share of the true class"]["values"], strict=True)
+    }
+    assert len(cells) == len(true) == 12
+    for row in numbers["rows"]:
+        for k, column in enumerate(numbers["columns"]):
+            wanted = row["share"][k], row["low"][k], row["high"][k]
+            assert ends(cells[row["label"], labels[column]]) == pytest.approx(wanted, rel=1e-5, abs=1e-12)
+
+
+def test_resilience_regression_and_closure_are_those_of_the_figures(submission: Path) -> None:
+    """Protects: who was tried on what; bins and columns that have a number; errors as they are meant."""
+    (who, what), columns = table(submission, "resilience.demo_ak4.b_jets_vs_light_jets")
+    names = [(a["value"], b["value"]) for a, b in zip(who, what, strict=True)]
+    assert names == [(t, s) for t in ("DeepJet", "Other") for s in ("worse tracker", "random moves")]
+    changes = columns["Change of the AUC"]["values"]
+    assert changes[3] == {"value": "-"}
+    assert ends(changes[0]) == pytest.approx((-0.02, -0.03, -0.015))
+    assert ends(columns["AUC"]["values"][3]) == pytest.approx((0.9, 0.89, 0.92))
+    (bins,), columns = table(submission, "response.b_energy.energy")
+    assert [(one["low"], one["high"]) for one in bins] == [(20.0, 60.0), (60.0, 300.0)]
+    assert set(columns) == {"Median of the response", "Resolution"}
+    assert ends(columns["Resolution"]["values"][0]) == pytest.approx((0.12, 0.11, 0.14))
+    assert columns["Resolution"]["values"][1] == {"value": "-"}
+    (x,), columns = table(submission, "closure_roc.shower")
+    assert [one["value"] for one in x] == [0.0, 0.5, 1.0]
+    assert [one["value"] for one in columns["dipole accepted, before"]["values"]] == [0.0, 0.7, 1.0]
+    about = {one["name"]: one["value"] for one in columns["dipole accepted, source weighted"]["qualifiers"]}
+    assert (about["AUC"], about["AUC low"], about["Status"]) == (0.5, 0.49, "passed")
+    (x,), columns = table(submission, "closure_calibration.shower")
+    assert [one["value"] for one in x] == [0.3, 0.6]
+    assert ends(columns["Fraction of dipole"]["values"][0]) == pytest.approx((0.31, 0.29, 0.33))
+
+
 def test_descriptions_are_the_captions(submission: Path, plots: dict[str, list[Path]]) -> None:
     """Protects: who reads a table knows what the figure's reader knows; names fit HEPData's length."""
     _, *documents = yaml.safe_load_all((submission / "submission.yaml").read_text())
@@ -271,7 +413,7 @@ def test_what_no_plot_writes_is_refused(
 ) -> None:
     """Protects: a file of another form is named, with the remedy; nothing is written outside the folder."""
     io.write_json(tmp_path / "one.json", io.read_json(plots["discriminant"][0]) | change)
-    nothing: dict[str, list[Path]] = {kind: [] for kind in ("roc", "efficiency", "scale_factors")}
+    nothing: dict[str, list[Path]] = {kind: [] for kind in plots if kind != "discriminant"}
     with pytest.raises(InputError, match=r"one\.json: not what its plot writes .*; draw it again") as caught:
         submit({**nothing, "discriminant": [tmp_path / "one.json"]}, tmp_path / "hepdata")
     assert words in str(caught.value)

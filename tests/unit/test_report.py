@@ -26,7 +26,8 @@ from jetsmith.plots.roc_figure import Curve, RocNumbers
 from jetsmith.report import points, tables
 from jetsmith.report.cards import cards
 from jetsmith.report.origins import origins
-from jetsmith.report.page import TEMPLATES, write_report
+from jetsmith.report.page import write_report
+from jetsmith.report.rendering import TEMPLATES
 from jetsmith.skimming.account import account_dataset
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.run import PointsSpec
@@ -258,9 +259,13 @@ def test_page_can_be_read_by_all(page: Page) -> None:
 
 
 def test_links_lead_to_the_files_of_the_figures(made: dict[str, Any], page: Page) -> None:
-    """Protects: PDF and JSON of each figure are a click away, by a relative path."""
+    """Protects: PDF and JSON of each figure are a click away, by a relative path; histograms, too."""
     links = [link["href"] or "" for link in page.attributes("a") if not (link["href"] or "").startswith("#")]
-    assert len(links) == 2 * len(made["plots"])
+    histograms = [Path(path).with_suffix(".hist.json") for path in made["plots"]]
+    n_histograms = sum(path.is_file() for path in histograms)
+    assert n_histograms >= 1
+    assert sum(link.endswith(".hist.json") for link in links) == n_histograms
+    assert len(links) == 2 * len(made["plots"]) + n_histograms
     for link in links:
         assert not os.path.isabs(link)
         assert (Path(made["output"]).parent / link).is_file()
@@ -351,7 +356,8 @@ def test_a_tagger_has_a_page(made: dict[str, Any], tmp_path: Path) -> None:
     )
     run = made["run"] | {"run": made["run"]["run"] | {"samples": {"demo_ak4": {"datasets": ["<ttbar>"]}}}}
     output = tmp_path / "results/report/index.html"
-    write_report(**made | {"output": output, "run": run, "models": [model], "bundled": ["deepjet"]})
+    more = {"models": [model], "bundled": ["deepjet"], "is_published": True}
+    write_report(**made | {"output": output, "run": run, **more})
     page = Page((output.parent / "taggers/deepjet.html").read_text("utf-8"))
     for expected in (
         "keras, deepjet",
@@ -370,6 +376,12 @@ def test_a_tagger_has_a_page(made: dict[str, Any], tmp_path: Path) -> None:
     assert HOSTILE in headings[0]
     links = [link["href"] or "" for link in page.attributes("a")]
     assert "../../bundles/deepjet/README.md" in links
+    assert "../../hepdata/submission.yaml" in links
+    assert any(link.startswith("../") and link.endswith(".hist.json") for link in links)
+    assert "lead into the results folder. Mailed alone, this page has" in page.text
+    main = Page(output.read_text("utf-8"))
+    assert "../hepdata/submission.yaml" in [link["href"] for link in main.attributes("a")]
+    assert "Mailed alone, it has every figure and number, and not those files." in main.text
     assert "taggers/deepjet.html" in [
         link["href"] for link in Page(output.read_text("utf-8")).attributes("a")
     ]
@@ -446,7 +458,7 @@ def test_figures_of_others_are_on_no_page_of_a_tagger() -> None:
     figures = [{"heading": str(k), "links": [], "of": one} for k, one in enumerate(of)]
     spec = make_spec().model_dump(mode="json")
     run = {"run": {"samples": {"demo_ak4": {"datasets": []}}}, "classifiers": {"deepjet": spec}}
-    page: dict[str, Any] = {"summary": [], "stand_ins": [], "working_points": []}
+    page: dict[str, Any] = {"summary": [], "stand_ins": [], "working_points": [], "hepdata": ""}
     rows = [{"tagger": name} for name in ("deepjet", "deepjet_CvsB", "deepjet2")]
     page["resilience"] = [{"sample": "jets", "rows": rows}, {"sample": "other", "rows": rows[2:]}]
     page["sections"] = [{"figures": figures}, {"figures": figures[4:]}]

@@ -19,6 +19,7 @@ from jetsmith.configuration.load import load
 from jetsmith.configuration.subjects import subjects
 from jetsmith.derivations.ways import Derived
 from jetsmith.plots import PLOTS
+from jetsmith.sealed.made import PAGE, Ledger, Made
 from jetsmith.simulation import parameters, processes
 from jetsmith.strict import Record
 
@@ -56,6 +57,7 @@ OF_REWEIGHTER = (stages.weights, stages.closure)
 OF_CORRECTED = (stages.correction,)
 OF_PARAMETRISED = (stages.parameters,)
 OF_RUN = (stages.resolution, stages.publish, stages.verdict)
+FINISHED = ("last_month", "last_year")  # results folders of finished runs
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +119,10 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     set_value(found / "config.yaml", "judged_on.scanned", ["mirrored"])
     tried = {"shifts": {"other events": "others"}, "taggers": ["averaged"]}
     set_value(found / "config.yaml", "resilience.scanned_jets", tried)
+    for name in FINISHED:
+        Ledger(tmp_path / name).put(PAGE, Made("report", 1, [], [], {}, 0.0, 1.0, "", ""))
+    older = {"against": str(tmp_path / FINISHED[0]), "fail_if_worse_than": 0.02}
+    set_value(found / "config.yaml", "compare", older)
     _add_parameters(found)
     return found
 
@@ -128,8 +134,9 @@ def given(shared_folder: Path) -> Handed:
 
 
 @pytest.fixture
-def folder(shared_folder: Path) -> Iterator[Path]:
-    """It, and as it was after the test."""
+def folder(shared_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """It, and as it was after the test; finished runs lie in $FINISHED."""
+    monkeypatch.setenv("FINISHED", str(shared_folder.parent))
     files = {path: path.read_bytes() for path in shared_folder.rglob("*.yaml")}
     yield shared_folder
     for path in set(shared_folder.rglob("*.yaml")) - files.keys():
@@ -163,6 +170,11 @@ def set_value(path: Path, key: str, value: Any) -> None:
     path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
+def compared(run: Configuration) -> Any:
+    """What compare gets beside the whole configuration, which it shows as the page does."""
+    return stages.compare(run)._replace(run={})
+
+
 def handed(folder: Path) -> Handed:
     """What each stage gets, by its name and by what it is of."""
     run = load(yaml.safe_load((folder / "config.yaml").read_text()), folder)
@@ -171,6 +183,7 @@ def handed(folder: Path) -> Handed:
         for name in those:
             names = name if isinstance(name, tuple) else (name,)
             found |= {(stage.__name__, "/".join(names)): stage(run, *names) for stage in of}
+    found["compare", ""] = compared(run)
     for name, about in PLOTS.items():
         found |= {
             (f"plot_{name}", "/".join(of)): stages.plot(run, name, *of) for of in subjects(run, about.of)
@@ -358,7 +371,7 @@ def test_every_key_has_a_line() -> None:
 
 
 def test_every_stage_has_its_record() -> None:
-    """Of each function in jetsmith.stages the table's test asks; `report` gets all."""
+    """Of each function in jetsmith.stages the table's test asks; `report` and `compare` get all."""
     public = {
         name for name, what in vars(stages).items()
         if name.islower() and callable(what) and getattr(what, "__module__", "").startswith(stages.__name__)
@@ -388,7 +401,7 @@ def test_every_stage_has_its_record() -> None:
         OF_RUN,
     )
     asked = {stage.__name__ for stages_of in by_subject for stage in stages_of}
-    assert public == asked | {"simulate", "features", "pack", "report", "plot", "retrain"}
+    assert public == asked | {"simulate", "features", "pack", "report", "compare", "plot", "retrain"}
     records = public - {"plot"}
     assert all(issubclass(getattr(stages, name).__annotations__["return"], tuple) for name in records)
 

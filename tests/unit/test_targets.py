@@ -15,6 +15,7 @@ NAME = "[a-z][a-z0-9_]*"
 OUTPUTS = [
     "results/report/index.html",
     "results/hepdata",
+    "results/comparison",
     f"results/simulated/{{dataset,{NAME}}}/{{part,\\d\\d\\d+}}.root",
     "results/inspect/{dataset,ttbar|qcd}.json",
     "results/inspect/check/{classifier,cmva}.json",
@@ -86,6 +87,7 @@ UNKNOWN = {
     "results/moves/csvv2.json": "the list of taggers whose inputs are moved (`resilience`) has no tagger",
     "results/plots/resilience/jets/b_jets_vs_light_jets.png": "what is tried of sample `jets` has no",
     "results/plots/confusion/jp.png": "the list of taggers with a probability of each class has no tagger",
+    "results/comparison": "the run is compared with no other; give `compare: {against: …}`",
     "results/plots/fits/probe.png": "the run has no measurement `probe`",
     "results/plots/commissioning/pair/ak4.png": "the run has no commissioning `pair`",
     "results/weights/cmva/qcd.parquet": "the run has no reweighter `cmva`. Choices: pythia_shower",

@@ -197,13 +197,14 @@ def test_every_plot_has_its_numbers(results):
 
 
 def test_figures_are_published(results):
-    """As tables for HEPData, of every figure of ROC curves, efficiencies and shapes."""
+    """As tables for HEPData, of every figure of ROC curves, efficiencies, shapes and confusion matrices."""
     tables = {path.name for path in (results / "hepdata").iterdir()}
     assert "submission.yaml" in tables
-    for plot in ("efficiency", "discriminant"):
+    for plot in ("efficiency", "discriminant", "confusion"):
         figures = [path.stem for path in (results / "plots" / plot).glob("*.png")]
         assert {f"{plot}.{name}.yaml" for name in figures} <= tables
-    assert any(name.startswith("roc.") for name in tables)
+    for kind in ("roc", "roc_by_pt", "closure_roc"):
+        assert any(name.startswith(f"{kind}.") for name in tables), kind
 
 
 def test_report_shows_all(results):

@@ -4,63 +4,38 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from jetsmith import hepdata, io
 from jetsmith.errors import InputError
-from jetsmith.hepdata import Entry, Table, Variable, interval, measured, number, within
+from jetsmith.hepdata import Entry, Table, Variable, measured, number, within
+from jetsmith.plots.closure import ClosureNumbers
+from jetsmith.plots.confusion import ConfusionNumbers
 from jetsmith.plots.discriminant import DiscriminantNumbers
 from jetsmith.plots.efficiency import EfficiencyNumbers
+from jetsmith.plots.resilience_figure import ResilienceNumbers
+from jetsmith.plots.response import ResponseNumbers
 from jetsmith.plots.roc_figure import Curve, RocNumbers
 from jetsmith.plots.scale_factors import Panel, ScaleFactorsNumbers, Series
 from jetsmith.plots.style import Numbers
-from jetsmith.texts import label_text, split_text
+from jetsmith.published import (
+    BIN,
+    LEVEL,
+    Figure,
+    bins,
+    of_closure,
+    of_confusion,
+    of_ranges,
+    of_resilience,
+    of_response,
+)
+from jetsmith.texts import label_text
 
-LEVEL = "68.3%"
 PHRASES = ("Jet tagging",)
-BIN = "jet p_T"
 N = TypeVar("N", bound=Numbers)
-
-
-class Figure(NamedTuple):
-    """What is said of a figure beside its numbers.
-
-    Attributes:
-        subject: What names of its files start with behind the plot.
-        heading: Of the page.
-        caption: Of the page.
-        label: Of the run.
-    """
-
-    subject: str
-    heading: str
-    caption: str
-    label: str
-
-    def table(
-        self,
-        kind: str,
-        title: str,
-        independent: Sequence[Variable],
-        dependent: Sequence[Variable],
-        more: str = "",
-    ) -> Table:
-        """A table of it; `kind` tells those of one figure apart, `more` says what its caption does not."""
-        return Table(
-            f"{kind}.{self.subject}",
-            f"{title}, {self.heading}",
-            f"{title}. {more}Of the figure: {self.caption}",
-            independent,
-            dependent,
-        )
-
-    def qualifiers(self, sample: str, folds: int) -> dict[str, str]:
-        """What each column holds for."""
-        return {"Label": self.label, "Sample": sample, "Jets": split_text(folds), "Interval": LEVEL}
 
 
 def publish(
@@ -68,6 +43,10 @@ def publish(
     efficiency: Sequence[str | Path],
     discriminant: Sequence[str | Path],
     scale_factors: Sequence[str | Path],
+    confusion: Sequence[str | Path],
+    resilience: Sequence[str | Path],
+    response: Sequence[str | Path],
+    closure: Sequence[str | Path],
     title: str,
     label: str,
     output: str | Path,
@@ -79,6 +58,10 @@ def publish(
         efficiency: results/plots/efficiency/{judgement}.json.
         discriminant: results/plots/discriminant/{judgement}.json.
         scale_factors: results/plots/scale_factors/{judgement}.json.
+        confusion: results/plots/confusion/{tagger}.json.
+        resilience: results/plots/resilience/{sample}/{contrast}.json.
+        response: results/plots/response/{classifier}/{estimate}.json.
+        closure: results/plots/closure/{reweighter}.json.
         title: Of the run.
         label: Of the run, as on figures.
         output: Folder results/hepdata.
@@ -91,6 +74,10 @@ def publish(
         *_tables(efficiency, EfficiencyNumbers, of_efficiency, label),
         *_tables(discriminant, DiscriminantNumbers, of_discriminant, label),
         *_tables(scale_factors, ScaleFactorsNumbers, of_scale_factors, label),
+        *_tables(confusion, ConfusionNumbers, of_confusion, label),
+        *_tables(resilience, ResilienceNumbers, of_resilience, label),
+        *_tables(response, ResponseNumbers, of_response, label),
+        *_tables(closure, ClosureNumbers, of_closure, label),
     ]
     comment = f"{title}. {label}. Errors are {LEVEL} intervals, statistical where nothing else is said."
     comment += "" if tables else " No figure has anything: there is nothing to publish."
@@ -125,10 +112,14 @@ def _first(error: ValidationError) -> str:
 def _subject(numbers: Numbers) -> str:
     """What a figure is of, as a part of names of files."""
     match numbers:
-        case RocNumbers():
+        case RocNumbers() | ResilienceNumbers():
             found = f"{numbers.sample}.{numbers.signal.name}_vs_{numbers.background.name}"
-        case EfficiencyNumbers() | DiscriminantNumbers():
+        case EfficiencyNumbers() | DiscriminantNumbers() | ConfusionNumbers():
             found = numbers.tagger
+        case ResponseNumbers():
+            found = f"{numbers.classifier}.{numbers.estimate}"
+        case ClosureNumbers():
+            found = numbers.reweighter
         case _:
             found = str(vars(numbers)["judgement"])
     if not re.fullmatch(r"\w+(\.\w+)?", found, re.ASCII):
@@ -137,7 +128,7 @@ def _subject(numbers: Numbers) -> str:
 
 
 def of_roc(numbers: RocNumbers, figure: Figure) -> Iterator[Table]:
-    """Curves, the efficiencies at round mistag rates, and the working points, a column a tagger.
+    """Curves, efficiencies at round mistag rates, and working points, a column a tagger; ranges of pt.
 
     Curves have points of their own: a row is a point of one of them, and the other columns have none there.
     """
@@ -199,6 +190,7 @@ def of_roc(numbers: RocNumbers, figure: Figure) -> Iterator[Table]:
                 ),
             ],
         )
+    yield from of_ranges(numbers, figure, about)
 
 
 def _on_curve(curve: Curve, j: int) -> Entry:
@@ -227,7 +219,7 @@ def of_efficiency(numbers: EfficiencyNumbers, figure: Figure) -> Iterator[Table]
     yield figure.table(
         "efficiency",
         "Efficiencies",
-        [_bins(numbers.pt_edges_gev, BIN, "GeV")],
+        [bins(numbers.pt_edges_gev, BIN, "GeV")],
         [
             Variable(
                 f"{labels[points.name]} efficiency at {points.working_point}",
@@ -245,7 +237,7 @@ def of_discriminant(numbers: DiscriminantNumbers, figure: Figure) -> Iterator[Ta
     yield figure.table(
         "discriminant",
         "Shapes of the discriminant",
-        [_bins(numbers.edges, f"{numbers.title} discriminant")],
+        [bins(numbers.edges, f"{numbers.title} discriminant")],
         [
             Variable(
                 f"Fraction of {label_text(shape.label)} jets",
@@ -263,7 +255,7 @@ def of_scale_factors(numbers: ScaleFactorsNumbers, figure: Figure) -> Iterator[T
     yield figure.table(
         "scale_factors",
         "Scale factors",
-        [_bins(numbers.pt_edges_gev, BIN, "GeV")],
+        [bins(numbers.pt_edges_gev, BIN, "GeV")],
         [
             Variable(
                 f"{label_text(label)} scale factor at {panel.point}, {name}",
@@ -286,7 +278,3 @@ def _measurements(panel: Panel, together: str) -> Iterator[tuple[str, str, bool,
 
 def _with_errors(of: Series | Panel) -> tuple[Any, Any, Any]:
     return of.value, of.down, of.up
-
-
-def _bins(edges: Sequence[float], name: str, units: str = "") -> Variable:
-    return Variable(name, [interval(*ends) for ends in pairwise(edges)], units)

@@ -1,17 +1,21 @@
-"""The command: two results folders in, a page, its numbers and figures out."""
+"""The command and the stage: two results folders in, a page, its numbers and figures out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from jetsmith.comparing import figures, page
-from jetsmith.comparing.folder import Results
+from jetsmith.comparing.folder import Results, Running
 from jetsmith.comparing.gate import gate
+from jetsmith.comparing.measured import of_resilience, of_scale_factors
 from jetsmith.comparing.numbers import BOOTSTRAPS, compared, of_closures
-from jetsmith.comparing.records import Change, Comparison, Topic
+from jetsmith.comparing.planes import of_planes
 from jetsmith.comparing.significance import LEVEL, judged
 from jetsmith.errors import InputError
-from jetsmith.io import write_record
+from jetsmith.handed.comparison import Change, Comparison, Topic
+from jetsmith.io import atomic_directory, write_record
+from jetsmith.sealed.made import FILE, fingerprint
 
 
 def compare(
@@ -21,7 +25,7 @@ def compare(
     tolerance: float | None = None,
     bootstraps: int = BOOTSTRAPS,
 ) -> Comparison:
-    """Compare two runs; write `output`/index.html, comparison.json and plots/.
+    """Compare two finished runs; write `output`/index.html, comparison.json and plots/.
 
     Args:
         before: Results folder of the first, A; nothing is written there.
@@ -33,14 +37,58 @@ def compare(
     Raises:
         InputError: A folder holds no finished run, a file in one is damaged, or the output lies in one.
     """
-    runs = Results(Path(before)), Results(Path(after))
-    output = Path(output)
+    return _compare((Results(Path(before)), Results(Path(after))), Path(output), tolerance, bootstraps)
+
+
+def compare_with(
+    against: str | Path,
+    ledger: str,
+    files: Iterable[str | Path],
+    run: Mapping[str, Any],
+    output: str | Path,
+    tolerance: float | None = None,
+    bootstraps: int = BOOTSTRAPS,
+) -> Comparison:
+    """Stage compare: a run that is under way, B, with a finished one, A.
+
+    Of B it reads stage files alone, all of them left of the page, which shows what is found here.
+
+    Args:
+        against: Results folder of A; nothing is written there.
+        ledger: Fingerprint of its ledger, by which it is still what was planned with.
+        files: Stage files of B.
+        run: The resolved configuration of B, as its page will show it.
+        output: Folder results/comparison of B.
+        tolerance: As `compare`.
+        bootstraps: As `compare`.
+
+    Raises:
+        InputError: As `compare`, or A is no longer what was planned with.
+    """
+    against, output = Path(against), Path(output)
+    before = Results(against)
+    if fingerprint(against / FILE) != ledger:
+        raise InputError(f"{against}: its run has gone on since this one was planned; run snakemake again")
+    after = Running(output.parent, run, files)
+    with atomic_directory(output) as temporary:
+        return _compare((before, after), temporary, tolerance, bootstraps)
+
+
+def _compare(
+    runs: tuple[Results, Results], output: Path, tolerance: float | None, bootstraps: int
+) -> Comparison:
+    """The page of a comparison: nowhere in a finished run, whose ledger has all that lies in its folder.
+
+    That of a run that is under way is one of its results, and its ledger will have it.
+    """
     for run in runs:
-        if output.resolve().is_relative_to(run.path.resolve()):
+        if run.is_finished and output.resolve().is_relative_to(run.path.resolve()):
             raise InputError(f"{output}: lies in {run.path}, which is to stay as it is; give another folder")
     jets, numbers = compared(*runs, bootstraps)
-    numbers = list(judged([*numbers, *of_closures(*runs)]))
-    found = Comparison(str(before), str(after), LEVEL, _topics(*runs), tuple(jets), tuple(numbers))
+    of_points, more = of_planes(*runs)
+    further = [*more, *of_scale_factors(*runs), *of_resilience(*runs), *of_closures(*runs)]
+    jets, numbers = [*jets, *of_points], list(judged([*numbers, *further]))
+    found = Comparison(runs[0].name, runs[1].name, LEVEL, _topics(*runs), tuple(jets), tuple(numbers))
     if tolerance is not None:
         missing = sorted(set(runs[0].calibrated) - set(runs[1].calibrated))
         found = replace(found, gate=gate(numbers, jets, missing, tolerance))
@@ -52,15 +100,22 @@ def compare(
 
 def _topics(before: Results, after: Results) -> tuple[Topic, ...]:
     facts = {
-        "configuration": (before.config, after.config),
+        "configuration": (_settings(before), _settings(after)),
         "inputs": (before.inputs(), after.inputs()),
         "events": (before.events(), after.events()),
         "closure tests": (_gates(before), _gates(after)),
         "software": (before.software(), after.software()),
     }
     found = [Topic(name, len({*a, *b}), changes(a, b)) for name, (a, b) in facts.items()]
-    code = before.code(), after.code()
-    return (*found, Topic("code", len({*code[0], *code[1]}), _rules(*code)))
+    first, second = before.code(), after.code()
+    if not after.is_finished:  # what it has not come to is no difference
+        first = {rule: digests for rule, digests in first.items() if rule in second}
+    return (*found, Topic("code", len({*first, *second}), _rules(first, second)))
+
+
+def _settings(run: Results) -> dict[str, str]:
+    """The configuration, but for what the run itself is compared with."""
+    return {key: value for key, value in run.config.items() if not f"{key}.".startswith("run.compare.")}
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:

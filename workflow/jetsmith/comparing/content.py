@@ -61,6 +61,54 @@ class Tested:
     auc_after: Interval | None
 
 
+@dataclass(frozen=True)
+class Cuts:
+    """A point of a plane: its two thresholds, whose ends may be infinite, and efficiencies of classes."""
+
+    thresholds: tuple[Interval, Interval]
+    efficiencies: Mapping[str, Interval]
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Two judgements on a sample, with a cut on each."""
+
+    judgements: tuple[str, str]
+    sample: str
+    points: Mapping[str, Cuts]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A scale factor: to both ends of its interval, and what that is of, as `handed.measurement.Factor`."""
+
+    value: float
+    up: float
+    down: float
+    independent: float
+    sources: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measurement: whose, of which class, in which data, and factors by working point and bin of pt."""
+
+    judgement: str
+    measured: str
+    data: str
+    edges: tuple[float, ...]
+    points: Mapping[str, tuple[Factor | None, ...]]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A figure of resilience: changes of the area of each judgement, by what is other."""
+
+    sample: str
+    background: ClassSpec
+    changes: Mapping[str, Mapping[str, Interval]]
+
+
 def _interval(found: Mapping[str, Any]) -> Interval:
     low, value, high = (float(found[key]) for key in ("low", "value", "high"))
     if not np.isfinite([low, value, high]).all():
@@ -104,6 +152,62 @@ def _curve(content: Mapping[str, Any]) -> Curve:
 def _record(kind: type[R], content: Mapping[str, Any]) -> R:
     """A record of what it knows of a mapping; other versions may write more."""
     return kind.model_validate_json(json.dumps({k: content[k] for k in kind.model_fields if k in content}))
+
+
+def plane(content: Mapping[str, Any]) -> Plane:
+    """What calibrate found of two judgements."""
+    first, second = map(str, content["judgements"])
+    points = {}
+    for name, point in content["working_points"].items():
+        one, other = map(_cut, point["thresholds"])
+        known = {key: _interval(of) for key, of in point["efficiencies"].items() if of["value"] is not None}
+        points[str(name)] = Cuts((one, other), known)
+    return Plane((first, second), str(content["sample"]), points)
+
+
+def _cut(found: Mapping[str, Any]) -> Interval:
+    """A threshold, with infinite ends where jets are too few to tell one."""
+    value = float(found["value"])
+    low = -np.inf if found["low"] is None else float(found["low"])
+    high = np.inf if found["high"] is None else float(found["high"])
+    if not np.isfinite(value):
+        raise ValueError(f"a threshold of {value}")
+    return Interval(value, min(low, value), max(high, value))
+
+
+def measured(content: Mapping[str, Any]) -> Measured:
+    """What measure found."""
+    edges = tuple(map(float, content["pt_edges_gev"]))
+    points = {
+        str(name): tuple(None if (one := of.get("factor")) is None else _factor(one) for of in bins)
+        for name, bins in content["points"].items()
+    }
+    if any(len(bins) != len(edges) - 1 for bins in points.values()):
+        raise ValueError("bins that do not fit their edges")
+    judgement, of_class, data = (str(content[key]) for key in ("judgement", "measured", "data"))
+    return Measured(judgement, of_class, data, edges, points)
+
+
+def _factor(content: Mapping[str, Any]) -> Factor:
+    value, up, down, own = (float(content[key]) for key in ("value", "up", "down", "independent"))
+    sources = {str(name): float(moved) for name, moved in content["sources"].items()}
+    if not np.isfinite([value, up, down, own, *sources.values()]).all() or min(up, down, own) < 0:
+        raise ValueError(f"a factor of {value}, from -{down} to +{up}")
+    return Factor(value, up, down, own, sources)
+
+
+def tried(content: Mapping[str, Any]) -> Tried:
+    """A figure of resilience."""
+    shifts = list(map(str, content["shifts"]))
+    changes = {
+        str(tagger["judgement"]): {
+            shift: _interval(one["change"])
+            for shift, one in zip(shifts, tagger["changes"], strict=True)
+            if one["change"] is not None
+        }
+        for tagger in content["taggers"]
+    }
+    return Tried(str(content["sample"]), _record(ClassSpec, content["background"]), changes)
 
 
 def tested(content: Mapping[str, Any]) -> Tested:

@@ -6,22 +6,23 @@ run of last month's version can be read, too.
 """
 
 import json
+import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from jetsmith.comparing import content
-from jetsmith.comparing.content import Calibrated, Contrast, Tested
+from jetsmith.comparing.content import Calibrated, Contrast, Measured, Plane, Tested, Tried
 from jetsmith.errors import InputError
 from jetsmith.io import read_json
-from jetsmith.sealed.made import FILE, Ledger, Made
+from jetsmith.sealed import planned
+from jetsmith.sealed.made import FILE, PAGE, Ledger, of_finished, reached
 from jetsmith.specs.classifiers import DiscriminantSpec
 from jetsmith.specs.plots import PlotSpec
 
-PAGE = "report/index.html"
 T = TypeVar("T")
 
 
@@ -31,36 +32,28 @@ class Results:
     Args:
         path: Its results folder.
 
+    Attributes:
+        path: The same.
+        name: How messages and pages call it.
+        is_finished: Nobody writes into its folder any more.
+
     Raises:
         InputError: It is none, or the run has not come to its end. All methods raise it where a file is
             missing, damaged, or not what its stage writes.
     """
 
+    is_finished = True
+
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not path.is_dir():
-            raise InputError(f"{path}: there is no such folder; give a results folder, such as `results`")
-        if not (path / FILE).is_file():
-            raise InputError(
-                f"{path}: is no results folder: it has no {FILE}, where a run writes down what it makes; "
-                "give the folder that holds report/, scores/ and so on"
-            )
-        try:
-            self._made = _reached(Ledger(path))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(
-                f"{path / FILE}: not what a run writes ({_short(error)}); run snakemake again"
-            ) from error
-        if PAGE not in self._made:
-            raise InputError(
-                f"{path}: the run has not come to its end: {FILE} does not have {PAGE}; run snakemake until "
-                "nothing is left to do"
-            )
+        self.name = str(path)
+        self._made = reached(of_finished(path), [PAGE])
+        self._shown: Sequence[Any] = self._made[PAGE].params
 
     @cached_property
     def config(self) -> dict[str, str]:
         """The resolved configuration, which the page shows: values as JSON by path, such as `run.seed`."""
-        found = _settings(self._made[PAGE].params)
+        found = _settings(self._shown)
         return {key.removeprefix("run."): value for key, value in found.items() if key.startswith("run.")}
 
     def setting(self, key: str, default: Any = None) -> Any:
@@ -94,6 +87,10 @@ class Results:
         about = {"signal": self.setting(f"{place}.signal"), "form": self.setting(f"{place}.form", "ratio")}
         return self._understood(place, lambda: DiscriminantSpec(**about, background=fractions))
 
+    def tagger(self, judgement: str) -> str:
+        """Whose a judgement is."""
+        return self._understood(f"judgements.{judgement}", lambda: self.calibrated[judgement].tagger)
+
     def class_names(self, tagger: str) -> tuple[str, ...]:
         """Classes of a tagger, in the order of its outputs."""
         place = f"classifiers.{tagger}.classes"
@@ -123,7 +120,23 @@ class Results:
     @cached_property
     def calibrated(self) -> dict[str, Calibrated]:
         """What calibrate found, by judgement."""
-        return self._each(r"calibration/(\w+)\.numbers\.json", content.calibrated)
+        return self._each(rf"calibration/({self._names('judgements')})\.numbers\.json", content.calibrated)
+
+    @cached_property
+    def planes(self) -> dict[str, Plane]:
+        """What calibrate found of two judgements, by plane."""
+        names = self._names("run.calibration.planes")
+        return self._each(rf"calibration/({names})\.numbers\.json", content.plane)
+
+    @cached_property
+    def measured(self) -> dict[str, Measured]:
+        """Scale factors, by measurement."""
+        return self._each(rf"scale_factors/({self._names('run.scale_factors')})\.json", content.measured)
+
+    @cached_property
+    def tried(self) -> dict[str, Tried]:
+        """Figures of resilience, by sample and contrast."""
+        return self._each(r"plots/resilience/(\w+/\w+)\.json", content.tried)
 
     @cached_property
     def contrasts(self) -> dict[tuple[str, str, str], Contrast]:
@@ -178,6 +191,11 @@ class Results:
                 found[name].add(version)
         return {name: ", ".join(sorted(versions)) for name, versions in found.items()}
 
+    def _names(self, place: str) -> str:
+        """Names of the entries of a mapping of the configuration, as a part of a pattern."""
+        below = (key.removeprefix(f"{place}.") for key in self.config if key.startswith(f"{place}."))
+        return "|".join(dict.fromkeys(re.escape(key.partition(".")[0]) for key in below)) or "(?!)"
+
     def _files(self, pattern: str) -> list[tuple[str, Path]]:
         """Files of the ledger whose whole name is like this, with what its group says; all are there."""
         found = []
@@ -213,20 +231,32 @@ class Results:
             ) from error
 
 
-def _reached(ledger: Ledger) -> dict[str, Made]:
-    """What the page was made from, at any depth; there may be more, of taggers that a run once had."""
-    made = {name: found for name in ledger if (found := ledger.get(name)) is not None}
-    of_job: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
-    for name, one in made.items():
-        of_job[one.rule, one.job].append(name)
-    seen = queue = {PAGE} & made.keys()
-    while queue:
-        jobs = [made[name] for name in queue]
-        read = {str(name).removeprefix("<results>/") for one in jobs for name in one.input}
-        beside = {name for one in jobs for name in of_job[one.rule, one.job]}
-        queue = (read | beside) & made.keys() - seen
-        seen = seen | queue
-    return {name: one for name, one in made.items() if name in seen}
+class Running(Results):
+    """A run that is under way, as far as it has come: what lies left of its comparison, which its page shows.
+
+    Args:
+        path: Its results folder.
+        shown: The resolved configuration, as its page will show it.
+        files: Stage files that are there, in the folder; what they were made from counts, too.
+
+    Raises:
+        InputError: A file lies elsewhere, or nobody has written down what it was made from.
+    """
+
+    is_finished = False
+
+    def __init__(self, path: Path, shown: Mapping[str, Any], files: Iterable[str | Path]) -> None:
+        self.path = path
+        self.name = "this run"
+        names = [os.path.relpath(file, path) for file in files]
+        ledger = Ledger(path)
+        if unknown := sorted(set(names) - set(ledger)):
+            raise InputError(
+                f"{path / FILE}: does not have {unknown[0]}: nobody has written down what it was made from; "
+                "run snakemake again"
+            )
+        self._made = reached(ledger, names)
+        self._shown = planned.leaves([("run", shown)])
 
 
 def _settings(params: Iterable[Any]) -> dict[str, str]:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from scipy import special
 
-from jetsmith.comparing.records import Gate, Jets, Number
 from jetsmith.comparing.significance import LEVEL
+from jetsmith.handed.comparison import Gate, Jets, Number
 from jetsmith.texts import minus
 
 EXIT = {"passed": 0, "failed": 3, "not conclusive": 4}

@@ -7,23 +7,27 @@ import numpy as np
 
 from jetsmith import metrics
 from jetsmith.comparing.content import Calibrated, Contrast, Point
+from jetsmith.comparing.differences import (
+    FEW,
+    LEAST,
+    LEAST_PASSING,
+    OTHER,
+    OTHER_SCALE,
+    at_point,
+    by_intervals,
+    is_enough,
+    paired,
+)
 from jetsmith.comparing.folder import Results
 from jetsmith.comparing.jets import Common, in_common, read_test
-from jetsmith.comparing.records import Jets, Number
-from jetsmith.comparing.significance import apart, p_value
+from jetsmith.handed.comparison import Jets, Number
 from jetsmith.io import BoolArray, FloatArray
-from jetsmith.metrics import Difference, Interval
 from jetsmith.plots.roc_figure import Curve
 from jetsmith.scored import ScoredJets
 from jetsmith.texts import label_text, share
 
 BOOTSTRAPS = 200
 SEED = 1  # of replicas: the same folders give the same page
-LEAST = 100  # effective jets of either class in common from which pairs are compared
-LEAST_PASSING = 10.0  # effective jets that pass, from which errors are Gaussian
-
-FEW = f"fewer than {LEAST_PASSING:g} jets pass"
-OTHER = "its classes are others in the second run"
 Pair = tuple[FloatArray, FloatArray, FloatArray, BoolArray]
 """Scores of the second run, of the first, weights, and which jets are signal; shape (N,) each."""
 
@@ -53,7 +57,10 @@ def compared(
             if key in contrasts[1] and all(judgement in one[key].curves for one in contrasts)
         ]
         for sample in dict.fromkeys([both[0].sample, *(first.sample for first, _ in pairs)]):
-            own = _test_jets((before, after), judgement, both, sample)
+            own = (
+                jets_of(before, judgement, both[0].tagger, sample),
+                jets_of(after, judgement, both[1].tagger, sample),
+            )
             common = in_common(*own, (before.datasets(sample), after.datasets(sample)))
             found: list[Number] = []
             for pair in pairs:
@@ -74,7 +81,7 @@ def of_closures(before: Results, after: Results) -> list[Number]:
     """Areas of fresh classifiers after weighting, of reweighters that both runs have."""
     first, second = before.closures, after.closures
     return [
-        _apart(
+        by_intervals(
             Number(
                 name,
                 str(before.setting(f"classifiers.{name}.sample", "")),
@@ -89,16 +96,10 @@ def of_closures(before: Results, after: Results) -> list[Number]:
     ]
 
 
-def _test_jets(
-    runs: tuple[Results, Results], judgement: str, both: tuple[Calibrated, Calibrated], sample: str
-) -> tuple[ScoredJets, ScoredJets]:
-    """Test jets of each run."""
-    found = []
-    for run, calibrated in zip(runs, both, strict=True):
-        path = run.scores(calibrated.tagger, sample)
-        names, discriminant = run.class_names(calibrated.tagger), run.discriminant(judgement)
-        found.append(read_test(path, calibrated.tagger, sample, names, discriminant))
-    return found[0], found[1]
+def jets_of(run: Results, judgement: str, tagger: str, sample: str) -> ScoredJets:
+    """Test jets of a run, with the score of a judgement."""
+    path = run.scores(tagger, sample)
+    return read_test(path, tagger, sample, run.class_names(tagger), run.discriminant(judgement))
 
 
 def _of_contrast(
@@ -125,12 +126,15 @@ def _of_contrast(
     if classes[0] != classes[1]:
         return [replace(number, why=OTHER) for number in (area, *readings.values())]
     is_signal, is_background = common.of(first.signal.truth), common.of(first.background.truth)
-    if not all(_is_enough(common.weight[mask]) for mask in (is_signal, is_background)):
+    if not all(is_enough(common.weight[mask]) for mask in (is_signal, is_background)):
         few = {m for m in readings if min(_passing(curve, m), _passing(other, m)) < LEAST_PASSING}
-        return [_apart(area), *(replace(n, why=FEW) if m in few else _apart(n) for m, n in readings.items())]
+        return [
+            by_intervals(area),
+            *(replace(n, why=FEW) if m in few else by_intervals(n) for m, n in readings.items()),
+        ]
     mask = is_signal | is_background
     pair = common.after[mask], common.before[mask], common.weight[mask], is_signal[mask]
-    return [_paired(area, metrics.auc_difference(*pair)), *_at_mistags(readings, pair, bootstraps)]
+    return [paired(area, metrics.auc_difference(*pair)), *_at_mistags(readings, pair, bootstraps)]
 
 
 def _passing(curve: Curve, mistag: float) -> float:
@@ -160,7 +164,7 @@ def _at_mistags(readings: Mapping[float, Number], pair: Pair, bootstraps: int) -
             yield replace(number, why=FEW)
             continue
         difference, ratio = found[mistag]
-        yield replace(_paired(number, difference, bootstraps), rejection=ratio)
+        yield replace(paired(number, difference, bootstraps), rejection=ratio)
 
 
 def _at_points(
@@ -183,7 +187,7 @@ def _at_points(
             False,
             point.threshold,
             other.threshold,
-            why="each training has a scale of its own",
+            why=OTHER_SCALE,
         )
         for of_class, efficiency in point.efficiencies.items():
             if of_class not in other.efficiencies or any(of_class not in found for found in truths):
@@ -205,10 +209,14 @@ def _at_points(
             mask = common.of(ids)
             if min(n for n, _ in sides) < LEAST_PASSING:
                 yield replace(number, why=FEW)
-            elif not _is_enough(common.weight[mask]):
-                yield _apart(number, moved)
+            elif not is_enough(common.weight[mask]):
+                yield by_intervals(number, moved)
             else:
-                yield _at_point(number, common, mask, (point, other), moved)
+                first, second = (
+                    metrics.passes(score[mask], one.threshold.value)
+                    for score, one in ((common.before, point), (common.after, other))
+                )
+                yield at_point(number, common.weight[mask], first, second, moved)
 
 
 def _moved(jets: ScoredJets, ids: tuple[int, ...], point: Point) -> tuple[float, float]:
@@ -221,48 +229,3 @@ def _moved(jets: ScoredJets, ids: tuple[int, ...], point: Point) -> tuple[float,
         return 0.0, 0.0
     low, value, high = (float(one.sum() / weight.sum()) for one in passing)
     return metrics.effective_count(passing[1]), max(low - value, value - high, 0.0)
-
-
-def _at_point(
-    number: Number, common: Common, mask: BoolArray, points: tuple[Point, Point], moved: float
-) -> Number:
-    """Efficiencies of the same jets, each at the threshold of its run."""
-    weight = common.weight[mask]
-    before, after = (
-        metrics.passes(score[mask], point.threshold.value)
-        for score, point in zip((common.before, common.after), points, strict=True)
-    )
-    change = after.astype(np.float64) - before
-    value = float(weight @ change / weight.sum())
-    pulls = weight * (change - value)
-    error = float(np.hypot((pulls @ pulls) ** 0.5 / weight.sum(), moved))
-    return _paired(number, Difference(value, value - error, value + error, error))
-
-
-def _is_enough(weight: FloatArray) -> bool:
-    return bool(weight.sum() > 0 and metrics.effective_count(weight) >= LEAST)
-
-
-def _paired(number: Number, found: Difference, replicas: int | None = None) -> Number:
-    """A number with its difference on the same jets."""
-    difference = Interval(found.value, found.low, found.high)
-    return replace(_tested(number, difference, found.error, replicas), paired=True)
-
-
-def _apart(number: Number, moved: float = 0.0) -> Number:
-    """A number with the difference of what both runs quote, and a further error of it."""
-    if number.before is None or number.after is None:
-        return replace(number, why="one of the runs has no such number")
-    found, error = apart(number.before, number.after)
-    down, up = (float(np.hypot(side, moved)) for side in (found.value - found.low, found.high - found.value))
-    difference = Interval(found.value, found.value - down, found.value + up)
-    return _tested(number, difference, float(np.hypot(error, moved)), None)
-
-
-def _tested(number: Number, difference: Interval, error: float, replicas: int | None) -> Number:
-    if difference.value == 0:
-        return replace(number, difference=difference, z=0.0, p=1.0)
-    if error <= 0:
-        return replace(number, difference=difference, why="its error is not known")
-    z = difference.value / error
-    return replace(number, difference=difference, z=z, p=p_value(z, replicas))

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from jetsmith.comparing.folder import Results
-from jetsmith.comparing.records import Comparison, Jets, Number, Topic
+from jetsmith.handed.comparison import Comparison, Jets, Number, Topic
 from jetsmith.metrics import Interval
-from jetsmith.report.page import embedded, render
+from jetsmith.report.rendering import embedded, render
 from jetsmith.texts import count, interval, minus
 
 TEMPLATES = Path(__file__).parent

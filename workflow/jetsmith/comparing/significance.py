@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import special
 
-from jetsmith.comparing.records import Number
+from jetsmith.handed.comparison import Number
 from jetsmith.metrics import Interval
 
 LEVEL = 0.05

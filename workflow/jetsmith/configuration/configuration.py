@@ -129,6 +129,11 @@ class Configuration:
         return [name for name in made if self.classifiers[name].classes[1].generator in made[name]]
 
     @property
+    def is_gated(self) -> bool:
+        """Whether another run says how much worse this one may be."""
+        return self.run.compare is not None and self.run.compare.fail_if_worse_than is not None
+
+    @property
     def corrected(self) -> list[str]:
         """Reweighters whose weights leave in bins, too, as a correction."""
         ratios = {name: self.classifiers[name].ratio for name in self.run.reweighters}

@@ -28,6 +28,7 @@ from jetsmith.configuration.checks import (
 )
 from jetsmith.configuration.classifier_checks import check_classifier
 from jetsmith.configuration.commissioning_checks import check_commissioning
+from jetsmith.configuration.compare_checks import check_compare
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.feature_checks import check_group, check_groups
 from jetsmith.configuration.judgement_checks import (
@@ -84,6 +85,7 @@ def _load(
 ) -> Configuration:
     run = validate(RunSpec, dict(config), source)
     check_run(run, source)
+    check_compare(run, source)
     run = with_folds(run)
     flavours, defined_in = _tables(ClassSpec, folders, "flavours.yaml")
     for listed in dict.fromkeys(defined_in.values()):

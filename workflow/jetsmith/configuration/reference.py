@@ -100,6 +100,10 @@ discriminants and inputs of taggers, simulation by class, with ratios below."""
 RESILIENCE = """One entry a sample ([resilience.md](resilience.md)): performance against resilience, a table
 and a figure of each signal and background."""
 
+COMPARE = """What differs from a finished run, and whether the numbers do: `results/comparison/`
+([compare.md](compare.md)). What the gate finds to be worse stops the run at its end (rule `verdict`), when
+the report that shows it is there; what it cannot tell is a warning there."""
+
 FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("config/config.yaml", "The run.", run.RunSpec),
     ("config/config.yaml: samples", "One entry a sample.", run.SampleSpec),
@@ -134,6 +138,7 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
         measurements.UncertaintiesSpec,
     ),
     ("config/config.yaml: commissioning", COMMISSIONING, commissioning.CommissioningSpec),
+    ("config/config.yaml: compare", COMPARE, run.CompareSpec),
     ("config/config.yaml: closure", CLOSURE, run.ClosureSpec),
     ("config/config.yaml: explain", EXPLAIN, explain.ExplainSpec),
     ("config/config.yaml: plots", "Style.", plots.PlotSpec),

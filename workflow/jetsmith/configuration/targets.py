@@ -70,6 +70,8 @@ def _unknown(
     names: Mapping[str, str], pattern: str, plots: Collection[str], run: Configuration
 ) -> str | None:
     """What is wrong with the wildcards of a target; those before one decide what it may be."""
+    if pattern.endswith("/comparison") and run.run.compare is None:
+        return "the run is compared with no other; give `compare: {against: …}`"
     for kind, name in names.items():
         if kind == "plot":
             choices, whose = plots, "the run"

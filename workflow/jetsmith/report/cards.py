@@ -74,6 +74,7 @@ def _card(
         ],
         "trained_on": _rows(about["rows"]),
         "settings": _settings(spec),
+        "hepdata": f"../{page['hepdata']}" if page["hepdata"] else "",
         "bundle": f"../../bundles/{name}/README.md" if is_bundled else "",
         "stood_in": stood_in,
         "summary": its_rows(page["summary"]),

@@ -26,6 +26,7 @@ def overview(page: Row, accepted: Mapping[str, str]) -> list[Row]:
         *map(_scale_factors, page["scale_factors"]),
         *map(_closure, page["closures"]),
         *_untested(page["untested"]),
+        *map(_comparison, page["comparison"]),
         *_features(page["described"], page["sections"]),
         *_stand_ins(page["stand_ins"]),
         _results(accepted),
@@ -122,6 +123,14 @@ def _untested(rows: Sequence[Row]) -> list[Row]:
         return []
     why = f"Nothing could be compared with them: {_named(names)}."
     return [_row("Untested weights", LOOK, why, "untested")]
+
+
+def _comparison(one: Row) -> Row:
+    """The gate of a comparison, or without one whether any number differs."""
+    gate = f" Rejection may fall by {one['tolerance']} at most." if one["tolerance"] else ""
+    first = f" {one['lines'][0]}." if one["lines"] else ""
+    why = f"{one['numbers']}.{gate}{first} All of it: {one['place']} of the results folder."
+    return _row(f"Compared with {one['against']}", (one["status"], one["grade"]), why, "comparison")
 
 
 def _features(groups: Sequence[Row], sections: Sequence[Row]) -> list[Row]:

@@ -4,35 +4,33 @@ A page needs nothing beside it: figures are inside, styles and scripts too, and 
 lead to the PDF and JSON files of the figures where those lie in the same results folder.
 """
 
-import base64
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import jinja2
 import yaml
 
 from jetsmith.errors import InputError
 from jetsmith.handed.account import Account
 from jetsmith.handed.closure import Closure
+from jetsmith.handed.comparison import Comparison
 from jetsmith.handed.measurement import Measurement
 from jetsmith.handed.plan import Plan
 from jetsmith.handed.scan import Scan
-from jetsmith.io import NUMBERS, Stored, atomic_file, json_checksum, read_json, read_png, read_record
+from jetsmith.io import Stored, read_json, read_record
 from jetsmith.provenance import config_digest
 from jetsmith.report import features, points, resilience, reweighters, tables, tagger_inputs
-from jetsmith.report.cards import WHOSE, cards
+from jetsmith.report.cards import cards
+from jetsmith.report.comparison import compared
 from jetsmith.report.explorer import explorer, library
 from jetsmith.report.measurements import scale_factors
 from jetsmith.report.origins import origins
 from jetsmith.report.overview import overview
+from jetsmith.report.rendering import FURTHER, embedded, render
 
-TEMPLATES = Path(__file__).parent
 R = TypeVar("R", bound=Stored)
-
-FURTHER = "Further figures"  # of whom the numbers say no section
+SUBMISSION = "hepdata/submission.yaml"  # in the results folder
 
 
 def write_report(
@@ -52,6 +50,8 @@ def write_report(
     measurements: Sequence[str | Path] = (),
     models: Sequence[str | Path] = (),
     bundled: Sequence[str] = (),
+    comparison: Sequence[str | Path] = (),
+    is_published: bool = False,
 ) -> None:
     """Write the page, and `taggers/{tagger}.html` beside it of each tagger with a model.
 
@@ -72,6 +72,8 @@ def write_report(
         measurements: results/scale_factors/{measurement}.json.
         models: results/models/{tagger} of taggers.
         bundled: Taggers that leave as bundles.
+        comparison: results/comparison, where the run is compared with another one.
+        is_published: Whether the run makes results/hepdata/.
 
     Raises:
         InputError: A file is missing, or of another form than its stage writes.
@@ -81,8 +83,13 @@ def write_report(
     page = {
         "title": title,
         "untested": _table(reweighters.untested, "dataset", untested, classifiers),
+        "hepdata": f"../{SUBMISSION}" if is_published else "",
         "planes": _table(points.planes, "plane", planes, classifiers),
         "scale_factors": scale_factors(_records(Measurement, measurements, "measurement"), classifiers),
+        "comparison": [
+            compared(read_record(Comparison, Path(path) / "comparison.json"), classifiers)
+            for path in comparison
+        ],
         **_of_inputs(classifiers, figures, checks),
         **_tables(
             classifiers,
@@ -125,26 +132,6 @@ def _write_cards(
         shown = {"card": card, "taggers": links, "title": page["title"], "label": page["label"]}
         render("tagger.html.j2", shown, Path(output).parent / f"taggers/{card['name']}.html")
     return links
-
-
-def render(template: str, page: Mapping[str, Any], output: str | Path, *folders: Path) -> None:
-    """Write a page; what is filled in is text, whatever it holds.
-
-    Args:
-        template: Name of a template, of `folders` or of this package, whose parts all may include.
-        page: What is filled in.
-        output: The page.
-        folders: Where further templates lie.
-    """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([*folders, TEMPLATES]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    with atomic_file(output) as temporary:
-        temporary.write_text(environment.get_template(template).render(page), encoding="utf-8")
 
 
 def _tables(
@@ -235,40 +222,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]
     return value if isinstance(value, bool | int | float | str | None) else str(value)
-
-
-def embedded(path: Path, folder: Path) -> tables.Row:
-    """A figure with its picture inside, and links to the files beside it, for the macro `picture`.
-
-    Args:
-        path: The PNG.
-        folder: Of the page.
-
-    Raises:
-        InputError: It is no PNG, is damaged, or shows other numbers than lie beside it.
-    """
-    picture = read_png(path)
-    numbers = path.with_suffix(".json")
-    content = read_json(numbers) if numbers.is_file() else {}
-    if picture.text.get(NUMBERS) not in (None, json_checksum(content)):
-        raise InputError(f"{path}: shows other numbers than {numbers} holds; draw it again")
-    page = {"section": FURTHER, "wide": False, "heading": path.stem, "caption": "", "alternative": ""}
-    page |= content.get("page", {})
-    return {
-        **page,
-        "of": {key: content[key] for key in WHOSE if key in content},
-        "path": numbers,
-        "kind": content.get("plot", ""),
-        "alternative": page["alternative"] or f"Figure {path.stem}",
-        "picture": base64.b64encode(picture.content).decode(),
-        "width": picture.width,
-        "height": picture.height,
-        "links": [
-            {"text": kind.upper(), "address": os.path.relpath(path.with_suffix(f".{kind}"), folder)}
-            for kind in ("pdf", "json")
-            if path.with_suffix(f".{kind}").is_file()
-        ],
-    }
 
 
 def _provenance(run: Mapping[str, Any], record: Mapping[str, Any]) -> tables.Row:

@@ -12,16 +12,20 @@ elsewhere, from one that was copied as a whole.
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import xxhash
 
+from jetsmith.errors import InputError
 from jetsmith.provenance import config_digest
 
 FILE = ".jetsmith/made.jsonl"
+PAGE = "report/index.html"
+"""What a run makes at its end."""
 ACCEPT = "JETSMITH_ACCEPT"
 """Variable with the rules, blanks between, whose results stand although made from something else."""
 _ENDS = 65_536  # bytes at either end of a file that its fingerprint looks at
@@ -156,6 +160,68 @@ class Ledger:
             and set(made) == wanted
             and all(made[key] in self._shared for key in _SHARED)
         )
+
+
+def of_finished(results: Path) -> Ledger:
+    """The ledger of a finished run.
+
+    Args:
+        results: Its results folder.
+
+    Raises:
+        InputError: It is none, or the run has not come to its end.
+    """
+    if not results.is_dir():
+        raise InputError(f"{results}: there is no such folder; give a results folder, such as `results`")
+    if not (results / FILE).is_file():
+        raise InputError(
+            f"{results}: is no results folder: it has no {FILE}, where a run writes down what it makes; "
+            "give the folder that holds report/, scores/ and so on"
+        )
+    try:
+        found = Ledger(results)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _strange(results, error) from error
+    if PAGE not in found:
+        raise InputError(
+            f"{results}: the run has not come to its end: {FILE} does not have {PAGE}; run snakemake until "
+            "nothing is left to do"
+        )
+    return found
+
+
+def reached(ledger: Ledger, roots: Collection[str]) -> dict[str, Made]:
+    """Files, and what they were made from, at any depth, with what the same jobs made beside.
+
+    A folder may have more, of classifiers that a run once had.
+
+    Args:
+        ledger: Of a results folder.
+        roots: Names of the files.
+
+    Raises:
+        InputError: The ledger is not as a run writes it.
+    """
+    try:
+        made = {name: found for name in ledger if (found := ledger.get(name)) is not None}
+        of_job: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+        for name, one in made.items():
+            of_job[one.rule, one.job].append(name)
+        seen = queue = set(roots) & made.keys()
+        while queue:
+            jobs = [made[name] for name in queue]
+            read = {str(name).removeprefix("<results>/") for one in jobs for name in one.input}
+            beside = {name for one in jobs for name in of_job[one.rule, one.job]}
+            queue = (read | beside) & made.keys() - seen
+            seen = seen | queue
+        return {name: one for name, one in made.items() if name in seen}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _strange(ledger.results, error) from error
+
+
+def _strange(results: Path, error: Exception) -> InputError:
+    said = f"{type(error).__name__}: {str(error)[:120]}"
+    return InputError(f"{results / FILE}: not what a run writes ({said}); run snakemake again")
 
 
 def identity(path: Path) -> dict[str, Any]:

@@ -157,6 +157,21 @@ class TrackResolutionSpec(Record):
     )
 
 
+class CompareSpec(Record):
+    """The run beside an older one (docs/compare.md)."""
+
+    against: str = Field(
+        description="Results folder of a finished run, which nothing is written into; $VARIABLES expand."
+    )
+    fail_if_worse_than: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Background rejection that this run may lose at the efficiencies of the older one, as a "
+        "fraction, such as 0.02: an established larger loss stops it at its end.",
+    )
+
+
 class RunSpec(Record):
     """The run: config/config.yaml. Everything else is looked up from the names in it."""
 
@@ -212,6 +227,9 @@ class RunSpec(Record):
         False,
         description="Trainings write event files for TensorBoard beside their logs "
         "(`tensorboard --logdir results/logs/train`). Nothing runs again for it.",
+    )
+    compare: CompareSpec | None = Field(
+        None, description="The run beside an older one: a page, and a gate; see below."
     )
     closure: ClosureSpec = ClosureSpec()
     explain: ExplainSpec = ExplainSpec()

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from jetsmith.configuration.compare_checks import against
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.plotted import plotted
 from jetsmith.specs.classifiers import ComparedSpec, DiscriminantSpec, JudgedSpec, RecipeSpec, RowsSpec
@@ -376,9 +377,30 @@ class Report(NamedTuple):
     run: Plain
     title: str
     bundled: list[str]
+    is_published: bool
 
 
 def report(run: Configuration) -> Report:
     """The page."""
-    shown = {**run.raw, "run": {key: value for key, value in run.raw["run"].items() if key != "pathvars"}}
-    return Report(shown, run.run.title, run.bundled)
+    return Report(_shown(run, "pathvars"), run.run.title, run.bundled, bool(run.judgements or run.tested))
+
+
+class Compare(NamedTuple):
+    """Another run, the loss that is allowed, and the configuration, which the other one's page has, too."""
+
+    run: Plain
+    against: str
+    tolerance: float | None
+
+
+def compare(run: Configuration) -> Compare:
+    """Stage compare: only where the run has one."""
+    spec = run.run.compare
+    if spec is None:
+        raise ValueError("no run to compare with")
+    return Compare(_shown(run, "pathvars", "compare"), str(against(spec)), spec.fail_if_worse_than)
+
+
+def _shown(run: Configuration, *without: str) -> Plain:
+    """The resolved configuration without some keys of the run."""
+    return {**run.raw, "run": {key: value for key, value in run.raw["run"].items() if key not in without}}

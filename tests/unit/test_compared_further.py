@@ -1,0 +1,361 @@
+"""Planes, scale factors and resilience of two runs: shifted ones are found, and what is the same is not."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from jetsmith import io
+from jetsmith.calibration import calibrate
+from jetsmith.calibration.plane import calibrate_plane
+from jetsmith.comparing import figures
+from jetsmith.comparing.compare import compare
+from jetsmith.comparing.content import Factor
+from jetsmith.comparing.folder import Results
+from jetsmith.comparing.measured import NONE, OTHER_BINS, error_of_difference
+from jetsmith.comparing.planes import of_planes
+from jetsmith.configuration.compare_checks import READ
+from jetsmith.errors import InputError
+from jetsmith.handed.comparison import Comparison, Number
+from jetsmith.handed.measurement import Bin, Measurement
+from jetsmith.handed.measurement import Factor as Found
+from jetsmith.sealed.made import FILE
+from jetsmith.specs.classifiers import EvaluationSpec
+from jetsmith.specs.run import EfficienciesSpec, PointsSpec
+from tests.unit.compared_runs import LOOK, POINTS, SAMPLE, Table, make_jets, make_run, score, seal
+from tests.unit.score_files import write_scores
+from tests.unit.test_plots_inputs import make_spec
+
+EDGES = (30.0, 60.0, 120.0)
+PLANE = {"L": (0.2, 0.3), "M": (0.1, 0.15)}
+CHANGES = {"worse tracker": -0.02}
+ENOUGH = 40  # replicas
+
+
+def specs() -> list[Any]:
+    """Two taggers, one of b against light, one of b against c."""
+    first = make_spec(title="DeepJet")
+    second = first.model_copy(
+        update={
+            "name": "against_c",
+            "evaluation": EvaluationSpec(signal="b_jets", backgrounds=("c_jets",)),
+            "background_classes": tuple(c for c in first.background_classes if c.name == "c_jets"),
+        }
+    )
+    return [first, second]
+
+
+def score_against_c(jets: Table, seed: int) -> Any:
+    """What tells b from c, a little from light, with noise of a training."""
+    label, n = jets["label"], len(jets["label"])
+    own = np.random.default_rng(5).normal(np.select([label == 500, label == 400], [2.0, -0.5], 1.2), 1.0)
+    return 1 / (1 + np.exp(-own - 0.3 * np.random.default_rng(seed).normal(size=n)))
+
+
+def factor(value: float = 0.95, own: float = 0.02, scale: float = 0.03) -> Found:
+    whole = float(np.hypot(own, scale))
+    return Found(value, whole, whole, own, {"energy_scale": scale}, {}, 0.0, 0)
+
+
+def make_more(
+    folder: Path, jets: Table, scores: Any, factors: tuple[Found | None, ...], change: float
+) -> Path:
+    """A finished run with a plane, a measurement and a figure of resilience beside a tagger."""
+    make_run(folder, jets, scores)
+    two = specs()
+    path, other = (folder / f"scores/{spec.name}/{SAMPLE}.parquet" for spec in two)
+    other.parent.mkdir()
+    table = {name: column for name, column in jets.items() if name != "logit"}
+    write_scores(other, table | {"discriminant": score_against_c(jets, len(folder.name))})
+    shutil.copy(path.with_suffix(".meta.json"), other.with_suffix(".meta.json"))
+    alone = [folder / f"calibration/against_c.{end}" for end in ("json", "numbers.json")]
+    calibrate(two[1], other, POINTS, EDGES, (0, 2.5), *alone, settings=PointsSpec(allow_few_passing=True))
+    outputs = folder / "calibration/both.json", folder / "calibration/both.numbers.json"
+    settings = EfficienciesSpec(allow_few_passing=True)
+    calibrate_plane("both", two, (path, other), PLANE, EDGES, (0, 2.5), {}, settings, *outputs)
+    io.write_record(
+        folder / "scale_factors/probe.json",
+        Measurement(
+            "probe", "deepjet", "b", 5, "sim", "data", False, "", "", EDGES, {"L": 0.5},
+            {"L": tuple(Bin(0.9, 0.7, factor=one, why="" if one else "few") for one in factors)},
+        ),
+    )  # fmt: skip
+    area = {"value": 0.9, "low": 0.89, "high": 0.91}
+    changes = [{"change": {"value": change, "low": change - 0.004, "high": change + 0.004}}, {"change": None}]
+    background = two[0].background_classes[0].model_dump(mode="json")
+    tried = {"judgement": "deepjet", "title": "DeepJet", "auc": area, "members": [], "changes": changes}
+    io.write_json(
+        folder / f"plots/resilience/{SAMPLE}/b_vs_light.json",
+        {"sample": SAMPLE, "background": background, "shifts": ["worse tracker", "none"], "taggers": [tried]},
+    )
+    judged = {}
+    for spec in two:
+        dumped = spec.model_dump(mode="json")
+        keys = ("title", "discriminant", "signal_class", "background_classes")
+        judged[spec.judgement] = {key: dumped[key] for key in keys}
+    run = {
+        "title": "A run",
+        "samples": {SAMPLE: {"datasets": ["ttbar"]}},
+        "plots": LOOK,
+        "calibration": {"planes": {"both": {"judgements": list(judged)}}},
+        "scale_factors": {"probe": {"judgement": "deepjet"}},
+    }
+    classifiers = {spec.name: spec.model_dump(mode="json") for spec in two} | {
+        "shower": {"title": "S", "sample": "zjets"}
+    }
+    shutil.rmtree(folder / ".jetsmith")
+    shown = {"run": run, "classifiers": classifiers, "judgements": judged}
+    seal(folder, {"report/index.html": [("run", shown)]})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A run, another training of the same quality, one in which all is shifted, and one of other jets."""
+    folder = tmp_path_factory.mktemp("runs")
+    jets, others = make_jets(), make_jets(seed=9)
+    others["event"] = others["event"] + 10**6
+    near = (factor(0.955, scale=0.035), factor())
+    far = (factor(1.15, scale=0.035), factor())
+    first = (factor(), factor())
+    return {
+        "first": make_more(folder / "first", jets, score(jets), first, -0.02),
+        "again": make_more(folder / "again", jets, score(jets, seed=3), near, -0.019),
+        "shifted": make_more(folder / "shifted", jets, score(jets, shift=0.8), far, -0.06),
+        "elsewhere": make_more(folder / "elsewhere", others, score(others), first, -0.02),
+    }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _without_figures() -> Iterator[None]:
+    with mock.patch.object(figures, "overlay", return_value=[]):
+        yield
+
+
+def compared(
+    runs: dict[str, Path], one: str, other: str, output: Path
+) -> tuple[Comparison, dict[str, Number]]:
+    found = compare(runs[one], runs[other], output, None, ENOUGH)
+    return found, {f"{n.subject}: {n.what}": n for n in found.numbers}
+
+
+PLANES = [f"plane both: {label} efficiency of {point}" for point in PLANE for label in ("b", "c", "light")]
+FACTORS = [f"deepjet, measurement probe: scale factor of L, {bins} GeV" for bins in ("30 to 60", "60 to 120")]
+TRIED = "deepjet: change of the AUC against light: worse tracker"
+
+
+def test_the_same_folder_twice_does_not_differ(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: no false alarm; all kinds of numbers are there, tested, and zero apart."""
+    found, numbers = compared(runs, "first", "first", tmp_path)
+    assert found.is_nothing
+    for name in (*PLANES, *FACTORS, TRIED):
+        assert numbers[name].p == 1, name
+    assert all(numbers[name].paired for name in PLANES)
+    assert next(j for j in found.jets if j.judgement == "plane both").common > 6000
+    for judgement in (spec.judgement for spec in specs()):
+        assert "scale of its own" in numbers[f"plane both: threshold of L on {judgement}"].why
+
+
+def test_another_training_of_the_same_quality_does_not_differ(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: noise of a training is no difference behind two cuts, nor one within errors."""
+    found, numbers = compared(runs, "first", "again", tmp_path)
+    assert found.differing == ()
+    assert any(numbers[name].z for name in PLANES)
+    moved = numbers[FACTORS[0]]
+    assert moved.z is not None
+    assert moved.z == pytest.approx(0.005 / np.linalg.norm([0.02, 0.02, 0.005]))
+    assert not moved.paired
+
+
+def test_what_is_shifted_is_found(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: efficiencies behind two cuts, scale factors and resilience differ, with sign, after Holm."""
+    _, numbers = compared(runs, "first", "shifted", tmp_path)
+    for name in (PLANES[0], FACTORS[0], TRIED):
+        assert numbers[name].differs, name
+        assert numbers[name].p_holm is not None
+    assert (numbers[PLANES[0]].z or 0) > 0
+    assert (numbers[TRIED].z or 0) < 0
+    assert not numbers[FACTORS[1]].differs
+    found = numbers[FACTORS[0]].difference
+    assert found is not None
+    assert found.value == pytest.approx(0.2)
+
+
+def test_numbers_of_planes_scatter_by_no_more_than_their_errors(tmp_path: Path) -> None:
+    """Protects: the rate of false alarms; errors that were too small would show in a few trainings."""
+    away = []
+    for k in range(5):
+        jets = make_jets(seed=20 + k)
+        same = factor(), factor()
+        made = [
+            make_more(tmp_path / f"{k}{name}", jets, score(jets, seed=30 + 2 * k + i), same, -0.02)
+            for i, name in enumerate(("a", "bb"))
+        ]
+        _, numbers = of_planes(Results(made[0]), Results(made[1]))
+        away += [number.z for number in numbers if number.z is not None]
+    assert len(away) == 5 * len(PLANES)
+    assert 0.2 < np.std(away) < 1.1
+
+
+def test_other_jets_are_compared_by_intervals(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: without jets in common it is said, and nothing differs; the other way round as far apart."""
+    found, numbers = compared(runs, "first", "elsewhere", tmp_path)
+    jets = next(j for j in found.jets if j.judgement == "plane both")
+    assert (jets.paired, jets.common) == (False, 0)
+    assert not any(numbers[name].paired or numbers[name].differs for name in PLANES)
+    _, back = compared(runs, "elsewhere", "first", tmp_path)
+    for name in PLANES:
+        assert back[name].z == pytest.approx(-(numbers[name].z or 0), rel=0.05)
+
+
+def test_efficiencies_behind_two_cuts_are_those_counted_by_hand(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    """Protects: the slow twin: each jet of both runs, its two scores, its two cuts."""
+    _, numbers = compared(runs, "first", "again", tmp_path)
+    passing = []
+    for name in ("first", "again"):
+        content = io.read_json(runs[name] / "calibration/both.numbers.json")
+        cuts = [cut["value"] for cut in content["working_points"]["L"]["thresholds"]]
+        tables = [
+            io.read_rows(runs[name] / f"scores/{spec.name}/{SAMPLE}.parquet").tolist() for spec in specs()
+        ]
+        passed = {}
+        for rows in zip(*tables, strict=True):
+            if rows[0]["split"] == 3 and rows[0]["label"] == 500:
+                scores = [row["p_b_jets"] / (row["p_b_jets"] + row["p_light_jets"]) for row in rows]
+                key = rows[0]["event"], rows[0]["jet_index"]
+                passed[key] = all(x >= cut for x, cut in zip(scores, cuts, strict=True))
+        passing.append(passed)
+    first, second = passing
+    both = first.keys() & second.keys()
+    by_hand = np.mean([float(second[key]) - float(first[key]) for key in both])
+    found = numbers[PLANES[0]].difference
+    assert found is not None
+    assert found.value == pytest.approx(by_hand, abs=2 / len(both))
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["other data", "the same data"])
+def test_errors_of_scale_factors_hold(shared: bool) -> None:
+    """Protects: of one true factor differences scatter by their errors; of the same data by less."""
+    rng = np.random.default_rng(1)
+    n, own, moved = 20_000, (0.02, 0.03), (0.04, 0.05)
+    source, first, second = rng.normal(size=(3, n))
+    values = (
+        1 + moved[0] * source + own[0] * first,
+        1 + moved[1] * source + own[1] * (first if shared else second),
+    )
+    made = [
+        Factor(1.0, whole, whole, o, {"energy_scale": m})
+        for o, m in zip(own, moved, strict=True)
+        for whole in [float(np.hypot(o, m))]
+    ]
+    pulls = (values[1] - values[0]) / error_of_difference(made[0], made[1])
+    away = np.mean(np.abs(pulls) > 1.96)
+    assert (away < 0.03) if shared else (away == pytest.approx(0.05, abs=0.006))
+
+
+def test_sides_and_sources_of_an_error() -> None:
+    """Protects: a longer side stretches, sources of other names add up, and the sign of a source counts."""
+    one = Factor(1.0, 0.05, 0.05, 0.03, {"a": 0.04})
+    assert error_of_difference(one, one) == pytest.approx(0.03 * 2**0.5)
+    other = Factor(1.0, 0.05, 0.05, 0.03, {"b": 0.04})
+    assert error_of_difference(one, other) == pytest.approx(0.05 * 2**0.5)
+    against = Factor(1.0, 0.05, 0.05, 0.03, {"a": -0.04})
+    assert error_of_difference(one, against) == pytest.approx(np.linalg.norm([0.03, 0.03, 0.08]))
+    longer = Factor(1.0, 0.10, 0.05, 0.03, {"a": 0.04})
+    assert error_of_difference(longer, other) == pytest.approx(np.linalg.norm([0.1, 0.05]))
+    assert error_of_difference(Factor(1, 0, 0, 0, {}), Factor(1, 0, 0, 0, {})) == 0
+
+
+def spoilt(run: Path, to: Path, name: str, change: Any) -> Path:
+    """A copy of a run with a file that is another."""
+    other = Path(shutil.copytree(run, to))
+    content = io.read_json(other / name)
+    change(content)
+    io.write_json(other / name, content)
+    return other
+
+
+def test_no_result_and_other_bins_are_not_compared(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: a bin without a factor, and measurements that are none of the same, say why."""
+    name = "scale_factors/probe.json"
+    changes = {
+        NONE: lambda content: content["points"]["L"][0].pop("factor"),
+        OTHER_BINS: lambda content: content.update(pt_edges_gev=[30.0, 70.0, 120.0]),
+    }
+    for k, (why, change) in enumerate(changes.items()):
+        other = spoilt(runs["first"], tmp_path / str(k), name, change)
+        for sides in ((runs["first"], other), (other, runs["first"])):
+            numbers = compare(*sides, tmp_path / "page", None, ENOUGH).numbers
+            first = next(n for n in numbers if n.what.startswith("scale factor"))
+            assert (first.p, first.why) == (None, why)
+
+
+DAMAGED: dict[str, tuple[str, Any]] = {
+    "bins": ("scale_factors/probe.json", lambda content: content["pt_edges_gev"].pop()),
+    "a negative error": ("scale_factors/probe.json", lambda c: c["points"]["L"][0]["factor"].update(up=-1.0)),
+    "three cuts": (
+        "calibration/both.numbers.json",
+        lambda c: c["working_points"]["L"]["thresholds"].append({}),
+    ),
+    "no value": (
+        "calibration/both.numbers.json",
+        lambda c: c["working_points"]["L"]["thresholds"][0].update(value=None),
+    ),
+    "a shift too many": (f"plots/resilience/{SAMPLE}/b_vs_light.json", lambda c: c["shifts"].append("more")),
+}
+
+
+@pytest.mark.parametrize(("name", "change"), DAMAGED.values(), ids=DAMAGED)
+def test_what_is_damaged_is_named(runs: dict[str, Path], tmp_path: Path, name: str, change: Any) -> None:
+    """Protects: an error with the file, not a traceback, on either side."""
+    other = spoilt(runs["first"], tmp_path / "other", name, change)
+    for sides in ((runs["first"], other), (other, runs["first"])):
+        with pytest.raises(InputError, match=rf"{name}: not what its stage writes"):
+            compare(*sides, tmp_path / "page", None, ENOUGH)
+
+
+def test_ends_that_nobody_knows_are_cautious(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: a threshold that too few jets fix makes its point differ in nothing; files stay finite."""
+
+    def without(content: Any) -> None:
+        for cut in content["working_points"]["L"]["thresholds"]:
+            cut.update(low=None, high=None)
+
+    other = spoilt(runs["shifted"], tmp_path / "other", "calibration/both.numbers.json", without)
+    numbers = {
+        f"{n.subject}: {n.what}": n for n in compare(runs["first"], other, tmp_path, None, ENOUGH).numbers
+    }
+    assert not numbers[PLANES[0]].differs
+    assert numbers[f"plane both: threshold of L on {specs()[0].judgement}"].after is None
+    json.loads((tmp_path / "comparison.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_what_is_read_is_looked_for_at_the_dry_run(runs: dict[str, Path]) -> None:
+    """Protects: a pruned copy is found before any job, of these files, too."""
+    run = Results(runs["first"])
+    assert (set(run.planes), set(run.measured), len(run.tried)) == ({"both"}, {"probe"}, 1)
+    names = (
+        "calibration/both.numbers.json",
+        "scale_factors/probe.json",
+        f"plots/resilience/{SAMPLE}/b_vs_light.json",
+    )
+    assert all(re.fullmatch(READ, name) for name in names)
+
+
+def test_resolution_functions_are_no_judgement(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: other numbers of the folder calibration/ do not stop a comparison."""
+    other = Path(shutil.copytree(runs["first"], tmp_path / "other"))
+    io.write_json(other / "calibration/track_resolution.numbers.json", {"categories": []})
+    text = (other / FILE).read_text()
+    (other / FILE).write_text(
+        text.replace("calibration/both.json", "calibration/track_resolution.numbers.json")
+    )
+    assert set(Results(other).calibrated) == {spec.judgement for spec in specs()}
