@@ -261,7 +261,7 @@ def test_yaml_cannot_run_code(folder):
         load(_run(folder), folder)
 
 
-@pytest.mark.parametrize("name", ["boosted", "regression", "resilience", "scale_factors"])
+@pytest.mark.parametrize("name", ["boosted", "learned", "regression", "resilience", "scale_factors"])
 def test_runs_on_simulated_events_are_valid(folder, name):
     """What docs tell people to run beside the demo; those on files have tests where their files are."""
     run = yaml.safe_load((folder / f"{name}.yaml").read_text())

@@ -46,6 +46,7 @@ OF_EXPLAINED = (stages.explain,)
 OF_MOVED = (stages.perturb,)
 OF_PLANE = (stages.calibrate_plane,)
 OF_MEASURED = (stages.measure,)
+OF_LEARNED = (stages.learn,)
 OF_COMBINED = (stages.scale_factors,)
 OF_ABLATED = (stages.ablate,)
 OF_LOSS_SCANNED = (stages.scan_losses,)
@@ -112,6 +113,8 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     set_value(found / "config.yaml", "samples.others", {"datasets": ["qcd"]})
     tried = {"shifts": {"other events": "others"}, "taggers": ["averaged"]}
     set_value(found / "config.yaml", "resilience.scanned_jets", tried)
+    by_jet = {"judgement": "averaged", "features": {"ak4": ["nCpfcand"]}, "closes_in": {"ak4": ["nNpfcand"]}}
+    set_value(found / "config.yaml", "learned_efficiencies.by_jet", by_jet)
     _add_parameters(found)
     return found
 
@@ -198,6 +201,7 @@ def _by_subject(run: Configuration) -> Any:
     yield run.moved, OF_MOVED
     yield run.run.calibration.planes, OF_PLANE
     yield run.run.scale_factors, OF_MEASURED
+    yield run.run.learned_efficiencies, OF_LEARNED
     yield run.measured, OF_COMBINED
     yield run.ablations, OF_ABLATED
     yield run.loss_scans, OF_LOSS_SCANNED
@@ -369,6 +373,7 @@ def test_every_stage_has_its_record() -> None:
         OF_MOVED,
         OF_PLANE,
         OF_MEASURED,
+        OF_LEARNED,
         OF_COMBINED,
         OF_ABLATED,
         OF_LOSS_SCANNED,

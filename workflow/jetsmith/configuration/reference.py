@@ -15,6 +15,7 @@ from jetsmith.specs import (
     datasets,
     explain,
     features,
+    learned,
     measurements,
     parameters,
     plots,
@@ -93,6 +94,10 @@ MEASUREMENTS = """One entry a measurement of a tagger's efficiency in data, by a
 ([scale_factors.md](scale_factors.md)): scale factors as correctionlib files, in the form of CMS' BTV group.
 All measurements of a tagger are combined. Needs the extra `measure`."""
 
+LEARNED = """One entry a network, an average of several ([learned_efficiencies.md](learned_efficiencies.md)):
+efficiencies of a tagger's working points by any features, as an ONNX file, with a closure test beside that of
+the binned ones."""
+
 RESILIENCE = """One entry a sample ([resilience.md](resilience.md)): performance against resilience, a table
 and a figure of each signal and background."""
 
@@ -118,6 +123,7 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
         run.PlaneSpec,
     ),
     ("config/config.yaml: resilience", RESILIENCE, resilience.ResilienceSpec),
+    ("config/config.yaml: learned_efficiencies", LEARNED, learned.LearnedSpec),
     ("config/config.yaml: scale_factors", MEASUREMENTS, measurements.MeasurementSpec),
     (
         "config/config.yaml: scale_factors: variable",

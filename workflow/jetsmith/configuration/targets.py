@@ -16,6 +16,7 @@ _WILDCARD = re.compile(r"\{(\w+)[^}]*\}")
 _SAID = {
     "judgement": "tagger",
     "training": "classifier",
+    "learned": "learned efficiencies",
     "scanned": "scan of",
     "traded": "signal against two backgrounds",
 }  # what people look for under that name
@@ -125,6 +126,7 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
         "judgement": run.judgements,
         "plane": run.run.calibration.planes,
         "measurement": run.run.scale_factors,
+        "learned": run.run.learned_efficiencies,
         "reweighter": run.run.reweighters,
         "fold": [str(fold) for fold in range(run.run.stack_folds)],
     }

@@ -17,6 +17,7 @@ Of = Literal[
     "plane",
     "measured",
     "measurement",
+    "learned",
     "reweighter",
     "tested",
     "interpolated",
@@ -42,7 +43,8 @@ class About(NamedTuple):
             of which discriminants have fractions, a signal against a background of a sample whose taggers
             are tried where something is other, a discriminant of a tagger, a tagger with a probability of
             each class, two discriminants with a cut on each, one that is measured in data, a measurement of
-            it, the weights of a reweighter, its closure test alone, that of one with values of parameters
+            it, efficiencies that a network learns,
+            the weights of a reweighter, its closure test alone, that of one with values of parameters
             that were held out, a classifier that trains, one that is scanned, a number that a network
             estimates, a discriminant of an ensemble, or of a tagger that is to leave a column alone, a
             network with auxiliary heads, a tagger that is looked into, one that is also trained without some
@@ -68,6 +70,7 @@ PLOTS = {  # in the order of the report
     "scale_factors": About("measured"),
     "fits": About("measurement"),
     "efficiency": About("judgement", ("pt_bins_gev",)),
+    "learned": About("learned"),
     "dependence": About("judgement", ("pt_bins_gev",)),
     "sculpting": About("decorrelated", ("seed",), has_histograms=True),
     "response": About("estimated", ("seed",)),

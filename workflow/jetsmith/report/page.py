@@ -17,6 +17,7 @@ import yaml
 from jetsmith.errors import InputError
 from jetsmith.handed.account import Account
 from jetsmith.handed.closure import Closure
+from jetsmith.handed.learned import Learned
 from jetsmith.handed.measurement import Measurement
 from jetsmith.handed.plan import Plan
 from jetsmith.handed.scan import Scan
@@ -25,6 +26,7 @@ from jetsmith.provenance import config_digest
 from jetsmith.report import features, points, resilience, reweighters, tables, tagger_inputs
 from jetsmith.report.cards import WHOSE, cards
 from jetsmith.report.explorer import explorer, library
+from jetsmith.report.learned import learned as learned_efficiencies
 from jetsmith.report.measurements import scale_factors
 from jetsmith.report.origins import origins
 from jetsmith.report.overview import overview
@@ -50,6 +52,7 @@ def write_report(
     checks: Sequence[str | Path] = (),
     planes: Sequence[str | Path] = (),
     measurements: Sequence[str | Path] = (),
+    learned: Sequence[str | Path] = (),
     models: Sequence[str | Path] = (),
     bundled: Sequence[str] = (),
 ) -> None:
@@ -70,6 +73,7 @@ def write_report(
         checks: results/inspect/check/{classifier}.json.
         planes: results/calibration/{plane}.numbers.json.
         measurements: results/scale_factors/{measurement}.json.
+        learned: results/learned/{learned}.json.
         models: results/models/{tagger} of taggers.
         bundled: Taggers that leave as bundles.
 
@@ -83,6 +87,7 @@ def write_report(
         "untested": _table(reweighters.untested, "dataset", untested, classifiers),
         "planes": _table(points.planes, "plane", planes, classifiers),
         "scale_factors": scale_factors(_records(Measurement, measurements, "measurement"), classifiers),
+        "learned": learned_efficiencies(_records(Learned, learned, "learned"), classifiers),
         **_of_inputs(classifiers, figures, checks),
         **_tables(
             classifiers,

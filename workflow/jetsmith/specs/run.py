@@ -6,6 +6,7 @@ from pydantic import Field
 
 from jetsmith.specs.datasets import Object, SelectionSpec
 from jetsmith.specs.explain import ExplainSpec
+from jetsmith.specs.learned import LearnedSpec
 from jetsmith.specs.measurements import MeasurementSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.resilience import ResilienceSpec
@@ -198,6 +199,11 @@ class RunSpec(Record):
     calibration: CalibrationSpec = CalibrationSpec()
     scale_factors: dict[Name, MeasurementSpec] = Field(
         {}, description="Measurements of efficiencies in data, by a name of your own; see below."
+    )
+    learned_efficiencies: dict[Name, LearnedSpec] = Field(
+        {},
+        description="Efficiencies that networks learn jet by jet, by a name of your own; see below. Needs "
+        "the extra `bundle`.",
     )
     tensorboard: bool = Field(
         False,
