@@ -8,9 +8,7 @@ from jetsmith.specs.learned import NetworkSpec
 from jetsmith.specs.run import EfficienciesSpec
 
 with job(snakemake):
-    from jetsmith.calibration.learned import (
-        learn,
-    )  # here, so that a job without ONNX says which extra it lacks
+    from jetsmith.calibration.learned import learn  # a job without ONNX says which extra it lacks
 
     learn(
         name=snakemake.wildcards.learned,

@@ -66,7 +66,7 @@ def jets(n: int, seed: int, world: World) -> tuple[arrays.Packed, dict[str, Arra
     tracks = rng.poisson(2 + 1.1 * np.log(pt))
     mirror = tracks + rng.normal(0, 1.5, n)
     values = np.stack([np.log(pt), tracks, mirror, rng.normal(0, 1, n)], axis=1).astype(np.float32)
-    is_negative = rng.random(n) < world.negative
+    is_negative = rng.random(n)[np.arange(n) // 2] < world.negative  # events have weights, not jets
     chance = np.where(code == 5, world.efficiency(5, values), world.efficiency(0, values))
     chance = np.where(is_negative, chance * world.less, chance)
     dice = rng.random(n)
@@ -96,6 +96,7 @@ def jets(n: int, seed: int, world: World) -> tuple[arrays.Packed, dict[str, Arra
     scores = {
         **key,
         **kinematics,
+        "dataset": np.zeros(n, np.int16),
         "split": np.full(n, seed % len(SPLITS), np.int8),
         "label": label,
         "weight": weight,

@@ -281,6 +281,16 @@ def test_the_example_of_scale_factors_is_valid(folder):
     assert found.measured == {"csvv2": ["tag_and_probe", "muon_momentum"]}
 
 
+def test_the_example_of_learned_efficiencies_is_valid(folder):
+    """That of docs/learned_efficiencies.md, in the demo's run."""
+    page = (ROOT / "docs/learned_efficiencies.md").read_text()
+    example = yaml.safe_load(page.partition("```yaml")[2].partition("```")[0])
+    found = load(_run(folder) | example, folder)
+    assert found.run.learned_efficiencies["by_tracks"].features == {
+        "ak4": ("jet_pt", "jetAbsEta", "npv", "jetNSelectedTracks")
+    }
+
+
 def test_every_classifier_file_is_valid(folder):
     """The taggers that the demo leaves out load too."""
     run = _run(folder)

@@ -28,12 +28,14 @@ from jetsmith.calibration.learned_closure import (
     of_network,
 )
 from jetsmith.calibration.learned_network import beyond, error_of
+from jetsmith.calibration.learned_tags import Events, tags, together
 from jetsmith.calibration.maps import efficiency_map
 from jetsmith.errors import InputError
 from jetsmith.event_weights import LearnedEfficiencies, tag_probabilities
 from jetsmith.handed.learned import Agreement, Curve, Learned
 from jetsmith.plots.learned import compute, draw, plot_learned
 from jetsmith.report.learned import learned as rows_of
+from jetsmith.report.page import write_report
 from jetsmith.specs.plots import PlotSpec
 from tests.unit import learned_runs as runs
 from tests.unit.learned_runs import World
@@ -366,6 +368,55 @@ def test_points_are_nested() -> None:
     np.testing.assert_allclose(beyond(both, negative=True), [[left[1] + left[2], left[2]]], rtol=1e-6)
 
 
+# --- tags of events ---
+
+
+def test_tags_of_events_are_those_of_loops() -> None:
+    """Counted, predicted, and moved by each source: of networks shared by all classes, of maps by none."""
+    rng = np.random.default_rng(3)
+    n = 60
+    event, flavour = rng.integers(0, 25, n), np.repeat([0, 1], n // 2)
+    weight = np.where(np.arange(25) % 5, 1.0, -0.4)[event]
+    passed = rng.random(n) < 0.4
+    parts = [Predicted(rng.uniform(0.1, 0.9, n // 2), rng.normal(0, 0.03, (2, n // 2))) for _ in range(2)]
+    shared, own = together(parts, is_shared=True), together(parts, is_shared=False)
+    assert shared.moves.shape == (2, n)
+    assert own.moves.shape == (4, n)
+    np.testing.assert_array_equal(own.moves[:2, flavour == 0], parts[0].moves)
+    assert not own.moves[:2, flavour == 1].any()
+    found = tags("M", Events.of(event, weight), passed, shared, own)
+
+    def shares(chances: Any) -> Any:
+        total, sums = 0.0, np.zeros(3)
+        for number in set(event):
+            here = event == number
+            total += weight[here][0]
+            sums += weight[here][0] * np.array(slow_tags(list(np.clip(chances[here], 0, 1)), 2))
+        return sums / total
+
+    np.testing.assert_allclose(found.counted, shares(passed.astype(float)), atol=1e-12)
+    for of, values, errors in (
+        (shared, found.network, found.network_error),
+        (own, found.binned, found.binned_error),
+    ):
+        np.testing.assert_allclose(values, shares(of.efficiency))
+        moved = [shares(of.efficiency + move) - shares(of.efficiency) for move in of.moves]
+        np.testing.assert_allclose(errors, np.linalg.norm(moved, axis=0))
+    assert found.n_events == len(set(event))
+
+
+def test_events_have_the_tags_that_are_predicted(blind: Path) -> None:
+    """By the chances of their jets, which are independent here, whatever the network does not know."""
+    found = io.read_record(Learned, blind / "by_jet.json")
+    assert [one.point for one in found.tags] == ["L", "M"]
+    for one in found.tags:
+        for k in range(3):
+            error = np.hypot((one.counted_high[k] - one.counted_low[k]) / 2, one.network_error[k])
+            assert abs(one.network[k] - one.counted[k]) < 4 * error
+        assert sum(one.network) == pytest.approx(1)
+        assert min(one.network_error) > 0
+
+
 # --- what reads the file ---
 
 
@@ -523,8 +574,12 @@ def test_a_figure_without_variables_says_so(found: Learned) -> None:
     assert "Too few jets" in compute(make_spec(), few, {}).message
 
 
-def test_the_page_has_both(found: Learned) -> None:
-    """A row a curve, with the network and the bins; how many of either fail."""
+def test_the_page_has_both(folder: Path, found: Learned, tmp_path: Path) -> None:
+    """A row a curve, with the network and the bins; how many of either fail, and the verdict at the top."""
+    write_report(tmp_path / "index.html", {}, "t", [], [], [], [], [], {}, learned=[folder / "by_jet.json"])
+    page = (tmp_path / "index.html").read_text()
+    assert "Learned efficiencies: by_jet" in page
+    assert "<code>ak4.mirror</code>" in page
     (row,) = rows_of([found], {})
     assert len(row["rows"]) == len(found.curves)
     assert row["n_failed"]["network"] == 0 < row["n_failed"]["binned"]

@@ -16,13 +16,15 @@ from jetsmith.calibration.axes import Axis, places
 from jetsmith.calibration.learned_closure import Jets, Predicted, curve, gates, judged, of_map, of_network
 from jetsmith.calibration.learned_file import write
 from jetsmith.calibration.learned_network import Networks, Sample, error_of, train
+from jetsmith.calibration.learned_tags import Events, tags, together
 from jetsmith.calibration.maps import EfficiencyMap, efficiency_map
 from jetsmith.calibration.stage import classes_of
 from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
 from jetsmith.handed.closure import worst
-from jetsmith.handed.learned import Curve, Learned
+from jetsmith.handed.learned import Curve, Learned, Tags
 from jetsmith.io import FloatArray, IntArray
+from jetsmith.keys import codes
 from jetsmith.metrics import passes
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import CHUNK, Rows
@@ -33,6 +35,7 @@ from jetsmith.specs.learned import NetworkSpec
 from jetsmith.specs.run import EfficienciesSpec
 
 SPLITS = ("calibration", "test")
+DATASET = "dataset"  # events of two data sets may have one key
 TOLERANCE = 1e-6  # of an efficiency in float32, against the networks on the same machine
 N_TRIED = 1000  # jets of the test split that both are given, and as many made up
 
@@ -146,6 +149,7 @@ def learn(
         status=status,
         gates=verdicts,
         curves=tested,
+        tags=_tags(read["test"], learned, points, predicted),
         parity=parity,
     )
     io.write_record(numbers, found)
@@ -178,7 +182,7 @@ def _read(
     closes_in: Sequence[Inputs],
 ) -> Read:
     """Both files are in the order of packed rows."""
-    jets = read_split(scores, split, spec, [*columns, *EVENT_KEY])
+    jets = read_split(scores, split, spec, [*columns, *EVENT_KEY, DATASET])
     same = len(jets) == len(part) and all(
         np.array_equal(jets.columns[key], part.columns[key]) for key in EVENT_KEY
     )
@@ -272,6 +276,25 @@ def _curves(
             about = Curve(entry.name, point, group, feature, is_given, (), None, None)
             found.append(curve(about, jets, column.astype(np.float64), *predicted, network.bins))
     return found
+
+
+def _tags(
+    test: Read,
+    classes: Sequence[JudgedClass],
+    points: Mapping[str, float],
+    predicted: Mapping[str, Sequence[tuple[Predicted, Predicted]]],
+) -> tuple[Tags, ...]:
+    """Events by number of tags, of jets of all classes that were learned."""
+    jets = [_some(test, c).jets for c in classes]
+    keys = [np.concatenate([of.columns[name] for of in jets]) for name in (*EVENT_KEY, DATASET)]
+    events = Events.of(codes(keys), np.concatenate([of.weight for of in jets]))
+    score = np.concatenate([of.discriminant for of in jets])
+    found = []
+    for k, (point, cut) in enumerate(points.items()):
+        networks, maps = zip(*(predicted[c.name][k] for c in classes), strict=True)
+        both = together(networks, is_shared=True), together(maps, is_shared=False)
+        found.append(tags(point, events, passes(score, cut), *both))
+    return tuple(found)
 
 
 def _parity(

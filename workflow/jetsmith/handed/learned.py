@@ -82,6 +82,33 @@ class Curve(Stored):
 
 
 @dataclass(frozen=True, slots=True)
+class Tags(Stored):
+    """Events of the split test by the number of their jets that pass: none, one, and two or more.
+
+    Attributes:
+        point: The working point.
+        n_events: Events with a jet of a class that was learned.
+        counted: Shares of the sum of weights.
+        counted_low: Lower ends of their intervals (68.3%).
+        counted_high: Upper ends.
+        network: Shares by the chances that the network predicts, jets being independent.
+        network_error: Their statistical errors, from what it learned of.
+        binned: Shares by the binned efficiencies.
+        binned_error: Their statistical errors.
+    """
+
+    point: str
+    n_events: int
+    counted: tuple[float, ...]
+    counted_low: tuple[float, ...]
+    counted_high: tuple[float, ...]
+    network: tuple[float, ...]
+    network_error: tuple[float, ...]
+    binned: tuple[float, ...]
+    binned_error: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Learned(Stored):
     """Efficiencies that networks have learned from the split calibration, tested in the split test.
 
@@ -100,6 +127,7 @@ class Learned(Stored):
         status: The worst of the gates.
         gates: By class: in what the network is given, and in what it is not.
         curves: All that was compared.
+        tags: By working point, events by their number of tags.
         parity: Largest difference of an efficiency in the ONNX file from that of the networks.
     """
 
@@ -117,4 +145,5 @@ class Learned(Stored):
     status: Status
     gates: tuple[Gate, ...]
     curves: tuple[Curve, ...]
+    tags: tuple[Tags, ...]
     parity: float

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from jetsmith.handed.learned import Agreement, Curve, Learned
+from jetsmith.handed.learned import Agreement, Curve, Learned, Tags
 from jetsmith.report.reweighters import GRADES
 from jetsmith.report.tables import Row, Table
-from jetsmith.texts import count
+from jetsmith.texts import count, interval
 
 
 def learned(entries: Sequence[Learned], classifiers: Table) -> list[Row]:
@@ -31,6 +31,7 @@ def _entry(one: Learned, spec: Table) -> Row:
             for gate in one.gates
         ],
         "rows": [_row(curve) for curve in one.curves],
+        "tags": [_tags(found) for found in one.tags],
         "n_failed": {
             "network": sum(
                 curve.network is not None and curve.network.status == "failed" for curve in one.curves
@@ -49,6 +50,23 @@ def _row(curve: Curve) -> Row:
         "variable": f"{curve.group}.{curve.feature}",
         "is_given": curve.is_given,
         "found": [_agreement(curve.network), _agreement(curve.binned)],
+    }
+
+
+def _tags(found: Tags) -> Row:
+    """Shares of events in per cent, by number of tags: counted, by the network, by bins."""
+
+    def around(values: Sequence[float], errors: Sequence[float]) -> list[Row]:
+        ends = zip(values, errors, strict=True)
+        return [interval(x, x - error, x + error, percent=True) for x, error in ends]
+
+    counted = zip(found.counted, found.counted_low, found.counted_high, strict=True)
+    return {
+        "point": found.point,
+        "n_events": count(found.n_events),
+        "counted": [interval(*one, percent=True) for one in counted],
+        "network": around(found.network, found.network_error),
+        "binned": around(found.binned, found.binned_error),
     }
 
 
