@@ -9,6 +9,7 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -176,7 +177,6 @@ def test_a_file_that_gives_other_efficiencies_is_not_written(
 ) -> None:
     """Parity is looked at before the file has its name."""
     runs.write(tmp_path, 400, World())
-    monkeypatch.setattr("jetsmith.signs.FLOOR", 0.02)
     from jetsmith.calibration import learned_file
 
     plain = learned_file.write
@@ -464,6 +464,15 @@ def test_what_is_given_has_to_fit(folder: Path, flavour: Any, features: Any, wor
     """Nothing is guessed of a jet."""
     with pytest.raises(InputError, match=words):
         LearnedEfficiencies(folder / "by_jet.onnx")(flavour, features)
+
+
+def test_a_flavour_that_was_not_learned_has_no_number(folder: Path) -> None:
+    """Whoever runs the file without jetsmith."""
+    session = onnxruntime.InferenceSession(str(folder / "by_jet.onnx"))
+    feeds = {"ak4": np.array([[50, 5]] * 2, np.float32), "flavor": np.array([5, 4])}
+    for values in session.run(["efficiency", "error"], feeds):
+        assert np.isfinite(values[0]).all()
+        assert np.isnan(values[1]).all()
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The stage of learned efficiencies: scores and features in, a network as ONNX and its closure out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -103,9 +103,8 @@ def learn(
         names = ", ".join(c.name for c in coded) or "none has a `flavor` code"
         raise InputError(f"{scores}: no class has jets in the splits calibration and test: {names}")
     cuts = list(points.values())
-    networks = train(
-        _sample(read["calibration"], learned, cuts), len(points), len(learned), network, seed, threads
-    )
+    sample = _sample(read["calibration"], learned, cuts)
+    networks = train(sample, len(points), len(learned), network, seed, threads)
     predicted = {
         c.name: _predicted(networks, read, place, c, cuts, axes, settings) for place, c in enumerate(learned)
     }
@@ -119,39 +118,29 @@ def learn(
     ]
     tested = judged(curves, network.tolerance)
     verdicts = gates(tested, network.tolerance)
-    status = worst(verdicts)
-    groups = seen(features, raw, {}, [parts["calibration"]])
-    codes = {c.name: int(c.flavor) for c in learned if c.flavor is not None}
-    about = {
-        "learned": name,
-        "judgement": spec.judgement,
-        "sample": spec.sample,
-        "thresholds": points,
-        "flavors": codes,
-        "status": status,
-        "why": [f"{gate.name}: {gate.why}" for gate in verdicts if gate.status == status],
-    }
-    with io.atomic_file(efficiencies) as temporary:
-        write(temporary, networks, groups, list(codes.values()), about)
-        parity = _parity(temporary, networks, groups, features, parts["test"], codes, seed)
     found = Learned(
         learned=name,
         judgement=spec.judgement,
         sample=spec.sample,
         seed=seed,
         thresholds=points,
-        flavors=codes,
+        flavors={c.name: int(c.flavor) for c in learned if c.flavor is not None},
         lacking=tuple(c.name for c in coded if c not in learned),
         n_learned={c.name: len(read["calibration"].jets.of(c)) for c in learned},
         n_tested={c.name: len(read["test"].jets.of(c)) for c in learned},
         negative=networks.negative,
         epochs=networks.epochs,
-        status=status,
+        status=worst(verdicts),
         gates=verdicts,
         curves=tested,
         tags=_tags(read["test"], learned, points, predicted),
-        parity=parity,
+        parity=0.0,
     )
+    groups = seen(features, raw, {}, [parts["calibration"]])
+    with io.atomic_file(efficiencies) as temporary:
+        write(temporary, networks, groups, found)
+        parity = _parity(temporary, networks, groups, features, parts["test"], found)
+    found = replace(found, parity=parity)
     io.write_record(numbers, found)
     return found
 
@@ -303,8 +292,7 @@ def _parity(
     groups: Sequence[Group],
     features: Sequence[Inputs],
     test: arrays.Packed,
-    codes: Mapping[str, int],
-    seed: int,
+    found: Learned,
 ) -> float:
     """Largest difference of an efficiency, or its error, between file and networks, on real and made-up jets.
 
@@ -313,17 +301,17 @@ def _parity(
     """
     rows = Rows.select(features, [test])
     real = _jets.raw(rows, slice(0, min(N_TRIED, len(rows))), groups)
-    tried: Mapping[str, Values] = _jets.joined(real, _jets.made_up(real, groups, N_TRIED, seed))
+    tried: Mapping[str, Values] = _jets.joined(real, _jets.made_up(real, groups, N_TRIED, found.seed))
     values = _values(features, _jets.packed(tried, groups))
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     worst_of = 0.0
-    for place, (name, code) in enumerate(codes.items()):
+    for place, (name, code) in enumerate(found.flavors.items()):
         members = networks(values, np.full(len(values), place))
         feeds = {key: of.values for key, of in tried.items()} | {"flavor": np.full(len(values), code)}
-        found = session.run(["efficiency", "error"], feeds)
+        given = session.run(["efficiency", "error"], feeds)
         off = [
             float(np.abs(a - b).max())
-            for a, b in zip(found, (members.mean(axis=0), error_of(members)), strict=True)
+            for a, b in zip(given, (members.mean(axis=0), error_of(members)), strict=True)
         ]
         if not max(off) <= TOLERANCE:  # NaN is not, either
             raise InputError(

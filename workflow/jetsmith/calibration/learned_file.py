@@ -5,10 +5,9 @@ runs ONNX: its metadata `jetsmith` say what goes in and what comes out.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -20,32 +19,28 @@ from jetsmith.bundles._graph import Graph
 from jetsmith.bundles._inputs import prepare
 from jetsmith.calibration.learned_network import Networks
 from jetsmith.classifiers._scaler import Scaler
+from jetsmith.handed.learned import Learned
 
 FORMAT = 1
 NOTES = "jetsmith"  # key of the metadata
 
 
-def write(
-    path: str | Path,
-    networks: Networks,
-    groups: Sequence[Group],
-    codes: Sequence[int],
-    about: Mapping[str, Any],
-) -> None:
+def write(path: str | Path, networks: Networks, groups: Sequence[Group], found: Learned) -> None:
     """Write the file.
 
     Args:
         path: Of the file.
         networks: What was trained.
         groups: Its features, as callers give them; side by side they are those of the networks.
-        codes: Flavour of each class, in the order of the networks.
-        about: What else a reader is told, for JSON.
+        found: What a reader is told of them: points, flavours in the order of the networks, the verdict.
     """
     graph = Graph()
     values = [prepare(graph, group).values for group in groups]
     x = values[0] if len(values) == 1 else graph.node("Concat", *values, axis=-1)
     flavour = graph.input("flavor", ["N"], TensorProto.INT64)
-    each = graph.node("Equal", graph.node("Unsqueeze", flavour, graph.whole(1)), graph.whole(*codes))
+    each = graph.node(
+        "Equal", graph.node("Unsqueeze", flavour, graph.whole(1)), graph.whole(*found.flavors.values())
+    )
     of_class = graph.node("Cast", each, to=TensorProto.FLOAT)  # (N, C)
     scaling = networks.scaling
     x = graph.node("Max", x, graph.constant(scaling.low))
@@ -55,11 +50,21 @@ def write(
     is_known = graph.node("Greater", _sum(graph, of_class), graph.constant(0.5))
     mean = graph.node("ReduceMean", efficiency, axes=[0], keepdims=0)
     none = graph.constant(np.nan)  # of flavours that nothing was learned of
-    n_points = networks.models[0].output_shape[-1] // (2 if networks.negative else 1) - 1
+    n_points = len(found.thresholds)
     graph.output("efficiency", graph.node("Where", is_known, mean, none), ["N", n_points])
     error = graph.node("Where", is_known, _error(graph, efficiency, len(networks.models)), none)
     graph.output("error", error, ["N", n_points])
-    notes = {"format": FORMAT, "groups": [asdict(group) for group in groups], **about}
+    notes = {
+        "format": FORMAT,
+        "learned": found.learned,
+        "judgement": found.judgement,
+        "sample": found.sample,
+        "thresholds": found.thresholds,
+        "flavors": found.flavors,
+        "status": found.status,
+        "why": [f"{gate.name}: {gate.why}" for gate in found.gates if gate.status == found.status],
+        "groups": [asdict(group) for group in groups],
+    }
     onnx.save(graph.finished("learned_efficiencies", {NOTES: json.dumps(notes)}), path)
 
 
