@@ -19,6 +19,7 @@ from jetsmith.strict import Record
 NETWORK, BINNED = "#d62728", "#1f77b4"
 MOST = 3  # variables that are drawn; the JSON has all
 RATIO_RANGE = (0.5, 1.5)
+LONGEST = 2.0  # of the last bin, which may reach far, as drawn: in widths of the widest of the others
 
 
 class Panel(Record):
@@ -73,7 +74,7 @@ class LearnedNumbers(looks.Numbers):
             f"Efficiency of working point {self.drawn_point} of jets of the test split, counted and "
             "predicted, against variables that the network is not given. Bars and bands are 68.3% intervals; "
             "binned efficiencies are of the jets that the network learned from. p of chi2 over all bins: "
-            f"{found}."
+            f"{found}. A last bin that reaches far is drawn shorter."
         )
 
     def alternative(self) -> str:
@@ -197,6 +198,7 @@ def _draw(upper: Axes, lower: Axes, panel: Panel) -> None:
         upper.text(0.5, 0.5, "too few jets", transform=upper.transAxes, ha="center", color=looks.GREY)
         return
     edges = np.array(panel.edges)
+    edges[-1] = min(edges[-1], edges[-2] + LONGEST * np.diff(edges[:-1]).max())
     centre, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
     counted = np.array(panel.counted)
     errors = np.stack([counted - panel.counted_low, panel.counted_high - counted])
@@ -214,7 +216,7 @@ def _draw(upper: Axes, lower: Axes, panel: Panel) -> None:
     lower.errorbar(centre[known], np.ones(int(known.sum())), relative, half[known], **dots)
     lower.axhline(1, color=looks.GREY, linewidth=0.8)
     lower.set_ylim(*RATIO_RANGE)
-    upper.set_xlim(edges[0], min(edges[-1], edges[-2] + 4 * half[:-1].max()))  # the last bin may reach far
+    upper.margins(x=0)
     upper.set_ylim(0, 1.25 * float(max(*panel.counted_high, *panel.network, *panel.binned)))
     text = f"network {_p(panel.p_network)}, bins {_p(panel.p_binned)}"
     upper.text(0.03, 0.93, text, transform=upper.transAxes, va="top", fontsize=looks.LEGEND_SIZE)
