@@ -154,13 +154,9 @@ def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_learned_is_said(tmp_path: Path) -> None:
-    """Points of one threshold, scores of other jets, classes without jets; nothing is written."""
+    """Scores of other jets, classes without jets; nothing is written."""
     runs.write(tmp_path, 400, World())
     quick: dict[str, Any] = {"epochs": 1, "members": 2}
-    about = {"judgement": "deepcsv", "working_points": {key: {"threshold": 0.3} for key in "LM"}}
-    io.write_json(tmp_path / "calibration.json", about)
-    with pytest.raises(InputError, match=r"L and M have one threshold, 0\.3"):
-        runs.learned(tmp_path, ("tracks",), (), **quick)
     runs.write(tmp_path / "other", 500, World())
     runs.write(tmp_path, 400, World())
     (tmp_path / "scores.parquet").write_bytes((tmp_path / "other/scores.parquet").read_bytes())
@@ -170,6 +166,17 @@ def test_what_cannot_be_learned_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no class has jets in the splits calibration and test"):
         runs.learned(tmp_path, ("tracks",), (), **quick)
     assert not (tmp_path / "by_jet.onnx").exists()
+
+
+def test_points_of_one_threshold_have_one_efficiency(tmp_path: Path) -> None:
+    """As those of few jets may have: no jet lies between them."""
+    runs.write(tmp_path, 1500, World())
+    about = {"judgement": "deepcsv", "working_points": {key: {"threshold": 0.3} for key in "LM"}}
+    io.write_json(tmp_path / "calibration.json", about)
+    runs.learned(tmp_path, ("tracks",), (), epochs=12, members=2)
+    learned = LearnedEfficiencies(tmp_path / "by_jet.onnx", allow_failed_closure=True)
+    efficiency = learned([5, 0], {"ak4": {"tracks": [6.0, 8.0]}}).efficiency
+    np.testing.assert_allclose(efficiency["L"], efficiency["M"], atol=0.03)
 
 
 def test_a_file_that_gives_other_efficiencies_is_not_written(

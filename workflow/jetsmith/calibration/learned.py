@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -89,8 +88,8 @@ def learn(
         threads: CPU threads.
 
     Raises:
-        InputError: Files are not of the same jets, points have one threshold, no class has jets, or the ONNX
-            file gives other efficiencies than the networks.
+        InputError: Files are not of the same jets, no class has jets, or the ONNX file gives other
+            efficiencies than the networks.
     """
     points = _points(calibration, spec)
     columns = [axis.column for axis in axes]
@@ -146,15 +145,10 @@ def learn(
 
 
 def _points(calibration: str | Path, spec: JudgedSpec) -> dict[str, float]:
-    """Thresholds by working point, the loosest first."""
+    """Thresholds by working point, the loosest first; of few jets two may be one, and none lies between."""
     found = io.read_json(calibration, judgement=spec.judgement)["working_points"]
-    points = sorted(
-        ((key, float(point["threshold"])) for key, point in found.items()), key=lambda one: one[1]
-    )
-    for (one, first), (other, second) in pairwise(points):
-        if not first < second:
-            raise InputError(f"{calibration}: {one} and {other} have one threshold, {first:g}; leave one out")
-    return dict(points)
+    points = {key: float(point["threshold"]) for key, point in found.items()}
+    return dict(sorted(points.items(), key=lambda one: one[1]))
 
 
 def _groups(*inputs: Sequence[Inputs]) -> list[str]:
