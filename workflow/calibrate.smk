@@ -1,4 +1,5 @@
 # calibrate: reads the scores of a tagger; for each of its discriminants writes calibration/{judgement}.json (correctionlib) and {judgement}.numbers.json.
+# learn: reads the scores of a tagger, its thresholds, and packed features; writes learned/{learned}.onnx and {learned}.json, its closure. Only of `learned_efficiencies`.
 # calibrate_plane: reads the scores of two judgements; writes the same, calibration/{plane}.json, of a cut on each. Only of `planes`.
 
 
@@ -40,3 +41,25 @@ rule calibrate_plane:
         code=code("calibrate_plane"),
     script:
         "../scripts/calibrate_plane.py"
+
+
+rule learn:
+    input:
+        unpack(learned_inputs),
+    output:
+        efficiencies="<results>/learned/{learned}.onnx",
+        numbers="<results>/learned/{learned}.json",
+    log:
+        "<logs>/learn/{learned}.log",
+    benchmark:
+        "<benchmarks>/learn/{learned}.tsv"
+    conda:
+        "../envs/jetsmith.yaml"
+    resources:
+        mem_mb=grows(4000),
+        runtime=grows(60),
+    params:
+        **gets(stages.learn, "learned"),
+        code=lambda wildcards: learned_code(wildcards.learned),
+    script:
+        "../scripts/learn.py"

@@ -86,6 +86,7 @@ wildcard_constraints:
     measurement=one_of(RUN.run.scale_factors),
     commissioning=one_of(RUN.run.commissioning),
     shown=one_of(dict.fromkeys(shown for _, shown in subjects(RUN, "commissioned"))),
+    learned=one_of(RUN.run.learned_efficiencies),
     column=one_of(column for _, column in subjects(RUN, "loss_scanned")),
     traded=one_of(name for sample in RUN.run.samples for name in traded(RUN, sample)),
     estimate=one_of(output for _, output in subjects(RUN, "estimated")),
@@ -160,6 +161,17 @@ def bundle_code(script, classifier):
     features = [RUN.groups[group] for group in spec.groups if group in RUN.groups]
     transforms = {place for group in features for place in named.of({}, group)}
     return code(script, f"bundles.{spec.backend}", *plugs.modules(spec), *sorted(transforms))
+
+
+@cache
+def learned_code(learned):
+    """Digest of the stage learn, and of the transforms of what it is given, which its file undoes and has inside."""
+    transforms = {
+        place
+        for group in RUN.run.learned_efficiencies[learned].features
+        for place in named.of({}, RUN.groups[group])
+    }
+    return code("learn", *sorted(transforms))
 
 
 def model_code(script, spec):

@@ -165,6 +165,18 @@ def measured_inputs(wildcards):
     }
 
 
+def learned_inputs(wildcards):
+    """Scores of a tagger, its thresholds, and the packed groups of what a network is given and closes in."""
+    spec = RUN.run.learned_efficiencies[wildcards.learned]
+    tagger = RUN.judgements[spec.judgement]
+    groups = dict.fromkeys([*spec.features, *spec.closes_in])
+    return {
+        "scores": scores_of(tagger.name),
+        "calibration": numbers_of(spec.judgement),
+        "packed": packed_of(tagger.sample, ROWS, *groups),
+    }
+
+
 def bundle_inputs(wildcards):
     """A trained tagger, jets to compare it on, and what calibrate found of each of its discriminants."""
     name = wildcards.tagger
@@ -240,6 +252,7 @@ PLOT_SUBJECTS = {
     "measured": "{judgement}",
     "measurement": "{measurement}",
     "commissioned": "{commissioning}/{shown}",
+    "learned": "{learned}",
     "reweighter": "{reweighter}",
     "tested": "{reweighter}",
     "interpolated": "{reweighter}",
@@ -383,6 +396,7 @@ PLOT_INPUTS = {
     "classified": lambda wildcards: {"scores": scores_of(wildcards.tagger)},
     "plane": plane_figure_inputs,
     "measured": measured_inputs,
+    "learned": lambda wildcards: {"found": f"<results>/learned/{wildcards.learned}.json"},
     "measurement": lambda wildcards: {"measured": f"<results>/scale_factors/{wildcards.measurement}.json"},
     "commissioned": commissioned_inputs,
     "reweighter": reweighter_inputs,

@@ -261,7 +261,9 @@ def test_yaml_cannot_run_code(folder):
         load(_run(folder), folder)
 
 
-@pytest.mark.parametrize("name", ["boosted", "continuous", "regression", "resilience", "scale_factors"])
+@pytest.mark.parametrize(
+    "name", ["boosted", "continuous", "learned", "negative_tags", "regression", "resilience", "scale_factors"]
+)
 def test_runs_on_simulated_events_are_valid(folder, name):
     """What docs tell people to run beside the demo; those on files have tests where their files are."""
     run = yaml.safe_load((folder / f"{name}.yaml").read_text())
@@ -279,6 +281,16 @@ def test_the_example_of_scale_factors_is_valid(folder):
         text = text.replace(data, pseudo)
     found = load({"seed": 1, "selection": _run(folder)["selection"], **yaml.safe_load(text)}, folder)
     assert found.measured == {"csvv2": ["tag_and_probe", "muon_momentum"]}
+
+
+def test_the_example_of_learned_efficiencies_is_valid(folder):
+    """That of docs/learned_efficiencies.md, in the demo's run."""
+    page = (ROOT / "docs/learned_efficiencies.md").read_text()
+    example = yaml.safe_load(page.partition("```yaml")[2].partition("```")[0])
+    found = load(_run(folder) | example, folder)
+    assert found.run.learned_efficiencies["by_tracks"].features == {
+        "ak4": ("jet_pt", "jetAbsEta", "npv", "jetNSelectedTracks")
+    }
 
 
 def test_every_classifier_file_is_valid(folder):

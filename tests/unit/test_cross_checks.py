@@ -1360,6 +1360,62 @@ def test_resilience_implies_scores_and_figures(folder):
     assert "cmva" in load(run, folder).moved
 
 
+BY_JET = {"judgement": "csvv2", "features": {"ak4": ["jet_pt"]}, "closes_in": {"ak4": ["nsv"]}}
+LEARNED = {
+    "a judgement that is not": (
+        {"judgement": "csv2"},
+        "by_jet.judgement: unknown judgement `csv2`; did you mean",
+    ),
+    "a judgement of folds": ({"judgement": "jp"}, "by_jet.judgement: sample `folded` of `jp` has folds"),
+    "no features": ({"features": {}}, "by_jet.features"),
+    "an empty list": ({"features": {"ak4": []}}, "by_jet.features.ak4: is empty"),
+    "a group that is not": ({"features": {"ak5": ["x"]}}, "by_jet.features: unknown feature group `ak5`"),
+    "a sequence": ({"features": {"charged": ["pt"]}}, "by_jet.features.charged: has no value a jet of `ak4`"),
+    "other rows": ({"closes_in": {"ak8": ["x"]}}, "by_jet.closes_in.ak8: has no value a jet of `ak4`"),
+    "a feature that is not": (
+        {"features": {"ak4": ["jet_ptt"]}},
+        "by_jet.features.ak4: unknown feature `jet_ptt`; did you mean `jet_pt`",
+    ),
+    "a variable that is not": (
+        {"closes_in": {"ak4": ["nsvs"]}},
+        "by_jet.closes_in.ak4: unknown feature `nsvs`",
+    ),
+    "a feature twice": ({"features": {"ak4": ["npv", "npv"]}}, "by_jet.features.ak4: given twice: npv"),
+    "a feature that jets may lack": (
+        {"features": {"ak4": ["btagDeepB"]}},
+        "by_jet.features.ak4: `btagDeepB` has no default",
+    ),
+    "a variable that is given": (
+        {"closes_in": {"ak4": ["jet_pt"]}},
+        "by_jet.closes_in.ak4: `jet_pt`: the network is given it by `features`",
+    ),
+    "a variable that is given by another name": (
+        {"features": {"ak4": ["jetAbsEta"]}, "closes_in": {"ak4": ["jetEta"]}},
+        "by_jet.closes_in.ak4: `jetEta`: the network is given `ak4.jetAbsEta`, which is the same column, by",
+    ),
+    "members without a partner": ({"members": 3}, "by_jet.members"),
+    "a layer without units": ({"hidden": [16, 0]}, "by_jet.hidden: layers have from 1 to 1,024 units"),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), LEARNED.values(), ids=LEARNED)
+def test_learned_efficiencies_that_cannot_be(folder, change, words):
+    """Names, features that each jet has, and a closure that is one: said at the dry run."""
+    run = run_of(folder)
+    run["samples"]["folded"] = {"datasets": ["ttbar"], "folds": 5}
+    run["taggers"] = {"csvv2": "jets", "jp": "folded"}
+    run["learned_efficiencies"] = {"by_jet": BY_JET | change}
+    assert words in refused(run, folder)
+
+
+def test_learned_efficiencies_make_their_groups(folder):
+    """A group that no tagger reads is made for what a network is given, and there is a figure."""
+    run = run_of(folder)
+    run["learned_efficiencies"] = {"by_jet": BY_JET}
+    loaded = load(run, folder)
+    assert subjects(loaded, "learned") == [("by_jet",)]
+
+
 def test_a_tagger_of_taggers_has_no_further_samples(folder):
     """What it reads is made on its own sample alone."""
     run = run_of(folder)

@@ -36,6 +36,7 @@ GOOD: dict[str, Any] = {
     "closures": [CLOSURE],
     "untested": [],
     "comparison": [],
+    "learned": [],
     "described": [FEATURES],
     "sections": [{"heading": "Features", "id": "plots-features"}],
     "stand_ins": [],
@@ -69,6 +70,22 @@ WRONG: dict[str, tuple[dict[str, Any], str, str, str]] = {
             ]
         },
         *("Events", "warn", "qcd 7 (1%)"),
+    ),
+    "not learned": (
+        {
+            "learned": [
+                {
+                    "name": "by_jet",
+                    "status": "failed",
+                    "grade": "bad",
+                    "gates": [
+                        {"name": "b, given", "status": "passed", "why": "close"},
+                        {"name": "b, not given", "status": "failed", "why": "12% apart"},
+                    ],
+                }
+            ]
+        },
+        *("Learned efficiencies: by_jet", "bad", "b, not given: 12% apart."),
     ),
     "assumed": ({"accounts": [ACCOUNT | {"is_assumed": True}]}, "Normalisation", "warn", "ttbar"),
     "unknown": ({"accounts": [ACCOUNT | {"is_unknown": True}]}, "Normalisation", "warn", "ttbar"),

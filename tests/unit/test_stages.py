@@ -48,6 +48,7 @@ OF_EXPLAINED = (stages.explain,)
 OF_MOVED = (stages.perturb,)
 OF_PLANE = (stages.calibrate_plane,)
 OF_MEASURED = (stages.measure,)
+OF_LEARNED = (stages.learn,)
 OF_COMBINED = (stages.scale_factors,)
 OF_ABLATED = (stages.ablate,)
 OF_LOSS_SCANNED = (stages.scan_losses,)
@@ -123,6 +124,8 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Ledger(tmp_path / name).put(PAGE, Made("report", 1, [], [], {}, 0.0, 1.0, "", ""))
     older = {"against": str(tmp_path / FINISHED[0]), "fail_if_worse_than": 0.02}
     set_value(found / "config.yaml", "compare", older)
+    by_jet = {"judgement": "averaged", "features": {"ak4": ["nCpfcand"]}, "closes_in": {"ak4": ["nNpfcand"]}}
+    set_value(found / "config.yaml", "learned_efficiencies.by_jet", by_jet)
     _add_parameters(found)
     return found
 
@@ -218,6 +221,7 @@ def _by_subject(run: Configuration) -> Any:
     yield run.moved, OF_MOVED
     yield run.run.calibration.planes, OF_PLANE
     yield run.run.scale_factors, OF_MEASURED
+    yield run.run.learned_efficiencies, OF_LEARNED
     yield run.measured, OF_COMBINED
     yield run.ablations, OF_ABLATED
     yield run.loss_scans, OF_LOSS_SCANNED
@@ -390,6 +394,7 @@ def test_every_stage_has_its_record() -> None:
         OF_MOVED,
         OF_PLANE,
         OF_MEASURED,
+        OF_LEARNED,
         OF_COMBINED,
         OF_ABLATED,
         OF_LOSS_SCANNED,

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from jetsmith import io
+from jetsmith.event_weights import LearnedEfficiencies
 from jetsmith.handed.measurement import Measurement
 
 from .conftest import copy_project, job_table
@@ -223,6 +224,27 @@ def test_a_measurement_and_resilience_are_made_beside_the_rest(edited):
             shutil.rmtree(edited.folder / "results/packed" / sample, ignore_errors=True)
             for path in (edited.folder / "results/scores/csvv2").glob(f"{sample}.*"):
                 path.unlink()
+
+
+def test_learned_efficiencies_are_made_beside_the_rest(edited):
+    """By the scores that are there: networks, a file that an analysis reads, and a figure."""
+    by_jet = {"judgement": "csvv2", "features": {"ak4": ["jet_pt", "npv"]}, "closes_in": {"ak4": ["nsv"]}}
+    quick = {"members": 2, "epochs": 1, "hidden": [4]}
+    edited.edit_yaml("config.yaml", "learned_efficiencies", value={"by_jet": by_jet | quick})
+    made = [edited.folder / "results" / name for name in ("learned/by_jet.onnx", "plots/learned/by_jet.png")]
+    done = edited.snakemake("--cores", "2", *(str(path.relative_to(edited.folder)) for path in made))
+    try:
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert set(job_table(done.stdout + done.stderr)) == {"learn", "plot_learned"}
+        learned = LearnedEfficiencies(made[0], allow_failed_closure=True)
+        efficiency = learned(
+            [[5], [0, 0]], {"ak4": {"jet_pt": [[50.0], [60, 70]], "npv": [[20.0], [20, 20]]}}
+        )
+        (first, *_) = efficiency.efficiency.values()
+        assert first.to_list()[0][0] <= 1
+    finally:
+        for path in (*made, made[0].with_suffix(".json")):
+            path.unlink(missing_ok=True)
 
 
 def test_comment_reruns_nothing(edited):

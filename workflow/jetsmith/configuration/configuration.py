@@ -15,7 +15,7 @@ from jetsmith.configuration.scanned import Scanned
 from jetsmith.derivations.of_jets import TRACK_PROBABILITY
 from jetsmith.hashing import SPLITS
 from jetsmith.specs.classifiers import MISSING, ClassifierSpec, ClassSpec
-from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import DatasetSpec, Object, SelectionSpec
 from jetsmith.specs.features import ColumnSpec, FeatureGroup, RawSpec
 from jetsmith.specs.run import RunSpec
 from jetsmith.strict import seen_as
@@ -268,16 +268,19 @@ class Configuration:
         Of another tagger that is its score, which may be absent where an experiment stored it.
         """
         spec = self.classifiers[classifier]
+        return {
+            i.group: {name: self.raw_of(spec.object, i.group, name) for name in i.features}
+            for i in spec.inputs
+        }
 
-        def raw(group: str, name: str) -> RawSpec:
-            if group not in self.groups:
-                stored = self.classifiers[group].backend == "stored"
-                return RawSpec(source=f"{group}.{name}", default=MISSING if stored else None)
-            found = seen_as(ColumnSpec, self.groups[group].features[name])
-            known = columns.BY_OBJECT[spec.object].get(found["source"])
-            return RawSpec(**found, unit=known.unit if known is not None else "")
-
-        return {i.group: {name: raw(i.group, name) for name in i.features} for i in spec.inputs}
+    def raw_of(self, of: Object, group: str, name: str) -> RawSpec:
+        """A feature, or a score of another tagger, of rows of an object, as a caller gives it."""
+        if group not in self.groups:
+            stored = self.classifiers[group].backend == "stored"
+            return RawSpec(source=f"{group}.{name}", default=MISSING if stored else None)
+        found = seen_as(ColumnSpec, self.groups[group].features[name])
+        known = columns.BY_OBJECT[of].get(found["source"])
+        return RawSpec(**found, unit=known.unit if known is not None else "")
 
     def samples_of(self, classifier: str) -> tuple[str, ...]:
         """The sample that a classifier is trained on, then those that it is judged on beside."""

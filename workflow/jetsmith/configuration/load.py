@@ -37,6 +37,7 @@ from jetsmith.configuration.judgement_checks import (
     check_points,
     check_together,
 )
+from jetsmith.configuration.learned_checks import check_learned
 from jetsmith.configuration.measurement_checks import check_measurements
 from jetsmith.configuration.records import Model, load_table, pick, read_yaml, require, validate
 from jetsmith.configuration.resilience_checks import check_resilience
@@ -149,6 +150,7 @@ def _load(
     check_points(run, judged, source)
     check_measurements(run, datasets, groups, judged, source)
     check_commissioning(run, datasets, groups, judged, source)
+    check_learned(run, groups, judged, source)
     raw = {
         "run": run.model_dump(mode="json"),
         "datasets": {name: d.model_dump(mode="json") for name, d in datasets.items()},

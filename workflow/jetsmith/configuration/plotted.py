@@ -49,6 +49,15 @@ def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
         return {"spec": seen_as(ClassifierSpec, one), "measurement": subject[0]} | style
     if about.of == "commissioned":
         return _commissioned(run, *subject) | style
+    if about.of == "learned":
+        learned = run.run.learned_efficiencies[subject[0]]
+        one = run.judgements[learned.judgement]
+        labels = {
+            f"{group}.{name}": run.groups[group].features[name].label
+            for group, names in learned.closes_in.items()
+            for name in names
+        }
+        return {"spec": seen_as(ClassifierSpec, one), "learned": subject[0], "labels": labels} | style
     if about.of == "traded":
         shown = traded(run, subject[0])[subject[1]]
         return {"specs": [seen_as(ClassifierSpec, spec) for spec in shown], "sample": subject[0]} | style

@@ -16,6 +16,7 @@ from jetsmith.specs import (
     datasets,
     explain,
     features,
+    learned,
     measurements,
     parameters,
     plots,
@@ -97,6 +98,10 @@ All fits of a tagger are combined. Needs the extra `measure`."""
 COMMISSIONING = """One entry a pair of data and simulation ([commissioning.md](commissioning.md)): figures of
 discriminants and inputs of taggers, simulation by class, with ratios below."""
 
+LEARNED = """One entry a network, an average of several ([learned_efficiencies.md](learned_efficiencies.md)):
+efficiencies of a tagger's working points by any features, as an ONNX file, with a closure test beside that of
+the binned ones."""
+
 RESILIENCE = """One entry a sample ([resilience.md](resilience.md)): performance against resilience, a table
 and a figure of each signal and background."""
 
@@ -126,6 +131,7 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
         run.PlaneSpec,
     ),
     ("config/config.yaml: resilience", RESILIENCE, resilience.ResilienceSpec),
+    ("config/config.yaml: learned_efficiencies", LEARNED, learned.LearnedSpec),
     ("config/config.yaml: scale_factors", MEASUREMENTS, measurements.MeasurementSpec),
     (
         "config/config.yaml: scale_factors: variable",

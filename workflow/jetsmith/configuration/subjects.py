@@ -143,6 +143,7 @@ _SUBJECTS: dict[str, Callable[[Configuration], Iterable[str | Subject]]] = {
     "commissioned": lambda run: [
         (name, shown) for name in run.run.commissioning for shown in commissioned(run, name)
     ],
+    "learned": lambda run: run.run.learned_efficiencies,
     "plane": lambda run: run.run.calibration.planes,
     "reweighter": lambda run: run.tested,
     "tested": lambda run: run.tested,

@@ -16,6 +16,7 @@ _WILDCARD = re.compile(r"\{(\w+)[^}]*\}")
 _SAID = {
     "judgement": "tagger",
     "training": "classifier",
+    "learned": "learned efficiencies",
     "scanned": "scan of",
     "shown": "feature group",
     "traded": "signal against two backgrounds",
@@ -132,6 +133,7 @@ def _choices(kind: str, names: Mapping[str, str], run: Configuration) -> tuple[C
         "plane": run.run.calibration.planes,
         "commissioning": run.run.commissioning,
         "measurement": run.run.scale_factors,
+        "learned": run.run.learned_efficiencies,
         "reweighter": run.run.reweighters,
         "fold": [str(fold) for fold in range(run.run.stack_folds)],
     }

@@ -9,13 +9,24 @@
 
     weigh = Shape("btagging.json.gz", tagger="deepJet", year="2018")
 
+    found = LearnedEfficiencies("by_jet.onnx")(jets.hadronFlavour, {"ak4": {"jet_pt": jets.pt, …}})
+    tags = tag_probabilities(found.efficiency["M"], 2)  # of 0, 1, and 2 or more; needs onnxruntime, too
+
 Scale factors are files as CMS' BTV group publishes them; efficiencies are what the rule `calibrate` writes,
 or another correctionlib file with the same axes. docs/event_weights.md says what is done where.
 """
 
 from jetsmith.errors import InputError
 from jetsmith.event_weights.fixed import FixedWorkingPoints
+from jetsmith.event_weights.learned import LearnedEfficiencies, tag_probabilities
 from jetsmith.event_weights.shape import Shape
 from jetsmith.event_weights.weights import Weights
 
-__all__ = ["FixedWorkingPoints", "InputError", "Shape", "Weights"]
+__all__ = [
+    "FixedWorkingPoints",
+    "InputError",
+    "LearnedEfficiencies",
+    "Shape",
+    "Weights",
+    "tag_probabilities",
+]

@@ -24,6 +24,7 @@ def overview(page: Row, accepted: Mapping[str, str]) -> list[Row]:
         *_points("Working points", "working-points", page["working_points"]),
         *_points("Two-dimensional points", "planes", page["planes"]),
         *map(_scale_factors, page["scale_factors"]),
+        *map(_learned, page["learned"]),
         *map(_closure, page["closures"]),
         *_untested(page["untested"]),
         *map(_comparison, page["comparison"]),
@@ -105,6 +106,15 @@ def _scale_factors(table: Row) -> Row:
     return _row(
         what, GOOD, f"All {count(len(table['rows']))} fits have a result{tested}{true}.", "scale-factors"
     )
+
+
+def _learned(table: Row) -> Row:
+    """The worst gate of learned efficiencies, and why."""
+    gates = [gate for gate in table["gates"] if gate["status"] == table["status"]]
+    why = f"{_named(gate['name'] for gate in gates)}: {gates[0]['why']}."
+    if table["grade"] == "good":
+        why = f"All {count(len(gates))} gates of the closure test."
+    return _row(f"Learned efficiencies: {table['name']}", (table["status"], table["grade"]), why, "learned")
 
 
 def _closure(test: Row) -> Row:

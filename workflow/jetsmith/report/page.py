@@ -15,6 +15,7 @@ from jetsmith.errors import InputError
 from jetsmith.handed.account import Account
 from jetsmith.handed.closure import Closure
 from jetsmith.handed.comparison import Comparison
+from jetsmith.handed.learned import Learned
 from jetsmith.handed.measurement import Measurement
 from jetsmith.handed.plan import Plan
 from jetsmith.handed.scan import Scan
@@ -24,6 +25,7 @@ from jetsmith.report import features, points, resilience, reweighters, tables, t
 from jetsmith.report.cards import cards
 from jetsmith.report.comparison import compared
 from jetsmith.report.explorer import explorer, library
+from jetsmith.report.learned import learned as learned_efficiencies
 from jetsmith.report.measurements import scale_factors
 from jetsmith.report.origins import origins
 from jetsmith.report.overview import overview
@@ -48,6 +50,7 @@ def write_report(
     checks: Sequence[str | Path] = (),
     planes: Sequence[str | Path] = (),
     measurements: Sequence[str | Path] = (),
+    learned: Sequence[str | Path] = (),
     models: Sequence[str | Path] = (),
     bundled: Sequence[str] = (),
     comparison: Sequence[str | Path] = (),
@@ -70,6 +73,7 @@ def write_report(
         checks: results/inspect/check/{classifier}.json.
         planes: results/calibration/{plane}.numbers.json.
         measurements: results/scale_factors/{measurement}.json.
+        learned: results/learned/{learned}.json.
         models: results/models/{tagger} of taggers.
         bundled: Taggers that leave as bundles.
         comparison: results/comparison, where the run is compared with another one.
@@ -90,6 +94,7 @@ def write_report(
             compared(read_record(Comparison, Path(path) / "comparison.json"), classifiers)
             for path in comparison
         ],
+        "learned": learned_efficiencies(_records(Learned, learned, "learned"), classifiers),
         **_of_inputs(classifiers, figures, checks),
         **_tables(
             classifiers,

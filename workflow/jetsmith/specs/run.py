@@ -7,6 +7,7 @@ from pydantic import Field
 from jetsmith.specs.commissioning import CommissioningSpec
 from jetsmith.specs.datasets import Object, SelectionSpec
 from jetsmith.specs.explain import ExplainSpec
+from jetsmith.specs.learned import LearnedSpec
 from jetsmith.specs.measurements import MeasurementSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.resilience import ResilienceSpec
@@ -222,6 +223,11 @@ class RunSpec(Record):
     )
     commissioning: dict[Name, CommissioningSpec] = Field(
         {}, description="Data beside simulation, by a name of your own; see below."
+    )
+    learned_efficiencies: dict[Name, LearnedSpec] = Field(
+        {},
+        description="Efficiencies that networks learn jet by jet, by a name of your own; see below. Needs "
+        "the extra `bundle`.",
     )
     tensorboard: bool = Field(
         False,

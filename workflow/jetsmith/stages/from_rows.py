@@ -1,11 +1,14 @@
 """From packed rows to the page: what trainings get, what scores, judges and shows them, and reweighters."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from jetsmith.configuration.compare_checks import against
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.plotted import plotted
 from jetsmith.specs.classifiers import ComparedSpec, DiscriminantSpec, JudgedSpec, RecipeSpec, RowsSpec
+from jetsmith.specs.features import Inputs
+from jetsmith.specs.learned import NetworkSpec
 from jetsmith.specs.measurements import FitSpec
 from jetsmith.specs.ratios import RatioEntry, RatioSpec
 from jetsmith.specs.run import EfficienciesSpec, GatesSpec, PointsSpec
@@ -159,6 +162,57 @@ def calibrate_plane(run: Configuration, plane: str) -> CalibratePlane:
         third_bins={name: list(edges) for name, edges in bins.third_bins.items()},
         settings=seen_as(EfficienciesSpec, run.run.calibration),
     )
+
+
+class Learn(NamedTuple):
+    """A tagger with its discriminant, what networks are given and not, bins beside, how they learn."""
+
+    spec: Plain
+    features: list[Plain]
+    closes_in: list[Plain]
+    raw: dict[str, dict[str, Plain]]
+    pt_bins_gev: list[float]
+    abseta_bins: list[float]
+    third_bins: dict[str, list[float]]
+    settings: Plain
+    network: Plain
+    seed: int
+
+
+def learn(run: Configuration, learned: str) -> Learn:
+    """Stage learn."""
+    found = run.run.learned_efficiencies[learned]
+    spec = run.judgements[found.judgement]
+    bins = run.run.selection[spec.object]
+    return Learn(
+        spec=seen_as(JudgedSpec, spec),
+        features=_inputs(run, found.features),
+        closes_in=_inputs(run, found.closes_in),
+        raw={
+            group: {name: run.raw_of(spec.object, group, name).model_dump(mode="json") for name in names}
+            for group, names in found.features.items()
+        },
+        pt_bins_gev=list(bins.pt_bins_gev),
+        abseta_bins=list(bins.abseta_bins),
+        third_bins={name: list(edges) for name, edges in bins.third_bins.items()},
+        settings=seen_as(EfficienciesSpec, run.run.calibration),
+        network=seen_as(NetworkSpec, found),
+        seed=run.run.seed,
+    )
+
+
+def _inputs(run: Configuration, features: Mapping[str, Sequence[str]]) -> list[Plain]:
+    """Flat features by group, as a classifier's inputs."""
+    return [
+        Inputs(
+            group=group,
+            kind="flat",
+            length=0,
+            features=tuple(names),
+            sources=tuple(run.groups[group].features[name].source for name in names),
+        ).model_dump(mode="json")
+        for group, names in features.items()
+    ]
 
 
 class Measure(NamedTuple):

@@ -1,0 +1,206 @@
+"""Efficiencies that a network has learned, and how likely an event is to have so many tags by them.
+
+    learned = LearnedEfficiencies("results/learned/by_jet.onnx")
+    found = learned(jets.hadronFlavour, {"ak4": {"jet_pt": jets.pt, "jetEta": jets.eta, …}})
+    tags = tag_probabilities(found.efficiency["M"], 2)  # 0, 1, and 2 or more
+
+An event with the weight `tags[:, 2]` is worth what it would be in the mean if its jets were tagged again and
+again, so that none is lost: "truth tagging" (ATL-PHYS-PUB-2022-041). onnxruntime is imported where a file is
+read.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from jetsmith.errors import InputError
+from jetsmith.event_weights.weights import Array
+
+FORMAT, NOTES, FAILED = 1, "jetsmith", "failed"
+
+
+@dataclass(frozen=True)
+class Found:
+    """Efficiencies of jets, by working point, the loosest first; as lists an event where these were given.
+
+    Attributes:
+        efficiency: Chance to pass, from 0 to 1; of no jet larger than that of a looser point.
+        error: Its statistical error, from what was learned of.
+    """
+
+    efficiency: Mapping[str, Any]
+    error: Mapping[str, Any]
+
+
+class LearnedEfficiencies:
+    """A file that stage `learn` wrote.
+
+    Attributes:
+        thresholds: By working point, the loosest first.
+        flavours: Those that were learned.
+        inputs: By group the names of the features that a call wants, before any transform.
+        about: What else the file says, such as `status` of the closure test and `why`.
+    """
+
+    def __init__(self, path: str | Path, *, allow_failed_closure: bool = False) -> None:
+        """Read the file.
+
+        Args:
+            path: Of the file.
+            allow_failed_closure: Whether efficiencies serve that do not close, as the file says.
+
+        Raises:
+            InputError: It is no such file, of another format, or did not close.
+        """
+        from jetsmith.bundle_inputs import groups_of
+
+        self._made = path, allow_failed_closure
+        self._session = _session(path)
+        notes = self._session.get_modelmeta().custom_metadata_map.get(NOTES)
+        if notes is None:
+            raise InputError(f"{path}: has no learned efficiencies; name a file of results/learned")
+        self.about: dict[str, Any] = json.loads(notes)
+        if self.about["format"] != FORMAT:
+            raise InputError(f"{path}: has format {self.about['format']}, and this jetsmith reads {FORMAT}")
+        if self.about["status"] == FAILED and not allow_failed_closure:
+            raise InputError(
+                f"{path}: its closure test failed: {'; '.join(self.about['why'])}; give it what it lacks, or "
+                "take it all the same with allow_failed_closure=True"
+            )
+        self._groups = groups_of(self.about)
+        self.thresholds: dict[str, float] = dict(self.about["thresholds"])
+        self.flavours: tuple[int, ...] = tuple(self.about["flavors"].values())
+        self.inputs = {group.group: [feature.name for feature in group.features] for group in self._groups}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as its path: who unpickles it reads the file."""
+        return _again, self._made
+
+    def __call__(self, flavour: Any, features: Any) -> Found:
+        """Efficiencies of jets.
+
+        Args:
+            flavour: Hadron flavour: a list of jets an event, or one number a jet.
+            features: By group and name (`inputs`) in the same form. NaN, None and infinity are what is
+                missing.
+
+        Raises:
+            InputError: A feature is missing, lists differ in length, values are far from all that was learned
+                from, as in another unit, or a flavour was not learned.
+        """
+        from jetsmith.bundle_inputs import read
+
+        lists = ak.Array(flavour)
+        counts = None if lists.ndim == 1 else np.asarray(ak.num(lists, axis=1), np.int64)
+        codes = np.asarray(ak.to_numpy(lists if counts is None else ak.flatten(lists, axis=1)))
+        others = sorted(set(np.unique(codes).tolist()) - set(self.flavours))
+        if others:
+            raise InputError(
+                f"flavour {', '.join(map(str, others))}: was not learned; there are "
+                f"{', '.join(map(str, self.flavours))}"
+            )
+        flat = {
+            group: {name: _column(features, group, name, counts) for name in names}
+            for group, names in self.inputs.items()
+        }
+        given = read(self._groups, flat)
+        for name, values in given.items():
+            if len(values.values) != len(codes):
+                raise InputError(f"{name}: has {len(values.values):,} jets, and flavour {len(codes):,}")
+        feeds = {name: values.values for name, values in given.items()} | {"flavor": codes.astype(np.int64)}
+        efficiency, error = self._session.run(["efficiency", "error"], feeds)
+
+        def by_point(values: Array) -> dict[str, Any]:
+            columns = dict(zip(self.thresholds, values.astype(np.float64).T, strict=True))
+            if counts is None:
+                return columns
+            return {name: ak.unflatten(column, counts) for name, column in columns.items()}
+
+        return Found(by_point(np.clip(efficiency, 0, 1)), by_point(error))
+
+
+def tag_probabilities(efficiency: Any, most: int) -> Array:
+    """How likely an event is to have each number of tags, if its jets are tagged independently.
+
+    Args:
+        efficiency: Chances of its jets to pass, a list an event.
+        most: The largest number that is told apart, 1 at least.
+
+    Returns:
+        Shape (N, most + 1), float64: of k tags in column k, of `most` or more in the last one. Each row adds
+        up to 1.
+
+    Raises:
+        InputError: No lists, `most` is below 1, or an efficiency is no number from 0 to 1.
+    """
+    if most < 1:
+        raise InputError(f"most: {most}; at least 1, so that there is something to tell apart")
+    lists = ak.Array(efficiency)
+    if len(lists) and lists.ndim != 2:
+        raise InputError(f"efficiency is {lists.type}, where it has to be a list of numbers an event")
+    n_events = len(lists)
+    found = np.zeros((n_events, most + 1))
+    found[:, 0] = 1.0
+    if not n_events:
+        return found
+    counts = np.asarray(ak.num(lists, axis=1), np.int64)
+    values = np.asarray(ak.to_numpy(ak.flatten(lists, axis=1)), np.float64)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise InputError("efficiency: of some jets it is no number from 0 to 1")
+    starts = np.cumsum(counts) - counts
+    for place in range(int(counts.max(initial=0))):  # the jets of an event one by one, of all events at once
+        here = np.flatnonzero(counts > place)
+        e = values[starts[here] + place, np.newaxis]
+        before = found[here]
+        after = before * (1 - e)
+        after[:, 1:] += before[:, :-1] * e
+        after[:, -1:] += before[:, -1:] * e
+        found[here] = after
+    return found
+
+
+def _again(path: str | Path, allow_failed_closure: bool) -> LearnedEfficiencies:
+    return LearnedEfficiencies(path, allow_failed_closure=allow_failed_closure)
+
+
+def _session(path: str | Path) -> Any:
+    try:
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        raise InputError("learned efficiencies need onnxruntime: pip install onnxruntime") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    if not Path(path).is_file():
+        raise InputError(f"{path}: there is no such file")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # of a dozen classes of onnxruntime's own
+        raise InputError(f"{path}: is no ONNX file that onnxruntime reads: {error}") from error
+
+
+def _column(features: Any, group: str, name: str, counts: Array | None) -> Any:
+    """One number a jet."""
+    column = _member(features, group, name)
+    if counts is None:
+        return column
+    lists = ak.Array(column)
+    if lists.ndim != 2 or not np.array_equal(np.asarray(ak.num(lists, axis=1)), counts):
+        raise InputError(f"{group}.{name}: its lists are not of the lengths of those of flavour")
+    return ak.flatten(lists, axis=1)
+
+
+def _member(features: Any, *names: str) -> Any:
+    found = features
+    for k, name in enumerate(names):
+        there = list(found) if isinstance(found, Mapping) else ak.fields(found)
+        if name not in there:
+            where = ".".join(names[: k + 1])
+            raise InputError(f"{where}: is missing; there are: {', '.join(there) or 'none'}")
+        found = found[name]
+    return found
