@@ -13,10 +13,14 @@ from jetsmith import io
 from jetsmith.cuts import passes
 from jetsmith.errors import InputError
 from jetsmith.event_weights import Shape as ShapeWeights
+from jetsmith.handed.measurement import Pulls
 from jetsmith.handed.shape import Shape
 from jetsmith.measuring import shape_solution as solving
 from jetsmith.measuring.shape import level, shape_of, waves
 from jetsmith.measuring.shape_jets import HEAVY, LIGHT, Bins, C, ShapeJets, Sums, read_region, sums
+from jetsmith.plots.shapes import compute, draw, plot_shapes
+from jetsmith.report.shapes import shape_tables
+from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.shapes import ShapeUncertainties, UnfoldSpec
 from tests.unit import shaped_runs
 from tests.unit.shaped_runs import FACTORS, SHARES, SIMULATED, data_shares
@@ -443,3 +447,42 @@ def test_data_of_collisions_have_no_truth(tmp_path: Path) -> None:
     assert "pseudo" not in (tmp_path / "shape.correction.json").read_text()
     assert FACTORS[0][4] > 1
     assert found.light[0].value[4] > 1
+
+
+def test_the_figure_shows_what_was_found(run: Path, tmp_path: Path) -> None:
+    """A panel a flavour and bin of pt, a curve a bin of |eta|, the truth; of bins with jets alone."""
+    spec = make_spec()
+    found = plot_shapes(spec, run / "shape.json", PlotSpec(), tmp_path / "f")
+    assert [[panel.flavour for panel in row] for row in found.panels] == [["b", "light"]] * 2
+    shape = io.read_record(Shape, run / "shape.json")
+    curve = found.panels[1][1].curves[1]
+    assert curve.abseta == (1.2, 2.4)
+    np.testing.assert_allclose(curve.value, shape.light[3].value, rtol=1e-4)
+    np.testing.assert_allclose(curve.total, shape.light[3].total(("lf", "hf")), rtol=1e-4)
+    np.testing.assert_allclose(curve.true, shape.light[3].true, rtol=1e-4)
+    assert found.panels[0][0].labels[0] == "below 0"
+    assert "Data are simulation" in found.caption()
+    assert found.alternative().startswith("Scale factors of the shape of DeepCSV: b jets 0.")
+    real = [replace(row, true=(), ndf=0, own=(0.0, *row.own[1:])) for row in shape.heavy]
+    alone = compute(spec, replace(shape, heavy=tuple(real), light=shape.light[:1], is_pseudo=False))
+    assert alone.panels[0][0].labels[0] == "0–0.25"
+    assert alone.panels[0][0].curves[0].true == ()
+    assert len(alone.panels[1]) == 1
+    assert "simulation;" not in alone.caption()
+    assert len(draw(alone, PlotSpec()).axes) == 4
+
+
+def test_the_page_says_it(run: Path) -> None:
+    """A row a flavour and bin, with the agreement and pulls; what failed is named."""
+    found = io.read_record(Shape, run / "shape.json")
+    (table,) = shape_tables([found], {"deepcsv": {"title": "DeepCSV"}})
+    assert [row["flavour"] for row in table["rows"]] == ["b"] * 2 + ["light"] * 4
+    assert (table["title"], table["failed"], table["n_tested"]) == ("DeepCSV", [], 6)
+    assert table["about"] == "heavy_data and light_data over heavy_simulation and light_simulation"
+    assert table["rows"][5]["abseta"] == "1.2 to 2.4"
+    assert "b jets: chi2/ndf " in table["notes"][1]
+    lost = replace(found.heavy[0], pulls=Pulls(0, 200, 0.0, 0.0, 0.0), chi2=0.0, ndf=0)
+    (table,) = shape_tables([replace(found, heavy=(lost,), agreement={"b": (60.0, 8)})], {})
+    assert table["rows"][0]["pull_mean"] == table["rows"][0]["p"] == "–"
+    assert table["failed"] == ["b jets (p 4.7e-10)"]
+    assert table["notes"][-1] == "200 more pseudo-experiments have no result."

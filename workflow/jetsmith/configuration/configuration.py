@@ -276,11 +276,12 @@ class Configuration:
         return (self.classifiers[classifier].sample, *self.run.judged_on.get(classifier, ()))
 
     def scored_on(self, classifier: str) -> tuple[str, ...]:
-        """These, those where it is tried on what is other, and the samples of measurements with it."""
+        """These, those where it is tried on what is other, and samples of measurements and shapes with it."""
         own = self.classifiers[classifier].sample
         shifts = self.run.resilience[own].shifts.values() if classifier in self.tried(own) else ()
-        of = [m for m in self.run.scale_factors.values() if self.judgements[m.judgement].name == classifier]
-        measured = (sample for m in of for sample in m.samples)
+        asked = [(m.judgement, m.samples) for m in self.run.scale_factors.values()]
+        asked += [(judgement, m.samples) for judgement, m in self.run.shapes.items()]
+        measured = (s for name, of in asked if self.judgements[name].name == classifier for s in of)
         return tuple(dict.fromkeys((*self.samples_of(classifier), *shifts, *measured)))
 
     def tried(self, sample: str) -> list[str]:

@@ -22,6 +22,7 @@ from jetsmith.specs import (
     resilience,
     run,
     scans,
+    shapes,
     skimming,
 )
 
@@ -93,6 +94,10 @@ MEASUREMENTS = """One entry a measurement of a tagger's efficiency in data, by a
 ([scale_factors.md](scale_factors.md)): scale factors as correctionlib files, in the form of CMS' BTV group.
 All measurements of a tagger are combined. Needs the extra `measure`."""
 
+SHAPES = """One entry a judgement ([shapes.md](shapes.md)): weights that give the discriminant of simulated
+jets the shape of data, from a region of b jets and one of light jets, as a correctionlib file in the form of
+CMS' BTV group."""
+
 RESILIENCE = """One entry a sample ([resilience.md](resilience.md)): performance against resilience, a table
 and a figure of each signal and background."""
 
@@ -128,6 +133,13 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
         "config/config.yaml: scale_factors: uncertainties",
         "What is not known of the simulation.",
         measurements.UncertaintiesSpec,
+    ),
+    ("config/config.yaml: shapes", SHAPES, shapes.ShapeSpec),
+    ("config/config.yaml: shapes: heavy, light", "A region.", shapes.RegionSpec),
+    (
+        "config/config.yaml: shapes: uncertainties",
+        "What is not known of the simulation.",
+        shapes.ShapeUncertainties,
     ),
     ("config/config.yaml: closure", CLOSURE, run.ClosureSpec),
     ("config/config.yaml: explain", EXPLAIN, explain.ExplainSpec),

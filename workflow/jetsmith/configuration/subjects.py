@@ -131,6 +131,7 @@ _SUBJECTS: dict[str, Callable[[Configuration], Iterable[str | Subject]]] = {
     "classified": _classified,
     "measured": lambda run: run.measured,
     "measurement": lambda run: run.run.scale_factors,
+    "shaped": lambda run: run.run.shapes,
     "plane": lambda run: run.run.calibration.planes,
     "reweighter": lambda run: run.tested,
     "tested": lambda run: run.tested,

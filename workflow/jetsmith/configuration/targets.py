@@ -87,6 +87,8 @@ def _unknown(
             choices, whose = run.moved, "the list of taggers whose inputs are moved (`resilience`)"
         elif kind == "contrast" and "resilience" in (names.get("plot"), *pattern.split("/")):
             choices, whose = tried(run, names["sample"]), f"what is tried of sample `{names['sample']}`"
+        elif kind == "judgement" and ".shape." in pattern:
+            choices, whose = run.run.shapes, "the list of taggers whose shape is corrected (`shapes`)"
         elif kind == "judgement" and "/scale_factors/" in pattern:
             choices, whose = run.measured, "the list of taggers with measurements (`scale_factors`)"
         elif kind == "reweighter" and ".correction" in pattern:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,11 @@ class Region(NamedTuple):
     data: str
     simulation: str
     cuts: RegionCuts
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> "Region":
+        """As stage shape gets it of the configuration."""
+        return cls(plain["data"], plain["simulation"], RegionCuts(**plain["cuts"]))
 
 
 def measure_shape(

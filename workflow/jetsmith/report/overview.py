@@ -24,6 +24,7 @@ def overview(page: Row, accepted: Mapping[str, str]) -> list[Row]:
         *_points("Working points", "working-points", page["working_points"]),
         *_points("Two-dimensional points", "planes", page["planes"]),
         *map(_scale_factors, page["scale_factors"]),
+        *map(_shape, page["shapes"]),
         *map(_closure, page["closures"]),
         *_untested(page["untested"]),
         *_features(page["described"], page["sections"]),
@@ -104,6 +105,16 @@ def _scale_factors(table: Row) -> Row:
     return _row(
         what, GOOD, f"All {count(len(table['rows']))} fits have a result{tested}{true}.", "scale-factors"
     )
+
+
+def _shape(table: Row) -> Row:
+    """Whether weighted simulation has the true shapes of pseudo-data."""
+    what = f"Shape: {table['title']}"
+    if table["failed"]:
+        why = f"Found is not what is true of the pseudo-data: {_named(table['failed'])}."
+        return _row(what, ("failed", "bad"), why, "shapes")
+    true = f"; {count(table['n_tested'])} are what is true of the pseudo-data" if table["is_pseudo"] else ""
+    return _row(what, GOOD, f"All {count(len(table['rows']))} rows have scale factors{true}.", "shapes")
 
 
 def _closure(test: Row) -> Row:

@@ -20,6 +20,7 @@ from jetsmith.handed.closure import Closure
 from jetsmith.handed.measurement import Measurement
 from jetsmith.handed.plan import Plan
 from jetsmith.handed.scan import Scan
+from jetsmith.handed.shape import Shape
 from jetsmith.io import NUMBERS, Stored, atomic_file, json_checksum, read_json, read_png, read_record
 from jetsmith.provenance import config_digest
 from jetsmith.report import features, points, resilience, reweighters, tables, tagger_inputs
@@ -28,6 +29,7 @@ from jetsmith.report.explorer import explorer, library
 from jetsmith.report.measurements import scale_factors
 from jetsmith.report.origins import origins
 from jetsmith.report.overview import overview
+from jetsmith.report.shapes import shape_tables
 
 TEMPLATES = Path(__file__).parent
 R = TypeVar("R", bound=Stored)
@@ -50,6 +52,7 @@ def write_report(
     checks: Sequence[str | Path] = (),
     planes: Sequence[str | Path] = (),
     measurements: Sequence[str | Path] = (),
+    shapes: Sequence[str | Path] = (),
     models: Sequence[str | Path] = (),
     bundled: Sequence[str] = (),
 ) -> None:
@@ -70,6 +73,7 @@ def write_report(
         checks: results/inspect/check/{classifier}.json.
         planes: results/calibration/{plane}.numbers.json.
         measurements: results/scale_factors/{measurement}.json.
+        shapes: results/scale_factors/{judgement}.shape.json.
         models: results/models/{tagger} of taggers.
         bundled: Taggers that leave as bundles.
 
@@ -83,6 +87,7 @@ def write_report(
         "untested": _table(reweighters.untested, "dataset", untested, classifiers),
         "planes": _table(points.planes, "plane", planes, classifiers),
         "scale_factors": scale_factors(_records(Measurement, measurements, "measurement"), classifiers),
+        "shapes": shape_tables(_records(Shape, shapes, "judgement"), classifiers),
         **_of_inputs(classifiers, figures, checks),
         **_tables(
             classifiers,

@@ -9,6 +9,7 @@ from jetsmith.specs.explain import ExplainSpec
 from jetsmith.specs.measurements import MeasurementSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.resilience import ResilienceSpec
+from jetsmith.specs.shapes import ShapeSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec, XRootDSpec
 from jetsmith.strict import Fraction, Name, Positive, Record, Single
 
@@ -198,6 +199,10 @@ class RunSpec(Record):
     calibration: CalibrationSpec = CalibrationSpec()
     scale_factors: dict[Name, MeasurementSpec] = Field(
         {}, description="Measurements of efficiencies in data, by a name of your own; see below."
+    )
+    shapes: dict[str, ShapeSpec] = Field(
+        {},
+        description="Tagger, or tagger and discriminant, and how the shape of that is corrected; see below.",
     )
     tensorboard: bool = Field(
         False,
