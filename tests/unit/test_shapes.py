@@ -286,6 +286,9 @@ def test_the_stage_finds_the_truth_of_pseudo_data(run: Path) -> None:
     for agreement in found.agreements.values():
         assert agreement.p is not None
         assert agreement.p > 0.001
+    for before in found.unweighted.values():
+        assert before.p is not None
+        assert before.p < 1e-6
     assert found.heavy[0].purity == pytest.approx(0.75, abs=0.02)
     assert sum(found.heavy[0].data) < 15_000  # one jet an event, with a tag
     wrong = replace(found, agreement=found.agreement | {"b": (60.0, 8)})
@@ -400,8 +403,20 @@ def test_what_cannot_be_solved_is_refused() -> None:
     own[0, 0] = -1
     refused(heavy, replace(light, own=own), "discriminant below 0: -1 light jets in simulation")
     data = heavy.data.copy()
-    data[0, 1] = 1
+    data[0, 1] = 1  # less than what is no b there
     refused(replace(heavy, data=data), light, r"0 to 0.25: scale factor of b jets -1.9 ± .* wider")
+
+
+def test_a_bin_without_data_is_refused() -> None:
+    """Where nothing is subtracted either, 0 ± 0 would be said of it."""
+    heavy, light = expected()
+    data, other, c = heavy.data.copy(), heavy.other.copy(), heavy.c.copy()
+    data[0, 4] = c[0, 4] = 0
+    other[0, 4] = 0
+    empty = replace(heavy, data=data, other=other, c=c)
+    refused(
+        empty, light, "discriminant 0.75 to 1: scale factor of b jets 0 ± .*: what is none leaves nothing"
+    )
 
 
 def test_regions_that_hold_the_same_jets_do_not_settle() -> None:
@@ -442,7 +457,7 @@ def test_data_of_collisions_have_no_truth(tmp_path: Path) -> None:
     """All of their jets count, and the file does not warn of pseudo-data."""
     shaped_runs.run(tmp_path, 20_000, is_pseudo=False, settings=UnfoldSpec())
     found = io.read_record(Shape, tmp_path / "shape.json")
-    assert (found.agreements, found.failed, found.light[0].true, found.light[0].p) == ({}, [], (), None)
+    assert (found.agreements, found.failed, found.light[0].true, found.unweighted) == ({}, [], (), {})
     assert sum(sum(row.data) for row in found.light) > 18_000
     assert "pseudo" not in (tmp_path / "shape.correction.json").read_text()
     assert FACTORS[0][4] > 1
@@ -481,6 +496,7 @@ def test_the_page_says_it(run: Path) -> None:
     assert table["about"] == "heavy_data and light_data over heavy_simulation and light_simulation"
     assert table["rows"][5]["abseta"] == "1.2 to 2.4"
     assert "b jets: chi2/ndf " in table["notes"][1]
+    assert "without weights p " in table["notes"][1]
     lost = replace(found.heavy[0], pulls=Pulls(0, 200, 0.0, 0.0, 0.0), chi2=0.0, ndf=0)
     (table,) = shape_tables([replace(found, heavy=(lost,), agreement={"b": (60.0, 8)})], {})
     assert table["rows"][0]["pull_mean"] == table["rows"][0]["p"] == "–"

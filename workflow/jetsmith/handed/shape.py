@@ -97,6 +97,7 @@ class Shape(Stored):
         light: Rows of light jets.
         charm: Rows of c jets, in the bins of the heavy region: 1, with their errors.
         agreement: By flavour of pseudo-data, all rows together: chi2 and ndf.
+        agreement_before: Likewise of simulation without weights: what the test can tell.
     """
 
     judgement: str
@@ -111,11 +112,17 @@ class Shape(Stored):
     light: tuple[ShapeRow, ...]
     charm: tuple[ShapeRow, ...]
     agreement: dict[str, tuple[float, int]] = field(default_factory=dict)
+    agreement_before: dict[str, tuple[float, int]] = field(default_factory=dict)
 
     @property
     def agreements(self) -> dict[str, Agreement]:
         """By flavour."""
         return {name: Agreement(*found) for name, found in self.agreement.items()}
+
+    @property
+    def unweighted(self) -> dict[str, Agreement]:
+        """By flavour, of simulation without weights."""
+        return {name: Agreement(*found) for name, found in self.agreement_before.items()}
 
     @property
     def failed(self) -> list[str]:

@@ -22,6 +22,7 @@ from jetsmith.specs.classifiers import JudgedSpec
 from jetsmith.specs.shapes import RegionCuts, UnfoldSpec
 
 Pair = tuple[FloatArray, FloatArray]
+Agreements = dict[str, tuple[float, int]]
 OF_C = 2.0  # c jets: their relative uncertainty over that of b jets
 
 
@@ -87,9 +88,10 @@ def measure_shape(
         simulation.append(simulated)
     counted = _counted(data, simulation, bins)
     found, rows = shape_of(counted, _scaled(data, simulation, bins, settings), bins, settings, seed)
-    agreement: dict[str, tuple[float, int]] = {}
+    agreement: Agreements = {}
+    before: Agreements = {}
     if is_pseudo:
-        rows, agreement = with_truth(counted, found, rows, truths, bins, settings)
+        rows, agreement, before = with_truth(counted, found, rows, truths, bins, settings)
     whole = Shape(
         spec.judgement,
         (regions[0].data, regions[1].data),
@@ -102,6 +104,7 @@ def measure_shape(
         *rows,
         _charm(counted[0], rows[0], bins[0]),
         agreement,
+        before,
     )
     io.write_record(output, whole)
     io.write_json(corrections, correction(whole), checksum=False)
@@ -323,8 +326,8 @@ def with_truth(
     truths: Sequence[ShapeJets],
     bins: tuple[Bins, Bins],
     settings: UnfoldSpec,
-) -> tuple[tuple[tuple[ShapeRow, ...], tuple[ShapeRow, ...]], dict[str, tuple[float, int]]]:
-    """The rows with what is true of pseudo-data, and the agreement of each flavour.
+) -> tuple[tuple[tuple[ShapeRow, ...], tuple[ShapeRow, ...]], Agreements, Agreements]:
+    """The rows with what is true of pseudo-data, the agreement of each flavour, and that without weights.
 
     Compared are shares of the weighted simulated jets in the bins with those of the true ones. Errors:
     statistics of data, of simulation and of the truth, which is multinomial about what was found; `lf` and
@@ -333,7 +336,10 @@ def with_truth(
     errors = solving.propagate(*counted, found)
     n_heavy = counted[0].data.size
     places = (slice(0, n_heavy), slice(n_heavy, len(errors.jets)))
-    all_rows, agreement = [], {}
+    all_rows = []
+    agreement: Agreements = {}
+    before: Agreements = {}
+    sources = [name for name in ("lf", "hf") if getattr(settings.uncertainties, name)]
     for k, (of_region, truth, own) in enumerate(zip(rows, truths, (HEAVY, LIGHT), strict=True)):
         jets = truth[(truth.group == own) & bins[k].has(truth)]
         place = bins[k].place(jets)
@@ -342,20 +348,18 @@ def with_truth(
             np.asarray(np.bincount(place, weight, size).reshape(bins[k].shape), np.float64)
             for weight in (jets.weight, jets.weight**2)
         )
-        tested = _compared(
-            counted[k].own * found.factors[k],
-            counted[k].own,
-            true,
-            variance,
-            errors.jets[places[k], places[k]],
-            of_region,
-            ["lf"] * bool(settings.uncertainties.lf) + ["hf"] * bool(settings.uncertainties.hf),
-            f"{solving.NAMES[k]} region",
-            bins[k],
+        simulated, where = counted[k].own, f"{solving.NAMES[k]} region"
+        covariance = errors.jets[places[k], places[k]]
+        weighted = simulated * found.factors[k]
+        tested, agreement[FLAVOURS[k]] = _compared(
+            weighted, simulated, true, variance, covariance, of_region, sources, where, bins[k]
         )
-        all_rows.append(tested[0])
-        agreement[FLAVOURS[k]] = tested[1]
-    return (all_rows[0], all_rows[1]), agreement
+        alone = np.diag(counted[k].own_variance.ravel())
+        _, before[FLAVOURS[k]] = _compared(
+            simulated, simulated, true, variance, alone, of_region, (), where, bins[k]
+        )
+        all_rows.append(tested)
+    return (all_rows[0], all_rows[1]), agreement, before
 
 
 def _compared(

@@ -109,7 +109,7 @@ def solve(heavy: Sums, light: Sums) -> Solution:
 def check_positive(
     solution: Solution, errors: tuple[FloatArray, FloatArray], bins: tuple[Bins, Bins]
 ) -> None:
-    """No scale factor is below 0.
+    """Each scale factor is above 0.
 
     Raises:
         InputError: With region, bin, and what would help.
@@ -117,12 +117,12 @@ def check_positive(
     for region, found, error, one, flavour in zip(
         NAMES, solution.factors, errors, bins, FLAVOURS, strict=True
     ):
-        for row, k in np.argwhere(found < 0):
+        for row, k in np.argwhere(found <= 0):
             value = f"{found[row, k]:.2g} ± {error[row, k]:.2g}"
             where = f"{region} region, {one.said(int(row))}, {_bin(one, int(k))}"
             raise InputError(
-                f"{where}: scale factor of {flavour} jets {value}: what is none is more than the data; give "
-                "wider `discriminant_bins`"
+                f"{where}: scale factor of {flavour} jets {value}: what is none leaves nothing of "
+                "the data; give wider `discriminant_bins`"
             )
 
 

@@ -49,8 +49,10 @@ def _row(flavour: str, row: ShapeRow) -> Row:
 def _notes(one: Shape) -> list[str]:
     notes = [f"Scale factors of both regions no longer changed after {count(one.n_iterations)} iterations."]
     if one.is_pseudo:
+        before = {name: a.p for name, a in one.unweighted.items()}
         said = [
-            f"{name} jets: chi2/ndf {a.chi2:.1f}/{a.ndf}, p {a.p:.2g}" for name, a in one.agreements.items()
+            f"{name} jets: chi2/ndf {a.chi2:.1f}/{a.ndf}, p {a.p:.2g}, without weights p {before[name]:.2g}"
+            for name, a in one.agreements.items()
         ]
         notes.append(
             "Data are simulation. Weighted simulated jets are compared with the true ones of the other half "

@@ -24,7 +24,7 @@ class RegionCuts(Record):
     )
     pt_bins_gev: tuple[float, ...] = Field((), description="Bins [GeV]; none: those of `selection`.")
     abseta_bins: tuple[float, ...] = Field(
-        (), description="Bins of |eta|; none: one, as far as `selection` goes."
+        (), description="Bins of the absolute pseudorapidity; none: one, as far as `selection` goes."
     )
     discriminant_bins: tuple[Single, ...] = Field(
         min_length=3,
