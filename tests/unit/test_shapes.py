@@ -206,7 +206,7 @@ def test_two_hundred_experiments_are_unbiased_and_covered() -> None:
 
 
 def test_errors_know_that_a_row_has_all_of_its_data() -> None:
-    """Of one flavour alone they are multinomial, and weighted jets know nothing of their own number."""
+    """Of one flavour alone they are multinomial, and weighted jets know nothing of their own statistics."""
     heavy, light = expected()
     nothing = np.zeros_like(heavy.other)
     pure = replace(
@@ -222,10 +222,11 @@ def test_errors_know_that_a_row_has_all_of_its_data() -> None:
     errors = solving.propagate(pure, light, found)
     n = pure.own.sum()
     share = pure.own[0] / n
-    both = (1 - share) / (n * share) + 1 / pure.own[0]
+    both = 2 * (1 - share) / (n * share)
     np.testing.assert_allclose(errors.of(pure, light)[0][0], np.sqrt(both), rtol=1e-6)
+    kept = np.eye(5) - np.outer(share, np.ones(5))  # what is left of a number that goes up and down
     jets = n * (np.diag(share) - np.outer(share, share))
-    np.testing.assert_allclose(errors.jets[:5, :5], jets, atol=1e-6 * n)
+    np.testing.assert_allclose(kept @ errors.jets[:5, :5] @ kept.T, jets, atol=1e-6 * n)
 
 
 def test_uncertainties_move_what_they_say() -> None:

@@ -150,53 +150,77 @@ def _factors(region: Sums, others: FloatArray) -> FloatArray:
 def propagate(heavy: Sums, light: Sums, solution: Solution) -> Errors:
     """Errors by statistics, to first order, with all that both regions do to each other.
 
-    In a row data are multinomial; simulation fluctuates in each bin for itself. With the noise u of data and
-    of what is subtracted, and m of the flavour's own simulation,
+    In a row data are multinomial; simulation fluctuates in each bin for itself. With the noise d of data, m
+    of the flavour's own simulation and r of what is subtracted, and the share s of data in the bin,
 
-        dSF = (u - L dSF' - SF m) / M,
+        dSF = (d - L dSF' - SF m - r + s sum(m + r)) / M,
 
-    a linear system of all bins of both regions.
+    a linear system of all bins of both regions. The sum is there since data are scaled to simulation, and
+    L dSF' makes no jets.
     """
     regions = (heavy, light)
     n = [one.data.size for one in regions]
     sizes = sum(n)
     system = np.eye(sizes)
-    noise, own_variance, inverse = np.zeros((sizes, sizes)), np.zeros(sizes), np.zeros(sizes)
+    noise, of_own = np.zeros((sizes, sizes)), np.zeros((sizes, sizes))
+    own_variance, inverse = np.zeros(sizes), np.zeros(sizes)
     places = (slice(0, n[0]), slice(n[0], sizes))
-    for region, here, there, others in zip(
-        regions, places, places[::-1], solution.factors[::-1], strict=True
-    ):
+    factors = np.concatenate([found.ravel() for found in solution.factors])
+    of_others = solution.factors[::-1]
+    for region, here, there, others in zip(regions, places, places[::-1], of_others, strict=True):
         own = region.own.ravel()
         inverse[here] = np.divide(1.0, own, out=np.zeros_like(own), where=own > 0)
-        subtracted = (region.other * _scales(region, others)[:, :, None]).reshape(len(own), -1)
-        system[here, there] = inverse[here, None] * subtracted
-        noise[here, here] = _noise(region, others)
+        system[here, there] = inverse[here, None] * _moved(region, others)
+        shares = _shares(region)
+        of_own[here, here] = shares - np.diag(factors[here])
+        rest = shares - np.eye(len(own))
+        noise[here, here] = _noise(region) + (rest * _rest_variance(region, others)) @ rest.T
         own_variance[here] = region.own_variance.ravel()
-    factors = np.concatenate([found.ravel() for found in solution.factors])
     to_factors = np.linalg.solve(system, np.diag(inverse))
-    cleared = inverse > 0
-    jets = np.where(cleared, np.divide(1.0, inverse, out=np.zeros_like(inverse), where=cleared), 0.0)
+    there_are = inverse > 0
+    jets = np.divide(1.0, inverse, out=np.zeros_like(inverse), where=there_are)
     to_jets = jets[:, None] * to_factors
-    own_noise = np.diag(factors**2 * own_variance)
-    left = np.eye(sizes) - to_jets
+    own_to_factors = to_factors @ of_own
+    own_to_jets = to_jets @ of_own + np.diag(factors)
     return Errors(
-        to_factors @ (noise + own_noise) @ to_factors.T,
-        to_jets @ noise @ to_jets.T + left @ own_noise @ left.T,
+        to_factors @ noise @ to_factors.T + (own_to_factors * own_variance) @ own_to_factors.T,
+        to_jets @ noise @ to_jets.T + (own_to_jets * own_variance) @ own_to_jets.T,
     )
 
 
-def _noise(region: Sums, others: FloatArray) -> FloatArray:
-    """Covariance of what is left of the data when the rest is subtracted, shape (R B, R B)."""
+def _moved(region: Sums, others: FloatArray) -> FloatArray:
+    """What is subtracted in each bin, by factors of the other region that make no jets, (R B, R' B')."""
+    scaled = region.other * _scales(region, others)[:, :, None]
+    subtracted = scaled @ others.ravel()
+    total = subtracted.sum(axis=1, keepdims=True)
+    share = np.divide(subtracted, total, out=np.zeros_like(subtracted), where=total != 0)
+    conserved = scaled - share[:, :, None] * scaled.sum(axis=1, keepdims=True)
+    return np.asarray(conserved.reshape(region.data.size, -1))
+
+
+def _shares(region: Sums) -> FloatArray:
+    """Shares of data in the bins of a row, in a column for each of its bins, shape (R B, R B)."""
     n_rows, n_bins = region.data.shape
     found = np.zeros((n_rows * n_bins, n_rows * n_bins))
-    rest = region.other_variance @ (others.ravel() ** 2) * _scales(region, others) ** 2 + region.c_variance
-    for row in range(n_rows):
-        n_data = region.data[row].sum()
-        share = region.data[row] / n_data
-        total = (region.own + region.rest)[row].sum()
+    for row, data in enumerate(region.data):
         here = slice(row * n_bins, (row + 1) * n_bins)
-        found[here, here] = total**2 / n_data * (np.diag(share) - np.outer(share, share)) + np.diag(rest[row])
+        found[here, here] = (data / data.sum())[:, None]
     return found
+
+
+def _noise(region: Sums) -> FloatArray:
+    """Covariance of the data, scaled to simulation, shape (R B, R B)."""
+    total = np.repeat((region.own + region.rest).sum(axis=1), region.data.shape[1])
+    n_data = np.repeat(region.data.sum(axis=1), region.data.shape[1])
+    shares = _shares(region)
+    share = region.data.ravel() / n_data
+    return np.asarray((total**2 / n_data) * (np.diag(share) - shares * share))
+
+
+def _rest_variance(region: Sums, others: FloatArray) -> FloatArray:
+    """Variance of what is subtracted, by statistics of simulation, shape (R B,)."""
+    of_other = region.other_variance @ (others.ravel() ** 2) * _scales(region, others) ** 2
+    return np.asarray((of_other + region.c_variance).ravel())
 
 
 def fluctuated(region: Sums, rng: np.random.Generator) -> Sums:
