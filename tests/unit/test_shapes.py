@@ -8,24 +8,38 @@ from typing import Any
 import correctionlib
 import numpy as np
 import pytest
+import yaml
 
-from jetsmith import io
+from jetsmith import io, stages
+from jetsmith.configuration.load import load
 from jetsmith.cuts import passes
 from jetsmith.errors import InputError
 from jetsmith.event_weights import Shape as ShapeWeights
 from jetsmith.handed.measurement import Pulls
 from jetsmith.handed.shape import Shape
 from jetsmith.measuring import shape_solution as solving
-from jetsmith.measuring.shape import level, shape_of, waves
-from jetsmith.measuring.shape_jets import HEAVY, LIGHT, Bins, C, ShapeJets, Sums, read_region, sums
+from jetsmith.measuring.shape import Region, level, shape_of, waves
+from jetsmith.measuring.shape_jets import (
+    HEAVY,
+    LIGHT,
+    Bins,
+    C,
+    ShapeJets,
+    Sums,
+    flavour_of,
+    read_region,
+    sums,
+)
 from jetsmith.plots.shapes import compute, draw, plot_shapes
 from jetsmith.report.shapes import shape_tables
+from jetsmith.specs.classifiers import JudgedSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.shapes import ShapeUncertainties, UnfoldSpec
 from tests.unit import shaped_runs
 from tests.unit.shaped_runs import FACTORS, SHARES, SIMULATED, data_shares
 from tests.unit.test_calibration import make_spec
 
+ROOT = Path(__file__).parent.parent.parent
 HEAVY_BINS = Bins((0.0, 2.4), (30.0, 60.0, 120.0), shaped_runs.EDGES)
 LIGHT_BINS = Bins((0.0, 1.2, 2.4), (30.0, 120.0), (0.0, 0.25, 0.5, 1.0))
 BOTH = (HEAVY_BINS, LIGHT_BINS)
@@ -503,3 +517,23 @@ def test_the_page_says_it(run: Path) -> None:
     assert table["rows"][0]["pull_mean"] == table["rows"][0]["p"] == "–"
     assert table["failed"] == ["b jets (p 4.7e-10)"]
     assert table["notes"][-1] == "200 more pseudo-experiments have no result."
+
+
+def test_the_stage_takes_what_the_configuration_gives() -> None:
+    """Of config/shapes.yaml, through JSON, as the script takes it: bins are filled in, samples in order."""
+    content = yaml.safe_load((ROOT / "config/shapes.yaml").read_text())
+    configuration = load(content, ROOT / "config", "config/shapes.yaml")
+    given = stages.shape(configuration, "csvv2")
+    plain = json.loads(json.dumps(given._asdict()))
+    heavy, light = map(Region.of, plain["regions"])
+    assert heavy.cuts.abseta_bins == (0, 2.5)
+    assert heavy.cuts.pt_bins_gev == light.cuts.pt_bins_gev == (30, 60, 200)
+    assert light.cuts.abseta_bins == (0, 1.2, 2.5)
+    assert UnfoldSpec(**plain["settings"]).pseudo_experiments == 200
+    assert list(given.splits) == list(configuration.run.shapes["csvv2"].samples)
+    assert set(given.splits) <= set(configuration.scored_on("csvv2"))
+    assert given.is_pseudo
+    spec = JudgedSpec(**plain["spec"])
+    assert flavour_of(np.array([500, 521, 400, 0, 2, 999]), spec).tolist() == [
+        HEAVY, HEAVY, C, LIGHT, LIGHT, LIGHT,
+    ]  # fmt: skip
