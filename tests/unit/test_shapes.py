@@ -92,10 +92,22 @@ def test_without_fluctuations_what_was_put_in_comes_out() -> None:
     heavy, light = expected()
     for scale in (1.0, 3.0):
         found = solving.solve(replace(heavy, data=heavy.data * scale), light)
-        np.testing.assert_allclose(found.factors[0][0], true_factors(500), atol=1e-5)
-        np.testing.assert_allclose(found.factors[1][0], true_factors(0), atol=1e-5)
+        np.testing.assert_allclose(found.factors[0][0], true_factors(500), atol=1e-6)
+        np.testing.assert_allclose(found.factors[1][0], true_factors(0), atol=1e-6)
         assert 3 < found.n_iterations < 20
     np.testing.assert_allclose((found.factors[0] * heavy.own).sum(), heavy.own.sum())
+
+
+def test_another_iteration_changes_nothing() -> None:
+    """No bin by more than what is promised, where bins settle at unlike speeds."""
+    heavy, light = expected()
+    heavy = solving.contaminated(heavy, 3.0)
+    of_heavy, of_light = (factors[0] for factors in solving.solve(heavy, light).factors)
+    moved = heavy.other[0] @ of_light
+    rest = moved * heavy.other.sum() / moved.sum() + heavy.c[0]
+    total = (heavy.own + heavy.rest).sum()
+    again = (heavy.data[0] * total / heavy.data.sum() - rest) / heavy.own[0]
+    assert np.abs(again - of_heavy).max() < 1e-6
 
 
 def random_jets(n: int, seed: int) -> ShapeJets:
@@ -241,6 +253,19 @@ def test_errors_know_that_a_row_has_all_of_its_data() -> None:
     kept = np.eye(5) - np.outer(share, np.ones(5))  # what is left of a number that goes up and down
     jets = n * (np.diag(share) - np.outer(share, share))
     np.testing.assert_allclose(kept @ errors.jets[:5, :5] @ kept.T, jets, atol=1e-6 * n)
+
+
+def test_what_is_subtracted_fluctuates_with_its_factor() -> None:
+    """Of simulated light jets in a bin of the heavy region: error times factor, over the b jets."""
+    heavy, light = expected(1e12, 1e12)
+    variance = np.zeros_like(heavy.other)
+    variance[0, 4, 4] = (0.1 * heavy.other[0, 4, 4]) ** 2
+    noisy = replace(heavy, other_variance=variance)
+    found = solving.solve(noisy, light)
+    sigma = solving.propagate(noisy, light, found).of(noisy, light)[0][0, 4]
+    share = heavy.data[0, 4] / heavy.data[0].sum()
+    moved = 0.1 * heavy.other[0, 4, 4] * true_factors(0)[4] * (1 - share)
+    assert sigma == pytest.approx(moved / heavy.own[0, 4], rel=0.06)
 
 
 def test_uncertainties_move_what_they_say() -> None:

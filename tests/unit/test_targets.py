@@ -84,6 +84,7 @@ UNKNOWN = {
     "results/scale_factors/csvv2.correction.json": "the list of taggers with measurements",
     "results/scale_factors/csvv2.shape.json": "the list of taggers whose shape is corrected (`shapes`)",
     "results/scale_factors/csvv2.shape.correction.json": "the list of taggers whose shape is corrected",
+    "results/plots/shapes/csvv2.png": "the list of taggers whose shape is corrected (`shapes`)",
     "results/moves/csvv2.json": "the list of taggers whose inputs are moved (`resilience`) has no tagger",
     "results/plots/resilience/jets/b_jets_vs_light_jets.png": "what is tried of sample `jets` has no",
     "results/plots/fits/probe.png": "the run has no measurement `probe`",
