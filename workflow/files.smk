@@ -151,6 +151,21 @@ def measurement_inputs(wildcards):
     return found
 
 
+def shape_inputs(wildcards):
+    """Scores of a tagger on the samples of both regions, in the order of their first mention, and its thresholds."""
+    name = wildcards.judgement
+    samples = dict.fromkeys(RUN.run.shapes[name].samples)
+    return {
+        "scores": [scores_of(RUN.judgements[name].name, sample) for sample in samples],
+        "calibration": numbers_of(name),
+    }
+
+
+def shaped_by(judgement):
+    """What stage shape found of a judgement."""
+    return f"<results>/scale_factors/{judgement}.shape.json"
+
+
 def measured_of(judgement):
     """What all measurements of a judgement found."""
     return [f"<results>/scale_factors/{name}.json" for name in RUN.measured[judgement]]
@@ -253,6 +268,7 @@ PLOT_SUBJECTS = {
     "measurement": "{measurement}",
     "commissioned": "{commissioning}/{shown}",
     "learned": "{learned}",
+    "shaped": "{judgement}",
     "reweighter": "{reweighter}",
     "tested": "{reweighter}",
     "interpolated": "{reweighter}",
@@ -399,6 +415,7 @@ PLOT_INPUTS = {
     "learned": lambda wildcards: {"found": f"<results>/learned/{wildcards.learned}.json"},
     "measurement": lambda wildcards: {"measured": f"<results>/scale_factors/{wildcards.measurement}.json"},
     "commissioned": commissioned_inputs,
+    "shaped": lambda wildcards: {"shape": shaped_by(wildcards.judgement)},
     "reweighter": reweighter_inputs,
     "tested": tested_inputs,
     "interpolated": tested_inputs,

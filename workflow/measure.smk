@@ -1,5 +1,6 @@
 # measure: reads scores of data and of simulation, and working points; writes scale_factors/{measurement}.json and workspaces of pyhf.
 # scale_factors: reads all measurements of a judgement; writes scale_factors/{judgement}.correction.json (correctionlib) and .combination.json.
+# shape: reads scores of data and of simulation in two regions, and working points; writes scale_factors/{judgement}.shape.json and .shape.correction.json.
 
 
 rule measure:
@@ -42,3 +43,23 @@ rule scale_factors:
         code=code("scale_factors"),
     script:
         "../scripts/scale_factors.py"
+
+
+rule shape:
+    input:
+        unpack(shape_inputs),
+    output:
+        numbers="<results>/scale_factors/{judgement}.shape.json",
+        corrections="<results>/scale_factors/{judgement}.shape.correction.json",
+    log:
+        "<logs>/shape/{judgement}.log",
+    conda:
+        "../envs/jetsmith.yaml"
+    resources:
+        mem_mb=grows(3000),
+        runtime=grows(30),
+    params:
+        **gets(stages.shape, "judgement"),
+        code=code("shape"),
+    script:
+        "../scripts/shape.py"

@@ -10,6 +10,7 @@ rule report:
         planes=[numbers_of(plane) for plane in RUN.run.calibration.planes],
         measurements=expand("<results>/scale_factors/{measurement}.json", measurement=RUN.run.scale_factors),
         learned=expand("<results>/learned/{learned}.json", learned=RUN.run.learned_efficiencies),
+        shapes=[shaped_by(judgement) for judgement in RUN.run.shapes],
         scans=[table_of(name) for name in RUN.scans],
         closures=expand("<results>/closure/{reweighter}.json", reweighter=RUN.tested),
         untested=untested_weights,

@@ -262,7 +262,11 @@ def test_yaml_cannot_run_code(folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["boosted", "continuous", "learned", "negative_tags", "regression", "resilience", "scale_factors"]
+    "name",
+    [
+        *("boosted", "continuous", "learned", "negative_tags", "regression", "resilience"),
+        *("scale_factors", "shapes"),
+    ],
 )
 def test_runs_on_simulated_events_are_valid(folder, name):
     """What docs tell people to run beside the demo; those on files have tests where their files are."""
@@ -291,6 +295,18 @@ def test_the_example_of_learned_efficiencies_is_valid(folder):
     assert found.run.learned_efficiencies["by_tracks"].features == {
         "ak4": ("jet_pt", "jetAbsEta", "npv", "jetNSelectedTracks")
     }
+
+
+def test_the_example_of_shapes_is_valid(folder):
+    """That of docs/shapes.md, in the demo's run, with pseudo-data in the place of data."""
+    page = (ROOT / "docs/shapes.md").read_text()
+    text = page.partition("```yaml")[2].partition("```")[0]
+    for data, pseudo in (("muon_eg_2018", "dilepton_data"), ("jet_ht_2018", "multijet_worse_tracker")):
+        assert data in text
+        text = text.replace(data, pseudo)
+    found = load({"seed": 1, "selection": _run(folder)["selection"], **yaml.safe_load(text)}, folder)
+    assert found.run.shapes["csvv2"].heavy.tag == "M"
+    assert "multijet_data" in found.scored_on("csvv2")
 
 
 def test_every_classifier_file_is_valid(folder):

@@ -603,6 +603,25 @@ def measuring(scale_factors):
     )
 
 
+REGION = {"data": "probes", "simulation": "expected", "discriminant_bins": [0, 0.5, 1]}
+LIGHT_REGION = {"data": "light_data", "simulation": "light", "discriminant_bins": [0, 0.5, 1]}
+
+
+def shaping(heavy=(), light=(), judgement="csvv2", **more):
+    """A correction of a shape, and its samples."""
+    spec = {"heavy": REGION | dict(heavy), "light": LIGHT_REGION | dict(light), **more}
+    datasets = {
+        "probes": "dilepton_data",
+        "expected": "dilepton",
+        "light_data": "multijet_worse_tracker",
+        "light": "multijet",
+    }
+    return both(
+        *(put("samples", sample, value={"datasets": [name]}) for sample, name in datasets.items()),
+        put("shapes", value={judgement: spec}),
+    )
+
+
 PLANE = {"judgements": ["csvv2", "jp"], "points": {"L": [0.1, 0.1]}}
 GOOD = '{"1": [[1, 2]]}'
 SIMULATE = {"process": "ttbar", "n_events": 100, "parts": 2}
@@ -776,6 +795,23 @@ def test_data_alone_have_no_truth(folder):
             load(run, folder)
     run["samples"]["jets"] |= {"normalise": "cross_section"}
     with pytest.raises(ConfigError, match="normalise: cross_section: run_b is data and has none"):
+        load(run, folder)
+
+
+def test_shapes_of_data_and_of_simulation(folder):
+    """Both regions are of collisions, or both of simulation that is presented as such."""
+    (folder.parent / "a.root").write_text("")
+    data = {"object": "ak4", "process": "jets", "files": ["a.root"], "is_data": True}
+    edit(folder / "datasets.yaml", put("run_b", value=data))
+    run = run_of(folder) | {"data_root": str(folder.parent)}
+    shaping()(run)
+    load(run, folder)
+    run["samples"]["light_data"] = {"datasets": ["run_b"]}
+    said = "shapes.csvv2.heavy.data: is simulation, that of `light` is data; both have to be the same"
+    with pytest.raises(ConfigError, match=said):
+        load(run, folder)
+    run["samples"]["light"] = {"datasets": ["run_b"]}
+    with pytest.raises(ConfigError, match=r"shapes.csvv2.light.simulation: run_b of sample `light` is data"):
         load(run, folder)
 
 
@@ -977,6 +1013,45 @@ RUN = {
             "taggers.stored_deepflav: is scored on `mirrored`, whose signs are turned",
             "ak4.btagDeepFlavB (column stored_btagDeepFlavB)",
         ],
+    ),
+    **{
+        f"a shape: {what}": (
+            shaping(**{place.split(".")[0]: {place.split(".")[1]: value} | more}),
+            [f"shapes.csvv2.{place}", said],
+        )
+        for what, place, value, more, said in (
+            ("a sample that is not", "heavy.data", "jet", {}, "unknown sample `jet`"),
+            ("large jets", "light.data", "fat_jets", {}, "are `ak8`, the tagger reads `ak4`"),
+            ("a tag that is not", "heavy.tag", "XL", {}, "unknown working point `XL`"),
+            ("an anti-tag that is not", "light.anti_tag", "XL", {}, "unknown working point `XL`"),
+            ("a tag that must not be", "heavy.anti_tag", "M", {"tag": "M"}, "is `M` like `tag`"),
+            ("one jet that is two", "heavy.n_jets", [1, 2], {"tag": "M"}, "a tag and a probe are two"),
+            ("no jets", "light.n_jets", [0, 2], {}, "goes from 0 to 2; give 1 or more"),
+            ("bins that fall", "light.pt_bins_gev", [50, 30], {}, "bin edges must rise"),
+            ("bins below", "light.pt_bins_gev", [10, 50], {}, "begin at 10 GeV; `selection.ak4"),
+            ("|eta| that falls", "light.abseta_bins", [0, 2.5, 1], {}, "must rise"),
+            ("half of |eta|", "light.abseta_bins", [0, 1, 2], {}, "have to go from 0 to 2.5"),
+            ("edges that fall", "heavy.discriminant_bins", [0, 1, 0.5], {}, "must rise"),
+            ("one bin", "heavy.discriminant_bins", [0, 1], {}, "at least 3 items"),
+            ("data as simulation", "light.simulation", "light_data", {}, "is of `light_data`"),
+            ("one region twice", "light.data", "probes", {}, "dilepton_data is of `probes` (heavy.data)"),
+        )
+    },
+    "a shape of a judgement that is not": (
+        shaping(judgement="csv2"),
+        ["config.yaml: shapes: unknown judgement `csv2`", "did you mean `csvv2`"],
+    ),
+    "a shape of a tagger of other jets": (
+        shaping(judgement="double_b"),
+        ["shapes.double_b: its evaluation has to have b jets (flavor 5) as signal", "`double_b` has signal"],
+    ),
+    "a shape of a tagger of taggers": (
+        shaping(judgement="cmva"),
+        ["shapes.cmva: `cmva` reads the scores of csvv2, jp, jbp, soft_muon, soft_electron"],
+    ),
+    "a shape over levelled simulation": (
+        both(shaping(), put("samples", "light", "normalise", value="flat")),
+        ["shapes.csvv2.light.simulation: `light` has `normalise: flat`, and no shares of classes"],
     ),
     "a measurement with the name of all": (
         measuring({"comb": PROBE}),

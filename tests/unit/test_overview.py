@@ -28,11 +28,13 @@ FACTORS: dict[str, Any] = {
     "agreement": {"M": 0.3},
 }
 FEATURES = {"n_features": 12, "warnings": []}
+SHAPE: dict[str, Any] = {"title": "DeepJet", "rows": [{}, {}], "failed": [], "n_tested": 2, "is_pseudo": True}
 GOOD: dict[str, Any] = {
     "accounts": [ACCOUNT],
     "working_points": [POINTS],
     "planes": [],
     "scale_factors": [],
+    "shapes": [],
     "closures": [CLOSURE],
     "untested": [],
     "comparison": [],
@@ -57,6 +59,11 @@ def test_a_run_in_which_nothing_is_wrong() -> None:
         measured["why"]
         == "All 2 fits have a result, and 2 describe their data; what is true of the pseudo-data was found."
     )
+    shape = overview(GOOD | {"shapes": [SHAPE]}, {})[3]
+    assert (shape["grade"], shape["link"]) == ("good", "shapes")
+    assert shape["why"] == "All 2 rows have scale factors; 2 are what is true of the pseudo-data."
+    real = overview(GOOD | {"shapes": [SHAPE | {"is_pseudo": False, "n_tested": 0}]}, {})[3]
+    assert real["why"] == "All 2 rows have scale factors."
     nothing = {key: [] for key in GOOD}
     assert [row["what"] for row in overview(nothing, {})] == ["Results"]
 
@@ -110,6 +117,10 @@ WRONG: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "bad fits": (
         {"scale_factors": [FACTORS | {"fits": [0.4, 1e-5]}]},
         *("Scale factors: probe", "warn", "1 of 2 fits do not describe their data (smallest p 1e-05)"),
+    ),
+    "a shape that is not true": (
+        {"shapes": [SHAPE | {"failed": ["b jets (p 1e-05)"]}]},
+        *("Shape: DeepJet", "bad", "not what is true of the pseudo-data: b jets (p 1e-05)"),
     ),
     "not true": (
         {"scale_factors": [FACTORS | {"agreement": {"L": 0.2, "M": 1e-5}}]},

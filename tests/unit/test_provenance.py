@@ -76,6 +76,7 @@ STAGES = (
     "calibration",
     "measuring.stage",
     "measuring.corrections",
+    "measuring.shape",
     "bundling",
     "bundling_reweighters",
     "report.page",

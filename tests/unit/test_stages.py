@@ -50,6 +50,7 @@ OF_PLANE = (stages.calibrate_plane,)
 OF_MEASURED = (stages.measure,)
 OF_LEARNED = (stages.learn,)
 OF_COMBINED = (stages.scale_factors,)
+OF_SHAPED = (stages.shape,)
 OF_ABLATED = (stages.ablate,)
 OF_LOSS_SCANNED = (stages.scan_losses,)
 OF_BUNDLED = (stages.bundle,)
@@ -118,6 +119,18 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     set_value(found / "config.yaml", "commissioning.pair", pair)
     set_value(found / "config.yaml", "samples.mirrored", {"datasets": ["qcd"], "signs": "turned"})
     set_value(found / "config.yaml", "judged_on.scanned", ["mirrored"])
+    region = {"data": "others", "simulation": "scanned_jets", "discriminant_bins": [0, 0.5, 1]}
+    light = region | {"data": "light_data", "simulation": "light"}
+    for name in ("light_data", "light"):
+        dataset = {"light_data": "multijet_muons", "light": "multijet"}[name]
+        set_value(found / "config.yaml", f"samples.{name}", {"datasets": [dataset]})
+    own = {"truth": [0, 1, 2], "label": "light", "color": "#2ca02c", "flavor": 0}
+    set_value(found / "flavours.yaml", "shaped_light", own)
+    shutil.copy(found / "taggers/jbp.yaml", found / "taggers/shaped.yaml")
+    set_value(found / "taggers/shaped.yaml", "title", "Shaped")
+    set_value(found / "taggers/shaped.yaml", "evaluation.backgrounds", ["c_jets", "shaped_light"])
+    set_value(found / "config.yaml", "taggers.shaped", "scanned_jets")
+    set_value(found / "config.yaml", "shapes.shaped", {"heavy": region, "light": light})
     tried = {"shifts": {"other events": "others"}, "taggers": ["averaged"]}
     set_value(found / "config.yaml", "resilience.scanned_jets", tried)
     for name in FINISHED:
@@ -223,6 +236,7 @@ def _by_subject(run: Configuration) -> Any:
     yield run.run.scale_factors, OF_MEASURED
     yield run.run.learned_efficiencies, OF_LEARNED
     yield run.measured, OF_COMBINED
+    yield run.run.shapes, OF_SHAPED
     yield run.ablations, OF_ABLATED
     yield run.loss_scans, OF_LOSS_SCANNED
     yield run.bundled, OF_BUNDLED
@@ -396,6 +410,7 @@ def test_every_stage_has_its_record() -> None:
         OF_MEASURED,
         OF_LEARNED,
         OF_COMBINED,
+        OF_SHAPED,
         OF_ABLATED,
         OF_LOSS_SCANNED,
         OF_BUNDLED,

@@ -287,11 +287,12 @@ class Configuration:
         return (self.classifiers[classifier].sample, *self.run.judged_on.get(classifier, ()))
 
     def scored_on(self, classifier: str) -> tuple[str, ...]:
-        """These, and samples where it is tried, measured or shown, or whose reweighters read its scores."""
+        """These, where it is tried, measured, corrected or shown, and where reweighters read its scores."""
         own = self.classifiers[classifier].sample
         shifts = self.run.resilience[own].shifts.values() if classifier in self.tried(own) else ()
-        of = [m for m in self.run.scale_factors.values() if self.judgements[m.judgement].name == classifier]
-        measured = (sample for m in of for sample in self.run.measured_on(m))
+        asked = [(m.judgement, tuple(self.run.measured_on(m))) for m in self.run.scale_factors.values()]
+        asked += [(judgement, m.samples) for judgement, m in self.run.shapes.items()]
+        measured = (s for name, of in asked if self.judgements[name].name == classifier for s in of)
         shown = (
             sample
             for one in self.run.commissioning.values()

@@ -44,6 +44,7 @@ from jetsmith.configuration.resilience_checks import check_resilience
 from jetsmith.configuration.resolution_checks import check_resolution
 from jetsmith.configuration.resolve import Resolved, classifier_file, resolve
 from jetsmith.configuration.sample_checks import check_samples, with_folds
+from jetsmith.configuration.shape_checks import check_shapes
 from jetsmith.configuration.stacked import Source
 from jetsmith.configuration.turned_checks import check_turned
 from jetsmith.errors import ConfigError, refuse
@@ -151,6 +152,7 @@ def _load(
     check_measurements(run, datasets, groups, judged, source)
     check_commissioning(run, datasets, groups, judged, source)
     check_learned(run, groups, judged, source)
+    check_shapes(run, datasets, groups, judged, source)
     raw = {
         "run": run.model_dump(mode="json"),
         "datasets": {name: d.model_dump(mode="json") for name, d in datasets.items()},

@@ -35,7 +35,7 @@ def check_measurements(
             *((f"uncertainties.samples.{k}", s) for k, s in spec.uncertainties.samples.items()),
         ):
             require(sample, run.samples, f"{source}: {at}.{key}", "sample")
-            problems = _sample(run, sample, tagger, datasets, is_data=key == "data")
+            problems = sample_problems(run, sample, tagger, datasets, is_data=key == "data")
             refuse(source, (f"{at}.{key}: {problem}" for problem in problems))
         if spec.variable is not None:
             require(spec.variable.group, groups, f"{source}: {at}.variable.group", "feature group")
@@ -54,9 +54,10 @@ def check_measurements(
         others[name] = spec
 
 
-def _sample(
+def sample_problems(
     run: RunSpec, name: str, tagger: ClassifierSpec, datasets: Mapping[str, DatasetSpec], is_data: bool
 ) -> Iterator[str]:
+    """Why a sample cannot stand for data, or for simulation, of jets that a tagger scores."""
     sample = run.samples[name]
     if sample.signs == "turned":
         yield f"sample `{name}` has turned signs; name that of the jets as they are, the other one is found"

@@ -24,6 +24,7 @@ from jetsmith.specs import (
     resilience,
     run,
     scans,
+    shapes,
     skimming,
 )
 
@@ -102,6 +103,10 @@ LEARNED = """One entry a network, an average of several ([learned_efficiencies.m
 efficiencies of a tagger's working points by any features, as an ONNX file, with a closure test beside that of
 the binned ones."""
 
+SHAPES = """One entry a judgement ([shapes.md](shapes.md)): weights that give the discriminant of simulated
+jets the shape of data, from a region of b jets and one of light jets, as a correctionlib file in the form of
+CMS' BTV group."""
+
 RESILIENCE = """One entry a sample ([resilience.md](resilience.md)): performance against resilience, a table
 and a figure of each signal and background."""
 
@@ -145,6 +150,13 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ),
     ("config/config.yaml: commissioning", COMMISSIONING, commissioning.CommissioningSpec),
     ("config/config.yaml: compare", COMPARE, run.CompareSpec),
+    ("config/config.yaml: shapes", SHAPES, shapes.ShapeSpec),
+    ("config/config.yaml: shapes: heavy, light", "A region.", shapes.RegionSpec),
+    (
+        "config/config.yaml: shapes: uncertainties",
+        "What is not known of the simulation.",
+        shapes.ShapeUncertainties,
+    ),
     ("config/config.yaml: closure", CLOSURE, run.ClosureSpec),
     ("config/config.yaml: explain", EXPLAIN, explain.ExplainSpec),
     ("config/config.yaml: plots", "Style.", plots.PlotSpec),

@@ -144,6 +144,7 @@ _SUBJECTS: dict[str, Callable[[Configuration], Iterable[str | Subject]]] = {
         (name, shown) for name in run.run.commissioning for shown in commissioned(run, name)
     ],
     "learned": lambda run: run.run.learned_efficiencies,
+    "shaped": lambda run: run.run.shapes,
     "plane": lambda run: run.run.calibration.planes,
     "reweighter": lambda run: run.tested,
     "tested": lambda run: run.tested,

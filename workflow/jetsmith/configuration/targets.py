@@ -37,15 +37,18 @@ def check(arguments: Iterable[str], patterns: Iterable[str], run: Configuration)
     """
     outputs = list(dict.fromkeys(_WILDCARD.sub(r"{\1}", pattern) for pattern in patterns))
     plots = {found[0] for pattern in outputs if (found := _PLOT.search(pattern))}
-    known = {pattern: _loose(pattern) for pattern in dict.fromkeys([*outputs, *map(_wider, outputs)])}
+    wider = [pattern for pattern in dict.fromkeys(map(_wider, outputs)) if pattern not in outputs]
+    known = [{pattern: _loose(pattern) for pattern in those} for those in (outputs, wider)]
 
     def problem(target: str) -> str | None:
         path = target if os.path.isabs(target) else os.path.normpath(target)
-        problems = [
-            _unknown(found.groupdict(), pattern, plots, run)
-            for pattern, loose in known.items()
-            if (found := loose.fullmatch(path)) and found.groupdict().get("plot") not in plots
-        ]
+        problems: list[str | None] = []
+        for those in known:  # the wider ones only of what no rule makes as it stands
+            problems = problems or [
+                _unknown(found.groupdict(), pattern, plots, run)
+                for pattern, loose in those.items()
+                if (found := loose.fullmatch(path))
+            ]
         return f"{target}: {problems[0]}" if problems and all(problems) else None
 
     refuse("target", filter(None, map(problem, arguments)))
@@ -94,6 +97,8 @@ def _unknown(
             choices, whose = run.moved, "the list of taggers whose inputs are moved (`resilience`)"
         elif kind == "contrast" and "resilience" in (names.get("plot"), *pattern.split("/")):
             choices, whose = tried(run, names["sample"]), f"what is tried of sample `{names['sample']}`"
+        elif kind == "judgement" and (".shape." in pattern or "/plots/shapes/" in pattern):
+            choices, whose = run.run.shapes, "the list of taggers whose shape is corrected (`shapes`)"
         elif kind == "judgement" and "/scale_factors/" in pattern:
             choices, whose = run.measured, "the list of taggers with measurements (`scale_factors`)"
         elif kind == "reweighter" and ".correction" in pattern:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,8 @@ from jetsmith.specs.measurements import FitSpec, VariableSpec
 
 OTHER = "other"
 PT = "jet_pt_gev"
+
+P = TypeVar("P", bound="Probes")
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,10 @@ class Probes:
     def __len__(self) -> int:
         return len(self.pt_gev)
 
-    def __getitem__(self, which: BoolArray | IntArray) -> "Probes":
-        return Probes(*(values[which] for values in vars(self).values()))
+    def __getitem__(self, which: BoolArray | IntArray) -> Self:
+        return type(self)(*(values[which] for values in vars(self).values()))
 
-    def scaled(self, factor: float) -> "Probes":
+    def scaled(self, factor: float) -> Self:
         """The same jets with another energy scale; their scores stay."""
         return replace(self, pt_gev=self.pt_gev * factor)
 
@@ -195,7 +198,7 @@ def _values(source: Source, variable: VariableSpec, n_rows: int) -> FloatArray:
     return rows.flat_as_packed(slice(None))[:, 0].astype(np.float64)
 
 
-def levelled(jets: Probes, pt_edges: FloatArray) -> Probes:
+def levelled(jets: P, pt_edges: FloatArray) -> P:
     """The same jets with weights that they can be drawn by: of each bin of pt a tenth has the largest.
 
     Generators that prefer hard events leave some of large weights, which would be drawn while next to none of
@@ -216,7 +219,7 @@ def levelled(jets: Probes, pt_edges: FloatArray) -> Probes:
     return replace(jets, weight=weight)
 
 
-def drawn(jets: Probes, seed: int) -> Probes:
+def drawn(jets: P, seed: int) -> P:
     """Jets as collisions give them, each counting 1: a jet of weight w from 0 to 1 with the chance w."""
     found = jets[np.random.default_rng(seed).random(len(jets)) < jets.weight]
     return replace(found, weight=np.ones(len(found)))

@@ -19,6 +19,7 @@ Of = Literal[
     "measurement",
     "commissioned",
     "learned",
+    "shaped",
     "reweighter",
     "tested",
     "interpolated",
@@ -44,13 +45,14 @@ class About(NamedTuple):
             which discriminants have fractions, a signal against a background of a sample whose taggers are
             tried where something is other, a discriminant of a tagger, a tagger with a probability of each
             class, two discriminants with a cut on each, one that is measured in data, a measurement of it,
-            discriminants or features of data with simulation, efficiencies that a network learns, the
-            weights of a reweighter, its closure test alone, that of one with values of parameters that were
-            held out, a classifier that trains, one that is scanned, a number that a network estimates, a
-            discriminant of an ensemble, or of a tagger that is to leave a column alone, a network with
-            auxiliary heads, a tagger that is looked into, one that is also trained without some inputs, the
-            taggers of a sample with other weights of a loss that are to leave a column alone, the features
-            of a group that classifiers read in a sample, or where there is something to compare these with.
+            discriminants or features of data with simulation, efficiencies that a network learns, one whose
+            shape is corrected, the weights of a reweighter, its closure test alone, that of one with values
+            of parameters that were held out, a classifier that trains, one that is scanned, a number that a
+            network estimates, a discriminant of an ensemble, or of a tagger that is to leave a column
+            alone, a network with auxiliary heads, a tagger that is looked into, one that is also trained
+            without some inputs, the taggers of a sample with other weights of a loss that are to leave a
+            column alone, the features of a group that classifiers read in a sample, or where there is
+            something to compare these with.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
         has_histograms: Whether it also writes what it has counted in bins, as a file of `uhi`.
     """
@@ -69,6 +71,7 @@ PLOTS = {  # in the order of the report
     "plane": About("plane", has_histograms=True),
     "scale_factors": About("measured"),
     "fits": About("measurement"),
+    "shapes": About("shaped"),
     "commissioning": About("commissioned", has_histograms=True),
     "efficiency": About("judgement", ("pt_bins_gev",)),
     "learned": About("learned"),

@@ -25,6 +25,7 @@ def overview(page: Row, accepted: Mapping[str, str]) -> list[Row]:
         *_points("Two-dimensional points", "planes", page["planes"]),
         *map(_scale_factors, page["scale_factors"]),
         *map(_learned, page["learned"]),
+        *map(_shape, page["shapes"]),
         *map(_closure, page["closures"]),
         *_untested(page["untested"]),
         *map(_comparison, page["comparison"]),
@@ -115,6 +116,16 @@ def _learned(table: Row) -> Row:
     if table["grade"] == "good":
         why = f"All {count(len(gates))} gates of the closure test."
     return _row(f"Learned efficiencies: {table['name']}", (table["status"], table["grade"]), why, "learned")
+
+
+def _shape(table: Row) -> Row:
+    """Whether weighted simulation has the true shapes of pseudo-data."""
+    what = f"Shape: {table['title']}"
+    if table["failed"]:
+        why = f"Found is not what is true of the pseudo-data: {_named(table['failed'])}."
+        return _row(what, ("failed", "bad"), why, "shapes")
+    true = f"; {count(table['n_tested'])} are what is true of the pseudo-data" if table["is_pseudo"] else ""
+    return _row(what, GOOD, f"All {count(len(table['rows']))} rows have scale factors{true}.", "shapes")
 
 
 def _closure(test: Row) -> Row:

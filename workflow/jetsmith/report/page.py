@@ -19,6 +19,7 @@ from jetsmith.handed.learned import Learned
 from jetsmith.handed.measurement import Measurement
 from jetsmith.handed.plan import Plan
 from jetsmith.handed.scan import Scan
+from jetsmith.handed.shape import Shape
 from jetsmith.io import Stored, read_json, read_record
 from jetsmith.provenance import config_digest
 from jetsmith.report import features, points, resilience, reweighters, tables, tagger_inputs
@@ -30,6 +31,7 @@ from jetsmith.report.measurements import scale_factors
 from jetsmith.report.origins import origins
 from jetsmith.report.overview import overview
 from jetsmith.report.rendering import FURTHER, embedded, render
+from jetsmith.report.shapes import shape_tables
 
 R = TypeVar("R", bound=Stored)
 SUBMISSION = "hepdata/submission.yaml"  # in the results folder
@@ -51,6 +53,7 @@ def write_report(
     planes: Sequence[str | Path] = (),
     measurements: Sequence[str | Path] = (),
     learned: Sequence[str | Path] = (),
+    shapes: Sequence[str | Path] = (),
     models: Sequence[str | Path] = (),
     bundled: Sequence[str] = (),
     comparison: Sequence[str | Path] = (),
@@ -74,6 +77,7 @@ def write_report(
         planes: results/calibration/{plane}.numbers.json.
         measurements: results/scale_factors/{measurement}.json.
         learned: results/learned/{learned}.json.
+        shapes: results/scale_factors/{judgement}.shape.json.
         models: results/models/{tagger} of taggers.
         bundled: Taggers that leave as bundles.
         comparison: results/comparison, where the run is compared with another one.
@@ -95,6 +99,7 @@ def write_report(
             for path in comparison
         ],
         "learned": learned_efficiencies(_records(Learned, learned, "learned"), classifiers),
+        "shapes": shape_tables(_records(Shape, shapes, "judgement"), classifiers),
         **_of_inputs(classifiers, figures, checks),
         **_tables(
             classifiers,

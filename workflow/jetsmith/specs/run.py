@@ -11,6 +11,7 @@ from jetsmith.specs.learned import LearnedSpec
 from jetsmith.specs.measurements import MeasurementSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.resilience import ResilienceSpec
+from jetsmith.specs.shapes import ShapeSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec, XRootDSpec
 from jetsmith.strict import Fraction, Name, Positive, Record, Single
 
@@ -228,6 +229,10 @@ class RunSpec(Record):
         {},
         description="Efficiencies that networks learn jet by jet, by a name of your own; see below. Needs "
         "the extra `bundle`.",
+    )
+    shapes: dict[str, ShapeSpec] = Field(
+        {},
+        description="Tagger, or tagger and discriminant, and how the shape of that is corrected; see below.",
     )
     tensorboard: bool = Field(
         False,

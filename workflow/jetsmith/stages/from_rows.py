@@ -12,6 +12,7 @@ from jetsmith.specs.learned import NetworkSpec
 from jetsmith.specs.measurements import FitSpec
 from jetsmith.specs.ratios import RatioEntry, RatioSpec
 from jetsmith.specs.run import EfficienciesSpec, GatesSpec, PointsSpec
+from jetsmith.specs.shapes import RegionCuts, UnfoldSpec
 from jetsmith.stages.plain import Plain, judged
 from jetsmith.strict import seen_as
 
@@ -266,6 +267,45 @@ def scale_factors(run: Configuration, judgement: str) -> ScaleFactors:
     """Stage scale_factors: all measurements of a judgement together."""
     cuts = run.run.selection[run.judgements[judgement].object]
     return ScaleFactors(run.measured[judgement], cuts.abseta_max)
+
+
+class Shape(NamedTuple):
+    """A tagger with its discriminant, both regions with all their bins, splits of samples, and a seed."""
+
+    spec: Plain
+    settings: Plain
+    regions: list[Plain]
+    splits: dict[str, list[str]]
+    is_pseudo: bool
+    seed: int
+
+
+def shape(run: Configuration, judgement: str) -> Shape:
+    """Stage shape: of the tagger's own sample the split that nothing was fitted on alone."""
+    found = run.run.shapes[judgement]
+    spec = run.judgements[judgement]
+    cuts = run.run.selection[spec.object]
+    regions = [
+        {
+            "data": region.data,
+            "simulation": region.simulation,
+            "cuts": seen_as(RegionCuts, region)
+            | {
+                "pt_bins_gev": list(region.pt_bins_gev or cuts.pt_bins_gev),
+                "abseta_bins": list(region.abseta_bins or (0.0, cuts.abseta_max)),
+            },
+        }
+        for region in (found.heavy, found.light)
+    ]
+    datasets = run.run.samples[found.heavy.data].datasets
+    return Shape(
+        spec=seen_as(JudgedSpec, spec),
+        settings=seen_as(UnfoldSpec, found),
+        regions=regions,
+        splits={name: list(run.unseen(spec.name, name)) for name in dict.fromkeys(found.samples)},
+        is_pseudo=not any(run.datasets[name].is_data for name in datasets),
+        seed=run.run.seed,
+    )
 
 
 class Bundle(NamedTuple):

@@ -1,0 +1,431 @@
+"""Stage shape: scores of two regions of data and simulation in, corrections of the shape out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jetsmith import io
+from jetsmith.errors import InputError
+from jetsmith.handed.measurement import Pulls
+from jetsmith.handed.shape import Shape, ShapeRow
+from jetsmith.io import BoolArray, FloatArray
+from jetsmith.measuring import shape_solution as solving
+from jetsmith.measuring.jets import Source, drawn, levelled
+from jetsmith.measuring.shape_corrections import correction
+from jetsmith.measuring.shape_jets import HEAVY, LIGHT, Bins, ShapeJets, Sums, read_region, sums
+from jetsmith.measuring.shape_solution import FLAVOURS, Solution
+from jetsmith.progress import Progress
+from jetsmith.specs.classifiers import JudgedSpec
+from jetsmith.specs.shapes import RegionCuts, UnfoldSpec
+
+Pair = tuple[FloatArray, FloatArray]
+Agreements = dict[str, tuple[float, int]]
+OF_C = 2.0  # c jets: their relative uncertainty over that of b jets
+
+
+class Region(NamedTuple):
+    """Samples of a region, and which of their jets count."""
+
+    data: str
+    simulation: str
+    cuts: RegionCuts
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> "Region":
+        """As stage shape gets it of the configuration."""
+        return cls(plain["data"], plain["simulation"], RegionCuts(**plain["cuts"]))
+
+
+def measure_shape(
+    spec: JudgedSpec,
+    settings: UnfoldSpec,
+    regions: tuple[Region, Region],
+    samples: Mapping[str, Source],
+    is_pseudo: bool,
+    numbers: str | Path,
+    seed: int,
+    output: str | Path,
+    corrections: str | Path,
+) -> None:
+    """Measure scale factors of the shape of a discriminant, for b and light jets.
+
+    Args:
+        spec: The tagger with its discriminant; the signal is b, the backgrounds are c and light.
+        settings: Uncertainties and pseudo-experiments.
+        regions: Where most jets are b, and where most are light, with all bins filled in.
+        samples: Jets by sample.
+        is_pseudo: Whether data are simulation, too: half of them, drawn by their weights, stand for data, the
+            other half has the true shapes.
+        numbers: results/calibration/{judgement}.numbers.json.
+        seed: Of halves, draws and pseudo-experiments.
+        output: JSON of a `handed.shape.Shape`.
+        corrections: correctionlib schema 2, `<judgement>_shape`.
+
+    Raises:
+        InputError: Scores lack something, a bin has no jets, a tag that is no working point, regions from
+            which no scale factors follow.
+    """
+    thresholds = _thresholds(numbers, spec, regions)
+    bins = (Bins.of(regions[0].cuts), Bins.of(regions[1].cuts))
+    data, truths, simulation = [], [], []
+    for k, region in enumerate(regions):
+        seen, simulated = (
+            read_region(samples[key], spec, region.cuts, thresholds, seed)
+            for key in (region.data, region.simulation)
+        )
+        if is_pseudo:
+            try:
+                nature = levelled(seen, np.array(region.cuts.pt_bins_gev))
+            except InputError as error:
+                where = f"{samples[region.data].scores}: {error}"
+                raise InputError(f"{where}, which cannot be presented as data") from error
+            truths.append(nature[~nature.half_mask])
+            seen = drawn(nature[nature.half_mask], seed + k)
+        data.append(seen)
+        simulation.append(simulated)
+    counted = _counted(data, simulation, bins)
+    found, rows = shape_of(counted, _scaled(data, simulation, bins, settings), bins, settings, seed)
+    agreement: Agreements = {}
+    before: Agreements = {}
+    if is_pseudo:
+        rows, agreement, before = with_truth(counted, found, rows, truths, bins, settings)
+    whole = Shape(
+        spec.judgement,
+        (regions[0].data, regions[1].data),
+        (regions[0].simulation, regions[1].simulation),
+        is_pseudo,
+        found.n_iterations,
+        (bins[0].abseta, bins[1].abseta),
+        (bins[0].pt_gev, bins[1].pt_gev),
+        (bins[0].discriminant, bins[1].discriminant),
+        *rows,
+        _charm(counted[0], rows[0], bins[0]),
+        agreement,
+        before,
+    )
+    io.write_record(output, whole)
+    io.write_json(corrections, correction(whole), checksum=False)
+
+
+def _thresholds(numbers: str | Path, spec: JudgedSpec, regions: Sequence[Region]) -> dict[str, float]:
+    """Thresholds by working point; those of tags are there."""
+    found = io.read_json(numbers, judgement=spec.judgement)
+    thresholds = {key: float(point["threshold"]) for key, point in found["working_points"].items()}
+    for point in (tag for region in regions for tag in (region.cuts.tag, region.cuts.anti_tag) if tag):
+        if point not in thresholds:
+            why = found["undefined"].get(point, "")
+            left_out = f"; left out there: {why}" if why else ""
+            there = ", ".join(thresholds)
+            raise InputError(f"{numbers}: has no working point {point} for tags; it has {there}{left_out}")
+    return thresholds
+
+
+def _counted(
+    data: Sequence[ShapeJets], simulation: Sequence[ShapeJets], bins: tuple[Bins, Bins]
+) -> tuple[Sums, Sums]:
+    heavy = sums(data[0], simulation[0], HEAVY, bins[0], bins[1])
+    return heavy, sums(data[1], simulation[1], LIGHT, bins[1], bins[0])
+
+
+def _scaled(
+    data: Sequence[ShapeJets], simulation: Sequence[ShapeJets], bins: tuple[Bins, Bins], settings: UnfoldSpec
+) -> dict[str, tuple[Sums, Sums]]:
+    """The regions with another energy scale of simulation, by systematic."""
+    scale = settings.uncertainties.energy_scale
+    ends = {"up_jes": 1 + scale, "down_jes": 1 - scale} if scale else {}
+    return {
+        name: _counted(data, [jets.scaled(factor) for jets in simulation], bins)
+        for name, factor in ends.items()
+    }
+
+
+def shape_of(
+    counted: tuple[Sums, Sums],
+    scaled: Mapping[str, tuple[Sums, Sums]],
+    bins: tuple[Bins, Bins],
+    settings: UnfoldSpec,
+    seed: int,
+) -> tuple[Solution, tuple[tuple[ShapeRow, ...], tuple[ShapeRow, ...]]]:
+    """Scale factors with their errors, a row each of |eta| and pt.
+
+    Args:
+        counted: The heavy and the light region.
+        scaled: Likewise with another energy scale, by systematic.
+        bins: Of both.
+        settings: Uncertainties and pseudo-experiments.
+        seed: Of these.
+
+    Raises:
+        InputError: A bin has no jets, factors do not settle, or one is below 0.
+    """
+    solving.check(counted, bins)
+    found = solving.solve(*counted)
+    errors = solving.propagate(*counted, found).of(*counted)
+    solving.check_positive(found, errors, bins)
+    shifts: dict[str, Pair] = {}
+    for name, regions in scaled.items():
+        try:
+            solving.check(regions, bins)
+            shifts[name] = solving.solve(*regions).factors
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
+    rates = {"lf": settings.uncertainties.lf, "hf": settings.uncertainties.hf}
+    for k, (name, rate) in enumerate(rates.items()):
+        for end, sign in (("up", 1), ("down", -1)):
+            varied = list(counted)
+            varied[k] = solving.contaminated(counted[k], 1 + sign * rate)
+            shifts[f"{end}_{name}"] = solving.solve(*varied).factors
+    shifts |= _statistical(counted, found.factors, errors)
+    pulls = _pseudo_experiments(counted, bins, found, settings.pseudo_experiments, seed)
+    return found, (
+        _rows(0, counted[0], bins[0], found, errors, shifts, pulls),
+        _rows(1, counted[1], bins[1], found, errors, shifts, pulls),
+    )
+
+
+def waves(own: FloatArray) -> Pair:
+    """A ramp and a parabola from 1 at the first to -1 and 1 at the last bin that may have jets, shape (R, B).
+
+    1 - 2x and 1 - 6x(1 - x), x being the place among the bins; the first one, of jets that are not tagged,
+    counts where simulation has some.
+    """
+    n_bins = own.shape[1]
+    first = (own[:, :1] <= 0).astype(np.float64)
+    x = np.clip((np.arange(n_bins) - first) / (n_bins - 1 - first), 0, 1)
+    return 1 - 2 * x, 1 - 6 * x * (1 - x)
+
+
+def level(varied: FloatArray, central: FloatArray, jets: FloatArray) -> FloatArray:
+    """Scaled so that the jets of each row are as many as with the central factors, shape (R, B)."""
+    wanted, given = ((jets * factors).sum(axis=1, keepdims=True) for factors in (central, varied))
+    return np.asarray(varied * np.divide(wanted, given, out=np.ones_like(given), where=given != 0))
+
+
+def _statistical(counted: tuple[Sums, Sums], factors: Pair, errors: Pair) -> dict[str, Pair]:
+    """hfstats1, hfstats2, lfstats1, lfstats2: the statistical error of each bin, bent over the bins."""
+    shifts: dict[str, Pair] = {}
+    for k, name in enumerate(("hf", "lf")):
+        for number, wave in enumerate(waves(counted[k].own), start=1):
+            for end, sign in (("up", 1), ("down", -1)):
+                varied = list(factors)
+                varied[k] = level(factors[k] + sign * errors[k] * wave, factors[k], counted[k].own)
+                shifts[f"{end}_{name}stats{number}"] = (varied[0], varied[1])
+    return shifts
+
+
+def _rows(
+    region: int,
+    counted: Sums,
+    bins: Bins,
+    found: Solution,
+    errors: Pair,
+    shifts: Mapping[str, Pair],
+    pulls: Sequence[Sequence[Pulls | None]],
+) -> tuple[ShapeRow, ...]:
+    scale = counted.data.sum(axis=1) / (counted.own + counted.rest).sum(axis=1)
+    return tuple(
+        ShapeRow(
+            abseta,
+            pt,
+            _plain(found.factors[region][k]),
+            _plain(errors[region][k]),
+            {name: _plain(pair[region][k]) for name, pair in shifts.items()},
+            _plain(counted.data[k]),
+            _plain(counted.own[k] * scale[k]),
+            _plain(counted.rest[k] * scale[k]),
+            pulls[region][k],
+        )
+        for k, (abseta, pt) in enumerate(bins.rows)
+    )
+
+
+def _plain(values: FloatArray) -> tuple[float, ...]:
+    return tuple(values.tolist())
+
+
+def _charm(heavy: Sums, rows: Sequence[ShapeRow], bins: Bins) -> tuple[ShapeRow, ...]:
+    """c jets: nothing is measured of them, so 1, with twice the relative errors of b jets.
+
+    cferr1 bends these as a ramp over the bins, cferr2 as a parabola.
+    """
+    ones = np.ones(bins.shape)
+    relative = OF_C * np.array([np.divide(row.total(("lf", "hf", "jes")), row.value) for row in rows])
+    c = np.where(heavy.c.sum(axis=1, keepdims=True) > 0, heavy.c, 1.0)
+    shifts = {
+        f"{end}_cferr{number}": level(1 + sign * relative * wave, ones, c)
+        for number, wave in enumerate(waves(heavy.own), start=1)
+        for end, sign in (("up", 1), ("down", -1))
+    }
+    return tuple(
+        replace(
+            row,
+            value=_plain(ones[k]),
+            error=_plain(relative[k]),
+            shifts={name: _plain(of[k]) for name, of in shifts.items()},
+            own=_plain(heavy.c[k]),
+            rest=(),
+            data=(),
+            pulls=None,
+            true=(),
+            true_error=(),
+            chi2=0.0,
+            ndf=0,
+        )
+        for k, row in enumerate(rows)
+    )
+
+
+def _pseudo_experiments(
+    counted: tuple[Sums, Sums], bins: tuple[Bins, Bins], found: Solution, n: int, seed: int
+) -> tuple[list[Pulls | None], list[Pulls | None]]:
+    """Pulls of each row, all of its bins together, for both regions; a bin without jets has none."""
+    rng = np.random.default_rng(seed)
+    progress = Progress("shape", max(n, 1), "pseudo-experiments")
+    pulls: list[Pair] = []
+    failed = 0
+    for k in range(n):
+        drawn_ones = (solving.fluctuated(counted[0], rng), solving.fluctuated(counted[1], rng))
+        try:
+            solving.check(drawn_ones, bins)
+            again = solving.solve(*drawn_ones)
+            errors = solving.propagate(*drawn_ones, again).of(*drawn_ones)
+            solving.check_positive(again, errors, bins)
+        except InputError:
+            failed += 1
+            continue
+        first, second = (
+            np.divide(new - old, error, out=np.full_like(new, np.nan), where=error > 0)
+            for new, old, error in zip(again.factors, found.factors, errors, strict=True)
+        )
+        pulls.append((first, second))
+        progress.update(k + 1)
+    return (
+        [_pulls([one[0][row] for one in pulls], failed) for row in range(bins[0].shape[0])],
+        [_pulls([one[1][row] for one in pulls], failed) for row in range(bins[1].shape[0])],
+    )
+
+
+def _pulls(found: Sequence[FloatArray], failed: int) -> Pulls | None:
+    if not found:
+        return Pulls(0, failed, 0.0, 0.0, 0.0) if failed else None
+    values = np.concatenate(found)
+    values = values[np.isfinite(values)]
+    if len(values) < 2:
+        return Pulls(len(values), failed, 0.0, 0.0, 0.0)
+    held = float((np.abs(values) <= 1).mean())
+    return Pulls(len(values), failed, float(values.mean()), float(values.std(ddof=1)), held)
+
+
+def with_truth(
+    counted: tuple[Sums, Sums],
+    found: Solution,
+    rows: tuple[tuple[ShapeRow, ...], tuple[ShapeRow, ...]],
+    truths: Sequence[ShapeJets],
+    bins: tuple[Bins, Bins],
+    settings: UnfoldSpec,
+) -> tuple[tuple[tuple[ShapeRow, ...], tuple[ShapeRow, ...]], Agreements, Agreements]:
+    """The rows with what is true of pseudo-data, the agreement of each flavour, and that without weights.
+
+    Compared are shares of the weighted simulated jets in the bins with those of the true ones. Errors:
+    statistics of data, of simulation and of the truth, which is multinomial about what was found; `lf` and
+    `hf`, which move all bins together.
+    """
+    errors = solving.propagate(*counted, found)
+    n_heavy = counted[0].data.size
+    places = (slice(0, n_heavy), slice(n_heavy, len(errors.jets)))
+    all_rows = []
+    agreement: Agreements = {}
+    before: Agreements = {}
+    sources = [name for name in ("lf", "hf") if getattr(settings.uncertainties, name)]
+    for k, (of_region, truth, own) in enumerate(zip(rows, truths, (HEAVY, LIGHT), strict=True)):
+        jets = truth[(truth.group == own) & bins[k].has(truth)]
+        place = bins[k].place(jets)
+        size = counted[k].data.size
+        true, variance = (
+            np.asarray(np.bincount(place, weight, size).reshape(bins[k].shape), np.float64)
+            for weight in (jets.weight, jets.weight**2)
+        )
+        simulated, where = counted[k].own, f"{solving.NAMES[k]} region"
+        covariance = errors.jets[places[k], places[k]]
+        weighted = simulated * found.factors[k]
+        tested, agreement[FLAVOURS[k]] = _compared(
+            weighted, simulated, true, variance, covariance, of_region, sources, where, bins[k]
+        )
+        alone = np.diag(counted[k].own_variance.ravel())
+        _, before[FLAVOURS[k]] = _compared(
+            simulated, simulated, true, variance, alone, of_region, (), where, bins[k]
+        )
+        all_rows.append(tested)
+    return (all_rows[0], all_rows[1]), agreement, before
+
+
+def _compared(
+    weighted: FloatArray,
+    own: FloatArray,
+    true: FloatArray,
+    variance: FloatArray,
+    covariance: FloatArray,
+    rows: Sequence[ShapeRow],
+    sources: Sequence[str],
+    where: str,
+    bins: Bins,
+) -> tuple[tuple[ShapeRow, ...], tuple[float, int]]:
+    """Rows of a region with their truth, and all of them together as chi2 and ndf."""
+    n_rows, n_bins = weighted.shape
+    lacking = [row for row in range(n_rows) if not true[row].sum() > 0]
+    if lacking:
+        raise InputError(f"{where}, {bins.said(lacking[0])}: no true jets are left to compare with")
+    total, n_true = weighted.sum(axis=1), true.sum(axis=1)
+    shares, true_shares = weighted / total[:, None], true / n_true[:, None]
+    n_effective = n_true**2 / variance.sum(axis=1)
+    # Shares add up to 1: to first order those of all bins take up what moves their sum.
+    project = np.zeros((n_rows * n_bins, n_rows * n_bins))
+    of_truth = np.zeros_like(project)
+    for row in range(n_rows):
+        here = slice(row * n_bins, (row + 1) * n_bins)
+        project[here, here] = (np.eye(n_bins) - np.outer(shares[row], np.ones(n_bins))) / total[row]
+        expected = np.maximum(shares[row], 0.0)
+        of_truth[here, here] = (np.diag(expected) - np.outer(expected, expected)) / n_effective[row]
+    moved = [
+        np.concatenate(
+            [
+                (np.array(row.shifts[f"up_{name}"]) - row.shifts[f"down_{name}"]) / 2 * own[k] / total[k]
+                for k, row in enumerate(rows)
+            ]
+        )
+        for name in sources
+    ]
+    whole = project @ covariance @ project.T + of_truth + sum((np.outer(m, m) for m in moved), np.zeros(1))
+    away = (shares - true_shares).ravel()
+    # Of each row the last bin follows from the others; bins that nothing can be in say nothing.
+    possible = np.diag(whole).reshape(n_rows, n_bins) > 0
+    last = n_bins - 1 - np.argmax(possible[:, ::-1], axis=1)
+    possible[np.arange(n_rows), last] = False
+    kept = possible.ravel()
+
+    def chi2(which: BoolArray) -> tuple[float, int]:
+        if not which.any():
+            return 0.0, 0
+        value = float(away[which] @ np.linalg.solve(whole[np.ix_(which, which)], away[which]))
+        return value, int(which.sum())
+
+    tested = []
+    for k, found in enumerate(rows):
+        mine = np.zeros(len(kept), bool)
+        mine[k * n_bins : (k + 1) * n_bins] = kept[k * n_bins : (k + 1) * n_bins]
+        factor = np.divide(total[k], own[k], out=np.zeros(n_bins), where=own[k] > 0)
+        error = np.sqrt(true_shares[k] * (1 - true_shares[k]) / n_effective[k])
+        true_factors = np.where(own[k] > 0, true_shares[k] * factor, 1.0)
+        tested.append(
+            replace(
+                found,
+                true=_plain(true_factors),
+                true_error=_plain(error * factor),
+                chi2=chi2(mine)[0],
+                ndf=chi2(mine)[1],
+            )
+        )
+    return tuple(tested), chi2(kept)
