@@ -13,6 +13,7 @@ from jetsmith.specs.run import RunSpec
 
 # What files call other things than a measurement, and than a source of `uncertainties.samples`.
 TAKEN = {"comb": "the name of all measurements together", "wp_values": "the name of the thresholds"}
+OTHER = "other"  # what is of no class
 PARTS = ("statistic", "simulation_statistic", "correlated", "uncorrelated", "energy_scale", "sf", "jets")
 
 
@@ -82,6 +83,11 @@ def _variable(variable: VariableSpec, group: FeatureGroup, tagger: ClassifierSpe
 def _measurement(run: RunSpec, name: str, spec: MeasurementSpec, tagger: ClassifierSpec) -> Iterator[str]:
     if name in TAKEN:
         yield f": `{name}` is {TAKEN[name]}; give another one"
+    if OTHER in (one.name for one in (tagger.signal_class, *tagger.background_classes) if one is not None):
+        yield (
+            f".judgement: `{OTHER}` is a class of `{spec.judgement}`, and what is of no class is called so; "
+            "give it another name (config/flavours.yaml)"
+        )
     for part in spec.uncertainties.samples:
         if part in PARTS or part.endswith(("_mistag", "_rate")):
             yield f".uncertainties.samples: `{part}` is the name of another part; give another one"
