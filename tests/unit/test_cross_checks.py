@@ -597,8 +597,9 @@ VARIABLE = {"group": "ak4", "feature": "softMuPtRel", "edges": [0, 1, 2]}
 
 
 def measuring(scale_factors):
-    """Measurements, and a sample that stands for data."""
+    """Measurements, a sample that stands for data, and simulation whose shares are known."""
     return both(
+        put("samples", "jets", "normalise", value="cross_section"),
         put("samples", "probes", value={"datasets": ["dilepton_data"]}),
         put("scale_factors", value=scale_factors),
     )
@@ -979,6 +980,18 @@ RUN = {
             "ak4.btagDeepFlavB (column stored_btagDeepFlavB)",
         ],
     ),
+    "a measurement without shares": (
+        both(measuring({"one": PROBE}), put("samples", "jets", "normalise", value="unit")),
+        ["scale_factors.one.simulation: how much there is of each of ttbar, qcd is not known"],
+    ),
+    "a source without shares": (
+        both(
+            measuring({"one": PROBE | {"simulation": "again", "uncertainties": {"samples": {"x": "jets"}}}}),
+            put("samples", "again", value={"datasets": ["multijet"]}),
+            put("samples", "jets", "normalise", value="unit"),
+        ),
+        ["scale_factors.one.uncertainties.samples.x: how much there is of each of ttbar, qcd is not known"],
+    ),
     "a measurement with the name of all": (
         measuring({"comb": PROBE}),
         ["scale_factors.comb: `comb` is the name of all measurements together"],
@@ -1073,7 +1086,10 @@ def test_mistakes_in_the_run(folder, change, words):
     """config/config.yaml beside what it names."""
     edit(
         folder / "datasets.yaml",
-        lambda content: content.update(zjets_third=content["zjets_power"] | {"generator": "herwig"}),
+        lambda content: content.update(
+            zjets_third=content["zjets_power"] | {"generator": "herwig"},
+            **{name: content[name] | {"cross_section_pb": 1.0} for name in ("ttbar", "qcd")},
+        ),
     )
     run = run_of(folder)
     change(run)
@@ -1317,6 +1333,10 @@ COMMISSIONING = {
         {"data": "data", "simulation": ["jets", "again"]},
         "commissioning.pair.simulation: in two samples: ttbar",
     ),
+    "simulation that is no nature": (
+        {"data": "data", "simulation": ["flat"]},
+        "commissioning.pair.simulation: `flat` has `normalise: flat`, and no distribution of nature",
+    ),
     "several data sets without cross sections": (
         {"data": "data"},
         "commissioning.pair.simulation: how much there is of each of ttbar, qcd is not known",
@@ -1401,6 +1421,7 @@ def _with_data(folder):
         "data": {"datasets": ["measured"]},
         "mixed": {"datasets": ["measured", "dilepton"]},
         "other": {"datasets": ["dilepton"]},
+        "flat": {"datasets": ["dilepton"], "normalise": "flat"},
         "turned": {"datasets": ["dilepton"], "signs": "turned"},
     }
     return run

@@ -92,6 +92,9 @@ def _entry(
         yield f".simulation: {', '.join(both)} is of `{spec.data}`, the data, too"
     if twice(tuple(stacked)):
         yield f".simulation: in two samples: {', '.join(twice(tuple(stacked)))}"
+    if flat := [name for name in spec.simulation if run.samples[name].normalise == "flat"]:
+        yield f".simulation: `{flat[0]}` has `normalise: flat`, and no distribution of nature; give `unit`"
+        return
     unit = [name for name in spec.simulation if run.samples[name].normalise != "cross_section"]
     if unit and (len(stacked) > 1 or spec.scale == "luminosity"):
         why = (

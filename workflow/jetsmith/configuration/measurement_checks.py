@@ -70,6 +70,11 @@ def _sample(
         yield f"sample `{name}` mixes data, {', '.join(collisions)}, with simulation; give each a sample"
     if not is_data and collisions:
         yield f"{', '.join(collisions)} of sample `{name}` is data, without truth; name one of simulation"
+    if not is_data and len(used) > 1 and sample.normalise == "unit":
+        yield (
+            f"how much there is of each of {', '.join(used)} is not known, and so no share of a class; give "
+            f"sample `{name}` `normalise: cross_section`"
+        )
 
 
 def _variable(variable: VariableSpec, group: FeatureGroup, tagger: ClassifierSpec) -> Iterator[str]:
