@@ -1461,6 +1461,18 @@ def test_a_reweighter_needs_its_weights(folder):
     assert f"samples.{sample}.normalise: flat is of taggers; {name} learns the ratio" in refused(run, folder)
 
 
+def test_a_reweighter_to_data_has_one_data_set_of_simulation(folder):
+    """Of several no cross section is taken, since data have none: shares would be those of what was made."""
+    run = _with_data(folder)
+    edit(folder / "datasets.yaml", put("measured", "generator", value="data"))
+    run["reweighters"]["continuous"] = "weighted"
+    run["samples"]["weighted"] = {"datasets": ["dilepton", "multijet", "measured"]}
+    message = refused(run, folder)
+    assert "samples.weighted.datasets: how much there is of each of dilepton, multijet beside data" in message
+    run["samples"]["weighted"] = {"datasets": ["dilepton", "measured"]}
+    assert load(run, folder).classifiers["continuous"].sample == "weighted"
+
+
 def test_a_luminosity_that_scales_nothing(folder):
     """Without a sample of `normalise: cross_section` nothing follows from it, and weights are not events."""
     message = refused(run_of(folder) | {"luminosity_ifb": 59.8}, folder)
