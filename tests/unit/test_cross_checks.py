@@ -36,6 +36,7 @@ def refused(run, folder):
 JET = {"object": "ak4", "kind": "flat", "features": {"pt": {"source": "jet_pt_gev"}}}
 MASS = {"source": "sv_mass_gev"}
 CHAIN = ("csvv2", "jp", "jbp", "soft_muon", "soft_electron", "cmva")  # of the demo, in its order
+C_JETS = {"truth": [400, 410, 411], "label": "c", "color": "#ff7f0e", "flavor": 4}
 C_JUDGED = {"signal": "c_jets", "backgrounds": ["light_jets"]}
 CVSL = {"signal": ["c"], "background": {"udsg": 1.0}}
 C_TAGGER = both(put("evaluation", value=C_JUDGED), put("discriminants", value={"CvsL": CVSL}))
@@ -596,8 +597,9 @@ VARIABLE = {"group": "ak4", "feature": "softMuPtRel", "edges": [0, 1, 2]}
 
 
 def measuring(scale_factors):
-    """Measurements, and a sample that stands for data."""
+    """Measurements, a sample that stands for data, and simulation whose shares are known."""
     return both(
+        put("samples", "jets", "normalise", value="cross_section"),
         put("samples", "probes", value={"datasets": ["dilepton_data"]}),
         put("scale_factors", value=scale_factors),
     )
@@ -1053,6 +1055,18 @@ RUN = {
         both(shaping(), put("samples", "light", "normalise", value="flat")),
         ["shapes.csvv2.light.simulation: `light` has `normalise: flat`, and no shares of classes"],
     ),
+    "a measurement without shares": (
+        both(measuring({"one": PROBE}), put("samples", "jets", "normalise", value="unit")),
+        ["scale_factors.one.simulation: how much there is of each of ttbar, qcd is not known"],
+    ),
+    "a source without shares": (
+        both(
+            measuring({"one": PROBE | {"simulation": "again", "uncertainties": {"samples": {"x": "jets"}}}}),
+            put("samples", "again", value={"datasets": ["multijet"]}),
+            put("samples", "jets", "normalise", value="unit"),
+        ),
+        ["scale_factors.one.uncertainties.samples.x: how much there is of each of ttbar, qcd is not known"],
+    ),
     "a measurement with the name of all": (
         measuring({"comb": PROBE}),
         ["scale_factors.comb: `comb` is the name of all measurements together"],
@@ -1147,7 +1161,10 @@ def test_mistakes_in_the_run(folder, change, words):
     """config/config.yaml beside what it names."""
     edit(
         folder / "datasets.yaml",
-        lambda content: content.update(zjets_third=content["zjets_power"] | {"generator": "herwig"}),
+        lambda content: content.update(
+            zjets_third=content["zjets_power"] | {"generator": "herwig"},
+            **{name: content[name] | {"cross_section_pb": 1.0} for name in ("ttbar", "qcd")},
+        ),
     )
     run = run_of(folder)
     change(run)
@@ -1193,6 +1210,35 @@ def test_pile_up_is_kept_where_a_tagger_asks_for_it(folder):
     loaded = load(run, folder)
     assert loaded.kept_truth("jets") == [999]
     assert loaded.kept_truth("fat_jets") == []
+
+
+@pytest.mark.parametrize("data", ["data", "probes"], ids=["collisions", "pseudo-data"])
+@pytest.mark.parametrize("entry", ["commissioning", "scale_factors", "negative tags", "reweighters"])
+def test_pile_up_is_kept_where_simulation_is_compared_with_collisions(folder, data, entry):
+    """Collisions have pile-up jets, which nothing tells there: simulation without is another mixture."""
+    run = _with_data(folder)
+    measured = ["measured" if data == "data" else "dilepton_data"]
+    run["samples"] |= {
+        "probes": {"datasets": ["dilepton_data"]},
+        "again_turned": {"datasets": ["ttbar"], "signs": "turned"},
+        f"{data}_turned": {"datasets": measured, "signs": "turned"},
+    }
+    simulation = ["again"]
+    if entry == "commissioning":
+        run["commissioning"] = {"pair": {"judgements": ["jp"], "data": data, "simulation": ["again"]}}
+    elif entry == "reweighters":
+        edit(folder / "datasets.yaml", put("measured", "generator", value="data"))
+        run["samples"]["weighted"] = {"datasets": ["dilepton", *measured]}
+        run["reweighters"]["continuous"] = "weighted"
+        simulation = ["weighted"]
+    else:
+        method = {"method": "negative_tags"} if entry == "negative tags" else {}
+        run["scale_factors"] = {"one": {"judgement": "csvv2", "data": data, "simulation": "again"} | method}
+        simulation += ["again_turned"] if method else []
+    loaded = load(run, folder)
+    for name in simulation:
+        assert loaded.kept_truth(name) == ([999] if data == "data" else [])
+    assert loaded.kept_truth("jets") == []
 
 
 def test_two_signals_in_figures_of_their_own(folder):
@@ -1362,6 +1408,10 @@ COMMISSIONING = {
         {"data": "data", "simulation": ["jets", "again"]},
         "commissioning.pair.simulation: in two samples: ttbar",
     ),
+    "simulation that is no nature": (
+        {"data": "data", "simulation": ["flat"]},
+        "commissioning.pair.simulation: `flat` has `normalise: flat`, and no distribution of nature",
+    ),
     "several data sets without cross sections": (
         {"data": "data"},
         "commissioning.pair.simulation: how much there is of each of ttbar, qcd is not known",
@@ -1383,6 +1433,40 @@ def test_commissioning_that_cannot_be(folder, given, words):
     run = _with_data(folder)
     run["commissioning"] = {"pair": PAIR | given}
     assert words in refused(run, folder)
+
+
+@pytest.mark.parametrize("name", ["data", "other"])
+@pytest.mark.parametrize("method", ["", "fit", "negative_tags"])
+def test_classes_that_are_called_as_layers_are(folder, name, method):
+    """Of two layers of one name files would hold one, and of two rates of one name a measurement."""
+    run = _with_data(folder)
+    edit(folder / "flavours.yaml", put(name, value=C_JETS))
+    edit(folder / "taggers/jp.yaml", put("evaluation", "backgrounds", value=["light_jets", name]))
+    if not method:
+        run["commissioning"] = {"pair": PAIR | {"simulation": ["again"], "data": "data"}}
+        assert f"commissioning.pair.judgements: `{name}` is a class of `jp`, and " in refused(run, folder)
+        return
+    run["samples"] |= {
+        "again_turned": {"datasets": ["ttbar"], "signs": "turned"},
+        "data_turned": {"datasets": ["measured"], "signs": "turned"},
+    }
+    run["scale_factors"] = {
+        "one": {"judgement": "jp", "data": "data", "simulation": "again", "method": method}
+    }
+    if name == "other":
+        assert "scale_factors.one.judgement: `other` is a class of `jp`" in refused(run, folder)
+    else:
+        load(run, folder)
+
+
+def test_side_columns_are_no_inputs_that_are_shown(folder):
+    """What the simulation alone knows is learned, and data have none of it."""
+    run = _with_data(folder)
+    run["taggers"]["b_energy"] = "jets"
+    run["commissioning"] = {"pair": {"judgements": ["b_energy"], "data": "data", "simulation": ["again"]}}
+    loaded = load(run, folder)
+    assert "ak4_generated" in loaded.classifiers["b_energy"].groups
+    assert "ak4_generated" not in [shown for _, shown in subjects(loaded, "commissioned")]
 
 
 def test_commissioning_implies_scores_and_figures(folder):
@@ -1412,6 +1496,7 @@ def _with_data(folder):
         "data": {"datasets": ["measured"]},
         "mixed": {"datasets": ["measured", "dilepton"]},
         "other": {"datasets": ["dilepton"]},
+        "flat": {"datasets": ["dilepton"], "normalise": "flat"},
         "turned": {"datasets": ["dilepton"], "signs": "turned"},
     }
     return run
@@ -1505,6 +1590,18 @@ def test_a_reweighter_needs_its_weights(folder):
     name, sample = next(iter(run["reweighters"].items()))
     run["samples"][sample] = {**run["samples"][sample], "normalise": "flat"}
     assert f"samples.{sample}.normalise: flat is of taggers; {name} learns the ratio" in refused(run, folder)
+
+
+def test_a_reweighter_to_data_has_one_data_set_of_simulation(folder):
+    """Of several no cross section is taken, since data have none: shares would be those of what was made."""
+    run = _with_data(folder)
+    edit(folder / "datasets.yaml", put("measured", "generator", value="data"))
+    run["reweighters"]["continuous"] = "weighted"
+    run["samples"]["weighted"] = {"datasets": ["dilepton", "multijet", "measured"]}
+    message = refused(run, folder)
+    assert "samples.weighted.datasets: how much there is of each of dilepton, multijet beside data" in message
+    run["samples"]["weighted"] = {"datasets": ["dilepton", "measured"]}
+    assert load(run, folder).classifiers["continuous"].sample == "weighted"
 
 
 def test_a_luminosity_that_scales_nothing(folder):

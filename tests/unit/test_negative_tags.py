@@ -63,6 +63,21 @@ def test_the_factor_is_arithmetic() -> None:
     assert simulation.purity == pytest.approx(0.85 * 0.01 / passing)
 
 
+def test_a_class_whose_weights_are_negative_in_sum_is_uncertain_too() -> None:
+    """Its number has its rate, with the other sign; how many of none pass says nothing."""
+    simulation = tags()
+    negative = simulation.negative.copy()
+    negative[:, 2] *= -0.1
+    asked = UncertaintiesSpec(rate=0.3, mistag=0.2, energy_scale=0)
+    given = replace(simulation, negative=negative)
+    found = light_factor(given, seen(300, 9_700), {}, CLASSES, asked, "incl").factor.sources
+    assert {*found} == {"incl_b_jets_rate", "b_jets_negative_mistag", "incl_c_jets_rate"}
+    turned = negative[0].sum() / negative.sum()
+    more = (negative[0].sum() + 0.3 * negative[0, 2]) / (negative.sum() + 0.3 * negative[:, 2].sum())
+    assert found["incl_c_jets_rate"] == pytest.approx(0.03 * (1 / more - 1 / turned), rel=0.02)
+    assert found["incl_c_jets_rate"] > 0
+
+
 def test_statistics_of_simulation_count() -> None:
     """A tenth of the effective jets of data leave sqrt(11) times the error."""
     many, few = (

@@ -254,6 +254,8 @@ def test_files_are_read_and_written(tmp_path, samples):
             shown="ak4", features=given(FLAT), packed=folders, output=out,
             **(about | {"samples": ["data", "other"]}),
         )  # fmt: skip
+    with pytest.raises(InputError, match="ak4: no feature is in all files of data, simulation; leave it out"):
+        plot.plot_commissioning(shown="ak4", features=given(("gone",)), packed=folders, output=out, **about)
     files = [scores(tmp_path / f"{name}.parquet", name, 300, 5) for name in ("data", "simulation")]
     splits = {SPEC.name: {"data": SPLITS, "simulation": SPLITS}}
     found = plot.plot_commissioning(

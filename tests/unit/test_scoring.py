@@ -16,8 +16,9 @@ from jetsmith.metrics import discriminant
 from jetsmith.packed.rows import Rows
 from jetsmith.plots import roc
 from jetsmith.plots.inputs import read_test
+from jetsmith.scored import class_of
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import LossSpec, TrainingSpec
+from jetsmith.specs.classifiers import LossSpec, TrainingSpec, TruthSpec
 from jetsmith.training import train
 from tests.unit.packed_jets import make_spec, pack_jets, read_packed, write_packed, write_sample
 from tests.unit.score_files import discriminant_of
@@ -179,3 +180,14 @@ def test_estimates_are_means_of_members_each_by_the_fold_that_left_a_row_out(tmp
     np.testing.assert_allclose(found["estimate_heavy"], expected)
     np.testing.assert_allclose(found["estimate_heavy_resolution"], 0.25)
     assert applied.estimates(make_spec("xgboost"), cast(Any, Fake), tmp_path, rows, 1) == {}
+
+
+def test_a_jet_is_of_the_narrowest_class_in_whatever_order() -> None:
+    """QCD with bb is QCD, too: named first or last, it keeps its jets."""
+    truths = {"qcd": (1000, 1005, 1055), "qcd_bb": (1055,), "hbb": (2505,)}
+    label = np.array([1055, 1000, 2505, 999, 1055, -1])
+    expected = ["qcd_bb", "qcd", "hbb", "none", "qcd_bb", "none"]
+    for names in itertools.permutations(truths):
+        classes = [TruthSpec(name=name, truth=truths[name]) for name in names]
+        assert [[*names, "none"][place] for place in class_of(label, classes)] == expected
+    assert class_of(label[:0], []).tolist() == []

@@ -13,6 +13,7 @@ import yaml
 from jetsmith import io
 from jetsmith.configuration.load import load
 from jetsmith.errors import ConfigError, InputError
+from jetsmith.hashing import SPLITS
 from jetsmith.plots.training import compute
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
@@ -235,6 +236,35 @@ def test_mistakes(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     run = configured(tmp_path, **changes)
     with pytest.raises(ConfigError, match=words):
         load(run, tmp_path / "config")
+
+
+def test_what_a_network_starts_from_has_seen_events_for_it(tmp_path: Path) -> None:
+    """Of a sample that the first network learned from, the other one has not seen the split `test` alone."""
+    run = configured(tmp_path, dips={"start_from": "other"}, taggers={"other": "more"})
+    run["samples"] |= {name: {"datasets": of} for name, of in
+                       (("more", ["qcd"]), ("shown", ["qcd"]), ("new", ["dilepton"]))}  # fmt: skip
+    found = load(run, tmp_path / "config")
+    assert found.unseen("dips", "shown") == ("test",)
+    assert found.unseen("dips", "new") == SPLITS
+    path = tmp_path / "config/taggers/dips.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"start_from": ""}))
+    assert load(run, tmp_path / "config").unseen("dips", "shown") == SPLITS
+
+
+def test_a_reweighter_reads_no_scores_of_what_started_from_its_events(tmp_path: Path) -> None:
+    """Nor at second hand: the network that its tagger starts from knows them."""
+    run = configured(tmp_path, dips={"start_from": "other"}, taggers={"other": "dilepton"})
+    run["samples"]["dilepton"] = {"datasets": ["dilepton", "dilepton_data"], "folds": 0}
+    run["samples"]["again"] = {"datasets": ["dilepton", "dilepton_data"]}
+    run["reweighters"] = {"continuous": "again"}
+    path = tmp_path / "config/reweighters/continuous.yaml"
+    content = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(content | {"inputs": {"dips": "all"}}))
+    said = r"inputs\.dips: starts from `other`, which is trained on dilepton, dilepton_data of this sample"
+    with pytest.raises(ConfigError, match=said):
+        load(run, tmp_path / "config")
+    run["taggers"]["other"] = "jets"
+    assert load(run, tmp_path / "config").scored_on("dips") == ("jets", "again")
 
 
 def test_a_folder_is_looked_into(tmp_path: Path, first: Path) -> None:

@@ -106,6 +106,17 @@ def discriminant(
     return np.where(table["not_tagged"], np.float32(NOT_TAGGED), value)
 
 
+def class_of(label: IntArray, classes: Sequence[TruthSpec]) -> IntArray:
+    """Place of the class of each row in `classes`, shape (N,); the number of classes for rows of none.
+
+    Of several that have a truth id it is the one with the fewest: of QCD and QCD with bb the second.
+    """
+    found = np.full(len(label), len(classes), np.intp)
+    for place in sorted(range(len(classes)), key=lambda k: -len(set(classes[k].truth))):
+        found[np.isin(label, classes[place].truth)] = place
+    return found
+
+
 def read_split(
     path: str | Path, split: str | None, spec: JudgedSpec, columns: Sequence[str] = (), sample: str = ""
 ) -> ScoredJets:

@@ -61,7 +61,8 @@ TOLD = (
     *("jet_gen_pt_gev", "jet_gen_mass_gev", "jet_gen_softdrop_mass_gev"),
 )
 
-# Pile-up and unmatched jets: without a tagger that asks for them they are neither trained on nor counted.
+# Pile-up and unmatched jets: without a tagger that asks for them they are neither trained on nor counted, but
+# where simulation stands beside collisions, which have them (`Configuration.kept_truth`).
 LEFT_OUT_TRUTH = (999,)
 
 ROWS = "rows"  # beside the groups of features: the rows themselves, with key, truth, weight and what follows

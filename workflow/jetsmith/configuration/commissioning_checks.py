@@ -13,6 +13,8 @@ from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.features import FeatureGroup
 from jetsmith.specs.run import RunSpec
 
+LAYERS = {"data": "the layer of data is called so", "other": "what is of no class is called so"}
+
 
 def check_commissioning(
     run: RunSpec,
@@ -56,6 +58,11 @@ def _entry(
     for group in spec.groups:
         if groups[group].object != first.object:
             yield f".groups: `{group}` is of `{groups[group].object}`, the taggers of `{first.object}`"
+    for one in (first.signal_class, *first.background_classes):
+        if one is not None and one.name in LAYERS:
+            yield f".judgements: `{one.name}` is a class of `{first.judgement}`, and {LAYERS[one.name]}; " + (
+                "give it another name (config/flavours.yaml)"
+            )
     if DISCRIMINANTS in groups:
         yield f".groups: a feature group is called `{DISCRIMINANTS}`, as their figure is; rename it"
     samples = (spec.data, *spec.simulation)
@@ -85,6 +92,9 @@ def _entry(
         yield f".simulation: {', '.join(both)} is of `{spec.data}`, the data, too"
     if twice(tuple(stacked)):
         yield f".simulation: in two samples: {', '.join(twice(tuple(stacked)))}"
+    if flat := [name for name in spec.simulation if run.samples[name].normalise == "flat"]:
+        yield f".simulation: `{flat[0]}` has `normalise: flat`, and no distribution of nature; give `unit`"
+        return
     unit = [name for name in spec.simulation if run.samples[name].normalise != "cross_section"]
     if unit and (len(stacked) > 1 or spec.scale == "luminosity"):
         why = (

@@ -5,6 +5,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple
 
 from jetsmith import columns, derivations, plugs, remote
@@ -12,6 +13,7 @@ from jetsmith.columns.turned import SUFFIX
 from jetsmith.configuration.checks import local
 from jetsmith.configuration.loss_scanned import LossScanned
 from jetsmith.configuration.scanned import Scanned
+from jetsmith.configuration.stacked import taught_by
 from jetsmith.derivations.of_jets import TRACK_PROBABILITY
 from jetsmith.hashing import SPLITS
 from jetsmith.specs.classifiers import MISSING, ClassifierSpec, ClassSpec
@@ -168,8 +170,22 @@ class Configuration:
         has = self.datasets[dataset].parameters
         return [has[name] for name in spec.parameters if name in has]
 
+    @cached_property
+    def beside_data(self) -> set[str]:
+        """Samples of simulation that are compared with collisions, which have pile-up jets among others."""
+
+        def is_of_data(sample: str) -> bool:
+            return any(self.datasets[name].is_data for name in self.run.samples[sample].datasets)
+
+        shown = (one.simulation for one in self.run.commissioning.values() if is_of_data(one.data))
+        measured = (self.run.measured_on(m) for m in self.run.scale_factors.values() if is_of_data(m.data))
+        weighted = (sample for sample in self.run.reweighters.values() if is_of_data(sample))
+        return {*chain.from_iterable([*shown, *measured]), *weighted}
+
     def kept_truth(self, sample: str) -> list[int]:
-        """What pack leaves out where no tagger of the sample asks for it, and one does."""
+        """What pack leaves out where no tagger of the sample asks for it, and one does, or data have it."""
+        if sample in self.beside_data:
+            return list(columns.LEFT_OUT_TRUTH)
         asked = {
             key
             for spec in (*self.classifiers.values(), *self.judgements.values())
@@ -334,9 +350,17 @@ class Configuration:
         ]
 
     def unseen(self, classifier: str, sample: str) -> Sequence[str]:
-        """Splits of a sample that a classifier has not seen: `test`, or all where it shares no data set."""
-        own = self.run.samples[self.classifiers[classifier].sample].datasets
-        return ("test",) if set(own) & set(self.run.samples[sample].datasets) else SPLITS
+        """Splits of a sample that a classifier has not seen: `test`, or all where it shares no data set.
+
+        Seen is also what networks that it starts from, and classifiers whose scores it reads, have seen.
+        """
+        leads = {name: (*spec.groups, spec.start_from) for name, spec in self.classifiers.items()}
+        own = {
+            dataset
+            for name in taught_by(classifier, leads)
+            for dataset in self.run.samples[self.classifiers[name].sample].datasets
+        }
+        return ("test",) if own & set(self.run.samples[sample].datasets) else SPLITS
 
     @cached_property
     def measured(self) -> dict[str, list[str]]:

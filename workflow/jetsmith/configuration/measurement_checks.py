@@ -13,6 +13,7 @@ from jetsmith.specs.run import RunSpec
 
 # What files call other things than a measurement, and than a source of `uncertainties.samples`.
 TAKEN = {"comb": "the name of all measurements together", "wp_values": "the name of the thresholds"}
+OTHER = "other"  # what is of no class
 PARTS = ("statistic", "simulation_statistic", "correlated", "uncorrelated", "energy_scale", "sf", "jets")
 
 
@@ -70,6 +71,11 @@ def sample_problems(
         yield f"sample `{name}` mixes data, {', '.join(collisions)}, with simulation; give each a sample"
     if not is_data and collisions:
         yield f"{', '.join(collisions)} of sample `{name}` is data, without truth; name one of simulation"
+    if not is_data and len(used) > 1 and sample.normalise == "unit":
+        yield (
+            f"how much there is of each of {', '.join(used)} is not known, and so no share of a class; give "
+            f"sample `{name}` `normalise: cross_section`"
+        )
 
 
 def _variable(variable: VariableSpec, group: FeatureGroup, tagger: ClassifierSpec) -> Iterator[str]:
@@ -83,6 +89,11 @@ def _variable(variable: VariableSpec, group: FeatureGroup, tagger: ClassifierSpe
 def _measurement(run: RunSpec, name: str, spec: MeasurementSpec, tagger: ClassifierSpec) -> Iterator[str]:
     if name in TAKEN:
         yield f": `{name}` is {TAKEN[name]}; give another one"
+    if OTHER in (one.name for one in (tagger.signal_class, *tagger.background_classes) if one is not None):
+        yield (
+            f".judgement: `{OTHER}` is a class of `{spec.judgement}`, and what is of no class is called so; "
+            "give it another name (config/flavours.yaml)"
+        )
     for part in spec.uncertainties.samples:
         if part in PARTS or part.endswith(("_mistag", "_rate")):
             yield f".uncertainties.samples: `{part}` is the name of another part; give another one"

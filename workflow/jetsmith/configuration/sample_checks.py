@@ -34,6 +34,11 @@ def check_samples(run: RunSpec, datasets: Mapping[str, DatasetSpec], source: str
         if run.samples[name].normalise == "flat":
             problem = f"is of taggers; {reweighter} learns the ratio of two densities, weights and all"
             refuse(source, [f"samples.{name}.normalise: flat {problem}: `normalise: unit`"])
+        simulated = [dataset for dataset in run.samples[name].datasets if not datasets[dataset].is_data]
+        if 1 < len(simulated) < len(run.samples[name].datasets):
+            problem = f"how much there is of each of {', '.join(simulated)} beside data is not known, and "
+            problem += f"{reweighter} would learn the ratio of a mixture that is none; leave one of them"
+            refuse(source, [f"samples.{name}.datasets: {problem}"])
     scaled = any(sample.normalise == "cross_section" for sample in run.samples.values())
     if run.luminosity_ifb is not None and not scaled:
         problem = "no sample has `normalise: cross_section`, so that nothing would be scaled to it"

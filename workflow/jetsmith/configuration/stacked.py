@@ -32,6 +32,22 @@ class Source:
     content: ClassifierFile
 
 
+def taught_by(name: str, leads: Mapping[str, Collection[str]]) -> list[str]:
+    """A classifier, and all that it has learned from: it starts from their weights, or reads their scores.
+
+    Args:
+        name: Its name.
+        leads: By classifier what it reads and starts from; groups and folders among these lead nowhere.
+    """
+    found, queue = dict[str, None](), [name]
+    while queue:
+        one = queue.pop(0)
+        if one in leads and one not in found:
+            found[one] = None
+            queue += leads[one]
+    return list(found)
+
+
 def check(
     sources: Mapping[str, Source],
     samples: Mapping[str, SampleSpec],
@@ -87,7 +103,7 @@ def _reads(
         where = "<its sample>" if reader.role == "reweighter" else reader.sample
         return [f"inputs.{base}: its scores are not made: add `{base}: {where}` to the taggers of the run"]
     if base in sources and reader.role == "reweighter":
-        return [f"inputs.{base}: {why}" for why in _reweighs(reader, sources[base], samples, groups)]
+        return [f"inputs.{base}: {why}" for why in _reweighs(reader, base, sources, samples, groups)]
     if base in sources and sources[base].sample != reader.sample:
         return [
             f"inputs.{base}: its scores are those of sample `{sources[base].sample}` (taggers.{base} of the "
@@ -97,9 +113,14 @@ def _reads(
 
 
 def _reweighs(
-    reader: Source, base: Source, samples: Mapping[str, SampleSpec], groups: Collection[str]
+    reader: Source,
+    name: str,
+    sources: Mapping[str, Source],
+    samples: Mapping[str, SampleSpec],
+    groups: Collection[str],
 ) -> Iterator[str]:
     """A reweighter reads scores of events that the tagger has not seen: those of another sample."""
+    base = sources[name]
     if base.role == "reweighter":
         yield "is a reweighter; one reads features, and the scores of taggers"
         return
@@ -112,12 +133,15 @@ def _reweighs(
             f"is trained on sample `{base.sample}`, which has folds, so that each event has a model of its "
             "own; set `folds: 0` there"
         )
-    both = set(samples[base.sample].datasets) & set(samples[reader.sample].datasets)
-    if both:
-        yield (
-            f"is trained on {', '.join(sorted(both))} of this sample: the ratio would be that of events that "
-            "it knows; give the reweighter a sample of other data sets"
-        )
+    starts = {of: (source.content.start_from,) for of, source in sources.items()}
+    for one in taught_by(name, starts):
+        both = set(samples[sources[one].sample].datasets) & set(samples[reader.sample].datasets)
+        if both:
+            how = "is trained on" if one == name else f"starts from `{one}`, which is trained on"
+            yield (
+                f"{how} {', '.join(sorted(both))} of this sample: the ratio would be that of events that "
+                "it knows; give the reweighter a sample of other data sets"
+            )
 
 
 def inputs_of(base: str, wanted: str | tuple[str, ...], content: ClassifierFile, where: str) -> Inputs:

@@ -64,10 +64,11 @@ def trained_elsewhere(run: Configuration, sample: str, group: str) -> list[str]:
 
 
 def commissioned(run: Configuration, name: str) -> list[str]:
-    """What is shown of data and simulation: discriminants, then feature groups."""
+    """What is shown of data and simulation: discriminants, then feature groups, no side columns of losses."""
     spec = run.run.commissioning[name]
-    read = (group for one in spec.judgements for group in run.judgements[one].groups if group in run.groups)
-    return [DISCRIMINANTS, *(spec.groups or dict.fromkeys(read))]
+    inputs = (one for judgement in spec.judgements for one in run.judgements[judgement].inputs)
+    read = dict.fromkeys(one.group for one in inputs if one.group in run.groups)
+    return [DISCRIMINANTS, *(spec.groups or read)]
 
 
 def _contrasts(run: Configuration) -> list[Subject]:

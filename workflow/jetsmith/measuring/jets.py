@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from jetsmith import scored
 from jetsmith.columns import EVENT_KEY
 from jetsmith.cuts import passes
 from jetsmith.errors import InputError
@@ -16,7 +17,6 @@ from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.keys import codes
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
-from jetsmith.scored import read_split
 from jetsmith.specs.classifiers import JudgedSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.measurements import FitSpec, VariableSpec
@@ -108,7 +108,7 @@ def read_probes(
     Raises:
         InputError: As `scored.read_split`; or files that are not of the same rows.
     """
-    jets = read_split(source.scores, None, spec, [PT, "split", "dataset", *EVENT_KEY], source.name)
+    jets = scored.read_split(source.scores, None, spec, [PT, "split", "dataset", *EVENT_KEY], source.name)
     pt = jets.columns[PT].astype(np.float64)
     run, block, number = (jets.columns[name] for name in EVENT_KEY)
     counts = jets.chosen & np.isin(jets.columns["split"], [SPLITS.index(name) for name in source.splits])
@@ -178,10 +178,7 @@ def classes(spec: JudgedSpec) -> list[str]:
 def class_of(label: IntArray, spec: JudgedSpec) -> IntArray:
     """Place of the class of each jet in `classes`, shape (N,)."""
     assert spec.signal_class is not None
-    found = np.full(len(label), 1 + len(spec.background_classes))
-    for place, entry in enumerate((spec.signal_class, *spec.background_classes)):
-        found[np.isin(label, entry.truth)] = place
-    return found
+    return scored.class_of(label, (spec.signal_class, *spec.background_classes))
 
 
 def _values(source: Source, variable: VariableSpec, n_rows: int) -> FloatArray:

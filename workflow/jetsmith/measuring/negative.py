@@ -74,7 +74,7 @@ class Tags:
         """With (1 + share) times as many of a class that pass with turned signs, of the same number."""
         passing, failing = self.negative[:, place]
         moved = np.zeros(self.negative.shape)
-        moved[:, place] = min(share * passing, failing) * np.array([1.0, -1.0])
+        moved[:, place] = min(share * passing, max(failing, 0.0)) * np.array([1.0, -1.0])
         return replace(self, negative=self.negative + moved)
 
 
@@ -213,10 +213,13 @@ def _shifts(
         return (up.ratio - opposite) / 2 / tags.ratio
 
     for place, entry in enumerate(classes):
-        if place and tags.negative[:, place].sum() > 0:
+        if not place:
+            continue
+        if tags.negative[:, place].any():  # negative weights may have the larger part, and are as uncertain
             found[f"{name}_{entry}_rate"] = change(
                 tags.with_more(place, asked.rate), tags.with_more(place, -asked.rate)
             )
+        if tags.negative[0, place] > 0:
             found[f"{entry}_negative_mistag"] = change(
                 tags.with_more_passing(place, asked.mistag), tags.with_more_passing(place, -asked.mistag)
             )

@@ -16,11 +16,10 @@ from jetsmith.plots import describing
 from jetsmith.plots import style as looks
 from jetsmith.plots.commissioning_drawn import Cell, CommissioningNumbers, Layer, draw
 from jetsmith.plots.describing import BATCHES, batches_of
-from jetsmith.plots.features import class_of
 from jetsmith.plots.features_found import NUMBER
 from jetsmith.plots.fits import OTHERS
 from jetsmith.plots.inputs import digits
-from jetsmith.scored import ScoredJets, read_split
+from jetsmith.scored import ScoredJets, class_of, read_split
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
 
@@ -119,6 +118,11 @@ def plot_commissioning(
         there = [set(part.groups[shown].names) for each in parts for part in each]
         lacking = tuple(name for name in features if not all(name in names for names in there))
         kept = {name: about for name, about in features.items() if name not in lacking}
+        if not kept:
+            raise InputError(
+                f"feature group {shown}: no feature is in all files of {', '.join(samples)}; leave it out of "
+                f"commissioning.{commissioning}.groups"
+            )
         cells = of_features(shown, kept, classes, parts, to_data)
         is_sequence = isinstance(parts[0][0].groups[shown], SequenceGroup)
     else:
@@ -170,7 +174,7 @@ def of_features(
         number = Counts(axis, np.nan, n_layers)
     for k, (parts, each) in enumerate(zip(samples, several, strict=True)):
         for part, n_lines in zip(parts, each, strict=True):
-            layer = np.zeros(len(part), np.intp) if k == DATA else class_of(classes, part) + 1
+            layer = np.zeros(len(part), np.intp) if k == DATA else class_of(part.label, classes) + 1
             about = layer, batches_of(part.columns), np.asarray(part.weight)
             rows.add(layer, about[2])
             if number is not None:
@@ -214,11 +218,7 @@ def of_discriminant(
         jets = [read_split(path, split, spec, list(EVENT_KEY), sample) for split in splits[sample]]
         factor = 1.0 if to_data else _of_all(spec, path, sample, splits[sample], jets)
         for of in jets:
-            layer = np.zeros(len(of), np.intp)
-            if k != DATA:
-                layer += len(classes) + 1
-                for index, one in enumerate(classes, 1):
-                    layer[of.of_class(one)] = index
+            layer = np.zeros(len(of), np.intp) if k == DATA else class_of(of.label, classes) + 1
             weight = of.weight * factor
             rows.add(layer, weight)
             found.append((of.discriminant, np.arange(len(of)), layer, batches_of(of.columns), weight))
