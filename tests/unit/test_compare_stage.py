@@ -248,6 +248,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no folder": ({"against": "gone"}, "compare.against: gone: there is no such folder"),
+    "no variable": ({"against": "$GONE/x"}, "such as `results`; the variable GONE is not set"),
     "no results": ({"against": "nothing"}, "compare.against: nothing: is no results folder: it has no"),
     "not finished": ({"against": "begun"}, "compare.against: begun: the run has not come to its end"),
     "itself": ({"against": "results"}, "compare.against: results are the results of this run itself"),
@@ -276,6 +277,17 @@ def test_what_cannot_be_compared_ends_at_the_dry_run(config: Path, given: dict[s
         load(run_of(config) | {"compare": given}, config, "config/config.yaml")
     assert words in without_lines(caught.value)
     assert "config/config.yaml" in str(caught.value)
+
+
+def test_a_gate_without_taggers_ends_at_the_dry_run(config: Path) -> None:
+    """Protects: of weights alone it could never pass; the comparison itself is there for them, too."""
+    kept = ("seed", "selection", "splits", "samples", "reweighters")
+    weights = {key: value for key, value in run_of(config).items() if key in kept}
+    load(weights | {"compare": {"against": "finished"}}, config)
+    with pytest.raises(
+        ConfigError, match=r"compare\.fail_if_worse_than: judges ROC curves, and the run has no"
+    ):
+        load(weights | {"compare": {"against": "finished", "fail_if_worse_than": 0.1}}, config)
 
 
 def test_a_folder_without_what_is_read_ends_at_the_dry_run(config: Path, runs: dict[str, Path]) -> None:

@@ -28,7 +28,7 @@ from jetsmith.handed.measurement import Factor as Found
 from jetsmith.sealed.made import FILE
 from jetsmith.specs.classifiers import EvaluationSpec
 from jetsmith.specs.run import EfficienciesSpec, PointsSpec
-from tests.unit.compared_runs import LOOK, POINTS, SAMPLE, Table, make_jets, make_run, score, seal
+from tests.unit.compared_runs import LOOK, POINTS, SAMPLE, Table, make_jets, make_run, reseal, score, seal
 from tests.unit.score_files import write_scores
 from tests.unit.test_plots_inputs import make_spec
 
@@ -280,6 +280,7 @@ def spoilt(run: Path, to: Path, name: str, change: Any) -> Path:
     content = io.read_json(other / name)
     change(content)
     io.write_json(other / name, content)
+    reseal(other)
     return other
 
 
