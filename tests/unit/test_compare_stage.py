@@ -1,5 +1,6 @@
 """The stage compare: a run that is under way beside a finished one, its page, its section and its verdict."""
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -240,6 +241,9 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Ledger(tmp_path / name).put(made, Made("report", 1, [], [], {}, 0, 1, "", ""))
         Ledger(tmp_path / name / "below").put(PAGE, Made("report", 1, [], [], {}, 0, 1, "", ""))
     (tmp_path / "link").symlink_to("results")
+    for name, link in (("hard", os.link), ("soft", os.symlink)):
+        (tmp_path / name / FILE).parent.mkdir(parents=True)
+        link(tmp_path / "results" / FILE, tmp_path / name / FILE)
     (tmp_path / "nothing").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MONTH", "finished")
@@ -253,6 +257,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "not finished": ({"against": "begun"}, "compare.against: begun: the run has not come to its end"),
     "itself": ({"against": "results"}, "compare.against: results are the results of this run itself"),
     "a link to itself": ({"against": "link"}, "compare.against: link are the results of this run itself"),
+    "with its ledger by a hard link": (
+        {"against": "hard"},
+        "compare.against: hard: its .jetsmith/made.jsonl is that",
+    ),
+    "with its ledger by a link": (
+        {"against": "soft"},
+        "compare.against: soft: its .jetsmith/made.jsonl is that",
+    ),
     "in its own": (
         {"against": "results/below"},
         "compare.against: results/below and the results of this run",
@@ -288,6 +300,15 @@ def test_a_gate_without_taggers_ends_at_the_dry_run(config: Path) -> None:
         ConfigError, match=r"compare\.fail_if_worse_than: judges ROC curves, and the run has no"
     ):
         load(weights | {"compare": {"against": "finished", "fail_if_worse_than": 0.1}}, config)
+
+
+def test_jobs_do_not_need_the_older_run(config: Path) -> None:
+    """Protects: jobs of a long run on a cluster, when somebody moves the folder; that of compare says so."""
+    asked = run_of(config) | {"compare": {"against": "gone"}}
+    found = load(asked, config, is_planning=False)
+    assert found.run.compare is not None
+    with pytest.raises(InputError, match="gone: there is no such folder"):
+        compare_with("gone", "", [], {}, config / "comparison")
 
 
 def test_a_folder_without_what_is_read_ends_at_the_dry_run(config: Path, runs: dict[str, Path]) -> None:

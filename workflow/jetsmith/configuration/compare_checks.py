@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jetsmith.configuration.checks import local, unset
 from jetsmith.errors import ConfigError, InputError
-from jetsmith.sealed.made import PAGE, of_finished, reached
+from jetsmith.sealed.made import FILE, PAGE, of_finished, reached
 from jetsmith.specs.run import CompareSpec, RunSpec
 
 RESULTS = "results"  # where results lie by default
@@ -41,6 +41,12 @@ def check_compare(run: RunSpec, source: str) -> None:
         raise ConfigError(
             f"{where}: {folder} and the results of this run ({own}) lie one in the other; nothing is to be "
             "written into the folder that is compared with: move one of them"
+        )
+    ledgers = own / FILE, other / FILE
+    if all(path.is_file() for path in ledgers) and ledgers[0].samefile(ledgers[1]):
+        raise ConfigError(
+            f"{where}: {folder}: its {FILE} is that of this run, by a link, and goes on with it; "
+            "give a copy of its own, such as `cp -a` makes"
         )
     if run.compare.fail_if_worse_than is not None and not run.taggers:
         raise ConfigError(
