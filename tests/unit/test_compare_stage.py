@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -189,14 +190,16 @@ def test_status_and_grade(tmp_path: Path, status: str, grade: str) -> None:
 def test_without_a_gate_numbers_that_differ_are_a_warning(
     worse: tuple[Comparison, Path], tmp_path: Path
 ) -> None:
-    """Protects: a difference is to be looked at, and none is no warning."""
-    for k, (numbers, words) in enumerate(((worse[0].numbers, "look"), ((), "passed"))):
+    """Protects: a difference is to be looked at, none is no warning; nothing in common is not passed."""
+    same = tuple(replace(number, differs=False) for number in worse[0].numbers)
+    for k, (numbers, badge) in enumerate(((worse[0].numbers, "warn"), (same, "good"), ((), "warn"))):
         found = Comparison("a", "this run", 0.05, (), (), numbers)
         io.write_record(tmp_path / f"{k}/comparison.json", found)
         output = tmp_path / f"{k}.html"
         write_report(output, {}, "t", [], [], [], [], [], {}, comparison=[tmp_path / str(k)])
-        badges = Page(output.read_text("utf-8")).text
-        assert words in badges
+        words = {"warn": "look", "good": "passed"}[badge]
+        section = output.read_text("utf-8").partition('<h2 id="comparison">')[2]
+        assert f'<span class="badge {badge}">{words}</span>' in section
 
 
 def test_the_verdict_stops_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
