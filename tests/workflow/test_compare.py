@@ -23,23 +23,18 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("compared")
     for name in ("Snakefile", "workflow", "scripts", "envs", "profiles"):
         (folder / name).symlink_to(ROOT / name)
-    tiny.write(folder)
+    tiny.write_config(folder / "config")
     write_better(folder / "a.root")
     project = Project(folder, {})
-    configure(project)
-    assert project.snakemake("--cores", "1").returncode == 0
-    shutil.copytree(folder / "results", folder / "last_month", copy_function=shutil.copy2)
-    return project
-
-
-def configure(project: Project) -> None:
-    """The stored tagger alone, which needs no training: most jets judge it, more than 100 of each class."""
     for key, value in (
         ("taggers", {"score": "mine"}),
         ("explain", {"enabled": False}),
         ("splits", {"train": 0.05, "validation": 0.05, "calibration": 0.2, "test": 0.7}),
-    ):
+    ):  # nothing is trained: most jets judge, more than 100 of each class
         project.edit_yaml("config.yaml", key, value=value)
+    assert project.snakemake("--cores", "1").returncode == 0
+    shutil.copytree(folder / "results", folder / "last_month", copy_function=shutil.copy2)
+    return project
 
 
 def write_better(path: Path) -> None:
@@ -94,9 +89,10 @@ def test_no_run_to_compare_with(project: Project) -> None:
 
 
 def test_what_is_worse_ends_the_run_after_its_page(project: Project) -> None:
-    """Scores by chance: the page is there and says so, the verdict is not."""
-    tiny.write(project.folder)
-    configure(project)
+    """A feature that tells nothing as the score: the page is there and says so, the verdict is not."""
+    project.edit_yaml("taggers/score.yaml", "inputs", value={"ak4": ["jetAbsEta"]})
+    column = {"column": "jetAbsEta", "valid": [0, None], "not_tagged": [-1, 0]}
+    project.edit_yaml("taggers/score.yaml", "architecture", value=column)
     against(project, fail_if_worse_than=0.02)
     done = project.snakemake("--cores", "1")
     text = done.stdout + done.stderr
