@@ -595,6 +595,26 @@ def test_a_curve_that_the_second_run_lacks_does_not_pass(runs: dict[str, Path], 
             assert (gate_of.status, gate_of.lines) == ("not conclusive" if told else "passed", told)
 
 
+def test_a_tagger_on_another_sample_has_no_numbers(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: a sample that was renamed, or exchanged, stops no comparison; its curves have not passed."""
+    other = copied(runs["first"], tmp_path / "other")
+    for path in [*other.glob(f"scores/*/{SAMPLE}.*"), other / "plots/roc" / SAMPLE]:
+        path.rename(path.with_name(path.name.replace(SAMPLE, "elsewhere")))
+    _edit(other / FILE, SAMPLE, "elsewhere", sealed=False)
+    for name in (NUMBERS, *(str(path.relative_to(other)) for path in other.glob("plots/roc/*/*.json"))):
+        _edit(other / name, f'"{SAMPLE}"', '"elsewhere"')
+    reseal(other)
+    for sides, sample in (((runs["first"], other), SAMPLE), ((other, runs["first"]), "elsewhere")):
+        found = compare_quickly(*sides, tmp_path / "page", 0.5)
+        assert {number.subject for number in found.numbers} == {"shower"}
+        assert found.gate is not None
+        missing = [
+            f"deepjet on {sample}, b against {name}: the second run does not have it"
+            for name in ("c", "light")
+        ]
+        assert (found.gate.status, sorted(found.gate.lines)) == ("not conclusive", missing)
+
+
 def test_a_file_of_another_run_is_not_what_was_made(runs: dict[str, Path], tmp_path: Path) -> None:
     """Protects: whole files, exchanged since, are refused; other times alone, of a plain copy, are not."""
     mixed = copied(runs["first"], tmp_path / "mixed")

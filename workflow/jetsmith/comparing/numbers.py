@@ -67,7 +67,8 @@ def compared(
             for key, one in contrasts[0].items()
             if judgement in one.curves and key not in [both[0].key for both in pairs]
         ]
-        for sample in dict.fromkeys([both[0].sample, *(first.sample for first, _ in pairs)]):
+        calibrated_on = [both[0].sample] if both[0].sample == both[1].sample else []
+        for sample in dict.fromkeys([*calibrated_on, *(first.sample for first, _ in pairs)]):
             own = (
                 jets_of(before, judgement, both[0].tagger, sample),
                 jets_of(after, judgement, both[1].tagger, sample),
@@ -79,7 +80,7 @@ def compared(
                     of_curve = _of_contrast(judgement, *pair, common, bootstraps)
                     unknown += _unknown(judgement, *pair, of_curve[0], common.why)
                     found += of_curve
-            if sample == both[0].sample == both[1].sample:
+            if sample in calibrated_on:
                 truths = before.truths(judgement), after.truths(judgement)
                 found += _at_points(judgement, both, truths, own, common)
             is_paired = any(number.paired for number in found)
