@@ -46,5 +46,6 @@ rule all:
         expand("<results>/bundles/{name}", name=[*RUN.bundled, *RUN.bundled_reweighters]),
         [weights_of(name) for name in RUN.run.reweighters],
         expand("<results>/weights/{reweighter}.correction.json", reweighter=RUN.corrected),
+        ["<results>/comparison"] if RUN.run.compare else [],
         ["<results>/report/verdict.json"] if RUN.run.reweighters or RUN.is_gated else [],
         [parts_of(name, "skim", ".root") for name in RUN.datasets if RUN.run.skim.write_root],

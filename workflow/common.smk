@@ -55,6 +55,7 @@ try:
         CONFIG_FOLDERS,
         Run(", ".join(map(str, RUN_FILES)) or "--config", RUN_FILES, workflow.config_settings.config),
         Path(".snakemake/jetsmith-labels.json"),
+        is_planning=workflow.is_main_process,
     )
 except ConfigError as error:
     raise WorkflowError(f"configuration: {error}") from None

@@ -1,6 +1,7 @@
 """Small results folders of finished runs, written by the stages themselves, for tests of comparisons."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -14,7 +15,7 @@ from jetsmith.calibration import calibrate
 from jetsmith.hashing import SPLITS
 from jetsmith.plots import roc
 from jetsmith.sealed import planned
-from jetsmith.sealed.made import Ledger, Made, identity
+from jetsmith.sealed.made import Ledger, Made, identity, same
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.run import PointsSpec
 from tests.unit.score_files import write_scores
@@ -116,3 +117,12 @@ def seal(folder: Path, params: Mapping[str, list[tuple[str, Any]]], code: str = 
         rule = name.partition("/")[0]
         read = [f"<results>/{other}" for other in names.values()] if rule == "report" else []
         ledger.put(name, Made(rule, 1, lines, read, {}, 0.0, 1.0, **identity(path)))
+
+
+def reseal(folder: Path) -> None:
+    """Write down files that a test has changed as what their run made."""
+    ledger = Ledger(folder)
+    for name in list(ledger):
+        made, path = ledger.get(name), folder / name
+        if made is not None and path.is_file() and not same(path, made):
+            ledger.put(name, replace(made, **identity(path)))

@@ -1,8 +1,10 @@
 """The stage compare: a run that is under way beside a finished one, its page, its section and its verdict."""
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -188,14 +190,16 @@ def test_status_and_grade(tmp_path: Path, status: str, grade: str) -> None:
 def test_without_a_gate_numbers_that_differ_are_a_warning(
     worse: tuple[Comparison, Path], tmp_path: Path
 ) -> None:
-    """Protects: a difference is to be looked at, and none is no warning."""
-    for k, (numbers, words) in enumerate(((worse[0].numbers, "look"), ((), "passed"))):
+    """Protects: a difference is to be looked at, none is no warning; nothing in common is not passed."""
+    same = tuple(replace(number, differs=False) for number in worse[0].numbers)
+    for k, (numbers, badge) in enumerate(((worse[0].numbers, "warn"), (same, "good"), ((), "warn"))):
         found = Comparison("a", "this run", 0.05, (), (), numbers)
         io.write_record(tmp_path / f"{k}/comparison.json", found)
         output = tmp_path / f"{k}.html"
         write_report(output, {}, "t", [], [], [], [], [], {}, comparison=[tmp_path / str(k)])
-        badges = Page(output.read_text("utf-8")).text
-        assert words in badges
+        words = {"warn": "look", "good": "passed"}[badge]
+        section = output.read_text("utf-8").partition('<h2 id="comparison">')[2]
+        assert f'<span class="badge {badge}">{words}</span>' in section
 
 
 def test_the_verdict_stops_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -240,6 +244,9 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Ledger(tmp_path / name).put(made, Made("report", 1, [], [], {}, 0, 1, "", ""))
         Ledger(tmp_path / name / "below").put(PAGE, Made("report", 1, [], [], {}, 0, 1, "", ""))
     (tmp_path / "link").symlink_to("results")
+    for name, link in (("hard", os.link), ("soft", os.symlink)):
+        (tmp_path / name / FILE).parent.mkdir(parents=True)
+        link(tmp_path / "results" / FILE, tmp_path / name / FILE)
     (tmp_path / "nothing").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MONTH", "finished")
@@ -248,10 +255,19 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no folder": ({"against": "gone"}, "compare.against: gone: there is no such folder"),
+    "no variable": ({"against": "$GONE/x"}, "such as `results`; the variable GONE is not set"),
     "no results": ({"against": "nothing"}, "compare.against: nothing: is no results folder: it has no"),
     "not finished": ({"against": "begun"}, "compare.against: begun: the run has not come to its end"),
     "itself": ({"against": "results"}, "compare.against: results are the results of this run itself"),
     "a link to itself": ({"against": "link"}, "compare.against: link are the results of this run itself"),
+    "with its ledger by a hard link": (
+        {"against": "hard"},
+        "compare.against: hard: its .jetsmith/made.jsonl is that",
+    ),
+    "with its ledger by a link": (
+        {"against": "soft"},
+        "compare.against: soft: its .jetsmith/made.jsonl is that",
+    ),
     "in its own": (
         {"against": "results/below"},
         "compare.against: results/below and the results of this run",
@@ -276,6 +292,26 @@ def test_what_cannot_be_compared_ends_at_the_dry_run(config: Path, given: dict[s
         load(run_of(config) | {"compare": given}, config, "config/config.yaml")
     assert words in without_lines(caught.value)
     assert "config/config.yaml" in str(caught.value)
+
+
+def test_a_gate_without_taggers_ends_at_the_dry_run(config: Path) -> None:
+    """Protects: of weights alone it could never pass; the comparison itself is there for them, too."""
+    kept = ("seed", "selection", "splits", "samples", "reweighters")
+    weights = {key: value for key, value in run_of(config).items() if key in kept}
+    load(weights | {"compare": {"against": "finished"}}, config)
+    with pytest.raises(
+        ConfigError, match=r"compare\.fail_if_worse_than: judges ROC curves, and the run has no"
+    ):
+        load(weights | {"compare": {"against": "finished", "fail_if_worse_than": 0.1}}, config)
+
+
+def test_jobs_do_not_need_the_older_run(config: Path) -> None:
+    """Protects: jobs of a long run on a cluster, when somebody moves the folder; that of compare says so."""
+    asked = run_of(config) | {"compare": {"against": "gone"}}
+    found = load(asked, config, is_planning=False)
+    assert found.run.compare is not None
+    with pytest.raises(InputError, match="gone: there is no such folder"):
+        compare_with("gone", "", [], {}, config / "comparison")
 
 
 def test_a_folder_without_what_is_read_ends_at_the_dry_run(config: Path, runs: dict[str, Path]) -> None:

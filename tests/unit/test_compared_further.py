@@ -22,13 +22,13 @@ from jetsmith.comparing.measured import NONE, OTHER_BINS, error_of_difference
 from jetsmith.comparing.planes import of_planes
 from jetsmith.configuration.compare_checks import READ
 from jetsmith.errors import InputError
-from jetsmith.handed.comparison import Comparison, Number
+from jetsmith.handed.comparison import Comparison, Jets, Number
 from jetsmith.handed.measurement import Bin, Measurement
 from jetsmith.handed.measurement import Factor as Found
 from jetsmith.sealed.made import FILE
 from jetsmith.specs.classifiers import EvaluationSpec
 from jetsmith.specs.run import EfficienciesSpec, PointsSpec
-from tests.unit.compared_runs import LOOK, POINTS, SAMPLE, Table, make_jets, make_run, score, seal
+from tests.unit.compared_runs import LOOK, POINTS, SAMPLE, Table, make_jets, make_run, reseal, score, seal
 from tests.unit.score_files import write_scores
 from tests.unit.test_plots_inputs import make_spec
 
@@ -214,6 +214,18 @@ def test_other_jets_are_compared_by_intervals(runs: dict[str, Path], tmp_path: P
         assert back[name].z == pytest.approx(-(numbers[name].z or 0), rel=0.05)
 
 
+def test_planes_without_pairs_do_not_keep_the_gate_from_passing(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    """Protects: the gate is of ROC curves; what is said of planes is in their table."""
+    few = Jets("plane both", SAMPLE, 9, 9, 0, False, "few jets")
+    with mock.patch("jetsmith.comparing.compare.of_planes", return_value=([few], [])):
+        found = compare(runs["first"], runs["first"], tmp_path, 0.02, ENOUGH)
+    assert few in found.jets
+    assert found.gate is not None
+    assert found.gate.status == "passed"
+
+
 def test_efficiencies_behind_two_cuts_are_those_counted_by_hand(
     runs: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -280,6 +292,7 @@ def spoilt(run: Path, to: Path, name: str, change: Any) -> Path:
     content = io.read_json(other / name)
     change(content)
     io.write_json(other / name, content)
+    reseal(other)
     return other
 
 

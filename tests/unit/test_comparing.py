@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,13 @@ from jetsmith.comparing.gate import gate
 from jetsmith.comparing.jets import in_common
 from jetsmith.comparing.significance import apart, judged, p_value
 from jetsmith.errors import InputError
-from jetsmith.handed.comparison import Change, Comparison, Jets, Number
+from jetsmith.handed.comparison import Change, Comparison, Number
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import Difference, Interval
 from jetsmith.scored import ScoredJets
 from jetsmith.sealed.made import FILE, Ledger
-from tests.unit.compared_runs import SAMPLE, make_jets, make_run, score
+from tests.unit.compared_runs import SAMPLE, make_jets, make_run, reseal, score
 from tests.unit.test_report import HOSTILE, Page
 
 TEST = SPLITS.index("test")
@@ -151,6 +152,7 @@ def test_what_was_changed_is_named(
             content = json.loads(text.replace(old, new, 1))
             del content["checksum"]
             io.write_json(other / name, content)
+    reseal(other)
     back = {
         topic.name: topic.changes for topic in compare_quickly(runs["first"], other, tmp_path / "p").topics
     }
@@ -409,11 +411,8 @@ def with_rejection(value: float, error: float) -> Number:
     return Number("deepjet", "s", "b efficiency at 1% c mistag", True, None, None, rejection=ratio)
 
 
-PAIRED = Jets("deepjet", "s", 10, 10, 10, True)
-
-
 @pytest.mark.parametrize(
-    ("ratios", "missing", "status"),
+    ("ratios", "unjudged", "status"),
     [
         ([(1.0, 0.001), (0.99, 0.002)], [], "passed"),
         ([(1.0, 0.0), (0.98, 0.0)], [], "passed"),  # just what is allowed
@@ -427,13 +426,11 @@ PAIRED = Jets("deepjet", "s", 10, 10, 10, True)
         ([], [], "not conclusive"),
     ],
 )
-def test_the_gate(ratios: list[tuple[float, float]], missing: list[str], status: str) -> None:
+def test_the_gate(ratios: list[tuple[float, float]], unjudged: list[str], status: str) -> None:
     """Protects: lost more than allowed, excluded, or nobody knows, which is not passed."""
-    found = gate([with_rejection(*ratio) for ratio in ratios], [PAIRED], missing, 0.02)
+    found = gate([with_rejection(*ratio) for ratio in ratios], unjudged, 0.02)
     assert found.status == status
     assert bool(found.lines) == (status != "passed")
-    unpaired = replace(PAIRED, paired=False, why="other jets")
-    assert gate([with_rejection(1.0, 0.0)], [PAIRED, unpaired], [], 0.02).status == "not conclusive"
 
 
 def test_the_command(
@@ -554,6 +551,8 @@ def test_what_cannot_be_compared_is_named(
     """Protects: an error with place and remedy, no traceback and no half page, on either side."""
     bad = copied(runs["again"], tmp_path / "bad")
     spoil(bad)
+    with suppress(TypeError):  # of a ledger that is none
+        reseal(bad)
     for sides in ((bad, runs["first"]), (runs["first"], bad)):
         with pytest.raises(InputError, match=message) as error:
             compare_drawn(*sides, tmp_path / "page")
@@ -567,10 +566,67 @@ def test_classes_that_changed_are_not_compared(runs: dict[str, Path], tmp_path: 
     content = io.read_json(other / ROC)
     content["background"]["truth"] = [0]
     io.write_json(other / ROC, content)
-    numbers = {n.what: n for n in compare_quickly(runs["first"], other, tmp_path / "page").numbers}
+    reseal(other)
+    found = compare_quickly(runs["first"], other, tmp_path / "page", 0.5)
+    numbers = {n.what: n for n in found.numbers}
     assert numbers["AUC against light"].p is None
     assert "classes are others" in numbers["AUC against light"].why
     assert numbers["AUC against c"].p is not None
+    assert found.gate is not None
+    assert found.gate.status == "not conclusive"
+    assert found.gate.lines == (
+        f"deepjet on {SAMPLE}, b against light: its classes are others in the second run",
+    )
+
+
+def test_a_curve_that_the_second_run_lacks_does_not_pass(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: who leaves out a background or a working point has not shown that it holds."""
+    less, none = (copied(runs["first"], tmp_path / name) for name in ("less", "none"))
+    content = io.read_json(less / ROC)
+    content["curves"][0]["readings"] = content["curves"][0]["readings"][:1]
+    io.write_json(less / ROC, content)
+    _edit(none / FILE, ROC, ROC.replace("plots/roc", "plots/gone"), sealed=False)
+    reseal(less)
+    curve = f"deepjet on {SAMPLE}, b against light: the second run does not"
+    for second, line in ((less, f"{curve} read it at 1% mistag"), (none, f"{curve} have it")):
+        for sides, told in (((runs["first"], second), (line,)), ((second, runs["first"]), ())):
+            gate_of = compare_quickly(*sides, tmp_path / "page", 0.5).gate
+            assert gate_of is not None
+            assert (gate_of.status, gate_of.lines) == ("not conclusive" if told else "passed", told)
+
+
+def test_a_tagger_on_another_sample_has_no_numbers(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: a sample that was renamed, or exchanged, stops no comparison; its curves have not passed."""
+    other = copied(runs["first"], tmp_path / "other")
+    for path in [*other.glob(f"scores/*/{SAMPLE}.*"), other / "plots/roc" / SAMPLE]:
+        path.rename(path.with_name(path.name.replace(SAMPLE, "elsewhere")))
+    _edit(other / FILE, SAMPLE, "elsewhere", sealed=False)
+    for name in (NUMBERS, *(str(path.relative_to(other)) for path in other.glob("plots/roc/*/*.json"))):
+        _edit(other / name, f'"{SAMPLE}"', '"elsewhere"')
+    reseal(other)
+    for sides, sample in (((runs["first"], other), SAMPLE), ((other, runs["first"]), "elsewhere")):
+        found = compare_quickly(*sides, tmp_path / "page", 0.5)
+        assert {number.subject for number in found.numbers} == {"shower"}
+        assert found.gate is not None
+        missing = [
+            f"deepjet on {sample}, b against {name}: the second run does not have it"
+            for name in ("c", "light")
+        ]
+        assert (found.gate.status, sorted(found.gate.lines)) == ("not conclusive", missing)
+
+
+def test_a_file_of_another_run_is_not_what_was_made(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: whole files, exchanged since, are refused; other times alone, of a plain copy, are not."""
+    mixed = copied(runs["first"], tmp_path / "mixed")
+    for path in mixed.rglob("*.*"):
+        os.utime(path, (1, 1))
+    assert compare_quickly(runs["first"], mixed, tmp_path / "page").is_nothing
+    for name in (SCORES, ROC):
+        shutil.copy(runs["better"] / name, mixed / name)
+        for sides in ((mixed, runs["first"]), (runs["first"], mixed)):
+            with pytest.raises(InputError, match=rf"mixed/{name}: is not what .* has: .* exchanged"):
+                compare_quickly(*sides, tmp_path / "page")
+        shutil.copy(runs["first"] / name, mixed / name)
 
 
 def test_a_run_of_another_version_can_be_read(runs: dict[str, Path], tmp_path: Path) -> None:
@@ -582,6 +638,7 @@ def test_a_run_of_another_version_can_be_read(runs: dict[str, Path], tmp_path: P
         if name == ROC:
             content["curves"][0]["of_the_future"] = 1
         io.write_json(other / name, content)
+    reseal(other)
     assert compare_quickly(runs["first"], other, tmp_path / "page").differing == ()
 
 
@@ -638,6 +695,7 @@ def test_long_tables_are_cut(runs: dict[str, Path], tmp_path: Path) -> None:
     file = content["files"][0]
     content["files"] += [file | {"uuid": f"more-{k}"} for k in range(page.MAX_SHOWN + 30)]
     io.write_json(other / "inspect/ttbar.json", content)
+    reseal(other)
     found = compare_quickly(runs["first"], other, tmp_path / "page")
     shown = Page((tmp_path / "page/index.html").read_text(encoding="utf-8")).text
     (inputs,) = [topic for topic in found.topics if topic.name == "inputs"]

@@ -84,14 +84,13 @@ def _compare(
     for run in runs:
         if run.is_finished and output.resolve().is_relative_to(run.path.resolve()):
             raise InputError(f"{output}: lies in {run.path}, which is to stay as it is; give another folder")
-    jets, numbers = compared(*runs, bootstraps)
+    jets, numbers, unjudged = compared(*runs, bootstraps)
     of_points, more = of_planes(*runs)
     further = [*more, *of_scale_factors(*runs), *of_resilience(*runs), *of_closures(*runs)]
     jets, numbers = [*jets, *of_points], list(judged([*numbers, *further]))
     found = Comparison(runs[0].name, runs[1].name, LEVEL, _topics(*runs), tuple(jets), tuple(numbers))
     if tolerance is not None:
-        missing = sorted(set(runs[0].calibrated) - set(runs[1].calibrated))
-        found = replace(found, gate=gate(numbers, jets, missing, tolerance))
+        found = replace(found, gate=gate(numbers, unjudged, tolerance))
     drawn = list(figures.overlay(*runs, output / "plots"))
     write_record(output / "comparison.json", found)
     page.write_page(output / "index.html", found, runs, drawn)

@@ -19,7 +19,7 @@ from jetsmith.comparing.content import Calibrated, Contrast, Measured, Plane, Te
 from jetsmith.errors import InputError
 from jetsmith.io import read_json
 from jetsmith.sealed import planned
-from jetsmith.sealed.made import FILE, PAGE, Ledger, of_finished, reached
+from jetsmith.sealed.made import FILE, PAGE, Ledger, of_finished, reached, same
 from jetsmith.specs.classifiers import DiscriminantSpec
 from jetsmith.specs.plots import PlotSpec
 
@@ -197,15 +197,22 @@ class Results:
         return "|".join(dict.fromkeys(re.escape(key.partition(".")[0]) for key in below)) or "(?!)"
 
     def _files(self, pattern: str) -> list[tuple[str, Path]]:
-        """Files of the ledger whose whole name is like this, with what its group says; all are there."""
+        """Files of the ledger whose whole name is like this, with what its group says.
+
+        All are there, and what the ledger has: a file of another run is whole, too, but not what was made.
+        """
         found = []
         for name in sorted(map(str, self._made)):
             if (match := re.fullmatch(pattern, name)) is not None:
-                if not (self.path / name).is_file():
+                path = self.path / name
+                if not path.is_file():
+                    raise InputError(f"{path}: is not there, though {FILE} has it; run snakemake again")
+                if not same(path, self._made[name]):
                     raise InputError(
-                        f"{self.path / name}: is not there, though {FILE} has it; run snakemake again"
+                        f"{path}: is not what {FILE} has: it was edited, damaged or exchanged since its run "
+                        "made it; give a whole copy, or run snakemake again"
                     )
-                found.append((match[1], self.path / name))
+                found.append((match[1], path))
         return found
 
     def _each(self, pattern: str, understand: Callable[[Any], T]) -> dict[str, T]:

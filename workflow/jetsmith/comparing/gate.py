@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from scipy import special
 
 from jetsmith.comparing.significance import LEVEL
-from jetsmith.handed.comparison import Gate, Jets, Number
+from jetsmith.handed.comparison import Gate, Number
 from jetsmith.texts import minus
 
 EXIT = {"passed": 0, "failed": 3, "not conclusive": 4}
@@ -15,8 +15,7 @@ EXIT = {"passed": 0, "failed": 3, "not conclusive": 4}
 
 def gate(
     numbers: Sequence[Number],
-    jets: Sequence[Jets],
-    missing: Sequence[str],
+    unjudged: Sequence[str],
     tolerance: float,
     level: float = LEVEL,
 ) -> Gate:
@@ -28,15 +27,13 @@ def gate(
 
     Args:
         numbers: All of the comparison.
-        jets: By judgement and sample.
-        missing: Judgements that the second run lacks.
+        unjudged: Curves of the first run of which `numbers` have nothing, each with the reason.
         tolerance: Largest loss of rejection, as a fraction.
         level: Chance of a wrong `failed`, and of a wrong `passed`.
     """
     tested = [(number, number.rejection) for number in numbers if number.rejection is not None]
     lost: list[str] = []
-    unknown = [f"{name}: the second run does not have it" for name in missing]
-    unknown += [f"{one.judgement} on {one.sample}: {one.why}" for one in jets if not one.paired]
+    unknown = list(unjudged)
     for number, ratio in tested:
         change = minus(f"{100 * (ratio.value - 1):+.2f}")
         line = f"{number.subject}, {number.what}: rejection {change} ± {100 * ratio.error:.2f}%"

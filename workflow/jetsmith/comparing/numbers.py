@@ -27,6 +27,8 @@ from jetsmith.scored import ScoredJets
 from jetsmith.texts import label_text, share
 
 BOOTSTRAPS = 200
+MISSING = "the second run does not have it"
+TOO_FEW = f"fewer than {LEAST} jets of a class in common"
 SEED = 1  # of replicas: the same folders give the same page
 Pair = tuple[FloatArray, FloatArray, FloatArray, BoolArray]
 """Scores of the second run, of the first, weights, and which jets are signal; shape (N,) each."""
@@ -34,13 +36,16 @@ Pair = tuple[FloatArray, FloatArray, FloatArray, BoolArray]
 
 def compared(
     before: Results, after: Results, bootstraps: int = BOOTSTRAPS
-) -> tuple[list[Jets], list[Number]]:
-    """Jets and numbers of all judgements that both runs have.
+) -> tuple[list[Jets], list[Number], list[str]]:
+    """Jets and numbers of all judgements that both runs have, and what no gate can know.
 
     Args:
         before: The first run.
         after: The second.
         bootstraps: Replicas of intervals of efficiencies.
+
+    Returns:
+        Jets; numbers; curves of the first run of which nothing is known, each with the reason.
 
     Raises:
         InputError: As the methods of `Results`, or a score file is damaged.
@@ -49,6 +54,7 @@ def compared(
     contrasts = before.contrasts, after.contrasts
     jets: list[Jets] = []
     numbers: list[Number] = []
+    unknown = [f"{name}: {MISSING}" for name in sorted(set(calibrated[0]) - set(calibrated[1]))]
     for judgement in (name for name in calibrated[0] if name in calibrated[1]):
         both = calibrated[0][judgement], calibrated[1][judgement]
         pairs = [
@@ -56,7 +62,13 @@ def compared(
             for key in contrasts[0]
             if key in contrasts[1] and all(judgement in one[key].curves for one in contrasts)
         ]
-        for sample in dict.fromkeys([both[0].sample, *(first.sample for first, _ in pairs)]):
+        unknown += [
+            f"{_curve_name(judgement, one)}: {MISSING}"
+            for key, one in contrasts[0].items()
+            if judgement in one.curves and key not in [both[0].key for both in pairs]
+        ]
+        calibrated_on = [both[0].sample] if both[0].sample == both[1].sample else []
+        for sample in dict.fromkeys([*calibrated_on, *(first.sample for first, _ in pairs)]):
             own = (
                 jets_of(before, judgement, both[0].tagger, sample),
                 jets_of(after, judgement, both[1].tagger, sample),
@@ -65,16 +77,36 @@ def compared(
             found: list[Number] = []
             for pair in pairs:
                 if pair[0].sample == sample:
-                    found += _of_contrast(judgement, *pair, common, bootstraps)
-            if sample == both[0].sample == both[1].sample:
+                    of_curve = _of_contrast(judgement, *pair, common, bootstraps)
+                    unknown += _unknown(judgement, *pair, of_curve[0], common.why)
+                    found += of_curve
+            if sample in calibrated_on:
                 truths = before.truths(judgement), after.truths(judgement)
                 found += _at_points(judgement, both, truths, own, common)
             is_paired = any(number.paired for number in found)
-            why = common.why or ("" if is_paired else f"fewer than {LEAST} jets of a class in common")
+            why = common.why or ("" if is_paired else TOO_FEW)
             counts = common.n_before, common.n_after, len(common)
             jets.append(Jets(judgement, sample, *counts, is_paired, why))
             numbers += found
-    return jets, numbers
+    return jets, numbers, unknown
+
+
+def _curve_name(judgement: str, contrast: Contrast) -> str:
+    signal, background = label_text(contrast.signal.label), label_text(contrast.background.label)
+    return f"{judgement} on {contrast.sample}, {signal} against {background}"
+
+
+def _unknown(judgement: str, first: Contrast, second: Contrast, area: Number, why: str) -> Iterator[str]:
+    """What no gate can know of a curve: anything, or what it is where the second run does not read it."""
+    curve = first.curves[judgement]
+    there = {reading.mistag for reading in second.curves[judgement].readings}
+    lacking = [r.mistag for r in curve.readings if r.mistag not in there]
+    read = [share(mistag) for mistag in lacking if _passing(curve, mistag) >= LEAST_PASSING]
+    name = _curve_name(judgement, first)
+    if not area.paired:
+        yield f"{name}: {area.why or why or TOO_FEW}"
+    elif read:
+        yield f"{name}: the second run does not read it at {', '.join(read)} mistag"
 
 
 def of_closures(before: Results, after: Results) -> list[Number]:

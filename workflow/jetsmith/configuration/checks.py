@@ -152,7 +152,7 @@ def check_dataset(name: str, spec: DatasetSpec, run: RunSpec, path: Path) -> lis
     if spec.golden_json is not None:
         golden = local(spec.golden_json, run.data_root)
         if not golden.is_file():
-            raise ConfigError(f"{where}: golden_json: no file {golden}{_unset(str(golden))}")
+            raise ConfigError(f"{where}: golden_json: no file {golden}{unset(str(golden))}")
         try:
             read_certified(golden)
         except InputError as error:
@@ -212,7 +212,7 @@ def _pattern(path: str) -> str:
     return os.path.join(glob.escape(os.path.join(*parts[:k])), *parts[k:]) if k else path
 
 
-def _unset(path: str) -> str:
+def unset(path: str) -> str:
     """Says which variables of a path that is not there are not set; nothing where all are."""
     names = dict.fromkeys(re.findall(r"\$\{?(\w+)", path))
     return "".join(f"; the variable {name} is not set" for name in names)
@@ -238,7 +238,7 @@ def expand_files(
         matches = [path] if os.path.exists(path) else sorted(glob.glob(_pattern(path), recursive=True))
         if not matches:
             raise ConfigError(
-                f"{where}: files: no file {path}{_unset(path)}; a relative path starts at "
+                f"{where}: files: no file {path}{unset(path)}; a relative path starts at "
                 f"`data_root` ({os.path.abspath(_expanded(data_root))})"
             )
         unnamed = [match for match in matches if _NO_UTF8.search(match)]

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from jetsmith.configuration.checks import local
+from jetsmith.configuration.checks import local, unset
 from jetsmith.errors import ConfigError, InputError
-from jetsmith.sealed.made import PAGE, of_finished, reached
+from jetsmith.sealed.made import FILE, PAGE, of_finished, reached
 from jetsmith.specs.run import CompareSpec, RunSpec
 
 RESULTS = "results"  # where results lie by default
@@ -22,7 +22,7 @@ def against(spec: CompareSpec) -> Path:
 
 
 def check_compare(run: RunSpec, source: str) -> None:
-    """There is a finished run to compare with, and it is another one.
+    """There is a finished run to compare with, and it is another one; a gate has something to judge.
 
     Raises:
         ConfigError: Names file and key.
@@ -42,10 +42,21 @@ def check_compare(run: RunSpec, source: str) -> None:
             f"{where}: {folder} and the results of this run ({own}) lie one in the other; nothing is to be "
             "written into the folder that is compared with: move one of them"
         )
+    ledgers = own / FILE, other / FILE
+    if all(path.is_file() for path in ledgers) and ledgers[0].samefile(ledgers[1]):
+        raise ConfigError(
+            f"{where}: {folder}: its {FILE} is that of this run, by a link, and goes on with it; "
+            "give a copy of its own, such as `cp -a` makes"
+        )
+    if run.compare.fail_if_worse_than is not None and not run.taggers:
+        raise ConfigError(
+            f"{source}: compare.fail_if_worse_than: judges ROC curves, and the run has no tagger: it could "
+            "neither pass nor fail; leave it out: weights have the gates of their closure tests"
+        )
     try:
         names = reached(of_finished(folder), [PAGE])
     except InputError as error:
-        raise ConfigError(f"{where}: {error}") from error
+        raise ConfigError(f"{where}: {error}{unset(str(folder))}") from error
     read = [name for name in names if re.fullmatch(READ, name)]
     if lacking := [name for name in read if not (folder / name).is_file()]:
         more = f" and {len(lacking) - 1:,} more" if len(lacking) > 1 else ""

@@ -61,6 +61,7 @@ def load(
     folders: Path | Sequence[Path],
     source: str | places.Run = "config/config.yaml",
     accepted: Path | None = None,
+    is_planning: bool = True,
 ) -> Configuration:
     """Build the configuration.
 
@@ -70,6 +71,8 @@ def load(
             files of one name that of the first counts.
         source: What the run was put together from, or the name of its file for messages.
         accepted: Where it is remembered which labels matplotlib can show.
+        is_planning: Look at the run that this one is compared with, too. Jobs of a batch system read the
+            configuration again, hours later, and only that of compare needs that folder.
 
     Raises:
         ConfigError: Names file, line, key, and what would be right.
@@ -77,17 +80,19 @@ def load(
     run = places.Run(source) if isinstance(source, str) else source
     try:
         found = (folders,) if isinstance(folders, Path) else tuple(folders)
-        return _load(run.merged(config), found, run.name, accepted)
+        content = run.merged(config)
+        return _load(content, found, run.name, accepted, is_planning)
     except ConfigError as error:
         raise ConfigError(places.located(str(error), run)) from error
 
 
 def _load(
-    config: Mapping[str, Any], folders: Sequence[Path], source: str, accepted: Path | None
+    config: Mapping[str, Any], folders: Sequence[Path], source: str, accepted: Path | None, is_planning: bool
 ) -> Configuration:
     run = validate(RunSpec, dict(config), source)
     check_run(run, source)
-    check_compare(run, source)
+    if is_planning:
+        check_compare(run, source)
     run = with_folds(run)
     flavours, defined_in = _tables(ClassSpec, folders, "flavours.yaml")
     for listed in dict.fromkeys(defined_in.values()):

@@ -19,6 +19,7 @@ def compared(found: Comparison, classifiers: Mapping[str, Any]) -> Row:
         classifiers: Of the run, for their titles.
     """
     gate, differing = found.gate, found.differing
+    is_good = found.n_tested > 0 and not differing  # where nothing could be tested, nothing has passed
     numbers = f"{count(len(differing))} of {count(found.n_tested)} numbers"
     return {
         "against": found.before,
@@ -26,8 +27,8 @@ def compared(found: Comparison, classifiers: Mapping[str, Any]) -> Row:
         "place": PAGE,
         "numbers": f"{numbers} differ at {100 * found.level:g}% for all together",
         "tolerance": f"{100 * gate.tolerance:g}%" if gate else "",
-        "status": gate.status if gate else "look" if differing else "passed",
-        "grade": GRADES[gate.status] if gate else "warn" if differing else "good",
+        "status": gate.status if gate else "passed" if is_good else "look",
+        "grade": GRADES[gate.status] if gate else "good" if is_good else "warn",
         "lines": list(gate.lines) if gate else [],
         "topics": [
             {"name": t.name, "n": count(t.n), "n_changes": count(len(t.changes))} for t in found.topics
