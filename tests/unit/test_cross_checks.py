@@ -1213,7 +1213,9 @@ def test_pile_up_is_kept_where_a_tagger_asks_for_it(folder):
 
 
 @pytest.mark.parametrize("data", ["data", "probes"], ids=["collisions", "pseudo-data"])
-@pytest.mark.parametrize("entry", ["commissioning", "scale_factors", "negative tags", "reweighters"])
+@pytest.mark.parametrize(
+    "entry", ["commissioning", "scale_factors", "negative tags", "reweighters", "shapes"]
+)
 def test_pile_up_is_kept_where_simulation_is_compared_with_collisions(folder, data, entry):
     """Collisions have pile-up jets, which nothing tells there: simulation without is another mixture."""
     run = _with_data(folder)
@@ -1231,6 +1233,15 @@ def test_pile_up_is_kept_where_simulation_is_compared_with_collisions(folder, da
         run["samples"]["weighted"] = {"datasets": ["dilepton", *measured]}
         run["reweighters"]["continuous"] = "weighted"
         simulation = ["weighted"]
+    elif entry == "shapes":
+        (folder / "b.root").write_bytes(b"y")
+        more = {"object": "ak4", "process": "p", "files": ["b.root"], "is_data": True}
+        edit(folder / "datasets.yaml", put("more", value=more))
+        moved = "more" if data == "data" else "multijet_worse_tracker"
+        run["samples"] |= {"light": {"datasets": ["multijet"]}, "moved": {"datasets": [moved]}}
+        simulation = ["again", "light"]
+        heavy = {"data": data, "simulation": "again", "discriminant_bins": [0, 0.5, 1]}
+        run["shapes"] = {"csvv2": {"heavy": heavy, "light": heavy | {"data": "moved", "simulation": "light"}}}
     else:
         method = {"method": "negative_tags"} if entry == "negative tags" else {}
         run["scale_factors"] = {"one": {"judgement": "csvv2", "data": data, "simulation": "again"} | method}

@@ -14,7 +14,8 @@ import pytest
 import uhi.io.json
 import uhi.schema
 
-from jetsmith.plots import PLOTS, confusion, discriminant, features, plane, sculpting, style
+from jetsmith.plots import PLOTS, commissioning, confusion, discriminant, features, plane, sculpting, style
+from jetsmith.plots.commissioning_drawn import CommissioningNumbers
 from jetsmith.plots.inputs import read_test
 from jetsmith.plots.parameters import ParametersNumbers, Value
 from jetsmith.plots.reweighting import ReweightingNumbers
@@ -67,7 +68,11 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, style.Numbers]:
     one = spectrum()
     value = Value(parameters={"tune": 0.5}, status="passed", auc=None, spectra=(one,))
     packed = [replace(pack_jets(800, 1), sample="jets")]
+    cells = commissioning.of_features("ak4", given(FLAT), KINDS, [packed, packed], True)
+    pair = {"commissioning": "pair", "shown": "ak4", "data": "jets", "simulation": ("jets",)}
+    pair |= {"is_pseudo": True, "to_data": True, "is_sequence": False, "lacking": ()}
     return {
+        "commissioning": CommissioningNumbers(**pair, cells=tuple(cells)),
         "discriminant": discriminant.compute(specs[0], first, [POINT]),
         "confusion": confusion.compute(tagger(), mixed(500)),
         "plane": plane.compute(specs, "c", [first, second], []),

@@ -179,8 +179,14 @@ class Configuration:
 
         shown = (one.simulation for one in self.run.commissioning.values() if is_of_data(one.data))
         measured = (self.run.measured_on(m) for m in self.run.scale_factors.values() if is_of_data(m.data))
+        shaped = (
+            region.simulation
+            for one in self.run.shapes.values()
+            for region in (one.heavy, one.light)
+            if is_of_data(region.data)
+        )
         weighted = (sample for sample in self.run.reweighters.values() if is_of_data(sample))
-        return {*chain.from_iterable([*shown, *measured]), *weighted}
+        return {*chain.from_iterable([*shown, *measured]), *shaped, *weighted}
 
     def kept_truth(self, sample: str) -> list[int]:
         """What pack leaves out where no tagger of the sample asks for it, and one does, or data have it."""
