@@ -187,7 +187,7 @@ def test_a_plane_is_made_beside_the_rest(edited):
 def test_a_measurement_and_resilience_are_made_beside_the_rest(edited):
     """Scale factors with a finished tagger: its scores on two more samples, the fits and their figure.
 
-    Resilience likewise, by the same scores: neither trains anything again.
+    Resilience and data beside simulation likewise, by the same scores: none trains anything again.
     """
     for name, dataset in (("measured", "qcd"), ("expected", "ttbar")):
         edited.edit_yaml("config.yaml", "samples", name, value={"datasets": [dataset]})
@@ -196,7 +196,11 @@ def test_a_measurement_and_resilience_are_made_beside_the_rest(edited):
     edited.edit_yaml("config.yaml", "scale_factors", value={"probe": probe | {"pt_bins_gev": [30, 1000]}})
     tried = {"shifts": {"other jets": "expected"}, "taggers": ["csvv2"], "jets": 1000}
     edited.edit_yaml("config.yaml", "resilience", value={"jets": tried})
+    pair = {"judgements": ["csvv2"], "data": "measured", "simulation": ["expected"]}
+    edited.edit_yaml("config.yaml", "commissioning", value={"pair": pair})
     names = (
+        "plots/commissioning/pair/discriminants.png",
+        "plots/commissioning/pair/ak4.png",
         "scale_factors/probe.json",
         "plots/fits/probe.png",
         "moves/csvv2.json",
@@ -208,8 +212,12 @@ def test_a_measurement_and_resilience_are_made_beside_the_rest(edited):
     try:
         assert done.returncode == 0, done.stdout + done.stderr
         jobs = {"pack", "pack_rows", "score", "measure", "plot_fits", "perturb", "plot_resilience"}
+        jobs.add("plot_commissioning")
         assert set(job_table(done.stdout + done.stderr)) == jobs
-        found = io.read_record(Measurement, made[0], measurement="probe")
+        cells = [io.read_json(path.with_suffix(".json"))["cells"] for path in made[:2]]
+        assert [cell["feature"] for cell in cells[0]] == ["csvv2"]
+        assert all(cell["n_data"] > 0 and not cell["why"] for of in cells for cell in of)
+        found = io.read_record(Measurement, made[2], measurement="probe")
         assert found.is_pseudo
         for point in found.points:  # few jets, of which a bin may have none
             assert found.points[point][0].n_data > 0
