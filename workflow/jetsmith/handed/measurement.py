@@ -68,7 +68,7 @@ class Pulls(Stored):
 def pulls_of(found: FloatArray, no_result: int) -> Pulls | None:
     """Of pseudo-experiments, NaN where one has none, shape (n,); and how many have no result."""
     good = found[np.isfinite(found)]
-    if not len(found):
+    if not len(found) and not no_result:
         return None
     if len(good) < 2:
         return Pulls(len(good), no_result, 0.0, 0.0, 0.0)

@@ -220,3 +220,22 @@ def drawn(jets: P, seed: int) -> P:
     """Jets as collisions give them, each counting 1: a jet of weight w from 0 to 1 with the chance w."""
     found = jets[np.random.default_rng(seed).random(len(jets)) < jets.weight]
     return replace(found, weight=np.ones(len(found)))
+
+
+def presented(jets: P, pt_edges: FloatArray, seed: int, scores: str | Path) -> tuple[P, P]:
+    """Simulation as data: half of its events, drawn by their weights, and the other half, which has the truth.
+
+    Args:
+        jets: All of them.
+        pt_edges: Bins of pt, each with its own largest weight.
+        seed: Of the draw.
+        scores: Their file, for messages.
+
+    Raises:
+        InputError: Weights below 0.
+    """
+    try:
+        nature = levelled(jets, pt_edges)
+    except InputError as error:
+        raise InputError(f"{scores}: {error}, which cannot be presented as data") from error
+    return drawn(nature[nature.half_mask], seed), nature[~nature.half_mask]

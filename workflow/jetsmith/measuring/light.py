@@ -10,7 +10,7 @@ from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.handed.measurement import Bin, pulls_of
 from jetsmith.io import FloatArray
-from jetsmith.measuring.jets import Probes, Source, classes, drawn, levelled, read_probes
+from jetsmith.measuring.jets import Probes, Source, classes, presented, read_probes
 from jetsmith.measuring.negative import Tags, efficiency_of, light_factor
 from jetsmith.measuring.templates import REGIONS, counts
 from jetsmith.progress import Progress
@@ -57,7 +57,7 @@ def light_points(
     data: str,
     simulation: str,
     varied: Mapping[str, str],
-    is_pseudo: bool,
+    presents: str | Path | None,
     thresholds: Mapping[str, float],
     seed: int,
     folder: Path,
@@ -71,7 +71,7 @@ def light_points(
         pairs: Jets by sample.
         data, simulation: Samples.
         varied: Samples with one thing changed, by source.
-        is_pseudo: As for `stage.measure`.
+        presents: Score file of the data where these are simulation, too, of which half is presented as data.
         thresholds: By working point.
         seed: Of draws and pseudo-experiments.
         folder: For `{point}_{low}_{high}.json`, sums of weights by class.
@@ -81,10 +81,9 @@ def light_points(
     """
     edges = np.array(settings.pt_bins_gev)
     measured, expected, truth = pairs[data], pairs[simulation], None
-    if is_pseudo:
-        natures = [levelled(probes, edges) for probes in (measured.plain, measured.turned)]
-        truth = natures[0][~natures[0].half_mask]
-        measured = Pair(*(drawn(nature[nature.half_mask], seed) for nature in natures))  # the same jets
+    if presents is not None:  # of both the same jets
+        plain, truth = presented(measured.plain, edges, seed, presents)
+        measured = Pair(plain, presented(measured.turned, edges, seed, presents)[0])
     others = {source: [pairs[key]] for source, key in varied.items()}
     if scale := settings.uncertainties.energy_scale:
         others[ENERGY] = [expected.scaled(1 + scale), expected.scaled(1 - scale)]

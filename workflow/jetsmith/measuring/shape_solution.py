@@ -239,3 +239,8 @@ def fluctuated(region: Sums, rng: np.random.Generator) -> Sums:
         other=other(region.other, region.other_variance),
         c=other(region.c, region.c_variance),
     )
+
+
+def plain(values: FloatArray) -> tuple[float, ...]:
+    """As records have them."""
+    return tuple(values.tolist())

@@ -15,7 +15,7 @@ from jetsmith.handed.measurement import Bin, Measurement, pulls_of
 from jetsmith.io import FloatArray
 from jetsmith.measuring import light
 from jetsmith.measuring.fit import Fitted, fit
-from jetsmith.measuring.jets import Probes, Source, classes, drawn, levelled, read_probes
+from jetsmith.measuring.jets import Probes, Source, classes, presented, read_probes
 from jetsmith.measuring.model import Templates, passing_part, workspace
 from jetsmith.measuring.templates import REGIONS, counts
 from jetsmith.metrics import efficiency
@@ -94,13 +94,19 @@ def measure(
             for key, other in turned.items()
         }
         with io.atomic_directory(workspaces) as folder:
-            try:
-                points = light.light_points(
-                    name, spec, settings, pairs, data, simulation, varied, is_pseudo, thresholds, seed, folder
-                )
-            except InputError as error:
-                problem = f"{samples[data].scores}: {error}, which cannot be presented as data"
-                raise InputError(problem) from error
+            points = light.light_points(
+                name,
+                spec,
+                settings,
+                pairs,
+                data,
+                simulation,
+                varied,
+                samples[data].scores if is_pseudo else None,
+                thresholds,
+                seed,
+                folder,
+            )
         io.write_record(output, record(points=points))
         return
     jets = {
@@ -116,11 +122,7 @@ def measure(
     edges = np.array(settings.pt_bins_gev)
     truth = None
     if is_pseudo:
-        try:
-            nature = levelled(measured, edges)
-        except InputError as error:
-            raise InputError(f"{samples[data].scores}: {error}, which cannot be presented as data") from error
-        truth, measured = nature[~nature.half_mask], drawn(nature[nature.half_mask], seed)
+        measured, truth = presented(measured, edges, seed, samples[data].scores)
     progress = Progress(f"measure {name}", len(thresholds) * (len(edges) - 1), "fits")
     points = {}
     with io.atomic_directory(workspaces) as folder:
