@@ -1,5 +1,6 @@
 """A number of both runs, with its difference and what that is worth: by pairs of jets, or by intervals."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -33,6 +34,30 @@ def at_point(number: Number, weight: FloatArray, before: BoolArray, after: BoolA
     pulls = weight * (change - value)
     error = float(np.hypot((pulls @ pulls) ** 0.5 / weight.sum(), moved))
     return paired(number, Difference(value, value - error, value + error, error))
+
+
+def of_points(
+    number: Number,
+    sides: Sequence[tuple[float, float]],
+    weight: FloatArray,
+    before: BoolArray,
+    after: BoolArray,
+) -> Number:
+    """A number with the difference of efficiencies behind cuts: of the same jets, if these are enough.
+
+    Args:
+        number: Without a difference.
+        sides: Of each run effective jets that pass, and what the errors of its thresholds move.
+        weight: Of the jets in common, shape (N,).
+        before: Whether these pass in the first run, shape (N,).
+        after: Whether they do in the second, shape (N,).
+    """
+    moved = float(np.hypot(sides[0][1], sides[1][1]))
+    if min(n for n, _ in sides) < LEAST_PASSING:
+        return replace(number, why=FEW)
+    if not is_enough(weight):
+        return by_intervals(number, moved)
+    return at_point(number, weight, before, after, moved)
 
 
 def is_enough(weight: FloatArray) -> bool:

@@ -13,9 +13,9 @@ from jetsmith.comparing.differences import (
     LEAST_PASSING,
     OTHER,
     OTHER_SCALE,
-    at_point,
     by_intervals,
     is_enough,
+    of_points,
     paired,
 )
 from jetsmith.comparing.folder import Results
@@ -237,18 +237,12 @@ def _at_points(
                 yield replace(number, why=OTHER)
                 continue
             sides = [_moved(jets, ids, one) for jets, one in zip(own, (point, other), strict=True)]
-            moved = float(np.hypot(sides[0][1], sides[1][1]))
             mask = common.of(ids)
-            if min(n for n, _ in sides) < LEAST_PASSING:
-                yield replace(number, why=FEW)
-            elif not is_enough(common.weight[mask]):
-                yield by_intervals(number, moved)
-            else:
-                first, second = (
-                    metrics.passes(score[mask], one.threshold.value)
-                    for score, one in ((common.before, point), (common.after, other))
-                )
-                yield at_point(number, common.weight[mask], first, second, moved)
+            passed = (
+                metrics.passes(score[mask], one.threshold.value)
+                for score, one in ((common.before, point), (common.after, other))
+            )
+            yield of_points(number, sides, common.weight[mask], *passed)
 
 
 def _moved(jets: ScoredJets, ids: tuple[int, ...], point: Point) -> tuple[float, float]:

@@ -9,14 +9,10 @@ from jetsmith import metrics
 from jetsmith.columns import KEY
 from jetsmith.comparing.content import Cuts, Plane
 from jetsmith.comparing.differences import (
-    FEW,
     LEAST,
-    LEAST_PASSING,
     OTHER,
     OTHER_SCALE,
-    at_point,
-    by_intervals,
-    is_enough,
+    of_points,
 )
 from jetsmith.comparing.folder import Results
 from jetsmith.comparing.jets import Common, in_common
@@ -131,14 +127,8 @@ def _efficiencies(
             yield replace(number, why=OTHER)
             continue
         sides = [_moved(jets, ids, cuts) for jets, cuts in zip(own, pair, strict=True)]
-        moved = float(np.hypot(sides[0][1], sides[1][1]))
         mask = common.of(ids)
-        if min(n for n, _ in sides) < LEAST_PASSING:
-            yield replace(number, why=FEW)
-        elif not is_enough(common.weight[mask]):
-            yield by_intervals(number, moved)
-        else:
-            yield at_point(number, common.weight[mask], flags[0][mask], flags[1][mask], moved)
+        yield of_points(number, sides, common.weight[mask], flags[0][mask], flags[1][mask])
 
 
 def _moved(jets: Scored, ids: tuple[int, ...], cuts: Cuts) -> tuple[float, float]:

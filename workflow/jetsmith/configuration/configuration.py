@@ -173,20 +173,22 @@ class Configuration:
     @cached_property
     def beside_data(self) -> set[str]:
         """Samples of simulation that are compared with collisions, which have pile-up jets among others."""
-
-        def is_of_data(sample: str) -> bool:
-            return any(self.datasets[name].is_data for name in self.run.samples[sample].datasets)
-
-        shown = (one.simulation for one in self.run.commissioning.values() if is_of_data(one.data))
-        measured = (self.run.measured_on(m) for m in self.run.scale_factors.values() if is_of_data(m.data))
+        shown = (one.simulation for one in self.run.commissioning.values() if self.has_collisions(one.data))
+        measured = (
+            self.run.measured_on(m) for m in self.run.scale_factors.values() if self.has_collisions(m.data)
+        )
         shaped = (
             region.simulation
             for one in self.run.shapes.values()
             for region in (one.heavy, one.light)
-            if is_of_data(region.data)
+            if self.has_collisions(region.data)
         )
-        weighted = (sample for sample in self.run.reweighters.values() if is_of_data(sample))
+        weighted = (sample for sample in self.run.reweighters.values() if self.has_collisions(sample))
         return {*chain.from_iterable([*shown, *measured]), *shaped, *weighted}
+
+    def has_collisions(self, sample: str) -> bool:
+        """Whether a sample has data, beside simulation or alone."""
+        return any(self.datasets[name].is_data for name in self.run.samples[sample].datasets)
 
     def kept_truth(self, sample: str) -> list[int]:
         """What pack leaves out where no tagger of the sample asks for it, and one does, or data have it."""

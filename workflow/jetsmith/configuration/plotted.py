@@ -94,7 +94,7 @@ def _commissioned(run: Configuration, name: str, shown: str) -> dict[str, Any]:
         "commissioning": name,
         "shown": shown,
         "samples": list(samples),
-        "is_pseudo": not any(run.datasets[one].is_data for one in run.run.samples[found.data].datasets),
+        "is_pseudo": not run.has_collisions(found.data),
         "to_data": found.scale == "data",
         "classes": [one.model_dump(mode="json", exclude={"flavor"}) for one in classes],
     }

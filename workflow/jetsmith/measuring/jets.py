@@ -223,7 +223,7 @@ def drawn(jets: P, seed: int) -> P:
 
 
 def presented(jets: P, pt_edges: FloatArray, seed: int, scores: str | Path) -> tuple[P, P]:
-    """Simulation as data: half of its events, drawn by their weights, and the other half, which has the truth.
+    """Simulation as data: half of its events, drawn by their weights, and the other half, for the truth.
 
     Args:
         jets: All of them.

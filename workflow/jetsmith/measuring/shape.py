@@ -294,13 +294,8 @@ def _pseudo_experiments(
         )
         pulls.append((first, second))
         progress.update(k + 1)
-    return (
-        [
-            pulls_of(np.array([one[0][row] for one in pulls]).ravel(), failed)
-            for row in range(bins[0].shape[0])
-        ],
-        [
-            pulls_of(np.array([one[1][row] for one in pulls]).ravel(), failed)
-            for row in range(bins[1].shape[0])
-        ],
+    of_heavy, of_light = (
+        [pulls_of(np.array([one[k][row] for one in pulls]).ravel(), failed) for row in range(of.shape[0])]
+        for k, of in enumerate(bins)
     )
+    return of_heavy, of_light

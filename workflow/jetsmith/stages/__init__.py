@@ -6,26 +6,21 @@ reads, so that a colour, which `ClassifierSpec` adds, is nothing that `train` ca
 tests/unit/reruns.yaml has a line for every key of the configuration.
 """
 
+from jetsmith.stages.calibrated import calibrate, calibrate_plane, learn, measure, scale_factors, shape
 from jetsmith.stages.explained import ablate, explain, perturb, scan_losses
 from jetsmith.stages.from_rows import (
     bundle,
     bundle_reweighter,
-    calibrate,
-    calibrate_plane,
     choose,
     closure,
     compare,
     correction,
-    learn,
-    measure,
     parameters,
     plot,
     publish,
     report,
     retrain,
-    scale_factors,
     score,
-    shape,
     stack,
     train,
     train_fold,
