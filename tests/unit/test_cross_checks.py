@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from jetsmith.configuration.kept import kept_truth
 from jetsmith.configuration.load import load
 from jetsmith.configuration.subjects import contrasts, subjects
 from jetsmith.errors import ConfigError
@@ -1205,11 +1206,11 @@ def test_the_order_of_a_sequence_is_needed_too(folder):
 def test_pile_up_is_kept_where_a_tagger_asks_for_it(folder):
     """The class `pileup` has rows in its own sample; other samples are packed as before."""
     run = run_of(folder)
-    assert load(run, folder).kept_truth("jets") == []
+    assert kept_truth(load(run, folder), "jets") == []
     edit(folder / "taggers/deepcsv.yaml", lambda content: content["classes"].append("pileup"))
     loaded = load(run, folder)
-    assert loaded.kept_truth("jets") == [999]
-    assert loaded.kept_truth("fat_jets") == []
+    assert kept_truth(loaded, "jets") == [999]
+    assert kept_truth(loaded, "fat_jets") == []
 
 
 @pytest.mark.parametrize("data", ["data", "probes"], ids=["collisions", "pseudo-data"])
@@ -1248,8 +1249,8 @@ def test_pile_up_is_kept_where_simulation_is_compared_with_collisions(folder, da
         simulation += ["again_turned"] if method else []
     loaded = load(run, folder)
     for name in simulation:
-        assert loaded.kept_truth(name) == ([999] if data == "data" else [])
-    assert loaded.kept_truth("jets") == []
+        assert kept_truth(loaded, name) == ([999] if data == "data" else [])
+    assert kept_truth(loaded, "jets") == []
 
 
 def test_two_signals_in_figures_of_their_own(folder):
@@ -1394,7 +1395,7 @@ COMMISSIONING = {
     "no taggers": ({"judgements": []}, "commissioning.pair.judgements"),
     "no simulation": ({"simulation": []}, "commissioning.pair.simulation"),
     "a tagger twice": ({"judgements": ["jp", "jp"]}, "commissioning.pair.judgements: given twice: jp"),
-    "other rows": ({"data": "fat_jets"}, "commissioning.pair: rows of sample `fat_jets` are `ak8`"),
+    "other rows": ({"data": "fat_jets"}, "commissioning.pair.data: rows of sample `fat_jets` are `ak8`"),
     "taggers of other rows": (
         {"judgements": ["jp", "double_b"]},
         "commissioning.pair.judgements: rows of `double_b` are `ak8`, of `jp` `ak4`",
@@ -1405,7 +1406,7 @@ COMMISSIONING = {
         "commissioning.pair.judgements: `cmva` reads the scores of csvv2, jp, jbp",
     ),
     "other signs": ({"data": "turned"}, "commissioning.pair: some samples have `signs: turned`, others not"),
-    "folds": ({"data": "folded"}, "commissioning.pair: sample `folded` has folds"),
+    "folds": ({"data": "folded"}, "commissioning.pair.data: sample `folded` or the tagger's has folds"),
     "data as simulation": (
         {"data": "jets", "simulation": ["data"]},
         "commissioning.pair.simulation: measured of sample `data` is data",

@@ -62,7 +62,7 @@ TOLD = (
 )
 
 # Pile-up and unmatched jets: without a tagger that asks for them they are neither trained on nor counted, but
-# where simulation stands beside collisions, which have them (`Configuration.kept_truth`).
+# where simulation stands beside collisions, which have them (`configuration.kept`).
 LEFT_OUT_TRUTH = (999,)
 
 ROWS = "rows"  # beside the groups of features: the rows themselves, with key, truth, weight and what follows

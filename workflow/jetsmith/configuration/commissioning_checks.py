@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from jetsmith.configuration.classifier_checks import twice
-from jetsmith.configuration.dataset_checks import other_rows
+from jetsmith.configuration.measurement_checks import kind_problems, reads_others
 from jetsmith.configuration.records import require
 from jetsmith.configuration.subjects import DISCRIMINANTS
 from jetsmith.errors import refuse
@@ -34,7 +34,10 @@ def check_commissioning(
         for group in spec.groups:
             require(group, groups, f"{source}: {at}.groups", "feature group")
         taggers = [judgements[judgement] for judgement in spec.judgements]
-        refuse(source, (f"{at}{problem}" for problem in _entry(run, spec, datasets, groups, taggers)))
+        refuse(
+            source,
+            (f"{at}{problem}" for problem in dict.fromkeys(_entry(run, spec, datasets, groups, taggers))),
+        )
 
 
 def _entry(
@@ -67,27 +70,15 @@ def _entry(
         yield f".groups: a feature group is called `{DISCRIMINANTS}`, as their figure is; rename it"
     samples = (spec.data, *spec.simulation)
     for tagger in taggers:
-        read = [group for group in tagger.groups if group not in groups]
-        if read and set(samples) != {tagger.sample}:
-            yield f".judgements: `{tagger.name}` reads the scores of {', '.join(read)}, which are made " + (
-                f"on `{tagger.sample}` alone; show taggers that do not"
-            )
-        if folded := [name for name in (*samples, tagger.sample) if run.samples[name].folds]:
-            yield f": sample `{folded[0]}` has folds, so that each event has a model of its own; set 0"
+        yield from (f".judgements: {problem}" for problem in reads_others(tagger, groups, samples))
+        for key, names in (("data", (spec.data,)), ("simulation", spec.simulation)):
+            for name in names:
+                problems = kind_problems(run, name, tagger, datasets, is_data=key == "data")
+                yield from (f".{key}: {problem}" for problem in problems)
     if len({run.samples[name].signs for name in samples}) > 1:
         yield ": some samples have `signs: turned`, others not; show jets that are read alike"
     used = {name: run.samples[name].datasets for name in samples}
-    for name, of in used.items():
-        yield from (f": {p}" for p in other_rows(name, {one: datasets[one] for one in of}, first))
-    collisions = [one for one in used[spec.data] if datasets[one].is_data]
-    if collisions and len(collisions) < len(used[spec.data]):
-        yield f".data: sample `{spec.data}` mixes data, {', '.join(collisions)}, with simulation; " + (
-            "give each a sample"
-        )
     stacked = [one for name in spec.simulation for one in used[name]]
-    for name in spec.simulation:
-        if found := [one for one in used[name] if datasets[one].is_data]:
-            yield f".simulation: {', '.join(found)} of sample `{name}` is data, without truth"
     if both := [one for one in stacked if one in used[spec.data]]:
         yield f".simulation: {', '.join(both)} is of `{spec.data}`, the data, too"
     if twice(tuple(stacked)):
@@ -105,5 +96,5 @@ def _entry(
         yield f".simulation: {why}; give sample `{unit[0]}` `normalise: cross_section`"
     if spec.scale == "luminosity" and run.luminosity_ifb is None:
         yield ".scale: `luminosity` needs `luminosity_ifb` of the run; give it, or `data`"
-    if spec.scale == "luminosity" and not collisions:
+    if spec.scale == "luminosity" and not any(datasets[one].is_data for one in used[spec.data]):
         yield f".scale: sample `{spec.data}` is no data, and has no luminosity; give `data`"

@@ -5,7 +5,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
 from typing import Any, NamedTuple
 
 from jetsmith import columns, derivations, plugs, remote
@@ -170,38 +169,9 @@ class Configuration:
         has = self.datasets[dataset].parameters
         return [has[name] for name in spec.parameters if name in has]
 
-    @cached_property
-    def beside_data(self) -> set[str]:
-        """Samples of simulation that are compared with collisions, which have pile-up jets among others."""
-        shown = (one.simulation for one in self.run.commissioning.values() if self.has_collisions(one.data))
-        measured = (
-            self.run.measured_on(m) for m in self.run.scale_factors.values() if self.has_collisions(m.data)
-        )
-        shaped = (
-            region.simulation
-            for one in self.run.shapes.values()
-            for region in (one.heavy, one.light)
-            if self.has_collisions(region.data)
-        )
-        weighted = (sample for sample in self.run.reweighters.values() if self.has_collisions(sample))
-        return {*chain.from_iterable([*shown, *measured]), *shaped, *weighted}
-
     def has_collisions(self, sample: str) -> bool:
         """Whether a sample has data, beside simulation or alone."""
         return any(self.datasets[name].is_data for name in self.run.samples[sample].datasets)
-
-    def kept_truth(self, sample: str) -> list[int]:
-        """What pack leaves out where no tagger of the sample asks for it, and one does, or data have it."""
-        if sample in self.beside_data:
-            return list(columns.LEFT_OUT_TRUTH)
-        asked = {
-            key
-            for spec in (*self.classifiers.values(), *self.judgements.values())
-            for c in (*spec.classes, spec.signal_class, *spec.background_classes)
-            if sample in self.scored_on(spec.name) and c is not None
-            for key in c.truth
-        }
-        return [key for key in columns.LEFT_OUT_TRUTH if key in asked]
 
     def labels(self, classifier: str) -> dict[str, str]:
         """TeX label of each feature that a classifier reads or is compared in."""

@@ -1,6 +1,6 @@
 """Checks of measurements of scale factors, run before any job."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from jetsmith.configuration.dataset_checks import other_rows
 from jetsmith.configuration.records import hint, require, rising
@@ -43,10 +43,8 @@ def check_measurements(
             problems = _variable(spec.variable, groups[spec.variable.group], tagger)
             refuse(source, (f"{at}.variable.{problem}" for problem in problems))
         refuse(source, (f"{at}{problem}" for problem in _measurement(run, name, spec, tagger)))
-        read = [group for group in tagger.groups if group not in groups]
-        if read and set(spec.samples) != {tagger.sample}:
-            problem = f"reads the scores of {', '.join(read)}, which are made on `{tagger.sample}` alone"
-            refuse(source, [f"{at}.judgement: `{tagger.name}` {problem}; measure a tagger that does not"])
+        problems = reads_others(tagger, groups, spec.samples)
+        refuse(source, (f"{at}.judgement: {problem}" for problem in problems))
         if spec.method == "negative_tags":
             refuse(source, (f"{at}{problem}" for problem in _negative(run, spec, tagger)))
         others = before.setdefault(spec.judgement, {})
@@ -58,10 +56,23 @@ def check_measurements(
 def sample_problems(
     run: RunSpec, name: str, tagger: ClassifierSpec, datasets: Mapping[str, DatasetSpec], is_data: bool
 ) -> Iterator[str]:
-    """Why a sample cannot stand for data, or for simulation, of jets that a tagger scores."""
+    """Why a sample cannot stand for data, or for simulation, of jets that are measured."""
     sample = run.samples[name]
     if sample.signs == "turned":
         yield f"sample `{name}` has turned signs; name that of the jets as they are, the other one is found"
+    yield from kind_problems(run, name, tagger, datasets, is_data)
+    if not is_data and len(sample.datasets) > 1 and sample.normalise == "unit":
+        yield (
+            f"how much there is of each of {', '.join(sample.datasets)} is not known, and so no share of a "
+            f"class; give sample `{name}` `normalise: cross_section`"
+        )
+
+
+def kind_problems(
+    run: RunSpec, name: str, tagger: ClassifierSpec, datasets: Mapping[str, DatasetSpec], is_data: bool
+) -> Iterator[str]:
+    """Why a sample is not of data, or of simulation, of jets that a tagger scores."""
+    sample = run.samples[name]
     used = {dataset: datasets[dataset] for dataset in sample.datasets}
     yield from other_rows(name, used, tagger)
     if sample.folds or tagger.folds:
@@ -71,10 +82,15 @@ def sample_problems(
         yield f"sample `{name}` mixes data, {', '.join(collisions)}, with simulation; give each a sample"
     if not is_data and collisions:
         yield f"{', '.join(collisions)} of sample `{name}` is data, without truth; name one of simulation"
-    if not is_data and len(used) > 1 and sample.normalise == "unit":
+
+
+def reads_others(tagger: ClassifierSpec, groups: Collection[str], samples: Collection[str]) -> Iterator[str]:
+    """Why a tagger cannot be scored on samples: it reads others, whose scores are made on its own alone."""
+    read = [group for group in tagger.groups if group not in groups]
+    if read and set(samples) != {tagger.sample}:
         yield (
-            f"how much there is of each of {', '.join(used)} is not known, and so no share of a class; give "
-            f"sample `{name}` `normalise: cross_section`"
+            f"`{tagger.name}` reads the scores of {', '.join(read)}, which are made on `{tagger.sample}` "
+            "alone; take a tagger that does not"
         )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
-from jetsmith.configuration.measurement_checks import sample_problems
+from jetsmith.configuration.measurement_checks import reads_others, sample_problems
 from jetsmith.configuration.records import hint, require, rising
 from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierSpec
@@ -28,10 +28,7 @@ def check_shapes(
         require(name, judgements, f"{source}: shapes", "judgement")
         tagger = judgements[name]
         refuse(source, (f"{at}: {problem}" for problem in _flavours(tagger)))
-        read = [group for group in tagger.groups if group not in groups]
-        if read and set(spec.samples) != {tagger.sample}:
-            problem = f"reads the scores of {', '.join(read)}, which are made on `{tagger.sample}` alone"
-            refuse(source, [f"{at}: `{tagger.name}` {problem}; take a tagger that does not"])
+        refuse(source, (f"{at}: {problem}" for problem in reads_others(tagger, groups, spec.samples)))
         for place, region in (("heavy", spec.heavy), ("light", spec.light)):
             for key, sample in (("data", region.data), ("simulation", region.simulation)):
                 require(sample, run.samples, f"{source}: {at}.{place}.{key}", "sample")

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from jetsmith import columns, derivations
 from jetsmith.configuration.configuration import Configuration
+from jetsmith.configuration.kept import kept_truth
 from jetsmith.derivations.of_jets import RESOLVED_BY, SELECTED_TRACK
 from jetsmith.simulation.parameters import DETECTORS
 from jetsmith.simulation.processes import PROCESSES
@@ -180,7 +181,7 @@ def pack(run: Configuration, sample: str, group: str) -> Pack:
         datasets=list(run.run.samples[sample].datasets),
         splits=run.run.splits.model_dump(),
         seed=run.run.seed,
-        kept_truth=run.kept_truth(sample),
+        kept_truth=kept_truth(run, sample),
     )
 
 
@@ -204,7 +205,7 @@ def pack_rows(run: Configuration, sample: str) -> PackRows:
         generators=run.generators(sample),
         splits=run.run.splits.model_dump(),
         seed=run.run.seed,
-        kept_truth=run.kept_truth(sample),
+        kept_truth=kept_truth(run, sample),
         kinematics=list(columns.KINEMATICS[found]),
         content=list(columns.CONTENT[found]),
     )
