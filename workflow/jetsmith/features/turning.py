@@ -31,8 +31,7 @@ def needed_to_turn(needed: Iterable[str], stored: Iterable[str]) -> set[str]:
 def turn(table: Mapping[str, Array | Lists]) -> Turned:
     """Impact parameters change their sign; vertices behind the primary one get in front, and others are gone.
 
-    A vertex is behind where any of `FLIGHT` is below 0. Vertex finders of CMS keep next to none of these: in
-    files of PFNano none, of DeepNtuples 2%, by their angle.
+    A vertex is behind where any of `FLIGHT` is below 0. Vertex finders of CMS keep next to none of these.
 
     Raises:
         InputError: Lists of vertices differ in length.

@@ -12,13 +12,10 @@ from jetsmith.handed.measurement import Bin, pulls_of
 from jetsmith.io import FloatArray
 from jetsmith.measuring.jets import Probes, Source, classes, presented, read_probes
 from jetsmith.measuring.negative import Tags, efficiency_of, light_factor
-from jetsmith.measuring.templates import REGIONS, counts
+from jetsmith.measuring.templates import ENERGY, REGIONS, WHOLE, counts
 from jetsmith.progress import Progress
 from jetsmith.specs.classifiers import JudgedSpec
 from jetsmith.specs.measurements import FitSpec
-
-ENERGY = "energy_scale"
-WHOLE = (-0.5, 0.5)  # the one bin of a count
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,11 @@ from jetsmith.measuring import light
 from jetsmith.measuring.fit import Fitted, fit
 from jetsmith.measuring.jets import Probes, Source, classes, presented, read_probes
 from jetsmith.measuring.model import Templates, passing_part, workspace
-from jetsmith.measuring.templates import REGIONS, counts
+from jetsmith.measuring.templates import ENERGY, REGIONS, WHOLE, counts
 from jetsmith.metrics import efficiency
 from jetsmith.progress import Progress
 from jetsmith.specs.classifiers import JudgedSpec
 from jetsmith.specs.measurements import FitSpec
-
-ENERGY = "energy_scale"
-WHOLE = (-0.5, 0.5)  # the one bin of a count
 
 
 def measure(

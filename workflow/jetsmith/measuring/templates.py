@@ -10,6 +10,8 @@ from jetsmith.io import FloatArray
 from jetsmith.measuring.jets import Probes
 
 REGIONS = ("pass", "fail")
+ENERGY = "energy_scale"  # the source that moves pt of all jets
+WHOLE = (-0.5, 0.5)  # the one bin of a count
 
 
 @dataclass(frozen=True)
