@@ -16,6 +16,9 @@ JET = {
     "parton_flavour": flat("", "PDG id of the matched parton, 0 for none", "int16"),
     "n_b_hadrons": flat("", "ghost b hadrons", "int16"),
     "n_c_hadrons": flat("", "ghost c hadrons", "int16"),
+    "lepton_charge": flat(
+        "", "charge of the event's hardest isolated lepton (key `leptons`); 0 for none", "int8"
+    ),
     "jet_probability": flat("", "stored jet-probability discriminator (branch Proba)"),
     "jet_softdrop_mass_gev": flat("GeV", "soft-drop mass (ak8)"),
     "jet_tau1": flat("", "1-subjettiness (ak8)"),

@@ -65,7 +65,7 @@ def _variation(spec: DatasetSpec) -> Iterator[str]:
 
 def _jets_alone(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]:
     files, obj = JETS_ALONE[spec.layout]
-    for key in ("is_data", "golden_json", "hlt"):
+    for key in ("is_data", "golden_json", "hlt", "leptons"):
         if getattr(spec, key):
             yield f"{key}: {files} hold simulated jets without run and trigger; leave it out"
     if spec.cross_section_pb is not None:

@@ -162,6 +162,11 @@ OF_JETS: dict[str, New] = {
     "jet_pt_dispersion": jet(
         "", "sqrt(sum pt^2) / sum pt of the candidates", "dispersion", "cpf_pt_gev", "npf_pt_gev"
     ),
+    "soft_muon_lepton_charge": New(
+        "",
+        "charge of the hardest muon in the jet times that of the event's hardest isolated lepton",
+        (Derived("product", ("soft_muon_charge", "lepton_charge")),),
+    ),
     "sv_max_mass_gev": jet("GeV", "largest vertex mass", "largest_abs", "sv_mass_gev"),
     "sv_max_d3d_cm": jet("cm", "largest flight distance", "largest_abs", "sv_d3d_cm"),
     "sv_max_d3d_sig": jet("", "largest flight significance", "largest_abs", "sv_d3d_sig"),
@@ -181,6 +186,7 @@ OF_JETS: dict[str, New] = {
     )
     for lepton in ("muon", "electron")
     for name, unit, text, column in (
+        ("charge", "", "charge", "cpf_charge"),
         ("pt_rel_gev", "GeV", "momentum across the jet axis", "cpf_pt_rel_gev"),
         ("delta_r", "", "distance to the jet axis", "cpf_delta_r"),
         ("pt_fraction", "", "pt over the jet's", "cpf_pt_fraction"),

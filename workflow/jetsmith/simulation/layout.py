@@ -22,7 +22,7 @@ from jetsmith.simulation.tables import (
 from jetsmith.simulation.taginfo import link_vertices
 from jetsmith.simulation.writer import Collection, collection
 
-_ELECTRON_MASS_GEV, _MUON_MASS_GEV = 0.000511, 0.10566
+ELECTRON_MASS_GEV, MUON_MASS_GEV = 0.000511, 0.10566
 _BAD_CHI2 = 2.5
 _TIGHT_DZ_CM = 0.03
 TRUTH = ("genOrigin", "genVertexIdx")  # of PFCands, in no file of CMS; -1 of neutral ones
@@ -71,7 +71,7 @@ def _charged_columns(tracks: Tracks) -> dict[str, Array]:
         "pt": tracks.pt,
         "eta": tracks.eta,
         "phi": tracks.phi,
-        "mass": np.where(code == 11, _ELECTRON_MASS_GEV, np.where(code == 13, _MUON_MASS_GEV, PION_MASS_GEV)),
+        "mass": np.where(code == 11, ELECTRON_MASS_GEV, np.where(code == 13, MUON_MASS_GEV, PION_MASS_GEV)),
         "charge": tracks.charge,
         "pdgId": tracks.pdg_id,
         "d0": tracks.d0,

@@ -17,6 +17,7 @@ from jetsmith.simulation.jets import (
     reconstructed_jets,
 )
 from jetsmith.simulation.layout import Candidates
+from jetsmith.simulation.leptons import leptons
 from jetsmith.simulation.origins import track_truth
 from jetsmith.simulation.parameters import Detector
 from jetsmith.simulation.pythia import Batch
@@ -68,6 +69,7 @@ def reconstruct(
     collections = {
         "PFCands": written,
         "SV": layout.secondary_vertices(vertices, primary, n),
+        **leptons(tracks, neutrals, n),
         **_slim_jets(batch, found, cands, tracks, vertices, vertex_links, ghosts),
     }
     if fat is not None:

@@ -28,7 +28,7 @@ from jetsmith.skimming.copies import copies
 from jetsmith.skimming.normalisation import check_files, check_runs, read_runs
 from jetsmith.skimming.plan import damaged_share, plan_parts
 from jetsmith.sources import files as rootfiles
-from jetsmith.sources import recognition, relative
+from jetsmith.sources import leptons, recognition, relative
 from jetsmith.sources.content import First
 from jetsmith.sources.flat import Array, ordered
 from jetsmith.sources.opened import open_file
@@ -242,6 +242,7 @@ def _inspect_file(path: str, spec: ReadingSpec, jet_id: int) -> tuple[FileFound,
             there = there - unreadable.keys()
             schema = replace(_schema(layout, there, spec), unreadable=unreadable)
             _check_required(path, spec, schema, there)
+            _check_leptons(path, spec, schema, there)
             _check_variation(path, spec, schema, there, tree)
             first = _first(tree, path)
             said = agreement.describe(schema.layout or "", there, spec, jet_id, first)
@@ -268,6 +269,9 @@ def _schema(layout: str | None, branches: set[str], spec: ReadingSpec) -> Schema
     """What files with these branches can give."""
     available = sources.load(layout).gives(branches, spec.object) if layout else set()
     read = sources.load(layout).branches(branches, spec.object) if layout else []
+    if spec.leptons is not None and not leptons.lacking(branches):
+        available |= {leptons.CHARGE} if spec.object != "event" else set()
+        read = [*read, *leptons.BRANCHES]
     variation = sources.variation_branch(branches, spec)
     return Schema(
         layout=layout,
@@ -301,6 +305,16 @@ def _check_required(path: str, spec: ReadingSpec, schema: Schema, branches: set[
             f"{path}: layout `{layout}` gives no {', '.join(lacking)} for rows of `{spec.object}`; with its "
             f"{len(branches)} branches it can serve: {', '.join(can) or 'no object'}"
             + "".join(f"; `{name}` is {reason}" for name, reason in schema.unreadable.items())
+        )
+
+
+def _check_leptons(path: str, spec: ReadingSpec, schema: Schema, branches: set[str]) -> None:
+    """Fail where the file cannot tell the leptons that the dataset asks for."""
+    lacking = leptons.lacking(branches) if spec.leptons is not None else []
+    if lacking:
+        raise InputError(
+            f"{path}: leptons: no {', '.join(lacking)} (`{schema.layout}`), which the key asks for; take files "
+            "that hold them, or leave the key out where files were selected before"
         )
 
 

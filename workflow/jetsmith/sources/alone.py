@@ -56,6 +56,11 @@ def _check_asked(files: str, spec: ReadingSpec, selection: CutsSpec) -> None:
             f"jet_id: {selection.jet_id}: {files} have no identification of jets; "
             f"`without: [{CUT}]` of the dataset leaves the cut out"
         )
-    for key, value in (("hlt", spec.hlt), ("golden_json", spec.golden_json), ("is_data", spec.is_data)):
+    for key, value in (
+        ("hlt", spec.hlt),
+        ("golden_json", spec.golden_json),
+        ("is_data", spec.is_data),
+        ("leptons", spec.leptons),
+    ):
         if value:
             raise InputError(f"{key}: {files} hold simulated jets without run and trigger; remove the key")

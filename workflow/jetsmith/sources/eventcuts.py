@@ -1,4 +1,4 @@
-"""What all layouts do with events: their weights, certified luminosity blocks, triggers."""
+"""What all layouts do with events: their weights, certified luminosity blocks, triggers, leptons."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -10,6 +10,7 @@ import numpy as np
 from jetsmith.certified import read_certified
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
+from jetsmith.sources import leptons
 from jetsmith.sources.flat import Cutflow, values
 from jetsmith.sources.relative import factors
 from jetsmith.specs.datasets import ReadingSpec
@@ -26,7 +27,7 @@ def weight_branch(branches: set[str]) -> str | None:
 
 
 def event_cuts(events: Mapping[str, ak.Array], spec: ReadingSpec) -> tuple[FloatArray, BoolArray, Cutflow]:
-    """Weights of all events, those that pass the certification and the trigger, and the cutflow."""
+    """Weights of all events, those that pass certification, trigger and leptons, and the cutflow."""
     n_events = len(events["run"])
     if spec.is_data and np.any(values(events["run"]) == SIMULATED_RUN):
         raise InputError(
@@ -49,6 +50,9 @@ def event_cuts(events: Mapping[str, ak.Array], spec: ReadingSpec) -> tuple[Float
         # A path that this file lacks was not in its menu: it has not fired. Inspect: some file has it.
         passed &= np.any(there, axis=0) if there else False
         cutflow.add("trigger", weight[passed])
+    if spec.leptons is not None:
+        passed &= leptons.select(events, spec.leptons).passes(spec.leptons)
+        cutflow.add("leptons", weight[passed])
     return weight, passed, cutflow
 
 

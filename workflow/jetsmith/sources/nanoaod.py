@@ -20,6 +20,7 @@ from jetsmith.sources import (
     genjets,
     hadrons,
     jetid,
+    leptons,
     subjets,
     truth,
 )
@@ -32,6 +33,7 @@ from jetsmith.sources.flat import (
     Directions,
     KeptJets,
     counts_to_offsets,
+    near,
     owners,
     split,
     values,
@@ -52,6 +54,7 @@ SIMULATED = (
         "Jet_genJetIdx",
     ),
 )
+RADIUS = {"ak4": 0.4, "ak8": 0.8}  # a jet with a lepton so near is that lepton, or has it in it
 N_PV = ("PV_npvs", "PV_npvsGood")
 JET = {
     "jet_pt_gev": "pt",
@@ -190,8 +193,9 @@ def selecting(spec: ReadingSpec) -> set[str]:
     names = {*EVENT.values(), *WEIGHTS, *spec.hlt}
     names |= {spec.relative_weight.branch} if spec.relative_weight else set()
     if spec.object != "event":
-        cuts = ("pt", "eta", jetid.STORED, *jetid.INPUTS)
+        cuts = ("pt", "eta", jetid.STORED, *jetid.INPUTS, *(("phi",) if spec.leptons else ()))
         names |= {f"{PREFIX[spec.object]}_{name}" for name in cuts}
+    names |= set(leptons.BRANCHES) if spec.leptons else set()
     return names
 
 
@@ -278,6 +282,12 @@ def select(
     cutflow.add("pt", jet_weight[mask])
     mask &= np.abs(split(events[f"{prefix}_eta"])[1]) <= selection.abseta_max
     cutflow.add("abseta", jet_weight[mask])
+    if spec.leptons is not None:
+        found = leptons.select(events, spec.leptons)
+        eta, phi = (split(events[f"{prefix}_{name}"])[1] for name in ("eta", "phi"))
+        mask &= ~near(offsets, eta, phi, found.directions, RADIUS[spec.object])
+        cutflow.add("lepton_overlap", jet_weight[mask])
+        charge = found.hardest_charge()
     if selection.jet_id:
         applied = "jet_id" not in spec.without
         if applied:
@@ -289,6 +299,8 @@ def select(
     columns = Columns(spec.object, len(kept))
     columns.flat("weight", jet_weight[kept])
     _fill_jets(columns, jets)
+    if spec.leptons is not None:
+        columns.flat(leptons.CHARGE, charge[jets.event])
     columns.flat("flavour", np.full(len(kept), truth.DATA) if spec.is_data else flavour(jets, spec.object))
     return columns, jets, cutflow
 

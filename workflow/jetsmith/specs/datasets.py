@@ -79,6 +79,22 @@ class SimulateSpec(Record):
     parts: int = Field(1, gt=0, le=MAX_PARTS, description="Files, each from its own seed, made in parallel.")
 
 
+class LeptonsSpec(Record):
+    """Isolated leptons that select events: tight electrons (cut-based) and tight muons."""
+
+    channels: tuple[Literal["e", "mu", "ee", "emu", "mumu"], ...] = Field(
+        min_length=1,
+        description="What an event has, and no further ones: `e`, `mu` one lepton, as W bosons give; `ee`, "
+        "`emu`, `mumu` two. Any of them passes.",
+    )
+    pt_min_gev: float = Field(25.0, ge=0, description="Smallest transverse momentum of each [GeV].")
+    abseta_max: Positive = Field(2.4, description="Largest absolute pseudorapidity.")
+    isolation_max: Positive = Field(
+        0.15, description="Largest relative isolation of muons; that of electrons is in their identification."
+    )
+    opposite_charge: bool = Field(True, description="Two leptons have charges that add up to 0.")
+
+
 class ReadingSpec(Record):
     """How the files of a dataset are read: what inspect and skim get of it."""
 
@@ -119,6 +135,11 @@ class ReadingSpec(Record):
         (),
         description="Triggers, any of which passes. One that a file lacks has not fired in it; one that "
         "every file lacks stops.",
+    )
+    leptons: LeptonsSpec | None = Field(
+        None,
+        description="Events alone that have these leptons, and jets alone that are none of them. NanoAOD and "
+        "PFNano. Jets have the column `lepton_charge` then.",
     )
     duplicates: Literal["refuse", "allow"] = Field(
         "refuse", description="Two entries of one run, block and event; `allow` where numbers begin anew."

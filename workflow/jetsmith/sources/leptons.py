@@ -1,0 +1,114 @@
+"""Isolated leptons of NanoAOD: which events have those that a dataset asks for, and which jets they are.
+
+Electrons by the cut-based identification (its tight point has isolation in it), muons by the tight one and
+their relative isolation, as CMS' measurements of scale factors select dileptonic top pairs and W + c
+(CMS, arXiv:1712.07158, sections 8.1 and 9.1).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import awkward as ak
+import numpy as np
+
+from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.sources.flat import Directions, counts_to_offsets, masked_offsets, owners, split
+from jetsmith.specs.datasets import LeptonsSpec
+
+CHARGE = "lepton_charge"
+ELECTRON_TIGHT = 4  # of Electron_cutBased
+IN_COMMON = ("pt", "eta", "phi", "charge")
+OF_ELECTRONS, OF_MUONS = "cutBased", ("tightId", "pfRelIso04_all")
+BRANCHES = (
+    *(f"{flavour}_{name}" for flavour in ("Electron", "Muon") for name in IN_COMMON),
+    f"Electron_{OF_ELECTRONS}",
+    *(f"Muon_{name}" for name in OF_MUONS),
+)
+CHANNELS = {"e": (1, 0), "mu": (0, 1), "ee": (2, 0), "emu": (1, 1), "mumu": (0, 2)}
+"""Electrons and muons of each channel."""
+
+
+def lacking(branches: set[str]) -> list[str]:
+    """Branches that it takes and that there are not."""
+    return [name for name in BRANCHES if name not in branches]
+
+
+@dataclass(frozen=True)
+class Leptons:
+    """The isolated leptons of N events, electrons of an event before its muons.
+
+    Attributes:
+        directions: Ragged by event.
+        pt_gev: Shape (total,).
+        charge: Shape (total,).
+        is_muon: Shape (total,).
+    """
+
+    directions: Directions
+    pt_gev: FloatArray
+    charge: IntArray
+    is_muon: BoolArray
+
+    @property
+    def event(self) -> IntArray:
+        """Event of each."""
+        return owners(self.directions.offsets)
+
+    def passes(self, asked: LeptonsSpec) -> BoolArray:
+        """Events of one of the channels, shape (N,)."""
+        n_events = len(self.directions.offsets) - 1
+        n_muons = np.bincount(self.event[self.is_muon], minlength=n_events)
+        n_electrons = np.bincount(self.event[~self.is_muon], minlength=n_events)
+        found = np.zeros(n_events, np.bool_)
+        for channel in asked.channels:
+            electrons, muons = CHANNELS[channel]
+            found |= (n_electrons == electrons) & (n_muons == muons)
+        if asked.opposite_charge:
+            total = np.abs(np.bincount(self.event, self.charge, n_events))
+            found &= (n_electrons + n_muons < 2) | (total == 0)
+        return found
+
+    def hardest_charge(self) -> FloatArray:
+        """Charge of the hardest lepton of each event, shape (N,); 0 without leptons."""
+        found = np.zeros(len(self.directions.offsets) - 1)
+        order = np.argsort(self.pt_gev, kind="stable")  # the hardest is written last
+        found[self.event[order]] = self.charge[order]
+        return found
+
+
+def select(events: Mapping[str, ak.Array], asked: LeptonsSpec) -> Leptons:
+    """The leptons of all events that pass the cuts of a dataset."""
+    parts = [_of(events, "Electron", asked), _of(events, "Muon", asked)]
+    n_each = [np.diff(part.directions.offsets) for part in parts]
+    order = np.argsort(np.concatenate([part.event for part in parts]), kind="stable")
+
+    def joined(*arrays: FloatArray) -> FloatArray:
+        return np.concatenate(arrays)[order]
+
+    directions = Directions(
+        counts_to_offsets(n_each[0] + n_each[1]),
+        joined(*(part.directions.eta for part in parts)),
+        joined(*(part.directions.phi for part in parts)),
+    )
+    return Leptons(
+        directions,
+        joined(*(part.pt_gev for part in parts)),
+        joined(*(part.charge for part in parts)),
+        joined(*(part.is_muon for part in parts)),
+    )
+
+
+def _of(events: Mapping[str, ak.Array], flavour: str, asked: LeptonsSpec) -> Leptons:
+    """Those of one flavour."""
+    offsets, pt = split(events[f"{flavour}_pt"])
+    eta, phi, charge = (split(events[f"{flavour}_{name}"])[1] for name in IN_COMMON[1:])
+    mask = (pt >= asked.pt_min_gev) & (np.abs(eta) <= asked.abseta_max)
+    if flavour == "Electron":
+        mask &= split(events[f"Electron_{OF_ELECTRONS}"])[1] >= ELECTRON_TIGHT
+    else:
+        tight, isolation = (split(events[f"Muon_{name}"])[1] for name in OF_MUONS)
+        mask &= (tight != 0) & (isolation < asked.isolation_max)
+    directions = Directions(masked_offsets(offsets, mask), eta[mask], phi[mask])
+    return Leptons(
+        directions, pt[mask], charge[mask].astype(np.int64), np.full(mask.sum(), flavour == "Muon")
+    )
