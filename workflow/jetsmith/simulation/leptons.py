@@ -1,4 +1,4 @@
-"""Electrons and muons as NanoAOD has them: identified tracks, with what tells those of W and Z from others."""
+"""Electrons and muons as NanoAOD has them: identified tracks, and what is around them."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from jetsmith.simulation.writer import Collection, collection
 PT_MIN_GEV = {11: 5.0, 13: 3.0}  # as NanoAOD has them
 CONE = 0.4
 PRIMARY_DZ_CM = 0.1  # charged particles farther away are of pile-up
-# ASSUME the tight points: of muons CMS' cuts on impact parameters, of electrons those and a relative isolation.
+# ASSUME the tight points: of muons by impact parameters, of electrons by these and a relative isolation.
 MUON_DXY_CM, MUON_DZ_CM = 0.2, 0.5
 ELECTRON_DXY_CM, ELECTRON_DZ_CM, ELECTRON_ISOLATION = 0.05, 0.1, 0.1
 TIGHT, VETO = 4, 1  # of Electron_cutBased

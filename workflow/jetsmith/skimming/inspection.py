@@ -313,8 +313,8 @@ def _check_leptons(path: str, spec: ReadingSpec, schema: Schema, branches: set[s
     lacking = leptons.lacking(branches) if spec.leptons is not None else []
     if lacking:
         raise InputError(
-            f"{path}: leptons: no {', '.join(lacking)} (`{schema.layout}`), which the key asks for; take files "
-            "that hold them, or leave the key out where files were selected before"
+            f"{path}: leptons: no {', '.join(lacking)} (`{schema.layout}`), which the key asks for; take "
+            "files that hold them, or leave the key out where events were selected before"
         )
 
 

@@ -12,7 +12,7 @@ import awkward as ak
 import numpy as np
 
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.sources.flat import Directions, counts_to_offsets, masked_offsets, owners, split
+from jetsmith.sources.flat import Array, Directions, counts_to_offsets, masked_offsets, owners, split
 from jetsmith.specs.datasets import LeptonsSpec
 
 CHARGE = "lepton_charge"
@@ -82,8 +82,8 @@ def select(events: Mapping[str, ak.Array], asked: LeptonsSpec) -> Leptons:
     n_each = [np.diff(part.directions.offsets) for part in parts]
     order = np.argsort(np.concatenate([part.event for part in parts]), kind="stable")
 
-    def joined(*arrays: FloatArray) -> FloatArray:
-        return np.concatenate(arrays)[order]
+    def joined(*arrays: Array) -> Array:
+        return np.asarray(np.concatenate(arrays)[order])
 
     directions = Directions(
         counts_to_offsets(n_each[0] + n_each[1]),
