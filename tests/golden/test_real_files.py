@@ -6,11 +6,12 @@ import pytest
 import uproot
 
 from jetsmith import io
+from jetsmith.angles import delta_r
 from jetsmith.errors import InputError
 from jetsmith.skimming import account, inspection
 from jetsmith.skimming import partition as skim
 from jetsmith.sources import mock, nanoaod
-from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import DatasetSpec, LeptonsSpec, SelectionSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec
 
 pytestmark = pytest.mark.golden
@@ -292,3 +293,39 @@ def test_deepntuples_have_no_weight(tmp_path, shared_data):
         rows_of(tmp_path, shared_data, [DEEPNTUPLES])
     _, found = rows_of(tmp_path, shared_data, [DEEPNTUPLES], weights="unit")
     assert (found["content"]["weight"], found["normalisation"]["sum_w"]) == (None, 7199)
+
+
+@pytest.mark.parametrize(
+    ("file", "channels"), [(TTBAR, ("e", "mu")), (TTBAR, ("emu", "mumu", "ee")), (DRELL_YAN, ("mumu",))]
+)
+def test_leptons_select_the_events_that_a_loop_selects(shared_data, tmp_path, file, channels):
+    """Tight electrons and tight isolated muons of 25 GeV; no jet of what stays is one of them."""
+    found, account_ = rows_of(tmp_path, shared_data, [file], leptons=LeptonsSpec(channels=channels))
+    plain, _ = rows_of(tmp_path, shared_data, [file])
+    names = [f"Electron_{n}" for n in ("pt", "eta", "phi", "charge", "cutBased")]
+    names += [f"Muon_{n}" for n in ("pt", "eta", "phi", "charge", "tightId", "pfRelIso04_all")]
+    with uproot.open(shared_data / file) as opened:
+        events = opened["Events"].arrays(["run", "luminosityBlock", "event", *names])
+    kept = {}
+    for event in events:
+        good = [
+            (pt, eta, phi, charge, "e")
+            for pt, eta, phi, charge, level in zip(*(event[n] for n in names[:5]), strict=True)
+            if pt >= 25 and abs(eta) <= 2.4 and level == 4
+        ]
+        good += [
+            (pt, eta, phi, charge, "mu")
+            for pt, eta, phi, charge, tight, isolation in zip(*(event[n] for n in names[5:]), strict=True)
+            if pt >= 25 and abs(eta) <= 2.4 and tight and isolation < 0.15
+        ]
+        if "".join(kind for *_, kind in good) in channels and (len(good) < 2 or good[0][3] + good[1][3] == 0):
+            kept[event["run"], event["luminosityBlock"], event["event"]] = good
+    expected = [
+        (row["event"], row["jet_index"], max(good)[3])
+        for row in plain
+        if (good := kept.get((row["run"], row["luminosity_block"], row["event"])))
+        and all(delta_r(row["jet_eta"], row["jet_phi_rad"], g[1], g[2]) >= 0.4 for g in good)
+    ]
+    assert list(zip(found["event"], found["jet_index"], found["lepton_charge"], strict=True)) == expected
+    assert len(expected) > 5
+    assert {step["cut"]: step["n"] for step in account_["cutflow"]}["leptons"] == len(kept)

@@ -653,6 +653,14 @@ DATASETS = {
         _dataset(files=["here/a.root"], layout="physlite", hlt=["HLT_j30"]),
         ["ttbar: hlt: PHYSLITE has no branch a trigger; remove HLT_j30"],
     ),
+    "leptons of ATLAS": (
+        _dataset(files=["here/a.root"], layout="physlite", leptons={"channels": ["e"]}),
+        ["ttbar: leptons: files of `physlite` have none that are read"],
+    ),
+    "an unknown channel": (
+        _dataset(files=["here/a.root"], leptons={"channels": ["etau"]}),
+        ["leptons.channels", "'e', 'mu', 'ee', 'emu' or 'mumu'"],
+    ),
     "a trigger twice": (_dataset(files=["here/a.root"], hlt=["HLT_A", "HLT_A"]), ["hlt: ", "each once"]),
     "a trigger without a name": (_dataset(files=["here/a.root"], hlt=[""]), ["hlt: ", "once; got ''"]),
     "no certification": (

@@ -184,6 +184,11 @@ def hardest_muon(row: Row) -> float:
     return math.dist(cross(*vectors(row, max(muons)[1])), [0, 0, 0]) if muons else math.nan
 
 
+def charges(row: Row) -> float:
+    muons = [(pt, i) for i, pt in enumerate(row["cpf_pt_gev"]) if abs(row["cpf_pdg_id"][i]) == 13]
+    return row["cpf_charge"][max(muons)[1]] * row["lepton_charge"] if muons else math.nan
+
+
 def nth(values: list[float], n: int) -> float:
     return sorted(values, reverse=True)[n] if len(values) > n else math.nan
 
@@ -205,6 +210,7 @@ JETS: dict[str, Callable[[Row], float]] = {
     "track_counting_second": lambda row: nth(selected(row), 1),
     "track_counting_third": lambda row: nth(selected(row), 2),
     "soft_muon_pt_rel_gev": hardest_muon,
+    "soft_muon_lepton_charge": charges,
     "cpf_sum_pt_fraction": lambda row: sum(row["cpf_pt_gev"]) / row["jet_pt_gev"],
     "cpf_max_abs_d0_cm": lambda row: nth([d0 for d0, _ in near(row)], 0),
     "cpf_mean_abs_d0_cm": mean_d0,

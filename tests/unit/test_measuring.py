@@ -83,6 +83,30 @@ def test_a_count_without_uncertainties_is_arithmetic(factor: float) -> None:
     assert (one.chi2, one.ndf) == (pytest.approx(0, abs=1e-3), 0)
 
 
+@pytest.mark.parametrize(("rate", "mistag"), [(1.0, 1.0), (1.4, 1.0), (1.0, 1.3), (1.4, 1.3)])
+@pytest.mark.parametrize("factor", [0.85, 1.1])
+def test_equal_charges_tell_what_is_not_of_w_and_charm(factor: float, rate: float, mistag: float) -> None:
+    """What has either charge as often is measured where the charges are equal: a wrong rate or mistag hardly
+    moves the c jets, and the error is a fraction of that of jets counted without charges."""
+    charges = np.array([[0.85, 0.15], [0.5, 0.5], [0.5, 0.5], [0.5, 0.5]])
+    share = np.array([[0.4, 0.1, 0.3, 0.0], [0.6, 0.9, 0.7, 1.0]])
+    nominal = np.asarray(share * (5000.0, 4000.0, 1000.0, 0.0))[:, :, None] * charges
+    found = Templates(nominal, nominal * MANY, {})
+    one_bin = Templates(nominal.sum(axis=2, keepdims=True), nominal.sum(axis=2, keepdims=True) * MANY, {})
+    wrong = share.copy()
+    wrong[0, 1:3] *= mistag
+    wrong[1, 1:3] = 1 - wrong[0, 1:3]
+    true = np.asarray(wrong * (5000.0, 4000.0 * rate, 1000.0 * rate, 0.0))[:, :, None] * charges
+    data = data_of(Templates(true, true * MANY, {}), factor)
+    asked = UncertaintiesSpec(rate=0.3, mistag=0.2, energy_scale=0)
+    charged = fit(workspace(found, data, CLASSES, asked, "w_charm")).factor
+    counted = fit(workspace(one_bin, data.sum(axis=1, keepdims=True), CLASSES, asked, "count")).factor
+    assert charged.value == pytest.approx(factor, abs=0.015)
+    assert charged.up + charged.down < 0.25 * (counted.up + counted.down)
+    if (rate == 1) != (mistag == 1):  # both at once make up for each other
+        assert abs(counted.value - factor) > 0.05
+
+
 def varied(found: Templates, by: float) -> Templates:
     """With a source that moves all classes to higher values of the variable."""
     tilt = 1 + by * np.linspace(-1, 1, found.nominal.shape[2])

@@ -1,6 +1,7 @@
 """The simulated files: schema, units, indices, determinism and sums of weights."""
 
 import warnings
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,12 @@ from jetsmith.angles import delta_r
 from jetsmith.derivations import of
 from jetsmith.features.derived import with_derived
 from jetsmith.simulate import simulate_part
+from jetsmith.simulation.leptons import leptons as simulated_leptons
 from jetsmith.simulation.parameters import DETECTORS
 from jetsmith.simulation.processes import PROCESSES
-from jetsmith.specs.datasets import DatasetSpec, SelectionSpec, SimulateSpec
+from jetsmith.simulation.tables import Neutrals, Tracks
+from jetsmith.sources import leptons
+from jetsmith.specs.datasets import DatasetSpec, LeptonsSpec, SelectionSpec, SimulateSpec
 
 N_EVENTS = 80
 DEEPCSV_SCALARS = (
@@ -215,6 +219,63 @@ def test_jets_that_are_leptons_are_known_as_such(dilepton: Any) -> None:
     assert near.sum() > 100
     assert kept[near].mean() < 0.3  # those that are not identified, and are jets to any analysis
     assert kept[flat(events.Jet_hadronFlavour == 5)].mean() > 0.95
+
+
+def test_leptons_of_w_are_isolated_and_others_not(dilepton: Any) -> None:
+    """Tight isolated ones are of W but for a few; soft muons, of hadrons, are not isolated."""
+    of = LeptonsSpec(channels=("ee", "emu", "mumu"), pt_min_gev=20)
+    found = leptons.select(dict(zip(dilepton.fields, ak.unzip(dilepton), strict=True)), of)
+    prompt = (dilepton.GenPart_status == 1) & (dilepton.GenPart_statusFlags & 1 > 0)
+    prompt = prompt & (abs(dilepton.GenPart_pdgId) % 2 == 1) & (abs(dilepton.GenPart_pdgId) < 16)
+    near = [
+        delta_r(eta, phi, np.asarray(event.GenPart_eta[mask]), np.asarray(event.GenPart_phi[mask])).min()
+        < 0.1
+        for event, mask, eta, phi in (
+            (dilepton[i], prompt[i], eta, phi)
+            for i, eta, phi in zip(found.event, found.directions.eta, found.directions.phi, strict=True)
+        )
+    ]
+    assert np.mean(near) > 0.95
+    assert found.passes(of).mean() > 0.15  # of 20 GeV within 2.4 each, and identified
+    assert set(abs(found.charge)) == {1}
+    muons = dilepton.Muon_pfRelIso04_all[dilepton.Muon_pt < 10]
+    assert ak.mean(muons < of.isolation_max) < 0.2  # of b and c hadrons
+    assert len(flat(muons)) > 20
+
+
+def test_isolation_is_what_a_loop_adds_up() -> None:
+    """Charged particles of the primary vertex and neutral ones by weight, the lepton itself left out."""
+    rng = np.random.default_rng(4)
+    events = np.sort(rng.integers(0, 6, 120))
+
+    def table(kind: type, **more: Any) -> Any:
+        n = len(events)
+        plain = {
+            field.name: rng.normal(0, 0.05, n) for field in fields(kind) if field.name not in ("event", *more)
+        }
+        return kind(**plain, event=events, **more)
+
+    pt = np.sort(rng.uniform(1, 40, len(events)))[::-1]
+    code = rng.choice([11, -13, 211], len(events))
+    eta, phi = rng.uniform(-1, 1, len(events)), rng.uniform(-1, 1, len(events))
+    tracks = table(Tracks, pt=pt, pdg_id=code, eta=eta, phi=phi, dz=rng.normal(0, 0.1, len(events)))
+    neutrals = table(
+        Neutrals, pt=pt[::-1], eta=-eta, phi=phi, puppi_weight=rng.random(len(events)), pdg_id=code * 0 + 22
+    )
+    found = simulated_leptons(tracks, neutrals, 6)
+    for name, flavour, least in (("Electron", 11, 5.0), ("Muon", 13, 3.0)):
+        expected = []
+        for i in np.flatnonzero((abs(code) == flavour) & (pt > least)):
+            total = 0.0
+            for j in np.flatnonzero(events == events[i]):
+                if j != i and abs(tracks.dz[j]) < 0.1 and delta_r(eta[i], phi[i], eta[j], phi[j]) < 0.4:
+                    total += pt[j]
+                if delta_r(eta[i], phi[i], neutrals.eta[j], phi[j]) < 0.4:
+                    total += neutrals.pt[j] * neutrals.puppi_weight[j]
+            expected.append(total / pt[i])
+        assert len(expected) > 20
+        np.testing.assert_allclose(found[name].columns["pfRelIso04_all"], expected)
+        assert found[name].counts.sum() == len(expected)
 
 
 def test_a_worse_tracker_measures_worse(tmp_path: Path, ttbar: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from jetsmith import columns, sources
 from jetsmith.errors import InputError
 from jetsmith.sources import deepntuples, eventcuts, mock, nanoaod, pfnano, taginfo
-from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import DatasetSpec, LeptonsSpec, SelectionSpec
 
 SPEC = DatasetSpec(object="ak4", process="test", files=("x",))
 CUTS = SelectionSpec(pt_min_gev=30, abseta_max=2.5, jet_id=2)
@@ -221,6 +221,7 @@ def test_deepntuples_are_asked_nothing_that_they_do_not_know():
         ({"hlt": ("HLT_A",)}, "hlt: "),
         ({"golden_json": "a.json"}, "golden_json: "),
         ({"is_data": True}, "is_data: "),
+        ({"leptons": LeptonsSpec(channels=("e",))}, "leptons: "),
     ):
         with pytest.raises(InputError, match=word):
             deepntuples.rows(arrays, NTUPLES.model_copy(update=keys), CUTS)

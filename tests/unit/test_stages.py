@@ -71,7 +71,10 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tmp_path: Path = tmp_path_factory.mktemp("stages")
     found = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
     set_value(found / "config.yaml", "data_root", str(tmp_path))
-    datasets = {"mine": ("a.root", {"cross_section_pb": 1.0}), "measured": ("b.root", {"is_data": True})}
+    datasets = {
+        "mine": ("a.root", {"cross_section_pb": 1.0}),
+        "measured": ("b.root", {"is_data": True, "leptons": {"channels": ["e"]}}),
+    }
     for name, (file, more) in datasets.items():
         (tmp_path / file).write_bytes(b'{"1": [[1, 9]]}')
         entry = {"object": "ak4", "process": "p", "files": [file], **more}

@@ -21,7 +21,7 @@ _OF_JETS = (
     *("run", "luminosity_block", "event", "jet_index", "weight", "flavour", "n_pv", "n_cpf", "n_npf"),
     *("jet_pt_gev", "jet_raw_pt_gev", "jet_eta", "jet_phi_rad", "jet_mass_gev", "jet_softdrop_mass_gev"),
     *("jet_tau1", "jet_tau2", "jet_tau3", "jet_gen_pt_gev", "jet_gen_mass_gev", "jet_gen_softdrop_mass_gev"),
-    *("hadron_flavour", "parton_flavour", "n_b_hadrons", "n_c_hadrons"),
+    *("hadron_flavour", "parton_flavour", "n_b_hadrons", "n_c_hadrons", "lepton_charge"),
     *("subjet_pt_gev", "subjet_raw_pt_gev", "subjet_eta", "subjet_phi_rad", "subjet_mass_gev"),
 )
 _OF_CANDIDATES = (

@@ -161,6 +161,7 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("config/config.yaml: explain", EXPLAIN, explain.ExplainSpec),
     ("config/config.yaml: plots", "Style.", plots.PlotSpec),
     ("config/datasets.yaml", "One entry a dataset.", datasets.DatasetSpec),
+    ("config/datasets.yaml: leptons", "Isolated leptons that select events.", datasets.LeptonsSpec),
     ("config/datasets.yaml: simulate", "A dataset of the embedded demo.", datasets.SimulateSpec),
     ("config/flavours.yaml", "One entry a class; its key is the name.", classifiers.ClassSpec),
     ("config/features/*.yaml", "One file a feature group; its name is the group's.", features.FeatureGroup),

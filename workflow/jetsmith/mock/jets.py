@@ -35,6 +35,7 @@ def jets(rng: np.random.Generator, obj: str, n: int) -> Columns:
     rows |= _charged(rng, rows, life, np.isin(flavour, LEPTONIC))
     rows |= _neutral(rng, rows) | _vertices(rng, rows, life)
     rows |= _tag(rng, rows, life) if obj == "ak4" else _double_b(rng, n, life * (0.5 + 0.5 * two))
+    rows["lepton_charge"] = 1 - 2 * (rows["event"].astype(np.int64) % 2)
     rows["jet_probability"] = rng.gamma(2, 0.15 + 0.35 * life)
     rows |= _stored(rng, obj, is_b, is_c)
     rows |= _subjets(rng, rows) if obj == "ak8" else {}

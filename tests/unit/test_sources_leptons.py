@@ -1,0 +1,162 @@
+"""Isolated leptons that select events: channels, charges, edges of the cuts, and jets that are leptons."""
+
+import awkward as ak
+import numpy as np
+import pytest
+
+from jetsmith.errors import InputError
+from jetsmith.handed.plan import Plan
+from jetsmith.io import read_record
+from jetsmith.skimming import inspection
+from jetsmith.sources import leptons, mock, nanoaod
+from jetsmith.specs.datasets import DatasetSpec, LeptonsSpec, SelectionSpec
+from jetsmith.specs.skimming import PartitionSpec
+
+CUTS = SelectionSpec(pt_min_gev=30, abseta_max=2.5, jet_id=0)
+ALL = ("e", "mu", "ee", "emu", "mumu")
+
+
+def asked(*channels, **more):
+    return LeptonsSpec(channels=channels, **more)
+
+
+def spec(obj="ak4", *channels, **more):
+    return DatasetSpec(object=obj, process="test", files=("x",), leptons=asked(*channels, **more))
+
+
+def events(electrons, muons, jets=None):
+    """Events with (pt, eta, phi, charge, cutBased), and (pt, eta, phi, charge, tightId, isolation)."""
+    n = len(electrons)
+    found = {
+        "run": np.full(n, 1), "luminosityBlock": np.arange(n), "event": np.arange(n),
+        "genWeight": np.where(np.arange(n) % 3 == 1, -1.0, 2.0), "PV_npvs": np.full(n, 9),
+    }  # fmt: skip
+    jets = jets or [[(50.0, 0.0, 0.0)]] * n
+    common = ("pt", "eta", "phi", "charge")
+    for prefix, of, names in (
+        ("Electron", electrons, (*common, "cutBased")),
+        ("Muon", muons, (*common, "tightId", "pfRelIso04_all")),
+        ("Jet", jets, ("pt", "eta", "phi")),
+    ):
+        counts = [len(entries) for entries in of]
+        for k, name in enumerate(names):
+            flat = np.array([entry[k] for entries in of for entry in entries], np.float64)
+            found[f"{prefix}_{name}"] = ak.unflatten(flat, counts)
+    return {name: ak.Array(value) for name, value in found.items()}
+
+
+def random_events(rng, n=1500):
+    """With up to three of each, some of which pass nothing."""
+
+    def some(extra):
+        return [
+            [
+                (rng.uniform(10, 60), rng.uniform(-3, 3), rng.uniform(-3, 3), rng.choice([-1, 1]), *extra())
+                for _ in range(rng.integers(0, 4))
+            ]
+            for _ in range(n)
+        ]
+
+    electrons = some(lambda: (rng.integers(3, 5),))
+    muons = some(lambda: (rng.integers(0, 2), rng.uniform(0, 0.3)))
+    jets = [
+        [(50.0, rng.uniform(-2, 2), rng.uniform(-3, 3)) for _ in range(rng.integers(0, 5))] for _ in muons
+    ]
+    return electrons, muons, jets
+
+
+def by_loop(electrons, muons, of):
+    """Isolated leptons of an event, as (pt, eta, phi, charge, kind)."""
+    good = [
+        (*e[:4], "e") for e in electrons if e[0] >= of.pt_min_gev and abs(e[1]) <= of.abseta_max and e[4] >= 4
+    ]
+    good += [
+        (*m[:4], "mu")
+        for m in muons
+        if m[0] >= of.pt_min_gev and abs(m[1]) <= of.abseta_max and m[4] and m[5] < of.isolation_max
+    ]
+    return good
+
+
+@pytest.mark.parametrize("channels", [("e",), ("e", "mu"), ("emu",), ("ee", "mumu"), ALL])
+@pytest.mark.parametrize("opposite", [True, False])
+def test_events_and_jets_as_a_loop_has_them(channels, opposite):
+    """Of random events the same rows stay, in the same order, with the same charge."""
+    electrons, muons, jets = random_events(np.random.default_rng(3))
+    settings = spec("ak4", *channels, opposite_charge=opposite)
+    rows, cutflow = nanoaod.rows(events(electrons, muons, jets), settings, CUTS)
+    expected, n_events = [], 0
+    for number, event in enumerate(zip(electrons, muons, jets, strict=True)):
+        good = by_loop(*event[:2], settings.leptons)
+        kinds = "".join(sorted((kind for *_, kind in good), key="emu".index))
+        total = sum(charge for _, _, _, charge, _ in good)
+        if kinds not in channels or (opposite and len(good) == 2 and total):
+            continue
+        n_events += 1
+        for index, (_, eta, phi) in enumerate(event[2]):
+            distances = [np.hypot(eta - g[1], (phi - g[2] + np.pi) % (2 * np.pi) - np.pi) for g in good]
+            if min(distances) >= 0.4:
+                expected.append((number, index, max(good)[3]))
+    assert list(zip(rows["event"], rows["jet_index"], rows["lepton_charge"], strict=True)) == expected
+    assert n_events > 5
+    assert [line.cut for line in cutflow] == ["entries", "leptons", "jets", "pt", "abseta", "lepton_overlap"]
+    assert cutflow[1].n == n_events
+    assert cutflow[-1].n == len(expected) < cutflow[-2].n
+
+
+def test_edges_belong_to_the_selection():
+    """pt and |eta| at the cut pass, an isolation at its limit and less than tight do not."""
+    tight = (25.0, -2.4, 0.0, 1)
+    of = asked("e", "mu")
+    for electron, muon, passes in (
+        ((*tight, 4), None, True),
+        ((*tight, 3), None, False),
+        (None, (*tight, 1, 0.149), True),
+        (None, (*tight, 1, 0.15), False),
+        (None, (*tight, 0, 0.0), False),
+        ((np.nextafter(25.0, 0), 0.0, 0.0, 1, 4), None, False),
+        ((*tight, 4), (*tight, 1, 0.0), False),  # one more is another channel
+    ):
+        found = leptons.select(events([[electron] if electron else []], [[muon] if muon else []]), of)
+        assert found.passes(of).tolist() == [passes]
+
+
+def test_charges():
+    """Two leptons of one charge are not of a pair unless asked; the hardest one's charge goes to the jets."""
+    pair = events(
+        [[(40.0, 0, 0, -1, 4)], [(40.0, 0, 0, -1, 4)]], [[(50.0, 1, 1, -1, 1, 0)], [(30.0, 1, 1, 1, 1, 0)]]
+    )
+    found = leptons.select(pair, asked("emu"))
+    assert found.passes(asked("emu")).tolist() == [False, True]
+    assert found.passes(asked("emu", opposite_charge=False)).tolist() == [True, True]
+    assert found.hardest_charge().tolist() == [-1, -1]
+    none = leptons.select(events([[]], [[]]), asked("e"))
+    assert none.hardest_charge().tolist() == [0]
+    assert none.passes(asked(*ALL)).tolist() == [False]
+
+
+def test_files_without_leptons_stop_at_inspect(tmp_path):
+    """What a file lacks for the key is named before any chunk is read; else the plan has the branches."""
+    table = mock.events(5)
+    lacking, holding = tmp_path / "a.root", tmp_path / "b.root"
+    mock.write(lacking, [table])
+    with pytest.raises(InputError, match=r"a\.root: leptons: no Electron_pt, .*Muon_pfRelIso04_all"):
+        inspect(tmp_path, lacking, spec("ak4", "e"))
+    found = events([[]] * 5, [[]] * 5)
+    own = {name: found[name] for name in leptons.BRANCHES}
+    pairs = {
+        flavour: ak.zip({n.removeprefix(f"{flavour}_"): own[n] for n in own if n.startswith(flavour)})
+        for flavour in ("Electron", "Muon")
+    }
+    mock.write(holding, [table | pairs])
+    for of, gives in ((spec("ak4", "e"), True), (None, False)):
+        plan = inspect(tmp_path, holding, of)
+        assert (leptons.CHARGE in plan.columns) == gives
+        assert set(leptons.BRANCHES).isdisjoint(plan.schemas[0].branches) != gives
+
+
+def inspect(folder, path, of):
+    """The plan of one file."""
+    of = of or spec("ak4", "e").model_copy(update={"leptons": None})
+    inspection.inspect_dataset("d", of, [str(path)], 1, PartitionSpec(), folder / "i.json")
+    return read_record(Plan, folder / "i.json")
