@@ -11,11 +11,12 @@ import pytest
 import uproot
 
 from jetsmith import io
+from jetsmith.angles import delta_r
 from jetsmith.errors import InputError
 from jetsmith.skimming import account, inspection
 from jetsmith.skimming import partition as skim
 from jetsmith.sources import physlite, trees
-from jetsmith.specs.datasets import DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import DatasetSpec, LeptonsSpec, SelectionSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec
 
 pytestmark = pytest.mark.golden
@@ -41,9 +42,9 @@ def plan_of(folder, data, obj, **more):
     return io.read_json(folder / "inspect.json"), spec
 
 
-def rows_of(folder, data, obj, cuts=LOOSE):
+def rows_of(folder, data, obj, cuts=LOOSE, **more):
     """Rows and cutflow from the branches that inspect plans to read."""
-    plan, spec = plan_of(folder, data, obj)
+    plan, spec = plan_of(folder, data, obj, **more)
     with uproot.open(data / FILE) as file:
         branches = plan["schemas"][0]["branches"]
         events = trees.table(file["CollectionTree"], "CollectionTree").read(branches, 0, plan["n_entries"])
@@ -220,3 +221,34 @@ def test_skim_and_account(tmp_path, shared_data, obj, n_rows):
     rows = ak.concatenate([io.read_rows(paths[0]) for paths in made])
     expected, _ = rows_of(tmp_path, shared_data, obj)
     assert ak.array_equal(rows, expected[plan["columns"]], equal_nan=True)
+
+
+@pytest.mark.parametrize("obj", ["ak4", "event"])
+def test_leptons_select_the_events_that_a_loop_selects(tmp_path, shared_data, raw, obj):
+    """Z to ee: two tight isolated electrons of opposite charges in every seventh event; no jet is of them."""
+    rows, cutflow = rows_of(tmp_path, shared_data, obj, leptons=LeptonsSpec(channels=("ee", "mumu")))
+    names = ("pt", "eta", "phi", "charge", "DFCommonElectronsLHTight", "topoetcone20")
+    tracks = "ptvarcone30_Nonprompt_All_MaxWeightTTVALooseCone_pt1000"
+    electrons = [raw(f"AnalysisElectronsAuxDyn.{name}") for name in (*names, tracks)]
+    muons = [raw(f"AnalysisMuonsAuxDyn.{name}") for name in ("pt", "eta", "charge", "quality")]
+    numbers, eta, phi = raw(f"{INFO}eventNumber"), raw(f"{JETS}eta"), raw(f"{JETS}phi")
+    n_events, jets = 0, []
+    for i in range(100):
+        good = [
+            e
+            for e in zip(*(column[i] for column in electrons), strict=True)
+            if e[0] >= 25_000 and abs(e[1]) <= 2.4 and e[4] and max(e[5], e[6]) < 0.06 * e[0]
+        ]
+        assert not [m for m in zip(*(column[i] for column in muons), strict=True) if m[0] >= 25_000]
+        if len(good) != 2 or good[0][3] + good[1][3] != 0:
+            continue
+        n_events += 1
+        jets += [
+            (numbers[i], k, max(good)[3])
+            for k, (a, b) in enumerate(zip(eta[i], phi[i], strict=True))
+            if all(delta_r(a, b, e[1], e[2]) >= 0.4 for e in good)
+        ]
+    assert n_events == 14
+    assert {step.cut: step.n for step in cutflow}["leptons"] == n_events
+    if obj == "ak4":
+        assert list(zip(rows["event"], rows["jet_index"], rows["lepton_charge"], strict=True)) == jets

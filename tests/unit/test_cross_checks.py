@@ -653,9 +653,9 @@ DATASETS = {
         _dataset(files=["here/a.root"], layout="physlite", hlt=["HLT_j30"]),
         ["ttbar: hlt: PHYSLITE has no branch a trigger; remove HLT_j30"],
     ),
-    "leptons of ATLAS": (
-        _dataset(files=["here/a.root"], layout="physlite", leptons={"channels": ["e"]}),
-        ["ttbar: leptons: files of `physlite` have none that are read"],
+    "leptons of LHE files": (
+        _dataset(files=["here/a.root"], layout="lhe", leptons={"channels": ["e"]}),
+        ["ttbar: leptons: LHE files have none that a detector saw"],
     ),
     "an unknown channel": (
         _dataset(files=["here/a.root"], leptons={"channels": ["etau"]}),

@@ -143,7 +143,7 @@ def test_files_without_leptons_stop_at_inspect(tmp_path):
     with pytest.raises(InputError, match=r"a\.root: leptons: no Electron_pt, .*Muon_pfRelIso04_all"):
         inspect(tmp_path, lacking, spec("ak4", "e"))
     found = events([[]] * 5, [[]] * 5)
-    own = {name: found[name] for name in leptons.BRANCHES}
+    own = {name: found[name] for name in leptons.NANOAOD}
     pairs = {
         flavour: ak.zip({n.removeprefix(f"{flavour}_"): own[n] for n in own if n.startswith(flavour)})
         for flavour in ("Electron", "Muon")
@@ -152,7 +152,7 @@ def test_files_without_leptons_stop_at_inspect(tmp_path):
     for of, gives in ((spec("ak4", "e"), True), (None, False)):
         plan = inspect(tmp_path, holding, of)
         assert (leptons.CHARGE in plan.columns) == gives
-        assert set(leptons.BRANCHES).isdisjoint(plan.schemas[0].branches) != gives
+        assert set(leptons.NANOAOD).isdisjoint(plan.schemas[0].branches) != gives
 
 
 def inspect(folder, path, of):

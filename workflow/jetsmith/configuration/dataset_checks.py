@@ -20,8 +20,8 @@ def contradictions(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]
     yield from _variation(spec) if spec.weight_variation and not spec.is_data else ()
     if spec.layout in JETS_ALONE:
         yield from _jets_alone(spec, selection)
-    if spec.leptons is not None and spec.layout in ("physlite", "lhe"):
-        yield f"leptons: files of `{spec.layout}` have none that are read; leave it out"
+    if spec.leptons is not None and spec.layout == "lhe":
+        yield "leptons: LHE files have none that a detector saw; leave it out"
     own = LAYOUTS[spec.layout].cut if spec.layout in LAYOUTS else None
     foreign = [cut for cut in spec.without if cut != (own or cut)]
     if foreign:

@@ -1,8 +1,8 @@
-"""Isolated leptons of NanoAOD: which events have those that a dataset asks for, and which jets they are.
+"""Isolated leptons: which events have those that a dataset asks for, and which jets they are.
 
-Electrons by the cut-based identification (its tight point has isolation in it), muons by the tight one and
-their relative isolation, as CMS' measurements of scale factors select dileptonic top pairs and W + c
-(CMS, arXiv:1712.07158, sections 8.1 and 9.1).
+By the names of NanoAOD: electrons by the cut-based identification (its tight point has isolation in it),
+muons by the tight one and their relative isolation, as CMS' measurements of scale factors select dileptonic
+top pairs and W + c (CMS, arXiv:1712.07158, sections 8.1 and 9.1). Other layouts translate (`physlite`).
 """
 
 from collections.abc import Mapping
@@ -12,25 +12,30 @@ import awkward as ak
 import numpy as np
 
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.sources.flat import Array, Directions, counts_to_offsets, masked_offsets, owners, split
+from jetsmith.sources import xaod
+from jetsmith.sources.flat import Array, Directions, counts_to_offsets, masked_offsets, near, owners, split
 from jetsmith.specs.datasets import LeptonsSpec
 
 CHARGE = "lepton_charge"
 ELECTRON_TIGHT = 4  # of Electron_cutBased
 IN_COMMON = ("pt", "eta", "phi", "charge")
 OF_ELECTRONS, OF_MUONS = "cutBased", ("tightId", "pfRelIso04_all")
-BRANCHES = (
+NANOAOD = (
     *(f"{flavour}_{name}" for flavour in ("Electron", "Muon") for name in IN_COMMON),
     f"Electron_{OF_ELECTRONS}",
     *(f"Muon_{name}" for name in OF_MUONS),
 )
+BRANCHES = {"nanoaod": NANOAOD, "pfnano": NANOAOD, "physlite": xaod.ISOLATED_LEPTONS}
+"""What is read of the layouts that hold leptons."""
+RADIUS = {"ak4": 0.4, "ak8": 0.8}  # a jet with a lepton so near is that lepton, or has it in it
 CHANNELS = {"e": (1, 0), "mu": (0, 1), "ee": (2, 0), "emu": (1, 1), "mumu": (0, 2)}
 """Electrons and muons of each channel."""
 
 
-def lacking(branches: set[str]) -> list[str]:
+def lacking(layout: str, branches: set[str]) -> list[str]:
     """Branches that it takes and that there are not."""
-    return [name for name in BRANCHES if name not in branches]
+    wanted = BRANCHES.get(layout, ("branches of reconstructed leptons",))
+    return [name for name in wanted if name not in branches]
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,10 @@ class Leptons:
             total = np.abs(np.bincount(self.event, self.charge, n_events))
             found &= (n_electrons + n_muons < 2) | (total == 0)
         return found
+
+    def overlap(self, offsets: IntArray, eta: FloatArray, phi: FloatArray, obj: str) -> BoolArray:
+        """Jets that are one of them, or have one in them, shape (jets,); offsets (N + 1,) are of the jets."""
+        return near(offsets, eta, phi, self.directions, RADIUS[obj])
 
     def hardest_charge(self) -> FloatArray:
         """Charge of the hardest lepton of each event, shape (N,); 0 without leptons."""

@@ -33,7 +33,6 @@ from jetsmith.sources.flat import (
     Directions,
     KeptJets,
     counts_to_offsets,
-    near,
     owners,
     split,
     values,
@@ -54,7 +53,6 @@ SIMULATED = (
         "Jet_genJetIdx",
     ),
 )
-RADIUS = {"ak4": 0.4, "ak8": 0.8}  # a jet with a lepton so near is that lepton, or has it in it
 N_PV = ("PV_npvs", "PV_npvsGood")
 JET = {
     "jet_pt_gev": "pt",
@@ -195,7 +193,7 @@ def selecting(spec: ReadingSpec) -> set[str]:
     if spec.object != "event":
         cuts = ("pt", "eta", jetid.STORED, *jetid.INPUTS, *(("phi",) if spec.leptons else ()))
         names |= {f"{PREFIX[spec.object]}_{name}" for name in cuts}
-    names |= set(leptons.BRANCHES) if spec.leptons else set()
+    names |= set(leptons.NANOAOD) if spec.leptons else set()
     return names
 
 
@@ -285,7 +283,7 @@ def select(
     if spec.leptons is not None:
         found = leptons.select(events, spec.leptons)
         eta, phi = (split(events[f"{prefix}_{name}"])[1] for name in ("eta", "phi"))
-        mask &= ~near(offsets, eta, phi, found.directions, RADIUS[spec.object])
+        mask &= ~found.overlap(offsets, eta, phi, spec.object)
         cutflow.add("lepton_overlap", jet_weight[mask])
         charge = found.hardest_charge()
     if selection.jet_id:

@@ -13,7 +13,7 @@ The weight is the first of `mcEventWeights`, the nominal one; pile-up and beam-s
 applied. Triggers are bit masks whose meaning is not in this tree: `hlt` is refused. `golden_json`
 is a list in CMS' form (ATLAS' own are XML).
 
-Jets of electrons stand among the jets, as in the file: overlaps are for an analysis to remove.
+Jets of electrons stand among the jets, as in the file, unless `leptons` of the dataset asks for some.
 """
 
 from collections.abc import Mapping
@@ -26,13 +26,17 @@ from jetsmith.columns import COMMON, STORED_PREFIX
 from jetsmith.errors import InputError
 from jetsmith.handed.account import CutStep
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.sources import btagging, generator, nanoaod, truth, xaod
+from jetsmith.sources import btagging, generator, leptons, nanoaod, truth, xaod
 from jetsmith.sources.eventcuts import event_cuts
 from jetsmith.sources.flat import Array, Columns, Cutflow, KeptJets, owners, split, values
 from jetsmith.sources.trees import narrow
 from jetsmith.sources.xaod import (
+    AROUND,
     CHANNEL,
     COLLISIONS,
+    ELECTRON_ISOLATION,
+    ELECTRON_TIGHT,
+    ELECTRONS,
     EVENT,
     EXTENDED,
     EXTRA,
@@ -43,8 +47,12 @@ from jetsmith.sources.xaod import (
     LARGE_LABELS,
     LEPTON,
     LEPTONS,
+    MEDIUM,
     MEV,
+    MUON_QUALITY,
+    MUONS,
     PREFIX,
+    QUALITY_BITS,
     RUN,
     SIMULATION,
     TRUTH_JET,
@@ -106,9 +114,10 @@ def branches(available: set[str], obj: str) -> list[str]:
 def selecting(spec: ReadingSpec) -> set[str]:
     """Branches that decide which rows stay (see `sources.Source.selecting`)."""
     header = {*EVENT.values(), CHANNEL, WEIGHTS, TYPE}
+    header |= set(xaod.ISOLATED_LEPTONS) if spec.leptons else set()
     if spec.object == "event":
         return header
-    return header | {PREFIX[spec.object] + name for name in ("pt", "eta", JVT)}
+    return header | {PREFIX[spec.object] + name for name in ("pt", "eta", "phi", JVT)}
 
 
 def identity(events: Mapping[str, ak.Array]) -> tuple[IntArray, IntArray, IntArray]:
@@ -163,16 +172,19 @@ def rows(
     """
     if spec.hlt:
         raise InputError(f"hlt: PHYSLITE has no branch a trigger; remove {', '.join(spec.hlt)}")
-    header = _header(events, spec)
+    header = _header(events, spec) | (_leptons(events) if spec.leptons is not None else {})
     if spec.object == "event":
         return nanoaod.event_rows(header | _generator(events), spec)
     weight, passed, cutflow = event_cuts(header, spec)
-    jets = _select(events, spec, selection, weight, passed, cutflow)
+    found = leptons.select(header, spec.leptons) if spec.leptons is not None else None
+    jets = _select(events, spec, selection, weight, passed, cutflow, found)
     columns = Columns(spec.object, len(jets.kept))
     columns.flat("weight", weight[jets.event])
     for name, branch in nanoaod.EVENT.items():
         columns.flat(name, values(header[branch])[jets.event])
     columns.flat("jet_index", jets.index)
+    if found is not None:
+        columns.flat(leptons.CHARGE, found.hardest_charge()[jets.event])
     _fill(columns, jets)
     columns.flat("flavour", np.full(len(jets.kept), truth.DATA) if spec.is_data else flavour(jets))
     return columns.rows(), cutflow.lines
@@ -203,6 +215,24 @@ def _header(events: Mapping[str, ak.Array], spec: ReadingSpec) -> dict[str, ak.A
     return header
 
 
+def _leptons(events: Mapping[str, ak.Array]) -> dict[str, ak.Array]:
+    """Leptons by the names of NanoAOD, GeV.
+
+    Tight electrons are those by likelihood with the isolation `Tight_VarRad`, tight muons the medium ones,
+    isolated in tracks. Cuts on impact parameters are left out: they are in the tracks, not in the leptons.
+    """
+    found: dict[str, ak.Array] = {}
+    for prefix, flavour in ((ELECTRONS, "Electron"), (MUONS, "Muon")):
+        found |= {f"{flavour}_{name}": events[prefix + name] for name in ("eta", "phi", "charge")}
+        found[f"{flavour}_pt"] = events[f"{prefix}pt"] * MEV
+    around = [events[ELECTRONS + name] / events[f"{ELECTRONS}pt"] for name in AROUND[ELECTRONS]]
+    tight = (events[ELECTRONS + ELECTRON_TIGHT] != 0) & (around[0] < ELECTRON_ISOLATION)
+    found["Electron_cutBased"] = leptons.ELECTRON_TIGHT * (tight & (around[1] < ELECTRON_ISOLATION))
+    found["Muon_tightId"] = (events[MUONS + MUON_QUALITY] & QUALITY_BITS) <= MEDIUM
+    found["Muon_pfRelIso04_all"] = events[MUONS + AROUND[MUONS][0]] / events[f"{MUONS}pt"]
+    return found
+
+
 def _select(
     events: Mapping[str, ak.Array],
     spec: ReadingSpec,
@@ -210,6 +240,7 @@ def _select(
     weight: FloatArray,
     passed: BoolArray,
     cutflow: Cutflow,
+    isolated: leptons.Leptons | None,
 ) -> Jets:
     """Cut on the jets of the events that pass; weight and passed of shape (N,)."""
     prefix = PREFIX[spec.object]
@@ -221,6 +252,10 @@ def _select(
         ("pt", pt * MEV >= selection.pt_min_gev),
         ("abseta", np.abs(flat(events, f"{prefix}eta", offsets)) <= selection.abseta_max),
     ]
+    if isolated is not None:
+        phi = flat(events, f"{prefix}phi", offsets)
+        eta = flat(events, f"{prefix}eta", offsets)
+        cuts.append(("lepton_overlap", ~isolated.overlap(offsets, eta, phi, spec.object)))
     without = CUT in spec.without
     if selection.jet_id and not without:
         if prefix + JVT not in events:

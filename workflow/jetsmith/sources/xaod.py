@@ -17,6 +17,19 @@ EVENT = {
 WEIGHTS = "EventInfoAuxDyn.mcEventWeights"
 TYPE = "EventInfoAuxDyn.eventTypeBitmask"
 SIMULATION = 1  # xAOD::EventInfo::IS_SIMULATION
+ELECTRONS, MUONS = "AnalysisElectronsAuxDyn.", "AnalysisMuonsAuxDyn."
+ELECTRON_TIGHT, MUON_QUALITY = "DFCommonElectronsLHTight", "quality"
+QUALITY_BITS, MEDIUM = 7, 1  # xAOD::Muon::Quality: 0 tight, 1 medium; other bits are flags
+# Momenta of tracks and energies of clusters around.
+AROUND = {
+    ELECTRONS: ("ptvarcone30_Nonprompt_All_MaxWeightTTVALooseCone_pt1000", "topoetcone20"),
+    MUONS: ("ptvarcone30_Nonprompt_All_MaxWeightTTVA_pt1000",),
+}
+ISOLATED_LEPTONS = (
+    *(prefix + name for prefix in AROUND for name in ("pt", "eta", "phi", "charge", *AROUND[prefix])),
+    *(ELECTRONS + ELECTRON_TIGHT, MUONS + MUON_QUALITY),
+)
+ELECTRON_ISOLATION = 0.06  # relative, of either
 VERTEX_TYPE = "PrimaryVerticesAuxDyn.vertexType"
 COLLISIONS = (1, 3)  # xAOD::VxType: PriVtx and PileUp; 0, one an event, is a dummy
 MEV = 1e-3

@@ -80,7 +80,7 @@ class SimulateSpec(Record):
 
 
 class LeptonsSpec(Record):
-    """Isolated leptons that select events: tight electrons (cut-based) and tight muons."""
+    """Isolated leptons that select events: tight electrons and muons (ATLAS: medium muons)."""
 
     channels: tuple[Literal["e", "mu", "ee", "emu", "mumu"], ...] = Field(
         min_length=1,
@@ -138,8 +138,8 @@ class ReadingSpec(Record):
     )
     leptons: LeptonsSpec | None = Field(
         None,
-        description="Events alone that have these leptons, and jets alone that are none of them. NanoAOD and "
-        "PFNano. Jets have the column `lepton_charge` then.",
+        description="Events alone that have these leptons, and jets alone that are none of them. NanoAOD, "
+        "PFNano and PHYSLITE. Jets have the column `lepton_charge` then.",
     )
     duplicates: Literal["refuse", "allow"] = Field(
         "refuse", description="Two entries of one run, block and event; `allow` where numbers begin anew."
