@@ -99,7 +99,7 @@ def test_equal_charges_tell_what_is_not_of_w_and_charm(factor: float, rate: floa
     true = np.asarray(wrong * (5000.0, 4000.0 * rate, 1000.0 * rate, 0.0))[:, :, None] * charges
     data = data_of(Templates(true, true * MANY, {}), factor)
     asked = UncertaintiesSpec(rate=0.3, mistag=0.2, energy_scale=0)
-    charged = fit(workspace(found, data, CLASSES, asked, "w_charm")).factor
+    charged = fit(workspace(found, data, CLASSES, asked, "wcharm")).factor
     counted = fit(workspace(one_bin, data.sum(axis=1, keepdims=True), CLASSES, asked, "count")).factor
     assert charged.value == pytest.approx(factor, abs=0.015)
     assert charged.up + charged.down < 0.25 * (counted.up + counted.down)
