@@ -1261,6 +1261,27 @@ def test_pile_up_is_kept_where_simulation_is_compared_with_collisions(folder, da
     assert kept_truth(loaded, "jets") == []
 
 
+@pytest.mark.parametrize("key", ["scale_factors", "shapes", "commissioning"])
+def test_what_stands_beside_data_has_their_leptons(folder, key):
+    """Simulation of events that were selected otherwise is refused, and taken where both say the same."""
+    of = {"channels": ["emu"]}
+    edit(folder / "datasets.yaml", put("dilepton_data", "leptons", value=of))
+    run = run_of(folder)
+    run["samples"] |= {"probes": {"datasets": ["dilepton_data"]}, "expected": {"datasets": ["dilepton"]}}
+    run["samples"] |= {"moved": {"datasets": ["multijet_worse_tracker"]}, "light": {"datasets": ["multijet"]}}
+    heavy = {"data": "probes", "simulation": "expected", "discriminant_bins": [0, 0.5, 1]}
+    run[key] = {
+        "scale_factors": {"one": {"judgement": "csvv2", "data": "probes", "simulation": "expected"}},
+        "shapes": {"csvv2": {"heavy": heavy, "light": heavy | {"data": "moved", "simulation": "light"}}},
+        "commissioning": {"one": {"judgements": ["csvv2"], "data": "probes", "simulation": ["expected"]}},
+    }[key]
+    said = refused(run, folder)
+    assert "selects events by other `leptons` than `dilepton" in said
+    assert key in said
+    edit(folder / "datasets.yaml", put("dilepton", "leptons", value=of))
+    load(run, folder)
+
+
 def test_two_signals_in_figures_of_their_own(folder):
     """A c tagger beside b taggers: no figure of ROC curves shows both."""
     edit(folder / "taggers/deepcsv.yaml", C_TAGGER)

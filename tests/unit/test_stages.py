@@ -73,7 +73,8 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     set_value(found / "config.yaml", "data_root", str(tmp_path))
     datasets = {
         "mine": ("a.root", {"cross_section_pb": 1.0}),
-        "measured": ("b.root", {"is_data": True, "leptons": {"channels": ["e"]}}),
+        "measured": ("b.root", {"is_data": True}),
+        "picked": ("c.root", {"leptons": {"channels": ["e"]}}),
     }
     for name, (file, more) in datasets.items():
         (tmp_path / file).write_bytes(b'{"1": [[1, 9]]}')

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from jetsmith.configuration.classifier_checks import twice
-from jetsmith.configuration.measurement_checks import kind_problems, reads_others
+from jetsmith.configuration.measurement_checks import kind_problems, reads_others, selected_alike
 from jetsmith.configuration.records import require
 from jetsmith.configuration.subjects import DISCRIMINANTS
 from jetsmith.errors import refuse
@@ -77,6 +77,7 @@ def _entry(
                 yield from (f".{key}: {problem}" for problem in problems)
     if len({run.samples[name].signs for name in samples}) > 1:
         yield ": some samples have `signs: turned`, others not; show jets that are read alike"
+    yield from (f": {problem}" for problem in selected_alike(run, samples, datasets))
     used = {name: run.samples[name].datasets for name in samples}
     stacked = [one for name in spec.simulation for one in used[name]]
     if both := [one for one in stacked if one in used[spec.data]]:

@@ -43,6 +43,7 @@ def check_measurements(
             problems = _variable(spec.variable, groups[spec.variable.group], tagger)
             refuse(source, (f"{at}.variable.{problem}" for problem in problems))
         refuse(source, (f"{at}{problem}" for problem in _measurement(run, name, spec, tagger)))
+        refuse(source, (f"{at}: {problem}" for problem in selected_alike(run, spec.samples, datasets)))
         problems = reads_others(tagger, groups, spec.samples)
         refuse(source, (f"{at}.judgement: {problem}" for problem in problems))
         if spec.method == "negative_tags":
@@ -82,6 +83,22 @@ def kind_problems(
         yield f"sample `{name}` mixes data, {', '.join(collisions)}, with simulation; give each a sample"
     if not is_data and collisions:
         yield f"{', '.join(collisions)} of sample `{name}` is data, without truth; name one of simulation"
+
+
+def selected_alike(
+    run: RunSpec, samples: Collection[str], datasets: Mapping[str, DatasetSpec]
+) -> Iterator[str]:
+    """Why samples that stand beside each other are not of events with the same leptons."""
+    used = {dataset: datasets[dataset] for name in samples for dataset in run.samples[name].datasets}
+    first, *others = used
+    for other in others:
+        if used[other].leptons != used[first].leptons:
+            yield (
+                f"dataset `{other}` selects events by other `leptons` than `{first}`, so that jets of "
+                "different events are compared; give both the same (they change nothing in files that "
+                "were selected so before)"
+            )
+            return
 
 
 def reads_others(tagger: ClassifierSpec, groups: Collection[str], samples: Collection[str]) -> Iterator[str]:

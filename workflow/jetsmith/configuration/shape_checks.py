@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
-from jetsmith.configuration.measurement_checks import reads_others, sample_problems
+from jetsmith.configuration.measurement_checks import reads_others, sample_problems, selected_alike
 from jetsmith.configuration.records import hint, require, rising
 from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierSpec
@@ -35,6 +35,8 @@ def check_shapes(
                 problems = sample_problems(run, sample, tagger, datasets, is_data=key == "data")
                 refuse(source, (f"{at}.{place}.{key}: {problem}" for problem in problems))
             refuse(source, (f"{at}.{place}{problem}" for problem in _region(run, name, region, tagger)))
+            problems = selected_alike(run, (region.data, region.simulation), datasets)
+            refuse(source, (f"{at}.{place}: {problem}" for problem in problems))
         refuse(source, (f"{at}{problem}" for problem in _both(run, spec, datasets)))
 
 
