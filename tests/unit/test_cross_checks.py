@@ -657,6 +657,14 @@ DATASETS = {
         _dataset(files=["here/a.root"], layout="lhe", leptons={"channels": ["e"]}),
         ["ttbar: leptons: LHE files have none that a detector saw"],
     ),
+    "a mass of one lepton": (
+        _dataset(files=["here/a.root"], leptons={"channels": ["e", "mu"], "z_veto_gev": 15}),
+        ["ttbar: leptons: channels of one lepton have no mass of a pair"],
+    ),
+    "masses that fall": (
+        _dataset(files=["here/a.root"], leptons={"channels": ["ee"], "pair_mass_gev": [106, 76]}),
+        ["ttbar: leptons.pair_mass_gev: goes from 106 to 76 GeV"],
+    ),
     "an unknown channel": (
         _dataset(files=["here/a.root"], leptons={"channels": ["etau"]}),
         ["leptons.channels", "'e', 'mu', 'ee', 'emu' or 'mumu'"],

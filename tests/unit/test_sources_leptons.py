@@ -135,6 +135,34 @@ def test_charges():
     assert none.passes(asked(*ALL)).tolist() == [False]
 
 
+@pytest.mark.parametrize("of", [{"pair_mass_gev": (30, 70)}, {"z_veto_gev": 20}, {}])
+def test_masses_of_pairs_as_a_loop_has_them(of):
+    """By four-momenta; the veto is for pairs of one flavour alone."""
+    electrons, muons, _ = random_events(np.random.default_rng(8))
+    settings = asked(*ALL, pt_min_gev=15, **of)
+    found = leptons.select(events(electrons, muons), settings).passes(settings)
+    expected, n_cut = [], 0
+    for event in zip(electrons, muons, strict=True):
+        good = by_loop(*event, settings)
+        passes = len(good) == 1 or (len(good) == 2 and good[0][3] + good[1][3] == 0)
+        if passes and len(good) == 2:
+            x, y, z, energy = np.sum(
+                [
+                    (pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta), pt * np.cosh(eta))
+                    for pt, eta, phi, *_ in good
+                ],
+                axis=0,
+            )
+            mass = np.sqrt(energy**2 - x**2 - y**2 - z**2)
+            veto = settings.z_veto_gev if good[0][4] == good[1][4] else 0
+            low, high = settings.pair_mass_gev or (0, np.inf)
+            passes = low <= mass < high and abs(mass - 91.19) >= veto
+            n_cut += not passes
+        expected.append(passes)
+    assert found.tolist() == expected
+    assert (n_cut > 5) == bool(of)
+
+
 def test_files_without_leptons_stop_at_inspect(tmp_path):
     """What a file lacks for the key is named before any chunk is read; else the plan has the branches."""
     table = mock.events(5)

@@ -6,7 +6,14 @@ What its files say of the same is compared by stage inspect (`jetsmith.skimming.
 from collections.abc import Iterator, Mapping
 
 from jetsmith.specs.classifiers import ClassifierSpec
-from jetsmith.specs.datasets import JETS_ALONE, LAYOUTS, RELATIVE_WEIGHTS, DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import (
+    JETS_ALONE,
+    LAYOUTS,
+    RELATIVE_WEIGHTS,
+    DatasetSpec,
+    LeptonsSpec,
+    SelectionSpec,
+)
 
 
 def contradictions(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]:
@@ -20,8 +27,7 @@ def contradictions(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]
     yield from _variation(spec) if spec.weight_variation and not spec.is_data else ()
     if spec.layout in JETS_ALONE:
         yield from _jets_alone(spec, selection)
-    if spec.leptons is not None and spec.layout == "lhe":
-        yield "leptons: LHE files have none that a detector saw; leave it out"
+    yield from _leptons(spec, spec.leptons) if spec.leptons is not None else ()
     own = LAYOUTS[spec.layout].cut if spec.layout in LAYOUTS else None
     foreign = [cut for cut in spec.without if cut != (own or cut)]
     if foreign:
@@ -31,6 +37,17 @@ def contradictions(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]
     if spec.without and (spec.object == "event" or spec.simulate is not None):
         rows = "rows of `event`" if spec.object == "event" else "simulated files"
         yield f"without: {rows} lack no cut; leave it out"
+
+
+def _leptons(spec: DatasetSpec, leptons: LeptonsSpec) -> Iterator[str]:
+    if spec.layout == "lhe":
+        yield "leptons: LHE files have none that a detector saw; leave it out"
+    if leptons.pair_mass_gev is not None and not leptons.pair_mass_gev[0] < leptons.pair_mass_gev[1]:
+        low, high = leptons.pair_mass_gev
+        yield f"leptons.pair_mass_gev: goes from {low:g} to {high:g} GeV; give two rising numbers"
+    pairs = [channel for channel in leptons.channels if channel not in ("e", "mu")]
+    if not pairs and (leptons.pair_mass_gev is not None or leptons.z_veto_gev):
+        yield "leptons: channels of one lepton have no mass of a pair; leave it and `z_veto_gev` out"
 
 
 def _data(spec: DatasetSpec) -> Iterator[str]:

@@ -28,6 +28,7 @@ NANOAOD = (
 BRANCHES = {"nanoaod": NANOAOD, "pfnano": NANOAOD, "physlite": xaod.ISOLATED_LEPTONS}
 """What is read of the layouts that hold leptons."""
 RADIUS = {"ak4": 0.4, "ak8": 0.8}  # a jet with a lepton so near is that lepton, or has it in it
+Z_MASS_GEV = 91.19
 CHANNELS = {"e": (1, 0), "mu": (0, 1), "ee": (2, 0), "emu": (1, 1), "mumu": (0, 2)}
 """Electrons and muons of each channel."""
 
@@ -68,10 +69,24 @@ class Leptons:
         for channel in asked.channels:
             electrons, muons = CHANNELS[channel]
             found |= (n_electrons == electrons) & (n_muons == muons)
+        single = n_electrons + n_muons < 2
         if asked.opposite_charge:
-            total = np.abs(np.bincount(self.event, self.charge, n_events))
-            found &= (n_electrons + n_muons < 2) | (total == 0)
+            found &= single | (np.bincount(self.event, self.charge, n_events) == 0)
+        pairs = np.flatnonzero(found & ~single)
+        mass = self._pair_mass(pairs)
+        if asked.pair_mass_gev is not None:
+            least, most = asked.pair_mass_gev
+            found[pairs] &= (mass >= least) & (mass < most)
+        found[pairs] &= (n_muons[pairs] == 1) | (np.abs(mass - Z_MASS_GEV) >= asked.z_veto_gev)
         return found
+
+    def _pair_mass(self, pairs: IntArray) -> FloatArray:
+        """Mass of the two leptons, without their own, of events that have two; shape (len(pairs),)."""
+        first = self.directions.offsets[pairs]
+        second = first + 1
+        pt, eta, phi = self.pt_gev.astype(np.float64), self.directions.eta, self.directions.phi
+        angles = np.cosh(eta[first] - eta[second]) - np.cos(phi[first] - phi[second])
+        return np.asarray(np.sqrt(2 * pt[first] * pt[second] * np.maximum(angles, 0)))
 
     def overlap(self, offsets: IntArray, eta: FloatArray, phi: FloatArray, obj: str) -> BoolArray:
         """Jets that are one of them, or have one in them, shape (jets,); offsets (N + 1,) are of the jets."""

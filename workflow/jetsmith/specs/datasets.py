@@ -93,6 +93,15 @@ class LeptonsSpec(Record):
         0.15, description="Largest relative isolation of muons; that of electrons is in their identification."
     )
     opposite_charge: bool = Field(True, description="Two leptons have charges that add up to 0.")
+    pair_mass_gev: tuple[float, float] | None = Field(
+        None, description="Mass of two leptons, from and to [GeV]: that of the Z, or above resonances."
+    )
+    z_veto_gev: float = Field(
+        0.0,
+        ge=0,
+        description="Two leptons of one flavour are so far from the mass of the Z [GeV], such as 15 in top "
+        "pairs; 0 for no cut.",
+    )
 
 
 class ReadingSpec(Record):
