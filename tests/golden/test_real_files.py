@@ -296,16 +296,20 @@ def test_deepntuples_have_no_weight(tmp_path, shared_data):
 
 
 @pytest.mark.parametrize(
-    ("file", "channels"), [(TTBAR, ("e", "mu")), (TTBAR, ("mu",)), (DRELL_YAN, ("mumu",))]
+    ("file", "channels", "least"),
+    [(TTBAR, ("e", "mu"), 0), (TTBAR, ("mu",), 40), (DRELL_YAN, ("mumu",), 0)],
 )
-def test_leptons_select_the_events_that_a_loop_selects(shared_data, tmp_path, file, channels):
+def test_leptons_select_the_events_that_a_loop_selects(shared_data, tmp_path, file, channels, least):
     """Tight electrons and tight isolated muons of 25 GeV; no jet of what stays is one of them."""
-    found, account_ = rows_of(tmp_path, shared_data, [file], leptons=LeptonsSpec(channels=channels))
+    of = LeptonsSpec(channels=channels, transverse_mass_min_gev=least)
+    found, account_ = rows_of(tmp_path, shared_data, [file], leptons=of)
     plain, _ = rows_of(tmp_path, shared_data, [file])
     names = [f"Electron_{n}" for n in ("pt", "eta", "phi", "charge", "cutBased")]
     names += [f"Muon_{n}" for n in ("pt", "eta", "phi", "charge", "tightId", "pfRelIso04_all")]
     with uproot.open(shared_data / file) as opened:
-        events = opened["Events"].arrays(["run", "luminosityBlock", "event", *names])
+        events = opened["Events"].arrays(
+            ["run", "luminosityBlock", "event", "PuppiMET_pt", "PuppiMET_phi", *names]
+        )
     kept = {}
     for event in events:
         good = [
@@ -319,6 +323,9 @@ def test_leptons_select_the_events_that_a_loop_selects(shared_data, tmp_path, fi
             if pt >= 25 and abs(eta) <= 2.4 and tight and isolation < 0.15
         ]
         if "".join(kind for *_, kind in good) in channels and (len(good) < 2 or good[0][3] + good[1][3] == 0):
+            mass = event["PuppiMET_pt"] * (1 - np.cos(event["PuppiMET_phi"] - good[0][2])) * 2 * good[0][0]
+            if len(good) == 1 and mass < least**2:
+                continue
             kept[event["run"], event["luminosityBlock"], event["event"]] = good
     expected = [
         (row["event"], row["jet_index"], max(good)[3])

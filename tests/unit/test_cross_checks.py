@@ -661,6 +661,18 @@ DATASETS = {
         _dataset(files=["here/a.root"], leptons={"channels": ["e", "mu"], "z_veto_gev": 15}),
         ["ttbar: leptons: channels of one lepton have no mass of a pair"],
     ),
+    "a transverse mass of two": (
+        _dataset(files=["here/a.root"], leptons={"channels": ["ee"], "transverse_mass_min_gev": 50}),
+        ["ttbar: leptons.transverse_mass_min_gev: is of one lepton, and the channels have two"],
+    ),
+    "a transverse mass of ATLAS": (
+        _dataset(
+            files=["here/a.root"],
+            layout="physlite",
+            leptons={"channels": ["e"], "transverse_mass_min_gev": 50},
+        ),
+        ["ttbar: leptons.transverse_mass_min_gev: what is missing is not read of PHYSLITE"],
+    ),
     "masses that fall": (
         _dataset(files=["here/a.root"], leptons={"channels": ["ee"], "pair_mass_gev": [106, 76]}),
         ["ttbar: leptons.pair_mass_gev: goes from 106 to 76 GeV"],

@@ -243,6 +243,17 @@ def test_leptons_of_w_are_isolated_and_others_not(dilepton: Any) -> None:
     assert len(flat(muons)) > 20
 
 
+def test_what_is_missing_is_neutrinos(dilepton: Any) -> None:
+    """Of two W: the vector sum of neutrinos to the resolution of a detector, and not of another event."""
+    code = abs(dilepton.GenPart_pdgId)
+    neutrino = (dilepton.GenPart_status == 1) & ((code == 12) | (code == 14) | (code == 16))
+    pt, phi = dilepton.GenPart_pt[neutrino], dilepton.GenPart_phi[neutrino]
+    true = ak.to_numpy(ak.sum(pt * np.cos(phi), axis=1) + 1j * ak.sum(pt * np.sin(phi), axis=1))
+    found = ak.to_numpy(dilepton.PuppiMET_pt * np.exp(1j * dilepton.PuppiMET_phi))
+    assert np.median(np.abs(true)) > 40
+    assert np.median(np.abs(found - true)) < 0.5 * np.median(np.abs(np.roll(found, 1) - true))
+
+
 def test_isolation_is_what_a_loop_adds_up() -> None:
     """Charged particles of the primary vertex and neutral ones by weight, the lepton itself left out."""
     rng = np.random.default_rng(4)

@@ -135,6 +135,18 @@ def test_charges():
     assert none.passes(asked(*ALL)).tolist() == [False]
 
 
+def test_transverse_masses():
+    """At the least one an event passes, below it not, and pairs have none; without the key none is read."""
+    one, two = [(40.0, 0, 0.5, 1, 4)], [(40.0, 0, 0, 1, 4), (30.0, 0, 1, -1, 4)]
+    missing = {"PuppiMET_pt": [31.25, 31.24, 0.0], "PuppiMET_phi": [0.5 + np.pi, 0.5 - np.pi, 0.0]}
+    some = events([one, one, two], [[], [], []]) | {name: ak.Array(v) for name, v in missing.items()}
+    of = asked("e", "ee", transverse_mass_min_gev=np.sqrt(4 * 40 * 31.25) - 1e-6)
+    assert leptons.select(some, of).passes(of).tolist() == [True, False, True]
+    assert set(missing) <= set(leptons.wanted("nanoaod", of))
+    assert set(missing).isdisjoint(leptons.wanted("nanoaod", asked("e")))
+    assert leptons.lacking("nanoaod", of, set(leptons.NANOAOD)) == [*missing]
+
+
 @pytest.mark.parametrize("of", [{"pair_mass_gev": (30, 70)}, {"z_veto_gev": 20}, {}])
 def test_masses_of_pairs_as_a_loop_has_them(of):
     """By four-momenta; the veto is for pairs of one flavour alone."""

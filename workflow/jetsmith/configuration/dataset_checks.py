@@ -45,6 +45,10 @@ def _leptons(spec: DatasetSpec, leptons: LeptonsSpec) -> Iterator[str]:
     if leptons.pair_mass_gev is not None and not leptons.pair_mass_gev[0] < leptons.pair_mass_gev[1]:
         low, high = leptons.pair_mass_gev
         yield f"leptons.pair_mass_gev: goes from {low:g} to {high:g} GeV; give two rising numbers"
+    if leptons.transverse_mass_min_gev and set(leptons.channels).isdisjoint(("e", "mu")):
+        yield "leptons.transverse_mass_min_gev: is of one lepton, and the channels have two; leave it out"
+    if leptons.transverse_mass_min_gev and spec.layout == "physlite":
+        yield "leptons.transverse_mass_min_gev: what is missing is not read of PHYSLITE; leave it out"
     pairs = [channel for channel in leptons.channels if channel not in ("e", "mu")]
     if not pairs and (leptons.pair_mass_gev is not None or leptons.z_veto_gev):
         yield "leptons: channels of one lepton have no mass of a pair; leave it and `z_veto_gev` out"

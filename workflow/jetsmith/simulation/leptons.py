@@ -1,9 +1,10 @@
-"""Electrons and muons as NanoAOD has them: identified tracks, and what is around them."""
+"""Electrons, muons and what is missing as NanoAOD has them: identified tracks, and what is around them."""
 
 import numpy as np
 
 from jetsmith.angles import delta_r
 from jetsmith.io import IntArray
+from jetsmith.simulation.jets import neutral_momenta, track_momenta
 from jetsmith.simulation.layout import ELECTRON_MASS_GEV, MUON_MASS_GEV
 from jetsmith.simulation.tables import Array, Neutrals, Tracks, offsets, pairs, sum_by
 from jetsmith.simulation.writer import Collection, collection
@@ -39,6 +40,18 @@ def leptons(tracks: Tracks, neutrals: Neutrals, n_events: int) -> dict[str, Coll
     return {
         "Electron": collection(electron.event, n_events, columns[11]),
         "Muon": collection(muon.event, n_events, columns[13]),
+    }
+
+
+def missing_momentum(tracks: Tracks, neutrals: Neutrals, n_events: int) -> dict[str, Array]:
+    """PuppiMET: what charged particles of the primary vertex and neutral ones by their weight lack."""
+    primary = tracks.take(np.abs(tracks.dz) < PRIMARY_DZ_CM)
+    event = np.concatenate([primary.event, neutrals.event])
+    momenta = np.concatenate([track_momenta(primary), neutral_momenta(neutrals)], axis=1)
+    x, y = (-sum_by(event, momenta[axis], n_events) for axis in (0, 1))
+    return {
+        "PuppiMET_pt": np.hypot(x, y).astype(np.float32),
+        "PuppiMET_phi": np.arctan2(y, x).astype(np.float32),
     }
 
 

@@ -17,7 +17,7 @@ from jetsmith.simulation.jets import (
     reconstructed_jets,
 )
 from jetsmith.simulation.layout import Candidates
-from jetsmith.simulation.leptons import leptons
+from jetsmith.simulation.leptons import leptons, missing_momentum
 from jetsmith.simulation.origins import track_truth
 from jetsmith.simulation.parameters import Detector
 from jetsmith.simulation.pythia import Batch
@@ -89,7 +89,7 @@ def reconstruct(
             "genPartIdxMother": gen.mother,
         },
     )
-    return scalars, collections
+    return scalars | missing_momentum(tracks, neutrals, n), collections
 
 
 def _event_values(

@@ -269,9 +269,9 @@ def _schema(layout: str | None, branches: set[str], spec: ReadingSpec) -> Schema
     """What files with these branches can give."""
     available = sources.load(layout).gives(branches, spec.object) if layout else set()
     read = sources.load(layout).branches(branches, spec.object) if layout else []
-    if spec.leptons is not None and layout and not leptons.lacking(layout, branches):
+    if spec.leptons is not None and layout and not leptons.lacking(layout, spec.leptons, branches):
         available |= {leptons.CHARGE} if spec.object != "event" else set()
-        read = [*read, *leptons.BRANCHES[layout]]
+        read = [*read, *leptons.wanted(layout, spec.leptons)]
     variation = sources.variation_branch(branches, spec)
     return Schema(
         layout=layout,
@@ -310,7 +310,7 @@ def _check_required(path: str, spec: ReadingSpec, schema: Schema, branches: set[
 
 def _check_leptons(path: str, spec: ReadingSpec, schema: Schema, branches: set[str]) -> None:
     """Fail where the file cannot tell the leptons that the dataset asks for."""
-    lacking = leptons.lacking(schema.layout or "", branches) if spec.leptons is not None else []
+    lacking = leptons.lacking(schema.layout or "", spec.leptons, branches) if spec.leptons else []
     if lacking:
         raise InputError(
             f"{path}: leptons: no {', '.join(lacking)} (`{schema.layout}`), which the key asks for; take "

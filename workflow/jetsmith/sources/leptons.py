@@ -13,7 +13,16 @@ import numpy as np
 
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.sources import xaod
-from jetsmith.sources.flat import Array, Directions, counts_to_offsets, masked_offsets, near, owners, split
+from jetsmith.sources.flat import (
+    Array,
+    Directions,
+    counts_to_offsets,
+    masked_offsets,
+    near,
+    owners,
+    split,
+    values,
+)
 from jetsmith.specs.datasets import LeptonsSpec
 
 CHARGE = "lepton_charge"
@@ -25,6 +34,7 @@ NANOAOD = (
     f"Electron_{OF_ELECTRONS}",
     *(f"Muon_{name}" for name in OF_MUONS),
 )
+MISSING = ("PuppiMET_pt", "PuppiMET_phi")
 BRANCHES = {"nanoaod": NANOAOD, "pfnano": NANOAOD, "physlite": xaod.ISOLATED_LEPTONS}
 """What is read of the layouts that hold leptons."""
 RADIUS = {"ak4": 0.4, "ak8": 0.8}  # a jet with a lepton so near is that lepton, or has it in it
@@ -33,10 +43,15 @@ CHANNELS = {"e": (1, 0), "mu": (0, 1), "ee": (2, 0), "emu": (1, 1), "mumu": (0, 
 """Electrons and muons of each channel."""
 
 
-def lacking(layout: str, branches: set[str]) -> list[str]:
+def wanted(layout: str, asked: LeptonsSpec) -> tuple[str, ...]:
+    """Branches that it takes."""
+    found = BRANCHES.get(layout, ("branches of reconstructed leptons",))
+    return (*found, *(MISSING if asked.transverse_mass_min_gev else ()))
+
+
+def lacking(layout: str, asked: LeptonsSpec, branches: set[str]) -> list[str]:
     """Branches that it takes and that there are not."""
-    wanted = BRANCHES.get(layout, ("branches of reconstructed leptons",))
-    return [name for name in wanted if name not in branches]
+    return [name for name in wanted(layout, asked) if name not in branches]
 
 
 @dataclass(frozen=True)
@@ -48,12 +63,15 @@ class Leptons:
         pt_gev: Shape (total,).
         charge: Shape (total,).
         is_muon: Shape (total,).
+        missing: Transverse momentum that is missing [GeV], and its azimuth, shape (2, N); None where no cut
+            is on it.
     """
 
     directions: Directions
     pt_gev: FloatArray
     charge: IntArray
     is_muon: BoolArray
+    missing: FloatArray | None = None
 
     @property
     def event(self) -> IntArray:
@@ -72,6 +90,9 @@ class Leptons:
         single = n_electrons + n_muons < 2
         if asked.opposite_charge:
             found &= single | (np.bincount(self.event, self.charge, n_events) == 0)
+        if self.missing is not None:
+            alone = np.flatnonzero(found & single)
+            found[alone] &= self._transverse_mass(alone, *self.missing) >= asked.transverse_mass_min_gev
         pairs = np.flatnonzero(found & ~single)
         mass = self._pair_mass(pairs)
         if asked.pair_mass_gev is not None:
@@ -79,6 +100,12 @@ class Leptons:
             found[pairs] &= (mass >= least) & (mass < most)
         found[pairs] &= (n_muons[pairs] == 1) | (np.abs(mass - Z_MASS_GEV) >= asked.z_veto_gev)
         return found
+
+    def _transverse_mass(self, alone: IntArray, missing: FloatArray, phi: FloatArray) -> FloatArray:
+        """Of the lepton of events that have one, and of what is missing; shape (len(alone),)."""
+        lepton = self.directions.offsets[alone]
+        angles = 1 - np.cos(self.directions.phi[lepton] - phi[alone])
+        return np.asarray(np.sqrt(2 * self.pt_gev[lepton] * missing[alone] * angles))
 
     def _pair_mass(self, pairs: IntArray) -> FloatArray:
         """Mass of the two leptons, without their own, of events that have two; shape (len(pairs),)."""
@@ -119,6 +146,7 @@ def select(events: Mapping[str, ak.Array], asked: LeptonsSpec) -> Leptons:
         joined(*(part.pt_gev for part in parts)),
         joined(*(part.charge for part in parts)),
         joined(*(part.is_muon for part in parts)),
+        np.stack([values(events[name]) for name in MISSING]) if asked.transverse_mass_min_gev else None,
     )
 
 

@@ -193,7 +193,7 @@ def selecting(spec: ReadingSpec) -> set[str]:
     if spec.object != "event":
         cuts = ("pt", "eta", jetid.STORED, *jetid.INPUTS, *(("phi",) if spec.leptons else ()))
         names |= {f"{PREFIX[spec.object]}_{name}" for name in cuts}
-    names |= set(leptons.NANOAOD) if spec.leptons else set()
+    names |= set(leptons.wanted("nanoaod", spec.leptons)) if spec.leptons else set()
     return names
 
 

@@ -96,6 +96,12 @@ class LeptonsSpec(Record):
     pair_mass_gev: tuple[float, float] | None = Field(
         None, description="Mass of two leptons, from and to [GeV]: that of the Z, or above resonances."
     )
+    transverse_mass_min_gev: float = Field(
+        0.0,
+        ge=0,
+        description="Least transverse mass of one lepton and what is missing (`PuppiMET`), such as 50 of a W "
+        "[GeV]; 0 for no cut.",
+    )
     z_veto_gev: float = Field(
         0.0,
         ge=0,
