@@ -98,6 +98,24 @@ def test_one_tagger_retrains_alone(edited):
     }
 
 
+def test_what_is_checked_again_is_not_trained_again(edited):
+    """Nor where a tagger is judged on a further sample, as that is in the check. Before a training there is one."""
+    check = edited.results / "inspect/check/deepcsv.json"
+    held = check.read_text()
+    check.write_text(held.replace("{", '{"more": 1, ', 1))  # another content, and newer
+    try:
+        assert not set(edited.planned()) & {"check", "train", "train_network", "score"}
+        check.unlink()
+        planned = edited.planned()
+        assert planned["check"] == 1
+        assert not set(planned) & {"train", "train_network", "train_fold", "score", "pack"}
+        edited.edit_yaml("taggers/deepcsv.yaml", "training", "epochs", value=7)
+        planned = edited.planned()
+        assert planned["check"] == planned["train_network"] == 1
+    finally:
+        check.write_text(held)
+
+
 def test_trees_on_a_gpu_have_a_rule_of_their_own(edited):
     """It asks for a GPU, and no other training does, whatever the profile."""
     edited.edit_yaml("taggers/cmva.yaml", "architecture", "device", value="cuda")
