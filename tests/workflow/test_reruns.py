@@ -98,22 +98,15 @@ def test_one_tagger_retrains_alone(edited):
     }
 
 
-def test_what_is_checked_again_is_not_trained_again(edited):
-    """Nor where a tagger is judged on a further sample, as that is in the check. Before a training there is one."""
-    check = edited.results / "inspect/check/deepcsv.json"
-    held = check.read_text()
-    check.write_text(held.replace("{", '{"more": 1, ', 1))  # another content, and newer
-    try:
-        assert not set(edited.planned()) & {"check", "train", "train_network", "score"}
-        check.unlink()
-        planned = edited.planned()
-        assert planned["check"] == 1
-        assert not set(planned) & {"train", "train_network", "train_fold", "score", "pack"}
-        edited.edit_yaml("taggers/deepcsv.yaml", "training", "epochs", value=7)
-        planned = edited.planned()
-        assert planned["check"] == planned["train_network"] == 1
-    finally:
-        check.write_text(held)
+def test_a_further_sample_to_be_judged_on_trains_nothing(edited):
+    """It is in what check says of the tagger, which training waits for and does not read."""
+    edited.edit_yaml("config.yaml", "samples", "others", value={"datasets": ["dilepton"]})
+    edited.edit_yaml("config.yaml", "judged_on", value={"deepcsv": ["others"]})
+    planned = edited.planned()
+    assert planned["check"] == planned["score"] == planned["pack"] == 1
+    assert not set(planned) & {"train", "train_network", "train_fold", "explain", "bundle", "calibrate"}
+    edited.edit_yaml("taggers/deepcsv.yaml", "training", "epochs", value=7)
+    assert edited.planned()["train_network"] == 1
 
 
 def test_trees_on_a_gpu_have_a_rule_of_their_own(edited):
