@@ -56,12 +56,14 @@ def verify(
     _unlink_ledger(results, again)
     print(f"{len(chosen)} of {len(jobs)} jobs run again in {again}", file=sys.stderr, flush=True)
     for rule in dict.fromkeys(rule for rule, _ in chosen):  # its jobs alone, not what reads their results
-        wanted = [
-            str(again / name) for chosen_rule, outputs in chosen if chosen_rule == rule for name in outputs
-        ]
+        wanted = [again / name for chosen_rule, outputs in chosen if chosen_rule == rule for name in outputs]
+        for path in wanted:  # now, not before: jobs of the rules before may read it
+            _remove(path)
         command = [sys.executable, "-m", "snakemake", *_elsewhere(snakemake, again), "--allowed-rules", rule]
         if subprocess.run([*command, "--", *map(str, wanted)]).returncode:
             raise InputError(f"{again}: a job of {rule} did not run again; its message is above")
+        if lacking := [str(path) for path in wanted if not path.exists()]:
+            raise InputError(f"{', '.join(lacking)}: {rule} ran, and did not make it again")
     names = [name for _, outputs in chosen for name in outputs]
     differing = [name for name in names if not same(results / name, again / name, tolerance)]
     for name in differing:
@@ -150,6 +152,13 @@ def _unlink_ledger(results: Path, again: Path) -> None:
     target = again / made.FILE
     target.unlink()
     shutil.copy2(results / made.FILE, target)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _elsewhere(options: Sequence[str], results: Path) -> list[str]:
