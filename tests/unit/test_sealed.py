@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import resource
 import shutil
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from snakemake.iocontainers import Params
 from snakemake_interface_common.exceptions import WorkflowError
 
 from jetsmith import io, provenance
-from jetsmith.errors import InputError
+from jetsmith.errors import InputError, OutputError
 from jetsmith.sealed import frozen, made, planned, verify
 from jetsmith.sealed.made import Ledger, Made
 from jetsmith.sealed.persistence import CHANGED, NOBODY_KNOWS, Change
@@ -220,6 +221,24 @@ def entry(**changes):
         "checksums": {}, "began": 1.0, "ended": 2.0, "state": "3 4", "fingerprint": "f",
     }  # fmt: skip
     return Made(**about | changes)
+
+
+def test_a_full_disk_spoils_no_other_line(tmp_path):
+    """The driver writes on behind the piece of a line: that one counts as none, the next one does."""
+    ledger = Ledger(tmp_path)
+    ledger.put("a", entry())
+    path = tmp_path / made.FILE
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, limits[1]))
+    try:
+        with pytest.raises(
+            OutputError, match=r"made\.jsonl: cannot be written: .*; make room below .* once more"
+        ):
+            ledger.put("b", entry(job=2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    ledger.put("c", entry(job=3))
+    assert set(Ledger(tmp_path)) == set(ledger) == {"a", "c"}
 
 
 def test_the_ledger_comes_back(tmp_path):

@@ -21,6 +21,7 @@ from snakemake_interface_storage_plugins.io import Mtime
 
 from jetsmith import locks, provenance
 from jetsmith.batch.ledger import refuse_others
+from jetsmith.errors import OutputError
 from jetsmith.sealed import frozen, made, planned
 from jetsmith.sealed.frozen import Seen
 
@@ -217,13 +218,15 @@ class Persistence(FilePersistence):
             ended=record.endtime or 0.0,
             **made.identity(Path(key)),
         )
-        self.ledger.put(self._name(key), entry)
+        with _said():
+            self.ledger.put(self._name(key), entry)
         self._found.pop(key, None)
 
     def _delete_record(self, key: str) -> bool:
         if not self._is_ours(key):
             return bool(super()._delete_record(key))
-        self.ledger.forget(self._name(key))
+        with _said():
+            self.ledger.forget(self._name(key))
         self._found.pop(key, None)
         return True
 
@@ -252,6 +255,15 @@ class Persistence(FilePersistence):
 
     def _inside(self, path: str) -> str:
         return path.replace("<results>", self.results, 1) if path.startswith("<results>/") else path
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """A full disk in our words: of an OSError Snakemake says that `.snakemake` cannot be written."""
+    try:
+        yield
+    except OutputError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def _short(value: str | None) -> str:
