@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from jetsmith import provenance
+from jetsmith import io, provenance
 from jetsmith.sealed import made
 from jetsmith.sources import mock
 from tests.unit.code_cache import forget
@@ -170,11 +170,11 @@ def test_an_input_from_outside_is_on_record(project):
 def test_verify_runs_finished_jobs_again(project):
     """A result that is not what its inputs give is named, and no other; the exit status says it.
 
-    It is sealed as it is, so that nothing but the job itself can tell.
+    It is whole and sealed, so that nothing but the job itself can tell.
     """
     results = project.folder / "results"
     account = results / "skim/mock.json"
-    account.write_text(account.read_text().replace('"n_rows": ', '"n_rows": 1'))
+    io.write_json(account, json.loads(json.dumps(io.read_json(account)).replace('"n_rows": ', '"n_rows": 1')))
     ledger = made.Ledger(results)
     ledger.put("skim/mock.json", replace(ledger.get("skim/mock.json"), **made.identity(account)))
     options = ["--fraction", "0.25", "--snakemake", "--cores", "2", *MINE]

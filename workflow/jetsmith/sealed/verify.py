@@ -7,14 +7,18 @@ away and made again by Snakemake, and each is compared with what it stands for.
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import awkward as ak
 import numpy as np
 
 from jetsmith.errors import InputError
@@ -26,6 +30,10 @@ TOLERANCE = 1e-4
 """Largest difference of numbers that a network has made on another machine, relative or absolute."""
 FROM_NETWORKS = ("models", "scores", "weights", "closure", "calibration", "plots")
 """Folders whose numbers may come from a network: bit for bit on the same machine alone."""
+
+_ADDRESS = re.compile(rb'("(?:shared_object_id|__id__)": |"file": ")(\d+)')
+"""What Keras and skops write of an object's place in memory."""
+_DATE = re.compile(rb'"date_saved": "[^"]*"')
 
 
 def verify(
@@ -46,7 +54,8 @@ def verify(
     Raises:
         InputError: There is nothing to verify, or a job did not run again.
     """
-    jobs = finished(made.Ledger(results))
+    ledger = made.Ledger(results)
+    jobs = finished(ledger)
     if not jobs:
         raise InputError(f"{results}: no finished job is written down in {made.FILE}; nothing to verify")
     chosen = choose(jobs, fraction, random.Random(seed))
@@ -55,9 +64,9 @@ def verify(
     shutil.copytree(results, again, copy_function=os.link, symlinks=True)
     _unlink_ledger(results, again)
     print(f"{len(chosen)} of {len(jobs)} jobs run again in {again}", file=sys.stderr, flush=True)
-    for rule in dict.fromkeys(rule for rule, _ in chosen):  # its jobs alone, not what reads their results
+    for rule in last_first(ledger, chosen):  # its jobs alone, not what reads their results
         wanted = [again / name for chosen_rule, outputs in chosen if chosen_rule == rule for name in outputs]
-        for path in wanted:  # now, not before: jobs of the rules before may read it
+        for path in wanted:
             _remove(path)
         command = [sys.executable, "-m", "snakemake", *_elsewhere(snakemake, again), "--allowed-rules", rule]
         if subprocess.run([*command, "--", *map(str, wanted)]).returncode:
@@ -98,6 +107,21 @@ def choose(
     ]
 
 
+def last_first(ledger: made.Ledger, jobs: Sequence[tuple[str, tuple[str, ...]]]) -> list[str]:
+    """The rules of jobs, those at the end of the way before: so what a job reads is as it was."""
+
+    @cache
+    def depth(name: str) -> int:
+        entry = ledger.get(name)
+        read = [] if entry is None else [path.removeprefix("<results>/") for path in entry.input]
+        return 1 + max(map(depth, read), default=0)
+
+    depths: defaultdict[str, int] = defaultdict(int)
+    for rule, outputs in jobs:
+        depths[rule] = max(depths[rule], *map(depth, outputs))
+    return sorted(depths, key=lambda rule: (-depths[rule], rule))
+
+
 def same(path: Path, other: Path, tolerance: float = 0.0) -> bool:
     """Whether two results say the same: bit for bit, but for times, machines and versions."""
     if path.is_dir() or other.is_dir():
@@ -115,7 +139,51 @@ def same(path: Path, other: Path, tolerance: float = 0.0) -> bool:
         return path.with_suffix(".json").is_file() or path.suffix == ".html"
     if path.suffix == ".parquet":
         return _same_table(path, other, near)
+    if path.suffix == ".root":
+        return _same_trees(path, other)
+    if zipfile.is_zipfile(path) and zipfile.is_zipfile(other):
+        return _members(path) == _members(other)
     return False
+
+
+def _same_trees(path: Path, other: Path) -> bool:
+    """ROOT files with the same trees: each has an identifier of its own, and the time when it was written."""
+    import uproot
+
+    with uproot.open(path) as left, uproot.open(other) as right:
+        if left.classnames() != right.classnames() or {*left.classnames().values()} - {"TTree"}:
+            return False
+        return all(
+            left[tree].typenames() == right[tree].typenames()
+            and all(
+                ak.array_equal(left[tree][name].array(), right[tree][name].array(), equal_nan=True)
+                for name in left[tree].typenames()
+            )
+            for tree in left.classnames()
+        )
+
+
+def _members(path: Path) -> dict[str, bytes]:
+    """Files of a model's archive by name, without date, and objects by number in place of their address."""
+    with zipfile.ZipFile(path) as archive:
+        found = {name: archive.read(name) for name in archive.namelist()}
+    numbers: dict[bytes, int] = {}
+    for name, content in found.items():
+        if name.endswith(".json"):
+            for _, address in _ADDRESS.findall(content):
+                numbers.setdefault(address, len(numbers))
+    by_number = {address.decode(): str(number) for address, number in numbers.items()}
+
+    def plain(content: bytes) -> bytes:
+        content = _ADDRESS.sub(lambda told: told[1] + b"%d" % numbers[told[2]], content)
+        return _DATE.sub(b"", content)
+
+    return {
+        ".".join(by_number.get(part, part) for part in name.split(".")): (
+            plain(content) if name.endswith(".json") else content
+        )
+        for name, content in found.items()
+    }
 
 
 def _same_table(path: Path, other: Path, near: float) -> bool:
