@@ -10,10 +10,11 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
+from snakemake.logging import logger
 from snakemake.persistence import NO_PARAMS_CHANGE, RECORD_FORMAT_VERSION, MetadataRecord, ParamsChange
 from snakemake.persistence.file import FilePersistence
 from snakemake_interface_common.exceptions import WorkflowError
@@ -108,7 +109,8 @@ class Persistence(FilePersistence):
     @contextmanager
     def lock(self) -> Iterator[None]:
         """A run begins: nobody else is at work on the results, its code is frozen, its plan written down."""
-        with locks.at_work(Path(self.results)) as alone, super().lock():
+        forget = partial(locks.forget, Path(self.path), self.results, logger.info)
+        with locks.at_work(Path(self.results), forget) as alone, super().lock():
             if alone:
                 self.ledger = made.Ledger(Path(self.results))  # another run may have ended since the plan
                 self.ledger.compact()
