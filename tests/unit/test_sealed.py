@@ -427,6 +427,20 @@ def test_verify_knows_what_no_two_trainings_share(tmp_path):
     assert [verify.same(files[0], path) for path in files] == [True, True, False, False]
 
 
+def test_verify_lets_files_lie_elsewhere(tmp_path, monkeypatch):
+    """The inspection of simulated files names them; those of others are the same ones or not."""
+    monkeypatch.chdir(tmp_path)
+    folders = Path("results"), tmp_path / "results.verify"
+    for folder, simulated in zip(
+        folders, ("results/a.root", f"{tmp_path}/results.verify/a.root"), strict=True
+    ):
+        io.write_json(folder / "a.json", {"files": [simulated, "/data/results/b.root"]})
+    assert verify.same(*(folder / "a.json" for folder in folders), folders=folders)
+    assert not verify.same(*(folder / "a.json" for folder in folders))
+    io.write_json(folders[1] / "a.json", {"files": ["results.verify/b.root", "/data/results/b.root"]})
+    assert not verify.same(*(folder / "a.json" for folder in folders), folders=folders)
+
+
 def test_verify_runs_the_end_of_the_way_first(tmp_path):
     """Protects: a job that runs again reads what the first one read, not what another has just made."""
     ledger = Ledger(tmp_path)

@@ -74,7 +74,9 @@ def verify(
         if lacking := [str(path) for path in wanted if not path.exists()]:
             raise InputError(f"{', '.join(lacking)}: {rule} ran, and did not make it again")
     names = [name for _, outputs in chosen for name in outputs]
-    differing = [name for name in names if not same(results / name, again / name, tolerance)]
+    differing = [
+        name for name in names if not same(results / name, again / name, tolerance, (results, again))
+    ]
     for name in differing:
         print(f"differs: {results / name} and {again / name}", file=sys.stderr)
     print(f"{len(names) - len(differing)} of {len(names)} files are the same", file=sys.stderr)
@@ -122,18 +124,28 @@ def last_first(ledger: made.Ledger, jobs: Sequence[tuple[str, tuple[str, ...]]])
     return sorted(depths, key=lambda rule: (-depths[rule], rule))
 
 
-def same(path: Path, other: Path, tolerance: float = 0.0) -> bool:
-    """Whether two results say the same: bit for bit, but for times, machines and versions."""
+def same(path: Path, other: Path, tolerance: float = 0.0, folders: tuple[Path, Path] | None = None) -> bool:
+    """Whether two results say the same: bit for bit, but for times, machines and versions.
+
+    Args:
+        path: A file or folder.
+        other: The one that it is compared with.
+        tolerance: As of `verify`.
+        folders: The results folders of both: names of files in them count from there.
+    """
     if path.is_dir() or other.is_dir():
         names = {str(p.relative_to(top)) for top in (path, other) for p in made.files_of(top)}
-        return all(same(path / name, other / name, tolerance) for name in names)
+        return all(same(path / name, other / name, tolerance, folders) for name in names)
     if not (path.is_file() and other.is_file()):
         return False
     if path.read_bytes() == other.read_bytes():
         return True
     near = tolerance if any(part in FROM_NETWORKS for part in path.parts) else 0.0
     if path.suffix == ".json":
-        left, right = (_without_times(json.loads(p.read_text())) for p in (path, other))
+        texts = [p.read_text() for p in (path, other)]
+        if folders is not None:
+            texts = [_from(folder, text) for folder, text in zip(folders, texts, strict=True)]
+        left, right = (_without_times(json.loads(text)) for text in texts)
         return _near(left, right, near)
     if path.suffix in (".pdf", ".png", ".html"):  # drawn from the numbers beside them, with the date
         return path.with_suffix(".json").is_file() or path.suffix == ".html"
@@ -184,6 +196,13 @@ def _members(path: Path) -> dict[str, bytes]:
         )
         for name, content in found.items()
     }
+
+
+def _from(folder: Path, text: str) -> str:
+    """JSON whose paths below a results folder begin with `<results>`, however the folder was named."""
+    for named in (folder.absolute(), Path(os.path.relpath(folder))):
+        text = text.replace(f'"{named}/', '"<results>/')
+    return text
 
 
 def _same_table(path: Path, other: Path, near: float) -> bool:
