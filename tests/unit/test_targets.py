@@ -162,6 +162,14 @@ def test_results_that_lie_elsewhere(demo, folder):
     targets.check(["results/a/b.json", "results", folder], outputs, demo)
 
 
+def test_stages_to_be_accepted():
+    """One that is none would be accepted in silence, and run again."""
+    targets.check_rules(["train", "pack"], ["pack", "train", "score"])
+    with pytest.raises(ConfigError, match=r"^accept: no stage `trian`; did you mean `train`") as caught:
+        targets.check_rules(["trian", "pack", "skin"], ["pack", "train", "score"])
+    assert "accept: no stage `skin`. Choices: pack, " in str(caught.value)
+
+
 def test_the_simulation_has_parts_of_its_own(tmp_path):
     """`parts` cuts the skim; the files that are made are `simulate.parts`."""
     folder = shutil.copytree(ROOT / "config", tmp_path / "config")

@@ -64,6 +64,15 @@ def check(arguments: Iterable[str], patterns: Iterable[str], run: Configuration)
     refuse("target", filter(None, map(problem, arguments)))
 
 
+def check_rules(accepted: Iterable[str], rules: Collection[str]) -> None:
+    """Compare stages whose results are to stand (`python -m jetsmith accept`) with the rules that there are.
+
+    Raises:
+        ConfigError: There is no such rule.
+    """
+    refuse("accept", (f"no stage `{name}`{hint(name, rules)}" for name in accepted if name not in rules))
+
+
 def _wider(pattern: str) -> str:
     """The pattern with wildcards for splits, kinds of plots, and the parts that a Dask driver makes."""
     split = re.sub(rf"(?<=/)({'|'.join(_SPLITS)})(?=/[\w{{}}]+$)", "{split}", pattern)
