@@ -22,7 +22,7 @@ from jetsmith.configuration.subjects import (
 from jetsmith.features import named
 from jetsmith.plots import PLOTS
 from jetsmith.sealed import frozen, persistence, planned
-from jetsmith.sealed.made import FILE as LEDGER, fingerprint
+from jetsmith.sealed.made import ACCEPT, FILE as LEDGER, fingerprint
 from jetsmith.specs.datasets import LAYOUTS
 from jetsmith.specs.run import SplitSpec
 

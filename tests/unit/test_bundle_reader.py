@@ -97,6 +97,11 @@ def test_what_is_missing_is_named(tagger: Bundle) -> None:
         InputError, match=r"vertices: this group of inputs is missing; there are: ak4, charged$"
     ):
         tagger({name: of for name, of in jets.items() if name != "vertices"})
+    table = np.stack([np.asarray(column) for column in jets["ak4"].values()], axis=-1)
+    with pytest.raises(InputError, match=r"^ak4\.\w+: this input is looked for .* of type ndarray$"):
+        tagger({**jets, "ak4": table})  # as in reference.npz
+    with pytest.raises(InputError, match=r"^ak4: this group of inputs is looked for by name"):
+        tagger(table)
     ak4 = {name: column for name, column in jets["ak4"].items() if name != "jet_pt"}
     with pytest.raises(InputError, match=r"ak4\.jet_pt: this input is missing; there are: sip, mass$"):
         tagger({**jets, "ak4": ak4})

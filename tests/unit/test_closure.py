@@ -97,6 +97,15 @@ def test_wrong_weights_never_pass_on_few_events(name: str) -> None:
     assert found.status != "passed"
 
 
+def test_too_few_events_are_counted() -> None:
+    """Halves are drawn at random: the message says which number is too small."""
+    words = (
+        r"\d+ source and \d+ target events .* a random half has \d of one of both, and needs 10; take more"
+    )
+    with pytest.raises(InputError, match=words):
+        closure_of(gaussians.right(np.random.default_rng(3), 16), SETTINGS, 1)
+
+
 def test_the_interval_covers() -> None:
     """The area of right weights lies in its interval of 68% so often; benchmark `closure` measures it."""
     covers = []

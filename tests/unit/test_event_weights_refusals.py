@@ -47,6 +47,7 @@ def fixed(folder: Path, **more: Any) -> FixedWorkingPoints:
         ({"working_points": "VT"}, r"mc_eff: has no working_point VT; it has L, M, T"),
         ({"working_points": ["L", "L"]}, r"working points: L, L; name each once"),
         ({"working_points": []}, r"working points: none; name each once, and at least one"),
+        ({"year": ""}, r"year: is empty; name it, such as 2018"),
         ({"uncertainties": "all"}, r"uncertainties: all; there are years, total, breakdown"),
         ({"efficiency": "data"}, r"eff\.json: has no correction data_eff; it has mc_eff, mc_wp_values"),
         ({"efficiencies": "nowhere.json"}, r"nowhere\.json: is no file of correctionlib: .*No such file"),
@@ -187,6 +188,12 @@ def test_numbers_that_are_none(folder: Path, tmp_path: Path) -> None:
         bare(**given, pt=np.array([50.0]))
     with pytest.raises(InputError, match=r"eff\.json: mc_eff: .*7"):
         corrections_of(folder / "eff.json")["mc_eff"](**{**given, "flavor": 7}, pt=50.0)
+
+
+def test_shapes_name_a_year(folder: Path) -> None:
+    """As fixed working points do: statistics of two years are no source of both."""
+    with pytest.raises(InputError, match="year: is empty"):
+        Shape(folder / "shape.json", "tag", " ")
 
 
 def test_shapes_with_half_a_source(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import importlib
 import io
 import os
 import runpy
+import shutil
 import sys
 import tomllib
 from pathlib import Path
@@ -148,12 +149,17 @@ def test_other_errors_of_files_keep_their_traceback(tmp_path):
         (OSError("100352 requested and 25568 written"), os.strerror(errno.ENOSPC)),
         (OSError("Can't write data (file write failed: errno = 28, error message = '…')"), os.strerror(28)),
         (OSError("Unable to open file (errno = 2)"), None),
+        (shutil.Error([("a", "b", "[Errno 13] Permission denied: 'b'")]), None),
+        (
+            shutil.Error([("a", "b", "[Errno 13] Permission denied: 'b'"), ("c", "d", "[Errno 28] full")]),
+            os.strerror(28),
+        ),
         (OSError(errno.EACCES, "100 requested and 20 written"), None),
         (OSError("something else"), None),
     ],
 )
 def test_full_disks_of_all_libraries(error, reason):
-    """NumPy's error has no number, HDF5's has it in the text alone."""
+    """NumPy's error has no number, HDF5's and that of a copied folder have it in the text alone."""
     assert no_room(error) == reason
 
 

@@ -69,6 +69,35 @@ def test_a_stage_that_writes_in_place_is_noticed(trained: Path, tmp_path: Path) 
         _killed("shutil:copytree", given, [tmp_path / "copy"])
 
 
+FULL = """
+import importlib, json, resource, sys
+from jetsmith.errors import OutputError
+
+call = json.loads(sys.argv[1])
+module, _, name = call["function"].partition(":")
+stage = getattr(importlib.import_module(module), name)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    stage(**call["given"])
+except OutputError as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.parametrize("stage", ["choosing:choose", "assembling:assemble"])
+def test_a_full_disk_is_named(trained: Path, tmp_path: Path, stage: str) -> None:
+    """Copies of folders end with a kind of error of their own: the message is that of all writers."""
+    given, outputs = calls(trained, tmp_path)[stage]
+    call = {"function": f"jetsmith.{stage}", "given": given}
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, json.dumps(call)],
+        capture_output=True, text=True, timeout=300, env=os.environ | {"JETSMITH_COMMIT": "of a test"},
+    )  # fmt: skip
+    assert f"{outputs[0]}: cannot be written: File too large; make room below" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(outputs[0].parent.iterdir())
+
+
 def _killed(function: str, given: dict[str, Any], outputs: list[Path]) -> int:
     call = {"function": function, "given": given, "outputs": [str(path) for path in outputs]}
     done = subprocess.run(

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +75,41 @@ def test_living_run_keeps_its_lock_beside_a_dead_one(tmp_path):
         assert starts(tmp_path) == ([], ["0.output.lock", "1.output.lock"])
     said, left = starts(tmp_path)
     assert (len(said), left) == (1, [])
+
+
+def test_a_dead_run_on_the_same_results_loses_its_lock_beside_a_living_one(tmp_path, monkeypatch):
+    """The living one is at work on others; where it is on these, or on another machine, the lock stays."""
+    monkeypatch.chdir(tmp_path)
+    folder, said = tmp_path / "state", []
+    (folder / "locks").mkdir(parents=True)
+
+    def left():
+        return sorted(path.name for path in (folder / "locks").glob("*"))
+
+    def begins(results):
+        forget = partial(locks.forget, folder, str(results), said.append)
+        return locks.at_work(Path(results), forget)
+
+    with run_in(folder, "1"):
+        (folder / "locks/1.input.lock").write_text("/data/a.root\nresults/a/x\n")
+        (folder / "locks/0.output.lock").write_text("results/ab/x\nresults/ab/y\n")
+        (folder / "locks/0.input.lock").write_text("/data/a.root\nresults/ab/x\n")
+        all_of_them = left()
+        with begins("results/abc"):
+            assert left() == all_of_them
+        note = (folder / locks.OWNER).read_text()
+        (folder / locks.OWNER).write_text(json.dumps({"hosts": [*json.loads(note)["hosts"], "elsewhere"]}))
+        with begins("results/ab"):
+            assert left() == all_of_them
+            (folder / locks.OWNER).write_text(note)
+            with begins("results/ab") as alone:
+                assert not alone
+                assert left() == all_of_them
+        assert said == []
+        with begins("results/ab") as alone:
+            assert alone
+            assert left() == ["1.input.lock", "1.output.lock"]
+        assert [text[:34] for text in said] == ["A run on these results was killed;"]
 
 
 def test_no_run_looks_while_another_begins(tmp_path):

@@ -55,3 +55,16 @@ def test_files_of_the_run_are_read_first(tmp_path):
     for option in ("--configfile", "--configfiles"):
         with pytest.raises(WorkflowError, match=r"bad.yaml:2: key `seed` is given twice"):
             read_first(["-n", option, str(good), str(bad), "--cores", "1"])
+
+
+def test_a_target_behind_configfile_is_named(tmp_path):
+    """Snakemake takes it for one more file of the run, as it does all words up to the next option."""
+    good = tmp_path / "good.yaml"
+    good.write_text("seed: 1\n")
+    for target in ("results/plots/roc/a/b.pdf", "report"):
+        with pytest.raises(WorkflowError, match=f"{target}: cannot be read: .*if this is a target, put it"):
+            read_first(["-n", "--configfile", str(good), target])
+        with pytest.raises(WorkflowError, match=r"cannot be read: [^;]*$"):
+            read_first(["-n", "--configfile", target])
+        read_first(["-n", target, "--configfile", str(good)])
+        read_first(["-n", "--configfile", str(good), "--", target])

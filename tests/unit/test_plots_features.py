@@ -309,3 +309,10 @@ def test_rows_that_are_few_are_not_compared(jets: list[Packed]) -> None:
     assert (found.comparisons, found.too_few) == ((), len(FLAT) * len(CLASSES))
     assert "too few events" in found.message
     shifts.draw(found, STYLE)
+
+
+def test_a_feature_that_files_lack_is_named(jets: list[Packed]) -> None:
+    """To pack again would not bring it: the message says where it stands which files lack it."""
+    names = jets[0].groups["ak4"].names
+    with pytest.raises(InputError, match=r"not packed: absent\. A file of the sample lacks their sources"):
+        describing.columns_of(jets[0].groups["ak4"], [*names, "absent"])

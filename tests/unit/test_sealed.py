@@ -3,19 +3,25 @@
 import json
 import os
 import random
+import resource
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import skops.io
+import uproot
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.ensemble import HistGradientBoostingClassifier
 from snakemake.iocontainers import Params
 from snakemake_interface_common.exceptions import WorkflowError
 
 from jetsmith import io, provenance
-from jetsmith.errors import InputError
+from jetsmith.errors import InputError, OutputError
 from jetsmith.sealed import frozen, made, planned, verify
 from jetsmith.sealed.made import Ledger, Made
 from jetsmith.sealed.persistence import CHANGED, NOBODY_KNOWS, Change
@@ -222,6 +228,24 @@ def entry(**changes):
     return Made(**about | changes)
 
 
+def test_a_full_disk_spoils_no_other_line(tmp_path):
+    """The driver writes on behind the piece of a line: that one counts as none, the next one does."""
+    ledger = Ledger(tmp_path)
+    ledger.put("a", entry())
+    path = tmp_path / made.FILE
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, limits[1]))
+    try:
+        with pytest.raises(
+            OutputError, match=r"made\.jsonl: cannot be written: .*; make room below .* once more"
+        ):
+            ledger.put("b", entry(job=2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    ledger.put("c", entry(job=3))
+    assert set(Ledger(tmp_path)) == set(ledger) == {"a", "c"}
+
+
 def test_the_ledger_comes_back(tmp_path):
     """What many files have in common stands once; the last line of a file counts."""
     ledger = Ledger(tmp_path)
@@ -359,6 +383,76 @@ def test_verify_sees_what_differs(tmp_path, tolerance):
     assert not same("missing.json")
     (left / "only").mkdir()
     assert not verify.same(left, right, tolerance)
+
+
+def _keras(path, saved, address, weights=b"w"):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.15.1", "date_saved": saved}))
+        layers = [{"dtype": {"shared_object_id": address}}, {"dtype": {"shared_object_id": address + 5}}]
+        archive.writestr("config.json", json.dumps({"layers": layers, "units": address // address}))
+        archive.writestr("model.weights.h5", weights)
+
+
+def _root(path, values):
+    with uproot.recreate(path) as file:
+        values = np.array(values)
+        file.mktree("Events", {"x": values.dtype}).extend({"x": values})
+
+
+def test_verify_knows_what_no_two_trainings_share(tmp_path):
+    """Dates, addresses of objects and identifiers of files differ each time; numbers and settings do not."""
+    one, two = tmp_path / "1.keras", tmp_path / "2.keras"
+    _keras(one, "2026-11-30@12:00:00", 1234)
+    _keras(two, "2026-11-30@12:00:01", 98765)
+    assert one.read_bytes() != two.read_bytes()
+    assert verify.same(one, two)
+    _keras(two, "2026-11-30@12:00:01", 98765, weights=b"v")
+    assert not verify.same(one, two)
+
+    x = np.random.default_rng(1).random((200, 2))
+    models = [
+        HistGradientBoostingClassifier(max_iter=3, random_state=1).fit(x, x[:, k] > 0.5) for k in (0, 0, 1)
+    ]
+    files = [tmp_path / f"{k}.skops" for k in range(3)]
+    for path, model in zip(files, models, strict=True):
+        path.write_bytes(skops.io.dumps(model))
+    assert files[0].read_bytes() != files[1].read_bytes()
+    assert verify.same(files[0], files[1])
+    assert not verify.same(files[0], files[2])
+
+    files = [tmp_path / f"{k}.root" for k in range(4)]
+    for path, values in zip(files, ([1.0, np.nan], [1.0, np.nan], [1.0, 2.0], [1, 2]), strict=True):
+        _root(path, values)
+    assert files[0].read_bytes() != files[1].read_bytes()
+    assert [verify.same(files[0], path) for path in files] == [True, True, False, False]
+
+
+def test_verify_lets_files_lie_elsewhere(tmp_path, monkeypatch):
+    """The inspection of simulated files names them; those of others are the same ones or not."""
+    monkeypatch.chdir(tmp_path)
+    folders = Path("results"), tmp_path / "results.verify"
+    for folder, simulated in zip(
+        folders, ("results/a.root", f"{tmp_path}/results.verify/a.root"), strict=True
+    ):
+        io.write_json(folder / "a.json", {"files": [simulated, "/data/results/b.root"]})
+    assert verify.same(*(folder / "a.json" for folder in folders), folders=folders)
+    assert not verify.same(*(folder / "a.json" for folder in folders))
+    io.write_json(folders[1] / "a.json", {"files": ["results.verify/b.root", "/data/results/b.root"]})
+    assert not verify.same(*(folder / "a.json" for folder in folders), folders=folders)
+
+
+def test_verify_runs_the_end_of_the_way_first(tmp_path):
+    """Protects: a job that runs again reads what the first one read, not what another has just made."""
+    ledger = Ledger(tmp_path)
+    ledger.put("simulated/a/000.root", entry(rule="simulate", input=[]))
+    ledger.put("inspect/a.json", entry(rule="inspect", input=["<results>/simulated/a/000.root"]))
+    ledger.put("skim/a.json", entry(rule="account", input=["<results>/inspect/a.json", "/data/b.root"]))
+    jobs = [
+        ("inspect", ("inspect/a.json",)),
+        ("simulate", ("simulated/a/000.root",)),
+        ("account", ("skim/a.json",)),
+    ]
+    assert verify.last_first(ledger, jobs) == ["account", "inspect", "simulate"]
 
 
 def test_verify_takes_each_rule(tmp_path):

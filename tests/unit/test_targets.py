@@ -148,6 +148,28 @@ def test_what_there_is(demo):
     targets.check(known + others, OUTPUTS, demo)
 
 
+@pytest.mark.parametrize("folder", ["results/mine", "/scratch/mine"])
+def test_results_that_lie_elsewhere(demo, folder):
+    """Examples say `results/…`: of another run Snakemake would have nothing to do, of none no rule."""
+    outputs = [pattern.replace("results/", f"{folder}/", 1) for pattern in OUTPUTS]
+    for target in ("results/report/index.html", "./results/plots/efficiency/cmva.png"):
+        there = target.removeprefix("./").replace("results", folder, 1)
+        with pytest.raises(ConfigError) as caught:
+            targets.check(["-n", target], outputs, demo)
+        said = f"target: {target}: results of this run lie elsewhere (`pathvars`); ask for {there}"
+        assert str(caught.value) == said
+        targets.check([there], outputs, demo)
+    targets.check(["results/a/b.json", "results", folder], outputs, demo)
+
+
+def test_stages_to_be_accepted():
+    """One that is none would be accepted in silence, and run again."""
+    targets.check_rules(["train", "pack"], ["pack", "train", "score"])
+    with pytest.raises(ConfigError, match=r"^accept: no stage `trian`; did you mean `train`") as caught:
+        targets.check_rules(["trian", "pack", "skin"], ["pack", "train", "score"])
+    assert "accept: no stage `skin`. Choices: pack, " in str(caught.value)
+
+
 def test_the_simulation_has_parts_of_its_own(tmp_path):
     """`parts` cuts the skim; the files that are made are `simulate.parts`."""
     folder = shutil.copytree(ROOT / "config", tmp_path / "config")

@@ -7,11 +7,12 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from jetsmith import provenance
+from jetsmith import io, provenance
 from jetsmith.sealed import made
 from jetsmith.sources import mock
 from tests.unit.code_cache import forget
@@ -167,15 +168,22 @@ def test_an_input_from_outside_is_on_record(project):
 
 
 def test_verify_runs_finished_jobs_again(project):
-    """A result that is not what its inputs give is named, and no other; the exit status says it."""
-    account = project.folder / "results/skim/mock.json"
-    account.write_text(account.read_text().replace('"n_rows": ', '"n_rows": 1'))
+    """A result that is not what its inputs give is named, and no other; the exit status says it.
+
+    It is whole and sealed, so that nothing but the job itself can tell.
+    """
+    results = project.folder / "results"
+    account = results / "skim/mock.json"
+    io.write_json(account, json.loads(json.dumps(io.read_json(account)).replace('"n_rows": ', '"n_rows": 1')))
+    ledger = made.Ledger(results)
+    ledger.put("skim/mock.json", replace(ledger.get("skim/mock.json"), **made.identity(account)))
     options = ["--fraction", "0.25", "--snakemake", "--cores", "2", *MINE]
     done = subprocess.run(
         [sys.executable, "-m", "jetsmith", "verify", *options], cwd=project.folder,
         env=os.environ | {"PYTHONPATH": str(project.folder / "workflow")}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
+    assert "Nothing to be done" not in done.stdout + done.stderr
     assert "differs: results/skim/mock.json and results.verify/skim/mock.json" in done.stderr
     assert "5 of 6 files are the same" in done.stderr
 

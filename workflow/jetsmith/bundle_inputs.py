@@ -175,6 +175,11 @@ def _group(group: Group, jets: Any, may_lack: bool) -> Values:
 
 
 def _member(given: Any, name: str, what: str, where: str) -> Any:
+    if not (isinstance(given, ak.Array | ak.Record) or hasattr(given, "keys")):
+        raise InputError(
+            f"{where}: this {what} is looked for by name, in mappings or awkward's records, not in one of "
+            f"type {type(given).__name__}"
+        )
     names = list(given.fields if isinstance(given, ak.Array | ak.Record) else given)
     if name not in names:
         raise InputError(

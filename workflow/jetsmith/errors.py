@@ -50,11 +50,14 @@ class OutputError(RuntimeError):
 
 
 def no_room(error: OSError) -> str | None:
-    """The reason where a disk is full: HDF5 has the number in its text alone, NumPy not even there."""
-    told = re.search(r"errno = (\d+)", str(error))
-    number = error.errno if error.errno is not None else int(told.group(1)) if told else None
-    if number in DISK_FULL:
-        return os.strerror(number)
-    if number is None and re.search(r"\d+ requested and \d+ written", str(error)):
+    """The reason where a disk is full: HDF5 and `copytree` have the number in the text, NumPy not there."""
+    if error.errno is not None:
+        told = [error.errno]
+    else:
+        told = [int(number) for number in re.findall(r"(?:errno = |\[Errno )(\d+)", str(error))]
+    full = [number for number in told if number in DISK_FULL]
+    if full:
+        return os.strerror(full[0])
+    if not told and re.search(r"\d+ requested and \d+ written", str(error)):
         return os.strerror(errno.ENOSPC)
     return None

@@ -3,8 +3,9 @@
 A killed run leaves Snakemake's lock behind, and the next one would refuse to start. Each run therefore holds
 a lock of the system as long as it lives, one that it shares with other runs in the folder. A run that is
 about to take Snakemake's lock, and none that only looks (`-n`, `--dag`, `--summary`), asks whether anybody
-lives: if not, what lies there is stale and is taken away. Locks of other machines are left alone, since not
-every file system tells machines of each other's locks.
+lives: if not, what lies there is stale and is taken away; beside a living run, what is of results on which
+nobody but the new one is at work. Locks of other machines are left alone, since not every file system tells
+machines of each other's locks.
 """
 
 import contextlib
@@ -100,9 +101,41 @@ def _hosts(note: Path) -> list[str] | None:
     return hosts if isinstance(hosts, list) and all(isinstance(host, str) for host in hosts) else None
 
 
+def forget(folder: Path, results: str, say: Callable[[str], None]) -> None:
+    """Take away the locks of a killed run on these results, where another run of `folder` lives.
+
+    To be called while nobody is at work on the results (`alone` of `at_work`).
+
+    Args:
+        folder: Snakemake's `.snakemake`.
+        results: The results folder, as the paths of outputs begin.
+        say: Is told when a lock was taken away.
+    """
+    if _hosts(folder / OWNER) != [socket.gethostname()]:
+        return
+
+    def is_own(path: Path) -> bool:
+        with contextlib.suppress(OSError):  # a run that ends takes all of them away
+            return any(line.startswith(f"{results}/") for line in path.read_text().splitlines())
+        return False
+
+    stale = [path for path in (folder / "locks").glob("*.output.lock") if is_own(path)]
+    for path in stale:
+        read = path.with_name(path.name.replace(".output.", ".input."))
+        if is_own(read):
+            read.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+    if stale:
+        say("A run on these results was killed; its lock is taken away, and what it finished stays.")
+
+
 @contextlib.contextmanager
-def at_work(results: Path) -> Iterator[bool]:
+def at_work(results: Path, alone: Callable[[], None] = lambda: None) -> Iterator[bool]:
     """Hold a results folder for runs of this working folder: two checkouts would delete each other's inputs.
+
+    Args:
+        results: The folder.
+        alone: Is called where no other run is at work on it, before one can be.
 
     Yields:
         Whether no other run is at work on it.
@@ -119,7 +152,7 @@ def at_work(results: Path) -> Iterator[bool]:
         "since": f"{datetime.now().astimezone():%Y-%m-%d %H:%M}",
     }
     with contextlib.ExitStack() as held:
-        alone = True
+        is_alone = True
         try:
             note.parent.mkdir(parents=True, exist_ok=True)
             lock = note.with_suffix(".lock")
@@ -128,13 +161,14 @@ def at_work(results: Path) -> Iterator[bool]:
                     temporary = note.with_name(f".{note.name}.{os.getpid()}")
                     temporary.write_text(json.dumps(here))
                     temporary.replace(note)
+                    alone()
             except BlockingIOError:
-                alone = False
+                is_alone = False
             held.enter_context(_locked(lock, fcntl.LOCK_SH))
             _refuse_strangers(results, note, here)
         except OSError as error:  # a file system without locks, or a full one
             print(f"no lock in {results}: {error}", file=sys.stderr, flush=True)
-        yield alone
+        yield is_alone
 
 
 def _refuse_strangers(results: Path, note: Path, here: dict[str, Any]) -> None:

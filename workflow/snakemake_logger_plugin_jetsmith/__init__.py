@@ -160,8 +160,11 @@ def read_first(arguments: list[str]) -> None:
     """Read the files of `--configfile` and say what is wrong with them; the rest is Snakemake's."""
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--configfile", "--configfiles", nargs="+", type=Path, action="extend", default=[])
-    try:
-        for path in parser.parse_known_args(arguments)[0].configfile:
+    for k, path in enumerate(parser.parse_known_args(arguments)[0].configfile):
+        try:
             exact_yaml.read(path)
-    except ConfigError as error:
-        raise WorkflowError(f"configuration: {error}") from None
+        except ConfigError as error:
+            behind = (
+                "; --configfile takes all words behind it: if this is a target, put it in front" if k else ""
+            )
+            raise WorkflowError(f"configuration: {error}{behind}") from None

@@ -21,6 +21,8 @@ _SAID = {
     "shown": "feature group",
     "traded": "signal against two backgrounds",
 }  # what people look for under that name
+_PAGE = "/report/index.html"
+_DEFAULT = "results"
 _PLOT = re.compile(r"(?<=/plots/)\w+(?=/)")
 
 
@@ -33,12 +35,14 @@ def check(arguments: Iterable[str], patterns: Iterable[str], run: Configuration)
         run: Where the names come from.
 
     Raises:
-        ConfigError: A name is unknown, with those that there are.
+        ConfigError: A name is unknown, with those that there are; or a target is below `results` where those
+            of the run lie elsewhere.
     """
     outputs = list(dict.fromkeys(_WILDCARD.sub(r"{\1}", pattern) for pattern in patterns))
     plots = {found[0] for pattern in outputs if (found := _PLOT.search(pattern))}
     wider = [pattern for pattern in dict.fromkeys(map(_wider, outputs)) if pattern not in outputs]
     known = [{pattern: _loose(pattern) for pattern in those} for those in (outputs, wider)]
+    folders = [pattern.removesuffix(_PAGE) for pattern in outputs if pattern.endswith(_PAGE)]
 
     def problem(target: str) -> str | None:
         path = target if os.path.isabs(target) else os.path.normpath(target)
@@ -49,9 +53,24 @@ def check(arguments: Iterable[str], patterns: Iterable[str], run: Configuration)
                 for pattern, loose in those.items()
                 if (found := loose.fullmatch(path))
             ]
+        if not problems and path.startswith(f"{_DEFAULT}/"):
+            there = [folder + path.removeprefix(_DEFAULT) for folder in folders]
+            if meant := [
+                path for path in there for those in known for one in those.values() if one.fullmatch(path)
+            ]:
+                return f"{target}: results of this run lie elsewhere (`pathvars`); ask for {meant[0]}"
         return f"{target}: {problems[0]}" if problems and all(problems) else None
 
     refuse("target", filter(None, map(problem, arguments)))
+
+
+def check_rules(accepted: Iterable[str], rules: Collection[str]) -> None:
+    """Compare stages whose results are to stand (`python -m jetsmith accept`) with the rules that there are.
+
+    Raises:
+        ConfigError: There is no such rule.
+    """
+    refuse("accept", (f"no stage `{name}`{hint(name, rules)}" for name in accepted if name not in rules))
 
 
 def _wider(pattern: str) -> str:

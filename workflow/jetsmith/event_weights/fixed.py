@@ -16,6 +16,7 @@ from jetsmith.event_weights.points import (
     Group,
     Uncertainties,
     group_of,
+    named_year,
     only_efficiency,
     ranges,
     thresholds_of,
@@ -89,6 +90,7 @@ class FixedWorkingPoints:
             efficiency=efficiency, uncertainties=uncertainties, flavours_as=flavours_as,
             as_simulated=as_simulated, beyond_pt=beyond_pt,
         )  # fmt: skip
+        year = named_year(year)
         points = [working_points] if isinstance(working_points, str) else list(working_points)
         if not points or len(set(points)) < len(points):
             raise InputError(

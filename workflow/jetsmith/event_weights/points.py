@@ -30,6 +30,17 @@ class Group:
     pt: Mapping[int, Ends]
 
 
+def named_year(year: str) -> str:
+    """The year, as names of sources end with it.
+
+    Raises:
+        InputError: It is none: what is independent from year to year would bear one name in all of them.
+    """
+    if not str(year).strip():
+        raise InputError("year: is empty; name it, such as 2018 or 2016preVFP: names of sources end with it")
+    return year
+
+
 def group_of(
     correction: Correction, name: str, points: Sequence[str], uncertainties: Uncertainties, year: str
 ) -> Group:

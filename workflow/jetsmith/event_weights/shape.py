@@ -10,7 +10,7 @@ import numpy as np
 from jetsmith.errors import InputError
 from jetsmith.event_weights.corrections import Ends, beyond, corrections_of, inside, pick
 from jetsmith.event_weights.jets import count, read, refuse_others
-from jetsmith.event_weights.points import CENTRAL, ranges
+from jetsmith.event_weights.points import CENTRAL, named_year, ranges
 from jetsmith.event_weights.weights import Array, Weights, shifted
 
 AXES = ("systematic", "flavor", "abseta", "pt", "discriminant")
@@ -55,6 +55,7 @@ class Shape:
         self._made = partial(
             type(self), scale_factors, tagger, year, flavours_as=flavours_as, beyond_pt=beyond_pt
         )
+        year = named_year(year)
         self._correction = pick(corrections_of(scale_factors), scale_factors, f"{tagger}_shape", AXES)
         self._systematics = self._correction.keys("systematic")
         sources = [key.removeprefix("up_") for key in self._systematics if key.startswith("up_")]

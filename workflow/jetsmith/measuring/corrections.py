@@ -51,7 +51,10 @@ def combine_measurements(
     points = dict.fromkeys(point for of in each.values() for point in of)
     if not points:
         reasons = "; ".join(f"{one.measurement}, {p}: {one.why_not(p)}" for one in found for p in one.points)
-        raise InputError(f"{judgement}: no working point has a scale factor in each bin: {reasons}")
+        raise InputError(
+            f"{judgement}: no working point has a scale factor in each bin: {reasons}. Give wider "
+            "`pt_bins_gev`, looser points or more jets"
+        )
     # Those of light jets stand by themselves: at most one, which the parse sees to.
     fits = [one for one in found if one.method == "fit"]
     combined = {

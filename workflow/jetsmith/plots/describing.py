@@ -83,7 +83,11 @@ def columns_of(found: FlatGroup | SequenceGroup, names: Sequence[str]) -> IntArr
         InputError: One was not packed.
     """
     if lacking := [name for name in names if name not in found.names]:
-        raise InputError(f"not packed: {', '.join(lacking)}; pack the sample again")
+        raise InputError(
+            f"not packed: {', '.join(lacking)}. A file of the sample lacks their sources: see "
+            "left_out_features in meta.json of the packed group, and what check says of the classifiers that "
+            "read them"
+        )
     return np.array([found.names.index(name) for name in names], np.intp)
 
 

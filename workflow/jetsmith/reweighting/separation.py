@@ -88,10 +88,12 @@ def _of_fold(
     judged = np.random.default_rng([*seed, 0]).random(len(weight)) < 0.5
     truth = events.target_mask
     sides = [side & (truth == kind) for side in (judged, ~judged) for kind in (False, True)]
-    if min(int(side.sum()) for side in sides) < MIN_EVENTS:
+    fewest = min(int(side.sum()) for side in sides)
+    if fewest < MIN_EVENTS:
         raise InputError(
             f"closure: {int((~truth).sum())} source and {int(truth.sum())} target events that are held out, "
-            f"or of one fold, are too few; each half needs {MIN_EVENTS} of both"
+            f"or of one fold, are too few: a random half has {fewest} of one of both, and needs "
+            f"{MIN_EVENTS}; take more events"
         )
     if not all(weight[side].sum() > 0 for side in sides):
         return None

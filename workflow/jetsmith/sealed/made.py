@@ -20,7 +20,7 @@ from typing import Any
 
 import xxhash
 
-from jetsmith.errors import InputError
+from jetsmith.errors import InputError, OutputError, no_room
 from jetsmith.provenance import config_digest
 
 FILE = ".jetsmith/made.jsonl"
@@ -89,7 +89,11 @@ class Ledger:
         return None if line is None else Made(**line | {key: self._shared[line[key]] for key in _SHARED})
 
     def put(self, name: str, made: Made) -> None:
-        """Write down what a file was made from."""
+        """Write down what a file was made from.
+
+        Raises:
+            OutputError: The disk is full.
+        """
         lines = []
         line: dict[str, Any] = asdict(made)
         for key in _SHARED:
@@ -100,7 +104,7 @@ class Ledger:
         self._append([*lines, {"file": name, "made": line}])
 
     def forget(self, name: str) -> None:
-        """Write down that a file is no longer what it was."""
+        """Write down that a file is no longer what it was; errors as of `put`."""
         if name in self._files:
             self._append([{"file": name, "made": None}])
 
@@ -122,9 +126,18 @@ class Ledger:
     def _append(self, lines: Iterable[Mapping[str, Any]]) -> None:
         lines = list(lines)
         text = "".join(json.dumps(line) + "\n" for line in lines)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a") as file:
-            file.write(text if self._whole else "\n" + text)
+        text, self._whole = text if self._whole else "\n" + text, False  # until all of it is there
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a") as file:
+                file.write(text)
+        except OSError as error:
+            if (reason := no_room(error)) is None:
+                raise
+            raise OutputError(
+                f"{self._path}: cannot be written: {reason}; make room below {self.results} and run again: "
+                "what is not written down there is made once more"
+            ) from error
         self._whole = True
         for line in lines:
             self._take(line)

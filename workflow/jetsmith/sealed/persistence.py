@@ -10,10 +10,11 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
+from snakemake.logging import logger
 from snakemake.persistence import NO_PARAMS_CHANGE, RECORD_FORMAT_VERSION, MetadataRecord, ParamsChange
 from snakemake.persistence.file import FilePersistence
 from snakemake_interface_common.exceptions import WorkflowError
@@ -21,6 +22,7 @@ from snakemake_interface_storage_plugins.io import Mtime
 
 from jetsmith import locks, provenance
 from jetsmith.batch.ledger import refuse_others
+from jetsmith.errors import OutputError
 from jetsmith.sealed import frozen, made, planned
 from jetsmith.sealed.frozen import Seen
 
@@ -107,7 +109,8 @@ class Persistence(FilePersistence):
     @contextmanager
     def lock(self) -> Iterator[None]:
         """A run begins: nobody else is at work on the results, its code is frozen, its plan written down."""
-        with locks.at_work(Path(self.results)) as alone, super().lock():
+        forget = partial(locks.forget, Path(self.path), self.results, logger.info)
+        with locks.at_work(Path(self.results), forget) as alone, super().lock():
             if alone:
                 self.ledger = made.Ledger(Path(self.results))  # another run may have ended since the plan
                 self.ledger.compact()
@@ -217,13 +220,15 @@ class Persistence(FilePersistence):
             ended=record.endtime or 0.0,
             **made.identity(Path(key)),
         )
-        self.ledger.put(self._name(key), entry)
+        with _said():
+            self.ledger.put(self._name(key), entry)
         self._found.pop(key, None)
 
     def _delete_record(self, key: str) -> bool:
         if not self._is_ours(key):
             return bool(super()._delete_record(key))
-        self.ledger.forget(self._name(key))
+        with _said():
+            self.ledger.forget(self._name(key))
         self._found.pop(key, None)
         return True
 
@@ -252,6 +257,15 @@ class Persistence(FilePersistence):
 
     def _inside(self, path: str) -> str:
         return path.replace("<results>", self.results, 1) if path.startswith("<results>/") else path
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """A full disk in our words: of an OSError Snakemake says that `.snakemake` cannot be written."""
+    try:
+        yield
+    except OutputError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def _short(value: str | None) -> str:

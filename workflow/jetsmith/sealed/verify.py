@@ -7,14 +7,18 @@ away and made again by Snakemake, and each is compared with what it stands for.
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import awkward as ak
 import numpy as np
 
 from jetsmith.errors import InputError
@@ -26,6 +30,10 @@ TOLERANCE = 1e-4
 """Largest difference of numbers that a network has made on another machine, relative or absolute."""
 FROM_NETWORKS = ("models", "scores", "weights", "closure", "calibration", "plots")
 """Folders whose numbers may come from a network: bit for bit on the same machine alone."""
+
+_ADDRESS = re.compile(rb'("(?:shared_object_id|__id__)": |"file": ")(\d+)')
+"""What Keras and skops write of an object's place in memory."""
+_DATE = re.compile(rb'"date_saved": "[^"]*"')
 
 
 def verify(
@@ -46,7 +54,8 @@ def verify(
     Raises:
         InputError: There is nothing to verify, or a job did not run again.
     """
-    jobs = finished(made.Ledger(results))
+    ledger = made.Ledger(results)
+    jobs = finished(ledger)
     if not jobs:
         raise InputError(f"{results}: no finished job is written down in {made.FILE}; nothing to verify")
     chosen = choose(jobs, fraction, random.Random(seed))
@@ -55,15 +64,19 @@ def verify(
     shutil.copytree(results, again, copy_function=os.link, symlinks=True)
     _unlink_ledger(results, again)
     print(f"{len(chosen)} of {len(jobs)} jobs run again in {again}", file=sys.stderr, flush=True)
-    for rule in dict.fromkeys(rule for rule, _ in chosen):  # its jobs alone, not what reads their results
-        wanted = [
-            str(again / name) for chosen_rule, outputs in chosen if chosen_rule == rule for name in outputs
-        ]
+    for rule in last_first(ledger, chosen):  # its jobs alone, not what reads their results
+        wanted = [again / name for chosen_rule, outputs in chosen if chosen_rule == rule for name in outputs]
+        for path in wanted:
+            _remove(path)
         command = [sys.executable, "-m", "snakemake", *_elsewhere(snakemake, again), "--allowed-rules", rule]
         if subprocess.run([*command, "--", *map(str, wanted)]).returncode:
             raise InputError(f"{again}: a job of {rule} did not run again; its message is above")
+        if lacking := [str(path) for path in wanted if not path.exists()]:
+            raise InputError(f"{', '.join(lacking)}: {rule} ran, and did not make it again")
     names = [name for _, outputs in chosen for name in outputs]
-    differing = [name for name in names if not same(results / name, again / name, tolerance)]
+    differing = [
+        name for name in names if not same(results / name, again / name, tolerance, (results, again))
+    ]
     for name in differing:
         print(f"differs: {results / name} and {again / name}", file=sys.stderr)
     print(f"{len(names) - len(differing)} of {len(names)} files are the same", file=sys.stderr)
@@ -96,24 +109,100 @@ def choose(
     ]
 
 
-def same(path: Path, other: Path, tolerance: float = 0.0) -> bool:
-    """Whether two results say the same: bit for bit, but for times, machines and versions."""
+def last_first(ledger: made.Ledger, jobs: Sequence[tuple[str, tuple[str, ...]]]) -> list[str]:
+    """The rules of jobs, those at the end of the way before: so what a job reads is as it was."""
+
+    @cache
+    def depth(name: str) -> int:
+        entry = ledger.get(name)
+        read = [] if entry is None else [path.removeprefix("<results>/") for path in entry.input]
+        return 1 + max(map(depth, read), default=0)
+
+    depths: defaultdict[str, int] = defaultdict(int)
+    for rule, outputs in jobs:
+        depths[rule] = max(depths[rule], *map(depth, outputs))
+    return sorted(depths, key=lambda rule: (-depths[rule], rule))
+
+
+def same(path: Path, other: Path, tolerance: float = 0.0, folders: tuple[Path, Path] | None = None) -> bool:
+    """Whether two results say the same: bit for bit, but for times, machines and versions.
+
+    Args:
+        path: A file or folder.
+        other: The one that it is compared with.
+        tolerance: As of `verify`.
+        folders: The results folders of both: names of files in them count from there.
+    """
     if path.is_dir() or other.is_dir():
         names = {str(p.relative_to(top)) for top in (path, other) for p in made.files_of(top)}
-        return all(same(path / name, other / name, tolerance) for name in names)
+        return all(same(path / name, other / name, tolerance, folders) for name in names)
     if not (path.is_file() and other.is_file()):
         return False
     if path.read_bytes() == other.read_bytes():
         return True
     near = tolerance if any(part in FROM_NETWORKS for part in path.parts) else 0.0
     if path.suffix == ".json":
-        left, right = (_without_times(json.loads(p.read_text())) for p in (path, other))
+        texts = [p.read_text() for p in (path, other)]
+        if folders is not None:
+            texts = [_from(folder, text) for folder, text in zip(folders, texts, strict=True)]
+        left, right = (_without_times(json.loads(text)) for text in texts)
         return _near(left, right, near)
     if path.suffix in (".pdf", ".png", ".html"):  # drawn from the numbers beside them, with the date
         return path.with_suffix(".json").is_file() or path.suffix == ".html"
     if path.suffix == ".parquet":
         return _same_table(path, other, near)
+    if path.suffix == ".root":
+        return _same_trees(path, other)
+    if zipfile.is_zipfile(path) and zipfile.is_zipfile(other):
+        return _members(path) == _members(other)
     return False
+
+
+def _same_trees(path: Path, other: Path) -> bool:
+    """ROOT files with the same trees: each has an identifier of its own, and the time when it was written."""
+    import uproot
+
+    with uproot.open(path) as left, uproot.open(other) as right:
+        if left.classnames() != right.classnames() or {*left.classnames().values()} - {"TTree"}:
+            return False
+        return all(
+            left[tree].typenames() == right[tree].typenames()
+            and all(
+                ak.array_equal(left[tree][name].array(), right[tree][name].array(), equal_nan=True)
+                for name in left[tree].typenames()
+            )
+            for tree in left.classnames()
+        )
+
+
+def _members(path: Path) -> dict[str, bytes]:
+    """Files of a model's archive by name, without date, and objects by number in place of their address."""
+    with zipfile.ZipFile(path) as archive:
+        found = {name: archive.read(name) for name in archive.namelist()}
+    numbers: dict[bytes, int] = {}
+    for name, content in found.items():
+        if name.endswith(".json"):
+            for _, address in _ADDRESS.findall(content):
+                numbers.setdefault(address, len(numbers))
+    by_number = {address.decode(): str(number) for address, number in numbers.items()}
+
+    def plain(content: bytes) -> bytes:
+        content = _ADDRESS.sub(lambda told: told[1] + b"%d" % numbers[told[2]], content)
+        return _DATE.sub(b"", content)
+
+    return {
+        ".".join(by_number.get(part, part) for part in name.split(".")): (
+            plain(content) if name.endswith(".json") else content
+        )
+        for name, content in found.items()
+    }
+
+
+def _from(folder: Path, text: str) -> str:
+    """JSON whose paths below a results folder begin with `<results>`, however the folder was named."""
+    for named in (folder.absolute(), Path(os.path.relpath(folder))):
+        text = text.replace(f'"{named}/', '"<results>/')
+    return text
 
 
 def _same_table(path: Path, other: Path, near: float) -> bool:
@@ -150,6 +239,13 @@ def _unlink_ledger(results: Path, again: Path) -> None:
     target = again / made.FILE
     target.unlink()
     shutil.copy2(results / made.FILE, target)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _elsewhere(options: Sequence[str], results: Path) -> list[str]:
