@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from jetsmith.explaining.perturb import Limits, perturb
+from jetsmith.explaining.changed import Limits
+from jetsmith.explaining.perturb import perturb
 from jetsmith.job import job
 from jetsmith.specs.classifiers import DiscriminantSpec, RecipeSpec, TruthSpec
 from jetsmith.specs.resilience import MovesSpec

@@ -6,7 +6,14 @@ rule compare:
     input:
         compared_runs,
     output:
-        directory("<results>/comparison"),
+        # Patterns, and no `htmlindex`: with that `--report` makes no single page.
+        report(
+            directory("<results>/comparison"),
+            patterns=["{shown}.html", "plots/{shown}.png"],
+            caption="comparison.rst",
+            category="comparison",
+            labels={"shown": "{shown}"},
+        ),
     log:
         "<logs>/compare.log",
     benchmark:

@@ -1,7 +1,7 @@
 """Event weights of `correction_files` by loops over events and jets, from P(data)/P(simulation)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from tests.unit import correction_files as files
 
 Jet = tuple[float, float, int, float]  # pt, eta, flavour, score
+WithTracks = tuple[float, float, int, float, float]
 ENDS = {4: (20.0, 800.0), 5: (20.0, 800.0), 0: (20.0, 1000.0)}  # pt of scale factors
 
 
@@ -30,7 +31,12 @@ def moved_factor(central: float, varied: float, beyond: bool) -> float:
 
 
 def fixed(
-    folder: Path, events: Sequence[Sequence[Jet]], points: Sequence[str], moved: str = "", which: str = ""
+    folder: Path,
+    events: Sequence[Sequence[Jet]] | Sequence[Sequence[WithTracks]],
+    points: Sequence[str],
+    moved: str = "",
+    which: str = "",
+    by_tracks: Callable[[str, int, float], float] | None = None,
 ) -> tuple[list[float], list[float], Counter[str]]:
     """Weights of events, those of their jets, and counts.
 
@@ -40,6 +46,8 @@ def fixed(
         points: The loosest first.
         moved: `heavy` or `light`, varied by
         which: a systematic.
+        by_tracks: Efficiency at a point, of a flavour and tracks; None where it is that of the file. |eta|
+            then ends where scale factors do, and tracks at 20.
     """
     factors, maps = opened(folder, "sf.json", "eff.json")
     weights: list[float] = []
@@ -47,10 +55,10 @@ def fixed(
     counts = Counter(n_events=len(events))
     for event in events:
         weight = 1.0
-        for pt, eta, flavour, score in event:
+        for pt, eta, flavour, score, *tracks in event:
             counts["n_jets"] += 1
             abseta = abs(float(np.float32(eta)))
-            if abseta >= 2.4:
+            if abseta >= (2.5 if by_tracks else 2.4):
                 counts["n_outside_abseta"] += 1
                 continue
             low, high = ENDS[flavour]
@@ -65,7 +73,10 @@ def fixed(
                 ratio = factor_of.evaluate("central", *at)
                 if moved == group:
                     ratio = moved_factor(ratio, factor_of.evaluate(which, *at), beyond)
-                efficiency = maps["mc_eff"].evaluate(flavour, point, abseta, clamped(pt, 30, 500))
+                if by_tracks:
+                    efficiency = by_tracks(point, flavour, *tracks)
+                else:
+                    efficiency = maps["mc_eff"].evaluate(flavour, point, abseta, clamped(pt, 30, 500))
                 if i == n_passed - 1:
                     above, ratio_above = efficiency, ratio
                 if i == n_passed:
@@ -78,7 +89,8 @@ def fixed(
             weight *= of_jets[-1]
             counts["n_not_tagged"] += score == -np.inf
             counts["n_pt_beyond_scale_factors"] += beyond
-            counts["n_pt_beyond_efficiencies"] += not 30 <= pt < 500
+            counts["n_pt_beyond_efficiencies"] += not by_tracks and not 30 <= pt < 500
+            counts["n_features_beyond_efficiencies"] += bool(by_tracks) and not tracks[0] <= 20
             counts["n_impossible"] += above <= below
         weights.append(weight)
     return weights, of_jets, counts

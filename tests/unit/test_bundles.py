@@ -25,6 +25,7 @@ from jetsmith.bundles._graph import Graph
 from jetsmith.bundles._inputs import prepare
 from jetsmith.errors import InputError
 from jetsmith.features.compute import finish
+from jetsmith.features.undoing import UNDO
 from jetsmith.packed.arrays import FlatGroup, Packed
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import ClassifierSpec, TrainingSpec
@@ -206,7 +207,7 @@ BOUNDS = st.tuples(st.integers(-800, -1), st.integers(1, 800)).map(lambda ends: 
 SPECS = st.builds(
     ColumnSpec,
     source=st.just("x"),
-    transform=st.sampled_from(sorted(_jets.UNDO)),
+    transform=st.sampled_from(sorted(UNDO)),
     clip=st.none() | BOUNDS,
     default=st.none() | st.integers(-800, 800).map(lambda n: n / 8),
 )
@@ -240,9 +241,9 @@ def test_every_transform_can_be_undone_and_bundled() -> None:
         for name, what in vars(transforms).items()
         if getattr(what, "__module__", "") == transforms.__name__
     }
-    assert {"none", *names} == set(_jets.UNDO)
+    assert {"none", *names} == set(UNDO)
     values = np.array([0.5, 2.0, 30.0], np.float32)
-    for name in _jets.UNDO:
+    for name in UNDO:
         spec = ColumnSpec(source="x", transform=name)
         np.testing.assert_allclose(finish(_jets.undone(values, spec), spec), values, rtol=1e-5)
 

@@ -12,107 +12,25 @@ import numpy as np
 import pytest
 
 from jetsmith import io
-from jetsmith.calibration import calibrate
-from jetsmith.calibration.plane import calibrate_plane
 from jetsmith.comparing import figures
 from jetsmith.comparing.compare import compare
 from jetsmith.comparing.content import Factor
+from jetsmith.comparing.differences import of_points
 from jetsmith.comparing.folder import Results
 from jetsmith.comparing.measured import NONE, OTHER_BINS, error_of_difference
 from jetsmith.comparing.planes import of_planes
+from jetsmith.comparing.significance import judged
 from jetsmith.configuration.compare_checks import READ
 from jetsmith.errors import InputError
 from jetsmith.handed.comparison import Comparison, Jets, Number
-from jetsmith.handed.measurement import Bin, Measurement
-from jetsmith.handed.measurement import Factor as Found
+from jetsmith.metrics.planes import Pair, cut_pulls, plane_point
 from jetsmith.sealed.made import FILE
-from jetsmith.specs.classifiers import EvaluationSpec
-from jetsmith.specs.run import EfficienciesSpec, PointsSpec
-from tests.unit.compared_runs import LOOK, POINTS, SAMPLE, Table, make_jets, make_run, reseal, score, seal
+from tests.unit.compared_runs import PLANE, SAMPLE, factor, make_jets, make_more, reseal, score, specs
 from tests.unit.score_files import write_scores
-from tests.unit.test_plots_inputs import make_spec
 
-EDGES = (30.0, 60.0, 120.0)
-PLANE = {"L": (0.2, 0.3), "M": (0.1, 0.15)}
+Array = np.ndarray[Any, Any]
 CHANGES = {"worse tracker": -0.02}
 ENOUGH = 40  # replicas
-
-
-def specs() -> list[Any]:
-    """Two taggers, one of b against light, one of b against c."""
-    first = make_spec(title="DeepJet")
-    second = first.model_copy(
-        update={
-            "name": "against_c",
-            "evaluation": EvaluationSpec(signal="b_jets", backgrounds=("c_jets",)),
-            "background_classes": tuple(c for c in first.background_classes if c.name == "c_jets"),
-        }
-    )
-    return [first, second]
-
-
-def score_against_c(jets: Table, seed: int) -> Any:
-    """What tells b from c, a little from light, with noise of a training."""
-    label, n = jets["label"], len(jets["label"])
-    own = np.random.default_rng(5).normal(np.select([label == 500, label == 400], [2.0, -0.5], 1.2), 1.0)
-    return 1 / (1 + np.exp(-own - 0.3 * np.random.default_rng(seed).normal(size=n)))
-
-
-def factor(value: float = 0.95, own: float = 0.02, scale: float = 0.03) -> Found:
-    whole = float(np.hypot(own, scale))
-    return Found(value, whole, whole, own, {"energy_scale": scale}, {}, 0.0, 0)
-
-
-def make_more(
-    folder: Path, jets: Table, scores: Any, factors: tuple[Found | None, ...], change: float
-) -> Path:
-    """A finished run with a plane, a measurement and a figure of resilience beside a tagger."""
-    make_run(folder, jets, scores)
-    two = specs()
-    path, other = (folder / f"scores/{spec.name}/{SAMPLE}.parquet" for spec in two)
-    other.parent.mkdir()
-    table = {name: column for name, column in jets.items() if name != "logit"}
-    write_scores(other, table | {"discriminant": score_against_c(jets, len(folder.name))})
-    shutil.copy(path.with_suffix(".meta.json"), other.with_suffix(".meta.json"))
-    alone = [folder / f"calibration/against_c.{end}" for end in ("json", "numbers.json")]
-    calibrate(two[1], other, POINTS, EDGES, (0, 2.5), *alone, settings=PointsSpec(allow_few_passing=True))
-    outputs = folder / "calibration/both.json", folder / "calibration/both.numbers.json"
-    settings = EfficienciesSpec(allow_few_passing=True)
-    calibrate_plane("both", two, (path, other), PLANE, EDGES, (0, 2.5), {}, settings, *outputs)
-    io.write_record(
-        folder / "scale_factors/probe.json",
-        Measurement(
-            "probe", "deepjet", "b", 5, "sim", "data", False, "", "", EDGES, {"L": 0.5},
-            {"L": tuple(Bin(0.9, 0.7, factor=one, why="" if one else "few") for one in factors)},
-        ),
-    )  # fmt: skip
-    area = {"value": 0.9, "low": 0.89, "high": 0.91}
-    changes = [{"change": {"value": change, "low": change - 0.004, "high": change + 0.004}}, {"change": None}]
-    background = two[0].background_classes[0].model_dump(mode="json")
-    tried = {"judgement": "deepjet", "title": "DeepJet", "auc": area, "members": [], "changes": changes}
-    io.write_json(
-        folder / f"plots/resilience/{SAMPLE}/b_vs_light.json",
-        {"sample": SAMPLE, "background": background, "shifts": ["worse tracker", "none"], "taggers": [tried]},
-    )
-    judged = {}
-    for spec in two:
-        dumped = spec.model_dump(mode="json")
-        keys = ("title", "discriminant", "signal_class", "background_classes")
-        judged[spec.judgement] = {key: dumped[key] for key in keys}
-    run = {
-        "title": "A run",
-        "samples": {SAMPLE: {"datasets": ["ttbar"]}},
-        "plots": LOOK,
-        "calibration": {"planes": {"both": {"judgements": list(judged)}}},
-        "scale_factors": {"probe": {"judgement": "deepjet"}},
-    }
-    classifiers = {spec.name: spec.model_dump(mode="json") for spec in two} | {
-        "shower": {"title": "S", "sample": "zjets"}
-    }
-    shutil.rmtree(folder / ".jetsmith")
-    shown = {"run": run, "classifiers": classifiers, "judgements": judged}
-    seal(folder, {"report/index.html": [("run", shown)]})
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -187,20 +105,104 @@ def test_what_is_shifted_is_found(runs: dict[str, Path], tmp_path: Path) -> None
     assert found.value == pytest.approx(0.2)
 
 
-def test_numbers_of_planes_scatter_by_no_more_than_their_errors(tmp_path: Path) -> None:
-    """Protects: the rate of false alarms; errors that were too small would show in a few trainings."""
+def trained(jets: Array, seed: int, shift: float = 0.0) -> tuple[Pair, Pair, Pair]:
+    """Jets of light, b and c, as a training scores them: what there is, and noise of its own."""
+    rng, n = np.random.default_rng(seed), jets.shape[2]
+    means = np.array([[-1.0, 0.3], [0.4, -1.0], [1.0 + shift, 0.9]])
+    x = jets[:, 0] + 0.3 * rng.normal(size=(3, n)) + means[:, :1]
+    y = jets[:, 1] + 0.4 * jets[:, 0] + 0.3 * rng.normal(size=(3, n)) + means[:, 1:]
+    light, b, c = (Pair(x[k], y[k], np.ones(n)) for k in range(3))
+    return light, b, c
+
+
+def z_of(seed: int, n: int, shift: float = 0.0) -> list[float]:
+    """Efficiencies of light, b and c jets behind two cuts in two trainings: differences over their errors.
+
+    Each run fixes its cuts on n jets a class, which both have in common, and counts three times as many.
+    """
+    rng = np.random.default_rng([seed, 7])
+    calibration, test = rng.normal(size=(3, 2, n)), rng.normal(size=(3, 2, 3 * n))
+    passed, pulls = [], []
+    for k in range(2):
+        by_class = trained(calibration, 4 * seed + k, shift * k)
+        found = plane_point(by_class[0], by_class[1], (0.2, 0.3))
+        cuts = found.first.value, found.second.value
+        counted = trained(test, 4 * seed + 2 + k, shift * k)
+        passed.append([one.passing(*cuts) for one in counted])
+        pulls.append(cut_pulls(by_class[0], by_class[1], cuts, counted))
+    number = Number("plane", SAMPLE, "", True, None, None)
     away = []
-    for k in range(5):
-        jets = make_jets(seed=20 + k)
-        same = factor(), factor()
-        made = [
-            make_more(tmp_path / f"{k}{name}", jets, score(jets, seed=30 + 2 * k + i), same, -0.02)
-            for i, name in enumerate(("a", "bb"))
-        ]
-        _, numbers = of_planes(Results(made[0]), Results(made[1]))
-        away += [number.z for number in numbers if number.z is not None]
-    assert len(away) == 5 * len(PLANES)
-    assert 0.2 < np.std(away) < 1.1
+    for k, flags in enumerate(zip(*passed, strict=True)):
+        ends = [np.concatenate(of[k]) for of in pulls]
+        moved = float(np.linalg.norm(ends[1] - ends[0]))
+        away.append(of_points(number, (100.0, 100.0), np.ones(3 * n), *flags, moved).z or 0.0)
+    return away
+
+
+def test_efficiencies_behind_two_cuts_have_the_errors_that_they_scatter_by() -> None:
+    """Protects: neither too small, which makes false alarms, nor too large, which misses what differs.
+
+    40 pairs of trainings of one quality; `make bench only=compare` counts more, of whole folders.
+    """
+    away = np.array([z_of(seed, 800) for seed in range(40)])
+    assert away.std() == pytest.approx(1, abs=0.2)  # 120 numbers, which go along in part
+    assert np.mean(np.abs(away) > 1.96) == pytest.approx(0.05, abs=0.05)
+    assert np.abs(away.mean(axis=0)).max() < 0.5
+
+
+def test_a_change_of_an_efficiency_by_two_per_cent_is_found() -> None:
+    """Protects: power. With 24,000 jets a class it differs in all pairs of trainings, and what is not changed
+    in none.
+    """
+    away = np.array([z_of(300 + seed, 8000, 0.1) for seed in range(4)])  # of 81%, 1.7% more
+    assert (away[:, 2] > 2.6).all()  # the first of three numbers, by Holm's rule
+    assert (np.abs(away[:, :2]) > 3).mean() == 0
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A run of 100,000 jets, another training, and one that finds more b jets."""
+    folder, jets, same = tmp_path_factory.mktemp("many"), make_jets(100_000, 50), (factor(), factor())
+    given = {"first": (2, 0.0), "again": (3, 0.0), "better": (4, 0.1)}
+    return {
+        name: make_more(folder / name, jets, score(jets, seed=seed, shift=shift), same, -0.02)
+        for name, (seed, shift) in given.items()
+    }
+
+
+def test_a_small_change_is_found_in_whole_folders(many: dict[str, Path]) -> None:
+    """Protects: b jets of whom 1% more pass both cuts differ after Holm's rule; another training does not."""
+    _, numbers = of_planes(Results(many["first"]), Results(many["again"]))
+    assert not [number for number in judged(numbers) if number.differs]
+    _, numbers = of_planes(Results(many["first"]), Results(many["better"]))
+    by_name = {f"{number.subject}: {number.what}": number for number in judged(numbers)}
+    found = by_name[PLANES[0]].difference
+    assert found is not None
+    assert 0.007 < found.value < 0.018
+    assert by_name[PLANES[0]].differs
+
+
+def test_cuts_that_other_jets_fix_are_independent(many: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: errors are larger where the split calibration of the runs has other jets."""
+    other = Path(shutil.copytree(many["again"], tmp_path / "other"))
+    for spec in specs():
+        path = other / f"scores/{spec.name}/{SAMPLE}.parquet"
+        rows = {name: np.asarray(io.read_rows(path)[name]) for name in io.column_names(path)}
+        rows["event"] = np.where(rows["split"] == 2, rows["event"] + 10**9, rows["event"]).astype(np.uint64)
+        rows["discriminant"] = rows.pop("p_b_jets")
+        write_scores(path, {k: v for k, v in rows.items() if not k.startswith(("p_", "not"))})
+    reseal(other)
+    together, alone = (
+        {n.what: n for n in of_planes(Results(many["first"]), Results(run))[1] if n.z}
+        for run in (many["again"], other)
+    )
+    assert together.keys() == alone.keys()
+    for name, number in together.items():
+        ours, theirs = (one.difference for one in (number, alone[name]))
+        assert ours is not None
+        assert theirs is not None
+        assert ours.value == pytest.approx(theirs.value)
+        assert theirs.high - theirs.low > 1.1 * (ours.high - ours.low)
 
 
 def test_other_jets_are_compared_by_intervals(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -1423,6 +1423,42 @@ RESILIENCE = {
     ),
     "a step of nothing": ({"jets": {"step": 0}}, "resilience.jets.step"),
     "all of a value": ({"jets": {"largest_share": 1.0}}, "resilience.jets.largest_share"),
+    "an input that nobody reads": (
+        {"jets": {"features": {"x": {"ak4.jet_ptt": {"scale": 1.1}}}}},
+        "resilience.jets.features.x.ak4.jet_ptt: no tagger that is tried has this input; did you mean",
+    ),
+    "an input of others": (
+        {"jets": {"taggers": ["jp"], "features": {"x": {"deepcsv.jetPt": {"scale": 1.1}}}}},
+        "resilience.jets.features.x.deepcsv.jetPt: no tagger that is tried has this input",
+    ),
+    "a score of another tagger": (
+        {"jets": {"features": {"x": {"csvv2.p_b_jets": {"scale": 1.1}}}}},
+        "resilience.jets.features.x.csvv2.p_b_jets: is a score of `csvv2`; move what that reads",
+    ),
+    "no input": ({"jets": {"features": {"x": {}}}}, "resilience.jets.features.x: is empty; name inputs as"),
+    "a move of nothing": (
+        {"jets": {"features": {"x": {"ak4.jetPt": {"scale": 1.0}}}}},
+        "resilience.jets.features.x.ak4.jetPt: moves nothing; give `scale` or `offset`",
+    ),
+    "a scale of nothing": ({"jets": {"features": {"x": {"ak4.jetPt": {"scale": 0}}}}}, "x.ak4.jetPt.scale"),
+    "an offset without a sign": (
+        {"jets": {"features": {"x": {"ak4.jetAbsEta": {"offset": 0.1}}}}},
+        "resilience.jets.features.x.ak4.jetAbsEta: transform `abs` keeps no sign to add an offset to",
+    ),
+    "a feature shift without a name": (
+        {"jets": {"features": {" ": {"ak4.jetPt": {"scale": 1.1}}}}},
+        "resilience.jets.features: a name is empty",
+    ),
+    "a name of both": (
+        {
+            "jets": {
+                "shifts": {"x": "again"},
+                "features": {"x": {"ak4.jetPt": {"scale": 1.1}}},
+                "taggers": ["jp"],
+            }
+        },
+        "resilience.jets.features: `x` is a name of `shifts`, too; give it another",
+    ),
 }
 
 
@@ -1579,6 +1615,10 @@ def test_resilience_implies_scores_and_figures(folder):
     assert figures == [("jets", "b_jets_vs_light_jets"), ("jets", "b_jets_vs_c_jets")]
     run["resilience"] = {"jets": {}}  # moves alone, of all: those that read others, too
     assert "cmva" in load(run, folder).moved
+    run["resilience"] = {"jets": {"taggers": ["csvv2"], "moves": False, "shifts": {"x": "again"}}}
+    assert not load(run, folder).moved
+    run["resilience"]["jets"]["features"] = {"energies": {"ak4.jetPt": {"scale": 1.02}}}
+    assert load(run, folder).moved == ["csvv2"]
 
 
 BY_JET = {"judgement": "csvv2", "features": {"ak4": ["jet_pt"]}, "closes_in": {"ak4": ["nsv"]}}

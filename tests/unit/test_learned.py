@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -32,12 +33,13 @@ from jetsmith.calibration.learned_network import beyond, error_of
 from jetsmith.calibration.learned_tags import Events, tags, together
 from jetsmith.calibration.maps import efficiency_map
 from jetsmith.errors import InputError
-from jetsmith.event_weights import LearnedEfficiencies, tag_probabilities
+from jetsmith.event_weights import FixedWorkingPoints, LearnedEfficiencies, tag_probabilities
 from jetsmith.handed.learned import Agreement, Curve, Learned
 from jetsmith.plots.learned import compute, draw, plot_learned
 from jetsmith.report.learned import learned as rows_of
 from jetsmith.report.page import write_report
 from jetsmith.specs.plots import PlotSpec
+from tests.unit import correction_files as files
 from tests.unit import learned_runs as runs
 from tests.unit.learned_runs import World
 from tests.unit.test_calibration import make_spec
@@ -450,6 +452,34 @@ def test_lists_of_events_are_their_jets(folder: Path) -> None:
     np.testing.assert_array_equal(
         lacking.efficiency["L"], zero.efficiency["L"]
     )  # what is missing is the default
+
+
+def test_what_lies_beyond_is_told(folder: Path) -> None:
+    """Jet by jet, by the range of what was learned from; a value that is missing is not beyond."""
+    learned = LearnedEfficiencies(folder / "by_jet.onnx")
+    pt, tracks = [40.0, 50.0, 60.0, 70.0] * 10, [5.0, 6.0, 7.0, np.nan] * 10
+    pt[0], tracks[1] = 1e4, 500.0
+    found = learned(np.full(40, 5), {"ak4": {"pt": pt, "tracks": tracks}})
+    assert np.flatnonzero(found.beyond).tolist() == [0, 1]
+
+
+def test_they_make_weights_of_events(folder: Path, tmp_path: Path) -> None:
+    """What stage learn writes serves where a map would, of the flavours that were learned."""
+    path = files.scale_factors(tmp_path / "sf.json")
+    sf = json.loads(path.read_text())["corrections"][:2]  # thresholds are those of what was learned
+    weigh = FixedWorkingPoints(
+        files.write(path, *sf), LearnedEfficiencies(folder / "by_jet.onnx"), "tag",
+        ["L", "M"], "2018",
+    )  # fmt: skip
+    assert weigh.thresholds == {"L": 0.3, "M": 0.6}
+    features = {"ak4": {"pt": [[50.0, 60.0], []], "tracks": [[7.0, 6.0], []]}}
+    found = weigh([[50.0, 60.0], []], [[0.5, -1.0], []], [[5, 0], []], [[0.4, 0.0], []], features)
+    learned = LearnedEfficiencies(folder / "by_jet.onnx")([[5, 0], []], features).efficiency
+    (b, light), (b_tight, _) = learned["L"][0], learned["M"][0]
+    factor = {p: files.CENTRAL[p] - 0.1 + 0.01 for p in "LM"}
+    of_b = (factor["L"] * b - factor["M"] * b_tight) / (b - b_tight)
+    of_light = (1 - (files.CENTRAL["L"] + 60 / 4000) * light) / (1 - light)
+    np.testing.assert_allclose(found.nominal, [of_b * of_light, 1.0])
 
 
 REFUSED = {

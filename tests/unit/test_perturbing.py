@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jetsmith import io
+from jetsmith import applied, io, metrics
 from jetsmith.assembling import assemble
 from jetsmith.classifiers._scaler import Scaler
+from jetsmith.explaining.changed import Limits, changed, free_values
 from jetsmith.explaining.jets import chosen, in_memory
-from jetsmith.explaining.perturb import Limits, free_values, perturb, random_signs, stepped
+from jetsmith.explaining.perturb import perturb, random_signs, stepped
 from jetsmith.handed.moves import Moves
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import TrainingSpec
 from jetsmith.specs.features import Inputs
-from jetsmith.specs.resilience import MovesSpec
+from jetsmith.specs.resilience import FeatureShiftSpec, MovesSpec
 from jetsmith.training import train
 from tests.unit.packed_jets import GROUPS, make_spec, pack_jets, write_sample
 from tests.unit.test_explaining import BACKGROUND, CHARM, ONE_AGAINST_ONE, SIGNAL
@@ -236,3 +237,108 @@ def test_jets_are_chosen_by_their_events(sample: Path) -> None:
     """As explain chooses them."""
     spec = make_spec("xgboost", inputs=[SEEN["ak4"]])
     assert len(chosen(spec, sample, (SIGNAL, BACKGROUND), 100, 1)) == 100
+
+
+def slow_change(x: float, of: Limits, scale: float, offset: float) -> float:
+    """One packed value, as a reader of the docs would change it."""
+    if x == of.default or (of.clip is not None and not of.clip[0] < x < of.clip[1]):
+        return x
+    there = scale * {"none": x, "abs": x, "log": math.exp(x), "log1p": math.expm1(x)}[of.transform] + offset
+    if of.transform.startswith("log"):
+        there += of.transform == "log1p"
+        if there <= 0:
+            return x
+        there = math.log(there)
+    there = abs(there) if of.transform == "abs" else there
+    return there if of.clip is None else min(max(there, of.clip[0]), of.clip[1])
+
+
+@pytest.mark.parametrize(
+    ("of", "scale", "offset"),
+    [
+        (Limits(default=-9.5, clip=(-2.0, 2.0)), 1.3, 0.1),
+        (Limits(default=0.0, clip=None, transform="log"), 0.9, -0.4),
+        (Limits(default=0.0, clip=(-1.0, 1.5), transform="log1p"), 1.1, 0.0),
+        (Limits(default=0.0, clip=None, transform="abs"), 0.5, 0.0),
+    ],
+    ids=["plain", "log", "log1p", "abs"],
+)
+def test_inputs_are_changed_as_the_twin_says(of: Limits, scale: float, offset: float) -> None:
+    """By factor and offset before the transform, within the range; defaults and ends stay to the bit."""
+    held = held_jets()
+    values = np.array(held.groups["ak4"].values)
+    values[::5, 0] = -9.5 if of.default is None else of.default
+    if of.transform == "abs":
+        values = np.abs(values)
+    if of.clip is not None:
+        values[:, 0] = np.where(values[:, 0] == of.default, values[:, 0], np.clip(values[:, 0], *of.clip))
+    held.groups["ak4"] = replace(held.groups["ak4"], values=values)
+    by = FeatureShiftSpec(scale=scale, offset=offset)
+    there, (found,) = changed(held, limits(ak4_sip=of), {"ak4.sip": by, "ak4.not_there": by, "no.x": by})
+    wanted = [slow_change(float(x), of, scale, offset) for x in values[:, 0]]
+    np.testing.assert_allclose(there.groups["ak4"].values[:, 0], wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(there.groups["ak4"].values[:, 1:], values[:, 1:])
+    stay = np.array([x == y for x, y in zip(wanted, values[:, 0].tolist(), strict=True)])
+    np.testing.assert_array_equal(there.groups["ak4"].values[stay, 0], values[stay, 0])
+    assert stay.any()
+    assert found.name == "ak4.sip"
+    assert found.share == pytest.approx(1 - stay.mean(), abs=0.02) != 0
+    np.testing.assert_array_equal(held.groups["ak4"].values, values)  # the jets themselves are as they were
+
+
+def test_counts_and_padding_are_not_changed() -> None:
+    """Whole numbers, also behind a logarithm; of sequences real constituents alone, as many as before."""
+    held = held_jets()
+    values = np.array(held.groups["ak4"].values)
+    values[:, 1] = np.log(values[:, 3] + 1)
+    held.groups["ak4"] = replace(held.groups["ak4"], values=values)
+    by = FeatureShiftSpec(scale=1.1)
+    shift = dict.fromkeys(("ak4.tracks", "ak4.mass", "charged.origin", "charged.sip"), by)
+    there, found = changed(held, limits(ak4_mass=Limits(default=None, clip=None, transform="log")), shift)
+    assert [one.share for one in found[:3]] == [0, 0, 0]
+    assert found[3].share > 0.9
+    np.testing.assert_array_equal(there.groups["ak4"].values, values)
+    before, after = (of.groups["charged"] for of in (held, there))
+    np.testing.assert_array_equal(before.offsets, after.offsets)
+    np.testing.assert_allclose(after.values[:, 1], 1.1 * before.values[:, 1], rtol=1e-6)
+
+
+def test_a_factor_costs_what_scoring_again_says(sample: Path, tmp_path: Path) -> None:
+    """Of one tagger on the same jets: a bootstrap of pairs, far smaller than that of two samples."""
+    spec = make_spec("xgboost", name="trees", inputs=[SEEN["ak4"]], training=SHORT)
+    train(spec, sample, tmp_path / "trees", seed=1)
+    features = {
+        "weaker": {"ak4.sip": FeatureShiftSpec(scale=0.3)},
+        "a little": {"ak4.sip": FeatureShiftSpec(scale=0.99)},
+        "counts": {"ak4.tracks": FeatureShiftSpec(scale=2.0)},
+        "of others": {"charged.sip": FeatureShiftSpec(scale=2.0)},
+    }
+    moves = LONG.model_copy(update={"features": features, "moves": False})
+    found = look(spec, tmp_path, sample, moves)
+    assert not found.by_steps
+    assert [(shift.name, bool(shift.why)) for shift in found.shifts] == [
+        ("weaker", False), ("a little", False), ("counts", True), ("of others", True)
+    ]  # fmt: skip
+    assert "no value may move" in found.shifts[2].why
+    assert "reads none" in found.shifts[3].why
+    rows = chosen(spec, sample, (SIGNAL, BACKGROUND, CHARM), LONG.jets, 1)
+    held = in_memory(rows)
+    there, _ = changed(held, limits(), features["weaker"])
+    scores = [
+        applied.discriminant(spec, tmp_path / "trees", Rows.select(spec.inputs, [of]), ONE_AGAINST_ONE, 1)
+        for of in (held, there)
+    ]
+    for one, background in zip(found.backgrounds, (BACKGROUND, CHARM), strict=True):
+        assert (one.random, one.adversarial) == (None, None)
+        weaker, little, *others = one.shifts
+        assert others == [None, None]
+        assert weaker is not None
+        assert little is not None
+        s, b = (np.isin(held.label, of.truth) for of in (SIGNAL, background))
+        areas = [metrics.auc(x[s], held.weight[s], x[b], held.weight[b]) for x in scores]
+        assert weaker.value == pytest.approx(areas[1] - areas[0], abs=1e-9)
+        assert weaker.high < -0.005
+        assert little.high - little.low < 0.5 * (weaker.high - weaker.low)
+        assert abs(little.value) < 0.01
+    again = look(spec, tmp_path, sample, moves)
+    assert again == found

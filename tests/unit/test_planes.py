@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from jetsmith import io
 from jetsmith.calibration.plane import calibrate_plane
 from jetsmith.errors import InputError
-from jetsmith.metrics.planes import Pair, plane_point
+from jetsmith.metrics.planes import Pair, cut_pulls, plane_point
 from jetsmith.plots.plane import plot_plane
 from jetsmith.report import points
 from jetsmith.specs.classifiers import ClassifierSpec, DiscriminantSpec, EvaluationSpec
@@ -73,6 +73,51 @@ def test_intervals_hold_the_cuts_of_many_jets() -> None:
         for cut, true in ((found.first, truth.first), (found.second, truth.second)):
             held.append(cut.low <= true.value <= cut.high)
     assert 0.52 < np.mean(held) < 0.83
+
+
+def test_pulls_are_those_of_a_bootstrap() -> None:
+    """The slow twin: jets drawn for both scores alike, all cuts found anew; of one score, and of two."""
+    rng = np.random.default_rng(11)
+    n, targets = 4000, (0.2, 0.3)
+    sides, others = [], []
+    light, b, c = (pair(rng, n, *at) for at in ((-1, 0.3), (0.5, -1), (0.8, 0.8)))
+    for _ in range(2):
+        noisy = [
+            Pair(one.first + 0.3 * rng.normal(size=n), one.second + 0.3 * rng.normal(size=n), one.weight)
+            for one in (light, b, c)
+        ]
+        sides.append(noisy[:2])
+        others.append(noisy[2])
+    cuts, pulls = [], []
+    for of, other in zip(sides, others, strict=True):
+        found = plane_point(of[0], of[1], targets)
+        cuts.append((found.first.value, found.second.value))
+        (both,) = cut_pulls(of[0], of[1], cuts[-1], [other])
+        assert [side.sum() for side in both] == pytest.approx([0, 0], abs=1e-9)
+        pulls.append(np.concatenate(both))
+    replicas = []
+    for _ in range(40):
+        drawn = [rng.poisson(1.0, n).astype(float) for _ in range(2)]
+        there = []
+        for of, other in zip(sides, others, strict=True):
+            found = plane_point(
+                *(Pair(o.first, o.second, w) for o, w in zip(of, drawn, strict=True)), targets
+            )
+            there.append(other.efficiency(found.first.value, found.second.value).value)
+        replicas.append(there)
+    spread = np.std(replicas, axis=0)
+    assert [np.linalg.norm(one) for one in pulls] == pytest.approx(spread, rel=0.4)
+    apart = np.std(np.diff(replicas, axis=1))
+    assert np.linalg.norm(pulls[1] - pulls[0]) == pytest.approx(apart, rel=0.4)
+    assert apart < 0.85 * np.linalg.norm(spread)  # of the same jets it is smaller
+
+
+def test_pulls_of_too_few_jets_are_refused() -> None:
+    """Where a target a standard deviation away can be had with no two cuts, nobody knows the error."""
+    rng = np.random.default_rng(12)
+    light, b, c = pair(rng, 12, -1, 0.3), pair(rng, 12, 0.5, -1), pair(rng, 50, 0.8, 0.8)
+    with pytest.raises(InputError, match="too few jets of the backgrounds to say how far its cuts move"):
+        cut_pulls(light, b, (float(light.first.max()), float(light.second.min())), [c])
 
 
 def test_what_no_two_cuts_give_is_said() -> None:

@@ -23,7 +23,7 @@ from jetsmith.handed.scan import Scan, Tried
 from jetsmith.metrics import Interval
 from jetsmith.plots import discriminant, roc, training
 from jetsmith.plots.roc_figure import Curve, RocNumbers
-from jetsmith.report import points, tables
+from jetsmith.report import points, tables, tagger_inputs
 from jetsmith.report.cards import cards
 from jetsmith.report.origins import origins
 from jetsmith.report.page import write_report
@@ -553,6 +553,26 @@ def test_stand_ins_are_on_the_page_with_who_reads_them(tmp_path: Path) -> None:
     io.write_json(tmp_path / "three.json", {"classifier": "two", "datasets": {}})
     with pytest.raises(InputError, match=r"three\.json"):
         write_report(output, run, "t", [], [], [], [], [], {}, checks=[tmp_path / "three.json"])
+
+
+def test_stand_ins_of_a_tagger_are_its_own() -> None:
+    """Protects: of two taggers with one title each page has what that one reads; turned signs, too."""
+    why = {"reason": "no angle", "features": ["ak4.a"]}
+    other = {"reason": "no angle", "features": ["ak4.b"]}
+    checks = [
+        {"classifier": "first", "datasets": {"ttbar": {"stand_ins": {"sv_r": why}}}},
+        {"classifier": "second", "datasets": {"ttbar": {"stand_ins": {"sv_r": other}}}},
+        {"classifier": "third", "datasets": {"ttbar": {}}, "turned": {"qcd": {"cpf_sig": other}}},
+    ]
+    titled = {name: {"title": "DeepJet"} for name in ("first", "second", "third")}
+    rows = tagger_inputs.stand_ins(checks, titled)
+    assert [reader["title"] for reader in rows[0]["readers"]] == ["DeepJet", "DeepJet"]
+    found = {name: tagger_inputs.stood_in(rows, name) for name in (*titled, "none")}
+    (first,), (second,), (third,) = (found[name] for name in titled)
+    assert first == {"reason": "no angle", "columns": ["sv_r"], "datasets": ["ttbar"], "features": ["ak4.a"]}
+    assert second["features"] == third["features"] == ["ak4.b"]
+    assert third["datasets"] == ["qcd (signs turned)"]
+    assert found["none"] == []
 
 
 def test_jets_without_a_tag_or_a_score_are_on_the_page(made: dict[str, Any], tmp_path: Path) -> None:

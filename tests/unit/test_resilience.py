@@ -1,5 +1,6 @@
 """Resilience: a fragile tagger is seen as fragile, another is not, and spectra alone move no area."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from jetsmith import metrics
-from jetsmith.handed.moves import Change, Moved, Moves
+from jetsmith.handed.moves import Change, Input, Moved, Moves, Shift
 from jetsmith.metrics import Jets
 from jetsmith.plots import resilience as plot
 from jetsmith.report import resilience as report
@@ -180,3 +181,25 @@ def test_figure_and_table(tmp_path: Path) -> None:
     assert by_title["Robust"][3]["why"] == "stored scores: no inputs to move"
     assert "effective jets of the signal" in table["notes"][0]
     assert not table["has_members"]
+
+
+def test_inputs_moved_by_a_factor_have_a_panel_of_their_own() -> None:
+    """Between samples and steps, with what was moved how far; without steps there are none of these."""
+    shift = Shift("energies up", (Input("ak4.jet_pt", 1.02, -0.5, 0.97),))
+    of = (replace(MOVES.backgrounds[0], shifts=(Change(-0.002, -0.003, -0.001, ()),)),)
+    moves = replace(MOVES, shifts=(shift,), backgrounds=of)
+    numbers = computed(jets(EVENTS, 2), [moves])
+    assert numbers.shifts == ("worse tracks", "energies up", "random moves", "adversarial moves")
+    fragile, robust = numbers.taggers
+    assert fragile.changes[1].change.value == -0.002
+    assert robust.changes[1].why == "stored scores: no inputs to move"
+    assert numbers.features == ("energies up: ak4.jet_pt × 1.02 − 0.5 (97% of its values)",)
+    assert numbers.features[0] in numbers.caption()
+    (table,) = report.resilience([numbers.model_dump(mode="json")])
+    assert any("energies up: ak4.jet_pt × 1.02" in note for note in table["notes"])
+    without = replace(moves, by_steps=False, shifts=(replace(shift, inputs=(), why="reads none"),))
+    nothing = (replace(of[0], shifts=(None,)),)
+    numbers = computed(jets(EVENTS, 2), [replace(without, backgrounds=nothing)])
+    assert numbers.shifts == ("worse tracks", "energies up")
+    assert numbers.moving is None
+    assert numbers.taggers[0].changes[1].why == "reads none"

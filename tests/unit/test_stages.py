@@ -135,7 +135,8 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     set_value(found / "taggers/shaped.yaml", "evaluation.backgrounds", ["c_jets", "shaped_light"])
     set_value(found / "config.yaml", "taggers.shaped", "scanned_jets")
     set_value(found / "config.yaml", "shapes.shaped", {"heavy": region, "light": light})
-    tried = {"shifts": {"other events": "others"}, "taggers": ["averaged"]}
+    energies = {"energies": {"ak4.jetPt": {"scale": 1.05}}}
+    tried = {"shifts": {"other events": "others"}, "features": energies, "taggers": ["averaged"]}
     set_value(found / "config.yaml", "resilience.scanned_jets", tried)
     for name in FINISHED:
         Ledger(tmp_path / name).put(PAGE, Made("report", 1, [], [], {}, 0.0, 1.0, "", ""))

@@ -68,6 +68,13 @@ def test_a_run_is_compared_and_judged(project: Project) -> None:
     assert verdict["comparison/comparison.json"] == "passed"
     assert "Compared with last_month" in (project.folder / "results/report/index.html").read_text()
     assert project.planned() == {}
+    done = project.snakemake("--report", "report.html")
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (project.folder / "report.html").read_text()
+    shown = {path.stem for path in (project.folder / "results/comparison/plots").glob("*.png")}
+    assert shown
+    for name in ("index", *shown):  # page and figures of the comparison are in Snakemake's own report
+        assert f'"shown": "{name}"' in page
     made = project.folder / "results/comparison"
     made.rename(project.folder / "away")  # as a killed job leaves it: nothing else would ask for it
     assert set(project.planned()) == AGAIN

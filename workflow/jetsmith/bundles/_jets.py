@@ -4,12 +4,13 @@ Features are kept as they are packed. What a caller gives are these before their
 the same numbers, of the others numbers that have the same transform to a float or two.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from jetsmith.bundle_inputs import Feature, Group, Values, n_jets
 from jetsmith.features.compute import finish
+from jetsmith.features.undoing import UNDO
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.packed.arrays import FlatGroup, Packed, SequenceGroup
 from jetsmith.packed.rows import CHUNK, Rows
@@ -18,14 +19,6 @@ from jetsmith.specs.features import ColumnSpec
 EXCHANGED = 0.1  # share of the values of made-up jets that are of another jet
 MISSING = 0.02  # share of theirs that are no numbers, where there is a default
 LONGER = 5  # constituents more than a model reads
-UNDO: dict[str, Callable[[FloatArray], FloatArray]] = {
-    "none": lambda x: x,
-    "abs": lambda x: x,
-    "log": np.exp,
-    "log10": lambda x: 10.0**x,
-    "log1p": np.expm1,
-    "signed_log1p": lambda x: np.sign(x) * np.expm1(np.abs(x)),
-}
 
 
 def undone(values: FloatArray, feature: ColumnSpec | Feature) -> FloatArray:

@@ -71,10 +71,11 @@ class Cuts:
 
 @dataclass(frozen=True)
 class Plane:
-    """Two judgements on a sample, with a cut on each."""
+    """Two judgements on a sample, with a cut on each, and the backgrounds that these let pass as often."""
 
     judgements: tuple[str, str]
     sample: str
+    backgrounds: tuple[str, str]
     points: Mapping[str, Cuts]
 
 
@@ -157,12 +158,13 @@ def _record(kind: type[R], content: Mapping[str, Any]) -> R:
 def plane(content: Mapping[str, Any]) -> Plane:
     """What calibrate found of two judgements."""
     first, second = map(str, content["judgements"])
+    of_first, of_second = map(str, content["threshold_classes"])
     points = {}
     for name, point in content["working_points"].items():
         one, other = map(_cut, point["thresholds"])
         known = {key: _interval(of) for key, of in point["efficiencies"].items() if of["value"] is not None}
         points[str(name)] = Cuts((one, other), known)
-    return Plane((first, second), str(content["sample"]), points)
+    return Plane((first, second), str(content["sample"]), (of_first, of_second), points)
 
 
 def _cut(found: Mapping[str, Any]) -> Interval:

@@ -38,22 +38,23 @@ def at_point(number: Number, weight: FloatArray, before: BoolArray, after: BoolA
 
 def of_points(
     number: Number,
-    sides: Sequence[tuple[float, float]],
+    effective: Sequence[float],
     weight: FloatArray,
     before: BoolArray,
     after: BoolArray,
+    moved: float,
 ) -> Number:
     """A number with the difference of efficiencies behind cuts: of the same jets, if these are enough.
 
     Args:
         number: Without a difference.
-        sides: Of each run effective jets that pass, and what the errors of its thresholds move.
+        effective: Of each run effective jets that pass.
         weight: Of the jets in common, shape (N,).
         before: Whether these pass in the first run, shape (N,).
         after: Whether they do in the second, shape (N,).
+        moved: What the errors of thresholds move the difference by.
     """
-    moved = float(np.hypot(sides[0][1], sides[1][1]))
-    if min(n for n, _ in sides) < LEAST_PASSING:
+    if min(effective) < LEAST_PASSING:
         return replace(number, why=FEW)
     if not is_enough(weight):
         return by_intervals(number, moved)

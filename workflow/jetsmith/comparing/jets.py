@@ -54,10 +54,15 @@ class Common:
         return np.isin(self.label, truth)
 
 
-def read_test(
-    path: Path, tagger: str, sample: str, class_names: tuple[str, ...], discriminant: DiscriminantSpec
+def read_jets(
+    path: Path,
+    tagger: str,
+    sample: str,
+    class_names: tuple[str, ...],
+    discriminant: DiscriminantSpec,
+    split: str = "test",
 ) -> ScoredJets:
-    """Jets of the test split, which neither training nor calibration has seen, with keys and direction.
+    """Jets of a split, with keys and direction; those of test neither training nor calibration has seen.
 
     Raises:
         InputError: As `scored.read_split`.
@@ -69,7 +74,7 @@ def read_test(
         discriminant=discriminant,
         **NOT_READ,
     )
-    return read_split(path, "test", judged, [*KEY, DATASET, ETA], sample)
+    return read_split(path, split, judged, [*KEY, DATASET, ETA], sample)
 
 
 def in_common(before: ScoredJets, after: ScoredJets, datasets: tuple[Sequence[str], Sequence[str]]) -> Common:

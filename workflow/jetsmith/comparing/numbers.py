@@ -19,7 +19,7 @@ from jetsmith.comparing.differences import (
     paired,
 )
 from jetsmith.comparing.folder import Results
-from jetsmith.comparing.jets import Common, in_common, read_test
+from jetsmith.comparing.jets import Common, in_common, read_jets
 from jetsmith.handed.comparison import Jets, Number
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.plots.roc_figure import Curve
@@ -128,10 +128,10 @@ def of_closures(before: Results, after: Results) -> list[Number]:
     ]
 
 
-def jets_of(run: Results, judgement: str, tagger: str, sample: str) -> ScoredJets:
-    """Test jets of a run, with the score of a judgement."""
-    path = run.scores(tagger, sample)
-    return read_test(path, tagger, sample, run.class_names(tagger), run.discriminant(judgement))
+def jets_of(run: Results, judgement: str, tagger: str, sample: str, split: str = "test") -> ScoredJets:
+    """Jets of a run, with the score of a judgement."""
+    path, classes = run.scores(tagger, sample), run.class_names(tagger)
+    return read_jets(path, tagger, sample, classes, run.discriminant(judgement), split)
 
 
 def _of_contrast(
@@ -238,11 +238,12 @@ def _at_points(
                 continue
             sides = [_moved(jets, ids, one) for jets, one in zip(own, (point, other), strict=True)]
             mask = common.of(ids)
-            passed = (
+            first, second = (
                 metrics.passes(score[mask], one.threshold.value)
                 for score, one in ((common.before, point), (common.after, other))
             )
-            yield of_points(number, sides, common.weight[mask], *passed)
+            effective, moved = zip(*sides, strict=True)
+            yield of_points(number, effective, common.weight[mask], first, second, float(np.hypot(*moved)))
 
 
 def _moved(jets: ScoredJets, ids: tuple[int, ...], point: Point) -> tuple[float, float]:

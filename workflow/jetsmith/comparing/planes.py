@@ -1,7 +1,7 @@
 """Working points with two cuts, in both runs."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,17 +17,60 @@ from jetsmith.comparing.differences import (
 from jetsmith.comparing.folder import Results
 from jetsmith.comparing.jets import Common, in_common
 from jetsmith.comparing.numbers import jets_of
+from jetsmith.errors import InputError
 from jetsmith.handed.comparison import Jets, Number
-from jetsmith.io import BoolArray, FloatArray
+from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics import Interval
+from jetsmith.metrics.planes import Pair, cut_pulls
 from jetsmith.scored import ScoredJets
 from jetsmith.scored import in_common as scored_by_both
 from jetsmith.texts import label_text
 
-Scored = tuple[ScoredJets, FloatArray]
-"""Jets with the first score, and the second one of the same jets, shape (N,)."""
+UNKNOWN = "too few jets say how far its cuts move"
 Truths = Mapping[str, tuple[str, tuple[int, ...]]]
 """Label and truth ids of classes, by name."""
+Pulls = list[FloatArray]
+"""What each jet of the split calibration moves the efficiency of a class by, shape (N,), one a run."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Jets that both taggers of a plane have scored, shape (N,)."""
+
+    jets: ScoredJets
+    second: FloatArray
+
+    def of(self, ids: tuple[int, ...]) -> tuple[Pair, IntArray]:
+        """Those of a class, and their rows."""
+        rows = np.flatnonzero(np.isin(self.jets.label, ids) & self.jets.chosen)
+        first, second = self.jets.discriminant[rows], self.second[rows]
+        return Pair(first, second, self.jets.weight[rows]), rows
+
+    def passing(self, cuts: Cuts) -> BoolArray:
+        """Which jets pass both, shape (N,)."""
+        return Pair(self.jets.discriminant, self.second, self.jets.weight).passing(*_values(cuts))
+
+    @property
+    def numbered(self) -> ScoredJets:
+        """The same with rows in the place of a score, so that jets of both runs are matched but once."""
+        return replace(self.jets, discriminant=np.arange(len(self.jets), dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class Both:
+    """Jets of a split in both runs, and the rows of those in common in each, shape (n,)."""
+
+    sides: tuple[Scored, Scored]
+    common: Common
+    rows: tuple[IntArray, IntArray]
+
+    def away(self, pulls: Pulls) -> float:
+        """The error of a difference to which jets contribute these, those in common together."""
+        (one, other), (first, second) = pulls, self.rows
+        together, alone = other.copy(), one.copy()
+        together[second] -= one[first]
+        alone[first] = 0.0
+        return float(np.hypot(np.linalg.norm(together), np.linalg.norm(alone)))
 
 
 def of_planes(before: Results, after: Results) -> tuple[list[Jets], list[Number]]:
@@ -42,55 +85,36 @@ def of_planes(before: Results, after: Results) -> tuple[list[Jets], list[Number]
         second = after.planes.get(name)
         if second is None or (first.judgements, first.sample) != (second.judgements, second.sample):
             continue  # the configuration says so
-        points = [point for point in first.points if point in second.points]
-        own = _scored(before, first), _scored(after, second)
-        sides = [
-            replace(one[0], discriminant=_packed([_passes(one, plane.points[p]) for p in points]))
-            for one, plane in zip(own, (first, second), strict=True)
-        ]
-        common = in_common(sides[0], sides[1], (before.datasets(first.sample), after.datasets(first.sample)))
+        planes = first, second
+        test, calibration = (_both((before, after), planes, split) for split in ("test", "calibration"))
         truths = _truths(before, first), _truths(after, second)
         subject = f"plane {name}"
         found: list[Number] = []
-        for k, point in enumerate(points):
+        for point in (point for point in first.points if point in second.points):
             pair = first.points[point], second.points[point]
-            flags = _bit(common.before, k), _bit(common.after, k)
             found += _thresholds(subject, first, point, pair)
-            found += _efficiencies(subject, first, point, pair, truths, own, common, flags)
+            found += _efficiencies(subject, planes, point, pair, truths, test, calibration)
         is_paired = any(number.paired for number in found)
+        common = test.common
         why = common.why or ("" if is_paired else f"fewer than {LEAST} jets of a class in common")
         jets.append(Jets(subject, first.sample, common.n_before, common.n_after, len(common), is_paired, why))
         numbers += found
     return jets, numbers
 
 
-def _scored(run: Results, plane: Plane) -> Scored:
-    """Test jets that both taggers have scored."""
-    found = [jets_of(run, name, run.tagger(name), plane.sample) for name in plane.judgements]
+def _both(runs: tuple[Results, Results], planes: tuple[Plane, Plane], split: str) -> Both:
+    first, second = (_scored(run, plane, split) for run, plane in zip(runs, planes, strict=True))
+    sample = planes[0].sample
+    common = in_common(first.numbered, second.numbered, (runs[0].datasets(sample), runs[1].datasets(sample)))
+    rows = common.before.astype(np.intp), common.after.astype(np.intp)
+    return Both((first, second), common, rows)
+
+
+def _scored(run: Results, plane: Plane, split: str) -> Scored:
+    """Jets of a split that both taggers have scored."""
+    found = [jets_of(run, name, run.tagger(name), plane.sample, split) for name in plane.judgements]
     first, second = scored_by_both(found, list(KEY))
-    return first, second.discriminant
-
-
-def _passes(jets: Scored, cuts: Cuts) -> BoolArray:
-    first, second = cuts.thresholds
-    return _both(jets, first.value, second.value)
-
-
-def _both(jets: Scored, first: float, second: float) -> BoolArray:
-    """Which jets pass both cuts, shape (N,)."""
-    found: BoolArray = metrics.passes(jets[0].discriminant, first) & metrics.passes(jets[1], second)
-    return found
-
-
-def _packed(flags: list[BoolArray]) -> FloatArray:
-    """Which points a jet passes as one number, a bit a point: jets of both runs are matched but once."""
-    found: FloatArray = np.sum([flag * 2.0**k for k, flag in enumerate(flags)], axis=0)
-    return found
-
-
-def _bit(packed: FloatArray, k: int) -> BoolArray:
-    found: BoolArray = (packed.astype(np.int64) >> k) & 1 == 1
-    return found
+    return Scored(first, second.discriminant)
 
 
 def _truths(run: Results, plane: Plane) -> Truths:
@@ -107,55 +131,72 @@ def _thresholds(subject: str, plane: Plane, point: str, pair: tuple[Cuts, Cuts])
 
 def _efficiencies(
     subject: str,
-    plane: Plane,
+    planes: tuple[Plane, Plane],
     point: str,
     pair: tuple[Cuts, Cuts],
     truths: tuple[Truths, Truths],
-    own: tuple[Scored, Scored],
-    common: Common,
-    flags: tuple[BoolArray, BoolArray],
+    test: Both,
+    calibration: Both,
 ) -> Iterator[Number]:
-    """Of each class behind both cuts, those of each run, with the errors of all thresholds."""
-    for name, before in pair[0].efficiencies.items():
-        after = pair[1].efficiencies.get(name)
-        if after is None or any(name not in found for found in truths):
-            continue
+    """Of each class behind both cuts, those of each run, with the errors of all cuts."""
+    names = [
+        name
+        for name in pair[0].efficiencies
+        if name in pair[1].efficiencies and all(name in found for found in truths)
+    ]
+    sides = [
+        _pulls(plane, cuts, of, names, *scored)
+        for plane, cuts, of, *scored in zip(planes, pair, truths, test.sides, calibration.sides, strict=True)
+    ]
+    passed = [side.passing(cuts) for side, cuts in zip(test.sides, pair, strict=True)]
+    flags = [flag[rows] for flag, rows in zip(passed, test.rows, strict=True)]
+    for name in names:
         label, ids = truths[0][name]
         what = f"{label_text(label)} efficiency of {point}"
-        number = Number(subject, plane.sample, what, True, before, after)
+        before, after = (cuts.efficiencies[name] for cuts in pair)
+        number = Number(subject, planes[0].sample, what, True, before, after)
         if set(ids) != set(truths[1][name][1]):
             yield replace(number, why=OTHER)
             continue
-        sides = [_moved(jets, ids, cuts) for jets, cuts in zip(own, pair, strict=True)]
-        mask = common.of(ids)
-        yield of_points(number, sides, common.weight[mask], flags[0][mask], flags[1][mask])
+        effective = [
+            metrics.effective_count(side.jets.weight[flag & np.isin(side.jets.label, ids) & side.jets.chosen])
+            for side, flag in zip(test.sides, passed, strict=True)
+        ]
+        pulls = [side[name] for side in sides if side is not None]
+        if len(pulls) < len(sides):
+            yield replace(number, why=UNKNOWN)
+            continue
+        mask, moved = test.common.of(ids), calibration.away(pulls)
+        yield of_points(number, effective, test.common.weight[mask], flags[0][mask], flags[1][mask], moved)
 
 
-def _moved(jets: Scored, ids: tuple[int, ...], cuts: Cuts) -> tuple[float, float]:
-    """Effective jets of a class that pass both cuts, and how far its efficiency moves with their intervals.
-
-    In quadrature, which is cautious: backgrounds are to pass as often, so that where one cut is found higher
-    the other is found lower, and what both do cancels in part.
-    """
-    mask = np.isin(jets[0].label, ids) & jets[0].chosen
-    weight = jets[0].weight[mask]
-    if not weight.sum() > 0:
-        return 0.0, 0.0
-
-    def passing(first: float, second: float) -> FloatArray:
-        return weight[_both(jets, first, second)[mask]]
-
-    def share(first: float, second: float) -> float:
-        return float(passing(first, second).sum() / weight.sum())
-
-    first, second = cuts.thresholds
-    value = share(first.value, second.value)
-    ends = (
-        (share(first.low, second.value), share(first.high, second.value)),
-        (share(first.value, second.low), share(first.value, second.high)),
+def _pulls(
+    plane: Plane, cuts: Cuts, truths: Truths, names: Sequence[str], test: Scored, calibration: Scored
+) -> dict[str, FloatArray] | None:
+    """What jets of the split calibration move efficiencies by, (N,) by class; None where nobody knows."""
+    if not all(np.isfinite([cut.low, cut.high]).all() for cut in cuts.thresholds):
+        return None  # the run itself could not say how far its cuts move
+    if not set(plane.backgrounds) <= set(truths):
+        return None
+    (first, first_rows), (second, second_rows) = (
+        calibration.of(truths[name][1]) for name in plane.backgrounds
     )
-    moved = np.linalg.norm([max(low - value, value - high, 0.0) for low, high in ends])
-    return metrics.effective_count(passing(first.value, second.value)), float(moved)
+    others = [test.of(truths[name][1])[0] for name in names]
+    try:
+        found = cut_pulls(first, second, _values(cuts), others)
+    except InputError:
+        return None
+    by_class: dict[str, FloatArray] = {}
+    for name, (of_first, of_second) in zip(names, found, strict=True):
+        by_class[name] = np.zeros(len(calibration.jets))
+        by_class[name][first_rows] += of_first
+        by_class[name][second_rows] += of_second
+    return by_class
+
+
+def _values(cuts: Cuts) -> tuple[float, float]:
+    first, second = cuts.thresholds
+    return first.value, second.value
 
 
 def _finite(found: Interval) -> Interval | None:

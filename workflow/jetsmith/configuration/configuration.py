@@ -320,7 +320,7 @@ class Configuration:
     @property
     def moved(self) -> list[str]:
         """Judgements whose inputs are moved: of taggers that are tried, with scores made from inputs."""
-        asked = {s: self.tried(s) for s, spec in self.run.resilience.items() if spec.moves}
+        asked = {s: self.tried(s) for s, spec in self.run.resilience.items() if spec.moves or spec.features}
         return [
             name
             for name, spec in self.judgements.items()

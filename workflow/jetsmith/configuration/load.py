@@ -150,7 +150,7 @@ def _load(
             loss_scans[name] = weighed
     start_checks.check(sources, classifiers, known_names, run)
     check_judged_on(run, classifiers, datasets, source)
-    check_resilience(run, classifiers, datasets, source)
+    check_resilience(run, classifiers, datasets, groups, source)
     check_together(run, classifiers, judgements, source)
     judged = {spec.judgement: spec for spec in judgements}
     check_points(run, judged, source)

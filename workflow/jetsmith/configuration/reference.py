@@ -136,6 +136,11 @@ FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
         run.PlaneSpec,
     ),
     ("config/config.yaml: resilience", RESILIENCE, resilience.ResilienceSpec),
+    (
+        "config/config.yaml: resilience: features",
+        "By a name of your own and `group.feature`: what becomes of an input.",
+        resilience.FeatureShiftSpec,
+    ),
     ("config/config.yaml: learned_efficiencies", LEARNED, learned.LearnedSpec),
     ("config/config.yaml: scale_factors", MEASUREMENTS, measurements.MeasurementSpec),
     (

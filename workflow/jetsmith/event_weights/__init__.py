@@ -11,6 +11,7 @@
 
     found = LearnedEfficiencies("by_jet.onnx")(jets.hadronFlavour, {"ak4": {"jet_pt": jets.pt, …}})
     tags = tag_probabilities(found.efficiency["M"], 2)  # of 0, 1, and 2 or more; needs onnxruntime, too
+    weigh = FixedWorkingPoints("btagging.json.gz", LearnedEfficiencies("by_jet.onnx"), …)
 
 Scale factors are files as CMS' BTV group publishes them; efficiencies are what the rule `calibrate` writes,
 or another correctionlib file with the same axes. docs/event_weights.md says what is done where.

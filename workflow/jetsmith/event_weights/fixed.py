@@ -9,23 +9,24 @@ import numpy as np
 
 from jetsmith.cuts import passes
 from jetsmith.errors import InputError
-from jetsmith.event_weights.corrections import Correction, beyond, corrections_of, inside, pick
+from jetsmith.event_weights.corrections import beyond, corrections_of, inside, pick
+from jetsmith.event_weights.efficiencies import AXES, At, Binned, Columns, Efficiencies, Learned
 from jetsmith.event_weights.jets import Jets, count, read, refuse_others
+from jetsmith.event_weights.learned import LearnedEfficiencies
 from jetsmith.event_weights.points import (
     CENTRAL,
     Group,
     Uncertainties,
     group_of,
     named_year,
-    only_efficiency,
-    ranges,
+    thresholds_in,
     thresholds_of,
 )
 from jetsmith.event_weights.weights import Array, Weights, shifted
 
-AXES = ("working_point", "flavor", "abseta", "pt")
 AS_SIMULATED = "n_as_simulated"
-COUNTS = ("n_pt_beyond_scale_factors", "n_pt_beyond_efficiencies", "n_impossible", "n_negative")
+OWN = ("n_pt_beyond_scale_factors", "n_impossible", "n_negative")
+OF_EFFICIENCIES = ("n_pt_beyond_efficiencies", "n_features_beyond_efficiencies")
 
 
 class FixedWorkingPoints:
@@ -49,7 +50,7 @@ class FixedWorkingPoints:
     def __init__(
         self,
         scale_factors: str | Path,
-        efficiencies: str | Path,
+        efficiencies: str | Path | LearnedEfficiencies,
         tagger: str,
         working_points: str | Sequence[str],
         year: str,
@@ -67,13 +68,15 @@ class FixedWorkingPoints:
         Args:
             scale_factors: File with `<tagger>_<heavy>` and `<tagger>_<light>`.
             efficiencies: File with efficiencies in simulation `<name>_eff`, as the rule `calibrate` writes
-                it. One of the files has the thresholds (`_wp_values`); where both have, they agree.
+                it, or those that a network has learned, which a call gives features for. One of the files
+                has the thresholds (`_wp_values`; what was learned has them); where both have, they agree.
             tagger: Of the scale factors.
             working_points: One or several.
             year: Ends the names of what is independent from year to year: 2018, 2016preVFP, …
             heavy: Which scale factors of b and c jets: comb, mujets, …; None: the file has none.
             light: Which of light jets; None: the file has none.
-            efficiency: `<name>`; may be left out where the file has efficiencies of one tagger alone.
+            efficiency: `<name>`; may be left out where the file has efficiencies of one tagger alone, and
+                has to be of learned ones.
             uncertainties: `years`: a part that is correlated over the years and one that is not; `total`: one
                 for all, of a single year; `breakdown`: all further sources, or `years` where there are none.
             flavours_as: Flavours to be taken for others, such as {15: 0}.
@@ -96,14 +99,21 @@ class FixedWorkingPoints:
             raise InputError(
                 f"working points: {', '.join(points) or 'none'}; name each once, and at least one"
             )
-        factors, maps = corrections_of(scale_factors), corrections_of(efficiencies)
-        name = efficiency or only_efficiency(list(maps), efficiencies)
-        self._efficiency = pick(maps, efficiencies, f"{name}_eff", AXES)
-        self._efficiency.check("working_point", points)
-        values = {f"{tagger}_wp_values": factors, f"{name}_wp_values": maps}
-        self.thresholds = thresholds_of(points, [of[key] for key, of in values.items() if key in of])
+        factors = corrections_of(scale_factors)
+        self._efficiencies: Efficiencies
+        named = f"{tagger}_wp_values"
+        if isinstance(efficiencies, LearnedEfficiencies):
+            if efficiency is not None:
+                raise InputError(f"efficiency: {efficiency}; learned efficiencies are of one tagger alone")
+            self._efficiencies = Learned(efficiencies, points)
+        else:
+            self._efficiencies = Binned(efficiencies, efficiency, points)
+        files = {factors[n].where: thresholds_in(factors[n], points) for n in [named] if n in factors}
+        self.thresholds = thresholds_of({**files, **self._efficiencies.thresholds})
         if not self.thresholds:
-            raise InputError(f"{scale_factors}, {efficiencies}: have no thresholds, {' or '.join(values)}")
+            raise InputError(
+                f"{scale_factors}, {efficiencies}: have no thresholds, {named} or {self._efficiencies.named}"
+            )
         self._groups: list[Group] = []
         for kind, which in (("heavy", heavy), ("light", light)):
             if which is None:
@@ -118,17 +128,16 @@ class FixedWorkingPoints:
         self._as_simulated = tuple(as_simulated)
         if twice := sorted(set(found) & set(self._as_simulated)):
             raise InputError(f"as_simulated: {scale_factors} has scale factors of flavor {twice}")
-        self._efficiency_pt = ranges(self._efficiency, [{"working_point": point} for point in points])
-        self.flavours = tuple(sorted(set(found) & set(self._efficiency_pt)))
+        self.flavours = tuple(sorted(set(found) & self._efficiencies.flavours))
         self.sources = tuple(source for group in self._groups for source in group.sources)
-        self._abseta = [c.ends("abseta") for c in (self._efficiency, *(g.correction for g in self._groups))]
+        self._abseta = [self._efficiencies.abseta, *(g.correction.ends("abseta") for g in self._groups)]
         self._flavours_as, self._beyond_pt = dict(flavours_as or {}), beyond_pt
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as what it was made of: who unpickles it reads the files."""
         return self._made, ()
 
-    def __call__(self, pt: Any, eta: Any, flavour: Any, score: Any) -> Weights:
+    def __call__(self, pt: Any, eta: Any, flavour: Any, score: Any, features: Any = None) -> Weights:
         """Weights of events, one or a million.
 
         Args:
@@ -137,22 +146,28 @@ class FixedWorkingPoints:
             eta: With its sign or without.
             flavour: Hadron flavour: 5, 4, 0.
             score: What thresholds are on, in the type that it was stored in (float32 of NanoAOD).
+            features: Of learned efficiencies, and of these alone: by group and name
+                (`LearnedEfficiencies.inputs`).
 
         Raises:
             InputError: No such lists, lists of other lengths, values that are none, or flavours without
                 weights.
         """
         given = read(pt, eta, flavour, score, self._flavours_as)
+        columns = self._efficiencies.columns(features, given)
         jets = given.some(~np.isin(given.flavour, self._as_simulated))
-        refuse_others(jets, self.flavours, f"{self._efficiency.where} and the scale factors")
+        refuse_others(jets, self.flavours, f"{self._efficiencies.where} and the scale factors")
         here = jets.some(inside(jets.abseta, self._abseta))
-        counts = {**count(jets, here), **dict.fromkeys(COUNTS, 0)}
+        counts = {**count(jets, here), **dict.fromkeys((*OWN, *OF_EFFICIENCIES), 0)}
         counts |= {
             "n_jets": len(given),
             "n_missing_jets": given.n_missing,
             AS_SIMULATED: len(given) - len(jets),
         }
-        parts = [self._of_group(here.some(np.isin(here.flavour, [*g.pt])), g, counts) for g in self._groups]
+        parts = [
+            self._of_group(here.some(np.isin(here.flavour, [*group.pt])), columns, group, counts)
+            for group in self._groups
+        ]
         nominal = np.prod([central for central, _ in parts], axis=0)
         varied: tuple[dict[str, Array], dict[str, Array]] = {}, {}
         for i, (_, found) in enumerate(parts):
@@ -163,14 +178,22 @@ class FixedWorkingPoints:
         return Weights(nominal, *varied, counts)
 
     def _of_group(
-        self, jets: Jets, group: Group, counts: dict[str, int]
+        self, jets: Jets, columns: Columns, group: Group, counts: dict[str, int]
     ) -> tuple[Array, dict[str, tuple[Array, Array]]]:
         """Products over the jets of a group in each event, nominal and up and down by source, (N,) each."""
         factor_pt, beyond_mask = beyond(jets.pt, jets.flavour, group.pt)
-        efficiency_pt, beyond_map = beyond(jets.pt, jets.flavour, self._efficiency_pt)
-        at = Neighbours(jets, list(self.thresholds.values()), list(self.thresholds))
-        passed, failed = at(self._efficiency, efficiency_pt)
-        central = at(group.correction, factor_pt, systematic=CENTRAL)
+        efficiency, beyond_masks = self._efficiencies.of(jets, columns)
+        at = Neighbours(jets.score, list(self.thresholds.values()), list(self.thresholds))
+        passed, failed = at(efficiency)
+
+        def factors_of(systematic: str) -> Array:
+            def of_point(point: str, rows: Array) -> Array:
+                where = {"flavor": jets.flavour[rows], "abseta": jets.abseta[rows], "pt": factor_pt[rows]}
+                return group.correction(systematic=systematic, working_point=point, **where)
+
+            return at(of_point)
+
+        central = factors_of(CENTRAL)
         impossible = passed <= failed
 
         def weights(factors: Array) -> Array:
@@ -180,8 +203,7 @@ class FixedWorkingPoints:
             return np.where(at.passes_all, factors[0], np.where(impossible, 1.0, ratio))
 
         def varied(systematic: str) -> Array:
-            found = at(group.correction, factor_pt, systematic=systematic)
-            return weights(shifted(central, found, beyond_mask, self._beyond_pt))
+            return weights(shifted(central, factors_of(systematic), beyond_mask, self._beyond_pt))
 
         nominal = weights(central)
         negative = nominal < 0
@@ -190,7 +212,8 @@ class FixedWorkingPoints:
             halves = [varied(systematic) for systematic in systematics]
             negative |= (halves[0] < 0) | (halves[1] < 0)
             by_source[source] = jets.product(halves[0]), jets.product(halves[1])
-        for name, mask in zip(COUNTS, (beyond_mask, beyond_map, impossible, negative), strict=True):
+        masks = dict(zip(OWN, (beyond_mask, impossible, negative), strict=True))
+        for name, mask in (masks | beyond_masks).items():
             counts[name] += int(mask.sum())
         return jets.product(nominal), by_source
 
@@ -202,21 +225,20 @@ class Neighbours:
         passes_all: True for jets that pass all points, (n,).
     """
 
-    def __init__(self, jets: Jets, thresholds: Sequence[float], points: Sequence[str]) -> None:
-        """Thresholds in rising order, and their names."""
-        n_passed = np.sum([passes(jets.score, threshold) for threshold in thresholds], axis=0)
+    def __init__(self, score: Array, thresholds: Sequence[float], points: Sequence[str]) -> None:
+        """Scores of jets, (n,); thresholds in rising order, and their names."""
+        n_passed = np.sum([passes(score, threshold) for threshold in thresholds], axis=0)
         self.passes_all = n_passed == len(thresholds)
         self._parts = []
         for i, point in enumerate(points):
             above, below = (np.flatnonzero(n_passed == n) for n in (i + 1, i))
-            rows = np.concatenate([above, below])
-            self._parts.append((point, rows, len(above), jets.flavour[rows], jets.abseta[rows]))
+            self._parts.append((point, np.concatenate([above, below]), len(above)))
 
-    def __call__(self, correction: Correction, pt: Array, **given: str) -> Array:
-        """Its values at both points, (2, n): 1 before the loosest, 0 beyond the tightest."""
-        passed, failed = np.ones(len(pt)), np.zeros(len(pt))
-        for point, rows, n_above, flavour, abseta in self._parts:
-            found = correction(working_point=point, flavor=flavour, abseta=abseta, pt=pt[rows], **given)
+    def __call__(self, at: At) -> Array:
+        """What it has at both points, (2, n): 1 before the loosest, 0 beyond the tightest."""
+        passed, failed = np.ones(len(self.passes_all)), np.zeros(len(self.passes_all))
+        for point, rows, n_above in self._parts:
+            found = at(point, rows)
             passed[rows[:n_above]] = found[:n_above]
             failed[rows[n_above:]] = found[n_above:]
         return np.stack([passed, failed])

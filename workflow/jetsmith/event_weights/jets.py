@@ -1,7 +1,7 @@
 """Jets of events: lists in, flat arrays out, and products by event."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -25,6 +25,8 @@ class Jets:
         abseta: |eta|.
         flavour: Hadron flavour.
         score: As given: its type decides what passes a threshold.
+        row: Place among all that were given, None too.
+        lengths: Numbers of what was given by event, (N,), None too.
         n_missing: None among the jets that were given.
     """
 
@@ -34,6 +36,8 @@ class Jets:
     abseta: Array
     flavour: Array
     score: Array
+    row: Array
+    lengths: Array
     n_missing: int = 0
 
     def __len__(self) -> int:
@@ -42,8 +46,8 @@ class Jets:
 
     def some(self, mask: Array) -> "Jets":
         """Those with True, of the same N events."""
-        event, pt, abseta = self.event[mask], self.pt[mask], self.abseta[mask]
-        return Jets(self.n_events, event, pt, abseta, self.flavour[mask], self.score[mask])
+        names = ("event", "pt", "abseta", "flavour", "score", "row")
+        return replace(self, **{name: getattr(self, name)[mask] for name in names}, n_missing=0)
 
     @cached_property
     def _first(self) -> Array:
@@ -110,6 +114,8 @@ def read(pt: Any, eta: Any, flavour: Any, score: Any, flavours_as: Mapping[int, 
         abseta=np.abs(found["eta"].astype(np.float64)),
         flavour=taken,
         score=found["score"],
+        row=np.flatnonzero(~missing),
+        lengths=n,
         n_missing=int(missing.sum()),
     )
 

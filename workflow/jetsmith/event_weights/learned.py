@@ -10,7 +10,7 @@ read.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,12 @@ class Found:
     Attributes:
         efficiency: Chance to pass, from 0 to 1; of no jet larger than that of a looser point.
         error: Its statistical error, from what was learned of.
+        beyond: Whether a feature of the jet lies beyond all that was learned from, and counts as at its end.
     """
 
     efficiency: Mapping[str, Any]
     error: Mapping[str, Any]
+    beyond: Any
 
 
 class LearnedEfficiencies:
@@ -73,6 +75,16 @@ class LearnedEfficiencies:
                 "take it all the same with allow_failed_closure=True"
             )
         self._groups = groups_of(self.about)
+        self._ends = {
+            group.group: np.array(
+                [
+                    (-np.inf if low is None else low, np.inf if high is None else high)
+                    for low, high in (feature.range for feature in group.features)
+                ],
+                np.float32,
+            ).T
+            for group in self._groups
+        }
         self.thresholds: dict[str, float] = dict(self.about["thresholds"])
         self.flavours: tuple[int, ...] = tuple(self.about["flavors"].values())
         self.inputs = {group.group: [feature.name for feature in group.features] for group in self._groups}
@@ -104,24 +116,56 @@ class LearnedEfficiencies:
                 f"flavour {', '.join(map(str, others))}: was not learned; there are "
                 f"{', '.join(map(str, self.flavours))}"
             )
-        flat = {
-            group: {name: _column(features, group, name, counts) for name in names}
-            for group, names in self.inputs.items()
-        }
-        given = read(self._groups, flat)
+        given = read(self._groups, columns_of(self.inputs, features, counts))
         for name, values in given.items():
             if len(values.values) != len(codes):
                 raise InputError(f"{name}: has {len(values.values):,} jets, and flavour {len(codes):,}")
         feeds = {name: values.values for name, values in given.items()} | {"flavor": codes.astype(np.int64)}
         efficiency, error = self._session.run(["efficiency", "error"], feeds)
 
-        def by_point(values: Array) -> dict[str, Any]:
-            columns = dict(zip(self.thresholds, values.astype(np.float64).T, strict=True))
-            if counts is None:
-                return columns
-            return {name: ak.unflatten(column, counts) for name, column in columns.items()}
+        beyond = np.zeros(len(codes), bool)
+        for group in self._groups:
+            low, high = self._ends[group.group]
+            x = given[group.group].values
+            beyond |= ((x < low) | (x > high)).any(axis=1)
 
-        return Found(by_point(np.clip(efficiency, 0, 1)), by_point(error))
+        def lists_of(values: Array) -> Any:
+            return values if counts is None else ak.unflatten(values, counts)
+
+        def by_point(values: Array) -> dict[str, Any]:
+            columns = zip(self.thresholds, values.astype(np.float64).T, strict=True)
+            return {name: lists_of(column) for name, column in columns}
+
+        return Found(by_point(np.clip(efficiency, 0, 1)), by_point(error), lists_of(beyond))
+
+
+def columns_of(
+    inputs: Mapping[str, Sequence[str]], features: Any, counts: Array | None, lists_as: str = "flavour"
+) -> dict[str, dict[str, Any]]:
+    """Features by group and name, one number a jet.
+
+    Args:
+        inputs: Names by group.
+        features: In the same form, of Python or awkward: a list of jets an event, or one number a jet.
+        counts: Lengths of the lists; None where there are none.
+        lists_as: What these are the lengths of, for messages.
+
+    Raises:
+        InputError: One is missing, or its lists have other lengths.
+    """
+
+    def column(group: str, name: str) -> Any:
+        found = _member(features, group, name)
+        if counts is None:
+            return found
+        lists = ak.Array(found)
+        if not len(lists) and not len(counts):
+            return np.empty(0)
+        if lists.ndim != 2 or not np.array_equal(np.asarray(ak.num(lists, axis=1)), counts):
+            raise InputError(f"{group}.{name}: its lists are not of the lengths of those of {lists_as}")
+        return ak.flatten(lists, axis=1)
+
+    return {group: {name: column(group, name) for name in names} for group, names in inputs.items()}
 
 
 def tag_probabilities(efficiency: Any, most: int) -> Array:
@@ -182,17 +226,6 @@ def _session(path: str | Path) -> Any:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of a dozen classes of onnxruntime's own
         raise InputError(f"{path}: is no ONNX file that onnxruntime reads: {error}") from error
-
-
-def _column(features: Any, group: str, name: str, counts: Array | None) -> Any:
-    """One number a jet."""
-    column = _member(features, group, name)
-    if counts is None:
-        return column
-    lists = ak.Array(column)
-    if lists.ndim != 2 or not np.array_equal(np.asarray(ak.num(lists, axis=1)), counts):
-        raise InputError(f"{group}.{name}: its lists are not of the lengths of those of flavour")
-    return ak.flatten(lists, axis=1)
 
 
 def _member(features: Any, *names: str) -> Any:

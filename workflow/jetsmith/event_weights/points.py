@@ -98,21 +98,28 @@ def only_efficiency(names: Sequence[str], path: str | Path) -> str:
     return found[0]
 
 
-def thresholds_of(points: Sequence[str], files: Sequence[Correction]) -> dict[str, float]:
+def thresholds_in(file: Correction, points: Sequence[str]) -> dict[str, float]:
+    """Thresholds of a file's `<name>_wp_values`; an InputError where it lacks a point."""
+    file.check("working_point", points)
+    return {point: float(file(working_point=point)) for point in points}
+
+
+def thresholds_of(files: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     """Thresholds by working point, the loosest first, on which all files agree.
 
+    Args:
+        files: Thresholds of the same points, by the name of where they are from.
+
     Raises:
-        InputError: A file lacks a point, or two have thresholds that part other jets.
+        InputError: Two have thresholds that part other jets.
     """
     found: dict[str, tuple[float, str]] = {}
-    for file in files:
-        file.check("working_point", points)
-        for point in points:
-            threshold = float(file(working_point=point))
-            first, where = found.setdefault(point, (threshold, file.where))
+    for where, thresholds in files.items():
+        for point, threshold in thresholds.items():
+            first, other = found.setdefault(point, (threshold, where))
             if exact_in(threshold, F32) != exact_in(first, F32):
                 raise InputError(
-                    f"working point {point}: its threshold is {first:g} in {where} and {threshold:g} in "
-                    f"{file.where}; these efficiencies are not of what the scale factors are for"
+                    f"working point {point}: its threshold is {first:g} in {other} and {threshold:g} in "
+                    f"{where}; these efficiencies are not of what the scale factors are for"
                 )
     return dict(sorted(((p, t) for p, (t, _) in found.items()), key=lambda pair: pair[1]))

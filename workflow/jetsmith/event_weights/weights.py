@@ -23,6 +23,7 @@ class Weights:
             n_events, n_jets; n_missing_jets (None, which count as no jets);
             n_outside_abseta: beyond the |eta| of a file, with weight 1;
             n_pt_beyond_scale_factors, n_pt_beyond_efficiencies: evaluated at the end of the file's range;
+            n_features_beyond_efficiencies: of learned ones, with a feature beyond what was learned from;
             n_not_tagged: with a score of -inf;
             n_as_simulated: of flavours of which nothing was measured, with weight 1;
             n_impossible: by the efficiencies no jet is there: it passes a point of efficiency 0, fails one

@@ -1,4 +1,6 @@
-"""Stage perturb: what a tagger loses where its inputs are moved a little, against it and at random.
+"""Stage perturb: what a tagger loses where its inputs are moved: by factors and offsets, and by small steps.
+
+Steps go against the tagger and at random.
 
 Against it by the fast gradient sign method (Goodfellow, Shlens and Szegedy, arXiv 1412.6572), as Stein,
 Coubez, Mondal, Novak and Schmidt have it for jets (arXiv 2203.13890): each standardised input by a step along
@@ -11,6 +13,7 @@ import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,32 +21,27 @@ import numpy as np
 from jetsmith import applied, io, members, metrics
 from jetsmith.classifiers import find_backend
 from jetsmith.classifiers._scaler import Scaler, fit_scalers
+from jetsmith.columns import EVENT_KEY
+from jetsmith.explaining.changed import Bounds, changed, free_values
 from jetsmith.explaining.jets import chosen, in_memory
 from jetsmith.explaining.networks import Network, padded, scalers_of, undone
-from jetsmith.handed.moves import Change, Moved, Moves
+from jetsmith.handed.moves import Change, Moved, Moves, Shift
+from jetsmith.hashing import uniform
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.packed.arrays import FlatGroup, Packed, SequenceGroup
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import DiscriminantSpec, RecipeSpec, TruthSpec
 from jetsmith.specs.resilience import MovesSpec
-from jetsmith.strict import Record
 
 BATCH = 512  # jets of a call of a network
+BOOTSTRAPS = 200
+NOT_READ, NONE_MOVES = "reads none of its inputs", "no value may move: counts, defaults or ends of ranges"
 Values = dict[str, FloatArray]
 """By group, a line a jet, (N, F), or a constituent, (total, F), as packed groups have them."""
-Pairs = dict[str, list[tuple[FloatArray, FloatArray]]]
-"""By kind of move: discriminants of jets before and after, shape (N,) each."""
-
-
-class Limits(Record):
-    """Of one feature the value that stands for none, and the ends of its range."""
-
-    default: float | None
-    clip: tuple[float, float] | None
-
-
-Bounds = Mapping[str, Mapping[str, Limits]]
-"""By group and feature."""
+Pair = tuple[FloatArray, FloatArray]
+"""Discriminants of jets before and after, shape (N,) each."""
+Pairs = dict[str, list[Pair]]
+"""By kind of move: of the tagger, then of members."""
 
 
 def perturb(
@@ -60,9 +58,10 @@ def perturb(
     seed: int,
     threads: int = 1,
 ) -> Moves:
-    """Judge a tagger on jets that no training has seen: as they are, moved at random, moved against it.
+    """Judge a tagger on jets that no training has seen: as they are, and with inputs moved.
 
-    Each member of an ensemble is moved against, too, by itself. With folds each jet has its own model.
+    By factors and offsets (`MovesSpec.features`), at random and against it. Each member of an ensemble is
+    moved against, too, by itself. With folds each jet has its own model.
 
     Args:
         judgement: Name of the tagger with this discriminant.
@@ -91,56 +90,92 @@ def perturb(
     told = [is_signal | np.isin(held.label, background.truth) for background in backgrounds]
     if not any(_has_both(held, is_signal, here) for here in told):
         print(f"[perturb {judgement}] no jets of {signal.name} and of a background", file=sys.stderr)
-        empty = Moves(*about, 0.0, tuple(Moved(one.name, 0, None, None, None) for one in backgrounds))
+        nothing = tuple(None for _ in moves.features)
+        none = tuple(Moved(one.name, 0, None, None, None, nothing) for one in backgrounds)
+        shifts = tuple(Shift(name, (), "no jets of a class") for name in moves.features)
+        empty = Moves(*about, 0.0, none, shifts, moves.moves)
         io.write_record(output, empty)
         return empty
 
+    judge = _Judge(spec, discriminant, model, held, threads)
+    shifts, of_shifts = _shifted(judge, limits, moves)
     free = free_values(held, limits)
-    step = _Step(held, free, limits, moves)
-    pairs = _before_and_after(spec, discriminant, model, rows, step, is_signal, seed, threads)
+    pairs: Pairs = {}
+    if moves.moves:
+        pairs = _before_and_after(judge, rows, _Step(held, free, limits, moves), is_signal, seed)
     found = Moves(
         *about,
         free=float(np.concatenate([mask.ravel() for mask in free.values()]).mean()),
         backgrounds=tuple(
-            _moved(held, is_signal, background.name, here, pairs)
+            _moved(judge, is_signal, background.name, here, pairs, of_shifts, seed)
             for background, here in zip(backgrounds, told, strict=True)
         ),
+        shifts=shifts,
+        by_steps=moves.moves,
     )
     io.write_record(output, found)
     return found
 
 
-def _before_and_after(
-    spec: RecipeSpec,
-    discriminant: DiscriminantSpec,
-    model: Path,
-    rows: Rows,
-    step: "_Step",
-    is_signal: BoolArray,
-    seed: int,
-    threads: int,
-) -> Pairs:
-    """Discriminants of the jets as they are and moved, of the tagger and then of each of several members."""
+@dataclass(frozen=True)
+class _Judge:
+    """A tagger, and jets that it scores as they are and moved."""
 
-    def judged(folder: Path, of: Packed) -> FloatArray:
-        """-inf where a jet has no score."""
-        found = applied.discriminant(spec, folder, Rows.select(spec.inputs, [of]), discriminant, threads)
+    spec: RecipeSpec
+    discriminant: DiscriminantSpec
+    model: Path
+    held: Packed
+    threads: int
+
+    @property
+    def folders(self) -> list[Path]:
+        """Of the tagger, then of its members, if it has several."""
+        found = members.folders(self.model)
+        return [self.model, *(found if len(found) > 1 else [])]
+
+    def __call__(self, folder: Path, of: Packed) -> FloatArray:
+        """The discriminant, -inf where a jet has no score; shape (N,)."""
+        rows = Rows.select(self.spec.inputs, [of])
+        found = applied.discriminant(self.spec, folder, rows, self.discriminant, self.threads)
         return np.where(np.isnan(found), -np.inf, found)
 
-    held, folders = step.held, members.folders(model)
+    @cached_property
+    def before(self) -> list[FloatArray]:
+        """Of the jets as they are, by the tagger and by its members."""
+        return [self(folder, self.held) for folder in self.folders]
+
+
+def _shifted(
+    judge: _Judge, limits: Bounds, moves: MovesSpec
+) -> tuple[tuple[Shift, ...], list[list[Pair] | None]]:
+    """Inputs that are moved by factors and offsets, and scores with and without."""
+    shifts, pairs = [], list[list[Pair] | None]()
+    for name, shift in moves.features.items():
+        there, inputs = changed(judge.held, limits, shift)
+        why = "" if any(one.share > 0 for one in inputs) else NONE_MOVES if inputs else NOT_READ
+        shifts.append(Shift(name, inputs, why))
+        after = None if why else [judge(folder, there) for folder in judge.folders]
+        pairs.append(None if after is None else list(zip(judge.before, after, strict=True)))
+    return tuple(shifts), pairs
+
+
+def _before_and_after(judge: _Judge, rows: Rows, step: "_Step", is_signal: BoolArray, seed: int) -> Pairs:
+    """Discriminants of the jets as they are and moved, of the tagger and then of each of several members."""
+    spec, held, folders = judge.spec, step.held, members.folders(judge.model)
     has_gradient = find_backend(spec.backend).MODELS
     scalers = scalers_of(_first(spec, folders[0])) if has_gradient else fit_scalers(rows)
-    before = judged(model, held)
-    pairs = {"random": [(before, judged(model, step(random_signs(held, seed), scalers)))]}
+    before, *of_members = judge.before
+    pairs = {"random": [(before, judge(judge.model, step(random_signs(held, seed), scalers)))]}
     if not has_gradient:
         return pairs
-    slopes = [_slopes(spec, folder, rows, held, discriminant, threads) for folder in folders]
+    slopes = [_slopes(spec, folder, rows, held, judge.discriminant, judge.threads) for folder in folders]
     together = {name: np.sum([slope[name] for slope in slopes], axis=0) for name in slopes[0]}
-    pairs["adversarial"] = [(before, judged(model, step(_against(together, held, is_signal), scalers)))]
-    if len(folders) > 1:
+    there = step(_against(together, held, is_signal), scalers)
+    pairs["adversarial"] = [(before, judge(judge.model, there))]
+    if of_members:
         pairs["adversarial"] += [
-            (judged(folder, held), judged(folder, step(_against(slope, held, is_signal), scalers)))
-            for folder, slope in zip(folders, slopes, strict=True)
+            (own, judge(folder, step(_against(slope, held, is_signal), scalers)))
+            for own, folder, slope in zip(of_members, folders, slopes, strict=True)
         ]
     return pairs
 
@@ -155,56 +190,47 @@ def _has_both(held: Packed, is_signal: BoolArray, here: BoolArray) -> bool:
 
 
 def _moved(
-    held: Packed,
+    judge: _Judge,
     is_signal: BoolArray,
     background: str,
     here: BoolArray,
     pairs: Pairs,
+    shifts: Sequence[list[Pair] | None],
+    seed: int,
 ) -> Moved:
     """What the moves cost against one background: of the tagger first, then of its members."""
+    held = judge.held
     if not _has_both(held, is_signal, here):
-        return Moved(background, 0, None, None, None)
+        return Moved(background, 0, None, None, None, tuple(None for _ in shifts))
     s, weight = is_signal[here], held.weight[here].astype(np.float64)
+    run, block, event = (held.columns[name][here] for name in EVENT_KEY)
+    events = np.unique(uniform(run, block, event, 0, "resilience"), return_inverse=True)[1]
+    jets = metrics.Jets(weight, s, s.astype(np.int64), events)
 
-    def change(of: Sequence[tuple[FloatArray, FloatArray]]) -> Change:
+    def change(of: Sequence[Pair]) -> Change:
         found = [metrics.auc_difference(after[here], before[here], weight, s) for before, after in of]
         first = found[0]
         return Change(first.value, first.low, first.high, tuple(one.value for one in found[1:]))
 
-    score = pairs["random"][0][0][here]
+    def shift(of: Sequence[Pair] | None) -> Change | None:
+        """A bootstrap of events that counts a jet alike before and after: what is drawn of both cancels."""
+        if of is None:
+            return None
+        first, *others = ((before[here], after[here]) for before, after in of)
+        found = metrics.auc_shift(first, jets, jets, BOOTSTRAPS, seed)
+        assert found is not None  # both classes have jets
+        values = tuple(metrics.auc_change(one, jets, jets) for one in others)
+        return Change(found.value, found.low, found.high, values)
+
+    score = judge.before[0][here]
     return Moved(
         background,
         int(here.sum()),
         metrics.auc(score[s], weight[s], score[~s], weight[~s]),
-        change(pairs["random"]),
+        change(pairs["random"]) if "random" in pairs else None,
         change(pairs["adversarial"]) if "adversarial" in pairs else None,
+        tuple(map(shift, shifts)),
     )
-
-
-def free_values(held: Packed, limits: Bounds) -> dict[str, BoolArray]:
-    """Which values may move: no default, none at an end of its range, none of a feature that counts.
-
-    A feature counts where all of its values but the default are whole numbers; a count behind a logarithm is
-    not recognised.
-    """
-    return {
-        name: np.stack(
-            [_free(group.values[:, k], limits[name][f]) for k, f in enumerate(group.names)], axis=1
-        )
-        for name, group in held.groups.items()
-    }
-
-
-def _free(values: FloatArray, limits: Limits) -> BoolArray:
-    free = np.ones(len(values), np.bool_)
-    if limits.default is not None:
-        free &= values != np.float32(limits.default)
-    if (values[free] == np.round(values[free])).all():
-        return np.zeros(len(values), np.bool_)
-    if limits.clip is not None:
-        low, high = map(np.float32, limits.clip)
-        free &= (values > low) & (values < high)
-    return free
 
 
 def random_signs(held: Packed, seed: int) -> Values:

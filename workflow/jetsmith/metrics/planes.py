@@ -1,5 +1,6 @@
 """Working points in a plane: two cuts at once, which let chosen parts of two backgrounds pass."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
@@ -77,31 +78,99 @@ def plane_point(
     for role, pair in (("first", of_first), ("second", of_second)):
         for score in (pair.first, pair.second):
             check_scores(score, pair.weight, f"working point: {role} background")
-    candidates = np.unique(np.concatenate([of_first.second, of_second.second]))
-    candidates = candidates[candidates > -np.inf]
-    if not len(candidates):
-        raise InputError("working point: no jet of the backgrounds has a second score")
+    candidates = _candidates(of_first, of_second)
     first, second = _cuts(of_first, of_second, targets, candidates)
-    found = tuple(pair.efficiency(first, second) for pair in (of_first, of_second))
-    z = NormalDist().inv_cdf(0.5 + level / 2)
-    moved = []
-    for k, (target, at) in enumerate(zip(targets, found, strict=True)):
-        step = z * np.sqrt(target * (1 - target) / at.n_effective) if at.n_effective > 0 else np.inf
-        for sign in (1, -1):
-            there = tuple(t + sign * step * (j == k) for j, t in enumerate(targets))
-            try:
-                moved.append(_cuts(of_first, of_second, (there[0], there[1]), candidates))
-            except InputError:  # too few jets to say how far
-                moved.append((np.nan, np.nan))
+    found = (of_first.efficiency(first, second), of_second.efficiency(first, second))
+    steps = _steps(targets, (found[0].n_effective, found[1].n_effective), level)
+    moved = _moved(of_first, of_second, targets, steps, candidates)
     n_passing = tuple(at.n_effective * target for at, target in zip(found, targets, strict=True))
     return PlanePoint(
         _interval(first, [point[0] for point in moved]),
         _interval(second, [point[1] for point in moved]),
-        backgrounds=(found[0], found[1]),
+        backgrounds=found,
         targets=targets,
         n_passing=(n_passing[0], n_passing[1]),
         doubt="few" if min(n_passing) < min_passing else "",
     )
+
+
+def cut_pulls(
+    of_first: Pair, of_second: Pair, cuts: tuple[float, float], others: Sequence[Pair]
+) -> list[tuple[FloatArray, FloatArray]]:
+    """What each jet of the backgrounds contributes to efficiencies of other jets through the cuts.
+
+    With another jet that passes, a background has its efficiency at higher cuts, and others lose: by how much
+    follows from the cuts at either efficiency a standard deviation up and down. To first order the error of
+    an efficiency from those of both cuts is the root of the sum of squares of its pulls; that of a difference
+    between two pairs of scores of the same jets is that of the differences of their pulls.
+
+    Args:
+        of_first: The background whose efficiency fixes the first cut, N jets.
+        of_second: That of the second, M jets.
+        cuts: Both, as `plane_point` found them of these jets.
+        others: Jets whose efficiencies are looked at.
+
+    Returns:
+        Of each of `others` pulls of both backgrounds, shapes (N,) and (M,), with sums of 0.
+
+    Raises:
+        InputError: The backgrounds are too few to say how far the cuts move.
+    """
+    sides = of_first, of_second
+    found = [side.efficiency(*cuts) for side in sides]
+    targets, effective = (found[0].value, found[1].value), (found[0].n_effective, found[1].n_effective)
+    steps = _steps(targets, effective, LEVEL)
+    moved = _moved(of_first, of_second, targets, steps, _candidates(of_first, of_second))
+    if not np.isfinite(moved).all():
+        raise InputError("working point: too few jets of the backgrounds to say how far its cuts move")
+    pulls = []
+    for of in others:
+        ends = [of.efficiency(*there).value for there in moved]
+        slopes = (ends[0] - ends[1]) / (2 * steps[0]), (ends[2] - ends[3]) / (2 * steps[1])
+        one, other = (
+            -slope * side.weight * (side.passing(*cuts) - target) / side.weight.sum()
+            for slope, side, target in zip(slopes, sides, targets, strict=True)
+        )
+        pulls.append((one, other))
+    return pulls
+
+
+def _candidates(of_first: Pair, of_second: Pair) -> FloatArray:
+    """Scores that the second cut may be, rising."""
+    found = np.unique(np.concatenate([of_first.second, of_second.second]))
+    found = found[found > -np.inf]
+    if not len(found):
+        raise InputError("working point: no jet of the backgrounds has a second score")
+    return found
+
+
+def _steps(targets: tuple[float, float], effective: tuple[float, float], level: float) -> tuple[float, float]:
+    """How far the efficiencies of both backgrounds fluctuate."""
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    first, second = (
+        float(z * np.sqrt(t * (1 - t) / n)) if n > 0 else np.inf
+        for t, n in zip(targets, effective, strict=True)
+    )
+    return first, second
+
+
+def _moved(
+    of_first: Pair,
+    of_second: Pair,
+    targets: tuple[float, float],
+    steps: tuple[float, float],
+    candidates: FloatArray,
+) -> list[tuple[float, float]]:
+    """Cuts with either target a step up and down; NaN where there are too few jets to say how far."""
+    moved = []
+    for k in range(2):
+        for sign in (1, -1):
+            first, second = (t + sign * steps[k] * (j == k) for j, t in enumerate(targets))
+            try:
+                moved.append(_cuts(of_first, of_second, (first, second), candidates))
+            except InputError:
+                moved.append((np.nan, np.nan))
+    return moved
 
 
 def _cuts(

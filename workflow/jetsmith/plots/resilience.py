@@ -20,10 +20,11 @@ from jetsmith.plots.resilience_figure import Change, Moving, ResilienceNumbers, 
 from jetsmith.scored import ScoredJets, in_common
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.plots import PlotSpec
-from jetsmith.texts import split_text
+from jetsmith.texts import share, split_text
 
 BOOTSTRAPS = 200
 ETA = "jet_eta"
+STORED = "stored scores: no inputs to move"
 MOVES: dict[Literal["random", "adversarial"], str] = {
     "random": "random moves",
     "adversarial": "adversarial moves",
@@ -90,7 +91,7 @@ def compute(
         jets: Of the sample those of each tagger, then the same of the others.
         background: Name of the background.
         shifts: What is other in these.
-        moves: What moves of inputs cost, of some of the taggers.
+        moves: What moves of inputs cost, of some of the taggers, all of them alike.
         seed: Of replicas.
     """
     signal, *others = evaluated(specs[0])
@@ -99,15 +100,18 @@ def compute(
     is_signal = [side[0].of_class(signal)[mask] for side, mask in zip(jets, told, strict=True)]
     weight = jets[0][0].weight[told[0]]
     sums = [weight[mask].sum() for mask in (is_signal[0], ~is_signal[0])]
+    by_steps = bool(moves) and moves[0].by_steps  # of one sample, and so of one entry of the configuration
+    changed = [shift.name for shift in moves[0].shifts] if moves else []
     numbers = ResilienceNumbers(
         title=specs[0].sample,
         sample=specs[0].sample,
         folds=specs[0].folds,
         signal=signal,
         background=other,
-        shifts=(*shifts, *(MOVES.values() if moves else ())),
+        shifts=(*shifts, *changed, *(MOVES.values() if by_steps else ())),
         taggers=(),
-        moving=_moving(moves, background),
+        moving=_moving(moves, background) if by_steps else None,
+        features=_features(moves),
         message="" if min(sums) > 0 else f"No jets of both classes ({split_text(specs[0].folds)})",
     )
     if numbers.message:
@@ -123,8 +127,10 @@ def compute(
         changes = [
             _shift((scores[0], there), pair, seed) for there, pair in zip(scores[1:], pairs, strict=True)
         ]
-        if moves:
-            changes += [_moved(by_name.get(spec.judgement), background, kind) for kind in MOVES]
+        found = by_name.get(spec.judgement)
+        changes += [_of_features(found, background, place) for place in range(len(changed))]
+        if by_steps:
+            changes += [_moved(found, background, kind) for kind in MOVES]
         s, b = is_signal[0], ~is_signal[0]
         areas = [metrics.auc(x[s], weight[s], x[b], weight[b]) for x in scores[0][1:]]
         x = scores[0][0]
@@ -193,9 +199,34 @@ def _moving(moves: Sequence[Moves], background: str) -> Moving | None:
     return Moving(step=moves[0].step, largest_share=moves[0].largest_share, jets=max(jets))
 
 
+def _features(moves: Sequence[Moves]) -> tuple[str, ...]:
+    """Which inputs are moved how far, of all taggers together, a line a shift."""
+    lines = []
+    for place, shift in enumerate(moves[0].shifts if moves else ()):
+        inputs = {one.name: one for found in moves for one in found.shifts[place].inputs}
+        texts = [
+            f"{one.name} × {one.scale:g}"
+            + (f" {'+' if one.offset > 0 else '−'} {abs(one.offset):g}" if one.offset else "")
+            + f" ({share(round(one.share, 3))} of its values)"
+            for one in inputs.values()
+        ]
+        lines.append(f"{shift.name}: {', '.join(texts) or 'nothing'}")
+    return tuple(lines)
+
+
+def _of_features(found: Moves | None, background: str, place: int) -> Change:
+    if found is None:
+        return Change(change=None, why=STORED)
+    of = next(one for one in found.backgrounds if one.background == background)
+    change = of.shifts[place]
+    if change is None:
+        return Change(change=None, why=found.shifts[place].why or "no jets of a class")
+    return Change(change=_interval(change), members=digits(change.members))
+
+
 def _moved(found: Moves | None, background: str, kind: Literal["random", "adversarial"]) -> Change:
     if found is None:
-        return Change(change=None, why="stored scores: no inputs to move")
+        return Change(change=None, why=STORED)
     of = next(one for one in found.backgrounds if one.background == background)
     change: handed.Change | None = getattr(of, kind)
     if change is None:

@@ -50,7 +50,10 @@ class Moving(Record):
 
 
 class ResilienceNumbers(looks.Numbers):
-    """All that the figure shows; `shifts` are names of what is other, samples first, then moves of inputs."""
+    """All that the figure shows; `shifts` are names of what is other, samples first, then moves of inputs.
+
+    `features`: which inputs are moved by factors and offsets.
+    """
 
     SECTION = "Resilience"
     WIDE = True
@@ -63,6 +66,7 @@ class ResilienceNumbers(looks.Numbers):
     shifts: tuple[str, ...]
     taggers: tuple[Tried, ...]
     moving: Moving | None
+    features: tuple[str, ...] = ()
 
     def heading(self) -> str:
         """Of what."""
@@ -80,6 +84,11 @@ class ResilienceNumbers(looks.Numbers):
             text += (
                 " Jets of other samples are weighted to the spectra in momentum and |pseudorapidity| of the "
                 "nominal ones, class by class; intervals are a bootstrap of the events of both."
+            )
+        if self.features:
+            text += (
+                f" Inputs are moved by factors and offsets: {'; '.join(self.features)}. Their jets are the "
+                "same before and after, and counted alike in each replica: intervals are those of the change."
             )
         if self.moving is not None:
             text += (

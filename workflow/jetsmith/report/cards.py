@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from jetsmith.report.tables import Row, Table
+from jetsmith.report.tagger_inputs import stood_in
 from jetsmith.texts import count, label_text
 
 WHOSE = ("tagger", "judgement", "classifier")
@@ -54,12 +55,6 @@ def _card(
         {**section, "figures": [_moved(figure) for figure in section["figures"] if is_its(figure["of"])]}
         for section in page["sections"]
     ]
-    stood_in = [
-        {"reason": row["reason"], "features": reader["features"]}
-        for row in page["stand_ins"]
-        for reader in row["readers"]
-        if reader["title"] == spec["title"]
-    ]
     return {
         "name": name,
         "title": spec["title"],
@@ -76,7 +71,7 @@ def _card(
         "settings": _settings(spec),
         "hepdata": f"../{page['hepdata']}" if page["hepdata"] else "",
         "bundle": f"../../bundles/{name}/README.md" if is_bundled else "",
-        "stood_in": stood_in,
+        "stood_in": stood_in(page["stand_ins"], name),
         "summary": its_rows(page["summary"]),
         "resilience": its_rows(page["resilience"]),
         "working_points": [table for table in page["working_points"] if is_its(table)],

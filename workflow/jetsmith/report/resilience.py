@@ -24,7 +24,7 @@ def _table(figure: Table) -> Row:
         "shifts": [{"name": name} for name in figure["shifts"]],
         "has_members": any(len(tagger["members"]) > 1 for tagger in taggers),
         "rows": [_row(tagger) for tagger in taggers],
-        "notes": _notes(figure["shifts"], taggers[0]["changes"], figure["moving"]),
+        "notes": _notes(figure["shifts"], taggers[0]["changes"], figure["moving"], figure["features"]),
     }
 
 
@@ -41,7 +41,9 @@ def _spread(values: Sequence[float]) -> str:
     return f"{statistics.stdev(values):.2g}" if len(values) > 1 else "–"
 
 
-def _notes(shifts: Sequence[str], changes: Sequence[Table], moving: Table | None) -> list[str]:
+def _notes(
+    shifts: Sequence[str], changes: Sequence[Table], moving: Table | None, features: Sequence[str]
+) -> list[str]:
     """Of each shift to another sample how many jets there are; jets are the same for all taggers."""
     notes = []
     for name, one in zip(shifts, changes, strict=True):
@@ -53,6 +55,7 @@ def _notes(shifts: Sequence[str], changes: Sequence[Table], moving: Table | None
             lacking = share(round(1 - one["covered"], 3))
             text += f" ({lacking} of the nominal jets have no counterpart, and are left out)"
         notes.append(f"{text}, weighted to the nominal spectra.")
+    notes += [f"{line}; the same jets before and after." for line in features]
     if moving is not None:
         notes.append(
             f"Moves: {moving['step']:g} standard deviations of each real-valued input of "

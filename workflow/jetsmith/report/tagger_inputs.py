@@ -1,38 +1,68 @@
 """What the report shows of the inputs of taggers: stand-ins, and what trainings without some have lost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from jetsmith.report.tables import Row, Table
 from jetsmith.texts import count, interval, minus, split_text
 
 
 def stand_ins(checks: Sequence[Table], classifiers: Table) -> list[Row]:
-    """A row for columns that are not what they say for one reason, in the same data sets, with readers."""
+    """A row for columns that are not what they say for one reason, in the same data sets, with readers.
+
+    Readers go by the name of the classifier: several may have one title. Of data sets that one reads with
+    turned signs the name says so.
+    """
     datasets: dict[tuple[str, str], list[str]] = {}
     readers: dict[tuple[str, str], dict[str, dict[str, None]]] = {}
     for check in checks:
-        title = classifiers.get(check["classifier"], {}).get("title", check["classifier"])
-        for dataset, about in check["datasets"].items():
-            for column, told in about.get("stand_ins", {}).items():
+        for dataset, found in _told(check):
+            for column, told in found.items():
                 key = column, told["reason"]
                 if dataset not in datasets.setdefault(key, []):
                     datasets[key].append(dataset)
-                readers.setdefault(key, {}).setdefault(title, {}).update(dict.fromkeys(told["features"]))
-    found: dict[tuple[str, tuple[str, ...]], Row] = {}
+                by_name = readers.setdefault(key, {})
+                by_name.setdefault(check["classifier"], {}).update(dict.fromkeys(told["features"]))
+    rows: dict[tuple[str, tuple[str, ...]], Row] = {}
     for (column, reason), where in datasets.items():
-        row = found.setdefault((reason, tuple(where)), {"columns": [], "readers": {}})
+        row = rows.setdefault((reason, tuple(where)), {"columns": [], "readers": {}})
         row["columns"].append(column)
-        for title, features in readers[column, reason].items():
-            row["readers"].setdefault(title, {}).update(features)
+        for name, features in readers[column, reason].items():
+            row["readers"].setdefault(name, {}).update(features)
     return [
         {
             "columns": row["columns"],
             "reason": reason,
             "datasets": list(where),
-            "readers": [{"title": title, "features": list(of)} for title, of in row["readers"].items()],
+            "readers": [
+                {
+                    "classifier": name,
+                    "title": classifiers.get(name, {}).get("title", name),
+                    "features": list(features),
+                }
+                for name, features in row["readers"].items()
+            ],
         }
-        for (reason, where), row in found.items()
+        for (reason, where), row in rows.items()
     ]
+
+
+def stood_in(rows: Sequence[Row], classifier: str) -> list[Row]:
+    """Of these rows what one classifier reads: reason, columns, data sets and its own features."""
+    return [
+        {"reason": row["reason"], "columns": row["columns"], "datasets": row["datasets"]}
+        | {"features": reader["features"]}
+        for row in rows
+        for reader in row["readers"]
+        if reader["classifier"] == classifier
+    ]
+
+
+def _told(check: Table) -> Iterator[tuple[str, Table]]:
+    """Stand-ins by column of each data set."""
+    for dataset, about in check["datasets"].items():
+        yield dataset, about.get("stand_ins", {})
+    for dataset, found in check.get("turned", {}).items():
+        yield f"{dataset} (signs turned)", found
 
 
 def ablations(figures: Sequence[Table]) -> list[Row]:

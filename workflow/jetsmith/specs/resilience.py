@@ -5,8 +5,27 @@ from pydantic import Field
 from jetsmith.strict import Fraction, Name, Positive, Record
 
 
+class FeatureShiftSpec(Record):
+    """What becomes of one input x: `scale` x + `offset`."""
+
+    scale: Positive = Field(1.0, le=10, description="Factor on the values, before their transform.")
+    offset: float = Field(
+        0.0, ge=-1e6, le=1e6, description="Added to them then, in the unit before the transform."
+    )
+
+
 class MovesSpec(Record):
-    """How inputs are moved, against a tagger and at random: what stage perturb gets."""
+    """How inputs are moved: what stage perturb gets."""
+
+    features: dict[str, dict[str, FeatureShiftSpec]] = Field(
+        {},
+        description="What is other, in a few words, and by `group.feature` which inputs are moved by a "
+        "factor or an offset: `{jet energies up: {ak4.jet_pt: {scale: 1.02}}}`. Counts, defaults, padding "
+        "and values at the ends of `clip` stay.",
+    )
+    moves: bool = Field(
+        True, description="Whether inputs are moved, too, by small steps against each tagger and at random."
+    )
 
     step: Positive = Field(
         0.01,
@@ -31,4 +50,3 @@ class ResilienceSpec(MovesSpec):
     taggers: tuple[Name, ...] = Field(
         (), description="Those that are tried, of the taggers of the sample; none: all of them."
     )
-    moves: bool = Field(True, description="Whether inputs are moved, too, against each tagger and at random.")

@@ -66,9 +66,10 @@ def perturb(run: Configuration, judgement: str) -> Perturb:
 
 def _limits(run: Configuration, group: str, feature: str) -> Plain:
     if group not in run.groups:
-        return {"default": MISSING, "clip": [0.0, 1.0]}
+        return {"default": MISSING, "clip": [0.0, 1.0], "transform": "none"}
     found = run.groups[group].features[feature]
-    return {"default": found.default, "clip": None if found.clip is None else list(found.clip)}
+    clip = None if found.clip is None else list(found.clip)
+    return {"default": found.default, "clip": clip, "transform": found.transform}
 
 
 class Ablate(NamedTuple):
