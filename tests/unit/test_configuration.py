@@ -264,7 +264,7 @@ def test_yaml_cannot_run_code(folder):
 @pytest.mark.parametrize(
     "name",
     [
-        *("boosted", "continuous", "learned", "negative_tags", "regression", "resilience"),
+        *("boosted", "continuous", "jet_images", "learned", "negative_tags", "regression", "resilience"),
         *("scale_factors", "shapes"),
     ],
 )

@@ -123,9 +123,16 @@ def build_model(spec: RecipeSpec, scalers: dict[str, Scaler]) -> Any:
     }
     with _computing_in(POLICIES[spec.precision]):
         network = model.build(spec.inputs, outputs, model.Options.model_validate(spec.architecture))
-    for group, scaler in scalers.items():
-        network.get_layer(f"standardise_{group}").set(**scaler.numbers())
+    scale(network, scalers)
     return network
+
+
+def scale(network: Any, scalers: dict[str, Scaler]) -> None:
+    """Set the standardisation of the groups that a network does not read as they are."""
+    layers = {layer.name: layer for layer in network.layers}
+    for group, scaler in scalers.items():
+        if layer := layers.get(f"standardise_{group}"):
+            layer.set(**scaler.numbers())
 
 
 def exact(spec: RecipeSpec, model: Any, scalers: dict[str, Scaler]) -> Any:
