@@ -7,16 +7,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jetsmith import bundle_inputs, bundling
+from jetsmith import bundle_inputs, bundling, io
 from jetsmith.bundles import _jets
 from jetsmith.bundles._graph import Graph
 from jetsmith.bundles._inputs import Prepared
 from jetsmith.bundles._keras import Walk
+from jetsmith.classifiers import Labelled
+from jetsmith.classifiers._images import mean_images
 from jetsmith.errors import InputError
 from jetsmith.models import jet_image_cnn
+from jetsmith.packed.rows import Rows
+from jetsmith.plots import images as images_figure
+from jetsmith.specs.classifiers import ClassSpec, TrainingSpec
 from jetsmith.specs.features import Inputs
-from tests.unit import bundled, test_bundled_networks
-from tests.unit.packed_jets import make_spec, write_sample
+from jetsmith.specs.shown import ClassifiedSpec
+from jetsmith.training import train
+from tests.unit import bundled, engines, test_bundled_networks
+from tests.unit.packed_jets import make_spec, pack_jets, write_sample
+from tests.unit.test_plots import STYLE
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -25,6 +33,7 @@ pytestmark = [
 
 Array = np.ndarray[Any, Any]
 PIXELS, PIXEL = 15, 0.1
+ONE = engines.SMALL["jet_image_cnn"] | {"constituents": {"charged": ["ptrel", "ptrel", "sip", "sip"]}}
 CHANNELS = ("pt", "charged_pt", "neutral_pt", "n_charged")
 N, LENGTH = 300, 12
 
@@ -171,6 +180,84 @@ def test_gradients_are_finite() -> None:
 
 def candidates(*names: str) -> Inputs:
     return Inputs(group="candidates", kind="sequence", length=100, features=names, sources=("x",))
+
+
+def test_mean_images_are_those_of_a_loop() -> None:
+    """By class, with the size of the weights; the error is that of a weighted mean."""
+    spec = make_spec("keras", ("charged",), model="jet_image_cnn", architecture=ONE)
+    rows = Rows.select(spec.inputs, [pack_jets(40, 3)])
+    rng = np.random.default_rng(1)
+    target = rng.integers(0, 2, 40).astype(np.int32)  # none of the third class
+    weight = rng.normal(1, 1, 40).astype(np.float32)
+    network = engines.moved(spec)
+    found = mean_images(spec, network, Labelled(rows, target, weight))
+    assert found is not None
+    assert found["channels"] == ["charged_pt", "neutral_pt", "n_charged"]
+    assert found["classes"]["light_jets"] == {"jets": 0, "mean": [], "error": []}
+    layer, batch = network.get_layer("image"), rows.batch(slice(0, 40))
+    features = np.stack([batch["charged"][..., i] for i in (0, 0, 1, 1)], axis=-1)
+    each = np.asarray(layer([features, batch["charged_mask"]]), np.float64)
+    for k, name in enumerate(("b_jets", "c_jets")):
+        mine = [(abs(float(w)), image) for w, image, t in zip(weight, each, target, strict=True) if t == k]
+        total = sum(w for w, _ in mine)
+        mean = sum(w * image for w, image in mine) / total
+        error = np.sqrt(sum((w * (image - mean)) ** 2 for w, image in mine)) / total
+        content = found["classes"][name]
+        assert content["jets"] == len(mine)
+        np.testing.assert_allclose(np.moveaxis(content["mean"], 0, -1), mean, atol=1e-6)
+        np.testing.assert_allclose(np.moveaxis(content["error"], 0, -1), error, atol=1e-6)
+        assert np.ptp(mean) > 0.01
+    plain = make_spec("keras", model="dense", architecture=engines.SMALL["dense"])
+    assert mean_images(plain, engines.moved(plain), Labelled(rows, target, weight)) is None
+
+
+def test_a_training_keeps_them(tmp_path: Path) -> None:
+    """In the model's folder, with its checksum; a figure is drawn of nothing else."""
+    sample = write_sample(tmp_path / "packed", 100)
+    training = TrainingSpec(epochs=1, patience=1, batch_size=64)
+    spec = make_spec("keras", ("charged",), model="jet_image_cnn", architecture=ONE, training=training)
+    train(spec, sample, tmp_path / "model", seed=5)
+    kept = io.read_json(tmp_path / "model/images.json")
+    assert list(kept["classes"]) == ["b_jets", "c_jets", "light_jets"]
+    shown = ClassifiedSpec(name=spec.name, title="Mine", backend="keras", sample="jets", classes=spec.classes)
+    found = images_figure.plot_images(shown, tmp_path / "model", STYLE, tmp_path / "plot")
+    assert len(found.images) == 9
+    assert (tmp_path / "plot.pdf").is_file()
+    lacking = spec.classes[0].model_copy(update={"name": "taus"})
+    with pytest.raises(InputError, match="no image of class taus"):
+        images_figure.compute(shown.model_copy(update={"classes": (lacking,)}), kept)
+    io.write_json(tmp_path / "model/images.json", kept | {"pixel": 2.0})
+    with pytest.raises(InputError, match=r"images\.json"):
+        images_figure.plot_images(shown, tmp_path / "model", STYLE, tmp_path / "plot")
+    (tmp_path / "model/images.json").unlink()
+    with pytest.raises(InputError, match="there is no such file; train again"):
+        images_figure.plot_images(shown, tmp_path / "model", STYLE, tmp_path / "plot")
+
+
+def test_the_figure_says_what_lies_in_the_middle() -> None:
+    """Of sums by hand; a class without jets has no panel, none at all a message."""
+    classes = tuple(
+        ClassSpec(name=name, truth=(k,), label=name, color="#000000") for k, name in enumerate("wq")
+    )
+    shown = ClassifiedSpec(name="mine", title="Mine", backend="keras", sample="jets", classes=classes)
+    mean = np.full((1, 5, 5), 0.01)
+    mean[0, 2, 2] = 0.51
+    full = {"jets": 1234, "mean": mean.tolist(), "error": (mean / 100).tolist()}
+    none: dict[str, Any] = {"jets": 0, "mean": [], "error": []}
+    found = images_figure.compute(
+        shown, {"pixel": 0.1, "channels": ["pt"], "classes": {"w": full, "q": none}}
+    )
+    (image,) = found.images
+    assert image.total == pytest.approx(0.75)
+    assert image.middle == pytest.approx(0.59 / 0.75)
+    assert (image.low, image.high) == pytest.approx((0.5841 / 0.75, 0.5959 / 0.75))
+    assert "1,234 of w" in found.caption()
+    assert "w 0.787 [0.779, 0.795] of the share of pt" in found.caption()
+    empty = images_figure.compute(
+        shown, {"pixel": 0.1, "channels": ["pt"], "classes": {"w": none, "q": none}}
+    )
+    assert "no class has validation jets" in empty.message
+    assert images_figure.draw(empty, STYLE)
 
 
 FOUR = ("pt_log_nopuppi", "etarel", "phirel", "charge")

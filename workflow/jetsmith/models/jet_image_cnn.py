@@ -62,6 +62,11 @@ class Options(plugs.Options):
     batch_norm: Momentum = Field(0.9, description="Momentum of the mean and deviation of pixels.")
 
     @property
+    def shows_image(self) -> bool:
+        """It does."""
+        return True
+
+    @property
     def width(self) -> int:
         """How many features of a constituent are read."""
         return 3 if set(self.channels) == {"pt"} else 4
