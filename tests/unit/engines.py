@@ -50,6 +50,17 @@ SMALL: dict[str, dict[str, Any]] = {
         "convolutions": [[6, 6], [8, 8]],
         "dense": [16],
     },
+    "jet_image_cnn": {
+        "constituents": {
+            "charged": ["ptrel", "ptrel", "sip", "sip"],
+            "vertices": ["mass", "flight", "mass", "mass"],
+        },
+        "pixels": 9,
+        "pixel": 0.5,
+        "channels": ["charged_pt", "neutral_pt", "n_charged"],
+        "convolutions": [[4, 3], [6, 2]],
+        "dense": [16],
+    },
     "particle_transformer": {
         "momenta": {"charged": ["ptrel", "sip", "ptrel"], "vertices": ["mass", "flight", "mass"]},
         "embedding": [12, 8],
@@ -94,6 +105,7 @@ COMPARED = (
     ("deep_double", "cross_entropy"),
     ("particlenet", "cross_entropy"),
     ("particle_transformer", "cross_entropy"),
+    ("jet_image_cnn", "cross_entropy"),
 )
 ALONE = ("dense-cross_entropy", "deep_double-cross_entropy", "particle_transformer-cross_entropy")
 

@@ -71,6 +71,7 @@ def keep(folder: Path, network: Any) -> None:
         ("pcnn", {}),
         ("deep_double", {}),
         ("particlenet", {}),
+        ("jet_image_cnn", {}),
     ],
 )
 def test_networks(model: str, architecture: dict[str, Any], sample: Path, tmp_path: Path) -> None:

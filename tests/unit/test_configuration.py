@@ -264,8 +264,8 @@ def test_yaml_cannot_run_code(folder):
 @pytest.mark.parametrize(
     "name",
     [
-        *("boosted", "charm", "continuous", "learned", "negative_tags", "regression", "resilience"),
-        *("scale_factors", "shapes"),
+        *("boosted", "charm", "continuous", "jet_images", "learned", "negative_tags", "regression"),
+        *("resilience", "scale_factors", "shapes"),
     ],
 )
 def test_runs_on_simulated_events_are_valid(folder, name):

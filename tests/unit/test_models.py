@@ -95,6 +95,8 @@ def jets(groups: tuple[str, ...] = ALL, n: int = 50) -> dict[str, Array]:
         ("deep_double", ALL, (50, 3)),
         ("particlenet", ALL, (50, 3)),
         ("particle_transformer", ALL, (50, 3)),
+        ("jet_image_cnn", ALL, (50, 3)),
+        ("jet_image_cnn", ("charged",), (50, 3)),
     ],
 )
 def test_shapes(name: str, groups: tuple[str, ...], shape: tuple[int, int]) -> None:
@@ -618,8 +620,7 @@ def test_bfloat16_is_near_float32(name: str, tmp_path: Path) -> None:
     weights = [w + rng.normal(0, 0.1, w.shape) * (w.dtype == np.float32) for w in exact.get_weights()]
     for network in (exact, rough):
         network.set_weights(weights)
-        for group, scaler in fit_scalers(rows).items():
-            network.get_layer(f"standardise_{group}").set(**scaler.numbers())
+        backend.scale(network, fit_scalers(rows))
     found, expected = (np.asarray(probabilities(network)(batch)) for network in (rough, exact))
     difference = np.abs(found - expected)
     assert 1e-5 < difference.max() < 0.02

@@ -16,7 +16,7 @@ from tests.unit.packed_jets import make_spec
 ROOT = Path(__file__).parent.parent.parent
 # Of a model, scores, a folder, bins, a file, a category.
 NEED_KEYS = ("keras", "stored", "onnx", "histogram", "table", "by_category")
-NEED_SEQUENCES = ("particlenet", "particle_transformer")
+NEED_SEQUENCES = ("particlenet", "particle_transformer", "jet_image_cnn")
 BACKENDS, MODELS = plugs.names("classifiers"), plugs.names("models")
 
 

@@ -32,7 +32,7 @@ PROBABILITIES, DISCRIMINANTS, ESTIMATES = "probabilities", "discriminants", "est
 RATIO, WEIGHT, UP, DOWN, OUTSIDE = "ratio", "weight", "weight_up", "weight_down", "outside"
 TOLERANCE = 1e-5  # of reference scores on another machine
 TOLERANCE_OF_ESTIMATES = 1e-4  # likewise, above 1 relative
-NEAREST = "nearest"  # in inputs.json: whether the model looks for nearest neighbours
+NEAREST = "nearest"  # in inputs.json: whether the model looks for nearest neighbours, or for pixels
 N_BESIDE = 64  # inputs beside a jet's own that are tried
 
 
@@ -170,8 +170,8 @@ class Bundle(Loaded):
         """Which jets would get what is expected, were the last bits of their inputs others; (N,).
 
         Of two constituents that are equally near to a third, rounding decides which one a network takes for
-        its neighbour: a jet then has two answers, and each of them is right. Of models that look for no
-        neighbours there is no such jet.
+        its neighbour, and on the border of two pixels which of them it lights: a jet then has two answers,
+        and each of them is right. Of models that look for neither there is no such jet.
 
         Args:
             given: The jets.

@@ -110,7 +110,7 @@ def write_files(
     folder.mkdir(exist_ok=True)
     graph = _graph(spec, discriminants, groups, model, folder)
     onnx.save(graph, folder / MODEL)
-    nearest = any(node.op_type == "TopK" for node in graph.graph.node)
+    nearest = any(node.op_type in ("TopK", "Floor") for node in graph.graph.node)  # neighbours, or pixels
     content = about(spec, discriminants, groups) | {NEAREST: nearest}
     io.write_json(folder / INPUTS, content, checksum=False)
     judged = judgements(discriminants, spec.class_names, expected)
@@ -152,7 +152,7 @@ def compare(
 
     Raises:
         InputError: It is larger than 1e-6, and than the last bits of the jet's inputs explain, of any jet:
-            by up to 1e-5, or by more where neighbours are looked for and these bits turn the bundle's answer
+            by up to 1e-5, or by more where neighbours or pixels are looked for and these bits turn its answer
             into the model's to 1e-6 (`Bundle.turns`). Or a discriminant is another, or an estimate: by more
             than 1e-5, of numbers above 1 relative, and than those last bits explain.
     """

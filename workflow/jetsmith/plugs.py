@@ -53,6 +53,11 @@ class Options(Record):
         """Whether its scores are one number a jet rather than the probability of each class."""
         return False
 
+    @property
+    def shows_image(self) -> bool:
+        """Whether it makes an image of each jet, of which training keeps the mean of each class."""
+        return False
+
     def misfits_of_features(self, spec: ClassifierSpec, groups: Mapping[str, ColumnGroup]) -> Iterator[str]:
         """What of it does not go together with how the run computes features, once nothing else is wrong."""
         yield from ()
@@ -108,6 +113,14 @@ def is_number(spec: RecipeSpec) -> bool:
         spec.architecture
     )
     return options.is_number
+
+
+def shows_image(spec: RecipeSpec) -> bool:
+    """Whether a classifier's network makes an image of each jet."""
+    options: Options = described_by(spec.backend, spec.model, spec.name).Options.model_validate(
+        spec.architecture
+    )
+    return options.shows_image
 
 
 def trains(backend: str) -> bool:

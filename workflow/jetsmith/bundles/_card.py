@@ -10,8 +10,8 @@ from jetsmith.bundle_inputs import Group
 from jetsmith.specs.classifiers import RecipeSpec
 
 TURNED = (
-    " Left out of that are {n:,} jets where two constituents are equally near to a third, so that rounding "
-    "decides which of two answers they get: each has one of both."
+    " Left out of that are {n:,} jets where two constituents are equally near to a third, or one is on the "
+    "border of two pixels, so that rounding decides which of two answers they get: each has one of both."
 )
 PURPOSE = """\
 Give it the inputs that `inputs.json` names, of jets as those of its training, and it gives the probability
@@ -56,7 +56,7 @@ def text(
         datasets: What the sample consists of.
         n_jets: Jets of the splits `train` and `test`.
         worst: Largest difference from the trained model.
-        n_turned: Jets beside, whose nearest neighbours rounding decides on.
+        n_turned: Jets beside, whose nearest neighbours or pixels rounding decides on.
     """
     sections = {
         f"# {spec.name}": f"A tagger of {spec.object} jets: {', '.join(spec.class_names)}."

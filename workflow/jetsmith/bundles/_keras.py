@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from jetsmith.bundles import _attention, _convolutions, _edges, _pairs, _recurrent
+from jetsmith.bundles import _attention, _convolutions, _edges, _images, _pairs, _recurrent
 from jetsmith.bundles._activations import ACTIVATIONS, GATES
 from jetsmith.bundles._graph import Graph
 from jetsmith.bundles._inputs import Joined, Prepared
@@ -299,6 +299,11 @@ LAYERS: dict[str, Callable[[Walk, Any, Sequence[Any]], Tensor]] = {
     "Edges": _edges.edges,
     "EdgeNorm": _line_norm,
     "MeanOfEdges": _edges.mean_of_edges,
+    "JetImage": _images.jet_image,
+    "Flatten": _images.reshape,
+    "Reshape": _images.reshape,
+    "Conv2D": _images.convolution,
+    "MaxPooling2D": _images.max_pooling,
     "Couples": _pairs.couples,
     "PairFeatures": _pairs.pair_features,
     "PairBias": _pairs.pair_bias,

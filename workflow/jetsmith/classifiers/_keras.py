@@ -23,6 +23,7 @@ from jetsmith.classifiers import STARTED, Device, Task, _start, require_classes,
 from jetsmith.classifiers._batches import summed_loss, terms
 from jetsmith.classifiers._feed import Feed
 from jetsmith.classifiers._heads import judge
+from jetsmith.classifiers._images import mean_images
 from jetsmith.classifiers._rates import rates, schedule_of
 from jetsmith.classifiers._scaler import Scaler, fit_scalers, largest
 from jetsmith.errors import InputError
@@ -35,6 +36,7 @@ from jetsmith.specs.classifiers import RecipeSpec
 
 PREDICT_ROWS = 4096
 HEADS = "heads.json"  # of a model: how well its auxiliary heads do
+IMAGES = "images.json"  # likewise: mean images of the classes, where it makes some
 MEMORY_SHARE = 0.25  # of the job's memory, for windows to train on, and as much for those to validate on
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # weights are float32 in both
 
@@ -104,6 +106,8 @@ def fit(task: Task) -> list[dict[str, float]]:
         finished(exact(task.spec, model, scalers), adversaries(task.spec)).save(temporary)
     if task.judged is not None:
         io.write_json(task.folder / HEADS, judge(task.spec, model, *task.judged))
+    if (images := mean_images(task.spec, model, task.validation)) is not None:
+        io.write_json(task.folder / IMAGES, images)
     checkpoint.unlink(missing_ok=True)
     return history
 
@@ -123,9 +127,16 @@ def build_model(spec: RecipeSpec, scalers: dict[str, Scaler]) -> Any:
     }
     with _computing_in(POLICIES[spec.precision]):
         network = model.build(spec.inputs, outputs, model.Options.model_validate(spec.architecture))
-    for group, scaler in scalers.items():
-        network.get_layer(f"standardise_{group}").set(**scaler.numbers())
+    scale(network, scalers)
     return network
+
+
+def scale(network: Any, scalers: dict[str, Scaler]) -> None:
+    """Set the standardisation of the groups that a network does not read as they are."""
+    layers = {layer.name: layer for layer in network.layers}
+    for group, scaler in scalers.items():
+        if layer := layers.get(f"standardise_{group}"):
+            layer.set(**scaler.numbers())
 
 
 def exact(spec: RecipeSpec, model: Any, scalers: dict[str, Scaler]) -> Any:

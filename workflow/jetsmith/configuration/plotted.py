@@ -61,7 +61,7 @@ def plotted(run: Configuration, name: str, *subject: str) -> dict[str, Any]:
     if about.of == "traded":
         shown = traded(run, subject[0])[subject[1]]
         return {"specs": [seen_as(ClassifierSpec, spec) for spec in shown], "sample": subject[0]} | style
-    if about.of == "classified":
+    if about.of in ("classified", "imaged"):
         tagger = _classified(run.classifiers[subject[0]])
         return {"tagger": tagger.model_dump(mode="json")} | style
     if about.of == "estimated":

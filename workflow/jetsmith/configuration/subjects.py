@@ -88,6 +88,10 @@ def _headed(run: Configuration) -> list[str]:
     return [name for name in _trained(run) if run.classifiers[name].auxiliary]
 
 
+def _imaged(run: Configuration) -> list[str]:
+    return [name for name in run.run.taggers if plugs.shows_image(run.classifiers[name])]
+
+
 def _estimated(run: Configuration) -> list[Subject]:
     """Classifier and output."""
     return [(name, output) for name, spec in run.classifiers.items() for output in estimated(spec)]
@@ -153,6 +157,7 @@ _SUBJECTS: dict[str, Callable[[Configuration], Iterable[str | Subject]]] = {
     "trained": _trained,
     "scanned": lambda run: run.scans,
     "headed": _headed,
+    "imaged": _imaged,
     "estimated": _estimated,
     "explained": lambda run: run.explained,
     "ablated": lambda run: run.ablations,

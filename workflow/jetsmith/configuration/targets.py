@@ -106,6 +106,9 @@ def _unknown(
         elif kind == "tagger" and "confusion" in (names.get("plot"), *pattern.split("/")):
             choices = [name for (name,) in subjects(run, "classified")]
             whose = "the list of taggers with a probability of each class"
+        elif kind == "tagger" and "images" in (names.get("plot"), *pattern.split("/")):
+            choices = [name for (name,) in subjects(run, "imaged")]
+            whose = "the list of taggers whose network makes images"
         elif kind == "tagger" and "/explain/" in pattern:
             choices, whose = run.explained, "the list of taggers that are looked into (not stored scores)"
         elif kind == "tagger" and "/ablation/" in pattern:

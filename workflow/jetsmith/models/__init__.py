@@ -5,7 +5,8 @@ An architecture is a module with a record `Options`, the keys of `architecture`,
 
 - the model's inputs are a dictionary by input group: flat (n, F), sequences (n, T, F) with any T,
   and `<group>_mask` (n, T), True for real constituents;
-- it starts with one `Standardise` layer a group, so that a saved model takes raw inputs;
+- it starts with one `Standardise` layer a group, so that a saved model takes raw inputs, but for groups
+  that it reads as they are;
 - its outputs are a dictionary by the names of `outputs`, raw and as these describe them: of `classes` the
   logits, (n, C). Of which kinds they may be is its `OUTPUTS`;
 - what lies in padded slots, and how many there are, does not change the result.

@@ -9,6 +9,7 @@ import jetsmith.models._attention
 import jetsmith.models._categories
 import jetsmith.models._convolutions
 import jetsmith.models._edges
+import jetsmith.models._images
 import jetsmith.models._layers
 import jetsmith.models._pairs
 import jetsmith.models._recurrent  # noqa: F401  register the layers that the files name

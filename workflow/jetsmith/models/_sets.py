@@ -16,14 +16,17 @@ def one_set(lines: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> tuple
         lines: By group.
         tensors: Inputs of the network, with the masks.
     """
-    masks = [tensors[f"{group}_mask"] for group in lines]
-    if len(masks) == 1:
-        return next(iter(lines.values())), masks[0]
-    slots = [
-        Slots(name=f"{group}_slots")([x, mask]) for (group, x), mask in zip(lines.items(), masks, strict=True)
-    ]
-    mask = layers.Concatenate(name="mask")(masks)
+    mask = one_mask([*lines], tensors)
+    if len(lines) == 1:
+        return next(iter(lines.values())), mask
+    slots = [Slots(name=f"{group}_slots")([x, tensors[f"{group}_mask"]]) for group, x in lines.items()]
     return Lines(name="constituents")([layers.Concatenate(axis=1, name="set")(slots), mask]), mask
+
+
+def one_mask(groups: Sequence[str], tensors: Mapping[str, Tensor]) -> Tensor:
+    """The mask of the constituents of all these groups, (n, ΣT)."""
+    masks = [tensors[f"{group}_mask"] for group in groups]
+    return masks[0] if len(masks) == 1 else layers.Concatenate(name="mask")(masks)
 
 
 def coordinates_of(

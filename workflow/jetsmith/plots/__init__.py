@@ -28,6 +28,7 @@ Of = Literal[
     "ensemble",
     "decorrelated",
     "headed",
+    "imaged",
     "estimated",
     "explained",
     "ablated",
@@ -49,10 +50,10 @@ class About(NamedTuple):
             shape is corrected, the weights of a reweighter, its closure test alone, that of one with values
             of parameters that were held out, a classifier that trains, one that is scanned, a number that a
             network estimates, a discriminant of an ensemble, or of a tagger that is to leave a column
-            alone, a network with auxiliary heads, a tagger that is looked into, one that is also trained
-            without some inputs, the taggers of a sample with other weights of a loss that are to leave a
-            column alone, the features of a group that classifiers read in a sample, or where there is
-            something to compare these with.
+            alone, a network with auxiliary heads, a tagger whose network makes images, one that is looked
+            into, one that is also trained without some inputs, the taggers of a sample with other weights of
+            a loss that are to leave a column alone, the features of a group that classifiers read in a
+            sample, or where there is something to compare these with.
         gets: What it gets of the configuration beside that, its labels and colours (`stages.plot`).
         has_histograms: Whether it also writes what it has counted in bins, as a file of `uhi`.
     """
@@ -89,6 +90,7 @@ PLOTS = {  # in the order of the report
     "scan": About("scanned"),
     "members": About("ensemble", ("seed",)),
     "heads": About("headed"),
+    "images": About("imaged"),
     "features": About("described", has_histograms=True),
     "shifts": About("compared"),
 }
