@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
-from jetsmith.metrics.efficiencies import check_scores, from_here_up
+from jetsmith.metrics.efficiencies import check_numbers, check_total, from_here_up
 
 PART = 1 << 14  # jets that bins are made from
 CELLS = 1 << 16  # values of the leading 16 bits of a float32
-ROWS = 1 << 15  # jets at a time: what is made of them in between stays in the cache
+ROWS = 1 << 16  # jets at a time: what is made of them in between stays in the cache
 TINY = float(np.finfo(float).tiny)
 
 Places = npt.NDArray[np.intp]
@@ -143,19 +144,22 @@ class Sums:
 
     def __init__(self, score: FloatArray, weight: FloatArray, bins: Bins, what: str) -> None:
         self.score, self.weight, self.bins = np.asarray(score), np.asarray(weight, np.float64), bins
-        check_scores(self.score, self.weight, what)
-        self._place = np.empty(len(score), np.int32)
+        if len(self.score) != len(self.weight):
+            raise InputError(f"{what}: {len(self.score)} scores but {len(self.weight)} weights")
+        self._place = np.empty(len(score), np.intp)  # what `take` reads without a copy
         sums, sums2, negative = np.zeros((3, bins.n))
         for rows in self._rows():
-            place, w = bins.of(self.score[rows]), self.weight[rows]
-            self._place[rows] = place
+            score, w = self.score[rows], self.weight[rows]
+            smallest = check_numbers(score, w, what)  # while they are in the cache
+            self._place[rows] = place = bins.of(score)
             np.add.at(sums, place, w)
             np.add.at(sums2, place, w * w)
-            if w.min() < 0:
+            if smallest < 0:
                 np.add.at(negative, place, np.minimum(w, 0))
         self._signed = bool(negative.any())
         self._above, self._above2 = from_here_up(sums), from_here_up(sums2)
         self.total, self.total2 = float(self._above[0]), float(self._above2[0])
+        check_total(self.total, len(self.score), what)
         # What a sum within a bin is at most and at least.
         self._most = self._above[1:] + (sums - negative)
         self._least = self._above[1:] + negative
@@ -168,12 +172,15 @@ class Sums:
             monotone: Whether it is `Steps.monotone` that has to, else `Steps.highest`.
         """
         above = self._above[:-1]
-        somewhere, at_edge = _largest_from(self._most), _largest_from(above)
-        if monotone:
-            smallest = np.minimum.accumulate(above)
-            below = np.minimum.accumulate(np.append(np.inf, self._least[:-1]))
-            somewhere = self._mean(somewhere, smallest)
-            at_edge = self._mean(at_edge, np.minimum(smallest, below))
+        if not self._signed:  # sums fall from bin to bin, and are largest at the lower edge
+            somewhere = at_edge = self._mean(above, above) if monotone else above
+        else:
+            somewhere, at_edge = _largest_from(self._most), _largest_from(above)
+            if monotone:
+                smallest = np.minimum.accumulate(above)
+                below = np.minimum.accumulate(np.append(np.inf, self._least[:-1]))
+                somewhere = self._mean(somewhere, smallest)
+                at_edge = self._mean(at_edge, np.minimum(smallest, below))
         # No bin above `first` reaches it, none below `last` is the first to do so.
         first, last = (np.searchsorted(-most, -needed, side="right") - 1 for most in (somewhere, at_edge))
         change = np.bincount(np.maximum(last, 0), minlength=self.bins.n + 1)

@@ -194,8 +194,23 @@ def check_scores(score: FloatArray, weight: FloatArray, what: str) -> None:
     """
     if len(score) != len(weight):
         raise InputError(f"{what}: {len(score)} scores but {len(weight)} weights")
+    check_numbers(score, weight, what)
+    check_total(np.sum(weight, dtype=np.float64), len(score), what)
+
+
+def check_numbers(score: FloatArray, weight: FloatArray, what: str) -> float:
+    """The smallest weight, 0 at most, of jets whose scores and weights are numbers.
+
+    Raises:
+        InputError: As `check_scores`.
+    """
     ends = np.max(score, initial=-np.inf), np.min(weight, initial=0), np.max(weight, initial=0)  # NaN wins
     if not ends[0] < np.inf or not np.isfinite(ends[1:]).all():
         raise InputError(f"{what}: scores or weights that are not finite")
-    if not np.sum(weight, dtype=np.float64) > 0:
-        raise InputError(f"{what}: {len(score)} jets, whose weights do not add up to more than 0")
+    return float(ends[1])
+
+
+def check_total(total: float, n_jets: int, what: str) -> None:
+    """Refuse a class without positive sum of weights, as `check_scores`."""
+    if not total > 0:
+        raise InputError(f"{what}: {n_jets} jets, whose weights do not add up to more than 0")
