@@ -5,7 +5,7 @@ from typing import Any
 from tests.benchmarks import _harness as harness
 
 ALARMS = ("paired", "apart")
-FURTHER = ("same", "other")
+FURTHER = {"same": 40, "other": 20}
 TRAININGS = {"close": "0.1", "other": "0.3"}  # noise of each training's own, over the spread of a class
 
 
@@ -19,7 +19,7 @@ def run() -> dict[str, Any]:
     n_alarms, n_changes = (str(harness.rounds(default)) for default in (220, 12))
     alarms = {way: said("alarms", way, n_alarms) for way in ALARMS}
     changes = {way: said("change", noise, n_changes) for way, noise in TRAININGS.items()}
-    further = {way: said("further", way, str(harness.rounds(60))) for way in FURTHER}
+    further = {way: said("further", way, str(harness.rounds(n))) for way, n in FURTHER.items()}
     return {
         **{f"{name}_{way}": value for way, found in alarms.items() for name, value in found.items()},
         **{f"seconds_{way}": found["seconds"] for way, found in changes.items()},
