@@ -24,6 +24,7 @@ from snakemake_interface_common.exceptions import WorkflowError
 
 OWNER = "jetsmith-owner.json"  # machines whose runs may have left locks
 LIFE, TURN = "jetsmith-owner.lock", "jetsmith-owner.turn"  # shared by the living; who looks and takes, alone
+KILLED = "The run before was killed; its lock is taken away, and what it finished stays."
 
 
 def guard(persistence: Any, say: Callable[[str], None]) -> None:
@@ -60,7 +61,7 @@ def alive(folder: Path, say: Callable[[str], None]) -> Iterator[Callable[[], Non
             turn = held.enter_context(_locked(folder / TURN, fcntl.LOCK_EX))
             try:
                 if _take_stock(folder):
-                    say("The run before was killed; its lock is taken away, and what it finished stays.")
+                    say(KILLED)
             finally:  # where the note cannot be written, this run lives all the same
                 held.enter_context(_locked(folder / LIFE, fcntl.LOCK_SH))
         except OSError as error:  # a file system without locks, or a full one
@@ -126,7 +127,7 @@ def forget(folder: Path, results: str, say: Callable[[str], None]) -> None:
             read.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
     if stale:
-        say("A run on these results was killed; its lock is taken away, and what it finished stays.")
+        say(KILLED)
 
 
 @contextlib.contextmanager
