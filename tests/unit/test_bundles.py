@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jetsmith import bundling, io, plugs
+from jetsmith import bundling, columns, io, plugs
 from jetsmith.bundle import Bundle
 from jetsmith.bundle_inputs import Feature, Group
-from jetsmith.bundles import _jets, xgboost
+from jetsmith.bundles import _card, _jets, xgboost
 from jetsmith.bundles._files import write_checksums
 from jetsmith.bundles._graph import Graph
 from jetsmith.bundles._inputs import prepare
@@ -31,7 +31,7 @@ from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import ClassifierSpec, TrainingSpec
 from jetsmith.specs.features import ColumnSpec, Inputs
 from jetsmith.training import train
-from tests.unit.bundled import FEATURES, discriminants, write_bundle
+from tests.unit.bundled import FEATURES, discriminants, groups_with_ranges, write_bundle
 from tests.unit.packed_jets import make_spec, write_sample
 
 Array = np.ndarray[Any, Any]
@@ -50,6 +50,19 @@ def trained(backend: str, n_classes: int, sample: Path, folder: Path) -> Classif
     spec = spec.model_copy(update={"classes": spec.classes[:n_classes]})
     train(spec, sample, folder, seed=5)
     return spec
+
+
+def test_inputs_say_what_they_are() -> None:
+    """Whoever has the folder alone reads what each column holds; scores of other taggers have no text."""
+    groups = groups_with_ranges(make_spec("xgboost"))
+    card = "".join(map(_card.inputs, groups))
+    said = {f.source: f.meaning for group in groups for f in group.features if f.meaning}
+    assert said
+    for source, meaning in said.items():
+        assert meaning == columns.column("ak4", source).text
+        assert f"`{source}`: {meaning} |" in card
+    assert columns.meaning("ak4", "stored_btagX") == "stored score btagX"
+    assert columns.meaning("ak4", "p_b_jets") == ""
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

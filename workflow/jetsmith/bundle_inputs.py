@@ -33,6 +33,7 @@ class Feature:
         default: In place of what is missing or not finite; None where every jet needs the value.
         range: Smallest and largest value that the training saw, before the transform; None where larger
             ones were clipped there, too.
+        meaning: What the column holds, in a few words; empty of another tagger's scores.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Feature:
     clip: tuple[float, float] | None
     default: float | None
     range: tuple[float | None, float | None]
+    meaning: str = ""
 
     @property
     def ends(self) -> tuple[float, float]:

@@ -185,7 +185,8 @@ def inputs(group: Group, row: str = "a jet", missing: str = "refused") -> str:
         "| input | is | unit | range | if missing |",
         "|---|---|---|---|---|",
         *(
-            f"| {f.name} | `{f.source}`{'' if f.slot is None else f', element {f.slot}'} | {f.unit} | "
+            f"| {f.name} | `{f.source}`{'' if f.slot is None else f', element {f.slot}'}"
+            f"{f': {f.meaning}' if f.meaning else ''} | {f.unit} | "
             f"{' to '.join('any' if end is None else f'{end:.4g}' for end in f.range)} | "
             f"{missing if f.default is None else f'{f.default:g}'} |"
             for f in group.features
