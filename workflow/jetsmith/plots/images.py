@@ -179,7 +179,10 @@ def draw(numbers: ImagesNumbers, style: PlotSpec) -> Figure:
                     extent=(-half, half, -half, half),
                     norm=LogNorm(brightest / 10**DECADES, brightest), gid=f"{name}.{channel}",
                 )  # fmt: skip
-                axes.text(0.05, 0.92, f"${one.label}$", transform=axes.transAxes, va="top", fontsize=12)
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
+                axes.text(
+                    0.05, 0.93, f"${one.label}$", transform=axes.transAxes, va="top", fontsize=12, bbox=box
+                )  # fmt: skip
                 axes.minorticks_off()
                 axes.tick_params(labelsize=10)
             figure.colorbar(cells, ax=line.tolist(), pad=0.02).set_label(CHANNELS[channel], fontsize=11)
