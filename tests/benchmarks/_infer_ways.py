@@ -43,7 +43,7 @@ def write(folder: Path) -> dict[str, Any]:
     io.write_json(folder / "meta.json", {})
     _direct_onnx.write(network, folder / "direct.onnx")
     features = {i.group: {name: RawSpec(source=name) for name in i.features} for i in spec.inputs}
-    groups = seen(spec.inputs, features, {}, [rows.parts[0]], spec.object)
+    groups = seen(spec.inputs, features, {}, [rows.parts[0]])
     discriminants = [DiscriminantSpec(signal=("c0",), background={"c1": 1.0})]
     bundling.write_files(
         folder / "bundle", spec, discriminants, groups, folder, _jets.raw(rows, slice(0, 1000), groups),

@@ -118,7 +118,7 @@ def as_lists(given: dict[str, Values], groups: tuple[Group, ...]) -> dict[str, d
 def groups_with_ranges(spec: ClassifierSpec) -> tuple[Group, ...]:
     """The inputs, as a training on packed jets has seen them."""
     features = {name: FEATURES[name] for name in spec.groups}
-    return seen(spec.inputs, features, {"charged": "cpf_sip2d_sig"}, [pack_jets(300, 1)], spec.object)
+    return seen(spec.inputs, features, {"charged": "cpf_sip2d_sig"}, [pack_jets(300, 1)])
 
 
 def _sum(graph: Graph, group: Prepared) -> str:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jetsmith import bundling, columns, io, plugs
+from jetsmith import bundling, io, plugs
 from jetsmith.bundle import Bundle
 from jetsmith.bundle_inputs import Feature, Group
 from jetsmith.bundles import _card, _jets, xgboost
@@ -31,7 +31,7 @@ from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import ClassifierSpec, TrainingSpec
 from jetsmith.specs.features import ColumnSpec, Inputs
 from jetsmith.training import train
-from tests.unit.bundled import FEATURES, discriminants, groups_with_ranges, write_bundle
+from tests.unit.bundled import FEATURES, discriminants, write_bundle
 from tests.unit.packed_jets import make_spec, write_sample
 
 Array = np.ndarray[Any, Any]
@@ -54,15 +54,13 @@ def trained(backend: str, n_classes: int, sample: Path, folder: Path) -> Classif
 
 def test_inputs_say_what_they_are() -> None:
     """Whoever has the folder alone reads what each column holds; scores of other taggers have no text."""
-    groups = groups_with_ranges(make_spec("xgboost"))
-    card = "".join(map(_card.inputs, groups))
-    said = {f.source: f.meaning for group in groups for f in group.features if f.meaning}
-    assert said
-    for source, meaning in said.items():
-        assert meaning == columns.column("ak4", source).text
-        assert f"`{source}`: {meaning} |" in card
-    assert columns.meaning("ak4", "stored_btagX") == "stored score btagX"
-    assert columns.meaning("ak4", "p_b_jets") == ""
+    group = Group("ak4", "flat", 0, "", (
+        Feature("width", "cpf_width", None, "", "none", None, 0.0, (0.0, 1.0), "mean distance to the axis"),
+        Feature("score", "csvv2.p_b_jets", None, "", "none", None, None, (0.0, 1.0)),
+    ))  # fmt: skip
+    card = _card.inputs(group)
+    assert "| width | `cpf_width`: mean distance to the axis |" in card
+    assert "| score | `csvv2.p_b_jets` |" in card
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

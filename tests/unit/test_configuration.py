@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from jetsmith import columns
 from jetsmith.configuration import reference
 from jetsmith.configuration.load import load
 from jetsmith.errors import ConfigError
@@ -252,6 +253,15 @@ def test_mistakes_in_files(folder, name, change, words):
         load(_run(folder), folder)
     for word in [name.rsplit("/", maxsplit=1)[-1], *words]:
         assert word in str(caught.value)
+
+
+def test_callers_of_bundles_are_told_what_columns_hold(folder):
+    """Unit and meaning are those of the column; another tagger's score has none."""
+    run = load(_run(folder), folder)
+    given = run.given_to("deepcsv")["ak4"]["jetPt"]
+    column = columns.column("ak4", given.source)
+    assert (given.unit, given.meaning) == (column.unit, column.text)
+    assert run.given_to("cmva")["csvv2"]["p_b_jets"].meaning == ""
 
 
 def test_yaml_cannot_run_code(folder):

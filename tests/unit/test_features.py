@@ -154,7 +154,7 @@ def test_a_poor_file_leaves_features_out_and_says_why(tmp_path: Path) -> None:
     assert "neither stored nor derivable" in meta["left_out"]["trackSip3dSig_0"]
     assert "charged_ptrel" in meta["left_out"]
     assert "jetPt" in result.fields
-    assert set(meta["in_stored_order"]) == {"charged", "tracks", "vertices"}
+    assert set(meta["in_stored_order"]) == {"ak4_candidates", "charged", "tracks", "vertices"}
 
 
 def test_columns_of_a_sequence_must_agree_in_length(tmp_path: Path) -> None:

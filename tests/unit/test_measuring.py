@@ -107,6 +107,32 @@ def test_equal_charges_tell_what_is_not_of_w_and_charm(factor: float, rate: floa
         assert abs(counted.value - factor) > 0.05
 
 
+def test_a_source_that_takes_more_than_there_is_has_no_likelihood_without_end() -> None:
+    """In pseudo-experiments with none in such a bin the fit would go where fewer than none are expected.
+
+    Few jets by charges, and another generator that has next to no equal ones, as in `config/charm.yaml`.
+    """
+    nothing = [0.0, 0.0]
+    nominal = [
+        [[28.4, 1.84], [2.18, 1.62], [0.0, 0.55], nothing],
+        [[26.9, 2.58], [0.64, 0.60], [2.10, 0.64], nothing],
+    ]
+    up = [
+        [[29.4, 0.86], [2.86, 4.69], [0.0, 0.99], nothing],
+        [[28.6, 0.91], [0.49, 0.39], [0.57, 0.00], nothing],
+    ]
+    down = [
+        [[27.7, 2.55], [0.04, 0.00], [0.0, 0.10], nothing],
+        [[24.8, 4.65], [0.80, 0.81], [3.64, 1.29], nothing],
+    ]
+    ends = np.array(up), np.array(down)
+    found = Templates(np.array(nominal), np.array(nominal) * 0.3, {"generator": ends})
+    model = workspace(found, np.array([[29.0, 3.0], [33.0, 3.0]]), CLASSES, UncertaintiesSpec(), "m")
+    pulls = fit(model, 40, 11).pulls
+    assert np.isfinite(pulls).mean() > 0.9
+    assert np.nanmax(np.abs(pulls)) < 5
+
+
 def varied(found: Templates, by: float) -> Templates:
     """With a source that moves all classes to higher values of the variable."""
     tilt = 1 + by * np.linspace(-1, 1, found.nominal.shape[2])

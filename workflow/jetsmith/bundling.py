@@ -68,7 +68,7 @@ def bundle(
     model = Path(model)
     io.check_folder(model, "train it again")
     train, test = arrays.read_splits(packed, ("train", "test"), spec.groups, spec.sample)
-    groups = seen(spec.inputs, features, sorted_by, [train], spec.object)
+    groups = seen(spec.inputs, features, sorted_by, [train])
     rows = Rows.select(spec.inputs, [test])
     if not len(rows):
         raise InputError(f"{packed}: split test has no jets, so nothing can be compared; give it a share")

@@ -95,7 +95,7 @@ def bundle_reweighter(
     tested = None if closure is None else io.read_record(Closure, closure, reweighter=spec.name)
     parts = arrays.read_splits(packed, SPLITS, spec.groups, spec.sample)
     trained_on = parts if spec.folds else parts[:1]  # the models of folds have learned from all splits
-    groups = seen(spec.inputs, features, sorted_by, trained_on, spec.object)
+    groups = seen(spec.inputs, features, sorted_by, trained_on)
     rows = Rows.select(spec.inputs, parts[-1:])
     if not len(rows):
         raise InputError(f"{packed}: split test has no events, so nothing can be compared; give it a share")

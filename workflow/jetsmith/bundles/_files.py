@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jetsmith import columns
 from jetsmith.bundle import CHECKSUMS, REFERENCE
 from jetsmith.bundle_inputs import Group, Values, groups_of
 from jetsmith.bundles import _jets
@@ -23,7 +22,6 @@ def seen(
     features: Mapping[str, Mapping[str, RawSpec]],
     sorted_by: Mapping[str, str],
     trained_on: Sequence[arrays.Packed],
-    obj: str,
 ) -> tuple[Group, ...]:
     """What callers give of each group, with the ranges that the training saw.
 
@@ -32,7 +30,6 @@ def seen(
         features: Of each group the features, as stage features computes them.
         sorted_by: Of each sequence the column that orders its constituents.
         trained_on: Splits that its trainings have read.
-        obj: What a row is.
     """
     found = []
     for given in inputs:
@@ -41,10 +38,7 @@ def seen(
             raw, values = features[given.group][name], [part.groups[given.group] for part in trained_on]
             pieces = [piece for v in values for piece in _jets.pieces(v, v.names.index(name))]
             entries.append(
-                {
-                    **{"name": name, **raw.model_dump(mode="json"), "range": _jets.range_of(pieces, raw)},
-                    "meaning": columns.meaning(obj, raw.source),
-                }
+                {"name": name, **raw.model_dump(mode="json"), "range": _jets.range_of(pieces, raw)}
             )
         about = {"group": given.group, "kind": given.kind, "length": given.length, "features": entries}
         found.append({**about, "sorted_by": sorted_by.get(given.group, "")})

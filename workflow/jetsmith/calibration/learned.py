@@ -135,7 +135,7 @@ def learn(
         tags=_tags(read["test"], learned, points, predicted),
         parity=0.0,
     )
-    groups = seen(features, raw, {}, [parts["calibration"]], spec.object)
+    groups = seen(features, raw, {}, [parts["calibration"]])
     with io.atomic_file(efficiencies) as temporary:
         write(temporary, networks, groups, found)
         parity = _parity(temporary, networks, groups, features, parts["test"], found)

@@ -125,12 +125,6 @@ def column(obj: str, name: str) -> Column:
     return BY_OBJECT[obj][name] if name in BY_OBJECT[obj] else stored(obj, name)
 
 
-def meaning(obj: str, name: str) -> str:
-    """What a column holds, in a few words; empty for one that is none of ours, as another tagger's scores."""
-    known = name in BY_OBJECT[obj] or name.startswith(STORED_PREFIX)
-    return column(obj, name).text if known else ""
-
-
 def stored(obj: str, name: str) -> Column:
     """The definition of a column that a file holds; stored scores are float32 values a row."""
     if name.startswith(STORED_PREFIX):

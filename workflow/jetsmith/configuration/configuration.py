@@ -274,7 +274,8 @@ class Configuration:
             return RawSpec(source=f"{group}.{name}", default=MISSING if stored else None)
         found = seen_as(ColumnSpec, self.groups[group].features[name])
         known = columns.BY_OBJECT[of].get(found["source"])
-        return RawSpec(**found, unit=known.unit if known is not None else "")
+        about = (known.unit, known.text) if known is not None else ("", "")
+        return RawSpec(**found, unit=about[0], meaning=about[1])
 
     def samples_of(self, classifier: str) -> tuple[str, ...]:
         """The sample that a classifier is trained on, then those that it is judged on beside."""

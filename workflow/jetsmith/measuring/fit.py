@@ -12,6 +12,10 @@ from jetsmith.handed.measurement import Factor
 from jetsmith.io import FloatArray
 from jetsmith.measuring.model import JETS, POI, statistic_of
 
+FEWEST = 1e-6
+"""Jets that a bin is expected to have at least. A source that takes more jets from a bin than there are would
+else make the likelihood of none seen grow without end."""
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -54,7 +58,7 @@ def fit(workspace: Mapping[str, Any], pseudo_experiments: int = 0, seed: int = 0
 
     pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer())
     whole = pyhf.Workspace(workspace)
-    model = whole.model()
+    model = whole.model(clip_bin_data=FEWEST)
     data = np.asarray(whole.data(model), np.float64)
     found = _minimum(pyhf, model, data)
     poi, values, errors = model.config.poi_index, found.values, found.errors
@@ -147,7 +151,7 @@ def _chi2(model: Any, data: FloatArray, values: FloatArray) -> float:
     """-2 log of the likelihood over that of a model that has what was seen, every nuisance where it was."""
     n = model.config.nmaindata
     seen, expected = data[:n], np.asarray(model.expected_actualdata(values))
-    if not (expected > 0).all():
+    if not (expected > 2 * FEWEST).all():
         raise InputError("the fit expects no jets, or fewer, in a bin; give wider bins of the variable")
     terms = expected - seen + np.where(seen > 0, seen * np.log(np.where(seen > 0, seen, 1) / expected), 0.0)
     at_best = np.array(model.config.suggested_init())

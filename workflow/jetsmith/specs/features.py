@@ -39,6 +39,9 @@ class RawSpec(ColumnSpec):
     """A feature as whoever runs a bundle gives it: before its transform."""
 
     unit: str = Field("", description="Unit of its source.")
+    meaning: str = Field(
+        "", description="What its source is, in a few words; of another tagger's scores none."
+    )
 
 
 class ColumnGroup(Record):
