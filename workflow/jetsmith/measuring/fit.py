@@ -1,5 +1,6 @@
 """A fit with pyhf: the scale factor, and what its uncertainty is made of."""
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ def fit(workspace: Mapping[str, Any], pseudo_experiments: int = 0, seed: int = 0
     """
     import pyhf  # of the extra `measure`
 
+    # Its tables of fits that fail: what comes of these is said, or counted.
+    logging.getLogger("pyhf").setLevel(logging.CRITICAL)
     pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer())
     whole = pyhf.Workspace(workspace)
     model = whole.model(clip_bin_data=FEWEST)
