@@ -36,14 +36,6 @@ def read_by(classifier, sample=None):
     return packed_of(sample or spec.sample, ROWS, *spec.groups)
 
 
-def checked(classifier):
-    """That the files hold what a classifier reads: has to be there before it is trained, and says nothing to it.
-
-    What changes a training comes in by what is packed. So a sample more to be judged on trains nothing again.
-    """
-    return ancient(f"<results>/inspect/check/{classifier}.json")
-
-
 def start_of(classifier):
     """The network that a classifier starts from: another model of the run, or files of a folder from outside."""
     start = RUN.classifiers[classifier].start_from

@@ -31,7 +31,7 @@ for name, scan in RUN.scans.items():
 rule retrain:
     input:
         packed=lambda wildcards: read_by(wildcards.classifier),
-        check=lambda wildcards: checked(wildcards.classifier),
+        check="<results>/inspect/check/{classifier}.json",
         promoted="<results>/scans/{classifier}/{rung}/{rank}.json",
         start=lambda wildcards: start_of(wildcards.classifier),
     output:

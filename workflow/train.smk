@@ -8,7 +8,7 @@
 rule train:
     input:
         packed=lambda wildcards: read_by(RUN.trainings[wildcards.training].spec.name),
-        check=lambda wildcards: checked(RUN.trainings[wildcards.training].spec.name),
+        check=lambda wildcards: f"<results>/inspect/check/{RUN.trainings[wildcards.training].spec.name}.json",
         start=lambda wildcards: start_of(RUN.trainings[wildcards.training].spec.name),
     output:
         directory("<results>/models/{training}"),

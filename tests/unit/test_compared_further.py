@@ -17,7 +17,7 @@ from jetsmith.comparing.compare import compare
 from jetsmith.comparing.content import Factor
 from jetsmith.comparing.differences import of_points
 from jetsmith.comparing.folder import Results
-from jetsmith.comparing.measured import NONE, OTHER_BINS, error_of_difference
+from jetsmith.comparing.measured import MOVED, NONE, OTHER_BINS, error_of_difference, of_resilience
 from jetsmith.comparing.planes import of_planes
 from jetsmith.comparing.significance import judged
 from jetsmith.configuration.compare_checks import READ
@@ -351,6 +351,22 @@ def test_ends_that_nobody_knows_are_cautious(runs: dict[str, Path], tmp_path: Pa
     assert not numbers[PLANES[0]].differs
     assert numbers[f"plane both: threshold of L on {specs()[0].judgement}"].after is None
     json.loads((tmp_path / "comparison.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_a_shift_of_other_size_is_no_other_tagger(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: another factor under the same name has no difference, and a reason."""
+    folders = []
+    for by in (1.02, 1.05):
+        folder = Path(shutil.copytree(runs["first"], tmp_path / f"of_{by}"))
+        path = folder / f"plots/resilience/{SAMPLE}/b_vs_light.json"
+        content = io.read_json(path)
+        io.write_json(path, content | {"moved": {content["shifts"][0]: {"ak4.jet_pt": [by, 0.0]}}})
+        reseal(folder)
+        folders.append(Results(folder))
+    moved = [number.why == MOVED for number in of_resilience(*folders)]
+    assert moved
+    assert all(moved)
+    assert not any(number.why == MOVED for number in of_resilience(folders[0], folders[0]))
 
 
 def test_what_is_read_is_looked_for_at_the_dry_run(runs: dict[str, Path]) -> None:

@@ -659,7 +659,19 @@ DATASETS = {
     ),
     "a mass of one lepton": (
         _dataset(files=["here/a.root"], leptons={"channels": ["e", "mu"], "z_veto_gev": 15}),
-        ["ttbar: leptons: channels of one lepton have no mass of a pair"],
+        ["ttbar: leptons.z_veto_gev: is of pairs of one flavour"],
+    ),
+    "a veto of emu": (
+        _dataset(files=["here/a.root"], leptons={"channels": ["emu"], "z_veto_gev": 15}),
+        ["ttbar: leptons.z_veto_gev: is of pairs of one flavour"],
+    ),
+    "a mass of a pair of one": (
+        _dataset(files=["here/a.root"], leptons={"channels": ["e"], "pair_mass_gev": [76, 106]}),
+        ["ttbar: leptons.pair_mass_gev: channels of one lepton have no mass of a pair"],
+    ),
+    "a channel twice": (
+        _dataset(files=["here/a.root"], leptons={"channels": ["e", "e"]}),
+        ["ttbar: leptons.channels: name each once"],
     ),
     "a transverse mass of two": (
         _dataset(files=["here/a.root"], leptons={"channels": ["ee"], "transverse_mass_min_gev": 50}),
@@ -1458,6 +1470,10 @@ RESILIENCE = {
             }
         },
         "resilience.jets.features: `x` is a name of `shifts`, too; give it another",
+    ),
+    "a name of moves": (
+        {"jets": {"features": {"random moves": {"ak4.jetPt": {"scale": 1.1}}}, "taggers": ["jp"]}},
+        "resilience.jets.features: `random moves` is what moves of inputs are called",
     ),
 }
 

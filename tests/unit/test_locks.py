@@ -112,6 +112,21 @@ def test_a_dead_run_on_the_same_results_loses_its_lock_beside_a_living_one(tmp_p
         assert said == [locks.KILLED]
 
 
+def test_results_within_results_are_of_another_run(tmp_path, monkeypatch):
+    """A run on `results` takes away no lock of one on `results/a`, as most of the shipped runs are."""
+    monkeypatch.chdir(tmp_path)
+    folder, said = tmp_path / "state", []
+    (folder / "locks").mkdir(parents=True)
+    with run_in(folder, "1"), locks.at_work(Path("results/a")):
+        (folder / "locks/0.output.lock").write_text("results/a/x\n")
+        (folder / "locks/2.output.lock").write_text("results/x\n")
+        with locks.at_work(Path("results"), partial(locks.forget, folder, "results", said.append)):
+            left = {path.name for path in (folder / "locks").glob("*")}
+            assert "0.output.lock" in left
+            assert "2.output.lock" not in left
+    assert said == [locks.KILLED]
+
+
 def test_no_run_looks_while_another_begins(tmp_path):
     """Between its place among the living and Snakemake's lock a run could be robbed: for 60 ms it was."""
     with run_in(tmp_path, until="not yet") as running:

@@ -303,6 +303,27 @@ def test_counts_and_padding_are_not_changed() -> None:
     np.testing.assert_allclose(after.values[:, 1], 1.1 * before.values[:, 1], rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("values", "transform", "moves"),
+    [
+        (np.linspace(6e4, 9e4, 50), "none", True),  # where float32 has no more digits
+        (np.log(np.linspace(1e-7, 1e-6, 50)), "log", True),  # all near 0, and none is
+        (np.log(np.arange(1.0, 51)), "log", False),
+        (np.arange(50.0), "none", False),
+        (np.zeros(50), "none", False),
+    ],
+)
+def test_whole_numbers_are_those_that_are_told_from_others(values: Any, transform: str, moves: bool) -> None:
+    """Large numbers, and small ones behind a logarithm, are none for their size."""
+    held = held_jets()
+    table = np.array(held.groups["ak4"].values)
+    table[:, 1] = np.resize(values, len(table))
+    held.groups["ak4"] = replace(held.groups["ak4"], values=table)
+    of = limits(ak4_mass=Limits(default=None, clip=None, transform=transform))
+    _, (found,) = changed(held, of, {"ak4.mass": FeatureShiftSpec(scale=1.1)})
+    assert (found.share > 0.9) == moves == (found.share > 0)
+
+
 def test_a_factor_costs_what_scoring_again_says(sample: Path, tmp_path: Path) -> None:
     """Of one tagger on the same jets: a bootstrap of pairs, far smaller than that of two samples."""
     spec = make_spec("xgboost", name="trees", inputs=[SEEN["ak4"]], training=SHORT)

@@ -251,6 +251,26 @@ def test_what_a_network_starts_from_has_seen_events_for_it(tmp_path: Path) -> No
     assert load(run, tmp_path / "config").unseen("dips", "shown") == SPLITS
 
 
+def test_the_same_files_under_another_name_have_been_seen(tmp_path: Path) -> None:
+    """As with other `leptons`, or by a link: a measurement there counts jets of the split `test` alone."""
+    run = configured(tmp_path)
+    (tmp_path / "a.root").write_bytes(b"x")
+    (tmp_path / "b.root").write_bytes(b"y")
+    (tmp_path / "link.root").symlink_to(tmp_path / "a.root")
+    path = tmp_path / "config/datasets.yaml"
+    entries = yaml.safe_load(path.read_text())
+    about = {"object": "ak4", "process": "p"}
+    entries["first"] = about | {"files": [str(tmp_path / "a.root")]}
+    entries["again"] = about | {"files": [str(tmp_path / "link.root")], "leptons": {"channels": ["emu"]}}
+    entries["others"] = about | {"files": [str(tmp_path / "b.root")]}
+    path.write_text(yaml.safe_dump(entries))
+    run["samples"] |= {name: {"datasets": [name]} for name in ("first", "again", "others")}
+    run["taggers"] = {"dips": "first"}
+    found = load(run, tmp_path / "config")
+    assert found.unseen("dips", "again") == ("test",)
+    assert found.unseen("dips", "others") == SPLITS
+
+
 def test_a_reweighter_reads_no_scores_of_what_started_from_its_events(tmp_path: Path) -> None:
     """Nor at second hand: the network that its tagger starts from knows them."""
     run = configured(tmp_path, dips={"start_from": "other"}, taggers={"other": "dilepton"})

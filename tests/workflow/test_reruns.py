@@ -98,17 +98,6 @@ def test_one_tagger_retrains_alone(edited):
     }
 
 
-def test_a_further_sample_to_be_judged_on_trains_nothing(edited):
-    """It is in what check says of the tagger, which training waits for and does not read."""
-    edited.edit_yaml("config.yaml", "samples", "others", value={"datasets": ["dilepton"]})
-    edited.edit_yaml("config.yaml", "judged_on", value={"deepcsv": ["others"]})
-    planned = edited.planned()
-    assert planned["check"] == planned["score"] == planned["pack"] == 1
-    assert not set(planned) & {"train", "train_network", "train_fold", "explain", "bundle", "calibrate"}
-    edited.edit_yaml("taggers/deepcsv.yaml", "training", "epochs", value=7)
-    assert edited.planned()["train_network"] == 1
-
-
 def test_trees_on_a_gpu_have_a_rule_of_their_own(edited):
     """It asks for a GPU, and no other training does, whatever the profile."""
     edited.edit_yaml("taggers/cmva.yaml", "architecture", "device", value="cuda")

@@ -4,7 +4,7 @@ Needs numpy and awkward, and nothing else of jetsmith but its errors, as all tha
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import awkward as ak
@@ -84,11 +84,12 @@ class Values:
 
 
 def groups_of(about: Mapping[str, Any]) -> tuple[Group, ...]:
-    """The inputs that inputs.json names."""
+    """The inputs that inputs.json names; what later versions say of them beside is left out."""
 
     def feature(entry: Mapping[str, Any]) -> Feature:
         ends = {key: entry[key] and tuple(entry[key]) for key in ("clip", "range")}
-        return Feature(**{**entry, **ends})
+        known = {**entry, **ends}
+        return Feature(**{f.name: known[f.name] for f in fields(Feature) if f.name in known})
 
     return tuple(
         Group(**{**entry, "features": tuple(map(feature, entry["features"]))}) for entry in about["groups"]

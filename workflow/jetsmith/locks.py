@@ -102,6 +102,11 @@ def _hosts(note: Path) -> list[str] | None:
     return hosts if isinstance(hosts, list) and all(isinstance(host, str) for host in hosts) else None
 
 
+def _results_of(output: str) -> Path | None:
+    """The results folder that a file is of: the nearest one, since those of other runs may lie within."""
+    return next((p for p in Path(output).parents if (p / ".jetsmith").is_dir()), None)
+
+
 def forget(folder: Path, results: str, say: Callable[[str], None]) -> None:
     """Take away the locks of a killed run on these results, where another run of `folder` lives.
 
@@ -117,7 +122,7 @@ def forget(folder: Path, results: str, say: Callable[[str], None]) -> None:
 
     def is_own(path: Path) -> bool:
         with contextlib.suppress(OSError):  # a run that ends takes all of them away
-            return any(line.startswith(f"{results}/") for line in path.read_text().splitlines())
+            return any(_results_of(line) == Path(results) for line in path.read_text().splitlines())
         return False
 
     stale = [path for path in (folder / "locks").glob("*.output.lock") if is_own(path)]

@@ -127,16 +127,16 @@ def build_model(spec: RecipeSpec, scalers: dict[str, Scaler]) -> Any:
     }
     with _computing_in(POLICIES[spec.precision]):
         network = model.build(spec.inputs, outputs, model.Options.model_validate(spec.architecture))
-    scale(network, scalers)
+    scale(network, scalers, spec)
     return network
 
 
-def scale(network: Any, scalers: dict[str, Scaler]) -> None:
-    """Set the standardisation of the groups that a network does not read as they are."""
-    layers = {layer.name: layer for layer in network.layers}
+def scale(network: Any, scalers: dict[str, Scaler], spec: RecipeSpec) -> None:
+    """Set the standardisation of each group; a network of images has none of the sequences that it draws."""
+    drawn = [i.group for i in spec.inputs if i.kind == "sequence"] if plugs.shows_image(spec) else []
     for group, scaler in scalers.items():
-        if layer := layers.get(f"standardise_{group}"):
-            layer.set(**scaler.numbers())
+        if group not in drawn:
+            network.get_layer(f"standardise_{group}").set(**scaler.numbers())
 
 
 def exact(spec: RecipeSpec, model: Any, scalers: dict[str, Scaler]) -> Any:

@@ -103,11 +103,16 @@ class Measured:
 
 @dataclass(frozen=True)
 class Tried:
-    """A figure of resilience: changes of the area of each judgement, by what is other."""
+    """A figure of resilience: changes of the area of each judgement, by what is other.
+
+    Attributes:
+        moved: By shift that moves inputs, and by input, factor and offset.
+    """
 
     sample: str
     background: ClassSpec
     changes: Mapping[str, Mapping[str, Interval]]
+    moved: Mapping[str, Mapping[str, list[float]]]
 
 
 def _interval(found: Mapping[str, Any]) -> Interval:
@@ -209,7 +214,11 @@ def tried(content: Mapping[str, Any]) -> Tried:
         }
         for tagger in content["taggers"]
     }
-    return Tried(str(content["sample"]), _record(ClassSpec, content["background"]), changes)
+    moved = {
+        str(shift): {str(name): [float(x) for x in by] for name, by in inputs.items()}
+        for shift, inputs in content.get("moved", {}).items()
+    }
+    return Tried(str(content["sample"]), _record(ClassSpec, content["background"]), changes, moved)
 
 
 def tested(content: Mapping[str, Any]) -> Tested:

@@ -76,13 +76,16 @@ def _interval(factor: Factor | None) -> Interval | None:
     return Interval(factor.value, factor.value - factor.down, factor.value + factor.up)
 
 
+MOVED = "its inputs are moved otherwise in the second run"
+
+
 def of_resilience(before: Results, after: Results) -> list[Number]:
     """What areas change by where something is other, of judgements and shifts that both runs have.
 
     Both intervals are compared, as of different jets, which is cautious where they are the same.
     """
     return [
-        by_intervals(
+        _of_shift(
             Number(
                 judgement,
                 first.sample,
@@ -90,7 +93,8 @@ def of_resilience(before: Results, after: Results) -> list[Number]:
                 False,
                 change,
                 other.changes[judgement][shift],
-            )
+            ),
+            first.moved.get(shift) == other.moved.get(shift),
         )
         for key, first in before.tried.items()
         if (other := after.tried.get(key)) is not None
@@ -99,3 +103,8 @@ def of_resilience(before: Results, after: Results) -> list[Number]:
         for shift, change in changes.items()
         if shift in other.changes[judgement]
     ]
+
+
+def _of_shift(number: Number, is_same: bool) -> Number:
+    """With its difference, where the same is other in both runs."""
+    return by_intervals(number) if is_same else replace(number, why=MOVED)

@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -329,9 +329,10 @@ class Configuration:
         ]
 
     def unseen(self, classifier: str, sample: str) -> Sequence[str]:
-        """Splits of a sample that a classifier has not seen: `test`, or all where it shares no data set.
+        """Splits of a sample that a classifier has not seen: `test`, or all where it shares no events.
 
-        Seen is also what networks that it starts from, and classifiers whose scores it reads, have seen.
+        Seen is also what networks that it starts from, and classifiers whose scores it reads, have seen; and
+        files that another data set reads, too, such as with other `leptons`: splits go by the event.
         """
         leads = {name: (*spec.groups, spec.start_from) for name, spec in self.classifiers.items()}
         own = {
@@ -339,7 +340,13 @@ class Configuration:
             for name in taught_by(classifier, leads)
             for dataset in self.run.samples[self.classifiers[name].sample].datasets
         }
-        return ("test",) if own & set(self.run.samples[sample].datasets) else SPLITS
+        read = set(self.run.samples[sample].datasets)
+        return ("test",) if own & read or self._files_of(own) & self._files_of(read) else SPLITS
+
+    def _files_of(self, datasets: Collection[str]) -> set[str]:
+        """What the files of datasets are, whatever paths lead there."""
+        paths = {path for dataset in datasets for path in self.paths[dataset]}
+        return {path if remote.SCHEME in path else os.path.realpath(path) for path in paths}
 
     @cached_property
     def measured(self) -> dict[str, list[str]]:

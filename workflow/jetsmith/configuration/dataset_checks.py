@@ -50,8 +50,12 @@ def _leptons(spec: DatasetSpec, leptons: LeptonsSpec) -> Iterator[str]:
     if leptons.transverse_mass_min_gev and spec.layout == "physlite":
         yield "leptons.transverse_mass_min_gev: what is missing is not read of PHYSLITE; leave it out"
     pairs = [channel for channel in leptons.channels if channel not in ("e", "mu")]
-    if not pairs and (leptons.pair_mass_gev is not None or leptons.z_veto_gev):
-        yield "leptons: channels of one lepton have no mass of a pair; leave it and `z_veto_gev` out"
+    if not pairs and leptons.pair_mass_gev is not None:
+        yield "leptons.pair_mass_gev: channels of one lepton have no mass of a pair; leave it out"
+    if leptons.z_veto_gev and set(pairs) <= {"emu"}:
+        yield "leptons.z_veto_gev: is of pairs of one flavour, `ee` and `mumu`; leave it out"
+    if len(set(leptons.channels)) < len(leptons.channels):
+        yield f"leptons.channels: name each once; got {', '.join(leptons.channels)}"
 
 
 def _data(spec: DatasetSpec) -> Iterator[str]:

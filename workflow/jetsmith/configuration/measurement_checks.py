@@ -92,13 +92,20 @@ def selected_alike(
     used = {dataset: datasets[dataset] for name in samples for dataset in run.samples[name].datasets}
     first, *others = used
     for other in others:
-        if used[other].leptons != used[first].leptons:
+        if _selection(used[other]) != _selection(used[first]):
             yield (
                 f"dataset `{other}` selects events by other `leptons` than `{first}`, so that jets of "
                 "different events are compared; give both the same (they change nothing in files that "
                 "were selected so before)"
             )
             return
+
+
+def _selection(spec: DatasetSpec) -> tuple[frozenset[str], dict[str, object]] | None:
+    """Its leptons, whatever the order of the channels."""
+    if spec.leptons is None:
+        return None
+    return frozenset(spec.leptons.channels), spec.leptons.model_dump(exclude={"channels"})
 
 
 def reads_others(tagger: ClassifierSpec, groups: Collection[str], samples: Collection[str]) -> Iterator[str]:

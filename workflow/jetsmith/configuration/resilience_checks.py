@@ -13,6 +13,8 @@ from jetsmith.specs.features import FeatureGroup
 from jetsmith.specs.resilience import FeatureShiftSpec, ResilienceSpec
 from jetsmith.specs.run import RunSpec
 
+TAKEN = ("random moves", "adversarial moves")  # of `moves`, as the figure calls them
+
 
 def check_resilience(
     run: RunSpec,
@@ -50,6 +52,8 @@ def _entry(spec: ResilienceSpec, own: list[str]) -> Iterator[str]:
     if twice(spec.taggers):
         yield f".taggers: given twice: {', '.join(twice(spec.taggers))}"
     for key, named in (("shifts", spec.shifts), ("features", spec.features)):
+        if taken := [name for name in named if name in TAKEN]:
+            yield f".{key}: `{taken[0]}` is what moves of inputs are called; give it another name"
         if any(not name.strip() for name in named):
             yield f".{key}: a name is empty; say in a few words what is other"
     if both := [name for name in spec.features if name in spec.shifts]:

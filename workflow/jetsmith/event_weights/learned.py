@@ -127,7 +127,7 @@ class LearnedEfficiencies:
         for group in self._groups:
             low, high = self._ends[group.group]
             x = given[group.group].values
-            beyond |= ((x < low) | (x > high)).any(axis=1)
+            beyond |= (np.isfinite(x) & ((x < low) | (x > high))).any(axis=1)
 
         def lists_of(values: Array) -> Any:
             return values if counts is None else ak.unflatten(values, counts)

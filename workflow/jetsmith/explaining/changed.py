@@ -14,7 +14,8 @@ from jetsmith.specs.features import ColumnSpec
 from jetsmith.specs.resilience import FeatureShiftSpec
 from jetsmith.strict import Record
 
-WHOLE = 1e-5  # of whole numbers behind a transform in single precision that is undone
+# Of whole numbers behind a transform in single precision that is undone; larger ones are not told apart.
+WHOLE, LARGEST = 1e-5, 1e4
 
 
 class Limits(Record):
@@ -88,10 +89,17 @@ def changed(
     return replace(held, groups=groups), tuple(found)
 
 
+def _are_whole(plain: FloatArray) -> bool:
+    """Whether all are whole numbers, but for what float32 and a transform lose; small ones are not all 0."""
+    whole = np.round(plain)
+    near = np.abs(plain - whole) <= WHOLE * np.maximum(np.abs(plain), 1)
+    return bool(near.all() and (whole.any() or not plain.any()) and np.abs(plain).max(initial=0) < LARGEST)
+
+
 def _changed(values: FloatArray, limits: Limits, by: FeatureShiftSpec) -> FloatArray:
     free = _free(values, limits)
     plain = UNDO[limits.transform](values[free].astype(np.float64))
-    if np.allclose(plain, np.round(plain), rtol=WHOLE, atol=WHOLE):
+    if _are_whole(plain):
         return values
     column = ColumnSpec(source="moved", default=None, transform=limits.transform, clip=limits.clip)
     there = finish(by.scale * plain + by.offset, column)

@@ -154,7 +154,7 @@ def _chi2(model: Any, data: FloatArray, values: FloatArray) -> float:
     """-2 log of the likelihood over that of a model that has what was seen, every nuisance where it was."""
     n = model.config.nmaindata
     seen, expected = data[:n], np.asarray(model.expected_actualdata(values))
-    if not (expected > 2 * FEWEST).all():
+    if not _fills(model, values):
         raise InputError("the fit expects no jets, or fewer, in a bin; give wider bins of the variable")
     terms = expected - seen + np.where(seen > 0, seen * np.log(np.where(seen > 0, seen, 1) / expected), 0.0)
     at_best = np.array(model.config.suggested_init())
@@ -171,13 +171,15 @@ def _pulls(pyhf: Any, model: Any, values: FloatArray, n: int, seed: int) -> tupl
     for k in range(n):
         data = np.concatenate([rng.poisson(expected), _auxiliary(model, values, rng)])
         with suppress(pyhf.exceptions.FailedMinimization):
-            pulls[k], is_at_end = _pull(pyhf, model, data, float(values[model.config.poi_index]))
-            no_result += is_at_end
+            pulls[k], is_none = _pull(pyhf, model, data, float(values[model.config.poi_index]))
+            no_result += is_none
     return pulls, no_result + int(np.isnan(pulls).sum())
 
 
 def _pull(pyhf: Any, model: Any, data: FloatArray, true: float) -> tuple[float, bool]:
-    """The signed root of what the true value costs in -2 log L, and whether the fit ends at an end.
+    """The signed root of what the true value costs in -2 log L, and whether the fit would be no result.
+
+    None is one that ends at an end, or where no jets are expected in a bin.
 
     Of a parabola that is (found - true) / error. Below 1 the profile interval holds the true value, whatever
     the shape of the likelihood, and it is known where the fit ends at an efficiency of 0 or 1, too. Leaving
@@ -189,15 +191,19 @@ def _pull(pyhf: Any, model: Any, data: FloatArray, true: float) -> tuple[float, 
     _, there = mle.fixed_poi_fit(true, data, model, return_fitted_val=True)
     low, high = model.config.suggested_bounds()[poi]
     away = np.sign(values[poi] - true)
-    return float(away * np.sqrt(max(float(there) - best, 0.0))), not _is_inside(
-        values[poi], errors[poi], low, high
-    )
+    is_result = _is_inside(values[poi], errors[poi], low, high) and _fills(model, values)
+    return float(away * np.sqrt(max(float(there) - best, 0.0))), not is_result
 
 
 def _found(fitted: Any) -> tuple[FloatArray, float]:
     """Values and errors, shape (2, K), and -2 log L there."""
     parameters, value = fitted
     return np.asarray(parameters).T, float(value)
+
+
+def _fills(model: Any, values: FloatArray) -> bool:
+    """Whether jets are expected in each bin: FEWEST are where the model itself has none, or fewer."""
+    return bool((np.asarray(model.expected_actualdata(values)) > 2 * FEWEST).all())
 
 
 def _is_inside(value: float, error: float, low: float, high: float) -> bool:

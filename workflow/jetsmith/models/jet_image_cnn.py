@@ -3,7 +3,8 @@
 Sources: arXiv 1407.5675 (images: centred, rotated, flipped), 1511.05190 (W bosons against multijets by
 convolutions), 1612.01551 (quarks against gluons, three channels as colours). Each convolution is followed by
 ReLU, a maximum over two by two pixels and dropout; dense layers read what is left. As in the last of these,
-each pixel is centred and scaled by its mean and standard deviation over jets, here of batches.
+each pixel is centred and scaled by its mean and standard deviation over jets, here of batches, and by 3e-3 at
+least: pixels far from the axis, which are nearly always empty, count little, where there they count as much.
 
 The image is made within the network (`_images.JetImage`), of sequences as they are: it needs no stage and no
 file, and leaves with the bundle. Directions are by pt instead of subjets, which have to be found first: the

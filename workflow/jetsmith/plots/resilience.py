@@ -112,6 +112,12 @@ def compute(
         taggers=(),
         moving=_moving(moves, background) if by_steps else None,
         features=_features(moves),
+        moved={
+            shift.name: {
+                one.name: (one.scale, one.offset) for found in moves for one in found.shifts[place].inputs
+            }
+            for place, shift in enumerate(moves[0].shifts if moves else ())
+        },
         message="" if min(sums) > 0 else f"No jets of both classes ({split_text(specs[0].folds)})",
     )
     if numbers.message:

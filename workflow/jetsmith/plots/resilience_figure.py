@@ -1,5 +1,7 @@
 """What the figure of performance against resilience shows, and how it is drawn."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -52,7 +54,7 @@ class Moving(Record):
 class ResilienceNumbers(looks.Numbers):
     """All that the figure shows; `shifts` are names of what is other, samples first, then moves of inputs.
 
-    `features`: which inputs are moved by factors and offsets.
+    `features`: which inputs are moved by factors and offsets; `moved` has these by shift and input.
     """
 
     SECTION = "Resilience"
@@ -67,6 +69,7 @@ class ResilienceNumbers(looks.Numbers):
     taggers: tuple[Tried, ...]
     moving: Moving | None
     features: tuple[str, ...] = ()
+    moved: Mapping[str, Mapping[str, tuple[float, float]]] = {}
 
     def heading(self) -> str:
         """Of what."""

@@ -117,7 +117,10 @@ def choose(
 
 
 def last_first(ledger: made.Ledger, jobs: Sequence[tuple[str, tuple[str, ...]]]) -> list[str]:
-    """The rules of jobs, those at the end of the way before: so what a job reads is as it was."""
+    """The rules of jobs, those at the end of the way before: what most jobs read is then as it was.
+
+    A rule at several places of the way, as `score` with taggers that read others, counts where it is last.
+    """
 
     @cache
     def depth(name: str) -> int:
