@@ -99,7 +99,7 @@ def _notes(one: Measurement, has_pulls: bool) -> list[str]:
         notes.append(
             f"Pulls of {count(n)} pseudo-experiments: intervals of 68.3% hold the true value in {held}"
             + (
-                f"; {count(failed)} would be no result: no minimum, or one where no jets pass, or all."
+                f"; {count(failed)} would be no result: no minimum, or one that expects no jets somewhere."
                 if failed
                 else "."
             )
