@@ -552,7 +552,7 @@ def test_the_page_says_it(run: Path) -> None:
     (table,) = scale_factors([replace(each[0], points={"M": (lost,)})], {})
     assert table["rows"][0]["pull_failed"] == "200"
     assert table["notes"][1].endswith(
-        "hold the true value in none; 200 would be no result: no minimum, or one that expects no jets somewhere."
+        "in none; 200 would be no result: no minimum, or one that expects no jets somewhere."
     )
 
 
