@@ -620,7 +620,7 @@ def test_bfloat16_is_near_float32(name: str, tmp_path: Path) -> None:
     weights = [w + rng.normal(0, 0.1, w.shape) * (w.dtype == np.float32) for w in exact.get_weights()]
     for network in (exact, rough):
         network.set_weights(weights)
-        backend.scale(network, fit_scalers(rows))
+        backend.scale(network, fit_scalers(rows), spec)
     found, expected = (np.asarray(probabilities(network)(batch)) for network in (rough, exact))
     difference = np.abs(found - expected)
     assert 1e-5 < difference.max() < 0.02

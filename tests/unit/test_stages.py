@@ -74,7 +74,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     datasets = {
         "mine": ("a.root", {"cross_section_pb": 1.0}),
         "measured": ("b.root", {"is_data": True}),
-        "picked": ("c.root", {"leptons": {"channels": ["e", "emu"]}}),
+        "picked": ("c.root", {"leptons": {"channels": ["e", "ee", "emu"]}}),
     }
     for name, (file, more) in datasets.items():
         (tmp_path / file).write_bytes(b'{"1": [[1, 9]]}')
