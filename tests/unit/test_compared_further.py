@@ -360,7 +360,9 @@ def test_a_shift_of_other_size_is_no_other_tagger(runs: dict[str, Path], tmp_pat
         folder = Path(shutil.copytree(runs["first"], tmp_path / f"of_{by}"))
         path = folder / f"plots/resilience/{SAMPLE}/b_vs_light.json"
         content = io.read_json(path)
-        io.write_json(path, content | {"moved": {content["shifts"][0]: {"ak4.jet_pt": [by, 0.0]}}})
+        factor_of = {"name": "ak4.jet_pt", "scale": by, "offset": 0.0, "share": 0.9}
+        shifted = {"name": content["shifts"][0], "inputs": [factor_of]}
+        io.write_json(path, content | {"features": [shifted]})
         reseal(folder)
         folders.append(Results(folder))
     moved = [number.why == MOVED for number in of_resilience(*folders)]

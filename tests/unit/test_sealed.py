@@ -448,12 +448,25 @@ def test_verify_runs_the_end_of_the_way_first(tmp_path):
     ledger.put("simulated/a/000.root", entry(rule="simulate", input=[]))
     ledger.put("inspect/a.json", entry(rule="inspect", input=["<results>/simulated/a/000.root"]))
     ledger.put("skim/a.json", entry(rule="account", input=["<results>/inspect/a.json", "/data/b.root"]))
+    ledger.put("scores/a.parquet", entry(rule="score", input=["<results>/skim/a.json"]))
+    ledger.put("stacked/a.parquet", entry(rule="stack", input=["<results>/scores/a.parquet"]))
+    ledger.put("scores/b.parquet", entry(rule="score", input=["<results>/stacked/a.parquet"]))
     jobs = [
         ("inspect", ("inspect/a.json",)),
+        ("score", ("scores/a.parquet",)),
+        ("score", ("scores/b.parquet",)),
         ("simulate", ("simulated/a/000.root",)),
+        ("stack", ("stacked/a.parquet",)),
         ("account", ("skim/a.json",)),
     ]
-    assert verify.last_first(ledger, jobs) == ["account", "inspect", "simulate"]
+    assert verify.last_first(ledger, jobs) == [
+        ("score", ["scores/b.parquet"]),
+        ("stack", ["stacked/a.parquet"]),
+        ("score", ["scores/a.parquet"]),
+        ("account", ["skim/a.json"]),
+        ("inspect", ["inspect/a.json"]),
+        ("simulate", ["simulated/a/000.root"]),
+    ]
 
 
 def test_verify_takes_each_rule(tmp_path):

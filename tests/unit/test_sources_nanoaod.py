@@ -145,7 +145,7 @@ def test_one_trigger_path_is_enough():
         (("HLT_B", "HLT_C"), [False, False, True]),
         (("HLT_C",), [False] * 3),
     ):
-        weight, found, cutflow = eventcuts.event_cuts(fired, SPEC.model_copy(update={"hlt": paths}))
+        weight, found, cutflow, _ = eventcuts.event_cuts(fired, SPEC.model_copy(update={"hlt": paths}))
         assert found.tolist() == passed
         assert weight.tolist() == [2.0, -3.0, 0.5]
         assert lines(cutflow.lines)[1][:3] == ("trigger", sum(passed), weight[passed].sum())

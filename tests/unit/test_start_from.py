@@ -12,6 +12,7 @@ import yaml
 
 from jetsmith import io
 from jetsmith.configuration.load import load
+from jetsmith.configuration.seen import unseen
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.plots.training import compute
@@ -244,11 +245,11 @@ def test_what_a_network_starts_from_has_seen_events_for_it(tmp_path: Path) -> No
     run["samples"] |= {name: {"datasets": of} for name, of in
                        (("more", ["qcd"]), ("shown", ["qcd"]), ("new", ["dilepton"]))}  # fmt: skip
     found = load(run, tmp_path / "config")
-    assert found.unseen("dips", "shown") == ("test",)
-    assert found.unseen("dips", "new") == SPLITS
+    assert unseen(found, "dips", "shown") == ("test",)
+    assert unseen(found, "dips", "new") == SPLITS
     path = tmp_path / "config/taggers/dips.yaml"
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"start_from": ""}))
-    assert load(run, tmp_path / "config").unseen("dips", "shown") == SPLITS
+    assert unseen(load(run, tmp_path / "config"), "dips", "shown") == SPLITS
 
 
 def test_the_same_files_under_another_name_have_been_seen(tmp_path: Path) -> None:
@@ -267,8 +268,8 @@ def test_the_same_files_under_another_name_have_been_seen(tmp_path: Path) -> Non
     run["samples"] |= {name: {"datasets": [name]} for name in ("first", "again", "others")}
     run["taggers"] = {"dips": "first"}
     found = load(run, tmp_path / "config")
-    assert found.unseen("dips", "again") == ("test",)
-    assert found.unseen("dips", "others") == SPLITS
+    assert unseen(found, "dips", "again") == ("test",)
+    assert unseen(found, "dips", "others") == SPLITS
 
 
 def test_a_reweighter_reads_no_scores_of_what_started_from_its_events(tmp_path: Path) -> None:

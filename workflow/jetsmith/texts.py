@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jetsmith.metrics import Interval
@@ -62,6 +62,17 @@ def count(value: float | None) -> str:
 def share(fraction: float) -> str:
     """A fraction in per cent, without zeros that say nothing."""
     return f"{100 * fraction:g}%"
+
+
+def shift_text(shift: Mapping[str, Any]) -> str:
+    """Which inputs a shift moves, and how: `energies up: ak4.jet_pt × 1.02 (97% of its values)`."""
+    texts = [
+        f"{one['name']} × {one['scale']:g}"
+        + (f" {'+' if one['offset'] > 0 else '−'} {abs(one['offset']):g}" if one["offset"] else "")
+        + f" ({share(round(one['share'], 3))} of its values)"
+        for one in shift["inputs"]
+    ]
+    return f"{shift['name']}: {', '.join(texts) or 'nothing'}"
 
 
 def label_text(label: str) -> str:

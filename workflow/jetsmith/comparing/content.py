@@ -112,7 +112,7 @@ class Tried:
     sample: str
     background: ClassSpec
     changes: Mapping[str, Mapping[str, Interval]]
-    moved: Mapping[str, Mapping[str, list[float]]]
+    moved: Mapping[str, Mapping[str, tuple[float, float]]]
 
 
 def _interval(found: Mapping[str, Any]) -> Interval:
@@ -215,8 +215,10 @@ def tried(content: Mapping[str, Any]) -> Tried:
         for tagger in content["taggers"]
     }
     moved = {
-        str(shift): {str(name): [float(x) for x in by] for name, by in inputs.items()}
-        for shift, inputs in content.get("moved", {}).items()
+        str(shift["name"]): {
+            str(one["name"]): (float(one["scale"]), float(one["offset"])) for one in shift["inputs"]
+        }
+        for shift in content.get("features", ())
     }
     return Tried(str(content["sample"]), _record(ClassSpec, content["background"]), changes, moved)
 

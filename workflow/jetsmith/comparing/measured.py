@@ -15,6 +15,7 @@ from jetsmith.texts import label_text
 
 OTHER_BINS = "its bins, class, judgement or data sample are others in the second run"
 NONE = "one of the runs has no result there"
+MOVED = "its inputs are moved otherwise in the second run"
 
 
 def of_scale_factors(before: Results, after: Results) -> list[Number]:
@@ -74,9 +75,6 @@ def _interval(factor: Factor | None) -> Interval | None:
     if factor is None:
         return None
     return Interval(factor.value, factor.value - factor.down, factor.value + factor.up)
-
-
-MOVED = "its inputs are moved otherwise in the second run"
 
 
 def of_resilience(before: Results, after: Results) -> list[Number]:

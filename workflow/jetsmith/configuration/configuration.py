@@ -1,20 +1,17 @@
 """The run with every name looked up: what `load` makes, and what rules and stages ask of it."""
 
 import os
-import random
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from jetsmith import columns, derivations, plugs, remote
 from jetsmith.columns.turned import SUFFIX
 from jetsmith.configuration.checks import local
 from jetsmith.configuration.loss_scanned import LossScanned
 from jetsmith.configuration.scanned import Scanned
-from jetsmith.configuration.stacked import taught_by
+from jetsmith.configuration.trained import Training, trainings_of
 from jetsmith.derivations.of_jets import TRACK_PROBABILITY
-from jetsmith.hashing import SPLITS
 from jetsmith.specs.classifiers import MISSING, ClassifierSpec, ClassSpec
 from jetsmith.specs.datasets import DatasetSpec, Object, SelectionSpec
 from jetsmith.specs.features import ColumnSpec, FeatureGroup, RawSpec
@@ -22,21 +19,6 @@ from jetsmith.specs.run import RunSpec
 from jetsmith.strict import seen_as
 
 REMOTE_FILE_MB = 2000.0  # ASSUME: a remote file's size before anyone has looked at it
-
-
-class Half(NamedTuple):
-    """The half of the events that a member does not see; the other one of its pair sees no other."""
-
-    fold: int
-    seed: int
-
-
-class Training(NamedTuple):
-    """A job of stage train."""
-
-    spec: ClassifierSpec
-    seed: int
-    half: Half | None = None
 
 
 @dataclass(frozen=True)
@@ -189,41 +171,10 @@ class Configuration:
 
     @cached_property
     def trainings(self) -> dict[str, Training]:
-        """What is trained, by where its model lies below results/models.
-
-        Classifiers as a whole, the points of scans (halving trains some of them again: `stages.retrain`), the
-        members of ensembles, and taggers without some of their inputs or with other weights of a loss.
-        """
-        found: dict[str, Training] = {}
-        for name, spec in self.classifiers.items():
-            scan, members = self.scans.get(name), range(self.ensembles.get(name, 0))
-            if scan is not None:
-                for key, point in scan.points.items():
-                    found[f"{name}.scan/{key}"] = Training(scan.in_rung(0, point.spec), self.run.seed)
-            elif not members:
-                found[name] = Training(spec, self.run.seed)
-            halves = spec.role == "reweighter"
-            found |= {
-                f"{name}.members/{k}": Training(spec, self._seed(k), self._half(k) if halves else None)
-                for k in members
-            }
-            less = self.ablations.get(name, {})
-            found |= {f"{name}.without/{key}": Training(one, self.run.seed) for key, one in less.items()}
-            if name in self.loss_scans:
-                found |= {
-                    f"{name}.loss_scan/{key}": Training(one, self._seed(k))
-                    for key, one, k in self.loss_scans[name].trainings()
-                }
-        return found
-
-    def _seed(self, member: int) -> int:
-        """The seed of a member of an ensemble: the same however many there are."""
-        return random.Random(f"{self.run.seed} member {member}").randrange(2**31)
-
-    def _half(self, member: int) -> Half:
-        """What a member of a reweighter's ensemble does not see: they come in pairs of two halves."""
-        pair, side = divmod(member, 2)
-        return Half(side, random.Random(f"{self.run.seed} pair {pair}").randrange(2**31))
+        """What is trained, by where its model lies below results/models (`configuration.trained`)."""
+        return trainings_of(
+            self.classifiers, self.scans, self.ensembles, self.ablations, self.loss_scans, self.run.seed
+        )
 
     def n_stacked(self, classifier: str, sample: str) -> int:
         """Models of a classifier, each without a part of the events, on whose scores others are trained.
@@ -327,26 +278,6 @@ class Configuration:
             for name, spec in self.judgements.items()
             if spec.name in asked.get(spec.sample, ()) and plugs.computes(spec.backend)
         ]
-
-    def unseen(self, classifier: str, sample: str) -> Sequence[str]:
-        """Splits of a sample that a classifier has not seen: `test`, or all where it shares no events.
-
-        Seen is also what networks that it starts from, and classifiers whose scores it reads, have seen; and
-        files that another data set reads, too, such as with other `leptons`: splits go by the event.
-        """
-        leads = {name: (*spec.groups, spec.start_from) for name, spec in self.classifiers.items()}
-        own = {
-            dataset
-            for name in taught_by(classifier, leads)
-            for dataset in self.run.samples[self.classifiers[name].sample].datasets
-        }
-        read = set(self.run.samples[sample].datasets)
-        return ("test",) if own & read or self._files_of(own) & self._files_of(read) else SPLITS
-
-    def _files_of(self, datasets: Collection[str]) -> set[str]:
-        """What the files of datasets are, whatever paths lead there."""
-        paths = {path for dataset in datasets for path in self.paths[dataset]}
-        return {path if remote.SCHEME in path else os.path.realpath(path) for path in paths}
 
     @cached_property
     def measured(self) -> dict[str, list[str]]:

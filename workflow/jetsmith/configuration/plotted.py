@@ -6,6 +6,7 @@ from typing import Any
 from jetsmith import plugs
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.described import compared, described, shown_features
+from jetsmith.configuration.seen import unseen
 from jetsmith.configuration.subjects import DISCRIMINANTS, contrasts, traded, tried, with_loss_scan
 from jetsmith.estimates import estimated
 from jetsmith.plots import PLOTS
@@ -103,7 +104,7 @@ def _commissioned(run: Configuration, name: str, shown: str) -> dict[str, Any]:
         return common | {
             "features": {n: {k: f[k] for k in ("label", "default")} for n, f in features.items()}
         }
-    splits = {spec.name: {one: list(run.unseen(spec.name, one)) for one in samples} for spec in specs}
+    splits = {spec.name: {one: list(unseen(run, spec.name, one)) for one in samples} for spec in specs}
     return common | {"specs": [seen_as(ClassifierSpec, spec) for spec in specs], "splits": splits}
 
 

@@ -10,10 +10,8 @@ from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.features import FeatureGroup
-from jetsmith.specs.resilience import FeatureShiftSpec, ResilienceSpec
+from jetsmith.specs.resilience import MOVES, FeatureShiftSpec, ResilienceSpec
 from jetsmith.specs.run import RunSpec
-
-TAKEN = ("random moves", "adversarial moves")  # of `moves`, as the figure calls them
 
 
 def check_resilience(
@@ -52,7 +50,7 @@ def _entry(spec: ResilienceSpec, own: list[str]) -> Iterator[str]:
     if twice(spec.taggers):
         yield f".taggers: given twice: {', '.join(twice(spec.taggers))}"
     for key, named in (("shifts", spec.shifts), ("features", spec.features)):
-        if taken := [name for name in named if name in TAKEN]:
+        if taken := [name for name in named if name in MOVES.values()]:
             yield f".{key}: `{taken[0]}` is what moves of inputs are called; give it another name"
         if any(not name.strip() for name in named):
             yield f".{key}: a name is empty; say in a few words what is other"

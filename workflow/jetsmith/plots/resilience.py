@@ -1,6 +1,7 @@
 """Performance against resilience: areas of taggers, and what they change by where one thing is other."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -16,19 +17,16 @@ from jetsmith.metrics import Interval, Jets
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import digits, evaluated, read_test
 from jetsmith.plots.members import columns_of_members, of_members
-from jetsmith.plots.resilience_figure import Change, Moving, ResilienceNumbers, Tried, draw
+from jetsmith.plots.resilience_figure import Change, Factor, Moving, ResilienceNumbers, Shifted, Tried, draw
 from jetsmith.scored import ScoredJets, in_common
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.plots import PlotSpec
-from jetsmith.texts import share, split_text
+from jetsmith.specs.resilience import MOVES
+from jetsmith.texts import split_text
 
 BOOTSTRAPS = 200
 ETA = "jet_eta"
 STORED = "stored scores: no inputs to move"
-MOVES: dict[Literal["random", "adversarial"], str] = {
-    "random": "random moves",
-    "adversarial": "adversarial moves",
-}
 
 
 def plot_resilience(
@@ -112,12 +110,6 @@ def compute(
         taggers=(),
         moving=_moving(moves, background) if by_steps else None,
         features=_features(moves),
-        moved={
-            shift.name: {
-                one.name: (one.scale, one.offset) for found in moves for one in found.shifts[place].inputs
-            }
-            for place, shift in enumerate(moves[0].shifts if moves else ())
-        },
         message="" if min(sums) > 0 else f"No jets of both classes ({split_text(specs[0].folds)})",
     )
     if numbers.message:
@@ -205,19 +197,14 @@ def _moving(moves: Sequence[Moves], background: str) -> Moving | None:
     return Moving(step=moves[0].step, largest_share=moves[0].largest_share, jets=max(jets))
 
 
-def _features(moves: Sequence[Moves]) -> tuple[str, ...]:
-    """Which inputs are moved how far, of all taggers together, a line a shift."""
-    lines = []
+def _features(moves: Sequence[Moves]) -> tuple[Shifted, ...]:
+    """Which inputs are moved how far, of all taggers together."""
+    found = []
     for place, shift in enumerate(moves[0].shifts if moves else ()):
-        inputs = {one.name: one for found in moves for one in found.shifts[place].inputs}
-        texts = [
-            f"{one.name} × {one.scale:g}"
-            + (f" {'+' if one.offset > 0 else '−'} {abs(one.offset):g}" if one.offset else "")
-            + f" ({share(round(one.share, 3))} of its values)"
-            for one in inputs.values()
-        ]
-        lines.append(f"{shift.name}: {', '.join(texts) or 'nothing'}")
-    return tuple(lines)
+        inputs = {one.name: one for of in moves for one in of.shifts[place].inputs}
+        factors = tuple(Factor(**asdict(one)) for one in inputs.values())
+        found.append(Shifted(name=shift.name, inputs=factors))
+    return tuple(found)
 
 
 def _of_features(found: Moves | None, background: str, place: int) -> Change:

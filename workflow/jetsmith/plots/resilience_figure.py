@@ -1,7 +1,5 @@
 """What the figure of performance against resilience shows, and how it is drawn."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,7 +11,7 @@ from jetsmith.plots import style as looks
 from jetsmith.specs.classifiers import ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
-from jetsmith.texts import count, label_text, share, split_text
+from jetsmith.texts import count, label_text, share, shift_text, split_text
 
 PANELS = 3  # in a row
 
@@ -51,10 +49,26 @@ class Moving(Record):
     jets: int
 
 
+class Factor(Record):
+    """One input x, `group.feature`, that becomes `scale` x + `offset`; what share of its values moves."""
+
+    name: str
+    scale: float
+    offset: float
+    share: float
+
+
+class Shifted(Record):
+    """Inputs that are moved together, of all taggers."""
+
+    name: str
+    inputs: tuple[Factor, ...]
+
+
 class ResilienceNumbers(looks.Numbers):
     """All that the figure shows; `shifts` are names of what is other, samples first, then moves of inputs.
 
-    `features`: which inputs are moved by factors and offsets; `moved` has these by shift and input.
+    `features`: which inputs are moved by factors and offsets.
     """
 
     SECTION = "Resilience"
@@ -68,8 +82,7 @@ class ResilienceNumbers(looks.Numbers):
     shifts: tuple[str, ...]
     taggers: tuple[Tried, ...]
     moving: Moving | None
-    features: tuple[str, ...] = ()
-    moved: Mapping[str, Mapping[str, tuple[float, float]]] = {}
+    features: tuple[Shifted, ...] = ()
 
     def heading(self) -> str:
         """Of what."""
@@ -89,8 +102,9 @@ class ResilienceNumbers(looks.Numbers):
                 "nominal ones, class by class; intervals are a bootstrap of the events of both."
             )
         if self.features:
+            lines = [shift_text(one.model_dump()) for one in self.features]
             text += (
-                f" Inputs are moved by factors and offsets: {'; '.join(self.features)}. Their jets are the "
+                f" Inputs are moved by factors and offsets: {'; '.join(lines)}. Their jets are the "
                 "same before and after, and counted alike in each replica: intervals are those of the change."
             )
         if self.moving is not None:

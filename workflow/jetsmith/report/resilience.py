@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 
 from jetsmith.report.tables import Row, Table, whole
-from jetsmith.texts import count, label_text, share, split_text
+from jetsmith.texts import count, label_text, share, shift_text, split_text
 
 COVERED = 0.99  # of the nominal jets: with more than this nothing is said of the rest
 
@@ -42,7 +42,7 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def _notes(
-    shifts: Sequence[str], changes: Sequence[Table], moving: Table | None, features: Sequence[str]
+    shifts: Sequence[str], changes: Sequence[Table], moving: Table | None, features: Sequence[Table]
 ) -> list[str]:
     """Of each shift to another sample how many jets there are; jets are the same for all taggers."""
     notes = []
@@ -55,7 +55,7 @@ def _notes(
             lacking = share(round(1 - one["covered"], 3))
             text += f" ({lacking} of the nominal jets have no counterpart, and are left out)"
         notes.append(f"{text}, weighted to the nominal spectra.")
-    notes += [f"{line}; the same jets before and after." for line in features]
+    notes += [f"{shift_text(shift)}; the same jets before and after." for shift in features]
     if moving is not None:
         notes.append(
             f"Moves: {moving['step']:g} standard deviations of each real-valued input of "

@@ -65,8 +65,8 @@ def verify(
     shutil.copytree(results, again, copy_function=os.link, symlinks=True)
     _unlink_ledger(results, again)
     print(f"{len(chosen)} of {len(jobs)} jobs run again in {again}", file=sys.stderr, flush=True)
-    for rule in last_first(ledger, chosen):  # its jobs alone, not what reads their results
-        wanted = [again / name for chosen_rule, outputs in chosen if chosen_rule == rule for name in outputs]
+    for rule, outputs in last_first(ledger, chosen):  # these jobs alone, not what reads their results
+        wanted = [again / name for name in outputs]
         for path in wanted:
             _remove(path)
         command = [sys.executable, "-m", "snakemake", *_elsewhere(snakemake, again), "--allowed-rules", rule]
@@ -116,10 +116,12 @@ def choose(
     ]
 
 
-def last_first(ledger: made.Ledger, jobs: Sequence[tuple[str, tuple[str, ...]]]) -> list[str]:
-    """The rules of jobs, those at the end of the way before: what most jobs read is then as it was.
+def last_first(
+    ledger: made.Ledger, jobs: Sequence[tuple[str, tuple[str, ...]]]
+) -> list[tuple[str, list[str]]]:
+    """A rule and outputs of its jobs at once, the end of the way before: what a job reads is as it was.
 
-    A rule at several places of the way, as `score` with taggers that read others, counts where it is last.
+    A rule at several places of the way, as `score` with taggers that read others, comes several times.
     """
 
     @cache
@@ -128,10 +130,10 @@ def last_first(ledger: made.Ledger, jobs: Sequence[tuple[str, tuple[str, ...]]])
         read = [] if entry is None else [path.removeprefix("<results>/") for path in entry.input]
         return 1 + max(map(depth, read), default=0)
 
-    depths: defaultdict[str, int] = defaultdict(int)
+    places: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
     for rule, outputs in jobs:
-        depths[rule] = max(depths[rule], *map(depth, outputs))
-    return sorted(depths, key=lambda rule: (-depths[rule], rule))
+        places[-max(map(depth, outputs)), rule] += outputs
+    return [(rule, names) for (_, rule), names in sorted(places.items())]
 
 
 def same(path: Path, other: Path, tolerance: float = 0.0, folders: tuple[Path, Path] | None = None) -> bool:

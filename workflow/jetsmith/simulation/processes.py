@@ -88,8 +88,9 @@ _Z_FLAT = (
     *_flat(5),
     "23:onMode=off",
 )
-_W_FLAT = ("WeakBosonAndParton:qqbar2Wg=on", "WeakBosonAndParton:qg2Wq=on", *_flat(5), "24:onMode=off")
-_W_E = ("24:onMode=off", "24:onIfAny=11")
+_W_JET = ("WeakBosonAndParton:qqbar2Wg=on", "WeakBosonAndParton:qg2Wq=on")
+_W_FLAT = (*_W_JET, *_flat(5), "24:onMode=off")
+_W_E = (*_W_JET, *_biased(20, 1.5, 20), "24:onMode=off", "24:onIfAny=11")
 _QCD_FLAT = ("HardQCD:all=on", *_flat(5.5))
 _Z = (
     "WeakBosonAndParton:qqbar2gmZg=on",
@@ -135,17 +136,9 @@ PROCESSES = {
         keep="muons",
     ),
     # One muon is that of a hadron in a jet, so electrons alone are of the W.
-    "w_muons": Process(
-        ("WeakBosonAndParton:qqbar2Wg=on", "WeakBosonAndParton:qg2Wq=on", *_biased(20, 1.5, 20), *_W_E),
-        False,
-        "W(e nu) and a jet from 20 GeV, with a muon from 4 GeV",
-        keep="muons",
-    ),
+    "w_muons": Process(_W_E, False, "W(e nu) and a jet from 20 GeV, with a muon from 4 GeV", keep="muons"),
     "w_muons_dipole": Process(
-        (
-            *("WeakBosonAndParton:qqbar2Wg=on", "WeakBosonAndParton:qg2Wq=on"),
-            *(*_biased(20, 1.5, 20), *_W_E, *_DIPOLE, *_FRAGMENTATION),
-        ),
+        (*_W_E, *_DIPOLE, *_FRAGMENTATION),
         False,
         "W(e nu) and a jet from 20 GeV, with a muon from 4 GeV, wimpy shower with dipole recoil",
         keep="muons",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import awkward as ak
 import numpy as np
@@ -26,8 +26,20 @@ def weight_branch(branches: set[str]) -> str | None:
     return next((name for name in WEIGHTS if name in branches), None)
 
 
-def event_cuts(events: Mapping[str, ak.Array], spec: ReadingSpec) -> tuple[FloatArray, BoolArray, Cutflow]:
-    """Weights of all events, those that pass certification, trigger and leptons, and the cutflow."""
+class Cut(NamedTuple):
+    """Weights of all N events, and those that pass certification, trigger and leptons, shape (N,) each.
+
+    With the cutflow, and the isolated leptons where the dataset asks for some.
+    """
+
+    weight: FloatArray
+    passed: BoolArray
+    cutflow: Cutflow
+    isolated: leptons.Leptons | None
+
+
+def event_cuts(events: Mapping[str, ak.Array], spec: ReadingSpec) -> Cut:
+    """What becomes of events before anyone looks at their jets."""
     n_events = len(events["run"])
     if spec.is_data and np.any(values(events["run"]) == SIMULATED_RUN):
         raise InputError(
@@ -50,10 +62,12 @@ def event_cuts(events: Mapping[str, ak.Array], spec: ReadingSpec) -> tuple[Float
         # A path that this file lacks was not in its menu: it has not fired. Inspect: some file has it.
         passed &= np.any(there, axis=0) if there else False
         cutflow.add("trigger", weight[passed])
+    isolated = None
     if spec.leptons is not None:
-        passed &= leptons.select(events, spec.leptons).passes(spec.leptons)
+        isolated = leptons.select(events, spec.leptons)
+        passed &= isolated.passes(spec.leptons)
         cutflow.add("leptons", weight[passed])
-    return weight, passed, cutflow
+    return Cut(weight, passed, cutflow, isolated)
 
 
 def event_weights(events: Mapping[str, ak.Array], spec: ReadingSpec, n_events: int) -> FloatArray:

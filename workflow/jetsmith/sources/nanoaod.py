@@ -246,7 +246,7 @@ def rows(
 
 def event_rows(events: Mapping[str, ak.Array], spec: ReadingSpec) -> tuple[ak.Array, list[CutStep]]:
     """Rows of the object `event`: those with two leptons of a Z, or all that pass (key `events`)."""
-    weight, passed, cutflow = event_cuts(events, spec)
+    weight, passed, cutflow, _ = event_cuts(events, spec)
     narrow(events, np.flatnonzero(passed))
     particles = truth.Generator(events)
     found, leptons = generator.z_leptons(particles)
@@ -270,7 +270,7 @@ def select(
     events: Mapping[str, ak.Array], spec: ReadingSpec, selection: CutsSpec
 ) -> tuple[Columns, Jets, Cutflow]:
     """Cut on events and jets and fill what every NanoAOD has; layouts that hold more go on from it."""
-    weight, passed, cutflow = event_cuts(events, spec)
+    weight, passed, cutflow, isolated = event_cuts(events, spec)
     prefix = PREFIX[spec.object]
     offsets, pt = split(events[f"{prefix}_pt"])
     event = owners(offsets)
@@ -280,12 +280,10 @@ def select(
     cutflow.add("pt", jet_weight[mask])
     mask &= np.abs(split(events[f"{prefix}_eta"])[1]) <= selection.abseta_max
     cutflow.add("abseta", jet_weight[mask])
-    if spec.leptons is not None:
-        found = leptons.select(events, spec.leptons)
+    if isolated is not None:
         eta, phi = (split(events[f"{prefix}_{name}"])[1] for name in ("eta", "phi"))
-        mask &= ~found.overlap(offsets, eta, phi, spec.object)
+        mask &= ~isolated.overlap(offsets, eta, phi, spec.object)
         cutflow.add("lepton_overlap", jet_weight[mask])
-        charge = found.hardest_charge()
     if selection.jet_id:
         applied = "jet_id" not in spec.without
         if applied:
@@ -297,8 +295,8 @@ def select(
     columns = Columns(spec.object, len(kept))
     columns.flat("weight", jet_weight[kept])
     _fill_jets(columns, jets)
-    if spec.leptons is not None:
-        columns.flat(leptons.CHARGE, charge[jets.event])
+    if isolated is not None:
+        columns.flat(leptons.CHARGE, isolated.hardest_charge()[jets.event])
     columns.flat("flavour", np.full(len(kept), truth.DATA) if spec.is_data else flavour(jets, spec.object))
     return columns, jets, cutflow
 

@@ -25,10 +25,10 @@ import numpy as np
 from jetsmith.columns import COMMON, STORED_PREFIX
 from jetsmith.errors import InputError
 from jetsmith.handed.account import CutStep
-from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.io import IntArray
 from jetsmith.sources import btagging, generator, leptons, nanoaod, truth, xaod
-from jetsmith.sources.eventcuts import event_cuts
-from jetsmith.sources.flat import Array, Columns, Cutflow, KeptJets, owners, split, values
+from jetsmith.sources.eventcuts import Cut, event_cuts
+from jetsmith.sources.flat import Array, Columns, KeptJets, owners, split, values
 from jetsmith.sources.trees import narrow
 from jetsmith.sources.xaod import (
     AROUND,
@@ -175,19 +175,18 @@ def rows(
     header = _header(events, spec) | (_leptons(events) if spec.leptons is not None else {})
     if spec.object == "event":
         return nanoaod.event_rows(header | _generator(events), spec)
-    weight, passed, cutflow = event_cuts(header, spec)
-    found = leptons.select(header, spec.leptons) if spec.leptons is not None else None
-    jets = _select(events, spec, selection, weight, passed, cutflow, found)
+    cut = event_cuts(header, spec)
+    jets = _select(events, spec, selection, cut)
     columns = Columns(spec.object, len(jets.kept))
-    columns.flat("weight", weight[jets.event])
+    columns.flat("weight", cut.weight[jets.event])
     for name, branch in nanoaod.EVENT.items():
         columns.flat(name, values(header[branch])[jets.event])
     columns.flat("jet_index", jets.index)
-    if found is not None:
-        columns.flat(leptons.CHARGE, found.hardest_charge()[jets.event])
+    if cut.isolated is not None:
+        columns.flat(leptons.CHARGE, cut.isolated.hardest_charge()[jets.event])
     _fill(columns, jets)
     columns.flat("flavour", np.full(len(jets.kept), truth.DATA) if spec.is_data else flavour(jets))
-    return columns.rows(), cutflow.lines
+    return columns.rows(), cut.cutflow.lines
 
 
 def _header(events: Mapping[str, ak.Array], spec: ReadingSpec) -> dict[str, ak.Array]:
@@ -233,16 +232,9 @@ def _leptons(events: Mapping[str, ak.Array]) -> dict[str, ak.Array]:
     return found
 
 
-def _select(
-    events: Mapping[str, ak.Array],
-    spec: ReadingSpec,
-    selection: CutsSpec,
-    weight: FloatArray,
-    passed: BoolArray,
-    cutflow: Cutflow,
-    isolated: leptons.Leptons | None,
-) -> Jets:
-    """Cut on the jets of the events that pass; weight and passed of shape (N,)."""
+def _select(events: Mapping[str, ak.Array], spec: ReadingSpec, selection: CutsSpec, cut: Cut) -> Jets:
+    """Cut on the jets of the events that pass."""
+    weight, passed, cutflow, isolated = cut
     prefix = PREFIX[spec.object]
     offsets, pt = split(events[f"{prefix}pt"])
     event = owners(offsets)
@@ -253,8 +245,7 @@ def _select(
         ("abseta", np.abs(flat(events, f"{prefix}eta", offsets)) <= selection.abseta_max),
     ]
     if isolated is not None:
-        phi = flat(events, f"{prefix}phi", offsets)
-        eta = flat(events, f"{prefix}eta", offsets)
+        eta, phi = (flat(events, prefix + name, offsets) for name in ("eta", "phi"))
         cuts.append(("lepton_overlap", ~isolated.overlap(offsets, eta, phi, spec.object)))
     without = CUT in spec.without
     if selection.jet_id and not without:

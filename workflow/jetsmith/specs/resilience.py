@@ -1,8 +1,16 @@
 """What taggers are tried on: samples with one thing changed, and moves of their inputs."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from jetsmith.strict import Fraction, Name, Positive, Record
+
+MOVES: dict[Literal["random", "adversarial"], str] = {
+    "random": "random moves",
+    "adversarial": "adversarial moves",
+}
+"""What figures call them, by kind."""
 
 
 class FeatureShiftSpec(Record):

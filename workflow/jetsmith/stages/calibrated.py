@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from jetsmith.configuration.configuration import Configuration
+from jetsmith.configuration.seen import unseen
 from jetsmith.specs.classifiers import JudgedSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.learned import NetworkSpec
@@ -151,7 +152,7 @@ def measure(run: Configuration, measurement: str) -> Measure:
         simulation=found.simulation,
         varied=dict(found.uncertainties.samples),
         turned=turned,
-        splits={name: list(run.unseen(spec.name, name)) for name in run.run.measured_on(found)},
+        splits={name: list(unseen(run, spec.name, name)) for name in run.run.measured_on(found)},
         is_pseudo=not run.has_collisions(found.data),
         seed=run.run.seed,
     )
@@ -202,7 +203,7 @@ def shape(run: Configuration, judgement: str) -> Shape:
         spec=seen_as(JudgedSpec, spec),
         settings=seen_as(UnfoldSpec, found),
         regions=regions,
-        splits={name: list(run.unseen(spec.name, name)) for name in dict.fromkeys(found.samples)},
+        splits={name: list(unseen(run, spec.name, name)) for name in dict.fromkeys(found.samples)},
         is_pseudo=not run.has_collisions(found.heavy.data),
         seed=run.run.seed,
     )
