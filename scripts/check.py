@@ -1,4 +1,4 @@
-"""Check that a classifier's inputs can be had from the files of its sample."""
+"""Check that a classifier's inputs can be had from the files of a sample."""
 
 from functools import partial
 
@@ -16,10 +16,10 @@ with job(snakemake):
         inspections=snakemake.input,
         derivable=partial(available_with_derived, ways=from_plain(snakemake.params.ways)),
         output=snakemake.output[0],
-        judged=[TruthSpec(**judged) for judged in snakemake.params.judged],
-        samples=snakemake.params.samples,
-        turned=snakemake.params.turned,
+        told=[TruthSpec(**told) for told in snakemake.params.told],
         groups=[ColumnGroup(**group) for group in snakemake.params.groups],
         stand_ins=partial(stand_ins, ways=from_plain(snakemake.params.ways)),
         xrootd=XRootDSpec(**snakemake.config.get("xrootd", {})),
+        sample=snakemake.wildcards.sample,
+        is_turned=snakemake.params.is_turned,
     )

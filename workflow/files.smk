@@ -36,6 +36,11 @@ def read_by(classifier, sample=None):
     return packed_of(sample or spec.sample, ROWS, *spec.groups)
 
 
+def check_of(classifier, sample=None):
+    """What check found of a sample for a classifier, by default of the one that it is trained on."""
+    return f"<results>/inspect/check/{classifier}/{sample or RUN.classifiers[classifier].sample}.json"
+
+
 def start_of(classifier):
     """The network that a classifier starts from: another model of the run, or files of a folder from outside."""
     start = RUN.classifiers[classifier].start_from

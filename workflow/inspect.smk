@@ -1,5 +1,5 @@
 # inspect: reads the ROOT files of a dataset; writes inspect/{dataset}.json, what they hold and the partition plan.
-# check: reads the inspections of a classifier's samples; writes inspect/check/{classifier}.json or says what is missing.
+# check: reads the inspections of a sample that a classifier reads; writes inspect/check/{classifier}/{sample}.json or says what is missing.
 
 
 rule inspect:
@@ -11,6 +11,7 @@ rule inspect:
         "<logs>/inspect/{dataset}.log",
     benchmark:
         "<benchmarks>/inspect/{dataset}.tsv"
+    priority: 100  # missing inputs come up before the long stages, of all samples
     conda:
         "../envs/jetsmith.yaml"
     threads: lambda wildcards: min(8, 1 + len(RUN.paths[wildcards.dataset]) // 100)
@@ -28,20 +29,20 @@ rule inspect:
 rule check:
     input:
         lambda wildcards: [
-            f"<results>/inspect/{dataset}.json" for dataset in RUN.checked_for(wildcards.classifier)
+            f"<results>/inspect/{dataset}.json" for dataset in RUN.run.samples[wildcards.sample].datasets
         ],
     output:
-        "<results>/inspect/check/{classifier}.json",
+        "<results>/inspect/check/{classifier}/{sample}.json",
     log:
-        "<logs>/check/{classifier}.log",
-    priority: 100  # missing inputs come up before the long stages
+        "<logs>/check/{classifier}.{sample}.log",
+    priority: 100
     conda:
         "../envs/jetsmith.yaml"
     resources:
         mem_mb=grows(1000),
         runtime=grows(10),
     params:
-        **gets(stages.check, "classifier"),
+        **gets(stages.check, "classifier", "sample"),
         code=code("check"),
     script:
         "../scripts/check.py"

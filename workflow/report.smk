@@ -14,7 +14,7 @@ rule report:
         scans=[table_of(name) for name in RUN.scans],
         closures=expand("<results>/closure/{reweighter}.json", reweighter=RUN.tested),
         untested=untested_weights,
-        checks=expand("<results>/inspect/check/{classifier}.json", classifier=RUN.classifiers),
+        checks=[check_of(name, sample) for name in RUN.classifiers for sample in RUN.scored_on(name)],
         models=expand("<results>/models/{tagger}", tagger=RUN.run.taggers),
         comparison=["<results>/comparison"] if RUN.run.compare else [],
     output:

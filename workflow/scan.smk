@@ -31,7 +31,7 @@ for name, scan in RUN.scans.items():
 rule retrain:
     input:
         packed=lambda wildcards: read_by(wildcards.classifier),
-        check="<results>/inspect/check/{classifier}.json",
+        check=lambda wildcards: check_of(wildcards.classifier),
         promoted="<results>/scans/{classifier}/{rung}/{rank}.json",
         start=lambda wildcards: start_of(wildcards.classifier),
     output:

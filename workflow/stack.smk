@@ -5,7 +5,7 @@
 rule train_fold:
     input:
         packed=lambda wildcards: read_by(wildcards.classifier),
-        check="<results>/inspect/check/{classifier}.json",
+        check=lambda wildcards: check_of(wildcards.classifier),
         start=lambda wildcards: start_of(wildcards.classifier),
     output:
         directory("<results>/models/{classifier}.folds/{fold}"),

@@ -1,14 +1,15 @@
-# train, train_network, train_cuda: reads rows and groups of packed/{sample} and the classifier's check; writes models/{training}/,
+# train, train_network, train_cuda: reads rows and groups of packed/{sample} and its check; writes models/{training}/,
 # which is models/{classifier}/, a point of its scan, models/{classifier}.scan/{point}/, or a member of its ensemble,
 # models/{classifier}.members/{k}/. Taggers and reweighters, all backends.
 # assemble: reads the models of an ensemble's members; writes models/{classifier}/, with a copy of each.
-# score: reads a model and packed/{sample}, of backend `table` the weights of others; writes scores/{classifier}/{sample}.parquet, p_<class> a row.
+# score: reads a model, packed/{sample} and its check, of backend `table` the weights of others; writes scores/{classifier}/{sample}.parquet,
+# p_<class> a row.
 
 
 rule train:
     input:
         packed=lambda wildcards: read_by(RUN.trainings[wildcards.training].spec.name),
-        check=lambda wildcards: f"<results>/inspect/check/{RUN.trainings[wildcards.training].spec.name}.json",
+        check=lambda wildcards: check_of(RUN.trainings[wildcards.training].spec.name),
         start=lambda wildcards: start_of(RUN.trainings[wildcards.training].spec.name),
     output:
         directory("<results>/models/{training}"),
@@ -68,6 +69,7 @@ rule score:
     input:
         packed=lambda wildcards: read_by(wildcards.classifier, wildcards.sample),
         model="<results>/models/{classifier}",
+        check="<results>/inspect/check/{classifier}/{sample}.json",
         others=lambda wildcards: list(plugs.reads(RUN.classifiers[wildcards.classifier])),
     output:
         scores="<results>/scores/{classifier}/{sample}.parquet",

@@ -314,7 +314,7 @@ def check(folder, *names):
         classes=tuple(classes), training=TrainingSpec(),
         inputs=(Inputs(group="ak4", kind="flat", length=0, features=("a",), sources=("jet_pt_gev",)),),
     )  # fmt: skip
-    suitability.check_classifier(spec, [folder / "inspect.json"], set, folder / "check.json")
+    suitability.check_classifier(spec, [folder / "inspect.json"], set, folder / "check.json", told=classes)
 
 
 FLAVOURS = ("hadronFlavour", "nBHadrons", "nCHadrons")  # of each alone the flavour can be told

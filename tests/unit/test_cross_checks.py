@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from jetsmith import stages
 from jetsmith.configuration.kept import kept_truth
 from jetsmith.configuration.load import load
 from jetsmith.configuration.subjects import contrasts, subjects
@@ -1366,7 +1367,10 @@ def test_further_samples(folder):
     assert loaded.samples_of("deepcsv") == ("jets", "again")
     assert [*contrasts(loaded, "again")] == ["b_jets_vs_light_jets", "b_jets_vs_c_jets"]
     assert ("again", "b_jets_vs_c_jets") in subjects(loaded, "contrast")
-    assert loaded.datasets_of("deepcsv") == ["ttbar", "qcd"]
+    own, again = (stages.check(loaded, "deepcsv", sample) for sample in loaded.samples_of("deepcsv"))
+    assert own == again
+    taught = [found.name for found in loaded.classifiers["deepcsv"].classes]
+    assert [found["name"] for found in own.told] == [*taught, "b_jets", "c_jets", "light_jets"]
 
 
 FURTHER = {
@@ -1625,6 +1629,8 @@ def test_resilience_implies_scores_and_figures(folder):
     loaded = load(run, folder)
     assert loaded.scored_on("deepcsv") == ("jets", "again")
     assert loaded.samples_of("deepcsv") == loaded.scored_on("jp") == ("jets",)
+    judging = ["b_jets", "c_jets", "light_jets"]  # not what it was taught to tell apart beside
+    assert [found["name"] for found in stages.check(loaded, "deepcsv", "again").told] == judging
     assert not contrasts(loaded, "again")
     assert loaded.moved == ["csvv2", "deepcsv"]
     figures = subjects(loaded, "tried")

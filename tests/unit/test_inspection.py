@@ -294,14 +294,13 @@ def test_check_refuses_what_cannot_be_turned(tmp_path):
     given = classifier(("stored_btagDeepFlavB",)), inspections, set, output
     suitability.check_classifier(*given, groups=[group])
     with pytest.raises(InputError) as error:
-        suitability.check_classifier(*given, groups=[group], turned=["test"])
+        suitability.check_classifier(*given, groups=[group], is_turned=True)
     for word in ("dataset test", "with turned signs", "stored_btagDeepFlavB", "by ak4.a", "its files hold"):
         assert word in str(error.value)
-    # A data set that it reads with turned signs alone need not suit it otherwise.
     good = classifier(("jet_pt_gev",)), inspections, set, output
-    suitability.check_classifier(*good, samples=[["other"]], turned=["test"])
-    assert io.read_json(output)["datasets"] == {}
-    assert io.read_json(output)["turned"] == {"test": {}}
+    suitability.check_classifier(*good, sample="mirrored", is_turned=True)
+    found = io.read_json(output)
+    assert (found["sample"], found["is_turned"], [*found["datasets"]]) == ("mirrored", True, ["test"])
 
 
 def test_check_warns_of_stand_ins_of_turned_signs(tmp_path, capsys):
@@ -315,12 +314,12 @@ def test_check_warns_of_stand_ins_of_turned_signs(tmp_path, capsys):
 
     suitability.check_classifier(
         classifier(("jet_pt_gev",)), [tmp_path / "inspect.json"], set, tmp_path / "check.json",
-        turned=["test"], stand_ins=stand_ins,
+        sample="mirrored", is_turned=True, stand_ins=stand_ins,
     )  # fmt: skip
-    assert sorted(asked) == [False, True]
+    assert asked == [False]
     found = io.read_json(tmp_path / "check.json")
-    assert found["turned"] == {"test": {"guess": {"reason": "nobody knows", "features": []}}}
-    assert "stand_ins" not in found["datasets"]["test"]
+    told = {"guess": {"reason": "nobody knows", "features": []}}
+    assert found["datasets"]["test"]["stand_ins"] == told
     assert "dataset test with turned signs (layout" in capsys.readouterr().err
 
 

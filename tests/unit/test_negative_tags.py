@@ -26,6 +26,7 @@ from jetsmith.plots.scale_factors import plot_scale_factors
 from jetsmith.report.measurements import scale_factors
 from jetsmith.specs.measurements import FitSpec, UncertaintiesSpec
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.stages import check
 from tests.unit import correction_files as files
 from tests.unit import measured_runs
 from tests.unit.spoil import ROOT, edit, put, run_of
@@ -369,8 +370,8 @@ def test_the_run_names_a_tagger_and_its_sample_is_found(tmp_path: Path) -> None:
     assert run.run.turned_of("jets") is None
     own = ["jets", "multijet_data", "multijet", "multijet_data_turned", "multijet_turned"]
     assert sorted(run.scored_on("csvv2")) == sorted(own)
-    assert run.turned_for("csvv2") == ["multijet_worse_tracker", "multijet"]
-    assert {*run.checked_for("csvv2")} == {"ttbar", "qcd", "multijet", "multijet_worse_tracker"}
+    turned = {sample: check(run, "csvv2", sample).is_turned for sample in own}
+    assert {sample for sample, is_turned in turned.items() if is_turned} == {*own[3:]}
     edit(folder / "taggers" / "csvv2.yaml", put("evaluation", "backgrounds", value=["c_jets"]))
     with pytest.raises(
         ConfigError, match=r"scale_factors\.incl\.judgement: no background .* `flavor: 0`.* c_jets"

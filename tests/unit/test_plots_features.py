@@ -208,10 +208,12 @@ def test_files_say_what_is_drawn_and_the_page_shows_it(packed: Path, tmp_path: P
     assert content["page"]["section"] == "Features"
     plots = [tmp_path / f"a/{name}.png" for name in ("features", "shifts")]
     told = {"sip_root": {"reason": "nobody knows", "features": ["ak4.mass", "other.sip"]}}
-    check = {"classifier": "known", "datasets": {"first": {"stand_ins": told}, "second": {}}}
-    io.write_json(tmp_path / "known.json", check)
+    check = {"classifier": "known", "sample": "jets", "is_turned": False}
+    check |= {"datasets": {"first": {"stand_ins": told}, "second": {}}}
+    (tmp_path / "known").mkdir()
+    io.write_json(tmp_path / "known/jets.json", check)
     write_report(
-        tmp_path / "index.html", {}, "t", [], [], plots, [], [], {}, checks=[tmp_path / "known.json"]
+        tmp_path / "index.html", {}, "t", [], [], plots, [], [], {}, checks=[tmp_path / "known/jets.json"]
     )
     page = (tmp_path / "index.html").read_text()
     marked = [line for line in page.splitlines() if '<span class="badge warn">stand-in</span>' in line]

@@ -534,12 +534,13 @@ def test_stand_ins_are_on_the_page_with_who_reads_them(tmp_path: Path) -> None:
         "three": {"ttbar": {}},
         "four": {"wjets": {"stand_ins": {"sv_t": of_vertex}}},
     }
+    of_jets = {"sample": "jets", "is_turned": False}
+    checks = {name: tmp_path / name / "jets.json" for name in told}
     for name, datasets in told.items():
-        io.write_json(tmp_path / f"{name}.json", {"classifier": name, "datasets": datasets})
+        checks[name].parent.mkdir()
+        io.write_json(checks[name], of_jets | {"classifier": name, "datasets": datasets})
     output, run = tmp_path / "index.html", of_one("one", title="The one")
-    write_report(
-        output, run, "t", [], [], [], [], [], {}, checks=[tmp_path / f"{name}.json" for name in told]
-    )
+    write_report(output, run, "t", [], [], [], [], [], {}, checks=[*checks.values()])
     shown = " ".join(Page(output.read_text(encoding="utf-8")).text.split())
     for words in (
         f"{HOSTILE}cpf_sigttbar, wjets The one: ak4.b, charged.a two: ak4.b, charged.a",
@@ -548,11 +549,12 @@ def test_stand_ins_are_on_the_page_with_who_reads_them(tmp_path: Path) -> None:
         "docs/tag_inputs.md",
     ):
         assert words in shown, words
-    write_report(output, run, "t", [], [], [], [], [], {}, checks=[tmp_path / "three.json"])
+    write_report(output, run, "t", [], [], [], [], [], {}, checks=[checks["three"]])
     assert "Stand-ins" not in Page(output.read_text(encoding="utf-8")).text
-    io.write_json(tmp_path / "three.json", {"classifier": "two", "datasets": {}})
-    with pytest.raises(InputError, match=r"three\.json"):
-        write_report(output, run, "t", [], [], [], [], [], {}, checks=[tmp_path / "three.json"])
+    for other in ({"classifier": "two", "sample": "jets"}, {"classifier": "three", "sample": "data"}):
+        io.write_json(checks["three"], of_jets | other | {"datasets": {}})
+        with pytest.raises(InputError, match=r"three/jets\.json: is of (classifier `two`|sample `data`)"):
+            write_report(output, run, "t", [], [], [], [], [], {}, checks=[checks["three"]])
 
 
 def test_stand_ins_of_a_tagger_are_its_own() -> None:
@@ -560,9 +562,14 @@ def test_stand_ins_of_a_tagger_are_its_own() -> None:
     why = {"reason": "no angle", "features": ["ak4.a"]}
     other = {"reason": "no angle", "features": ["ak4.b"]}
     checks = [
-        {"classifier": "first", "datasets": {"ttbar": {"stand_ins": {"sv_r": why}}}},
-        {"classifier": "second", "datasets": {"ttbar": {"stand_ins": {"sv_r": other}}}},
-        {"classifier": "third", "datasets": {"ttbar": {}}, "turned": {"qcd": {"cpf_sig": other}}},
+        {"classifier": name, "is_turned": is_turned, "datasets": {dataset: {"stand_ins": found}}}
+        for name, is_turned, dataset, found in (
+            ("first", False, "ttbar", {"sv_r": why}),
+            ("second", False, "ttbar", {"sv_r": other}),
+            ("second", False, "ttbar", {"sv_r": other}),  # in another sample, too
+            ("third", False, "ttbar", {}),
+            ("third", True, "qcd", {"cpf_sig": other}),
+        )
     ]
     titled = {name: {"title": "DeepJet"} for name in ("first", "second", "third")}
     rows = tagger_inputs.stand_ins(checks, titled)
@@ -571,6 +578,7 @@ def test_stand_ins_of_a_tagger_are_its_own() -> None:
     (first,), (second,), (third,) = (found[name] for name in titled)
     assert first == {"reason": "no angle", "columns": ["sv_r"], "datasets": ["ttbar"], "features": ["ak4.a"]}
     assert second["features"] == third["features"] == ["ak4.b"]
+    assert second["datasets"] == ["ttbar"]
     assert third["datasets"] == ["qcd (signs turned)"]
     assert found["none"] == []
 

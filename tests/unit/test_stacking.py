@@ -333,6 +333,8 @@ def test_a_reweighter_reads_scores_of_events_that_the_tagger_has_not_seen(folder
     assert {i.group for i in run.classifiers["continuous"].inputs} == {"csvv2", "ak4"}
     assert stages.stack(run, "csvv2", "dilepton").spec["sample"] == "dilepton"
     assert stages.stack(run, "csvv2", "jets") == stages.stack(before, "csvv2", "jets")
+    assert stages.check(run, "csvv2", "jets") == stages.check(before, "csvv2", "jets")
+    assert stages.check(run, "csvv2", "dilepton").told == []  # no truth judges it there
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,8 @@ SETS = {
 Handed = dict[tuple[str, str], Any]
 OF_DATASET = (stages.inspect, stages.skim, stages.account)
 OF_SAMPLE = (stages.pack_rows,)
-OF_CLASSIFIER = (stages.check, stages.score)
+OF_CLASSIFIER = (stages.score,)
+OF_SCORED = (stages.check,)
 OF_TRAINED_WITHOUT = (stages.train_fold,)
 OF_STACKED = (stages.stack,)
 OF_TRAINING = (stages.train,)
@@ -227,6 +228,7 @@ def _by_subject(run: Configuration) -> Any:
     yield [name for name, spec in run.datasets.items() if spec.simulate], (stages.simulate,)
     yield run.run.samples, OF_SAMPLE
     yield run.classifiers, OF_CLASSIFIER
+    yield [(name, sample) for name in run.classifiers for sample in run.scored_on(name)], OF_SCORED
     trained = [name for name in run.classifiers if name in run.trainings]
     yield trained, OF_TRAINED_WITHOUT
     yield [(name, run.classifiers[name].sample) for name in trained], OF_STACKED
@@ -319,15 +321,28 @@ def test_a_new_feature_touches_its_group_alone(folder: Path, given: Handed) -> N
     set_value(folder / "features/charged.yaml", "features.mine", {"source": "cpf_pt_gev"})
     after = handed(folder)
     readers = {name for kind, name in before if kind == "check" and reads(before, name, "charged")}
-    assert "deepjet" in readers
+    assert "deepjet/jets" in readers
     made = {("features", f"{name}/charged") for name in ("ttbar", "qcd")} | {("pack", "jets/charged")}
     assert {key for key in before if before[key] != after[key]} == made | {
         ("check", name) for name in readers
     }
 
 
-def reads(handed_over: dict[tuple[str, str], Any], classifier: str, group: str) -> bool:
-    return group in {found["group"] for found in handed_over["check", classifier].spec["inputs"]}
+def reads(handed_over: dict[tuple[str, str], Any], checked: str, group: str) -> bool:
+    return group in {found["group"] for found in handed_over["check", checked].spec["inputs"]}
+
+
+def test_what_a_tagger_learns_from_is_checked_where_it_is_trained(folder: Path) -> None:
+    """Files of another sample need it alone where scores have it beside an estimate."""
+    set_value(folder / "config.yaml", "samples.more_fat", {"datasets": ["higgs_bb"]})
+    set_value(folder / "config.yaml", "judged_on.b_energy", ["others"])
+    set_value(folder / "config.yaml", "judged_on.deep_double_b_mass_independent", ["more_fat"])
+    checked = {
+        name: given.spec["side"] for (stage, name), given in handed(folder).items() if stage == "check"
+    }
+    assert checked["b_energy/others"] == checked["b_energy/scanned_jets"] != []
+    assert checked["deep_double_b_mass_independent/fat_jets"] != []
+    assert checked["deep_double_b_mass_independent/more_fat"] == []
 
 
 def test_another_derived_column_is_handed_to_nobody(
@@ -404,6 +419,7 @@ def test_every_stage_has_its_record() -> None:
         OF_DATASET,
         OF_SAMPLE,
         OF_CLASSIFIER,
+        OF_SCORED,
         OF_TRAINED_WITHOUT,
         OF_STACKED,
         OF_TRAINING,

@@ -232,8 +232,8 @@ class Configuration:
         """The sample that a classifier is trained on, then those that it is judged on beside."""
         return (self.classifiers[classifier].sample, *self.run.judged_on.get(classifier, ()))
 
-    def scored_on(self, classifier: str) -> tuple[str, ...]:
-        """These, where it is tried, measured, corrected or shown, and where reweighters read its scores."""
+    def told_on(self, classifier: str) -> tuple[str, ...]:
+        """These, and where it is tried, measured, corrected or shown: samples whose truth judges it."""
         own = self.classifiers[classifier].sample
         shifts = self.run.resilience[own].shifts.values() if classifier in self.tried(own) else ()
         asked = [(m.judgement, tuple(self.run.measured_on(m))) for m in self.run.scale_factors.values()]
@@ -245,21 +245,20 @@ class Configuration:
             if classifier in (self.judgements[judgement].name for judgement in one.judgements)
             for sample in (one.data, *one.simulation)
         )
+        return tuple(dict.fromkeys((*self.samples_of(classifier), *shifts, *measured, *shown)))
+
+    def scored_on(self, classifier: str) -> tuple[str, ...]:
+        """These, and where reweighters read its scores: all samples that it reads, its own first."""
         read = (
             self.classifiers[name].sample
             for name in self.run.reweighters
             if classifier in self.classifiers[name].groups
         )
-        return tuple(dict.fromkeys((*self.samples_of(classifier), *shifts, *measured, *shown, *read)))
+        return tuple(dict.fromkeys((*self.told_on(classifier), *read)))
 
     def signs_of(self, sample: str) -> str:
         """What stands behind the names of its feature groups: nothing, or `.turned`."""
         return SUFFIX if self.run.samples[sample].signs == "turned" else ""
-
-    def turned_for(self, classifier: str) -> list[str]:
-        """Datasets that a classifier reads with turned signs."""
-        samples = [sample for sample in self.scored_on(classifier) if self.signs_of(sample)]
-        return list(dict.fromkeys(name for sample in samples for name in self.run.samples[sample].datasets))
 
     def tried(self, sample: str) -> list[str]:
         """Taggers that are tried where something is not as in this sample, which is theirs."""
@@ -286,15 +285,6 @@ class Configuration:
         for name, spec in self.run.scale_factors.items():
             found.setdefault(spec.judgement, []).append(name)
         return found
-
-    def datasets_of(self, classifier: str) -> list[str]:
-        """Datasets of all samples of a classifier, each once."""
-        samples = [self.run.samples[sample].datasets for sample in self.samples_of(classifier)]
-        return list(dict.fromkeys(name for datasets in samples for name in datasets))
-
-    def checked_for(self, classifier: str) -> list[str]:
-        """These, and those that it reads with turned signs, each once."""
-        return list(dict.fromkeys([*self.datasets_of(classifier), *self.turned_for(classifier)]))
 
     def judged_on(self, sample: str) -> list[ClassifierSpec]:
         """Judgements on a sample, in the order of the configuration."""

@@ -73,7 +73,7 @@ def write_report(
         provenance: provenance.record(), and more where wanted: text, numbers, mappings of them.
         scans: results/scans/{classifier}.json.
         untested: results/weights/{reweighter}/{dataset}.json of reweighters without a closure test.
-        checks: results/inspect/check/{classifier}.json.
+        checks: results/inspect/check/{classifier}/{sample}.json.
         planes: results/calibration/{plane}.numbers.json.
         measurements: results/scale_factors/{measurement}.json.
         learned: results/learned/{learned}.json.
@@ -172,7 +172,7 @@ def _of_inputs(
         kind: [f["path"] for f in figures if f["kind"] == kind]
         for kind in ("features", "shifts", "ablation", "resilience")
     }
-    found = _table(tagger_inputs.stand_ins, "classifier", checks, classifiers)
+    found = _table(tagger_inputs.stand_ins, "classifier/sample", checks, classifiers)
     guessed = {name for row in found for reader in row["readers"] for name in reader["features"]}
     return {
         "stand_ins": found,
@@ -215,14 +215,19 @@ def _records(kind: type[R], paths: Sequence[str | Path], subject: str = "dataset
 
 
 def _table(make: Any, subject: str, paths: Sequence[str | Path], *arguments: Any) -> list[tables.Row]:
-    """Rows from JSON files, each named after its subject; one of another form or subject is named."""
-    wanted = [{subject: Path(path).name.partition(".")[0]} if subject else {} for path in paths]
+    """Rows from JSON files named after their subject, or after folder and file; one of another is named."""
+    wanted = [_subject(subject.split("/"), Path(path)) if subject else {} for path in paths]
     contents = [read_json(path, **about) for path, about in zip(paths, wanted, strict=True)]
     try:
         return list(make(contents, *arguments))
     except (KeyError, TypeError, AttributeError) as error:
         names = ", ".join(map(str, paths))
         raise InputError(f"{names}: not what the stage writes ({error!r}); run it again") from error
+
+
+def _subject(keys: Sequence[str], path: Path) -> dict[str, str]:
+    names = [*path.parts[:-1], path.name.partition(".")[0]]
+    return dict(zip(keys, names[-len(keys) :], strict=True))
 
 
 def _plain(value: Any) -> Any:

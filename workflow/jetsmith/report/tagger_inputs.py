@@ -59,10 +59,9 @@ def stood_in(rows: Sequence[Row], classifier: str) -> list[Row]:
 
 def _told(check: Table) -> Iterator[tuple[str, Table]]:
     """Stand-ins by column of each data set."""
+    how = " (signs turned)" if check["is_turned"] else ""
     for dataset, about in check["datasets"].items():
-        yield dataset, about.get("stand_ins", {})
-    for dataset, found in check.get("turned", {}).items():
-        yield f"{dataset} (signs turned)", found
+        yield f"{dataset}{how}", about.get("stand_ins", {})
 
 
 def ablations(figures: Sequence[Table]) -> list[Row]:

@@ -24,27 +24,27 @@ def check_classifier(
     inspections: Sequence[str | Path],
     derivable: Callable[[set[str]], set[str]],
     output: str | Path,
-    judged: Sequence[TruthSpec] = (),
+    told: Sequence[TruthSpec] = (),
     groups: Sequence[ColumnGroup] = (),
     xrootd: XRootDSpec = REMOTE,
-    samples: Sequence[Sequence[str]] = (),
     stand_ins: Callable[[Sequence[str], set[str]], StandIns] = lambda wanted, stored: {},
-    turned: Sequence[str] = (),
+    sample: str = "",
+    is_turned: bool = False,
 ) -> None:
     """Fail before any long stage where a dataset lacks what a classifier reads, or two hold the same file.
 
     Args:
-        spec: The classifier.
-        inspections: The JSON files of the datasets of its samples.
+        spec: The classifier, with what it reads of the sample.
+        inspections: The JSON files of the datasets of a sample.
         derivable: Given stored columns, all columns that there are with the derived ones.
         output: Small JSON file to write.
-        judged: The classes that it is judged by.
+        told: Of a tagger the classes whose truth the files have to tell apart.
         groups: Feature groups, to name the features in the message.
         xrootd: Servers that may hold remote files, too, and the time they have to answer.
-        samples: Names of the datasets of each sample; by default one sample has them all.
         stand_ins: Given wanted and stored columns, those that are not what their names say: why, and which of
             the wanted come from them. They are warned of, and recorded.
-        turned: Datasets that it also reads, or reads alone, with turned signs.
+        sample: The sample; by default the one that it is trained on.
+        is_turned: Whether it reads the sample with turned signs.
 
     Raises:
         InputError: Names dataset, files, layout, columns, features and what would help; or the truth
@@ -58,29 +58,19 @@ def check_classifier(
         for source in inputs.sources
         if inputs not in spec.auxiliary
     }
-    problems: list[str] = []
-    for datasets in samples or [[plan.dataset for plan in plans]]:
-        problems += _shared_files([plan for plan in plans if plan.dataset in datasets], xrootd)
+    problems = _shared_files(plans, xrootd)
     checked: dict[str, Any] = {}
-    mirrored: dict[str, Any] = {}
-    own = {name for datasets in samples for name in datasets} or {plan.dataset for plan in plans}
     for inspected in plans:
-        if inspected.dataset in turned and inspected.n_entries:
-            left = derivable(usable(inspected.columns))
-            if lacking := [c for c in needed if c not in left]:
-                problems.append(_cannot_turn(spec, inspected, lacking, groups))
-            guessed = stand_ins(list(needed), usable(inspected.columns))
-            mirrored[inspected.dataset] = _warned(spec, inspected, guessed, groups, " with turned signs")
-        if inspected.dataset not in own:
-            continue
         if spec.role == "tagger":
-            problems += _untold(spec, judged, inspected)
-        there = derivable(set(inspected.columns))
+            problems += _untold(spec, told, inspected)
+        stored = set(usable(inspected.columns)) if is_turned else set(inspected.columns)
+        there = derivable(stored)
         lacking = [c for c in needed if c not in there]
+        if not is_turned:
+            unordered = _unordered(spec, inspected, lacking, groups)
+            lacking = [column for column in lacking if column not in unordered]
         untaught = sorted(may_lack - there) if inspected.n_entries else []
-        unordered = _unordered(spec, inspected, lacking, groups)
-        lacking = [column for column in lacking if column not in unordered]
-        checked[inspected.dataset] = {
+        about = checked[inspected.dataset] = {
             "layout": inspected.layout,
             "columns": len(inspected.columns),
             "auxiliary_lacking": untaught,
@@ -89,13 +79,18 @@ def check_classifier(
             lack = ", ".join(untaught)
             _tell(spec, f"dataset {inspected.dataset} has no {lack}: heads that learn from it are off")
         if lacking and inspected.n_entries:
-            problems.append(_explain(spec, inspected, lacking, needed, groups, derivable))
-        elif found := stand_ins(list(needed), set(inspected.columns)):
-            checked[inspected.dataset]["stand_ins"] = _warned(spec, inspected, found, groups)
+            problems.append(
+                _cannot_turn(spec, inspected, lacking, groups)
+                if is_turned
+                else _explain(spec, inspected, lacking, needed, groups, derivable)
+            )
+        elif found := stand_ins(list(needed), stored):
+            how = " with turned signs" if is_turned else ""
+            about["stand_ins"] = _warned(spec, inspected, found, groups, how)
     if problems:
         raise InputError("\n".join(problems))
-    about = {"classifier": spec.name, "sources": sorted(needed), "datasets": checked}
-    write_json(output, about | ({"turned": mirrored} if turned else {}))
+    of = {"classifier": spec.name, "sample": sample or spec.sample, "is_turned": is_turned}
+    write_json(output, of | {"sources": sorted(needed), "datasets": checked})
 
 
 def _tell(spec: RowsSpec, what: str) -> None:
@@ -150,9 +145,9 @@ def _unordered(
     return set(found.values())
 
 
-def _untold(spec: RowsSpec, judged: Sequence[TruthSpec], inspected: Plan) -> list[str]:
+def _untold(spec: RowsSpec, told: Sequence[TruthSpec], inspected: Plan) -> list[str]:
     """Truth that the files of a dataset cannot tell, where a class holds it apart from what stands for it."""
-    classes = {c.name: c for c in (*spec.classes, *judged)}
+    classes = {c.name: c for c in told}
     problems = []
     for untold in inspected.content.untold:
         ids, become = untold.ids, untold.become

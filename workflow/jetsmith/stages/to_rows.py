@@ -7,9 +7,10 @@ from jetsmith import columns, derivations
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.kept import kept_truth
 from jetsmith.derivations.of_jets import RESOLVED_BY, SELECTED_TRACK
+from jetsmith.estimates import estimated
 from jetsmith.simulation.parameters import DETECTORS
 from jetsmith.simulation.processes import PROCESSES
-from jetsmith.specs.classifiers import ComparedSpec
+from jetsmith.specs.classifiers import ComparedSpec, TruthSpec
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.features import ColumnGroup
 from jetsmith.stages.plain import Plain, judged
@@ -68,30 +69,33 @@ def inspect(run: Configuration, dataset: str) -> Inspect:
 
 
 class Check(NamedTuple):
-    """What a classifier reads, the truth of all its classes, whatever their part is, and where.
-
-    Of data sets in `turned` it reads the inputs with turned signs.
-    """
+    """What a classifier reads of a sample, with which signs, and the truth that has to be told there."""
 
     spec: Plain
-    judged: list[Plain]
+    told: list[Plain]
     groups: list[Plain]
-    samples: list[list[str]]
-    turned: list[str]
+    is_turned: bool
     ways: list[Plain]
 
 
-def check(run: Configuration, classifier: str) -> Check:
-    """Stage check."""
+def check(run: Configuration, classifier: str, sample: str) -> Check:
+    """Stage check. The truth is that of all classes, whatever their part is."""
     spec = run.classifiers[classifier]
+    if (
+        sample != spec.sample
+    ):  # who is not trained there reads what it has learned from beside an estimate alone
+        side = tuple(inputs for inputs in spec.side if inputs.kind == "flat") if estimated(spec) else ()
+        spec = spec.model_copy(update={"side": side})
     reads = (*spec.reads, *spec.spectators)
     names = dict.fromkeys(inputs.group for inputs in reads)
+    told = judged(run, classifier) if sample in run.told_on(classifier) else []
+    if sample in run.samples_of(classifier):  # elsewhere who judges it counts alone, not what it was taught
+        told = [*(seen_as(TruthSpec, found) for found in spec.classes), *told]
     return Check(
         spec=seen_as(ComparedSpec, spec),
-        judged=judged(run, classifier),
+        told=told,
         groups=[seen_as(ColumnGroup, run.groups[name]) for name in names if name in run.groups],
-        samples=[list(run.run.samples[sample].datasets) for sample in run.samples_of(classifier)],
-        turned=run.turned_for(classifier),
+        is_turned=bool(run.signs_of(sample)),
         ways=_ways(spec.object, [source for inputs in reads for source in inputs.sources], reasons=True),
     )
 
