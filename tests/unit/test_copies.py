@@ -13,6 +13,7 @@ import uproot
 
 from jetsmith import io
 from jetsmith.configuration.checks import check_files_once
+from jetsmith.configuration.same_events import identities
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.skimming import copies, inspection, suitability
 from jetsmith.sources import mock
@@ -129,7 +130,7 @@ def test_one_file_in_two_datasets(tmp_path):
 def once(tmp_path, samples, **paths):
     run = SimpleNamespace(samples={name: SimpleNamespace(datasets=used) for name, used in samples.items()})
     files = {name: [str(path) for path in found] for name, found in paths.items()}
-    check_files_once(run, files, dict.fromkeys(files, Path("datasets.yaml")), "run.yaml")
+    check_files_once(run, files, identities(files), dict.fromkeys(files, Path("datasets.yaml")), "run.yaml")
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])
@@ -148,4 +149,8 @@ def test_two_names_of_one_file(tmp_path, link):
         assert word in str(error.value)
     with pytest.raises(ConfigError, match=r"root://host//a.root is in datasets d and e"):
         once(tmp_path, {"s": ("d", "e")}, d=["root://host//a.root"], e=["root://host//a.root"])
+    replicas = {"d": ["root://one.site//store/a.root"], "e": ["root://another.site:1094//store/a.root"]}
+    with pytest.raises(ConfigError, match=r"the same file as root://one.site//store/a.root, is in datasets"):
+        once(tmp_path, {"s": ("d", "e")}, **replicas)
+    once(tmp_path, {"s": ("d", "e")}, d=["root://one.site//a.root"], e=["root://another.site//a.root"])
     once(tmp_path, {"s": ("d",), "t": ("e",)}, d=[first], e=[second])  # two samples may share files

@@ -260,20 +260,24 @@ def expand_files(
 
 
 def check_files_once(
-    run: RunSpec, paths: Mapping[str, Sequence[str]], listed_in: Mapping[str, Path], source: str
+    run: RunSpec,
+    paths: Mapping[str, Sequence[str]],
+    known: Mapping[str, Hashable],
+    listed_in: Mapping[str, Path],
+    source: str,
 ) -> None:
     """No file counts twice in a sample, under whatever names: in one dataset, or in two of its datasets.
 
     Args:
         run: The run.
         paths: Files of each dataset.
+        known: What each file is (`same_events.identities`).
         listed_in: The file that lists each dataset.
         source: Name of the run's file.
 
     Raises:
         ConfigError: Names both names of the file.
     """
-    known = {path: _identity(path) for path in dict.fromkeys(itertools.chain.from_iterable(paths.values()))}
     for dataset, files in paths.items():
         first: dict[Hashable, str] = {}
         for path in files:
@@ -290,16 +294,6 @@ def check_files_once(
                     also = path if path == other else f"{path}, the same file as {other},"
                     problem = f"{also} is in datasets {whose} and {dataset}; its events would count twice"
                     refuse(source, [f"samples.{name}: {problem}"])
-
-
-def _identity(path: str) -> Hashable:
-    """What two names of a file share; an address is taken as it stands."""
-    try:
-        status = os.stat(path)
-    except OSError:  # an address
-        return path
-    # Not by the inode alone: file systems that make inodes up may give one number twice.
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def check_flavours(flavours: Mapping[str, ClassSpec], path: Path) -> None:

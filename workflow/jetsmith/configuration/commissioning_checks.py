@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from jetsmith.configuration.classifier_checks import twice
 from jetsmith.configuration.measurement_checks import kind_problems, reads_others, selected_alike
 from jetsmith.configuration.records import require
+from jetsmith.configuration.same_events import SameEvents
 from jetsmith.configuration.subjects import DISCRIMINANTS
 from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierSpec
@@ -22,6 +23,7 @@ def check_commissioning(
     groups: Mapping[str, FeatureGroup],
     judgements: Mapping[str, ClassifierSpec],
     source: str,
+    same: SameEvents,
 ) -> None:
     """Names are known, samples are what they stand for, and what is stacked has a common scale."""
     for name, spec in run.commissioning.items():
@@ -36,7 +38,7 @@ def check_commissioning(
         taggers = [judgements[judgement] for judgement in spec.judgements]
         refuse(
             source,
-            (f"{at}{problem}" for problem in dict.fromkeys(_entry(run, spec, datasets, groups, taggers))),
+            (f"{at}{why}" for why in dict.fromkeys(_entry(run, spec, datasets, groups, taggers, same))),
         )
 
 
@@ -46,6 +48,7 @@ def _entry(
     datasets: Mapping[str, DatasetSpec],
     groups: Mapping[str, FeatureGroup],
     taggers: list[ClassifierSpec],
+    same: SameEvents,
 ) -> Iterator[str]:
     for key, named in (
         ("judgements", spec.judgements), ("simulation", spec.simulation), ("groups", spec.groups)
@@ -80,10 +83,13 @@ def _entry(
     yield from (f": {problem}" for problem in selected_alike(run, samples, datasets))
     used = {name: run.samples[name].datasets for name in samples}
     stacked = [one for name in spec.simulation for one in used[name]]
-    if both := [one for one in stacked if one in used[spec.data]]:
+    if both := same.shared(stacked, used[spec.data]):
         yield f".simulation: {', '.join(both)} is of `{spec.data}`, the data, too"
-    if twice(tuple(stacked)):
-        yield f".simulation: in two samples: {', '.join(twice(tuple(stacked)))}"
+    before: list[str] = []
+    for name in spec.simulation:
+        if both := same.shared(used[name], before):
+            yield f".simulation: in two samples: {', '.join(both)}"
+        before += used[name]
     if flat := [name for name in spec.simulation if run.samples[name].normalise == "flat"]:
         yield f".simulation: `{flat[0]}` has `normalise: flat`, and no distribution of nature; give `unit`"
         return

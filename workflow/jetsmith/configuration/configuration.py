@@ -9,6 +9,7 @@ from jetsmith import columns, derivations, plugs, remote
 from jetsmith.columns.turned import SUFFIX
 from jetsmith.configuration.checks import local
 from jetsmith.configuration.loss_scanned import LossScanned
+from jetsmith.configuration.same_events import SameEvents
 from jetsmith.configuration.scanned import Scanned
 from jetsmith.configuration.trained import Training, trainings_of
 from jetsmith.derivations.of_jets import TRACK_PROBABILITY
@@ -34,6 +35,7 @@ class Configuration:
         ensembles: Trainings of each classifier that is an average of several.
         scans: Of each classifier that has one.
         paths: Files of each dataset, globs expanded; none where it is simulated.
+        same_events: Which datasets have events in common.
         raw: All of it as plain values, for digests and the report.
         ablations: Of each tagger that is also trained without some inputs, it without them, by name.
         loss_scans: Of each tagger that is also trained with other weights of a loss.
@@ -47,6 +49,7 @@ class Configuration:
     ensembles: dict[str, int]
     scans: dict[str, Scanned]
     paths: dict[str, list[str]]
+    same_events: SameEvents
     raw: dict[str, Any]
     ablations: dict[str, dict[str, ClassifierSpec]] = field(default_factory=dict)
     loss_scans: dict[str, LossScanned] = field(default_factory=dict)

@@ -43,6 +43,7 @@ from jetsmith.configuration.records import Model, load_table, pick, read_yaml, r
 from jetsmith.configuration.resilience_checks import check_resilience
 from jetsmith.configuration.resolution_checks import check_resolution
 from jetsmith.configuration.resolve import Resolved, classifier_file, resolve
+from jetsmith.configuration.same_events import SameEvents, identities
 from jetsmith.configuration.sample_checks import check_samples, with_folds
 from jetsmith.configuration.shape_checks import check_shapes
 from jetsmith.configuration.stacked import Source
@@ -110,7 +111,11 @@ def _load(
     paths = {name: check_dataset(name, dataset, run, listed_in[name]) for name, dataset in datasets.items()}
     check_samples(run, datasets, source)
     check_resolution(run, datasets, source)
-    check_files_once(run, paths, listed_in, source)
+    known_files = identities(paths)
+    check_files_once(run, paths, known_files, listed_in, source)
+    same = SameEvents(
+        datasets, {name: {known_files[path]: path for path in found} for name, found in paths.items()}
+    )
     classifiers: dict[str, ClassifierSpec] = {}
     judgements: list[ClassifierSpec] = []
     tables: tuple[tuple[Role, dict[str, str]], ...] = (
@@ -126,7 +131,7 @@ def _load(
             require(name, files, f"{source}: {role}s ({_places(folders, f'{role}s')})", role)
             path = files[name]
             sources[name] = Source(role, sample, path, classifier_file(path))
-    stacked.check(sources, run.samples, groups, known_names, source)
+    stacked.check(sources, run.samples, groups, known_names, source, same)
     ensembles: dict[str, int] = {}
     scans: dict[str, scanned.Scanned] = {}
     ablations: dict[str, dict[str, ClassifierSpec]] = {}
@@ -148,16 +153,16 @@ def _load(
             ablations[name] = less
         if weighed := loss_scanned.looked_up(one.content, one.path, found.spec, partial(looked_up, name)):
             loss_scans[name] = weighed
-    start_checks.check(sources, classifiers, known_names, run)
+    start_checks.check(sources, classifiers, known_names, run, same)
     check_judged_on(run, classifiers, datasets, source)
     check_resilience(run, classifiers, datasets, groups, source)
     check_together(run, classifiers, judgements, source)
     judged = {spec.judgement: spec for spec in judgements}
     check_points(run, judged, source)
-    check_measurements(run, datasets, groups, judged, source)
-    check_commissioning(run, datasets, groups, judged, source)
+    check_measurements(run, datasets, groups, judged, source, same)
+    check_commissioning(run, datasets, groups, judged, source, same)
     check_learned(run, groups, judged, source)
-    check_shapes(run, datasets, groups, judged, source)
+    check_shapes(run, datasets, groups, judged, source, same)
     raw = {
         "run": run.model_dump(mode="json"),
         "datasets": {name: d.model_dump(mode="json") for name, d in datasets.items()},
@@ -176,7 +181,7 @@ def _load(
     if loss_scans:
         raw["loss_scans"] = {name: scan.spec.model_dump(mode="json") for name, scan in loss_scans.items()}
     configuration = Configuration(
-        run, datasets, groups, classifiers, judged, ensembles, scans, paths, raw, ablations, loss_scans
+        run, datasets, groups, classifiers, judged, ensembles, scans, paths, same, raw, ablations, loss_scans
     )
     check_turned(configuration, source)
     for name in datasets:

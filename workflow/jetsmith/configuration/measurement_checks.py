@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from jetsmith.configuration.dataset_checks import other_rows
 from jetsmith.configuration.records import hint, require, rising
+from jetsmith.configuration.same_events import SameEvents
 from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import LIGHT, ClassifierSpec
 from jetsmith.specs.datasets import DatasetSpec
@@ -23,6 +24,7 @@ def check_measurements(
     groups: Mapping[str, FeatureGroup],
     judgements: Mapping[str, ClassifierSpec],
     source: str,
+    same: SameEvents,
 ) -> None:
     """Names are known, samples are what they stand for, and what is combined can be."""
     before: dict[str, dict[str, MeasurementSpec]] = {}
@@ -42,7 +44,7 @@ def check_measurements(
             require(spec.variable.group, groups, f"{source}: {at}.variable.group", "feature group")
             problems = _variable(spec.variable, groups[spec.variable.group], tagger)
             refuse(source, (f"{at}.variable.{problem}" for problem in problems))
-        refuse(source, (f"{at}{problem}" for problem in _measurement(run, name, spec, tagger)))
+        refuse(source, (f"{at}{problem}" for problem in _measurement(run, name, spec, tagger, same)))
         refuse(source, (f"{at}: {problem}" for problem in selected_alike(run, spec.samples, datasets)))
         problems = reads_others(tagger, groups, spec.samples)
         refuse(source, (f"{at}.judgement: {problem}" for problem in problems))
@@ -50,7 +52,7 @@ def check_measurements(
             refuse(source, (f"{at}{problem}" for problem in _negative(run, spec, tagger)))
         others = before.setdefault(spec.judgement, {})
         for other, one in others.items():
-            refuse(source, (f"{at}{problem}" for problem in _together(run, spec, tagger, other, one)))
+            refuse(source, (f"{at}{problem}" for problem in _together(run, spec, tagger, other, one, same)))
         others[name] = spec
 
 
@@ -126,7 +128,9 @@ def _variable(variable: VariableSpec, group: FeatureGroup, tagger: ClassifierSpe
     yield from rising(variable.edges, "edges")
 
 
-def _measurement(run: RunSpec, name: str, spec: MeasurementSpec, tagger: ClassifierSpec) -> Iterator[str]:
+def _measurement(
+    run: RunSpec, name: str, spec: MeasurementSpec, tagger: ClassifierSpec, same: SameEvents
+) -> Iterator[str]:
     if name in TAKEN:
         yield f": `{name}` is {TAKEN[name]}; give another one"
     if OTHER in (one.name for one in (tagger.signal_class, *tagger.background_classes) if one is not None):
@@ -152,13 +156,18 @@ def _measurement(run: RunSpec, name: str, spec: MeasurementSpec, tagger: Classif
             yield f".pt_bins_gev: begin at {spec.pt_bins_gev[0]:g} GeV; {why}"
     if run.samples[spec.simulation].normalise == "flat":
         yield f".simulation: `{spec.simulation}` has `normalise: flat`, and no shares of classes; `unit`"
-    same = [key for key, sample in spec.uncertainties.samples.items() if sample == spec.simulation]
-    if same:
-        yield f".uncertainties.samples.{same[0]}: is the simulation itself, from which nothing differs"
+    simulation = run.samples[spec.simulation]
+    for key, sample in spec.uncertainties.samples.items():
+        other = run.samples[sample]
+        is_alike = other.model_copy(update={"datasets": simulation.datasets}) == simulation
+        if is_alike and same.are_copies(other.datasets, simulation.datasets):
+            whose = ", ".join(same.shared(other.datasets, simulation.datasets))
+            yield (
+                f".uncertainties.samples.{key}: {whose} is the simulation itself, from which nothing differs"
+            )
     own = run.samples[spec.data].datasets
     for key, sample in {"simulation": spec.simulation, **spec.uncertainties.samples}.items():
-        both = [dataset for dataset in run.samples[sample].datasets if dataset in own]
-        if both:
+        if both := same.shared(run.samples[sample].datasets, own):
             yield f".data: {', '.join(both)} is of `{sample}` ({key}), too: it would be fitted to itself"
 
 
@@ -183,7 +192,12 @@ def _negative(run: RunSpec, spec: MeasurementSpec, tagger: ClassifierSpec) -> It
 
 
 def _together(
-    run: RunSpec, spec: MeasurementSpec, tagger: ClassifierSpec, other: str, first: MeasurementSpec
+    run: RunSpec,
+    spec: MeasurementSpec,
+    tagger: ClassifierSpec,
+    other: str,
+    first: MeasurementSpec,
+    same: SameEvents,
 ) -> Iterator[str]:
     """Measurements of one judgement are combined: in the same bins, of other events. Light jets are not."""
 
@@ -199,7 +213,7 @@ def _together(
         return
     for key in ("data", "simulation"):
         own, others = (run.samples[getattr(one, key)].datasets for one in (spec, first))
-        if both := sorted(set(own) & set(others)):
+        if both := same.shared(sorted(own), others):
             yield (
                 f".{key}: {', '.join(both)} is {key} of `{other}`, too: the combination takes statistics of "
                 "measurements for independent"

@@ -5,6 +5,7 @@ from itertools import combinations
 
 from jetsmith.configuration.measurement_checks import reads_others, sample_problems, selected_alike
 from jetsmith.configuration.records import hint, require, rising
+from jetsmith.configuration.same_events import SameEvents
 from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.datasets import DatasetSpec
@@ -21,6 +22,7 @@ def check_shapes(
     groups: Mapping[str, FeatureGroup],
     judgements: Mapping[str, ClassifierSpec],
     source: str,
+    same: SameEvents,
 ) -> None:
     """Judgements are of b against c and light jets, samples what they stand for, regions of other events."""
     for name, spec in run.shapes.items():
@@ -37,7 +39,7 @@ def check_shapes(
             refuse(source, (f"{at}.{place}{problem}" for problem in _region(run, name, region, tagger)))
             problems = selected_alike(run, (region.data, region.simulation), datasets)
             refuse(source, (f"{at}.{place}: {problem}" for problem in problems))
-        refuse(source, (f"{at}{problem}" for problem in _both(run, spec, datasets)))
+        refuse(source, (f"{at}{problem}" for problem in _both(run, spec, datasets, same)))
 
 
 def _flavours(tagger: ClassifierSpec) -> Iterator[str]:
@@ -80,12 +82,13 @@ def _region(run: RunSpec, name: str, spec: RegionSpec, tagger: ClassifierSpec) -
         yield f".simulation: `{spec.simulation}` has `normalise: flat`, and no shares of classes; `unit`"
 
 
-def _both(run: RunSpec, spec: ShapeSpec, datasets: Mapping[str, DatasetSpec]) -> Iterator[str]:
+def _both(
+    run: RunSpec, spec: ShapeSpec, datasets: Mapping[str, DatasetSpec], same: SameEvents
+) -> Iterator[str]:
     """All four samples are of other events, since their statistics are taken for independent."""
     keys = ("heavy.data", "heavy.simulation", "light.data", "light.simulation")
     for (first, one), (second, two) in combinations(zip(keys, spec.samples, strict=True), 2):
-        both = [name for name in run.samples[two].datasets if name in run.samples[one].datasets]
-        if both:
+        if both := same.shared(run.samples[two].datasets, run.samples[one].datasets):
             yield (
                 f".{second}: {', '.join(both)} is of `{one}` ({first}), too: what is counted has to be of "
                 "other events"

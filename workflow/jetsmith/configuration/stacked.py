@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jetsmith import columns
 from jetsmith.configuration.records import require
+from jetsmith.configuration.same_events import SameEvents
 from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierFile, Role
 from jetsmith.specs.features import Inputs
@@ -54,6 +55,7 @@ def check(
     groups: Collection[str],
     known: Collection[str],
     source: str,
+    same: SameEvents,
 ) -> None:
     """Names tell classifiers from feature groups; who reads another is where it is scored, none reads itself.
 
@@ -63,6 +65,7 @@ def check(
         groups: Names of the feature groups.
         known: Names of all taggers and reweighters that have a file.
         source: Name of the run's file.
+        same: Which datasets have events in common.
 
     Raises:
         ConfigError: Names file, key, and the names of the circle.
@@ -73,7 +76,9 @@ def check(
             refuse(source, [f"{reader.role}s.{name}: {problem}"])
         given = reader.content.inputs
         problems = [
-            line for base in given for line in _reads(name, reader, base, sources, samples, groups, known)
+            line
+            for base in given
+            for line in _reads(name, reader, base, sources, samples, groups, known, same)
         ]
         refuse(reader.path, problems)
     reads = {name: [b for b in s.content.inputs if b in sources] for name, s in sources.items()}
@@ -95,6 +100,7 @@ def _reads(
     samples: Mapping[str, SampleSpec],
     groups: Collection[str],
     known: Collection[str],
+    same: SameEvents,
 ) -> list[str]:
     """What is wrong with an input that is no feature group, from the key on."""
     if base in groups:
@@ -103,7 +109,7 @@ def _reads(
         where = "<its sample>" if reader.role == "reweighter" else reader.sample
         return [f"inputs.{base}: its scores are not made: add `{base}: {where}` to the taggers of the run"]
     if base in sources and reader.role == "reweighter":
-        return [f"inputs.{base}: {why}" for why in _reweighs(reader, base, sources, samples, groups)]
+        return [f"inputs.{base}: {why}" for why in _reweighs(reader, base, sources, samples, groups, same)]
     if base in sources and sources[base].sample != reader.sample:
         return [
             f"inputs.{base}: its scores are those of sample `{sources[base].sample}` (taggers.{base} of the "
@@ -118,6 +124,7 @@ def _reweighs(
     sources: Mapping[str, Source],
     samples: Mapping[str, SampleSpec],
     groups: Collection[str],
+    same: SameEvents,
 ) -> Iterator[str]:
     """A reweighter reads scores of events that the tagger has not seen: those of another sample."""
     base = sources[name]
@@ -135,11 +142,11 @@ def _reweighs(
         )
     starts = {of: (source.content.start_from,) for of, source in sources.items()}
     for one in taught_by(name, starts):
-        both = set(samples[sources[one].sample].datasets) & set(samples[reader.sample].datasets)
-        if both:
+        own = samples[sources[one].sample].datasets
+        if both := same.shared(sorted(samples[reader.sample].datasets), own):
             how = "is trained on" if one == name else f"starts from `{one}`, which is trained on"
             yield (
-                f"{how} {', '.join(sorted(both))} of this sample: the ratio would be that of events that "
+                f"{how} {', '.join(both)} of this sample: the ratio would be that of events that "
                 "it knows; give the reweighter a sample of other data sets"
             )
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jetsmith.configuration.records import hint
-from jetsmith.configuration.stacked import Source
+from jetsmith.configuration.same_events import SameEvents
+from jetsmith.configuration.stacked import Source, taught_by
 from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.features import Inputs
@@ -15,7 +16,11 @@ FILES = ("model.keras", "spec.json", "meta.json")  # of a folder of a trained ne
 
 
 def check(
-    sources: Mapping[str, Source], classifiers: Mapping[str, ClassifierSpec], known: list[str], run: RunSpec
+    sources: Mapping[str, Source],
+    classifiers: Mapping[str, ClassifierSpec],
+    known: list[str],
+    run: RunSpec,
+    same: SameEvents,
 ) -> None:
     """Each `start_from` is a network that is trained before, or a folder of one, and reads the same features.
 
@@ -24,22 +29,25 @@ def check(
         classifiers: The same, looked up.
         known: Names of all that have a file.
         run: The run.
+        same: Which datasets have events in common.
 
     Raises:
         ConfigError: Names file and key.
     """
     for name, source in sources.items():
         if classifiers[name].start_from:
-            problems = _of_classifier if classifiers[name].start_from in sources else _of_folder
-            refuse(source.path, problems(name, sources, classifiers, known, run))
+            if classifiers[name].start_from in sources:
+                refuse(source.path, _of_classifier(name, sources, classifiers, run, same))
+            else:
+                refuse(source.path, _of_folder(name, sources, classifiers, known))
 
 
 def _of_classifier(
     name: str,
     sources: Mapping[str, Source],
     classifiers: Mapping[str, ClassifierSpec],
-    known: list[str],
     run: RunSpec,
+    same: SameEvents,
 ) -> Iterator[str]:
     spec, other = classifiers[name], classifiers[classifiers[name].start_from]
     before, at = [name], other.name
@@ -55,12 +63,21 @@ def _of_classifier(
             f"ensemble {sources[other.name].content.ensemble}); name one that is, or the folder of one"
         )
         return
-    shared = {*run.samples[spec.sample].datasets} & {*run.samples[other.sample].datasets}
-    if spec.folds and shared:
-        yield (
-            f"start_from: `{other.name}` has seen events of {', '.join(sorted(shared))}, which the folds of "
-            f"sample `{spec.sample}` are to judge `{name}` on; name one of other datasets"
-        )
+    starts = {one: (found.start_from,) for one, found in classifiers.items()}
+    readers = [one for one, s in sources.items() if s.role == "tagger" and name in s.content.inputs]
+    for one in taught_by(other.name, starts):
+        seen = run.samples[classifiers[one].sample].datasets
+        both = ", ".join(same.shared(sorted(run.samples[spec.sample].datasets), seen))
+        if both and spec.folds:
+            yield (
+                f"start_from: `{one}` has seen events of {both}, which the folds of sample `{spec.sample}` "
+                f"are to judge `{name}` on; name one of other datasets"
+            )
+        elif both and readers:
+            yield (
+                f"start_from: `{one}` has seen events of {both}, on which `{readers[0]}` is trained with "
+                f"scores of `{name}` that are to be out of fold; name one of other datasets"
+            )
     yield from _of_features(spec, other.name, other.inputs)
 
 
@@ -69,7 +86,6 @@ def _of_folder(
     sources: Mapping[str, Source],
     classifiers: Mapping[str, ClassifierSpec],
     known: list[str],
-    run: RunSpec,
 ) -> Iterator[str]:
     spec = classifiers[name]
     folder = Path(spec.start_from)
