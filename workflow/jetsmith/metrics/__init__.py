@@ -22,6 +22,7 @@ from jetsmith.metrics.efficiencies import (
 from jetsmith.metrics.paired import (
     Difference,
     auc_difference,
+    auc_of_weights,
     differences_of_curves,
     efficiencies_at,
     efficiency_differences,
@@ -52,6 +53,7 @@ __all__ = [
     "auc_change",
     "auc_difference",
     "auc_interval",
+    "auc_of_weights",
     "auc_shift",
     "bin_of",
     "bins_of",
