@@ -19,4 +19,5 @@ with job(snakemake):
         conserve=snakemake.params.conserve,
         held_out_at=snakemake.params.held_out_at,
         at=snakemake.params.at,
+        refine=snakemake.params.refine,
     )

@@ -18,11 +18,13 @@ from jetsmith.comparing.content import Factor
 from jetsmith.comparing.differences import of_points
 from jetsmith.comparing.folder import Results
 from jetsmith.comparing.measured import MOVED, NONE, OTHER_BINS, error_of_difference, of_resilience
+from jetsmith.comparing.numbers import compared as compare_numbers
 from jetsmith.comparing.planes import of_planes
 from jetsmith.comparing.significance import judged
 from jetsmith.configuration.compare_checks import READ
 from jetsmith.errors import InputError
 from jetsmith.handed.comparison import Comparison, Jets, Number
+from jetsmith.metrics import threshold_pulls, working_point
 from jetsmith.metrics.planes import Pair, cut_pulls, plane_point
 from jetsmith.sealed.made import FILE
 from tests.unit.compared_runs import PLANE, SAMPLE, factor, make_jets, make_more, reseal, score, specs
@@ -150,6 +152,30 @@ def test_efficiencies_behind_two_cuts_have_the_errors_that_they_scatter_by() -> 
     assert np.abs(away.mean(axis=0)).max() < 0.5
 
 
+def test_efficiencies_behind_one_cut_have_the_errors_that_they_scatter_by() -> None:
+    """Protects: thresholds of both runs go along as the jets that fix them, which they have in common."""
+    away, wider = [], []
+    for seed in range(120):
+        rng = np.random.default_rng([seed, 8])
+        background, signal = rng.normal(size=400), rng.normal(size=1200) + 1.5
+        flags, pulls = [], []
+        for k in range(2):
+            noise = np.random.default_rng([seed, 9, k])
+            fixing, counted = (of + 0.3 * noise.normal(size=len(of)) for of in (background, signal))
+            cut = working_point(fixing, np.ones(400), 0.1).threshold
+            flags.append(counted >= cut)
+            pulls += threshold_pulls(fixing, np.ones(400), cut, [(counted, np.ones(1200))])
+        number = Number("deepjet", SAMPLE, "", True, None, None)
+        apart, added = (
+            of_points(number, (100.0, 100.0), np.ones(1200), flags[0], flags[1], float(moved)).z or 0.0
+            for moved in (np.linalg.norm(pulls[1] - pulls[0]), np.linalg.norm(pulls))
+        )
+        away.append(apart)
+        wider.append(added)
+    assert np.std(away) == pytest.approx(1, abs=0.2)
+    assert np.std(wider) < 0.75  # as if other jets fixed them: what differs would be missed
+
+
 def test_a_change_of_an_efficiency_by_two_per_cent_is_found() -> None:
     """Protects: power. With 24,000 jets a class it differs in all pairs of trainings, and what is not changed
     in none.
@@ -182,8 +208,13 @@ def test_a_small_change_is_found_in_whole_folders(many: dict[str, Path]) -> None
     assert by_name[PLANES[0]].differs
 
 
+def single(first: Path, second: Path) -> tuple[list[Jets], list[Number], list[str]]:
+    """What is compared of single cuts."""
+    return compare_numbers(Results(first), Results(second), 2)
+
+
 def test_cuts_that_other_jets_fix_are_independent(many: dict[str, Path], tmp_path: Path) -> None:
-    """Protects: errors are larger where the split calibration of the runs has other jets."""
+    """Protects: errors are larger where the split calibration of the runs has other jets; of one cut, too."""
     other = Path(shutil.copytree(many["again"], tmp_path / "other"))
     for spec in specs():
         path = other / f"scores/{spec.name}/{SAMPLE}.parquet"
@@ -193,9 +224,15 @@ def test_cuts_that_other_jets_fix_are_independent(many: dict[str, Path], tmp_pat
         write_scores(path, {k: v for k, v in rows.items() if not k.startswith(("p_", "not"))})
     reseal(other)
     together, alone = (
-        {n.what: n for n in of_planes(Results(many["first"]), Results(run))[1] if n.z}
+        {
+            (n.subject, n.what): n
+            for found in (of_planes(Results(many["first"]), Results(run)), single(many["first"], run))
+            for n in found[1]
+            if n.z and n.what.endswith((" of L", " of M"))
+        }
         for run in (many["again"], other)
     )
+    assert {("deepjet", "b efficiency of M"), ("plane both", "b efficiency of M")} <= together.keys()
     assert together.keys() == alone.keys()
     for name, number in together.items():
         ours, theirs = (one.difference for one in (number, alone[name]))

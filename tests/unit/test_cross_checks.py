@@ -565,6 +565,11 @@ CLASSIFIERS = {
         put("ratio", value={"binned": {"z_mass": [0, 50, 100]}}),
         ["ratio.binned: `z_mass` is none of the flat inputs"],
     ),
+    "refined without signs as classes": (
+        "reweighters/pythia_shower.yaml",
+        put("ratio", value={"refine": True}),
+        ["ratio.refine: what weights below 0 leave", "set `training: {negative_weights: classes}`"],
+    ),
     "a correction of bins that fall": (
         "reweighters/pythia_shower.yaml",
         put("ratio", value={"binned": {"m_jj": [-2, 100, 50]}}),

@@ -211,6 +211,35 @@ def test_threshold_interval_covers_the_true_quantile() -> None:
     assert covered == pytest.approx(0.683, abs=0.06)
 
 
+def test_pulls_of_a_threshold_are_those_of_a_bootstrap() -> None:
+    """The slow twin: the threshold found anew from drawn jets; signed weights, jets that were not tagged."""
+    rng = np.random.default_rng(13)
+    n = 4000
+    background = np.where(rng.random(n) < 0.05, -np.inf, rng.normal(size=n))
+    weight = np.where(rng.random(n) < 0.1, -1.0, 1.0)
+    signal, ones = rng.normal(size=3 * n) + 1.5, np.ones(3 * n)
+    cut = metrics.working_point(background, weight, 0.1).threshold
+    found = metrics.threshold_pulls(background, weight, cut, [(signal, ones), (signal - 9, ones)])
+    drawn = [rng.poisson(1.0, n) for _ in range(400)]
+    cuts = [metrics.threshold_at(background, weight * times, 0.1) for times in drawn]
+    spread = [np.std([np.mean(score >= one) for one in cuts]) for score in (signal, signal - 9)]
+    assert found[0].sum() == pytest.approx(0, abs=1e-12)
+    assert np.linalg.norm(found[0]) == pytest.approx(spread[0], rel=0.15)
+    assert np.linalg.norm(found[1]) == pytest.approx(spread[1], abs=1e-9)  # none of these near the threshold
+    drawn_apart = np.array([np.mean(signal >= one) for one in cuts]) - np.mean(signal >= cut)
+    told = np.array([found[0] @ (times - 1.0) for times in drawn])
+    assert np.corrcoef(drawn_apart, told)[0, 1] > 0.9  # jet by jet, not only as a whole
+
+
+def test_pulls_of_jets_of_one_score_are_none() -> None:
+    """Where the threshold cannot move it moves nothing; without jets there is nothing to say."""
+    ones = np.ones(50)
+    (found,) = metrics.threshold_pulls(ones, ones, 1.0, [(ones, ones)])
+    assert not found.any()
+    with pytest.raises(InputError, match="threshold"):
+        metrics.threshold_pulls(ones[:0], ones[:0], 1.0, [(ones, ones)])
+
+
 def test_working_point_says_when_it_is_not_reliable() -> None:
     """Few jets above the threshold, or ties that make the efficiency jump over the target."""
     rng = np.random.default_rng(4)

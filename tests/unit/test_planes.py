@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from jetsmith import io
 from jetsmith.calibration.plane import calibrate_plane
 from jetsmith.errors import InputError
-from jetsmith.metrics.planes import Pair, cut_pulls, plane_point
+from jetsmith.metrics.planes import Pair, cut_pulls, plane_point, together
 from jetsmith.plots.plane import plot_plane
 from jetsmith.report import points
 from jetsmith.specs.classifiers import ClassifierSpec, DiscriminantSpec, EvaluationSpec
@@ -118,6 +118,33 @@ def test_pulls_of_too_few_jets_are_refused() -> None:
     light, b, c = pair(rng, 12, -1, 0.3), pair(rng, 12, 0.5, -1), pair(rng, 50, 0.8, 0.8)
     with pytest.raises(InputError, match="too few jets of the backgrounds to say how far its cuts move"):
         cut_pulls(light, b, (float(light.first.max()), float(light.second.min())), [c])
+
+
+def test_what_cuts_have_together() -> None:
+    """By hand, signed; of independent scores the interval holds 1 as often as it says; None of nothing."""
+    jets = Pair(
+        np.array([1.0, 1, 1, 0, 0, 0, 0]), np.array([1.0, 1, 0, 1, 0, 0, 0]),
+        np.array([2.0, -1, 2, 0.5, 1, 1, 1]),
+    )  # fmt: skip
+    found = together(jets, 0.5, 0.5)
+    assert found is not None
+    assert found.value == pytest.approx(1 * 3 / (2 * 0.5))
+    variance = 5 + 1 + 1 + 3 / 9
+    assert np.log(found.high / found.value) == pytest.approx(variance**0.5, rel=0.01)
+    assert found.low * found.high == pytest.approx(found.value**2)
+    assert together(Pair(jets.first, jets.second, -jets.weight), 0.5, 0.5) is None
+    rng = np.random.default_rng(14)
+    held = []
+    for _ in range(300):
+        x, y = rng.normal(size=(2, 2000))
+        one = together(Pair(x, y, np.ones(2000)), 1.0, 0.5)
+        assert one is not None
+        held.append(one.low <= 1 <= one.high)
+    assert np.mean(held) == pytest.approx(0.683, abs=0.09)
+    x = rng.normal(size=20_000)
+    bound = together(Pair(x, x + rng.normal(size=20_000), np.ones(20_000)), 1.0, 1.0)
+    assert bound is not None
+    assert bound.low > 3
 
 
 def test_what_no_two_cuts_give_is_said() -> None:

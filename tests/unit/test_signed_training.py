@@ -20,7 +20,7 @@ from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import LossSpec, RecipeSpec, TrainingSpec, TruthSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.training import train
-from tests.densities import Densities, negative_share
+from tests.densities import SHIFT, Densities, negative_share
 from tests.unit.packed_jets import write_packed
 
 pytestmark = [  # Keras on numpy 2
@@ -163,11 +163,17 @@ def test_negative_weights_as_classes(tmp_path: Path) -> None:
     assert [c.name for c in found.spec.classes] == ["source", "source_below", "target", "target_below"]
     xgboost.fit(found)
     rows, target = events(4, 5000)
-    p = signs.joined(xgboost.predict(found.spec, tmp_path / "trees", rows, 1))[target == 0].astype(np.float64)
-    x = rows.flat_as_packed(slice(None))[target == 0]
+    four = xgboost.predict(found.spec, tmp_path / "trees", rows, 1)
+    p = signs.joined(four)[target == 0].astype(np.float64)
+    both = rows.flat_as_packed(slice(None))
+    x, of_target = both[target == 0], both[target == 1]
     central = np.abs(x[:, 0]) < 1.2
     error = np.log(p[:, 1] / p[:, 0]) - TOY.log_ratio(x)
     assert abs(np.polyfit(x[central, 0], error[central], 1)[0]) < 0.15
+    left = signs.shares(four)[target == 1]
+    off = left[:, 1] - (1 - 2 * negative_share(of_target))
+    assert np.abs(off[np.abs(of_target[:, 0] - SHIFT[0]) < 1.2]).mean() < 0.06
+    assert left[:, 0].min() > 0.9  # the source has none below 0
     by_hand = signs.joined(np.array([[0.4, 0.1, 0.5, 0.0], [0.3, 0.3, 0.4, 0.0]], np.float32))
     np.testing.assert_allclose(by_hand, [[0.375, 0.625], [0.012 / 0.412, 0.4 / 0.412]], rtol=1e-5)
 

@@ -21,7 +21,7 @@ from jetsmith.metrics import auc
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import TrainingSpec
+from jetsmith.specs.classifiers import LossSpec, TrainingSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.stacking import stack
 from jetsmith.training import train
@@ -144,6 +144,38 @@ def test_a_tagger_of_taggers(tmp_path: Path) -> None:
     assert _auc(p, signal) > 0.8
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_a_score_that_leaves_another_alone(tmp_path: Path) -> None:
+    """With distance correlation to the first score the second goes along with it far less, on background."""
+    packed = sample(tmp_path / "packed", n=4000)
+    whole = Rows.select(GREEDY.inputs, [read_packed(packed / "test")])
+    light = np.asarray(whole.parts[0].label) == 0
+    stacked(tmp_path, packed)
+    first = np.asarray(arrays.read_packed(packed / "test", ["base"]).groups["base"].values)[light, 0]
+    scores = Inputs(group="base", kind="flat", length=0, features=("p_b_jets",), sources=())
+    options = {
+        "column": "p_b_jets",
+        "rows": ["light_jets"],
+        "signal": ["b_jets"],
+        "background": {"light_jets": 1.0},
+    }
+    found = {}
+    for weight in (0.0, 5.0):
+        reader = make_spec(
+            "keras", name="reader", model="dense", inputs=GREEDY.inputs, side=[scores],
+            architecture={"dense": [16]},
+            losses={"classes": LossSpec(), "alone": LossSpec(loss="disco", weight=weight, options=options)},
+            training=TrainingSpec(epochs=8, patience=8, batch_size=1000, learning_rate=0.01, balance="class"),
+        )  # fmt: skip
+        train(reader, packed, tmp_path / f"reader{weight}", SEED)
+        p = find_backend("keras").predict(reader, tmp_path / f"reader{weight}", whole, 1)
+        second = p[light, 0] / (p[light, 0] + p[light, 2])
+        found[weight] = abs(np.corrcoef(first, second)[0, 1])
+    assert found[5.0] < found[0.0] / 2, found
+    assert found[0.0] > 0.2, found
+
+
 def test_stored_scores_and_folds_are_taken_as_they_are(tmp_path: Path) -> None:
     """Nothing was trained on the rows, or each was scored by the model that left it out: no more models."""
     packed = sample(tmp_path / "packed", n=300)
@@ -239,6 +271,44 @@ def test_scores_are_inputs_by_name(folder: Path) -> None:
     assert run.n_stacked("jp", "jets") == 0
     put(folder, "samples", "jets", {"datasets": ["ttbar", "qcd"], "folds": 4})
     assert read(folder).n_stacked("csvv2", "jets") == 0
+
+
+def beside(folder: Path, name: str, side: Any, column: str = "p_b_jets") -> None:
+    """Let a network leave a side column alone."""
+    content = yaml.safe_load((folder / f"taggers/{name}.yaml").read_text())
+    options = {"column": column, "rows": ["udsg"], "signal": ["b_or_lepb", "bb"], "background": {"udsg": 1.0}}
+    losses = {"alone": {"loss": "disco", "weight": 1.0, "options": options}}
+    edit(folder, f"taggers/{name}.yaml", {**content, "side": side, "losses": losses})
+
+
+def test_scores_are_side_columns_by_name(folder: Path) -> None:
+    """Losses read them and the network does not; they are made before, and out of fold, as for inputs."""
+    for name in ("deepcsv", "mv2"):
+        put(folder, "taggers", name, "jets")
+    beside(folder, "deepcsv", {"mv2": ["p_b_jets"]})
+    run = read(folder)
+    found = run.classifiers["deepcsv"]
+    assert [(i.group, i.features) for i in found.side] == [("mv2", ("p_b_jets",))]
+    assert "mv2" not in [i.group for i in found.inputs]
+    assert "mv2" in found.groups
+
+
+@pytest.mark.parametrize(
+    ("side", "column", "said"),
+    [
+        ({"jp": ["p_bjets"]}, "p_b_jets", r"side\.jp: unknown score `p_bjets`; did you mean `p_b_jets`"),
+        ({"mv2": ["p_b_jets"]}, "p_b_jets", r"side\.mv2: its scores are not made: add `mv2: jets` to"),
+        ({"deepcsv": ["p_bb"]}, "p_bb", r"side\.deepcsv: a circle: `deepcsv` reads `deepcsv`"),
+        ({"double_b": ["p_hbb"]}, "p_hbb", r"side\.double_b: .* those of sample `fat_jets` .* is on `jets`"),
+        ({"jp": ["p_b_jets"]}, "p_c_jets", r"no feature `p_c_jets` in `side`"),
+    ],
+)
+def test_mistakes_of_side_scores_end_at_the_dry_run(folder: Path, side: Any, column: str, said: str) -> None:
+    """With the key that they stand under."""
+    put(folder, "taggers", "deepcsv", "jets")
+    beside(folder, "deepcsv", side, column)
+    with pytest.raises(ConfigError, match=said):
+        read(folder)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,15 @@ def scores(logit: Array, target: Array, weight: Array, each: Array | None = None
     split = np.full(n, SPLITS.index("calibration"), np.int8)
     logits = logit[None] if each is None else logit + each
     return ReweighterScores(
-        key, target.astype(int), split, np.zeros(n, int), weight, logits, target, *np.zeros((2, n), bool)
+        key,
+        target.astype(int),
+        split,
+        np.zeros(n, int),
+        weight,
+        logits,
+        target,
+        *np.zeros((2, n), bool),
+        np.ones(n),
     )
 
 

@@ -72,7 +72,15 @@ def probabilities(
     spec: RecipeSpec, backend: Backend, model: Path, rows: Rows, threads: int
 ) -> list[FloatArray]:
     """Class probabilities by each member of a model, or by it alone, shape (N, C) each, float32."""
+    if signs.are_classes(spec):
+        return [signs.joined(four) for four in by_sign(spec, backend, model, rows, threads)]
     return [_of_one(spec, backend, folder, rows, threads) for folder in members.folders(model)]
+
+
+def by_sign(spec: RecipeSpec, backend: Backend, model: Path, rows: Rows, threads: int) -> list[FloatArray]:
+    """Those of a reweighter to which weights below 0 are classes (`signs`), not yet joined, (N, 4) each."""
+    four = signs.four(spec)
+    return [_of_one(four, backend, folder, rows, threads) for folder in members.folders(model)]
 
 
 def estimates(
@@ -99,8 +107,6 @@ def discriminant(spec: RecipeSpec, model: Path, rows: Rows, of: DiscriminantSpec
 
 
 def _of_one(spec: RecipeSpec, backend: Backend, model: Path, rows: Rows, threads: int) -> FloatArray:
-    if signs.are_classes(spec) and len(spec.classes) == 2:
-        return signs.joined(_of_one(signs.four(spec), backend, model, rows, threads))
     if not spec.folds:
         return backend.predict(spec, model, rows, threads)
     out = np.full((len(rows), len(spec.classes)), np.nan, np.float32)

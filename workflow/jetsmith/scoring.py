@@ -7,7 +7,19 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 
-from jetsmith import applied, columns, estimates, io, members, parametrised, provenance, ratios, scored, sides
+from jetsmith import (
+    applied,
+    columns,
+    estimates,
+    io,
+    members,
+    parametrised,
+    provenance,
+    ratios,
+    scored,
+    sides,
+    signs,
+)
 from jetsmith.classifiers import Backend, find_backend
 from jetsmith.classifiers.stored import Stored
 from jetsmith.configuration import stored_checks
@@ -33,7 +45,8 @@ def score(
     """Write the scores of all four splits, a row each; `jetsmith.scored` says what they mean without a score.
 
     Those of an ensemble are the mean of its members' probabilities, which stand beside it. What a network
-    estimates beside the classes has columns of its own (`jetsmith.estimates`).
+    estimates beside the classes has columns of its own (`jetsmith.estimates`), and so has what weights below
+    0 leave of a density (`jetsmith.signs`).
 
     With folds, a row is scored by the model that did not see its fold, and every row outside the
     calibration split counts as `test`.
@@ -73,6 +86,9 @@ def score(
     for k, probabilities in enumerate(found.members):
         of_member = zip(spec.class_names, probabilities.T, strict=True)
         table |= {members.column(k, name): values.astype(np.float32) for name, values in of_member}
+    if found.shares is not None:
+        by_class = zip(spec.class_names, found.shares.T, strict=True)
+        table |= {signs.column(name): values.astype(np.float32) for name, values in by_class}
     if found.raw is not None:
         table[scored.RAW] = found.raw
     table |= _estimates(spec, backend, model, parts, rows, threads)
@@ -100,7 +116,8 @@ def score(
 class _Scores:
     """Probabilities (N, C), numbers as stored (N,), and masks (N,): has a score or a code, has the code.
 
-    `members`: probabilities of the members of an ensemble, (N, C) each.
+    `members`: probabilities of the members of an ensemble, (N, C) each; `shares`: what weights below 0 leave
+    of each class, (N, C), where these are classes of their own (`signs`).
     """
 
     probabilities: FloatArray
@@ -108,6 +125,7 @@ class _Scores:
     scored: BoolArray
     not_tagged: BoolArray
     members: Sequence[FloatArray] = ()
+    shares: FloatArray | None = None
 
 
 def _scores(
@@ -115,7 +133,12 @@ def _scores(
 ) -> _Scores:
     if not backend.TRAINS:
         return _stored_scores(spec, backend.read(spec, rows), rows, judged)
-    each = applied.probabilities(spec, backend, model, rows, threads)
+    shares = None
+    if signs.are_classes(spec):
+        four = applied.by_sign(spec, backend, model, rows, threads)
+        each, shares = [signs.joined(of) for of in four], signs.shares(members.mean(four))
+    else:
+        each = applied.probabilities(spec, backend, model, rows, threads)
     probabilities = members.mean(each)
     everywhere = np.ones(len(rows), bool)
     has_score = everywhere if backend.TAGS else ~np.asarray(np.isnan(probabilities).all(axis=1), bool)
@@ -125,7 +148,7 @@ def _scores(
             f"{spec.name}: {model} gives {bad:,} of {len(rows):,} rows probabilities that are no numbers; "
             "train it again"
         )
-    return _Scores(probabilities, None, has_score, ~everywhere, each if len(each) > 1 else ())
+    return _Scores(probabilities, None, has_score, ~everywhere, each if len(each) > 1 else (), shares)
 
 
 def _estimates(

@@ -21,6 +21,11 @@ def are_classes(spec: RecipeSpec) -> bool:
     return spec.role == "reweighter" and spec.training.negative_weights == "classes"
 
 
+def column(class_name: str) -> str:
+    """Name of what weights below 0 leave of a class, in score files."""
+    return f"share_{class_name}"
+
+
 def four(spec: RecipeSpec) -> RecipeSpec:
     """What the backend sees: each class, and behind it that of its weights below 0."""
     classes = [
@@ -47,6 +52,24 @@ def joined(probabilities: FloatArray) -> FloatArray:
 
     Where next to nothing is left of a density, or less, a fiftieth of it stands in its place.
     """
-    above, below = probabilities[:, 0::2].astype(np.float64), probabilities[:, 1::2].astype(np.float64)
-    left = np.maximum(above - below, FLOOR * (above + below))
+    left, _ = _left(probabilities)
     return np.asarray(left / left.sum(axis=1, keepdims=True), np.float32)
+
+
+def shares(probabilities: FloatArray) -> FloatArray:
+    """What is left of the density of each class over the density of |w|: E[w|x] / E[|w| |x].
+
+    Args:
+        probabilities: Of four classes, shape (N, 4).
+
+    Returns:
+        Shape (N, 2), float32, from a fiftieth to 1.
+    """
+    left, whole = _left(probabilities)
+    return np.asarray(np.divide(left, whole, out=np.ones(left.shape), where=whole > 0), np.float32)
+
+
+def _left(probabilities: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Of the two classes what is above 0 less what is below, and both together, (N, 2) each."""
+    above, below = probabilities[:, 0::2].astype(np.float64), probabilities[:, 1::2].astype(np.float64)
+    return np.maximum(above - below, FLOOR * (above + below)), above + below

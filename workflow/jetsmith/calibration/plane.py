@@ -16,7 +16,7 @@ from jetsmith.errors import InputError
 from jetsmith.io import BoolArray
 from jetsmith.metrics import passes, written
 from jetsmith.metrics.efficiencies import LEVEL, Interval
-from jetsmith.metrics.planes import Pair, PlanePoint, plane_point
+from jetsmith.metrics.planes import Pair, PlanePoint, plane_point, together
 from jetsmith.scored import ScoredJets, in_common, read_split
 from jetsmith.specs.classifiers import JudgedSpec
 from jetsmith.specs.run import EfficienciesSpec, MarksSpec
@@ -126,6 +126,10 @@ def calibrate_plane(
                     "n_passing": list(point.n_passing),
                     "doubt": point.doubt,
                     "efficiencies": passing.inclusive(chosen[key]),
+                    "together": {
+                        name: _asdict(together(_pair(of), cuts[key].first, cuts[key].second))
+                        for name, of in passing.jets.items()
+                    },
                 }
                 for key, point in found.items()
             },
@@ -167,6 +171,10 @@ def _point(of_first: Pair, of_second: Pair, targets: tuple[float, float], marks:
     if found.doubt == "few" and not marks.allow_few_passing:
         raise InputError(too_few(" and ".join(f"{x:g}" for x in targets), min(found.n_passing), marks))
     return found
+
+
+def _asdict(found: Interval | None) -> dict[str, float] | None:
+    return None if found is None else asdict(found)
 
 
 def _finite(found: Interval, threshold: float) -> dict[str, float | None]:

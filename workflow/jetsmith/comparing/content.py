@@ -46,10 +46,15 @@ class Point:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A judgement: its tagger, the sample that it is calibrated on, and its working points."""
+    """A judgement: its tagger, the sample that it is calibrated on, and its working points.
+
+    Attributes:
+        background: The class whose jets fix the thresholds.
+    """
 
     tagger: str
     sample: str
+    background: str
     points: Mapping[str, Point]
 
 
@@ -130,7 +135,8 @@ def calibrated(content: Mapping[str, Any]) -> Calibrated:
         known = {key: one for key, one in point["efficiencies"].items() if one["value"] is not None}
         by_class = {key: _interval(one) for key, one in known.items()}
         points[str(name)] = Point(float(point["target"]), _interval(ends), by_class)
-    return Calibrated(str(content["tagger"]), str(content["sample"]), points)
+    tagger, sample, background = (str(content[key]) for key in ("tagger", "sample", "threshold_class"))
+    return Calibrated(tagger, sample, background, points)
 
 
 def contrast(content: Mapping[str, Any]) -> Contrast:

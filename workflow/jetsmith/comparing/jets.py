@@ -1,7 +1,7 @@
 """Test jets that two runs have scored: the only ones on which their taggers can be compared pair by pair."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,26 @@ class Common:
     def of(self, truth: tuple[int, ...]) -> BoolArray:
         """True for the jets of a class, shape (N,)."""
         return np.isin(self.label, truth)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Jets of a split in both runs: what they have in common, and the rows of that in each, shape (n,)."""
+
+    common: Common
+    rows: tuple[IntArray, IntArray]
+
+    def away(self, pulls: Sequence[FloatArray]) -> float:
+        """The error of a difference to which jets contribute these, those in common together.
+
+        Args:
+            pulls: What each jet of the split moves the number of a run by, shape (N,), one a run.
+        """
+        (one, other), (first, second) = pulls, self.rows
+        together, alone = other.copy(), one.copy()
+        together[second] -= one[first]
+        alone[first] = 0.0
+        return float(np.hypot(np.linalg.norm(together), np.linalg.norm(alone)))
 
 
 def read_jets(
@@ -112,6 +132,13 @@ def in_common(before: ScoredJets, after: ScoredJets, datasets: tuple[Sequence[st
         *counts,
         n_other,
     )
+
+
+def matched(sides: Sequence[ScoredJets], datasets: tuple[Sequence[str], Sequence[str]]) -> Matched:
+    """Jets of a split in both runs, as `in_common`, by their rows."""
+    first, second = (replace(jets, discriminant=np.arange(len(jets), dtype=np.float64)) for jets in sides)
+    common = in_common(first, second, datasets)
+    return Matched(common, (common.before.astype(np.intp), common.after.astype(np.intp)))
 
 
 def _place(wanted: npt.NDArray[np.int64], has: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:

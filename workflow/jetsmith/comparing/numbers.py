@@ -1,12 +1,12 @@
 """Areas and efficiencies of both runs, with the significance of their differences."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from jetsmith import metrics
-from jetsmith.comparing.content import Calibrated, Contrast, Point
+from jetsmith.comparing.content import Calibrated, Contrast
 from jetsmith.comparing.differences import (
     FEW,
     LEAST,
@@ -19,9 +19,10 @@ from jetsmith.comparing.differences import (
     paired,
 )
 from jetsmith.comparing.folder import Results
-from jetsmith.comparing.jets import Common, in_common, read_jets
+from jetsmith.comparing.jets import Common, Matched, in_common, matched, read_jets
 from jetsmith.handed.comparison import Jets, Number
 from jetsmith.io import BoolArray, FloatArray
+from jetsmith.metrics import Interval
 from jetsmith.plots.roc_figure import Curve
 from jetsmith.scored import ScoredJets
 from jetsmith.texts import label_text, share
@@ -32,6 +33,65 @@ TOO_FEW = f"fewer than {LEAST} jets of a class in common"
 SEED = 1  # of replicas: the same folders give the same page
 Pair = tuple[FloatArray, FloatArray, FloatArray, BoolArray]
 """Scores of the second run, of the first, weights, and which jets are signal; shape (N,) each."""
+Truths = Mapping[str, tuple[str, tuple[int, ...]]]
+"""Label and truth ids of classes, by name."""
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Jets of the split calibration, which fix the thresholds of each run, and what runs have in common."""
+
+    jets: tuple[ScoredJets, ScoredJets]
+    matched: Matched
+
+    def moved(
+        self,
+        both: tuple[Calibrated, Calibrated],
+        truths: tuple[Truths, Truths],
+        thresholds: tuple[Interval, Interval],
+        own: tuple[ScoredJets, ScoredJets],
+    ) -> dict[str, float]:
+        """What the errors of both thresholds move the difference of an efficiency by, by class in both runs.
+
+        Jets that fix both thresholds move both: what is left of them is the difference.
+
+        Args:
+            both: Whose background fixes the thresholds.
+            truths: Classes of each run.
+            thresholds: Of a working point.
+            own: Jets of the test split, whose efficiencies these are.
+        """
+        names = [name for name in truths[0] if name in truths[1]]
+        pulls = [
+            _pulls(jets, truth[one.background][1], threshold, [_of(test, truth[name][1]) for name in names])
+            for jets, truth, one, threshold, test in zip(
+                self.jets, truths, both, thresholds, own, strict=True
+            )
+        ]
+        return {name: self.matched.away(of) for name, *of in zip(names, *pulls, strict=True)}
+
+
+def _pulls(
+    jets: ScoredJets,
+    background: tuple[int, ...],
+    threshold: Interval,
+    others: Sequence[tuple[FloatArray, FloatArray]],
+) -> list[FloatArray]:
+    """What jets of the split calibration move each efficiency by, (N,); 0 where the threshold is given."""
+    rows = np.flatnonzero(np.isin(jets.label, background) & jets.chosen)
+    found: list[FloatArray] = [np.zeros(len(jets)) for _ in others]
+    if threshold.low < threshold.high:
+        score, weight = jets.discriminant[rows], jets.weight[rows]
+        pulls = metrics.threshold_pulls(score, weight, threshold.value, others)
+        for of, by in zip(found, pulls, strict=True):
+            of[rows] = by
+    return found
+
+
+def _of(jets: ScoredJets, ids: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
+    """Scores and weights of a class."""
+    mask = np.isin(jets.label, ids) & jets.chosen
+    return jets.discriminant[mask], jets.weight[mask]
 
 
 def compared(
@@ -73,7 +133,8 @@ def compared(
                 jets_of(before, judgement, both[0].tagger, sample),
                 jets_of(after, judgement, both[1].tagger, sample),
             )
-            common = in_common(*own, (before.datasets(sample), after.datasets(sample)))
+            datasets = before.datasets(sample), after.datasets(sample)
+            common = in_common(*own, datasets)
             found: list[Number] = []
             for pair in pairs:
                 if pair[0].sample == sample:
@@ -82,7 +143,12 @@ def compared(
                     found += of_curve
             if sample in calibrated_on:
                 truths = before.truths(judgement), after.truths(judgement)
-                found += _at_points(judgement, both, truths, own, common)
+                split = (
+                    jets_of(before, judgement, both[0].tagger, sample, "calibration"),
+                    jets_of(after, judgement, both[1].tagger, sample, "calibration"),
+                )
+                fixed = Fixed(split, matched(split, datasets))
+                found += _at_points(judgement, both, truths, own, common, fixed)
             is_paired = any(number.paired for number in found)
             why = common.why or ("" if is_paired else TOO_FEW)
             counts = common.n_before, common.n_after, len(common)
@@ -202,27 +268,23 @@ def _at_mistags(readings: Mapping[float, Number], pair: Pair, bootstraps: int) -
 def _at_points(
     judgement: str,
     both: tuple[Calibrated, Calibrated],
-    truths: tuple[Mapping[str, tuple[str, tuple[int, ...]]], ...],
+    truths: tuple[Truths, Truths],
     own: tuple[ScoredJets, ScoredJets],
     common: Common,
+    fixed: Fixed,
 ) -> Iterator[Number]:
     """Thresholds, and the efficiency of each class at each run's own, with the errors of both."""
     sample = both[0].sample
     for name, point in both[0].points.items():
         if name not in both[1].points:
             continue
-        other = both[1].points[name]
-        yield Number(
-            judgement,
-            sample,
-            f"threshold of {name}",
-            False,
-            point.threshold,
-            other.threshold,
-            why=OTHER_SCALE,
-        )
+        points = point, both[1].points[name]
+        thresholds = points[0].threshold, points[1].threshold
+        what = f"threshold of {name}"
+        yield Number(judgement, sample, what, False, *thresholds, why=OTHER_SCALE)
+        moved = fixed.moved(both, truths, thresholds, own)
         for of_class, efficiency in point.efficiencies.items():
-            if of_class not in other.efficiencies or any(of_class not in found for found in truths):
+            if of_class not in points[1].efficiencies or any(of_class not in found for found in truths):
                 continue
             label, ids = truths[0][of_class]
             number = Number(
@@ -231,28 +293,23 @@ def _at_points(
                 f"{label_text(label)} efficiency of {name}",
                 True,
                 efficiency,
-                other.efficiencies[of_class],
+                points[1].efficiencies[of_class],
             )
             if set(ids) != set(truths[1][of_class][1]):
                 yield replace(number, why=OTHER)
                 continue
-            sides = [_moved(jets, ids, one) for jets, one in zip(own, (point, other), strict=True)]
+            effective = [
+                _effective(jets, ids, threshold) for jets, threshold in zip(own, thresholds, strict=True)
+            ]
             mask = common.of(ids)
             first, second = (
-                metrics.passes(score[mask], one.threshold.value)
-                for score, one in ((common.before, point), (common.after, other))
+                metrics.passes(score[mask], threshold.value)
+                for score, threshold in zip((common.before, common.after), thresholds, strict=True)
             )
-            effective, moved = zip(*sides, strict=True)
-            yield of_points(number, effective, common.weight[mask], first, second, float(np.hypot(*moved)))
+            yield of_points(number, effective, common.weight[mask], first, second, moved[of_class])
 
 
-def _moved(jets: ScoredJets, ids: tuple[int, ...], point: Point) -> tuple[float, float]:
-    """Effective jets of a class that pass, and how far its efficiency moves with the threshold's interval."""
-    mask = np.isin(jets.label, ids) & jets.chosen
-    score, weight = jets.discriminant[mask], jets.weight[mask]
-    threshold = point.threshold
-    passing = [weight[metrics.passes(score, cut)] for cut in (threshold.low, threshold.value, threshold.high)]
-    if not weight.sum() > 0:
-        return 0.0, 0.0
-    low, value, high = (float(one.sum() / weight.sum()) for one in passing)
-    return metrics.effective_count(passing[1]), max(low - value, value - high, 0.0)
+def _effective(jets: ScoredJets, ids: tuple[int, ...], threshold: Interval) -> float:
+    """Effective jets of a class that pass."""
+    score, weight = _of(jets, ids)
+    return metrics.effective_count(weight[metrics.passes(score, threshold.value)])

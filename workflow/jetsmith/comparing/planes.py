@@ -1,6 +1,6 @@
 """Working points with two cuts, in both runs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,8 +15,8 @@ from jetsmith.comparing.differences import (
     of_points,
 )
 from jetsmith.comparing.folder import Results
-from jetsmith.comparing.jets import Common, in_common
-from jetsmith.comparing.numbers import jets_of
+from jetsmith.comparing.jets import Matched, matched
+from jetsmith.comparing.numbers import Truths, jets_of
 from jetsmith.errors import InputError
 from jetsmith.handed.comparison import Jets, Number
 from jetsmith.io import BoolArray, FloatArray, IntArray
@@ -27,10 +27,6 @@ from jetsmith.scored import in_common as scored_by_both
 from jetsmith.texts import label_text
 
 UNKNOWN = "too few jets say how far its cuts move"
-Truths = Mapping[str, tuple[str, tuple[int, ...]]]
-"""Label and truth ids of classes, by name."""
-Pulls = list[FloatArray]
-"""What each jet of the split calibration moves the efficiency of a class by, shape (N,), one a run."""
 
 
 @dataclass(frozen=True)
@@ -50,27 +46,13 @@ class Scored:
         """Which jets pass both, shape (N,)."""
         return Pair(self.jets.discriminant, self.second, self.jets.weight).passing(*_values(cuts))
 
-    @property
-    def numbered(self) -> ScoredJets:
-        """The same with rows in the place of a score, so that jets of both runs are matched but once."""
-        return replace(self.jets, discriminant=np.arange(len(self.jets), dtype=np.float64))
-
 
 @dataclass(frozen=True)
 class Both:
-    """Jets of a split in both runs, and the rows of those in common in each, shape (n,)."""
+    """Jets of a split in both runs, scored by both taggers."""
 
     sides: tuple[Scored, Scored]
-    common: Common
-    rows: tuple[IntArray, IntArray]
-
-    def away(self, pulls: Pulls) -> float:
-        """The error of a difference to which jets contribute these, those in common together."""
-        (one, other), (first, second) = pulls, self.rows
-        together, alone = other.copy(), one.copy()
-        together[second] -= one[first]
-        alone[first] = 0.0
-        return float(np.hypot(np.linalg.norm(together), np.linalg.norm(alone)))
+    matched: Matched
 
 
 def of_planes(before: Results, after: Results) -> tuple[list[Jets], list[Number]]:
@@ -95,7 +77,7 @@ def of_planes(before: Results, after: Results) -> tuple[list[Jets], list[Number]
             found += _thresholds(subject, first, point, pair)
             found += _efficiencies(subject, planes, point, pair, truths, test, calibration)
         is_paired = any(number.paired for number in found)
-        common = test.common
+        common = test.matched.common
         why = common.why or ("" if is_paired else f"fewer than {LEAST} jets of a class in common")
         jets.append(Jets(subject, first.sample, common.n_before, common.n_after, len(common), is_paired, why))
         numbers += found
@@ -105,9 +87,8 @@ def of_planes(before: Results, after: Results) -> tuple[list[Jets], list[Number]
 def _both(runs: tuple[Results, Results], planes: tuple[Plane, Plane], split: str) -> Both:
     first, second = (_scored(run, plane, split) for run, plane in zip(runs, planes, strict=True))
     sample = planes[0].sample
-    common = in_common(first.numbered, second.numbered, (runs[0].datasets(sample), runs[1].datasets(sample)))
-    rows = common.before.astype(np.intp), common.after.astype(np.intp)
-    return Both((first, second), common, rows)
+    datasets = runs[0].datasets(sample), runs[1].datasets(sample)
+    return Both((first, second), matched((first.jets, second.jets), datasets))
 
 
 def _scored(run: Results, plane: Plane, split: str) -> Scored:
@@ -149,7 +130,7 @@ def _efficiencies(
         for plane, cuts, of, *scored in zip(planes, pair, truths, test.sides, calibration.sides, strict=True)
     ]
     passed = [side.passing(cuts) for side, cuts in zip(test.sides, pair, strict=True)]
-    flags = [flag[rows] for flag, rows in zip(passed, test.rows, strict=True)]
+    flags = [flag[rows] for flag, rows in zip(passed, test.matched.rows, strict=True)]
     for name in names:
         label, ids = truths[0][name]
         what = f"{label_text(label)} efficiency of {point}"
@@ -166,8 +147,9 @@ def _efficiencies(
         if len(pulls) < len(sides):
             yield replace(number, why=UNKNOWN)
             continue
-        mask, moved = test.common.of(ids), calibration.away(pulls)
-        yield of_points(number, effective, test.common.weight[mask], flags[0][mask], flags[1][mask], moved)
+        common, moved = test.matched.common, calibration.matched.away(pulls)
+        mask = common.of(ids)
+        yield of_points(number, effective, common.weight[mask], flags[0][mask], flags[1][mask], moved)
 
 
 def _pulls(

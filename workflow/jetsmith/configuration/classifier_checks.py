@@ -302,6 +302,11 @@ def _ratio(spec: ClassifierSpec, made: Sequence[str]) -> Iterator[str]:
             yield from wrong(bins, f"{key}.{name}")
     if ratio.conserve_in and not ratio.conserve:
         yield "ratio.conserve: false, so nothing is conserved in bins; leave `conserve_in` out"
+    if ratio.refine and spec.training.negative_weights != "classes":
+        yield (
+            "ratio.refine: what weights below 0 leave of a density is known where they are classes of "
+            "their own; set `training: {negative_weights: classes}`"
+        )
     for name, region in ratio.valid.items():
         if name not in flat:
             yield f"ratio.valid: `{name}` is none of the flat inputs{hint(name, flat)}"

@@ -143,7 +143,7 @@ def _load(
             check_judgement(view, one.path, found.options, found.own)
         classifiers[name] = found.spec
         judgements += found.judgements
-        readers = [other for other, source in sources.items() if name in source.content.inputs]
+        readers = [other for other, source in sources.items() if name in source.reads]
         scanned.check(one.content, one.path, found.spec.folds, readers, one.role)
         if one.content.ensemble > 1:
             ensembles[name] = one.content.ensemble

@@ -121,7 +121,7 @@ def _classified(spec: ClassifierSpec) -> ClassifiedSpec:
 def _estimate(run: Configuration, spec: ClassifierSpec, output: str) -> EstimateSpec:
     """What is estimated, by its loss; with the label of the column and the classes that are learned from."""
     options = estimated(spec)[output]
-    groups = [run.groups[inputs.group] for inputs in spec.side if options.column in inputs.features]
+    (group,) = (inputs.group for inputs in spec.side if options.column in inputs.features)
     return EstimateSpec(
         **spec.model_dump(include=set(TrainedSpec.model_fields)),
         sample=spec.sample,
@@ -129,6 +129,6 @@ def _estimate(run: Configuration, spec: ClassifierSpec, output: str) -> Estimate
         column=options.column,
         over=options.over,
         quantiles=options.quantiles,
-        label=groups[0].features[options.column].label,
+        label=run.groups[group].features[options.column].label if group in run.groups else options.column,
         classes=tuple(c for c in spec.classes if not options.classes or c.name in options.classes),
     )

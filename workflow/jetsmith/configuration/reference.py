@@ -80,6 +80,8 @@ result.
   are normalised, within three errors on those held out.
 - interpolation, of reweighters with `held_out` values of their parameters: the source weighted at these
   against the datasets, by separation and spectra; the worst value counts.
+- refined, with `ratio: {refine: true}`: refined weights of a generator against its signed ones, of the same
+  events, by a fresh classifier of inputs (as separation) and each spectrum, spectators too (as spectra).
 
 A gate that failed stops the run at its end (rule `verdict`), when the report that shows it is there."""
 

@@ -96,7 +96,7 @@ def resolve(
         parameters=content.parameters.names if content.parameters else (),
         held_out=held_out,
         points=content.parameters.points() if content.parameters else {},
-        side=_inputs("side", content.side, content.object, groups, path),
+        side=_inputs("side", content.side, content.object, groups, path, sources),
         spectators=_inputs("spectators", content.spectators, content.object, groups, path),
         losses=_losses(content, path),
         ratio=_ratio(content, sources[name].role, options),

@@ -97,9 +97,7 @@ def _apart(one: LeptonsSpec | None, other: LeptonsSpec | None) -> bool:
 
 def _masses(spec: LeptonsSpec, channel: str) -> Iterator[tuple[float, float]]:
     """Ranges of the mass of two leptons [GeV] that pass; all of one lepton, which has none."""
-    from jetsmith.sources.leptons import (
-        Z_MASS_GEV,
-    )  # with all that reads files, for which a plan need not wait
+    from jetsmith.sources.leptons import Z_MASS_GEV  # a plan need not wait for all that reads files
 
     low, high = (spec.pair_mass_gev if channel in ("ee", "emu", "mumu") else None) or (0.0, _INFINITE)
     if channel in ("ee", "mumu") and spec.z_veto_gev:

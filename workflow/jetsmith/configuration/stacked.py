@@ -32,6 +32,11 @@ class Source:
     path: Path
     content: ClassifierFile
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Feature groups and classifiers that its inputs and side columns are of."""
+        return tuple(dict.fromkeys((*self.content.inputs, *self.content.side)))
+
 
 def taught_by(name: str, leads: Mapping[str, Collection[str]]) -> list[str]:
     """A classifier, and all that it has learned from: it starts from their weights, or reads their scores.
@@ -74,21 +79,22 @@ def check(
         if name in (*groups, columns.ROWS):
             problem = f"`{name}` is also a feature group (config/features), and inputs name both; rename one"
             refuse(source, [f"{reader.role}s.{name}: {problem}"])
-        given = reader.content.inputs
         problems = [
-            line
+            f"{key}.{line}"
+            for key, given in (("inputs", reader.content.inputs), ("side", reader.content.side))
             for base in given
             for line in _reads(name, reader, base, sources, samples, groups, known, same)
         ]
         refuse(reader.path, problems)
-    reads = {name: [b for b in s.content.inputs if b in sources] for name, s in sources.items()}
+    reads = {name: [base for base in s.reads if base in sources] for name, s in sources.items()}
     try:
         TopologicalSorter(reads).prepare()
     except CycleError as error:
         circle = error.args[1][::-1]
+        key = "inputs" if circle[1] in sources[circle[0]].content.inputs else "side"
         refuse(
             sources[circle[0]].path,
-            [f"inputs.{circle[1]}: a circle: {' reads '.join(f'`{name}`' for name in circle)}; break it"],
+            [f"{key}.{circle[1]}: a circle: {' reads '.join(f'`{name}`' for name in circle)}; break it"],
         )
 
 
@@ -102,17 +108,17 @@ def _reads(
     known: Collection[str],
     same: SameEvents,
 ) -> list[str]:
-    """What is wrong with an input that is no feature group, from the key on."""
+    """What is wrong with an input, or a side column, that is of no feature group, from its name on."""
     if base in groups:
         return []
     if base in known and base not in sources:
         where = "<its sample>" if reader.role == "reweighter" else reader.sample
-        return [f"inputs.{base}: its scores are not made: add `{base}: {where}` to the taggers of the run"]
+        return [f"{base}: its scores are not made: add `{base}: {where}` to the taggers of the run"]
     if base in sources and reader.role == "reweighter":
-        return [f"inputs.{base}: {why}" for why in _reweighs(reader, base, sources, samples, groups, same)]
+        return [f"{base}: {why}" for why in _reweighs(reader, base, sources, samples, groups, same)]
     if base in sources and sources[base].sample != reader.sample:
         return [
-            f"inputs.{base}: its scores are those of sample `{sources[base].sample}` (taggers.{base} of the "
+            f"{base}: its scores are those of sample `{sources[base].sample}` (taggers.{base} of the "
             f"run), and `{name}` is on `{reader.sample}`; give both the same"
         ]
     return []
@@ -131,7 +137,7 @@ def _reweighs(
     if base.role == "reweighter":
         yield "is a reweighter; one reads features, and the scores of taggers"
         return
-    if others := [name for name in base.content.inputs if name not in groups]:
+    if others := [name for name in base.reads if name not in groups]:
         yield f"reads the scores of {', '.join(others)}, which are made on its own sample alone"
     if base.content.object != reader.content.object:
         yield f"scores rows of `{base.content.object}`, and the reweighter reads `{reader.content.object}`"

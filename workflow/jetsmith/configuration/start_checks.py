@@ -64,7 +64,7 @@ def _of_classifier(
         )
         return
     starts = {one: (found.start_from,) for one, found in classifiers.items()}
-    readers = [one for one, s in sources.items() if s.role == "tagger" and name in s.content.inputs]
+    readers = [one for one, s in sources.items() if s.role == "tagger" and name in s.reads]
     for one in taught_by(other.name, starts):
         seen = run.samples[classifiers[one].sample].datasets
         both = ", ".join(same.shared(sorted(run.samples[spec.sample].datasets), seen))

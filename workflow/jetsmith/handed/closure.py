@@ -1,5 +1,6 @@
 """What closure found of a reweighter, gate by gate, for page, figure and verdict."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ class Gate(Stored):
     """One demand on the weights.
 
     Attributes:
-        name: separation, support, calibration, spectra, swapped, sum or interpolation.
+        name: separation, support, calibration, spectra, swapped, sum, interpolation or refined.
         status: "not conclusive" is not "passed": the events cannot tell.
         values: What was found, by its name.
         limits: What it was compared with, by its name.
@@ -142,4 +143,9 @@ class Closure(Stored):
 
 def worst(gates: tuple[Gate, ...]) -> Status:
     """Failed, if any gate is; else not conclusive, if any is."""
-    return next(status for status in WORST if status == "passed" or any(g.status == status for g in gates))
+    return worst_of([gate.status for gate in gates])
+
+
+def worst_of(found: Collection[Status]) -> Status:
+    """Failed, if any is; else not conclusive, if any is."""
+    return next(status for status in WORST if status == "passed" or status in found)

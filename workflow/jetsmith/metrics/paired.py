@@ -52,6 +52,35 @@ def auc_difference(
     return Difference(value, value - half, value + half, variance**0.5)
 
 
+def auc_of_weights(
+    score: FloatArray, weight: FloatArray, other: FloatArray, level: float = LEVEL
+) -> Difference:
+    """Area between two weightings of the same jets, 1/2 where they have the same density in the score.
+
+    As for `auc_difference` the area is a mean over jets, here of either weighting, so that what a jet adds to
+    it is known: jets whose two weights agree add nothing.
+
+    Args:
+        score: Shape (N,).
+        weight: Signed, shape (N,); the higher its jets, the larger the area.
+        other: Signed, shape (N,).
+        level: Probability content.
+
+    Raises:
+        InputError: Weights that add up to no positive sum, or scores that are not finite.
+    """
+    value = auc(score, weight, score, other)
+    values, place = np.unique(score, return_inverse=True)
+    below = []
+    for of in (weight, other):
+        at = np.bincount(place, of, len(values)) / of.sum()
+        below.append((np.cumsum(at) - at / 2)[place])
+    pulls = weight / weight.sum() * (below[1] - value) + other / other.sum() * (1 - below[0] - value)
+    error = float(pulls @ pulls) ** 0.5
+    half = NormalDist().inv_cdf(0.5 + level / 2) * error
+    return Difference(value, value - half, value + half, error)
+
+
 def _placements(score: FloatArray, weight: FloatArray, is_signal: BoolArray) -> FloatArray:
     """Share of the other class on the right side of each jet, shape (N,); ties count half."""
     values, place = np.unique(score, return_inverse=True)

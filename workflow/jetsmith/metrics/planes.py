@@ -135,6 +135,29 @@ def cut_pulls(
     return pulls
 
 
+def together(jets: Pair, first: float, second: float, level: float = LEVEL) -> Interval | None:
+    """What passes both cuts over what either of them tells: A D / (B C), 1 where the scores are independent.
+
+    A jets pass both cuts, B the first alone, C the second alone, D none. An estimate of A by the other three
+    (the ABCD method) is too small by this factor. Ends are those of its logarithm, whose variance is the sum
+    of those of the four.
+
+    Returns:
+        None where the weights of one of the four do not add up to more than 0.
+    """
+    passing = passes(jets.first, first), passes(jets.second, second)
+    logarithm = variance = 0.0
+    for one, other in ((True, True), (True, False), (False, True), (False, False)):
+        weight = jets.weight[(passing[0] == one) & (passing[1] == other)]
+        total = float(weight.sum())
+        if not total > 0:
+            return None
+        logarithm += np.log(total) * (1 if one == other else -1)
+        variance += float(weight @ weight) / total**2
+    away = NormalDist().inv_cdf(0.5 + level / 2) * variance**0.5
+    return Interval(*(float(np.exp(logarithm + by)) for by in (0.0, -away, away)))
+
+
 def _candidates(of_first: Pair, of_second: Pair) -> FloatArray:
     """Scores that the second cut may be, rising."""
     found = np.unique(np.concatenate([of_first.second, of_second.second]))

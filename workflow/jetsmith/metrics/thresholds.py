@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from jetsmith.cuts import passes
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.metrics.cumulative import TINY, Bins, Steps, Sums
@@ -131,6 +132,53 @@ def working_points_of(
         )
         for k, target in enumerate(targets)
     ]
+
+
+def threshold_pulls(
+    background: FloatArray,
+    weight: FloatArray,
+    threshold: float,
+    others: Sequence[tuple[FloatArray, FloatArray]],
+    level: float = LEVEL,
+) -> list[FloatArray]:
+    """What each jet of the background contributes to efficiencies of other jets through the threshold.
+
+    With another jet that passes, the background has its efficiency at a higher threshold, and others lose: by
+    how much follows from the thresholds at a standard deviation up and down. To first order the error of an
+    efficiency from that of the threshold is the root of the sum of squares of its pulls; that of a difference
+    between two scores of the same jets is that of the differences of their pulls.
+
+    Args:
+        background: Scores, shape (N,).
+        weight: Shape (N,), signed.
+        threshold: As `working_point` found it of these jets.
+        others: Scores and weights of jets whose efficiencies are looked at.
+        level: Probability content of the fluctuation that is tried.
+
+    Returns:
+        Of each of `others` an array of shape (N,), with the sum 0; 0 where no jet lies near enough for the
+        threshold to move.
+
+    Raises:
+        InputError: No jets, no positive sum of weights, or scores or weights are no numbers.
+    """
+    weight = np.asarray(weight, np.float64)
+    sums = Sums(background, weight, Bins(background), "threshold")
+    passed = passes(background, threshold)
+    share, n_effective = float(weight[passed].sum() / sums.total), sums.total**2 / sums.total2
+    around = NormalDist().inv_cdf(0.5 + level / 2) * (max(share * (1 - share), 0.0) / n_effective) ** 0.5
+    ends, _ = _reached(sums, np.array([min(share + around, 1), max(share - around, 0)]))
+    ends = np.maximum(ends, background[background > -np.inf].min(initial=np.inf))
+    moved = [float(weight[passes(background, end)].sum() / sums.total) for end in ends]
+    pulls = weight * (passed - share) / sums.total
+    found: list[FloatArray] = []
+    for score, of in others:
+        slope = 0.0
+        if moved[0] != moved[1] and of.sum() > 0:
+            up, down = (float(of[passes(score, end)].sum() / of.sum()) for end in ends)
+            slope = (up - down) / (moved[0] - moved[1])
+        found.append(-slope * pulls)
+    return found
 
 
 def threshold_at(score: FloatArray, weight: FloatArray, efficiency: float) -> float:

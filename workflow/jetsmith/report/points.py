@@ -64,6 +64,7 @@ def planes(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
                         "doubt": point["doubt"],
                         "n_passing": [count(n) for n in point["n_passing"]],
                         "efficiencies": [whole(point["efficiencies"][c], percent=True) for c in classes],
+                        "together": [whole(point["together"][c]) for c in classes],
                     }
                     for name, point in entry["working_points"].items()
                 ],

@@ -16,6 +16,7 @@ GATES = {
     "swapped": ("Roles swapped", "auc"),
     "sum": ("Sum of weights", "held_out"),
     "interpolation": ("Values not trained at", "auc"),
+    "refined": ("Weights without signs", "gain"),
 }
 """Heading of each gate of the closure test, and the value that is shown of it."""
 GRADES = {"passed": "good", "not conclusive": "warn", "failed": "bad"}

@@ -9,7 +9,7 @@ import numpy as np
 
 from jetsmith import io
 from jetsmith.errors import InputError
-from jetsmith.handed.closure import Closure, worst
+from jetsmith.handed.closure import Closure, Gate, worst
 from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
 from jetsmith.reweighting import gates
@@ -17,6 +17,7 @@ from jetsmith.reweighting.curve import calibration_curve
 from jetsmith.reweighting.events import HeldOut, held_out
 from jetsmith.reweighting.histograms import compare_features
 from jetsmith.reweighting.interpolation import interpolation, interpolation_gate
+from jetsmith.reweighting.refined import refined_gate
 from jetsmith.reweighting.separation import separation
 from jetsmith.specs.classifiers import ComparedSpec
 from jetsmith.specs.parameters import Point
@@ -57,7 +58,7 @@ def closure_of(events: HeldOut, settings: GatesSpec, seed: int, threads: int = 1
         events.features, events.names, events.target_mask, events.generator, events.weight, events.each
     )
     curve = calibration_curve(events)
-    found = (
+    found: tuple[Gate, ...] = (
         gates.separation_gate(before, after, settings),
         gates.support_gate(events, settings),
         gates.calibration_gate(curve, settings) if all_known else gates.unknown_gate("calibration"),
@@ -65,6 +66,8 @@ def closure_of(events: HeldOut, settings: GatesSpec, seed: int, threads: int = 1
         gates.swapped_gate(before, swapped, settings) if all_known else gates.unknown_gate("swapped"),
         gates.sum_gate(events),
     )
+    if events.refined is not None:
+        found = (*found, refined_gate(events, settings, [seed], threads))
     return Closure(
         reweighter=events.spec.name,
         sample=events.spec.sample,
@@ -93,6 +96,7 @@ def closure(
     conserve: bool = True,
     held_out_at: Mapping[str, Sequence[str]] | None = None,
     at: Mapping[str, Point] | None = None,
+    refine: bool = False,
 ) -> None:
     """Test the weights on the held-out events (split `test` of the weights) and write what was found.
 
@@ -109,6 +113,7 @@ def closure(
         conserve: Whether the weights were to leave the source its sum.
         held_out_at: Datasets at each of the values of parameters that the reweighter was not trained at.
         at: These values, by the same labels.
+        refine: Whether the weights have refined ones of the generators beside them, which are tested, too.
 
     Raises:
         InputError: Keys that do not match or repeat, too few events, numbers that are not finite.
@@ -118,7 +123,8 @@ def closure(
         raise InputError(f"{packed}: no packed split; run the pack stage")
     about = arrays.read_packed(splits[0], whole=False)
     datasets = list(zip(about.datasets, about.generators, strict=True))
-    found = closure_of(held_out(spec, splits, datasets, weights, conserve), settings, seed, threads)
+    events = held_out(spec, splits, datasets, weights, conserve, refine=refine)
+    found = closure_of(events, settings, seed, threads)
     tested = tuple(
         interpolation(
             spec, splits, datasets, weights, names, label, (at or {})[label], settings, seed, threads

@@ -18,7 +18,7 @@ from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.keys import match
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
-from jetsmith.reweighting.weights import member_column
+from jetsmith.reweighting.weights import REFINED, member_column
 from jetsmith.specs.classifiers import ComparedSpec, RowsSpec
 from jetsmith.specs.features import Inputs
 
@@ -44,6 +44,7 @@ class HeldOut:
             none of them; 0 in a sample without.
         conserved: Sum of generator weights times weights over that of generator weights alone, of all events
             of the source, fitted on or not; None where it was not to be conserved.
+        refined: Generator weights above 0 that stand for `generator`, shape (N,); None where nobody asked.
     """
 
     spec: RowsSpec
@@ -58,11 +59,14 @@ class HeldOut:
     fold: IntArray
     spectator_names: tuple[str, ...] = ()
     conserved: float | None = None
+    refined: FloatArray | None = None
 
     def __getitem__(self, which: IntArray) -> "HeldOut":
         """Some of the events, by their places."""
         names = ("rows", "target_mask", "generator", "ratio", "weight", "each", "outside", "spectators")
-        return replace(self, **{name: getattr(self, name)[which] for name in (*names, "fold")})
+        refined = None if self.refined is None else self.refined[which]
+        chosen = {name: getattr(self, name)[which] for name in (*names, "fold")}
+        return replace(self, **chosen, refined=refined)
 
     @property
     def known(self) -> BoolArray:
@@ -89,6 +93,7 @@ def held_out(
     weights: Mapping[str, str | Path],
     conserve: bool = True,
     column: str = "weight",
+    refine: bool = False,
 ) -> HeldOut:
     """Put features (packed) and weights (parquet) of the held-out events together by event key.
 
@@ -99,6 +104,7 @@ def held_out(
         weights: results/weights/{reweighter}/{dataset}.parquet by dataset.
         conserve: Whether the weights were to leave the source its sum.
         column: Which weights are under test.
+        refine: Whether there are refined generator weights.
 
     Raises:
         InputError: A dataset lacks its weights, or has those of another ensemble, keys repeat, or an event
@@ -106,7 +112,7 @@ def held_out(
     """
     generators = {c.generator: k for k, c in enumerate(spec.classes)}
     keys = row_key(spec.object)
-    fields = ["weight_generator", "ratio", column, "outside"]
+    fields = ["weight_generator", "ratio", column, "outside", REFINED if refine else "weight_generator"]
     wanted: list[npt.NDArray[Any]] = []
     columns: list[npt.NDArray[Any]] = []
     each: list[npt.NDArray[Any]] = []
@@ -117,7 +123,7 @@ def held_out(
         if name not in weights:
             raise InputError(f"closure of {spec.name}: no weights of dataset `{name}`")
         of_members = _of_members(weights[name]) if column == "weight" else []
-        read = [*keys, "split", *fields, *of_members]
+        read = [*keys, "split", *dict.fromkeys(fields), *of_members]
         rows = io.read_rows(weights[name], read, reweighter=spec.name, dataset=name)
         table = {field: np.asarray(ak.to_numpy(rows[field])) for field in ak.fields(rows)}
         if generators[generator] == 0:
@@ -142,11 +148,12 @@ def held_out(
         )
     rows, has = packed_features(spec, spec.inputs, splits, keys)
     place = match_rows(np.concatenate(wanted), has, spec.name)
-    generator_weight, ratio, weight, outside, side = np.concatenate(columns).T
+    generator_weight, ratio, weight, outside, refined, side = np.concatenate(columns).T
     if spec.parameters:
         value = parametrised.places(parametrised.values_of(spec, rows[place]))
         factors = parametrised.level(spec, generator_weight, side == 1, value, int(value.max()) + 1)
-        generator_weight = np.where(side == 1, generator_weight * factors[value], generator_weight)
+        by_value = np.where(side == 1, factors[value], 1.0)
+        generator_weight, refined = generator_weight * by_value, refined * by_value
     seen = np.zeros((len(place), 0), np.float32)
     if spec.spectators:
         seen = packed_features(spec, spec.spectators, splits, keys)[0].flat_as_packed(slice(None))[place]
@@ -163,6 +170,7 @@ def held_out(
         fold=np.asarray(rows.column("fold"), np.int64)[place],
         spectator_names=tuple(name for inputs in spec.spectators for name in inputs.features),
         conserved=float(sums[0] / sums[1]) if conserve else None,
+        refined=refined if refine else None,
     )
 
 

@@ -52,7 +52,28 @@ def _values(area: Area | None) -> dict[str, float]:
 def _apart(
     before: Area, area: Area | None, tolerance: float, weighted: str, wanted: str
 ) -> tuple[Status, str]:
-    """Status and reason of an area that should be one half."""
+    """Status and reason of an area that should be one half, and was not before."""
+    status, why = is_half(area, tolerance, weighted, wanted, f" ({before.value:.3f} before)")
+    if status == "passed" and before.low <= 0.5 + tolerance:
+        return "not conclusive", (
+            "source and target are so alike, or so few, that the classifier hardly tells them apart before "
+            f"weighting either ({before.value:.3f} [{before.low:.3f}, {before.high:.3f}])"
+        )
+    return status, why
+
+
+def is_half(
+    area: Area | None, tolerance: float, weighted: str, wanted: str, before: str = ""
+) -> tuple[Status, str]:
+    """Status and reason of an area that should be one half.
+
+    Args:
+        area: With its interval.
+        tolerance: That it may be away by.
+        weighted: What was compared, for people.
+        wanted: With what.
+        before: What is added of the area before.
+    """
     if area is None:
         return "not conclusive", f"the weights of {weighted} do not add up to more than 0 in each half"
     shown = f"{area.value:.3f} [{area.low:.3f}, {area.high:.3f}]"
@@ -66,7 +87,7 @@ def _apart(
     if not within and distance > SIGMAS * sigma:
         return "failed", (
             f"a fresh classifier tells {weighted} from {wanted}: an area of {shown}, where one half ± "
-            f"{tolerance:g} was wanted ({before.value:.3f} before)"
+            f"{tolerance:g} was wanted{before}"
         )
     if sigma > tolerance / POWER:
         return "not conclusive", (
@@ -75,11 +96,6 @@ def _apart(
         )
     if not within:
         return "not conclusive", f"the area {shown} straddles the edge of one half ± {tolerance:g}"
-    if before.low <= 0.5 + tolerance:
-        return "not conclusive", (
-            "source and target are so alike, or so few, that the classifier hardly tells them apart before "
-            f"weighting either ({before.value:.3f} [{before.low:.3f}, {before.high:.3f}])"
-        )
     if not sigma > 0:
         return "not conclusive", f"the classifier learned nothing at all, although it did before ({shown})"
     return "passed", f"a fresh classifier does not tell {weighted} from {wanted}: an area of {shown}"

@@ -1,7 +1,7 @@
 """The fresh classifier of the closure test: can trees that know nothing of the weights tell them apart?"""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from jetsmith.classifiers import Labelled, Task
 from jetsmith.classifiers import xgboost as trees
 from jetsmith.errors import InputError
 from jetsmith.handed.closure import Area
-from jetsmith.io import BoolArray, FloatArray
+from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics import auc_interval, roc_curve
 from jetsmith.packed.rows import Rows
 from jetsmith.reweighting.events import HeldOut
@@ -62,13 +62,23 @@ def separation(
     Raises:
         InputError: Too few events of a class, in a fold.
     """
-    areas = [
-        _of_fold(events[rows], weight[rows], bootstraps, [*seed, int(k)] if k else seed, threads)
-        for k in np.unique(events.fold)
-        for rows in [np.flatnonzero(events.fold == k)]
-    ]
-    found = [area for area in areas if area is not None]
-    if len(found) < len(areas):
+    return over_folds(
+        _of_fold(events[rows], weight[rows], bootstraps, of_fold, threads)
+        for rows, of_fold in by_fold(events, seed)
+    )
+
+
+def by_fold(events: HeldOut, seed: Sequence[int]) -> Iterator[tuple[IntArray, Sequence[int]]]:
+    """The events of each fold, by their places, and its seed."""
+    for k in np.unique(events.fold):
+        yield np.flatnonzero(events.fold == k), [*seed, int(k)] if k else seed
+
+
+def over_folds(areas: Iterable[Area | None]) -> Area | None:
+    """The mean area of folds, whose events are others; None where one of them has none."""
+    each = list(areas)
+    found = [area for area in each if area is not None]
+    if len(found) < len(each):
         return None
     value, low, high = (float(x) for x in np.mean([[a.value, a.low, a.high] for a in found], axis=0))
     curve = np.mean([a.curve for a in found], axis=0) if all(a.curve for a in found) else ()
@@ -98,9 +108,8 @@ def _of_fold(
     if not all(weight[side].sum() > 0 for side in sides):
         return None
     seen, size = as_two_classes(truth, weight)
-    tree_seed = int(np.random.default_rng([*seed, 1]).integers(2**31))
     learned = Labelled(events.rows[~judged], seen[~judged].astype(np.int32), size[~judged].astype(np.float32))
-    score = _scores(events.spec, learned, events.rows[judged], tree_seed, threads)
+    score = fresh_scores(events.spec, learned, events.rows[judged], seed, threads)
     t, w = truth[judged], weight[judged]
     given = (score[t], w[t], score[~t], w[~t])
     found = auc_interval(*given, bootstraps, [*seed, 2])
@@ -140,7 +149,9 @@ def as_two_classes(truth: BoolArray, weight: FloatArray) -> tuple[BoolArray, Flo
     return truth ^ negative, size
 
 
-def _scores(spec: RowsSpec, learned: Labelled, judged: Rows, seed: int, threads: int) -> FloatArray:
+def fresh_scores(
+    spec: RowsSpec, learned: Labelled, judged: Rows, seed: Sequence[int], threads: int
+) -> FloatArray:
     """Probability of the second class by trees that have learned the first rows, shape (N,).
 
     All rounds count: the trees are validated on what they learn, whose loss falls to the last round. Rows
@@ -158,5 +169,6 @@ def _scores(spec: RowsSpec, learned: Labelled, judged: Rows, seed: int, threads:
         training=TRAINING,
     )
     with tempfile.TemporaryDirectory() as folder:
-        trees.fit(Task(recipe, learned, learned, Path(folder), seed, threads))
+        of_trees = int(np.random.default_rng([*seed, 1]).integers(2**31))
+        trees.fit(Task(recipe, learned, learned, Path(folder), of_trees, threads))
         return trees.predict(recipe, Path(folder), judged, threads)[:, 1]

@@ -1,5 +1,7 @@
 """What the weights of a dataset are like, in numbers."""
 
+import numpy as np
+
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import effective_count
 
@@ -30,3 +32,23 @@ def summarise(weight: FloatArray, generator: FloatArray, outside: BoolArray) -> 
         "n_effective": after,
         "n_effective_fraction": after / before if before > 0 else None,
     }
+
+
+def gains(generator: FloatArray, refined: FloatArray, weight: FloatArray) -> dict[str, float | None]:
+    """What refined weights are worth: effective events before and after, and their ratio.
+
+    Args:
+        generator: Generator weights, signed, shape (N,).
+        refined: Those above 0 that stand for them, shape (N,).
+        weight: Of the reweighter, shape (N,).
+
+    Returns:
+        n_effective_signed, n_effective_refined and gain of the events as they are generated, and the same
+        names with `_weighted` as they are weighted; gains are None where signed weights are worth nothing.
+    """
+    found: dict[str, float | None] = {}
+    for end, by in (("", np.ones(len(weight))), ("_weighted", weight)):
+        before, after = effective_count(generator * by), effective_count(refined * by)
+        found |= {f"n_effective_signed{end}": before, f"n_effective_refined{end}": after}
+        found |= {f"gain{end}": after / before if before > 0 else None}
+    return found

@@ -10,7 +10,7 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
-from jetsmith import io, members, ratios
+from jetsmith import io, members, ratios, signs
 from jetsmith.columns import row_key
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
@@ -21,11 +21,13 @@ from jetsmith.packed.rows import Rows
 from jetsmith.parametrised import places
 from jetsmith.ratios import LogRatios, RatioCalibration, SumFactors
 from jetsmith.reweighting.calibration import fit_calibration
-from jetsmith.reweighting.summary import summarise
+from jetsmith.reweighting.summary import gains, summarise
 from jetsmith.reweighting.values import calibrated_on, log_odds_at, weight_at
 from jetsmith.specs.classifiers import RowsSpec
 from jetsmith.specs.parameters import Point
 from jetsmith.specs.ratios import RatioSpec
+
+REFINED = "weight_refined"  # a generator weight above 0, in files of weights
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class ReweighterScores:
         target_mask: True for events of the target's datasets.
         outside: Not reweightable: without a score, or outside `ratio.valid`.
         unknown: Events of the target, where none of these has a score and some of the source have one.
+        share: What weights below 0 leave of the density of an event's own generator; NaN where nobody asked.
     """
 
     key: dict[str, npt.NDArray[Any]]
@@ -53,6 +56,7 @@ class ReweighterScores:
     target_mask: BoolArray
     outside: BoolArray
     unknown: BoolArray
+    share: FloatArray
 
     @property
     def logit(self) -> FloatArray:
@@ -79,7 +83,11 @@ class ReweighterScores:
 
 
 def read_scores(
-    spec: RowsSpec, scores: str | Path, datasets: Sequence[tuple[str, str]], n_members: int = 0
+    spec: RowsSpec,
+    scores: str | Path,
+    datasets: Sequence[tuple[str, str]],
+    n_members: int = 0,
+    refine: bool = False,
 ) -> ReweighterScores:
     """Read the scores of a reweighter; rows of other generators are left out.
 
@@ -88,6 +96,7 @@ def read_scores(
         scores: results/scores/{reweighter}/{sample}.parquet.
         datasets: Name and generator of the sample's datasets, in its order.
         n_members: Of its ensemble; 0 where it is none.
+        refine: Whether shares are read, too.
 
     Raises:
         InputError: The file lacks a column or holds scores that are not numbers.
@@ -99,6 +108,8 @@ def read_scores(
     pairs = pairs or [(f"p_{source.name}", f"p_{target.name}")]
     wanted = [*names, "dataset", "split", "weight", "scored", *(name for pair in pairs for name in pair)]
     wanted += ["fold"] if spec.folds else []
+    shares = [signs.column(name) for name in spec.class_names] if refine else []
+    wanted += shares
     rows = io.read_rows(scores, wanted, classifier=spec.name, sample=spec.sample)
     table = {name: np.asarray(ak.to_numpy(rows[name])) for name in wanted}
     logits = np.array([ratios.log_odds(table[of_source], table[of_target]) for of_source, of_target in pairs])
@@ -109,6 +120,9 @@ def read_scores(
     side = of_class[table["dataset"]]
     kept = side >= 0
     of_target, without = side[kept] == 1, ~table["scored"][kept]
+    share = np.full(len(kept), np.nan)
+    for k, name in enumerate(shares):
+        share[side == k] = table[name][side == k]
     unknown = of_target & bool(without[of_target].all() and not without[~of_target].all())
     return ReweighterScores(
         key={name: table[name][kept] for name in names},
@@ -120,6 +134,7 @@ def read_scores(
         target_mask=of_target,
         outside=without & ~unknown,
         unknown=unknown,
+        share=share[kept],
     )
 
 
@@ -205,6 +220,24 @@ def _factors(
     return np.divide(before, after, out=np.ones(n_bins), where=filled)
 
 
+def refined(found: ReweighterScores) -> FloatArray:
+    """Weights above 0 that stand for the generators' own, shape (N,).
+
+    The weight of an event is on average E[w|x], so its size times the share that weights below 0 leave there
+    has the same density in the inputs x, and fluctuates less (arXiv 2007.11586, 2505.03724). The sum of each
+    generator stays what it was. A generator without weights below 0 keeps its own, and so do events that
+    have no score or lie outside `ratio.valid`.
+    """
+    weight = found.weight.copy()
+    for side in (~found.target_mask, found.target_mask):
+        rows = np.flatnonzero(side & ~found.outside & ~found.unknown)
+        own = found.weight[rows]
+        if (own < 0).any():
+            left = np.abs(own) * found.share[rows]
+            weight[rows] = left * (own.sum() / left.sum())
+    return weight
+
+
 def write_weights(
     spec: RowsSpec,
     scores: str | Path,
@@ -228,7 +261,7 @@ def write_weights(
         dataset: The one to write.
         output: Parquet with run, luminosity_block, event, split, fold where there are some, weight_generator,
             `ratio`, `weight`, `weight_up`, `weight_down`, `outside`, `weight_at_<label>` with `_up` and
-            `_down`, and `weight_member<k>` of an ensemble.
+            `_down`, `weight_member<k>` of an ensemble, and `weight_refined` with `ratio.refine`.
         numbers: JSON: calibrations and factors, which bundles take, and `summarise` of each split; None for
             none.
         ratio: How the ratio is calibrated and normalised.
@@ -241,7 +274,7 @@ def write_weights(
     """
     ratio = ratio or RatioSpec()
     names = [name for name, _ in datasets]
-    found = read_scores(spec, scores, datasets, n_members)
+    found = read_scores(spec, scores, datasets, n_members, ratio.refine)
     found = replace(found, outside=found.outside | _beyond(spec, found, ratio, packed))
     given = [_feature(spec, found, name, packed) for name in spec.parameters]
     value = places(np.reshape(given, (-1, len(found.weight))).T)
@@ -267,6 +300,8 @@ def write_weights(
         columns |= {f"{weight_at(label)}_up": by.up[rows], f"{weight_at(label)}_down": by.down[rows]}
     if n_members:
         columns |= {member_column(k): by[rows].astype(np.float32) for k, by in enumerate(weights.each)}
+    if ratio.refine:
+        columns |= {REFINED: refined(found)[rows]}
     if n_outside := int(columns["outside"].sum()):
         print(
             f"[weights {spec.name}] {dataset}: {n_outside:,} of {len(rows):,} events are not reweightable "
@@ -287,6 +322,8 @@ def write_weights(
         if not spec.parameters:  # else there is one for each value, too
             feature, edges = next(iter(ratio.conserve_in.items()), ("", ()))
             about["sum_factors"] = asdict(SumFactors(feature, edges, tuple(weights.factors.tolist())))
+        if ratio.refine:
+            about["refined"] = gains(generator, columns[REFINED], columns["weight"])
         if moved:
             about["at"] = {
                 label: {"parameters": (at or {})[label]}

@@ -215,7 +215,7 @@ class ClassifierFile(Record):
     side: dict[Name, Name | tuple[str, ...]] = Field(
         {},
         description="Features, as `inputs`, that losses read and the network does not see; of constituents "
-        "those of groups that are inputs.",
+        "those of groups that are inputs. Scores of other taggers, too: `disco` leaves them alone.",
     )
     spectators: dict[Name, Name | tuple[str, ...]] = Field(
         {},

@@ -31,6 +31,11 @@ class RatioSpec(Record):
         max_length=1,
         description="Feature of `inputs`, and edges of bins: in each of them; end bins have all beyond.",
     )
+    refine: bool = Field(
+        False,
+        description="Also write `weight_refined`, a weight above 0 that stands for the generator's own: its "
+        "size times what weights below 0 leave of the density there. With `negative_weights: classes`.",
+    )
     valid: dict[str, tuple[Single, Single]] = Field(
         {},
         description="Region of validity: feature of `inputs`, its smallest value, and where it ends, which "

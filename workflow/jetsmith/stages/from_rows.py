@@ -194,6 +194,7 @@ class Closure(NamedTuple):
     seed: int
     held_out_at: dict[str, list[str]]
     at: dict[str, dict[str, float]]
+    refine: bool
 
 
 def closure(run: Configuration, reweighter: str) -> Closure:
@@ -207,6 +208,7 @@ def closure(run: Configuration, reweighter: str) -> Closure:
         seed=run.run.seed,
         held_out_at=held_out,
         at={label: spec.points[label] for label in held_out},
+        refine=(spec.ratio or RatioSpec()).refine,
     )
 
 
