@@ -5,6 +5,7 @@ from pathlib import Path
 from jetsmith.job import job
 from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.specs.features import RawSpec
+from jetsmith.specs.parameters import ParameterValues
 
 with job(snakemake):
     from jetsmith.bundling_reweighters import bundle_reweighter  # here, so that a job without ONNX says so
@@ -22,4 +23,5 @@ with job(snakemake):
         output=snakemake.output[0],
         threads=snakemake.threads,
         closure=snakemake.input.get("closure"),
+        asked=ParameterValues(**snakemake.params.asked),
     )
