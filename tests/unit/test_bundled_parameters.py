@@ -41,6 +41,7 @@ from jetsmith.specs.ratios import RatioSpec
 from jetsmith.strict import seen_as
 from tests import shifts
 from tests.unit.bundled_weights import make, recipe
+from tests.unit.packed_jets import write_packed
 
 pytestmark = [  # Keras on numpy 2
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -222,6 +223,50 @@ def test_folds_members_and_bins(trees: Scanned) -> None:
     np.testing.assert_allclose(weights.weight_up * weights.weight_down, weights.weight**2, rtol=1e-5)
 
 
+def test_two_parameters(tmp_path: Path) -> None:
+    """x ~ N(θ + κ/2, 1): each by its name, the sum as the bundle says at values of both, and the card."""
+    once = shifts.write_sample(tmp_path / "once", 6000, [1500] * 5)
+    for name in SPLITS:
+        part = arrays.read_packed(once / name, ["event", GROUP])
+        kappa = (part.columns["event"] % 2)[:, None].astype("f4")
+        x = part.groups["event"].values + 0.5 * kappa * (part.columns["dataset"] > 0)[:, None]
+        both = np.concatenate([kappa, part.groups[GROUP].values], axis=1)
+        groups = {"event": arrays.FlatGroup(x, ("x",)), GROUP: arrays.FlatGroup(both, ("kappa", "theta"))}
+        write_packed(tmp_path / "packed" / name, replace(part, groups=groups))
+    names, at = ("kappa", "theta"), {"kappa_0_theta_1p25": {"kappa": 0.0, "theta": 1.25}}
+    group = Inputs(group=GROUP, kind="flat", length=0, features=names, sources=())
+    changes = {"parameters": names, "inputs": (*TREES.observed, group)}
+    spec = RecipeSpec(**seen_as(RecipeSpec, TREES.model_copy(update=changes)))
+    training.train(spec, tmp_path / "packed", tmp_path / "model", 3)
+    score(spec, tmp_path / "model", tmp_path / "packed", tmp_path / "scores.parquet", at=at)
+    write_weights(
+        spec, tmp_path / "scores.parquet", shifts.DATASETS, "nominal", tmp_path / "nominal.parquet",
+        tmp_path / "nominal.json", RatioSpec(), 0, tmp_path / "packed", at,
+    )  # fmt: skip
+    asked = ParameterValues(
+        trained=tuple(product((0.0, 1.0), TRAINED)), weighed={"kappa_0_theta_1p25": (0.0, 1.25)}
+    )
+    features = {**FEATURES, GROUP: {name: RawSpec(source=f"{GROUP}.{name}", default=None) for name in names}}
+    bundle_reweighter(
+        spec, {}, features, {}, tmp_path / "model", tmp_path / "packed", tmp_path / "nominal.json",
+        tmp_path / "bundle", asked=asked,
+    )  # fmt: skip
+    found = Reweighter(tmp_path / "bundle")
+    x, table = Scanned(spec, RatioSpec(), tmp_path).source()
+    events = {"event": {"x": x}}
+    weight = found(events, {"theta": 1.25, "kappa": 0}).weight
+    np.testing.assert_allclose(weight, table["weight_at_kappa_0_theta_1p25"], rtol=3e-5)
+    assert np.abs(np.log(found(events, {"theta": 0.25, "kappa": 1}).weight / weight)).mean() > 0.1
+    off = found.about["sum_factors"]["off"]
+    for theta, kappa in np.random.default_rng(8).uniform((0.25, 0), (1.25, 1), (12, 2)):
+        sum_over = found(events, {"theta": theta, "kappa": kappa}).weight.mean(dtype=float)
+        assert abs(sum_over - 1) < 1.35 * off + 1e-6
+    page = (tmp_path / "bundle/README.md").read_text()
+    assert "| `kappa` | 0 to 1 | 0, 1 | none |" in page
+    assert "Trained at 8 combinations of these values." in page
+    assert "Nothing has tested what lies between the values that it was trained at." in page
+
+
 def test_sums_that_nobody_asked_for_are_not_conserved(network: Scanned, tmp_path: Path) -> None:
     """`conserve: false`: the weight is the ratio, and no event is seen again."""
     ratio = RatioSpec(conserve=False)
@@ -361,29 +406,29 @@ def test_what_no_grid_knows_says_how_far_it_is_off() -> None:
 # --- what is refused
 
 
-def test_a_sum_that_is_too_far_off_is_refused(network: Scanned, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the number that was found, with what would help; nothing is left behind."""
-    monkeypatch.setattr(sums, "LARGEST", 1e-9)
-    with pytest.raises(InputError, match=r"no bundle is written: between values of theta .* by up to 0\.1%"):
-        network.bundle("wrong")
-    assert not list(network.folder.glob("*wrong*"))
+def test_a_sum_that_is_too_far_off_is_refused(trees: Scanned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps of trees on a grid that is not cut: the number that was found; nothing is left behind."""
+    monkeypatch.setattr(sums, "AIM", 1.0)
+    with pytest.raises(InputError, match=r"between values of theta .* by up to \d+\.\d%, and 1% is allowed"):
+        trees.bundle("wrong")
+    assert not list(trees.folder.glob("*wrong*"))
 
 
-def test_factors_of_other_weights_are_refused(network: Scanned) -> None:
+def test_factors_of_other_weights_are_refused(trees: Scanned) -> None:
     """Another factor in the table, a value that it has no weights at, a sum that is of nothing."""
-    about = network.numbers()
+    about = trees.numbers()
     del about["checksum"]
     other = copy.deepcopy(about)
     other["at"]["theta_0p5"]["sum_factors"]["factors"] = [1.001 * x for x in
         about["at"]["theta_0p5"]["sum_factors"]["factors"]]  # fmt: skip
-    io.write_json(network.folder / "other.json", other)
+    io.write_json(trees.folder / "other.json", other)
     with pytest.raises(InputError, match=r"no bundle is written: at theta_0p5 sums .*; run weights again"):
-        network.bundle("wrong", weights="other")
+        trees.bundle("wrong", weights="other")
     fewer = copy.deepcopy(about)
     del fewer["at"]["theta_0p5"]
-    io.write_json(network.folder / "fewer.json", fewer)
+    io.write_json(trees.folder / "fewer.json", fewer)
     with pytest.raises(InputError, match="stage weights has no weights at theta_0p5; run weights again"):
-        network.bundle("wrong", weights="fewer")
+        trees.bundle("wrong", weights="fewer")
 
 
 def test_weights_that_cancel_are_refused_with_their_value(trees: Scanned) -> None:
@@ -394,8 +439,6 @@ def test_weights_that_cancel_are_refused_with_their_value(trees: Scanned) -> Non
     for name in SPLITS:
         part = arrays.read_packed(trees.folder / "packed" / name, ["event", GROUP])
         x = part.groups["event"].values[:, 0]
-        from tests.unit.packed_jets import write_packed
-
         cancelled = np.where(x > 0, np.where(np.arange(len(x)) % 2, -1.0, 1.0), 1.0)
         write_packed(folder / name, replace(part, weight=cancelled - 0.1 * (x > 0)))
     with pytest.raises(

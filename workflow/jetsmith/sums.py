@@ -4,9 +4,12 @@ Stage weights knows the factor at the values that the configuration names. A bun
 so here the models see the whole source at further values, each event by the model that has not seen it.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +50,7 @@ def sum_factors(
 
     Args:
         spec: The reweighter.
-        asked: ParameterValues that the grid has to have.
+        asked: Values that the grid has to have.
         calibrations: Of each fold, or one.
         valid: Region of validity.
         numbers: What stage weights has written of a dataset of the source.
@@ -67,7 +70,15 @@ def sum_factors(
         ends = tuple((of[0], of[-1]) for of in knots)
         return SumFactors("", (), (1.0,) * 2 ** len(ends), spec.parameters, ends)
     start = SumFactors(conserved["feature"], tuple(conserved["edges"]), (), spec.parameters, knots)
-    found = refined(start, _exact(spec, start, calibrations, valid, model, parts, threads))
+    exact = cache(_exact(spec, start, calibrations, valid, model, parts, threads))
+    _compare(spec, exact, asked, numbers)
+    found = refined(start, exact)
+    print(
+        f"[bundle {spec.name}] the sum of the source at {exact.cache_info().currsize:,} values of "
+        f"{', '.join(spec.parameters)}: a grid of {prod(found.grid.shape[:-1]):,} points, off by "
+        f"{found.off:.1e} at most",
+        file=sys.stderr,
+    )
     if not found.off <= LARGEST:
         raise InputError(
             f"{spec.name}: no bundle is written: between values of {', '.join(spec.parameters)} the factor "
@@ -75,7 +86,6 @@ def sum_factors(
             "allowed; a network is smooth where trees have steps, bins of `conserve_in` may be wider, and "
             "`bundles: false` leaves bundles out"
         )
-    _compare(spec, found, asked, numbers)
     return found
 
 
@@ -92,7 +102,7 @@ def refined(start: SumFactors, exact: Callable[[Point], FloatArray]) -> SumFacto
         start: Parameters and knots that the grid has to have; its factors are not read.
         exact: Factors of all bins at values of the parameters, shape (B,).
     """
-    known: dict[Point, FloatArray] = {}
+    known: dict[Point, FloatArray] = {}  # all that were tried
 
     def at(points: FloatArray) -> FloatArray:
         for point in map(tuple, points.tolist()):
@@ -200,7 +210,9 @@ def _exact(
     return factors
 
 
-def _compare(spec: RecipeSpec, found: SumFactors, asked: ParameterValues, numbers: Mapping[str, Any]) -> None:
+def _compare(
+    spec: RecipeSpec, exact: Callable[[Point], FloatArray], asked: ParameterValues, numbers: Mapping[str, Any]
+) -> None:
     """At values with a column of weights the factor is that of the column.
 
     Raises:
@@ -211,7 +223,7 @@ def _compare(spec: RecipeSpec, found: SumFactors, asked: ParameterValues, number
         if said is None:
             raise InputError(f"{spec.name}: stage weights has no weights at {label}; run weights again")
         column = np.array(SumFactors.of_record(said["sum_factors"]).factors)
-        (here,) = found.at(np.array([point], np.float32).astype(np.float64))
+        here = exact(tuple(np.array(point, np.float32).astype(np.float64).tolist()))
         if len(column) != len(here) or not (np.abs(here / column - 1) <= OF_STAGE).all():
             raise InputError(
                 f"{spec.name}: no bundle is written: at {label} sums are conserved by {here.tolist()}, and "
