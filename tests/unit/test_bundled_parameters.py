@@ -505,6 +505,11 @@ def test_what_the_reader_refuses(bundled: Reweighter, tmp_path: Path) -> None:
             match=rf"theta: {value:g} lies outside of the values that shifts was trained at, 0\.25",
         ):
             bundled(events, {"theta": value})
+    with pytest.raises(InputError, match=r"theta: inf lies outside"):
+        bundled(events, {"theta": 1e300})
+    for value in ("0.5", None, True):
+        with pytest.raises(InputError, match=f"theta: needs a number, or one an event, and is {value!r}"):
+            bundled(events, {"theta": value})
     missing = r"needs a value of each of its parameters, theta \(0\.25 to 1\.25\), and got "
     with pytest.raises(InputError, match=missing + "none"):
         bundled(events)

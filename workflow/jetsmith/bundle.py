@@ -271,7 +271,10 @@ class Reweighter(Loaded):
         for name, (low, high) in self.parameters.items():
             values = given[name]
             if np.ndim(values) == 0:
-                number = np.float32(values)
+                if np.asarray(values).dtype.kind not in "fiu":
+                    raise InputError(f"{name}: needs a number, or one an event, and is {values!r}")
+                with np.errstate(over="ignore"):
+                    number = np.float32(values)
                 if not np.float32(low) <= number <= np.float32(high):  # NaN is in no range
                     raise InputError(
                         f"{name}: {number:g} lies outside of the values that {self.about[self.KIND]} was "
