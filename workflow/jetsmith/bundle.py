@@ -198,7 +198,8 @@ class Weights:
         weight: What the weight of an event of the source is multiplied by; 1 where `outside`.
         weight_up: One standard deviation above it; None where no ensemble says how large that is.
         weight_down: One below.
-        outside: Not reweightable: beyond the region of validity, without an input, or log-odds beyond ±20.
+        outside: Not reweightable: beyond the region of validity or the range of a parameter, without an
+            input, or log-odds beyond ±20.
     """
 
     ratio: Array

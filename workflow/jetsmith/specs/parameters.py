@@ -22,7 +22,8 @@ class ParametersSpec(Record):
     at: tuple[Point, ...] = Field(
         (),
         description="Values, of all of them at once, at which every event of the source gets a weight: the "
-        "column `weight_at_<name>_<value>`. Within the range of the values that are trained on.",
+        "column `weight_at_<name>_<value>`. Within the range of the values that are trained on. A bundle has "
+        "weights anywhere in it.",
     )
     held_out: tuple[Point, ...] = Field(
         (),
