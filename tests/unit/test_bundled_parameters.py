@@ -394,6 +394,21 @@ def test_steps_of_trees_have_a_knot_on_either_side() -> None:
     np.testing.assert_allclose(found.at(points), [function(p) for p in points])
 
 
+def test_a_step_at_zero_is_found_soon() -> None:
+    """Floats lie ever denser there: a step is as narrow as a millionth of the range, and no narrower."""
+    tried = []
+
+    def function(point: Any) -> Array:
+        tried.append(point)
+        return np.array([1.0 + 0.2 * (point[0] >= 0)])
+
+    found = sums.refined(SumFactors("", (), (), ("a",), ((-1.0, 0.0, 1.0),)), function)
+    assert found.off < 1e-9
+    (below,) = set(found.knots[0]) - {-1.0, 0.0, 1.0}
+    assert -2e-6 < below < -1e-8
+    assert len(tried) < 60
+
+
 def test_what_no_grid_knows_says_how_far_it_is_off() -> None:
     """A factor that is another at every value: as many points as are allowed, and still an error."""
     start = SumFactors("", (), (), ("a",), ((0.0, 1.0),))

@@ -40,10 +40,10 @@ from jetsmith.specs.parameters import ParameterValues
 OF_PROBABILITIES = 2e-6
 OF_ROUNDING = 1e-6  # relative, of ratios and weights as float32
 MOVES = ((-1.0, -1.0), (1.0, 1.0), (-1.0, 1.0), (1.0, -1.0))  # of both members of each pair
-NOTHING = ParameterValues()
 Outputs = dict[str, npt.NDArray[Any]]
 Scored = list[list[FloatArray]]
 """Of each fold what each member's model says, (N, C)."""
+NOTHING = ParameterValues()
 
 
 @dataclass(frozen=True)
