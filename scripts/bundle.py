@@ -4,7 +4,7 @@ from pathlib import Path
 
 from jetsmith.job import job
 from jetsmith.specs.classifiers import DiscriminantSpec, RecipeSpec
-from jetsmith.specs.features import RawSpec
+from jetsmith.specs.features import raw_specs
 
 with job(snakemake):
     from jetsmith.bundling import bundle  # here, so that a job without ONNX says which extra it lacks
@@ -12,9 +12,7 @@ with job(snakemake):
     bundle(
         spec=RecipeSpec(**snakemake.params.spec),
         discriminants=[DiscriminantSpec(**found) for found in snakemake.params.discriminants],
-        features={
-            g: {f: RawSpec(**raw) for f, raw in of.items()} for g, of in snakemake.params.features.items()
-        },
+        features=raw_specs(snakemake.params.features),
         sorted_by=snakemake.params.sorted_by,
         model=snakemake.input.model,
         packed=Path(snakemake.input.packed[0]).parents[1],

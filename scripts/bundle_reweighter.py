@@ -4,7 +4,8 @@ from pathlib import Path
 
 from jetsmith.job import job
 from jetsmith.specs.classifiers import RecipeSpec
-from jetsmith.specs.features import RawSpec
+from jetsmith.specs.features import raw_specs
+from jetsmith.specs.parameters import ParameterValues
 
 with job(snakemake):
     from jetsmith.bundling_reweighters import bundle_reweighter  # here, so that a job without ONNX says so
@@ -12,9 +13,7 @@ with job(snakemake):
     bundle_reweighter(
         spec=RecipeSpec(**snakemake.params.spec),
         valid={name: (low, high) for name, (low, high) in snakemake.params.valid.items()},
-        features={
-            g: {f: RawSpec(**raw) for f, raw in of.items()} for g, of in snakemake.params.features.items()
-        },
+        features=raw_specs(snakemake.params.features),
         sorted_by=snakemake.params.sorted_by,
         model=snakemake.input.model,
         packed=Path(snakemake.input.packed[0]).parents[1],
@@ -22,4 +21,5 @@ with job(snakemake):
         output=snakemake.output[0],
         threads=snakemake.threads,
         closure=snakemake.input.get("closure"),
+        asked=ParameterValues(**snakemake.params.asked),
     )

@@ -3,7 +3,7 @@
 from jetsmith.calibration.axes import axes_of
 from jetsmith.job import job
 from jetsmith.specs.classifiers import JudgedSpec
-from jetsmith.specs.features import Inputs, RawSpec
+from jetsmith.specs.features import Inputs, raw_specs
 from jetsmith.specs.learned import NetworkSpec
 from jetsmith.specs.run import EfficienciesSpec
 
@@ -15,7 +15,7 @@ with job(snakemake):
         spec=JudgedSpec(**snakemake.params.spec),
         features=[Inputs(**inputs) for inputs in snakemake.params.features],
         closes_in=[Inputs(**inputs) for inputs in snakemake.params.closes_in],
-        raw={g: {f: RawSpec(**raw) for f, raw in of.items()} for g, of in snakemake.params.raw.items()},
+        raw=raw_specs(snakemake.params.raw),
         axes=axes_of(*(snakemake.params[name] for name in ("pt_bins_gev", "abseta_bins", "third_bins"))),
         settings=EfficienciesSpec(**snakemake.params.settings),
         network=NetworkSpec(**snakemake.params.network),

@@ -60,7 +60,12 @@ def generated_at() -> dict[str, list[float]]:
 
 
 def write_sample(
-    folder: Path, n_source: int, n_target: Sequence[int], seed: int = 1, spec: ClassifierSpec = SPEC
+    folder: Path,
+    n_source: int,
+    n_target: Sequence[int],
+    seed: int = 1,
+    spec: ClassifierSpec = SPEC,
+    n_folds: int = 1,
 ) -> Path:
     """Packed events, the values of the parameter among them; the datasets of the target differ in size."""
     rng = np.random.default_rng(seed)
@@ -70,6 +75,7 @@ def write_sample(
     x = rng.normal(mean, 1)
     order = rng.permutation(len(x))
     split = rng.choice(len(SPLITS), len(x), p=[0.5, 0.1, 0.15, 0.25])
+    fold = np.random.default_rng([seed, n_folds]).integers(0, n_folds, len(x)).astype("i1")
     for k, name in enumerate(SPLITS):
         here = order[split[order] == k]
         n = len(here)
@@ -79,7 +85,7 @@ def write_sample(
             groups={"event": arrays.FlatGroup(x[here, None].astype("f4"), ("x",))},
             label=np.zeros(n, "i4"),
             weight=np.ones(n),
-            columns={**columns, "fold": np.zeros(n, "i1")},
+            columns={**columns, "fold": fold[here]},
             datasets=tuple(name for name, _ in DATASETS),
             generators=tuple(generator for _, generator in DATASETS),
             sample="events",

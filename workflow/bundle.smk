@@ -35,8 +35,8 @@ rule bundle_reweighter:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=grows(4000),
-        runtime=grows(30),
+        mem_mb=grows(6000),
+        runtime=grows(60),
     params:
         **gets(stages.bundle_reweighter, "reweighter"),
         code=lambda wildcards: bundle_code("bundle_reweighter", wildcards.reweighter),

@@ -56,6 +56,13 @@ def test_a_reweighter_reads_its_parameters(folder: Path) -> None:
     assert run.held_out_at("pythia_shower") == {"tune_0p5": ["middle"]}
     assert run.values_of("pythia_shower") == {"low": [0.25], "middle": [0.5], "high": [1.0]}
     assert run.parametrised == ["pythia_shower"]
+    assert run.bundled_reweighters == ["pythia_shower"]
+    asked = run.asked_of("pythia_shower")
+    assert asked.trained == ((0.25,), (1.0,))
+    assert asked.held_out == ((0.5,),)
+    assert asked.knots == ((0.25, 0.5, 0.75, 1.0),)
+    given = run.given_to("pythia_shower")["pythia_shower_parameters"]["tune"]
+    assert (given.source, given.default) == ("pythia_shower_parameters.tune", None)
 
 
 def of_reweighter(**changes: Any) -> Any:
@@ -139,6 +146,21 @@ def test_mistakes_come_up_at_the_dry_run(folder: Path, name: str) -> None:
         loaded(folder)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_a_grid_that_a_bundle_cannot_have_comes_up_at_the_dry_run(folder: Path) -> None:
+    """Each combination of values costs a look at all of the source; no bundle, or no sum, no grid."""
+    edit(folder, *of_reweighter(at=[{"tune": 0.25 + k / 1024} for k in range(256)]))
+    with pytest.raises(ConfigError) as caught:
+        loaded(folder)
+    for word in ("pythia_shower.yaml", "parameters.at: a bundle", "258 of tune: 258, and 256 at most",
+                 "`bundles: false`"):  # fmt: skip
+        assert word in str(caught.value)
+    edit(folder, "reweighters/pythia_shower.yaml", lambda c: c.update(ratio={"conserve": False}))
+    assert loaded(folder).bundled_reweighters == ["pythia_shower"]
+    edit(folder, "reweighters/pythia_shower.yaml", lambda c: c.pop("ratio"))
+    edit(folder, "config.yaml", lambda c: c.update(bundles=False))
+    assert loaded(folder).bundled_reweighters == []
 
 
 def test_parameters_are_of_reweighters(folder: Path) -> None:

@@ -256,7 +256,10 @@ def test_weights_at_values_are_those_of_the_values(right: tuple[Path, Path, dict
     assert np.abs(np.log(drawn) - shifts.log_ratio(x, theta)).mean() < 0.05
     for value in np.unique(theta):
         assert drawn[theta == value].sum() == pytest.approx((theta == value).sum())
-    about = io.read_json(folder / "nominal.json")["at"]
+    numbers = io.read_json(folder / "nominal.json")
+    assert numbers["conserved"] == {"feature": "", "edges": []}
+    assert "sum_factors" not in numbers  # `weight` is normalised at each drawn value by itself
+    about = numbers["at"]
     assert about[HELD]["parameters"] == {"theta": shifts.HELD_OUT}
     assert about[HELD]["normalisation"] == pytest.approx(1)
     assert (np.asarray(rows["weight_at_theta_1_up"]) == np.asarray(rows["weight_at_theta_1"])).all()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from jetsmith import io, signs
+from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.metrics import auc_of_weights, effective_count
 from jetsmith.packed import arrays
@@ -150,6 +151,8 @@ def test_weights_by_hand() -> None:
     np.testing.assert_allclose(refined(given), [*left, 1.0, *own])
     positive = replace(given, weight=np.abs(weight))
     np.testing.assert_array_equal(refined(positive), np.abs(weight))
+    with pytest.raises(InputError, match=r"ratio\.refine: the weights of a generator add up to nothing"):
+        refined(replace(given, weight=-weight))
 
 
 def test_shares_by_hand() -> None:

@@ -8,7 +8,7 @@ all that is done to their inputs inside, and `inputs.json`, which says what thes
     scores["p_b"], scores["BvsAll"]
 
     reweighter = Reweighter("results/bundles/pythia_shower")
-    found = reweighter({"event": {"z_pt": pt, …}})
+    found = reweighter({"event": {"z_pt": pt, …}})  # with parameters: reweighter(events, {"scale": 0.4})
     generator_weight * found.weight
 """
 
@@ -29,6 +29,7 @@ from jetsmith.errors import InputError
 FORMAT = 1
 MODEL, INPUTS, REFERENCE, CHECKSUMS = "model.onnx", "inputs.json", "reference.npz", "SHA256SUMS"
 PROBABILITIES, DISCRIMINANTS, ESTIMATES = "probabilities", "discriminants", "estimates"
+PARAMETERS = "parameters"
 RATIO, WEIGHT, UP, DOWN, OUTSIDE = "ratio", "weight", "weight_up", "weight_down", "outside"
 TOLERANCE = 1e-5  # of reference scores on another machine
 TOLERANCE_OF_ESTIMATES = 1e-4  # likewise, above 1 relative
@@ -197,7 +198,8 @@ class Weights:
         weight: What the weight of an event of the source is multiplied by; 1 where `outside`.
         weight_up: One standard deviation above it; None where no ensemble says how large that is.
         weight_down: One below.
-        outside: Not reweightable: beyond the region of validity, without an input, or log-odds beyond ±20.
+        outside: Not reweightable: beyond the region of validity or the range of a parameter, without an
+            input, or log-odds beyond ±20.
     """
 
     ratio: Array
@@ -212,6 +214,7 @@ class Reweighter(Loaded):
 
     Attributes:
         closure: What its closure test said: passed, not conclusive, failed, or not tested.
+        parameters: Smallest and largest value of each of its parameters, by name; empty where it has none.
     """
 
     KIND = "reweighter"
@@ -220,6 +223,11 @@ class Reweighter(Loaded):
         """See `Loaded`; unless told otherwise it warns where the weights failed their test."""
         super().__init__(folder, threads)
         self.closure: str = self.about["closure"]["status"]
+        told = self.about.get(PARAMETERS, {"group": "", "range": {}})
+        self.parameters: dict[str, tuple[float, float]] = {
+            name: (low, high) for name, (low, high) in told["range"].items()
+        }
+        self._group: str = told["group"]
         if warn and self.closure == "failed":
             gates = [
                 name for name, gate in self.about["closure"]["gates"].items() if gate["status"] == "failed"
@@ -230,19 +238,55 @@ class Reweighter(Loaded):
                 stacklevel=2,
             )
 
-    def __call__(self, events: Any) -> Weights:
+    def __call__(self, events: Any, parameters: Mapping[str, Any] | None = None) -> Weights:
         """Weights of events of the source, one or a million.
 
         Args:
             events: By group its features by name, as a tagger's jets (`Bundle.__call__`). An event that lacks
                 an input without a default is `outside`.
+            parameters: Of a reweighter with parameters the value of each by its name: one number for all
+                events, or one an event; an event whose own lies beyond the range is `outside`.
 
         Raises:
-            InputError: An input is not there at all, lists or groups differ in length, or values are far from
-                all that the training saw, as in another unit.
+            InputError: An input or a parameter is not there at all, lists or groups differ in length, values
+                are far from all that the training saw, as in another unit, or a number for all events lies
+                beyond the range of its parameter.
         """
-        found = self.outputs(read(self.groups, events, may_lack=True))
+        given = read(
+            tuple(group for group in self.groups if group.group != self._group), events, may_lack=True
+        )
+        if self.parameters or parameters is not None:
+            given |= self._at(parameters or {}, n_jets(given))
+        found = self.outputs(given)
         return Weights(found[RATIO], found[WEIGHT], found.get(UP), found.get(DOWN), found[OUTSIDE])
+
+    def _at(self, given: Mapping[str, Any], n: int) -> dict[str, Values]:
+        """Values of the parameters of n events."""
+        needed = ", ".join(f"{name} ({low:g} to {high:g})" for name, (low, high) in self.parameters.items())
+        if set(given) != set(self.parameters):
+            raise InputError(
+                f"{self.folder}: needs a value of each of its parameters, "
+                f"{needed or 'of which it has none'}, and got {', '.join(map(str, given)) or 'none'}"
+            )
+        columns = {}
+        for name, (low, high) in self.parameters.items():
+            values = given[name]
+            if np.ndim(values) == 0:
+                if np.asarray(values).dtype.kind not in "fiu":
+                    raise InputError(f"{name}: needs a number, or one an event, and is {values!r}")
+                with np.errstate(over="ignore"):
+                    number = np.float32(values)
+                if not np.float32(low) <= number <= np.float32(high):  # NaN is in no range
+                    raise InputError(
+                        f"{name}: {number:g} lies outside of the values that {self.about[self.KIND]} was "
+                        f"trained at, {low:g} to {high:g}, where nothing is learned and nothing is tested"
+                    )
+                values = np.full(n, number)
+            if len(values) != n:
+                raise InputError(f"{name}: has {len(values):,} values, and there are {n:,} events")
+            columns[name] = values
+        own = tuple(group for group in self.groups if group.group == self._group)
+        return read(own, {self._group: columns}, may_lack=True)
 
     def check(self) -> float:
         """Weigh the reference events; the largest difference of r/(1 + r) for a ratio r.

@@ -1,12 +1,13 @@
 """Stage bundle_reweighter: what leaves of a reweighter, its weights in a folder that anybody can run.
 
-Calibrations and factors are those that stage weights has written: nothing is fitted here.
+Calibrations and factors are those that stage weights has written: nothing is fitted here. Of parameters it
+has the factors at some values, and those between are found here (`sums.py`).
 `jetsmith.bundle` reads the folder.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from jetsmith import io, members, plugs, ratios, signs
-from jetsmith.bundle import DOWN, FORMAT, INPUTS, MODEL, OUTSIDE, RATIO, UP, WEIGHT, Reweighter
+from jetsmith import io, members, plugs, ratios, signs, sums
+from jetsmith.bundle import DOWN, FORMAT, INPUTS, MODEL, OUTSIDE, PARAMETERS, RATIO, UP, WEIGHT, Reweighter
 from jetsmith.bundle_inputs import Group, Values, n_jets
 from jetsmith.bundles import Writer, _events, _jets, _weights, _weights_card
 from jetsmith.bundles._events import Tried
@@ -32,6 +33,7 @@ from jetsmith.packed.rows import Rows
 from jetsmith.ratios import RatioCalibration, SumFactors
 from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.specs.features import RawSpec
+from jetsmith.specs.parameters import ParameterValues
 
 # A probability in float32 may be another by so much in another program (a tagger's bundle: 1e-6). The ratio
 # p/q is then off by this over p and over q: by 1e-5 where both are near 1/2, by 1e-3 where one is 0.002.
@@ -41,6 +43,7 @@ MOVES = ((-1.0, -1.0), (1.0, 1.0), (-1.0, 1.0), (1.0, -1.0))  # of both members 
 Outputs = dict[str, npt.NDArray[Any]]
 Scored = list[list[FloatArray]]
 """Of each fold what each member's model says, (N, C)."""
+NOTHING = ParameterValues()
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ def bundle_reweighter(
     output: str | Path,
     threads: int = 1,
     closure: str | Path | None = None,
+    asked: ParameterValues = NOTHING,
 ) -> None:
     """Write a bundle, compare it with the weights by NumPy, and give it its name if they agree.
 
@@ -83,11 +87,13 @@ def bundle_reweighter(
         output: The folder.
         threads: CPU threads of the trained model.
         closure: results/closure/{reweighter}.json; None where nothing could test the weights.
+        asked: Values of its parameters, where it has some.
 
     Raises:
         InputError: A file is damaged or another's, the model has a layer that no bundle can hold, or the
             bundle gives other weights (`compare`) for an event of the test split, one made up from these, one
-            at an edge of a bin or of the region of validity, or one that lacks an input.
+            at an edge of a bin or of the region of validity, or one that lacks an input; see also
+            `bundles.sums.sum_factors`.
     """
     model = Path(model)
     io.check_folder(model, "train it again")
@@ -100,12 +106,18 @@ def bundle_reweighter(
     if not len(rows):
         raise InputError(f"{packed}: split test has no events, so nothing can be compared; give it a share")
     events = _jets.raw(rows, slice(0, min(N_REFERENCE, len(rows))), groups)
+    if spec.parameters:
+        numbers = io.read_json(weights, reweighter=spec.name)
+        given = told.calibrations, told.valid, numbers, model, parts, threads
+        told = replace(told, sum_factors=sums.sum_factors(spec, asked, *given))
+        events = _events.at_any_values(events, spec.parameter_group, told.sum_factors.knots, SEED)
     edges = {**told.valid, told.sum_factors.feature: told.sum_factors.edges}
+    edges |= dict(zip(told.sum_factors.parameters, told.sum_factors.knots, strict=True))
     tried = _events.tried(events, groups, edges, N_MADE_UP, SEED)
     scored = predicted(spec, model, tried.whole, groups, threads)
     with io.atomic_directory(output) as folder:
         expected = expected_of(spec, told, groups, tried, scored)
-        about = about_inputs(spec, told, groups, tested)
+        about = about_inputs(spec, told, groups, tested, asked)
         write_files(folder, spec, told, groups, model, about, events, expected)
         worst = compare(folder, spec, told, groups, tried, scored)
         card = _weights_card.text(
@@ -134,7 +146,9 @@ def read_told(spec: RecipeSpec, valid: Mapping[str, tuple[float, float]], weight
             f"{weights}: has {len(calibrations)} calibrations, but {spec.name} has "
             f"{spec.folds or 'no'} folds; run weights again"
         )
-    return Told(calibrations, SumFactors.of_record(numbers["sum_factors"]), valid)
+    # With parameters there is none yet.
+    factors = SumFactors("", (), ()) if spec.parameters else SumFactors.of_record(numbers["sum_factors"])
+    return Told(calibrations, factors, valid)
 
 
 def write_files(
@@ -157,9 +171,22 @@ def write_files(
 
 
 def about_inputs(
-    spec: RecipeSpec, told: Told, groups: Sequence[Group], tested: Closure | None
+    spec: RecipeSpec,
+    told: Told,
+    groups: Sequence[Group],
+    tested: Closure | None,
+    asked: ParameterValues = NOTHING,
 ) -> dict[str, Any]:
     """Content of inputs.json."""
+    of_parameters = {
+        "group": spec.parameter_group,
+        "range": {
+            name: [knots[0], knots[-1]]
+            for name, knots in zip(told.sum_factors.parameters, told.sum_factors.knots, strict=True)
+        },
+        "trained_at": [list(point) for point in asked.trained],
+        "held_out": [list(point) for point in asked.held_out],
+    }
     status, found = (tested.status, tested.gates) if tested else ("not tested", ())
     gates = {gate.name: {"status": gate.status, "why": gate.why} for gate in found}
     return {
@@ -170,9 +197,10 @@ def about_inputs(
         "folds": spec.folds,
         "valid": {name: list(region) for name, region in told.valid.items()},
         "calibrations": [by.record() for by in told.calibrations],
-        "sum_factors": asdict(told.sum_factors),
+        "sum_factors": told.sum_factors.record(),
         "closure": {"status": status, "gates": gates},
         "groups": [asdict(group) for group in groups],
+        **({PARAMETERS: of_parameters} if spec.parameters else {}),
     }
 
 
@@ -212,11 +240,13 @@ def expected_of(
     ]
     found = ratios.mean_of_folds(folds)
     outside = found.outside | tried.lacks
-    for name, region in told.valid.items():
+    for name, region in {**told.valid, **told.sum_factors.regions}.items():
         outside |= ratios.beyond(_packed(spec, groups, tried, name), region)
     feature = told.sum_factors.feature
     values = _packed(spec, groups, tried, feature) if feature else np.zeros(len(outside))
-    weight, up, down = ratios.weights(found, told.sum_factors.of(values), outside)
+    points = np.array([_packed(spec, groups, tried, name) for name in told.sum_factors.parameters])
+    factor = told.sum_factors.of(values, points.reshape(-1, len(outside)).T)
+    weight, up, down = ratios.weights(found, factor, outside)
     outputs = {RATIO: np.exp(found.value), WEIGHT: weight}
     outputs |= {UP: up, DOWN: down} if len(found.moved) > 1 else {}
     return {name: each.astype(np.float32) for name, each in outputs.items()} | {OUTSIDE: outside}
@@ -313,7 +343,7 @@ def _graph(
     mean = _weights.mean_of_folds(graph, said)
     regions = [
         _weights.beyond(graph, prepared, ratios.column_of(spec.inputs, name), region)
-        for name, region in told.valid.items()
+        for name, region in {**told.valid, **told.sum_factors.regions}.items()
     ]
     outside = _weights.any_of(graph, [mean.outside, *lacking, *regions])
     factor = _weights.factor(graph, prepared, spec.inputs, told.sum_factors)

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.interpolate import RegularGridInterpolator
 
+from jetsmith.errors import InputError
 from jetsmith.halves import halves_error
-from jetsmith.io import BoolArray, FloatArray
+from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics import bin_of
 from jetsmith.specs.features import Inputs
 
@@ -70,27 +72,86 @@ class RatioCalibration:
 
 @dataclass(frozen=True)
 class SumFactors:
-    """What conserves the sum of the source's weights.
+    """What conserves the sum of the source's weights: numbers, or of P parameters functions of these.
+
+    Such a function is exact at the points of a grid; between them its logarithm is linear in each parameter.
 
     Attributes:
         feature: Flat input in whose bins it is conserved; empty where there is one bin.
         edges: Of the bins, shape (B + 1,); empty likewise.
-        factors: Of each bin, shape (B,); 1 where nothing is conserved, or no event of the source lies.
+        factors: Of each bin, shape (B,), or of each point of the grid too, shape (K1, …, KP, B) in one row;
+            1 where nothing is conserved, or no event of the source lies.
+        parameters: The P of them.
+        knots: Of each parameter the values of the grid, rising, float32, Kp of them, two at least.
+        off: Largest relative error that was found of a conserved sum between the points of the grid.
     """
 
     feature: str
     edges: tuple[float, ...]
     factors: tuple[float, ...]
+    parameters: tuple[str, ...] = ()
+    knots: tuple[tuple[float, ...], ...] = ()
+    off: float = 0.0
+
+    def record(self) -> dict[str, Any]:
+        """For JSON; nothing of parameters where there are none."""
+        found = asdict(self)
+        return found if self.parameters else {name: found[name] for name in ("feature", "edges", "factors")}
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> "SumFactors":
-        """What `asdict` made of one."""
-        return cls(record["feature"], tuple(record["edges"]), tuple(record["factors"]))
+        """What `record` made of one."""
+        knots = tuple(map(tuple, record.get("knots", ())))
+        names, off = tuple(record.get("parameters", ())), record.get("off", 0.0)
+        return cls(record["feature"], tuple(record["edges"]), tuple(record["factors"]), names, knots, off)
 
-    def of(self, values: FloatArray) -> FloatArray:
-        """Of each event by its feature, shape (N,)."""
+    @property
+    def grid(self) -> FloatArray:
+        """The factors, shape (K1, …, KP, B)."""
+        return np.reshape(self.factors, (*map(len, self.knots), -1))
+
+    @property
+    def regions(self) -> dict[str, tuple[float, float]]:
+        """Of each parameter where it may lie, as `beyond` has it: its last knot is not outside."""
+        last = [float(np.nextafter(np.float32(knots[-1]), np.float32(np.inf))) for knots in self.knots]
+        return {name: (k[0], end) for name, k, end in zip(self.parameters, self.knots, last, strict=True)}
+
+    def at(self, points: FloatArray) -> FloatArray:
+        """Factors of all bins at values of the parameters, (N, P) -> (N, B); as at its end beyond it."""
+        if not self.parameters:
+            return np.broadcast_to(self.grid, (len(points), len(self.factors)))
+        ends = np.array([(knots[0], knots[-1]) for knots in self.knots])
+        logs = RegularGridInterpolator(self.knots, np.log(self.grid))(np.clip(points, *ends.T))
+        return np.asarray(np.exp(logs))
+
+    def of(self, values: FloatArray, points: FloatArray) -> FloatArray:
+        """Of each event by its feature and its values of the parameters, (N,) and (N, P) -> (N,)."""
         bins = bin_of(values, self.edges) if self.feature else np.zeros(len(values), np.intp)
-        return np.asarray(self.factors)[bins]
+        return np.asarray(self.at(points)[np.arange(len(values)), bins])
+
+
+def conserving(
+    weight: FloatArray, generator: FloatArray, bins: npt.NDArray[np.intp], n_bins: int
+) -> FloatArray:
+    """What conserves the sum of the source's weights in each bin, shape (B,); 1 where there are no events.
+
+    Args:
+        weight: Ratios, not normalised, shape (N,).
+        generator: Generator weights, signed; 0 of events that it is not for, shape (N,).
+        bins: Bin of each event, shape (N,).
+        n_bins: How many there are.
+
+    Raises:
+        InputError: The weights in a bin do not add up to more than 0, before or after.
+    """
+    before, after = np.bincount(bins, generator, n_bins), np.bincount(bins, generator * weight, n_bins)
+    filled = np.bincount(bins, generator != 0, n_bins) > 0
+    if not (before[filled] > 0).all() or not (after[filled] > 0).all():
+        raise InputError(
+            "reweighting: the source's weights in a bin within which their sum is to be conserved do not add "
+            "up to more than 0; take wider bins, or look at the generator weights"
+        )
+    return np.divide(before, after, out=np.ones(n_bins), where=filled)
 
 
 class Column(NamedTuple):
@@ -150,6 +211,22 @@ def log_ratios(logits: FloatArray, calibration: RatioCalibration) -> LogRatios:
     moved = calibration.slope(logit) * (np.clip(logits, -MAX_LOG_RATIO, MAX_LOG_RATIO) - logit)
     moved = np.clip(value + moved, -MAX_LOG_RATIO, MAX_LOG_RATIO) - value
     return LogRatios(value, moved, (np.abs(logits) > MAX_LOG_RATIO).any(axis=0) | (value != found))
+
+
+def out_of_fold(logits: FloatArray, fold: IntArray, calibrations: Sequence[RatioCalibration]) -> LogRatios:
+    """Log ratios of events, each by the calibration of its fold.
+
+    Args:
+        logits: Log-odds of members, by the model that has not seen the event, shape (M, N).
+        fold: Fold of each event, shape (N,); 0 in a sample without.
+        calibrations: Of each fold, or one.
+    """
+    out = LogRatios(np.empty(len(fold)), np.empty(logits.shape), np.empty(len(fold), bool))
+    for k, calibration in enumerate(calibrations):
+        rows = fold == k
+        of_fold = log_ratios(logits[:, rows], calibration)
+        out.value[rows], out.moved[:, rows], out.outside[rows] = of_fold.value, of_fold.moved, of_fold.outside
+    return out
 
 
 def mean_of_folds(folds: Sequence[LogRatios]) -> LogRatios:

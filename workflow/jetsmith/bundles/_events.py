@@ -54,6 +54,18 @@ def tried(
     )
 
 
+def at_any_values(
+    events: Mapping[str, Values], group: str, knots: Sequence[Sequence[float]], seed: int
+) -> dict[str, Values]:
+    """The same events at other values of parameters: of each a knot, or as often any number between them."""
+    rng, n = np.random.default_rng(seed), len(events[group].values)
+    columns = []
+    for each in knots:
+        between = rng.uniform(each[0], each[-1], n)
+        columns.append(np.where(rng.random(n) < 0.5, rng.choice(each, n), between))
+    return {**events, group: Values(np.stack(columns, axis=-1).astype(np.float32))}
+
+
 def _at_edges(
     events: Mapping[str, Values], groups: Sequence[Group], edges: Mapping[str, Sequence[float]], seed: int
 ) -> dict[str, Values]:

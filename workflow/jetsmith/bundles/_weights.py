@@ -119,11 +119,48 @@ def _error(graph: Graph, moved: str, n_members: int) -> str:
 def factor(
     graph: Graph, groups: Mapping[str, Prepared], inputs: Sequence[Inputs], factors: SumFactors
 ) -> str:
-    """As `SumFactors.of`; (N, 1), or (1, 1) where there is one bin."""
+    """As `SumFactors.of`; (N, 1), or (1, 1) where there is one bin and no parameter."""
+    if factors.parameters:
+        return _factor_at(graph, groups, inputs, factors)
     if not factors.feature:
         return _row(graph, np.asarray(factors.factors))
     values = _column(graph, groups, ratios.column_of(inputs, factors.feature))
     return _by_bin(graph, values, factors.edges, np.asarray(factors.factors))
+
+
+def _factor_at(
+    graph: Graph, groups: Mapping[str, Prepared], inputs: Sequence[Inputs], factors: SumFactors
+) -> str:
+    """The factor of each event's bin at its values of the parameters, (N, 1).
+
+    What stands between knots is a sum over all points of the grid: each counts the product of its shares in
+    the parameters, which fall from 1 at a knot to 0 at the next one.
+    """
+    shares, n_points = _row(graph, np.ones(1)), 1  # (N, K1 · … · Kp)
+    for name, knots in zip(factors.parameters, map(np.array, factors.knots), strict=True):
+        values = _column(graph, groups, ratios.column_of(inputs, name))
+        steps = graph.node("Sub", values, _row(graph, knots[:-1]))
+        passed = graph.node("Div", steps, _row(graph, np.diff(knots)))
+        passed = graph.node("Min", graph.node("Max", passed, _number(graph, 0)), _number(graph, 1))
+        # Of how much each interval was passed: a knot's share is that of the one before less that behind.
+        before = np.eye(len(knots) - 1, len(knots), 1) - np.eye(len(knots) - 1, len(knots))
+        share = graph.node("MatMul", passed, graph.constant(before, np.float64))
+        share = graph.node("Add", share, _row(graph, np.eye(1, len(knots))[0]))
+        together = graph.node(
+            "Mul",
+            graph.node("Unsqueeze", shares, graph.whole(2)),
+            graph.node("Unsqueeze", share, graph.whole(1)),
+        )
+        n_points *= len(knots)
+        shares = graph.node("Reshape", together, graph.whole(-1, n_points))
+    logs = np.log(factors.grid).reshape(n_points, -1)
+    found = graph.node("Exp", graph.node("MatMul", shares, graph.constant(logs, np.float64)))  # (N, B)
+    if not factors.feature:
+        return found
+    values = _column(graph, groups, ratios.column_of(inputs, factors.feature))
+    own = _by_bin(graph, values, factors.edges, np.eye(logs.shape[1]))
+    own = graph.node("Reshape", own, graph.whole(-1, logs.shape[1]))
+    return graph.node("ReduceSum", graph.node("Mul", found, own), graph.whole(1), keepdims=1)
 
 
 def beyond(graph: Graph, groups: Mapping[str, Prepared], column: Column, region: tuple[float, float]) -> str:

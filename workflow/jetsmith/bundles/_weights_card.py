@@ -1,8 +1,10 @@
 """The model card of a reweighter: whether its weights passed their test, first of all; then what they are."""
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
+from jetsmith.bundle import PARAMETERS
 from jetsmith.bundle_inputs import Group
 from jetsmith.bundles import _card
 from jetsmith.members import MEMBERS
@@ -33,9 +35,12 @@ Give it the inputs that `inputs.json` names, of {row}s of the source, and multip
 READING = """\
 ```python
 from jetsmith.bundle import Reweighter   # needs numpy, awkward and onnxruntime
-found = Reweighter("{name}")(events)     # events: by group, features by name; NaN is what is missing
+reweighter = Reweighter("{name}")
+found = {call}
 generator_weight * found.weight
 ```
+
+Events are given by group, features by name; NaN is what is missing.
 
 Or `model.onnx` by any ONNX runtime: of each group one float32 tensor, (N, F), of a sequence (N, T, F) with
 any T >= 1 and its `<group>_count` (N,), int32; outputs are of shape (N,). `reference.npz` has {row}s and
@@ -69,7 +74,8 @@ def text(
     sections = {
         f"# {spec.name}": f"{_verdict(closure)}\n\nFrom {row}s of `{source}` to `{target}`.",
         "## Closure": _gates(closure["gates"]),
-        "## Reading it": READING.format(name=spec.name, row=row),
+        **({"## Parameters": _parameters(spec, about)} if spec.parameters else {}),
+        "## Reading it": READING.format(name=spec.name, row=row, call=_call(about)),
         "## What it is for, and what not": PURPOSE.format(row=row),
         "## Outputs": _outputs(spec, about, MEMBERS in trained),
         "## Training": _card.training(
@@ -118,7 +124,10 @@ def _outputs(spec: RecipeSpec, about: Mapping[str, Any], has_error: bool) -> str
         lines += [
             "- `weight_up`, `weight_down`: one standard deviation of the log ratio, by halves of the events."
         ]
+    if spec.parameters:
+        lines += ["- Weights are those at the values of the parameters that an event is given."]
     regions = [f"`{name}` in [{low:g}, {high:g})" for name, (low, high) in about["valid"].items()]
+    regions += [f"the range of `{name}`" for name in spec.parameters]
     valid = f"beyond {' and '.join(regions)}, " if regions else ""
     lines += [f"- `outside`: {valid}without an input that has no default, or log-odds beyond ±20."]
     lines += [
@@ -135,8 +144,51 @@ def _outputs(spec: RecipeSpec, about: Mapping[str, Any], has_error: bool) -> str
     return "\n".join(lines)
 
 
+def _call(about: Mapping[str, Any]) -> str:
+    """How weights are asked for; of parameters at the middle of their ranges."""
+    if PARAMETERS not in about:
+        return "reweighter(events)"
+    ranges = about[PARAMETERS]["range"].items()
+    values = ", ".join(f'"{name}": {(low + high) / 2:.4g}' for name, (low, high) in ranges)
+    return f"reweighter(events, {{{values}}})  # or an array, a number an event"
+
+
+def _parameters(spec: RecipeSpec, about: Mapping[str, Any]) -> str:
+    """Ranges, values, whether those between were tested, and how well the sum is conserved there."""
+    told, factors = about[PARAMETERS], about["sum_factors"]
+    lines = ["| parameter | range | trained at | held out |", "|---|---|---|---|"]
+    for place, (name, (low, high)) in enumerate(told["range"].items()):
+        trained, held_out = (
+            ", ".join(f"{value:g}" for value in sorted({point[place] for point in told[key]})) or "none"
+            for key in ("trained_at", "held_out")
+        )
+        lines += [f"| `{name}` | {low:g} to {high:g} | {trained} | {held_out} |"]
+    if len(told["range"]) > 1:
+        lines += ["", f"Trained at {len(told['trained_at'])} combinations of these values."]
+    gate = about["closure"]["gates"].get("interpolation")
+    tested = "Nothing has tested what lies between the values that it was trained at."
+    if gate is not None:
+        tested = (
+            f"Gate `interpolation`, of values that were held out: {gate['status']} "
+            f"({gate['why'].replace('|', '&#124;')})."
+        )
+    n_points = prod(map(len, factors["knots"]))
+    between = (
+        f"What conserves the sum of the source was counted at {n_points} points (`sum_factors` of "
+        "`inputs.json`), all values above among them; between these its logarithm is linear in a parameter. "
+        f"That leaves the sum off by {factors['off']:.1e}, relative, at the worst of all values tried; what "
+        f"lies within a step of trees, a millionth of a range, is not. "
+        "Beyond a range nothing is learned: the reader refuses one number for all events there, and an event "
+        "with a value of its own is `outside`."
+    )
+    return "\n".join([*lines, "", tested, "", between])
+
+
 def _factor(found: Mapping[str, Any]) -> str:
     """What conserved the sum."""
+    if found.get("parameters"):
+        where = f" in the bins of `{found['feature']}`" if found["feature"] else ""
+        return f"what leaves the source its sum{where} at these values, or 1 where nobody asked for that"
     numbers = ", ".join(f"{value:.6g}" for value in found["factors"])
     if found["feature"]:
         edges = ", ".join(f"{edge:g}" for edge in found["edges"])

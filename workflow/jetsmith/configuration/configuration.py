@@ -16,6 +16,7 @@ from jetsmith.derivations.of_jets import TRACK_PROBABILITY
 from jetsmith.specs.classifiers import MISSING, ClassifierSpec, ClassSpec
 from jetsmith.specs.datasets import DatasetSpec, Object, SelectionSpec
 from jetsmith.specs.features import ColumnSpec, FeatureGroup, RawSpec
+from jetsmith.specs.parameters import ParameterValues, group_of
 from jetsmith.specs.run import RunSpec
 from jetsmith.strict import seen_as
 
@@ -150,6 +151,16 @@ class Configuration:
         found = {name: self._at(spec, name) for name in self.run.samples[spec.sample].datasets}
         return {name: values for name, values in found.items() if values}
 
+    def asked_of(self, reweighter: str) -> ParameterValues:
+        """Values of its parameters: trained at, held out, and with a column of weights."""
+        spec, found = self.classifiers[reweighter], self.values_of(reweighter)
+        trained = {tuple(values) for name, values in found.items() if name not in spec.held_out}
+        held_out = {tuple(values) for name, values in found.items() if name in spec.held_out}
+        weighed = {at: tuple(point.values()) for at, point in spec.points.items()}
+        return ParameterValues(
+            trained=tuple(sorted(trained)), held_out=tuple(sorted(held_out)), weighed=weighed
+        )
+
     def _at(self, spec: ClassifierSpec, dataset: str) -> list[float]:
         has = self.datasets[dataset].parameters
         return [has[name] for name in spec.parameters if name in has]
@@ -203,12 +214,9 @@ class Configuration:
 
     @property
     def bundled_reweighters(self) -> list[str]:
-        """Reweighters that leave as bundles: those that are trained here, with all of their folds.
-
-        Not those with parameters: what conserves the sum is known at the values of the sample alone.
-        """
+        """Reweighters that leave as bundles: those that are trained here, with all of their folds."""
         found = [self.classifiers[name] for name in self.run.reweighters] if self.run.bundles else []
-        return [s.name for s in found if s.backend in plugs.names("bundles") and not s.parameters]
+        return [spec.name for spec in found if spec.backend in plugs.names("bundles")]
 
     def given_to(self, classifier: str) -> dict[str, dict[str, RawSpec]]:
         """What a caller of its bundle, or correction, starts from: by group and name, before transforms.
@@ -223,6 +231,8 @@ class Configuration:
 
     def raw_of(self, of: Object, group: str, name: str) -> RawSpec:
         """A feature, or a score of another tagger, of rows of an object, as a caller gives it."""
+        if group in map(group_of, self.parametrised):
+            return RawSpec(source=f"{group}.{name}", default=None, meaning="parameter of the target")
         if group not in self.groups:
             stored = self.classifiers[group].backend == "stored"
             return RawSpec(source=f"{group}.{name}", default=MISSING if stored else None)

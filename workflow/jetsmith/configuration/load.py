@@ -211,7 +211,7 @@ def _looked_up(
     held_out = tuple(chain.from_iterable(held.values()))
     found = resolve(name, {**sources, name: one}, sample.folds or 0, flavours, groups, held_out)
     check_classifier(found.spec, found.options, one.path, sample, datasets)
-    parameter_checks.check(found.spec, content.parameters, one.path, used, {*groups, *sources})
+    parameter_checks.check(found.spec, content.parameters, one.path, used, {*groups, *sources}, run.bundles)
     of_features = found.options.misfits_of_features(found.spec, groups)
     refuse(one.path, (f"architecture.{problem}" for problem in of_features))
     return found

@@ -1,6 +1,7 @@
 """Checks of a reweighter with parameters: its file against the datasets of its sample; run before any job."""
 
 from collections.abc import Collection, Iterator, Mapping
+from math import prod
 from pathlib import Path
 
 from jetsmith import plugs
@@ -8,7 +9,7 @@ from jetsmith.configuration.records import hint
 from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.datasets import DatasetSpec
-from jetsmith.specs.parameters import ParametersSpec, Point, label
+from jetsmith.specs.parameters import MOST_POINTS, ParametersSpec, Point, label
 
 
 def datasets_held_out(
@@ -31,6 +32,7 @@ def check(
     path: Path,
     datasets: Mapping[str, DatasetSpec],
     taken: Collection[str],
+    bundles: bool = True,
 ) -> None:
     """The target was generated at values of all parameters, some of which are left to learn from.
 
@@ -40,6 +42,7 @@ def check(
         path: Its file.
         datasets: Those of its sample.
         taken: Names of feature groups and of classifiers.
+        bundles: Whether the run writes bundles.
 
     Raises:
         ConfigError: Names file, key, and what would be right.
@@ -51,6 +54,8 @@ def check(
     trained = [given.point_of(d.parameters) for d in _target(spec, datasets).values()]
     trained = [point for point in trained if point not in map(given.point_of, given.held_out)]
     refuse(path, (f"parameters{problem}" for problem in _values(given, trained, datasets)))
+    if bundles and spec.backend in plugs.names("bundles") and (spec.ratio is None or spec.ratio.conserve):
+        refuse(path, (f"parameters{problem}" for problem in _grid(given, spec, trained)))
 
 
 def _target(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> dict[str, DatasetSpec]:
@@ -128,6 +133,19 @@ def _values(
     for name, found in datasets_held_out(given, datasets).items():
         if not found:
             yield f".held_out: no dataset of the sample is at {name}; held-out values are those of datasets"
+
+
+def _grid(given: ParametersSpec, spec: ClassifierSpec, trained: list[Point]) -> Iterator[str]:
+    """A bundle knows what conserves the sum at all combinations of values, and each costs as much."""
+    every = [*trained, *spec.points.values()]
+    sizes = {name: len({point[name] for point in every}) for name in given.names}
+    if (n_points := prod(sizes.values())) > MOST_POINTS:
+        counted = " times ".join(f"{n} of {name}" for name, n in sizes.items())
+        yield (
+            ".at: a bundle needs the sum of the weights at each combination of values that are trained, held "
+            f"out or asked for, {counted}: {n_points:,}, and {MOST_POINTS} at most; name fewer here, or "
+            "write `bundles: false` in the run"
+        )
 
 
 def _point(given: ParametersSpec, point: Point, trained: list[Point]) -> Iterator[str]:

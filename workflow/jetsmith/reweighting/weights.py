@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from jetsmith.metrics import bin_of
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.parametrised import places
-from jetsmith.ratios import LogRatios, RatioCalibration, SumFactors
+from jetsmith.ratios import RatioCalibration, SumFactors
 from jetsmith.reweighting.calibration import fit_calibration
 from jetsmith.reweighting.summary import gains, summarise
 from jetsmith.reweighting.values import calibrated_on, log_odds_at, weight_at
@@ -182,42 +182,18 @@ def event_weights(
         InputError: The weights of the source in a bin do not add up to more than 0, before or after.
     """
     n_bins = max([int(bins.max(initial=0)) + 1, *(len(edges) - 1 for edges in ratio.conserve_in.values())])
-    ratio_of = _log_ratios(found, calibrations)
+    ratio_of = ratios.out_of_fold(found.logits, found.fold, calibrations)
     outside = found.outside | ratio_of.outside
     free, density = outside | found.target_mask, np.exp(ratio_of.value)
     each = [np.where(free, 1.0, density * np.exp(by)) for by in ratio_of.moved]
     factors: FloatArray = np.ones(n_bins)
     if ratio.conserve:
         generator = np.where(free, 0.0, found.weight)
-        factors = _factors(density, generator, bins, n_bins)
-        each = [np.where(free, 1.0, by * _factors(by, generator, bins, n_bins)[bins]) for by in each]
+        factors = ratios.conserving(density, generator, bins, n_bins)
+        each = [np.where(free, 1.0, by * ratios.conserving(by, generator, bins, n_bins)[bins]) for by in each]
     weight, up, down = ratios.weights(ratio_of, factors[bins], free)
     density = np.where(found.unknown, np.nan, density)
     return EventWeights(density, weight, up, down, outside, np.asarray(each), factors)
-
-
-def _log_ratios(found: ReweighterScores, calibrations: Sequence[RatioCalibration]) -> LogRatios:
-    """Of all events, each by the calibration of its fold."""
-    out = LogRatios(np.empty(len(found.fold)), np.empty(found.logits.shape), np.empty(len(found.fold), bool))
-    for k, calibration in enumerate(calibrations):
-        rows = found.fold == k
-        of_fold = ratios.log_ratios(found.logits[:, rows], calibration)
-        out.value[rows], out.moved[:, rows], out.outside[rows] = of_fold.value, of_fold.moved, of_fold.outside
-    return out
-
-
-def _factors(
-    weight: FloatArray, generator: FloatArray, bins: npt.NDArray[np.intp], n_bins: int
-) -> FloatArray:
-    """What conserves the sum of the source's weights in each bin, shape (B,)."""
-    before, after = np.bincount(bins, generator, n_bins), np.bincount(bins, generator * weight, n_bins)
-    filled = np.bincount(bins, generator != 0, n_bins) > 0
-    if not (before[filled] > 0).all() or not (after[filled] > 0).all():
-        raise InputError(
-            "reweighting: the source's weights in a bin within which their sum is to be conserved do not add "
-            "up to more than 0; take wider bins, or look at the generator weights"
-        )
-    return np.divide(before, after, out=np.ones(n_bins), where=filled)
 
 
 def refined(found: ReweighterScores) -> FloatArray:
@@ -227,12 +203,20 @@ def refined(found: ReweighterScores) -> FloatArray:
     has the same density in the inputs x, and fluctuates less (arXiv 2007.11586, 2505.03724). The sum of each
     generator stays what it was. A generator without weights below 0 keeps its own, and so do events that
     have no score or lie outside `ratio.valid`.
+
+    Raises:
+        InputError: The weights of a generator do not add up to more than 0.
     """
     weight = found.weight.copy()
     for side in (~found.target_mask, found.target_mask):
         rows = np.flatnonzero(side & ~found.outside & ~found.unknown)
         own = found.weight[rows]
         if (own < 0).any():
+            if not own.sum() > 0:
+                raise InputError(
+                    "ratio.refine: the weights of a generator add up to nothing above 0, for which no weight "
+                    "above 0 can stand; look at the generator weights"
+                )
             left = np.abs(own) * found.share[rows]
             weight[rows] = left * (own.sum() / left.sum())
     return weight
@@ -318,15 +302,22 @@ def write_weights(
         }
         splits["all"] = summarise(columns["weight"], generator, columns["outside"])
         subject = {"reweighter": spec.name, "dataset": dataset}
-        about = {**subject, "calibrations": [by.record() for by in calibrations], "splits": splits}
-        if not spec.parameters:  # else there is one for each value, too
-            feature, edges = next(iter(ratio.conserve_in.items()), ("", ()))
-            about["sum_factors"] = asdict(SumFactors(feature, edges, tuple(weights.factors.tolist())))
+        about: dict[str, Any] = {
+            **subject,
+            "calibrations": [by.record() for by in calibrations],
+            "splits": splits,
+        }
+        feature, edges = next(iter(ratio.conserve_in.items()), ("", ()))
+        if spec.parameters:  # those of `weight` are of each value by itself, and nothing to use
+            about["conserved"] = {"feature": feature, "edges": edges} if ratio.conserve else None
+        else:
+            about["sum_factors"] = SumFactors(feature, edges, tuple(weights.factors.tolist())).record()
         if ratio.refine:
             about["refined"] = gains(generator, columns[REFINED], columns["weight"])
         if moved:
             about["at"] = {
                 label: {"parameters": (at or {})[label]}
+                | {"sum_factors": SumFactors(feature, edges, tuple(by.factors.tolist())).record()}
                 | summarise(by.weight[rows], generator, by.outside[rows])
                 for label, by in moved.items()
             }

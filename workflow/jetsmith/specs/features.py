@@ -1,7 +1,7 @@
 """Feature groups, and what a classifier reads of one."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -42,6 +42,11 @@ class RawSpec(ColumnSpec):
     meaning: str = Field(
         "", description="What its source is, in a few words; of another tagger's scores none."
     )
+
+
+def raw_specs(given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, RawSpec]]:
+    """Features of each group by their names, from plain values."""
+    return {group: {name: RawSpec(**raw) for name, raw in of.items()} for group, of in given.items()}
 
 
 class ColumnGroup(Record):

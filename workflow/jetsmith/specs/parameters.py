@@ -7,6 +7,9 @@ from pydantic import Field
 from jetsmith.strict import Name, Record, Single
 
 Point = dict[Name, Single]
+MOST_POINTS = (
+    256  # of the grid on which a bundle knows what conserves the sum: as often the whole source is seen
+)
 
 
 class ParametersSpec(Record):
@@ -19,7 +22,8 @@ class ParametersSpec(Record):
     at: tuple[Point, ...] = Field(
         (),
         description="Values, of all of them at once, at which every event of the source gets a weight: the "
-        "column `weight_at_<name>_<value>`. Within the range of the values that are trained on.",
+        "column `weight_at_<name>_<value>`. Within the range of the values that are trained on. A bundle has "
+        "weights anywhere in it.",
     )
     held_out: tuple[Point, ...] = Field(
         (),
@@ -35,6 +39,21 @@ class ParametersSpec(Record):
         """Values at which the source gets weights, by their part in names of columns."""
         found = [self.point_of(point) for point in (*self.at, *self.held_out)]
         return {label(point): point for point in found}
+
+
+class ParameterValues(Record):
+    """Of a reweighter with parameters the values that its bundle has to know of, in the order of names."""
+
+    trained: tuple[tuple[Single, ...], ...] = Field((), description="At which its target was generated.")
+    held_out: tuple[tuple[Single, ...], ...] = Field((), description="The same, but trained on nowhere.")
+    weighed: dict[str, tuple[Single, ...]] = Field(
+        {}, description="At which the source has a column of weights, by its label."
+    )
+
+    @property
+    def knots(self) -> tuple[tuple[float, ...], ...]:
+        """Of each parameter all values that are trained or weighed at, rising."""
+        return tuple(tuple(sorted(set(of))) for of in zip(*self.trained, *self.weighed.values(), strict=True))
 
 
 def label(point: Mapping[str, float]) -> str:

@@ -129,12 +129,16 @@ def bundle(run: Configuration, tagger: str) -> Bundle:
 
 
 class BundleReweighter(NamedTuple):
-    """A reweighter with its region of validity; and how its features are computed, as of a tagger."""
+    """A reweighter with its region of validity; and how its features are computed, as of a tagger.
+
+    `asked` has the values of its parameters (`ParameterValues`).
+    """
 
     spec: Plain
     valid: dict[str, list[float]]
     features: dict[str, dict[str, Plain]]
     sorted_by: dict[str, str]
+    asked: Plain
 
 
 def bundle_reweighter(run: Configuration, reweighter: str) -> BundleReweighter:
@@ -147,6 +151,7 @@ def bundle_reweighter(run: Configuration, reweighter: str) -> BundleReweighter:
         valid={name: list(region) for name, region in valid.items()},
         features=features,
         sorted_by=sorted_by,
+        asked=run.asked_of(reweighter).model_dump(mode="json"),
     )
 
 
