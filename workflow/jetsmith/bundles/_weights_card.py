@@ -6,7 +6,7 @@ from typing import Any
 from jetsmith.bundle_inputs import Group
 from jetsmith.bundles import _card
 from jetsmith.members import MEMBERS
-from jetsmith.specs.classifiers import RecipeSpec
+from jetsmith.specs.classifiers import Members, RecipeSpec
 
 VERDICTS = {
     "passed": "These weights passed all gates of their closure test.",
@@ -15,6 +15,12 @@ VERDICTS = {
     "failed": "**FAILED**: these weights failed their closure test, and are not to be used.",
     "not tested": "**NOT TESTED**: there was no dataset of the target, so nothing says that these weights "
     "are right.",
+}
+
+ERRORS: dict[Members, str] = {
+    "halves": "by halves of the events",
+    "bootstrap": "by bootstrap replicas of the events",
+    "seeds": "**of the training alone**, by seeds: how the events of the sample fluctuate is not in it",
 }
 
 PURPOSE = """\
@@ -116,7 +122,7 @@ def _outputs(spec: RecipeSpec, about: Mapping[str, Any], has_error: bool) -> str
     ]
     if has_error:
         lines += [
-            "- `weight_up`, `weight_down`: one standard deviation of the log ratio, by halves of the events."
+            f"- `weight_up`, `weight_down`: one standard deviation of the log ratio, {ERRORS[spec.members]}."
         ]
     regions = [f"`{name}` in [{low:g}, {high:g})" for name, (low, high) in about["valid"].items()]
     valid = f"beyond {' and '.join(regions)}, " if regions else ""

@@ -23,7 +23,7 @@ from jetsmith.ratios import LogRatios, RatioCalibration, SumFactors
 from jetsmith.reweighting.calibration import fit_calibration
 from jetsmith.reweighting.summary import summarise
 from jetsmith.reweighting.values import calibrated_on, log_odds_at, weight_at
-from jetsmith.specs.classifiers import RowsSpec
+from jetsmith.specs.classifiers import Members, RowsSpec
 from jetsmith.specs.parameters import Point
 from jetsmith.specs.ratios import RatioSpec
 
@@ -42,6 +42,7 @@ class ReweighterScores:
         target_mask: True for events of the target's datasets.
         outside: Not reweightable: without a score, or outside `ratio.valid`.
         unknown: Events of the target, where none of these has a score and some of the source have one.
+        members: What the members were trained on.
     """
 
     key: dict[str, npt.NDArray[Any]]
@@ -53,6 +54,7 @@ class ReweighterScores:
     target_mask: BoolArray
     outside: BoolArray
     unknown: BoolArray
+    members: Members
 
     @property
     def logit(self) -> FloatArray:
@@ -120,6 +122,7 @@ def read_scores(
         target_mask=of_target,
         outside=without & ~unknown,
         unknown=unknown,
+        members=spec.members,
     )
 
 
@@ -130,7 +133,7 @@ class EventWeights:
     Attributes:
         ratio: f_target/f_source by the calibrated classifier; NaN where it is unknown.
         weight: Of source events the ratio, normalised; 1 where `outside`, and for events of the target.
-        up: One standard deviation above the weight, by what the halves of an ensemble differ.
+        up: One standard deviation above the weight, by what the members of an ensemble differ.
         down: One below.
         outside: Not reweightable: as in the scores, or the log-odds lie beyond ±20.
         each: Weight by each member of an ensemble alone, shape (M, N); of one model that itself.
@@ -183,10 +186,11 @@ def event_weights(
 
 def _log_ratios(found: ReweighterScores, calibrations: Sequence[RatioCalibration]) -> LogRatios:
     """Of all events, each by the calibration of its fold."""
-    out = LogRatios(np.empty(len(found.fold)), np.empty(found.logits.shape), np.empty(len(found.fold), bool))
+    n, shape = len(found.fold), found.logits.shape
+    out = LogRatios(np.empty(n), np.empty(shape), np.empty(n, bool), found.members)
     for k, calibration in enumerate(calibrations):
         rows = found.fold == k
-        of_fold = ratios.log_ratios(found.logits[:, rows], calibration)
+        of_fold = ratios.log_ratios(found.logits[:, rows], calibration, found.members)
         out.value[rows], out.moved[:, rows], out.outside[rows] = of_fold.value, of_fold.moved, of_fold.outside
     return out
 
