@@ -76,6 +76,7 @@ WAYS: dict[str, tuple[dict[str, Any], RatioSpec, int, float]] = {
     ),
     "replicas": ({"members": "bootstrap"}, RatioSpec(conserve_in={"x0": (-1, 0, 1)}), 3, 0.0),
     "seeds": ({"members": "seeds"}, RatioSpec(), 2, 0.0),
+    "replicas of a network": (NETWORK | {"members": "bootstrap"}, RatioSpec(), 2, 0.1),
     "four classes": ({"training": CLASSES}, RatioSpec(valid={"x1": (-2, 2)}), 0, 0.1),
     "four classes of scikit-learn": (
         {"training": CLASSES, "backend": "sklearn", "architecture": {}}, RatioSpec(), 0, 0.1,

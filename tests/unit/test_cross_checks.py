@@ -592,7 +592,12 @@ CLASSIFIERS = {
     "sums in bins by seeds": (
         "reweighters/pythia_shower_2d.yaml",
         lambda content: content.update(ensemble=5, members="seeds"),
-        ["members: sums in bins are the same whatever the seed", "choices: halves, bootstrap"],
+        ["members: with these settings `histogram` learns the same", "choices: halves, bootstrap"],
+    ),
+    "trees by seeds that sample nothing": (
+        "reweighters/pythia_shower.yaml",
+        lambda content: content.update(ensemble=5, members="seeds", architecture={"max_depth": 3}),
+        ["members: with these settings `xgboost` learns the same", "let trees sample rows or features"],
     ),
     "training bins below 0": (
         "taggers/deepcsv.yaml",

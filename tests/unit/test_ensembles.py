@@ -216,18 +216,15 @@ def test_what_members_are_trained_on(kind: Members, role: str) -> None:
     """Halves in pairs, a replica each by the member's own seed, or nothing but seeds, as of every tagger."""
     spec = make_spec("xgboost", name="one", role=role, members=kind)
     found = list(trainings_of({"one": spec}, {}, {"one": 5}, {}, {}, 3).values())
-    assert len({training.seed for training in found}) == 5
-    halves, replicas = (
-        role == "reweighter" and kind == "halves",
-        role == "reweighter" and kind == "bootstrap",
-    )
-    for k, training in enumerate(found):
-        assert training.replica == (training.seed if replicas else None)
-        assert (training.half is not None) == halves
-        if training.half is not None:
+    assert len({one.seed for one in found}) == 5
+    halves, replicas = (role == "reweighter" and kind == wanted for wanted in ("halves", "bootstrap"))
+    for k, one in enumerate(found):
+        assert one.replica == (one.seed if replicas else None)
+        assert (one.half is not None) == halves
+        if one.half is not None:
             seed = found[k - k % 2].half
             assert seed is not None
-            assert training.half == Half(k % 2, seed.seed)
+            assert one.half == Half(k % 2, seed.seed)
     fewer = list(trainings_of({"one": spec}, {}, {"one": 4}, {}, {}, 3).values())
     assert found[:4] == fewer
 

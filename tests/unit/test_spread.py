@@ -84,6 +84,21 @@ def test_what_covers_the_fluctuation_of_events() -> None:
     assert _covered("seeds", 0.0) == 0
 
 
+@pytest.mark.parametrize("matched", [0.0, 0.95])
+def test_equal_keys_of_two_generators_do_no_harm(matched: float) -> None:
+    """Their events have one count: right where they are one event twice, and where they share numbers."""
+    rng, n, tries, n_members = np.random.default_rng(SEED), 200, 3000, 8
+    source = rng.normal(size=(n, tries))
+    target = matched * source + np.sqrt(1 - matched**2) * rng.normal(size=(n, tries))
+    each = []
+    for _ in range(n_members):
+        times = rng.poisson(1, (n, tries))
+        each.append((times * (target - source)).sum(axis=0) / times.sum(axis=0))
+    values = np.array(each)
+    covered = np.abs(values.mean(axis=0)) < members_error(values, "bootstrap")
+    assert covered.mean() == pytest.approx(0.683, abs=0.035)
+
+
 def test_seeds_make_replicas_cautious_by_as_much_as_is_said() -> None:
     """The noise of a seed counts as if averaging did not take it away; halves take it off (test_weights)."""
     event, seed, n = 0.082**2, 0.1**2, 10

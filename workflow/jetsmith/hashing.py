@@ -111,7 +111,8 @@ def replica_of(
 
     Returns:
         Shape (N,), 0 or above. All jets of an event have the same, and so have events of two datasets with
-        one key, as they share split and fold: of one event under two generators that is right.
+        one key, as they share split and fold: right for one event under two generators, and where they have
+        nothing but a number in common it does no harm.
     """
     place = uniform(run, luminosity_block, event, seed, "replica")
     return np.searchsorted(POISSON, place, side="right").astype(np.int8)
