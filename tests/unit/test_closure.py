@@ -6,7 +6,7 @@ Where the events cannot tell, it says so: "not conclusive" is not "passed".
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -31,7 +31,9 @@ from jetsmith.reweighting.histograms import (
     spectrum_edges,
     weight_error,
 )
+from jetsmith.reweighting.interpolation import interpolation_of
 from jetsmith.reweighting.separation import separation, thinned_curve
+from jetsmith.specs.classifiers import Members
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.run import GatesSpec
 from jetsmith.verdict import verdict
@@ -574,6 +576,23 @@ def test_the_error_of_the_weights_covers() -> None:
         covers += abs(mean[0] / mean.sum() - truth[0]) < weight_error(values, members, edges, "halves")[0]
     low, high = stats.binom.interval(0.998, 400, 0.683)
     assert low <= covers <= high
+
+
+@pytest.mark.parametrize("members", get_args(Members))
+def test_the_test_knows_what_members_were_trained_on(members: Members) -> None:
+    """Bands of all its figures, at values that were held out, too, have the error of that kind."""
+    events = gaussians.right(np.random.default_rng(4), 4000)
+    each = np.exp(np.random.default_rng(5).normal(0, 0.1, (4000, 4)))
+    spec = events.spec.model_copy(update={"members": members})
+    events = dataclasses.replace(events, spec=spec, each=each)
+    by_source = (events.generator[:, np.newaxis] * each)[~events.target_mask].T
+    for found in (
+        closure_of(events, SETTINGS, 1).histograms,
+        interpolation_of(events, "x_1", {"x": 1.0}, SETTINGS, 1).histograms,
+    ):
+        values = events.features[~events.target_mask, 0].astype(np.float64)
+        expected = weight_error(values, by_source, np.array(found[0]["edges"]), members)
+        assert found[0]["weight_error"] == pytest.approx(expected.tolist())
 
 
 def test_chi2_of_a_feature_by_hand() -> None:

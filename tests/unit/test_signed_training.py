@@ -160,6 +160,9 @@ def test_negative_weights_as_classes(tmp_path: Path) -> None:
     found = signs.split(task(spec, tmp_path / "trees"))
     assert (found.train.weight > 0).all()
     assert found.train.weight.mean() == pytest.approx(1, rel=1e-5)
+    given = task(spec, tmp_path / "replica")  # of a replica rows count more than once
+    twice = signs.split(replace(given, train=replace(given.train, weight=2 * given.train.weight)))
+    np.testing.assert_allclose(twice.train.weight, 2 * found.train.weight, rtol=1e-5)
     assert [c.name for c in found.spec.classes] == ["source", "source_below", "target", "target_below"]
     xgboost.fit(found)
     rows, target = events(4, 5000)
