@@ -14,4 +14,5 @@ with job(snakemake):
         output=snakemake.output[0],
         **of_training(snakemake),
         without=Without(**snakemake.params.without) if snakemake.params.without else None,
+        replica=snakemake.params.replica,
     )

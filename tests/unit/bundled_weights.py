@@ -104,8 +104,10 @@ def make(
     """Train, score and weigh."""
     packed = write_events(folder / "packed", 1500, max(1, spec.folds), negative)
     models = [folder / f"members/{k}" for k in range(members)] or [folder / "model"]
+    kind = spec.members if members else ""
     for k, model in enumerate(models):
-        train(spec, packed, model, seed=k, without=Without(k % 2, 2, k // 2) if members else None)
+        without = Without(k % 2, 2, k // 2) if kind == "halves" else None
+        train(spec, packed, model, seed=k, without=without, replica=k if kind == "bootstrap" else None)
     if members:
         assemble(spec.name, models, folder / "model")
     score(spec, folder / "model", packed, folder / "scores.parquet")

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import correctionlib
 import numpy as np
@@ -18,16 +18,16 @@ from jetsmith.classifiers import Labelled
 from jetsmith.classifiers._histogram import target_share
 from jetsmith.classifiers.histogram import Options
 from jetsmith.errors import InputError
-from jetsmith.halves import halves_error
 from jetsmith.handed.closure import Area, Closure, Gate
 from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
 from jetsmith.reweighting.correction import binned_weights, correction, described
 from jetsmith.reweighting.weights import write_weights
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import ClassifierSpec, TrainingSpec
+from jetsmith.specs.classifiers import ClassifierSpec, Members, TrainingSpec
 from jetsmith.specs.features import Inputs, RawSpec
 from jetsmith.specs.ratios import RatioEntry
+from jetsmith.spread import members_error
 from jetsmith.training import train
 from tests.unit.packed_jets import write_packed
 from tests.unit.test_reweighting import SPEC
@@ -224,10 +224,11 @@ def test_of_folds_a_correction_has_the_mean(tmp_path: Path) -> None:
         assert found == pytest.approx(generator @ weight / generator.sum(), rel=1e-9)
 
 
-def test_members_give_an_error(tmp_path: Path) -> None:
-    """Up and down of a bin, by what its mean is in each member."""
+@pytest.mark.parametrize("members", get_args(Members))
+def test_members_give_an_error(tmp_path: Path, members: Members) -> None:
+    """Up and down of a bin, by what its mean is in each member, whatever these are said to be."""
     events = write_events(tmp_path, 0)
-    make(tmp_path, spec_of(least=5.0), members=4)
+    make(tmp_path, spec_of(least=5.0).model_copy(update={"members": members}), members=4)
     table, values, place = of_source(tmp_path, events)
     checked = 0
     for b in np.unique(place):
@@ -237,7 +238,7 @@ def test_members_give_an_error(tmp_path: Path) -> None:
             sum(g * w for g, w in zip(generator, table[name][inside], strict=True)) / generator.sum()
             for name in ("weight", *(f"weight_member{k}" for k in range(4)))
         ]
-        error = float(halves_error(np.log(np.array(means[1:]))))
+        error = float(members_error(np.log(np.array(means[1:])), members))
         point = [float(value) for value in values[inside][0, [2, 0]]]
         for name, sign in (("nominal", 0), ("up", 1), ("down", -1)):
             expected = means[0] * np.exp(sign * error)
@@ -275,11 +276,12 @@ def test_bins_without_a_mean_weigh_one() -> None:
     generator = np.array([1.0, 1, 1, -1, 2, -1, 2, -1])
     weight = np.array([2.0, 4, 5, 5, 1, 3, 1, 1])
     each = np.array([weight, [2.0, 4, 5, 5, 1, 3, 1, 3]])
-    found = binned_weights(place, 5, generator, weight, each[:0])
+    found = binned_weights(place, 5, generator, weight, each[:0], "halves")
     assert found.nominal.tolist() == [3, 1, 1, 1, 1]
     assert found.filled_mask.tolist() == [True, False, False, False, True]
     assert found.up.tolist() == found.nominal.tolist()
-    assert binned_weights(place, 5, generator, weight, each).filled_mask.tolist() == [True] + 4 * [False]
+    by_all = binned_weights(place, 5, generator, weight, each, "halves")
+    assert by_all.filled_mask.tolist() == [True] + 4 * [False]
 
 
 def test_no_bin_at_all_is_an_error(tmp_path: Path) -> None:

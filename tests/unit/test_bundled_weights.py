@@ -5,7 +5,7 @@ import json
 import runpy
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import awkward as ak
 import numpy as np
@@ -21,7 +21,7 @@ from jetsmith.bundles import _weights
 from jetsmith.bundles._graph import Graph
 from jetsmith.errors import InputError
 from jetsmith.ratios import RatioCalibration
-from jetsmith.specs.classifiers import LossSpec, TrainingSpec
+from jetsmith.specs.classifiers import LossSpec, Members, TrainingSpec
 from jetsmith.specs.ratios import RatioSpec
 from tests.unit.bundled import small_bundle
 from tests.unit.bundled_weights import Made, make, numbers, raw_events, recipe, write_closure
@@ -74,6 +74,9 @@ WAYS: dict[str, tuple[dict[str, Any], RatioSpec, int, float]] = {
         4,
         0.0,
     ),
+    "replicas": ({"members": "bootstrap"}, RatioSpec(conserve_in={"x0": (-1, 0, 1)}), 3, 0.0),
+    "seeds": ({"members": "seeds"}, RatioSpec(), 2, 0.0),
+    "replicas of a network": (NETWORK | {"members": "bootstrap"}, RatioSpec(), 2, 0.1),
     "four classes": ({"training": CLASSES}, RatioSpec(valid={"x1": (-2, 2)}), 0, 0.1),
     "four classes of scikit-learn": (
         {"training": CLASSES, "backend": "sklearn", "architecture": {}}, RatioSpec(), 0, 0.1,
@@ -123,8 +126,10 @@ def told(draw: st.DrawFn) -> tuple[list[RatioCalibration], Array]:
     return found, np.reshape(logits, (n_folds, n_members))
 
 
-@given(told())
-def test_nodes_are_the_functions_of_the_stage(case: tuple[list[RatioCalibration], Array]) -> None:
+@given(told(), st.sampled_from(get_args(Members)))
+def test_nodes_are_the_functions_of_the_stage(
+    case: tuple[list[RatioCalibration], Array], members: Members
+) -> None:
     """Any calibration, number of folds and of members: log ratio, its error and what is outside."""
     calibrations, logits = case
     graph = Graph()
@@ -132,7 +137,8 @@ def test_nodes_are_the_functions_of_the_stage(case: tuple[list[RatioCalibration]
     names = [graph.input(f"fold{k}", ["N", n_members], TensorProto.DOUBLE) for k in range(n_folds)]
     folds = [_weights.log_ratios(graph, name, by) for name, by in zip(names, calibrations, strict=True)]
     said = _weights.mean_of_folds(graph, folds)
-    found = _weights.outputs(graph, said, n_members, said.outside, graph.constant([[1.0]], np.float64))
+    one = graph.constant([[1.0]], np.float64)
+    found = _weights.outputs(graph, said, n_members, members, said.outside, one)
     for name, tensor in found.items():
         graph.output(name, tensor, ["N"], TensorProto.BOOL if name == OUTSIDE else TensorProto.FLOAT)
     session = onnxruntime.InferenceSession(
@@ -142,7 +148,7 @@ def test_nodes_are_the_functions_of_the_stage(case: tuple[list[RatioCalibration]
         zip(found, session.run(None, {f"fold{k}": logits[k][None] for k in range(n_folds)}), strict=True)
     )
     right = ratios.mean_of_folds(
-        [ratios.log_ratios(of[:, None], by) for of, by in zip(logits, calibrations, strict=True)]
+        [ratios.log_ratios(of[:, None], by, members) for of, by in zip(logits, calibrations, strict=True)]
     )
     assert got[OUTSIDE].tolist() == right.outside.tolist()
     np.testing.assert_allclose(np.log(got[RATIO].astype(float)), right.value, atol=1e-6)
@@ -195,7 +201,7 @@ def test_the_mean_of_folds_is_nearer_to_the_truth(folded: Made, bundled: Reweigh
     off = []
     for each, record in zip(scored, numbers(folded)["calibrations"], strict=True):
         logits = np.array([ratios.log_odds(p[:, 0], p[:, 1]) for p in each])
-        of_fold = ratios.log_ratios(logits, RatioCalibration.of_record(record))
+        of_fold = ratios.log_ratios(logits, RatioCalibration.of_record(record), folded.spec.members)
         off.append(np.mean((of_fold.value - truth) ** 2))
     assert np.mean((np.log(bundled(events).ratio) - truth) ** 2) < np.mean(off)
 
@@ -255,6 +261,30 @@ def test_a_bundle_that_differs_is_not_written(
     with pytest.raises(InputError, match=r"toy: no bundle is written: of [\d,]+ events [\d,]+ get other"):
         folded.bundle("wrong")
     assert not list(folded.folder.glob("*wrong*"))
+
+
+@pytest.mark.parametrize("members", ["bootstrap", "seeds"])
+def test_a_bundle_with_another_error_is_not_written(
+    members: Members, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of members that are no pairs, with folds: the page says of what it is, and no other error passes."""
+    made = make(tmp_path, recipe(folds=3, members=members), members=3)
+    found = made.bundle()
+    assert found.check() < 1e-6
+    page = (found.folder / "README.md").read_text()
+    assert {"bootstrap": "by bootstrap replicas", "seeds": "of the training alone"}[members] in page
+    right = _weights.half_width
+    for wrong in (lambda kind, n: 1.01 * right(kind, n), lambda kind, n: 0.99 * right(kind, n)):
+        monkeypatch.setattr(_weights, "half_width", wrong)
+        with pytest.raises(InputError, match=r"toy: no bundle is written: of [\d,]+ events [\d,]+ get other"):
+            made.bundle("wrong")
+    as_halves = made.spec.model_copy(update={"members": "halves"})
+    monkeypatch.setattr(_weights, "half_width", right)
+    with pytest.raises(
+        ValueError, match="reshape"
+    ):  # of three members there are no pairs: nothing is guessed
+        Made(as_halves, made.ratio, tmp_path).bundle("wrong")
+    assert not list(tmp_path.glob("*wrong*"))
 
 
 def test_numbers_of_others_are_refused(folded: Made) -> None:

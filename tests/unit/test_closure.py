@@ -6,7 +6,7 @@ Where the events cannot tell, it says so: "not conclusive" is not "passed".
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -31,7 +31,9 @@ from jetsmith.reweighting.histograms import (
     spectrum_edges,
     weight_error,
 )
+from jetsmith.reweighting.interpolation import interpolation_of
 from jetsmith.reweighting.separation import separation, thinned_curve
+from jetsmith.specs.classifiers import Members
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.run import GatesSpec
 from jetsmith.verdict import verdict
@@ -506,7 +508,13 @@ def test_chi2_is_one_for_equal_densities() -> None:
     generator = np.where(rng.random(n) < 0.2, -1.0, 1.0)
     features = rng.normal(size=(n, 30))
     found = compare_features(
-        features, [f"f{k}" for k in range(30)], rng.random(n) < 0.5, generator, np.ones(n), np.zeros((n, 0))
+        features,
+        [f"f{k}" for k in range(30)],
+        rng.random(n) < 0.5,
+        generator,
+        np.ones(n),
+        np.zeros((n, 0)),
+        "halves",
     )
     assert np.mean([h["chi2_after"] / h["n_dof"] for h in found]) == pytest.approx(1, abs=0.15)
     for h in found:
@@ -519,7 +527,7 @@ def test_spectra_by_hand() -> None:
     x = np.array([0.0, 0, 1, 1, 1, 0])[:, None]
     target = np.array([False, False, False, False, True, True])
     generator, weight = np.array([1.0, 2, 2, -1, 3, 1]), np.array([2.0, 1, 3, 1, 9, 9])
-    (found,) = compare_features(x, ("x",), target, generator, weight, np.zeros((6, 0)))
+    (found,) = compare_features(x, ("x",), target, generator, weight, np.zeros((6, 0)), "halves")
     assert found["weight_error"] == []
     assert found["edges"] == [-0.5, 0.5, 1.5]
     assert found["source"] == pytest.approx([3 / 4, 1 / 4])
@@ -536,16 +544,21 @@ def test_the_error_of_the_weights_by_hand() -> None:
     target = np.array([False, False, False, True, True])
     generator, weight = np.array([1.0, 2, -1, 1, 1]), np.ones(5)
     each = np.array([[1.0, 3, 2, 4], [1, 1, 1, 1], [1, 1, 1, 1], [9, 9, 9, 9], [9, 9, 9, 9]])
-    (found,) = compare_features(x, ("x",), target, generator, weight, each)
+    (found,) = compare_features(x, ("x",), target, generator, weight, each, "halves")
     first = np.array([1 / 2, 3 / 4, 2 / 3, 4 / 5])  # of the four members, in the first bin
     within = np.mean([(first[0] - first[1]) ** 2, (first[2] - first[3]) ** 2]) / 4
     between = np.var([first[:2].mean(), first[2:].mean()], ddof=1)
     error = np.sqrt(max(within - between / 2, within / 2)) * stats.t.ppf(0.5 + 0.6827 / 2, 2)
     assert found["weight_error"] == pytest.approx([error, error])
-    (bare,) = compare_features(x, ("x",), target, generator, weight, np.zeros((5, 0)))
+    scatter = np.std(first, ddof=1)
+    for members, share in (("bootstrap", 1 + 1 / 4), ("seeds", 1 / 4)):
+        (other,) = compare_features(x, ("x",), target, generator, weight, each, members)
+        expected = scatter * np.sqrt(share) * stats.t.ppf(0.5 + 0.6827 / 2, 3)
+        assert other["weight_error"] == pytest.approx([expected, expected])
+    (bare,) = compare_features(x, ("x",), target, generator, weight, np.zeros((5, 0)), "halves")
     assert bare | {"weight_error": found["weight_error"]} == found
     with pytest.raises(InputError, match="by member 1 of the ensemble add up to -1"):
-        weight_error(np.zeros(1), np.array([[1.0], [-1.0]]), np.array([0.0, 1]))
+        weight_error(np.zeros(1), np.array([[1.0], [-1.0]]), np.array([0.0, 1]), "halves")
 
 
 def test_the_error_of_the_weights_covers() -> None:
@@ -560,9 +573,26 @@ def test_the_error_of_the_weights_covers() -> None:
         members = np.exp(halves.reshape(10, 1) * wave)
         mean = np.bincount((values >= 0.5).astype(int), np.exp(common * wave))
         truth = np.array([(values < 0.5).mean(), (values >= 0.5).mean()])
-        covers += abs(mean[0] / mean.sum() - truth[0]) < weight_error(values, members, edges)[0]
+        covers += abs(mean[0] / mean.sum() - truth[0]) < weight_error(values, members, edges, "halves")[0]
     low, high = stats.binom.interval(0.998, 400, 0.683)
     assert low <= covers <= high
+
+
+@pytest.mark.parametrize("members", get_args(Members))
+def test_the_test_knows_what_members_were_trained_on(members: Members) -> None:
+    """Bands of all its figures, at values that were held out, too, have the error of that kind."""
+    events = gaussians.right(np.random.default_rng(4), 4000)
+    each = np.exp(np.random.default_rng(5).normal(0, 0.1, (4000, 4)))
+    spec = events.spec.model_copy(update={"members": members})
+    events = dataclasses.replace(events, spec=spec, each=each)
+    by_source = (events.generator[:, np.newaxis] * each)[~events.target_mask].T
+    for found in (
+        closure_of(events, SETTINGS, 1).histograms,
+        interpolation_of(events, "x_1", {"x": 1.0}, SETTINGS, 1).histograms,
+    ):
+        values = events.features[~events.target_mask, 0].astype(np.float64)
+        expected = weight_error(values, by_source, np.array(found[0]["edges"]), members)
+        assert found[0]["weight_error"] == pytest.approx(expected.tolist())
 
 
 def test_chi2_of_a_feature_by_hand() -> None:
@@ -570,14 +600,20 @@ def test_chi2_of_a_feature_by_hand() -> None:
     x = np.array([0.0, 1, 0, 9])[:, None]
     target = np.array([True, True, False, False])
     (found,) = compare_features(
-        x, ("x",), target, np.array([1.0, 3, 1, 1]), np.array([1.0, 1, 1, 3]), np.zeros((4, 0))
+        x, ("x",), target, np.array([1.0, 3, 1, 1]), np.array([1.0, 1, 1, 3]), np.zeros((4, 0)), "halves"
     )
     # One bin from 0 to 1, which holds them all: equal contents.
     assert (found["chi2_before"], found["chi2_after"], found["n_dof"]) == (0, 0, 1)
     x = np.array([0.0, 1, 2, 0, 9])[:, None]
     target = np.array([True, True, True, False, False])
     (found,) = compare_features(
-        x, ("x",), target, np.array([1.0, 1, 2, 1, 1]), np.array([1.0, 1, 1, 1, 3]), np.zeros((5, 0))
+        x,
+        ("x",),
+        target,
+        np.array([1.0, 1, 2, 1, 1]),
+        np.array([1.0, 1, 1, 1, 3]),
+        np.zeros((5, 0)),
+        "halves",
     )
     # Bins 0-1 and 1-2: target 1/4 and 3/4 (variances 1/16, 5/16); source 1/2 and 1/2 (1/4 each),
     # reweighted 1/4 and 3/4.

@@ -575,6 +575,36 @@ CLASSIFIERS = {
         put("ratio", value={"binned": {"m_jj": [-2, 100, 50]}}),
         ["ratio.binned.m_jj: bin edges must rise"],
     ),
+    "members of a tagger": (
+        "taggers/deepcsv.yaml",
+        lambda content: content.update(ensemble=4, members="bootstrap"),
+        ["members: those of a tagger differ by their seeds", "leave it out"],
+    ),
+    "members of nothing": (
+        "reweighters/pythia_shower.yaml",
+        put("members", value="bootstrap"),
+        ["members: there is no `ensemble`", "such as 10"],
+    ),
+    "members that are none": (
+        "reweighters/pythia_shower.yaml",
+        lambda content: content.update(ensemble=4, members="bootstraps"),
+        ["`members`", "'halves', 'bootstrap' or 'seeds'", "bootstraps"],
+    ),
+    "halves without a partner": (
+        "reweighters/pythia_shower.yaml",
+        lambda content: content.update(ensemble=5, members="halves"),
+        ["ensemble: 5: members of a reweighter come in pairs", "with `members: bootstrap`"],
+    ),
+    "sums in bins by seeds": (
+        "reweighters/pythia_shower_2d.yaml",
+        lambda content: content.update(ensemble=5, members="seeds"),
+        ["members: with these settings `histogram` learns the same", "choices: halves, bootstrap"],
+    ),
+    "trees by seeds that sample nothing": (
+        "reweighters/pythia_shower.yaml",
+        lambda content: content.update(ensemble=5, members="seeds", architecture={"max_depth": 3}),
+        ["members: with these settings `xgboost` learns the same", "let trees sample rows or features"],
+    ),
     "training bins below 0": (
         "taggers/deepcsv.yaml",
         put("training", "abseta_bins", value=[-2.5, 0, 2.5]),

@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -14,13 +14,14 @@ from jetsmith import io, members
 from jetsmith.assembling import assemble
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.load import load
+from jetsmith.configuration.trained import Half, trainings_of
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.metrics import auc
 from jetsmith.plots import members as plot
 from jetsmith.plots import training
 from jetsmith.plots.inputs import read_test
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import ClassSpec, EvaluationSpec, TrainingSpec
+from jetsmith.specs.classifiers import ClassSpec, EvaluationSpec, Members, TrainingSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.shown import TrainedSpec
 from jetsmith.training import train
@@ -207,6 +208,25 @@ def test_another_member_leaves_the_others(tmp_path: Path) -> None:
     assert len(set(seeds)) == 5
     other = loaded(tmp_path, run={"seed": 2}, ensemble=5).trainings
     assert not {other[name].seed for name in more if name != "score"} & set(seeds)
+
+
+@pytest.mark.parametrize("kind", get_args(Members))
+@pytest.mark.parametrize("role", ["reweighter", "tagger"])
+def test_what_members_are_trained_on(kind: Members, role: str) -> None:
+    """Halves in pairs, a replica each by the member's own seed, or nothing but seeds, as of every tagger."""
+    spec = make_spec("xgboost", name="one", role=role, members=kind)
+    found = list(trainings_of({"one": spec}, {}, {"one": 5}, {}, {}, 3).values())
+    assert len({one.seed for one in found}) == 5
+    halves, replicas = (role == "reweighter" and kind == wanted for wanted in ("halves", "bootstrap"))
+    for k, one in enumerate(found):
+        assert one.replica == (one.seed if replicas else None)
+        assert (one.half is not None) == halves
+        if one.half is not None:
+            seed = found[k - k % 2].half
+            assert seed is not None
+            assert one.half == Half(k % 2, seed.seed)
+    fewer = list(trainings_of({"one": spec}, {}, {"one": 4}, {}, {}, 3).values())
+    assert found[:4] == fewer
 
 
 def test_where_an_ensemble_cannot_be(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Splits depend on identity alone: the promise that a data set added later moves no event."""
 
 import hashlib
+import math
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jetsmith import columns
-from jetsmith.hashing import SPLITS, fold_of, hash64, key_digest, split_of, uniform
+from jetsmith.hashing import SPLITS, fold_of, hash64, key_digest, replica_of, split_of, uniform
 from jetsmith.specs.run import SplitSpec
 
 WORD = 2**64 - 1
@@ -92,3 +93,25 @@ def test_keys_have_a_digest() -> None:
     others += [{**rows, name: values + (values == 4)} for name, values in rows.items()]
     assert digest not in [key_digest(other) for other in others]
     assert len({key_digest(other) for other in others}) == 5
+
+
+def test_a_replica_is_poisson_and_follows_from_the_key() -> None:
+    """Against a twin that adds up the probabilities; another order, or more events, change no count."""
+    ones, events = np.ones(N, np.uint32), np.arange(N, dtype=np.uint64)
+    times = replica_of(ones, ones, events, 7)
+    place = uniform(ones, ones, events, 7, "replica")
+    for k in range(500):
+        n, below = 0, math.exp(-1)
+        while place[k] >= below:
+            n += 1
+            below += math.exp(-1) / math.factorial(n)
+        assert times[k] == n
+    counts = np.bincount(times, minlength=5)[:5]
+    expected = N * np.array([math.exp(-1) / math.factorial(k) for k in range(5)])
+    assert np.sum((counts - expected) ** 2 / expected) < 20  # chi2 of 5 degrees, p = 1e-3
+    chosen = np.random.default_rng(0).permutation(N)[:100]
+    assert np.array_equal(replica_of(ones[:100], ones[:100], events[chosen], 7), times[chosen])
+    other = replica_of(ones, ones, events, 8)
+    assert abs(np.corrcoef(times, other)[0, 1]) < 0.02
+    for decision in (split_of(ones, ones, events, 7, SplitSpec()), fold_of(ones, ones, events, 7, 5)):
+        assert abs(np.corrcoef(times, decision)[0, 1]) < 0.02

@@ -423,7 +423,7 @@ def make_closure(folder: Path, n_features: int) -> Path:
     features = rng.normal(0.3 * target[:, None] / (1 + np.arange(n_features)), 1, (3000, n_features))
     weight = np.where(target, 1.0, np.exp(0.3 * features[:, 0] - 0.05))
     names = [f"f{k}" for k in range(n_features)]
-    spectra = compare_features(features, names, target, np.ones(3000), weight, np.zeros((3000, 0)))
+    spectra = compare_features(features, names, target, np.ones(3000), weight, np.zeros((3000, 0)), "halves")
     io.write_json(folder / "closure.json", {"histograms": spectra})
     for name, mask in (("a", ~target), ("b", target)):
         rows = {

@@ -48,7 +48,7 @@ def make_test(n_features: int = 2, n_members: int = 4, **changed: Any) -> Closur
             CalibrationBin(0.1, 0.9, 0.5, 0.35, 0.31, 0.02),
             CalibrationBin(0.9, 3.0, 0.5, 0.62, 0.64, 0.03),
         ),
-        histograms=tuple(compare_features(x, names, target, generator, weight, each)),
+        histograms=tuple(compare_features(x, names, target, generator, weight, each, "halves")),
     )
     return dataclasses.replace(found, **changed)
 

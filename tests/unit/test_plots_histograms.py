@@ -64,7 +64,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, style.Numbers]:
     first, second = (read_test(path, make_spec()) for path in paths)
     specs = [make_spec(), make_spec("deepcsv", "DeepCSV")]
     source, target = reweighter().classes
-    about = {"title": "S", "reweighter": "s", "source": source, "target": target}
+    about = {"title": "S", "reweighter": "s", "members": "halves", "source": source, "target": target}
     one = spectrum()
     value = Value(parameters={"tune": 0.5}, status="passed", auc=None, spectra=(one,))
     packed = [replace(pack_jets(800, 1), sample="jets")]

@@ -139,10 +139,16 @@ def test_spectators_first_then_what_moves_at_any_value() -> None:
         assert len(value.spectra) == parameters.MAX_FEATURES
 
 
+WORDS = {"halves": "from the halves", "bootstrap": "from the replicas", "seeds": "of their training alone"}
+
+
 def test_captions_say_whether_there_is_an_error_of_the_weights() -> None:
     """Bands of an ensemble are drawn and explained; else their absence is."""
     one = held_out(0.5)
     assert "The orange band" in parameters.compute(reweighter(), [one], {}).caption()
+    for members, words in WORDS.items():
+        kind = reweighter().model_copy(update={"members": members})
+        assert words in parameters.compute(kind, [one], {}).caption()
     bare = tuple(entry | {"weight_error": []} for entry in one.histograms)
     numbers = parameters.compute(reweighter(), [dataclasses.replace(one, histograms=bare)], {})
     assert "no error of the weights" in numbers.caption()

@@ -144,7 +144,17 @@ def test_weights_by_hand() -> None:
     zero = np.zeros(6, int)
     key = {"run": zero, "luminosity_block": zero, "event": np.arange(6)}
     given = ReweighterScores(
-        key, zero, zero.astype(np.int8), zero, weight, np.zeros((1, 6)), target, outside, nobody, share
+        key,
+        zero,
+        zero.astype(np.int8),
+        zero,
+        weight,
+        np.zeros((1, 6)),
+        target,
+        outside,
+        nobody,
+        share,
+        "halves",
     )
     left = np.array([0.5, 0.5, 2.0]) * 2 / 3
     own = np.array([1.2, 0.2]) * 2 / 1.4

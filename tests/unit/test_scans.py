@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jetsmith import io, stages
+from jetsmith import io, plugs, stages
 from jetsmith.choosing import choose, promote, promoted
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.load import load
@@ -61,7 +61,7 @@ def test_a_grid_has_every_combination(project: Path) -> None:
     names = [f"trees.scan/{key}" for key in run.scans["trees"].points]
     assert list(run.trainings) == ["score", *names]
     for name, found in zip(names, settings(run), strict=True):
-        spec, seed, _ = run.trainings[name]
+        spec, seed, *_ = run.trainings[name]
         assert seed == run.run.seed
         assert (spec.architecture["max_depth"], spec.training.learning_rate) == tuple(found.values())
         assert (spec.architecture["subsample"], spec.training.epochs) == (0.8, 20)  # of the file
@@ -365,7 +365,7 @@ def test_the_first_rung_is_longer_than_a_warm_up(epochs: int, refused: bool) -> 
     content = ClassifierFile.model_validate(file)
     said = r"scan\.rungs: the first trains 3 epochs, .* warmup_epochs and hold_epochs of 3: none is left"
     with pytest.raises(ConfigError, match=said) if refused else contextlib.nullcontext():
-        check(content, Path("network.yaml"), 0, [])
+        check(content, plugs.described_by("keras", "dense", "").Options(), Path("network.yaml"), 0, [])
 
 
 def test_who_is_best_is_trained_again(trained: Path, tmp_path: Path) -> None:

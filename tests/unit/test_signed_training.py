@@ -160,6 +160,9 @@ def test_negative_weights_as_classes(tmp_path: Path) -> None:
     found = signs.split(task(spec, tmp_path / "trees"))
     assert (found.train.weight > 0).all()
     assert found.train.weight.mean() == pytest.approx(1, rel=1e-5)
+    given = task(spec, tmp_path / "replica")  # of a replica rows count more than once
+    twice = signs.split(replace(given, train=replace(given.train, weight=2 * given.train.weight)))
+    np.testing.assert_allclose(twice.train.weight, 2 * found.train.weight, rtol=1e-5)
     assert [c.name for c in found.spec.classes] == ["source", "source_below", "target", "target_below"]
     xgboost.fit(found)
     rows, target = events(4, 5000)
@@ -206,7 +209,8 @@ def test_backends_that_take_no_signs_say_so(tmp_path: Path) -> None:
 def test_flattening_leaves_the_ratio(tmp_path: Path) -> None:
     """One factor a bin for both classes: by hand, and in what is learned."""
     bins, weight = np.array([0, 0, 1, 1, 1]), np.array([1.0, 3.0, -0.1, 0.1, 0.1])
-    np.testing.assert_allclose(flat_factors(bins, weight), [0.5, 10])
+    np.testing.assert_allclose(flat_factors(bins, weight, np.ones(5, int)), [0.5, 10])
+    np.testing.assert_allclose(flat_factors(bins, weight, np.array([3, 1, 1, 1, 1])), [1, 10])
     flat = TrainingSpec(**{**SETTINGS["xgboost"].model_dump(), "flatten_in": {"x0": (-9, -1, 0, 1, 9)}})
     assert abs(slope_of_error(recipe(training=flat), tmp_path / "flat")) < 0.15
 

@@ -96,6 +96,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     set_value(found / "taggers/averaged.yaml", "inputs.ak4", "csvv2")
     set_value(found / "taggers/averaged.yaml", "title", "Averaged")
     set_value(found / "taggers/averaged.yaml", "decorrelate", {"n_pv": [0, 20, 100]})
+    set_value(found / "reweighters/pythia_shower_2d.yaml", "ensemble", 4)
     set_value(found / "taggers/deepjet.yaml", "ablate", ["vertices"])
     set_value(found / "config.yaml", "taggers.averaged", "scanned_jets")
     set_value(found / "config.yaml", "samples.scanned_jets", {"datasets": ["ttbar"]})

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import awkward as ak
 import numpy as np
@@ -24,14 +24,18 @@ from jetsmith.reweighting.weights import (
     read_scores,
     write_weights,
 )
+from jetsmith.specs.classifiers import Members
 from jetsmith.specs.ratios import RatioSpec
+from jetsmith.spread import members_error
 from tests.unit.test_reweighting import DATASETS, SPEC
 
 Array = np.ndarray[Any, Any]
 PLATT = RatioSpec()
 
 
-def scores(logit: Array, target: Array, weight: Array, each: Array | None = None) -> ReweighterScores:
+def scores(
+    logit: Array, target: Array, weight: Array, each: Array | None = None, members: Members = "halves"
+) -> ReweighterScores:
     """Events 0, 1, … of one dataset of each generator."""
     n = len(logit)
     key = {"run": np.ones(n, int), "luminosity_block": np.ones(n, int), "event": np.arange(n)}
@@ -47,6 +51,7 @@ def scores(logit: Array, target: Array, weight: Array, each: Array | None = None
         target,
         *np.zeros((2, n), bool),
         np.ones(n),
+        members,
     )
 
 
@@ -278,8 +283,9 @@ def test_the_error_of_halves_by_hand() -> None:
     assert halves_error(np.ones((4, 3))).tolist() == [0, 0, 0]
 
 
-def test_members_make_up_and_down_and_weights_of_their_own(tmp_path: Path) -> None:
-    """From score files: log ratios are averaged, and the error is that of `halves_error`."""
+@pytest.mark.parametrize("kind", get_args(Members))
+def test_members_make_up_and_down_and_weights_of_their_own(tmp_path: Path, kind: Members) -> None:
+    """From score files: log ratios are averaged, and the error is that of `members_error`."""
     rng = np.random.default_rng(7)
     n = 400
     truth = np.arange(n) % 2 == 1
@@ -301,18 +307,19 @@ def test_members_make_up_and_down_and_weights_of_their_own(tmp_path: Path) -> No
         table |= {members.column(k, "power_shower"): (1 - p), members.column(k, "dipole_shower"): p}
     io.write_rows(tmp_path / "scores.parquet", ak.zip(table, depth_limit=1))
     ratio = RatioSpec(calibration="none", conserve=False)
+    spec = SPEC.model_copy(update={"members": kind})
     write_weights(
-        SPEC, tmp_path / "scores.parquet", DATASETS, "old", tmp_path / "old.parquet", ratio=ratio, n_members=4
+        spec, tmp_path / "scores.parquet", DATASETS, "old", tmp_path / "old.parquet", ratio=ratio, n_members=4
     )
     rows = io.read_rows(tmp_path / "old.parquet")
     source = ~truth
     log = np.log(ak.to_numpy(rows["weight"]))
     np.testing.assert_allclose(log, each.mean(0)[source], atol=1e-6)
     np.testing.assert_allclose(
-        np.log(ak.to_numpy(rows["weight_up"])) - log, halves_error(each)[source], atol=1e-6
+        np.log(ak.to_numpy(rows["weight_up"])) - log, members_error(each, kind)[source], atol=1e-6
     )
     np.testing.assert_allclose(
-        log - np.log(ak.to_numpy(rows["weight_down"])), halves_error(each)[source], atol=1e-6
+        log - np.log(ak.to_numpy(rows["weight_down"])), members_error(each, kind)[source], atol=1e-6
     )
     for k in range(4):
         np.testing.assert_allclose(np.log(ak.to_numpy(rows[f"weight_member{k}"])), each[k][source], atol=1e-5)

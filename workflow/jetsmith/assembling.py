@@ -60,5 +60,5 @@ def _require_different(folders: Sequence[Path], checksums: Sequence[dict[str, An
             raise InputError(
                 f"{folder}: is the same model as {first}: the seed changes nothing with such settings; let "
                 "trees sample rows or features (`subsample` or `colsample_bytree` below 1), or leave "
-                "`ensemble` out"
+                "`ensemble` out; of a reweighter, members of halves and of replicas learn from other events"
             )

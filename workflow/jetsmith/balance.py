@@ -16,7 +16,12 @@ MAX_BALANCE = 10.0  # ASSUME: largest factor of a bin of the spectrum: rare bins
 HEAVY = 0.1  # share of the weight of a class from which a row is named
 
 
-def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[IntArray]) -> list[FloatArray]:
+def balanced_weights(
+    spec: RecipeSpec,
+    rows: Sequence[Rows],
+    target: Sequence[IntArray],
+    times: Sequence[IntArray] | None = None,
+) -> list[FloatArray]:
     """Generator weight times the factor that levels the classes, or their spectra too; mean 1.
 
     Factors come from the first rows, those to train on, and serve the others too. Taggers drop the signs: a
@@ -28,6 +33,8 @@ def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[In
         spec: Says what to level; rows of events have no spectrum, their classes alone are levelled.
         rows: Rows to train on, rows to validate on.
         target: Class of each row, shape (N,) each.
+        times: How often each row is there, shape (N,) each, 1 or above: as if it stood there so often; None
+            for once.
 
     Returns:
         Shape (N,) each, float32.
@@ -36,7 +43,10 @@ def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[In
         InputError: Weights are not finite, or those of a class to train on, or all to validate on, are 0.
     """
     # ASSUME: for taggers, the share of negative weights depends little on the inputs.
-    weights: list[FloatArray] = [np.asarray(r.weight(), np.float64) for r in rows]
+    times = times or [np.ones(len(r), np.int64) for r in rows]
+    weights: list[FloatArray] = [
+        np.asarray(np.asarray(r.weight(), np.float64) * n) for r, n in zip(rows, times, strict=True)
+    ]
     if spec.role == "tagger":
         weights = [np.abs(weight) for weight in weights]
     for role, weight in zip(("train", "validate"), weights, strict=False):
@@ -60,9 +70,9 @@ def balanced_weights(spec: RecipeSpec, rows: Sequence[Rows], target: Sequence[In
     levelled = [w * factors[t, b] for w, t, b in zip(weights, target, bins, strict=True)]
     if spec.training.flatten_in:
         places = [_flattened_bins(spec, r) for r in rows]
-        common = flat_factors(places[0], levelled[0])
+        common = flat_factors(places[0], levelled[0], times[0])
         levelled = [w * common[place] for w, place in zip(levelled, places, strict=True)]
-    found = [(w / w.mean()).astype(np.float32) for w in levelled]
+    found = [(w / (w.sum() / n.sum())).astype(np.float32) for w, n in zip(levelled, times, strict=True)]
     _require_weight(spec, target[0], found[0])
     return found
 
@@ -139,7 +149,7 @@ def _flattened_bins(spec: RecipeSpec, rows: Rows) -> IntArray:
     return bin_of(np.concatenate(values).astype(np.float64), edges)
 
 
-def flat_factors(bins: IntArray, weight: FloatArray) -> FloatArray:
+def flat_factors(bins: IntArray, weight: FloatArray, times: IntArray) -> FloatArray:
     """A factor a bin by which rows there weigh on average what all do, whatever their class.
 
     The ratio of two densities stays what it is where both are multiplied by the same; so tails in which
@@ -148,8 +158,9 @@ def flat_factors(bins: IntArray, weight: FloatArray) -> FloatArray:
     Args:
         bins: Bin of each row, of all classes, shape (N,).
         weight: Shape (N,), |w| counts.
+        times: How often each row is there, shape (N,).
     """
-    counts, sums = np.bincount(bins), np.bincount(bins, np.abs(weight))
+    counts, sums = np.bincount(bins, times), np.bincount(bins, np.abs(weight))
     return np.divide(counts, sums, out=np.ones(len(sums)), where=sums > 0)
 
 

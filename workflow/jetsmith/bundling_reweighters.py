@@ -30,7 +30,7 @@ from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
-from jetsmith.ratios import RatioCalibration, SumFactors
+from jetsmith.ratios import LogRatios, RatioCalibration, SumFactors
 from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.specs.features import RawSpec
 from jetsmith.specs.parameters import ParameterValues
@@ -39,7 +39,7 @@ from jetsmith.specs.parameters import ParameterValues
 # p/q is then off by this over p and over q: by 1e-5 where both are near 1/2, by 1e-3 where one is 0.002.
 OF_PROBABILITIES = 2e-6
 OF_ROUNDING = 1e-6  # relative, of ratios and weights as float32
-MOVES = ((-1.0, -1.0), (1.0, 1.0), (-1.0, 1.0), (1.0, -1.0))  # of both members of each pair
+MOVES = ((-1.0, -1.0), (1.0, 1.0), (-1.0, 1.0), (1.0, -1.0))  # of members of even and of odd number
 Outputs = dict[str, npt.NDArray[Any]]
 Scored = list[list[FloatArray]]
 """Of each fold what each member's model says, (N, C)."""
@@ -222,7 +222,7 @@ def expected_of(
     groups: Sequence[Group],
     tried: Tried,
     scored: Scored,
-    moved: tuple[float, float] = (0.0, 0.0),
+    moved: npt.ArrayLike = 0.0,
 ) -> Outputs:
     """All outputs, by the functions of stage weights.
 
@@ -232,13 +232,9 @@ def expected_of(
         groups: Its inputs.
         tried: Events.
         scored: What the models say of them.
-        moved: What is added to that, towards the target, of the first and of the second of a pair of members.
+        moved: What is added to that, towards the target, of each member: broadcasts to (M, N).
     """
-    folds = [
-        ratios.log_ratios(_logits(spec, each, tried.lacks, moved), calibration)
-        for each, calibration in zip(scored, told.calibrations, strict=True)
-    ]
-    found = ratios.mean_of_folds(folds)
+    found = _log_ratios(spec, told, tried, scored, moved)
     outside = found.outside | tried.lacks
     for name, region in {**told.valid, **told.sum_factors.regions}.items():
         outside |= ratios.beyond(_packed(spec, groups, tried, name), region)
@@ -252,14 +248,26 @@ def expected_of(
     return {name: each.astype(np.float32) for name, each in outputs.items()} | {OUTSIDE: outside}
 
 
+def _log_ratios(
+    spec: RecipeSpec, told: Told, tried: Tried, scored: Scored, moved: npt.ArrayLike = 0.0
+) -> LogRatios:
+    """Of all folds together."""
+    folds = [
+        ratios.log_ratios(_logits(spec, each, tried.lacks, moved), calibration, spec.members)
+        for each, calibration in zip(scored, told.calibrations, strict=True)
+    ]
+    return ratios.mean_of_folds(folds)
+
+
 def _logits(
-    spec: RecipeSpec, each: Sequence[FloatArray], lacks: BoolArray, by: Sequence[float]
+    spec: RecipeSpec, each: Sequence[FloatArray], lacks: BoolArray, moved: npt.ArrayLike
 ) -> FloatArray:
     """Log-odds of members, (M, N); 0 where an event lacks an input, as in stage weights."""
     signed = signs.are_classes(spec)
     towards = np.array([-1, 1, 1, -1] if signed else [-1, 1])
-    moved = [np.clip(p + by[k % 2] * towards, 0, 1) for k, p in enumerate(each)]
-    pairs = [signs.joined(p) if signed else p for p in moved]
+    by = np.broadcast_to(moved, (len(each), len(lacks)))[:, :, np.newaxis]
+    each = [np.clip(p + by[k] * towards, 0, 1) for k, p in enumerate(each)]
+    pairs = [signs.joined(p) if signed else p for p in each]
     return np.where(lacks, 0.0, np.array([ratios.log_odds(p[:, 0], p[:, 1]) for p in pairs]))
 
 
@@ -282,9 +290,9 @@ def compare(
         InputError: It is larger, or other events are outside.
     """
     found = Reweighter(folder, warn=False).outputs(tried.given)
+    moves = _moves(spec, told, tried, scored)
     right, *moved = (
-        expected_of(spec, told, groups, tried, scored, (OF_PROBABILITIES * first, OF_PROBABILITIES * second))
-        for first, second in ((0.0, 0.0), *MOVES)
+        expected_of(spec, told, groups, tried, scored, OF_PROBABILITIES * by) for by in (np.zeros(1), *moves)
     )
     known = np.all([other[OUTSIDE] == moved[0][OUTSIDE] for other in moved], axis=0)
     bad, off = known & (found[OUTSIDE] != right[OUTSIDE]), np.zeros(len(known))
@@ -302,6 +310,21 @@ def compare(
             + ", ".join(f"{name} {found[name][shown]} for {right[name][shown]}" for name in right)
         )
     return float(off.max(initial=0.0))
+
+
+def _moves(spec: RecipeSpec, told: Told, tried: Tried, scored: Scored) -> list[FloatArray]:
+    """Where probabilities of members go that make outputs differ most, -1 or 1, (M, 1) or (M, N) each.
+
+    All together, and those of a pair of halves apart. Members that are no pairs go apart, or come together,
+    by the side of their mean on which each is.
+    """
+    n_members = len(scored[0])
+    found = [np.resize(by, (n_members, 1)) for by in MOVES]
+    if spec.members == "halves":
+        return found
+    away = _log_ratios(spec, told, tried, scored).moved
+    apart = np.where(away < away.mean(axis=0), -1.0, 1.0)
+    return [*found, apart, -apart]
 
 
 def _learned(spec: RecipeSpec) -> RecipeSpec:
@@ -347,7 +370,7 @@ def _graph(
     ]
     outside = _weights.any_of(graph, [mean.outside, *lacking, *regions])
     factor = _weights.factor(graph, prepared, spec.inputs, told.sum_factors)
-    outputs = _weights.outputs(graph, mean, len(folds[0]), outside, factor)
+    outputs = _weights.outputs(graph, mean, len(folds[0]), spec.members, outside, factor)
     for name, tensor in outputs.items():
         kind = onnx.TensorProto.BOOL if name == OUTSIDE else onnx.TensorProto.FLOAT
         graph.output(name, tensor, ["N"], kind)

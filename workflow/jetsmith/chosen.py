@@ -8,7 +8,7 @@ import numpy as np
 
 from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
-from jetsmith.hashing import FITTED, SPLITS, fold_of
+from jetsmith.hashing import FITTED, SPLITS, fold_of, replica_of
 from jetsmith.io import BoolArray, IntArray
 from jetsmith.packed.arrays import Packed
 from jetsmith.specs.classifiers import RecipeSpec
@@ -32,9 +32,21 @@ class Without:
 
 
 def chosen_rows(
-    spec: RecipeSpec, parts: Sequence[Packed], fold: int | None, without: Without | None = None
+    spec: RecipeSpec,
+    parts: Sequence[Packed],
+    fold: int | None,
+    without: Without | None = None,
+    times: Sequence[IntArray] | None = None,
 ) -> tuple[list[BoolArray], list[BoolArray]]:
-    """Masks of the rows to train on and of those to validate on, one a split."""
+    """Masks of the rows to train on and of those to validate on, one a split.
+
+    Args:
+        spec: The classifier.
+        parts: The splits.
+        fold: Whose model is trained; None without folds.
+        without: A part of the events that is left out.
+        times: How often each row of a split is in a replica (`times_in`); those of 0 are left out.
+    """
     if fold is None:
         chosen = [
             [np.full(len(part), split == role) for split, part in zip(SPLITS, parts, strict=True)]
@@ -46,13 +58,28 @@ def chosen_rows(
     if without is not None:
         seen = [_sees(without, part) for part in parts]
         chosen = [[mask & may for mask, may in zip(masks, seen, strict=True)] for masks in chosen]
+    if times is not None:
+        chosen = [[mask & (n > 0) for mask, n in zip(masks, times, strict=True)] for masks in chosen]
     return chosen[0], chosen[1]
+
+
+def times_in(replica: int, parts: Sequence[Packed]) -> list[IntArray]:
+    """How often each row is in a bootstrap replica of the events, of that seed; shape (N,), one a split.
+
+    Splits and folds are drawn before, so that an event that is there twice trains twice or validates twice,
+    never both. Validation is resampled, too: when a training stops follows from events as what it learns.
+    """
+    return [replica_of(*_key(part), replica).astype(np.int64) for part in parts]
 
 
 def _sees(without: Without, part: Packed) -> BoolArray:
     """Rows whose events are in another part, shape (N,)."""
+    return np.asarray(fold_of(*_key(part), without.seed, without.folds) != without.fold)
+
+
+def _key(part: Packed) -> tuple[IntArray, IntArray, IntArray]:
     run, block, event = (np.asarray(part.columns[name]) for name in EVENT_KEY)
-    return np.asarray(fold_of(run, block, event, without.seed, without.folds) != without.fold)
+    return run, block, event
 
 
 def class_index(spec: RecipeSpec, packed: Packed) -> IntArray:

@@ -21,8 +21,8 @@ def halves_error(values: FloatArray) -> FloatArray:
 
     It has the fluctuation of the events and of the training. It does not have what all members have in
     common: a model too stiff for the ratio, or stopped too early (docs/reweighting.md: the coverage found).
-    No bootstrap: with events twice, a classifier learns a coarser ratio than it does from as many different
-    ones.
+    A bootstrap is the other way (`spread`): with events twice, a classifier learns a coarser ratio than it
+    does from as many different ones.
 
     Args:
         values: Shape (2P, …), such as log ratios of events, or contents of bins.
@@ -40,7 +40,7 @@ def halves_error(values: FloatArray) -> FloatArray:
 
 @cache
 def quantile(n: int) -> float:
-    """Half-width of the interval in standard deviations that n pairs tell: Student's t, central."""
+    """Half-width of the interval in standard deviations with n degrees of freedom: Student's t, central."""
     from scipy.stats import t
 
     return float(t.ppf(0.5 + LEVEL / 2, n))

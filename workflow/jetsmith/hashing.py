@@ -5,6 +5,7 @@ file. The mix is that of splitmix64 (Steele, Lea and Flood, OOPSLA 2014), applie
 """
 
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from jetsmith.specs.run import SplitSpec
 
 SPLITS = ("train", "validation", "calibration", "test")
 FITTED = SPLITS[:2]  # what a training sees, the second for its early stop
+POISSON = np.cumsum([math.exp(-1) / math.factorial(k) for k in range(19)])  # beyond lies less than 2^-53
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
@@ -100,3 +102,17 @@ def fold_of(
     """
     place = uniform(run, luminosity_block, event, seed, "fold")
     return np.floor(place * max(folds, 1)).astype(np.int8)
+
+
+def replica_of(
+    run: npt.ArrayLike, luminosity_block: npt.ArrayLike, event: npt.ArrayLike, seed: int
+) -> npt.NDArray[np.int8]:
+    """How often each event is in a bootstrap replica: Poisson with mean 1, by the seed of the replica.
+
+    Returns:
+        Shape (N,), 0 or above. All jets of an event have the same, and so have events of two datasets with
+        one key, as they share split and fold: right for one event under two generators, and where they have
+        nothing but a number in common it does no harm.
+    """
+    place = uniform(run, luminosity_block, event, seed, "replica")
+    return np.searchsorted(POISSON, place, side="right").astype(np.int8)

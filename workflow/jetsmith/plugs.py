@@ -44,6 +44,11 @@ class Options(Record):
         return {}
 
     @property
+    def learns_by_seed(self) -> bool:
+        """Whether with another seed it learns something else from the same rows."""
+        return True
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """Files from outside of the workflow that scores are made from, and made anew when they change."""
         return ()

@@ -9,10 +9,11 @@ import numpy.typing as npt
 from scipy.interpolate import RegularGridInterpolator
 
 from jetsmith.errors import InputError
-from jetsmith.halves import halves_error
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics import bin_of
+from jetsmith.specs.classifiers import Members
 from jetsmith.specs.features import Inputs
+from jetsmith.spread import members_error
 
 MAX_LOG_RATIO = 20.0  # numerical support alone: exp(20) stays far from overflow in sums of squares
 
@@ -191,40 +192,49 @@ class LogRatios:
         value: log(f_target/f_source), calibrated, within ±20, shape (N,).
         moved: How far from it each member of an ensemble is, which lies within ±20, too, shape (M, N).
         outside: Log-odds of a member, or the log ratio, beyond ±20, shape (N,).
+        members: What these were trained on.
     """
 
     value: FloatArray
     moved: FloatArray
     outside: BoolArray
+    members: Members
 
     @property
     def error(self) -> FloatArray:
-        """One standard deviation, by what the halves of an ensemble differ; 0 of one model."""
-        return halves_error(self.moved) if len(self.moved) > 1 else np.zeros(len(self.value))
+        """One standard deviation, by what the members of an ensemble differ; 0 of one model."""
+        if len(self.moved) == 1:
+            return np.zeros(len(self.value))
+        return members_error(self.moved, self.members)
 
 
-def log_ratios(logits: FloatArray, calibration: RatioCalibration) -> LogRatios:
+def log_ratios(logits: FloatArray, calibration: RatioCalibration, members: Members) -> LogRatios:
     """Log ratios of the mean of the members' log-odds, shape (M, N)."""
     logit = mean_logit(logits)
     found = calibration.log_ratio(logit)
     value = np.clip(found, -MAX_LOG_RATIO, MAX_LOG_RATIO)
     moved = calibration.slope(logit) * (np.clip(logits, -MAX_LOG_RATIO, MAX_LOG_RATIO) - logit)
     moved = np.clip(value + moved, -MAX_LOG_RATIO, MAX_LOG_RATIO) - value
-    return LogRatios(value, moved, (np.abs(logits) > MAX_LOG_RATIO).any(axis=0) | (value != found))
+    outside = (np.abs(logits) > MAX_LOG_RATIO).any(axis=0) | (value != found)
+    return LogRatios(value, moved, outside, members)
 
 
-def out_of_fold(logits: FloatArray, fold: IntArray, calibrations: Sequence[RatioCalibration]) -> LogRatios:
+def out_of_fold(
+    logits: FloatArray, fold: IntArray, calibrations: Sequence[RatioCalibration], members: Members
+) -> LogRatios:
     """Log ratios of events, each by the calibration of its fold.
 
     Args:
         logits: Log-odds of members, by the model that has not seen the event, shape (M, N).
         fold: Fold of each event, shape (N,); 0 in a sample without.
         calibrations: Of each fold, or one.
+        members: What the members were trained on.
     """
-    out = LogRatios(np.empty(len(fold)), np.empty(logits.shape), np.empty(len(fold), bool))
+    n = len(fold)
+    out = LogRatios(np.empty(n), np.empty(logits.shape), np.empty(n, bool), members)
     for k, calibration in enumerate(calibrations):
         rows = fold == k
-        of_fold = log_ratios(logits[:, rows], calibration)
+        of_fold = log_ratios(logits[:, rows], calibration, members)
         out.value[rows], out.moved[:, rows], out.outside[rows] = of_fold.value, of_fold.moved, of_fold.outside
     return out
 
@@ -233,12 +243,13 @@ def mean_of_folds(folds: Sequence[LogRatios]) -> LogRatios:
     """Of events that no fold has trained on: the mean of what all say, and outside where one says so.
 
     Each fold has a calibration of its own, so that log ratios can be averaged where log-odds cannot. Member k
-    of every fold sees the same half of the events, so that the means are pairs of halves again.
+    of every fold sees the same half, or replica, of the events, so that the means are such members again.
     """
     return LogRatios(
         np.mean([found.value for found in folds], axis=0),
         np.mean([found.moved for found in folds], axis=0),
         np.any([found.outside for found in folds], axis=0),
+        folds[0].members,
     )
 
 

@@ -42,7 +42,8 @@ def split(task: Task) -> Task:
     def of(data: Labelled) -> Labelled:
         below = (data.weight < 0).astype(np.int32)
         size = np.abs(data.weight)
-        return replace(data, target=2 * data.target + below, weight=size / size.mean())
+        mean = data.weight.mean(dtype=np.float64) / size.mean(dtype=np.float64)  # stays what it was
+        return replace(data, target=2 * data.target + below, weight=(size * mean).astype(np.float32))
 
     return replace(task, spec=four(task.spec), train=of(task.train), validation=of(task.validation))
 

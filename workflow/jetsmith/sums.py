@@ -198,7 +198,7 @@ def _exact(
         values = dict(zip(spec.parameters, point, strict=True))
         each = applied.probabilities(spec, backend, model, parametrised.at(spec, rows, values), threads)
         logits = np.array([ratios.log_odds(p[:, 0], p[:, 1]) for p in each])
-        found = ratios.out_of_fold(logits, fold, calibrations)
+        found = ratios.out_of_fold(logits, fold, calibrations, spec.members)
         free = beyond | found.outside
         weight = np.exp(np.where(free, 0.0, found.value))
         try:

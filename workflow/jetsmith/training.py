@@ -18,7 +18,7 @@ import numpy as np
 
 from jetsmith import io, locks, plugs, provenance, sides, signs
 from jetsmith.balance import balanced_weights, heavy_jets
-from jetsmith.chosen import ROLES, Without, chosen_rows, class_index, require_classes
+from jetsmith.chosen import ROLES, Without, chosen_rows, class_index, require_classes, times_in
 from jetsmith.classifiers import STARTED, Backend, Device, Labelled, Task, find_backend, require_gpu
 from jetsmith.classifiers._events import Events
 from jetsmith.errors import InputError
@@ -44,6 +44,7 @@ def train(
     memory_mb: int = 0,
     events: Path | None = None,
     start: Path | None = None,
+    replica: int | None = None,
 ) -> None:
     """Train a classifier, or one a fold.
 
@@ -62,6 +63,8 @@ def train(
         memory_mb: Memory that it asked for; 0 where nobody has said.
         events: Folder for TensorBoard's event files, of each fold one in it.
         start: Folder of a trained network; networks start from its weights, those of all folds.
+        replica: Seed of a bootstrap replica of the events, the same of all folds: rows are trained and
+            validated on as often as their event is in it. None: once each.
 
     Raises:
         ConfigError: The backend or the model does not exist or does not take its arguments.
@@ -73,7 +76,7 @@ def train(
     parts = arrays.read_splits(packed, SPLITS, spec.groups, spec.sample)
     device = backend.device(spec, threads, gpus)
     require_gpu(spec, device, gpus)
-    identity = task_identity(spec, parts, seed, device, without)
+    identity = task_identity(spec, parts, seed, device, without, replica)
     if start is not None:
         identity["start"] = io.read_json(start / "meta.json")["checksums"]
     with alone(output):
@@ -84,6 +87,7 @@ def train(
         _open(partial, identity)
         classes = [class_index(spec, part) for part in parts]
         recipe, off = sides.trainable(spec, parts)
+        times = None if replica is None else times_in(replica, parts)
         about: dict[str, Any] = {}
         heavy: dict[str, Any] = {}
         started: dict[str, Any] = {}
@@ -96,7 +100,7 @@ def train(
                 counts: dict[str, dict[str, Any]] = {}
                 if backend.TRAINS:
                     print(f"[train {spec.name}] {device}, threads: {threads}", file=sys.stderr, flush=True)
-                    masks = chosen_rows(spec, parts, fold, without)
+                    masks = chosen_rows(spec, parts, fold, without, times)
                     part = without.fold if fold is None and without is not None else fold
                     task = functools.partial(
                         Task,
@@ -111,7 +115,17 @@ def train(
                         live = Events(events if fold is None else events / folder.name)
                         task = functools.partial(task, live=live)
                     history, counts = _fit(
-                        recipe, backend, parts, classes, masks, part, seed, packed, task, without is None
+                        recipe,
+                        backend,
+                        parts,
+                        classes,
+                        masks,
+                        times,
+                        part,
+                        seed,
+                        packed,
+                        task,
+                        without is None,
                     )
                 io.write_json(folder / "history.json", history)
                 done = {"rows": counts, "checksums": _checksums(folder)}
@@ -170,6 +184,7 @@ def _fit(
     parts: Sequence[Packed],
     classes: Sequence[IntArray],
     masks: tuple[list[BoolArray], list[BoolArray]],
+    times: Sequence[IntArray] | None,
     fold: int | None,
     seed: int,
     packed: Path,
@@ -181,12 +196,15 @@ def _fit(
     Auxiliary heads are judged on the rows of neither, where the training is a whole one.
     """
     rows, target, side = [], [], []
+    drawn: list[IntArray] = []
     about: dict[str, Any] = {}
     for role, chosen in zip(ROLES, masks, strict=True):
         known = [mask & (index >= 0) for mask, index in zip(chosen, classes, strict=True)]
         rows.append(Rows.select(spec.inputs, parts, known))
         side.append((sides.of_rows(spec, parts, known), sides.of_constituents(spec, parts, known)))
         target.append(np.concatenate([index[mask] for index, mask in zip(classes, known, strict=True)]))
+        if times is not None:
+            drawn.append(np.concatenate([n[mask] for n, mask in zip(times, known, strict=True)]))
         counts = np.bincount(target[-1], minlength=len(spec.classes))
         about[role] = dict(zip(spec.class_names, map(int, counts), strict=True))
         dropped = int(sum(mask.sum() for mask in chosen)) - len(target[-1])
@@ -194,7 +212,7 @@ def _fit(
     require_classes(spec, about, packed)
     for which in (*rows, *(constituents for _, constituents in side if constituents is not None)):
         which.check()
-    weights = balanced_weights(spec, rows, target)
+    weights = balanced_weights(spec, rows, target, drawn or None)
     about["heavy_jets"] = heavy_jets(spec, target[0], weights[0])
     for name, share in about["heavy_jets"].items():
         print(
@@ -274,7 +292,12 @@ def _noted(path: Path) -> Any:
 
 
 def task_identity(
-    spec: RecipeSpec, parts: Sequence[Packed], seed: int, device: Device, without: Without | None = None
+    spec: RecipeSpec,
+    parts: Sequence[Packed],
+    seed: int,
+    device: Device,
+    without: Without | None = None,
+    replica: int | None = None,
 ) -> dict[str, Any]:
     """What must be the same for a training to be gone on with."""
     return {
@@ -284,4 +307,5 @@ def task_identity(
         "data": [part.digest for part in parts],
         "code": provenance.code_digest("training", *plugs.modules(spec)),
         **({} if without is None else {"without": asdict(without)}),
+        **({} if replica is None else {"replica": replica}),
     }

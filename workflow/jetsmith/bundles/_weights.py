@@ -14,7 +14,9 @@ from jetsmith.bundles._inputs import Prepared
 from jetsmith.halves import quantile
 from jetsmith.io import FloatArray
 from jetsmith.ratios import Column, RatioCalibration, SumFactors
+from jetsmith.specs.classifiers import Members
 from jetsmith.specs.features import Inputs
+from jetsmith.spread import half_width
 
 LIMIT = ratios.MAX_LOG_RATIO
 
@@ -83,13 +85,15 @@ def mean_of_folds(graph: Graph, folds: Sequence[Said]) -> Said:
     return Said(value, moved, any_of(graph, [said.outside for said in folds]))
 
 
-def outputs(graph: Graph, said: Said, n_members: int, outside: str, factor: str) -> dict[str, str]:
+def outputs(
+    graph: Graph, said: Said, n_members: int, members: Members, outside: str, factor: str
+) -> dict[str, str]:
     """As `ratios.weights`; of each output, by its name, the tensor, (N,)."""
     one, ratio = _number(graph, 1), graph.node("Exp", said.value)
     weight = graph.node("Where", outside, one, graph.node("Mul", ratio, factor))
     found = {RATIO: ratio, WEIGHT: weight}
     if n_members > 1:
-        error = graph.node("Where", outside, _number(graph, 0), _error(graph, said.moved, n_members))
+        error = graph.node("Where", outside, _number(graph, 0), _error(graph, said.moved, n_members, members))
         up = graph.node("Exp", error)
         found |= {UP: graph.node("Mul", weight, up), DOWN: graph.node("Div", weight, up)}
     flat = {name: graph.node("Squeeze", tensor, graph.whole(1)) for name, tensor in found.items()}
@@ -97,8 +101,13 @@ def outputs(graph: Graph, said: Said, n_members: int, outside: str, factor: str)
     return singles | {OUTSIDE: graph.node("Squeeze", outside, graph.whole(1))}
 
 
-def _error(graph: Graph, moved: str, n_members: int) -> str:
-    """As `halves_error`, (N, M) -> (N, 1)."""
+def _error(graph: Graph, moved: str, n_members: int, members: Members) -> str:
+    """As `members_error`, (N, M) -> (N, 1)."""
+    if members != "halves":
+        variance = graph.node(
+            "Div", _sum_of_squares(graph, _centred(graph, moved, n_members)), _number(graph, n_members - 1)
+        )
+        return graph.node("Mul", graph.node("Sqrt", variance), _number(graph, half_width(members, n_members)))
     n = n_members // 2
     pair = np.repeat(np.eye(n), 2, axis=0)  # (M, P)
     differs = graph.node(
@@ -108,12 +117,17 @@ def _error(graph: Graph, moved: str, n_members: int) -> str:
     within = graph.node("Div", _sum_of_squares(graph, differs), _number(graph, 4 * n))
     variance = within
     if n > 1:
-        centred = graph.node("MatMul", means, graph.constant(np.eye(n) - 1 / n, np.float64))
+        centred = _centred(graph, means, n)
         # (1 - 1/P) of the variance between pairs, which has P - 1 in its denominator.
         between = graph.node("Div", _sum_of_squares(graph, centred), _number(graph, n))
         least = graph.node("Div", within, _number(graph, n))
         variance = graph.node("Max", graph.node("Sub", within, between), least)
     return graph.node("Mul", graph.node("Sqrt", variance), _number(graph, quantile(n)))
+
+
+def _centred(graph: Graph, x: str, n: int) -> str:
+    """Less the mean of each row, (N, n)."""
+    return graph.node("MatMul", x, graph.constant(np.eye(n) - 1 / n, np.float64))
 
 
 def factor(

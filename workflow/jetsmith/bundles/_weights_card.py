@@ -8,7 +8,7 @@ from jetsmith.bundle import PARAMETERS
 from jetsmith.bundle_inputs import Group
 from jetsmith.bundles import _card
 from jetsmith.members import MEMBERS
-from jetsmith.specs.classifiers import RecipeSpec
+from jetsmith.specs.classifiers import Members, RecipeSpec
 
 VERDICTS = {
     "passed": "These weights passed all gates of their closure test.",
@@ -17,6 +17,12 @@ VERDICTS = {
     "failed": "**FAILED**: these weights failed their closure test, and are not to be used.",
     "not tested": "**NOT TESTED**: there was no dataset of the target, so nothing says that these weights "
     "are right.",
+}
+
+ERRORS: dict[Members, str] = {
+    "halves": "by halves of the events",
+    "bootstrap": "by bootstrap replicas of the events",
+    "seeds": "**of the training alone**, by seeds: how the events of the sample fluctuate is not in it",
 }
 
 PURPOSE = """\
@@ -122,7 +128,7 @@ def _outputs(spec: RecipeSpec, about: Mapping[str, Any], has_error: bool) -> str
     ]
     if has_error:
         lines += [
-            "- `weight_up`, `weight_down`: one standard deviation of the log ratio, by halves of the events."
+            f"- `weight_up`, `weight_down`: one standard deviation of the log ratio, {ERRORS[spec.members]}."
         ]
     if spec.parameters:
         lines += ["- Weights are those at the values of the parameters that an event is given."]

@@ -33,7 +33,8 @@ class Labelled:
     Attributes:
         rows: N rows.
         target: Index of the class, shape (N,), int32.
-        weight: Mean 1, shape (N,), float32; below 0 only where a reweighter is trained.
+        weight: Mean 1, or of a replica the mean of how often its rows are there, shape (N,), float32; below 0
+            only where a reweighter is trained.
         side: Columns that losses read beside the inputs, by name, shape (N,) each, float32.
         constituents: The same N rows with the columns of constituents that losses read.
     """

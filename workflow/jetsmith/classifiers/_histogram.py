@@ -70,9 +70,10 @@ def target_share(place: IntArray, data: Labelled, n_bins: int, least: float) -> 
 
 
 def _loss(share: FloatArray, data: Labelled) -> float:
-    """Cross-entropy of signed weights, whose mean is 1."""
+    """Mean cross-entropy, with signed weights."""
     p = np.where(np.isnan(share), 0.5, np.where(data.target == 1, share, 1 - share))
-    return float(-(data.weight.astype(np.float64) @ np.log(p)) / len(p))
+    weight = data.weight.astype(np.float64)
+    return float(-(weight @ np.log(p)) / weight.sum())
 
 
 def _places(rows: Rows, features: Sequence[str], edges: Sequence[Sequence[float]]) -> IntArray:

@@ -40,6 +40,11 @@ class Options(plugs.Options):
         """It is one number in each of its bins."""
         return self.edges
 
+    @property
+    def learns_by_seed(self) -> bool:
+        """Sums are what they are."""
+        return False
+
     def misfits(self, spec: ClassifierSpec) -> Iterator[str]:
         """Bins of features that there are; no ways to learn where there is nothing to learn."""
         flat = [name for inputs in spec.inputs if inputs.kind == "flat" for name in inputs.features]

@@ -48,6 +48,11 @@ class Options(plugs.Options):
     max_features: Share = Field(1.0, description="Share of the features that a split chooses from.")
     max_bins: int = Field(255, ge=2, le=255, description="Bins of a feature.")
 
+    @property
+    def learns_by_seed(self) -> bool:
+        """By features that are drawn."""
+        return self.max_features < 1
+
 
 def device(spec: RecipeSpec, threads: int, gpus: int) -> "Device":
     """The CPU."""

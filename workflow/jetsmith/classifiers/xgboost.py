@@ -41,6 +41,11 @@ class Options(plugs.Options):
         "cpu", description="What trains: `cuda` asks for a GPU, and stops where there is none."
     )
 
+    @property
+    def learns_by_seed(self) -> bool:
+        """By rows or features that are drawn."""
+        return min(self.subsample, self.colsample_bytree, self.colsample_bynode) < 1
+
     def misfits(self, spec: RecipeSpec) -> Iterator[str]:
         """A tree has a split."""
         if self.max_leaves == 1:

@@ -144,7 +144,7 @@ def _load(
         classifiers[name] = found.spec
         judgements += found.judgements
         readers = [other for other, source in sources.items() if name in source.reads]
-        scanned.check(one.content, one.path, found.spec.folds, readers, one.role)
+        scanned.check(one.content, found.options, one.path, found.spec.folds, readers, one.role)
         if one.content.ensemble > 1:
             ensembles[name] = one.content.ensemble
         if one.content.scan is not None:

@@ -104,7 +104,7 @@ def resolve(
         **content.model_dump(
             include={
                 *("title", "backend", "model", "engine", "precision", "start_from", "object", "training"),
-                "decorrelate",
+                *("decorrelate", "members"),
             }
         ),
         **judged(content.evaluation, "evaluation"),

@@ -57,11 +57,19 @@ class Scanned:
         return spec.model_copy(update={"training": spec.training.model_copy(update={"epochs": epochs})})
 
 
-def check(content: ClassifierFile, path: Path, folds: int, readers: list[str], role: Role = "tagger") -> None:
+def check(
+    content: ClassifierFile,
+    options: plugs.Options,
+    path: Path,
+    folds: int,
+    readers: list[str],
+    role: Role = "tagger",
+) -> None:
     """A scan or an ensemble goes together with the rest of the file, the sample and who reads the tagger.
 
     Args:
         content: The file.
+        options: Its `architecture`, looked up.
         path: Its name.
         folds: Of the sample.
         readers: Classifiers of the run that read its scores.
@@ -70,6 +78,7 @@ def check(content: ClassifierFile, path: Path, folds: int, readers: list[str], r
     Raises:
         ConfigError: Names file, key, and what to do.
     """
+    refuse(path, _members(content, options, role))
     if content.ensemble > 1:
         refuse(path, (f"ensemble: {problem}" for problem in _ensemble(content, folds, readers, role)))
     if content.scan is not None:
@@ -124,15 +133,32 @@ def _together(content: ClassifierFile, folds: int, readers: list[str]) -> Iterat
         )
 
 
+def _members(content: ClassifierFile, options: plugs.Options, role: Role) -> Iterator[str]:
+    """What members are trained on is told where there are some, and has an effect."""
+    if "members" not in content.model_fields_set:
+        return
+    if role != "reweighter":
+        yield "members: those of a tagger differ by their seeds, for reweighters alone; leave it out"
+    elif content.ensemble == 1:
+        yield "members: there is no `ensemble`, and so no error of the weights; give it one, such as 10"
+    elif content.members == "seeds" and not options.learns_by_seed:
+        yield (
+            f"members: with these settings `{content.backend}` learns the same whatever the seed, so that "
+            "`seeds` would give no error; choices: halves, bootstrap; or let trees sample rows or features"
+        )
+
+
 def _ensemble(content: ClassifierFile, folds: int, readers: list[str], role: Role) -> Iterator[str]:
     if not plugs.find("classifiers", content.backend, "", "").TRAINS:
         yield f"backend `{content.backend}` trains nothing; leave it out"
     if content.scan is not None:
         yield "would train again what `scan` chose; write that into the file, and leave `scan` out"
-    if role == "reweighter" and (content.ensemble % 2 or content.ensemble < 4):
+    in_pairs = role == "reweighter" and content.members == "halves"
+    if in_pairs and (content.ensemble % 2 or content.ensemble < 4):
         yield (
             f"{content.ensemble}: members of a reweighter come in pairs, each trained on two halves of the "
-            "events, from whose differences the errors of the weights follow: an even number, 4 or more"
+            "events, from whose differences the errors of the weights follow: an even number, 4 or more; any "
+            "number from 2 on with `members: bootstrap`"
         )
     if readers and not folds:
         yield (

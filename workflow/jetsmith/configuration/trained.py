@@ -17,11 +17,12 @@ class Half(NamedTuple):
 
 
 class Training(NamedTuple):
-    """A job of stage train."""
+    """A job of stage train; `replica` is the seed of a bootstrap replica of the events."""
 
     spec: ClassifierSpec
     seed: int
     half: Half | None = None
+    replica: int | None = None
 
 
 def trainings_of(
@@ -53,11 +54,7 @@ def trainings_of(
                 found[f"{name}.scan/{key}"] = Training(scan.in_rung(0, point.spec), seed)
         elif not members:
             found[name] = Training(spec, seed)
-        halves = spec.role == "reweighter"
-        found |= {
-            f"{name}.members/{k}": Training(spec, _of_member(seed, k), _half(seed, k) if halves else None)
-            for k in members
-        }
+        found |= {f"{name}.members/{k}": _member(spec, seed, k) for k in members}
         less = ablations.get(name, {})
         found |= {f"{name}.without/{key}": Training(one, seed) for key, one in less.items()}
         if name in loss_scans:
@@ -71,6 +68,13 @@ def trainings_of(
 def _of_member(seed: int, member: int) -> int:
     """The seed of a member of an ensemble: the same however many there are."""
     return random.Random(f"{seed} member {member}").randrange(2**31)
+
+
+def _member(spec: ClassifierSpec, seed: int, k: int) -> Training:
+    """A member of an ensemble: those of taggers differ by their seeds alone."""
+    own, kind = _of_member(seed, k), spec.members if spec.role == "reweighter" else "seeds"
+    half = _half(seed, k) if kind == "halves" else None
+    return Training(spec, own, half, own if kind == "bootstrap" else None)
 
 
 def _half(seed: int, member: int) -> Half:

@@ -13,7 +13,7 @@ from jetsmith.plots import spectra
 from jetsmith.plots import style as looks
 from jetsmith.plots.histograms import Histograms
 from jetsmith.plots.spectra import Spectrum
-from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, Members
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 from jetsmith.texts import interval_text, label_text, point_text
@@ -43,6 +43,7 @@ class ParametersNumbers(looks.Numbers):
 
     plot: str = "parameters"
     reweighter: str
+    members: Members
     source: ClassSpec
     target: ClassSpec
     values: tuple[Value, ...]
@@ -59,11 +60,12 @@ class ParametersNumbers(looks.Numbers):
             f" Values that agree better are not shown: {'; '.join(self.left_out)}." if self.left_out else ""
         )
         shown = [spectrum for value in self.values for spectrum in value.spectra]
+        band = spectra.weight_error_text(shown, self.members)
         return (
             f"Held-out events of {source}, as they are and weighted at the values above each cell, and of "
             f"{target} that were generated there and trained nothing. Areas are those of a fresh classifier "
             "after weighting, with intervals of 68.3%; the verdict is the worse of both gates. Bars "
-            f"are statistical errors of the reweighted source. {spectra.weight_error_text(shown)} Lower "
+            f"are statistical errors of the reweighted source. {band} Lower "
             "panels: ratio to the target, whose statistical error is the band around 1; χ² is of statistical "
             "errors alone. Spectators, which the weights do not know, come first, then the features that "
             f"move most at any of the values.{rest}"
@@ -130,6 +132,7 @@ def compute(
     return ParametersNumbers(
         title=spec.title,
         reweighter=spec.name,
+        members=spec.members,
         source=spec.classes[0],
         target=spec.classes[1],
         values=tuple(

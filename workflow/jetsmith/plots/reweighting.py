@@ -19,7 +19,7 @@ from jetsmith.plots import style as looks
 from jetsmith.plots.histograms import Histograms
 from jetsmith.plots.inputs import TEST, digits
 from jetsmith.plots.spectra import Spectrum
-from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, Members
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 
@@ -46,6 +46,7 @@ class ReweightingNumbers(looks.Numbers):
 
     plot: str = "reweighting"
     reweighter: str
+    members: Members
     source: ClassSpec
     target: ClassSpec
     spectra: tuple[Spectrum, ...]
@@ -55,9 +56,10 @@ class ReweightingNumbers(looks.Numbers):
     def caption(self) -> str:
         """Events and panels, and which features there was no room for."""
         rest = f" Not shown: {', '.join(self.left_out)}." if self.left_out else ""
+        band = spectra.weight_error_text(self.spectra, self.members)
         return (
             "Held-out events. Bars are statistical errors of the reweighted source. "
-            f"{spectra.weight_error_text(self.spectra)} Lower panels: ratio to the target, whose statistical "
+            f"{band} Lower panels: ratio to the target, whose statistical "
             "error is the band around 1; χ² is of statistical errors alone. The features that differ most "
             f"without weights come first.{rest}"
         )
@@ -142,6 +144,7 @@ def compute(
     ranked = sorted(histograms, key=lambda h: -h["chi2_before"] / h["n_dof"])
     return ReweightingNumbers(
         reweighter=spec.name,
+        members=spec.members,
         title=spec.title,
         source=spec.classes[0],
         target=spec.classes[1],

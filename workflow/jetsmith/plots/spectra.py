@@ -15,7 +15,7 @@ from jetsmith.io import FloatArray
 from jetsmith.plots import style as looks
 from jetsmith.plots.histograms import Histograms, binned, histogram, of_errors
 from jetsmith.plots.inputs import digits
-from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, Members
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 
@@ -23,6 +23,11 @@ COLUMNS = 3
 RATIO_RANGE = (0.5, 1.5)
 REWEIGHTED_COLOR = "#1a1a1a"
 SOURCE_DASHES = (0, (5, 1.5))
+ERRORS: dict[Members, str] = {
+    "halves": "from the halves of the events that the members of the ensemble have learned",
+    "bootstrap": "from the replicas of the events (bootstrap) that the members of the ensemble have learned",
+    "seeds": "of their training alone, from other seeds: how the events fluctuate is not in it",
+}
 WEIGHT_BAND: dict[str, Any] = {"fill": True, "facecolor": "#ffa90e", "edgecolor": "none", "alpha": 0.55}
 
 
@@ -122,13 +127,10 @@ def weight_error_handles(shown: Sequence[Spectrum]) -> list[Patch]:
     return [Patch(label="error of the weights", **look)] if _has_weight_error(shown) else []
 
 
-def weight_error_text(shown: Sequence[Spectrum]) -> str:
-    """The sentence of a caption that says what the band is."""
+def weight_error_text(shown: Sequence[Spectrum], members: Members) -> str:
+    """The sentence of a caption that says what the band is, by what the members were trained on."""
     if _has_weight_error(shown):
-        return (
-            "The orange band is the error of the weights (68.3%), from the halves of the events that the "
-            "members of the ensemble have learned."
-        )
+        return f"The orange band is the error of the weights (68.3%), {ERRORS[members]}."
     return "There is no ensemble, and so no error of the weights."
 
 

@@ -16,7 +16,7 @@ from jetsmith.plots import spectra
 from jetsmith.plots import style as looks
 from jetsmith.plots.histograms import Histograms
 from jetsmith.plots.spectra import Spectrum
-from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, Members
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.texts import label_text
 
@@ -33,6 +33,7 @@ class SystematicNumbers(looks.Numbers):
 
     plot: str = "systematic"
     reweighter: str
+    members: Members
     source: ClassSpec
     target: ClassSpec
     spectra: tuple[Spectrum, ...]
@@ -43,9 +44,10 @@ class SystematicNumbers(looks.Numbers):
 
     def caption(self) -> str:
         """What is nominal, what varied, and which errors are drawn."""
+        band = spectra.weight_error_text(self.spectra, self.members)
         return (
             f"Held-out events of {label_text(self.source.label)}, as they are (nominal) and reweighted "
-            f"(variation). {spectra.weight_error_text(self.spectra)} Lower panels: ratio to the nominal "
+            f"(variation). {band} Lower panels: ratio to the nominal "
             "spectrum, whose statistical error is the band around 1. The variation is made of the same "
             f"events: it shares most of that error. Points: {label_text(self.target.label)}, with "
             "statistical errors. Spectators, which the weights do not know, come first, then the features "
@@ -97,6 +99,7 @@ def compute(
     return SystematicNumbers(
         title=spec.title,
         reweighter=spec.name,
+        members=spec.members,
         source=spec.classes[0],
         target=spec.classes[1],
         spectra=tuple(every[name] for name in ranked[:MAX_FEATURES]),

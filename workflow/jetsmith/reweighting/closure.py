@@ -55,7 +55,13 @@ def closure_of(events: HeldOut, settings: GatesSpec, seed: int, threads: int = 1
             "each half of the held-out events; look at their negative share"
         )
     histograms = compare_features(
-        events.features, events.names, events.target_mask, events.generator, events.weight, events.each
+        events.features,
+        events.names,
+        events.target_mask,
+        events.generator,
+        events.weight,
+        events.each,
+        events.spec.members,
     )
     curve = calibration_curve(events)
     found: tuple[Gate, ...] = (

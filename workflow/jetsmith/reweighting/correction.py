@@ -15,16 +15,16 @@ from correctionlib import schemav2
 from jetsmith import io
 from jetsmith.columns import row_key
 from jetsmith.correction_nodes import category
-from jetsmith.halves import halves_error
 from jetsmith.handed.closure import Closure
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics import bins_of
 from jetsmith.reweighting.events import match_rows, packed_features
 from jetsmith.reweighting.weights import member_column
-from jetsmith.specs.classifiers import RowsSpec
+from jetsmith.specs.classifiers import Members, RowsSpec
 from jetsmith.specs.features import RawSpec
 from jetsmith.specs.ratios import Bins
+from jetsmith.spread import members_error
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class BinnedWeights:
 
     Attributes:
         nominal: 1 in bins without.
-        up: One standard deviation above, by what the halves of an ensemble differ.
+        up: One standard deviation above, by what the members of an ensemble differ.
         down: One below.
         filled_mask: False where the bin has no mean: no events, or signed weights that do not add up to more
             than 0, before or after.
@@ -46,7 +46,12 @@ class BinnedWeights:
 
 
 def binned_weights(
-    place: IntArray, n_bins: int, generator: FloatArray, weight: FloatArray, each: FloatArray
+    place: IntArray,
+    n_bins: int,
+    generator: FloatArray,
+    weight: FloatArray,
+    each: FloatArray,
+    members: Members,
 ) -> BinnedWeights:
     """Means of weights, by generator weights: what they change the content of a bin by.
 
@@ -56,12 +61,13 @@ def binned_weights(
         generator: Generator weights, signed, shape (N,).
         weight: Shape (N,).
         each: Weights by each member of an ensemble, shape (M, N); M = 0 without one, which has no errors.
+        members: What these were trained on.
     """
     before = np.bincount(place, generator, n_bins)
     sums = np.array([np.bincount(place, generator * by, n_bins) for by in (weight, *each)])
     filled = (before > 0) & (sums > 0).all(axis=0)
     means = np.divide(sums, before, out=np.ones(sums.shape), where=filled)
-    error = halves_error(np.log(means[1:])) if len(each) else np.zeros(n_bins)
+    error = members_error(np.log(means[1:]), members) if len(each) else np.zeros(n_bins)
     return BinnedWeights(means[0], means[0] * np.exp(error), means[0] * np.exp(-error), filled)
 
 
@@ -111,7 +117,8 @@ def correction(
     place = bins_of(values[:, [columns.index(name) for name in bins]], list(bins.values()))
     generator, weight, *each = np.concatenate(found, axis=1)
     n_bins = int(np.prod([len(edges) - 1 for edges in bins.values()]))
-    mean = binned_weights(place, n_bins, generator, weight, np.array(each).reshape(n_members, len(weight)))
+    by_member = np.array(each).reshape(n_members, len(weight))
+    mean = binned_weights(place, n_bins, generator, weight, by_member, spec.members)
     tested = None if closure is None else io.read_record(Closure, closure, reweighter=spec.name)
     about = _about(spec, mean, tested)
     io.write_json(

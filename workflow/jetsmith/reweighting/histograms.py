@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from jetsmith.errors import InputError
-from jetsmith.halves import halves_error
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import bin_of
+from jetsmith.specs.classifiers import Members
+from jetsmith.spread import members_error
 
 N_BINS = 40  # of the spectra that are drawn
 N_CHI2_BINS = 30  # of equal target content
@@ -22,6 +23,7 @@ def compare_features(
     generator: FloatArray,
     weight: FloatArray,
     each: FloatArray,
+    members: Members,
 ) -> list[dict[str, Any]]:
     """Spectra and chi2 of each feature before and after weighting.
 
@@ -32,11 +34,12 @@ def compare_features(
         generator: Generator weights, signed, shape (N,).
         weight: Weights of the source, shape (N,).
         each: Those of each member of an ensemble, shape (N, M); M is 0 without one.
+        members: What these were trained on.
 
     Returns:
         A feature: `feature`, `edges`, and for source, target and reweighted the contents, each
         adding up to 1 (what lies outside the edges counts in the end bins), with `<name>_variance`;
-        `weight_error`, that of the reweighted contents by the weights (`halves_error`), none without an
+        `weight_error`, that of the reweighted contents by the weights (`members_error`), none without an
         ensemble; `chi2_before`, `chi2_after` and `n_dof` from bins of equal target content, and of
         statistical errors alone.
     """
@@ -57,7 +60,7 @@ def compare_features(
             content, variance = spectrum(column[mask], weights, edges)
             entry |= {kind: content.tolist(), f"{kind}_variance": variance.tolist()}
             tested[kind] = spectrum(column[mask], weights, fine)
-        entry["weight_error"] = weight_error(column[~target_mask], by_member, edges).tolist()
+        entry["weight_error"] = weight_error(column[~target_mask], by_member, edges, members).tolist()
         entry["chi2_before"], entry["n_dof"] = chi2(*tested["source"], *tested["target"])
         entry["chi2_after"], _ = chi2(*tested["reweighted"], *tested["target"])
         found.append(entry)
@@ -101,13 +104,14 @@ def spectrum(values: FloatArray, weight: FloatArray, edges: FloatArray) -> tuple
     return content, np.bincount(place, weight**2, n_bins) / total**2
 
 
-def weight_error(values: FloatArray, weights: FloatArray, edges: FloatArray) -> FloatArray:
+def weight_error(values: FloatArray, weights: FloatArray, edges: FloatArray, members: Members) -> FloatArray:
     """Error of the contents of a normalised spectrum by its weights, of which each member has its own.
 
     Args:
         values: Shape (N,).
-        weights: Signed, of M members, which are pairs of halves, shape (M, N).
+        weights: Signed, of M members, shape (M, N).
         edges: Shape (B + 1,).
+        members: What the members were trained on.
 
     Returns:
         Shape (B,), or (0,) where there are no members.
@@ -126,7 +130,7 @@ def weight_error(values: FloatArray, weights: FloatArray, edges: FloatArray) -> 
         )
     place, n_bins = bin_of(values, edges), len(edges) - 1
     contents = [np.bincount(place, by, n_bins) / total for by, total in zip(weights, totals, strict=True)]
-    return halves_error(np.array(contents))
+    return members_error(np.array(contents), members)
 
 
 def chi2(

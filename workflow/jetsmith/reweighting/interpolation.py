@@ -70,7 +70,13 @@ def interpolation_of(
             "than 0 in each half of the held-out events; look at their negative share"
         )
     histograms = compare_features(
-        events.features, events.names, events.target_mask, events.generator, events.weight, events.each
+        events.features,
+        events.names,
+        events.target_mask,
+        events.generator,
+        events.weight,
+        events.each,
+        events.spec.members,
     )
     apart = gates.separation_gate(before, after, settings)
     spectra = gates.spectra_gate(events, histograms, settings)

@@ -23,7 +23,7 @@ from jetsmith.ratios import RatioCalibration, SumFactors
 from jetsmith.reweighting.calibration import fit_calibration
 from jetsmith.reweighting.summary import gains, summarise
 from jetsmith.reweighting.values import calibrated_on, log_odds_at, weight_at
-from jetsmith.specs.classifiers import RowsSpec
+from jetsmith.specs.classifiers import Members, RowsSpec
 from jetsmith.specs.parameters import Point
 from jetsmith.specs.ratios import RatioSpec
 
@@ -45,6 +45,7 @@ class ReweighterScores:
         outside: Not reweightable: without a score, or outside `ratio.valid`.
         unknown: Events of the target, where none of these has a score and some of the source have one.
         share: What weights below 0 leave of the density of an event's own generator; NaN where nobody asked.
+        members: What the members were trained on.
     """
 
     key: dict[str, npt.NDArray[Any]]
@@ -57,6 +58,7 @@ class ReweighterScores:
     outside: BoolArray
     unknown: BoolArray
     share: FloatArray
+    members: Members
 
     @property
     def logit(self) -> FloatArray:
@@ -135,6 +137,7 @@ def read_scores(
         outside=without & ~unknown,
         unknown=unknown,
         share=share[kept],
+        members=spec.members,
     )
 
 
@@ -145,7 +148,7 @@ class EventWeights:
     Attributes:
         ratio: f_target/f_source by the calibrated classifier; NaN where it is unknown.
         weight: Of source events the ratio, normalised; 1 where `outside`, and for events of the target.
-        up: One standard deviation above the weight, by what the halves of an ensemble differ.
+        up: One standard deviation above the weight, by what the members of an ensemble differ.
         down: One below.
         outside: Not reweightable: as in the scores, or the log-odds lie beyond ±20.
         each: Weight by each member of an ensemble alone, shape (M, N); of one model that itself.
@@ -182,7 +185,7 @@ def event_weights(
         InputError: The weights of the source in a bin do not add up to more than 0, before or after.
     """
     n_bins = max([int(bins.max(initial=0)) + 1, *(len(edges) - 1 for edges in ratio.conserve_in.values())])
-    ratio_of = ratios.out_of_fold(found.logits, found.fold, calibrations)
+    ratio_of = ratios.out_of_fold(found.logits, found.fold, calibrations, found.members)
     outside = found.outside | ratio_of.outside
     free, density = outside | found.target_mask, np.exp(ratio_of.value)
     each = [np.where(free, 1.0, density * np.exp(by)) for by in ratio_of.moved]

@@ -19,6 +19,7 @@ Backend = Literal["xgboost", "keras", "stored", "sklearn", "onnx", "histogram", 
 Engine = Literal["tensorflow", "jax"]
 Precision = Literal["float32", "bfloat16"]
 Role = Literal["tagger", "reweighter"]
+Members = Literal["halves", "bootstrap", "seeds"]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
@@ -190,8 +191,14 @@ class ClassifierFile(Record):
         ge=1,
         le=100,
         description="Trainings with seeds of their own; their probabilities, not their logits, are averaged. "
-        "Those of a reweighter come in pairs, each trained on two halves of the events: the error of its "
-        "weights; there log ratios are averaged.",
+        "By those of a reweighter its weights have an error (`members`); there log ratios are averaged.",
+    )
+    members: Members = Field(
+        "halves",
+        description="Reweighters with an `ensemble`: what its members are trained on, and so what the error "
+        "of the weights is. halves: pairs of complementary halves of the events; the fluctuation of the "
+        "events, and of the training. bootstrap: a replica each, in which an event counts Poisson(1) times; "
+        "the same, less sharply. seeds: all events; the training alone, which is less than the error.",
     )
     ablate: tuple[Name, ...] | dict[Name, tuple[str, ...]] = Field(
         (),
@@ -246,6 +253,7 @@ class RowsSpec(Record):
     inputs: tuple[Inputs, ...] = Field(min_length=1)
     side: tuple[Inputs, ...] = ()
     parameters: tuple[Name, ...] = ()  # of a reweighter, the last group of its inputs
+    members: Members = "halves"  # of the ensemble of a reweighter, where it has one
     held_out: tuple[Name, ...] = ()  # datasets that train, calibrate and judge nothing but interpolation
 
     @property

@@ -13,18 +13,22 @@ from jetsmith.strict import seen_as
 
 
 class Train(NamedTuple):
-    """What a model is made from, and which part of the events it does not see (`chosen.Without`)."""
+    """What a model is made from, and which part of the events it does not see (`chosen.Without`).
+
+    `replica` is the seed of a bootstrap replica of the events, that it learns from.
+    """
 
     spec: Plain
     seed: int
     without: Plain | None
+    replica: int | None
 
 
 def train(run: Configuration, training: str) -> Train:
     """Stage train: of a classifier, a point of its scan, or a member of its ensemble."""
     found = run.trainings[training]
     without = None if found.half is None else {**found.half._asdict(), "folds": 2}
-    return Train(seen_as(RecipeSpec, found.spec), found.seed, without)
+    return Train(seen_as(RecipeSpec, found.spec), found.seed, without, found.replica)
 
 
 class Retrain(NamedTuple):
