@@ -19,7 +19,7 @@ from jetsmith.errors import InputError
 from jetsmith.models import dense
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import ClassifierSpec, LossSpec
-from tests.unit.bundled import ALL, as_lists, groups_with_ranges, raw_jets, write_bundle
+from tests.unit.bundled import ALL, as_lists, discriminants, groups_with_ranges, raw_jets, write_bundle
 from tests.unit.engines import SMALL, moved
 from tests.unit.packed_jets import make_spec, write_sample
 
@@ -58,6 +58,38 @@ def keep(folder: Path, network: Any) -> None:
         "provenance": {"commit": "", "python": "", "versions": {}},
     }  # fmt: skip
     io.write_json(folder / "meta.json", about)
+
+
+def test_last_bits_of_weights_are_rounding(sample: Path, tmp_path: Path) -> None:
+    """Large logits, and weights that are the floats beside: allowed where that explains it, and no more.
+
+    A jet of few values, here of zeros, does not move with the last bits of its inputs as sums of layers do.
+    """
+    import keras
+
+    keras.utils.set_random_seed(1)
+    spec = make_spec("keras", ALL, model="dense", architecture=SMALL["dense"] | {"dense": [32, 32, 32]})
+    network = moved(spec)
+    last = [layer for layer in network.layers if layer.weights][-1]
+    keep(tmp_path / "first", network)
+    groups = groups_with_ranges(spec)
+    given = bundle_inputs.some(raw_jets(groups, 1), np.ones(1, bool))
+    jets = {name: bundle_inputs.Values(np.zeros_like(of.values), of.offsets) for name, of in given.items()}
+    (p,) = bundling.predicted(spec, tmp_path / "first", jets, groups, 1)
+    kernel, bias = last.get_weights()
+    last.set_weights([2 * kernel, 2 * (bias - np.log(p))])  # these jets may be of any class
+    keep(tmp_path / "model", network)
+    write_bundle(spec, tmp_path / "model", sample, tmp_path / "bundle")
+    network.set_weights(
+        [bundle_inputs.moved_by_a_bit(w, np.random.default_rng(2)) for w in network.get_weights()]
+    )
+    keep(tmp_path / "other", network)
+    rounded = bundling.predicted(spec, tmp_path / "other", jets, groups, 1)
+    assert np.abs(rounded - 1 / 3).max() < 0.01
+    judged = tmp_path / "bundle", spec, discriminants(spec), jets
+    assert 1e-6 < bundling.compare(*judged, rounded).worst < 1e-5
+    with pytest.raises(InputError, match=r"of 1 jets 1 get .* jet 0 "):
+        bundling.compare(*judged, rounded + np.float32(2e-5))
 
 
 @pytest.mark.parametrize(

@@ -128,9 +128,30 @@ def test_a_source_that_takes_more_than_there_is_has_no_likelihood_without_end() 
     ends = np.array(up), np.array(down)
     found = Templates(np.array(nominal), np.array(nominal) * 0.3, {"generator": ends})
     model = workspace(found, np.array([[29.0, 3.0], [33.0, 3.0]]), CLASSES, UncertaintiesSpec(), "m")
-    pulls = fit(model, 40, 11).pulls
-    assert np.isfinite(pulls).mean() > 0.9
-    assert np.nanmax(np.abs(pulls)) < 5
+    drawn = fit(model, 40, 11)
+    assert np.isfinite(drawn.pulls).mean() > 0.9
+    assert np.nanmax(np.abs(drawn.pulls)) < 5
+
+
+def test_no_jets_where_none_were_seen_are_a_result() -> None:
+    """Few events of simulation in a bin without data: the fit takes them away, and that is all right."""
+    nothing = [0.0] * 5
+    nominal = np.array(
+        [
+            [[20.6, 13.3, 6.1, 3.8, 1.8], [6.6, 2.9, 2.1, 0.4, 0.1], nothing, nothing],
+            [[25.3, 12.4, 8.8, 6.9, 1.1], [13.3, 2.8, 2.9, 0.7, 0.2], nothing, nothing],
+        ]
+    )
+    variances = nominal * 0.1
+    variances[0, 0, 4] = 2.5**2
+    seen = np.array([[34.0, 21.0, 7.0, 6.0, 0.0], [17.0, 4.0, 4.0, 4.0, 1.0]])
+    model = workspace(Templates(nominal, variances, {}), seen, CLASSES, UncertaintiesSpec(), "m")
+    found = fit(model)
+    assert sum(of["pass"][4] for of in found.expected.values()) < 1e-6
+    without = workspace(
+        Templates(nominal[:, :, :4], variances[:, :, :4], {}), seen[:, :4], CLASSES, UncertaintiesSpec(), "m"
+    )
+    assert found.factor.value == pytest.approx(fit(without).factor.value, abs=0.1)
 
 
 def varied(found: Templates, by: float) -> Templates:
@@ -552,7 +573,8 @@ def test_the_page_says_it(run: Path) -> None:
     (table,) = scale_factors([replace(each[0], points={"M": (lost,)})], {})
     assert table["rows"][0]["pull_failed"] == "200"
     assert table["notes"][1].endswith(
-        "in none; 200 would be no result: no minimum, or one that expects no jets somewhere."
+        "in none; 200 would be no result: no minimum, one without jets where some were seen, or an "
+        "efficiency of 0 or 1."
     )
 
 

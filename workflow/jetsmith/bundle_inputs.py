@@ -123,13 +123,14 @@ def beside(given: Mapping[str, Values], rng: np.random.Generator) -> dict[str, V
     A 0 stays: it is exact, and beside it may be what no logarithm takes. So does what is no number and stands
     for a missing value: beside infinity is the largest float.
     """
-    found = {}
-    for name, group in given.items():
-        values = group.values
-        ends = np.where(rng.random(values.shape) < 0.5, np.float32(-np.inf), np.float32(np.inf))
-        stays = (values == 0) | ~np.isfinite(values)
-        found[name] = Values(np.where(stays, values, np.nextafter(values, ends)), group.offsets)
-    return found
+    return {name: Values(moved_by_a_bit(group.values, rng), group.offsets) for name, group in given.items()}
+
+
+def moved_by_a_bit(values: npt.NDArray[Any], rng: np.random.Generator) -> npt.NDArray[Any]:
+    """One of both floats beside each number, float32; 0, the ends of floats and what is no number stay."""
+    ends = np.where(rng.random(values.shape) < 0.5, np.float32(-np.inf), np.float32(np.inf))
+    stays = (values == 0) | ~(np.abs(values) < np.finfo(np.float32).max)
+    return np.where(stays, values, np.nextafter(np.where(stays, 0, values), ends))
 
 
 def read(groups: tuple[Group, ...], jets: Any, may_lack: bool = False) -> dict[str, Values]:

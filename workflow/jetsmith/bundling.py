@@ -5,7 +5,8 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -14,8 +15,18 @@ import numpy as np
 import onnx
 
 from jetsmith import applied, estimates, io, members, metrics, plugs
-from jetsmith.bundle import DISCRIMINANTS, ESTIMATES, FORMAT, INPUTS, MODEL, NEAREST, PROBABILITIES, Bundle
-from jetsmith.bundle_inputs import Group, Values, beside, n_jets, some
+from jetsmith.bundle import (
+    DISCRIMINANTS,
+    ESTIMATES,
+    FORMAT,
+    INPUTS,
+    MODEL,
+    NEAREST,
+    PROBABILITIES,
+    REFERENCE,
+    Bundle,
+)
+from jetsmith.bundle_inputs import Group, Values, beside, moved_by_a_bit, n_jets, some
 from jetsmith.bundles import Writer, _card, _jets
 from jetsmith.bundles._files import N_MADE_UP, N_REFERENCE, SEED, seen, write_checksums, write_reference
 from jetsmith.bundles._graph import Graph
@@ -29,8 +40,8 @@ from jetsmith.specs.classifiers import DiscriminantSpec, RecipeSpec
 from jetsmith.specs.features import RawSpec
 
 TOLERANCE = 1e-6  # of probabilities in float32, against the trained model on the same machine
-# Of a few jets, with logits of 50 and more, float32 itself tells probabilities no better: Keras' own are
-# 1.1e-6 from those of the same network in float64. The last bits of their inputs change them as much.
+# Of a few jets float32 itself tells probabilities no better: Keras' own are 1.1e-6 from those of the same
+# network in float64. The last bits of inputs and weights change them as much, to a factor below 3.
 LAST_BITS, AT_MOST = 4.0, 1e-5
 
 
@@ -151,10 +162,10 @@ def compare(
         estimated: What it estimates beside them, (N, E), to be compared, too.
 
     Raises:
-        InputError: It is larger than 1e-6, and than the last bits of the jet's inputs explain, of any jet:
-            by up to 1e-5, or by more where neighbours or pixels are looked for and these bits turn its answer
-            into the model's to 1e-6 (`Bundle.turns`). Or a discriminant is another, or an estimate: by more
-            than 1e-5, of numbers above 1 relative, and than those last bits explain.
+        InputError: It is larger than 1e-6, and than last bits of the jet's inputs and of weights explain, of
+            any jet: by up to 1e-5, or by more where neighbours or pixels are looked for and those of inputs
+            turn its answer into the model's to 1e-6 (`Bundle.turns`). Or a discriminant is another, or an
+            estimate: by more than 1e-5, of numbers above 1 relative, and than last bits explain.
     """
     bundled = Bundle(folder)
     found, judged = bundled.score(jets)
@@ -162,11 +173,12 @@ def compare(
     bad = ~(off <= TOLERANCE)  # NaN is none, either
     turned = np.zeros(len(off), bool)
     if bad.any():
-        bad = ~(off <= np.clip(LAST_BITS * _last_bits(bundled, jets, found), TOLERANCE, AT_MOST))
+        last_bits = _last_bits(bundled, jets, found)
+        bad = ~(off <= np.clip(LAST_BITS * last_bits, TOLERANCE, AT_MOST))
         turned[bad] = bundled.turns(some(jets, bad), expected[bad], TOLERANCE)
         bad &= ~turned
     if bad.any():
-        worst = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
+        worst = int(np.argmax(np.where(bad, np.nan_to_num(off, nan=np.inf), -1)))
         raise InputError(
             f"{spec.name}: no bundle is written: of {len(off):,} jets {int(bad.sum()):,} get probabilities "
             f"that differ by more than {TOLERANCE:g} from those of the model; jet {worst} gets "
@@ -190,9 +202,9 @@ def _compare_estimates(
     off = np.abs(found - expected) / size
     bad = ~(off <= AT_MOST)  # NaN is none, either
     if bad.any():
-        rng, moved = np.random.default_rng(SEED), np.zeros_like(off)
-        for _ in range(4):
-            moved = np.fmax(moved, np.abs(bundled.outputs(beside(jets, rng))[ESTIMATES] - found) / size)
+        moved = np.zeros_like(off)
+        for one, given in _by_last_bits(bundled, jets):
+            moved = np.fmax(moved, np.abs(one.outputs(given)[ESTIMATES] - found) / size)
         bad &= ~(off <= LAST_BITS * moved)
     if bad.any():
         jet, which = np.unravel_index(np.argmax(np.where(bad, np.nan_to_num(off, nan=np.inf), -1)), off.shape)
@@ -204,11 +216,41 @@ def _compare_estimates(
 
 
 def _last_bits(bundled: Bundle, jets: Mapping[str, Values], found: FloatArray) -> FloatArray:
-    """How far probabilities move with the last bits of inputs; (N,). No number tells nothing."""
-    rng, most = np.random.default_rng(SEED), np.zeros(len(found), np.float32)
-    for _ in range(4):
-        most = np.fmax(most, np.abs(bundled.score(beside(jets, rng))[0] - found).max(axis=1))
+    """How far probabilities move with last bits of inputs, and of weights; (N,). No number tells nothing."""
+    most = np.zeros(len(found), np.float32)
+    for one, given in _by_last_bits(bundled, jets):
+        most = np.fmax(most, np.abs(one.score(given)[0] - found).max(axis=1))
     return most
+
+
+def _by_last_bits(
+    bundled: Bundle, jets: Mapping[str, Values]
+) -> Iterator[tuple[Bundle, Mapping[str, Values]]]:
+    """The bundle with jets whose inputs are others by a bit, and one whose weights are, a few times.
+
+    Sums of each layer are rounded, too, which is as if its weights were others by as much: of a jet with few
+    constituents the inputs alone say too little.
+    """
+    rng = np.random.default_rng(SEED)
+    for _ in range(4):
+        yield bundled, beside(jets, rng)
+        yield _of_other_weights(bundled.folder, rng), jets
+
+
+def _of_other_weights(folder: Path, rng: np.random.Generator) -> Bundle:
+    """The bundle where each weight is one of both floats beside it; 0 stays, as padding and masks have it."""
+    model = onnx.load(folder / MODEL)
+    for tensor in model.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT:
+            weights = onnx.numpy_helper.to_array(tensor)
+            moved = moved_by_a_bit(weights, rng)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(moved, tensor.name))
+    with tempfile.TemporaryDirectory() as other:
+        for name in (INPUTS, REFERENCE):
+            shutil.copy(folder / name, other)
+        onnx.save(model, Path(other) / MODEL)
+        write_checksums(Path(other))
+        return Bundle(other)
 
 
 def predicted(

@@ -127,7 +127,7 @@ def calibrate_plane(
                     "doubt": point.doubt,
                     "efficiencies": passing.inclusive(chosen[key]),
                     "together": {
-                        name: _asdict(together(_pair(of), cuts[key].first, cuts[key].second))
+                        name: _record(together(_pair(of), cuts[key].first, cuts[key].second))
                         for name, of in passing.jets.items()
                     },
                 }
@@ -173,7 +173,7 @@ def _point(of_first: Pair, of_second: Pair, targets: tuple[float, float], marks:
     return found
 
 
-def _asdict(found: Interval | None) -> dict[str, float] | None:
+def _record(found: Interval | None) -> dict[str, float] | None:
     return None if found is None else asdict(found)
 
 

@@ -154,8 +154,8 @@ def _chi2(model: Any, data: FloatArray, values: FloatArray) -> float:
     """-2 log of the likelihood over that of a model that has what was seen, every nuisance where it was."""
     n = model.config.nmaindata
     seen, expected = data[:n], np.asarray(model.expected_actualdata(values))
-    if not _fills(model, values):
-        raise InputError("the fit expects no jets, or fewer, in a bin; give wider bins of the variable")
+    if not _fills(model, data, values):
+        raise InputError("the fit expects no jets where some were seen; give wider bins of the variable")
     terms = expected - seen + np.where(seen > 0, seen * np.log(np.where(seen > 0, seen, 1) / expected), 0.0)
     at_best = np.array(model.config.suggested_init())
     auxiliary = data[n:]
@@ -179,7 +179,7 @@ def _pulls(pyhf: Any, model: Any, values: FloatArray, n: int, seed: int) -> tupl
 def _pull(pyhf: Any, model: Any, data: FloatArray, true: float) -> tuple[float, bool]:
     """The signed root of what the true value costs in -2 log L, and whether the fit would be no result.
 
-    None is one that ends at an end, or where no jets are expected in a bin.
+    None is one that ends at an end, or expects no jets in a bin that has some.
 
     Of a parabola that is (found - true) / error. Below 1 the profile interval holds the true value, whatever
     the shape of the likelihood, and it is known where the fit ends at an efficiency of 0 or 1, too. Leaving
@@ -191,7 +191,7 @@ def _pull(pyhf: Any, model: Any, data: FloatArray, true: float) -> tuple[float, 
     _, there = mle.fixed_poi_fit(true, data, model, return_fitted_val=True)
     low, high = model.config.suggested_bounds()[poi]
     away = np.sign(values[poi] - true)
-    is_result = _is_inside(values[poi], errors[poi], low, high) and _fills(model, values)
+    is_result = _is_inside(values[poi], errors[poi], low, high) and _fills(model, data, values)
     return float(away * np.sqrt(max(float(there) - best, 0.0))), not is_result
 
 
@@ -201,9 +201,13 @@ def _found(fitted: Any) -> tuple[FloatArray, float]:
     return np.asarray(parameters).T, float(value)
 
 
-def _fills(model: Any, values: FloatArray) -> bool:
-    """Whether jets are expected in each bin: FEWEST are where the model itself has none, or fewer."""
-    return bool((np.asarray(model.expected_actualdata(values)) > 2 * FEWEST).all())
+def _fills(model: Any, data: FloatArray, values: FloatArray) -> bool:
+    """Whether jets are expected in each bin that has some: FEWEST are where the model has none, or fewer.
+
+    Of a bin without jets the likelihood wants no more than that: nothing is wrong with such a result.
+    """
+    seen = data[: model.config.nmaindata] > 0
+    return bool((np.asarray(model.expected_actualdata(values))[seen] > 2 * FEWEST).all())
 
 
 def _is_inside(value: float, error: float, low: float, high: float) -> bool:

@@ -99,7 +99,8 @@ def _notes(one: Measurement, has_pulls: bool) -> list[str]:
         notes.append(
             f"Pulls of {count(n)} pseudo-experiments: intervals of 68.3% hold the true value in {held}"
             + (
-                f"; {count(failed)} would be no result: no minimum, or one that expects no jets somewhere."
+                f"; {count(failed)} would be no result: no minimum, one without jets where some were seen, "
+                "or an efficiency of 0 or 1."
                 if failed
                 else "."
             )
