@@ -76,6 +76,13 @@ def test_a_record_comes_back(record):
         assert io.read_record(type(record), path) == record
 
 
+def said_of(content: typing.Any) -> typing.Any:
+    """Without `applied: true`, the default, which a record does not write."""
+    if isinstance(content, dict):
+        return {k: said_of(v) for k, v in content.items() if (k, v) != ("applied", True) or v is not True}
+    return list(map(said_of, content)) if isinstance(content, list) else content
+
+
 @given(record=RECORDS, data=st.data())
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=100)
 def test_another_record_is_refused_or_the_same(record, data):
@@ -103,7 +110,7 @@ def test_another_record_is_refused_or_the_same(record, data):
             assert said.endswith("remove it and run again")
         else:
             assert how == "type" or key == "applied"  # another value of the type, which is kept as it is
-            assert json.loads(json.dumps(io.plain(found))) == json.loads(path.read_text())
+            assert said_of(json.loads(json.dumps(io.plain(found)))) == said_of(json.loads(path.read_text()))
 
 
 PLAN = plan_of([file_found("a.root")])

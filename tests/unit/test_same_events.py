@@ -12,6 +12,7 @@ import yaml
 from jetsmith.configuration.load import load
 from jetsmith.configuration.same_events import SameEvents, identities
 from jetsmith.errors import ConfigError
+from jetsmith.remote import logical
 from jetsmith.sources.leptons import Z_MASS_GEV
 from jetsmith.specs.datasets import DatasetSpec
 
@@ -218,6 +219,23 @@ def test_addresses(tmp_path: Path) -> None:
     assert shared["five"] == ["five (its root://one.site//eos/y.root is also in one)"]
     assert shared["four"] == shared["none"] == []
     assert same.shared(["four", "two", "five"], ["one"]) == [*shared["two"], *shared["five"]]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("root://a.site//eos/cms/store/mc/x.root", "root://b.site:1094//store/mc/x.root", True),
+        ("root://a.site//pnfs/desy.de/cms/tier2/store/x.root", "/store/x.root", True),
+        ("root://eos.x//eos/user/a/alice/store/x.root", "root://eos.x//eos/user/b/bob/store/x.root", False),
+        ("root://eos.x//eos/user/a/alice/cms/store/x.root", "/store/x.root", False),
+        ("root://a.site//data/store/x.root", "root://b.site//data/store/x.root", False),
+    ],
+)
+def test_folders_of_persons_are_no_site(one: str, other: str, same: bool) -> None:
+    """A part `store` of a path is CMS' alone where a site has CMS' files behind it."""
+    assert bool(of({"one": [one], "other": [other]}).shared(["one"], ["other"])) is same
+    assert logical("/eos/cms/store/x.root") == "/store/x.root"
+    assert logical("/eos/user/a/store/x.root") == "/eos/user/a/store/x.root"
 
 
 APART = {

@@ -4,10 +4,11 @@ The table is reruns.yaml. A key without a line fails, and so does a stage that g
 """
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import yaml
@@ -454,3 +455,18 @@ def test_what_a_stage_gets_is_plain(folder: Path) -> None:
         assert "Spec(" not in repr(found)
         values = found.values() if isinstance(found, dict) else found
         assert not any(isinstance(value, Record) for value in values)
+
+
+UNREAD = {("inspect", "sizes"), ("stack", "folds")}  # what is read through other files, whose names they are
+
+
+@pytest.mark.parametrize("stage", stages.__all__)
+def test_scripts_read_what_their_stage_is_given(stage: str) -> None:
+    """Each field of a stage's record is read by its script, or by what that calls: else it does nothing."""
+    record = get_type_hints(getattr(stages, stage))["return"]
+    text = (ROOT / "scripts" / f"{stage}.py").read_text()
+    text += (ROOT / "workflow/jetsmith/job.py").read_text() if "of_training(" in text else ""
+    read = set(re.findall(r"snakemake\.params\.(\w+)", text))
+    read |= set(re.findall(r'"(\w+)"', text)) if "snakemake.params[" in text else set()
+    unread = [(stage, field) for field in getattr(record, "_fields", ()) if field not in read]
+    assert set(unread) <= UNREAD

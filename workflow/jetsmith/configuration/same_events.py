@@ -25,7 +25,9 @@ def _identity(path: str) -> Hashable:
     try:
         status = os.stat(path)
     except OSError:  # an address, which has the logical name of the file in it, or is taken as it stands
-        return path[max(path.find(remote.LOGICAL), 0) :]
+        _server, found, file = path.partition("://")[2].partition("/")
+        name = remote.logical(f"/{file.lstrip('/')}" if found else path)
+        return name if name.startswith(remote.LOGICAL) else path
     # Not by the inode alone: file systems that make inodes up may give one number twice.
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
