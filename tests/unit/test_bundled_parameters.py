@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import re
 import runpy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -520,12 +521,12 @@ def test_what_the_reader_refuses(bundled: Reweighter, tmp_path: Path) -> None:
             match=rf"theta: {value:g} lies outside of the values that shifts was trained at, 0\.25",
         ):
             bundled(events, {"theta": value})
-    with pytest.raises(InputError, match=r"theta: inf lies outside"):
+    with pytest.raises(InputError, match=r"theta: 1e\+300 lies outside"):
         bundled(events, {"theta": 1e300})
     for value in ("0.5", None, True):
         with pytest.raises(InputError, match=f"theta: needs a number, or one an event, and is {value!r}"):
             bundled(events, {"theta": value})
-    missing = r"needs a value of each of its parameters, theta \(0\.25 to 1\.25\), and got "
+    missing = r"needs a value of each of its parameters by name, theta \(0\.25 to 1\.25\); got "
     with pytest.raises(InputError, match=missing + "none"):
         bundled(events)
     with pytest.raises(InputError, match=missing + "none"):
@@ -534,12 +535,19 @@ def test_what_the_reader_refuses(bundled: Reweighter, tmp_path: Path) -> None:
         bundled(events, {"theta": 0.5, "scale": 1.0})
     with pytest.raises(InputError, match="theta: has 3 values, and there are 50 events"):
         bundled(events, {"theta": np.full(3, 0.5)})
-    with pytest.raises(InputError, match=r"theta: .* lie far from all that the training saw"):
+    with pytest.raises(InputError, match=r"theta: 500\.0 lies outside"):
         bundled(events, {"theta": np.full(50, 500.0)})
+    some = np.where(np.arange(50) < 20, 9.0, 0.5)  # any number of events, but not all
+    assert bundled(events, {"theta": some}).outside.sum() == 20
+    for wrong in (0.4, ["theta"]):
+        with pytest.raises(InputError, match=missing + re.escape(repr(wrong))):
+            bundled(events, wrong)
+    with pytest.raises(InputError, match="theta: needs a number, or one an event, and is of truth values"):
+        bundled(events, {"theta": np.ones(50, bool)})
     other = make(tmp_path, recipe()).bundle()
     few = {"event": {"tail": np.ones(2), "x0": np.zeros(2), "x1": np.zeros(2)}}
     assert other.parameters == {}
-    with pytest.raises(InputError, match="parameters, of which it has none, and got theta"):
+    with pytest.raises(InputError, match="has no parameters; got theta"):
         other(few, {"theta": 0.5})
 
 

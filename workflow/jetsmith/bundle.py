@@ -23,7 +23,19 @@ from typing import Any, ClassVar
 import numpy as np
 import onnxruntime
 
-from jetsmith.bundle_inputs import Array, Group, Values, alike, beside, groups_of, n_jets, padded, read, some
+from jetsmith.bundle_inputs import (
+    Array,
+    Group,
+    Values,
+    alike,
+    beside,
+    groups_of,
+    n_jets,
+    numbers,
+    padded,
+    read,
+    some,
+)
 from jetsmith.errors import InputError
 
 FORMAT = 1
@@ -263,30 +275,38 @@ class Reweighter(Loaded):
     def _at(self, given: Mapping[str, Any], n: int) -> dict[str, Values]:
         """Values of the parameters of n events."""
         needed = ", ".join(f"{name} ({low:g} to {high:g})" for name, (low, high) in self.parameters.items())
-        if set(given) != set(self.parameters):
+        if not isinstance(given, Mapping) or set(given) != set(self.parameters):
+            got = ", ".join(map(str, given)) or "none" if isinstance(given, Mapping) else repr(given)
             raise InputError(
-                f"{self.folder}: needs a value of each of its parameters, "
-                f"{needed or 'of which it has none'}, and got {', '.join(map(str, given)) or 'none'}"
+                f"{self.folder}: needs a value of each of its parameters by name, {needed}; got {got}"
+                if needed
+                else f"{self.folder}: has no parameters; got {got}"
             )
-        columns = {}
+        columns: dict[str, Array] = {}
         for name, (low, high) in self.parameters.items():
             values = given[name]
+            kind = np.asarray(values).dtype.kind
             if np.ndim(values) == 0:
-                if np.asarray(values).dtype.kind not in "fiu":
+                if kind not in "fiu":
                     raise InputError(f"{name}: needs a number, or one an event, and is {values!r}")
-                with np.errstate(over="ignore"):
-                    number = np.float32(values)
-                if not np.float32(low) <= number <= np.float32(high):  # NaN is in no range
-                    raise InputError(
-                        f"{name}: {number:g} lies outside of the values that {self.about[self.KIND]} was "
-                        f"trained at, {low:g} to {high:g}, where nothing is learned and nothing is tested"
-                    )
-                values = np.full(n, number)
-            if len(values) != n:
-                raise InputError(f"{name}: has {len(values):,} values, and there are {n:,} events")
-            columns[name] = values
-        own = tuple(group for group in self.groups if group.group == self._group)
-        return read(own, {self._group: columns}, may_lack=True)
+                values = np.full(max(n, 1), values, np.float64)  # looked at where there are no events, too
+            elif kind == "b":
+                raise InputError(f"{name}: needs a number, or one an event, and is of truth values")
+            with np.errstate(over="ignore"):
+                columns[name] = numbers(values, name)
+            inside = (np.float32(low) <= columns[name]) & (columns[name] <= np.float32(high))  # NaN never is
+            if len(inside) and not inside.any():
+                raise InputError(
+                    f"{name}: {float(np.ravel(values)[0])!r} lies outside of the values that "
+                    f"{self.about[self.KIND]} was trained at, {low:g} to {high:g}, where nothing is learned "
+                    "and nothing is tested"
+                )
+            columns[name] = columns[name][:n] if np.ndim(given[name]) == 0 else columns[name]
+            if len(columns[name]) != n:
+                raise InputError(f"{name}: has {len(columns[name]):,} values, and there are {n:,} events")
+        (own,) = (group for group in self.groups if group.group == self._group)
+        # One that lies beyond its range is `outside`, in any number: no unit is guessed.
+        return {own.group: Values(np.stack([columns[one.name] for one in own.features], axis=-1), None)}
 
     def check(self) -> float:
         """Weigh the reference events; the largest difference of r/(1 + r) for a ratio r.

@@ -158,7 +158,7 @@ def _group(group: Group, jets: Any, may_lack: bool) -> Values:
         where = f"{group.group}.{feature.name}"
         column = _member(given, feature.name, "input", where)
         if group.kind == "flat":
-            columns.append(_numbers(column, where))
+            columns.append(numbers(column, where))
             continue
         lists = ak.Array(column)
         if lists.ndim != 2:
@@ -170,7 +170,7 @@ def _group(group: Group, jets: Any, may_lack: bool) -> Values:
                 f"{where}: its lists are of other lengths than those of {group.features[0].name}"
             )
         offsets = ends
-        columns.append(_numbers(ak.flatten(lists, axis=1), where))
+        columns.append(numbers(ak.flatten(lists, axis=1), where))
     if len({len(column) for column in columns}) > 1:
         raise InputError(f"{group.group}: its inputs are of {sorted({len(c) for c in columns})} jets")
     values = np.stack(columns, axis=-1)
@@ -192,7 +192,7 @@ def _member(given: Any, name: str, what: str, where: str) -> Any:
     return given[name]
 
 
-def _numbers(column: Any, where: str) -> Array:
+def numbers(column: Any, where: str) -> Array:
     """One-dimensional float32, NaN for what is masked."""
     if isinstance(column, ak.Array):
         column = ak.to_numpy(ak.fill_none(column, np.nan))
