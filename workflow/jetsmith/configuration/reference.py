@@ -81,7 +81,9 @@ result.
 - interpolation, of reweighters with `held_out` values of their parameters: the source weighted at these
   against the datasets, by separation and spectra; the worst value counts.
 - refined, with `ratio: {refine: true}`: refined weights of a generator against its signed ones, of the same
-  events, by a fresh classifier of inputs (as separation) and each spectrum, spectators too (as spectra).
+  events, by a fresh classifier of inputs (as separation) and each spectrum, spectators too (as spectra); sums
+  of all events to 1e-6, of each dataset and of the source to the target. It is of these weights alone: the
+  result of the reweighter, its bundle and its correction leave it out.
 
 A gate that failed stops the run at its end (rule `verdict`), when the report that shows it is there."""
 

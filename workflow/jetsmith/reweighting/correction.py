@@ -192,5 +192,5 @@ def _about(spec: RowsSpec, mean: BinnedWeights, tested: Closure | None) -> str:
         text += f"; {n_empty} of {len(mean.filled_mask)} bins without events, or of no density, have weight 1"
     if tested is None:
         return f"{text}; closure test: none, for lack of events of the target"
-    said = [f"{gate.name} {gate.status}" for gate in tested.gates if gate.status != "passed"]
+    said = [f"{gate.name} {gate.status}" for gate in tested.of_weights if gate.status != "passed"]
     return f"{text}; closure test of the weights of events: {'; '.join([tested.status, *said])}"

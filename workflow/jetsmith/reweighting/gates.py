@@ -97,7 +97,8 @@ def is_half(
     if not within:
         return "not conclusive", f"the area {shown} straddles the edge of one half ± {tolerance:g}"
     if not sigma > 0:
-        return "not conclusive", f"the classifier learned nothing at all, although it did before ({shown})"
+        also = ", although it did before" if before else ""
+        return "not conclusive", f"the classifier learned nothing at all{also} ({shown})"
     return "passed", f"a fresh classifier does not tell {weighted} from {wanted}: an area of {shown}"
 
 

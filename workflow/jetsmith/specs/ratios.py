@@ -34,7 +34,8 @@ class RatioSpec(Record):
     refine: bool = Field(
         False,
         description="Also write `weight_refined`, a weight above 0 that stands for the generator's own: its "
-        "size times what weights below 0 leave of the density there. With `negative_weights: classes`.",
+        "size times what weights below 0 leave of the density there; and `weight_refined_target`, that times "
+        "`weight`, with the sum of the source. With `negative_weights: classes`.",
     )
     valid: dict[str, tuple[Single, Single]] = Field(
         {},
