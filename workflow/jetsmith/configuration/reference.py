@@ -72,7 +72,8 @@ result.
   target at ratios above which the source has fewer than ten effective events, events outside the region of
   validity.
 - calibration: fractions of the target in ten bins of the ratio against what it says. Failed where their
-  chi-square is three standard deviations off and they differ by more than `tolerance` on average (rms).
+  chi-square is three standard deviations off and they differ by more than `tolerance` on average (rms);
+  passed where they differ by less, and are known to less.
 - spectra: every input and spectator. Failed where one is above `max_chi2`, or significantly worse than
   before, and not by chance (1 in 100 for all of them together).
 - swapped: the target weighted by the inverse ratio against the source, as separation.

@@ -193,6 +193,12 @@ def calibration_gate(found: Calibrated, settings: GatesSpec) -> Gate:
         wanted = f"{settings.tolerance:g} was wanted ({shown})"
         why = f"too few events: fractions are known to ±{noise:.3f}, {wanted}"
         return Gate("calibration", "not conclusive", values, limits, why)
+    if size > settings.tolerance:
+        why = (
+            f"too few events: fractions differ by more than {settings.tolerance:g}, which may be by chance "
+            f"(p-value {p:.2g}; {shown})"
+        )
+        return Gate("calibration", "not conclusive", values, limits, why)
     why = f"fractions of the target in bins of the ratio are what it says ({shown})"
     return Gate("calibration", "passed", values, limits, why)
 
