@@ -127,10 +127,22 @@ def weight_error_handles(shown: Sequence[Spectrum]) -> list[Patch]:
     return [Patch(label="error of the weights", **look)] if _has_weight_error(shown) else []
 
 
-def weight_error_text(shown: Sequence[Spectrum], members: Members) -> str:
-    """The sentence of a caption that says what the band is, by what the members were trained on."""
+def weight_error_text(shown: Sequence[Spectrum], members: Members, ensemble: bool = False) -> str:
+    """The sentence of a caption that says what the band is, by what the members were trained on.
+
+    Args:
+        shown: What the figure shows.
+        members: What these were trained on.
+        ensemble: Whether there are some, though spectra have no band: at values of parameters files of
+            weights have the error of each event, and no weights of each member.
+    """
     if _has_weight_error(shown):
         return f"The orange band is the error of the weights (68.3%), {ERRORS[members]}."
+    if ensemble:
+        return (
+            "Weights at these values have errors by the ensemble, an event each (weight_at_…_up, "
+            "weight_at_…_down); how those of a bin go together they do not say, and so there is no band."
+        )
     return "There is no ensemble, and so no error of the weights."
 
 
