@@ -27,7 +27,7 @@ from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassifierSpec, Members, TrainingSpec
 from jetsmith.specs.features import Inputs, RawSpec
 from jetsmith.specs.ratios import RatioEntry
-from jetsmith.spread import members_error
+from jetsmith.spread import ERRORS, members_error
 from jetsmith.training import train
 from tests.unit.packed_jets import write_packed
 from tests.unit.test_reweighting import SPEC
@@ -309,6 +309,27 @@ def test_the_verdict_is_in_the_description(plain: tuple[Path, Events], tmp_path:
     )  # fmt: skip
     said = "closure test of the weights of events: failed; separation failed; spectra not conclusive"
     assert read(tmp_path).description.endswith(said)
+
+
+@pytest.mark.parametrize("members", get_args(Members))
+def test_the_description_says_whose_error_it_is(
+    members: Members, plain: tuple[Path, Events], tmp_path: Path
+) -> None:
+    """Of up and down, in the words of captions and cards; without an ensemble it says nothing of them."""
+    folder, _ = plain
+    weights = {}
+    for name in GENERATORS:
+        rows, weights[name] = io.read_rows(folder / f"{name}.parquet"), tmp_path / f"{name}.parquet"
+        for k in range(2):
+            rows[f"weight_member{k}"] = rows["weight"] * (1 + 0.01 * k)
+        io.write_rows(weights[name], rows, reweighter="shower", dataset=name)
+    spec = spec_of().model_copy(update={"members": members})
+    for n_members in (0, 2):
+        correction(
+            spec, folder / "packed", weights, GENERATORS, EDGES, RAW, tmp_path / "correction.json", n_members
+        )
+        said = f"up and down: one standard deviation of the mean's logarithm, {ERRORS[members]}"
+        assert (said in read(tmp_path).description) == (n_members > 0)
 
 
 def test_trees_leave_in_bins_too(plain: tuple[Path, Events], tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_spectators_first_then_what_moves_at_any_value() -> None:
         assert len(value.spectra) == parameters.MAX_FEATURES
 
 
-WORDS = {"halves": "from the halves", "bootstrap": "from the replicas", "seeds": "of their training alone"}
+WORDS = {"halves": "by halves", "bootstrap": "by bootstrap replicas", "seeds": "of the training alone"}
 
 
 def test_captions_say_whether_there_is_an_error_of_the_weights() -> None:

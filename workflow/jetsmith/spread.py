@@ -9,6 +9,14 @@ from jetsmith.halves import halves_error, quantile
 from jetsmith.io import FloatArray
 from jetsmith.specs.classifiers import Members
 
+ERRORS: dict[Members, str] = {
+    "halves": "by halves of the events, of which each member of the ensemble has learned one",
+    "bootstrap": "by bootstrap replicas of the events, of which each member of the ensemble has learned one",
+    "seeds": "of the training alone, by the seeds of the ensemble's members: how the events of the sample "
+    "fluctuate is not in it",
+}
+"""What the error by each kind of members is of, for captions, cards and descriptions of files."""
+
 
 def members_error(values: FloatArray, members: Members) -> FloatArray:
     """Half-width of the 68.3% interval of the mean over the members, of anything that they give.

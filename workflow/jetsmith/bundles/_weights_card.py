@@ -8,7 +8,8 @@ from jetsmith.bundle import PARAMETERS
 from jetsmith.bundle_inputs import Group
 from jetsmith.bundles import _card
 from jetsmith.members import MEMBERS
-from jetsmith.specs.classifiers import Members, RecipeSpec
+from jetsmith.specs.classifiers import RecipeSpec
+from jetsmith.spread import ERRORS
 
 VERDICTS = {
     "passed": "These weights passed all gates of their closure test.",
@@ -17,12 +18,6 @@ VERDICTS = {
     "failed": "**FAILED**: these weights failed their closure test, and are not to be used.",
     "not tested": "**NOT TESTED**: there was no dataset of the target, so nothing says that these weights "
     "are right.",
-}
-
-ERRORS: dict[Members, str] = {
-    "halves": "by halves of the events",
-    "bootstrap": "by bootstrap replicas of the events",
-    "seeds": "**of the training alone**, by seeds: how the events of the sample fluctuate is not in it",
 }
 
 PURPOSE = """\

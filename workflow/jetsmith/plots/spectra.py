@@ -17,17 +17,13 @@ from jetsmith.plots.histograms import Histograms, binned, histogram, of_errors
 from jetsmith.plots.inputs import digits
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, Members
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.spread import ERRORS
 from jetsmith.strict import Record
 
 COLUMNS = 3
 RATIO_RANGE = (0.5, 1.5)
 REWEIGHTED_COLOR = "#1a1a1a"
 SOURCE_DASHES = (0, (5, 1.5))
-ERRORS: dict[Members, str] = {
-    "halves": "from the halves of the events that the members of the ensemble have learned",
-    "bootstrap": "from the replicas of the events (bootstrap) that the members of the ensemble have learned",
-    "seeds": "of their training alone, from other seeds: how the events fluctuate is not in it",
-}
 WEIGHT_BAND: dict[str, Any] = {"fill": True, "facecolor": "#ffa90e", "edgecolor": "none", "alpha": 0.55}
 
 
