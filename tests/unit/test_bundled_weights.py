@@ -281,7 +281,7 @@ def test_a_bundle_with_another_error_is_not_written(
     as_halves = made.spec.model_copy(update={"members": "halves"})
     monkeypatch.setattr(_weights, "half_width", right)
     with pytest.raises(
-        ValueError, match="reshape"
+        ValueError, match="3 of kind `halves`, where pairs"
     ):  # of three members there are no pairs: nothing is guessed
         Made(as_halves, made.ratio, tmp_path).bundle("wrong")
     assert not list(tmp_path.glob("*wrong*"))

@@ -50,6 +50,21 @@ def test_halves_stay_what_they_are() -> None:
         half_width("halves", 6)
 
 
+def test_what_is_no_ensemble_is_refused() -> None:
+    """An unknown kind counts as none of the known ones; halves come in pairs; one member has no error."""
+    for members in ("boot", "Halves"):
+        with pytest.raises(ValueError, match=f"`{members}`, where one of halves, bootstrap, seeds is known"):
+            members_error(np.zeros((4, 3)), members)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="is known"):
+            half_width(members, 4)  # type: ignore[arg-type]
+    for n in (1, 3):
+        with pytest.raises(ValueError, match=f"{n} of kind `halves`, where pairs, an even number"):
+            members_error(np.zeros((n, 5)), "halves")
+    for kind in SHARES:
+        with pytest.raises(ValueError, match=f"1 of kind `{kind}`, where 2 or more"):
+            members_error(np.zeros((1, 5)), kind)
+
+
 def test_members_that_agree_have_no_error() -> None:
     """And what they have in common does not matter."""
     for members in get_args(Members):
