@@ -177,8 +177,8 @@ def _parameters(spec: RecipeSpec, about: Mapping[str, Any]) -> str:
     between = (
         f"What conserves the sum of the source was counted at {n_points} points (`sum_factors` of "
         "`inputs.json`), all values above among them; between these its logarithm is linear in a parameter. "
-        f"That leaves the sum off by {factors['off']:.1e}, relative, at the worst of all values tried; what "
-        f"lies within a step of trees, a millionth of a range, is not. "
+        f"That leaves the sum off by {factors['off']:.1e}, relative, at the worst of {factors['tried']} "
+        "values tried; what lies within a step of trees, a millionth of a range, is not. "
         "Beyond a range nothing is learned: the reader refuses one number for all events there, and an event "
         "with a value of its own is `outside`."
     )
