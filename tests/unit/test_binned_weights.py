@@ -108,7 +108,9 @@ def make(folder: Path, spec: ClassifierSpec, members: int = 0) -> None:
     if members:
         models = [folder / f"member{k}" for k in range(members)]
         for k, model in enumerate(models):
-            train(spec, packed, model, seed=k, without=Without(k % 2, 2, k // 2))
+            half = Without(k % 2, 2, k // 2) if spec.members == "halves" else None
+            replica = k if spec.members == "bootstrap" else None
+            train(spec, packed, model, seed=k, without=half, replica=replica)
         assemble(spec.name, models, folder / "model")
     else:
         train(spec, packed, folder / "model", seed=1)
@@ -224,9 +226,9 @@ def test_of_folds_a_correction_has_the_mean(tmp_path: Path) -> None:
         assert found == pytest.approx(generator @ weight / generator.sum(), rel=1e-9)
 
 
-@pytest.mark.parametrize("members", get_args(Members))
+@pytest.mark.parametrize("members", ["halves", "bootstrap"])  # counts in bins have no seed
 def test_members_give_an_error(tmp_path: Path, members: Members) -> None:
-    """Up and down of a bin, by what its mean is in each member, whatever these are said to be."""
+    """Up and down of a bin, by what its mean is in each member."""
     events = write_events(tmp_path, 0)
     make(tmp_path, spec_of(least=5.0).model_copy(update={"members": members}), members=4)
     table, values, place = of_source(tmp_path, events)
@@ -330,6 +332,10 @@ def test_the_description_says_whose_error_it_is(
         )
         said = f"up and down: one standard deviation of the mean's logarithm, {ERRORS[members]}"
         assert (said in read(tmp_path).description) == (n_members > 0)
+    up, nominal = (read(tmp_path).evaluate(name, 1.0, 0.0) for name in ("up", "nominal"))
+    assert nominal != 1
+    expected = float(members_error(np.log([1.0, 1.01]), members))
+    assert np.log(up / nominal) == pytest.approx(expected, rel=1e-3)
 
 
 def test_trees_leave_in_bins_too(plain: tuple[Path, Events], tmp_path: Path) -> None:
