@@ -58,8 +58,13 @@ class Spectrum(Record):
 
     @property
     def moved(self) -> float:
-        """Share of the events that the weights move to other bins."""
-        return float(np.abs(np.subtract(self.reweighted, self.source)).sum() / 2)
+        """Share of the sum of weights that goes to other bins, from 0 to 1.
+
+        Sizes of the differences over sizes of both contents: half the former where no bin is below 0. Of
+        signed weights, whose contents nearly cancel, that half would be above 1, and a share of nothing.
+        """
+        after, before = np.asarray(self.reweighted), np.asarray(self.source)
+        return float(np.abs(after - before).sum() / (np.abs(after) + np.abs(before)).sum())
 
 
 def spectrum_of(entry: Mapping[str, Any], labels: Mapping[str, str]) -> Spectrum:
