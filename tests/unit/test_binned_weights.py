@@ -27,7 +27,7 @@ from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassifierSpec, Members, TrainingSpec
 from jetsmith.specs.features import Inputs, RawSpec
 from jetsmith.specs.ratios import RatioEntry
-from jetsmith.spread import members_error
+from jetsmith.spread import ERRORS, members_error
 from jetsmith.training import train
 from tests.unit.packed_jets import write_packed
 from tests.unit.test_reweighting import SPEC
@@ -108,7 +108,9 @@ def make(folder: Path, spec: ClassifierSpec, members: int = 0) -> None:
     if members:
         models = [folder / f"member{k}" for k in range(members)]
         for k, model in enumerate(models):
-            train(spec, packed, model, seed=k, without=Without(k % 2, 2, k // 2))
+            half = Without(k % 2, 2, k // 2) if spec.members == "halves" else None
+            replica = k if spec.members == "bootstrap" else None
+            train(spec, packed, model, seed=k, without=half, replica=replica)
         assemble(spec.name, models, folder / "model")
     else:
         train(spec, packed, folder / "model", seed=1)
@@ -224,9 +226,9 @@ def test_of_folds_a_correction_has_the_mean(tmp_path: Path) -> None:
         assert found == pytest.approx(generator @ weight / generator.sum(), rel=1e-9)
 
 
-@pytest.mark.parametrize("members", get_args(Members))
+@pytest.mark.parametrize("members", ["halves", "bootstrap"])  # counts in bins have no seed
 def test_members_give_an_error(tmp_path: Path, members: Members) -> None:
-    """Up and down of a bin, by what its mean is in each member, whatever these are said to be."""
+    """Up and down of a bin, by what its mean is in each member."""
     events = write_events(tmp_path, 0)
     make(tmp_path, spec_of(least=5.0).model_copy(update={"members": members}), members=4)
     table, values, place = of_source(tmp_path, events)
@@ -309,6 +311,31 @@ def test_the_verdict_is_in_the_description(plain: tuple[Path, Events], tmp_path:
     )  # fmt: skip
     said = "closure test of the weights of events: failed; separation failed; spectra not conclusive"
     assert read(tmp_path).description.endswith(said)
+
+
+@pytest.mark.parametrize("members", get_args(Members))
+def test_the_description_says_whose_error_it_is(
+    members: Members, plain: tuple[Path, Events], tmp_path: Path
+) -> None:
+    """Of up and down, in the words of captions and cards; without an ensemble it says nothing of them."""
+    folder, _ = plain
+    weights = {}
+    for name in GENERATORS:
+        rows, weights[name] = io.read_rows(folder / f"{name}.parquet"), tmp_path / f"{name}.parquet"
+        for k in range(2):
+            rows[f"weight_member{k}"] = rows["weight"] * (1 + 0.01 * k)
+        io.write_rows(weights[name], rows, reweighter="shower", dataset=name)
+    spec = spec_of().model_copy(update={"members": members})
+    for n_members in (0, 2):
+        correction(
+            spec, folder / "packed", weights, GENERATORS, EDGES, RAW, tmp_path / "correction.json", n_members
+        )
+        said = f"up and down: one standard deviation of the mean's logarithm, {ERRORS[members]}"
+        assert (said in read(tmp_path).description) == (n_members > 0)
+    up, nominal = (read(tmp_path).evaluate(name, 1.0, 0.0) for name in ("up", "nominal"))
+    assert nominal != 1
+    expected = float(members_error(np.log([1.0, 1.01]), members))
+    assert np.log(up / nominal) == pytest.approx(expected, rel=1e-3)
 
 
 def test_trees_leave_in_bins_too(plain: tuple[Path, Events], tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import re
 import runpy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from io import StringIO
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
@@ -32,12 +33,13 @@ from jetsmith.errors import InputError
 from jetsmith.handed.closure import Area, Closure, Gate
 from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
+from jetsmith.progress import Progress
 from jetsmith.ratios import SumFactors
 from jetsmith.reweighting.weights import write_weights
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassifierSpec, RecipeSpec
 from jetsmith.specs.features import Inputs, RawSpec
-from jetsmith.specs.parameters import MOST_POINTS, ParameterValues
+from jetsmith.specs.parameters import MOST_POINTS, MOST_TRIED, ParameterValues
 from jetsmith.specs.ratios import RatioSpec
 from jetsmith.strict import seen_as
 from tests import shifts
@@ -418,7 +420,66 @@ def test_a_step_at_zero_is_found_soon() -> None:
     assert found.off < 1e-9
     (below,) = set(found.knots[0]) - {-1.0, 0.0, 1.0}
     assert -2e-6 < below < -1e-8
-    assert len(tried) < 60
+    assert len(tried) < 40
+
+
+def stepped(n_parameters: int, n_values: int) -> tuple[Any, tuple[tuple[float, ...], ...]]:
+    """A factor as of trees: a step between any two values of a parameter, of other heights everywhere."""
+    rng = np.random.default_rng([n_parameters, n_values])
+    values = np.linspace(0.0, 1.0, n_values)
+    thresholds = (values[1:] + values[:-1]) / 2 + rng.uniform(-0.2, 0.2, (n_parameters, 1)) / n_values
+    heights = np.exp(0.1 * rng.normal(size=(n_values,) * n_parameters))
+
+    def factor(point: Any) -> Array:
+        return heights[tuple(np.searchsorted(thresholds[k], x) for k, x in enumerate(point))][np.newaxis]
+
+    return factor, (tuple(values.tolist()),) * n_parameters
+
+
+class Counted:
+    """A function that counts how often it is called, each time somewhere else."""
+
+    def __init__(self, function: Any) -> None:
+        self.function, self.points = function, list[tuple[float, ...]]()
+
+    def __call__(self, point: Any) -> Array:
+        self.points.append(point)
+        assert len(set(self.points)) == len(self.points)
+        return np.asarray(self.function(point))
+
+
+@pytest.mark.parametrize(("n_parameters", "n_values", "most"), [(1, 5, 100), (2, 3, 260), (3, 2, 340)])
+def test_steps_cost_as_many_looks_at_the_source_as_are_said(
+    n_parameters: int, n_values: int, most: int
+) -> None:
+    """Found along one line of the grid: once a step, not at all knots of the others."""
+    function, knots = stepped(n_parameters, n_values)
+    counted, lines = Counted(function), StringIO()
+    start = SumFactors("", (), (), tuple(f"p{k}" for k in range(n_parameters)), knots)
+    found = sums.refined(start, counted, Progress("sum", 0, "values", every_s=0, stream=lines))
+    assert found.off < 1e-9
+    assert list(map(len, found.knots)) == [3 * n_values - 2] * n_parameters
+    assert len(counted.points) == found.tried <= most
+    assert len(lines.getvalue().splitlines()) == found.tried
+    assert SumFactors.of_record(found.record()) == found
+
+
+@pytest.mark.parametrize(("n_parameters", "n_values"), [(2, 6), (3, 3), (3, 5), (4, 3)])
+def test_the_budget_ends_the_search_with_what_was_found(n_parameters: int, n_values: int) -> None:
+    """More steps than the grid has points: no more looks than are allowed, and the error is that found."""
+    function, knots = stepped(n_parameters, n_values)
+    counted = Counted(function)
+    start = SumFactors("", (), (), tuple(f"p{k}" for k in range(n_parameters)), knots)
+    found = sums.refined(start, counted)
+    assert len(counted.points) == found.tried <= MOST_TRIED
+    assert math.prod(map(len, found.knots)) <= MOST_POINTS
+    right = np.array([function(point) for point in counted.points])
+    assert found.off == pytest.approx(np.abs(found.at(np.array(counted.points)) / right - 1).max())
+    assert found.off > sums.LARGEST
+    middles = product(*([(x + y) / 2 for x, y in pairwise(of) if y - x > 1e-5] for of in found.knots))
+    np.testing.assert_array_less(
+        [min(math.dist(point, middle) for point in counted.points) for middle in middles], 1e-6
+    )
 
 
 def test_what_no_grid_knows_says_how_far_it_is_off() -> None:
@@ -436,7 +497,10 @@ def test_what_no_grid_knows_says_how_far_it_is_off() -> None:
 def test_a_sum_that_is_too_far_off_is_refused(trees: Scanned, monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps of trees on a grid that is not cut: the number that was found; nothing is left behind."""
     monkeypatch.setattr(sums, "AIM", 1.0)
-    with pytest.raises(InputError, match=r"between values of theta .* by up to \d+\.\d%, and 1% is allowed"):
+    with pytest.raises(
+        InputError,
+        match=r"values of theta .* by up to \d+\.\d%, and 1% is allowed; \d+ values were tried, of 512",
+    ):
         trees.bundle("wrong")
     assert not list(trees.folder.glob("*wrong*"))
 

@@ -101,6 +101,12 @@ def test_a_bundle_gives_the_weights_of_the_table(way: str, tmp_path: Path) -> No
     names = ["ratio", "weight"] + (["weight_up", "weight_down"] if members else [])
     for name in names:
         np.testing.assert_allclose(getattr(found, name)[~target], expected[name], rtol=3e-5, err_msg=name)
+    page = (reweighter.folder / "README.md").read_text()
+    assert ("- Of train:" in page) == (not members)
+    if members:
+        whose = {"seeds": "of each member", "bootstrap": "of the first member (each learns from a replica"}
+        of_halves = "of the first member (it learns from one half"
+        assert f"- Of train, {whose.get(changes.get('members', 'halves'), of_halves)}" in page
     if not members:
         assert found.weight_up is None
         assert found.weight_down is None
@@ -281,7 +287,7 @@ def test_a_bundle_with_another_error_is_not_written(
     as_halves = made.spec.model_copy(update={"members": "halves"})
     monkeypatch.setattr(_weights, "half_width", right)
     with pytest.raises(
-        ValueError, match="reshape"
+        ValueError, match="3 of kind `halves`, where pairs"
     ):  # of three members there are no pairs: nothing is guessed
         Made(as_halves, made.ratio, tmp_path).bundle("wrong")
     assert not list(tmp_path.glob("*wrong*"))

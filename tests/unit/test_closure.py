@@ -15,13 +15,13 @@ from scipy import stats
 from jetsmith import io
 from jetsmith.classifiers import Labelled, Task, xgboost
 from jetsmith.errors import InputError
-from jetsmith.handed.closure import Area, Closure, Gate, worst
+from jetsmith.handed.closure import Area, CalibrationBin, Closure, Gate, worst
 from jetsmith.metrics import Interval, auc
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.reweighting import gates
 from jetsmith.reweighting.closure import closure_of
-from jetsmith.reweighting.curve import calibration_curve
+from jetsmith.reweighting.curve import Calibrated, calibration_curve
 from jetsmith.reweighting.events import HeldOut, match_rows
 from jetsmith.reweighting.histograms import (
     chi2,
@@ -236,6 +236,32 @@ def test_fractions_by_hand() -> None:
     assert (first.predicted, second.predicted) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
     assert (first.observed, second.observed) == (pytest.approx(0.5), pytest.approx(0.5))
     assert (first.content, second.content) == (pytest.approx(0.6), pytest.approx(0.4))
+
+
+def fractions(*apart: float, error: float, chi2: float) -> Calibrated:
+    """Bins of equal content in which the target has so much more than the ratio says."""
+    bins = (CalibrationBin(1, 2, 1 / len(apart), 0.5, 0.5 + a, error) for a in apart)
+    return Calibrated(tuple(bins), chi2, len(apart))
+
+
+@pytest.mark.parametrize(
+    ("apart", "error", "chi2", "status"),
+    [
+        (0.029, 0.02, 4.0, "passed"),
+        (0.038, 0.02, 7.2, "not conclusive"),  # beyond the tolerance, and no three standard deviations
+        (0.038, 0.01, 28.0, "failed"),
+        (0.029, 0.001, 900.0, "passed"),  # significant, and it does not matter
+        (0.01, 0.031, 0.2, "not conclusive"),
+    ],
+)
+def test_fractions_beyond_the_tolerance_never_pass(
+    apart: float, error: float, chi2: float, status: str
+) -> None:
+    """Known or not: what differs by more than is tolerated fails, or more events have to tell."""
+    settings = SETTINGS.model_copy(update={"tolerance": 0.03})
+    found = gates.calibration_gate(fractions(apart, -apart, error=error, chi2=chi2), settings)
+    assert found.status == status, found.why
+    assert (found.status == "passed") <= (found.values["deviation"] <= 0.03)
 
 
 @pytest.mark.parametrize("signed", [True, False])

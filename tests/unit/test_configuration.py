@@ -1,5 +1,6 @@
 """configuration: every mistake comes up before any job and names file, key and choices."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -342,6 +343,26 @@ def test_every_classifier_file_is_valid(folder):
             sample = "lhe_z" if "lhe" in content["inputs"] else objects[content["object"]]
             run[role] = dict.fromkeys([path.stem, *read], sample)
             assert load(run, folder).classifiers[path.stem].inputs
+
+
+def test_bins_are_of_features_as_experiments_spell_them(folder):
+    """Capitals too, as in `valid` and `binned`; another spelling is refused with the one that is meant."""
+    for path in [folder / "features/event.yaml", *(folder / "reweighters").glob("pythia*.yaml")]:
+        path.write_text(re.sub(r"\bz_pt\b", "Z_Pt", path.read_text()))
+    path = folder / "reweighters/pythia_shower.yaml"
+
+    def bins(name):
+        return lambda c: c["training"].update(flatten_in=name) or c.update(ratio={"conserve_in": name})
+
+    _edit(path, bins({"Z_Pt": [0, 50, 100]}))
+    found = load(_run(folder), folder).classifiers["pythia_shower"]
+    assert list(found.training.flatten_in) == list(found.ratio.conserve_in) == ["Z_Pt"]
+    _edit(path, bins({"Z_pt": [0, 50, 100]}))
+    with pytest.raises(
+        ConfigError, match=r"conserve_in: `Z_pt` is none of the flat inputs.*`?Z_Pt"
+    ) as caught:
+        load(_run(folder), folder)
+    assert "flatten_in: `Z_pt` is none" in str(caught.value)
 
 
 def test_reference_is_current():

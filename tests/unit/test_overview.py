@@ -152,6 +152,20 @@ WRONG: dict[str, tuple[dict[str, Any], str, str, str]] = {
         },
         *("Weights: Shower", "warn", "Separation: few"),
     ),
+    "weights without signs failed": (
+        {
+            "closures": [
+                CLOSURE
+                | {
+                    "gates": [
+                        *CLOSURE["gates"],
+                        {"name": "Weights without signs", "status": "failed", "why": "another spectrum"},
+                    ]
+                }
+            ]
+        },
+        *("Weights without signs: Shower", "bad", "another spectrum"),
+    ),
     "untested": ({"untested": [{"title": "Model"}] * 2}, "Untested weights", "warn", "them: Model."),
     "features": (
         {

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jetsmith import io, members, parametrised, training
+from jetsmith import io, members, parametrised, signs, training
 from jetsmith.balance import balanced_weights
 from jetsmith.chosen import class_index
 from jetsmith.columns import EVENT_KEY
@@ -29,6 +29,7 @@ from jetsmith.reweighting.weights import write_weights
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ComparedSpec
 from jetsmith.specs.parameters import ParametersSpec, label
+from jetsmith.specs.ratios import RatioSpec
 from jetsmith.specs.run import GatesSpec, SplitSpec
 from jetsmith.strict import seen_as
 from tests import shifts
@@ -287,6 +288,44 @@ def test_an_ensemble_has_errors_at_each_value(tmp_path: Path) -> None:
     np.testing.assert_allclose(up, drawn, rtol=1e-4)
     np.testing.assert_allclose(up * down, 1)
     assert up.min() > 1.05
+
+
+def test_refined_weights_keep_the_sum_of_each_value(tmp_path: Path) -> None:
+    """Datasets of the target by themselves, though one share is of all; of the source at each value, too."""
+    packed = shifts.write_sample(tmp_path / "packed", 3000, [900, 300, 500, 500, 400])
+    scores, rng = write_scores(tmp_path, packed), np.random.default_rng(3)
+    rows = io.read_rows(scores)
+    dataset = np.asarray(rows["dataset"])
+    below = 0.05 + 0.06 * dataset  # of each dataset other ones, which the share does not know
+    rows["weight"] = (1 + dataset) * np.where(rng.random(len(rows)) < below, -1.0, 1.0)
+    for name in ("before", "after"):
+        rows[signs.column(name)] = rng.uniform(0.5, 1, len(rows)).astype("f4")
+    io.write_rows(scores, rows)
+    ratio = RatioSpec(refine=True)
+    for name, _ in shifts.DATASETS:
+        path = tmp_path / f"{name}.parquet"
+        write_weights(
+            shifts.SPEC,
+            scores,
+            shifts.DATASETS,
+            name,
+            path,
+            ratio=ratio,
+            packed=packed,
+            at=shifts.SPEC.points,
+        )
+        found = io.read_rows(path)
+        assert np.sum(found["weight_refined"]) == pytest.approx(np.sum(found["weight_generator"]), rel=1e-12)
+        assert np.min(found["weight_refined"]) > 0
+        wanted = [f"weight_at_{at}_refined_target" for at in shifts.SPEC.points] + ["weight_refined_target"]
+        for column in wanted:
+            total = np.sum(found["weight_generator"])
+            assert np.sum(found[column]) == pytest.approx(total, rel=1e-12)
+    found = io.read_rows(tmp_path / "nominal.parquet")
+    for at in shifts.SPEC.points:
+        product = np.asarray(found["weight_refined"] * found[f"weight_at_{at}"])
+        factor = np.asarray(found[f"weight_at_{at}_refined_target"]) / product
+        np.testing.assert_allclose(factor, factor[0], rtol=1e-12)
 
 
 def test_events_that_are_held_out_calibrate_nothing(tmp_path: Path) -> None:

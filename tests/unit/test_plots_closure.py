@@ -199,6 +199,27 @@ def test_moved_is_the_share_that_changes_its_bin() -> None:
     assert spectra.spectrum_of(entry, {}).moved == pytest.approx(0.25)
 
 
+def test_signed_sums_move_no_more_than_all() -> None:
+    """Contents that nearly cancel, of sizes 10 and 1, are 10 apart: not 500% of the events."""
+    entry = make_test().histograms[0]
+    bins = len(entry["source"]) - 2
+    entry |= {"source": [0.5, *[0.0] * bins, 0.5], "reweighted": [-4.5, *[0.0] * bins, 5.5]}
+    numbers = systematic.compute(reweighter(), [entry], {})
+    assert numbers.spectra[0].moved == pytest.approx(10 / 11)
+    notes = [text.get_text() for axes in systematic.draw(numbers, STYLE).axes for text in axes.texts]
+    assert [note for note in notes if "moved" in note] == ["90.9% moved"]
+    assert "bins below 0 by their size" in numbers.caption()
+
+
+def test_drawn_values_are_said_to_be_nothing_to_use() -> None:
+    """Of a reweighter with parameters the figure is of weights at values that are drawn."""
+    histograms = make_test().histograms
+    spec = reweighter().model_copy(update={"parameters": ("tune",)})
+    said = systematic.compute(spec, histograms, {}).caption()
+    assert said.startswith("Weights are those at values of tune that are drawn for each event of the source")
+    assert "drawn for" not in systematic.compute(reweighter(), histograms, {}).caption()
+
+
 def test_a_ratio_to_nothing_is_none() -> None:
     """Bins that are empty or negative below have no ratio."""
     found = spectra.over([1.0, 2.0, 3.0], [2.0, 0.0, -1.0])

@@ -139,7 +139,7 @@ def test_spectators_first_then_what_moves_at_any_value() -> None:
         assert len(value.spectra) == parameters.MAX_FEATURES
 
 
-WORDS = {"halves": "from the halves", "bootstrap": "from the replicas", "seeds": "of their training alone"}
+WORDS = {"halves": "by halves", "bootstrap": "by bootstrap replicas", "seeds": "of the training alone"}
 
 
 def test_captions_say_whether_there_is_an_error_of_the_weights() -> None:
@@ -155,11 +155,22 @@ def test_captions_say_whether_there_is_an_error_of_the_weights() -> None:
     assert not by_gid(parameters.draw(numbers, STYLE), "weight_error")
 
 
+@pytest.mark.parametrize("n_members", [0, 4])
+def test_an_ensemble_without_bands_is_no_lack_of_one(tmp_path: Path, n_members: int) -> None:
+    """No members' weights at held-out values, but an ensemble all the same: the caption says so."""
+    one = held_out(0.5)
+    bare = dataclasses.replace(one, histograms=tuple(e | {"weight_error": []} for e in one.histograms))
+    path = write(tmp_path, make_test(n_members=n_members, interpolations=(bare,)))
+    said = parameters.plot_parameters(reweighter(), path, STYLE, tmp_path / "plot", {}).caption()
+    assert ("There is no ensemble" in said) == (not n_members)
+    assert ("have errors by the ensemble" in said) == (n_members > 0)
+
+
 def test_numbers_come_from_the_record(tmp_path: Path) -> None:
     """Written by closure and read back: the JSON beside the figure has what was computed."""
     path = write(tmp_path, make_test(interpolations=(held_out(0.5),)))
     numbers = parameters.plot_parameters(reweighter(), path, STYLE, tmp_path / "plot", {})
-    assert numbers == parameters.compute(reweighter(), [held_out(0.5)], {})
+    assert numbers == parameters.compute(reweighter(), [held_out(0.5)], {}, ensemble=True)
     content = io.read_json(tmp_path / "plot.json")
     assert content["values"][0]["spectra"][0]["reweighted"] == list(numbers.values[0].spectra[0].reweighted)
     assert content["page"]["alternative"] == numbers.alternative()

@@ -9,8 +9,10 @@ import pytest
 from scipy import stats
 
 from jetsmith import io
+from jetsmith.assembling import assemble
 from jetsmith.balance import balanced_weights
 from jetsmith.chosen import times_in
+from jetsmith.errors import InputError
 from jetsmith.halves import halves_error
 from jetsmith.hashing import SPLITS, replica_of
 from jetsmith.packed import arrays
@@ -48,6 +50,97 @@ def test_halves_stay_what_they_are() -> None:
     assert np.array_equal(members_error(values, "halves"), halves_error(values))
     with pytest.raises(ValueError, match="pairs"):
         half_width("halves", 6)
+
+
+HALVES = [{"without": {"fold": k % 2, "folds": 2, "seed": k // 2}} for k in range(4)]
+REPLICAS = [{"replica": k} for k in range(4)]
+OTHERS: dict[str, tuple[Members, list[dict[str, Any]], str]] = {
+    "replicas that are none": (
+        "bootstrap",
+        [{}] * 4,
+        r"0: has learned from all events, and .* replica \(a seed",
+    ),
+    "one that is none": ("bootstrap", [*REPLICAS[:3], {}], r"3: has learned from all events"),
+    "the same replica twice": (
+        "bootstrap",
+        [{"replica": 5}] * 4,
+        r"1: .* \(5\), and .* \(a seed of its own\)",
+    ),
+    "halves as replicas": ("bootstrap", HALVES, r"0: has learned from events without part 0 of 2"),
+    "replicas as halves": (
+        "halves",
+        REPLICAS,
+        r"0: has learned from a bootstrap replica \(0\), and .* part 0 of",
+    ),
+    "the same half twice": (
+        "halves",
+        [HALVES[0], HALVES[0], *HALVES[2:]],
+        r"1: .* part 0 of .* wants .* part 1 of",
+    ),
+    "halves of two partitions": (
+        "halves",
+        [HALVES[0], HALVES[3], *HALVES[2:]],
+        r"1: .* \(partition 1\), and .* \(p.* 0\)",
+    ),
+    "a half without its other": ("halves", HALVES[:3], r"2: `members: halves` come in pairs"),
+    "thirds": ("halves", [{"without": h["without"] | {"folds": 3}} for h in HALVES], r"0: .* part 0 of 3"),
+    "seeds that are halves": (
+        "seeds",
+        HALVES,
+        r"0: .* part 0 of 2 .*, and `members: seeds` wants all events",
+    ),
+    "seeds that are replicas": ("seeds", REPLICAS, r"0: .* bootstrap replica \(0\), and .* wants all events"),
+}
+
+
+def members_of(folder: Path, members: Members, tasks: list[dict[str, Any]]) -> list[Path]:
+    """Models that are nothing but what assemble reads of them."""
+    found = [folder / f"m/{k}" for k in range(len(tasks))]
+    for k, (model, task) in enumerate(zip(found, tasks, strict=True)):
+        model.mkdir(parents=True)
+        (model / "model").write_text(str(k))
+        io.write_json(model / "spec.json", recipe(members=members).model_dump(mode="json"))
+        about = {
+            "classifier": "toy",
+            "task": {"seed": k, **task},
+            "seed": k,
+            "checksums": io.folder_checksums(model),
+        }
+        keys = ("rows", "heavy_jets", "heads_off", "started", "threads", "device")
+        io.write_json(model / "meta.json", about | dict.fromkeys(keys))
+    return found
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_members_have_learned_from_what_their_error_is_of(what: str, tmp_path: Path) -> None:
+    """Else a bootstrap of seeds alone, say, would have the error of one: each is named."""
+    members, tasks, words = OTHERS[what]
+    with pytest.raises(InputError, match=words):
+        assemble("toy", members_of(tmp_path, members, tasks), tmp_path / "toy")
+    assert not (tmp_path / "toy").exists()
+
+
+def test_members_of_their_kind_are_assembled(tmp_path: Path) -> None:
+    """Halves in pairs, replicas, and what has seen all events."""
+    right: dict[Members, list[dict[str, Any]]] = {"halves": HALVES, "bootstrap": REPLICAS, "seeds": [{}, {}]}
+    for members, tasks in right.items():
+        assemble("toy", members_of(tmp_path / members, members, tasks), tmp_path / members / "toy")
+        assert io.read_json(tmp_path / members / "toy/meta.json")["members"] == len(tasks)
+
+
+def test_what_is_no_ensemble_is_refused() -> None:
+    """An unknown kind counts as none of the known ones; halves come in pairs; one member has no error."""
+    for members in ("boot", "Halves"):
+        with pytest.raises(ValueError, match=f"`{members}`, where one of halves, bootstrap, seeds is known"):
+            members_error(np.zeros((4, 3)), members)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="is known"):
+            half_width(members, 4)  # type: ignore[arg-type]
+    for n in (1, 3):
+        with pytest.raises(ValueError, match=f"{n} of kind `halves`, where pairs, an even number"):
+            members_error(np.zeros((n, 5)), "halves")
+    for kind in SHARES:
+        with pytest.raises(ValueError, match=f"1 of kind `{kind}`, where 2 or more"):
+            members_error(np.zeros((1, 5)), kind)
 
 
 def test_members_that_agree_have_no_error() -> None:

@@ -22,7 +22,8 @@ def assemble(classifier: str, models: Sequence[str | Path], output: str | Path) 
 
     Raises:
         InputError: A member is damaged, of another classifier or specification than the first, or the same as
-            another: the seed then changes nothing.
+            another: the seed then changes nothing; or of a reweighter members learned from other events than
+            `members` of its specification says.
     """
     folders = [Path(model) for model in models]
     for folder in folders:
@@ -32,6 +33,7 @@ def assemble(classifier: str, models: Sequence[str | Path], output: str | Path) 
     for folder, spec in zip(folders, specs, strict=True):
         if spec != specs[0]:
             raise InputError(f"{folder}: was trained with another specification than {folders[0]}")
+    _require_kind(folders, specs[0], [about["task"] for about in abouts])
     _require_different(folders, [about["checksums"] for about in abouts])
     with io.atomic_directory(output) as temporary:
         for k, folder in enumerate(folders):
@@ -49,6 +51,41 @@ def assemble(classifier: str, models: Sequence[str | Path], output: str | Path) 
             "provenance": provenance.record(),
         }
         io.write_json(temporary / "meta.json", about)
+
+
+def _require_kind(folders: Sequence[Path], spec: dict[str, Any], tasks: Sequence[dict[str, Any]]) -> None:
+    """Members have learned from what the specification says, since that is what their error is of.
+
+    Halves are both of one partition of the events, pair by pair; replicas are of a seed of their own each;
+    members of other kinds, and of taggers, have seen all events.
+    """
+    kind = spec["members"] if spec["role"] == "reweighter" else "seeds"
+    if kind == "halves" and len(folders) % 2:
+        raise InputError(f"{folders[-1]}: `members: halves` come in pairs, and this one has no other half")
+    replicas: set[int] = set()
+    for k, (folder, task) in enumerate(zip(folders, tasks, strict=True)):
+        found: dict[str, Any] = {key: task[key] for key in ("without", "replica") if key in task}
+        wanted: dict[str, Any] = {}
+        if kind == "halves":
+            of_pair = tasks[k - k % 2].get("without", {}).get("seed", 0)
+            wanted = {"without": {"fold": k % 2, "folds": 2, "seed": of_pair}}
+        if kind == "bootstrap":
+            own = found.get("replica", "a seed")
+            wanted = {"replica": "a seed of its own" if own in replicas else own}
+            replicas.add(own)
+        if found != wanted:
+            raise InputError(
+                f"{folder}: has learned from {_events(found)}, and `members: {kind}` wants "
+                f"{_events(wanted)}; train it again"
+            )
+
+
+def _events(learned: dict[str, Any]) -> str:
+    """What a member has learned from, for people."""
+    parts = [f"a bootstrap replica ({learned['replica']})"] if "replica" in learned else []
+    if "without" in learned:
+        parts += ["events without part {fold} of {folds} (partition {seed})".format(**learned["without"])]
+    return " of ".join(parts) or "all events"
 
 
 def _require_different(folders: Sequence[Path], checksums: Sequence[dict[str, Any]]) -> None:

@@ -187,7 +187,7 @@ def about_inputs(
         "trained_at": [list(point) for point in asked.trained],
         "held_out": [list(point) for point in asked.held_out],
     }
-    status, found = (tested.status, tested.gates) if tested else ("not tested", ())
+    status, found = (tested.status, tested.of_weights) if tested else ("not tested", ())
     gates = {gate.name: {"status": gate.status, "why": gate.why} for gate in found}
     return {
         "format": FORMAT,

@@ -1,7 +1,7 @@
 """From what the models of a reweighter say to ratios and weights: one way, for tables and for bundles."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,6 +85,7 @@ class SumFactors:
         parameters: The P of them.
         knots: Of each parameter the values of the grid, rising, float32, Kp of them, two at least.
         off: Largest relative error that was found of a conserved sum between the points of the grid.
+        tried: At how many values it was counted, points of the grid among them; 0 without parameters.
     """
 
     feature: str
@@ -93,6 +94,7 @@ class SumFactors:
     parameters: tuple[str, ...] = ()
     knots: tuple[tuple[float, ...], ...] = ()
     off: float = 0.0
+    tried: int = 0
 
     def record(self) -> dict[str, Any]:
         """For JSON; nothing of parameters where there are none."""
@@ -103,8 +105,9 @@ class SumFactors:
     def of_record(cls, record: Mapping[str, Any]) -> "SumFactors":
         """What `record` made of one."""
         knots = tuple(map(tuple, record.get("knots", ())))
-        names, off = tuple(record.get("parameters", ())), record.get("off", 0.0)
-        return cls(record["feature"], tuple(record["edges"]), tuple(record["factors"]), names, knots, off)
+        names = tuple(record.get("parameters", ()))
+        found = cls(record["feature"], tuple(record["edges"]), tuple(record["factors"]), names, knots)
+        return replace(found, off=record.get("off", 0.0), tried=record.get("tried", 0))
 
     @property
     def grid(self) -> FloatArray:

@@ -2,12 +2,21 @@
 
 import math
 from functools import cache
+from typing import get_args
 
 import numpy as np
 
 from jetsmith.halves import halves_error, quantile
 from jetsmith.io import FloatArray
 from jetsmith.specs.classifiers import Members
+
+ERRORS: dict[Members, str] = {
+    "halves": "by halves of the events, of which each member of the ensemble has learned one",
+    "bootstrap": "by bootstrap replicas of the events, of which each member of the ensemble has learned one",
+    "seeds": "of the training alone, by the seeds of the ensemble's members: how the events of the sample "
+    "fluctuate is not in it",
+}
+"""What the error by each kind of members is of, for captions, cards and descriptions of files."""
 
 
 def members_error(values: FloatArray, members: Members) -> FloatArray:
@@ -19,10 +28,22 @@ def members_error(values: FloatArray, members: Members) -> FloatArray:
 
     Returns:
         The shape without the first axis; 0 or above.
+
+    Raises:
+        ValueError: There is no such kind of members, fewer than 2 of them, or halves without their other.
     """
+    _require_known(members)
+    if len(values) < 2 or (members == "halves" and len(values) % 2):
+        wanted = "pairs, an even number" if members == "halves" else "2 or more"
+        raise ValueError(f"members: {len(values)} of kind `{members}`, where {wanted} of them have an error")
     if members == "halves":
         return halves_error(values)
     return np.asarray(values.std(axis=0, ddof=1) * half_width(members, len(values)))
+
+
+def _require_known(members: str) -> None:
+    if members not in get_args(Members):
+        raise ValueError(f"members: `{members}`, where one of {', '.join(get_args(Members))} is known")
 
 
 @cache
@@ -45,6 +66,7 @@ def half_width(members: Members, n: int) -> float:
     with events twice a classifier learns a coarser ratio than from as many different ones, which moves all
     members, and their mean, the same way.
     """
+    _require_known(members)
     if members == "halves":
         raise ValueError("halves come in pairs: halves_error")
     share = 1 / n if members == "seeds" else 1 + 1 / n

@@ -5,10 +5,10 @@ so here the models see the whole source at further values, each event by the mod
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ from jetsmith.io import FloatArray
 from jetsmith.metrics import bin_of
 from jetsmith.packed.arrays import Packed
 from jetsmith.packed.rows import Rows
+from jetsmith.progress import Progress
 from jetsmith.ratios import RatioCalibration, SumFactors
 from jetsmith.specs.classifiers import RecipeSpec
-from jetsmith.specs.parameters import MOST_POINTS, ParameterValues
+from jetsmith.specs.parameters import MOST_POINTS, MOST_TRIED, ParameterValues
 
 # Relative, of the conserved sum. As the statistical error of the sum of a million weights; and what an
 # analysis would see beside the error of a luminosity.
@@ -34,6 +35,7 @@ SAME = 1e-9  # relative: a knot that is so near to a line between its neighbours
 OF_STAGE = 1e-4  # relative: scores may be of another device, whose networks are 1e-5 off
 
 Point = tuple[float, ...]
+Knots = tuple[Point, ...]  # of each parameter
 
 
 def sum_factors(
@@ -72,65 +74,149 @@ def sum_factors(
     start = SumFactors(conserved["feature"], tuple(conserved["edges"]), (), spec.parameters, knots)
     exact = cache(_exact(spec, start, calibrations, valid, model, parts, threads))
     _compare(spec, exact, asked, numbers)
-    found = refined(start, exact)
+    progress = Progress(f"bundle {spec.name}: sum of the source", 0, "values of parameters")
+    found = refined(start, exact, progress)
     print(
-        f"[bundle {spec.name}] the sum of the source at {exact.cache_info().currsize:,} values of "
-        f"{', '.join(spec.parameters)}: a grid of {prod(found.grid.shape[:-1]):,} points, off by "
-        f"{found.off:.1e} at most",
+        f"[bundle {spec.name}] the sum of the source at {found.tried:,} values of "
+        f"{', '.join(spec.parameters)} ({MOST_TRIED} at most): a grid of {prod(found.grid.shape[:-1]):,} "
+        f"points, off by {found.off:.1e} at most",
         file=sys.stderr,
     )
     if not found.off <= LARGEST:
         raise InputError(
             f"{spec.name}: no bundle is written: between values of {', '.join(spec.parameters)} the factor "
             f"that conserves the sum of the source is off by up to {found.off:.1%}, and {LARGEST:.0%} is "
-            "allowed; a network is smooth where trees have steps, bins of `conserve_in` may be wider, and "
-            "`bundles: false` leaves bundles out"
+            f"allowed; {found.tried:,} values were tried, of {MOST_TRIED} at most, and the grid has "
+            f"{prod(found.grid.shape[:-1]):,} points, of {MOST_POINTS}; a network is smooth where trees have "
+            "steps, fewer parameters or values leave more of both to each, bins of `conserve_in` may be "
+            "wider, and `bundles: false` leaves bundles out"
         )
     return found
 
 
-def refined(start: SumFactors, exact: Callable[[Point], FloatArray]) -> SumFactors:
+def refined(
+    start: SumFactors, exact: Callable[[Point], FloatArray], progress: Progress | None = None
+) -> SumFactors:
     """Factors on a grid, cut where they are not nearly enough an exponential between its points.
 
-    An interval of a parameter is tried at both of its thirds (its middle may be a point of inflection), at
-    all knots of the others, and cut at those where the factor of a bin is off by more than its share of
-    `AIM`: while it is not as narrow as a step (`FINEST`), and the grid has at most `MOST_POINTS` points, the
-    worst ones first. `off` is the largest of all values that were tried: thirds of the last intervals, and,
-    of several parameters, middles of the cells.
+    Steps of trees come first: along one line of the grid, on which the others are at their middle knot, an
+    interval whose ends differ, and whose middle is as one of them, is halved until it is as narrow as a step
+    (`FINEST`). Then an interval of a parameter is tried at both of its thirds (its middle may be a point of
+    inflection), at all knots of the others, or on that line where these are too many, and cut at those where
+    the factor of a bin is off by more than its share of `AIM`, the worst ones first.
+
+    It ends where nothing is off, where the grid would have more than `MOST_POINTS` points, or where more than
+    `MOST_TRIED` values would be tried, among which are always the middles of all cells of several parameters,
+    and of one whose thirds were too many. `off` is the largest error of all values that were tried.
 
     Args:
-        start: Parameters and knots that the grid has to have; its factors are not read.
+        start: Parameters and knots that the grid has to have, `MOST_POINTS` points at most; its factors are
+            not read.
         exact: Factors of all bins at values of the parameters, shape (B,).
+        progress: Told how many values were tried.
     """
     known: dict[Point, FloatArray] = {}  # all that were tried
 
-    def at(points: FloatArray) -> FloatArray:
-        for point in map(tuple, points.tolist()):
+    def at(points: Iterable[Point]) -> FloatArray:
+        points = list(points)
+        for point in points:
             if point not in known:
                 known[point] = exact(point)
-        return np.array([known[point] for point in map(tuple, points.tolist())])
+                if progress is not None:
+                    progress.update(len(known))
+        return np.array([known[point] for point in points])
 
-    def on(knots: tuple[tuple[float, ...], ...]) -> SumFactors:
-        return replace(start, knots=knots, factors=tuple(at(_points(knots)).ravel().tolist()))
+    def on(knots: Knots) -> SumFactors:
+        return replace(start, knots=knots, factors=tuple(at(product(*knots)).ravel().tolist()))
 
-    found, aim = on(start.knots), AIM / len(start.parameters)
-    while True:
-        worst: list[tuple[float, int, float]] = []  # how far off, of which parameter, at which value
-        for place, knots in enumerate(found.knots):
-            for value in _between(knots, (1 / 3, 2 / 3)):
-                points = _points([*found.knots[:place], (value,), *found.knots[place + 1 :]])
-                worst.append((_off(found, points, at(points)), place, value))
+    def fits(knots: Sequence[Sequence[float]], more: int = 0, points: Iterable[Point] = ()) -> bool:
+        """Whether grid, middles, points and more values can be tried, all of them."""
+        if prod(map(len, knots)) > MOST_POINTS:
+            return False
+        return len(known.keys() | product(*knots) | set(_middles(knots)) | set(points)) + more <= MOST_TRIED
+
+    aim = AIM / len(start.parameters)
+    found = on(_steps(start.knots, at, fits, aim))
+    complete = False
+    while not complete:
+        thirds = _thirds(found.knots, found.knots)
+        if not fits(found.knots, points=(point for *_, points in thirds for point in points)):
+            thirds = _thirds(found.knots, [(value,) for value in _line(start.knots)])
+        if not fits(found.knots, points=(point for *_, points in thirds for point in points)):
+            break
+        worst = [(_off(found, points, at(points)), place, value) for place, value, points in thirds]
         more = [list(knots) for knots in found.knots]
         for off, place, value in sorted(worst, reverse=True):
-            size = np.prod([len(knots) + (k == place) for k, knots in enumerate(more)])
-            if off > aim and size <= MOST_POINTS:
-                more[place].append(value)
-        if sum(map(len, more)) == sum(map(len, found.knots)):
-            break
-        found = on(_needed(on(tuple(tuple(sorted(knots)) for knots in more)), start.knots))
-    if len(found.knots) > 1:
-        at(_points([_between(knots, (0.5,)) for knots in found.knots]))
-    return replace(found, off=_off(found, np.array(list(known)), np.array(list(known.values()))))
+            wanted = [[*knots, value] if k == place else knots for k, knots in enumerate(more)]
+            if off > aim and fits([sorted(knots) for knots in wanted]):
+                more = wanted
+        complete = sum(map(len, more)) == sum(map(len, found.knots))
+        if not complete:
+            found = on(_needed(on(tuple(tuple(sorted(knots)) for knots in more)), start.knots))
+    if len(found.knots) > 1 or not complete:
+        at(_middles(found.knots))
+    off = _off(found, list(known), np.array(list(known.values())))
+    return replace(found, off=off, tried=len(known))
+
+
+def _steps(
+    knots: Knots,
+    at: Callable[[Iterable[Point]], FloatArray],
+    fits: Callable[[Sequence[Sequence[float]], int], bool],
+    aim: float,
+) -> Knots:
+    """Knots with one on either side of steps, searched along one line of the grid.
+
+    Args:
+        knots: Of each parameter.
+        at: Factors at points, (N, B).
+        fits: Whether a grid, and so many values more, can be tried.
+        aim: Relative: what differs by less is no step.
+    """
+    line = _line(knots)
+    tall: list[tuple[float, int, float, float]] = []  # how tall, of which parameter, between which values
+
+    def factors(place: int, value: float) -> FloatArray:
+        return np.asarray(np.log(at([(*line[:place], value, *line[place + 1 :])])[0]))
+
+    for place, of in enumerate(knots):
+        for low, high in pairwise(of):
+            size = float(np.abs(factors(place, high) - factors(place, low)).max())
+            if size > aim:
+                tall.append((size, place, low, high))
+    for _, place, low, high in sorted(tall, reverse=True):
+        width, below, above = FINEST * (knots[place][-1] - knots[place][0]), low, high
+        while (middle := _between((below, above), (0.5,))) and above - below > width:
+            if not fits(_with(knots, place, (below, above)), 2):
+                return knots
+            left, right = (
+                np.abs(factors(place, middle[0]) - factors(place, end)).max() for end in (below, above)
+            )
+            if min(left, right) > SAME:
+                break  # smooth, or two steps
+            below, above = (middle[0], above) if left <= right else (below, middle[0])
+        else:
+            knots = _with(knots, place, (below, above))
+    return knots
+
+
+def _line(knots: Knots) -> Point:
+    """Where all other parameters are while one of them is varied."""
+    return tuple(of[len(of) // 2] for of in knots)
+
+
+def _thirds(knots: Knots, others: Sequence[Point]) -> list[tuple[int, float, list[Point]]]:
+    """Thirds of intervals: of which parameter, at which value, and points with others at some of theirs."""
+    return [
+        (place, value, [*product(*others[:place], (value,), *others[place + 1 :])])
+        for place, of in enumerate(knots)
+        for value in _between(of, (1 / 3, 2 / 3))
+    ]
+
+
+def _with(knots: Knots, place: int, more: Point) -> Knots:
+    """Knots with more of one parameter."""
+    return tuple(tuple(sorted({*of, *more})) if k == place else of for k, of in enumerate(knots))
 
 
 def _needed(found: SumFactors, start: Sequence[Point]) -> tuple[Point, ...]:
@@ -148,9 +234,9 @@ def _needed(found: SumFactors, start: Sequence[Point]) -> tuple[Point, ...]:
     return tuple(kept)
 
 
-def _points(knots: Sequence[Sequence[float]]) -> FloatArray:
-    """All points of a grid, the last parameter first to change, (K1 · … · KP, P)."""
-    return np.array(list(product(*knots)))
+def _middles(knots: Sequence[Sequence[float]]) -> list[Point]:
+    """Of all cells of a grid that are no step in any parameter."""
+    return list(product(*(_between(of, (0.5,)) for of in knots)))
 
 
 def _between(knots: Sequence[float], shares: Sequence[float]) -> Point:
@@ -161,9 +247,9 @@ def _between(knots: Sequence[float], shares: Sequence[float]) -> Point:
     return tuple(values[inside].tolist())
 
 
-def _off(found: SumFactors, points: FloatArray, right: FloatArray) -> float:
+def _off(found: SumFactors, points: Sequence[Point], right: FloatArray) -> float:
     """Largest relative error of a conserved sum."""
-    return float(np.abs(found.at(points) / right - 1).max())
+    return float(np.abs(found.at(np.array(points)) / right - 1).max())
 
 
 def _exact(

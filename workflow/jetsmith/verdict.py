@@ -9,9 +9,10 @@ from pathlib import Path
 
 from jetsmith import io
 from jetsmith.errors import InputError
-from jetsmith.handed.closure import Closure
+from jetsmith.handed.closure import REFINED, Closure
 from jetsmith.handed.comparison import Comparison, Gate
 
+WEIGHT_REFINED = "weight_refined"  # the column of weights
 NOT_TESTED = "not tested"
 COMPARED = "comparison/comparison.json"
 """Of the gate of a comparison, beside names of reweighters, which have no slash; where it is, in results/."""
@@ -31,7 +32,8 @@ def verdict(
         closures: results/closure/{reweighter}.json.
         allow_failed: Say it, and go on.
         page: results/report/index.html, named in messages.
-        output: JSON: the status of each reweighter, and of the comparison where it has a gate.
+        output: JSON: the status of each reweighter, of its refined weights (`<reweighter>/weight_refined`)
+            where it has some, and of the comparison where it has a gate.
         untested: Reweighters without events of their target.
         comparison: results/comparison, with a gate; None of a run without one.
 
@@ -42,7 +44,7 @@ def verdict(
     tests = [io.read_record(Closure, path, reweighter=Path(path).stem) for path in closures]
     lines = {
         status: [
-            f"{test.reweighter}: {gate.name}: {gate.why}"
+            f"{test.reweighter}: {_name(gate.name)}: {gate.why}"
             for test in tests
             for gate in test.gates
             if gate.status == status
@@ -73,8 +75,20 @@ def verdict(
         raise InputError("\n".join(problems))
     if lines["failed"]:
         print("FAILED, and allowed to:", *lines["failed"], sep="\n  ", file=sys.stderr)
-    found = {test.reweighter: test.status for test in tests} | dict.fromkeys(untested, NOT_TESTED)
+    found: dict[str, str] = {test.reweighter: test.status for test in tests}
+    found |= {
+        f"{test.reweighter}/{WEIGHT_REFINED}": gate.status
+        for test in tests
+        for gate in test.gates
+        if gate.name == REFINED
+    }
+    found |= dict.fromkeys(untested, NOT_TESTED)
     io.write_json(output, found | ({COMPARED: compared.status} if compared is not None else {}))
+
+
+def _name(gate: str) -> str:
+    """Of a gate, with the weights that it is of where these are others."""
+    return f"{gate} (of `{WEIGHT_REFINED}`, not of `weight`)" if gate == REFINED else gate
 
 
 def _gate(path: Path) -> Gate:

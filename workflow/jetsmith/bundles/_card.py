@@ -7,7 +7,7 @@ import yaml
 
 from jetsmith import estimates, members
 from jetsmith.bundle_inputs import Group
-from jetsmith.specs.classifiers import RecipeSpec
+from jetsmith.specs.classifiers import Members, RecipeSpec
 
 TURNED = (
     " Left out of that are {n:,} jets where two constituents are equally near to a third, or one is on the "
@@ -34,6 +34,15 @@ Or `model.onnx` by any ONNX runtime: of each group one float32 tensor, (N, F), o
 any T >= 1 and its `<group>_count` (N,), int32. What lies behind a jet's count is not read. `reference.npz`
 has jets and what they get; `sha256sum -c SHA256SUMS` compares the files.
 """
+
+LEARN: dict[Members, str] = {
+    "halves": ", of the first member (it learns from one half of the events, the second from the other, "
+    "and so on by pairs)",
+    "bootstrap": ", of the first member (each learns from a replica of the events, in which an event counts "
+    "Poisson(1) times)",
+    "seeds": ", of each member (all learn from the same events)",
+}
+"""Of whom counts are, by what members learn from."""
 
 
 def text(
@@ -109,7 +118,7 @@ def training(spec: RecipeSpec, trained: Mapping[str, Any], datasets: Sequence[st
     made = trained["provenance"]
     lines = [
         f"- Sample `{spec.sample}`, of {', '.join(f'`{name}`' for name in datasets)}: {n_rows}.",
-        *_counts(trained["rows"]),
+        *_counts(trained["rows"], _whose(spec, trained)),
         f"- Backend {spec.backend}{f', architecture `{spec.model}`' if spec.model else ''}; its settings "
         "stand below.",
         f"- {_seeds(trained)}, on {trained['device']['engine']} ({trained['device']['kind']}).",
@@ -133,9 +142,16 @@ def _seeds(trained: Mapping[str, Any]) -> str:
     return f"Seed {trained['seed']}"
 
 
-def _counts(rows: Mapping[str, Mapping[str, Mapping[str, int]]]) -> list[str]:
+def _whose(spec: RecipeSpec, trained: Mapping[str, Any]) -> str:
+    """Of which members of an ensemble counts are: those of a reweighter may learn from other events each."""
+    if members.MEMBERS not in trained:
+        return ""
+    return LEARN[spec.members if spec.role == "reweighter" else "seeds"]
+
+
+def _counts(rows: Mapping[str, Mapping[str, Mapping[str, int]]], whose: str) -> list[str]:
     return [
-        f"- Of {role}{'' if model == 'model' else f' of {model}'}: "
+        f"- Of {role}{'' if model == 'model' else f' of {model}'}{whose}: "
         + ", ".join(f"{n:,} {name}" for name, n in counts.items())
         + "."
         for model, roles in rows.items()

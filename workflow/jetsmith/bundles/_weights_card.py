@@ -8,7 +8,8 @@ from jetsmith.bundle import PARAMETERS
 from jetsmith.bundle_inputs import Group
 from jetsmith.bundles import _card
 from jetsmith.members import MEMBERS
-from jetsmith.specs.classifiers import Members, RecipeSpec
+from jetsmith.specs.classifiers import RecipeSpec
+from jetsmith.spread import ERRORS
 
 VERDICTS = {
     "passed": "These weights passed all gates of their closure test.",
@@ -17,12 +18,6 @@ VERDICTS = {
     "failed": "**FAILED**: these weights failed their closure test, and are not to be used.",
     "not tested": "**NOT TESTED**: there was no dataset of the target, so nothing says that these weights "
     "are right.",
-}
-
-ERRORS: dict[Members, str] = {
-    "halves": "by halves of the events",
-    "bootstrap": "by bootstrap replicas of the events",
-    "seeds": "**of the training alone**, by seeds: how the events of the sample fluctuate is not in it",
 }
 
 PURPOSE = """\
@@ -182,8 +177,8 @@ def _parameters(spec: RecipeSpec, about: Mapping[str, Any]) -> str:
     between = (
         f"What conserves the sum of the source was counted at {n_points} points (`sum_factors` of "
         "`inputs.json`), all values above among them; between these its logarithm is linear in a parameter. "
-        f"That leaves the sum off by {factors['off']:.1e}, relative, at the worst of all values tried; what "
-        f"lies within a step of trees, a millionth of a range, is not. "
+        f"That leaves the sum off by {factors['off']:.1e}, relative, at the worst of {factors['tried']} "
+        "values tried; what lies within a step of trees, a millionth of a range, is not. "
         "Beyond a range nothing is learned: the reader refuses one number for all events there, and an event "
         "with a value of its own is `outside`."
     )

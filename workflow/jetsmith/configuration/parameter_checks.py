@@ -9,7 +9,7 @@ from jetsmith.configuration.records import hint
 from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.datasets import DatasetSpec
-from jetsmith.specs.parameters import MOST_POINTS, ParametersSpec, Point, label
+from jetsmith.specs.parameters import MOST_POINTS, MOST_TRIED, ParametersSpec, Point, label
 
 
 def datasets_held_out(
@@ -136,14 +136,15 @@ def _values(
 
 
 def _grid(given: ParametersSpec, spec: ClassifierSpec, trained: list[Point]) -> Iterator[str]:
-    """A bundle knows what conserves the sum at all combinations of values, and each costs as much."""
+    """A bundle knows what conserves the sum at all combinations of values, and between them."""
     every = [*trained, *spec.points.values()]
     sizes = {name: len({point[name] for point in every}) for name in given.names}
     if (n_points := prod(sizes.values())) > MOST_POINTS:
         counted = " times ".join(f"{n} of {name}" for name, n in sizes.items())
         yield (
             ".at: a bundle needs the sum of the weights at each combination of values that are trained, held "
-            f"out or asked for, {counted}: {n_points:,}, and {MOST_POINTS} at most; name fewer here, or "
+            f"out or asked for, {counted}: {n_points:,}, and {MOST_POINTS} at most, since the whole source "
+            f"is seen at each, and between them, at up to {MOST_TRIED} values; name fewer here, or "
             "write `bundles: false` in the run"
         )
 

@@ -72,7 +72,8 @@ result.
   target at ratios above which the source has fewer than ten effective events, events outside the region of
   validity.
 - calibration: fractions of the target in ten bins of the ratio against what it says. Failed where their
-  chi-square is three standard deviations off and they differ by more than `tolerance` on average (rms).
+  chi-square is three standard deviations off and they differ by more than `tolerance` on average (rms);
+  passed where they differ by less, and are known to less.
 - spectra: every input and spectator. Failed where one is above `max_chi2`, or significantly worse than
   before, and not by chance (1 in 100 for all of them together).
 - swapped: the target weighted by the inverse ratio against the source, as separation.
@@ -81,7 +82,9 @@ result.
 - interpolation, of reweighters with `held_out` values of their parameters: the source weighted at these
   against the datasets, by separation and spectra; the worst value counts.
 - refined, with `ratio: {refine: true}`: refined weights of a generator against its signed ones, of the same
-  events, by a fresh classifier of inputs (as separation) and each spectrum, spectators too (as spectra).
+  events, by a fresh classifier of inputs (as separation) and each spectrum, spectators too (as spectra); sums
+  of all events to 1e-6, of each dataset and of the source to the target. It is of these weights alone: the
+  result of the reweighter, its bundle and its correction leave it out.
 
 A gate that failed stops the run at its end (rule `verdict`), when the report that shows it is there."""
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from jetsmith.io import Stored
 
 Status = Literal["passed", "not conclusive", "failed"]
+REFINED = "refined"  # the gate of `weight_refined` alone
 WORST: tuple[Status, ...] = ("failed", "not conclusive", "passed")
 
 
@@ -112,7 +113,7 @@ class Closure(Stored):
         sample: On which.
         classes: Source and target.
         seed: Of everything random.
-        status: The worst of the gates.
+        status: The worst of the gates of the weights (`of_weights`).
         gates: In the order of the page.
         auc_before: Source against target, with generator weights alone.
         auc_after: The source weighted.
@@ -139,6 +140,16 @@ class Closure(Stored):
     calibration: tuple[CalibrationBin, ...]
     histograms: tuple[dict[str, Any], ...]
     interpolations: tuple[Interpolation, ...] = ()
+
+    @property
+    def of_weights(self) -> tuple[Gate, ...]:
+        """Gates of the reweighter's weights, without that of the refined weights of the generators."""
+        return of_weights(self.gates)
+
+
+def of_weights(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
+    """Without the gate `refined`: it is of other weights, which no bundle and no correction holds."""
+    return tuple(gate for gate in gates if gate.name != REFINED)
 
 
 def worst(gates: tuple[Gate, ...]) -> Status:

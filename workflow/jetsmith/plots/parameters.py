@@ -44,6 +44,7 @@ class ParametersNumbers(looks.Numbers):
     plot: str = "parameters"
     reweighter: str
     members: Members
+    ensemble: bool
     source: ClassSpec
     target: ClassSpec
     values: tuple[Value, ...]
@@ -60,7 +61,7 @@ class ParametersNumbers(looks.Numbers):
             f" Values that agree better are not shown: {'; '.join(self.left_out)}." if self.left_out else ""
         )
         shown = [spectrum for value in self.values for spectrum in value.spectra]
-        band = spectra.weight_error_text(shown, self.members)
+        band = spectra.weight_error_text(shown, self.members, self.ensemble)
         return (
             f"Held-out events of {source}, as they are and weighted at the values above each cell, and of "
             f"{target} that were generated there and trained nothing. Areas are those of a fresh classifier "
@@ -110,13 +111,18 @@ def plot_parameters(
     Raises:
         InputError: The file is no closure test of it, or another version's.
     """
-    found = compute(spec, io.read_record(Closure, closure, reweighter=spec.name).interpolations, labels)
+    test = io.read_record(Closure, closure, reweighter=spec.name)
+    ensemble = any(entry["weight_error"] for entry in test.histograms)
+    found = compute(spec, test.interpolations, labels, ensemble)
     looks.save(draw(found, style), found, output)
     return found
 
 
 def compute(
-    spec: ClassifierSpec, tested: Sequence[Interpolation], labels: Mapping[str, str]
+    spec: ClassifierSpec,
+    tested: Sequence[Interpolation],
+    labels: Mapping[str, str],
+    ensemble: bool = False,
 ) -> ParametersNumbers:
     """Four values at most, those that agree worst, and three features.
 
@@ -124,6 +130,7 @@ def compute(
         spec: The reweighter, source class first.
         tested: What closure found at each value that was held out.
         labels: TeX labels by feature.
+        ensemble: Whether weights have an error.
     """
     ranked = sorted(tested, key=_badness, reverse=True)
     chosen = sorted(ranked[:MAX_VALUES], key=_point)
@@ -133,6 +140,7 @@ def compute(
         title=spec.title,
         reweighter=spec.name,
         members=spec.members,
+        ensemble=ensemble,
         source=spec.classes[0],
         target=spec.classes[1],
         values=tuple(

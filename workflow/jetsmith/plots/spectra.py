@@ -17,17 +17,13 @@ from jetsmith.plots.histograms import Histograms, binned, histogram, of_errors
 from jetsmith.plots.inputs import digits
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, Members
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.spread import ERRORS
 from jetsmith.strict import Record
 
 COLUMNS = 3
 RATIO_RANGE = (0.5, 1.5)
 REWEIGHTED_COLOR = "#1a1a1a"
 SOURCE_DASHES = (0, (5, 1.5))
-ERRORS: dict[Members, str] = {
-    "halves": "from the halves of the events that the members of the ensemble have learned",
-    "bootstrap": "from the replicas of the events (bootstrap) that the members of the ensemble have learned",
-    "seeds": "of their training alone, from other seeds: how the events fluctuate is not in it",
-}
 WEIGHT_BAND: dict[str, Any] = {"fill": True, "facecolor": "#ffa90e", "edgecolor": "none", "alpha": 0.55}
 
 
@@ -62,8 +58,13 @@ class Spectrum(Record):
 
     @property
     def moved(self) -> float:
-        """Share of the events that the weights move to other bins."""
-        return float(np.abs(np.subtract(self.reweighted, self.source)).sum() / 2)
+        """Share of the sum of weights that goes to other bins, from 0 to 1.
+
+        Sizes of the differences over sizes of both contents: half the former where no bin is below 0. Of
+        signed weights, whose contents nearly cancel, that half would be above 1, and a share of nothing.
+        """
+        after, before = np.asarray(self.reweighted), np.asarray(self.source)
+        return float(np.abs(after - before).sum() / (np.abs(after) + np.abs(before)).sum())
 
 
 def spectrum_of(entry: Mapping[str, Any], labels: Mapping[str, str]) -> Spectrum:
@@ -127,10 +128,22 @@ def weight_error_handles(shown: Sequence[Spectrum]) -> list[Patch]:
     return [Patch(label="error of the weights", **look)] if _has_weight_error(shown) else []
 
 
-def weight_error_text(shown: Sequence[Spectrum], members: Members) -> str:
-    """The sentence of a caption that says what the band is, by what the members were trained on."""
+def weight_error_text(shown: Sequence[Spectrum], members: Members, ensemble: bool = False) -> str:
+    """The sentence of a caption that says what the band is, by what the members were trained on.
+
+    Args:
+        shown: What the figure shows.
+        members: What these were trained on.
+        ensemble: Whether there are some, though spectra have no band: at values of parameters files of
+            weights have the error of each event, and no weights of each member.
+    """
     if _has_weight_error(shown):
         return f"The orange band is the error of the weights (68.3%), {ERRORS[members]}."
+    if ensemble:
+        return (
+            "Weights at these values have errors by the ensemble, an event each (weight_at_…_up, "
+            "weight_at_…_down); how those of a bin go together they do not say, and so there is no band."
+        )
     return "There is no ensemble, and so no error of the weights."
 
 

@@ -34,6 +34,7 @@ class SystematicNumbers(looks.Numbers):
     plot: str = "systematic"
     reweighter: str
     members: Members
+    parameters: tuple[str, ...]
     source: ClassSpec
     target: ClassSpec
     spectra: tuple[Spectrum, ...]
@@ -46,18 +47,29 @@ class SystematicNumbers(looks.Numbers):
         """What is nominal, what varied, and which errors are drawn."""
         band = spectra.weight_error_text(self.spectra, self.members)
         return (
-            f"Held-out events of {label_text(self.source.label)}, as they are (nominal) and reweighted "
-            f"(variation). {band} Lower panels: ratio to the nominal "
+            f"{self._drawn()}Held-out events of {label_text(self.source.label)}, as they are (nominal) and "
+            f"reweighted (variation). {band} Lower panels: ratio to the nominal "
             "spectrum, whose statistical error is the band around 1. The variation is made of the same "
             f"events: it shares most of that error. Points: {label_text(self.target.label)}, with "
             "statistical errors. Spectators, which the weights do not know, come first, then the features "
-            "that move most; the number in each panel is the share of the events that change their bin."
+            "that move most; the number in each panel is the share of the weights that change their bin, "
+            "bins below 0 by their size."
+        )
+
+    def _drawn(self) -> str:
+        """Of a reweighter with parameters: what the weights are that are shown."""
+        if not self.parameters:
+            return ""
+        names = ", ".join(self.parameters)
+        return (
+            f"Weights are those at values of {names} that are drawn for each event of the source, which is "
+            "no variation to use: that is weight_at_…, at one value for all events. "
         )
 
     def alternative(self) -> str:
         """How far each spectrum moves."""
         moved = ", ".join(f"{100 * s.moved:.1f}% in {s.feature}" for s in self.spectra)
-        return f"Nominal and reweighted spectra of {self.title}; events that change their bin: {moved}."
+        return f"Nominal and reweighted spectra of {self.title}; weights that change their bin: {moved}."
 
     def histograms(self) -> Histograms:
         """Spectra that are shown."""
@@ -100,6 +112,7 @@ def compute(
         title=spec.title,
         reweighter=spec.name,
         members=spec.members,
+        parameters=spec.parameters,
         source=spec.classes[0],
         target=spec.classes[1],
         spectra=tuple(every[name] for name in ranked[:MAX_FEATURES]),
@@ -151,4 +164,4 @@ def _draw_cell(figure: Figure, place: SubplotSpec, spectrum: Spectrum, numbers: 
     reach = next((found for found in REACHES if found >= farthest), REACHES[-1])
     below.set(ylim=(1 - reach, 1 + reach), yticks=(1 - reach / 2, 1, 1 + reach / 2))
     below.set_ylabel("Ratio", fontsize=12, loc="center")
-    spectra.note(main, f"{100 * spectrum.moved:.1f}% of events moved")
+    spectra.note(main, f"{100 * spectrum.moved:.1f}% moved")

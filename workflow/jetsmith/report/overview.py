@@ -1,9 +1,11 @@
 """What the page says first: of each thing that can be wrong whether it is, why, and where to look."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from jetsmith.handed.closure import REFINED
+from jetsmith.report.reweighters import GATES, GRADES
 from jetsmith.report.tables import Row
 from jetsmith.texts import count
 
@@ -26,7 +28,7 @@ def overview(page: Row, accepted: Mapping[str, str]) -> list[Row]:
         *map(_scale_factors, page["scale_factors"]),
         *map(_learned, page["learned"]),
         *map(_shape, page["shapes"]),
-        *map(_closure, page["closures"]),
+        *(row for test in page["closures"] for row in _closure(test)),
         *_untested(page["untested"]),
         *map(_comparison, page["comparison"]),
         *_features(page["described"], page["sections"]),
@@ -128,14 +130,21 @@ def _shape(table: Row) -> Row:
     return _row(what, GOOD, f"All {count(len(table['rows']))} rows have scale factors{true}.", "shapes")
 
 
-def _closure(test: Row) -> Row:
-    """The worst gate of a reweighter, and why."""
-    gates = [gate for gate in test["gates"] if gate["status"] == test["status"]]
+def _closure(test: Row) -> Iterator[Row]:
+    """The worst gate of a reweighter, and why; that of its refined weights, which are others, by itself."""
+    of_refined = GATES[REFINED][0]
+    gates = [
+        gate for gate in test["gates"] if gate["status"] == test["status"] and gate["name"] != of_refined
+    ]
     if test["grade"] == "good":
         why = f"All {count(len(gates))} gates of the closure test."
     else:
         why = f"{_named(gate['name'] for gate in gates)}: {gates[0]['why']}"
-    return _row(f"Weights: {test['title']}", (test["status"], test["grade"]), why, "closure")
+    yield _row(f"Weights: {test['title']}", (test["status"], test["grade"]), why, "closure")
+    for gate in test["gates"]:
+        if gate["name"] == of_refined:
+            what = f"{of_refined}: {test['title']}"
+            yield _row(what, (gate["status"], GRADES[gate["status"]]), gate["why"], "closure")
 
 
 def _untested(rows: Sequence[Row]) -> list[Row]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from jetsmith import io
 from jetsmith.errors import InputError
-from jetsmith.handed.closure import Closure, Gate, worst
+from jetsmith.handed.closure import Closure, Gate, of_weights, worst
 from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
 from jetsmith.reweighting import gates
@@ -79,7 +79,7 @@ def closure_of(events: HeldOut, settings: GatesSpec, seed: int, threads: int = 1
         sample=events.spec.sample,
         classes=events.spec.class_names,
         seed=seed,
-        status=worst(found),
+        status=worst(of_weights(found)),
         gates=found,
         auc_before=before,
         auc_after=after,
@@ -139,7 +139,8 @@ def closure(
     )
     if tested:
         gates_of_all = (*found.gates, interpolation_gate(tested, settings))
-        found = replace(found, interpolations=tested, gates=gates_of_all, status=worst(gates_of_all))
+        status = worst(of_weights(gates_of_all))
+        found = replace(found, interpolations=tested, gates=gates_of_all, status=status)
     for gate in found.gates:
         print(f"{spec.name}: {gate.name}: {gate.status}: {gate.why}", file=sys.stderr)
     io.write_record(output, found)

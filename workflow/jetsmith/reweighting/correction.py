@@ -24,7 +24,7 @@ from jetsmith.reweighting.weights import member_column
 from jetsmith.specs.classifiers import Members, RowsSpec
 from jetsmith.specs.features import RawSpec
 from jetsmith.specs.ratios import Bins
-from jetsmith.spread import members_error
+from jetsmith.spread import ERRORS, members_error
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def correction(
     by_member = np.array(each).reshape(n_members, len(weight))
     mean = binned_weights(place, n_bins, generator, weight, by_member, spec.members)
     tested = None if closure is None else io.read_record(Closure, closure, reweighter=spec.name)
-    about = _about(spec, mean, tested)
+    about = _about(spec, mean, tested, n_members > 0)
     io.write_json(
         output, correction_set(spec.name, about, mean, bins, features, n_members > 0), checksum=False
     )
@@ -184,13 +184,15 @@ def described(feature: RawSpec) -> str:
     return text
 
 
-def _about(spec: RowsSpec, mean: BinnedWeights, tested: Closure | None) -> str:
-    """Whose weights, how many bins have none, and what closure said of the weights of events."""
+def _about(spec: RowsSpec, mean: BinnedWeights, tested: Closure | None, has_error: bool) -> str:
+    """Whose weights, of what their error is, how many bins have none, and what closure said."""
     source, target = spec.class_names
     text = f"Mean weight of {source} to {target} in bins, by {spec.name}, sample {spec.sample}"
+    if has_error:
+        text += f"; up and down: one standard deviation of the mean's logarithm, {ERRORS[spec.members]}"
     if n_empty := int((~mean.filled_mask).sum()):
         text += f"; {n_empty} of {len(mean.filled_mask)} bins without events, or of no density, have weight 1"
     if tested is None:
         return f"{text}; closure test: none, for lack of events of the target"
-    said = [f"{gate.name} {gate.status}" for gate in tested.gates if gate.status != "passed"]
+    said = [f"{gate.name} {gate.status}" for gate in tested.of_weights if gate.status != "passed"]
     return f"{text}; closure test of the weights of events: {'; '.join([tested.status, *said])}"

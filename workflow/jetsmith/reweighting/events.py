@@ -1,7 +1,7 @@
 """The events that closure judges on: features and weights together, where nothing was fitted."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.keys import match
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
-from jetsmith.reweighting.weights import REFINED, member_column
+from jetsmith.reweighting.weights import REFINED, REFINED_TARGET, member_column
 from jetsmith.specs.classifiers import ComparedSpec, RowsSpec
 from jetsmith.specs.features import Inputs
 
@@ -45,6 +45,8 @@ class HeldOut:
         conserved: Sum of generator weights times weights over that of generator weights alone, of all events
             of the source, fitted on or not; None where it was not to be conserved.
         refined: Generator weights above 0 that stand for `generator`, shape (N,); None where nobody asked.
+        refined_sums: Their sum over that of generator weights, of all events of each dataset; that of
+            refined weights to the target, of all of the source, by its column.
     """
 
     spec: RowsSpec
@@ -60,6 +62,7 @@ class HeldOut:
     spectator_names: tuple[str, ...] = ()
     conserved: float | None = None
     refined: FloatArray | None = None
+    refined_sums: Mapping[str, float] = field(default_factory=dict)
 
     def __getitem__(self, which: IntArray) -> "HeldOut":
         """Some of the events, by their places."""
@@ -117,18 +120,24 @@ def held_out(
     columns: list[npt.NDArray[Any]] = []
     each: list[npt.NDArray[Any]] = []
     sums = np.zeros(2)
+    refined_sums: dict[str, float] = {}
+    to_target: dict[str, float] = {}
     for k, (name, generator) in enumerate(datasets):
         if generator not in generators or name in spec.held_out:
             continue
         if name not in weights:
             raise InputError(f"closure of {spec.name}: no weights of dataset `{name}`")
         of_members = _of_members(weights[name]) if column == "weight" else []
-        read = [*keys, "split", *dict.fromkeys(fields), *of_members]
+        of_target = _refined_to_target(weights[name]) if refine and conserve else ()
+        read = [*keys, "split", *dict.fromkeys(fields), *of_members, *of_target]
         rows = io.read_rows(weights[name], read, reweighter=spec.name, dataset=name)
         table = {field: np.asarray(ak.to_numpy(rows[field])) for field in ak.fields(rows)}
         if generators[generator] == 0:
             every = table["weight_generator"].astype(np.float64)
             sums += every @ table[column], every.sum()
+            to_target |= {field: to_target.get(field, 0.0) + table[field].sum() for field in of_target}
+        if refine:
+            refined_sums[name] = _over(table[REFINED].sum(), table["weight_generator"].sum())
         kept = table["split"] == SPLITS.index("test")
         key = [table[field][kept].astype(np.int64) for field in keys]
         wanted.append(np.column_stack([np.full(int(kept.sum()), k), *key]))
@@ -171,7 +180,19 @@ def held_out(
         spectator_names=tuple(name for inputs in spec.spectators for name in inputs.features),
         conserved=float(sums[0] / sums[1]) if conserve else None,
         refined=refined if refine else None,
+        refined_sums=refined_sums | {field: _over(of, sums[1]) for field, of in to_target.items()},
     )
+
+
+def _over(part: float, whole: float) -> float:
+    """Ratio of two sums of a dataset; of two that are 0 it is 1."""
+    return float(part / whole) if whole else 1.0 if part == whole else np.inf
+
+
+def _refined_to_target(path: str | Path) -> dict[str, None]:
+    """Columns of a file of weights that are refined ones times those of the reweighter, parameters' too."""
+    end = REFINED_TARGET.removeprefix("weight")
+    return dict.fromkeys([REFINED_TARGET, *(name for name in io.column_names(path) if name.endswith(end))])
 
 
 def _of_members(path: str | Path) -> list[str]:

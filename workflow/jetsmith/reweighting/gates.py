@@ -97,7 +97,8 @@ def is_half(
     if not within:
         return "not conclusive", f"the area {shown} straddles the edge of one half ± {tolerance:g}"
     if not sigma > 0:
-        return "not conclusive", f"the classifier learned nothing at all, although it did before ({shown})"
+        also = ", although it did before" if before else ""
+        return "not conclusive", f"the classifier learned nothing at all{also} ({shown})"
     return "passed", f"a fresh classifier does not tell {weighted} from {wanted}: an area of {shown}"
 
 
@@ -191,6 +192,12 @@ def calibration_gate(found: Calibrated, settings: GatesSpec) -> Gate:
     if noise > settings.tolerance:
         wanted = f"{settings.tolerance:g} was wanted ({shown})"
         why = f"too few events: fractions are known to ±{noise:.3f}, {wanted}"
+        return Gate("calibration", "not conclusive", values, limits, why)
+    if size > settings.tolerance:
+        why = (
+            f"too few events: fractions differ by more than {settings.tolerance:g}, which may be by chance "
+            f"(p-value {p:.2g}; {shown})"
+        )
         return Gate("calibration", "not conclusive", values, limits, why)
     why = f"fractions of the target in bins of the ratio are what it says ({shown})"
     return Gate("calibration", "passed", values, limits, why)

@@ -11,7 +11,7 @@ from jetsmith.handed.closure import Area, Gate, Status, worst_of
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import auc_of_weights, bin_of
 from jetsmith.reweighting.events import HeldOut
-from jetsmith.reweighting.gates import SPECTRA_LEVEL, is_half
+from jetsmith.reweighting.gates import SPECTRA_LEVEL, SUM_PRECISION, is_half
 from jetsmith.reweighting.histograms import chi2_edges
 from jetsmith.reweighting.separation import MIN_EVENTS, as_two_classes, by_fold, fresh_scores, over_folds
 from jetsmith.reweighting.summary import gains
@@ -21,9 +21,11 @@ from jetsmith.specs.run import GatesSpec
 def refined_gate(events: HeldOut, settings: GatesSpec, seed: Sequence[int], threads: int = 1) -> Gate:
     """A fresh classifier cannot tell refined weights from signed ones of the same events; spectra neither.
 
-    Of each generator with weights below 0. Events are the same on both sides, so that their fluctuations
-    cancel: what is left is that of the signs. Spectators are looked at as well, since refined weights are
-    right in the density of the inputs, and of anything else only as far as its signs follow from these.
+    Of each generator with weights below 0, or with refined ones that are not its own. Events are the same on
+    both sides, so that their fluctuations cancel: what is left is that of the signs. Spectators are looked at
+    as well, since refined weights are right in the density of the inputs, and of anything else only as far as
+    its signs follow from these. Sums are those of all events: of each dataset, and of the source as it is
+    weighted to the target.
 
     Raises:
         InputError: Too few events of a fold.
@@ -31,15 +33,27 @@ def refined_gate(events: HeldOut, settings: GatesSpec, seed: Sequence[int], thre
     refined = events.refined
     assert refined is not None
     values: dict[str, float] = {}
-    limits = {"tolerance": settings.tolerance, "chi2": settings.max_chi2}
+    limits = {"tolerance": settings.tolerance, "chi2": settings.max_chi2, "precision": SUM_PRECISION}
     found: list[tuple[Status, str]] = []
+    for name, total in events.refined_sums.items():
+        if not abs(total - 1) <= SUM_PRECISION:
+            text = (
+                f"the sum of refined weights of all events ({name}) is {total:.7g} times that of signed ones"
+            )
+            found.append(("failed", text))
+    if events.refined_sums:
+        values["worst_sum"] = max(events.refined_sums.values(), key=lambda total: abs(total - 1))
     kinds = zip(events.spec.class_names, (~events.target_mask, events.target_mask), strict=True)
-    signed = [(name, np.flatnonzero(of)) for name, of in kinds if (events.generator[of] < 0).any()]
+    differs = (events.generator < 0) | (refined != events.generator)
+    signed = [(name, np.flatnonzero(of)) for name, of in kinds if differs[of].any()]
     for k, (name, rows) in enumerate(signed):
         of_class = events[rows]
         area = told_apart(of_class, [*seed, k], threads)
-        found.append(is_half(area, settings.tolerance, f"refined weights of {name}", "signed ones"))
-        if area is not None:
+        if area is None:
+            text = f"refined or signed weights of {name} do not add up to more than 0 in each half"
+            found.append(("not conclusive", text))
+        else:
+            found.append(is_half(area, settings.tolerance, f"refined weights of {name}", "signed ones"))
             values |= {f"auc_{name}": area.value, f"low_{name}": area.low, f"high_{name}": area.high}
         level = SPECTRA_LEVEL / (len(signed) * len(events.names))
         each = [spectrum_chi2(of_class, column) for column in of_class.features.T]
@@ -50,12 +64,12 @@ def refined_gate(events: HeldOut, settings: GatesSpec, seed: Sequence[int], thre
             if stats.chi2.sf(chi2, n_dof) < level and chi2 / n_dof > settings.max_chi2:
                 text = f"the spectrum of {feature} of {name} is another (chi2/ndf {chi2 / n_dof:.1f})"
                 found.append(("failed", text))
-        of = gains(of_class.generator, refined[rows], of_class.weight)
+        of = gains(of_class.generator, refined[rows], refined[rows])
         if of["gain"] is not None:
-            values |= {"gain": values.get("gain", of["gain"]), f"gain_{name}": of["gain"]}
+            values |= {"gain": min(values.get("gain", np.inf), of["gain"]), f"gain_{name}": of["gain"]}
             after, before = of["n_effective_refined"], of["n_effective_signed"]
             found.append(("passed", f"those of {name} are worth {after:,.0f} events, signed {before:,.0f}"))
-    if not signed:
+    if not signed and not found:
         why = "no weight is below 0: refined weights are those of the generator"
         return Gate("refined", "passed", values, limits, why)
     status = worst_of([one for one, _ in found])

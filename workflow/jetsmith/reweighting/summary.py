@@ -1,7 +1,5 @@
 """What the weights of a dataset are like, in numbers."""
 
-import numpy as np
-
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import effective_count
 
@@ -34,21 +32,22 @@ def summarise(weight: FloatArray, generator: FloatArray, outside: BoolArray) -> 
     }
 
 
-def gains(generator: FloatArray, refined: FloatArray, weight: FloatArray) -> dict[str, float | None]:
-    """What refined weights are worth: effective events before and after, and their ratio.
+def gains(generator: FloatArray, refined: FloatArray, to_target: FloatArray) -> dict[str, float | None]:
+    """What refined weights are worth: effective events, and how many times those of signed weights.
 
     Args:
         generator: Generator weights, signed, shape (N,).
         refined: Those above 0 that stand for them, shape (N,).
-        weight: Of the reweighter, shape (N,).
+        to_target: These times the weights of the reweighter, shape (N,).
 
     Returns:
-        n_effective_signed, n_effective_refined and gain of the events as they are generated, and the same
-        names with `_weighted` as they are weighted; gains are None where signed weights are worth nothing.
+        n_effective_signed, n_effective_refined and gain; n_effective_target and gain_target, likewise over
+        n_effective_signed: sums of signed weights times those of the reweighter may nearly cancel, and be a
+        measure of nothing. Gains are None where signed weights are worth nothing.
     """
-    found: dict[str, float | None] = {}
-    for end, by in (("", np.ones(len(weight))), ("_weighted", weight)):
-        before, after = effective_count(generator * by), effective_count(refined * by)
-        found |= {f"n_effective_signed{end}": before, f"n_effective_refined{end}": after}
-        found |= {f"gain{end}": after / before if before > 0 else None}
+    before = effective_count(generator)
+    found: dict[str, float | None] = {"n_effective_signed": before}
+    for kind, end, weight in (("refined", "", refined), ("target", "_target", to_target)):
+        after = effective_count(weight)
+        found |= {f"n_effective_{kind}": after, f"gain{end}": after / before if before > 0 else None}
     return found

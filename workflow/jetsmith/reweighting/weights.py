@@ -28,6 +28,7 @@ from jetsmith.specs.parameters import Point
 from jetsmith.specs.ratios import RatioSpec
 
 REFINED = "weight_refined"  # a generator weight above 0, in files of weights
+REFINED_TARGET = f"{REFINED}_target"  # the same times the weight, with the sum of the source
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class ReweighterScores:
         target_mask: True for events of the target's datasets.
         outside: Not reweightable: without a score, or outside `ratio.valid`.
         unknown: Events of the target, where none of these has a score and some of the source have one.
-        share: What weights below 0 leave of the density of an event's own generator; NaN where nobody asked.
+        share: What weights below 0 leave of the density of an event's own generator; NaN where the event has
+            no score, or nobody asked.
         members: What the members were trained on.
     """
 
@@ -125,6 +127,7 @@ def read_scores(
     share = np.full(len(kept), np.nan)
     for k, name in enumerate(shares):
         share[side == k] = table[name][side == k]
+    share[~table["scored"]] = np.nan
     unknown = of_target & bool(without[of_target].all() and not without[~of_target].all())
     return ReweighterScores(
         key={name: table[name][kept] for name in names},
@@ -199,30 +202,65 @@ def event_weights(
     return EventWeights(density, weight, up, down, outside, np.asarray(each), factors)
 
 
-def refined(found: ReweighterScores) -> FloatArray:
+def refined(found: ReweighterScores, datasets: Sequence[str]) -> FloatArray:
     """Weights above 0 that stand for the generators' own, shape (N,).
 
     The weight of an event is on average E[w|x], so its size times the share that weights below 0 leave there
     has the same density in the inputs x, and fluctuates less (arXiv 2007.11586, 2505.03724). The sum of each
-    generator stays what it was. A generator without weights below 0 keeps its own, and so do events that
-    have no score or lie outside `ratio.valid`.
+    dataset stays what it was: its cross section, and with parameters that at its values. A dataset without
+    weights below 0 keeps its own, and so do events without a score, whose share nobody knows. Events outside
+    `ratio.valid` have one.
+
+    Args:
+        found: The scores.
+        datasets: Names of the sample's datasets, in its order.
 
     Raises:
-        InputError: The weights of a generator do not add up to more than 0.
+        InputError: The weights of a dataset do not add up to more than 0.
     """
     weight = found.weight.copy()
-    for side in (~found.target_mask, found.target_mask):
-        rows = np.flatnonzero(side & ~found.outside & ~found.unknown)
+    for place in np.unique(found.dataset).tolist():
+        rows = np.flatnonzero((found.dataset == place) & np.isfinite(found.share))
         own = found.weight[rows]
         if (own < 0).any():
             if not own.sum() > 0:
                 raise InputError(
-                    "ratio.refine: the weights of a generator add up to nothing above 0, for which no weight "
-                    "above 0 can stand; look at the generator weights"
+                    f"ratio.refine: the weights of dataset `{datasets[place]}` add up to nothing above 0, "
+                    "for which no weight above 0 can stand; look at its generator weights"
                 )
             left = np.abs(own) * found.share[rows]
             weight[rows] = left * (own.sum() / left.sum())
     return weight
+
+
+def refined_to_target(
+    found: ReweighterScores,
+    of_generator: FloatArray,
+    weight: FloatArray,
+    bins: npt.NDArray[np.intp],
+    conserve: bool,
+) -> FloatArray:
+    """Refined weights times those of the reweighter, with the sum of the source in each bin, shape (N,).
+
+    `weight` conserves the sum of signed weights times it. That of refined ones is another: where weights vary
+    within what few inputs tell, much is left by chance of large terms of both signs.
+
+    Args:
+        found: The scores.
+        of_generator: Refined weights, shape (N,).
+        weight: Of the reweighter, shape (N,); 1 for the target, which keeps its refined weights.
+        bins: Bin of each event within which the sum is conserved, shape (N,).
+        conserve: Whether it is.
+
+    Raises:
+        InputError: The weights of the source in a bin do not add up to more than 0.
+    """
+    product, source = of_generator * weight, np.where(found.target_mask, 0.0, found.weight)
+    if conserve:
+        each = np.divide(product, source, out=np.zeros(len(source)), where=source != 0)
+        factors = ratios.conserving(each, source, bins, int(bins.max(initial=0)) + 1)
+        product *= np.where(found.target_mask, 1.0, factors[bins])
+    return np.asarray(product)
 
 
 def write_weights(
@@ -248,7 +286,8 @@ def write_weights(
         dataset: The one to write.
         output: Parquet with run, luminosity_block, event, split, fold where there are some, weight_generator,
             `ratio`, `weight`, `weight_up`, `weight_down`, `outside`, `weight_at_<label>` with `_up` and
-            `_down`, `weight_member<k>` of an ensemble, and `weight_refined` with `ratio.refine`.
+            `_down`, `weight_member<k>` of an ensemble, and with `ratio.refine` `weight_refined` and
+            `weight_refined_target`, of parameters also `weight_at_<label>_refined_target`.
         numbers: JSON: calibrations and factors, which bundles take, and `summarise` of each split; None for
             none.
         ratio: How the ratio is calibrated and normalised.
@@ -268,7 +307,8 @@ def write_weights(
     level, left_out = calibrated_on(spec, names, found.dataset, found.weight, found.target_mask, value)
     calibrations = replace(found, weight=level, outside=found.outside | left_out).calibrate(ratio)
     bins = _bins(spec, found, ratio, packed)
-    weights = event_weights(found, calibrations, ratio, bins * (int(value.max(initial=0)) + 1) + value)
+    own_bins = bins * (int(value.max(initial=0)) + 1) + value
+    weights = event_weights(found, calibrations, ratio, own_bins)
     moved = {
         label: event_weights(replace(found, logits=logits), calibrations, ratio, bins)
         for label, logits in log_odds_at(spec, scores, at or {}, n_members, len(found.weight)).items()
@@ -288,7 +328,20 @@ def write_weights(
     if n_members:
         columns |= {member_column(k): by[rows].astype(np.float32) for k, by in enumerate(weights.each)}
     if ratio.refine:
-        columns |= {REFINED: refined(found)[rows]}
+        of_generator = refined(found, names)
+        columns |= {REFINED: of_generator[rows]}
+        wanted = {REFINED_TARGET: (weights, own_bins)}
+        wanted |= {f"{weight_at(label)}_refined_target": (by, bins) for label, by in moved.items()}
+        for name, (by, within) in wanted.items():
+            of_target = refined_to_target(found, of_generator, by.weight, within, ratio.conserve)
+            columns |= {name: of_target[rows]}
+        if n_without := int(np.isnan(found.share[rows]).sum()):
+            print(
+                f"[weights {spec.name}] {dataset}: {n_without:,} of {len(rows):,} events have no score, and "
+                f"so their generator weight as `{REFINED}`: "
+                f"{int((columns[REFINED] < 0).sum()):,} are below 0",
+                file=sys.stderr,
+            )
     if n_outside := int(columns["outside"].sum()):
         print(
             f"[weights {spec.name}] {dataset}: {n_outside:,} of {len(rows):,} events are not reweightable "
@@ -316,7 +369,8 @@ def write_weights(
         else:
             about["sum_factors"] = SumFactors(feature, edges, tuple(weights.factors.tolist())).record()
         if ratio.refine:
-            about["refined"] = gains(generator, columns[REFINED], columns["weight"])
+            about["refined"] = gains(generator, columns[REFINED], columns[REFINED_TARGET])
+            about["refined"]["n_without_score"] = int(np.isnan(found.share[rows]).sum())
         if moved:
             about["at"] = {
                 label: {"parameters": (at or {})[label]}

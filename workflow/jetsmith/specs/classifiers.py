@@ -92,7 +92,7 @@ class TrainingSpec(Record):
         description="Reweighters: in the loss with their sign; or as classes of their own, whose "
         "probability is subtracted, which is stable where many of a region are below 0.",
     )
-    flatten_in: dict[Name, tuple[float, ...]] = Field(
+    flatten_in: dict[str, tuple[float, ...]] = Field(
         {},
         max_length=1,
         description="Reweighters: feature of `inputs`, and edges of bins; rows of both classes get one "

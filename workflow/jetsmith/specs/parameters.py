@@ -7,9 +7,8 @@ from pydantic import Field
 from jetsmith.strict import Name, Record, Single
 
 Point = dict[Name, Single]
-MOST_POINTS = (
-    256  # of the grid on which a bundle knows what conserves the sum: as often the whole source is seen
-)
+MOST_POINTS = 256  # of the grid on which a bundle knows what conserves the sum
+MOST_TRIED = 512  # values at which the whole source is seen for it: its points, and between them
 
 
 class ParametersSpec(Record):

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from jetsmith.strict import Name, Record, Single
+from jetsmith.strict import Record, Single
 
 Bins = Annotated[dict[str, tuple[Single, ...]], Field(max_length=3)]  # edges by feature
 
@@ -26,7 +26,7 @@ class RatioSpec(Record):
         description="Whether weights leave the sum of the source's generator weights what it is. false where "
         "a model of others is not told: its weights are published to be applied as they are.",
     )
-    conserve_in: dict[Name, tuple[float, ...]] = Field(
+    conserve_in: dict[str, tuple[float, ...]] = Field(
         {},
         max_length=1,
         description="Feature of `inputs`, and edges of bins: in each of them; end bins have all beyond.",
@@ -34,7 +34,8 @@ class RatioSpec(Record):
     refine: bool = Field(
         False,
         description="Also write `weight_refined`, a weight above 0 that stands for the generator's own: its "
-        "size times what weights below 0 leave of the density there. With `negative_weights: classes`.",
+        "size times what weights below 0 leave of the density there; and `weight_refined_target`, that times "
+        "`weight`, with the sum of the source. With `negative_weights: classes`.",
     )
     valid: dict[str, tuple[Single, Single]] = Field(
         {},
