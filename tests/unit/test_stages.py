@@ -468,5 +468,5 @@ def test_scripts_read_what_their_stage_is_given(stage: str) -> None:
     text += (ROOT / "workflow/jetsmith/job.py").read_text() if "of_training(" in text else ""
     read = set(re.findall(r"snakemake\.params\.(\w+)", text))
     read |= set(re.findall(r'"(\w+)"', text)) if "snakemake.params[" in text else set()
-    unread = [(stage, field) for field in getattr(record, "_fields", ()) if field not in read]
+    unread = [(stage, field) for field in getattr(record, "__annotations__", {}) if field not in read]
     assert set(unread) <= UNREAD
