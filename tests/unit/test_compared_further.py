@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from jetsmith import io
+from jetsmith.calibration.plane import calibrate_plane
 from jetsmith.comparing import figures
 from jetsmith.comparing.compare import compare
 from jetsmith.comparing.content import Factor
@@ -25,8 +26,9 @@ from jetsmith.configuration.compare_checks import READ
 from jetsmith.errors import InputError
 from jetsmith.handed.comparison import Comparison, Jets, Number
 from jetsmith.metrics import threshold_pulls, working_point
-from jetsmith.metrics.planes import Pair, cut_pulls, plane_point
+from jetsmith.metrics.planes import Pair, cut_pulls, plane_point, point_apart, pulls_apart
 from jetsmith.sealed.made import FILE
+from jetsmith.specs.run import EfficienciesSpec
 from tests.unit.compared_runs import PLANE, SAMPLE, factor, make_jets, make_more, reseal, score, specs
 from tests.unit.score_files import write_scores
 
@@ -152,6 +154,27 @@ def test_efficiencies_behind_two_cuts_have_the_errors_that_they_scatter_by() -> 
     assert np.abs(away.mean(axis=0)).max() < 0.5
 
 
+def test_cuts_of_one_background_have_the_errors_that_they_scatter_by() -> None:
+    """Protects: each cut moves as that of a single score, both by the same jets, which both runs have."""
+    away = []
+    for seed in range(80):
+        rng = np.random.default_rng([seed, 17])
+        calibration, test = rng.normal(size=(3, 2, 600)), rng.normal(size=(3, 2, 1800))
+        passed, pulls = [], []
+        for k in range(2):
+            light = trained(calibration, 4 * seed + k)[0]
+            found = point_apart(light, (0.3, 0.2))
+            cuts = found.first.value, found.second.value
+            c = trained(test, 4 * seed + 2 + k)[2]
+            passed.append(c.passing(*cuts))
+            pulls += pulls_apart(light, cuts, [c])
+        number = Number("plane", SAMPLE, "", True, None, None)
+        moved = float(np.linalg.norm(pulls[1] - pulls[0]))
+        away.append(of_points(number, (100.0, 100.0), np.ones(1800), *passed, moved).z or 0.0)
+    assert np.std(away) == pytest.approx(1, abs=0.25)
+    assert abs(np.mean(away)) < 0.4
+
+
 def test_efficiencies_behind_one_cut_have_the_errors_that_they_scatter_by() -> None:
     """Protects: thresholds of both runs go along as the jets that fix them, which they have in common."""
     away, wider = [], []
@@ -206,6 +229,26 @@ def test_a_small_change_is_found_in_whole_folders(many: dict[str, Path]) -> None
     assert found is not None
     assert 0.007 < found.value < 0.018
     assert by_name[PLANES[0]].differs
+
+
+def test_planes_of_one_background_are_compared(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: pairs there, too: another training of the same quality is none, more b jets are found."""
+    first, second = specs()
+    alike = [first, second.model_copy(update={"background_classes": first.background_classes[:1]})]
+    found = {}
+    for name in ("first", "again", "shifted"):
+        run = Path(shutil.copytree(runs[name], tmp_path / name))
+        scores = [run / f"scores/{spec.name}/{SAMPLE}.parquet" for spec in alike]
+        outputs = run / "calibration/both.json", run / "calibration/both.numbers.json"
+        points, settings = {"L": (0.1, 0.3)}, EfficienciesSpec()
+        calibrate_plane("both", alike, scores, points, (30, 60), (0, 2.5), {}, settings, *outputs)
+        reseal(run)
+        found[name] = Results(run)
+    jets, numbers = of_planes(found["first"], found["again"])
+    assert [one.paired for one in jets] == [True]
+    assert not [number for number in judged(numbers) if number.differs]
+    _, numbers = of_planes(found["first"], found["shifted"])
+    assert {n.what for n in judged(numbers) if n.differs} == {"b efficiency of L"}
 
 
 def single(first: Path, second: Path) -> tuple[list[Jets], list[Number], list[str]]:

@@ -1187,10 +1187,6 @@ RUN = {
         put("calibration", "planes", value={"jp": PLANE}),
         ["calibration.planes.jp: another result has the name `jp`"],
     ),
-    "a plane of one background": (
-        put("calibration", "planes", value={"both": PLANE}),
-        ["calibration.planes.both: judgements: `light_jets` is the first background of both"],
-    ),
     "a plane of two samples": (
         put("calibration", "planes", value={"both": PLANE | {"judgements": ["jp", "double_b"]}}),
         ["calibration.planes.both: judgements: are of two samples, jets and fat_jets"],
@@ -1248,6 +1244,12 @@ def test_mistakes_in_the_run(folder, change, words):
     message = refused(run, folder)
     for word in words:
         assert word in message
+
+
+def test_a_plane_of_one_background_is_allowed(folder):
+    """Each cut lets its part of light jets pass by itself, as an estimate by regions needs it."""
+    edit(folder / "config.yaml", put("calibration", "planes", value={"both": PLANE}))
+    assert "both" in load(run_of(folder), folder, "config/config.yaml").run.calibration.planes
 
 
 def test_one_name_in_two_groups(folder):

@@ -21,7 +21,7 @@ from jetsmith.errors import InputError
 from jetsmith.handed.comparison import Jets, Number
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics import Interval
-from jetsmith.metrics.planes import Pair, cut_pulls
+from jetsmith.metrics.planes import Pair, cut_pulls, pulls_apart
 from jetsmith.scored import ScoredJets
 from jetsmith.scored import in_common as scored_by_both
 from jetsmith.texts import label_text
@@ -164,13 +164,16 @@ def _pulls(
         calibration.of(truths[name][1]) for name in plane.backgrounds
     )
     others = [test.of(truths[name][1])[0] for name in names]
+    by_class: dict[str, FloatArray] = {name: np.zeros(len(calibration.jets)) for name in names}
     try:
+        if plane.apart:
+            for name, pull in zip(names, pulls_apart(first, _values(cuts), others), strict=True):
+                by_class[name][first_rows] = pull
+            return by_class
         found = cut_pulls(first, second, _values(cuts), others)
     except InputError:
         return None
-    by_class: dict[str, FloatArray] = {}
     for name, (of_first, of_second) in zip(names, found, strict=True):
-        by_class[name] = np.zeros(len(calibration.jets))
         by_class[name][first_rows] += of_first
         by_class[name][second_rows] += of_second
     return by_class

@@ -110,12 +110,6 @@ def _plane(name: str, plane: PlaneSpec, judgements: Mapping[str, ClassifierSpec]
         yield f"judgements: `{first.judgement}` stands there twice; name two"
     if first.sample != second.sample:
         yield f"judgements: are of two samples, {first.sample} and {second.sample}; name two of one sample"
-    backgrounds = [spec.background_classes[0].name for spec in (first, second) if spec.background_classes]
-    if first is not second and len(set(backgrounds)) < len(backgrounds):
-        yield (
-            f"judgements: `{backgrounds[0]}` is the first background of both, and one cut would do; name two "
-            "that are judged by different ones, such as light and b jets"
-        )
     codes: dict[int, str] = {}
     for c in (first.signal_class, *first.background_classes, second.signal_class, *second.background_classes):
         if c is None or c.flavor is None:
