@@ -1,6 +1,7 @@
 """configuration: every mistake comes up before any job and names file, key and choices."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -342,6 +343,21 @@ def test_every_classifier_file_is_valid(folder):
             sample = "lhe_z" if "lhe" in content["inputs"] else objects[content["object"]]
             run[role] = dict.fromkeys([path.stem, *read], sample)
             assert load(run, folder).classifiers[path.stem].inputs
+
+
+def test_no_bound_of_a_key_overrides_another():
+    """Of two of a kind, one of the type and one of the key, pydantic holds one alone, and not the key's."""
+    kinds = {"Ge", "Gt", "Le", "Lt", "MinLen", "MaxLen", "MultipleOf"}
+    records = [record for _, _, record in (*reference.FILES, *reference.plugged())]
+    assert len(records) > 60
+    both = [
+        f"{record.__module__}.{record.__name__}.{name}: {bound}"
+        for record in records
+        for name, field in record.model_fields.items()
+        for bound, n in Counter(type(one).__name__ for one in field.metadata).items()
+        if bound in kinds and n > 1
+    ]
+    assert both == []
 
 
 def test_reference_is_current():

@@ -340,6 +340,16 @@ CLASSIFIERS = {
         both(put("training", "level_in", value={"n_pv": [0, 20]}), put("training", "balance", value="class")),
         ["training.level_in: balance: class levels no spectra"],
     ),
+    "a loss that teaches what it is to unlearn": (
+        "taggers/deepcsv.yaml",
+        put("losses", value={"alone": {"loss": "disco", "weight": -5}}),
+        ["losses.alone.weight", "should be greater than or equal to 0"],
+    ),
+    "a loss beyond single precision": (
+        "taggers/deepcsv.yaml",
+        put("losses", value={"classes": {"weight": 4e38}}),
+        ["losses.classes.weight", "give a number from -3e38 to 3e38"],
+    ),
     "classes that do not count": (
         "taggers/deepcsv.yaml",
         put("losses", value={"classes": {"weight": 0}}),
