@@ -293,6 +293,74 @@ def test_scores_are_side_columns_by_name(folder: Path) -> None:
     assert "mv2" in found.groups
 
 
+def measured(folder: Path) -> None:
+    """A sample of data, and one of other simulation, beside the demo's."""
+    (folder / "a.root").write_bytes(b"x")
+    entry = {"object": "ak4", "process": "p", "files": [str(folder / "a.root")], "is_data": True}
+    put(folder, "samples", "data", {"datasets": ["measured"]})
+    put(folder, "samples", "other", {"datasets": ["dilepton"]})
+    datasets = yaml.safe_load((folder / "datasets.yaml").read_text())
+    edit(folder, "datasets.yaml", datasets | {"measured": entry})
+
+
+def test_scores_that_are_left_alone_are_not_read_elsewhere(folder: Path) -> None:
+    """Off its own sample a network has learned; who reads them as inputs needs them there, and is refused."""
+    measured(folder)
+    for name in ("deepcsv", "mv2"):
+        put(folder, "taggers", name, "jets")
+    beside(folder, "deepcsv", {"mv2": ["p_b_jets"]})
+    content = yaml.safe_load((folder / "config.yaml").read_text())
+    pair = {"judgements": ["deepcsv"], "data": "data", "simulation": ["other"]}
+    shifts = {"shifts": {"other events": "other"}, "taggers": ["deepcsv"]}
+    content |= {
+        "judged_on": {"deepcsv": ["other"]},
+        "resilience": {"jets": shifts},
+        "commissioning": {"pair": pair},
+    }
+    edit(folder, "config.yaml", content)
+    run = read(folder)
+    assert run.scored_on("deepcsv") == ("jets", "other", "data")
+    assert run.scored_on("mv2") == ("jets",)
+    assert "mv2" in run.groups_on("deepcsv", "jets")
+    for sample in ("other", "data"):
+        assert run.groups_on("deepcsv", sample) == tuple(i.group for i in run.classifiers["deepcsv"].inputs)
+        assert stages.check(run, "deepcsv", sample).spec["side"] == []
+    inputs = yaml.safe_load((folder / "taggers/deepcsv.yaml").read_text())["inputs"]
+    for key, value, said in (
+        ("judged_on", {"deepcsv": ["other"]}, r"judged_on\.deepcsv: it reads the scores of mv2, which are"),
+        (
+            "resilience",
+            {"jets": shifts},
+            r"jets\.shifts: deepcsv: it reads the scores of mv2, which are made",
+        ),
+        ("commissioning", {"pair": pair}, r"pair\.judgements: `deepcsv` reads the scores of mv2, which are"),
+    ):
+        edit(
+            folder,
+            "config.yaml",
+            content | {"judged_on": {}, "resilience": {}, "commissioning": {}, key: value},
+        )
+        read(folder)
+        original = (folder / "taggers/deepcsv.yaml").read_text()
+        edit(folder, "taggers/deepcsv.yaml", yaml.safe_load(original) | {"side": {}, "losses": {}})
+        reads(folder, "deepcsv", inputs | {"mv2": "all"})
+        with pytest.raises(ConfigError, match=said):
+            read(folder)
+        (folder / "taggers/deepcsv.yaml").write_text(original)
+
+
+def test_a_reweighter_may_read_who_leaves_others_alone(folder: Path) -> None:
+    """Its scores are made of inputs; what it has learned from has not seen the reweighter's events either."""
+    reweighs(folder, inputs={"deepcsv": "all"})
+    for name in ("deepcsv", "mv2"):
+        put(folder, "taggers", name, "jets")
+    beside(folder, "deepcsv", {"mv2": ["p_b_jets"]})
+    run = read(folder)
+    assert run.scored_on("deepcsv") == ("jets", "dilepton")
+    assert run.scored_on("mv2") == ("jets",)
+    assert "mv2" not in run.groups_on("deepcsv", "dilepton")
+
+
 @pytest.mark.parametrize(
     ("side", "column", "said"),
     [
@@ -445,7 +513,9 @@ def test_scores_on_another_sample_are_the_tagger_s_own(tmp_path: Path) -> None:
     for seed, split in enumerate(SPLITS):
         write_packed(other / split, replace(pack_jets(300, 50 + seed), sample="other", split=split))
     spec = GREEDY.model_copy(update={"sample": "other"})
-    score(GREEDY, tmp_path / "model", other, tmp_path / "scores.parquet", sample="other")
+    alone = Inputs(group="jp", kind="flat", length=0, features=("p_b_jets",), sources=())
+    leaves = GREEDY.model_copy(update={"side": (alone,)})  # which is not packed there
+    score(leaves, tmp_path / "model", other, tmp_path / "scores.parquet", sample="other")
     restack(tmp_path, other, [], spec)
     found = np.concatenate(
         [arrays.read_packed(other / split, [spec.name]).groups[spec.name].values for split in SPLITS]
