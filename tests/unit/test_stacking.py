@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from jetsmith import io, stacking, stages
+from jetsmith import io, sides, stacking, stages
 from jetsmith.chosen import Without
 from jetsmith.classifiers import find_backend
 from jetsmith.configuration.configuration import Configuration
@@ -21,7 +21,7 @@ from jetsmith.metrics import auc
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import LossSpec, TrainingSpec
+from jetsmith.specs.classifiers import MISSING, LossSpec, TrainingSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.stacking import stack
 from jetsmith.training import train
@@ -174,6 +174,24 @@ def test_a_score_that_leaves_another_alone(tmp_path: Path) -> None:
         found[weight] = abs(np.corrcoef(first, second)[0, 1])
     assert found[5.0] < found[0.0] / 2, found
     assert found[0.0] > 0.2, found
+
+
+def test_jets_without_a_score_teach_nothing_of_it(tmp_path: Path) -> None:
+    """As side columns scores that are missing are no numbers: not a crowd at -1, which losses would count."""
+    part = pack_jets(50, 3)
+    group = part.groups["ak4"]
+    values = np.array(group.values)
+    values[::7] = MISSING
+    held = replace(part, groups={"base": replace(group, values=values), "ak4": replace(group, values=values)})
+    scores = Inputs(group="base", kind="flat", length=0, features=group.names[:1], sources=())
+    column = Inputs(group="ak4", kind="flat", length=0, features=group.names[1:2], sources=("x",))
+    spec = GREEDY.model_copy(update={"side": (scores, column)})
+    found = sides.of_rows(spec, [held], [np.ones(50, bool)])
+    score, other = (found[name] for name in group.names[:2])
+    assert score.dtype == np.float32
+    np.testing.assert_array_equal(np.flatnonzero(np.isnan(score)), np.arange(0, 50, 7))
+    np.testing.assert_array_equal(score[1:7], values[1:7, 0])
+    np.testing.assert_array_equal(other, values[:, 1])  # of a feature -1 is a value
 
 
 def test_stored_scores_and_folds_are_taken_as_they_are(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.losses import Options
 from jetsmith.packed.arrays import Packed
 from jetsmith.packed.rows import Rows
-from jetsmith.specs.classifiers import RecipeSpec
+from jetsmith.specs.classifiers import MISSING, RecipeSpec
+from jetsmith.specs.features import Inputs
 
 
 def lacking(spec: RecipeSpec, parts: Sequence[Packed]) -> dict[str, str]:
@@ -59,14 +60,25 @@ def trainable(spec: RecipeSpec, parts: Sequence[Packed]) -> tuple[RecipeSpec, di
 
 
 def of_rows(spec: RecipeSpec, parts: Sequence[Packed], masks: Sequence[BoolArray]) -> dict[str, FloatArray]:
-    """Those of the chosen rows, shape (N,) each; NaN where a file has no number."""
+    """Those of the chosen rows, shape (N,) each; NaN where a file has no number, or a tagger no score."""
     flat = [inputs for inputs in spec.side if inputs.kind == "flat"]
     if not flat:
         return {}
     rows = Rows.select(flat, parts, masks)
     values = rows.flat_as_packed(slice(0, len(rows)))
-    names = [feature for inputs in flat for feature in inputs.features]
-    return {name: np.ascontiguousarray(values[:, k]) for k, name in enumerate(names)}
+    named = [(inputs, feature) for inputs in flat for feature in inputs.features]
+    found = {}
+    for k, (inputs, name) in enumerate(named):
+        column = np.ascontiguousarray(values[:, k])
+        found[name] = (
+            np.where(column == np.float32(MISSING), np.nan, column) if _are_scores(inputs) else column
+        )
+    return found
+
+
+def _are_scores(inputs: Inputs) -> bool:
+    """Whether they are those of another tagger (`stacking`), which come from no column of the files."""
+    return not inputs.sources
 
 
 def of_constituents(spec: RecipeSpec, parts: Sequence[Packed], masks: Sequence[BoolArray]) -> Rows | None:
