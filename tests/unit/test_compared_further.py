@@ -20,7 +20,7 @@ from jetsmith.comparing.differences import of_points
 from jetsmith.comparing.folder import Results
 from jetsmith.comparing.measured import MOVED, NONE, OTHER_BINS, error_of_difference, of_resilience
 from jetsmith.comparing.numbers import compared as compare_numbers
-from jetsmith.comparing.planes import of_planes
+from jetsmith.comparing.planes import UNKNOWN, of_planes
 from jetsmith.comparing.significance import judged
 from jetsmith.configuration.compare_checks import READ
 from jetsmith.errors import InputError
@@ -249,6 +249,31 @@ def test_planes_of_one_background_are_compared(runs: dict[str, Path], tmp_path: 
     assert not [number for number in judged(numbers) if number.differs]
     _, numbers = of_planes(found["first"], found["shifted"])
     assert {n.what for n in judged(numbers) if n.differs} == {"b efficiency of L"}
+
+
+def test_planes_whose_cuts_nobody_knows_say_so(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: the reason is that of the rows, not a lack of jets; thresholds are shown all the same."""
+    other = Path(shutil.copytree(runs["again"], tmp_path / "other"))
+    path = other / "calibration/both.numbers.json"
+    content = io.read_json(path)
+    for point in content["working_points"].values():
+        for cut in point["thresholds"]:
+            cut |= {"low": None, "high": None}
+    io.write_json(path, content)
+    reseal(other)
+    (jets,), numbers = of_planes(Results(runs["first"]), Results(other))
+    assert (jets.paired, jets.why) == (False, UNKNOWN)
+    assert jets.common > 6000
+    first = next(number for number in numbers if number.what.startswith("threshold of L"))
+    assert first.after is not None
+    assert first.after.low == first.after.value == first.after.high
+    assert first.after.value == content["working_points"]["L"]["thresholds"][0]["value"]
+    for point in content["working_points"].values():
+        point["efficiencies"] = {}
+    io.write_json(path, content)
+    reseal(other)
+    (jets,), _ = of_planes(Results(runs["first"]), Results(other))
+    assert jets.why == "no working point that both runs have"
 
 
 def single(first: Path, second: Path) -> tuple[list[Jets], list[Number], list[str]]:
