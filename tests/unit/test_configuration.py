@@ -152,7 +152,7 @@ FILE_MISTAKES = {
     "unknown group": (
         "taggers/deepcsv.yaml",
         _set("inputs", "ak5", value="x"),
-        ["unknown feature group `ak5`"],
+        ["unknown feature group or tagger `ak5`", "ak4"],
     ),
     "unknown model": (
         "taggers/deepcsv.yaml",

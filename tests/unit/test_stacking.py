@@ -194,6 +194,29 @@ def test_jets_without_a_score_teach_nothing_of_it(tmp_path: Path) -> None:
     np.testing.assert_array_equal(other, values[:, 1])  # of a feature -1 is a value
 
 
+def test_scores_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """Two taggers with a class of one name: each loss gets the score of its own, by `tagger.p_<class>`."""
+    part = pack_jets(40, 3)
+    group = part.groups["ak4"]
+    values = {name: np.full(group.values.shape, k, np.float32) for k, name in enumerate(("one", "other"))}
+    held = replace(part, groups={name: replace(group, values=of) for name, of in values.items()})
+    feature = group.names[0]
+    side = tuple(
+        Inputs(group=name, kind="flat", length=0, features=(feature,), sources=()) for name in values
+    )
+    losses = {
+        f"{name}_alone": LossSpec(loss="disco", options={"column": f"{name}.{feature}"}) for name in values
+    }
+    spec = GREEDY.model_copy(update={"side": side, "losses": losses})
+    found = sides.of_rows(spec, [held], [np.ones(40, bool)])
+    assert {name: set(column) for name, column in found.items()} == {
+        f"one.{feature}": {0.0}, f"other.{feature}": {1.0}
+    }  # fmt: skip
+    assert sides.lacking(spec, [held]) == {}
+    less = sides.without(spec, ["one_alone"])
+    assert [inputs.group for inputs in less.side] == ["other"]
+
+
 def test_stored_scores_and_folds_are_taken_as_they_are(tmp_path: Path) -> None:
     """Nothing was trained on the rows, or each was scored by the model that left it out: no more models."""
     packed = sample(tmp_path / "packed", n=300)
@@ -387,6 +410,23 @@ def test_a_reweighter_may_read_who_leaves_others_alone(folder: Path) -> None:
         ({"deepcsv": ["p_bb"]}, "p_bb", r"side\.deepcsv: a circle: `deepcsv` reads `deepcsv`"),
         ({"double_b": ["p_hbb"]}, "p_hbb", r"side\.double_b: .* those of sample `fat_jets` .* is on `jets`"),
         ({"jp": ["p_b_jets"]}, "p_c_jets", r"no feature `p_c_jets` in `side`"),
+        (
+            {"jpp": ["p_b_jets"]},
+            "p_b_jets",
+            r"side: unknown feature group or tagger `jpp`; did you mean `jp`",
+        ),
+        ({"jp": ["p_b_jets", "p_b_jets"]}, "p_b_jets", r"side: given twice: jp\.p_b_jets"),
+        (
+            {"jp": ["p_b_jets"], "csvv2": ["p_b_jets"]},
+            "p_b_jets",
+            r"several in `side` are called `p_b_jets`; give `csvv2\.p_b_jets` or `jp\.p_b_jets`",
+        ),
+        (
+            {"jp": ["p_b_jets"], "csvv2": ["p_b_jets"]},
+            "jp.p_b_jets",
+            r"side: no loss reads `csvv2\.p_b_jets`; leave it out",
+        ),
+        ({"jp": ["p_b_jets"]}, "csvv2.p_b_jets", r"no feature `csvv2\.p_b_jets` in `side`"),
     ],
 )
 def test_mistakes_of_side_scores_end_at_the_dry_run(folder: Path, side: Any, column: str, said: str) -> None:
@@ -402,7 +442,8 @@ def test_mistakes_of_side_scores_end_at_the_dry_run(folder: Path, side: Any, col
     [
         ("cmva", {"csvv2": ["p_bjets"]}, r"inputs\.csvv2: unknown score `p_bjets`; did you mean `p_b_jets`"),
         ("cmva", {"csvv2": "most"}, r"cmva\.yaml.*inputs\.csvv2: unknown preset `most`\. Choices: all"),
-        ("cmva", {"cvs": "all"}, r"inputs: unknown feature group `cvs`"),
+        ("cmva", {"cvs": "all"}, r"inputs: unknown feature group or tagger `cvs`"),
+        ("cmva", {"csvv": "all"}, r"inputs: .* `csvv`; did you mean `csvv2`\? Choices: .*ak4, .*csvv2, .*jp"),
         ("cmva", {"dips": "all"}, r"inputs\.dips: its scores are not made: add `dips: jets` to the"),
         ("csvv2", {"csvv2": "all"}, r"csvv2\.yaml.*inputs\.csvv2: a circle: `csvv2` reads `csvv2`; break it"),
         ("csvv2", {"cmva": "all"}, r"a circle: `(csvv2|cmva)` reads `(csvv2|cmva)` reads `"),

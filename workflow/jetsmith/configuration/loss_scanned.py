@@ -74,12 +74,8 @@ def _scores(loss: str, spec: ClassifierSpec) -> dict[str, str]:
         return {}
     given = spec.losses[loss]
     options = plugs.find("losses", given.loss, "", "").Options.model_validate(given.options)
-    return {
-        name: inputs.group
-        for inputs in spec.side
-        for name in inputs.features
-        if name in options.columns() and not inputs.sources
-    }
+    found = {name: spec.side_columns[name][0] for name in options.columns() if name in spec.side_columns}
+    return {name: inputs.group for name, inputs in found.items() if not inputs.sources}
 
 
 def _problems(content: ClassifierFile, scan: LossScanSpec, spec: ClassifierSpec) -> Iterator[str]:
