@@ -331,7 +331,8 @@ def test_scores_are_side_columns_by_name(folder: Path) -> None:
     found = run.classifiers["deepcsv"]
     assert [(i.group, i.features) for i in found.side] == [("mv2", ("p_b_jets",))]
     assert "mv2" not in [i.group for i in found.inputs]
-    assert "mv2" in found.groups
+    assert "mv2" in run.groups_on("deepcsv", "jets")  # what its training waits for
+    assert run.n_stacked("mv2", "jets") == stages.stack(run, "mv2", "jets").folds == run.run.stack_folds == 2
 
 
 def measured(folder: Path) -> None:
