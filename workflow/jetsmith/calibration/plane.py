@@ -129,7 +129,7 @@ def calibrate_plane(
                     "doubt": point.doubt,
                     "efficiencies": passing.inclusive(chosen[key]),
                     "together": {
-                        name: _asdict(together(_pair(of), cuts[key].first, cuts[key].second))
+                        name: _ends_of(together(_pair(of), cuts[key].first, cuts[key].second))
                         for name, of in passing.jets.items()
                     },
                 }
@@ -193,7 +193,7 @@ def _point(pairs: Sequence[Pair], apart: bool, targets: tuple[float, float], mar
     return found
 
 
-def _asdict(found: Interval | None) -> dict[str, float] | None:
+def _ends_of(found: Interval | None) -> dict[str, float] | None:
     return None if found is None else asdict(found)
 
 
