@@ -32,8 +32,8 @@ def packed_of(sample, *groups):
 
 def read_by(classifier, sample=None):
     """The packed rows and groups that a classifier reads, by default of the sample that it is trained on."""
-    spec = RUN.classifiers[classifier]
-    return packed_of(sample or spec.sample, ROWS, *spec.groups)
+    sample = sample or RUN.classifiers[classifier].sample
+    return packed_of(sample, ROWS, *RUN.groups_on(classifier, sample))
 
 
 def check_of(classifier, sample=None):

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import numpy as np
 import onnxruntime
 import pytest
+import yaml
 
 from jetsmith import bundle_inputs, bundling, io
 from jetsmith.bundles import _activations, _jets, _keras
@@ -19,6 +20,7 @@ from jetsmith.errors import InputError
 from jetsmith.models import dense
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import ClassifierSpec, LossSpec
+from jetsmith.specs.features import Inputs
 from tests.unit.bundled import ALL, as_lists, discriminants, groups_with_ranges, raw_jets, write_bundle
 from tests.unit.engines import SMALL, moved
 from tests.unit.packed_jets import make_spec, write_sample
@@ -138,7 +140,8 @@ def test_estimates_leave_with_their_network(
     """By the names that scores have, and as the network gives them; a graph that gives others is refused."""
     options = {"column": "mass", "over": "sip", "quantiles": list(quantiles)}
     losses = {"classes": LossSpec(), "heavy": LossSpec(loss="regression", options=options)}
-    spec = make_spec("keras", ALL, model="deepsets", architecture=SMALL["deepsets"], losses=losses)
+    side = [Inputs(group="ak4", kind="flat", length=0, features=("mass", "sip"), sources=("jet_mass_gev",))]
+    spec = make_spec("keras", ALL, model="deepsets", architecture=SMALL["deepsets"], losses=losses, side=side)
     keep(tmp_path / "model", moved(spec))
     found = write_bundle(spec, tmp_path / "model", sample, tmp_path / "bundle")
     assert found.check() < 1e-6
@@ -151,7 +154,11 @@ def test_estimates_leave_with_their_network(
     scores = found(as_lists(raw_jets(found.groups, 100), found.groups))
     assert set(names) <= set(scores)
     np.testing.assert_allclose(found.outputs(jets)["estimates"], expected, rtol=1e-5, atol=1e-5)
-    assert "It also estimates mass / sip (`estimate_heavy`)" in (tmp_path / "bundle/README.md").read_text()
+    card = (tmp_path / "bundle/README.md").read_text()
+    assert "It also estimates mass / sip (`estimate_heavy`)" in card
+    settings = yaml.safe_load(card.partition("```yaml\n")[2].partition("```")[0])
+    assert settings["side"] == {"ak4": ["mass", "sip"]}
+    assert settings["losses"]["heavy"]["options"] == options
     right = bundling.estimate_columns
 
     def larger(graph: Graph, each: Any, width: int) -> list[str]:

@@ -237,12 +237,24 @@ def test_weights_and_taggers_fail_together(tmp_path: Path) -> None:
         assert ("the closure test failed" in str(stopped.value)) == (not allowed)
 
 
+def finished(folder: Path, dataset: str) -> None:
+    """A run of one data set whose page is there."""
+    name = f"inspect/{dataset}.json"
+    (folder / "inspect").mkdir(parents=True)
+    (folder / name).write_text("{}")
+    Ledger(folder).put(name, Made("inspect", 1, [], [], {}, 0, 1, "", ""))
+    Ledger(folder).put(PAGE, Made("report", 1, [], [f"<results>/{name}"], {}, 0, 1, "", ""))
+
+
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of config/, beside finished and unfinished runs, and the working folder."""
     for name, made in (("finished", PAGE), ("begun", "skim/ttbar.json"), ("results", PAGE)):
         Ledger(tmp_path / name).put(made, Made("report", 1, [], [], {}, 0, 1, "", ""))
         Ledger(tmp_path / name / "below").put(PAGE, Made("report", 1, [], [], {}, 0, 1, "", ""))
+    for name in ("finished", "results"):
+        finished(tmp_path / name, "ttbar")
+    finished(tmp_path / "foreign", "another")
     (tmp_path / "link").symlink_to("results")
     for name, link in (("hard", os.link), ("soft", os.symlink)):
         (tmp_path / name / FILE).parent.mkdir(parents=True)
@@ -258,6 +270,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no variable": ({"against": "$GONE/x"}, "such as `results`; the variable GONE is not set"),
     "no results": ({"against": "nothing"}, "compare.against: nothing: is no results folder: it has no"),
     "not finished": ({"against": "begun"}, "compare.against: begun: the run has not come to its end"),
+    "nothing in common": (
+        {"against": "foreign"},
+        "compare.against: foreign: no dataset, tagger or reweighter in common with this run",
+    ),
     "itself": ({"against": "results"}, "compare.against: results are the results of this run itself"),
     "a link to itself": ({"against": "link"}, "compare.against: link are the results of this run itself"),
     "with its ledger by a hard link": (

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from jetsmith import io
+from jetsmith.calibration.plane import calibrate_plane
 from jetsmith.comparing import figures
 from jetsmith.comparing.compare import compare
 from jetsmith.comparing.content import Factor
@@ -19,14 +20,15 @@ from jetsmith.comparing.differences import of_points
 from jetsmith.comparing.folder import Results
 from jetsmith.comparing.measured import MOVED, NONE, OTHER_BINS, error_of_difference, of_resilience
 from jetsmith.comparing.numbers import compared as compare_numbers
-from jetsmith.comparing.planes import of_planes
+from jetsmith.comparing.planes import UNKNOWN, of_planes
 from jetsmith.comparing.significance import judged
 from jetsmith.configuration.compare_checks import READ
 from jetsmith.errors import InputError
 from jetsmith.handed.comparison import Comparison, Jets, Number
 from jetsmith.metrics import threshold_pulls, working_point
-from jetsmith.metrics.planes import Pair, cut_pulls, plane_point
+from jetsmith.metrics.planes import Pair, cut_pulls, plane_point, point_apart, pulls_apart
 from jetsmith.sealed.made import FILE
+from jetsmith.specs.run import EfficienciesSpec
 from tests.unit.compared_runs import PLANE, SAMPLE, factor, make_jets, make_more, reseal, score, specs
 from tests.unit.score_files import write_scores
 
@@ -152,6 +154,27 @@ def test_efficiencies_behind_two_cuts_have_the_errors_that_they_scatter_by() -> 
     assert np.abs(away.mean(axis=0)).max() < 0.5
 
 
+def test_cuts_of_one_background_have_the_errors_that_they_scatter_by() -> None:
+    """Protects: each cut moves as that of a single score, both by the same jets, which both runs have."""
+    away = []
+    for seed in range(80):
+        rng = np.random.default_rng([seed, 17])
+        calibration, test = rng.normal(size=(3, 2, 600)), rng.normal(size=(3, 2, 1800))
+        passed, pulls = [], []
+        for k in range(2):
+            light = trained(calibration, 4 * seed + k)[0]
+            found = point_apart(light, (0.3, 0.2))
+            cuts = found.first.value, found.second.value
+            c = trained(test, 4 * seed + 2 + k)[2]
+            passed.append(c.passing(*cuts))
+            pulls += pulls_apart(light, cuts, [c])
+        number = Number("plane", SAMPLE, "", True, None, None)
+        moved = float(np.linalg.norm(pulls[1] - pulls[0]))
+        away.append(of_points(number, (100.0, 100.0), np.ones(1800), *passed, moved).z or 0.0)
+    assert np.std(away) == pytest.approx(1, abs=0.25)
+    assert abs(np.mean(away)) < 0.4
+
+
 def test_efficiencies_behind_one_cut_have_the_errors_that_they_scatter_by() -> None:
     """Protects: thresholds of both runs go along as the jets that fix them, which they have in common."""
     away, wider = [], []
@@ -206,6 +229,51 @@ def test_a_small_change_is_found_in_whole_folders(many: dict[str, Path]) -> None
     assert found is not None
     assert 0.007 < found.value < 0.018
     assert by_name[PLANES[0]].differs
+
+
+def test_planes_of_one_background_are_compared(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: pairs there, too: another training of the same quality is none, more b jets are found."""
+    first, second = specs()
+    alike = [first, second.model_copy(update={"background_classes": first.background_classes[:1]})]
+    found = {}
+    for name in ("first", "again", "shifted"):
+        run = Path(shutil.copytree(runs[name], tmp_path / name))
+        scores = [run / f"scores/{spec.name}/{SAMPLE}.parquet" for spec in alike]
+        outputs = run / "calibration/both.json", run / "calibration/both.numbers.json"
+        points, settings = {"L": (0.1, 0.3)}, EfficienciesSpec()
+        calibrate_plane("both", alike, scores, points, (30, 60), (0, 2.5), {}, settings, *outputs)
+        reseal(run)
+        found[name] = Results(run)
+    jets, numbers = of_planes(found["first"], found["again"])
+    assert [one.paired for one in jets] == [True]
+    assert not [number for number in judged(numbers) if number.differs]
+    _, numbers = of_planes(found["first"], found["shifted"])
+    assert {n.what for n in judged(numbers) if n.differs} == {"b efficiency of L"}
+
+
+def test_planes_whose_cuts_nobody_knows_say_so(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: the reason is that of the rows, not a lack of jets; thresholds are shown all the same."""
+    other = Path(shutil.copytree(runs["again"], tmp_path / "other"))
+    path = other / "calibration/both.numbers.json"
+    content = io.read_json(path)
+    for point in content["working_points"].values():
+        for cut in point["thresholds"]:
+            cut |= {"low": None, "high": None}
+    io.write_json(path, content)
+    reseal(other)
+    (jets,), numbers = of_planes(Results(runs["first"]), Results(other))
+    assert (jets.paired, jets.why) == (False, UNKNOWN)
+    assert jets.common > 6000
+    first = next(number for number in numbers if number.what.startswith("threshold of L"))
+    assert first.after is not None
+    assert first.after.low == first.after.value == first.after.high
+    assert first.after.value == content["working_points"]["L"]["thresholds"][0]["value"]
+    for point in content["working_points"].values():
+        point["efficiencies"] = {}
+    io.write_json(path, content)
+    reseal(other)
+    (jets,), _ = of_planes(Results(runs["first"]), Results(other))
+    assert jets.why == "no working point that both runs have"
 
 
 def single(first: Path, second: Path) -> tuple[list[Jets], list[Number], list[str]]:
@@ -386,7 +454,9 @@ def test_ends_that_nobody_knows_are_cautious(runs: dict[str, Path], tmp_path: Pa
         f"{n.subject}: {n.what}": n for n in compare(runs["first"], other, tmp_path, None, ENOUGH).numbers
     }
     assert not numbers[PLANES[0]].differs
-    assert numbers[f"plane both: threshold of L on {specs()[0].judgement}"].after is None
+    shown = numbers[f"plane both: threshold of L on {specs()[0].judgement}"].after
+    assert shown is not None
+    assert shown.low == shown.value == shown.high  # without errors, which nobody knows
     json.loads((tmp_path / "comparison.json").read_text(), parse_constant=pytest.fail)
 
 

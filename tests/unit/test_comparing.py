@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -455,6 +456,29 @@ def test_the_command(
     for wrong in ("2", "-0.1", "nan", "much"):
         with pytest.raises(SystemExit):
             main(["compare", first, better, "--fail-if-worse-than", wrong])
+
+
+def test_the_command_needs_a_folder_and_something_in_common(
+    runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Protects: no traceback for a file in the way; two runs of other things are no runs that agree."""
+    first = str(runs["first"])
+    (tmp_path / "page").write_text("mine")
+    for output in (tmp_path / "page", tmp_path / "page/below"):
+        assert main(["compare", first, first, "-o", str(output)]) == 1
+        assert f"error: {tmp_path / 'page'}: is a file; give a folder" in capsys.readouterr().err
+    assert (tmp_path / "page").read_text() == "mine"
+    other = copied(runs["first"], tmp_path / "other")
+    text = (other / FILE).read_text()
+    for name in ("deepjet", "shower", "ttbar"):
+        text = re.sub(rf"\b{name}\b", f"other_{name}", text)
+    (other / FILE).write_text(text)
+    for path in sorted(other.rglob("*"), reverse=True):
+        if path.stem.split(".")[0] in ("deepjet", "shower", "ttbar"):
+            path.rename(path.with_name(f"other_{path.name}"))
+    assert main(["compare", first, str(other), "-o", str(tmp_path / "new")]) == 1
+    assert "no dataset, tagger or reweighter in common" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
 def test_nothing_is_written_into_the_runs(runs: dict[str, Path], tmp_path: Path) -> None:

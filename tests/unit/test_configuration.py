@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -152,7 +153,7 @@ FILE_MISTAKES = {
     "unknown group": (
         "taggers/deepcsv.yaml",
         _set("inputs", "ak5", value="x"),
-        ["unknown feature group `ak5`"],
+        ["unknown feature group or tagger `ak5`", "ak4"],
     ),
     "unknown model": (
         "taggers/deepcsv.yaml",
@@ -363,6 +364,21 @@ def test_bins_are_of_features_as_experiments_spell_them(folder):
     ) as caught:
         load(_run(folder), folder)
     assert "flatten_in: `Z_pt` is none" in str(caught.value)
+
+
+def test_no_bound_of_a_key_overrides_another():
+    """Of two of a kind, one of the type and one of the key, pydantic holds one alone, and not the key's."""
+    kinds = {"Ge", "Gt", "Le", "Lt", "MinLen", "MaxLen", "MultipleOf"}
+    records = [record for _, _, record in (*reference.FILES, *reference.plugged())]
+    assert len(records) > 60
+    both = [
+        f"{record.__module__}.{record.__name__}.{name}: {bound}"
+        for record in records
+        for name, field in record.model_fields.items()
+        for bound, n in Counter(type(one).__name__ for one in field.metadata).items()
+        if bound in kinds and n > 1
+    ]
+    assert both == []
 
 
 def test_reference_is_current():

@@ -71,7 +71,7 @@ def test_trainings_by_weight_and_seed(project: Path) -> None:
     assert loaded(project, loss_scan=None).loss_scans == {}
 
 
-SCAN = NETWORK["loss_scan"]
+SCAN, DISCO = NETWORK["loss_scan"], NETWORK["losses"]["mass"]
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "no such loss": ({"loss_scan": SCAN | {"loss": "mas"}}, r"loss_scan\.loss: `mas`.*did you mean `mass`"),
     "of the classes": ({"loss_scan": SCAN | {"loss": "classes"}}, r"loss_scan\.loss: `classes` is none"),
@@ -82,6 +82,13 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "twice": ({"loss_scan": SCAN | {"weights": [1, 1]}}, r"loss_scan\.weights: .*must rise"),
     "negative": ({"loss_scan": SCAN | {"weights": [-1, 1]}}, r"loss_scan\.weights: -1 is below 0"),
+    "of a score": (
+        {
+            "side": {"trees": ["p_b_jets"]},
+            "losses": {"mass": {**DISCO, "options": {**DISCO["options"], "column": "p_b_jets"}}},
+        },
+        r"loss_scan\.loss: `mass` leaves the score `p_b_jets` of `trees` alone, and .*calibration: planes",
+    ),
     "one seed": ({"loss_scan": SCAN | {"seeds": 1}}, r"loss_scan\.seeds"),
     "no column": ({"decorrelate": None}, "loss_scan: its figure is of the column of `decorrelate`"),
     "a scan": (

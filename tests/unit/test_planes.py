@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from jetsmith import io
 from jetsmith.calibration.plane import calibrate_plane
 from jetsmith.errors import InputError
-from jetsmith.metrics.planes import Pair, cut_pulls, plane_point, together
+from jetsmith.metrics.planes import Pair, cut_pulls, plane_point, point_apart, pulls_apart, together
 from jetsmith.plots.plane import plot_plane
 from jetsmith.report import points
 from jetsmith.specs.classifiers import ClassifierSpec, DiscriminantSpec, EvaluationSpec
@@ -118,6 +118,46 @@ def test_pulls_of_too_few_jets_are_refused() -> None:
     light, b, c = pair(rng, 12, -1, 0.3), pair(rng, 12, 0.5, -1), pair(rng, 50, 0.8, 0.8)
     with pytest.raises(InputError, match="too few jets of the backgrounds to say how far its cuts move"):
         cut_pulls(light, b, (float(light.first.max()), float(light.second.min())), [c])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_cuts_of_one_background_do_not_know_each_other(seed: int) -> None:
+    """The slow twin: of all scores of either kind the highest that reaches its share, signed weights too."""
+    rng = np.random.default_rng(seed)
+    qcd = pair(rng, 300, 0.0, 0.0, np.where(rng.random(300) < 0.1 * (seed % 2), -0.5, 1.0))
+    found = point_apart(qcd, (0.3, 0.1), min_passing=1)
+    for cut, score, target, passing in zip(
+        (found.first, found.second), (qcd.first, qcd.second), (0.3, 0.1), found.backgrounds, strict=True
+    ):
+        share = [(sum(qcd.weight[score >= one]) / sum(qcd.weight), one) for one in score]
+        best = max(one for of, one in share if of >= target - 1e-12)
+        assert cut.value == best
+        assert cut.low < best < cut.high
+        assert passing.value == pytest.approx({one: of for of, one in share}[best])
+    other = Pair(qcd.first, rng.permutation(qcd.second), qcd.weight)
+    assert point_apart(other, (0.3, 0.1), min_passing=1).first == found.first
+    doubts = [point_apart(qcd, (0.3, at), min_passing=50).doubt for at in (0.1, 0.4)]
+    assert doubts == ["few", ""]
+    tied = Pair(qcd.first, np.zeros(300), np.abs(qcd.weight))
+    assert point_apart(tied, (0.3, 0.1), min_passing=1).doubt == "ties"
+    few = Pair(qcd.first[:5], qcd.second[:5], np.ones(5))
+    with pytest.raises(InputError, match=r"background \(second cut\) efficiency 0\.1: 5 "):
+        point_apart(few, (0.3, 0.1))
+
+
+def test_pulls_of_one_background_are_those_of_a_bootstrap() -> None:
+    """The slow twin: each jet drawn for both scores alike, both cuts found anew, what passes both counted."""
+    rng = np.random.default_rng(15)
+    n, targets = 3000, (0.3, 0.2)
+    qcd, hbb = pair(rng, n, 0, 0), pair(rng, n, 0.8, 0.8)
+    found = point_apart(qcd, targets)
+    (pulls,) = pulls_apart(qcd, (found.first.value, found.second.value), [hbb])
+    assert pulls.sum() == pytest.approx(0, abs=1e-9)
+    replicas = []
+    for _ in range(100):
+        there = point_apart(Pair(qcd.first, qcd.second, rng.poisson(1.0, n).astype(float)), targets)
+        replicas.append(hbb.efficiency(there.first.value, there.second.value).value)
+    assert np.linalg.norm(pulls) == pytest.approx(np.std(replicas), rel=0.25)
 
 
 def test_what_cuts_have_together() -> None:
@@ -268,6 +308,42 @@ def test_points_that_few_jets_fix_or_that_cannot_be_are_left_out(tmp_path: Path)
     assert numbers["working_points"]["T"]["doubt"] == "few"
     with pytest.raises(InputError, match=r"scores\.parquet: .*min_passing"):
         calibrated(tmp_path, {"T": (0.01, 0.02)})
+
+
+def test_a_point_of_one_background_is_of_each_cut(tmp_path: Path) -> None:
+    """ABCD: each cut lets its share of the one first background pass; file and page say that it does."""
+    table = write_jets(tmp_path / "scores.parquet")
+    light = DiscriminantSpec(name="all", signal=("c_jets",), background={"light_jets": 0.5, "b_jets": 0.5})
+    specs = [SPECS[0], SPECS[0].model_copy(update={"discriminant": light, "is_first": False})]
+    outputs = tmp_path / "plane.json", tmp_path / "plane.numbers.json"
+    points_ = {"L": (0.3, 0.3), "X": (0.3, 0.001)}
+    scores = [tmp_path / "scores.parquet"] * 2
+    calibrate_plane("abcd", specs, scores, points_, PT, ETA, {}, EfficienciesSpec(), *outputs)
+    numbers = json.loads(outputs[1].read_text())
+    assert numbers["apart"]
+    assert "min_passing is 100" in numbers["undefined"]["X"]
+    point = numbers["working_points"]["L"]
+    here = np.isin(table["label"], LIGHT.truth) & (table["split"] == 2)
+    p = [table[f"p_{name}"].astype(np.float64) for name in CLASSES]
+    passing = []
+    for ratio, cut in zip(
+        (p[1] / (p[1] + p[2]), p[1] / (p[1] + 0.5 * p[2] + 0.5 * p[0])), point["thresholds"], strict=True
+    ):
+        assert cut["low"] < cut["value"] < cut["high"]
+        passing.append(ratio.astype("f4").astype(float) >= cut["value"])
+        rate = table["weight"][here & passing[-1]].sum() / table["weight"][here].sum()
+        assert rate == pytest.approx(0.3, abs=1e-3)
+    here = np.isin(table["label"], LIGHT.truth) & (table["split"] == 3)
+    want = table["weight"][here & passing[0] & passing[1]].sum() / table["weight"][here].sum()
+    assert point["efficiencies"]["light_jets"]["value"] == pytest.approx(want)
+    said = correctionlib.CorrectionSet.from_file(str(outputs[0]))["abcd_wp_values"].description
+    assert "each of which lets a part of light_jets pass by itself" in said
+    known = {spec.judgement: spec.model_dump(mode="json") for spec in specs}
+    (shown,) = points.planes([numbers], known)
+    assert shown["apart"] == "light"
+    _, two = calibrated(tmp_path)
+    assert not two["apart"]
+    assert not points.planes([two], {s.judgement: s.model_dump(mode="json") for s in SPECS})[0]["apart"]
 
 
 def test_two_files_need_the_same_jets(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from jetsmith import io, texts
 from jetsmith.calibration import calibrate
@@ -446,6 +447,37 @@ def test_the_picture_of_a_run_shows_what_reads_what() -> None:
         assert int(start) < int(end)
 
 
+def test_the_picture_shows_scores_that_are_left_alone_and_further_samples() -> None:
+    """Protects: who is trained against whose scores, and where taggers are judged beside, is on the page."""
+    inputs = [{"group": "ak8"}]
+    classifiers: dict[str, Any] = {
+        "base": {"sample": "fat", "title": "Base", "inputs": inputs},
+        "beside": {"sample": "fat", "title": "Beside", "inputs": inputs, "side": [{"group": "base"}]},
+    }
+    about = {"samples": {name: {"datasets": [f"of_{name}"]} for name in ("fat", "other", "unused")}}
+    page: dict[str, Any] = {"accounts": [], "summary": [], "closures": []}
+    run = {"run": about | {"judged_on": {"beside": ["other"]}}, "classifiers": classifiers}
+    found = origins(run, page, {})
+    boxes = {box["whole"]: box for box in found["boxes"]}
+    assert boxes.keys() == {"of_fat", "of_other", "fat: no folds", "other: no folds", "Base", "Beside"}
+    assert boxes["Base"]["x"] < boxes["Beside"]["x"]
+    expected = set()
+    for start, end in (
+        ("of_fat", "fat: no folds"),
+        ("of_other", "other: no folds"),
+        ("fat: no folds", "Base"),
+        ("fat: no folds", "Beside"),
+        ("other: no folds", "Beside"),
+        ("Base", "Beside"),
+    ):
+        middle = found["box"]["height"] // 2
+        right = boxes[start]["x"] + found["box"]["width"], boxes[start]["y"] + middle
+        expected.add((right, (boxes[end]["x"], boxes[end]["y"] + middle)))
+    drawn = [tuple(map(int, re.findall(r"\d+", line))) for line in found["lines"]]
+    assert {(line[:2], line[-2:]) for line in drawn} == expected
+    assert len(drawn) == len(expected)
+
+
 def test_figures_of_others_are_on_no_page_of_a_tagger() -> None:
     """Protects: one of a tagger whose name begins alike, or of its second discriminant, which is its own."""
     of = [
@@ -457,6 +489,8 @@ def test_figures_of_others_are_on_no_page_of_a_tagger() -> None:
     ]
     figures = [{"heading": str(k), "links": [], "of": one} for k, one in enumerate(of)]
     spec = make_spec().model_dump(mode="json")
+    spec["side"] = [{"group": "base", "kind": "flat", "length": 0, "features": ["p_b"], "sources": []}]
+    spec["losses"] = {"alone": {"loss": "disco", "weight": 5.0, "options": {"column": "p_b"}}}
     run = {"run": {"samples": {"demo_ak4": {"datasets": []}}}, "classifiers": {"deepjet": spec}}
     page: dict[str, Any] = {"summary": [], "stand_ins": [], "working_points": [], "hepdata": ""}
     rows = [{"tagger": name} for name in ("deepjet", "deepjet_CvsB", "deepjet2")]
@@ -471,6 +505,9 @@ def test_figures_of_others_are_on_no_page_of_a_tagger() -> None:
     ]
     assert card["resilience"] == [{"sample": "jets", "rows": rows[:2]}]
     assert {"name": "trained on", "value": "nothing: it was not trained in this run"} in card["facts"]
+    settings = yaml.safe_load(card["settings"])
+    assert settings["side"] == {"base": ["p_b"]}  # against whose score it was trained
+    assert settings["losses"]["alone"]["options"] == {"column": "p_b"}
 
 
 def test_same_input_gives_the_same_page(made: dict[str, Any], html: str, tmp_path: Path) -> None:

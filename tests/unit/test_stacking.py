@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from jetsmith import io, stacking, stages
+from jetsmith import io, sides, stacking, stages
 from jetsmith.chosen import Without
 from jetsmith.classifiers import find_backend
 from jetsmith.configuration.configuration import Configuration
@@ -21,7 +21,7 @@ from jetsmith.metrics import auc
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import LossSpec, TrainingSpec
+from jetsmith.specs.classifiers import MISSING, LossSpec, TrainingSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.stacking import stack
 from jetsmith.training import train
@@ -176,6 +176,47 @@ def test_a_score_that_leaves_another_alone(tmp_path: Path) -> None:
     assert found[0.0] > 0.2, found
 
 
+def test_jets_without_a_score_teach_nothing_of_it(tmp_path: Path) -> None:
+    """As side columns scores that are missing are no numbers: not a crowd at -1, which losses would count."""
+    part = pack_jets(50, 3)
+    group = part.groups["ak4"]
+    values = np.array(group.values)
+    values[::7] = MISSING
+    held = replace(part, groups={"base": replace(group, values=values), "ak4": replace(group, values=values)})
+    scores = Inputs(group="base", kind="flat", length=0, features=group.names[:1], sources=())
+    column = Inputs(group="ak4", kind="flat", length=0, features=group.names[1:2], sources=("x",))
+    spec = GREEDY.model_copy(update={"side": (scores, column)})
+    found = sides.of_rows(spec, [held], [np.ones(50, bool)])
+    score, other = (found[name] for name in group.names[:2])
+    assert score.dtype == np.float32
+    np.testing.assert_array_equal(np.flatnonzero(np.isnan(score)), np.arange(0, 50, 7))
+    np.testing.assert_array_equal(score[1:7], values[1:7, 0])
+    np.testing.assert_array_equal(other, values[:, 1])  # of a feature -1 is a value
+
+
+def test_scores_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """Two taggers with a class of one name: each loss gets the score of its own, by `tagger.p_<class>`."""
+    part = pack_jets(40, 3)
+    group = part.groups["ak4"]
+    values = {name: np.full(group.values.shape, k, np.float32) for k, name in enumerate(("one", "other"))}
+    held = replace(part, groups={name: replace(group, values=of) for name, of in values.items()})
+    feature = group.names[0]
+    side = tuple(
+        Inputs(group=name, kind="flat", length=0, features=(feature,), sources=()) for name in values
+    )
+    losses = {
+        f"{name}_alone": LossSpec(loss="disco", options={"column": f"{name}.{feature}"}) for name in values
+    }
+    spec = GREEDY.model_copy(update={"side": side, "losses": losses})
+    found = sides.of_rows(spec, [held], [np.ones(40, bool)])
+    assert {name: set(column) for name, column in found.items()} == {
+        f"one.{feature}": {0.0}, f"other.{feature}": {1.0}
+    }  # fmt: skip
+    assert sides.lacking(spec, [held]) == {}
+    less = sides.without(spec, ["one_alone"])
+    assert [inputs.group for inputs in less.side] == ["other"]
+
+
 def test_stored_scores_and_folds_are_taken_as_they_are(tmp_path: Path) -> None:
     """Nothing was trained on the rows, or each was scored by the model that left it out: no more models."""
     packed = sample(tmp_path / "packed", n=300)
@@ -290,7 +331,76 @@ def test_scores_are_side_columns_by_name(folder: Path) -> None:
     found = run.classifiers["deepcsv"]
     assert [(i.group, i.features) for i in found.side] == [("mv2", ("p_b_jets",))]
     assert "mv2" not in [i.group for i in found.inputs]
-    assert "mv2" in found.groups
+    assert "mv2" in run.groups_on("deepcsv", "jets")  # what its training waits for
+    assert run.n_stacked("mv2", "jets") == stages.stack(run, "mv2", "jets").folds == run.run.stack_folds == 2
+
+
+def measured(folder: Path) -> None:
+    """A sample of data, and one of other simulation, beside the demo's."""
+    (folder / "a.root").write_bytes(b"x")
+    entry = {"object": "ak4", "process": "p", "files": [str(folder / "a.root")], "is_data": True}
+    put(folder, "samples", "data", {"datasets": ["measured"]})
+    put(folder, "samples", "other", {"datasets": ["dilepton"]})
+    datasets = yaml.safe_load((folder / "datasets.yaml").read_text())
+    edit(folder, "datasets.yaml", datasets | {"measured": entry})
+
+
+def test_scores_that_are_left_alone_are_not_read_elsewhere(folder: Path) -> None:
+    """Off its own sample a network has learned; who reads them as inputs needs them there, and is refused."""
+    measured(folder)
+    for name in ("deepcsv", "mv2"):
+        put(folder, "taggers", name, "jets")
+    beside(folder, "deepcsv", {"mv2": ["p_b_jets"]})
+    content = yaml.safe_load((folder / "config.yaml").read_text())
+    pair = {"judgements": ["deepcsv"], "data": "data", "simulation": ["other"]}
+    shifts = {"shifts": {"other events": "other"}, "taggers": ["deepcsv"]}
+    content |= {
+        "judged_on": {"deepcsv": ["other"]},
+        "resilience": {"jets": shifts},
+        "commissioning": {"pair": pair},
+    }
+    edit(folder, "config.yaml", content)
+    run = read(folder)
+    assert run.scored_on("deepcsv") == ("jets", "other", "data")
+    assert run.scored_on("mv2") == ("jets",)
+    assert "mv2" in run.groups_on("deepcsv", "jets")
+    for sample in ("other", "data"):
+        assert run.groups_on("deepcsv", sample) == tuple(i.group for i in run.classifiers["deepcsv"].inputs)
+        assert stages.check(run, "deepcsv", sample).spec["side"] == []
+    inputs = yaml.safe_load((folder / "taggers/deepcsv.yaml").read_text())["inputs"]
+    for key, value, said in (
+        ("judged_on", {"deepcsv": ["other"]}, r"judged_on\.deepcsv: it reads the scores of mv2, which are"),
+        (
+            "resilience",
+            {"jets": shifts},
+            r"jets\.shifts: deepcsv: it reads the scores of mv2, which are made",
+        ),
+        ("commissioning", {"pair": pair}, r"pair\.judgements: `deepcsv` reads the scores of mv2, which are"),
+    ):
+        edit(
+            folder,
+            "config.yaml",
+            content | {"judged_on": {}, "resilience": {}, "commissioning": {}, key: value},
+        )
+        read(folder)
+        original = (folder / "taggers/deepcsv.yaml").read_text()
+        edit(folder, "taggers/deepcsv.yaml", yaml.safe_load(original) | {"side": {}, "losses": {}})
+        reads(folder, "deepcsv", inputs | {"mv2": "all"})
+        with pytest.raises(ConfigError, match=said):
+            read(folder)
+        (folder / "taggers/deepcsv.yaml").write_text(original)
+
+
+def test_a_reweighter_may_read_who_leaves_others_alone(folder: Path) -> None:
+    """Its scores are made of inputs; what it has learned from has not seen the reweighter's events either."""
+    reweighs(folder, inputs={"deepcsv": "all"})
+    for name in ("deepcsv", "mv2"):
+        put(folder, "taggers", name, "jets")
+    beside(folder, "deepcsv", {"mv2": ["p_b_jets"]})
+    run = read(folder)
+    assert run.scored_on("deepcsv") == ("jets", "dilepton")
+    assert run.scored_on("mv2") == ("jets",)
+    assert "mv2" not in run.groups_on("deepcsv", "dilepton")
 
 
 @pytest.mark.parametrize(
@@ -301,6 +411,23 @@ def test_scores_are_side_columns_by_name(folder: Path) -> None:
         ({"deepcsv": ["p_bb"]}, "p_bb", r"side\.deepcsv: a circle: `deepcsv` reads `deepcsv`"),
         ({"double_b": ["p_hbb"]}, "p_hbb", r"side\.double_b: .* those of sample `fat_jets` .* is on `jets`"),
         ({"jp": ["p_b_jets"]}, "p_c_jets", r"no feature `p_c_jets` in `side`"),
+        (
+            {"jpp": ["p_b_jets"]},
+            "p_b_jets",
+            r"side: unknown feature group or tagger `jpp`; did you mean `jp`",
+        ),
+        ({"jp": ["p_b_jets", "p_b_jets"]}, "p_b_jets", r"side: given twice: jp\.p_b_jets"),
+        (
+            {"jp": ["p_b_jets"], "csvv2": ["p_b_jets"]},
+            "p_b_jets",
+            r"several in `side` are called `p_b_jets`; give `csvv2\.p_b_jets` or `jp\.p_b_jets`",
+        ),
+        (
+            {"jp": ["p_b_jets"], "csvv2": ["p_b_jets"]},
+            "jp.p_b_jets",
+            r"side: no loss reads `csvv2\.p_b_jets`; leave it out",
+        ),
+        ({"jp": ["p_b_jets"]}, "csvv2.p_b_jets", r"no feature `csvv2\.p_b_jets` in `side`"),
     ],
 )
 def test_mistakes_of_side_scores_end_at_the_dry_run(folder: Path, side: Any, column: str, said: str) -> None:
@@ -316,7 +443,8 @@ def test_mistakes_of_side_scores_end_at_the_dry_run(folder: Path, side: Any, col
     [
         ("cmva", {"csvv2": ["p_bjets"]}, r"inputs\.csvv2: unknown score `p_bjets`; did you mean `p_b_jets`"),
         ("cmva", {"csvv2": "most"}, r"cmva\.yaml.*inputs\.csvv2: unknown preset `most`\. Choices: all"),
-        ("cmva", {"cvs": "all"}, r"inputs: unknown feature group `cvs`"),
+        ("cmva", {"cvs": "all"}, r"inputs: unknown feature group or tagger `cvs`"),
+        ("cmva", {"csvv": "all"}, r"inputs: .* `csvv`; did you mean `csvv2`\? Choices: .*ak4, .*csvv2, .*jp"),
         ("cmva", {"dips": "all"}, r"inputs\.dips: its scores are not made: add `dips: jets` to the"),
         ("csvv2", {"csvv2": "all"}, r"csvv2\.yaml.*inputs\.csvv2: a circle: `csvv2` reads `csvv2`; break it"),
         ("csvv2", {"cmva": "all"}, r"a circle: `(csvv2|cmva)` reads `(csvv2|cmva)` reads `"),
@@ -445,7 +573,9 @@ def test_scores_on_another_sample_are_the_tagger_s_own(tmp_path: Path) -> None:
     for seed, split in enumerate(SPLITS):
         write_packed(other / split, replace(pack_jets(300, 50 + seed), sample="other", split=split))
     spec = GREEDY.model_copy(update={"sample": "other"})
-    score(GREEDY, tmp_path / "model", other, tmp_path / "scores.parquet", sample="other")
+    alone = Inputs(group="jp", kind="flat", length=0, features=("p_b_jets",), sources=())
+    leaves = GREEDY.model_copy(update={"side": (alone,)})  # which is not packed there
+    score(leaves, tmp_path / "model", other, tmp_path / "scores.parquet", sample="other")
     restack(tmp_path, other, [], spec)
     found = np.concatenate(
         [arrays.read_packed(other / split, [spec.name]).groups[spec.name].values for split in SPLITS]

@@ -142,7 +142,12 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tried = {"shifts": {"other events": "others"}, "features": energies, "taggers": ["averaged"]}
     set_value(found / "config.yaml", "resilience.scanned_jets", tried)
     for name in FINISHED:
-        Ledger(tmp_path / name).put(PAGE, Made("report", 1, [], [], {}, 0.0, 1.0, "", ""))
+        inspected = "inspect/qcd.json"  # what it has in common with this run
+        (tmp_path / name / "inspect").mkdir(parents=True)
+        (tmp_path / name / inspected).write_text("{}")
+        Ledger(tmp_path / name).put(inspected, Made("inspect", 1, [], [], {}, 0.0, 1.0, "", ""))
+        read = [f"<results>/{inspected}"]
+        Ledger(tmp_path / name).put(PAGE, Made("report", 1, [], read, {}, 0.0, 1.0, "", ""))
     older = {"against": str(tmp_path / FINISHED[0]), "fail_if_worse_than": 0.02}
     set_value(found / "config.yaml", "compare", older)
     by_jet = {"judgement": "averaged", "features": {"ak4": ["nCpfcand"]}, "closes_in": {"ak4": ["nNpfcand"]}}

@@ -281,7 +281,9 @@ def test_a_reweighter_reads_no_scores_of_what_started_from_its_events(tmp_path: 
     path = tmp_path / "config/reweighters/continuous.yaml"
     content = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump(content | {"inputs": {"dips": "all"}}))
-    said = r"inputs\.dips: starts from `other`, which is trained on dilepton, dilepton_data of this sample"
+    said = (
+        r"inputs\.dips: has learned from `other`, which is trained on dilepton, dilepton_data of this sample"
+    )
     with pytest.raises(ConfigError, match=said):
         load(run, tmp_path / "config")
     run["taggers"]["other"] = "jets"

@@ -11,6 +11,7 @@ import numpy as np
 from jetsmith import plugs
 from jetsmith.losses import Loss, NumberOptions
 from jetsmith.specs.classifiers import RecipeSpec
+from jetsmith.specs.features import Inputs
 
 if TYPE_CHECKING:
     from jetsmith.io import FloatArray
@@ -24,6 +25,19 @@ def estimated(spec: RecipeSpec) -> dict[str, NumberOptions]:
         if loss.OUTPUT == "number" and given.weight:
             found[output] = loss.Options.model_validate(given.options)
     return cast(dict[str, NumberOptions], found)
+
+
+def read_on(spec: RecipeSpec, sample: str) -> tuple[Inputs, ...]:
+    """What a classifier reads of a sample.
+
+    Off its own nothing teaches it: it reads inputs, and of what losses read beside these only what its
+    estimates are compared with, so that scores of others that it leaves alone need not be made there.
+    """
+    if sample == spec.sample:
+        return spec.reads
+    asked = {name for options in estimated(spec).values() for name in options.columns()}
+    flat = (inputs for inputs in spec.side if inputs.kind == "flat")
+    return (*spec.inputs, *(inputs for inputs in flat if asked.intersection(inputs.features)))
 
 
 def column(output: str) -> str:

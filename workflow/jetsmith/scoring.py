@@ -71,6 +71,8 @@ def score(
     backend = find_backend(spec.backend)
     applied.require_same(spec, model)
     sample = sample or spec.sample
+    read = estimates.read_on(spec, sample)
+    spec = spec.model_copy(update={"side": tuple(inputs for inputs in spec.side if inputs in read)})
     parts = arrays.read_splits(packed, SPLITS, spec.groups, sample)
     rows = Rows.select(spec.inputs, parts)
     found = _scores(spec, backend, model, rows, threads, judged)

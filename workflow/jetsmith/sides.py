@@ -11,13 +11,14 @@ from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.losses import Options
 from jetsmith.packed.arrays import Packed
 from jetsmith.packed.rows import Rows
-from jetsmith.specs.classifiers import RecipeSpec
+from jetsmith.specs.classifiers import MISSING, RecipeSpec
+from jetsmith.specs.features import Inputs
 
 
 def lacking(spec: RecipeSpec, parts: Sequence[Packed]) -> dict[str, str]:
     """Auxiliary outputs whose losses read what a file of the sample lacks, with these columns."""
     packed = {i.group: set.intersection(*(set(p.groups[i.group].names) for p in parts)) for i in spec.side}
-    there = {name for i in spec.side for name in i.features if name in packed[i.group]}
+    there = {name for name, (i, feature) in spec.side_columns.items() if feature in packed[i.group]}
     found = {}
     for output, options in _options(spec).items():
         absent = [name for name in options.columns() if name not in there]
@@ -31,7 +32,7 @@ def without(spec: RecipeSpec, outputs: Collection[str]) -> RecipeSpec:
     losses = {name: given for name, given in spec.losses.items() if name not in outputs}
     less = spec.model_copy(update={"losses": losses})
     read = {column for options in _options(less).values() for column in options.columns()}
-    kept = {i: tuple(name for name in i.features if name in read) for i in spec.side}
+    kept = {i: tuple(name for name in i.features if read & {name, f"{i.group}.{name}"}) for i in spec.side}
     side = [i.model_copy(update={"features": names}) for i, names in kept.items() if names]
     return less.model_copy(update={"side": tuple(side)})
 
@@ -59,14 +60,30 @@ def trainable(spec: RecipeSpec, parts: Sequence[Packed]) -> tuple[RecipeSpec, di
 
 
 def of_rows(spec: RecipeSpec, parts: Sequence[Packed], masks: Sequence[BoolArray]) -> dict[str, FloatArray]:
-    """Those of the chosen rows, shape (N,) each; NaN where a file has no number."""
+    """Those of the chosen rows, shape (N,) each, by the names that losses give them.
+
+    NaN where a file has no number, or a tagger no score.
+    """
     flat = [inputs for inputs in spec.side if inputs.kind == "flat"]
     if not flat:
         return {}
     rows = Rows.select(flat, parts, masks)
     values = rows.flat_as_packed(slice(0, len(rows)))
-    names = [feature for inputs in flat for feature in inputs.features]
-    return {name: np.ascontiguousarray(values[:, k]) for k, name in enumerate(names)}
+    named = [(inputs, feature) for inputs in flat for feature in inputs.features]
+    places = {place: k for k, place in enumerate(named)}
+    read = {name for options in _options(spec).values() for name in options.columns()}
+    found = {}
+    for name, place in spec.side_columns.items():
+        if place in places and (name in read or name == place[1]):
+            column = np.ascontiguousarray(values[:, places[place]])
+            is_lacking = _are_scores(place[0]) & (column == np.float32(MISSING))
+            found[name] = np.where(is_lacking, np.float32(np.nan), column)
+    return found
+
+
+def _are_scores(inputs: Inputs) -> bool:
+    """Whether they are those of another tagger (`stacking`), which come from no column of the files."""
+    return not inputs.sources
 
 
 def of_constituents(spec: RecipeSpec, parts: Sequence[Packed], masks: Sequence[BoolArray]) -> Rows | None:

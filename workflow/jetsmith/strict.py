@@ -9,14 +9,17 @@ from pydantic_core import CoreSchema
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-def _normal(number: float) -> float:
+def _single(number: float) -> float:
     if 0 < abs(number) < 1e-37:
         raise ValueError("in single precision this is 0; write 0, or a number that is not so small")
+    if abs(number) > 3e38:
+        raise ValueError("in single precision this is infinite; give a number from -3e38 to 3e38")
     return number
 
 
-# What ends in a column of features or in a parameter of XGBoost is single precision.
-Single = Annotated[float, Field(ge=-3e38, le=3e38), AfterValidator(_normal)]
+# What ends in a column of features or in a parameter of XGBoost is single precision. No `Field(ge=…)` here:
+# of two bounds of a kind pydantic keeps the first, and one that a key adds would not hold.
+Single = Annotated[float, AfterValidator(_single)]
 Positive = Annotated[Single, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 

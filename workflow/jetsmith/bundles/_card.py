@@ -131,7 +131,14 @@ def training(spec: RecipeSpec, trained: Mapping[str, Any], datasets: Sequence[st
 
 def _settings(spec: RecipeSpec) -> str:
     """As in the file of the classifier."""
-    held = {"architecture": spec.architecture, "training": spec.training.model_dump(mode="json")}
+    held: dict[str, Any] = {
+        "architecture": spec.architecture,
+        "training": spec.training.model_dump(mode="json"),
+    }
+    if spec.side:
+        held["side"] = {inputs.group: list(inputs.features) for inputs in spec.side}
+    if spec.losses:
+        held["losses"] = {name: loss.model_dump(mode="json") for name, loss in spec.losses.items()}
     return yaml.safe_dump(held, sort_keys=False, default_flow_style=None, width=110)
 
 

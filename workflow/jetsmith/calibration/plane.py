@@ -16,9 +16,9 @@ from jetsmith.errors import InputError
 from jetsmith.io import BoolArray
 from jetsmith.metrics import passes, written
 from jetsmith.metrics.efficiencies import LEVEL, Interval
-from jetsmith.metrics.planes import Pair, PlanePoint, plane_point, together
+from jetsmith.metrics.planes import Pair, PlanePoint, plane_point, point_apart, together
 from jetsmith.scored import ScoredJets, in_common, read_split
-from jetsmith.specs.classifiers import JudgedSpec
+from jetsmith.specs.classifiers import JudgedClass, JudgedSpec
 from jetsmith.specs.run import EfficienciesSpec, MarksSpec
 
 SECOND = "second_discriminant"  # beside the columns of the first one's jets
@@ -53,7 +53,7 @@ def calibrate_plane(
     Args:
         name: Of the plane.
         specs: The two taggers with their discriminants, of one sample; the first background of each has the
-            efficiency that a point names, with both cuts.
+            efficiency that a point names, with both cuts; one background of both, with either cut alone.
         scores: Their score files, which may be one.
         points: Efficiencies of the two backgrounds by name of the point.
         pt_bins_gev: Edges of the efficiencies [GeV].
@@ -71,11 +71,12 @@ def calibrate_plane(
     calibration, test = (_read(specs, scores, split, columns) for split in ("calibration", "test"))
     backgrounds = [spec.background_classes[0] for spec in specs]
     pairs = [_pair(calibration.of(entry)) for entry in backgrounds]
+    apart = backgrounds[0].name == backgrounds[1].name
     found: dict[str, PlanePoint] = {}
     undefined: dict[str, str] = {}
     for key, targets in points.items():
         try:
-            found[key] = _point(pairs[0], pairs[1], targets, settings)
+            found[key] = _point(pairs, apart, targets, settings)
         except InputError as error:
             undefined[key] = str(error)
     if not found:
@@ -100,7 +101,7 @@ def calibrate_plane(
         output,
         corrections(
             Subject(name, about, list(passing.coded.values()), passing.lacking),
-            [Points("", "Thresholds on two discriminants", thresholds, doubtful, undefined, maps)],
+            [Points("", _kind(backgrounds), thresholds, doubtful, undefined, maps)],
             axes,
         ),
         checksum=False,
@@ -114,6 +115,7 @@ def calibrate_plane(
             "sample": specs[0].sample,
             "level": LEVEL,
             "threshold_classes": [entry.name for entry in backgrounds],
+            "apart": apart,
             "classes": [entry.name for entry in classes],
             "working_points": {
                 key: {
@@ -127,7 +129,7 @@ def calibrate_plane(
                     "doubt": point.doubt,
                     "efficiencies": passing.inclusive(chosen[key]),
                     "together": {
-                        name: _record(together(_pair(of), cuts[key].first, cuts[key].second))
+                        name: _ends_of(together(_pair(of), cuts[key].first, cuts[key].second))
                         for name, of in passing.jets.items()
                     },
                 }
@@ -161,19 +163,37 @@ def _pair(jets: ScoredJets) -> Pair:
     return Pair(jets.discriminant, jets.columns[SECOND], jets.weight)
 
 
-def _point(of_first: Pair, of_second: Pair, targets: tuple[float, float], marks: MarksSpec) -> PlanePoint:
+def _kind(backgrounds: Sequence[JudgedClass]) -> str:
+    """What the thresholds are, in words."""
+    first, second = (entry.name for entry in backgrounds)
+    return "Thresholds on two discriminants, " + (
+        f"each of which lets a part of {first} pass by itself,"
+        if first == second
+        else f"which together let parts of {first} and of {second} pass,"
+    )
+
+
+def _point(pairs: Sequence[Pair], apart: bool, targets: tuple[float, float], marks: MarksSpec) -> PlanePoint:
     """The point, or why it is left out.
+
+    Args:
+        pairs: The background of either cut.
+        apart: These are one, of which each cut lets its part pass by itself.
+        targets: What is to pass of them.
+        marks: How many jets it takes.
 
     Raises:
         InputError: Too few jets fix it, and that is not allowed; or no two cuts give both efficiencies.
     """
-    found = plane_point(of_first, of_second, targets, marks.min_passing)
+    first, second = pairs
+    least = marks.min_passing
+    found = point_apart(first, targets, least) if apart else plane_point(first, second, targets, least)
     if found.doubt == "few" and not marks.allow_few_passing:
         raise InputError(too_few(" and ".join(f"{x:g}" for x in targets), min(found.n_passing), marks))
     return found
 
 
-def _record(found: Interval | None) -> dict[str, float] | None:
+def _ends_of(found: Interval | None) -> dict[str, float] | None:
     return None if found is None else asdict(found)
 
 

@@ -35,9 +35,20 @@ def compare(
         bootstraps: Replicas of intervals of efficiencies.
 
     Raises:
-        InputError: A folder holds no finished run, a file in one is damaged, or the output lies in one.
+        InputError: A folder holds no finished run, a file in one is damaged, or the output lies in one or is
+            no folder; or the runs have no name in common.
     """
-    return _compare((Results(Path(before)), Results(Path(after))), Path(output), tolerance, bootstraps)
+    output = Path(output)
+    for path in (output, *output.parents):
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path}: is a file; give a folder for the page, such as `-o comparison`")
+    runs = Results(Path(before)), Results(Path(after))
+    if not runs[0].has & runs[1].has:
+        raise InputError(
+            f"{runs[0].name} and {runs[1].name}: no dataset, tagger or reweighter in common, by its name; "
+            "there is nothing to compare"
+        )
+    return _compare(runs, output, tolerance, bootstraps)
 
 
 def compare_with(

@@ -76,12 +76,20 @@ class Cuts:
 
 @dataclass(frozen=True)
 class Plane:
-    """Two judgements on a sample, with a cut on each, and the backgrounds that these let pass as often."""
+    """Two judgements on a sample, with a cut on each, and the backgrounds that these let pass as often.
+
+    Where both are one background, each cut does so by itself.
+    """
 
     judgements: tuple[str, str]
     sample: str
     backgrounds: tuple[str, str]
     points: Mapping[str, Cuts]
+
+    @property
+    def apart(self) -> bool:
+        """Each cut lets its part of one background pass by itself."""
+        return self.backgrounds[0] == self.backgrounds[1]
 
 
 @dataclass(frozen=True)

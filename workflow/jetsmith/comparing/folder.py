@@ -157,6 +157,13 @@ class Results:
         """Closure tests, by reweighter."""
         return self._each(r"closure/(\w+)\.json", content.tested)
 
+    @cached_property
+    def has(self) -> set[tuple[str, str]]:
+        """Its data sets, taggers and reweighters, each as a kind and a name."""
+        classifiers = (key.split(".")[1] for key in self.config if key.startswith("classifiers."))
+        datasets = (name for name, _ in self._files(r"inspect/(\w+)\.json"))
+        return {("classifier", name) for name in classifiers} | {("dataset", name) for name in datasets}
+
     def inputs(self) -> dict[str, str]:
         """Data sets and their files, by UUID where they have one."""
         found = self._each(r"inspect/(\w+)\.json", content.files_of)

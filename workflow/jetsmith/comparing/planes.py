@@ -8,20 +8,15 @@ import numpy as np
 from jetsmith import metrics
 from jetsmith.columns import KEY
 from jetsmith.comparing.content import Cuts, Plane
-from jetsmith.comparing.differences import (
-    LEAST,
-    OTHER,
-    OTHER_SCALE,
-    of_points,
-)
+from jetsmith.comparing.differences import OTHER, OTHER_SCALE, of_points
 from jetsmith.comparing.folder import Results
 from jetsmith.comparing.jets import Matched, matched
-from jetsmith.comparing.numbers import Truths, jets_of
+from jetsmith.comparing.numbers import TOO_FEW, Truths, jets_of
 from jetsmith.errors import InputError
 from jetsmith.handed.comparison import Jets, Number
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.metrics import Interval
-from jetsmith.metrics.planes import Pair, cut_pulls
+from jetsmith.metrics.planes import Pair, cut_pulls, pulls_apart
 from jetsmith.scored import ScoredJets
 from jetsmith.scored import in_common as scored_by_both
 from jetsmith.texts import label_text
@@ -78,10 +73,20 @@ def of_planes(before: Results, after: Results) -> tuple[list[Jets], list[Number]
             found += _efficiencies(subject, planes, point, pair, truths, test, calibration)
         is_paired = any(number.paired for number in found)
         common = test.matched.common
-        why = common.why or ("" if is_paired else f"fewer than {LEAST} jets of a class in common")
+        why = "" if is_paired else common.why or _why_unpaired(found)
         jets.append(Jets(subject, first.sample, common.n_before, common.n_after, len(common), is_paired, why))
         numbers += found
     return jets, numbers
+
+
+def _why_unpaired(numbers: Sequence[Number]) -> str:
+    """Why no number of a plane is compared on the same jets; thresholds never are."""
+    judged = [number for number in numbers if number.percent]
+    if not judged:
+        return "no working point that both runs have"
+    if all(number.why for number in judged):  # of none is it for lack of jets in common
+        return "; ".join(dict.fromkeys(number.why for number in judged))
+    return TOO_FEW
 
 
 def _both(runs: tuple[Results, Results], planes: tuple[Plane, Plane], split: str) -> Both:
@@ -105,7 +110,7 @@ def _truths(run: Results, plane: Plane) -> Truths:
 
 def _thresholds(subject: str, plane: Plane, point: str, pair: tuple[Cuts, Cuts]) -> Iterator[Number]:
     for k, judgement in enumerate(plane.judgements):
-        before, after = (_finite(cuts.thresholds[k]) for cuts in pair)
+        before, after = (_shown(cuts.thresholds[k]) for cuts in pair)
         what = f"threshold of {point} on {judgement}"
         yield Number(subject, plane.sample, what, False, before, after, why=OTHER_SCALE)
 
@@ -164,13 +169,16 @@ def _pulls(
         calibration.of(truths[name][1]) for name in plane.backgrounds
     )
     others = [test.of(truths[name][1])[0] for name in names]
+    by_class: dict[str, FloatArray] = {name: np.zeros(len(calibration.jets)) for name in names}
     try:
+        if plane.apart:
+            for name, pull in zip(names, pulls_apart(first, _values(cuts), others), strict=True):
+                by_class[name][first_rows] = pull
+            return by_class
         found = cut_pulls(first, second, _values(cuts), others)
     except InputError:
         return None
-    by_class: dict[str, FloatArray] = {}
     for name, (of_first, of_second) in zip(names, found, strict=True):
-        by_class[name] = np.zeros(len(calibration.jets))
         by_class[name][first_rows] += of_first
         by_class[name][second_rows] += of_second
     return by_class
@@ -181,6 +189,7 @@ def _values(cuts: Cuts) -> tuple[float, float]:
     return first.value, second.value
 
 
-def _finite(found: Interval) -> Interval | None:
-    """An interval for a file, which has no infinite numbers."""
-    return found if np.isfinite([found.low, found.high]).all() else None
+def _shown(found: Interval) -> Interval:
+    """A threshold for a file, which has no infinite numbers; without errors where nobody knows them."""
+    is_known = np.isfinite([found.low, found.high]).all()
+    return found if is_known else Interval(found.value, found.value, found.value)

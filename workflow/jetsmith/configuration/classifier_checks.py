@@ -12,7 +12,7 @@ from jetsmith.configuration.checks import edges
 from jetsmith.configuration.dataset_checks import without_truth
 from jetsmith.configuration.records import hint, rising
 from jetsmith.errors import refuse
-from jetsmith.losses import Loss
+from jetsmith.losses import DecorrelationOptions, Loss
 from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec
 from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.ratios import RatioEntry
@@ -121,16 +121,16 @@ def _backend(spec: ClassifierSpec) -> Iterator[str]:
 
 def _losses(spec: ClassifierSpec) -> Iterator[str]:
     """Each output learns by a loss that is for it, from columns that there are; no side column is idle."""
-    side = [name for inputs in spec.side for name in inputs.features]
+    side = [(inputs.group, name) for inputs in spec.side for name in inputs.features]
     for inputs in spec.auxiliary:
         if inputs.group not in [given.group for given in spec.inputs]:
             yield (
                 f"side.{inputs.group}: is a sequence that is none of `inputs`; losses read columns of "
                 "constituents that the network sees, or one number a row"
             )
-    if twice(side):
-        yield f"side: given twice: {', '.join(twice(side))}"
-    used: list[str] = []
+    if both := twice(".".join(one) for one in side):
+        yield f"side: given twice: {', '.join(both)}"
+    used: set[tuple[str, str]] = set()
     for output, given in spec.losses.items():
         loss = cast(Loss, plugs.find("losses", given.loss, "", ""))
         options = loss.Options.model_validate(given.options)
@@ -150,15 +150,29 @@ def _losses(spec: ClassifierSpec) -> Iterator[str]:
         if output == "classes" and not given.weight:
             yield "losses.classes.weight: 0, and nothing would be learned; give a number above 0"
         yield from (f"losses.{output}.options.{problem}" for problem in options.misfits(spec))
+        is_left_alone = isinstance(options, DecorrelationOptions)
+        named = {name: of for name, of in spec.side_columns.items() if is_left_alone or name == of[1]}
         for name in options.columns():
-            used.append(name)
-            if name not in side:
-                yield f"losses.{output}.options: no feature `{name}` in `side`{hint(name, side)}"
+            groups = [group for group, feature in side if feature == name]
+            used |= {(group, name) for group in groups}
+            if name in named:
+                used.add((named[name][0].group, named[name][1]))
+            elif len(groups) > 1 and is_left_alone:
+                each = " or ".join(f"`{group}.{name}`" for group in groups)
+                yield f"losses.{output}.options.column: several in `side` are called `{name}`; give {each}"
+            elif len(groups) > 1:
+                yield (
+                    f"losses.{output}.options: `{name}` is of {' and of '.join(groups)} in `side`, and what "
+                    "is learned goes by its name alone; leave one out"
+                )
+            else:
+                yield f"losses.{output}.options: no feature `{name}` in `side`{hint(name, named)}"
     for name in twice(estimates.names(spec)):
         yield f"losses: two outputs are `{name}` in scores; give one of them another name"
-    for name in side:
-        if name not in used:
-            yield f"side: no loss reads `{name}`; leave it out"
+    for group, name in side:
+        if (group, name) not in used:
+            called = name if name in spec.side_columns else f"{group}.{name}"
+            yield f"side: no loss reads `{called}`; leave it out"
 
 
 def _kind(loss: str) -> str | None:

@@ -14,6 +14,8 @@ READ = (
     r"|(scale_factors|closure|inspect|skim)/\w+\.json"
 )
 """Pattern of the files of a results folder that a comparison reads, where the run's page comes from them."""
+NAMED = r"(?:scores|closure|inspect)/(\w+)(?:/|\.json)"
+"""Pattern of files by which a results folder has a classifier or a dataset."""
 
 
 def against(spec: CompareSpec) -> Path:
@@ -57,6 +59,12 @@ def check_compare(run: RunSpec, source: str) -> None:
         names = reached(of_finished(folder), [PAGE])
     except InputError as error:
         raise ConfigError(f"{where}: {error}{unset(str(folder))}") from error
+    own_names = {*run.taggers, *run.reweighters, *(d for s in run.samples.values() for d in s.datasets)}
+    if not own_names & {found[1] for name in names if (found := re.match(NAMED, name))}:
+        raise ConfigError(
+            f"{where}: {folder}: no dataset, tagger or reweighter in common with this run, by its name; give "
+            "the results of a run that has some"
+        )
     read = [name for name in names if re.fullmatch(READ, name)]
     if lacking := [name for name in read if not (folder / name).is_file()]:
         more = f" and {len(lacking) - 1:,} more" if len(lacking) > 1 else ""

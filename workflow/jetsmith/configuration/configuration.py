@@ -13,6 +13,7 @@ from jetsmith.configuration.same_events import SameEvents
 from jetsmith.configuration.scanned import Scanned
 from jetsmith.configuration.trained import Training, trainings_of
 from jetsmith.derivations.of_jets import TRACK_PROBABILITY
+from jetsmith.estimates import read_on
 from jetsmith.specs.classifiers import MISSING, ClassifierSpec, ClassSpec
 from jetsmith.specs.datasets import DatasetSpec, Object, SelectionSpec
 from jetsmith.specs.features import ColumnSpec, FeatureGroup, RawSpec
@@ -244,6 +245,11 @@ class Configuration:
     def samples_of(self, classifier: str) -> tuple[str, ...]:
         """The sample that a classifier is trained on, then those that it is judged on beside."""
         return (self.classifiers[classifier].sample, *self.run.judged_on.get(classifier, ()))
+
+    def groups_on(self, classifier: str, sample: str) -> tuple[str, ...]:
+        """Feature groups, and classifiers whose scores, a classifier reads of a sample."""
+        read = read_on(self.classifiers[classifier], sample)
+        return tuple(dict.fromkeys(inputs.group for inputs in read))
 
     def told_on(self, classifier: str) -> tuple[str, ...]:
         """These, and where it is tried, measured, corrected or shown: samples whose truth judges it."""

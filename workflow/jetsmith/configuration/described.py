@@ -13,7 +13,7 @@ def readers(run: Configuration, sample: str, group: str) -> list[ClassifierSpec]
     return [
         spec
         for name, spec in run.classifiers.items()
-        if sample in run.samples_of(name) and group in spec.groups
+        if sample in run.samples_of(name) and group in run.groups_on(name, sample)
     ]
 
 

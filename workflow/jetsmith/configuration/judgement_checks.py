@@ -9,6 +9,7 @@ from jetsmith.configuration.classifier_checks import truth_of_rows, twice
 from jetsmith.configuration.dataset_checks import other_rows, without_truth
 from jetsmith.configuration.records import hint, require
 from jetsmith.errors import refuse
+from jetsmith.estimates import read_on
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.run import PlaneSpec, RunSpec, SampleSpec
@@ -71,7 +72,7 @@ def further_samples(
             f"given twice: {', '.join(twice([spec.sample, *samples]))}; `{spec.sample}` is the sample that "
             "it is trained and judged on anyway"
         )
-    read = [group for group in spec.groups if group in taggers]
+    read = dict.fromkeys(group for name in samples for group in _others_on(spec, name, taggers))
     if read:
         yield (
             f"it reads the scores of {', '.join(read)}, which are made on `{spec.sample}` alone; judge those "
@@ -86,6 +87,11 @@ def further_samples(
                 "that both have would be judged by a model that has seen it; give both the same"
             )
         yield from without_truth(spec.model_copy(update={"sample": name}), used)
+
+
+def _others_on(spec: ClassifierSpec, sample: str, taggers: Collection[str]) -> list[str]:
+    """Taggers whose scores it reads of a sample: as inputs, not those that it is taught to leave alone."""
+    return [inputs.group for inputs in read_on(spec, sample) if inputs.group in taggers]
 
 
 RESOLUTION = "track_resolution"  # beside judgements and planes in results/calibration/
@@ -110,12 +116,6 @@ def _plane(name: str, plane: PlaneSpec, judgements: Mapping[str, ClassifierSpec]
         yield f"judgements: `{first.judgement}` stands there twice; name two"
     if first.sample != second.sample:
         yield f"judgements: are of two samples, {first.sample} and {second.sample}; name two of one sample"
-    backgrounds = [spec.background_classes[0].name for spec in (first, second) if spec.background_classes]
-    if first is not second and len(set(backgrounds)) < len(backgrounds):
-        yield (
-            f"judgements: `{backgrounds[0]}` is the first background of both, and one cut would do; name two "
-            "that are judged by different ones, such as light and b jets"
-        )
     codes: dict[int, str] = {}
     for c in (first.signal_class, *first.background_classes, second.signal_class, *second.background_classes):
         if c is None or c.flavor is None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from jetsmith import plugs
 from jetsmith.configuration.records import hint, validate
 from jetsmith.configuration.resolve import Resolved
 from jetsmith.errors import refuse, within
@@ -67,6 +68,16 @@ def looked_up(
     return LossScanned(scan, tuple(points))
 
 
+def _scores(loss: str, spec: ClassifierSpec) -> dict[str, str]:
+    """Columns of a loss that are scores, which come from no column of files, and of which taggers."""
+    if loss not in spec.losses:
+        return {}
+    given = spec.losses[loss]
+    options = plugs.find("losses", given.loss, "", "").Options.model_validate(given.options)
+    found = {name: spec.side_columns[name][0] for name in options.columns() if name in spec.side_columns}
+    return {name: inputs.group for name, inputs in found.items() if not inputs.sources}
+
+
 def _problems(content: ClassifierFile, scan: LossScanSpec, spec: ClassifierSpec) -> Iterator[str]:
     others = [name for name in content.losses if name != CLASSES]
     if scan.loss not in others:
@@ -78,6 +89,12 @@ def _problems(content: ClassifierFile, scan: LossScanSpec, spec: ClassifierSpec)
         yield f".weights: {min(scan.weights):g} is below 0, and would teach what is to be unlearned"
     if not spec.decorrelate:
         yield ": its figure is of the column of `decorrelate`, which is missing"
+    for score, other in _scores(scan.loss, spec).items():
+        yield (
+            f".loss: `{scan.loss}` leaves the score `{score}` of `{other}` alone, and the figure is of what "
+            "is left of the column of `decorrelate`; name a loss of that column. For scores take a tagger a "
+            "weight, and a plane with each (`calibration: planes`)"
+        )
     if spec.folds:
         yield ": in a sample with `folds` no split is left for thresholds by bin; take a sample without"
     if content.scan is not None:

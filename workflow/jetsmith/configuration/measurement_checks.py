@@ -6,6 +6,7 @@ from jetsmith.configuration.dataset_checks import other_rows
 from jetsmith.configuration.records import hint, require, rising
 from jetsmith.configuration.same_events import SameEvents
 from jetsmith.errors import refuse
+from jetsmith.estimates import read_on
 from jetsmith.specs.classifiers import LIGHT, ClassifierSpec
 from jetsmith.specs.datasets import DatasetSpec
 from jetsmith.specs.features import FeatureGroup
@@ -112,10 +113,11 @@ def _selection(spec: DatasetSpec) -> tuple[frozenset[str], dict[str, object]] | 
 
 def reads_others(tagger: ClassifierSpec, groups: Collection[str], samples: Collection[str]) -> Iterator[str]:
     """Why a tagger cannot be scored on samples: it reads others, whose scores are made on its own alone."""
-    read = [group for group in tagger.groups if group not in groups]
-    if read and set(samples) != {tagger.sample}:
+    read = (inputs.group for name in samples if name != tagger.sample for inputs in read_on(tagger, name))
+    others = dict.fromkeys(group for group in read if group not in groups)
+    if others:
         yield (
-            f"`{tagger.name}` reads the scores of {', '.join(read)}, which are made on `{tagger.sample}` "
+            f"`{tagger.name}` reads the scores of {', '.join(others)}, which are made on `{tagger.sample}` "
             "alone; take a tagger that does not"
         )
 

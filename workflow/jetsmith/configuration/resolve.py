@@ -177,6 +177,11 @@ def _inputs(
     sources: Mapping[str, Source] = MappingProxyType({}),
 ) -> tuple[Inputs, ...]:
     """Features of groups, and scores of other classifiers."""
+    others = [name for name, of in sources.items() if of.role == "tagger" and of.path != path]
+    for name in given:
+        if name not in sources:
+            kind = "feature group or tagger" if others else "feature group"
+            require(name, [*groups, *others], f"{path}: {key}", kind)
     return tuple(
         stacked.inputs_of(name, wanted, sources[name].content, f"{path}: {key}.{name}")
         if name in sources

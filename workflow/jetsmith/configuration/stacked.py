@@ -137,7 +137,7 @@ def _reweighs(
     if base.role == "reweighter":
         yield "is a reweighter; one reads features, and the scores of taggers"
         return
-    if others := [name for name in base.reads if name not in groups]:
+    if others := [name for name in base.content.inputs if name not in groups]:
         yield f"reads the scores of {', '.join(others)}, which are made on its own sample alone"
     if base.content.object != reader.content.object:
         yield f"scores rows of `{base.content.object}`, and the reweighter reads `{reader.content.object}`"
@@ -146,11 +146,11 @@ def _reweighs(
             f"is trained on sample `{base.sample}`, which has folds, so that each event has a model of its "
             "own; set `folds: 0` there"
         )
-    starts = {of: (source.content.start_from,) for of, source in sources.items()}
-    for one in taught_by(name, starts):
+    leads = {of: (*source.reads, source.content.start_from) for of, source in sources.items()}
+    for one in taught_by(name, leads):
         own = samples[sources[one].sample].datasets
         if both := same.shared(sorted(samples[reader.sample].datasets), own):
-            how = "is trained on" if one == name else f"starts from `{one}`, which is trained on"
+            how = "is trained on" if one == name else f"has learned from `{one}`, which is trained on"
             yield (
                 f"{how} {', '.join(both)} of this sample: the ratio would be that of events that "
                 "it knows; give the reweighter a sample of other data sets"

@@ -59,8 +59,13 @@ def traded(run: Configuration, sample: str) -> dict[str, list[ClassifierSpec]]:
 
 def trained_elsewhere(run: Configuration, sample: str, group: str) -> list[str]:
     """Samples that taggers which read a group, and are judged on a sample, are trained on."""
-    found = (spec for name, spec in run.classifiers.items() if sample in run.run.judged_on.get(name, ()))
-    return list(dict.fromkeys(spec.sample for spec in found if group in spec.groups))
+    return list(
+        dict.fromkeys(
+            spec.sample
+            for name, spec in run.classifiers.items()
+            if sample in run.run.judged_on.get(name, ()) and group in run.groups_on(name, sample)
+        )
+    )
 
 
 def commissioned(run: Configuration, name: str) -> list[str]:
@@ -119,9 +124,9 @@ def _described(run: Configuration) -> list[Subject]:
     """Sample and feature group, where a classifier reads the group there."""
     read = {
         (sample, group)
-        for name, spec in run.classifiers.items()
+        for name in run.classifiers
         for sample in run.samples_of(name)
-        for group in spec.groups
+        for group in run.groups_on(name, sample)
     }
     return [(sample, group) for sample in run.run.samples for group in run.groups if (sample, group) in read]
 

@@ -6,6 +6,7 @@ from jetsmith import columns, derivations
 from jetsmith.columns.turned import usable
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.errors import refuse
+from jetsmith.estimates import read_on
 from jetsmith.features.derived import available_with_derived
 from jetsmith.specs.classifiers import ClassifierSpec
 
@@ -37,11 +38,12 @@ def _sample(run: Configuration, name: str) -> Iterator[str]:
 def _inputs(run: Configuration, spec: ClassifierSpec, sample: str) -> Iterator[str]:
     """Features whose column would have to be made of signs that no column tells."""
     there = available_with_derived(usable(columns.STORED[spec.object]), derivations.of(spec.object))
-    groups = {inputs.group: run.groups[inputs.group] for inputs in spec.reads if inputs.group in run.groups}
+    reads = [inputs for inputs in read_on(spec, sample) if inputs not in spec.auxiliary]
+    groups = {inputs.group: run.groups[inputs.group] for inputs in reads if inputs.group in run.groups}
     lacking = {
         f"{inputs.group}.{feature} (column {source})"
-        for inputs in spec.reads
-        if inputs.group in groups and inputs not in spec.auxiliary
+        for inputs in reads
+        if inputs.group in groups
         for feature in inputs.features
         if (source := groups[inputs.group].features[feature].source) not in there
     }

@@ -77,7 +77,11 @@ class TrackOptions(Options):
 class DecorrelationOptions(Options):
     """The keys of a loss by which the network is to say nothing of a column."""
 
-    column: str = Field("", description="Feature of `side` that is to be left alone, such as a mass.")
+    column: str = Field(
+        "",
+        description="Feature of `side` that is to be left alone, such as a mass; `group.feature` where "
+        "several groups, or taggers, have one of its name.",
+    )
     rows: tuple[Name, ...] = Field((), description="Classes, the background, whose rows count.")
 
     def columns(self) -> tuple[str, ...]:
@@ -88,7 +92,7 @@ class DecorrelationOptions(Options):
         """There is a column, and rows are those of classes of the classifier."""
         if not self.column:
             yield "column: is missing; a feature of `side` that is to be left alone"
-        elif any(self.column in inputs.features for inputs in spec.auxiliary):
+        elif self.column in spec.side_columns and spec.side_columns[self.column][0] in spec.auxiliary:
             yield f"column: `{self.column}` is a number of each constituent; give one of each row"
         if not self.rows:
             yield "rows: is missing; the classes, the background, whose rows count"

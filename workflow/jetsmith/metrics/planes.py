@@ -1,4 +1,7 @@
-"""Working points in a plane: two cuts at once, which let chosen parts of two backgrounds pass."""
+"""Working points in a plane: two cuts at once, which let chosen parts of two backgrounds pass.
+
+Of one background, where both judgements have the same first one, each cut lets its own part pass by itself.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +14,7 @@ from jetsmith.cuts import passes
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics.efficiencies import LEVEL, Efficiency, Interval, check_scores, efficiency
-from jetsmith.metrics.thresholds import MIN_PASSING, threshold_at
+from jetsmith.metrics.thresholds import MIN_PASSING, threshold_at, threshold_pulls, working_point
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,12 @@ class PlanePoint:
 
     Attributes:
         first, second: The cuts; a jet passes at or above both. Ends are inf or -inf where none is known.
-        backgrounds: What of the two backgrounds passes, on the samples that the cuts were found on.
+        backgrounds: What of the two backgrounds passes, on the samples that the cuts were found on; of one
+            background what passes either cut by itself.
         targets: What was asked for.
-        n_passing: Effective jets of each background that were expected to pass.
-        doubt: `few` where of one of them these are fewer than asked for, else empty.
+        n_passing: Effective jets of each background that were expected to pass; of one, either cut.
+        doubt: `few` where of one of them these are fewer than asked for, `ties` where jets of one score push
+            what passes a cut by itself off (`working_point`), else empty.
     """
 
     first: Interval
@@ -92,6 +97,61 @@ def plane_point(
         n_passing=(n_passing[0], n_passing[1]),
         doubt="few" if min(n_passing) < min_passing else "",
     )
+
+
+def point_apart(
+    of: Pair, targets: tuple[float, float], min_passing: float = MIN_PASSING, level: float = LEVEL
+) -> PlanePoint:
+    """Cuts each of which lets its own part of one background pass by itself, whatever the other one does.
+
+    Each is a `working_point` of that background, with its interval.
+
+    Args:
+        of: The background.
+        targets: Efficiencies of the first cut and of the second, in (0, 1).
+        min_passing: Effective jets that pass a cut, fewer of which leave the point in doubt.
+        level: Probability content of the intervals.
+
+    Raises:
+        InputError: As `working_point`.
+    """
+    one, other = (
+        working_point(score, of.weight, target, level, min_passing, f"background ({which} cut)")
+        for which, score, target in zip(("first", "second"), (of.first, of.second), targets, strict=True)
+    )
+    doubts = [point.doubt for point in (one, other) if point.doubt]
+    return PlanePoint(
+        Interval(one.threshold, one.threshold_low, one.threshold_high),
+        Interval(other.threshold, other.threshold_low, other.threshold_high),
+        backgrounds=(one.background, other.background),
+        targets=targets,
+        n_passing=(one.n_passing, other.n_passing),
+        doubt="few" if "few" in doubts else next(iter(doubts), ""),
+    )
+
+
+def pulls_apart(of: Pair, cuts: tuple[float, float], others: Sequence[Pair]) -> list[FloatArray]:
+    """What each jet of the background contributes to efficiencies of other jets behind both cuts.
+
+    As `cut_pulls`, of cuts that `point_apart` found: each moves as that of a single score
+    (`threshold_pulls`), while the other one stays. The same jets fix both, so their shares add up jet by jet.
+
+    Args:
+        of: The background, N jets.
+        cuts: Both, as `point_apart` found them of these jets.
+        others: Jets whose efficiencies are looked at.
+
+    Returns:
+        Of each of `others` pulls, shape (N,), with a sum of 0.
+
+    Raises:
+        InputError: As `threshold_pulls`.
+    """
+    of_first = [(np.where(passes(o.second, cuts[1]), o.first, -np.inf), o.weight) for o in others]
+    of_second = [(np.where(passes(o.first, cuts[0]), o.second, -np.inf), o.weight) for o in others]
+    first = threshold_pulls(of.first, of.weight, cuts[0], of_first)
+    second = threshold_pulls(of.second, of.weight, cuts[1], of_second)
+    return [one + other for one, other in zip(first, second, strict=True)]
 
 
 def cut_pulls(

@@ -38,11 +38,11 @@ class Options(plugs.Options):
         description="Widths of the layers that embed a constituent; the last is that of the blocks.",
     )
     pairs: tuple[Count, ...] = Field((64, 64, 64), description="Widths of the hidden layers on a pair.")
-    layers: Count = Field(8, le=100, description="Blocks of attention between constituents.")
-    class_layers: Count = Field(2, le=100, description="Blocks by which the row's token reads these.")
+    layers: int = Field(8, gt=0, le=100, description="Blocks of attention between constituents.")
+    class_layers: int = Field(2, gt=0, le=100, description="Blocks by which the row's token reads these.")
     heads: Count = Field(8, description="Heads of the attention; a divisor of the width of the blocks.")
-    feed_forward: Count = Field(
-        4, le=100, description="Width of the layer behind the attention, in those of the block."
+    feed_forward: int = Field(
+        4, gt=0, le=100, description="Width of the layer behind the attention, in those of the block."
     )
     dense: tuple[Count, ...] = Field(
         (), description="Widths of dense layers on the token, which flat inputs join."

@@ -35,7 +35,7 @@ class Options(plugs.Options):
         description="Of each sequence the filters of the first convolution, then those of each stage; "
         "(32, 64, 64, 128) where one is not named.",
     )
-    units: Count = Field(2, le=100, description="Residual units a stage, of two convolutions each.")
+    units: int = Field(2, gt=0, le=100, description="Residual units a stage, of two convolutions each.")
     dense: tuple[Count, ...] = Field(
         (512,), description="Widths of the dense layers, which flat inputs join."
     )

@@ -28,7 +28,7 @@ class Options(plugs.Options):
         description="Widths of the hidden layers that embed a constituent; each sequence has its own.",
     )
     width: Count = Field(64, description="Features of a constituent between the layers of the encoder.")
-    layers: Count = Field(3, le=100, description="Layers of the encoder.")
+    layers: int = Field(3, gt=0, le=100, description="Layers of the encoder.")
     heads: Count = Field(4, description="Heads of the attention in each; a divisor of `width`.")
     feed_forward: Count = Field(
         128, description="Width of the hidden layer behind the attention in each layer."

@@ -124,6 +124,8 @@ def _rows(rows: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Row:
 
 def _settings(spec: Mapping[str, Any]) -> str:
     """What a training got beside its jets, as YAML."""
-    keys: Sequence[str] = ("architecture", "training", "losses", "discriminant", "evaluation")
+    keys: Sequence[str] = ("architecture", "training", "side", "losses", "discriminant", "evaluation")
     chosen = {key: spec[key] for key in keys if spec.get(key)}
+    if "side" in chosen:  # as in its file
+        chosen["side"] = {one["group"]: list(one["features"]) for one in chosen["side"]}
     return yaml.safe_dump(chosen, sort_keys=False, allow_unicode=True, width=100)

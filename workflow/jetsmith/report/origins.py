@@ -64,9 +64,7 @@ def origins(run: Mapping[str, Any], page: Mapping[str, Any], addresses: Mapping[
 def _nodes(run: Mapping[str, Any], page: Mapping[str, Any], addresses: Mapping[str, str]) -> Iterable[Node]:
     about = run.get("run", {})
     classifiers = run.get("classifiers", {})
-    samples = {
-        name: about["samples"][name] for name in dict.fromkeys(c["sample"] for c in classifiers.values())
-    }
+    samples = {name: about["samples"][name] for name in _samples(run)}
     accounts = {row["name"]: row for row in page["accounts"]}
     areas = {
         row["tagger"]: f"AUC {row['auc']['text']}"
@@ -89,19 +87,34 @@ def _nodes(run: Mapping[str, Any], page: Mapping[str, Any], addresses: Mapping[s
 def _links(run: Mapping[str, Any]) -> Iterable[tuple[tuple[str, str], tuple[str, str]]]:
     """Pairs of keys: what is read, and by what."""
     classifiers = run.get("classifiers", {})
-    for sample in dict.fromkeys(spec["sample"] for spec in classifiers.values()):
+    for sample in _samples(run):
         for dataset in run["run"]["samples"][sample]["datasets"]:
             yield ("dataset", dataset), ("sample", sample)
     for name, spec in classifiers.items():
-        others = _reads(spec, classifiers)
-        yield from ((("classifier", other), ("classifier", name)) for other in others)
-        if not others or len(others) < len(spec["inputs"]):
+        yield from ((("classifier", other), ("classifier", name)) for other in _reads(spec, classifiers))
+        if any(one["group"] not in classifiers for one in spec["inputs"]):
             yield ("sample", spec["sample"]), ("classifier", name)
+        yield from ((("sample", sample), ("classifier", name)) for sample in _judged_on(run, name))
+
+
+def _samples(run: Mapping[str, Any]) -> list[str]:
+    """Samples that classifiers are trained on, then those that they are judged on beside."""
+    classifiers = run.get("classifiers", {})
+    own = (spec["sample"] for spec in classifiers.values())
+    further = (sample for name in classifiers for sample in _judged_on(run, name))
+    return list(dict.fromkeys((*own, *further)))
+
+
+def _judged_on(run: Mapping[str, Any], name: str) -> Sequence[str]:
+    """Samples that a classifier is judged on beside its own."""
+    found: Sequence[str] = run["run"].get("judged_on", {}).get(name, ())
+    return found
 
 
 def _reads(spec: Mapping[str, Any], classifiers: Mapping[str, Any]) -> list[str]:
-    """Taggers whose scores it reads: a group of features has their name."""
-    return [one["group"] for one in spec["inputs"] if one["group"] in classifiers]
+    """Taggers whose scores it reads, as inputs or in losses: a group of features has their name."""
+    groups = dict.fromkeys(one["group"] for one in (*spec["inputs"], *spec.get("side", ())))
+    return [group for group in groups if group in classifiers]
 
 
 def _depth(name: str, classifiers: Mapping[str, Any]) -> int:

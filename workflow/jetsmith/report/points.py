@@ -44,6 +44,7 @@ def planes(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
         specs = [classifiers.get(name, {}) for name in entry["judgements"]]
         labels = _labels(specs)
         classes = sorted(entry["classes"], key=list(labels).index)
+        backgrounds = [label_text(labels.get(name, name)) for name in entry["threshold_classes"]]
         tables.append(
             {
                 "title": entry["plane"],
@@ -54,7 +55,8 @@ def planes(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
                         specs, entry["judgements"], entry["discriminants"], strict=True
                     )
                 ],
-                "backgrounds": [label_text(labels.get(name, name)) for name in entry["threshold_classes"]],
+                "backgrounds": backgrounds,
+                "apart": backgrounds[0] if entry["apart"] else "",
                 "classes": [label_text(labels.get(name, name)) for name in classes],
                 "rows": [
                     {

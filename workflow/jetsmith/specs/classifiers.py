@@ -1,5 +1,6 @@
 """Taggers and reweighters: each record adds to the one before what the next stages read."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
@@ -270,6 +271,17 @@ class RowsSpec(Record):
     def reads(self) -> tuple[Inputs, ...]:
         """Inputs and side columns: all features that it reads."""
         return (*self.inputs, *self.side)
+
+    @property
+    def side_columns(self) -> dict[str, tuple[Inputs, str]]:
+        """Side columns by the names that losses give them, each with its group and feature.
+
+        These are `group.feature`, and the feature alone where it is one group's.
+        """
+        each = [(inputs, feature) for inputs in self.side for feature in inputs.features]
+        n = Counter(feature for _, feature in each)
+        alone = {feature: (inputs, feature) for inputs, feature in each if n[feature] == 1}
+        return alone | {f"{inputs.group}.{feature}": (inputs, feature) for inputs, feature in each}
 
     @property
     def auxiliary(self) -> tuple[Inputs, ...]:

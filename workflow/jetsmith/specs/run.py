@@ -104,7 +104,8 @@ class PlaneSpec(Record):
     )
     points: dict[str, tuple[Fraction, Fraction]] = Field(
         min_length=1,
-        description="By name of the point: of the first background of each judgement, what passes both cuts.",
+        description="By name of the point: of the first background of each judgement, what passes both cuts. "
+        "Where that is one background, what passes the first cut by itself, and the second.",
     )
 
 

@@ -7,7 +7,7 @@ from jetsmith import columns, derivations
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.kept import kept_truth
 from jetsmith.derivations.of_jets import RESOLVED_BY, SELECTED_TRACK
-from jetsmith.estimates import estimated
+from jetsmith.estimates import read_on
 from jetsmith.simulation.parameters import DETECTORS
 from jetsmith.simulation.processes import PROCESSES
 from jetsmith.specs.classifiers import ComparedSpec, TruthSpec
@@ -81,11 +81,8 @@ class Check(NamedTuple):
 def check(run: Configuration, classifier: str, sample: str) -> Check:
     """Stage check. The truth is that of all classes, whatever their part is."""
     spec = run.classifiers[classifier]
-    if (
-        sample != spec.sample
-    ):  # who is not trained there reads what it has learned from beside an estimate alone
-        side = tuple(inputs for inputs in spec.side if inputs.kind == "flat") if estimated(spec) else ()
-        spec = spec.model_copy(update={"side": side})
+    read = read_on(spec, sample)
+    spec = spec.model_copy(update={"side": tuple(inputs for inputs in spec.side if inputs in read)})
     reads = (*spec.reads, *spec.spectators)
     names = dict.fromkeys(inputs.group for inputs in reads)
     told = judged(run, classifier) if sample in run.told_on(classifier) else []
