@@ -133,7 +133,7 @@ WRONG = {
     "too large for a column": (
         FeatureSpec,
         {"source": "jet_eta", "default": 1e300},
-        "`default`: .* less",
+        "`default`: .*in single precision this is infinite",
     ),
     "too small for one": (
         TrainingSpec,

@@ -78,8 +78,8 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, style.Numbers]:
         "plane": plane.compute(specs, "c", [first, second], []),
         "sculpting": sculpting.compute(spec_of(), masses(1.0, 2000), 1),
         "reweighting": ReweightingNumbers(**about, spectra=(one,), left_out=(), weights=None),
-        "systematic": SystematicNumbers(**about, spectra=(one,)),
-        "parameters": ParametersNumbers(**about, values=(value,), left_out=()),
+        "systematic": SystematicNumbers(**about, spectra=(one,), parameters=()),
+        "parameters": ParametersNumbers(**about, values=(value,), left_out=(), ensemble=False),
         "features": features.compute("ak4", given(FLAT), KINDS, packed, {}),
     }
 

@@ -124,20 +124,6 @@ def forget(path: str) -> None:
             system._readonly_filehandle_cache._cache.clear()
 
 
-def logical(file: str) -> str:
-    """CMS' name of a file, `/store/…`, whatever a site has before it (`/eos/cms`, `/pnfs/desy.de/cms/tier2`).
-
-    Where no part of that is `cms`, or one is `user`, it is somebody's folder, and the path is the name.
-
-    Args:
-        file: Path at a server, from the slash on.
-    """
-    before, found, name = file.partition(LOGICAL)
-    parts = before.strip("/").split("/")
-    is_site = not before.strip("/") or ("cms" in parts and "user" not in parts)
-    return LOGICAL + name if found and is_site else file
-
-
 def replicas(path: str, redirectors: Sequence[str]) -> list[str]:
     """The addresses to try for a file, in order and each once.
 
@@ -165,7 +151,8 @@ def replicas(path: str, redirectors: Sequence[str]) -> list[str]:
         raise InputError(f"{path!r}: only root:// addresses and local paths can be read, such as {EXAMPLE}")
     else:
         return [path]
-    candidates += [server + logical(file) for server in servers]
+    logical = file[max(file.find(LOGICAL), 0) :]
+    candidates += [server + logical for server in servers]
     unique: dict[tuple[str, int, str], str] = {}
     for address in candidates:
         unique.setdefault(_canonical(address), address)

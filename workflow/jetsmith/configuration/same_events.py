@@ -25,11 +25,20 @@ def _identity(path: str) -> Hashable:
     try:
         status = os.stat(path)
     except OSError:  # an address, which has the logical name of the file in it, or is taken as it stands
-        _server, found, file = path.partition("://")[2].partition("/")
-        name = remote.logical(f"/{file.lstrip('/')}" if found else path)
-        return name if name.startswith(remote.LOGICAL) else path
+        return _logical(path)
     # Not by the inode alone: file systems that make inodes up may give one number twice.
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _logical(path: str) -> str:
+    """CMS' name of a file, `/store/…`, whatever a site has before it: `/eos/cms`, `/pnfs/desy.de/cms/tier2`.
+
+    Where no part of that has `cms` in it, or one is `user`, it is somebody's folder, and the address counts.
+    """
+    before, found, name = path.partition("://")[2].partition(remote.LOGICAL)
+    parts = before.strip("/").split("/")[1:]  # behind the server
+    is_site = not parts or (any("cms" in part for part in parts) and "user" not in parts)
+    return remote.LOGICAL + name if found and is_site else path
 
 
 @dataclass(frozen=True)
