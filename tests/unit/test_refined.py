@@ -22,8 +22,9 @@ from jetsmith.reweighting.closure import closure
 from jetsmith.reweighting.events import HeldOut
 from jetsmith.reweighting.gates import is_half
 from jetsmith.reweighting.refined import refined_gate, spectrum_chi2
+from jetsmith.reweighting.refining import refined, refined_to_target
+from jetsmith.reweighting.scores import ReweighterScores
 from jetsmith.reweighting.summary import gains
-from jetsmith.reweighting.weights import ReweighterScores, refined, refined_to_target
 from jetsmith.specs.classifiers import ComparedSpec, RecipeSpec, TrainingSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.ratios import RatioSpec

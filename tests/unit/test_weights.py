@@ -17,13 +17,9 @@ from jetsmith.errors import InputError
 from jetsmith.halves import halves_error
 from jetsmith.hashing import SPLITS
 from jetsmith.reweighting.calibration import binned, fit_calibration, straight
+from jetsmith.reweighting.scores import ReweighterScores, read_scores
 from jetsmith.reweighting.summary import summarise
-from jetsmith.reweighting.weights import (
-    ReweighterScores,
-    event_weights,
-    read_scores,
-    write_weights,
-)
+from jetsmith.reweighting.weights import event_weights, write_weights
 from jetsmith.specs.classifiers import Members
 from jetsmith.specs.ratios import RatioSpec
 from jetsmith.spread import members_error

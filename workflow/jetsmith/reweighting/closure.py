@@ -15,7 +15,6 @@ from jetsmith.packed import arrays
 from jetsmith.reweighting import gates
 from jetsmith.reweighting.curve import calibration_curve
 from jetsmith.reweighting.events import HeldOut, held_out
-from jetsmith.reweighting.histograms import compare_features
 from jetsmith.reweighting.interpolation import interpolation, interpolation_gate
 from jetsmith.reweighting.refined import refined_gate
 from jetsmith.reweighting.separation import separation
@@ -54,15 +53,7 @@ def closure_of(events: HeldOut, settings: GatesSpec, seed: int, threads: int = 1
             "closure: the generator weights of the source or of the target do not add up to more than 0 in "
             "each half of the held-out events; look at their negative share"
         )
-    histograms = compare_features(
-        events.features,
-        events.names,
-        events.target_mask,
-        events.generator,
-        events.weight,
-        events.each,
-        events.spec.members,
-    )
+    histograms = events.spectra()
     curve = calibration_curve(events)
     found: tuple[Gate, ...] = (
         gates.separation_gate(before, after, settings),

@@ -18,7 +18,9 @@ from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.keys import match
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
-from jetsmith.reweighting.weights import REFINED, REFINED_TARGET, member_column
+from jetsmith.reweighting.histograms import compare_features
+from jetsmith.reweighting.refining import REFINED, REFINED_TARGET
+from jetsmith.reweighting.weights import member_column
 from jetsmith.specs.classifiers import ComparedSpec, RowsSpec
 from jetsmith.specs.features import Inputs
 
@@ -87,6 +89,18 @@ class HeldOut:
         """The F + S features."""
         observed = parametrised.without(self.spec, self.rows).inputs
         return (*(name for inputs in observed for name in inputs.features), *self.spectator_names)
+
+    def spectra(self) -> list[dict[str, Any]]:
+        """Those of all features before and after weighting, with their chi2 (`compare_features`)."""
+        return compare_features(
+            self.features,
+            self.names,
+            self.target_mask,
+            self.generator,
+            self.weight,
+            self.each,
+            self.spec.members,
+        )
 
 
 def held_out(

@@ -7,7 +7,6 @@ from jetsmith.errors import InputError
 from jetsmith.handed.closure import Gate, Interpolation, worst
 from jetsmith.reweighting import gates
 from jetsmith.reweighting.events import HeldOut, held_out
-from jetsmith.reweighting.histograms import compare_features
 from jetsmith.reweighting.separation import separation
 from jetsmith.reweighting.values import weight_at
 from jetsmith.specs.classifiers import ComparedSpec
@@ -69,15 +68,7 @@ def interpolation_of(
             f"closure at {label}: the generator weights of the source or of the target do not add up to more "
             "than 0 in each half of the held-out events; look at their negative share"
         )
-    histograms = compare_features(
-        events.features,
-        events.names,
-        events.target_mask,
-        events.generator,
-        events.weight,
-        events.each,
-        events.spec.members,
-    )
+    histograms = events.spectra()
     apart = gates.separation_gate(before, after, settings)
     spectra = gates.spectra_gate(events, histograms, settings)
     return Interpolation(

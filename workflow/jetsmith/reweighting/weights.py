@@ -10,8 +10,7 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
-from jetsmith import io, members, ratios, signs
-from jetsmith.columns import row_key
+from jetsmith import io, ratios
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
@@ -20,128 +19,13 @@ from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.parametrised import places
 from jetsmith.ratios import RatioCalibration, SumFactors
-from jetsmith.reweighting.calibration import fit_calibration
+from jetsmith.reweighting.refining import REFINED, REFINED_TARGET, refined, refined_to_target
+from jetsmith.reweighting.scores import ReweighterScores, read_scores
 from jetsmith.reweighting.summary import gains, summarise
 from jetsmith.reweighting.values import calibrated_on, log_odds_at, weight_at
-from jetsmith.specs.classifiers import Members, RowsSpec
+from jetsmith.specs.classifiers import RowsSpec
 from jetsmith.specs.parameters import Point
 from jetsmith.specs.ratios import RatioSpec
-
-REFINED = "weight_refined"  # a generator weight above 0, in files of weights
-REFINED_TARGET = f"{REFINED}_target"  # the same times the weight, with the sum of the source
-
-
-@dataclass(frozen=True)
-class ReweighterScores:
-    """Scores of a reweighter with what belongs to them, all arrays of shape (N,).
-
-    Attributes:
-        key: Run, luminosity block, event; jet index too where rows are jets.
-        dataset: Index in the sample's datasets.
-        split: Index in SPLITS.
-        fold: Fold whose model has not seen the event; 0 in a sample without.
-        weight: Generator weight as packed, signed.
-        logits: log(p_target/p_source) of each member of an ensemble, or of the model, shape (M, N).
-        target_mask: True for events of the target's datasets.
-        outside: Not reweightable: without a score, or outside `ratio.valid`.
-        unknown: Events of the target, where none of these has a score and some of the source have one.
-        share: What weights below 0 leave of the density of an event's own generator; NaN where the event has
-            no score, or nobody asked.
-        members: What the members were trained on.
-    """
-
-    key: dict[str, npt.NDArray[Any]]
-    dataset: npt.NDArray[np.int64]
-    split: npt.NDArray[np.int8]
-    fold: npt.NDArray[np.int64]
-    weight: FloatArray
-    logits: FloatArray
-    target_mask: BoolArray
-    outside: BoolArray
-    unknown: BoolArray
-    share: FloatArray
-    members: Members
-
-    @property
-    def logit(self) -> FloatArray:
-        """Mean over the members, cut where numbers end, shape (N,)."""
-        return ratios.mean_logit(self.logits)
-
-    def calibrate(self, ratio: RatioSpec) -> list[RatioCalibration]:
-        """Fit log ratio against logit: of each fold on the others; without folds on the calibration split.
-
-        Raises:
-            InputError: No event of the target has a score, and a calibration is asked for; see
-                `fit_calibration`.
-        """
-        if ratio.calibration != "none" and self.unknown.any():
-            raise InputError(
-                f"ratio.calibration: {ratio.calibration} is fitted to events of both generators, and no "
-                "event of the target has a ratio; write `none`, or leave it out"
-            )
-        n_folds, logit = int(self.fold.max(initial=0)) + 1, self.logit
-        rows = [self.fold != k for k in range(n_folds)] if n_folds > 1 else []
-        rows = rows or [self.split == SPLITS.index("calibration")]
-        rows = [r & ~self.outside for r in rows]
-        return [fit_calibration(logit[r], self.target_mask[r], self.weight[r], ratio) for r in rows]
-
-
-def read_scores(
-    spec: RowsSpec,
-    scores: str | Path,
-    datasets: Sequence[tuple[str, str]],
-    n_members: int = 0,
-    refine: bool = False,
-) -> ReweighterScores:
-    """Read the scores of a reweighter; rows of other generators are left out.
-
-    Args:
-        spec: The reweighter.
-        scores: results/scores/{reweighter}/{sample}.parquet.
-        datasets: Name and generator of the sample's datasets, in its order.
-        n_members: Of its ensemble; 0 where it is none.
-        refine: Whether shares are read, too.
-
-    Raises:
-        InputError: The file lacks a column or holds scores that are not numbers.
-    """
-    generators = [generator for _, generator in datasets]
-    source, target = spec.classes
-    names = row_key(spec.object)
-    pairs = [(members.column(k, source.name), members.column(k, target.name)) for k in range(n_members)]
-    pairs = pairs or [(f"p_{source.name}", f"p_{target.name}")]
-    wanted = [*names, "dataset", "split", "weight", "scored", *(name for pair in pairs for name in pair)]
-    wanted += ["fold"] if spec.folds else []
-    shares = [signs.column(name) for name in spec.class_names] if refine else []
-    wanted += shares
-    rows = io.read_rows(scores, wanted, classifier=spec.name, sample=spec.sample)
-    table = {name: np.asarray(ak.to_numpy(rows[name])) for name in wanted}
-    logits = np.array([ratios.log_odds(table[of_source], table[of_target]) for of_source, of_target in pairs])
-    logits[:, ~table["scored"]] = 0.0  # a model of others has none where an input is not finite
-    if np.isnan(logits).any() or not np.isfinite(table["weight"]).all():
-        raise InputError(f"{scores}: probabilities or weights that are no numbers; train {spec.name} again")
-    of_class = np.array([{source.generator: 0, target.generator: 1}.get(g, -1) for g in generators])
-    side = of_class[table["dataset"]]
-    kept = side >= 0
-    of_target, without = side[kept] == 1, ~table["scored"][kept]
-    share = np.full(len(kept), np.nan)
-    for k, name in enumerate(shares):
-        share[side == k] = table[name][side == k]
-    share[~table["scored"]] = np.nan
-    unknown = of_target & bool(without[of_target].all() and not without[~of_target].all())
-    return ReweighterScores(
-        key={name: table[name][kept] for name in names},
-        dataset=table["dataset"][kept].astype(np.int64),
-        split=table["split"][kept].astype(np.int8),
-        fold=(table["fold"] if spec.folds else np.zeros(len(kept)))[kept].astype(np.int64),
-        weight=table["weight"][kept].astype(np.float64),
-        logits=logits[:, kept],
-        target_mask=of_target,
-        outside=without & ~unknown,
-        unknown=unknown,
-        share=share[kept],
-        members=spec.members,
-    )
 
 
 @dataclass(frozen=True)
@@ -200,67 +84,6 @@ def event_weights(
     weight, up, down = ratios.weights(ratio_of, factors[bins], free)
     density = np.where(found.unknown, np.nan, density)
     return EventWeights(density, weight, up, down, outside, np.asarray(each), factors)
-
-
-def refined(found: ReweighterScores, datasets: Sequence[str]) -> FloatArray:
-    """Weights above 0 that stand for the generators' own, shape (N,).
-
-    The weight of an event is on average E[w|x], so its size times the share that weights below 0 leave there
-    has the same density in the inputs x, and fluctuates less (arXiv 2007.11586, 2505.03724). The sum of each
-    dataset stays what it was: its cross section, and with parameters that at its values. A dataset without
-    weights below 0 keeps its own, and so do events without a score, whose share nobody knows. Events outside
-    `ratio.valid` have one.
-
-    Args:
-        found: The scores.
-        datasets: Names of the sample's datasets, in its order.
-
-    Raises:
-        InputError: The weights of a dataset do not add up to more than 0.
-    """
-    weight = found.weight.copy()
-    for place in np.unique(found.dataset).tolist():
-        rows = np.flatnonzero((found.dataset == place) & np.isfinite(found.share))
-        own = found.weight[rows]
-        if (own < 0).any():
-            if not own.sum() > 0:
-                raise InputError(
-                    f"ratio.refine: the weights of dataset `{datasets[place]}` add up to nothing above 0, "
-                    "for which no weight above 0 can stand; look at its generator weights"
-                )
-            left = np.abs(own) * found.share[rows]
-            weight[rows] = left * (own.sum() / left.sum())
-    return weight
-
-
-def refined_to_target(
-    found: ReweighterScores,
-    of_generator: FloatArray,
-    weight: FloatArray,
-    bins: npt.NDArray[np.intp],
-    conserve: bool,
-) -> FloatArray:
-    """Refined weights times those of the reweighter, with the sum of the source in each bin, shape (N,).
-
-    `weight` conserves the sum of signed weights times it. That of refined ones is another: where weights vary
-    within what few inputs tell, much is left by chance of large terms of both signs.
-
-    Args:
-        found: The scores.
-        of_generator: Refined weights, shape (N,).
-        weight: Of the reweighter, shape (N,); 1 for the target, which keeps its refined weights.
-        bins: Bin of each event within which the sum is conserved, shape (N,).
-        conserve: Whether it is.
-
-    Raises:
-        InputError: The weights of the source in a bin do not add up to more than 0.
-    """
-    product, source = of_generator * weight, np.where(found.target_mask, 0.0, found.weight)
-    if conserve:
-        each = np.divide(product, source, out=np.zeros(len(source)), where=source != 0)
-        factors = ratios.conserving(each, source, bins, int(bins.max(initial=0)) + 1)
-        product *= np.where(found.target_mask, 1.0, factors[bins])
-    return np.asarray(product)
 
 
 def write_weights(
