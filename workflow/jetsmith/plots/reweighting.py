@@ -199,7 +199,8 @@ def _draw_cell(figure: Figure, place: SubplotSpec, spectrum: Spectrum, numbers: 
 def _draw_weights(axes: Axes, weights: Weights, source: ClassSpec) -> None:
     axes.stairs(weights.count, weights.edges, color=source.color, linewidth=1.6, gid="weights")
     axes.axvline(1, color=looks.GREY, linewidth=0.7)
-    axes.set(xscale="log", yscale="log", ylim=(0.5, max(weights.count) * 12))
+    most = max(weights.count)
+    axes.set(xscale="log", yscale="log", ylim=(0.5, most * (2 * most) ** 0.5))  # a third for the note
     few = weights.edges[-1] < FEW * weights.edges[0]
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -235,7 +235,8 @@ def panels(
     below.axhline(1, color=looks.GREY, linewidth=0.7)
     ends = min(s.edges[0] for s in shown), max(s.edges[-1] for s in shown)
     below.set(xlim=ends, xlabel=looks.tex(spectrum.label))
-    below.xaxis.set_major_locator(MaxNLocator(4))
+    whole = all(edge % 1 == 0.5 for s in shown for edge in s.edges)  # numbers of jets, of partons
+    below.xaxis.set_major_locator(MaxNLocator(4, integer=whole, steps=[1, 2, 5, 10]))
     below.minorticks_off()
     main.xaxis.minorticks_off()
     for axes in (main, below):
