@@ -55,7 +55,7 @@ def keep(folder: Path, network: Any) -> None:
     folder.mkdir()
     backend.finished(network).save(folder / "model.keras")
     about = {
-        "checksums": io.folder_checksums(folder), "rows": {}, "seed": 1,
+        "checksums": io.folder_checksums(folder), "rows": {}, "effective": {}, "seed": 1,
         "device": {"engine": "TensorFlow", "kind": "cpu"},
         "provenance": {"commit": "", "python": "", "versions": {}},
     }  # fmt: skip

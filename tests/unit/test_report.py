@@ -497,7 +497,7 @@ def test_figures_of_others_are_on_no_page_of_a_tagger() -> None:
     page["resilience"] = [{"sample": "jets", "rows": rows}, {"sample": "other", "rows": rows[2:]}]
     page["sections"] = [{"figures": figures}, {"figures": figures[4:]}]
     device = {"kind": "cpu", "name": "", "engine": "stored"}
-    about = {"classifier": "deepjet", "rows": {}, "device": device, "heads_off": {}}
+    about = {"classifier": "deepjet", "rows": {}, "effective": {}, "device": device, "heads_off": {}}
     judgements = {"deepjet": "deepjet", "deepjet_CvsB": "deepjet", "deepjet2": "deepjet2"}
     (card,) = cards(run, [about], judgements, page)
     assert [[figure["heading"] for figure in section["figures"]] for section in card["sections"]] == [

@@ -16,7 +16,14 @@ import numpy as np
 import pytest
 
 from jetsmith import chosen, io, training
-from jetsmith.balance import MAX_BALANCE, balance_factors, balanced_weights, heavy_jets, spectrum_bins
+from jetsmith.balance import (
+    MAX_BALANCE,
+    balance_factors,
+    balanced_weights,
+    effective_rows,
+    heavy_jets,
+    spectrum_bins,
+)
 from jetsmith.chosen import class_index
 from jetsmith.classifiers import Device, Labelled, Task
 from jetsmith.classifiers import _xgboost as backend
@@ -574,6 +581,31 @@ def test_a_row_that_outweighs_its_class_is_named(tmp_path: Path, capsys: pytest.
     about = io.read_json(tmp_path / "heavy/meta.json")["heavy_jets"]
     assert about == {"model": {"c_jets": pytest.approx(0.5)}}
     assert "one row carries 50% of the weight of class c_jets" in capsys.readouterr().err
+
+
+def test_as_how_many_rows_a_class_teaches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """(Σw)²/Σw² of each class, by loop, with signs; a class below a quarter is named, and what helps."""
+    spec = make_spec("xgboost")
+    rng = np.random.default_rng(4)
+    target, weight = rng.integers(0, 3, 400), rng.normal(1, 1, 400).astype(np.float32)
+    for k, name in enumerate(spec.class_names):
+        total = sum(float(w) for t, w in zip(target, weight, strict=True) if t == k)
+        squares = sum(float(w) ** 2 for t, w in zip(target, weight, strict=True) if t == k)
+        assert effective_rows(spec, target, weight)[name] == round(total**2 / squares)
+    packed = write_sample(tmp_path / "packed", 400)
+    plain = make_spec("xgboost", training=TrainingSpec(epochs=3, balance="class"))
+    part = read_packed(packed / "train")
+    weight = np.where(part.label == 400, np.exp(2.0 * rng.normal(size=len(part.label))), 1.0)
+    write_packed(packed / "train", arrays.Packed(**{**vars(part), "weight": weight}))
+    train(plain, packed, tmp_path / "model", seed=5)
+    about = io.read_json(tmp_path / "model/meta.json")
+    counts, effective = about["rows"]["model"]["train"], about["effective"]["model"]["train"]
+    assert effective["b_jets"] == counts["b_jets"]
+    w = weight[part.label == 400]
+    assert effective["c_jets"] == pytest.approx(w.sum() ** 2 / (w**2).sum(), abs=1)
+    said = capsys.readouterr().err
+    assert f"count as few: c_jets {effective['c_jets']:,} of {counts['c_jets']:,}; where sample" in said
+    assert "`normalise: flat`" in said
 
 
 def test_a_tenth_of_a_class_is_not_more_than_a_tenth() -> None:

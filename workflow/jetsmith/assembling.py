@@ -45,7 +45,7 @@ def assemble(classifier: str, models: Sequence[str | Path], output: str | Path) 
             "seeds": [about["seed"] for about in abouts],
             **{
                 key: abouts[0][key]
-                for key in ("rows", "heavy_jets", "heads_off", "started", "threads", "device")
+                for key in ("rows", "effective", "heavy_jets", "heads_off", "started", "threads", "device")
             },
             "checksums": io.folder_checksums(temporary),
             "provenance": provenance.record(),

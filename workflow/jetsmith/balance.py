@@ -14,6 +14,7 @@ from jetsmith.specs.classifiers import RecipeSpec
 
 MAX_BALANCE = 10.0  # ASSUME: largest factor of a bin of the spectrum: rare bins must not dominate
 HEAVY = 0.1  # share of the weight of a class from which a row is named
+FEW = 0.25  # of the rows of a class, below which what they count as is said
 
 
 def balanced_weights(
@@ -115,6 +116,20 @@ def heavy_jets(spec: RecipeSpec, target: IntArray, weight: FloatArray) -> dict[s
     np.maximum.at(largest, target, np.abs(weight))
     shares = largest / sums
     return {name: float(share) for name, share in zip(spec.class_names, shares, strict=True) if share > HEAVY}
+
+
+def effective_rows(spec: RecipeSpec, target: IntArray, weight: FloatArray) -> dict[str, int]:
+    """As how many rows of one weight those of each class teach: (Σw)² / Σw², rounded.
+
+    Args:
+        spec: The classifier.
+        target: Class of each row, shape (N,).
+        weight: Weights to train with, shape (N,).
+    """
+    sums = np.bincount(target, weight, len(spec.classes))
+    squares = np.bincount(target, np.square(weight, dtype=np.float64), len(spec.classes))
+    found = np.divide(sums**2, squares, out=np.zeros(len(sums)), where=squares > 0)
+    return {name: round(float(n)) for name, n in zip(spec.class_names, found, strict=True)}
 
 
 def spectrum_bins(spec: RecipeSpec, rows: Rows) -> IntArray:

@@ -9,7 +9,7 @@ import functools
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from jetsmith import io, locks, plugs, provenance, sides, signs
-from jetsmith.balance import balanced_weights, heavy_jets
+from jetsmith.balance import FEW, balanced_weights, effective_rows, heavy_jets
 from jetsmith.chosen import ROLES, Without, chosen_rows, class_index, require_classes, times_in
 from jetsmith.classifiers import STARTED, Backend, Device, Labelled, Task, find_backend, require_gpu
 from jetsmith.classifiers._events import Events
@@ -90,6 +90,7 @@ def train(
         times = None if replica is None else times_in(replica, parts)
         about: dict[str, Any] = {}
         heavy: dict[str, Any] = {}
+        effective: dict[str, Any] = {}
         started: dict[str, Any] = {}
         for fold in range(spec.folds) if spec.folds else [None]:
             folder = partial if fold is None else partial / f"fold{fold}"
@@ -134,6 +135,7 @@ def train(
                 name = "model" if fold is None else folder.name
                 about[name] = {role: counted for role, counted in done["rows"].items() if role in ROLES}
                 heavy[name] = done["rows"]["heavy_jets"]
+                effective[name] = done["rows"]["effective"]
             if start is not None:
                 started[folder.name if fold is not None else "model"] = io.read_json(folder / STARTED)
         io.write_json(partial / "spec.json", spec.model_dump(mode="json"))
@@ -142,6 +144,7 @@ def train(
             {
                 "classifier": spec.name,
                 "rows": about,
+                "effective": effective,
                 "checksums": _checksums(partial),
                 "heavy_jets": heavy,
                 "heads_off": off,
@@ -213,6 +216,10 @@ def _fit(
     for which in (*rows, *(constituents for _, constituents in side if constituents is not None)):
         which.check()
     weights = balanced_weights(spec, rows, target, drawn or None)
+    about["effective"] = {
+        role: effective_rows(spec, *given) for role, *given in zip(ROLES, target, weights, strict=True)
+    }
+    _say_few(spec, about)
     about["heavy_jets"] = heavy_jets(spec, target[0], weights[0])
     for name, share in about["heavy_jets"].items():
         print(
@@ -239,6 +246,24 @@ def _fit(
     history = backend.fit(found)
     found.live(history)
     return history, about
+
+
+def _say_few(spec: RecipeSpec, about: Mapping[str, Any]) -> None:
+    """Classes whose rows teach as few, since their weights differ."""
+    counts, effective = about[ROLES[0]], about["effective"][ROLES[0]]
+    few = [f"{name} {n:,} of {counts[name]:,}" for name, n in effective.items() if n < FEW * counts[name]]
+    if few:
+        flat = (
+            f"; where sample `{spec.sample}` has `normalise: flat`, each row counts 1: for jets that were "
+            "generated flat in pt"
+            if spec.role == "tagger"
+            else ""
+        )
+        print(
+            f"[train {spec.name}] weights differ: rows to train on count as few: {', '.join(few)}{flat}",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 @contextlib.contextmanager

@@ -118,7 +118,7 @@ def training(spec: RecipeSpec, trained: Mapping[str, Any], datasets: Sequence[st
     made = trained["provenance"]
     lines = [
         f"- Sample `{spec.sample}`, of {', '.join(f'`{name}`' for name in datasets)}: {n_rows}.",
-        *_counts(trained["rows"], _whose(spec, trained)),
+        *_counts(trained["rows"], trained.get("effective", {}), _whose(spec, trained)),
         f"- Backend {spec.backend}{f', architecture `{spec.model}`' if spec.model else ''}; its settings "
         "stand below.",
         f"- {_seeds(trained)}, on {trained['device']['engine']} ({trained['device']['kind']}).",
@@ -156,10 +156,17 @@ def _whose(spec: RecipeSpec, trained: Mapping[str, Any]) -> str:
     return LEARN[spec.members if spec.role == "reweighter" else "seeds"]
 
 
-def _counts(rows: Mapping[str, Mapping[str, Mapping[str, int]]], whose: str) -> list[str]:
+Counts = Mapping[str, Mapping[str, Mapping[str, int]]]
+
+
+def _counts(rows: Counts, effective: Counts, whose: str) -> list[str]:
+    def listed(counts: Mapping[str, int]) -> str:
+        return ", ".join(f"{n:,} {name}" for name, n in counts.items())
+
     return [
         f"- Of {role}{'' if model == 'model' else f' of {model}'}{whose}: "
-        + ", ".join(f"{n:,} {name}" for name, n in counts.items())
+        + listed(counts)
+        + (f"; with their weights as many as {listed(effective[model][role])}" if model in effective else "")
         + "."
         for model, roles in rows.items()
         for role, counts in roles.items()

@@ -67,7 +67,7 @@ def _card(
             }
             for one in spec["inputs"]
         ],
-        "trained_on": _rows(about["rows"]),
+        "trained_on": _rows(about["rows"], about.get("effective", {})),
         "settings": _settings(spec),
         "hepdata": f"../{page['hepdata']}" if page["hepdata"] else "",
         "bundle": f"../../bundles/{name}/README.md" if is_bundled else "",
@@ -104,8 +104,11 @@ def _facts(run: Mapping[str, Any], spec: Mapping[str, Any], about: Table) -> lis
     return [{"name": name, "value": value} for name, value in found.items() if value]
 
 
-def _rows(rows: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Row:
-    """Jets by class of each training and split."""
+Counts = Mapping[str, Mapping[str, Mapping[str, int]]]
+
+
+def _rows(rows: Counts, effective: Counts) -> Row:
+    """Jets by class of each training and split, and as how many they count."""
     classes = list(
         dict.fromkeys(c for splits in rows.values() for counted in splits.values() for c in counted)
     )
@@ -113,11 +116,13 @@ def _rows(rows: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Row:
         "classes": [name.replace("_", " ") for name in classes],
         "rows": [
             {
-                "what": split if training == "model" else f"{training}, {split}",
-                "counts": [count(n[c]) for c in classes],
+                "what": (split if training == "model" else f"{training}, {split}") + what,
+                "counts": [count(n[c]) if c in n else "" for c in classes],
             }
             for training, splits in rows.items()
-            for split, n in splits.items()
+            for split in splits
+            for what, n in (("", splits[split]), (", effectively", effective.get(training, {}).get(split)))
+            if n is not None  # models of earlier versions do not say
         ],
     }
 
