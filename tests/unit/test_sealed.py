@@ -263,6 +263,16 @@ def test_the_ledger_comes_back(tmp_path):
     assert len(list(back)) == 49
 
 
+def test_a_failed_job_is_in_the_ledger(tmp_path):
+    """It comes back as one that has failed, until its file is made."""
+    Ledger(tmp_path).put("a", entry())
+    Ledger(tmp_path).put("a", made.failed("skim", 3))
+    found = Ledger(tmp_path).get("a")
+    assert (found.rule, found.job, found.has_failed) == ("skim", 3, True)
+    Ledger(tmp_path).put("a", entry())
+    assert not Ledger(tmp_path).get("a").has_failed
+
+
 def test_compaction_keeps_what_counts(tmp_path):
     """A folder that is made again and again does not collect lines for ever."""
     ledger = Ledger(tmp_path)

@@ -12,7 +12,7 @@ import uproot
 
 from jetsmith.sealed import planned
 
-from .conftest import SCALE, copy_project
+from .conftest import SCALE, copy_project, job_table
 
 pytestmark = pytest.mark.workflow
 TARGET = "results/inspect/ttbar.json"
@@ -105,6 +105,40 @@ def test_killed_run_goes_on(project):
     for path in files:
         assert uproot.open(path)["Events"].num_entries == 8_000 * SCALE
     assert (project.folder / TARGET).exists()
+
+
+def test_what_is_behind_a_killed_job_is_made_anew(project):
+    """A job alone dies, while all behind it is there from before: the next run makes it, and what is behind.
+
+    Protects: its outputs count as made with today's parameters, and older results stand beside newer ones.
+    """
+    account = "results/skim/ttbar.json"
+    done = project.snakemake("--cores", "2", account)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
+    path = project.folder / account
+    before = path.read_text()
+    project.edit_yaml("config.yaml", "selection", "ak4", "abseta_max", value=2.0)
+    with (project.folder / "died.log").open("wb") as log:
+        run = ["--cores", "1", account, "--config", f"simulation_scale={SCALE}"]
+        running = subprocess.Popen(
+            [sys.executable, "-m", "snakemake", *run],
+            cwd=project.folder, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    deadline = time.monotonic() + 300
+    while not (pids := [pid for pid, what in alive_in(running.pid).items() if "skim.py" in what]):
+        assert time.monotonic() < deadline
+        assert running.poll() is None
+        time.sleep(0.02)
+    os.kill(pids[0], signal.SIGKILL)
+    assert running.wait(300) != 0
+    assert path.read_text() == before
+    looked = project.snakemake("-n", account)
+    assert job_table(looked.stdout)["skim"] > 0
+    assert "its job failed" in looked.stdout + looked.stderr
+    done = project.snakemake("--cores", "2", account)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
+    assert path.read_text() != before
+    assert job_table(project.snakemake("-n", account).stdout) == {}
 
 
 def test_a_dry_run_leaves_what_it_read_in_its_working_folder(project, tmp_path):

@@ -190,7 +190,7 @@ def _results(accepted: Mapping[str, Any]) -> Row:
     if accepted:
         why = f"Somebody let results stand that other code or parameters made: {_named(accepted)}."
         return _row("Results", LOOK, why, "provenance")
-    why = "All were made by this code with this configuration, and are sealed."
+    why = "None was let stand that other code or parameters made."
     return _row("Results", GOOD, why, "provenance")
 
 

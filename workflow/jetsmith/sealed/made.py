@@ -28,6 +28,7 @@ PAGE = "report/index.html"
 """What a run makes at its end."""
 ACCEPT = "JETSMITH_ACCEPT"
 """Variable with the rules, blanks between, whose results stand although made from something else."""
+_FAILED = "failed"
 _ENDS = 65_536  # bytes at either end of a file that its fingerprint looks at
 
 
@@ -57,6 +58,11 @@ class Made:
     state: str
     fingerprint: str
     accepted: Mapping[str, Any] | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its job has, and it is not there."""
+        return self.state == _FAILED
 
 
 _SHARED = ("params", "input", "checksums")
@@ -173,6 +179,11 @@ class Ledger:
             and set(made) == wanted
             and all(made[key] in self._shared for key in _SHARED)
         )
+
+
+def failed(rule: str, job: int) -> Made:
+    """What stands of a file whose job has failed, until it is made."""
+    return Made(rule, job, (), (), {}, began=0.0, ended=0.0, state=_FAILED, fingerprint="")
 
 
 def of_finished(results: Path) -> Ledger:

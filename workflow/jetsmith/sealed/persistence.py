@@ -28,6 +28,7 @@ from jetsmith.sealed.frozen import Seen
 
 NOBODY_KNOWS = "nobody has written down what it was made from"
 CHANGED = "it is not the file that was made here"
+FAILED = "its job failed"
 _REASON, _PART = 150, 140  # characters of what changed, and of each list of files, in a reason of Snakemake
 _VALUE = 40
 
@@ -40,11 +41,21 @@ def install(results: str, package: Seen) -> None:
         package: The code that the plan is made with.
     """
     from snakemake import workflow  # brings all of Snakemake and its plugins
-    from snakemake.jobs import Reason
+    from snakemake.jobs import Job, Reason
 
     Persistence.results, Persistence.package = results, package
     workflow.FilePersistence = Persistence
     workflow.DbPersistence = _no_database
+    ends = Job.postprocess
+    if not hasattr(ends, "plain"):
+
+        async def postprocess(self: Any, *given: Any, error: bool = False, **options: Any) -> None:
+            if error:
+                self.dag.workflow.persistence.failed.add(self)
+            await ends(self, *given, error=error, **options)
+
+        postprocess.plain = ends  # type: ignore[attr-defined]
+        Job.postprocess = postprocess
     plain = Reason.__str__
     if not hasattr(plain, "plain"):
 
@@ -67,7 +78,7 @@ class Change(ParamsChange):
         old, new = (
             dict(line.partition("=")[::2] for line in lines) for lines in (self.only_old, self.only_new)
         )
-        strange = sorted({NOBODY_KNOWS, CHANGED} & set(old))
+        strange = sorted({NOBODY_KNOWS, CHANGED, FAILED} & set(old))
         if strange:
             return strange[0]
         code = sorted({key.removeprefix("code.") for key in {**old, **new} if key.startswith("code.")})
@@ -93,6 +104,7 @@ class Persistence(FilePersistence):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._found: dict[str, made.Made | str | None] = {}
+        self.failed: set[Any] = set()  # jobs, and each of them once: one that is tried again may succeed
         self._accepts = set(os.environ.get(made.ACCEPT, "").split())
         if self._accepts:
             held = ExitStack()
@@ -121,6 +133,24 @@ class Persistence(FilePersistence):
             provenance.leave_notes(planned.SOURCES)
             yield
 
+    async def finished(self, job: Any) -> None:
+        """Write down what outputs were made from; of a job that has failed, that it has.
+
+        Snakemake calls this for jobs that have failed, too, before it removes their outputs: these would
+        count as made with today's parameters, and what is behind would stay as it was.
+        """
+        keys = list(map(self._get_key, job.output))
+        if job not in self.failed or not all(map(self._is_ours, keys)):
+            await super().finished(job)
+            return
+        self.failed.discard(job)
+        self._clear_cache()
+        for key in keys:
+            if self.dag.workflow.is_main_process:
+                with _said():
+                    self.ledger.put(self._name(key), made.failed(job.rule.name, hash(job)))
+            self._unmark_incomplete(key)
+
     def params_changed(self, job: Any, file: Any = None) -> ParamsChange:
         """What differs between the parameters that results were made with and today's."""
         now = planned.leaves(job.params.items())
@@ -132,7 +162,7 @@ class Persistence(FilePersistence):
             elif found is not None and found.params != now:
                 old, new = set(found.params), set(now)
                 change |= Change(old - new, new - old, {path})
-        if change and job.rule.name in self._accepts:
+        if change and job.rule.name in self._accepts and FAILED not in change.only_old:
             self._accept(job, change)
             return NO_PARAMS_CHANGE
         return Change(change.only_old, change.only_new, change.files)
@@ -181,7 +211,9 @@ class Persistence(FilePersistence):
         if key not in self._found:
             entry, path = self.ledger.get(self._name(key)), Path(key)
             found: made.Made | str | None = entry
-            if path.exists():
+            if entry is not None and entry.has_failed:
+                found = FAILED
+            elif path.exists():
                 found = NOBODY_KNOWS if entry is None else entry if made.same(path, entry) else CHANGED
             self._found[key] = found
         return self._found[key]
