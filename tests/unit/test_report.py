@@ -675,7 +675,7 @@ def test_captions_say_what_is_left_out_and_what_weighs_too_much() -> None:
     """Protects: the page states jets that are in no curve, and a row that carries much of its class."""
     curve = Curve.model_construct(
         title="t", auc=Interval(value=0.9, low=0.8, high=1.0), n_signal=5, n_background=6, folds=0,
-        working_points=(),
+        readings=(), working_points=(),
     )  # fmt: skip
     shown = RocNumbers(
         sample="demo", curves=(curve,), signal=FLAVOURS["b_jets"], background=FLAVOURS["light_jets"],

@@ -255,14 +255,19 @@ def _at_mistags(readings: Mapping[float, Number], pair: Pair, bootstraps: int) -
         if min(mistag * effective[1], efficiency * effective[0]) >= LEAST_PASSING
     ]
     of = [efficiencies[mistag] for mistag in enough]
-    differences, ratios = metrics.differences_of_curves(*pair, enough, of, bootstraps, SEED)
-    found = dict(zip(enough, zip(differences, ratios, strict=True), strict=True))
+    curves = metrics.differences_of_curves(*pair, enough, of, bootstraps, SEED)
     for mistag, number in readings.items():
-        if mistag not in found:
+        if number.before is None or number.after is None:  # less of the jets are tagged
+            yield by_intervals(number)
+        elif mistag not in enough:
             yield replace(number, why=FEW)
-            continue
-        difference, ratio = found[mistag]
-        yield replace(paired(number, difference, bootstraps), rejection=ratio)
+        else:
+            k = enough.index(mistag)
+            # Of the jets, and by the function, that the difference is of: else these need not agree.
+            sides = curves.first[k], curves.second[k]
+            second, first = (Interval(one.value, one.low, one.high) for one in sides)
+            compared = paired(replace(number, before=first, after=second), curves.differences[k], bootstraps)
+            yield replace(compared, rejection=curves.ratios[k])
 
 
 def _at_points(

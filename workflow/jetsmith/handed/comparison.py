@@ -70,7 +70,8 @@ class Number(Stored):
         sample: Where it was found.
         what: Of what, in words.
         percent: Whether it is an efficiency, said in per cent.
-        before: In the first run, as its own page has it; None where it has none.
+        before: In the first run, as its own page has it, None where it has none; a signal efficiency at a
+            mistag rate that was compared by pairs is of the jets of both runs, like the difference.
         after: In the second.
         difference: With its interval; None where there is no test.
         paired: Whether `difference` is of the same jets.

@@ -27,6 +27,7 @@ from jetsmith.metrics.paired import (
     efficiencies_at,
     efficiency_differences,
 )
+from jetsmith.metrics.readings import Reading, reading
 from jetsmith.metrics.shifted import Jets, Shift, auc_change, auc_shift, cells, matched
 from jetsmith.metrics.thresholds import (
     WorkingPoint,
@@ -45,6 +46,7 @@ __all__ = [
     "EfficiencyTable",
     "Interval",
     "Jets",
+    "Reading",
     "Roc",
     "Shift",
     "Sums",
@@ -68,6 +70,7 @@ __all__ = [
     "efficiency_table",
     "matched",
     "passes",
+    "reading",
     "roc_curve",
     "roc_curve_of",
     "threshold_at",

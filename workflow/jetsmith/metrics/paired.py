@@ -18,6 +18,24 @@ class Difference(Interval):
     error: float
 
 
+@dataclass(frozen=True)
+class Curves:
+    """Two scores of the same jets, at given efficiencies of either class.
+
+    Attributes:
+        differences: Signal efficiencies of the first less those of the second, one a background efficiency.
+        first: Those of the first score, with intervals of the same replicas.
+        second: Those of the second.
+        ratios: Background rejections of the first over those of the second, one a signal efficiency. Errors
+            are those of the logarithm, in which they are the same either way round, times the ratio.
+    """
+
+    differences: list[Difference]
+    first: list[Difference]
+    second: list[Difference]
+    ratios: list[Difference]
+
+
 def auc_difference(
     before: FloatArray, after: FloatArray, weight: FloatArray, is_signal: BoolArray, level: float = LEVEL
 ) -> Difference:
@@ -121,7 +139,7 @@ def efficiency_differences(
         One a target.
     """
     pair = before, after, weight, is_signal
-    return differences_of_curves(*pair, targets, (), bootstraps, seed, level)[0]
+    return differences_of_curves(*pair, targets, (), bootstraps, seed, level).differences
 
 
 def differences_of_curves(
@@ -134,8 +152,8 @@ def differences_of_curves(
     bootstraps: int,
     seed: int | list[int],
     level: float = LEVEL,
-) -> tuple[list[Difference], list[Difference]]:
-    """Differences of efficiencies, and ratios of background rejections, of the same replicas.
+) -> Curves:
+    """Efficiencies of both scores, differences, and ratios of background rejections, of the same replicas.
 
     Args:
         before: Scores, shape (N,).
@@ -149,28 +167,26 @@ def differences_of_curves(
         level: Probability content.
 
     Returns:
-        Of signal efficiencies of `before` less those of `after`, one a target; and of rejections of `before`
-        over those of `after`, one an efficiency. Errors of the latter are those of the logarithm, in which
-        they are the same either way round, times the ratio. Where no background is left in a replica, half
-        of an effective jet stands for it.
+        Where no background is left in a replica, half of an effective jet stands for it in a ratio.
     """
     weight = np.asarray(weight, np.float64)
     curves = [_Ranked(score, is_signal) for score in (before, after)]
     at, of = np.asarray(targets, np.float64), np.asarray(efficiencies, np.float64)
     least = 0.5 / max(effective_count(weight[~is_signal]), 0.5)
     generator = np.random.default_rng(seed)
-    differences, logs = np.empty((1 + bootstraps, len(at))), np.empty((1 + bootstraps, len(of)))
+    read, logs = np.empty((2, 1 + bootstraps, len(at))), np.empty((1 + bootstraps, len(of)))
     for replica in range(bootstraps + 1):  # a few hundred; the first is what was measured
         drawn = weight if replica == 0 else weight * generator.poisson(1.0, len(weight))
         first, second = (curve.sums(drawn) for curve in curves)
-        differences[replica] = _read(*first, at) - _read(*second, at)
+        read[:, replica] = _read(*first, at), _read(*second, at)
         mistags = [np.maximum(_read(*sums[::-1], of), least) for sums in (first, second)]
         logs[replica] = np.log(mistags[1] / mistags[0])
     ratios = []
     for one in of_replicas(logs, level):
         value, low, high = map(float, np.exp([one.value, one.low, one.high]))
         ratios.append(Difference(value, low, high, value * one.error))
-    return of_replicas(differences, level), ratios
+    changes, of_first, of_second = (of_replicas(drawn, level) for drawn in (read[0] - read[1], *read))
+    return Curves(changes, of_first, of_second, ratios)
 
 
 def of_replicas(drawn: FloatArray, level: float) -> list[Difference]:
@@ -209,7 +225,8 @@ class _Ranked:
 def _read(given: FloatArray, wanted: FloatArray, at: FloatArray) -> FloatArray:
     """Efficiencies of a class at those of the other, shape (T,), on straight lines between different scores.
 
-    That is what a part of the jets of one score would give, as for the area: ties count half.
+    That is what a part of the jets of one score would give, as for the area: ties count half. Where weights
+    below 0 push an efficiency out of [0, 1], it is set to the nearer end. `reading` has the same.
 
     Args:
         given: Sums of the class whose efficiencies are given, as `_Ranked.sums` has them.
@@ -217,4 +234,6 @@ def _read(given: FloatArray, wanted: FloatArray, at: FloatArray) -> FloatArray:
         at: Efficiencies, shape (T,).
     """
     rising = np.maximum.accumulate(given)  # weights below 0
-    return np.asarray(np.interp(at * given[-1], rising, wanted) / wanted[-1])
+    # Just below: a target that is reached at a jet ends there, and not at the next one.
+    found = np.interp(at * given[-1] * (1 - 1e-12), rising, wanted) / wanted[-1]
+    return np.asarray(np.clip(found, 0, 1))

@@ -1,8 +1,8 @@
 """The numbers of a ROC figure, and the figure of nothing but them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,17 +15,20 @@ from jetsmith.plots import style as looks
 from jetsmith.specs.classifiers import ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
-from jetsmith.texts import count, interval, label_text, split_text
+from jetsmith.texts import count, interval, label_text, share, split_text
 
 
 class Reading(Record):
     """The curve at one mistag rate; `signal_efficiency` is None where too few background jets pass.
 
     Its interval holds the binomial errors of the signal and, through the threshold, of the background.
+    `doubt` is `ties` where jets of one score leap over the mistag rate: such a part of them passes that it is
+    just reached, which no cut gives.
     """
 
     mistag: float
     signal_efficiency: Interval | None
+    doubt: Literal["", "ties"] = ""
 
 
 class Marked(Record):
@@ -128,6 +131,7 @@ class RocNumbers(looks.Numbers):
             + (panel if len(self.curves) > 1 else "")
             + (" Markers: working points of the calibration." if self.curves[0].working_points else "")
             + (left_out if any(out) else "")
+            + _tied(self.curves)
         )
 
     def alternative(self) -> str:
@@ -139,6 +143,21 @@ class RocNumbers(looks.Numbers):
     def signal_and_background(self) -> tuple[str, str]:
         """Labels of the classes, as plain text."""
         return label_text(self.signal.label), label_text(self.background.label)
+
+
+def _tied(curves: Sequence[Curve]) -> str:
+    """Of which curves no cut has a mistag rate at which they are read."""
+    found = [
+        f"{curve.title} at {', '.join(rates)}"
+        for curve in curves
+        if (rates := [share(one.mistag) for one in curve.readings if one.doubt])
+    ]
+    if not found:
+        return ""
+    return (
+        " Many jets of one score leap over mistag rates at which curves are read, so that no cut gives what "
+        f"stands in tables there: {'; '.join(found)}."
+    )
 
 
 def draw(numbers: RocNumbers, style: PlotSpec) -> Figure:

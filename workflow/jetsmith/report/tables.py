@@ -71,7 +71,10 @@ def _summary_row(curve: Table, others: Sequence[Table]) -> Row:
         "tagger": curve["tagger"],
         "auc": whole(curve["auc"]),
         "others": [whole(area) for area in areas],
-        "readings": [whole(reading["signal_efficiency"], percent=True) for reading in curve["readings"]],
+        "readings": [
+            whole(reading["signal_efficiency"], percent=True) | {"doubt": reading["doubt"]}
+            for reading in curve["readings"]
+        ],
     }
 
 
