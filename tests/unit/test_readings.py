@@ -78,6 +78,42 @@ def test_scores_that_leap_over_a_rate_are_in_doubt() -> None:
         assert found.doubt == doubt
 
 
+@pytest.mark.parametrize(("n_signal", "n_background"), [(300, 30_000), (20_000, 500)])
+def test_bands_of_curves_and_of_rejections_know_both_classes(n_signal: int, n_background: int) -> None:
+    """The signal fixes the threshold: of few such jets the mistag rate at 50% is as uncertain as they are."""
+    from scipy.stats import norm
+
+    rng, truth, held, ends = np.random.default_rng(5), float(norm.sf(2)), [], []
+    of_signal, of_background = np.ones(n_signal), np.ones(n_background)
+    for _ in range(250):
+        s, b = rng.normal(2, 1, n_signal), rng.normal(size=n_background)
+        signal, background = sums(s, of_signal, b, of_background)
+        curve = metrics.roc_curve_of(signal, background, 200)
+        low, high = (np.interp(0.5, curve.signal_efficiency, end) for end in metrics.mistag_band(curve))
+        found = metrics.reading(signal, background, 0.5, role="signal")
+        held.append((low <= truth <= high, found.low <= truth <= found.high))
+        ends.append(((high - low) / truth, (found.high - found.low) / truth))
+    band, read = np.mean(ends, axis=0)  # single ones differ by what lies between points of the curve
+    assert band == pytest.approx(read, rel=0.05)
+    assert np.mean(held, axis=0) == pytest.approx([0.683, 0.683], abs=0.1)
+
+
+def test_a_band_holds_its_curve_and_no_less_than_the_background_alone() -> None:
+    """Signed weights and ties, from the first point to the last."""
+    rng = np.random.default_rng(6)
+    n = 2000
+    for step in (0, 0.5):
+        s, b = rng.normal(1, 1, n), rng.normal(size=n)
+        s, b = (np.round(x / step) * step if step else x for x in (s, b))
+        weight = np.where(rng.random(n) < 0.1, -1.0, 1.0)
+        curve = metrics.roc_curve(s, weight, b, weight)
+        low, high = metrics.mistag_band(curve)
+        assert (low > 0).all()
+        assert (low <= curve.background_low * (1 + 1e-9)).all()
+        assert (high >= curve.background_high * (1 - 1e-9)).all()
+        assert (high <= 1).all()
+
+
 def test_what_cannot_be_read_is_refused() -> None:
     """Too few jets, and jets that are not tagged."""
     rng = np.random.default_rng(3)

@@ -8,7 +8,7 @@ binomial with effective counts; `efficiency` says what that means under negative
 
 from jetsmith.cuts import bin_of, bins_of, closed, passes, written
 from jetsmith.metrics.cumulative import Bins, Sums
-from jetsmith.metrics.curves import Roc, auc, auc_interval, roc_curve, roc_curve_of
+from jetsmith.metrics.curves import Roc, auc, auc_interval, mistag_band, roc_curve, roc_curve_of
 from jetsmith.metrics.efficiencies import (
     EPSILON,
     Efficiency,
@@ -69,6 +69,7 @@ __all__ = [
     "efficiency_differences",
     "efficiency_table",
     "matched",
+    "mistag_band",
     "passes",
     "reading",
     "roc_curve",

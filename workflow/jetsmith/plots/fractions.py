@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from jetsmith import metrics
+from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.metrics import Interval
 from jetsmith.plots import style as looks
@@ -73,7 +74,8 @@ class FractionsNumbers(looks.Numbers):
             f"Rejection (1 over mistag) of {first} and {second} jets where {share(self.signal_efficiency)} "
             f"of {signal} jets pass, {split_text(self.folds)}. Along a curve the fraction of {second} in "
             f"the discriminant's background goes from {FRACTIONS[0]:g} to {FRACTIONS[-1]:g}; scores are the "
-            f"same. Marked: what the taggers' files have ({own}). Bars are 68.3% intervals."
+            f"same. Marked: what the taggers' files have ({own}). Bars are 68.3% intervals, of the "
+            "statistics of the signal, too, which fixes the cut."
             + (
                 f" Not shown, since they reject next to nothing: {', '.join(self.left_out)}."
                 if self.left_out
@@ -177,17 +179,19 @@ def _curve(
 ) -> Curve:
     own = own_fraction(spec)
     of = [jets.of(c) for c in (signal, first, second)]
+    roles = [f"fractions: {c.name}" for c in (signal, first, second)]
     points = []
     for fraction in sorted({*FRACTIONS, own}):  # a few, not jets
         with_it = with_fraction(spec, fraction)
         scores = [_discriminant(with_it, found) for found in of]
-        threshold = metrics.threshold_at(scores[0], of[0].weight, SIGNAL_EFFICIENCY)
-        if np.isnan(threshold):
+        passing, *others = (
+            metrics.Sums(score, found.weight, metrics.Bins(score), role)
+            for score, found, role in zip(scores, of, roles, strict=True)
+        )
+        try:  # of both backgrounds, with the error of the signal that fixes the threshold
+            mistags = [metrics.reading(passing, other, SIGNAL_EFFICIENCY, role="signal") for other in others]
+        except InputError:  # too few jets, or too few of them tagged
             continue
-        mistags = [
-            metrics.efficiency(metrics.passes(score, threshold), found.weight)
-            for score, found in zip(scores[1:], of[1:], strict=True)
-        ]
         if min(found.low for found in mistags) > 0:
             points.append(
                 Scanned(
@@ -205,7 +209,7 @@ def _discriminant(spec: DiscriminantSpec, jets: ScoredJets) -> FloatArray:
     return np.where(np.isneginf(jets.discriminant), NOT_TAGGED, metrics.discriminant(spec, probabilities))
 
 
-def _rejection(mistag: metrics.Efficiency) -> Interval:
+def _rejection(mistag: Interval) -> Interval:
     return Interval(*digits([1 / mistag.value, 1 / mistag.high, 1 / mistag.low]))
 
 

@@ -178,6 +178,7 @@ def _curve(
         metrics.Sums(b, wb, bins, "ROC curve: background"),
     )
     roc = metrics.roc_curve_of(*passing, n_points)
+    low, high = metrics.mistag_band(roc)
     count = metrics.effective_count(wb)
     kept = roc.background_efficiency * count >= min(DRAWN_COUNT, count)
     return Curve(
@@ -191,8 +192,8 @@ def _curve(
         auc=metrics.auc_interval(s, ws, b, wb, bootstraps, seed),
         signal_efficiency=digits(roc.signal_efficiency[kept]),
         mistag=digits(roc.background_efficiency[kept]),
-        mistag_low=digits(roc.background_low[kept]),
-        mistag_high=digits(roc.background_high[kept]),
+        mistag_low=digits(low[kept]),
+        mistag_high=digits(high[kept]),
         readings=tuple(_reading(mistag, *passing) for mistag in mistags),
         working_points=tuple(
             Marked(
