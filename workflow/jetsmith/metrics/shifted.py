@@ -115,9 +115,9 @@ def auc_shift(
     """What an area changes by from one sample to another, with the interval of a Poisson bootstrap of events.
 
     A replica counts each event of both samples as often as chance says, and the weights that level spectra
-    are found anew. An event that both samples have, as where one is the other with another detector, counts
-    alike in both; where events share their numbers by accident, nothing is wrong by it: their scores know
-    nothing of each other.
+    are found anew; one without a class counts at both ends (`of_replicas`). An event that both samples have,
+    as where one is the other with another detector, counts alike in both; where events share their numbers by
+    accident, nothing is wrong by it: their scores know nothing of each other.
 
     Args:
         scores: Of nominal and shifted jets, shapes (N,) and (M,).
@@ -128,11 +128,11 @@ def auc_shift(
         level: Probability content.
 
     Returns:
-        None where a class has no jets, or none in a bin that both samples have.
+        None where a class has no positive sum of weights, of all jets or in bins that both samples have.
     """
     sides = (nominal, shifted)
     weights = matched(nominal, shifted)
-    if not all(_has_both(jets, weight) for jets, weight in zip(sides, weights, strict=True)):
+    if not (_have_both(sides, weights) and _have_both(sides, (nominal.weight, shifted.weight))):
         return None
     ranked = [_Ranked(score, jets.is_signal) for score, jets in zip(scores, sides, strict=True)]
     generator = np.random.default_rng(seed)
@@ -143,13 +143,16 @@ def auc_shift(
             times = generator.poisson(1.0, n_events)
             drawn = nominal.weight * times[nominal.event], shifted.weight * times[shifted.event]
             weights = matched(nominal, shifted, drawn)
+            if not _have_both(sides, weights):
+                found[replica] = np.nan
+                continue
         first, second = (of.auc(weight) for of, weight in zip(ranked, weights, strict=True))
-        found[replica] = second - first
+        found[replica] = np.clip(second - first, -1, 1)  # weights below 0
     plain = [of.auc(jets.weight) for of, jets in zip(ranked, sides, strict=True)]
     here, there = matched(nominal, shifted)
     total = float(nominal.weight.sum())
     s = shifted.is_signal
-    (change,) = of_replicas(found[:, np.newaxis], level)
+    (change,) = of_replicas(found[:, np.newaxis], level, (-1, 1))
     return Shift(
         *(change.value, change.low, change.high, change.error),
         unmatched=plain[1] - plain[0],
@@ -167,8 +170,13 @@ def auc_change(scores: tuple[FloatArray, FloatArray], nominal: Jets, shifted: Je
     return values[1] - values[0]
 
 
-def _has_both(jets: Jets, weight: FloatArray) -> bool:
-    return all(weight[mask].sum() > 0 for mask in (jets.is_signal, ~jets.is_signal))
+def _have_both(sides: tuple[Jets, Jets], weights: tuple[FloatArray, FloatArray]) -> bool:
+    """Whether both classes of both samples have a positive sum of weights."""
+    return all(
+        weight[mask].sum() > 0
+        for jets, weight in zip(sides, weights, strict=True)
+        for mask in (jets.is_signal, ~jets.is_signal)
+    )
 
 
 class _Ranked:
