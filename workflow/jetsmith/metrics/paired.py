@@ -6,9 +6,10 @@ from statistics import NormalDist
 
 import numpy as np
 
-from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics.curves import auc
 from jetsmith.metrics.efficiencies import LEVEL, Interval, check_total, effective_count
+from jetsmith.metrics.ranked import Ranked
 
 LEAST_PASSING = 10.0  # effective jets that pass, from which errors are Gaussian
 
@@ -178,7 +179,7 @@ def differences_of_curves(
         InputError: Weights of a class do not add up to more than 0.
     """
     weight = np.asarray(weight, np.float64)
-    curves = [_Ranked(score, is_signal) for score in (before, after)]
+    curves = [Ranked(score, is_signal) for score in (before, after)]
     at, of = np.asarray(targets, np.float64), np.asarray(efficiencies, np.float64)
     for mask in (is_signal, ~is_signal):
         check_total(weight[mask].sum(), int(mask.sum()), "paired scores")
@@ -187,7 +188,7 @@ def differences_of_curves(
     read, logs = np.empty((2, 1 + bootstraps, len(at))), np.empty((1 + bootstraps, len(of)))
     for replica in range(bootstraps + 1):  # a few hundred; the first is what was measured
         drawn = weight if replica == 0 else weight * generator.poisson(1.0, len(weight))
-        first, second = (curve.sums(drawn) for curve in curves)
+        first, second = (curve.above(drawn) for curve in curves)
         if min(first[0][-1], first[1][-1]) <= 0:
             read[:, replica] = logs[replica] = np.nan
             continue
@@ -233,24 +234,7 @@ def efficiencies_at(
 ) -> FloatArray:
     """Signal efficiencies at background efficiencies, shape (T,), as `efficiency_differences` has them."""
     weight = np.asarray(weight, np.float64)
-    return _read(*_Ranked(score, is_signal).sums(weight), np.asarray(targets, np.float64))
-
-
-class _Ranked:
-    """Jets of both classes by their places among the different scores, the highest first."""
-
-    def __init__(self, score: FloatArray, is_signal: BoolArray) -> None:
-        place: IntArray = np.unique(-np.asarray(score), return_inverse=True)[1]
-        self._n = int(place.max()) + 1
-        self._classes = [(rows, place[rows]) for rows in map(np.flatnonzero, (~is_signal, is_signal))]
-
-    def sums(self, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Weights of background and of signal at or above each score, from none to all, shape (1 + U,)."""
-        background, signal = (
-            np.append(0.0, np.cumsum(np.bincount(place, weight[rows], self._n)))
-            for rows, place in self._classes
-        )
-        return background, signal
+    return _read(*Ranked(score, is_signal).above(weight), np.asarray(targets, np.float64))
 
 
 def _read(given: FloatArray, wanted: FloatArray, at: FloatArray) -> FloatArray:
@@ -260,7 +244,7 @@ def _read(given: FloatArray, wanted: FloatArray, at: FloatArray) -> FloatArray:
     below 0 push an efficiency out of [0, 1], it is set to the nearer end. `reading` has the same.
 
     Args:
-        given: Sums of the class whose efficiencies are given, as `_Ranked.sums` has them.
+        given: Sums of the class whose efficiencies are given, as `Ranked.above` has them.
         wanted: Of the other.
         at: Efficiencies, shape (T,).
     """

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.metrics.curves import auc, weighed_auc
+from jetsmith.metrics.curves import auc
 from jetsmith.metrics.efficiencies import LEVEL, effective_count
 from jetsmith.metrics.paired import Difference, of_replicas
+from jetsmith.metrics.ranked import Ranked
 
 PT_BINS, ABSETA_BINS = 16, 3  # at most, of equal numbers of jets
 JETS_A_BIN = 50  # ASSUME at least, on average, in each bin of the smaller sample
@@ -134,7 +135,7 @@ def auc_shift(
     weights = matched(nominal, shifted)
     if not (_have_both(sides, weights) and _have_both(sides, (nominal.weight, shifted.weight))):
         return None
-    ranked = [_Ranked(score, jets.is_signal) for score, jets in zip(scores, sides, strict=True)]
+    ranked = [Ranked(score, jets.is_signal) for score, jets in zip(scores, sides, strict=True)]
     generator = np.random.default_rng(seed)
     n_events = 1 + max(int(jets.event.max(initial=0)) for jets in sides)
     found = np.empty(1 + bootstraps)
@@ -177,17 +178,3 @@ def _have_both(sides: tuple[Jets, Jets], weights: tuple[FloatArray, FloatArray])
         for jets, weight in zip(sides, weights, strict=True)
         for mask in (jets.is_signal, ~jets.is_signal)
     )
-
-
-class _Ranked:
-    """Jets by their places among the different scores, so that other weights cost no other sort."""
-
-    def __init__(self, score: FloatArray, is_signal: BoolArray) -> None:
-        place: IntArray = np.unique(score, return_inverse=True)[1]
-        self._n = int(place.max()) + 1
-        self._classes = [(rows, place[rows]) for rows in map(np.flatnonzero, (is_signal, ~is_signal))]
-
-    def auc(self, weight: FloatArray) -> float:
-        """The area with these weights, ties counting half."""
-        sums = (np.bincount(place, weight[rows], self._n) for rows, place in self._classes)
-        return float(weighed_auc(*sums))
