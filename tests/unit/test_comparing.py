@@ -131,6 +131,8 @@ def test_scores_of_few_values_are_read_in_one_way(runs: dict[str, Path], tmp_pat
     of_figures = [one.signal_efficiency.value for one in readings if one.signal_efficiency]
     assert sorted(of_figures) == pytest.approx(sorted(n.after.value for n in numbers if n.after), abs=1e-5)
     assert "ties" in [one.doubt for one in readings]
+    assert [number.doubt for number in numbers].count("ties") == sum(bool(one.doubt) for one in readings)
+    assert '<span class="badge warn">ties</span>' in (tmp_path / "page/index.html").read_text("utf-8")
 
 
 def test_sides_change_the_sign_alone(

@@ -205,7 +205,7 @@ def _of_contrast(
     """The area, and signal efficiencies at mistag rates."""
     signal, background = label_text(first.signal.label), label_text(first.background.label)
     curve, other = first.curves[judgement], second.curves[judgement]
-    there = {reading.mistag: reading.signal_efficiency for reading in other.readings}
+    there = {reading.mistag: reading for reading in other.readings}
     area = Number(judgement, first.sample, f"AUC against {background}", False, curve.auc, other.auc)
     readings = {
         reading.mistag: Number(
@@ -214,7 +214,8 @@ def _of_contrast(
             f"{signal} efficiency at {share(reading.mistag)} {background} mistag",
             True,
             reading.signal_efficiency,
-            there[reading.mistag],
+            there[reading.mistag].signal_efficiency,
+            doubt=reading.doubt or there[reading.mistag].doubt,
         )
         for reading in curve.readings
         if reading.mistag in there
