@@ -164,7 +164,7 @@ def _curve_name(judgement: str, contrast: Contrast) -> str:
 def _unknown(judgement: str, first: Contrast, second: Contrast, area: Number, why: str) -> Iterator[str]:
     """What no gate can know of a curve: anything, or what it is where the second run does not read it."""
     curve = first.curves[judgement]
-    there = {reading.mistag for reading in second.curves[judgement].readings}
+    there = {one.mistag for one in second.curves[judgement].readings if one.signal_efficiency is not None}
     lacking = [r.mistag for r in curve.readings if r.mistag not in there]
     read = [share(mistag) for mistag in lacking if _passing(curve, mistag) >= metrics.LEAST_PASSING]
     name = _curve_name(judgement, first)
