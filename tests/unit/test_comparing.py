@@ -113,6 +113,44 @@ def test_a_better_training_is_found(found: tuple[Comparison, Path]) -> None:
     assert "scale" in threshold.why
 
 
+def test_scores_of_few_values_are_read_in_one_way(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: what stands on the pages, beside their difference: ties must not turn its sign."""
+    jets = make_jets()
+    logit = jets["logit"] + 0.3 * np.random.default_rng(4).normal(size=len(jets["logit"]))
+    tied = make_run(tmp_path / "tied", jets, 1 / (1 + np.exp(-np.round(logit))))
+    found = compare_quickly(runs["first"], tied, tmp_path / "page")
+    numbers = [n for n in found.numbers if "mistag" in n.what and n.difference is not None]
+    assert len(numbers) == 4
+    for number in numbers:
+        assert number.before is not None
+        assert number.after is not None
+        assert number.difference is not None
+        assert number.difference.value == pytest.approx(number.after.value - number.before.value, abs=1e-12)
+    own = Results(tied).contrasts.values()
+    readings = [one for contrast in own for one in contrast.curves["deepjet"].readings]
+    of_figures = [one.signal_efficiency.value for one in readings if one.signal_efficiency]
+    assert sorted(of_figures) == pytest.approx(sorted(n.after.value for n in numbers if n.after), abs=1e-5)
+    assert "ties" in [one.doubt for one in readings]
+    assert [number.doubt for number in numbers].count("ties") == sum(bool(one.doubt) for one in readings)
+    assert '<span class="badge warn">ties</span>' in (tmp_path / "page/index.html").read_text("utf-8")
+
+
+def test_a_rate_that_tagged_jets_do_not_reach_is_not_compared(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: of a tagger that tags one in twenty light jets there is no efficiency at 10%, and no gate."""
+    jets = make_jets()
+    seldom = (jets["label"] != 500) & (np.random.default_rng(5).random(len(jets["label"])) > 0.05)
+    run = make_run(tmp_path / "seldom", jets, np.where(seldom, -np.inf, score(jets)))
+    found = compare_quickly(run, runs["first"], tmp_path / "page")
+    numbers = {number.what: number for number in found.numbers}
+    loose, medium = (numbers[f"b efficiency at {rate} light mistag"] for rate in ("10%", "1%"))
+    assert (loose.before, loose.difference, loose.why) == (None, None, "one of the runs has no such number")
+    assert medium.paired
+    back = compare_quickly(runs["first"], run, tmp_path / "back", 0.5)
+    assert back.gate is not None
+    assert back.gate.status == "not conclusive"
+    assert any("the second run does not read it at 10% mistag" in line for line in back.gate.lines)
+
+
 def test_sides_change_the_sign_alone(
     runs: dict[str, Path], found: tuple[Comparison, Path], tmp_path: Path
 ) -> None:
@@ -391,9 +429,11 @@ def test_ratios_of_rejections() -> None:
 
     def ratio(first: FloatArray, second: FloatArray) -> Difference:
         pair = first, second, weight, is_signal
-        (difference,), (found,) = metrics.differences_of_curves(*pair, [0.1], [0.5], 100, 1)
-        assert [difference] == metrics.efficiency_differences(*pair, [0.1], 100, 1)
-        return found
+        curves = metrics.differences_of_curves(*pair, [0.1], [0.5], 100, 1)
+        assert curves.differences == metrics.efficiency_differences(*pair, [0.1], 100, 1)
+        read = [of[0].value for of in (curves.first, curves.second)]
+        assert read == [metrics.efficiencies_at(of, weight, is_signal, [0.1])[0] for of in (first, second)]
+        return curves.ratios[0]
 
     found = ratio(first, second)
     assert found.value == pytest.approx(slow(second, is_signal) / slow(first, is_signal), rel=0.03)

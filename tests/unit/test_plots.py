@@ -97,6 +97,18 @@ def test_roc_readings_lie_on_the_curve(curves: roc_figure.RocNumbers) -> None:
         assert reading.value == pytest.approx(on_curve, abs=0.03)
 
 
+def test_rates_that_no_cut_gives_are_in_doubt(scores: list[Path]) -> None:
+    """Protects: of a tagger with few scores the figure says where its efficiencies are those of no cut."""
+    jets = read_test(scores[0], make_spec())
+    few = dataclasses.replace(jets, discriminant=np.round(2 * jets.discriminant) / 2)
+    specs = [make_spec("deepjet", "DeepJet"), make_spec("few", "Few")]
+    numbers = roc.compute(specs, [jets, few], "light_jets", [[], []], 5, mistags=(0.1, 0.02))
+    doubts = [[reading.doubt for reading in curve.readings] for curve in numbers.curves]
+    assert doubts == [["", ""], ["ties", ""]]
+    assert numbers.caption().endswith("stands in tables there: Few at 10%.")
+    assert "leap" not in numbers.model_copy(update={"curves": numbers.curves[:1]}).caption()
+
+
 def test_roc_ratio_is_one_for_the_first_tagger_and_below_for_a_worse_one(
     curves: roc_figure.RocNumbers,
 ) -> None:

@@ -78,6 +78,32 @@ def test_rejections_are_those_of_the_fraction(tmp_path: Path, form: str) -> None
     assert "DeepCSV 0.1" in found.caption()
 
 
+def test_bars_hold_the_statistics_of_the_signal(tmp_path: Path) -> None:
+    """With a thirtieth of the signal the cut is as uncertain as that, and so is what it rejects."""
+    table = write_jets(tmp_path / "all.parquet")
+    keep = (table["label"] != 500) | (np.arange(len(table["label"])) % 30 == 0)
+    io.write_rows(tmp_path / "few.parquet", ak.zip({k: v[keep] for k, v in table.items()}, depth_limit=1))
+    half = []
+    for name in ("all", "few"):
+        files = [tmp_path / f"{name}.parquet"], PlotSpec(dpi=50), tmp_path / name
+        (curve,) = plot_fractions([tagger()], "jets", *files).curves
+        (own,) = (point.first for point in curve.points if point.is_own)
+        half.append((own.high - own.low) / own.value)
+    assert half[1] > 2 * half[0]
+
+
+def test_signal_of_one_score_is_said(tmp_path: Path) -> None:
+    """Half of the signal at one score, which a cut takes or leaves: 70% is between."""
+    table = write_jets(tmp_path / "jets.parquet", 8000)
+    spike = (table["label"] == 500) & ~table["not_tagged"] & (np.arange(8000) % 2 == 0)
+    for name, p in zip(NAMES, (0.4, 0.2, 0.2, 0.2), strict=True):
+        table[f"p_{name}"] = np.where(spike, p, table[f"p_{name}"]).astype("f4")
+    io.write_rows(tmp_path / "jets.parquet", ak.zip(table, depth_limit=1))
+    found = plot_fractions([tagger()], "jets", [tmp_path / "jets.parquet"], PlotSpec(dpi=50), tmp_path / "a")
+    assert "ties" in [point.doubt for point in found.curves[0].points]
+    assert "no cut has at some fractions: DeepCSV." in found.caption()
+
+
 def test_shares_within_a_background_stay() -> None:
     """Quarks and gluons keep their ratio; the order of jets at its own fraction is the tagger's."""
     spec = tagger(c=0.2)

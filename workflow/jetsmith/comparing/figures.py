@@ -7,7 +7,7 @@ from jetsmith.comparing.content import Contrast
 from jetsmith.comparing.folder import Results
 from jetsmith.plots import style as looks
 from jetsmith.plots.roc import with_ratios
-from jetsmith.plots.roc_figure import RocNumbers, draw
+from jetsmith.plots.roc_figure import BANDS, RocNumbers, draw
 from jetsmith.texts import count
 
 
@@ -28,8 +28,8 @@ class OverlaidNumbers(RocNumbers):
             for run, curve in zip("AB", self.curves, strict=True)
         )
         return (
-            f"{jets}. Bands are 68.3% binomial intervals of each run; where jets are the same, both "
-            "fluctuate together. Lower panel: background rejection over that of A. Markers: working points."
+            f"{jets}. {BANDS} Each run has its own; where jets are the same, both fluctuate together. "
+            "Lower panel: background rejection over that of A. Markers: working points."
         )
 
 

@@ -70,7 +70,8 @@ class Number(Stored):
         sample: Where it was found.
         what: Of what, in words.
         percent: Whether it is an efficiency, said in per cent.
-        before: In the first run, as its own page has it; None where it has none.
+        before: In the first run, as its own page has it, None where it has none; a signal efficiency at a
+            mistag rate that was compared by pairs is of the jets of both runs, like the difference.
         after: In the second.
         difference: With its interval; None where there is no test.
         paired: Whether `difference` is of the same jets.
@@ -80,6 +81,7 @@ class Number(Stored):
         differs: Whether it does, at `Comparison.level`.
         rejection: Background rejection of the second over that of the first, at the first's efficiency.
         why: Where there is no test, the reason.
+        doubt: `ties` where jets of one score leap over the mistag rate in one of the runs: no cut has it.
     """
 
     subject: str
@@ -96,6 +98,7 @@ class Number(Stored):
     differs: bool = False
     rejection: Difference | None = None
     why: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ binomial with effective counts; `efficiency` says what that means under negative
 
 from jetsmith.cuts import bin_of, bins_of, closed, passes, written
 from jetsmith.metrics.cumulative import Bins, Sums
-from jetsmith.metrics.curves import Roc, auc, auc_interval, roc_curve, roc_curve_of
+from jetsmith.metrics.curves import Roc, auc, auc_interval, mistag_band, roc_curve, roc_curve_of
 from jetsmith.metrics.efficiencies import (
     EPSILON,
     Efficiency,
@@ -20,6 +20,7 @@ from jetsmith.metrics.efficiencies import (
     efficiency_table,
 )
 from jetsmith.metrics.paired import (
+    LEAST_PASSING,
     Difference,
     auc_difference,
     auc_of_weights,
@@ -27,6 +28,7 @@ from jetsmith.metrics.paired import (
     efficiencies_at,
     efficiency_differences,
 )
+from jetsmith.metrics.readings import Reading, reading
 from jetsmith.metrics.shifted import Jets, Shift, auc_change, auc_shift, cells, matched
 from jetsmith.metrics.thresholds import (
     WorkingPoint,
@@ -39,12 +41,14 @@ from jetsmith.metrics.thresholds import (
 
 __all__ = [
     "EPSILON",
+    "LEAST_PASSING",
     "Bins",
     "Difference",
     "Efficiency",
     "EfficiencyTable",
     "Interval",
     "Jets",
+    "Reading",
     "Roc",
     "Shift",
     "Sums",
@@ -67,7 +71,9 @@ __all__ = [
     "efficiency_differences",
     "efficiency_table",
     "matched",
+    "mistag_band",
     "passes",
+    "reading",
     "roc_curve",
     "roc_curve_of",
     "threshold_at",

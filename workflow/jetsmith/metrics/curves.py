@@ -95,6 +95,26 @@ def roc_curve_of(signal: Sums, background: Sums, n_points: int = 500, level: flo
     return Roc(threshold, signal_value, value, signal_low, signal_high, low, high)
 
 
+def mistag_band(roc: Roc) -> tuple[FloatArray, FloatArray]:
+    """Ends of the background efficiency at the signal efficiency of each point, shape (P,) each.
+
+    The signal fixes the threshold, on jets of its own, so its error is one of the background that passes: by
+    as much as the curve rises to the ends of the signal's interval. It is added to the binomial error of the
+    background in quadrature, in the logarithm.
+    """
+    value = roc.background_efficiency
+    efficiency, mistag = np.append(0.0, roc.signal_efficiency), np.append(0.0, value)
+
+    def away(own: FloatArray, of_signal: FloatArray) -> FloatArray:
+        along = np.interp(of_signal, efficiency, mistag)
+        moved = np.log(np.where(along > 0, along, value) / value)  # an efficiency of 0 moves nothing
+        return np.asarray(np.hypot(np.log(own / value), moved))
+
+    low = value * np.exp(-away(roc.background_low, roc.signal_low))
+    high = value * np.exp(away(roc.background_high, roc.signal_high))
+    return np.asarray(low), np.minimum(high, 1)
+
+
 def auc(
     signal: FloatArray, signal_weight: FloatArray, background: FloatArray, background_weight: FloatArray
 ) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Literal
+from typing import Literal, NoReturn
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from jetsmith.metrics.efficiencies import LEVEL, Efficiency, binomial
 
 MIN_PASSING = 100.0  # effective jets above a threshold: its efficiency is known to a tenth
 ROUNDING = 1e-9  # a count that is just reached must not fail for its last bit
+FAR = 3.0  # standard deviations of an efficiency beyond which jets of one score push it off
 
 
 @dataclass(frozen=True)
@@ -92,34 +93,21 @@ def working_points_of(
 ) -> list[WorkingPoint]:
     """The points of `working_points` for a class whose sums serve other numbers, too."""
     score, targets = background.score, np.asarray(efficiencies, np.float64)
-    n_effective = background.total**2 / background.total2
-    for target in efficiencies:
-        if not n_effective * target >= 1 - ROUNDING:
-            raise InputError(
-                f"working point at {role} efficiency {target:g}: {len(score)} {role} jets "
-                f"(effectively {n_effective:.1f}) leave less than one above it; "
-                f"it needs {1 / target:.0f} at least"
-            )
-    thresholds, steps = _reached(background, targets)
+    require_count(background, efficiencies, role)
+    thresholds, steps = reached(background, targets)
     for target in targets[thresholds == -np.inf]:
-        share = float(background.weight[score > -np.inf].sum() / background.total)
-        raise InputError(
-            f"working point at {role} efficiency {target:g}: only {share:.4g} of the {role} can pass "
-            "a threshold, the other jets are not tagged; ask for less"
-        )
+        refuse_untagged(background, target, role)
     at = steps.at(thresholds)
     total, total2 = (np.full(targets.shape, sum_of) for sum_of in (background.total, background.total2))
     found = binomial(steps.above[at], steps.above2[at], total, total2, level)
     value, counts = found[0], found[-1]
     sigma = np.sqrt(targets * (1 - targets) / counts)
     around = NormalDist().inv_cdf(0.5 + level / 2) * sigma
-    ends, _ = _reached(
-        background, np.append(np.minimum(targets + around, 1), np.maximum(targets - around, 0))
-    )
+    ends, _ = reached(background, np.append(np.minimum(targets + around, 1), np.maximum(targets - around, 0)))
     if (ends == -np.inf).any():
         ends = np.maximum(ends, score[score > -np.inf].min())
     low, high = ends.reshape(2, -1)
-    few, tied = counts * targets < min_passing - ROUNDING, value - targets > 3 * sigma
+    few, tied = counts * targets < min_passing - ROUNDING, value - targets > FAR * sigma
     return [
         WorkingPoint(
             threshold=float(thresholds[k]),
@@ -132,6 +120,27 @@ def working_points_of(
         )
         for k, target in enumerate(targets)
     ]
+
+
+def require_count(sums: Sums, efficiencies: Sequence[float], role: str) -> None:
+    """Refuse efficiencies that less than one effective jet has."""
+    n_effective = sums.total**2 / sums.total2
+    for target in efficiencies:
+        if not n_effective * target >= 1 - ROUNDING:
+            raise InputError(
+                f"working point at {role} efficiency {target:g}: {len(sums.score)} {role} jets "
+                f"(effectively {n_effective:.1f}) leave less than one above it; "
+                f"it needs {1 / target:.0f} at least"
+            )
+
+
+def refuse_untagged(sums: Sums, target: float, role: str) -> NoReturn:
+    """Say that too few jets can pass any threshold."""
+    share = float(sums.weight[sums.score > -np.inf].sum() / sums.total)
+    raise InputError(
+        f"working point at {role} efficiency {target:g}: only {share:.4g} of the {role} can pass "
+        "a threshold, the other jets are not tagged; ask for less"
+    )
 
 
 def threshold_pulls(
@@ -167,7 +176,7 @@ def threshold_pulls(
     passed = passes(background, threshold)
     share, n_effective = float(weight[passed].sum() / sums.total), sums.total**2 / sums.total2
     around = NormalDist().inv_cdf(0.5 + level / 2) * (max(share * (1 - share), 0.0) / n_effective) ** 0.5
-    ends, _ = _reached(sums, np.array([min(share + around, 1), max(share - around, 0)]))
+    ends, _ = reached(sums, np.array([min(share + around, 1), max(share - around, 0)]))
     ends = np.maximum(ends, background[background > -np.inf].min(initial=np.inf))
     moved = [float(weight[passes(background, end)].sum() / sums.total) for end in ends]
     pulls = weight * (passed - share) / sums.total
@@ -192,11 +201,11 @@ def threshold_at(score: FloatArray, weight: FloatArray, efficiency: float) -> fl
     Raises:
         InputError: No jets, no positive sum of weights, or scores or weights are no numbers.
     """
-    found = _reached(Sums(score, weight, Bins(score), "threshold"), np.array([efficiency]))[0]
+    found = reached(Sums(score, weight, Bins(score), "threshold"), np.array([efficiency]))[0]
     return float(found[0]) if found[0] > -np.inf else np.nan
 
 
-def _reached(sums: Sums, targets: FloatArray) -> tuple[FloatArray, Steps]:
+def reached(sums: Sums, targets: FloatArray) -> tuple[FloatArray, Steps]:
     """Highest scores at which efficiencies reach targets, and the sums there; a target of 0 gives the first.
 
     -inf where none does, since too many jets pass no threshold at all.

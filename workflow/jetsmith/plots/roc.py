@@ -178,6 +178,7 @@ def _curve(
         metrics.Sums(b, wb, bins, "ROC curve: background"),
     )
     roc = metrics.roc_curve_of(*passing, n_points)
+    low, high = metrics.mistag_band(roc)
     count = metrics.effective_count(wb)
     kept = roc.background_efficiency * count >= min(DRAWN_COUNT, count)
     return Curve(
@@ -191,8 +192,8 @@ def _curve(
         auc=metrics.auc_interval(s, ws, b, wb, bootstraps, seed),
         signal_efficiency=digits(roc.signal_efficiency[kept]),
         mistag=digits(roc.background_efficiency[kept]),
-        mistag_low=digits(roc.background_low[kept]),
-        mistag_high=digits(roc.background_high[kept]),
+        mistag_low=digits(low[kept]),
+        mistag_high=digits(high[kept]),
         readings=tuple(_reading(mistag, *passing) for mistag in mistags),
         working_points=tuple(
             Marked(
@@ -214,19 +215,11 @@ def _interval(found: metrics.Efficiency) -> Interval:
 def _reading(mistag: float, signal: metrics.Sums, background: metrics.Sums) -> Reading:
     """Signal efficiency at a mistag rate: its binomial error and that of the threshold, in quadrature."""
     try:
-        point = metrics.working_points_of(background, [mistag])[0]
+        found = metrics.reading(background, signal, mistag)
     except InputError:  # too few jets, or too few of them tagged
         return Reading(mistag=mistag, signal_efficiency=None)
-    at, below, above = (
-        metrics.efficiency(metrics.passes(signal.score, threshold), signal.weight)
-        for threshold in (point.threshold, point.threshold_low, point.threshold_high)
-    )
-    down = float(np.hypot(at.value - at.low, max(at.value - above.value, 0)))
-    up = float(np.hypot(at.high - at.value, max(below.value - at.value, 0)))
-    return Reading(
-        mistag=mistag,
-        signal_efficiency=Interval(at.value, max(at.value - down, 0), min(at.value + up, 1)),
-    )
+    efficiency = Interval(found.value, found.low, found.high)
+    return Reading(mistag=mistag, signal_efficiency=efficiency, doubt=found.doubt)
 
 
 def with_ratios(curves: Sequence[Curve]) -> tuple[Curve, ...]:

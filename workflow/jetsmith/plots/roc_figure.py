@@ -1,8 +1,8 @@
 """The numbers of a ROC figure, and the figure of nothing but them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,17 +15,24 @@ from jetsmith.plots import style as looks
 from jetsmith.specs.classifiers import ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
-from jetsmith.texts import count, interval, label_text, split_text
+from jetsmith.texts import count, interval, label_text, share, split_text
+
+BANDS = (
+    "Bands are 68.3% intervals of the mistag rate at a signal efficiency, of the statistics of both classes."
+)
 
 
 class Reading(Record):
     """The curve at one mistag rate; `signal_efficiency` is None where too few background jets pass.
 
     Its interval holds the binomial errors of the signal and, through the threshold, of the background.
+    `doubt` is `ties` where jets of one score leap over the mistag rate: such a part of them passes that it is
+    just reached, which no cut gives.
     """
 
     mistag: float
     signal_efficiency: Interval | None
+    doubt: Literal["", "ties"] = ""
 
 
 class Marked(Record):
@@ -52,7 +59,8 @@ class Curve(Record):
         n_background: The same for the background.
         auc: Area under the curve.
         signal_efficiency: Abscissae.
-        mistag: Ordinates, with the ends of their binomial intervals.
+        mistag: Ordinates, with the ends of their intervals at the signal efficiency, which hold the
+            statistics of both classes.
         ratio_signal_efficiency: Abscissae of the lower panel.
         ratio: Background rejection over that of the first tagger, with the ends of this tagger's band.
         readings: Signal efficiencies at the mistag rates that working points are asked for.
@@ -115,7 +123,10 @@ class RocNumbers(looks.Numbers):
     def caption(self) -> str:
         """Jets, bands, panel and markers, and the jets that are in no curve."""
         signal, background = self.signal_and_background()
-        panel = " Lower panel: background rejection over that of the first tagger."
+        panel = (
+            " Lower panel: background rejection over that of the first tagger, whose own error is not in the "
+            "bands of the others."
+        )
         out = self.signal_left_out, self.background_left_out
         left_out = (
             f" Left out, without a score of one of the taggers: {100 * out[0]:.2g}% of {signal} and "
@@ -124,10 +135,11 @@ class RocNumbers(looks.Numbers):
         return (
             f"{count(max(c.n_signal for c in self.curves))} {signal} and "
             f"{count(max(c.n_background for c in self.curves))} {background} jets, "
-            f"{split_text(self.curves[0].folds)}. Bands are 68.3% binomial intervals."
+            f"{split_text(self.curves[0].folds)}. {BANDS}"
             + (panel if len(self.curves) > 1 else "")
             + (" Markers: working points of the calibration." if self.curves[0].working_points else "")
             + (left_out if any(out) else "")
+            + _tied(self.curves)
         )
 
     def alternative(self) -> str:
@@ -139,6 +151,21 @@ class RocNumbers(looks.Numbers):
     def signal_and_background(self) -> tuple[str, str]:
         """Labels of the classes, as plain text."""
         return label_text(self.signal.label), label_text(self.background.label)
+
+
+def _tied(curves: Sequence[Curve]) -> str:
+    """Of which curves no cut has a mistag rate at which they are read."""
+    found = [
+        f"{curve.title} at {', '.join(rates)}"
+        for curve in curves
+        if (rates := [share(one.mistag) for one in curve.readings if one.doubt])
+    ]
+    if not found:
+        return ""
+    return (
+        " Many jets of one score leap over mistag rates at which curves are read, so that no cut gives what "
+        f"stands in tables there: {'; '.join(found)}."
+    )
 
 
 def draw(numbers: RocNumbers, style: PlotSpec) -> Figure:

@@ -71,8 +71,13 @@ def _summary_row(curve: Table, others: Sequence[Table]) -> Row:
         "tagger": curve["tagger"],
         "auc": whole(curve["auc"]),
         "others": [whole(area) for area in areas],
-        "readings": [whole(reading["signal_efficiency"], percent=True) for reading in curve["readings"]],
+        "readings": [read(reading) for reading in curve["readings"]],
     }
+
+
+def read(reading: Table) -> Row:
+    """A curve at a mistag rate in per cent, with its `doubt`."""
+    return whole(reading["signal_efficiency"], percent=True) | {"doubt": reading["doubt"]}
 
 
 def whole(found: Table | None, percent: bool = False) -> Row:
