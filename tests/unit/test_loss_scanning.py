@@ -143,16 +143,15 @@ def test_figures_of_a_training() -> None:
         summed += test.weight[k]
         threshold = test.score[k]
     total, passing = 0.0, 0.0
-    bins, all_bins = np.zeros(3), np.zeros(3)
+    bins = np.zeros((2, 3))
     for k in np.flatnonzero(~test.is_signal):
         place = min(max(np.searchsorted(EDGES, test.columns[COLUMN][k], side="right") - 1, 0), 2)
         total += test.weight[k]
-        all_bins[place] += test.weight[k]
+        bins[int(test.score[k] >= threshold), place] += test.weight[k]
         if test.score[k] >= threshold:
             passing += test.weight[k]
-            bins[place] += test.weight[k]
     assert cut.rejection == pytest.approx(total / passing, rel=0.01)
-    p, q = bins / bins.sum(), all_bins / all_bins.sum()
+    p, q = (of / of.sum() for of in bins)
     middle = (p + q) / 2
     divergence = sum((p * np.log2(p / middle) + q * np.log2(q / middle)) / 2)
     assert cut.left[0].divergence == pytest.approx(divergence, rel=0.02)

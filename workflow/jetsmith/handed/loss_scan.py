@@ -10,7 +10,7 @@ class Left(Stored):
     """What is left of a column in a score, on background that no training has seen.
 
     Attributes:
-        divergence: JSD (base 2) of its spectrum where background passes from that of all background.
+        divergence: JSD (base 2) of its spectrum where background passes from that where it fails.
         low: Lower end of its interval (68.3%).
         high: Upper end.
         by_chance: What a cut that does not know the column has on average.

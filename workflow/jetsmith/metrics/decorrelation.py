@@ -55,7 +55,9 @@ def sculpting(
     seed: int | list[int],
     level: float = LEVEL,
 ) -> Measured:
-    """Divergence of the column's spectrum of rows that pass from that of all rows; 1/JSD is its inverse.
+    """Divergence of the column's spectrum of rows that pass from that of rows that fail; 1/JSD: its inverse.
+
+    It is that of ATL-PHYS-PUB-2018-014, base 2.
 
     A replica of the Poisson bootstrap adds to the divergence what chance does once more: the interval is that
     of the replicas, moved so that they have the value as their mean.
@@ -70,21 +72,19 @@ def sculpting(
         level: Probability content.
 
     Raises:
-        InputError: Those that pass, or all, have no positive sum of weights.
+        InputError: Those that pass, or those that fail, have no positive sum of weights.
     """
     weight, passed = np.asarray(weight, np.float64), np.asarray(passed, bool)
-    if not weight.sum() > 0 or not weight[passed].sum() > 0:
-        raise InputError(
-            "spectrum after a cut: background that passes, or all, has no positive sum of weights"
-        )
+    for which, mask in (("passes", passed), ("fails", ~passed)):
+        if not weight[mask].sum() > 0:
+            raise InputError(f"spectrum after a cut: background that {which} has no positive sum of weights")
     n_bins, rng = len(edges) - 1, np.random.default_rng(seed)
     place = bin_of(column, edges)
 
     def found(sums: FloatArray) -> FloatArray:
         """Of sums (R, 2, B), without those of a few rows, or of weights below 0, that have no spectrum."""
-        after, all_of_it = sums[:, 1], sums.sum(axis=1)
-        kept = (after > 0).any(axis=1) & (all_of_it > 0).any(axis=1)
-        return jensen_shannon(after[kept], all_of_it[kept])
+        kept = np.all(np.any(sums > 0, axis=2), axis=1)
+        return jensen_shannon(sums[kept, 1], sums[kept, 0])
 
     def cells(mask: BoolArray) -> FloatArray:
         return np.asarray(np.bincount(place + n_bins * mask, weight, 2 * n_bins).reshape(1, 2, n_bins))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.metrics import Interval, bin_of
 from jetsmith.metrics import decorrelation as measured
@@ -27,8 +28,8 @@ BOOTSTRAPS = 200
 class Cut(Record):
     """Background that passes where the signal has an efficiency.
 
-    `divergence` is that of Jensen and Shannon, base 2, of its spectrum from that of all, `by_chance` what a
-    cut that does not know the column has on average.
+    `divergence` is that of Jensen and Shannon, base 2, of its spectrum from that of background that fails,
+    `by_chance` what a cut that does not know the column has on average.
     """
 
     signal_efficiency: float
@@ -74,8 +75,8 @@ class SculptingNumbers(looks.Numbers):
         return (
             f"Spectrum of {self.column} of {label_text(self.background.label)}, all and where it passes at "
             f"efficiencies of {label_text(self.signal.label)}, {split_text(self.folds)}. Divergence of "
-            f"Jensen and Shannon (JSD, base 2) from that of all: {cuts}. Squared distance correlation of "
-            f"discriminant and column: {correlation}."
+            f"Jensen and Shannon (JSD, base 2) from that of background that fails: {cuts}. Squared distance "
+            f"correlation of discriminant and column: {correlation}."
         )
 
     def alternative(self) -> str:
@@ -183,11 +184,14 @@ def _cut(
     edges: tuple[float, ...],
     seed: int,
 ) -> Cut | None:
-    """None where no background passes."""
+    """None where no background passes, or none fails."""
     cut = measured.cut_at(signal.discriminant, signal.weight, background.discriminant, background.weight, at)
     if cut is None:
         return None
-    found = measured.sculpting(values, background.weight, cut.passed, np.asarray(edges), BOOTSTRAPS, seed)
+    try:
+        found = measured.sculpting(values, background.weight, cut.passed, np.asarray(edges), BOOTSTRAPS, seed)
+    except InputError:
+        return None
     return Cut(
         signal_efficiency=at,
         **_shape(values[cut.passed], background.weight[cut.passed], edges),
