@@ -114,10 +114,14 @@ class Cut(NamedTuple):
     Attributes:
         passed: Which rows pass, shape (M,).
         rejection: 1 / their share; R50 at 50%.
+        reached: Efficiency that the signal has there; above the one asked for where jets share a score.
+        doubt: As of a `WorkingPoint`, of the signal: `few`, `ties` or empty.
     """
 
     passed: BoolArray
     rejection: Interval
+    reached: float
+    doubt: str
 
 
 def cut_at(
@@ -127,15 +131,30 @@ def cut_at(
     background_weight: FloatArray,
     signal_efficiency: float,
     level: float = LEVEL,
-) -> Cut | None:
-    """What a cut on scores leaves of background; None where none passes. Shapes (N,) and (M,) in pairs."""
-    threshold = working_point(signal, signal_weight, signal_efficiency).threshold
+) -> Cut:
+    """What a cut on scores leaves of background. Shapes (N,) and (M,) in pairs.
+
+    The error of its share is binomial, and that of the threshold, which few signal jets fix, in quadrature.
+
+    Raises:
+        InputError: As `working_point` of the signal; background that passes has no positive sum of weights.
+    """
+    point = working_point(signal, signal_weight, signal_efficiency, level, role="signal")
     check_scores(background, background_weight, "cut: background")
-    passed = passes(background, threshold)
+    passed = passes(background, point.threshold)
     if not background_weight[passed].sum() > 0:
-        return None
-    share = efficiency(passed, background_weight, level)
-    return Cut(passed, inverse(Interval(share.value, share.low, share.high)))
+        raise InputError(
+            f"cut at signal efficiency {signal_efficiency:g}: of the background nothing with a positive sum "
+            "of weights passes"
+        )
+    share, below, above = (
+        efficiency(passes(background, threshold), background_weight, level)
+        for threshold in (point.threshold, point.threshold_low, point.threshold_high)
+    )
+    down = float(np.hypot(share.value - share.low, max(share.value - above.value, 0)))
+    up = float(np.hypot(share.high - share.value, max(below.value - share.value, 0)))
+    ends = Interval(share.value, max(share.value - down, 0.0), min(share.value + up, 1.0))
+    return Cut(passed, inverse(ends), point.background.value, point.doubt)
 
 
 def squared_distance_correlation(x: FloatArray, y: FloatArray, weight: FloatArray) -> float:

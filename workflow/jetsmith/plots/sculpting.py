@@ -29,7 +29,8 @@ class Cut(Record):
     """Background that passes where the signal has an efficiency.
 
     `divergence` is that of Jensen and Shannon, base 2, of its spectrum from that of background that fails,
-    `by_chance` what a cut that does not know the column has on average.
+    `by_chance` what a cut that does not know the column has on average. The signal has the efficiency
+    `reached`; `doubt` says whether few of its jets fix the cut, or many share its score.
     """
 
     signal_efficiency: float
@@ -38,6 +39,15 @@ class Cut(Record):
     divergence: Interval
     by_chance: float
     rejection: Interval
+    reached: float
+    doubt: str
+
+
+class Missing(Record):
+    """An efficiency of the signal without a cut, and why there is none."""
+
+    signal_efficiency: float
+    why: str
 
 
 class SculptingNumbers(looks.Numbers):
@@ -55,6 +65,7 @@ class SculptingNumbers(looks.Numbers):
     shape: tuple[float, ...]
     error: tuple[float, ...]
     cuts: tuple[Cut, ...]
+    missing: tuple[Missing, ...]
     correlation: Interval | None
     correlation_by_chance: float | None
 
@@ -65,18 +76,21 @@ class SculptingNumbers(looks.Numbers):
     def caption(self) -> str:
         """The figures of each cut, and the correlation."""
         cuts = "; ".join(
-            f"at {share(cut.signal_efficiency)} {_text(cut.divergence)} (by chance {cut.by_chance:.2g}; "
-            f"1/JSD {_inverse(cut.divergence)}; background rejection {_text(cut.rejection)})"
+            f"at {share(cut.signal_efficiency)}{_doubt(cut)} {_text(cut.divergence)} "
+            f"(by chance {cut.by_chance:.2g}; 1/JSD {_inverse(cut.divergence)}; "
+            f"background rejection {_text(cut.rejection)})"
             for cut in self.cuts
         )
         correlation = "none can be told"
         if self.correlation is not None:
             correlation = f"{_text(self.correlation)}, by chance {self.correlation_by_chance:.2g}"
+        missing = "".join(f" None at {share(one.signal_efficiency)}: {one.why}." for one in self.missing)
         return (
             f"Spectrum of {self.column} of {label_text(self.background.label)}, all and where it passes at "
             f"efficiencies of {label_text(self.signal.label)}, {split_text(self.folds)}. Divergence of "
-            f"Jensen and Shannon (JSD, base 2) from that of background that fails: {cuts}. Squared distance "
-            f"correlation of discriminant and column: {correlation}."
+            f"Jensen and Shannon (JSD, base 2) from that of background that fails: {cuts or 'none'}."
+            f"{missing} Intervals of rejections hold the number of signal jets that fix the cut. "
+            f"Squared distance correlation of discriminant and column: {correlation}."
         )
 
     def alternative(self) -> str:
@@ -92,6 +106,13 @@ class SculptingNumbers(looks.Numbers):
             f"passing_at_{cut.signal_efficiency:g}": histogram(axis, cut.shape, of_errors(cut.error))
             for cut in self.cuts
         }
+
+
+def _doubt(cut: Cut) -> str:
+    """The efficiency that the signal has in place of the one asked for, or that few jets fix it."""
+    if cut.doubt == "ties":
+        return f" ({cut.reached:.1%} pass, since many jets of the signal share a score)"
+    return " (few jets of the signal fix it)" if cut.doubt == "few" else ""
 
 
 def _text(found: Interval) -> str:
@@ -147,6 +168,7 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbe
         shape=(),
         error=(),
         cuts=(),
+        missing=(),
         correlation=None,
         correlation_by_chance=None,
         message=message,
@@ -162,7 +184,8 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbe
     return numbers.model_copy(
         update={
             **_shape(values, of_background.weight, edges),
-            "cuts": tuple(cut for cut in cuts if cut is not None),
+            "cuts": tuple(cut for cut in cuts if isinstance(cut, Cut)),
+            "missing": tuple(cut for cut in cuts if isinstance(cut, Missing)),
             "correlation": correlation and correlation.interval,
             "correlation_by_chance": correlation and correlation.by_chance,
         }
@@ -183,21 +206,22 @@ def _cut(
     values: FloatArray,
     edges: tuple[float, ...],
     seed: int,
-) -> Cut | None:
-    """None where no background passes, or none fails."""
-    cut = measured.cut_at(signal.discriminant, signal.weight, background.discriminant, background.weight, at)
-    if cut is None:
-        return None
+) -> Cut | Missing:
     try:
+        cut = measured.cut_at(
+            signal.discriminant, signal.weight, background.discriminant, background.weight, at
+        )
         found = measured.sculpting(values, background.weight, cut.passed, np.asarray(edges), BOOTSTRAPS, seed)
-    except InputError:
-        return None
+    except InputError as error:
+        return Missing(signal_efficiency=at, why=str(error))
     return Cut(
         signal_efficiency=at,
         **_shape(values[cut.passed], background.weight[cut.passed], edges),
         divergence=found.interval,
         by_chance=found.by_chance,
         rejection=cut.rejection,
+        reached=cut.reached,
+        doubt=cut.doubt,
     )
 
 
@@ -209,15 +233,19 @@ def draw(numbers: SculptingNumbers, style: PlotSpec) -> Figure:
         figure = looks.new_figure(style, 0.66)
         axes = figure.subplots()
         axes.stairs(numbers.shape, numbers.edges, color="black", linewidth=1.6, label="all", gid="all")
-        for cut, color in zip(numbers.cuts, COLORS, strict=False):
+        colors = dict(zip(EFFICIENCIES, COLORS, strict=True))
+        for cut in numbers.cuts:
             label = f"signal {share(cut.signal_efficiency)}, JSD {cut.divergence.value:.2g}"
             axes.stairs(
                 cut.shape,
                 numbers.edges,
-                color=color,
+                color=colors[cut.signal_efficiency],
                 label=looks.plain(label),
                 gid=str(cut.signal_efficiency),
             )
+        for one in numbers.missing:
+            label = looks.plain(f"signal {share(one.signal_efficiency)}: no cut")
+            axes.plot([], [], " ", label=label, gid=str(one.signal_efficiency))
         axes.set_xlabel(LABELS.get(numbers.column) or looks.plain(numbers.column), fontsize=12)
         axes.set_ylabel("share of the background", fontsize=12)
         axes.set_ylim(bottom=0)
