@@ -252,7 +252,7 @@ def made_up(tagger: str, rejections: list[float], divergences: list[float], nois
     for weight, (rejection, divergence) in enumerate(zip(rejections, divergences, strict=True)):
         for k in range(3):
             factor = math.exp(noise * rng.normal())
-            left = Left(divergence, divergence / 2, 2 * divergence, 0.001)
+            left = Left(divergence, 0.001, divergence / 2, 2 * divergence)
             seen = rejection * factor
             cut = AtCut(seen, seen / 2, 2 * seen, 0.5, "", (left,))
             trainings.append(Weighed(float(weight), k, 0.9, cut, "", cut, (divergence,)))

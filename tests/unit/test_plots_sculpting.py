@@ -50,8 +50,9 @@ def test_a_score_that_knows_the_mass_is_seen() -> None:
     assert all(cut.divergence.low > 5 * cut.by_chance for cut in known.cuts)
     assert all(np.argmax(cut.shape) in (3, 4) for cut in known.cuts)
     assert known.correlation.low > 10 * known.correlation_by_chance
-    assert all(cut.divergence.value < 5 * cut.by_chance for cut in left.cuts)
-    assert left.correlation.value < 5 * left.correlation_by_chance
+    assert all(cut.seen < 5 * cut.by_chance for cut in left.cuts)
+    assert left.correlation_seen < 5 * left.correlation_by_chance
+    assert "seen, by chance" in known.caption()
     assert "1/JSD" in known.caption()
     figure = sculpting.draw(known, PlotSpec())
     assert {patch.get_gid() for patch in figure.axes[0].patches} == {"all", "0.7", "0.5", "0.3"}

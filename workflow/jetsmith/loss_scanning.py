@@ -166,10 +166,10 @@ def _at_cut(signal: Jets, background: Jets, columns: Mapping[str, Sequence[float
     )
     left = []
     for name, edges in columns.items():
-        found, by_chance = decorrelation.sculpting(
+        found = decorrelation.sculpting(
             *(background.columns[name], background.weight, cut.passed, np.asarray(edges), BOOTSTRAPS, seed)
         )
-        left.append(Left(found.value, found.low, found.high, by_chance))
+        left.append(Left(found.seen, found.by_chance, found.interval.low, found.interval.high))
     of = cut.rejection
     return AtCut(of.value, of.low, of.high, cut.reached, cut.doubt, tuple(left))
 

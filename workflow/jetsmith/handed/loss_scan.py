@@ -10,16 +10,16 @@ class Left(Stored):
     """What is left of a column in a score, on background that no training has seen.
 
     Attributes:
-        divergence: JSD (base 2) of its spectrum where background passes from that where it fails.
-        low: Lower end of its interval (68.3%).
-        high: Upper end.
+        divergence: JSD (base 2) of its spectrum where background passes from that where it fails, as seen.
         by_chance: What a cut that does not know the column has on average.
+        low: Lower end of the interval (68.3%) of the true one: what is seen less what chance adds.
+        high: Upper end.
     """
 
     divergence: float
+    by_chance: float
     low: float
     high: float
-    by_chance: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,8 +123,9 @@ class LossScanNumbers(looks.Numbers):
         return (
             f"Rejection of {first.background} at 50% efficiency of {first.signal}, against 1/JSD (the "
             f"divergence of Jensen and Shannon, base 2, of the spectrum that passes from that which fails) "
-            f"and against the squared distance correlation, on {count(first.jets)} jets that no training has "
-            f"seen. Points are means over {n_seeds} seeds, bars their standard deviation, numbers λ; dotted: "
+            f"and against the squared distance correlation, both with what chance adds, on "
+            f"{count(first.jets)} jets that no training has seen. Points are means over {n_seeds} "
+            f"seeds, bars their standard deviation, numbers λ; dotted: "
             "1/JSD of cuts that know nothing of the column. Open diamonds: the smallest λ with a threshold "
             f"a bin of {self.columns[0]}, for reference. "
             f"1/JSD over that of the smallest λ, where half of the rejection is kept: {gains or 'none'}. "

@@ -28,14 +28,16 @@ BOOTSTRAPS = 200
 class Cut(Record):
     """Background that passes where the signal has an efficiency.
 
-    `divergence` is that of Jensen and Shannon, base 2, of its spectrum from that of background that fails,
-    `by_chance` what a cut that does not know the column has on average. The signal has the efficiency
-    `reached`; `doubt` says whether few of its jets fix the cut, or many share its score.
+    `seen` is the divergence of Jensen and Shannon, base 2, of its spectrum from that of background that
+    fails, `by_chance` what a cut that does not know the column has on average, `divergence` the true one,
+    what is seen less that. The signal has the efficiency `reached`; `doubt` says whether few of its jets fix
+    the cut, or many share its score.
     """
 
     signal_efficiency: float
     shape: tuple[float, ...]
     error: tuple[float, ...]
+    seen: float
     divergence: Interval
     by_chance: float
     rejection: Interval
@@ -67,6 +69,7 @@ class SculptingNumbers(looks.Numbers):
     cuts: tuple[Cut, ...]
     missing: tuple[Missing, ...]
     correlation: Interval | None
+    correlation_seen: float | None
     correlation_by_chance: float | None
 
     def heading(self) -> str:
@@ -76,20 +79,21 @@ class SculptingNumbers(looks.Numbers):
     def caption(self) -> str:
         """The figures of each cut, and the correlation."""
         cuts = "; ".join(
-            f"at {share(cut.signal_efficiency)}{_doubt(cut)} {_text(cut.divergence)} "
-            f"(by chance {cut.by_chance:.2g}; 1/JSD {_inverse(cut.divergence)}; "
+            f"at {share(cut.signal_efficiency)}{_doubt(cut)} "
+            f"{_true(cut.seen, cut.by_chance, cut.divergence)} (1/JSD as seen {_inverse(cut.seen)}; "
             f"background rejection {_text(cut.rejection)})"
             for cut in self.cuts
         )
         correlation = "none can be told"
-        if self.correlation is not None:
-            correlation = f"{_text(self.correlation)}, by chance {self.correlation_by_chance:.2g}"
+        if self.correlation and self.correlation_seen is not None and self.correlation_by_chance is not None:
+            correlation = _true(self.correlation_seen, self.correlation_by_chance, self.correlation)
         missing = "".join(f" None at {share(one.signal_efficiency)}: {one.why}." for one in self.missing)
         return (
             f"Spectrum of {self.column} of {label_text(self.background.label)}, all and where it passes at "
             f"efficiencies of {label_text(self.signal.label)}, {split_text(self.folds)}. Divergence of "
             f"Jensen and Shannon (JSD, base 2) from that of background that fails: {cuts or 'none'}."
             f"{missing} Intervals of rejections hold the number of signal jets that fix the cut. "
+            f"What is seen has chance in it, the interval is that of the true number, without it. "
             f"Squared distance correlation of discriminant and column: {correlation}."
         )
 
@@ -122,8 +126,12 @@ def _text(found: Interval) -> str:
     return f"{said['text']} {said['up']} {said['down']}".strip()
 
 
-def _inverse(divergence: Interval) -> str:
-    return _text(measured.inverse(divergence)) if divergence.value > 0 else "without end"
+def _true(seen: float, by_chance: float, true: Interval) -> str:
+    return f"{seen:.2g} seen, by chance {by_chance:.2g}, without it {_text(true)}"
+
+
+def _inverse(divergence: float) -> str:
+    return f"{1 / divergence:.3g}" if divergence > 0 else "without end"
 
 
 def plot_sculpting(
@@ -170,6 +178,7 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbe
         cuts=(),
         missing=(),
         correlation=None,
+        correlation_seen=None,
         correlation_by_chance=None,
         message=message,
     )
@@ -187,6 +196,7 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbe
             "cuts": tuple(cut for cut in cuts if isinstance(cut, Cut)),
             "missing": tuple(cut for cut in cuts if isinstance(cut, Missing)),
             "correlation": correlation and correlation.interval,
+            "correlation_seen": correlation and correlation.seen,
             "correlation_by_chance": correlation and correlation.by_chance,
         }
     )
@@ -217,6 +227,7 @@ def _cut(
     return Cut(
         signal_efficiency=at,
         **_shape(values[cut.passed], background.weight[cut.passed], edges),
+        seen=found.seen,
         divergence=found.interval,
         by_chance=found.by_chance,
         rejection=cut.rejection,
@@ -235,7 +246,7 @@ def draw(numbers: SculptingNumbers, style: PlotSpec) -> Figure:
         axes.stairs(numbers.shape, numbers.edges, color="black", linewidth=1.6, label="all", gid="all")
         colors = dict(zip(EFFICIENCIES, COLORS, strict=True))
         for cut in numbers.cuts:
-            label = f"signal {share(cut.signal_efficiency)}, JSD {cut.divergence.value:.2g}"
+            label = f"signal {share(cut.signal_efficiency)}, JSD {cut.seen:.2g}"
             axes.stairs(
                 cut.shape,
                 numbers.edges,
