@@ -603,6 +603,27 @@ def test_data_of_collisions_have_no_truth(run: Path, tmp_path: Path) -> None:
     assert table["notes"] == []
 
 
+def test_points_and_measurements_draw_numbers_of_their_own(tmp_path: Path) -> None:
+    """Protects: pulls of points that are correlated (by 0.5 of L and M), so that means have other errors.
+
+    Two points at one threshold, and a measurement of another name: else all is the same.
+    """
+    samples = {name: measured_runs.write_sample(tmp_path, name, 8000, k) for k, name in enumerate("ds")}
+    points = {name: {"threshold": 0.3} for name in ("L", "M")}
+    numbers = {"judgement": "deepcsv", "working_points": points, "undefined": {}}
+    io.write_json(tmp_path / "numbers.json", numbers)
+    asked = FitSpec(pt_bins_gev=(30.0, 130.0), tag="M", uncertainties=NOTHING, pseudo_experiments=3)
+    found = []
+    for name in ("one", "two"):
+        out = tmp_path / f"{name}.json"
+        with_numbers = tmp_path / "numbers.json", 7, out, tmp_path / name
+        measure(name, make_spec(), asked, samples, "d", "s", {}, False, *with_numbers)
+        of = io.read_record(Measurement, out, measurement=name)
+        found += [of.points[point][0] for point in points]
+    assert all(bin_.factor == found[0].factor for bin_ in found)
+    assert len({bin_.pulls for bin_ in found}) == 4
+
+
 def test_what_a_stage_refuses(run: Path, tmp_path: Path) -> None:
     """Tags that are no working point, or were left out; jets that never count; weights that draw nothing."""
     ok = FitSpec(pt_bins_gev=PT)
