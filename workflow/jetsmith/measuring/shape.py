@@ -74,7 +74,9 @@ def measure_shape(
     data, truths, simulation = [], [], []
     for k, region in enumerate(regions):
         seen, simulated = (
-            read_region(samples[key], spec, region.cuts, thresholds, seed)
+            read_region(
+                samples[key], spec, region.cuts, thresholds, seed, settings.uncertainties.energy_scale
+            )
             for key in (region.data, region.simulation)
         )
         if is_pseudo:
