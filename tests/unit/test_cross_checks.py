@@ -638,7 +638,8 @@ def _dataset(**changes):
     return put("ttbar", value={"object": "ak4", "process": "ttbar"} | changes)
 
 
-PROBE = {"judgement": "csvv2", "data": "probes", "simulation": "jets"}
+ABOVE = {"pt_bins_gev": [31, 1000]}  # the energy scale moves jets into the bins, which the selection has
+PROBE = {"judgement": "csvv2", "data": "probes", "simulation": "jets"} | ABOVE
 NEGATIVE = PROBE | {"method": "negative_tags", "simulation": "again"}
 VARIABLE = {"group": "ak4", "feature": "softMuPtRel", "edges": [0, 1, 2]}
 
@@ -652,8 +653,8 @@ def measuring(scale_factors):
     )
 
 
-REGION = {"data": "probes", "simulation": "expected", "discriminant_bins": [0, 0.5, 1]}
-LIGHT_REGION = {"data": "light_data", "simulation": "light", "discriminant_bins": [0, 0.5, 1]}
+REGION = {"data": "probes", "simulation": "expected", "discriminant_bins": [0, 0.5, 1]} | ABOVE
+LIGHT_REGION = {"data": "light_data", "simulation": "light", "discriminant_bins": [0, 0.5, 1]} | ABOVE
 
 
 def shaping(heavy=(), light=(), judgement="csvv2", **more):
@@ -995,6 +996,19 @@ RUN = {
             ("numbers that fall", {"n_jets": [3, 2]}, ".n_jets", "from 3 to 2"),
             ("bins that fall", {"pt_bins_gev": [50, 30]}, ".pt_bins_gev", "bin edges must rise"),
             ("bins below", {"pt_bins_gev": [10, 50]}, ".pt_bins_gev", "begin at 10 GeV; `selection.ak4"),
+            (
+                "bins that the energy scale moves no jets into",
+                {"pt_bins_gev": [30.5, 50]},
+                ".pt_bins_gev",
+                "begin at 30.5 GeV, and the energy scale moves jets in from 29.9 GeV, which "
+                "`selection.ak4.pt_min_gev: 30` leaves out; begin at 30.6 GeV, or select from 29.9 GeV",
+            ),
+            (
+                "bins of the selection, and an energy scale",
+                {"pt_bins_gev": []},
+                ".pt_bins_gev",
+                "those of `selection.ak4` begin at 30 GeV, and the energy scale",
+            ),
             *(
                 (
                     f"a source named {one}",
@@ -1118,6 +1132,7 @@ RUN = {
             ("no jets", "light.n_jets", [0, 2], {}, "goes from 0 to 2; give 1 or more"),
             ("bins that fall", "light.pt_bins_gev", [50, 30], {}, "bin edges must rise"),
             ("bins below", "light.pt_bins_gev", [10, 50], {}, "begin at 10 GeV; `selection.ak4"),
+            ("an energy scale", "light.pt_bins_gev", [30, 50], {}, "energy scale moves jets in from 29.4"),
             ("|eta| that falls", "light.abseta_bins", [0, 2.5, 1], {}, "must rise"),
             ("half of |eta|", "light.abseta_bins", [0, 1, 2], {}, "have to go from 0 to 2.5"),
             ("edges that fall", "heavy.discriminant_bins", [0, 1, 0.5], {}, "must rise"),
@@ -1329,11 +1344,12 @@ def test_pile_up_is_kept_where_simulation_is_compared_with_collisions(folder, da
         moved = "more" if data == "data" else "multijet_worse_tracker"
         run["samples"] |= {"light": {"datasets": ["multijet"]}, "moved": {"datasets": [moved]}}
         simulation = ["again", "light"]
-        heavy = {"data": data, "simulation": "again", "discriminant_bins": [0, 0.5, 1]}
+        heavy = {"data": data, "simulation": "again", "discriminant_bins": [0, 0.5, 1]} | ABOVE
         run["shapes"] = {"csvv2": {"heavy": heavy, "light": heavy | {"data": "moved", "simulation": "light"}}}
     else:
         method = {"method": "negative_tags"} if entry == "negative tags" else {}
-        run["scale_factors"] = {"one": {"judgement": "csvv2", "data": data, "simulation": "again"} | method}
+        one = {"judgement": "csvv2", "data": data, "simulation": "again"} | ABOVE | method
+        run["scale_factors"] = {"one": one}
         simulation += ["again_turned"] if method else []
     loaded = load(run, folder)
     for name in simulation:
@@ -1349,9 +1365,9 @@ def test_what_stands_beside_data_has_their_leptons(folder, key):
     run = run_of(folder)
     run["samples"] |= {"probes": {"datasets": ["dilepton_data"]}, "expected": {"datasets": ["dilepton"]}}
     run["samples"] |= {"moved": {"datasets": ["multijet_worse_tracker"]}, "light": {"datasets": ["multijet"]}}
-    heavy = {"data": "probes", "simulation": "expected", "discriminant_bins": [0, 0.5, 1]}
+    heavy = {"data": "probes", "simulation": "expected", "discriminant_bins": [0, 0.5, 1]} | ABOVE
     run[key] = {
-        "scale_factors": {"one": {"judgement": "csvv2", "data": "probes", "simulation": "expected"}},
+        "scale_factors": {"one": PROBE | {"simulation": "expected"}},
         "shapes": {"csvv2": {"heavy": heavy, "light": heavy | {"data": "moved", "simulation": "light"}}},
         "commissioning": {"one": {"judgements": ["csvv2"], "data": "probes", "simulation": ["expected"]}},
     }[key]
@@ -1615,7 +1631,7 @@ def test_classes_that_are_called_as_layers_are(folder, name, method):
         "data_turned": {"datasets": ["measured"], "signs": "turned"},
     }
     run["scale_factors"] = {
-        "one": {"judgement": "jp", "data": "data", "simulation": "again", "method": method}
+        "one": {"judgement": "jp", "data": "data", "simulation": "again", "method": method} | ABOVE
     }
     if name == "other":
         assert "scale_factors.one.judgement: `other` is a class of `jp`" in refused(run, folder)

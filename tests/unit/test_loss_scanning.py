@@ -143,16 +143,15 @@ def test_figures_of_a_training() -> None:
         summed += test.weight[k]
         threshold = test.score[k]
     total, passing = 0.0, 0.0
-    bins, all_bins = np.zeros(3), np.zeros(3)
+    bins = np.zeros((2, 3))
     for k in np.flatnonzero(~test.is_signal):
         place = min(max(np.searchsorted(EDGES, test.columns[COLUMN][k], side="right") - 1, 0), 2)
         total += test.weight[k]
-        all_bins[place] += test.weight[k]
+        bins[int(test.score[k] >= threshold), place] += test.weight[k]
         if test.score[k] >= threshold:
             passing += test.weight[k]
-            bins[place] += test.weight[k]
     assert cut.rejection == pytest.approx(total / passing, rel=0.01)
-    p, q = bins / bins.sum(), all_bins / all_bins.sum()
+    p, q = (of / of.sum() for of in bins)
     middle = (p + q) / 2
     divergence = sum((p * np.log2(p / middle) + q * np.log2(q / middle)) / 2)
     assert cut.left[0].divergence == pytest.approx(divergence, rel=0.02)
@@ -180,6 +179,10 @@ def test_what_is_not_there_is_none() -> None:
     test = jets_of(400, 1, 0.0, gain=50.0)
     found = judged(test, jets_of(400, 2, 0.0), COLUMNS, 1.0, 0, 1)
     assert found.cut is None
+    assert "of the background nothing" in found.why
+    untagged = np.where(np.arange(400) % 5 < 3, -np.inf, test.score)
+    found = judged(test._replace(score=untagged), jets_of(400, 2, 0.0), COLUMNS, 1.0, 0, 1)
+    assert "of the signal can pass" in found.why
     test = jets_of(400, 1, 0.0)
     few = test.of(test.columns[COLUMN] < 60)
     found = judged(test, few, COLUMNS, 1.0, 0, 1)
@@ -249,10 +252,10 @@ def made_up(tagger: str, rejections: list[float], divergences: list[float], nois
     for weight, (rejection, divergence) in enumerate(zip(rejections, divergences, strict=True)):
         for k in range(3):
             factor = math.exp(noise * rng.normal())
-            left = Left(divergence, divergence / 2, 2 * divergence, 0.001)
+            left = Left(divergence, 0.001, divergence / 2, 2 * divergence)
             seen = rejection * factor
-            cut = AtCut(seen, seen / 2, 2 * seen, (left,))
-            trainings.append(Weighed(float(weight), k, 0.9, cut, cut, (divergence,)))
+            cut = AtCut(seen, seen / 2, 2 * seen, 0.5, "", (left,))
+            trainings.append(Weighed(float(weight), k, 0.9, cut, "", cut, (divergence,)))
     return LossScan(tagger, "mine", "mass", "B", "b", "light", 50, 60, (COLUMN,), tuple(trainings))
 
 
@@ -289,6 +292,21 @@ def test_means_gains_and_equal_divergence() -> None:
     assert len(figure.axes) == 2
 
 
+def test_what_is_missing_or_tied_is_told() -> None:
+    """Protects: points that are left out, or are at another efficiency, and look like the others."""
+    one = made_up("one", [100, 60], [0.1, 0.01])
+    first, *others = one.trainings
+    last = others[-1]
+    assert last.cut is not None
+    tied = replace(last, cut=replace(last.cut, reached=0.59, doubt="ties"))
+    scan = replace(one, trainings=(replace(first, cut=None, why="none passes"), *others[:-1], tied))
+    found = plot.compute(specs("one"), [scan])
+    assert "without a cut: ONE, λ = 0, training 0 (none passes)." in found.caption()
+    assert "many jets share a score: ONE, λ = 1: 53.0%." in found.caption()
+    none = replace(one, trainings=(replace(first, cut=None, why="none passes"),))
+    assert "none passes" in plot.compute(specs("one"), [none]).message
+
+
 def test_a_way_between_points() -> None:
     """The first crossing, in the order of the weights; none where it does not come there."""
     path = np.array([[1.0, 8.0], [2.0, 6.0], [1.5, 4.0], [4.0, 0.0]])
@@ -307,5 +325,5 @@ def test_other_classes_do_not_compare(tmp_path: Path) -> None:
     empty = replace(one, trainings=())
     io.write_record(tmp_path / "scan.json", empty)
     shown = plot.plot_loss_scan(specs("one"), [tmp_path / "scan.json"], PlotSpec(dpi=40), tmp_path / "figure")
-    assert "No background passes" in shown.message
+    assert "no jets of the classes" in shown.message
     assert (tmp_path / "figure.png").is_file()

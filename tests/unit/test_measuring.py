@@ -22,7 +22,16 @@ from jetsmith.keys import codes
 from jetsmith.measuring.combination import Measured, combine
 from jetsmith.measuring.corrections import combine_measurements
 from jetsmith.measuring.fit import fit
-from jetsmith.measuring.jets import Probes, Source, among, drawn, levelled, one_of_each, with_another
+from jetsmith.measuring.jets import (
+    Probes,
+    Source,
+    among,
+    drawn,
+    levelled,
+    one_of_each,
+    read_probes,
+    with_another,
+)
 from jetsmith.measuring.model import Templates, workspace
 from jetsmith.measuring.stage import measure
 from jetsmith.measuring.templates import counts
@@ -601,6 +610,45 @@ def test_data_of_collisions_have_no_truth(run: Path, tmp_path: Path) -> None:
     assert "pseudo" not in (tmp_path / "c.json").read_text()
     (table,) = scale_factors([found], {})
     assert table["notes"] == []
+
+
+@pytest.mark.parametrize("tag", [None, 0.05])
+def test_the_energy_scale_moves_jets_into_all_bins(tmp_path: Path, tag: float | None) -> None:
+    """Protects: jets that leave the first bin upwards, while none come, since they were cut before.
+
+    Of a flat spectrum each bin has 1/1.02 of its jets with the scale up, and 1/0.98 down; without jets from
+    beyond the bins the first one would have 0.961 and 1.
+    """
+    source = measured_runs.write_sample(tmp_path, "flat", 300_000, 1)
+    asked = FitSpec(pt_bins_gev=PT, uncertainties=UncertaintiesSpec(energy_scale=0.02))
+    jets = read_probes(source, make_spec(), tag, asked, 1)
+    nominal, up, down = (
+        counts(jets.scaled(factor), 0.5, PT, (-0.5, 0.5), 4).sum.sum(axis=(1, 2, 3))
+        for factor in (1, 1.02, 0.98)
+    )
+    np.testing.assert_allclose(up / nominal, 1 / 1.02, atol=0.004)
+    np.testing.assert_allclose(down / nominal, 1 / 0.98, atol=0.004)
+
+
+def test_points_and_measurements_draw_numbers_of_their_own(tmp_path: Path) -> None:
+    """Protects: pulls of points that are correlated (by 0.5 of L and M), so that means have other errors.
+
+    Two points at one threshold, and a measurement of another name: else all is the same.
+    """
+    samples = {name: measured_runs.write_sample(tmp_path, name, 8000, k) for k, name in enumerate("ds")}
+    points = {name: {"threshold": 0.3} for name in ("L", "M")}
+    numbers = {"judgement": "deepcsv", "working_points": points, "undefined": {}}
+    io.write_json(tmp_path / "numbers.json", numbers)
+    asked = FitSpec(pt_bins_gev=(30.0, 130.0), tag="M", uncertainties=NOTHING, pseudo_experiments=3)
+    found = []
+    for name in ("one", "two"):
+        out = tmp_path / f"{name}.json"
+        with_numbers = tmp_path / "numbers.json", 7, out, tmp_path / name
+        measure(name, make_spec(), asked, samples, "d", "s", {}, False, *with_numbers)
+        of = io.read_record(Measurement, out, measurement=name)
+        found += [of.points[point][0] for point in points]
+    assert all(bin_.factor == found[0].factor for bin_ in found)
+    assert len({bin_.pulls for bin_ in found}) == 4
 
 
 def test_what_a_stage_refuses(run: Path, tmp_path: Path) -> None:

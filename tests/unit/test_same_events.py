@@ -20,7 +20,8 @@ from .spoil import ROOT, edit, put, without_lines
 # A dataset of each; the link is the file of `first`, the rest are others.
 FILES = {"first": "a.root", "again": "link.root", "other": "b.root", "third": "c.root", "fourth": "d.root"}
 MUONS = {"group": "ak4", "feature": "softMuPtRel", "edges": [0, 1, 2]}
-BINS = {"discriminant_bins": [0, 0.5, 1]}
+ABOVE = {"pt_bins_gev": [31, 1000]}  # the energy scale moves jets into the bins, which the selection has
+BINS = {"discriminant_bins": [0, 0.5, 1]} | ABOVE
 
 
 @pytest.fixture(params=[os.symlink, os.link], ids=["symbolic link", "hard link"])
@@ -50,7 +51,7 @@ def run_with(**more: Any) -> dict[str, Any]:
 
 
 def measured(**more: Any) -> dict[str, Any]:
-    return {"judgement": "csvv2", "data": "first", "simulation": "third", "variable": MUONS} | more
+    return {"judgement": "csvv2", "data": "first", "simulation": "third", "variable": MUONS, **ABOVE} | more
 
 
 def started(folder: Path, **dips: Any) -> None:

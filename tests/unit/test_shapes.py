@@ -422,6 +422,19 @@ def test_a_jet_counts_by_the_others_of_its_event(run: Path) -> None:
         read_region(source, spec, shaped_runs.cuts(n_jets=(3, 9)), thresholds, 1)
 
 
+@pytest.mark.parametrize("tag", ["", "L"])
+def test_the_energy_scale_moves_jets_into_all_bins(tmp_path: Path, tag: str) -> None:
+    """Protects: jets that leave the first bin with the scale up, while none come, being cut before."""
+    source = shaped_runs.write_region(tmp_path, "heavy", "simulation", 300_000, 1)
+    cuts = shaped_runs.cuts(tag=tag, pt_bins_gev=(30.0, 60.0, 118.0))
+    jets, bins = read_region(source, make_spec(), cuts, {"L": 0.1}, 1, 0.02), Bins.of(cuts)
+    nominal, up, down = (
+        sums(jets, jets.scaled(factor), HEAVY, bins, bins).own.sum(axis=1) for factor in (1, 1.02, 0.98)
+    )
+    np.testing.assert_allclose(up / nominal, 1 / 1.02, atol=0.004)
+    np.testing.assert_allclose(down / nominal, 1 / 0.98, atol=0.004)
+
+
 def refused(heavy: Sums, light: Sums, message: str) -> None:
     """That nothing follows from the regions, and why."""
     with pytest.raises(InputError, match=message):

@@ -114,6 +114,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "judgement": "averaged",
         "data": "measured",
         "simulation": "scanned_jets",
+        "pt_bins_gev": [32, 1000],
         "tag": "M",
         "variable": variable,
     }
@@ -127,6 +128,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     set_value(found / "config.yaml", "samples.mirrored", {"datasets": ["qcd"], "signs": "turned"})
     set_value(found / "config.yaml", "judged_on.scanned", ["mirrored"])
     region = {"data": "others", "simulation": "scanned_jets", "discriminant_bins": [0, 0.5, 1]}
+    region |= {"pt_bins_gev": [32, 1000]}
     light = region | {"data": "light_data", "simulation": "light"}
     for name in ("light_data", "light"):
         dataset = {"light_data": "multijet_muons", "light": "multijet"}[name]

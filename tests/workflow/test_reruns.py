@@ -193,7 +193,7 @@ def test_a_measurement_and_resilience_are_made_beside_the_rest(edited):
         edited.edit_yaml("config.yaml", "samples", name, value={"datasets": [dataset]})
     muons = {"group": "ak4", "feature": "softMuPtRel", "edges": [0, 1, 6]}
     probe = {"judgement": "csvv2", "data": "measured", "simulation": "expected", "variable": muons}
-    edited.edit_yaml("config.yaml", "scale_factors", value={"probe": probe | {"pt_bins_gev": [30, 1000]}})
+    edited.edit_yaml("config.yaml", "scale_factors", value={"probe": probe | {"pt_bins_gev": [31, 1000]}})
     tried = {"shifts": {"other jets": "expected"}, "taggers": ["csvv2"], "jets": 1000}
     edited.edit_yaml("config.yaml", "resilience", value={"jets": tried})
     pair = {"judgements": ["csvv2"], "data": "measured", "simulation": ["expected"]}

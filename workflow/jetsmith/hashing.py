@@ -6,6 +6,7 @@ file. The mix is that of splitmix64 (Steele, Lea and Flood, OOPSLA 2014), applie
 
 import hashlib
 import math
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,6 +52,16 @@ def hash64(
     for word in words:
         state = _mix(np.add(state ^ word, _GOLDEN))
     return state
+
+
+def named_seed(seed: int, *names: str) -> list[int]:
+    """Seed of numpy's generators for what names say: under other names other numbers are drawn.
+
+    Args:
+        seed: Of the configuration.
+        names: As those of a measurement and of a working point.
+    """
+    return [seed, zlib.crc32("/".join(names).encode())]
 
 
 def key_digest(table: Mapping[str, Any]) -> str:

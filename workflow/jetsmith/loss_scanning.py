@@ -120,7 +120,7 @@ def scan_losses(
 def said(loss: str, column: str, found: Weighed) -> str:
     """A line of the log."""
     cut = found.cut
-    left = f"R50 {cut.rejection:.4g}, JSD of {column} {cut.left[0].divergence:.3g}" if cut else "none passes"
+    left = f"R50 {cut.rejection:.4g}, JSD of {column} {cut.left[0].divergence:.3g}" if cut else found.why
     return f"{loss} {found.weight:g}, training {found.seed}: AUC {found.auc:.4f}, {left}"
 
 
@@ -144,32 +144,34 @@ def judged(
         )
         for values in background.columns.values()
     ]
+    cut, why = None, ""
+    try:
+        cut = _at_cut(signal, background, columns, seed)
+    except InputError as error:
+        why = str(error)
     return Weighed(
         weight,
         k,
         metrics.auc(signal.score, signal.weight, background.score, background.weight),
-        _at_cut(signal, background, columns, seed),
+        cut,
+        why,
         _flattened(signal, background, others.of(~others.is_signal), columns, seed),
         tuple(correlations),
     )
 
 
-def _at_cut(
-    signal: Jets, background: Jets, columns: Mapping[str, Sequence[float]], seed: int
-) -> AtCut | None:
+def _at_cut(signal: Jets, background: Jets, columns: Mapping[str, Sequence[float]], seed: int) -> AtCut:
     cut = decorrelation.cut_at(
         signal.score, signal.weight, background.score, background.weight, SIGNAL_EFFICIENCY
     )
-    if cut is None:
-        return None
     left = []
     for name, edges in columns.items():
-        found, by_chance = decorrelation.sculpting(
+        found = decorrelation.sculpting(
             *(background.columns[name], background.weight, cut.passed, np.asarray(edges), BOOTSTRAPS, seed)
         )
-        left.append(Left(found.value, found.low, found.high, by_chance))
+        left.append(Left(found.seen, found.by_chance, found.interval.low, found.interval.high))
     of = cut.rejection
-    return AtCut(of.value, of.low, of.high, tuple(left))
+    return AtCut(of.value, of.low, of.high, cut.reached, cut.doubt, tuple(left))
 
 
 def _flattened(

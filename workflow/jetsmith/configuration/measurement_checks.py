@@ -1,6 +1,7 @@
 """Checks of measurements of scale factors, run before any job."""
 
-from collections.abc import Collection, Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from jetsmith.configuration.dataset_checks import other_rows
 from jetsmith.configuration.records import hint, require, rising
@@ -55,6 +56,10 @@ def check_measurements(
         for other, one in others.items():
             refuse(source, (f"{at}{problem}" for problem in _together(run, spec, tagger, other, one, same)))
         others[name] = spec
+        scale = spec.uncertainties.energy_scale
+        refuse(
+            source, (f"{at}{problem}" for problem in lacks_jets_below(run, tagger, spec.pt_bins_gev, scale))
+        )
 
 
 def sample_problems(
@@ -171,6 +176,32 @@ def _measurement(
     for key, sample in {"simulation": spec.simulation, **spec.uncertainties.samples}.items():
         if both := same.shared(run.samples[sample].datasets, own):
             yield f".data: {', '.join(both)} is of `{sample}` ({key}), too: it would be fitted to itself"
+
+
+def lacks_jets_below(
+    run: RunSpec, tagger: ClassifierSpec, pt_bins_gev: Sequence[float], scale: float
+) -> Iterator[str]:
+    """What is wrong where an energy scale moves jets into the first bin that the selection has left out.
+
+    Args:
+        run: The run.
+        tagger: Whose jets.
+        pt_bins_gev: Edges; none: those of the selection.
+        scale: Relative, up and down.
+    """
+    obj = tagger.object
+    selection = run.selection[obj]
+    first, least = (pt_bins_gev or selection.pt_bins_gev)[0], selection.pt_min_gev
+    if not scale or first >= least * (1 + scale) or (pt_bins_gev and first < least):
+        return
+    lowest, start = max(first, least) / (1 + scale), least * (1 + scale)
+    whose = "" if pt_bins_gev else f"those of `selection.{obj}` "
+    yield (
+        f".pt_bins_gev: {whose}begin at {first:g} GeV, and the "
+        f"energy scale moves jets in from {lowest:.4g} GeV, which `selection.{obj}.pt_min_gev: {least:g}` "
+        f"leaves out; begin at {math.ceil(10 * start) / 10:g} GeV, or select from "
+        f"{math.floor(10 * lowest) / 10:g} GeV, or set `uncertainties.energy_scale: 0`"
+    )
 
 
 def _negative(run: RunSpec, spec: MeasurementSpec, tagger: ClassifierSpec) -> Iterator[str]:

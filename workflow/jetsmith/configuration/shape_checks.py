@@ -3,7 +3,12 @@
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
-from jetsmith.configuration.measurement_checks import reads_others, sample_problems, selected_alike
+from jetsmith.configuration.measurement_checks import (
+    lacks_jets_below,
+    reads_others,
+    sample_problems,
+    selected_alike,
+)
 from jetsmith.configuration.records import hint, require, rising
 from jetsmith.configuration.same_events import SameEvents
 from jetsmith.errors import refuse
@@ -40,6 +45,10 @@ def check_shapes(
             problems = selected_alike(run, (region.data, region.simulation), datasets)
             refuse(source, (f"{at}.{place}: {problem}" for problem in problems))
         refuse(source, (f"{at}{problem}" for problem in _both(run, spec, datasets, same)))
+        for place, region in (("heavy", spec.heavy), ("light", spec.light)):
+            scale = spec.uncertainties.energy_scale
+            problems = lacks_jets_below(run, tagger, region.pt_bins_gev, scale)
+            refuse(source, (f"{at}.{place}{problem}" for problem in problems))
 
 
 def _flavours(tagger: ClassifierSpec) -> Iterator[str]:

@@ -10,16 +10,16 @@ class Left(Stored):
     """What is left of a column in a score, on background that no training has seen.
 
     Attributes:
-        divergence: JSD (base 2) of its spectrum where background passes from that of all background.
-        low: Lower end of its interval (68.3%).
-        high: Upper end.
+        divergence: JSD (base 2) of its spectrum where background passes from that where it fails, as seen.
         by_chance: What a cut that does not know the column has on average.
+        low: Lower end of the interval (68.3%) of the true one: what is seen less what chance adds.
+        high: Upper end.
     """
 
     divergence: float
+    by_chance: float
     low: float
     high: float
-    by_chance: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,16 @@ class AtCut(Stored):
         rejection: 1 / its efficiency.
         low: Lower end of its interval (68.3%).
         high: Upper end.
+        reached: Efficiency that the signal has.
+        doubt: `few` where few of its jets fix the cut, `ties` where many share its score; else empty.
         left: By column, in their order.
     """
 
     rejection: float
     low: float
     high: float
+    reached: float
+    doubt: str
     left: tuple[Left, ...]
 
 
@@ -47,9 +51,10 @@ class Weighed(Stored):
         weight: Of the loss.
         seed: Which of the trainings with this weight.
         auc: Area under the ROC curve.
-        cut: None where no background passes.
+        cut: None where there is none.
+        why: Why there is none.
         flattened: The same with a threshold a bin of the first column, made on the split `calibration`,
-            where background has one efficiency; None where it has none in a bin, or none passes.
+            where background has one efficiency; None where it has none in a bin, or there is no cut.
         correlations: Squared distance correlation of score and column, by column; None where none is told.
     """
 
@@ -57,6 +62,7 @@ class Weighed(Stored):
     seed: int
     auc: float
     cut: AtCut | None
+    why: str
     flattened: AtCut | None
     correlations: tuple[float | None, ...]
 

@@ -41,7 +41,7 @@ class Fitted:
     no_result: int
 
 
-def fit(workspace: Mapping[str, Any], pseudo_experiments: int = 0, seed: int = 0) -> Fitted:
+def fit(workspace: Mapping[str, Any], pseudo_experiments: int = 0, seed: int | list[int] = 0) -> Fitted:
     """Fit a workspace.
 
     The error of a source is what its auxiliary measurement, moved by one standard deviation, moves the result
@@ -163,7 +163,9 @@ def _chi2(model: Any, data: FloatArray, values: FloatArray) -> float:
     return float(max(2 * (terms.sum() + np.asarray(constraints).sum()), 0.0))
 
 
-def _pulls(pyhf: Any, model: Any, values: FloatArray, n: int, seed: int) -> tuple[FloatArray, int]:
+def _pulls(
+    pyhf: Any, model: Any, values: FloatArray, n: int, seed: int | list[int]
+) -> tuple[FloatArray, int]:
     """Of pseudo-experiments, shape (n,), and how many have no result."""
     rng = np.random.default_rng(seed)
     expected = np.asarray(model.expected_actualdata(values))

@@ -101,7 +101,7 @@ def read_probes(
         source: Their files.
         spec: The tagger with its discriminant.
         threshold: That another jet of the event passes, of which one jet counts, chosen before it is known
-            which ones pass; None: all jets count.
+            which ones pass, of all that the energy scale may move into the bins; None: all jets count.
         settings: How many jets the event has, and the variable, beyond whose edges no jet counts.
         seed: Of the halves.
 
@@ -121,7 +121,7 @@ def read_probes(
         if settings.n_jets is not None:
             counts &= among(event, *settings.n_jets)
         if threshold is not None:
-            counts &= (pt >= settings.pt_bins_gev[0]) & (pt < settings.pt_bins_gev[-1])
+            counts &= within_reach(pt, settings.pt_bins_gev, settings.uncertainties.energy_scale)
             counts = one_of_each(event, counts, hash64(run, block, number, seed, "probe"))
             counts &= with_another(event, jets.chosen & passes(jets.discriminant, threshold))
     return Probes(
@@ -132,6 +132,19 @@ def read_probes(
         class_of(jets.label, spec),
         np.asarray(hash64(run, block, number, seed, "pseudo_data") % np.uint64(2) == 0),
     )[counts]
+
+
+def within_reach(pt_gev: FloatArray, edges: Sequence[float], scale: float) -> BoolArray:
+    """True for jets that lie in bins of pt, or would with another energy scale, shape (N,).
+
+    What is chosen by these is the same for all scales; who counts is decided when pt is scaled.
+
+    Args:
+        pt_gev: Shape (N,).
+        edges: Of the bins [GeV].
+        scale: Relative, up and down.
+    """
+    return np.asarray((pt_gev >= edges[0] / (1 + scale)) & (pt_gev < edges[-1] / (1 - scale)))
 
 
 def among(event: IntArray, least: int, most: int) -> BoolArray:

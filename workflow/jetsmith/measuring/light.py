@@ -9,6 +9,7 @@ import numpy as np
 from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.handed.measurement import Bin, pulls_of
+from jetsmith.hashing import named_seed
 from jetsmith.io import FloatArray
 from jetsmith.measuring.jets import Probes, Source, classes, presented, read_probes
 from jetsmith.measuring.negative import Tags, efficiency_of, light_factor
@@ -98,11 +99,11 @@ def light_points(
         of_truth = (
             None if truth is None else counts(truth, threshold, settings.pt_bins_gev, WHOLE, len(names))
         )
-        bins = []
+        bins, seeds = [], named_seed(seed, name, point)
         for k in range(len(edges) - 1):
             of_bin = {source: [one[k] for one in of] for source, of in moved.items()}
             true = None if of_truth is None else (of_truth.sum[k, :, 0, 0], of_truth.variance[k, :, 0, 0])
-            bins.append(_bin(name, tags[k], seen[k], of_bin, names, settings, true, seed + k))
+            bins.append(_bin(name, tags[k], seen[k], of_bin, names, settings, true, [*seeds, k]))
             path = folder / f"{point}_{edges[k]:g}_{edges[k + 1]:g}.json"
             io.write_json(path, _sums(tags[k], seen[k], names), checksum=False)
             progress.update(len(points) * (len(edges) - 1) + k + 1)
@@ -129,7 +130,7 @@ def _bin(
     names: Sequence[str],
     settings: FitSpec,
     true: tuple[FloatArray, FloatArray] | None,
-    seed: int,
+    seed: list[int],
 ) -> Bin:
     """One scale factor, or why there is none."""
     about = Bin(seen=tuple(data[0].tolist()), purity=tags.purity)

@@ -99,7 +99,7 @@ def light_factor(
     asked: UncertaintiesSpec,
     name: str,
     pseudo_experiments: int = 0,
-    seed: int = 0,
+    seed: int | list[int] = 0,
 ) -> Found:
     """The scale factor of one bin.
 

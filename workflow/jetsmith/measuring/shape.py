@@ -11,6 +11,7 @@ from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.handed.measurement import Pulls, pulls_of
 from jetsmith.handed.shape import Shape, ShapeRow
+from jetsmith.hashing import named_seed
 from jetsmith.io import FloatArray
 from jetsmith.measuring import shape_solution as solving
 from jetsmith.measuring.jets import Source, presented
@@ -73,7 +74,9 @@ def measure_shape(
     data, truths, simulation = [], [], []
     for k, region in enumerate(regions):
         seen, simulated = (
-            read_region(samples[key], spec, region.cuts, thresholds, seed)
+            read_region(
+                samples[key], spec, region.cuts, thresholds, seed, settings.uncertainties.energy_scale
+            )
             for key in (region.data, region.simulation)
         )
         if is_pseudo:
@@ -83,7 +86,8 @@ def measure_shape(
         data.append(seen)
         simulation.append(simulated)
     counted = _counted(data, simulation, bins)
-    found, rows = shape_of(counted, _scaled(data, simulation, bins, settings), bins, settings, seed)
+    scaled, of_draws = _scaled(data, simulation, bins, settings), named_seed(seed, "shape", spec.judgement)
+    found, rows = shape_of(counted, scaled, bins, settings, of_draws)
     agreement: Agreements = {}
     before: Agreements = {}
     if is_pseudo:
@@ -143,7 +147,7 @@ def shape_of(
     scaled: Mapping[str, tuple[Sums, Sums]],
     bins: tuple[Bins, Bins],
     settings: UnfoldSpec,
-    seed: int,
+    seed: int | list[int],
 ) -> tuple[Solution, tuple[tuple[ShapeRow, ...], tuple[ShapeRow, ...]]]:
     """Scale factors with their errors, a row each of |eta| and pt.
 
@@ -271,7 +275,7 @@ def _charm(heavy: Sums, rows: Sequence[ShapeRow], bins: Bins) -> tuple[ShapeRow,
 
 
 def _pseudo_experiments(
-    counted: tuple[Sums, Sums], bins: tuple[Bins, Bins], found: Solution, n: int, seed: int
+    counted: tuple[Sums, Sums], bins: tuple[Bins, Bins], found: Solution, n: int, seed: int | list[int]
 ) -> tuple[list[Pulls | None], list[Pulls | None]]:
     """Pulls of each row, all of its bins together, for both regions; a bin without jets has none."""
     rng = np.random.default_rng(seed)

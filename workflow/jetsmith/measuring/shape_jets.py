@@ -12,7 +12,16 @@ from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS, hash64
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.keys import codes
-from jetsmith.measuring.jets import PT, Probes, Source, among, class_of, one_of_each, with_another
+from jetsmith.measuring.jets import (
+    PT,
+    Probes,
+    Source,
+    among,
+    class_of,
+    one_of_each,
+    with_another,
+    within_reach,
+)
 from jetsmith.scored import read_split
 from jetsmith.specs.classifiers import JudgedSpec
 from jetsmith.specs.shapes import RegionCuts
@@ -63,9 +72,9 @@ class Bins:
         pairs = [list(pairwise(edges)) for edges in (self.abseta, self.pt_gev)]
         return [(eta, pt) for eta in pairs[0] for pt in pairs[1]]
 
-    def has(self, jets: ShapeJets) -> BoolArray:
-        """Which jets lie within the edges of |eta| and pt, shape (N,)."""
-        inside = (jets.pt_gev >= self.pt_gev[0]) & (jets.pt_gev < self.pt_gev[-1])
+    def has(self, jets: ShapeJets, scale: float = 0.0) -> BoolArray:
+        """Which jets lie within the edges of |eta| and pt, or would with another energy scale, shape (N,)."""
+        inside = within_reach(jets.pt_gev, self.pt_gev, scale)
         return np.asarray(inside & (jets.abseta >= self.abseta[0]) & (jets.abseta <= self.abseta[-1]))
 
     def place(self, jets: ShapeJets) -> IntArray:
@@ -110,9 +119,16 @@ class Sums:
 
 
 def read_region(
-    source: Source, spec: JudgedSpec, cuts: RegionCuts, thresholds: Mapping[str, float], seed: int
+    source: Source,
+    spec: JudgedSpec,
+    cuts: RegionCuts,
+    thresholds: Mapping[str, float],
+    seed: int,
+    scale: float = 0.0,
 ) -> ShapeJets:
     """Jets with a score that count in a region: by the other jets of their event, pt and |eta|.
+
+    Those beside the bins that another energy scale moves into them are there, too; `sums` leaves them out.
 
     With a tag or an anti-tag one jet of each event counts, chosen before it is known which ones pass.
 
@@ -122,6 +138,7 @@ def read_region(
         cuts: What the region asks for.
         thresholds: By working point.
         seed: Of the choice, and of the halves.
+        scale: Relative uncertainty of the energy scale.
 
     Raises:
         InputError: As `scored.read_split`; no jets are left.
@@ -140,7 +157,7 @@ def read_region(
         np.asarray(hash64(run, block, number, seed, "pseudo_data") % np.uint64(2) == 0),
         abseta,
     )
-    counts &= Bins.of(cuts).has(found)
+    counts &= Bins.of(cuts).has(found, scale)
     if cuts.n_jets is not None or cuts.tag or cuts.anti_tag:
         event = codes([jets.columns["dataset"], run, block, number])
         if cuts.n_jets is not None:

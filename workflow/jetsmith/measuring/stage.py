@@ -12,6 +12,7 @@ from jetsmith import io
 from jetsmith.cuts import passes
 from jetsmith.errors import InputError
 from jetsmith.handed.measurement import Bin, Measurement, pulls_of
+from jetsmith.hashing import named_seed
 from jetsmith.io import FloatArray
 from jetsmith.measuring import light
 from jetsmith.measuring.fit import Fitted, fit
@@ -125,11 +126,11 @@ def measure(
     with io.atomic_directory(workspaces) as folder:
         for point, threshold in thresholds.items():
             templates, seen = _templates(measured, expected, others, threshold, settings, spec)
-            bins = []
+            bins, seeds = [], named_seed(seed, name, point)
             for k, (template, jets) in enumerate(zip(templates, seen, strict=True)):
                 in_bin = truth if truth is None else _in_bin(truth, edges, k)
                 path = folder / f"{point}_{edges[k]:g}_{edges[k + 1]:g}.json"
-                bins.append(_bin(name, template, jets, spec, settings, path, in_bin, threshold, seed + k))
+                bins.append(_bin(name, template, jets, spec, settings, path, in_bin, threshold, [*seeds, k]))
                 progress.update(len(points) * (len(edges) - 1) + k + 1)
             points[point] = tuple(bins)
     io.write_record(output, record(points=points))
@@ -187,7 +188,7 @@ def _bin(
     path: Path,
     truth: Probes | None,
     threshold: float,
-    seed: int,
+    seed: list[int],
 ) -> Bin:
     """One fit, or why there is none."""
     about = Bin(

@@ -36,12 +36,16 @@ class Left(Record):
 
 
 class Weight(Record):
-    """Trainings with one weight; bands are a standard deviation of the logarithm over seeds."""
+    """Trainings with one weight; bands are a standard deviation of the logarithm over seeds.
+
+    `tied` has the efficiency of the signal where many of its jets share a score: mean, least, most.
+    """
 
     weight: float
     rejection: Interval
     left: tuple[Left, ...]
     seeds: int
+    tied: Interval | None
 
 
 class Gain(Record):
@@ -87,6 +91,7 @@ class LossScanNumbers(looks.Numbers):
     columns: tuple[str, ...]
     curves: tuple[Curve, ...]
     equal: tuple[Equal, ...]
+    missing: tuple[str, ...]
 
     def heading(self) -> str:
         """Of what."""
@@ -106,17 +111,27 @@ class LossScanNumbers(looks.Numbers):
             f"at 1/JSD = {one.inverse:.3g} {_text(one.ratio)} ({one.first} over {one.second})"
             for one in self.equal
         )
+        ties = "; ".join(
+            f"{curve.tagger}, λ = {one.weight:g}: {one.tied.value:.1%}"
+            for curve in self.curves
+            for one in curve.weights
+            if one.tied
+        )
+        if ties:
+            ties = f" In place of 50% so much of the signal passes, since many jets share a score: {ties}."
+        missing = f" Trainings without a cut: {'; '.join(self.missing)}." if self.missing else ""
         return (
             f"Rejection of {first.background} at 50% efficiency of {first.signal}, against 1/JSD (the "
-            f"divergence of Jensen and Shannon, base 2, of the spectrum that passes from that of all) and "
-            f"against the squared distance correlation, on {count(first.jets)} jets that no training has "
-            f"seen. Points are means over {n_seeds} seeds, bars their standard deviation, numbers λ; dotted: "
+            f"divergence of Jensen and Shannon, base 2, of the spectrum that passes from that which fails) "
+            f"and against the squared distance correlation, both with what chance adds, on "
+            f"{count(first.jets)} jets that no training has seen. Points are means over {n_seeds} "
+            f"seeds, bars their standard deviation, numbers λ; dotted: "
             "1/JSD of cuts that know nothing of the column. Open diamonds: the smallest λ with a threshold "
             f"a bin of {self.columns[0]}, for reference. "
             f"1/JSD over that of the smallest λ, where half of the rejection is kept: {gains or 'none'}. "
             "The weight is chosen on the same jets. "
             f"Rejections at equal 1/JSD: {equal or 'nothing to compare'}. Intervals are standard errors over "
-            "seeds; all trainings are judged by the same jets, whose number is not in them."
+            f"seeds; all trainings are judged by the same jets, whose number is not in them.{ties}{missing}"
         )
 
     def alternative(self) -> str:
@@ -163,13 +178,20 @@ def compute(specs: Sequence[ClassifierSpec], scans: Sequence[LossScan]) -> LossS
         if (one[1].signal, one[1].background) == (other[1].signal, other[1].background)
         for found in _equal(*one, *other)
     ]
+    missing = [
+        f"{spec.title}, λ = {one.weight:g}, training {one.seed} ({one.why or 'JSD is 0'})"
+        for spec, scan in zip(specs, scans, strict=True)
+        for one in scan.trainings
+        if _run(one, one.cut) is None
+    ]
     return LossScanNumbers(
         title=scans[0].sample,
         sample=scans[0].sample,
         columns=scans[0].columns,
         curves=curves,
         equal=tuple(equal),
-        message="" if curves else "No background passes, or there are no jets of the classes",
+        missing=tuple(missing),
+        message="" if curves else "; ".join(missing[:1]) or "There are no jets of the classes",
     )
 
 
@@ -230,11 +252,14 @@ def _weight(runs: Sequence[Run]) -> Weight:
                 correlation=_band([math.log(c) for c in correlations]) if correlations else None,
             )
         )
+    reached = [run.cut.reached for run in runs]
+    is_tied = any(run.cut.doubt == "ties" for run in runs)
     return Weight(
         weight=runs[0].training.weight,
         rejection=_band([run.rejection for run in runs]),
         left=tuple(left),
         seeds=len(runs),
+        tied=Interval(float(np.mean(reached)), min(reached), max(reached)) if is_tied else None,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.metrics import Interval, bin_of
 from jetsmith.metrics import decorrelation as measured
@@ -27,16 +28,28 @@ BOOTSTRAPS = 200
 class Cut(Record):
     """Background that passes where the signal has an efficiency.
 
-    `divergence` is that of Jensen and Shannon, base 2, of its spectrum from that of all, `by_chance` what a
-    cut that does not know the column has on average.
+    `seen` is the divergence of Jensen and Shannon, base 2, of its spectrum from that of background that
+    fails, `by_chance` what a cut that does not know the column has on average, `divergence` the true one,
+    what is seen less that. The signal has the efficiency `reached`; `doubt` says whether few of its jets fix
+    the cut, or many share its score.
     """
 
     signal_efficiency: float
     shape: tuple[float, ...]
     error: tuple[float, ...]
+    seen: float
     divergence: Interval
     by_chance: float
     rejection: Interval
+    reached: float
+    doubt: str
+
+
+class Missing(Record):
+    """An efficiency of the signal without a cut, and why there is none."""
+
+    signal_efficiency: float
+    why: str
 
 
 class SculptingNumbers(looks.Numbers):
@@ -54,7 +67,9 @@ class SculptingNumbers(looks.Numbers):
     shape: tuple[float, ...]
     error: tuple[float, ...]
     cuts: tuple[Cut, ...]
+    missing: tuple[Missing, ...]
     correlation: Interval | None
+    correlation_seen: float | None
     correlation_by_chance: float | None
 
     def heading(self) -> str:
@@ -64,18 +79,22 @@ class SculptingNumbers(looks.Numbers):
     def caption(self) -> str:
         """The figures of each cut, and the correlation."""
         cuts = "; ".join(
-            f"at {share(cut.signal_efficiency)} {_text(cut.divergence)} (by chance {cut.by_chance:.2g}; "
-            f"1/JSD {_inverse(cut.divergence)}; background rejection {_text(cut.rejection)})"
+            f"at {share(cut.signal_efficiency)}{_doubt(cut)} "
+            f"{_true(cut.seen, cut.by_chance, cut.divergence)} (1/JSD as seen {_inverse(cut.seen)}; "
+            f"background rejection {_text(cut.rejection)})"
             for cut in self.cuts
         )
         correlation = "none can be told"
-        if self.correlation is not None:
-            correlation = f"{_text(self.correlation)}, by chance {self.correlation_by_chance:.2g}"
+        if self.correlation and self.correlation_seen is not None and self.correlation_by_chance is not None:
+            correlation = _true(self.correlation_seen, self.correlation_by_chance, self.correlation)
+        missing = "".join(f" None at {share(one.signal_efficiency)}: {one.why}." for one in self.missing)
         return (
             f"Spectrum of {self.column} of {label_text(self.background.label)}, all and where it passes at "
             f"efficiencies of {label_text(self.signal.label)}, {split_text(self.folds)}. Divergence of "
-            f"Jensen and Shannon (JSD, base 2) from that of all: {cuts}. Squared distance correlation of "
-            f"discriminant and column: {correlation}."
+            f"Jensen and Shannon (JSD, base 2) from that of background that fails: {cuts or 'none'}."
+            f"{missing} Intervals of rejections hold the number of signal jets that fix the cut. "
+            f"What is seen has chance in it, the interval is that of the true number, without it. "
+            f"Squared distance correlation of discriminant and column: {correlation}."
         )
 
     def alternative(self) -> str:
@@ -93,6 +112,13 @@ class SculptingNumbers(looks.Numbers):
         }
 
 
+def _doubt(cut: Cut) -> str:
+    """The efficiency that the signal has in place of the one asked for, or that few jets fix it."""
+    if cut.doubt == "ties":
+        return f" ({cut.reached:.1%} pass, since many jets of the signal share a score)"
+    return " (few jets of the signal fix it)" if cut.doubt == "few" else ""
+
+
 def _text(found: Interval) -> str:
     if not math.isfinite(found.high):
         return f"{found.value:.3g}, above {found.low:.3g}"
@@ -100,8 +126,12 @@ def _text(found: Interval) -> str:
     return f"{said['text']} {said['up']} {said['down']}".strip()
 
 
-def _inverse(divergence: Interval) -> str:
-    return _text(measured.inverse(divergence)) if divergence.value > 0 else "without end"
+def _true(seen: float, by_chance: float, true: Interval) -> str:
+    return f"{seen:.2g} seen, by chance {by_chance:.2g}, without it {_text(true)}"
+
+
+def _inverse(divergence: float) -> str:
+    return f"{1 / divergence:.3g}" if divergence > 0 else "without end"
 
 
 def plot_sculpting(
@@ -146,7 +176,9 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbe
         shape=(),
         error=(),
         cuts=(),
+        missing=(),
         correlation=None,
+        correlation_seen=None,
         correlation_by_chance=None,
         message=message,
     )
@@ -161,8 +193,10 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbe
     return numbers.model_copy(
         update={
             **_shape(values, of_background.weight, edges),
-            "cuts": tuple(cut for cut in cuts if cut is not None),
+            "cuts": tuple(cut for cut in cuts if isinstance(cut, Cut)),
+            "missing": tuple(cut for cut in cuts if isinstance(cut, Missing)),
             "correlation": correlation and correlation.interval,
+            "correlation_seen": correlation and correlation.seen,
             "correlation_by_chance": correlation and correlation.by_chance,
         }
     )
@@ -182,18 +216,23 @@ def _cut(
     values: FloatArray,
     edges: tuple[float, ...],
     seed: int,
-) -> Cut | None:
-    """None where no background passes."""
-    cut = measured.cut_at(signal.discriminant, signal.weight, background.discriminant, background.weight, at)
-    if cut is None:
-        return None
-    found = measured.sculpting(values, background.weight, cut.passed, np.asarray(edges), BOOTSTRAPS, seed)
+) -> Cut | Missing:
+    try:
+        cut = measured.cut_at(
+            signal.discriminant, signal.weight, background.discriminant, background.weight, at
+        )
+        found = measured.sculpting(values, background.weight, cut.passed, np.asarray(edges), BOOTSTRAPS, seed)
+    except InputError as error:
+        return Missing(signal_efficiency=at, why=str(error))
     return Cut(
         signal_efficiency=at,
         **_shape(values[cut.passed], background.weight[cut.passed], edges),
+        seen=found.seen,
         divergence=found.interval,
         by_chance=found.by_chance,
         rejection=cut.rejection,
+        reached=cut.reached,
+        doubt=cut.doubt,
     )
 
 
@@ -205,15 +244,19 @@ def draw(numbers: SculptingNumbers, style: PlotSpec) -> Figure:
         figure = looks.new_figure(style, 0.66)
         axes = figure.subplots()
         axes.stairs(numbers.shape, numbers.edges, color="black", linewidth=1.6, label="all", gid="all")
-        for cut, color in zip(numbers.cuts, COLORS, strict=False):
-            label = f"signal {share(cut.signal_efficiency)}, JSD {cut.divergence.value:.2g}"
+        colors = dict(zip(EFFICIENCIES, COLORS, strict=True))
+        for cut in numbers.cuts:
+            label = f"signal {share(cut.signal_efficiency)}, JSD {cut.seen:.2g}"
             axes.stairs(
                 cut.shape,
                 numbers.edges,
-                color=color,
+                color=colors[cut.signal_efficiency],
                 label=looks.plain(label),
                 gid=str(cut.signal_efficiency),
             )
+        for one in numbers.missing:
+            label = looks.plain(f"signal {share(one.signal_efficiency)}: no cut")
+            axes.plot([], [], " ", label=label, gid=str(one.signal_efficiency))
         axes.set_xlabel(LABELS.get(numbers.column) or looks.plain(numbers.column), fontsize=12)
         axes.set_ylabel("share of the background", fontsize=12)
         axes.set_ylim(bottom=0)

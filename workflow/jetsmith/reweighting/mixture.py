@@ -22,8 +22,8 @@ def unbinned(ratio: FloatArray, weight: FloatArray | None = None) -> Interval:
 
     Args:
         ratio: f_target/f_source of the mixture's events, shape (N,); its mean over the source is 1.
-        weight: Weights of the mixture's events, shape (N,), also below 0; the interval is that of as many
-            events as they are effectively worth.
+        weight: Weights of the mixture's events, shape (N,), also below 0. The likelihood is scaled so that
+            its curvature is that of the sandwich variance: weights may depend on the ratio.
 
     Returns:
         The fraction of the target: not cut at 0 or 1, beyond which it may come to lie by chance.
@@ -32,17 +32,17 @@ def unbinned(ratio: FloatArray, weight: FloatArray | None = None) -> Interval:
         InputError: All ratios are 1, or the likelihood has no maximum.
     """
     weight = np.ones(len(ratio)) if weight is None else np.asarray(weight, np.float64)
-    return _fit(np.asarray(ratio, np.float64) - 1, weight * weight.sum() / (weight @ weight))
+    return _fit(np.asarray(ratio, np.float64) - 1, weight, weight**2)
 
 
-def binned(content: FloatArray, source: FloatArray, target: FloatArray, effective: float) -> Interval:
+def binned(content: FloatArray, variance: FloatArray, source: FloatArray, target: FloatArray) -> Interval:
     """Largest likelihood of a histogram of the score, and the 68.3% interval.
 
     Args:
         content: Sums of weights of the mixture in bins of the score, shape (B,).
+        variance: Sums of the squares of these weights, shape (B,).
         source: Fractions of the source there, shape (B,); their statistical errors are not in the interval.
         target: The same of the target.
-        effective: Effective events of the mixture.
 
     Raises:
         InputError: As `unbinned`; a bin of the mixture is filled where the source has nothing.
@@ -53,11 +53,11 @@ def binned(content: FloatArray, source: FloatArray, target: FloatArray, effectiv
             "mixture: bins where the mixture has events and the source has none; take wider bins"
         )
     d = target[filled] / source[filled] - 1
-    return _fit(d, content[filled] * effective / content.sum())
+    return _fit(d, content[filled], variance[filled])
 
 
-def _fit(d: FloatArray, counts: FloatArray) -> Interval:
-    """The fraction f of log(1 + f d) with so many events each.
+def _fit(d: FloatArray, counts: FloatArray, variance: FloatArray) -> Interval:
+    """The fraction f of log(1 + f d) with so many events each, and their variances, shape (N,) all.
 
     From 0 and 1, where every density is above 0, outwards: at the very ends of the range an event of negative
     weight has any likelihood that it likes.
@@ -71,6 +71,10 @@ def _fit(d: FloatArray, counts: FloatArray) -> Interval:
     if left is None or right is None:
         raise InputError("mixture: the likelihood has no maximum: negative weights outweigh the others")
     best = float(brentq(slope, left, right))
+    squares = (d / (1 + best * d)) ** 2
+    if not counts @ squares > 0:
+        raise InputError("mixture: the likelihood has no maximum: negative weights outweigh the others")
+    counts = counts * (counts @ squares / (variance @ squares))  # the slope then varies as it is steep
     top = counts @ np.log1p(best * d)
 
     def above(f: float) -> float:

@@ -48,7 +48,10 @@ class FitSpec(Record):
         "its datasets with `signs: turned`.",
     )
     pt_bins_gev: tuple[float, ...] = Field(
-        (), description="Bins, with a fit in each [GeV]; none: those of `selection`."
+        (),
+        description="Bins, with a fit in each [GeV]; none: those of `selection`, which want "
+        "`uncertainties.energy_scale: 0`: it moves jets into the first bin, so that this has to begin above "
+        "`pt_min_gev`.",
     )
     tag: str = Field(
         "",

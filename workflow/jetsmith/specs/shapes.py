@@ -22,7 +22,11 @@ class RegionCuts(Record):
     n_jets: tuple[int, int] | None = Field(
         None, description="Events alone that have so many jets of `selection`, from and to."
     )
-    pt_bins_gev: tuple[float, ...] = Field((), description="Bins [GeV]; none: those of `selection`.")
+    pt_bins_gev: tuple[float, ...] = Field(
+        (),
+        description="Bins [GeV]; none: those of `selection`, which want `uncertainties.energy_scale: 0`: it "
+        "moves jets into the first bin, so that this has to begin above `pt_min_gev`.",
+    )
     abseta_bins: tuple[float, ...] = Field(
         (), description="Bins of the absolute pseudorapidity; none: one, as far as `selection` goes."
     )
