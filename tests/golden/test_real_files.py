@@ -1,5 +1,7 @@
 """The reading side on files of CMS that nobody here made (ATLAS: test_physlite)."""
 
+from collections import Counter
+
 import awkward as ak
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ pytestmark = pytest.mark.golden
 
 LOOSE = SelectionSpec(pt_min_gev=0, abseta_max=10, jet_id=0)
 PFNANO = "cms-pfnano/pfnano.root"
+JETCLASS = "jetclass/JetClassII_example.parquet"
 DEEPNTUPLES = "deepntuples/ntuple_ttbar.root"
 TTBAR = "cms-nanoaod/nano_tt_v12.root"
 DRELL_YAN = "cms-nanoaod/nano_dy.root"
@@ -63,6 +66,37 @@ def test_candidates_add_up_to_their_jet(tmp_path, shared_data, obj, weighted, n_
     assert momentum_over_raw(rows, weighted) == pytest.approx(1, abs=5e-3)
     assert ak.all(ak.num(rows["cpf_pt_gev"]) == rows["n_cpf"])
     assert ak.all(np.isfinite(rows["cpf_d0_cm"]) | np.isnan(rows["cpf_d0_cm"]))
+
+
+@pytest.mark.parametrize(
+    ("file", "obj", "more"),
+    [
+        (PFNANO, "ak4", {}),
+        (PFNANO, "ak8", {}),
+        (JETCLASS, "ak8", {"weights": "unit", "without": ("jet_id",)}),
+    ],
+)
+def test_tracks_from_decays_are_ahead_of_the_vertex(tmp_path, shared_data, file, obj, more):
+    """Twice as many displaced tracks are ahead of the vertex as behind: d0 has one sign in all layouts.
+
+    What decays flies along the jet, so a d0 of the other sign turns this. All layouts with a signed d0.
+    The axis is that of the constituents within 0.2 of the track, since large jets have several prongs.
+    """
+    rows, _ = rows_of(tmp_path, shared_data, [file], obj, **more)
+    signs = Counter()
+    for row in rows:
+        eta, phi, pt = (
+            np.concatenate([ak.to_numpy(row[f"{kind}_{name}"]) for kind in ("cpf", "npf")])
+            for name in ("eta", "phi_rad", "pt_gev")
+        )
+        d0, error = (ak.to_numpy(row[f"cpf_{name}"]) for name in ("d0_cm", "d0_err_cm"))
+        displaced = (error > 0) & (np.abs(d0) > 5 * error) & (np.abs(d0) < 0.2) & (pt[: len(d0)] > 1)
+        for place in np.flatnonzero(displaced):
+            around = delta_r(eta, phi, eta[place], phi[place]) < 0.2
+            axis = np.angle((pt * np.exp(1j * phi))[around].sum())
+            signs[d0[place] * np.sin(axis - phi[place]) > 0] += 1
+    assert signs.total() > 30
+    assert signs[True] > 2 * signs[False]
 
 
 @pytest.mark.parametrize(
