@@ -8,13 +8,19 @@ from jetsmith.sources import generator, truth
 from jetsmith.sources.flat import Columns, Directions
 
 
-def scalar_ak4(hadron, parton, n_b, n_c, lepton):
+def scalar_ak4(hadron, parton, n_b, n_c, lepton, matched):
+    if not matched:
+        return 999
     if hadron == 5:
+        if n_b == 0:
+            return 999
         if n_b >= 2:
             return 510
         return {0: 500, 1: 520, 2: 521}[lepton]
     if hadron == 4:
         return 410 if n_c >= 2 else 400
+    if n_b or n_c:
+        return 999
     return {21: 0, 1: 1, 2: 1, 3: 2}.get(abs(parton), 999)
 
 
@@ -30,7 +36,7 @@ def scalar_ak8(n_b, n_c, decay):
 
 def test_ak4_flavour_is_that_of_the_scalar_version():
     """Every combination of the inputs."""
-    grid = np.meshgrid([0, 4, 5], [0, 1, -2, 3, 4, -5, 21], range(4), range(4), range(3))
+    grid = np.meshgrid([0, 4, 5], [0, 1, -2, 3, 4, -5, 21], range(4), range(4), range(3), [False, True])
     columns = [axis.ravel() for axis in grid]
     expected = [scalar_ak4(*row) for row in zip(*columns, strict=True)]
     assert list(truth.ak4_flavour(*columns)) == expected

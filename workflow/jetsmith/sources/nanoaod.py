@@ -133,6 +133,8 @@ def instead(branches: set[str], obj: str, bits: int) -> dict[str, str]:
         found["truth"] = "Jet_FlavSplit"
     elif place := hadrons.counted_in(branches, obj):
         found["truth"] = f"hadrons counted in {place}, as jets have no counts of their own"
+    if obj == "ak4" and "Jet_FlavSplit" not in branches and hadrons.tells_flavour(branches, obj):
+        found["pile_up"] = hadrons.matched_by(branches, obj)
     if N_PV[0] not in branches and N_PV[1] in branches:
         found["n_pv"] = f"{N_PV[1]}, good vertices alone, as there is no {N_PV[0]}"
     return {name: how for name, how in found.items() if how}
@@ -344,5 +346,5 @@ def flavour(jets: Jets, obj: str) -> IntArray:
     else:
         lepton = truth.decay_lepton(particles, jets.directions()) if particles else nothing
         parton = jets.take("partonFlavour").astype(np.int64) if jets.has("partonFlavour") else nothing
-        ids = truth.ak4_flavour(hadron, parton, n_b, n_c, lepton)
+        ids = truth.ak4_flavour(hadron, parton, n_b, n_c, lepton, hadrons.matched(jets, obj))
     return np.where(hadron == hadrons.UNKNOWN, truth.UNMATCHED, ids).astype(np.int32)

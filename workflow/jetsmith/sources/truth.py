@@ -29,9 +29,9 @@ GEN_BRANCHES = tuple(
 
 
 def ak4_flavour(
-    hadron: IntArray, parton: IntArray, n_b: IntArray, n_c: IntArray, lepton: IntArray
+    hadron: IntArray, parton: IntArray, n_b: IntArray, n_c: IntArray, lepton: IntArray, matched: BoolArray
 ) -> IntArray:
-    """CMS FlavSplit ids from ghost flavours and generator leptons.
+    """CMS' FlavSplit ids (`BTVMCFlavourTableProducer` of CMSSW), but for gluons that split (411, 511).
 
     Args:
         hadron: 5, 4 or 0, shape (N,).
@@ -39,25 +39,28 @@ def ak4_flavour(
         n_b: Ghost b hadrons.
         n_c: Ghost c hadrons.
         lepton: 0 none, 1 lepton of a b-hadron decay in the jet, 2 of a c hadron from one.
+        matched: Whether there is a generator jet. One of pile-up has none, whatever parton is near.
 
     Returns:
-        500 b, 510 bb, 520 and 521 leptonic b, 400 c, 410 cc, 1 ud, 2 s, 0 g, 999 none of these.
+        500 b, 510 bb, 520 and 521 leptonic b, 400 c, 410 cc, 1 ud, 2 s, 0 g, 999 none of these: without a
+        generator jet, of a b or c parton without such hadrons, or where flavour and hadrons disagree.
     """
     parton = np.abs(parton)
+    light = (n_b == 0) & (n_c == 0)
     return np.select(
         [
+            ~matched | ((hadron == 5) & (n_b == 0)),
             (hadron == 5) & (n_b >= 2),
             (hadron == 5) & (lepton == 1),
             (hadron == 5) & (lepton == 2),
             hadron == 5,
             (hadron == 4) & (n_c >= 2),
             hadron == 4,
-            parton == 21,
-            (parton == 1) | (parton == 2),
-            parton == 3,
+            light & (parton == 21),
+            light & ((parton == 1) | (parton == 2)),
+            light & (parton == 3),
         ],
-        [510, 520, 521, 500, 410, 400, 0, 1, 2],
-        # ASSUME a b or c parton without a heavy hadron in the jet is as unmatched as none at all
+        [UNMATCHED, 510, 520, 521, 500, 410, 400, 0, 1, 2],
         default=UNMATCHED,
     ).astype(np.int32)
 
@@ -96,8 +99,8 @@ def atlas_ak4_flavour(hadron: IntArray, extended: IntArray, parton: IntArray) ->
             hadron and a c hadron that is not from it; else as `hadron`.
         parton: PDG id of the matched parton, 0 for none.
     """
-    n_b, n_c = (1 + (extended == code).astype(np.int64) for code in (55, 44))
-    found = ak4_flavour(hadron, parton, n_b, n_c, np.zeros_like(parton))
+    n_b, n_c = (np.where(hadron == quark, 1 + (extended == code), 0) for quark, code in ((5, 55), (4, 44)))
+    found = ak4_flavour(hadron, parton, n_b, n_c, np.zeros_like(parton), np.ones(len(parton), np.bool_))
     # ASSUME jets of taus are none of our classes, whatever parton is near
     return np.where(hadron == 15, UNMATCHED, found).astype(np.int32)
 
