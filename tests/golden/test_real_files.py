@@ -183,6 +183,38 @@ def test_truth_of_nanoaod(tmp_path, shared_data):
     assert "pile_up" not in found["content"]["instead"]
 
 
+def test_leptonic_b_jets_are_those_of_cms(tmp_path, shared_data):
+    """520 and 521 by neutrinos whose mother is a b or a c hadron, by a loop over the particles."""
+    rows, _ = rows_of(tmp_path, shared_data, [TTBAR])
+    names = ("pdgId", "genPartIdxMother", "eta", "phi")
+    events = uproot.open(shared_data / TTBAR)["Events"].arrays(["event", *(f"GenPart_{n}" for n in names)])
+    particles = {}
+    for event in events:
+        ids, mothers = (event[f"GenPart_{name}"].to_list() for name in names[:2])
+        parents = [abs(ids[m]) if m >= 0 else 0 for m in mothers]
+        found = [
+            (
+                5 if parent // 100 == 5 or parent // 1000 == 5 else 4,
+                event.GenPart_eta[i],
+                event.GenPart_phi[i],
+            )
+            for i, parent in enumerate(parents)
+            if abs(ids[i]) in (12, 14, 16) and {parent // 100, parent // 1000} & {4, 5}
+        ]
+        particles[event["event"]] = found
+    expected = []
+    b_jets = rows[np.isin(ak.to_numpy(rows["flavour"]), (500, 520, 521))]
+    for jet in b_jets:
+        near = {
+            quark
+            for quark, eta, phi in particles[jet["event"]]
+            if delta_r(eta, phi, jet["jet_eta"], jet["jet_phi_rad"]) < 0.4
+        }
+        expected.append(520 if 5 in near else 521 if near else 500)
+    assert b_jets["flavour"].to_list() == expected
+    assert Counter(expected) == {500: 250, 520: 79, 521: 70}
+
+
 def flavour_of_cms(hadron, parton, partner):
     """Of a jet with no more than one heavy hadron, and its leptons aside: as CMSSW's jet_flavour."""
     if partner < 0:
