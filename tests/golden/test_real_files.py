@@ -243,6 +243,20 @@ def test_jets_of_pile_up_are_no_light_jets(tmp_path, shared_data, path, n_light,
     assert (light & (np.array(found) == 999)).sum() == n_of_pile_up
 
 
+@pytest.mark.parametrize(("path", "n_without"), [(TTBAR, 27), (PFNANO, 0)])
+def test_large_jets_without_subjets_have_no_soft_drop_mass(tmp_path, shared_data, path, n_without):
+    """NanoAOD has -1 there, as it has for the index of their subjets; it is no mass."""
+    rows, _ = rows_of(tmp_path, shared_data, [path], "ak8")
+    mass = ak.to_numpy(rows["jet_softdrop_mass_gev"])
+    stored, subjet = (
+        ak.to_numpy(ak.flatten(uproot.open(shared_data / path)[f"Events/FatJet_{name}"].array()))
+        for name in ("msoftdrop", "subJetIdx1")
+    )
+    assert np.isnan(mass).sum() == n_without
+    assert (np.isnan(mass) == (subjet == -1)).all()
+    assert (mass[subjet >= 0] == np.maximum(stored[subjet >= 0], 0)).all()  # one is -2e-5, of one constituent
+
+
 @pytest.mark.parametrize(("path", "n_jets"), [(TTBAR, 116), (PFNANO, 24)])
 def test_hadrons_of_large_jets_are_counted_as_cms_counts(shared_data, path, n_jets):
     """Without the experiment's counts (NanoAOD v15 has none) b hadrons among the particles are as many."""

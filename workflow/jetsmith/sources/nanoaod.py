@@ -71,6 +71,8 @@ JET = {
     "jet_tau2": "tau2",
     "jet_tau3": "tau3",
 }
+# Of these -1 is a code, of a jet without subjets; a mass a little below 0 is rounding, of one constituent.
+NOT_NEGATIVE = {"jet_softdrop_mass_gev", "jet_tau1", "jet_tau2", "jet_tau3"}
 EXTRA = (jetid.STORED, "FlavSplit")  # read for cuts and truth, no columns of their own
 STORED = re.compile(
     r"(btag|particleNet|deepTag|globalParT|PNet|robustParT|qgl|puIdDisc|CSV|JP$|JBP$|SoftMu|SoftEl).*"
@@ -313,7 +315,8 @@ def _fill_jets(columns: Columns, jets: Jets) -> None:
     columns.flat("jet_index", jets.index)
     for name, branch in JET.items():
         if jets.has(branch):
-            columns.flat(name, jets.take(branch))
+            found = jets.take(branch)
+            columns.flat(name, _not_negative(found) if name in NOT_NEGATIVE else found)
     if jets.has("rawFactor"):
         columns.flat("jet_raw_pt_gev", jets.take("pt") * (1 - jets.take("rawFactor")))
     for branch in N_PV:
@@ -330,6 +333,11 @@ def _fill_jets(columns: Columns, jets: Jets) -> None:
         }
     for name, score in scores.items():
         columns.flat(STORED_PREFIX + name, np.where(score < SENTINEL, np.nan, score))
+
+
+def _not_negative(values: Array) -> Array:
+    """Codes, whole numbers below 0, made NaN, and what rounding left below 0 made 0."""
+    return np.where(values > -0.5, np.maximum(values, 0), np.float32(np.nan))
 
 
 def flavour(jets: Jets, obj: str) -> IntArray:
