@@ -9,7 +9,9 @@ import uproot
 
 from jetsmith import io
 from jetsmith.angles import delta_r
+from jetsmith.derivations import of
 from jetsmith.errors import InputError
+from jetsmith.features.derived import with_derived
 from jetsmith.skimming import account, inspection
 from jetsmith.skimming import partition as skim
 from jetsmith.sources import mock, nanoaod
@@ -148,6 +150,17 @@ def test_vertices_of_pfnano(tmp_path, shared_data):
     difference = ak.to_numpy(ak.flatten(distance - rows["sv_delta_r"]))
     assert np.isnan(difference).sum() == 12  # listed nowhere: less than three standard deviations away
     assert np.nanmax(np.abs(difference)) < 1e-3
+
+
+def test_vertices_that_are_listed_nowhere_have_no_distance(tmp_path, shared_data):
+    """Candidates of their jets have none to the nearest vertex, and are not 0.4 away; inspect says why."""
+    rows, told = rows_of(tmp_path, shared_data, [PFNANO])
+    lost = ak.any(np.isnan(rows["sv_eta"]), axis=1)
+    assert ak.sum(lost) > 5
+    distance = with_derived(rows, ["cpf_min_delta_r_sv"], of("ak4"))["cpf_min_delta_r_sv"]
+    assert ak.all(np.isnan(distance[lost]))
+    assert not ak.any(np.isnan(distance[~lost]))
+    assert "no direction" in told["content"]["instead"]["sv_eta"]
 
 
 def test_slots_of_pfnano_hold_no_memory(tmp_path, shared_data):
