@@ -256,6 +256,27 @@ def test_jets_of_pile_up_are_no_light_jets(tmp_path, shared_data, path, n_light,
     assert (light & (np.array(found) == 999)).sum() == n_of_pile_up
 
 
+def test_large_jets_with_leptons_of_w_bosons_are_not_qcd(tmp_path, shared_data):
+    """In top pairs; by a loop over charged leptons that are prompt as their flags say, not by mothers."""
+    rows, _ = rows_of(tmp_path, shared_data, [TTBAR], "ak8")
+    names = ("pdgId", "statusFlags", "eta", "phi")
+    events = uproot.open(shared_data / TTBAR)["Events"].arrays(["event", *(f"GenPart_{n}" for n in names)])
+    leptons = {}
+    for event in events:
+        ids, flags, eta, phi = (event[f"GenPart_{name}"].to_list() for name in names)
+        prompt = [i for i, f in enumerate(flags) if abs(ids[i]) in (11, 13, 15) and f & 1 and f & 1 << 12]
+        leptons[event["event"]] = [(eta[i], phi[i]) for i in prompt]
+    found = Counter()
+    for jet in rows:
+        inside = [
+            direction
+            for direction in leptons[jet["event"]]
+            if delta_r(*direction, jet["jet_eta"], jet["jet_phi_rad"]) < 0.8
+        ]
+        found[bool(inside), 1000 <= jet["flavour"] < 2000] += 1
+    assert found == {(False, False): 68, (False, True): 24, (True, False): 24}
+
+
 @pytest.mark.parametrize(("path", "n_without"), [(TTBAR, 27), (PFNANO, 0)])
 def test_large_jets_without_subjets_have_no_soft_drop_mass(tmp_path, shared_data, path, n_without):
     """NanoAOD has -1 there, as it has for the index of their subjets; it is no mass."""
