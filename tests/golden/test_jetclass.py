@@ -75,9 +75,10 @@ def test_constituents(found):
     leptons = ak.flatten(rows["cpf_pdg_id"])[ak.flatten(abs(rows["cpf_pdg_id"])) < 20]
     signs = ak.flatten(rows["cpf_charge"])[ak.flatten(abs(rows["cpf_pdg_id"])) < 20]
     assert ak.all(np.sign(leptons) == -signs)
-    for name, branch in (("d0_cm", "d0val"), ("d0_err_cm", "d0err"), ("dz_cm", "dzval")):
+    # Delphes' d0 has the other sign.
+    for name, branch, mm in (("d0_cm", "d0val", -10), ("d0_err_cm", "d0err", 10), ("dz_cm", "dzval", 10)):
         cm = ak.to_numpy(ak.flatten(rows[f"cpf_{name}"]))
-        assert cm == pytest.approx(ak.to_numpy(ak.flatten(stored[f"part_{branch}"][charged])) / 10, rel=1e-6)
+        assert cm * mm == pytest.approx(ak.to_numpy(ak.flatten(stored[f"part_{branch}"][charged])), rel=1e-6)
     # The median track of these jets has an error of some 20 um, as CMS' has.
     assert 0.001 < np.median(ak.to_numpy(ak.flatten(rows["cpf_d0_err_cm"]))) < 0.003
     across = rows["cpf_dz_err_cm"] * np.cosh(rows["cpf_eta"]) * 10

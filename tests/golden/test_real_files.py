@@ -1,5 +1,7 @@
 """The reading side on files of CMS that nobody here made (ATLAS: test_physlite)."""
 
+from collections import Counter
+
 import awkward as ak
 import numpy as np
 import pytest
@@ -7,7 +9,9 @@ import uproot
 
 from jetsmith import io
 from jetsmith.angles import delta_r
+from jetsmith.derivations import of
 from jetsmith.errors import InputError
+from jetsmith.features.derived import with_derived
 from jetsmith.skimming import account, inspection
 from jetsmith.skimming import partition as skim
 from jetsmith.sources import mock, nanoaod
@@ -18,6 +22,7 @@ pytestmark = pytest.mark.golden
 
 LOOSE = SelectionSpec(pt_min_gev=0, abseta_max=10, jet_id=0)
 PFNANO = "cms-pfnano/pfnano.root"
+JETCLASS = "jetclass/JetClassII_example.parquet"
 DEEPNTUPLES = "deepntuples/ntuple_ttbar.root"
 TTBAR = "cms-nanoaod/nano_tt_v12.root"
 DRELL_YAN = "cms-nanoaod/nano_dy.root"
@@ -63,6 +68,37 @@ def test_candidates_add_up_to_their_jet(tmp_path, shared_data, obj, weighted, n_
     assert momentum_over_raw(rows, weighted) == pytest.approx(1, abs=5e-3)
     assert ak.all(ak.num(rows["cpf_pt_gev"]) == rows["n_cpf"])
     assert ak.all(np.isfinite(rows["cpf_d0_cm"]) | np.isnan(rows["cpf_d0_cm"]))
+
+
+@pytest.mark.parametrize(
+    ("file", "obj", "more"),
+    [
+        (PFNANO, "ak4", {}),
+        (PFNANO, "ak8", {}),
+        (JETCLASS, "ak8", {"weights": "unit", "without": ("jet_id",)}),
+    ],
+)
+def test_tracks_from_decays_are_ahead_of_the_vertex(tmp_path, shared_data, file, obj, more):
+    """Twice as many displaced tracks are ahead of the vertex as behind: d0 has one sign in all layouts.
+
+    What decays flies along the jet, so a d0 of the other sign turns this. All layouts with a signed d0.
+    The axis is that of the constituents within 0.2 of the track, since large jets have several prongs.
+    """
+    rows, _ = rows_of(tmp_path, shared_data, [file], obj, **more)
+    signs = Counter()
+    for row in rows:
+        eta, phi, pt = (
+            np.concatenate([ak.to_numpy(row[f"{kind}_{name}"]) for kind in ("cpf", "npf")])
+            for name in ("eta", "phi_rad", "pt_gev")
+        )
+        d0, error = (ak.to_numpy(row[f"cpf_{name}"]) for name in ("d0_cm", "d0_err_cm"))
+        displaced = (error > 0) & (np.abs(d0) > 5 * error) & (np.abs(d0) < 0.2) & (pt[: len(d0)] > 1)
+        for place in np.flatnonzero(displaced):
+            around = delta_r(eta, phi, eta[place], phi[place]) < 0.2
+            axis = np.angle((pt * np.exp(1j * phi))[around].sum())
+            signs[d0[place] * np.sin(axis - phi[place]) > 0] += 1
+    assert signs.total() > 30
+    assert signs[True] > 2 * signs[False]
 
 
 @pytest.mark.parametrize(
@@ -116,6 +152,17 @@ def test_vertices_of_pfnano(tmp_path, shared_data):
     assert np.nanmax(np.abs(difference)) < 1e-3
 
 
+def test_vertices_that_are_listed_nowhere_have_no_distance(tmp_path, shared_data):
+    """Candidates of their jets have none to the nearest vertex, and are not 0.4 away; inspect says why."""
+    rows, told = rows_of(tmp_path, shared_data, [PFNANO])
+    lost = ak.any(np.isnan(rows["sv_eta"]), axis=1)
+    assert ak.sum(lost) > 5
+    distance = with_derived(rows, ["cpf_min_delta_r_sv"], of("ak4"))["cpf_min_delta_r_sv"]
+    assert ak.all(np.isnan(distance[lost]))
+    assert not ak.any(np.isnan(distance[~lost]))
+    assert "no direction" in told["content"]["instead"]["sv_eta"]
+
+
 def test_slots_of_pfnano_hold_no_memory(tmp_path, shared_data):
     """Unused DeepCSV slots of that file hold NaN and 1e30; what is left is finite and sane."""
     rows, _ = rows_of(tmp_path, shared_data, [PFNANO])
@@ -141,10 +188,107 @@ def test_truth_of_nanoaod(tmp_path, shared_data):
     counts = dict(zip(*np.unique(ak.to_numpy(rows["hadron_flavour"]), return_counts=True), strict=True))
     assert counts == {0: 948, 4: 150, 5: 406}
     by_id = {int(key): n for key, n in found["rows_by_flavour"].items()}
+    # A b jet and three c jets have no generator jet.
     assert by_id[510] == 6
-    assert by_id[500] + by_id[510] + by_id[520] + by_id[521] == 406
-    assert 0.25 < (by_id[520] + by_id[521]) / 406 < 0.5
-    assert (by_id[400], by_id[410]) == (138, 12)
+    assert by_id[500] + by_id[510] + by_id[520] + by_id[521] == 405
+    assert 0.25 < (by_id[520] + by_id[521]) / 405 < 0.5
+    assert by_id[400] + by_id[410] == 147
+    assert "pile_up" not in found["content"]["instead"]
+
+
+def test_leptonic_b_jets_are_those_of_cms(tmp_path, shared_data):
+    """520 and 521 by neutrinos whose mother is a b or a c hadron, by a loop over the particles."""
+    rows, _ = rows_of(tmp_path, shared_data, [TTBAR])
+    names = ("pdgId", "genPartIdxMother", "eta", "phi")
+    events = uproot.open(shared_data / TTBAR)["Events"].arrays(["event", *(f"GenPart_{n}" for n in names)])
+    particles = {}
+    for event in events:
+        ids, mothers = (event[f"GenPart_{name}"].to_list() for name in names[:2])
+        parents = [abs(ids[m]) if m >= 0 else 0 for m in mothers]
+        found = [
+            (
+                5 if parent // 100 == 5 or parent // 1000 == 5 else 4,
+                event.GenPart_eta[i],
+                event.GenPart_phi[i],
+            )
+            for i, parent in enumerate(parents)
+            if abs(ids[i]) in (12, 14, 16) and {parent // 100, parent // 1000} & {4, 5}
+        ]
+        particles[event["event"]] = found
+    expected = []
+    b_jets = rows[np.isin(ak.to_numpy(rows["flavour"]), (500, 520, 521))]
+    for jet in b_jets:
+        near = {
+            quark
+            for quark, eta, phi in particles[jet["event"]]
+            if delta_r(eta, phi, jet["jet_eta"], jet["jet_phi_rad"]) < 0.4
+        }
+        expected.append(520 if 5 in near else 521 if near else 500)
+    assert b_jets["flavour"].to_list() == expected
+    assert Counter(expected) == {500: 250, 520: 79, 521: 70}
+
+
+def flavour_of_cms(hadron, parton, partner):
+    """Of a jet with no more than one heavy hadron, and its leptons aside: as CMSSW's jet_flavour."""
+    if partner < 0:
+        return 999
+    if hadron:
+        return {5: 500, 4: 400}[hadron]
+    return {21: 0, 1: 1, 2: 1, 3: 2}.get(abs(parton), 999)
+
+
+@pytest.mark.parametrize(
+    ("path", "n_light", "n_of_pile_up"), [(TTBAR, 736, 130), (DRELL_YAN, 66, 63), (PFNANO, 49, 10)]
+)
+def test_jets_of_pile_up_are_no_light_jets(tmp_path, shared_data, path, n_light, n_of_pile_up):
+    """Jets without a generator jet are 999 whatever parton is near, as in FlavSplit; by a loop."""
+    rows, _ = rows_of(tmp_path, shared_data, [path])
+    events = uproot.open(shared_data / path)["Events"]
+    names = ("hadronFlavour", "partonFlavour", "genJetIdx")
+    jets = {name: ak.flatten(events[f"Jet_{name}"].array()).to_list() for name in names}
+    expected = [flavour_of_cms(*jet) for jet in zip(*jets.values(), strict=True)]
+    alike = {510: 500, 520: 500, 521: 500, 410: 400}
+    found = [alike.get(flavour, flavour) for flavour in rows["flavour"].to_list()]
+    assert found == expected
+    by_parton = [flavour_of_cms(*jet, 0) for jet in zip(*list(jets.values())[:2], strict=True)]
+    light = np.isin(by_parton, (0, 1, 2))
+    assert (light & np.isin(found, (0, 1, 2))).sum() == n_light
+    assert (light & (np.array(found) == 999)).sum() == n_of_pile_up
+
+
+def test_large_jets_with_leptons_of_w_bosons_are_not_qcd(tmp_path, shared_data):
+    """In top pairs; by a loop over charged leptons that are prompt as their flags say, not by mothers."""
+    rows, _ = rows_of(tmp_path, shared_data, [TTBAR], "ak8")
+    names = ("pdgId", "statusFlags", "eta", "phi")
+    events = uproot.open(shared_data / TTBAR)["Events"].arrays(["event", *(f"GenPart_{n}" for n in names)])
+    leptons = {}
+    for event in events:
+        ids, flags, eta, phi = (event[f"GenPart_{name}"].to_list() for name in names)
+        prompt = [i for i, f in enumerate(flags) if abs(ids[i]) in (11, 13, 15) and f & 1 and f & 1 << 12]
+        leptons[event["event"]] = [(eta[i], phi[i]) for i in prompt]
+    found = Counter()
+    for jet in rows:
+        inside = [
+            direction
+            for direction in leptons[jet["event"]]
+            if delta_r(*direction, jet["jet_eta"], jet["jet_phi_rad"]) < 0.8
+        ]
+        found[bool(inside), 1000 <= jet["flavour"] < 2000] += 1
+    assert found == {(False, False): 68, (False, True): 24, (True, False): 24}
+
+
+@pytest.mark.parametrize(("path", "n_without"), [(TTBAR, 27), (PFNANO, 0)])
+def test_large_jets_without_subjets_have_no_soft_drop_mass(tmp_path, shared_data, path, n_without):
+    """NanoAOD has -1 there, as it has for the index of their subjets; it is no mass."""
+    rows, _ = rows_of(tmp_path, shared_data, [path], "ak8")
+    mass = ak.to_numpy(rows["jet_softdrop_mass_gev"])
+    stored, subjet = (
+        ak.to_numpy(ak.flatten(uproot.open(shared_data / path)[f"Events/FatJet_{name}"].array()))
+        for name in ("msoftdrop", "subJetIdx1")
+    )
+    assert np.isnan(mass).sum() == n_without
+    assert (np.isnan(mass) == (subjet == -1)).all()
+    assert (mass[subjet >= 0] == np.maximum(stored[subjet >= 0], 0)).all()  # one is -2e-5, of one constituent
 
 
 @pytest.mark.parametrize(("path", "n_jets"), [(TTBAR, 116), (PFNANO, 24)])

@@ -8,9 +8,9 @@ from jetsmith import io, sources
 from jetsmith.errors import InputError
 from jetsmith.skimming import inspection, suitability
 from jetsmith.skimming import partition as skim
-from jetsmith.sources import mock
+from jetsmith.sources import leptons, mock
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
-from jetsmith.specs.datasets import LAYOUTS, DatasetSpec, SelectionSpec
+from jetsmith.specs.datasets import LAYOUTS, DatasetSpec, LeptonsSpec, SelectionSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec
 
@@ -213,8 +213,8 @@ def test_what_a_cut_is_made_from(tmp_path, write):
     assert all(path in message for path in files)
     found = inspect(tmp_path, files[1:])["content"]
     assert "computed from neHEF" in found["instead"]["jet_id"]
-    assert inspect(tmp_path, files[:1])["content"]["instead"] == {}
-    assert inspect(tmp_path, files, without=["jet_id"])["content"]["instead"] == {}
+    assert inspect(tmp_path, files[:1])["content"]["instead"].keys() == {"leptons"}
+    assert inspect(tmp_path, files, without=["jet_id"])["content"]["instead"].keys() == {"leptons"}
 
 
 def test_truth_of_two_origins(tmp_path, write):
@@ -226,7 +226,19 @@ def test_truth_of_two_origins(tmp_path, write):
     files = [write("a", table(1)), write("b", bare)]
     assert "truth is not the same in all files" in refused(tmp_path, files)
     found = inspect(tmp_path, files[1:])["content"]["instead"]
-    assert found == {"truth": "hadrons counted in generator jets, as jets have no counts of their own"}
+    assert found["truth"] == "hadrons counted in generator jets, as jets have no counts of their own"
+
+
+def test_leptons_among_the_jets_are_said(tmp_path, write):
+    """Of simulated small jets whose events are selected by no leptons; which these are no truth knows."""
+    plain = inspect(tmp_path, [write("a", table(1))])["content"]["instead"]
+    assert "as gluon or light jets" in plain["leptons"]
+    spec = DatasetSpec(object="ak4", process="test", files=("x",))
+    assert "taus are unmatched" in leptons.among_jets("physlite", spec)
+    assert "and so do taus" in leptons.among_jets("pfnano", spec)
+    for keys in ({"is_data": True}, {"object": "ak8"}, {"leptons": LeptonsSpec(channels=("e",))}):
+        assert leptons.among_jets("nanoaod", spec.model_copy(update=keys)) == ""
+    assert leptons.among_jets("deepntuples", spec) == ""
 
 
 def test_vertices_of_another_kind(tmp_path, write):

@@ -11,7 +11,7 @@ from correctionlib import schemav2
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jetsmith.cuts import bin_of, closed, passes, written
+from jetsmith.cuts import bin_of, bin_of_column, closed, passes, written
 
 Array = np.ndarray[Any, Any]
 F32 = np.dtype(np.float32)
@@ -119,3 +119,10 @@ def test_the_quarter_by_value() -> None:
     assert written(1.0, F32) == 1 - 2.0**-26
     assert closed([0, 0.5, 1.0]) == [0, 0.5, 1 + 2.0**-25]
     assert closed([0.0, 2.4])[-1] == float(np.float32(2.4)) + 2.0**-24  # 2.4 in float32 is above 2.4
+
+
+def test_what_is_no_number_is_in_the_first_bin() -> None:
+    """A search would put it in the last one, among large masses; numbers are where `bin_of` has them."""
+    values, edges = np.array([np.nan, -1.0, 50.0, 90.0, 500.0, np.nan], np.float32), (40, 60, 100)
+    assert bin_of_column(values, edges).tolist() == [0, 0, 0, 1, 1, 0]
+    assert bin_of_column(values[1:5], edges).tolist() == bin_of(values[1:5], edges).tolist()

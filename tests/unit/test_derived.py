@@ -107,6 +107,8 @@ def decay_length(row: Row, i: int) -> float:
 
 
 def min_delta_r_sv(row: Row, i: int) -> float:
+    if any(math.isnan(eta) for eta in row["sv_eta"]):
+        return math.nan
     nearest = 0.4
     for eta, phi in zip(row["sv_eta"], row["sv_phi_rad"], strict=True):
         dphi = math.remainder(row["cpf_phi_rad"][i] - phi, 2 * math.pi)
@@ -441,3 +443,28 @@ def test_formulas_of_rows_get_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [np.float64, np.int32, np.float32]
     assert table["found"].dtype == np.float32
     np.testing.assert_array_equal(table["found"], np.cosh(numbers.astype(np.float64)).astype(np.float32))
+
+
+def test_a_vertex_without_a_direction_may_be_the_nearest() -> None:
+    """No distance is known in its row, whatever other vertices there are; other rows have theirs."""
+    rows = ak.Array(
+        [
+            {
+                "cpf_eta": [0.0, 0.3],
+                "cpf_phi_rad": [0.0, 0.0],
+                "sv_eta": [0.1, math.nan],
+                "sv_phi_rad": [0.0, math.nan],
+            },
+            {"cpf_eta": [0.0, 3.0], "cpf_phi_rad": [0.0, 0.0], "sv_eta": [0.1], "sv_phi_rad": [0.0]},
+            {"cpf_eta": [0.0], "cpf_phi_rad": [0.0], "sv_eta": [], "sv_phi_rad": []},
+        ]
+    )
+    found = with_derived(rows, ["cpf_min_delta_r_sv"], of("ak4"))["cpf_min_delta_r_sv"].to_list()
+    for row, distances in zip(rows.to_list(), found, strict=True):
+        expected = [min_delta_r_sv(row, i) for i in range(len(distances))]
+        np.testing.assert_allclose(distances, expected, rtol=1e-6)
+    assert [math.isnan(distance) for distances in found for distance in distances] == [
+        True,
+        True,
+        *[False] * 3,
+    ]

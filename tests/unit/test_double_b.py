@@ -4,6 +4,7 @@ import itertools
 import math
 from typing import Any
 
+import awkward as ak
 import numpy as np
 import pytest
 
@@ -185,3 +186,21 @@ def test_axes_are_at_a_minimum() -> None:
     assert tau(found) < tau(start)
     for place, step in itertools.product(range(4), (-0.01, 0.01)):
         assert tau(found + step * np.eye(4)[place]) > tau(found) * (1 - 1e-5)
+
+
+def test_a_vertex_without_a_direction_has_no_axis() -> None:
+    """It is at neither, and does not stand for those of the first."""
+    rows = mock_rows("ak8", N_JETS, seed=9)
+    own = [name for name in rows.fields if not name.startswith("ddx_")]
+    wanted = ["sv_is_ddx_vertex", "sv_tau_axis"]
+    before = with_derived(rows[own], [*FINE, *wanted], of("ak8"))
+    unknown = (ak.local_index(rows["sv_eta"]) == 0) & (before["sv_is_ddx_vertex"] != 0)
+    lost = ak.with_field(
+        before[[*own, *FINE]], ak.where(unknown, np.float32(np.nan), before["sv_eta"]), "sv_eta"
+    )
+    after = with_derived(lost, wanted, of("ak8"))["sv_tau_axis"]
+    assert ak.sum(unknown) > 10
+    assert set(ak.flatten(before["sv_tau_axis"][unknown])) == {0, 1}
+    assert set(ak.flatten(after[unknown])) == {-1}
+    alone = ak.sum(after >= 0, axis=1) > 0
+    assert ak.all(ak.any(after[alone] == 0, axis=1))

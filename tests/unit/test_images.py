@@ -344,6 +344,6 @@ def test_quarks_and_gluons_hold_no_heavy_hadrons() -> None:
     hadron = np.array([0, 0, 0, 5, 5, 4, 4, 4, 0])
     parton = np.array([21, 2, -3, 21, 21, 21, 21, 1, 0])
     n_b, n_c = np.array([0, 0, 0, 1, 2, 0, 0, 0, 0]), np.array([0, 0, 0, 0, 0, 1, 2, 1, 0])
-    truth = ak4_flavour(hadron, parton, n_b, n_c, np.zeros(9, np.int64))
+    truth = ak4_flavour(hadron, parton, n_b, n_c, np.zeros(9, np.int64), np.ones(9, bool))
     assert np.isin(truth, gluons).tolist() == [True] + [False] * 8
     assert np.isin(truth, quarks).tolist() == [False, True, True] + [False] * 6

@@ -60,6 +60,18 @@ def test_a_score_that_knows_the_mass_is_seen() -> None:
     assert any("have no n_pv" in text.get_text() for text in found.findobj(lambda a: hasattr(a, "get_text")))
 
 
+def test_jets_without_a_mass_are_in_the_first_bin() -> None:
+    """As those of a code below every edge are, so that they neither vanish nor count as heavy ones."""
+    found = []
+    for code in (-1.0, np.nan):
+        some = jets(0.0, 3000)
+        some.columns["jet_softdrop_mass_gev"][::7] = code
+        found.append(sculpting.compute(spec_of(), some, 1))
+    assert found[0].shape == found[1].shape
+    assert found[0].shape[0] > 2 * found[0].shape[-1]
+    assert found[0].cuts == found[1].cuts
+
+
 def test_without_background_there_is_a_message() -> None:
     """No division by nothing."""
     some = jets(0.0, 300)

@@ -30,9 +30,9 @@ def scalar(event, phi, n_b, n_c):
     """The class of one jet, quark by quark."""
     in_jet = {}
     for pdg_id, mother, where in event:
-        if not 1 <= abs(pdg_id) <= 5 or mother < 0 or abs(event[mother][0]) not in (6, 23, 24, 25):
+        if mother < 0 or abs(event[mother][0]) not in LEAVES:
             continue
-        if abs(event[mother][0]) == 6 and abs(pdg_id) != 5:
+        if abs(pdg_id) not in LEAVES[abs(event[mother][0])]:
             continue
         owner = mother
         while abs(event[owner][0]) in (23, 24):
@@ -47,7 +47,7 @@ def scalar(event, phi, n_b, n_c):
             name = "t"
         elif abs(event[owner][0]) == 25 and owner != mother:
             name = "q"
-        in_jet.setdefault(owner, []).append(name)
+        in_jet.setdefault(owner, []).extend(name if abs(pdg_id) <= 5 else "")
     if not in_jet:
         return 0
     owner = max(sorted(in_jet), key=lambda o: len(in_jet[o]))
@@ -55,8 +55,8 @@ def scalar(event, phi, n_b, n_c):
     bosons = {"bb": (5, 2, 0), "cc": (4, 0, 2), "qq": (1, 0, 0)}
     vector = {"cq": (2404, 0, 1), "qq": (2401, 0, 0)}
     tops = {"cqt": (2604, 1, 0), "qqt": (2601, 1, 0), "ct": (2614, 1, 0), "qt": (2611, 1, 0)}
-    table = {24: vector, 6: vector | tops}.get(size)
-    if table is None:
+    table = {24: vector, 6: vector | tops}.get(size, {})
+    if size in (23, 25):
         table = {key: (100 * size + end, b, c) for key, (end, b, c) in bosons.items()}
         if size == 25:
             del table["qq"]
@@ -64,7 +64,10 @@ def scalar(event, phi, n_b, n_c):
     return truth_id if n_b >= least_b and (n_b or n_c >= least_c) else 999
 
 
-IDS = (6, -6, 24, -24, 23, 25, 1, -2, 3, 4, -4, 5, -5, 21, 11)
+QUARKS, LEPTONS = {1, 2, 3, 4, 5}, {11, 13, 15}
+LEAVES = {6: {5}, 23: QUARKS | LEPTONS, 24: QUARKS | LEPTONS}
+LEAVES |= dict.fromkeys((25, 35, 1000021), QUARKS | LEPTONS | {21, 22})
+IDS = (6, -6, 24, -24, 23, 25, 1, -2, 3, 4, -4, 5, -5, 21, 22, 11, -12, 15, 35, 1000021, 511)
 
 
 @settings(max_examples=200, deadline=None)
@@ -102,6 +105,50 @@ def test_parts_of_a_decay_are_neither_signal_nor_qcd():
     assert found([(6, -1, 0.0), (5, 0, 0.3), (24, 0, 0.0), (11, 2, 0.1), (-12, 2, 0.1)]) == 999
     assert found([(25, -1, 0.0), (23, 0, 0.0), (23, 0, 0.0), (5, 1, 0.3), (-5, 1, 0.3)]) == 999
     assert found([(25, -1, 0.0), (5, 0, 2.3), (-5, 0, 2.0)]) == 0
+
+
+HIGGS, TOP = (25, -1, 0.0), (6, -1, 0.0)
+WITHOUT_QUARKS = {
+    "H to gg": [HIGGS, (21, 0, 0.2), (21, 0, -0.2)],
+    "H to gamma gamma": [HIGGS, (22, 0, 0.2), (22, 0, -0.2)],
+    "H to tau tau": [HIGGS, (15, 0, 0.2), (-15, 0, -0.2)],
+    "H to W W to leptons": [HIGGS, (24, 0, 0.1), (-24, 0, -0.1), (-11, 1, 0.1), (12, 1, 0.0), (13, 2, 0.0)],
+    "Z to ee": [(23, -1, 0.0), (23, 0, 0.0), (11, 1, 0.2), (-11, 1, -0.2)],
+    "W to tau nu": [(24, -1, 0.0), (-15, 0, 0.2), (16, 0, -0.2)],
+    "a leptonic top whose b quark is outside": [TOP, (5, 0, 2.5), (24, 0, 0.0), (-13, 2, 0.1), (14, 2, 0.1)],
+}
+
+
+@pytest.mark.parametrize("event", WITHOUT_QUARKS.values(), ids=WITHOUT_QUARKS)
+def test_decays_without_quarks_are_neither_signal_nor_qcd(event):
+    """Gluons, photons and leptons of a decay in a jet; far away from them it is QCD."""
+    assert found(event, n_b=0, n_c=0) == 999
+    assert found(event, phi=-1.5, n_b=0, n_c=0) == 0
+
+
+@pytest.mark.parametrize("pdg_id", [32, -34, 35, 36, 37, 39, 42, 5000039, 6000006, 9900023, 1000021])
+def test_resonances_that_no_class_names(pdg_id):
+    """What they leave is unmatched; W, Z and Higgs bosons that they make have their classes."""
+    assert found([(pdg_id, -1, 0.0), (5, 0, 0.3), (-5, 0, -0.3)]) == 999
+    assert found([(pdg_id, -1, 0.0), (21, 0, 0.3), (21, 0, -0.3)], n_b=0, n_c=0) == 999
+    assert found([(pdg_id, -1, 0.0), (25, 0, 0.3), (5, 1, 0.3), (-5, 1, 0.1)]) == 2505
+    assert found([(pdg_id, -1, 0.0), (24, 0, 0.3), (1, 1, 0.3), (-2, 1, 0.1)]) == 2401
+    assert found([HIGGS, (pdg_id, 0, 0.0), (5, 1, 0.3), (-5, 1, 0.1)]) == 999
+
+
+@pytest.mark.parametrize("pdg_id", [1, 21, 22, 92, 111, 130, 443, 511, 990, 2101, 2212, 9010221, 1000010020])
+def test_what_is_no_resonance(pdg_id):
+    """Partons, strings, hadrons, diquarks and nuclei: what is below them is QCD."""
+    assert found([(pdg_id, -1, 0.0), (5, 0, 0.3), (-5, 0, -0.3), (11, 0, 0.0), (22, 0, 0.0)]) == 0
+
+
+def test_what_leaves_nothing_or_is_radiated_makes_no_decay():
+    """Neutrinos, and gluons and photons of W, Z and tops; nor do leptons beside a whole decay undo it."""
+    assert found([(23, -1, 0.0), (12, 0, 0.2), (-12, 0, -0.2)], n_b=0, n_c=0) == 0
+    assert found([TOP, (21, 0, 0.2), (6, 0, 3.0)], n_b=0, n_c=0) == 0
+    assert found([(24, -1, 0.0), (22, 0, 0.2), (24, 0, 3.0)], n_b=0, n_c=0) == 0
+    beside = [(23, -1, 0.0), (11, 0, 0.1), (-11, 0, 0.1), HIGGS, (5, 3, 0.3), (-5, 3, -0.3)]
+    assert found(beside) == 2505
 
 
 @pytest.mark.parametrize(("n_b", "expected"), [(2, 2505), (1, 999)])

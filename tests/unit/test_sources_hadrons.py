@@ -146,6 +146,43 @@ def test_small_jets_hold_two_hadrons_too(more, expected):
     assert hadrons.tells_counts(set(events), "ak4") == bool(more)
 
 
+# Of the four small jets: with a partner, of pile-up, with a partner too soft to be listed, with one.
+PILE_UP = {"index": branches("Jet", {"genJetIdx": [[0, -1], [7, 0]]})}
+PILE_UP["direction"] = branches("GenJet", {"eta": [[0.0], [0.0, 1.0]], "phi": [[0.3], [0.5, -2.1]]})
+PILE_UP["nothing"] = {}
+
+
+@pytest.mark.parametrize(
+    ("how", "expected", "told"),
+    [
+        ("index", [500, 999, 400, 0], ""),
+        ("direction", [500, 999, 400, 0], "jets without a GenJet within 0.4, as there is no Jet_genJetIdx"),
+        (
+            "nothing",
+            [500, 500, 400, 0],
+            "its jets count by the partons near them, as there is no Jet_genJetIdx",
+        ),
+    ],
+)
+def test_jets_without_a_generator_jet_are_of_pile_up(how, expected, told):
+    """By the index, where that is -1; else by direction, within 0.4; else not known, which is said."""
+    events = jets_of("Jet", hadronFlavour=FLAVOUR, partonFlavour=[[5, 21], [4, 21]]) | PILE_UP[how]
+    assert flavour(events, "ak4") == expected
+    assert nanoaod.instead(set(events), "ak4", 0).get("pile_up", "") == told
+    read = nanoaod.branches({*events, "run", "event"}, "ak4")
+    assert set(PILE_UP[how]) <= set(read)
+
+
+def test_of_data_and_of_stored_ids_no_pile_up_is_said():
+    """Data have no truth; FlavSplit knows pile-up; large jets have no such id."""
+    for available, obj in (
+        ({"Jet_pt", "Jet_eta"}, "ak4"),
+        ({"Jet_hadronFlavour", "Jet_FlavSplit"}, "ak4"),
+        ({"FatJet_pt", "FatJet_hadronFlavour"}, "ak8"),
+    ):
+        assert "pile_up" not in nanoaod.instead(available, obj, 0)
+
+
 def test_pruned_particles_do_not_tell():
     """Many b jets and no b hadron anywhere: the particles were thinned, so b and bb are not told apart."""
     n = hadrons.N_PRUNED // 2 + 1

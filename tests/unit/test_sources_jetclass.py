@@ -163,7 +163,7 @@ def constituent(p):
     found |= {"energy_gev": p["energy"], "pdg_id": pdg * (charge or 1)}
     if charge:
         sine = pt / math.hypot(pt, z)
-        found |= {"charge": charge, "d0_cm": p["d0val"] / 10, "d0_err_cm": p["d0err"] / 10}
+        found |= {"charge": charge, "d0_cm": -p["d0val"] / 10, "d0_err_cm": p["d0err"] / 10}
         found |= {"dz_cm": p["dzval"] / 10, "dz_err_cm": p["dzerr"] / 10 * sine}
     return found
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from jetsmith import columns, sources
+from jetsmith.derivations import of
 from jetsmith.errors import InputError
+from jetsmith.features.derived import with_derived
 from jetsmith.sources import deepntuples, eventcuts, mock, nanoaod, pfnano, taginfo
 from jetsmith.specs.datasets import DatasetSpec, LeptonsSpec, SelectionSpec
 
@@ -192,6 +194,74 @@ def test_deepntuples_rows():
     assert [line.n for line in cutflow] == [3, 2, 2, 2]
     assert [line.applied for line in cutflow] == [True, True, True, False]
     assert deepntuples.gives(set(arrays), "ak4") == set(rows.fields)
+
+
+def later_ntuple(n=40, seed=1):
+    """Jets as CMSDeepFlavour/DeepNTuples writes them since it has `jet_corr_pt`, and angles."""
+    rng = np.random.default_rng(seed)
+    eta, phi, counts = rng.uniform(-2, 2, n), rng.uniform(-3, 3, n), rng.integers(1, 6, n)
+    jet, total = np.repeat(np.arange(n), counts), int(counts.sum())
+    deta, dphi = rng.uniform(-0.39, 0.39, total), rng.uniform(-0.39, 0.39, total)
+    raw = rng.uniform(20, 90, n)
+    tracks = {
+        "pt": rng.uniform(1, 9, total), "eta": eta[jet] + deta, "phi": phi[jet] + dphi,
+        "etarel": np.minimum(np.abs(deta) - 0.5, 0), "phirel": np.minimum(np.abs(dphi) - 0.5, 0),
+        "dxy": np.abs(rng.normal(0, 0.01, total)), "dz": rng.normal(0, 0.01, total),
+    }  # fmt: skip
+    jets = {
+        "event_no": np.arange(n),
+        "jet_no": np.zeros(n, int),
+        "jet_eta": eta,
+        "jet_phi": phi,
+        "jet_pt": raw,
+    }
+    jets |= {"jet_corr_pt": 1.2 * raw, "isB": np.arange(n) % 2, "isUD": (np.arange(n) + 1) % 2}
+    lists = {f"Cpfcan_{name}": ak.unflatten(column, counts) for name, column in tracks.items()}
+    angles = ak.unflatten(deta, counts), ak.unflatten(dphi, counts)
+    return {name: ak.Array(column) for name, column in (jets | lists).items()}, angles
+
+
+def test_later_deepntuples_have_other_meanings():
+    """The corrected momentum is cut on; angles are those of the tracks; what has no sign is no column."""
+    arrays, (deta, dphi) = later_ntuple()
+    rows, _ = deepntuples.rows(arrays, NTUPLES, CUTS)
+    kept = np.flatnonzero(arrays["jet_corr_pt"] >= CUTS.pt_min_gev)
+    assert 0 < len(kept) == len(rows) < 40
+    assert rows["event"].to_list() == kept.tolist()
+    derived = with_derived(rows, ["cpf_deta", "cpf_dphi_rad", "cpf_delta_r"], of("ak4"))
+    for name, values in {
+        "jet_pt_gev": arrays["jet_corr_pt"], "jet_raw_pt_gev": arrays["jet_pt"],
+        "jet_phi_rad": arrays["jet_phi"],
+        "cpf_deta": deta, "cpf_dphi_rad": dphi, "cpf_delta_r": np.hypot(deta, dphi),
+    }.items():  # fmt: skip
+        found, expected = (
+            ak.to_numpy(ak.flatten(array, axis=None)) for array in (derived[name], values[kept])
+        )
+        assert found == pytest.approx(expected, abs=1e-5), name
+    assert "cpf_d0_cm" not in rows.fields
+    assert "cpf_dz_cm" in rows.fields
+    assert deepntuples.gives(set(arrays), "ak4") == set(rows.fields)
+    read = deepntuples.branches(set(arrays), "ak4")
+    assert not set(read) & set(deepntuples.UNSIGNED)
+    assert {"jet_pt", "jet_corr_pt"} <= set(read) & deepntuples.selecting(NTUPLES)
+    assert set(deepntuples.instead(set(arrays), "ak4", 0)) == {"momentum", "signs"}
+    assert deepntuples.instead(set(ntuple()), "ak4", 0) == {}
+
+
+@pytest.mark.parametrize("branch", ["Cpfcan_etarel", "Cpfcan_phirel", "Cpfcan_dxy"])
+def test_sizes_are_not_taken_for_differences(branch):
+    """Of later files without the corrected momentum: one sign in many candidates is refused."""
+    arrays, _ = later_ntuple()
+    known = {
+        name: array for name, array in arrays.items() if name not in ("jet_corr_pt", *deepntuples.UNSIGNED)
+    }
+    deepntuples.rows(known, NTUPLES, CUTS)
+    with pytest.raises(
+        InputError, match=rf"{branch} is never .* 0 in \d+ candidates: .*take files with jet_corr_pt"
+    ):
+        deepntuples.rows(known | {branch: arrays[branch]}, NTUPLES, CUTS)
+    signed = ak.where(ak.local_index(arrays[branch]) == 0, -arrays[branch], arrays[branch])
+    deepntuples.rows(known | {branch: signed}, NTUPLES, CUTS)
 
 
 def ntuple(**flags):

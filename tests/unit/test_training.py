@@ -530,6 +530,12 @@ def test_spectra_of_two_columns_are_levelled_together() -> None:
     rows, target = Rows.select(spec.inputs, [more], [index >= 0]), index[index >= 0]
     (weight,) = balanced_weights(spec, [rows], [target])
     pt, mass = rows.column("jet_pt_gev"), rows.column("jet_softdrop_mass_gev").clip(0, 299)
+    column = more.columns["jet_softdrop_mass_gev"]
+    found = []
+    for code in (-1.0, np.nan):  # of a jet without subjets: the first bin, whatever stands for its mass
+        column[::9] = code
+        found += balanced_weights(spec, [Rows.select(spec.inputs, [more], [index >= 0])], [target])
+    np.testing.assert_array_equal(*found)
     spectra = np.stack(
         [
             np.histogram2d(pt[w], mass[w], (training.pt_bins_gev, *edges.values()), weights=weight[w])[0]

@@ -8,7 +8,7 @@ import numpy as np
 from jetsmith import parametrised
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
-from jetsmith.metrics import bin_of
+from jetsmith.metrics import bin_of, bin_of_column
 from jetsmith.packed.rows import CHUNK, Rows
 from jetsmith.specs.classifiers import RecipeSpec
 
@@ -135,7 +135,7 @@ def effective_rows(spec: RecipeSpec, target: IntArray, weight: FloatArray) -> di
 def spectrum_bins(spec: RecipeSpec, rows: Rows) -> IntArray:
     """Bin in transverse momentum, |pseudorapidity| and `level_in`, (N,); 0 where only classes are levelled.
 
-    Rows beyond the edges count in the end bins.
+    Rows beyond the edges count in the end bins, those without a value of `level_in` in its first.
 
     Raises:
         InputError: Files of the sample lack a column.
@@ -152,7 +152,7 @@ def spectrum_bins(spec: RecipeSpec, rows: Rows) -> IntArray:
                 f"{spec.name}: training.level_in: files of sample `{spec.sample}` have no `{name}`; leave "
                 "it out"
             )
-        place = place * (len(edges) - 1) + bin_of(rows.column(name), edges)
+        place = place * (len(edges) - 1) + bin_of_column(rows.column(name), edges)
     return place
 
 

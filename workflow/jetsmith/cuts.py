@@ -50,6 +50,11 @@ def bin_of(values: npt.ArrayLike, edges: Sequence[float] | FloatArray) -> npt.ND
     return np.clip(place, 0, len(edges) - 2)
 
 
+def bin_of_column(values: npt.ArrayLike, edges: Sequence[float] | FloatArray) -> npt.NDArray[np.intp]:
+    """As `bin_of`; what is no number (the soft-drop mass of a jet without subjets) is in the first bin."""
+    return np.where(np.isnan(np.asarray(values, np.float64)), 0, bin_of(values, edges))
+
+
 def bins_of(values: FloatArray, edges: Sequence[Sequence[float]]) -> npt.NDArray[np.intp]:
     """Bin of each row in several features together, the last one's running fastest.
 

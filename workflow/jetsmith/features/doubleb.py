@@ -39,14 +39,16 @@ def _table(axes: Lists) -> FloatArray:
 
 
 def nearest_axis(eta: Lists, phi: Lists, axes: Lists) -> Lists:
-    """0 or 1 for each element: the nearer of the two axes."""
+    """0 or 1 for each element: the nearer of the two axes; -1 where it has no direction."""
     mine = _table(axes)[eta.owner]
     distance = delta_r(eta.values[:, None], phi.values[:, None], mine[:, :, 0], mine[:, :, 1])
-    return Lists(eta.offsets, (distance[:, 1] < distance[:, 0]).astype(np.float32))
+    known = np.isfinite(eta.values) & np.isfinite(phi.values)
+    return Lists(eta.offsets, np.where(known, distance[:, 1] < distance[:, 0], -1).astype(np.float32))
 
 
 def vertex_axis(eta: Lists, phi: Lists, axes: Lists, is_vertex: Lists) -> Lists:
     """0 or 1 for each vertex that counts, the nearer of the two axes, else -1; 0 where one axis has none.
+    Of one without a direction -1, too.
 
     The direction of its momentum stands for that of its flight.
     """

@@ -124,7 +124,10 @@ def of_hardest(lists: Lists, pt: Lists, mask: Lists) -> Array:
 
 
 def min_delta_r(eta: Lists, phi: Lists, sv_eta: Lists, sv_phi: Lists) -> Lists:
-    """Distance of each candidate to the nearest vertex of its row, 0.4 at most."""
+    """Distance of each candidate to the nearest vertex of its row, 0.4 at most.
+
+    NaN where a vertex of the row has no direction: it may be the nearest.
+    """
     owner = eta.owner
     nearest = np.full(len(eta.values), MAX_SV_DISTANCE)
     n_vertices = sv_eta.counts[owner]
@@ -132,7 +135,7 @@ def min_delta_r(eta: Lists, phi: Lists, sv_eta: Lists, sv_phi: Lists) -> Lists:
         here = np.flatnonzero(n_vertices > index)  # most rows have none
         vertex = sv_eta.offsets[:-1][owner[here]] + index
         distance = delta_r(eta.values[here], phi.values[here], sv_eta.values[vertex], sv_phi.values[vertex])
-        nearest[here] = np.fmin(nearest[here], distance)
+        nearest[here] = np.minimum(nearest[here], distance)  # NaN stays
     return Lists(eta.offsets, nearest)
 
 

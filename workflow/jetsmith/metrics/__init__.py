@@ -6,7 +6,7 @@ has a positive sum of weights although single weights may be negative. Statistic
 binomial with effective counts; `efficiency` says what that means under negative weights.
 """
 
-from jetsmith.cuts import bin_of, bins_of, closed, passes, written
+from jetsmith.cuts import bin_of, bin_of_column, bins_of, closed, passes, written
 from jetsmith.metrics.cumulative import Bins, Sums
 from jetsmith.metrics.curves import Roc, auc, auc_interval, mistag_band, roc_curve, roc_curve_of
 from jetsmith.metrics.efficiencies import (
@@ -60,6 +60,7 @@ __all__ = [
     "auc_of_weights",
     "auc_shift",
     "bin_of",
+    "bin_of_column",
     "bins_of",
     "cells",
     "closed",

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from jetsmith.cuts import bin_of, passes
+from jetsmith.cuts import bin_of_column, passes
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics.curves import cell_replicas
@@ -90,7 +90,7 @@ def sculpting(
         if not weight[mask].sum() > 0:
             raise InputError(f"spectrum after a cut: background that {which} has no positive sum of weights")
     n_bins, rng = len(edges) - 1, np.random.default_rng(seed)
-    place = bin_of(column, edges)
+    place = bin_of_column(column, edges)
 
     def found(sums: FloatArray) -> FloatArray:
         """Of sums (R, 2, B), without those of a few rows, or of weights below 0, that have no spectrum."""
@@ -300,8 +300,8 @@ def flattened(
         InputError: A bin has no background.
     """
     check_scores(background, background_weight, "flattened score: background")
-    place, found = bin_of(column, edges), np.empty(len(score))
-    background_place = bin_of(background_column, edges)
+    place, found = bin_of_column(column, edges), np.empty(len(score))
+    background_place = bin_of_column(background_column, edges)
     for k in range(len(edges) - 1):
         inside = background_place == k
         sums = np.asarray(background_weight, np.float64)[inside]

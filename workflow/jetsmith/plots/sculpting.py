@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
-from jetsmith.metrics import Interval, bin_of
+from jetsmith.metrics import Interval, bin_of_column
 from jetsmith.metrics import decorrelation as measured
 from jetsmith.plots import style as looks
 from jetsmith.plots.histograms import Histograms, binned, histogram, of_errors
@@ -204,7 +204,7 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbe
 
 def _shape(values: FloatArray, weight: FloatArray, edges: tuple[float, ...]) -> dict[str, tuple[float, ...]]:
     """Shares of the weight by bin, and their errors."""
-    place, total = bin_of(values, edges), weight.sum()
+    place, total = bin_of_column(values, edges), weight.sum()
     sums, squares = (np.bincount(place, w, len(edges) - 1) for w in (weight, weight**2))
     return {"shape": digits(sums / total), "error": digits(np.sqrt(squares) / abs(total))}
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from jetsmith import sources
 from jetsmith.handed.plan import Content, Said, Untold, UntoldOf
+from jetsmith.sources import leptons
 from jetsmith.sources.content import First, Kind
 from jetsmith.sources.truth import KNOWN, UNMATCHED
 from jetsmith.specs.datasets import LAYOUTS, ReadingSpec
@@ -29,12 +30,13 @@ def describe(layout: str, branches: set[str], spec: ReadingSpec, jet_id: int, fi
     """
     source = sources.load(layout)
     kind: Kind = source.kind(branches, first)
+    prompt = leptons.among_jets(layout, spec)
     return Said(
         simulated=kind.simulated,
         because=kind.because,
         weight=sources.weight_branch(layout, branches, spec),
         unable=source.unable(branches, spec.object, jet_id),
-        instead=source.instead(branches, spec.object, jet_id),
+        instead=source.instead(branches, spec.object, jet_id) | ({"leptons": prompt} if prompt else {}),
         absent_hlt={path: _close(path, branches) for path in spec.hlt if path not in branches},
         untold=tuple(source.untold(branches, spec.object)),
     )

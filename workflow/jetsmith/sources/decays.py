@@ -3,7 +3,9 @@
 A jet is of a decay where all quarks that its class names lie within RADIUS of the axis, before they radiate,
 and where it holds as many b and c hadrons as these quarks make. A top whose prong is outside has classes of
 its own, or is a W. Classes as in CMS' DeepAK8 (arXiv 2004.08262). A jet with some quarks of a decay that make
-no class, and a jet whose hadrons went elsewhere, is unmatched, and so neither signal nor QCD.
+no class, and a jet whose hadrons went elsewhere, is unmatched, and so neither signal nor QCD. So is one that
+holds something else of a decay: charged leptons, gluons and photons of a Higgs boson, and whatever is of a
+resonance that none of the classes names (Z', heavier Higgs bosons, supersymmetric particles).
 """
 
 import numpy as np
@@ -15,7 +17,10 @@ from jetsmith.sources.truth import UNMATCHED, Generator
 
 RADIUS = 0.8
 TOP, Z, W, HIGGS = 6, 23, 24, 25
-OF_TOP, B, C, OTHER = range(4)  # kinds of quarks: the b quark of a top itself, then quarks of bosons
+# Kinds of prongs: the b quark of a top itself, then quarks of bosons, then what makes no class.
+OF_TOP, B, C, OTHER, NO_QUARK = range(5)
+N_QUARKS = NO_QUARK  # kinds of these
+LEPTONS, GLUON_PHOTON = (11, 13, 15), (21, 22)
 COPIES = 64  # of one boson in a record, at most, so that a damaged file cannot loop for ever
 
 # Truth id of the quarks of one decay that are in a jet: by what decays, and how many of each kind there are.
@@ -58,17 +63,19 @@ def inside(generator: Generator, jets: Directions, n_b: IntArray, n_c: IntArray)
 
     Returns:
         Shape (jets,): a value of CLASSES, UNMATCHED for a decay that is none of them or not whole, 0 without
-        a quark of a decay. Of two decays in a jet that with more quarks counts, else the first of the record.
+        a prong of a decay. Of two decays in a jet that with more quarks counts, else the first of the record.
     """
-    rows, owner, kind = _quarks(generator)
+    rows, owner, kind = _prongs(generator)
     chosen = np.zeros(len(generator.pdg_id), np.bool_)
     chosen[rows] = True
     points = generator.directions().where(chosen)
-    jet, quark = join(jets.offsets, points.offsets)
-    near = delta_r(jets.eta[jet], jets.phi[jet], points.eta[quark], points.phi[quark]) < RADIUS
-    jet, quark = jet[near], quark[near]
-    pairs, pair = np.unique(np.stack([jet, owner[quark]], axis=1), axis=0, return_inverse=True)
-    counts = np.bincount(4 * pair + kind[quark], minlength=4 * len(pairs)).reshape(-1, 4)
+    jet, prong = join(jets.offsets, points.offsets)
+    near = delta_r(jets.eta[jet], jets.phi[jet], points.eta[prong], points.phi[prong]) < RADIUS
+    jet, prong = jet[near], prong[near]
+    pairs, pair = np.unique(np.stack([jet, owner[prong]], axis=1), axis=0, return_inverse=True)
+    n_kinds = N_QUARKS + 1
+    counts = np.bincount(n_kinds * pair + kind[prong], minlength=n_kinds * len(pairs)).reshape(-1, n_kinds)
+    counts = counts[:, :N_QUARKS]
     jet, owner = pairs.T
     # The one with most quarks, and of these the first, is written last and stays.
     order = np.lexsort((-owner, counts.sum(axis=1), jet))
@@ -77,11 +84,30 @@ def inside(generator: Generator, jets: Directions, n_b: IntArray, n_c: IntArray)
     return np.where(_held(found, n_b, n_c), found, UNMATCHED)
 
 
-def _quarks(generator: Generator) -> tuple[IntArray, IntArray, IntArray]:
-    """Quarks of decays, as rows of the particles, with the row of what decays and their kind."""
+def is_foreign(pdg_id: IntArray) -> BoolArray:
+    """Resonances that no class names, by PDG numbering: neither of the standard model nor hadrons.
+
+    ASSUME hadrons of hidden valleys (4900111) and R-hadrons are hadrons; 81 to 100 are codes of generators.
+    """
+    size = np.abs(pdg_id)
+    known = np.isin(size, (*range(1, 7), 9, *range(11, 17), 21, 22, Z, W, HIGGS))
+    elementary = (size >= 1_000_000) & (size < 10_000_000) & (size // 100 % 10 == 0)
+    found: BoolArray = ((size > 0) & (size <= 80) & ~known) | elementary
+    return found
+
+
+def _prongs(generator: Generator) -> tuple[IntArray, IntArray, IntArray]:
+    """What decays leave in a detector, as rows of the particles, with the row of what decays and the kind.
+
+    Neutrinos are left out, and so are gluons and photons that W, Z and tops radiate.
+    """
     size, mother = np.abs(generator.pdg_id), generator.mother
-    of_decay = (size >= 1) & (size <= 5) & np.isin(size[mother], (TOP, Z, W, HIGGS))
-    of_decay &= (size[mother] != TOP) | (size == 5)
+    decays = size[mother]
+    foreign = is_foreign(decays)
+    quark = (size >= 1) & (size <= 5)
+    of_decay = quark & (np.isin(decays, (Z, W, HIGGS)) | ((decays == TOP) & (size == 5)) | foreign)
+    of_decay |= np.isin(size, LEPTONS) & (np.isin(decays, (Z, W, HIGGS)) | foreign)
+    of_decay |= np.isin(size, GLUON_PHOTON) & ((decays == HIGGS) | foreign)
     rows = np.flatnonzero(of_decay)
     owner = mother[rows]
     for _ in range(COPIES):  # from a boson to its first copy, or to the top or the Higgs boson that it is of
@@ -90,9 +116,9 @@ def _quarks(generator: Generator) -> tuple[IntArray, IntArray, IntArray]:
         if not higher.any():
             break
         owner = np.where(higher, above, owner)
-    of_boson = np.select([size[rows] == 5, size[rows] == 4], [B, C], default=OTHER)
-    kind = np.where(size[mother[rows]] == TOP, OF_TOP, of_boson)
-    cascade = (size[owner] == HIGGS) & (size[mother[rows]] != HIGGS)
+    of_boson = np.select([~quark[rows], size[rows] == 5, size[rows] == 4], [NO_QUARK, B, C], default=OTHER)
+    kind = np.where(decays[rows] == TOP, OF_TOP, of_boson)
+    cascade = (size[owner] == HIGGS) & (decays[rows] != HIGGS) & quark[rows]
     return rows, owner, np.where(cascade, OTHER, kind)
 
 

@@ -1,17 +1,23 @@
 """CMS DeepNtuples: tree `deepntuplizer/tree`, one row a jet, candidates relative to its axis.
 
 There is no run and no luminosity block (both 1), no generator weight (a dataset says
-`weights: unit`), nothing to identify jets by (`without: [jet_id]`), and no azimuth of the jet. All
-events are simulated. `jet_eta` is the absolute value; directions along the beam are signed by the
-jet's side, so `sv_eta` and `Cpfcan_etarel` go with it. `sv_phi` is an azimuth in the detector.
+`weights: unit`), and nothing to identify jets by (`without: [jet_id]`). All events are simulated.
+
+Two kinds of files have these names. In the earlier `jet_eta` is the absolute value, there is no azimuth of
+the jet, and directions along the beam are signed by the jet's side, so that `sv_eta` and `Cpfcan_etarel` go
+with it; `sv_phi` is an azimuth in the detector. Later files (CMSDeepFlavour/DeepNTuples, master) have
+`jet_corr_pt`, beside which `jet_pt` is uncorrected, a signed `jet_eta` and `jet_phi`. Their `*_etarel` and
+`*_phirel` are sizes less 0.5, at most 0, and `Cpfcan_dxy` is a size: these are not read. Angles are those of
+`Cpfcan_eta` and `Cpfcan_phi`, and there is no `cpf_d0_cm`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import awkward as ak
 import numpy as np
 
 from jetsmith.columns import COMMON
+from jetsmith.errors import InputError
 from jetsmith.handed.account import CutStep
 from jetsmith.handed.plan import Untold
 from jetsmith.io import IntArray
@@ -60,6 +66,19 @@ RAGGED = {
     "sv_d3d_cm": "sv_d3d",
     "sv_cos_theta": "sv_costhetasvpv",
 }
+LATER = "jet_corr_pt"  # only later files have it
+FLAT_LATER = {"jet_pt_gev": LATER, "jet_raw_pt_gev": "jet_pt", "jet_phi_rad": "jet_phi"}
+# What has no sign in later files, by branch: the sign that all of its numbers have, and 0.
+UNSIGNED = {
+    **{f"{of}_{rel}": -1 for of in ("Cpfcan", "Npfcan") for rel in ("etarel", "phirel")},
+    "Cpfcan_dxy": 1,
+}
+RAGGED_LATER = {
+    **{name: branch for name, branch in RAGGED.items() if branch not in UNSIGNED},
+    **{"cpf_eta": "Cpfcan_eta", "cpf_phi_rad": "Cpfcan_phi"},
+    **{"npf_eta": "Npfcan_eta", "npf_phi_rad": "Npfcan_phi"},
+}
+N_SIGNED = 50  # so many numbers of one sign are not by chance
 RATIOS = {
     "sv_norm_chi2": ("sv_chi2", "sv_ndf"),
     "sv_dxy_sig": ("sv_dxy", "sv_dxyerr"),
@@ -74,6 +93,18 @@ C, UD, G, TWO_B, TWO_C, STRANGE = 400, 1, 0, (510, 511), (410, 411), (2,)
 HADRON = {name: truth_id // 100 for name, truth_id in TRUTH.items() if truth_id >= 400}
 
 
+def _flat(branches: Collection[str]) -> dict[str, str]:
+    """Branches by the columns that have one number a jet, of those that there are."""
+    table = FLAT | FLAT_LATER if LATER in branches else FLAT
+    return {name: branch for name, branch in table.items() if branch in branches}
+
+
+def _ragged(branches: Collection[str]) -> dict[str, str]:
+    """Branches by the columns of candidates and vertices, of those that there are."""
+    table = RAGGED_LATER if LATER in branches else RAGGED
+    return {name: branch for name, branch in table.items() if branch in branches}
+
+
 def lacks(branches: set[str]) -> list[str]:
     """A tree of jets with their event number and at least b as truth."""
     return [name for name in ("jet_pt", "jet_eta", "event_no", "isB") if name not in branches]
@@ -83,9 +114,8 @@ def gives(branches: set[str], obj: str) -> set[str]:
     """Canonical columns that these branches suffice for; the layout has AK4 jets alone."""
     if obj != "ak4":
         return set()
-    found = {
-        name for table in (FLAT, RAGGED, GENERATED) for name, branch in table.items() if branch in branches
-    }
+    found = {*_flat(branches), *_ragged(branches)}
+    found |= {name for name, branch in GENERATED.items() if branch in branches}
     found |= {name for name, needed in RATIOS.items() if branches.issuperset(needed)}
     found |= {"run", "luminosity_block", *COMMON}
     return found | ({"hadron_flavour"} if "isB" in branches else set())
@@ -106,8 +136,13 @@ def unable(branches: set[str], obj: str, bits: int) -> dict[str, str]:
 
 
 def instead(branches: set[str], obj: str, bits: int) -> dict[str, str]:
-    """All of them are alike (see `sources.Source.instead`)."""
-    return {}
+    """What later files have no signs for (see `sources.Source.instead`)."""
+    if LATER not in branches:
+        return {}
+    return {
+        "momentum": f"{LATER}, as jet_pt is uncorrected beside it",
+        "signs": f"Cpfcan_dxy has none beside {LATER}, so that there is no cpf_d0_cm",
+    }
 
 
 def untold(branches: set[str], obj: str) -> list[Untold]:
@@ -128,14 +163,15 @@ def _flags(ids: tuple[int, ...], branches: set[str]) -> str:
 
 def branches(available: set[str], obj: str) -> list[str]:
     """Branches that `rows` reads, of those that there are."""
-    wanted = dict.fromkeys((*FLAT.values(), *RAGGED.values(), *GENERATED.values(), *TRUTH))
+    columns = (*_flat(available).values(), *_ragged(available).values())
+    wanted = dict.fromkeys((*columns, "jet_pt", *GENERATED.values(), *TRUTH))
     wanted |= dict.fromkeys(name for pair in RATIOS.values() for name in pair)
     return [name for name in wanted if name in available]
 
 
 def selecting(spec: ReadingSpec) -> set[str]:
     """Branches that decide which rows stay (see `sources.Source.selecting`)."""
-    return {"jet_pt", "jet_eta", "event_no", "jet_no"}
+    return {"jet_pt", LATER, "jet_eta", "event_no", "jet_no"}
 
 
 def identity(events: Mapping[str, ak.Array]) -> tuple[IntArray, IntArray, IntArray]:
@@ -151,25 +187,27 @@ def rows(
     """Canonical columns of the jets that pass, and the cutflow (see `sources.Source.rows`).
 
     Raises:
-        InputError: The dataset asks for weights, cuts or data that this layout does not know.
+        InputError: The dataset asks for weights, cuts or data that this layout does not know, or what is
+            signed has one sign alone.
     """
-    pt, eta = values(events["jet_pt"]), values(events["jet_eta"])
+    flat, ragged = _flat(events), _ragged(events)
+    pt, eta = values(events[flat["jet_pt_gev"]]), values(events["jet_eta"])
     kept, cutflow = alone.select("deepntuples", pt, eta, spec, selection)
     narrow(events, kept)
     columns = Columns("ak4", len(kept))
     for name in ("run", "luminosity_block", "weight"):
         columns.flat(name, np.ones(len(kept)))
-    for name, branch in FLAT.items():
-        if branch in events:
-            columns.flat(name, values(events[branch])[kept])
+    for name, branch in flat.items():
+        columns.flat(name, values(events[branch])[kept])
     for name, branch in GENERATED.items():
         if branch in events:
             columns.flat(name, alone.matched(values(events[branch]))[kept])
     columns.flat("flavour", flavour(events, TRUTH, truth.UNMATCHED)[kept])
     columns.flat("hadron_flavour", flavour(events, HADRON, 0)[kept])
-    for name, branch in RAGGED.items():
-        if branch in events:
-            columns.ragged(name, *_take(events[branch], kept))
+    for name, branch in ragged.items():
+        offsets, content = _take(events[branch], kept)
+        _check_signed(branch, content)
+        columns.ragged(name, offsets, content)
     for name, (above, below) in RATIOS.items():
         if above in events and below in events:
             offsets, numerator = _take(events[above], kept)
@@ -177,6 +215,19 @@ def rows(
             with np.errstate(divide="ignore", invalid="ignore"):
                 columns.ragged(name, offsets, numerator / denominator)
     return columns.rows(), cutflow
+
+
+def _check_signed(branch: str, content: Array) -> None:
+    """Refuse sizes where numbers with a sign are meant: files of a later kind without `jet_corr_pt`."""
+    signs = np.sign(content[content != 0])
+    if len(signs) < N_SIGNED or branch not in UNSIGNED or (signs != UNSIGNED[branch]).any():
+        return
+    side, what = ("above", "a size less 0.5") if UNSIGNED[branch] < 0 else ("below", "a size")
+    raise InputError(
+        f"{branch} is never {side} 0 in {len(signs):,} candidates: {what}, as later DeepNtuples have it, "
+        "where a number with a sign would be right; take files with "
+        f"{LATER}, jet_phi, Cpfcan_eta and Cpfcan_phi, which are read instead"
+    )
 
 
 def flavour(events: Mapping[str, ak.Array], table: Mapping[str, int], default: int) -> IntArray:

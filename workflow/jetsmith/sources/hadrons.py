@@ -14,7 +14,7 @@ import numpy as np
 
 from jetsmith.errors import InputError
 from jetsmith.handed.plan import Untold
-from jetsmith.io import IntArray
+from jetsmith.io import BoolArray, IntArray
 from jetsmith.sources import truth
 from jetsmith.sources.flat import Array, Directions, count_near, look_up, nearest, split
 
@@ -80,7 +80,7 @@ def _of_generator_jets(available: set[str], obj: str, names: tuple[str, ...]) ->
 
 def branches(available: set[str], obj: str) -> list[str]:
     """Branches that `heavy_flavour` reads besides the jets' own and the generator particles."""
-    found: list[str] = []
+    found = _generator(available, obj) if obj == "ak4" else []  # of pile-up
     if not available.issuperset(_own(obj)):
         found += _of_generator_jets(available, obj, (*COUNTS.values(),))
         found += sorted(_subjets(obj)) if available.issuperset(_subjets(obj)) else []
@@ -117,6 +117,16 @@ def counted_in(available: set[str], obj: str) -> str:
         "subjets": bool(subjets) and available.issuperset(subjets),
     }
     return ", else ".join(place for place, there in places.items() if there)
+
+
+def matched_by(available: set[str], obj: str) -> str:
+    """How a jet of pile-up is known, where not by the index of its generator jet; empty for that."""
+    collection, index = GENERATOR_JETS[obj]
+    if f"{PREFIX[obj]}_{index}" in available:
+        return ""
+    if _generator(available, obj):
+        return f"jets without a {collection} within {RADIUS[obj]}, as there is no {PREFIX[obj]}_{index}"
+    return f"its jets count by the partons near them, as there is no {PREFIX[obj]}_{index}"
 
 
 def untold(available: set[str], obj: str) -> list[Untold]:
@@ -167,6 +177,17 @@ def heavy_flavour(
     return flavour, n_b, n_c
 
 
+def matched(jets: Jets, obj: str) -> BoolArray:
+    """Whether the kept jets have a generator jet, shape (n_rows,); True where nothing tells.
+
+    An index beyond the collection is one, too: NanoAOD lists those above 10 GeV, and points to softer ones.
+    """
+    if not _generator(set(jets.events), obj):
+        return np.ones(len(jets.event), np.bool_)
+    # CMS takes any generator jet within the radius
+    return np.asarray(_partner(jets, obj, RADIUS[obj]) >= 0)
+
+
 def _by_counts(n_b: IntArray, n_c: IntArray) -> IntArray:
     """CMS' flavour by hadrons: 5 with a b hadron, else 4 with a c hadron, else 0."""
     return np.select([n_b > 0, n_b == UNKNOWN, n_c > 0], [5, UNKNOWN, 4], default=0)
@@ -178,15 +199,15 @@ def _fill(counted: list[IntArray], found: list[IntArray]) -> None:
         n[n == UNKNOWN] = more[n == UNKNOWN]
 
 
-def _partner(jets: Jets, obj: str) -> IntArray:
-    """Place of the generator jet of each jet in its event; UNKNOWN for none."""
+def _partner(jets: Jets, obj: str, radius: float | None = None) -> IntArray:
+    """Place of the generator jet of each jet in its event, by index, else by direction; UNKNOWN for none."""
     collection, index = GENERATOR_JETS[obj]
     if jets.has(index):
         return jets.take(index).astype(np.int64)
     offsets, eta = split(jets.events[f"{collection}_eta"])
     generator = Directions(offsets, eta, split(jets.events[f"{collection}_phi"])[1])
-    # ASSUME a jet and its generator jet are nearer than half the radius
-    found = nearest(jets.directions(), generator, RADIUS[obj] / 2)
+    # ASSUME a jet and the generator jet whose hadrons are its own are nearer than half the radius
+    found = nearest(jets.directions(), generator, RADIUS[obj] / 2 if radius is None else radius)
     return np.where(found >= 0, found - offsets[jets.event], UNKNOWN)
 
 

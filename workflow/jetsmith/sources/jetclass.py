@@ -1,7 +1,8 @@
 """JetClass and JetClass-II: an entry is a jet with its constituents, in ROOT (tree `tree`) or Parquet files.
 
 There is no event, no generator weight (a dataset says `weights: unit`) and nothing to identify jets by
-(`without: [jet_id]`). All jets are simulated (MadGraph, Pythia, Delphes). Impact parameters are stored in mm.
+(`without: [jet_id]`). All jets are simulated (MadGraph, Pythia, Delphes). Impact parameters are stored in mm,
+that in the transverse plane with the sign of Delphes, (x py - y px) / pt: minus that of our columns.
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,10 @@ from jetsmith.sources.trees import narrow
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
 MM = 0.1  # [cm]
+SCALE = {  # of branches of tracks to columns
+    "part_d0val": -MM,  # Delphes has (x py - y px) / pt, columns a closest point at d0 (-sin phi, cos phi)
+    **dict.fromkeys(("part_d0err", "part_dzval", "part_dzerr"), MM),
+}
 MOMENTUM = ("jet_pt", "jet_eta", "jet_phi", "jet_energy")
 FLAT = {
     "jet_pt_gev": "jet_pt",
@@ -245,5 +250,5 @@ def _columns(content: Mapping[str, Array]) -> dict[str, Array]:
         if branches_of_it and branches_of_it[0] in content:
             # Delphes gives the error of dz along the beam
             across = 1 / np.cosh(eta) if name == "dz_err_cm" else 1.0
-            found[name] = content[branches_of_it[0]] * MM * across
+            found[name] = content[branches_of_it[0]] * SCALE[branches_of_it[0]] * across
     return found

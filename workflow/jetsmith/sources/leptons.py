@@ -23,7 +23,7 @@ from jetsmith.sources.flat import (
     split,
     values,
 )
-from jetsmith.specs.datasets import LeptonsSpec
+from jetsmith.specs.datasets import LeptonsSpec, ReadingSpec
 
 CHARGE = "lepton_charge"
 ELECTRON_TIGHT = 4  # of Electron_cutBased
@@ -52,6 +52,20 @@ def wanted(layout: str, asked: LeptonsSpec) -> tuple[str, ...]:
 def lacking(layout: str, asked: LeptonsSpec, branches: set[str]) -> list[str]:
     """Branches that it takes and that there are not."""
     return [name for name in wanted(layout, asked) if name not in branches]
+
+
+def among_jets(layout: str, spec: ReadingSpec) -> str:
+    """What leptons are that a simulated dataset has among its jets; empty where `leptons` keeps them apart.
+
+    Isolated ones are jets, too, and truth by hadrons and partons does not know them.
+    """
+    if spec.is_data or spec.object != "ak4" or spec.leptons is not None or layout not in BRANCHES:
+        return ""
+    taus = "taus are unmatched" if layout == "physlite" else "and so do taus"
+    return (
+        "electrons and muons of W, Z and top decays that are jets count by the parton near them, as gluon or "
+        f"light jets, or are unmatched, {taus}; `leptons` of the dataset takes isolated ones out"
+    )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import uproot
 from jetsmith.io import IntArray, atomic_file
 
 Table = dict[str, Any]
-TRUTH = ("hadronFlavour", "partonFlavour", "nBHadrons", "nCHadrons")
+TRUTH = ("hadronFlavour", "partonFlavour", "nBHadrons", "nCHadrons", "genJetIdx")
 
 
 def events(n_events: int = 40, seed: int = 1, with_candidates: bool = True, first_event: int = 0) -> Table:
@@ -90,6 +90,7 @@ def _jets(rng: np.random.Generator, counts: IntArray) -> ak.Array:
         "partonFlavour": rng.choice([0, 1, -3, 4, 21], n),
         "nBHadrons": rng.integers(0, 3, n),
         "nCHadrons": rng.integers(0, 3, n),
+        "genJetIdx": np.zeros(n),
     }
     return _records(counts, _typed(numbers, "float32") | _typed(codes, "int32"))
 

@@ -71,6 +71,8 @@ JET = {
     "jet_tau2": "tau2",
     "jet_tau3": "tau3",
 }
+# Of these -1 is a code, of a jet without subjets; a mass a little below 0 is rounding, of one constituent.
+NOT_NEGATIVE = {"jet_softdrop_mass_gev", "jet_tau1", "jet_tau2", "jet_tau3"}
 EXTRA = (jetid.STORED, "FlavSplit")  # read for cuts and truth, no columns of their own
 STORED = re.compile(
     r"(btag|particleNet|deepTag|globalParT|PNet|robustParT|qgl|puIdDisc|CSV|JP$|JBP$|SoftMu|SoftEl).*"
@@ -133,6 +135,8 @@ def instead(branches: set[str], obj: str, bits: int) -> dict[str, str]:
         found["truth"] = "Jet_FlavSplit"
     elif place := hadrons.counted_in(branches, obj):
         found["truth"] = f"hadrons counted in {place}, as jets have no counts of their own"
+    if obj == "ak4" and "Jet_FlavSplit" not in branches and hadrons.tells_flavour(branches, obj):
+        found["pile_up"] = hadrons.matched_by(branches, obj)
     if N_PV[0] not in branches and N_PV[1] in branches:
         found["n_pv"] = f"{N_PV[1]}, good vertices alone, as there is no {N_PV[0]}"
     return {name: how for name, how in found.items() if how}
@@ -311,7 +315,8 @@ def _fill_jets(columns: Columns, jets: Jets) -> None:
     columns.flat("jet_index", jets.index)
     for name, branch in JET.items():
         if jets.has(branch):
-            columns.flat(name, jets.take(branch))
+            found = jets.take(branch)
+            columns.flat(name, _not_negative(found) if name in NOT_NEGATIVE else found)
     if jets.has("rawFactor"):
         columns.flat("jet_raw_pt_gev", jets.take("pt") * (1 - jets.take("rawFactor")))
     for branch in N_PV:
@@ -330,6 +335,11 @@ def _fill_jets(columns: Columns, jets: Jets) -> None:
         columns.flat(STORED_PREFIX + name, np.where(score < SENTINEL, np.nan, score))
 
 
+def _not_negative(values: Array) -> Array:
+    """Codes, whole numbers below 0, made NaN, and what rounding left below 0 made 0."""
+    return np.where(values > -0.5, np.maximum(values, 0), np.float32(np.nan))
+
+
 def flavour(jets: Jets, obj: str) -> IntArray:
     """Truth ids of the kept jets, from the best information that there is."""
     if obj == "ak4" and jets.has("FlavSplit"):
@@ -344,5 +354,5 @@ def flavour(jets: Jets, obj: str) -> IntArray:
     else:
         lepton = truth.decay_lepton(particles, jets.directions()) if particles else nothing
         parton = jets.take("partonFlavour").astype(np.int64) if jets.has("partonFlavour") else nothing
-        ids = truth.ak4_flavour(hadron, parton, n_b, n_c, lepton)
+        ids = truth.ak4_flavour(hadron, parton, n_b, n_c, lepton, hadrons.matched(jets, obj))
     return np.where(hadron == hadrons.UNKNOWN, truth.UNMATCHED, ids).astype(np.int32)

@@ -13,7 +13,7 @@ from jetsmith.sources.nanoaod import Jets
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
 selecting, identity = nanoaod.selecting, nanoaod.identity
-kind, weight_branch, instead = nanoaod.kind, nanoaod.weight_branch, nanoaod.instead
+kind, weight_branch = nanoaod.kind, nanoaod.weight_branch
 unable, untold = nanoaod.unable, nanoaod.untold
 CANDIDATES = "PFCands"
 INDEX = "pFCandsIdx"
@@ -76,6 +76,17 @@ def lacks(branches: set[str]) -> list[str]:
     """Candidates of jets or the inputs of taggers, besides NanoAOD."""
     found = nanoaod.lacks(branches)
     return found if any(name.startswith(MARKS) for name in branches) else [*found, f"{MARKS[0]}*"]
+
+
+def instead(branches: set[str], obj: str, bits: int) -> dict[str, str]:
+    """Columns and cuts that do not come from where they mostly do (see `sources.Source.instead`)."""
+    found = nanoaod.instead(branches, obj, bits)
+    if obj != "event" and f"{nanoaod.PREFIX[obj]}SVs_sVIdx" in branches:
+        found["sv_eta"] = (
+            "of vertices in the table SV alone; others count and have masses, but no direction: distances to "
+            "the nearest vertex and sums of vertices are not known in their jets; no axis or subjet has them"
+        )
+    return found
 
 
 def _candidate_branch(branches: set[str], table: str, name: str) -> str:

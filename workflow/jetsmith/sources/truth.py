@@ -19,9 +19,9 @@ TWO_HADRONS: dict[str, dict[tuple[int, ...], int]] = {
     "ak4": {(510, 511): B, (410, 411): 400},
     "ak8": {(1055,): 1005, (1044,): 1004},
 }
+NEUTRINOS = (12, 14, 16)
 LAST_COPY = 1 << 13  # NanoAOD GenPart_statusFlags
 FROM_HARD_PROCESS = 1 << 8
-MOTHER_DOUBLINGS = 16  # chains of 65,536 at most, so that a damaged file cannot loop for ever
 
 GEN_BRANCHES = tuple(
     f"GenPart_{name}" for name in ("pt", "eta", "phi", "pdgId", "status", "statusFlags", "genPartIdxMother")
@@ -29,35 +29,38 @@ GEN_BRANCHES = tuple(
 
 
 def ak4_flavour(
-    hadron: IntArray, parton: IntArray, n_b: IntArray, n_c: IntArray, lepton: IntArray
+    hadron: IntArray, parton: IntArray, n_b: IntArray, n_c: IntArray, lepton: IntArray, matched: BoolArray
 ) -> IntArray:
-    """CMS FlavSplit ids from ghost flavours and generator leptons.
+    """CMS' FlavSplit ids (`BTVMCFlavourTableProducer` of CMSSW), but for gluons that split (411, 511).
 
     Args:
         hadron: 5, 4 or 0, shape (N,).
         parton: PDG id of the matched parton, 0 for none.
         n_b: Ghost b hadrons.
         n_c: Ghost c hadrons.
-        lepton: 0 none, 1 lepton of a b-hadron decay in the jet, 2 of a c hadron from one.
+        lepton: 0 none, 1 a neutrino of a b-hadron decay in the jet, 2 of a c hadron (`decay_lepton`).
+        matched: Whether there is a generator jet. One of pile-up has none, whatever parton is near.
 
     Returns:
-        500 b, 510 bb, 520 and 521 leptonic b, 400 c, 410 cc, 1 ud, 2 s, 0 g, 999 none of these.
+        500 b, 510 bb, 520 and 521 leptonic b, 400 c, 410 cc, 1 ud, 2 s, 0 g, 999 none of these: without a
+        generator jet, of a b or c parton without such hadrons, or where flavour and hadrons disagree.
     """
     parton = np.abs(parton)
+    light = (n_b == 0) & (n_c == 0)
     return np.select(
         [
+            ~matched | ((hadron == 5) & (n_b == 0)),
             (hadron == 5) & (n_b >= 2),
             (hadron == 5) & (lepton == 1),
             (hadron == 5) & (lepton == 2),
             hadron == 5,
             (hadron == 4) & (n_c >= 2),
             hadron == 4,
-            parton == 21,
-            (parton == 1) | (parton == 2),
-            parton == 3,
+            light & (parton == 21),
+            light & ((parton == 1) | (parton == 2)),
+            light & (parton == 3),
         ],
-        [510, 520, 521, 500, 410, 400, 0, 1, 2],
-        # ASSUME a b or c parton without a heavy hadron in the jet is as unmatched as none at all
+        [UNMATCHED, 510, 520, 521, 500, 410, 400, 0, 1, 2],
         default=UNMATCHED,
     ).astype(np.int32)
 
@@ -96,8 +99,8 @@ def atlas_ak4_flavour(hadron: IntArray, extended: IntArray, parton: IntArray) ->
             hadron and a c hadron that is not from it; else as `hadron`.
         parton: PDG id of the matched parton, 0 for none.
     """
-    n_b, n_c = (1 + (extended == code).astype(np.int64) for code in (55, 44))
-    found = ak4_flavour(hadron, parton, n_b, n_c, np.zeros_like(parton))
+    n_b, n_c = (np.where(hadron == quark, 1 + (extended == code), 0) for quark, code in ((5, 55), (4, 44)))
+    found = ak4_flavour(hadron, parton, n_b, n_c, np.zeros_like(parton), np.ones(len(parton), np.bool_))
     # ASSUME jets of taus are none of our classes, whatever parton is near
     return np.where(hadron == 15, UNMATCHED, found).astype(np.int32)
 
@@ -158,20 +161,6 @@ class Generator:
         """Directions of all particles."""
         return Directions(self.offsets, self.flat("eta"), self.flat("phi"))
 
-    def with_ancestor(self, mask: BoolArray) -> BoolArray:
-        """Particles of which one passes `mask` among mother, grandmother and so on.
-
-        Pointers double in each turn, so a chain of n takes log2(n) of them.
-        """
-        found, ancestor = mask[self.mother] & (self.mother != np.arange(len(mask))), self.mother
-        for _ in range(MOTHER_DOUBLINGS):
-            found = found | found[ancestor]
-            further = ancestor[ancestor]
-            if np.array_equal(further, ancestor):
-                break
-            ancestor = further
-        return np.asarray(found)
-
 
 def has_quark(pdg_id: IntArray, quark: int) -> BoolArray:
     """Hadrons that hold this quark as their heaviest digit says, by PDG numbering."""
@@ -181,21 +170,31 @@ def has_quark(pdg_id: IntArray, quark: int) -> BoolArray:
 
 
 def decay_lepton(generator: Generator, jets: Directions, radius: float = 0.4) -> IntArray:
-    """Leptons of heavy-flavour decays in b jets.
+    """Leptonic decays of heavy hadrons in b jets, by their neutrinos, as CMS' FlavSplit knows them.
+
+    Leptons do not tell: J/psi, Dalitz decays and conversions give electrons and muons, too. Taus count by the
+    neutrino beside them.
 
     Args:
         generator: Generator particles.
         jets: Directions of the jets, by event.
-        radius: Largest distance of the lepton to the jet axis.
+        radius: Largest distance of the neutrino to the jet axis.
 
     Returns:
-        Shape (jets,): 1 where an electron or muon comes from a b hadron, 2 where it comes from a
-        c hadron that comes from one, 0 where there is none.
+        Shape (jets,): 1 where the mother of a neutrino is a b hadron, else 2 where that of one is a c hadron,
+        0 where there is none.
     """
-    # ASSUME taus are left out: their decays to leptons are found through the b hadron above them
-    from_b = generator.leptons() & generator.with_ancestor(has_quark(generator.pdg_id, 5))
-    from_c = generator.with_ancestor(has_quark(generator.pdg_id, 4) & ~has_quark(generator.pdg_id, 5))
+    neutrino = np.isin(np.abs(generator.pdg_id), NEUTRINOS)
+    mother = np.abs(generator.pdg_id[generator.mother])
     points = generator.directions()
-    direct = near(jets.offsets, jets.eta, jets.phi, points.where(from_b & ~from_c), radius)
-    cascade = near(jets.offsets, jets.eta, jets.phi, points.where(from_b & from_c), radius)
-    return np.select([direct, cascade], [1, 2], default=0)
+    of_b, of_c = (
+        near(jets.offsets, jets.eta, jets.phi, points.where(neutrino & decays_weakly(mother, quark)), radius)
+        for quark in (5, 4)
+    )
+    return np.select([of_b, of_c], [1, 2], default=0)
+
+
+def decays_weakly(pdg_id: IntArray, quark: int) -> BoolArray:
+    """Hadrons with this heaviest quark that are not excited, by PDG numbering: 5xx and 5xxx for b."""
+    found: BoolArray = (np.abs(pdg_id) // 100 == quark) | (np.abs(pdg_id) // 1000 == quark)
+    return found
