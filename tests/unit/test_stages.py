@@ -37,7 +37,7 @@ SETS = {
     "described": {"plot_features", "plot_shifts"},
 }
 Handed = dict[tuple[str, str], Any]
-OF_DATASET = (stages.inspect, stages.skim, stages.account)
+OF_DATASET = (stages.inspect, stages.look, stages.skim, stages.account)
 OF_SAMPLE = (stages.pack_rows,)
 OF_CLASSIFIER = (stages.score,)
 OF_SCORED = (stages.check,)

@@ -1,4 +1,4 @@
-"""From files to packed rows: what simulate, inspect, check, skim, account, features and pack get."""
+"""From files to packed rows: what simulate, inspect, look, check, skim, account, features and pack get."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -66,6 +66,17 @@ def inspect(run: Configuration, dataset: str) -> Inspect:
         target=run.run.partition.model_dump(include={"target_mb", "target_entries"}),
         has_cross_section=run.datasets[dataset].cross_section_pb is not None,
     )
+
+
+class Look(NamedTuple):
+    """When its files were changed, as their file system says."""
+
+    times: list[int]
+
+
+def look(run: Configuration, dataset: str) -> Look:
+    """Stage look, but for the list of files."""
+    return Look(run.times_ns(dataset))
 
 
 class Check(NamedTuple):
