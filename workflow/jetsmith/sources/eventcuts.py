@@ -1,7 +1,9 @@
 """What all layouts do with events: their weights, certified luminosity blocks, triggers, leptons."""
 
+import json
 from collections.abc import Mapping
 from functools import lru_cache
+from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
 
 import awkward as ak
@@ -94,5 +96,8 @@ def lumi_mask(path: str) -> Any:
     """
     from coffea.lumi_tools import LumiMask  # heavy, and data alone needs it
 
-    read_certified(path)
-    return LumiMask(path)
+    # It searches the ranges of a run as if they rose, whatever the file has: so it gets them as they do.
+    with NamedTemporaryFile("w", suffix=".json") as rising:
+        json.dump(read_certified(path), rising)
+        rising.flush()
+        return LumiMask(rising.name)
