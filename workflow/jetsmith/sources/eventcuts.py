@@ -13,7 +13,7 @@ from jetsmith.certified import read_certified
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.sources import leptons
-from jetsmith.sources.flat import Cutflow, single
+from jetsmith.sources.flat import Cutflow, single, whole
 from jetsmith.sources.relative import factors
 from jetsmith.specs.datasets import ReadingSpec
 
@@ -57,7 +57,8 @@ def event_cuts(events: Mapping[str, ak.Array], spec: ReadingSpec) -> Cut:
     cutflow.add("entries", weight)
     if spec.golden_json is not None:
         certified = lumi_mask(spec.golden_json)
-        passed &= certified(single(events, "run"), single(events, "luminosityBlock"))
+        keys = (whole(name, single(events, name), "uint32") for name in ("run", "luminosityBlock"))
+        passed &= certified(*keys)
         cutflow.add("certified", weight[passed])
     if spec.hlt:
         there = [single(events, name) for name in spec.hlt if name in events]

@@ -83,6 +83,48 @@ def aligned(events: Mapping[str, ak.Array], name: str, offsets: IntArray) -> Arr
     return content
 
 
+def whole(name: str, array: Array, kind: str) -> Array:
+    """Numbers as an integer type that holds each of them as it is.
+
+    Args:
+        name: What they are, for the message.
+        array: Integers, or floating-point numbers, of any shape.
+        kind: The type, such as `uint32`; for one that is no integer type the numbers are left alone.
+
+    Raises:
+        InputError: One is no whole number, is outside the type's range, or is so large that its own type
+            does not tell it from the next.
+    """
+    wanted = np.dtype(kind)
+    if wanted.kind not in "iu" or np.can_cast(array.dtype, wanted):
+        return array
+    least, most = int(np.iinfo(wanted).min), int(np.iinfo(wanted).max)
+    good = np.ones(array.shape, np.bool_)
+    if array.dtype.kind == "f":
+        told = 2 ** (np.finfo(array.dtype).nmant + 1) - 1
+        least, most, good = max(least, -told), min(most, told), array == np.floor(array)
+    wrong = array[~(good & (array >= least) & (array <= most))]
+    if len(wrong):
+        raise InputError(
+            f"{name} is {wrong[0]} ({len(wrong):,} such values), where whole numbers from {least} to {most} "
+            f"would be right ({array.dtype} as {wanted})"
+        )
+    return array.astype(wanted)
+
+
+def check_finite(name: str, array: Array, mask: BoolArray) -> None:
+    """Fail where a number that a cut looks at is none: it would pass, or not, whatever it stands for.
+
+    Raises:
+        InputError: Names branch and number.
+    """
+    n_bad = int(np.sum(~np.isfinite(array[mask])))
+    if n_bad:
+        raise InputError(
+            f"{name} is not finite of {n_bad:,}: no cut means anything there; leave the file out"
+        )
+
+
 def owners(offsets: IntArray) -> IntArray:
     """For each element of a ragged array the list that it is in; shape (offsets[-1],)."""
     return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
@@ -255,15 +297,22 @@ class Columns:
     _lists: dict[str, IntArray] = field(default_factory=dict)
 
     def flat(self, name: str, array: Array) -> None:
-        """A column with one value a row."""
+        """A column with one value a row.
+
+        Raises:
+            InputError: One of them is not what the column's type can hold.
+        """
         kind = columns.stored(self.obj, name).dtype
-        self._layouts[name] = ak.contents.NumpyArray(np.ascontiguousarray(array, dtype=kind))
+        self._layouts[name] = ak.contents.NumpyArray(
+            np.ascontiguousarray(whole(name, array, kind), dtype=kind)
+        )
 
     def ragged(self, name: str, offsets: IntArray, content: Array) -> None:
         """A column with a list a row.
 
         Raises:
-            InputError: Its lists have other lengths than those of another column of the same things.
+            InputError: Its lists have other lengths than those of another column of the same things, or a
+                value is not what the column's type can hold.
         """
         group = name.partition("_")[0]
         if group in GROUPS and not np.array_equal(self._lists.setdefault(group, offsets), offsets):
@@ -274,7 +323,7 @@ class Columns:
         kind = columns.stored(self.obj, name).dtype
         self._layouts[name] = ak.contents.ListOffsetArray(
             ak.index.Index64(np.ascontiguousarray(offsets, dtype=np.int64)),
-            ak.contents.NumpyArray(np.ascontiguousarray(content, dtype=kind)),
+            ak.contents.NumpyArray(np.ascontiguousarray(whole(name, content, kind), dtype=kind)),
         )
 
     def rows(self) -> ak.Array:

@@ -7,7 +7,7 @@ import numpy as np
 
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, IntArray
-from jetsmith.sources.flat import aligned, lists
+from jetsmith.sources.flat import aligned, lists, whole
 
 # ASSUME stored bits are right: those of NanoAOD v12 are not beyond |eta| 2.7, and no branch tells the version
 STORED = "jetId"
@@ -47,7 +47,7 @@ def passes(events: Mapping[str, ak.Array], prefix: str, bits: int) -> BoolArray:
     stored = f"{prefix}_{STORED}"
     if stored not in events:
         return np.asarray((computed(events, prefix) & bits) == bits)
-    found = aligned(events, stored, lists(events, f"{prefix}_pt")[0]).astype(np.int64)
+    found = whole(stored, aligned(events, stored, lists(events, f"{prefix}_pt")[0]), "int64")
     return np.asarray((found & bits) == bits)
 
 

@@ -17,6 +17,7 @@ from jetsmith.sources.flat import (
     Array,
     Directions,
     aligned,
+    check_finite,
     counts_to_offsets,
     lists,
     masked_offsets,
@@ -155,6 +156,7 @@ def _of(events: Mapping[str, ak.Array], flavour: str, asked: LeptonsSpec) -> Lep
     """Those of one flavour."""
     offsets, pt = lists(events, f"{flavour}_pt")
     eta, phi, charge = (aligned(events, f"{flavour}_{name}", offsets) for name in IN_COMMON[1:])
+    check_finite(f"{flavour}_pt", pt, np.ones(len(pt), np.bool_))
     mask = (pt >= asked.pt_min_gev) & (np.abs(eta) <= asked.abseta_max)
     if flavour == "Electron":
         mask &= aligned(events, f"Electron_{OF_ELECTRONS}", offsets) >= ELECTRON_TIGHT

@@ -33,6 +33,7 @@ from jetsmith.sources.flat import (
     Directions,
     KeptJets,
     aligned,
+    check_finite,
     counts_to_offsets,
     lists,
     owners,
@@ -277,12 +278,16 @@ def select(
     event = owners(offsets)
     jet_weight, mask = weight[event], passed[event]
     cutflow.add("jets", jet_weight[mask])
+    check_finite(f"{prefix}_pt", pt, mask)
     mask &= pt >= selection.pt_min_gev
     cutflow.add("pt", jet_weight[mask])
-    mask &= np.abs(aligned(events, f"{prefix}_eta", offsets)) <= selection.abseta_max
+    eta = aligned(events, f"{prefix}_eta", offsets)
+    check_finite(f"{prefix}_eta", eta, mask)
+    mask &= np.abs(eta) <= selection.abseta_max
     cutflow.add("abseta", jet_weight[mask])
     if isolated is not None:
-        eta, phi = (aligned(events, f"{prefix}_{name}", offsets) for name in ("eta", "phi"))
+        phi = aligned(events, f"{prefix}_phi", offsets)
+        check_finite(f"{prefix}_phi", phi, mask)
         mask &= ~isolated.overlap(offsets, eta, phi, spec.object)
         cutflow.add("lepton_overlap", jet_weight[mask])
     if selection.jet_id:

@@ -28,7 +28,17 @@ from jetsmith.handed.account import CutStep
 from jetsmith.io import IntArray
 from jetsmith.sources import btagging, generator, leptons, nanoaod, truth, xaod
 from jetsmith.sources.eventcuts import Cut, event_cuts
-from jetsmith.sources.flat import Array, Columns, KeptJets, aligned, lists, owners, single, split
+from jetsmith.sources.flat import (
+    Array,
+    Columns,
+    KeptJets,
+    aligned,
+    check_finite,
+    lists,
+    owners,
+    single,
+    split,
+)
 from jetsmith.sources.trees import narrow
 from jetsmith.sources.xaod import (
     AROUND,
@@ -232,12 +242,14 @@ def _select(events: Mapping[str, ak.Array], spec: ReadingSpec, selection: CutsSp
     event = owners(offsets)
     mask, jet_weight = passed[event], weight[event]
     cutflow.add("jets", jet_weight[mask])
-    cuts = [
-        ("pt", pt * MEV >= selection.pt_min_gev),
-        ("abseta", np.abs(aligned(events, f"{prefix}eta", offsets)) <= selection.abseta_max),
-    ]
+    eta = aligned(events, f"{prefix}eta", offsets)
+    hard = pt * MEV >= selection.pt_min_gev
+    check_finite(f"{prefix}pt", pt, mask)
+    check_finite(f"{prefix}eta", eta, mask & hard)
+    cuts = [("pt", hard), ("abseta", np.abs(eta) <= selection.abseta_max)]
     if isolated is not None:
-        eta, phi = (aligned(events, prefix + name, offsets) for name in ("eta", "phi"))
+        phi = aligned(events, f"{prefix}phi", offsets)
+        check_finite(f"{prefix}phi", phi, mask & hard)
         cuts.append(("lepton_overlap", ~isolated.overlap(offsets, eta, phi, spec.object)))
     without = CUT in spec.without
     if selection.jet_id and not without:
