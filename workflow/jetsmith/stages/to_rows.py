@@ -128,6 +128,7 @@ class Account(NamedTuple):
     luminosity_ifb: float | None
     allow_duplicates: bool
     generated: str
+    allow_same_sums: bool
 
 
 def account(run: Configuration, dataset: str) -> Account:
@@ -139,6 +140,7 @@ def account(run: Configuration, dataset: str) -> Account:
         luminosity_ifb=run.run.luminosity_ifb,
         allow_duplicates=spec.duplicates == "allow",
         generated=spec.generated,
+        allow_same_sums=spec.same_sums == "allow" or spec.simulate is not None,  # each part has its seed
     )
 
 
