@@ -1,6 +1,7 @@
 """Stage look: a file that others change, at the same size and place, is noticed; a touched one is let be."""
 
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,9 @@ import pytest
 from jetsmith import io
 from jetsmith.errors import InputError
 from jetsmith.handed.plan import Plan
+from jetsmith.sealed import planned
+from jetsmith.sealed.made import Ledger, Made
+from jetsmith.sealed.unlooked import unlooked
 from jetsmith.skimming import inspection, looking
 from jetsmith.skimming import partition as skim
 from jetsmith.skimming.looking import look_again
@@ -116,6 +120,32 @@ def test_a_damaged_file_that_comes_back(tmp_path):
     later(files[1])
     with pytest.raises(InputError, match=r"1\.root: could not be read by then"):
         look(tmp_path, files)
+
+
+def test_a_call_with_other_targets_is_told(tmp_path):
+    """By times alone: against the plan, or the times that the last look was given."""
+    path = lhe(tmp_path / "a.lhe", 2.0)
+    results = tmp_path / "results"
+    (results / "inspect").mkdir(parents=True)
+
+    def said():
+        times = [os.stat(path).st_mtime_ns]
+        run = SimpleNamespace(looked_at=["mine"], paths={"mine": [path]}, times_ns=lambda name: times)
+        return [*unlooked(results, run)], planned.leaves([("times", times)])
+
+    later(path)
+    assert said()[0] == []  # inspect has not run yet
+    inspected(tmp_path, [path]).rename(results / "inspect/mine.json")
+    assert said()[0] == []
+    later(path)
+    lines, times = said()
+    assert len(lines) == 1
+    assert lines[0].startswith("dataset mine: 1 files were changed, or touched, since they were looked at")
+    ledger = Ledger(results)
+    ledger.put("inspect/mine.looked.json", Made("look", 1, times, [], {}, 0.0, 1.0, "", ""))
+    assert said()[0] == []
+    later(path)
+    assert len(said()[0]) == 1
 
 
 def test_text_and_parquet_are_known_by_all_their_bytes(tmp_path):

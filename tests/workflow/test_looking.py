@@ -36,8 +36,13 @@ def test_a_touched_file_reruns_the_look_alone(tmp_path):
     assert planned() == {}
     os.utime(path, (1, 1))
     assert planned() == {"look": 1}
+    alone = ["-n", "--configfile", "config/mine.yaml", "--", TARGETS[0]]
+    said = project.snakemake(*alone)
+    assert "Nothing to be done" in said.stdout + said.stderr
+    assert "dataset mine: 1 files were changed, or touched, since they were looked at" in said.stderr
     assert done().returncode == 0
     assert planned() == {}
+    assert "looked at" not in project.snakemake(*alone).stderr
     size = path.stat().st_size
     write(path, document([event(weight=1.0), event(weight=3.0)]))
     assert path.stat().st_size == size
