@@ -105,6 +105,22 @@ def test_momenta_that_are_not_finite(name, value):
 
 def test_leptons_that_are_not_finite():
     """An event without its lepton would be of another channel."""
-    given = with_leptons.events([[(np.nan, 0.1, 0.0, 1, 4)]], [[]])
-    with pytest.raises(InputError, match="Electron_pt is not finite of 1"):
-        nanoaod.rows(given, with_leptons.spec("ak4", "e"), CUTS)
+    for name, lepton in {"pt": (np.nan, 0.1, 0.0, 1, 4), "eta": (50.0, np.nan, 0.0, 1, 4)}.items():
+        given = with_leptons.events([[lepton]], [[]])
+        with pytest.raises(InputError, match=f"Electron_{name} is not finite of 1"):
+            nanoaod.rows(given, with_leptons.spec("ak4", "e"), CUTS)
+
+
+def test_generator_jets_that_are_not_finite():
+    """Of events that are kept; a jet that is no number would be one fewer."""
+    spec = DatasetSpec(object="event", process="test", files=("x",), events="all")
+    one = {name: ak.Array([1, 1]) for name in ("run", "luminosityBlock", "event", "genWeight")}
+    none = ak.values_astype(ak.Array([[1], [1]])[:, :0], np.int32)
+    of_particles = ("pdgId", "genPartIdxMother", "status", "statusFlags", "pt", "eta", "phi")
+    given = one | {f"GenPart_{name}": none for name in of_particles}
+    good = {f"GenJet_{name}": ak.Array([[50.0], [60.0]]) for name in ("pt", "eta", "phi")}
+    nanoaod.rows(given | good, spec, CUTS)
+    for name in ("pt", "eta"):
+        bad = good | {f"GenJet_{name}": ak.Array([[50.0], [np.nan]])}
+        with pytest.raises(InputError, match=f"GenJet_{name} is not finite of 1"):
+            nanoaod.rows(given | bad, spec, CUTS)

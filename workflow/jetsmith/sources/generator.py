@@ -9,7 +9,16 @@ import awkward as ak
 import numpy as np
 
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.sources.flat import Columns, Directions, aligned, lists, masked_offsets, near, owners
+from jetsmith.sources.flat import (
+    Columns,
+    Directions,
+    aligned,
+    check_finite,
+    lists,
+    masked_offsets,
+    near,
+    owners,
+)
 from jetsmith.sources.truth import FROM_HARD_PROCESS, GEN_BRANCHES, Generator
 
 JET_PT_MIN_GEV = 15.0
@@ -85,6 +94,8 @@ def fill(
     _fill_z(columns, pt, eta, phi)
     offsets, jet_pt = lists(events, "GenJet_pt")
     jet_eta, jet_phi = (aligned(events, f"GenJet_{name}", offsets) for name in ("eta", "phi"))
+    check_finite("GenJet_pt", jet_pt, kept[owners(offsets)])
+    check_finite("GenJet_eta", jet_eta, kept[owners(offsets)] & (jet_pt > JET_PT_MIN_GEV))
     mask = (jet_pt > JET_PT_MIN_GEV) & (np.abs(jet_eta) < JET_ABSETA_MAX)
     leptons = _directions(particles).where(_removed(particles, kept, pairs))
     mask &= kept[owners(offsets)] & ~near(offsets, jet_eta, jet_phi, leptons, LEPTON_RADIUS)

@@ -157,6 +157,7 @@ def _of(events: Mapping[str, ak.Array], flavour: str, asked: LeptonsSpec) -> Lep
     offsets, pt = lists(events, f"{flavour}_pt")
     eta, phi, charge = (aligned(events, f"{flavour}_{name}", offsets) for name in IN_COMMON[1:])
     check_finite(f"{flavour}_pt", pt, np.ones(len(pt), np.bool_))
+    check_finite(f"{flavour}_eta", eta, pt >= asked.pt_min_gev)
     mask = (pt >= asked.pt_min_gev) & (np.abs(eta) <= asked.abseta_max)
     if flavour == "Electron":
         mask &= aligned(events, f"Electron_{OF_ELECTRONS}", offsets) >= ELECTRON_TIGHT
