@@ -44,6 +44,7 @@ rule all:
         expand("<results>/calibration/{plane}.json", plane=RUN.run.calibration.planes),
         expand("<results>/scale_factors/{judgement}.correction.json", judgement=RUN.measured),
         expand("<results>/bundles/{name}", name=[*RUN.bundled, *RUN.bundled_reweighters]),
+        expand("<results>/inspect/{dataset}.looked.json", dataset=RUN.looked_at),
         [weights_of(name) for name in RUN.run.reweighters],
         expand("<results>/weights/{reweighter}.correction.json", reweighter=RUN.corrected),
         ["<results>/comparison"] if RUN.run.compare else [],

@@ -15,4 +15,5 @@ with job(snakemake):
         luminosity_ifb=snakemake.params.luminosity_ifb,
         allow_duplicates=snakemake.params.allow_duplicates,
         generated=snakemake.params.generated,
+        allow_same_sums=snakemake.params.allow_same_sums,
     )

@@ -1,4 +1,5 @@
 # inspect: reads the ROOT files of a dataset; writes inspect/{dataset}.json, what they hold and the partition plan.
+# look: reads files on a disk again whose times have changed; writes inspect/{dataset}.looked.json, or stops. Nothing is behind it.
 # check: reads the inspections of a sample that a classifier reads; writes inspect/check/{classifier}/{sample}.json or says what is missing.
 
 
@@ -24,6 +25,28 @@ rule inspect:
         code=lambda wildcards: reading_code("inspect", wildcards.dataset),
     script:
         "../scripts/inspect.py"
+
+
+rule look:
+    input:
+        "<results>/inspect/{dataset}.json",
+    output:
+        "<results>/inspect/{dataset}.looked.json",
+    log:
+        "<logs>/look/{dataset}.log",
+    priority: 100
+    retries: 0  # where files have changed, so has its input
+    conda:
+        "../envs/jetsmith.yaml"
+    resources:
+        mem_mb=grows(2000),
+        runtime=lambda wildcards, attempt: attempt * (60 + len(RUN.paths[wildcards.dataset]) // 100),
+    params:
+        **gets(stages.look, "dataset"),
+        files=lambda wildcards: RUN.paths[wildcards.dataset],
+        code=code("look"),
+    script:
+        "../scripts/look.py"
 
 
 rule check:

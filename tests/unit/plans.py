@@ -10,7 +10,8 @@ SIMULATED = Content(True, None, "refuse", "genWeight", not_applied={}, instead={
 
 def file_found(file: str, entries: int = 100, runs: Runs | None = None, **more: Any) -> FileFound:
     """A file with so many entries, in one cluster."""
-    known = {"uuid": "", "tree": "Events", "schema": 0, "bytes": 1, "codec": "none", "entry_bytes": 1.0}
+    known = {"uuid": "", "tree": "Events", "schema": 0, "bytes": 1, "changed_ns": 0, "codec": "none"}
+    known |= {"entry_bytes": 1.0}
     return FileFound(file=file, entries=entries, runs=runs, **known | {"bounds": (0, entries)} | more)
 
 
@@ -22,7 +23,7 @@ def plan_of(
     known = {
         "dataset": dataset, "object": "ak4", "layout": "pfnano", "columns": ("run",), "content": SIMULATED,
         "n_entries": sum(one.entries for one in files), "bytes": sum(one.bytes for one in files),
-        "damaged": tuple(Damaged(name, "empty (0 bytes)", 2) for name in damaged),
+        "damaged": tuple(Damaged(name, "empty (0 bytes)", 2, 0) for name in damaged),
         "schemas": (), "files": tuple(files), "parts": tuple(parts),
     }  # fmt: skip
     return Plan(**known | more)

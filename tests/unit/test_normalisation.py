@@ -54,7 +54,7 @@ def accounted(folder, files, spec=SPEC, allowed=0.0, n_parts=2, broken=(), lumin
         identities.append(paths[2])
     account.account_dataset(
         "test", plan, reports, identities, allowed, output, spec.cross_section_pb, luminosity_ifb,
-        generated=spec.generated,
+        generated=spec.generated, allow_same_sums=spec.same_sums == "allow",
     )  # fmt: skip
     return io.read_json(output)
 
@@ -259,3 +259,58 @@ def test_events_without_weights_count_one(tmp_path):
     assert accounted(tmp_path, [whole], unit)["normalisation"]["sum_w"] == 100
     uncounted = mock.write(tmp_path / "c.root", [bare], runs={"genEventSumw": np.float64(60 * W)})
     assert accounted(tmp_path, [uncounted], unit)["normalisation"]["to"] == "events"
+
+
+def skims_of_one(tmp_path, n_generated=100, sum_w=73.98000025749207):
+    """Two files of other events with one tree Runs."""
+    given = runs(n_generated, sum_w * W, sum_w * W**2)
+    return [
+        mock.write(tmp_path / f"{name}.root", [table(10, 2, seed, first_event=10 * seed)], runs=given)
+        for seed, name in enumerate(("e", "mu"))
+    ]
+
+
+def test_two_skims_of_one_file(tmp_path):
+    """By electrons and by muons, each with the whole tree Runs: each event would have half its weight."""
+    files = skims_of_one(tmp_path)
+    with pytest.raises(InputError) as caught:
+        accounted(tmp_path, files)
+    message = str(caught.value)
+    assert "e.root and" in message
+    for words in (
+        "mu.root were skimmed before",
+        "100 generated events",
+        "same_sums: allow",
+        "to the last bit",
+    ):
+        assert words in message
+    assert accounted(tmp_path, files[:1])["normalisation"]["n_runs"] == 100
+    allowed = accounted(tmp_path, files, SPEC.model_copy(update={"same_sums": "allow"}))["normalisation"]
+    assert allowed["n_runs"] == 200
+    assert "1 of them have the same Runs as another, as the dataset says (same_sums: allow)" in allowed["how"]
+
+
+def test_sums_that_differ_in_the_last_bit_are_of_two_files(tmp_path):
+    """Nor do whole files with the same sums stop, whose events are all there."""
+    one, two = (runs(100, value, 73 * W**2) for value in (70 * W, np.nextafter(70 * W, 0)))
+    files = [
+        mock.write(tmp_path / f"{k}.root", [table(10, 2, k, first_event=10 * k)], runs=given)
+        for k, given in enumerate((one, two))
+    ]
+    assert accounted(tmp_path, files)["normalisation"]["n_runs"] == 200
+    whole = [
+        mock.write(tmp_path / f"w{k}.root", [table(10, 2, k, 10 * k)], runs=runs(10, 6 * W, 10 * W**2))
+        for k in range(2)
+    ]
+    assert accounted(tmp_path, whole)["normalisation"]["to"] == "runs"
+
+
+def test_files_without_an_entry_count_their_runs_too(tmp_path):
+    """One from which a skim kept nothing may be a skim of the same file as another."""
+    given = runs(100, 70 * W, 100 * W**2)
+    files = [
+        mock.write(tmp_path / "e.root", [table(10, 2, 1)], runs=given),
+        mock.write(tmp_path / "none.root", [table(0)], runs=given),
+    ]
+    with pytest.raises(InputError, match="to the last bit"):
+        accounted(tmp_path, files)

@@ -61,6 +61,7 @@ def test_config_digest_ignores_order():
 STAGES = (
     "simulate",
     "skimming.inspection",
+    "skimming.looking",
     "skimming.suitability",
     "skimming.partition",
     "skimming.account",

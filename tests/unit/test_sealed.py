@@ -381,7 +381,8 @@ def test_verify_sees_what_differs(tmp_path, tolerance):
     same = lambda name: verify.same(left / name, right / name, tolerance)  # noqa: E731
     for folder, seconds, x in ((left, 1, 1.0), (right, 2, 1.0)):
         versions = {"provenance": {"commit": seconds}, "task": {"code": f"{seconds}", "seed": 3}}
-        io.write_json(folder / "a.json", {"x": [x], "seconds": seconds, **versions})
+        touched = {"files": [{"file": "a.root", "changed_ns": seconds}], "read_again": ["a.root"] * seconds}
+        io.write_json(folder / "a.json", {"x": [x], "seconds": seconds, **touched, **versions})
     assert same("a.json")
     io.write_json(right / "a.json", {"x": [1.0 + 1e-5]})
     io.write_json(left / "a.json", {"x": [1.0]})

@@ -4,6 +4,7 @@ The table is reruns.yaml. A key without a line fails, and so does a stage that g
 """
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ SETS = {
     "described": {"plot_features", "plot_shifts"},
 }
 Handed = dict[tuple[str, str], Any]
-OF_DATASET = (stages.inspect, stages.skim, stages.account)
+OF_DATASET = (stages.inspect, stages.look, stages.skim, stages.account)
 OF_SAMPLE = (stages.pack_rows,)
 OF_CLASSIFIER = (stages.score,)
 OF_SCORED = (stages.check,)
@@ -374,6 +375,30 @@ def test_another_derived_column_is_handed_to_nobody(
             "cpf_max_pt_rel_gev" in inputs["sources"] for inputs in before[kind, name].spec["inputs"]
         )
         assert asks == (kind == "check" and (kind, name) in changed), name
+
+
+def test_a_time_is_handed_to_the_look_alone(folder: Path, given: Handed) -> None:
+    """Of local files; nobody asks a server, and what is simulated here has no files of others."""
+    path = folder.parent / "a.root"
+    before = path.stat()
+    try:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1000))
+        after = handed(folder)
+        assert {key for key in given if given[key] != after[key]} == {("look", "mine")}
+        assert after["look", "mine"].times == [before.st_mtime_ns + 1000]
+    finally:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    set_value(folder / "datasets.yaml", "mine.files", ["root://host//store/a.root", "a.root"])
+    set_value(folder / "datasets.yaml", "picked.files", ["root://host//store/b.root"])
+    run = load(yaml.safe_load((folder / "config.yaml").read_text()), folder)
+    assert stages.look(run, "mine").times == [0, before.st_mtime_ns]
+    assert run.looked_at == ["mine", "measured"]
+
+
+def test_simulated_parts_may_have_the_same_sums(given: Handed) -> None:
+    """They have seeds of their own; of files the dataset has to say so."""
+    assert given["account", "ttbar"].allow_same_sums
+    assert not given["account", "mine"].allow_same_sums
 
 
 def test_another_process_is_handed_to_nobody(

@@ -18,6 +18,7 @@ OUTPUTS = [
     "results/comparison",
     f"results/simulated/{{dataset,{NAME}}}/{{part,\\d\\d\\d+}}.root",
     "results/inspect/{dataset,ttbar|qcd}.json",
+    "results/inspect/{dataset,ttbar|qcd}.looked.json",
     "results/inspect/check/{classifier,cmva}/{sample}.json",
     "results/skim/{dataset}.json",
     "results/features/{dataset}/{part}/{group}.parquet",

@@ -185,7 +185,7 @@ def test_verify_runs_finished_jobs_again(project):
     assert done.returncode == 1, done.stderr
     assert "Nothing to be done" not in done.stdout + done.stderr
     assert "differs: results/skim/mock.json and results.verify/skim/mock.json" in done.stderr
-    assert "5 of 6 files are the same; 1 of them are pages and figures with other bytes" in done.stderr
+    assert "6 of 7 files are the same; 1 of them are pages and figures with other bytes" in done.stderr
 
 
 def _spoil(path: Path) -> None:

@@ -1,26 +1,55 @@
 """Certified luminosity blocks of collision data, the golden JSON: `{"run": [[first, last], …], …}`."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jetsmith.errors import InputError
 
-Blocks = dict[str, list[list[int]]]
+Blocks = dict[int, list[tuple[int, int]]]
+MOST = 2**32 - 1  # CMS numbers runs and blocks in 32 bits, blocks from 1 on
 
 
 def read_certified(path: str | Path) -> Blocks:
     """Runs with their ranges of luminosity blocks, ends included.
 
+    Returns:
+        The ranges of a run rise and do not touch, in whatever order they stand in the file, and however
+        they overlap.
+
     Raises:
-        InputError: It cannot be read, or is something else.
+        InputError: It cannot be read, or is something else; a run stands there twice.
     """
+    found: Blocks = {}
     try:
-        content = json.loads(Path(path).read_text())
-        for run, blocks in content.items():
-            if not (run.isdigit() and all(len(pair) == 2 and pair[0] <= pair[1] for pair in blocks)):
-                raise ValueError(f"run {run}: {blocks} are no pairs of first and last block")
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+        content = json.loads(Path(path).read_text(), object_pairs_hook=list)
+        if not isinstance(content, list) or not all(isinstance(pair, tuple) for pair in content):
+            raise TypeError("no object of runs")
+        for name, ranges in content:
+            run = int(name) if name.isascii() and name.isdigit() else -1
+            if not 0 <= run <= MOST:
+                raise ValueError(f"`{name}` is no number of a run (0 to {MOST})")
+            if run in found:
+                raise ValueError(f"run {name} stands there twice")
+            found[run] = _merged(name, ranges)
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: not readable as certified luminosity blocks (JSON): {error}") from error
-    if not content:
+    if not found:
         raise InputError(f"{path}: certifies no run")
-    return dict(content)
+    return found
+
+
+def _merged(run: str, ranges: Sequence[Any]) -> list[tuple[int, int]]:
+    """Ranges by their first block, those that overlap or follow each other as one."""
+    for pair in ranges:
+        whole = len(pair) == 2 and all(type(block) is int and 1 <= block <= MOST for block in pair)
+        if not whole or pair[0] > pair[1]:
+            raise ValueError(f"run {run}: {pair} is no pair of first and last block (from 1 to {MOST})")
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = merged[-1][0], max(last, merged[-1][1])
+        else:
+            merged.append((first, last))
+    return merged

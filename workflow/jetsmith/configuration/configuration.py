@@ -66,18 +66,32 @@ class Configuration:
         return self.run.partition.n_parts(sum(self.sizes_mb(dataset)))
 
     def sizes_mb(self, dataset: str) -> list[float]:
-        """Size of each file [MB]; with it a changed file is noticed, a touched one is not."""
-        if dataset not in self._sizes:
-            self._sizes[dataset] = [
-                REMOTE_FILE_MB
-                if remote.is_remote(path, self.run.xrootd.redirectors)
-                else os.path.getsize(path) / 1e6
-                for path in self.paths[dataset]
+        """Size of each file [MB]: another size is another file; stage look sees to those of the same."""
+        found = self._status(dataset)
+        return [REMOTE_FILE_MB if status is None else status.st_size / 1e6 for status in found]
+
+    def times_ns(self, dataset: str) -> list[int]:
+        """When each file was changed last, by its file system [ns]; 0 of a remote one, which nobody asks."""
+        return [0 if status is None else status.st_mtime_ns for status in self._status(dataset)]
+
+    @property
+    def looked_at(self) -> list[str]:
+        """Datasets with files on a disk, which others may change."""
+        return [name for name, paths in self.paths.items() if not all(map(self._is_remote, paths))]
+
+    def _status(self, dataset: str) -> list[os.stat_result | None]:
+        """What the file system knows of each file, which nobody opens; None of a remote one."""
+        if dataset not in self._statuses:
+            self._statuses[dataset] = [
+                None if self._is_remote(path) else os.stat(path) for path in self.paths[dataset]
             ]
-        return self._sizes[dataset]
+        return self._statuses[dataset]
+
+    def _is_remote(self, path: str) -> bool:
+        return remote.is_remote(path, self.run.xrootd.redirectors)
 
     @cached_property
-    def _sizes(self) -> dict[str, list[float]]:
+    def _statuses(self) -> dict[str, list[os.stat_result | None]]:
         return {}
 
     def resolves(self, group: str) -> bool:

@@ -127,11 +127,12 @@ class FileFound(Stored):
 
     Attributes:
         file: Path or address, as the dataset names it.
-        uuid: Its UUID.
+        uuid: Its UUID; of text and Parquet, which have none, a digest of its whole content.
         tree: Path of its table.
         schema: Index into `Plan.schemas`.
         entries: Entries of the table.
         bytes: Size of the file [B].
+        changed_ns: When it was changed last, by its file system, before it was read [ns]; 0 of a remote one.
         codec: Compression.
         bounds: Entries at which clusters begin, rising, and the last one's end; thinned.
         entry_bytes: Uncompressed size of what is read of an entry [B].
@@ -144,6 +145,7 @@ class FileFound(Stored):
     schema: int
     entries: int
     bytes: int
+    changed_ns: int
     codec: str
     bounds: tuple[int, ...]
     entry_bytes: float
@@ -152,11 +154,27 @@ class FileFound(Stored):
 
 @dataclass(frozen=True, slots=True)
 class Damaged(Stored):
-    """A file that cannot be read, and why, after so many attempts."""
+    """A file that cannot be read, and why, after so many attempts; `changed_ns` as of `FileFound`."""
 
     file: str
     reason: str
     attempts: int
+    changed_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Looked(Stored):
+    """What came of a look at files that may have been changed since inspect.
+
+    Attributes:
+        dataset: Its name.
+        n_files: Files on a disk.
+        read_again: Those of another time, whose content is what inspect saw.
+    """
+
+    dataset: str
+    n_files: int
+    read_again: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,9 @@ import numpy as np
 from jetsmith.errors import InputError
 from jetsmith.sealed import made
 
-WITHOUT = {"provenance", "code", "checksum", "checksums", "seconds", "date"}
-"""Keys of JSON files that hold times, machines and versions (also of the code), or checksums of what does."""
+WITHOUT = {"provenance", "code", "checksum", "checksums", "seconds", "date", "changed_ns", "read_again"}
+"""Keys of JSON files that hold times, also of files, machines and versions (of code, too), or checksums of
+what does."""
 TOLERANCE = 1e-4
 """Largest difference of numbers that a network has made on another machine, relative or absolute."""
 FROM_NETWORKS = ("models", "scores", "weights", "closure", "calibration", "plots")

@@ -30,6 +30,7 @@ def account_dataset(
     luminosity_ifb: float | None = None,
     allow_duplicates: bool = False,
     generated: str = "runs",
+    allow_same_sums: bool = False,
 ) -> None:
     """Add up the reports of a dataset's partitions and check them against its plan.
 
@@ -46,10 +47,11 @@ def account_dataset(
         luminosity_ifb: Integrated luminosity [1/fb]; 1/pb where None, so that weights add up to [pb].
         allow_duplicates: Count entries that stand there twice, but go on.
         generated: Key of the dataset: where the sum over generated events comes from.
+        allow_same_sums: Take skimmed files with the same Runs for files of different generated events.
 
     Raises:
         InputError: Entries are unaccounted for or stand there twice, too many are lost, no row passed
-            the cuts, or the trees Runs contradict the entries.
+            the cuts, or the trees Runs contradict the entries, or are those of one file.
     """
     planned = read_record(Plan, plan, dataset=name)
     parts = [read_record(PartReport, path, dataset=name) for path in reports]
@@ -68,7 +70,7 @@ def account_dataset(
     if n_rows == 0:
         steps = "; ".join(f"{step.cut}: {step.n:,}" for step in cutflow) or "no entries in its files"
         raise InputError(f"dataset {name}: no row passes the cuts ({steps}); loosen `selection` or check it")
-    normalised = normalisation(name, planned, parts, generated)
+    normalised = normalisation(name, planned, parts, generated, allow_same_sums)
     account = Account(
         dataset=name,
         object=planned.object,

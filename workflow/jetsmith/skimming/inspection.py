@@ -31,7 +31,7 @@ from jetsmith.sources import files as rootfiles
 from jetsmith.sources import leptons, recognition, relative
 from jetsmith.sources.content import First
 from jetsmith.sources.flat import Array, ordered
-from jetsmith.sources.opened import open_file
+from jetsmith.sources.opened import changed_ns, open_file
 from jetsmith.sources.partons import variations
 from jetsmith.sources.trees import Table
 from jetsmith.specs.datasets import ReadingSpec
@@ -84,19 +84,20 @@ def inspect_dataset(
     schemas: list[Schema] = []
     damaged: list[Damaged] = []
     problems: list[str] = []
+    times = {path: changed_ns(path) for path in files}  # before they are read
     looks = _look_at_all(
         files, partial(_look, spec=spec, jet_id=jet_id, retries=settings.retries, xrootd=xrootd), threads
     )
     for done, (path, found) in enumerate(zip(files, looks, strict=True), start=1):
         if isinstance(found, DamagedError) and settings.max_loss_fraction > 0:
-            damaged.append(Damaged(path, str(found), found.attempts))
+            damaged.append(Damaged(path, str(found), found.attempts, times[path]))
         elif isinstance(found, InputError):
             problems.append(str(found))
         else:
             record, schema = found
             if schema not in schemas:
                 schemas.append(schema)
-            records.append(replace(record, schema=schemas.index(schema)))
+            records.append(replace(record, schema=schemas.index(schema), changed_ns=times[path]))
         progress.update(done)
     problems += [
         f"{copy.file}: the same file as {first.file} (uuid {copy.uuid}, and the same content); its "
@@ -256,6 +257,7 @@ def _inspect_file(path: str, spec: ReadingSpec, jet_id: int) -> tuple[FileFound,
                 schema=0,  # its place among those of the dataset is given when all are known
                 entries=tree.n_entries,
                 bytes=file.n_bytes,
+                changed_ns=0,  # known to who called
                 codec=tree.codec(),
                 bounds=tuple(bounds[:: max(1, len(bounds) // MOST_BOUNDS)]),
                 entry_bytes=round(tree.entry_bytes(schema.branches), 1),

@@ -157,6 +157,7 @@ def normalisation(
     planned: Plan,
     reports: Sequence[PartReport],
     generated: str = "runs",
+    allow_same_sums: bool = False,
 ) -> Normalisation:
     """What the weights of a dataset's rows are divided by, and how that was found.
 
@@ -165,9 +166,11 @@ def normalisation(
         planned: Its plan; of data, and of simulation without weights, its `content` says so.
         reports: Of its partitions; their `files` are what was processed of each file.
         generated: Key of the dataset: `runs`, or `events` where its files hold all generated events.
+        allow_same_sums: Add up what skimmed files with the same Runs have, as the dataset says.
 
     Raises:
-        InputError: Sums of Runs and of the entries contradict each other.
+        InputError: Sums of Runs and of the entries contradict each other, or two skimmed files have the
+            same Runs to the last bit.
     """
     done = _processed(planned, reports)
     sum_w, n = sum(part.sum_w for part in reports), sum(part.n_processed for part in reports)
@@ -183,7 +186,7 @@ def normalisation(
         sum_w_generated=None,
         factor=None,
     )
-    found = _chosen(name, planned, done, found, generated)
+    found = _chosen(name, planned, done, found, generated, allow_same_sums)
     return replace(found, factor=found.sum_w / sum_w if found.sum_w is not None and sum_w else None)
 
 
@@ -201,6 +204,7 @@ def _chosen(
     done: Mapping[str, Sums],
     entries: Normalisation,
     generated: str,
+    allow_same_sums: bool,
 ) -> Normalisation:
     """From the sums of the entries, those of Runs where these say more; with the choice in words."""
     has_weights = planned.content.weight is not None
@@ -224,6 +228,10 @@ def _chosen(
             "agrees with Events in the others"
         )
         return replace(entries, to="events", how=how)
+    names = {record.file for record in skimmed}
+    alike = _alike([record for record in planned.files if record.file in names])  # with all of their sums
+    if alike and not allow_same_sums:
+        raise InputError(_explain_alike(name, alike))
     found = _with_runs(entries, known, done, bool(skimmed))
     if not skimmed:
         how = "normalised to the generated events of Runs, which are all in the files"
@@ -235,6 +243,8 @@ def _chosen(
     number = "" if found.n_runs is None else f"{found.n_runs:,} "
     kept = sum(record.entries for record in records)
     how = f"{before}: normalised to the {number}generated events of Runs; the files hold {kept:,}"
+    if alike:
+        how += f"; {len(alike)} of them have the same Runs as another, as the dataset says (same_sums: allow)"
     return replace(found, to="runs", how=how)
 
 
@@ -282,6 +292,27 @@ def _is_skimmed(record: FileFound, runs: Runs, done: Sums) -> bool:
 def _scale(done: Sums) -> float:
     """The largest sum that so many weights with these squares can have."""
     return math.sqrt(done.n * done.sum_w2)
+
+
+def _alike(skimmed: Sequence[FileFound]) -> list[tuple[FileFound, FileFound]]:
+    """Files with the same sums of Runs to the last bit as one before them, which stands first."""
+    first: dict[Runs | None, FileFound] = {}
+    pairs = ((first.setdefault(record.runs, record), record) for record in skimmed)
+    return [(one, other) for one, other in pairs if one is not other]
+
+
+def _explain_alike(name: str, alike: Sequence[tuple[FileFound, FileFound]]) -> str:
+    (one, other), runs = alike[0], alike[0][0].runs
+    assert runs is not None
+    number = "" if runs.n_events is None else f"{runs.n_events:,} generated events, "
+    more = f" ({len(alike):,} such files)" if len(alike) > 1 else ""
+    return (
+        f"dataset {name}: {one.file} and {other.file} were skimmed before, and their trees Runs are the same "
+        f"to the last bit ({number}sum of weights {runs.sum_w:.9g}){more}: of two skims of one file the "
+        "generated events would count twice, and each event half. Leave one of them out, or put the events "
+        "of both into one file with Runs once; where each has generated events of its own, as jobs of equal "
+        "size have whose weights are all the same, set `same_sums: allow` of the dataset"
+    )
 
 
 def _check_sums(name: str, record: FileFound, runs: Runs, done: Sums) -> None:

@@ -16,12 +16,14 @@ from typing import Any
 import awkward as ak
 
 from jetsmith import remote, sources
+from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import DamagedError, InputError
 from jetsmith.handed.account import CutStep, Loss
 from jetsmith.handed.plan import Plan
 from jetsmith.io import IntArray
 from jetsmith.skimming.plan import chunks
 from jetsmith.sources import files
+from jetsmith.sources.flat import whole
 from jetsmith.sources.opened import open_file
 from jetsmith.sources.trees import Events, ReadError, Table
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
@@ -186,7 +188,11 @@ class ChunkReader:
         where = f"{address}, entries {chunk.start:,} to {chunk.stop:,}"
         try:
             rows, cutflow = source.rows(events, self.spec, self.selection)
-            return Outcome(chunk, rows[list(self.columns)], tuple(cutflow), source.identity(events))
+            run, block, event = (
+                whole(name, found, column.dtype)
+                for (name, column), found in zip(EVENT_KEY.items(), source.identity(events), strict=True)
+            )
+            return Outcome(chunk, rows[list(self.columns)], tuple(cutflow), (run, block, event))
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
         except ReadError:

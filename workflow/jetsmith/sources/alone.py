@@ -5,7 +5,7 @@ import numpy as np
 from jetsmith.errors import InputError
 from jetsmith.handed.account import CutStep
 from jetsmith.io import IntArray
-from jetsmith.sources.flat import Array, Cutflow
+from jetsmith.sources.flat import Array, Cutflow, check_finite
 from jetsmith.specs.datasets import JETS_ALONE, CutsSpec, ReadingSpec
 
 CUT = "jet_id"
@@ -29,12 +29,15 @@ def select(
         selection: Cuts on its jets.
 
     Raises:
-        InputError: The dataset asks for weights, cuts or data that such files do not know.
+        InputError: The dataset asks for weights, cuts or data that such files do not know, or a momentum is
+            not finite.
     """
     _check_asked(JETS_ALONE[layout].files, spec, selection)
     cutflow, weight = Cutflow(), np.ones(len(pt))
     cutflow.add("entries", weight)
+    check_finite("jet_pt", pt, np.ones(len(pt), np.bool_))
     mask = pt >= selection.pt_min_gev
+    check_finite("jet_eta", eta, mask)
     cutflow.add("pt", weight[mask])
     mask &= np.abs(eta) <= selection.abseta_max
     cutflow.add("abseta", weight[mask])

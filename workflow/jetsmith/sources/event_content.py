@@ -9,7 +9,7 @@ import awkward as ak
 import numpy as np
 
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.sources.flat import Array, Columns, masked_offsets, owners, split, values
+from jetsmith.sources.flat import Array, Columns, aligned, lists, masked_offsets, owners, single
 from jetsmith.sources.truth import GEN_BRANCHES, LAST_COPY, Generator
 
 FIRST_COPY = 1 << 12  # NanoAOD GenPart_statusFlags
@@ -70,7 +70,7 @@ def fill(columns: Columns, events: Mapping[str, ak.Array], particles: Generator,
     """
     for name, branch in VALUES.items():
         if branch in events:
-            found = values(events[branch])[kept].astype(np.float32)
+            found = single(events, branch)[kept].astype(np.float32)
             columns.flat(name, _told(found) if name in MULTIPLICITIES else found)
     if all(branch in events for branch in PARTONS.values()):
         _fill_partons(columns, events, kept)
@@ -88,18 +88,18 @@ def _told(multiplicity: Array) -> Array:
 
 def _fill_partons(columns: Columns, events: Mapping[str, ak.Array], kept: BoolArray) -> None:
     """Outgoing quarks and gluons, by falling pt."""
-    offsets, pdg_id = split(events[PARTONS["lhe_parton_flavour"]])
+    offsets, pdg_id = lists(events, PARTONS["lhe_parton_flavour"])
     mask = ((pdg_id != 0) & (np.abs(pdg_id) <= 6)) | (pdg_id == 21)
     if STATUS in events:
-        mask &= split(events[STATUS])[1] == 1
+        mask &= aligned(events, STATUS, offsets) == 1
     mask &= kept[owners(offsets)]
     index = np.flatnonzero(mask)
-    pt = split(events[PARTONS["lhe_parton_pt_gev"]])[1]
+    pt = aligned(events, PARTONS["lhe_parton_pt_gev"], offsets)
     order = index[np.lexsort((-pt[index], owners(offsets)[index]))]
     starts = masked_offsets(offsets, mask)
     rows = np.append(starts[:-1][kept], starts[-1])
     for name, branch in PARTONS.items():
-        found = split(events[branch])[1][order]
+        found = aligned(events, branch, offsets)[order]
         columns.ragged(name, rows, np.abs(found) if name == "lhe_parton_flavour" else found)
 
 

@@ -1,7 +1,9 @@
 """What all layouts do with events: their weights, certified luminosity blocks, triggers, leptons."""
 
+import json
 from collections.abc import Mapping
 from functools import lru_cache
+from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
 
 import awkward as ak
@@ -11,7 +13,7 @@ from jetsmith.certified import read_certified
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.sources import leptons
-from jetsmith.sources.flat import Cutflow, values
+from jetsmith.sources.flat import Cutflow, single, whole
 from jetsmith.sources.relative import factors
 from jetsmith.specs.datasets import ReadingSpec
 
@@ -41,7 +43,7 @@ class Cut(NamedTuple):
 def event_cuts(events: Mapping[str, ak.Array], spec: ReadingSpec) -> Cut:
     """What becomes of events before anyone looks at their jets."""
     n_events = len(events["run"])
-    if spec.is_data and np.any(values(events["run"]) == SIMULATED_RUN):
+    if spec.is_data and np.any(single(events, "run") == SIMULATED_RUN):
         raise InputError(
             f"is_data: true, but its events are of run {SIMULATED_RUN}, as simulation is numbered"
         )
@@ -55,10 +57,11 @@ def event_cuts(events: Mapping[str, ak.Array], spec: ReadingSpec) -> Cut:
     cutflow.add("entries", weight)
     if spec.golden_json is not None:
         certified = lumi_mask(spec.golden_json)
-        passed &= certified(values(events["run"]), values(events["luminosityBlock"]))
+        keys = (whole(name, single(events, name), "uint32") for name in ("run", "luminosityBlock"))
+        passed &= certified(*keys)
         cutflow.add("certified", weight[passed])
     if spec.hlt:
-        there = [values(events[name]) for name in spec.hlt if name in events]
+        there = [single(events, name) for name in spec.hlt if name in events]
         # A path that this file lacks was not in its menu: it has not fired. Inspect: some file has it.
         passed &= np.any(there, axis=0) if there else False
         cutflow.add("trigger", weight[passed])
@@ -81,7 +84,7 @@ def event_weights(events: Mapping[str, ak.Array], spec: ReadingSpec, n_events: i
     branch = weight_branch(set(events))
     if branch is None:
         raise InputError(f"no generator weight ({' or '.join(WEIGHTS)}); `weights: unit` of the dataset is 1")
-    weight = values(events[branch]).astype(np.float64)
+    weight = single(events, branch).astype(np.float64)
     return weight if spec.relative_weight is None else weight * factors(events, spec.relative_weight)
 
 
@@ -94,5 +97,8 @@ def lumi_mask(path: str) -> Any:
     """
     from coffea.lumi_tools import LumiMask  # heavy, and data alone needs it
 
-    read_certified(path)
-    return LumiMask(path)
+    # It searches the ranges of a run as if they rose, whatever the file has: so it gets them as they do.
+    with NamedTemporaryFile("w", suffix=".json") as rising:
+        json.dump(read_certified(path), rising)
+        rising.flush()
+        return LumiMask(rising.name)

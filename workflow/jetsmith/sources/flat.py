@@ -11,11 +11,19 @@ import numpy.typing as npt
 
 from jetsmith import columns
 from jetsmith.angles import delta_r
+from jetsmith.errors import InputError
 from jetsmith.handed.account import CutStep
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.sources.trees import ReadError
 
 Array = npt.NDArray[Any]
+GROUPS = {
+    "cpf": "charged candidates",
+    "npf": "neutral candidates",
+    "sv": "secondary vertices",
+    "subjet": "subjets",
+    "genjet": "generator jets",
+}
 
 
 def split(array: ak.Array) -> tuple[IntArray, Array]:
@@ -28,6 +36,93 @@ def split(array: ak.Array) -> tuple[IntArray, Array]:
 def values(array: ak.Array) -> Array:
     """The numbers of a branch with one value an entry."""
     return np.asarray(ak.to_numpy(ak.materialize(array)))
+
+
+def single(events: Mapping[str, ak.Array], name: str) -> Array:
+    """The numbers of a branch with one value an entry, shape (N,).
+
+    Raises:
+        InputError: It has a list an entry.
+    """
+    if events[name].ndim != 1:
+        raise InputError(f"branch {name} has a list an entry, where one number would be right")
+    return values(events[name])
+
+
+def lists(events: Mapping[str, ak.Array], name: str) -> tuple[IntArray, Array]:
+    """Offsets (N + 1,) and flat content of a branch with a list of numbers an entry.
+
+    Raises:
+        InputError: It has something else.
+    """
+    if (depth := events[name].ndim) != 2:
+        found = "one number an entry" if depth == 1 else "lists of lists"
+        raise InputError(f"branch {name} has {found}, where a list of numbers would be right")
+    return split(events[name])
+
+
+def aligned(events: Mapping[str, ak.Array], name: str, offsets: IntArray) -> Array:
+    """The flat content of a branch that has as many values as its collection, entry by entry.
+
+    Args:
+        events: Arrays by branch name.
+        name: The branch.
+        offsets: Of the collection, (N + 1,); what was read before and after `narrow` is not to be compared.
+
+    Raises:
+        InputError: It has others, of which equal totals would be given to the wrong elements.
+    """
+    own, content = lists(events, name)
+    wrong = np.flatnonzero(np.diff(own) != np.diff(offsets))
+    if len(wrong):
+        n_own, n_right = np.diff(own)[wrong[0]], np.diff(offsets)[wrong[0]]
+        raise InputError(
+            f"branch {name} has {n_own} values in entry {wrong[0]:,} of these, and its collection has "
+            f"{n_right} elements ({len(wrong):,} such entries); one an element would be right"
+        )
+    return content
+
+
+def whole(name: str, array: Array, kind: str) -> Array:
+    """Numbers as an integer type that holds each of them as it is.
+
+    Args:
+        name: What they are, for the message.
+        array: Integers, or floating-point numbers, of any shape.
+        kind: The type, such as `uint32`; for one that is no integer type the numbers are left alone.
+
+    Raises:
+        InputError: One is no whole number, is outside the type's range, or is so large that its own type
+            does not tell it from the next.
+    """
+    wanted = np.dtype(kind)
+    if wanted.kind not in "iu" or np.can_cast(array.dtype, wanted):
+        return array
+    least, most = int(np.iinfo(wanted).min), int(np.iinfo(wanted).max)
+    good = np.ones(array.shape, np.bool_)
+    if array.dtype.kind == "f":
+        told = 2 ** (np.finfo(array.dtype).nmant + 1) - 1
+        least, most, good = max(least, -told), min(most, told), array == np.floor(array)
+    wrong = array[~(good & (array >= least) & (array <= most))]
+    if len(wrong):
+        raise InputError(
+            f"{name} is {wrong[0]} ({len(wrong):,} such values), where whole numbers from {least} to {most} "
+            f"would be right ({array.dtype} as {wanted})"
+        )
+    return array.astype(wanted)
+
+
+def check_finite(name: str, array: Array, mask: BoolArray) -> None:
+    """Fail where a number that a cut looks at is none: it would pass, or not, whatever it stands for.
+
+    Raises:
+        InputError: Names branch and number.
+    """
+    n_bad = int(np.sum(~np.isfinite(array[mask])))
+    if n_bad:
+        raise InputError(
+            f"{name} is not finite of {n_bad:,}: no cut means anything there; leave the file out"
+        )
 
 
 def owners(offsets: IntArray) -> IntArray:
@@ -199,18 +294,36 @@ class Columns:
     obj: str
     n_rows: int
     _layouts: dict[str, Any] = field(default_factory=dict)
+    _lists: dict[str, IntArray] = field(default_factory=dict)
 
     def flat(self, name: str, array: Array) -> None:
-        """A column with one value a row."""
+        """A column with one value a row.
+
+        Raises:
+            InputError: One of them is not what the column's type can hold.
+        """
         kind = columns.stored(self.obj, name).dtype
-        self._layouts[name] = ak.contents.NumpyArray(np.ascontiguousarray(array, dtype=kind))
+        self._layouts[name] = ak.contents.NumpyArray(
+            np.ascontiguousarray(whole(name, array, kind), dtype=kind)
+        )
 
     def ragged(self, name: str, offsets: IntArray, content: Array) -> None:
-        """A column with a list a row."""
+        """A column with a list a row.
+
+        Raises:
+            InputError: Its lists have other lengths than those of another column of the same things, or a
+                value is not what the column's type can hold.
+        """
+        group = name.partition("_")[0]
+        if group in GROUPS and not np.array_equal(self._lists.setdefault(group, offsets), offsets):
+            raise InputError(
+                f"branches of {GROUPS[group]} differ in length: {name} has {offsets[-1]:,} values in these "
+                f"rows and others {self._lists[group][-1]:,}, or in other rows; one an element would be right"
+            )
         kind = columns.stored(self.obj, name).dtype
         self._layouts[name] = ak.contents.ListOffsetArray(
             ak.index.Index64(np.ascontiguousarray(offsets, dtype=np.int64)),
-            ak.contents.NumpyArray(np.ascontiguousarray(content, dtype=kind)),
+            ak.contents.NumpyArray(np.ascontiguousarray(whole(name, content, kind), dtype=kind)),
         )
 
     def rows(self) -> ak.Array:

@@ -9,7 +9,16 @@ import awkward as ak
 import numpy as np
 
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.sources.flat import Columns, Directions, masked_offsets, near, owners, split
+from jetsmith.sources.flat import (
+    Columns,
+    Directions,
+    aligned,
+    check_finite,
+    lists,
+    masked_offsets,
+    near,
+    owners,
+)
 from jetsmith.sources.truth import FROM_HARD_PROCESS, GEN_BRANCHES, Generator
 
 JET_PT_MIN_GEV = 15.0
@@ -83,8 +92,10 @@ def fill(
         np.append(particles.flat(name).astype(np.float64), np.nan)[pairs] for name in ("pt", "eta", "phi")
     )
     _fill_z(columns, pt, eta, phi)
-    offsets, jet_pt = split(events["GenJet_pt"])
-    jet_eta, jet_phi = split(events["GenJet_eta"])[1], split(events["GenJet_phi"])[1]
+    offsets, jet_pt = lists(events, "GenJet_pt")
+    jet_eta, jet_phi = (aligned(events, f"GenJet_{name}", offsets) for name in ("eta", "phi"))
+    check_finite("GenJet_pt", jet_pt, kept[owners(offsets)])
+    check_finite("GenJet_eta", jet_eta, kept[owners(offsets)] & (jet_pt > JET_PT_MIN_GEV))
     mask = (jet_pt > JET_PT_MIN_GEV) & (np.abs(jet_eta) < JET_ABSETA_MAX)
     leptons = _directions(particles).where(_removed(particles, kept, pairs))
     mask &= kept[owners(offsets)] & ~near(offsets, jet_eta, jet_phi, leptons, LEPTON_RADIUS)
@@ -94,7 +105,7 @@ def fill(
     rows = np.append(starts[:-1][kept], starts[-1])
     for name, branch in JET_BRANCHES.items():
         if branch in events:
-            columns.ragged(name, rows, split(events[branch])[1][order])
+            columns.ragged(name, rows, aligned(events, branch, offsets)[order])
 
 
 def _removed(particles: Generator, kept: BoolArray, pairs: IntArray) -> BoolArray:

@@ -16,7 +16,7 @@ from jetsmith.errors import InputError
 from jetsmith.handed.plan import Untold
 from jetsmith.io import BoolArray, IntArray
 from jetsmith.sources import truth
-from jetsmith.sources.flat import Array, Directions, count_near, look_up, nearest, split
+from jetsmith.sources.flat import Array, Directions, aligned, count_near, lists, look_up, nearest
 
 PREFIX = {"ak4": "Jet", "ak8": "FatJet"}
 GENERATOR_JETS = {"ak4": ("GenJet", "genJetIdx"), "ak8": ("GenJetAK8", "genJetAK8Idx")}
@@ -204,8 +204,8 @@ def _partner(jets: Jets, obj: str, radius: float | None = None) -> IntArray:
     collection, index = GENERATOR_JETS[obj]
     if jets.has(index):
         return jets.take(index).astype(np.int64)
-    offsets, eta = split(jets.events[f"{collection}_eta"])
-    generator = Directions(offsets, eta, split(jets.events[f"{collection}_phi"])[1])
+    offsets, eta = lists(jets.events, f"{collection}_eta")
+    generator = Directions(offsets, eta, aligned(jets.events, f"{collection}_phi", offsets))
     # ASSUME a jet and the generator jet whose hadrons are its own are nearer than half the radius
     found = nearest(jets.directions(), generator, RADIUS[obj] / 2 if radius is None else radius)
     return np.where(found >= 0, found - offsets[jets.event], UNKNOWN)

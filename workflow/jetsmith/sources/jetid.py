@@ -7,7 +7,7 @@ import numpy as np
 
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, IntArray
-from jetsmith.sources.flat import split
+from jetsmith.sources.flat import aligned, lists, whole
 
 # ASSUME stored bits are right: those of NanoAOD v12 are not beyond |eta| 2.7, and no branch tells the version
 STORED = "jetId"
@@ -39,13 +39,15 @@ def passes(events: Mapping[str, ak.Array], prefix: str, bits: int) -> BoolArray:
     """Jets with all these bits, flat.
 
     Raises:
-        InputError: The branches cannot tell.
+        InputError: The branches cannot tell, or have other numbers of values than there are jets.
     """
     reason = unable(set(events), prefix, bits)
     if reason:
         raise InputError(f"jet_id: {bits}: {reason}; `without: [jet_id]` of the dataset leaves the cut out")
     stored = f"{prefix}_{STORED}"
-    found = split(events[stored])[1].astype(np.int64) if stored in events else computed(events, prefix)
+    if stored not in events:
+        return np.asarray((computed(events, prefix) & bits) == bits)
+    found = whole(stored, aligned(events, stored, lists(events, f"{prefix}_pt")[0]), "int64")
     return np.asarray((found & bits) == bits)
 
 
@@ -54,9 +56,10 @@ def computed(events: Mapping[str, ak.Array], prefix: str) -> IntArray:
 
     JME's identification of PUPPI jets for Run 3, as in jetid.json of CMS' jsonpog-integration.
     """
-    eta = np.abs(split(events[f"{prefix}_eta"])[1])
+    offsets = lists(events, f"{prefix}_pt")[0]
+    eta = np.abs(aligned(events, f"{prefix}_eta", offsets))
     ne_hef, ne_emef, ch_hef, n_charged, n_neutral, ch_emef, mu_ef = (
-        split(events[f"{prefix}_{name}"])[1] for name in INPUTS
+        aligned(events, f"{prefix}_{name}", offsets) for name in INPUTS
     )
     n_candidates = n_charged.astype(np.int64) + n_neutral  # bytes in the file
     central = (ne_hef < 0.99) & (ne_emef < 0.9) & (n_candidates > 1) & (ch_hef > 0.01) & (n_charged > 0)

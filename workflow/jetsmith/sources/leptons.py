@@ -16,12 +16,14 @@ from jetsmith.sources import xaod
 from jetsmith.sources.flat import (
     Array,
     Directions,
+    aligned,
+    check_finite,
     counts_to_offsets,
+    lists,
     masked_offsets,
     near,
     owners,
-    split,
-    values,
+    single,
 )
 from jetsmith.specs.datasets import LeptonsSpec, ReadingSpec
 
@@ -160,19 +162,21 @@ def select(events: Mapping[str, ak.Array], asked: LeptonsSpec) -> Leptons:
         joined(*(part.pt_gev for part in parts)),
         joined(*(part.charge for part in parts)),
         joined(*(part.is_muon for part in parts)),
-        np.stack([values(events[name]) for name in MISSING]) if asked.transverse_mass_min_gev else None,
+        np.stack([single(events, name) for name in MISSING]) if asked.transverse_mass_min_gev else None,
     )
 
 
 def _of(events: Mapping[str, ak.Array], flavour: str, asked: LeptonsSpec) -> Leptons:
     """Those of one flavour."""
-    offsets, pt = split(events[f"{flavour}_pt"])
-    eta, phi, charge = (split(events[f"{flavour}_{name}"])[1] for name in IN_COMMON[1:])
+    offsets, pt = lists(events, f"{flavour}_pt")
+    eta, phi, charge = (aligned(events, f"{flavour}_{name}", offsets) for name in IN_COMMON[1:])
+    check_finite(f"{flavour}_pt", pt, np.ones(len(pt), np.bool_))
+    check_finite(f"{flavour}_eta", eta, pt >= asked.pt_min_gev)
     mask = (pt >= asked.pt_min_gev) & (np.abs(eta) <= asked.abseta_max)
     if flavour == "Electron":
-        mask &= split(events[f"Electron_{OF_ELECTRONS}"])[1] >= ELECTRON_TIGHT
+        mask &= aligned(events, f"Electron_{OF_ELECTRONS}", offsets) >= ELECTRON_TIGHT
     else:
-        tight, isolation = (split(events[f"Muon_{name}"])[1] for name in OF_MUONS)
+        tight, isolation = (aligned(events, f"Muon_{name}", offsets) for name in OF_MUONS)
         mask &= (tight != 0) & (isolation < asked.isolation_max)
     directions = Directions(masked_offsets(offsets, mask), eta[mask], phi[mask])
     return Leptons(

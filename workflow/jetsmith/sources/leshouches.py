@@ -13,6 +13,7 @@ import re
 import uuid
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -35,7 +36,6 @@ ENDS = {
 ROOT, END = b"<LesHouchesEvents", b"</LesHouchesEvents"
 TAG = re.compile(rb"<!--|<[!?/]?\w*")
 INITRWGT = re.compile(rb"<initrwgt\b.*?</initrwgt>", re.DOTALL)
-ENDS_OF_FILE = 64 * 1024  # bytes at either end that tell a file from others; the last hold a gzip's checksum
 
 
 def is_lhe(path: str) -> bool:
@@ -205,10 +205,7 @@ def _shown(tag: bytes) -> str:
 
 
 def uuid_of(path: str) -> str:
-    """What tells a file from others that are not copies of it: a digest of its size and both its ends."""
-    size = os.path.getsize(path)
+    """What tells a file that has no UUID from all but its copies: a digest of its whole content."""
     with Path(path).open("rb") as stream:
-        ends = stream.read(ENDS_OF_FILE)
-        stream.seek(max(0, size - ENDS_OF_FILE))
-        ends += stream.read(ENDS_OF_FILE)
-    return str(uuid.UUID(bytes=hashlib.blake2b(ends + str(size).encode(), digest_size=16).digest()))
+        found = hashlib.file_digest(stream, partial(hashlib.blake2b, digest_size=16))
+    return str(uuid.UUID(bytes=found.digest()))

@@ -17,7 +17,7 @@ from jetsmith.handed.account import CutStep
 from jetsmith.handed.plan import Untold
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.sources.content import First, Kind
-from jetsmith.sources.flat import Columns, Cutflow, counts_to_offsets, owners, split, values
+from jetsmith.sources.flat import Columns, Cutflow, counts_to_offsets, owners, single, split
 from jetsmith.sources.partons import CODES, KEY, MOMENTA, WEIGHT, variations
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
@@ -77,7 +77,7 @@ def selecting(spec: ReadingSpec) -> set[str]:
 
 def identity(events: Mapping[str, ak.Array]) -> tuple[IntArray, IntArray, IntArray]:
     """Digest of the file's first event, in two halves, and place of each in the file."""
-    run, block, event = (values(events[name]) for name in KEY)
+    run, block, event = (single(events, name) for name in KEY)
     return run, block, event
 
 
@@ -89,11 +89,11 @@ def rows(
     branch = variations(names).get(spec.weight_variation) if spec.weight_variation else weight_branch(names)
     if branch is None:
         raise InputError("no generator weight")
-    weight, cutflow = values(events[branch]), Cutflow()
+    weight, cutflow = single(events, branch), Cutflow()
     cutflow.add("entries", weight)
     columns = Columns("event", len(weight))
     for name, branch_of_key in zip(EVENT_KEY, KEY, strict=True):
-        columns.flat(name, values(events[branch_of_key]))
+        columns.flat(name, single(events, branch_of_key))
     columns.flat("jet_index", np.zeros(len(weight)))
     columns.flat("weight", weight)
     columns.flat("flavour", np.zeros(len(weight)))

@@ -32,10 +32,12 @@ from jetsmith.sources.flat import (
     Cutflow,
     Directions,
     KeptJets,
+    aligned,
+    check_finite,
     counts_to_offsets,
+    lists,
     owners,
-    split,
-    values,
+    single,
 )
 from jetsmith.sources.trees import narrow
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
@@ -203,7 +205,7 @@ def selecting(spec: ReadingSpec) -> set[str]:
 
 def identity(events: Mapping[str, ak.Array]) -> tuple[IntArray, IntArray, IntArray]:
     """Run, luminosity block and event of every entry."""
-    run, block, event = (values(events[branch]) for branch in EVENT.values())
+    run, block, event = (single(events, branch) for branch in EVENT.values())
     return run, block, event
 
 
@@ -276,16 +278,20 @@ def select(
     """Cut on events and jets and fill what every NanoAOD has; layouts that hold more go on from it."""
     weight, passed, cutflow, isolated = event_cuts(events, spec)
     prefix = PREFIX[spec.object]
-    offsets, pt = split(events[f"{prefix}_pt"])
+    offsets, pt = lists(events, f"{prefix}_pt")
     event = owners(offsets)
     jet_weight, mask = weight[event], passed[event]
     cutflow.add("jets", jet_weight[mask])
+    check_finite(f"{prefix}_pt", pt, mask)
     mask &= pt >= selection.pt_min_gev
     cutflow.add("pt", jet_weight[mask])
-    mask &= np.abs(split(events[f"{prefix}_eta"])[1]) <= selection.abseta_max
+    eta = aligned(events, f"{prefix}_eta", offsets)
+    check_finite(f"{prefix}_eta", eta, mask)
+    mask &= np.abs(eta) <= selection.abseta_max
     cutflow.add("abseta", jet_weight[mask])
     if isolated is not None:
-        eta, phi = (split(events[f"{prefix}_{name}"])[1] for name in ("eta", "phi"))
+        phi = aligned(events, f"{prefix}_phi", offsets)
+        check_finite(f"{prefix}_phi", phi, mask)
         mask &= ~isolated.overlap(offsets, eta, phi, spec.object)
         cutflow.add("lepton_overlap", jet_weight[mask])
     if selection.jet_id:
@@ -307,7 +313,7 @@ def select(
 
 def _fill_key(columns: Columns, events: Mapping[str, ak.Array], event: IntArray) -> None:
     for name, branch in EVENT.items():
-        columns.flat(name, values(events[branch])[event])
+        columns.flat(name, single(events, branch)[event])
 
 
 def _fill_jets(columns: Columns, jets: Jets) -> None:
@@ -321,7 +327,7 @@ def _fill_jets(columns: Columns, jets: Jets) -> None:
         columns.flat("jet_raw_pt_gev", jets.take("pt") * (1 - jets.take("rawFactor")))
     for branch in N_PV:
         if branch in jets.events:
-            columns.flat("n_pv", values(jets.events[branch])[jets.event])
+            columns.flat("n_pv", single(jets.events, branch)[jets.event])
             break
     genjets.fill(columns, jets, columns.obj)
     available = set(jets.events)

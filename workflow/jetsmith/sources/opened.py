@@ -1,5 +1,6 @@
 """One face for the kinds of file that hold events or jets: ROOT files, LHE files and Parquet files."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -116,6 +117,11 @@ class ParquetFile:
     def close(self) -> None:
         """Close it."""
         self._table.close()
+
+
+def changed_ns(path: str) -> int:
+    """When a file was changed last, by its file system [ns]; 0 where it has none, as of a remote one."""
+    return os.stat(path).st_mtime_ns if os.path.exists(path) else 0
 
 
 def _piece(path: str, start: int, stop: int) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 from jetsmith.handed.account import CutStep
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.sources import nanoaod, taginfo
-from jetsmith.sources.flat import Array, Columns, counts_to_offsets, gather, look_up, owners, split
+from jetsmith.sources.flat import Array, Columns, aligned, counts_to_offsets, gather, lists, look_up, owners
 from jetsmith.sources.nanoaod import Jets
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
@@ -160,14 +160,20 @@ def _fill_candidates(columns: Columns, jets: Jets) -> None:
     charge_branch = _candidate_branch(names, table, "charge")
     if f"{table}_jetIdx" not in events or charge_branch not in events:
         return
-    child_offsets, jet_index = split(events[f"{table}_jetIdx"])
+    child_offsets, jet_index = lists(events, f"{table}_jetIdx")
     child, row = gather(child_offsets, jet_index, jets.offsets, jets.row)
     candidate = child
     if f"{table}_{INDEX}" in events:
         candidate, known = _candidates_of(events, table, child, child_offsets)
         if not known.all():
             child, row, candidate = child[known], row[known], candidate[known]
-    charged = split(events[charge_branch])[1].take(candidate) != 0
+    candidates, charge = lists(events, charge_branch)
+
+    def of(branch: str) -> Array:
+        own = candidates if branch.startswith(f"{CANDIDATES}_") else child_offsets
+        return aligned(events, branch, own)
+
+    charged = charge.take(candidate) != 0
     for prefix, table_names, mask in (("cpf", CHARGED, charged), ("npf", NEUTRAL, ~charged)):
         # Indices, since a mask is looked through anew for every column.
         chosen = np.flatnonzero(mask)
@@ -179,11 +185,11 @@ def _fill_candidates(columns: Columns, jets: Jets) -> None:
             link = child.take(chosen)
             sources |= {name: (f"{table}_{b}", link) for name, b in IN_JET.items()}
         coded = _no_track(names, table)
-        no_track = split(events[coded])[1].take(place) < 0 if coded in events else np.zeros(0, dtype=bool)
+        no_track = of(coded).take(place) < 0 if coded in events else np.zeros(0, dtype=bool)
         for name, (branch, index) in sources.items():
             if branch not in events or (name in OF_TRACK and coded not in events):
                 continue
-            content = split(events[branch])[1].take(index)
+            content = of(branch).take(index)
             cleaned = content if name not in OF_TRACK else np.where(no_track, np.float32(np.nan), content)
             columns.ragged(f"{prefix}_{name}", offsets, cleaned)
 
@@ -192,9 +198,9 @@ def _candidates_of(
     events: Mapping[str, ak.Array], table: str, child: IntArray, child_offsets: IntArray
 ) -> tuple[IntArray, Array]:
     """Flat index of the candidate that each child names, and which of them exist."""
-    offsets = split(events[f"{CANDIDATES}_charge"])[0]
+    offsets = lists(events, f"{CANDIDATES}_charge")[0]
     event = owners(child_offsets)[child]
-    local = split(events[f"{table}_{INDEX}"])[1][child].astype(np.int64)
+    local = aligned(events, f"{table}_{INDEX}", child_offsets)[child].astype(np.int64)
     known = (local >= 0) & (local < np.diff(offsets)[event])
     return offsets[event] + local, known
 
@@ -203,21 +209,23 @@ def _fill_vertices(columns: Columns, jets: Jets) -> None:
     events, table = jets.events, f"{jets.prefix}SVs"
     if f"{table}_jetIdx" not in events:
         return
-    child_offsets, jet_index = split(events[f"{table}_jetIdx"])
+    child_offsets, jet_index = lists(events, f"{table}_jetIdx")
     child, row = gather(child_offsets, jet_index, jets.offsets, jets.row)
     counts = np.bincount(row, minlength=columns.n_rows)
     offsets = counts_to_offsets(counts)
     columns.flat("n_sv", counts)
     for name, branch in VERTEX.items():
         if f"{table}_{branch}" in events:
-            content = split(events[f"{table}_{branch}"])[1][child]
+            content = aligned(events, f"{table}_{branch}", child_offsets)[child]
             columns.ragged(name, offsets, plain_delta_r(content) if name == "sv_delta_r" else content)
     if f"{table}_sVIdx" not in events:
         return
-    local = split(events[f"{table}_sVIdx"])[1][child].astype(np.int64)
+    local = aligned(events, f"{table}_sVIdx", child_offsets)[child].astype(np.int64)
     event = owners(child_offsets)[child]
+    there = [branch for branch in VERTEX_DIRECTION.values() if branch in events]
     for name, branch in VERTEX_DIRECTION.items():
-        if branch in events:
+        if branch in there:
+            aligned(events, branch, lists(events, there[0])[0])
             columns.ragged(name, offsets, look_up(events[branch], event, local, np.float32(np.nan)))
 
 

@@ -28,7 +28,17 @@ from jetsmith.handed.account import CutStep
 from jetsmith.io import IntArray
 from jetsmith.sources import btagging, generator, leptons, nanoaod, truth, xaod
 from jetsmith.sources.eventcuts import Cut, event_cuts
-from jetsmith.sources.flat import Array, Columns, KeptJets, owners, split, values
+from jetsmith.sources.flat import (
+    Array,
+    Columns,
+    KeptJets,
+    aligned,
+    check_finite,
+    lists,
+    owners,
+    single,
+    split,
+)
 from jetsmith.sources.trees import narrow
 from jetsmith.sources.xaod import (
     AROUND,
@@ -122,8 +132,8 @@ def selecting(spec: ReadingSpec) -> set[str]:
 
 def identity(events: Mapping[str, ak.Array]) -> tuple[IntArray, IntArray, IntArray]:
     """Channel (data: run), luminosity block and event of every entry."""
-    run, block, event = (values(events[branch]) for branch in EVENT.values())
-    channel = values(events[CHANNEL]) if CHANNEL in events else np.zeros_like(run)
+    run, block, event = (single(events, branch) for branch in EVENT.values())
+    channel = single(events, CHANNEL) if CHANNEL in events else np.zeros_like(run)
     return np.where(channel > 0, channel, run), block, event
 
 
@@ -144,18 +154,6 @@ class Jets(KeptJets):
     def take(self, name: str) -> Array:
         """A branch of the collection, without its prefix, for the kept jets; shape (n_rows,)."""
         return self.take_branch(PREFIX[self.obj] + name)
-
-
-def flat(events: Mapping[str, ak.Array], name: str, offsets: IntArray) -> Array:
-    """The content of a branch with one value a jet.
-
-    Raises:
-        InputError: It has other lengths than the jets.
-    """
-    own, content = split(events[name])
-    if not np.array_equal(own, offsets):
-        raise InputError(f"branch {name} has {own[-1]} values for {offsets[-1]} jets, or in other events")
-    return content
 
 
 def rows(
@@ -180,7 +178,7 @@ def rows(
     columns = Columns(spec.object, len(jets.kept))
     columns.flat("weight", cut.weight[jets.event])
     for name, branch in nanoaod.EVENT.items():
-        columns.flat(name, values(header[branch])[jets.event])
+        columns.flat(name, single(header, branch)[jets.event])
     columns.flat("jet_index", jets.index)
     if cut.isolated is not None:
         columns.flat(leptons.CHARGE, cut.isolated.hardest_charge()[jets.event])
@@ -192,7 +190,7 @@ def rows(
 def _header(events: Mapping[str, ak.Array], spec: ReadingSpec) -> dict[str, ak.Array]:
     """Key and weight of the events by the names of NanoAOD, for its cuts."""
     if TYPE in events:
-        n_other = int(np.sum((values(events[TYPE]) & SIMULATION != 0) == spec.is_data))
+        n_other = int(np.sum((single(events, TYPE) & SIMULATION != 0) == spec.is_data))
         if n_other:
             what = "simulated" if spec.is_data else "of data"
             raise InputError(
@@ -207,7 +205,7 @@ def _header(events: Mapping[str, ak.Array], spec: ReadingSpec) -> dict[str, ak.A
     if not spec.is_data and spec.weights != "unit":
         if WEIGHTS not in events:
             raise InputError(f"no generator weight ({WEIGHTS}); `weights: unit` of the dataset is 1")
-        offsets, weight = split(events[WEIGHTS])
+        offsets, weight = lists(events, WEIGHTS)
         if np.any(np.diff(offsets) == 0):
             raise InputError(f"{WEIGHTS}: events without a weight; are these data (`is_data: true`)?")
         header["genWeight"] = ak.Array(weight[offsets[:-1]])
@@ -220,6 +218,10 @@ def _leptons(events: Mapping[str, ak.Array]) -> dict[str, ak.Array]:
     Tight electrons are those by likelihood with the isolation `Tight_VarRad`, tight muons the medium ones,
     isolated in tracks. Cuts on impact parameters are left out: they are in the tracks, not in the leptons.
     """
+    for prefix in (ELECTRONS, MUONS):
+        offsets = lists(events, f"{prefix}pt")[0]
+        for name in (name for name in xaod.ISOLATED_LEPTONS if name.startswith(prefix)):
+            aligned(events, name, offsets)
     found: dict[str, ak.Array] = {}
     for prefix, flavour in ((ELECTRONS, "Electron"), (MUONS, "Muon")):
         found |= {f"{flavour}_{name}": events[prefix + name] for name in ("eta", "phi", "charge")}
@@ -236,22 +238,24 @@ def _select(events: Mapping[str, ak.Array], spec: ReadingSpec, selection: CutsSp
     """Cut on the jets of the events that pass."""
     weight, passed, cutflow, isolated = cut
     prefix = PREFIX[spec.object]
-    offsets, pt = split(events[f"{prefix}pt"])
+    offsets, pt = lists(events, f"{prefix}pt")
     event = owners(offsets)
     mask, jet_weight = passed[event], weight[event]
     cutflow.add("jets", jet_weight[mask])
-    cuts = [
-        ("pt", pt * MEV >= selection.pt_min_gev),
-        ("abseta", np.abs(flat(events, f"{prefix}eta", offsets)) <= selection.abseta_max),
-    ]
+    eta = aligned(events, f"{prefix}eta", offsets)
+    hard = pt * MEV >= selection.pt_min_gev
+    check_finite(f"{prefix}pt", pt, mask)
+    check_finite(f"{prefix}eta", eta, mask & hard)
+    cuts = [("pt", hard), ("abseta", np.abs(eta) <= selection.abseta_max)]
     if isolated is not None:
-        eta, phi = (flat(events, prefix + name, offsets) for name in ("eta", "phi"))
+        phi = aligned(events, f"{prefix}phi", offsets)
+        check_finite(f"{prefix}phi", phi, mask & hard)
         cuts.append(("lepton_overlap", ~isolated.overlap(offsets, eta, phi, spec.object)))
     without = CUT in spec.without
     if selection.jet_id and not without:
         if prefix + JVT not in events:
             raise InputError(f"no {prefix}{JVT}; `without: [{CUT}]` of the dataset leaves the cut out")
-        cuts.append((CUT, flat(events, prefix + JVT, offsets) != 0))
+        cuts.append((CUT, aligned(events, prefix + JVT, offsets) != 0))
     for name, good in cuts:
         mask &= good
         cutflow.add(name, jet_weight[mask])

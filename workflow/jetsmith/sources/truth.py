@@ -8,7 +8,7 @@ import numpy as np
 from jetsmith.columns import TRUTH
 from jetsmith.columns.labels import FIRST
 from jetsmith.io import BoolArray, IntArray
-from jetsmith.sources.flat import Array, Directions, near, owners, split
+from jetsmith.sources.flat import Array, Directions, aligned, lists, near, owners
 
 DATA = -1
 UNMATCHED = 999
@@ -124,9 +124,9 @@ class Generator:
     """The generator particles of a chunk, flat, with global mother indices."""
 
     def __init__(self, events: Mapping[str, ak.Array]) -> None:
-        self.offsets, self.pdg_id = split(events["GenPart_pdgId"])
+        self.offsets, self.pdg_id = lists(events, "GenPart_pdgId")
         self._events = events
-        local = split(events["GenPart_genPartIdxMother"])[1].astype(np.int64)
+        local = aligned(events, "GenPart_genPartIdxMother", self.offsets).astype(np.int64)
         event = owners(self.offsets)
         known = (local >= 0) & (local < np.diff(self.offsets)[event])
         # A particle without a mother is its own: chains then end instead of leaving the array.
@@ -134,7 +134,7 @@ class Generator:
 
     def flat(self, name: str) -> Array:
         """A branch of the particles, flat."""
-        return split(self._events[f"GenPart_{name}"])[1]
+        return aligned(self._events, f"GenPart_{name}", self.offsets)
 
     def flag(self, bits: int) -> BoolArray:
         """Particles with all these status flags."""

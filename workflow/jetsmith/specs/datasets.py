@@ -180,6 +180,12 @@ class DatasetSpec(ReadingSpec):
         "reweighters that have them as inputs. Nominal events have none.",
     )
     cross_section_pb: Positive | None = Field(None, description="Cross-section [pb].")
+    same_sums: Literal["refuse", "allow"] = Field(
+        "refuse",
+        description="Skimmed files whose trees Runs are the same to the last bit, as those of two skims of "
+        "one file are, whose generated events would count twice; `allow` where each has generated events of "
+        "its own: jobs of equal size whose weights are all the same have such sums.",
+    )
     parts: int | None = Field(
         None, gt=0, le=MAX_PARTS, description="Partitions; by default from the file sizes."
     )

@@ -1,4 +1,4 @@
-"""From files to packed rows: what simulate, inspect, check, skim, account, features and pack get."""
+"""From files to packed rows: what simulate, inspect, look, check, skim, account, features and pack get."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -68,6 +68,17 @@ def inspect(run: Configuration, dataset: str) -> Inspect:
     )
 
 
+class Look(NamedTuple):
+    """When its files were changed, as their file system says."""
+
+    times: list[int]
+
+
+def look(run: Configuration, dataset: str) -> Look:
+    """Stage look, but for the list of files."""
+    return Look(run.times_ns(dataset))
+
+
 class Check(NamedTuple):
     """What a classifier reads of a sample, with which signs, and the truth that has to be told there."""
 
@@ -117,6 +128,7 @@ class Account(NamedTuple):
     luminosity_ifb: float | None
     allow_duplicates: bool
     generated: str
+    allow_same_sums: bool
 
 
 def account(run: Configuration, dataset: str) -> Account:
@@ -128,6 +140,7 @@ def account(run: Configuration, dataset: str) -> Account:
         luminosity_ifb=run.run.luminosity_ifb,
         allow_duplicates=spec.duplicates == "allow",
         generated=spec.generated,
+        allow_same_sums=spec.same_sums == "allow" or spec.simulate is not None,  # each part has its seed
     )
 
 

@@ -1,0 +1,165 @@
+"""Stage look: a file that others change, at the same size and place, is noticed; a touched one is let be."""
+
+import os
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from jetsmith import io
+from jetsmith.errors import InputError
+from jetsmith.handed.plan import Plan
+from jetsmith.sealed import planned
+from jetsmith.sealed.made import Ledger, Made
+from jetsmith.sealed.unlooked import unlooked
+from jetsmith.skimming import inspection, looking
+from jetsmith.skimming import partition as skim
+from jetsmith.skimming.looking import look_again
+from jetsmith.sources import mock
+from jetsmith.sources.opened import open_file
+from jetsmith.specs.datasets import CutsSpec, DatasetSpec
+from jetsmith.specs.skimming import PartitionSpec, SkimSpec
+
+from .lhe_files import document, event, write
+
+EVENTS = DatasetSpec(object="event", process="test", files=("x",))
+JETS = DatasetSpec(object="ak4", process="test", files=("x",))
+
+
+def inspected(folder, files, spec=EVENTS, loss=0.0):
+    settings = SkimSpec(max_loss_fraction=loss)
+    inspection.inspect_dataset("test", spec, files, 1, PartitionSpec(), folder / "plan.json", settings)
+    return folder / "plan.json"
+
+
+def look(folder, files):
+    look_again("test", folder / "plan.json", files, folder / "looked.json")
+    return io.read_json(folder / "looked.json")
+
+
+def lhe(path, weight):
+    """Events of which one in the middle, far from both ends, has this weight."""
+    weights = [1.0] * 600
+    weights[300] = weight
+    return write(path, document([event(weight=w) for w in weights]))
+
+
+def later(path):
+    """Give a file the time of a change."""
+    status = os.stat(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 10**9))
+
+
+def test_a_file_of_the_same_time_is_not_opened(tmp_path, monkeypatch):
+    """Thousands of files cost a look at the file system each."""
+    files = [mock.write(tmp_path / "a.root", [mock.events(30, 1)]), lhe(tmp_path / "b.lhe", 2.0)]
+    inspected(tmp_path, files[1:])
+    monkeypatch.setattr(looking, "open_file", lambda path: pytest.fail(f"{path} was opened"))
+    assert look(tmp_path, files[1:]) == {"dataset": "test", "n_files": 1, "read_again": []}
+
+
+@pytest.mark.parametrize("kind", ["root", "lhe"])
+def test_a_touched_file_is_what_it_was(tmp_path, kind):
+    """Its content is compared, and the plan is left as it is."""
+    root = kind == "root"
+    path = mock.write(tmp_path / "a.root", [mock.events(30, 1)]) if root else lhe(tmp_path / "a.lhe", 2.0)
+    plan = inspected(tmp_path, [path], JETS if root else EVENTS)
+    before = plan.read_bytes()
+    later(path)
+    assert look(tmp_path, [path])["read_again"] == [path]
+    assert plan.read_bytes() == before
+
+
+def test_another_weight_of_the_same_size(tmp_path):
+    """Look stops and takes the plan away; a skim by the old plan stops, too."""
+    path = lhe(tmp_path / "a.lhe", 2.0)
+    assert os.path.getsize(path) > 2 * 65_536
+    plan = inspected(tmp_path, [path])
+    size, kept = os.path.getsize(path), plan.read_bytes()
+    lhe(tmp_path / "a.lhe", 3.0)
+    assert os.path.getsize(path) == size
+    later(path)
+    paths = [tmp_path / name for name in ("rows", "report", "identity")]
+    with pytest.raises(InputError, match="changed since inspect"):
+        skim.skim_partition("test", EVENTS, CutsSpec(), SkimSpec(), plan, 0, *paths)
+    with pytest.raises(InputError, match=r"1 files are not what inspect saw:\n  .*a\.lhe: uuid .* then uuid"):
+        look(tmp_path, [path])
+    assert not (tmp_path / "looked.json").exists()
+    assert plan.read_bytes() != kept
+    with pytest.raises(InputError):
+        io.read_record(Plan, plan, dataset="test")
+
+
+def test_a_root_file_written_anew(tmp_path):
+    """The same events have another UUID; a file that is gone or spoilt is named as well."""
+    files = [mock.write(tmp_path / f"{i}.root", [mock.events(30, i, first_event=100 * i)]) for i in range(4)]
+    inspected(tmp_path, files, JETS)
+    mock.write(tmp_path / "1.root", [mock.events(30, 1, first_event=100)])
+    (tmp_path / "2.root").write_bytes(bytes(1000))
+    (tmp_path / "3.root").unlink()
+    for path in files[1:3]:
+        later(path)
+    with pytest.raises(InputError) as caught:
+        look(tmp_path, files)
+    message = str(caught.value)
+    assert "3 files are not what inspect saw" in message
+    assert "0.root" not in message
+    assert all(f"{path}: " in message for path in files[1:])
+
+
+def test_a_damaged_file_that_comes_back(tmp_path):
+    """It was left out, as far as losses were allowed; of another time it is another file."""
+    files = [mock.write(tmp_path / f"{i}.root", [mock.events(30, i, first_event=100 * i)]) for i in range(2)]
+    content = (tmp_path / "1.root").read_bytes()
+    (tmp_path / "1.root").write_bytes(bytes(len(content)))
+    inspected(tmp_path, files, JETS, loss=0.9)
+    assert look(tmp_path, files)["read_again"] == []
+    (tmp_path / "1.root").write_bytes(content)
+    later(files[1])
+    with pytest.raises(InputError, match=r"1\.root: could not be read by then"):
+        look(tmp_path, files)
+
+
+def test_a_call_with_other_targets_is_told(tmp_path):
+    """By times alone: against the plan, or the times that the last look was given."""
+    path = lhe(tmp_path / "a.lhe", 2.0)
+    results = tmp_path / "results"
+    (results / "inspect").mkdir(parents=True)
+
+    def said():
+        times = [os.stat(path).st_mtime_ns]
+        run = SimpleNamespace(looked_at=["mine"], paths={"mine": [path]}, times_ns=lambda name: times)
+        return [*unlooked(results, run)], planned.leaves([("times", times)])
+
+    later(path)
+    assert said()[0] == []  # inspect has not run yet
+    inspected(tmp_path, [path]).rename(results / "inspect/mine.json")
+    assert said()[0] == []
+    later(path)
+    lines, times = said()
+    assert len(lines) == 1
+    assert lines[0].startswith("dataset mine: 1 files were changed, or touched, since they were looked at")
+    ledger = Ledger(results)
+    ledger.put("inspect/mine.looked.json", Made("look", 1, times, [], {}, 0.0, 1.0, "", ""))
+    assert said()[0] == []
+    later(path)
+    assert len(said()[0]) == 1
+
+
+def test_text_and_parquet_are_known_by_all_their_bytes(tmp_path):
+    """One bit in the middle is another file; a copy of another time is the same."""
+    table = pa.table({"jet_pt": np.random.default_rng(1).random(100_000)})
+    path = tmp_path / "a.parquet"
+    pq.write_table(table, path, compression="none", write_page_checksum=False, use_dictionary=False)
+    with open_file(str(path)) as file:
+        before = file.uuid
+    content = bytearray(path.read_bytes())
+    later(path)
+    with open_file(str(path)) as file:
+        assert file.uuid == before
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with open_file(str(path)) as file:
+        assert file.uuid != before
