@@ -269,6 +269,12 @@ def test_a_failed_job_is_in_the_ledger(tmp_path):
     Ledger(tmp_path).put("a", made.failed("skim", 3))
     found = Ledger(tmp_path).get("a")
     assert (found.rule, found.job, found.has_failed) == ("skim", 3, True)
+    (tmp_path / "a").write_text("half of it")  # as with --keep-incomplete
+    assert verify.finished(Ledger(tmp_path)) == []
+    assert made.reached(Ledger(tmp_path), ["a"]) == {}
+    Ledger(tmp_path).put(made.PAGE, made.failed("report", 4))
+    with pytest.raises(InputError, match=r"not come to its end: the job of report/index\.html failed"):
+        made.of_finished(tmp_path)
     Ledger(tmp_path).put("a", entry())
     assert not Ledger(tmp_path).get("a").has_failed
 

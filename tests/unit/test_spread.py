@@ -106,7 +106,7 @@ def members_of(folder: Path, members: Members, tasks: list[dict[str, Any]]) -> l
             "seed": k,
             "checksums": io.folder_checksums(model),
         }
-        keys = ("rows", "effective", "heavy_jets", "heads_off", "started", "threads", "device")
+        keys = ("rows", "heavy_jets", "heads_off", "started", "threads", "device")
         io.write_json(model / "meta.json", about | dict.fromkeys(keys))
     return found
 

@@ -598,6 +598,8 @@ def test_as_how_many_rows_a_class_teaches(tmp_path: Path, capsys: pytest.Capture
         total = sum(float(w) for t, w in zip(target, weight, strict=True) if t == k)
         squares = sum(float(w) ** 2 for t, w in zip(target, weight, strict=True) if t == k)
         assert effective_rows(spec, target, weight)[name] == round(total**2 / squares)
+    sizes = make_spec("xgboost", role="reweighter", training=TrainingSpec(negative_weights="classes"))
+    assert effective_rows(sizes, target, weight) == effective_rows(spec, target, np.abs(weight))
     packed = write_sample(tmp_path / "packed", 400)
     plain = make_spec("xgboost", training=TrainingSpec(epochs=3, balance="class"))
     part = read_packed(packed / "train")
@@ -610,7 +612,8 @@ def test_as_how_many_rows_a_class_teaches(tmp_path: Path, capsys: pytest.Capture
     w = weight[part.label == 400]
     assert effective["c_jets"] == pytest.approx(w.sum() ** 2 / (w**2).sum(), abs=1)
     said = capsys.readouterr().err
-    assert f"count as few: c_jets {effective['c_jets']:,} of {counts['c_jets']:,}; where sample" in said
+    assert "count as few, since weights differ or signs cancel: c_jets" in said
+    assert f"c_jets {effective['c_jets']:,} of {counts['c_jets']:,}; where sample" in said
     assert "`normalise: flat`" in said
 
 

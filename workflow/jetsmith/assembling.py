@@ -43,9 +43,10 @@ def assemble(classifier: str, models: Sequence[str | Path], output: str | Path) 
             "classifier": classifier,
             MEMBERS: len(folders),
             "seeds": [about["seed"] for about in abouts],
+            "effective": abouts[0].get("effective", {}),  # members of earlier versions do not say
             **{
                 key: abouts[0][key]
-                for key in ("rows", "effective", "heavy_jets", "heads_off", "started", "threads", "device")
+                for key in ("rows", "heavy_jets", "heads_off", "started", "threads", "device")
             },
             "checksums": io.folder_checksums(temporary),
             "provenance": provenance.record(),

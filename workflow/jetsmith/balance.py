@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jetsmith import parametrised
+from jetsmith import parametrised, signs
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.metrics import bin_of, bin_of_column
@@ -121,11 +121,14 @@ def heavy_jets(spec: RecipeSpec, target: IntArray, weight: FloatArray) -> dict[s
 def effective_rows(spec: RecipeSpec, target: IntArray, weight: FloatArray) -> dict[str, int]:
     """As how many rows of one weight those of each class teach: (Σw)² / Σw², rounded.
 
+    With signs, but where the sizes of weights are learned (`negative_weights: classes`).
+
     Args:
         spec: The classifier.
         target: Class of each row, shape (N,).
         weight: Weights to train with, shape (N,).
     """
+    weight = np.abs(weight) if signs.are_classes(spec) else weight
     sums = np.bincount(target, weight, len(spec.classes))
     squares = np.bincount(target, np.square(weight, dtype=np.float64), len(spec.classes))
     found = np.divide(sums**2, squares, out=np.zeros(len(sums)), where=squares > 0)

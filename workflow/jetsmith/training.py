@@ -260,7 +260,8 @@ def _say_few(spec: RecipeSpec, about: Mapping[str, Any]) -> None:
             else ""
         )
         print(
-            f"[train {spec.name}] weights differ: rows to train on count as few: {', '.join(few)}{flat}",
+            f"[train {spec.name}] rows to train on count as few, since weights differ or signs cancel: "
+            f"{', '.join(few)}{flat}",
             file=sys.stderr,
             flush=True,
         )

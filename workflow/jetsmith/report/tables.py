@@ -77,7 +77,9 @@ def _summary_row(curve: Table, others: Sequence[Table]) -> Row:
 
 def read(reading: Table) -> Row:
     """A curve at a mistag rate in per cent, with its `doubt`."""
-    return whole(reading["signal_efficiency"], percent=True) | {"doubt": reading["doubt"]}
+    return whole(reading["signal_efficiency"], percent=True) | {
+        "doubt": reading.get("doubt", "")
+    }  # figures of earlier versions have none
 
 
 def whole(found: Table | None, percent: bool = False) -> Row:

@@ -206,10 +206,11 @@ def of_finished(results: Path) -> Ledger:
         found = Ledger(results)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _strange(results, error) from error
-    if PAGE not in found:
+    page = found.get(PAGE)
+    if page is None or page.has_failed:
+        why = f"{FILE} does not have {PAGE}" if page is None else f"the job of {PAGE} failed"
         raise InputError(
-            f"{results}: the run has not come to its end: {FILE} does not have {PAGE}; run snakemake until "
-            "nothing is left to do"
+            f"{results}: the run has not come to its end: {why}; run snakemake until nothing is left to do"
         )
     return found
 
@@ -227,7 +228,8 @@ def reached(ledger: Ledger, roots: Collection[str]) -> dict[str, Made]:
         InputError: The ledger is not as a run writes it.
     """
     try:
-        made = {name: found for name in ledger if (found := ledger.get(name)) is not None}
+        known = ((name, ledger.get(name)) for name in ledger)
+        made = {name: one for name, one in known if one is not None and not one.has_failed}
         of_job: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
         for name, one in made.items():
             of_job[one.rule, one.job].append(name)

@@ -98,7 +98,7 @@ def finished(ledger: made.Ledger) -> list[tuple[str, tuple[str, ...]]]:
     jobs: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
     for name in ledger:
         entry = ledger.get(name)
-        if entry is not None and (ledger.results / name).exists():
+        if entry is not None and not entry.has_failed and (ledger.results / name).exists():
             jobs[entry.rule, entry.job].append(name)
     return sorted((rule, tuple(sorted(names))) for (rule, _), names in jobs.items())
 
