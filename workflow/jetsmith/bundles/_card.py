@@ -172,8 +172,9 @@ def _figures(numbers: Mapping[str, Any]) -> str:
     head = (
         f"{numbers['discriminant']}, efficiencies of the test split in simulation ({level:.1%}, statistical):"
     )
+    undefined = "".join(f"\n\n{name}: {reason}." for name, reason in numbers["undefined"].items())
     if not points:
-        return f"{head} none, for lack of jets."
+        return f"{head} none, for lack of jets or of a threshold.{undefined}"
     names = list(next(iter(points.values()))["efficiencies"])
     lines = [
         f"| working point | threshold | {' | '.join(names)} |",
@@ -185,7 +186,6 @@ def _figures(numbers: Mapping[str, Any]) -> str:
             for point, found in points.items()
         ),
     ]
-    undefined = "".join(f"\n\n{name}: {reason}." for name, reason in numbers["undefined"].items())
     return f"{head}\n\n" + "\n".join(lines) + undefined
 
 

@@ -88,7 +88,9 @@ class MarksSpec(Record):
     min_passing: Positive = Field(
         100.0,
         description="Effective jets that a threshold passes where it is found, at least (100 fix the "
-        "efficiency to a tenth). A working point with fewer is left out, and the page says so.",
+        "efficiency to a tenth). A working point with fewer is left out, and page and files say so; where "
+        "none is left, the run goes on, and only what needs one stops (`scale_factors`, "
+        "`learned_efficiencies`).",
     )
     allow_few_passing: bool = Field(
         False, description="Whether such points are written all the same; descriptions and page mark them."
