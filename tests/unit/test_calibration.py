@@ -631,6 +631,15 @@ def test_flat_points_put_bins_together_or_are_left_out() -> None:
     assert "effectively 280.0 jets fix its threshold, and min_passing is 1000" in undefined["F70"]
     found, _ = flat_points(signal, asked, pt, MarksSpec(min_passing=1000, allow_few_passing=True))
     assert (found["F70"].group.tolist(), found["F70"].doubt) == ([0, 0, 0], "few")
+    plateau = scored_jets(np.where(np.arange(400) < 390, 0.5, 0.1), pt_gev=np.full(400, 40.0))
+    found, undefined = flat_points(plateau, asked, pt, MarksSpec(min_passing=1000))
+    assert "pass together: 97.5%" in undefined["F70"]
+    found, _ = flat_points(plateau, asked, pt, MarksSpec(min_passing=1000, allow_few_passing=True))
+    assert found["F70"].doubt == "few, ties"
+    _, undefined = find_thresholds(plateau, {"L": 0.1}, MarksSpec())
+    assert undefined["L"].endswith("pass together: 97.5%")
+    found, _ = find_thresholds(plateau, {"L": 0.1}, MarksSpec(allow_few_passing=True))
+    assert found["L"].doubt == "few, ties"
 
 
 def test_what_the_docs_write_is_a_configuration() -> None:

@@ -140,6 +140,7 @@ def test_cuts_of_one_background_do_not_know_each_other(seed: int) -> None:
     assert doubts == ["few", ""]
     tied = Pair(qcd.first, np.zeros(300), np.abs(qcd.weight))
     assert point_apart(tied, (0.3, 0.1), min_passing=1).doubt == "ties"
+    assert point_apart(tied, (0.3, 0.1), min_passing=1e9).doubt == "few, ties"
     few = Pair(qcd.first[:5], qcd.second[:5], np.ones(5))
     with pytest.raises(InputError, match=r"background \(second cut\) efficiency 0\.1: 5 "):
         point_apart(few, (0.3, 0.1))

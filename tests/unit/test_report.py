@@ -648,11 +648,15 @@ def test_a_working_point_between_ties_says_so(made: dict[str, Any]) -> None:
     numbers = io.read_json(made["numbers"][0])
     first, second = sorted(numbers["working_points"])[:2]
     numbers["working_points"][first] |= {"doubt": "ties", "n_passing": 406.0}
-    numbers["working_points"][second] |= {"doubt": "few", "n_passing": 4.0}
+    numbers["working_points"][second] |= {"doubt": "few, ties", "n_passing": 4.0}
+    numbers["flat_efficiency"]["F70"]["doubt"] = "ties"
     (table,) = points.working_points([numbers], made["run"]["classifiers"])
     doubts = {row["name"]: row["doubt"] for row in table["rows"]}
-    assert (doubts[first], doubts[second]) == ("ties", "few")
-    assert f"threshold of {first}, and pass together" in table["notes"][0]
+    assert (doubts[first], doubts[second]) == ("ties", "few, ties")
+    names = [row["name"] for row in table["rows"] if row["doubt"]]
+    assert f"threshold of {names[0]}, {names[1]}, F70, and pass together" in table["notes"][0]
+    found = numbers["working_points"][first]["background"]["value"]
+    assert f"{first} {100 * found:.3g}% for " in table["notes"][0]
 
 
 def test_numbers_without_a_verdict_are_not_taken_for_good(made: dict[str, Any], tmp_path: Path) -> None:

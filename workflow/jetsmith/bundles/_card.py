@@ -180,13 +180,18 @@ def _figures(numbers: Mapping[str, Any]) -> str:
         f"| working point | threshold | {' | '.join(names)} |",
         "|---" * (len(names) + 2) + "|",
         *(
-            f"| {point} | {found['threshold']:.6g} | "
+            f"| {point}{_mark(found['doubt'])} | {found['threshold']:.6g} | "
             + " | ".join(_interval(found["efficiencies"][name]) for name in names)
             + " |"
             for point, found in points.items()
         ),
     ]
     return f"{head}\n\n" + "\n".join(lines) + undefined
+
+
+def _mark(doubt: str) -> str:
+    """What a reader of the table has to know of a threshold: few jets fix it, or pass it together."""
+    return f" ({doubt})" if doubt else ""
 
 
 def _interval(found: Mapping[str, float | None]) -> str:

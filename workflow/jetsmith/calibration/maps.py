@@ -200,8 +200,8 @@ def find_thresholds(
         except InputError as error:
             undefined[name] = str(error)
             continue
-        if point.doubt == "few" and not marks.allow_few_passing:
-            undefined[name] = too_few(f"{target:g}", point.n_passing, marks)
+        if "few" in point.doubt and not marks.allow_few_passing:
+            undefined[name] = too_few(f"{target:g}", point.n_passing, marks) + pass_together(point)
         else:
             found[name] = replace(point, threshold=written(point.threshold, background.discriminant.dtype))
     return found, undefined
@@ -237,3 +237,10 @@ def too_few(target: str, n_passing: float, marks: MarksSpec) -> str:
         f"min_passing is {marks.min_passing:g}; take more events or a looser point, or set calibration: "
         "{allow_few_passing: true}, which writes it all the same, marked"
     )
+
+
+def pass_together(point: WorkingPoint) -> str:
+    """What more events do not help against, behind `too_few`: jets of one score; empty without them."""
+    if "ties" not in point.doubt:
+        return ""
+    return f". Many jets have one score there, and pass together: {100 * point.background.value:.3g}%"

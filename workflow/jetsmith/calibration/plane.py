@@ -196,7 +196,7 @@ def _point(pairs: Sequence[Pair], apart: bool, targets: tuple[float, float], mar
     first, second = pairs
     least = marks.min_passing
     found = point_apart(first, targets, least) if apart else plane_point(first, second, targets, least)
-    if found.doubt == "few" and not marks.allow_few_passing:
+    if "few" in found.doubt and not marks.allow_few_passing:
         raise InputError(too_few(" and ".join(f"{x:g}" for x in targets), min(found.n_passing), marks))
     return found
 

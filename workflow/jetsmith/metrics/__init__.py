@@ -30,6 +30,7 @@ from jetsmith.metrics.paired import (
 from jetsmith.metrics.readings import Reading, reading
 from jetsmith.metrics.shifted import Jets, Shift, auc_change, auc_shift, cells, matched
 from jetsmith.metrics.thresholds import (
+    DOUBTS,
     WorkingPoint,
     threshold_at,
     threshold_pulls,
@@ -39,6 +40,7 @@ from jetsmith.metrics.thresholds import (
 )
 
 __all__ = [
+    "DOUBTS",
     "EPSILON",
     "Bins",
     "Difference",

@@ -14,7 +14,7 @@ from jetsmith.cuts import passes
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics.efficiencies import LEVEL, Efficiency, Interval, check_scores, efficiency
-from jetsmith.metrics.thresholds import MIN_PASSING, threshold_at, threshold_pulls, working_point
+from jetsmith.metrics.thresholds import DOUBTS, MIN_PASSING, threshold_at, threshold_pulls, working_point
 
 
 @dataclass(frozen=True)
@@ -119,14 +119,14 @@ def point_apart(
         working_point(score, of.weight, target, level, min_passing, f"background ({which} cut)")
         for which, score, target in zip(("first", "second"), (of.first, of.second), targets, strict=True)
     )
-    doubts = [point.doubt for point in (one, other) if point.doubt]
+    few, tied = (any(mark in point.doubt for point in (one, other)) for mark in ("few", "ties"))
     return PlanePoint(
         Interval(one.threshold, one.threshold_low, one.threshold_high),
         Interval(other.threshold, other.threshold_low, other.threshold_high),
         backgrounds=(one.background, other.background),
         targets=targets,
         n_passing=(one.n_passing, other.n_passing),
-        doubt="few" if "few" in doubts else next(iter(doubts), ""),
+        doubt=DOUBTS[few, tied],
     )
 
 
