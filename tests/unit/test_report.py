@@ -304,6 +304,7 @@ def test_page_has_the_numbers(made: dict[str, Any], page: Page) -> None:
         shown["text"],
         texts.interval(**curve["auc"])["text"],
         numbers["undefined"]["XXT"],
+        "Effective jetsexpected above",
         "30 to 1000: ",
         texts.interval(*flat)["text"],
         numbers["flat_undefined"]["F01"],

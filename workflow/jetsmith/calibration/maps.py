@@ -233,9 +233,9 @@ def given_thresholds(background: ScoredJets, thresholds: Mapping[str, float]) ->
 def too_few(target: str, n_passing: float, marks: MarksSpec) -> str:
     """Why a working point is left out that few jets fix, and what would help."""
     return (
-        f"working point at efficiency {target}: effectively {n_passing:.1f} jets fix its threshold, and "
-        f"min_passing is {marks.min_passing:g}; take more events or a looser point, or set calibration: "
-        "{allow_few_passing: true}, which writes it all the same, marked"
+        f"working point at efficiency {target}: effectively {n_passing:.1f} jets are expected above its "
+        f"threshold, and min_passing is {marks.min_passing:g}; take more events or a looser point, or set "
+        "calibration: {allow_few_passing: true}, which writes it all the same, marked"
     )
 
 

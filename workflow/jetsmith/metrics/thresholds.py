@@ -82,7 +82,7 @@ def working_points(
         weight: Shape (N,), signed.
         efficiencies: Targets in (0, 1).
         level: Probability content of the intervals.
-        min_passing: Effective jets above a threshold, fewer of which leave it in doubt.
+        min_passing: Effective jets expected above a threshold, fewer of which leave it in doubt.
         role: What messages call the jets.
 
     Raises:
