@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from jetsmith.colors import Look, look
-from jetsmith.report.tables import Row, Table, whole
+from jetsmith.report.tables import Row, Table, readings, whole
 from jetsmith.texts import count, interval, label_text, share, split_text
 
 N_DIGITS = 4  # of a curve: a pixel is a hundredth of a decade
@@ -64,7 +64,7 @@ def _curve(curve: Table, look: Look) -> Row:
         "title": curve["title"],
         **look._asdict(),
         "auc": whole(curve["auc"]),
-        "readings": [whole(reading["signal_efficiency"], percent=True) for reading in curve["readings"]],
+        "readings": readings(curve),
         "points": [_point(point) for point in curve["working_points"] if point["mistag"]["value"] > 0],
         **{
             name: [float(f"{value:.{N_DIGITS}g}") for value in curve[key]]

@@ -71,11 +71,16 @@ def _summary_row(curve: Table, others: Sequence[Table]) -> Row:
         "tagger": curve["tagger"],
         "auc": whole(curve["auc"]),
         "others": [whole(area) for area in areas],
-        "readings": [
-            whole(reading["signal_efficiency"], percent=True) | {"doubt": reading["doubt"]}
-            for reading in curve["readings"]
-        ],
+        "readings": readings(curve),
     }
+
+
+def readings(curve: Table) -> list[Row]:
+    """Signal efficiencies of a ROC curve at mistag rates, with the mark of those that no cut gives."""
+    return [
+        whole(reading["signal_efficiency"], percent=True) | {"doubt": reading["doubt"]}
+        for reading in curve["readings"]
+    ]
 
 
 def whole(found: Table | None, percent: bool = False) -> Row:
