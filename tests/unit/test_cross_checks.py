@@ -122,6 +122,21 @@ FEATURES = {
         put("features", "score", value={"source": "stored_"}),
         ["features.score.source: no column `stored_`", "or stored_<branch>"],
     ),
+    "a branch that is no score": (
+        "features/ak4.yaml",
+        put("features", "score", value={"source": "stored_chHEF"}),
+        [
+            "features.score.source: no column `stored_chHEF`",
+            "or stored_<branch>",
+            "(btag|particleNet|",
+            "(GN|DL1)",
+        ],
+    ),
+    "a score of subjets, of small jets": (
+        "features/ak4.yaml",
+        put("features", "score", value={"source": "stored_subjet_btagCSVV2"}),
+        ["features.score.source: no column `stored_subjet_btagCSVV2`"],
+    ),
     "a stored score of events": (
         "features/event.yaml",
         put("features", "score", value={"source": "stored_MET"}),
