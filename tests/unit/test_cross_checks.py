@@ -117,6 +117,11 @@ FEATURES = {
         put("features", "jet.pt", value={"source": "jet_pt_gev"}),
         ["features.jet.pt", "letters, digits and `_` alone"],
     ),
+    "a feature of a long name": (
+        "features/ak4.yaml",
+        put("features", "p" * 81, value={"source": "jet_pt_gev"}),
+        [f"features.{'p' * 81}: a name has 80 letters at most"],
+    ),
     "a stored score without a name": (
         "features/ak4.yaml",
         put("features", "score", value={"source": "stored_"}),
@@ -919,7 +924,17 @@ def test_shapes_of_data_and_of_simulation(folder):
         load(run, folder)
 
 
+LONG, PERIODIC = "j" * 15 + "k" * 66, "tt" + "ab" * 20
 RUN = {
+    "a name longer than files take": (
+        put("samples", LONG, value={"datasets": ["ttbar"]}),
+        [f"samples.{LONG}", "at most 80 characters"],
+    ),
+    "a name that Snakemake takes for a recursion": (
+        put("samples", PERIODIC, value={"datasets": ["ttbar"]}),
+        [f"samples.{PERIODIC}", "ends in `ab` twenty times", "give another name"],
+    ),
+    "a working point of a long name": (put("working_points", LONG, value=0.3), ["80 at most"]),
     "a tolerance of everything": (
         put("closure", "tolerance", value=0.5),
         ["closure.tolerance", "less than 0.5"],

@@ -9,6 +9,7 @@ from jetsmith.configuration.records import hint
 from jetsmith.errors import refuse
 from jetsmith.features.derived import available_with_derived
 from jetsmith.specs.features import FeatureGroup, FeatureSpec
+from jetsmith.strict import LONGEST
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 STORED = (
@@ -64,6 +65,8 @@ def _group(group: FeatureGroup) -> Iterator[str]:
 def _name(group: FeatureGroup, name: str) -> str:
     if not NAME.fullmatch(name):
         return ": a name has letters, digits and `_` alone, and starts with a letter"
+    if len(name) > LONGEST:
+        return f": a name has {LONGEST} letters at most"
     if group.column(name) in columns.RESERVED:
         return f": `{name}` is a column of all rows already; rename the feature"
     return ""
