@@ -72,7 +72,7 @@ def text(
         + _estimates(spec),
         "## Reading it": READING.format(name=spec.name),
         "## What it is for, and what not": PURPOSE,
-        "## Figures": "\n\n".join(map(_figures, numbers)) or "None: it was not judged.",
+        "## Figures": "\n\n".join(map(figures, numbers)) or "None: it was not judged.",
         "## Training": training(
             spec,
             trained,
@@ -166,7 +166,7 @@ def _counts(rows: Mapping[str, Mapping[str, Mapping[str, int]]], whose: str) -> 
     ]
 
 
-def _figures(numbers: Mapping[str, Any]) -> str:
+def figures(numbers: Mapping[str, Any]) -> str:
     """A table of the working points of a discriminant."""
     points, level = numbers["working_points"], numbers["level"]
     head = (
