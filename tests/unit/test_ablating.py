@@ -208,6 +208,16 @@ def test_a_loss_is_in_errors_of_the_side_that_looks_at_nothing() -> None:
     assert row["losses"][1]["loss"]["text"] == "−2.0"  # percentage points
 
 
+def test_points_of_few_jets_are_named_and_not_shown(trained: tuple[Any, Any, Path], tmp_path: Path) -> None:
+    """Protects: an interval of a handful of jets that nobody should believe."""
+    found = compare(trained, working_points=POINTS | {"XXT": 0.001}, output=tmp_path / "a.json")
+    assert found.few == ("XXT",)
+    for less in found.trainings:
+        assert [change.of for change in less.changes] == ["auc", *POINTS]
+    shown = TrainedSpec(name=trained[0].name, title="Known", backend="xgboost")
+    assert plot.compute(shown, found).caption().endswith("since fewer than 10 jets of a class pass: XXT.")
+
+
 def test_an_exchanged_model_is_refused(trained: tuple[Any, Any, Path]) -> None:
     """Protects: the cost of one feature under the name of another."""
     _, less, folder = trained
@@ -285,6 +295,30 @@ def test_differences_of_efficiencies() -> None:
         assert one.low > 0  # noise costs
     for one in metrics.efficiency_differences(before, 3 * before, weight, is_signal, targets, 50, 1):
         assert (one.value, one.low, one.high) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("n_negative", [0, 2])
+def test_replicas_without_signal_count_at_both_ends(n_negative: int) -> None:
+    """Protects: five signal jets, which replicas may lack, or with a sum below 0: numbers, and wide ends."""
+    rng = np.random.default_rng(2)
+    n = 300
+    is_signal, weight = np.arange(n) < 5, np.ones(n)
+    weight[:n_negative] = -1
+    before = rng.normal(size=n) + is_signal
+    after = before + 0.3 * rng.normal(size=n)
+    curves = metrics.differences_of_curves(before, after, weight, is_signal, [0.1], [0.5], 200, 1)
+    for one in (*curves.differences, *curves.first, *curves.second, *curves.ratios):
+        assert np.isfinite([one.value, one.low, one.high, one.error]).all()
+        assert one.low <= one.value <= one.high
+    (found,) = curves.differences
+    assert found.low >= -1
+    assert found.high <= 1
+    assert found.error <= 1
+    if n_negative:  # a third of the replicas and more have no positive sum
+        assert (found.low, found.high) == (-1, 1)
+        assert (curves.first[0].low, curves.first[0].high) == (0, 1)
+    with pytest.raises(InputError, match="5 jets, whose weights do not add up to more than 0"):
+        metrics.efficiency_differences(before, after, weight - 2 * is_signal, is_signal, [0.1], 5, 1)
 
 
 def test_a_part_of_jets_of_one_score_passes() -> None:

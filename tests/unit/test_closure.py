@@ -574,12 +574,12 @@ def test_the_error_of_the_weights_by_hand() -> None:
     first = np.array([1 / 2, 3 / 4, 2 / 3, 4 / 5])  # of the four members, in the first bin
     within = np.mean([(first[0] - first[1]) ** 2, (first[2] - first[3]) ** 2]) / 4
     between = np.var([first[:2].mean(), first[2:].mean()], ddof=1)
-    error = np.sqrt(max(within - between / 2, within / 2)) * stats.t.ppf(0.5 + 0.6827 / 2, 2)
+    error = np.sqrt(max(within - between / 2, within / 2)) * stats.t.ppf(0.5 + 0.683 / 2, 2)
     assert found["weight_error"] == pytest.approx([error, error])
     scatter = np.std(first, ddof=1)
     for members, share in (("bootstrap", 1 + 1 / 4), ("seeds", 1 / 4)):
         (other,) = compare_features(x, ("x",), target, generator, weight, each, members)
-        expected = scatter * np.sqrt(share) * stats.t.ppf(0.5 + 0.6827 / 2, 3)
+        expected = scatter * np.sqrt(share) * stats.t.ppf(0.5 + 0.683 / 2, 3)
         assert other["weight_error"] == pytest.approx([expected, expected])
     (bare,) = compare_features(x, ("x",), target, generator, weight, np.zeros((5, 0)), "halves")
     assert bare | {"weight_error": found["weight_error"]} == found

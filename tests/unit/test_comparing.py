@@ -131,6 +131,24 @@ def test_scores_of_few_values_are_read_in_one_way(runs: dict[str, Path], tmp_pat
     of_figures = [one.signal_efficiency.value for one in readings if one.signal_efficiency]
     assert sorted(of_figures) == pytest.approx(sorted(n.after.value for n in numbers if n.after), abs=1e-5)
     assert "ties" in [one.doubt for one in readings]
+    assert [number.doubt for number in numbers].count("ties") == sum(bool(one.doubt) for one in readings)
+    assert '<span class="badge warn">ties</span>' in (tmp_path / "page/index.html").read_text("utf-8")
+
+
+def test_a_rate_that_tagged_jets_do_not_reach_is_not_compared(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: of a tagger that tags one in twenty light jets there is no efficiency at 10%, and no gate."""
+    jets = make_jets()
+    seldom = (jets["label"] != 500) & (np.random.default_rng(5).random(len(jets["label"])) > 0.05)
+    run = make_run(tmp_path / "seldom", jets, np.where(seldom, -np.inf, score(jets)))
+    found = compare_quickly(run, runs["first"], tmp_path / "page")
+    numbers = {number.what: number for number in found.numbers}
+    loose, medium = (numbers[f"b efficiency at {rate} light mistag"] for rate in ("10%", "1%"))
+    assert (loose.before, loose.difference, loose.why) == (None, None, "one of the runs has no such number")
+    assert medium.paired
+    back = compare_quickly(runs["first"], run, tmp_path / "back", 0.5)
+    assert back.gate is not None
+    assert back.gate.status == "not conclusive"
+    assert any("the second run does not read it at 10% mistag" in line for line in back.gate.lines)
 
 
 def test_sides_change_the_sign_alone(

@@ -161,6 +161,25 @@ def test_pulls_of_one_background_are_those_of_a_bootstrap() -> None:
     assert np.linalg.norm(pulls) == pytest.approx(np.std(replicas), rel=0.25)
 
 
+def test_jets_of_one_score_leave_a_plane_in_doubt() -> None:
+    """In steps, or with a spike at one score: other parts pass than were asked for, as of a single cut."""
+    rng = np.random.default_rng(5)
+    light, b = pair(rng, 20_000, 0, 1), pair(rng, 20_000, 1, 0)
+    targets = (0.1, 0.1)
+    assert plane_point(light, b, targets).doubt == ""
+    assert plane_point(light, b, (0.003, 0.003)).doubt == "few"
+    spike = rng.random(20_000) < 0.3
+    in_steps, spiked = (
+        [Pair(*(of(x) for x in (one.first, one.second)), one.weight) for one in (light, b)]
+        for of in (np.round, lambda x: np.where(spike, 1.5, x))
+    )
+    for both in (in_steps, spiked):
+        found = plane_point(both[0], both[1], targets)
+        off = [abs(at.value - target) for at, target in zip(found.backgrounds, targets, strict=True)]
+        assert max(off) > 0.0065
+        assert found.doubt == "ties"
+
+
 def test_what_cuts_have_together() -> None:
     """By hand, signed; of independent scores the interval holds 1 as often as it says; None of nothing."""
     jets = Pair(

@@ -92,6 +92,18 @@ def test_bars_hold_the_statistics_of_the_signal(tmp_path: Path) -> None:
     assert half[1] > 2 * half[0]
 
 
+def test_signal_of_one_score_is_said(tmp_path: Path) -> None:
+    """Half of the signal at one score, which a cut takes or leaves: 70% is between."""
+    table = write_jets(tmp_path / "jets.parquet", 8000)
+    spike = (table["label"] == 500) & ~table["not_tagged"] & (np.arange(8000) % 2 == 0)
+    for name, p in zip(NAMES, (0.4, 0.2, 0.2, 0.2), strict=True):
+        table[f"p_{name}"] = np.where(spike, p, table[f"p_{name}"]).astype("f4")
+    io.write_rows(tmp_path / "jets.parquet", ak.zip(table, depth_limit=1))
+    found = plot_fractions([tagger()], "jets", [tmp_path / "jets.parquet"], PlotSpec(dpi=50), tmp_path / "a")
+    assert "ties" in [point.doubt for point in found.curves[0].points]
+    assert "no cut has at some fractions: DeepCSV." in found.caption()
+
+
 def test_shares_within_a_background_stay() -> None:
     """Quarks and gluons keep their ratio; the order of jets at its own fraction is the tagger's."""
     spec = tagger(c=0.2)

@@ -338,6 +338,11 @@ def test_curves_to_choose_are_those_of_the_figures(page: Page, html: str, made: 
         assert drawn["x"] == pytest.approx(curve["signal_efficiency"], rel=1e-3)
         assert drawn["y"] == pytest.approx(curve["mistag"], rel=1e-3)
         assert drawn["auc"] == texts.interval(**curve["auc"])
+        nothing = {"value": None, "low": None, "high": None}
+        readings = [one["signal_efficiency"] or nothing for one in curve["readings"]]
+        told = [texts.interval(**one, percent=True) for one in readings]
+        assert [{key: one[key] for key in ("text", "up", "down")} for one in drawn["readings"]] == told
+        assert [one["doubt"] for one in drawn["readings"]] == [one["doubt"] for one in curve["readings"]]
         assert [one["label"] for one in ranges] == ["30 to 60 GeV", "60 to 1000 GeV"]
         n = [one["curves"][0]["n_signal"] for one in figure["ranges"]]
         assert sum(n) == curve["n_signal"]

@@ -112,6 +112,18 @@ def test_other_spectra_are_no_change_of_the_tagger() -> None:
     assert 0.05 * n_signal < found.effective[0] < 0.95 * n_signal
 
 
+def test_replicas_without_a_class_count_at_both_ends() -> None:
+    """Protects: one b jet of a shifted sample, which many replicas lack: an interval from end to end."""
+    nominal, shifted = jets(EVENTS, 1), jets(400, 2, first_event=10**6)
+    shifted["weight"] = np.abs(shifted["weight"])
+    signal = np.flatnonzero(shifted["label"] == 500)
+    kept = np.setdiff1d(np.arange(len(shifted["label"])), signal[1:])
+    found = change(nominal, {name: values[kept] for name, values in shifted.items()})
+    assert np.isfinite([found.value, found.error]).all()
+    assert (found.low, found.high) == (-1, 1)
+    assert found.error == 1
+
+
 def test_nothing_is_alarmed_where_nothing_is_shifted() -> None:
     """Of many pairs of samples of one distribution the intervals hold 0 as often as they say."""
     toys = 120

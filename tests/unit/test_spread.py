@@ -25,7 +25,7 @@ from tests.unit.packed_jets import write_packed
 
 Array = np.ndarray[Any, Any]
 SEED = 17
-QUANTILE = 0.5 + 0.6827 / 2
+QUANTILE = 0.5 + 0.683 / 2
 SHARES = {"bootstrap": lambda n: 1 + 1 / n, "seeds": lambda n: 1 / n}
 
 

@@ -32,7 +32,7 @@ def ablate(
     """Compare trainings with less inputs with the tagger, on jets that none of them has seen.
 
     Each model has its own threshold at a working point, at the same efficiency of the background on these
-    jets.
+    jets. Points that fewer than ten effective jets of a class pass have no interval that is worth its name.
 
     Args:
         spec: The tagger.
@@ -66,7 +66,15 @@ def ablate(
         return applied.discriminant(trained, folder, chosen, discriminant, threads)
 
     before = judged(spec, Path(model))
-    targets = list(working_points.values())
+    counts = [metrics.effective_count(weight[mask]) for mask in (is_signal, ~is_signal)]
+    passing = metrics.efficiencies_at(before, weight, is_signal, list(working_points.values()))
+    few = [
+        name
+        for (name, target), efficiency in zip(working_points.items(), passing, strict=True)
+        if min(counts[0] * efficiency, counts[1] * target) < metrics.LEAST_PASSING
+    ]
+    points = {name: target for name, target in working_points.items() if name not in few}
+    targets = list(points.values())
     wholes = [
         metrics.auc(before[is_signal], weight[is_signal], before[~is_signal], weight[~is_signal]),
         *metrics.efficiencies_at(before, weight, is_signal, targets),
@@ -80,11 +88,11 @@ def ablate(
         ]
         changes = tuple(
             Change(of, float(whole), loss.value, loss.low, loss.high)
-            for of, whole, loss in zip(("auc", *working_points), wholes, losses, strict=True)
+            for of, whole, loss in zip(("auc", *points), wholes, losses, strict=True)
         )
         print(f"[ablate {spec.name}] without {name}: AUC less by {losses[0].value:.5f}", file=sys.stderr)
         trainings.append(Without(name, left_out(spec, trained), changes))
-    found = Ablation(*named, len(rows), tuple(trainings))
+    found = Ablation(*named, len(rows), tuple(trainings), tuple(few))
     io.write_record(output, found)
     return found
 

@@ -5,8 +5,7 @@ from functools import cache
 import numpy as np
 
 from jetsmith.io import FloatArray
-
-LEVEL = 0.6827  # of the intervals, as everywhere
+from jetsmith.metrics.efficiencies import LEVEL
 
 
 def halves_error(values: FloatArray) -> FloatArray:

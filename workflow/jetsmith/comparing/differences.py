@@ -12,9 +12,8 @@ from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import Difference, Interval
 
 LEAST = 100  # effective jets of either class in common from which pairs are compared
-LEAST_PASSING = 10.0  # effective jets that pass, from which errors are Gaussian
 
-FEW = f"fewer than {LEAST_PASSING:g} jets pass"
+FEW = f"fewer than {metrics.LEAST_PASSING:g} jets pass"
 OTHER = "its classes are others in the second run"
 OTHER_SCALE = "each training has a scale of its own"
 
@@ -54,7 +53,7 @@ def of_points(
         after: Whether they do in the second, shape (N,).
         moved: What the errors of thresholds move the difference by.
     """
-    if min(effective) < LEAST_PASSING:
+    if min(effective) < metrics.LEAST_PASSING:
         return replace(number, why=FEW)
     if not is_enough(weight):
         return by_intervals(number, moved)

@@ -10,7 +10,6 @@ from jetsmith.comparing.content import Calibrated, Contrast
 from jetsmith.comparing.differences import (
     FEW,
     LEAST,
-    LEAST_PASSING,
     OTHER,
     OTHER_SCALE,
     by_intervals,
@@ -165,9 +164,9 @@ def _curve_name(judgement: str, contrast: Contrast) -> str:
 def _unknown(judgement: str, first: Contrast, second: Contrast, area: Number, why: str) -> Iterator[str]:
     """What no gate can know of a curve: anything, or what it is where the second run does not read it."""
     curve = first.curves[judgement]
-    there = {reading.mistag for reading in second.curves[judgement].readings}
+    there = {one.mistag for one in second.curves[judgement].readings if one.signal_efficiency is not None}
     lacking = [r.mistag for r in curve.readings if r.mistag not in there]
-    read = [share(mistag) for mistag in lacking if _passing(curve, mistag) >= LEAST_PASSING]
+    read = [share(mistag) for mistag in lacking if _passing(curve, mistag) >= metrics.LEAST_PASSING]
     name = _curve_name(judgement, first)
     if not area.paired:
         yield f"{name}: {area.why or why or TOO_FEW}"
@@ -206,7 +205,7 @@ def _of_contrast(
     """The area, and signal efficiencies at mistag rates."""
     signal, background = label_text(first.signal.label), label_text(first.background.label)
     curve, other = first.curves[judgement], second.curves[judgement]
-    there = {reading.mistag: reading.signal_efficiency for reading in other.readings}
+    there = {reading.mistag: reading for reading in other.readings}
     area = Number(judgement, first.sample, f"AUC against {background}", False, curve.auc, other.auc)
     readings = {
         reading.mistag: Number(
@@ -215,7 +214,8 @@ def _of_contrast(
             f"{signal} efficiency at {share(reading.mistag)} {background} mistag",
             True,
             reading.signal_efficiency,
-            there[reading.mistag],
+            there[reading.mistag].signal_efficiency,
+            doubt=reading.doubt or there[reading.mistag].doubt,
         )
         for reading in curve.readings
         if reading.mistag in there
@@ -225,7 +225,7 @@ def _of_contrast(
         return [replace(number, why=OTHER) for number in (area, *readings.values())]
     is_signal, is_background = common.of(first.signal.truth), common.of(first.background.truth)
     if not all(is_enough(common.weight[mask]) for mask in (is_signal, is_background)):
-        few = {m for m in readings if min(_passing(curve, m), _passing(other, m)) < LEAST_PASSING}
+        few = {m for m in readings if min(_passing(curve, m), _passing(other, m)) < metrics.LEAST_PASSING}
         return [
             by_intervals(area),
             *(replace(n, why=FEW) if m in few else by_intervals(n) for m, n in readings.items()),
@@ -252,7 +252,7 @@ def _at_mistags(readings: Mapping[float, Number], pair: Pair, bootstraps: int) -
     enough = [
         mistag
         for mistag, efficiency in efficiencies.items()
-        if min(mistag * effective[1], efficiency * effective[0]) >= LEAST_PASSING
+        if min(mistag * effective[1], efficiency * effective[0]) >= metrics.LEAST_PASSING
     ]
     of = [efficiencies[mistag] for mistag in enough]
     curves = metrics.differences_of_curves(*pair, enough, of, bootstraps, SEED)

@@ -121,6 +121,7 @@ def _number(number: Number, run: Results) -> dict[str, Any]:
         "differs": number.differs,
         "grade": "warn",
         "why": number.why,
+        "doubt": number.doubt,
     }
 
 

@@ -31,7 +31,7 @@ class Without(Stored):
     Attributes:
         name: As in the configuration.
         left_out: Groups that are gone, and `group.feature` where a part of one is.
-        changes: The area first, then signal efficiencies at working points.
+        changes: The area first, then signal efficiencies at working points that are not among `few`.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Ablation(Stored):
         background: Class of the background that fixes the working points.
         jets: Of both; 0 where one of them has none, and then there is nothing below.
         trainings: Not empty else.
+        few: Working points that fewer than ten effective jets of either class pass: of these nothing is said.
     """
 
     tagger: str
@@ -60,3 +61,4 @@ class Ablation(Stored):
     background: str
     jets: int
     trainings: tuple[Without, ...]
+    few: tuple[str, ...] = ()

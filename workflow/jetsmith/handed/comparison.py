@@ -81,6 +81,7 @@ class Number(Stored):
         differs: Whether it does, at `Comparison.level`.
         rejection: Background rejection of the second over that of the first, at the first's efficiency.
         why: Where there is no test, the reason.
+        doubt: `ties` where jets of one score leap over the mistag rate in one of the runs: no cut has it.
     """
 
     subject: str
@@ -97,6 +98,7 @@ class Number(Stored):
     differs: bool = False
     rejection: Difference | None = None
     why: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from jetsmith.metrics.efficiencies import (
     efficiency_table,
 )
 from jetsmith.metrics.paired import (
+    LEAST_PASSING,
     Difference,
     auc_difference,
     auc_of_weights,
@@ -42,6 +43,7 @@ from jetsmith.metrics.thresholds import (
 __all__ = [
     "DOUBTS",
     "EPSILON",
+    "LEAST_PASSING",
     "Bins",
     "Difference",
     "Efficiency",

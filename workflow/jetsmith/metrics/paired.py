@@ -6,9 +6,12 @@ from statistics import NormalDist
 
 import numpy as np
 
-from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics.curves import auc
-from jetsmith.metrics.efficiencies import LEVEL, Interval, effective_count
+from jetsmith.metrics.efficiencies import LEVEL, Interval, check_total, effective_count
+from jetsmith.metrics.ranked import Ranked
+
+LEAST_PASSING = 10.0  # effective jets that pass, from which errors are Gaussian
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,9 @@ def efficiency_differences(
 
     Returns:
         One a target.
+
+    Raises:
+        InputError: Weights of a class do not add up to more than 0.
     """
     pair = before, after, weight, is_signal
     return differences_of_curves(*pair, targets, (), bootstraps, seed, level).differences
@@ -168,33 +174,59 @@ def differences_of_curves(
 
     Returns:
         Where no background is left in a replica, half of an effective jet stands for it in a ratio.
+
+    Raises:
+        InputError: Weights of a class do not add up to more than 0.
     """
     weight = np.asarray(weight, np.float64)
-    curves = [_Ranked(score, is_signal) for score in (before, after)]
+    curves = [Ranked(score, is_signal) for score in (before, after)]
     at, of = np.asarray(targets, np.float64), np.asarray(efficiencies, np.float64)
+    for mask in (is_signal, ~is_signal):
+        check_total(weight[mask].sum(), int(mask.sum()), "paired scores")
     least = 0.5 / max(effective_count(weight[~is_signal]), 0.5)
     generator = np.random.default_rng(seed)
     read, logs = np.empty((2, 1 + bootstraps, len(at))), np.empty((1 + bootstraps, len(of)))
     for replica in range(bootstraps + 1):  # a few hundred; the first is what was measured
         drawn = weight if replica == 0 else weight * generator.poisson(1.0, len(weight))
-        first, second = (curve.sums(drawn) for curve in curves)
+        first, second = (curve.above(drawn) for curve in curves)
+        if min(first[0][-1], first[1][-1]) <= 0:
+            read[:, replica] = logs[replica] = np.nan
+            continue
         read[:, replica] = _read(*first, at), _read(*second, at)
         mistags = [np.maximum(_read(*sums[::-1], of), least) for sums in (first, second)]
         logs[replica] = np.log(mistags[1] / mistags[0])
     ratios = []
-    for one in of_replicas(logs, level):
+    for one in of_replicas(logs, level, (np.log(least), -np.log(least))):
         value, low, high = map(float, np.exp([one.value, one.low, one.high]))
         ratios.append(Difference(value, low, high, value * one.error))
-    changes, of_first, of_second = (of_replicas(drawn, level) for drawn in (read[0] - read[1], *read))
-    return Curves(changes, of_first, of_second, ratios)
+    of_first, of_second = (of_replicas(drawn, level, (0, 1)) for drawn in read)
+    return Curves(of_replicas(read[0] - read[1], level, (-1, 1)), of_first, of_second, ratios)
 
 
-def of_replicas(drawn: FloatArray, level: float) -> list[Difference]:
-    """What was measured, the first row, with what replicas, all others, say of it; shape (1 + B, T)."""
-    low, high = np.quantile(drawn[1:], [0.5 - level / 2, 0.5 + level / 2], axis=0)
-    ends = np.minimum(low, drawn[0]), np.maximum(high, drawn[0])
-    columns = (drawn[0], *ends, drawn[1:].std(axis=0, ddof=1))
-    return [Difference(*map(float, one)) for one in zip(*columns, strict=True)]
+def of_replicas(drawn: FloatArray, level: float, ends: tuple[float, float]) -> list[Difference]:
+    """What was measured, with what replicas say of it.
+
+    A replica in which a class has no positive sum of weights says nothing: it counts as the least that there
+    is for the lower end, and as the most for the upper one, as in `auc_interval`. Where there is such a one
+    the error is half of the interval at least.
+
+    Args:
+        drawn: The measured values, first row, and those of replicas, NaN where they have none; (1 + B, T).
+        level: Probability content.
+        ends: The least and the most that a value can be.
+    """
+    replicas = drawn[1:]
+    known = ~np.isnan(replicas)
+    low, high = (
+        np.quantile(np.where(known, replicas, end), 0.5 + sign * level / 2, axis=0)
+        for sign, end in zip((-1, 1), ends, strict=True)
+    )
+    low, high = np.minimum(low, drawn[0]), np.maximum(high, drawn[0])
+    count = known.sum(axis=0)
+    away = replicas - replicas.sum(axis=0, where=known) / np.maximum(count, 1)
+    error = np.sqrt((away**2).sum(axis=0, where=known) / np.maximum(count - 1, 1))
+    error = np.where(known.all(axis=0), error, np.maximum(error, (high - low) / 2))
+    return [Difference(*map(float, one)) for one in zip(drawn[0], low, high, error, strict=True)]
 
 
 def efficiencies_at(
@@ -202,24 +234,7 @@ def efficiencies_at(
 ) -> FloatArray:
     """Signal efficiencies at background efficiencies, shape (T,), as `efficiency_differences` has them."""
     weight = np.asarray(weight, np.float64)
-    return _read(*_Ranked(score, is_signal).sums(weight), np.asarray(targets, np.float64))
-
-
-class _Ranked:
-    """Jets of both classes by their places among the different scores, the highest first."""
-
-    def __init__(self, score: FloatArray, is_signal: BoolArray) -> None:
-        place: IntArray = np.unique(-np.asarray(score), return_inverse=True)[1]
-        self._n = int(place.max()) + 1
-        self._classes = [(rows, place[rows]) for rows in map(np.flatnonzero, (~is_signal, is_signal))]
-
-    def sums(self, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Weights of background and of signal at or above each score, from none to all, shape (1 + U,)."""
-        background, signal = (
-            np.append(0.0, np.cumsum(np.bincount(place, weight[rows], self._n)))
-            for rows, place in self._classes
-        )
-        return background, signal
+    return _read(*Ranked(score, is_signal).above(weight), np.asarray(targets, np.float64))
 
 
 def _read(given: FloatArray, wanted: FloatArray, at: FloatArray) -> FloatArray:
@@ -229,7 +244,7 @@ def _read(given: FloatArray, wanted: FloatArray, at: FloatArray) -> FloatArray:
     below 0 push an efficiency out of [0, 1], it is set to the nearer end. `reading` has the same.
 
     Args:
-        given: Sums of the class whose efficiencies are given, as `_Ranked.sums` has them.
+        given: Sums of the class whose efficiencies are given, as `Ranked.above` has them.
         wanted: Of the other.
         at: Efficiencies, shape (T,).
     """

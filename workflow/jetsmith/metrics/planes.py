@@ -14,7 +14,7 @@ from jetsmith.cuts import passes
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics.efficiencies import LEVEL, Efficiency, Interval, check_scores, efficiency
-from jetsmith.metrics.thresholds import DOUBTS, MIN_PASSING, threshold_at, threshold_pulls, working_point
+from jetsmith.metrics.thresholds import DOUBTS, FAR, MIN_PASSING, threshold_at, threshold_pulls, working_point
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class PlanePoint:
         targets: What was asked for.
         n_passing: Effective jets of each background that were expected to pass; of one, either cut.
         doubt: `few` where of one of them these are fewer than asked for, `ties` where jets of one score push
-            what passes a cut by itself off (`working_point`), else empty.
+            what passes of one of them off its target by more than three standard deviations, `few, ties`
+            where both hold; else empty.
     """
 
     first: Interval
@@ -95,7 +96,15 @@ def plane_point(
         backgrounds=found,
         targets=targets,
         n_passing=(n_passing[0], n_passing[1]),
-        doubt="few" if min(n_passing) < min_passing else "",
+        doubt=DOUBTS[min(n_passing) < min_passing, _is_off(found, targets)],
+    )
+
+
+def _is_off(found: tuple[Efficiency, Efficiency], targets: tuple[float, float]) -> bool:
+    """Whether no cuts near these give the targets within the errors that as many jets have."""
+    return any(
+        abs(at.value - target) > FAR * (target * (1 - target) / at.n_effective) ** 0.5
+        for at, target in zip(found, targets, strict=True)
     )
 
 

@@ -1,5 +1,6 @@
 """What of a class passes where another has a given efficiency, also between jets of one score."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
@@ -46,23 +47,21 @@ def reading(
         InputError: Less than one effective jet is expected above the threshold, or too few are tagged.
     """
     require_count(given, [efficiency], role)
-    found = _between(given, wanted, np.array([efficiency]))
-    if not found.tagged[0]:
+    at = _At.reached(given, np.array([efficiency]))
+    if not at.tagged[0]:
         refuse_untagged(given, efficiency, role)
     total, total2 = (np.array(sum_of) for sum_of in (given.total, given.total2))
-    n_effective = float(binomial(found.given[0], found.given2[0], total, total2, level)[-1])
+    n_effective = float(binomial(at.sums[0], at.sums2[0], total, total2, level)[-1])
     sigma = (efficiency * (1 - efficiency) / n_effective) ** 0.5
     around = NormalDist().inv_cdf(0.5 + level / 2) * sigma
-    ends = _between(given, wanted, np.array([max(efficiency - around, 0), min(efficiency + around, 1)]))
-    total, total2 = (np.array(sum_of) for sum_of in (wanted.total, wanted.total2))
-    value, low, high = (
-        float(one) for one in binomial(found.wanted[0], found.wanted2[0], total, total2, level)[:3]
-    )
-    less, more = np.clip(ends.wanted / wanted.total, 0, 1)
+    ends = _At.reached(given, np.array([max(efficiency - around, 0), min(efficiency + around, 1)]))
+    sums, sums2 = _passing(wanted, (at, ends))
+    totals = np.full(3, wanted.total), np.full(3, wanted.total2)
+    (value, less, more), (low, *_), (high, *_), _ = binomial(sums, sums2, *totals, level)
     down, up = np.hypot(value - low, max(value - less, 0)), np.hypot(high - value, max(more - value, 0))
-    leap = min(found.above[0] / given.total - efficiency, efficiency - found.before[0] / given.total)
+    leap = min(at.above[0] / given.total - efficiency, efficiency - at.before[0] / given.total)
     return Reading(
-        value,
+        float(value),
         float(max(value - down, 0)),
         float(min(value + up, 1)),
         doubt="ties" if leap > FAR * sigma else "",
@@ -70,46 +69,47 @@ def reading(
 
 
 @dataclass(frozen=True)
-class _Between:
-    """Sums of w and of w^2 at efficiencies of the class that is given, shape (T,) each.
+class _At:
+    """The scores at which efficiencies of a class are reached, shape (T,) each.
 
     Attributes:
-        given, given2: Of this class.
-        wanted, wanted2: Of the other.
-        before, above: Of the given class above the score at which its efficiency is reached, and with it.
-        tagged: Whether any score reaches it; else the lowest one stands for it.
+        score: The scores; where no jet that is tagged reaches it the lowest one.
+        tagged: Whether any does.
+        before, above: Sums of w above each score, and with it.
+        part: How much of the jets of this score pass, so that the efficiency is just reached.
+        sums, sums2: Of w and of w^2, with this part.
     """
 
-    given: FloatArray
-    given2: FloatArray
-    wanted: FloatArray
-    wanted2: FloatArray
+    score: FloatArray
+    tagged: BoolArray
     before: FloatArray
     above: FloatArray
-    tagged: BoolArray
+    part: FloatArray
+    sums: FloatArray
+    sums2: FloatArray
+
+    @classmethod
+    def reached(cls, given: Sums, targets: FloatArray) -> "_At":
+        """Of a class and efficiencies."""
+        score, steps = reached(given, targets)
+        tagged = score > -np.inf
+        at = steps.at(score)
+        before, above = steps.highest[at - 1], steps.highest[at]  # the first step is above all jets
+        size = above - before
+        part = np.divide(targets * given.total - before, size, out=np.ones(len(targets)), where=size > 0)
+        part = np.where(tagged, np.clip(part, 0, 1), 1.0)
+        if not tagged.all():
+            score = np.maximum(score, given.score[given.score > -np.inf].min(initial=np.inf))
+        sums2 = steps.above2[at - 1] + part * (steps.above2[at] - steps.above2[at - 1])
+        return cls(score, tagged, before, above, part, before + part * size, sums2)
 
 
-def _between(given: Sums, wanted: Sums, targets: FloatArray) -> _Between:
-    """Of the jets whose score reaches a target, such a part that it is just reached."""
-    thresholds, steps = reached(given, targets)
-    tagged = thresholds > -np.inf
-    at = steps.at(thresholds)
-    before, above = steps.highest[at - 1], steps.highest[at]  # the first step is above all jets
-    size = above - before
-    part = np.divide(targets * given.total - before, size, out=np.ones(len(targets)), where=size > 0)
-    part = np.where(tagged, np.clip(part, 0, 1), 1.0)
-    lowest = given.score[given.score > -np.inf].min(initial=np.inf)
-    at_or_above = np.maximum(thresholds.astype(np.float64), lowest)
-    cuts = np.append(np.nextafter(at_or_above.astype(given.score.dtype), np.inf), at_or_above)
+def _passing(wanted: Sums, places: Sequence[_At]) -> tuple[FloatArray, FloatArray]:
+    """Sums of w and of w^2 of another class above scores, and of the same part of its jets there."""
+    score, part = (np.concatenate([getattr(at, name) for at in places]) for name in ("score", "part"))
+    above = np.nextafter(score, score.dtype.type(np.inf))
+    cuts = np.concatenate([above, score]).astype(np.float64)
     sums, sums2 = (
         of[0, 1:].reshape(2, -1) for of in passing_sums(wanted.score, wanted.weight, cuts, None, 1)
     )
-    return _Between(
-        given=before + part * size,
-        given2=steps.above2[at - 1] + part * (steps.above2[at] - steps.above2[at - 1]),
-        wanted=sums[0] + part * (sums[1] - sums[0]),
-        wanted2=sums2[0] + part * (sums2[1] - sums2[0]),
-        before=before,
-        above=above,
-        tagged=tagged,
-    )
+    return sums[0] + part * (sums[1] - sums[0]), sums2[0] + part * (sums2[1] - sums2[0])

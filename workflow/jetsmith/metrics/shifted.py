@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.metrics.curves import auc, weighed_auc
+from jetsmith.metrics.curves import auc
 from jetsmith.metrics.efficiencies import LEVEL, effective_count
 from jetsmith.metrics.paired import Difference, of_replicas
+from jetsmith.metrics.ranked import Ranked
 
 PT_BINS, ABSETA_BINS = 16, 3  # at most, of equal numbers of jets
 JETS_A_BIN = 50  # ASSUME at least, on average, in each bin of the smaller sample
@@ -115,9 +116,9 @@ def auc_shift(
     """What an area changes by from one sample to another, with the interval of a Poisson bootstrap of events.
 
     A replica counts each event of both samples as often as chance says, and the weights that level spectra
-    are found anew. An event that both samples have, as where one is the other with another detector, counts
-    alike in both; where events share their numbers by accident, nothing is wrong by it: their scores know
-    nothing of each other.
+    are found anew; one without a class counts at both ends (`of_replicas`). An event that both samples have,
+    as where one is the other with another detector, counts alike in both; where events share their numbers by
+    accident, nothing is wrong by it: their scores know nothing of each other.
 
     Args:
         scores: Of nominal and shifted jets, shapes (N,) and (M,).
@@ -128,13 +129,13 @@ def auc_shift(
         level: Probability content.
 
     Returns:
-        None where a class has no jets, or none in a bin that both samples have.
+        None where a class has no positive sum of weights, of all jets or in bins that both samples have.
     """
     sides = (nominal, shifted)
     weights = matched(nominal, shifted)
-    if not all(_has_both(jets, weight) for jets, weight in zip(sides, weights, strict=True)):
+    if not (_have_both(sides, weights) and _have_both(sides, (nominal.weight, shifted.weight))):
         return None
-    ranked = [_Ranked(score, jets.is_signal) for score, jets in zip(scores, sides, strict=True)]
+    ranked = [Ranked(score, jets.is_signal) for score, jets in zip(scores, sides, strict=True)]
     generator = np.random.default_rng(seed)
     n_events = 1 + max(int(jets.event.max(initial=0)) for jets in sides)
     found = np.empty(1 + bootstraps)
@@ -143,13 +144,16 @@ def auc_shift(
             times = generator.poisson(1.0, n_events)
             drawn = nominal.weight * times[nominal.event], shifted.weight * times[shifted.event]
             weights = matched(nominal, shifted, drawn)
+            if not _have_both(sides, weights):
+                found[replica] = np.nan
+                continue
         first, second = (of.auc(weight) for of, weight in zip(ranked, weights, strict=True))
-        found[replica] = second - first
+        found[replica] = np.clip(second - first, -1, 1)  # weights below 0
     plain = [of.auc(jets.weight) for of, jets in zip(ranked, sides, strict=True)]
     here, there = matched(nominal, shifted)
     total = float(nominal.weight.sum())
     s = shifted.is_signal
-    (change,) = of_replicas(found[:, np.newaxis], level)
+    (change,) = of_replicas(found[:, np.newaxis], level, (-1, 1))
     return Shift(
         *(change.value, change.low, change.high, change.error),
         unmatched=plain[1] - plain[0],
@@ -167,19 +171,10 @@ def auc_change(scores: tuple[FloatArray, FloatArray], nominal: Jets, shifted: Je
     return values[1] - values[0]
 
 
-def _has_both(jets: Jets, weight: FloatArray) -> bool:
-    return all(weight[mask].sum() > 0 for mask in (jets.is_signal, ~jets.is_signal))
-
-
-class _Ranked:
-    """Jets by their places among the different scores, so that other weights cost no other sort."""
-
-    def __init__(self, score: FloatArray, is_signal: BoolArray) -> None:
-        place: IntArray = np.unique(score, return_inverse=True)[1]
-        self._n = int(place.max()) + 1
-        self._classes = [(rows, place[rows]) for rows in map(np.flatnonzero, (is_signal, ~is_signal))]
-
-    def auc(self, weight: FloatArray) -> float:
-        """The area with these weights, ties counting half."""
-        sums = (np.bincount(place, weight[rows], self._n) for rows, place in self._classes)
-        return float(weighed_auc(*sums))
+def _have_both(sides: tuple[Jets, Jets], weights: tuple[FloatArray, FloatArray]) -> bool:
+    """Whether both classes of both samples have a positive sum of weights."""
+    return all(
+        weight[mask].sum() > 0
+        for jets, weight in zip(sides, weights, strict=True)
+        for mask in (jets.is_signal, ~jets.is_signal)
+    )

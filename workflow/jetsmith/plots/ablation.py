@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from jetsmith import io
 from jetsmith.handed.ablation import Ablation, Change
-from jetsmith.metrics import Interval
+from jetsmith.metrics import LEAST_PASSING, Interval
 from jetsmith.plots import style as looks
 from jetsmith.plots.importance import bars
 from jetsmith.plots.inputs import digits
@@ -47,6 +47,7 @@ class AblationNumbers(looks.Numbers):
     background: str
     jets: int
     trainings: tuple[Less, ...]
+    few: tuple[str, ...] = ()
 
     def heading(self) -> str:
         """Whose inputs."""
@@ -64,6 +65,11 @@ class AblationNumbers(looks.Numbers):
             f"the same for all ({split_text(self.folds)}). Area: {'; '.join(areas)}. Intervals (68.3%) are "
             "those of these jets; another seed of a training changes it, too, and is not in them (`ensemble` "
             "says how far)."
+            + (
+                f" Not shown, since fewer than {LEAST_PASSING:g} jets of a class pass: {', '.join(self.few)}."
+                if self.few
+                else ""
+            )
         )
 
     def alternative(self) -> str:
@@ -103,6 +109,7 @@ def compute(trained: TrainedSpec, found: Ablation) -> AblationNumbers:
             Less(name=less.name, left_out=less.left_out, losses=tuple(map(_loss, less.changes)))
             for less in found.trainings
         ),
+        few=found.few,
         message=""
         if found.jets
         else f"No jets of {found.signal} and {found.background} ({split_text(trained.folds)})",

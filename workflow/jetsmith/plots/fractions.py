@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -25,12 +26,16 @@ FRACTIONS = (0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6,
 
 
 class Scanned(Record):
-    """One fraction, and what is rejected with it; `is_own` where it is the one of the tagger's file."""
+    """One fraction, and what is rejected with it; `is_own` where it is the one of the tagger's file.
+
+    `doubt` is `ties` where signal jets of one score leap over the efficiency, so that no cut has it.
+    """
 
     fraction: float
     first: Interval
     second: Interval
     is_own: bool = False
+    doubt: Literal["", "ties"] = ""
 
 
 class Curve(Record):
@@ -70,12 +75,19 @@ class FractionsNumbers(looks.Numbers):
             for point in curve.points
             if point.is_own
         )
+        tied = [curve.title for curve in self.curves if any(point.doubt for point in curve.points)]
         return (
             f"Rejection (1 over mistag) of {first} and {second} jets where {share(self.signal_efficiency)} "
             f"of {signal} jets pass, {split_text(self.folds)}. Along a curve the fraction of {second} in "
             f"the discriminant's background goes from {FRACTIONS[0]:g} to {FRACTIONS[-1]:g}; scores are the "
             f"same. Marked: what the taggers' files have ({own}). Bars are 68.3% intervals, of the "
             "statistics of the signal, too, which fixes the cut."
+            + (
+                f" Many {signal} jets of one score leap over that efficiency, which no cut has at some "
+                f"fractions: {', '.join(tied)}."
+                if tied
+                else ""
+            )
             + (
                 f" Not shown, since they reject next to nothing: {', '.join(self.left_out)}."
                 if self.left_out
@@ -199,6 +211,7 @@ def _curve(
                     first=_rejection(mistags[0]),
                     second=_rejection(mistags[1]),
                     is_own=fraction == own,
+                    doubt=mistags[0].doubt,
                 )
             )
     return Curve(tagger=spec.judgement, title=spec.title, points=tuple(points))

@@ -11,6 +11,7 @@ from scipy.stats import chi2
 from jetsmith import io, members, metrics, scored
 from jetsmith.io import FloatArray
 from jetsmith.metrics import Interval
+from jetsmith.metrics.efficiencies import LEVEL
 from jetsmith.plots import style as looks
 from jetsmith.plots.inputs import evaluated
 from jetsmith.scored import ScoredJets, read_split
@@ -20,7 +21,6 @@ from jetsmith.texts import interval, label_text, split_text
 
 MEMBER_COLOR, ENSEMBLE_COLOR = "#3f90da", "#bd1f01"
 BOOTSTRAPS = 200
-LEVEL = math.erf(math.sqrt(0.5))  # 68.3%
 
 
 class MembersNumbers(looks.Numbers):

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from jetsmith.colors import Look, look
-from jetsmith.report.tables import Row, Table, readings, whole
+from jetsmith.report.tables import Row, Table, read, whole
 from jetsmith.texts import count, interval, label_text, share, split_text
 
 ROUNDED = 0.999  # marks stand on the curve, whose numbers have a few digits
@@ -65,7 +65,7 @@ def _curve(curve: Table, look: Look) -> Row:
         "title": curve["title"],
         **look._asdict(),
         "auc": whole(curve["auc"]),
-        "readings": readings(curve),
+        "readings": [read(reading) for reading in curve["readings"]],
         "points": [
             _point(point)
             for point in curve["working_points"]

@@ -71,16 +71,13 @@ def _summary_row(curve: Table, others: Sequence[Table]) -> Row:
         "tagger": curve["tagger"],
         "auc": whole(curve["auc"]),
         "others": [whole(area) for area in areas],
-        "readings": readings(curve),
+        "readings": [read(reading) for reading in curve["readings"]],
     }
 
 
-def readings(curve: Table) -> list[Row]:
-    """Signal efficiencies of a ROC curve at mistag rates, with the mark of those that no cut gives."""
-    return [
-        whole(reading["signal_efficiency"], percent=True) | {"doubt": reading["doubt"]}
-        for reading in curve["readings"]
-    ]
+def read(reading: Table) -> Row:
+    """A curve at a mistag rate in per cent, with its `doubt`."""
+    return whole(reading["signal_efficiency"], percent=True) | {"doubt": reading["doubt"]}
 
 
 def whole(found: Table | None, percent: bool = False) -> Row:
