@@ -104,7 +104,8 @@ def working_point(b: Array, wb: Array, target: float, level: float = 0.683) -> m
     lowest = sides.score[sides.score > -np.inf][-1]
     ends = [max(sides.score[reach(e)], lowest) for e in (min(target + around, 1), max(target - around, 0))]
     passing = found.n_effective * target
-    doubt: Any = "few" if passing < 100 - 1e-9 else "ties" if found.value - target > 3 * sigma else ""
+    marks = {"few": passing < 100 - 1e-9, "ties": found.value - target > 3 * sigma}
+    doubt: Any = ", ".join(mark for mark, holds in marks.items() if holds)
     return metrics.WorkingPoint(
         float(sides.score[at]), float(ends[0]), float(ends[1]), found, target, passing, doubt
     )

@@ -63,6 +63,22 @@ def test_inputs_say_what_they_are() -> None:
     assert "| score | `csvv2.p_b_jets` |" in card
 
 
+def test_figures_say_what_a_point_is_not() -> None:
+    """Whoever has the folder alone reads which thresholds few jets fix or pass together."""
+    found = {"value": 0.8, "low": 0.79, "high": 0.81}
+    points = {
+        name: {"threshold": 0.5, "doubt": doubt, "efficiencies": {"b_jets": found}}
+        for name, doubt in (("L", ""), ("M", "few, ties"))
+    }
+    numbers = {"discriminant": "BvsAll", "level": 0.683, "undefined": {"T": "too few jets"}}
+    card = _card.figures(numbers | {"working_points": points})
+    assert "| L | 0.5 |" in card
+    assert "| M (few, ties) | 0.5 |" in card
+    assert card.endswith("T: too few jets.")
+    card = _card.figures(numbers | {"working_points": {}})
+    assert "none, for lack of jets or of a threshold.\n\nT: too few jets." in card
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("backend", TREES)
 def test_trees(backend: str, n_classes: int, sample: Path, tmp_path: Path) -> None:

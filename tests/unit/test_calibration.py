@@ -178,7 +178,7 @@ def test_pt_clamps_and_eta_does_not(calibrated: tuple[Path, dict[str, Any], dict
 
 
 def test_small_samples_leave_tight_points_out_and_say_so(tmp_path: Path) -> None:
-    """300 jets cannot define 0.1%; nothing at all is an error that names the file."""
+    """300 jets cannot define 0.1%; where that is all, file and numbers have no point, and say why."""
     make_scores(tmp_path / "scores.parquet", 600)
     outputs = tmp_path / "out.json", tmp_path / "numbers.json"
     calibrate(make_spec(), tmp_path / "scores.parquet", POINTS, PT, ETA, *outputs, settings=ANY)
@@ -187,8 +187,25 @@ def test_small_samples_leave_tight_points_out_and_say_so(tmp_path: Path) -> None
     assert "T" not in numbers["working_points"]
     values = correctionlib.CorrectionSet.from_file(str(outputs[0]))["deepcsv_wp_values"]
     assert "left out, for lack of jets or of a threshold" in values.description
-    with pytest.raises(InputError, match=r"scores\.parquet.*light_jets"):
-        calibrate(make_spec(), tmp_path / "scores.parquet", {"T": 1e-3}, PT, ETA, *outputs, settings=ANY)
+    calibrate(make_spec(), tmp_path / "scores.parquet", {"T": 1e-3}, PT, ETA, *outputs, settings=ANY)
+    numbers = json.loads(outputs[1].read_text())
+    assert (numbers["working_points"], list(numbers["undefined"])) == ({}, ["T"])
+    assert "leave less than one above it" in numbers["undefined"]["T"]
+    corrections = correctionlib.CorrectionSet.from_file(str(outputs[0]))
+    assert "left out, for lack of jets or of a threshold: T" in corrections["deepcsv_eff"].description
+    for name, inputs in (("deepcsv_wp_values", ["T"]), ("deepcsv_eff", ["T", 5, 1.0, 60.0])):
+        with pytest.raises((IndexError, RuntimeError)):
+            corrections[name].evaluate(*inputs)
+
+
+def test_a_background_without_jets_stops_with_the_file(tmp_path: Path) -> None:
+    """Of few jets points are left out; of none nothing can be said, and the run does not go on."""
+    table = make_scores(tmp_path / "scores.parquet", 600)
+    kept = ~((table["split"] == 2) & np.isin(table["label"], LIGHT.truth))
+    write_scores(tmp_path / "scores.parquet", {key: values[kept] for key, values in table.items()})
+    outputs = tmp_path / "out.json", tmp_path / "numbers.json"
+    with pytest.raises(InputError, match=r"scores\.parquet: split calibration, class light_jets: .*: 0 jets"):
+        calibrate(make_spec(), tmp_path / "scores.parquet", POINTS, PT, ETA, *outputs, settings=ANY)
 
 
 def test_classes_without_code_are_quoted_but_not_corrected(tmp_path: Path) -> None:
@@ -320,8 +337,9 @@ def test_a_target_of_only_untagged_jets_is_undefined() -> None:
     n = 1000
     score = np.append(np.random.default_rng(6).random(100), np.full(n - 100, -np.inf))
     jets = scored_jets(score)
-    with pytest.raises(InputError, match=r"only 0\.1 of the background can pass a threshold"):
-        find_thresholds(jets, {"L": 0.5}, MarksSpec())
+    found, undefined = find_thresholds(jets, {"L": 0.5}, MarksSpec())
+    assert not found
+    assert "only 0.1 of the background can pass a threshold" in undefined["L"]
     found, undefined = find_thresholds(jets, {"L": 0.5, "M": 0.05}, MarksSpec(min_passing=50))
     assert (list(found), list(undefined)) == (["M"], ["L"])
 
@@ -610,9 +628,20 @@ def test_flat_points_put_bins_together_or_are_left_out() -> None:
     assert found["F70"].threshold[1] == found["F70"].threshold[2] != found["F70"].threshold[0]
     found, undefined = flat_points(signal, asked, pt, MarksSpec(min_passing=1000))
     assert not found
-    assert "effectively 280.0 jets fix its threshold, and min_passing is 1000" in undefined["F70"]
+    assert (
+        "effectively 280.0 jets are expected above its threshold, and min_passing is 1000" in undefined["F70"]
+    )
     found, _ = flat_points(signal, asked, pt, MarksSpec(min_passing=1000, allow_few_passing=True))
     assert (found["F70"].group.tolist(), found["F70"].doubt) == ([0, 0, 0], "few")
+    plateau = scored_jets(np.where(np.arange(400) < 390, 0.5, 0.1), pt_gev=np.full(400, 40.0))
+    found, undefined = flat_points(plateau, asked, pt, MarksSpec(min_passing=1000))
+    assert "pass together: 97.5%" in undefined["F70"]
+    found, _ = flat_points(plateau, asked, pt, MarksSpec(min_passing=1000, allow_few_passing=True))
+    assert found["F70"].doubt == "few, ties"
+    _, undefined = find_thresholds(plateau, {"L": 0.1}, MarksSpec())
+    assert undefined["L"].endswith("pass together: 97.5%")
+    found, _ = find_thresholds(plateau, {"L": 0.1}, MarksSpec(allow_few_passing=True))
+    assert found["L"].doubt == "few, ties"
 
 
 def test_what_the_docs_write_is_a_configuration() -> None:

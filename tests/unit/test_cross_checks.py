@@ -117,10 +117,30 @@ FEATURES = {
         put("features", "jet.pt", value={"source": "jet_pt_gev"}),
         ["features.jet.pt", "letters, digits and `_` alone"],
     ),
+    "a feature of a long name": (
+        "features/ak4.yaml",
+        put("features", "p" * 81, value={"source": "jet_pt_gev"}),
+        [f"features.{'p' * 81}: a name has 80 letters at most"],
+    ),
     "a stored score without a name": (
         "features/ak4.yaml",
         put("features", "score", value={"source": "stored_"}),
         ["features.score.source: no column `stored_`", "or stored_<branch>"],
+    ),
+    "a branch that is no score": (
+        "features/ak4.yaml",
+        put("features", "score", value={"source": "stored_chHEF"}),
+        [
+            "features.score.source: no column `stored_chHEF`",
+            "or stored_<branch>",
+            "(btag|particleNet|",
+            "(GN|DL1)",
+        ],
+    ),
+    "a score of subjets, of small jets": (
+        "features/ak4.yaml",
+        put("features", "score", value={"source": "stored_subjet_btagCSVV2"}),
+        ["features.score.source: no column `stored_subjet_btagCSVV2`"],
     ),
     "a stored score of events": (
         "features/event.yaml",
@@ -905,7 +925,17 @@ def test_shapes_of_data_and_of_simulation(folder):
         load(run, folder)
 
 
+LONG, PERIODIC = "j" * 15 + "k" * 66, "tt" + "ab" * 20
 RUN = {
+    "a name longer than files take": (
+        put("samples", LONG, value={"datasets": ["ttbar"]}),
+        [f"samples.{LONG}", "at most 80 characters"],
+    ),
+    "a name that Snakemake takes for a recursion": (
+        put("samples", PERIODIC, value={"datasets": ["ttbar"]}),
+        [f"samples.{PERIODIC}", "ends in `ab` twenty times", "give another name"],
+    ),
+    "a working point of a long name": (put("working_points", LONG, value=0.3), ["80 at most"]),
     "a tolerance of everything": (
         put("closure", "tolerance", value=0.5),
         ["closure.tolerance", "less than 0.5"],

@@ -167,6 +167,11 @@ def test_what_cannot_be_learned_is_said(tmp_path: Path) -> None:
     runs.write(tmp_path, 400, World(negative=0.9))
     with pytest.raises(InputError, match="no class has jets in the splits calibration and test"):
         runs.learned(tmp_path, ("tracks",), (), **quick)
+    numbers = io.read_json(tmp_path / "calibration.json")
+    none = numbers | {"working_points": {}, "undefined": {"L": "too few jets"}}
+    io.write_json(tmp_path / "calibration.json", none)
+    with pytest.raises(InputError, match="no working point is left to learn: too few jets"):
+        runs.learned(tmp_path, ("tracks",), (), **quick)
     assert not (tmp_path / "by_jet.onnx").exists()
 
 

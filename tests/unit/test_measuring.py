@@ -658,14 +658,19 @@ def test_what_a_stage_refuses(run: Path, tmp_path: Path) -> None:
     samples = {name: Source(name, run / f"{name}.parquet", run / "packed") for name in names}
 
     def go(settings: FitSpec, **more: Any) -> None:
-        given = {"data": "data_first", "simulation": "simulation_first", "is_pseudo": True} | more
+        given = {"data": "data_first", "simulation": "simulation_first", "is_pseudo": True}
+        given |= {"numbers": run / "numbers.json"} | more
         measure(
-            "m", make_spec(), settings, samples, varied={}, numbers=run / "numbers.json", seed=1,
+            "m", make_spec(), settings, samples, varied={}, seed=1,
             output=tmp_path / "m.json", workspaces=tmp_path / "m", **given,
         )  # fmt: skip
 
     with pytest.raises(InputError, match="no working point T for tags; it has L, M; left out there: too few"):
         go(ok.model_copy(update={"tag": "T"}))
+    none = io.read_json(run / "numbers.json") | {"working_points": {}, "undefined": {"L": "too few jets"}}
+    io.write_json(tmp_path / "none.json", none)
+    with pytest.raises(InputError, match="no working point is left to measure: too few jets"):
+        go(ok, numbers=tmp_path / "none.json")
     variable = VariableSpec(group="ak4", feature="x", edges=(0, 1))
     with pytest.raises(InputError, match="packed"):
         go(ok.model_copy(update={"variable": variable}))

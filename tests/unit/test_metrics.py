@@ -248,6 +248,9 @@ def test_working_point_says_when_it_is_not_reliable() -> None:
     point = metrics.working_point(tied, np.ones(2000), 0.1)
     assert point.background.value == pytest.approx(0.3)
     assert point.doubt == "ties"
+    for plateau, doubt in ((-1.0, "few"), (1.0, "few, ties")):
+        score = np.where(np.arange(500) < 400, plateau, rng.random(500))
+        assert metrics.working_point(score, np.ones(500), 0.1).doubt == doubt
 
 
 def test_auc_interval_is_that_of_drawing_jets() -> None:

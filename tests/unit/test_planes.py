@@ -140,6 +140,7 @@ def test_cuts_of_one_background_do_not_know_each_other(seed: int) -> None:
     assert doubts == ["few", ""]
     tied = Pair(qcd.first, np.zeros(300), np.abs(qcd.weight))
     assert point_apart(tied, (0.3, 0.1), min_passing=1).doubt == "ties"
+    assert point_apart(tied, (0.3, 0.1), min_passing=1e9).doubt == "few, ties"
     few = Pair(qcd.first[:5], qcd.second[:5], np.ones(5))
     with pytest.raises(InputError, match=r"background \(second cut\) efficiency 0\.1: 5 "):
         point_apart(few, (0.3, 0.1))
@@ -315,18 +316,29 @@ def test_the_file_says_what_passes_both_cuts(tmp_path: Path) -> None:
 
 
 def test_points_that_few_jets_fix_or_that_cannot_be_are_left_out(tmp_path: Path) -> None:
-    """As of one discriminant: with the reason; allowed ones are marked; without any it stops."""
+    """As of one discriminant: with the reason, all of them too; allowed ones are marked."""
     write_jets(tmp_path / "scores.parquet", 4000)
-    points = {"L": (0.3, 0.4), "T": (0.01, 0.02), "X": (0.01, 0.9)}
-    corrections, numbers = calibrated(tmp_path, points)
+    asked = {"L": (0.3, 0.4), "T": (0.01, 0.02), "X": (0.01, 0.9)}
+    corrections, numbers = calibrated(tmp_path, asked)
     assert list(numbers["working_points"]) == ["L"]
     assert "min_passing is 100" in numbers["undefined"]["T"]
     assert "two cuts let" in numbers["undefined"]["X"]
     assert "left out, for lack of jets or of a threshold: T, X" in corrections["charm_wp_values"].description
-    _, numbers = calibrated(tmp_path, points, allow_few_passing=True)
+    _, numbers = calibrated(tmp_path, asked, allow_few_passing=True)
     assert numbers["working_points"]["T"]["doubt"] == "few"
-    with pytest.raises(InputError, match=r"scores\.parquet: .*min_passing"):
-        calibrated(tmp_path, {"T": (0.01, 0.02)})
+    corrections, numbers = calibrated(tmp_path, {"T": (0.01, 0.02)})
+    assert (numbers["working_points"], list(numbers["undefined"])) == ({}, ["T"])
+    assert "T" in corrections["charm_eff"].description
+    files = [tmp_path / "scores.parquet"] * 2, tmp_path / "plane.numbers.json"
+    found = plot_plane(SPECS, "charm", *files, PlotSpec(dpi=50), tmp_path / "figure")
+    assert (found.message, len(found.clouds)) == ("", 3)
+    (shown,) = points.planes([numbers], {s.judgement: s.model_dump(mode="json") for s in SPECS})
+    assert (shown["rows"], list(shown["undefined"])) == ([], ["T"])
+    table = write_jets(tmp_path / "scores.parquet", 4000)
+    kept = (table["split"] != 2) | ~np.isin(table["label"], LIGHT.truth)
+    io.write_rows(tmp_path / "scores.parquet", ak.zip({k: v[kept] for k, v in table.items()}, depth_limit=1))
+    with pytest.raises(InputError, match=r"scores\.parquet: split calibration, class light_jets: 0 jets"):
+        calibrated(tmp_path, asked)
 
 
 def test_a_point_of_one_background_is_of_each_cut(tmp_path: Path) -> None:

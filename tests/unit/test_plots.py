@@ -14,10 +14,11 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from jetsmith import io
+from jetsmith import io, texts
 from jetsmith.calibration.axes import axes_of, places
 from jetsmith.calibration.maps import efficiency_map
 from jetsmith.errors import InputError
+from jetsmith.metrics import Interval
 from jetsmith.plots import PLOTS, discriminant, efficiency, reweighting, roc, roc_figure, style, training
 from jetsmith.plots.inputs import Threshold, read_test
 from jetsmith.reweighting.histograms import compare_features
@@ -247,6 +248,44 @@ def test_efficiency_draws_its_numbers(scores: list[Path]) -> None:
             passing = of_class.weight[inside & (of_class.discriminant >= 0.6)].sum()
             expected = passing / of_class.weight[inside].sum()
             assert value == pytest.approx(expected, rel=1e-5)
+
+
+def test_jets_of_tiny_weights_stretch_no_axis(scores: list[Path]) -> None:
+    """Protects: jets of a millionth of the weight of others are an arrow, no point six decades below."""
+    rng = np.random.default_rng(3)
+    passing = rng.random(4000) < 0.1
+    weight = np.where(passing & (np.arange(4000) >= 2000), 1e-6, 1.0)
+    pt, label = np.repeat([40.0, 80.0], 2000), np.where(np.arange(4000) % 8, 0, 500)
+    jets = scored_jets(np.where(passing, 0.9, 0.1), weight, label, pt_gev=pt)
+    numbers = efficiency.compute(make_spec(), jets, [POINT], PT_BINS_GEV)
+    light = next(of for of in numbers.points if of.name == "light_jets")
+    assert 0 < light.efficiency[1] < 1e-5 < 0.05 < light.efficiency[0]
+    figure = efficiency.draw(numbers, STYLE)
+    line = by_gid(figure, "light_jets.M")[0]
+    assert line.get_ydata().tolist() == [light.efficiency[0]]
+    assert line.axes.get_ylim()[0] >= 1e-4
+    assert "weigh less than half a one" in numbers.caption()
+
+
+def test_areas_in_the_legend_are_those_of_the_page(curves: roc_figure.RocNumbers) -> None:
+    """Protects: of one area figure, text and table say the same errors, also unequal ones."""
+    curve = curves.curves[0]
+    for area, expected in (
+        (Interval(0.905, 0.89, 0.916), "(AUC 0.905$^{+0.011}_{−0.015}$)"),
+        (Interval(0.47, 0.27, 0.74), "(AUC 0.47$^{+0.27}_{−0.20}$)"),
+        (Interval(0.905, 0.895, 0.915), "(AUC 0.905 ± 0.010)"),
+    ):
+        of = curve.model_copy(update={"auc": area})
+        assert roc_figure.legend_text(of).endswith(expected)
+        assert texts.interval_text(area) in curves.model_copy(update={"curves": (of,)}).alternative()
+
+
+def test_marks_stand_on_curves(curves: roc_figure.RocNumbers) -> None:
+    """Protects: where too few background jets are left for a curve, no working point hangs in the air."""
+    curve = curves.curves[0]
+    (point,) = curve.working_points
+    tight = point.model_copy(update={"name": "T", "mistag": Interval(1e-6, 0.0, 1e-3)})
+    assert roc_figure.marked(curve.model_copy(update={"working_points": (point, tight)})) == [point]
 
 
 def test_end_bins_are_those_of_the_corrections(scores: list[Path]) -> None:

@@ -1,5 +1,6 @@
 """Dependence on the jet and on pile-up: against sums written out, and what is drawn."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,18 @@ def test_bins_of_equal_counts() -> None:
     assert all(
         low < centre < high for low, centre, high in zip(eta.edges, eta.centres, eta.edges[1:], strict=False)
     )
+
+
+def test_labels_of_pt_stand_apart() -> None:
+    """Panels are narrow: 200, 300 and 500 GeV ran into each other."""
+    edges = (30.0, 100.0, 200.0, 1000.0)
+    found = dependence.compute(make_spec(), some_jets(), POINTS, edges)
+    figure = dependence.draw(found, STYLE)
+    figure.draw_without_rendering()
+    axes = next(axes for axes in figure.axes if "p_T" in axes.get_xlabel())
+    shown = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_text()]
+    assert len(shown) > 3
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(shown))
 
 
 @pytest.mark.parametrize("vertices", [0, 7])

@@ -318,3 +318,21 @@ def test_a_feature_that_files_lack_is_named(jets: list[Packed]) -> None:
     names = jets[0].groups["ak4"].names
     with pytest.raises(InputError, match=r"not packed: absent\. A file of the sample lacks their sources"):
         describing.columns_of(jets[0].groups["ak4"], [*names, "absent"])
+
+
+@pytest.mark.parametrize("kept", [FLAT, ()])
+def test_figures_are_of_what_files_have(jets: list[Packed], kept: tuple[str, ...]) -> None:
+    """A feature whose source files lack is told in caption and warnings, and the others are drawn."""
+    wanted = given((*kept, "absent"))
+    found = features.compute("ak4", wanted, CLASSES, jets, {})
+    assert ([one.feature for one in found.features], found.absent) == ([*kept], ("absent",))
+    assert found.caption().endswith("Left out, since files of the sample lack their sources: absent.")
+    assert [(one.kind, one.feature) for one in found.warnings if one.kind == "absent"] == [
+        ("absent", "absent")
+    ]
+    assert bool(found.message) == (not kept)
+    features.draw(found, STYLE)
+    apart = shifts.compute("ak4", wanted, CLASSES, [jets, jets], [])
+    assert ({one.feature for one in apart.comparisons}, apart.absent) == ({*kept}, ("absent",))
+    assert apart.caption().endswith("lack their sources: absent.")
+    shifts.draw(apart, STYLE)

@@ -256,6 +256,22 @@ def test_points_and_readings_are_those_of_the_figure(submission: Path, plots: di
             assert values[k]["value"] == ("-" if known is None else known["value"])
 
 
+def test_rates_that_no_cut_gives_are_told(plots: dict[str, list[Path]], tmp_path: Path) -> None:
+    """Protects: of ties the column says at which rates its efficiency is that of no cut."""
+    numbers = io.read_json(plots["roc"][1])
+    numbers["curves"][0]["readings"][0]["doubt"] = "ties"
+    io.write_json(tmp_path / "roc.json", numbers)
+    folder = submit(plots | {"roc": [tmp_path / "roc.json"]}, tmp_path / "hepdata")
+    _, columns = table(folder, "efficiency_at_mistag.demo_ak4.b_jets_vs_light_jets")
+    tied, plain = (
+        {one["name"]: one["value"] for one in columns[f"b efficiency of {curve['title']}"]["qualifiers"]}
+        for curve in numbers["curves"]
+    )
+    assert tied["No cut, for ties, at"] == "10%"
+    assert "No cut, for ties, at" not in plain
+    assert not complaints(folder)
+
+
 def test_efficiencies_shapes_and_factors_are_those_of_the_figures(
     submission: Path, plots: dict[str, list[Path]]
 ) -> None:

@@ -22,7 +22,8 @@ from jetsmith.handed.closure import Area, Closure, Gate, Status, worst
 from jetsmith.handed.plan import Content, Schema, UntoldOf
 from jetsmith.handed.scan import Scan, Tried
 from jetsmith.metrics import Interval
-from jetsmith.plots import discriminant, roc, training
+from jetsmith.plots import discriminant, roc, roc_figure, style, training
+from jetsmith.plots.inputs import read_test
 from jetsmith.plots.roc_figure import Curve, RocNumbers
 from jetsmith.report import points, tables, tagger_inputs
 from jetsmith.report.cards import cards
@@ -304,6 +305,7 @@ def test_page_has_the_numbers(made: dict[str, Any], page: Page) -> None:
         shown["text"],
         texts.interval(**curve["auc"])["text"],
         numbers["undefined"]["XXT"],
+        "Effective jetsexpected above",
         "30 to 1000: ",
         texts.interval(*flat)["text"],
         numbers["flat_undefined"]["F01"],
@@ -653,11 +655,31 @@ def test_a_working_point_between_ties_says_so(made: dict[str, Any]) -> None:
     numbers = io.read_json(made["numbers"][0])
     first, second = sorted(numbers["working_points"])[:2]
     numbers["working_points"][first] |= {"doubt": "ties", "n_passing": 406.0}
-    numbers["working_points"][second] |= {"doubt": "few", "n_passing": 4.0}
+    numbers["working_points"][second] |= {"doubt": "few, ties", "n_passing": 4.0}
+    numbers["flat_efficiency"]["F70"]["doubt"] = "ties"
     (table,) = points.working_points([numbers], made["run"]["classifiers"])
     doubts = {row["name"]: row["doubt"] for row in table["rows"]}
-    assert (doubts[first], doubts[second]) == ("ties", "few")
-    assert f"threshold of {first}, and pass together" in table["notes"][0]
+    assert (doubts[first], doubts[second]) == ("ties", "few, ties")
+    names = [row["name"] for row in table["rows"] if row["doubt"]]
+    assert f"threshold of {names[0]}, {names[1]}, F70, and pass together" in table["notes"][0]
+    found = numbers["working_points"][first]["background"]["value"]
+    assert f"{first} {100 * found:.3g}% for " in table["notes"][0]
+
+
+def test_efficiencies_that_no_cut_gives_are_marked(made: dict[str, Any], tmp_path: Path) -> None:
+    """Protects: of a tagger of few scores each table with its efficiencies says so, those to choose, too."""
+    spec = make_spec()
+    jets = read_test(make_scores(tmp_path / "scores.parquet", 4000), spec)
+    few = replace(jets, discriminant=np.round(2 * jets.discriminant) / 2)
+    tied = roc.compute([spec], [few], "light_jets", [[]], 5, mistags=(0.1, 0.02), pt_bins_gev=(30, 60, 1000))
+    style.save(roc_figure.draw(tied, STYLE), tied, tmp_path / "results/plots/roc/light_jets")
+    output = tmp_path / "results/report/index.html"
+    write_report(**made | {"output": output, "plots": [tmp_path / "results/plots/roc/light_jets.png"]})
+    html = output.read_text(encoding="utf-8")
+    assert "so that no cut has it" in Page(html).text
+    data = json.loads(re.search(r'id="explorer-data">(.*?)</script>', html, re.DOTALL)[1])
+    marks = [[one["doubt"] for one in of["curves"][0]["readings"]] for of in data[0]["ranges"]]
+    assert marks == [["ties", ""]] * 3  # all jets, and two ranges
 
 
 def test_numbers_without_a_verdict_are_not_taken_for_good(made: dict[str, Any], tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from jetsmith.published import (
     of_resilience,
     of_response,
 )
-from jetsmith.texts import label_text
+from jetsmith.texts import label_text, share
 
 PHRASES = ("Jet tagging",)
 N = TypeVar("N", bound=Numbers)
@@ -161,7 +161,7 @@ def of_roc(numbers: RocNumbers, figure: Figure) -> Iterator[Table]:
                 Variable(
                     f"{signal} efficiency of {curve.title}",
                     [_reading(curve, rate) for rate in rates],
-                    qualifiers=about | _tagger(curve),
+                    qualifiers=about | _tagger(curve) | _ties(curve),
                 )
                 for curve in numbers.curves
             ],
@@ -199,6 +199,12 @@ def _on_curve(curve: Curve, j: int) -> Entry:
 
 def _tagger(curve: Curve) -> dict[str, Any]:
     return {"Tagger": curve.tagger}
+
+
+def _ties(curve: Curve) -> dict[str, Any]:
+    """The mistag rates that many jets of one score leap over, so that no cut has them."""
+    rates = [share(reading.mistag) for reading in curve.readings if reading.doubt]
+    return {"No cut, for ties, at": ", ".join(rates)} if rates else {}
 
 
 def _auc(curve: Curve) -> dict[str, Any]:

@@ -1,12 +1,27 @@
 """The base of all records: strict, frozen, and as YAML and JSON write things; types of names and numbers."""
 
+import re
 from functools import cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+LONGEST = 80  # letters of a name: files are called after up to three of them, and take 255
+_PERIODIC = re.compile(r"(.+?)\1{19}$")  # Snakemake's sign of a rule that reads what it writes
+
+
+def _apart(name: str) -> str:
+    if (found := _PERIODIC.search(name)) is not None:
+        raise ValueError(
+            f"ends in `{found[1]}` twenty times or more, which Snakemake takes for an endless recursion of "
+            "rules; give another name"
+        )
+    return name
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=LONGEST), AfterValidator(_apart)]
+Label = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=LONGEST), AfterValidator(_apart)]
 
 
 def _single(number: float) -> float:

@@ -72,7 +72,7 @@ def text(
         + _estimates(spec),
         "## Reading it": READING.format(name=spec.name),
         "## What it is for, and what not": PURPOSE,
-        "## Figures": "\n\n".join(map(_figures, numbers)) or "None: it was not judged.",
+        "## Figures": "\n\n".join(map(figures, numbers)) or "None: it was not judged.",
         "## Training": training(
             spec,
             trained,
@@ -173,27 +173,32 @@ def _counts(rows: Counts, effective: Counts, whose: str) -> list[str]:
     ]
 
 
-def _figures(numbers: Mapping[str, Any]) -> str:
+def figures(numbers: Mapping[str, Any]) -> str:
     """A table of the working points of a discriminant."""
     points, level = numbers["working_points"], numbers["level"]
     head = (
         f"{numbers['discriminant']}, efficiencies of the test split in simulation ({level:.1%}, statistical):"
     )
+    undefined = "".join(f"\n\n{name}: {reason}." for name, reason in numbers["undefined"].items())
     if not points:
-        return f"{head} none, for lack of jets."
+        return f"{head} none, for lack of jets or of a threshold.{undefined}"
     names = list(next(iter(points.values()))["efficiencies"])
     lines = [
         f"| working point | threshold | {' | '.join(names)} |",
         "|---" * (len(names) + 2) + "|",
         *(
-            f"| {point} | {found['threshold']:.6g} | "
+            f"| {point}{_mark(found['doubt'])} | {found['threshold']:.6g} | "
             + " | ".join(_interval(found["efficiencies"][name]) for name in names)
             + " |"
             for point, found in points.items()
         ),
     ]
-    undefined = "".join(f"\n\n{name}: {reason}." for name, reason in numbers["undefined"].items())
     return f"{head}\n\n" + "\n".join(lines) + undefined
+
+
+def _mark(doubt: str) -> str:
+    """What a reader of the table has to know of a threshold: few jets fix it, or pass it together."""
+    return f" ({doubt})" if doubt else ""
 
 
 def _interval(found: Mapping[str, float | None]) -> str:

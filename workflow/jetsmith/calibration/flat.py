@@ -7,14 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith.calibration.axes import Axis
-from jetsmith.calibration.maps import grouped, too_few
+from jetsmith.calibration.maps import grouped, pass_together, too_few
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
-from jetsmith.metrics import bin_of, working_point, written
+from jetsmith.metrics import DOUBTS, bin_of, working_point, written
 from jetsmith.scored import ScoredJets
 from jetsmith.specs.run import MarksSpec
-
-DOUBTS = ("", "ties", "few")  # the worst last
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class FlatPoint:
         threshold_low: Threshold if more of the signal had passed.
         threshold_high: Threshold if less had.
         group: Bins of one number have one threshold, since the jets of one alone are too few.
-        doubt: As of a working point, the worst of all bins.
+        doubt: As of a working point, all marks of all bins.
     """
 
     target: float
@@ -77,20 +75,22 @@ def flat_points(
                     )
                     for chosen in (group[place] == number for number in range(group[-1] + 1))
                 ]
-                doubt = max((point.doubt for point in points), key=DOUBTS.index)
-                if doubt != "few" or len(points) == 1:
+                few, tied = (any(mark in point.doubt for point in points) for mark in ("few", "ties"))
+                if not few or len(points) == 1:
                     break
                 at_least *= 2  # those that pass weigh more than others, and count for fewer
         except InputError as error:
             undefined[name] = str(error)
             continue
-        if doubt == "few" and not marks.allow_few_passing:
-            undefined[name] = too_few(f"{target:g}", points[0].n_passing, marks)
+        if few and not marks.allow_few_passing:
+            undefined[name] = too_few(f"{target:g}", points[0].n_passing, marks) + pass_together(points[0])
             continue
         kind = signal.discriminant.dtype
         value, low, high = (
             np.array([getattr(point, field) for point in points])[group]
             for field in ("threshold", "threshold_low", "threshold_high")
         )
-        found[name] = FlatPoint(target, np.array([written(v, kind) for v in value]), low, high, group, doubt)
+        found[name] = FlatPoint(
+            target, np.array([written(v, kind) for v in value]), low, high, group, DOUBTS[few, tied]
+        )
     return found, undefined

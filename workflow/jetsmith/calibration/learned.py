@@ -146,8 +146,12 @@ def learn(
 
 def _points(calibration: str | Path, spec: JudgedSpec) -> dict[str, float]:
     """Thresholds by working point, the loosest first; of few jets two may be one, and none lies between."""
-    found = io.read_json(calibration, judgement=spec.judgement)["working_points"]
-    points = {key: float(point["threshold"]) for key, point in found.items()}
+    found = io.read_json(calibration, judgement=spec.judgement)
+    points = {key: float(point["threshold"]) for key, point in found["working_points"].items()}
+    if not points:
+        raise InputError(
+            f"{calibration}: no working point is left to learn: {'; '.join(found['undefined'].values())}"
+        )
     return dict(sorted(points.items(), key=lambda one: one[1]))
 
 

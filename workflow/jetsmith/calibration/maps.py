@@ -182,11 +182,14 @@ def find_thresholds(
     """Thresholds of the working points, and why those that are left out are.
 
     A point that too few jets fix is marked, and left out unless `marks` allows it, so that a small run still
-    calibrates the others; both outputs say so.
+    comes to its end, with the other points or with none; both outputs say so.
 
     Raises:
-        InputError: None is left.
+        InputError: There is no background, its scores are no numbers, or no point is asked for.
     """
+    if not working_points:
+        raise InputError("no working points are configured")
+    check_scores(background.discriminant, background.weight, "working point: background")
     found: dict[str, WorkingPoint] = {}
     undefined: dict[str, str] = {}
     for name, target in working_points.items():
@@ -197,12 +200,10 @@ def find_thresholds(
         except InputError as error:
             undefined[name] = str(error)
             continue
-        if point.doubt == "few" and not marks.allow_few_passing:
-            undefined[name] = too_few(f"{target:g}", point.n_passing, marks)
+        if "few" in point.doubt and not marks.allow_few_passing:
+            undefined[name] = too_few(f"{target:g}", point.n_passing, marks) + pass_together(point)
         else:
             found[name] = replace(point, threshold=written(point.threshold, background.discriminant.dtype))
-    if not found:
-        raise InputError("; ".join(undefined.values()) or "no working points are configured")
     return found, undefined
 
 
@@ -232,7 +233,14 @@ def given_thresholds(background: ScoredJets, thresholds: Mapping[str, float]) ->
 def too_few(target: str, n_passing: float, marks: MarksSpec) -> str:
     """Why a working point is left out that few jets fix, and what would help."""
     return (
-        f"working point at efficiency {target}: effectively {n_passing:.1f} jets fix its "
-        f"threshold, and min_passing is {marks.min_passing:g}; take more events, or set calibration: "
-        "{allow_few_passing: true}"
+        f"working point at efficiency {target}: effectively {n_passing:.1f} jets are expected above its "
+        f"threshold, and min_passing is {marks.min_passing:g}; take more events or a looser point, or set "
+        "calibration: {allow_few_passing: true}, which writes it all the same, marked"
     )
+
+
+def pass_together(point: WorkingPoint) -> str:
+    """What more events do not help against, behind `too_few`: jets of one score; empty without them."""
+    if "ties" not in point.doubt:
+        return ""
+    return f". Many jets have one score there, and pass together: {100 * point.background.value:.3g}%"

@@ -15,7 +15,7 @@ from jetsmith.calibration.stage import classes_of, of_judgement
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray
 from jetsmith.metrics import passes, written
-from jetsmith.metrics.efficiencies import LEVEL, Interval
+from jetsmith.metrics.efficiencies import LEVEL, Interval, check_scores
 from jetsmith.metrics.planes import Pair, PlanePoint, plane_point, point_apart, together
 from jetsmith.scored import ScoredJets, in_common, read_split
 from jetsmith.specs.classifiers import JudgedClass, JudgedSpec
@@ -64,7 +64,7 @@ def calibrate_plane(
         numbers_output: The same for people.
 
     Raises:
-        InputError: The files have not the same jets, lack a column, or no point is left.
+        InputError: The files have not the same jets, lack a column, or have no background.
     """
     axes = axes_of(pt_bins_gev, abseta_bins, third_bins)
     columns = [axis.column for axis in axes]
@@ -72,6 +72,10 @@ def calibrate_plane(
     backgrounds = [spec.background_classes[0] for spec in specs]
     pairs = [_pair(calibration.of(entry)) for entry in backgrounds]
     apart = backgrounds[0].name == backgrounds[1].name
+    for entry, pair in zip(backgrounds, pairs, strict=True):
+        _check(
+            pair, f"{' and '.join(map(str, dict.fromkeys(scores)))}: split calibration, class {entry.name}"
+        )
     found: dict[str, PlanePoint] = {}
     undefined: dict[str, str] = {}
     for key, targets in points.items():
@@ -79,8 +83,6 @@ def calibrate_plane(
             found[key] = _point(pairs, apart, targets, settings)
         except InputError as error:
             undefined[key] = str(error)
-    if not found:
-        raise InputError(f"{' and '.join(map(str, dict.fromkeys(scores)))}: {'; '.join(undefined.values())}")
     names = discriminant_names(specs)
     kind = calibration.discriminant.dtype
     cuts = {
@@ -163,6 +165,12 @@ def _pair(jets: ScoredJets) -> Pair:
     return Pair(jets.discriminant, jets.columns[SECOND], jets.weight)
 
 
+def _check(pair: Pair, where: str) -> None:
+    """Refuse a background without jets: of few jets points are left out, of none there is nothing to say."""
+    for score in (pair.first, pair.second):
+        check_scores(score, pair.weight, where)
+
+
 def _kind(backgrounds: Sequence[JudgedClass]) -> str:
     """What the thresholds are, in words."""
     first, second = (entry.name for entry in backgrounds)
@@ -188,7 +196,7 @@ def _point(pairs: Sequence[Pair], apart: bool, targets: tuple[float, float], mar
     first, second = pairs
     least = marks.min_passing
     found = point_apart(first, targets, least) if apart else plane_point(first, second, targets, least)
-    if found.doubt == "few" and not marks.allow_few_passing:
+    if "few" in found.doubt and not marks.allow_few_passing:
         raise InputError(too_few(" and ".join(f"{x:g}" for x in targets), min(found.n_passing), marks))
     return found
 

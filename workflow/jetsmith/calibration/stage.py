@@ -47,18 +47,16 @@ def calibrate(
         abseta_bins: Edges of the efficiencies.
         output: correctionlib schema 2.
         numbers_output: The same for people: `working_points` with thresholds, intervals and
-            inclusive efficiencies of each class, `undefined` ones with the reason; `flat_efficiency` and
-            `flat_undefined` likewise, thresholds being a list by bin of pt; `maps.counts` of each
-            class and of the one that the thresholds come from (`threshold_sample`), flavor codes
-            without jets, `bins_without_jets`, `bins_that_share`.
+            inclusive efficiencies of each class, `undefined` ones, all it may be, with the reason;
+            `flat_efficiency` and `flat_undefined` likewise, thresholds being a list by bin of pt;
+            `maps.counts` of each class and of the one that the thresholds come from (`threshold_sample`),
+            flavor codes without jets, `bins_without_jets`, `bins_that_share`.
         third_bins: Column and edges of one more axis of the efficiencies.
         settings: How many jets thresholds and bins take; efficiencies of the signal that hold at any pt.
-
         thresholds: By name of the point, in place of `working_points`.
 
     Raises:
-        InputError: The scores lack a column, no jets or working points are left, or jets lie outside the
-            |eta| bins.
+        InputError: The scores lack a column, no jets are left, or they lie outside the |eta| bins.
     """
     settings = settings or PointsSpec()
     axes = axes_of(pt_bins_gev, abseta_bins, third_bins or {})

@@ -7,6 +7,7 @@ holds and leaves out the rest; nothing is invented. Columns that no file holds a
 (`jetsmith.derivations`), and so are others where a file lacks them and `(derived)` says so.
 """
 
+import re
 from collections.abc import Mapping
 
 from jetsmith.columns.labels import LABELS
@@ -88,6 +89,12 @@ RESERVED = {*KEY, *COMMON, *(name for names in KINEMATICS.values() for name in n
 
 STORING = ("ak4", "ak8")  # rows that may have stored scores
 STORED_PREFIX = "stored_"  # stored_<branch>, e.g. stored_btagDeepFlavB: an experiment's own score
+SCORES_OF_CMS = re.compile(
+    r"(btag|particleNet|deepTag|globalParT|PNet|robustParT|qgl|puIdDisc|CSV|JP$|JBP$|SoftMu|SoftEl).*"
+)
+SCORES_OF_ATLAS = re.compile(r"(GN|DL1)\w*_p[a-z]+")
+"""Which branches of jets, without the collection in front, are scores; skims hold no others."""
+SUBJET = "subjet_"  # in front of a score of CMS: the lower one of the two subjets of a large jet
 
 STORED: dict[str, dict[str, Column]] = {
     "ak4": KEY | COMMON | JET | TAG | CHARGED | NEUTRAL | VERTICES,

@@ -20,8 +20,9 @@ from jetsmith.simulation.processes import EVENTS_A_PART, PROCESSES
 from jetsmith.specs.classifiers import ClassSpec
 from jetsmith.specs.datasets import DatasetSpec, Object, SelectionSpec, SimulateSpec
 from jetsmith.specs.run import RunSpec
+from jetsmith.strict import LONGEST
 
-WORKING_POINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+WORKING_POINT = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.+-]{{0,{LONGEST - 1}}}")
 PATHVARS = ("results", "logs", "benchmarks")
 _NO_UTF8 = re.compile(r"[\ud800-\udfff]")  # what Python puts in the place of bytes that are none
 
@@ -84,7 +85,7 @@ def _working_points(run: RunSpec) -> Iterator[str]:
     for key, points in tables.items():
         for name in points:
             if not WORKING_POINT.fullmatch(name):
-                yield f"{key}: `{name}`: a name has letters, digits and any of _ . + - alone"
+                yield f"{key}: `{name}`: a name has letters, digits and _ . + - alone, {LONGEST} at most"
         for (one, first), (other, second) in itertools.combinations(points.items(), 2):
             if first == second:
                 yield f"{key}: {one} and {other} are one point, {first}; leave one out"

@@ -9,8 +9,14 @@ from jetsmith.configuration.records import hint
 from jetsmith.errors import refuse
 from jetsmith.features.derived import available_with_derived
 from jetsmith.specs.features import FeatureGroup, FeatureSpec
+from jetsmith.strict import LONGEST
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+STORED = (
+    "stored_<branch> of a tagger's score, the branch without `Jet_` or `FatJet_`: in CMS files "
+    f"{columns.SCORES_OF_CMS.pattern}, in those of ATLAS {columns.SCORES_OF_ATLAS.pattern}; other branches "
+    "are columns under names of their own, or not read"
+)
 
 
 def check_group(group: FeatureGroup, path: Path) -> None:
@@ -59,6 +65,8 @@ def _group(group: FeatureGroup) -> Iterator[str]:
 def _name(group: FeatureGroup, name: str) -> str:
     if not NAME.fullmatch(name):
         return ": a name has letters, digits and `_` alone, and starts with a letter"
+    if len(name) > LONGEST:
+        return f": a name has {LONGEST} letters at most"
     if group.column(name) in columns.RESERVED:
         return f": `{name}` is a column of all rows already; rename the feature"
     return ""
@@ -68,7 +76,7 @@ def _source(group: FeatureGroup, feature: FeatureSpec, known: set[str]) -> str:
     """What is wrong with the column of a feature, from the key on; nothing where it suits the group."""
     source = feature.source
     if source not in known and not _is_stored(source, group.object):
-        of = ", or stored_<branch>" if group.object in columns.STORING else ""
+        of = f", or {STORED}" if group.object in columns.STORING else ""
         return f".source: no column `{source}`{hint(source, known)}{of}"
     is_list = columns.column(group.object, source).ragged
     if group.kind == "sequence" and not is_list:
@@ -108,11 +116,12 @@ def _families(group: FeatureGroup, known: set[str]) -> Iterator[str]:
 
 
 def _is_stored(source: str, obj: str) -> bool:
-    return (
-        obj in columns.STORING
-        and len(source) > len(columns.STORED_PREFIX)
-        and source.startswith(columns.STORED_PREFIX)
-    )
+    """Whether it is a score that a layout may give; files tell which there are."""
+    if obj not in columns.STORING or not source.startswith(columns.STORED_PREFIX):
+        return False
+    branch = source.removeprefix(columns.STORED_PREFIX)
+    of_cms = branch.removeprefix(columns.SUBJET) if obj == "ak8" else branch
+    return bool(columns.SCORES_OF_CMS.fullmatch(of_cms) or columns.SCORES_OF_ATLAS.fullmatch(branch))
 
 
 def _is_list(group: FeatureGroup, name: str) -> bool:

@@ -118,7 +118,7 @@ def _thresholds(numbers: str | Path, spec: JudgedSpec, regions: Sequence[Region]
         if point not in thresholds:
             why = found["undefined"].get(point, "")
             left_out = f"; left out there: {why}" if why else ""
-            there = ", ".join(thresholds)
+            there = ", ".join(thresholds) or "none"
             raise InputError(f"{numbers}: has no working point {point} for tags; it has {there}{left_out}")
     return thresholds
 

@@ -59,12 +59,15 @@ def measure(
         turned: Of each sample that of the same jets with turned signs, for negative tags.
 
     Raises:
-        InputError: Scores lack something, no jets are left, a tag that is no working point.
+        InputError: Scores lack something, no jets or working points are left, a tag that is none of these.
     """
     assert spec.signal_class is not None
     assert spec.signal_class.flavor is not None
     found = io.read_json(numbers, judgement=spec.judgement)
     thresholds = {key: float(point["threshold"]) for key, point in found["working_points"].items()}
+    if not thresholds:
+        why = "; ".join(found["undefined"].values())
+        raise InputError(f"{numbers}: no working point is left to measure: {why}")
     if settings.tag and settings.tag not in thresholds:
         there = f"it has {', '.join(thresholds)}"
         why = found["undefined"].get(settings.tag, "")

@@ -31,6 +31,7 @@ from jetsmith.metrics.paired import (
 from jetsmith.metrics.readings import Reading, reading
 from jetsmith.metrics.shifted import Jets, Shift, auc_change, auc_shift, cells, matched
 from jetsmith.metrics.thresholds import (
+    DOUBTS,
     WorkingPoint,
     threshold_at,
     threshold_pulls,
@@ -40,6 +41,7 @@ from jetsmith.metrics.thresholds import (
 )
 
 __all__ = [
+    "DOUBTS",
     "EPSILON",
     "LEAST_PASSING",
     "Bins",

@@ -14,7 +14,7 @@ from jetsmith.cuts import passes
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics.efficiencies import LEVEL, Efficiency, Interval, check_scores, efficiency
-from jetsmith.metrics.thresholds import FAR, MIN_PASSING, threshold_at, threshold_pulls, working_point
+from jetsmith.metrics.thresholds import DOUBTS, FAR, MIN_PASSING, threshold_at, threshold_pulls, working_point
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class PlanePoint:
         targets: What was asked for.
         n_passing: Effective jets of each background that were expected to pass; of one, either cut.
         doubt: `few` where of one of them these are fewer than asked for, `ties` where jets of one score push
-            what passes of one of them off its target by more than three standard deviations, else empty.
+            what passes of one of them off its target by more than three standard deviations, `few, ties`
+            where both hold; else empty.
     """
 
     first: Interval
@@ -95,7 +96,7 @@ def plane_point(
         backgrounds=found,
         targets=targets,
         n_passing=(n_passing[0], n_passing[1]),
-        doubt="few" if min(n_passing) < min_passing else "ties" if _is_off(found, targets) else "",
+        doubt=DOUBTS[min(n_passing) < min_passing, _is_off(found, targets)],
     )
 
 
@@ -127,14 +128,14 @@ def point_apart(
         working_point(score, of.weight, target, level, min_passing, f"background ({which} cut)")
         for which, score, target in zip(("first", "second"), (of.first, of.second), targets, strict=True)
     )
-    doubts = [point.doubt for point in (one, other) if point.doubt]
+    few, tied = (any(mark in point.doubt for point in (one, other)) for mark in ("few", "ties"))
     return PlanePoint(
         Interval(one.threshold, one.threshold_low, one.threshold_high),
         Interval(other.threshold, other.threshold_low, other.threshold_high),
         backgrounds=(one.background, other.background),
         targets=targets,
         n_passing=(one.n_passing, other.n_passing),
-        doubt="few" if "few" in doubts else next(iter(doubts), ""),
+        doubt=DOUBTS[few, tied],
     )
 
 

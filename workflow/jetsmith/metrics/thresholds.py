@@ -1,6 +1,6 @@
 """Working points: thresholds of given background efficiencies, with intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal, NoReturn
@@ -17,6 +17,15 @@ MIN_PASSING = 100.0  # effective jets above a threshold: its efficiency is known
 ROUNDING = 1e-9  # a count that is just reached must not fail for its last bit
 FAR = 3.0  # standard deviations of an efficiency beyond which jets of one score push it off
 
+Doubt = Literal["", "few", "ties", "few, ties"]
+DOUBTS: Mapping[tuple[bool, bool], Doubt] = {
+    (False, False): "",
+    (True, False): "few",
+    (False, True): "ties",
+    (True, True): "few, ties",
+}
+"""The marks of a point by whether few jets fix it, and whether ties push it off: neither hides the other."""
+
 
 @dataclass(frozen=True)
 class WorkingPoint:
@@ -30,7 +39,7 @@ class WorkingPoint:
         target: Background efficiency that was asked for.
         n_passing: Effective number of background jets expected above the threshold.
         doubt: `few` where these are fewer than asked for, `ties` where jets of one score push the efficiency
-            beyond its error; else empty.
+            beyond its error, `few, ties` where both hold; else empty.
     """
 
     threshold: float
@@ -39,7 +48,7 @@ class WorkingPoint:
     background: Efficiency
     target: float
     n_passing: float
-    doubt: Literal["", "few", "ties"]
+    doubt: Doubt
 
 
 def working_point(
@@ -73,7 +82,7 @@ def working_points(
         weight: Shape (N,), signed.
         efficiencies: Targets in (0, 1).
         level: Probability content of the intervals.
-        min_passing: Effective jets above a threshold, fewer of which leave it in doubt.
+        min_passing: Effective jets expected above a threshold, fewer of which leave it in doubt.
         role: What messages call the jets.
 
     Raises:
@@ -116,7 +125,7 @@ def working_points_of(
             background=Efficiency(*(float(x[k]) for x in found)),
             target=float(target),
             n_passing=float(counts[k] * target),
-            doubt="few" if few[k] else "ties" if tied[k] else "",
+            doubt=DOUBTS[bool(few[k]), bool(tied[k])],
         )
         for k, target in enumerate(targets)
     ]

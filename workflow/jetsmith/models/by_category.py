@@ -21,9 +21,9 @@ from jetsmith import plugs
 from jetsmith.configuration.records import hint
 from jetsmith.models import Kind, Output
 from jetsmith.plugs import Count, Dropout
-from jetsmith.specs.classifiers import ClassifierSpec, Label
+from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.features import Inputs
-from jetsmith.strict import Single
+from jetsmith.strict import Label, Single
 
 OUTPUTS: tuple[Kind, ...] = ("classes", "number")
 CATEGORIES = {"RecoVertex": 0.0, "PseudoVertex": 1.0, "NoVertex": 2.0}

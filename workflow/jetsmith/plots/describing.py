@@ -91,6 +91,19 @@ def columns_of(found: FlatGroup | SequenceGroup, names: Sequence[str]) -> IntArr
     return np.array([found.names.index(name) for name in names], np.intp)
 
 
+def packed_in(samples: Sequence[Sequence[Packed]], group: str, names: Sequence[str]) -> list[str]:
+    """Those of the features that all splits of all samples have, in order; of others files lack sources."""
+    there = [set(part.groups[group].names) for parts in samples for part in parts]
+    return [name for name in names if all(name in of for of in there)]
+
+
+def absent_text(absent: Sequence[str]) -> str:
+    """What a caption says of features that a figure is without; nothing where there are none."""
+    if not absent:
+        return ""
+    return f" Left out, since files of the sample lack their sources: {', '.join(absent)}."
+
+
 def offsets_of(found: FlatGroup | SequenceGroup) -> IntArray:
     """Of each row's first line, shape (N + 1,)."""
     return np.asarray(found.offsets) if isinstance(found, SequenceGroup) else np.arange(len(found.values) + 1)

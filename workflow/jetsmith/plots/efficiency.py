@@ -1,6 +1,6 @@
 """Efficiency of each working point against transverse momentum, by class."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 from jetsmith.texts import split_text
 
+COUNTED = 0.5  # effective jets that pass, of which a logarithmic axis has no point below
+ARROW = 0.45  # length, as a share of where it begins
 SHADES = (1.0, 0.72, 0.5)  # of a class's colour, one a working point
 
 
@@ -58,8 +60,8 @@ class EfficiencyNumbers(looks.Numbers):
         return (
             "Efficiency of each working point in bins of transverse momentum, "
             f"{split_text(self.folds)}. "
-            "Bars are 68.3% intervals; an arrow is the upper end of one where no jet passes. Jets beyond the "
-            "bins count in the end bins."
+            "Bars are 68.3% intervals; an arrow is the upper end of one where no jet passes, or jets that "
+            "together weigh less than half a one. Jets beyond the bins count in the end bins."
         )
 
     def alternative(self) -> str:
@@ -160,17 +162,18 @@ def _draw_points(
     # Small steps aside, so that intervals of equal bins stay apart.
     centre = np.sqrt(low_edge * high_edge) * (high_edge / low_edge) ** (0.08 * (k - 1))
     value = np.asarray([points.efficiency[bin_] for bin_ in filled], float)
-    low, high = np.asarray(points.low)[filled], np.asarray(points.high)[filled]
+    low, high, n_effective = (np.asarray(of)[filled] for of in (points.low, points.high, points.n_effective))
     look: dict[str, Any] = {"color": color, "alpha": SHADES[k % len(SHADES)], "linewidth": 1.2}
-    point = value > 0 if is_log else np.ones(len(value), bool)
+    point = value * n_effective >= COUNTED if is_log else np.ones(len(value), bool)
     axes.errorbar(
         centre[point], value[point], yerr=np.stack([value - low, high - value])[:, point],
         xerr=np.stack([centre - low_edge, high_edge - centre])[:, point], fmt=looks.markers(k + 1)[-1],
         markersize=5.5, label=points.working_point, gid=f"{points.name}.{points.working_point}", **look,
     )  # fmt: skip
-    # Where no jet passes a logarithmic axis has no point: an arrow hangs from the upper end of the interval.
+    # Where no jet passes a logarithmic axis has no point, and where a few of tiny weights pass it would reach
+    # down for decades: an arrow hangs from the upper end of the interval.
     axes.errorbar(
-        centre[~point], high[~point], yerr=0.45 * high[~point], uplims=True, fmt="none", capsize=2, **look
+        centre[~point], high[~point], yerr=ARROW * high[~point], uplims=True, fmt="none", capsize=2, **look
     )
 
 
@@ -182,6 +185,13 @@ def _dress(axes: Axes, points: Sequence[Points], wanted: ClassSpec, is_signal: b
         axes.set(ylim=(0, 1.28), ylabel=f"{name} efficiency", yticks=np.linspace(0, 1, 6))
         axes.legend(loc="upper right", ncols=len(points), title=None, columnspacing=1.2, handlelength=1.2)
         return
-    values = np.asarray([v for p in points for v in p.efficiency if v], float)
-    lowest = float(values.min()) if len(values) else 1e-3
+    values = [low for of in points for low in _lowest(of)]
+    lowest = min(values, default=1e-3)
     axes.set(yscale="log", ylim=(10 ** np.floor(np.log10(lowest) - 0.3), 1.5), ylabel=f"{name} mistag")
+
+
+def _lowest(of: Points) -> Iterator[float]:
+    """What a logarithmic axis reaches down to, a bin: its point, or the end of its arrow."""
+    for value, high, n_effective in zip(of.efficiency, of.high, of.n_effective, strict=True):
+        if value is not None:
+            yield value if value * n_effective >= COUNTED else (1 - ARROW) * high

@@ -22,6 +22,7 @@ from jetsmith.plots.features_found import (
     Feature,
     Warned,
     copies,
+    not_packed,
     warnings_of,
 )
 from jetsmith.plots.histograms import Histograms, binned, histogram, of_errors
@@ -37,7 +38,8 @@ CODE = 0.8  # share of the values equal to the default that are missing ones, fr
 class FeaturesNumbers(looks.Numbers):
     """All that the figure shows, and more: `features` in the order of the group, of each all rows first.
 
-    `copies`: features that are a linear function of an earlier one, with that.
+    `copies`: features that are a linear function of an earlier one, with that. `absent`: features that were
+    not packed, since files lack their sources.
     """
 
     SECTION = "Features"
@@ -52,6 +54,7 @@ class FeaturesNumbers(looks.Numbers):
     features: tuple[Feature, ...]
     copies: dict[str, str]
     warnings: tuple[Warned, ...]
+    absent: tuple[str, ...] = ()
 
     def heading(self) -> str:
         """Group and sample."""
@@ -67,7 +70,7 @@ class FeaturesNumbers(looks.Numbers):
             "sign; each histogram adds up to 1, its end bins hold what lies beyond. Grey strip: share of the "
             f"{what} for which the source has nothing and the default stands, full height being 100%. Where "
             "the default is a value like others, it stays among these, and the share that is missing stands "
-            f"above. {said.capitalize()}."
+            f"above. {said.capitalize()}.{describing.absent_text(self.absent)}"
         )
 
     def alternative(self) -> str:
@@ -167,7 +170,23 @@ def compute(
         parts: The splits.
         replaced: By data set, what the default stands for.
     """
-    names = list(features)
+    names = describing.packed_in([parts], group, list(features))
+    absent = tuple(name for name in features if name not in names)
+    lacking = [not_packed(name, features[name]["source"]) for name in absent]
+    n_rows = sum(len(part) for part in parts)
+    if not names:
+        return FeaturesNumbers(
+            sample=parts[0].sample,
+            group=group,
+            is_sequence=isinstance(parts[0].groups[group], SequenceGroup),
+            n_rows=n_rows,
+            classes=tuple(classes),
+            features=(),
+            copies={},
+            warnings=tuple(lacking),
+            absent=absent,
+            message=f"{group} of {parts[0].sample}: files lack the sources of all its features",
+        )
     seen = describing.some(parts, group, names)
     defaults = [
         _code(features[name]["default"], column, [of for of in replaced.values() if name in of.missing], name)
@@ -198,8 +217,7 @@ def compute(
         about = {"source": "", "label": f"number of {group}", "default": None}
         shown.insert(0, _feature(NUMBER, about, number[0], number[1], 0, classes, False, 0.0, {}))
     linear = copies(names, describing.correlation(seen))
-    n_rows = sum(len(part) for part in parts)
-    warned = warnings_of(shown, linear, {one.name: one.label for one in classes})
+    warned = [*lacking, *warnings_of(shown, linear, {one.name: one.label for one in classes})]
     return FeaturesNumbers(
         sample=parts[0].sample,
         group=group,
@@ -209,6 +227,7 @@ def compute(
         features=tuple(shown),
         copies=linear,
         warnings=tuple(warned),
+        absent=absent,
         message="" if n_rows else f"{group} of {parts[0].sample} has no rows",
     )
 

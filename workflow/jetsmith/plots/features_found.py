@@ -15,7 +15,7 @@ NOTABLE = 0.01  # share that is missing, and cannot be told from values
 TOO_FEW = 100  # rows of a class of which nothing is said
 LINEAR = 1 - 1e-9  # correlation from which a feature is a function of another: float32 leaves 1e-13
 
-Kind = Literal["constant", "not_finite", "missing", "ambiguous", "copy", "empty"]
+Kind = Literal["constant", "not_finite", "missing", "ambiguous", "copy", "empty", "absent"]
 
 
 class Class(Record):
@@ -135,6 +135,15 @@ def warnings_of(
             *_copy(feature, linear),
         )
     ]
+
+
+def not_packed(name: str, source: str) -> Warned:
+    """What is said of a feature that was not packed."""
+    text = (
+        f"files of the sample lack its source `{source}`, so that it is in no figure, and no classifier can "
+        "read it. Leave it out, or take files that have it"
+    )
+    return Warned(kind="absent", feature=name, where="", text=text)
 
 
 def is_constant(found: Class) -> bool:

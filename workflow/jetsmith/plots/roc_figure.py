@@ -15,8 +15,9 @@ from jetsmith.plots import style as looks
 from jetsmith.specs.classifiers import ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
-from jetsmith.texts import count, interval, label_text, share, split_text
+from jetsmith.texts import count, interval, interval_text, label_text, share, split_text
 
+ROUNDED = 0.999  # numbers of the curve have a few digits
 BANDS = (
     "Bands are 68.3% intervals of the mistag rate at a signal efficiency, of the statistics of both classes."
 )
@@ -137,7 +138,11 @@ class RocNumbers(looks.Numbers):
             f"{count(max(c.n_background for c in self.curves))} {background} jets, "
             f"{split_text(self.curves[0].folds)}. {BANDS}"
             + (panel if len(self.curves) > 1 else "")
-            + (" Markers: working points of the calibration." if self.curves[0].working_points else "")
+            + (
+                " Markers: working points of the calibration, where curves are drawn."
+                if self.curves[0].working_points
+                else ""
+            )
             + (left_out if any(out) else "")
             + _tied(self.curves)
         )
@@ -145,7 +150,7 @@ class RocNumbers(looks.Numbers):
     def alternative(self) -> str:
         """Whose areas."""
         signal, background = self.signal_and_background()
-        areas = ", ".join(f"{c.title} AUC {interval(**asdict(c.auc))['text']}" for c in self.curves)
+        areas = ", ".join(f"{c.title} AUC {interval_text(c.auc)}" for c in self.curves)
         return f"Mistag rate of {background} jets against efficiency of {signal} jets: {areas}."
 
     def signal_and_background(self) -> tuple[str, str]:
@@ -210,7 +215,7 @@ def left_out_text(numbers: RocNumbers) -> str:
 
 def _signs(numbers: RocNumbers) -> dict[str, str]:
     """A marker for each working point that any tagger has, the loosest first."""
-    points = [point for curve in numbers.curves for point in curve.working_points]
+    points = [point for curve in numbers.curves for point in marked(curve)]
     # A tagger may lack the tight ones, so the order is that of the mistag, not of the first tagger.
     names = list(dict.fromkeys(p.name for p in sorted(points, key=lambda p: -p.target)))
     return dict(zip(names, looks.markers(len(names)), strict=True))
@@ -226,30 +231,28 @@ def _draw_curve(axes: Axes, curve: Curve, look: dict[str, Any], signs: Mapping[s
         alpha=0.2,
         linewidth=0,
     )
-    for point in curve.working_points:
+    for point in marked(curve):
         axes.plot(
             [point.signal_efficiency.value], [point.mistag.value], signs[point.name], color=look["color"],
             markersize=7, markeredgecolor="white", markeredgewidth=0.8, zorder=5,
         )  # fmt: skip
 
 
+def marked(curve: Curve) -> list[Marked]:
+    """Working points on the curve: where it is not drawn, for lack of background jets, none is."""
+    return [point for point in curve.working_points if point.mistag.value >= ROUNDED * curve.mistag[0]]
+
+
 def legend_text(curve: Curve) -> str:
-    """Title and area: `DeepJet (AUC 0.9612 ± 0.0008)`."""
-    error = (curve.auc.high - curve.auc.low) / 2
-    if error > 0.2:  # a handful of jets: no interval worth its digits
-        return f"{looks.plain(curve.title)} (AUC {curve.auc.value:.2f})"
-    places = int(np.clip(1 - np.floor(np.log10(error)), 2, 5)) if error > 0 else 4
-    return f"{looks.plain(curve.title)} (AUC {curve.auc.value:.{places}f} ± {error:.{places}f})"
+    """Title and area as the page has it: `DeepJet (AUC 0.9612 ± 0.0008)`, or with errors above each other."""
+    area = interval(**asdict(curve.auc))
+    ends = f"$^{{{area['up']}}}_{{{area['down']}}}$" if area["up"] else ""
+    return f"{looks.plain(curve.title)} (AUC {area['text']}{ends})"
 
 
 def _dress(axes: Axes, numbers: RocNumbers, signs: Mapping[str, str]) -> None:
     lowest = min(curve.mistag[0] for curve in numbers.curves)
-    marked = [point for curve in numbers.curves for point in curve.working_points if point.mistag.value > 0]
-    lowest = min([lowest, *(point.mistag.value for point in marked)])
-    start = min(
-        [curve.signal_efficiency[0] for curve in numbers.curves]
-        + [point.signal_efficiency.value for point in marked]
-    )
+    start = min(curve.signal_efficiency[0] for curve in numbers.curves)
     left = min(float(np.floor(start * 10)) / 10, 0.5)
     bottom = 10 ** np.floor(np.log10(0.9 * min(lowest, 0.09)))
     # Head room above 1 for the legend: the curves end in the upper right corner.

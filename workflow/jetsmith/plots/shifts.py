@@ -66,7 +66,10 @@ class Compared(Record):
 
 
 class ShiftsNumbers(looks.Numbers):
-    """All that the figure shows; `too_few` counts comparisons without enough events."""
+    """All that the figure shows.
+
+    `too_few` counts comparisons without enough events, `absent` names features that were not packed.
+    """
 
     SECTION = "Features"
     WIDE = True
@@ -77,6 +80,7 @@ class ShiftsNumbers(looks.Numbers):
     labels: dict[str, str]
     comparisons: tuple[Compared, ...]
     too_few: int
+    absent: tuple[str, ...] = ()
     criterion: str = (
         f"distance of Kolmogorov and Smirnov of {LARGE:g} or more, and a p-value of their being equal below "
         f"{SIGNIFICANT:g} after Bonferroni, for all comparisons of the table's group together."
@@ -95,6 +99,7 @@ class ShiftsNumbers(looks.Numbers):
             f"its error (68%). Filled: {count(n)} of {count(len(self.comparisons))}, significant and beyond "
             f"the dashed line; open ones are not.{few} Errors are those of independent events, whose weights "
             "have signs. Kinematics of other processes differ by nature: look first at what should not."
+            f"{describing.absent_text(self.absent)}"
         )
 
     def alternative(self) -> str:
@@ -180,7 +185,7 @@ def compute(
     data: Sequence[str],
 ) -> ShiftsNumbers:
     """Compare the sample that comes first, its data sets and with the other ones."""
-    names = list(features)
+    names = describing.packed_in(samples, group, list(features))
     sums = [_sums(group, names, classes, parts, _edges(group, names, samples)) for parts in samples]
     shown = [*([NUMBER] if isinstance(samples[0][0].groups[group], SequenceGroup) else []), *names]
     found, too_few = [], 0
@@ -199,6 +204,7 @@ def compute(
         labels={name: labels[name] for name in shown},
         comparisons=tuple(_compared(*one, len(found)) for one in found),
         too_few=too_few,
+        absent=tuple(name for name in features if name not in names),
         message="" if found else f"{group} of {samples[0][0].sample}: too few events to compare",
     )
 

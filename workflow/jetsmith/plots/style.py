@@ -40,6 +40,7 @@ MARKERS = ("o", "s", "^", "D", "v")
 GREY = "#5f6368"
 WIDTH_IN = 7.0  # the width for which the sizes below are made
 LEGEND_SIZE = 11.5
+TICK_WIDTH = 0.045  # of a tick's label and a gap, as a share of the width of the figure
 PT_TICKS_GEV = (20, 30, 50, 100, 200, 300, 500, 1000, 2000)
 HEADLINE: dict[str, Any] = {"size": 14, "weight": "bold", "style": "italic"}  # above several axes
 
@@ -98,10 +99,20 @@ def title_line(axes: Axes, style: PlotSpec, right: str = "", last: Axes | None =
 
 
 def pt_axis(axes: Axes, edges_gev: Sequence[float]) -> None:
-    """Transverse momenta along x: logarithmic where the bins reach far, with ticks at round values."""
+    """Transverse momenta along x: logarithmic where the bins reach far, with ticks at round values.
+
+    Of ticks whose labels would run into each other, as in panels side by side, the first one stays.
+    """
     if edges_gev[0] > 0 and edges_gev[-1] / edges_gev[0] > 5:
         axes.set_xscale("log")
-        axes.set_xticks([pt for pt in PT_TICKS_GEV if edges_gev[0] <= pt <= edges_gev[-1]])
+        spec = axes.get_subplotspec()
+        columns = spec.get_gridspec().ncols if spec else 1
+        apart = (edges_gev[-1] / edges_gev[0]) ** (TICK_WIDTH * columns)
+        ticks: list[float] = []
+        for pt in PT_TICKS_GEV:
+            if edges_gev[0] <= pt <= edges_gev[-1] and (not ticks or pt / ticks[-1] >= apart):
+                ticks.append(pt)
+        axes.set_xticks(ticks)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
 

@@ -10,6 +10,7 @@ from jetsmith.colors import Look, look
 from jetsmith.report.tables import Row, Table, read, whole
 from jetsmith.texts import count, interval, label_text, share, split_text
 
+ROUNDED = 0.999  # marks stand on the curve, whose numbers have a few digits
 N_DIGITS = 4  # of a curve: a pixel is a hundredth of a decade
 
 
@@ -65,7 +66,11 @@ def _curve(curve: Table, look: Look) -> Row:
         **look._asdict(),
         "auc": whole(curve["auc"]),
         "readings": [read(reading) for reading in curve["readings"]],
-        "points": [_point(point) for point in curve["working_points"] if point["mistag"]["value"] > 0],
+        "points": [
+            _point(point)
+            for point in curve["working_points"]
+            if point["mistag"]["value"] >= ROUNDED * curve["mistag"][0]
+        ],
         **{
             name: [float(f"{value:.{N_DIGITS}g}") for value in curve[key]]
             for name, key in (

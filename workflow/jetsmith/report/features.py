@@ -13,6 +13,7 @@ KINDS = {
     "ambiguous": ("default is a value", "warn"),
     "copy": ("copy", "warn"),
     "empty": ("empty", "bad"),
+    "absent": ("not in the files", "bad"),
 }
 """What a warning is called, and its grade."""
 

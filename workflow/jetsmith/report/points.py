@@ -31,7 +31,10 @@ def working_points(numbers: Sequence[Table], classifiers: Table) -> list[Row]:
                 ],
                 "signal": label_text(spec.get("signal_class", {}).get("label", "signal")),
                 "undefined": entry["undefined"] | entry["flat_undefined"],
-                "notes": [*_tied(points), *_jets_apart(entry["classes"], labels)],
+                "notes": [
+                    *_tied(points, entry["flat_efficiency"]),
+                    *_jets_apart(entry["classes"], labels),
+                ],
             }
         )
     return tables
@@ -92,14 +95,20 @@ def _threshold(found: Table) -> Row:
     return interval(found["value"], *ends)
 
 
-def _tied(points: Sequence[tuple[str, Table]]) -> list[str]:
+def _tied(points: Sequence[tuple[str, Table]], flat: Table) -> list[str]:
     """Working points that pass more than was asked for, since jets of one score pass together."""
-    found = [name for name, point in points if point["doubt"] == "ties"]
+    tied = [(name, point) for name, point in points if "ties" in point["doubt"]]
+    found = [name for name, _ in tied] + [name for name, point in flat.items() if "ties" in point["doubt"]]
     if not found:
         return []
+    of_background = ", ".join(
+        f"{name} {100 * point['background']['value']:.3g}% for {share(point['target'])}"
+        for name, point in tied
+    )
+    told = f" (of the background, where it was found: {of_background})" if tied else ""
     return [
         f"Many jets have the score that is the threshold of {', '.join(found)}, and pass together: the "
-        "efficiency is far above what was asked for."
+        f"efficiency is far above what was asked for{told}."
     ]
 
 

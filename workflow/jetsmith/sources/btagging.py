@@ -13,11 +13,12 @@ from functools import cache
 import awkward as ak
 import numpy as np
 
+from jetsmith.columns import SCORES_OF_ATLAS
 from jetsmith.sources.flat import Array, KeptJets, split
 
 JETS = "AnalysisJetsAuxDyn."
 CONTAINER = re.compile(r"(?P<container>BTagging_AntiKt4EMPFlow\w*)AuxDyn\.(?P<score>\w+)")
-STORED = re.compile(r"(GN|DL1)\w*_p[a-z]+")
+STORED = SCORES_OF_ATLAS
 LINK_KEY, LINK_INDEX = (f"{JETS}btaggingLink.{member}" for member in ("m_persKey", "m_persIndex"))
 CLASS_ID = 1264356158  # xAOD::BTaggingContainer
 POLYNOMIAL, START, KEY_BITS = 0x95AC9329AC4BC9B5, 0xFFFFFFFFFFFFFFFF, 30  # of the hash

@@ -1,6 +1,5 @@
 """CMS NanoAOD: tree `Events`, jets without candidates, an experiment's own scores."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +7,7 @@ from functools import cached_property
 import awkward as ak
 import numpy as np
 
-from jetsmith.columns import COMMON, STORED_PREFIX
+from jetsmith.columns import COMMON, SCORES_OF_CMS, STORED_PREFIX
 from jetsmith.handed.account import CutStep
 from jetsmith.handed.plan import Untold
 from jetsmith.io import IntArray
@@ -76,9 +75,7 @@ JET = {
 # Of these -1 is a code, of a jet without subjets; a mass a little below 0 is rounding, of one constituent.
 NOT_NEGATIVE = {"jet_softdrop_mass_gev", "jet_tau1", "jet_tau2", "jet_tau3"}
 EXTRA = (jetid.STORED, "FlavSplit")  # read for cuts and truth, no columns of their own
-STORED = re.compile(
-    r"(btag|particleNet|deepTag|globalParT|PNet|robustParT|qgl|puIdDisc|CSV|JP$|JBP$|SoftMu|SoftEl).*"
-)
+STORED = SCORES_OF_CMS
 SENTINEL = -900.0  # stored scores below are codes for "not computed" (-999, -1000, -3000)
 
 

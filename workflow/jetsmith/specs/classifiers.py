@@ -12,7 +12,7 @@ from jetsmith.specs.features import Inputs
 from jetsmith.specs.parameters import ParametersSpec, Point, group_of
 from jetsmith.specs.ratios import RatioEntry
 from jetsmith.specs.scans import LossScanSpec, ScanSpec
-from jetsmith.strict import Fraction, Name, Positive, Record, Single
+from jetsmith.strict import Fraction, Label, Name, Positive, Record, Single
 
 LIGHT = 0  # `flavor` of light jets in correction files
 MISSING = -1.0  # a score that others read, stored and none, or of a jet that was not tagged: below all others
@@ -21,7 +21,6 @@ Engine = Literal["tensorflow", "jax"]
 Precision = Literal["float32", "bfloat16"]
 Role = Literal["tagger", "reweighter"]
 Members = Literal["halves", "bootstrap", "seeds"]
-Label = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
 class TruthSpec(Record):

@@ -12,7 +12,9 @@ from jetsmith.strict import Name, Record, Single
 class ColumnSpec(Record):
     """How one feature is computed."""
 
-    source: str = Field(description="Canonical column, stored or derived.")
+    source: str = Field(
+        description="Canonical column, stored or derived, or `stored_` and the branch of a tagger's score."
+    )
     slot: int | None = Field(
         None, ge=0, le=1000, description="Element of a ragged source, for a flat feature."
     )

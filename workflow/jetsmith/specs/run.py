@@ -87,8 +87,10 @@ class MarksSpec(Record):
 
     min_passing: Positive = Field(
         100.0,
-        description="Effective jets that a threshold passes where it is found, at least (100 fix the "
-        "efficiency to a tenth). A working point with fewer is left out, and the page says so.",
+        description="Effective jets that are expected above a threshold where it is found, at least: their "
+        "effective number times the efficiency asked for (100 fix it to a tenth). A working point with fewer "
+        "is left out, and page and files say so; where none is left, the run goes on, and only what needs "
+        "one stops (`scale_factors`, `learned_efficiencies`).",
     )
     allow_few_passing: bool = Field(
         False, description="Whether such points are written all the same; descriptions and page mark them."
