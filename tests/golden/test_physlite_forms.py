@@ -13,6 +13,7 @@ import pytest
 import uproot
 
 from jetsmith import io
+from jetsmith.columns import SCORES_OF_ATLAS
 from jetsmith.skimming import account, inspection
 from jetsmith.skimming import partition as skim
 from jetsmith.sources import btagging, physlite
@@ -85,7 +86,7 @@ def as_release_25(path, arrays):
     """Scores on the jets, put there along the links."""
     made = {name: array for name, array in arrays.items() if not name.startswith(BTAG)}
     for name in arrays:
-        if name.startswith(BTAG) and btagging.STORED.fullmatch(name.removeprefix(BTAG)):
+        if name.startswith(BTAG) and SCORES_OF_ATLAS.fullmatch(name.removeprefix(BTAG)):
             made[name.replace(BTAG, JETS)] = arrays[name][arrays[INDEX]]
     as_tree(path, made)
 

@@ -120,7 +120,7 @@ FEATURES = {
     "a feature of a long name": (
         "features/ak4.yaml",
         put("features", "p" * 81, value={"source": "jet_pt_gev"}),
-        [f"features.{'p' * 81}: a name has 80 letters at most"],
+        [f"features.{'p' * 81}: a name has 64 letters at most"],
     ),
     "a stored score without a name": (
         "features/ak4.yaml",
@@ -929,13 +929,13 @@ LONG, PERIODIC = "j" * 15 + "k" * 66, "tt" + "ab" * 20
 RUN = {
     "a name longer than files take": (
         put("samples", LONG, value={"datasets": ["ttbar"]}),
-        [f"samples.{LONG}", "at most 80 characters"],
+        [f"samples.{LONG}", "at most 64 characters"],
     ),
     "a name that Snakemake takes for a recursion": (
         put("samples", PERIODIC, value={"datasets": ["ttbar"]}),
         [f"samples.{PERIODIC}", "ends in `ab` twenty times", "give another name"],
     ),
-    "a working point of a long name": (put("working_points", LONG, value=0.3), ["80 at most"]),
+    "a working point of a long name": (put("working_points", LONG, value=0.3), ["64 at most"]),
     "a tolerance of everything": (
         put("closure", "tolerance", value=0.5),
         ["closure.tolerance", "less than 0.5"],

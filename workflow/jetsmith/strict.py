@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema
 
-LONGEST = 80  # letters of a name: files are called after up to three of them, and take 255
+LONGEST = 64  # letters of a name: files are called after up to three of them and a few words, and take 255
 _PERIODIC = re.compile(r"(.+?)\1{19}$")  # Snakemake's sign of a rule that reads what it writes
 
 

@@ -89,11 +89,11 @@ RESERVED = {*KEY, *COMMON, *(name for names in KINEMATICS.values() for name in n
 
 STORING = ("ak4", "ak8")  # rows that may have stored scores
 STORED_PREFIX = "stored_"  # stored_<branch>, e.g. stored_btagDeepFlavB: an experiment's own score
+# Which branches of jets, without the collection in front, are scores; skims hold no others.
 SCORES_OF_CMS = re.compile(
     r"(btag|particleNet|deepTag|globalParT|PNet|robustParT|qgl|puIdDisc|CSV|JP$|JBP$|SoftMu|SoftEl).*"
 )
 SCORES_OF_ATLAS = re.compile(r"(GN|DL1)\w*_p[a-z]+")
-"""Which branches of jets, without the collection in front, are scores; skims hold no others."""
 SUBJET = "subjet_"  # in front of a score of CMS: the lower one of the two subjets of a large jet
 
 STORED: dict[str, dict[str, Column]] = {

@@ -18,7 +18,6 @@ from jetsmith.sources.flat import Array, KeptJets, split
 
 JETS = "AnalysisJetsAuxDyn."
 CONTAINER = re.compile(r"(?P<container>BTagging_AntiKt4EMPFlow\w*)AuxDyn\.(?P<score>\w+)")
-STORED = SCORES_OF_ATLAS
 LINK_KEY, LINK_INDEX = (f"{JETS}btaggingLink.{member}" for member in ("m_persKey", "m_persIndex"))
 CLASS_ID = 1264356158  # xAOD::BTaggingContainer
 POLYNOMIAL, START, KEY_BITS = 0x95AC9329AC4BC9B5, 0xFFFFFFFFFFFFFFFF, 30  # of the hash
@@ -27,7 +26,7 @@ POLYNOMIAL, START, KEY_BITS = 0x95AC9329AC4BC9B5, 0xFFFFFFFFFFFFFFFF, 30  # of t
 def names(branches: set[str]) -> list[str]:
     """Names of the scores, as the experiment spells them."""
     on_jets = (name.removeprefix(JETS) for name in branches if name.startswith(JETS))
-    found = {name for name in on_jets if STORED.fullmatch(name)}
+    found = {name for name in on_jets if SCORES_OF_ATLAS.fullmatch(name)}
     return sorted(found | {score for _, score in _containers(branches)})
 
 
@@ -43,7 +42,7 @@ def _containers(branches: Iterable[str]) -> list[tuple[str, str]]:
     if LINK_KEY not in branches or LINK_INDEX not in branches:
         return []
     matches = (CONTAINER.fullmatch(name) for name in branches)
-    return [(m["container"], m["score"]) for m in matches if m and STORED.fullmatch(m["score"])]
+    return [(m["container"], m["score"]) for m in matches if m and SCORES_OF_ATLAS.fullmatch(m["score"])]
 
 
 def score(jets: KeptJets, name: str) -> Array:

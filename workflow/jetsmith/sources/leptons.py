@@ -63,7 +63,7 @@ def among_jets(layout: str, spec: ReadingSpec) -> str:
     """
     if spec.is_data or spec.object != "ak4" or spec.leptons is not None or layout not in BRANCHES:
         return ""
-    taus = "taus are unmatched" if layout == "physlite" else "and so do taus"
+    taus = "taus are unmatched" if layout == "physlite" else "and so are taus"
     return (
         "electrons and muons of W, Z and top decays that are jets count by the parton near them, as gluon or "
         f"light jets, or are unmatched, {taus}; `leptons` of the dataset takes isolated ones out"

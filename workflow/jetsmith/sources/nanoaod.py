@@ -7,7 +7,7 @@ from functools import cached_property
 import awkward as ak
 import numpy as np
 
-from jetsmith.columns import COMMON, SCORES_OF_CMS, STORED_PREFIX
+from jetsmith.columns import COMMON, SCORES_OF_CMS, STORED_PREFIX, SUBJET
 from jetsmith.handed.account import CutStep
 from jetsmith.handed.plan import Untold
 from jetsmith.io import IntArray
@@ -75,7 +75,6 @@ JET = {
 # Of these -1 is a code, of a jet without subjets; a mass a little below 0 is rounding, of one constituent.
 NOT_NEGATIVE = {"jet_softdrop_mass_gev", "jet_tau1", "jet_tau2", "jet_tau3"}
 EXTRA = (jetid.STORED, "FlavSplit")  # read for cuts and truth, no columns of their own
-STORED = SCORES_OF_CMS
 SENTINEL = -900.0  # stored scores below are codes for "not computed" (-999, -1000, -3000)
 
 
@@ -104,7 +103,7 @@ def gives(branches: set[str], obj: str) -> set[str]:
         found.add("n_pv")
     found |= genjets.columns(branches, obj)
     if obj == "ak8":
-        found |= {STORED_PREFIX + subjets.COLUMN + name for name in subjets.names(branches, STORED)}
+        found |= {STORED_PREFIX + SUBJET + name for name in subjets.names(branches, SCORES_OF_CMS)}
         found |= subjets.columns(branches)
     return found | {STORED_PREFIX + name for name in stored(branches, prefix)}
 
@@ -167,7 +166,7 @@ def _around(prefix: str) -> tuple[str, ...]:
 def stored(branches: set[str], prefix: str) -> list[str]:
     """Names of the stored scores of a jet collection, without its prefix."""
     bare = [name.removeprefix(f"{prefix}_") for name in branches if name.startswith(f"{prefix}_")]
-    return sorted(name for name in bare if STORED.fullmatch(name))
+    return sorted(name for name in bare if SCORES_OF_CMS.fullmatch(name))
 
 
 def branches(available: set[str], obj: str) -> list[str]:
@@ -182,7 +181,7 @@ def branches(available: set[str], obj: str) -> list[str]:
     if f"{prefix}_{jetid.STORED}" not in available:
         wanted += [f"{prefix}_{name}" for name in jetid.INPUTS]
     wanted += genjets.wanted(available, obj)
-    wanted += subjets.wanted(available, STORED) if obj == "ak8" else ()
+    wanted += subjets.wanted(available, SCORES_OF_CMS) if obj == "ak8" else ()
     if obj == "ak8" or "Jet_FlavSplit" not in available:
         wanted += truth.GEN_BRANCHES if available.issuperset(_around(prefix)) else ()
         wanted += hadrons.branches(available, obj)
@@ -332,7 +331,7 @@ def _fill_jets(columns: Columns, jets: Jets) -> None:
     if columns.obj == "ak8":
         subjets.fill(columns, jets)
         scores |= {
-            subjets.COLUMN + name: subjets.lowest(jets, name) for name in subjets.names(available, STORED)
+            SUBJET + name: subjets.lowest(jets, name) for name in subjets.names(available, SCORES_OF_CMS)
         }
     for name, score in scores.items():
         columns.flat(STORED_PREFIX + name, np.where(score < SENTINEL, np.nan, score))

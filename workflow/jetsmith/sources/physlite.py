@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import awkward as ak
 import numpy as np
 
-from jetsmith.columns import COMMON, STORED_PREFIX
+from jetsmith.columns import COMMON, SCORES_OF_ATLAS, STORED_PREFIX
 from jetsmith.errors import InputError
 from jetsmith.handed.account import CutStep
 from jetsmith.io import IntArray
@@ -104,7 +104,7 @@ def stored(branches: set[str], obj: str) -> list[str]:
     if obj == "ak4":
         return btagging.names(branches)
     bare = [name.removeprefix(PREFIX[obj]) for name in branches if name.startswith(PREFIX[obj])]
-    return sorted(name for name in bare if btagging.STORED.fullmatch(name))
+    return sorted(name for name in bare if SCORES_OF_ATLAS.fullmatch(name))
 
 
 def branches(available: set[str], obj: str) -> list[str]:

@@ -8,13 +8,11 @@ import re
 
 import numpy as np
 
-from jetsmith.columns import SUBJET
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.sources.flat import Array, Columns, KeptJets, counts_to_offsets, split
 
 PREFIX = "SubJet_"
 INDICES = ("FatJet_subJetIdx1", "FatJet_subJetIdx2")
-COLUMN = SUBJET
 LACKING = -10.0
 MOMENTA = {
     "subjet_pt_gev": "pt",

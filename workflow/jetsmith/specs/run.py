@@ -90,7 +90,7 @@ class MarksSpec(Record):
         description="Effective jets that are expected above a threshold where it is found, at least: their "
         "effective number times the efficiency asked for (100 fix it to a tenth). A working point with fewer "
         "is left out, and page and files say so; where none is left, the run goes on, and only what needs "
-        "one stops (`scale_factors`, `learned_efficiencies`).",
+        "one stops (`scale_factors`, `shapes` with tags, `learned_efficiencies`).",
     )
     allow_few_passing: bool = Field(
         False, description="Whether such points are written all the same; descriptions and page mark them."
