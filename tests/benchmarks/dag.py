@@ -46,11 +46,16 @@ TRAINED = [tagger for tagger in TAGGERS if not tagger.startswith("stored")]
 GROUPS = sorted({{group for groups in TAGGERS.values() for group in groups}})
 SPLITS = ["train", "validation", "calibration", "test"]
 CONTRASTS = ["light_jets", "c_jets"]
-PLOTS = ["discriminant", "efficiency"]
+PLOTS = ["discriminant", "efficiency", "dependence"]
 def packed(wildcards):
     return expand("packed/{{split}}/{{group}}", split=SPLITS, group=["rows", *TAGGERS[wildcards.tagger]])
 rule all:
-    input: "report.html", "looked.json", expand("calibration/{{tagger}}.json", tagger=TAGGERS)
+    input:
+        "report.html",
+        "looked.json",
+        "hepdata.yaml",
+        expand("calibration/{{tagger}}.json", tagger=TAGGERS),
+        expand("bundles/{{tagger}}", tagger=TRAINED)
 rule inspect:
     output: "inspect.json"
     shell: ""
@@ -100,6 +105,14 @@ rule calibrate:
     input: "scores/{{tagger}}.parquet"
     output: "calibration/{{tagger}}.json", "numbers/{{tagger}}.json"
     shell: ""
+rule bundle:
+    input: packed, "model/{{tagger}}", "calibration/{{tagger}}.json"
+    output: directory("bundles/{{tagger}}")
+    shell: ""
+rule explain:
+    input: packed, "model/{{tagger}}"
+    output: "explain/{{tagger}}.json"
+    shell: ""
 rule plot_roc:
     input:
         expand("scores/{{tagger}}.parquet", tagger=TAGGERS),
@@ -110,15 +123,39 @@ rule plot:
     input: "scores/{{tagger}}.parquet", "numbers/{{tagger}}.json"
     output: "plots/{{plot}}/{{tagger}}.pdf", "plots/{{plot}}/{{tagger}}.png", "plots/{{plot}}/{{tagger}}.json"
     shell: ""
+rule plot_confusion:
+    input: "scores/{{tagger}}.parquet"
+    output: "confusion/{{tagger}}.pdf", "confusion/{{tagger}}.png", "confusion/{{tagger}}.json"
+    shell: ""
+rule plot_importance:
+    input: "explain/{{tagger}}.json"
+    output: "importance/{{tagger}}.pdf", "importance/{{tagger}}.png", "importance/{{tagger}}.json"
+    shell: ""
+rule plot_features:
+    input: expand("packed/{{split}}/{{group}}", split=SPLITS, group=["rows", "{{group}}"])
+    output: "group/{{group}}.pdf", "group/{{group}}.png", "group/{{group}}.json"
+    shell: ""
+rule plot_fractions:
+    input: expand("scores/{{tagger}}.parquet", tagger=TAGGERS)
+    output: "fractions.pdf", "fractions.png", "fractions.json"
+    shell: ""
 rule plot_training:
     input: "model/{{tagger}}"
     output: "training/{{tagger}}.pdf", "training/{{tagger}}.png", "training/{{tagger}}.json"
+    shell: ""
+rule publish:
+    input:
+        expand("roc/{{contrast}}.json", contrast=CONTRASTS),
+        expand("plots/{{plot}}/{{tagger}}.json", plot=PLOTS, tagger=TAGGERS)
+    output: "hepdata.yaml"
     shell: ""
 rule report:
     input:
         expand("roc/{{contrast}}.png", contrast=CONTRASTS),
         expand("plots/{{plot}}/{{tagger}}.png", plot=PLOTS, tagger=TAGGERS),
-        expand("training/{{tagger}}.png", tagger=TRAINED),
+        expand("{{plot}}/{{tagger}}.png", plot=["confusion", "importance", "training"], tagger=TRAINED),
+        expand("group/{{group}}.png", group=GROUPS),
+        "fractions.png",
         expand("numbers/{{tagger}}.json", tagger=TAGGERS),
         "account.json",
         "inspect.json"
