@@ -15,8 +15,8 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
-from jetsmith import columns as canonical
 from jetsmith import io, metrics
+from jetsmith.columns import MAY_LACK
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray
@@ -194,7 +194,7 @@ def _read(
     has_score = table["scored"] & ~table["not_tagged"]
     bad = {name: ~np.isfinite(table[name]) for name in names if name not in (*scores, *masks)}
     bad |= {name: np.where(has_score, ~np.isfinite(table[name]), ~np.isnan(table[name])) for name in scores}
-    bad |= {name: np.isinf(table[name]) for name in canonical.MAY_LACK if name in columns}
+    bad |= {name: np.isinf(table[name]) for name in MAY_LACK if name in columns}
     bad["not_tagged"] = table["not_tagged"] & ~table["scored"]
     for name, wrong in bad.items():
         if wrong.any():
