@@ -192,8 +192,26 @@ def test_truth_of_nanoaod(tmp_path, shared_data):
     assert by_id[510] == 6
     assert by_id[500] + by_id[510] + by_id[520] + by_id[521] == 405
     assert 0.25 < (by_id[520] + by_id[521]) / 405 < 0.5
-    assert by_id[400] + by_id[410] == 147
+    assert (by_id[400], by_id[410]) == (135, 12)
     assert "pile_up" not in found["content"]["instead"]
+
+
+def test_jets_with_two_c_hadrons(tmp_path, shared_data):
+    """410 by last c hadrons within 0.4, known by their digits and mothers; by a loop over the particles."""
+    rows, _ = rows_of(tmp_path, shared_data, [TTBAR])
+    names = ("pdgId", "genPartIdxMother", "eta", "phi")
+    tree = uproot.open(shared_data / TTBAR)["Events"]
+    events = tree.arrays(["event", *(f"GenPart_{n}" for n in names)]).to_list()
+    particles = {event["event"]: [event[f"GenPart_{name}"] for name in names] for event in events}
+    found = Counter()
+    for jet in rows[np.isin(ak.to_numpy(rows["flavour"]), (400, 410))]:
+        ids, mothers, eta, phi = particles[jet["event"]]
+        of_c = [abs(i) < 10**6 and max(f"{abs(i):04}"[-4:-2]) == "4" for i in ids]
+        above = {mother for mother, is_c in zip(mothers, of_c, strict=True) if is_c}
+        last = [k for k, is_c in enumerate(of_c) if is_c and k not in above]
+        n = sum(delta_r(eta[k], phi[k], jet["jet_eta"], jet["jet_phi_rad"]) < 0.4 for k in last)
+        found[(400 if n < 2 else 410, int(jet["flavour"]))] += 1
+    assert found == {(400, 400): 135, (410, 410): 12}
 
 
 def test_leptonic_b_jets_are_those_of_cms(tmp_path, shared_data):

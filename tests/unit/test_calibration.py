@@ -23,7 +23,7 @@ from jetsmith.calibration.flat import flat_points
 from jetsmith.calibration.maps import EfficiencyMap, counts, efficiency_map, find_thresholds, grouped
 from jetsmith.calibration.smooth import lines
 from jetsmith.errors import InputError
-from jetsmith.scored import ScoredJets
+from jetsmith.scored import ScoredJets, in_common, read_split
 from jetsmith.specs.classifiers import (
     ClassifierSpec,
     ClassSpec,
@@ -577,6 +577,41 @@ def test_efficiencies_of_a_third_variable(tmp_path: Path) -> None:
             assert evaluator.evaluate("L", 5, 0.3, 60.0, n_pv) == pytest.approx(want, abs=1e-12)
         found[k] = want
     assert found[0] > found[1] + 0.05
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_jets_without_a_mass_are_in_the_first_bin(tmp_path: Path, smooth: bool) -> None:
+    """As NanoAOD's -1 is, by which users ask: the same efficiencies, and inputs say so."""
+    table = make_scores(tmp_path / "scores.parquet")
+    mass = np.random.default_rng(14).uniform(40, 200, len(table["label"])).astype("f4")
+    files = []
+    for code in (-1.0, np.nan):
+        table["jet_softdrop_mass_gev"] = np.where(np.arange(len(mass)) % 9, mass, code).astype("f4")
+        write_scores(tmp_path / "scores.parquet", table)
+        files.append(tmp_path / f"{code}.json")
+        calibrate(
+            make_spec(), tmp_path / "scores.parquet", {"L": 0.1}, PT, ETA, files[-1], tmp_path / "n.json",
+            third_bins={"jet_softdrop_mass_gev": [40.0, 80.0, 120.0, 200.0]},
+            settings=PointsSpec(smooth=smooth, allow_few_passing=True, min_effective=0),
+        )  # fmt: skip
+    assert files[0].read_bytes() == files[1].read_bytes()
+    mass_input = correctionlib.CorrectionSet.from_file(str(files[1]))["deepcsv_eff"].inputs[-1]
+    assert "such as NanoAOD's -1, and not NaN" in mass_input.description
+    table["jet_softdrop_mass_gev"] = np.where(np.isnan(table["jet_softdrop_mass_gev"]), np.inf, mass)
+    write_scores(tmp_path / "scores.parquet", table)
+    with pytest.raises(InputError, match=r"column jet_softdrop_mass_gev: .* not finite"):
+        read_split(tmp_path / "scores.parquet", "test", make_spec(), ["jet_softdrop_mass_gev"])
+
+
+def test_taggers_of_jets_without_a_mass_have_the_same_jets(tmp_path: Path) -> None:
+    """NaN is no other jet; of a column that every jet has it is damage."""
+    table = make_scores(tmp_path / "scores.parquet", 600)
+    table["n_pv"] = table["jet_softdrop_mass_gev"] = np.where(np.arange(600) % 9, 80.0, np.nan)
+    write_scores(tmp_path / "scores.parquet", table)
+    jets = read_split(tmp_path / "scores.parquet", "test", make_spec(), ["jet_softdrop_mass_gev"])
+    assert in_common([jets, jets], ["jet_softdrop_mass_gev"])[0].chosen.all()
+    with pytest.raises(InputError, match=r"column n_pv: .* not finite"):
+        read_split(tmp_path / "scores.parquet", "test", make_spec(), ["n_pv"])
 
 
 def test_flat_efficiency_holds_at_any_pt(tmp_path: Path) -> None:

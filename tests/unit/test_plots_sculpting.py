@@ -1,15 +1,18 @@
 """Protects the figure of a column that a tagger is to leave alone: background before and after cuts."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from jetsmith.hashing import SPLITS
 from jetsmith.plots import sculpting
 from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import ClassifierSpec, EvaluationSpec
 from jetsmith.specs.plots import PlotSpec
 from tests.unit.packed_jets import TRUTHS, make_spec
+from tests.unit.score_files import write_scores
 
 EDGES = tuple(range(40, 201, 20))
 
@@ -70,6 +73,20 @@ def test_jets_without_a_mass_are_in_the_first_bin() -> None:
     assert found[0].shape == found[1].shape
     assert found[0].shape[0] > 2 * found[0].shape[-1]
     assert found[0].cuts == found[1].cuts
+
+
+def test_scores_of_jets_without_a_mass_are_drawn(tmp_path: Path) -> None:
+    """From a file, as NanoAOD's rows make it: the numbers of the jets by hand."""
+    some = jets(0.0, 3000)
+    some.columns["jet_softdrop_mass_gev"][::7] = np.nan
+    table = {"label": some.label, "weight": some.weight, "scored": some.chosen, **some.columns}
+    table["jet_pt_gev"] = np.full(3000, 300.0)
+    table |= {"split": np.full(3000, SPLITS.index("test")), "discriminant": 0.5 + some.discriminant / 20}
+    write_scores(tmp_path / "scores.parquet", table)
+    found = sculpting.plot_sculpting(spec_of(), tmp_path / "scores.parquet", PlotSpec(), 1, tmp_path / "out")
+    assert found.shape == sculpting.compute(spec_of(), some, 1).shape
+    assert len(found.cuts) == 3
+    assert found.correlation is not None
 
 
 def test_without_background_there_is_a_message() -> None:

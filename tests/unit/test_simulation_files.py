@@ -224,7 +224,8 @@ def test_jets_that_are_leptons_are_known_as_such(dilepton: Any) -> None:
 def test_leptons_of_w_are_isolated_and_others_not(dilepton: Any) -> None:
     """Tight isolated ones are of W but for a few; soft muons, of hadrons, are not isolated."""
     of = LeptonsSpec(channels=("ee", "emu", "mumu"), pt_min_gev=20)
-    found = leptons.select(dict(zip(dilepton.fields, ak.unzip(dilepton), strict=True)), of)
+    given = dict(zip(dilepton.fields, ak.unzip(dilepton), strict=True))
+    found = leptons.select(given, of, np.ones(len(dilepton), np.bool_))
     prompt = (dilepton.GenPart_status == 1) & (dilepton.GenPart_statusFlags & 1 > 0)
     prompt = prompt & (abs(dilepton.GenPart_pdgId) % 2 == 1) & (abs(dilepton.GenPart_pdgId) < 16)
     near = [

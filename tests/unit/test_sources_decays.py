@@ -126,7 +126,7 @@ def test_decays_without_quarks_are_neither_signal_nor_qcd(event):
     assert found(event, phi=-1.5, n_b=0, n_c=0) == 0
 
 
-@pytest.mark.parametrize("pdg_id", [32, -34, 35, 36, 37, 39, 42, 5000039, 6000006, 9900023, 1000021])
+@pytest.mark.parametrize("pdg_id", [32, -34, 35, 36, 37, 39, 42, 5000039, 6000006, 9900012, 9900023, 1000021])
 def test_resonances_that_no_class_names(pdg_id):
     """What they leave is unmatched; W, Z and Higgs bosons that they make have their classes."""
     assert found([(pdg_id, -1, 0.0), (5, 0, 0.3), (-5, 0, -0.3)]) == 999
@@ -136,9 +136,15 @@ def test_resonances_that_no_class_names(pdg_id):
     assert found([HIGGS, (pdg_id, 0, 0.0), (5, 1, 0.3), (-5, 1, 0.1)]) == 999
 
 
-@pytest.mark.parametrize("pdg_id", [1, 21, 22, 92, 111, 130, 443, 511, 990, 2101, 2212, 9010221, 1000010020])
+OCTETS = (9940003, 9941003, 9942003, 9942033, 9950003, 9951003, 9952003)  # codes of Pythia
+BOUND = (3000111, 3000113, 4900111, 1000993)  # by other forces, or with other particles
+
+
+@pytest.mark.parametrize(
+    "pdg_id", [1, 21, 22, 92, 111, 130, 443, 511, 990, 2101, 2212, 9010221, 1000010020, *OCTETS, *BOUND]
+)
 def test_what_is_no_resonance(pdg_id):
-    """Partons, strings, hadrons, diquarks and nuclei: what is below them is QCD."""
+    """Partons, strings, diquarks, hadrons, quarkonia that have colour yet, nuclei: what is below is QCD."""
     assert found([(pdg_id, -1, 0.0), (5, 0, 0.3), (-5, 0, -0.3), (11, 0, 0.0), (22, 0, 0.0)]) == 0
 
 

@@ -45,6 +45,11 @@ def events(electrons, muons, jets=None):
     return {name: ak.Array(value) for name, value in found.items()}
 
 
+def select(given, of):
+    """Of all events."""
+    return leptons.select(given, of, np.ones(len(given["run"]), np.bool_))
+
+
 def random_events(rng, n=1500):
     """With up to three of each, some of which pass nothing."""
 
@@ -117,7 +122,7 @@ def test_edges_belong_to_the_selection():
         ((np.nextafter(25.0, 0), 0.0, 0.0, 1, 4), None, False),
         ((*tight, 4), (*tight, 1, 0.0), False),  # one more is another channel
     ):
-        found = leptons.select(events([[electron] if electron else []], [[muon] if muon else []]), of)
+        found = select(events([[electron] if electron else []], [[muon] if muon else []]), of)
         assert found.passes(of).tolist() == [passes]
 
 
@@ -126,11 +131,11 @@ def test_charges():
     pair = events(
         [[(40.0, 0, 0, -1, 4)], [(40.0, 0, 0, -1, 4)]], [[(50.0, 1, 1, -1, 1, 0)], [(30.0, 1, 1, 1, 1, 0)]]
     )
-    found = leptons.select(pair, asked("emu"))
+    found = select(pair, asked("emu"))
     assert found.passes(asked("emu")).tolist() == [False, True]
     assert found.passes(asked("emu", opposite_charge=False)).tolist() == [True, True]
     assert found.hardest_charge().tolist() == [-1, -1]
-    none = leptons.select(events([[]], [[]]), asked("e"))
+    none = select(events([[]], [[]]), asked("e"))
     assert none.hardest_charge().tolist() == [0]
     assert none.passes(asked(*ALL)).tolist() == [False]
 
@@ -141,7 +146,7 @@ def test_transverse_masses():
     missing = {"PuppiMET_pt": [31.25, 31.24, 0.0], "PuppiMET_phi": [0.5 + np.pi, 0.5 - np.pi, 0.0]}
     some = events([one, one, two], [[], [], []]) | {name: ak.Array(v) for name, v in missing.items()}
     of = asked("e", "ee", transverse_mass_min_gev=np.sqrt(4 * 40 * 31.25) - 1e-6)
-    assert leptons.select(some, of).passes(of).tolist() == [True, False, True]
+    assert select(some, of).passes(of).tolist() == [True, False, True]
     assert set(missing) <= set(leptons.wanted("nanoaod", of))
     assert set(missing).isdisjoint(leptons.wanted("nanoaod", asked("e")))
     assert leptons.lacking("nanoaod", of, set(leptons.NANOAOD)) == [*missing]
@@ -152,7 +157,7 @@ def test_masses_of_pairs_as_a_loop_has_them(of):
     """By four-momenta; the veto is for pairs of one flavour alone."""
     electrons, muons, _ = random_events(np.random.default_rng(8))
     settings = asked(*ALL, pt_min_gev=15, **of)
-    found = leptons.select(events(electrons, muons), settings).passes(settings)
+    found = select(events(electrons, muons), settings).passes(settings)
     expected, n_cut = [], 0
     for event in zip(electrons, muons, strict=True):
         good = by_loop(*event, settings)
@@ -173,6 +178,31 @@ def test_masses_of_pairs_as_a_loop_has_them(of):
         expected.append(passes)
     assert found.tolist() == expected
     assert (n_cut > 5) == bool(of)
+
+
+LEPTON_NUMBERS = [f"{flavour}_{of}" for flavour in ("Electron", "Muon") for of in ("pt", "eta", "phi")]
+LEPTON_NUMBERS.append("Muon_pfRelIso04_all")
+
+
+@pytest.mark.parametrize("name", [*LEPTON_NUMBERS, "PuppiMET_pt", "PuppiMET_phi"])
+def test_numbers_that_are_none(name):
+    """They stop the run, by name, where cuts let the lepton so far; in events that are cut nobody looks."""
+    electrons, muons = [[(50.0, 0.1, 0.0, 1, 4)]] * 2, [[]] * 2
+    if name.startswith("Muon"):
+        electrons, muons = muons, [[(50.0, 0.1, 0.0, 1, 1, 0.0)]] * 2
+    given = events(electrons, muons, [[(50.0, 0.1, 0.0), (60.0, 1.5, 2.0)]] * 2)
+    given |= {"PuppiMET_pt": ak.Array([60.0, 60.0]), "PuppiMET_phi": ak.Array([3.0, 3.0])}
+    settings = spec("ak4", "e", "mu", transverse_mass_min_gev=1.0)
+    assert set(nanoaod.rows(given, settings, CUTS)[0]["event"]) == {0, 1}
+    given[name] = ak.Array([[np.nan], given[name][1].to_list()] if given[name].ndim == 2 else [np.nan, 60.0])
+    with pytest.raises(InputError, match=f"{name} is not finite of 1"):
+        nanoaod.rows(given, settings, CUTS)
+    triggered = settings.model_copy(update={"hlt": ("HLT_X",)})
+    fired = given | {"HLT_X": ak.Array([False, True])}
+    assert set(nanoaod.rows(fired, triggered, CUTS)[0]["event"]) == {1}
+    if name in LEPTON_NUMBERS and not name.endswith("_pt"):
+        soft = given | {f"{name.partition('_')[0]}_pt": ak.Array([[10.0], [50.0]])}
+        assert set(nanoaod.rows(soft, settings, CUTS)[0]["event"]) == {1}
 
 
 def test_files_without_leptons_stop_at_inspect(tmp_path):

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith import io, metrics
+from jetsmith.columns import MAY_LACK
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray
@@ -130,8 +131,8 @@ def read_split(
         sample: Of which sample they have to be; by default of the one that it is trained on.
 
     Raises:
-        InputError: A column is lacking, has values that are not finite, or a probability is no number where
-            there is a score, or is one where there is none.
+        InputError: A column is lacking, has values that are not finite (NaN may be where a row may lack the
+            column), or a probability is no number where there is a score, or is one where there is none.
     """
     if spec.discriminant is None:
         raise InputError(f"{spec.name}: has no discriminant; its scores cannot be judged")
@@ -193,6 +194,7 @@ def _read(
     has_score = table["scored"] & ~table["not_tagged"]
     bad = {name: ~np.isfinite(table[name]) for name in names if name not in (*scores, *masks)}
     bad |= {name: np.where(has_score, ~np.isfinite(table[name]), ~np.isnan(table[name])) for name in scores}
+    bad |= {name: np.isinf(table[name]) for name in MAY_LACK if name in columns}
     bad["not_tagged"] = table["not_tagged"] & ~table["scored"]
     for name, wrong in bad.items():
         if wrong.any():
@@ -217,7 +219,7 @@ def in_common(jets: Sequence[ScoredJets], columns: Sequence[str] = ()) -> list[S
     for other in jets[1:]:
         pairs = [(first.label, other.label), (first.weight, other.weight)]
         pairs += [(first.columns[name], other.columns[name]) for name in columns]
-        if not all(np.array_equal(*pair) for pair in pairs):
+        if not all(np.array_equal(*pair, equal_nan=True) for pair in pairs):
             raise InputError(
                 "the taggers have scored different jets of one sample; score it again with all of them"
             )

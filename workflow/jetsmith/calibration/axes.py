@@ -6,10 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from jetsmith.columns import MAY_LACK
 from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
-from jetsmith.metrics import bin_of, closed
+from jetsmith.metrics import bin_of_column, closed
 from jetsmith.scored import ScoredJets
+
+# correctionlib has NaN in the last bin.
+LACKING = "; of a jet without one any number below the edges, such as NanoAOD's -1, and not NaN"
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Axis:
         return np.abs(values) if self.name == "abseta" else values
 
     def place(self, jets: ScoredJets) -> npt.NDArray[np.intp]:
-        """Bin of each jet, shape (N,).
+        """Bin of each jet, shape (N,); one without a value is in the first.
 
         Raises:
             InputError: Jets are outside the bins of an axis that does not clamp.
@@ -58,7 +62,7 @@ class Axis:
                 f"{self.edges[0]:g} to {self.edges[-1]:g}; selection: `abseta_bins` must hold all that "
                 "`abseta_max` lets through"
             )
-        return bin_of(values, edges)
+        return bin_of_column(values, edges)
 
     def text(self, first: int, last: int | None = None) -> str:
         """Bins from the first to the last in words."""
@@ -82,7 +86,7 @@ def axes_of(
         Axis("abseta", "jet_eta", tuple(abseta_bins), "|eta| of the jet", "|eta|", "", False),
         Axis("pt", "jet_pt_gev", tuple(pt_bins_gev), "pt of the jet [GeV], clamped", "pt", "GeV", True),
         *(
-            Axis(name, name, tuple(edges), f"{name}, clamped", name, "", True)
+            Axis(name, name, tuple(edges), f"{name}, clamped{LACKING * (name in MAY_LACK)}", name, "", True)
             for name, edges in third_bins.items()
         ),
     )

@@ -75,6 +75,8 @@ KINEMATICS = {
     "ak8": ("jet_pt_gev", "jet_eta", "hadron_flavour", "n_pv", "jet_softdrop_mass_gev"),
     "event": ("z_pt_gev", "lhe_v_pt_gev"),
 }
+MAY_LACK = ("jet_softdrop_mass_gev", "lhe_v_pt_gev")
+"""Those of which NaN is a row without one: a jet without subjets, an event without a boson."""
 # What else tells apart two rows that have the same key by chance: each production numbers its events anew.
 # Stage pack compares it and leaves it out. Momenta of some files have 10 bits alone.
 CONTENT = {

@@ -87,11 +87,13 @@ def inside(generator: Generator, jets: Directions, n_b: IntArray, n_c: IntArray)
 def is_foreign(pdg_id: IntArray) -> BoolArray:
     """Resonances that no class names, by PDG numbering: neither of the standard model nor hadrons.
 
-    ASSUME hadrons of hidden valleys (4900111) and R-hadrons are hadrons; 81 to 100 are codes of generators.
+    ASSUME hadrons of hidden valleys (4900111), techni-hadrons (3000111) and R-hadrons are hadrons; 81 to 100
+    are codes of generators. Octet states of charmonium and bottomonium have codes of Pythia (99n, n 4 or 5).
     """
     size = np.abs(pdg_id)
+    octet = np.isin(size // 10_000, (994, 995))
     known = np.isin(size, (*range(1, 7), 9, *range(11, 17), 21, 22, Z, W, HIGGS))
-    elementary = (size >= 1_000_000) & (size < 10_000_000) & (size // 100 % 10 == 0)
+    elementary = (size >= 1_000_000) & (size < 10_000_000) & (size // 100 % 10 == 0) & ~octet
     found: BoolArray = ((size > 0) & (size <= 80) & ~known) | elementary
     return found
 

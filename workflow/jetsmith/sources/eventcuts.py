@@ -67,7 +67,7 @@ def event_cuts(events: Mapping[str, ak.Array], spec: ReadingSpec) -> Cut:
         cutflow.add("trigger", weight[passed])
     isolated = None
     if spec.leptons is not None:
-        isolated = leptons.select(events, spec.leptons)
+        isolated = leptons.select(events, spec.leptons, passed)
         passed &= isolated.passes(spec.leptons)
         cutflow.add("leptons", weight[passed])
     return Cut(weight, passed, cutflow, isolated)

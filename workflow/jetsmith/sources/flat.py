@@ -14,7 +14,6 @@ from jetsmith.angles import delta_r
 from jetsmith.errors import InputError
 from jetsmith.handed.account import CutStep
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.sources.trees import ReadError
 
 Array = npt.NDArray[Any]
 GROUPS = {
@@ -73,14 +72,29 @@ def aligned(events: Mapping[str, ak.Array], name: str, offsets: IntArray) -> Arr
         InputError: It has others, of which equal totals would be given to the wrong elements.
     """
     own, content = lists(events, name)
-    wrong = np.flatnonzero(np.diff(own) != np.diff(offsets))
-    if len(wrong):
-        n_own, n_right = np.diff(own)[wrong[0]], np.diff(offsets)[wrong[0]]
-        raise InputError(
-            f"branch {name} has {n_own} values in entry {wrong[0]:,} of these, and its collection has "
-            f"{n_right} elements ({len(wrong):,} such entries); one an element would be right"
-        )
+    check_lengths(name, own, offsets, np.arange(len(offsets) - 1))
     return content
+
+
+def check_lengths(name: str, own: IntArray, offsets: IntArray, entries: IntArray) -> None:
+    """Fail where a branch has more or fewer values than its collection has elements.
+
+    Args:
+        name: The branch.
+        own: Its offsets, (N + 1,).
+        offsets: Of the collection, (N + 1,).
+        entries: Those that count, rising.
+
+    Raises:
+        InputError: Names branch, entry and both numbers.
+    """
+    n_own, n_right = np.diff(own), np.diff(offsets)
+    wrong = np.unique(entries[n_own[entries] != n_right[entries]])
+    if len(wrong):
+        raise InputError(
+            f"branch {name} has {n_own[wrong[0]]} values in entry {wrong[0]:,} of these, and its collection "
+            f"has {n_right[wrong[0]]} elements ({len(wrong):,} such entries); one an element would be right"
+        )
 
 
 def whole(name: str, array: Array, kind: str) -> Array:
@@ -267,12 +281,11 @@ class KeptJets:
         """A branch of the kept jets, shape (n_rows,).
 
         Raises:
-            ReadError: It has not one value a jet.
+            InputError: It has no list of numbers an entry, or not one value a jet.
         """
         # By event and place in it: a branch read later may lack the jets of events without any kept one.
-        offsets, content = split(self.events[branch])
-        if np.any((np.diff(offsets) != np.diff(self.offsets))[self.event]):
-            raise ReadError(f"branch {branch} has not one value a jet")
+        offsets, content = lists(self.events, branch)
+        check_lengths(branch, offsets, self.offsets, self.event)
         found: Array = content[offsets[self.event] + self.index]
         return found
 

@@ -95,7 +95,11 @@ class Leptons:
         return owners(self.directions.offsets)
 
     def passes(self, asked: LeptonsSpec) -> BoolArray:
-        """Events of one of the channels, shape (N,)."""
+        """Events of one of the channels, shape (N,).
+
+        Raises:
+            InputError: What is missing of one with a lepton alone is not finite.
+        """
         n_events = len(self.directions.offsets) - 1
         n_muons = np.bincount(self.event[self.is_muon], minlength=n_events)
         n_electrons = np.bincount(self.event[~self.is_muon], minlength=n_events)
@@ -108,6 +112,8 @@ class Leptons:
             found &= single | (np.bincount(self.event, self.charge, n_events) == 0)
         if self.missing is not None:
             alone = np.flatnonzero(found & single)
+            for name, value in zip(MISSING, self.missing, strict=True):
+                check_finite(name, value[alone], np.ones(len(alone), np.bool_))
             found[alone] &= self._transverse_mass(alone, *self.missing) >= asked.transverse_mass_min_gev
         pairs = np.flatnonzero(found & ~single)
         mass = self._pair_mass(pairs)
@@ -143,9 +149,18 @@ class Leptons:
         return found
 
 
-def select(events: Mapping[str, ak.Array], asked: LeptonsSpec) -> Leptons:
-    """The leptons of all events that pass the cuts of a dataset."""
-    parts = [_of(events, "Electron", asked), _of(events, "Muon", asked)]
+def select(events: Mapping[str, ak.Array], asked: LeptonsSpec, passed: BoolArray) -> Leptons:
+    """The leptons that pass the cuts of a dataset.
+
+    Args:
+        events: Arrays by branch name, of N events.
+        asked: The cuts.
+        passed: Events that are not cut yet, shape (N,); of others no lepton is looked at.
+
+    Raises:
+        InputError: A branch does not fit its collection, or a number that counts is not finite.
+    """
+    parts = [_of(events, flavour, asked, passed) for flavour in ("Electron", "Muon")]
     n_each = [np.diff(part.directions.offsets) for part in parts]
     order = np.argsort(np.concatenate([part.event for part in parts]), kind="stable")
 
@@ -166,18 +181,23 @@ def select(events: Mapping[str, ak.Array], asked: LeptonsSpec) -> Leptons:
     )
 
 
-def _of(events: Mapping[str, ak.Array], flavour: str, asked: LeptonsSpec) -> Leptons:
+def _of(events: Mapping[str, ak.Array], flavour: str, asked: LeptonsSpec, passed: BoolArray) -> Leptons:
     """Those of one flavour."""
     offsets, pt = lists(events, f"{flavour}_pt")
     eta, phi, charge = (aligned(events, f"{flavour}_{name}", offsets) for name in IN_COMMON[1:])
-    check_finite(f"{flavour}_pt", pt, np.ones(len(pt), np.bool_))
-    check_finite(f"{flavour}_eta", eta, pt >= asked.pt_min_gev)
-    mask = (pt >= asked.pt_min_gev) & (np.abs(eta) <= asked.abseta_max)
+    mask = passed[owners(offsets)]
+    check_finite(f"{flavour}_pt", pt, mask)
+    mask &= pt >= asked.pt_min_gev
+    check_finite(f"{flavour}_eta", eta, mask)
+    mask &= np.abs(eta) <= asked.abseta_max
     if flavour == "Electron":
         mask &= aligned(events, f"Electron_{OF_ELECTRONS}", offsets) >= ELECTRON_TIGHT
     else:
         tight, isolation = (aligned(events, f"Muon_{name}", offsets) for name in OF_MUONS)
-        mask &= (tight != 0) & (isolation < asked.isolation_max)
+        mask &= tight != 0
+        check_finite(f"Muon_{OF_MUONS[1]}", isolation, mask)
+        mask &= isolation < asked.isolation_max
+    check_finite(f"{flavour}_phi", phi, mask)  # else no jet is near it, and no pair has a mass
     directions = Directions(masked_offsets(offsets, mask), eta[mask], phi[mask])
     return Leptons(
         directions, pt[mask], charge[mask].astype(np.int64), np.full(mask.sum(), flavour == "Muon")
