@@ -100,10 +100,11 @@ def mistag_band(roc: Roc) -> tuple[FloatArray, FloatArray]:
 
     The signal fixes the threshold, on jets of its own, so its error is one of the background that passes: by
     as much as the curve rises to the ends of the signal's interval. It is added to the binomial error of the
-    background in quadrature, in the logarithm.
+    background in quadrature, in the logarithm. No threshold is among jets that are not tagged: beyond the
+    last that are, the curve stands still, as in `reading`.
     """
-    value = roc.background_efficiency
-    efficiency, mistag = np.append(0.0, roc.signal_efficiency), np.append(0.0, value)
+    value, tagged = roc.background_efficiency, roc.threshold > -np.inf
+    efficiency, mistag = (np.append(0.0, of[tagged]) for of in (roc.signal_efficiency, value))
 
     def away(own: FloatArray, of_signal: FloatArray) -> FloatArray:
         along = np.interp(of_signal, efficiency, mistag)
