@@ -99,20 +99,26 @@ def mistag_band(roc: Roc) -> tuple[FloatArray, FloatArray]:
     """Ends of the background efficiency at the signal efficiency of each point, shape (P,) each.
 
     The signal fixes the threshold, on jets of its own, so its error is one of the background that passes: by
-    as much as the curve rises to the ends of the signal's interval. It is added to the binomial error of the
-    background in quadrature, in the logarithm. No threshold is among jets that are not tagged: beyond the
-    last that are, the curve stands still, as in `reading`.
+    as much as the curve rises or falls to the ends of the signal's interval. It is added to the binomial
+    error of the background in quadrature, in the logarithm. No threshold is among jets that are not tagged:
+    beyond the last that are, the curve stands still, as in `reading`. Where all of the signal passes, nothing
+    says how far below it a threshold may be, and the interval is that of the background.
     """
     value, tagged = roc.background_efficiency, roc.threshold > -np.inf
     efficiency, mistag = (np.append(0.0, of[tagged]) for of in (roc.signal_efficiency, value))
+    inside = roc.signal_efficiency < 1
 
-    def away(own: FloatArray, of_signal: FloatArray) -> FloatArray:
-        along = np.interp(of_signal, efficiency, mistag)
-        moved = np.log(np.where(along > 0, along, value) / value)  # an efficiency of 0 moves nothing
-        return np.asarray(np.hypot(np.log(own / value), moved))
+    def along(of_signal: FloatArray) -> FloatArray:
+        """Of points of one efficiency the first, as `reading`; `interp` has the last: it goes backwards."""
+        at = np.minimum(of_signal, efficiency[-1])
+        found = np.interp(-at, -efficiency[::-1], mistag[::-1])
+        return np.where(inside & (found > 0), found, value)  # an efficiency of 0 moves nothing
 
-    low = value * np.exp(-away(roc.background_low, roc.signal_low))
-    high = value * np.exp(away(roc.background_high, roc.signal_high))
+    def away(own: FloatArray, moved: FloatArray) -> FloatArray:
+        return np.asarray(np.hypot(np.log(own), np.maximum(np.log(moved), 0)))
+
+    low = value * np.exp(-away(roc.background_low / value, value / along(roc.signal_low)))
+    high = value * np.exp(away(roc.background_high / value, along(roc.signal_high) / value))
     return np.asarray(low), np.minimum(high, 1)
 
 
