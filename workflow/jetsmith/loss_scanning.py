@@ -169,7 +169,7 @@ def _at_cut(signal: Jets, background: Jets, columns: Mapping[str, Sequence[float
         found = decorrelation.sculpting(
             *(background.columns[name], background.weight, cut.passed, np.asarray(edges), BOOTSTRAPS, seed)
         )
-        left.append(Left(found.seen, found.by_chance, found.interval.low, found.interval.high))
+        left.append(Left(found.seen, found.by_chance, found.true.low, found.true.high))
     of = cut.rejection
     return AtCut(of.value, of.low, of.high, cut.reached, cut.doubt, tuple(left))
 

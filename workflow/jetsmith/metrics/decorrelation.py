@@ -24,21 +24,22 @@ T = TypeVar("T")
 
 
 class Measured(NamedTuple):
-    """A number from 0, of independent score and column, to 1, to which any finite sample adds something.
+    """A number from 0, of independent score and column, to 1, to which a finite sample adds something.
 
     Attributes:
         seen: What the sample shows.
         by_chance: What such samples show on average where the two are independent.
-        interval: The true number, from 0 to 1: what is seen less what chance adds, and its interval.
+        true: The true number, and its interval, from 0 to 1: less what chance adds to this one, which is less
+            the more they depend on each other.
     """
 
     seen: float
     by_chance: float
-    interval: Interval
+    true: Interval
 
 
-def _less_chance(seen: float, by_chance: float, down: float, up: float) -> Measured:
-    ends = (min(max(seen - by_chance + shift, 0.0), 1.0) for shift in (0.0, -down, up))
+def _measured(seen: float, by_chance: float, true: float, down: float, up: float) -> Measured:
+    ends = (min(max(true + shift, 0.0), 1.0) for shift in (0.0, -down, up))
     return Measured(seen, by_chance, Interval(*ends))
 
 
@@ -70,8 +71,9 @@ def sculpting(
     """Divergence of the column's spectrum of rows that pass from that of rows that fail; 1/JSD: its inverse.
 
     It is that of ATL-PHYS-PUB-2018-014, base 2, as it is seen. A replica of the Poisson bootstrap adds what
-    chance does once more: the interval is that of the replicas, moved so that their mean is the value that is
-    left without chance. Where there is little but chance, it is up to 1.7 times too long.
+    chance adds to this divergence once more: the replicas' mean is beyond what is seen by as much as that is
+    beyond the true one, and the interval is as theirs about their mean. It is too long where the true one is
+    0, and too short where a few tens of rows pass, spread over many bins, most of which hold one or none.
 
     Args:
         column: Of background, shape (N,); beyond the edges the end bins count.
@@ -106,9 +108,10 @@ def sculpting(
     drawn = cell_replicas(place + n_bins * passed, weight, 2 * n_bins, bootstraps, rng)
     replicas = found(drawn.reshape(bootstraps, 2, n_bins))
     if not len(replicas):
-        return _less_chance(value, chance, value, 1.0)
-    low, high = np.quantile(replicas - replicas.mean(), [0.5 - level / 2, 0.5 + level / 2])
-    return _less_chance(value, chance, -float(low), float(high))
+        return _measured(value, chance, value, 1.0, 1.0)
+    mean = float(replicas.mean())
+    low, high = np.quantile(replicas - mean, [0.5 - level / 2, 0.5 + level / 2])
+    return _measured(value, chance, 2 * value - mean, -float(low), float(high))
 
 
 def inverse(divergence: Interval) -> Interval:
@@ -236,10 +239,11 @@ def distance_correlation(
 ) -> Measured:
     """`squared_distance_correlation` with the interval of a jackknife that leaves out groups of rows.
 
-    What rows in another order give on average is what chance adds.
+    What rows in another order give on average is what chance adds to 0, and to d it adds (1 - d) of that: a
+    column that is the score has 1 in any sample.
 
     Raises:
-        InputError: As there.
+        InputError: As there; rows in another order have 1 or more, from weights below 0.
     """
     rng = np.random.default_rng(seed)
     value = squared_distance_correlation(score, column, weight)
@@ -252,8 +256,10 @@ def distance_correlation(
     chance = float(
         np.mean([squared_distance_correlation(score, rng.permutation(column), weight) for _ in range(DRAWS)])
     )
-    half = NormalDist().inv_cdf(0.5 + level / 2) * error
-    return _less_chance(value, chance, half, half)
+    if not chance < 1:
+        raise InputError("distance correlation: weights below 0 outweigh others, and chance alone makes it 1")
+    half = NormalDist().inv_cdf(0.5 + level / 2) * error / (1 - chance)
+    return _measured(value, chance, (value - chance) / (1 - chance), half, half)
 
 
 def held_out(

@@ -29,8 +29,8 @@ class Cut(Record):
     """Background that passes where the signal has an efficiency.
 
     `seen` is the divergence of Jensen and Shannon, base 2, of its spectrum from that of background that
-    fails, `by_chance` what a cut that does not know the column has on average, `divergence` the true one,
-    what is seen less that. The signal has the efficiency `reached`; `doubt` says whether few of its jets fix
+    fails, `by_chance` what a cut that does not know the column has on average, `divergence` the true one.
+    The signal has the efficiency `reached`; `doubt` says whether few of its jets fix
     the cut, or many share its score.
     """
 
@@ -93,7 +93,8 @@ class SculptingNumbers(looks.Numbers):
             f"efficiencies of {label_text(self.signal.label)}, {split_text(self.folds)}. Divergence of "
             f"Jensen and Shannon (JSD, base 2) from that of background that fails: {cuts or 'none'}."
             f"{missing} Intervals of rejections hold the number of signal jets that fix the cut. "
-            f"What is seen has chance in it, the interval is that of the true number, without it. "
+            "What is seen has chance in it; by chance is what an independent score has; the interval is that "
+            "of the true number. "
             f"Squared distance correlation of discriminant and column: {correlation}."
         )
 
@@ -127,7 +128,7 @@ def _text(found: Interval) -> str:
 
 
 def _true(seen: float, by_chance: float, true: Interval) -> str:
-    return f"{seen:.2g} seen, by chance {by_chance:.2g}, without it {_text(true)}"
+    return f"{seen:.2g} seen, by chance {by_chance:.2g}, true {_text(true)}"
 
 
 def _inverse(divergence: float) -> str:
@@ -195,7 +196,7 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbe
             **_shape(values, of_background.weight, edges),
             "cuts": tuple(cut for cut in cuts if isinstance(cut, Cut)),
             "missing": tuple(cut for cut in cuts if isinstance(cut, Missing)),
-            "correlation": correlation and correlation.interval,
+            "correlation": correlation and correlation.true,
             "correlation_seen": correlation and correlation.seen,
             "correlation_by_chance": correlation and correlation.by_chance,
         }
@@ -228,7 +229,7 @@ def _cut(
         signal_efficiency=at,
         **_shape(values[cut.passed], background.weight[cut.passed], edges),
         seen=found.seen,
-        divergence=found.interval,
+        divergence=found.true,
         by_chance=found.by_chance,
         rejection=cut.rejection,
         reached=cut.reached,
