@@ -47,7 +47,7 @@ def test_a_score_that_knows_the_mass_is_seen() -> None:
         assert sum(numbers.shape) == pytest.approx(1, abs=1e-5)
         assert numbers.correlation is not None
         assert numbers.correlation_by_chance is not None
-    assert all(cut.divergence.low > 5 * cut.by_chance for cut in known.cuts)
+    assert all(cut.true.low > 5 * cut.by_chance for cut in known.cuts)
     assert all(np.argmax(cut.shape) in (3, 4) for cut in known.cuts)
     assert known.correlation.low > 10 * known.correlation_by_chance
     assert all(cut.seen < 5 * cut.by_chance for cut in left.cuts)

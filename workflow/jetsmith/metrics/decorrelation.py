@@ -126,15 +126,20 @@ class Cut(NamedTuple):
 
     Attributes:
         passed: Which rows pass, shape (M,).
-        rejection: 1 / their share; R50 at 50%.
+        background: Their share of it.
         reached: Efficiency that the signal has there; above the one asked for where jets share a score.
         doubt: As of a `WorkingPoint`, of the signal: `few`, `ties` or empty.
     """
 
     passed: BoolArray
-    rejection: Interval
+    background: Interval
     reached: float
     doubt: str
+
+    @property
+    def rejection(self) -> Interval:
+        """1 / their share; R50 at 50%."""
+        return inverse(self.background)
 
 
 def cut_at(
@@ -167,7 +172,7 @@ def cut_at(
     down = float(np.hypot(share.value - share.low, max(share.value - above.value, 0)))
     up = float(np.hypot(share.high - share.value, max(below.value - share.value, 0)))
     ends = Interval(share.value, max(share.value - down, 0.0), min(share.value + up, 1.0))
-    return Cut(passed, inverse(ends), point.background.value, point.doubt)
+    return Cut(passed, ends, point.background.value, point.doubt)
 
 
 def squared_distance_correlation(x: FloatArray, y: FloatArray, weight: FloatArray) -> float:

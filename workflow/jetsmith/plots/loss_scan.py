@@ -205,9 +205,9 @@ class Run(NamedTuple):
 
 
 def _run(training: Weighed, cut: AtCut | None) -> Run | None:
-    if cut is None or any(left.divergence <= 0 for left in cut.left):
+    if cut is None or any(left.seen <= 0 for left in cut.left):
         return None
-    inverse = tuple(-math.log(left.divergence) for left in cut.left)
+    inverse = tuple(-math.log(left.seen) for left in cut.left)
     return Run(training, cut, math.log(cut.rejection), inverse)
 
 

@@ -29,7 +29,7 @@ class Cut(Record):
     """Background that passes where the signal has an efficiency.
 
     `seen` is the divergence of Jensen and Shannon, base 2, of its spectrum from that of background that
-    fails, `by_chance` what a cut that does not know the column has on average, `divergence` the true one.
+    fails, `by_chance` what a cut that does not know the column has on average, `true` the true one.
     The signal has the efficiency `reached`; `doubt` says whether few of its jets fix
     the cut, or many share its score.
     """
@@ -38,7 +38,7 @@ class Cut(Record):
     shape: tuple[float, ...]
     error: tuple[float, ...]
     seen: float
-    divergence: Interval
+    true: Interval
     by_chance: float
     rejection: Interval
     reached: float
@@ -80,7 +80,7 @@ class SculptingNumbers(looks.Numbers):
         """The figures of each cut, and the correlation."""
         cuts = "; ".join(
             f"at {share(cut.signal_efficiency)}{_doubt(cut)} "
-            f"{_true(cut.seen, cut.by_chance, cut.divergence)} (1/JSD as seen {_inverse(cut.seen)}; "
+            f"{_true(cut.seen, cut.by_chance, cut.true)} (1/JSD as seen {_inverse(cut.seen)}; "
             f"background rejection {_text(cut.rejection)})"
             for cut in self.cuts
         )
@@ -229,7 +229,7 @@ def _cut(
         signal_efficiency=at,
         **_shape(values[cut.passed], background.weight[cut.passed], edges),
         seen=found.seen,
-        divergence=found.true,
+        true=found.true,
         by_chance=found.by_chance,
         rejection=cut.rejection,
         reached=cut.reached,
