@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from jetsmith.metrics.decorrelation import jensen_shannon
 from jetsmith.plots import sculpting
 from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import ClassifierSpec, EvaluationSpec
@@ -55,7 +56,16 @@ def test_a_score_that_knows_the_mass_is_seen() -> None:
     assert "seen, by chance" in known.caption()
     assert "1/JSD" in known.caption()
     figure = sculpting.draw(known, PlotSpec())
-    assert {patch.get_gid() for patch in figure.axes[0].patches} == {"all", "0.7", "0.5", "0.3"}
+    at = {"0.7", "0.5", "0.3"}
+    drawn = {patch.get_gid(): patch for patch in figure.axes[0].patches}
+    assert drawn.keys() == {"all"} | at | {f"{one}.fails" for one in at}
+    for cut in known.cuts:
+        sums = [np.array(of) for of in (cut.shape, cut.failing)]
+        assert cut.seen == pytest.approx(float(jensen_shannon(*sums)), rel=1e-3)  # of what the figure shows
+        np.testing.assert_array_equal(drawn[f"{cut.signal_efficiency}.fails"].get_data().values, cut.failing)
+    assert known.histograms().keys() == {"all"} | {
+        f"{which}_at_{one}" for which in ("passing", "failing") for one in at
+    }
     found = sculpting.draw(sculpting.compute(spec_of("n_pv"), jets(0.0, 100), 1), PlotSpec())
     assert any("have no n_pv" in text.get_text() for text in found.findobj(lambda a: hasattr(a, "get_text")))
 
