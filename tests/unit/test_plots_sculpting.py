@@ -110,6 +110,7 @@ def test_a_cut_that_is_not_there_is_told() -> None:
     )
     assert [cut.signal_efficiency for cut in numbers.cuts] == [0.5, 0.3]
     assert "None at 70%: working point at signal efficiency 0.7: only 0." in numbers.caption()
+    assert "the other jets are not tagged." in numbers.caption()  # no advice: who reads it chose no 70%
     figure = sculpting.draw(numbers, PlotSpec())
     assert "signal 70%: no cut" in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     numbers = sculpting.compute(spec_of(), replace(some, discriminant=np.round(some.discriminant)), 1)
