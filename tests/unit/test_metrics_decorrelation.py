@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from jetsmith.errors import InputError
+from jetsmith.metrics import Bins, Interval, Sums, passes, reading, working_point
 from jetsmith.metrics import decorrelation as measured
-from jetsmith.metrics import passes, working_point
 from tests.unit.test_decorrelation import drawn, slow
 
 EDGES = np.linspace(40, 200, 17)
@@ -167,6 +167,11 @@ def test_a_cut_says_what_the_signal_has_there() -> None:
     score = rng.normal(2, 1, 5000)
     cut = measured.cut_at(np.round(score * 2) / 2, one, background, one, 0.5)
     assert (cut.reached, cut.doubt) == (pytest.approx(0.59, abs=0.02), "ties")
+    rounded = [np.round(x * 2) / 2 for x in (score, background)]
+    cut = measured.cut_at(rounded[0], one, rounded[1], one, 0.5)
+    read = reading(*(Sums(x, one, Bins(x), "x") for x in rounded), 0.5, role="signal")  # R50 of other figures
+    assert cut.background == Interval(read.value, read.low, read.high)
+    assert cut.background.value < 0.8 * cut.passed.mean()
     cut = measured.cut_at(score, one, background, one, 0.5)
     assert (cut.reached, cut.doubt) == (0.5, "")
     assert measured.cut_at(score[:50], one[:50], background, one, 0.5).doubt == "few"

@@ -26,8 +26,8 @@ class AtCut(Stored):
     """Background where the signal has its efficiency.
 
     Attributes:
-        background: Its efficiency, and the interval (68.3%).
-        reached: Efficiency that the signal has.
+        background: Its efficiency, and the interval (68.3%), read on straight lines between scores.
+        reached: Efficiency that the signal has where spectra are taken; above that where jets share a score.
         doubt: `few` where few of its jets fix the cut, `ties` where many share its score; else empty.
         left: By column, in their order.
     """

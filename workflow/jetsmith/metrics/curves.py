@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from jetsmith.io import FloatArray
 from jetsmith.metrics.cumulative import Bins, Sums, rising
-from jetsmith.metrics.efficiencies import LEVEL, Interval, binomial, check_scores
+from jetsmith.metrics.efficiencies import LEVEL, Interval, binomial, check_scores, in_quadrature
 
 N_AUC_BINS = 1024  # of equal rank, so that what happens within one does not matter
 
@@ -114,12 +114,9 @@ def mistag_band(roc: Roc) -> tuple[FloatArray, FloatArray]:
         found = np.interp(-at, -efficiency[::-1], mistag[::-1])
         return np.where(inside & (found > 0), found, value)  # an efficiency of 0 moves nothing
 
-    def away(own: FloatArray, moved: FloatArray) -> FloatArray:
-        return np.asarray(np.hypot(np.log(own), np.maximum(np.log(moved), 0)))
-
-    low = value * np.exp(-away(roc.background_low / value, value / along(roc.signal_low)))
-    high = value * np.exp(away(roc.background_high / value, along(roc.signal_high) / value))
-    return np.asarray(low), np.minimum(high, 1)
+    own, moved = (roc.background_low, roc.background_high), (along(roc.signal_low), along(roc.signal_high))
+    low, high = in_quadrature(*map(np.log, (value, *own, *moved)))
+    return np.exp(low), np.minimum(np.exp(high), 1)
 
 
 def auc(

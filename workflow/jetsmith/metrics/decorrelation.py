@@ -13,9 +13,11 @@ import numpy as np
 from jetsmith.cuts import bin_of_column, passes
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
+from jetsmith.metrics.cumulative import Bins, Sums
 from jetsmith.metrics.curves import cell_replicas
-from jetsmith.metrics.efficiencies import LEVEL, Interval, check_scores, efficiency, from_here_up
-from jetsmith.metrics.thresholds import working_point
+from jetsmith.metrics.efficiencies import LEVEL, Interval, check_scores, from_here_up
+from jetsmith.metrics.readings import reading
+from jetsmith.metrics.thresholds import working_points_of
 
 GROUPS = 20  # of the jackknife
 DRAWS = 20  # of rows at random
@@ -125,9 +127,9 @@ class Cut(NamedTuple):
     """Background where the signal has an efficiency.
 
     Attributes:
-        passed: Which rows pass, shape (M,).
-        background: Their share of it.
-        reached: Efficiency that the signal has there; above the one asked for where jets share a score.
+        passed: Which rows pass, shape (M,), for their spectrum.
+        background: What of it passes at the efficiency: a `reading`, so of jets of one score a part.
+        reached: Efficiency that the signal has where `passed` do; above it where jets share a score.
         doubt: As of a `WorkingPoint`, of the signal: `few`, `ties` or empty.
     """
 
@@ -152,27 +154,25 @@ def cut_at(
 ) -> Cut:
     """What a cut on scores leaves of background. Shapes (N,) and (M,) in pairs.
 
-    The error of its share is binomial, and that of the threshold, which few signal jets fix, in quadrature.
-
     Raises:
         InputError: As `working_point` of the signal; background that passes has no positive sum of weights.
     """
-    point = working_point(signal, signal_weight, signal_efficiency, level, role="signal")
-    check_scores(background, background_weight, "cut: background")
+    of_signal, of_background = (
+        Sums(score, weight, Bins(score), f"cut: {role}")
+        for score, weight, role in (
+            (signal, signal_weight, "signal"),
+            (background, background_weight, "background"),
+        )
+    )
+    (point,) = working_points_of(of_signal, [signal_efficiency], level, role="signal")
     passed = passes(background, point.threshold)
-    if not background_weight[passed].sum() > 0:
+    share = reading(of_signal, of_background, signal_efficiency, level, role="signal")
+    if not (background_weight[passed].sum() > 0 and share.value > 0):
         raise InputError(
             f"cut at signal efficiency {signal_efficiency:g}: of the background nothing with a positive sum "
             "of weights passes"
         )
-    share, below, above = (
-        efficiency(passes(background, threshold), background_weight, level)
-        for threshold in (point.threshold, point.threshold_low, point.threshold_high)
-    )
-    down = float(np.hypot(share.value - share.low, max(share.value - above.value, 0)))
-    up = float(np.hypot(share.high - share.value, max(below.value - share.value, 0)))
-    ends = Interval(share.value, max(share.value - down, 0.0), min(share.value + up, 1.0))
-    return Cut(passed, ends, point.background.value, point.doubt)
+    return Cut(passed, Interval(share.value, share.low, share.high), point.background.value, point.doubt)
 
 
 def squared_distance_correlation(x: FloatArray, y: FloatArray, weight: FloatArray) -> float:

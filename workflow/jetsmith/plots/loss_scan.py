@@ -118,7 +118,7 @@ class LossScanNumbers(looks.Numbers):
             if one.tied
         )
         if ties:
-            ties = f" In place of 50% so much of the signal passes, since many jets share a score: {ties}."
+            ties = f" Spectra are where more of the signal passes, since many jets share a score: {ties}."
         missing = f" Trainings without a cut: {'; '.join(self.missing)}." if self.missing else ""
         return (
             f"Rejection of {first.background} at 50% efficiency of {first.signal}, against 1/JSD (the "

@@ -29,8 +29,9 @@ class Cut(Record):
     """Background that passes where the signal has an efficiency: its spectrum, and that of what fails.
 
     `seen` is the divergence of Jensen and Shannon, base 2, of one from the other, `by_chance` what a cut that
-    does not know the column has on average, `true` the true one. The signal has the efficiency `reached`;
-    `doubt` says whether few of its jets fix the cut, or many share its score.
+    does not know the column has on average, `true` the true one. The signal has the efficiency `reached`
+    there, and the one that is asked for where the rejection is read; `doubt` says whether few of its jets fix
+    the cut, or many share its score.
     """
 
     signal_efficiency: float
@@ -93,7 +94,8 @@ class SculptingNumbers(looks.Numbers):
             f"Spectrum of {self.column} of {label_text(self.background.label)}, all, and where it passes or "
             f"fails (dashed) at efficiencies of {label_text(self.signal.label)}, {split_text(self.folds)}. "
             f"Divergence of Jensen and Shannon (JSD, base 2) between both: {cuts or 'none'}."
-            f"{missing} Intervals of rejections hold the number of signal jets that fix the cut. "
+            f"{missing} Rejections are read at the efficiency itself, on straight lines between scores; "
+            "their intervals hold the number of signal jets that fix the cut. "
             "What is seen has chance in it; by chance is what an independent score has; the interval is that "
             "of the true number. "
             f"Squared distance correlation of discriminant and column: {correlation}."
