@@ -342,6 +342,7 @@ def test_a_target_of_only_untagged_jets_is_undefined() -> None:
     assert "only 0.1 of the background can pass a threshold" in undefined["L"]
     found, undefined = find_thresholds(jets, {"L": 0.5, "M": 0.05}, MarksSpec(min_passing=50))
     assert (list(found), list(undefined)) == (["M"], ["L"])
+    assert undefined["L"].endswith("are not tagged; ask for another efficiency, or take more jets")
 
 
 def sparse_jets() -> ScoredJets:

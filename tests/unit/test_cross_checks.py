@@ -6,6 +6,7 @@ Each row is a mistake that would otherwise fail hours later, or pass and give a 
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ import yaml
 from jetsmith import stages
 from jetsmith.configuration.kept import kept_truth
 from jetsmith.configuration.load import load
+from jetsmith.configuration.measurement_checks import lacks_jets_below
 from jetsmith.configuration.subjects import contrasts, subjects
 from jetsmith.errors import ConfigError
 from tests.unit.spoil import ROOT, both, drop, edit, put, run_of, without_lines
@@ -1031,13 +1033,16 @@ RUN = {
                 {"pt_bins_gev": [30.5, 50]},
                 ".pt_bins_gev",
                 "begin at 30.5 GeV, and the energy scale moves jets in from 29.9 GeV, which "
-                "`selection.ak4.pt_min_gev: 30` leaves out; begin at 30.6 GeV, or select from 29.9 GeV",
+                "`selection.ak4.pt_min_gev: 30` leaves out; begin at 30.6 GeV, or let `selection.ak4` and "
+                "its bins begin at 29.9 GeV, or set `uncertainties.energy_scale: 0`",
             ),
             (
                 "bins of the selection, and an energy scale",
                 {"pt_bins_gev": []},
                 ".pt_bins_gev",
-                "those of `selection.ak4` begin at 30 GeV, and the energy scale",
+                "those of `selection.ak4` begin at 30 GeV, and the energy scale moves jets in from 29.41 "
+                "GeV, which `selection.ak4.pt_min_gev: 30` leaves out; give `pt_bins_gev` here, from 30.6 "
+                "GeV on, or set `uncertainties.energy_scale: 0`",
             ),
             *(
                 (
@@ -1299,6 +1304,28 @@ def test_mistakes_in_the_run(folder, change, words):
     message = refused(run, folder)
     for word in words:
         assert word in message
+
+
+@pytest.mark.parametrize("scale", [0.01, 0.02, 0.03, 0.05])
+def test_what_an_energy_scale_is_told_to_begin_at_is_allowed(folder, scale):
+    """Protects: bins from 30.9 GeV refused with `begin at 30.9 GeV`, for their last bit.
+
+    At every GeV of `pt_min_gev`, what the message says for bins of its own, and for those of the selection.
+    """
+    run, tagger = load(run_of(folder), folder, "config/config.yaml").run, SimpleNamespace(object="ak4")
+
+    def said(least, first=None):
+        cuts = run.selection["ak4"].model_copy(update={"pt_min_gev": least, "pt_bins_gev": (least, 1000.0)})
+        asked = run.model_copy(update={"selection": {"ak4": cuts}})
+        return "".join(lacks_jets_below(asked, tagger, (first, 1000.0) if first else (), scale))
+
+    for least in range(10, 100):
+        own, default = said(least, first=least), said(least)
+        begin, lower = re.search(r"begin at (\S+) GeV, or let .* begin at (\S+) GeV", own).groups()
+        assert said(least, first=float(begin)) == said(float(lower), first=least) == ""
+        assert said(least, first=float(begin) - 0.1) != ""
+        assert f"`pt_bins_gev` here, from {begin} GeV on" in default
+        assert "let `selection" not in default  # its bins would begin above it
 
 
 def test_a_plane_of_one_background_is_allowed(folder):

@@ -17,6 +17,7 @@ from jetsmith.errors import ConfigError, InputError
 from jetsmith.handed.loss_scan import AtCut, Left, LossScan, Weighed
 from jetsmith.hashing import SPLITS
 from jetsmith.loss_scanning import Jets, judged, scan_losses
+from jetsmith.metrics import Interval
 from jetsmith.plots import loss_scan as plot
 from jetsmith.specs.classifiers import TrainingSpec
 from jetsmith.specs.plots import PlotSpec
@@ -154,14 +155,14 @@ def test_figures_of_a_training() -> None:
     p, q = (of / of.sum() for of in bins)
     middle = (p + q) / 2
     divergence = sum((p * np.log2(p / middle) + q * np.log2(q / middle)) / 2)
-    assert cut.left[0].divergence == pytest.approx(divergence, rel=0.02)
-    assert cut.low < cut.rejection < cut.high
-    assert cut.left[0].low < cut.left[0].divergence < cut.left[0].high
-    assert cut.left[1].divergence < 5 * cut.left[1].by_chance  # it knows nothing of this one
+    assert cut.left[0].seen == pytest.approx(divergence, rel=0.02)
+    assert cut.background.low < cut.background.value < cut.background.high
+    assert cut.left[0].true.low < cut.left[0].true.value < cut.left[0].true.high
+    assert cut.left[1].seen < 5 * cut.left[1].by_chance  # it knows nothing of this one
 
     flat = found.flattened
     assert flat is not None
-    assert flat.left[0].divergence < 0.05 * cut.left[0].divergence
+    assert flat.left[0].seen < 0.05 * cut.left[0].seen
     assert flat.rejection < cut.rejection
     assert found.correlations[0] is not None
     assert found.correlations[0] > 0.05
@@ -172,6 +173,21 @@ def test_figures_of_a_training() -> None:
         test.score[~signal_mask],
         test.weight[~signal_mask],
     )
+
+
+def test_a_rejection_without_an_upper_end_is_written(tmp_path: Path) -> None:
+    """Protects: a run that ends at infinity, which JSON has not: background ends at the cut."""
+    test = jets_of(2000, 1, 0.0)
+    kept = ~test.is_signal | (np.cumsum(test.is_signal) <= 4)
+    score = np.where(test.is_signal, 9.0 + np.cumsum(test.is_signal), test.score)
+    score[np.flatnonzero(~test.is_signal)[0]] = 12.5
+    test = test._replace(score=score, weight=np.ones(2000)).of(kept)
+    found = judged(test, jets_of(400, 2, 0.0), COLUMNS, 1.0, 0, 1)
+    assert found.cut is not None
+    assert found.cut.background.low == 0
+    scan = LossScan("one", "mine", "mass", "B", "b", "light", 4, 60, (*COLUMNS,), (found,))
+    io.write_record(tmp_path / "scan.json", scan)
+    assert io.read_record(LossScan, tmp_path / "scan.json") == scan
 
 
 def test_what_is_not_there_is_none() -> None:
@@ -252,9 +268,9 @@ def made_up(tagger: str, rejections: list[float], divergences: list[float], nois
     for weight, (rejection, divergence) in enumerate(zip(rejections, divergences, strict=True)):
         for k in range(3):
             factor = math.exp(noise * rng.normal())
-            left = Left(divergence, 0.001, divergence / 2, 2 * divergence)
-            seen = rejection * factor
-            cut = AtCut(seen, seen / 2, 2 * seen, 0.5, "", (left,))
+            left = Left(divergence, 0.001, Interval(divergence, divergence / 2, 2 * divergence))
+            seen = 1 / (rejection * factor)
+            cut = AtCut(Interval(seen, seen / 2, 2 * seen), 0.5, "", (left,))
             trainings.append(Weighed(float(weight), k, 0.9, cut, "", cut, (divergence,)))
     return LossScan(tagger, "mine", "mass", "B", "b", "light", 50, 60, (COLUMN,), tuple(trainings))
 

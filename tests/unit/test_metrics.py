@@ -412,6 +412,16 @@ def test_working_points_with_jets_that_were_not_tagged(
     assert -np.inf < point.threshold_low <= point.threshold <= point.threshold_high
 
 
+@pytest.mark.parametrize(("target", "n"), [(0.99, 2), (0.5, 2), (0.3, 4), (0.1, 10), (1e-5, 100_000)])
+def test_so_many_jets_are_enough(target: float, n: int) -> None:
+    """Protects: `1 jets leave less than one above it; it needs 1 at least`. What is said to do does."""
+    for count in {1, n - 1}:
+        score = np.arange(count, dtype=np.float64)
+        with pytest.raises(InputError, match=f"{count} background jets .*it needs {n} at least"):
+            metrics.working_point(score, np.ones(count), target)
+    metrics.working_point(np.arange(n, dtype=np.float64), np.ones(n), target)
+
+
 def test_the_fault_of_the_dropped_jets() -> None:
     """A quarter not tagged: the threshold of 10% is that of 13.3% of the tagged ones; 80% is out of reach."""
     score = np.append(np.arange(750.0), np.full(250, -np.inf)).astype(np.float32)

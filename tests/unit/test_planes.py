@@ -323,6 +323,7 @@ def test_points_that_few_jets_fix_or_that_cannot_be_are_left_out(tmp_path: Path)
     assert list(numbers["working_points"]) == ["L"]
     assert "min_passing is 100" in numbers["undefined"]["T"]
     assert "two cuts let" in numbers["undefined"]["X"]
+    assert "ask for another efficiency" in numbers["undefined"]["X"]
     assert "left out, for lack of jets or of a threshold: T, X" in corrections["charm_wp_values"].description
     _, numbers = calibrated(tmp_path, asked, allow_few_passing=True)
     assert numbers["working_points"]["T"]["doubt"] == "few"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jetsmith.hashing import SPLITS
+from jetsmith.metrics.decorrelation import jensen_shannon
 from jetsmith.plots import sculpting
 from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import ClassifierSpec, EvaluationSpec
@@ -50,7 +51,7 @@ def test_a_score_that_knows_the_mass_is_seen() -> None:
         assert sum(numbers.shape) == pytest.approx(1, abs=1e-5)
         assert numbers.correlation is not None
         assert numbers.correlation_by_chance is not None
-    assert all(cut.divergence.low > 5 * cut.by_chance for cut in known.cuts)
+    assert all(cut.true.low > 5 * cut.by_chance for cut in known.cuts)
     assert all(np.argmax(cut.shape) in (3, 4) for cut in known.cuts)
     assert known.correlation.low > 10 * known.correlation_by_chance
     assert all(cut.seen < 5 * cut.by_chance for cut in left.cuts)
@@ -58,7 +59,16 @@ def test_a_score_that_knows_the_mass_is_seen() -> None:
     assert "seen, by chance" in known.caption()
     assert "1/JSD" in known.caption()
     figure = sculpting.draw(known, PlotSpec())
-    assert {patch.get_gid() for patch in figure.axes[0].patches} == {"all", "0.7", "0.5", "0.3"}
+    at = {"0.7", "0.5", "0.3"}
+    drawn = {patch.get_gid(): patch for patch in figure.axes[0].patches}
+    assert drawn.keys() == {"all"} | at | {f"{one}.fails" for one in at}
+    for cut in known.cuts:
+        sums = [np.array(of) for of in (cut.shape, cut.failing)]
+        assert cut.seen == pytest.approx(float(jensen_shannon(*sums)), rel=1e-3)  # of what the figure shows
+        np.testing.assert_array_equal(drawn[f"{cut.signal_efficiency}.fails"].get_data().values, cut.failing)
+    assert known.histograms().keys() == {"all"} | {
+        f"{which}_at_{one}" for which in ("passing", "failing") for one in at
+    }
     found = sculpting.draw(sculpting.compute(spec_of("n_pv"), jets(0.0, 100), 1), PlotSpec())
     assert any("have no n_pv" in text.get_text() for text in found.findobj(lambda a: hasattr(a, "get_text")))
 
@@ -117,6 +127,7 @@ def test_a_cut_that_is_not_there_is_told() -> None:
     )
     assert [cut.signal_efficiency for cut in numbers.cuts] == [0.5, 0.3]
     assert "None at 70%: working point at signal efficiency 0.7: only 0." in numbers.caption()
+    assert "the other jets are not tagged." in numbers.caption()  # no advice: who reads it chose no 70%
     figure = sculpting.draw(numbers, PlotSpec())
     assert "signal 70%: no cut" in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     numbers = sculpting.compute(spec_of(), replace(some, discriminant=np.round(some.discriminant)), 1)

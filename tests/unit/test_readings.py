@@ -114,6 +114,37 @@ def test_a_band_holds_its_curve_and_no_less_than_the_background_alone() -> None:
         assert (high <= 1).all()
 
 
+def test_bands_end_where_jets_are_tagged() -> None:
+    """Protects: ends along the jump to (1, 1), at jets that pass no cut: .151 where .0998 is read."""
+    rng = np.random.default_rng(7)
+    s, b = rng.normal(2, 1, 1000), rng.normal(size=50_000)
+    s[rng.random(1000) < 0.2], b[rng.random(50_000) < 0.9] = -np.inf, -np.inf
+    signal, background = sums(s, np.ones(1000), b, np.ones(50_000))
+    curve = metrics.roc_curve_of(signal, background)
+    at = float(np.mean(s > -np.inf)) - 0.005  # less than its error below the last one
+    low, high = (np.interp(at, curve.signal_efficiency, end) for end in metrics.mistag_band(curve))
+    found = metrics.reading(signal, background, at, role="signal")
+    assert (low, high) == (pytest.approx(found.low, rel=0.1), pytest.approx(found.high, rel=0.03))
+
+
+def test_bands_where_the_curve_stands_are_of_the_background() -> None:
+    """Protects: low ends of 1/20 of the mistag rate where no signal passes, high ends of 1 where all does.
+
+    200 jets of the signal, between ends that 50,000 of the background go beyond on either side.
+    """
+    rng = np.random.default_rng(8)
+    s, b = rng.uniform(-0.5, 2.6, 200), rng.normal(size=50_000)
+    curve = metrics.roc_curve(s, np.ones(200), b, np.ones(50_000))
+    low, high = metrics.mistag_band(curve)
+    none, whole = curve.signal_efficiency == 0, curve.signal_efficiency == 1
+    assert none.sum() > 10
+    assert whole.sum() > 10
+    np.testing.assert_allclose(low[none], curve.background_low[none])
+    assert (high[none] > curve.background_high[none]).all()
+    for end, own in ((low, curve.background_low), (high, curve.background_high)):
+        np.testing.assert_allclose(end[whole], own[whole])
+
+
 def test_what_cannot_be_read_is_refused() -> None:
     """Too few jets, and jets that are not tagged."""
     rng = np.random.default_rng(3)

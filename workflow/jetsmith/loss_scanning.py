@@ -120,7 +120,7 @@ def scan_losses(
 def said(loss: str, column: str, found: Weighed) -> str:
     """A line of the log."""
     cut = found.cut
-    left = f"R50 {cut.rejection:.4g}, JSD of {column} {cut.left[0].divergence:.3g}" if cut else found.why
+    left = f"R50 {cut.rejection:.4g}, JSD of {column} {cut.left[0].seen:.3g}" if cut else found.why
     return f"{loss} {found.weight:g}, training {found.seed}: AUC {found.auc:.4f}, {left}"
 
 
@@ -169,9 +169,8 @@ def _at_cut(signal: Jets, background: Jets, columns: Mapping[str, Sequence[float
         found = decorrelation.sculpting(
             *(background.columns[name], background.weight, cut.passed, np.asarray(edges), BOOTSTRAPS, seed)
         )
-        left.append(Left(found.seen, found.by_chance, found.interval.low, found.interval.high))
-    of = cut.rejection
-    return AtCut(of.value, of.low, of.high, cut.reached, cut.doubt, tuple(left))
+        left.append(Left(*found))
+    return AtCut(cut.background, cut.reached, cut.doubt, tuple(left))
 
 
 def _flattened(

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith.calibration.axes import Axis
-from jetsmith.calibration.maps import grouped, pass_together, too_few
+from jetsmith.calibration.maps import ANOTHER, grouped, pass_together, too_few
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import DOUBTS, bin_of, working_point, written
@@ -80,7 +80,7 @@ def flat_points(
                     break
                 at_least *= 2  # those that pass weigh more than others, and count for fewer
         except InputError as error:
-            undefined[name] = str(error)
+            undefined[name] = f"{error}; {ANOTHER}"
             continue
         if few and not marks.allow_few_passing:
             undefined[name] = too_few(f"{target:g}", points[0].n_passing, marks) + pass_together(points[0])

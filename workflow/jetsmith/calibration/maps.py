@@ -16,6 +16,10 @@ from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import JudgedClass
 from jetsmith.specs.run import MarksSpec
 
+ANOTHER = (
+    "ask for another efficiency, or take more jets"  # behind why no threshold has one that was asked for
+)
+
 
 def counts(jets: ScoredJets, entry: JudgedClass) -> dict[str, Any]:
     """How many jets of a truth class there are, how many of them fail as not tagged, and those left out.
@@ -198,7 +202,7 @@ def find_thresholds(
                 background.discriminant, background.weight, target, min_passing=marks.min_passing
             )
         except InputError as error:
-            undefined[name] = str(error)
+            undefined[name] = f"{error}; {ANOTHER}"
             continue
         if "few" in point.doubt and not marks.allow_few_passing:
             undefined[name] = too_few(f"{target:g}", point.n_passing, marks) + pass_together(point)

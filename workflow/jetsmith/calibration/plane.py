@@ -9,7 +9,7 @@ import numpy as np
 from jetsmith import io
 from jetsmith.calibration.axes import axes_of
 from jetsmith.calibration.corrections import Points, Subject, corrections
-from jetsmith.calibration.maps import too_few
+from jetsmith.calibration.maps import ANOTHER, too_few
 from jetsmith.calibration.passing import Passing
 from jetsmith.calibration.stage import classes_of, of_judgement
 from jetsmith.errors import InputError
@@ -195,7 +195,10 @@ def _point(pairs: Sequence[Pair], apart: bool, targets: tuple[float, float], mar
     """
     first, second = pairs
     least = marks.min_passing
-    found = point_apart(first, targets, least) if apart else plane_point(first, second, targets, least)
+    try:
+        found = point_apart(first, targets, least) if apart else plane_point(first, second, targets, least)
+    except InputError as error:
+        raise InputError(f"{error}; {ANOTHER}") from error
     if "few" in found.doubt and not marks.allow_few_passing:
         raise InputError(too_few(" and ".join(f"{x:g}" for x in targets), min(found.n_passing), marks))
     return found

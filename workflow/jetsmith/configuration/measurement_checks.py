@@ -17,6 +17,7 @@ from jetsmith.specs.run import RunSpec
 # What files call other things than a measurement, and than a source of `uncertainties.samples`.
 TAKEN = {"comb": "the name of all measurements together", "wp_values": "the name of the thresholds"}
 OTHER = "other"  # what is of no class
+ROUNDING = 1e-9  # bins that begin just where jets are there must not fail for the last bit
 PARTS = ("statistic", "simulation_statistic", "correlated", "uncorrelated", "energy_scale", "sf", "jets")
 
 
@@ -192,15 +193,18 @@ def lacks_jets_below(
     obj = tagger.object
     selection = run.selection[obj]
     first, least = (pt_bins_gev or selection.pt_bins_gev)[0], selection.pt_min_gev
-    if not scale or first >= least * (1 + scale) or (pt_bins_gev and first < least):
+    start = least * (1 + scale) * (1 - ROUNDING)
+    if not scale or first >= start or (pt_bins_gev and first < least):
         return
-    lowest, start = max(first, least) / (1 + scale), least * (1 + scale)
-    whose = "" if pt_bins_gev else f"those of `selection.{obj}` "
+    lowest, begin = max(first, least) / (1 + scale), f"{math.ceil(10 * start) / 10:g} GeV"
+    whose, advice = f"those of `selection.{obj}` ", f"give `pt_bins_gev` here, from {begin} on"
+    if pt_bins_gev:
+        lower = f"{math.floor(10 * lowest) / 10:g} GeV"
+        whose, advice = "", f"begin at {begin}, or let `selection.{obj}` and its bins begin at {lower}"
     yield (
         f".pt_bins_gev: {whose}begin at {first:g} GeV, and the "
         f"energy scale moves jets in from {lowest:.4g} GeV, which `selection.{obj}.pt_min_gev: {least:g}` "
-        f"leaves out; begin at {math.ceil(10 * start) / 10:g} GeV, or select from "
-        f"{math.floor(10 * lowest) / 10:g} GeV, or set `uncertainties.energy_scale: 0`"
+        f"leaves out; {advice}, or set `uncertainties.energy_scale: 0`"
     )
 
 

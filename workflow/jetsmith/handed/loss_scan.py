@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from jetsmith.io import Stored
+from jetsmith.metrics import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,16 +11,14 @@ class Left(Stored):
     """What is left of a column in a score, on background that no training has seen.
 
     Attributes:
-        divergence: JSD (base 2) of its spectrum where background passes from that where it fails, as seen.
+        seen: JSD (base 2) of its spectrum where background passes from that where it fails.
         by_chance: What a cut that does not know the column has on average.
-        low: Lower end of the interval (68.3%) of the true one: what is seen less what chance adds.
-        high: Upper end.
+        true: The true one, and its interval (68.3%): less what chance adds.
     """
 
-    divergence: float
+    seen: float
     by_chance: float
-    low: float
-    high: float
+    true: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +26,21 @@ class AtCut(Stored):
     """Background where the signal has its efficiency.
 
     Attributes:
-        rejection: 1 / its efficiency.
-        low: Lower end of its interval (68.3%).
-        high: Upper end.
-        reached: Efficiency that the signal has.
+        background: Its efficiency, and the interval (68.3%), read on straight lines between scores.
+        reached: Efficiency that the signal has where spectra are taken; above that where jets share a score.
         doubt: `few` where few of its jets fix the cut, `ties` where many share its score; else empty.
         left: By column, in their order.
     """
 
-    rejection: float
-    low: float
-    high: float
+    background: Interval
     reached: float
     doubt: str
     left: tuple[Left, ...]
+
+    @property
+    def rejection(self) -> float:
+        """1 / its efficiency."""
+        return 1 / self.background.value
 
 
 @dataclass(frozen=True, slots=True)

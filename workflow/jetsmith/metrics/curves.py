@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from jetsmith.io import FloatArray
 from jetsmith.metrics.cumulative import Bins, Sums, rising
-from jetsmith.metrics.efficiencies import LEVEL, Interval, binomial, check_scores
+from jetsmith.metrics.efficiencies import LEVEL, Interval, binomial, check_scores, in_quadrature
 
 N_AUC_BINS = 1024  # of equal rank, so that what happens within one does not matter
 
@@ -99,20 +99,24 @@ def mistag_band(roc: Roc) -> tuple[FloatArray, FloatArray]:
     """Ends of the background efficiency at the signal efficiency of each point, shape (P,) each.
 
     The signal fixes the threshold, on jets of its own, so its error is one of the background that passes: by
-    as much as the curve rises to the ends of the signal's interval. It is added to the binomial error of the
-    background in quadrature, in the logarithm.
+    as much as the curve rises or falls to the ends of the signal's interval. It is added to the binomial
+    error of the background in quadrature, in the logarithm. No threshold is among jets that are not tagged:
+    beyond the last that are, the curve stands still, as in `reading`. Where all of the signal passes, nothing
+    says how far below it a threshold may be, and the interval is that of the background.
     """
-    value = roc.background_efficiency
-    efficiency, mistag = np.append(0.0, roc.signal_efficiency), np.append(0.0, value)
+    value, tagged = roc.background_efficiency, roc.threshold > -np.inf
+    efficiency, mistag = (np.append(0.0, of[tagged]) for of in (roc.signal_efficiency, value))
+    inside = roc.signal_efficiency < 1
 
-    def away(own: FloatArray, of_signal: FloatArray) -> FloatArray:
-        along = np.interp(of_signal, efficiency, mistag)
-        moved = np.log(np.where(along > 0, along, value) / value)  # an efficiency of 0 moves nothing
-        return np.asarray(np.hypot(np.log(own / value), moved))
+    def along(of_signal: FloatArray) -> FloatArray:
+        """Of points of one efficiency the first, as `reading`; `interp` has the last: it goes backwards."""
+        at = np.minimum(of_signal, efficiency[-1])
+        found = np.interp(-at, -efficiency[::-1], mistag[::-1])
+        return np.where(inside & (found > 0), found, value)  # an efficiency of 0 moves nothing
 
-    low = value * np.exp(-away(roc.background_low, roc.signal_low))
-    high = value * np.exp(away(roc.background_high, roc.signal_high))
-    return np.asarray(low), np.minimum(high, 1)
+    own, moved = (roc.background_low, roc.background_high), (along(roc.signal_low), along(roc.signal_high))
+    low, high = in_quadrature(*map(np.log, (value, *own, *moved)))
+    return np.exp(low), np.minimum(np.exp(high), 1)
 
 
 def auc(

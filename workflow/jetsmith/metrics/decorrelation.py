@@ -13,9 +13,11 @@ import numpy as np
 from jetsmith.cuts import bin_of_column, passes
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray
+from jetsmith.metrics.cumulative import Bins, Sums
 from jetsmith.metrics.curves import cell_replicas
-from jetsmith.metrics.efficiencies import LEVEL, Interval, check_scores, efficiency, from_here_up
-from jetsmith.metrics.thresholds import working_point
+from jetsmith.metrics.efficiencies import LEVEL, Interval, check_scores, from_here_up
+from jetsmith.metrics.readings import reading
+from jetsmith.metrics.thresholds import working_points_of
 
 GROUPS = 20  # of the jackknife
 DRAWS = 20  # of rows at random
@@ -24,21 +26,22 @@ T = TypeVar("T")
 
 
 class Measured(NamedTuple):
-    """A number from 0, of independent score and column, to 1, to which any finite sample adds something.
+    """A number from 0, of independent score and column, to 1, to which a finite sample adds something.
 
     Attributes:
         seen: What the sample shows.
         by_chance: What such samples show on average where the two are independent.
-        interval: The true number, from 0 to 1: what is seen less what chance adds, and its interval.
+        true: The true number, and its interval, from 0 to 1: less what chance adds to this one, which is less
+            the more they depend on each other.
     """
 
     seen: float
     by_chance: float
-    interval: Interval
+    true: Interval
 
 
-def _less_chance(seen: float, by_chance: float, down: float, up: float) -> Measured:
-    ends = (min(max(seen - by_chance + shift, 0.0), 1.0) for shift in (0.0, -down, up))
+def _measured(seen: float, by_chance: float, true: float, down: float, up: float) -> Measured:
+    ends = (min(max(true + shift, 0.0), 1.0) for shift in (0.0, -down, up))
     return Measured(seen, by_chance, Interval(*ends))
 
 
@@ -70,8 +73,9 @@ def sculpting(
     """Divergence of the column's spectrum of rows that pass from that of rows that fail; 1/JSD: its inverse.
 
     It is that of ATL-PHYS-PUB-2018-014, base 2, as it is seen. A replica of the Poisson bootstrap adds what
-    chance does once more: the interval is that of the replicas, moved so that their mean is the value that is
-    left without chance. Where there is little but chance, it is up to 1.7 times too long.
+    chance adds to this divergence once more: the replicas' mean is beyond what is seen by as much as that is
+    beyond the true one, and the interval is as theirs about their mean. It is too long where the true one is
+    0, and too short where a few tens of rows pass, spread over many bins, most of which hold one or none.
 
     Args:
         column: Of background, shape (N,); beyond the edges the end bins count.
@@ -106,9 +110,10 @@ def sculpting(
     drawn = cell_replicas(place + n_bins * passed, weight, 2 * n_bins, bootstraps, rng)
     replicas = found(drawn.reshape(bootstraps, 2, n_bins))
     if not len(replicas):
-        return _less_chance(value, chance, value, 1.0)
-    low, high = np.quantile(replicas - replicas.mean(), [0.5 - level / 2, 0.5 + level / 2])
-    return _less_chance(value, chance, -float(low), float(high))
+        return _measured(value, chance, value, 1.0, 1.0)
+    mean = float(replicas.mean())
+    low, high = np.quantile(replicas - mean, [0.5 - level / 2, 0.5 + level / 2])
+    return _measured(value, chance, 2 * value - mean, -float(low), float(high))
 
 
 def inverse(divergence: Interval) -> Interval:
@@ -122,16 +127,21 @@ class Cut(NamedTuple):
     """Background where the signal has an efficiency.
 
     Attributes:
-        passed: Which rows pass, shape (M,).
-        rejection: 1 / their share; R50 at 50%.
-        reached: Efficiency that the signal has there; above the one asked for where jets share a score.
+        passed: Which rows pass, shape (M,), for their spectrum.
+        background: What of it passes at the efficiency: a `reading`, so of jets of one score a part.
+        reached: Efficiency that the signal has where `passed` do; above it where jets share a score.
         doubt: As of a `WorkingPoint`, of the signal: `few`, `ties` or empty.
     """
 
     passed: BoolArray
-    rejection: Interval
+    background: Interval
     reached: float
     doubt: str
+
+    @property
+    def rejection(self) -> Interval:
+        """1 / their share; R50 at 50%."""
+        return inverse(self.background)
 
 
 def cut_at(
@@ -144,27 +154,25 @@ def cut_at(
 ) -> Cut:
     """What a cut on scores leaves of background. Shapes (N,) and (M,) in pairs.
 
-    The error of its share is binomial, and that of the threshold, which few signal jets fix, in quadrature.
-
     Raises:
         InputError: As `working_point` of the signal; background that passes has no positive sum of weights.
     """
-    point = working_point(signal, signal_weight, signal_efficiency, level, role="signal")
-    check_scores(background, background_weight, "cut: background")
+    of_signal, of_background = (
+        Sums(score, weight, Bins(score), f"cut: {role}")
+        for score, weight, role in (
+            (signal, signal_weight, "signal"),
+            (background, background_weight, "background"),
+        )
+    )
+    (point,) = working_points_of(of_signal, [signal_efficiency], level, role="signal")
     passed = passes(background, point.threshold)
-    if not background_weight[passed].sum() > 0:
+    share = reading(of_signal, of_background, signal_efficiency, level, role="signal")
+    if not (background_weight[passed].sum() > 0 and share.value > 0):
         raise InputError(
             f"cut at signal efficiency {signal_efficiency:g}: of the background nothing with a positive sum "
             "of weights passes"
         )
-    share, below, above = (
-        efficiency(passes(background, threshold), background_weight, level)
-        for threshold in (point.threshold, point.threshold_low, point.threshold_high)
-    )
-    down = float(np.hypot(share.value - share.low, max(share.value - above.value, 0)))
-    up = float(np.hypot(share.high - share.value, max(below.value - share.value, 0)))
-    ends = Interval(share.value, max(share.value - down, 0.0), min(share.value + up, 1.0))
-    return Cut(passed, inverse(ends), point.background.value, point.doubt)
+    return Cut(passed, Interval(share.value, share.low, share.high), point.background.value, point.doubt)
 
 
 def squared_distance_correlation(x: FloatArray, y: FloatArray, weight: FloatArray) -> float:
@@ -236,10 +244,11 @@ def distance_correlation(
 ) -> Measured:
     """`squared_distance_correlation` with the interval of a jackknife that leaves out groups of rows.
 
-    What rows in another order give on average is what chance adds.
+    What rows in another order give on average is what chance adds to 0, and to d it adds (1 - d) of that: a
+    column that is the score has 1 in any sample.
 
     Raises:
-        InputError: As there.
+        InputError: As there; rows in another order have 1 or more, from weights below 0.
     """
     rng = np.random.default_rng(seed)
     value = squared_distance_correlation(score, column, weight)
@@ -252,8 +261,10 @@ def distance_correlation(
     chance = float(
         np.mean([squared_distance_correlation(score, rng.permutation(column), weight) for _ in range(DRAWS)])
     )
-    half = NormalDist().inv_cdf(0.5 + level / 2) * error
-    return _less_chance(value, chance, half, half)
+    if not chance < 1:
+        raise InputError("distance correlation: weights below 0 outweigh others, and chance alone makes it 1")
+    half = NormalDist().inv_cdf(0.5 + level / 2) * error / (1 - chance)
+    return _measured(value, chance, (value - chance) / (1 - chance), half, half)
 
 
 def held_out(

@@ -179,6 +179,23 @@ def binomial(
     return np.where(known, value, np.nan), low, high, count
 
 
+def in_quadrature(
+    value: FloatArray, low: FloatArray, high: FloatArray, less: FloatArray, more: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Ends of intervals, any shape, that hold a second error: that of a cut which other jets fix.
+
+    Args:
+        value: What is read at the cut.
+        low: Lower end of its own interval.
+        high: Upper end.
+        less: What is read where the cut leaves less; what is not below the value adds nothing.
+        more: Where it leaves more; likewise.
+    """
+    down = np.hypot(value - low, np.maximum(value - less, 0))
+    up = np.hypot(high - value, np.maximum(more - value, 0))
+    return value - down, value + up
+
+
 def from_here_up(values: npt.NDArray[Any]) -> FloatArray:
     """Sums from each entry to the last, shape (N,) -> (N + 1,), the final one 0."""
     return np.append(np.cumsum(values[::-1])[::-1], 0.0)

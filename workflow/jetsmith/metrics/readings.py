@@ -9,7 +9,7 @@ import numpy as np
 
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics.cumulative import Sums
-from jetsmith.metrics.efficiencies import LEVEL, Interval, binomial, passing_sums
+from jetsmith.metrics.efficiencies import LEVEL, Interval, binomial, in_quadrature, passing_sums
 from jetsmith.metrics.thresholds import FAR, reached, refuse_untagged, require_count
 
 
@@ -58,12 +58,12 @@ def reading(
     sums, sums2 = _passing(wanted, (at, ends))
     totals = np.full(3, wanted.total), np.full(3, wanted.total2)
     (value, less, more), (low, *_), (high, *_), _ = binomial(sums, sums2, *totals, level)
-    down, up = np.hypot(value - low, max(value - less, 0)), np.hypot(high - value, max(more - value, 0))
+    low, high = in_quadrature(value, low, high, less, more)
     leap = min(at.above[0] / given.total - efficiency, efficiency - at.before[0] / given.total)
     return Reading(
         float(value),
-        float(max(value - down, 0)),
-        float(min(value + up, 1)),
+        max(float(low), 0.0),
+        min(float(high), 1.0),
         doubt="ties" if leap > FAR * sigma else "",
     )
 

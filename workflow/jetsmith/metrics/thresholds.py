@@ -1,5 +1,6 @@
 """Working points: thresholds of given background efficiencies, with intervals."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -139,7 +140,7 @@ def require_count(sums: Sums, efficiencies: Sequence[float], role: str) -> None:
             raise InputError(
                 f"working point at {role} efficiency {target:g}: {len(sums.score)} {role} jets "
                 f"(effectively {n_effective:.1f}) leave less than one above it; "
-                f"it needs {1 / target:.0f} at least"
+                f"it needs {math.ceil((1 - ROUNDING) / target)} at least"
             )
 
 
@@ -148,7 +149,7 @@ def refuse_untagged(sums: Sums, target: float, role: str) -> NoReturn:
     share = float(sums.weight[sums.score > -np.inf].sum() / sums.total)
     raise InputError(
         f"working point at {role} efficiency {target:g}: only {share:.4g} of the {role} can pass "
-        "a threshold, the other jets are not tagged; ask for less"
+        "a threshold, the other jets are not tagged"
     )
 
 

@@ -118,7 +118,7 @@ class LossScanNumbers(looks.Numbers):
             if one.tied
         )
         if ties:
-            ties = f" In place of 50% so much of the signal passes, since many jets share a score: {ties}."
+            ties = f" Spectra are where more of the signal passes, since many jets share a score: {ties}."
         missing = f" Trainings without a cut: {'; '.join(self.missing)}." if self.missing else ""
         return (
             f"Rejection of {first.background} at 50% efficiency of {first.signal}, against 1/JSD (the "
@@ -205,9 +205,9 @@ class Run(NamedTuple):
 
 
 def _run(training: Weighed, cut: AtCut | None) -> Run | None:
-    if cut is None or any(left.divergence <= 0 for left in cut.left):
+    if cut is None or any(left.seen <= 0 for left in cut.left):
         return None
-    inverse = tuple(-math.log(left.divergence) for left in cut.left)
+    inverse = tuple(-math.log(left.seen) for left in cut.left)
     return Run(training, cut, math.log(cut.rejection), inverse)
 
 

@@ -1,4 +1,4 @@
-"""The spectrum of a column of background that passes, at three signal efficiencies, beside that of all."""
+"""The spectrum of a column of background that passes and that fails, at three efficiencies of the signal."""
 
 import math
 from functools import partial
@@ -26,19 +26,21 @@ BOOTSTRAPS = 200
 
 
 class Cut(Record):
-    """Background that passes where the signal has an efficiency.
+    """Background that passes where the signal has an efficiency: its spectrum, and that of what fails.
 
-    `seen` is the divergence of Jensen and Shannon, base 2, of its spectrum from that of background that
-    fails, `by_chance` what a cut that does not know the column has on average, `divergence` the true one,
-    what is seen less that. The signal has the efficiency `reached`; `doubt` says whether few of its jets fix
+    `seen` is the divergence of Jensen and Shannon, base 2, of one from the other, `by_chance` what a cut that
+    does not know the column has on average, `true` the true one. The signal has the efficiency `reached`
+    there, and the one that is asked for where the rejection is read; `doubt` says whether few of its jets fix
     the cut, or many share its score.
     """
 
     signal_efficiency: float
     shape: tuple[float, ...]
     error: tuple[float, ...]
+    failing: tuple[float, ...]
+    failing_error: tuple[float, ...]
     seen: float
-    divergence: Interval
+    true: Interval
     by_chance: float
     rejection: Interval
     reached: float
@@ -80,7 +82,7 @@ class SculptingNumbers(looks.Numbers):
         """The figures of each cut, and the correlation."""
         cuts = "; ".join(
             f"at {share(cut.signal_efficiency)}{_doubt(cut)} "
-            f"{_true(cut.seen, cut.by_chance, cut.divergence)} (1/JSD as seen {_inverse(cut.seen)}; "
+            f"{_true(cut.seen, cut.by_chance, cut.true)} (1/JSD as seen {_inverse(cut.seen)}; "
             f"background rejection {_text(cut.rejection)})"
             for cut in self.cuts
         )
@@ -89,11 +91,13 @@ class SculptingNumbers(looks.Numbers):
             correlation = _true(self.correlation_seen, self.correlation_by_chance, self.correlation)
         missing = "".join(f" None at {share(one.signal_efficiency)}: {one.why}." for one in self.missing)
         return (
-            f"Spectrum of {self.column} of {label_text(self.background.label)}, all and where it passes at "
-            f"efficiencies of {label_text(self.signal.label)}, {split_text(self.folds)}. Divergence of "
-            f"Jensen and Shannon (JSD, base 2) from that of background that fails: {cuts or 'none'}."
-            f"{missing} Intervals of rejections hold the number of signal jets that fix the cut. "
-            f"What is seen has chance in it, the interval is that of the true number, without it. "
+            f"Spectrum of {self.column} of {label_text(self.background.label)}, all, and where it passes or "
+            f"fails (dashed) at efficiencies of {label_text(self.signal.label)}, {split_text(self.folds)}. "
+            f"Divergence of Jensen and Shannon (JSD, base 2) between both: {cuts or 'none'}."
+            f"{missing} Rejections are read at the efficiency itself, on straight lines between scores; "
+            "their intervals hold the number of signal jets that fix the cut. "
+            "What is seen has chance in it; by chance is what an independent score has; the interval is that "
+            "of the true number. "
             f"Squared distance correlation of discriminant and column: {correlation}."
         )
 
@@ -102,14 +106,16 @@ class SculptingNumbers(looks.Numbers):
         return f"{self.column} of {self.background.name} before and after cuts on {self.title}."
 
     def histograms(self) -> Histograms:
-        """All background, and what passes at each efficiency of the signal."""
+        """All background, and what passes and what fails at each efficiency of the signal."""
         if not self.shape:
             return {}
         axis = [binned(self.edges, self.column, LABELS.get(self.column) or self.column)]
-        return {"all": histogram(axis, self.shape, of_errors(self.error))} | {
-            f"passing_at_{cut.signal_efficiency:g}": histogram(axis, cut.shape, of_errors(cut.error))
-            for cut in self.cuts
-        }
+        found = {"all": histogram(axis, self.shape, of_errors(self.error))}
+        for cut in self.cuts:
+            at = f"{cut.signal_efficiency:g}"
+            found[f"passing_at_{at}"] = histogram(axis, cut.shape, of_errors(cut.error))
+            found[f"failing_at_{at}"] = histogram(axis, cut.failing, of_errors(cut.failing_error))
+        return found
 
 
 def _doubt(cut: Cut) -> str:
@@ -127,7 +133,7 @@ def _text(found: Interval) -> str:
 
 
 def _true(seen: float, by_chance: float, true: Interval) -> str:
-    return f"{seen:.2g} seen, by chance {by_chance:.2g}, without it {_text(true)}"
+    return f"{seen:.2g} seen, by chance {by_chance:.2g}, true {_text(true)}"
 
 
 def _inverse(divergence: float) -> str:
@@ -195,7 +201,7 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, seed: int) -> SculptingNumbe
             **_shape(values, of_background.weight, edges),
             "cuts": tuple(cut for cut in cuts if isinstance(cut, Cut)),
             "missing": tuple(cut for cut in cuts if isinstance(cut, Missing)),
-            "correlation": correlation and correlation.interval,
+            "correlation": correlation and correlation.true,
             "correlation_seen": correlation and correlation.seen,
             "correlation_by_chance": correlation and correlation.by_chance,
         }
@@ -224,11 +230,14 @@ def _cut(
         found = measured.sculpting(values, background.weight, cut.passed, np.asarray(edges), BOOTSTRAPS, seed)
     except InputError as error:
         return Missing(signal_efficiency=at, why=str(error))
+    failing = _shape(values[~cut.passed], background.weight[~cut.passed], edges)
     return Cut(
         signal_efficiency=at,
         **_shape(values[cut.passed], background.weight[cut.passed], edges),
+        failing=failing["shape"],
+        failing_error=failing["error"],
         seen=found.seen,
-        divergence=found.interval,
+        true=found.true,
         by_chance=found.by_chance,
         rejection=cut.rejection,
         reached=cut.reached,
@@ -253,6 +262,13 @@ def draw(numbers: SculptingNumbers, style: PlotSpec) -> Figure:
                 color=colors[cut.signal_efficiency],
                 label=looks.plain(label),
                 gid=str(cut.signal_efficiency),
+            )
+            axes.stairs(
+                cut.failing,
+                numbers.edges,
+                color=colors[cut.signal_efficiency],
+                linestyle="--",
+                gid=f"{cut.signal_efficiency}.fails",
             )
         for one in numbers.missing:
             label = looks.plain(f"signal {share(one.signal_efficiency)}: no cut")
