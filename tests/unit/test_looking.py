@@ -1,5 +1,6 @@
 """Stage look: a file that others change, at the same size and place, is noticed; a touched one is let be."""
 
+import errno
 import os
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jetsmith import io
-from jetsmith.errors import InputError
+from jetsmith.errors import DamagedError, InputError
 from jetsmith.handed.plan import Plan
 from jetsmith.sealed import planned
 from jetsmith.sealed.made import Ledger, Made
@@ -17,6 +18,7 @@ from jetsmith.sealed.unlooked import unlooked
 from jetsmith.skimming import inspection, looking
 from jetsmith.skimming import partition as skim
 from jetsmith.skimming.looking import look_again
+from jetsmith.sources import files as rootfiles
 from jetsmith.sources import mock
 from jetsmith.sources.opened import open_file
 from jetsmith.specs.datasets import CutsSpec, DatasetSpec
@@ -120,6 +122,125 @@ def test_a_damaged_file_that_comes_back(tmp_path):
     later(files[1])
     with pytest.raises(InputError, match=r"1\.root: could not be read by then"):
         look(tmp_path, files)
+
+
+def test_a_damaged_remote_file_is_not_asked(tmp_path, monkeypatch):
+    """Look gets files on a disk alone, of a mixed dataset, too."""
+    remote = "root://127.0.0.1:1//store/x.root"
+    plain = inspection.open_file
+
+    def opened(path):
+        if path == remote:
+            raise DamagedError(f"{path}: gone")
+        return plain(path)
+
+    monkeypatch.setattr(inspection, "open_file", opened)
+    local = mock.write(tmp_path / "a.root", [mock.events(30, 1)])
+    plan = inspected(tmp_path, [local, remote], JETS, loss=0.9)
+    assert [one.file for one in io.read_record(Plan, plan, dataset="test").damaged] == [remote]
+    kept = plan.read_bytes()
+    assert look(tmp_path, [local]) == {"dataset": "test", "n_files": 1, "read_again": []}
+    assert plan.read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("no such class"),
+        NotImplementedError("a streamer"),
+        RuntimeError("\udce9\nin two lines"),
+        OSError("unexpected end of data"),
+        OSError(errno.EINVAL, "seek to -5"),
+    ],
+)
+def test_damage_in_place_is_another_content(tmp_path, monkeypatch, error):
+    """Whatever a reader raises on bytes that inspect could read: look says so and takes the plan away."""
+    path = mock.write(tmp_path / "a.root", [mock.events(30, 1)])
+    plan = inspected(tmp_path, [path], JETS)
+    kept = plan.read_bytes()
+    later(path)
+    monkeypatch.setattr(looking, "open_file", failing([error] * 9, []))
+    with pytest.raises(
+        InputError, match=r"1 files are not what inspect saw:\n  .*a\.root: cannot be read as it"
+    ):
+        look(tmp_path, [path])
+    assert plan.read_bytes() != kept
+
+
+def test_bytes_that_are_spoilt_never_end_in_a_traceback(tmp_path):
+    """Real damage of a real file, wherever it falls: the same to look, or another content."""
+    path = mock.write(tmp_path / "a.root", [mock.events(30, 1)])
+    plan = inspected(tmp_path, [path], JETS)
+    kept, good = plan.read_bytes(), (tmp_path / "a.root").read_bytes()
+    draw, said = np.random.default_rng(1), []
+    for _ in range(60):
+        spoilt = bytearray(good)
+        place = int(draw.integers(100, len(good) - 64))
+        spoilt[place : place + 64] = draw.integers(0, 256, 64, dtype=np.uint8).tobytes()
+        (tmp_path / "a.root").write_bytes(spoilt)
+        later(path)
+        plan.write_bytes(kept)
+        said.append("")
+        try:
+            look(tmp_path, [path])
+        except InputError as error:
+            said[-1] = str(error)
+        assert (plan.read_bytes() == kept) == (said[-1] == "")
+    said = [message for message in said if message]
+    assert len(said) > 5
+    assert all("1 files are not what inspect saw" in message for message in said)
+
+
+def failing(errors, tried):
+    """Opens a file as ever, but for the first times, each of which fails with an error of these."""
+
+    def opened(path):
+        tried.append(path)
+        if len(tried) <= len(errors):
+            raise errors[len(tried) - 1]
+        return open_file(path)
+
+    return opened
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES])
+def test_an_error_of_the_disk_is_no_content(tmp_path, monkeypatch, number):
+    """It is tried again, as inspect does; where it stays the plan stays, too."""
+    monkeypatch.setattr(rootfiles, "RETRY_PAUSE_S", 0.0)
+    path = mock.write(tmp_path / "a.root", [mock.events(30, 1)])
+    plan = inspected(tmp_path, [path], JETS)
+    kept, tried = plan.read_bytes(), []
+    later(path)
+    error = OSError(number, os.strerror(number))
+    monkeypatch.setattr(looking, "open_file", failing([error] * 2, tried))
+    with pytest.raises(
+        InputError, match=r"1 files could not be looked at \(2 attempts\):\n  .*a\.root: \w+Error: .*\n.* Run"
+    ):
+        look_again("test", plan, [path], tmp_path / "looked.json", retries=1)
+    assert plan.read_bytes() == kept
+    assert not (tmp_path / "looked.json").exists()
+    monkeypatch.setattr(looking, "open_file", failing([error] * 2, tried := []))
+    look_again("test", plan, [path], tmp_path / "looked.json", retries=2)
+    assert len(tried) == 3
+    assert plan.read_bytes() == kept
+
+
+def test_a_file_of_a_disk_that_does_not_answer(tmp_path, monkeypatch):
+    """To ask whether it is there gives no for an answer; what the file system says tells it from one gone."""
+    path = mock.write(tmp_path / "a.root", [mock.events(30, 1)])
+    plan = inspected(tmp_path, [path], JETS)
+    kept, plain = plan.read_bytes(), os.stat
+
+    def stat(where, **options):
+        if str(where) == path:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), path)
+        return plain(where, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", stat)
+        with pytest.raises(InputError, match="could not be looked at"):
+            look(tmp_path, [path])
+    assert plan.read_bytes() == kept
 
 
 def test_a_call_with_other_targets_is_told(tmp_path):

@@ -7,7 +7,7 @@ is open, so any process can read any chunk.
 import gc
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,7 +17,7 @@ import awkward as ak
 
 from jetsmith import remote, sources
 from jetsmith.columns import EVENT_KEY
-from jetsmith.errors import DamagedError, InputError
+from jetsmith.errors import DamagedError, InputError, causes
 from jetsmith.handed.account import CutStep, Loss
 from jetsmith.handed.plan import Plan
 from jetsmith.io import IntArray
@@ -254,21 +254,13 @@ def _set_aside() -> None:
     gc.freeze()
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and what caused it, outermost first."""
-    current: BaseException | None = error
-    while current is not None:
-        yield current
-        current = current.__cause__ or current.__context__
-
-
 def _may_pass(error: BaseException) -> bool:
     """Whether another attempt may succeed: damage stays, a failed read may pass."""
-    return any(isinstance(cause, OSError) or files.CLOSED in str(cause) for cause in _chain(error))
+    return any(isinstance(cause, OSError) or files.CLOSED in str(cause) for cause in causes(error))
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, InputError):
         return str(error)
-    cause = list(_chain(error))[-1]
+    cause = list(causes(error))[-1]
     return f"{type(cause).__name__}: {(str(cause).strip().splitlines() or [''])[0]}"
