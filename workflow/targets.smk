@@ -1,5 +1,5 @@
 # Compares the names in the targets of the call with those of the run, and stages that are accepted, once all rules are there;
-# says which files such a call does not look at.
+# says which files a call does not look at, when it is planned: the DAG knows what belongs to it, however it was written.
 from jetsmith.configuration import targets
 from jetsmith.sealed.unlooked import unlooked
 
@@ -11,6 +11,8 @@ if workflow.is_main_process:
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
     results = workflow.pathvars.apply("<results>")
-    if any(argument.startswith(f"{results}/") for argument in sys.argv[1:]):
-        for line in unlooked(Path(results), RUN):
-            print(line, file=sys.stderr)
+
+    def tell_unlooked(planned_now):
+        sys.stderr.writelines(f"{line}\n" for line in unlooked(results, RUN, planned_now))
+
+    persistence.when_planned(tell_unlooked)

@@ -243,16 +243,53 @@ def test_a_file_of_a_disk_that_does_not_answer(tmp_path, monkeypatch):
     assert plan.read_bytes() == kept
 
 
+@pytest.mark.parametrize("kind", ["root", "lhe"])
+def test_a_plan_of_before_is_looked_at(tmp_path, kind):
+    """`accept inspect` lets a plan stand that has no times: all files are read once; a UUID of before fits.
+
+    That of an LHE file of before is a digest of other bytes.
+    """
+    root = kind == "root"
+    path = mock.write(tmp_path / "a.root", [mock.events(30, 1)]) if root else lhe(tmp_path / "a.lhe", 2.0)
+    plan = inspected(tmp_path, [path], JETS if root else EVENTS)
+    found = io.read_json(plan)
+    for record in found["files"]:
+        assert record.pop("changed_ns") == os.stat(path).st_mtime_ns
+        record["uuid"] = record["uuid"] if root else "5cbb2d9e-0000-0000-0000-000000000000"
+    io.write_json(plan, found)
+    kept = plan.read_bytes()
+    if root:
+        assert look(tmp_path, [path])["read_again"] == [path]
+        assert plan.read_bytes() == kept
+    else:
+        with pytest.raises(InputError, match=r"a\.lhe: uuid .*; then uuid 5cbb2d9e"):
+            look(tmp_path, [path])
+
+
+def test_a_damaged_file_of_a_plan_of_before(tmp_path):
+    """Nobody has written down its time: it counts as another file, and inspect reads it again."""
+    files = [mock.write(tmp_path / f"{i}.root", [mock.events(30, i, first_event=100 * i)]) for i in range(2)]
+    (tmp_path / "1.root").write_bytes(bytes(500))
+    plan = inspected(tmp_path, files, JETS, loss=0.9)
+    found = io.read_json(plan)
+    del found["damaged"][0]["changed_ns"]
+    io.write_json(plan, found)
+    with pytest.raises(InputError, match=r"1\.root: could not be read by then"):
+        look(tmp_path, files)
+
+
 def test_a_call_with_other_targets_is_told(tmp_path):
     """By times alone: against the plan, or the times that the last look was given."""
     path = lhe(tmp_path / "a.lhe", 2.0)
     results = tmp_path / "results"
     (results / "inspect").mkdir(parents=True)
+    plan, looked = (f"{results}/inspect/mine{end}" for end in (".json", ".looked.json"))
+    built_on = {plan: False, f"{results}/skim/mine.json": False}
 
-    def said():
+    def said(jobs=built_on):
         times = [os.stat(path).st_mtime_ns]
         run = SimpleNamespace(looked_at=["mine"], paths={"mine": [path]}, times_ns=lambda name: times)
-        return [*unlooked(results, run)], planned.leaves([("times", times)])
+        return [*unlooked(str(results), run, jobs)], planned.leaves([("times", times)])
 
     later(path)
     assert said()[0] == []  # inspect has not run yet
@@ -261,6 +298,9 @@ def test_a_call_with_other_targets_is_told(tmp_path):
     later(path)
     lines, times = said()
     assert len(lines) == 1
+    assert said(built_on | {looked: True})[0] == []
+    assert said(built_on | {plan: True})[0] == []  # inspect reads them
+    assert said({f"{results}/skim/other.json": False})[0] == []
     assert lines[0].startswith("dataset mine: 1 files were changed, or touched, since they were looked at")
     ledger = Ledger(results)
     ledger.put("inspect/mine.looked.json", Made("look", 1, times, [], {}, 0.0, 1.0, "", ""))
