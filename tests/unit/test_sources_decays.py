@@ -136,7 +136,14 @@ def test_resonances_that_no_class_names(pdg_id):
     assert found([HIGGS, (pdg_id, 0, 0.0), (5, 1, 0.3), (-5, 1, 0.1)]) == 999
 
 
-@pytest.mark.parametrize("pdg_id", [1, 21, 22, 92, 111, 130, 443, 511, 990, 2101, 2212, 9010221, 1000010020])
+# The last are pairs of heavy quarks in an octet (Pythia: flavour, state and its numbers), and a technipion.
+@pytest.mark.parametrize(
+    "pdg_id",
+    [
+        *(1, 21, 22, 92, 111, 130, 443, 511, 990, 2101, 2212, 9010221, 1000010020),
+        *(9940003, 9941003, 9942003, 9942033, 9940103, 9950003, -9951003, 9952033, 3000111),
+    ],
+)
 def test_what_is_no_resonance(pdg_id):
     """Partons, strings, hadrons, diquarks and nuclei: what is below them is QCD."""
     assert found([(pdg_id, -1, 0.0), (5, 0, 0.3), (-5, 0, -0.3), (11, 0, 0.0), (22, 0, 0.0)]) == 0

@@ -20,6 +20,7 @@ TOP, Z, W, HIGGS = 6, 23, 24, 25
 # Kinds of prongs: the b quark of a top itself, then quarks of bosons, then what makes no class.
 OF_TOP, B, C, OTHER, NO_QUARK = range(5)
 N_QUARKS = NO_QUARK  # kinds of these
+OCTETS = (994, 995)  # how codes of pairs of charm or of b quarks begin
 LEPTONS, GLUON_PHOTON = (11, 13, 15), (21, 22)
 COPIES = 64  # of one boson in a record, at most, so that a damaged file cannot loop for ever
 
@@ -87,11 +88,16 @@ def inside(generator: Generator, jets: Directions, n_b: IntArray, n_c: IntArray)
 def is_foreign(pdg_id: IntArray) -> BoolArray:
     """Resonances that no class names, by PDG numbering: neither of the standard model nor hadrons.
 
-    ASSUME hadrons of hidden valleys (4900111) and R-hadrons are hadrons; 81 to 100 are codes of generators.
+    Nor are they pairs of heavy quarks in an octet of colour, which become charmonium (994nnnn of Pythia) or
+    bottomonium (995nnnn).
+
+    ASSUME hadrons of hidden valleys (4900111), of technicolour (3000111) and R-hadrons are hadrons; 81 to 100
+    are codes of generators.
     """
     size = np.abs(pdg_id)
     known = np.isin(size, (*range(1, 7), 9, *range(11, 17), 21, 22, Z, W, HIGGS))
     elementary = (size >= 1_000_000) & (size < 10_000_000) & (size // 100 % 10 == 0)
+    elementary &= ~np.isin(size // 10_000, OCTETS)
     found: BoolArray = ((size > 0) & (size <= 80) & ~known) | elementary
     return found
 
