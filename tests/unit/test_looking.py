@@ -19,8 +19,8 @@ from jetsmith.skimming import inspection, looking
 from jetsmith.skimming import partition as skim
 from jetsmith.skimming.looking import look_again
 from jetsmith.sources import files as rootfiles
-from jetsmith.sources import mock
-from jetsmith.sources.opened import open_file
+from jetsmith.sources import leshouches, mock
+from jetsmith.sources.opened import Known, open_file
 from jetsmith.specs.datasets import CutsSpec, DatasetSpec
 from jetsmith.specs.skimming import PartitionSpec, SkimSpec
 
@@ -309,6 +309,34 @@ def test_a_call_with_other_targets_is_told(tmp_path):
     assert len(said()[0]) == 1
 
 
+def test_a_skim_does_not_read_a_whole_file_to_know_it(tmp_path, monkeypatch):
+    """Size and time are asked first; only of another time all bytes are read, once an opening."""
+    path, n_read, plain = lhe(tmp_path / "a.lhe", 2.0), [], leshouches.uuid_of
+    monkeypatch.setattr(leshouches, "uuid_of", lambda path: n_read.append(path) or plain(path))
+    plan = inspected(tmp_path, [path])
+    assert n_read == [path]
+    paths = [tmp_path / name for name in ("rows", "report", "identity")]
+
+    def skimmed():
+        n_read.clear()
+        skim.skim_partition("test", EVENTS, CutsSpec(), SkimSpec(chunk_entries=100), plan, 0, *paths)
+        assert io.read_json(paths[1])["n_processed"] == 600
+        return len(n_read)
+
+    assert skimmed() == 0
+    later(path)
+    assert skimmed() == 1
+    found = io.read_json(plan)
+    del found["files"][0]["changed_ns"]
+    io.write_json(plan, found)
+    os.utime(path, ns=(0, 0))
+    assert skimmed() == 1  # 0 is no time that two files could share
+    with open(path, "ab") as stream:
+        stream.write(b"\n")
+    with pytest.raises(InputError, match="changed since inspect"):
+        skimmed()
+
+
 def test_text_and_parquet_are_known_by_all_their_bytes(tmp_path):
     """One bit in the middle is another file; a copy of another time is the same."""
     table = pa.table({"jet_pt": np.random.default_rng(1).random(100_000)})
@@ -316,6 +344,9 @@ def test_text_and_parquet_are_known_by_all_their_bytes(tmp_path):
     pq.write_table(table, path, compression="none", write_page_checksum=False, use_dictionary=False)
     with open_file(str(path)) as file:
         before = file.uuid
+        known = Known("of the plan", file.n_bytes, os.stat(path).st_mtime_ns)
+        assert file.uuid_of(known) == "of the plan"
+        assert file.uuid_of(known._replace(n_bytes=1)) == file.uuid_of(known._replace(changed_ns=1)) == before
     content = bytearray(path.read_bytes())
     later(path)
     with open_file(str(path)) as file:
