@@ -7,7 +7,8 @@ says so.
 
 import atexit
 import os
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import cached_property, partial
@@ -67,11 +68,11 @@ def install(results: str, package: Seen) -> None:
         Reason.__str__ = brief
 
 
-def when_planned(tell: Callable[[Mapping[str, bool]], None]) -> None:
-    """Let something be called whenever Snakemake has planned, in a dry run, too.
+def when_planned(tell: Callable[[Mapping[str, bool]], Iterable[str]]) -> None:
+    """Say something on standard error whenever Snakemake has planned, in a dry run, too.
 
     Args:
-        tell: Is given the outputs of all jobs that belong to the call, and whether they are to be made.
+        tell: Lines, by the outputs of all jobs that belong to the call, and whether they are to be made.
     """
     from snakemake.dag import DAG
 
@@ -84,7 +85,8 @@ def when_planned(tell: Callable[[Mapping[str, bool]], None]) -> None:
             if self.workflow.is_main_process:
                 to_make = set(self.needrun_jobs())
                 jobs = self.bfs(self.dependencies, *self.targetjobs)  # those that `--until` leaves
-                Persistence.tell({str(path): job in to_make for job in jobs for path in job.output})
+                planned_now = {str(path): job in to_make for job in jobs for path in job.output}
+                sys.stderr.writelines(f"{line}\n" for line in Persistence.tell(planned_now))
 
         init.plain = plain  # type: ignore[attr-defined]
         DAG.init = init
@@ -124,7 +126,7 @@ class Persistence(FilePersistence):
 
     results: ClassVar[str] = "results"
     package: ClassVar[Seen]
-    tell: ClassVar[Callable[[Mapping[str, bool]], None]]
+    tell: ClassVar[Callable[[Mapping[str, bool]], Iterable[str]]]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
