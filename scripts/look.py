@@ -2,6 +2,7 @@
 
 from jetsmith.job import job
 from jetsmith.skimming.looking import look_again
+from jetsmith.specs.skimming import SkimSpec
 
 with job(snakemake):
     look_again(
@@ -11,4 +12,5 @@ with job(snakemake):
             path for path, time in zip(snakemake.params.files, snakemake.params.times, strict=True) if time
         ],
         output=snakemake.output[0],
+        retries=SkimSpec(**snakemake.config.get("skim", {})).retries,
     )

@@ -1,5 +1,7 @@
 # Compares the names in the targets of the call with those of the run, and stages that are accepted, once all rules are there;
-# says which files such a call does not look at.
+# says which files a call does not look at, when it is planned: the DAG knows what belongs to it, however it was written.
+from functools import partial
+
 from jetsmith.configuration import targets
 from jetsmith.sealed.unlooked import unlooked
 
@@ -10,7 +12,4 @@ if workflow.is_main_process:
         targets.check_rules(os.environ.get(ACCEPT, "").split(), [rule.name for rule in workflow.rules])
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
-    results = workflow.pathvars.apply("<results>")
-    if any(argument.startswith(f"{results}/") for argument in sys.argv[1:]):
-        for line in unlooked(Path(results), RUN):
-            print(line, file=sys.stderr)
+    persistence.when_planned(partial(unlooked, workflow.pathvars.apply("<results>"), RUN))

@@ -10,7 +10,7 @@ SIMULATED = Content(True, None, "refuse", "genWeight", not_applied={}, instead={
 
 def file_found(file: str, entries: int = 100, runs: Runs | None = None, **more: Any) -> FileFound:
     """A file with so many entries, in one cluster."""
-    known = {"uuid": "", "tree": "Events", "schema": 0, "bytes": 1, "changed_ns": 0, "codec": "none"}
+    known = {"uuid": "", "tree": "Events", "schema": 0, "bytes": 1, "codec": "none"}
     known |= {"entry_bytes": 1.0}
     return FileFound(file=file, entries=entries, runs=runs, **known | {"bounds": (0, entries)} | more)
 

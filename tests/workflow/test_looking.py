@@ -40,6 +40,13 @@ def test_a_touched_file_reruns_the_look_alone(tmp_path):
     said = project.snakemake(*alone)
     assert "Nothing to be done" in said.stdout + said.stderr
     assert "dataset mine: 1 files were changed, or touched, since they were looked at" in said.stderr
+    # However it is written, what belongs to the call decides; -R inspect reads the files anyway.
+    without = (["--", f"./{TARGETS[0]}"], ["--until", "inspect"], ["--", "report"])
+    looking = (["--", *TARGETS], ["--", TARGETS[1]], ["-R", "inspect", "--", TARGETS[0]], [])
+    for ways in (*without, *looking):
+        said = project.snakemake("-n", *call[:2], *ways)
+        assert said.returncode == 0, said.stderr
+        assert ("dataset mine: 1 files were changed" in said.stderr) == (ways in without), ways
     assert done().returncode == 0
     assert planned() == {}
     assert "looked at" not in project.snakemake(*alone).stderr

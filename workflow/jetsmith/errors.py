@@ -49,6 +49,14 @@ class OutputError(RuntimeError):
     """A result cannot be written: names file and reason. Nothing of it is left behind."""
 
 
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception and what caused it, outermost first."""
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__ or current.__context__
+
+
 def no_room(error: OSError) -> str | None:
     """The reason where a disk is full: HDF5 and `copytree` have the number in the text, NumPy not there."""
     if error.errno is not None:

@@ -132,11 +132,12 @@ class FileFound(Stored):
         schema: Index into `Plan.schemas`.
         entries: Entries of the table.
         bytes: Size of the file [B].
-        changed_ns: When it was changed last, by its file system, before it was read [ns]; 0 of a remote one.
         codec: Compression.
         bounds: Entries at which clusters begin, rising, and the last one's end; thinned.
         entry_bytes: Uncompressed size of what is read of an entry [B].
         runs: Sums over generated events; None where there are none.
+        changed_ns: When it was changed last, by its file system, before it was read [ns]; 0 of a remote one,
+            and in plans that were made before it was written down, whose files look reads.
     """
 
     file: str
@@ -145,11 +146,11 @@ class FileFound(Stored):
     schema: int
     entries: int
     bytes: int
-    changed_ns: int
     codec: str
     bounds: tuple[int, ...]
     entry_bytes: float
     runs: Runs | None
+    changed_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ class Damaged(Stored):
     file: str
     reason: str
     attempts: int
-    changed_ns: int
+    changed_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ says so.
 
 import atexit
 import os
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import cached_property, partial
@@ -67,6 +68,30 @@ def install(results: str, package: Seen) -> None:
         Reason.__str__ = brief
 
 
+def when_planned(tell: Callable[[Mapping[str, bool]], Iterable[str]]) -> None:
+    """Say something on standard error whenever Snakemake has planned, in a dry run, too.
+
+    Args:
+        tell: Lines, by the outputs of all jobs that belong to the call, and whether they are to be made.
+    """
+    from snakemake.dag import DAG
+
+    Persistence.tell = staticmethod(tell)
+    plain = DAG.init
+    if not hasattr(plain, "plain"):
+
+        async def init(self: Any, *given: Any, **options: Any) -> None:
+            await plain(self, *given, **options)
+            if self.workflow.is_main_process:
+                to_make = set(self.needrun_jobs())
+                jobs = self.bfs(self.dependencies, *self.targetjobs)  # those that `--until` leaves
+                planned_now = {str(path): job in to_make for job in jobs for path in job.output}
+                sys.stderr.writelines(f"{line}\n" for line in Persistence.tell(planned_now))
+
+        init.plain = plain  # type: ignore[attr-defined]
+        DAG.init = init
+
+
 def _no_database(**_: Any) -> NoReturn:
     raise WorkflowError("--persistence-backend db: results carry their records themselves; leave it out")
 
@@ -96,10 +121,12 @@ class Persistence(FilePersistence):
     Attributes:
         results: The results folder, as the paths of outputs begin.
         package: The code that the plan is made with.
+        tell: See `when_planned`.
     """
 
     results: ClassVar[str] = "results"
     package: ClassVar[Seen]
+    tell: ClassVar[Callable[[Mapping[str, bool]], Iterable[str]]]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -1,31 +1,35 @@
-"""Files that may have been changed, where a call has targets of its own and looks at none of them."""
+"""Files that may have been changed, where a call builds on what they were and looks at none of them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.sealed import made, planned
 
 
-def unlooked(results: Path, run: Configuration) -> Iterator[str]:
+def unlooked(results: str, run: Configuration, planned_now: Mapping[str, bool]) -> Iterator[str]:
     """A line for each dataset whose files have other times than inspect and look have seen.
 
     Args:
-        results: The results folder.
+        results: The results folder, as the paths of outputs begin.
         run: The run. Its files are not opened.
+        planned_now: Outputs of all jobs of the call, whichever way it was written, and whether they are to
+            be made. A dataset is left out where look is among them, or where its plan is not, or is made.
     """
-    ledger = made.Ledger(results)
+    ledger = made.Ledger(Path(results))
     for name in run.looked_at:
+        plan, looked = f"inspect/{name}.json", f"inspect/{name}.looked.json"
+        if planned_now.get(f"{results}/{plan}", True) or f"{results}/{looked}" in planned_now:
+            continue
         times = run.times_ns(name)
-        looked = f"inspect/{name}.looked.json"
         entry = ledger.get(looked)
         if entry is not None and set(planned.leaves([("times", times)])) <= set(entry.params):
             continue
         try:
             seen = {
-                file["file"]: file["changed_ns"]
-                for file in json.loads((results / f"inspect/{name}.json").read_text())["files"]
+                file["file"]: file.get("changed_ns", 0)
+                for file in json.loads(Path(results, plan).read_text())["files"]
             }
         except (OSError, ValueError, KeyError, TypeError):
             continue  # inspect is to run anyway
@@ -33,6 +37,6 @@ def unlooked(results: Path, run: Configuration) -> Iterator[str]:
         if n_other:
             yield (
                 f"dataset {name}: {n_other:,} files were changed, or touched, since they were looked at, and "
-                f"what came of them stands in this call; {results / looked} looks at them, and so does a "
+                f"what came of them stands in this call; {results}/{looked} looks at them, and so does a "
                 "whole run"
             )

@@ -257,7 +257,6 @@ def _inspect_file(path: str, spec: ReadingSpec, jet_id: int) -> tuple[FileFound,
                 schema=0,  # its place among those of the dataset is given when all are known
                 entries=tree.n_entries,
                 bytes=file.n_bytes,
-                changed_ns=0,  # known to who called
                 codec=tree.codec(),
                 bounds=tuple(bounds[:: max(1, len(bounds) // MOST_BOUNDS)]),
                 entry_bytes=round(tree.entry_bytes(schema.branches), 1),

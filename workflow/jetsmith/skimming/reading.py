@@ -7,7 +7,7 @@ is open, so any process can read any chunk.
 import gc
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,14 +17,14 @@ import awkward as ak
 
 from jetsmith import remote, sources
 from jetsmith.columns import EVENT_KEY
-from jetsmith.errors import DamagedError, InputError
+from jetsmith.errors import DamagedError, InputError, causes
 from jetsmith.handed.account import CutStep, Loss
 from jetsmith.handed.plan import Plan
 from jetsmith.io import IntArray
 from jetsmith.skimming.plan import chunks
 from jetsmith.sources import files
 from jetsmith.sources.flat import whole
-from jetsmith.sources.opened import open_file
+from jetsmith.sources.opened import Known, open_file
 from jetsmith.sources.trees import Events, ReadError, Table
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.skimming import XRootDSpec
@@ -42,7 +42,8 @@ class Chunk:
         index: Place in the partition.
         file: Path or address, as planned.
         place: Number of the file in the plan.
-        planned: Its uuid, bytes and entries, as inspect saw them.
+        planned: Its uuid, bytes and time, as inspect saw them.
+        entries: Its entries, likewise.
         tree: Path of its table.
         branches: What is read of it.
         start: First entry.
@@ -52,7 +53,8 @@ class Chunk:
     index: int
     file: str
     place: int
-    planned: tuple[str, int, int]
+    planned: Known
+    entries: int
     tree: str
     branches: tuple[str, ...]
     start: int
@@ -91,8 +93,8 @@ def chunks_of(plan: Plan, part: int, most: int) -> list[Chunk]:
         size = max(1, min(most, int(CHUNK_BYTES / max(record.entry_bytes, 1e-9))))
         branches = plan.schemas[record.schema].branches
         for start, stop in chunks(piece.start, piece.stop, record.bounds, size):
-            planned = record.uuid, record.bytes, record.entries
-            about = record.file, place, planned, record.tree, branches
+            planned = Known(record.uuid, record.bytes, record.changed_ns)
+            about = record.file, place, planned, record.entries, record.tree, branches
             found.append(Chunk(len(found), *about, start, stop))
     return found
 
@@ -211,16 +213,15 @@ class ChunkReader:
         with ExitStack() as stack:
             try:
                 file = stack.enter_context(open_file(address))
-                found = file.table(chunk.tree, chunk.planned[2])
-                now = file.uuid, file.n_bytes, found.n_entries
+                found = file.table(chunk.tree, chunk.entries)
+                now = file.uuid_of(chunk.planned), file.n_bytes, found.n_entries
             except (InputError, MemoryError):
                 raise
             except Exception as error:
                 raise ReadError(address) from error
-            if now != chunk.planned:
-                seen, planned = (
-                    "uuid {}, {:,} bytes, {:,} entries".format(*who) for who in (now, chunk.planned)
-                )
+            then = chunk.planned.uuid, chunk.planned.n_bytes, chunk.entries
+            if now != then:
+                seen, planned = ("uuid {}, {:,} bytes, {:,} entries".format(*who) for who in (now, then))
                 raise InputError(
                     f"{address}: changed since inspect ({seen}; planned {planned}); "
                     "remove the inspect file of its dataset and run again"
@@ -254,21 +255,13 @@ def _set_aside() -> None:
     gc.freeze()
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and what caused it, outermost first."""
-    current: BaseException | None = error
-    while current is not None:
-        yield current
-        current = current.__cause__ or current.__context__
-
-
 def _may_pass(error: BaseException) -> bool:
     """Whether another attempt may succeed: damage stays, a failed read may pass."""
-    return any(isinstance(cause, OSError) or files.CLOSED in str(cause) for cause in _chain(error))
+    return any(isinstance(cause, OSError) or files.CLOSED in str(cause) for cause in causes(error))
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, InputError):
         return str(error)
-    cause = list(_chain(error))[-1]
+    cause = list(causes(error))[-1]
     return f"{type(cause).__name__}: {(str(cause).strip().splitlines() or [''])[0]}"

@@ -3,14 +3,23 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from jetsmith.sources import files, leshouches, parquet, trees
 from jetsmith.sources.partons import PATH, EventTable
 from jetsmith.sources.trees import Table
+
+
+class Known(NamedTuple):
+    """What a plan knows of a file: UUID, size [B], and when it was changed last [ns]; 0: nobody knows."""
+
+    uuid: str
+    n_bytes: int
+    changed_ns: int
 
 
 class Opened(Protocol):
@@ -24,6 +33,10 @@ class Opened(Protocol):
 
     @property
     def uuid(self) -> str: ...
+
+    def uuid_of(self, planned: Known) -> str:
+        """Its UUID: that of who has planned where telling takes reading all of a file, and its size and
+        time are those of then."""
 
     @property
     def n_bytes(self) -> int: ...
@@ -52,6 +65,9 @@ class RootFile:
     def uuid(self) -> str:
         return str(self.objects.file.uuid)
 
+    def uuid_of(self, planned: Known) -> str:
+        return self.uuid
+
     @property
     def n_bytes(self) -> int:
         return int(self.objects.file.fEND)
@@ -66,14 +82,34 @@ class RootFile:
         return np.asarray(self.objects.file.source.chunk(start, stop).raw_data).tobytes()
 
 
-class LheFile:
-    """An LHE file on a disk (see `Opened`)."""
+class _WithoutUuid:
+    """A file on a disk that is known by its whole content, which is read where somebody asks."""
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self.uuid = leshouches.uuid_of(path)
         self.n_bytes = Path(path).stat().st_size
+        self._changed_ns = changed_ns(path)
         self.objects: dict[str, Any] = {}
+
+    @cached_property
+    def uuid(self) -> str:
+        return leshouches.uuid_of(self._path)
+
+    def uuid_of(self, planned: Known) -> str:
+        is_of_then = planned[1:] == (self.n_bytes, self._changed_ns) and planned.changed_ns > 0
+        return planned.uuid if is_of_then else self.uuid
+
+    def piece(self, start: int, stop: int) -> bytes:
+        with open(self._path, "rb") as stream:
+            stream.seek(start)
+            return stream.read(stop - start)
+
+
+class LheFile(_WithoutUuid):
+    """An LHE file on a disk (see `Opened`)."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
         self._tables: list[EventTable] = []
 
     def tables(self) -> Mapping[str, Table]:
@@ -86,33 +122,24 @@ class LheFile:
         self._tables.append(EventTable(self._path, n_entries))
         return self._tables[-1]
 
-    def piece(self, start: int, stop: int) -> bytes:
-        return _piece(self._path, start, stop)
-
     def close(self) -> None:
         """Close its tables."""
         while self._tables:
             self._tables.pop().close()
 
 
-class ParquetFile:
+class ParquetFile(_WithoutUuid):
     """A Parquet file on a disk (see `Opened`)."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        super().__init__(path)
         self._table = parquet.JetTable(path)
-        self.uuid = leshouches.uuid_of(path)
-        self.n_bytes = Path(path).stat().st_size
-        self.objects: dict[str, Any] = {}
 
     def tables(self) -> Mapping[str, Table]:
         return {parquet.PATH: self._table}
 
     def table(self, path: str, n_entries: int) -> Table:
         return self._table
-
-    def piece(self, start: int, stop: int) -> bytes:
-        return _piece(self._path, start, stop)
 
     def close(self) -> None:
         """Close it."""
@@ -122,12 +149,6 @@ class ParquetFile:
 def changed_ns(path: str) -> int:
     """When a file was changed last, by its file system [ns]; 0 where it has none, as of a remote one."""
     return os.stat(path).st_mtime_ns if os.path.exists(path) else 0
-
-
-def _piece(path: str, start: int, stop: int) -> bytes:
-    with open(path, "rb") as stream:
-        stream.seek(start)
-        return stream.read(stop - start)
 
 
 @contextmanager
