@@ -36,11 +36,12 @@ def test_sculpting_of_a_cut_that_does_not_know_the_mass() -> None:
     assert np.mean(seen) == pytest.approx(1, abs=0.4)
 
 
-@pytest.mark.parametrize("bound", [0.1, 0.3, 0.7])
-def test_intervals_hold_the_true_divergence(bound: float) -> None:
+@pytest.mark.parametrize(("bound", "most"), [(0.1, 0.95), (0.3, 0.85), (0.7, 0.85)])
+def test_intervals_hold_the_true_divergence(bound: float, most: float) -> None:
     """Protects: intervals around what a sample shows, which held the true JSD in a fifth of samples (0.1).
 
-    Two Gaussian columns; the true JSD of a cut at a standard deviation is that of integrals.
+    Two Gaussian columns; the true JSD of a cut at a standard deviation is that of integrals. Near 0 intervals
+    are too long.
     """
     edges, size, normal = np.linspace(-2, 2, 21), 2000, NormalDist()
     fine = np.linspace(-8, 8, 64_001)
@@ -55,7 +56,7 @@ def test_intervals_hold_the_true_divergence(bound: float) -> None:
         y = bound * x + np.sqrt(1 - bound**2) * rng.normal(size=size)
         left = measured.sculpting(x, np.ones(size), y > 1, edges, 200, seed)
         held += left.true.low <= true <= left.true.high
-    assert 0.5 <= held / 60 <= 0.95
+    assert 0.55 <= held / 60 <= most
 
 
 @pytest.mark.parametrize("n_pass", [60, 200])
