@@ -770,7 +770,7 @@ DATASETS = {
     ),
     "certification of other form": (
         _dataset(files=["here/a.root"], golden_json="here/wrong.json"),
-        ["ttbar: golden_json: ", "run 1: [[5, 2]] are no pairs of first and last block"],
+        ["ttbar: golden_json: ", "run 1: [5, 2] is no pair of first and last block"],
     ),
     "certification of simulation": (
         _dataset(files=["here/a.root"], golden_json="here/good.json"),
