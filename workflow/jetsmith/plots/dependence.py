@@ -223,7 +223,9 @@ def draw(numbers: DependenceNumbers, style: PlotSpec) -> Figure:
         if numbers.working_point:
             panels[1][0].set_ylabel(f"efficiency at {looks.plain(numbers.working_point.name)}", fontsize=12)
             panels[1][0].set_yscale("log")
-        panels[0][-1].legend(loc="best", fontsize=10)
+        low, high = panels[0][0].get_ylim()
+        panels[0][0].set_ylim(low, high + (high - low) * min(0.13 * len(numbers.classes), 1))  # its legend
+        panels[0][-1].legend(loc="upper right", fontsize=10)
         looks.title_line(panels[0][0], style, numbers.title, panels[0][-1])
     return figure
 
