@@ -235,7 +235,7 @@ def test_leptons_among_the_jets_are_said(tmp_path, write):
     assert "as gluon or light jets" in plain["leptons"]
     spec = DatasetSpec(object="ak4", process="test", files=("x",))
     assert "taus are unmatched" in leptons.among_jets("physlite", spec)
-    assert "and so do taus" in leptons.among_jets("pfnano", spec)
+    assert "and so are taus" in leptons.among_jets("pfnano", spec)
     for keys in ({"is_data": True}, {"object": "ak8"}, {"leptons": LeptonsSpec(channels=("e",))}):
         assert leptons.among_jets("nanoaod", spec.model_copy(update=keys)) == ""
     assert leptons.among_jets("deepntuples", spec) == ""

@@ -59,7 +59,7 @@ LINES = {  # file, what is replaced by what, and what is said
                 "config/datasets.yaml:6: qcd: `simulate.n_events`: Input should be a valid integer"),
     "missing key": ("datasets.yaml", "higgs_bb: {object: ak8, ", "higgs_bb: {",
                     "config/datasets.yaml:7: higgs_bb: key `object` is missing"),
-    "class": ("flavours.yaml", "flavor: 5}", "flavor: five}", "config/flavours.yaml:18: b_jets: `flavor`"),
+    "class": ("flavours.yaml", "flavor: 5}", "flavor: five}", "config/flavours.yaml:19: b_jets: `flavor`"),
     "feature": ("features/ak4.yaml", "{source: jet_eta, t", "{source: jet_etta, t",
                 "config/features/ak4.yaml:9: features.jetAbsEta.source: no column `jet_etta`"),
     "classifier": ("taggers/deepjet.yaml", "learning_rate: 2.0e-3", "learning_rate: 2e-3",

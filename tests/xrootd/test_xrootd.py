@@ -82,6 +82,8 @@ def test_inspect(server, folder, tmp_path):
     assert there["n_entries"] == here["n_entries"] == 400
     assert [record.pop("file") for record in there["files"]] == [url]
     assert [record.pop("file") for record in here["files"]] == [str(folder / "good.root")]
+    assert "changed_ns" not in there["files"][0]  # servers are not asked for it
+    assert here["files"][0].pop("changed_ns") == (folder / "good.root").stat().st_mtime_ns
     assert there["files"] == here["files"]
     assert there["schemas"] == here["schemas"]
 
