@@ -17,11 +17,17 @@ def unlooked(results: str, run: Configuration, planned_now: Mapping[str, bool]) 
         planned_now: Outputs of all jobs of the call, whichever way it was written, and whether they are to
             be made. A dataset is left out where look is among them, or where its plan is not, or is made.
     """
+    names = [
+        name
+        for name in run.looked_at
+        if not planned_now.get(f"{results}/inspect/{name}.json", True)
+        and f"{results}/inspect/{name}.looked.json" not in planned_now
+    ]
+    if not names:  # a whole run, which reads no ledger for this
+        return
     ledger = made.Ledger(Path(results))
-    for name in run.looked_at:
+    for name in names:
         plan, looked = f"inspect/{name}.json", f"inspect/{name}.looked.json"
-        if planned_now.get(f"{results}/{plan}", True) or f"{results}/{looked}" in planned_now:
-            continue
         times = run.times_ns(name)
         entry = ledger.get(looked)
         if entry is not None and set(planned.leaves([("times", times)])) <= set(entry.params):
