@@ -30,13 +30,9 @@ class Neighbours(layers.Layer):
             ops.concatenate([nobody, mask[:, :-1]], axis=1),
             ops.concatenate([mask[:, 1:], nobody], axis=1),
         )
-        zeros = ops.zeros_like(lines[:1])
-        moved = (
-            ops.concatenate([zeros, lines], axis=0)[:-1],
-            ops.concatenate([lines, zeros], axis=0)[1:],
-        )
-        before, behind = (
-            ops.where(as_lines(there, mask), x, 0.0) for there, x in zip(others, moved, strict=True)
+        before, behind = (  # what comes round at the ends is nobody's neighbour
+            ops.where(as_lines(there, mask), ops.roll(lines, by, axis=0), 0.0)
+            for there, by in zip(others, (1, -1), strict=True)
         )
         found = ops.concatenate([before, lines, behind], axis=-1)
         return found if self.stride == 1 else every_second(found, mask)

@@ -214,15 +214,18 @@ class LineNorm(layers.Layer):
     def _moments(self, lines: Tensor, mask: Tensor, *otherwise: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance over real lines, (F,) each; `otherwise` where there is none."""
         real, count = self._real(lines, mask)
-        share = real / ops.maximum(count, 1.0)
-        mean = ops.sum(lines * share, axis=0)
-        variance = ops.sum(ops.square(lines - mean) * share, axis=0)
+
+        def average(x: Tensor) -> Tensor:
+            return ops.sum(x if real is None else x * real, axis=0) / ops.maximum(count, 1.0)
+
+        mean = average(lines)
+        variance = average(ops.square(lines - mean))
         return ops.where(count > 0, mean, otherwise[0]), ops.where(count > 0, variance, otherwise[1])
 
-    def _real(self, lines: Tensor, mask: Tensor) -> tuple[Any, Tensor]:
-        """1 for each line that counts and 0 for others, (m, 1), or 1 where all do; and how many do."""
+    def _real(self, lines: Tensor, mask: Tensor) -> tuple[Tensor | None, Tensor]:
+        """1 for each line that counts and 0 for others, (m, 1), or None where all do; and how many do."""
         real = ops.cast(mask, lines.dtype)
-        return 1.0 if only_real() else ops.reshape(real, (-1, 1)), ops.sum(real)
+        return None if only_real() else ops.reshape(real, (-1, 1)), ops.sum(real)
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         return input_shape[0]

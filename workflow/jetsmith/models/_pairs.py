@@ -103,8 +103,7 @@ class Shares(layers.Layer):
 
     def call(self, tensors: list[Tensor]) -> Tensor:
         projected, bias = tensors
-        heads, width = bias.shape[1], projected.shape[-1] // 3
-        query, key = (in_heads(projected[..., i * width : (i + 1) * width], heads) for i in range(2))
+        query, key, _ = (in_heads(x, bias.shape[1]) for x in ops.split(projected, 3, axis=-1))
         return ops.softmax(products(query, key) + bias, axis=-1)
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
@@ -117,8 +116,8 @@ class Mean(layers.Layer):
 
     def call(self, tensors: list[Tensor]) -> Tensor:
         projected, share = tensors
-        width = projected.shape[-1] // 3
-        return together(ops.matmul(share, in_heads(projected[..., 2 * width :], share.shape[1])))
+        value = ops.split(projected, 3, axis=-1)[2]
+        return together(ops.matmul(share, in_heads(value, share.shape[1])))
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         return *input_shape[0][:2], cast(int, input_shape[0][-1]) // 3
@@ -166,10 +165,9 @@ class ClassAttention(layers.Layer):
 
     def call(self, tensors: list[Tensor]) -> Tensor:
         query, own, others, mask = tensors
-        width = query.shape[-1]
         seen = ops.concatenate([own[:, None], others], axis=1)
         mask = ops.concatenate([ops.ones_like(mask[:, :1]), mask], axis=1)
-        key, value = (in_heads(seen[..., i * width : (i + 1) * width], self.heads) for i in range(2))
+        key, value = (in_heads(x, self.heads) for x in ops.split(seen, 2, axis=-1))
         product = products(in_heads(query[:, None], self.heads), key)
         share = masked_softmax(product, mask[:, None, None, :])
         return ops.squeeze(together(ops.matmul(share, value)), 1)
