@@ -248,9 +248,13 @@ def padded(given: Mapping[str, Values], rows: Array) -> dict[str, Array]:
             continue
         starts = group.offsets[rows]
         counts = group.offsets[rows + 1] - starts
+        feeds[f"{name}_count"] = counts.astype(np.int32)
+        if len(rows) == 1 and counts[0]:  # event by event nothing is padded
+            feeds[name] = group.values[None, starts[0] : starts[0] + counts[0]]
+            continue
         slots = np.arange(max(1, int(counts.max(initial=1))))
         real = slots < counts[:, None]  # (n, T)
         values = np.zeros((*real.shape, group.values.shape[1]), np.float32)
         values[real] = group.values[(starts[:, None] + slots)[real]]
-        feeds |= {name: values, f"{name}_count": counts.astype(np.int32)}
+        feeds[name] = values
     return feeds
