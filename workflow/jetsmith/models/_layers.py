@@ -109,7 +109,8 @@ class Standardise(layers.Layer):
 
     def call(self, x: Tensor) -> Tensor:
         z = (x - self.centre) / self.width
-        z = ops.where(self.squash > 0.5, ops.arcsinh(z), z)
+        squashed = self.squash > 0.5
+        z = ops.where(squashed, ops.arcsinh(ops.where(squashed, z, 0.0)), z)  # that of 0 costs little
         return (z - self.mean) / self.deviation
 
     def set(self, **numbers: Any) -> None:
