@@ -19,7 +19,7 @@ SIGNAL = "hbb"
 DISCO, ADVERSARY = "deep_sets_disco", "deep_sets_adversary"
 EPOCHS = {"deepak8": 10, "deepak8_kinematics": 10}  # half of those of config/taggers, for time's sake
 PLAIN = ("double_b", *EPOCHS)
-WEIGHTS = {DISCO: (0, 5, 20), ADVERSARY: (0, 2, 10)}
+WEIGHTS = {DISCO: (0, 5, 10, 20), ADVERSARY: (0, 2, 10)}
 
 
 class Ratio(NamedTuple):

@@ -341,7 +341,8 @@ def draw(numbers: LossScanNumbers, style: PlotSpec) -> Figure:
             panels[1][k].set_xlabel(f"squared distance correlation with {what}", fontsize=11)
             for axes in panels[:, k]:
                 axes.set(xscale="log", yscale="log")
-                _ticks(axes.xaxis, (1, 3))
+                low, high = axes.get_xlim()
+                _ticks(axes.xaxis, (1, 3) if high < 200 * low else (1,))
         for axes in panels[:, 0]:
             axes.set_ylabel("rejection at 50% efficiency", fontsize=11)
             _ticks(axes.yaxis, (1, 2, 3, 5))
