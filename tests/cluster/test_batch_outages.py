@@ -44,3 +44,30 @@ def test_the_scheduler_is_away(kind, tmp_path):
     assert driver.text.count("takes no jobs") == 1
     assert "takes jobs again" in driver.text
     assert "Error in rule" not in driver.text
+
+
+class FewJobs(systems.HTCondor):
+    """It takes one job of an owner at a time."""
+
+    def configure(self) -> str:
+        script = super().configure()
+        with (self.folder / "condor_config").open("a") as file:
+            file.write("MAX_JOBS_PER_OWNER = 1\n")
+        return script
+
+
+def test_more_jobs_than_are_taken(tmp_path):
+    """They wait until others have ended, and none has failed."""
+    require(systems.missing())
+    shutil.copytree(ROOT / "profiles/default", tmp_path / "profiles/default")
+    (tmp_path / "Snakefile").write_text(
+        'rule all:\n    input: expand("{n}.txt", n=range(3))\n'
+        'rule one:\n    output: "{n}.txt"\n    resources: mem_mb=300, runtime=5\n'
+        '    shell: "echo > {output}"\n'
+    )
+    with FewJobs() as system:
+        driver = Driver(system, tmp_path, "--retries", "0", "--snakefile", "Snakefile")
+        assert driver.wait(120) == 0, driver.text[-4000:]
+        assert [job.state for job in system.jobs_of(tmp_path)] == 3 * ["COMPLETED"]
+    assert "HTCondor takes no jobs" in driver.text
+    assert "Error in rule" not in driver.text

@@ -33,11 +33,13 @@ ENVIRONMENT = (
 SOURCES = ("Snakefile", "workflow", "scripts", "config", "envs")  # what a job needs of the checkout
 VACATE_S = 10  # Snakemake in a job does not stop at SIGTERM; so long after it comes SIGKILL
 GONE_S = 120  # a removed job has so long to leave the queue
-# What a submission says that another time would succeed: no answer, or too many jobs.
+# What a submission says that another time would succeed: no answer, too many jobs (-2; -3: of one owner).
 NOT_TAKEN = re.compile(
-    r"(Failed|Unable) to (connect|locate)[^\n]*|MAX_JOBS_\w+[^\n]*|Failed to create new (cluster|proc)[^\n]*",
+    r"(Failed|Unable) to (connect|locate)[^\n]*|Failed to create new cluster[^\n]*|Schedd says -[23]\b"
+    r"|MAX_JOBS_\w+",
     re.I,
 )
+
 
 common_settings = plugin.common_settings
 
