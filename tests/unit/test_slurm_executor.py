@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import os
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -325,18 +326,22 @@ def test_what_never_starts_is_cancelled(executor, slurm, reason):
 
 @pytest.mark.parametrize("line", ["PENDING|QOSMaxCpuPerUserLimit", "PENDING|Licenses", "SUSPENDED|None"])
 def test_what_lasts_long_is_told_once(executor, slurm, monkeypatch, line):
-    """After an hour, with number and reason; a queue that is full is not told of."""
+    """After an hour, with number and reason, one job for all; a queue that is full is not told of."""
     ours = importlib.import_module("snakemake_executor_plugin_jetsmith_slurm.executor")
     info = running(executor, slurm, Job("skim"))
     slurm.said.clear()
     slurm.answers("squeue", f"17|{line}|\n")
     poll(executor, info)
     assert slurm.said == []
-    monkeypatch.setattr(ours, "LONG_S", 0)
-    for _ in range(3):
-        poll(executor, info)
+    other = replace(info, external_jobid="18")
+    slurm.answers("squeue", f"17|{line}|\\n18|{line}|\\n")
+    poll(executor, info, other)
+    monkeypatch.setattr(ours, "LONG_S", 0.5)
+    time.sleep(0.6)
+    for _ in range(2):
+        poll(executor, info, other)
     (text,) = slurm.said
-    assert text.startswith("Slurm job 17 of rule skim has been ")
+    assert text.startswith("Slurm job 17 of rule skim, and maybe others, waits")
     assert line.replace("|", " ").split()[1] in text
     slurm.answers("squeue", "17|PENDING|Priority|\n")
     poll(executor, info)

@@ -81,7 +81,7 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
         self._strange: Counter[str] = Counter()
         self._held_since: dict[str, float] = {}
         self._waits_since: dict[str, float] = {}
-        self._spoken_of: set[str] = set()
+        self._spoken_of: dict[str, float] = {}
         self._avoided: dict[str, float] = {}
         self._never_wanted = frozenset(self._failed_nodes)  # --jetsmith-slurm-exclude-failed-nodes
         self._room = WaitingRoom("Slurm", self.logger)
@@ -303,22 +303,22 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
             call(["scancel", number])  # once more at the next poll, where Slurm does not answer now
 
     def _say_once_long(self, info: SubmittedJobInfo, job: Job) -> None:
-        """Name what has waited for long for a reason that we do not judge."""
+        """Name what has waited for long for a reason that we do not judge; one job for all such."""
         number, now = info.external_jobid, time.monotonic()
         waits_s = now - self._waits_since.setdefault(number, now)
-        if waits_s >= LONG_S and number not in self._spoken_of:
-            self._spoken_of.add(number)
+        why = f"{job.state}, {job.reason}"
+        if waits_s >= LONG_S and now - self._spoken_of.get(why, -LONG_S) >= LONG_S:
+            self._spoken_of[why] = now
             self.logger.warning(
-                f"Slurm job {number} of rule {info.job.name} has been {job.state} for {waits_s / 60:.0f} min "
-                f"({job.reason}): `scontrol show job {number}` says more; `scancel {number}` and it is "
-                "submitted again."
+                f"Slurm job {number} of rule {info.job.name}, and maybe others, waits for "
+                f"{waits_s / 60:.0f} min ({why}): `scontrol show job {number}` says more; `scancel {number}` "
+                "and it is submitted again."
             )
 
     def _forget(self, number: str) -> None:
         self._room.hurry()  # it has left the queue
         self._unknown.pop(number, None)
         self._waits_since.pop(number, None)
-        self._spoken_of.discard(number)
         self._held_since.pop(number, None)
         self._given_up.pop(number, None)
 
