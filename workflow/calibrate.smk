@@ -14,7 +14,7 @@ rule calibrate:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=grows(2000),
+        mem_mb=grows_with_input(2000, 2),
         runtime=grows(30),
     params:
         **gets(stages.calibrate, "judgement"),
@@ -34,7 +34,7 @@ rule calibrate_plane:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=grows(3000),
+        mem_mb=grows_with_input(3000, 2),
         runtime=grows(30),
     params:
         **gets(stages.calibrate_plane, "plane"),
@@ -56,7 +56,7 @@ rule learn:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=grows(4000),
+        mem_mb=grows_with_input(4000, 2),
         runtime=grows(60),
     params:
         **gets(stages.learn, "learned"),

@@ -104,6 +104,13 @@ def grows(amount):
     return planning.quick(lambda wildcards, attempt: amount * attempt)
 
 
+def grows_with_input(least, factor):
+    """Memory that grows with the attempt and with the files that a job reads; asked for again when these are there."""
+    return planning.quick(
+        lambda wildcards, input, attempt: planning.memory_mb(input, least, factor) * attempt
+    )
+
+
 def together(group, *of):
     """Jobs that a batch system gets as one, where a profile names `group`: those with the same values of wildcards.
 

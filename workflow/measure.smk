@@ -16,7 +16,7 @@ rule measure:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=grows(3000),
+        mem_mb=grows_with_input(3000, 4),
         runtime=grows(120),
     params:
         **gets(stages.measure, "measurement"),
@@ -56,7 +56,7 @@ rule shape:
     conda:
         "../envs/jetsmith.yaml"
     resources:
-        mem_mb=grows(3000),
+        mem_mb=grows_with_input(3000, 4),
         runtime=grows(30),
     params:
         **gets(stages.shape, "judgement"),

@@ -16,7 +16,7 @@ for plot, about in PLOTS.items():
         conda:
             "../envs/jetsmith.yaml"
         resources:
-            mem_mb=grows(2000),
+            mem_mb=grows_with_input(2000, 2),
             runtime=grows(20),
             one_at_a_time=1,
         params:

@@ -116,6 +116,8 @@ class Faults:
             self._when_running("node", lambda number: self._crash("node"))
         else:
             self._when_running("node", lambda number: self._crash("n3"))
+            wait_for(lambda: "submitted without it" in self.driver.text, "no other node is there")
+            self.system.revive("slurmd", "-N", "n3")
 
     def _when_running(self, rule: str, deed) -> None:
         def mine():

@@ -79,10 +79,10 @@ rule node:
     output:
         "node.txt",
     resources:
-        mem_mb=500,
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
         runtime=5,
-        slurm_partition=first("fragile", "main"),
-        slurm_extra=first("--no-requeue"),
+        slurm_partition="fragile",
+        slurm_extra="--no-requeue",
         n=attempt_number,
     shell:
         "[ {resources.n} -gt 1 ] || [ -e crashed ] || sleep 600; echo done > {output}"
@@ -106,6 +106,6 @@ rule too_long:
     resources:
         mem_mb=500,
         runtime=first(100, 10),
-        slurm_partition=first("fragile", "main"),
+        slurm_partition=first("short", "main"),
     shell:
         "echo done > {output}"

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -199,9 +200,13 @@ class System(ABC):
     def cancel(self, number: str) -> None:
         """As an operator does."""
 
+    @abstractmethod
+    def away(self) -> contextlib.AbstractContextManager[None]:
+        """Without the daemon that takes jobs; at the end of the block it comes back."""
+
 
 class Slurm(System):
-    """Slurm without accounting: nodes n1 to n3, partitions main (n1, n2), gpu (n2) and fragile (n3)."""
+    """Slurm without accounting: nodes n1 to n3, partitions main (n1, n2), gpu (n2), fragile (n3), short."""
 
     name = "slurm"
 
@@ -259,6 +264,7 @@ GresTypes=gpu
 {nodes}PartitionName=main Nodes=n1,n2 Default=YES MaxTime=UNLIMITED State=UP
 PartitionName=gpu Nodes=n2 MaxTime=UNLIMITED State=UP
 PartitionName=fragile Nodes=n3 MaxTime=60 State=UP
+PartitionName=short Nodes=n1 MaxTime=60 State=UP
 """
         )
         for i in (0, 1):
@@ -324,6 +330,27 @@ for n in n1 n2 n3; do slurmd -f $SLURM_CONF -N $n; done
 
     def cancel(self, number: str) -> None:
         self.call("scancel", number)
+
+    def revive(self, *daemon: str) -> None:
+        """Start a daemon again that was killed: `slurmctld`, or `slurmd -N <node>`."""
+        pid = self.processes("munged")[0].pid  # it is in their namespaces
+        here = self.folder
+        command = ["nsenter", "--target", str(pid), "--pid", "--mount", "env"]
+        command += [
+            f"SLURM_CONF={here}/etc/slurm.conf",
+            f"PATH={os.environ['PATH']}:/usr/sbin:/sbin",
+            *daemon,
+        ]
+        subprocess.run(command, check=True, timeout=COMMAND_S, stdin=subprocess.DEVNULL)
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        for process in self.processes("slurmctld -f"):
+            process.kill()
+        try:
+            yield
+        finally:
+            self.revive("slurmctld", "-f", f"{self.folder}/etc/slurm.conf")
 
     def crash(self, node: str) -> None:
         """Kill the daemon of a node and all that runs there."""
@@ -500,6 +527,17 @@ unshare --user --map-user=1000 --map-group=1000 --root=$R --wd=/ env -i PATH=/us
 
     def cancel(self, number: str) -> None:
         self.call("condor_rm", number)
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        (master,) = [p for p in self.processes("condor_master") if p.name() == "condor_master"]
+        master.suspend()  # it would start another
+        for process in self.processes("condor_schedd"):
+            process.kill()
+        try:
+            yield
+        finally:
+            master.resume()
 
     def hold(self, number: str) -> None:
         """As an operator does."""

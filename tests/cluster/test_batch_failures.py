@@ -17,10 +17,9 @@ REASONS = {
         "walltime": "TIMEOUT.*it ran longer than its runtime",
         "cancelled": "CANCELLED.*someone cancelled it",
         "held": "HELD.*nobody released it",
-        "node": "NODE_FAIL.*its node went down.*node n3",
+        "node": "NODE_FAIL.*its node went down.*node n3.*with --exclude=n3.*no attempt",
         "hopeless": "FAILED.*its command failed",
-        # Slurm says the second where its scheduler looks before the node that another test took down is back
-        "too_long": r"NEVER_STARTS \((PartitionTimeLimit|PartitionConfig)\)",
+        "too_long": r"NEVER_STARTS \(PartitionTimeLimit\)",
     },
     "htcondor": {
         "asks": "ExitCode 1",
@@ -71,6 +70,9 @@ def test_resources(system, faults):
     assert {round(a["disk_mb"] / 100) for a in asked} == {30}
     if system.name == "slurm":
         assert {a["partition"] for a in asked} == {"gpu"}
+        lost = [job.asked for job in system.jobs_of(found.folder) if job.rule == "node"]
+        assert len(lost) > 1
+        assert {(a["mem_mb"], a["runtime"]) for a in lost} == {(500, 5)}  # it was not the job's fault
     else:
         assert [a["allowed_s"] for a in asked] == [420, 840]
 

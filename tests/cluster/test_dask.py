@@ -231,3 +231,13 @@ def test_workers_end_before_their_walltime(system):
         script = made.job_script()
     for part in ("--lifetime 3240s", "--lifetime-stagger 180s", "--death-timeout 60", cluster.PACKAGE_ROOT):
         assert part in script
+
+
+def test_workers_whose_walltime_is_that_of_dask(capfd):
+    """Without one in the options dask-jobqueue has one of its own, 30 minutes: they end before that."""
+    spec = DaskSpec(cluster="dask_jobqueue.SLURMCluster", options={"cores": 1, "memory": "3GB"})
+    with cluster.make_cluster(spec) as made:
+        script = made.job_script()
+    assert "#SBATCH -t 00:30:00" in script
+    assert "--lifetime 1620s --lifetime-stagger 90s" in script
+    assert "dask-jobqueue's configuration has 00:30:00" in capfd.readouterr().err

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from snakemake.jobs import GroupJob, Job
 
 from jetsmith.batch.handover import TakesOver
 from tests.requirements import require
@@ -79,6 +80,11 @@ def test_what_is_listed_is_in_the_plugin(plugin, monkeypatch):
     listed = PRIVATE[plugin] | OF_SNAKEMAKE
     assert sorted(listed - theirs) == []
     assert sorted((ours(plugin)[1] & theirs) - listed) == []
+
+
+def test_attempts_of_snakemake():
+    """What an executor takes back of a job that lost its node (`TakesOver.spare`)."""
+    assert all("_attempt" in kind.__slots__ for kind in (Job, GroupJob))
 
 
 def test_a_job_is_one_snakemake(monkeypatch):

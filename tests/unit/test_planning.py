@@ -79,3 +79,13 @@ def test_a_quick_function_is_the_same():
     function = planning.quick(lambda wildcards, attempt: attempt * 2)
     assert list(inspect.signature(function).parameters) == ["wildcards", "attempt"]
     assert function(None, attempt=3) == 6
+
+
+def test_memory_by_input(tmp_path):
+    """It follows the files that are there, from the least on; a folder has no size of its own."""
+    large, small = tmp_path / "large", tmp_path / "small"
+    with large.open("wb") as file:
+        file.truncate(3_000_000_000)  # a hole
+    small.write_bytes(b"x")
+    assert planning.memory_mb([str(large), str(small)], 2000, 2) == 6400
+    assert planning.memory_mb([str(small), str(tmp_path), str(tmp_path / "none")], 2000, 2) == 2000

@@ -14,6 +14,7 @@ PRIVATE = re.compile(r"_(?!_)\w+$")
 # File below tests/ and name: why.
 ALLOWED = {
     ("unit/code_cache.py", "_notes"): "the memory of a process, which a test ends without ending the process",
+    ("unit/test_slurm_executor.py", "_attempt"): "Snakemake's own: what an executor takes back",
     ("unit/test_planning.py", "_schedule_reevalutation"): "Snakemake's own, which is replaced",
     ("workflow/in_process.py", "_group"): "Snakemake's own: it has no public way to the groups of its jobs",
 }

@@ -5,7 +5,9 @@ import itertools
 from pathlib import Path
 from typing import Any, cast
 
+import awkward as ak
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from jetsmith import applied, io
@@ -16,7 +18,7 @@ from jetsmith.metrics import discriminant
 from jetsmith.packed.rows import Rows
 from jetsmith.plots import roc
 from jetsmith.plots.inputs import read_test
-from jetsmith.scored import class_of
+from jetsmith.scored import class_of, read_split
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import LossSpec, TrainingSpec, TruthSpec
 from jetsmith.training import train
@@ -191,3 +193,44 @@ def test_a_jet_is_of_the_narrowest_class_in_whatever_order() -> None:
         classes = [TruthSpec(name=name, truth=truths[name]) for name in names]
         assert [[*names, "none"][place] for place in class_of(label, classes)] == expected
     assert class_of(label[:0], []).tolist() == []
+
+
+def test_a_split_is_read_without_the_others(tmp_path: Path) -> None:
+    """Of a file in which the split is a tenth, a fraction is in memory; what is read is what is there."""
+    n = 500_000
+    rng = np.random.default_rng(3)
+    split = np.repeat(
+        np.array([SPLITS.index("train"), SPLITS.index("test")], np.int8), [9 * n // 10, n // 10]
+    )
+    table = {f"p_{name}": rng.random(n, np.float32) for name in make_spec("xgboost").class_names}
+    table |= {"scored": np.ones(n, bool), "not_tagged": np.zeros(n, bool), "split": split}
+    table |= {"label": np.zeros(n, np.int8), "weight": rng.normal(size=n), "jet_pt_gev": rng.random(n)}
+    path = tmp_path / "jets.parquet"
+    io.write_rows(path, ak.zip(table, depth_limit=1))
+    spec = make_spec("xgboost")
+    before, watched = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
+    pa.set_memory_pool(watched)
+    try:
+        jets = read_split(path, "test", spec, ["jet_pt_gev"])
+    finally:
+        pa.set_memory_pool(before)
+    wanted = split == SPLITS.index("test")
+    np.testing.assert_array_equal(jets.weight, table["weight"][wanted])
+    np.testing.assert_array_equal(jets.pt_gev, table["jet_pt_gev"][wanted])
+    assert watched.max_memory() < io.uncompressed_bytes(path) / 3
+
+
+def test_a_split_without_rows(tmp_path: Path) -> None:
+    """No rows, with the types of the columns; a column that is not there is named."""
+    spec = make_spec("xgboost")
+    path = tmp_path / "jets.parquet"
+    table = {
+        name: np.zeros(3, np.float32) for name in ("weight", *(f"p_{name}" for name in spec.class_names))
+    }
+    table |= {"scored": np.ones(3, bool), "not_tagged": np.zeros(3, bool), "label": np.zeros(3, np.int8)}
+    table |= {"split": np.full(3, SPLITS.index("train"), np.int8)}
+    io.write_rows(path, ak.zip(table, depth_limit=1))
+    jets = read_split(path, "test", spec)
+    assert (len(jets), jets.label.dtype, jets.weight.dtype) == (0, np.int8, np.float64)
+    with pytest.raises(InputError, match="no column jet_eta"):
+        read_split(path, "test", spec, ["jet_eta"])

@@ -5,7 +5,8 @@ often than there is something to start.
 """
 
 import inspect
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
@@ -13,6 +14,18 @@ def quick(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of a rule, with its signature: Snakemake works that out for each call of each job."""
     function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return function
+
+
+def memory_mb(paths: Iterable[str], least: int, factor: float) -> int:
+    """Memory of a job that holds columns of its inputs [MB].
+
+    Args:
+        paths: Its inputs; what is not there yet counts for nothing, so that a plan shows the least.
+        least: What it has at least [MB].
+        factor: MB in memory for one on disk.
+    """
+    size = sum(os.path.getsize(path) for path in map(str, paths) if os.path.isfile(path))
+    return max(least, 400 + round(factor * size / 1e6))
 
 
 def look_once_for_scripts() -> None:

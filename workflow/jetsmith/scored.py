@@ -182,14 +182,24 @@ def read_probabilities(
 def _read(
     path: str | Path, split: str | None, scores: Sequence[str], columns: Sequence[str] = (), **subject: str
 ) -> dict[str, npt.NDArray[Any]]:
-    """Columns of the rows of a split, (N,) each, looked through; both masks, truth and weight are there."""
+    """Columns of the rows of a split, (N,) each, looked through; both masks, truth and weight are there.
+
+    Rows pass piece by piece, so that of the others no more than a piece is in memory.
+    """
     masks = ("scored", "not_tagged")
     names = list(dict.fromkeys([*scores, *masks, "label", "weight", *columns]))
-    rows = io.read_rows(path, [*names, "split"], **subject)
-    here = np.ones(len(rows), bool)
-    if split is not None:
-        here = np.asarray(ak.to_numpy(rows["split"])) == SPLITS.index(split)
-    table = {name: np.asarray(ak.to_numpy(rows[name]))[here] for name in names}
+    types = io.column_types(path)
+    if lacking := {*names, "split"} - set(types):
+        raise InputError(f"{path}: no column {', '.join(sorted(lacking))}; run its stage again")
+    parts: dict[str, list[npt.NDArray[Any]]] = {name: [np.empty(0, types[name])] for name in names}
+    for piece in io.iterate_rows(path, list(dict.fromkeys([*names, "split"])), **subject):
+        here = np.ones(len(piece), bool)
+        if split is not None:
+            here = ak.to_numpy(piece["split"]) == SPLITS.index(split)
+        if here.any():
+            for name in names:
+                parts[name].append(ak.to_numpy(piece[name])[here])
+    table = {name: np.concatenate(parts.pop(name)) for name in names}
     table |= {name: table[name].astype(bool) for name in masks}
     has_score = table["scored"] & ~table["not_tagged"]
     bad = {name: ~np.isfinite(table[name]) for name in names if name not in (*scores, *masks)}
@@ -199,7 +209,7 @@ def _read(
     for name, wrong in bad.items():
         if wrong.any():
             raise InputError(
-                f"{path}: column {name}: {int(wrong.sum())} of {int(here.sum())} {split or 'all'} rows have "
+                f"{path}: column {name}: {int(wrong.sum())} of {len(wrong)} {split or 'all'} rows have "
                 "values that are not finite; run score again"
             )
     return table

@@ -6,9 +6,10 @@ that, so that a release would run them beside their successor; submitting again 
 in the queue.
 """
 
+import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
@@ -20,6 +21,7 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
 from jetsmith.batch.common import asked_by, end_of, error_in, run_name
 from jetsmith.batch.handover import State, TakesOver, members
+from jetsmith.batch.waiting import WaitingRoom
 
 SYSTEM = "jetsmith-htcondor"
 HELD_BY_USER = 1  # HoldReasonCode of condor_hold; all others will not get better by waiting
@@ -31,6 +33,13 @@ ENVIRONMENT = (
 SOURCES = ("Snakefile", "workflow", "scripts", "config", "envs")  # what a job needs of the checkout
 VACATE_S = 10  # Snakemake in a job does not stop at SIGTERM; so long after it comes SIGKILL
 GONE_S = 120  # a removed job has so long to leave the queue
+# What a submission says that another time would succeed: no answer, too many jobs (-2; -3: of one owner).
+NOT_TAKEN = re.compile(
+    r"(Failed|Unable) to (connect|locate)[^\n]*|Failed to create new cluster[^\n]*|Schedd says -[23]\b"
+    r"|MAX_JOBS_\w+",
+    re.I,
+)
+
 
 common_settings = plugin.common_settings
 
@@ -64,7 +73,8 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._draining = threading.Lock()
+        self._draining, self._submitting = threading.Lock(), threading.Lock()
+        self._room = WaitingRoom("HTCondor", self.logger)
         self._given_up: dict[int, str] = {}
         self.take_stock(SYSTEM, CondorQueue(self))
         if not self._handover.found_any:
@@ -73,7 +83,7 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
         self._is_ready = True
 
     def run_jobs(self, jobs: Sequence[Any]) -> None:
-        """Submit what is not at work already; a submission that fails is a job that failed."""
+        """Submit what is not at work already; a submission that fails by the job's fault is a failed job."""
         taken = self._handover.take(jobs)
         for job, found in taken.items():
             self.run_job_pre(job)
@@ -83,29 +93,61 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
             if job in taken:
                 continue
             self.run_job_pre(job)
+            self._submit(job)
+
+    async def check_active_jobs(
+        self, active_jobs: list[SubmittedJobInfo]
+    ) -> AsyncGenerator[SubmittedJobInfo, None]:
+        """Also submits what the schedd did not take before."""
+        for job in self._room.due() if self._is_ready else ():
+            self._submit(job, again=True)
+        async for info in super().check_active_jobs(active_jobs):
+            yield info
+
+    def _submit(self, job: Any, again: bool = False) -> None:
+        """Submit a job, or keep it where the schedd takes none now; from one thread at a time.
+
+        Args:
+            job: Of Snakemake.
+            again: The schedd may have it already, although it did not say so.
+        """
+        if self._room.keeps(job):
+            return
+        with self._submitting:
+            if again and not self._cancel_strangers():
+                self._room.refused(job, "the schedd does not answer")
+                return
             try:
                 self.run_job(job)
             except Exception as error:
-                self._cancel_strangers()
-                super().report_job_error(SubmittedJobInfo(job), msg=f"It was not submitted: {error}. ")
+                found = NOT_TAKEN.search(str(error))
+                if not self._cancel_strangers() or found:
+                    self._room.refused(job, found[0] if found else str(error))
+                else:
+                    self._room.failed(job)
+                    super().report_job_error(SubmittedJobInfo(job), msg=f"It was not submitted: {error}. ")
 
-    def _cancel_strangers(self) -> None:
-        """Remove jobs that the schedd has accepted although the submission failed."""
+    def _cancel_strangers(self) -> bool:
+        """Remove jobs that the schedd has accepted although the submission failed; False if it is silent."""
         queue = CondorQueue(self)
         try:
             strangers = [number for number in queue.living() if not self._handover.is_known(number)]
             if strangers:
                 queue.cancel(strangers)
         except Exception as error:
-            self.logger.warning(f"HTCondor may have taken a job all the same, and does not answer: {error}")
+            self.logger.debug(f"HTCondor may have taken a job all the same, and does not answer: {error}")
+            return False
+        return True
 
     def report_job_submission(self, job_info: SubmittedJobInfo, register_job: bool = True) -> None:
         """Also in the ledger."""
         super().report_job_submission(job_info, register_job=register_job)
         self._handover.submitted(job_info.job, job_info.external_jobid, self._log_of(job_info))
+        self._room.taken()
 
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
         """All jobs of the run, also those of which this process does not know yet."""
+        self._room.close()
         try:
             htcondor2.Schedd().act(htcondor2.JobAction.Remove, _mine())
             self._handover.cancelled()
@@ -165,6 +207,8 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
 
     def _report_and_resolve_job_state(self, current_job: SubmittedJobInfo, job_state: Any) -> Any:
         """A held job waits for a release where a person held it; else it is removed, and then has failed."""
+        if job_state.status in (plugin.JobStatus.COMPLETED, plugin.JobStatus.REMOVED):
+            self._room.hurry()  # it has left the queue
         number = current_job.external_jobid
         if job_state.status == plugin.JobStatus.REMOVED and number in self._given_up:
             reason = self._given_up.pop(number)

@@ -22,25 +22,28 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
 from jetsmith.batch.common import asked_by, end_of, error_in, pieces, run_name
 from jetsmith.batch.handover import TakesOver
+from jetsmith.batch.waiting import WaitingRoom
 from snakemake_executor_plugin_jetsmith_slurm.slurm import (
     DONE,
     FAILED,
+    LOST,
     Job,
     SlurmQueue,
     call,
+    cause_of,
+    kind_of_wait,
     sacct,
     squeue,
     state_of,
+    why_not_taken,
 )
 
 SYSTEM = "jetsmith-slurm"
-# Reasons of a waiting job. The first need a person; with the others it never starts.
-HELD = {"JobHeldUser", "JobHeldAdmin", "launch_failed_requeued_held", "PartitionNodeLimit", "PartitionDown"}
-NEVER_STARTS = re.compile(
-    "PartitionTimeLimit|PartitionConfig|BadConstraints|InvalidAccount|InvalidQOS|AccountNotAllowed|QOSNotAllowed"
-    "|MaxMemPerLimit|(Assoc|QOS)Max(Wall|Cpu|CpuMinutes|GRES|Mem|Memory|Node)(DurationPerJobLimit|Per(Job|Node)(Limit)?)"
-)
-KILLED_FOR_MEMORY = re.compile(r"exceeded (job|step) memory limit|oom.?kill", re.I)
+IN_ARRAY = re.compile("Part of failed array sbatch submission|Array job submission failed")  # the plugin says
+NO_SUCH_NODES = re.compile("Requested node configuration is not available|Invalid node name")
+LONG_S = 3600  # after so long a waiting job is spoken of once, whatever its reason
+AVOIDED_S = 600  # a node that went down gets no job of ours for so long
+
 ELSEWHERE = ("cluster", "clusters", "slurm_cluster")
 POLLS_UNKNOWN = 3  # that squeue does not know a job, before sacct is asked and its results are looked at
 POLLS_LOST = 30  # the same, where sacct holds that it runs
@@ -69,17 +72,26 @@ class ExecutorSettings(plugin.ExecutorSettings):  # type: ignore[misc]
 class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
     """Jobs of a Snakemake run as jobs of Slurm."""
 
+    _is_ready = False
+    _failed_nodes: set[str]
+
     def __post_init__(self, test_mode: bool = False) -> None:
         super().__post_init__(test_mode)
         self._unknown: Counter[str] = Counter()
         self._strange: Counter[str] = Counter()
         self._held_since: dict[str, float] = {}
+        self._waits_since: dict[str, float] = {}
+        self._spoken_of: dict[str, float] = {}
+        self._avoided: dict[str, float] = {}
+        self._never_wanted = frozenset(self._failed_nodes)  # --jetsmith-slurm-exclude-failed-nodes
+        self._room = WaitingRoom("Slurm", self.logger)
         self._given_up: dict[str, Job] = {}
         self._in_arrays: set[Any] = set()
         self._silent_since: float | None = None
         self.run_uuid = self.workflow.executor_settings.jobname_prefix + run_name(Path.cwd())
         self.logger.info(f"Slurm jobs of this run: squeue --name {self.run_uuid}")
         self.take_stock(SYSTEM, SlurmQueue(self.run_uuid))
+        self._is_ready = True
 
     def run_jobs(self, jobs: Sequence[Any]) -> None:
         """Submit what is not at work already: arrays of like jobs where they are asked for, else singly."""
@@ -120,10 +132,62 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
 
     def run_job(self, job: Any) -> None:
         """In a thread of its own, where an exception of the plugin would be lost, and the job with it."""
+        if self._room.keeps(job):
+            return
+        self._avoid()
         try:
             super().run_job(job)
         except Exception as error:
             self._report_job_error_threadsafe(SubmittedJobInfo(job), f"It was not submitted: {error}. ")
+
+    def run_array_jobs(self, jobs: list[Any]) -> None:
+        """Likewise."""
+        self._avoid()
+        if wanted := [job for job in jobs if not self._room.keeps(job)]:
+            super().run_array_jobs(wanted)
+
+    def _report_job_error_threadsafe(self, job_info: SubmittedJobInfo, msg: str) -> None:
+        """A submission that failed: only what the job itself is to blame for is a failure of it."""
+        job, said = job_info.job, msg.partition("sbatch call:")[0]
+        if IN_ARRAY.search(said):  # each gets an answer of its own
+            self._submit_again(job)
+        elif NO_SUCH_NODES.search(said) and (nodes := self._avoided_in(msg)):
+            self.logger.warning(
+                f"Slurm has no node for a job of rule {job.name} with --exclude={nodes}, which went down "
+                "lately: submitted without it"
+            )
+            self._avoided = {}
+            self._submit_again(job)
+        elif why := why_not_taken(said):
+            self._room.refused(job, why)
+        elif squeue(self.run_uuid) is None:
+            self._room.refused(job, "squeue does not answer")
+        else:
+            self._room.failed(job)
+            super()._report_job_error_threadsafe(job_info, msg)
+
+    def _submit_again(self, job: Any) -> None:
+        """By itself, and without the line that says that a job begins."""
+        self._in_arrays.discard(job)
+        with suppress(RuntimeError):  # the run is being cancelled
+            self._job_submission_executor.submit(self.run_job, job)
+
+    def _submit_waiting(self, known: dict[str, Job]) -> None:
+        """What sbatch did not take before; not beside a job of which we do not know whose it is."""
+        if not any(self._is_strange(number, job) for number, job in known.items()):
+            for job in self._room.due():
+                self._submit_again(job)
+
+    def _avoided_in(self, call: str) -> str:
+        """Nodes that a call of sbatch excludes, without those that the user does."""
+        found = re.search(r"--exclude=(\S+)", call)
+        return ",".join(sorted(set(found[1].split(",")) - self._never_wanted)) if found else ""
+
+    def _avoid(self) -> None:
+        """Let the plugin exclude nodes that went down lately, and those alone."""
+        now = time.monotonic()
+        self._avoided = {node: until for node, until in self._avoided.items() if now < until}
+        self._failed_nodes = {*self._never_wanted, *self._avoided}
 
     def report_job_submission(self, job_info: SubmittedJobInfo, register_job: bool = True) -> None:
         """Also in the ledger, and with the log file that an array's job has in truth."""
@@ -133,9 +197,11 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
             job_info.aux["slurm_logfile"] = log
         super().report_job_submission(job_info, register_job=register_job)
         self._handover.submitted(job_info.job, job_info.external_jobid, str(log))
+        self._room.taken()
 
     def cancel(self) -> None:
         """All jobs of the run, also those that are being submitted."""
+        self._room.close()
         self._job_submission_executor.shutdown(wait=True, cancel_futures=True)
         if call(["scancel", f"--name={self.run_uuid}"]) is None:
             self.logger.warning(f"Slurm does not answer: cancel by `scancel --name={self.run_uuid}`")
@@ -147,7 +213,7 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
         self, active_jobs: list[SubmittedJobInfo]
     ) -> AsyncGenerator[SubmittedJobInfo, None]:
         """One squeue a poll; yields the jobs that still wait or work."""
-        if not active_jobs:
+        if not self._is_ready or not (active_jobs or len(self._room)):
             return
         async with self.status_rate_limiter:
             known = squeue(self.run_uuid)
@@ -158,6 +224,7 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
             return
         self._silent_since = None
         self._cancel_strangers(known)
+        self._submit_waiting(known)
         accounted = self._ask_sacct([info.external_jobid for info in active_jobs], known)
         for info in active_jobs:
             number = info.external_jobid
@@ -166,6 +233,10 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
                 job = self._judge(info)
             if job is not None and job.state in ("PENDING", "SPECIAL_EXIT"):
                 self._look_at_waiting(info, job)
+            elif job is not None and job.state == "SUSPENDED":
+                self._say_once_long(info, job)
+            else:
+                self._waits_since.pop(number, None)
             if job is None or not (job.state == DONE or job.state in FAILED):
                 yield info
             elif job.state == DONE:
@@ -178,9 +249,11 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
                 job = self._given_up.get(number, job)
                 self._forget(number)
                 if job.state == "NODE_FAIL" and job.node:
-                    self._failed_nodes.add(job.node)
-                log = str(info.aux["slurm_logfile"])
-                self.report_job_error(info, msg=self._explain(info, job), aux_logs=[log])
+                    self._avoided = self._avoided | {job.node: time.monotonic() + AVOIDED_S}
+                text = self._explain(info, job)
+                if cause_of(job, end_of(info.aux["slurm_logfile"])) in LOST and self.spare(info.job):
+                    text += "It is no attempt: it is submitted again as it was. "
+                self.report_job_error(info, msg=text, aux_logs=[str(info.aux["slurm_logfile"])])
 
     def _ask_sacct(self, numbers: list[str], known: dict[str, Job]) -> dict[str, Job]:
         """What the accounting says of jobs that squeue has not known for some polls."""
@@ -195,7 +268,7 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
     def _cancel_strangers(self, known: dict[str, Job]) -> None:
         """Cancel jobs that Slurm has accepted although sbatch said that it failed."""
         for number, job in known.items():
-            if state_of(job) != "active" or self._handover.is_known(number):
+            if not self._is_strange(number, job):
                 self._strange.pop(number, None)
                 continue
             self._strange[number] += 1
@@ -203,12 +276,15 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
                 self.logger.warning(f"Slurm took job {number} although sbatch failed: it is cancelled")
                 call(["scancel", number])
 
+    def _is_strange(self, number: str, job: Job) -> bool:
+        return state_of(job) == "active" and not self._handover.is_known(number)
+
     def _look_at_waiting(self, info: SubmittedJobInfo, job: Job) -> None:
         """Cancel jobs that will never start, and those that were held for too long."""
-        number, reason = info.external_jobid, job.reason.replace(" ", "_")
-        if NEVER_STARTS.match(reason):
+        number, waits_for = info.external_jobid, kind_of_wait(job)
+        if waits_for == "ever":
             self._given_up[number] = job._replace(state="NEVER_STARTS")
-        elif reason in HELD or job.state == "SPECIAL_EXIT":
+        elif waits_for == "a person":
             now = time.monotonic()
             since = self._held_since.setdefault(number, now)
             waits_s = self.workflow.executor_settings.held_timeout - (now - since)
@@ -221,11 +297,28 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
                 )
         else:
             self._held_since.pop(number, None)
+            if waits_for != "its turn":
+                self._say_once_long(info, job)
         if number in self._given_up:
             call(["scancel", number])  # once more at the next poll, where Slurm does not answer now
 
+    def _say_once_long(self, info: SubmittedJobInfo, job: Job) -> None:
+        """Name what has waited for long for a reason that we do not judge; one job for all such."""
+        number, now = info.external_jobid, time.monotonic()
+        waits_s = now - self._waits_since.setdefault(number, now)
+        why = f"{job.state}, {job.reason}"
+        if waits_s >= LONG_S and now - self._spoken_of.get(why, -LONG_S) >= LONG_S:
+            self._spoken_of[why] = now
+            self.logger.warning(
+                f"Slurm job {number} of rule {info.job.name}, and maybe others, waits for "
+                f"{waits_s / 60:.0f} min ({why}): `scontrol show job {number}` says more; `scancel {number}` "
+                "and it is submitted again."
+            )
+
     def _forget(self, number: str) -> None:
+        self._room.hurry()  # it has left the queue
         self._unknown.pop(number, None)
+        self._waits_since.pop(number, None)
         self._held_since.pop(number, None)
         self._given_up.pop(number, None)
 
@@ -234,14 +327,15 @@ class Executor(TakesOver, plugin.Executor):  # type: ignore[misc]
         return Job(DONE if self._handover.is_complete(info.job) else "FORGOTTEN", "", "")
 
     def _explain(self, info: SubmittedJobInfo, job: Job) -> str:
-        text = FAILED[job.state]
         printed = end_of(info.aux["slurm_logfile"])
-        if job.state == "FAILED" and KILLED_FOR_MEMORY.search(printed):
-            text = FAILED["OUT_OF_MEMORY"]
+        text = FAILED[cause_of(job, printed)]
         reason = "" if job.reason in ("", "None") else f" ({job.reason})"
+        avoided = ""
+        if job.node in self._avoided:
+            avoided = f"For {AVOIDED_S / 60:.0f} min jobs are submitted with --exclude={job.node}. "
         return (
             f"Slurm job {info.external_jobid} of rule {info.job.name} is {job.state}{reason}: {text}. It had "
-            f"{asked_by(info.job)}{f', node {job.node}' if job.node else ''}. "
+            f"{asked_by(info.job)}{f', node {job.node}' if job.node else ''}. {avoided}"
             f"{error_in(printed)}"
         )
 

@@ -1,9 +1,10 @@
 """What Slurm says of its jobs: squeue and sacct asked, their answers as records."""
 
+import re
 import shutil
 import subprocess
 import time
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from snakemake_interface_common.exceptions import WorkflowError
 
@@ -17,6 +18,7 @@ FAILED = {
     "DEADLINE": "it ran longer than its runtime",
     "FAILED": "its command failed",
     "NODE_FAIL": "its node went down",
+    "NOT_STARTED": "it could not be started, or its node went down",  # FAILED, with a reason that says so
     "OUT_OF_MEMORY": "it used more than its mem_mb",
     "PREEMPTED": "another job took its place",
     "TIMEOUT": "it ran longer than its runtime",
@@ -24,6 +26,24 @@ FAILED = {
     "NEVER_STARTS": "what it asks for does not fit the partition, account or QOS, so it would wait for ever",
     "FORGOTTEN": "neither squeue nor sacct knows it any more, and its results are not complete",
 }
+LOST = {"NODE_FAIL", "BOOT_FAIL", "PREEMPTED", "NOT_STARTED"}  # states that say nothing of the job itself
+NOT_STARTED = re.compile("JobLaunchFailure|NodeDown|Prolog", re.I)  # reasons of what is FAILED
+KILLED_FOR_MEMORY = re.compile(r"exceeded (job|step) memory limit|oom.?kill", re.I)
+# Reasons of a waiting job. The first need a person; with the next it never starts; the last: a full queue.
+HELD = re.compile("held|JobHold|PartitionNodeLimit|PartitionDown|PartitionInactive|ReservationDeleted", re.I)
+NEVER_STARTS = re.compile(
+    "PartitionTimeLimit|PartitionConfig|BadConstraints|InvalidAccount|InvalidQOS|AccountNotAllowed|QOSNotAllowed"
+    r"|MaxMemPerLimit|DependencyNeverSatisfied|(QOS|Assoc)(Min\w+|Max\w+Per(Job|Node)\w*)"
+)
+USUAL = re.compile("(None|Resources|Priority|BeginTime|Cleaning)?", re.I)
+# What sbatch says where it does not take a job and another time it would: no answer, or too many jobs.
+NOT_TAKEN = re.compile(
+    r"(Unable to contact slurm controller|Socket timed out|Zero Bytes were transmitted|Munge \w+ failed"
+    r"|Slurm temporarily unable to accept job|failed to fetch \w*\s?config)[^\n']*"
+    r"|controller in standby mode"
+    r"|Communication connection failure|Message (send|receive) failure|Connection (refused|timed out)"
+    r"|Protocol authentication error|Resource temporarily unavailable|\w*(Max|Grp)SubmitJob\w*"
+)
 COMMAND_S = 60  # a command of Slurm that takes longer counts as unanswered
 GONE_S = 120  # a cancelled job has so long to leave the queue
 
@@ -104,6 +124,34 @@ def state_of(job: Job) -> State:
     if job.state == DONE:
         return "ended well"
     return "gone" if job.state in FAILED else "active"
+
+
+def kind_of_wait(job: Job) -> Literal["its turn", "a person", "ever", "what we do not know"]:
+    """What a job that does not run waits for."""
+    reason = job.reason.replace(" ", "_")
+    if NEVER_STARTS.match(reason):
+        return "ever"
+    if job.state == "SPECIAL_EXIT" or HELD.search(reason):
+        return "a person"
+    return "its turn" if USUAL.fullmatch(reason) else "what we do not know"
+
+
+def cause_of(job: Job, printed: str) -> str:
+    """Of a job that is over, a key of `FAILED`: FAILED alone where its command has failed.
+
+    Args:
+        job: As Slurm sees it.
+        printed: The end of what it has printed.
+    """
+    if job.state == "FAILED" and KILLED_FOR_MEMORY.search(printed):
+        return "OUT_OF_MEMORY"
+    return "NOT_STARTED" if job.state == "FAILED" and NOT_STARTED.search(job.reason) else job.state
+
+
+def why_not_taken(said: str) -> str:
+    """Of what sbatch said: why it takes no job now, whatever the job; empty where that is about the job."""
+    found = NOT_TAKEN.search(said)
+    return found[0] if found else ""
 
 
 def call(command: list[str]) -> str | None:

@@ -6,6 +6,7 @@ outputs are still the same; any other is cancelled before its outputs are made a
 """
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -16,6 +17,7 @@ from jetsmith import locks
 from jetsmith.batch.ledger import LEDGER, Ledger, Submitted, refuse_others
 from jetsmith.provenance import config_digest
 
+SPARED = 3  # so often a failure that says nothing of a job is no attempt of it
 State = Literal["active", "ended well", "gone"]
 """What a batch system says of a job: it waits or works; it ended with success; anything else."""
 
@@ -232,6 +234,8 @@ class TakesOver:
         limit = self.workflow.resource_settings.cores
         if limit is not None:  # of the command line or the site's profile; profiles/default leaves it out
             self.logger.info(f"No job gets more than {limit} threads: `cores`")
+        self._spared: Counter[Any] = Counter()
+        self._to_spare: set[Any] = set()
         self._handover = Handover(system, queue, self.workflow, self.logger)
 
     @property
@@ -244,10 +248,20 @@ class TakesOver:
         super().handle_job_success(job)  # type: ignore[misc]
         self._handover.ended(job)
 
+    def spare(self, job: Any) -> bool:
+        """Let the failure that is to be reported be no attempt, so that the job asks for the same."""
+        self._spared[job] += 1
+        if self._spared[job] <= SPARED:
+            self._to_spare.add(job)
+        return job in self._to_spare
+
     def handle_job_error(self, job: Any) -> None:
-        """Snakemake has dealt with the failure."""
+        """Snakemake is about to count the attempt, or has dealt with the failure."""
         super().handle_job_error(job)  # type: ignore[misc]
         self._handover.ended(job)
+        if job in self._to_spare:
+            self._to_spare.remove(job)
+            job._attempt -= 1  # not by the setter: what the job has is given back before it is computed anew
 
     def shutdown(self) -> None:
         """The end of the run."""

@@ -264,12 +264,22 @@ def _lifetime(settings: DaskSpec) -> list[str]:
     seconds: float
     if settings.lifetime_min is not None:
         seconds = 60 * settings.lifetime_min
-    elif settings.is_slurm and "walltime" in settings.options:
-        seconds = LIFETIME_SHARE * walltime_s(settings.options["walltime"])
+    elif settings.is_slurm and (walltime := _walltime(settings)):
+        seconds = LIFETIME_SHARE * walltime_s(walltime)
     else:
         return []
     stagger = STAGGER_SHARE / LIFETIME_SHARE * seconds
     return ["--lifetime", f"{seconds:.0f}s", "--lifetime-stagger", f"{stagger:.0f}s"]
+
+
+def _walltime(settings: DaskSpec) -> Any:
+    """What workers on Slurm ask for: where the options do not say it dask-jobqueue's configuration does."""
+    if "walltime" in settings.options:
+        return settings.options["walltime"]
+    found = dask.config.get(f"jobqueue.{settings.options.get('config_name') or 'slurm'}.walltime", None)
+    if found:
+        print(f"skim.dask.options: no walltime; dask-jobqueue's configuration has {found}", file=sys.stderr)
+    return found
 
 
 @contextlib.contextmanager

@@ -45,7 +45,8 @@ class DaskSpec(Record):
     lifetime_min: int | None = Field(
         None,
         gt=0,
-        description="A worker ends after so long [min]; with Slurm 90% of its walltime.",
+        description="A worker ends after so long [min]; with Slurm 90% of its walltime, which without one in "
+        "`options` is that of dask-jobqueue's own configuration: 30 minutes, where nobody has changed it.",
     )
     patience_min: float = Field(
         120.0,
