@@ -103,7 +103,8 @@ def write_weights(
 ) -> None:
     """Write one weight an event of one dataset, ordered by the event key.
 
-    An event of the source counts `weight_generator * weight`; events of the target have weight 1.
+    An event of the source counts `weight_generator * weight`; events of the target have weight 1. Generator
+    weights are those of the packed rows, which stage pack has multiplied by a number of each dataset.
 
     Args:
         spec: The reweighter: class 0 is the source, class 1 the target.
