@@ -17,6 +17,7 @@ with job(snakemake):
         output=snakemake.output[0],
         threads=snakemake.threads,
         conserve=snakemake.params.conserve,
+        conserve_in=snakemake.params.conserve_in,
         held_out_at=snakemake.params.held_out_at,
         at=snakemake.params.at,
         refine=snakemake.params.refine,

@@ -97,7 +97,7 @@ def events_of(toy: Toy, ratio: Array, weight: Array | None = None, factor: float
         outside=np.zeros(len(generator), bool),
         spectators=np.zeros((len(generator), 0), np.float32),
         fold=np.zeros(len(generator), np.int64),
-        conserved=factor,
+        conserved={"weight": factor},
     )
 
 

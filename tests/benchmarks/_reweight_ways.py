@@ -184,8 +184,9 @@ def _mixtures(folder: Path, source: Array, target: Array) -> dict[str, float]:
 
         weight = mixed(generator)
         with contextlib.suppress(InputError):
-            learned = [source / source.mean(), target / source.mean()]
-            found.append([unbinned(mixed(ratios), weight).value - FRACTION for ratios in (learned, true)])
+            each = (([source, target], np.ones(len(source))), (true, generator[0]))
+            fits = [unbinned(mixed(of), of[0], weight, by) for of, by in each]
+            found.append([fit.value - FRACTION for fit in fits])
     learned_error, right = np.square(found).mean(axis=0)
     return {
         "mixture_error": float(learned_error / right),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto
 
 from jetsmith import bundling_reweighters, io, ratios
-from jetsmith.bundle import OUTSIDE, RATIO, UP, Bundle, Reweighter
+from jetsmith.bundle import DOWN, OUTSIDE, RATIO, UP, Bundle, Reweighter
 from jetsmith.bundles import _weights
 from jetsmith.bundles._graph import Graph
 from jetsmith.errors import InputError
@@ -126,7 +126,8 @@ def told(draw: st.DrawFn) -> tuple[list[RatioCalibration], Array]:
         value = draw(st.lists(st.floats(-30, 30), min_size=len(at), max_size=len(at)))
         extends = draw(st.booleans())
         at, value = (at[:2], value[:2]) if extends else (at, value)
-        found.append(RatioCalibration("", tuple(at), tuple(value), extends, 0.0, 0.0))
+        slope = draw(st.floats(-3, 3))
+        found.append(RatioCalibration("", tuple(at), tuple(value), extends, 0.0, 0.0, slope))
     n = n_folds * n_members
     logits = draw(st.lists(LOGITS, min_size=n, max_size=n))
     return found, np.reshape(logits, (n_folds, n_members))
@@ -141,10 +142,13 @@ def test_nodes_are_the_functions_of_the_stage(
     graph = Graph()
     n_folds, n_members = logits.shape
     names = [graph.input(f"fold{k}", ["N", n_members], TensorProto.DOUBLE) for k in range(n_folds)]
-    folds = [_weights.log_ratios(graph, name, by) for name, by in zip(names, calibrations, strict=True)]
+    folds = [
+        _weights.of_fold(graph, name, by, n_members, members)
+        for name, by in zip(names, calibrations, strict=True)
+    ]
     said = _weights.mean_of_folds(graph, folds)
     one = graph.constant([[1.0]], np.float64)
-    found = _weights.outputs(graph, said, n_members, members, said.outside, one)
+    found = _weights.outputs(graph, said, said.outside, [one] * len(said.ratios))
     for name, tensor in found.items():
         graph.output(name, tensor, ["N"], TensorProto.BOOL if name == OUTSIDE else TensorProto.FLOAT)
     session = onnxruntime.InferenceSession(
@@ -153,18 +157,20 @@ def test_nodes_are_the_functions_of_the_stage(
     got = dict(
         zip(found, session.run(None, {f"fold{k}": logits[k][None] for k in range(n_folds)}), strict=True)
     )
-    right = ratios.mean_of_folds(
+    right, outside = ratios.mean_of_folds(
         [ratios.log_ratios(of[:, None], by, members) for of, by in zip(logits, calibrations, strict=True)]
     )
-    assert got[OUTSIDE].tolist() == right.outside.tolist()
-    np.testing.assert_allclose(np.log(got[RATIO].astype(float)), right.value, atol=1e-6)
-    if n_members > 1 and not right.outside[0]:
-        expected = ratios.weights(right, np.ones(1), right.outside).up.astype(np.float32)
-        np.testing.assert_allclose(got[UP], expected, rtol=1e-5)
+    assert got[OUTSIDE].tolist() == outside.tolist()
+    np.testing.assert_allclose(np.log(got[RATIO].astype(float)), np.log(right.nominal), atol=1e-6)
+    assert (UP in got) == (DOWN in got) == (n_members > 1)
+    if n_members > 1 and not outside[0]:
+        expected = ratios.weights(right, ratios.Varied(*np.ones((3, 1))), outside)
+        np.testing.assert_allclose(got[UP], expected.up.astype(np.float32), rtol=1e-5)
+        np.testing.assert_allclose(got[DOWN], expected.down.astype(np.float32), rtol=1e-5)
 
 
 def test_an_event_of_none_gets_the_mean_of_all_folds(folded: Made, bundled: Reweighter) -> None:
-    """By hand: log ratios of each fold by its own calibration, their mean, and the factor of its bin."""
+    """By hand: ratios of each fold by its own calibration, their mean, and the factor of its bin."""
     events, _, _ = raw_events(folded.folder / "packed", "calibration")
     found, told = bundled(events), numbers(folded)
     assert len(told["calibrations"]) == 3
@@ -179,7 +185,7 @@ def test_an_event_of_none_gets_the_mean_of_all_folds(folded: Made, bundled: Rewe
         p = np.array(each, np.float64)  # (M, N, 2)
         logit = np.log(p[..., 1] / p[..., 0]).mean(axis=0)
         logs.append(calibration["slope"] * logit + calibration["intercept"])
-    np.testing.assert_allclose(np.log(found.ratio), np.mean(logs, axis=0), atol=1e-5)
+    np.testing.assert_allclose(found.ratio, np.exp(logs).mean(axis=0), rtol=1e-5)
     inside = (events["event"]["x0"] >= -2) & (events["event"]["x0"] < 2.5)
     np.testing.assert_array_equal(found.outside, ~inside)
     edges = np.array(told["sum_factors"]["edges"])
@@ -190,8 +196,11 @@ def test_an_event_of_none_gets_the_mean_of_all_folds(folded: Made, bundled: Rewe
     np.testing.assert_allclose(found.weight, np.where(inside, found.ratio * factor, 1), rtol=1e-5)
     assert found.weight_up is not None
     assert found.weight_down is not None
-    assert (found.weight_up[inside] > found.weight[inside]).all()
-    np.testing.assert_allclose(found.weight_up * found.weight_down, found.weight**2, rtol=1e-5)
+    place = np.clip(np.searchsorted(edges, packed_tail, "right") - 1, 0, 2)
+    up, down = (found_as / np.array(told["sum_factors"][name])[place] for found_as, name in (
+        (found.weight_up, "up"), (found.weight_down, "down")))  # fmt: skip
+    assert (up[inside] > found.ratio[inside]).all()
+    assert (down[inside] < found.ratio[inside]).all()
 
 
 def test_the_mean_of_folds_is_nearer_to_the_truth(folded: Made, bundled: Reweighter) -> None:
@@ -222,7 +231,7 @@ def test_what_has_no_weight_is_outside(bundled: Reweighter) -> None:
     assert found.weight_up is not None
     for values in (found.weight, found.weight_up):
         assert (values[found.outside] == 1).all()
-    assert (found.weight_up[~found.outside] > found.weight[~found.outside]).all()
+    assert (found.weight_up[~found.outside] != found.weight[~found.outside]).all()
     assert np.isfinite(found.ratio).all()
     none = bundled({"event": {"tail": tail[:0], "x0": x0[:0], "x1": x1[:0]}})
     assert len(none.weight) == len(none.outside) == 0
@@ -238,17 +247,17 @@ def test_other_units_and_missing_inputs_are_refused(bundled: Reweighter, folded:
         bundled({"event": {"tail": given["tail"], "x1": given["x1"]}})
 
 
-def _slope_off(graph: Any, logits: str, calibration: RatioCalibration) -> Any:
+def _slope_off(graph: Any, logits: str, calibration: RatioCalibration, *given: Any) -> Any:
     other = RatioCalibration(
         calibration.method, calibration.at, tuple(1.001 * y for y in calibration.value),
-        calibration.extends, 0.0, 0.0,
+        calibration.extends, 0.0, 0.0, calibration.slope,
     )  # fmt: skip
-    return _log_ratios(graph, logits, other)
+    return _of_fold(graph, logits, other, *given)
 
 
-_log_ratios = _weights.log_ratios
+_of_fold = _weights.of_fold
 WRONG: dict[str, tuple[str, Any]] = {
-    "a calibration": ("log_ratios", _slope_off),
+    "a calibration": ("of_fold", _slope_off),
     "a region": ("beyond", lambda graph, groups, column, region: _beyond(graph, groups, column, (-2, 2.4))),
     "a factor": ("factor", lambda graph, *given: graph.constant([[1.0]], np.float64)),
     "missing inputs": ("lacking", lambda graph, *given: graph.constant([[False]], np.bool_)),
@@ -375,7 +384,7 @@ def test_the_example_runs(bundled: Reweighter, folded: Made, tmp_path: Path) -> 
     assert found["target"] == pytest.approx(float(generator @ weights.weight))
     assert found["source"] == generator.sum()
     assert found["outside"] == weights.outside.sum() > 0
-    assert found["down"] < found["target"] < found["up"]
+    assert found.keys() == {"source", "target", "outside"}  # up and down are no error of a sum
 
 
 def test_bundles_of_the_other_kind_are_refused(bundled: Reweighter, tmp_path: Path) -> None:

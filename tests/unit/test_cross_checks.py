@@ -1847,6 +1847,24 @@ def test_a_reweighter_to_data_has_one_data_set_of_simulation(folder):
     assert load(run, folder).classifiers["continuous"].sample == "weighted"
 
 
+@pytest.mark.parametrize("name", ["zjets_power", "zjets_dipole"])
+def test_a_generator_of_several_data_sets_needs_cross_sections(folder, name):
+    """As much of each as it has rows is no density; cross sections say how much there is."""
+    run, entry = run_of(folder), yaml.safe_load((folder / "datasets.yaml").read_text())[name]
+    edit(folder / "datasets.yaml", put("another", value=entry | {"cross_section_pb": 5000.0}))
+    run["samples"]["zjets"]["datasets"] = ["zjets_power", "zjets_dipole", "another"]
+    message = refused(run, folder)
+    assert (
+        f"classes: {name}, another of sample `zjets` are all of the generator `{entry['generator']}`"
+        in message
+    )
+    assert "set `samples.zjets.normalise: cross_section`" in message
+    for each in ("zjets_power", "zjets_dipole"):
+        edit(folder / "datasets.yaml", put(each, "cross_section_pb", value=6000.0))
+    run["samples"]["zjets"]["normalise"] = "cross_section"
+    assert load(run, folder).classifiers["pythia_shower"].sample == "zjets"
+
+
 def test_a_luminosity_that_scales_nothing(folder):
     """Without a sample of `normalise: cross_section` nothing follows from it, and weights are not events."""
     message = refused(run_of(folder) | {"luminosity_ifb": 59.8}, folder)

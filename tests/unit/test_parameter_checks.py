@@ -38,10 +38,11 @@ def edit(folder: Path, name: str, change: Any) -> None:
     (folder / name).write_text(yaml.safe_dump(content, sort_keys=False))
 
 
-def loaded(folder: Path) -> Any:
-    """A run of the reweighter alone."""
+def loaded(folder: Path, *others: str) -> Any:
+    """A run of the reweighter alone, or with others."""
     run = yaml.safe_load((folder / "config.yaml").read_text())
-    run |= {"taggers": {}, "samples": {"zjets": {"datasets": ["zjets_power", "low", "middle", "high"]}}}
+    run |= {"taggers": {}, "reweighters": dict.fromkeys(("pythia_shower", *others), "zjets")}
+    run |= {"samples": {"zjets": {"datasets": ["zjets_power", "low", "middle", "high"]}}}
     return load(run, folder)
 
 
@@ -63,6 +64,14 @@ def test_a_reweighter_reads_its_parameters(folder: Path) -> None:
     assert asked.knots == ((0.25, 0.5, 0.75, 1.0),)
     given = run.given_to("pythia_shower")["pythia_shower_parameters"]["tune"]
     assert (given.source, given.default) == ("pythia_shower_parameters.tune", None)
+
+
+def test_values_tell_data_sets_apart_for_who_reads_them(folder: Path) -> None:
+    """A reweighter without parameters would learn as much of each value as it has rows."""
+    with pytest.raises(
+        ConfigError, match=r"pythia_shower_2d\.yaml:\d+: classes: low, middle, high of sample"
+    ):
+        loaded(folder, "pythia_shower_2d")
 
 
 def of_reweighter(**changes: Any) -> Any:

@@ -215,12 +215,13 @@ def weigh(
     n_members: int = 0,
     only: tuple[str, ...] = (),
     spec: Any = shifts.SPEC,
+    ratio: RatioSpec | None = None,
 ) -> dict[str, Path]:
     """Weights of all datasets, or of some."""
     found = {name: folder / f"{name}.parquet" for name, _ in shifts.DATASETS if not only or name in only}
     for name, path in found.items():
         write_weights(
-            spec, scores, shifts.DATASETS, name, path, path.with_suffix(".json"), n_members=n_members,
+            spec, scores, shifts.DATASETS, name, path, path.with_suffix(".json"), ratio, n_members=n_members,
             packed=packed, at=spec.points,
         )  # fmt: skip
     return found
@@ -277,9 +278,14 @@ def of_events(packed: Path, rows: Any) -> tuple[Array, Array]:
 
 
 def test_an_ensemble_has_errors_at_each_value(tmp_path: Path) -> None:
-    """Members that are a tenth off to both sides, at all values."""
+    """Members that are a tenth off to both sides, at all values; with the sum conserved that is no error."""
     packed = shifts.write_sample(tmp_path / "packed", 2000, [400] * 5)
-    weights = weigh(tmp_path, packed, write_scores(tmp_path, packed, ensemble=4), n_members=4)
+    scores = write_scores(tmp_path, packed, ensemble=4)
+    conserved = io.read_rows(weigh(tmp_path, packed, scores, n_members=4)["nominal"])
+    for name in ("weight", f"weight_at_{HELD}"):
+        for end in ("up", "down"):
+            np.testing.assert_allclose(conserved[f"{name}_{end}"], conserved[name], rtol=1e-6)
+    weights = weigh(tmp_path, packed, scores, n_members=4, ratio=RatioSpec(conserve=False))
     rows = io.read_rows(weights["nominal"])
     up, down = (
         np.asarray(rows[f"weight_at_{HELD}_{end}"] / rows[f"weight_at_{HELD}"]) for end in ("up", "down")

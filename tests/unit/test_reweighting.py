@@ -182,6 +182,45 @@ def test_closure_fails_with_wrong_weights(files: Path, tmp_path: Path) -> None:
         assert failed == {"sum"} if name == "ten" else "separation" in failed
 
 
+@pytest.mark.parametrize("name", ["weight", "weight_up"])
+def test_a_sum_that_is_wrong_in_bins_alone_fails(files: Path, tmp_path: Path, name: str) -> None:
+    """Half as much in one bin, more in another, the same sum over both: bins tell, their sum does not."""
+    edges = {"y": (-10.0, 0.0, 10.0)}
+    rows = io.read_rows(files / "old.parquet")
+    y, event = (
+        np.concatenate([read(arrays.read_packed(files / "packed" / split, ["event"])) for split in SPLITS])
+        for read in (lambda part: part.groups["event"].values[:, 2], lambda part: part.columns["event"])
+    )
+    own = y[np.argsort(event)][np.searchsorted(np.sort(event), ak.to_numpy(rows["event"]))]
+    generator, weight = (ak.to_numpy(rows[of]) for of in ("weight_generator", "weight"))
+    for side in (own < 0, own >= 0):
+        weight = np.where(side, weight * (generator[side].sum() / (generator * weight)[side].sum()), weight)
+    for of in ("weight", "weight_up", "weight_down"):
+        rows = ak.with_field(rows, weight, of)
+    right = tmp_path / "right.parquet"
+    io.write_rows(right, rows, reweighter="shower", dataset="old")
+    sums = [(generator * weight)[side].sum() for side in (own < 0, own >= 0)]
+    moved = np.where(own < 0, 0.5, 1 + 0.5 * sums[0] / sums[1]) * weight
+    assert generator @ moved == pytest.approx(generator @ weight)
+    wrong = tmp_path / "wrong.parquet"
+    io.write_rows(wrong, ak.with_field(rows, moved, name), reweighter="shower", dataset="old")
+    for old, bins, status in (
+        (right, edges, "passed"), (wrong, edges, "failed"), (wrong, {}, "passed"),
+        (files / "old.parquet", edges, "failed"),
+    ):  # fmt: skip
+        weights = {"old": old, "new": files / "new.parquet"}
+        closure(compared(SPEC), files / "packed", weights, SETTINGS, 7, tmp_path / "c.json", conserve_in=bins)
+        gates = io.read_record(Closure, tmp_path / "c.json", reweighter="shower").gates
+        gate = next(one for one in gates if one.name == "sum")
+        if (old, bins) != (wrong, {}):
+            assert gate.status == status, gate.why
+        else:
+            assert gate.values["all"] == pytest.approx(1, abs=1e-9)
+        if old == wrong and bins:
+            assert f"`{name}`" in gate.why
+            assert "in one of the bins of y" in gate.why
+
+
 def test_spectators_are_compared_and_not_seen_by_the_trees(files: Path, tmp_path: Path) -> None:
     """A spectator has its spectrum; the areas are those of the inputs alone."""
     flat = SPEC.inputs[0]
@@ -277,7 +316,14 @@ def test_held_out_events_by_value(tmp_path: Path) -> None:
     assert found.ratio.tolist() == [row + 0.75 for row in rows]
     assert found.outside.tolist() == [row == 9 for row in rows]
     source = np.array([row for row in range(n) if dataset[row] == 0])  # all splits
-    assert found.conserved == pytest.approx((source + 0.5) @ (source + 0.25) / (source + 0.5).sum())
+    assert found.conserved == {
+        "weight": pytest.approx((source + 0.5) @ (source + 0.25) / (source + 0.5).sum())
+    }
+    splits, edges = [tmp_path / "train", tmp_path / "test"], {"z": [0.0, 5.0, 100.0]}
+    binned = held_out(spec, splits, DATASETS, weights, conserve_in=edges)
+    each = [(of + 0.5) @ (of + 0.25) / (of + 0.5).sum() for of in (source[source < 5], source[source >= 5])]
+    assert binned.conserved == {"weight": pytest.approx(max(each, key=lambda one: abs(one - 1)))}
+    assert binned.conserved_in == "z"
     assert held_out(spec, [tmp_path / "train", tmp_path / "test"], DATASETS, weights, False).conserved is None
     assert found.weight.tolist() == [row + 0.25 for row in rows]
     assert found.each.tolist() == [[row, row + 0.5] for row in rows]

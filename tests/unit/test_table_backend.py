@@ -277,13 +277,17 @@ def test_mistakes_of_the_configuration(tmp_path: Path) -> None:
     assert found({}).startswith(f"file: {file}: not readable as parquet")
 
 
-def test_the_script_of_the_documentation_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in for hep_ml gives ratios off by a factor; no event has its weight of a model that saw it."""
+def _write_script(folder: Path, behind: str) -> Path:
+    """The first script of docs/reweighting.md behind some words."""
+    page = (ROOT / "docs/reweighting.md").read_text().partition(behind)[2]
+    path = folder / "script.py"
+    path.write_text(page.partition("```python\n")[2].partition("```")[0])
+    return path
+
+
+def _write_results(tmp_path: Path, n: int) -> dict[str, Array]:
+    """Features and right weights of a source and a target, n events each; what z_pt is, by event."""
     rng = np.random.default_rng(2)
-    page = (ROOT / "docs/reweighting.md").read_text().partition("## Weights of others")[2]
-    (tmp_path / "script.py").write_text(page.partition("```python\n")[2].partition("```")[0])
-    monkeypatch.chdir(tmp_path)
-    n, learned = 3000, []
     true, names = {}, ["z_pt", "n_jets", "ht", "jet1_pt", "jet2_pt", "jet3_pt", "m_jj"]
     for name, moved in (("zjets_power", 0.0), ("zjets_dipole", SHIFT)):
         x = rng.normal(moved, size=n)
@@ -299,9 +303,44 @@ def test_the_script_of_the_documentation_runs(tmp_path: Path, monkeypatch: pytes
         event = np.arange(n)
         columns = {"run": np.ones(n, "u4"), "luminosity_block": (event // 100).astype("u4")}
         columns |= {"event": event.astype("u8"), "fold": event % 5, "weight_generator": np.full(n, 2.0)}
+        columns |= {"weight": np.exp(SHIFT * x - SHIFT**2 / 2) if moved == 0 else np.ones(n)}
+        columns |= {"split": np.full(n, 3, "i1"), "ratio": np.ones(n)}
         (tmp_path / "results/weights/pythia_shower").mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table(columns), tmp_path / f"results/weights/pythia_shower/{name}.parquet")
         true[name] = x
+    return true
+
+
+def test_the_script_of_the_area_joins_by_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Right weights leave one half, shuffled ones too; files of other events, or with one twice, stop it."""
+    script = str(_write_script(tmp_path, "The area can be had from the published files alone"))
+    monkeypatch.chdir(tmp_path)
+    _write_results(tmp_path, 20_000)
+    path = tmp_path / "results/weights/pythia_shower/zjets_power.parquet"
+    table = pq.read_table(path)
+    areas = []
+    for order in (np.arange(len(table)), np.random.default_rng(1).permutation(len(table))):
+        pq.write_table(table.take(pa.array(order)), path)
+        runpy.run_path(script)
+        areas.append(float(capsys.readouterr().out.split()[-1]))
+    assert areas == pytest.approx([0.5, 0.5], abs=0.02)
+    for wrong, message in (
+        (table[1:], "other events have weights"),
+        (table.take(pa.array([0, *range(len(table))])), "unique"),
+    ):
+        pq.write_table(wrong, path)
+        with pytest.raises((AssertionError, ValueError), match=message):
+            runpy.run_path(script)
+
+
+def test_the_script_of_the_documentation_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for hep_ml gives ratios off by a factor; no event has its weight of a model that saw it."""
+    script = _write_script(tmp_path, "## Weights of others")
+    monkeypatch.chdir(tmp_path)
+    n, learned = 3000, []
+    true = _write_results(tmp_path, n)
 
     class StandIn:
         def __init__(self, **options: Any) -> None:
@@ -322,7 +361,7 @@ def test_the_script_of_the_documentation_runs(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(module, "GBReweighter", StandIn, raising=False)
     monkeypatch.setitem(sys.modules, "hep_ml", ModuleType("hep_ml"))
     monkeypatch.setitem(sys.modules, "hep_ml.reweight", module)
-    runpy.run_path(str(tmp_path / "script.py"))
+    runpy.run_path(str(script))
     assert len(learned) == 5
     spec = spec_of(Path("hep_ml.parquet"))
     assert list(Options(**spec.architecture).misfits(spec)) == []

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jetsmith import io, members
+from jetsmith import io, members, ratios
 from jetsmith.columns import EVENT_KEY
 from jetsmith.errors import InputError
 from jetsmith.halves import halves_error
@@ -81,7 +81,7 @@ def test_calibrations_find_a_known_ratio(method: str) -> None:
     found = fit_calibration((x - 0.3) / 1.4, truth, weight, RatioSpec(calibration=method))  # type: ignore[arg-type]
     middle = np.linspace(-1.5, 1.5, 7)
     np.testing.assert_allclose(found.log_ratio((middle - 0.3) / 1.4), middle, atol=0.15)
-    np.testing.assert_allclose(found.slope((middle - 0.3) / 1.4), 1.4, atol=0.1 if method == "platt" else 1.5)
+    assert found.slope == pytest.approx(1.4, abs=0.05)
     assert found.method == method
 
 
@@ -213,15 +213,55 @@ def test_the_sum_of_the_source_is_conserved_in_each_bin(seed: int, n_bins: int) 
     logit = np.where(rng.random(n) < 0.05, np.inf, rng.normal(size=n))
     found = scores(logit, target, generator, rng.normal(0, 0.1, (4, n)))
     weights = weights_of(found, bins=bins)
-    for values in (weights.weight, *weights.each):
+    for values in (weights.weight, weights.up, weights.down, *weights.each):
         for k in range(n_bins):
             at = ~target & (bins == k)
             assert generator[at] @ values[at] == pytest.approx(generator[at].sum(), rel=1e-9)
     assert (weights.weight[target] == 1).all()
     assert (weights.outside == np.isinf(logit)).all()
     assert (weights.weight[weights.outside] == 1).all()
-    assert (weights.up >= weights.weight).all()
-    assert (weights.down <= weights.weight).all()
+    alone = weights_of(scores(logit, target, generator), bins=bins)
+    for values in (alone.up, alone.down):
+        np.testing.assert_array_equal(values, alone.weight)
+
+
+@pytest.mark.parametrize("method", ["platt", "isotonic", "histogram", "none"])
+@pytest.mark.parametrize("n_bins", [20, 100])
+def test_every_event_has_an_error_of_the_size_of_its_members(method: str, n_bins: int) -> None:
+    """Pieces of a curve are flat or steep by chance, and errors are not: none is 0, none many times more."""
+    rng = np.random.default_rng(0)
+    truth = rng.random(20_000) < 0.5
+    x = rng.normal(np.where(truth, 0.25, -0.25), 1)
+    logits = np.array([0.5 * x + 0.15 * rng.normal() + 0.1 * rng.normal() * x for _ in range(6)])
+    ratio = RatioSpec(calibration=method, calibration_bins=n_bins)  # type: ignore[arg-type]
+    found = fit_calibration(logits.mean(axis=0), truth, np.ones(len(x)), ratio)
+    error = ratios.log_ratios(logits, found, "halves").error
+    plain = members_error(logits, "halves")
+    assert 0.8 < found.slope < 1.3
+    np.testing.assert_allclose(error, found.slope * plain, rtol=1e-9)
+    assert error.min() > 0
+
+
+def test_bundles_conserve_the_sum_that_folds_conserve() -> None:
+    """New events and all folds by factors of one fold an event: weights, up and down; logs would not."""
+    rng = np.random.default_rng(11)
+    n, n_folds, line = 200_000, 5, straight(1, 0, "none", (1, 1))
+    errors = rng.normal(0, 0.6, (n_folds, 6, 4))  # of fold and member, in four regions
+
+    def of_folds(region: Array) -> list[ratios.LogRatios]:
+        logits = 0.2 * region + errors[:, :, region]
+        return [ratios.log_ratios(each, line, "halves") for each in logits]
+
+    seen, new = rng.integers(0, 4, (2, n))
+    own, each = rng.integers(0, n_folds, n), of_folds(seen)
+    counted = [np.choose(own, [fold.ratio[k] for fold in each]) for k in range(3)]
+    factors = ratios.Varied(*(1 / values.mean() for values in counted))
+    mean, outside = ratios.mean_of_folds(of_folds(new))
+    for of, by in zip(ratios.weights(mean, factors, outside), counted, strict=True):
+        error = np.hypot(of.std(), by.std() / by.mean()) / np.sqrt(n)
+        assert abs(of.mean() - 1) < 5 * error
+    logs = np.exp(np.mean([fold.value for fold in of_folds(new)], axis=0)) * factors.nominal
+    assert logs.mean() < 0.99
 
 
 def test_sums_are_not_conserved_where_nobody_asks() -> None:

@@ -30,7 +30,7 @@ from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
-from jetsmith.ratios import LogRatios, RatioCalibration, SumFactors
+from jetsmith.ratios import LogRatios, RatioCalibration, SumFactors, Varied
 from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.specs.features import RawSpec
 from jetsmith.specs.parameters import ParameterValues
@@ -232,41 +232,40 @@ def expected_of(
         groups: Its inputs.
         tried: Events.
         scored: What the models say of them.
-        moved: What is added to that, towards the target, of each member: broadcasts to (M, N).
+        moved: What is added to that, towards the target, of each fold and member: broadcasts to (F, M, N).
     """
-    found = _log_ratios(spec, told, tried, scored, moved)
-    outside = found.outside | tried.lacks
+    folds = _log_ratios(spec, told, tried, scored, moved)
+    ratio, outside = ratios.mean_of_folds(folds)
+    outside |= tried.lacks
     for name, region in {**told.valid, **told.sum_factors.regions}.items():
         outside |= ratios.beyond(_packed(spec, groups, tried, name), region)
     feature = told.sum_factors.feature
     values = _packed(spec, groups, tried, feature) if feature else np.zeros(len(outside))
     points = np.array([_packed(spec, groups, tried, name) for name in told.sum_factors.parameters])
-    factor = told.sum_factors.of(values, points.reshape(-1, len(outside)).T)
-    weight, up, down = ratios.weights(found, factor, outside)
-    outputs = {RATIO: np.exp(found.value), WEIGHT: weight}
-    outputs |= {UP: up, DOWN: down} if len(found.moved) > 1 else {}
+    points = points.reshape(-1, len(outside)).T
+    factor = Varied(*(by.of(values, points) for by in told.sum_factors.varied))
+    weight, up, down = ratios.weights(ratio, factor, outside)
+    outputs = {RATIO: ratio.nominal, WEIGHT: weight}
+    outputs |= {UP: up, DOWN: down} if len(folds[0].moved) > 1 else {}
     return {name: each.astype(np.float32) for name, each in outputs.items()} | {OUTSIDE: outside}
 
 
 def _log_ratios(
     spec: RecipeSpec, told: Told, tried: Tried, scored: Scored, moved: npt.ArrayLike = 0.0
-) -> LogRatios:
-    """Of all folds together."""
-    folds = [
-        ratios.log_ratios(_logits(spec, each, tried.lacks, moved), calibration, spec.members)
-        for each, calibration in zip(scored, told.calibrations, strict=True)
+) -> list[LogRatios]:
+    """Of each fold."""
+    by = np.broadcast_to(moved, (len(scored), len(scored[0]), len(tried.lacks)))
+    return [
+        ratios.log_ratios(_logits(spec, each, tried.lacks, by[k]), told.calibrations[k], spec.members)
+        for k, each in enumerate(scored)
     ]
-    return ratios.mean_of_folds(folds)
 
 
-def _logits(
-    spec: RecipeSpec, each: Sequence[FloatArray], lacks: BoolArray, moved: npt.ArrayLike
-) -> FloatArray:
+def _logits(spec: RecipeSpec, each: Sequence[FloatArray], lacks: BoolArray, moved: FloatArray) -> FloatArray:
     """Log-odds of members, (M, N); 0 where an event lacks an input, as in stage weights."""
     signed = signs.are_classes(spec)
     towards = np.array([-1, 1, 1, -1] if signed else [-1, 1])
-    by = np.broadcast_to(moved, (len(each), len(lacks)))[:, :, np.newaxis]
-    each = [np.clip(p + by[k] * towards, 0, 1) for k, p in enumerate(each)]
+    each = [np.clip(p + moved[k][:, np.newaxis] * towards, 0, 1) for k, p in enumerate(each)]
     pairs = [signs.joined(p) if signed else p for p in each]
     return np.where(lacks, 0.0, np.array([ratios.log_odds(p[:, 0], p[:, 1]) for p in pairs]))
 
@@ -313,17 +312,18 @@ def compare(
 
 
 def _moves(spec: RecipeSpec, told: Told, tried: Tried, scored: Scored) -> list[FloatArray]:
-    """Where probabilities of members go that make outputs differ most, -1 or 1, (M, 1) or (M, N) each.
+    """Where probabilities of members go that make outputs differ most, -1 or 1, (M, 1) or (F, M, N) each.
 
-    All together, and those of a pair of halves apart. Members that are no pairs go apart, or come together,
-    by the side of their mean on which each is.
+    All together, and those of a pair of halves apart. Then members of a fold go apart, or come together, by
+    the side of their mean, or of that of their pair, on which each is.
     """
     n_members = len(scored[0])
     found = [np.resize(by, (n_members, 1)) for by in MOVES]
-    if spec.members == "halves":
+    if n_members == 1:
         return found
-    away = _log_ratios(spec, told, tried, scored).moved
-    apart = np.where(away < away.mean(axis=0), -1.0, 1.0)
+    away = np.array([of_fold.moved for of_fold in _log_ratios(spec, told, tried, scored)])  # (F, M, N)
+    sets = away.reshape(len(away), -1, 2 if spec.members == "halves" else n_members, away.shape[-1])
+    apart = np.where(sets < sets.mean(axis=2, keepdims=True), -1.0, 1.0).reshape(away.shape)
     return [*found, apart, -apart]
 
 
@@ -362,15 +362,16 @@ def _graph(
             for one in of_fold
         ]
         together = _weights.side_by_side(graph, logits, lacking)
-        said.append(_weights.log_ratios(graph, together, calibration))
+        said.append(_weights.of_fold(graph, together, calibration, len(of_fold), spec.members))
     mean = _weights.mean_of_folds(graph, said)
     regions = [
         _weights.beyond(graph, prepared, ratios.column_of(spec.inputs, name), region)
         for name, region in {**told.valid, **told.sum_factors.regions}.items()
     ]
     outside = _weights.any_of(graph, [mean.outside, *lacking, *regions])
-    factor = _weights.factor(graph, prepared, spec.inputs, told.sum_factors)
-    outputs = _weights.outputs(graph, mean, len(folds[0]), spec.members, outside, factor)
+    each = told.sum_factors.varied[: len(mean.ratios)]
+    factors = [_weights.factor(graph, prepared, spec.inputs, by) for by in each]
+    outputs = _weights.outputs(graph, mean, outside, factors)
     for name, tensor in outputs.items():
         kind = onnx.TensorProto.BOOL if name == OUTSIDE else onnx.TensorProto.FLOAT
         graph.output(name, tensor, ["N"], kind)

@@ -29,6 +29,8 @@ class RatioCalibration:
         extends: Whether the line goes on beyond the knots, or stays at its last value.
         n_source: Effective count of source events that it was fitted on.
         n_target: The same of the target.
+        slope: Of the straight line through the same events, by which errors of log-odds count: a curve of
+            pieces is flat here and steep there by chance, and so would be the errors.
     """
 
     method: str
@@ -37,6 +39,7 @@ class RatioCalibration:
     extends: bool
     n_source: float
     n_target: float
+    slope: float
 
     @property
     def slopes(self) -> FloatArray:
@@ -50,19 +53,10 @@ class RatioCalibration:
             return np.asarray(y[0] + self.slopes[0] * (logit - x[0]))
         return np.asarray(np.interp(logit, x, y))
 
-    def slope(self, logit: FloatArray) -> FloatArray:
-        """Derivative of the log ratio by the log-odds, by which errors of these count; shape as given."""
-        if self.extends:
-            return np.full(np.shape(logit), self.slopes[0])
-        return np.asarray(self.slopes[bin_of(logit, self.at)])
-
     def record(self) -> dict[str, Any]:
-        """For JSON: the numbers, and of a straight line slope and intercept."""
+        """For JSON: the numbers, and of a straight line the intercept."""
         found = asdict(self)
-        if self.extends:
-            zero = np.zeros(1)
-            found |= {"slope": float(self.slope(zero)[0]), "intercept": float(self.log_ratio(zero)[0])}
-        return found
+        return found | ({"intercept": float(self.log_ratio(np.zeros(1))[0])} if self.extends else {})
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> "RatioCalibration":
@@ -86,6 +80,8 @@ class SumFactors:
         knots: Of each parameter the values of the grid, rising, float32, Kp of them, two at least.
         off: Largest relative error that was found of a conserved sum between the points of the grid.
         tried: At how many values it was counted, points of the grid among them; 0 without parameters.
+        up: As `factors`, of the weights one standard deviation up; empty where they are those of `weight`.
+        down: The same of those one down.
     """
 
     feature: str
@@ -95,11 +91,14 @@ class SumFactors:
     knots: tuple[tuple[float, ...], ...] = ()
     off: float = 0.0
     tried: int = 0
+    up: tuple[float, ...] = ()
+    down: tuple[float, ...] = ()
 
     def record(self) -> dict[str, Any]:
-        """For JSON; nothing of parameters where there are none."""
-        found = asdict(self)
-        return found if self.parameters else {name: found[name] for name in ("feature", "edges", "factors")}
+        """For JSON; nothing of parameters, or of errors, where there are none."""
+        names = ["feature", "edges", "factors", *(["up", "down"] if self.up else [])]
+        names += ["parameters", "knots", "off", "tried"] if self.parameters else []
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> "SumFactors":
@@ -107,7 +106,16 @@ class SumFactors:
         knots = tuple(map(tuple, record.get("knots", ())))
         names = tuple(record.get("parameters", ()))
         found = cls(record["feature"], tuple(record["edges"]), tuple(record["factors"]), names, knots)
-        return replace(found, off=record.get("off", 0.0), tried=record.get("tried", 0))
+        up, down = (tuple(record.get(name, ())) for name in ("up", "down"))
+        return replace(found, off=record.get("off", 0.0), tried=record.get("tried", 0), up=up, down=down)
+
+    @property
+    def varied(self) -> "tuple[SumFactors, SumFactors, SumFactors]":
+        """Those of `weight`, and as such those of the weights up and down."""
+        plain = replace(self, up=(), down=())
+        if not self.up:
+            return plain, plain, plain
+        return plain, replace(plain, factors=self.up), replace(plain, factors=self.down)
 
     @property
     def grid(self) -> FloatArray:
@@ -210,13 +218,19 @@ class LogRatios:
             return np.zeros(len(self.value))
         return members_error(self.moved, self.members)
 
+    @property
+    def ratio(self) -> "Varied":
+        """Ratios, and one standard deviation of their logarithms up and down."""
+        error = self.error
+        return Varied(np.exp(self.value), np.exp(self.value + error), np.exp(self.value - error))
+
 
 def log_ratios(logits: FloatArray, calibration: RatioCalibration, members: Members) -> LogRatios:
     """Log ratios of the mean of the members' log-odds, shape (M, N)."""
     logit = mean_logit(logits)
     found = calibration.log_ratio(logit)
     value = np.clip(found, -MAX_LOG_RATIO, MAX_LOG_RATIO)
-    moved = calibration.slope(logit) * (np.clip(logits, -MAX_LOG_RATIO, MAX_LOG_RATIO) - logit)
+    moved = calibration.slope * (np.clip(logits, -MAX_LOG_RATIO, MAX_LOG_RATIO) - logit)
     moved = np.clip(value + moved, -MAX_LOG_RATIO, MAX_LOG_RATIO) - value
     outside = (np.abs(logits) > MAX_LOG_RATIO).any(axis=0) | (value != found)
     return LogRatios(value, moved, outside, members)
@@ -242,36 +256,32 @@ def out_of_fold(
     return out
 
 
-def mean_of_folds(folds: Sequence[LogRatios]) -> LogRatios:
-    """Of events that no fold has trained on: the mean of what all say, and outside where one says so.
-
-    Each fold has a calibration of its own, so that log ratios can be averaged where log-odds cannot. Member k
-    of every fold sees the same half, or replica, of the events, so that the means are such members again.
-    """
-    return LogRatios(
-        np.mean([found.value for found in folds], axis=0),
-        np.mean([found.moved for found in folds], axis=0),
-        np.any([found.outside for found in folds], axis=0),
-        folds[0].members,
-    )
-
-
 class Varied(NamedTuple):
-    """Of N events, shape (N,) each; where an event keeps its weight, all are 1."""
+    """A ratio, a weight or a factor, and what it is where errors move all events up or down; of one shape."""
 
-    weight: FloatArray
+    nominal: FloatArray
     up: FloatArray
     down: FloatArray
 
 
-def weights(found: LogRatios, factor: FloatArray, keeps: BoolArray) -> Varied:
-    """Ratio times factor, with one standard deviation up and down.
+def mean_of_folds(folds: Sequence[LogRatios]) -> tuple[Varied, BoolArray]:
+    """Ratios of events that no fold has trained on: the mean of what all say; outside where one says so.
+
+    Of ratios, not of their logarithms, and of those up and down likewise: the sum of the source's weights is
+    then on average the one that the factors conserve. These were counted with the ratio of one fold for each
+    event, and the mean of logarithms has another, smaller sum.
+    """
+    each = [found.ratio for found in folds]
+    mean = Varied(*(np.mean(of_folds, axis=0) for of_folds in zip(*each, strict=True)))
+    return mean, np.any([found.outside for found in folds], axis=0)
+
+
+def weights(ratio: Varied, factor: Varied, keeps: BoolArray) -> Varied:
+    """Ratio times factor; where an event keeps its weight, all are 1.
 
     Args:
-        found: Log ratios.
-        factor: What conserves the sum, shape (N,).
+        ratio: Shape (N,).
+        factor: What conserves the sum, of each of the three its own, shape (N,).
         keeps: Events that keep their weight, shape (N,).
     """
-    weight = np.where(keeps, 1.0, np.exp(found.value) * factor)
-    error = np.where(keeps, 0.0, found.error)
-    return Varied(weight, weight * np.exp(error), weight * np.exp(-error))
+    return Varied(*(np.where(keeps, 1.0, of * by) for of, by in zip(ratio, factor, strict=True)))

@@ -91,7 +91,7 @@ def sum_factors(
             "steps, fewer parameters or values leave more of both to each, bins of `conserve_in` may be "
             "wider, and `bundles: false` leaves bundles out"
         )
-    return found
+    return _told_apart(found, max(1, len(start.edges) - 1))
 
 
 def refined(
@@ -112,7 +112,7 @@ def refined(
     Args:
         start: Parameters and knots that the grid has to have, `MOST_POINTS` points at most; its factors are
             not read.
-        exact: Factors of all bins at values of the parameters, shape (B,).
+        exact: Factors of all bins at values of the parameters, shape (B,), or of several weights in one row.
         progress: Told how many values were tried.
     """
     known: dict[Point, FloatArray] = {}  # all that were tried
@@ -252,6 +252,14 @@ def _off(found: SumFactors, points: Sequence[Point], right: FloatArray) -> float
     return float(np.abs(found.at(np.array(points)) / right - 1).max())
 
 
+def _told_apart(found: SumFactors, n_bins: int) -> SumFactors:
+    """Factors of the weights, of those up and of those down, which stand in one row at each point."""
+    each = np.moveaxis(found.grid.reshape(*found.grid.shape[:-1], -1, n_bins), -2, 0)
+    nominal, *varied = (tuple(of.ravel().tolist()) for of in each)
+    up, down = varied or ((), ())
+    return replace(found, factors=nominal, up=up, down=down)
+
+
 def _exact(
     spec: RecipeSpec,
     start: SumFactors,
@@ -261,7 +269,10 @@ def _exact(
     parts: Sequence[Packed],
     threads: int,
 ) -> Callable[[Point], FloatArray]:
-    """Of values of the parameters what conserves the sum of the source there, as stage weights has it."""
+    """Of values of the parameters what conserves the sum of the source there, as stage weights has it.
+
+    Of an ensemble it is that of the weights, of those up and of those down, in one row, (3B,).
+    """
     of_source = parts[0].made_by(spec.classes[0].generator)
     rows = Rows.select(spec.inputs, parts, [np.isin(part.columns["dataset"], of_source) for part in parts])
     backend, generator = find_backend(spec.backend), rows.weight().astype(np.float64)
@@ -285,10 +296,10 @@ def _exact(
         each = applied.probabilities(spec, backend, model, parametrised.at(spec, rows, values), threads)
         logits = np.array([ratios.log_odds(p[:, 0], p[:, 1]) for p in each])
         found = ratios.out_of_fold(logits, fold, calibrations, spec.members)
-        free = beyond | found.outside
-        weight = np.exp(np.where(free, 0.0, found.value))
+        counted = np.where(beyond | found.outside, 0.0, generator)
+        wanted = found.ratio if len(logits) > 1 else found.ratio[:1]
         try:
-            return ratios.conserving(weight, np.where(free, 0.0, generator), bins, n_bins)
+            return np.concatenate([ratios.conserving(by, counted, bins, n_bins) for by in wanted])
         except InputError as problem:
             shown = ", ".join(f"{name} {value:g}" for name, value in values.items())
             raise InputError(f"{spec.name}, at {shown}: {problem}") from problem
@@ -308,7 +319,8 @@ def _compare(
         said = numbers.get("at", {}).get(label)
         if said is None:
             raise InputError(f"{spec.name}: stage weights has no weights at {label}; run weights again")
-        column = np.array(SumFactors.of_record(said["sum_factors"]).factors)
+        stored = SumFactors.of_record(said["sum_factors"])
+        column = np.array([*stored.factors, *stored.up, *stored.down])
         here = exact(tuple(np.array(point, np.float32).astype(np.float64).tolist()))
         if len(column) != len(here) or not (np.abs(here / column - 1) <= OF_STAGE).all():
             raise InputError(

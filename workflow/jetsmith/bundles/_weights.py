@@ -23,10 +23,9 @@ LIMIT = ratios.MAX_LOG_RATIO
 
 @dataclass(frozen=True)
 class Said:
-    """As `LogRatios`, by the names of tensors: value (N, 1), moved (N, M), outside (N, 1)."""
+    """What a fold says, or all: ratios, up and down where there is an ensemble; names of tensors (N, 1)."""
 
-    value: str
-    moved: str
+    ratios: tuple[str, ...]
     outside: str
 
 
@@ -55,22 +54,27 @@ def side_by_side(graph: Graph, logits: Sequence[str], lacking: Sequence[str]) ->
     return graph.node("Where", any_of(graph, lacking), _number(graph, 0), together) if lacking else together
 
 
-def log_ratios(graph: Graph, logits: str, calibration: RatioCalibration) -> Said:
-    """As `ratios.log_ratios`; logits (N, M)."""
+def of_fold(
+    graph: Graph, logits: str, calibration: RatioCalibration, n_members: int, members: Members
+) -> Said:
+    """As `ratios.log_ratios` and what it has of ratios; logits (N, M)."""
     cut = _cut(graph, logits)
     logit = graph.node("ReduceMean", cut, axes=[1], keepdims=1)
     found = _calibrated(graph, logit, calibration)
     value = _cut(graph, found)
-    slope = _by_bin(graph, logit, calibration.at, calibration.slopes)
-    moved = graph.node("Mul", graph.node("Sub", cut, logit), slope)
-    moved = graph.node("Sub", _cut(graph, graph.node("Add", value, moved)), value)
     largest = graph.node("ReduceMax", graph.node("Abs", logits), axes=[1], keepdims=1)
     outside = graph.node(
         "Or",
         graph.node("Greater", largest, _number(graph, LIMIT)),
         graph.node("Not", graph.node("Equal", value, found)),
     )
-    return Said(value, moved, outside)
+    logs = [value]
+    if n_members > 1:
+        moved = graph.node("Mul", graph.node("Sub", cut, logit), _number(graph, calibration.slope))
+        moved = graph.node("Sub", _cut(graph, graph.node("Add", value, moved)), value)
+        error = _error(graph, moved, n_members, members)
+        logs += [graph.node("Add", value, error), graph.node("Sub", value, error)]
+    return Said(tuple(graph.node("Exp", log) for log in logs), outside)
 
 
 def mean_of_folds(graph: Graph, folds: Sequence[Said]) -> Said:
@@ -78,24 +82,16 @@ def mean_of_folds(graph: Graph, folds: Sequence[Said]) -> Said:
     if len(folds) == 1:
         return folds[0]
     n = _number(graph, len(folds))
-    value, moved = (
-        graph.node("Div", graph.node("Sum", *names), n)
-        for names in ([said.value for said in folds], [said.moved for said in folds])
-    )
-    return Said(value, moved, any_of(graph, [said.outside for said in folds]))
+    each = zip(*(said.ratios for said in folds), strict=True)
+    mean = tuple(graph.node("Div", graph.node("Sum", *names), n) for names in each)
+    return Said(mean, any_of(graph, [said.outside for said in folds]))
 
 
-def outputs(
-    graph: Graph, said: Said, n_members: int, members: Members, outside: str, factor: str
-) -> dict[str, str]:
-    """As `ratios.weights`; of each output, by its name, the tensor, (N,)."""
-    one, ratio = _number(graph, 1), graph.node("Exp", said.value)
-    weight = graph.node("Where", outside, one, graph.node("Mul", ratio, factor))
-    found = {RATIO: ratio, WEIGHT: weight}
-    if n_members > 1:
-        error = graph.node("Where", outside, _number(graph, 0), _error(graph, said.moved, n_members, members))
-        up = graph.node("Exp", error)
-        found |= {UP: graph.node("Mul", weight, up), DOWN: graph.node("Div", weight, up)}
+def outputs(graph: Graph, said: Said, outside: str, factors: Sequence[str]) -> dict[str, str]:
+    """As `ratios.weights`; of each output, by its name, the tensor, (N,). Factors as many as ratios."""
+    found, one = {RATIO: said.ratios[0]}, _number(graph, 1)
+    for name, ratio, by in zip((WEIGHT, UP, DOWN), said.ratios, factors, strict=False):
+        found[name] = graph.node("Where", outside, one, graph.node("Mul", ratio, by))
     flat = {name: graph.node("Squeeze", tensor, graph.whole(1)) for name, tensor in found.items()}
     singles = {name: graph.node("Cast", tensor, to=TensorProto.FLOAT) for name, tensor in flat.items()}
     return singles | {OUTSIDE: graph.node("Squeeze", outside, graph.whole(1))}

@@ -119,11 +119,14 @@ def _outputs(spec: RecipeSpec, about: Mapping[str, Any], has_error: bool) -> str
     lines = [
         f"- `ratio`: density of the target over that of the source, by {', '.join(sorted(methods))}.",
         f"- `weight`: the ratio times {_factor(factors)}; 1 where `outside`. The factors are those of the "
-        "sample: of other events they conserve the sum as far as these are alike.",
+        "sample: of other events they conserve the sum on average, as far as these are alike.",
     ]
     if has_error:
         lines += [
-            f"- `weight_up`, `weight_down`: one standard deviation of the log ratio, {ERRORS[spec.members]}."
+            "- `weight_up`, `weight_down`: the log ratio of every event one standard deviation up, or down, "
+            f"{ERRORS[spec.members]}, with factors of their own, so that they leave the source its sum, too. "
+            "Members are too high in one place and too low in another: this is no error of sums or of "
+            f"histograms, for which `results/weights/{spec.name}/*.parquet` has the weights by each member."
         ]
     if spec.parameters:
         lines += ["- Weights are those at the values of the parameters that an event is given."]
@@ -137,7 +140,7 @@ def _outputs(spec: RecipeSpec, about: Mapping[str, Any], has_error: bool) -> str
     if spec.folds:
         lines += [
             "",
-            f"The models of all {spec.folds} folds are in here, and the log ratio is the mean of their "
+            f"The models of all {spec.folds} folds are in here, and the ratio is the mean of their "
             "calibrated ones, for events that none of them has seen. Most of them have seen the events of "
             "the sample itself, those of `reference.npz` too: for these what counts are the weights out of "
             f"fold, `results/weights/{spec.name}/*.parquet`, and it is these that the gates have judged.",

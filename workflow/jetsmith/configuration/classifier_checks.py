@@ -301,6 +301,33 @@ def _reweighter(spec: ClassifierSpec, datasets: Mapping[str, DatasetSpec]) -> It
     yield from _ratio(spec, made)
 
 
+def mixtures(spec: ClassifierSpec, sample: SampleSpec, datasets: Mapping[str, DatasetSpec]) -> Iterator[str]:
+    """Of several simulated data sets of a generator their cross sections say how much there is of each.
+
+    Values of its parameters tell data sets apart: at each there is one. A model of others whose weights are
+    taken as they are learns no density, of a mixture or not.
+    """
+    ratio, made = spec.ratio or RatioEntry(), {d.generator for d in datasets.values()}
+    if spec.role != "reweighter" or sample.normalise != "unit":
+        return
+    if not (plugs.trains(spec.backend) or ratio.conserve or all(c.generator in made for c in spec.classes)):
+        return
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, d in datasets.items():
+        if not d.is_data:
+            point = (f"{key}={d.parameters.get(key)}" for key in spec.parameters)
+            alike.setdefault((d.generator, *point), []).append(name)
+    for (generator, *_), names in alike.items():
+        if len(names) > 1:
+            yield (
+                f"classes: {', '.join(names)} of sample `{spec.sample}` are all of the generator "
+                f"`{generator}`, and with `normalise: unit` there is as much of each as it has rows: "
+                f"no density of the generator; set `samples.{spec.sample}.normalise: cross_section`, with "
+                "`cross_section_pb` of each, or `parameters` here, whose values tell them apart; files of "
+                "one process and cross section are one dataset"
+            )
+
+
 def _ratio(spec: ClassifierSpec, made: Sequence[str]) -> Iterator[str]:
     """Flat inputs that it names are there, edges rise, and a calibration has events of both generators."""
     ratio = spec.ratio or RatioEntry()

@@ -77,8 +77,9 @@ result.
 - spectra: every input and spectator. Failed where one is above `max_chi2`, or significantly worse than
   before, and not by chance (1 in 100 for all of them together).
 - swapped: the target weighted by the inverse ratio against the source, as separation.
-- sum: weights leave the sum of generator weights what it is: to 1e-6 over all events of the source where they
-  are normalised, within three errors on those held out.
+- sum: weights leave the sum of generator weights what it is: to 1e-6 over all events of the source, in each
+  bin of `ratio: conserve_in`, of `weight`, up and down and at other values; within three errors on those held
+  out. Where `ratio: conserve` is false it is shown and not judged.
 - interpolation, of reweighters with `held_out` values of their parameters: the source weighted at these
   against the datasets, by separation and spectra; the worst value counts.
 - refined, with `ratio: {refine: true}`: refined weights of a generator against its signed ones, of the same

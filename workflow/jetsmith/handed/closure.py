@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from jetsmith.io import Stored
 
-Status = Literal["passed", "not conclusive", "failed"]
+Status = Literal["passed", "not conclusive", "failed", "not judged"]
 REFINED = "refined"  # the gate of `weight_refined` alone
 WORST: tuple[Status, ...] = ("failed", "not conclusive", "passed")
 
@@ -17,7 +17,8 @@ class Gate(Stored):
 
     Attributes:
         name: separation, support, calibration, spectra, swapped, sum, interpolation or refined.
-        status: "not conclusive" is not "passed": the events cannot tell.
+        status: "not conclusive" is not "passed": the events cannot tell. "not judged" is a number to look
+            at that nobody has promised: it changes no verdict.
         values: What was found, by its name.
         limits: What it was compared with, by its name.
         why: The reason, a sentence for people.

@@ -19,7 +19,7 @@ GATES = {
     "refined": ("Weights without signs", "gain"),
 }
 """Heading of each gate of the closure test, and the value that is shown of it."""
-GRADES = {"passed": "good", "not conclusive": "warn", "failed": "bad"}
+GRADES = {"passed": "good", "not conclusive": "warn", "failed": "bad", "not judged": "plain"}
 
 
 def closures(entries: Sequence[Closure], classifiers: Table) -> list[Row]:

@@ -17,7 +17,8 @@ PLATT_BINS = 50  # of signed weights
 
 def straight(slope: float, intercept: float, method: str, counts: Sequence[float]) -> RatioCalibration:
     """log ratio = slope * logit + intercept."""
-    return RatioCalibration(method, (0.0, 1.0), (intercept, intercept + slope), True, *counts)
+    knots = (0.0, 1.0), (intercept, intercept + slope)
+    return RatioCalibration(method, *knots, True, counts[0], counts[1], slope)
 
 
 def fit_calibration(
@@ -51,9 +52,7 @@ def fit_calibration(
     x = np.clip(logit, -MAX_LOG_RATIO, MAX_LOG_RATIO)
     if ratio.calibration == "platt":
         if (levelled < 0).any():  # the loss has no lower bound where few events of one sign are alone
-            at, target, source = binned(x, target_mask, levelled, PLATT_BINS, least=0.0)
-            x, levelled = np.tile(at, 2), np.concatenate([source, target])
-            target_mask = np.repeat([False, True], len(at))
+            x, target_mask, levelled = _as_events(*binned(x, target_mask, levelled, PLATT_BINS, least=0.0))
         return straight(*_logistic(x, target_mask, levelled), "platt", counts)
     at, target, source = binned(x, target_mask, levelled, ratio.calibration_bins, LEAST)
     if len(at) < 2 or not (np.diff(at) > 0).all():
@@ -70,7 +69,16 @@ def fit_calibration(
         value = np.log(share) - np.log1p(-share)
     else:
         value = np.log(target) - np.log(source)
-    return RatioCalibration(ratio.calibration, tuple(at.tolist()), tuple(value.tolist()), False, *counts)
+    slope, _ = _logistic(*_as_events(at, target, source))
+    knots = tuple(at.tolist()), tuple(value.tolist())
+    return RatioCalibration(ratio.calibration, *knots, False, *counts, slope)
+
+
+def _as_events(
+    at: FloatArray, target: FloatArray, source: FloatArray
+) -> tuple[FloatArray, BoolArray, FloatArray]:
+    """Log-odds, truth and weights of two events a bin, which stand for all of it."""
+    return np.tile(at, 2), np.repeat([False, True], len(at)), np.concatenate([source, target])
 
 
 def binned(

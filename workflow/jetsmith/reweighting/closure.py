@@ -94,6 +94,7 @@ def closure(
     held_out_at: Mapping[str, Sequence[str]] | None = None,
     at: Mapping[str, Point] | None = None,
     refine: bool = False,
+    conserve_in: Mapping[str, Sequence[float]] | None = None,
 ) -> None:
     """Test the weights on the held-out events (split `test` of the weights) and write what was found.
 
@@ -111,6 +112,7 @@ def closure(
         held_out_at: Datasets at each of the values of parameters that the reweighter was not trained at.
         at: These values, by the same labels.
         refine: Whether the weights have refined ones of the generators beside them, which are tested, too.
+        conserve_in: A flat input, and edges of the bins in each of which they were to leave it.
 
     Raises:
         InputError: Keys that do not match or repeat, too few events, numbers that are not finite.
@@ -120,7 +122,7 @@ def closure(
         raise InputError(f"{packed}: no packed split; run the pack stage")
     about = arrays.read_packed(splits[0], whole=False)
     datasets = list(zip(about.datasets, about.generators, strict=True))
-    events = held_out(spec, splits, datasets, weights, conserve, refine=refine)
+    events = held_out(spec, splits, datasets, weights, conserve, refine=refine, conserve_in=conserve_in)
     found = closure_of(events, settings, seed, threads)
     tested = tuple(
         interpolation(

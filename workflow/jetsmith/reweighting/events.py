@@ -10,16 +10,18 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
-from jetsmith import io, parametrised
+from jetsmith import io, parametrised, ratios
 from jetsmith.columns import row_key
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.keys import match
+from jetsmith.metrics import bin_of
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.reweighting.histograms import compare_features
 from jetsmith.reweighting.refining import REFINED, REFINED_TARGET
+from jetsmith.reweighting.values import AT
 from jetsmith.reweighting.weights import member_column
 from jetsmith.specs.classifiers import ComparedSpec, RowsSpec
 from jetsmith.specs.features import Inputs
@@ -45,10 +47,12 @@ class HeldOut:
         fold: Fold of each event, shape (N,): those of one have their weights of one model, which has seen
             none of them; 0 in a sample without.
         conserved: Sum of generator weights times weights over that of generator weights alone, of all events
-            of the source, fitted on or not; None where it was not to be conserved.
+            of the source, fitted on or not, by column of weights: in the bin, and at the value of parameters,
+            that is farthest from 1. None where it was not to be conserved.
+        conserved_in: The feature in whose bins it was to be conserved; empty where there is one bin.
         refined: Generator weights above 0 that stand for `generator`, shape (N,); None where nobody asked.
         refined_sums: Their sum over that of generator weights, of all events of each dataset; that of
-            refined weights to the target, of all of the source, by its column.
+            refined weights to the target, of all of the source, by its column, as `conserved` has it.
     """
 
     spec: RowsSpec
@@ -62,7 +66,8 @@ class HeldOut:
     spectators: FloatArray
     fold: IntArray
     spectator_names: tuple[str, ...] = ()
-    conserved: float | None = None
+    conserved: Mapping[str, float] | None = None
+    conserved_in: str = ""
     refined: FloatArray | None = None
     refined_sums: Mapping[str, float] = field(default_factory=dict)
 
@@ -111,6 +116,7 @@ def held_out(
     conserve: bool = True,
     column: str = "weight",
     refine: bool = False,
+    conserve_in: Mapping[str, Sequence[float]] | None = None,
 ) -> HeldOut:
     """Put features (packed) and weights (parquet) of the held-out events together by event key.
 
@@ -122,6 +128,7 @@ def held_out(
         conserve: Whether the weights were to leave the source its sum.
         column: Which weights are under test.
         refine: Whether there are refined generator weights.
+        conserve_in: A flat input, and edges of the bins in each of which sums were to be conserved.
 
     Raises:
         InputError: A dataset lacks its weights, or has those of another ensemble, keys repeat, or an event
@@ -133,23 +140,25 @@ def held_out(
     wanted: list[npt.NDArray[Any]] = []
     columns: list[npt.NDArray[Any]] = []
     each: list[npt.NDArray[Any]] = []
-    sums = np.zeros(2)
+    rows, has = packed_features(spec, spec.inputs, splits, keys)
+    total, source = 0.0, []
     refined_sums: dict[str, float] = {}
-    to_target: dict[str, float] = {}
     for k, (name, generator) in enumerate(datasets):
         if generator not in generators or name in spec.held_out:
             continue
         if name not in weights:
             raise InputError(f"closure of {spec.name}: no weights of dataset `{name}`")
         of_members = _of_members(weights[name]) if column == "weight" else []
-        of_target = _refined_to_target(weights[name]) if refine and conserve else ()
-        read = [*keys, "split", *dict.fromkeys(fields), *of_members, *of_target]
-        rows = io.read_rows(weights[name], read, reweighter=spec.name, dataset=name)
-        table = {field: np.asarray(ak.to_numpy(rows[field])) for field in ak.fields(rows)}
+        conserving = _conserving(weights[name], refine) if conserve and generators[generator] == 0 else ()
+        read = dict.fromkeys([*keys, "split", *fields, *of_members, *conserving])
+        found = io.read_rows(weights[name], list(read), reweighter=spec.name, dataset=name)
+        table = {field: np.asarray(ak.to_numpy(found[field])) for field in ak.fields(found)}
         if generators[generator] == 0:
-            every = table["weight_generator"].astype(np.float64)
-            sums += every @ table[column], every.sum()
-            to_target |= {field: to_target.get(field, 0.0) + table[field].sum() for field in of_target}
+            total += table["weight_generator"].sum(dtype=np.float64)
+        if conserving:
+            key = [np.full(len(found), k), *(table[field].astype(np.int64) for field in keys)]
+            place = match_rows(np.column_stack(key), has, spec.name)
+            source.append((place, {field: table[field] for field in ("weight_generator", *conserving)}))
         if refine:
             refined_sums[name] = _over(table[REFINED].sum(), table["weight_generator"].sum())
         kept = table["split"] == SPLITS.index("test")
@@ -159,9 +168,9 @@ def held_out(
         columns.append(np.column_stack([*(table[field][kept] for field in fields), side]))
         by_member = [table[field][kept] for field in of_members]
         each.append(np.reshape(by_member, (len(by_member), len(side))).T)
-    if not sums[1] > 0:
+    if not total > 0:
         raise InputError(
-            f"closure of {spec.name}: the generator weights of the source add up to {sums[1]:g}, which is no "
+            f"closure of {spec.name}: the generator weights of the source add up to {total:g}, which is no "
             "density"
         )
     if len({by_member.shape[1] for by_member in each}) > 1:
@@ -169,8 +178,9 @@ def held_out(
             f"closure of {spec.name}: its datasets have weights of ensembles of different sizes; run weights "
             "again"
         )
-    rows, has = packed_features(spec, spec.inputs, splits, keys)
     place = match_rows(np.concatenate(wanted), has, spec.name)
+    conserved = _sums(spec, rows, source, conserve_in or {}) if source else {}
+    to_target = {field: conserved.pop(field) for field in list(conserved) if _is_refined(field)}
     generator_weight, ratio, weight, outside, refined, side = np.concatenate(columns).T
     if spec.parameters:
         value = parametrised.places(parametrised.values_of(spec, rows[place]))
@@ -192,9 +202,10 @@ def held_out(
         spectators=seen,
         fold=np.asarray(rows.column("fold"), np.int64)[place],
         spectator_names=tuple(name for inputs in spec.spectators for name in inputs.features),
-        conserved=float(sums[0] / sums[1]) if conserve else None,
+        conserved=conserved if conserve else None,
+        conserved_in=next(iter(conserve_in or {}), ""),
         refined=refined if refine else None,
-        refined_sums=refined_sums | {field: _over(of, sums[1]) for field, of in to_target.items()},
+        refined_sums=refined_sums | to_target,
     )
 
 
@@ -203,10 +214,53 @@ def _over(part: float, whole: float) -> float:
     return float(part / whole) if whole else 1.0 if part == whole else np.inf
 
 
-def _refined_to_target(path: str | Path) -> dict[str, None]:
-    """Columns of a file of weights that are refined ones times those of the reweighter, parameters' too."""
-    end = REFINED_TARGET.removeprefix("weight")
-    return dict.fromkeys([REFINED_TARGET, *(name for name in io.column_names(path) if name.endswith(end))])
+def _is_refined(column: str) -> bool:
+    """Whether it is of refined weights times those of the reweighter, parameters' too."""
+    return column.endswith(REFINED_TARGET.removeprefix("weight"))
+
+
+def _conserving(path: str | Path, refine: bool) -> list[str]:
+    """Columns of a file of weights that conserve sums: up and down, too, and those at other values.
+
+    Those of members do as well, and are rounded to float32, which may show where signed weights cancel.
+    """
+    no = ("weight_generator", REFINED, *_of_members(path))
+    names = [name for name in io.column_names(path) if name.startswith("weight") and name not in no]
+    return [name for name in names if refine or not _is_refined(name)]
+
+
+def _sums(
+    spec: RowsSpec,
+    rows: Rows,
+    source: Sequence[tuple[IntArray, Mapping[str, npt.NDArray[Any]]]],
+    conserve_in: Mapping[str, Sequence[float]],
+) -> dict[str, float]:
+    """By column of weights the sum of the source over what it was, in the bin where that is farthest from 1.
+
+    Args:
+        spec: The reweighter.
+        rows: All packed events.
+        source: Of each dataset of the source the rows of its events, and its columns.
+        conserve_in: A feature and edges of its bins.
+    """
+    events = rows[np.concatenate([place for place, _ in source])]
+    table = {name: np.concatenate([of[name] for _, of in source]).astype(np.float64) for name in source[0][1]}
+    bins = np.zeros(len(events), np.intp)
+    for name, edges in conserve_in.items():
+        group, column = ratios.column_of(events.inputs, name)
+        values = replace(events, inputs=(group,)).flat_as_packed(slice(0, len(events)))[:, column]
+        bins = np.asarray(bin_of(values.astype(np.float64), edges), np.intp)
+    value = parametrised.places(parametrised.values_of(spec, events))  # at which an event has its `weight`
+    at_values = bins * (int(value.max(initial=0)) + 1) + value
+    generator, found = table.pop("weight_generator"), {}
+    for name, by in table.items():
+        place = bins if name.startswith(AT) else at_values
+        after = by if _is_refined(name) else generator * by
+        n_bins = int(place.max(initial=0)) + 1
+        sums = (np.bincount(place, of, n_bins) for of in (after, generator))
+        each = np.array([_over(*both) for both in zip(*sums, strict=True)])
+        found[name] = float(each[np.argmax(np.nan_to_num(np.abs(each - 1), nan=np.inf))])
+    return found
 
 
 def _of_members(path: str | Path) -> list[str]:

@@ -47,7 +47,8 @@ def interpolation(
     others = tuple(name for name, generator in datasets if generator == target and name not in names)
     # Here the values are the same for all: no inputs, and nothing to level.
     alone = spec.model_copy(update={"inputs": spec.observed, "parameters": (), "held_out": others})
-    events = held_out(alone, splits, datasets, weights, column=weight_at(label))
+    # The sum of its column is judged with all others, by the gate `sum`.
+    events = held_out(alone, splits, datasets, weights, conserve=False, column=weight_at(label))
     return interpolation_of(events, label, point, settings, seed, threads)
 
 

@@ -14,25 +14,80 @@ from jetsmith.io import FloatArray
 from jetsmith.metrics import Interval
 
 NEAR = 1e-9  # of the ends of the range that the likelihood is defined in
+OF_FRACTIONS = 1e-6  # what the sum of all may be off by
 STEP = 1e-3  # first, from where a maximum or the end of an interval is looked for
 
 
-def unbinned(ratio: FloatArray, weight: FloatArray | None = None) -> Interval:
+def unbinned(
+    ratio: FloatArray,
+    source: FloatArray,
+    weight: FloatArray | None = None,
+    source_weight: FloatArray | None = None,
+) -> Interval:
     """Largest likelihood of each event's ratio, and the 68.3% interval.
 
+    Ratios count over their mean over the source, which is 1 of a ratio of densities, and some other number of
+    what a classifier says or a file of weights holds: a mean 3% off moves a fraction of 0.30 by 0.025.
+
     Args:
-        ratio: f_target/f_source of the mixture's events, shape (N,); its mean over the source is 1.
+        ratio: f_target/f_source of the mixture's events, shape (N,), above 0, up to a factor; the column
+            `ratio` of results/weights/{reweighter}/{dataset}.parquet.
+        source: The same of events of the source, by the same models, shape (M,); how their mean fluctuates
+            is in the interval.
         weight: Weights of the mixture's events, shape (N,), also below 0. The likelihood is scaled so that
             its curvature is that of the sandwich variance: weights may depend on the ratio.
+        source_weight: Weights of the events of the source, shape (M,), also below 0.
 
     Returns:
         The fraction of the target: not cut at 0 or 1, beyond which it may come to lie by chance.
 
     Raises:
-        InputError: All ratios are 1, or the likelihood has no maximum.
+        InputError: All ratios are 1, or the likelihood has no maximum; a ratio is not above 0 and finite, or
+            a weight not finite; weights are not as many as ratios, or those of the source add up to nothing.
     """
-    weight = np.ones(len(ratio)) if weight is None else np.asarray(weight, np.float64)
-    return _fit(np.asarray(ratio, np.float64) - 1, weight, weight**2)
+    ratio, weight = _events("ratio", ratio, "weight", weight)
+    source, source_weight = _events("source", source, "source_weight", source_weight)
+    total = float(source_weight @ source)
+    if not (source_weight.sum() > 0 and total > 0):
+        raise InputError(
+            f"mixture: source_weight: adds up to {source_weight.sum():g}, and times the ratios of the source "
+            f"to {total:g}: these are no density; take more events of the source"
+        )
+    mean = total / source_weight.sum()
+    found = _fit(ratio / mean - 1, weight, weight**2)
+    spread = float(np.sqrt(np.sum((source_weight * (source / mean - 1)) ** 2)) / source_weight.sum())
+    # Along the maximum: by how much the fraction rises with the logarithm of the ratios.
+    density = 1 + found.value * (ratio / mean - 1)
+    rises = (weight @ (ratio / mean / density**2)) / (weight @ ((ratio / mean - 1) / density) ** 2)
+    low, high = (float(np.hypot(end - found.value, rises * spread)) for end in (found.low, found.high))
+    return Interval(found.value, found.value - low, found.value + high)
+
+
+def _events(
+    name: str, ratio: FloatArray, name_of_weight: str, weight: FloatArray | None
+) -> tuple[FloatArray, FloatArray]:
+    """Ratios and weights of events, checked; weights are 1 where there are none."""
+    ratio = np.asarray(ratio, np.float64)
+    weight = np.ones(ratio.shape) if weight is None else np.asarray(weight, np.float64)
+    if ratio.ndim != 1 or not len(ratio) or weight.shape != ratio.shape:
+        raise InputError(
+            f"mixture: {name} has the shape {ratio.shape}, and {name_of_weight} {weight.shape}; one number "
+            "an event is needed of each, and one event at least"
+        )
+    if not (right := np.isfinite(ratio) & (ratio > 0)).all():
+        k = int(np.argmin(right))
+        raise InputError(
+            f"mixture: {name}: {int((~right).sum()):,} of {len(ratio):,} are no ratios of densities, which "
+            f"are finite and above 0: {ratio[k]:g} of event {k}; leave these events out on both sides"
+        )
+    _require_finite(name_of_weight, weight)
+    return ratio, weight
+
+
+def _require_finite(name: str, values: FloatArray) -> None:
+    if not np.isfinite(values).all():
+        k = int(np.argmin(np.isfinite(values)))
+        raise InputError(f"mixture: {name}: {values[k]:g} at place {k}, where finite numbers are needed")
 
 
 def binned(content: FloatArray, variance: FloatArray, source: FloatArray, target: FloatArray) -> Interval:
@@ -45,8 +100,27 @@ def binned(content: FloatArray, variance: FloatArray, source: FloatArray, target
         target: The same of the target.
 
     Raises:
-        InputError: As `unbinned`; a bin of the mixture is filled where the source has nothing.
+        InputError: The likelihood has no maximum; a bin of the mixture is filled where the source has
+            nothing, or has a variance that is not above 0; numbers that are not finite, or not as many;
+            fractions that do not add up to 1.
     """
+    given = {"content": content, "variance": variance, "source": source, "target": target}
+    content, variance, source, target = (np.asarray(values, np.float64) for values in given.values())
+    if any(values.shape != content.shape or values.ndim != 1 for values in (variance, source, target)):
+        shapes = ", ".join(f"{name} {np.shape(values)}" for name, values in given.items())
+        raise InputError(f"mixture: one number a bin is needed of each: {shapes}")
+    for name, values in given.items():
+        _require_finite(name, np.asarray(values, np.float64))
+    for name, values in (("source", source), ("target", target)):
+        if abs(values.sum() - 1) > OF_FRACTIONS:
+            raise InputError(
+                f"mixture: {name}: fractions add up to {values.sum():.7g}; divide the contents by their sum, "
+                "of bins that hold all events"
+            )
+    if not (variance[content != 0] > 0).all():
+        raise InputError(
+            "mixture: variance: not above 0 in a bin that has a content: sums of squared weights"
+        )
     filled = content != 0
     if (source[filled] <= 0).any():
         raise InputError(

@@ -11,10 +11,12 @@ from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.specs.classifiers import RowsSpec
 
+AT = "weight_at_"  # begins the names of columns of weights at other values
+
 
 def weight_at(label: str) -> str:
     """Name of the column of the weight at other values."""
-    return f"weight_at_{label}"
+    return f"{AT}{label}"
 
 
 def calibrated_on(

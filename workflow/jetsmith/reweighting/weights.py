@@ -18,7 +18,7 @@ from jetsmith.metrics import bin_of
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.parametrised import places
-from jetsmith.ratios import RatioCalibration, SumFactors
+from jetsmith.ratios import RatioCalibration, SumFactors, Varied
 from jetsmith.reweighting.refining import REFINED, REFINED_TARGET, refined, refined_to_target
 from jetsmith.reweighting.scores import ReweighterScores, read_scores
 from jetsmith.reweighting.summary import gains, summarise
@@ -35,11 +35,12 @@ class EventWeights:
     Attributes:
         ratio: f_target/f_source by the calibrated classifier; NaN where it is unknown.
         weight: Of source events the ratio, normalised; 1 where `outside`, and for events of the target.
-        up: One standard deviation above the weight, by what the members of an ensemble differ.
-        down: One below.
+        up: With the log ratios of all events one standard deviation up, by what the members of an ensemble
+            differ, and normalised as the weight is.
+        down: With all of them down.
         outside: Not reweightable: as in the scores, or the log-odds lie beyond ±20.
         each: Weight by each member of an ensemble alone, shape (M, N); of one model that itself.
-        factors: What conserves the sum of the source in each bin, shape (B,).
+        factors: What conserves the sum of the source in each bin, of weight, up and down, shape (B,) each.
     """
 
     ratio: FloatArray
@@ -48,7 +49,7 @@ class EventWeights:
     down: FloatArray
     outside: BoolArray
     each: FloatArray
-    factors: FloatArray
+    factors: Varied
 
 
 def event_weights(
@@ -74,15 +75,17 @@ def event_weights(
     n_bins = max([int(bins.max(initial=0)) + 1, *(len(edges) - 1 for edges in ratio.conserve_in.values())])
     ratio_of = ratios.out_of_fold(found.logits, found.fold, calibrations, found.members)
     outside = found.outside | ratio_of.outside
-    free, density = outside | found.target_mask, np.exp(ratio_of.value)
-    each = [np.where(free, 1.0, density * np.exp(by)) for by in ratio_of.moved]
-    factors: FloatArray = np.ones(n_bins)
-    if ratio.conserve:
-        generator = np.where(free, 0.0, found.weight)
-        factors = ratios.conserving(density, generator, bins, n_bins)
-        each = [np.where(free, 1.0, by * ratios.conserving(by, generator, bins, n_bins)[bins]) for by in each]
-    weight, up, down = ratios.weights(ratio_of, factors[bins], free)
-    density = np.where(found.unknown, np.nan, density)
+    free = outside | found.target_mask
+    generator = np.where(free, 0.0, found.weight)
+
+    def factors_of(density: FloatArray) -> FloatArray:
+        return ratios.conserving(density, generator, bins, n_bins) if ratio.conserve else np.ones(n_bins)
+
+    each = [np.exp(ratio_of.value + by) for by in ratio_of.moved]
+    each = [np.where(free, 1.0, by * factors_of(by)[bins]) for by in each]
+    factors = Varied(*map(factors_of, ratio_of.ratio))
+    weight, up, down = ratios.weights(ratio_of.ratio, Varied(*(by[bins] for by in factors)), free)
+    density = np.where(found.unknown, np.nan, ratio_of.ratio.nominal)
     return EventWeights(density, weight, up, down, outside, np.asarray(each), factors)
 
 
@@ -100,7 +103,8 @@ def write_weights(
 ) -> None:
     """Write one weight an event of one dataset, ordered by the event key.
 
-    An event of the source counts `weight_generator * weight`; events of the target have weight 1.
+    An event of the source counts `weight_generator * weight`; events of the target have weight 1. Generator
+    weights are those of the packed rows, which stage pack has multiplied by a number of each dataset.
 
     Args:
         spec: The reweighter: class 0 is the source, class 1 the target.
@@ -190,18 +194,25 @@ def write_weights(
         if spec.parameters:  # those of `weight` are of each value by itself, and nothing to use
             about["conserved"] = {"feature": feature, "edges": edges} if ratio.conserve else None
         else:
-            about["sum_factors"] = SumFactors(feature, edges, tuple(weights.factors.tolist())).record()
+            about["sum_factors"] = _factors(weights, feature, edges, n_members).record()
         if ratio.refine:
             about["refined"] = gains(generator, columns[REFINED], columns[REFINED_TARGET])
             about["refined"]["n_without_score"] = int(np.isnan(found.share[rows]).sum())
         if moved:
             about["at"] = {
                 label: {"parameters": (at or {})[label]}
-                | {"sum_factors": SumFactors(feature, edges, tuple(by.factors.tolist())).record()}
+                | {"sum_factors": _factors(by, feature, edges, n_members).record()}
                 | summarise(by.weight[rows], generator, by.outside[rows])
                 for label, by in moved.items()
             }
         io.write_json(numbers, about)
+
+
+def _factors(found: EventWeights, feature: str, edges: Sequence[float], n_members: int) -> SumFactors:
+    """As bundles take them; up and down where an ensemble has an error."""
+    nominal, up, down = (tuple(by.tolist()) for by in found.factors)
+    plain = SumFactors(feature, tuple(edges), nominal)
+    return replace(plain, up=up, down=down) if n_members else plain
 
 
 def _bins(

@@ -199,6 +199,7 @@ class Closure(NamedTuple):
     spec: Plain
     datasets: dict[str, str]
     conserve: bool
+    conserve_in: dict[str, list[float]]
     settings: Plain
     seed: int
     held_out_at: dict[str, list[str]]
@@ -213,6 +214,7 @@ def closure(run: Configuration, reweighter: str) -> Closure:
         spec=seen_as(ComparedSpec, spec),
         datasets=run.generators(run.run.reweighters[reweighter]),
         conserve=(spec.ratio or RatioSpec()).conserve,
+        conserve_in={name: list(edges) for name, edges in (spec.ratio or RatioSpec()).conserve_in.items()},
         settings=seen_as(GatesSpec, run.run.closure),
         seed=run.run.seed,
         held_out_at=held_out,
