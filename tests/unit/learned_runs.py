@@ -17,7 +17,7 @@ from jetsmith.specs.learned import NetworkSpec
 from jetsmith.specs.run import EfficienciesSpec
 from tests.unit.packed_jets import write_packed
 from tests.unit.score_files import write_scores
-from tests.unit.test_calibration import make_spec
+from tests.unit.test_calibration import make_spec, whole_spec
 
 Array = np.ndarray[Any, Any]
 
@@ -128,12 +128,17 @@ def write(folder: Path, n: int, world: World, n_test: int = 0) -> None:
 
 
 def learned(
-    folder: Path, given: tuple[str, ...], closes_in: tuple[str, ...], seed: int = 7, **changes: Any
+    folder: Path,
+    given: tuple[str, ...],
+    closes_in: tuple[str, ...],
+    seed: int = 7,
+    is_whole: bool = False,
+    **changes: Any,
 ) -> Learned:
-    """What stage learn finds of them."""
+    """What stage learn finds of them, `is_whole` for a tagger whose codes are hadron flavours."""
     return learn(
         name="by_jet",
-        spec=make_spec(),
+        spec=whole_spec() if is_whole else make_spec(),
         features=inputs(*given),
         closes_in=inputs(*closes_in),
         raw=RAW,

@@ -1365,11 +1365,23 @@ def test_the_order_of_a_sequence_is_needed_too(folder):
 
 def test_pile_up_is_kept_where_a_tagger_asks_for_it(folder):
     """The class `pileup` has rows in its own sample; other samples are packed as before."""
+    edit(folder / "flavours.yaml", put("light_jets", "truth", value=[0, 1]))
+    edit(folder / "flavours.yaml", put("b_jets", "truth", value=[500]))
+    edit(folder / "flavours.yaml", put("c_jets", "truth", value=[400]))
     run = run_of(folder)
     assert kept_truth(load(run, folder), "jets") == []
     edit(folder / "taggers/deepcsv.yaml", lambda content: content["classes"].append("pileup"))
     loaded = load(run, folder)
     assert kept_truth(loaded, "jets") == [999]
+    assert kept_truth(loaded, "fat_jets") == []
+
+
+def test_pile_up_is_kept_where_efficiencies_are_by_hadron_flavour(folder):
+    """Codes 5, 4 and 0 of small jets are hadron flavours, which pile-up has; large jets have truth."""
+    loaded = load(run_of(folder), folder)
+    assert [c.hadron_flavour for c in loaded.judgements["csvv2"].background_classes] == [0, 4]
+    assert kept_truth(loaded, "jets") == [999]
+    assert all(c.hadron_flavour is None for c in loaded.judgements["double_b"].background_classes)
     assert kept_truth(loaded, "fat_jets") == []
 
 
@@ -1411,7 +1423,6 @@ def test_pile_up_is_kept_where_simulation_is_compared_with_collisions(folder, da
     loaded = load(run, folder)
     for name in simulation:
         assert kept_truth(loaded, name) == ([999] if data == "data" else [])
-    assert kept_truth(loaded, "jets") == []
 
 
 @pytest.mark.parametrize("key", ["scale_factors", "shapes", "commissioning"])

@@ -36,6 +36,7 @@ from jetsmith.specs.classifiers import JudgedSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.shapes import ShapeUncertainties, UnfoldSpec
 from tests.unit import shaped_runs
+from tests.unit.score_files import scored_jets
 from tests.unit.shaped_runs import FACTORS, SHARES, SIMULATED, data_shares
 from tests.unit.test_calibration import make_spec
 
@@ -572,6 +573,7 @@ def test_the_stage_takes_what_the_configuration_gives() -> None:
     assert set(given.splits) <= set(configuration.scored_on("csvv2"))
     assert given.is_pseudo
     spec = JudgedSpec(**plain["spec"])
-    assert flavour_of(np.array([500, 521, 400, 0, 2, 999]), spec).tolist() == [
-        HEAVY, HEAVY, C, LIGHT, LIGHT, LIGHT,
-    ]  # fmt: skip
+    jets = scored_jets(np.zeros(6), label=np.array([500, 521, 400, 0, 2, 999]))
+    assert flavour_of(jets, spec).tolist() == [HEAVY, HEAVY, C, LIGHT, LIGHT, LIGHT]
+    by_hadron = replace(jets, columns={**jets.columns, "hadron_flavour": np.array([5, 5, 4, 0, 0, 4])})
+    assert flavour_of(by_hadron, spec).tolist() == [HEAVY, HEAVY, C, LIGHT, LIGHT, C]

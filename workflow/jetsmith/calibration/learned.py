@@ -27,7 +27,7 @@ from jetsmith.keys import codes
 from jetsmith.metrics import passes
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import CHUNK, Rows
-from jetsmith.scored import ScoredJets, read_split
+from jetsmith.scored import ScoredJets, as_coded, columns_of_codes, read_split
 from jetsmith.specs.classifiers import JudgedClass, JudgedSpec
 from jetsmith.specs.features import Inputs, RawSpec
 from jetsmith.specs.learned import NetworkSpec
@@ -92,7 +92,7 @@ def learn(
             efficiencies than the networks.
     """
     points = _points(calibration, spec)
-    columns = [axis.column for axis in axes]
+    columns = [*(axis.column for axis in axes), *columns_of_codes(scores, classes_of(spec))]
     folder, groups_read = Path(packed[0]).parents[1], _groups(features, closes_in)
     parts = dict(zip(SPLITS, arrays.read_splits(folder, SPLITS, groups_read, spec.sample), strict=True))
     read = {split: _read(spec, scores, split, parts[split], columns, features, closes_in) for split in SPLITS}
@@ -169,13 +169,13 @@ def _read(
     closes_in: Sequence[Inputs],
 ) -> Read:
     """Both files are in the order of packed rows."""
-    jets = read_split(scores, split, spec, [*columns, *EVENT_KEY, DATASET])
+    jets = read_split(scores, split, spec, list(dict.fromkeys([*columns, *EVENT_KEY, DATASET])))
     same = len(jets) == len(part) and all(
         np.array_equal(jets.columns[key], part.columns[key]) for key in EVENT_KEY
     )
     if not same:
         raise InputError(f"{scores}: split {split} has other jets than the packed sample; score it again")
-    return Read(jets, _values(features, part), _values(closes_in, part))
+    return Read(as_coded(jets, classes_of(spec)), _values(features, part), _values(closes_in, part))
 
 
 def _values(inputs: Sequence[Inputs], part: arrays.Packed) -> FloatArray:
