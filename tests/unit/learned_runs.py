@@ -23,6 +23,7 @@ Array = np.ndarray[Any, Any]
 
 NAMES = ("pt", "tracks", "mirror", "hidden")
 POINTS = {"M": 0.6, "L": 0.3}  # not in the order of thresholds
+MARKS = {"M": "few", "L": ""}
 FLAVOURS = {5: 510, 0: 0}  # code and truth
 RAW = {
     "ak4": {
@@ -123,7 +124,7 @@ def write(folder: Path, n: int, world: World, n_test: int = 0) -> None:
     write_scores(
         folder / "scores.parquet", {key: np.concatenate([t[key] for t in tables]) for key in tables[0]}
     )
-    points = {key: {"threshold": value} for key, value in POINTS.items()}
+    points = {key: {"threshold": value, "doubt": MARKS[key]} for key, value in POINTS.items()}
     io.write_json(folder / "calibration.json", {"judgement": "deepcsv", "working_points": points})
 
 

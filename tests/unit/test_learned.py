@@ -162,7 +162,9 @@ def test_what_it_cannot_know_fails(blind: Path) -> None:
     assert not found.negative
     with pytest.raises(InputError, match=r"its closure test failed: .*not given: .* against ak4.hidden"):
         LearnedEfficiencies(blind / "by_jet.onnx")
-    assert LearnedEfficiencies(blind / "by_jet.onnx", allow_failed_closure=True).about["status"] == "failed"
+    about = LearnedEfficiencies(blind / "by_jet.onnx", allow_failed_closure=True).about
+    assert about["status"] == "failed"
+    assert about["doubts"] == {"M": "few"}
 
 
 def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:

@@ -497,7 +497,10 @@ def test_scale_factors_are_those_of_the_measurement(run: Path) -> None:
     assert sum(weights[0] for weights in together["weights"].values()) == pytest.approx(1)
     assert file["deepcsv_comb"].evaluate("central", "L", 5, 0.5, 31.0) == pytest.approx(together["value"][0])
     assert together["ndf"] == 2
-    assert "NOT for data" in json.loads((run / "correction.json").read_text())["description"]
+    content = json.loads((run / "correction.json").read_text())
+    assert "NOT for data" in content["description"]
+    for text in (content["description"], *(one["description"] for one in content["corrections"])):
+        assert "; not reliable, for lack of jets or for ties at the threshold: M" in text
 
 
 def test_event_weights_take_the_file(run: Path, tmp_path: Path) -> None:

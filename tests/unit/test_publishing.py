@@ -272,6 +272,26 @@ def test_rates_that_no_cut_gives_are_told(plots: dict[str, list[Path]], tmp_path
     assert not complaints(folder)
 
 
+def test_points_in_doubt_are_marked(submission: Path, plots: dict[str, list[Path]], tmp_path: Path) -> None:
+    """Protects: a point that few jets fix does not stand beside others as if it were one of them."""
+    mark = "Fixed by few jets, or jumped over by ties"
+    (_, point), columns = table(submission, "working_points.demo_ak4.b_jets_vs_light_jets")
+    marks = [(a["value"], b["value"]) for a, b in zip(point, columns[mark]["values"], strict=True)]
+    assert marks == [("L", "none"), ("M", "none"), ("T", "few")] * 2
+    caption = io.read_json(plots["roc"][1])["page"]["caption"]
+    assert "Working points that few jets or ties fix: DeepJet T (few), " in caption
+    _, columns = table(submission, "efficiency.deepjet")
+    marked = {name for name, one in columns.items() if mark in {q["name"] for q in one["qualifiers"]}}
+    assert marked == {name for name in columns if name.endswith("at T")} != set()
+    numbers = io.read_json(plots["scale_factors"][0])
+    numbers["panels"][0]["doubt"] = "few"
+    io.write_json(tmp_path / "factors.json", numbers)
+    folder = submit(plots | {"scale_factors": [tmp_path / "factors.json"]}, tmp_path / "hepdata")
+    _, columns = table(folder, "scale_factors.deepjet")
+    assert all({"name": mark, "value": "few"} in one["qualifiers"] for one in columns.values())
+    assert not complaints(folder)
+
+
 def test_efficiencies_shapes_and_factors_are_those_of_the_figures(
     submission: Path, plots: dict[str, list[Path]]
 ) -> None:

@@ -19,6 +19,7 @@ from jetsmith.handed.measurement import Pulls
 from jetsmith.handed.shape import Shape
 from jetsmith.measuring import shape_solution as solving
 from jetsmith.measuring.shape import Region, level, shape_of, waves
+from jetsmith.measuring.shape_corrections import correction
 from jetsmith.measuring.shape_jets import (
     HEAVY,
     LIGHT,
@@ -358,6 +359,10 @@ def test_the_file_has_the_form_of_btv(run: Path) -> None:
     found = io.read_record(Shape, run / "shape.json")
     content = json.loads((run / "shape.correction.json").read_text())
     assert "NOT for data" in content["description"]
+    assert "not reliable" not in content["description"]  # tags are at L, and M has the mark
+    found = io.read_record(Shape, run / "shape.json")
+    marked = correction(replace(found, doubts={"M": "few"}))["corrections"][0]["description"]
+    assert "; working points of tags not reliable, for lack of jets or for ties at the threshold: M" in marked
     (one,) = content["corrections"]
     assert one["name"] == "deepcsv_shape"
     assert [axis["name"] for axis in one["inputs"]] == [

@@ -34,6 +34,7 @@ from jetsmith.published import (
 )
 from jetsmith.texts import label_text, share
 
+DOUBT = "Fixed by few jets, or jumped over by ties"  # few, ties, both, or none
 PHRASES = ("Jet tagging",)
 N = TypeVar("N", bound=Numbers)
 
@@ -177,6 +178,7 @@ def of_roc(numbers: RocNumbers, figure: Figure) -> Iterator[Table]:
             ],
             [
                 Variable("Threshold", [number(point.threshold) for _, point in marked], qualifiers=about),
+                Variable(DOUBT, [number(point.doubt or "none") for _, point in marked], qualifiers=about),
                 *(
                     Variable(
                         f"{of} {what}",
@@ -207,6 +209,11 @@ def _ties(curve: Curve) -> dict[str, Any]:
     return {"No cut, for ties, at": ", ".join(rates)} if rates else {}
 
 
+def _doubt(mark: str) -> dict[str, Any]:
+    """The mark of a working point, where it has one."""
+    return {DOUBT: mark} if mark else {}
+
+
 def _auc(curve: Curve) -> dict[str, Any]:
     area = curve.auc
     return {"AUC": area.value, "AUC low": area.low, "AUC high": area.high}
@@ -230,7 +237,7 @@ def of_efficiency(numbers: EfficiencyNumbers, figure: Figure) -> Iterator[Table]
             Variable(
                 f"{labels[points.name]} efficiency at {points.working_point}",
                 [within(*of) for of in zip(points.efficiency, points.low, points.high, strict=True)],
-                qualifiers=about | {"Threshold": points.threshold},
+                qualifiers=about | {"Threshold": points.threshold} | _doubt(points.doubt),
             )
             for points in numbers.points
         ],
@@ -266,7 +273,9 @@ def of_scale_factors(numbers: ScaleFactorsNumbers, figure: Figure) -> Iterator[T
             Variable(
                 f"{label_text(label)} scale factor at {panel.point}, {name}",
                 [measured(y, down or 0.0, up or 0.0, "total") for y, down, up in zip(*of, strict=True)],
-                qualifiers=about | {"Data": "simulation presented as data" if is_pseudo else "data"},
+                qualifiers=about
+                | {"Data": "simulation presented as data" if is_pseudo else "data"}
+                | _doubt(panel.doubt),
             )
             for panel in numbers.panels
             for name, label, is_pseudo, of in _measurements(panel, numbers.label)

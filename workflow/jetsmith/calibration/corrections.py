@@ -14,6 +14,7 @@ from jetsmith.columns import HADRON_FLAVOUR
 from jetsmith.correction_nodes import binning, category
 from jetsmith.io import FloatArray
 from jetsmith.specs.classifiers import JudgedClass
+from jetsmith.texts import not_reliable
 
 ENDS = (  # suffix of the name, what it is, field of EfficiencyMap
     ("", "Efficiency", "value"),
@@ -151,9 +152,7 @@ def _left_out(points: Points) -> str:
     text = ""
     if points.undefined:
         text += f"; left out, for lack of jets or of a threshold: {', '.join(points.undefined)}"
-    if points.doubtful:
-        text += f"; not reliable, for lack of jets or for ties at the threshold: {', '.join(points.doubtful)}"
-    return text
+    return text + not_reliable(points.doubtful)
 
 
 def _few_jets(subject: Subject, points: Points, axes: Sequence[Axis]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -32,6 +33,7 @@ from jetsmith.specs.classifiers import JudgedClass, JudgedSpec
 from jetsmith.specs.features import Inputs, RawSpec
 from jetsmith.specs.learned import NetworkSpec
 from jetsmith.specs.run import EfficienciesSpec
+from jetsmith.texts import doubts_of
 
 SPLITS = ("calibration", "test")
 DATASET = "dataset"  # events of two data sets may have one key
@@ -91,7 +93,8 @@ def learn(
         InputError: Files are not of the same jets, no class has jets, or the ONNX file gives other
             efficiencies than the networks.
     """
-    points = _points(calibration, spec)
+    calibrated = io.read_json(calibration, judgement=spec.judgement)
+    points = _points(calibrated, calibration)
     columns = [*(axis.column for axis in axes), *columns_of_codes(scores, classes_of(spec))]
     folder, groups_read = Path(packed[0]).parents[1], _groups(features, closes_in)
     parts = dict(zip(SPLITS, arrays.read_splits(folder, SPLITS, groups_read, spec.sample), strict=True))
@@ -134,6 +137,7 @@ def learn(
         curves=tested,
         tags=_tags(read["test"], learned, points, predicted),
         parity=0.0,
+        doubts=doubts_of(calibrated),
     )
     groups = seen(features, raw, {}, [parts["calibration"]])
     with io.atomic_file(efficiencies) as temporary:
@@ -144,9 +148,8 @@ def learn(
     return found
 
 
-def _points(calibration: str | Path, spec: JudgedSpec) -> dict[str, float]:
+def _points(found: Mapping[str, Any], calibration: str | Path) -> dict[str, float]:
     """Thresholds by working point, the loosest first; of few jets two may be one, and none lies between."""
-    found = io.read_json(calibration, judgement=spec.judgement)
     points = {key: float(point["threshold"]) for key, point in found["working_points"].items()}
     if not points:
         raise InputError(
