@@ -116,8 +116,8 @@ def thresholds_in(file: Correction, points: Sequence[str]) -> dict[str, float]:
     if more := more_inputs(file):
         raise InputError(
             f"{file.where}: its thresholds depend on {', '.join(more)}, too, as those of flat efficiency "
-            "(pt) and of planes (discriminant) do; scale factors are for one threshold a point: name efficiencies "
-            "of such points with `efficiency`"
+            "(pt) and of planes (discriminant) do; scale factors are for one threshold a point: name "
+            "efficiencies of such points with `efficiency`"
         )
     file.check("working_point", points)
     return {point: float(file(working_point=point)) for point in points}
