@@ -451,6 +451,9 @@ PUBLISHED = {
         "resilience",
         "response",
         "closure",
+        "shapes",
+        "commissioning",
+        "fractions",
     )
 }
 """Numbers of figures that go to HEPData, by plot."""

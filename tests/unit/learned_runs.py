@@ -17,12 +17,13 @@ from jetsmith.specs.learned import NetworkSpec
 from jetsmith.specs.run import EfficienciesSpec
 from tests.unit.packed_jets import write_packed
 from tests.unit.score_files import write_scores
-from tests.unit.test_calibration import make_spec
+from tests.unit.test_calibration import make_spec, whole_spec
 
 Array = np.ndarray[Any, Any]
 
 NAMES = ("pt", "tracks", "mirror", "hidden")
 POINTS = {"M": 0.6, "L": 0.3}  # not in the order of thresholds
+MARKS = {"M": "few", "L": ""}
 FLAVOURS = {5: 510, 0: 0}  # code and truth
 RAW = {
     "ak4": {
@@ -123,17 +124,22 @@ def write(folder: Path, n: int, world: World, n_test: int = 0) -> None:
     write_scores(
         folder / "scores.parquet", {key: np.concatenate([t[key] for t in tables]) for key in tables[0]}
     )
-    points = {key: {"threshold": value} for key, value in POINTS.items()}
+    points = {key: {"threshold": value, "doubt": MARKS[key]} for key, value in POINTS.items()}
     io.write_json(folder / "calibration.json", {"judgement": "deepcsv", "working_points": points})
 
 
 def learned(
-    folder: Path, given: tuple[str, ...], closes_in: tuple[str, ...], seed: int = 7, **changes: Any
+    folder: Path,
+    given: tuple[str, ...],
+    closes_in: tuple[str, ...],
+    seed: int = 7,
+    is_whole: bool = False,
+    **changes: Any,
 ) -> Learned:
-    """What stage learn finds of them."""
+    """What stage learn finds of them, `is_whole` for a tagger whose codes are hadron flavours."""
     return learn(
         name="by_jet",
-        spec=make_spec(),
+        spec=whole_spec() if is_whole else make_spec(),
         features=inputs(*given),
         closes_in=inputs(*closes_in),
         raw=RAW,

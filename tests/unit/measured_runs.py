@@ -48,7 +48,8 @@ def write_sample(path: Path, name: str, n: int, seed: int, shift: float = 0.0, l
 
 def write_points(path: Path) -> Path:
     """What calibrate found."""
-    points = {name: {"threshold": value} for name, value in THRESHOLDS.items()}
+    marks = {"L": "", "M": "few"}
+    points = {name: {"threshold": value, "doubt": marks[name]} for name, value in THRESHOLDS.items()}
     io.write_json(
         path / "numbers.json",
         {"judgement": "deepcsv", "working_points": points, "undefined": {"T": "too few jets"}},

@@ -23,12 +23,13 @@ from jetsmith.calibration.flat import flat_points
 from jetsmith.calibration.maps import EfficiencyMap, counts, efficiency_map, find_thresholds, grouped
 from jetsmith.calibration.smooth import lines
 from jetsmith.errors import InputError
-from jetsmith.scored import ScoredJets, in_common, read_split
+from jetsmith.scored import ScoredJets, as_coded, in_common, read_split
 from jetsmith.specs.classifiers import (
     ClassifierSpec,
     ClassSpec,
     DiscriminantSpec,
     EvaluationSpec,
+    JudgedClass,
     TrainingSpec,
 )
 from jetsmith.specs.datasets import SelectionSpec
@@ -433,6 +434,104 @@ def test_no_efficiency_at_all_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"split test has no jets of a class with a `flavor` code"):
         calibrate(make_spec(), tmp_path / "scores.parquet", {"L": 0.1}, PT, ETA, *outputs, settings=ANY)
     assert not outputs[0].exists()
+
+
+def whole_spec() -> ClassifierSpec:
+    """The tagger with the classes of config/flavours.yaml, which hold all truth ids of a hadron flavour."""
+    spec, whole = make_spec(), yaml.safe_load((ROOT / "config/flavours.yaml").read_text())
+    b, c, light = (ClassSpec(name=entry.name, **whole[entry.name]) for entry in (B, C, LIGHT))
+    return spec.model_copy(update={"signal_class": b, "background_classes": (light, c)})
+
+
+def with_hadrons(table: dict[str, Any]) -> dict[str, Any]:
+    """With hadron flavours; 15% of light jets and some b and c jets have truth 999, and score higher."""
+    rng = np.random.default_rng(3)
+    label = table["label"]
+    hadron = np.select([label >= 500, label == 400], [5, 4], 0).astype("i1")
+    lost = rng.random(len(label)) < np.where(hadron == 0, 0.15, 0.02)
+    score = np.where(lost, np.sqrt(table["discriminant"]), table["discriminant"])
+    return table | {
+        "label": np.where(lost, 999, label).astype("i4"),
+        "hadron_flavour": hadron,
+        "discriminant": score.astype("f4"),
+    }
+
+
+def test_codes_are_hadron_flavours(tmp_path: Path) -> None:
+    """Protects who asks by `hadronFlavour`, as the helper's docs do: jets of pile-up are light there.
+
+    A slow count by hadron flavour is what the file has; thresholds and efficiencies of classes stay by truth.
+    """
+    table = with_hadrons(make_scores(tmp_path / "scores.parquet"))
+    write_scores(tmp_path / "scores.parquet", table)
+    outputs = tmp_path / "out.json", tmp_path / "numbers.json"
+    calibrate(whole_spec(), tmp_path / "scores.parquet", {"L": 0.1}, PT, ETA, *outputs, settings=ANY)
+    evaluator = correctionlib.CorrectionSet.from_file(str(outputs[0]))
+    threshold = evaluator["deepcsv_wp_values"].evaluate("L")
+    numbers = json.loads(outputs[1].read_text())
+    for code, truth in ((5, (500, 510)), (4, (400,)), (0, (0, 1))):
+        passed = total = passed_of_truth = total_of_truth = others = jets = 0.0
+        for k in np.flatnonzero(table["split"] == 3):
+            passes = table["discriminant"][k] >= threshold
+            if table["label"][k] in truth:
+                total_of_truth += table["weight"][k]
+                passed_of_truth += table["weight"][k] * passes
+            if table["hadron_flavour"][k] != code:
+                continue
+            jets += 1
+            others += table["label"][k] == 999
+            if abs(table["jet_eta"][k]) < 1.2 and 50 <= table["jet_pt_gev"][k] < 100:
+                total += table["weight"][k]
+                passed += table["weight"][k] * passes
+        assert evaluator["deepcsv_eff"].evaluate("L", code, 0.5, 70.0) == pytest.approx(passed / total)
+        inclusive = numbers["working_points"]["L"]["efficiencies"]
+        name = {5: "b_jets", 4: "c_jets", 0: "light_jets"}[code]
+        assert inclusive[name]["value"] == pytest.approx(passed_of_truth / total_of_truth)
+        counted = {"by": "hadron_flavour", "n_jets": jets, "n_of_other_truth": others}
+        assert numbers["counted"][str(code)] == counted
+        text = json.loads(outputs[0].read_text())["corrections"][1]["inputs"][1]["description"]
+        assert f"{code} {name} (hadron flavour, {int(others):,} of {int(jets):,} jets of other truth" in text
+    light = (table["split"] == 2) & np.isin(table["label"], (0, 1))
+    weight, above = table["weight"][light], table["discriminant"][light] >= threshold
+    assert weight[above].sum() / weight.sum() == pytest.approx(0.1, rel=0.02)
+
+
+def test_codes_are_truth_where_files_have_no_hadron_flavour(tmp_path: Path) -> None:
+    """Layouts without it, and codes that mean something else: the description of `flavor` says so."""
+    with_column = with_hadrons(make_scores(tmp_path / "scores.parquet"))
+    table = {name: values for name, values in with_column.items() if name != "hadron_flavour"}
+    write_scores(tmp_path / "scores.parquet", table)
+    outputs = tmp_path / "out.json", tmp_path / "numbers.json"
+
+    def said(spec: ClassifierSpec) -> str:
+        calibrate(spec, tmp_path / "scores.parquet", {"L": 0.1}, PT, ETA, *outputs, settings=ANY)
+        about: str = json.loads(outputs[0].read_text())["corrections"][1]["inputs"][1]["description"]
+        return about
+
+    assert "0 light_jets (by truth, without its jets of truth 999)" in said(whole_spec())
+    n_light = int(((table["split"] == 3) & np.isin(table["label"], (0, 1))).sum())
+    assert json.loads(outputs[1].read_text())["counted"]["0"]["n_jets"] == n_light
+    write_scores(tmp_path / "scores.parquet", with_column)
+    assert said(make_spec()) == "5 b_jets (by truth), 0 light_jets (by truth), 4 c_jets (by truth)"
+    assert json.loads(outputs[1].read_text())["counted"]["0"]["n_jets"] == n_light
+
+
+def test_jets_of_a_code_of_their_own_keep_it() -> None:
+    """Pile-up jets of a class with a code are not light beside it; a class without a code takes none away."""
+    label = np.array([0, 2, 999, 999, 999, 500, 400, 600])
+    jets = scored_jets(np.zeros(8), label=label)
+    jets = replace(jets, columns={"hadron_flavour": np.array([0, 0, 0, 5, 4, 5, 4, 0])})
+    spec = whole_spec()
+    assert spec.signal_class is not None
+    b, light = spec.signal_class, spec.background_classes[0]
+    pile_up = JudgedClass(name="pileup", truth=(999,), flavor=99)
+    assert as_coded(jets, (b, light)).label.tolist() == [0, 0, 0, 500, 999, 500, 400, 0]
+    assert as_coded(jets, (b, light, pile_up)).label.tolist() == [0, 0, 999, 999, 999, 500, 400, 0]
+    without_code = pile_up.model_copy(update={"flavor": None})
+    assert as_coded(jets, (b, light, without_code)).label.tolist() == [0, 0, 0, 500, 999, 500, 400, 0]
+    assert jets.label.tolist() == label.tolist()
+    quarks = JudgedClass(name="gluons", truth=(0,), flavor=0)  # a code that happens to be 0
+    assert as_coded(jets, (quarks,)) is jets
 
 
 @pytest.mark.parametrize("last", [2.4, 2.5, 4.7])

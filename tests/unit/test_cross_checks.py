@@ -854,7 +854,7 @@ DATASETS = {
     ),
     "a cut that is none": (
         _dataset(files=["here/a.root"], without=["jetid"]),
-        ["without", "'jet_id' or 'jvt'", "'jetid'"],
+        ["without", "'jet_id', 'jvt' or 'hlt'", "'jetid'"],
     ),
     "weights of the simulation": (
         _dataset(simulate=SIMULATE, weights="unit"),
@@ -1365,11 +1365,23 @@ def test_the_order_of_a_sequence_is_needed_too(folder):
 
 def test_pile_up_is_kept_where_a_tagger_asks_for_it(folder):
     """The class `pileup` has rows in its own sample; other samples are packed as before."""
+    edit(folder / "flavours.yaml", put("light_jets", "truth", value=[0, 1]))
+    edit(folder / "flavours.yaml", put("b_jets", "truth", value=[500]))
+    edit(folder / "flavours.yaml", put("c_jets", "truth", value=[400]))
     run = run_of(folder)
     assert kept_truth(load(run, folder), "jets") == []
     edit(folder / "taggers/deepcsv.yaml", lambda content: content["classes"].append("pileup"))
     loaded = load(run, folder)
     assert kept_truth(loaded, "jets") == [999]
+    assert kept_truth(loaded, "fat_jets") == []
+
+
+def test_pile_up_is_kept_where_efficiencies_are_by_hadron_flavour(folder):
+    """Codes 5, 4 and 0 of small jets are hadron flavours, which pile-up has; large jets have truth."""
+    loaded = load(run_of(folder), folder)
+    assert [c.hadron_flavour for c in loaded.judgements["csvv2"].background_classes] == [0, 4]
+    assert kept_truth(loaded, "jets") == [999]
+    assert all(c.hadron_flavour is None for c in loaded.judgements["double_b"].background_classes)
     assert kept_truth(loaded, "fat_jets") == []
 
 
@@ -1411,7 +1423,6 @@ def test_pile_up_is_kept_where_simulation_is_compared_with_collisions(folder, da
     loaded = load(run, folder)
     for name in simulation:
         assert kept_truth(loaded, name) == ([999] if data == "data" else [])
-    assert kept_truth(loaded, "jets") == []
 
 
 @pytest.mark.parametrize("key", ["scale_factors", "shapes", "commissioning"])
@@ -1433,6 +1444,49 @@ def test_what_stands_beside_data_has_their_leptons(folder, key):
     assert key in said
     edit(folder / "datasets.yaml", put("dilepton", "leptons", value=of))
     load(run, folder)
+
+
+@pytest.mark.parametrize("key", ["scale_factors", "shapes", "commissioning"])
+def test_what_stands_beside_data_has_their_triggers(folder, key):
+    """As with leptons; simulation that has no triggers says so."""
+    run = _with_data(folder)
+    (folder / "b.root").write_bytes(b"y")
+    (folder / "c.root").write_bytes(b"z")
+    one = {"object": "ak4", "process": "p"}
+    edit(folder / "datasets.yaml", put("measured", "hlt", value=["HLT_Mu50"]))
+    electrons = one | {"files": ["b.root"], "is_data": True, "hlt": ["HLT_Ele32"]}
+    edit(folder / "datasets.yaml", put("electrons", value=electrons))
+    edit(folder / "datasets.yaml", put("expected", value=one | {"files": ["c.root"]}))
+    run["samples"] |= {
+        "probes": {"datasets": ["measured", "electrons"]},
+        "expected": {"datasets": ["expected"]},
+        "moved": {"datasets": ["data_too"]},
+        "light": {"datasets": ["light_too"]},
+    }
+    for name, is_data in (("data_too", True), ("light_too", False)):
+        (folder / f"{name}.root").write_bytes(name.encode())
+        more = one | {"files": [f"{name}.root"], "is_data": is_data}
+        edit(folder / "datasets.yaml", put(name, value=more))
+    heavy = {"data": "probes", "simulation": "expected", "discriminant_bins": [0, 0.5, 1]} | ABOVE
+    run[key] = {
+        "scale_factors": {"one": PROBE | {"simulation": "expected"}},
+        "shapes": {"csvv2": {"heavy": heavy, "light": heavy | {"data": "moved", "simulation": "light"}}},
+        "commissioning": {"one": {"judgements": ["csvv2"], "data": "probes", "simulation": ["expected"]}},
+    }[key]
+    words = "dataset `expected` has `hlt` {}, and sample `probes` HLT_Ele32, HLT_Mu50, so that jets"
+    said = refused(run, folder)
+    assert words.format("none") in said
+    assert key in said
+    edit(folder / "datasets.yaml", put("expected", "hlt", value=["HLT_Mu50"]))
+    assert words.format("HLT_Mu50") in refused(run, folder)
+    edit(folder / "datasets.yaml", put("expected", "hlt", value=["HLT_Mu50", "HLT_Ele32"]))
+    load(run, folder)
+    edit(folder / "datasets.yaml", put("expected", "without", value=["hlt"]))
+    assert "without: hlt: `hlt` says which fired; leave it out" in refused(run, folder)
+    edit(folder / "datasets.yaml", drop("expected", "hlt"))
+    load(run, folder)
+    edit(folder / "datasets.yaml", put("measured", "without", value=["hlt"]))
+    assert "without: hlt: data have triggers, and name those that count" in refused(run, folder)
 
 
 def test_two_signals_in_figures_of_their_own(folder):

@@ -124,6 +124,31 @@ def test_which_efficiencies(folder: Path, tmp_path: Path, names: tuple[str, ...]
         assert fixed(folder, efficiencies=path, efficiency="other").flavours == files.FLAVOURS
 
 
+@pytest.mark.parametrize(("axis", "key"), [("pt", None), ("discriminant", "CvsL")])
+def test_points_without_a_single_threshold_are_refused(
+    folder: Path, tmp_path: Path, axis: str, key: str | None
+) -> None:
+    """Flat efficiencies and planes, which calibrate writes beside others: no scale factors are for those."""
+    maps, points = json.loads((folder / "eff.json").read_text())["corrections"]
+    by = files.category(axis, {key: 0.3}) if key else files.binning(axis, [30.0, 500.0], [0.3])
+    of = files.category("working_point", dict.fromkeys("LMT", by))
+    other = files.correction("flat_wp_values", ["working_point", axis], of)
+    other["inputs"][1]["type"] = "string" if key else "real"
+    flat = {**maps, "name": "flat_eff"}
+    path = files.write(tmp_path / "eff.json", maps, points, flat, other)
+    words = rf"wp_values: its thresholds depend on {axis}, too, as those of flat"
+    with pytest.raises(InputError, match=f"flat_{words}"):
+        fixed(folder, efficiencies=path, efficiency="flat")
+    assert fixed(folder, efficiencies=path).thresholds == {"M": 0.3}  # the one that serves needs no name
+    alone = files.write(tmp_path / "alone.json", flat, other)
+    with pytest.raises(InputError, match=r"has no efficiencies .*; flat_eff: no single threshold a point"):
+        fixed(folder, efficiencies=alone)
+    factors = json.loads((folder / "sf.json").read_text())["corrections"][:2]
+    sf = files.write(tmp_path / "sf.json", *factors, {**other, "name": "tag_wp_values"})
+    with pytest.raises(InputError, match=f"tag_{words}"):
+        fixed(folder, scale_factors=sf)
+
+
 def test_flavours_without_weights(folder: Path, tmp_path: Path) -> None:
     """Other flavours are named with their numbers, and those that only one of the files has."""
     taus = {**GOOD, "flavour": [[15, -1], [15]]}

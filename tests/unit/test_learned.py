@@ -35,6 +35,7 @@ from jetsmith.calibration.maps import efficiency_map
 from jetsmith.errors import InputError
 from jetsmith.event_weights import FixedWorkingPoints, LearnedEfficiencies, tag_probabilities
 from jetsmith.handed.learned import Agreement, Curve, Learned
+from jetsmith.hashing import SPLITS
 from jetsmith.plots.learned import compute, draw, plot_learned
 from jetsmith.report.learned import learned as rows_of
 from jetsmith.report.page import write_report
@@ -45,6 +46,25 @@ from tests.unit.learned_runs import World
 from tests.unit.test_calibration import make_spec
 
 ROOT = Path(__file__).parent.parent.parent
+
+
+def test_jets_are_learned_by_hadron_flavour(tmp_path: Path) -> None:
+    """Jets of pile-up, all of which pass, are learned from and tested on as light: so files are applied."""
+    runs.write(tmp_path, 4_000, World())
+    rows = io.read_rows(tmp_path / "scores.parquet")
+    table = {name: np.asarray(rows[name]) for name in rows.fields}
+    hadron = np.where(table["label"] == 510, 5, 0).astype("i1")
+    lost = (hadron == 0) & (table["event"] % 4 == 0)
+    p = np.where(lost, 0.9, table["p_b_jets"])
+    table |= {"hadron_flavour": hadron, "label": np.where(lost, 999, table["label"]), "p_b_jets": p}
+    io.write_rows(tmp_path / "scores.parquet", ak.zip(table | {"p_light_jets": 1 - p}, depth_limit=1))
+    found = runs.learned(tmp_path, ("pt", "tracks"), (), is_whole=True, members=2, epochs=4)
+    for split, n_learned in (("calibration", found.n_learned), ("test", found.n_tested)):
+        here = table["split"] == SPLITS.index(split)
+        assert n_learned["light_jets"] == int((here & (hadron == 0)).sum())
+        assert n_learned["b_jets"] == int((here & (hadron == 5)).sum())
+    by_truth = runs.learned(tmp_path, ("pt", "tracks"), (), members=2, epochs=4)
+    assert by_truth.n_tested["light_jets"] < found.n_tested["light_jets"]
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +162,9 @@ def test_what_it_cannot_know_fails(blind: Path) -> None:
     assert not found.negative
     with pytest.raises(InputError, match=r"its closure test failed: .*not given: .* against ak4.hidden"):
         LearnedEfficiencies(blind / "by_jet.onnx")
-    assert LearnedEfficiencies(blind / "by_jet.onnx", allow_failed_closure=True).about["status"] == "failed"
+    about = LearnedEfficiencies(blind / "by_jet.onnx", allow_failed_closure=True).about
+    assert about["status"] == "failed"
+    assert about["doubts"] == {"M": "few"}
 
 
 def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from jetsmith.event_weights import FixedWorkingPoints, InputError, LearnedEfficiencies
+from jetsmith.event_weights import FixedWorkingPoints, InputError, LearnedEfficiencies, tag_probabilities
 from tests.unit import correction_files as files
 from tests.unit import slow_event_weights as slow
 from tests.unit.slow_event_weights import WithTracks
@@ -309,6 +309,41 @@ def test_masked_jets_and_those_as_simulated_keep_features_in_step(folder: Path) 
     heavy = learned(folder)(*lists([event[1:] for event in events]))
     np.testing.assert_array_equal(found.nominal, heavy.nominal)
     assert found.counts["n_as_simulated"] == 2
+
+
+def test_masked_jets_are_no_jets(folder: Path) -> None:
+    """As for weights: a jet of None has no efficiency and no tag; an event of None is refused."""
+    learned_of = LearnedEfficiencies(folder / "by_tracks.onnx")
+    flavour, pt = ak.Array([[5, 0, 4], [], [0]]), ak.Array([[50.0, 60.0, 70.0], [], [80.0]])
+    keep = ak.Array([[True, False, True], [], [False]])
+    features = {"ak4": {"pt": pt, "tracks": pt / 10}}
+    masked = {"ak4": {name: ak.mask(values, keep) for name, values in features["ak4"].items()}}
+    whole = learned_of(flavour, features)
+    for of in (features, masked):
+        found = learned_of(ak.mask(flavour, keep), of)
+        for name in ("efficiency", "error"):
+            expected = ak.mask(getattr(whole, name)["M"], keep)
+            assert getattr(found, name)["M"].to_list() == expected.to_list()
+        assert found.beyond.to_list() == ak.mask(whole.beyond, keep).to_list()
+        tags = tag_probabilities(found.efficiency["M"], 2)
+        np.testing.assert_array_equal(tags, tag_probabilities(whole.efficiency["M"][keep], 2))
+    flat = learned_of([5, None], {"ak4": {"pt": [50.0, None], "tracks": [5.0, None]}}).efficiency["M"]
+    assert flat.to_list() == [pytest.approx(float(whole.efficiency["M"][0, 0])), None]
+    nothing = learned_of([[None]], {"ak4": {"pt": [[None]], "tracks": [[None]]}}).efficiency["M"]
+    assert nothing.to_list() == [[None]]
+    assert tag_probabilities(nothing, 1).tolist() == [[1.0, 0.0]]
+    words = "is None in 1 of 2 events, first in 1: leave these events out, or give them empty lists"
+    one = {"ak4": {"pt": [[50.0], []], "tracks": [[5.0], []]}}
+    with pytest.raises(InputError, match=f"flavour {words}"):
+        learned_of([[5], None], one)
+    with pytest.raises(InputError, match=rf"ak4\.pt {words}"):
+        learned_of([[5], []], {"ak4": {"pt": [[50.0], None], "tracks": [[5.0], []]}})
+    with pytest.raises(InputError, match=f"efficiency {words}"):
+        tag_probabilities([[0.5], None], 1)
+    with pytest.raises(InputError, match="has 1 jets, and flavour 2"):
+        learned_of([5, None], {"ak4": {"pt": [50.0], "tracks": [5.0]}})
+    with pytest.raises(InputError, match="no number from 0 to 1"):
+        tag_probabilities([[0.5, np.nan]], 1)
 
 
 def test_flavours_may_be_taken_for_others(folder: Path) -> None:

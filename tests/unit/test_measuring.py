@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import awkward as ak
 import correctionlib
 import numpy as np
 import pyhf
@@ -45,7 +46,7 @@ from jetsmith.specs.plots import PlotSpec
 from tests.unit import correction_files as files
 from tests.unit import measured_runs
 from tests.unit.measured_runs import PT
-from tests.unit.test_calibration import make_spec
+from tests.unit.test_calibration import make_spec, whole_spec
 
 CLASSES = ("b_jets", "light_jets", "c_jets", "other")
 NOTHING = UncertaintiesSpec(rate=0, mistag=0, energy_scale=0)
@@ -496,7 +497,10 @@ def test_scale_factors_are_those_of_the_measurement(run: Path) -> None:
     assert sum(weights[0] for weights in together["weights"].values()) == pytest.approx(1)
     assert file["deepcsv_comb"].evaluate("central", "L", 5, 0.5, 31.0) == pytest.approx(together["value"][0])
     assert together["ndf"] == 2
-    assert "NOT for data" in json.loads((run / "correction.json").read_text())["description"]
+    content = json.loads((run / "correction.json").read_text())
+    assert "NOT for data" in content["description"]
+    for text in (content["description"], *(one["description"] for one in content["corrections"])):
+        assert "; not reliable, for lack of jets or for ties at the threshold: M" in text
 
 
 def test_event_weights_take_the_file(run: Path, tmp_path: Path) -> None:
@@ -628,6 +632,21 @@ def test_the_energy_scale_moves_jets_into_all_bins(tmp_path: Path, tag: float | 
     )
     np.testing.assert_allclose(up / nominal, 1 / 1.02, atol=0.004)
     np.testing.assert_allclose(down / nominal, 1 / 0.98, atol=0.004)
+
+
+def test_simulated_jets_count_by_hadron_flavour(tmp_path: Path) -> None:
+    """Scale factors are applied by it: a jet of pile-up is in the template of its flavour, not in `other`."""
+    source = measured_runs.write_sample(tmp_path, "simulation", 2_000, 3)
+    rows = io.read_rows(source.scores)
+    table = {name: np.asarray(rows[name]) for name in rows.fields}
+    hadron = np.select([table["label"] == 500, table["label"] == 400], [5, 4], 0).astype("i1")
+    label = np.where(np.arange(2_000) % 5 == 0, 999, table["label"]).astype("i4")
+    asked = FitSpec(pt_bins_gev=(25, 130))
+    for more, expected in (({"hadron_flavour": hadron}, hadron), ({}, np.where(label == 999, -1, hadron))):
+        content = ak.zip(table | {"label": label} | more, depth_limit=1)
+        io.write_rows(source.scores, content, classifier="deepcsv", sample="simulation")
+        group = read_probes(source, whole_spec(), None, asked, 1).group
+        assert [[5, 0, 4, -1][k] for k in group] == expected.tolist()
 
 
 def test_points_and_measurements_draw_numbers_of_their_own(tmp_path: Path) -> None:

@@ -36,7 +36,6 @@ POINT = Threshold(
     threshold=0.6,
     threshold_low=0.59,
     threshold_high=0.62,
-    reliable=True,
 )
 HOSTILE = r"<b>$x_{1} & \alpha 50% ^"
 

@@ -18,7 +18,7 @@ STYLE = PlotSpec(dpi=40)
 POINTS = [
     Threshold(
         name=name, background_efficiency=target, threshold=threshold, threshold_low=threshold,
-        threshold_high=threshold, reliable=True,
+        threshold_high=threshold,
     )
     for name, target, threshold in (("L", 0.1, 0.5), ("T", 0.001, 0.9))
 ]  # fmt: skip

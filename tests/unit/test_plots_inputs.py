@@ -127,7 +127,7 @@ def test_thresholds_run_from_loose_to_tight(tmp_path: Path) -> None:
     """Protects: markers and legends keep the order L, M, T whatever the order of the file."""
     points = inputs.read_thresholds(make_numbers(tmp_path / "numbers.json"))
     assert [point.name for point in points] == ["L", "M", "T"]
-    assert [point.reliable for point in points] == [True, True, False]
+    assert [point.doubt for point in points] == ["", "", "few"]
 
 
 def test_digits_round_to_significant_digits() -> None:

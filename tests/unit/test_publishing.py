@@ -14,11 +14,23 @@ from matplotlib.figure import Figure
 from jetsmith import hepdata, io
 from jetsmith.errors import InputError
 from jetsmith.metrics import Interval
-from jetsmith.plots import confusion, discriminant, efficiency, roc, scale_factors, style
+from jetsmith.plots import (
+    confusion,
+    discriminant,
+    efficiency,
+    fractions,
+    roc,
+    scale_factors,
+    shapes,
+    style,
+)
 from jetsmith.plots.closure import ClosureNumbers, Fraction, Judged
+from jetsmith.plots.commissioning_drawn import Cell, CommissioningNumbers, Layer
+from jetsmith.plots.fractions import FractionsNumbers, Scanned
 from jetsmith.plots.resilience_figure import Change, ResilienceNumbers, Tried
 from jetsmith.plots.response import Resolved, ResponseNumbers
 from jetsmith.plots.scale_factors import Panel, ScaleFactorsNumbers, Series
+from jetsmith.plots.shapes import ShapesNumbers
 from jetsmith.publishing import publish
 from jetsmith.specs.plots import PlotSpec
 from tests.unit.test_plots_confusion import mixed, tagger
@@ -99,6 +111,56 @@ def judged_weights() -> ClosureNumbers:
     )  # fmt: skip
 
 
+def shaped() -> ShapesNumbers:
+    """Shapes of pseudo-data, of which one row has no truth."""
+    bins = {"statistic": (0.05, 0.02), "total": (0.1, 0.04), "p": 0.3}
+    b = shapes.Curve(abseta=(0.0, 2.5), value=(1.2, 0.9), true=(1.1, 0.95), **bins)
+    light = shapes.Curve(abseta=(0.0, 1.2), value=(0.8, 1.1), true=(), **bins)
+    of_b, of_light = (
+        shapes.Panel(flavour=name, pt_gev=(30.0, 60.0), labels=("below 0", "0–1"), curves=(curve,))
+        for name, curve in (("b", b), ("light", light))
+    )
+    return ShapesNumbers(
+        title="DeepJet", judgement="deepjet", is_pseudo=True, sources=("lf", "hf"),
+        panels=((of_b, of_light),), doubts={"M": "few"},
+    )  # fmt: skip
+
+
+def beside_data() -> CommissioningNumbers:
+    """Two distributions, one with jets that have no value, and one that could not be drawn."""
+
+    def cell(name: str, missing: float, why: str = "") -> Cell:
+        layers = [
+            Layer(name=of, label=of, color="#1f77b4", sums=(3.0, 4.0, missing), errors=(0.5, 0.6, 0.0))
+            for of in ("b", "other")
+        ]
+        return Cell(
+            feature=name, label=name, axis="linear", edges=(0.0, 1.0, 3.0), width=1.0, default=None,
+            n_data=20, n_simulation=30, scale=1.0, data=(8.0, 9.0, missing), data_errors=(2.5, 3.0, 0.0),
+            layers=tuple(layers), distance=None, p=None, why=why,
+        )  # fmt: skip
+
+    return CommissioningNumbers(
+        commissioning="pair", shown="ak4", data="data", simulation=("mc",), is_pseudo=False, to_data=True,
+        is_sequence=False, lacking=(), cells=(cell("mass", 2.0), cell("sip", 0.0), cell("x", 0.0, "empty")),
+    )  # fmt: skip
+
+
+def traded() -> FractionsNumbers:
+    """A tagger at two fractions, of which one is its own, and no cut has the other."""
+    first, second = make_spec().background_classes[:2]
+    rejection = Interval(20.0, 18.0, 23.0)
+    points = [
+        Scanned(fraction=f, first=rejection, second=Interval(5.0, 4.5, 5.5), is_own=own, doubt=doubt)
+        for f, own, doubt in ((0.1, True, ""), (0.5, False, "ties"))
+    ]
+    return FractionsNumbers(
+        title="demo_ak4", sample="demo_ak4", folds=0, signal_efficiency=0.7, signal=make_spec().signal_class,
+        first=first, second=second, left_out=(),
+        curves=(fractions.Curve(tagger="deepjet", title="DeepJet", points=tuple(points)),),
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def plots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     """Figures of a tiny run, as their plots write them."""
@@ -120,12 +182,13 @@ def plots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     matrix = confusion.compute(tagger(), mixed(3000))
     for name, made in {
         "confusion_deepjet": matrix, "resilience_demo": tried(), "response_b_energy": regressed(),
-        "closure_shower": judged_weights(),
+        "closure_shower": judged_weights(), "shapes_deepjet": shaped(), "commissioning_pair": beside_data(),
+        "fractions_demo": traded(),
     }.items():  # fmt: skip
         style.save(Figure((1, 1)), made, folder / name)
     kinds = (
         "roc", "efficiency", "discriminant", "scale_factors", "confusion", "resilience", "response",
-        "closure",
+        "closure", "shapes", "commissioning", "fractions",
     )  # fmt: skip
     return {
         kind: [p for p in sorted(folder.glob(f"{kind}_*.json")) if ".hist." not in p.name] for kind in kinds
@@ -176,7 +239,7 @@ def test_the_official_validator_takes_it(submission: Path) -> None:
     assert kinds == {
         "submission", "roc", "efficiency_at_mistag", "working_points", "efficiency", "discriminant",
         "scale_factors", "roc_by_pt", "auc_by_pt", "confusion", "resilience", "response", "closure_roc",
-        "closure_calibration",
+        "closure_calibration", "shape_scale_factors", "commissioning", "rejection_by_fraction",
     }  # fmt: skip
     first, *documents = yaml.safe_load_all((submission / "submission.yaml").read_text())
     assert "A run. Private work." in first["comment"]
@@ -269,6 +332,60 @@ def test_rates_that_no_cut_gives_are_told(plots: dict[str, list[Path]], tmp_path
     )
     assert tied["No cut, for ties, at"] == "10%"
     assert "No cut, for ties, at" not in plain
+    assert not complaints(folder)
+
+
+def test_shapes_data_and_fractions_are_those_of_the_figures(submission: Path) -> None:
+    """Protects: a row a bin, with what it is of; what has no value has a row, what is not known no number."""
+    (flavour, pt, eta, bins), columns = table(submission, "shape_scale_factors.deepjet")
+    assert [row["value"] for row in flavour] == ["b", "b", "light", "light"]
+    assert [row["value"] for row in bins] == ["below 0", "0–1"] * 2
+    assert {(one["low"], one["high"]) for one in pt} == {(30.0, 60.0)}
+    assert [one["high"] for one in eta] == [2.5, 2.5, 1.2, 1.2]
+    assert ends(columns["Scale factor"]["values"][3]) == pytest.approx((1.1, 1.06, 1.14))
+    assert [one["value"] for one in columns["Statistical error"]["values"]] == [0.05, 0.02] * 2
+    assert [one["value"] for one in columns["True scale factor"]["values"]] == [1.1, 0.95, "-", "-"]
+    about = {one["name"]: one["value"] for one in columns["Scale factor"]["qualifiers"]}
+    assert about["Data"] == "simulation presented as data"
+    (name, value), columns = table(submission, "commissioning.pair.ak4")
+    assert [one["value"] for one in name] == ["mass"] * 3 + ["sip"] * 2
+    low = {"low": 0.0, "high": 1.0}
+    high = {"low": 1.0, "high": 3.0}
+    assert value == [low, high, {"value": "no value"}, low, high]
+    assert [one["value"] for one in columns["Data"]["values"]] == [8.0, 9.0, 2.0, 8.0, 9.0]
+    assert [one["value"] for one in columns["Simulation"]["values"]] == [6.0, 8.0, 4.0, 6.0, 8.0]
+    assert ends(columns["Simulation"]["values"][0])[2] == pytest.approx(6 + 0.5 * 2**0.5)
+    assert ends(columns["Simulation, b"]["values"][1]) == pytest.approx((4.0, 3.4, 4.6))
+    (tagger, fraction), columns = table(
+        submission, "rejection_by_fraction.demo_ak4.b_jets_vs_light_jets_vs_c_jets"
+    )
+    assert ([one["value"] for one in tagger], [one["value"] for one in fraction]) == (
+        ["DeepJet"] * 2,
+        [0.1, 0.5],
+    )
+    assert ends(columns["light rejection"]["values"][0]) == pytest.approx((20.0, 18.0, 23.0))
+    assert ends(columns["c rejection"]["values"][1]) == pytest.approx((5.0, 4.5, 5.5))
+    marks = [one["value"] for one in columns["Mark"]["values"]]
+    assert marks == ["of the tagger's file", "no cut, for ties"]
+
+
+def test_points_in_doubt_are_marked(submission: Path, plots: dict[str, list[Path]], tmp_path: Path) -> None:
+    """Protects: a point that few jets fix does not stand beside others as if it were one of them."""
+    mark = "Fixed by few jets, or jumped over by ties"
+    (_, point), columns = table(submission, "working_points.demo_ak4.b_jets_vs_light_jets")
+    marks = [(a["value"], b["value"]) for a, b in zip(point, columns[mark]["values"], strict=True)]
+    assert marks == [("L", "none"), ("M", "none"), ("T", "few")] * 2
+    caption = io.read_json(plots["roc"][1])["page"]["caption"]
+    assert "Working points that few jets or ties fix: DeepJet T (few), " in caption
+    _, columns = table(submission, "efficiency.deepjet")
+    marked = {name for name, one in columns.items() if mark in {q["name"] for q in one["qualifiers"]}}
+    assert marked == {name for name in columns if name.endswith("at T")} != set()
+    numbers = io.read_json(plots["scale_factors"][0])
+    numbers["panels"][0]["doubt"] = "few"
+    io.write_json(tmp_path / "factors.json", numbers)
+    folder = submit(plots | {"scale_factors": [tmp_path / "factors.json"]}, tmp_path / "hepdata")
+    _, columns = table(folder, "scale_factors.deepjet")
+    assert all({"name": mark, "value": "few"} in one["qualifiers"] for one in columns.values())
     assert not complaints(folder)
 
 

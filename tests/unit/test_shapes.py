@@ -19,6 +19,7 @@ from jetsmith.handed.measurement import Pulls
 from jetsmith.handed.shape import Shape
 from jetsmith.measuring import shape_solution as solving
 from jetsmith.measuring.shape import Region, level, shape_of, waves
+from jetsmith.measuring.shape_corrections import correction
 from jetsmith.measuring.shape_jets import (
     HEAVY,
     LIGHT,
@@ -36,6 +37,7 @@ from jetsmith.specs.classifiers import JudgedSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.shapes import ShapeUncertainties, UnfoldSpec
 from tests.unit import shaped_runs
+from tests.unit.score_files import scored_jets
 from tests.unit.shaped_runs import FACTORS, SHARES, SIMULATED, data_shares
 from tests.unit.test_calibration import make_spec
 
@@ -357,6 +359,10 @@ def test_the_file_has_the_form_of_btv(run: Path) -> None:
     found = io.read_record(Shape, run / "shape.json")
     content = json.loads((run / "shape.correction.json").read_text())
     assert "NOT for data" in content["description"]
+    assert "not reliable" not in content["description"]  # tags are at L, and M has the mark
+    found = io.read_record(Shape, run / "shape.json")
+    marked = correction(replace(found, doubts={"M": "few"}))["corrections"][0]["description"]
+    assert "; working points of tags not reliable, for lack of jets or for ties at the threshold: M" in marked
     (one,) = content["corrections"]
     assert one["name"] == "deepcsv_shape"
     assert [axis["name"] for axis in one["inputs"]] == [
@@ -572,6 +578,7 @@ def test_the_stage_takes_what_the_configuration_gives() -> None:
     assert set(given.splits) <= set(configuration.scored_on("csvv2"))
     assert given.is_pseudo
     spec = JudgedSpec(**plain["spec"])
-    assert flavour_of(np.array([500, 521, 400, 0, 2, 999]), spec).tolist() == [
-        HEAVY, HEAVY, C, LIGHT, LIGHT, LIGHT,
-    ]  # fmt: skip
+    jets = scored_jets(np.zeros(6), label=np.array([500, 521, 400, 0, 2, 999]))
+    assert flavour_of(jets, spec).tolist() == [HEAVY, HEAVY, C, LIGHT, LIGHT, LIGHT]
+    by_hadron = replace(jets, columns={**jets.columns, "hadron_flavour": np.array([5, 5, 4, 0, 0, 4])})
+    assert flavour_of(by_hadron, spec).tolist() == [HEAVY, HEAVY, C, LIGHT, LIGHT, C]

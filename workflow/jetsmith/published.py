@@ -9,11 +9,14 @@ from jetsmith import hepdata
 from jetsmith.hepdata import Entry, Table, Variable, interval, measured, number, within
 from jetsmith.metrics import Interval
 from jetsmith.plots.closure import ClosureNumbers
+from jetsmith.plots.commissioning_drawn import Cell, CommissioningNumbers
 from jetsmith.plots.confusion import NOT_TAGGED, ConfusionNumbers
+from jetsmith.plots.fractions import FractionsNumbers
 from jetsmith.plots.resilience_figure import ResilienceNumbers
 from jetsmith.plots.response import ResponseNumbers
 from jetsmith.plots.roc_figure import RocNumbers
-from jetsmith.texts import label_text, split_text
+from jetsmith.plots.shapes import ShapesNumbers
+from jetsmith.texts import label_text, share, split_text
 
 LEVEL = "68.3%"
 BIN = "jet p_T"
@@ -192,6 +195,125 @@ def of_closure(numbers: ClosureNumbers, figure: Figure) -> Iterator[Table]:
             ],
             "Errors are of the difference of both fractions. ",
         )
+
+
+def of_shapes(numbers: ShapesNumbers, figure: Figure) -> Iterator[Table]:
+    """A row a bin of flavour, pt, |eta| and discriminant."""
+    rows = [
+        (panel, curve, k)
+        for panels in numbers.panels
+        for panel in panels
+        for curve in panel.curves
+        for k in range(len(curve.value))
+    ]
+    about = {"Label": figure.label, "Tagger": numbers.judgement, "Interval": LEVEL}
+    about |= kind_of_data(numbers.is_pseudo)
+    columns = [
+        Variable(
+            "Scale factor",
+            [measured(c.value[k], c.total[k], c.total[k], "total") for _, c, k in rows],
+            qualifiers=about | {"Total error": f"with {', '.join(numbers.sources)}"},
+        ),
+        Variable("Statistical error", [number(c.statistic[k]) for _, c, k in rows], qualifiers=about),
+    ]
+    if numbers.is_pseudo:
+        true = [number(c.true[k]) if c.true else hepdata.NOTHING for _, c, k in rows]
+        columns.append(Variable("True scale factor", true, qualifiers=about))
+    yield figure.table(
+        "shape_scale_factors",
+        "Scale factors of the shape",
+        [
+            Variable("Flavour", [number(panel.flavour) for panel, _, _ in rows]),
+            Variable(BIN, [interval(*panel.pt_gev) for panel, _, _ in rows], "GeV"),
+            Variable("Jet |eta|", [interval(*curve.abseta) for _, curve, _ in rows]),
+            Variable("Discriminant", [number(panel.labels[k]) for panel, _, k in rows]),
+        ],
+        columns,
+    )
+
+
+def of_commissioning(numbers: CommissioningNumbers, figure: Figure) -> Iterator[Table]:
+    """A row a distribution and bin, the last of what has no value; a column of data, and one a class."""
+    cells = [cell for cell in numbers.cells if not cell.why]
+    rows = [(cell, k) for cell in cells for k in range(len(cell.edges) - 1 + cell.has_missing)]
+    if not rows:
+        return
+    about = {
+        "Label": figure.label,
+        "Sample of data": numbers.data,
+        "Samples of simulation": ", ".join(numbers.simulation),
+        "Simulation": "scaled to data" if numbers.to_data else "by its weights",
+    }
+    sums = {cell.feature: cell.simulation() for cell in cells}
+    layers = {one.name: label_text(one.label) for cell in cells for one in cell.layers}
+    of = {(cell.feature, one.name): one for cell in cells for one in cell.layers}
+
+    def entry(cell: Cell, name: str, k: int) -> Entry:
+        one = of.get((cell.feature, name))
+        return hepdata.NOTHING if one is None else measured(one.sums[k], one.errors[k], one.errors[k])
+
+    simulated = [sums[cell.feature][:, k].tolist() for cell, k in rows]
+    yield figure.table(
+        "commissioning",
+        "Data and simulation",
+        [
+            Variable("Distribution", [number(cell.feature) for cell, _ in rows]),
+            Variable("Value", [_bin(cell, k) for cell, k in rows]),
+        ],
+        [
+            Variable(
+                "Data",
+                [measured(cell.data[k], cell.data_errors[k], cell.data_errors[k]) for cell, k in rows],
+                qualifiers=about | kind_of_data(numbers.is_pseudo),
+            ),
+            Variable(
+                "Simulation", [measured(value, error, error) for value, error in simulated], qualifiers=about
+            ),
+            *(
+                Variable(f"Simulation, {label}", [entry(cell, name, k) for cell, k in rows], qualifiers=about)
+                for name, label in layers.items()
+            ),
+        ],
+        "End bins hold what lies beyond. ",
+    )
+
+
+def _bin(cell: Cell, k: int) -> Entry:
+    """A bin of a distribution; the one behind the last is of what has no value."""
+    return interval(*cell.edges[k : k + 2]) if k < len(cell.edges) - 1 else number("no value")
+
+
+def of_fractions(numbers: FractionsNumbers, figure: Figure) -> Iterator[Table]:
+    """A row a tagger and fraction."""
+    signal, first, second = (label_text(c.label) for c in (numbers.signal, numbers.first, numbers.second))
+    rows = [(curve, point) for curve in numbers.curves for point in curve.points]
+    if not rows:
+        return
+    about = figure.qualifiers(numbers.sample, numbers.folds)
+    about |= {f"{signal} efficiency": share(numbers.signal_efficiency)}
+    marks = {"own": "of the tagger's file", "ties": "no cut, for ties"}
+    told = [
+        ", ".join(marks[key] for key, there in (("own", p.is_own), ("ties", p.doubt)) if there) or "none"
+        for _, p in rows
+    ]
+    yield figure.table(
+        "rejection_by_fraction",
+        "Rejections by fraction",
+        [
+            Variable("Tagger", [number(curve.title) for curve, _ in rows]),
+            Variable(f"Fraction of {second}", [number(point.fraction) for _, point in rows]),
+        ],
+        [
+            Variable(f"{first} rejection", [_within(point.first) for _, point in rows], qualifiers=about),
+            Variable(f"{second} rejection", [_within(point.second) for _, point in rows], qualifiers=about),
+            Variable("Mark", [number(one) for one in told], qualifiers=about),
+        ],
+    )
+
+
+def kind_of_data(is_pseudo: bool) -> dict[str, str]:
+    """Whether data are some."""
+    return {"Data": "simulation presented as data" if is_pseudo else "data"}
 
 
 def _ends(found: Interval) -> tuple[tuple[str, float], ...]:

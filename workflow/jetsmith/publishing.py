@@ -13,27 +13,35 @@ from jetsmith import hepdata, io
 from jetsmith.errors import InputError
 from jetsmith.hepdata import Entry, Table, Variable, measured, number, within
 from jetsmith.plots.closure import ClosureNumbers
+from jetsmith.plots.commissioning_drawn import CommissioningNumbers
 from jetsmith.plots.confusion import ConfusionNumbers
 from jetsmith.plots.discriminant import DiscriminantNumbers
 from jetsmith.plots.efficiency import EfficiencyNumbers
+from jetsmith.plots.fractions import FractionsNumbers
 from jetsmith.plots.resilience_figure import ResilienceNumbers
 from jetsmith.plots.response import ResponseNumbers
 from jetsmith.plots.roc_figure import Curve, RocNumbers
 from jetsmith.plots.scale_factors import Panel, ScaleFactorsNumbers, Series
+from jetsmith.plots.shapes import ShapesNumbers
 from jetsmith.plots.style import Numbers
 from jetsmith.published import (
     BIN,
     LEVEL,
     Figure,
     bins,
+    kind_of_data,
     of_closure,
+    of_commissioning,
     of_confusion,
+    of_fractions,
     of_ranges,
     of_resilience,
     of_response,
+    of_shapes,
 )
 from jetsmith.texts import label_text, share
 
+DOUBT = "Fixed by few jets, or jumped over by ties"  # few, ties, both, or none
 PHRASES = ("Jet tagging",)
 N = TypeVar("N", bound=Numbers)
 
@@ -47,6 +55,9 @@ def publish(
     resilience: Sequence[str | Path],
     response: Sequence[str | Path],
     closure: Sequence[str | Path],
+    shapes: Sequence[str | Path],
+    commissioning: Sequence[str | Path],
+    fractions: Sequence[str | Path],
     title: str,
     label: str,
     output: str | Path,
@@ -62,6 +73,9 @@ def publish(
         resilience: results/plots/resilience/{sample}/{contrast}.json.
         response: results/plots/response/{classifier}/{estimate}.json.
         closure: results/plots/closure/{reweighter}.json.
+        shapes: results/plots/shapes/{judgement}.json.
+        commissioning: results/plots/commissioning/{commissioning}/{shown}.json.
+        fractions: results/plots/fractions/{sample}/{fractions}.json.
         title: Of the run.
         label: Of the run, as on figures.
         output: Folder results/hepdata.
@@ -78,6 +92,9 @@ def publish(
         *_tables(resilience, ResilienceNumbers, of_resilience, label),
         *_tables(response, ResponseNumbers, of_response, label),
         *_tables(closure, ClosureNumbers, of_closure, label),
+        *_tables(shapes, ShapesNumbers, of_shapes, label),
+        *_tables(commissioning, CommissioningNumbers, of_commissioning, label),
+        *_tables(fractions, FractionsNumbers, of_fractions, label),
     ]
     comment = f"{title}. {label}. Errors are {LEVEL} intervals, statistical where nothing else is said."
     comment += "" if tables else " No figure has anything: there is nothing to publish."
@@ -120,6 +137,11 @@ def _subject(numbers: Numbers) -> str:
             found = f"{numbers.classifier}.{numbers.estimate}"
         case ClosureNumbers():
             found = numbers.reweighter
+        case CommissioningNumbers():
+            found = f"{numbers.commissioning}.{numbers.shown}"
+        case FractionsNumbers():
+            classes = numbers.signal, numbers.first, numbers.second
+            found = f"{numbers.sample}.{'_vs_'.join(one.name for one in classes)}"
         case _:
             found = str(vars(numbers)["judgement"])
     if not re.fullmatch(r"\w+(\.\w+)?", found, re.ASCII):
@@ -177,6 +199,7 @@ def of_roc(numbers: RocNumbers, figure: Figure) -> Iterator[Table]:
             ],
             [
                 Variable("Threshold", [number(point.threshold) for _, point in marked], qualifiers=about),
+                Variable(DOUBT, [number(point.doubt or "none") for _, point in marked], qualifiers=about),
                 *(
                     Variable(
                         f"{of} {what}",
@@ -207,6 +230,11 @@ def _ties(curve: Curve) -> dict[str, Any]:
     return {"No cut, for ties, at": ", ".join(rates)} if rates else {}
 
 
+def _doubt(mark: str) -> dict[str, Any]:
+    """The mark of a working point, where it has one."""
+    return {DOUBT: mark} if mark else {}
+
+
 def _auc(curve: Curve) -> dict[str, Any]:
     area = curve.auc
     return {"AUC": area.value, "AUC low": area.low, "AUC high": area.high}
@@ -230,7 +258,7 @@ def of_efficiency(numbers: EfficiencyNumbers, figure: Figure) -> Iterator[Table]
             Variable(
                 f"{labels[points.name]} efficiency at {points.working_point}",
                 [within(*of) for of in zip(points.efficiency, points.low, points.high, strict=True)],
-                qualifiers=about | {"Threshold": points.threshold},
+                qualifiers=about | {"Threshold": points.threshold} | _doubt(points.doubt),
             )
             for points in numbers.points
         ],
@@ -266,7 +294,7 @@ def of_scale_factors(numbers: ScaleFactorsNumbers, figure: Figure) -> Iterator[T
             Variable(
                 f"{label_text(label)} scale factor at {panel.point}, {name}",
                 [measured(y, down or 0.0, up or 0.0, "total") for y, down, up in zip(*of, strict=True)],
-                qualifiers=about | {"Data": "simulation presented as data" if is_pseudo else "data"},
+                qualifiers=about | kind_of_data(is_pseudo) | _doubt(panel.doubt),
             )
             for panel in numbers.panels
             for name, label, is_pseudo, of in _measurements(panel, numbers.label)

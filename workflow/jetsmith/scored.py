@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith import io, metrics
-from jetsmith.columns import MAY_LACK
+from jetsmith.columns import HADRON_FLAVOUR, LEFT_OUT_TRUTH, MAY_LACK
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray
-from jetsmith.specs.classifiers import DiscriminantSpec, JudgedSpec, TruthSpec
+from jetsmith.specs.classifiers import DiscriminantSpec, JudgedClass, JudgedSpec, TruthSpec
 
 NOT_TAGGED = -np.inf  # below every threshold
 RAW = "score"
@@ -116,6 +116,36 @@ def class_of(label: IntArray, classes: Sequence[TruthSpec]) -> IntArray:
     for place in sorted(range(len(classes)), key=lambda k: -len(set(classes[k].truth))):
         found[np.isin(label, classes[place].truth)] = place
     return found
+
+
+def columns_of_codes(path: str | Path, classes: Sequence[JudgedClass]) -> list[str]:
+    """What `as_coded` reads of a score file beside the truth: nothing where the file, or a code, has none."""
+    is_asked = any(c.hadron_flavour is not None for c in classes)
+    return [HADRON_FLAVOUR] if is_asked and HADRON_FLAVOUR in io.column_names(path) else []
+
+
+def as_coded(jets: ScoredJets, classes: Sequence[JudgedClass]) -> ScoredJets:
+    """The same jets with the truth that the codes of correction files mean.
+
+    Who applies a file asks by hadron flavour, which jets of truth 999 have, too: most of these are of pile-up
+    and light. So each jet gets a truth id of the class whose code is its hadron flavour, and a jet of such a
+    class whose flavour is another one 999. Jets of a class with a code that is no hadron flavour stay there.
+    Without the column (`columns_of_codes`) truth is all there is, and nothing changes.
+
+    Args:
+        jets: N of them.
+        classes: Of the judgement.
+    """
+    hadrons = {c.hadron_flavour: c for c in classes if c.hadron_flavour is not None}
+    if HADRON_FLAVOUR not in jets.columns or not hadrons:
+        return jets
+    label, found = jets.label.copy(), jets.columns[HADRON_FLAVOUR]
+    others = [key for c in classes if c.flavor is not None and c.hadron_flavour is None for key in c.truth]
+    moves = ~np.isin(label, others)
+    label[moves & np.isin(label, [key for c in hadrons.values() for key in c.truth])] = LEFT_OUT_TRUTH[0]
+    for code, entry in hadrons.items():
+        label[moves & (found == code)] = entry.truth[0]
+    return replace(jets, label=label)
 
 
 def read_split(

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -82,6 +82,24 @@ def label_text(label: str) -> str:
         text = text.replace(command, sign)
     text = re.sub(r"\\[a-zA-Z]+", "", text)
     return re.sub(r"\s*→\s*", "→", re.sub(r"[{}$]", "", text)).strip()
+
+
+def doubts_of(numbers: Mapping[str, Any]) -> dict[str, str]:
+    """Marks of working points in a numbers file of calibrate; none of those that many jets fix."""
+    marks = {name: str(point.get("doubt", "")) for name, point in numbers["working_points"].items()}
+    return {name: mark for name, mark in marks.items() if mark}
+
+
+def not_reliable(points: Collection[str]) -> str:
+    """What descriptions of files say of working points that few jets or ties fix; empty where none are."""
+    said = f"; not reliable, for lack of jets or for ties at the threshold: {', '.join(points)}"
+    return said if points else ""
+
+
+def doubts_text(doubts: Mapping[str, str]) -> str:
+    """What captions say of them, by name with their marks; empty where no point has one."""
+    found = [f"{name} ({doubt})" for name, doubt in doubts.items() if doubt]
+    return f" Working points that few jets or ties fix: {', '.join(found)}." if found else ""
 
 
 def split_text(folds: int) -> str:

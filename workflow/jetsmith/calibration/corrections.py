@@ -10,9 +10,11 @@ from correctionlib import schemav2
 
 from jetsmith.calibration.axes import Axis
 from jetsmith.calibration.maps import EfficiencyMap, Line, shared_bins
+from jetsmith.columns import HADRON_FLAVOUR
 from jetsmith.correction_nodes import binning, category
 from jetsmith.io import FloatArray
 from jetsmith.specs.classifiers import JudgedClass
+from jetsmith.texts import not_reliable
 
 ENDS = (  # suffix of the name, what it is, field of EfficiencyMap
     ("", "Efficiency", "value"),
@@ -53,12 +55,14 @@ class Subject:
         about: What it is, in words.
         classes: Those with a flavor code.
         lacking: Those of them without jets.
+        counted: By code what it means and how many jets have it (`Passing.counted`).
     """
 
     name: str
     about: str
     classes: Sequence[JudgedClass]
     lacking: Sequence[JudgedClass]
+    counted: Mapping[int, Mapping[str, Any]]
 
 
 def corrections(subject: Subject, kinds: Sequence[Points], axes: Sequence[Axis]) -> dict[str, Any]:
@@ -91,8 +95,11 @@ def _of_kind(subject: Subject, points: Points, axes: Sequence[Axis]) -> list[sch
         output=schemav2.Variable(name="threshold", type="real"),
         data=category("working_point", content),
     )
-    codes = ", ".join(f"{c.flavor} {c.name}" for c in subject.classes)
-    inputs = [point, schemav2.Variable(name="flavor", type="int", description=codes), *map(_input, axes)]
+    inputs = [
+        point,
+        schemav2.Variable(name="flavor", type="int", description=_codes(subject)),
+        *map(_input, axes),
+    ]
     output = schemav2.Variable(name="efficiency", type="real")
     efficiencies = [
         schemav2.Correction(
@@ -106,6 +113,22 @@ def _of_kind(subject: Subject, points: Points, axes: Sequence[Axis]) -> list[sch
         for suffix, what, field in ENDS
     ]
     return [values, *efficiencies]
+
+
+def _codes(subject: Subject) -> str:
+    """The codes, and which jets each is of."""
+    said = []
+    for entry in subject.classes:
+        about = subject.counted[int(entry.flavor or 0)]
+        if about["by"] == HADRON_FLAVOUR:
+            strangers, n = about["n_of_other_truth"], about["n_jets"]
+            more = f", {strangers:,} of {n:,} jets of other truth, such as pile-up" if strangers else ""
+            said.append(f"{entry.flavor} {entry.name} (hadron flavour{more})")
+        elif entry.hadron_flavour is not None:
+            said.append(f"{entry.flavor} {entry.name} (by truth, without its jets of truth 999)")
+        else:
+            said.append(f"{entry.flavor} {entry.name} (by truth)")
+    return ", ".join(said)
 
 
 def _thresholds(points: Points, pt: Axis) -> tuple[list[schemav2.Variable], dict[str, Any]]:
@@ -129,9 +152,7 @@ def _left_out(points: Points) -> str:
     text = ""
     if points.undefined:
         text += f"; left out, for lack of jets or of a threshold: {', '.join(points.undefined)}"
-    if points.doubtful:
-        text += f"; not reliable, for lack of jets or for ties at the threshold: {', '.join(points.doubtful)}"
-    return text
+    return text + not_reliable(points.doubtful)
 
 
 def _few_jets(subject: Subject, points: Points, axes: Sequence[Axis]) -> str:

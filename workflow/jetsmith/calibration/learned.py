@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -27,11 +28,12 @@ from jetsmith.keys import codes
 from jetsmith.metrics import passes
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import CHUNK, Rows
-from jetsmith.scored import ScoredJets, read_split
+from jetsmith.scored import ScoredJets, as_coded, columns_of_codes, read_split
 from jetsmith.specs.classifiers import JudgedClass, JudgedSpec
 from jetsmith.specs.features import Inputs, RawSpec
 from jetsmith.specs.learned import NetworkSpec
 from jetsmith.specs.run import EfficienciesSpec
+from jetsmith.texts import doubts_of
 
 SPLITS = ("calibration", "test")
 DATASET = "dataset"  # events of two data sets may have one key
@@ -91,8 +93,9 @@ def learn(
         InputError: Files are not of the same jets, no class has jets, or the ONNX file gives other
             efficiencies than the networks.
     """
-    points = _points(calibration, spec)
-    columns = [axis.column for axis in axes]
+    calibrated = io.read_json(calibration, judgement=spec.judgement)
+    points = _points(calibrated, calibration)
+    columns = [*(axis.column for axis in axes), *columns_of_codes(scores, classes_of(spec))]
     folder, groups_read = Path(packed[0]).parents[1], _groups(features, closes_in)
     parts = dict(zip(SPLITS, arrays.read_splits(folder, SPLITS, groups_read, spec.sample), strict=True))
     read = {split: _read(spec, scores, split, parts[split], columns, features, closes_in) for split in SPLITS}
@@ -134,6 +137,7 @@ def learn(
         curves=tested,
         tags=_tags(read["test"], learned, points, predicted),
         parity=0.0,
+        doubts=doubts_of(calibrated),
     )
     groups = seen(features, raw, {}, [parts["calibration"]])
     with io.atomic_file(efficiencies) as temporary:
@@ -144,9 +148,8 @@ def learn(
     return found
 
 
-def _points(calibration: str | Path, spec: JudgedSpec) -> dict[str, float]:
+def _points(found: Mapping[str, Any], calibration: str | Path) -> dict[str, float]:
     """Thresholds by working point, the loosest first; of few jets two may be one, and none lies between."""
-    found = io.read_json(calibration, judgement=spec.judgement)
     points = {key: float(point["threshold"]) for key, point in found["working_points"].items()}
     if not points:
         raise InputError(
@@ -169,13 +172,13 @@ def _read(
     closes_in: Sequence[Inputs],
 ) -> Read:
     """Both files are in the order of packed rows."""
-    jets = read_split(scores, split, spec, [*columns, *EVENT_KEY, DATASET])
+    jets = read_split(scores, split, spec, list(dict.fromkeys([*columns, *EVENT_KEY, DATASET])))
     same = len(jets) == len(part) and all(
         np.array_equal(jets.columns[key], part.columns[key]) for key in EVENT_KEY
     )
     if not same:
         raise InputError(f"{scores}: split {split} has other jets than the packed sample; score it again")
-    return Read(jets, _values(features, part), _values(closes_in, part))
+    return Read(as_coded(jets, classes_of(spec)), _values(features, part), _values(closes_in, part))
 
 
 def _values(inputs: Sequence[Inputs], part: arrays.Packed) -> FloatArray:

@@ -60,6 +60,7 @@ def write(path: str | Path, networks: Networks, groups: Sequence[Group], found: 
         "judgement": found.judgement,
         "sample": found.sample,
         "thresholds": found.thresholds,
+        "doubts": found.doubts,
         "flavors": found.flavors,
         "status": found.status,
         "why": [f"{gate.name}: {gate.why}" for gate in found.gates if gate.status == found.status],

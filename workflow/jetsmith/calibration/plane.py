@@ -17,7 +17,7 @@ from jetsmith.io import BoolArray
 from jetsmith.metrics import passes, written
 from jetsmith.metrics.efficiencies import LEVEL, Interval, check_scores
 from jetsmith.metrics.planes import Pair, PlanePoint, plane_point, point_apart, together
-from jetsmith.scored import ScoredJets, in_common, read_split
+from jetsmith.scored import ScoredJets, columns_of_codes, in_common, read_split
 from jetsmith.specs.classifiers import JudgedClass, JudgedSpec
 from jetsmith.specs.run import EfficienciesSpec, MarksSpec
 
@@ -67,7 +67,8 @@ def calibrate_plane(
         InputError: The files have not the same jets, lack a column, or have no background.
     """
     axes = axes_of(pt_bins_gev, abseta_bins, third_bins)
-    columns = [axis.column for axis in axes]
+    classes = classes_of(*specs)
+    columns = list(dict.fromkeys([*(axis.column for axis in axes), *columns_of_codes(scores[0], classes)]))
     calibration, test = (_read(specs, scores, split, columns) for split in ("calibration", "test"))
     backgrounds = [spec.background_classes[0] for spec in specs]
     pairs = [_pair(calibration.of(entry)) for entry in backgrounds]
@@ -89,8 +90,7 @@ def calibrate_plane(
         key: Cuts(written(point.first.value, kind), written(point.second.value, kind))
         for key, point in found.items()
     }
-    classes = classes_of(*specs)
-    passing = Passing({c.name: test.of(c) for c in classes}, classes, axes, settings)
+    passing = Passing.of(test, classes, axes, settings)
     chosen = {key: cut.passes for key, cut in cuts.items()}
     try:
         maps = passing.maps(chosen)
@@ -102,7 +102,7 @@ def calibrate_plane(
     io.write_json(
         output,
         corrections(
-            Subject(name, about, list(passing.coded.values()), passing.lacking),
+            Subject(name, about, list(passing.coded.values()), passing.lacking, passing.counted),
             [Points("", _kind(backgrounds), thresholds, doubtful, undefined, maps)],
             axes,
         ),

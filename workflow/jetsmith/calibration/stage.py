@@ -19,7 +19,7 @@ from jetsmith.io import BoolArray
 from jetsmith.metrics import WorkingPoint, passes
 from jetsmith.metrics.efficiencies import LEVEL
 from jetsmith.provenance import config_digest
-from jetsmith.scored import ScoredJets, read_split
+from jetsmith.scored import ScoredJets, columns_of_codes, read_split
 from jetsmith.specs.classifiers import JudgedClass, JudgedSpec
 from jetsmith.specs.run import PointsSpec
 
@@ -60,8 +60,8 @@ def calibrate(
     """
     settings = settings or PointsSpec()
     axes = axes_of(pt_bins_gev, abseta_bins, third_bins or {})
-    columns = [axis.column for axis in axes]
     classes = classes_of(spec)
+    columns = list(dict.fromkeys([*(axis.column for axis in axes), *columns_of_codes(scores, classes)]))
     calibration, test = (read_split(scores, split, spec, columns) for split in ("calibration", "test"))
     first = spec.background_classes[0]
     try:
@@ -72,7 +72,7 @@ def calibrate(
     except InputError as error:
         raise InputError(f"{scores}: split calibration, class {first.name}: {error}") from error
     flat, flat_undefined = _flat(spec, calibration, settings, axes[1])
-    passing = Passing({c.name: test.of(c) for c in classes}, classes, axes, settings)
+    passing = Passing.of(test, classes, axes, settings)
     cuts = {name: partial(_passes, threshold=point.threshold) for name, point in points.items()}
     flat_cuts = {name: partial(point.passes, pt=axes[1]) for name, point in flat.items()}
     try:
@@ -84,7 +84,7 @@ def calibrate(
         what = "Threshold on the discriminant, as a function of pt, of flat efficiency of the signal"
         kinds.append(_kind("flat_", what, flat, flat_undefined, flat_maps))
     about = f"{of_judgement(spec)}, sample {spec.sample}"
-    subject = Subject(spec.judgement, about, list(passing.coded.values()), passing.lacking)
+    subject = Subject(spec.judgement, about, list(passing.coded.values()), passing.lacking, passing.counted)
     io.write_json(output, corrections(subject, kinds, axes), checksum=False)
     found = {
         "tagger": spec.name,

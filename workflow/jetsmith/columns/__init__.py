@@ -66,6 +66,10 @@ TOLD = (
 # where simulation stands beside collisions, which have them (`configuration.kept`).
 LEFT_OUT_TRUTH = (999,)
 
+HADRON_FLAVOUR = "hadron_flavour"
+HADRONS = {5: (500, 510, 511, 520, 521), 4: (400, 410, 411), 0: (0, 1, 2)}
+"""Truth ids of small jets by their hadron flavour, which some jets of truth 999 have, too."""
+
 ROWS = "rows"  # beside the groups of features: the rows themselves, with key, truth, weight and what follows
 
 # What rows carry to the scores, where all files of a sample have it, stored or derived. A column that only a

@@ -15,6 +15,8 @@ from jetsmith.specs.datasets import (
     SelectionSpec,
 )
 
+TRIGGERS = "hlt"  # which `without` leaves out, beside cuts on jets
+
 
 def contradictions(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]:
     """Keys of a dataset that cannot be true together, and what its layout does not have.
@@ -29,12 +31,16 @@ def contradictions(spec: DatasetSpec, selection: SelectionSpec) -> Iterator[str]
         yield from _jets_alone(spec, selection)
     yield from _leptons(spec, spec.leptons) if spec.leptons is not None else ()
     own = LAYOUTS[spec.layout].cut if spec.layout in LAYOUTS else None
-    foreign = [cut for cut in spec.without if cut != (own or cut)]
+    cuts = [cut for cut in spec.without if cut != TRIGGERS]
+    foreign = [cut for cut in cuts if cut != (own or cut)]
     if foreign:
         yield f"without: {', '.join(foreign)}: files of `{spec.layout}` have `{own}` alone"
     if spec.events != "z" and spec.object != "event":
         yield f"events: chooses rows of `event`, and these are of `{spec.object}`; leave it out"
-    if spec.without and (spec.object == "event" or spec.simulate is not None):
+    if TRIGGERS in spec.without and (spec.is_data or spec.hlt):
+        why = "data have triggers, and name those that count" if spec.is_data else "`hlt` says which fired"
+        yield f"without: hlt: {why}; leave it out"
+    if (spec.without and spec.object == "event") or (cuts and spec.simulate is not None):
         rows = "rows of `event`" if spec.object == "event" else "simulated files"
         yield f"without: {rows} lack no cut; leave it out"
 

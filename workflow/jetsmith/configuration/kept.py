@@ -7,8 +7,8 @@ from jetsmith.configuration.configuration import Configuration
 
 
 def kept_truth(run: Configuration, sample: str) -> list[int]:
-    """What pack leaves out where no tagger of the sample asks for it, and one does, or data have it."""
-    if sample in _beside_data(run):
+    """What pack leaves out else, where a tagger asks for it, efficiencies count it, or data have it."""
+    if sample in _beside_data(run) or sample in _counted(run):
         return list(columns.LEFT_OUT_TRUTH)
     asked = {
         key
@@ -18,6 +18,13 @@ def kept_truth(run: Configuration, sample: str) -> list[int]:
         for key in c.truth
     }
     return [key for key in columns.LEFT_OUT_TRUTH if key in asked]
+
+
+def _counted(run: Configuration) -> Iterator[str]:
+    """Samples whose efficiencies are counted by hadron flavour, which pile-up jets have, too."""
+    for spec in run.judgements.values():
+        if any(c.hadron_flavour is not None for c in (spec.signal_class, *spec.background_classes) if c):
+            yield spec.sample
 
 
 def _beside_data(run: Configuration) -> Iterator[str]:

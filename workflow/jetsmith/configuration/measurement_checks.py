@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from jetsmith.configuration.dataset_checks import other_rows
+from jetsmith.configuration.dataset_checks import TRIGGERS, other_rows
 from jetsmith.configuration.records import hint, require, rising
 from jetsmith.configuration.same_events import SameEvents
 from jetsmith.errors import refuse
@@ -97,7 +97,14 @@ def kind_problems(
 def selected_alike(
     run: RunSpec, samples: Collection[str], datasets: Mapping[str, DatasetSpec]
 ) -> Iterator[str]:
-    """Why samples that stand beside each other are not of events with the same leptons."""
+    """Why samples that stand beside each other are not of events with the same triggers and leptons.
+
+    Args:
+        run: The run.
+        samples: Data, or what is presented as such, come first.
+        datasets: All.
+    """
+    yield from _triggered_alike(run, samples, datasets)
     used = {dataset: datasets[dataset] for name in samples for dataset in run.samples[name].datasets}
     first, *others = used
     for other in others:
@@ -106,6 +113,23 @@ def selected_alike(
                 f"dataset `{other}` selects events by other `leptons` than `{first}`, so that jets of "
                 "different events are compared; give both the same (they change nothing in files that "
                 "were selected so before)"
+            )
+            return
+
+
+def _triggered_alike(
+    run: RunSpec, samples: Collection[str], datasets: Mapping[str, DatasetSpec]
+) -> Iterator[str]:
+    """Data may be in a data set for each trigger; each simulated one has all, or says that it has none."""
+    data, *others = samples
+    wanted = {path for dataset in run.samples[data].datasets for path in datasets[dataset].hlt}
+    for name in (dataset for sample in others for dataset in run.samples[sample].datasets):
+        spec = datasets[name]
+        if TRIGGERS not in spec.without and set(spec.hlt) != wanted:
+            has, asked = (", ".join(sorted(paths)) or "none" for paths in (set(spec.hlt), wanted))
+            yield (
+                f"dataset `{name}` has `hlt` {has}, and sample `{data}` {asked}, so that jets of different "
+                "events are compared; give both the same, or simulation without triggers `without: [hlt]`"
             )
             return
 

@@ -52,7 +52,7 @@ class Binned:
     def __init__(self, path: str | Path, name: str | None, points: Sequence[str]) -> None:
         """Of `<name>_eff`; arguments as of `FixedWorkingPoints`."""
         maps = corrections_of(path)
-        name = name or only_efficiency(list(maps), path)
+        name = name or only_efficiency(maps, path)
         self._map: Correction = pick(maps, path, f"{name}_eff", AXES)
         self._map.check("working_point", points)
         self._pt = ranges(self._map, [{"working_point": point} for point in points])

@@ -150,13 +150,18 @@ def _lists(name: str, values: Any) -> Any:
         return ak.unflatten(np.empty(0), np.empty(0, np.int64))
     if array.ndim != 2 or array.fields:
         raise InputError(f"{name} is {array.type}, where it has to be a list of numbers an event")
+    return ak.from_regular(whole_events(name, array))
+
+
+def whole_events(name: str, array: Any) -> Any:
+    """The same lists an event; an InputError where an event is None."""
     absent = np.asarray(ak.is_none(array, axis=0))
     if absent.any():
         raise InputError(
             f"{name} is None in {absent.sum():,} of {len(array):,} events, first in {np.argmax(absent):,}: "
             "leave these events out, or give them empty lists"
         )
-    return ak.from_regular(array)
+    return array
 
 
 def _flat(lists: Mapping[str, Any], event: Array) -> tuple[dict[str, Array], Array]:

@@ -19,6 +19,7 @@ import awkward as ak
 import numpy as np
 
 from jetsmith.errors import InputError
+from jetsmith.event_weights.jets import whole_events
 from jetsmith.event_weights.weights import Array
 
 FORMAT, NOTES, FAILED = 1, "jetsmith", "failed"
@@ -97,9 +98,10 @@ class LearnedEfficiencies:
         """Efficiencies of jets.
 
         Args:
-            flavour: Hadron flavour: a list of jets an event, or one number a jet.
-            features: By group and name (`inputs`) in the same form. NaN, None and infinity are what is
-                missing.
+            flavour: Hadron flavour: a list of jets an event, or one number a jet. Where it is None, as
+                `ak.mask` makes it, there is no jet: what is found is None there, too.
+            features: By group and name (`inputs`) in the same form. NaN, None and infinity of a jet are what
+                is missing.
 
         Raises:
             InputError: A feature is missing, lists differ in length, values are far from all that was learned
@@ -107,16 +109,18 @@ class LearnedEfficiencies:
         """
         from jetsmith.bundle_inputs import read
 
-        lists = ak.Array(flavour)
+        lists = whole_jets("flavour", flavour)
         counts = None if lists.ndim == 1 else np.asarray(ak.num(lists, axis=1), np.int64)
-        codes = np.asarray(ak.to_numpy(lists if counts is None else ak.flatten(lists, axis=1)))
+        flat = lists if counts is None else ak.flatten(lists, axis=1)
+        there = ~np.asarray(ak.is_none(flat), bool)
+        codes = np.asarray(ak.to_numpy(ak.drop_none(flat)))
         others = sorted(set(np.unique(codes).tolist()) - set(self.flavours))
         if others:
             raise InputError(
                 f"flavour {', '.join(map(str, others))}: was not learned; there are "
                 f"{', '.join(map(str, self.flavours))}"
             )
-        given = read(self._groups, columns_of(self.inputs, features, counts))
+        given = read(self._groups, _of_jets(columns_of(self.inputs, features, counts), there))
         for name, values in given.items():
             if len(values.values) != len(codes):
                 raise InputError(f"{name}: has {len(values.values):,} jets, and flavour {len(codes):,}")
@@ -130,7 +134,12 @@ class LearnedEfficiencies:
             beyond |= (np.isfinite(x) & ((x < low) | (x > high))).any(axis=1)
 
         def lists_of(values: Array) -> Any:
-            return values if counts is None else ak.unflatten(values, counts)
+            found: Any = values
+            if not there.all():
+                whole = np.zeros(len(there), values.dtype)
+                whole[there] = values
+                found = ak.mask(whole, there)
+            return found if counts is None else ak.unflatten(found, counts)
 
         def by_point(values: Array) -> dict[str, Any]:
             columns = zip(self.thresholds, values.astype(np.float64).T, strict=True)
@@ -158,7 +167,7 @@ def columns_of(
         found = _member(features, group, name)
         if counts is None:
             return found
-        lists = ak.Array(found)
+        lists = whole_jets(f"{group}.{name}", found)
         if not len(lists) and not len(counts):
             return np.empty(0)
         if lists.ndim != 2 or not np.array_equal(np.asarray(ak.num(lists, axis=1)), counts):
@@ -168,11 +177,31 @@ def columns_of(
     return {group: {name: column(group, name) for name in names} for group, names in inputs.items()}
 
 
+def whole_jets(name: str, values: Any) -> Any:
+    """As an array of awkward; an InputError where an event of lists is None."""
+    lists = ak.Array(values)
+    return whole_events(name, lists) if lists.ndim == 2 else lists
+
+
+def _of_jets(columns: Mapping[str, Mapping[str, Any]], there: Array) -> dict[str, dict[str, Any]]:
+    """Features of the jets that are there, `there` being False where one is masked."""
+    found = {group: dict(of) for group, of in columns.items()}
+    if there.all():
+        return found
+    for group, of in found.items():
+        for name, values in of.items():
+            column = ak.Array(values)
+            if len(column) != len(there):
+                raise InputError(f"{group}.{name}: has {len(column):,} jets, and flavour {len(there):,}")
+            of[name] = column[there]
+    return found
+
+
 def tag_probabilities(efficiency: Any, most: int) -> Array:
     """How likely an event is to have each number of tags, if its jets are tagged independently.
 
     Args:
-        efficiency: Chances of its jets to pass, a list an event.
+        efficiency: Chances of its jets to pass, a list an event. Where one is None, there is no jet.
         most: The largest number that is told apart, 1 at least.
 
     Returns:
@@ -184,7 +213,8 @@ def tag_probabilities(efficiency: Any, most: int) -> Array:
     """
     if most < 1:
         raise InputError(f"most: {most}; at least 1, so that there is something to tell apart")
-    lists = ak.Array(efficiency)
+    lists = whole_jets("efficiency", efficiency)
+    lists = ak.drop_none(lists, axis=1) if lists.ndim == 2 else lists
     if len(lists) and lists.ndim != 2:
         raise InputError(f"efficiency is {lists.type}, where it has to be a list of numbers an event")
     n_events = len(lists)

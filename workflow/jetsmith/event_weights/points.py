@@ -10,6 +10,7 @@ from jetsmith.errors import InputError
 from jetsmith.event_weights.corrections import F32, Correction, Ends
 
 Uncertainties = Literal["years", "total", "breakdown"]
+POINT = "working_point"
 CENTRAL, YEARS, TOTAL = "central", ("correlated", "uncorrelated"), ("total",)
 # Independent from year to year; all other sources are the same in all years.
 BY_YEAR = ("uncorrelated", "statistic", "total")
@@ -87,19 +88,37 @@ def ranges(correction: Correction, given: Sequence[Mapping[str, str]], axis: str
     return found
 
 
-def only_efficiency(names: Sequence[str], path: str | Path) -> str:
-    """The one `<name>` of a file for which it has `<name>_eff`."""
-    found = [name.removesuffix("_eff") for name in names if name.endswith("_eff")]
+def only_efficiency(maps: Mapping[str, Correction], path: str | Path) -> str:
+    """The one `<name>` of a file for which it has `<name>_eff`, of one threshold a point."""
+    there = [name.removesuffix("_eff") for name in maps if name.endswith("_eff")]
+    found = [name for name in there if not more_inputs(maps.get(f"{name}_wp_values"))]
     if len(found) != 1:
+        others = [f"{name}_eff" for name in there if name not in found]
+        left_out = f"; {', '.join(others)}: no single threshold a point, which scale factors are for"
         raise InputError(
             f"{path}: has {', '.join(f'{name}_eff' for name in found) or 'no efficiencies (<name>_eff)'}; "
-            "say which with `efficiency`"
+            f"say which with `efficiency`{left_out if others else ''}"
         )
     return found[0]
 
 
+def more_inputs(thresholds: Correction | None) -> list[str]:
+    """What a file's `<name>_wp_values` depend on beside the working point; nothing where it has none."""
+    return [] if thresholds is None else [axis for axis in thresholds.axes if axis != POINT]
+
+
 def thresholds_in(file: Correction, points: Sequence[str]) -> dict[str, float]:
-    """Thresholds of a file's `<name>_wp_values`; an InputError where it lacks a point."""
+    """Thresholds of a file's `<name>_wp_values`.
+
+    Raises:
+        InputError: They depend on more than the working point, or it lacks a point.
+    """
+    if more := more_inputs(file):
+        raise InputError(
+            f"{file.where}: its thresholds depend on {', '.join(more)}, too, as those of flat efficiency "
+            "(pt) and of planes (discriminant) do; scale factors are for one threshold a point: name "
+            "efficiencies of such points with `efficiency`"
+        )
     file.check("working_point", points)
     return {point: float(file(working_point=point)) for point in points}
 

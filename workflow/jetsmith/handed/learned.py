@@ -1,6 +1,6 @@
 """What stage learn found: points, jets, and closure beside that of binned efficiencies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jetsmith.handed.closure import Gate, Status
 from jetsmith.io import Stored
@@ -129,6 +129,7 @@ class Learned(Stored):
         curves: All that was compared.
         tags: By working point, events by their number of tags.
         parity: Largest difference of an efficiency in the ONNX file from that of the networks.
+        doubts: By working point the marks of calibrate, of those that few jets or ties fix.
     """
 
     learned: str
@@ -147,3 +148,4 @@ class Learned(Stored):
     curves: tuple[Curve, ...]
     tags: tuple[Tags, ...]
     parity: float
+    doubts: dict[str, str] = field(default_factory=dict)

@@ -149,6 +149,7 @@ class Measurement(Stored):
         thresholds: By working point.
         points: P bins by working point.
         method: As `FitSpec.method`.
+        doubts: By working point the marks of calibrate, of those that few jets or ties fix.
     """
 
     measurement: str
@@ -164,6 +165,7 @@ class Measurement(Stored):
     thresholds: dict[str, float]
     points: dict[str, tuple[Bin, ...]]
     method: str = "fit"
+    doubts: dict[str, str] = field(default_factory=dict)
 
     @property
     def how(self) -> str:

@@ -98,6 +98,7 @@ class Shape(Stored):
         charm: Rows of c jets, in the bins of the heavy region: 1, with their errors.
         agreement: By flavour of pseudo-data, all rows together: chi2 and ndf.
         agreement_before: Likewise of simulation without weights: what the test can tell.
+        doubts: By working point of tags and anti-tags the mark of calibrate, where few jets or ties fix it.
     """
 
     judgement: str
@@ -113,6 +114,7 @@ class Shape(Stored):
     charm: tuple[ShapeRow, ...]
     agreement: dict[str, tuple[float, int]] = field(default_factory=dict)
     agreement_before: dict[str, tuple[float, int]] = field(default_factory=dict)
+    doubts: dict[str, str] = field(default_factory=dict)
 
     @property
     def agreements(self) -> dict[str, Agreement]:

@@ -6,7 +6,7 @@ together, `up_<source>` one source, moved in all bins at once; `up_statistic`, a
 bins have each for itself; `up_correlated` all sources together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from jetsmith.errors import InputError
 from jetsmith.handed.measurement import Bin, Measurement
 from jetsmith.io import FloatArray
 from jetsmith.measuring.combination import Combined, Measured, combine
+from jetsmith.texts import not_reliable
 
 STATISTIC = "statistic"
 
@@ -49,6 +50,7 @@ def combine_measurements(
     ]
     each = {one.measurement: {point: _measured(one.points[point]) for point in one.complete} for one in found}
     points = dict.fromkeys(point for of in each.values() for point in of)
+    doubts = {point: mark for one in found for point, mark in one.doubts.items()}
     if not points:
         reasons = "; ".join(f"{one.measurement}, {p}: {one.why_not(p)}" for one in found for p in one.points)
         raise InputError(
@@ -70,14 +72,16 @@ def combine_measurements(
     ]
     if combined:
         together = f"Combination of {', '.join(name for name, of in names.items() if of)}"
+        together += not_reliable([point for point in combined if point in doubts])
         corrections.append(_correction(f"{judgement}_comb", together, fits[0], combined, abseta_max))
-    corrections.append(_thresholds(judgement, found[0].thresholds))
+    corrections.append(_thresholds(judgement, found[0].thresholds, doubts))
     pseudo = [one.measurement for one in found if one.is_pseudo]
     of_pseudo = f"; from pseudo-data, NOT for data: {', '.join(pseudo)}" if pseudo else ""
     measured = ", ".join(dict.fromkeys(one.measured for one in found))
     whole = schemav2.CorrectionSet(
         schema_version=2,
-        description=f"Scale factors of {judgement}, {measured}{of_pseudo}",
+        description=f"Scale factors of {judgement}, {measured}{of_pseudo}"
+        + not_reliable([point for point in points if point in doubts]),
         corrections=corrections,
     )
     io.write_json(output, whole.model_dump(mode="json", exclude_unset=True), checksum=False)
@@ -126,15 +130,18 @@ def _about(one: Measurement) -> str:
     left = f"; left out: {'; '.join(missing)}" if missing else ""
     kind = "pseudo-data" if one.is_pseudo else "data"
     samples = f"{kind} of sample {one.data} over simulation {one.simulation}"
-    return f"Measurement {one.measurement}, {one.how}, {samples}{left}"
+    doubtful = not_reliable([point for point in one.complete if point in one.doubts])
+    return f"Measurement {one.measurement}, {one.how}, {samples}{left}{doubtful}"
 
 
-def _thresholds(judgement: str, thresholds: Mapping[str, float]) -> schemav2.Correction:
+def _thresholds(
+    judgement: str, thresholds: Mapping[str, float], doubts: Collection[str]
+) -> schemav2.Correction:
     """As calibrate writes them: whoever has both files sees that they are of the same points."""
     point = schemav2.Variable(name="working_point", type="string", description=", ".join(thresholds))
     return schemav2.Correction(
         name=f"{judgement}_wp_values",
-        description=f"Thresholds on the discriminant of {judgement}",
+        description=f"Thresholds on the discriminant of {judgement}{not_reliable(doubts)}",
         version=1,
         inputs=[point],
         output=schemav2.Variable(name="threshold", type="real"),

@@ -17,7 +17,8 @@ from jetsmith.io import BoolArray, FloatArray, IntArray
 from jetsmith.keys import codes
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
-from jetsmith.specs.classifiers import JudgedSpec
+from jetsmith.scored import ScoredJets
+from jetsmith.specs.classifiers import JudgedClass, JudgedSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.measurements import FitSpec, VariableSpec
 
@@ -108,7 +109,14 @@ def read_probes(
     Raises:
         InputError: As `scored.read_split`; or files that are not of the same rows.
     """
-    jets = scored.read_split(source.scores, None, spec, [PT, "split", "dataset", *EVENT_KEY], source.name)
+    columns = [
+        PT,
+        "split",
+        "dataset",
+        *EVENT_KEY,
+        *scored.columns_of_codes(source.scores, judged_classes(spec)),
+    ]
+    jets = scored.read_split(source.scores, None, spec, columns, source.name)
     pt = jets.columns[PT].astype(np.float64)
     run, block, number = (jets.columns[name] for name in EVENT_KEY)
     counts = jets.chosen & np.isin(jets.columns["split"], [SPLITS.index(name) for name in source.splits])
@@ -129,7 +137,7 @@ def read_probes(
         jets.discriminant.astype(np.float64),
         value,
         jets.weight,
-        class_of(jets.label, spec),
+        class_of(jets, spec),
         np.asarray(hash64(run, block, number, seed, "pseudo_data") % np.uint64(2) == 0),
     )[counts]
 
@@ -184,14 +192,19 @@ def with_another(event: IntArray, tag_mask: BoolArray) -> BoolArray:
 
 def classes(spec: JudgedSpec) -> list[str]:
     """The measured class, those that the judgement calls backgrounds, and what is none of them."""
-    assert spec.signal_class is not None
-    return [spec.signal_class.name, *(c.name for c in spec.background_classes), OTHER]
+    return [*(c.name for c in judged_classes(spec)), OTHER]
 
 
-def class_of(label: IntArray, spec: JudgedSpec) -> IntArray:
-    """Place of the class of each jet in `classes`, shape (N,)."""
+def judged_classes(spec: JudgedSpec) -> tuple[JudgedClass, ...]:
+    """Those of `classes` but the last."""
     assert spec.signal_class is not None
-    return scored.class_of(label, (spec.signal_class, *spec.background_classes))
+    return spec.signal_class, *spec.background_classes
+
+
+def class_of(jets: ScoredJets, spec: JudgedSpec) -> IntArray:
+    """Place of the class of each jet in `classes`, shape (N,), as its code in correction files means it."""
+    judged = judged_classes(spec)
+    return scored.class_of(scored.as_coded(jets, judged).label, judged)
 
 
 def _values(source: Source, variable: VariableSpec, n_rows: int) -> FloatArray:

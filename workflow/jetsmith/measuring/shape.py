@@ -22,6 +22,7 @@ from jetsmith.measuring.shape_truth import Agreements, with_truth
 from jetsmith.progress import Progress
 from jetsmith.specs.classifiers import JudgedSpec
 from jetsmith.specs.shapes import RegionCuts, UnfoldSpec
+from jetsmith.texts import doubts_of
 
 Pair = tuple[FloatArray, FloatArray]
 OF_C = 2.0  # c jets: their relative uncertainty over that of b jets
@@ -69,7 +70,7 @@ def measure_shape(
         InputError: Scores lack something, a bin has no jets, a tag that is no working point, regions from
             which no scale factors follow.
     """
-    thresholds = _thresholds(numbers, spec, regions)
+    thresholds, doubts = _thresholds(numbers, spec, regions)
     bins = (Bins.of(regions[0].cuts), Bins.of(regions[1].cuts))
     data, truths, simulation = [], [], []
     for k, region in enumerate(regions):
@@ -105,22 +106,26 @@ def measure_shape(
         _charm(counted[0], rows[0], bins[0]),
         agreement,
         before,
+        doubts,
     )
     io.write_record(output, whole)
     io.write_json(corrections, correction(whole), checksum=False)
 
 
-def _thresholds(numbers: str | Path, spec: JudgedSpec, regions: Sequence[Region]) -> dict[str, float]:
-    """Thresholds by working point; those of tags are there."""
+def _thresholds(
+    numbers: str | Path, spec: JudgedSpec, regions: Sequence[Region]
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Thresholds by working point, those of tags being there, and the marks of tags."""
     found = io.read_json(numbers, judgement=spec.judgement)
     thresholds = {key: float(point["threshold"]) for key, point in found["working_points"].items()}
-    for point in (tag for region in regions for tag in (region.cuts.tag, region.cuts.anti_tag) if tag):
+    tags = [tag for region in regions for tag in (region.cuts.tag, region.cuts.anti_tag) if tag]
+    for point in tags:
         if point not in thresholds:
             why = found["undefined"].get(point, "")
             left_out = f"; left out there: {why}" if why else ""
             there = ", ".join(thresholds) or "none"
             raise InputError(f"{numbers}: has no working point {point} for tags; it has {there}{left_out}")
-    return thresholds
+    return thresholds, {point: mark for point, mark in doubts_of(found).items() if point in tags}
 
 
 def _counted(

@@ -12,6 +12,7 @@ from correctionlib import schemav2
 from jetsmith.correction_nodes import binning, category
 from jetsmith.handed.shape import Shape, ShapeRow
 from jetsmith.measuring.shape_jets import FLAVORS
+from jetsmith.texts import not_reliable
 
 NOT_TAGGED = 15.0  # below the first edge: how far the bin of jets that are not tagged goes, as BTV has it
 ORDER = ("jes", "lf", "lfstats1", "lfstats2", "hf", "hfstats1", "hfstats2", "cferr1", "cferr2")
@@ -51,6 +52,8 @@ def correction(found: Shape) -> dict[str, Any]:
     said = f"Shape of the discriminant of {found.judgement}, {kind} of {data} over simulation {over}"
     if found.failed:
         said += f"; FAILED, found is not what is true: {', '.join(found.failed)}"
+    if found.doubts:
+        said += f"; working points of tags{not_reliable(found.doubts).removeprefix(';')}"
     whole = schemav2.CorrectionSet(
         schema_version=2,
         description=said,

@@ -18,11 +18,12 @@ from jetsmith.measuring.jets import (
     Source,
     among,
     class_of,
+    judged_classes,
     one_of_each,
     with_another,
     within_reach,
 )
-from jetsmith.scored import read_split
+from jetsmith.scored import ScoredJets, columns_of_codes, read_split
 from jetsmith.specs.classifiers import JudgedSpec
 from jetsmith.specs.shapes import RegionCuts
 
@@ -143,7 +144,9 @@ def read_region(
     Raises:
         InputError: As `scored.read_split`; no jets are left.
     """
-    jets = read_split(source.scores, None, spec, [PT, ETA, "split", "dataset", *EVENT_KEY], source.name)
+    columns = [PT, ETA, "split", "dataset", *EVENT_KEY]
+    columns += columns_of_codes(source.scores, judged_classes(spec))
+    jets = read_split(source.scores, None, spec, columns, source.name)
     pt = jets.columns[PT].astype(np.float64)
     abseta = np.abs(jets.columns[ETA].astype(np.float64))
     run, block, number = (jets.columns[name] for name in EVENT_KEY)
@@ -153,7 +156,7 @@ def read_region(
         jets.discriminant.astype(np.float64),
         np.zeros(len(jets)),
         jets.weight,
-        flavour_of(jets.label, spec),
+        flavour_of(jets, spec),
         np.asarray(hash64(run, block, number, seed, "pseudo_data") % np.uint64(2) == 0),
         abseta,
     )
@@ -174,15 +177,14 @@ def read_region(
     return found[counts]
 
 
-def flavour_of(label: IntArray, spec: JudgedSpec) -> IntArray:
-    """`HEAVY`, `LIGHT` or `C` of each jet, shape (N,).
+def flavour_of(jets: ScoredJets, spec: JudgedSpec) -> IntArray:
+    """`HEAVY`, `LIGHT` or `C` of each jet, shape (N,), by hadron flavour where files have it.
 
-    What is of no class, such as jets of pile-up, is light, as CMS' hadron flavour has it.
+    What is of no class else, such as jets of pile-up, is light, as CMS' hadron flavour has it.
     """
-    assert spec.signal_class is not None
-    flavors = [found.flavor for found in (spec.signal_class, *spec.background_classes)]
+    flavors = [found.flavor for found in judged_classes(spec)]
     places = [FLAVORS.index(flavor) for flavor in flavors if flavor is not None]
-    return np.array([*places, LIGHT])[class_of(label, spec)]
+    return np.array([*places, LIGHT])[class_of(jets, spec)]
 
 
 def sums(data: ShapeJets, simulation: ShapeJets, own: int, bins: Bins, others: Bins) -> Sums:

@@ -23,6 +23,7 @@ from jetsmith.metrics import efficiency
 from jetsmith.progress import Progress
 from jetsmith.specs.classifiers import JudgedSpec
 from jetsmith.specs.measurements import FitSpec
+from jetsmith.texts import doubts_of
 
 
 def measure(
@@ -88,6 +89,7 @@ def measure(
         settings.pt_bins_gev,
         thresholds,
         method=settings.method,
+        doubts=doubts_of(found),
     )
     if settings.method == "negative_tags":
         pairs = {

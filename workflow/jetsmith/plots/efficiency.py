@@ -23,7 +23,7 @@ from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
-from jetsmith.texts import split_text
+from jetsmith.texts import doubts_text, split_text
 
 COUNTED = 0.5  # effective jets that pass, of which a logarithmic axis has no point below
 ARROW = 0.45  # length, as a share of where it begins
@@ -31,7 +31,10 @@ SHADES = (1.0, 0.72, 0.5)  # of a class's colour, one a working point
 
 
 class Points(Record):
-    """Efficiencies of one class at one working point, one a bin; None where a bin is empty."""
+    """Efficiencies of one class at one working point, one a bin; None where a bin is empty.
+
+    `doubt` is the mark of calibrate, where few jets or ties fix the point.
+    """
 
     name: str
     working_point: str
@@ -40,6 +43,7 @@ class Points(Record):
     low: tuple[float, ...]
     high: tuple[float, ...]
     n_effective: tuple[float, ...]
+    doubt: str = ""
 
 
 class EfficiencyNumbers(looks.Numbers):
@@ -62,6 +66,7 @@ class EfficiencyNumbers(looks.Numbers):
             f"{split_text(self.folds)}. "
             "Bars are 68.3% intervals; an arrow is the upper end of one where no jet passes, or jets that "
             "together weigh less than half a one. Jets beyond the bins count in the end bins."
+            + doubts_text({points.working_point: points.doubt for points in self.points})
         )
 
     def alternative(self) -> str:
@@ -126,6 +131,7 @@ def _points(wanted: ClassSpec, point: Threshold, jets: ScoredJets, edges: Sequen
         low=digits([e.low for e in found]),
         high=digits([e.high for e in found]),
         n_effective=digits([e.n_effective for e in found]),
+        doubt=point.doubt,
     )
 
 

@@ -92,7 +92,7 @@ class Threshold(Record):
         threshold: The discriminant from which a jet passes.
         threshold_low: Lower end of its interval.
         threshold_high: Upper end.
-        reliable: False where too few background jets fix it, or many share its score.
+        doubt: `few` where too few background jets fix it, `ties` where many share its score, or both.
     """
 
     name: str
@@ -100,7 +100,7 @@ class Threshold(Record):
     threshold: float
     threshold_low: float
     threshold_high: float
-    reliable: bool
+    doubt: str = ""
 
 
 def read_thresholds(path: str | Path, spec: ClassifierSpec | None = None) -> tuple[Threshold, ...]:
@@ -126,7 +126,7 @@ def read_thresholds(path: str | Path, spec: ClassifierSpec | None = None) -> tup
                 threshold=point["threshold"],
                 threshold_low=point["threshold_low"],
                 threshold_high=point["threshold_high"],
-                reliable=not point["doubt"],
+                doubt=point["doubt"],
             )
             for name, point in content["working_points"].items()
         ]

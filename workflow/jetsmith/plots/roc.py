@@ -202,6 +202,7 @@ def _curve(
                 threshold=point.threshold,
                 signal_efficiency=_interval(metrics.efficiency(metrics.passes(s, point.threshold), ws)),
                 mistag=_interval(metrics.efficiency(metrics.passes(b, point.threshold), wb)),
+                doubt=point.doubt,
             )
             for point in points
         ),

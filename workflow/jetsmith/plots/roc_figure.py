@@ -15,7 +15,7 @@ from jetsmith.plots import style as looks
 from jetsmith.specs.classifiers import ClassSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
-from jetsmith.texts import count, interval, interval_text, label_text, share, split_text
+from jetsmith.texts import count, doubts_text, interval, interval_text, label_text, share, split_text
 
 ROUNDED = 0.999  # numbers of the curve have a few digits
 BANDS = (
@@ -39,7 +39,7 @@ class Reading(Record):
 class Marked(Record):
     """A working point of calibrate, with the efficiencies that it has on these jets.
 
-    `target` is the mistag rate of the first background that it was made for.
+    `target` is the mistag rate of the first background that it was made for, `doubt` the mark of calibrate.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Marked(Record):
     threshold: float
     signal_efficiency: Interval
     mistag: Interval
+    doubt: str = ""
 
 
 class Curve(Record):
@@ -145,6 +146,9 @@ class RocNumbers(looks.Numbers):
             )
             + (left_out if any(out) else "")
             + _tied(self.curves)
+            + doubts_text(
+                {f"{c.title} {point.name}": point.doubt for c in self.curves for point in c.working_points}
+            )
         )
 
     def alternative(self) -> str:

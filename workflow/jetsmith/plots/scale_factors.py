@@ -15,7 +15,7 @@ from jetsmith.plots.inputs import digits
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
-from jetsmith.texts import label_text
+from jetsmith.texts import doubts_text, label_text
 
 Values = tuple[float | None, ...]
 BAND = "#c8ccd0"
@@ -39,13 +39,14 @@ class Series(Record):
 
 
 class Panel(Record):
-    """A working point: measurements, and all together where each bin has a result."""
+    """A working point: measurements, and all together where each bin has a result; calibrate's mark of it."""
 
     point: str
     series: tuple[Series, ...]
     value: tuple[float, ...]
     up: tuple[float, ...]
     down: tuple[float, ...]
+    doubt: str = ""
 
     def shown(self) -> list[tuple[str, list[float]]]:
         """What is to be named: all together, or by the name of each measurement what it has."""
@@ -94,7 +95,7 @@ class ScaleFactorsNumbers(looks.Numbers):
                 f"{', '.join(pseudo)}: pseudo-data, simulation presented as data; lines are true scale "
                 "factors, of events that were not presented."
             )
-        return " ".join(said)
+        return " ".join(said) + doubts_text({panel.point: panel.doubt for panel in self.panels})
 
     def alternative(self) -> str:
         """Ranges of the combination, else of each measurement."""
@@ -142,7 +143,8 @@ def compute(
         together = combination["points"].get(point, {})
         ends = {key: digits(together.get(key, ())) for key in ("value", "up", "down")}
         series = tuple(_series(one, point, labels) for one in measurements if point in one.points)
-        panels.append(Panel(point=point, series=series, **ends))
+        doubt = next((one.doubts[point] for one in measurements if point in one.doubts), "")
+        panels.append(Panel(point=point, series=series, doubt=doubt, **ends))
     return ScaleFactorsNumbers(
         title=spec.title,
         judgement=spec.judgement,

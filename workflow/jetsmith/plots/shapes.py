@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from pydantic import Field
 
 from jetsmith import io
 from jetsmith.handed.shape import Shape, ShapeRow
@@ -16,6 +17,7 @@ from jetsmith.plots.inputs import digits
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
+from jetsmith.texts import doubts_text
 
 BELOW = "below"
 
@@ -51,6 +53,7 @@ class ShapesNumbers(looks.Numbers):
     is_pseudo: bool
     sources: tuple[str, ...]
     panels: tuple[tuple[Panel, ...], ...]
+    doubts: dict[str, str] = Field(default_factory=dict)  # marks of calibrate, of the points of tags
 
     def heading(self) -> str:
         """Of what."""
@@ -69,7 +72,7 @@ class ShapesNumbers(looks.Numbers):
                 " Data are simulation; lines are true scale factors, of events that were not presented."
                 f" Smallest p of {len(tested)}: {min(tested):.2g}."
             )
-        return said
+        return said + doubts_text(self.doubts)
 
     def alternative(self) -> str:
         """Ranges of the scale factors."""
@@ -117,6 +120,7 @@ def compute(spec: ClassifierSpec, found: Shape) -> ShapesNumbers:
         is_pseudo=found.is_pseudo,
         sources=("lf", "hf"),
         panels=tuple(tuple(column[k] for column in columns if k < len(column)) for k in range(n)),
+        doubts=found.doubts,
     )
 
 

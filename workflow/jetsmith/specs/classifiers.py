@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field
 
+from jetsmith.columns import HADRONS
 from jetsmith.columns.labels import truth_ids
 from jetsmith.specs.datasets import Object
 from jetsmith.specs.features import Inputs
@@ -39,8 +40,18 @@ class JudgedClass(TruthSpec):
     """A class of signal or background in working points and efficiencies."""
 
     flavor: int | None = Field(
-        None, gt=-(2**31), lt=2**31, description="Code of the class in correction files."
+        None,
+        gt=-(2**31),
+        lt=2**31,
+        description="Code of the class in correction files. With 5, 4 or 0, and all truth ids of b, c or "
+        "light AK4 jets, it is counted there by hadron flavour, where files have it: with jets of truth 999.",
     )
+
+    @property
+    def hadron_flavour(self) -> int | None:
+        """The hadron flavour that its code means; None where it means the truth ids alone."""
+        is_whole = self.flavor in HADRONS and set(self.truth) == set(HADRONS[self.flavor])
+        return self.flavor if is_whole else None
 
 
 class ClassSpec(JudgedClass):

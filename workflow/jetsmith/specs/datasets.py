@@ -135,10 +135,11 @@ class ReadingSpec(Record):
         "a weight (`<rwgt>`, `<initrwgt>`), in place of XWGTUP. NanoAOD: a branch and an index, such as "
         "`LHEScaleWeight[3]`, a factor on genWeight.",
     )
-    without: tuple[Literal["jet_id", "jvt"], ...] = Field(
+    without: tuple[Literal["jet_id", "jvt", "hlt"], ...] = Field(
         (),
-        description="Cuts of `selection.jet_id` that are left out, since the files cannot tell: `jet_id` "
-        "(CMS), `jvt` (ATLAS). Cutflow and report show them as not applied.",
+        description="Cuts that are left out, since the files cannot tell: `jet_id` (CMS) and `jvt` (ATLAS) "
+        "of `selection.jet_id`; `hlt` of simulation that has no triggers, beside data that are selected by "
+        "some. Cutflow and report show them as not applied.",
     )
     generated: Literal["runs", "events"] = Field(
         "runs",
