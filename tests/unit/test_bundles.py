@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,11 +24,13 @@ from jetsmith.bundles import _card, _jets, xgboost
 from jetsmith.bundles._files import write_checksums
 from jetsmith.bundles._graph import Graph
 from jetsmith.bundles._inputs import prepare
+from jetsmith.choosing import choose
 from jetsmith.errors import InputError
 from jetsmith.features.compute import finish
 from jetsmith.features.undoing import UNDO
 from jetsmith.packed.arrays import FlatGroup, Packed
 from jetsmith.packed.rows import Rows
+from jetsmith.provenance import config_digest
 from jetsmith.specs.classifiers import ClassifierSpec, TrainingSpec
 from jetsmith.specs.features import ColumnSpec, Inputs
 from jetsmith.training import train
@@ -219,6 +222,29 @@ def test_what_is_in_a_bundle(sample: Path, tmp_path: Path) -> None:
         assert word.lower() in page.lower(), word
     with np.load(tmp_path / "bundle/reference.npz", allow_pickle=False) as file:
         assert file["probabilities"].shape == (300, 3)
+
+
+def test_the_card_of_a_scan_has_the_settings_of_the_chosen_point(sample: Path, tmp_path: Path) -> None:
+    """Those that the model was trained with, whatever its file says."""
+    base = TrainingSpec(epochs=30, patience=5, learning_rate=1.0e-4)
+    spec = make_spec("xgboost", training=base, architecture={"max_depth": 1})
+    points, folders = {}, []
+    for depth, rate in ((1, 1.0e-4), (3, 0.25)):
+        settings = {"architecture.max_depth": depth, "training.learning_rate": rate}
+        point = config_digest(settings)
+        points[point] = settings
+        folders.append(tmp_path / point)
+        at = {
+            "training": base.model_copy(update={"learning_rate": rate}),
+            "architecture": {"max_depth": depth},
+        }
+        train(make_spec("xgboost", **at), sample, folders[-1], seed=1)
+    found = choose(spec.name, "grid", points, [2], folders, tmp_path / "model", tmp_path / "table.json")
+    assert points[found.chosen]["training.learning_rate"] == 0.25
+    write_bundle(spec, tmp_path / "model", sample, tmp_path / "bundle")
+    card = (tmp_path / "bundle/README.md").read_text()
+    shown = yaml.safe_load(card.partition("```yaml")[2].partition("```")[0])
+    assert (shown["architecture"], shown["training"]["learning_rate"]) == ({"max_depth": 3}, 0.25)
 
 
 def test_the_same_bundle_twice(sample: Path, tmp_path: Path) -> None:

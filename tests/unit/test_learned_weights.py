@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from jetsmith.event_weights import FixedWorkingPoints, InputError, LearnedEfficiencies
+from jetsmith.event_weights import FixedWorkingPoints, InputError, LearnedEfficiencies, tag_probabilities
 from tests.unit import correction_files as files
 from tests.unit import slow_event_weights as slow
 from tests.unit.slow_event_weights import WithTracks
@@ -371,3 +371,21 @@ def test_what_does_not_go_together_is_refused(folder: Path, tmp_path: Path) -> N
         InputError, match=r"flavour 4 \(1 jets\): learned efficiencies by_tracks and the scale"
     ):
         weigh([[50.0]], [[0.5]], [[4]], [[0.2]], FEATURES)
+
+
+def test_none_is_refused_and_no_number_below_a_mask_is_read(folder: Path) -> None:
+    """An event without its list, a jet without its flavour, an efficiency that is masked."""
+    network = LearnedEfficiencies(folder / "by_tracks.onnx")
+    two = ak.Array([[50.0], None])
+    with pytest.raises(InputError, match="flavour is None in 1 of 2 events, first in 1"):
+        network(ak.Array([[5], None]), {"ak4": {"pt": two, "tracks": two}})
+    with pytest.raises(InputError, match=r"ak4\.pt is None in 1 of 2 events"):
+        network([[5], []], {"ak4": {"pt": two, "tracks": [[5.0], []]}})
+    pt = {"ak4": {"pt": [50.0, 50.0], "tracks": [5.0, 5.0]}}
+    with pytest.raises(InputError, match="flavour is None of 1 of 2 jets"):
+        network(ak.mask(ak.Array([5, 4]), [True, False]), pt)
+    with pytest.raises(InputError, match="efficiency is None in 1 of 2 events"):
+        tag_probabilities(ak.Array([[0.5], None]), 2)
+    masked = ak.mask(ak.Array([[0.5, 0.2], [0.1]]), ak.Array([[True, False], [True]]))
+    with pytest.raises(InputError, match="of some jets it is no number from 0 to 1"):
+        tag_probabilities(masked, 2)

@@ -62,7 +62,7 @@ def device(spec: RecipeSpec, threads: int, gpus: int) -> "Device":
 
 
 def fit(task: "Task") -> list[dict[str, float]]:
-    """Boost until the validation loss has not fallen for `patience` rounds."""
+    """Boost until the validation loss has not fallen for `patience` rounds; keep the best round."""
     import numpy as np
     import skops.io
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -91,14 +91,18 @@ def fit(task: "Task") -> list[dict[str, float]]:
             y_val=validation.target,
             sample_weight_val=validation.weight,
         )
-    with io.atomic_file(task.folder / "model.skops") as temporary:
-        temporary.write_bytes(skops.io.dumps(classifier))
     losses = zip(-classifier.train_score_[1:], -classifier.validation_score_[1:], strict=True)
     seconds = round((time.monotonic() - start) / classifier.n_iter_, 4)
     history = [
         {"epoch": i, "loss": float(loss), "validation_loss": float(validation_loss), "seconds": seconds}
         for i, (loss, validation_loss) in enumerate(losses, start=1)
     ]
+    best = 1 + int(np.argmin([row["validation_loss"] for row in history]))
+    del classifier._predictors[best:]  # scikit-learn keeps its last round
+    classifier.train_score_ = classifier.train_score_[: best + 1]
+    classifier.validation_score_ = classifier.validation_score_[: best + 1]
+    with io.atomic_file(task.folder / "model.skops") as temporary:
+        temporary.write_bytes(skops.io.dumps(classifier))
     last = history[-1]
     note = f"loss {last['loss']:.5f}, validation {last['validation_loss']:.5f}"
     progress.update(len(history), note)

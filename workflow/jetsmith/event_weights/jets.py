@@ -77,7 +77,7 @@ def read(pt: Any, eta: Any, flavour: Any, score: Any, flavours_as: Mapping[int, 
         InputError: They are no lists of numbers, differ in length, or a value is missing, not finite or no
             number that it can be.
     """
-    lists = {name: _lists(name, v) for name, v in zip(NAMES, (pt, eta, flavour, score), strict=True)}
+    lists = {name: lists_of(name, v) for name, v in zip(NAMES, (pt, eta, flavour, score), strict=True)}
     counts = {name: np.asarray(ak.num(found, axis=1), np.int64) for name, found in lists.items()}
     n = counts["pt"]
     for name, other in counts.items():
@@ -120,6 +120,26 @@ def read(pt: Any, eta: Any, flavour: Any, score: Any, flavours_as: Mapping[int, 
     )
 
 
+def lists_of(name: str, values: Any) -> Any:
+    """An awkward array of one list an event, none of which is missing.
+
+    Raises:
+        InputError: They are no lists, or of some events there is None.
+    """
+    array = ak.Array(values)
+    if not len(array):
+        return ak.unflatten(np.empty(0), np.empty(0, np.int64))
+    if array.ndim != 2 or array.fields:
+        raise InputError(f"{name} is {array.type}, where it has to be a list of numbers an event")
+    absent = np.asarray(ak.is_none(array, axis=0))
+    if absent.any():
+        raise InputError(
+            f"{name} is None in {absent.sum():,} of {len(array):,} events, first in {np.argmax(absent):,}: "
+            "leave these events out, or give them empty lists"
+        )
+    return ak.from_regular(array)
+
+
 def refuse_others(jets: Jets, flavours: Collection[int], where: str) -> None:
     """An InputError where jets have other flavours, which says how many of which."""
     codes, numbers = np.unique(jets.flavour, return_counts=True)
@@ -141,22 +161,6 @@ def count(jets: Jets, here: Jets) -> dict[str, int]:
         "n_outside_abseta": len(jets) - len(here),
         "n_not_tagged": int(np.isneginf(here.score).sum()),
     }
-
-
-def _lists(name: str, values: Any) -> Any:
-    """An awkward array of one list an event, none of which is missing."""
-    array = ak.Array(values)
-    if not len(array):
-        return ak.unflatten(np.empty(0), np.empty(0, np.int64))
-    if array.ndim != 2 or array.fields:
-        raise InputError(f"{name} is {array.type}, where it has to be a list of numbers an event")
-    absent = np.asarray(ak.is_none(array, axis=0))
-    if absent.any():
-        raise InputError(
-            f"{name} is None in {absent.sum():,} of {len(array):,} events, first in {np.argmax(absent):,}: "
-            "leave these events out, or give them empty lists"
-        )
-    return ak.from_regular(array)
 
 
 def _flat(lists: Mapping[str, Any], event: Array) -> tuple[dict[str, Array], Array]:

@@ -19,6 +19,7 @@ import awkward as ak
 import numpy as np
 
 from jetsmith.errors import InputError
+from jetsmith.event_weights.jets import lists_of as jets_of
 from jetsmith.event_weights.weights import Array
 
 FORMAT, NOTES, FAILED = 1, "jetsmith", "failed"
@@ -108,8 +109,14 @@ class LearnedEfficiencies:
         from jetsmith.bundle_inputs import read
 
         lists = ak.Array(flavour)
-        counts = None if lists.ndim == 1 else np.asarray(ak.num(lists, axis=1), np.int64)
-        codes = np.asarray(ak.to_numpy(lists if counts is None else ak.flatten(lists, axis=1)))
+        counts, flat = None, lists
+        if lists.ndim != 1:
+            lists = jets_of("flavour", lists)
+            counts, flat = np.asarray(ak.num(lists, axis=1), np.int64), ak.flatten(lists, axis=1)
+        absent = np.asarray(ak.is_none(flat))
+        if absent.any():
+            raise InputError(f"flavour is None of {absent.sum():,} of {len(absent):,} jets; leave these out")
+        codes = np.asarray(ak.to_numpy(flat))
         others = sorted(set(np.unique(codes).tolist()) - set(self.flavours))
         if others:
             raise InputError(
@@ -161,6 +168,8 @@ def columns_of(
         lists = ak.Array(found)
         if not len(lists) and not len(counts):
             return np.empty(0)
+        if lists.ndim == 2:
+            lists = jets_of(f"{group}.{name}", lists)
         if lists.ndim != 2 or not np.array_equal(np.asarray(ak.num(lists, axis=1)), counts):
             raise InputError(f"{group}.{name}: its lists are not of the lengths of those of {lists_as}")
         return ak.flatten(lists, axis=1)
@@ -180,20 +189,19 @@ def tag_probabilities(efficiency: Any, most: int) -> Array:
         up to 1.
 
     Raises:
-        InputError: No lists, `most` is below 1, or an efficiency is no number from 0 to 1.
+        InputError: No lists, None instead of one, `most` is below 1, or an efficiency is no number from 0
+            to 1.
     """
     if most < 1:
         raise InputError(f"most: {most}; at least 1, so that there is something to tell apart")
-    lists = ak.Array(efficiency)
-    if len(lists) and lists.ndim != 2:
-        raise InputError(f"efficiency is {lists.type}, where it has to be a list of numbers an event")
+    lists = jets_of("efficiency", efficiency)
     n_events = len(lists)
     found = np.zeros((n_events, most + 1))
     found[:, 0] = 1.0
     if not n_events:
         return found
     counts = np.asarray(ak.num(lists, axis=1), np.int64)
-    values = np.asarray(ak.to_numpy(ak.flatten(lists, axis=1)), np.float64)
+    values = np.asarray(ak.to_numpy(ak.fill_none(ak.flatten(lists, axis=1), np.nan)), np.float64)
     if not ((values >= 0) & (values <= 1)).all():
         raise InputError("efficiency: of some jets it is no number from 0 to 1")
     starts = np.cumsum(counts) - counts
