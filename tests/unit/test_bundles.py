@@ -311,6 +311,26 @@ def test_ranges() -> None:
     assert _jets.range_of([], plain) == (None, None)
 
 
+def test_a_range_is_of_values_and_not_of_defaults() -> None:
+    """What stands for a missing value is none that was seen, unless it may be one, as a count of 0."""
+    rng = np.random.default_rng(1)
+    some = np.concatenate([rng.uniform(0.5, 20, 900), [0.5, 20]]).astype(np.float32)
+
+    def found(default: float, values: Array = some, **more: Any) -> tuple[float | None, float | None]:
+        packed = np.concatenate([values, np.full(100, default, np.float32)])
+        return _jets.range_of([packed[:50], packed[50:]], ColumnSpec(source="x", default=default, **more))
+
+    assert found(-999.0) == (0.5, 20)
+    assert found(1e6) == (0.5, 20)
+    assert found(0.0) == (0, 20)  # no jet, or one of 0: both are plausible
+    assert found(5.0) == (0.5, 20)
+    assert found(-1.0, clip=(0, 50)) == (0.5, 20)  # no value is packed so
+    assert found(-1.0, transform="abs") == (-20, 20)
+    assert found(50.0, np.log(some), transform="log") == pytest.approx((0.5, 20))
+    assert found(0.0, some[:0]) == (0, 0)
+    assert found(-1.0, some[:0], clip=(0, 50)) == (None, None)
+
+
 def test_packed_jets_are_given_as_they_were_made() -> None:
     """Back through the features they are what they were, also a default that no clip lets through."""
     values = np.array([[-12.0, -9.0, 0.5], [-0.7, 2.0, 0.0], [-2.0, -9.0, 30.0]], np.float32)

@@ -69,16 +69,19 @@ def fit(task: "Task") -> list[dict[str, float]]:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     from jetsmith import io
+    from jetsmith.classifiers._archives import steady
 
     start, training = time.monotonic(), task.spec.training
+    options = Options.model_validate(task.spec.architecture)
+    seed = int(np.random.default_rng([task.seed, 2]).integers(2**31))
     classifier = HistGradientBoostingClassifier(
-        **Options.model_validate(task.spec.architecture).model_dump(),
+        **options.model_dump(),
         learning_rate=training.learning_rate,
         max_iter=training.epochs,
         early_stopping=True,
         n_iter_no_change=training.patience,
         scoring="loss",
-        random_state=int(np.random.default_rng([task.seed, 2]).integers(2**31)),
+        random_state=seed if options.learns_by_seed else 0,  # it draws rows for its bins, too
     )
     validation = task.validation
     progress = Progress(f"train {task.spec.name}", training.epochs, "rounds", every_s=0)
@@ -102,7 +105,7 @@ def fit(task: "Task") -> list[dict[str, float]]:
     classifier.train_score_ = classifier.train_score_[: best + 1]
     classifier.validation_score_ = classifier.validation_score_[: best + 1]
     with io.atomic_file(task.folder / "model.skops") as temporary:
-        temporary.write_bytes(skops.io.dumps(classifier))
+        temporary.write_bytes(steady(skops.io.dumps(classifier)))
     last = history[-1]
     note = f"loss {last['loss']:.5f}, validation {last['validation_loss']:.5f}"
     progress.update(len(history), note)
