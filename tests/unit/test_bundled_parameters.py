@@ -598,7 +598,7 @@ def test_what_the_reader_refuses(bundled: Reweighter, tmp_path: Path) -> None:
             bundled(events, {"theta": value})
     with pytest.raises(InputError, match=r"theta: 1e\+300 lies outside"):
         bundled(events, {"theta": 1e300})
-    for value in ("0.5", None, True):
+    for value in ("0.5", None, True, np.ma.masked):
         with pytest.raises(InputError, match=f"theta: needs a number, or one an event, and is {value!r}"):
             bundled(events, {"theta": value})
     missing = r"needs a value of each of its parameters by name, theta \(0\.25 to 1\.25\); got "

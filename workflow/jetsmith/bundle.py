@@ -290,7 +290,7 @@ class Reweighter(Loaded):
                 values = ak.to_numpy(values)  # masked where there is None
             kind = getattr(values, "dtype", np.asarray(values).dtype).kind
             if np.ndim(values) == 0:
-                if kind not in "fiu":
+                if kind not in "fiu" or np.ma.is_masked(values):
                     raise InputError(f"{name}: needs a number, or one an event, and is {values!r}")
                 values = np.full(max(n, 1), values, np.float64)  # looked at where there are no events, too
             elif kind == "b":
