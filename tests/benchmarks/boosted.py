@@ -150,7 +150,7 @@ def files() -> dict[str, Any]:
 def _leaving_the_mass(name: str, weights: tuple[float, ...]) -> dict[str, Any]:
     """Deep Sets of candidates beside the inputs of double-b, whose losses know of the mass."""
     tagger = workflow.shipped("taggers/deep_double_b")
-    options: dict[str, Any] = {"column": "msoftdrop", "rows": ["qcd"]}
+    options: dict[str, Any] = {"column": "softdropMass", "rows": ["qcd"]}
     if name == DISCO:
         options |= {"signal": ["hbb"], "background": {"qcd": 1.0}}
     else:
@@ -162,7 +162,7 @@ def _leaving_the_mass(name: str, weights: tuple[float, ...]) -> dict[str, Any]:
         "model": "deepsets",
         "inputs": {"ak8": "double_b", "ak8_candidates": "particlenet"},
         "architecture": {"constituent": [64, 64], "jet": [64, 64]},
-        "side": {"ak8": ["msoftdrop"]},
+        "side": {"ak8_beside": ["softdropMass"]},
         "losses": {"classes": {"loss": "cross_entropy"}, "mass": loss},
         "training": tagger["training"] | training,
         "loss_scan": {"loss": "mass", "weights": list(weights), "seeds": SEEDS},

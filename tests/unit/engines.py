@@ -70,6 +70,14 @@ SMALL: dict[str, dict[str, Any]] = {
         "heads": 2,
     },
 }
+FLAT: dict[str, dict[str, Any]] = {  # these read no constituents
+    "by_category": {
+        "category": "tracks",
+        "values": {"few": 4, "some": 5, "others": 6},
+        "without": {"few": ["mass"]},
+        "dense": [12, 8],
+    },
+}
 LOSSES = {
     "cross_entropy": {"classes": LossSpec()},
     "focal_and_regression": {
@@ -94,7 +102,10 @@ LOSSES["decorrelated"] = {
 }
 TRUTH = packed_jets.GROUPS["charged"].model_copy(update={"features": ("origin", "vertex")})
 # A normalisation of two features leaves their order alone, and where they are nearly equal rounding.
-MORE = {"charged": ("unused",), "vertices": ("tracks",)}
+MORE = {
+    "particle_transformer": {"charged": ("unused",), "vertices": ("tracks",)},
+    "by_category": {"ak4": ("tracks",)},
+}
 COMPARED = (
     ("dense", "cross_entropy"),
     ("dense", "decorrelated"),
@@ -106,18 +117,20 @@ COMPARED = (
     ("particlenet", "cross_entropy"),
     ("particle_transformer", "cross_entropy"),
     ("jet_image_cnn", "cross_entropy"),
+    ("by_category", "cross_entropy"),
 )
 ALONE = ("dense-cross_entropy", "deep_double-cross_entropy", "particle_transformer-cross_entropy")
 
 
 def spec_of(model: str, losses: str) -> ClassifierSpec:
     """A small network of each kind, without dropout: its generators are an engine's own."""
-    architecture = SMALL[model] | {"dropout": 0.0}
+    architecture = (SMALL | FLAT)[model] | {"dropout": 0.0}
     side = (TRUTH,) if losses == "tracks" else ()
+    groups = GROUPS[:1] if model in FLAT else GROUPS
     spec = make_spec(
-        "keras", GROUPS, model=model, architecture=architecture, losses=LOSSES[losses], side=side
+        "keras", groups, model=model, architecture=architecture, losses=LOSSES[losses], side=side
     )
-    more = MORE if model == "particle_transformer" else {}
+    more: dict[str, tuple[str, ...]] = MORE.get(model, {})
     inputs = (
         given.model_copy(update={"features": (*given.features, *more.get(given.group, ()))})
         for given in spec.inputs

@@ -73,6 +73,66 @@ def test_records_of_awkward_are_jets_too(tagger: Bundle) -> None:
     np.testing.assert_array_equal(tagger(missing)["BvsAll"], tagger(same)["BvsAll"])
 
 
+@pytest.mark.parametrize("place", [0, 17, 39])
+def test_a_list_that_is_none_is_empty(tagger: Bundle, place: int) -> None:
+    """As `ak.firsts(events.Jet).tracks` has it: no jet gets the constituents of another."""
+    jets = jets_of(tagger, 40)
+    here = np.arange(40) == place
+    of = jets["charged"].items()
+    empty = {
+        name: ak.Array([[] if k else x for k, x in zip(here, c.to_list(), strict=True)]) for name, c in of
+    }
+    without = [{name: ak.mask(c, ~here) for name, c in of}]
+    without += [{name: ak.Array(ak.mask(c, ~here).to_list()) for name, c in of}]
+    expected = tagger({**jets, "charged": empty})["BvsAll"]
+    for charged in without:
+        np.testing.assert_array_equal(tagger({**jets, "charged": charged})["BvsAll"], expected)
+
+
+@pytest.mark.parametrize("name", ["mass", "sip"])
+def test_what_is_missing_is_missing_however_it_is_said(tagger: Bundle, name: str) -> None:
+    """NaN, None of awkward, of Python and among objects, and NumPy's masks, over which other numbers lie."""
+    jets = jets_of(tagger, 40)
+    here = np.arange(40) % 3 == 0
+    plain = np.asarray(jets["ak4"][name])
+    said = [None if absent else float(x) for absent, x in zip(here, plain, strict=True)]
+    expected = tagger(change(jets, "ak4", name, np.where(here, np.nan, plain)))["BvsAll"]
+    assert (expected != tagger(jets)["BvsAll"]).any()
+    masked = np.ma.MaskedArray(plain, mask=here)
+    for column in (
+        masked,
+        masked.astype(">f8"),
+        ak.Array(said),
+        ak.Array(masked),
+        said,
+        np.array(said, object),
+    ):
+        np.testing.assert_array_equal(tagger(change(jets, "ak4", name, column))["BvsAll"], expected)
+
+
+def test_any_order_of_bytes_and_no_jets(tagger: Bundle) -> None:
+    """Big-endian numbers, as ROOT has them, and arrays of arrays are the same jets; empty lists none."""
+    jets = jets_of(tagger, 40)
+    padded = {
+        name: ak.to_numpy(ak.pad_none(c, 9, clip=True, axis=1)).filled(0.1)
+        for name, c in jets["charged"].items()
+    }
+    for charged in (
+        {n: c.astype(">f8") for n, c in padded.items()},
+        {n: _objects(c) for n, c in padded.items()},
+    ):
+        scores = [tagger({**jets, "charged": of})["BvsAll"] for of in (charged, padded)]
+        np.testing.assert_array_equal(*scores)
+    none: dict[str, dict[str, Any]] = {group: {name: [] for name in of} for group, of in jets.items()}
+    assert len(tagger(none)["BvsAll"]) == 0
+
+
+def _objects(table: Array) -> Array:
+    found = np.empty(len(table), object)
+    found[:] = list(table)
+    return found
+
+
 def test_constituents_behind_the_longest_are_left_out(tagger: Bundle) -> None:
     """As packing cuts them."""
     jets = jets_of(tagger, 50)
@@ -139,6 +199,18 @@ def test_a_hard_jet_is_no_other_unit(tagger: Bundle) -> None:
     pt[5] = 20 * pt.max()
     assert np.isfinite(tagger(change(jets, "ak4", "jet_pt", pt))["p_b_jets"]).all()
     assert np.isfinite(tagger(change(jets, "ak4", "mass", 1e6 * pt))["p_b_jets"]).all()
+    _, high = next(f.range for f in tagger.groups[0].features if f.name == "jet_pt")
+    assert high is not None
+    pt[5] = 3 * high  # alone it is what it is among others
+    hard = change(jets, "ak4", "jet_pt", pt)
+    one = {g: {name: column[5:6] for name, column in of.items()} for g, of in hard.items()}
+    np.testing.assert_allclose(tagger(one)["p_b_jets"], tagger(hard)["p_b_jets"][5:6], atol=1e-6)
+    ten = {g: {name: column[:10] for name, column in of.items()} for g, of in hard.items()}
+    assert np.isfinite(
+        tagger(change(ten, "ak4", "jet_pt", np.array([*pt[:1], *[3 * high] * 9])))["BvsAll"]
+    ).all()
+    with pytest.raises(InputError, match="10 of 10 values lie far"):
+        tagger(change(ten, "ak4", "jet_pt", np.full(10, 3 * high)))
 
 
 def test_shapes_are_refused(tagger: Bundle) -> None:
@@ -150,6 +222,17 @@ def test_shapes_are_refused(tagger: Bundle) -> None:
         tagger({**jets, "ak4": {name: column[1:] for name, column in jets["ak4"].items()}})
     with pytest.raises(InputError, match=r"ak4\.sip: needs one number a row"):
         tagger(change(jets, "ak4", "sip", np.zeros((30, 2))))
+    for n in ([20, 10], [15, 15]):
+        by_event = ak.unflatten(jets["ak4"]["sip"], n)
+        with pytest.raises(InputError, match=r"ak4\.sip: .*2 \* var \* float32.* Flatten them first"):
+            tagger(change(jets, "ak4", "sip", by_event))
+    strange = [np.full(30, "a"), ["a", *[None] * 29], [[1.0], [1.0, 2.0]], np.full(30, object()), 5.0, None]
+    for column in strange:
+        with pytest.raises(InputError, match=r"^ak4\.sip: needs one number a row"):
+            tagger(change(jets, "ak4", "sip", column))
+    for column in (np.full(30, object()), [[1.0], 2.0], [["a"]] * 30):
+        with pytest.raises(InputError, match=r"^charged\.ptrel: needs (a list|one number)"):
+            tagger(change(jets, "charged", "ptrel", column))
     with pytest.raises(InputError, match=r"charged\.ptrel: needs a list a row, and has 1 dimensions"):
         tagger(change(jets, "charged", "ptrel", np.zeros(30)))
 

@@ -46,11 +46,11 @@ def saved(folder: Path, model: str, **architecture: Any) -> ClassifierSpec:
 
     keras.utils.set_random_seed(1)
     spec = make_spec("keras", ALL, model=model, architecture=SMALL[model] | architecture)
-    keep(folder, moved(spec))
+    keep(folder, moved(spec), spec)
     return spec
 
 
-def keep(folder: Path, network: Any) -> None:
+def keep(folder: Path, network: Any, spec: ClassifierSpec) -> None:
     """Write a network as stage train does."""
     folder.mkdir()
     backend.finished(network).save(folder / "model.keras")
@@ -59,6 +59,7 @@ def keep(folder: Path, network: Any) -> None:
         "device": {"engine": "TensorFlow", "kind": "cpu"},
         "provenance": {"commit": "", "python": "", "versions": {}},
     }  # fmt: skip
+    io.write_json(folder / "spec.json", spec.model_dump(mode="json"))
     io.write_json(folder / "meta.json", about)
 
 
@@ -73,19 +74,19 @@ def test_last_bits_of_weights_are_rounding(sample: Path, tmp_path: Path) -> None
     spec = make_spec("keras", ALL, model="dense", architecture=SMALL["dense"] | {"dense": [32, 32, 32]})
     network = moved(spec)
     last = [layer for layer in network.layers if layer.weights][-1]
-    keep(tmp_path / "first", network)
+    keep(tmp_path / "first", network, spec)
     groups = groups_with_ranges(spec)
     given = bundle_inputs.some(raw_jets(groups, 1), np.ones(1, bool))
     jets = {name: bundle_inputs.Values(np.zeros_like(of.values), of.offsets) for name, of in given.items()}
     (p,) = bundling.predicted(spec, tmp_path / "first", jets, groups, 1)
     kernel, bias = last.get_weights()
     last.set_weights([2 * kernel, 2 * (bias - np.log(p))])  # these jets may be of any class
-    keep(tmp_path / "model", network)
+    keep(tmp_path / "model", network, spec)
     write_bundle(spec, tmp_path / "model", sample, tmp_path / "bundle")
     network.set_weights(
         [bundle_inputs.moved_by_a_bit(w, np.random.default_rng(2)) for w in network.get_weights()]
     )
-    keep(tmp_path / "other", network)
+    keep(tmp_path / "other", network, spec)
     rounded = bundling.predicted(spec, tmp_path / "other", jets, groups, 1)
     assert np.abs(rounded - 1 / 3).max() < 0.01
     judged = tmp_path / "bundle", spec, discriminants(spec), jets
@@ -142,7 +143,7 @@ def test_estimates_leave_with_their_network(
     losses = {"classes": LossSpec(), "heavy": LossSpec(loss="regression", options=options)}
     side = [Inputs(group="ak4", kind="flat", length=0, features=("mass", "sip"), sources=("jet_mass_gev",))]
     spec = make_spec("keras", ALL, model="deepsets", architecture=SMALL["deepsets"], losses=losses, side=side)
-    keep(tmp_path / "model", moved(spec))
+    keep(tmp_path / "model", moved(spec), spec)
     found = write_bundle(spec, tmp_path / "model", sample, tmp_path / "bundle")
     assert found.check() < 1e-6
     jets = _jets.made_up(raw_jets(found.groups, 100), found.groups, 200, 9)

@@ -602,7 +602,7 @@ def test_what_the_reader_refuses(bundled: Reweighter, tmp_path: Path) -> None:
             bundled(events, {"theta": value})
     with pytest.raises(InputError, match=r"theta: 1e\+300 lies outside"):
         bundled(events, {"theta": 1e300})
-    for value in ("0.5", None, True):
+    for value in ("0.5", None, True, np.ma.masked):
         with pytest.raises(InputError, match=f"theta: needs a number, or one an event, and is {value!r}"):
             bundled(events, {"theta": value})
     missing = r"needs a value of each of its parameters by name, theta \(0\.25 to 1\.25\); got "
@@ -618,6 +618,9 @@ def test_what_the_reader_refuses(bundled: Reweighter, tmp_path: Path) -> None:
         bundled(events, {"theta": np.full(50, 500.0)})
     some = np.where(np.arange(50) < 20, 9.0, 0.5)  # any number of events, but not all
     assert bundled(events, {"theta": some}).outside.sum() == 20
+    here = np.arange(50) < 20
+    for column in (np.ma.MaskedArray(np.full(50, 0.5), mask=here), ak.mask(np.full(50, 0.5), ~here)):
+        np.testing.assert_array_equal(bundled(events, {"theta": column}).outside, here)
     for wrong in (0.4, ["theta"]):
         with pytest.raises(InputError, match=missing + re.escape(repr(wrong))):
             bundled(events, wrong)

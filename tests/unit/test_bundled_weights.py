@@ -4,6 +4,7 @@ import copy
 import json
 import runpy
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -110,6 +111,17 @@ def test_a_bundle_gives_the_weights_of_the_table(way: str, tmp_path: Path) -> No
     if not members:
         assert found.weight_up is None
         assert found.weight_down is None
+
+
+def test_the_card_has_the_settings_of_the_model(tmp_path: Path) -> None:
+    """Of a scan they are those of the chosen point, and not those of the file."""
+    made = make(tmp_path, recipe())
+    file = recipe(
+        training=TrainingSpec(epochs=25, patience=25, learning_rate=0.05), architecture={"max_depth": 7}
+    )
+    page = (replace(made, spec=file).bundle().folder / "README.md").read_text()
+    assert "learning_rate: 0.3" in page
+    assert "max_depth: 2" in page
 
 
 KNOTS = st.lists(st.integers(-80, 80), min_size=2, max_size=6, unique=True).map(sorted)
@@ -245,6 +257,15 @@ def test_other_units_and_missing_inputs_are_refused(bundled: Reweighter, folded:
         bundled({"event": {**given, "tail": 1000 * given["tail"]}})
     with pytest.raises(InputError, match=r"event\.x0: this input is missing"):
         bundled({"event": {"tail": given["tail"], "x1": given["x1"]}})
+
+
+def test_a_mask_is_no_number(bundled: Reweighter) -> None:
+    """NumPy's mask and None, whatever lies below, are as NaN: outside."""
+    x0, tail = np.array([0.1, 0.1, 0.3]), np.full(3, 0.5)
+    here = np.array([False, True, False])
+    for column in (np.ma.MaskedArray(x0, mask=here), ak.Array([0.1, None, 0.3]), [0.1, None, 0.3]):
+        found = bundled({"event": {"x0": column, "x1": np.zeros(3), "tail": tail}})
+        assert found.outside.tolist() == [False, True, False]
 
 
 def _slope_off(graph: Any, logits: str, calibration: RatioCalibration, *given: Any) -> Any:

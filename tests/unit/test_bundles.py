@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,11 +24,13 @@ from jetsmith.bundles import _card, _jets, xgboost
 from jetsmith.bundles._files import write_checksums
 from jetsmith.bundles._graph import Graph
 from jetsmith.bundles._inputs import prepare
+from jetsmith.choosing import choose
 from jetsmith.errors import InputError
 from jetsmith.features.compute import finish
 from jetsmith.features.undoing import UNDO
 from jetsmith.packed.arrays import FlatGroup, Packed
 from jetsmith.packed.rows import Rows
+from jetsmith.provenance import config_digest
 from jetsmith.specs.classifiers import ClassifierSpec, TrainingSpec
 from jetsmith.specs.features import ColumnSpec, Inputs
 from jetsmith.training import train
@@ -221,6 +224,29 @@ def test_what_is_in_a_bundle(sample: Path, tmp_path: Path) -> None:
         assert file["probabilities"].shape == (300, 3)
 
 
+def test_the_card_of_a_scan_has_the_settings_of_the_chosen_point(sample: Path, tmp_path: Path) -> None:
+    """Those that the model was trained with, whatever its file says."""
+    base = TrainingSpec(epochs=30, patience=5, learning_rate=1.0e-4)
+    spec = make_spec("xgboost", training=base, architecture={"max_depth": 1})
+    points, folders = {}, []
+    for depth, rate in ((1, 1.0e-4), (3, 0.25)):
+        settings = {"architecture.max_depth": depth, "training.learning_rate": rate}
+        point = config_digest(settings)
+        points[point] = settings
+        folders.append(tmp_path / point)
+        at = {
+            "training": base.model_copy(update={"learning_rate": rate}),
+            "architecture": {"max_depth": depth},
+        }
+        train(make_spec("xgboost", **at), sample, folders[-1], seed=1)
+    found = choose(spec.name, "grid", points, [2], folders, tmp_path / "model", tmp_path / "table.json")
+    assert points[found.chosen]["training.learning_rate"] == 0.25
+    write_bundle(spec, tmp_path / "model", sample, tmp_path / "bundle")
+    card = (tmp_path / "bundle/README.md").read_text()
+    shown = yaml.safe_load(card.partition("```yaml")[2].partition("```")[0])
+    assert (shown["architecture"], shown["training"]["learning_rate"]) == ({"max_depth": 3}, 0.25)
+
+
 def test_the_same_bundle_twice(sample: Path, tmp_path: Path) -> None:
     """To the byte: `python -m jetsmith verify` compares it so."""
     spec = trained("xgboost", 3, sample, tmp_path / "model")
@@ -283,6 +309,26 @@ def test_ranges() -> None:
     assert _jets.range_of(values, log) == (None, pytest.approx(np.exp(2)))
     assert _jets.range_of(values, ColumnSpec(source="x", transform="abs")) == (-2.0, 2.0)
     assert _jets.range_of([], plain) == (None, None)
+
+
+def test_a_range_is_of_values_and_not_of_defaults() -> None:
+    """What stands for a missing value is none that was seen, unless it may be one, as a count of 0."""
+    rng = np.random.default_rng(1)
+    some = np.concatenate([rng.uniform(0.5, 20, 900), [0.5, 20]]).astype(np.float32)
+
+    def found(default: float, values: Array = some, **more: Any) -> tuple[float | None, float | None]:
+        packed = np.concatenate([values, np.full(100, default, np.float32)])
+        return _jets.range_of([packed[:50], packed[50:]], ColumnSpec(source="x", default=default, **more))
+
+    assert found(-999.0) == (0.5, 20)
+    assert found(1e6) == (0.5, 20)
+    assert found(0.0) == (0, 20)  # no jet, or one of 0: both are plausible
+    assert found(5.0) == (0.5, 20)
+    assert found(-1.0, clip=(0, 50)) == (0.5, 20)  # no value is packed so
+    assert found(-1.0, transform="abs") == (-20, 20)
+    assert found(50.0, np.log(some), transform="log") == pytest.approx((0.5, 20))
+    assert found(0.0, some[:0]) == (0, 0)
+    assert found(-1.0, some[:0], clip=(0, 50)) == (None, None)
 
 
 def test_packed_jets_are_given_as_they_were_made() -> None:

@@ -165,7 +165,7 @@ def test_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same probabilities as the trained model's, in each category."""
     monkeypatch.setitem(bundled.FEATURES["ak4"], "tracks", RawSpec(source="n_cpf"))
     spec = counted()
-    keep(tmp_path / "model", moved(spec))
+    keep(tmp_path / "model", moved(spec), spec)
     packed = write_sample(tmp_path / "packed", 200)
     found = write_bundle(spec, tmp_path / "model", packed, tmp_path / "bundle")
     assert found.check() < 1e-6

@@ -477,6 +477,22 @@ CLASSIFIERS = {
         put("side", value={"ak4": ["jetPt"]}),
         ["side: no loss reads `jetPt`; leave it out"],
     ),
+    "an ensemble of one model": (
+        "taggers/cmva.yaml",
+        both(put("ensemble", value=3), put("architecture", value={"max_depth": 3})),
+        ["ensemble: with these settings `xgboost` learns the same whatever the seed", "sample rows or"],
+    ),
+    "a loss that would take a default for a value": (
+        "taggers/deepcsv.yaml",
+        both(
+            put("side", value={"ak4": ["jetPt"]}),
+            put("losses", value={"energy": {"loss": "regression", "options": {"column": "jetPt"}}}),
+        ),
+        [
+            "side.ak4: `jetPt` is 0 where a row has none",
+            "give the feature `default: null`, in a group of its",
+        ],
+    ),
     "a sequence beside": (
         "taggers/deepcsv.yaml",
         put("side", value={"charged": "deepjet"}),

@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
-from jetsmith.losses import Seen, adversary, disco
+from jetsmith.features.compute import finish
+from jetsmith.losses import Seen, adversary, background, disco
 from jetsmith.losses._distance_correlation import squared_distance_correlation
 from jetsmith.metrics import auc
 from jetsmith.specs.classifiers import LossSpec
+from jetsmith.specs.features import FeatureSpec
 from tests import mass_peak
 
 pytestmark = [
@@ -18,6 +21,7 @@ pytestmark = [
 ]
 
 Array = np.ndarray[Any, Any]
+ROOT = Path(__file__).parent.parent.parent
 NAMES = ("hbb", "qcd", "top")
 
 
@@ -121,6 +125,18 @@ def test_disco_is_of_the_background_alone() -> None:
     counts = (batch.target == 1) & np.isfinite(mass)
     wanted = slow(score[counts], mass[counts], batch.weight[counts].astype(float))
     assert float(disco.loss(logits, batch, options)) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_a_jet_without_a_mass_does_not_count() -> None:
+    """As the shipped tagger's feature has it: none is no mass of 0."""
+    group = yaml.safe_load((ROOT / "config/features/ak8_beside.yaml").read_text())
+    spec = FeatureSpec(**group["features"]["softdropMass"])
+    column = finish(np.array([np.nan, 80.0, np.inf]), spec)
+    options = disco.Options(column="mass", rows=("qcd",), signal=("hbb",), background={"qcd": 1.0})
+    seen = Seen(np.ones(3, np.int32), np.ones(3, np.float32), {"mass": column}, ("hbb", "qcd"))
+    values, weight = map(np.asarray, background(seen, options))
+    np.testing.assert_array_equal(values, [0, 80, 0])
+    np.testing.assert_array_equal(weight, [0, 1, 0])
 
 
 def test_adversary_is_told_by_what_it_knows() -> None:

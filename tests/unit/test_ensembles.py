@@ -118,6 +118,41 @@ def test_a_damaged_member_is_named(made: tuple[Any, Path], tmp_path: Path) -> No
         score(spec, tmp_path / "trees", folder / "packed", tmp_path / "scores.parquet")
 
 
+@pytest.mark.parametrize("architecture", [{}, {"max_features": 0.4}], ids=["nothing drawn", "features drawn"])
+def test_members_of_other_backends_that_are_one(tmp_path: Path, architecture: dict[str, Any]) -> None:
+    """scikit-learn's trees by their content: without a draw the seed is none, with one they differ."""
+    packed = write_sample(tmp_path / "packed", 400)
+    spec = make_spec(
+        "sklearn", name="trees", architecture=architecture, training=TrainingSpec(epochs=3, patience=3)
+    )
+    for k in (0, 1):
+        train(spec, packed, tmp_path / f"{k}", seed=k)
+    if architecture:
+        assemble("trees", [tmp_path / "0", tmp_path / "1"], tmp_path / "trees")
+        return
+    with pytest.raises(InputError, match=r"1: is the same model as .*0: the seed changes nothing"):
+        assemble("trees", [tmp_path / "0", tmp_path / "1"], tmp_path / "trees")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+def test_networks_of_one_seed_are_one(tmp_path: Path) -> None:
+    """Protects: an ensemble of a network with itself, and one of two that a GPU rounds differently."""
+    packed = write_sample(tmp_path / "packed", 400)
+    spec = make_spec(
+        "keras", name="net", model="dense", architecture={"dense": [8], "dropout": 0.1},
+        training=TrainingSpec(epochs=2, patience=2, batch_size=128),
+    )  # fmt: skip
+    for name, seed in (("0", 5), ("1", 5), ("2", 6)):
+        train(spec, packed, tmp_path / name, seed=seed)
+    with pytest.raises(InputError, match=r"1: is the same model as .*0"):
+        assemble("net", [tmp_path / "0", tmp_path / "1"], tmp_path / "same")
+    assemble("net", [tmp_path / "0", tmp_path / "2"], tmp_path / "mean")
+    about = io.read_json(tmp_path / "2/meta.json")
+    io.write_json(tmp_path / "2/meta.json", about | {"seed": 5})
+    with pytest.raises(InputError, match=r"2: has the seed 5 of .*0"):
+        assemble("net", [tmp_path / "0", tmp_path / "2"], tmp_path / "rounded")
+
+
 def test_members_that_are_no_ensemble(made: tuple[Any, Path], tmp_path: Path) -> None:
     """Protects: an average of a model with itself, which looks sure of itself; of another tagger's."""
     spec, folder = made

@@ -406,3 +406,15 @@ def test_what_does_not_go_together_is_refused(folder: Path, tmp_path: Path) -> N
         InputError, match=r"flavour 4 \(1 jets\): learned efficiencies by_tracks and the scale"
     ):
         weigh([[50.0]], [[0.5]], [[4]], [[0.2]], FEATURES)
+
+
+def test_an_event_without_its_list_is_refused(folder: Path) -> None:
+    """Of flavours, of features, and of efficiencies."""
+    network = LearnedEfficiencies(folder / "by_tracks.onnx")
+    two = ak.Array([[50.0], None])
+    with pytest.raises(InputError, match="flavour is None in 1 of 2 events, first in 1"):
+        network(ak.Array([[5], None]), {"ak4": {"pt": two, "tracks": two}})
+    with pytest.raises(InputError, match=r"ak4\.pt is None in 1 of 2 events"):
+        network([[5], []], {"ak4": {"pt": two, "tracks": [[5.0], []]}})
+    with pytest.raises(InputError, match="efficiency is None in 1 of 2 events"):
+        tag_probabilities(ak.Array([[0.5], None]), 2)

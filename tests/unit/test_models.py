@@ -4,13 +4,14 @@ All that needs TensorFlow is in this module, since its import takes seconds.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import Any, Literal, NoReturn, get_args
 
 import numpy as np
 import pytest
@@ -417,7 +418,9 @@ def test_networks_learn_and_go_on(
     ]
     for run in ("whole", "broken"):
         score(spec, tmp_path / run, sample, tmp_path / f"{run}.parquet")
-    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "broken.parquet").read_bytes()
+    for file in ("{}.parquet", "{}/model.keras"):
+        whole, broken = ((tmp_path / file.format(run)).read_bytes() for run in ("whole", "broken"))
+        assert whole == broken
     assert {p.name for p in (tmp_path / "broken").iterdir()} == {
         "model.keras", "scaler.json", "history.json", "spec.json", "meta.json",
     }  # fmt: skip
@@ -425,6 +428,52 @@ def test_networks_learn_and_go_on(
     b, light = (np.isin(rows["label"], TRUTHS[c]) for c in ("b_jets", "light_jets"))
     found, weight = discriminant_of(rows, spec), np.asarray(rows["weight"])
     assert auc(found[b], weight[b], found[light], weight[light]) > 0.9
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from jetsmith.classifiers import _keras
+from jetsmith.specs.classifiers import ClassifierSpec
+from jetsmith.training import train
+
+spec = ClassifierSpec.model_validate_json(Path(sys.argv[1]).read_text())
+left, engine = int(sys.argv[4]), _keras.engine_of(spec, 1)
+run = engine.Runs.train
+
+def counted(self, *given):
+    global left
+    found, left = run(self, *given), left - 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return found
+
+engine.Runs.train = counted
+train(spec, sys.argv[2], sys.argv[3], seed=5)
+"""
+
+
+@pytest.mark.parametrize("engine", ["tensorflow", "jax"])
+def test_a_network_killed_within_an_epoch_ends_in_the_same_file(
+    sample: Path, tmp_path: Path, engine: Literal["tensorflow", "jax"]
+) -> None:
+    """kill -9 behind a window of the third epoch, with weights that no checkpoint has; in other processes."""
+    require(None if find_spec(engine) else "no JAX: `make setup EXTRAS=jax`")
+    settings = TrainingSpec(epochs=4, patience=4, batch_size=64, learning_rate=1e-2)
+    architecture = {"dense": [8], "dropout": 0.2}
+    spec = make_spec("keras", model="dense", architecture=architecture, training=settings, engine=engine)
+    (tmp_path / "spec.json").write_text(spec.model_dump_json())
+
+    def run(output: str, windows: int) -> int:
+        arguments = [str(tmp_path / "spec.json"), str(sample), str(tmp_path / output), str(windows)]
+        return subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True).returncode
+
+    assert run("killed", 3) == -signal.SIGKILL
+    assert (tmp_path / "killed.partial/checkpoint.npz").is_file()
+    assert not (tmp_path / "killed").exists()
+    assert (run("killed", 0), run("whole", 0)) == (0, 0)
+    files = [(tmp_path / name / "model.keras").read_bytes() for name in ("killed", "whole")]
+    assert files[0] == files[1]
 
 
 def events_of(folder: Path) -> list[tuple[int, dict[str, float]]]:

@@ -36,8 +36,18 @@ DATASETS = [("mine", "powheg")]
 MATRIX = np.random.default_rng(5).normal(size=(6, 2)).astype(np.float32)
 
 
-def write_model(path: Path, last: str = "Softmax", n_outputs: int = 2) -> dict[str, Any]:
-    """A function of x W, shape (n, outputs), of x, shape (n, 2, 3), and the options that name it."""
+def write_model(
+    path: Path, last: str = "Softmax", n_outputs: int = 2, kind: int = TensorProto.FLOAT, labels: str = ""
+) -> dict[str, Any]:
+    """A function of x W, shape (n, outputs), of x, shape (n, 2, 3), and the options that name it.
+
+    Args:
+        path: The file.
+        last: Operator that makes it.
+        n_outputs: Numbers an event.
+        kind: Precision.
+        labels: `ahead` of the numbers, or `alone`: the place of the largest one.
+    """
     nodes = [
         helper.make_node("Reshape", ["x", "shape"], ["flat"]),
         helper.make_node("MatMul", ["flat", "w"], ["z"]),
@@ -45,13 +55,18 @@ def write_model(path: Path, last: str = "Softmax", n_outputs: int = 2) -> dict[s
     ]
     known = [
         numpy_helper.from_array(np.array([-1, 6]), "shape"),
-        numpy_helper.from_array(np.ascontiguousarray(MATRIX[:, :n_outputs]), "w"),
+        numpy_helper.from_array(MATRIX[:, :n_outputs].astype(helper.tensor_dtype_to_np_dtype(kind)), "w"),
     ]
+    outputs = [helper.make_tensor_value_info("y", kind, ["n", n_outputs])]
+    if labels:
+        nodes.append(helper.make_node("ArgMax", ["y"], ["label"], axis=1, keepdims=0))
+        label = helper.make_tensor_value_info("label", TensorProto.INT64, ["n"])
+        outputs = [label, *outputs] if labels == "ahead" else [label]
     graph = helper.make_graph(
         nodes,
         "model",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2, 3])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", n_outputs])],
+        [helper.make_tensor_value_info("x", kind, ["n", 2, 3])],
+        outputs,
         known,
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
@@ -186,6 +201,53 @@ def test_one_output_is_the_probability_of_its_class(tmp_path: Path) -> None:
     logit = [logits_of(values[k])[0] for k in event]
     np.testing.assert_allclose(up, 1 / (1 + np.exp(-np.array(logit))), rtol=1e-5)
     np.testing.assert_allclose(np.asarray(rows["p_nominal"]), 1 - up, rtol=1e-6)
+
+
+@pytest.mark.parametrize("labels", ["ahead", "alone"])
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_labels_are_no_probabilities(tmp_path: Path, n_outputs: int, labels: str) -> None:
+    """As converters of scikit-learn and XGBoost write them ahead; the message has what the file has."""
+    architecture = write_model(tmp_path / "labels.onnx", "Sigmoid", n_outputs, labels=labels)
+    beside = rf", `y` tensor\(float\) \(n, {n_outputs}\)" if labels == "ahead" else ""
+    words = rf"its first output `label` is tensor\(int64\).*it has `label` tensor\(int64\) \(n\){beside}\."
+    with pytest.raises(ConfigError, match=words):
+        raise ConfigError("\n".join(Options(**architecture).misfits(spec_of(architecture))))
+
+
+def test_a_file_of_doubles_takes_them(tmp_path: Path) -> None:
+    """What is packed in single precision goes in as the file has it, and gives the same."""
+    values = np.random.default_rng(3).normal(size=(40, 4)).astype(np.float32)
+    packed, found = write_events(tmp_path, values), []
+    for kind in (TensorProto.FLOAT, TensorProto.DOUBLE):
+        architecture = write_model(tmp_path / f"{kind}.onnx", kind=kind)
+        spec = spec_of(architecture)
+        assert not list(Options(**architecture).misfits(spec))
+        train(spec, packed, tmp_path / f"model{kind}", seed=1)
+        score(spec, tmp_path / f"model{kind}", packed, tmp_path / f"{kind}.parquet")
+        found.append(np.asarray(io.read_rows(tmp_path / f"{kind}.parquet")["p_up"]))
+    assert np.isfinite(found[0]).any()
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-5)
+
+
+def test_integers_do_not_go_in(tmp_path: Path) -> None:
+    """Features are floats: a file of others is not for them."""
+    nodes = [
+        helper.make_node("Cast", ["x"], ["f"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceSum", ["f", "axis"], ["s"], keepdims=0),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "m",
+        [helper.make_tensor_value_info("x", TensorProto.INT64, ["n", 2, 3])],
+        [helper.make_tensor_value_info("s", TensorProto.FLOAT, ["n", 3])],
+        [numpy_helper.from_array(np.array([1]), "axis")],
+    )
+    path = tmp_path / "integers.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    architecture = write_model(tmp_path / "m.onnx") | {"file": str(path), "sha256": sha256}
+    with pytest.raises(ConfigError, match=r"its input `x` is tensor\(int64\); floats go in"):
+        raise ConfigError("\n".join(Options(**architecture).misfits(spec_of(architecture))))
 
 
 def test_what_is_no_probability_or_no_event_is_refused(given: dict[str, Any], tmp_path: Path) -> None:

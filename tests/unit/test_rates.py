@@ -39,6 +39,17 @@ def test_shapes_by_hand() -> None:
     )
 
 
+@pytest.mark.parametrize("shape", ["cosine", "exponential", "one_cycle"])
+def test_the_last_rate_is_of_the_step_behind_the_end(shape: str) -> None:
+    """As its description says: the last epoch itself is still above it, by as much as its length."""
+    found = np.array(of(5, 400, shape=shape, last=0.02))
+    assert found[-1] > 0.02
+    if shape == "one_cycle":
+        assert found[-1] == pytest.approx(0.02, abs=1e-6)
+    else:
+        assert found[-1] == pytest.approx({"cosine": 0.114, "exponential": 0.044}[shape], abs=5e-4)
+
+
 def test_one_cycle_by_hand() -> None:
     """From 1/25 up and down to the last rate, as a cosine each, from step to step."""
     found = of(4, 2, shape="one_cycle", warmup_epochs=1, hold_epochs=0.5, last=0.1)

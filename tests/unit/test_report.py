@@ -362,6 +362,8 @@ def test_a_tagger_has_a_page(made: dict[str, Any], tmp_path: Path) -> None:
     io.write_json(
         model / "meta.json", about | {"device": {"kind": "gpu", "name": "H200", "engine": "JAX 0.10"}}
     )
+    chosen = {"architecture": {"dense": [77]}, "training": {"learning_rate": 0.0123}}  # of a scan
+    io.write_json(model / "spec.json", {"name": "deepjet", **chosen})
     run = made["run"] | {"run": made["run"]["run"] | {"samples": {"demo_ak4": {"datasets": ["<ttbar>"]}}}}
     output = tmp_path / "results/report/index.html"
     more = {"models": [model], "bundled": ["deepjet"], "is_published": True}
@@ -372,6 +374,8 @@ def test_a_tagger_has_a_page(made: dict[str, Any], tmp_path: Path) -> None:
         "<ttbar>",
         "gpu H200, JAX 0.10",
         "56,789",
+        "- 77",
+        "learning_rate: 0.0123",
         "jet_pt",
         "<origin>",
         HOSTILE,
@@ -506,7 +510,7 @@ def test_figures_of_others_are_on_no_page_of_a_tagger() -> None:
     device = {"kind": "cpu", "name": "", "engine": "stored"}
     about = {"classifier": "deepjet", "rows": {}, "effective": {}, "device": device, "heads_off": {}}
     judgements = {"deepjet": "deepjet", "deepjet_CvsB": "deepjet", "deepjet2": "deepjet2"}
-    (card,) = cards(run, [about], judgements, page)
+    (card,) = cards(run, [(about, {"architecture": {}, "training": {}})], judgements, page)
     assert [[figure["heading"] for figure in section["figures"]] for section in card["sections"]] == [
         ["0", "1", "3"]
     ]

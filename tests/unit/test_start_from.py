@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from jetsmith.hashing import SPLITS
 from jetsmith.plots.training import compute
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
+from jetsmith.specs.features import Inputs
 from jetsmith.specs.shown import TrainedSpec
 from jetsmith.training import train
+from tests.unit.packed_jets import GROUPS as GROUPS_OF
 from tests.unit.packed_jets import TRUTHS, make_spec, write_sample
 from tests.unit.spoil import ROOT
 
@@ -128,6 +131,37 @@ def test_what_does_not_fit_is_named(
     caption = compute(shown, [(None, None, history)], {}, {"model": about}).caption()
     assert f"Started from {first}: weights of " in caption
     assert "jet_0 (shapes 19×8, 8 there, 11×8, 8 here)" in caption
+
+
+WIDE = GROUPS_OF["ak4"].model_copy(update={"features": ("sip", "mass", "jet_pt")})
+OTHERS: dict[str, tuple[str, list[Inputs], str]] = {
+    "widths that add up to the same": (  # 3 + 2 x 2 and 1 + 2 x 3
+        "dense", [
+            WIDE.model_copy(update={"features": ("sip",)}),
+            GROUPS_OF["vertices"].model_copy(update={"features": ("mass", "flight", "tracks")}),
+        ], "reads ak4, vertices, whose features are others there",
+    ),
+    "another order": (
+        "dense", [GROUPS_OF["vertices"], WIDE], "reads ak4, vertices there, vertices, ak4 here"
+    ),
+    "another group": (
+        "deepsets", [WIDE, GROUPS_OF["charged"]], "reads ak4, vertices.* there, ak4, charged.* here"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "inputs", "reason"), OTHERS.values(), ids=OTHERS)
+def test_a_layer_behind_other_inputs_is_not_matched(
+    sample: Path, tmp_path: Path, model: str, inputs: list[Inputs], reason: str
+) -> None:
+    """All shapes are the same, and the weights are of other numbers."""
+    sizes = {"model": model, "architecture": {"dense": [16, 8]} if model == "dense" else SIZES}
+    train(spec_of(1, ("ak4", "vertices"), **sizes), sample, tmp_path / "first", seed=1)
+    train(spec_of(1, inputs=inputs, **sizes), sample, tmp_path / "other", seed=1, start=tmp_path / "first")
+    about = started(tmp_path / "other")
+    behind, deeper = ("dense_0", "dense_1") if model == "dense" else ("jet_0", "classes")
+    assert re.search(reason, about["not_matched"][behind])
+    assert deeper in about["matched"]
 
 
 def test_scaling_goes_along(sample: Path, first: Path, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def assemble(classifier: str, models: Sequence[str | Path], output: str | Path) 
             raise InputError(f"{folder}: was trained with another specification than {folders[0]}")
     _require_kind(folders, specs[0], [about["task"] for about in abouts])
     _require_different(folders, [about["checksums"] for about in abouts])
+    _require_seeds(folders, specs[0], [about["seed"] for about in abouts])
     with io.atomic_directory(output) as temporary:
         for k, folder in enumerate(folders):
             shutil.copytree(folder, folder_of(temporary, k))
@@ -54,13 +55,28 @@ def assemble(classifier: str, models: Sequence[str | Path], output: str | Path) 
         io.write_json(temporary / "meta.json", about)
 
 
+def _kind(spec: dict[str, Any]) -> str:
+    """What makes members differ."""
+    return str(spec["members"]) if spec["role"] == "reweighter" else "seeds"
+
+
+def _require_seeds(folders: Sequence[Path], spec: dict[str, Any], seeds: Sequence[int]) -> None:
+    """Members that differ by their seeds alone have one each, also where a device rounds by chance."""
+    for k, seed in enumerate(seeds):
+        if _kind(spec) == "seeds" and seed in seeds[:k]:
+            raise InputError(
+                f"{folders[k]}: has the seed {seed} of {folders[seeds.index(seed)]}, and so is the same "
+                "model but for rounding; train it again"
+            )
+
+
 def _require_kind(folders: Sequence[Path], spec: dict[str, Any], tasks: Sequence[dict[str, Any]]) -> None:
     """Members have learned from what the specification says, since that is what their error is of.
 
     Halves are both of one partition of the events, pair by pair; replicas are of a seed of their own each;
     members of other kinds, and of taggers, have seen all events.
     """
-    kind = spec["members"] if spec["role"] == "reweighter" else "seeds"
+    kind = _kind(spec)
     if kind == "halves" and len(folders) % 2:
         raise InputError(f"{folders[-1]}: `members: halves` come in pairs, and this one has no other half")
     replicas: set[int] = set()
@@ -96,7 +112,8 @@ def _require_different(folders: Sequence[Path], checksums: Sequence[dict[str, An
         first = seen.setdefault(str(sorted(files.items())), folder)
         if first is not folder:
             raise InputError(
-                f"{folder}: is the same model as {first}: the seed changes nothing with such settings; let "
-                "trees sample rows or features (`subsample` or `colsample_bytree` below 1), or leave "
-                "`ensemble` out; of a reweighter, members of halves and of replicas learn from other events"
+                f"{folder}: is the same model as {first}: the seed changes nothing with such settings; "
+                "let trees sample rows or features (`subsample`, `colsample_bytree`, `max_features` below "
+                "1), or leave `ensemble` out; of a reweighter, members of halves and of replicas learn from "
+                "other events"
             )

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import awkward as ak
 import numpy as np
 import onnxruntime
 
@@ -286,9 +287,11 @@ class Reweighter(Loaded):
         columns: dict[str, Array] = {}
         for name, (low, high) in self.parameters.items():
             values = given[name]
-            kind = np.asarray(values).dtype.kind
+            if isinstance(values, ak.Array) and values.ndim == 1:
+                values = ak.to_numpy(values)  # masked where there is None
+            kind = getattr(values, "dtype", np.asarray(values).dtype).kind
             if np.ndim(values) == 0:
-                if kind not in "fiu":
+                if kind not in "fiu" or np.ma.is_masked(values):
                     raise InputError(f"{name}: needs a number, or one an event, and is {values!r}")
                 values = np.full(max(n, 1), values, np.float64)  # looked at where there are no events, too
             elif kind == "b":

@@ -15,6 +15,8 @@ from jetsmith.errors import InputError
 
 BATCH = 256  # jets a call of the model: its arrays stay in the cache, and lengths are alike
 FAR = 0.1  # share of an input's values that may lie far from all that the training saw
+FEW = 10  # far values; of fewer a hard jet is told from another unit
+FURTHER = 10  # times as far again as the training went: of one value alone that is no hard jet
 
 Array = npt.NDArray[Any]
 
@@ -46,14 +48,13 @@ class Feature:
     range: tuple[float | None, float | None]
     meaning: str = ""
 
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Beyond these no value is plausible: as far again as the training went."""
+    def ends(self, times: float = 1) -> tuple[float, float]:
+        """Beyond these no value is plausible: so many times as far again as the training went."""
         low, high = (
             x if x is not None else end for x, end in zip(self.range, (-np.inf, np.inf), strict=True)
         )
         reach = max(abs(x) for x in (low, high, 1e-6) if np.isfinite(x))
-        return low - reach, high + reach
+        return low - times * reach, high + times * reach
 
 
 @dataclass(frozen=True)
@@ -160,10 +161,8 @@ def _group(group: Group, jets: Any, may_lack: bool) -> Values:
         if group.kind == "flat":
             columns.append(numbers(column, where))
             continue
-        lists = ak.Array(column)
-        if lists.ndim != 2:
-            raise InputError(f"{where}: needs a list a row, and has {lists.ndim} dimensions")
-        n = np.asarray(ak.to_numpy(ak.num(lists, axis=1)))
+        lists = _lists(column, where)
+        n = np.asarray(ak.num(lists, axis=1), np.int64)
         ends = np.concatenate([[0], np.cumsum(n)])
         if offsets is not None and not np.array_equal(ends, offsets):
             raise InputError(
@@ -192,14 +191,49 @@ def _member(given: Any, name: str, what: str, where: str) -> Any:
     return given[name]
 
 
+def _lists(column: Any, where: str) -> Any:
+    """A list a row, awkward's; of a row that has None instead there is nothing in it."""
+    if isinstance(column, np.ndarray):  # awkward takes neither objects nor the other order of bytes
+        is_object = column.dtype.kind == "O"
+        column = column.tolist() if is_object else column.astype(column.dtype.newbyteorder("="))
+    try:
+        lists = ak.Array(column)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where}: needs a list of numbers a row: {_first(error)}") from error
+    if ak.all(ak.is_none(lists, axis=0), axis=None):  # no rows, too: nothing says of what type they are
+        return ak.unflatten(np.empty(0, np.float32), np.zeros(len(lists), np.int64))
+    if lists.ndim != 2:
+        raise InputError(f"{where}: needs a list a row, and has {lists.ndim} dimensions")
+    return ak.from_regular(ak.fill_none(lists, [], axis=0))
+
+
 def numbers(column: Any, where: str) -> Array:
-    """One-dimensional float32, NaN for what is masked."""
-    if isinstance(column, ak.Array):
-        column = ak.to_numpy(ak.fill_none(column, np.nan))
-    array = np.asarray(column)
-    if array.ndim != 1 or array.dtype.kind not in "fiub":
-        raise InputError(f"{where}: needs one number a row, and is of shape {array.shape} and {array.dtype}")
-    return array.astype(np.float32)
+    """One-dimensional float32, NaN for what is masked or None."""
+    try:
+        if not isinstance(column, ak.Array | np.ndarray):
+            column = np.asarray(column)
+        if isinstance(column, np.ndarray) and column.dtype.kind == "O" and column.ndim == 1:
+            column = ak.from_iter(column.tolist())
+        if isinstance(column, ak.Array):
+            if column.ndim != 1:
+                raise InputError(
+                    f"{where}: needs one number a row, and has the type {column.type}: a list of jets an "
+                    "event? Flatten them first (ak.flatten)"
+                )
+            column = ak.to_numpy(column)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where}: needs one number a row: {_first(error)}") from error
+    if column.ndim != 1 or column.dtype.kind not in "fiub":
+        raise InputError(
+            f"{where}: needs one number a row, and is of shape {column.shape} and {column.dtype}"
+        )
+    found = column.astype(np.float32)
+    return np.asarray(found.filled(np.nan) if isinstance(found, np.ma.MaskedArray) else found)
+
+
+def _first(error: Exception) -> str:
+    """What an error says, without what awkward adds on how to report it."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def check(group: Group, values: Array, may_lack: bool = False) -> None:
@@ -207,15 +241,21 @@ def check(group: Group, values: Array, may_lack: bool = False) -> None:
 
     Raises:
         InputError: More than a tenth of an input's values are far from those of the training: it is in
-            another unit, or another quantity.
+            another unit, or another quantity. Of fewer than ten they have to be much further: one hard jet
+            is scored alone as it is among others.
     """
-    low, high = np.array([feature.ends for feature in group.features]).T
     number = np.isfinite(values)
-    far = ((values < low) | (values > high)) & number
+    allowed = FAR * number.sum(axis=0)
+
+    def beyond(times: float) -> Array:
+        low, high = np.array([feature.ends(times) for feature in group.features]).T
+        return np.asarray(((values < low) | (values > high)) & number)
+
+    far = beyond(1)
+    n_far = far.sum(axis=0)
+    wrong = (n_far > allowed) & ((n_far >= FEW) | (beyond(FURTHER).sum(axis=0) > allowed))
     needed = np.array([feature.default is None and not may_lack for feature in group.features])
-    for place in np.flatnonzero(
-        (far.sum(axis=0) > FAR * number.sum(axis=0)) | (needed & ~number.all(axis=0))
-    ):
+    for place in np.flatnonzero(wrong | (needed & ~number.all(axis=0))):
         feature, column = group.features[place], values[:, place]
         where = f"{group.group}.{feature.name}"
         here = number[:, place]

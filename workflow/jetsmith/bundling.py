@@ -94,7 +94,7 @@ def bundle(
             shutil.copyfile(path, _made(folder / "working_points" / Path(path).name))
         agreement = compare(folder, spec, discriminants, tried, expected, estimated)
         card = _card.text(
-            spec=spec,
+            spec=_card.as_trained(spec, model),
             groups=groups,
             trained=io.read_json(model / "meta.json"),
             numbers=[io.read_json(path) for path in numbers],

@@ -18,7 +18,7 @@ import onnx
 from jetsmith import io, members, plugs, ratios, signs, sums
 from jetsmith.bundle import DOWN, FORMAT, INPUTS, MODEL, OUTSIDE, PARAMETERS, RATIO, UP, WEIGHT, Reweighter
 from jetsmith.bundle_inputs import Group, Values, n_jets
-from jetsmith.bundles import Writer, _events, _jets, _weights, _weights_card
+from jetsmith.bundles import Writer, _card, _events, _jets, _weights, _weights_card
 from jetsmith.bundles._events import Tried
 from jetsmith.bundles._files import N_MADE_UP, N_REFERENCE, SEED, seen, write_checksums, write_reference
 from jetsmith.bundles._graph import Graph
@@ -121,7 +121,7 @@ def bundle_reweighter(
         write_files(folder, spec, told, groups, model, about, events, expected)
         worst = compare(folder, spec, told, groups, tried, scored)
         card = _weights_card.text(
-            spec=spec,
+            spec=_card.as_trained(spec, model),
             groups=groups,
             about=about,
             trained=io.read_json(model / "meta.json"),

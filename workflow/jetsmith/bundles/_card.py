@@ -1,13 +1,14 @@
 """The model card of a bundle: on what and how it was trained, what it can do, and what it is not for."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from jetsmith import estimates, members
+from jetsmith import estimates, io, members
 from jetsmith.bundle_inputs import Group
-from jetsmith.specs.classifiers import Members, RecipeSpec
+from jetsmith.specs.classifiers import Members, RecipeSpec, TrainingSpec
 
 TURNED = (
     " Left out of that are {n:,} jets where two constituents are equally near to a third, or one is on the "
@@ -127,6 +128,13 @@ def training(spec: RecipeSpec, trained: Mapping[str, Any], datasets: Sequence[st
         + ".",
     ]
     return "\n".join([*lines, "", f"```yaml\n{_settings(spec)}```"])
+
+
+def as_trained(spec: RecipeSpec, model: Path) -> RecipeSpec:
+    """The classifier with the settings of its model: of a scan those of the chosen point."""
+    found = io.read_json(model / "spec.json", name=spec.name)
+    training = TrainingSpec.model_validate(found["training"])
+    return spec.model_copy(update={"architecture": found["architecture"], "training": training})
 
 
 def _settings(spec: RecipeSpec) -> str:

@@ -30,11 +30,16 @@ def undone(values: FloatArray, feature: ColumnSpec | Feature) -> FloatArray:
 def range_of(values: Sequence[FloatArray], feature: ColumnSpec) -> tuple[float | None, float | None]:
     """Smallest and largest number before the transform, None where the clip may have cut larger ones.
 
+    A default stands for a value that was missing. It is left out where it lies as far from all others as no
+    reader takes for plausible (`Feature.ends`), or where nothing is made to it: else -999 would be a value.
+
     Args:
         values: Pieces of the packed feature, shape (n,) each.
         feature: How it was computed.
     """
     filled = [piece[np.isfinite(piece)] for piece in values]
+    if feature.default is not None:
+        filled = _without_default(filled, feature, np.float32(feature.default))
     ends = [(piece.min(), piece.max()) for piece in filled if len(piece)]
     if not ends:
         return None, None
@@ -48,6 +53,20 @@ def range_of(values: Sequence[FloatArray], feature: ColumnSpec) -> tuple[float |
     if feature.transform == "abs":
         found[0] = None if found[1] is None else -found[1]
     return found[0], found[1]
+
+
+def _without_default(values: list[FloatArray], feature: ColumnSpec, default: np.float32) -> list[FloatArray]:
+    others = [piece[piece != default] for piece in values]
+    seen = [end for piece in others if len(piece) for end in (piece.min(), piece.max())]
+    packed = np.array([default])
+    if (finish(undone(packed, feature), feature) != packed).any():
+        return others
+    if not seen:  # nothing tells it from a value, such as a count of 0
+        return values
+    low, high = undone(np.array([min(seen), max(seen)]), feature).astype(np.float64)
+    reach = max(abs(low), abs(high))
+    is_near = low - reach <= float(undone(packed, feature)[0]) <= high + reach
+    return values if is_near else others
 
 
 def raw(rows: Rows, which: slice | IntArray, groups: Sequence[Group]) -> dict[str, Values]:

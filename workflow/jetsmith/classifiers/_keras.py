@@ -20,6 +20,7 @@ import numpy as np
 
 from jetsmith import io, plugs
 from jetsmith.classifiers import STARTED, Device, Task, _start, require_classes, stalled
+from jetsmith.classifiers._archives import steady
 from jetsmith.classifiers._batches import summed_loss, terms
 from jetsmith.classifiers._feed import Feed
 from jetsmith.classifiers._heads import judge
@@ -80,6 +81,8 @@ def fit(task: Task) -> list[dict[str, float]]:
     engine = engine_of(task.spec, task.threads)
     import keras
 
+    # Names that Keras numbers follow from the network, and not from others that the process has made before.
+    keras.utils.clear_session()
     keras.utils.set_random_seed(int(np.random.default_rng([task.seed, 3]).integers(2**31)))
     scalers = fit_scalers(task.train.rows)
     model = build_model(task.spec, scalers)
@@ -104,6 +107,7 @@ def fit(task: Task) -> list[dict[str, float]]:
     io.write_json(task.folder / "scaler.json", {name: scaler.record() for name, scaler in scalers.items()})
     with io.atomic_file(task.folder / "model.keras") as temporary:
         finished(exact(task.spec, model, scalers), adversaries(task.spec)).save(temporary)
+        temporary.write_bytes(steady(temporary.read_bytes()))
     if task.judged is not None:
         io.write_json(task.folder / HEADS, judge(task.spec, model, *task.judged))
     if (images := mean_images(task.spec, model, task.validation)) is not None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from jetsmith.io import FloatArray
     from jetsmith.packed.rows import Rows
 
+FLOATS = {"tensor(float16)": np.float16, "tensor(float)": np.float32, "tensor(double)": np.float64}
 SUM = 1e-3  # probabilities of a row add up to 1 within this, or the outputs are none
 
 
@@ -36,9 +37,38 @@ def misfits(options: "Options") -> Iterator[str]:
                 f"tensors.{name}: an event is an array of {_text(shape)}; the file takes {_text(takes)}, "
                 "where text is any number"
             )
-    n = session.get_outputs()[0].shape[-1:]
-    if isinstance(n[0] if n else None, int) and n != [len(options.outputs)]:
+    yield from no_floats(session)
+    first = session.get_outputs()[0]
+    n, rank = first.shape[-1:], len(first.shape)  # of unknown shape 0
+    if rank > 2 or (rank == 1 and len(options.outputs) > 1):
+        yield (
+            f"outputs: names {len(options.outputs)}; the file's first output `{first.name}` is of shape "
+            f"{_text(first.shape)}, where a row of probabilities an event is (N, {len(options.outputs)})"
+        )
+    elif rank == 2 and isinstance(n[0] if n else None, int) and n != [len(options.outputs)]:
         yield f"outputs: names {len(options.outputs)}; the file's first output has {n[0]} numbers an event"
+
+
+def no_floats(session: Any) -> Iterator[str]:
+    """Inputs, and the first output, that are no arrays of floats, such as labels ahead of probabilities."""
+    outputs = session.get_outputs()
+    for found in session.get_inputs():
+        if found.type not in FLOATS:
+            yield f"file: its input `{found.name}` is {found.type}; floats go in: {', '.join(FLOATS)}"
+    if outputs[0].type not in FLOATS:
+        there = ", ".join(f"`{found.name}` {found.type} {_text(found.shape)}" for found in outputs)
+        yield (
+            f"file: its first output `{outputs[0].name}` is {outputs[0].type}, and no probabilities, as "
+            f"where a converter writes labels ahead of them; it has {there}. Write it with the "
+            "probabilities, one array of floats, first"
+        )
+
+
+def run(session: Any, feeds: dict[str, "FloatArray"]) -> "FloatArray":
+    """The first output, of inputs in the precision that the file has."""
+    kinds = {found.name: FLOATS[found.type] for found in session.get_inputs()}
+    found: FloatArray = session.run(None, {name: feed.astype(kinds[name]) for name, feed in feeds.items()})[0]
+    return found
 
 
 def _text(shape: Sequence[Any]) -> str:
@@ -73,7 +103,7 @@ def probabilities(options: "Options", spec: RecipeSpec, rows: "Rows", threads: i
         )
         if not usable.any():
             continue
-        given = session.run(None, {name: feed[usable] for name, feed in feeds.items()})[0]
+        given = run(session, {name: feed[usable] for name, feed in feeds.items()})
         found[np.arange(len(rows))[which][usable]] = _by_class(options, spec, np.asarray(given, np.float32))
     finite = np.isfinite(found).all(axis=1)
     sums = found[finite].astype(np.float64).sum(axis=1)
@@ -105,6 +135,11 @@ def _filled(lines: "tuple[Line, ...]", features: dict[str, "FloatArray"], option
 def _by_class(options: "Options", spec: RecipeSpec, given: "FloatArray") -> "FloatArray":
     """(n, K) by `outputs` -> (n, C) by classes; of one number the rest is the other's."""
     given = given.reshape(len(given), -1)
+    if given.shape[1] != len(options.outputs):  # of a file that does not say its shape
+        raise InputError(
+            f"{spec.name}: {options.file} gives {given.shape[1]} numbers an event, and `outputs` names "
+            f"{', '.join(options.outputs)}"
+        )
     if len(options.outputs) == 1:
         given = np.concatenate([given, 1 - given], axis=1)
     names = [*options.outputs, *(name for name in spec.class_names if name not in options.outputs)]

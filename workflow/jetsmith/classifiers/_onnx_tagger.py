@@ -8,7 +8,7 @@ import numpy as np
 
 from jetsmith import weaver
 from jetsmith.classifiers import _onnx_labels
-from jetsmith.classifiers._onnx import SUM, session_of
+from jetsmith.classifiers._onnx import SUM, no_floats, run, session_of
 from jetsmith.configuration.records import hint
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray
@@ -49,6 +49,7 @@ def misfits_of_file(options: "Options") -> Iterator[str]:
         n = len(prepared.inputs[name].var_names)
         if len(shape) != 3 or (isinstance(shape[1], int) and shape[1] != n):
             yield f"preprocess: `{name}` has {n} variables; {options.file} takes {tuple(shape)} of it"
+    yield from no_floats(session)
     n_outputs = session.get_outputs()[0].shape[-1:]
     if n_outputs and isinstance(n_outputs[0], int) and n_outputs[0] != len(prepared.output_names):
         yield (
@@ -138,7 +139,7 @@ def probabilities(options: "Options", spec: RecipeSpec, rows: Rows, threads: int
                 name: _feed(options, given, batch, first[name], chosen, int(lengths[chosen[0], k]))
                 for k, (name, given) in enumerate(prepared.inputs.items())
             }
-            given = np.asarray(session.run(None, feeds)[0], np.float64).reshape(len(chosen), -1)
+            given = np.asarray(run(session, feeds), np.float64).reshape(len(chosen), -1)
             _require_probabilities(options, spec, given)
             classes = _onnx_labels.by_class(given, options.labels, spec, prepared.output_names)
             found[which.start + chosen] = classes

@@ -62,23 +62,26 @@ def device(spec: RecipeSpec, threads: int, gpus: int) -> "Device":
 
 
 def fit(task: "Task") -> list[dict[str, float]]:
-    """Boost until the validation loss has not fallen for `patience` rounds."""
+    """Boost until the validation loss has not fallen for `patience` rounds; keep the best round."""
     import numpy as np
     import skops.io
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     from jetsmith import io
+    from jetsmith.classifiers._archives import steady
 
     start, training = time.monotonic(), task.spec.training
+    options = Options.model_validate(task.spec.architecture)
+    seed = int(np.random.default_rng([task.seed, 2]).integers(2**31))
     classifier = HistGradientBoostingClassifier(
-        **Options.model_validate(task.spec.architecture).model_dump(),
+        **options.model_dump(),
         learning_rate=training.learning_rate,
         max_iter=training.epochs,
         early_stopping=True,
         n_iter_no_change=training.patience,
         scoring="loss",
-        random_state=int(np.random.default_rng([task.seed, 2]).integers(2**31)),
+        random_state=seed if options.learns_by_seed else 0,  # it draws rows for its bins, too
     )
     validation = task.validation
     progress = Progress(f"train {task.spec.name}", training.epochs, "rounds", every_s=0)
@@ -91,14 +94,18 @@ def fit(task: "Task") -> list[dict[str, float]]:
             y_val=validation.target,
             sample_weight_val=validation.weight,
         )
-    with io.atomic_file(task.folder / "model.skops") as temporary:
-        temporary.write_bytes(skops.io.dumps(classifier))
     losses = zip(-classifier.train_score_[1:], -classifier.validation_score_[1:], strict=True)
     seconds = round((time.monotonic() - start) / classifier.n_iter_, 4)
     history = [
         {"epoch": i, "loss": float(loss), "validation_loss": float(validation_loss), "seconds": seconds}
         for i, (loss, validation_loss) in enumerate(losses, start=1)
     ]
+    best = 1 + int(np.argmin([row["validation_loss"] for row in history]))
+    del classifier._predictors[best:]  # scikit-learn keeps its last round
+    classifier.train_score_ = classifier.train_score_[: best + 1]
+    classifier.validation_score_ = classifier.validation_score_[: best + 1]
+    with io.atomic_file(task.folder / "model.skops") as temporary:
+        temporary.write_bytes(steady(skops.io.dumps(classifier)))
     last = history[-1]
     note = f"loss {last['loss']:.5f}, validation {last['validation_loss']:.5f}"
     progress.update(len(history), note)

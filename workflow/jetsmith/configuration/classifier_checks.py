@@ -15,6 +15,7 @@ from jetsmith.errors import refuse
 from jetsmith.losses import DecorrelationOptions, Loss
 from jetsmith.specs.classifiers import ClassifierFile, ClassifierSpec, ClassSpec
 from jetsmith.specs.datasets import DatasetSpec
+from jetsmith.specs.features import FeatureGroup
 from jetsmith.specs.ratios import RatioEntry
 from jetsmith.specs.run import SampleSpec
 
@@ -117,6 +118,23 @@ def _backend(spec: ClassifierSpec) -> Iterator[str]:
             f"flat features alone. Give summaries of it, or choose a backend that reads sequences: "
             f"{', '.join(others)}"
         )
+
+
+def misfits_of_side(spec: ClassifierSpec, groups: Mapping[str, FeatureGroup]) -> Iterator[str]:
+    """What losses read of a row is a number of it or none: a default, which stands for none, would teach."""
+    for inputs in spec.side:
+        if (
+            inputs.group not in groups or inputs in spec.auxiliary
+        ):  # scores of a tagger; truth of constituents
+            continue
+        replaced = {name: groups[inputs.group].features[name].default for name in inputs.features}
+        for name, default in replaced.items():
+            if default is not None:
+                yield (
+                    f"side.{inputs.group}: `{name}` is {default:g} where a row has none (`default`), which a "
+                    "loss takes for its value; give the feature `default: null`, in a group of its own where "
+                    "networks read it as an input (as config/features/ak8_beside.yaml)"
+                )
 
 
 def _losses(spec: ClassifierSpec) -> Iterator[str]:

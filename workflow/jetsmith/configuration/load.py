@@ -26,7 +26,7 @@ from jetsmith.configuration.checks import (
     check_flavours,
     check_run,
 )
-from jetsmith.configuration.classifier_checks import check_classifier, mixtures
+from jetsmith.configuration.classifier_checks import check_classifier, misfits_of_side, mixtures
 from jetsmith.configuration.commissioning_checks import check_commissioning
 from jetsmith.configuration.compare_checks import check_compare
 from jetsmith.configuration.configuration import Configuration
@@ -213,6 +213,7 @@ def _looked_up(
     check_classifier(found.spec, found.options, one.path, sample, datasets)
     parameter_checks.check(found.spec, content.parameters, one.path, used, {*groups, *sources}, run.bundles)
     refuse(one.path, mixtures(found.spec, sample, used))
+    refuse(one.path, misfits_of_side(found.spec, groups))
     of_features = found.options.misfits_of_features(found.spec, groups)
     refuse(one.path, (f"architecture.{problem}" for problem in of_features))
     return found

@@ -80,7 +80,9 @@ def check(
     """
     refuse(path, _members(content, options, role))
     if content.ensemble > 1:
-        refuse(path, (f"ensemble: {problem}" for problem in _ensemble(content, folds, readers, role)))
+        refuse(
+            path, (f"ensemble: {problem}" for problem in _ensemble(content, options, folds, readers, role))
+        )
     if content.scan is not None:
         refuse(path, (f"scan{problem}" for problem in _together(content, folds, readers)))
         refuse(path, (f"scan.{problem}" for problem in _own(content.scan, content, path)))
@@ -148,9 +150,16 @@ def _members(content: ClassifierFile, options: plugs.Options, role: Role) -> Ite
         )
 
 
-def _ensemble(content: ClassifierFile, folds: int, readers: list[str], role: Role) -> Iterator[str]:
+def _ensemble(
+    content: ClassifierFile, options: plugs.Options, folds: int, readers: list[str], role: Role
+) -> Iterator[str]:
     if not plugs.find("classifiers", content.backend, "", "").TRAINS:
         yield f"backend `{content.backend}` trains nothing; leave it out"
+    elif role == "tagger" and not options.learns_by_seed:
+        yield (
+            f"with these settings `{content.backend}` learns the same whatever the seed, and members would "
+            "be one model; let trees sample rows or features, or leave it out"
+        )
     if content.scan is not None:
         yield "would train again what `scan` chose; write that into the file, and leave `scan` out"
     in_pairs = role == "reweighter" and content.members == "halves"

@@ -15,7 +15,7 @@ WHOSE = ("tagger", "judgement", "classifier")
 
 def cards(
     run: Mapping[str, Any],
-    models: Sequence[Table],
+    models: Sequence[tuple[Table, Table]],
     judgements: Mapping[str, str],
     page: Mapping[str, Any],
     bundled: Iterable[str] = (),
@@ -24,17 +24,21 @@ def cards(
 
     Args:
         run: The resolved configuration.
-        models: Content of each tagger's meta.json.
+        models: Content of each tagger's meta.json, and of the spec.json beside it.
         judgements: Tagger of each judgement.
         page: Rows of the main page's sections, by their names in its template.
         bundled: Taggers that leave as bundles.
     """
-    return [_card(run, about, judgements, page, about["classifier"] in set(bundled)) for about in models]
+    return [
+        _card(run, about, trained, judgements, page, about["classifier"] in set(bundled))
+        for about, trained in models
+    ]
 
 
 def _card(
     run: Mapping[str, Any],
     about: Table,
+    trained: Table,
     judgements: Mapping[str, str],
     page: Mapping[str, Any],
     is_bundled: bool,
@@ -68,7 +72,7 @@ def _card(
             for one in spec["inputs"]
         ],
         "trained_on": _rows(about["rows"], about.get("effective", {})),
-        "settings": _settings(spec),
+        "settings": _settings(spec, trained),
         "hepdata": f"../{page['hepdata']}" if page["hepdata"] else "",
         "bundle": f"../../bundles/{name}/README.md" if is_bundled else "",
         "stood_in": stood_in(page["stand_ins"], name),
@@ -127,9 +131,11 @@ def _rows(rows: Counts, effective: Counts) -> Row:
     }
 
 
-def _settings(spec: Mapping[str, Any]) -> str:
-    """What a training got beside its jets, as YAML."""
-    keys: Sequence[str] = ("architecture", "training", "side", "losses", "discriminant", "evaluation")
+def _settings(spec: Mapping[str, Any], trained: Table) -> str:
+    """What a training got beside its jets, as YAML; of a scan the settings of the chosen point."""
+    of_training = ("architecture", "training")
+    spec = {**spec, **{key: trained[key] for key in of_training}}
+    keys: Sequence[str] = (*of_training, "side", "losses", "discriminant", "evaluation")
     chosen = {key: spec[key] for key in keys if spec.get(key)}
     if "side" in chosen:  # as in its file
         chosen["side"] = {one["group"]: list(one["features"]) for one in chosen["side"]}

@@ -132,8 +132,14 @@ def _write_cards(
     bundled: Sequence[str],
 ) -> list[tables.Row]:
     """Write a page a tagger; name, title and address of each."""
-    abouts = [read_json(Path(model) / "meta.json", classifier=Path(model).name) for model in models]
-    made = cards(run, abouts, judgements, page, bundled)
+    trained = [
+        (
+            read_json(Path(model) / "meta.json", classifier=Path(model).name),
+            read_json(Path(model) / "spec.json", name=Path(model).name),
+        )
+        for model in models
+    ]
+    made = cards(run, trained, judgements, page, bundled)
     links = [
         {"name": card["name"], "title": card["title"], "page": f"taggers/{card['name']}.html"}
         for card in made

@@ -74,7 +74,10 @@ class ScheduleSpec(Record):
     )
     hold_epochs: float = Field(0.0, ge=0, description="Epochs behind that in which it stays what it is.")
     last: Positive = Field(
-        0.02, le=1, description="Rate at the end over `learning_rate`: cosine, exponential, one_cycle."
+        0.02,
+        le=1,
+        description="Rate over `learning_rate` towards which it falls, that of the epoch after the last one, "
+        "of one_cycle of the step after it: cosine, exponential, one_cycle.",
     )
     every: int = Field(10, gt=0, description="Epochs from a step to the next: step.")
     factor: Fraction = Field(0.1, description="Of each step: step.")
