@@ -350,6 +350,21 @@ def judged(right: tuple[Path, Path, dict[str, Path]]) -> Closure:
     return judge(*right)
 
 
+def test_sums_at_other_values_are_judged_too(
+    right: tuple[Path, Path, dict[str, Path]], tmp_path: Path
+) -> None:
+    """A column of weights at a value that is a hundredth too large fails by its name; no other gate looks."""
+    _, packed, weights = right
+    rows = io.read_rows(weights["nominal"])
+    column = f"weight_at_{HELD}_up"
+    wrong = tmp_path / "nominal.parquet"
+    moved = ak.with_field(rows, 1.01 * rows[column], column)
+    io.write_rows(wrong, moved, reweighter="shifts", dataset="nominal")
+    found = judge(tmp_path, packed, weights | {"nominal": wrong})
+    assert [gate.name for gate in found.gates if gate.status == "failed"] == ["sum"]
+    assert f"the sum of `{column}` of all source events is 1.01 times" in found.gates[5].why
+
+
 def test_right_weights_pass(right: tuple[Path, Path, dict[str, Path]], judged: Closure) -> None:
     """Jointly in event and value, and at the value that was held out, whose events the rest does not see."""
     found = judged

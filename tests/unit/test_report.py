@@ -550,6 +550,22 @@ def test_closure_says_its_result(tmp_path: Path, status: Status) -> None:
     assert HOSTILE in shown
 
 
+def test_a_sum_that_nobody_promised_is_shown_without_a_verdict(tmp_path: Path) -> None:
+    """Protects: a number beside the gates, which is neither good nor bad, and changes no result."""
+    found = io.read_record(Closure, path := make_closure(tmp_path))
+    *others, of_sum = found.gates
+    gates = (*others, replace(of_sum, status="not judged"))
+    assert worst(gates) == "passed"
+    io.write_record(path, replace(found, gates=gates))
+    write_report(tmp_path / "index.html", {}, "t", [], [], [], [], [path], {})
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert [
+        said for said in re.findall(r'class="badge (\w+)">([^<]+)<', text) if said[1] == "not judged"
+    ] == [("plain", "not judged")]
+    assert "All 2 gates of the closure test" in (shown := Page(text).text)
+    assert "1.0065 ± 0.0093" in shown
+
+
 def test_weights_that_nothing_tests_are_said_to_be(tmp_path: Path) -> None:
     """Protects: a page without a closure test cannot look like one that has passed; events left out show."""
     found = {"n_events": 20_000, "n_outside": 1234, "mean_weight": 1.00925, "largest_weight": 1.1520}

@@ -62,7 +62,7 @@ parameters:
 
 CLOSURE = """The reweighters' test, on events that neither training nor calibration has seen. Six gates, or
 seven, each passed, failed or not conclusive, which is not passed: the events cannot tell. The worst is the
-result.
+result. A sum that nobody asked for is not judged.
 
 - separation: fresh boosted trees learn one half of the events and are judged on the other. Passed where the
   whole interval (68.3%) lies within 1/2 ± `tolerance`, half its width is a third of that or less, and the
