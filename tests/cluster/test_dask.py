@@ -231,6 +231,7 @@ def test_workers_end_before_their_walltime(system):
         script = made.job_script()
     for part in ("--lifetime 3240s", "--lifetime-stagger 180s", "--death-timeout 60", cluster.PACKAGE_ROOT):
         assert part in script
+    assert (Path(cluster.PACKAGE_ROOT) / "jetsmith/__init__.py").exists()
 
 
 def test_workers_whose_walltime_is_that_of_dask(capfd):

@@ -28,13 +28,13 @@ from jetsmith.handed.account import PartReport
 from jetsmith.handed.plan import Plan
 from jetsmith.io import explained, move, plain, read_record
 from jetsmith.progress import Progress
-from jetsmith.provenance import config_digest
+from jetsmith.provenance import PACKAGE, config_digest
 from jetsmith.skimming.partition import skim_partition
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 from jetsmith.specs.skimming import DaskSpec, SkimSpec, XRootDSpec
 
 REMOTE = XRootDSpec()
-PACKAGE_ROOT = str(Path(__file__).parent.parent)
+PACKAGE_ROOT = str(PACKAGE.parent)  # where `import jetsmith` finds it
 POLL_S = 0.2
 DEATH_TIMEOUT_S = 60  # a worker without a driver ends itself
 LIFETIME_SHARE, STAGGER_SHARE = 0.9, 0.05  # of the walltime: workers end in good order, one after the other
