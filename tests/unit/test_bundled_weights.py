@@ -183,6 +183,22 @@ def test_nodes_are_the_functions_of_the_stage(
         np.testing.assert_allclose(got[DOWN], expected.down.astype(np.float32), rtol=1e-5)
 
 
+def test_up_and_down_are_how_far_the_columns_of_members_are_apart(folded: Made) -> None:
+    """Of the table alone, event by event, a number at a time: two pairs, each member's weights normalised."""
+    rows = io.read_rows(folded.folder / "old.parquet")
+    members = np.array([rows[f"weight_member{k}"] for k in range(4)], np.float64)
+    weight, outside = np.asarray(rows["weight"]), np.asarray(rows["outside"])
+    students = 1.3213  # of two degrees of freedom
+    for event in np.flatnonzero(~outside)[::17]:
+        a, b, c, d = np.log(members[:, event] / weight[event])
+        within = ((a - b) ** 2 + (c - d) ** 2) / 8
+        between = ((a + b) / 2 - (c + d) / 2) ** 2 / 2
+        error = students * np.sqrt(max(within - between / 2, within / 2))
+        assert np.log(rows["weight_up"][event] / weight[event]) == pytest.approx(error, rel=2e-3)
+        assert np.log(rows["weight_down"][event] / weight[event]) == pytest.approx(-error, rel=2e-3)
+    assert (np.asarray(rows["weight_up"]) > weight)[~outside].all()
+
+
 def test_an_event_of_none_gets_the_mean_of_all_folds(folded: Made, bundled: Reweighter) -> None:
     """By hand: ratios of each fold by its own calibration, their mean, and the factor of its bin."""
     events, _, _ = raw_events(folded.folder / "packed", "calibration")
@@ -383,6 +399,7 @@ def test_what_is_in_a_bundle(folded: Made, bundled: Reweighter) -> None:
     page = (bundled.folder / "README.md").read_text()
     for word in (
         "must not be used",
+        "They must not be summed",
         "seeds 0, 1, 2, 3",
         "out of fold",
         "`x0` in [-2, 2.5)",
