@@ -228,6 +228,19 @@ def test_folds_members_and_bins(trees: Scanned) -> None:
     assert (weights.weight_down < weights.weight)[inside].all()
 
 
+def test_up_and_down_at_a_value_are_those_of_its_column(tmp_path: Path) -> None:
+    """Of a pair without folds: every event of the source has the errors that the table has, in each bin."""
+    pair = made(tmp_path, TREES, IN_BINS, 2)
+    bundle, (x, table) = pair.bundle("bundle"), pair.source()
+    for at, point in shifts.SPEC.points.items():
+        found, name = bundle({"event": {"x": x}}, point), f"weight_at_{at}"
+        for values, column in ((found.weight_up, f"{name}_up"), (found.weight_down, f"{name}_down")):
+            assert values is not None
+            np.testing.assert_allclose(values, table[column], rtol=3e-5, err_msg=column)
+        a, b = (np.log(factors) for factors in pair.numbers()["at"][at]["sum_factors"]["members"])
+        assert np.abs(a - b).max() > 0.01  # or the columns would be as good without them
+
+
 def test_two_parameters(tmp_path: Path) -> None:
     """x ~ N(θ + κ/2, 1): each by its name, the sum as the bundle says at values of both, and the card."""
     once = shifts.write_sample(tmp_path / "once", 6000, [1500] * 5)
