@@ -84,9 +84,10 @@ def event_weights(
     def factors_of(density: FloatArray) -> FloatArray:
         return ratios.conserving(density, generator, bins, n_bins) if ratio.conserve else np.ones(n_bins)
 
-    by_member = np.exp(ratio_of.value + ratio_of.moved)
-    factors, member_factors = factors_of(ratio_of.ratio), np.array([factors_of(of) for of in by_member])
-    each = np.where(free, 1.0, by_member * member_factors[:, bins])
+    each = np.exp(ratio_of.value + ratio_of.moved)
+    factors, member_factors = factors_of(ratio_of.ratio), np.array([factors_of(of) for of in each])
+    for of, by in zip(each, member_factors, strict=True):
+        of[:] = np.where(free, 1.0, of * by[bins])
     varied = ratio_of.varied(np.log(member_factors / factors)[:, bins])
     weight, up, down = ratios.weights(varied, factors[bins], free)
     density = np.where(found.unknown, np.nan, ratio_of.ratio)
