@@ -185,7 +185,7 @@ def _mixtures(folder: Path, source: Array, target: Array) -> dict[str, float]:
         weight = mixed(generator)
         with contextlib.suppress(InputError):
             each = (([source, target], np.ones(len(source))), (true, generator[0]))
-            fits = [unbinned(mixed(of), of[0], weight, by) for of, by in each]
+            fits = [unbinned(mixed(of), source=of[0], weight=weight, source_weight=by) for of, by in each]
             found.append([fit.value - FRACTION for fit in fits])
     learned_error, right = np.square(found).mean(axis=0)
     return {

@@ -316,7 +316,8 @@ given = {f.name: events[group.group].values[:, i] for i, f in enumerate(group.fe
 weights = reweighter({group.group: given})
 assert reweighter.check() < 1e-6
 assert np.array_equal(weights.weight[weights.outside], np.ones(weights.outside.sum()))
-assert (weights.weight_up != weights.weight).any() and weights.weight.std() > 0.1
+assert (weights.weight_up >= weights.weight).all() and weights.weight.std() > 0.1
+assert (weights.weight_up > weights.weight)[~weights.outside].all()
 
 def resident_kb():
     return int(open("/proc/self/status").read().partition("VmRSS:")[2].split()[0])

@@ -206,8 +206,11 @@ def test_folds_members_and_bins(trees: Scanned) -> None:
     for at, point in shifts.SPEC.points.items():
         column = trees.numbers()["at"][at]["sum_factors"]
         assert (column["feature"], column["edges"]) == ("x", [-1, 0, 1])
-        for by, name in zip(told.varied, ("factors", "up", "down"), strict=True):
-            np.testing.assert_allclose(by.at(np.array([[*point.values()]]))[0], column[name], rtol=1e-6)
+        np.testing.assert_allclose(told.at(np.array([[*point.values()]]))[0], column["factors"], rtol=1e-6)
+        assert len(told.over_mean) == len(column["members"]) == 2
+        for by, of in zip(told.over_mean, column["members"], strict=True):
+            expected = np.divide(of, column["factors"])
+            np.testing.assert_allclose(by.at(np.array([[*point.values()]]))[0], expected, rtol=1e-6)
     steps = [high - low for low, high in pairwise(told.knots[0]) if high - low < 1e-5]
     assert len(steps) >= 2  # of three between four values that are trained at
     x = np.random.default_rng(9).normal(0, 1, 4000)
@@ -221,11 +224,21 @@ def test_folds_members_and_bins(trees: Scanned) -> None:
     assert weights.weight_up is not None
     assert weights.weight_down is not None
     inside = ~weights.outside
-    for values, by, sign in zip(
-        (weights.weight_up, weights.weight_down), told.varied[1:], (1, -1), strict=True
-    ):
-        ratio = values / by.of(x.astype("f4").astype(float), np.full((4000, 1), np.float32(0.6), float))
-        assert (sign * (ratio - weights.ratio)[inside] > 0).all()
+    assert (weights.weight_up > weights.weight)[inside].all()
+    assert (weights.weight_down < weights.weight)[inside].all()
+
+
+def test_up_and_down_at_a_value_are_those_of_its_column(tmp_path: Path) -> None:
+    """Of a pair without folds: every event of the source has the errors that the table has, in each bin."""
+    pair = made(tmp_path, TREES, IN_BINS, 2)
+    bundle, (x, table) = pair.bundle("bundle"), pair.source()
+    for at, point in shifts.SPEC.points.items():
+        found, name = bundle({"event": {"x": x}}, point), f"weight_at_{at}"
+        for values, column in ((found.weight_up, f"{name}_up"), (found.weight_down, f"{name}_down")):
+            assert values is not None
+            np.testing.assert_allclose(values, table[column], rtol=3e-5, err_msg=column)
+        a, b = (np.log(factors) for factors in pair.numbers()["at"][at]["sum_factors"]["members"])
+        assert np.abs(a - b).max() > 0.01  # or the columns would be as good without them
 
 
 def test_two_parameters(tmp_path: Path) -> None:

@@ -18,14 +18,16 @@ from onnx import TensorProto
 
 from jetsmith import bundling_reweighters, io, ratios
 from jetsmith.bundle import DOWN, OUTSIDE, RATIO, UP, Bundle, Reweighter
+from jetsmith.bundle_inputs import read
 from jetsmith.bundles import _weights
 from jetsmith.bundles._graph import Graph
 from jetsmith.errors import InputError
+from jetsmith.halves import halves_error
 from jetsmith.ratios import RatioCalibration
 from jetsmith.specs.classifiers import LossSpec, Members, TrainingSpec
 from jetsmith.specs.ratios import RatioSpec
 from tests.unit.bundled import small_bundle
-from tests.unit.bundled_weights import Made, make, numbers, raw_events, recipe, write_closure
+from tests.unit.bundled_weights import TOY, Made, make, numbers, raw_events, recipe, write_closure
 
 pytestmark = [  # Keras on numpy 2
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -160,7 +162,7 @@ def test_nodes_are_the_functions_of_the_stage(
     ]
     said = _weights.mean_of_folds(graph, folds)
     one = graph.constant([[1.0]], np.float64)
-    found = _weights.outputs(graph, said, said.outside, [one] * len(said.ratios))
+    found = _weights.outputs(graph, said, said.outside, one)
     for name, tensor in found.items():
         graph.output(name, tensor, ["N"], TensorProto.BOOL if name == OUTSIDE else TensorProto.FLOAT)
     session = onnxruntime.InferenceSession(
@@ -176,9 +178,25 @@ def test_nodes_are_the_functions_of_the_stage(
     np.testing.assert_allclose(np.log(got[RATIO].astype(float)), np.log(right.nominal), atol=1e-6)
     assert (UP in got) == (DOWN in got) == (n_members > 1)
     if n_members > 1 and not outside[0]:
-        expected = ratios.weights(right, ratios.Varied(*np.ones((3, 1))), outside)
+        expected = ratios.weights(right, np.ones(1), outside)
         np.testing.assert_allclose(got[UP], expected.up.astype(np.float32), rtol=1e-5)
         np.testing.assert_allclose(got[DOWN], expected.down.astype(np.float32), rtol=1e-5)
+
+
+def test_up_and_down_are_how_far_the_columns_of_members_are_apart(folded: Made) -> None:
+    """Of the table alone, event by event, a number at a time: two pairs, each member's weights normalised."""
+    rows = io.read_rows(folded.folder / "old.parquet")
+    members = np.array([rows[f"weight_member{k}"] for k in range(4)], np.float64)
+    weight, outside = np.asarray(rows["weight"]), np.asarray(rows["outside"])
+    students = 1.3213  # of two degrees of freedom
+    for event in np.flatnonzero(~outside)[::17]:
+        a, b, c, d = np.log(members[:, event] / weight[event])
+        within = ((a - b) ** 2 + (c - d) ** 2) / 8
+        between = ((a + b) / 2 - (c + d) / 2) ** 2 / 2
+        error = students * np.sqrt(max(within - between / 2, within / 2))
+        assert np.log(rows["weight_up"][event] / weight[event]) == pytest.approx(error, rel=2e-3)
+        assert np.log(rows["weight_down"][event] / weight[event]) == pytest.approx(-error, rel=2e-3)
+    assert (np.asarray(rows["weight_up"]) > weight)[~outside].all()
 
 
 def test_an_event_of_none_gets_the_mean_of_all_folds(folded: Made, bundled: Reweighter) -> None:
@@ -188,37 +206,59 @@ def test_an_event_of_none_gets_the_mean_of_all_folds(folded: Made, bundled: Rewe
     assert len(told["calibrations"]) == 3
     given, groups = bundled.about["groups"][0], bundled.groups
     assert [feature["name"] for feature in given["features"]] == ["tail", "x0", "x1"]
-    from jetsmith.bundle_inputs import read
-
     values = read(groups, events)
     scored = bundling_reweighters.predicted(folded.spec, folded.folder / "model", values, groups, 1)
-    logs = []
+    place = np.clip(
+        np.searchsorted(told["sum_factors"]["edges"], np.log1p(events["event"]["tail"]), "right") - 1, 0, 2
+    )
+    members = np.array(told["sum_factors"]["members"])[:, place]  # (M, N)
+    mean = np.array(told["sum_factors"]["factors"])[place]
+    logs, by_fold = [], []
     for each, calibration in zip(scored, told["calibrations"], strict=True):
         p = np.array(each, np.float64)  # (M, N, 2)
         logit = np.log(p[..., 1] / p[..., 0]).mean(axis=0)
         logs.append(calibration["slope"] * logit + calibration["intercept"])
+        # Each member by itself, with the factor of its own: their logarithms differ by the error.
+        by_member = calibration["slope"] * np.log(p[..., 1] / p[..., 0]) + calibration["intercept"]
+        by_fold.append(halves_error(by_member + np.log(members / mean)))
     np.testing.assert_allclose(found.ratio, np.exp(logs).mean(axis=0), rtol=1e-5)
     inside = (events["event"]["x0"] >= -2) & (events["event"]["x0"] < 2.5)
     np.testing.assert_array_equal(found.outside, ~inside)
-    edges = np.array(told["sum_factors"]["edges"])
-    packed_tail = np.log1p(events["event"]["tail"])
-    factor = np.array(told["sum_factors"]["factors"])[
-        np.clip(np.searchsorted(edges, packed_tail, "right") - 1, 0, 2)
-    ]
-    np.testing.assert_allclose(found.weight, np.where(inside, found.ratio * factor, 1), rtol=1e-5)
+    np.testing.assert_allclose(found.weight, np.where(inside, found.ratio * mean, 1), rtol=1e-5)
     assert found.weight_up is not None
     assert found.weight_down is not None
-    place = np.clip(np.searchsorted(edges, packed_tail, "right") - 1, 0, 2)
-    up, down = (found_as / np.array(told["sum_factors"][name])[place] for found_as, name in (
-        (found.weight_up, "up"), (found.weight_down, "down")))  # fmt: skip
-    assert (up[inside] > found.ratio[inside]).all()
-    assert (down[inside] < found.ratio[inside]).all()
+    for values, sign in ((found.weight_up, 1), (found.weight_down, -1)):
+        right = mean * np.exp(np.array(logs) + sign * np.array(by_fold)).mean(axis=0)
+        np.testing.assert_allclose(values, np.where(inside, right, 1), rtol=2e-5)
+    assert (found.weight_up[inside] > found.weight[inside]).all()
+    assert (found.weight_down[inside] < found.weight[inside]).all()
+
+
+def test_the_sum_is_conserved_for_new_events(tmp_path: Path) -> None:
+    """Of 100,000 other source events, by all folds, within the error of the factor; logs would not be."""
+    training = TrainingSpec(epochs=25, patience=25, learning_rate=1.0, balance="class")
+    trees = {"max_depth": 8, "min_child_weight": 0.5}  # that learn much by chance: folds are far apart
+    made = make(tmp_path, recipe(folds=8, training=training, architecture=trees), RatioSpec())
+    x = TOY.draw(0, 100_000, np.random.default_rng(5))[0]
+    bundle = made.bundle()
+    events = {"event": {"tail": x[:, 2], "x0": x[:, 0], "x1": x[:, 1]}}
+    found, told = bundle(events), numbers(made)
+    weight = io.read_rows(tmp_path / "old.parquet")["weight"]
+    error = float(np.std(weight) / np.sqrt(len(weight)))
+    assert error < 0.015
+    assert abs(found.weight.mean(dtype=float) - 1) < 2 * error
+    values = read(bundle.groups, events)
+    scored = bundling_reweighters.predicted(made.spec, tmp_path / "model", values, bundle.groups, 1)
+    logs = [
+        by["slope"] * ratios.log_odds(p[:, 0], p[:, 1]) + by["intercept"]
+        for (p,), by in zip(scored, told["calibrations"], strict=True)
+    ]
+    (factor,) = told["sum_factors"]["factors"]
+    assert factor * np.exp(np.mean(logs, axis=0)).mean() < 1 - 2 * error
 
 
 def test_the_mean_of_folds_is_nearer_to_the_truth(folded: Made, bundled: Reweighter) -> None:
     """What the mean is for: on new events it is no worse than the models of one fold, on the average."""
-    from jetsmith.bundle_inputs import read
-    from tests.unit.bundled_weights import TOY
 
     x = np.concatenate([TOY.draw(k, 3000, np.random.default_rng(99 + k))[0] for k in (0, 1)])
     events = {"event": {"tail": x[:, 2], "x0": x[:, 0], "x1": x[:, 1]}}
@@ -241,9 +281,11 @@ def test_what_has_no_weight_is_outside(bundled: Reweighter) -> None:
     found = bundled({"event": {"tail": tail, "x0": x0, "x1": x1}})
     assert found.outside.tolist() == [False, True, True, False, True, True, False, True]
     assert found.weight_up is not None
-    for values in (found.weight, found.weight_up):
+    assert found.weight_down is not None
+    for values in (found.weight, found.weight_up, found.weight_down):
         assert (values[found.outside] == 1).all()
-    assert (found.weight_up[~found.outside] != found.weight[~found.outside]).all()
+    assert (found.weight_up[~found.outside] > found.weight[~found.outside]).all()
+    assert (found.weight_down[~found.outside] < found.weight[~found.outside]).all()
     assert np.isfinite(found.ratio).all()
     none = bundled({"event": {"tail": tail[:0], "x0": x0[:0], "x1": x1[:0]}})
     assert len(none.weight) == len(none.outside) == 0
@@ -281,6 +323,7 @@ WRONG: dict[str, tuple[str, Any]] = {
     "a calibration": ("of_fold", _slope_off),
     "a region": ("beyond", lambda graph, groups, column, region: _beyond(graph, groups, column, (-2, 2.4))),
     "a factor": ("factor", lambda graph, *given: graph.constant([[1.0]], np.float64)),
+    "a member's factor": ("of_members", lambda graph, *given: None),
     "missing inputs": ("lacking", lambda graph, *given: graph.constant([[False]], np.bool_)),
     "an error": ("quantile", lambda n: 1.0),
 }  # fmt: skip
@@ -356,6 +399,7 @@ def test_what_is_in_a_bundle(folded: Made, bundled: Reweighter) -> None:
     page = (bundled.folder / "README.md").read_text()
     for word in (
         "must not be used",
+        "They must not be summed",
         "seeds 0, 1, 2, 3",
         "out of fold",
         "`x0` in [-2, 2.5)",

@@ -9,8 +9,15 @@ from jetsmith.errors import InputError
 from jetsmith.reweighting.mixture import binned, unbinned
 from tests.densities import Densities
 
+Array = np.ndarray[Any, Any]
 TOY = Densities(3, tail=False)
 FRACTION = 0.3
+
+
+def templates_of(edges: Array, source: Array, target: Array) -> dict[str, Array]:
+    """Fractions in bins."""
+    given = {"source": source, "target": target}
+    return {name: np.histogram(x, edges)[0] / len(x) for name, x in given.items()}
 
 
 def test_the_fit_covers_and_loses_nothing_to_bins() -> None:
@@ -19,15 +26,15 @@ def test_the_fit_covers_and_loses_nothing_to_bins() -> None:
     source, target = (TOY.log_ratio(TOY.draw(k, 100_000, rng)[0]) for k in (0, 1))
     edges = np.quantile(source, np.linspace(0, 1, 41))
     edges[0], edges[-1] = -np.inf, np.inf
-    templates = [np.histogram(x, edges)[0] / len(x) for x in (source, target)]
+    templates = templates_of(edges, source, target)
     mean_one = np.exp(source - np.log(np.mean(np.exp(source))))  # as it is of densities, which these are
     found = []
     for _ in range(400):
         n = rng.poisson([1400, 600])
         score = np.concatenate([TOY.log_ratio(TOY.draw(k, n[k], rng)[0]) for k in (0, 1)])
-        f = unbinned(np.exp(score), mean_one)
+        f = unbinned(np.exp(score), source=mean_one)
         content = np.histogram(score, edges)[0].astype(float)
-        b = binned(content, content, *templates)
+        b = binned(content, variance=content, **templates)
         found.append([f.value, f.low <= FRACTION <= f.high, b.value, b.low <= FRACTION <= b.high])
     value, covers, of_bins, bins_cover = np.array(found).T
     spread = value.std() / 20
@@ -46,9 +53,9 @@ def test_signed_weights_widen_the_interval() -> None:
     for _ in range(300):
         score = np.concatenate([TOY.log_ratio(TOY.draw(k, n, rng)[0]) for k, n in ((0, 1400), (1, 600))])
         weight = np.where(rng.random(len(score)) < 0.1, -1.0, 1.0)
-        f = unbinned(np.exp(score), source, weight)
+        f = unbinned(np.exp(score), source=source, weight=weight)
         covers.append(f.low <= FRACTION <= f.high)
-        plain = unbinned(np.exp(score), source)
+        plain = unbinned(np.exp(score), source=source)
         wider.append((f.high - f.low) / (plain.high - plain.low))
     assert np.mean(wider) == pytest.approx(1 / 0.8, rel=0.03)  # by the mean of the weights
     assert np.mean(covers) == pytest.approx(0.683, abs=0.09)
@@ -60,14 +67,17 @@ def test_signs_that_depend_on_the_ratio() -> None:
     rng = np.random.default_rng(3)
     source, target = rng.normal(size=200_000), 1 + rng.normal(size=200_000)
     edges = np.r_[-np.inf, np.quantile(source, np.linspace(0, 1, 41)[1:-1]), np.inf]
-    templates = [np.histogram(x, edges)[0] / len(x) for x in (source, target)]
+    templates = templates_of(edges, source, target)
     found: list[list[float]] = []
     for _ in range(200):
         x = rng.normal(size=5000) + (rng.random(5000) < FRACTION)
         negative = np.clip(0.05 + 0.3 / (1 + np.exp(-3 * (x - 0.5))), 0, 0.45)
         weight = np.where(rng.random(5000) < negative, -1.0, 1.0) / (1 - 2 * negative)
-        sums = (np.histogram(x, edges, weights=w)[0] for w in (weight, weight**2))
-        fits = unbinned(np.exp(x - 0.5), np.exp(source - 0.5), weight), binned(*sums, *templates)
+        content, variance = (np.histogram(x, edges, weights=w)[0] for w in (weight, weight**2))
+        fits = (
+            unbinned(np.exp(x - 0.5), source=np.exp(source - 0.5), weight=weight),
+            binned(content, variance=variance, **templates),
+        )
         found.append([y for f in fits for y in (f.value, f.high - f.low, f.low <= FRACTION <= f.high)])
     for value, width, covers in np.array(found).T.reshape(2, 3, -1):
         assert width.mean() / 2 == pytest.approx(value.std(), rel=0.15)
@@ -81,9 +91,9 @@ def test_the_factor_of_the_ratio_does_not_matter(factor: float) -> None:
     x = rng.normal(size=20_000) + (rng.random(20_000) < FRACTION)
     source = rng.normal(size=100_000)
     weight = np.where(rng.random(len(source)) < 0.1, -1.0, 1.0)
-    found = unbinned(factor * np.exp(x - 0.5), factor * np.exp(source - 0.5), None, weight)
+    found = unbinned(factor * np.exp(x - 0.5), source=factor * np.exp(source - 0.5), source_weight=weight)
     assert found.value == pytest.approx(FRACTION, abs=0.03)
-    right = unbinned(np.exp(x - 0.5), np.exp(source - 0.5), None, weight)
+    right = unbinned(np.exp(x - 0.5), source=np.exp(source - 0.5), source_weight=weight)
     assert (found.value, found.low, found.high) == pytest.approx((right.value, right.low, right.high))
 
 
@@ -93,10 +103,10 @@ def test_the_interval_has_the_fluctuation_of_the_source() -> None:
     covers, narrow = [], []
     for _ in range(400):
         x, source = rng.normal(size=(2, 1000)) + np.array([rng.random(1000) < FRACTION, np.zeros(1000)])
-        found = unbinned(np.exp(x - 0.5), np.exp(source - 0.5))
+        found = unbinned(np.exp(x - 0.5), source=np.exp(source - 0.5))
         covers.append(found.low <= FRACTION <= found.high)
         right = np.exp(source - 0.5) * np.ones(1000) / np.exp(source - 0.5).mean()
-        many = unbinned(np.exp(x - 0.5) / np.exp(source - 0.5).mean(), np.tile(right, 100))
+        many = unbinned(np.exp(x - 0.5) / np.exp(source - 0.5).mean(), source=np.tile(right, 100))
         narrow.append(many.low <= FRACTION <= many.high)
     assert np.mean(covers) == pytest.approx(0.683, abs=0.08)
     assert np.mean(narrow) < 0.55
@@ -106,11 +116,16 @@ def test_mixtures_without_a_maximum_are_refused() -> None:
     """Ratios on one side of 1, bins that the source does not fill, weights that cancel."""
     even = np.array([0.5, 1.5])
     with pytest.raises(InputError, match="one side of 1"):
-        unbinned(np.array([1.5, 2.0]), even)
+        unbinned(np.array([1.5, 2.0]), source=even)
     with pytest.raises(InputError, match="take wider bins"):
-        binned(np.ones(3), np.ones(3), np.array([0.5, 0.5, 0.0]), np.array([0.2, 0.3, 0.5]))
+        binned(
+            np.ones(3),
+            variance=np.ones(3),
+            source=np.array([0.5, 0.5, 0.0]),
+            target=np.array([0.2, 0.3, 0.5]),
+        )
     with pytest.raises(InputError, match="no maximum"):
-        unbinned(np.array([0.5, 2.0, 2.0]), even, np.array([1.0, 1.0, -3.0]))
+        unbinned(np.array([0.5, 2.0, 2.0]), source=even, weight=np.array([1.0, 1.0, -3.0]))
 
 
 GOOD = np.array([0.5, 2.0])
@@ -129,9 +144,10 @@ BAD_EVENTS: dict[str, tuple[tuple[Any, ...], str]] = {
 @pytest.mark.parametrize("what", BAD_EVENTS)
 def test_events_that_tell_nothing_are_refused_by_name(what: str) -> None:
     """What is no ratio of densities, or no weight of each event."""
-    given, message = BAD_EVENTS[what]
+    (ratio, *others), message = BAD_EVENTS[what]
+    named = dict(zip(("source", "weight", "source_weight"), others, strict=False))
     with pytest.raises(InputError, match=message):
-        unbinned(*given)
+        unbinned(ratio, **named)
 
 
 HALVES, OTHERS = np.array([0.5, 0.5]), np.array([0.2, 0.8])
@@ -147,6 +163,15 @@ BAD_BINS: dict[str, tuple[tuple[Any, ...], str]] = {
 @pytest.mark.parametrize("what", BAD_BINS)
 def test_bins_that_tell_nothing_are_refused_by_name(what: str) -> None:
     """Contents in the place of fractions, numbers that are not finite, bins that do not fit together."""
-    given, message = BAD_BINS[what]
+    (content, *others), message = BAD_BINS[what]
+    named = dict(zip(("variance", "source", "target"), others, strict=True))
     with pytest.raises(InputError, match=message):
-        binned(*given)
+        binned(content, **named)
+
+
+def test_a_call_by_place_is_refused() -> None:
+    """Protects: a second argument that was `weight` and is `source` now gave a fraction of -0.2 for 0.3."""
+    with pytest.raises(TypeError, match="positional"):
+        unbinned(GOOD, np.ones(2))  # type: ignore[call-arg, misc]
+    with pytest.raises(TypeError, match="positional"):
+        binned(GOOD, HALVES, OTHERS, 2.0)  # type: ignore[call-arg, misc]

@@ -356,7 +356,7 @@ def test_sums_at_other_values_are_judged_too(
     """A column of weights at a value that is a hundredth too large fails by its name; no other gate looks."""
     _, packed, weights = right
     rows = io.read_rows(weights["nominal"])
-    column = f"weight_at_{HELD}_up"
+    column = next(f"weight_at_{at}" for at in shifts.SPEC.points if at != HELD)
     wrong = tmp_path / "nominal.parquet"
     moved = ak.with_field(rows, 1.01 * rows[column], column)
     io.write_rows(wrong, moved, reweighter="shifts", dataset="nominal")

@@ -182,7 +182,7 @@ def test_closure_fails_with_wrong_weights(files: Path, tmp_path: Path) -> None:
         assert failed == {"sum"} if name == "ten" else "separation" in failed
 
 
-@pytest.mark.parametrize("name", ["weight", "weight_up"])
+@pytest.mark.parametrize("name", ["weight", "weight_at_mu_2"])
 def test_a_sum_that_is_wrong_in_bins_alone_fails(files: Path, tmp_path: Path, name: str) -> None:
     """Half as much in one bin, more in another, the same sum over both: bins tell, their sum does not."""
     edges = {"y": (-10.0, 0.0, 10.0)}
@@ -195,8 +195,10 @@ def test_a_sum_that_is_wrong_in_bins_alone_fails(files: Path, tmp_path: Path, na
     generator, weight = (ak.to_numpy(rows[of]) for of in ("weight_generator", "weight"))
     for side in (own < 0, own >= 0):
         weight = np.where(side, weight * (generator[side].sum() / (generator * weight)[side].sum()), weight)
-    for of in ("weight", "weight_up", "weight_down"):
+    for of in ("weight", "weight_at_mu_2"):
         rows = ak.with_field(rows, weight, of)
+    for of in ("weight_up", "weight_at_mu_2_up"):  # they keep no sum
+        rows = ak.with_field(rows, 1.2 * weight, of)
     right = tmp_path / "right.parquet"
     io.write_rows(right, rows, reweighter="shower", dataset="old")
     sums = [(generator * weight)[side].sum() for side in (own < 0, own >= 0)]

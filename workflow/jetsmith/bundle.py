@@ -209,9 +209,9 @@ class Weights:
     Attributes:
         ratio: Density of the target over that of the source, not normalised.
         weight: What the weight of an event of the source is multiplied by; 1 where `outside`.
-        weight_up: With the log ratios of all events one standard deviation up, and the same sum; None where
-            no ensemble says how large that is. No error of sums (docs/reweighting.md).
-        weight_down: With all of them down.
+        weight_up: The weight one standard deviation of its logarithm up: how well that of one event is known;
+            None where no ensemble says. Not to be summed: no error of histograms (docs/reweighting.md).
+        weight_down: The same down.
         outside: Not reweightable: beyond the region of validity or the range of a parameter, without an
             input, or log-odds beyond ±20.
     """

@@ -30,7 +30,7 @@ from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
-from jetsmith.ratios import LogRatios, RatioCalibration, SumFactors, Varied
+from jetsmith.ratios import LogRatios, RatioCalibration, SumFactors
 from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.specs.features import RawSpec
 from jetsmith.specs.parameters import ParameterValues
@@ -235,19 +235,26 @@ def expected_of(
         moved: What is added to that, towards the target, of each fold and member: broadcasts to (F, M, N).
     """
     folds = _log_ratios(spec, told, tried, scored, moved)
-    ratio, outside = ratios.mean_of_folds(folds)
+    factor, by = _factors(spec, told, groups, tried)
+    ratio, outside = ratios.mean_of_folds(folds, by)
     outside |= tried.lacks
     for name, region in {**told.valid, **told.sum_factors.regions}.items():
         outside |= ratios.beyond(_packed(spec, groups, tried, name), region)
-    feature = told.sum_factors.feature
-    values = _packed(spec, groups, tried, feature) if feature else np.zeros(len(outside))
-    points = np.array([_packed(spec, groups, tried, name) for name in told.sum_factors.parameters])
-    points = points.reshape(-1, len(outside)).T
-    factor = Varied(*(by.of(values, points) for by in told.sum_factors.varied))
     weight, up, down = ratios.weights(ratio, factor, outside)
     outputs = {RATIO: ratio.nominal, WEIGHT: weight}
     outputs |= {UP: up, DOWN: down} if len(folds[0].moved) > 1 else {}
     return {name: each.astype(np.float32) for name, each in outputs.items()} | {OUTSIDE: outside}
+
+
+def _factors(
+    spec: RecipeSpec, told: Told, groups: Sequence[Group], tried: Tried
+) -> tuple[FloatArray, FloatArray]:
+    """What conserves the sum, (N,), and the logarithm of that of each member over it, (M, N) or (1, N)."""
+    factors, n = told.sum_factors, len(tried.lacks)
+    values = _packed(spec, groups, tried, factors.feature) if factors.feature else np.zeros(n)
+    points = np.array([_packed(spec, groups, tried, name) for name in factors.parameters]).reshape(-1, n).T
+    each = [np.log(by.of(values, points)) for by in factors.over_mean]
+    return factors.of(values, points), np.array(each or [np.zeros(n)])
 
 
 def _log_ratios(
@@ -289,7 +296,7 @@ def compare(
         InputError: It is larger, or other events are outside.
     """
     found = Reweighter(folder, warn=False).outputs(tried.given)
-    moves = _moves(spec, told, tried, scored)
+    moves = _moves(spec, told, groups, tried, scored)
     right, *moved = (
         expected_of(spec, told, groups, tried, scored, OF_PROBABILITIES * by) for by in (np.zeros(1), *moves)
     )
@@ -311,7 +318,9 @@ def compare(
     return float(off.max(initial=0.0))
 
 
-def _moves(spec: RecipeSpec, told: Told, tried: Tried, scored: Scored) -> list[FloatArray]:
+def _moves(
+    spec: RecipeSpec, told: Told, groups: Sequence[Group], tried: Tried, scored: Scored
+) -> list[FloatArray]:
     """Where probabilities of members go that make outputs differ most, -1 or 1, (M, 1) or (F, M, N) each.
 
     All together, and those of a pair of halves apart. Then members of a fold go apart, or come together, by
@@ -321,7 +330,8 @@ def _moves(spec: RecipeSpec, told: Told, tried: Tried, scored: Scored) -> list[F
     found = [np.resize(by, (n_members, 1)) for by in MOVES]
     if n_members == 1:
         return found
-    away = np.array([of_fold.moved for of_fold in _log_ratios(spec, told, tried, scored)])  # (F, M, N)
+    _, by = _factors(spec, told, groups, tried)
+    away = np.array([of_fold.moved + by for of_fold in _log_ratios(spec, told, tried, scored)])  # (F, M, N)
     sets = away.reshape(len(away), -1, 2 if spec.members == "halves" else n_members, away.shape[-1])
     apart = np.where(sets < sets.mean(axis=2, keepdims=True), -1.0, 1.0).reshape(away.shape)
     return [*found, apart, -apart]
@@ -351,6 +361,7 @@ def _graph(
     ]
     writer = cast(Writer, plugs.find("bundles", spec.backend, "backend", "value"))
     folds, learned = _folders(spec, model), _learned(spec)
+    by = _weights.of_members(graph, prepared, spec.inputs, told.sum_factors)
     said = []
     for of_fold, calibration in zip(folds, told.calibrations, strict=True):
         logits = [
@@ -362,16 +373,15 @@ def _graph(
             for one in of_fold
         ]
         together = _weights.side_by_side(graph, logits, lacking)
-        said.append(_weights.of_fold(graph, together, calibration, len(of_fold), spec.members))
+        said.append(_weights.of_fold(graph, together, calibration, len(of_fold), spec.members, by))
     mean = _weights.mean_of_folds(graph, said)
     regions = [
         _weights.beyond(graph, prepared, ratios.column_of(spec.inputs, name), region)
         for name, region in {**told.valid, **told.sum_factors.regions}.items()
     ]
     outside = _weights.any_of(graph, [mean.outside, *lacking, *regions])
-    each = told.sum_factors.varied[: len(mean.ratios)]
-    factors = [_weights.factor(graph, prepared, spec.inputs, by) for by in each]
-    outputs = _weights.outputs(graph, mean, outside, factors)
+    factor = _weights.factor(graph, prepared, spec.inputs, told.sum_factors)
+    outputs = _weights.outputs(graph, mean, outside, factor)
     for name, tensor in outputs.items():
         kind = onnx.TensorProto.BOOL if name == OUTSIDE else onnx.TensorProto.FLOAT
         graph.output(name, tensor, ["N"], kind)

@@ -80,8 +80,8 @@ class SumFactors:
         knots: Of each parameter the values of the grid, rising, float32, Kp of them, two at least.
         off: Largest relative error that was found of a conserved sum between the points of the grid.
         tried: At how many values it was counted, points of the grid among them; 0 without parameters.
-        up: As `factors`, of the weights one standard deviation up; empty where they are those of `weight`.
-        down: The same of those one down.
+        members: Of each member of an ensemble, as `factors`, by whose differences weights have their error;
+            empty where there is none, or nothing is conserved.
     """
 
     feature: str
@@ -91,12 +91,11 @@ class SumFactors:
     knots: tuple[tuple[float, ...], ...] = ()
     off: float = 0.0
     tried: int = 0
-    up: tuple[float, ...] = ()
-    down: tuple[float, ...] = ()
+    members: tuple[tuple[float, ...], ...] = ()
 
     def record(self) -> dict[str, Any]:
         """For JSON; nothing of parameters, or of errors, where there are none."""
-        names = ["feature", "edges", "factors", *(["up", "down"] if self.up else [])]
+        names = ["feature", "edges", "factors", *(["members"] if self.members else [])]
         names += ["parameters", "knots", "off", "tried"] if self.parameters else []
         return {name: getattr(self, name) for name in names}
 
@@ -106,16 +105,14 @@ class SumFactors:
         knots = tuple(map(tuple, record.get("knots", ())))
         names = tuple(record.get("parameters", ()))
         found = cls(record["feature"], tuple(record["edges"]), tuple(record["factors"]), names, knots)
-        up, down = (tuple(record.get(name, ())) for name in ("up", "down"))
-        return replace(found, off=record.get("off", 0.0), tried=record.get("tried", 0), up=up, down=down)
+        members = tuple(map(tuple, record.get("members", ())))
+        return replace(found, off=record.get("off", 0.0), tried=record.get("tried", 0), members=members)
 
     @property
-    def varied(self) -> "tuple[SumFactors, SumFactors, SumFactors]":
-        """Those of `weight`, and as such those of the weights up and down."""
-        plain = replace(self, up=(), down=())
-        if not self.up:
-            return plain, plain, plain
-        return plain, replace(plain, factors=self.up), replace(plain, factors=self.down)
+    def over_mean(self) -> "tuple[SumFactors, ...]":
+        """Of each member its factors over those of `weight`, as such."""
+        each = (np.divide(of, self.factors) for of in self.members)
+        return tuple(replace(self, factors=tuple(of.tolist()), members=()) for of in each)
 
     @property
     def grid(self) -> FloatArray:
@@ -212,17 +209,25 @@ class LogRatios:
     members: Members
 
     @property
-    def error(self) -> FloatArray:
-        """One standard deviation, by what the members of an ensemble differ; 0 of one model."""
+    def ratio(self) -> FloatArray:
+        """Of the densities, (N,)."""
+        return np.asarray(np.exp(self.value))
+
+    def error(self, by: FloatArray | float = 0.0) -> FloatArray:
+        """One standard deviation of the log weight, by what the members' log weights differ; 0 of one model.
+
+        Args:
+            by: Logarithm of what conserves the sum with a member, over what does with their mean, shape
+                (M, N) or (M, 1): what the normalisation takes away of a difference is no error of a weight.
+        """
         if len(self.moved) == 1:
             return np.zeros(len(self.value))
-        return members_error(self.moved, self.members)
+        return members_error(self.moved + by, self.members)
 
-    @property
-    def ratio(self) -> "Varied":
-        """Ratios, and one standard deviation of their logarithms up and down."""
-        error = self.error
-        return Varied(np.exp(self.value), np.exp(self.value + error), np.exp(self.value - error))
+    def varied(self, by: FloatArray | float = 0.0) -> "Varied":
+        """Ratios, and one standard deviation (`error`) of their logarithms up and down."""
+        error = self.error(by)
+        return Varied(self.ratio, np.exp(self.value + error), np.exp(self.value - error))
 
 
 def log_ratios(logits: FloatArray, calibration: RatioCalibration, members: Members) -> LogRatios:
@@ -257,31 +262,31 @@ def out_of_fold(
 
 
 class Varied(NamedTuple):
-    """A ratio, a weight or a factor, and what it is where errors move all events up or down; of one shape."""
+    """A ratio or a weight of N events, and those one standard deviation of each event up and down, (N,)."""
 
     nominal: FloatArray
     up: FloatArray
     down: FloatArray
 
 
-def mean_of_folds(folds: Sequence[LogRatios]) -> tuple[Varied, BoolArray]:
+def mean_of_folds(folds: Sequence[LogRatios], by: FloatArray | float = 0.0) -> tuple[Varied, BoolArray]:
     """Ratios of events that no fold has trained on: the mean of what all say; outside where one says so.
 
-    Of ratios, not of their logarithms, and of those up and down likewise: the sum of the source's weights is
-    then on average the one that the factors conserve. These were counted with the ratio of one fold for each
-    event, and the mean of logarithms has another, smaller sum.
+    Of ratios, not of their logarithms: the sum of the source's weights is then on average the one that the
+    factors conserve. These were counted with the ratio of one fold for each event, and the mean of logarithms
+    has another, smaller sum. Those up and down are means likewise, with the error of one fold (`error`).
     """
-    each = [found.ratio for found in folds]
+    each = [found.varied(by) for found in folds]
     mean = Varied(*(np.mean(of_folds, axis=0) for of_folds in zip(*each, strict=True)))
     return mean, np.any([found.outside for found in folds], axis=0)
 
 
-def weights(ratio: Varied, factor: Varied, keeps: BoolArray) -> Varied:
+def weights(ratio: Varied, factor: FloatArray, keeps: BoolArray) -> Varied:
     """Ratio times factor; where an event keeps its weight, all are 1.
 
     Args:
         ratio: Shape (N,).
-        factor: What conserves the sum, of each of the three its own, shape (N,).
+        factor: What conserves the sum of the weights; those up and down have no sum to keep, shape (N,).
         keeps: Events that keep their weight, shape (N,).
     """
-    return Varied(*(np.where(keeps, 1.0, of * by) for of, by in zip(ratio, factor, strict=True)))
+    return Varied(*(np.where(keeps, 1.0, of * factor) for of in ratio))

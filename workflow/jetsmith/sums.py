@@ -75,7 +75,7 @@ def sum_factors(
     exact = cache(_exact(spec, start, calibrations, valid, model, parts, threads))
     _compare(spec, exact, asked, numbers)
     progress = Progress(f"bundle {spec.name}: sum of the source", 0, "values of parameters")
-    found = refined(start, exact, progress)
+    found = refined(start, lambda point: exact(point)[0], progress)
     print(
         f"[bundle {spec.name}] the sum of the source at {found.tried:,} values of "
         f"{', '.join(spec.parameters)} ({MOST_TRIED} at most): a grid of {prod(found.grid.shape[:-1]):,} "
@@ -91,7 +91,9 @@ def sum_factors(
             "steps, fewer parameters or values leave more of both to each, bins of `conserve_in` may be "
             "wider, and `bundles: false` leaves bundles out"
         )
-    return _told_apart(found, max(1, len(start.edges) - 1))
+    # The grid is that of the weights: those of members, which it was not cut for, stand in the error alone.
+    each = np.array([exact(point)[1:] for point in product(*found.knots)]).swapaxes(0, 1)
+    return replace(found, members=tuple(tuple(of.ravel().tolist()) for of in each))
 
 
 def refined(
@@ -112,7 +114,7 @@ def refined(
     Args:
         start: Parameters and knots that the grid has to have, `MOST_POINTS` points at most; its factors are
             not read.
-        exact: Factors of all bins at values of the parameters, shape (B,), or of several weights in one row.
+        exact: Factors of all bins at values of the parameters, shape (B,).
         progress: Told how many values were tried.
     """
     known: dict[Point, FloatArray] = {}  # all that were tried
@@ -252,14 +254,6 @@ def _off(found: SumFactors, points: Sequence[Point], right: FloatArray) -> float
     return float(np.abs(found.at(np.array(points)) / right - 1).max())
 
 
-def _told_apart(found: SumFactors, n_bins: int) -> SumFactors:
-    """Factors of the weights, of those up and of those down, which stand in one row at each point."""
-    each = np.moveaxis(found.grid.reshape(*found.grid.shape[:-1], -1, n_bins), -2, 0)
-    nominal, *varied = (tuple(of.ravel().tolist()) for of in each)
-    up, down = varied or ((), ())
-    return replace(found, factors=nominal, up=up, down=down)
-
-
 def _exact(
     spec: RecipeSpec,
     start: SumFactors,
@@ -271,7 +265,7 @@ def _exact(
 ) -> Callable[[Point], FloatArray]:
     """Of values of the parameters what conserves the sum of the source there, as stage weights has it.
 
-    Of an ensemble it is that of the weights, of those up and of those down, in one row, (3B,).
+    Shape (1, B), and (1 + M, B) of an ensemble, with the factors of each of its M members.
     """
     of_source = parts[0].made_by(spec.classes[0].generator)
     rows = Rows.select(spec.inputs, parts, [np.isin(part.columns["dataset"], of_source) for part in parts])
@@ -297,9 +291,10 @@ def _exact(
         logits = np.array([ratios.log_odds(p[:, 0], p[:, 1]) for p in each])
         found = ratios.out_of_fold(logits, fold, calibrations, spec.members)
         counted = np.where(beyond | found.outside, 0.0, generator)
-        wanted = found.ratio if len(logits) > 1 else found.ratio[:1]
+        by_member = np.exp(found.value + found.moved) if len(logits) > 1 else ()
+        wanted = (found.ratio, *by_member)
         try:
-            return np.concatenate([ratios.conserving(by, counted, bins, n_bins) for by in wanted])
+            return np.array([ratios.conserving(by, counted, bins, n_bins) for by in wanted])
         except InputError as problem:
             shown = ", ".join(f"{name} {value:g}" for name, value in values.items())
             raise InputError(f"{spec.name}, at {shown}: {problem}") from problem
@@ -320,9 +315,9 @@ def _compare(
         if said is None:
             raise InputError(f"{spec.name}: stage weights has no weights at {label}; run weights again")
         stored = SumFactors.of_record(said["sum_factors"])
-        column = np.array([*stored.factors, *stored.up, *stored.down])
+        column = np.array([stored.factors, *stored.members])
         here = exact(tuple(np.array(point, np.float32).astype(np.float64).tolist()))
-        if len(column) != len(here) or not (np.abs(here / column - 1) <= OF_STAGE).all():
+        if column.shape != here.shape or not (np.abs(here / column - 1) <= OF_STAGE).all():
             raise InputError(
                 f"{spec.name}: no bundle is written: at {label} sums are conserved by {here.tolist()}, and "
                 f"weights in the table by {column.tolist()}; run weights again"

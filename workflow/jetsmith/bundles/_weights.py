@@ -55,9 +55,14 @@ def side_by_side(graph: Graph, logits: Sequence[str], lacking: Sequence[str]) ->
 
 
 def of_fold(
-    graph: Graph, logits: str, calibration: RatioCalibration, n_members: int, members: Members
+    graph: Graph,
+    logits: str,
+    calibration: RatioCalibration,
+    n_members: int,
+    members: Members,
+    by: str | None = None,
 ) -> Said:
-    """As `ratios.log_ratios` and what it has of ratios; logits (N, M)."""
+    """As `ratios.log_ratios` and `varied` of it, with `by` (N, M), or None for 0; logits (N, M)."""
     cut = _cut(graph, logits)
     logit = graph.node("ReduceMean", cut, axes=[1], keepdims=1)
     found = _calibrated(graph, logit, calibration)
@@ -72,6 +77,7 @@ def of_fold(
     if n_members > 1:
         moved = graph.node("Mul", graph.node("Sub", cut, logit), _number(graph, calibration.slope))
         moved = graph.node("Sub", _cut(graph, graph.node("Add", value, moved)), value)
+        moved = moved if by is None else graph.node("Add", moved, by)
         error = _error(graph, moved, n_members, members)
         logs += [graph.node("Add", value, error), graph.node("Sub", value, error)]
     return Said(tuple(graph.node("Exp", log) for log in logs), outside)
@@ -87,11 +93,11 @@ def mean_of_folds(graph: Graph, folds: Sequence[Said]) -> Said:
     return Said(mean, any_of(graph, [said.outside for said in folds]))
 
 
-def outputs(graph: Graph, said: Said, outside: str, factors: Sequence[str]) -> dict[str, str]:
-    """As `ratios.weights`; of each output, by its name, the tensor, (N,). Factors as many as ratios."""
+def outputs(graph: Graph, said: Said, outside: str, factor: str) -> dict[str, str]:
+    """As `ratios.weights`; of each output, by its name, the tensor, (N,)."""
     found, one = {RATIO: said.ratios[0]}, _number(graph, 1)
-    for name, ratio, by in zip((WEIGHT, UP, DOWN), said.ratios, factors, strict=False):
-        found[name] = graph.node("Where", outside, one, graph.node("Mul", ratio, by))
+    for name, ratio in zip((WEIGHT, UP, DOWN), said.ratios, strict=False):
+        found[name] = graph.node("Where", outside, one, graph.node("Mul", ratio, factor))
     flat = {name: graph.node("Squeeze", tensor, graph.whole(1)) for name, tensor in found.items()}
     singles = {name: graph.node("Cast", tensor, to=TensorProto.FLOAT) for name, tensor in flat.items()}
     return singles | {OUTSIDE: graph.node("Squeeze", outside, graph.whole(1))}
@@ -136,6 +142,14 @@ def factor(
         return _row(graph, np.asarray(factors.factors))
     values = _column(graph, groups, ratios.column_of(inputs, factors.feature))
     return _by_bin(graph, values, factors.edges, np.asarray(factors.factors))
+
+
+def of_members(
+    graph: Graph, groups: Mapping[str, Prepared], inputs: Sequence[Inputs], factors: SumFactors
+) -> str | None:
+    """Logarithm of each member's factor over that of the mean, (N, M) or (1, M); None where all are 0."""
+    each = [factor(graph, groups, inputs, by) for by in factors.over_mean]
+    return graph.node("Log", graph.node("Concat", *each, axis=1)) if each else None
 
 
 def _factor_at(

@@ -29,7 +29,8 @@ Give it the inputs that `inputs.json` names, of {row}s of the source, and multip
 - on data, or on {row}s of the target;
 - beyond the region of validity (`outside`: the weight is 1 there) and the ranges of `inputs.json`;
 - for quantities other than the inputs and the spectators of the closure test, unless these were looked at;
-- with `weight_up` and `weight_down` as the whole error: what all members have in common is not in them;
+- with sums of `weight_up` or `weight_down`, which are of one {row} each;
+- with these as the whole error: what all members have in common is not in them;
   without an ensemble there are none, and nothing says how large the error is.
 """
 
@@ -123,10 +124,10 @@ def _outputs(spec: RecipeSpec, about: Mapping[str, Any], has_error: bool) -> str
     ]
     if has_error:
         lines += [
-            "- `weight_up`, `weight_down`: the log ratio of every event one standard deviation up, or down, "
-            f"{ERRORS[spec.members]}, with factors of their own, so that they leave the source its sum, too. "
-            "Members are too high in one place and too low in another: this is no error of sums or of "
-            f"histograms, for which `results/weights/{spec.name}/*.parquet` has the weights by each member."
+            "- `weight_up`, `weight_down`: the weight one standard deviation of its logarithm up, or down, "
+            f"{ERRORS[spec.members]}: how well the weight of one event is known. They must not be summed: "
+            "members are too high in one place and too low in another. Errors of histograms come from the "
+            f"weights by each member, `weight_member0`, … of `results/weights/{spec.name}/*.parquet`."
         ]
     if spec.parameters:
         lines += ["- Weights are those at the values of the parameters that an event is given."]

@@ -78,7 +78,7 @@ result. A sum that nobody asked for is not judged.
   before, and not by chance (1 in 100 for all of them together).
 - swapped: the target weighted by the inverse ratio against the source, as separation.
 - sum: weights leave the sum of generator weights what it is: to 1e-6 over all events of the source, in each
-  bin of `ratio: conserve_in`, of `weight`, up and down and at other values; within three errors on those held
+  bin of `ratio: conserve_in`, of `weight` and of weights at other values; within three errors on those held
   out. Where `ratio: conserve` is false it is shown and not judged.
 - interpolation, of reweighters with `held_out` values of their parameters: the source weighted at these
   against the datasets, by separation and spectra; the worst value counts.

@@ -220,12 +220,14 @@ def _is_refined(column: str) -> bool:
 
 
 def _conserving(path: str | Path, refine: bool) -> list[str]:
-    """Columns of a file of weights that conserve sums: up and down, too, and those at other values.
+    """Columns of a file of weights that conserve sums: those at other values of parameters, too.
 
-    Those of members do as well, and are rounded to float32, which may show where signed weights cancel.
+    Those of members do as well, and are rounded to float32, which may show where signed weights cancel. Up
+    and down say how well the weight of one event is known, and conserve nothing.
     """
     no = ("weight_generator", REFINED, *_of_members(path))
     names = [name for name in io.column_names(path) if name.startswith("weight") and name not in no]
+    names = [name for name in names if not name.endswith(("_up", "_down"))]
     return [name for name in names if refine or not _is_refined(name)]
 
 

@@ -20,6 +20,7 @@ STEP = 1e-3  # first, from where a maximum or the end of an interval is looked f
 
 def unbinned(
     ratio: FloatArray,
+    *,
     source: FloatArray,
     weight: FloatArray | None = None,
     source_weight: FloatArray | None = None,
@@ -90,7 +91,7 @@ def _require_finite(name: str, values: FloatArray) -> None:
         raise InputError(f"mixture: {name}: {values[k]:g} at place {k}, where finite numbers are needed")
 
 
-def binned(content: FloatArray, variance: FloatArray, source: FloatArray, target: FloatArray) -> Interval:
+def binned(content: FloatArray, *, variance: FloatArray, source: FloatArray, target: FloatArray) -> Interval:
     """Largest likelihood of a histogram of the score, and the 68.3% interval.
 
     Args:

@@ -18,7 +18,7 @@ from jetsmith.metrics import bin_of
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
 from jetsmith.parametrised import places
-from jetsmith.ratios import RatioCalibration, SumFactors, Varied
+from jetsmith.ratios import RatioCalibration, SumFactors
 from jetsmith.reweighting.refining import REFINED, REFINED_TARGET, refined, refined_to_target
 from jetsmith.reweighting.scores import ReweighterScores, read_scores
 from jetsmith.reweighting.summary import gains, summarise
@@ -35,12 +35,14 @@ class EventWeights:
     Attributes:
         ratio: f_target/f_source by the calibrated classifier; NaN where it is unknown.
         weight: Of source events the ratio, normalised; 1 where `outside`, and for events of the target.
-        up: With the log ratios of all events one standard deviation up, by what the members of an ensemble
-            differ, and normalised as the weight is.
-        down: With all of them down.
+        up: The weight of each event one standard deviation of its logarithm up, by what the weights of the
+            members of an ensemble differ, each of them normalised: how well it is known. No sum is conserved,
+            and none is to be taken.
+        down: The same down: up and down are `weight` times a number and over it.
         outside: Not reweightable: as in the scores, or the log-odds lie beyond ±20.
         each: Weight by each member of an ensemble alone, shape (M, N); of one model that itself.
-        factors: What conserves the sum of the source in each bin, of weight, up and down, shape (B,) each.
+        factors: What conserves the sum of the source in each bin, shape (B,).
+        member_factors: The same of each member, shape (M, B).
     """
 
     ratio: FloatArray
@@ -49,7 +51,8 @@ class EventWeights:
     down: FloatArray
     outside: BoolArray
     each: FloatArray
-    factors: Varied
+    factors: FloatArray
+    member_factors: FloatArray
 
 
 def event_weights(
@@ -81,12 +84,14 @@ def event_weights(
     def factors_of(density: FloatArray) -> FloatArray:
         return ratios.conserving(density, generator, bins, n_bins) if ratio.conserve else np.ones(n_bins)
 
-    each = [np.exp(ratio_of.value + by) for by in ratio_of.moved]
-    each = [np.where(free, 1.0, by * factors_of(by)[bins]) for by in each]
-    factors = Varied(*map(factors_of, ratio_of.ratio))
-    weight, up, down = ratios.weights(ratio_of.ratio, Varied(*(by[bins] for by in factors)), free)
-    density = np.where(found.unknown, np.nan, ratio_of.ratio.nominal)
-    return EventWeights(density, weight, up, down, outside, np.asarray(each), factors)
+    each = np.exp(ratio_of.value + ratio_of.moved)
+    factors, member_factors = factors_of(ratio_of.ratio), np.array([factors_of(of) for of in each])
+    for of, by in zip(each, member_factors, strict=True):
+        of[:] = np.where(free, 1.0, of * by[bins])
+    varied = ratio_of.varied(np.log(member_factors / factors)[:, bins])
+    weight, up, down = ratios.weights(varied, factors[bins], free)
+    density = np.where(found.unknown, np.nan, ratio_of.ratio)
+    return EventWeights(density, weight, up, down, outside, each, factors, member_factors)
 
 
 def write_weights(
@@ -209,10 +214,9 @@ def write_weights(
 
 
 def _factors(found: EventWeights, feature: str, edges: Sequence[float], n_members: int) -> SumFactors:
-    """As bundles take them; up and down where an ensemble has an error."""
-    nominal, up, down = (tuple(by.tolist()) for by in found.factors)
-    plain = SumFactors(feature, tuple(edges), nominal)
-    return replace(plain, up=up, down=down) if n_members else plain
+    """As bundles take them; of each member where an ensemble has an error."""
+    plain = SumFactors(feature, tuple(edges), tuple(found.factors.tolist()))
+    return replace(plain, members=tuple(map(tuple, found.member_factors.tolist()))) if n_members else plain
 
 
 def _bins(
