@@ -1441,6 +1441,44 @@ def test_pile_up_is_kept_where_simulation_is_compared_with_collisions(folder, da
         assert kept_truth(loaded, name) == ([999] if data == "data" else [])
 
 
+@pytest.mark.parametrize("own", ["data", "simulation"])
+@pytest.mark.parametrize("entry", ["commissioning", "scale_factors", "negative tags", "shapes"])
+def test_pile_up_is_kept_on_both_sides_or_on_none(folder, entry, own):
+    """Pseudo-data beside the tagger's own sample, which keeps pile-up for its efficiencies, and back."""
+    run = _with_data(folder)
+    for name in ("pseudo", "further"):
+        (folder / f"{name}.root").write_bytes(name.encode())
+        more = {"object": "ak4", "process": "p", "files": [f"{name}.root"]}
+        edit(folder / "datasets.yaml", put(name, value=more))
+        run["samples"] |= {name: {"datasets": [name]}}
+    run["samples"]["jets"] |= {"datasets": ["ttbar"]}
+    run["samples"] |= {
+        "moved": {"datasets": ["multijet_worse_tracker"]},
+        "pseudo_turned": run["samples"]["pseudo"] | {"signs": "turned"},
+        "jets_turned": run["samples"]["jets"] | {"signs": "turned"},
+    }
+    data, simulation = ("jets", "pseudo") if own == "data" else ("pseudo", "jets")
+    compared = ["jets", "pseudo"]
+    if entry == "commissioning":
+        run["commissioning"] = {"pair": {"judgements": ["csvv2"], "data": data, "simulation": [simulation]}}
+    elif entry == "shapes":
+        heavy = {"data": data, "simulation": simulation, "discriminant_bins": [0, 0.5, 1]} | ABOVE
+        light = heavy | {"data": "moved", "simulation": "further"}
+        run["shapes"] = {"csvv2": {"heavy": heavy, "light": light}}
+        compared += ["moved", "further"]
+    else:
+        method = {"method": "negative_tags"} if entry == "negative tags" else {}
+        one = {"judgement": "csvv2", "data": data, "simulation": simulation} | ABOVE | method
+        run["scale_factors"] = {"one": one}
+        compared += ["jets_turned", "pseudo_turned"] if method else []
+    loaded = load(run, folder)
+    assert {name: kept_truth(loaded, name) for name in compared} == {name: [999] for name in compared}
+    assert kept_truth(loaded, "other") == []
+    more = {"judgements": ["csvv2"], "data": "other", "simulation": ["pseudo"]}
+    run["commissioning"] = {**run.get("commissioning", {}), "more": more}
+    assert kept_truth(load(run, folder), "other") == [999]  # beside one that is beside one that keeps them
+
+
 @pytest.mark.parametrize("key", ["scale_factors", "shapes", "commissioning"])
 def test_what_stands_beside_data_has_their_leptons(folder, key):
     """Simulation of events that were selected otherwise is refused, and taken where both say the same."""
