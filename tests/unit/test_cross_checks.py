@@ -1534,11 +1534,14 @@ def test_what_stands_beside_data_has_their_triggers(folder, key):
     edit(folder / "datasets.yaml", put("expected", "hlt", value=["HLT_Mu50"]))
     assert words.format("HLT_Mu50") in refused(run, folder)
     edit(folder / "datasets.yaml", put("expected", "hlt", value=["HLT_Mu50", "HLT_Ele32"]))
-    load(run, folder)
+    selected = load(run, folder)
     edit(folder / "datasets.yaml", put("expected", "without", value=["hlt"]))
     assert "without: hlt: `hlt` says which fired; leave it out" in refused(run, folder)
     edit(folder / "datasets.yaml", drop("expected", "hlt"))
-    load(run, folder)
+    loaded = load(run, folder)
+    for stage in (stages.inspect, stages.skim):  # read no file again, where there were no triggers before
+        before, after = stage(selected, "expected").spec, stage(loaded, "expected").spec
+        assert after == before | {"hlt": []}
     edit(folder / "datasets.yaml", put("measured", "without", value=["hlt"]))
     assert "without: hlt: data have triggers, and name those that count" in refused(run, folder)
 

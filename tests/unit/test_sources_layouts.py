@@ -273,7 +273,7 @@ NTUPLES = SPEC.model_copy(update={"weights": "unit", "without": ("jet_id",)})
 
 
 def test_all_flags_of_deepntuples():
-    """As the ntuplizer names them: gluons that split, cascades, s apart from u and d; none: 999, not light."""
+    """As the ntuplizer names them: gluons that split, cascades, s apart from u, d; 999 is not light."""
     flags = {"isGBB": 511, "isLeptonicB_C": 521, "isGCC": 411, "isUD": 1, "isS": 2, "isBB": 510, "isCC": 410}
     for name, truth_id in flags.items():
         arrays = {k: ak.Array(v) for k, v in ntuple(**{name: [0, 1, 0]}).items()}
