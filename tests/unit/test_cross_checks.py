@@ -1546,6 +1546,43 @@ def test_what_stands_beside_data_has_their_triggers(folder, key):
     assert "without: hlt: data have triggers, and name those that count" in refused(run, folder)
 
 
+def test_data_sets_with_triggers_stand_beside_no_open_one(folder):
+    """The union of their triggers would be that of both, and all events of one would count."""
+    run = _with_data(folder)
+    one = {"object": "ak4", "process": "p"}
+    for name, more in (("electrons", {"is_data": True}), ("expected", {"hlt": ["HLT_Mu50"]})):
+        (folder / f"{name}.root").write_bytes(name.encode())
+        edit(folder / "datasets.yaml", put(name, value=one | {"files": [f"{name}.root"]} | more))
+    edit(folder / "datasets.yaml", put("measured", "hlt", value=["HLT_Mu50"]))
+    run["samples"] |= {
+        "probes": {"datasets": ["measured", "electrons"]},
+        "expected": {"datasets": ["expected"]},
+    }
+    run["scale_factors"] = {"one": PROBE | {"simulation": "expected"}}
+    words = (
+        "scale_factors.one: dataset `electrons` of sample `probes` has no `hlt`, and `measured` HLT_Mu50, so"
+    )
+    assert words in refused(run, folder)
+    edit(folder / "datasets.yaml", put("electrons", "hlt", value=["HLT_Mu50"]))
+    load(run, folder)
+
+
+def test_pseudo_data_may_have_no_triggers(folder):
+    """Then simulation beside them may have any, all of it the same; without the key they want none."""
+    run = _with_data(folder)
+    for name, hlt in (("pseudo", []), ("expected", ["HLT_Mu50"]), ("more", ["HLT_Ele32"])):
+        (folder / f"{name}.root").write_bytes(name.encode())
+        entry = {"object": "ak4", "process": "p", "files": [f"{name}.root"], "hlt": hlt}
+        edit(folder / "datasets.yaml", put(name, value=entry))
+        run["samples"][name] = {"datasets": [name]}
+    run["scale_factors"] = {"one": PROBE | {"data": "pseudo", "simulation": "expected"}}
+    assert "dataset `expected` has `hlt` HLT_Mu50, and sample `pseudo` none, so" in refused(run, folder)
+    edit(folder / "datasets.yaml", put("pseudo", "without", value=["hlt"]))
+    load(run, folder)
+    run["scale_factors"]["one"] |= {"uncertainties": {"samples": {"other_triggers": "more"}}}
+    assert "dataset `more` has `hlt` HLT_Ele32, and `expected` HLT_Mu50, so" in refused(run, folder)
+
+
 def test_two_signals_in_figures_of_their_own(folder):
     """A c tagger beside b taggers: no figure of ROC curves shows both."""
     edit(folder / "taggers/deepcsv.yaml", C_TAGGER)
