@@ -6,7 +6,7 @@ so that it fails every threshold and counts in every denominator. Where the expe
 jet, `score` is that number in its own units. Of a jet without a score, or not tagged, they are NaN.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith import io, metrics
-from jetsmith.columns import HADRON_FLAVOUR, MAY_LACK
+from jetsmith.columns import BY_TRUTH, HADRON_FLAVOUR, MAY_LACK
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray
@@ -130,6 +130,11 @@ def columns_of_codes(path: str | Path, classes: Sequence[JudgedClass]) -> list[s
     """What `as_coded` reads of a score file beside the truth: nothing where the file, or a code, has none."""
     is_asked = any(c.hadron_flavour is not None for c in classes)
     return [HADRON_FLAVOUR] if is_asked and HADRON_FLAVOUR in io.column_names(path) else []
+
+
+def meaning_of(entry: JudgedClass, columns: Collection[str]) -> str:
+    """What the code of a class means where these columns are there: `HADRON_FLAVOUR` or `BY_TRUTH`."""
+    return HADRON_FLAVOUR if entry.hadron_flavour is not None and HADRON_FLAVOUR in columns else BY_TRUTH
 
 
 def as_coded(jets: ScoredJets, classes: Sequence[JudgedClass]) -> ScoredJets:

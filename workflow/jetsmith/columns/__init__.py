@@ -67,6 +67,7 @@ TOLD = (
 LEFT_OUT_TRUTH = (999,)
 
 HADRON_FLAVOUR = "hadron_flavour"
+BY_TRUTH = "truth"  # the other meaning that a code of correction files may have
 HADRONS = {5: (500, 510, 511, 520, 521), 4: (400, 410, 411), 0: (0, 1, 2)}
 """Truth ids of small jets by their hadron flavour, which some jets of truth 999 have, too."""
 

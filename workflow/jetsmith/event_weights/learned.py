@@ -47,7 +47,8 @@ class LearnedEfficiencies:
         thresholds: By working point, the loosest first.
         flavours: Those that were learned.
         inputs: By group the names of the features that a call wants, before any transform.
-        about: What else the file says, such as `status` of the closure test and `why`.
+        about: What else the file says, such as `status` of the closure test and `why`, and `by` class whether
+            its flavour is the `hadron_flavour` or the `truth`.
     """
 
     def __init__(self, path: str | Path, *, allow_failed_closure: bool = False) -> None:
