@@ -86,8 +86,6 @@ def test_cuts_that_some_files_cannot_make():
     assert (problems, found.not_applied["jet_id"][:17]) == ([], "left out as asked")
     for keys in ({"jet_id": 0}, {"object": "event"}):
         assert content(unable, **keys) == content(said(), **keys)
-    found, problems = content(said(), without=("hlt",))
-    assert (found.not_applied, problems) == ({"hlt": "left out as asked, beside data with triggers"}, [])
     _, (problem,) = content(said(), without=("jet_id", "jvt", "x"))
     assert problem == "dataset test: without: jvt, x: layout nanoaod knows `jet_id` alone"
 

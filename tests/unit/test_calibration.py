@@ -23,7 +23,7 @@ from jetsmith.calibration.flat import flat_points
 from jetsmith.calibration.maps import EfficiencyMap, counts, efficiency_map, find_thresholds, grouped
 from jetsmith.calibration.smooth import lines
 from jetsmith.errors import InputError
-from jetsmith.scored import ScoredJets, as_coded, in_common, read_split
+from jetsmith.scored import ScoredJets, as_coded, class_of, in_common, read_split
 from jetsmith.specs.classifiers import (
     ClassifierSpec,
     ClassSpec,
@@ -525,13 +525,43 @@ def test_jets_of_a_code_of_their_own_keep_it() -> None:
     assert spec.signal_class is not None
     b, light = spec.signal_class, spec.background_classes[0]
     pile_up = JudgedClass(name="pileup", truth=(999,), flavor=99)
-    assert as_coded(jets, (b, light)).label.tolist() == [0, 0, 0, 500, 999, 500, 400, 0]
-    assert as_coded(jets, (b, light, pile_up)).label.tolist() == [0, 0, 999, 999, 999, 500, 400, 0]
+
+    def classes_of(*judged: JudgedClass) -> list[int]:
+        return class_of(as_coded(jets, judged).label, judged).tolist()
+
+    assert classes_of(b, light) == [1, 1, 1, 0, 2, 0, 2, 1]
+    assert classes_of(b, light, pile_up) == [1, 1, 2, 2, 2, 0, 3, 1]
     without_code = pile_up.model_copy(update={"flavor": None})
-    assert as_coded(jets, (b, light, without_code)).label.tolist() == [0, 0, 0, 500, 999, 500, 400, 0]
+    assert classes_of(b, light, without_code) == [1, 1, 1, 0, 2, 0, 3, 1]
     assert jets.label.tolist() == label.tolist()
     quarks = JudgedClass(name="gluons", truth=(0,), flavor=0)  # a code that happens to be 0
     assert as_coded(jets, (quarks,)) is jets
+
+
+@pytest.mark.parametrize("flavor", [21, None])
+def test_gluons_beside_light_jets_are_those_of_truth(flavor: int | None) -> None:
+    """Classes that overlap: a jet of pile-up with hadron flavour 0 is light, and no gluon, jet by jet."""
+    rng = np.random.default_rng(3)
+    n = 2_000
+    label, hadrons = rng.choice([0, 1, 2, 999, 500, 400], n), rng.choice([0, 4, 5], n, p=[0.8, 0.1, 0.1])
+    jets = replace(scored_jets(np.zeros(n), label=label), columns={"hadron_flavour": hadrons})
+    spec = whole_spec()
+    assert spec.signal_class is not None
+    b, light = spec.signal_class, spec.background_classes[0]
+    gluons = JudgedClass(name="gluons", truth=(0,), flavor=flavor)
+    quarks = JudgedClass(name="quarks", truth=(1, 2), flavor=1)
+    coded = as_coded(jets, (b, light, gluons, quarks))
+    found = {c.name: coded.of_class(c).tolist() for c in (b, light, gluons, quarks)}
+    right: dict[str, list[bool]] = {name: [] for name in found}
+    for truth, hadron in zip(label.tolist(), hadrons.tolist(), strict=True):  # the slow twin
+        stays = truth in (1, 2) or (truth == 0 and flavor is not None)
+        right["b_jets"].append(hadron == 5 and not stays)
+        right["light_jets"].append(stays or hadron == 0)
+        right["gluons"].append(truth == 0 and (stays or hadron == 0))
+        right["quarks"].append(truth in (1, 2))
+    assert found == right
+    places = class_of(coded.label, (b, light, gluons, quarks))
+    assert (places == 2).tolist() == right["gluons"]  # the class with the fewest truth ids
 
 
 @pytest.mark.parametrize("last", [2.4, 2.5, 4.7])

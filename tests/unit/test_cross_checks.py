@@ -1441,6 +1441,44 @@ def test_pile_up_is_kept_where_simulation_is_compared_with_collisions(folder, da
         assert kept_truth(loaded, name) == ([999] if data == "data" else [])
 
 
+@pytest.mark.parametrize("own", ["data", "simulation"])
+@pytest.mark.parametrize("entry", ["commissioning", "scale_factors", "negative tags", "shapes"])
+def test_pile_up_is_kept_on_both_sides_or_on_none(folder, entry, own):
+    """Pseudo-data beside the tagger's own sample, which keeps pile-up for its efficiencies, and back."""
+    run = _with_data(folder)
+    for name in ("pseudo", "further"):
+        (folder / f"{name}.root").write_bytes(name.encode())
+        more = {"object": "ak4", "process": "p", "files": [f"{name}.root"]}
+        edit(folder / "datasets.yaml", put(name, value=more))
+        run["samples"] |= {name: {"datasets": [name]}}
+    run["samples"]["jets"] |= {"datasets": ["ttbar"]}
+    run["samples"] |= {
+        "moved": {"datasets": ["multijet_worse_tracker"]},
+        "pseudo_turned": run["samples"]["pseudo"] | {"signs": "turned"},
+        "jets_turned": run["samples"]["jets"] | {"signs": "turned"},
+    }
+    data, simulation = ("jets", "pseudo") if own == "data" else ("pseudo", "jets")
+    compared = ["jets", "pseudo"]
+    if entry == "commissioning":
+        run["commissioning"] = {"pair": {"judgements": ["csvv2"], "data": data, "simulation": [simulation]}}
+    elif entry == "shapes":
+        heavy = {"data": data, "simulation": simulation, "discriminant_bins": [0, 0.5, 1]} | ABOVE
+        light = heavy | {"data": "moved", "simulation": "further"}
+        run["shapes"] = {"csvv2": {"heavy": heavy, "light": light}}
+        compared += ["moved", "further"]
+    else:
+        method = {"method": "negative_tags"} if entry == "negative tags" else {}
+        one = {"judgement": "csvv2", "data": data, "simulation": simulation} | ABOVE | method
+        run["scale_factors"] = {"one": one}
+        compared += ["jets_turned", "pseudo_turned"] if method else []
+    loaded = load(run, folder)
+    assert {name: kept_truth(loaded, name) for name in compared} == {name: [999] for name in compared}
+    assert kept_truth(loaded, "other") == []
+    more = {"judgements": ["csvv2"], "data": "other", "simulation": ["pseudo"]}
+    run["commissioning"] = {**run.get("commissioning", {}), "more": more}
+    assert kept_truth(load(run, folder), "other") == [999]  # beside one that is beside one that keeps them
+
+
 @pytest.mark.parametrize("key", ["scale_factors", "shapes", "commissioning"])
 def test_what_stands_beside_data_has_their_leptons(folder, key):
     """Simulation of events that were selected otherwise is refused, and taken where both say the same."""
@@ -1496,13 +1534,53 @@ def test_what_stands_beside_data_has_their_triggers(folder, key):
     edit(folder / "datasets.yaml", put("expected", "hlt", value=["HLT_Mu50"]))
     assert words.format("HLT_Mu50") in refused(run, folder)
     edit(folder / "datasets.yaml", put("expected", "hlt", value=["HLT_Mu50", "HLT_Ele32"]))
-    load(run, folder)
+    selected = load(run, folder)
     edit(folder / "datasets.yaml", put("expected", "without", value=["hlt"]))
     assert "without: hlt: `hlt` says which fired; leave it out" in refused(run, folder)
     edit(folder / "datasets.yaml", drop("expected", "hlt"))
-    load(run, folder)
+    loaded = load(run, folder)
+    for stage in (stages.inspect, stages.skim):  # read no file again, where there were no triggers before
+        before, after = stage(selected, "expected").spec, stage(loaded, "expected").spec
+        assert after == before | {"hlt": []}
     edit(folder / "datasets.yaml", put("measured", "without", value=["hlt"]))
     assert "without: hlt: data have triggers, and name those that count" in refused(run, folder)
+
+
+def test_data_sets_with_triggers_stand_beside_no_open_one(folder):
+    """The union of their triggers would be that of both, and all events of one would count."""
+    run = _with_data(folder)
+    one = {"object": "ak4", "process": "p"}
+    for name, more in (("electrons", {"is_data": True}), ("expected", {"hlt": ["HLT_Mu50"]})):
+        (folder / f"{name}.root").write_bytes(name.encode())
+        edit(folder / "datasets.yaml", put(name, value=one | {"files": [f"{name}.root"]} | more))
+    edit(folder / "datasets.yaml", put("measured", "hlt", value=["HLT_Mu50"]))
+    run["samples"] |= {
+        "probes": {"datasets": ["measured", "electrons"]},
+        "expected": {"datasets": ["expected"]},
+    }
+    run["scale_factors"] = {"one": PROBE | {"simulation": "expected"}}
+    words = (
+        "scale_factors.one: dataset `electrons` of sample `probes` has no `hlt`, and `measured` HLT_Mu50, so"
+    )
+    assert words in refused(run, folder)
+    edit(folder / "datasets.yaml", put("electrons", "hlt", value=["HLT_Mu50"]))
+    load(run, folder)
+
+
+def test_pseudo_data_may_have_no_triggers(folder):
+    """Then simulation beside them may have any, all of it the same; without the key they want none."""
+    run = _with_data(folder)
+    for name, hlt in (("pseudo", []), ("expected", ["HLT_Mu50"]), ("more", ["HLT_Ele32"])):
+        (folder / f"{name}.root").write_bytes(name.encode())
+        entry = {"object": "ak4", "process": "p", "files": [f"{name}.root"], "hlt": hlt}
+        edit(folder / "datasets.yaml", put(name, value=entry))
+        run["samples"][name] = {"datasets": [name]}
+    run["scale_factors"] = {"one": PROBE | {"data": "pseudo", "simulation": "expected"}}
+    assert "dataset `expected` has `hlt` HLT_Mu50, and sample `pseudo` none, so" in refused(run, folder)
+    edit(folder / "datasets.yaml", put("pseudo", "without", value=["hlt"]))
+    load(run, folder)
+    run["scale_factors"]["one"] |= {"uncertainties": {"samples": {"other_triggers": "more"}}}
+    assert "dataset `more` has `hlt` HLT_Ele32, and `expected` HLT_Mu50, so" in refused(run, folder)
 
 
 def test_two_signals_in_figures_of_their_own(folder):

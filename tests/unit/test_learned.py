@@ -63,7 +63,10 @@ def test_jets_are_learned_by_hadron_flavour(tmp_path: Path) -> None:
         here = table["split"] == SPLITS.index(split)
         assert n_learned["light_jets"] == int((here & (hadron == 0)).sum())
         assert n_learned["b_jets"] == int((here & (hadron == 5)).sum())
+    about = LearnedEfficiencies(tmp_path / "by_jet.onnx", allow_failed_closure=True).about
+    assert about["by"] == found.by == dict.fromkeys(found.flavors, "hadron_flavour")
     by_truth = runs.learned(tmp_path, ("pt", "tracks"), (), members=2, epochs=4)
+    assert set(by_truth.by.values()) == {"truth"}
     assert by_truth.n_tested["light_jets"] < found.n_tested["light_jets"]
 
 

@@ -327,6 +327,13 @@ def test_masked_jets_are_no_jets(folder: Path) -> None:
         assert found.beyond.to_list() == ak.mask(whole.beyond, keep).to_list()
         tags = tag_probabilities(found.efficiency["M"], 2)
         np.testing.assert_array_equal(tags, tag_probabilities(whole.efficiency["M"][keep], 2))
+    hidden = np.ma.masked_array([[5, 0], [4, 4]], mask=[[False, True], [False, False]])
+    tracks = np.ma.masked_array(np.full((2, 2), 5.0), hidden.mask)
+    regular = learned_of(hidden, {"ak4": {"pt": np.full((2, 2), 50.0), "tracks": tracks}}).efficiency["M"]
+    ragged = learned_of([[5], [4, 4]], {"ak4": {"pt": [[50.0], [50.0] * 2], "tracks": [[5.0], [5.0] * 2]}})
+    assert ak.drop_none(regular).to_list() == ragged.efficiency["M"].to_list()  # NumPy's masks, too
+    chances = np.ma.masked_array(np.full((2, 2), 0.5), hidden.mask)
+    assert tag_probabilities(chances, 2).tolist() == [[0.5, 0.5, 0], [0.25, 0.5, 0.25]]
     flat = learned_of([5, None], {"ak4": {"pt": [50.0, None], "tracks": [5.0, None]}}).efficiency["M"]
     assert flat.to_list() == [pytest.approx(float(whole.efficiency["M"][0, 0])), None]
     nothing = learned_of([[None]], {"ak4": {"pt": [[None]], "tracks": [[None]]}}).efficiency["M"]

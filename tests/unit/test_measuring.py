@@ -649,6 +649,29 @@ def test_simulated_jets_count_by_hadron_flavour(tmp_path: Path) -> None:
         assert [[5, 0, 4, -1][k] for k in group] == expected.tolist()
 
 
+@pytest.mark.parametrize("by", ["hadron_flavour", "truth"])
+def test_scale_factors_say_what_their_flavor_is(tmp_path: Path, by: str) -> None:
+    """As the efficiencies do: by the column where the simulation has it, in record and correction file."""
+    samples = {name: measured_runs.write_sample(tmp_path, name, 8000, k) for k, name in enumerate("ds")}
+    for name, source in samples.items() if by == "hadron_flavour" else ():
+        rows = io.read_rows(source.scores)
+        table = {key: np.asarray(rows[key]) for key in rows.fields}
+        table["hadron_flavour"] = np.select([table["label"] == 500, table["label"] == 400], [5, 4], 0)
+        io.write_rows(source.scores, ak.zip(table, depth_limit=1), classifier="deepcsv", sample=name)
+    numbers = {"judgement": "deepcsv", "working_points": {"L": {"threshold": 0.3}}, "undefined": {}}
+    io.write_json(tmp_path / "numbers.json", numbers)
+    asked = FitSpec(pt_bins_gev=(30.0, 130.0), uncertainties=NOTHING, pseudo_experiments=0)
+    out = tmp_path / "one.json"
+    made = tmp_path / "numbers.json", 7, out, tmp_path / "one"
+    measure("one", whole_spec(), asked, samples, "d", "s", {}, False, *made)
+    assert io.read_record(Measurement, out, measurement="one").by == by
+    combine_measurements("deepcsv", {"one": out}, 2.5, tmp_path / "c.json", tmp_path / "n.json")
+    (first, *_) = json.loads((tmp_path / "c.json").read_text())["corrections"]
+    said = {one["name"]: one["description"] for one in first["inputs"]}
+    words = {"hadron_flavour": "hadron flavour", "truth": "by truth"}[by]
+    assert said["flavor"] == f"5 b_jets ({words})"
+
+
 def test_points_and_measurements_draw_numbers_of_their_own(tmp_path: Path) -> None:
     """Protects: pulls of points that are correlated (by 0.5 of L and M), so that means have other errors.
 

@@ -182,6 +182,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             "note": HOSTILE,
             "samples": {"demo_ak4": {"datasets": [HOSTILE, "ttbar"], "folds": 5}},
         },
+        "datasets": {"ttbar": {"without": ["hlt"]}},
         "classifiers": {"deepjet": spec.model_dump(mode="json")},
     }
     return {
@@ -207,6 +208,11 @@ def html(made: dict[str, Any]) -> str:
 @pytest.fixture(scope="module")
 def page(html: str) -> Page:
     return Page(html)
+
+
+def test_simulation_that_no_trigger_selects_is_named(html: str) -> None:
+    """Said of the dataset whose key it is: stages that read files are not told."""
+    assert html.count("No trigger selects its events, as asked (without: hlt).") == 1
 
 
 def test_hostile_names_are_text(html: str, page: Page) -> None:

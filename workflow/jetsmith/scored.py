@@ -6,7 +6,7 @@ so that it fails every threshold and counts in every denominator. Where the expe
 jet, `score` is that number in its own units. Of a jet without a score, or not tagged, they are NaN.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jetsmith import io, metrics
-from jetsmith.columns import HADRON_FLAVOUR, LEFT_OUT_TRUTH, MAY_LACK
+from jetsmith.columns import BY_TRUTH, HADRON_FLAVOUR, MAY_LACK
 from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import BoolArray, FloatArray, IntArray
@@ -24,6 +24,8 @@ from jetsmith.specs.classifiers import DiscriminantSpec, JudgedClass, JudgedSpec
 
 NOT_TAGGED = -np.inf  # below every threshold
 RAW = "score"
+OF_NONE = -1  # in place of the truth id of a jet that is of no class of its truth
+BY_HADRON = -2  # less the hadron flavour: of a jet that is of a class by that alone, and of no other class
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class ScoredJets:
     Attributes:
         discriminant: -inf where a jet was not tagged, NaN where it has no score.
         weight: Generator weights, signed, float64.
-        label: Truth ids.
+        label: Truth ids; what `as_coded` returns also has numbers below 0.
         chosen: False for jets that are left out, as those without a score.
         columns: More columns, by canonical name.
     """
@@ -54,7 +56,7 @@ class ScoredJets:
 
     def of_class(self, wanted: TruthSpec) -> BoolArray:
         """True for the rows of a class, those that are left out too, shape (N,)."""
-        return np.isin(self.label, wanted.truth)
+        return np.isin(self.label, _ids(wanted))
 
     def of(self, wanted: TruthSpec) -> "ScoredJets":
         """Those of a class that are not left out."""
@@ -114,8 +116,14 @@ def class_of(label: IntArray, classes: Sequence[TruthSpec]) -> IntArray:
     """
     found = np.full(len(label), len(classes), np.intp)
     for place in sorted(range(len(classes)), key=lambda k: -len(set(classes[k].truth))):
-        found[np.isin(label, classes[place].truth)] = place
+        found[np.isin(label, _ids(classes[place]))] = place
     return found
+
+
+def _ids(wanted: TruthSpec) -> tuple[int, ...]:
+    """What labels its rows: its truth ids, and what `as_coded` writes where a hadron flavour is its code."""
+    code = wanted.hadron_flavour if isinstance(wanted, JudgedClass) else None
+    return wanted.truth if code is None else (*wanted.truth, BY_HADRON - code)
 
 
 def columns_of_codes(path: str | Path, classes: Sequence[JudgedClass]) -> list[str]:
@@ -124,13 +132,19 @@ def columns_of_codes(path: str | Path, classes: Sequence[JudgedClass]) -> list[s
     return [HADRON_FLAVOUR] if is_asked and HADRON_FLAVOUR in io.column_names(path) else []
 
 
+def meaning_of(entry: JudgedClass, columns: Collection[str]) -> str:
+    """What the code of a class means where these columns are there: `HADRON_FLAVOUR` or `BY_TRUTH`."""
+    return HADRON_FLAVOUR if entry.hadron_flavour is not None and HADRON_FLAVOUR in columns else BY_TRUTH
+
+
 def as_coded(jets: ScoredJets, classes: Sequence[JudgedClass]) -> ScoredJets:
     """The same jets with the truth that the codes of correction files mean.
 
     Who applies a file asks by hadron flavour, which jets of truth 999 have, too: most of these are of pile-up
-    and light. So each jet gets a truth id of the class whose code is its hadron flavour, and a jet of such a
-    class whose flavour is another one 999. Jets of a class with a code that is no hadron flavour stay there.
-    Without the column (`columns_of_codes`) truth is all there is, and nothing changes.
+    and light. So each jet of another truth than the class whose code is its hadron flavour gets a label of
+    this class alone: no truth id, which another class may have, as gluons have one of light jets. A jet of
+    such a class whose flavour is another one is of none. Jets of a class with a code that is no hadron
+    flavour stay there. Without the column (`columns_of_codes`) truth is all there is, and nothing changes.
 
     Args:
         jets: N of them.
@@ -142,9 +156,10 @@ def as_coded(jets: ScoredJets, classes: Sequence[JudgedClass]) -> ScoredJets:
     label, found = jets.label.copy(), jets.columns[HADRON_FLAVOUR]
     others = [key for c in classes if c.flavor is not None and c.hadron_flavour is None for key in c.truth]
     moves = ~np.isin(label, others)
-    label[moves & np.isin(label, [key for c in hadrons.values() for key in c.truth])] = LEFT_OUT_TRUTH[0]
+    label[moves & np.isin(label, [key for c in hadrons.values() for key in c.truth])] = OF_NONE
     for code, entry in hadrons.items():
-        label[moves & (found == code)] = entry.truth[0]
+        of_code = moves & (found == code)
+        label[of_code] = np.where(np.isin(jets.label, entry.truth), jets.label, BY_HADRON - code)[of_code]
     return replace(jets, label=label)
 
 

@@ -5,6 +5,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
+from jetsmith.columns import BY_TRUTH, HADRON_FLAVOUR
+
 if TYPE_CHECKING:
     from jetsmith.metrics import Interval
 
@@ -82,6 +84,11 @@ def label_text(label: str) -> str:
         text = text.replace(command, sign)
     text = re.sub(r"\\[a-zA-Z]+", "", text)
     return re.sub(r"\s*→\s*", "→", re.sub(r"[{}$]", "", text)).strip()
+
+
+def code_by(meaning: str) -> str:
+    """What the code of a class means, behind its name; nothing where results of before do not say it."""
+    return {HADRON_FLAVOUR: " (hadron flavour)", BY_TRUTH: " (by truth)"}.get(meaning, "")
 
 
 def doubts_of(numbers: Mapping[str, Any]) -> dict[str, str]:

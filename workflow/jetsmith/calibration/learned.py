@@ -28,7 +28,7 @@ from jetsmith.keys import codes
 from jetsmith.metrics import passes
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import CHUNK, Rows
-from jetsmith.scored import ScoredJets, as_coded, columns_of_codes, read_split
+from jetsmith.scored import ScoredJets, as_coded, columns_of_codes, meaning_of, read_split
 from jetsmith.specs.classifiers import JudgedClass, JudgedSpec
 from jetsmith.specs.features import Inputs, RawSpec
 from jetsmith.specs.learned import NetworkSpec
@@ -138,6 +138,7 @@ def learn(
         tags=_tags(read["test"], learned, points, predicted),
         parity=0.0,
         doubts=doubts_of(calibrated),
+        by={c.name: meaning_of(c, read["test"].jets.columns) for c in learned},
     )
     groups = seen(features, raw, {}, [parts["calibration"]])
     with io.atomic_file(efficiencies) as temporary:

@@ -62,6 +62,7 @@ def write(path: str | Path, networks: Networks, groups: Sequence[Group], found: 
         "thresholds": found.thresholds,
         "doubts": found.doubts,
         "flavors": found.flavors,
+        "by": found.by,
         "status": found.status,
         "why": [f"{gate.name}: {gate.why}" for gate in found.gates if gate.status == found.status],
         "groups": [asdict(group) for group in groups],

@@ -10,11 +10,10 @@ import numpy as np
 from jetsmith.calibration.axes import Axis, places
 from jetsmith.calibration.maps import EfficiencyMap, efficiency_map, shared_bins
 from jetsmith.calibration.smooth import lines
-from jetsmith.columns import HADRON_FLAVOUR
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray
 from jetsmith.metrics import efficiency
-from jetsmith.scored import ScoredJets, as_coded
+from jetsmith.scored import ScoredJets, as_coded, meaning_of
 from jetsmith.specs.classifiers import JudgedClass
 from jetsmith.specs.run import EfficienciesSpec
 
@@ -62,9 +61,8 @@ class Passing:
         found = {}
         for code, entry in self.coded.items():
             jets = self.coded_jets[entry.name]
-            is_hadron = entry.hadron_flavour is not None and HADRON_FLAVOUR in jets.columns
             found[code] = {
-                "by": HADRON_FLAVOUR if is_hadron else "truth",
+                "by": meaning_of(entry, jets.columns),
                 "n_jets": len(jets),
                 "n_of_other_truth": self.of_other_truth[entry.name],
             }

@@ -62,11 +62,12 @@ TOLD = (
     *("jet_gen_pt_gev", "jet_gen_mass_gev", "jet_gen_softdrop_mass_gev"),
 )
 
-# Pile-up and unmatched jets: without a tagger that asks for them they are neither trained on nor counted, but
-# where simulation stands beside collisions, which have them (`configuration.kept`).
+# Pile-up and unmatched jets: packed where a tagger asks for them, where efficiencies are counted by hadron
+# flavour, and where simulation stands beside collisions or such samples (`configuration.kept`).
 LEFT_OUT_TRUTH = (999,)
 
 HADRON_FLAVOUR = "hadron_flavour"
+BY_TRUTH = "truth"  # the other meaning that a code of correction files may have
 HADRONS = {5: (500, 510, 511, 520, 521), 4: (400, 410, 411), 0: (0, 1, 2)}
 """Truth ids of small jets by their hadron flavour, which some jets of truth 999 have, too."""
 

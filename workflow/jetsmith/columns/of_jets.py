@@ -12,7 +12,11 @@ JET = {
     "n_cpf": flat("", "charged candidates of the jet, before any cut on their number"),
     "n_npf": flat("", "neutral candidates of the jet"),
     "n_sv": flat("", "secondary vertices in the jet"),
-    "hadron_flavour": flat("", "5, 4 or 0 by ghost association; ATLAS: in a cone, and 15 for a tau", "int8"),
+    "hadron_flavour": flat(
+        "",
+        "5, 4 or 0 by ghost association; ATLAS: in a cone, 15 for a tau; DeepNtuples: -1 without a flag",
+        "int8",
+    ),
     "parton_flavour": flat("", "PDG id of the matched parton, 0 for none", "int16"),
     "n_b_hadrons": flat("", "ghost b hadrons", "int16"),
     "n_c_hadrons": flat("", "ghost c hadrons", "int16"),

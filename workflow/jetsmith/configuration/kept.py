@@ -7,17 +7,34 @@ from jetsmith.configuration.configuration import Configuration
 
 
 def kept_truth(run: Configuration, sample: str) -> list[int]:
-    """What pack leaves out else, where a tagger asks for it, efficiencies count it, or data have it."""
-    if sample in _beside_data(run) or sample in _counted(run):
-        return list(columns.LEFT_OUT_TRUTH)
-    asked = {
-        key
-        for spec in (*run.classifiers.values(), *run.judgements.values())
-        for c in (*spec.classes, spec.signal_class, *spec.background_classes)
-        if sample in run.scored_on(spec.name) and c is not None
-        for key in c.truth
-    }
-    return [key for key in columns.LEFT_OUT_TRUTH if key in asked]
+    """What pack leaves out else, where a tagger asks for it, efficiencies count it, or data have it.
+
+    Samples that stand beside each other keep the same: else one side would be another mixture.
+    """
+    keeping, together = {*_asked(run), *_counted(run)}, []
+    for of in _together(run):
+        told = {name for name in of if not _is_data(run, name)}
+        together.append(told)  # collisions alone have no truth to leave out
+        if any(map(run.has_collisions, of)):
+            keeping |= told
+    before = 0
+    while len(keeping) > before:  # one sample may stand in several comparisons
+        before = len(keeping)
+        keeping.update(*(told for told in together if told & keeping))
+    return list(columns.LEFT_OUT_TRUTH) if sample in keeping else []
+
+
+def _is_data(run: Configuration, sample: str) -> bool:
+    """Whether all of a sample are collisions."""
+    return all(run.datasets[name].is_data for name in run.run.samples[sample].datasets)
+
+
+def _asked(run: Configuration) -> Iterator[str]:
+    """Samples on which a tagger with a class of these is scored."""
+    for spec in (*run.classifiers.values(), *run.judgements.values()):
+        classes = (c for c in (*spec.classes, spec.signal_class, *spec.background_classes) if c is not None)
+        if any(key in columns.LEFT_OUT_TRUTH for c in classes for key in c.truth):
+            yield from run.scored_on(spec.name)
 
 
 def _counted(run: Configuration) -> Iterator[str]:
@@ -27,16 +44,9 @@ def _counted(run: Configuration) -> Iterator[str]:
             yield spec.sample
 
 
-def _beside_data(run: Configuration) -> Iterator[str]:
-    """Samples of simulation that are compared with collisions, which have pile-up jets among others."""
-    for pair in run.run.commissioning.values():
-        if run.has_collisions(pair.data):
-            yield from pair.simulation
-    for measurement in run.run.scale_factors.values():
-        if run.has_collisions(measurement.data):
-            yield from run.run.measured_on(measurement)
-    for shape in run.run.shapes.values():
-        for region in (shape.heavy, shape.light):
-            if run.has_collisions(region.data):
-                yield region.simulation
-    yield from (sample for sample in run.run.reweighters.values() if run.has_collisions(sample))
+def _together(run: Configuration) -> Iterator[tuple[str, ...]]:
+    """Samples that are compared: with collisions, which have pile-up jets among others, or each other."""
+    yield from ((pair.data, *pair.simulation) for pair in run.run.commissioning.values())
+    yield from (run.run.measured_on(measurement) for measurement in run.run.scale_factors.values())
+    yield from (shape.samples for shape in run.run.shapes.values())
+    yield from ((sample,) for sample in run.run.reweighters.values())

@@ -1,7 +1,7 @@
 """Checks of measurements of scale factors, run before any job."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from jetsmith.configuration.dataset_checks import TRIGGERS, other_rows
 from jetsmith.configuration.records import hint, require, rising
@@ -122,13 +122,29 @@ def _triggered_alike(
 ) -> Iterator[str]:
     """Data may be in a data set for each trigger; each simulated one has all, or says that it has none."""
     data, *others = samples
-    wanted = {path for dataset in run.samples[data].datasets for path in datasets[dataset].hlt}
-    for name in (dataset for sample in others for dataset in run.samples[sample].datasets):
-        spec = datasets[name]
-        if TRIGGERS not in spec.without and set(spec.hlt) != wanted:
-            has, asked = (", ".join(sorted(paths)) or "none" for paths in (set(spec.hlt), wanted))
+
+    def told(of: Iterable[str]) -> list[str]:
+        names = dict.fromkeys(dataset for sample in of for dataset in run.samples[sample].datasets)
+        return [name for name in names if TRIGGERS not in datasets[name].without]
+
+    first, second = told([data]), told(others)
+    open_ones = [name for name in first if not datasets[name].hlt]
+    if open_ones and len(open_ones) < len(first):
+        has = next(name for name in first if datasets[name].hlt)
+        yield (
+            f"dataset `{open_ones[0]}` of sample `{data}` has no `hlt`, and `{has}` "
+            f"{', '.join(sorted(datasets[has].hlt))}, so that events count that no trigger selects; give "
+            "each data set its own"
+        )
+        return
+    # pseudo-data may say that they have none: then what stands beside them is alike
+    wanted = {path for name in first or second[:1] for path in datasets[name].hlt}
+    whose = f"sample `{data}`" if first else f"`{second[0]}`" if second else ""
+    for name in second:
+        if set(datasets[name].hlt) != wanted:
+            has, asked = (", ".join(sorted(paths)) or "none" for paths in (datasets[name].hlt, wanted))
             yield (
-                f"dataset `{name}` has `hlt` {has}, and sample `{data}` {asked}, so that jets of different "
+                f"dataset `{name}` has `hlt` {has}, and {whose} {asked}, so that jets of different "
                 "events are compared; give both the same, or simulation without triggers `without: [hlt]`"
             )
             return

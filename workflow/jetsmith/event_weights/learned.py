@@ -47,7 +47,8 @@ class LearnedEfficiencies:
         thresholds: By working point, the loosest first.
         flavours: Those that were learned.
         inputs: By group the names of the features that a call wants, before any transform.
-        about: What else the file says, such as `status` of the closure test and `why`.
+        about: What else the file says, such as `status` of the closure test and `why`, and `by` class whether
+            its flavour is the `hadron_flavour` or the `truth`.
     """
 
     def __init__(self, path: str | Path, *, allow_failed_closure: bool = False) -> None:
@@ -99,7 +100,8 @@ class LearnedEfficiencies:
 
         Args:
             flavour: Hadron flavour: a list of jets an event, or one number a jet. Where it is None, as
-                `ak.mask` makes it, there is no jet: what is found is None there, too.
+                `ak.mask` makes it, there is no jet, whatever its features are: what is found is None there,
+                too.
             features: By group and name (`inputs`) in the same form. NaN, None and infinity of a jet are what
                 is missing.
 
@@ -178,9 +180,9 @@ def columns_of(
 
 
 def whole_jets(name: str, values: Any) -> Any:
-    """As an array of awkward; an InputError where an event of lists is None."""
+    """As an array of awkward, with lists of any length; an InputError where an event of lists is None."""
     lists = ak.Array(values)
-    return whole_events(name, lists) if lists.ndim == 2 else lists
+    return whole_events(name, ak.from_regular(lists, axis=1)) if lists.ndim == 2 else lists
 
 
 def _of_jets(columns: Mapping[str, Mapping[str, Any]], there: Array) -> dict[str, dict[str, Any]]:

@@ -130,6 +130,7 @@ class Learned(Stored):
         tags: By working point, events by their number of tags.
         parity: Largest difference of an efficiency in the ONNX file from that of the networks.
         doubts: By working point the marks of calibrate, of those that few jets or ties fix.
+        by: By class what its code means: `hadron_flavour` or `truth`.
     """
 
     learned: str
@@ -149,3 +150,4 @@ class Learned(Stored):
     tags: tuple[Tags, ...]
     parity: float
     doubts: dict[str, str] = field(default_factory=dict)
+    by: dict[str, str] = field(default_factory=dict)

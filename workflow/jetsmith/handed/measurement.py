@@ -150,6 +150,7 @@ class Measurement(Stored):
         points: P bins by working point.
         method: As `FitSpec.method`.
         doubts: By working point the marks of calibrate, of those that few jets or ties fix.
+        by: What the code means in simulation: `hadron_flavour` or `truth`.
     """
 
     measurement: str
@@ -166,6 +167,7 @@ class Measurement(Stored):
     points: dict[str, tuple[Bin, ...]]
     method: str = "fit"
     doubts: dict[str, str] = field(default_factory=dict)
+    by: str = ""
 
     @property
     def how(self) -> str:

@@ -19,7 +19,7 @@ from jetsmith.errors import InputError
 from jetsmith.handed.measurement import Bin, Measurement
 from jetsmith.io import FloatArray
 from jetsmith.measuring.combination import Combined, Measured, combine
-from jetsmith.texts import not_reliable
+from jetsmith.texts import code_by, not_reliable
 
 STATISTIC = "statistic"
 
@@ -184,7 +184,9 @@ def _correction(
         inputs=[
             schemav2.Variable(name="systematic", type="string", description=systematics),
             schemav2.Variable(name="working_point", type="string", description=", ".join(points)),
-            schemav2.Variable(name="flavor", type="int", description=f"{one.flavor} {one.measured}"),
+            schemav2.Variable(
+                name="flavor", type="int", description=f"{one.flavor} {one.measured}{code_by(one.by)}"
+            ),
             schemav2.Variable(name="abseta", type="real", description="|eta| of the jet"),
             schemav2.Variable(name="pt", type="real", description="pt of the jet [GeV]"),
         ],

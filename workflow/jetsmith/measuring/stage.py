@@ -21,6 +21,7 @@ from jetsmith.measuring.model import Templates, passing_part, workspace
 from jetsmith.measuring.templates import ENERGY, REGIONS, WHOLE, counts
 from jetsmith.metrics import efficiency
 from jetsmith.progress import Progress
+from jetsmith.scored import columns_of_codes, meaning_of
 from jetsmith.specs.classifiers import JudgedSpec
 from jetsmith.specs.measurements import FitSpec
 from jetsmith.texts import doubts_of
@@ -90,6 +91,7 @@ def measure(
         thresholds,
         method=settings.method,
         doubts=doubts_of(found),
+        by=meaning_of(spec.signal_class, columns_of_codes(samples[simulation].scores, [spec.signal_class])),
     )
     if settings.method == "negative_tags":
         pairs = {

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jetsmith.handed.learned import Agreement, Curve, Learned, Tags
 from jetsmith.report.reweighters import GRADES
 from jetsmith.report.tables import Row, Table
-from jetsmith.texts import count, interval
+from jetsmith.texts import code_by, count, interval
 
 
 def learned(entries: Sequence[Learned], classifiers: Table) -> list[Row]:
@@ -21,7 +21,12 @@ def _entry(one: Learned, spec: Table) -> Row:
         "status": one.status,
         "grade": GRADES[one.status],
         "jets": [
-            {"name": name, "learned": count(n), "tested": count(one.n_tested[name])}
+            {
+                "name": name,
+                "by": code_by(one.by.get(name, "")),
+                "learned": count(n),
+                "tested": count(one.n_tested[name]),
+            }
             for name, n in one.n_learned.items()
         ],
         "lacking": list(one.lacking),

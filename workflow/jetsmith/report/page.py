@@ -103,6 +103,7 @@ def write_report(
         **_of_inputs(classifiers, figures, checks),
         **_tables(
             classifiers,
+            run.get("datasets", {}),
             figures,
             accounts,
             inspections,
@@ -152,6 +153,7 @@ def _write_cards(
 
 def _tables(
     classifiers: Mapping[str, Any],
+    datasets: Mapping[str, Any],
     figures: Sequence[tables.Row],
     accounts: Sequence[str | Path],
     inspections: Sequence[str | Path],
@@ -160,12 +162,13 @@ def _tables(
     scans: Sequence[str | Path],
 ) -> tables.Row:
     """The parts of the page that are tables."""
+    names = tables.truth_names(classifiers)
     return {
         "summary": _table(tables.summary, "", [f["path"] for f in figures if f["kind"] == "roc"]),
         "working_points": _table(points.working_points, "judgement", numbers, classifiers),
         "closures": reweighters.closures(_records(Closure, closures, "reweighter"), classifiers),
         "scans": tables.scans(_records(Scan, scans, "classifier"), classifiers),
-        "accounts": tables.accounts(_records(Account, accounts), tables.truth_names(classifiers)),
+        "accounts": tables.accounts(_records(Account, accounts), names, datasets),
         "inputs": tables.inputs(_records(Plan, inspections)),
     }
 

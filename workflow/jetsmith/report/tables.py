@@ -9,6 +9,7 @@ from jetsmith.handed.scan import Scan
 from jetsmith.texts import count, interval, label_text, minus, share, split_text
 
 MAX_NAMED = 5  # files in a sentence
+WITHOUT_HLT = "No trigger selects its events, as asked (without: hlt)."
 MAX_FILES = 200  # listed a dataset: the page stays light, inspect's JSON has all
 
 Row = dict[str, Any]
@@ -160,12 +161,19 @@ def truth_names(classifiers: Table) -> dict[str, str]:
     return names
 
 
-def accounts(entries: Sequence[Account], names: Mapping[str, str]) -> list[Row]:
-    """One entry a dataset: entries planned, processed and lost, the cutflow, and rows by truth class."""
-    return [_account(entry, names) for entry in entries]
+def accounts(entries: Sequence[Account], names: Mapping[str, str], datasets: Table) -> list[Row]:
+    """One entry a dataset: entries planned, processed and lost, the cutflow, and rows by truth class.
+
+    Args:
+        entries: Of each dataset.
+        names: Of truth ids.
+        datasets: Their keys in the configuration.
+    """
+    return [_account(entry, names, datasets.get(entry.dataset, {})) for entry in entries]
 
 
-def _account(entry: Account, names: Mapping[str, str]) -> Row:
+def _account(entry: Account, names: Mapping[str, str], spec: Mapping[str, Any]) -> Row:
+    without = [WITHOUT_HLT] if "hlt" in spec.get("without", ()) else []
     return {
         "name": entry.dataset,
         "planned": count(entry.n_entries),
@@ -175,7 +183,7 @@ def _account(entry: Account, names: Mapping[str, str]) -> Row:
         "is_complete": entry.n_lost == 0,
         **normalisation(entry.normalisation, entry.event_weight),
         "rows": count(entry.n_rows),
-        "content": content_lines(entry.content),
+        "content": [*content_lines(entry.content), *without],
         "cutflow": [
             {
                 "cut": step.cut,

@@ -124,23 +124,22 @@ def _cuts(
 ) -> tuple[dict[str, str], list[str]]:
     """Cuts that are not applied, each with the reason, and those that cannot be."""
     cut = LAYOUTS[layout].cut
-    foreign = [key for key in spec.without if key not in (cut, "hlt")]
+    foreign = [key for key in spec.without if key != cut]
     if foreign:
         return {}, [f"dataset {name}: without: {', '.join(foreign)}: layout {layout} knows `{cut}` alone"]
-    found = {"hlt": "left out as asked, beside data with triggers"} if "hlt" in spec.without else {}
     if not jet_id or spec.object == "event":
-        return found, []
+        return {}, []
     unable = {path: said.unable[cut] for path, said in used.items() if cut in said.unable}
     if cut in spec.without:
         why = next(iter(unable.values()), "left out as asked, though the files can tell")
-        return {cut: why, **found}, []
+        return {cut: why}, []
     if unable:
         return {}, [
             f"dataset {name}: the cut `{cut}` (selection.{spec.object}.jet_id: {jet_id}) cannot be applied "
             f"in {len(unable)} of {len(used)} files, such as {_example(unable)}; `without: [{cut}]` of the "
             "dataset leaves it out, `jet_id: 0` of the selection in all datasets"
         ]
-    return found, []
+    return {}, []
 
 
 def _instead(name: str, spec: ReadingSpec, used: Mapping[str, Said]) -> list[str]:

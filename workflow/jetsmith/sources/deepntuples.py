@@ -90,6 +90,7 @@ TRUTH = {
 }
 # ASSUME without flags of their own two b hadrons and leptonic b are under isB, two c under isC, s under isUD
 C, UD, G, TWO_B, TWO_C, STRANGE = 400, 1, 0, (510, 511), (410, 411), (2,)
+NO_FLAVOUR = -1  # of a jet without any flag, whose hadrons nothing tells
 HADRON = {name: truth_id // 100 for name, truth_id in TRUTH.items() if truth_id >= 400}
 
 
@@ -202,8 +203,10 @@ def rows(
     for name, branch in GENERATED.items():
         if branch in events:
             columns.flat(name, alone.matched(values(events[branch]))[kept])
-    columns.flat("flavour", flavour(events, TRUTH, truth.UNMATCHED)[kept])
-    columns.flat("hadron_flavour", flavour(events, HADRON, 0)[kept])
+    of_truth = flavour(events, TRUTH, truth.UNMATCHED)
+    columns.flat("flavour", of_truth[kept])
+    known = np.where(of_truth == truth.UNMATCHED, NO_FLAVOUR, 0)  # isUndefined has hadrons, or none
+    columns.flat("hadron_flavour", flavour(events, HADRON, known)[kept])
     for name, branch in ragged.items():
         offsets, content = _take(events[branch], kept)
         _check_signed(branch, content)
@@ -230,7 +233,7 @@ def _check_signed(branch: str, content: Array) -> None:
     )
 
 
-def flavour(events: Mapping[str, ak.Array], table: Mapping[str, int], default: int) -> IntArray:
+def flavour(events: Mapping[str, ak.Array], table: Mapping[str, int], default: int | IntArray) -> IntArray:
     """The id of the flag that is set for each jet, `default` where none is."""
     present = [name for name in table if name in events]
     flags = [values(events[name]) != 0 for name in present]

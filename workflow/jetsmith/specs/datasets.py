@@ -139,7 +139,7 @@ class ReadingSpec(Record):
         (),
         description="Cuts that are left out, since the files cannot tell: `jet_id` (CMS) and `jvt` (ATLAS) "
         "of `selection.jet_id`; `hlt` of simulation that has no triggers, beside data that are selected by "
-        "some. Cutflow and report show them as not applied.",
+        "some. Cutflow and report show cuts as not applied, the report also `hlt`, which changes no skim.",
     )
     generated: Literal["runs", "events"] = Field(
         "runs",

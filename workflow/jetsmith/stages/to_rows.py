@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from jetsmith import columns, derivations
 from jetsmith.configuration.configuration import Configuration
+from jetsmith.configuration.dataset_checks import TRIGGERS
 from jetsmith.configuration.kept import kept_truth
 from jetsmith.derivations.of_jets import RESOLVED_BY, SELECTED_TRACK
 from jetsmith.estimates import read_on
@@ -231,4 +232,7 @@ def _ways(obj: str, sources: Iterable[str], reasons: bool = False) -> list[Plain
 
 
 def _reading(run: Configuration, dataset: str) -> Plain:
-    return seen_as(ReadingSpec, run.datasets[dataset]) | {"layout": run.layout_of(dataset)}
+    """How files are read. That no trigger selects changes nothing there: checks and page say it."""
+    found = seen_as(ReadingSpec, run.datasets[dataset])
+    without = [key for key in found["without"] if key != TRIGGERS]
+    return found | {"layout": run.layout_of(dataset), "without": without}
