@@ -90,7 +90,11 @@ def given(packed: FloatArray, feature: Feature) -> FloatArray:
     if feature.default is None:
         return found
     again = finish(found, _spec(feature))
-    missing = (packed == np.float32(feature.default)) & (again != packed)
+    default = np.float32(feature.default)
+    low, high = feature.ends()
+    # The reader knows a default by its number, which is not the same before a transform.
+    no_value = (again != packed) | ((found != default) & ((found < low) | (found > high)))
+    missing = (packed == default) & no_value
     return np.where(missing, np.float32(np.nan), found)
 
 
