@@ -16,8 +16,11 @@ import pytest
 from jetsmith.bundle import Bundle, InputError
 from jetsmith.bundle_inputs import BATCH
 from jetsmith.bundles._files import write_checksums
+from jetsmith.packed.arrays import FlatGroup, Packed
+from tests.unit import bundled
 from tests.unit.bundled import as_lists, raw_jets, small_bundle
 from tests.unit.bundled_weights import make, recipe
+from tests.unit.packed_jets import pack_jets
 
 ROOT = Path(__file__).parent.parent.parent
 Array = np.ndarray[Any, Any]
@@ -213,6 +216,39 @@ def test_a_hard_jet_is_no_other_unit(tagger: Bundle) -> None:
         tagger(change(ten, "ak4", "jet_pt", np.full(10, 3 * high)))
 
 
+@pytest.mark.parametrize(
+    ("name", "default", "transform"), [("sip", -999.0, "none"), ("mass", 9.0, "log1p"), ("sip", -9.0, "none")]
+)
+def test_a_default_is_no_other_unit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, default: float, transform: str
+) -> None:
+    """Files hold -999 themselves: jets of the training are scored, in any number, as if it were missing."""
+
+    def spoiled(n: int, seed: int) -> Packed:
+        jets = pack_jets(n, seed)
+        group = jets.groups["ak4"]
+        assert isinstance(group, FlatGroup)
+        group.values[np.arange(n) % 3 == 0, group.names.index(name)] = default
+        return jets
+
+    feature = bundled.FEATURES["ak4"][name]
+    changes = {"default": default, "clip": None, "transform": transform}
+    monkeypatch.setitem(bundled.FEATURES["ak4"], name, feature.model_copy(update=changes))
+    monkeypatch.setattr(bundled, "pack_jets", spoiled)
+    tagger = Bundle(small_bundle(tmp_path / "b"))
+    jets = jets_of(tagger, 300)
+    scores = tagger(jets)["BvsAll"]
+    missing = np.array(jets["ak4"][name])
+    missing[::3] = np.nan
+    np.testing.assert_array_equal(tagger(change(jets, "ak4", name, missing))["BvsAll"], scores)
+    if transform == "none":
+        missing[::3] = default
+        np.testing.assert_array_equal(tagger(change(jets, "ak4", name, missing))["BvsAll"], scores)
+        wrong = np.where(missing == default, default, missing * 1e4)  # among defaults, too
+        with pytest.raises(InputError, match=rf"ak4\.{name}: \d+ of 200 values lie far"):
+            tagger(change(jets, "ak4", name, wrong))
+
+
 def test_shapes_are_refused(tagger: Bundle) -> None:
     """Lists of other lengths, groups of other jets, a list for a number and a number for a list."""
     jets = jets_of(tagger, 30)
@@ -227,10 +263,12 @@ def test_shapes_are_refused(tagger: Bundle) -> None:
         with pytest.raises(InputError, match=r"ak4\.sip: .*2 \* var \* float32.* Flatten them first"):
             tagger(change(jets, "ak4", "sip", by_event))
     strange = [np.full(30, "a"), ["a", *[None] * 29], [[1.0], [1.0, 2.0]], np.full(30, object()), 5.0, None]
+    strange += [[10**30, *[1] * 29], ak.Array([0.5, "a"])]
     for column in strange:
         with pytest.raises(InputError, match=r"^ak4\.sip: needs one number a row"):
             tagger(change(jets, "ak4", "sip", column))
-    for column in (np.full(30, object()), [[1.0], 2.0], [["a"]] * 30):
+    structured = np.zeros(30, [("a", float), ("b", float)])
+    for column in (np.full(30, object()), [[1.0], 2.0], [["a"]] * 30, [[10**30]] * 30, structured):
         with pytest.raises(InputError, match=r"^charged\.ptrel: needs (a list|one number)"):
             tagger(change(jets, "charged", "ptrel", column))
     with pytest.raises(InputError, match=r"charged\.ptrel: needs a list a row, and has 1 dimensions"):

@@ -634,6 +634,11 @@ def test_what_the_reader_refuses(bundled: Reweighter, tmp_path: Path) -> None:
     here = np.arange(50) < 20
     for column in (np.ma.MaskedArray(np.full(50, 0.5), mask=here), ak.mask(np.full(50, 0.5), ~here)):
         np.testing.assert_array_equal(bundled(events, {"theta": column}).outside, here)
+    for column in (ak.Array([[0.5], [0.5, 0.2]]), ak.Array([0.5, "a"]), [[0.5], [0.5, 0.2]], [10**400]):
+        with pytest.raises(InputError, match="theta: needs one number a row"):
+            bundled(events, {"theta": column})
+    with pytest.raises(InputError, match="theta: nan lies outside"):
+        bundled(events, {"theta": [None] * 50})
     for wrong in (0.4, ["theta"]):
         with pytest.raises(InputError, match=missing + re.escape(repr(wrong))):
             bundled(events, wrong)

@@ -327,7 +327,10 @@ def test_a_range_is_of_values_and_not_of_defaults() -> None:
     assert found(-1.0, clip=(0, 50)) == (0.5, 20)  # no value is packed so
     assert found(-1.0, transform="abs") == (-20, 20)
     assert found(50.0, np.log(some), transform="log") == pytest.approx((0.5, 20))
-    assert found(0.0, some[:0]) == (0, 0)
+    assert found(-1.0) == (0.5, 20)  # near the others, and below all of them
+    with np.errstate(all="raise"):
+        assert found(999.0, np.log(some), transform="log") == pytest.approx((0.5, 20))
+    assert found(0.0, some[:0]) == (None, None)  # of defaults alone nothing is known
     assert found(-1.0, some[:0], clip=(0, 50)) == (None, None)
 
 

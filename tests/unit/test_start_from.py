@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.shown import TrainedSpec
 from jetsmith.training import train
+from tests.unit.engines import SMALL
 from tests.unit.packed_jets import GROUPS as GROUPS_OF
-from tests.unit.packed_jets import TRUTHS, make_spec, write_sample
+from tests.unit.packed_jets import TRUTHS, make_spec, pack_jets, write_packed, write_sample
 from tests.unit.spoil import ROOT
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -162,6 +164,53 @@ def test_a_layer_behind_other_inputs_is_not_matched(
     behind, deeper = ("dense_0", "dense_1") if model == "dense" else ("jet_0", "classes")
     assert re.search(reason, about["not_matched"][behind])
     assert deeper in about["matched"]
+
+
+BODIES = {
+    ("transformer", ("charged",), ("charged", "vertices")),
+    ("transformer", ("charged", "vertices"), ("vertices", "charged")),
+    ("particle_transformer", ("charged",), ("charged", "vertices")),
+    ("particlenet", ("charged", "vertices"), ("vertices", "charged")),
+    ("jet_image_cnn", ("ak4", "charged"), ("ak4", "charged", "vertices")),
+}
+
+
+@pytest.mark.parametrize(("model", "before", "now"), sorted(BODIES))
+def test_a_body_that_reads_all_constituents_alike_is_kept(
+    sample: Path, tmp_path: Path, model: str, before: tuple[str, ...], now: tuple[str, ...]
+) -> None:
+    """Constituents of one group more, or in another order, are more lines of what it was trained on."""
+    sizes = {"model": model, "architecture": SMALL[model] | {"dropout": 0.0}}
+    train(spec_of(1, before, **sizes), sample, tmp_path / "first", seed=1)
+    train(spec_of(1, now, **sizes), sample, tmp_path / "other", seed=1, start=tmp_path / "first")
+    new = {"standardise_vertices", "vertices_"} if "vertices" not in before else {"-"}
+    about = started(tmp_path / "other")
+    assert [name for name in about["not_matched"] if not name.startswith(tuple(new))] == []
+    assert len(about["matched"]) > 3
+
+
+def test_widths_behind_layers_are_compared(tmp_path: Path) -> None:
+    """Of two flat groups, normalised, 3 and 2 features were read, and now 2 and 3: nothing reads the same."""
+    for i, split in enumerate(SPLITS):
+        jets = pack_jets(400, i)
+        groups = jets.groups | {"twin": jets.groups["ak4"]}
+        write_packed(tmp_path / "packed" / split, replace(jets, groups=groups))
+
+    def spec(ak4: tuple[str, ...], twin: tuple[str, ...]) -> ClassifierSpec:
+        flat = [
+            GROUPS_OF["ak4"].model_copy(update={"group": name, "features": features})
+            for name, features in (("ak4", ak4), ("twin", twin))
+        ]
+        sizes = {"model": "deep_double", "architecture": SMALL["deep_double"] | {"dropout": 0.0}}
+        return spec_of(1, inputs=[*flat, GROUPS_OF["charged"]], **sizes)
+
+    two, three = ("sip", "mass"), ("sip", "mass", "jet_pt")
+    train(spec(three, two), tmp_path / "packed", tmp_path / "first", seed=1)
+    train(spec(two, three), tmp_path / "packed", tmp_path / "other", seed=1, start=tmp_path / "first")
+    about = started(tmp_path / "other")
+    said = "reads ak4_norm (3), twin_norm (2), charged_gru (6) there, ak4_norm (2), twin_norm (3), "
+    assert about["not_matched"]["dense_0"].startswith(said)
+    assert "charged_gru" in about["matched"]
 
 
 def test_scaling_goes_along(sample: Path, first: Path, tmp_path: Path) -> None:

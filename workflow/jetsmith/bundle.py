@@ -287,25 +287,31 @@ class Reweighter(Loaded):
         columns: dict[str, Array] = {}
         for name, (low, high) in self.parameters.items():
             values = given[name]
-            if isinstance(values, ak.Array) and values.ndim == 1:
-                values = ak.to_numpy(values)  # masked where there is None
-            kind = getattr(values, "dtype", np.asarray(values).dtype).kind
-            if np.ndim(values) == 0:
+            is_one = not hasattr(values, "__len__") or getattr(values, "ndim", 1) == 0
+            is_one |= isinstance(values, str | bytes)
+            if is_one:
+                kind = (
+                    np.asarray(values).dtype.kind
+                    if isinstance(values, int | float | np.generic | np.ndarray)
+                    else "O"
+                )
                 if kind not in "fiu" or np.ma.is_masked(values):
                     raise InputError(f"{name}: needs a number, or one an event, and is {values!r}")
                 values = np.full(max(n, 1), values, np.float64)  # looked at where there are no events, too
-            elif kind == "b":
-                raise InputError(f"{name}: needs a number, or one an event, and is of truth values")
             with np.errstate(over="ignore"):
                 columns[name] = numbers(values, name)
+            kind = (ak.to_numpy(values) if isinstance(values, ak.Array) else np.asarray(values)).dtype.kind
+            if kind == "b":
+                raise InputError(f"{name}: needs a number, or one an event, and is of truth values")
             inside = (np.float32(low) <= columns[name]) & (columns[name] <= np.float32(high))  # NaN never is
             if len(inside) and not inside.any():
+                first = float(values[0] if is_one else columns[name][0])
                 raise InputError(
-                    f"{name}: {float(np.ravel(values)[0])!r} lies outside of the values that "
+                    f"{name}: {first!r} lies outside of the values that "
                     f"{self.about[self.KIND]} was trained at, {low:g} to {high:g}, where nothing is learned "
                     "and nothing is tested"
                 )
-            columns[name] = columns[name][:n] if np.ndim(given[name]) == 0 else columns[name]
+            columns[name] = columns[name][:n] if is_one else columns[name]
             if len(columns[name]) != n:
                 raise InputError(f"{name}: has {len(columns[name]):,} values, and there are {n:,} events")
         (own,) = (group for group in self.groups if group.group == self._group)

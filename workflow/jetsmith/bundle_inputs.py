@@ -4,6 +4,7 @@ Needs numpy and awkward, and nothing else of jetsmith but its errors, as all tha
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -193,23 +194,23 @@ def _member(given: Any, name: str, what: str, where: str) -> Any:
 
 def _lists(column: Any, where: str) -> Any:
     """A list a row, awkward's; of a row that has None instead there is nothing in it."""
-    if isinstance(column, np.ndarray):  # awkward takes neither objects nor the other order of bytes
-        is_object = column.dtype.kind == "O"
-        column = column.tolist() if is_object else column.astype(column.dtype.newbyteorder("="))
-    try:
+    with _refused(where, "a list of numbers a row"):
+        if isinstance(column, np.ndarray):  # awkward takes neither objects nor the other order of bytes
+            is_object = column.dtype.kind == "O"
+            column = column.tolist() if is_object else column.astype(column.dtype.newbyteorder("="))
         lists = ak.Array(column)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where}: needs a list of numbers a row: {_first(error)}") from error
-    if ak.all(ak.is_none(lists, axis=0), axis=None):  # no rows, too: nothing says of what type they are
-        return ak.unflatten(np.empty(0, np.float32), np.zeros(len(lists), np.int64))
-    if lists.ndim != 2:
-        raise InputError(f"{where}: needs a list a row, and has {lists.ndim} dimensions")
-    return ak.from_regular(ak.fill_none(lists, [], axis=0))
+        may_be_none = lists.layout.is_option  # else looking for None costs as much as all the rest
+        if not len(lists) or (may_be_none and ak.all(ak.is_none(lists, axis=0), axis=None)):
+            # Nothing says of what type they are.
+            return ak.unflatten(np.empty(0, np.float32), np.zeros(len(lists), np.int64))
+        if lists.ndim != 2:
+            raise InputError(f"{where}: needs a list a row, and has {lists.ndim} dimensions")
+        return ak.from_regular(ak.fill_none(lists, [], axis=0) if may_be_none else lists)
 
 
 def numbers(column: Any, where: str) -> Array:
     """One-dimensional float32, NaN for what is masked or None."""
-    try:
+    with _refused(where, "one number a row"):
         if not isinstance(column, ak.Array | np.ndarray):
             column = np.asarray(column)
         if isinstance(column, np.ndarray) and column.dtype.kind == "O" and column.ndim == 1:
@@ -221,14 +222,23 @@ def numbers(column: Any, where: str) -> Array:
                     "event? Flatten them first (ak.flatten)"
                 )
             column = ak.to_numpy(column)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where}: needs one number a row: {_first(error)}") from error
     if column.ndim != 1 or column.dtype.kind not in "fiub":
         raise InputError(
             f"{where}: needs one number a row, and is of shape {column.shape} and {column.dtype}"
         )
     found = column.astype(np.float32)
     return np.asarray(found.filled(np.nan) if isinstance(found, np.ma.MaskedArray) else found)
+
+
+@contextmanager
+def _refused(where: str, needed: str) -> Iterator[None]:
+    """What NumPy and awkward raise of an input, as an error that names it."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # RuntimeError: of awkward's C++
+        raise InputError(f"{where}: needs {needed}: {_first(error)}") from error
 
 
 def _first(error: Exception) -> str:
@@ -242,18 +252,27 @@ def check(group: Group, values: Array, may_lack: bool = False) -> None:
     Raises:
         InputError: More than a tenth of an input's values are far from those of the training: it is in
             another unit, or another quantity. Of fewer than ten they have to be much further: one hard jet
-            is scored alone as it is among others.
+            is scored alone as it is among others. A default that lies there is missing, not far.
     """
     number = np.isfinite(values)
-    allowed = FAR * number.sum(axis=0)
 
-    def beyond(times: float) -> Array:
-        low, high = np.array([feature.ends(times) for feature in group.features]).T
-        return np.asarray(((values < low) | (values > high)) & number)
+    def beyond(times: float, which: Array | slice = slice(None)) -> Array:
+        features = np.array(group.features, object)[which]
+        low, high = np.array([feature.ends(times) for feature in features]).reshape(-1, 2).T
+        column = values[:, which]
+        return np.asarray(((column < low) | (column > high)) & number[:, which])
 
     far = beyond(1)
-    n_far = far.sum(axis=0)
-    wrong = (n_far > allowed) & ((n_far >= FEW) | (beyond(FURTHER).sum(axis=0) > allowed))
+    for place in np.flatnonzero(far.any(axis=0)):  # a default that is no value of the training, such as -999
+        default = group.features[place].default
+        if default is not None:
+            number[:, place] &= ~(far[:, place] & (values[:, place] == np.float32(default)))
+    far &= number
+    n_far, allowed = far.sum(axis=0), FAR * number.sum(axis=0)
+    wrong = n_far > allowed
+    few = wrong & (n_far < FEW)
+    if few.any():
+        wrong[few] = beyond(FURTHER, few).sum(axis=0) > allowed[few]
     needed = np.array([feature.default is None and not may_lack for feature in group.features])
     for place in np.flatnonzero(wrong | (needed & ~number.all(axis=0))):
         feature, column = group.features[place], values[:, place]

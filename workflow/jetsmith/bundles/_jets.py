@@ -23,15 +23,17 @@ LONGER = 5  # constituents more than a model reads
 
 def undone(values: FloatArray, feature: ColumnSpec | Feature) -> FloatArray:
     """Numbers whose transform these are, float32; of absolute values these themselves."""
-    found: FloatArray = UNDO[feature.transform](values.astype(np.float64)).astype(np.float32)
+    with np.errstate(over="ignore"):  # of a default that no number is made to
+        found: FloatArray = UNDO[feature.transform](values.astype(np.float64)).astype(np.float32)
     return found
 
 
 def range_of(values: Sequence[FloatArray], feature: ColumnSpec) -> tuple[float | None, float | None]:
     """Smallest and largest number before the transform, None where the clip may have cut larger ones.
 
-    A default stands for a value that was missing. It is left out where it lies as far from all others as no
-    reader takes for plausible (`Feature.ends`), or where nothing is made to it: else -999 would be a value.
+    A default stands for a value that was missing. It counts only among the others, or as the 0 of what is
+    never below, or at an end of the clip: nothing tells it from a value there. Of defaults alone nothing is
+    known.
 
     Args:
         values: Pieces of the packed feature, shape (n,) each.
@@ -59,14 +61,13 @@ def _without_default(values: list[FloatArray], feature: ColumnSpec, default: np.
     others = [piece[piece != default] for piece in values]
     seen = [end for piece in others if len(piece) for end in (piece.min(), piece.max())]
     packed = np.array([default])
-    if (finish(undone(packed, feature), feature) != packed).any():
+    if not seen or (finish(undone(packed, feature), feature) != packed).any():
         return others
-    if not seen:  # nothing tells it from a value, such as a count of 0
-        return values
-    low, high = undone(np.array([min(seen), max(seen)]), feature).astype(np.float64)
-    reach = max(abs(low), abs(high))
-    is_near = low - reach <= float(undone(packed, feature)[0]) <= high + reach
-    return values if is_near else others
+    low, high = undone(np.array([min(seen), max(seen)]), feature)
+    value = undone(packed, feature)[0]
+    may_be_seen = low <= value <= high or (value == 0 and low >= 0)  # a count of 0
+    is_clipped = feature.clip is not None and (packed == np.array(feature.clip, np.float32)).any()
+    return values if may_be_seen or is_clipped else others
 
 
 def raw(rows: Rows, which: slice | IntArray, groups: Sequence[Group]) -> dict[str, Values]:
@@ -90,7 +91,11 @@ def given(packed: FloatArray, feature: Feature) -> FloatArray:
     if feature.default is None:
         return found
     again = finish(found, _spec(feature))
-    missing = (packed == np.float32(feature.default)) & (again != packed)
+    default = np.float32(feature.default)
+    low, high = feature.ends()
+    # The reader knows a default by its number, which is not the same before a transform.
+    no_value = (again != packed) | ((found != default) & ((found < low) | (found > high)))
+    missing = (packed == default) & no_value
     return np.where(missing, np.float32(np.nan), found)
 
 

@@ -1,7 +1,7 @@
 """A network that starts from the weights of another: layers matched by name, shape and what they read."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ def start(
 ) -> tuple[dict[str, Scaler], dict[str, Any]]:
     """Give a fresh network the weights of a trained one, where layers of one name have the same shapes.
 
-    And read the same: shapes tell nothing of a layer behind several groups, whose widths may add up to the
-    same although each is another.
+    And read the same: of a layer behind several groups shapes tell nothing where widths add up to the same
+    although each is another. Constituents of several groups that are read alike may be of any groups.
 
     Standardisation goes along: with another one the weights would read other numbers. So do statistics of
     batches. The layer of the classes stays as it is where the classes are others.
@@ -82,52 +82,79 @@ def _misfit(layer: Any, other: Any, spec: RecipeSpec, theirs: dict[str, Any]) ->
 
 
 @dataclass(frozen=True)
-class _Read:
-    """What goes into a layer.
+class _Piece:
+    """Features that lie side by side in what a layer reads.
 
     Attributes:
-        layers: Layers with weights, and inputs, whose outputs it gets, in order.
-        groups: Those of them that are inputs, or their standardisation.
-        beside: Whether several lie side by side in it, so that their order and widths tell which is which.
+        name: Layer with weights, or input, that they come from; empty of constituents of several groups, one
+            behind the other, which are read alike.
+        width: How many.
+        is_group: Whether that is an input, or its standardisation.
     """
 
-    layers: tuple[str, ...]
-    groups: tuple[str, ...]
-    beside: bool
+    name: str
+    width: int
+    is_group: bool = False
+
+    def fits(self, other: "_Piece", is_alone: bool) -> bool:
+        """Whether weights that read the other read the same of this one; alone, any layer's of the width."""
+        is_same = self.name == other.name or not (self.name and other.name)
+        return self.width == other.width and (is_same or (is_alone and not (self.is_group or other.is_group)))
 
 
-def _misread(here: _Read, there: _Read, not_matched: set[str]) -> str:
+_Read = tuple[_Piece, ...]
+
+
+def _misread(here: list[_Read], there: list[_Read], not_matched: set[str]) -> str:
     """Why a layer would read other numbers than the one whose weights it gets; empty where it does not."""
-    changed = [name.removeprefix(PREFIX) for name in here.groups if name in not_matched]
-    if changed:
-        return f"reads {', '.join(changed)}, whose features are others there"
-    if here.groups != there.groups or (here.beside and here.layers != there.layers):
-        names = [", ".join(name.removeprefix(PREFIX) for name in read.layers) for read in (there, here)]
-        return f"reads {names[0]} there, {names[1]} here"
-    return ""
+    changed = dict.fromkeys(piece.name for read in here for piece in read if piece.name in not_matched)
+    changed_groups = [name.removeprefix(PREFIX) for name in changed if name.startswith(PREFIX)]
+    if changed_groups:
+        return f"reads {', '.join(changed_groups)}, whose features are others there"
+    fits = [len(read) for read in here] == [len(read) for read in there] and all(
+        piece.fits(other, is_alone=len(read) == 1)
+        for read, others in zip(here, there, strict=True)
+        for piece, other in zip(read, others, strict=True)
+    )
+    if fits:
+        return ""
+    names = [_names(reads, with_widths=False) for reads in (there, here)]
+    if names[0] == names[1]:
+        names = [_names(reads, with_widths=True) for reads in (there, here)]
+    return f"reads {names[0]} there, {names[1]} here"
 
 
-def _reads(model: Any) -> dict[str, _Read]:
-    """By its name what each layer with weights reads."""
+def _names(reads: list[_Read], with_widths: bool) -> str:
+    return ", ".join(
+        (piece.name.removeprefix(PREFIX) or "constituents") + (f" ({piece.width})" if with_widths else "")
+        for read in reads
+        for piece in read
+    )
+
+
+def _reads(model: Any) -> dict[str, list[_Read]]:
+    """By its name what each layer with weights reads: of each of its inputs, without masks, the pieces."""
     import keras
 
-    def read(layer: Any) -> _Read:
-        layers, groups, beside = dict[str, None](), dict[str, None](), False
-        tensors = [tensor for node in layer._inbound_nodes for tensor in node.input_tensors][::-1]
-        met = {id(tensor) for tensor in tensors}
-        while tensors:  # depth first, in order
-            given, node, _ = tensors.pop()._keras_history
-            is_input = isinstance(given, keras.layers.InputLayer)
-            if is_input or getattr(given, "weights", None):  # what is computed in between has none
-                layers[given.name] = None
-                if is_input or given.name.startswith(PREFIX):
-                    groups[given.name] = None
-                continue
-            beside |= type(given).__name__ == "Concatenate"  # a layer, or an operation
-            further = [t for t in given._inbound_nodes[node].input_tensors if id(t) not in met]
-            met |= {id(tensor) for tensor in further}
-            tensors += further[::-1]
-        return _Read(tuple(layers), tuple(groups), beside)
+    def pieces(tensor: Any) -> _Read:
+        width = tensor.shape[-1]
+        if width is None or "float" not in str(tensor.dtype):  # masks, and places of neighbours
+            return ()
+        given, node, _ = tensor._keras_history
+        is_input = isinstance(given, keras.layers.InputLayer)
+        if is_input or getattr(given, "weights", None):  # what is computed in between has none
+            return (_Piece(given.name, width, is_input or given.name.startswith(PREFIX)),)
+        tensors = given._inbound_nodes[node].input_tensors
+        if type(given).__name__ == "Concatenate":  # a layer, or an operation
+            if given.axis % len(tensor.shape) != len(tensor.shape) - 1:
+                return (_Piece("", width),)
+            return tuple(piece for t in tensors for piece in pieces(t))
+        found = tuple(dict.fromkeys(piece for t in tensors for piece in pieces(t)))
+        return found if len(found) > 1 else tuple(replace(piece, width=width) for piece in found)
+
+    def read(layer: Any) -> list[_Read]:
+        tensors = [tensor for node in layer._inbound_nodes for tensor in node.input_tensors]
+        return [found for found in dict.fromkeys(map(pieces, tensors)) if found]
 
     return {layer.name: read(layer) for layer in model.layers if layer.weights}
 

@@ -185,8 +185,8 @@ class ClassifierFile(Record):
     start_from: str = Field(
         "",
         description="Folder of a trained network (`results/models/<tagger>`), or a tagger of the run: "
-        "training starts from its weights, layer by layer where name and shapes are the same, with its "
-        "scaling of inputs; keras alone takes one.",
+        "training starts from its weights, layer by layer where name, shapes and what it reads are the same, "
+        "with its scaling of inputs; keras alone takes one.",
     )
     object: Object = Field(description="What a row is.")
     classes: tuple[Name, ...] = Field(min_length=2, description="Classes of config/flavours.yaml.")
@@ -236,7 +236,8 @@ class ClassifierFile(Record):
     side: dict[Name, Name | tuple[str, ...]] = Field(
         {},
         description="Features, as `inputs`, that losses read and the network does not see; of constituents "
-        "those of groups that are inputs. Scores of other taggers, too: `disco` leaves them alone.",
+        "those of groups that are inputs. Features of rows need `default: null`. Scores of other taggers, "
+        "too: `disco` leaves them alone.",
     )
     spectators: dict[Name, Name | tuple[str, ...]] = Field(
         {},
