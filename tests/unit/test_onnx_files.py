@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -210,8 +211,8 @@ def test_labels_are_no_probabilities(tmp_path: Path, n_outputs: int, labels: str
     architecture = write_model(tmp_path / "labels.onnx", "Sigmoid", n_outputs, labels=labels)
     beside = rf", `y` tensor\(float\) \(n, {n_outputs}\)" if labels == "ahead" else ""
     words = rf"its first output `label` is tensor\(int64\).*it has `label` tensor\(int64\) \(n\){beside}\."
-    with pytest.raises(ConfigError, match=words):
-        raise ConfigError("\n".join(Options(**architecture).misfits(spec_of(architecture))))
+    (said,) = Options(**architecture).misfits(spec_of(architecture))  # one message for one fault
+    assert re.search(words, said)
 
 
 def test_a_file_of_doubles_takes_them(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Archives of models with the same bytes for the same training: no dates, and no addresses of objects.
 
 Keras and skops write when a file was saved, and name shared objects by where they lay in memory. Two
-trainings that came out the same are told by their checksums, and nothing behind them is made again.
+trainings that came out the same are told by their checksums, such as members of an ensemble that are one.
 """
 
 import re

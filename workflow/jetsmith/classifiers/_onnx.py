@@ -37,7 +37,10 @@ def misfits(options: "Options") -> Iterator[str]:
                 f"tensors.{name}: an event is an array of {_text(shape)}; the file takes {_text(takes)}, "
                 "where text is any number"
             )
-    yield from no_floats(session)
+    wrong = list(no_floats(session))
+    if wrong:  # of labels ahead of probabilities the shape is another, too
+        yield from wrong
+        return
     first = session.get_outputs()[0]
     n, rank = first.shape[-1:], len(first.shape)  # of unknown shape 0
     if rank > 2 or (rank == 1 and len(options.outputs) > 1):

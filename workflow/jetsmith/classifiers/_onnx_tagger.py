@@ -49,7 +49,10 @@ def misfits_of_file(options: "Options") -> Iterator[str]:
         n = len(prepared.inputs[name].var_names)
         if len(shape) != 3 or (isinstance(shape[1], int) and shape[1] != n):
             yield f"preprocess: `{name}` has {n} variables; {options.file} takes {tuple(shape)} of it"
-    yield from no_floats(session)
+    wrong = list(no_floats(session))
+    if wrong:  # of labels ahead of probabilities the shape is another, too
+        yield from wrong
+        return
     n_outputs = session.get_outputs()[0].shape[-1:]
     if n_outputs and isinstance(n_outputs[0], int) and n_outputs[0] != len(prepared.output_names):
         yield (
