@@ -10,6 +10,7 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from hypothesis import given
@@ -491,6 +492,22 @@ def test_what_lies_beyond_is_told(folder: Path) -> None:
     pt[0], tracks[1] = 1e4, 500.0
     found = learned(np.full(40, 5), {"ak4": {"pt": pt, "tracks": tracks}})
     assert np.flatnonzero(found.beyond).tolist() == [0, 1]
+
+
+def test_a_default_is_not_beyond(folder: Path, tmp_path: Path) -> None:
+    """Files hold -999 for what is missing, far from the range of all other values."""
+    model = onnx.load(folder / "by_jet.onnx")
+    (notes,) = (entry for entry in model.metadata_props if entry.key == "jetsmith")
+    about = json.loads(notes.value)
+    for group in about["groups"]:
+        for feature in group["features"]:
+            feature["default"] = -999.0 if feature["name"] == "tracks" else feature["default"]
+    notes.value = json.dumps(about)
+    onnx.save(model, tmp_path / "by_jet.onnx")
+    learned = LearnedEfficiencies(tmp_path / "by_jet.onnx")
+    tracks = [5.0, 6.0, 7.0, -999.0, -998.0] + [5.0] * 35
+    found = learned(np.full(40, 5), {"ak4": {"pt": np.full(40, 50.0), "tracks": tracks}})
+    assert np.flatnonzero(found.beyond).tolist() == [4]
 
 
 def test_they_make_weights_of_events(folder: Path, tmp_path: Path) -> None:

@@ -351,6 +351,11 @@ def test_masked_jets_are_no_jets(folder: Path) -> None:
         learned_of([5, None], {"ak4": {"pt": [50.0], "tracks": [5.0]}})
     with pytest.raises(InputError, match="no number from 0 to 1"):
         tag_probabilities([[0.5, np.nan]], 1)
+    for wrong in (None, 0.5, "text", [[0.5, "a"]], [[10**30]]):
+        with pytest.raises(InputError, match="efficiency"):
+            tag_probabilities(wrong, 1)
+    swapped = np.array([[0.5, 0.5]], ">f8")
+    assert tag_probabilities(swapped, 2).tolist() == tag_probabilities([[0.5, 0.5]], 2).tolist()
 
 
 def test_flavours_may_be_taken_for_others(folder: Path) -> None:

@@ -230,6 +230,23 @@ def test_a_file_of_doubles_takes_them(tmp_path: Path) -> None:
     np.testing.assert_allclose(found[1], found[0], rtol=1e-5)
 
 
+def test_an_axis_of_one_more_is_none(tmp_path: Path) -> None:
+    """Probabilities of an event as (1, K): the numbers of an event are what counts."""
+    architecture = write_model(tmp_path / "one_more.onnx")
+    model = onnx.load(tmp_path / "one_more.onnx")
+    (given,) = model.graph.output
+    n, k = (axis.dim_param or axis.dim_value for axis in given.type.tensor_type.shape.dim)
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "axes"))
+    model.graph.node.append(helper.make_node("Unsqueeze", [given.name, "axes"], ["wide"]))
+    model.graph.ClearField("output")
+    model.graph.output.append(helper.make_tensor_value_info("wide", TensorProto.FLOAT, [n, 1, k]))
+    onnx.save(model, tmp_path / "one_more.onnx")
+    architecture["sha256"] = hashlib.sha256((tmp_path / "one_more.onnx").read_bytes()).hexdigest()
+    assert not list(Options(**architecture).misfits(spec_of(architecture)))
+    (said,) = Options(**architecture | {"outputs": ["up"]}).misfits(spec_of(architecture))
+    assert re.search(r"names 1; the file's first output has 2 numbers an event: `wide` \(n, 1, 2\)", said)
+
+
 def test_integers_do_not_go_in(tmp_path: Path) -> None:
     """Features are floats: a file of others is not for them."""
     nodes = [

@@ -194,11 +194,8 @@ def _member(given: Any, name: str, what: str, where: str) -> Any:
 
 def _lists(column: Any, where: str) -> Any:
     """A list a row, awkward's; of a row that has None instead there is nothing in it."""
-    with _refused(where, "a list of numbers a row"):
-        if isinstance(column, np.ndarray):  # awkward takes neither objects nor the other order of bytes
-            is_object = column.dtype.kind == "O"
-            column = column.tolist() if is_object else column.astype(column.dtype.newbyteorder("="))
-        lists = ak.Array(column)
+    with refused(where, "a list of numbers a row"):
+        lists = ak.Array(native(column))
         may_be_none = lists.layout.is_option  # else looking for None costs as much as all the rest
         if not len(lists) or (may_be_none and ak.all(ak.is_none(lists, axis=0), axis=None)):
             # Nothing says of what type they are.
@@ -210,7 +207,7 @@ def _lists(column: Any, where: str) -> Any:
 
 def numbers(column: Any, where: str) -> Array:
     """One-dimensional float32, NaN for what is masked or None."""
-    with _refused(where, "one number a row"):
+    with refused(where, "one number a row"):
         if not isinstance(column, ak.Array | np.ndarray):
             column = np.asarray(column)
         if isinstance(column, np.ndarray) and column.dtype.kind == "O" and column.ndim == 1:
@@ -230,8 +227,16 @@ def numbers(column: Any, where: str) -> Array:
     return np.asarray(found.filled(np.nan) if isinstance(found, np.ma.MaskedArray) else found)
 
 
+def native(values: Any) -> Any:
+    """What awkward takes: neither objects nor the other order of bytes."""
+    if not isinstance(values, np.ndarray):
+        return values
+    is_object = values.dtype.kind == "O"
+    return values.tolist() if is_object else values.astype(values.dtype.newbyteorder("="))
+
+
 @contextmanager
-def _refused(where: str, needed: str) -> Iterator[None]:
+def refused(where: str, needed: str) -> Iterator[None]:
     """What NumPy and awkward raise of an input, as an error that names it."""
     try:
         yield

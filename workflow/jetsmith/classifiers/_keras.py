@@ -19,8 +19,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from jetsmith import io, plugs
+from jetsmith.archives import steady
 from jetsmith.classifiers import STARTED, Device, Task, _start, require_classes, stalled
-from jetsmith.classifiers._archives import steady
 from jetsmith.classifiers._batches import summed_loss, terms
 from jetsmith.classifiers._feed import Feed
 from jetsmith.classifiers._heads import judge

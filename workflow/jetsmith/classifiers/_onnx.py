@@ -1,5 +1,6 @@
 """Bare ONNX files of others: an array put together from flat features and numbers, probabilities out."""
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,14 +43,12 @@ def misfits(options: "Options") -> Iterator[str]:
         yield from wrong
         return
     first = session.get_outputs()[0]
-    n, rank = first.shape[-1:], len(first.shape)  # of unknown shape 0
-    if rank > 2 or (rank == 1 and len(options.outputs) > 1):
+    each = first.shape[1:]
+    if first.shape and all(isinstance(n, int) for n in each) and math.prod(each) != len(options.outputs):
         yield (
-            f"outputs: names {len(options.outputs)}; the file's first output `{first.name}` is of shape "
-            f"{_text(first.shape)}, where a row of probabilities an event is (N, {len(options.outputs)})"
+            f"outputs: names {len(options.outputs)}; the file's first output has {math.prod(each)} numbers "
+            f"an event: `{first.name}` {_text(first.shape)}"
         )
-    elif rank == 2 and isinstance(n[0] if n else None, int) and n != [len(options.outputs)]:
-        yield f"outputs: names {len(options.outputs)}; the file's first output has {n[0]} numbers an event"
 
 
 def no_floats(session: Any) -> Iterator[str]:

@@ -69,7 +69,7 @@ def fit(task: "Task") -> list[dict[str, float]]:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     from jetsmith import io
-    from jetsmith.classifiers._archives import steady
+    from jetsmith.archives import steady
 
     start, training = time.monotonic(), task.spec.training
     options = Options.model_validate(task.spec.architecture)

@@ -18,6 +18,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from jetsmith.bundle_inputs import native, refused
 from jetsmith.errors import InputError
 from jetsmith.event_weights.jets import whole_events
 from jetsmith.event_weights.weights import Array
@@ -133,7 +134,8 @@ class LearnedEfficiencies:
         for group in self._groups:
             low, high = self._ends[group.group]
             x = given[group.group].values
-            beyond |= (np.isfinite(x) & ((x < low) | (x > high))).any(axis=1)
+            missing = np.array([np.nan if f.default is None else f.default for f in group.features], x.dtype)
+            beyond |= (np.isfinite(x) & (x != missing) & ((x < low) | (x > high))).any(axis=1)
 
         def lists_of(values: Array) -> Any:
             found: Any = values
@@ -181,8 +183,9 @@ def columns_of(
 
 def whole_jets(name: str, values: Any) -> Any:
     """As an array of awkward, with lists of any length; an InputError where an event of lists is None."""
-    lists = ak.Array(values)
-    return whole_events(name, ak.from_regular(lists, axis=1)) if lists.ndim == 2 else lists
+    with refused(name, "a list of numbers an event, or one a jet"):
+        lists = ak.Array(native(values))
+        return whole_events(name, ak.from_regular(lists, axis=1)) if lists.ndim == 2 else lists
 
 
 def _of_jets(columns: Mapping[str, Mapping[str, Any]], there: Array) -> dict[str, dict[str, Any]]:
@@ -225,7 +228,8 @@ def tag_probabilities(efficiency: Any, most: int) -> Array:
     if not n_events:
         return found
     counts = np.asarray(ak.num(lists, axis=1), np.int64)
-    values = np.asarray(ak.to_numpy(ak.flatten(lists, axis=1)), np.float64)
+    with refused("efficiency", "numbers from 0 to 1"):
+        values = np.asarray(ak.to_numpy(ak.flatten(lists, axis=1)), np.float64)
     if not ((values >= 0) & (values <= 1)).all():
         raise InputError("efficiency: of some jets it is no number from 0 to 1")
     starts = np.cumsum(counts) - counts

@@ -7,7 +7,6 @@ away and made again by Snakemake, and each is compared with what it stands for.
 import json
 import os
 import random
-import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from jetsmith.archives import steady
 from jetsmith.errors import InputError
 from jetsmith.sealed import made
 
@@ -33,9 +33,6 @@ FROM_NETWORKS = ("models", "scores", "weights", "closure", "calibration", "plots
 """Folders whose numbers may come from a network: bit for bit on the same machine alone."""
 DRAWN = (".pdf", ".png", ".html")
 """Files that show numbers of others, with a date."""
-_ADDRESS = re.compile(rb'("(?:shared_object_id|__id__)": |"file": ")(\d+)')
-"""What Keras and skops write of an object's place in memory."""
-_DATE = re.compile(rb'"date_saved": "[^"]*"')
 
 
 def verify(
@@ -167,7 +164,7 @@ def same(path: Path, other: Path, tolerance: float = 0.0, folders: tuple[Path, P
     if path.suffix == ".root":
         return _same_trees(path, other)
     if zipfile.is_zipfile(path) and zipfile.is_zipfile(other):
-        return _members(path) == _members(other)
+        return steady(path.read_bytes()) == steady(other.read_bytes())  # models of others, and from before
     return False
 
 
@@ -186,29 +183,6 @@ def _same_trees(path: Path, other: Path) -> bool:
             )
             for tree in left.classnames()
         )
-
-
-def _members(path: Path) -> dict[str, bytes]:
-    """Files of a model's archive by name, without date, and objects by number in place of their address."""
-    with zipfile.ZipFile(path) as archive:
-        found = {name: archive.read(name) for name in archive.namelist()}
-    numbers: dict[bytes, int] = {}
-    for name, content in found.items():
-        if name.endswith(".json"):
-            for _, address in _ADDRESS.findall(content):
-                numbers.setdefault(address, len(numbers))
-    by_number = {address.decode(): str(number) for address, number in numbers.items()}
-
-    def plain(content: bytes) -> bytes:
-        content = _ADDRESS.sub(lambda told: told[1] + b"%d" % numbers[told[2]], content)
-        return _DATE.sub(b"", content)
-
-    return {
-        ".".join(by_number.get(part, part) for part in name.split(".")): (
-            plain(content) if name.endswith(".json") else content
-        )
-        for name, content in found.items()
-    }
 
 
 def _equal(path: Path, other: Path) -> bool:
