@@ -18,7 +18,6 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from jetsmith.bundle_inputs import native, refused
 from jetsmith.errors import InputError
 from jetsmith.event_weights.jets import whole_events
 from jetsmith.event_weights.weights import Array
@@ -183,6 +182,8 @@ def columns_of(
 
 def whole_jets(name: str, values: Any) -> Any:
     """As an array of awkward, with lists of any length; an InputError where an event of lists is None."""
+    from jetsmith.bundle_inputs import native, refused
+
     with refused(name, "a list of numbers an event, or one a jet"):
         lists = ak.Array(native(values))
         return whole_events(name, ak.from_regular(lists, axis=1)) if lists.ndim == 2 else lists
@@ -216,6 +217,8 @@ def tag_probabilities(efficiency: Any, most: int) -> Array:
     Raises:
         InputError: No lists, `most` is below 1, or an efficiency is no number from 0 to 1.
     """
+    from jetsmith.bundle_inputs import refused
+
     if most < 1:
         raise InputError(f"most: {most}; at least 1, so that there is something to tell apart")
     lists = whole_jets("efficiency", efficiency)
