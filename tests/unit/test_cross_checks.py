@@ -1479,6 +1479,16 @@ def test_pile_up_is_kept_on_both_sides_or_on_none(folder, entry, own):
     assert kept_truth(load(run, folder), "other") == [999]  # beside one that is beside one that keeps them
 
 
+def probes_beside_expected(key):
+    """A comparison of each kind, of samples `probes` and `expected`; shapes have `moved` and `light`, too."""
+    heavy = {"data": "probes", "simulation": "expected", "discriminant_bins": [0, 0.5, 1]} | ABOVE
+    return {
+        "scale_factors": {"one": PROBE | {"simulation": "expected"}},
+        "shapes": {"csvv2": {"heavy": heavy, "light": heavy | {"data": "moved", "simulation": "light"}}},
+        "commissioning": {"one": {"judgements": ["csvv2"], "data": "probes", "simulation": ["expected"]}},
+    }[key]
+
+
 @pytest.mark.parametrize("key", ["scale_factors", "shapes", "commissioning"])
 def test_what_stands_beside_data_has_their_leptons(folder, key):
     """Simulation of events that were selected otherwise is refused, and taken where both say the same."""
@@ -1487,12 +1497,7 @@ def test_what_stands_beside_data_has_their_leptons(folder, key):
     run = run_of(folder)
     run["samples"] |= {"probes": {"datasets": ["dilepton_data"]}, "expected": {"datasets": ["dilepton"]}}
     run["samples"] |= {"moved": {"datasets": ["multijet_worse_tracker"]}, "light": {"datasets": ["multijet"]}}
-    heavy = {"data": "probes", "simulation": "expected", "discriminant_bins": [0, 0.5, 1]} | ABOVE
-    run[key] = {
-        "scale_factors": {"one": PROBE | {"simulation": "expected"}},
-        "shapes": {"csvv2": {"heavy": heavy, "light": heavy | {"data": "moved", "simulation": "light"}}},
-        "commissioning": {"one": {"judgements": ["csvv2"], "data": "probes", "simulation": ["expected"]}},
-    }[key]
+    run[key] = probes_beside_expected(key)
     said = refused(run, folder)
     assert "selects events by other `leptons` than `dilepton" in said
     assert key in said
@@ -1521,12 +1526,7 @@ def test_what_stands_beside_data_has_their_triggers(folder, key):
         (folder / f"{name}.root").write_bytes(name.encode())
         more = one | {"files": [f"{name}.root"], "is_data": is_data}
         edit(folder / "datasets.yaml", put(name, value=more))
-    heavy = {"data": "probes", "simulation": "expected", "discriminant_bins": [0, 0.5, 1]} | ABOVE
-    run[key] = {
-        "scale_factors": {"one": PROBE | {"simulation": "expected"}},
-        "shapes": {"csvv2": {"heavy": heavy, "light": heavy | {"data": "moved", "simulation": "light"}}},
-        "commissioning": {"one": {"judgements": ["csvv2"], "data": "probes", "simulation": ["expected"]}},
-    }[key]
+    run[key] = probes_beside_expected(key)
     words = "dataset `expected` has `hlt` {}, and sample `probes` HLT_Ele32, HLT_Mu50, so that jets"
     said = refused(run, folder)
     assert words.format("none") in said
