@@ -34,9 +34,9 @@ def screenshots() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """One browser for all tests."""
+    """One browser for a module: while it is open an event loop runs in this thread."""
     lacking = [name for name in ("playwright", "axe_playwright_python") if find_spec(name) is None]
     if lacking or CHROMIUM is None:
         require(f"no {', '.join(lacking) or 'chromium'}: `make test-browser` installs it")
