@@ -21,7 +21,7 @@ from jetsmith.features.derived import (
     stored_needs,
     with_derived,
 )
-from jetsmith.features.table import Lists
+from jetsmith.features.table import Lists, to_rows, to_table
 from jetsmith.mock import mock_rows
 
 Row = dict[str, Any]
@@ -408,6 +408,37 @@ def test_relative_candidates_suffice() -> None:
     whole = with_derived(rows, ["cpf_deta", "cpf_dphi_rad", "cpf_eta_rel"], of("ak4"))
     relative = with_derived(whole[sorted(stored)], ["cpf_eta_rel"], of("ak4"))
     assert ak.all(abs(relative.cpf_eta_rel - whole.cpf_eta_rel) < 1e-3)
+
+
+@pytest.mark.parametrize("kind", ["ak4", "ak8"])
+@pytest.mark.parametrize(
+    ("column", "value"), [("cpf_pt_gev", np.inf), ("cpf_eta", np.nan), ("cpf_phi_rad", np.inf)]
+)
+def test_what_is_no_number_stays_in_its_jet(kind: str, column: str, value: float) -> None:
+    """Protects: one track without a momentum made the tag information of all later jets that of jets
+    without tracks: sums over all of a file carried it on."""
+    made = mock_rows(kind, 12, seed=13)
+    rows = made[[name for name in made.fields if not name.startswith(("tag_", "track_", "ddx_"))]]
+    # What files may hold, so that a track counts whose momentum is none.
+    rows = with_derived(rows, ["cpf_jet_dist_cm", "cpf_decay_len_cm", "cpf_delta_r"], of(kind))
+    tables = [to_table(rows), to_table(rows)]
+    lists = tables[1][column]
+    assert isinstance(lists, Lists)
+    spoiled = int(np.flatnonzero(lists.counts > 3)[0])
+    values = lists.values.copy()
+    values[lists.offsets[spoiled] : lists.offsets[spoiled] + 2] = value
+    tables[1][column] = Lists(lists.offsets, values)
+    wanted = sorted(available_with_derived(set(rows.fields), of(kind)))
+    for table in tables:
+        derive(table, wanted, of(kind))
+    others = np.arange(len(rows)) != spoiled
+    assert (others & (np.arange(len(rows)) > spoiled)).any()
+    for name in wanted:
+        before, after = (to_rows({name: table[name]}, len(rows))[name][others] for table in tables)
+        before, after = (ak.flatten(values, axis=None) for values in (before, after))
+        assert np.array_equal(before, after, equal_nan=True), name
+    if kind == "ak4":
+        assert np.isnan(tables[1]["tag_track_sip2d_sig_above_charm"][spoiled])
 
 
 def test_every_formula_exists() -> None:

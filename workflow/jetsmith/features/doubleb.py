@@ -13,6 +13,7 @@ from jetsmith.features.table import Array, Lists
 from jetsmith.features.tagging import (
     CHARM_MASS_GEV,
     KAON_WINDOW_GEV,
+    UNKNOWN,
     above_mass,
     are_displaced,
     invariant_mass,
@@ -110,7 +111,7 @@ def leading_second(mask: Lists, near: Lists, significance: Lists) -> Lists:
 
 
 def _picked(significance: Lists, ranked: Lists, place: IntArray) -> FloatArray:
-    known, found = place >= 0, np.full(len(ranked), NOT_REACHED)
+    known, found = place >= 0, np.where(place == UNKNOWN, np.nan, NOT_REACHED)
     found[known] = significance.values[ranked.values[place[known]]]
     return found
 
@@ -123,7 +124,7 @@ def above_charm(is_measured: Lists, significance: Lists, pt: Lists, eta: Lists, 
 def above_bottom(is_measured: Lists, significance: Lists, pt: Lists, eta: Lists, phi: Lists) -> Lists:
     """The same of bottom, and the significance of the track after it: two a jet."""
     ranked, place = above_mass(is_measured, significance, pt, eta, phi, BOTTOM_MASS_GEV)
-    after = np.where((place >= 0) & (place + 1 < ranked.offsets[1:]), place + 1, -1)
+    after = np.where((place >= 0) & (place + 1 < ranked.offsets[1:]), place + 1, np.minimum(place, -1))
     both = np.stack([_picked(significance, ranked, which) for which in (place, after)], axis=1)
     return Lists(2 * np.arange(len(ranked) + 1), both.ravel())
 

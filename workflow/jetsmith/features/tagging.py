@@ -29,6 +29,7 @@ PSEUDO_SIGNIFICANCE, PSEUDO_TRACKS = 2.0, 2
 CHARM_MASS_GEV = 1.5
 MIN_FLIGHT_CM, MAX_FLIGHT_CM, MIN_FLIGHT_SIGNIFICANCE, MAX_VERTEX_MASS_GEV = 0.01, 2.5, 2.0, 6.5
 VERTEX, PSEUDO_VERTEX, NO_VERTEX = 0.0, 1.0, 2.0
+UNKNOWN = -2  # place of a track that cannot be told
 
 
 # --- tracks ---
@@ -167,7 +168,7 @@ def above_charm(
 ) -> Array:
     """The value of the track that lifts the mass above 1.5 GeV, in falling `order`; -1 where none does."""
     ranked, place = above_mass(is_near_axis, order, pt, eta, phi, CHARM_MASS_GEV)
-    known, found = place >= 0, np.full(len(ranked), -1.0)
+    known, found = place >= 0, np.where(place == UNKNOWN, np.nan, -1.0)
     found[known] = values.values[ranked.values[place[known]]]
     return _given(n_tracks, found)
 
@@ -179,19 +180,31 @@ def above_mass(
 
     Returns:
         Tracks with a mask that is not 0 in falling `order`, as indices of all; and of each row the place
-        among these of the one that does, -1 where none does.
+        among these of the one that does, -1 where none does, UNKNOWN where the momentum of a track is none.
     """
     chosen = mask.values != 0
     by = order.where(chosen)
     ranked = np.flatnonzero(chosen)[by.falling()]
     own = momenta(pt.values[ranked], eta.values[ranked], phi.values[ranked], PION_MASS_GEV)
-    momentum = np.cumsum(own, axis=1)
-    before = np.concatenate([np.zeros((4, 1)), momentum], axis=1)[:, by.offsets[:-1]]
-    over = np.flatnonzero(invariant_mass(momentum - before[:, by.owner]) > mass_gev)
-    rows, first = np.unique(by.owner[over], return_index=True)
+    mass = invariant_mass(_up_to(own, by.offsets))
     place = np.full(len(by), -1)
+    place[by.owner[np.isnan(mass)]] = UNKNOWN
+    over = np.flatnonzero(mass > mass_gev)
+    rows, first = np.unique(by.owner[over], return_index=True)
     place[rows] = over[first]
     return Lists(by.offsets, ranked), place
+
+
+def _up_to(momentum: FloatArray, offsets: IntArray) -> FloatArray:
+    """Of each element the sum of its row up to itself, (4, n) -> (4, n).
+
+    Row by row: differences of sums over all rows would carry what is not finite, or rounding, into others.
+    """
+    found, counts = momentum.copy(), np.diff(offsets)
+    for rank in range(1, int(counts.max(initial=0))):  # tracks of the richest jet
+        here = offsets[:-1][counts > rank] + rank
+        found[:, here] += found[:, here - 1]
+    return found
 
 
 # --- vertices ---
