@@ -2,12 +2,14 @@
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import awkward as ak
 import numpy as np
 import pytest
 
 from jetsmith.columns.labels import FIRST_II, JETCLASS_II
+from jetsmith.configuration.records import read_yaml
 from jetsmith.derivations import of
 from jetsmith.features.derived import with_derived
 
@@ -91,7 +93,7 @@ def test_derived_columns_are_what_the_file_says_of_the_same(found):
     """Pseudorapidity relative to the jet, outward, and azimuth, of all constituents in one list."""
     rows, _, stored = found
     order = ak.argsort(stored["part_charge"] == 0, axis=1, stable=True)
-    names = ["pf_eta_outward", "pf_dphi_rad", "pf_energy_gev", "pf_delta_r", "pf_pt_fraction"]
+    names = ["pf_eta_outward", "pf_dphi_rad", "pf_energy_gev", "pf_delta_r", "pf_pt_fraction", "pf_dsz_sig"]
     there = with_derived(rows, names, of("ak8"))
     derived = {name: ak.to_numpy(ak.flatten(there[name])) for name in names}
     energy, deta, dphi = (
@@ -103,6 +105,16 @@ def test_derived_columns_are_what_the_file_says_of_the_same(found):
     assert derived["pf_delta_r"] == pytest.approx(np.hypot(deta, dphi), abs=4e-6)
     pt = np.hypot(stored["part_px"], stored["part_py"]) / stored["jet_pt"]
     assert derived["pf_pt_fraction"] == pytest.approx(ak.to_numpy(ak.flatten(pt[order])), rel=1e-5)
+    dz, error = (ak.to_numpy(ak.flatten(stored[f"part_{n}"][order])) for n in ("dzval", "dzerr"))
+    measured = error > 0
+    assert measured.sum() > 1000
+    assert derived["pf_dsz_sig"][measured] == pytest.approx(dz[measured] / error[measured], rel=1e-5)
+
+
+def test_the_benchmarks_read_these():
+    """The significance of dz is that of Delphes, whose error is along the beam."""
+    group = read_yaml(Path(__file__).parents[2] / "config" / "features" / "jetclass.yaml")
+    assert {group["features"][name]["source"] for name in ("d0sig", "dzsig")} == {"pf_d0_sig", "pf_dsz_sig"}
 
 
 def test_labels_are_what_decayed(found):

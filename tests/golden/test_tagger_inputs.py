@@ -209,3 +209,52 @@ def test_derived_2d_significance_is_that_of_deepcsv(shared_data: Path) -> None:
     assert len(ratios) > 150
     assert np.mean(np.array(ratios) > 0) > 0.98  # the sign
     assert found == pytest.approx([1, 1, 1], abs=0.1)
+
+
+def test_candidates_of_large_jets_are_those_of_cms(shared_data: Path, tmp_path: Path) -> None:
+    """Momenta, angles and distances to vertices as in CMSSW's `DeepBoostedJetTagInfoProducer`, jet by jet."""
+    io.write_rows(tmp_path / "skim.parquet", canonical(shared_data, "ak8"))
+    path = CONFIG / "ak8_candidates.yaml"
+    spec = validate(FeatureGroup, {"name": "pf", **read_yaml(path)}, path)
+    compute_features(spec, of("ak8"), tmp_path / "skim.parquet", tmp_path / "f.parquet", tmp_path / "m.json")
+    ours = io.read_rows(tmp_path / "f.parquet")
+    with uproot.open(shared_data / "cms-pfnano" / "pfnano.root") as file:
+        names = [*(f"FatJet_{n}" for n in ("pt", "eta", "phi")), "SV_eta", "SV_phi"]
+        names += ["FatJetPFCands_jetIdx", "FatJetPFCands_pFCandsIdx", "FatJetSVs_jetIdx", "FatJetSVs_sVIdx"]
+        names += [f"PFCands_{n}" for n in ("pt", "eta", "phi", "puppiWeight", "charge")]
+        events = file["Events"].arrays(names)
+    jets = [(event, j) for event in events for j in range(len(event["FatJet_pt"]))]
+    vertices = set()
+    for (event, j), row in zip(jets, ours, strict=True):
+        number = event["FatJetPFCands_pFCandsIdx"][event["FatJetPFCands_jetIdx"] == j]
+        pt, eta, phi, weight, charge = (
+            np.asarray(event[f"PFCands_{n}"][number], np.float64)
+            for n in ("pt", "eta", "phi", "puppiWeight", "charge")
+        )
+        jet_pt, jet_eta, jet_phi = (float(event[f"FatJet_{n}"][j]) for n in ("pt", "eta", "phi"))
+        expected = {
+            "puppiw": weight,
+            "pt_log": np.log(weight * pt),
+            "ptrel_log": np.log(weight * pt / jet_pt),
+            "pt_log_nopuppi": np.log(pt),
+            "ptrel_log_nopuppi": np.log(pt / jet_pt),
+            "etarel": np.sign(jet_eta) * (eta - jet_eta),
+            "phirel": _turn(phi - jet_phi),
+            "deltaR": np.hypot(eta - jet_eta, _turn(phi - jet_phi)),
+        }
+        mine = event["FatJetSVs_sVIdx"][event["FatJetSVs_jetIdx"] == j]
+        if ak.all(mine >= 0):  # else no distance is known
+            vertices.add(len(mine))
+            away = [np.hypot(eta - event["SV_eta"][v], _turn(phi - event["SV_phi"][v])) for v in mine]
+            expected["drminsv"] = np.min(away, axis=0) if away else np.full(len(pt), -1.0)
+        kept = np.flatnonzero(weight >= 0.01)
+        kept = np.concatenate([kept[charge[kept] != 0], kept[charge[kept] == 0]])
+        kept = kept[np.argsort(-np.float32(weight * pt)[kept], kind="stable")][:100]
+        for name, values in expected.items():
+            found = np.asarray(row[f"pf_{name}"])
+            np.testing.assert_allclose(found, values[kept], rtol=1e-5, atol=2e-5, err_msg=name)
+    assert {0, 1} < vertices
+
+
+def _turn(angle: FloatArray) -> FloatArray:
+    return (angle + np.pi) % (2 * np.pi) - np.pi

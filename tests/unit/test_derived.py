@@ -106,10 +106,10 @@ def decay_length(row: Row, i: int) -> float:
     return abs(dot(point, axis)) / dot(normal, normal)
 
 
-def min_delta_r_sv(row: Row, i: int) -> float:
+def min_delta_r_sv(row: Row, i: int, bound: float = 0.4) -> float:
     if any(math.isnan(eta) for eta in row["sv_eta"]):
         return math.nan
-    nearest = 0.4
+    nearest = bound
     for eta, phi in zip(row["sv_eta"], row["sv_phi_rad"], strict=True):
         dphi = math.remainder(row["cpf_phi_rad"][i] - phi, 2 * math.pi)
         nearest = min(nearest, math.hypot(row["cpf_eta"][i] - eta, dphi))
@@ -132,6 +132,7 @@ ELEMENTWISE: dict[str, Callable[[Row, int], float]] = {
     "cpf_jet_dist_cm": jet_distance,
     "cpf_decay_len_cm": decay_length,
     "cpf_pt_fraction": lambda row, i: row["cpf_pt_gev"][i] / row["jet_pt_gev"],
+    "cpf_d0_sig": lambda row, i: row["cpf_d0_cm"][i] / row["cpf_d0_err_cm"][i],
     "cpf_min_delta_r_sv": min_delta_r_sv,
 }
 
@@ -176,8 +177,8 @@ def jet_b_probability(row: Row) -> float:
     found = selected(row)
     if not found:
         return math.nan
-    leading = sorted((s for s in found if s > 0), reverse=True)[:4]
-    first = scalar_log_chance([scalar_resolution(s) for s in leading]) if leading else 0.0
+    leading = sorted(scalar_resolution(s) for s in found if s > 0)[:4]  # CMSSW sorts probabilities
+    first = scalar_log_chance(leading) if leading else 0.0
     return -first / 4 - scalar_log_chance([scalar_resolution(s) for s in found]) / 4
 
 
@@ -499,3 +500,15 @@ def test_a_vertex_without_a_direction_may_be_the_nearest() -> None:
         True,
         *[False] * 3,
     ]
+
+
+def test_distances_in_large_jets_have_no_bound() -> None:
+    """Without a vertex in the row there is none; CMS has -1 there, the default of the feature."""
+    rows = mock_rows("ak8", 60, seed=5)
+    found = with_derived(rows, ["cpf_min_delta_r_sv"], of("ak8")).to_list()
+    assert any(not row["sv_eta"] for row in found)
+    for row in found:
+        expected = [min_delta_r_sv(row, i, bound=math.inf) for i in range(len(row["cpf_eta"]))]
+        expected = [math.nan if distance == math.inf else distance for distance in expected]
+        assert row["cpf_min_delta_r_sv"] == pytest.approx(expected, rel=2e-4, abs=2e-6, nan_ok=True)
+    assert np.nanmax([distance for row in found for distance in row["cpf_min_delta_r_sv"]]) > 0.4

@@ -169,7 +169,7 @@ def test_features_weigh_tracks_by_the_functions(fitted: Path, tmp_path: Path) ->
         assert calibrated.JP[k] == pytest.approx(expected, rel=1e-3, abs=1e-5)
         tracks = selected(row)
         if tracks:
-            leading = [by_significance[s] for s in sorted((s for s in tracks if s > 0), reverse=True)[:4]]
+            leading = sorted(by_significance[s] for s in tracks if s > 0)[:4]  # CMSSW sorts probabilities
             of_leading = scalar_log_chance(leading) if leading else 0.0
             jbp = -of_leading / 4 - scalar_log_chance([by_significance[s] for s in tracks]) / 4
             assert calibrated.JBP[k] == pytest.approx(jbp, rel=1e-3, abs=1e-5)

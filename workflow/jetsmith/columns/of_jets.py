@@ -109,7 +109,7 @@ CHARGED = {
     "cpf_quality": listed("", "track quality: 1 high purity (deepntuples) or CMS quality mask"),
     "cpf_vertex_association": listed("", "association to the primary vertex, CMS pvAssocQuality"),
     "cpf_lost_inner_hits": listed("", "lost inner hits, CMS code"),
-    "cpf_dptdpt": listed("", "relative covariance of pt"),
+    "cpf_dptdpt": listed("GeV^-2", "variance of charge over momentum, CMS' covariance(0, 0)"),
     "cpf_eta_rel": listed("", "pseudorapidity along the jet axis (derived)"),
     "cpf_pt_rel_gev": listed("GeV", "momentum across the jet axis (derived)"),
     "cpf_p_par_gev": listed("GeV", "momentum along the jet axis (derived)"),
@@ -123,7 +123,7 @@ CHARGED = {
     "cpf_jet_dist_cm": listed("cm", "distance of the track to the jet axis"),
     "cpf_decay_len_cm": listed("cm", "from the vertex to the axis' point nearest to the track (derived)"),
     "cpf_pt_fraction": listed("", "pt over the jet's (derived)"),
-    "cpf_min_delta_r_sv": listed("", "distance to the nearest secondary vertex, 0.4 at most (derived)"),
+    "cpf_min_delta_r_sv": listed("", "distance to the nearest secondary vertex; ak4: 0.4 at most (derived)"),
     "cpf_truth_origin": listed("", "true origin, index in `columns.ORIGINS`; -1 unknown", "int8"),
     "cpf_truth_vertex": listed("", "number of the true production vertex in its event; -1 unknown", "int32"),
 }
@@ -140,7 +140,7 @@ NEUTRAL = {
     "npf_puppi_weight": listed("", "PUPPI weight"),
     "npf_pt_fraction": listed("", "pt over the jet's (derived)"),
     "npf_delta_r": listed("", "distance to the jet axis (derived)"),
-    "npf_min_delta_r_sv": listed("", "distance to the nearest secondary vertex, 0.4 at most (derived)"),
+    "npf_min_delta_r_sv": listed("", "distance to the nearest secondary vertex; ak4: 0.4 at most (derived)"),
 }
 VERTICES = {
     "sv_pt_gev": listed("GeV", "transverse momentum"),

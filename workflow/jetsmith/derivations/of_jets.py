@@ -13,12 +13,16 @@ def _candidates(prefix: str) -> dict[str, tuple[Derived, ...]]:
         f"{p}_delta_r": (Derived("length", (f"{p}_deta", f"{p}_dphi_rad")),),
         f"{p}_pt_fraction": (Derived("ratio", (f"{p}_pt_gev", "jet_pt_gev")),),
         f"{p}_min_delta_r_sv": (
-            Derived("min_delta_r", (f"{p}_eta", f"{p}_phi_rad", "sv_eta", "sv_phi_rad"), whole=True),
+            Derived("min_delta_r", (f"{p}_eta", f"{p}_phi_rad", *_VERTEX_DIRECTION), ("ak4",), whole=True),
+            Derived(
+                "min_delta_r_of_large", (f"{p}_eta", f"{p}_phi_rad", *_VERTEX_DIRECTION), ("ak8",), whole=True
+            ),
         ),
         f"n_{p}": (Derived("count", (f"{p}_pt_gev",), whole=True),),
     }
 
 
+_VERTEX_DIRECTION = ("sv_eta", "sv_phi_rad")
 _AXIS = ("cpf_pt_gev", "cpf_eta", "cpf_dphi_rad", "jet_eta")
 _TRACK = ("cpf_d0_cm", "cpf_dz_cm", "cpf_eta", "cpf_phi_rad", "jet_eta", "jet_phi_rad")
 _NO_VERTEX_ERROR = (
@@ -125,6 +129,9 @@ OF_JETS: dict[str, New] = {
     "track_counting_third": _of_tracks("third largest 3D significance", "track_counting_third"),
     "cpf_abs_sip3d_sig": New(
         "", "magnitude of the 3D significance", (Derived("magnitude", ("cpf_sip3d_sig",)),), ragged=True
+    ),
+    "cpf_d0_sig": New(
+        "", "d0 over its error", (Derived("ratio", ("cpf_d0_cm", "cpf_d0_err_cm")),), ragged=True
     ),
     "n_muons": jet("", "muons among the charged candidates", "total_by_row", "cpf_is_muon"),
     "n_electrons": jet("", "electrons among the charged candidates", "total_by_row", "cpf_is_electron"),

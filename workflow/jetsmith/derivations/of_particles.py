@@ -32,7 +32,7 @@ OF_PARTICLES: dict[str, New] = (
             ("puppi_weight", "", "their PUPPI weight"),
             ("pt_fraction", "", "their transverse momentum over the jet's"),
             ("delta_r", "", "their distance to the jet axis"),
-            ("min_delta_r_sv", "", "their distance to the nearest secondary vertex, 0.4 at most"),
+            ("min_delta_r_sv", "", "their distance to the nearest secondary vertex; ak4: 0.4 at most"),
         )
     }
     | {
@@ -42,7 +42,7 @@ OF_PARTICLES: dict[str, New] = (
             ("d0_cm", "cm", "transverse impact parameter to the primary vertex"),
             ("d0_err_cm", "cm", "its error"),
             ("dz_cm", "cm", "longitudinal impact parameter"),
-            ("dz_err_cm", "cm", "its error"),
+            ("dz_err_cm", "cm", "its error times sin(theta)"),
             ("chi2", "", "normalised chi2 of the track"),
             ("quality", "", "track quality"),
             ("vertex_association", "", "association to the primary vertex"),
@@ -61,6 +61,9 @@ OF_PARTICLES: dict[str, New] = (
         "pf_puppi_pt_gev": _list(
             "GeV", "transverse momentum times PUPPI weight", "product", "pf_pt_gev", "pf_puppi_weight"
         ),
+        "pf_puppi_pt_fraction": _list(
+            "", "the same over the jet's", "ratio", "pf_puppi_pt_gev", "jet_pt_gev"
+        ),
         "pf_energy_gev": New(
             "GeV",
             "energy; by the mass of the PDG id where files have none",
@@ -75,7 +78,10 @@ OF_PARTICLES: dict[str, New] = (
         ),
         "pf_whole_chi2": _list("", "normalised chi2 of the track, rounded down", "whole_part", "pf_chi2"),
         "pf_d0_sig": _list("", "d0 over its error", "ratio", "pf_d0_cm", "pf_d0_err_cm"),
-        "pf_dz_sig": _list("", "dz over its error", "ratio", "pf_dz_cm", "pf_dz_err_cm"),
+        "pf_dz_sig": _list(
+            "", "dz over its error times sin(theta), CMS' dzsig", "ratio", "pf_dz_cm", "pf_dz_err_cm"
+        ),
+        "pf_dsz_sig": _list("", "dz over its error", "over_momentum", "pf_dz_cm", "pf_dz_err_cm", "pf_eta"),
         "sv_deta": _list(
             "", "pseudorapidity of the vertex momentum less the jet's", "difference", "sv_eta", "jet_eta"
         ),

@@ -24,7 +24,7 @@ MAX_D0_CM, MAX_DZ_CM = 0.2, 0.5
 DISPLACED_CM = 0.01  # ASSUME: five times the resolution of a 5 GeV track
 CENTRAL_PT_GEV, CENTRAL_ABSETA = 20.0, 2.5
 MIN_PUPPI_WEIGHT = 0.01  # CMS: candidates below are none of the jet's
-MAX_SV_DISTANCE = 0.4  # CMS: candidates without a vertex get the jet's radius
+MAX_SV_DISTANCE = 0.4  # CMS: of AK4 jets candidates without a vertex get the jet's radius
 
 
 def _sum(lists: Lists, values: Array) -> FloatArray:
@@ -123,13 +123,15 @@ def of_hardest(lists: Lists, pt: Lists, mask: Lists) -> Array:
     return Lists(values.offsets, values.values[momenta.falling()]).slot(0)
 
 
-def min_delta_r(eta: Lists, phi: Lists, sv_eta: Lists, sv_phi: Lists) -> Lists:
+def min_delta_r(
+    eta: Lists, phi: Lists, sv_eta: Lists, sv_phi: Lists, bound: float = MAX_SV_DISTANCE
+) -> Lists:
     """Distance of each candidate to the nearest vertex of its row, 0.4 at most.
 
     NaN where a vertex of the row has no direction: it may be the nearest.
     """
     owner = eta.owner
-    nearest = np.full(len(eta.values), MAX_SV_DISTANCE)
+    nearest = np.full(len(eta.values), bound)
     n_vertices = sv_eta.counts[owner]
     for index in range(int(sv_eta.counts.max(initial=0))):  # a handful: vertices of the richest row
         here = np.flatnonzero(n_vertices > index)  # most rows have none
@@ -137,6 +139,12 @@ def min_delta_r(eta: Lists, phi: Lists, sv_eta: Lists, sv_phi: Lists) -> Lists:
         distance = delta_r(eta.values[here], phi.values[here], sv_eta.values[vertex], sv_phi.values[vertex])
         nearest[here] = np.minimum(nearest[here], distance)  # NaN stays
     return Lists(eta.offsets, nearest)
+
+
+def min_delta_r_of_large(eta: Lists, phi: Lists, sv_eta: Lists, sv_phi: Lists) -> Lists:
+    """The same without a bound, as CMS has it of AK8 jets; NaN in rows without a vertex, too."""
+    found = min_delta_r(eta, phi, sv_eta, sv_phi, np.inf)
+    return Lists(found.offsets, np.where(np.isinf(found.values), np.nan, found.values))
 
 
 # --- jet probability and track counting ---
@@ -180,12 +188,12 @@ def jet_probability_derived(significance: Lists, probability: Lists | None = Non
 
 
 def jet_b_probability_derived(significance: Lists, probability: Lists | None = None) -> Array:
-    """CMS' JBP: -ln(P_b) / 4 - ln(P) / 4, P_b of the four most displaced tracks of positive sign."""
+    """CMS' JBP: -ln(P_b) / 4 - ln(P) / 4, P_b of the four least likely tracks of positive sign."""
     chance = track_probability(significance) if probability is None else probability
     known = _is_measured(significance)
     everything = _log_probability(chance.where(known))
-    positive, used = (column.where(known & (significance.values > 0)) for column in (significance, chance))
-    ordered = Lists(used.offsets, used.values[positive.falling()])
+    used = chance.where(known & (significance.values > 0))
+    ordered = Lists(used.offsets, used.values[Lists(used.offsets, -used.values).falling()])
     rank = np.arange(len(ordered.values)) - ordered.offsets[:-1][ordered.owner]
     leading = ordered.where(rank < N_B_TRACKS)
     displaced = _log_probability(leading)
