@@ -9,11 +9,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import awkward as ak
 import numpy as np
 import pytest
 
+from jetsmith import io
+from jetsmith.configuration.records import read_yaml, validate
+from jetsmith.derivations import of
+from jetsmith.features.compute import compute_features
 from jetsmith.models import Output
-from jetsmith.specs.features import Inputs
+from jetsmith.specs.features import FeatureGroup, Inputs
+from tests.golden.test_tagger_inputs import CONFIG, canonical
 from tests.requirements import require
 
 with suppress(ImportError):
@@ -220,3 +226,83 @@ def test_each_key_matters(public: Public) -> None:
 
 def other_gate(keys: dict[str, str]) -> str:
     return "sigmoid" if keys["recurrent_activation"] != "sigmoid" else "keras1_hard_sigmoid"
+
+
+PRESETS = {"ak4": "deepjet_global", "charged": "deepjet", "neutral": "deepjet", "vertices": "deepjet"}
+# CMSSW subtracts these, so that 0 is what is far away or not there (RecoBTag/FeatureTools, its converters).
+LESS = {
+    "charged": {"ptrel": 1.0, "drminsv": 0.4},
+    "neutral": {"ptrel": 1.0, "deltaR": 0.6, "drminsv": 0.4},
+    "vertices": {"deltaR": 0.5},
+}
+BOUNDS = {
+    **{"trackPtRel": (-1, 4), "trackEtaRel": (-5, 15), "trackJetDistVal": (-20, 1)},
+    **{f"trackSip{kind}{what}": (-1, 1e5) for kind in ("2d", "3d") for what in ("Val", "Sig")},
+}
+MIN_PT_GEV = 0.95
+
+
+def public_scores(path: Path, rows: Any, folder: Path, bounds: dict[str, tuple[float, float]]) -> Array:
+    """P(b) + P(bb) + P(lepb) of our presets, but for the hadronic fraction, which no PFNano has."""
+    io.write_rows(folder / "skim.parquet", rows)
+    given = []
+    for group, (length, _) in GROUPS.items():
+        spec = validate(FeatureGroup, {"name": group, **read_yaml(CONFIG / f"{group}.yaml")}, path)
+        files = (folder / f"{name}" for name in ("skim.parquet", "f.parquet", "m.json"))
+        compute_features(spec, of("ak4"), *files)
+        found = io.read_rows(folder / "f.parquet")
+        columns = []
+        for name in spec.presets[PRESETS[group]]:
+            if not length:
+                columns.append(np.asarray(found[name]))
+            elif (column := spec.column(name)) in found.fields:
+                values = ak.pad_none(found[column] - LESS[group].get(name, 0.0), length, clip=True)
+                columns.append(
+                    np.clip(ak.to_numpy(ak.fill_none(values, 0.0)), *bounds.get(name, (-1e9, 1e9)))
+                )
+            else:
+                assert name == "HadFrac"
+                columns.append(np.zeros((len(rows), length)))
+        given.append(np.stack(columns, axis=-1).astype(np.float32))
+    session = onnxruntime.InferenceSession(path)
+    names = [tensor.name for tensor in session.get_inputs()]
+    outputs = session.run(None, dict(zip(names, [*given, given[0][:, :1]], strict=True)))
+    return np.asarray(next(x for x in outputs if x.shape[1] == 6)[:, :3].sum(axis=1))
+
+
+def as_cms(rows: Any) -> Any:
+    """The same jets with what CMSSW looks at: candidates above 0.95 GeV, momenta before corrections."""
+    kept = {}
+    for name in rows.fields:
+        family = name[:3]
+        kept[name] = (
+            rows[name][rows[f"{family}_pt_gev"] >= MIN_PT_GEV] if family in ("cpf", "npf") else rows[name]
+        )
+    for family in ("cpf", "npf"):
+        kept[f"n_{family}"] = ak.num(kept[f"{family}_pt_gev"])
+    kept["jet_pt_gev"] = rows["jet_raw_pt_gev"]
+    kept["sv_energy_ratio"] = rows["sv_energy_ratio"] * (rows["jet_pt_gev"] / rows["jet_raw_pt_gev"])
+    return ak.zip(kept, depth_limit=1)
+
+
+def test_the_public_network_on_our_inputs_is_near_the_stored_scores(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    """What docs/tag_inputs.md says of inputs that are not CMS': 64 jets, correlations of log-odds."""
+    if "onnxruntime" not in globals():
+        require("onnxruntime is not installed: make setup")
+    path, rows = shared_data / "reference-models" / TENX, canonical(shared_data, "ak4")
+    stored = ak.to_numpy(rows["stored_btagDeepFlavB"])
+    far, near = (
+        public_scores(path, jets, tmp_path, bounds) for jets, bounds in ((rows, {}), (as_cms(rows), BOUNDS))
+    )
+    told = []
+    for ours in (far, near):
+        odds = [np.log(p / (1 - p)) for p in np.clip([ours, stored], 1e-5, 1 - 1e-5)]
+        told.append((np.corrcoef(odds)[0, 1], np.abs(odds[0] - odds[1]).mean()))
+        print(f"{len(stored)} jets: correlation {told[-1][0]:.3f}, mean difference {told[-1][1]:.3f}")
+    assert len(stored) == 64
+    assert told[0][0] > 0.95
+    assert told[0][1] < 0.33
+    assert told[1][0] > 0.985
+    assert told[1][1] < 0.18
