@@ -108,3 +108,37 @@ def test_columns_of_one_kind_of_list():
 def test_physlite_has_the_same_check():
     """One function for all layouts."""
     assert physlite.aligned is nanoaod.aligned is flat.aligned
+
+
+LARGE = {
+    **{name: ak.Array(np.ones(3)) for name in ("run", "luminosityBlock", "event", "genWeight", "PV_npvs")},
+    **{f"FatJet_{name}": ak.Array([[300.0], [], [400.0, 350.0]]) for name in ("pt", "mass")},
+    **{f"FatJet_{name}": ak.Array([[0.1], [], [0.2, 1.4]]) for name in ("eta", "phi")},
+    "FatJet_subJetIdx1": ak.Array([[0], [], [0, 2]]),
+    "FatJet_subJetIdx2": ak.Array([[1], [], [1, -1]]),
+    "FatJet_genJetAK8Idx": ak.Array([[0], [], [0, -1]]),
+    **{
+        f"SubJet_{name}": ak.Array([[0.4, 0.3], [], [0.2, 0.1, 0.6]])
+        for name in ("pt", "eta", "phi", "mass", "rawFactor", "btagDeepB")
+    },
+}
+COUNTED = {
+    "SubJet": ak.Array([[1, 0], [], [1, 0, 0]]),
+    "GenJetAK8": ak.Array([[1], [], [0, 1]]),
+}
+
+
+@pytest.mark.parametrize("collection", COUNTED)
+def test_what_large_jets_point_to(collection):
+    """Subjets and generator jets: each of their branches is compared with another."""
+    counts = {f"{collection}_{name}": COUNTED[collection] for name in ("nBHadrons", "nCHadrons")}
+    given, spec = LARGE | counts, SPEC.model_copy(update={"object": "ak8"})
+    cuts = CUTS.model_copy(update={"jet_id": 0})
+    if collection == "GenJetAK8":
+        given |= {f"GenJetAK8_{name}": ak.Array([[300.0], [], [400.0, 350.0]]) for name in ("pt", "mass")}
+    assert len(nanoaod.rows(given, spec, cuts)[0]) == 3
+    torn_ones = [name for name in given if name.startswith(f"{collection}_")]
+    assert len(torn_ones) >= 4
+    for name in torn_ones:
+        with pytest.raises(InputError, match=rf"branch {collection}_\w+ has \d values in entry \d"):
+            nanoaod.rows(given | {name: torn(given[name])}, spec, cuts)

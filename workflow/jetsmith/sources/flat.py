@@ -76,6 +76,22 @@ def aligned(events: Mapping[str, ak.Array], name: str, offsets: IntArray) -> Arr
     return content
 
 
+def of_collection(events: Mapping[str, ak.Array], name: str) -> tuple[IntArray, Array]:
+    """Offsets (N + 1,) and flat content of a branch that jets point into, compared with another of its own.
+
+    Args:
+        events: Arrays by branch name; all of the collection, the name up to `_`, were read at once.
+        name: The branch.
+
+    Raises:
+        InputError: It has others than the first of the collection by name.
+    """
+    offsets = lists(events, min(other for other in events if other.startswith(f"{name.partition('_')[0]}_")))[
+        0
+    ]
+    return offsets, aligned(events, name, offsets)
+
+
 def check_lengths(name: str, own: IntArray, offsets: IntArray, entries: IntArray) -> None:
     """Fail where a branch has more or fewer values than its collection has elements.
 
@@ -163,16 +179,17 @@ def join(left: IntArray, right: IntArray) -> tuple[IntArray, IntArray]:
     return first, second
 
 
-def look_up(array: ak.Array, row: IntArray, place: IntArray, missing: Any) -> Array:
-    """Elements of a ragged array by list and place in it; `missing`, and its type, where there is none.
+def look_up(events: Mapping[str, ak.Array], name: str, row: IntArray, place: IntArray, missing: Any) -> Array:
+    """Elements of a branch by entry and place in it; `missing`, and its type, where there is none.
 
     Args:
-        array: N lists.
-        row: List of each, shape (M,).
-        place: Index in that list, shape (M,); one outside the list is none.
+        events: Arrays by branch name.
+        name: The branch, of a collection that others point into (`of_collection`).
+        row: Entry of each, shape (M,).
+        place: Index in its list, shape (M,); one outside the list is none.
         missing: Value, such as np.float32(np.nan).
     """
-    offsets, content = split(array)
+    offsets, content = of_collection(events, name)
     known = (place >= 0) & (place < np.diff(offsets)[row])
     found = np.full(len(place), missing)
     found[known] = content[(offsets[row] + place)[known]]

@@ -7,7 +7,7 @@ soft-drop mass is in no collection of NanoAOD that says whose it is.
 import numpy as np
 
 from jetsmith.sources import hadrons
-from jetsmith.sources.flat import Columns, aligned, lists, look_up
+from jetsmith.sources.flat import Columns, look_up
 
 MOMENTA = {"jet_gen_pt_gev": "pt", "jet_gen_mass_gev": "mass"}
 NONE = np.float32(np.nan)
@@ -32,8 +32,5 @@ def wanted(branches: set[str], obj: str) -> list[str]:
 def fill(columns_: Columns, jets: hadrons.Jets, obj: str) -> None:
     """The columns of the kept jets; NaN where the index is that of no generator jet of the event."""
     for name in sorted(columns(set(jets.events), obj)):
-        first = next(iter(_needs(obj).values()))[1]
-        if first in jets.events:
-            aligned(jets.events, _needs(obj)[name][1], lists(jets.events, first)[0])
         place = jets.take(hadrons.GENERATOR_JETS[obj][1]).astype(np.int64)
-        columns_.flat(name, look_up(jets.events[_needs(obj)[name][1]], jets.event, place, NONE))
+        columns_.flat(name, look_up(jets.events, _needs(obj)[name][1], jets.event, place, NONE))

@@ -213,7 +213,7 @@ def _partner(jets: Jets, obj: str, radius: float | None = None) -> IntArray:
 
 def _look_up(jets: Jets, branch: str, place: IntArray) -> IntArray:
     """A branch of another collection at a place in the event of each jet, UNKNOWN where there is none."""
-    return look_up(jets.events[branch], jets.event, place, UNKNOWN)
+    return look_up(jets.events, branch, jets.event, place, UNKNOWN)
 
 
 def _near_particles(jets: Jets, obj: str, particles: truth.Generator) -> list[IntArray]:

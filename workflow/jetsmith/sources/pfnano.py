@@ -222,11 +222,9 @@ def _fill_vertices(columns: Columns, jets: Jets) -> None:
         return
     local = aligned(events, f"{table}_sVIdx", child_offsets)[child].astype(np.int64)
     event = owners(child_offsets)[child]
-    there = [branch for branch in VERTEX_DIRECTION.values() if branch in events]
     for name, branch in VERTEX_DIRECTION.items():
-        if branch in there:
-            aligned(events, branch, lists(events, there[0])[0])
-            columns.ragged(name, offsets, look_up(events[branch], event, local, np.float32(np.nan)))
+        if branch in events:
+            columns.ragged(name, offsets, look_up(events, branch, event, local, np.float32(np.nan)))
 
 
 def plain_delta_r(stored: FloatArray) -> FloatArray:

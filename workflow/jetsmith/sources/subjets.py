@@ -9,7 +9,7 @@ import re
 import numpy as np
 
 from jetsmith.io import BoolArray, FloatArray
-from jetsmith.sources.flat import Array, Columns, KeptJets, counts_to_offsets, split
+from jetsmith.sources.flat import Array, Columns, KeptJets, counts_to_offsets, of_collection
 
 PREFIX = "SubJet_"
 INDICES = ("FatJet_subJetIdx1", "FatJet_subJetIdx2")
@@ -61,7 +61,7 @@ def fill(columns_: Columns, jets: KeptJets) -> None:
 
 def _of_both(jets: KeptJets, name: str) -> tuple[FloatArray, BoolArray]:
     """A branch of the two subjets of each kept jet, and which of them there are, shape (n_rows, 2)."""
-    offsets, content = split(jets.events[PREFIX + name])
+    offsets, content = of_collection(jets.events, PREFIX + name)
     begin, end = offsets[jets.event], offsets[jets.event + 1]
     found = np.zeros((len(jets.kept), len(INDICES)), np.float32)
     there = np.zeros(found.shape, np.bool_)
