@@ -380,6 +380,37 @@ def test_jets_that_were_not_tagged_count_in_curves_and_shapes(scores: list[Path]
     assert all("% not tagged)" in label for label in labels)
 
 
+def test_where_no_cut_lies_curves_are_what_areas_and_readings_have(scores: list[Path]) -> None:
+    """Protects: jets of one score, or of none: a part of them passes, in ratios, too."""
+    jets = read_test(scores[0], make_spec())
+    signal, light = jets.label >= 500, np.isin(jets.label, (0, 1, 2))
+    dull = np.random.default_rng(3).random(len(jets)) > np.where(signal, 0.2, 0.02)
+    for value in (-np.inf, 0.0):
+        seldom = without(jets, dull, value)
+        specs = [make_spec("deepjet"), make_spec("soft")]
+        numbers = roc.compute(specs, [jets, seldom], "light_jets", [[], []], 5, mistags=(0.1, 0.01))
+        first, curve = numbers.curves
+        assert first.leaps == ()
+        (leap,) = curve.leaps
+        tagged = [jets.weight[mask & ~dull].sum() / jets.weight[mask].sum() for mask in (signal, light)]
+        assert leap == pytest.approx((tagged[0], 1), abs=0.01)
+        assert "Where many jets share a score" in numbers.caption()
+        wanted = np.linspace(tagged[0] + 0.01, 1, 50)
+        line = tagged[1] + (wanted - tagged[0]) / (1 - tagged[0]) * (1 - tagged[1])
+        np.testing.assert_allclose(np.interp(wanted, curve.signal_efficiency, curve.mistag), line, rtol=0.05)
+        assert max(np.diff(np.log([one for one in curve.mistag if one > tagged[1]]))) < 0.1
+        ratio = np.interp(0.6, curve.ratio_signal_efficiency, curve.ratio)
+        own = np.interp(0.6, first.signal_efficiency, first.mistag)
+        assert ratio == pytest.approx(own / np.interp(0.6, wanted, line), rel=0.1)
+        area = np.trapezoid(curve.signal_efficiency, curve.mistag)
+        assert area == pytest.approx(curve.auc.value, abs=0.002)
+        (loose, _) = curve.readings
+        assert (loose.signal_efficiency is None) == (value == -np.inf)
+        if loose.signal_efficiency is not None:
+            drawn = np.interp(0.1, curve.mistag, curve.signal_efficiency)
+            assert loose.signal_efficiency.value == pytest.approx(drawn, abs=0.003)
+
+
 def test_shapes_of_another_range_lose_nothing(scores: list[Path]) -> None:
     """Protects: a BDT from -1 to 1 is drawn over its range, not squeezed into the first bin."""
     jets = read_test(scores[0], make_spec())

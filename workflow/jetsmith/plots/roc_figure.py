@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -50,6 +50,13 @@ class Marked(Record):
     doubt: str = ""
 
 
+class Leap(NamedTuple):
+    """Signal efficiencies between which there is no cut, since many jets have one score, or none."""
+
+    low: float
+    high: float
+
+
 class Curve(Record):
     """The curve of one tagger; lists run by rising efficiency.
 
@@ -63,6 +70,7 @@ class Curve(Record):
         signal_efficiency: Abscissae.
         mistag: Ordinates, with the ends of their intervals at the signal efficiency, which hold the
             statistics of both classes.
+        leaps: Where the curve is a straight line (on linear axes): a part of jets of one score passes.
         ratio_signal_efficiency: Abscissae of the lower panel.
         ratio: Background rejection over that of the first tagger, with the ends of this tagger's band.
         readings: Signal efficiencies at the mistag rates that working points are asked for.
@@ -81,6 +89,7 @@ class Curve(Record):
     mistag: tuple[float, ...]
     mistag_low: tuple[float, ...]
     mistag_high: tuple[float, ...]
+    leaps: tuple[Leap, ...] = ()
     ratio_signal_efficiency: tuple[float, ...] = ()
     ratio: tuple[float, ...] = ()
     ratio_low: tuple[float, ...] = ()
@@ -145,6 +154,7 @@ class RocNumbers(looks.Numbers):
                 else ""
             )
             + (left_out if any(out) else "")
+            + _lines(self.curves, signal)
             + _tied(self.curves)
             + doubts_text(
                 {f"{c.title} {point.name}": point.doubt for c in self.curves for point in c.working_points}
@@ -160,6 +170,21 @@ class RocNumbers(looks.Numbers):
     def signal_and_background(self) -> tuple[str, str]:
         """Labels of the classes, as plain text."""
         return label_text(self.signal.label), label_text(self.background.label)
+
+
+def _lines(curves: Sequence[Curve], signal: str) -> str:
+    """Which curves leap, and where."""
+    found = [
+        f"{curve.title} from " + ", ".join(f"{one.low:.1%} to {one.high:.1%}" for one in curve.leaps)
+        for curve in curves
+        if curve.leaps
+    ]
+    if not found:
+        return ""
+    return (
+        f" Where many jets share a score, or have none, a part of them passes, which no cut gives; {signal} "
+        f"efficiencies of such lines, straight on linear axes: {'; '.join(found)}."
+    )
 
 
 def _tied(curves: Sequence[Curve]) -> str:
