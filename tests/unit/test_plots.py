@@ -12,14 +12,26 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
 from jetsmith import io, texts
 from jetsmith.calibration.axes import axes_of, places
 from jetsmith.calibration.maps import efficiency_map
 from jetsmith.errors import InputError
 from jetsmith.metrics import Interval
-from jetsmith.plots import PLOTS, discriminant, efficiency, reweighting, roc, roc_figure, style, training
+from jetsmith.plots import (
+    PLOTS,
+    discriminant,
+    efficiency,
+    plane,
+    reweighting,
+    roc,
+    roc_figure,
+    style,
+    training,
+)
 from jetsmith.plots.inputs import Threshold, read_test
 from jetsmith.reweighting.histograms import compare_features
 from jetsmith.scored import ScoredJets
@@ -409,6 +421,56 @@ def test_where_no_cut_lies_curves_are_what_areas_and_readings_have(scores: list[
         if loose.signal_efficiency is not None:
             drawn = np.interp(0.1, curve.mistag, curve.signal_efficiency)
             assert loose.signal_efficiency.value == pytest.approx(drawn, abs=0.003)
+
+
+def test_many_taggers_with_long_titles_hide_no_curve(scores: list[Path]) -> None:
+    """Protects: of forty taggers each has a look of its own, and titles stand whole, beside the curves."""
+    jets = read_test(scores[0], make_spec())
+    (curve,) = roc.compute([make_spec()], [jets], "light_jets", [[POINT]], 5).curves
+    long = "A tagger of which a title says what it reads and how it was trained"
+    for n, legends in ((40, 1), (2, 0)):
+        curves = [curve.model_copy(update={"tagger": f"t{k}", "title": f"{long} {k}"}) for k in range(n)]
+        numbers = roc.compute([make_spec()], [jets], "light_jets", [[POINT]], 5)
+        figure = roc.draw(numbers.model_copy(update={"curves": roc.with_ratios(curves)}), STYLE)
+        FigureCanvasAgg(figure).draw()
+        assert len(figure.legends) == legends
+        main = figure.axes[0]
+        lines = [line for line in main.get_lines() if str(line.get_gid()).startswith("t")]
+        assert len({(line.get_color(), str(line._dash_pattern)) for line in lines}) == n
+        shown = [*figure.legends, *(child for child in main.get_children() if isinstance(child, Legend))]
+        texts = [text.get_text() for legend in shown for text in legend.get_texts()]
+        assert all(any(f"{long} {k} (AUC" in " ".join(text.split()) for text in texts) for k in range(n))
+        for legend in shown:
+            box = legend.get_window_extent()
+            assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+            if legends and legend in figure.legends:
+                assert box.y1 < figure.axes[-1].get_window_extent().y0
+
+
+def test_each_bin_and_point_is_drawn(scores: list[Path]) -> None:
+    """Protects: bins from 0 on, on linear and logarithmic axes, and more working points than markers."""
+    jets = read_test(scores[0], make_spec())
+    points = [POINT.model_copy(update={"name": f"P{k}", "threshold": 0.1 * k}) for k in range(12)]
+    for edges in ((0.0, 50.0, 100.0, 1000.0), (30.0, 60.0, 1000.0), (30.0, 60.0, 90.0)):
+        numbers = efficiency.compute(make_spec(), jets, points, edges)
+        signal = efficiency.draw(numbers, STYLE).axes[0]
+        drawn = {box.get_label(): box.lines[0].get_xdata() for box in signal.containers if box.lines[0]}
+        places = np.array([drawn[point.name] for point in points])
+        assert places.shape == (len(points), len(edges) - 1)
+        assert (np.asarray(edges[:-1]) < places).all()
+        assert (places < np.asarray(edges[1:])).all()
+        assert (np.diff(places, axis=0) > 0).all()
+
+
+def test_classes_without_jets_are_named(scores: list[Path]) -> None:
+    """Protects: a class that is in no curve of a figure of shapes is said to have no jets."""
+    jets = read_test(scores[0], make_spec())
+    gone = dataclasses.replace(jets, label=np.where(jets.label == 400, 999, jets.label))
+    found = discriminant.compute(make_spec(), gone, [])
+    assert found.caption().endswith("No jets of c.")
+    assert "No jets" not in discriminant.compute(make_spec(), jets, []).caption()
+    corners = plane.compute([make_spec(), make_spec()], "p", [gone, gone], [])
+    assert corners.caption().endswith("No jets of c.")
 
 
 def test_shapes_of_another_range_lose_nothing(scores: list[Path]) -> None:

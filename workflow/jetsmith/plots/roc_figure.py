@@ -1,5 +1,6 @@
 """The numbers of a ROC figure, and the figure of nothing but them."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal, NamedTuple
@@ -17,6 +18,9 @@ from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 from jetsmith.texts import count, doubts_text, interval, interval_text, label_text, share, split_text
 
+INSIDE = 10  # lines of a legend within the frame; of more it would hide the curves, and stands below
+LETTERS, LETTERS_BELOW = 40, 30  # of a title in a line of a legend, in one column and in two
+BELOW_SIZE, BELOW_LINE = 8.5, 0.025  # of letters below, and the height of a line over the width of the figure
 ROUNDED = 0.999  # numbers of the curve have a few digits
 BANDS = (
     "Bands are 68.3% intervals of the mistag rate at a signal efficiency, of the statistics of both classes."
@@ -208,7 +212,13 @@ def draw(numbers: RocNumbers, style: PlotSpec) -> Figure:
         return looks.message_figure(numbers.message, style, numbers.sample)
     with looks.rc():
         several = len(numbers.curves) > 1
-        figure = looks.new_figure(style, 1.0 if several else 0.85)
+        titles = [legend_text(curve) for curve in numbers.curves]
+        below = _lines_of(titles) > INSIDE
+        if below:
+            titles = [legend_text(curve, LETTERS_BELOW) for curve in numbers.curves]
+        n_lines = _lines_of(titles)
+        grown = BELOW_LINE * -(-n_lines // 2) if below else 0.0
+        figure = looks.new_figure(style, (1.0 if several else 0.85) + grown)
         panels: list[Axes] = (
             list(figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))) if several else [figure.subplots()]
         )
@@ -219,11 +229,17 @@ def draw(numbers: RocNumbers, style: PlotSpec) -> Figure:
                 color=looks.GREY, gid="left_out",
             )  # fmt: skip
         signs = _signs(numbers)
-        for index, curve in enumerate(numbers.curves):
-            _draw_curve(main, curve, looks.line_style(index), signs)
+        for index, (curve, title) in enumerate(zip(numbers.curves, titles, strict=True)):
+            _draw_curve(main, curve, title, looks.line_style(index), signs)
             for axes in lower:
                 _draw_ratio(axes, curve, looks.line_style(index))
-        _dress(main, numbers, signs)
+        _dress(main, numbers, signs, 0 if below else n_lines)
+        if below:
+            handles, texts = main.get_legend_handles_labels()
+            figure.legend(
+                handles, texts, loc="outside lower left", ncols=2, fontsize=BELOW_SIZE, frameon=False,
+                columnspacing=1.0, borderaxespad=0.0,
+            )  # fmt: skip
         looks.title_line(main, style, f"{numbers.sample}, {split_text(numbers.curves[0].folds)}")
         for axes in lower:
             _dress_ratio(axes, numbers)
@@ -250,8 +266,8 @@ def _signs(numbers: RocNumbers) -> dict[str, str]:
     return dict(zip(names, looks.markers(len(names)), strict=True))
 
 
-def _draw_curve(axes: Axes, curve: Curve, look: dict[str, Any], signs: Mapping[str, str]) -> None:
-    axes.plot(curve.signal_efficiency, curve.mistag, gid=curve.tagger, label=legend_text(curve), **look)
+def _draw_curve(axes: Axes, curve: Curve, title: str, look: dict[str, Any], signs: Mapping[str, str]) -> None:
+    axes.plot(curve.signal_efficiency, curve.mistag, gid=curve.tagger, label=title, **look)
     axes.fill_between(
         curve.signal_efficiency,
         curve.mistag_low,
@@ -272,20 +288,26 @@ def marked(curve: Curve) -> list[Marked]:
     return [point for point in curve.working_points if point.mistag.value >= ROUNDED * curve.mistag[0]]
 
 
-def legend_text(curve: Curve) -> str:
+def _lines_of(titles: Sequence[str]) -> int:
+    return sum(title.count("\n") + 1 for title in titles)
+
+
+def legend_text(curve: Curve, letters: int = LETTERS) -> str:
     """Title and area as the page has it: `DeepJet (AUC 0.9612 ± 0.0008)`, or with errors above each other."""
     area = interval(**asdict(curve.auc))
     ends = f"$^{{{area['up']}}}_{{{area['down']}}}$" if area["up"] else ""
-    return f"{looks.plain(curve.title)} (AUC {area['text']}{ends})"
+    title = "\n".join(map(looks.plain, textwrap.wrap(curve.title, letters)))
+    return f"{title} (AUC {area['text']}{ends})"
 
 
-def _dress(axes: Axes, numbers: RocNumbers, signs: Mapping[str, str]) -> None:
+def _dress(axes: Axes, numbers: RocNumbers, signs: Mapping[str, str], n_lines: int) -> None:
+    """Axes, legends and room for `n_lines` of titles; 0 where these stand elsewhere."""
     lowest = min(curve.mistag[0] for curve in numbers.curves)
     start = min(curve.signal_efficiency[0] for curve in numbers.curves)
     left = min(float(np.floor(start * 10)) / 10, 0.5)
     bottom = 10 ** np.floor(np.log10(0.9 * min(lowest, 0.09)))
     # Head room above 1 for the legend: the curves end in the upper right corner.
-    top = (1 / bottom) ** (0.1 + 0.075 * len(numbers.curves))
+    top = (1 / bottom) ** (0.1 + 0.075 * n_lines)
     axes.set(
         yscale="log",
         ylim=(bottom, top),
@@ -300,7 +322,7 @@ def _dress(axes: Axes, numbers: RocNumbers, signs: Mapping[str, str]) -> None:
     axes.grid(which="major", linestyle="-")
     axes.set_axisbelow(True)
     opaque: dict[str, Any] = {"frameon": True, "facecolor": "white", "edgecolor": "white", "framealpha": 1.0}
-    taggers = axes.legend(loc="upper left", borderaxespad=0.6, borderpad=0.2, **opaque)
+    taggers = axes.legend(loc="upper left", borderaxespad=0.6, borderpad=0.2, **opaque) if n_lines else None
     if signs:
         handles = [
             Line2D([], [], color=looks.GREY, marker=marker, linestyle="none", label=name)
@@ -310,7 +332,8 @@ def _dress(axes: Axes, numbers: RocNumbers, signs: Mapping[str, str]) -> None:
             handles=handles, title="working point", title_fontsize=looks.LEGEND_SIZE, loc="lower right",
             ncols=len(signs), columnspacing=0.8, handlelength=1, **opaque,
         )  # fmt: skip
-        axes.add_artist(taggers)
+        if taggers is not None:
+            axes.add_artist(taggers)
 
 
 def _draw_ratio(axes: Axes, curve: Curve, look: dict[str, Any]) -> None:
