@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from jetsmith.io import read_json
-from tests.browser.conftest import PHONE, WIDE, Opened
+from tests.browser.conftest import PHONE, ROOT, WIDE, Opened
 
 pytestmark = pytest.mark.browser
+SCRIPT = "workflow/jetsmith/report/script.html.j2"
 Visit = Callable[..., Opened]
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},
@@ -114,18 +115,30 @@ def test_tables_are_sorted_by_a_click(visit: Visit, demo: Path) -> None:
     assert [value(text) for text in cells(table, 1)] == sorted(map(value, areas))
 
 
-def test_cells_without_a_number_come_last(visit: Visit, tmp_path: Path, demo: Path) -> None:
-    """Whichever way round; minus signs, thousands and per cent are numbers."""
-    script = re.search(r"<script>\n\"use strict\".*?</script>", demo.read_text("utf-8"), re.S)
+@pytest.mark.parametrize(
+    "rising",
+    [
+        ("−3.5", "7 ± 2", "12%", "1,200", "–"),
+        ("−1.2", "-0.30", "+0.05", "+0.30", "–"),
+        ("980 B", "10.2 kB", "980.0 kB", "9.1 MB", "1.0 GB"),
+        ("−1e−3", "< 1e−12", "5e-05", "0.2"),
+    ],
+    ids=["numbers", "signs", "sizes", "powers"],
+)
+def test_cells_are_sorted_as_numbers(visit: Visit, tmp_path: Path, rising: tuple[str, ...]) -> None:
+    """Whichever way round; signs, thousands, per cent and units are numbers; those without one come last."""
+    script = re.search(r"<script>\n.*</script>", (ROOT / SCRIPT).read_text("utf-8"), re.S)
     assert script is not None
-    rows = "".join(f"<tr><td>{text}</td></tr>" for text in ("1,200", "–", "−3.5", "12%", "7 ± 2"))
+    rows = "".join(f"<tr><td>{text}</td></tr>" for text in (*rising[1::2], *rising[::2]))
     text = f"<main><table><thead><tr><th>n</th></tr></thead><tbody>{rows}</tbody></table></main>{script[0]}"
     (tmp_path / "table.html").write_text(f"<!doctype html><meta charset=utf-8>{text}")
     page = visit(tmp_path / "table.html").page
+    there = [text for text in rising if text != "–"]
+    lacking = ["–"] * (len(rising) - len(there))
     page.locator("button").click()
-    assert page.locator("td").all_inner_texts() == ["1,200", "12%", "7 ± 2", "−3.5", "–"]
+    assert page.locator("td").all_inner_texts() == [*reversed(there), *lacking]
     page.locator("button").click()
-    assert page.locator("td").all_inner_texts() == ["−3.5", "7 ± 2", "12%", "1,200", "–"]
+    assert page.locator("td").all_inner_texts() == [*there, *lacking]
 
 
 def test_find_hides_what_does_not_match(visit: Visit, demo: Path) -> None:

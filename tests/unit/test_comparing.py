@@ -344,6 +344,42 @@ def test_few_jets_are_not_tested(tmp_path: Path) -> None:
         assert at["b efficiency at 10% light mistag"].p is not None
 
 
+def test_a_tagger_that_lost_its_jets_is_one_that_differs(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: that nearly nothing passes any more is a difference, whichever run has lost it."""
+    jets = make_jets()
+    rng = np.random.default_rng(5)
+    spoilt = (jets["label"] == 0) & (rng.random(len(jets["label"])) < 0.05)
+    lost = make_run(
+        tmp_path / "lost", jets, np.where(spoilt, rng.uniform(0.999, 1, len(spoilt)), score(jets))
+    )
+    for k, pair in enumerate(((runs["first"], lost), (lost, runs["first"]))):
+        numbers = {n.what: n for n in compare_quickly(*pair, tmp_path / f"page{k}").numbers}
+        for what in ("b efficiency of M", "b efficiency at 1% light mistag"):
+            number = numbers[what]
+            assert number.differs, what
+            assert number.difference is not None
+            assert (number.difference.value > 0.3) == bool(k)
+            assert abs(number.difference.value) > 0.3
+        ratio = numbers["b efficiency at 1% light mistag"].rejection
+        assert (ratio is None) == bool(k)  # there is no rejection at an efficiency that the first run lacks
+
+
+def test_few_jets_in_common_do_not_pass(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Protects: what the first run can tell of its curve, and jets of both cannot, is not let pass."""
+    jets = make_jets()
+    elsewhere = jets["event"] % 12 > 0
+    other = jets | {"event": np.where(elsewhere, jets["event"] + 10**6, jets["event"]).astype(np.uint64)}
+    second = make_run(tmp_path / "second", other, score(jets))
+    found = compare_quickly(runs["first"], second, tmp_path / "page", 0.9)
+    numbers = {number.what: number for number in found.numbers}
+    assert numbers["AUC against light"].paired
+    assert numbers["b efficiency at 10% light mistag"].rejection is not None
+    assert numbers["b efficiency at 1% light mistag"].rejection is None
+    assert found.gate is not None
+    assert found.gate.status == "not conclusive"
+    assert any("fewer than 10 jets pass of those in common at 1% mistag" in line for line in found.gate.lines)
+
+
 def test_a_difference_of_intervals() -> None:
     """Protects: each end faces the other's: the upper one of the lower number, the lower of the higher.
 

@@ -12,14 +12,26 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
 from jetsmith import io, texts
 from jetsmith.calibration.axes import axes_of, places
 from jetsmith.calibration.maps import efficiency_map
 from jetsmith.errors import InputError
 from jetsmith.metrics import Interval
-from jetsmith.plots import PLOTS, discriminant, efficiency, reweighting, roc, roc_figure, style, training
+from jetsmith.plots import (
+    PLOTS,
+    discriminant,
+    efficiency,
+    plane,
+    reweighting,
+    roc,
+    roc_figure,
+    style,
+    training,
+)
 from jetsmith.plots.inputs import Threshold, read_test
 from jetsmith.reweighting.histograms import compare_features
 from jetsmith.scored import ScoredJets
@@ -378,6 +390,87 @@ def test_jets_that_were_not_tagged_count_in_curves_and_shapes(scores: list[Path]
         assert sum(shape.fraction) + shape.not_tagged == pytest.approx(1, abs=1e-4)
     labels = [t.get_text() for t in discriminant.draw(shapes, STYLE).axes[0].get_legend().get_texts()]
     assert all("% not tagged)" in label for label in labels)
+
+
+def test_where_no_cut_lies_curves_are_what_areas_and_readings_have(scores: list[Path]) -> None:
+    """Protects: jets of one score, or of none: a part of them passes, in ratios, too."""
+    jets = read_test(scores[0], make_spec())
+    signal, light = jets.label >= 500, np.isin(jets.label, (0, 1, 2))
+    dull = np.random.default_rng(3).random(len(jets)) > np.where(signal, 0.2, 0.02)
+    for value in (-np.inf, 0.0):
+        seldom = without(jets, dull, value)
+        specs = [make_spec("deepjet"), make_spec("soft")]
+        numbers = roc.compute(specs, [jets, seldom], "light_jets", [[], []], 5, mistags=(0.1, 0.01))
+        first, curve = numbers.curves
+        assert first.leaps == ()
+        (leap,) = curve.leaps
+        tagged = [jets.weight[mask & ~dull].sum() / jets.weight[mask].sum() for mask in (signal, light)]
+        assert leap == pytest.approx((tagged[0], 1), abs=0.01)
+        assert "Where many jets share a score" in numbers.caption()
+        wanted = np.linspace(tagged[0] + 0.01, 1, 50)
+        line = tagged[1] + (wanted - tagged[0]) / (1 - tagged[0]) * (1 - tagged[1])
+        np.testing.assert_allclose(np.interp(wanted, curve.signal_efficiency, curve.mistag), line, rtol=0.05)
+        assert max(np.diff(np.log([one for one in curve.mistag if one > tagged[1]]))) < 0.1
+        ratio = np.interp(0.6, curve.ratio_signal_efficiency, curve.ratio)
+        own = np.interp(0.6, first.signal_efficiency, first.mistag)
+        assert ratio == pytest.approx(own / np.interp(0.6, wanted, line), rel=0.1)
+        area = np.trapezoid(curve.signal_efficiency, curve.mistag)
+        assert area == pytest.approx(curve.auc.value, abs=0.002)
+        (loose, _) = curve.readings
+        assert (loose.signal_efficiency is None) == (value == -np.inf)
+        if loose.signal_efficiency is not None:
+            drawn = np.interp(0.1, curve.mistag, curve.signal_efficiency)
+            assert loose.signal_efficiency.value == pytest.approx(drawn, abs=0.003)
+
+
+def test_many_taggers_with_long_titles_hide_no_curve(scores: list[Path]) -> None:
+    """Protects: of forty taggers each has a look of its own, and titles stand whole, beside the curves."""
+    jets = read_test(scores[0], make_spec())
+    (curve,) = roc.compute([make_spec()], [jets], "light_jets", [[POINT]], 5).curves
+    long = "A tagger of which a title says what it reads and how it was trained"
+    for n, legends in ((40, 1), (2, 0)):
+        curves = [curve.model_copy(update={"tagger": f"t{k}", "title": f"{long} {k}"}) for k in range(n)]
+        numbers = roc.compute([make_spec()], [jets], "light_jets", [[POINT]], 5)
+        figure = roc.draw(numbers.model_copy(update={"curves": roc.with_ratios(curves)}), STYLE)
+        FigureCanvasAgg(figure).draw()
+        assert len(figure.legends) == legends
+        main = figure.axes[0]
+        lines = [line for line in main.get_lines() if str(line.get_gid()).startswith("t")]
+        assert len({(line.get_color(), str(line._dash_pattern)) for line in lines}) == n
+        shown = [*figure.legends, *(child for child in main.get_children() if isinstance(child, Legend))]
+        texts = [text.get_text() for legend in shown for text in legend.get_texts()]
+        assert all(any(f"{long} {k} (AUC" in " ".join(text.split()) for text in texts) for k in range(n))
+        for legend in shown:
+            box = legend.get_window_extent()
+            assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+            if legends and legend in figure.legends:
+                assert box.y1 < figure.axes[-1].get_window_extent().y0
+
+
+def test_each_bin_and_point_is_drawn(scores: list[Path]) -> None:
+    """Protects: bins from 0 on, on linear and logarithmic axes, and more working points than markers."""
+    jets = read_test(scores[0], make_spec())
+    points = [POINT.model_copy(update={"name": f"P{k}", "threshold": 0.1 * k}) for k in range(12)]
+    for edges in ((0.0, 50.0, 100.0, 1000.0), (30.0, 60.0, 1000.0), (30.0, 60.0, 90.0)):
+        numbers = efficiency.compute(make_spec(), jets, points, edges)
+        signal = efficiency.draw(numbers, STYLE).axes[0]
+        drawn = {box.get_label(): box.lines[0].get_xdata() for box in signal.containers if box.lines[0]}
+        places = np.array([drawn[point.name] for point in points])
+        assert places.shape == (len(points), len(edges) - 1)
+        assert (np.asarray(edges[:-1]) < places).all()
+        assert (places < np.asarray(edges[1:])).all()
+        assert (np.diff(places, axis=0) > 0).all()
+
+
+def test_classes_without_jets_are_named(scores: list[Path]) -> None:
+    """Protects: a class that is in no curve of a figure of shapes is said to have no jets."""
+    jets = read_test(scores[0], make_spec())
+    gone = dataclasses.replace(jets, label=np.where(jets.label == 400, 999, jets.label))
+    found = discriminant.compute(make_spec(), gone, [])
+    assert found.caption().endswith("No jets of c.")
+    assert "No jets" not in discriminant.compute(make_spec(), jets, []).caption()
+    corners = plane.compute([make_spec(), make_spec()], "p", [gone, gone], [])
+    assert corners.caption().endswith("No jets of c.")
 
 
 def test_shapes_of_another_range_lose_nothing(scores: list[Path]) -> None:

@@ -61,6 +61,22 @@ def test_numbers_are_those_of_the_bins() -> None:
                 assert (of.efficiency[k], of.low[k]) == pytest.approx((one.value, one.low), rel=1e-4)
 
 
+def test_where_no_jet_passes_an_arrow_stands() -> None:
+    """Protects: a logarithmic axis has no 0: neither a bar from nowhere nor a line that dives."""
+    jets = some_jets()
+    jets.discriminant[(jets.label == 0) & (jets.columns["jet_pt_gev"] < 60)] = 0.0
+    found = dependence.compute(make_spec(), jets, POINTS, EDGES)
+    assert found.against[0].classes[1].efficiency[0] == 0
+    figure = dependence.draw(found, STYLE)
+    below = figure.axes[len(found.against)]
+    (line,) = [box for box in below.containers if box.get_label() == "light"]
+    assert np.isnan(line.lines[0].get_ydata()).tolist() == [True, False]
+    (arrow,) = [box for box in below.containers if box.lines[0] is None and box.lines[1]]
+    high = arrow.lines[2][0].get_segments()[0][:, 1].max()
+    assert high == pytest.approx(found.against[0].classes[1].high[0])
+    assert "an arrow is the upper end" in found.caption()
+
+
 def test_bins_of_equal_counts() -> None:
     """So that each point has about as many jets; the ends are the smallest and the largest value."""
     found = dependence.compute(make_spec(), some_jets(), POINTS, EDGES)

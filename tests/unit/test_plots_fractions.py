@@ -159,3 +159,20 @@ def test_who_rejects_nothing_is_named_and_not_drawn(tmp_path: Path) -> None:
     assert [curve.tagger for curve in found.curves] == ["deepcsv"]
     assert found.left_out == ("Bad",)
     assert "reject next to nothing: Bad." in found.caption()
+
+
+def test_taggers_without_a_point_are_named(tmp_path: Path) -> None:
+    """Protects: one that tags too few of the signal is in no curve, and said to be so."""
+    table = write_jets(tmp_path / "one.parquet")
+    seldom = np.random.default_rng(1).random(len(table["label"])) < 0.5
+    other = {
+        name: np.where(seldom, np.nan, v).astype("f4") if name[:2] == "p_" else v for name, v in table.items()
+    }
+    io.write_rows(
+        tmp_path / "two.parquet", ak.zip(other | {"not_tagged": seldom | table["not_tagged"]}, depth_limit=1)
+    )
+    specs = [tagger(), tagger().model_copy(update={"title": "Seldom"})]
+    files = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
+    found = plot_fractions(specs, "jets", files, PlotSpec(dpi=50), tmp_path / "figure")
+    assert len(found.curves) == 1
+    assert "too few of their jets are tagged: Seldom." in found.caption()

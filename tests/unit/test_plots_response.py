@@ -185,6 +185,25 @@ def test_a_right_resolution_has_pulls_of_1() -> None:
     assert lines >= {"median_before", "median_after", "resolution_before", "resolution_after", "pull"}
 
 
+def test_bins_are_those_between_the_edges() -> None:
+    """Protects: a bin without numbers keeps its place, also in HEPData, and is said; so is a loss."""
+    jets = made_up(600) | {"weight": np.ones(600)}
+    first, second = np.nanquantile(jets["true"], [1 / 6, 1 / 3])
+    jets["weight"][(jets["true"] >= first) & (jets["true"] < second)] = -0.01
+    worse = jets | {"estimate": np.random.default_rng(2).normal(1, 0.5, 600)}
+    found = response.compute(estimate_spec(), worse, 5)
+    assert len(found.bins) == len(found.edges) - 1 == 6
+    assert [one.median_after is None for one in found.bins] == [False, True, False, False, False, False]
+    assert "Of 6 bins 1 have no numbers" in found.caption()
+    assert "The resolution is worse by" in found.caption()
+    assert "-" not in found.caption().split("worse by")[1].split("jets")[0]
+    response.draw(found, STYLE)
+    few = {name: values[:75] for name, values in (jets | {"weight": np.ones(600)}).items()}
+    found = response.compute(estimate_spec(), few, 5)
+    assert found.bins == (found.whole,)
+    assert found.edges == pytest.approx((np.nanmin(few["true"]), np.nanmax(few["true"])), rel=1e-5)
+
+
 def test_without_a_divisor_or_quantiles(tmp_path: Path) -> None:
     """The estimate is the number itself: nothing is before, and there are no pulls; few jets are said."""
     jets = made_up()

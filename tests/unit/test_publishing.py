@@ -84,7 +84,7 @@ def regressed() -> ResponseNumbers:
     """An estimate alone, without a number in one of two bins."""
     bins = resolved(900, Interval(0.12, 0.11, 0.14)), resolved(30, None)
     return ResponseNumbers(
-        title="b energy", classifier="b_energy", estimate="energy", column="jet_true_pt", over="true pT",
+        title="b energy", classifier="b_energy", estimate="energy", column="jet_genpt_gev", over="jet_pt_gev",
         quantiles=(0.16, 0.84), folds=0, label="p", edges=(20.0, 60.0, 300.0), unmatched=0,
         whole=resolved(930, Interval(0.13, 0.12, 0.14)), bins=bins, covered=None, classes=("b",),
     )  # fmt: skip
@@ -103,6 +103,7 @@ def judged_weights() -> ClosureNumbers:
         )
         for name, area, y in (("before", 0.6, 0.7), ("source weighted", 0.5, 0.5))
     ]
+    judged.append(Judged(name="roles swapped", auc=Interval(0.5, 0.4, 0.6), status="", true_positive=()))
     fractions = [Fraction(predicted=p, observed=p + 0.01, error=0.02) for p in (0.3, 0.6)]
     return ClosureNumbers(
         title="Shower", reweighter="shower", source=source, target=target, status="passed", folds=0,
@@ -484,6 +485,8 @@ def test_resilience_regression_and_closure_are_those_of_the_figures(submission: 
     assert ends(changes[0]) == pytest.approx((-0.02, -0.03, -0.015))
     assert ends(columns["AUC"]["values"][3]) == pytest.approx((0.9, 0.89, 0.92))
     (bins,), columns = table(submission, "response.b_energy.energy")
+    text = (submission / "response.b_energy.energy.yaml").read_text()
+    assert yaml.safe_load(text)["independent_variables"][0]["header"] == {"name": "jet_genpt_gev"}
     assert [(one["low"], one["high"]) for one in bins] == [(20.0, 60.0), (60.0, 300.0)]
     assert set(columns) == {"Median of the response", "Resolution"}
     assert ends(columns["Resolution"]["values"][0]) == pytest.approx((0.12, 0.11, 0.14))
@@ -493,6 +496,7 @@ def test_resilience_regression_and_closure_are_those_of_the_figures(submission: 
     assert [one["value"] for one in columns["dipole accepted, before"]["values"]] == [0.0, 0.7, 1.0]
     about = {one["name"]: one["value"] for one in columns["dipole accepted, source weighted"]["qualifiers"]}
     assert (about["AUC"], about["AUC low"], about["Status"]) == (0.5, 0.49, "passed")
+    assert columns["dipole accepted, roles swapped"]["values"] == 3 * [{"value": "-"}]
     (x,), columns = table(submission, "closure_calibration.shower")
     assert [one["value"] for one in x] == [0.3, 0.6]
     assert ends(columns["Fraction of dipole"]["values"][0]) == pytest.approx((0.31, 0.29, 0.33))

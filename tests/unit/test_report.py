@@ -355,6 +355,39 @@ def test_curves_to_choose_are_those_of_the_figures(page: Page, html: str, made: 
         assert min(n) > 0
 
 
+def test_each_tagger_is_in_a_table() -> None:
+    """Protects: of two that tell one signal from other backgrounds, as c from light and b, none is lost."""
+
+    def curve(tagger: str, area: float) -> dict[str, Any]:
+        found = {"value": area, "low": area, "high": area}
+        return {
+            "tagger": tagger,
+            "title": tagger,
+            "folds": 0,
+            "n_signal": 9,
+            "n_background": 9,
+            "auc": found,
+        } | {"readings": []}
+
+    def figure(background: str, is_first: bool, *curves: dict[str, Any]) -> dict[str, Any]:
+        signal, other = ({"name": name, "label": name} for name in ("c", background))
+        about = {"sample": "jets", "signal": signal, "background": other, "is_first": is_first}
+        return about | {"curves": list(curves)}
+
+    apart = [figure("b", True, curve("cvsb", 0.8)), figure("light", True, curve("cvsl", 0.7))]
+    found = [(one["background"], [row["tagger"] for row in one["rows"]]) for one in tables.summary(apart)]
+    assert found == [("b", ["cvsb"]), ("light", ["cvsl"])]
+    assert [one["others"] for one in tables.summary(apart)] == [[], []]
+    both = [
+        figure("b", False, curve("both", 0.6), curve("cvsb", 0.8)), figure("light", True, curve("both", 0.9))
+    ]  # fmt: skip
+    found = [(one["background"], [row["tagger"] for row in one["rows"]]) for one in tables.summary(both)]
+    assert found == [("light", ["both"]), ("b", ["cvsb", "both"])]
+    all_in_one = [figure("light", True, curve("both", 0.9)), figure("b", False, curve("both", 0.6))]
+    (one,) = tables.summary(all_in_one)
+    assert one["others"] == ["b"]
+
+
 def test_a_tagger_has_a_page(made: dict[str, Any], tmp_path: Path) -> None:
     """Protects: what it is and was trained on, its numbers and figures, and not those of another."""
     model = tmp_path / "models/deepjet"

@@ -544,6 +544,10 @@ def test_the_figure_shows_what_was_found(run: Path, tmp_path: Path) -> None:
     assert len(alone.panels[1]) == 1
     assert "simulation;" not in alone.caption()
     assert len(draw(alone, PlotSpec()).axes) == 4
+    untold = tuple(replace(row, true=(), ndf=0) for row in shape.light)
+    nowhere = compute(spec, replace(shape, heavy=tuple(real), light=untold))
+    assert "Smallest p" in found.caption()
+    assert "Smallest p" not in nowhere.caption()
 
 
 def test_the_page_says_it(run: Path) -> None:

@@ -1,5 +1,6 @@
 """Colours and dashes of taggers, the same in figures and on the page."""
 
+import math
 from typing import Literal, NamedTuple, get_args
 
 Dash = Literal["solid", "dash", "dashdot", "dot"]
@@ -21,4 +22,6 @@ class Look(NamedTuple):
 
 def look(index: int) -> Look:
     """That of the tagger at this place of the list."""
-    return Look(TAGGER_COLORS[index % len(TAGGER_COLORS)], _DASHES[index % len(_DASHES)])
+    n_apart = math.lcm(len(TAGGER_COLORS), len(_DASHES))  # then pairs would come again: dashes step aside
+    dash = (index + index // n_apart) % len(_DASHES)
+    return Look(TAGGER_COLORS[index % len(TAGGER_COLORS)], _DASHES[dash])

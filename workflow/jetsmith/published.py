@@ -160,13 +160,14 @@ def of_response(numbers: ResponseNumbers, figure: Figure) -> Iterator[Table]:
         if any(one is not None for one in values)
     ]
     if columns:
-        yield figure.table("response", "Regression", [bins(numbers.edges, numbers.over)], columns)
+        yield figure.table("response", "Regression", [bins(numbers.edges, numbers.column)], columns)
 
 
 def of_closure(numbers: ClosureNumbers, figure: Figure) -> Iterator[Table]:
     """ROC curves of a fresh classifier, and fractions of the target in bins of the ratio."""
     source, target = label_text(numbers.source.label), label_text(numbers.target.label)
     about = {"Label": figure.label, "Status": numbers.status, "Events": "held out"}
+    nothing = [hepdata.NOTHING] * len(numbers.false_positive)  # of an area without a curve
     if numbers.false_positive:
         yield figure.table(
             "closure_roc",
@@ -175,7 +176,7 @@ def of_closure(numbers: ClosureNumbers, figure: Figure) -> Iterator[Table]:
             [
                 Variable(
                     f"{target} accepted, {one.name}",
-                    [measured(y) for y in one.true_positive],
+                    [measured(y) for y in one.true_positive] or nothing,
                     qualifiers=about | {f"AUC{end}": x for end, x in _ends(one.auc)},
                 )
                 for one in numbers.judged

@@ -12,6 +12,7 @@ from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import Difference, Interval
 
 LEAST = 100  # effective jets of either class in common from which pairs are compared
+PLENTY = 50.0  # effective jets that pass in a run: fewer than 10 in the other are five errors away
 
 FEW = f"fewer than {metrics.LEAST_PASSING:g} jets pass"
 OTHER = "its classes are others in the second run"
@@ -53,11 +54,20 @@ def of_points(
         after: Whether they do in the second, shape (N,).
         moved: What the errors of thresholds move the difference by.
     """
-    if min(effective) < metrics.LEAST_PASSING:
+    if not enough(effective):
         return replace(number, why=FEW)
     if not is_enough(weight):
         return by_intervals(number, moved)
     return at_point(number, weight, before, after, moved)
+
+
+def enough(effective: Sequence[float]) -> bool:
+    """Whether jets that pass are enough to compare, by their effective numbers in each run.
+
+    That is in both, or in one so many that chance alone does not leave few in the other: a run that has lost
+    nearly all of them is one that differs.
+    """
+    return min(effective) >= metrics.LEAST_PASSING or max(effective) >= PLENTY
 
 
 def is_enough(weight: FloatArray) -> bool:

@@ -13,6 +13,7 @@ from jetsmith.comparing.differences import (
     OTHER,
     OTHER_SCALE,
     by_intervals,
+    enough,
     is_enough,
     of_points,
     paired,
@@ -22,7 +23,7 @@ from jetsmith.comparing.jets import Common, Matched, in_common, matched, read_je
 from jetsmith.handed.comparison import Jets, Number
 from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import Interval
-from jetsmith.plots.roc_figure import Curve
+from jetsmith.plots.roc_figure import Curve, Reading
 from jetsmith.scored import ScoredJets
 from jetsmith.texts import label_text, share
 
@@ -138,7 +139,7 @@ def compared(
             for pair in pairs:
                 if pair[0].sample == sample:
                     of_curve = _of_contrast(judgement, *pair, common, bootstraps)
-                    unknown += _unknown(judgement, *pair, of_curve[0], common.why)
+                    unknown += _unknown(judgement, *pair, of_curve, common.why)
                     found += of_curve
             if sample in calibrated_on:
                 truths = before.truths(judgement), after.truths(judgement)
@@ -161,17 +162,37 @@ def _curve_name(judgement: str, contrast: Contrast) -> str:
     return f"{judgement} on {contrast.sample}, {signal} against {background}"
 
 
-def _unknown(judgement: str, first: Contrast, second: Contrast, area: Number, why: str) -> Iterator[str]:
-    """What no gate can know of a curve: anything, or what it is where the second run does not read it."""
-    curve = first.curves[judgement]
-    there = {one.mistag for one in second.curves[judgement].readings if one.signal_efficiency is not None}
-    lacking = [r.mistag for r in curve.readings if r.mistag not in there]
-    read = [share(mistag) for mistag in lacking if _passing(curve, mistag) >= metrics.LEAST_PASSING]
+def _unknown(
+    judgement: str, first: Contrast, second: Contrast, numbers: Sequence[Number], why: str
+) -> Iterator[str]:
+    """What no gate can know of a curve: anything, or what it is at mistag rates that the first run can tell.
+
+    Args:
+        judgement: Whose curve.
+        first: The figure of the first run.
+        second: That of the second.
+        numbers: Of `_of_contrast`.
+        why: Why there are no jets in common, where there are none.
+    """
+    area, *found = numbers
+    readings = first.curves[judgement].readings, second.curves[judgement].readings
+    read = {one.mistag for one in readings[1] if one.signal_efficiency is not None}
+    judged = {mistag for mistag, number in zip(_in_both(*readings), found, strict=True) if number.rejection}
+    told = [one.mistag for one in readings[0] if _is_told(first.curves[judgement], one.mistag)]
     name = _curve_name(judgement, first)
     if not area.paired:
         yield f"{name}: {area.why or why or TOO_FEW}"
-    elif read:
-        yield f"{name}: the second run does not read it at {', '.join(read)} mistag"
+        return
+    if lacking := [share(mistag) for mistag in told if mistag not in read]:
+        yield f"{name}: the second run does not read it at {', '.join(lacking)} mistag"
+    if few := [share(mistag) for mistag in told if mistag in read and mistag not in judged]:
+        yield f"{name}: {FEW} of those in common at {', '.join(few)} mistag"
+
+
+def _in_both(first: Sequence[Reading], second: Sequence[Reading]) -> list[float]:
+    """Mistag rates at which both curves are read, in the order of the first."""
+    there = {one.mistag for one in second}
+    return [one.mistag for one in first if one.mistag in there]
 
 
 def of_closures(before: Results, after: Results) -> list[Number]:
@@ -205,27 +226,27 @@ def _of_contrast(
     """The area, and signal efficiencies at mistag rates."""
     signal, background = label_text(first.signal.label), label_text(first.background.label)
     curve, other = first.curves[judgement], second.curves[judgement]
-    there = {reading.mistag: reading for reading in other.readings}
+    here, there = ({reading.mistag: reading for reading in one.readings} for one in (curve, other))
     area = Number(judgement, first.sample, f"AUC against {background}", False, curve.auc, other.auc)
     readings = {
-        reading.mistag: Number(
+        mistag: Number(
             judgement,
             first.sample,
-            f"{signal} efficiency at {share(reading.mistag)} {background} mistag",
+            f"{signal} efficiency at {share(mistag)} {background} mistag",
             True,
-            reading.signal_efficiency,
-            there[reading.mistag].signal_efficiency,
-            doubt=reading.doubt or there[reading.mistag].doubt,
+            here[mistag].signal_efficiency,
+            there[mistag].signal_efficiency,
+            doubt=here[mistag].doubt or there[mistag].doubt,
         )
-        for reading in curve.readings
-        if reading.mistag in there
+        for mistag in _in_both(curve.readings, other.readings)
     }
     classes = [[set(c.truth) for c in (one.signal, one.background)] for one in (first, second)]
     if classes[0] != classes[1]:
         return [replace(number, why=OTHER) for number in (area, *readings.values())]
     is_signal, is_background = common.of(first.signal.truth), common.of(first.background.truth)
     if not all(is_enough(common.weight[mask]) for mask in (is_signal, is_background)):
-        few = {m for m in readings if min(_passing(curve, m), _passing(other, m)) < metrics.LEAST_PASSING}
+        passing = {mistag: [_passing(one, mistag) for one in (curve, other)] for mistag in readings}
+        few = {mistag for mistag, both in passing.items() if _is_few(*zip(*both, strict=True))}
         return [
             by_intervals(area),
             *(replace(n, why=FEW) if m in few else by_intervals(n) for m, n in readings.items()),
@@ -235,39 +256,49 @@ def _of_contrast(
     return [paired(area, metrics.auc_difference(*pair)), *_at_mistags(readings, pair, bootstraps)]
 
 
-def _passing(curve: Curve, mistag: float) -> float:
-    """Effective jets of the class that has fewer above the threshold of a mistag rate."""
+def _passing(curve: Curve, mistag: float) -> tuple[float, float]:
+    """Effective jets of signal and of background above the threshold of a mistag rate."""
     (found,) = (reading.signal_efficiency for reading in curve.readings if reading.mistag == mistag)
     signal = curve.n_signal_effective * found.value if found else 0.0
-    return min(signal, curve.n_background_effective * mistag)
+    return signal, curve.n_background_effective * mistag
+
+
+def _is_told(curve: Curve, mistag: float) -> bool:
+    """Whether enough jets of a run say what its curve is there."""
+    return min(_passing(curve, mistag)) >= metrics.LEAST_PASSING
+
+
+def _is_few(signals: Sequence[float], backgrounds: Sequence[float]) -> bool:
+    """Whether effective jets that pass in the runs are too few: of the signal one may have lost all of them.
+
+    Background fixes the threshold of each run, and has to be enough in both.
+    """
+    return not enough(signals) or min(backgrounds) < metrics.LEAST_PASSING
 
 
 def _at_mistags(readings: Mapping[float, Number], pair: Pair, bootstraps: int) -> Iterator[Number]:
     """Efficiencies at the same mistag rate, and what the rejection becomes at the first run's efficiency."""
-    _, before, weight, is_signal = pair
-    effective = [metrics.effective_count(weight[mask]) for mask in (is_signal, ~is_signal)]
-    efficiencies = dict(
-        zip(readings, metrics.efficiencies_at(before, weight, is_signal, list(readings)), strict=True)
-    )
-    enough = [
-        mistag
-        for mistag, efficiency in efficiencies.items()
-        if min(mistag * effective[1], efficiency * effective[0]) >= metrics.LEAST_PASSING
-    ]
-    of = [efficiencies[mistag] for mistag in enough]
-    curves = metrics.differences_of_curves(*pair, enough, of, bootstraps, SEED)
+    after, before, weight, is_signal = pair
+    n_signal, n_background = (metrics.effective_count(weight[mask]) for mask in (is_signal, ~is_signal))
+    found = [metrics.efficiencies_at(score, weight, is_signal, list(readings)) for score in (before, after)]
+    passing = dict(zip(readings, n_signal * np.stack(found, axis=1), strict=True))
+    tested = [mistag for mistag in readings if not _is_few(passing[mistag], [n_background * mistag])]
+    judged = [mistag for mistag in tested if passing[mistag][0] >= metrics.LEAST_PASSING]
+    of = [passing[mistag][0] / n_signal for mistag in judged]
+    curves = metrics.differences_of_curves(*pair, tested, of, bootstraps, SEED)
     for mistag, number in readings.items():
         if number.before is None or number.after is None:  # less of the jets are tagged
             yield by_intervals(number)
-        elif mistag not in enough:
+        elif mistag not in tested:
             yield replace(number, why=FEW)
         else:
-            k = enough.index(mistag)
+            k = tested.index(mistag)
             # Of the jets, and by the function, that the difference is of: else these need not agree.
             sides = curves.first[k], curves.second[k]
             second, first = (Interval(one.value, one.low, one.high) for one in sides)
             compared = paired(replace(number, before=first, after=second), curves.differences[k], bootstraps)
-            yield replace(compared, rejection=curves.ratios[k])
+            ratio = curves.ratios[judged.index(mistag)] if mistag in judged else None
+            yield replace(compared, rejection=ratio)
 
 
 def _at_points(

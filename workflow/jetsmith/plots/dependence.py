@@ -77,7 +77,7 @@ class DependenceNumbers(looks.Numbers):
             below = (
                 f" Below: efficiency of the working point {point.name} ({target} of the first background), "
             )
-            below += "with 68.3% intervals."
+            below += "with 68.3% intervals; an arrow is the upper end of one where no jet passes."
         return (
             "Above: mean of the discriminant of each class, of jets that were tagged "
             f"({split_text(self.folds)}).{below} Points are at the mean of the jets of a bin; of "
@@ -215,7 +215,7 @@ def draw(numbers: DependenceNumbers, style: PlotSpec) -> Figure:
                 if numbers.working_point:
                     value = np.array([0.0 if v is None else v for v in of.efficiency])
                     ends = [value - np.asarray(of.low), np.asarray(of.high) - value]
-                    _draw(panels[1][k], against, of.efficiency, ends, wanted)
+                    _draw(panels[1][k], against, of.efficiency, ends, wanted, is_log=True)
             panels[-1][k].set_xlabel(AGAINST[against.column], fontsize=12)
             if against.column == "jet_pt_gev":
                 looks.pt_axis(panels[-1][k], against.edges)
@@ -236,11 +236,16 @@ def _draw(
     values: Sequence[float | None],
     errors: Sequence[FloatArray],
     wanted: ClassSpec,
+    is_log: bool = False,
 ) -> None:
     filled = [k for k, value in enumerate(values) if value is not None]
     y = np.array([values[k] for k in filled], float)
     x = np.asarray(against.centres)[filled]
     down, up = (np.maximum(np.asarray(error)[filled], 0) for error in errors)
+    if is_log:
+        none = y <= 0
+        looks.upper_ends(axes, x[none], up[none], color=wanted.color, linewidth=1.2)
+        y = np.where(none, np.nan, y)
     axes.errorbar(
         x, y, yerr=[down, up], fmt="o-", color=wanted.color, markersize=4, linewidth=1.2,
         label=looks.tex(wanted.label), gid=f"{against.column}.{wanted.name}",

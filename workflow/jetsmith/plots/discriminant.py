@@ -11,7 +11,7 @@ from jetsmith import metrics
 from jetsmith.io import FloatArray
 from jetsmith.plots import style as looks
 from jetsmith.plots.histograms import Histograms, binned, histogram, of_errors
-from jetsmith.plots.inputs import Threshold, digits, evaluated, read_test, read_thresholds
+from jetsmith.plots.inputs import Threshold, digits, evaluated, lacking_text, read_test, read_thresholds
 from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
@@ -40,7 +40,10 @@ class Shape(Record):
 
 
 class DiscriminantNumbers(looks.Numbers):
-    """All that the figure shows; weight outside `edges` is counted in the end bins."""
+    """All that the figure shows; weight outside `edges` is counted in the end bins.
+
+    `lacking`: labels of classes without jets.
+    """
 
     SECTION = "Discriminants"
 
@@ -52,12 +55,15 @@ class DiscriminantNumbers(looks.Numbers):
     edges: tuple[float, ...]
     shapes: tuple[Shape, ...]
     thresholds: tuple[Threshold, ...]
+    lacking: tuple[str, ...] = ()
 
     def caption(self) -> str:
         """Jets by class, bands and lines."""
+        rest = " with jets that are not tagged" if any(shape.not_tagged for shape in self.shapes) else ""
         return (
-            f"Each class adds up to one; jets: {self._jets()}; {split_text(self.folds)}. "
-            "Bands are statistical. Dashed lines: thresholds of the working points, with their intervals."
+            f"Each class adds up to one{rest}; end bins hold what lies beyond; jets: {self._jets()}; "
+            f"{split_text(self.folds)}. Bands are statistical. Dashed lines: thresholds of the working "
+            f"points, with their intervals.{lacking_text(self.lacking)}"
         )
 
     def alternative(self) -> str:
@@ -104,7 +110,8 @@ def plot_discriminant(
 
 def compute(spec: ClassifierSpec, jets: ScoredJets, thresholds: Sequence[Threshold]) -> DiscriminantNumbers:
     """Histograms of signal and backgrounds; fewer bins where jets are few."""
-    known = [(c, found) for c in evaluated(spec) if (found := jets.of(c)).weight.sum() > 0]
+    classes = evaluated(spec)
+    known = [(c, found) for c in classes if (found := jets.of(c)).weight.sum() > 0]
     form = spec.discriminant.form if spec.discriminant is not None else "ratio"
     scores = [tagged for _, found in known if len(tagged := _tagged(found.discriminant))]
     known = known if scores else []
@@ -118,6 +125,7 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, thresholds: Sequence[Thresho
         edges=digits(edges),
         shapes=tuple(_shape(c, found, edges) for c, found in known),
         thresholds=tuple(thresholds),
+        lacking=tuple(c.label for c in classes if c not in [one for one, _ in known]),
         message="" if known else f"No jets of the classes that are evaluated ({split_text(spec.folds)})",
     )
 

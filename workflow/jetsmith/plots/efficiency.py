@@ -26,7 +26,7 @@ from jetsmith.strict import Record
 from jetsmith.texts import doubts_text, split_text
 
 COUNTED = 0.5  # effective jets that pass, of which a logarithmic axis has no point below
-ARROW = 0.45  # length, as a share of where it begins
+ASIDE, REACH = 0.08, 0.8  # of a bin: from one working point to the next, and over all of them at most
 SHADES = (1.0, 0.72, 0.5)  # of a class's colour, one a working point
 
 
@@ -148,25 +148,27 @@ def draw(numbers: EfficiencyNumbers, style: PlotSpec) -> Figure:
         for index, (axes, wanted) in enumerate(zip(rows, numbers.classes, strict=True)):
             chosen = [p for p in numbers.points if p.name == wanted.name]
             for k, points in enumerate(chosen):
-                _draw_points(axes, points, numbers.pt_edges_gev, wanted.color, k, is_log=index > 0)
+                aside = (k - (len(chosen) - 1) / 2) * min(ASIDE, REACH / len(chosen))
+                _draw_points(axes, points, numbers.pt_edges_gev, wanted.color, k, aside, is_log=index > 0)
             _dress(axes, chosen, wanted, is_signal=index == 0)
-        rows[-1].set(
-            xlim=(max(numbers.pt_edges_gev[0], 1.0), numbers.pt_edges_gev[-1]), xlabel=r"jet $p_T$ [GeV]"
-        )
+        rows[-1].set(xlim=(numbers.pt_edges_gev[0], numbers.pt_edges_gev[-1]), xlabel=r"jet $p_T$ [GeV]")
         looks.pt_axis(rows[-1], numbers.pt_edges_gev)
         looks.title_line(rows[0], style, f"{numbers.sample}, {split_text(numbers.folds)}")
     return figure
 
 
 def _draw_points(
-    axes: Axes, points: Points, edges: Sequence[float], color: str, k: int, is_log: bool
+    axes: Axes, points: Points, edges: Sequence[float], color: str, k: int, aside: float, is_log: bool
 ) -> None:
     filled = [bin_ for bin_, value in enumerate(points.efficiency) if value is not None]
     if not filled:
         return
     low_edge, high_edge = np.asarray(edges[:-1])[filled], np.asarray(edges[1:])[filled]
     # Small steps aside, so that intervals of equal bins stay apart.
-    centre = np.sqrt(low_edge * high_edge) * (high_edge / low_edge) ** (0.08 * (k - 1))
+    if looks.is_far(edges):
+        centre = low_edge * (high_edge / low_edge) ** (0.5 + aside)
+    else:
+        centre = low_edge + (high_edge - low_edge) * (0.5 + aside)
     value = np.asarray([points.efficiency[bin_] for bin_ in filled], float)
     low, high, n_effective = (np.asarray(of)[filled] for of in (points.low, points.high, points.n_effective))
     look: dict[str, Any] = {"color": color, "alpha": SHADES[k % len(SHADES)], "linewidth": 1.2}
@@ -178,9 +180,7 @@ def _draw_points(
     )  # fmt: skip
     # Where no jet passes a logarithmic axis has no point, and where a few of tiny weights pass it would reach
     # down for decades: an arrow hangs from the upper end of the interval.
-    axes.errorbar(
-        centre[~point], high[~point], yerr=ARROW * high[~point], uplims=True, fmt="none", capsize=2, **look
-    )
+    looks.upper_ends(axes, centre[~point], high[~point], **look)
 
 
 def _dress(axes: Axes, points: Sequence[Points], wanted: ClassSpec, is_signal: bool) -> None:
@@ -200,4 +200,4 @@ def _lowest(of: Points) -> Iterator[float]:
     """What a logarithmic axis reaches down to, a bin: its point, or the end of its arrow."""
     for value, high, n_effective in zip(of.efficiency, of.high, of.n_effective, strict=True):
         if value is not None:
-            yield value if value * n_effective >= COUNTED else (1 - ARROW) * high
+            yield value if value * n_effective >= COUNTED else (1 - looks.ARROW) * high

@@ -60,6 +60,7 @@ class FractionsNumbers(looks.Numbers):
     second: ClassSpec
     curves: tuple[Curve, ...]
     left_out: tuple[str, ...]  # titles of taggers that reject next to nothing
+    untold: tuple[str, ...] = ()  # and of those of which too few jets are tagged
 
     def heading(self) -> str:
         """Of what."""
@@ -91,6 +92,11 @@ class FractionsNumbers(looks.Numbers):
             + (
                 f" Not shown, since they reject next to nothing: {', '.join(self.left_out)}."
                 if self.left_out
+                else ""
+            )
+            + (
+                f" Not shown, since too few of their jets are tagged: {', '.join(self.untold)}."
+                if self.untold
                 else ""
             )
         )
@@ -138,8 +144,8 @@ def compute(specs: Sequence[ClassifierSpec], sample: str, jets: Sequence[ScoredJ
     signal, first, second, *_ = evaluated(specs[0])
     known = all(jets[0].of(c).weight.sum() > 0 for c in (signal, first, second))
     curves = [_curve(spec, of, signal, first, second) for spec, of in zip(specs, jets, strict=True) if known]
-    curves = [curve for curve in curves if curve.points]
-    shown = [curve for curve in curves if _best(curve) >= LEAST_REJECTION]
+    told = [curve for curve in curves if curve.points]
+    shown = [curve for curve in told if _best(curve) >= LEAST_REJECTION]
     return FractionsNumbers(
         sample=sample,
         folds=specs[0].folds,
@@ -148,7 +154,8 @@ def compute(specs: Sequence[ClassifierSpec], sample: str, jets: Sequence[ScoredJ
         first=first,
         second=second,
         curves=tuple(shown),
-        left_out=tuple(curve.title for curve in curves if curve not in shown),
+        left_out=tuple(curve.title for curve in told if curve not in shown),
+        untold=tuple(curve.title for curve in curves if not curve.points),
         message=""
         if shown
         else f"Too few jets of the classes that are evaluated ({split_text(specs[0].folds)})",

@@ -14,6 +14,7 @@ from jetsmith.io import FloatArray, IntArray
 from jetsmith.scored import ScoredJets, read_split
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.strict import Record
+from jetsmith.texts import label_text
 
 TEST = SPLITS.index("test")
 LABELS = {
@@ -76,6 +77,11 @@ def evaluated(spec: ClassifierSpec) -> tuple[ClassSpec, ...]:
     if spec.signal_class is None or not spec.background_classes:
         raise InputError(f"{spec.name}: `evaluation` is missing; a tagger needs `signal` and `backgrounds`")
     return (spec.signal_class, *spec.background_classes)
+
+
+def lacking_text(labels: Sequence[str]) -> str:
+    """What a caption says of classes that have no jets, by their TeX labels; nothing where all have some."""
+    return f" No jets of {', '.join(map(label_text, labels))}." if labels else ""
 
 
 def digits(values: Iterable[float] | FloatArray, n: int = 6) -> tuple[float, ...]:

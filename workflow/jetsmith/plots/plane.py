@@ -14,7 +14,7 @@ from jetsmith.errors import InputError
 from jetsmith.io import FloatArray
 from jetsmith.plots import style as looks
 from jetsmith.plots.histograms import Histograms, binned, histogram, of_errors
-from jetsmith.plots.inputs import digits, evaluated, read_test
+from jetsmith.plots.inputs import digits, evaluated, lacking_text, read_test
 from jetsmith.scored import ScoredJets, in_common
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
@@ -52,7 +52,7 @@ class Corner(Record):
 
 
 class PlaneNumbers(looks.Numbers):
-    """All that the figure shows."""
+    """All that the figure shows; `lacking`: labels of classes without jets."""
 
     SECTION = "Discriminants"
 
@@ -65,6 +65,7 @@ class PlaneNumbers(looks.Numbers):
     second_edges: tuple[float, ...]
     clouds: tuple[Cloud, ...]
     corners: tuple[Corner, ...]
+    lacking: tuple[str, ...] = ()
 
     def heading(self) -> str:
         """Of what."""
@@ -76,7 +77,8 @@ class PlaneNumbers(looks.Numbers):
         points = ", ".join(corner.name for corner in self.corners) or "none"
         return (
             f"Contours around 90% and 50% of each class, smoothed; jets: {jets}; {split_text(self.folds)}. "
-            f"Corners: the working points {points}; a jet passes above and to the right."
+            f"Corners: the working points {points}; a jet passes above and to the right. Jets that one of "
+            f"both did not tag are in no contour.{lacking_text(self.lacking)}"
         )
 
     def alternative(self) -> str:
@@ -156,6 +158,7 @@ def compute(
         second_edges=digits(edges[1]),
         clouds=tuple(_cloud(c, tagged[c.name], edges) for c in known),
         corners=tuple(corners),
+        lacking=tuple(c.label for c in classes if c not in known),
         message="" if known else f"No jets of the classes that are evaluated ({split_text(specs[0].folds)})",
     )
 

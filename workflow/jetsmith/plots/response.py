@@ -18,7 +18,7 @@ from jetsmith.plots.inputs import digits
 from jetsmith.specs.plots import PlotSpec
 from jetsmith.specs.shown import EstimateSpec
 from jetsmith.strict import Record
-from jetsmith.texts import interval_text, label_text, share, split_text
+from jetsmith.texts import interval_text, label_text, minus, share, split_text
 
 N_BINS = 6  # of equal counts
 LEAST = 20  # jets of a bin with numbers
@@ -31,7 +31,8 @@ SMALLEST = 1e-6  # resolution that a pull is divided by
 class Resolved(Record):
     """Of some jets: median and resolution of the response, before where there is something to divide by.
 
-    What is no number, of a response that does not vary or has no median, is None. `improvement` is 1 -
+    What is no number, of a response that does not vary or has no median, is None; of a bin of few jets, or
+    without a positive sum of weights, everything is. `improvement` is 1 -
     resolution after / resolution before; `pull` the width of (truth - estimate) / resolution, where a
     resolution is estimated.
     """
@@ -47,7 +48,10 @@ class Resolved(Record):
 
 
 class ResponseNumbers(looks.Numbers):
-    """All that the figure shows: of all jets, and in bins of the truth; `covered`: within the resolution."""
+    """All that the figure shows: of all jets, and in bins of the truth; `covered`: within the resolution.
+
+    `bins` are those between `edges`, whether they have numbers or not.
+    """
 
     SECTION = "Regression"
 
@@ -82,8 +86,10 @@ class ResponseNumbers(looks.Numbers):
         ]
         if self.whole.improvement is not None:
             better = self.whole.improvement
-            ends = f"{better.low:.1%} to {better.high:.1%}"
-            said.append(f"The resolution is better by {better.value:.1%} ({ends}, of the same jets).")
+            sign, word = (1, "better") if better.value >= 0 else (-1, "worse")
+            low, high = sorted(sign * end for end in (better.low, better.high))
+            ends = minus(f"{low:.1%} to {high:.1%}")
+            said.append(f"The resolution is {word} by {sign * better.value:.1%} ({ends}, of the same jets).")
         if self.whole.pull is not None and self.covered is not None:
             ends = f"{self.covered.low:.1%} to {self.covered.high:.1%}"
             right = share(self.quantiles[1] - self.quantiles[0])
@@ -97,6 +103,12 @@ class ResponseNumbers(looks.Numbers):
             "fluctuate up do: the response rises towards the lowest values, before and after; an estimate is "
             "also drawn towards values that are common."
         )
+        lacking = sum(one.median_after is None for one in self.bins)
+        if lacking:
+            said.append(
+                f"Of {len(self.bins)} bins {lacking} have no numbers, for fewer than {LEAST} jets or no "
+                "positive sum of weights."
+            )
         if self.unmatched:
             said.append(f"{self.unmatched:,} jets have no {self.column} and are left out.")
         return " ".join(said)
@@ -188,7 +200,12 @@ def compute(estimate: EstimateSpec, jets: dict[str, FloatArray], seed: int) -> R
     place = metrics.bin_of(kept["true"], edges)
     parts = [{name: values[place == k] for name, values in kept.items()} for k in range(len(edges) - 1)]
     whole = _resolved(estimate, kept, [seed, N_BINS])
-    bins = tuple(_resolved(estimate, part, [seed, k]) for k, part in enumerate(parts) if _enough(part))
+    bins = [
+        _resolved(estimate, part, [seed, k]) if _enough(part) else _unknown(part, edges[k : k + 2])
+        for k, part in enumerate(parts)
+    ]
+    if all(one.median_after is None for one in bins):
+        edges, bins = edges[[0, -1]], [whole]
     resolution, covered = kept.get("resolution"), None
     if resolution is not None:
         inside = np.abs(_target(kept) - kept["estimate"]) <= resolution
@@ -197,7 +214,7 @@ def compute(estimate: EstimateSpec, jets: dict[str, FloatArray], seed: int) -> R
         update={
             "edges": digits(edges),
             "whole": whole,
-            "bins": bins or (whole,),
+            "bins": tuple(bins),
             "covered": covered,
         }
     )
@@ -235,6 +252,20 @@ def _resolved(estimate: EstimateSpec, jets: dict[str, FloatArray], seed: Sequenc
     )
 
 
+def _unknown(jets: dict[str, FloatArray], ends: FloatArray) -> Resolved:
+    """Of jets between two ends that say nothing."""
+    return Resolved(
+        jets=len(jets["weight"]),
+        centre=digits([ends.mean()])[0],
+        median_before=None,
+        median_after=None,
+        resolution_before=None,
+        resolution_after=None,
+        improvement=None,
+        pull=None,
+    )
+
+
 def _known(found: Interval, there: bool = True) -> Interval | None:
     return found if there and np.isfinite(found.value) else None
 
@@ -264,7 +295,7 @@ def draw(numbers: ResponseNumbers, style: PlotSpec) -> Figure:
         axes[1].legend(loc="lower left")
         axes[-1].set_xlabel(looks.tex(numbers.label))
         looks.pt_axis(axes[-1], numbers.edges)
-        centres = [one.centre for one in numbers.bins]
+        centres = [one.centre for one in numbers.bins if one.median_after is not None]
         axes[-1].set_xlim(min(centres) / MARGIN, max(centres) * MARGIN)
         looks.title_line(axes[0], style, numbers.title)
     return figure

@@ -20,7 +20,7 @@ from jetsmith.plots.inputs import (
     read_thresholds,
     share_left_out,
 )
-from jetsmith.plots.roc_figure import Curve, Marked, PtRange, Reading, RocNumbers, draw
+from jetsmith.plots.roc_figure import Curve, Leap, Marked, PtRange, Reading, RocNumbers, draw
 from jetsmith.scored import ScoredJets, in_common
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec
 from jetsmith.specs.plots import PlotSpec
@@ -29,6 +29,8 @@ from jetsmith.texts import split_text
 WORKING_POINTS = {"L": 0.1, "M": 0.01, "T": 0.001}
 N_RATIO = 120
 N_POINTS, N_POINTS_OF_RANGE = 300, 100
+LEAP = 1.25  # ratio of mistag rates of neighbours that many jets of one score part
+STEP = 1.1  # of points on the straight line between such neighbours
 DRAWN_COUNT = 3.0  # effective background jets below which the curve is not drawn: 60% errors say nothing
 
 
@@ -181,6 +183,8 @@ def _curve(
     low, high = metrics.mistag_band(roc)
     count = metrics.effective_count(wb)
     kept = roc.background_efficiency * count >= min(DRAWN_COUNT, count)
+    points_of = np.stack([roc.signal_efficiency, roc.background_efficiency, low, high])[:, kept]
+    (efficiency, mistag, low, high), leaps = _with_lines(points_of, 2 / (n_points // 4))
     return Curve(
         tagger=spec.judgement,
         title=spec.title,
@@ -190,10 +194,11 @@ def _curve(
         n_background=len(b),
         n_background_effective=count,
         auc=metrics.auc_interval(s, ws, b, wb, bootstraps, seed),
-        signal_efficiency=digits(roc.signal_efficiency[kept]),
-        mistag=digits(roc.background_efficiency[kept]),
-        mistag_low=digits(low[kept]),
-        mistag_high=digits(high[kept]),
+        signal_efficiency=digits(efficiency),
+        mistag=digits(mistag),
+        mistag_low=digits(low),
+        mistag_high=digits(high),
+        leaps=tuple(Leap(*digits(ends)) for ends in leaps),
         readings=tuple(_reading(mistag, *passing) for mistag in mistags),
         working_points=tuple(
             Marked(
@@ -207,6 +212,34 @@ def _curve(
             for point in points
         ),
     )
+
+
+def _with_lines(points: FloatArray, least: float) -> tuple[FloatArray, FloatArray]:
+    """Points of a curve, and more on straight lines between neighbours that jets of one score part.
+
+    There a part of these jets passes, as for areas and readings. On a logarithmic axis such a line is bent: a
+    straight one would have the mistag rate far too low.
+
+    Args:
+        points: Efficiency, mistag rate and the ends of its interval, by rising efficiency; shape (4, P).
+        least: Difference of efficiencies that is no step of the thresholds that are looked at.
+
+    Returns:
+        Shape (4, P'), and the efficiencies where lines begin and end, (L, 2).
+    """
+    if points.shape[1] < 2:
+        return points, np.zeros((0, 2))
+    efficiency, mistag = points[:2]
+    ratio = mistag[1:] / mistag[:-1]
+    leaps = (ratio > LEAP) & (np.diff(efficiency) > least)
+    pieces = np.where(leaps, np.ceil(np.log(ratio) / np.log(STEP)), 1).astype(np.intp)
+    start = np.repeat(np.arange(len(pieces)), pieces)
+    piece = np.arange(len(start)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    grown = ratio[start] ** (piece / pieces[start]) - 1
+    part = np.divide(grown, ratio[start] - 1, out=np.zeros(len(start)), where=piece > 0)
+    found = points[:, start] + part * (points[:, start + 1] - points[:, start])
+    ends = np.stack([efficiency[:-1], efficiency[1:]], axis=1)
+    return np.append(found, points[:, -1:], axis=1), ends[leaps]
 
 
 def _interval(found: metrics.Efficiency) -> Interval:

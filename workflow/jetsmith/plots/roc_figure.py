@@ -1,8 +1,9 @@
 """The numbers of a ROC figure, and the figure of nothing but them."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,6 +18,9 @@ from jetsmith.specs.plots import PlotSpec
 from jetsmith.strict import Record
 from jetsmith.texts import count, doubts_text, interval, interval_text, label_text, share, split_text
 
+INSIDE = 10  # lines of a legend within the frame; of more it would hide the curves, and stands below
+LETTERS, LETTERS_BELOW = 40, 30  # of a title in a line of a legend, in one column and in two
+BELOW_SIZE, BELOW_LINE = 8.5, 0.025  # of letters below, and the height of a line over the width of the figure
 ROUNDED = 0.999  # numbers of the curve have a few digits
 BANDS = (
     "Bands are 68.3% intervals of the mistag rate at a signal efficiency, of the statistics of both classes."
@@ -50,6 +54,13 @@ class Marked(Record):
     doubt: str = ""
 
 
+class Leap(NamedTuple):
+    """Signal efficiencies between which there is no cut, since many jets have one score, or none."""
+
+    low: float
+    high: float
+
+
 class Curve(Record):
     """The curve of one tagger; lists run by rising efficiency.
 
@@ -63,6 +74,7 @@ class Curve(Record):
         signal_efficiency: Abscissae.
         mistag: Ordinates, with the ends of their intervals at the signal efficiency, which hold the
             statistics of both classes.
+        leaps: Where the curve is a straight line (on linear axes): a part of jets of one score passes.
         ratio_signal_efficiency: Abscissae of the lower panel.
         ratio: Background rejection over that of the first tagger, with the ends of this tagger's band.
         readings: Signal efficiencies at the mistag rates that working points are asked for.
@@ -81,6 +93,7 @@ class Curve(Record):
     mistag: tuple[float, ...]
     mistag_low: tuple[float, ...]
     mistag_high: tuple[float, ...]
+    leaps: tuple[Leap, ...] = ()
     ratio_signal_efficiency: tuple[float, ...] = ()
     ratio: tuple[float, ...] = ()
     ratio_low: tuple[float, ...] = ()
@@ -145,6 +158,7 @@ class RocNumbers(looks.Numbers):
                 else ""
             )
             + (left_out if any(out) else "")
+            + _lines(self.curves, signal)
             + _tied(self.curves)
             + doubts_text(
                 {f"{c.title} {point.name}": point.doubt for c in self.curves for point in c.working_points}
@@ -160,6 +174,21 @@ class RocNumbers(looks.Numbers):
     def signal_and_background(self) -> tuple[str, str]:
         """Labels of the classes, as plain text."""
         return label_text(self.signal.label), label_text(self.background.label)
+
+
+def _lines(curves: Sequence[Curve], signal: str) -> str:
+    """Which curves leap, and where."""
+    found = [
+        f"{curve.title} from " + ", ".join(f"{one.low:.1%} to {one.high:.1%}" for one in curve.leaps)
+        for curve in curves
+        if curve.leaps
+    ]
+    if not found:
+        return ""
+    return (
+        f" Where many jets share a score, or have none, a part of them passes, which no cut gives; {signal} "
+        f"efficiencies of such lines, straight on linear axes: {'; '.join(found)}."
+    )
 
 
 def _tied(curves: Sequence[Curve]) -> str:
@@ -183,7 +212,13 @@ def draw(numbers: RocNumbers, style: PlotSpec) -> Figure:
         return looks.message_figure(numbers.message, style, numbers.sample)
     with looks.rc():
         several = len(numbers.curves) > 1
-        figure = looks.new_figure(style, 1.0 if several else 0.85)
+        titles = [legend_text(curve) for curve in numbers.curves]
+        below = _lines_of(titles) > INSIDE
+        if below:
+            titles = [legend_text(curve, LETTERS_BELOW) for curve in numbers.curves]
+        n_lines = _lines_of(titles)
+        grown = BELOW_LINE * -(-n_lines // 2) if below else 0.0
+        figure = looks.new_figure(style, (1.0 if several else 0.85) + grown)
         panels: list[Axes] = (
             list(figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))) if several else [figure.subplots()]
         )
@@ -194,11 +229,17 @@ def draw(numbers: RocNumbers, style: PlotSpec) -> Figure:
                 color=looks.GREY, gid="left_out",
             )  # fmt: skip
         signs = _signs(numbers)
-        for index, curve in enumerate(numbers.curves):
-            _draw_curve(main, curve, looks.line_style(index), signs)
+        for index, (curve, title) in enumerate(zip(numbers.curves, titles, strict=True)):
+            _draw_curve(main, curve, title, looks.line_style(index), signs)
             for axes in lower:
                 _draw_ratio(axes, curve, looks.line_style(index))
-        _dress(main, numbers, signs)
+        _dress(main, numbers, signs, 0 if below else n_lines)
+        if below:
+            handles, texts = main.get_legend_handles_labels()
+            figure.legend(
+                handles, texts, loc="outside lower left", ncols=2, fontsize=BELOW_SIZE, frameon=False,
+                columnspacing=1.0, borderaxespad=0.0,
+            )  # fmt: skip
         looks.title_line(main, style, f"{numbers.sample}, {split_text(numbers.curves[0].folds)}")
         for axes in lower:
             _dress_ratio(axes, numbers)
@@ -225,8 +266,8 @@ def _signs(numbers: RocNumbers) -> dict[str, str]:
     return dict(zip(names, looks.markers(len(names)), strict=True))
 
 
-def _draw_curve(axes: Axes, curve: Curve, look: dict[str, Any], signs: Mapping[str, str]) -> None:
-    axes.plot(curve.signal_efficiency, curve.mistag, gid=curve.tagger, label=legend_text(curve), **look)
+def _draw_curve(axes: Axes, curve: Curve, title: str, look: dict[str, Any], signs: Mapping[str, str]) -> None:
+    axes.plot(curve.signal_efficiency, curve.mistag, gid=curve.tagger, label=title, **look)
     axes.fill_between(
         curve.signal_efficiency,
         curve.mistag_low,
@@ -247,20 +288,26 @@ def marked(curve: Curve) -> list[Marked]:
     return [point for point in curve.working_points if point.mistag.value >= ROUNDED * curve.mistag[0]]
 
 
-def legend_text(curve: Curve) -> str:
+def _lines_of(titles: Sequence[str]) -> int:
+    return sum(title.count("\n") + 1 for title in titles)
+
+
+def legend_text(curve: Curve, letters: int = LETTERS) -> str:
     """Title and area as the page has it: `DeepJet (AUC 0.9612 ± 0.0008)`, or with errors above each other."""
     area = interval(**asdict(curve.auc))
     ends = f"$^{{{area['up']}}}_{{{area['down']}}}$" if area["up"] else ""
-    return f"{looks.plain(curve.title)} (AUC {area['text']}{ends})"
+    title = "\n".join(map(looks.plain, textwrap.wrap(curve.title, letters)))
+    return f"{title} (AUC {area['text']}{ends})"
 
 
-def _dress(axes: Axes, numbers: RocNumbers, signs: Mapping[str, str]) -> None:
+def _dress(axes: Axes, numbers: RocNumbers, signs: Mapping[str, str], n_lines: int) -> None:
+    """Axes, legends and room for `n_lines` of titles; 0 where these stand elsewhere."""
     lowest = min(curve.mistag[0] for curve in numbers.curves)
     start = min(curve.signal_efficiency[0] for curve in numbers.curves)
     left = min(float(np.floor(start * 10)) / 10, 0.5)
     bottom = 10 ** np.floor(np.log10(0.9 * min(lowest, 0.09)))
     # Head room above 1 for the legend: the curves end in the upper right corner.
-    top = (1 / bottom) ** (0.1 + 0.075 * len(numbers.curves))
+    top = (1 / bottom) ** (0.1 + 0.075 * n_lines)
     axes.set(
         yscale="log",
         ylim=(bottom, top),
@@ -275,7 +322,7 @@ def _dress(axes: Axes, numbers: RocNumbers, signs: Mapping[str, str]) -> None:
     axes.grid(which="major", linestyle="-")
     axes.set_axisbelow(True)
     opaque: dict[str, Any] = {"frameon": True, "facecolor": "white", "edgecolor": "white", "framealpha": 1.0}
-    taggers = axes.legend(loc="upper left", borderaxespad=0.6, borderpad=0.2, **opaque)
+    taggers = axes.legend(loc="upper left", borderaxespad=0.6, borderpad=0.2, **opaque) if n_lines else None
     if signs:
         handles = [
             Line2D([], [], color=looks.GREY, marker=marker, linestyle="none", label=name)
@@ -285,7 +332,8 @@ def _dress(axes: Axes, numbers: RocNumbers, signs: Mapping[str, str]) -> None:
             handles=handles, title="working point", title_fontsize=looks.LEGEND_SIZE, loc="lower right",
             ncols=len(signs), columnspacing=0.8, handlelength=1, **opaque,
         )  # fmt: skip
-        axes.add_artist(taggers)
+        if taggers is not None:
+            axes.add_artist(taggers)
 
 
 def _draw_ratio(axes: Axes, curve: Curve, look: dict[str, Any]) -> None:

@@ -68,10 +68,8 @@ class ShapesNumbers(looks.Numbers):
         )
         tested = [c.p for row in self.panels for panel in row for c in panel.curves if c.p is not None]
         if self.is_pseudo:
-            said += (
-                " Data are simulation; lines are true scale factors, of events that were not presented."
-                f" Smallest p of {len(tested)}: {min(tested):.2g}."
-            )
+            said += " Data are simulation; lines are true scale factors, of events that were not presented."
+            said += f" Smallest p of {len(tested)}: {min(tested):.2g}." if tested else ""
         return said + doubts_text(self.doubts)
 
     def alternative(self) -> str:

@@ -22,7 +22,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from PIL.PngImagePlugin import PngInfo
 
 from jetsmith.colors import Dash, look
-from jetsmith.io import NUMBERS, atomic_file, json_checksum, write_json
+from jetsmith.io import NUMBERS, FloatArray, atomic_file, json_checksum, write_json
 from jetsmith.plots.histograms import Histograms, write
 from jetsmith.plots.palette import with_palette
 from jetsmith.specs.plots import PlotSpec
@@ -41,6 +41,7 @@ GREY = "#5f6368"
 WIDTH_IN = 7.0  # the width for which the sizes below are made
 LEGEND_SIZE = 11.5
 TICK_WIDTH = 0.045  # of a tick's label and a gap, as a share of the width of the figure
+ARROW = 0.45  # length, as a share of where it begins
 PT_TICKS_GEV = (20, 30, 50, 100, 200, 300, 500, 1000, 2000)
 HEADLINE: dict[str, Any] = {"size": 14, "weight": "bold", "style": "italic"}  # above several axes
 
@@ -98,12 +99,22 @@ def title_line(axes: Axes, style: PlotSpec, right: str = "", last: Axes | None =
     (last or axes).set_title(plain(right), loc="right", fontsize=12, color=GREY, pad=7)
 
 
+def is_far(edges_gev: Sequence[float]) -> bool:
+    """Whether bins of transverse momentum reach so far that their axis is logarithmic."""
+    return edges_gev[0] > 0 and edges_gev[-1] / edges_gev[0] > 5
+
+
+def upper_ends(axes: Axes, x: FloatArray, high: FloatArray, **look: Any) -> None:
+    """Arrows that hang from upper ends of intervals, where a logarithmic axis has no point."""
+    axes.errorbar(x, high, yerr=ARROW * high, uplims=True, fmt="none", capsize=2, **look)
+
+
 def pt_axis(axes: Axes, edges_gev: Sequence[float]) -> None:
     """Transverse momenta along x: logarithmic where the bins reach far, with ticks at round values.
 
     Of ticks whose labels would run into each other, as in panels side by side, the first one stays.
     """
-    if edges_gev[0] > 0 and edges_gev[-1] / edges_gev[0] > 5:
+    if is_far(edges_gev):
         axes.set_xscale("log")
         spec = axes.get_subplotspec()
         columns = spec.get_gridspec().ncols if spec else 1

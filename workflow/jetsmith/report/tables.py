@@ -37,32 +37,41 @@ def size(n_bytes: float | None) -> str:
 def summary(rocs: Sequence[Table]) -> list[Row]:
     """A table for each signal of a sample, of its ROC figures: taggers by falling area, the best first.
 
+    Taggers that do not tell the signal from the first background have one more, of theirs.
+
     Returns:
         A sample: name, folds, signal, readings (mistag rates of the columns), backgrounds, and rows
         with title, auc and efficiencies against the first background and the areas of the others.
     """
     tables = []
-    for sample, signal in dict.fromkeys((roc["sample"], roc["signal"]["name"]) for roc in rocs):
-        of_sample = [roc for roc in rocs if (roc["sample"], roc["signal"]["name"]) == (sample, signal)]
-        first = next((roc for roc in of_sample if roc["is_first"] and roc["curves"]), None)
-        if first is None:
-            continue
-        others = [roc for roc in of_sample if roc is not first and roc["curves"]]
-        ranked = sorted(first["curves"], key=lambda curve: -curve["auc"]["value"])
-        tables.append(
-            {
-                "sample": sample,
-                "folds": split_text(ranked[0]["folds"]),
-                "signal": label_text(first["signal"]["label"]),
-                "background": label_text(first["background"]["label"]),
-                "others": [label_text(roc["background"]["label"]) for roc in others],
-                "readings": [share(reading["mistag"]) for reading in ranked[0]["readings"]],
-                "n_signal": count(max(curve["n_signal"] for curve in ranked)),
-                "n_background": count(max(curve["n_background"] for curve in ranked)),
-                "rows": [_summary_row(curve, others) for curve in ranked],
-            }
-        )
+    drawn = [roc for roc in rocs if roc["curves"]]
+    for sample, signal in dict.fromkeys((roc["sample"], roc["signal"]["name"]) for roc in drawn):
+        of_sample = [roc for roc in drawn if (roc["sample"], roc["signal"]["name"]) == (sample, signal)]
+        known: set[str] = set()
+        for roc in sorted(of_sample, key=lambda roc: not roc["is_first"]):
+            names = {curve["tagger"] for curve in roc["curves"]}
+            if not names <= known:
+                tables.append(_summary(roc, [other for other in of_sample if other is not roc]))
+            known |= names
     return tables
+
+
+def _summary(first: Table, others: Sequence[Table]) -> Row:
+    """The table of a figure, with columns for other backgrounds that one of its taggers has."""
+    ranked = sorted(first["curves"], key=lambda curve: -curve["auc"]["value"])
+    names = {curve["tagger"] for curve in ranked}
+    others = [roc for roc in others if names & {curve["tagger"] for curve in roc["curves"]}]
+    return {
+        "sample": first["sample"],
+        "folds": split_text(ranked[0]["folds"]),
+        "signal": label_text(first["signal"]["label"]),
+        "background": label_text(first["background"]["label"]),
+        "others": [label_text(roc["background"]["label"]) for roc in others],
+        "readings": [share(reading["mistag"]) for reading in ranked[0]["readings"]],
+        "n_signal": count(max(curve["n_signal"] for curve in ranked)),
+        "n_background": count(max(curve["n_background"] for curve in ranked)),
+        "rows": [_summary_row(curve, others) for curve in ranked],
+    }
 
 
 def _summary_row(curve: Table, others: Sequence[Table]) -> Row:
