@@ -206,7 +206,8 @@ class _Builder:
         """Numbers that YAML 1.1 reads to another base than they look like, and 1.2 reads as they look."""
         text = event.value
         if ":" in text:
-            self._refuse(event, f"`{text:.40}` is a number to base 60 for YAML; put it in quotes if it is text")
+            said = f"`{text:.40}` is a number to base 60 for YAML"
+            self._refuse(event, f"{said}; put it in quotes if it is text")
         if _OCTAL.fullmatch(text):
             said = f"`{text:.40}` is a number to base 8 for YAML; leave out the 0 in front"
             self._refuse(event, f"{said}, or put it in quotes if it is text")
