@@ -43,7 +43,7 @@ CODE = CODE if (CODE / "jetsmith").is_dir() else CHECKOUT / "workflow"
 sys.path.insert(0, str(CODE))
 
 import jetsmith
-from jetsmith.configuration import exact_yaml
+from jetsmith.configuration import folders
 from jetsmith.errors import ConfigError
 
 
@@ -71,6 +71,6 @@ RUN_FILES += [
 
 try:
     for path in RUN_FILES:
-        exact_yaml.read(path)
+        folders.check(path)
 except ConfigError as error:
     raise WorkflowError(f"configuration: {error}") from None

@@ -319,7 +319,7 @@ def test_the_example_runs(folder: Path, tagger: Bundle, tmp_path: Path) -> None:
 
 SCRIPT = """
 import importlib.abc, os, sys, threading
-ours = {"jetsmith", "jetsmith.bundle", "jetsmith.bundle_inputs", "jetsmith.errors"}
+ours = {"jetsmith", "jetsmith.bundle", "jetsmith.bundle_inputs", "jetsmith.errors", "jetsmith.onnx_session"}
 others = "pydantic yaml pyarrow tensorflow keras onnx xgboost sklearn coffea uproot snakemake scipy".split()
 
 class Blocked(importlib.abc.MetaPathFinder):

@@ -1281,6 +1281,34 @@ RUN = {
         ["pathvars: unknown key `resluts`", "did you mean `results`"],
     ),
     "results at the root": (put("pathvars", "results", value=""), ["pathvars.results: is empty"]),
+    "results of each tagger": (
+        put("pathvars", "results", value="results/{tagger}"),
+        ["pathvars.results: `results/{tagger}`: `{` makes a wildcard of it"],
+    ),
+    "results of an unknown folder": (
+        put("pathvars", "results", value="<scratch>/mine"),
+        ["pathvars.results: `<scratch>` is none of <results>, <logs>, <benchmarks>"],
+    ),
+    "results in a circle": (
+        put("pathvars", value={"results": "<logs>/r", "logs": "<results>/logs"}),
+        ["pathvars.results: `<logs>/r` leads back to itself (results is of logs is of results)"],
+    ),
+    "results on a server": (
+        put("pathvars", "results", value="root://eos.cern.ch//mine"),
+        ["pathvars.results: `root://eos.cern.ch//mine` is an address"],
+    ),
+    "results at home": (
+        put("pathvars", "results", value="~/mine"),
+        ["pathvars.results: `~/mine`: no `~` or variable is expanded here"],
+    ),
+    "results under another spelling": (
+        put("pathvars", "results", value="results/"),
+        ["pathvars.results: `results/` is `results`; write that"],
+    ),
+    "results in a file": (
+        put("pathvars", "results", value=f"{__file__}/mine"),
+        [f"pathvars.results: `{__file__}` is a file; give a folder"],
+    ),
     "functions of two sources": (
         put("track_resolution", value={"sample": "jets", "file": "cms.root"}),
         ["track_resolution: give `sample` or `file`, one of the two"],

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import awkward as ak
@@ -18,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jetsmith import io
-from jetsmith.errors import InputError
+from jetsmith.errors import InputError, OutputError
 from jetsmith.io.atomic import NO_SYNC
 from jetsmith.packed import arrays
 from jetsmith.packed.writing import writing
@@ -292,6 +293,25 @@ def test_every_writer_says_where_the_disk_is_full(tmp_path):
     assert done.stdout.split() == [
         "a.json", "a.parquet", "a.identity.parquet", "a.root", "train", "array", "checkpoint.ubj",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_folder_of_somebody_else_is_named(tmp_path, monkeypatch, number):
+    """With the file, the reason and the remedy; an input that may not be read is none of this."""
+    elsewhere = OSError(number, "no", str(tmp_path.parent / "input"))
+    with pytest.raises(OSError, match="input"), io.atomic_file(tmp_path / "a.json"):
+        raise elsewhere
+
+    def refuse(*_, **__):
+        raise OSError(number, "no", str(tmp_path / ".a.json"))
+
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    words = rf"a(\.json)?: cannot be written: {os.strerror(number)}; who runs this has to own"
+    with pytest.raises(OutputError, match=words):
+        io.write_json(tmp_path / "a.json", {})
+    with pytest.raises(OutputError, match=words), io.atomic_directory(tmp_path / "a"):
+        pass
 
 
 def test_missing_values_are_refused(tmp_path):

@@ -561,10 +561,10 @@ def test_a_flavour_that_was_not_learned_has_no_number(folder: Path) -> None:
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
     """One that is not there, and one that is no network."""
-    with pytest.raises(InputError, match="there is no such file"):
+    with pytest.raises(InputError, match="cannot be read: No such file"):
         LearnedEfficiencies(tmp_path / "a.onnx")
     (tmp_path / "a.onnx").write_bytes(b"nothing")
-    with pytest.raises(InputError, match="is no ONNX file"):
+    with pytest.raises(InputError, match="cannot be read as ONNX"):
         LearnedEfficiencies(tmp_path / "a.onnx")
 
 

@@ -1,13 +1,15 @@
 """Protects taggers that are bundles of others: the scores of the bundle, or a message at the dry run."""
 
 import hashlib
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from jetsmith import io
+from jetsmith import bundle, io
 from jetsmith.bundle import Bundle
 from jetsmith.classifiers.onnx import Options
 from jetsmith.errors import ConfigError, InputError
@@ -45,8 +47,8 @@ def test_scores_are_those_of_the_bundle(folder: Path, tmp_path: Path) -> None:
     train(spec, tmp_path / "packed", tmp_path / "model", seed=1)
     score(spec, tmp_path / "model", tmp_path / "packed", tmp_path / "scores.parquet")
     rows = io.read_rows(tmp_path / "scores.parquet")
-    bundle = Bundle(folder)
-    expected = bundle.score(raw_jets(bundle.groups, 40))[0]
+    of_folder = Bundle(folder)
+    expected = of_folder.score(raw_jets(of_folder.groups, 40))[0]
     assert expected.std(axis=0).min() > 0.01
     assert np.asarray(rows["scored"]).all()
     for i, name in enumerate(TRUTHS):
@@ -104,6 +106,42 @@ def test_changed_inputs_are_no_bundle(tmp_path: Path) -> None:
         file.write(" ")
     (found,) = Options(**options(tmp_path / "b")).misfits(spec_of(tmp_path / "b"))
     assert "inputs.json is missing or was changed" in found
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "words"),
+    [
+        (("format",), bundle.FORMAT + 1, f"has format 2, and this jetsmith reads {bundle.FORMAT}"),
+        (("tagger",), None, "is of a bundle of no tagger"),
+        (("classes",), 3, "`classes`: "),
+        (("classes", 0), [], "`classes.0`: "),
+        (("groups",), {}, "`groups`: "),
+        (("groups", 0, "kind"), "image", "`groups.0.kind`: "),
+        (("groups", 0, "length"), None, "`groups.0.length`: "),
+        (("groups", 0, "features"), [], "`groups.0.features`: "),
+        (("groups", 0, "features", 0), True, "`groups.0.features.0`: "),
+        (("groups", 0, "features", 0, "slot"), None, "`groups.0.features.0.slot`: "),
+        (("groups", 0, "features", 0, "range"), [1.0], "`groups.0.features.0.range.1`: "),
+    ],
+)
+def test_inputs_of_another_kind_are_named(
+    folder: Path, tmp_path: Path, keys: tuple[Any, ...], value: Any, words: str
+) -> None:
+    """Under checksums of their own: at the dry run, with file and key, and no traceback; None leaves out."""
+    place = Path(shutil.copytree(folder, tmp_path / "b"))
+    about = content = json.loads((place / "inputs.json").read_text())
+    for key in keys[:-1]:
+        content = content[key]
+    content[keys[-1]] = value
+    if value is None:
+        del content[keys[-1]]
+    known = (place / "SHA256SUMS").read_text()
+    before = hashlib.sha256((place / "inputs.json").read_bytes()).hexdigest()
+    (place / "inputs.json").write_text(json.dumps(about))
+    after = hashlib.sha256((place / "inputs.json").read_bytes()).hexdigest()
+    (place / "SHA256SUMS").write_text(known.replace(before, after))
+    (said,) = Options(**options(place)).misfits(spec_of(place))
+    assert said.startswith(f"bundle: {place / 'inputs.json'}: {words}")
 
 
 def groups(**changes: ColumnSpec) -> dict[str, ColumnGroup]:

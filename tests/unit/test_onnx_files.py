@@ -330,8 +330,27 @@ def test_what_is_no_model_is_named(given: dict[str, Any], tmp_path: Path) -> Non
     path = tmp_path / "no.onnx"
     path.write_bytes(b"no model")
     other = given | {"file": str(path), "sha256": hashlib.sha256(b"no model").hexdigest()}
-    with pytest.raises(InputError, match=r"no\.onnx: cannot be read as ONNX"):
-        list(Options(**other).misfits(spec_of(other)))
+    (said,) = Options(**other).misfits(spec_of(other))
+    assert said.startswith(f"file: {path}: cannot be read as ONNX")
+
+
+@pytest.mark.parametrize("place", ["weights.data", "../weights.data"])
+def test_weights_beside_a_file_are_not_read(given: dict[str, Any], tmp_path: Path, place: str) -> None:
+    """The file's checksum does not cover them: others in their place were another model under one digest."""
+    path = tmp_path / "model" / "apart.onnx"
+    path.parent.mkdir()
+    model = onnx.load(given["file"])
+    onnx.save_model(model, path, save_as_external_data=True, location="weights.data", size_threshold=0)
+    if place.startswith(".."):
+        apart = onnx.load(path, load_external_data=False)
+        for tensor in apart.graph.initializer:
+            for entry in tensor.external_data:
+                entry.value = place if entry.key == "location" else entry.value
+        path.write_bytes(apart.SerializeToString())
+        (path.parent / "weights.data").rename(tmp_path / "weights.data")
+    architecture = given | {"file": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    (said,) = Options(**architecture).misfits(spec_of(architecture))
+    assert said.startswith(f"file: {path}: keeps weights in files beside it (external data)")
 
 
 @pytest.fixture

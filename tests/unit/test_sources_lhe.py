@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import time
 
 import awkward as ak
 import numpy as np
@@ -300,6 +301,14 @@ def test_memory_and_unpacking_are_bounded(tmp_path, monkeypatch):
     ):
         with pytest.raises(DamagedError, match=words):
             leshouches_events(write(tmp_path / "b.lhe.gz", text))
+
+
+def test_a_header_takes_no_longer_than_its_bytes(tmp_path):
+    """Weights that begin again and again without an end took 12 s for 200 kB, and 74 s for 400."""
+    text = document([event()], header="<initrwgt " * 20_000)
+    start = time.process_time()
+    assert len(leshouches_events(write(tmp_path / "a.lhe", text))) == 1
+    assert time.process_time() - start < 3
 
 
 def leshouches_events(path):

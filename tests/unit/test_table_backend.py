@@ -204,6 +204,11 @@ REFUSED: dict[str, tuple[Any, str]] = {
         lambda t: pa.concat_tables([t, t.slice(5, 1)]),
         "rows repeat their run, luminosity_block, event",
     ),
+    "a column twice": (
+        lambda t: t.append_column("event", t["event"]),
+        "t.parquet has several columns `event`; one of each name",
+    ),
+    "a weight twice": (lambda t: t.append_column("weight", t["weight"]), "several columns `weight`"),
     "an empty key": (_empty, "`run` is empty in 1 rows"),
 }
 

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 import awkward as ak
 import numpy as np
-import onnxruntime
+import onnxruntime  # noqa: F401  here, so that who lacks it learns of it with the import
 
 from jetsmith.bundle_inputs import (
     Array,
@@ -38,6 +38,7 @@ from jetsmith.bundle_inputs import (
     some,
 )
 from jetsmith.errors import InputError
+from jetsmith.onnx_session import session_of
 
 FORMAT = 1
 MODEL, INPUTS, REFERENCE, CHECKSUMS = "model.onnx", "inputs.json", "reference.npz", "SHA256SUMS"
@@ -83,14 +84,7 @@ class Loaded:
             raise InputError(f"{self.folder}: is no {self.KIND}; read it with {' or '.join(right)}")
         self.groups = groups_of(self.about)
         self.classes: tuple[str, ...] = tuple(self.about["classes"])
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        self.session = onnxruntime.InferenceSession(
-            str(self.folder / MODEL), options, providers=["CPUExecutionProvider"]
-        )
+        self.session = session_of(self.folder / MODEL, threads)
         self._outputs = [
             (found.name, found.shape[1:], np.bool_ if found.type == "tensor(bool)" else np.float32)
             for found in self.session.get_outputs()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+LOCKED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class ConfigError(ValueError):
@@ -69,3 +70,10 @@ def no_room(error: OSError) -> str | None:
     if not told and re.search(r"\d+ requested and \d+ written", str(error)):
         return os.strerror(errno.ENOSPC)
     return None
+
+
+def locked(error: OSError, folder: Path) -> str | None:
+    """The reason where what is below a folder is not for this user to change: a colleague's results."""
+    names = [name for name in (error.filename, error.filename2) if isinstance(name, str | os.PathLike)]
+    below = any(Path(name).absolute().is_relative_to(folder.absolute()) for name in names)
+    return os.strerror(error.errno) if error.errno in LOCKED and below else None

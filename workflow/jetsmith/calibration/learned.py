@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from jetsmith import io
 from jetsmith.bundle_inputs import Group, Values
@@ -26,6 +25,7 @@ from jetsmith.handed.learned import Curve, Learned, Tags
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.keys import codes
 from jetsmith.metrics import passes
+from jetsmith.onnx_session import session_of
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import CHUNK, Rows
 from jetsmith.scored import ScoredJets, as_coded, columns_of_codes, meaning_of, read_split
@@ -305,7 +305,7 @@ def _parity(
     real = _jets.raw(rows, slice(0, min(N_TRIED, len(rows))), groups)
     tried: Mapping[str, Values] = _jets.joined(real, _jets.made_up(real, groups, N_TRIED, found.seed))
     values = _values(features, _jets.packed(tried, groups))
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = session_of(path)
     worst_of = 0.0
     for place, (name, code) in enumerate(found.flavors.items()):
         members = networks(values, np.full(len(values), place))

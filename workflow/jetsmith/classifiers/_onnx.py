@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jetsmith.errors import InputError
+from jetsmith.onnx_session import session_of
 from jetsmith.specs.classifiers import RecipeSpec
 
 if TYPE_CHECKING:
@@ -146,22 +146,3 @@ def _by_class(options: "Options", spec: RecipeSpec, given: "FloatArray") -> "Flo
         given = np.concatenate([given, 1 - given], axis=1)
     names = [*options.outputs, *(name for name in spec.class_names if name not in options.outputs)]
     return given[:, [names.index(name) for name in spec.class_names]]
-
-
-def session_of(file: str | Path, threads: int) -> Any:
-    """The model on the CPU, whose threads sleep between calls.
-
-    Raises:
-        InputError: It is no ONNX file that onnxruntime reads.
-    """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 4  # what is wrong with a file is in the error
-    try:
-        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # of whatever type onnxruntime raises: it names no base
-        raise InputError(f"{file}: cannot be read as ONNX: {error}") from error

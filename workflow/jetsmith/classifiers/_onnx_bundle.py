@@ -7,21 +7,56 @@ again, since a bundle transforms its inputs itself.
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, ValidationError
 
 from jetsmith import plugs
 from jetsmith.classifiers import _onnx_labels, _onnx_within
 from jetsmith.configuration.records import hint
 from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.specs.features import ColumnGroup
+from jetsmith.strict import Record
 
 if TYPE_CHECKING:
     from jetsmith.classifiers.onnx import Options
     from jetsmith.io import BoolArray, FloatArray
     from jetsmith.packed.rows import Rows
 
-CHECKSUMS, INPUTS = "SHA256SUMS", "inputs.json"  # as in `jetsmith.bundle`, which is heavy
+CHECKSUMS, INPUTS, FORMAT = "SHA256SUMS", "inputs.json", 1  # as in `jetsmith.bundle`, which is heavy
 DEFINITION = ("source", "slot", "transform", "clip", "default")  # keys of a feature that change its numbers
+
+
+class _Feature(Record, extra="ignore"):
+    """An input, as inputs.json has it (`jetsmith.bundle_inputs.Feature`)."""
+
+    name: str
+    source: str
+    slot: int | None
+    unit: str
+    transform: str
+    clip: tuple[float, float] | None
+    default: float | None
+    range: tuple[float | None, float | None]
+
+
+class _Group(Record, extra="ignore"):
+    """Inputs of one kind (`jetsmith.bundle_inputs.Group`)."""
+
+    group: str
+    kind: Literal["flat", "sequence"]
+    length: int
+    sorted_by: str
+    features: tuple[_Feature, ...] = Field(min_length=1)
+
+
+class _Said(Record, extra="ignore"):
+    """What inputs.json has to say of a tagger; later versions may say more."""
+
+    tagger: str
+    classes: tuple[str, ...] = Field(min_length=2)
+    discriminants: dict[str, Any]
+    groups: tuple[_Group, ...] = Field(min_length=1)
 
 
 def checksums(options: "Options") -> Path:
@@ -42,6 +77,9 @@ def misfits(options: "Options", spec: RecipeSpec) -> Iterator[str]:
     if not inputs.is_file() or plugs.sha256(inputs) not in sums.read_text():
         yield f"bundle: {inputs} is missing or was changed; get the bundle again"
         return
+    if problem := _not_said(inputs):
+        yield f"bundle: {inputs}: {problem}"
+        return
     about = _about(options)
     if options.labels:
         yield from _onnx_labels.misfits(options.labels, spec, about["classes"], "class of the bundle")
@@ -54,6 +92,25 @@ def misfits(options: "Options", spec: RecipeSpec) -> Iterator[str]:
         yield from _onnx_within.misfits(options, spec, about["groups"])
     else:
         yield from _of_inputs(spec, about["groups"])
+
+
+def _not_said(inputs: Path) -> str:
+    """Why a file is no inputs.json of a tagger that this version reads; empty where it is one."""
+    try:
+        about = json.loads(inputs.read_bytes())
+    except (ValueError, RecursionError) as error:
+        return f"not readable as JSON: {error}"
+    found = about.get("format") if isinstance(about, dict) else None
+    if found != FORMAT:
+        return f"has format {found!r:.40}, and this jetsmith reads {FORMAT}"
+    if "tagger" not in about:
+        return "is of a bundle of no tagger; name one of a tagger"
+    try:
+        _Said.model_validate(about)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        return f"`{'.'.join(map(str, first['loc']))}`: {first['msg']}; get the bundle again"
+    return ""
 
 
 def _of_inputs(spec: RecipeSpec, groups: list[Mapping[str, Any]]) -> Iterator[str]:

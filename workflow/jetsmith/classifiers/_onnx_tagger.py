@@ -8,10 +8,11 @@ import numpy as np
 
 from jetsmith import weaver
 from jetsmith.classifiers import _onnx_labels
-from jetsmith.classifiers._onnx import SUM, no_floats, run, session_of
+from jetsmith.classifiers._onnx import SUM, no_floats, run
 from jetsmith.configuration.records import hint
 from jetsmith.errors import InputError
 from jetsmith.io import BoolArray, FloatArray, IntArray
+from jetsmith.onnx_session import session_of
 from jetsmith.packed.rows import Batch, Rows
 from jetsmith.specs.classifiers import RecipeSpec
 from jetsmith.specs.features import Inputs

@@ -32,6 +32,10 @@ def misfits(options: Options) -> Iterator[str]:
         yield f"file: {error}"
         return
     has = ", ".join(schema.names)
+    needed = (*EVENT_KEY, options.column, DATASET)
+    if twice := [name for name in dict.fromkeys(needed) if schema.names.count(name) > 1]:
+        yield f"file: {options.file} has several columns `{twice[0]}`; one of each name; it has {has}"
+        return
     for name in EVENT_KEY:
         if name not in schema.names:
             yield f"file: {options.file} has no column `{name}`, of the key of an event; it has {has}"

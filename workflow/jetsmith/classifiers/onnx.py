@@ -16,6 +16,7 @@ from pydantic import Field
 from jetsmith import plugs
 from jetsmith.classifiers import _onnx_bundle
 from jetsmith.configuration.records import hint
+from jetsmith.errors import InputError
 from jetsmith.specs.classifiers import ClassifierSpec, RecipeSpec
 from jetsmith.specs.features import ColumnGroup
 from jetsmith.strict import Name, Positive, Single
@@ -40,7 +41,7 @@ class Options(plugs.Options):
     """Which model: `bundle`, or `file` with what it reads and gives; one of the two."""
 
     bundle: str = Field("", description="Folder of a bundle.")
-    file: str = Field("", description="An ONNX file that others have published.")
+    file: str = Field("", description="An ONNX file that others have published, its weights inside.")
     sha256: str = Field(
         "",
         description="Of the file, or of the SHA256SUMS of the bundle (`sha256sum` prints it), so that "
@@ -116,7 +117,7 @@ class Options(plugs.Options):
         if not problems and has_onnxruntime:
             from jetsmith.classifiers import _onnx
 
-            problems = list(_onnx.misfits(self))
+            problems = list(_of_model(_onnx.misfits(self)))
         yield from problems
 
     def _of_preprocess(self, spec: ClassifierSpec, has_onnxruntime: bool) -> Iterator[str]:
@@ -132,7 +133,7 @@ class Options(plugs.Options):
 
         problems = list(_onnx_tagger.misfits(self, spec))
         if not problems and has_onnxruntime:
-            problems = list(_onnx_tagger.misfits_of_file(self))
+            problems = list(_of_model(_onnx_tagger.misfits_of_file(self)))
         yield from problems
 
     def _of_tensors(self, spec: ClassifierSpec) -> Iterator[str]:
@@ -174,6 +175,14 @@ class Options(plugs.Options):
             yield from _onnx_bundle.misfits_of_features(self, spec, groups)
 
 
+def _of_model(misfits: Iterator[str]) -> Iterator[str]:
+    """What is wrong with a model's file, also where it is none that onnxruntime opens."""
+    try:
+        yield from misfits
+    except InputError as error:
+        yield f"file: {error}"
+
+
 def device(spec: RecipeSpec, threads: int, gpus: int) -> "Device":
     """The CPU."""
     from jetsmith.classifiers import on_cpu
@@ -196,7 +205,6 @@ def read(spec: RecipeSpec, rows: "Rows", threads: int = 1) -> "Stored":
     import numpy as np
 
     from jetsmith.classifiers.stored import Stored
-    from jetsmith.errors import InputError
 
     options = Options.model_validate(spec.architecture)
     if options.file:

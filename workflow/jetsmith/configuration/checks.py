@@ -12,6 +12,7 @@ from pathlib import Path
 from jetsmith import columns, remote
 from jetsmith.batch.common import walltime_s
 from jetsmith.certified import read_certified
+from jetsmith.configuration import folders
 from jetsmith.configuration.dataset_checks import contradictions
 from jetsmith.configuration.records import hint, require, rising
 from jetsmith.errors import ConfigError, InputError, refuse
@@ -23,7 +24,6 @@ from jetsmith.specs.run import RunSpec
 from jetsmith.strict import LONGEST
 
 WORKING_POINT = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.+-]{{0,{LONGEST - 1}}}")
-PATHVARS = ("results", "logs", "benchmarks")
 _NO_UTF8 = re.compile(r"[\ud800-\udfff]")  # what Python puts in the place of bytes that are none
 
 
@@ -40,7 +40,7 @@ def check_run(run: RunSpec, source: str) -> None:
         for name, sample in table.items():
             require(sample, run.samples, f"{source}: {role}.{name}", "sample")
     refuse(source, _working_points(run))
-    refuse(source, _pathvars(run.pathvars))
+    refuse(source, folders.misfits(run.pathvars))
     check_reading(run, source)
     both = set(run.taggers) & set(run.reweighters)
     if both:
@@ -92,15 +92,6 @@ def _working_points(run: RunSpec) -> Iterator[str]:
     for name, of in run.calibration.thresholds.items():
         if not of:
             yield f"calibration.thresholds.{name}: is empty; give one at least, such as {{M: 0.2783}}"
-
-
-def _pathvars(pathvars: Mapping[str, str]) -> Iterator[str]:
-    """Results go where the run says: a misspelt name would leave them with those of another run."""
-    for name, path in pathvars.items():
-        if name not in PATHVARS:
-            yield f"pathvars: unknown key `{name}`{hint(name, PATHVARS)}"
-        elif not path.strip():
-            yield f"pathvars.{name}: is empty; give a folder"
 
 
 def edges(found: Sequence[float], key: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """YAML read exactly: what a lenient reader passes over in silence becomes a message with file and line.
 
-A key given twice, a key that is no text, a tag, an alias bomb, endless brackets, a byte that is no UTF-8.
+A key given twice, a key that is no text, a tag, an alias bomb, endless brackets, a byte that is no UTF-8, a
+number to base 8 or 60 that looks like another.
 The events of libyaml are put together on a stack of our own: that is faster than PyYAML's constructor, keeps
 the lines, and no depth of nesting can exhaust Python's stack.
 """
@@ -22,6 +23,7 @@ MAX_ALIASED = 100_000  # values that aliases stand for, all together
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVERS: dict[str, Any] = yaml.SafeLoader.yaml_implicit_resolvers
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_OCTAL = re.compile(r"[-+]?0[0-7_]*[1-7][0-7_]*")
 _CORE = "tag:yaml.org,2002:"
 _MAKER = yaml.constructor.SafeConstructor()
 _MAKE: dict[str, Callable[[yaml.ScalarNode], Any]] = {
@@ -192,11 +194,23 @@ class _Builder:
     def _resolved(self, event: Any, tag: str) -> Any:
         if tag == f"{_CORE}merge":
             return _MERGE
+        if tag in (f"{_CORE}int", f"{_CORE}float"):
+            self._refuse_bases(event)
         try:
             return _MAKE[tag](yaml.ScalarNode(tag, event.value))
         except (ValueError, KeyError, OverflowError):
             kind = tag.removeprefix(_CORE)
             self._refuse(event, f"`{event.value:.40}` is no {kind}; put it in quotes if it is text")
+
+    def _refuse_bases(self, event: Any) -> None:
+        """Numbers that YAML 1.1 reads to another base than they look like, and 1.2 reads as they look."""
+        text = event.value
+        if ":" in text:
+            said = f"`{text:.40}` is a number to base 60 for YAML"
+            self._refuse(event, f"{said}; put it in quotes if it is text")
+        if _OCTAL.fullmatch(text):
+            said = f"`{text:.40}` is a number to base 8 for YAML; leave out the 0 in front"
+            self._refuse(event, f"{said}, or put it in quotes if it is text")
 
     def _key(self, event: Any, frame: _Frame, key: Any) -> None:
         if key is not _MERGE and not isinstance(key, str):

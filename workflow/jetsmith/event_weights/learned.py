@@ -21,6 +21,7 @@ import numpy as np
 from jetsmith.errors import InputError
 from jetsmith.event_weights.jets import whole_events
 from jetsmith.event_weights.weights import Array
+from jetsmith.onnx_session import session_of
 
 FORMAT, NOTES, FAILED = 1, "jetsmith", "failed"
 
@@ -253,18 +254,9 @@ def _again(path: str | Path, allow_failed_closure: bool) -> LearnedEfficiencies:
 
 def _session(path: str | Path) -> Any:
     try:
-        import onnxruntime
+        return session_of(path)
     except ModuleNotFoundError as error:
         raise InputError("learned efficiencies need onnxruntime: pip install onnxruntime") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    if not Path(path).is_file():
-        raise InputError(f"{path}: there is no such file")
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # of a dozen classes of onnxruntime's own
-        raise InputError(f"{path}: is no ONNX file that onnxruntime reads: {error}") from error
 
 
 def _member(features: Any, *names: str) -> Any:

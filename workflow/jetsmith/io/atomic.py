@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jetsmith.errors import OutputError, no_room
+from jetsmith.errors import OutputError, locked, no_room
 
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)  # of folders, on some network file systems
 
@@ -97,10 +97,18 @@ def _sync_one(path: Path) -> None:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn the errors of a full disk, of whichever library, into one that names the file and the remedy."""
+    """Turn the errors of a full disk, of whichever library, into one that names the file and the remedy.
+
+    And those of a folder that is not for this user to write into.
+    """
     try:
         yield
     except OSError as error:
+        if reason := locked(error, path.parent):
+            raise OutputError(
+                f"{path}: cannot be written: {reason}; who runs this has to own {path.parent} and what is in "
+                "it, or give the run another folder (`pathvars`)"
+            ) from error
         reason = no_room(error)
         if reason is None:
             raise

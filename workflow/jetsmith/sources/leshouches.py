@@ -35,7 +35,7 @@ ENDS = {
 }
 ROOT, END = b"<LesHouchesEvents", b"</LesHouchesEvents"
 TAG = re.compile(rb"<!--|<[!?/]?\w*")
-INITRWGT = re.compile(rb"<initrwgt\b.*?</initrwgt>", re.DOTALL)
+INITRWGT = re.compile(rb"<initrwgt\b")
 
 
 def is_lhe(path: str) -> bool:
@@ -114,8 +114,8 @@ class Text:
             block = self._block(tag)
             if tag == b"<init":
                 self.init = block
-            elif found := INITRWGT.search(block):
-                self.initrwgt = found[0]
+            elif found := _initrwgt(block):
+                self.initrwgt = found
         if not self.init:
             raise self._damaged("no <init> before its events")
 
@@ -193,6 +193,13 @@ class Text:
         return DamagedError(
             f"{self.path}: a damaged LHE file: {what} (after {self.n_events:,} events); copy it again"
         )
+
+
+def _initrwgt(block: bytes) -> bytes:
+    """The block `<initrwgt>` in a header, or empty: one search for its end, which no beginning repeats."""
+    begin = INITRWGT.search(block)
+    end = block.find(ENDS[b"<initrwgt"], begin.end()) if begin else -1
+    return block[begin.start() : end + len(ENDS[b"<initrwgt"])] if begin and end >= 0 else b""
 
 
 def _begins_within(block: bytes) -> bool:
