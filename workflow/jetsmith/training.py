@@ -149,6 +149,7 @@ def train(
                 "heavy_jets": heavy,
                 "heads_off": off,
                 "started": started,
+                "learned_from": _learned_from(parts[0], start),
                 "seed": seed,
                 "threads": threads,
                 "device": asdict(device),
@@ -159,6 +160,13 @@ def train(
         for path in (*partial.glob(f"**/{DONE}"), partial / TASK):
             path.unlink()
         io.move(partial, output)
+
+
+def _learned_from(part: Packed, start: Path | None) -> list[dict[str, Any]]:
+    """Datasets, and how their events were divided: of the sample, then of all that the start has seen."""
+    own = {"datasets": list(part.datasets), "divided": dict(part.divided)}
+    before = [] if start is None else io.read_json(start / "meta.json").get("learned_from", [])
+    return [own, *(one for one in before if one != own)]
 
 
 def _checksums(folder: Path) -> dict[str, str]:
