@@ -257,7 +257,7 @@ def _fit(
 
 
 def _say_few(spec: RecipeSpec, about: Mapping[str, Any]) -> None:
-    """Classes whose rows teach as few, since their weights differ."""
+    """Classes whose rows teach as few, since their weights differ, and those that no row validates."""
     counts, effective = about[ROLES[0]], about["effective"][ROLES[0]]
     few = [f"{name} {n:,} of {counts[name]:,}" for name, n in effective.items() if n < FEW * counts[name]]
     if few:
@@ -270,6 +270,14 @@ def _say_few(spec: RecipeSpec, about: Mapping[str, Any]) -> None:
         print(
             f"[train {spec.name}] rows to train on count as few, since weights differ or signs cancel: "
             f"{', '.join(few)}{flat}",
+            file=sys.stderr,
+            flush=True,
+        )
+    blind = [name for name, n in about["effective"][ROLES[1]].items() if not n]
+    if blind:
+        print(
+            f"[train {spec.name}] nothing to validate on of {', '.join(blind)}: when the training stops does "
+            "not depend on it; raise splits.validation, or give the sample more of it",
             file=sys.stderr,
             flush=True,
         )
