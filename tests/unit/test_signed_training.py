@@ -192,6 +192,36 @@ def test_a_class_whose_weights_cancel_is_named() -> None:
         balanced_weights(recipe(), [cancels], [target])
 
 
+def test_validation_by_weights_that_cancel_is_refused() -> None:
+    """Of a class whose sum is below 0 the wrong density has the smallest loss.
+
+    Protects also: all signs turned, where the sum of both is above 0, and once they are levelled below.
+    """
+
+    def part(weight: Array, target: Array) -> Rows:
+        packed = events(7, len(target) // 2)[0].parts[0]
+        columns = {"dataset": target.astype("i4")}
+        return Rows.select([INPUTS], [replace(packed, weight=weight, columns=columns)])
+
+    target = np.repeat([0, 1], 100).astype(np.int32)
+    rare = np.where(target == 0, 1.0, 0.01)  # of the target 1% of the cross-section
+    rows = part(rare, target)
+    cancels = rare * np.where((target == 1) & (np.arange(200) % 3 > 0), -1, 1)
+    assert cancels.sum() > 0
+    classes = SETTINGS["xgboost"].model_copy(update={"negative_weights": "classes"})
+    for spec, words in ((recipe(), "class `target`: its"), (recipe(training=classes), ": all")):
+        with pytest.raises(InputError, match=rf"{words} rows to validate on .*by class .*raise `splits"):
+            balanced_weights(spec, [rows, part(np.where(target == 0, 0.3 * rare, 3 * cancels), target)],
+                             [target, target])  # fmt: skip
+    with pytest.raises(InputError, match="class `target`: its rows to validate on"):  # there are none
+        balanced_weights(recipe(), [rows, part(rare[:100], target[:100])], [target, target[:100]])
+    found = balanced_weights(recipe("tagger"), [rows, part(cancels, target)], [target, target])
+    assert (found[1] > 0).all()
+    found = balanced_weights(recipe(), [rows, part(rare * np.where(np.arange(200) % 5, 1, -1), target)],
+                             [target, target])  # fmt: skip
+    assert found[1].mean() == pytest.approx(1, rel=1e-5)
+
+
 def test_backends_that_take_no_signs_say_so(tmp_path: Path) -> None:
     """Scikit-learn's trees: an error in place of other densities."""
     for k, split in enumerate(SPLITS):

@@ -6,7 +6,7 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -19,8 +19,9 @@ from jetsmith.errors import ConfigError, InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.plots.training import compute
 from jetsmith.scoring import score
-from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, TrainingSpec
+from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, Members, TrainingSpec
 from jetsmith.specs.features import Inputs
+from jetsmith.specs.run import SplitSpec
 from jetsmith.specs.shown import TrainedSpec
 from jetsmith.training import train
 from tests.unit.engines import SMALL
@@ -143,6 +144,11 @@ OTHERS: dict[str, tuple[str, list[Inputs], str]] = {
             GROUPS_OF["vertices"].model_copy(update={"features": ("mass", "flight", "tracks")}),
         ], "reads ak4, vertices, whose features are others there",
     ),
+    "as many, but other features": (  # as of an ablation, whose start reads less of a group than the tagger
+        "dense", [
+            WIDE.model_copy(update={"features": ("mass", "jet_pt", "tracks")}), GROUPS_OF["vertices"],
+        ], "reads ak4, whose features are others there",
+    ),
     "another order": (
         "dense", [GROUPS_OF["vertices"], WIDE], "reads ak4, vertices there, vertices, ak4 here"
     ),
@@ -164,6 +170,9 @@ def test_a_layer_behind_other_inputs_is_not_matched(
     behind, deeper = ("dense_0", "dense_1") if model == "dense" else ("jet_0", "classes")
     assert re.search(reason, about["not_matched"][behind])
     assert deeper in about["matched"]
+    scaled = io.read_json(tmp_path / "other/scaler.json")["ak4"]
+    if "features are others" in reason:  # and so by numbers of its own
+        assert scaled["centre"] != io.read_json(tmp_path / "first/scaler.json")["ak4"]["centre"]
 
 
 BODIES = {
@@ -379,9 +388,118 @@ def test_a_folder_is_looked_into(tmp_path: Path, first: Path) -> None:
     assert load(run, tmp_path / "config").classifiers["dips"].start_from == str(first)
     for fold in ("fold0", "fold1"):
         shutil.copytree(first, tmp_path / "folds" / fold)
+    restart(tmp_path, tmp_path / "folds")
+    with pytest.raises(ConfigError, match=r"lacks model\.keras, .* \(it has a network a fold, and so no"):
+        load(run, tmp_path / "config")
+
+
+def restart(tmp_path: Path, folder: Path) -> None:
+    """Let the first of two networks start from a folder."""
     path = tmp_path / "config/taggers/dips.yaml"
-    path.write_text(
-        yaml.safe_dump(yaml.safe_load(path.read_text()) | {"start_from": str(tmp_path / "folds")})
-    )
-    with pytest.raises(ConfigError, match=r"it is one of folds: name one of them, …/fold0"):
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"start_from": str(folder)}))
+
+
+def learned(tmp_path: Path, first: Path, *samples: dict[str, Any]) -> Path:
+    """A folder of a network that says that it has learned from these."""
+    folder = tmp_path / "outside"
+    shutil.copytree(first, folder, dirs_exist_ok=True)
+    meta = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps(meta | {"learned_from": samples}))
+    return folder
+
+
+def test_a_network_says_what_it_has_learned_from(tmp_path: Path) -> None:
+    """Its sample's datasets and how these were divided; of a start, too, and of what that started from."""
+    for name, seed in (("one", 1), ("two", 2), ("three", 1)):
+        for i, split in enumerate(SPLITS):
+            jets = replace(pack_jets(200, i), datasets=(name, "both"), divided={"seed": seed, "splits": {}})
+            write_packed(tmp_path / name / split, jets)
+        start = {"two": tmp_path / "of_one", "three": tmp_path / "of_two"}.get(name)
+        spec = spec_of(1, ("ak4",), model="dense", architecture={"dense": [4]})
+        train(spec, tmp_path / name, tmp_path / f"of_{name}", seed=1, start=start)
+    found = io.read_json(tmp_path / "of_three/meta.json")["learned_from"]
+    assert [(one["datasets"], one["divided"]["seed"]) for one in found] == [
+        (["three", "both"], 1), (["two", "both"], 2), (["one", "both"], 1)
+    ]  # fmt: skip
+
+
+def test_a_folder_has_seen_events_as_a_classifier_has(tmp_path: Path, first: Path) -> None:
+    """Its folds, those that read its scores, and its test split are judged on events that no start has seen.
+
+    Protects: a network that knows the jets that judge it, since its start is no name of the run.
+    """
+    here = {"seed": 1, "splits": SplitSpec().model_dump(mode="json")}
+    folder = learned(tmp_path, first, {"datasets": ["elsewhere"], "divided": {"seed": 7, "splits": {}}},
+                     {"datasets": ["ttbar", "elsewhere"], "divided": here})  # fmt: skip
+    run = configured(tmp_path, dips={"start_from": str(folder)})
+    load(run, tmp_path / "config")
+    run["taggers"]["dips"] = "folded"
+    with pytest.raises(ConfigError, match=r"outside` has seen events of ttbar, which the folds of sample"):
+        load(run, tmp_path / "config")
+    run["taggers"]["dips"] = "jets"
+    path = tmp_path / "config/taggers/other.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"start_from": "dips"}))
+    run["taggers"]["other"] = "folded"
+    with pytest.raises(ConfigError, match=r"(?s)`dips` has seen .*outside` has seen events of ttbar, which"):
+        load(run, tmp_path / "config")
+    run["taggers"] = {"dips": "jets"}
+    run["samples"] |= {"jets": {"datasets": ["qcd"]}, "shown": {"datasets": ["ttbar"]}}
+    assert unseen(load(run, tmp_path / "config"), "dips", "shown") == ("test",)
+    run["samples"]["jets"]["datasets"] = ["ttbar"]
+    for other in (
+        {"seed": 2},
+        {"splits": {"train": 0.6, "validation": 0.1, "calibration": 0.1, "test": 0.2}},
+    ):
+        load(run, tmp_path / "config")
+        with pytest.raises(ConfigError, match="divided by another `seed` or other `splits` than in this run"):
+            load(run | other, tmp_path / "config")
+    learned(tmp_path, first, {"datasets": ["qcd"], "divided": here | {"seed": 2}})
+    load(run, tmp_path / "config")
+
+
+def test_a_folder_of_an_earlier_version_has_its_sample(tmp_path: Path, first: Path) -> None:
+    """By its name in this run, which is all that it says."""
+    folder = learned(tmp_path, first)
+    for file, change in (("meta.json", {}), ("spec.json", {"sample": "jets"})):
+        content = {**json.loads((folder / file).read_text()), **change}
+        content.pop("learned_from", None)
+        (folder / file).write_text(json.dumps(content))
+    run = configured(tmp_path, dips={"start_from": str(folder)}, taggers={"dips": "folded"})
+    with pytest.raises(ConfigError, match=r"outside` has seen events of ttbar, which the folds of sample"):
+        load(run, tmp_path / "config")
+
+
+def test_a_reweighter_reads_no_scores_of_what_a_folder_has_taught(tmp_path: Path, first: Path) -> None:
+    """As where the network that its tagger starts from is a name of the run."""
+    folder = learned(tmp_path, first, {"datasets": ["dilepton_data"], "divided": {}})
+    run = configured(tmp_path, dips={"start_from": str(folder)})
+    run["samples"]["again"] = {"datasets": ["dilepton", "dilepton_data"]}
+    run["reweighters"] = {"continuous": "again"}
+    path = tmp_path / "config/reweighters/continuous.yaml"
+    content = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(content | {"inputs": {"dips": "all"}}))
+    with pytest.raises(ConfigError, match=r"has learned from `.*outside`, which is trained on dilepton_data"):
+        load(run, tmp_path / "config")
+
+
+@pytest.mark.parametrize("members", get_args(Members))
+def test_members_with_an_error_do_not_start_alike(tmp_path: Path, members: Members) -> None:
+    """Protects: errors of weights that are those of what halves and replicas have learned anew alone."""
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    net = {
+        "title": "n", "backend": "keras", "model": "dense", "object": "event",
+        "classes": ["power_shower", "dipole_shower"], "inputs": {"event": "kinematics"},
+        "architecture": {"dense": [8]}, "training": {"balance": "class"},
+    }  # fmt: skip
+    for name, more in (("first", {}), ("net", {"start_from": "first", "ensemble": 4, "members": members})):
+        (tmp_path / f"config/reweighters/{name}.yaml").write_text(yaml.safe_dump(net | more))
+    run = {
+        "seed": 1,
+        "samples": {"z": {"datasets": ["zjets_power", "zjets_dipole"], "folds": 0}},
+        "reweighters": {"net": "z", "first": "z"},
+    }
+    if members == "seeds":
+        load(run, tmp_path / "config")
+        return
+    with pytest.raises(ConfigError, match=rf"start_from: members of an `ensemble` of `{members}` would all"):
         load(run, tmp_path / "config")

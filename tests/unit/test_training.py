@@ -863,8 +863,10 @@ def test_what_is_trained_in_folds(folded: Path, tmp_path: Path, monkeypatch: pyt
     assert len({task.seed for task in recorder.tasks}) == 3
 
 
-def test_no_rows_to_validate_on_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message says what to raise; a class that is absent from them alone is no error."""
+def test_no_rows_to_validate_on_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message says what to raise; a class that is absent from them alone is no error, and is named."""
     recorded(monkeypatch)
     packed = write_sample(tmp_path / "packed", 60)
     whole = read_packed(packed / "validation")
@@ -872,6 +874,7 @@ def test_no_rows_to_validate_on_stop(tmp_path: Path, monkeypatch: pytest.MonkeyP
         write_packed(packed / "validation", replace(whole, label=np.full(len(whole), label, np.int32)))
         if not stops:
             train(make_spec("xgboost"), packed, tmp_path / "one", seed=5)
+            assert "nothing to validate on of b_jets, light_jets: when" in capsys.readouterr().err
             continue
         with pytest.raises(InputError, match=r"no rows to validate on .*raise splits\.validation"):
             train(make_spec("xgboost"), packed, tmp_path / "two", seed=5)

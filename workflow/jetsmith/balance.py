@@ -41,7 +41,8 @@ def balanced_weights(
         Shape (N,) each, float32.
 
     Raises:
-        InputError: Weights are not finite, or those of a class to train on, or all to validate on, are 0.
+        InputError: Weights are not finite, or those of a class to train on, or all to validate on, are 0; or
+            signed ones of a class of a reweighter, to validate on, add up to nothing above 0.
     """
     # ASSUME: for taggers, the share of negative weights depends little on the inputs.
     times = times or [np.ones(len(r), np.int64) for r in rows]
@@ -73,9 +74,31 @@ def balanced_weights(
         places = [_flattened_bins(spec, r) for r in rows]
         common = flat_factors(places[0], levelled[0], times[0])
         levelled = [w * common[place] for w, place in zip(levelled, places, strict=True)]
+    if len(levelled) > 1:
+        _require_validation(spec, target[1], levelled[1])
     found = [(w / (w.sum() / n.sum())).astype(np.float32) for w, n in zip(levelled, times, strict=True)]
     _require_weight(spec, target[0], found[0])
     return found
+
+
+def _require_validation(spec: RecipeSpec, target: IntArray, weight: FloatArray) -> None:
+    """What stops a training is a loss that the right densities make small: signed sums are above 0.
+
+    Of a class below, the wrong side has the smallest loss; of all, the mean turns every sign.
+    """
+    sums = np.bincount(target, weight, len(spec.classes))
+    by_class = spec.role == "reweighter" and not signs.are_classes(
+        spec
+    )  # |w| of a tagger, and of four classes
+    bad = [name for name, total in zip(spec.class_names, sums, strict=True) if by_class and not total > 0]
+    if bad or not sums.sum() > 0:
+        what = f"class `{bad[0]}`: its" if bad else "all"
+        raise InputError(
+            f"{spec.name}: {what} rows to validate on have weights that add up to nothing above 0 (by class "
+            f"{', '.join(f'{total:.3g}' for total in sums)}), so that the smallest loss would be that of "
+            f"other densities; raise `splits.validation`, of folds take fewer, or give sample "
+            f"`{spec.sample}` more events"
+        )
 
 
 def _level_values(

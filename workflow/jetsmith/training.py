@@ -149,6 +149,7 @@ def train(
                 "heavy_jets": heavy,
                 "heads_off": off,
                 "started": started,
+                "learned_from": _learned_from(parts[0], start),
                 "seed": seed,
                 "threads": threads,
                 "device": asdict(device),
@@ -159,6 +160,13 @@ def train(
         for path in (*partial.glob(f"**/{DONE}"), partial / TASK):
             path.unlink()
         io.move(partial, output)
+
+
+def _learned_from(part: Packed, start: Path | None) -> list[dict[str, Any]]:
+    """Datasets, and how their events were divided: of the sample, then of all that the start has seen."""
+    own = {"datasets": list(part.datasets), "divided": dict(part.divided)}
+    before = [] if start is None else io.read_json(start / "meta.json").get("learned_from", [])
+    return [own, *(one for one in before if one != own)]
 
 
 def _checksums(folder: Path) -> dict[str, str]:
@@ -249,7 +257,7 @@ def _fit(
 
 
 def _say_few(spec: RecipeSpec, about: Mapping[str, Any]) -> None:
-    """Classes whose rows teach as few, since their weights differ."""
+    """Classes whose rows teach as few, since their weights differ, and those that no row validates."""
     counts, effective = about[ROLES[0]], about["effective"][ROLES[0]]
     few = [f"{name} {n:,} of {counts[name]:,}" for name, n in effective.items() if n < FEW * counts[name]]
     if few:
@@ -262,6 +270,14 @@ def _say_few(spec: RecipeSpec, about: Mapping[str, Any]) -> None:
         print(
             f"[train {spec.name}] rows to train on count as few, since weights differ or signs cancel: "
             f"{', '.join(few)}{flat}",
+            file=sys.stderr,
+            flush=True,
+        )
+    blind = [name for name, n in about["effective"][ROLES[1]].items() if not n]
+    if blind:
+        print(
+            f"[train {spec.name}] nothing to validate on of {', '.join(blind)}: when the training stops does "
+            "not depend on it; raise splits.validation, or give the sample more of it",
             file=sys.stderr,
             flush=True,
         )

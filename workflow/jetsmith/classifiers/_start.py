@@ -1,6 +1,7 @@
 """A network that starts from the weights of another: layers matched by name, shape and what they read."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,11 +48,15 @@ def start(
     theirs = io.read_json(folder / "spec.json")
     other_layers = {layer.name: layer for layer in other.layers if layer.weights}
     here, there = _reads(model), _reads(other)
+    features = {inputs["group"]: tuple(inputs["features"]) for inputs in theirs["inputs"]}
+    others = {
+        i.group: features[i.group] for i in spec.inputs if features.get(i.group, i.features) != i.features
+    }
     matched: list[str] = []
     not_matched: dict[str, str] = {}
     for layer in (layer for layer in model.layers if layer.weights):
-        reason = _misfit(layer, other_layers.get(layer.name), spec, theirs)
-        reason = reason or _misread(here[layer.name], there[layer.name], set(not_matched))
+        reason = _misfit(layer, other_layers.get(layer.name), spec, theirs, others)
+        reason = reason or _misread(here[layer.name], there[layer.name], {*not_matched, *others})
         if reason:
             not_matched[layer.name] = reason
         else:
@@ -69,13 +74,21 @@ def start(
     return kept, {"from": str(folder), "matched": matched, "not_matched": not_matched}
 
 
-def _misfit(layer: Any, other: Any, spec: RecipeSpec, theirs: dict[str, Any]) -> str:
-    """Why a layer does not get the weights of another; empty where it does."""
+def _misfit(
+    layer: Any, other: Any, spec: RecipeSpec, theirs: dict[str, Any], others: Mapping[str, Sequence[str]]
+) -> str:
+    """Why a layer does not get the weights of another; empty where it does.
+
+    Standardisation of as many, but other features has the same shape: `others` has the other's by group.
+    """
     if other is None:
         return "no layer of this name"
     shapes, other_shapes = ([tuple(w.shape) for w in found.weights] for found in (layer, other))
     if shapes != other_shapes:
         return f"shapes {_text(other_shapes)} there, {_text(shapes)} here"
+    group = layer.name.removeprefix(PREFIX)
+    if layer.name != group and group in others:
+        return f"features {', '.join(others[group])} there"
     if layer.name == CLASSES and list(spec.class_names) != (named := [c["name"] for c in theirs["classes"]]):
         return f"classes {', '.join(named)} there"
     return ""
@@ -105,10 +118,13 @@ class _Piece:
 _Read = tuple[_Piece, ...]
 
 
-def _misread(here: list[_Read], there: list[_Read], not_matched: set[str]) -> str:
-    """Why a layer would read other numbers than the one whose weights it gets; empty where it does not."""
-    changed = dict.fromkeys(piece.name for read in here for piece in read if piece.name in not_matched)
-    changed_groups = [name.removeprefix(PREFIX) for name in changed if name.startswith(PREFIX)]
+def _misread(here: list[_Read], there: list[_Read], changed: set[str]) -> str:
+    """Why a layer would read other numbers than the one whose weights it gets; empty where it does not.
+
+    Layers that were not matched, and groups of other features, are `changed`.
+    """
+    found = dict.fromkeys(piece for read in here for piece in read if piece.name in changed)
+    changed_groups = [piece.name.removeprefix(PREFIX) for piece in found if piece.is_group]
     if changed_groups:
         return f"reads {', '.join(changed_groups)}, whose features are others there"
     fits = [len(read) for read in here] == [len(read) for read in there] and all(

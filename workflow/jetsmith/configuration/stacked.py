@@ -8,6 +8,7 @@ from pathlib import Path
 from jetsmith import columns
 from jetsmith.configuration.records import require
 from jetsmith.configuration.same_events import SameEvents
+from jetsmith.configuration.started import learned_from
 from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierFile, Role
 from jetsmith.specs.features import Inputs
@@ -147,8 +148,12 @@ def _reweighs(
             "own; set `folds: 0` there"
         )
     leads = {of: (*source.reads, source.content.start_from) for of, source in sources.items()}
-    for one in taught_by(name, leads):
-        own = samples[sources[one].sample].datasets
+    seen = [(one, samples[sources[one].sample].datasets) for one in taught_by(name, leads)]
+    starts = [sources[one].content.start_from for one, _ in seen]
+    for folder in dict.fromkeys(start for start in starts if start and start not in sources):
+        seen += [(folder, one.datasets) for one in learned_from(folder, samples)]
+    for one, datasets in seen:
+        own = [dataset for dataset in datasets if dataset in same.datasets]
         if both := same.shared(sorted(samples[reader.sample].datasets), own):
             how = "is trained on" if one == name else f"has learned from `{one}`, which is trained on"
             yield (

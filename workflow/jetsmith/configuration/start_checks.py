@@ -7,6 +7,7 @@ from pathlib import Path
 from jetsmith.configuration.records import hint
 from jetsmith.configuration.same_events import SameEvents
 from jetsmith.configuration.stacked import Source, taught_by
+from jetsmith.configuration.started import Learned, learned_from
 from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.features import Inputs
@@ -37,17 +38,17 @@ def check(
     for name, source in sources.items():
         if classifiers[name].start_from:
             if classifiers[name].start_from in sources:
-                refuse(source.path, _of_classifier(name, sources, classifiers, run, same))
+                refuse(source.path, _of_classifier(name, sources, classifiers))
             else:
                 refuse(source.path, _of_folder(name, sources, classifiers, known))
+            refuse(source.path, _members(source))
+            refuse(source.path, _events(classifiers[name], sources, classifiers, run, same))
 
 
 def _of_classifier(
     name: str,
     sources: Mapping[str, Source],
     classifiers: Mapping[str, ClassifierSpec],
-    run: RunSpec,
-    same: SameEvents,
 ) -> Iterator[str]:
     spec, other = classifiers[name], classifiers[classifiers[name].start_from]
     before, at = [name], other.name
@@ -63,22 +64,64 @@ def _of_classifier(
             f"ensemble {sources[other.name].content.ensemble}); name one that is, or the folder of one"
         )
         return
-    starts = {one: (found.start_from,) for one, found in classifiers.items()}
-    readers = [one for one, s in sources.items() if s.role == "tagger" and name in s.reads]
-    for one in taught_by(other.name, starts):
-        seen = run.samples[classifiers[one].sample].datasets
-        both = ", ".join(same.shared(sorted(run.samples[spec.sample].datasets), seen))
+    yield from _of_features(spec, other.name, other.inputs)
+
+
+def _events(
+    spec: ClassifierSpec,
+    sources: Mapping[str, Source],
+    classifiers: Mapping[str, ClassifierSpec],
+    run: RunSpec,
+    same: SameEvents,
+) -> Iterator[str]:
+    """No start has seen events on which a classifier is judged, or on which its scores are to be out of fold.
+
+    Nor has what that started from, a classifier of the run or a folder.
+    """
+    readers = [one for one, s in sources.items() if s.role == "tagger" and spec.name in s.reads]
+    own = sorted(run.samples[spec.sample].datasets)
+    for one, found in _learned(spec.name, classifiers, run):
+        both = ", ".join(same.shared(own, [name for name in found.datasets if name in same.datasets]))
         if both and spec.folds:
             yield (
                 f"start_from: `{one}` has seen events of {both}, which the folds of sample `{spec.sample}` "
-                f"are to judge `{name}` on; name one of other datasets"
+                f"are to judge `{spec.name}` on; name one of other datasets"
             )
         elif both and readers:
             yield (
                 f"start_from: `{one}` has seen events of {both}, on which `{readers[0]}` is trained with "
-                f"scores of `{name}` that are to be out of fold; name one of other datasets"
+                f"scores of `{spec.name}` that are to be out of fold; name one of other datasets"
             )
-    yield from _of_features(spec, other.name, other.inputs)
+        elif both and not found.is_divided_as(run):
+            yield (
+                f"start_from: `{one}` has seen events of {both} that were divided by another `seed` or other "
+                f"`splits` than in this run ({dict(found.divided)}), so that jets which are to judge "
+                f"`{spec.name}` are among them; train it with those of this run, or name one of other "
+                "datasets"
+            )
+
+
+def _learned(
+    name: str, classifiers: Mapping[str, ClassifierSpec], run: RunSpec
+) -> Iterator[tuple[str, Learned]]:
+    """What those have learned from that a classifier starts from, directly or not; each with its name."""
+    for one in taught_by(name, {of: (found.start_from,) for of, found in classifiers.items()}):
+        if one != name:
+            yield one, Learned(run.samples[classifiers[one].sample].datasets, {})
+        start = classifiers[one].start_from
+        if start and start not in classifiers:
+            yield from ((start, found) for found in learned_from(start, run.samples))
+
+
+def _members(source: Source) -> Iterator[str]:
+    """What members differ by is to be what they have learned from."""
+    content = source.content
+    if source.role == "reweighter" and content.ensemble > 1 and content.members != "seeds":
+        yield (
+            f"start_from: members of an `ensemble` of `{content.members}` would all begin with the weights "
+            "of one network, so that they differ by less than the error that is read from them; leave it "
+            "out, or take `members: seeds`, whose error is that of the training alone"
+        )
 
 
 def _of_folder(
@@ -96,7 +139,7 @@ def _of_folder(
         )
         return
     if lacking := [file for file in FILES if not (folder / file).is_file()]:
-        folds = ", it is one of folds: name one of them, …/fold0" if (folder / "fold0").is_dir() else ""
+        folds = " (it has a network a fold, and so no single one)" if (folder / "fold0").is_dir() else ""
         yield (
             f"start_from: `{folder}` is no folder of a trained network (results/models/<tagger>): it lacks "
             f"{', '.join(lacking)}{folds}{hint(spec.start_from, sources)}"
