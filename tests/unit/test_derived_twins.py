@@ -149,6 +149,17 @@ def weighted(row: Row) -> list[tuple[str, int]]:
     ]
 
 
+def to_subjet(row: Row, number: int) -> list[float]:
+    """From the directions themselves, which the columns do not use."""
+    if len(row["subjet_eta"]) <= number:
+        return [NO_CODE for _ in weighted(row)]
+    eta, phi = row["subjet_eta"][number], row["subjet_phi_rad"][number]
+    return [
+        math.hypot(row[f"{kind}_eta"][i] - eta, turned(row[f"{kind}_phi_rad"][i] - phi))
+        for kind, i in weighted(row)
+    ]
+
+
 def of_both(name: str) -> Twin:
     return lambda row: [row[f"{kind}_{name}"][i] for kind, i in weighted(row)]
 
@@ -193,6 +204,15 @@ PARTICLES: dict[str, Twin] = {
         row[f"{kind}_pt_gev"][i] * row[f"{kind}_puppi_weight"][i] / row["jet_pt_gev"]
         for kind, i in weighted(row)
     ],
+    "pf_puppi_energy_fraction": lambda row: [
+        row[f"{kind}_energy_gev"][i]
+        * row[f"{kind}_puppi_weight"][i]
+        / energy(row["jet_pt_gev"], row["jet_eta"], row["jet_mass_gev"])
+        for kind, i in weighted(row)
+    ],
+    "pf_delta_r_subjet1": lambda row: to_subjet(row, 0),
+    "pf_delta_r_subjet2": lambda row: to_subjet(row, 1),
+    "sv_pt_fraction": lambda row: [pt / row["jet_pt_gev"] for pt in row["sv_pt_gev"]],
     "pf_eta_outward": lambda row: outward(row, of_both("eta")(row)),
     "sv_eta_outward": lambda row: outward(row, row["sv_eta"]),
     "sv_deta": lambda row: [eta - row["jet_eta"] for eta in row["sv_eta"]],
@@ -251,5 +271,5 @@ def test_every_column_has_a_twin() -> None:
     """A new entry of a table is compared, too; pseudorapidities of candidates by test_relative_candidates."""
     with_twins = {*TWINS, *others.ELEMENTWISE, *others.JETS}
     assert OF_AK4 - with_twins == {"cpf_eta", "npf_eta"}
-    assert set(PARTICLES) == set(OF_PARTICLES)
+    assert set(PARTICLES) == {*OF_PARTICLES, "pf_delta_r_subjet1", "pf_delta_r_subjet2"}
     assert set(OF_EVENTS) == {*EVENTS, *others.EVENTS} - {"lhe_ht_gev"}
