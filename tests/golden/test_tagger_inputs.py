@@ -220,6 +220,7 @@ def test_candidates_of_large_jets_are_those_of_cms(shared_data: Path, tmp_path: 
     ours = io.read_rows(tmp_path / "f.parquet")
     with uproot.open(shared_data / "cms-pfnano" / "pfnano.root") as file:
         names = [*(f"FatJet_{n}" for n in ("pt", "eta", "phi")), "SV_eta", "SV_phi"]
+        names += ["FatJet_subJetIdx1", "FatJet_subJetIdx2", "SubJet_eta", "SubJet_phi"]
         names += ["FatJetPFCands_jetIdx", "FatJetPFCands_pFCandsIdx", "FatJetSVs_jetIdx", "FatJetSVs_sVIdx"]
         names += [f"PFCands_{n}" for n in ("pt", "eta", "phi", "puppiWeight", "charge")]
         events = file["Events"].arrays(names)
@@ -242,6 +243,14 @@ def test_candidates_of_large_jets_are_those_of_cms(shared_data: Path, tmp_path: 
             "phirel": _turn(phi - jet_phi),
             "deltaR": np.hypot(eta - jet_eta, _turn(phi - jet_phi)),
         }
+        for which in (1, 2):
+            place = event[f"FatJet_subJetIdx{which}"][j]
+            far = (
+                (eta - event["SubJet_eta"][place], _turn(phi - event["SubJet_phi"][place]))
+                if place >= 0
+                else ()
+            )
+            expected[f"drsubjet{which}"] = np.hypot(*far) if far else np.full(len(pt), -1.0)
         mine = event["FatJetSVs_sVIdx"][event["FatJetSVs_jetIdx"] == j]
         if ak.all(mine >= 0):  # else no distance is known
             vertices.add(len(mine))

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jetsmith import io
+from jetsmith.derivations.ways import Way
 from jetsmith.errors import InputError
+from jetsmith.features.derived import available_with_derived, origins
 from jetsmith.skimming import inspection, suitability
 from jetsmith.skimming import plan as partition
 from jetsmith.sources import mock
@@ -321,6 +324,34 @@ def test_check_warns_of_stand_ins_of_turned_signs(tmp_path, capsys):
     told = {"guess": {"reason": "nobody knows", "features": []}}
     assert found["datasets"]["test"]["stand_ins"] == told
     assert "dataset test with turned signs (layout" in capsys.readouterr().err
+
+
+def test_check_warns_of_what_is_stored_in_one_dataset_and_computed_in_another(tmp_path, capsys):
+    """A tagger would tell data sets by it. Of what comes from it, too, and of nothing that all have alike."""
+    ways = {
+        "cpf_sip3d_val_cm": (Way("signed_ip_3d", ("cpf_pt_gev",)),),
+        "guess": (Way("x", ("cpf_sip3d_val_cm", "jet_pt_gev")),),
+    }
+    with_, without = mock.events(5), mock.events(5, seed=2)
+    without["JetPFCands"] = without["JetPFCands"][["jetIdx", "pFCandsIdx"]]
+    for name, events in (("with", with_), ("without", without)):
+        inspect(tmp_path, [mock.write(tmp_path / f"{name}.root", [events])])
+        content = io.read_json(tmp_path / "inspect.json")
+        io.write_json(tmp_path / f"{name}.json", content | {"dataset": name})
+    inspections, output = [tmp_path / "with.json", tmp_path / "without.json"], tmp_path / "check.json"
+    group = ColumnGroup(name="ak4", object="ak4", kind="flat", features={"a": ColumnSpec(source="guess")})
+    derivable = partial(available_with_derived, ways=ways)
+    given = classifier(("guess", "jet_pt_gev")), inspections, derivable, output
+    suitability.check_classifier(*given, groups=[group], origins=partial(origins, ways=ways))
+    found = io.read_json(output)["datasets"]
+    reason = "computed, while files of with hold it"
+    assert found["without"]["stand_ins"] == {"cpf_sip3d_val_cm": {"reason": reason, "features": ["ak4.a"]}}
+    assert "stand_ins" not in found["with"]
+    assert f"WARNING: dataset without (layout pfnano) gives a stand-in for cpf_sip3d_val_cm: {reason}" in (
+        capsys.readouterr().err
+    )
+    suitability.check_classifier(given[0], inspections[1:], *given[2:], origins=partial(origins, ways=ways))
+    assert "stand_ins" not in io.read_json(output)["datasets"]["without"]
 
 
 def test_check_warns_of_stand_ins(tmp_path, capsys):

@@ -64,6 +64,12 @@ OF_PARTICLES: dict[str, New] = (
         "pf_puppi_pt_fraction": _list(
             "", "the same over the jet's", "ratio", "pf_puppi_pt_gev", "jet_pt_gev"
         ),
+        "pf_puppi_energy_fraction": _list(
+            "",
+            "energy times PUPPI weight over the jet's",
+            "weighted_energy_fraction",
+            *("pf_energy_gev", "pf_puppi_weight", "jet_pt_gev", "jet_eta", "jet_mass_gev"),
+        ),
         "pf_energy_gev": New(
             "GeV",
             "energy; by the mass of the PDG id where files have none",
@@ -84,6 +90,9 @@ OF_PARTICLES: dict[str, New] = (
         "pf_dsz_sig": _list("", "dz over its error", "over_momentum", "pf_dz_cm", "pf_dz_err_cm", "pf_eta"),
         "sv_deta": _list(
             "", "pseudorapidity of the vertex momentum less the jet's", "difference", "sv_eta", "jet_eta"
+        ),
+        "sv_pt_fraction": _list(
+            "", "transverse momentum of the vertex over the jet's", "ratio", "sv_pt_gev", "jet_pt_gev"
         ),
         "sv_eta_outward": _list("", "the same, away from 0 positive", "outward", "sv_deta", "jet_eta"),
     }

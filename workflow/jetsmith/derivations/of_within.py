@@ -72,29 +72,48 @@ def _is_ragged(name: str) -> bool:
     return name.startswith(("cpf_", "sv_", "track_"))
 
 
-OF_WITHIN: dict[str, New] = {
-    f"{family}_subjet": New(
-        "",
-        "0 or 1, the subjet that it belongs to; -1 for neither",
-        (
-            Derived(
-                "within:nearest",
-                (f"{family}_eta", f"{family}_phi_rad", "subjet_eta", "subjet_phi_rad"),
-                _AK8,
-                whole=True,
-                stand_in=NEAREST,
+OF_WITHIN: dict[str, New] = (
+    {
+        f"{family}_subjet": New(
+            "",
+            "0 or 1, the subjet that it belongs to; -1 for neither",
+            (
+                Derived(
+                    "within:nearest",
+                    (f"{family}_eta", f"{family}_phi_rad", "subjet_eta", "subjet_phi_rad"),
+                    _AK8,
+                    whole=True,
+                    stand_in=NEAREST,
+                ),
             ),
-        ),
-        ragged=True,
-    )
-    for family in ("cpf", "sv")
-} | {
-    prefix + name: New(
-        next((unit for end, unit in _UNITS.items() if name.endswith(end)), ""),
-        f"{name} of AK4 jets, of {text}",
-        _ways(prefix, name),
-        _is_ragged(name),
-    )
-    for prefix, text in zip(PREFIXES, ("subjet 1", "subjet 2", "the whole jet"), strict=True)
-    for name in _reached()
-}
+            ragged=True,
+        )
+        for family in ("cpf", "sv")
+    }
+    | {
+        f"pf_delta_r_subjet{number}": New(
+            "",
+            f"distance of candidates to the {text} subjet, NaN without one",
+            (
+                Derived(
+                    f"within:distance_to_{text}",
+                    ("pf_deta", "pf_dphi_rad", "subjet_eta", "subjet_phi_rad", "jet_eta", "jet_phi_rad"),
+                    _AK8,
+                    whole=True,
+                ),
+            ),
+            ragged=True,
+        )
+        for number, text in ((1, "first"), (2, "second"))
+    }
+    | {
+        prefix + name: New(
+            next((unit for end, unit in _UNITS.items() if name.endswith(end)), ""),
+            f"{name} of AK4 jets, of {text}",
+            _ways(prefix, name),
+            _is_ragged(name),
+        )
+        for prefix, text in zip(PREFIXES, ("subjet 1", "subjet 2", "the whole jet"), strict=True)
+        for name in _reached()
+    }
+)

@@ -80,6 +80,27 @@ def stand_ins(
     return found
 
 
+def origins(wanted: Iterable[str], available: Iterable[str], ways: Ways) -> dict[str, set[str]]:
+    """All columns that each of `wanted` comes from, stored and computed ones, itself among them.
+
+    Args:
+        wanted: Columns to have.
+        available: Columns that a file gives.
+        ways: To the columns.
+    """
+    chosen = plan(available, ways)
+    found = {}
+    for name in wanted:
+        seen, queue = set[str](), [name]
+        while queue:
+            column = queue.pop()
+            if column not in seen:
+                seen.add(column)
+                queue += chosen[column].needs if column in chosen else ()
+        found[name] = seen
+    return found
+
+
 def with_derived(rows: "ak.Array", wanted: Iterable[str], ways: Ways) -> "ak.Array":
     """Add derived columns.
 

@@ -198,6 +198,13 @@ def energy_ratio(pt: Array, eta: Array, mass: Array, jet_pt: Array, jet_eta: Arr
     return np.asarray(energy / np.hypot(jet_pt * np.cosh(jet_eta), jet_mass))
 
 
+def weighted_energy_fraction(
+    energy: Array, weight: Array, jet_pt: Array, jet_eta: Array, jet_mass: Array
+) -> Array:
+    """Energy times a weight over that of the jet."""
+    return np.asarray(energy * weight / np.hypot(jet_pt * np.cosh(jet_eta), jet_mass))
+
+
 def either(first: Array, second: Array) -> Array:
     """First column; the second where the first is not finite."""
     return np.where(np.isfinite(first), first, second)

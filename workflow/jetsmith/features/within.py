@@ -20,6 +20,27 @@ def nearest(eta: Lists, phi: Lists, jet_eta: Lists, jet_phi: Lists) -> Lists:
     return Lists(eta.offsets, place)
 
 
+def _distance_to(
+    number: int, deta: Lists, dphi: Lists, eta: Lists, phi: Lists, jet_eta: Array, jet_phi: Array
+) -> Lists:
+    of_eta, of_phi = (eta.slot(number) - jet_eta)[deta.owner], (phi.slot(number) - jet_phi)[deta.owner]
+    return Lists(deta.offsets, delta_r(deta.values, dphi.values, of_eta, of_phi))
+
+
+def distance_to_first(
+    deta: Lists, dphi: Lists, eta: Lists, phi: Lists, jet_eta: Array, jet_phi: Array
+) -> Lists:
+    """Distance of each element to the first subjet, from what is relative to the jet; NaN without one."""
+    return _distance_to(0, deta, dphi, eta, phi, jet_eta, jet_phi)
+
+
+def distance_to_second(
+    deta: Lists, dphi: Lists, eta: Lists, phi: Lists, jet_eta: Array, jet_phi: Array
+) -> Lists:
+    """The same to the second."""
+    return _distance_to(1, deta, dphi, eta, phi, jet_eta, jet_phi)
+
+
 def first(values: Lists) -> Array:
     """Of the first subjet, NaN without one."""
     return values.slot(0)

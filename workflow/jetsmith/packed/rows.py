@@ -178,8 +178,8 @@ class Rows:
             shown = [f"{name} in {rows} of {len(self)} rows" for name, rows in list(bad.items())[:_SHOWN]]
             more = f" and {len(bad) - _SHOWN} features more" if len(bad) > _SHOWN else ""
             raise InputError(
-                f"inputs are NaN or infinite: {', '.join(shown)}{more}; give the feature a `default` or "
-                "`clip` in config/features, or mend its source"
+                f"inputs are NaN or infinite: {', '.join(shown)}{more}; give the feature a `default` in "
+                "config/features, or mend its source"
             )
 
 

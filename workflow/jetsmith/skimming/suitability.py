@@ -17,6 +17,7 @@ from jetsmith.specs.skimming import XRootDSpec
 
 REMOTE = XRootDSpec()
 StandIns = Mapping[str, tuple[str, list[str]]]
+Origins = Callable[[Sequence[str], set[str]], Mapping[str, set[str]]]
 
 
 def check_classifier(
@@ -30,6 +31,7 @@ def check_classifier(
     stand_ins: Callable[[Sequence[str], set[str]], StandIns] = lambda wanted, stored: {},
     sample: str = "",
     is_turned: bool = False,
+    origins: Origins = lambda wanted, stored: {},
 ) -> None:
     """Fail before any long stage where a dataset lacks what a classifier reads, or two hold the same file.
 
@@ -45,6 +47,8 @@ def check_classifier(
             the wanted come from them. They are warned of, and recorded.
         sample: The sample; by default the one that it is trained on.
         is_turned: Whether it reads the sample with turned signs.
+        origins: Given wanted and stored columns, all that each of the wanted comes from. What files of one
+            dataset hold and another has computed is warned of as stand-ins are.
 
     Raises:
         InputError: Names dataset, files, layout, columns, features and what would help; or the truth
@@ -60,6 +64,12 @@ def check_classifier(
     }
     problems = _shared_files(plans, xrootd)
     checked: dict[str, Any] = {}
+    held = {
+        plan.dataset: set(usable(plan.columns)) if is_turned else set(plan.columns)
+        for plan in plans
+        if plan.n_entries
+    }
+    apart = _computed_apart(held, {name: origins(list(needed), stored) for name, stored in held.items()})
     for inspected in plans:
         if spec.role == "tagger":
             problems += _untold(spec, told, inspected)
@@ -84,13 +94,48 @@ def check_classifier(
                 if is_turned
                 else _explain(spec, inspected, lacking, needed, groups, derivable)
             )
-        elif found := stand_ins(list(needed), stored):
+        elif found := _together(apart.get(inspected.dataset, {}), stand_ins(list(needed), stored)):
             how = " with turned signs" if is_turned else ""
             about["stand_ins"] = _warned(spec, inspected, found, groups, how)
     if problems:
         raise InputError("\n".join(problems))
     of = {"classifier": spec.name, "sample": sample or spec.sample, "is_turned": is_turned}
     write_json(output, of | {"sources": sorted(needed), "datasets": checked})
+
+
+def _computed_apart(
+    held: Mapping[str, set[str]], origins: Mapping[str, Mapping[str, set[str]]]
+) -> dict[str, StandIns]:
+    """Of each dataset what is computed in it and what files of others hold, as stand-ins are told.
+
+    Args:
+        held: Columns of the files, by dataset.
+        origins: Columns that each wanted one comes from, by dataset.
+    """
+    told: dict[str, StandIns] = {}
+    for dataset, of in origins.items():
+        holders: dict[str, tuple[list[str], list[str]]] = {}  # who holds a column; what is wanted of it
+        for wanted, columns in of.items():
+            for column in sorted(columns - held[dataset]):
+                there = [name for name in held if column in held[name] & origins[name][wanted]]
+                if there:
+                    names, wants = holders.setdefault(column, ([], []))
+                    names += [name for name in there if name not in names]
+                    wants.append(wanted)
+        told[dataset] = {
+            column: (f"computed, while files of {', '.join(names)} hold it", wants)
+            for column, (names, wants) in holders.items()
+        }
+    return told
+
+
+def _together(first: StandIns, second: StandIns) -> StandIns:
+    """Reasons and wanted columns of both, by column."""
+    found = dict(second)
+    for column, (reason, wanted) in first.items():
+        other, more = found.get(column, ("", []))
+        found[column] = "; ".join(filter(None, (other, reason))), list(dict.fromkeys([*more, *wanted]))
+    return found
 
 
 def _tell(spec: RowsSpec, what: str) -> None:
