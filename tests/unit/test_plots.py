@@ -462,6 +462,18 @@ def test_each_bin_and_point_is_drawn(scores: list[Path]) -> None:
         assert (np.diff(places, axis=0) > 0).all()
 
 
+def test_what_was_tagged_may_have_no_positive_weight(scores: list[Path]) -> None:
+    """Protects: shapes without a bin above 0 are a message; points have names where there is no signal."""
+    jets = read_test(scores[0], make_spec())
+    tagged = jets.weight < 0
+    shapes = discriminant.compute(make_spec(), without(jets, ~tagged, -np.inf), [])
+    assert shapes.message.startswith("No jets of the classes")
+    discriminant.draw(shapes, STYLE)
+    gone = dataclasses.replace(jets, label=np.where(jets.label >= 500, 999, jets.label))
+    axes = efficiency.draw(efficiency.compute(make_spec(), gone, [POINT], (30.0, 1000.0)), STYLE).axes
+    assert [text.get_text() for text in axes[0].get_legend().get_texts()] == [POINT.name]
+
+
 def test_classes_without_jets_are_named(scores: list[Path]) -> None:
     """Protects: a class that is in no curve of a figure of shapes is said to have no jets."""
     jets = read_test(scores[0], make_spec())
