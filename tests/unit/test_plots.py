@@ -447,6 +447,13 @@ def test_many_taggers_with_long_titles_hide_no_curve(scores: list[Path]) -> None
                 assert box.y1 < figure.axes[-1].get_window_extent().y0
 
 
+def test_points_of_many_taggers_are_told_apart() -> None:
+    """Protects: colours and markers come round together for none of a hundred taggers."""
+    pairs = {(style.line_style(k)["color"], marker) for k, marker in enumerate(style.markers(100))}
+    assert len(pairs) == 100
+    assert len(set(style.markers(10))) == 10
+
+
 def test_each_bin_and_point_is_drawn(scores: list[Path]) -> None:
     """Protects: bins from 0 on, on linear and logarithmic axes, and more working points than markers."""
     jets = read_test(scores[0], make_spec())
