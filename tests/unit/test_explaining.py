@@ -23,7 +23,7 @@ from jetsmith.explaining.permutation import (
     of_groups,
 )
 from jetsmith.explaining.stage import explain
-from jetsmith.handed.explanation import Attribution, Explanation
+from jetsmith.handed.explanation import Attribution, Explanation, Lost
 from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
 from jetsmith.packed.rows import Rows
@@ -182,6 +182,15 @@ def test_no_jets_of_a_class(tmp_path: Path) -> None:
         trained, tmp_path / "xgboost_tagger.json", PlotSpec(dpi=40), tmp_path / "a"
     )
     assert numbers.message == "No jets of b_jets and light_jets (test split)"
+
+
+def test_inputs_that_are_worth_nothing_are_in_order() -> None:
+    """Protects: where each exchange helps by chance, the one that helps most is not the first one."""
+    losses = {"a": -0.03, "b": -0.01, "c": -0.02}
+    lost = tuple(Lost("ak4", (name,), loss, loss - 0.01, loss + 0.01) for name, loss in losses.items())
+    found = Explanation("t", "s", "d", "b", "light", 100, 0.5, lost, (), (), None)
+    numbers = plot.compute(TrainedSpec(name="t", title="T", backend="xgboost"), found)
+    assert [one.name for one in numbers.features] == ["b", "c", "a"]
 
 
 def test_another_model_is_refused(sample: Path, tmp_path: Path) -> None:

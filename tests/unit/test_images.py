@@ -253,6 +253,11 @@ def test_the_figure_says_what_lies_in_the_middle() -> None:
     assert (image.low, image.high) == pytest.approx((0.5841 / 0.75, 0.5959 / 0.75))
     assert "1,234 of w" in found.caption()
     assert "w 0.787 [0.779, 0.795] of the share of pt" in found.caption()
+    words = image.model_copy(update={"label": "light jets, 5 $"})
+    (text,) = images_figure.draw(found.model_copy(update={"images": (words,)}), STYLE).axes[0].texts
+    assert text.get_text() == r"light jets, 5 \$"  # words, which no mathematics runs together
+    both = found.model_copy(update={"images": (image, image.model_copy(update={"name": "q"}))})
+    assert both.caption().count("1,234 of w") == 2  # two classes of one label
     empty = images_figure.compute(
         shown, {"pixel": 0.1, "channels": ["pt"], "classes": {"w": none, "q": none}}
     )

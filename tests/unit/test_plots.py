@@ -447,6 +447,13 @@ def test_many_taggers_with_long_titles_hide_no_curve(scores: list[Path]) -> None
                 assert box.y1 < figure.axes[-1].get_window_extent().y0
 
 
+def test_points_of_many_taggers_are_told_apart() -> None:
+    """Protects: colours and markers come round together for none of a hundred taggers."""
+    pairs = {(style.line_style(k)["color"], marker) for k, marker in enumerate(style.markers(100))}
+    assert len(pairs) == 100
+    assert len(set(style.markers(10))) == 10
+
+
 def test_each_bin_and_point_is_drawn(scores: list[Path]) -> None:
     """Protects: bins from 0 on, on linear and logarithmic axes, and more working points than markers."""
     jets = read_test(scores[0], make_spec())
@@ -460,6 +467,18 @@ def test_each_bin_and_point_is_drawn(scores: list[Path]) -> None:
         assert (np.asarray(edges[:-1]) < places).all()
         assert (places < np.asarray(edges[1:])).all()
         assert (np.diff(places, axis=0) > 0).all()
+
+
+def test_what_was_tagged_may_have_no_positive_weight(scores: list[Path]) -> None:
+    """Protects: shapes without a bin above 0 are a message; points have names where there is no signal."""
+    jets = read_test(scores[0], make_spec())
+    tagged = jets.weight < 0
+    shapes = discriminant.compute(make_spec(), without(jets, ~tagged, -np.inf), [])
+    assert shapes.message.startswith("No jets of the classes")
+    discriminant.draw(shapes, STYLE)
+    gone = dataclasses.replace(jets, label=np.where(jets.label >= 500, 999, jets.label))
+    axes = efficiency.draw(efficiency.compute(make_spec(), gone, [POINT], (30.0, 1000.0)), STYLE).axes
+    assert [text.get_text() for text in axes[0].get_legend().get_texts()] == [POINT.name]
 
 
 def test_classes_without_jets_are_named(scores: list[Path]) -> None:

@@ -77,6 +77,15 @@ def test_where_no_jet_passes_an_arrow_stands() -> None:
     assert "an arrow is the upper end" in found.caption()
 
 
+def test_weights_that_leave_no_number_are_a_message() -> None:
+    """Protects: no class has a positive sum of weights in a bin: no figure without points, and no error."""
+    jets = some_jets(40)
+    jets.weight[:] = -1.0
+    found = dependence.compute(make_spec(), jets, POINTS, EDGES)
+    assert found.message == "No jets of the classes that are evaluated (test split)"
+    dependence.draw(found, STYLE)
+
+
 def test_bins_of_equal_counts() -> None:
     """So that each point has about as many jets; the ends are the smallest and the largest value."""
     found = dependence.compute(make_spec(), some_jets(), POINTS, EDGES)

@@ -176,3 +176,24 @@ def test_taggers_without_a_point_are_named(tmp_path: Path) -> None:
     found = plot_fractions(specs, "jets", files, PlotSpec(dpi=50), tmp_path / "figure")
     assert len(found.curves) == 1
     assert "too few of their jets are tagged: Seldom." in found.caption()
+
+
+def test_fractions_without_a_point_are_counted(tmp_path: Path) -> None:
+    """Protects: where next to no background is left, where taggers are best, curves end, and say so."""
+    table = write_jets(tmp_path / "scores.parquet", 900)
+    sure = np.isin(table["label"], (0, 1)) & (np.arange(900) % 60 > 0)
+    worse = table | {name: np.where(sure, 0.0, table[name]).astype("f4") for name in ("p_b_jets", "p_c_jets")}
+    worse |= {
+        name: np.where(sure, 0.5, table[name]).astype("f4") for name in ("p_quark_jets", "p_gluon_jets")
+    }
+    worse["not_tagged"] = np.zeros(900, bool)
+    worse |= {name: np.nan_to_num(worse[name], nan=0.25) for name in worse if name[:2] == "p_"}
+    io.write_rows(tmp_path / "few.parquet", ak.zip(worse, depth_limit=1))
+    found = plot_fractions(
+        [tagger()], "jets", [tmp_path / "few.parquet"], PlotSpec(dpi=50), tmp_path / "figure"
+    )
+    (curve,) = found.curves
+    n = len(FRACTIONS)
+    assert 0 < len(curve.points) < n
+    assert curve.lacking == n - len(curve.points)
+    assert f"too few jets of a background pass: {curve.title} {curve.lacking} of {n}." in found.caption()

@@ -250,3 +250,9 @@ def test_it_is_read_from_scores(tmp_path: Path) -> None:
     other = spec.model_copy(update={"name": "other"})
     with pytest.raises(InputError, match="other"):
         response.plot_response(other, path, STYLE, 5, tmp_path / "plot")
+    table["estimate_energy"][[0, 500, 900]] = np.nan  # of the first no test
+    io.write_rows(path, ak.zip(table, depth_limit=1), classifier=spec.name, sample=spec.sample)
+    with pytest.raises(
+        InputError, match="column estimate_energy: 2 of 2700 test rows have values that are not fin"
+    ):
+        response.plot_response(spec, path, STYLE, 5, tmp_path / "plot")

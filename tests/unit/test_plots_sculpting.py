@@ -1,5 +1,6 @@
 """Protects the figure of a column that a tagger is to leave alone: background before and after cuts."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from jetsmith.hashing import SPLITS
 from jetsmith.metrics.decorrelation import jensen_shannon
-from jetsmith.plots import sculpting
+from jetsmith.plots import sculpting, style
 from jetsmith.scored import ScoredJets
 from jetsmith.specs.classifiers import ClassifierSpec, EvaluationSpec
 from jetsmith.specs.plots import PlotSpec
@@ -136,3 +137,18 @@ def test_a_cut_that_is_not_there_is_told() -> None:
     assert (
         f"at 30% ({tied.reached:.1%} pass, since many jets of the signal share a score)" in numbers.caption()
     )
+
+
+def test_a_rejection_without_an_upper_end_is_written(tmp_path: Path) -> None:
+    """Protects: few jets leave no upper end, for which JSON has no number: figures are made."""
+    of_signal, of_light = np.linspace(-1, 1, 9), np.append(np.linspace(-3, -2, 119), 0.55)
+    score = np.concatenate([of_signal, of_light])
+    label = np.repeat([500, 0], [9, 120]).astype(np.int32)
+    columns = {"jet_softdrop_mass_gev": np.linspace(40, 200, 129), "jet_pt_gev": np.ones(129)}
+    few = ScoredJets(score, np.ones(129), label, np.ones(129, bool), columns)
+    found = sculpting.compute(spec_of(), few, 1)
+    assert any(cut.rejection.high is None for cut in found.cuts)
+    style.save(sculpting.draw(found, PlotSpec()), found, tmp_path / "figure")
+    again = json.loads((tmp_path / "figure.json").read_text())
+    assert any(cut["rejection"][2] is None for cut in again["cuts"])
+    assert ", above " in again["page"]["caption"]

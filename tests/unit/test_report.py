@@ -27,6 +27,7 @@ from jetsmith.plots.inputs import read_test
 from jetsmith.plots.roc_figure import Curve, RocNumbers
 from jetsmith.report import points, tables, tagger_inputs
 from jetsmith.report.cards import cards
+from jetsmith.report.explorer import explorer
 from jetsmith.report.origins import origins
 from jetsmith.report.page import write_report
 from jetsmith.report.rendering import TEMPLATES
@@ -386,6 +387,25 @@ def test_each_tagger_is_in_a_table() -> None:
     all_in_one = [figure("light", True, curve("both", 0.9)), figure("b", False, curve("both", 0.6))]
     (one,) = tables.summary(all_in_one)
     assert one["others"] == ["b"]
+
+
+def test_curves_to_choose_go_by_their_areas() -> None:
+    """Protects: the best is the first in the table, by its area not by the digits that an error leaves."""
+    areas = {"rough": (0.956, 0.94, 0.97), "fine": (0.958, 0.957, 0.959)}  # rough says 0.96
+    curves = [
+        {
+            "tagger": name, "title": name, "n_signal": 9, "n_background": 9, "folds": 0, "readings": [],
+            "auc": dict(zip(("value", "low", "high"), ends, strict=True)), "working_points": [],
+            **{key: [1.0] for key in ("signal_efficiency", "mistag", "mistag_low", "mistag_high")},
+        }
+        for name, ends in areas.items()
+    ]  # fmt: skip
+    classes = {key: {"name": "b", "label": "b"} for key in ("signal", "background")}
+    (found,) = explorer([classes | {"sample": "jets", "curves": curves, "ranges": []}])
+    assert [found["ranges"][0]["curves"][k]["tagger"] for k in found["ranges"][0]["order"]] == [
+        "fine",
+        "rough",
+    ]
 
 
 def test_a_tagger_has_a_page(made: dict[str, Any], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from jetsmith.comparing.content import Contrast
 from jetsmith.comparing.folder import Results
 from jetsmith.plots import style as looks
 from jetsmith.plots.roc import with_ratios
-from jetsmith.plots.roc_figure import BANDS, RocNumbers, draw
+from jetsmith.plots.roc_figure import BANDS, RocNumbers, draw, lines_text
 from jetsmith.texts import count
 
 
@@ -30,6 +30,7 @@ class OverlaidNumbers(RocNumbers):
         return (
             f"{jets}. {BANDS} Each run has its own; where jets are the same, both fluctuate together. "
             "Lower panel: background rejection over that of A. Markers: working points."
+            f"{lines_text(self.curves, signal)}"
         )
 
 

@@ -115,7 +115,8 @@ def mistag_band(roc: Roc) -> tuple[FloatArray, FloatArray]:
         return np.where(inside & (found > 0), found, value)  # an efficiency of 0 moves nothing
 
     own, moved = (roc.background_low, roc.background_high), (along(roc.signal_low), along(roc.signal_high))
-    low, high = in_quadrature(*map(np.log, (value, *own, *moved)))
+    with np.errstate(divide="ignore"):  # an interval of jets of next to no weight may reach down to 0
+        low, high = in_quadrature(*map(np.log, (value, *own, *moved)))
     return np.exp(low), np.minimum(np.exp(high), 1)
 
 

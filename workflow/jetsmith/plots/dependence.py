@@ -137,8 +137,15 @@ def compute(
         classes=classes,
         working_point=point,
         against=tuple(against),
-        message="" if against else f"No jets of the classes that are evaluated ({split_text(spec.folds)})",
+        message=""
+        if any(map(_is_told, against))
+        else f"No jets of the classes that are evaluated ({split_text(spec.folds)})",
     )
+
+
+def _is_told(against: Against) -> bool:
+    """Whether a bin of any class has a number."""
+    return any(value is not None for of in against.classes for value in (*of.mean, *of.efficiency))
 
 
 def _values(jets: ScoredJets, column: str) -> FloatArray:

@@ -116,6 +116,9 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, thresholds: Sequence[Thresho
     scores = [tagged for _, found in known if len(tagged := _tagged(found.discriminant))]
     known = known if scores else []
     edges = _edges(scores, form)
+    shapes = tuple(_shape(c, found, edges) for c, found in known)
+    if not any(share > 0 for shape in shapes for share in shape.fraction):  # of all that was tagged
+        known, shapes = [], ()
     return DiscriminantNumbers(
         tagger=spec.judgement,
         title=spec.title,
@@ -123,7 +126,7 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, thresholds: Sequence[Thresho
         folds=spec.folds,
         form=form,
         edges=digits(edges),
-        shapes=tuple(_shape(c, found, edges) for c, found in known),
+        shapes=shapes,
         thresholds=tuple(thresholds),
         lacking=tuple(c.label for c in classes if c not in [one for one, _ in known]),
         message="" if known else f"No jets of the classes that are evaluated ({split_text(spec.folds)})",

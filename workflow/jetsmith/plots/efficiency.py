@@ -151,6 +151,7 @@ def draw(numbers: EfficiencyNumbers, style: PlotSpec) -> Figure:
                 aside = (k - (len(chosen) - 1) / 2) * min(ASIDE, REACH / len(chosen))
                 _draw_points(axes, points, numbers.pt_edges_gev, wanted.color, k, aside, is_log=index > 0)
             _dress(axes, chosen, wanted, is_signal=index == 0)
+        _name_points(list(rows))
         rows[-1].set(xlim=(numbers.pt_edges_gev[0], numbers.pt_edges_gev[-1]), xlabel=r"jet $p_T$ [GeV]")
         looks.pt_axis(rows[-1], numbers.pt_edges_gev)
         looks.title_line(rows[0], style, f"{numbers.sample}, {split_text(numbers.folds)}")
@@ -183,13 +184,19 @@ def _draw_points(
     looks.upper_ends(axes, centre[~point], high[~point], **look)
 
 
+def _name_points(rows: Sequence[Axes]) -> None:
+    """In the uppermost panel, by the first one that has some: of a class there may be no jets."""
+    named = next((found for axes in rows if (found := axes.get_legend_handles_labels())[0]), None)
+    if named is not None:
+        rows[0].legend(*named, loc="upper right", ncols=len(named[0]), columnspacing=1.2, handlelength=1.2)
+
+
 def _dress(axes: Axes, points: Sequence[Points], wanted: ClassSpec, is_signal: bool) -> None:
     name = looks.tex(wanted.label)
     axes.grid(axis="y", which="major")
     axes.set_axisbelow(True)
     if is_signal:
         axes.set(ylim=(0, 1.28), ylabel=f"{name} efficiency", yticks=np.linspace(0, 1, 6))
-        axes.legend(loc="upper right", ncols=len(points), title=None, columnspacing=1.2, handlelength=1.2)
         return
     values = [low for of in points for low in _lowest(of)]
     lowest = min(values, default=1e-3)

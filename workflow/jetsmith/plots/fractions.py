@@ -39,11 +39,12 @@ class Scanned(Record):
 
 
 class Curve(Record):
-    """One tagger, by rising fraction."""
+    """One tagger, by rising fraction; `lacking`: how many fractions have no point, for too few jets."""
 
     tagger: str
     title: str
     points: tuple[Scanned, ...]
+    lacking: int = 0
 
 
 class FractionsNumbers(looks.Numbers):
@@ -76,17 +77,27 @@ class FractionsNumbers(looks.Numbers):
             for point in curve.points
             if point.is_own
         )
+        lacking = [
+            f"{curve.title} {curve.lacking} of {curve.lacking + len(curve.points)}"
+            for curve in self.curves
+            if curve.lacking
+        ]
         tied = [curve.title for curve in self.curves if any(point.doubt for point in curve.points)]
         return (
             f"Rejection (1 over mistag) of {first} and {second} jets where {share(self.signal_efficiency)} "
             f"of {signal} jets pass, {split_text(self.folds)}. Along a curve the fraction of {second} in "
             f"the discriminant's background goes from {FRACTIONS[0]:g} to {FRACTIONS[-1]:g}; scores are the "
-            f"same. Marked: what the taggers' files have ({own}). Bars are 68.3% intervals, of the "
+            f"same. Marked: what the taggers' files have ({own or 'none'}). Bars are 68.3% intervals, of the "
             "statistics of the signal, too, which fixes the cut."
             + (
                 f" Many {signal} jets of one score leap over that efficiency, which no cut has at some "
                 f"fractions: {', '.join(tied)}."
                 if tied
+                else ""
+            )
+            + (
+                f" Fractions without a point, since too few jets of a background pass: {', '.join(lacking)}."
+                if lacking
                 else ""
             )
             + (
@@ -200,7 +211,8 @@ def _curve(
     of = [jets.of(c) for c in (signal, first, second)]
     roles = [f"fractions: {c.name}" for c in (signal, first, second)]
     points = []
-    for fraction in sorted({*FRACTIONS, own}):  # a few, not jets
+    fractions = sorted({*FRACTIONS, own})
+    for fraction in fractions:  # a few, not jets
         with_it = with_fraction(spec, fraction)
         scores = [_discriminant(with_it, found) for found in of]
         passing, *others = (
@@ -221,7 +233,12 @@ def _curve(
                     doubt=mistags[0].doubt,
                 )
             )
-    return Curve(tagger=spec.judgement, title=spec.title, points=tuple(points))
+    return Curve(
+        tagger=spec.judgement,
+        title=spec.title,
+        points=tuple(points),
+        lacking=len(fractions) - len(points),
+    )
 
 
 def _discriminant(spec: DiscriminantSpec, jets: ScoredJets) -> FloatArray:

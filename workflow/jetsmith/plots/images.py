@@ -72,8 +72,8 @@ class ImagesNumbers(looks.Numbers):
     def caption(self) -> str:
         """What it is of, and how much lies in the middle."""
         width = len(self.images[0].mean)
-        counts = {one.label: one.jets for one in self.images}
-        said = ", ".join(f"{jets:,} of {label_text(label)}" for label, jets in counts.items())
+        classes = {one.name: one for one in self.images}
+        said = ", ".join(f"{one.jets:,} of {label_text(one.label)}" for one in classes.values())
         middle = "; ".join(
             f"{label_text(one.label)} {one.middle:.3f} [{one.low:.3f}, {one.high:.3f}] of the "
             f"{CHANNELS[one.channel].replace('$p_T$', 'pt')}"
@@ -181,7 +181,8 @@ def draw(numbers: ImagesNumbers, style: PlotSpec) -> Figure:
                 )  # fmt: skip
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
                 axes.text(
-                    0.05, 0.93, f"${one.label}$", transform=axes.transAxes, va="top", fontsize=12, bbox=box
+                    0.05, 0.93, looks.tex(one.label), transform=axes.transAxes, va="top", fontsize=12,
+                    bbox=box, gid="class",
                 )  # fmt: skip
                 axes.minorticks_off()
                 axes.tick_params(labelsize=10)

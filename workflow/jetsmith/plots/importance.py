@@ -1,5 +1,6 @@
 """What each input of a tagger is worth: exchanged between jets, and by its share in the discriminant."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -163,9 +164,12 @@ def _said(features: Sequence[str]) -> str:
 
 
 def _leading(features: Sequence[Input]) -> list[Input]:
-    most = max((one.loss for one in features), default=0.0) or 1.0
-    largest = max((one.size or 0.0 for one in features), default=0.0) or 1.0
-    worth = {one.name: max(one.loss / most, (one.size or 0.0) / largest) for one in features}
+    most = max((one.loss for one in features if one.loss > 0), default=1.0)  # losses may all be below 0
+    largest = max((one.size for one in features if one.size), default=1.0)
+    worth = {
+        one.name: max(one.loss / most, -math.inf if one.size is None else one.size / largest)
+        for one in features
+    }
     return sorted(features, key=lambda one: -worth[one.name])[:LEADING]
 
 

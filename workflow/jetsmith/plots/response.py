@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jetsmith import estimates, io, metrics
+from jetsmith.errors import InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.io import FloatArray
 from jetsmith.metrics import Efficiency, Interval, responses
@@ -152,7 +153,7 @@ def read(estimate: EstimateSpec, path: str | Path) -> dict[str, FloatArray]:
     """Of test jets that count: `estimate`, `true`, and where there are some `over`, `resolution`; `weight`.
 
     Raises:
-        InputError: The file is damaged or another's, or lacks a column.
+        InputError: The file is damaged or another's, lacks a column, or what is estimated is not finite.
     """
     names = {"estimate": estimates.column(estimate.output), "true": estimates.side(estimate.column)}
     names |= {"over": estimates.side(estimate.over)} if estimate.over else {}
@@ -167,7 +168,14 @@ def read(estimate: EstimateSpec, path: str | Path) -> dict[str, FloatArray]:
     truth = [key for wanted in estimate.classes for key in wanted.truth]
     here = np.asarray(ak.to_numpy(rows["split"])) == SPLITS.index("test")
     here &= np.isin(ak.to_numpy(rows["label"]), truth)
-    return {key: np.asarray(ak.to_numpy(rows[name]), np.float64)[here] for key, name in names.items()}
+    found = {key: np.asarray(ak.to_numpy(rows[name]), np.float64)[here] for key, name in names.items()}
+    for key in {"estimate", "resolution", "weight"} & set(found):
+        if bad := int((~np.isfinite(found[key])).sum()):
+            raise InputError(
+                f"{path}: column {names[key]}: {bad} of {len(found[key])} test rows have values that are not "
+                "finite; train it again"
+            )
+    return found
 
 
 def compute(estimate: EstimateSpec, jets: dict[str, FloatArray], seed: int) -> ResponseNumbers:
@@ -292,7 +300,7 @@ def draw(numbers: ResponseNumbers, style: PlotSpec) -> Figure:
                 _draw(panel, numbers.bins, name, color, said, marker)
             panel.set_ylabel(what, fontsize=12)
         axes[1].set_ylim(bottom=0)
-        axes[1].legend(loc="lower left")
+        axes[1].legend(*axes[0].get_legend_handles_labels(), loc="lower left")
         axes[-1].set_xlabel(looks.tex(numbers.label))
         looks.pt_axis(axes[-1], numbers.edges)
         centres = [one.centre for one in numbers.bins if one.median_after is not None]

@@ -158,7 +158,7 @@ class RocNumbers(looks.Numbers):
                 else ""
             )
             + (left_out if any(out) else "")
-            + _lines(self.curves, signal)
+            + lines_text(self.curves, signal)
             + _tied(self.curves)
             + doubts_text(
                 {f"{c.title} {point.name}": point.doubt for c in self.curves for point in c.working_points}
@@ -176,8 +176,8 @@ class RocNumbers(looks.Numbers):
         return label_text(self.signal.label), label_text(self.background.label)
 
 
-def _lines(curves: Sequence[Curve], signal: str) -> str:
-    """Which curves leap, and where."""
+def lines_text(curves: Sequence[Curve], signal: str) -> str:
+    """What captions say of curves that leap: which, and where; nothing where none does."""
     found = [
         f"{curve.title} from " + ", ".join(f"{one.low:.1%} to {one.high:.1%}" for one in curve.leaps)
         for curve in curves

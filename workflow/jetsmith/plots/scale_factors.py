@@ -210,7 +210,7 @@ def _draw_panel(axes: Axes, panel: Panel, edges: Any) -> None:
             np.array([of[k] for k in kept], float)
             for of in (series.value, series.up, series.down, series.independent)
         )
-        marker = looks.MARKERS[index % len(looks.MARKERS)]
+        marker = looks.markers(index + 1)[-1]
         label = f"{series.name}{' (pseudo-data)' if series.is_pseudo else ''}"
         axes.errorbar(
             x[kept], y, [down, up], fmt=marker, color=color, label=looks.plain(label), gid=series.name

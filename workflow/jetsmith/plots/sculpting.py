@@ -3,6 +3,7 @@
 import math
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -25,6 +26,14 @@ COLORS = ("#3f90da", "#ffa90e", "#bd1f01")
 BOOTSTRAPS = 200
 
 
+class Rejection(NamedTuple):
+    """With the ends of its interval; no upper one where all of the background may be rejected."""
+
+    value: float
+    low: float
+    high: float | None
+
+
 class Cut(Record):
     """Background that passes where the signal has an efficiency: its spectrum, and that of what fails.
 
@@ -42,7 +51,7 @@ class Cut(Record):
     seen: float
     true: Interval
     by_chance: float
-    rejection: Interval
+    rejection: Rejection
     reached: float
     doubt: str
 
@@ -125,8 +134,8 @@ def _doubt(cut: Cut) -> str:
     return " (few jets of the signal fix it)" if cut.doubt == "few" else ""
 
 
-def _text(found: Interval) -> str:
-    if not math.isfinite(found.high):
+def _text(found: Interval | Rejection) -> str:
+    if found.high is None:
         return f"{found.value:.3g}, above {found.low:.3g}"
     said = interval(found.value, found.low, found.high)
     return f"{said['text']} {said['up']} {said['down']}".strip()
@@ -239,10 +248,14 @@ def _cut(
         seen=found.seen,
         true=found.true,
         by_chance=found.by_chance,
-        rejection=cut.rejection,
+        rejection=_rejection(cut.rejection),
         reached=cut.reached,
         doubt=cut.doubt,
     )
+
+
+def _rejection(found: Interval) -> Rejection:
+    return Rejection(found.value, found.low, found.high if math.isfinite(found.high) else None)
 
 
 def draw(numbers: SculptingNumbers, style: PlotSpec) -> Figure:

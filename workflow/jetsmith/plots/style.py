@@ -6,7 +6,6 @@ saved under `rc`, so that nothing leaks from one plot into the next.
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -36,7 +35,7 @@ LINES: dict[Dash, Any] = {
     "dashdot": (0, (6, 1.5, 1.2, 1.5)),
     "dot": (0, (1.5, 1.2)),
 }
-MARKERS = ("o", "s", "^", "D", "v")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
 GREY = "#5f6368"
 WIDTH_IN = 7.0  # the width for which the sizes below are made
 LEGEND_SIZE = 11.5
@@ -85,8 +84,8 @@ def line_style(index: int) -> dict[str, Any]:
 
 
 def markers(n: int) -> list[str]:
-    """`n` markers, one a working point."""
-    return list(islice(cycle(MARKERS), n))
+    """`n` markers, one a working point or a tagger; with the colours of these a hundred pairs are apart."""
+    return [MARKERS[(k + k // len(MARKERS)) % len(MARKERS)] for k in range(n)]
 
 
 def title_line(axes: Axes, style: PlotSpec, right: str = "", last: Axes | None = None) -> None:

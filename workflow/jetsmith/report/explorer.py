@@ -51,11 +51,13 @@ def _contrast(roc: Table) -> Row:
 
 
 def _range(label: str, curves: Sequence[Table], looks: Mapping[str, Look], folds: str) -> Row:
+    """Curves in the order of the figure; `order` has their places by falling area, the best first."""
     n_signal, n_background = (max(curve[key] for curve in curves) for key in ("n_signal", "n_background"))
     return {
         "label": label,
         "jets": f"{count(n_signal)} and {count(n_background)} jets, {folds}",
         "curves": [_curve(curve, looks[curve["tagger"]]) for curve in curves],
+        "order": sorted(range(len(curves)), key=lambda k: -curves[k]["auc"]["value"]),
     }
 
 
