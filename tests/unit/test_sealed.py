@@ -313,7 +313,19 @@ def test_a_ledger_that_was_cut_off(tmp_path_factory, cut):
 
 
 @pytest.mark.parametrize(
-    "line", ["[]", "7", '{"file": "a", "made": {"rule": "x"}}', "[" * 9999, '{"shared": "x"}']
+    "line",
+    [
+        "[]",
+        "7",
+        '{"file": "a", "made": {"rule": "x"}}',
+        "[" * 9999,
+        '{"shared": "x"}',
+        '{"shared": ["x"], "is": []}',
+        '{"shared": "x", "is": [7]}',
+        '{"shared": "x", "is": {"a": null}}',
+        '{"file": ["a"], "made": null}',
+        '{"made": null}',
+    ],
 )
 def test_strange_lines_count_as_none(tmp_path, line):
     """Of another version, or damaged."""
@@ -321,6 +333,25 @@ def test_strange_lines_count_as_none(tmp_path, line):
     with (tmp_path / made.FILE).open("a") as file:
         file.write(line + "\n")
     assert Ledger(tmp_path).get("a") in (entry(), None)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("rule", None), ("job", "1"), ("began", []), ("ended", None), ("state", 3), ("fingerprint", {}),
+        ("params", ["seed=1"]), ("params", "checksums"), ("checksums", "params"), ("input", 7),
+        ("accepted", {}), ("accepted", {"when": "now", "was": 3, "is": []}), ("accepted", ["now"]),
+    ],
+)  # fmt: skip
+def test_results_of_strange_lines_are_unknown(tmp_path, key, value):
+    """A line of another kind counts as none: the plan goes on, and the result is made again."""
+    Ledger(tmp_path).put("a", entry())
+    path = tmp_path / made.FILE
+    *shared, last = map(json.loads, path.read_text().splitlines())
+    is_other = value in ("params", "checksums")
+    last["made"][key] = last["made"][value] if is_other else value
+    path.write_text("".join(json.dumps(line) + "\n" for line in (*shared, last)))
+    assert Ledger(tmp_path).get("a") is None
 
 
 def test_what_is_the_same_file(tmp_path):
