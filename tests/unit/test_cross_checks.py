@@ -1644,6 +1644,25 @@ def test_one_tagger_by_several_discriminants(folder):
     assert [c.name for c in loaded.judged_by("deepcsv")] == ["b_jets", "c_jets", "light_jets"]
 
 
+def test_two_figures_of_one_name(folder):
+    """`a_vs_b` against `c`, `a` against `b_vs_c`: one would show a tagger by the classes of another."""
+    flavours = yaml.safe_load((folder / "flavours.yaml").read_text())
+    named = {"b_jets": "b", "c_jets": "c_vs_d", "light_jets": "d"}
+    more = {new: flavours[old] for old, new in named.items()} | {"b_vs_c": flavours["b_jets"]}
+    (folder / "flavours.yaml").write_text(yaml.safe_dump({**flavours, **more}, sort_keys=False))
+    tagger = yaml.safe_load((folder / "taggers/soft_muon.yaml").read_text())
+    for name, signal, background in (("one", "b", "c_vs_d"), ("two", "b_vs_c", "d")):
+        of = {"signal": [signal], "background": {background: 1.0}}
+        judged = {"signal": signal, "backgrounds": [background]}
+        changed = {"title": name, "classes": [signal, background], "discriminants": {"x": of}}
+        path = folder / f"taggers/{name}.yaml"
+        path.write_text(yaml.safe_dump({**tagger, **changed, "evaluation": judged}))
+    run = run_of(folder)
+    run["taggers"] = {"one": "jets", "two": "jets"}
+    said = "`b` against c_vs_d and `b_vs_c` against d would be one figure, `b_vs_c_vs_d`; rename a class"
+    assert f"taggers.two: {said}" in refused(run, folder)
+
+
 def test_two_results_of_one_name(folder):
     """`deepcsv_CvsL` is a tagger, or the discriminant of one: their files would be the same."""
     edit(folder / "taggers/deepcsv.yaml", put("discriminants", "cvsl", value=CVSL | {"evaluation": C_JUDGED}))

@@ -76,6 +76,13 @@ def test_files_may_be_compressed(folder: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.nominal, fixed(folder)(**GOOD).nominal)
 
 
+def test_what_unpacks_without_end_is_refused(tmp_path: Path) -> None:
+    """Blanks, 1,000 times what the file takes, are not all unpacked: 3 MB of such took 6 GB."""
+    (tmp_path / "sf.json").write_bytes(gzip.compress(b" " * (100 << 20)))
+    with pytest.raises(InputError, match=r"sf\.json: is no file .*: it unpacks to more than 200 times its"):
+        corrections_of(tmp_path / "sf.json")
+
+
 def test_sources_have_to_be_there(folder: Path, tmp_path: Path) -> None:
     """Scale factors with one uncertainty alone have no parts over the years; half a source is none."""
     points = files.thresholds("tag")

@@ -1,10 +1,12 @@
 """sealed: what a result says of its making is true, wherever it lies, or it is said that nobody knows."""
 
+import errno
 import json
 import os
 import random
 import resource
 import shutil
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -311,7 +313,19 @@ def test_a_ledger_that_was_cut_off(tmp_path_factory, cut):
 
 
 @pytest.mark.parametrize(
-    "line", ["[]", "7", '{"file": "a", "made": {"rule": "x"}}', "[" * 9999, '{"shared": "x"}']
+    "line",
+    [
+        "[]",
+        "7",
+        '{"file": "a", "made": {"rule": "x"}}',
+        "[" * 9999,
+        '{"shared": "x"}',
+        '{"shared": ["x"], "is": []}',
+        '{"shared": "x", "is": [7]}',
+        '{"shared": "x", "is": {"a": null}}',
+        '{"file": ["a"], "made": null}',
+        '{"made": null}',
+    ],
 )
 def test_strange_lines_count_as_none(tmp_path, line):
     """Of another version, or damaged."""
@@ -319,6 +333,25 @@ def test_strange_lines_count_as_none(tmp_path, line):
     with (tmp_path / made.FILE).open("a") as file:
         file.write(line + "\n")
     assert Ledger(tmp_path).get("a") in (entry(), None)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("rule", None), ("job", "1"), ("began", []), ("ended", None), ("state", 3), ("fingerprint", {}),
+        ("params", ["seed=1"]), ("params", "checksums"), ("checksums", "params"), ("input", 7),
+        ("accepted", {}), ("accepted", {"when": "now", "was": 3, "is": []}), ("accepted", ["now"]),
+    ],
+)  # fmt: skip
+def test_results_of_strange_lines_are_unknown(tmp_path, key, value):
+    """A line of another kind counts as none: the plan goes on, and the result is made again."""
+    Ledger(tmp_path).put("a", entry())
+    path = tmp_path / made.FILE
+    *shared, last = map(json.loads, path.read_text().splitlines())
+    is_other = value in ("params", "checksums")
+    last["made"][key] = last["made"][value] if is_other else value
+    path.write_text("".join(json.dumps(line) + "\n" for line in (*shared, last)))
+    assert Ledger(tmp_path).get("a") is None
 
 
 def test_what_is_the_same_file(tmp_path):
@@ -443,6 +476,77 @@ def test_verify_knows_what_no_two_trainings_share(tmp_path):
         _root(path, values)
     assert files[0].read_bytes() != files[1].read_bytes()
     assert [verify.same(files[0], path) for path in files] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("folder", ["explain", "moves", "ablation", "loss_scans", "scale_factors", "learned"])
+def test_verify_knows_where_networks_speak(tmp_path, folder):
+    """Of all folders behind a network the last bits may differ on another machine, and no more."""
+    places = [tmp_path / k / folder / "a.json" for k in "12"]
+    for path, x in zip(places, (1.0, 1.0 + 1e-6), strict=True):
+        io.write_json(path, {"x": x})
+    assert verify.same(*places, verify.TOLERANCE)
+    assert not verify.same(*places)
+
+
+def test_verify_compares_arrays(tmp_path):
+    """Scores that are packed for another tagger come from a network, features do not; bundles have both."""
+    for name, meta in (("scores", {"models": 2}), ("features", {})):
+        groups = [tmp_path / k / "packed" / name for k in "123"]
+        for group, x in zip(groups, (0.5, 0.5 + 1e-6, 0.6), strict=True):
+            io.write_json(group / "meta.json", meta)
+            np.save(group / "values.npy", np.array([[x, np.nan]], np.float32))
+        assert verify.same(groups[0], groups[1], verify.TOLERANCE) == (name == "scores")
+        assert not verify.same(groups[0], groups[1])
+        assert not verify.same(groups[0], groups[2], verify.TOLERANCE)
+    bundles = [tmp_path / k / "bundles" for k in "123"]
+    for bundle, x, n in zip(bundles, (0.5, 0.5 + 1e-9, 0.5), (3, 3, 4), strict=True):
+        bundle.mkdir()
+        np.savez(bundle / "reference.npz", x=np.array([x]), n=np.array([n]), names=np.array(["a"]))
+        (bundle / "SHA256SUMS").write_text(f"{x}")
+    assert verify.same(bundles[0], bundles[1], verify.TOLERANCE)
+    assert not verify.same(bundles[0], bundles[1])
+    assert not verify.same(bundles[0], bundles[2], verify.TOLERANCE)
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.5, float("nan")])
+def test_verify_takes_a_share(tmp_path, fraction):
+    """No traceback, and nothing is copied."""
+    with pytest.raises(InputError, match="is a share of the jobs, from 0"):
+        verify.verify(tmp_path, fraction, 1, [])
+
+
+def test_verify_works_on_the_disk_of_the_results(tmp_path, monkeypatch, capsys):
+    """Beside the folder that a link leads to; where nothing can be linked a copy; no other's folder goes."""
+    disk = tmp_path / "disk"
+    ledger = Ledger(disk / "results")
+    ledger.put("a.json", entry(rule="skim"))
+    io.write_json(disk / "results/a.json", {"x": 1})
+    (tmp_path / "results").symlink_to(disk / "results")
+    seen = []
+
+    def again(command, **_):
+        made_again = Path(command[-1])
+        seen.append((made_again, (made_again.parent / made.FILE).stat().st_nlink))
+        io.write_json(made_again, {"x": 1})
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", again)
+    assert verify.verify(tmp_path / "results", 1, 1, []) == 0
+    assert seen == [(disk / "results.verify/a.json", 1)]
+    assert not (disk / "results.verify").exists()
+    assert io.read_json(disk / "results/a.json") == {"x": 1}
+
+    def no_link(source, target, **_):
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source, None, target)
+
+    monkeypatch.setattr(os, "link", no_link)
+    assert verify.verify(disk / "results", 1, 1, []) == 0
+    assert "its files are copied, not linked: [Errno 18]" in capsys.readouterr().err
+    (disk / "results.verify").mkdir()
+    (disk / "results.verify/thesis.tex").write_text("")
+    with pytest.raises(InputError, match=r"results\.verify: is none of verify's folders; move it away"):
+        verify.verify(disk / "results", 1, 1, [])
+    assert (disk / "results.verify/thesis.tex").exists()
 
 
 def test_verify_lets_files_lie_elsewhere(tmp_path, monkeypatch):

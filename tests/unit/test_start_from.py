@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -266,6 +267,31 @@ def test_a_damaged_or_foreign_one_is_refused(sample: Path, first: Path, tmp_path
         train(four, sample, tmp_path / "b", seed=1, start=first)
 
 
+def _resealed(folder: Path, **checksums: str) -> None:
+    """With a meta.json that certifies what lies there, or what is said."""
+    meta = io.read_json(folder / "meta.json")
+    found = {name: io.folder_checksums(folder)[name] for name in meta["checksums"]}
+    io.write_json(folder / "meta.json", meta | {"checksums": checksums if checksums else found})
+
+
+def test_what_keras_does_not_read_is_named(sample: Path, first: Path, tmp_path: Path) -> None:
+    """Whole by its checksums, but of other layers: another version's, or a file that would run code."""
+    other = Path(shutil.copytree(first, tmp_path / "other"))
+    _resealed(other, **{"spec.json": io.folder_checksums(other)["spec.json"]})
+    with pytest.raises(InputError, match=r"model\.keras: has no checksum in .*other; train it again"):
+        train(spec_of(1), sample, tmp_path / "a", seed=1, start=other)
+    other = Path(shutil.copytree(first, tmp_path / "lambda"))
+    with zipfile.ZipFile(first / "model.keras") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    files["config.json"] = files["config.json"].replace(b'"class_name": "Dense"', b'"class_name": "Lambda"')
+    with zipfile.ZipFile(other / "model.keras", "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    _resealed(other)
+    with pytest.raises(InputError, match=r"model\.keras: cannot be read as a network: \w+: .*train it"):
+        train(spec_of(1), sample, tmp_path / "b", seed=1, start=other)
+
+
 def configured(tmp_path: Path, **changes: Any) -> dict[str, Any]:
     """A run of two networks on the demo's jets, of which the first starts from the second."""
     shutil.copytree(ROOT / "config", tmp_path / "config")
@@ -386,6 +412,16 @@ def test_a_folder_is_looked_into(tmp_path: Path, first: Path) -> None:
     """It is taken where groups that both read have the same features; one of folds is told."""
     run = configured(tmp_path, dips={"start_from": str(first)})
     assert load(run, tmp_path / "config").classifiers["dips"].start_from == str(first)
+    spec = json.loads((first / "spec.json").read_text())
+    shutil.copytree(first, tmp_path / "other")
+    path = tmp_path / "config/taggers/dips.yaml"
+    tagger = path.read_text()
+    path.write_text(yaml.safe_dump(yaml.safe_load(tagger) | {"start_from": str(tmp_path / "other")}))
+    for wrong in ({"inputs": spec["inputs"]}, {**spec, "classes": [3]}, [spec], {**spec, "inputs": {}}):
+        (tmp_path / "other/spec.json").write_text(json.dumps(wrong))
+        with pytest.raises(ConfigError, match=r"spec\.json: is no specification of a network"):
+            load(run, tmp_path / "config")
+    path.write_text(tagger)
     for fold in ("fold0", "fold1"):
         shutil.copytree(first, tmp_path / "folds" / fold)
     restart(tmp_path, tmp_path / "folds")

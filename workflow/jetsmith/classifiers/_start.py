@@ -43,7 +43,7 @@ def start(
     """
     from jetsmith.models._saved import load
 
-    io.check_folder(folder, "train it again")
+    io.check_folder(folder, "train it again", needed=("model.keras",))
     other = load(folder)
     theirs = io.read_json(folder / "spec.json")
     other_layers = {layer.name: layer for layer in other.layers if layer.weights}

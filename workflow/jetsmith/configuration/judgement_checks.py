@@ -134,9 +134,10 @@ def check_together(
     judgements: Sequence[ClassifierSpec],
     source: str,
 ) -> None:
-    """Judgements have names of their own, and those whose ROC curves one figure shows their titles."""
+    """Judgements have names of their own, and so have figures; those that one shows have their titles."""
     names: dict[str, ClassifierSpec] = {}
     titles: dict[tuple[str, str], ClassifierSpec] = {}
+    figures: dict[tuple[str, str], tuple[str, ...]] = {}
     for spec in judgements:
         first = names.setdefault(spec.judgement, spec)
         if first is not spec or (spec.judgement in classifiers and not spec.is_first):
@@ -157,6 +158,37 @@ def check_together(
                         "figures show both"
                     ],
                 )
+            for figure, shown in _figures(spec):
+                first_shown = figures.setdefault((sample, figure), shown)
+                if first_shown != shown:
+                    both = " and ".join(
+                        f"`{one}` against {', '.join(of)}" for one, *of in (first_shown, shown)
+                    )
+                    refuse(
+                        source,
+                        [f"taggers.{spec.name}: {both} would be one figure, `{figure}`; rename a class"],
+                    )
+
+
+def contrast_of(signal: str, background: str) -> str:
+    """What figures of a signal against a background are called."""
+    return f"{signal}_vs_{background}"
+
+
+def trade_of(signal: str, first: str, second: str) -> str:
+    """What figures of a signal against two backgrounds are called."""
+    return f"{contrast_of(signal, first)}_and_{second}"
+
+
+def _figures(spec: ClassifierSpec) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Names of the figures that show a judgement, and the classes that they are of, the signal first."""
+    if spec.signal_class is None:
+        return
+    signal, backgrounds = spec.signal_class.name, [found.name for found in spec.background_classes]
+    for background in backgrounds:
+        yield contrast_of(signal, background), (signal, background)
+    if spec.background_parts is not None:
+        yield trade_of(signal, *backgrounds[:2]), (signal, *backgrounds[:2])
 
 
 def _judged_truth(spec: ClassifierSpec, at: str) -> Iterator[str]:

@@ -12,8 +12,20 @@ from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.run import RunSpec
+from jetsmith.strict import Record
 
 FILES = ("model.keras", "spec.json", "meta.json")  # of a folder of a trained network
+
+
+class _Class(Record, extra="ignore"):
+    name: str
+
+
+class _Trained(Record, extra="ignore"):
+    """What is asked of a network's specification."""
+
+    inputs: tuple[Inputs, ...]
+    classes: tuple[_Class, ...]
 
 
 def check(
@@ -146,12 +158,11 @@ def _of_folder(
         )
         return
     try:
-        trained = json.loads((folder / "spec.json").read_text())["inputs"]
-        inputs = tuple(Inputs.model_validate(found) for found in trained)
-    except (ValueError, KeyError, TypeError):  # of JSON or of a record
+        trained = _Trained.model_validate(json.loads((folder / "spec.json").read_text()))
+    except (ValueError, RecursionError):  # of JSON or of the record
         yield f"start_from: {folder / 'spec.json'}: is no specification of a network; train it again"
         return
-    yield from _of_features(spec, spec.start_from, inputs)
+    yield from _of_features(spec, spec.start_from, trained.inputs)
 
 
 def _of_features(spec: ClassifierSpec, other: str, its: Sequence[Inputs]) -> Iterator[str]:

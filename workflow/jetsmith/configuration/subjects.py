@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from jetsmith import plugs
 from jetsmith.configuration.configuration import Configuration
+from jetsmith.configuration.judgement_checks import contrast_of, trade_of
 from jetsmith.estimates import estimated
 from jetsmith.specs.classifiers import ClassifierSpec
 
@@ -33,7 +34,7 @@ def contrasts(run: Configuration, sample: str) -> dict[str, Contrast]:
         signal = spec.signal_class.name if spec.signal_class else ""
         for background in spec.background_classes:
             empty = Contrast(signal, background.name, [])
-            found.setdefault(f"{signal}_vs_{background.name}", empty).judgements.append(spec)
+            found.setdefault(contrast_of(signal, background.name), empty).judgements.append(spec)
     return found
 
 
@@ -53,7 +54,7 @@ def traded(run: Configuration, sample: str) -> dict[str, list[ClassifierSpec]]:
     for spec in run.judged_on(sample):
         if spec.background_parts is not None and spec.signal_class is not None:
             first, second = spec.background_classes[:2]
-            found.setdefault(f"{spec.signal_class.name}_vs_{first.name}_and_{second.name}", []).append(spec)
+            found.setdefault(trade_of(spec.signal_class.name, first.name, second.name), []).append(spec)
     return found
 
 

@@ -14,6 +14,7 @@ from jetsmith.event_weights.weights import Array
 
 Ends = tuple[float, float]
 F32 = np.dtype(np.float32)
+MOST_UNPACKED, UNPACKED_ANYHOW = 200, 64 << 20  # times the size in gzip, and bytes; CMS' files: 11 times
 
 
 class Correction:
@@ -81,12 +82,24 @@ def corrections_of(path: str | Path) -> dict[str, Correction]:
     """
     path = Path(path)
     try:
-        raw = path.read_bytes()
-        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode()
+        text = _unpacked(path).decode()
         content, evaluators = json.loads(text), CorrectionSet.from_string(text)
         return {c["name"]: Correction(path, c, evaluators[c["name"]]) for c in content["corrections"]}
     except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise InputError(f"{path}: is no file of correctionlib: {error}") from error
+
+
+def _unpacked(path: Path) -> bytes:
+    """The content of a file, out of its gzip where it has one; much more than its size allows is refused."""
+    raw = path.read_bytes()
+    if raw[:2] != b"\x1f\x8b":
+        return raw
+    most = MOST_UNPACKED * len(raw) + UNPACKED_ANYHOW
+    with gzip.open(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"it unpacks to more than {MOST_UNPACKED} times its {len(raw):,} bytes")
+    return content
 
 
 def pick(found: Mapping[str, Correction], path: str | Path, name: str, axes: Collection[str]) -> Correction:

@@ -74,12 +74,15 @@ def check_files(folder: Path, checksums: Mapping[str, str], names: Iterable[str]
             raise InputError(f"{path}: is damaged or not the file that was written here; {remedy}")
 
 
-def check_folder(folder: Path, remedy: str) -> None:
-    """Compare all files of a folder with the `checksums` in its meta.json; arguments as in `check_files`."""
+def check_folder(folder: Path, remedy: str, needed: Iterable[str] = ()) -> None:
+    """Compare files of a folder with the `checksums` in its meta.json: all that have one, and those needed.
+
+    Other arguments as in `check_files`.
+    """
     about = read_json(folder / "meta.json")
     if not isinstance(about, dict) or not isinstance(about.get("checksums"), dict):
         raise InputError(f"{folder / 'meta.json'}: has no checksums; {remedy}")
-    check_files(folder, about["checksums"], about["checksums"], remedy)
+    check_files(folder, about["checksums"], dict.fromkeys([*about["checksums"], *needed]), remedy)
 
 
 def write_sealed(path: Path, content: bytes) -> None:

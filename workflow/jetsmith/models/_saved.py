@@ -13,8 +13,23 @@ import jetsmith.models._images
 import jetsmith.models._layers
 import jetsmith.models._pairs
 import jetsmith.models._recurrent  # noqa: F401  register the layers that the files name
+from jetsmith.errors import InputError
 
 
 def load(folder: str | Path) -> Any:
-    """The network of a model's folder, a `keras.Model`; no code comes from the file."""
-    return keras.models.load_model(Path(folder) / "model.keras", compile=False, safe_mode=True)
+    """The network of a model's folder, a `keras.Model`; no code comes from the file.
+
+    Raises:
+        InputError: It is none that this Keras, with these layers, puts together.
+    """
+    path = Path(folder) / "model.keras"
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # of whatever type Keras, h5py or an engine raises
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise InputError(
+            f"{path}: cannot be read as a network: {type(error).__name__}: {reason:.200}; train it "
+            "again with this version"
+        ) from error

@@ -66,6 +66,10 @@ class Made:
 
 
 _SHARED = ("params", "input", "checksums")
+_KINDS: dict[str, Any] = {
+    "rule": str, "job": int, "began": int | float, "ended": int | float, "state": str, "fingerprint": str,
+    "accepted": dict | None,
+}  # fmt: skip
 
 
 class Ledger:
@@ -164,21 +168,40 @@ class Ledger:
         self._n_lines += 1
         if not isinstance(line, dict):
             return
-        if "shared" in line:
-            self._shared[line["shared"]] = line.get("is")
-        elif line.get("made") is None:
-            self._files.pop(line.get("file", ""), None)
-        elif self._is_whole(line["made"]):
-            self._files[line["file"]] = line["made"]
+        shared, name = line.get("shared"), line.get("file")
+        if isinstance(shared, str) and _are_texts(line.get("is")):
+            self._shared[shared] = line["is"]
+        elif isinstance(name, str) and line.get("made") is None:
+            self._files.pop(name, None)
+        elif isinstance(name, str) and self._is_whole(line["made"]):
+            self._files[name] = line["made"]
 
     def _is_whole(self, made: Any) -> bool:
         """Whether a line is as this version writes them, and what it shares is there."""
-        wanted = set(Made.__dataclass_fields__)
-        return (
-            isinstance(made, dict)
-            and set(made) == wanted
-            and all(made[key] in self._shared for key in _SHARED)
+        if not isinstance(made, dict) or made.keys() != Made.__dataclass_fields__.keys():
+            return False
+        if not all(isinstance(made[key], kind) for key, kind in _KINDS.items()):
+            return False
+        params, read, checksums = (
+            self._shared.get(made[key]) if isinstance(made[key], str) else None for key in _SHARED
         )
+        accepted = made["accepted"]
+        if accepted is not None and not (
+            isinstance(accepted.get("when"), str)
+            and all(_are_texts(accepted.get(key)) for key in ("was", "is"))
+        ):
+            return False
+        return (
+            isinstance(params, list | tuple)
+            and isinstance(read, list | tuple)
+            and isinstance(checksums, dict)
+        )
+
+
+def _are_texts(content: Any) -> bool:
+    """Whether it is a list of texts, or texts by texts, as lines share them."""
+    found = [*content, *content.values()] if isinstance(content, dict) else content
+    return isinstance(found, list | tuple) and all(isinstance(one, str) for one in found)
 
 
 def failed(rule: str, job: int) -> Made:

@@ -29,8 +29,15 @@ WITHOUT = {"provenance", "code", "checksum", "checksums", "seconds", "date", "ch
 what does."""
 TOLERANCE = 1e-4
 """Largest difference of numbers that a network has made on another machine, relative or absolute."""
-FROM_NETWORKS = ("models", "scores", "weights", "closure", "calibration", "plots")
-"""Folders whose numbers may come from a network: bit for bit on the same machine alone."""
+FROM_NETWORKS = (
+    "models", "scores", "weights", "closure", "explain", "moves", "ablation", "loss_scans", "calibration",
+    "learned", "scale_factors", "bundles", "plots", "comparison",
+)  # fmt: skip
+"""Folders whose numbers may come from a network: bit for bit on the same machine alone. So may scores that
+are packed for another tagger."""
+SUMS = "SHA256SUMS"
+"""Of a bundle: checksums of files that are compared themselves."""
+ARRAYS = (".npy", ".npz")
 DRAWN = (".pdf", ".png", ".html")
 """Files that show numbers of others, with a date."""
 
@@ -51,17 +58,16 @@ def verify(
         Number of files that differ; each is named on standard error.
 
     Raises:
-        InputError: There is nothing to verify, or a job did not run again.
+        InputError: There is nothing to verify, no room for it, or a job did not run again.
     """
+    if not 0 <= fraction <= 1:
+        raise InputError(f"--fraction {fraction:g}: is a share of the jobs, from 0 (one of each rule) to 1")
     ledger = made.Ledger(results)
     jobs = finished(ledger)
     if not jobs:
         raise InputError(f"{results}: no finished job is written down in {made.FILE}; nothing to verify")
     chosen = choose(jobs, fraction, random.Random(seed))
-    again = results.with_name(f"{results.name}.verify")
-    shutil.rmtree(again, ignore_errors=True)
-    shutil.copytree(results, again, copy_function=os.link, symlinks=True)
-    _unlink_ledger(results, again)
+    again = _beside(results)
     print(f"{len(chosen)} of {len(jobs)} jobs run again in {again}", file=sys.stderr, flush=True)
     for rule, outputs in last_first(ledger, chosen):  # these jobs alone, not what reads their results
         wanted = [again / name for name in outputs]
@@ -88,6 +94,34 @@ def verify(
     if not differing:
         shutil.rmtree(again)
     return len(differing)
+
+
+def _beside(results: Path) -> Path:
+    """A copy of a results folder by hard links, on its disk: beside the folder itself, where it is a link.
+
+    Where files cannot be linked, as beside a disk of its own, they are copied, and it is said.
+    """
+    real = results.resolve() if results.is_symlink() else results
+    again = real.with_name(f"{real.name}.verify")
+    if again.exists() and not (again / made.FILE).is_file():
+        raise InputError(
+            f"{again}: is none of verify's folders; move it away, since one of that name is made"
+        )
+    shutil.rmtree(again, ignore_errors=True)
+    try:
+        try:
+            shutil.copytree(real, again, copy_function=os.link, symlinks=True)
+        except shutil.Error as error:
+            reason = error.args[0][0][2]
+            print(f"{real}: its files are copied, not linked: {reason}", file=sys.stderr, flush=True)
+            shutil.rmtree(again)
+            shutil.copytree(real, again, symlinks=True)
+        _unlink_ledger(results, again)
+    except OSError as error:  # shutil's own error is one, of many files
+        first = error.args[0][0][2] if isinstance(error, shutil.Error) else error
+        shutil.rmtree(again, ignore_errors=True)
+        raise InputError(f"{again}: cannot be made: {first}") from error
+    return again
 
 
 def finished(ledger: made.Ledger) -> list[tuple[str, tuple[str, ...]]]:
@@ -150,7 +184,9 @@ def same(path: Path, other: Path, tolerance: float = 0.0, folders: tuple[Path, P
         return False
     if _equal(path, other):
         return True
-    near = tolerance if any(part in FROM_NETWORKS for part in path.parts) else 0.0
+    near = tolerance if _from_network(path) else 0.0
+    if near and path.name == SUMS:
+        return True
     if path.suffix == ".json":
         texts = [p.read_text() for p in (path, other)]
         if folders is not None:
@@ -163,9 +199,44 @@ def same(path: Path, other: Path, tolerance: float = 0.0, folders: tuple[Path, P
         return _same_table(path, other, near)
     if path.suffix == ".root":
         return _same_trees(path, other)
+    if path.suffix in ARRAYS:
+        return _same_arrays(path, other, near)
     if zipfile.is_zipfile(path) and zipfile.is_zipfile(other):
         return steady(path.read_bytes()) == steady(other.read_bytes())  # models of others, and from before
     return False
+
+
+def _from_network(path: Path) -> bool:
+    """Whether numbers of a file may come from a network: by its folder, or as scores that are packed."""
+    if any(part in FROM_NETWORKS for part in path.parts):
+        return True
+    about = path.with_name("meta.json")
+    return "packed" in path.parts and about.is_file() and "models" in json.loads(about.read_text())
+
+
+def _same_arrays(path: Path, other: Path, near: float) -> bool:
+    """NumPy's files with the same arrays by their names."""
+    left, right = (_arrays(p) for p in (path, other))
+    return left.keys() == right.keys() and all(
+        array.dtype == right[name].dtype
+        and array.shape == right[name].shape
+        and _close(array, right[name], near)
+        for name, array in left.items()
+    )
+
+
+def _close(left: Any, right: Any, near: float) -> bool:
+    if left.dtype.kind != "f":
+        return np.array_equal(left, right)
+    return bool(np.isclose(left, right, rtol=near, atol=near, equal_nan=True).all())
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    found = np.load(path, allow_pickle=False)
+    if path.suffix == ".npy":
+        return {"": found}
+    with found:
+        return {name: found[name] for name in found}
 
 
 def _same_trees(path: Path, other: Path) -> bool:
@@ -221,7 +292,7 @@ def _near(left: Any, right: Any, near: float) -> bool:
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(_near, left, right, [near] * len(left)))
     if isinstance(left, float) and isinstance(right, float):
-        return bool(np.isclose(left, right, rtol=near, atol=near, equal_nan=True))
+        return _close(np.float64(left), np.float64(right), near)
     return bool(left == right)
 
 
