@@ -158,7 +158,7 @@ OTHERS: dict[str, tuple[str, list[Inputs], str]] = {
             GROUPS_OF["vertices"].model_copy(update={"features": ("mass", "flight", "tracks")}),
         ], "reads ak4, vertices, whose features are others there",
     ),
-    "as many, but other features": (  # as of an ablation, whose start reads less of a group than the tagger
+    "as many, but other features": (
         "dense", [
             WIDE.model_copy(update={"features": ("mass", "jet_pt", "tracks")}), GROUPS_OF["vertices"],
         ], "reads ak4, whose features are others there",
@@ -326,6 +326,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
             "other": {"inputs": {"charged": TRACKS[::-1]}},
         },
         "`other` reads of `charged` trackDeltaR, ptrel, trackSip3dSig; write the same in the same order",
+    ),
+    "a training without inputs": (
+        {"dips": {"start_from": "other", "ablate": {"a": ["charged.trackSip3dSig"]}}},
+        r"dips\.yaml:\d+: ablate: a training without inputs cannot take the layers of `other` that",
     ),
     "trees": (
         {"dips": {"backend": "xgboost", "model": "", "inputs": {"ak4": ["jet_pt"]}, "start_from": "other"}},

@@ -878,6 +878,9 @@ def test_no_rows_to_validate_on_stop(
             continue
         with pytest.raises(InputError, match=r"no rows to validate on .*raise splits\.validation"):
             train(make_spec("xgboost"), packed, tmp_path / "two", seed=5)
+    counts = {"train": dict.fromkeys(TRUTHS, 1), "validation": dict.fromkeys(TRUTHS, 0)}
+    with pytest.raises(InputError, match=r"no rows to validate on .*; take fewer folds, or more events"):
+        chosen.require_classes(make_spec("xgboost", folds=3), counts, packed)
 
 
 def test_finished_folds_of_the_same_task_alone_count(
