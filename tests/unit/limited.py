@@ -1,7 +1,7 @@
-"""`python -m tests.unit.limited WHAT FOLDER MEMORY_MB`: work on a set of four times the memory it may take.
+"""`python -m tests.unit.limited WHAT FOLDER MEMORY_MB`: train on a set of four times the memory it may take.
 
-That is `ALLOWED_MB` above what the process has once it has worked on a few rows. WHAT is `trees`, a training,
-or `windows`, what networks are fed with. MEMORY_MB is what it is told that its job has.
+That is `ALLOWED_MB` above what the process has once it has trained on a few rows. WHAT is `trees` or
+`network`. MEMORY_MB is what it is told that its job has.
 """
 
 import contextlib
@@ -9,43 +9,55 @@ import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from jetsmith.classifiers import Labelled, Task, _feed, _xgboost
+from jetsmith.classifiers import Labelled, Task, _feed, _keras, _scaler, _xgboost
+from jetsmith.packed import rows as packed_rows
+from jetsmith.packed import windows
 from jetsmith.packed.arrays import FlatGroup, Packed
 from jetsmith.packed.rows import Rows
 from jetsmith.specs.classifiers import TrainingSpec
 from jetsmith.specs.features import Inputs
 from tests.unit.packed_jets import make_spec
 
-ROWS, FEATURES = 200_000, 80
-ALLOWED_MB = 16  # a quarter of the features, float32
+FEATURES = 80
+ALLOWED_MB = {"trees": 16, "network": 40}  # a quarter of the features, float32
+ROWS = {what: allowed * 4_000_000 // (4 * FEATURES) for what, allowed in ALLOWED_MB.items()}
 PIECE = 4096  # rows read at once
+RECIPES: dict[str, dict[str, Any]] = {
+    "trees": {
+        "backend": "xgboost", "architecture": {"max_bin": 16},
+        "training": TrainingSpec(epochs=5, learning_rate=0.3),
+    },
+    "network": {
+        "backend": "keras", "model": "dense", "architecture": {"dense": [8]},
+        "training": TrainingSpec(epochs=1, learning_rate=0.01),
+    },
+}  # fmt: skip
+MODELS = {"trees": "model.json", "network": "model.keras"}
 
 
-def write(path: Path) -> None:
+def write(path: Path, what: str) -> None:
     """Random features, float32, of which the first one tells."""
     rng = np.random.default_rng(1)
-    values = rng.integers(0, 16, (ROWS, FEATURES), np.uint8)
-    values[:, 0] += 3 * target().astype(np.uint8)
+    values = rng.integers(0, 16, (ROWS[what], FEATURES), np.uint8)
+    values[:, 0] += 3 * target(ROWS[what]).astype(np.uint8)
     np.save(path, values.astype(np.float32))
 
 
-def target() -> np.ndarray:
+def target(n: int) -> np.ndarray:
     """Classes 0 and 1."""
-    return np.random.default_rng(2).integers(0, 2, ROWS).astype(np.int32)
+    return np.random.default_rng(2).integers(0, 2, n).astype(np.int32)
 
 
-def task(folder: Path, name: str, rows: slice, memory_mb: int) -> Task:
+def task(folder: Path, name: str, what: str, rows: slice, memory_mb: int) -> Task:
     """Train on some rows, and validate on a few."""
     names = tuple(f"x{i}" for i in range(FEATURES))
     inputs = Inputs(group="ak4", kind="flat", length=0, features=names, sources=("x",))
-    spec = make_spec(
-        "xgboost", inputs=(inputs,), classes=make_spec("xgboost").classes[:2],
-        training=TrainingSpec(epochs=5, learning_rate=0.3), architecture={"max_bin": 16},
-    )  # fmt: skip
-    values, labels = np.load(folder / "x.npy", mmap_mode="r"), target()
+    spec = make_spec(inputs=(inputs,), classes=make_spec("xgboost").classes[:2], **RECIPES[what])
+    values, labels = np.load(folder / "x.npy", mmap_mode="r"), target(ROWS[what])
 
     def labelled(which: slice) -> Labelled:
         groups, label = {"ak4": FlatGroup(values[which], names)}, labels[which]
@@ -67,33 +79,17 @@ def limited(more_mb: int) -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
-def trees(folder: Path, memory_mb: int) -> None:
-    """Train within the limit, then without one and with bins in memory."""
-    big = task(folder, "limited", slice(0, ROWS), memory_mb)
-    _xgboost.fit(task(folder, "few", slice(0, 2 * PIECE), 1))  # libraries, threads, and what they keep
-    with limited(ALLOWED_MB):
-        _xgboost.fit(big)
-    _xgboost.fit(task(folder, "free", slice(0, ROWS), 0))
-
-
-def windows(folder: Path, memory_mb: int) -> None:
-    """Read all windows twice, of which those stay that fit a quarter of the memory; all, if it is 0."""
-    data = task(folder, "limited", slice(0, ROWS), 0).train
-
-    def read(n: int, room: int) -> list[float]:
-        feed = _feed.Feed(data, 1024, lambda window, rows: window, room)
-        return [
-            float(window["inputs"]["ak4"].sum(dtype=np.float64))
-            for _ in range(2)
-            for _, window in feed(range(n or len(feed.slices)))
-        ]
-
-    read(4, 0)
-    with limited(ALLOWED_MB):
-        found = read(0, int(memory_mb * 1e6 / 4) if memory_mb else 1 << 30)
-    assert found == read(0, 1 << 30)
+def train(folder: Path, what: str, memory_mb: int) -> None:
+    """Within the limit, then without one and with all in memory."""
+    fit = {"trees": _xgboost.fit, "network": _keras.fit}[what]
+    big = task(folder, "limited", what, slice(0, ROWS[what]), memory_mb)
+    fit(task(folder, "few", what, slice(0, 2 * PIECE), 1))  # libraries, threads, and what they keep
+    with limited(ALLOWED_MB[what]):
+        fit(big)
+    fit(task(folder, "free", what, slice(0, ROWS[what]), 0))
 
 
 if __name__ == "__main__":
-    _xgboost.CHUNK = _feed.ROWS = PIECE
-    {"trees": trees, "windows": windows}[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))
+    _xgboost.CHUNK = _scaler.CHUNK = packed_rows.CHUNK = windows.PIECE = _feed.ROWS = PIECE
+    _scaler.SAMPLE_ROWS = 2 * PIECE
+    train(Path(sys.argv[2]), sys.argv[1], int(sys.argv[3]))

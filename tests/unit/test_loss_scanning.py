@@ -1,5 +1,6 @@
 """The weight of a loss: which trainings there are, which are refused, what is found of them and drawn."""
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -105,6 +106,27 @@ def test_mistakes_come_up_at_the_parse(project: Path, mistake: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         loaded(project, **changes)
     assert "network.yaml" in str(caught.value)
+
+
+def test_no_training_is_without_what_its_start_has_learned(project: Path) -> None:
+    """At weight 0 as well; a start that left another column alone, or none, is as good as a fresh network."""
+    folder = project / "start"
+    folder.mkdir()
+    for file in ("model.keras", "meta.json"):
+        (folder / file).write_text("{}")
+    other = {"loss": DISCO["loss"], "options": DISCO["options"] | {"column": "jet_eta"}}
+    for losses, is_refused in (
+        ({}, False), ({"of_eta": other}, False), ({"first": DISCO | {"weight": 0}}, False),
+        ({"first": DISCO | {"weight": 0.1}}, True),
+    ):  # fmt: skip
+        (folder / "spec.json").write_text(json.dumps({"inputs": [], "sample": "another", "losses": losses}))
+        if is_refused:
+            with pytest.raises(
+                ConfigError, match=r"network\.yaml:\d+: loss_scan: `.*start`, which its train"
+            ):
+                loaded(project, start_from=str(folder))
+        else:
+            loaded(project, start_from=str(folder))
 
 
 def test_folds_leave_no_split(project: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -365,6 +366,21 @@ def test_standardise_layer_matches_the_scaler() -> None:
     np.testing.assert_allclose(np.asarray(layer(real)), scaler(real), rtol=2e-5, atol=2e-5)
     np.testing.assert_allclose(scaler(real).mean(axis=0), 0, atol=1e-3)
     np.testing.assert_allclose(scaler(real).std(axis=0), 1, atol=1e-3)
+
+
+def test_scaling_takes_no_more_memory_than_what_it_reads() -> None:
+    """Protects: 200,000 jets of many constituents, whose numbers in double precision no job has room for."""
+    inputs = GROUPS["charged"].model_copy(update={"features": tuple(f"x{k}" for k in range(40))})
+    values = np.random.default_rng(1).standard_t(3, (50_000, 40)).astype(np.float32)
+    tracemalloc.start()
+    try:
+        scaler = fit_scaler(inputs, values[:20_000], values[20_000:])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < values.nbytes
+    z = scaler(values.astype(np.float64))
+    np.testing.assert_allclose([z.mean(axis=0), z.std(axis=0)], np.repeat([[0.0], [1.0]], 40, 1), atol=1e-5)
 
 
 def test_scaler_of_constants_and_of_nothing() -> None:

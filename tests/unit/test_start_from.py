@@ -14,10 +14,15 @@ import pytest
 import yaml
 
 from jetsmith import io
+from jetsmith.classifiers._keras import build_model, engine_of
+from jetsmith.classifiers._scaler import Scaler, fit_scalers
+from jetsmith.classifiers._start import start
 from jetsmith.configuration.load import load
 from jetsmith.configuration.seen import unseen
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.hashing import SPLITS
+from jetsmith.packed import arrays
+from jetsmith.packed.rows import Rows
 from jetsmith.plots.training import compute
 from jetsmith.scoring import score
 from jetsmith.specs.classifiers import ClassifierSpec, ClassSpec, Members, TrainingSpec
@@ -56,6 +61,15 @@ def first(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("first") / "model"
     train(spec_of(4), sample, output, seed=1)
     return output
+
+
+def taken(spec: ClassifierSpec, sample: Path, folder: Path) -> tuple[dict[str, Any], dict[str, Scaler]]:
+    """What a fresh network takes of another before it is trained, and the scalers that it then has."""
+    engine_of(spec, 1)
+    parts = arrays.read_splits(sample, ["train"], [inputs.group for inputs in spec.inputs])
+    scalers = fit_scalers(Rows.select(spec.inputs, parts))
+    kept, about = start(spec, build_model(spec, scalers), scalers, folder)
+    return about, kept
 
 
 def best_loss(model: Path) -> float:
@@ -145,7 +159,7 @@ OTHERS: dict[str, tuple[str, list[Inputs], str]] = {
             GROUPS_OF["vertices"].model_copy(update={"features": ("mass", "flight", "tracks")}),
         ], "reads ak4, vertices, whose features are others there",
     ),
-    "as many, but other features": (  # as of an ablation, whose start reads less of a group than the tagger
+    "as many, but other features": (
         "dense", [
             WIDE.model_copy(update={"features": ("mass", "jet_pt", "tracks")}), GROUPS_OF["vertices"],
         ], "reads ak4, whose features are others there",
@@ -166,14 +180,13 @@ def test_a_layer_behind_other_inputs_is_not_matched(
     """All shapes are the same, and the weights are of other numbers."""
     sizes = {"model": model, "architecture": {"dense": [16, 8]} if model == "dense" else SIZES}
     train(spec_of(1, ("ak4", "vertices"), **sizes), sample, tmp_path / "first", seed=1)
-    train(spec_of(1, inputs=inputs, **sizes), sample, tmp_path / "other", seed=1, start=tmp_path / "first")
-    about = started(tmp_path / "other")
+    about, kept = taken(spec_of(1, inputs=inputs, **sizes), sample, tmp_path / "first")
     behind, deeper = ("dense_0", "dense_1") if model == "dense" else ("jet_0", "classes")
     assert re.search(reason, about["not_matched"][behind])
     assert deeper in about["matched"]
-    scaled = io.read_json(tmp_path / "other/scaler.json")["ak4"]
     if "features are others" in reason:  # and so by numbers of its own
-        assert scaled["centre"] != io.read_json(tmp_path / "first/scaler.json")["ak4"]["centre"]
+        before = io.read_json(tmp_path / "first/scaler.json")["ak4"]["centre"]
+        assert kept["ak4"].centre.tolist() != before
 
 
 BODIES = {
@@ -192,9 +205,8 @@ def test_a_body_that_reads_all_constituents_alike_is_kept(
     """Constituents of one group more, or in another order, are more lines of what it was trained on."""
     sizes = {"model": model, "architecture": SMALL[model] | {"dropout": 0.0}}
     train(spec_of(1, before, **sizes), sample, tmp_path / "first", seed=1)
-    train(spec_of(1, now, **sizes), sample, tmp_path / "other", seed=1, start=tmp_path / "first")
+    about, _ = taken(spec_of(1, now, **sizes), sample, tmp_path / "first")
     new = {"standardise_vertices", "vertices_"} if "vertices" not in before else {"-"}
-    about = started(tmp_path / "other")
     assert [name for name in about["not_matched"] if not name.startswith(tuple(new))] == []
     assert len(about["matched"]) > 3
 
@@ -216,8 +228,7 @@ def test_widths_behind_layers_are_compared(tmp_path: Path) -> None:
 
     two, three = ("sip", "mass"), ("sip", "mass", "jet_pt")
     train(spec(three, two), tmp_path / "packed", tmp_path / "first", seed=1)
-    train(spec(two, three), tmp_path / "packed", tmp_path / "other", seed=1, start=tmp_path / "first")
-    about = started(tmp_path / "other")
+    about, _ = taken(spec(two, three), tmp_path / "packed", tmp_path / "first")
     said = "reads ak4_norm (3), twin_norm (2), charged_gru (6) there, ak4_norm (2), twin_norm (3), "
     assert about["not_matched"]["dense_0"].startswith(said)
     assert "charged_gru" in about["matched"]
@@ -341,6 +352,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
             "other": {"inputs": {"charged": TRACKS[::-1]}},
         },
         "`other` reads of `charged` trackDeltaR, ptrel, trackSip3dSig; write the same in the same order",
+    ),
+    "a training without inputs": (
+        {"dips": {"start_from": "other", "ablate": {"a": ["charged.trackSip3dSig"]}}},
+        r"dips\.yaml:\d+: ablate: a training without inputs cannot take the layers of `other` that",
     ),
     "trees": (
         {"dips": {"backend": "xgboost", "model": "", "inputs": {"ak4": ["jet_pt"]}, "start_from": "other"}},

@@ -343,11 +343,12 @@ def test_when_bins_lie_on_disk() -> None:
     assert backend.bins_mb(task, 257) == pytest.approx(2000 * 3 * 4 / 1e6)
 
 
-@pytest.mark.parametrize("what", ["trees", "windows"])
+@pytest.mark.parametrize("what", limited.RECIPES)
 def test_a_set_four_times_the_memory(tmp_path: Path, what: str) -> None:
-    """Trees are those that unlimited memory gives, windows hold the same; all in memory does not fit."""
-    limited.write(tmp_path / "x.npy")
-    assert (tmp_path / "x.npy").stat().st_size >= 3.8 * limited.ALLOWED_MB * 2**20
+    """Trees and networks are those that unlimited memory gives, to the byte; all in memory does not fit."""
+    limited.write(tmp_path / "x.npy", what)
+    allowed, model = limited.ALLOWED_MB[what], limited.MODELS[what]
+    assert (tmp_path / "x.npy").stat().st_size >= 3.8 * allowed * 2**20
 
     def run(name: str, memory_mb: int) -> tuple[Path, subprocess.CompletedProcess[str]]:
         folder = tmp_path / name
@@ -359,14 +360,13 @@ def test_a_set_four_times_the_memory(tmp_path: Path, what: str) -> None:
         small = ["bash", "-c", 'ulimit -s 1024; exec "$@"', "limited", *command]
         return folder, subprocess.run(small, capture_output=True, text=True, env=environment)
 
-    folder, done = run("told", limited.ALLOWED_MB)
+    folder, done = run("told", allowed)
     assert done.returncode == 0, done.stderr[-3000:]
-    if what == "trees":
-        assert digest(folder / "limited/model.json") == digest(folder / "free/model.json")
+    assert digest(folder / "limited" / model) == digest(folder / "free" / model)
     folder, done = run("not_told", 0)
     assert done.returncode != 0
     assert "alloc" in done.stderr
-    assert not (folder / "limited/model.json").exists()
+    assert not (folder / "limited" / model).exists()
 
 
 @pytest.mark.parametrize("cuda", [False, True])
@@ -878,6 +878,9 @@ def test_no_rows_to_validate_on_stop(
             continue
         with pytest.raises(InputError, match=r"no rows to validate on .*raise splits\.validation"):
             train(make_spec("xgboost"), packed, tmp_path / "two", seed=5)
+    counts = {"train": dict.fromkeys(TRUTHS, 1), "validation": dict.fromkeys(TRUTHS, 0)}
+    with pytest.raises(InputError, match=r"no rows to validate on .*; take fewer folds, or more events"):
+        chosen.require_classes(make_spec("xgboost", folds=3), counts, packed)
 
 
 def test_finished_folds_of_the_same_task_alone_count(

@@ -1,5 +1,6 @@
 """Protects the windows that networks are fed with: ragged as packed, in any order, kept or read again."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,48 @@ def test_a_feed_keeps_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):
         assert len(list(some(range(5)))) == 5
     assert len(read) == 9
+
+
+def test_what_a_window_takes_is_known_before_it_is_read() -> None:
+    """Values of flat groups and of constituents that are read, cut at the length, of rows of two splits."""
+    parts = [pack_jets(60, 1), pack_jets(40, 2)]
+    inputs = [GROUPS["ak4"], GROUPS["charged"].model_copy(update={"length": 3})]
+    rows = Rows.select(inputs, parts)
+    for which in (slice(0, 100), slice(50, 75), slice(0, 1)):
+        window = windows.read(rows, which)
+        found = (
+            sum(window[i.group].nbytes for i in inputs) - window["charged"][-1:].nbytes
+        )  # its line of zeros
+        assert windows.n_bytes(rows, which) == found
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 2])
+def test_windows_are_read_ahead_in_the_same_order(monkeypatch: pytest.MonkeyPatch, ahead: int) -> None:
+    """No more than so many are there beside the one at work, and the one that is asked for."""
+    monkeypatch.setattr(_feed, "ROWS", 20)
+    data, read = labelled(100), list[int]()
+
+    def upload(data: _feed.Data, rows: int) -> _feed.Data:
+        read.append(int(data["target"][0]))
+        return data
+
+    feed, seen = _feed.Feed(data, 10, upload, 0, ahead), []
+    for _, window in feed(range(5)):
+        seen.append(int(window["target"][0]))
+        assert len(read) <= len(seen) + ahead
+    assert seen == [0, 20, 40, 60, 80]
+
+
+def test_a_budget_holds_what_stays_and_what_is_at_work() -> None:
+    """Three times a window that is read, twice each that waits; where that is too much, none waits."""
+    for budget, size in ((0, 10), (29, 10), (30, 10), (69, 10), (70, 10), (1000, 10), (1000, 0)):
+        room, ahead = _feed.room_of(budget, size)
+        assert ahead == (2 if budget >= 70 or not size else 0)
+        assert room == max(budget - (3 + 2 * ahead) * size, 0)
+    data = labelled(103)
+    one = windows.n_bytes(data.rows, slice(0, 103))
+    assert _feed.window_bytes(data, 10) == one
+    assert _feed.window_bytes(replace(data, constituents=data.rows), 10) == 2 * one
 
 
 def test_what_a_thread_finds_stops_the_training(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,8 @@ def require_classes(spec: RecipeSpec, counts: dict[str, dict[str, int]], packed:
     if not sum(counts["validation"][name] for name in spec.class_names):
         raise InputError(
             f"{spec.name}: no rows to validate on in sample `{spec.sample}` ({packed}): "
-            f"{_listed(counts['validation'])}; raise splits.validation, or use folds"
+            f"{_listed(counts['validation'])}; "
+            + ("take fewer folds, or more events" if spec.folds else "raise splits.validation, or use folds")
         )
 
 

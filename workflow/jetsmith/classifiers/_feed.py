@@ -19,6 +19,31 @@ Data = dict[str, Any]
 and where losses read constituents, `constituents`, a window of their columns."""
 
 
+def slices(rows: Rows, batch_size: int) -> list[slice]:
+    """The rows of each window: whole batches, but of the last one."""
+    return list(rows.slices(max(ROWS // batch_size, 1) * batch_size))
+
+
+def window_bytes(data: Labelled, batch_size: int) -> int:
+    """Of the first window, whose rows are a random sample as those of others are; 0 where there is none."""
+    read = [data.rows, *([data.constituents] if data.constituents is not None else [])]
+    return sum(windows.n_bytes(rows, which) for rows in read for which in slices(rows, batch_size)[:1])
+
+
+def room_of(budget: int, size: int) -> tuple[int, int]:
+    """What of a budget is left for windows that stay, and how many are read ahead [bytes; windows].
+
+    While a window is read it is there three times (an array, TensorFlow's copy, the tensor), until it is
+    used twice. Where that is too much for those that would be read ahead, none are: slower, the same result.
+
+    Args:
+        budget: Bytes of all windows together.
+        size: Bytes of one.
+    """
+    ahead = AHEAD if (2 * AHEAD + 3) * size <= budget else 0
+    return max(budget - (2 * ahead + 3) * size, 0), ahead
+
+
 class Feed:
     """Windows of a data set, by number.
 
@@ -27,18 +52,24 @@ class Feed:
         batch_size: No batch needs two windows: all but the last one are whole batches.
         upload: Takes the arrays of a window to the device; gets the rows of the largest window, too.
         room: Bytes of windows that may stay there.
+        ahead: Windows that are read while another one is at work.
 
     Attributes:
         slices: The rows of each window.
     """
 
     def __init__(
-        self, data: Labelled | Rows, batch_size: int, upload: Callable[[Data, int], Data], room: int
+        self,
+        data: Labelled | Rows,
+        batch_size: int,
+        upload: Callable[[Data, int], Data],
+        room: int,
+        ahead: int = AHEAD,
     ) -> None:
-        self._data, self._upload, self._room = data, upload, room
+        self._data, self._upload, self._room, self._ahead = data, upload, room, ahead
         self._kept: dict[int, Data] = {}
         rows = data.rows if isinstance(data, Labelled) else data
-        self.slices = list(rows.slices(max(ROWS // batch_size, 1) * batch_size))
+        self.slices = slices(rows, batch_size)
 
     def __call__(self, numbers: Iterable[int]) -> Iterator[tuple[slice, Data]]:
         """The rows and the arrays of the windows with these numbers, in their order.
@@ -50,7 +81,7 @@ class Feed:
         with ThreadPoolExecutor(THREADS, "windows") as pool:
             for number in numbers:
                 waiting.append((number, pool.submit(self._window, number)))
-                if len(waiting) > AHEAD:
+                if len(waiting) > self._ahead:
                     yield self._next(waiting)
             while waiting:
                 yield self._next(waiting)

@@ -22,7 +22,7 @@ from jetsmith import io, plugs
 from jetsmith.archives import steady
 from jetsmith.classifiers import STARTED, Device, Task, _start, require_classes, stalled
 from jetsmith.classifiers._batches import summed_loss, terms
-from jetsmith.classifiers._feed import Feed
+from jetsmith.classifiers._feed import AHEAD, Feed, room_of, window_bytes
 from jetsmith.classifiers._heads import judge
 from jetsmith.classifiers._images import mean_images
 from jetsmith.classifiers._rates import rates, schedule_of
@@ -38,7 +38,7 @@ from jetsmith.specs.classifiers import RecipeSpec
 PREDICT_ROWS = 4096
 HEADS = "heads.json"  # of a model: how well its auxiliary heads do
 IMAGES = "images.json"  # likewise: mean images of the classes, where it makes some
-MEMORY_SHARE = 0.25  # of the job's memory, for windows to train on, and as much for those to validate on
+MEMORY_SHARE = 0.5  # of the job's memory, for windows: those at work, and those that stay
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # weights are float32 in both
 
 
@@ -199,11 +199,13 @@ class Training:
         self._runs = engine.Runs(
             self.model, task.spec.inputs, summed_loss(task.spec, engine.slots), self.optimizer, task.devices
         )
-        room = engine.room()
+        room, ahead = engine.room(), AHEAD
         if task.memory_mb and engine.device(task.devices).kind == "cpu":  # windows stay in the job's memory
-            room = min(room, int(task.memory_mb * 1e6 * MEMORY_SHARE))
-        self._train = Feed(task.train, size, self._runs.upload, room)
-        self._validation = Feed(task.validation, PREDICT_ROWS, self._runs.upload, room)
+            one = max(window_bytes(task.train, size), window_bytes(task.validation, PREDICT_ROWS))
+            left, ahead = room_of(int(task.memory_mb * 1e6 * MEMORY_SHARE), one)
+            room = min(room, left // 2)  # of rows to train on, and to validate on
+        self._train = Feed(task.train, size, self._runs.upload, room, ahead)
+        self._validation = Feed(task.validation, PREDICT_ROWS, self._runs.upload, room, ahead)
         self._progress = Progress(
             f"train {task.spec.name}", task.spec.training.epochs * len(task.train.rows), "rows"
         )
@@ -218,6 +220,7 @@ class Training:
             order = rng.permutation(window.stop - window.start)
             losses = self._runs.train(data, order, training.batch_size)
             total += self.sum_losses(number, losses, order, training.batch_size, window, self.task.train.rows)
+            del data  # before the next one is there
             done += len(order)
             note = f"epoch {number + 1}, loss {total / done:.5f}"
             self._progress.update(number * n_rows + min(done, n_rows - 1), note)
@@ -238,6 +241,7 @@ class Training:
         for window, arrays in self._validation(range(len(self._validation.slices))):
             order = np.arange(window.stop - window.start)
             losses = self._runs.losses(arrays, order, PREDICT_ROWS)
+            del arrays
             total += self.sum_losses(number, losses, order, PREDICT_ROWS, window, data.rows)
         return total / float(data.weight.sum(dtype=np.float64))
 
@@ -339,6 +343,7 @@ def _output(spec: RecipeSpec, model: Path, rows: Rows, threads: int, output: str
     progress = Progress(f"score {spec.name}", len(rows), "rows")
     for window, data in feed(range(len(feed.slices))):
         out[window] = runs.predict(data, np.arange(window.stop - window.start), PREDICT_ROWS)
+        del data
         progress.update(window.stop)
     if not np.isfinite(out).all():
         what = "probabilities" if output == CLASSES else f"numbers `{output}`"

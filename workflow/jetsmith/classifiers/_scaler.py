@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from jetsmith.io import FloatArray
+from jetsmith.packed import windows
 from jetsmith.packed.rows import CHUNK, Batch, Rows
 from jetsmith.specs.features import Inputs
 
@@ -47,39 +48,47 @@ def fit_scalers(rows: Rows) -> dict[str, Scaler]:
     sample = rows[np.arange(min(len(rows), SAMPLE_ROWS))]
     pieces: dict[str, list[FloatArray]] = {inputs.group: [] for inputs in rows.inputs}
     for which in sample.slices(CHUNK):
-        batch = sample.batch(which)
-        for group, found in pieces.items():
-            values, mask = batch[group], batch.get(f"{group}_mask")
-            found.append(values if mask is None else values[mask])
-    return {inputs.group: fit_scaler(inputs, np.concatenate(pieces[inputs.group])) for inputs in rows.inputs}
+        window = windows.read(sample, which)
+        for inputs in rows.inputs:
+            values = window[inputs.group]
+            pieces[inputs.group].append(values if inputs.kind == "flat" else values[:-1])
+    return {inputs.group: fit_scaler(inputs, *pieces[inputs.group]) for inputs in rows.inputs}
 
 
-def fit_scaler(inputs: Inputs, values: FloatArray) -> Scaler:
-    """Fit one group.
+def fit_scaler(inputs: Inputs, *pieces: FloatArray) -> Scaler:
+    """Fit one group, feature by feature: in double precision all at once take many times their own memory.
 
     Args:
         inputs: Names of the features.
-        values: Shape (n, F); none give the identity.
+        pieces: Shape (n, F) each; no line gives the identity.
     """
-    n_features = len(inputs.features)
-    zeros, ones = np.zeros(n_features, np.float32), np.ones(n_features, np.float32)
-    if not len(values):
+    if not sum(map(len, pieces)):
+        n_features = len(inputs.features)
+        zeros, ones = np.zeros(n_features, np.float32), np.ones(n_features, np.float32)
         return Scaler(inputs.features, zeros, ones, zeros, zeros, ones)
-    values = values.astype(np.float64)
-    mean, deviation = values.mean(axis=0), _positive(values.std(axis=0))
-    squash = np.abs((values - mean) / deviation).max(axis=0) > HEAVY
-    low, centre, high = np.percentile(values, [CORE[0], 50, CORE[1]], axis=0)
-    core = np.where(high > low, (high - low) / 2, deviation)  # most values may be the default
-    centre, width = np.where(squash, centre, mean), np.where(squash, core, deviation)
+    numbers = [
+        _fit(np.concatenate([piece[:, place] for piece in pieces]).astype(np.float64))
+        for place in range(len(inputs.features))
+    ]
+    return Scaler(inputs.features, *(np.array(of, np.float32) for of in zip(*numbers, strict=True)))
+
+
+def _fit(values: FloatArray) -> tuple[float, float, bool, float, float]:
+    """Centre, width, whether it is squashed, and mean and deviation behind that, of values of shape (n,)."""
+    mean, deviation = values.mean(), _positive(values.std())
+    squash = bool(max(values.max() - mean, mean - values.min()) / deviation > HEAVY)
+    centre, width = mean, deviation
+    if squash:
+        low, centre, high = np.percentile(values, [CORE[0], 50, CORE[1]])
+        width = (high - low) / 2 if high > low else deviation  # most values may be the default
     z = (values - centre) / width
-    z = np.where(squash, np.arcsinh(z), z)
-    numbers = (centre, width, squash, z.mean(axis=0), _positive(z.std(axis=0)))
-    return Scaler(inputs.features, *(number.astype(np.float32) for number in numbers))
+    z = np.arcsinh(z) if squash else z
+    return centre, width, squash, z.mean(), _positive(z.std())
 
 
-def _positive(deviation: FloatArray) -> FloatArray:
+def _positive(deviation: float) -> float:
     """1 for constants: they stay 0."""
-    return np.where(deviation > 1e-9, deviation, 1.0)
+    return deviation if deviation > 1e-9 else 1.0
 
 
 def largest(scalers: dict[str, Scaler], batch: Batch, n: int = 3) -> str:

@@ -56,6 +56,11 @@ def _together(content: ClassifierFile, spec: ClassifierSpec) -> Iterator[str]:
         yield f"backend `{content.backend}` trains nothing; leave it out"
     if content.scan is not None:
         yield "trainings without inputs have the settings of the file; write what `scan` chose into it first"
+    if content.start_from:
+        yield (
+            f"a training without inputs cannot take the layers of `{content.start_from}` that read them, and "
+            "would lose what these have learned there, too; leave `start_from` out"
+        )
     if content.ensemble > 1:
         yield "one training without inputs does not compare with the mean of several; leave `ensemble` out"
 

@@ -9,7 +9,7 @@ from jetsmith.configuration.same_events import SameEvents
 from jetsmith.configuration.stacked import Source, taught_by
 from jetsmith.configuration.started import Learned, learned_from
 from jetsmith.errors import refuse
-from jetsmith.specs.classifiers import ClassifierSpec
+from jetsmith.specs.classifiers import ClassifierSpec, LossSpec
 from jetsmith.specs.features import Inputs
 from jetsmith.specs.run import RunSpec
 from jetsmith.strict import Record
@@ -54,6 +54,7 @@ def check(
             else:
                 refuse(source.path, _of_folder(name, sources, classifiers, known))
             refuse(source.path, _members(source))
+            refuse(source.path, _loss_scan(source, classifiers))
             refuse(source.path, _events(classifiers[name], sources, classifiers, run, same))
 
 
@@ -134,6 +135,32 @@ def _members(source: Source) -> Iterator[str]:
             "of one network, so that they differ by less than the error that is read from them; leave it "
             "out, or take `members: seeds`, whose error is that of the training alone"
         )
+
+
+def _loss_scan(source: Source, classifiers: Mapping[str, ClassifierSpec]) -> Iterator[str]:
+    """At weight 0 a loss has taught nothing, neither here nor before."""
+    scan, start = source.content.loss_scan, source.content.start_from
+    if scan is None:
+        return
+    own = source.content.losses[scan.loss]
+    for one in taught_by(start, {of: (found.start_from,) for of, found in classifiers.items()}) or [start]:
+        losses = classifiers[one].losses if one in classifiers else _losses_of(Path(one))
+        if any(of.loss == own.loss and of.weight and _column(of) == _column(own) for of in losses.values()):
+            yield (
+                f"loss_scan: `{one}`, which its trainings start from, has learned by {own.loss} of "
+                f"`{_column(own)}` already, so that none is without it, whatever its weight; start from a "
+                "network that was trained without"
+            )
+
+
+def _column(loss: LossSpec) -> str:
+    return str(loss.options.get("column", ""))
+
+
+def _losses_of(folder: Path) -> dict[str, LossSpec]:
+    """The losses of a network in a folder, by output."""
+    found = json.loads((folder / "spec.json").read_text()).get("losses", {})
+    return {output: LossSpec.model_validate(of) for output, of in found.items()}
 
 
 def _of_folder(

@@ -15,6 +15,25 @@ Window = dict[str, npt.NDArray[Any]]
 """By group: flat (n, F); sequences (total + 1, F), the rows' constituents one behind the other and a line of
 zeros, with `<group>_offsets` (n + 1,), int32, of each row's first."""
 
+PIECE = 65_536  # lines that are copied on the way
+
+
+def n_bytes(rows: Rows, which: slice) -> int:
+    """Of the window of some rows, before it is read, about."""
+    part, index = rows.part[which], rows.index[which]
+    total = 0
+    for inputs in rows.inputs:
+        lines = len(index)
+        if inputs.kind == "sequence":
+            lines = 0
+            for place, packed in enumerate(rows.parts):
+                ragged, here = packed.groups[inputs.group], index[part == place]
+                assert isinstance(ragged, SequenceGroup), inputs.group
+                counts = ragged.offsets[here + 1] - ragged.offsets[here]
+                lines += int(np.minimum(counts, inputs.length).sum())
+        total += 4 * lines * len(inputs.features)
+    return total
+
 
 def read(rows: Rows, which: slice) -> Window:
     """Read some rows, with the columns and the constituents that the classifier takes.
@@ -70,9 +89,10 @@ def _sequence(rows: Rows, which: slice, inputs: Inputs) -> tuple[FloatArray, Int
 
 
 def _take(values: FloatArray, index: IntArray, columns: IntArray, out: FloatArray) -> None:
-    """Lines and columns of a table; lines that follow on each other without a copy in between."""
-    if len(index):
-        first, last = int(index[0]), int(index[-1])
-        follow = last - first == len(index) - 1 and bool((np.diff(index) == 1).all())
-        lines = values[first : last + 1] if follow else np.take(values, index, axis=0)
-        np.take(lines, columns, axis=1, out=out, mode="clip")
+    """Lines and columns of a table, piece by piece; lines that follow on each other without a copy."""
+    for start in range(0, len(index), PIECE):  # pieces, not lines
+        piece = index[start : start + PIECE]
+        first, last = int(piece[0]), int(piece[-1])
+        follow = last - first == len(piece) - 1 and bool((np.diff(piece) == 1).all())
+        lines = values[first : last + 1] if follow else np.take(values, piece, axis=0)
+        np.take(lines, columns, axis=1, out=out[start : start + PIECE], mode="clip")
