@@ -506,6 +506,11 @@ def test_a_folder_has_seen_events_as_a_classifier_has(tmp_path: Path, first: Pat
             load(run | other, tmp_path / "config")
     learned(tmp_path, first, {"datasets": ["qcd"], "divided": here | {"seed": 2}})
     load(run, tmp_path / "config")
+    run["samples"]["shown"] = {
+        "datasets": ["qcd"]
+    }  # where it may be measured, on the split `test` of this run
+    with pytest.raises(ConfigError, match="has seen events of qcd that were divided by another `seed`"):
+        load(run, tmp_path / "config")
 
 
 def test_a_folder_of_an_earlier_version_has_its_sample(tmp_path: Path, first: Path) -> None:

@@ -881,6 +881,10 @@ def test_no_rows_to_validate_on_stop(
     counts = {"train": dict.fromkeys(TRUTHS, 1), "validation": dict.fromkeys(TRUTHS, 0)}
     with pytest.raises(InputError, match=r"no rows to validate on .*; take fewer folds, or more events"):
         chosen.require_classes(make_spec("xgboost", folds=3), counts, packed)
+    counts["train"]["c_jets"] = 0
+    said = r"`c_jets` .* rows by class \(each of its 3 models learns from other folds alone\): .*fewer folds"
+    with pytest.raises(InputError, match=said):
+        chosen.require_classes(make_spec("xgboost", folds=3), counts, packed)
 
 
 def test_finished_folds_of_the_same_task_alone_count(

@@ -92,10 +92,12 @@ def require_classes(spec: RecipeSpec, counts: dict[str, dict[str, int]], packed:
     for wanted in spec.classes:
         if not counts["train"][wanted.name]:
             means = f"truth {list(wanted.truth)}" if wanted.truth else f"generator {wanted.generator}"
+            part = f" (each of its {spec.folds} models learns from other folds alone)" if spec.folds else ""
             raise InputError(
                 f"{spec.name}: class `{wanted.name}` ({means}) has no rows to train on in sample "
-                f"`{spec.sample}` ({packed}); rows by class: {_listed(counts['train'])}. Leave the class "
-                "out, take one of config/flavours.yaml that holds it, or add a dataset that has it"
+                f"`{spec.sample}` ({packed}); rows by class{part}: {_listed(counts['train'])}. Leave the "
+                "class out, take one of config/flavours.yaml that holds it, or add a dataset that has it"
+                + (", or take fewer folds" if spec.folds else "")
             )
     if not sum(counts["validation"][name] for name in spec.class_names):
         raise InputError(

@@ -94,7 +94,8 @@ def _events(
     readers = [one for one, s in sources.items() if s.role == "tagger" and spec.name in s.reads]
     own = sorted(run.samples[spec.sample].datasets)
     for one, found in _learned(spec.name, classifiers, run):
-        both = ", ".join(same.shared(own, [name for name in found.datasets if name in same.datasets]))
+        known = [name for name in found.datasets if name in same.datasets]
+        both = ", ".join(same.shared(own, known))
         if both and spec.folds:
             yield (
                 f"start_from: `{one}` has seen events of {both}, which the folds of sample `{spec.sample}` "
@@ -105,12 +106,13 @@ def _events(
                 f"start_from: `{one}` has seen events of {both}, on which `{readers[0]}` is trained with "
                 f"scores of `{spec.name}` that are to be out of fold; name one of other datasets"
             )
-        elif both and not found.is_divided_as(run):
+        # Of any sample: a tagger may be judged, measured or shown on it.
+        elif not found.is_divided_as(run) and (anywhere := same.shared(sorted(same.datasets), known)):
             yield (
-                f"start_from: `{one}` has seen events of {both} that were divided by another `seed` or other "
-                f"`splits` than in this run ({dict(found.divided)}), so that jets which are to judge "
-                f"`{spec.name}` are among them; train it with those of this run, or name one of other "
-                "datasets"
+                f"start_from: `{one}` has seen events of {', '.join(anywhere)} that were divided by another "
+                f"`seed` or other `splits` than in this run ({dict(found.divided)}), so that jets which are "
+                f"to judge `{spec.name}` are among them; train it with those of this run, or name one of "
+                "other datasets"
             )
 
 
