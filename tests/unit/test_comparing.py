@@ -302,8 +302,8 @@ def test_runs_without_common_jets_are_compared_by_intervals(runs: dict[str, Path
 def test_errors_of_thresholds_are_errors_of_efficiencies(tmp_path: Path) -> None:
     """Protects: a working point that few calibration jets fix moves, of a run of the same quality as well."""
     runs = []
-    for seed in (11, 12):
-        jets = make_jets(6000, seed)
+    for seed in (21, 22):
+        jets = make_jets(12_000, seed)
         runs.append(make_run(tmp_path / str(seed), jets, score(jets, seed=seed)))
     found = compare_quickly(*runs, tmp_path / "page")
     assert found.differing == ()
@@ -342,6 +342,17 @@ def test_few_jets_are_not_tested(tmp_path: Path) -> None:
         ):
             assert (at[what].p, at[what].why) == (None, "fewer than 10 jets pass"), what
         assert at["b efficiency at 10% light mistag"].p is not None
+
+
+def test_thresholds_that_a_jet_or_two_fix_tell_no_difference(tmp_path: Path) -> None:
+    """Protects: of trainings of one quality, 150 light jets fixing 1%, none is said to differ."""
+    jets = make_jets(1500, 6)
+    runs = [make_run(tmp_path / f"{seed}", jets, score(jets, seed=seed)) for seed in (12, 13)]
+    found = compare_quickly(*runs, tmp_path / "page")
+    assert found.differing == ()
+    numbers = {number.what: number for number in found.numbers}
+    assert numbers["b efficiency of M"].why == "fewer than 10 jets fix its threshold"
+    assert numbers["b efficiency of L"].p is not None
 
 
 def test_a_tagger_that_lost_its_jets_is_one_that_differs(runs: dict[str, Path], tmp_path: Path) -> None:

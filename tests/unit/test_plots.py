@@ -488,6 +488,10 @@ def test_classes_without_jets_are_named(scores: list[Path]) -> None:
     found = discriminant.compute(make_spec(), gone, [])
     assert found.caption().endswith("No jets of c.")
     assert "No jets" not in discriminant.compute(make_spec(), jets, []).caption()
+    far = POINT.model_copy(update={"name": "T", "threshold": 1.2})
+    told = discriminant.compute(make_spec(), jets, [POINT, far])
+    assert told.caption().endswith("Beyond the axis: T.")
+    assert [line.get_gid() for line in discriminant.draw(told, STYLE).axes[0].get_lines()] == [POINT.name]
     corners = plane.compute([make_spec(), make_spec()], "p", [gone, gone], [])
     assert corners.caption().endswith("No jets of c.")
 

@@ -173,6 +173,28 @@ def test_the_figure_shows_its_numbers(samples):
         np.testing.assert_allclose(drawn[f"ratio of {cell.feature}"].get_ydata(), data[shown] / total[shown])
 
 
+def test_ratios_beyond_their_panel_are_marked(samples):
+    """Protects: bins with more than twice the simulation, or nearly none of it, are in the picture."""
+    (cell, *_) = plot.of_features("ak4", given(FLAT), CLASSES, samples, to_data=True)
+    total = cell.simulation()[0]
+    filled = np.flatnonzero(total[:-1] > 0)
+    data = total.copy()
+    data[filled[:2]] *= 2.5, 0.1
+    moved = cell.model_copy(update={"data": tuple(data), "data_errors": tuple(0.01 * total)})
+    for figure, n in ((draw(numbers([moved]), STYLE), 2), (draw(numbers([cell]), STYLE), None)):
+        marks = [line for axes in figure.axes for line in axes.get_lines() if line.get_gid() == "beyond"]
+        if n is None:
+            ratio = np.array(cell.data[:-1])[filled] / total[filled]
+            assert sum(len(line.get_xdata()) for line in marks) == ((ratio > 1.5) | (ratio < 0.5)).sum()
+            continue
+        found = {line.get_marker(): (line.get_xdata(), line.get_ydata()) for line in marks}
+        width = 1 / (len(total) - 1)
+        assert found["^"][0] == pytest.approx([(filled[0] + 0.5) * width])
+        assert found["v"][0] == pytest.approx([(filled[1] + 0.5) * width])
+        assert 0.5 < found["v"][1][0] < found["^"][1][0] < 1.5
+    assert "open triangles: beyond the panel" in numbers([cell]).caption()
+
+
 SPEC = make_spec("sklearn", title="CSV")
 
 

@@ -15,6 +15,7 @@ LEAST = 100  # effective jets of either class in common from which pairs are com
 PLENTY = 50.0  # effective jets that pass in a run: fewer than 10 in the other are five errors away
 
 FEW = f"fewer than {metrics.LEAST_PASSING:g} jets pass"
+FEW_FIX = f"fewer than {metrics.LEAST_PASSING:g} jets fix its threshold"
 OTHER = "its classes are others in the second run"
 OTHER_SCALE = "each training has a scale of its own"
 

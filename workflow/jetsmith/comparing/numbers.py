@@ -9,6 +9,7 @@ from jetsmith import metrics
 from jetsmith.comparing.content import Calibrated, Contrast
 from jetsmith.comparing.differences import (
     FEW,
+    FEW_FIX,
     LEAST,
     OTHER,
     OTHER_SCALE,
@@ -43,6 +44,19 @@ class Fixed:
 
     jets: tuple[ScoredJets, ScoredJets]
     matched: Matched
+
+    def is_by_enough(
+        self,
+        both: tuple[Calibrated, Calibrated],
+        truths: tuple[Truths, Truths],
+        thresholds: tuple[Interval, Interval],
+    ) -> bool:
+        """Whether enough jets lie above each threshold for its error to be Gaussian; see `moved`."""
+        return all(
+            threshold.low == threshold.high  # given, not found
+            or _effective(jets, truth[one.background][1], threshold) >= metrics.LEAST_PASSING
+            for jets, truth, one, threshold in zip(self.jets, truths, both, thresholds, strict=True)
+        )
 
     def moved(
         self,
@@ -319,6 +333,7 @@ def _at_points(
         what = f"threshold of {name}"
         yield Number(judgement, sample, what, False, *thresholds, why=OTHER_SCALE)
         moved = fixed.moved(both, truths, thresholds, own)
+        is_fixed = fixed.is_by_enough(both, truths, thresholds)
         for of_class, efficiency in point.efficiencies.items():
             if of_class not in points[1].efficiencies or any(of_class not in found for found in truths):
                 continue
@@ -337,6 +352,9 @@ def _at_points(
             effective = [
                 _effective(jets, ids, threshold) for jets, threshold in zip(own, thresholds, strict=True)
             ]
+            if enough(effective) and not is_fixed:
+                yield replace(number, why=FEW_FIX)
+                continue
             mask = common.of(ids)
             first, second = (
                 metrics.passes(score[mask], threshold.value)

@@ -168,6 +168,8 @@ def _pulls(
     (first, first_rows), (second, second_rows) = (
         calibration.of(truths[name][1]) for name in plane.backgrounds
     )
+    if min(_fixing(plane, cuts, first, second)) < metrics.LEAST_PASSING:
+        return None
     others = [test.of(truths[name][1])[0] for name in names]
     by_class: dict[str, FloatArray] = {name: np.zeros(len(calibration.jets)) for name in names}
     try:
@@ -182,6 +184,18 @@ def _pulls(
         by_class[name][first_rows] += of_first
         by_class[name][second_rows] += of_second
     return by_class
+
+
+def _fixing(plane: Plane, cuts: Cuts, first: Pair, second: Pair) -> list[float]:
+    """Effective jets of each background that its cuts let pass; of one background by either cut."""
+    at = _values(cuts)
+    passing = (
+        [metrics.passes(score, cut) for score, cut in zip((first.first, first.second), at, strict=True)]
+        if plane.apart
+        else [pair.passing(*at) for pair in (first, second)]
+    )
+    weights = (first.weight, first.weight if plane.apart else second.weight)
+    return [metrics.effective_count(w[mask]) for w, mask in zip(weights, passing, strict=True)]
 
 
 def _values(cuts: Cuts) -> tuple[float, float]:

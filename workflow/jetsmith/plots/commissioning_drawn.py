@@ -127,7 +127,8 @@ class CommissioningNumbers(looks.Numbers):
         return (
             f"Points: {what}{count(n_data)} jets of {self.data} ({kind}). Areas: {what}{count(n_simulation)} "
             f"jets of {', '.join(self.simulation)} by class, {scaled}; hatched: their statistical error. "
-            "Below, data over simulation. End bins hold what lies beyond; what has no value, such as jets "
+            "Below, data over simulation; open triangles: beyond the panel. End bins hold what lies beyond; "
+            "what has no value, such as jets "
             f"that are not tagged, stands in a bin at the left. {said}.{lacking}"
         )
 
@@ -211,6 +212,7 @@ def _draw_cell(axes: Axes, ratio: Axes, cell: Cell) -> None:
         for one in (axes, ratio):
             one.axvspan(-STRIP, 0, color="#f1f3f5", zorder=0)
             one.axvline(0, color=looks.GREY, linewidth=0.7)
+    ratio.set(ylim=RATIO_RANGE, yticks=[0.75, 1, 1.25])
     for edges, part in stretches:
         _draw_stretch(axes, ratio, cell, edges, part)
     _heights(axes, cell)
@@ -221,7 +223,6 @@ def _draw_cell(axes: Axes, ratio: Axes, cell: Cell) -> None:
         ticks, texts = np.append(ticks[kept], -STRIP / 2), [*(texts[k] for k in kept), word]
     axes.set_xticks(ticks, [""] * len(ticks))
     ratio.set_xticks(ticks, texts)
-    ratio.set(ylim=RATIO_RANGE, yticks=[0.75, 1, 1.25])
     ratio.axhline(1, color=looks.GREY, linewidth=0.8)
 
 
@@ -258,6 +259,7 @@ def _draw_stretch(axes: Axes, ratio: Axes, cell: Cell, edges: FloatArray, part: 
         gid=f"ratio of {cell.feature}",
         **points,
     )
+    looks.beyond(ratio, centres[filled], (value / one)[filled], "black")
 
 
 def _heights(axes: Axes, cell: Cell) -> None:

@@ -60,10 +60,13 @@ class DiscriminantNumbers(looks.Numbers):
     def caption(self) -> str:
         """Jets by class, bands and lines."""
         rest = " with jets that are not tagged" if any(shape.not_tagged for shape in self.shapes) else ""
+        low, high = self.edges[0], self.edges[-1]
+        outside = [point.name for point in self.thresholds if not low <= point.threshold <= high]
+        beyond = f" Beyond the axis: {', '.join(outside)}." if outside else ""
         return (
             f"Each class adds up to one{rest}; end bins hold what lies beyond; jets: {self._jets()}; "
             f"{split_text(self.folds)}. Bands are statistical. Dashed lines: thresholds of the working "
-            f"points, with their intervals.{lacking_text(self.lacking)}"
+            f"points, with their intervals.{beyond}{lacking_text(self.lacking)}"
         )
 
     def alternative(self) -> str:

@@ -69,11 +69,11 @@ class FitsNumbers(looks.Numbers):
             return (
                 f"Jets that pass with turned signs (left) and that fail (right of the line): points are "
                 f"{kind}, areas classes in simulation, scaled to as many jets; below, data over these, "
-                "of those that pass the scale factor of light jets."
+                "of those that pass the scale factor of light jets; open triangles: beyond the panel."
             )
         return (
             f"{what}, of jets that pass (left) and that fail (right of the line): points are {kind}, areas "
-            f"classes after the fit; below, data over all of these.{well}"
+            f"classes after the fit; below, data over all of these; open triangles: beyond the panel.{well}"
         )
 
     def alternative(self) -> str:
@@ -169,13 +169,14 @@ def _draw(axes: Axes, ratio: Axes, panel: Panel) -> None:
     kwargs: dict[str, Any] = {"fmt": "o", "color": "black", "markersize": 3.5, "elinewidth": 1.2}
     axes.errorbar(centres, data, error, gid="data", **kwargs)
     ratio.axhline(1, color=looks.GREY, linewidth=0.8)
+    ratio.set_ylim(*RATIO_RANGE)
     if panel.layers:
         shown = total > 0
         value, spread = np.stack([data, error])[:, shown] / total[shown]
         ratio.errorbar(centres[shown], value, spread, **kwargs)
+        looks.beyond(ratio, centres[shown], value, "black")
     else:
         axes.text(0.5, 0.5, "no result", transform=axes.transAxes, ha="center", color=looks.GREY)
-    ratio.set_ylim(*RATIO_RANGE)
     for one in (axes, ratio):
         one.axvline(len(data) / 2, color=looks.GREY, linewidth=1.0)
         one.set_xlim(0, len(data))

@@ -67,7 +67,8 @@ class ParametersNumbers(looks.Numbers):
             f"{target} that were generated there and trained nothing. Areas are those of a fresh classifier "
             "after weighting, with intervals of 68.3%; the verdict is the worse of both gates. Bars "
             f"are statistical errors of the reweighted source. {band} Lower "
-            "panels: ratio to the target, whose statistical error is the band around 1; χ² is of statistical "
+            "panels: ratio to the target, whose statistical error is the band around 1, open triangles "
+            "beyond the panel; χ² is of statistical "
             "errors alone. Spectators, which the weights do not know, come first, then the features that "
             f"move most at any of the values.{rest}"
         )

@@ -60,7 +60,8 @@ class ReweightingNumbers(looks.Numbers):
         return (
             "Held-out events. Bars are statistical errors of the reweighted source. "
             f"{band} Lower panels: ratio to the target, whose statistical "
-            "error is the band around 1; χ² is of statistical errors alone. The features that differ most "
+            "error is the band around 1, open triangles beyond the panel; χ² is of statistical errors alone. "
+            "The features that differ most "
             f"without weights come first.{rest}"
         )
 

@@ -181,6 +181,7 @@ def draw_against_target(
     ratio, bar = over(after, whole), over(error, whole)
     below.errorbar(x, ratio, bar, markersize=2.4, linewidth=0.8, **points)
     below.set(ylim=RATIO_RANGE, yticks=(0.75, 1, 1.25))
+    looks.beyond(below, x, ratio, REWEIGHTED_COLOR)
     below.set_ylabel("Ratio", fontsize=12, loc="center")
 
 

@@ -108,6 +108,18 @@ def upper_ends(axes: Axes, x: FloatArray, high: FloatArray, **look: Any) -> None
     axes.errorbar(x, high, yerr=ARROW * high, uplims=True, fmt="none", capsize=2, **look)
 
 
+def beyond(axes: Axes, x: FloatArray, y: FloatArray, color: str) -> None:
+    """Triangles at the ends of an axis, which has its limits, for points that lie beyond."""
+    low, high = axes.get_ylim()
+    room = 0.06 * (high - low)
+    for marker, mask, place in (("^", y > high, high - room), ("v", y < low, low + room)):
+        if mask.any():
+            axes.plot(
+                x[mask], np.full(int(mask.sum()), place), marker, color=color, markersize=3.5, mfc="none",
+                markeredgewidth=0.9, gid="beyond",
+            )  # fmt: skip
+
+
 def pt_axis(axes: Axes, edges_gev: Sequence[float]) -> None:
     """Transverse momenta along x: logarithmic where the bins reach far, with ticks at round values.
 

@@ -51,7 +51,8 @@ class SystematicNumbers(looks.Numbers):
             f"reweighted (variation). {band} Lower panels: ratio to the nominal "
             "spectrum, whose statistical error is the band around 1. The variation is made of the same "
             f"events: it shares most of that error. Points: {label_text(self.target.label)}, with "
-            "statistical errors. Spectators, which the weights do not know, come first, then the features "
+            "statistical errors, open triangles beyond the panel. Spectators, which the weights do not know, "
+            "come first, then the features "
             "that move most; the number in each panel is the share of the weights that change their bin, "
             "bins below 0 by their size."
         )
@@ -163,5 +164,6 @@ def _draw_cell(figure: Figure, place: SubplotSpec, spectrum: Spectrum, numbers: 
     farthest = 1.1 * np.concatenate([moved, wanted]).max(initial=0.0)
     reach = next((found for found in REACHES if found >= farthest), REACHES[-1])
     below.set(ylim=(1 - reach, 1 + reach), yticks=(1 - reach / 2, 1, 1 + reach / 2))
+    looks.beyond(below, x, ratio, numbers.target.color)
     below.set_ylabel("Ratio", fontsize=12, loc="center")
     spectra.note(main, f"{100 * spectrum.moved:.1f}% moved")
