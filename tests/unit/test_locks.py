@@ -1,6 +1,8 @@
 """locks: a killed run's lock goes when the next one takes it, a living one's stays, whatever a note says."""
 
 import json
+import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -176,6 +178,20 @@ def test_a_run_that_cannot_write_its_note_lives(tmp_path, monkeypatch, capsys):
             (tmp_path / "locks" / "0.output.lock").write_text("results/a")
             assert "no lock in" in capsys.readouterr().err
             assert starts(tmp_path) == ([], ["0.output.lock"])
+
+
+def test_a_user_without_a_name_can_run(tmp_path, monkeypatch):
+    """As containers give them (`docker run -u 12345`): each run ended in a KeyError of getpass."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def unknown(number):
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    with locks.at_work(tmp_path / "results") as alone:
+        assert alone
+    assert json.loads((tmp_path / "results/.jetsmith/run.json").read_text())["user"] == str(os.getuid())
 
 
 def test_other_machines_are_left_alone(tmp_path):

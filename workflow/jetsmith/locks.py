@@ -153,7 +153,7 @@ def at_work(results: Path, alone: Callable[[], None] = lambda: None) -> Iterator
     here = {
         "folder": str(Path.cwd()),
         "machine": socket.gethostname(),
-        "user": getpass.getuser(),
+        "user": _user(),
         "process": os.getpid(),
         "since": f"{datetime.now().astimezone():%Y-%m-%d %H:%M}",
     }
@@ -175,6 +175,14 @@ def at_work(results: Path, alone: Callable[[], None] = lambda: None) -> Iterator
         except OSError as error:  # a file system without locks, or a full one
             print(f"no lock in {results}: {error}", file=sys.stderr, flush=True)
         yield is_alone
+
+
+def _user() -> str:
+    """Who runs this; a number where it has no name, as in containers that give users one of their own."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the latter from Python 3.13 on
+        return str(os.getuid())
 
 
 def _refuse_strangers(results: Path, note: Path, here: dict[str, Any]) -> None:
