@@ -13,7 +13,7 @@ from jetsmith import derivations, io
 from jetsmith.configuration.records import read_yaml, validate
 from jetsmith.derivations import from_plain, of, plain, reached
 from jetsmith.derivations.of_tags import OF_TAGS, OTHERWISE
-from jetsmith.features import tagging
+from jetsmith.features import ctagging, tagging
 from jetsmith.features.compute import compute_features
 from jetsmith.features.derived import stand_ins, with_derived
 from jetsmith.features.table import Lists
@@ -355,6 +355,15 @@ def test_a_vertex_without_a_direction_gives_no_mass() -> None:
     assert real.any()
     for name in ("tag_vertex_mass_gev", "tag_vertex_energy_ratio"):
         assert np.isnan(np.asarray(found[name])[real]).all(), name
+
+
+def test_soft_electrons_are_within_the_jet() -> None:
+    """Jets at random have none far off; muons count wherever the jet holds them."""
+    offsets = np.array([0, 3, 4])
+    muon, electron = np.array([0, 0, 0, 1]), np.array([1, 1, 1, 0])
+    columns = muon, electron, np.array([5.0, 4.0, 1.0, 3.0]), np.array([0.5, 0.3, 0.1, 0.6]), np.ones(4)
+    found = ctagging.soft_leptons(*(Lists(offsets, column) for column in columns))
+    assert found.values.tolist() == [0, 2, 2, 1]
 
 
 def test_the_c_taggers_read_their_47_inputs_of_any_jet(tmp_path: Path) -> None:

@@ -36,7 +36,10 @@ def turn(table: Mapping[str, Array | Lists]) -> Turned:
     Raises:
         InputError: Lists of vertices differ in length.
     """
-    found: Table = {name: _negated(of) if name in TURNED else of for name, of in table.items()}
+    found: Table = dict(table)
+    for name, of in table.items():
+        if name in TURNED and isinstance(of, Lists):  # all of them are lists
+            found[name] = Lists(of.offsets, -of.values)
     lists = {name: of for name, of in table.items() if family(name) == OF_VERTICES and isinstance(of, Lists)}
     if not lists:
         return Turned(found, 0, 0)
@@ -52,7 +55,3 @@ def turn(table: Mapping[str, Array | Lists]) -> Turned:
         kept = of.where(behind)
         found[name] = Lists(kept.offsets, np.abs(kept.values)) if name in FLIGHT else kept
     return Turned(found, len(behind), int(behind.sum()))
-
-
-def _negated(column: Array | Lists) -> Array | Lists:
-    return Lists(column.offsets, -column.values) if isinstance(column, Lists) else -column

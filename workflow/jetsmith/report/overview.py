@@ -181,7 +181,8 @@ def _stand_ins(rows: Sequence[Row]) -> list[Row]:
     if not rows:
         return []
     n = len({column for row in rows for column in row["columns"]})
-    why = f"{count(n)} input columns cannot be what their names say in files of this run."
+    how = "cannot be what their names say in files of this run, or one data set stores them and another not"
+    why = f"{count(n)} input columns {how}."
     return [_row("Inputs", LOOK, why, "stand-ins")]
 
 
