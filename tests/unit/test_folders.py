@@ -23,6 +23,10 @@ from jetsmith.errors import ConfigError
         ({"logs": "a", "results": None}, 4, "pathvars.results: is a folder, in text; got None"),
         ({"Results": "a"}, 3, "pathvars: unknown key `Results`"),
         ({"logs": "<results>", "results": "<logs>"}, 3, "pathvars.logs: `<results>` leads back to itself"),
+        ({"results": "<logs>/<results>"}, 3, "pathvars.results: `<logs>/<results>` leads back to itself"),
+        ({"results": "r" * 300}, 3, f"pathvars.results: `{'r' * 80}`: File name too long"),
+        ({"results": " results"}, 3, "pathvars.results: ' results': a blank at an end"),
+        ({"results": "a\x00b"}, 3, "pathvars.results: 'a\\x00b': a blank at an end, or a character"),
     ],
 )
 def test_what_is_no_folder_is_named(tmp_path: Path, pathvars: Any, line: int, words: str) -> None:

@@ -47,6 +47,8 @@ def _misfit(name: str, path: str, pathvars: Mapping[str, Any]) -> str:
     """Why a path is no folder that Snakemake, or a shell's reader, takes for what it says."""
     if not path.strip():
         return "is empty; give a folder"
+    if path != path.strip() or not path.isprintable():
+        return f"{path!r:.80}: a blank at an end, or a character that cannot be seen; leave it out"
     if unknown := [found for found in _NAMED.findall(path) if found not in PATHVARS]:
         return f"`<{unknown[0]}>` is none of {', '.join(f'<{known}>' for known in PATHVARS)}"
     if (circle := _circle(name, pathvars)) is not None:
@@ -59,15 +61,19 @@ def _misfit(name: str, path: str, pathvars: Mapping[str, Any]) -> str:
         return f"`{path}`: no `~` or variable is expanded here; write the folder out"
     if path != "/" and os.path.normpath(path) not in (path, path.removeprefix("./")):
         return f"`{path}` is `{os.path.normpath(path)}`; write that: files are known by their names"
-    files = [] if "<" in path else [one for one in (Path(path), *Path(path).parents) if one.is_file()]
+    if "<" in path:
+        return ""
+    try:
+        files = [one for one in (Path(path), *Path(path).parents) if one.is_file()]
+    except OSError as error:  # a name too long, or a folder that may not be looked into
+        return f"`{path:.80}`: {error.strerror}; give a folder that this user may write into"
     return f"`{files[0]}` is a file; give a folder" if files else ""
 
 
-def _circle(name: str, pathvars: Mapping[str, Any]) -> str | None:
+def _circle(name: str, pathvars: Mapping[str, Any], before: tuple[str, ...] = ()) -> str | None:
     """The way from a name back to it, or round another one; None where there is none."""
-    way = [name]
-    while found := _NAMED.search(str(pathvars.get(way[-1], ""))):
-        way.append(found[1])
-        if way[-1] in way[:-1]:
-            return " is of ".join(way)
-    return None
+    way = (*before, name)
+    if name in before:
+        return " is of ".join(way)
+    found = (_circle(of, pathvars, way) for of in _NAMED.findall(str(pathvars.get(name, ""))))
+    return next((circle for circle in found if circle is not None), None)
