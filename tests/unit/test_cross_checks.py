@@ -1663,6 +1663,24 @@ def test_two_figures_of_one_name(folder):
     assert f"taggers.two: {said}" in refused(run, folder)
 
 
+def test_figures_of_two_kinds_may_have_one_name(folder):
+    """`b` against `c` and `l`, and against `c_and_l`: fractions and ROC curves have folders of their own."""
+    flavours = yaml.safe_load((folder / "flavours.yaml").read_text())
+    named = {"b": "b_jets", "c": "c_jets", "l": "light_jets", "c_and_l": "light_jets"}
+    more = {new: flavours[old] for new, old in named.items()}
+    (folder / "flavours.yaml").write_text(yaml.safe_dump({**flavours, **more}, sort_keys=False))
+    tagger = yaml.safe_load((folder / "taggers/soft_muon.yaml").read_text())
+    for name, backgrounds in (("one", ["c", "l"]), ("two", ["c_and_l"])):
+        of = {"signal": ["b"], "background": dict.fromkeys(backgrounds, 1 / len(backgrounds))}
+        judged = {"signal": "b", "backgrounds": backgrounds}
+        changed = {"title": name, "classes": ["b", *backgrounds], "discriminants": {"x": of}}
+        path = folder / f"taggers/{name}.yaml"
+        path.write_text(yaml.safe_dump({**tagger, **changed, "evaluation": judged}))
+    run = run_of(folder)
+    run["taggers"] = {"one": "jets", "two": "jets"}
+    assert {"one", "two"} <= load(run, folder).classifiers.keys()
+
+
 def test_two_results_of_one_name(folder):
     """`deepcsv_CvsL` is a tagger, or the discriminant of one: their files would be the same."""
     edit(folder / "taggers/deepcsv.yaml", put("discriminants", "cvsl", value=CVSL | {"evaluation": C_JUDGED}))

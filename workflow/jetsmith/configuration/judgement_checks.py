@@ -137,7 +137,7 @@ def check_together(
     """Judgements have names of their own, and so have figures; those that one shows have their titles."""
     names: dict[str, ClassifierSpec] = {}
     titles: dict[tuple[str, str], ClassifierSpec] = {}
-    figures: dict[tuple[str, str], tuple[str, ...]] = {}
+    figures: dict[tuple[str, str, str], tuple[str, ...]] = {}
     for spec in judgements:
         first = names.setdefault(spec.judgement, spec)
         if first is not spec or (spec.judgement in classifiers and not spec.is_first):
@@ -158,8 +158,8 @@ def check_together(
                         "figures show both"
                     ],
                 )
-            for figure, shown in _figures(spec):
-                first_shown = figures.setdefault((sample, figure), shown)
+            for kind, figure, shown in _figures(spec):
+                first_shown = figures.setdefault((sample, kind, figure), shown)
                 if first_shown != shown:
                     both = " and ".join(
                         f"`{one}` against {', '.join(of)}" for one, *of in (first_shown, shown)
@@ -180,15 +180,18 @@ def trade_of(signal: str, first: str, second: str) -> str:
     return f"{contrast_of(signal, first)}_and_{second}"
 
 
-def _figures(spec: ClassifierSpec) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Names of the figures that show a judgement, and the classes that they are of, the signal first."""
+def _figures(spec: ClassifierSpec) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Kind and name of the figures that show a judgement, and their classes, the signal first.
+
+    Those of each kind lie in a folder of their own.
+    """
     if spec.signal_class is None:
         return
     signal, backgrounds = spec.signal_class.name, [found.name for found in spec.background_classes]
     for background in backgrounds:
-        yield contrast_of(signal, background), (signal, background)
+        yield "contrast", contrast_of(signal, background), (signal, background)
     if spec.background_parts is not None:
-        yield trade_of(signal, *backgrounds[:2]), (signal, *backgrounds[:2])
+        yield "trade", trade_of(signal, *backgrounds[:2]), (signal, *backgrounds[:2])
 
 
 def _judged_truth(spec: ClassifierSpec, at: str) -> Iterator[str]:
