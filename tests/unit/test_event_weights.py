@@ -369,7 +369,7 @@ def test_the_example_runs(folder: Path, tmp_path: Path, monkeypatch: pytest.Monk
 
 SCRIPT = """
 import importlib.abc, sys
-ours = {"jetsmith", "jetsmith.errors", "jetsmith.cuts", "jetsmith.onnx_session"}
+ours = {"jetsmith", "jetsmith.errors", "jetsmith.cuts", "jetsmith.onnx_session", "jetsmith.unpacking"}
 others = "pydantic yaml pyarrow tensorflow keras onnx onnxruntime xgboost coffea uproot snakemake".split()
 
 class Blocked(importlib.abc.MetaPathFinder):

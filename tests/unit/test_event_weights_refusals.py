@@ -76,6 +76,23 @@ def test_files_may_be_compressed(folder: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.nominal, fixed(folder)(**GOOD).nominal)
 
 
+@pytest.mark.parametrize("how", ["flipped", "cut", "another checksum"])
+def test_a_damaged_gzip_is_refused(folder: Path, tmp_path: Path, how: str) -> None:
+    """Wherever it is damaged: zlib's error is neither an OSError nor a ValueError."""
+    whole = gzip.compress((folder / "sf.json").read_bytes(), mtime=0)
+    for place in range(15, 61):
+        content = bytearray(whole)
+        if how == "flipped":
+            content[place] ^= 0xFF
+        elif how == "cut":
+            del content[place:]
+        else:
+            content[-8:-4] = place.to_bytes(4)
+        (tmp_path / "sf.json").write_bytes(content)
+        with pytest.raises(InputError, match=r"sf\.json: is no file of correctionlib"):
+            corrections_of(tmp_path / "sf.json")
+
+
 def test_what_unpacks_without_end_is_refused(tmp_path: Path) -> None:
     """Blanks, 1,000 times what the file takes, are not all unpacked: 3 MB of such took 6 GB."""
     (tmp_path / "sf.json").write_bytes(gzip.compress(b" " * (100 << 20)))

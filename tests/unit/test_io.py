@@ -314,6 +314,27 @@ def test_a_folder_of_somebody_else_is_named(tmp_path, monkeypatch, number):
         pass
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+@pytest.mark.parametrize("name", ["input.parquet", "packed/a.json", "a.json.old"])
+def test_a_file_of_somebody_else_beside_is_named(tmp_path, number, name):
+    """What was read or removed on the way is at fault, and not the file that was to be written."""
+    words = rf"^{tmp_path / name}: cannot be used: {os.strerror(number)}; who runs this has to own {tmp_path}"
+    for write in (io.atomic_file, io.atomic_directory):
+        with pytest.raises(OutputError, match=words), write(tmp_path / "a.json"):
+            raise OSError(number, "no", str(tmp_path / name))
+
+
+@pytest.mark.parametrize("end", ["", ".host.7.x/b.npy"])
+def test_what_is_made_and_may_not_be_is_named(tmp_path, end):
+    """A file of a folder that is made bears the folder's name, not its temporary one."""
+    words = rf"^{tmp_path}/a: cannot be written: {os.strerror(errno.EACCES)}"
+    own = tmp_path / (f".a{end}" if end else "a/b.npy")
+    with pytest.raises(OutputError, match=words), io.atomic_directory(tmp_path / "a"):
+        raise PermissionError(errno.EACCES, "no", str(own))
+    with pytest.raises(OutputError, match=words), io.atomic_directory(tmp_path / "a"):
+        raise PermissionError(errno.EACCES, "no", str(own), None, str(tmp_path / "a"))
+
+
 def test_missing_values_are_refused(tmp_path):
     """Left out, they would shift all rows behind them: the message names column, file and number."""
     with pytest.raises(InputError, match=r"a\.parquet: column x: 2 values are missing"):

@@ -108,6 +108,14 @@ def test_changed_inputs_are_no_bundle(tmp_path: Path) -> None:
     assert "inputs.json is missing or was changed" in found
 
 
+def say(place: Path, about: dict[str, Any]) -> None:
+    """Another inputs.json, with its checksum."""
+    inputs, sums = place / "inputs.json", place / "SHA256SUMS"
+    known, before = sums.read_text(), hashlib.sha256(inputs.read_bytes()).hexdigest()
+    inputs.write_text(json.dumps(about))
+    sums.write_text(known.replace(before, hashlib.sha256(inputs.read_bytes()).hexdigest()))
+
+
 @pytest.mark.parametrize(
     ("keys", "value", "words"),
     [
@@ -122,6 +130,26 @@ def test_changed_inputs_are_no_bundle(tmp_path: Path) -> None:
         (("groups", 0, "features", 0), True, "`groups.0.features.0`: "),
         (("groups", 0, "features", 0, "slot"), None, "`groups.0.features.0.slot`: "),
         (("groups", 0, "features", 0, "range"), [1.0], "`groups.0.features.0.range.1`: "),
+        (
+            ("groups", 0, "features", 0, "transform"),
+            "nonsense",
+            "`groups.0.features.0.transform`: Input should",
+        ),
+        (("groups", 0, "features", 0, "slot"), -1, "`groups.0.features.0.slot`: "),
+        (("groups", 0, "features", 0, "default"), float("inf"), "`groups.0.features.0.default`: "),
+        (("groups", 0, "features", 0, "meaning"), 5, "`groups.0.features.0.meaning`: "),
+        (("groups", 1, "length"), -3, "`groups.1.length`: "),
+        (("groups", 1, "length"), 0, "`groups.1.length`: Value error, a sequence needs `length` > 0"),
+        (
+            ("groups", 1, "features", 1, "clip"),
+            [5, 1],
+            "`groups.1.features.1.clip`: Value error, [smallest, ",
+        ),
+        (
+            ("groups", 1, "features", 1, "clip"),
+            [5, 5],
+            "`groups.1.features.1.clip`: Value error, [smallest, ",
+        ),
     ],
 )
 def test_inputs_of_another_kind_are_named(
@@ -135,13 +163,20 @@ def test_inputs_of_another_kind_are_named(
     content[keys[-1]] = value
     if value is None:
         del content[keys[-1]]
-    known = (place / "SHA256SUMS").read_text()
-    before = hashlib.sha256((place / "inputs.json").read_bytes()).hexdigest()
-    (place / "inputs.json").write_text(json.dumps(about))
-    after = hashlib.sha256((place / "inputs.json").read_bytes()).hexdigest()
-    (place / "SHA256SUMS").write_text(known.replace(before, after))
+    say(place, about)
     (said,) = Options(**options(place)).misfits(spec_of(place))
     assert said.startswith(f"bundle: {place / 'inputs.json'}: {words}")
+
+
+def test_what_later_versions_say_beside_is_left_out(folder: Path, tmp_path: Path) -> None:
+    """Of a file, a group and a feature: what the dry run lets pass is read by the job, too."""
+    place = Path(shutil.copytree(folder, tmp_path / "b"))
+    about = json.loads((place / "inputs.json").read_text())
+    for said in (about, *about["groups"], *about["groups"][0]["features"]):
+        said["later"] = {"x": 1}
+    say(place, about)
+    assert list(Options(**options(place)).misfits(spec_of(place))) == []
+    assert bundle.Bundle(place).groups == bundle.Bundle(folder).groups
 
 
 def groups(**changes: ColumnSpec) -> dict[str, ColumnGroup]:

@@ -74,10 +74,18 @@ def test_two_taggers_are_told_apart_only_where_they_are():
 def fake_bundle(folder):
     """What the parse reads of the bundle of CSVv2: its inputs, as they are shipped."""
     ak4 = workflow.shipped("features/ak4")
-    plain = {"slot": None, "transform": "none", "clip": None, "default": 0.0}
+    plain = {
+        "slot": None,
+        "transform": "none",
+        "clip": None,
+        "default": 0.0,
+        "unit": "",
+        "range": [None, None],
+    }
     features = [plain | {"name": name} | ak4["features"][name] for name in ak4["presets"]["csvv2"]]
     group = {"group": "ak4", "kind": "flat", "length": 0, "sorted_by": "", "features": features}
-    about = {"classes": ["b_jets", "c_jets", "light_jets"], "groups": [group]}
+    about = {"format": 1, "tagger": "csv", "classes": ["b_jets", "c_jets", "light_jets"]}
+    about |= {"discriminants": {}, "groups": [group]}
     folder.mkdir()
     (folder / "inputs.json").write_text(json.dumps(about))
     digest = hashlib.sha256((folder / "inputs.json").read_bytes()).hexdigest()

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import skops.io
 import uproot
@@ -481,31 +483,157 @@ def test_verify_knows_what_no_two_trainings_share(tmp_path):
 @pytest.mark.parametrize("folder", ["explain", "moves", "ablation", "loss_scans", "scale_factors", "learned"])
 def test_verify_knows_where_networks_speak(tmp_path, folder):
     """Of all folders behind a network the last bits may differ on another machine, and no more."""
-    places = [tmp_path / k / folder / "a.json" for k in "12"]
+    results = tmp_path / "1", tmp_path / "2"
+    places = [top / folder / "a.json" for top in results]
     for path, x in zip(places, (1.0, 1.0 + 1e-6), strict=True):
         io.write_json(path, {"x": x})
-    assert verify.same(*places, verify.TOLERANCE)
-    assert not verify.same(*places)
+    assert verify.same(*places, verify.TOLERANCE, results)
+    assert not verify.same(*places, 0.0, results)
+
+
+@pytest.mark.parametrize("top", ["comparison", "packed", "run/models/a"])
+@pytest.mark.parametrize("name", ["skim/a.json", "skim/models/a.json", "inspect/packed/a.json"])
+def test_verify_asks_the_stage_alone_who_speaks(tmp_path, top, name):
+    """Results in a folder `comparison`, or a data set `models`, are no numbers of networks."""
+    results = tmp_path / top, tmp_path / f"{top}.verify"
+    for folder, x in zip(results, (1_000_000.0, 1_000_090.0), strict=True):
+        io.write_json(folder / name, {"x": x})
+        io.write_json((folder / name).with_name("meta.json"), {"models": 2})
+    assert not verify.same(*(folder / name for folder in results), verify.TOLERANCE, results)
+
+
+DAMAGED = {
+    "a.json": (b'{"x": 1}', b'{"x": '),
+    "deep.json": (b"[1]", b"[" * 100_000),
+    "a.npy": None,
+    "a.npz": None,
+    "a.parquet": None,
+    "a.root": None,
+    "a.keras": None,
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+@pytest.mark.parametrize("folder", ["skim", "scores"])
+def test_verify_survives_what_cannot_be_read(tmp_path, capsys, name, folder):
+    """One half of a file differs from the whole, whoever wrote it, and nothing ends in a traceback."""
+    results = tmp_path / "1", tmp_path / "2"
+    whole, half = (top / folder / name for top in results)
+    for path in (whole, half):
+        path.parent.mkdir(parents=True)
+    if DAMAGED[name]:
+        for path, content in zip((whole, half), DAMAGED[name], strict=True):
+            path.write_bytes(content)
+    else:
+        _write(whole)
+        content = whole.read_bytes()
+        half.write_bytes(content[: len(content) * 2 // 3])
+    for pair in ((whole, half), (half, whole)):
+        assert not verify.same(*pair, verify.TOLERANCE, results if pair[0] is whole else results[::-1])
+    if path.suffix not in (".keras", ".root"):  # half a zip is none, and half a ROOT file may be read
+        assert f"{half}: cannot be compared: " in capsys.readouterr().err
+
+
+def _write(path):
+    if path.suffix == ".npy":
+        np.save(path, np.arange(9.0))
+    elif path.suffix == ".npz":
+        np.savez(path, x=np.arange(9.0))
+    elif path.suffix == ".parquet":
+        pq.write_table(pa.table({"x": np.arange(9.0)}), path)
+    elif path.suffix == ".root":
+        _root(path, np.arange(9.0))
+    else:
+        _keras(path, "2026-11-30@12:00:00", 1234)
+
+
+def test_verify_survives_damaged_notes_of_arrays(tmp_path):
+    """`meta.json` says whether scores are packed; where it says nothing its arrays are none of a network."""
+    results = tmp_path / "1", tmp_path / "2"
+    for top, x in zip(results, (0.5, 0.5 + 1e-6), strict=True):
+        (top / "packed/a").mkdir(parents=True)
+        np.save(top / "packed/a/x.npy", np.array([x]))
+        (top / "packed/a/meta.json").write_text("[7")
+    assert not verify.same(*(top / "packed/a/x.npy" for top in results), verify.TOLERANCE, results)
+    assert verify.same(*(top / "packed/a/meta.json" for top in results), verify.TOLERANCE, results)
+
+
+def test_verify_goes_on_behind_what_cannot_be_read(tmp_path, monkeypatch, capsys):
+    """The files after it are compared, too."""
+    results = tmp_path / "results"
+    ledger = Ledger(results)
+    for job, name in enumerate("abc"):
+        io.write_json(results / f"{name}.json", {"x": 1})
+        ledger.put(f"{name}.json", entry(rule="skim", job=job))
+
+    def again(command, **_):
+        for name, text in zip("abc", ('{"x": ', '{"x": 2}', '{"x": 1}'), strict=True):
+            (results.with_name("results.verify") / f"{name}.json").write_text(text)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", again)
+    assert verify.verify(results, 1, 1, []) == 2
+    said = capsys.readouterr().err
+    assert "a.json: cannot be compared: JSONDecodeError" in said
+    assert f"differs: {results / 'b.json'} and " in said
+    assert "1 of 3 files are the same" in said
+
+
+def test_verify_that_was_interrupted_blocks_no_other(tmp_path, monkeypatch):
+    """Of half a copy, or of one that was being removed, nothing bears the name; the next one works."""
+    results, beside = tmp_path / "results", tmp_path / "results.verify"
+    ledger = Ledger(results)
+    ledger.put("a.json", entry(rule="skim"))
+    io.write_json(results / "a.json", {"x": 1})
+
+    def again(command, **_):
+        io.write_json(Path(command[-1]), {"x": 1})
+        return subprocess.CompletedProcess(command, 0)
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    def half(path, *_, **__):
+        for ledger in Path(path).rglob(made.FILE):
+            ledger.unlink()
+            stop()
+
+    monkeypatch.setattr(subprocess, "run", again)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", stop)
+        with pytest.raises(KeyboardInterrupt):
+            verify.verify(results, 1, 1, [])
+    assert os.listdir(tmp_path) == ["results"]
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", half)
+        with pytest.raises(KeyboardInterrupt):
+            verify.verify(results, 1, 1, [])
+    assert not beside.exists()
+    assert verify.verify(results, 1, 1, []) == 0
+    assert not beside.exists()
 
 
 def test_verify_compares_arrays(tmp_path):
     """Scores that are packed for another tagger come from a network, features do not; bundles have both."""
-    for name, meta in (("scores", {"models": 2}), ("features", {})):
-        groups = [tmp_path / k / "packed" / name for k in "123"]
-        for group, x in zip(groups, (0.5, 0.5 + 1e-6, 0.6), strict=True):
-            io.write_json(group / "meta.json", meta)
-            np.save(group / "values.npy", np.array([[x, np.nan]], np.float32))
-        assert verify.same(groups[0], groups[1], verify.TOLERANCE) == (name == "scores")
-        assert not verify.same(groups[0], groups[1])
-        assert not verify.same(groups[0], groups[2], verify.TOLERANCE)
-    bundles = [tmp_path / k / "bundles" for k in "123"]
-    for bundle, x, n in zip(bundles, (0.5, 0.5 + 1e-9, 0.5), (3, 3, 4), strict=True):
-        bundle.mkdir()
-        np.savez(bundle / "reference.npz", x=np.array([x]), n=np.array([n]), names=np.array(["a"]))
-        (bundle / "SHA256SUMS").write_text(f"{x}")
-    assert verify.same(bundles[0], bundles[1], verify.TOLERANCE)
-    assert not verify.same(bundles[0], bundles[1])
-    assert not verify.same(bundles[0], bundles[2], verify.TOLERANCE)
+    one, two, three = results = [tmp_path / k for k in "123"]
+
+    def same(name, top, other, tolerance=verify.TOLERANCE):
+        return verify.same(top / name, other / name, tolerance, (top, other))
+
+    for name, meta in (("packed/scores", {"models": 2}), ("packed/features", {})):
+        for top, x in zip(results, (0.5, 0.5 + 1e-6, 0.6), strict=True):
+            io.write_json(top / name / "meta.json", meta)
+            np.save(top / name / "values.npy", np.array([[x, np.nan]], np.float32))
+        assert same(name, one, two) == (name == "packed/scores")
+        assert not same(name, one, two, 0.0)
+        assert not same(name, one, three)
+    for top, x, n in zip(results, (0.5, 0.5 + 1e-9, 0.5), (3, 3, 4), strict=True):
+        (top / "bundles").mkdir()
+        np.savez(top / "bundles/reference.npz", x=np.array([x]), n=np.array([n]), names=np.array(["a"]))
+        (top / "bundles/SHA256SUMS").write_text(f"{x}")
+    assert same("bundles", one, two)
+    assert not same("bundles", one, two, 0.0)
+    assert not same("bundles", one, three)
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.5, float("nan")])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jetsmith import io
+from jetsmith import io, unpacking
 from jetsmith.errors import DamagedError, InputError
 from jetsmith.skimming import account, inspection
 from jetsmith.skimming import partition as skim
@@ -287,12 +287,12 @@ def test_what_no_generator_writes_is_refused(tmp_path, text, words):
 def test_memory_and_unpacking_are_bounded(tmp_path, monkeypatch):
     """Text without end between events or in one, and a gzip that unpacks to far more than its size."""
     path = write(tmp_path / "a.lhe.gz", document([event()] * 2000))
-    monkeypatch.setattr(leshouches, "UNPACKED_ANYHOW", 0)
-    monkeypatch.setattr(leshouches, "MOST_UNPACKED", 20)
+    monkeypatch.setattr(unpacking, "UNPACKED_ANYHOW", 0)
+    monkeypatch.setattr(unpacking, "MOST_UNPACKED", 20)
     monkeypatch.setattr(leshouches, "PIECE", 1000)
     with pytest.raises(InputError, match="unpacks to more than 20 times its"):
         inspect(tmp_path, [path])
-    monkeypatch.setattr(leshouches, "UNPACKED_ANYHOW", 1 << 30)
+    monkeypatch.setattr(unpacking, "UNPACKED_ANYHOW", 1 << 30)
     monkeypatch.setattr(leshouches, "MOST_BETWEEN", 5000)
     monkeypatch.setitem(leshouches.MOST, b"<event", 5000)
     for text, words in (

@@ -88,14 +88,17 @@ class Values:
 def groups_of(about: Mapping[str, Any]) -> tuple[Group, ...]:
     """The inputs that inputs.json names; what later versions say of them beside is left out."""
 
+    def known(kind: type[Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+        return {f.name: entry[f.name] for f in fields(kind) if f.name in entry}
+
     def feature(entry: Mapping[str, Any]) -> Feature:
         ends = {key: entry[key] and tuple(entry[key]) for key in ("clip", "range")}
-        known = {**entry, **ends}
-        return Feature(**{f.name: known[f.name] for f in fields(Feature) if f.name in known})
+        return Feature(**known(Feature, {**entry, **ends}))
 
-    return tuple(
-        Group(**{**entry, "features": tuple(map(feature, entry["features"]))}) for entry in about["groups"]
-    )
+    def group(entry: Mapping[str, Any]) -> Group:
+        return Group(**known(Group, {**entry, "features": tuple(map(feature, entry["features"]))}))
+
+    return tuple(map(group, about["groups"]))
 
 
 def n_jets(given: Mapping[str, Values]) -> int:

@@ -72,8 +72,12 @@ def no_room(error: OSError) -> str | None:
     return None
 
 
-def locked(error: OSError, folder: Path) -> str | None:
-    """The reason where what is below a folder is not for this user to change: a colleague's results."""
+def locked(error: OSError, folder: Path) -> tuple[str, list[Path]] | None:
+    """The reason where what is below a folder is not for this user: a colleague's results.
+
+    With the paths from the folder on that the error names, one or two.
+    """
     names = [name for name in (error.filename, error.filename2) if isinstance(name, str | os.PathLike)]
-    below = any(Path(name).absolute().is_relative_to(folder.absolute()) for name in names)
-    return os.strerror(error.errno) if error.errno in LOCKED and below else None
+    paths, top = [Path(name).absolute() for name in names], folder.absolute()
+    below = [path.relative_to(top) for path in paths if path.is_relative_to(top)]
+    return (os.strerror(error.errno), below) if error.errno in LOCKED and below else None

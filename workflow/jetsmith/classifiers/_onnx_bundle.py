@@ -7,16 +7,16 @@ again, since a bundle transforms its inputs itself.
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from jetsmith import plugs
 from jetsmith.classifiers import _onnx_labels, _onnx_within
 from jetsmith.configuration.records import hint
 from jetsmith.specs.classifiers import RecipeSpec
-from jetsmith.specs.features import ColumnGroup
-from jetsmith.strict import Record
+from jetsmith.specs.features import ColumnGroup, Transform
+from jetsmith.strict import Record, Single
 
 if TYPE_CHECKING:
     from jetsmith.classifiers.onnx import Options
@@ -27,17 +27,24 @@ CHECKSUMS, INPUTS, FORMAT = "SHA256SUMS", "inputs.json", 1  # as in `jetsmith.bu
 DEFINITION = ("source", "slot", "transform", "clip", "default")  # keys of a feature that change its numbers
 
 
+def _rising(clip: tuple[float, float]) -> tuple[float, float]:
+    if not clip[0] < clip[1]:
+        raise ValueError(f"[smallest, largest] must rise; got {list(clip)}")
+    return clip
+
+
 class _Feature(Record, extra="ignore"):
     """An input, as inputs.json has it (`jetsmith.bundle_inputs.Feature`)."""
 
     name: str
     source: str
-    slot: int | None
+    slot: int | None = Field(ge=0)
     unit: str
-    transform: str
-    clip: tuple[float, float] | None
-    default: float | None
+    transform: Transform
+    clip: Annotated[tuple[Single, Single], AfterValidator(_rising)] | None
+    default: Single | None
     range: tuple[float | None, float | None]
+    meaning: str = ""
 
 
 class _Group(Record, extra="ignore"):
@@ -45,9 +52,16 @@ class _Group(Record, extra="ignore"):
 
     group: str
     kind: Literal["flat", "sequence"]
-    length: int
+    length: int = Field(ge=0)
     sorted_by: str
     features: tuple[_Feature, ...] = Field(min_length=1)
+
+    @field_validator("length")
+    @classmethod
+    def _has_constituents(cls, length: int, info: ValidationInfo) -> int:
+        if length == 0 and info.data.get("kind") == "sequence":
+            raise ValueError("a sequence needs `length` > 0")
+        return length
 
 
 class _Said(Record, extra="ignore"):

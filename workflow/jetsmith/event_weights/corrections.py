@@ -1,6 +1,5 @@
 """Files of correctionlib, evaluated by names, with what their content says of its axes."""
 
-import gzip
 import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -11,10 +10,10 @@ from correctionlib import CorrectionSet
 
 from jetsmith.errors import InputError
 from jetsmith.event_weights.weights import Array
+from jetsmith.unpacking import unpacked
 
 Ends = tuple[float, float]
 F32 = np.dtype(np.float32)
-MOST_UNPACKED, UNPACKED_ANYHOW = 200, 64 << 20  # times the size in gzip, and bytes; CMS' files: 11 times
 
 
 class Correction:
@@ -82,24 +81,12 @@ def corrections_of(path: str | Path) -> dict[str, Correction]:
     """
     path = Path(path)
     try:
-        text = _unpacked(path).decode()
+        with unpacked(path) as file:
+            text = b"".join(file.pieces()).decode()
         content, evaluators = json.loads(text), CorrectionSet.from_string(text)
         return {c["name"]: Correction(path, c, evaluators[c["name"]]) for c in content["corrections"]}
     except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise InputError(f"{path}: is no file of correctionlib: {error}") from error
-
-
-def _unpacked(path: Path) -> bytes:
-    """The content of a file, out of its gzip where it has one; much more than its size allows is refused."""
-    raw = path.read_bytes()
-    if raw[:2] != b"\x1f\x8b":
-        return raw
-    most = MOST_UNPACKED * len(raw) + UNPACKED_ANYHOW
-    with gzip.open(path) as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise ValueError(f"it unpacks to more than {MOST_UNPACKED} times its {len(raw):,} bytes")
-    return content
 
 
 def pick(found: Mapping[str, Correction], path: str | Path, name: str, axes: Collection[str]) -> Correction:

@@ -99,23 +99,32 @@ def _sync_one(path: Path) -> None:
 def explained(path: Path) -> Iterator[None]:
     """Turn the errors of a full disk, of whichever library, into one that names the file and the remedy.
 
-    And those of a folder that is not for this user to write into.
+    And those of a folder that is not for this user to write into, or of a file in it that was needed.
     """
     try:
         yield
     except OSError as error:
-        if reason := locked(error, path.parent):
+        if found := locked(error, path.parent):
+            reason, names = found
+            others = [name for name in names if not _is_of(name, path)]
+            what = f"{path.parent / others[0]}: cannot be used" if others else f"{path}: cannot be written"
             raise OutputError(
-                f"{path}: cannot be written: {reason}; who runs this has to own {path.parent} and what is in "
-                "it, or give the run another folder (`pathvars`)"
+                f"{what}: {reason}; who runs this has to own {path.parent} and what is in it, or give the "
+                "run another folder (`pathvars`)"
             ) from error
-        reason = no_room(error)
-        if reason is None:
+        full = no_room(error)
+        if full is None:
             raise
         raise OutputError(
-            f"{path}: cannot be written: {reason}; make room below {path.parent} and run again, what is "
+            f"{path}: cannot be written: {full}; make room below {path.parent} and run again, what is "
             "finished stays"
         ) from error
+
+
+def _is_of(name: Path, path: Path) -> bool:
+    """Whether a name, from the folder of `path` on, is that folder, `path`, or of its temporary ones."""
+    first = next(iter(name.parts), path.name)
+    return first == path.name or first.startswith(f".{path.name}")
 
 
 def _mark(path: Path) -> str:

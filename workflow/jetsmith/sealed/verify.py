@@ -22,6 +22,7 @@ import numpy as np
 
 from jetsmith.archives import steady
 from jetsmith.errors import InputError
+from jetsmith.io import scratch_directory
 from jetsmith.sealed import made
 
 WITHOUT = {"provenance", "code", "checksum", "checksums", "seconds", "date", "changed_ns", "read_again"}
@@ -59,6 +60,7 @@ def verify(
 
     Raises:
         InputError: There is nothing to verify, no room for it, or a job did not run again.
+        OutputError: The disk is full, or is not for this user to write.
     """
     if not 0 <= fraction <= 1:
         raise InputError(f"--fraction {fraction:g}: is a share of the jobs, from 0 (one of each rule) to 1")
@@ -92,14 +94,15 @@ def verify(
         file=sys.stderr,
     )
     if not differing:
-        shutil.rmtree(again)
+        _take_away(again)
     return len(differing)
 
 
 def _beside(results: Path) -> Path:
     """A copy of a results folder by hard links, on its disk: beside the folder itself, where it is a link.
 
-    Where files cannot be linked, as beside a disk of its own, they are copied, and it is said.
+    Where files cannot be linked, as beside a disk of its own, they are copied, and it is said. It has its
+    name when it is whole: of what was interrupted nothing stays, or the next one takes it away.
     """
     real = results.resolve() if results.is_symlink() else results
     again = real.with_name(f"{real.name}.verify")
@@ -107,21 +110,35 @@ def _beside(results: Path) -> Path:
         raise InputError(
             f"{again}: is none of verify's folders; move it away, since one of that name is made"
         )
-    shutil.rmtree(again, ignore_errors=True)
     try:
-        try:
-            shutil.copytree(real, again, copy_function=os.link, symlinks=True)
-        except shutil.Error as error:
-            reason = error.args[0][0][2]
-            print(f"{real}: its files are copied, not linked: {reason}", file=sys.stderr, flush=True)
-            shutil.rmtree(again)
-            shutil.copytree(real, again, symlinks=True)
-        _unlink_ledger(results, again)
-    except OSError as error:  # shutil's own error is one, of many files
-        first = error.args[0][0][2] if isinstance(error, shutil.Error) else error
-        shutil.rmtree(again, ignore_errors=True)
-        raise InputError(f"{again}: cannot be made: {first}") from error
+        if again.exists():
+            _take_away(again)
+        with scratch_directory(again) as temporary:
+            copy = temporary / real.name
+            try:
+                shutil.copytree(real, copy, copy_function=os.link, symlinks=True)
+            except shutil.Error as error:
+                print(
+                    f"{real}: its files are copied, not linked: {_first(error)}", file=sys.stderr, flush=True
+                )
+                shutil.rmtree(copy)
+                shutil.copytree(real, copy, symlinks=True)
+            _unlink_ledger(results, copy)
+            copy.rename(again)
+    except OSError as error:
+        raise InputError(f"{again}: cannot be made: {_first(error)}") from error
     return again
+
+
+def _first(error: OSError) -> Any:
+    """What an error says; of shutil's own, which is one of many files, the first."""
+    return error.args[0][0][2] if isinstance(error, shutil.Error) else error
+
+
+def _take_away(again: Path) -> None:
+    """Remove a folder of verify's, at once for who looks for it: half of one would be nobody's."""
+    with scratch_directory(again) as temporary:
+        again.rename(temporary / again.name)
 
 
 def finished(ledger: made.Ledger) -> list[tuple[str, tuple[str, ...]]]:
@@ -171,12 +188,23 @@ def last_first(
 def same(path: Path, other: Path, tolerance: float = 0.0, folders: tuple[Path, Path] | None = None) -> bool:
     """Whether two results say the same: bit for bit, but for times, machines and versions.
 
+    What cannot be read differs from all but its own bytes; why is said on standard error.
+
     Args:
         path: A file or folder.
         other: The one that it is compared with.
         tolerance: As of `verify`.
-        folders: The results folders of both: names of files in them count from there.
+        folders: The results folders of both: names of files in them count from there, and where in them a
+            file lies says whether a network may have made it. Without them `tolerance` holds for all files.
     """
+    try:
+        return _same(path, other, tolerance, folders)
+    except Exception as error:  # NumPy, pyarrow, uproot and zipfile each have their own for damaged bytes
+        print(f"{path} and {other}: cannot be compared: {error!r}", file=sys.stderr, flush=True)
+        return False
+
+
+def _same(path: Path, other: Path, tolerance: float, folders: tuple[Path, Path] | None) -> bool:
     if path.is_dir() or other.is_dir():
         names = {str(p.relative_to(top)) for top in (path, other) for p in made.files_of(top)}
         return all(same(path / name, other / name, tolerance, folders) for name in names)
@@ -184,7 +212,7 @@ def same(path: Path, other: Path, tolerance: float = 0.0, folders: tuple[Path, P
         return False
     if _equal(path, other):
         return True
-    near = tolerance if _from_network(path) else 0.0
+    near = tolerance if folders is None or (tolerance and _from_network(path, folders[0])) else 0.0
     if near and path.name == SUMS:
         return True
     if path.suffix == ".json":
@@ -206,12 +234,16 @@ def same(path: Path, other: Path, tolerance: float = 0.0, folders: tuple[Path, P
     return False
 
 
-def _from_network(path: Path) -> bool:
-    """Whether numbers of a file may come from a network: by its folder, or as scores that are packed."""
-    if any(part in FROM_NETWORKS for part in path.parts):
-        return True
+def _from_network(path: Path, results: Path) -> bool:
+    """Whether numbers of a file may come from a network: by its stage's folder, or as scores that are packed.
+
+    Names of folders above the results, and of those below a stage's, say nothing.
+    """
+    stage = path.relative_to(results).parts[0]
     about = path.with_name("meta.json")
-    return "packed" in path.parts and about.is_file() and "models" in json.loads(about.read_text())
+    return stage in FROM_NETWORKS or (
+        stage == "packed" and about.is_file() and "models" in json.loads(about.read_text())
+    )
 
 
 def _same_arrays(path: Path, other: Path, near: float) -> bool:
@@ -232,11 +264,9 @@ def _close(left: Any, right: Any, near: float) -> bool:
 
 
 def _arrays(path: Path) -> dict[str, Any]:
-    found = np.load(path, allow_pickle=False)
-    if path.suffix == ".npy":
-        return {"": found}
-    with found:
-        return {name: found[name] for name in found}
+    with path.open("rb") as file:  # of a damaged one NumPy closes none
+        found = np.load(file, allow_pickle=False)
+        return {"": found} if path.suffix == ".npy" else {name: found[name] for name in found}
 
 
 def _same_trees(path: Path, other: Path) -> bool:
@@ -244,6 +274,8 @@ def _same_trees(path: Path, other: Path) -> bool:
     import uproot
 
     with uproot.open(path) as left, uproot.open(other) as right:
+        if any(file.file.fEND > p.stat().st_size for p, file in ((path, left), (other, right))):
+            return False  # cut off, maybe behind the last number
         if left.classnames() != right.classnames() or {*left.classnames().values()} - {"TTree"}:
             return False
         return all(

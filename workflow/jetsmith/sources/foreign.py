@@ -4,8 +4,9 @@ import json
 import zlib
 from dataclasses import dataclass
 
+from jetsmith.unpacking import GZIP
+
 HEAD = 1024  # bytes that are looked at; of remote files there are four
-GZIP = b"\x1f\x8b"
 READS = (
     "`files` takes ROOT files of NanoAOD, PFNano, DeepNtuples, PHYSLITE or JetClass, Parquet files of "
     "JetClass, and LHE files"

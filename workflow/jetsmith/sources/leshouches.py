@@ -11,20 +11,18 @@ import hashlib
 import os
 import re
 import uuid
-import zlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 from jetsmith.errors import DamagedError, InputError
 from jetsmith.sources import foreign
+from jetsmith.unpacking import TooMuchError, Unpacked
 
 PIECE = 1 << 20  # bytes that are unpacked at once
 MOST = {b"<event": 16 << 20}  # bytes of an event with thousands of weights, many times over
 MOST_ELSE = 64 << 20  # bytes of a header
 MOST_BETWEEN = 1 << 20  # bytes of text between events
-MOST_UNPACKED, UNPACKED_ANYHOW = 200, 64 << 20  # times the size of the file, and bytes; real files: 7 times
 ENDS = {
     b"<!--": b"-->",
     b"<?xml": b"?>",
@@ -56,7 +54,6 @@ class Text:
         init: Its block `<init>`.
         initrwgt: Its block `<initrwgt>`, which says what the weights of an event are; empty for none.
         n_events: Events that were passed.
-        n_unpacked: Bytes of text that were unpacked.
 
     Raises:
         DamagedError: It is damaged, cut off, or not made as LHE files are.
@@ -65,13 +62,9 @@ class Text:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.n_events = self.n_unpacked = 0
+        self.n_events = 0
         self.init = self.initrwgt = b""
-        self._size = os.path.getsize(path)
-        self._file = open(path, "rb")  # noqa: SIM115 (closed with the text)
-        packed = self._file.read(2) == foreign.GZIP
-        self._file.seek(0)
-        self._stream: IO[bytes] = gzip.GzipFile(fileobj=self._file) if packed else self._file  # type: ignore[assignment]
+        self._content = Unpacked(path)
         self._text, self._at = b"", 0
         try:
             self._read_head()
@@ -81,8 +74,12 @@ class Text:
 
     def close(self) -> None:
         """Close the file."""
-        self._stream.close()
-        self._file.close()
+        self._content.close()
+
+    @property
+    def n_unpacked(self) -> int:
+        """Bytes of text that were read, out of its gzip where it has one."""
+        return self._content.n_read
 
     def event(self) -> bytes | None:
         """The next block `<event>`; None behind the last, where the file has ended as it should."""
@@ -161,19 +158,17 @@ class Text:
     def _more(self) -> bool:
         """Unpack the next piece; False at the end."""
         try:
-            piece = self._stream.read(PIECE)
+            piece = self._content.read(PIECE)
         except EOFError as error:
             raise DamagedError(
                 f"{self.path}: a gzip file that was cut off, after {self.n_events:,} events; copy it again"
             ) from error
-        except (zlib.error, gzip.BadGzipFile) as error:  # the latter is an OSError, but does not pass
+        except gzip.BadGzipFile as error:  # an OSError that does not pass
             raise DamagedError(f"{self.path}: a damaged gzip file ({error}); copy it again") from error
-        self.n_unpacked += len(piece)
-        if self.n_unpacked > MOST_UNPACKED * self._size + UNPACKED_ANYHOW:
+        except TooMuchError as error:
             raise InputError(
-                f"{self.path}: unpacks to more than {MOST_UNPACKED} times its {self._size:,} bytes, as no "
-                "generator's events do; unpack it, where it is what it should be"
-            )
+                f"{self.path}: {error}, as no generator's events do; unpack it, where it is what it should be"
+            ) from error
         self._text, self._at = self._text[self._at :] + piece, 0
         return bool(piece)
 

@@ -16,6 +16,7 @@ import numpy as np
 from jetsmith.errors import DamagedError, InputError
 from jetsmith.io import IntArray
 from jetsmith.sources.leshouches import Text
+from jetsmith.unpacking import GZIP
 
 if TYPE_CHECKING:
     from pylhe import LHEEvent, LHEFile
@@ -103,7 +104,7 @@ class EventTable:
     def codec(self) -> str:
         """Whether it is packed."""
         with open(self.file, "rb") as stream:
-            return "gzip" if stream.read(2) == b"\x1f\x8b" else "none"
+            return "gzip" if stream.read(2) == GZIP else "none"
 
     def read(self, names: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
         """Events `start` to `stop` of these branches.

@@ -8,6 +8,8 @@ from pydantic import Field
 from jetsmith.specs.datasets import Object
 from jetsmith.strict import Name, Record, Single
 
+Transform = Literal["none", "abs", "log", "log10", "log1p", "signed_log1p"]
+
 
 class ColumnSpec(Record):
     """How one feature is computed."""
@@ -30,7 +32,7 @@ class ColumnSpec(Record):
 class FeatureSpec(ColumnSpec):
     """One named input."""
 
-    transform: Literal["none", "abs", "log", "log10", "log1p", "signed_log1p"] = Field(
+    transform: Transform = Field(
         "none", description="A function of jetsmith.features.transforms, applied before the default is set."
     )
     unit: str = Field("", description="Unit after the transform.")
