@@ -30,7 +30,8 @@ def test_each_stored_column_turns_or_is_made_of_signs() -> None:
     refused = {*stored} - usable(stored)
     assert {*SAME} | {*TURNED} | {*FLIGHT} == usable(stored)
     assert not SAME & {*TURNED, *FLIGHT}
-    assert {"jet_probability", "n_sv", "cpf_min_delta_r_sv", "npf_min_delta_r_sv"} == {
+    others = {"jet_probability", "n_sv", "event_sv_eta", "event_sv_phi_rad"}
+    assert others | {"cpf_min_delta_r_sv", "npf_min_delta_r_sv"} == {
         name for name in refused if not name.startswith(("tag_", "track_", "ddx_"))
     }
     assert {"tag_vertex_category", "track_jet_dist_cm", "track_pt_ratio", "ddx_n_tracks"} < refused

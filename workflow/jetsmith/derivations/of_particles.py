@@ -32,7 +32,11 @@ OF_PARTICLES: dict[str, New] = (
             ("puppi_weight", "", "their PUPPI weight"),
             ("pt_fraction", "", "their transverse momentum over the jet's"),
             ("delta_r", "", "their distance to the jet axis"),
-            ("min_delta_r_sv", "", "their distance to the nearest secondary vertex; ak4: 0.4 at most"),
+            (
+                "min_delta_r_sv",
+                "",
+                "their distance to the nearest secondary vertex; ak4: of the jet, 0.4 at most",
+            ),
         )
     }
     | {
