@@ -302,7 +302,5 @@ def test_the_public_network_on_our_inputs_is_near_the_stored_scores(
         told.append((np.corrcoef(odds)[0, 1], np.abs(odds[0] - odds[1]).mean()))
         print(f"{len(stored)} jets: correlation {told[-1][0]:.3f}, mean difference {told[-1][1]:.3f}")
     assert len(stored) == 64
-    assert told[0][0] > 0.95
-    assert told[0][1] < 0.33
-    assert told[1][0] > 0.985
-    assert told[1][1] < 0.18
+    # The digits that are printed there; without the 0.5 of vertices alone the first two are 0.963 and 0.291.
+    assert told == [pytest.approx(numbers, abs=1e-3) for numbers in ((0.967, 0.274), (0.990, 0.165))]

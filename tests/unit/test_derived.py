@@ -18,6 +18,7 @@ from jetsmith.features.derived import (
     available_with_derived,
     derive,
     plan,
+    stand_ins,
     stored_needs,
     with_derived,
 )
@@ -502,13 +503,36 @@ def test_a_vertex_without_a_direction_may_be_the_nearest() -> None:
     ]
 
 
-def test_distances_in_large_jets_have_no_bound() -> None:
-    """Without a vertex in the row there is none; CMS has -1 there, the default of the feature."""
+def min_delta_r_of_large(row: Row, i: int, vertices: str) -> float:
+    around = row | {f"sv_{name}": row[f"{vertices}_{name}"] for name in ("eta", "phi_rad")}
+    lost = any(math.isnan(eta) for eta in row["sv_eta"])
+    nearest = min_delta_r_sv(around, i, bound=math.inf)
+    return math.nan if lost or nearest == math.inf else nearest
+
+
+@pytest.mark.parametrize("vertices", ["event_sv", "sv"])
+def test_distances_in_large_jets_have_no_bound(vertices: str) -> None:
+    """To all vertices of the event as in CMS, or those of the jet, which stand in; without any there is none.
+
+    Nor is there one where a vertex of the jet has no direction.
+    """
     rows = mock_rows("ak8", 60, seed=5)
-    found = with_derived(rows, ["cpf_min_delta_r_sv"], of("ak8")).to_list()
-    assert any(not row["sv_eta"] for row in found)
-    for row in found:
-        expected = [min_delta_r_sv(row, i, bound=math.inf) for i in range(len(row["cpf_eta"]))]
-        expected = [math.nan if distance == math.inf else distance for distance in expected]
-        assert row["cpf_min_delta_r_sv"] == pytest.approx(expected, rel=2e-4, abs=2e-6, nan_ok=True)
-    assert np.nanmax([distance for row in found for distance in row["cpf_min_delta_r_sv"]]) > 0.4
+    lost = ak.local_index(rows["event"], axis=0) % 9 == 0
+    for name in ("sv_eta", "sv_phi_rad"):
+        rows[name] = ak.where(lost, rows[name] * np.float32(np.nan), rows[name])
+    stored = [name for name in rows.fields if vertices == "event_sv" or not name.startswith("event_sv")]
+    found = with_derived(rows[stored], ["cpf_min_delta_r_sv"], of("ak8"))
+    distances = found["cpf_min_delta_r_sv"].to_list()
+    table = rows.to_list()
+    for row, values in zip(table, distances, strict=True):
+        expected = [min_delta_r_of_large(row, i, vertices) for i in range(len(row["cpf_eta"]))]
+        assert values == pytest.approx(expected, rel=2e-4, abs=2e-6, nan_ok=True)
+    assert any(not row["event_sv_eta"] for row in table)
+    assert any(math.isnan(eta) for row in table for eta in row["sv_eta"])
+    without = [v for row, values in zip(table, distances, strict=True) for v in values if not row["sv_eta"]]
+    known = np.isfinite(without)
+    assert known.any() == (vertices == "event_sv")
+    assert not known.all()
+    assert np.nanmax(np.concatenate(distances)) > 0.4
+    told = stand_ins(["cpf_min_delta_r_sv"], stored, of("ak8"))
+    assert bool(told) == (vertices == "sv")

@@ -157,6 +157,16 @@ def test_a_poor_file_leaves_features_out_and_says_why(tmp_path: Path) -> None:
     assert set(meta["in_stored_order"]) == {"ak4_candidates", "charged", "tracks", "vertices"}
 
 
+def test_candidates_of_small_and_of_large_jets_are_spelled_alike() -> None:
+    """One name is one column, transformed alike: whether a momentum is times the PUPPI weight shows in it."""
+    small, large = (
+        next(group for group in shipped(obj) if group.name == f"{obj}_candidates") for obj in ("ak4", "ak8")
+    )
+    assert {*small.features} <= {*large.features}
+    assert small.features == {name: large.features[name] for name in small.features}
+    assert {*small.presets["set"]} - {"charge"} == {*large.presets["set"]}
+
+
 def test_columns_of_a_sequence_must_agree_in_length(tmp_path: Path) -> None:
     """A source that mixes lists would pair wrong values in silence."""
     group = sequence(5, "", a=FeatureSpec(source="cpf_pt_gev"), b=FeatureSpec(source="npf_pt_gev"))

@@ -16,7 +16,9 @@ from pydantic import ValidationError
 from jetsmith import columns, io
 from jetsmith.columns.labels import JETCLASS, JETCLASS_II, LABELS
 from jetsmith.configuration.load import load
+from jetsmith.derivations import of
 from jetsmith.errors import DamagedError, InputError
+from jetsmith.features.derived import available_with_derived
 from jetsmith.skimming import account, inspection
 from jetsmith.skimming import partition as skim
 from jetsmith.sources import jetclass, opened, parquet
@@ -305,6 +307,18 @@ def test_files_of_others(tmp_path):
 
 def class_of(*truth):
     return ClassSpec(name="a", truth=truth, label="a", color="#000000")
+
+
+def test_kinematics_of_deepak8_need_no_more_than_constituents():
+    """The preset and its tagger run on these files, whose jets have no subjets; `deepak8` needs more."""
+    group = yaml.safe_load((ROOT / "config" / "features" / "ak8_candidates.yaml").read_text())
+    have = available_with_derived(jetclass.gives(set(jets()), "ak8"), of("ak8"))
+    lacking = {
+        preset: [name for name in group["presets"][preset] if group["features"][name]["source"] not in have]
+        for preset in ("deepak8_kinematics", "deepak8")
+    }
+    assert lacking["deepak8_kinematics"] == []
+    assert {"drsubjet1", "VTX_ass"} < {*lacking["deepak8"]}
 
 
 def test_classes_by_label():

@@ -71,6 +71,23 @@ def test_pfnano_constituents_are_those_of_a_loop():
             assert eta == arrays["SV_eta"][event][place] if known else np.isnan(eta)
 
 
+def test_large_jets_have_all_vertices_of_their_event():
+    """Those of the table SV, in its order, whichever jet they are in; small jets have their own alone."""
+    small = mock.flatten(mock.events())
+    large = {f"Fat{name}" if name.startswith("Jet") else name: array for name, array in small.items()}
+    rows, _ = pfnano.rows(large, SPEC.model_copy(update={"object": "ak8"}), CUTS)
+    assert len(rows) == len(selected(small)) > 20
+    for row, (event, _) in zip(rows, selected(small), strict=True):
+        assert row["event_sv_eta"].to_list() == small["SV_eta"][event].to_list()
+        assert row["event_sv_phi_rad"].to_list() == small["SV_phi"][event].to_list()
+    assert {0, 2} < {*ak.num(rows["event_sv_eta"]).to_list()}
+    names = {"event_sv_eta", "event_sv_phi_rad"}
+    assert names <= pfnano.gives(set(large), "ak8")
+    assert not names & pfnano.gives({*large} - {"SV_eta", "SV_phi"}, "ak8")
+    assert "SV_eta" in pfnano.branches({*large} - {"FatJetSVs_jetIdx"}, "ak8")
+    assert not names & {*pfnano.gives(set(small), "ak4"), *pfnano.rows(small, SPEC, CUTS)[0].fields}
+
+
 def test_older_candidates_without_index():
     """Files in which the candidates of the jets stand by themselves."""
     arrays = mock.flatten(mock.events())

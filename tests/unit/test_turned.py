@@ -12,7 +12,7 @@ from jetsmith.columns.turned import FLIGHT, SAME, TURNED, usable
 from jetsmith.derivations import of
 from jetsmith.errors import InputError
 from jetsmith.features.compute import compute_features
-from jetsmith.features.derived import with_derived
+from jetsmith.features.derived import stand_ins, with_derived
 from jetsmith.features.table import Lists, to_table
 from jetsmith.features.turning import needed_to_turn, turn
 from jetsmith.mock import mock_rows
@@ -30,7 +30,8 @@ def test_each_stored_column_turns_or_is_made_of_signs() -> None:
     refused = {*stored} - usable(stored)
     assert {*SAME} | {*TURNED} | {*FLIGHT} == usable(stored)
     assert not SAME & {*TURNED, *FLIGHT}
-    assert {"jet_probability", "n_sv", "cpf_min_delta_r_sv", "npf_min_delta_r_sv"} == {
+    others = {"jet_probability", "n_sv", "event_sv_eta", "event_sv_phi_rad"}
+    assert others | {"cpf_min_delta_r_sv", "npf_min_delta_r_sv"} == {
         name for name in refused if not name.startswith(("tag_", "track_", "ddx_"))
     }
     assert {"tag_vertex_category", "track_jet_dist_cm", "track_pt_ratio", "ddx_n_tracks"} < refused
@@ -158,6 +159,28 @@ def test_features_of_turned_signs_take_no_column_that_is_made_of_signs(tmp_path:
     assert (np.asarray(found["first"]) != np.asarray(plain["first"])).mean() > 0.5
     assert needed_to_turn({"sv_eta"}, {"sv_dxy_cm", "sv_eta"}) == {"sv_eta", "sv_dxy_cm"}
     assert needed_to_turn({"jet_eta"}, {"sv_dxy_cm"}) == {"jet_eta"}
+
+
+def test_large_jets_of_turned_signs_are_near_to_their_own_vertices(tmp_path: Path) -> None:
+    """Which vertices of the event are behind nobody knows: those of the jet stand in, and it is said."""
+    rows = mock_rows("ak8", 200, 8)
+    n_own = ak.num(rows["sv_eta"])
+    behind = np.random.default_rng(8).random(int(ak.sum(n_own))) < 0.5
+    for name in FLIGHT:
+        values = np.abs(np.asarray(ak.flatten(rows[name])))
+        rows[name] = ak.unflatten(np.where(behind, -values, values).astype("f4"), n_own)
+    used = group(nearest=FeatureSpec(source="cpf_min_delta_r_sv", default=-1.0))
+    used = used.model_copy(update={"object": "ak8", "kind": "sequence", "length": 50})
+    io.write_rows(tmp_path / "skim.parquet", rows, dataset="d", part="000")
+    compute_features(
+        used, of("ak8"), tmp_path / "skim.parquet", tmp_path / "f.parquet", tmp_path / "f.json",
+        signs=".turned", dataset="d", part="000",
+    )  # fmt: skip
+    found = io.read_rows(tmp_path / "f.parquet", group=f"{used.name}.turned")[used.column("nearest")]
+    n_behind = ak.sum(ak.unflatten(behind, n_own), axis=1)
+    has_tracks = ak.num(rows["cpf_eta"]) > 0
+    assert ak.all(ak.all(found == -1, axis=1) == (n_behind == 0) | ~has_tracks)
+    assert set(stand_ins(["cpf_min_delta_r_sv"], usable(rows.fields), of("ak8"))) == {"cpf_min_delta_r_sv"}
 
 
 def test_pack_takes_no_features_of_other_signs(tmp_path: Path) -> None:

@@ -87,9 +87,8 @@ def _require_validation(spec: RecipeSpec, target: IntArray, weight: FloatArray) 
     Of a class below, the wrong side has the smallest loss; of all, the mean turns every sign.
     """
     sums = np.bincount(target, weight, len(spec.classes))
-    by_class = spec.role == "reweighter" and not signs.are_classes(
-        spec
-    )  # |w| of a tagger, and of four classes
+    # Not by class where losses see magnitudes: of a tagger, and of four classes (signs are two of these).
+    by_class = spec.role == "reweighter" and not signs.are_classes(spec)
     bad = [name for name, total in zip(spec.class_names, sums, strict=True) if by_class and not total > 0]
     if bad or not sums.sum() > 0:
         what = f"class `{bad[0]}`: its" if bad else "all"

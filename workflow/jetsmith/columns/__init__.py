@@ -12,7 +12,16 @@ from collections.abc import Mapping
 
 from jetsmith.columns.labels import LABELS
 from jetsmith.columns.of_events import EVENT
-from jetsmith.columns.of_jets import CHARGED, DOUBLE_B, JET, NEUTRAL, SUBJETS, TAG, VERTICES
+from jetsmith.columns.of_jets import (
+    CHARGED,
+    DOUBLE_B,
+    JET,
+    NEUTRAL,
+    SUBJETS,
+    TAG,
+    VERTICES,
+    VERTICES_OF_EVENT,
+)
 from jetsmith.columns.records import Column, flat
 from jetsmith.derivations.of_events import OF_EVENTS
 from jetsmith.derivations.of_jets import OF_JETS
@@ -105,7 +114,7 @@ SUBJET = "subjet_"  # in front of a score of CMS: the lower one of the two subje
 
 STORED: dict[str, dict[str, Column]] = {
     "ak4": KEY | COMMON | JET | TAG | CHARGED | NEUTRAL | VERTICES,
-    "ak8": KEY | COMMON | JET | SUBJETS | DOUBLE_B | CHARGED | NEUTRAL | VERTICES,
+    "ak8": KEY | COMMON | JET | SUBJETS | DOUBLE_B | CHARGED | NEUTRAL | VERTICES | VERTICES_OF_EVENT,
     "event": KEY | COMMON | EVENT,
 }
 """What files may hold, by object. Sources know of no other: a new derived column skims nothing again."""
@@ -117,7 +126,10 @@ BY_OBJECT: dict[str, dict[str, Column]] = {
 }
 
 
-_FAMILIES = ("cpf", "npf", "pf", "sv", "track", "lepton", "genjet", "central_genjet", "lhe_parton", "subjet")
+_FAMILIES = (
+    *("cpf", "npf", "pf", "sv", "event_sv", "track", "subjet"),
+    *("lepton", "genjet", "central_genjet", "lhe_parton"),
+)
 
 
 def family(name: str) -> str:

@@ -123,7 +123,9 @@ CHARGED = {
     "cpf_jet_dist_cm": listed("cm", "distance of the track to the jet axis"),
     "cpf_decay_len_cm": listed("cm", "from the vertex to the axis' point nearest to the track (derived)"),
     "cpf_pt_fraction": listed("", "pt over the jet's (derived)"),
-    "cpf_min_delta_r_sv": listed("", "distance to the nearest secondary vertex; ak4: 0.4 at most (derived)"),
+    "cpf_min_delta_r_sv": listed(
+        "", "distance to the nearest secondary vertex; ak4: of the jet, 0.4 at most (derived)"
+    ),
     "cpf_truth_origin": listed("", "true origin, index in `columns.ORIGINS`; -1 unknown", "int8"),
     "cpf_truth_vertex": listed("", "number of the true production vertex in its event; -1 unknown", "int32"),
 }
@@ -140,7 +142,9 @@ NEUTRAL = {
     "npf_puppi_weight": listed("", "PUPPI weight"),
     "npf_pt_fraction": listed("", "pt over the jet's (derived)"),
     "npf_delta_r": listed("", "distance to the jet axis (derived)"),
-    "npf_min_delta_r_sv": listed("", "distance to the nearest secondary vertex; ak4: 0.4 at most (derived)"),
+    "npf_min_delta_r_sv": listed(
+        "", "distance to the nearest secondary vertex; ak4: of the jet, 0.4 at most (derived)"
+    ),
 }
 VERTICES = {
     "sv_pt_gev": listed("GeV", "transverse momentum"),
@@ -158,4 +162,8 @@ VERTICES = {
     "sv_d3d_sig": listed("", "its significance"),
     "sv_cos_theta": listed("", "cosine of the angle between momentum and flight"),
     "sv_energy_ratio": listed("", "energy over the jet's"),
+}
+VERTICES_OF_EVENT = {  # of AK8 jets: CMS takes the nearest of them, whichever jet they are in
+    "event_sv_eta": listed("", "pseudorapidity of each secondary vertex that files list of the event"),
+    "event_sv_phi_rad": listed("rad", "azimuth of each"),
 }

@@ -15,7 +15,17 @@ def _candidates(prefix: str) -> dict[str, tuple[Derived, ...]]:
         f"{p}_min_delta_r_sv": (
             Derived("min_delta_r", (f"{p}_eta", f"{p}_phi_rad", *_VERTEX_DIRECTION), ("ak4",), whole=True),
             Derived(
-                "min_delta_r_of_large", (f"{p}_eta", f"{p}_phi_rad", *_VERTEX_DIRECTION), ("ak8",), whole=True
+                "min_delta_r_of_large",
+                (f"{p}_eta", f"{p}_phi_rad", "event_sv_eta", "event_sv_phi_rad", "sv_eta"),
+                ("ak8",),
+                whole=True,
+            ),
+            Derived(
+                "min_delta_r_of_large",
+                (f"{p}_eta", f"{p}_phi_rad", *_VERTEX_DIRECTION),
+                ("ak8",),
+                whole=True,
+                stand_in=_VERTICES_OF_JET,
             ),
         ),
         f"n_{p}": (Derived("count", (f"{p}_pt_gev",), whole=True),),
@@ -23,6 +33,10 @@ def _candidates(prefix: str) -> dict[str, tuple[Derived, ...]]:
 
 
 _VERTEX_DIRECTION = ("sv_eta", "sv_phi_rad")
+_VERTICES_OF_JET = (
+    "files do not list the vertices of the event, or not on which side of the jet they are: the nearest of "
+    "the jet's own stands in, and a jet without one has none"
+)
 _AXIS = ("cpf_pt_gev", "cpf_eta", "cpf_dphi_rad", "jet_eta")
 _TRACK = ("cpf_d0_cm", "cpf_dz_cm", "cpf_eta", "cpf_phi_rad", "jet_eta", "jet_phi_rad")
 _NO_VERTEX_ERROR = (

@@ -32,7 +32,11 @@ OF_PARTICLES: dict[str, New] = (
             ("puppi_weight", "", "their PUPPI weight"),
             ("pt_fraction", "", "their transverse momentum over the jet's"),
             ("delta_r", "", "their distance to the jet axis"),
-            ("min_delta_r_sv", "", "their distance to the nearest secondary vertex; ak4: 0.4 at most"),
+            (
+                "min_delta_r_sv",
+                "",
+                "their distance to the nearest secondary vertex; ak4: of the jet, 0.4 at most",
+            ),
         )
     }
     | {
@@ -87,7 +91,9 @@ OF_PARTICLES: dict[str, New] = (
         "pf_dz_sig": _list(
             "", "dz over its error times sin(theta), CMS' dzsig", "ratio", "pf_dz_cm", "pf_dz_err_cm"
         ),
-        "pf_dsz_sig": _list("", "dz over its error", "over_momentum", "pf_dz_cm", "pf_dz_err_cm", "pf_eta"),
+        "pf_dsz_sig": _list(
+            "", "dz over its error", "significance_along_beam", "pf_dz_cm", "pf_dz_err_cm", "pf_eta"
+        ),
         "sv_deta": _list(
             "", "pseudorapidity of the vertex momentum less the jet's", "difference", "sv_eta", "jet_eta"
         ),

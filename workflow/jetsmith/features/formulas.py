@@ -108,6 +108,11 @@ def over_momentum(value: Array, pt: Array, eta: Array) -> Array:
     return np.asarray(value / (pt * np.cosh(eta)))
 
 
+def significance_along_beam(dz: Array, dz_err: Array, eta: Array) -> Array:
+    """dz over its error along the beam; `dz_err` is that error times sin(theta), 1 / cosh(eta)."""
+    return np.asarray(dz / (dz_err * np.cosh(eta)))
+
+
 def other_component(component: Array, share: Array) -> Array:
     """Second of two components of a momentum, from the first and its share of the whole."""
     return np.asarray(component / share * np.sqrt(1 - share * share))

@@ -126,7 +126,7 @@ def of_hardest(lists: Lists, pt: Lists, mask: Lists) -> Array:
 def min_delta_r(
     eta: Lists, phi: Lists, sv_eta: Lists, sv_phi: Lists, bound: float = MAX_SV_DISTANCE
 ) -> Lists:
-    """Distance of each candidate to the nearest vertex of its row, 0.4 at most.
+    """Distance of each candidate to the nearest vertex of its row, `bound` at most.
 
     NaN where a vertex of the row has no direction: it may be the nearest.
     """
@@ -141,10 +141,20 @@ def min_delta_r(
     return Lists(eta.offsets, nearest)
 
 
-def min_delta_r_of_large(eta: Lists, phi: Lists, sv_eta: Lists, sv_phi: Lists) -> Lists:
-    """The same without a bound, as CMS has it of AK8 jets; NaN in rows without a vertex, too."""
-    found = min_delta_r(eta, phi, sv_eta, sv_phi, np.inf)
-    return Lists(found.offsets, np.where(np.isinf(found.values), np.nan, found.values))
+def min_delta_r_of_large(
+    eta: Lists, phi: Lists, sv_eta: Lists, sv_phi: Lists, of_jet: Lists | None = None
+) -> Lists:
+    """The same without a bound, as CMS has it of AK8 jets; NaN in rows without a vertex, too.
+
+    CMS looks at all vertices of the event: where `sv_eta` has these, `of_jet` has those of the jet, of which
+    one without a direction may be the nearest.
+    """
+    nearest = min_delta_r(eta, phi, sv_eta, sv_phi, np.inf).values
+    known = np.isfinite(nearest)
+    if of_jet is not None:
+        lost = np.bincount(of_jet.owner, np.isnan(of_jet.values), len(of_jet)) > 0
+        known &= ~lost[eta.owner]
+    return Lists(eta.offsets, np.where(known, nearest, np.nan))
 
 
 # --- jet probability and track counting ---

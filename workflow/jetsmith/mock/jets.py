@@ -38,7 +38,7 @@ def jets(rng: np.random.Generator, obj: str, n: int) -> Columns:
     rows["lepton_charge"] = 1 - 2 * (rows["event"].astype(np.int64) % 2)
     rows["jet_probability"] = rng.gamma(2, 0.15 + 0.35 * life)
     rows |= _stored(rng, obj, is_b, is_c)
-    rows |= _subjets(rng, rows) if obj == "ak8" else {}
+    rows |= _subjets(rng, rows) | _vertices_of_event(rows) if obj == "ak8" else {}
     return rows | _generated(rng, rows)
 
 
@@ -141,6 +141,17 @@ def _vertices(rng: np.random.Generator, rows: Columns, life: Array) -> Columns:
     }  # fmt: skip
     found = _around(rng, rows, counts, "sv")
     return found | {f"sv_{name}": ragged(counts, v) for name, v in values.items()} | {"n_sv": counts}
+
+
+def _vertices_of_event(rows: Columns) -> Columns:
+    """Those of all jets of the event, for each of them."""
+    n_jets = np.unique(rows["event"], return_counts=True)[1]
+    return {
+        f"event_{name}": ak.flatten(ak.unflatten(rows[name], n_jets), axis=2)[
+            np.repeat(np.arange(len(n_jets)), n_jets)
+        ]
+        for name in ("sv_eta", "sv_phi_rad")
+    }
 
 
 def _tag(rng: np.random.Generator, rows: Columns, life: Array) -> Columns:

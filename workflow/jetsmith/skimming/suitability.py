@@ -94,7 +94,7 @@ def check_classifier(
                 if is_turned
                 else _explain(spec, inspected, lacking, needed, groups, derivable)
             )
-        elif found := _together(apart.get(inspected.dataset, {}), stand_ins(list(needed), stored)):
+        elif found := _joined(apart.get(inspected.dataset, {}), stand_ins(list(needed), stored)):
             how = " with turned signs" if is_turned else ""
             about["stand_ins"] = _warned(spec, inspected, found, groups, how)
     if problems:
@@ -129,13 +129,20 @@ def _computed_apart(
     return told
 
 
-def _together(first: StandIns, second: StandIns) -> StandIns:
-    """Reasons and wanted columns of both, by column."""
-    found = dict(second)
-    for column, (reason, wanted) in first.items():
-        other, more = found.get(column, ("", []))
-        found[column] = "; ".join(filter(None, (other, reason))), list(dict.fromkeys([*more, *wanted]))
-    return found
+def _joined(apart: StandIns, found: StandIns) -> StandIns:
+    """All stand-ins of one dataset: what is computed apart from others joins what is not what it says.
+
+    A column that is both has both reasons, the second's first, and once each what is wanted of it.
+
+    Args:
+        apart: What is computed in the dataset and held by files of others.
+        found: What is the best that the dataset's files allow.
+    """
+    joined = dict(found)
+    for column, (reason, wanted) in apart.items():
+        other, more = joined.get(column, ("", []))
+        joined[column] = "; ".join(filter(None, (other, reason))), list(dict.fromkeys([*more, *wanted]))
+    return joined
 
 
 def _tell(spec: RowsSpec, what: str) -> None:

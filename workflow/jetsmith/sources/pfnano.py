@@ -8,7 +8,18 @@ import numpy as np
 from jetsmith.handed.account import CutStep
 from jetsmith.io import FloatArray, IntArray
 from jetsmith.sources import nanoaod, taginfo
-from jetsmith.sources.flat import Array, Columns, aligned, counts_to_offsets, gather, lists, look_up, owners
+from jetsmith.sources.flat import (
+    Array,
+    Columns,
+    aligned,
+    counts_to_offsets,
+    gather,
+    join,
+    lists,
+    look_up,
+    of_collection,
+    owners,
+)
 from jetsmith.sources.nanoaod import Jets
 from jetsmith.specs.datasets import CutsSpec, ReadingSpec
 
@@ -66,6 +77,7 @@ VERTEX = {
     "sv_dphi_rad": "phirel",
 }
 VERTEX_DIRECTION = {"sv_eta": "SV_eta", "sv_phi_rad": "SV_phi"}
+DIRECTION_IN_EVENT = {"event_sv_eta": "SV_eta", "event_sv_phi_rad": "SV_phi"}  # of AK8 jets
 DELTA_R_SHIFT = 0.5  # CMS stores the distance less 0.5, never above 0
 
 
@@ -117,6 +129,8 @@ def _needs(branches: set[str], obj: str) -> dict[str, tuple[str, ...]]:
         needs[name] = (f"{vertices}_jetIdx", f"{vertices}_{branch}")
     for name, branch in VERTEX_DIRECTION.items():
         needs[name] = (f"{vertices}_jetIdx", f"{vertices}_sVIdx", branch)
+    if obj == "ak8":
+        needs |= {name: (branch,) for name, branch in DIRECTION_IN_EVENT.items()}
     return needs
 
 
@@ -151,6 +165,8 @@ def rows(
     taginfo.fill(columns, jets, spec.object)
     _fill_candidates(columns, jets)
     _fill_vertices(columns, jets)
+    if spec.object == "ak8":
+        _fill_vertices_of_event(columns, jets)
     return columns.rows(), cutflow.lines
 
 
@@ -225,6 +241,16 @@ def _fill_vertices(columns: Columns, jets: Jets) -> None:
     for name, branch in VERTEX_DIRECTION.items():
         if branch in events:
             columns.ragged(name, offsets, look_up(events, branch, event, local, np.float32(np.nan)))
+
+
+def _fill_vertices_of_event(columns: Columns, jets: Jets) -> None:
+    """The directions that the table SV has of vertices of the event, for each of its jets."""
+    for name, branch in DIRECTION_IN_EVENT.items():
+        if branch in jets.events:
+            offsets, content = of_collection(jets.events, branch)
+            kept = counts_to_offsets(np.bincount(jets.event, minlength=len(offsets) - 1))
+            _, vertex = join(kept, offsets)
+            columns.ragged(name, counts_to_offsets(np.diff(offsets)[jets.event]), content[vertex])
 
 
 def plain_delta_r(stored: FloatArray) -> FloatArray:
