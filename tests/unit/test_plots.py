@@ -544,6 +544,20 @@ def test_classes_without_jets_are_named(scores: list[Path]) -> None:
     assert corners.caption().endswith("No jets of c.")
 
 
+def test_classes_that_one_of_two_did_not_tag_are_not_without_jets(scores: list[Path]) -> None:
+    """Protects: captions of planes tell jets that are not tagged from those that are not there."""
+    jets = read_test(scores[0], make_spec())
+    dull = without(jets, jets.label == 400, -np.inf)
+    found = plane.compute([make_spec(), make_spec()], "p", [jets, dull], [])
+    assert [cloud.name for cloud in found.clouds] == ["b_jets", "light_jets"]
+    assert found.caption().endswith("None that both tagged, or none of positive weight: c.")
+    assert (found.lacking, found.untagged) == ((), ("c",))
+    nothing = plane.compute(
+        [make_spec(), make_spec()], "p", [jets, without(jets, jets.label >= 0, -np.inf)], []
+    )
+    assert "or none that both tagged" in nothing.message
+
+
 def test_shapes_of_another_range_lose_nothing(scores: list[Path]) -> None:
     """Protects: a BDT from -1 to 1 is drawn over its range, not squeezed into the first bin."""
     jets = read_test(scores[0], make_spec())
